@@ -1,0 +1,100 @@
+// What the daemon tells about itself over the control socket: plain data, printed by the CLI as text or JSON.
+
+import type { ErrorCode } from "../errors.ts";
+
+export interface LookupRow {
+  readonly address: string;
+  /** Undefined when no container is known (any more) at that address. */
+  readonly container: string | undefined;
+  readonly domain: string;
+  readonly allowed: boolean;
+  readonly count: number;
+  /** Milliseconds since the epoch. */
+  readonly lastSeenMs: number;
+}
+
+export interface DropRow {
+  readonly address: string;
+  readonly container: string | undefined;
+  readonly destination: string;
+  /** `tcp:443`, `udp:53`, `icmp:echo-request`, `gre:0`, … as `ipset list` prints it. */
+  readonly service: string;
+  readonly packets: number;
+  readonly bytes: number;
+  /** Milliseconds since the epoch, to within a few seconds: the kernel's counters are read that often. */
+  readonly lastSeenMs: number;
+  /** The name that this address was last answered for, to this container; undefined for a hard-coded address. */
+  readonly domain: string | undefined;
+}
+
+export interface NetworkStats {
+  readonly network: string;
+  readonly subnets: readonly string[];
+  readonly lookups: readonly LookupRow[];
+  readonly drops: readonly DropRow[];
+}
+
+export interface StatsReport {
+  readonly generatedAtMs: number;
+  readonly networks: readonly NetworkStats[];
+}
+
+export interface NetworkStatus {
+  readonly name: string;
+  readonly id: string;
+  readonly bridge: string | undefined;
+  readonly subnets: readonly string[];
+  /** `enforced`, or `refused` when it carries the label but cannot be guarded (driver). */
+  readonly state: "enforced" | "refused";
+  readonly entries: number;
+  readonly sinceMs: number;
+  /** Bad entries, containers that are not contained, … each one sentence. */
+  readonly problems: readonly string[];
+}
+
+export interface StatusReport {
+  readonly state: "starting" | "enforcing" | "degraded" | "uninstalled";
+  readonly version: string;
+  readonly sinceMs: number;
+  readonly engine: { readonly version: string; readonly apiVersion: string } | undefined;
+  readonly backend: "nft" | "legacy";
+  /** How often the rules of a family had been changed by somebody and were put right. */
+  readonly rulesHealed: number;
+  readonly capture: {
+    /** Sandboxes whose own resolver we stand in for. */
+    readonly sandboxes: number;
+    /** Why layer 2 does not work; undefined when it does. */
+    readonly problem: string | undefined;
+  };
+  readonly networks: readonly NetworkStatus[];
+  /** What must be corrected; one sentence each. */
+  readonly problems: readonly string[];
+  /** What the wall cannot hold: containers with other ways out. One sentence each. */
+  readonly warnings: readonly string[];
+}
+
+/** One thing that `doctor` looked at. */
+export interface Check {
+  /** `engine`, `rules`, `upstream`, `capture of NAME`, … */
+  readonly subject: string;
+  readonly ok: boolean;
+  /** One sentence: what was seen, and what to do where that is not well. */
+  readonly finding: string;
+}
+
+export interface DoctorReport {
+  readonly checks: readonly Check[];
+}
+
+/** What `prepare-network` created. */
+export interface PreparedNetwork {
+  readonly id: string;
+  readonly name: string;
+  readonly bridge: string;
+  readonly subnets: readonly string[];
+}
+
+export interface ErrorReport {
+  readonly code: ErrorCode;
+  readonly message: string;
+}

@@ -1,0 +1,39 @@
+// What part of an address a grant opens: a protocol and a range of ports.
+
+export type Protocol = "tcp" | "udp";
+
+export interface Service {
+  /** `any` means every IP protocol when the ports are `any` too, else TCP and UDP. */
+  readonly protocol: Protocol | "any";
+  /** Inclusive range, 1 to 65535, or every port. */
+  readonly ports: "any" | { readonly from: number; readonly to: number };
+}
+
+/** Every port and every protocol. */
+export const anyService: Service = { protocol: "any", ports: "any" };
+
+/** IP protocol numbers of those that have ports here (IANA protocol numbers). */
+export const protocolNumbers: Readonly<Record<Protocol, number>> = { tcp: 6, udp: 17 };
+
+/** True when a packet of this IP protocol to this port (undefined where the protocol has none) is covered. */
+export function serviceCovers(service: Service, ipProtocol: number, port: number | undefined): boolean {
+  if (service.protocol === "any" && service.ports === "any") return true;
+  const protocolFits =
+    service.protocol === "any"
+      ? ipProtocol === protocolNumbers.tcp || ipProtocol === protocolNumbers.udp
+      : ipProtocol === protocolNumbers[service.protocol];
+  if (!protocolFits) return false;
+  if (service.ports === "any") return true;
+  return port !== undefined && port >= service.ports.from && port <= service.ports.to;
+}
+
+/** `443/tcp`, `8000-9000`, `any/udp` or `any`. */
+export function renderService(service: Service): string {
+  const ports =
+    service.ports === "any"
+      ? "any"
+      : service.ports.from === service.ports.to
+        ? `${service.ports.from}`
+        : `${service.ports.from}-${service.ports.to}`;
+  return service.protocol === "any" ? ports : `${ports}/${service.protocol}`;
+}

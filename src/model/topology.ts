@@ -1,0 +1,54 @@
+// What the engine told us, reduced to what decides: networks, containers and their endpoints.
+
+import type { IpAddress, Prefix } from "./address.ts";
+
+export interface Network {
+  /** Full engine id, 64 hex digits. */
+  readonly id: string;
+  readonly name: string;
+  /** `bridge`, `overlay`, `macvlan`, …; only `bridge` networks can be guarded. */
+  readonly driver: string;
+  /** Interface name of the bridge on the host, at most 15 bytes; undefined for other drivers. */
+  readonly bridge: string | undefined;
+  readonly subnets: readonly Prefix[];
+  readonly gateways: readonly IpAddress[];
+  readonly internal: boolean;
+  readonly labels: Readonly<Record<string, string>>;
+}
+
+export interface Endpoint {
+  readonly networkId: string;
+  readonly addresses: readonly IpAddress[];
+  /** Aliases on this network, as written; the container's name and short id are not among them. */
+  readonly aliases: readonly string[];
+  /** What this container alone calls others on this network (`--link NAME:ALIAS`), as written. */
+  readonly links: readonly Link[];
+}
+
+export interface Link {
+  readonly name: string;
+  readonly alias: string;
+}
+
+export interface Container {
+  readonly id: string;
+  /** Without the leading slash. */
+  readonly name: string;
+  readonly labels: Readonly<Record<string, string>>;
+  readonly running: boolean;
+  /** `host`, `none`, `container:ID`, or the name of the first network. */
+  readonly networkMode: string;
+  /** File name of the sandbox in the engine's netns folder; undefined when it has none. */
+  readonly sandbox: string | undefined;
+  readonly endpoints: readonly Endpoint[];
+  readonly hazards: readonly Hazard[];
+}
+
+/** What a container has that no wall on its network can hold. */
+export type Hazard = "docker-socket" | "privileged" | "host-network" | "host-pid" | "net-admin";
+
+/** A consistent picture of one engine. */
+export interface Topology {
+  readonly networks: readonly Network[];
+  readonly containers: readonly Container[];
+}
