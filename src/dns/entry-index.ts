@@ -1,0 +1,54 @@
+// Which kernel entries belong to which asker: sets are keyed by destination, and revoking must not read a million
+// entries to find the few of one container. Time is an argument.
+
+import type { IpAddress } from "../model/address.ts";
+
+/** Sets whose entries end in the asker's address. */
+export type AskerSet = "grant4" | "grant6" | "pair4" | "pair6";
+
+export interface AskerKey {
+  readonly kind: "ip-port-ip";
+  /** Destination. */
+  readonly first: IpAddress;
+  readonly protocol: number;
+  readonly port: number;
+  /** Asker. */
+  readonly second: IpAddress;
+}
+
+interface Noted {
+  readonly set: AskerSet;
+  readonly key: AskerKey;
+  readonly expiresAtMs: number;
+}
+
+export class EntryIndex {
+  readonly #byAsker = new Map<IpAddress, Map<string, Noted>>();
+
+  /** Remembers an entry that is in the kernel until `expiresAtMs`. */
+  note(set: AskerSet, key: AskerKey, expiresAtMs: number): void {
+    const entries = this.#byAsker.get(key.second) ?? new Map<string, Noted>();
+    this.#byAsker.set(key.second, entries);
+    entries.set(`${set} ${key.first} ${key.protocol}:${key.port}`, { set, key, expiresAtMs });
+  }
+
+  /** How many entries of an asker are remembered. */
+  count(asker: IpAddress): number {
+    return this.#byAsker.get(asker)?.size ?? 0;
+  }
+
+  /** The entries of an asker by set; they are forgotten here. */
+  take(asker: IpAddress): ReadonlyMap<AskerSet, readonly AskerKey[]> {
+    const taken = Map.groupBy(this.#byAsker.get(asker)?.values() ?? [], (noted) => noted.set);
+    this.#byAsker.delete(asker);
+    return new Map([...taken].map(([set, entries]) => [set, entries.map((noted) => noted.key)]));
+  }
+
+  /** Forgets what the kernel has forgotten. */
+  sweep(nowMs: number): void {
+    for (const [asker, entries] of this.#byAsker) {
+      for (const [id, noted] of entries) if (noted.expiresAtMs <= nowMs) entries.delete(id);
+      if (entries.size === 0) this.#byAsker.delete(asker);
+    }
+  }
+}

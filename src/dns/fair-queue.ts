@@ -1,0 +1,114 @@
+// Places for work under way, shared fairly among askers: each has its own bound and its own queue, and the
+// queues are served in turn, so that one asker's flood waits behind itself only (promise P9).
+
+import { DockerwallError } from "../errors.ts";
+
+export interface FairQueueLimits {
+  /** Work under way in all, and for one asker. */
+  readonly running: number;
+  readonly runningPerAsker: number;
+  /** Work that waits, in all and for one asker; more is refused at once. */
+  readonly waiting: number;
+  readonly waitingPerAsker: number;
+}
+
+/** The asker's own crowd is the reason, not an upstream: nobody else may be told of a failure. */
+export class NoTurnError extends DockerwallError {
+  constructor(message: string) {
+    super("INTERNAL", message);
+    this.name = "NoTurnError";
+  }
+}
+
+/** One piece of work that wants a place. */
+export interface Turn {
+  /** Called when the place is there; may be called before `enter` returns. */
+  readonly start: () => void;
+}
+
+export interface FairQueue {
+  /** Starts now or later, or refuses. Who started must `leave`; who waits may `withdraw`. */
+  enter(asker: string, turn: Turn): "started" | "waiting" | "refused";
+  withdraw(asker: string, turn: Turn): void;
+  leave(asker: string): void;
+  readonly running: number;
+  readonly waiting: number;
+}
+
+/** Makes an empty queue. */
+export function createFairQueue(limits: FairQueueLimits): FairQueue {
+  const askers = new Map<string, { running: number; readonly waiting: Set<Turn> }>();
+  /** Askers with work that waits and with room of their own; a Set keeps the order of turns. */
+  const ready = new Set<string>();
+  let running = 0;
+  let waiting = 0;
+
+  const stateOf = (asker: string): { running: number; readonly waiting: Set<Turn> } => {
+    const known = askers.get(asker);
+    if (known !== undefined) return known;
+    const fresh = { running: 0, waiting: new Set<Turn>() };
+    askers.set(asker, fresh);
+    return fresh;
+  };
+  const settle = (asker: string): void => {
+    const state = askers.get(asker);
+    if (state === undefined) return;
+    if (state.running === 0 && state.waiting.size === 0) askers.delete(asker);
+    if (state.waiting.size > 0 && state.running < limits.runningPerAsker) ready.add(asker);
+    else ready.delete(asker);
+  };
+  const serve = (): void => {
+    while (running < limits.running) {
+      const [asker] = ready;
+      if (asker === undefined) return;
+      const state = stateOf(asker);
+      const [turn] = state.waiting;
+      ready.delete(asker);
+      if (turn === undefined) continue;
+      state.waiting.delete(turn);
+      waiting--;
+      running++;
+      state.running++;
+      settle(asker);
+      turn.start();
+    }
+  };
+
+  return {
+    enter(asker, turn) {
+      const state = stateOf(asker);
+      if (running < limits.running && state.running < limits.runningPerAsker && state.waiting.size === 0) {
+        running++;
+        state.running++;
+        turn.start();
+        return "started";
+      }
+      if (waiting >= limits.waiting || state.waiting.size >= limits.waitingPerAsker) {
+        settle(asker);
+        return "refused";
+      }
+      state.waiting.add(turn);
+      waiting++;
+      settle(asker);
+      return "waiting";
+    },
+    withdraw(asker, turn) {
+      const state = askers.get(asker);
+      if (state?.waiting.delete(turn) !== true) return;
+      waiting--;
+      settle(asker);
+    },
+    leave(asker) {
+      running--;
+      stateOf(asker).running--;
+      settle(asker);
+      serve();
+    },
+    get running() {
+      return running;
+    },
+    get waiting() {
+      return waiting;
+    },
+  };
+}

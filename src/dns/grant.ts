@@ -1,0 +1,223 @@
+// The ledger of what is open: which asker may reach which address for what, until when. The kernel sets enforce;
+// the ledger remembers what a set entry cannot say (a right to every port), keeps the later of two expiries, and
+// answers the kernel's questions about first packets. Time is an argument.
+
+import { type Family, familyOf, type IpAddress } from "../model/address.ts";
+import {
+  type Protocol,
+  protocolNumbers,
+  renderService,
+  type Service,
+  serviceCovers,
+} from "../model/service.ts";
+
+export interface Grant {
+  readonly asker: IpAddress;
+  readonly destination: IpAddress;
+  /** The name whose answer this is, for those who inspect the sets. */
+  readonly domain: string;
+  readonly service: Service;
+  /** Seconds from now, at least 1. */
+  readonly leaseSeconds: number;
+}
+
+/** One entry for the kernel. `ask` entries have no asker, protocol and port of their own (0 there). */
+export interface GrantEntry {
+  readonly set: "grant" | "pair" | "ask";
+  readonly family: Family;
+  readonly destination: IpAddress;
+  readonly asker: IpAddress;
+  /** IP protocol number. */
+  readonly protocol: number;
+  /** Port, or for ICMP type * 256 + code; 0 in `pair` entries for every port. */
+  readonly port: number;
+  readonly timeoutSeconds: number;
+  readonly comment: string;
+}
+
+export interface LedgerLimits {
+  /** Most (asker, destination) pairs of one asker that are live at once. */
+  readonly pairsPerAsker: number;
+}
+
+/** Ranges up to this width become one entry a port; wider ones are asked for packet by packet, once each. */
+const widestListedRange = 16;
+
+/** Opened at once with a right to every port, so that the common first packet needs no question. */
+const commonPorts = [80, 443] as const;
+
+/** Longest lease in seconds: what nobody looks up again for this long is closed. */
+export const leaseCeilingSeconds = 86_400;
+
+interface Right {
+  readonly service: Service;
+  readonly domain: string;
+  readonly expiresAtMs: number;
+}
+
+export class GrantLedger {
+  readonly #limits: LedgerLimits;
+  /** asker → destination → rendered service → right */
+  readonly #rights = new Map<IpAddress, Map<IpAddress, Map<string, Right>>>();
+  /** Latest expiry of each destination that is asked for. */
+  readonly #asked = new Map<IpAddress, number>();
+
+  constructor(limits: LedgerLimits) {
+    this.#limits = limits;
+  }
+
+  /** The entries that make these grants true in the kernel. Changes nothing: record() does, once they are in. */
+  entriesFor(grants: readonly Grant[], nowMs: number): GrantEntry[] {
+    return grants.flatMap((grant) => {
+      const seconds = Math.ceil((this.#expiry(grant, nowMs) - nowMs) / 1000);
+      // Adding an entry again sets its timeout anew, so a port that another right keeps open longer stays so.
+      const entries = entriesOf(grant, seconds).map((entry) => {
+        const other =
+          entry.set === "grant" ? this.judge(grant.asker, grant.destination, entry, nowMs) : undefined;
+        return { ...entry, timeoutSeconds: Math.max(seconds, other?.secondsLeft ?? 0) };
+      });
+      if (!entries.some((entry) => entry.set === "pair")) return entries;
+      const asked = Math.ceil(((this.#asked.get(grant.destination) ?? 0) - nowMs) / 1000);
+      return [...entries, askEntry(grant, Math.max(seconds, asked))];
+    });
+  }
+
+  /** Remembers grants whose entries are in the kernel. */
+  record(grants: readonly Grant[], nowMs: number): void {
+    for (const grant of grants) {
+      const expiresAtMs = this.#expiry(grant, nowMs);
+      const destinations = entryOf(this.#rights, grant.asker, () => new Map<IpAddress, Map<string, Right>>());
+      const rights = entryOf(destinations, grant.destination, () => new Map<string, Right>());
+      const { service, domain } = grant;
+      rights.set(renderService(service), { service, domain, expiresAtMs });
+      if (isAsked(service)) {
+        this.#asked.set(grant.destination, Math.max(expiresAtMs, this.#asked.get(grant.destination) ?? 0));
+      }
+    }
+  }
+
+  /** True when these grants would exceed what one asker may hold. */
+  exceedsLimit(grants: readonly Grant[]): boolean {
+    const added = new Map<IpAddress, Set<IpAddress>>();
+    for (const { asker, destination } of grants) {
+      if (this.#rights.get(asker)?.has(destination)) continue;
+      entryOf(added, asker, () => new Set<IpAddress>()).add(destination);
+    }
+    return [...added].some(
+      ([asker, fresh]) => (this.#rights.get(asker)?.size ?? 0) + fresh.size > this.#limits.pairsPerAsker,
+    );
+  }
+
+  /** The right that covers this packet, if any is live, and its seconds left. */
+  judge(
+    asker: IpAddress,
+    destination: IpAddress,
+    packet: { readonly protocol: number; readonly port: number | undefined },
+    nowMs: number,
+  ): { readonly domain: string; readonly secondsLeft: number } | undefined {
+    let best: Right | undefined;
+    for (const right of this.#rights.get(asker)?.get(destination)?.values() ?? []) {
+      if (right.expiresAtMs <= nowMs || !serviceCovers(right.service, packet.protocol, packet.port)) continue;
+      if (best === undefined || right.expiresAtMs > best.expiresAtMs) best = right;
+    }
+    if (best === undefined) return undefined;
+    return { domain: best.domain, secondsLeft: Math.ceil((best.expiresAtMs - nowMs) / 1000) };
+  }
+
+  /** True when any right of the asker to this address is live. */
+  isOpen(asker: IpAddress, destination: IpAddress, nowMs: number): boolean {
+    const rights = this.#rights.get(asker)?.get(destination);
+    return rights !== undefined && [...rights.values()].some((right) => right.expiresAtMs > nowMs);
+  }
+
+  /** Forgets every right of an asker. */
+  forget(asker: IpAddress): void {
+    this.#rights.delete(asker);
+  }
+
+  /** Forgets what has run out; the kernel forgot it by itself. */
+  sweep(nowMs: number): void {
+    for (const [asker, destinations] of this.#rights) {
+      for (const [destination, rights] of destinations) {
+        for (const [key, right] of rights) if (right.expiresAtMs <= nowMs) rights.delete(key);
+        if (rights.size === 0) destinations.delete(destination);
+      }
+      if (destinations.size === 0) this.#rights.delete(asker);
+    }
+    for (const [destination, expiresAtMs] of this.#asked)
+      if (expiresAtMs <= nowMs) this.#asked.delete(destination);
+  }
+
+  /** A shorter lease never cuts a longer one short. */
+  #expiry(grant: Grant, nowMs: number): number {
+    const known = this.#rights.get(grant.asker)?.get(grant.destination)?.get(renderService(grant.service));
+    const lease = Math.min(Math.max(1, grant.leaseSeconds), leaseCeilingSeconds);
+    return Math.max(nowMs + lease * 1000, known?.expiresAtMs ?? 0);
+  }
+}
+
+/** The comment of a `pair` entry: the service, then the domain; parseComment() reads it back after a restart. */
+function renderComment(service: Service, domain: string): string {
+  return `${renderService(service)} ${readableDomain(domain)}`.slice(0, 255);
+}
+
+/** A queried name is the asker's own text: only what cannot harm a terminal or a tool's quoting is kept. */
+function readableDomain(domain: string): string {
+  return domain.replaceAll(/[^A-Za-z0-9._\\-]/g, "?").slice(0, 255);
+}
+
+/** Service and domain of a `pair` entry that an earlier run left in the kernel. */
+export function parseComment(
+  comment: string,
+): { readonly service: Service; readonly domain: string } | undefined {
+  const match = /^(any|(\d+)(?:-(\d+))?)(?:\/(tcp|udp))? (.+)$/.exec(comment);
+  if (match === null) return undefined;
+  const [, , from, to, protocol, domain = ""] = match;
+  const ports = from === undefined ? "any" : { from: Number(from), to: Number(to ?? from) };
+  return { service: { protocol: (protocol as Protocol | undefined) ?? "any", ports }, domain };
+}
+
+function isAsked(service: Service): boolean {
+  return service.ports === "any" || service.ports.to - service.ports.from >= widestListedRange;
+}
+
+function entriesOf(grant: Grant, timeoutSeconds: number): GrantEntry[] {
+  const { service } = grant;
+  const protocols: readonly Protocol[] = service.protocol === "any" ? ["tcp", "udp"] : [service.protocol];
+  const entry = (set: "grant" | "pair", protocol: Protocol, port: number): GrantEntry => ({
+    ...placeOf(grant),
+    set,
+    protocol: protocolNumbers[protocol],
+    port,
+    timeoutSeconds,
+    comment: set === "pair" ? renderComment(service, grant.domain) : readableDomain(grant.domain),
+  });
+  if (service.ports === "any") {
+    // tcp:0 is every protocol; protocol:1 is the range from 1 to 65535 of one.
+    const pairs =
+      service.protocol === "any" ? [entry("pair", "tcp", 0)] : [entry("pair", service.protocol, 1)];
+    const listed = protocols.some((protocol) => protocol === "tcp") ? commonPorts : [];
+    return [...pairs, ...listed.map((port) => entry("grant", "tcp", port))];
+  }
+  const { from, to } = service.ports;
+  if (isAsked(service)) return protocols.map((protocol) => entry("pair", protocol, from));
+  const ports = Array.from({ length: to - from + 1 }, (_, index) => from + index);
+  return protocols.flatMap((protocol) => ports.map((port) => entry("grant", protocol, port)));
+}
+
+function askEntry(grant: Grant, timeoutSeconds: number): GrantEntry {
+  const comment = readableDomain(grant.domain);
+  return { ...placeOf(grant), set: "ask", protocol: 0, port: 0, timeoutSeconds, comment };
+}
+
+function placeOf(grant: Grant): Pick<GrantEntry, "family" | "destination" | "asker"> {
+  return { family: familyOf(grant.destination), destination: grant.destination, asker: grant.asker };
+}
+
+function entryOf<K, V>(map: Map<K, V>, key: K, make: () => V): V {
+  const found = map.get(key);
+  if (found !== undefined) return found;
+  const made = make();
+  map.set(key, made);
+  return made;
+}

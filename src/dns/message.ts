@@ -1,0 +1,207 @@
+// Records to the bytes of a response: owner names and the names of old types are compressed, and what does
+// not fit is cut by whole rrsets with TC set (RFC 2181 9).
+
+import {
+  classIn,
+  type ExtendedError,
+  flagBits,
+  headerLength,
+  maxTcpPayload,
+  maxUdpPayload,
+  plainUdpPayload,
+  type Rcode,
+  types,
+} from "./codes.ts";
+import { type Name, nameOf } from "./name.ts";
+import type { Edns, Head } from "./question.ts";
+import { writeWord } from "./words.ts";
+
+/** Rdata is kept in parts, so that the names in it can be compressed anew at another offset. */
+export interface ResourceRecord {
+  readonly owner: Name;
+  readonly type: number;
+  readonly ttlSeconds: number;
+  readonly rdata: readonly (Uint8Array | Name)[];
+}
+
+export interface ResponseContent {
+  readonly head: Head;
+  readonly rcode: Rcode;
+  /** Records of one rrset stand together. */
+  readonly answer: readonly ResourceRecord[];
+  readonly authority: readonly ResourceRecord[];
+  /** Shown only to a client that sent EDNS, and only where it fits. */
+  readonly extendedError: ExtendedError | undefined;
+  /** Bytes that the message may have; see `payloadLimit`. */
+  readonly limit: number;
+}
+
+export type Transport = "udp" | "tcp";
+
+/** Bytes that a response to this query may have. */
+export function payloadLimit(edns: Edns | undefined, transport: Transport): number {
+  if (transport === "tcp") return maxTcpPayload;
+  if (edns === undefined) return plainUdpPayload;
+  return Math.min(maxUdpPayload, Math.max(plainUdpPayload, edns.payloadSize));
+}
+
+/** Renders a response: the client's id, question bytes, RD and CD; RA set; never AA or AD, as we vouch for nothing. */
+export function renderResponse(content: ResponseContent): Uint8Array {
+  const { head, rcode } = content;
+  const optLength = head.edns === undefined ? 0 : 11;
+  const size = Math.min(content.limit, upperBound(content) + maxOptLength);
+  const output: Output = { bytes: new Uint8Array(size), length: 0, suffixes: new Map() };
+  output.length = headerLength;
+  output.bytes.set(head.questionBytes, headerLength);
+  output.length += head.questionBytes.length;
+  rememberQuestion(output, head.questionBytes);
+  const room = content.limit - optLength;
+  const answered = writeSection(output, content.answer, room);
+  const complete = answered === content.answer.length;
+  const authorized = complete ? writeSection(output, content.authority, room) : 0;
+  const truncated = !complete || authorized < content.authority.length;
+  if (head.edns !== undefined) writeOpt(output, head.edns, content);
+  const repeated = flagBits.opcode | flagBits.recursionDesired | flagBits.checkingDisabled;
+  const flags =
+    flagBits.response |
+    flagBits.recursionAvailable |
+    (head.flags & repeated) |
+    (truncated ? flagBits.truncated : 0) |
+    (rcode & flagBits.rcode);
+  writeWord(output.bytes, 0, head.id);
+  writeWord(output.bytes, 2, flags);
+  writeWord(output.bytes, 4, head.questionBytes.length > 0 ? 1 : 0);
+  writeWord(output.bytes, 6, answered);
+  writeWord(output.bytes, 8, authorized);
+  writeWord(output.bytes, 10, head.edns === undefined ? 0 : 1);
+  return output.bytes.subarray(0, output.length);
+}
+
+/** Types whose names every reader decompresses; in all others names stand whole (RFC 3597 4, RFC 2782). */
+const compressedTypes: ReadonlySet<number> = new Set([types.ns, types.cname, types.soa, types.ptr, types.mx]);
+
+const maxOptLength = 11 + 6 + 200;
+
+interface Output {
+  readonly bytes: Uint8Array;
+  length: number;
+  /** Offset of the name whose key it is; only offsets that a pointer can hold. */
+  readonly suffixes: Map<string, number>;
+}
+
+function upperBound({ head, answer, authority }: ResponseContent): number {
+  let bound = headerLength + head.questionBytes.length;
+  for (const section of [answer, authority]) {
+    for (const record of section) {
+      bound += record.owner.wire.length + 10;
+      for (const part of record.rdata) bound += isName(part) ? part.wire.length : part.length;
+    }
+  }
+  return bound;
+}
+
+function isName(part: Uint8Array | Name): part is Name {
+  return "wire" in part;
+}
+
+/** Writes whole rrsets while they fit in `room`; how many records were written. */
+function writeSection(output: Output, records: readonly ResourceRecord[], room: number): number {
+  let written = 0;
+  while (written < records.length) {
+    const start = output.length;
+    let next = written;
+    do {
+      const record = records[next];
+      if (record === undefined || !writeRecord(output, record, room)) {
+        output.length = start;
+        return written;
+      }
+      next++;
+    } while (next < records.length && sameRrset(records[written], records[next]));
+    written = next;
+  }
+  return written;
+}
+
+function sameRrset(a: ResourceRecord | undefined, b: ResourceRecord | undefined): boolean {
+  return a !== undefined && b !== undefined && a.type === b.type && a.owner.key === b.owner.key;
+}
+
+function writeRecord(output: Output, record: ResourceRecord, room: number): boolean {
+  if (!writeName(output, record.owner, room, true)) return false;
+  const fixed = output.length;
+  if (fixed + 10 > room) return false;
+  writeWord(output.bytes, fixed, record.type);
+  writeWord(output.bytes, fixed + 2, classIn);
+  writeWord(output.bytes, fixed + 4, record.ttlSeconds >>> 16);
+  writeWord(output.bytes, fixed + 6, record.ttlSeconds & 0xffff);
+  output.length = fixed + 10;
+  for (const part of record.rdata) {
+    if (isName(part)) {
+      if (!writeName(output, part, room, compressedTypes.has(record.type))) return false;
+    } else {
+      if (output.length + part.length > room) return false;
+      output.bytes.set(part, output.length);
+      output.length += part.length;
+    }
+  }
+  writeWord(output.bytes, fixed + 8, output.length - fixed - 10);
+  return true;
+}
+
+function writeName(output: Output, name: Name, room: number, compress: boolean): boolean {
+  const { wire, key } = name;
+  let start = 0;
+  let pointer: number | undefined;
+  while (start < wire.length - 1) {
+    const suffix = start === 0 ? key : key.slice(start);
+    pointer = compress ? output.suffixes.get(suffix) : undefined;
+    if (pointer !== undefined) break;
+    const offset = output.length + start;
+    if (offset < 0x4000 && !output.suffixes.has(suffix)) output.suffixes.set(suffix, offset);
+    start += 1 + (wire[start] ?? 0);
+  }
+  const length = pointer === undefined ? wire.length : start + 2;
+  if (output.length + length > room) return false;
+  output.bytes.set(pointer === undefined ? wire : wire.subarray(0, start), output.length);
+  if (pointer !== undefined) writeWord(output.bytes, output.length + start, 0xc000 | pointer);
+  output.length += length;
+  return true;
+}
+
+/** The question's name is where most owners point to. */
+function rememberQuestion(output: Output, questionBytes: Uint8Array): void {
+  if (questionBytes.length === 0) return;
+  const { key } = nameOf(questionBytes.subarray(0, questionBytes.length - 4));
+  for (let start = 0; start < key.length - 1; start += 1 + key.charCodeAt(start)) {
+    output.suffixes.set(key.slice(start), headerLength + start);
+  }
+}
+
+function writeOpt(output: Output, edns: Edns, { rcode, extendedError, limit }: ResponseContent): void {
+  const { bytes, length } = output;
+  const text = extendedError === undefined ? new Uint8Array(0) : encodeText(extendedError.text);
+  const options = extendedError === undefined || length + 17 + text.length > limit ? 0 : 6 + text.length;
+  bytes[length] = 0;
+  writeWord(bytes, length + 1, types.opt);
+  writeWord(bytes, length + 3, maxUdpPayload);
+  bytes[length + 5] = rcode >> 4;
+  bytes[length + 6] = 0;
+  writeWord(bytes, length + 7, edns.dnssecOk ? 0x8000 : 0);
+  writeWord(bytes, length + 9, options);
+  output.length = length + 11 + options;
+  if (extendedError === undefined || options === 0) return;
+  writeWord(bytes, length + 11, extendedErrorOption);
+  writeWord(bytes, length + 13, 2 + text.length);
+  writeWord(bytes, length + 15, extendedError.code);
+  bytes.set(text, length + 17);
+}
+
+const extendedErrorOption = 15;
+const encoder = new TextEncoder();
+
+/** At most 200 bytes, cut between characters. */
+function encodeText(text: string): Uint8Array {
+  const bytes = new Uint8Array(200);
+  return bytes.subarray(0, encoder.encodeInto(text, bytes).written);
+}

@@ -1,0 +1,101 @@
+// Which addresses an answer from outside may not open (promise P6): a name that somebody else controls must
+// not lead a container to the host, to its neighbours, or into the operator's own network (DNS rebinding).
+// Documentation and benchmark ranges (RFC 5737, 3849, 2544) are not refused: nothing private lives there.
+
+import { addressBytes, type Prefix, parsePrefix } from "../model/address.ts";
+
+/** Not reachable from outside by their meaning (IANA special-purpose registries). */
+const refusedPrefixes: readonly Prefix[] = [
+  "0.0.0.0/8", // this network; Linux connects 0.0.0.0 to itself
+  "10.0.0.0/8",
+  "100.64.0.0/10", // carrier-grade NAT, and what overlay VPNs use
+  "127.0.0.0/8",
+  "169.254.0.0/16", // link-local, cloud metadata
+  "172.16.0.0/12",
+  "192.0.0.0/24", // protocol assignments
+  "192.168.0.0/16",
+  "224.0.0.0/3", // multicast, reserved, broadcast
+  "::/96", // unspecified, loopback, v4-compatible
+  "::ffff:0:0/96", // v4-mapped: a socket would go to the v4 address inside, past the v6 sets
+  "::ffff:0:0:0/96", // v4-translated (RFC 2765)
+  "64:ff9b:1::/48", // NAT64 of a local network (RFC 8215)
+  "100::/64", // discard-only
+  "fc00::/7", // unique local
+  "fe80::/10", // link-local
+  "fec0::/10", // site-local, deprecated and still routed by some
+  "ff00::/8", // multicast
+].map(prefix);
+
+/** IPv6 forms that carry an IPv4 address to a translator or a tunnel, and where it stands in the 16 bytes. */
+const carriers: readonly {
+  readonly prefix: Prefix;
+  readonly offset: number;
+  /** Offset of a second one whose bits are turned. */
+  readonly inverted?: number;
+}[] = [
+  { prefix: prefix("64:ff9b::/96"), offset: 12 }, // NAT64 (RFC 6052)
+  { prefix: prefix("2002::/16"), offset: 2 }, // 6to4 (RFC 3056)
+  { prefix: prefix("2001::/32"), offset: 4, inverted: 12 }, // Teredo: server, and client (RFC 4380)
+];
+
+export interface AddressFilter {
+  /** The host's own addresses and the subnets of its bridges. */
+  readonly own: readonly Prefix[];
+  /** Prefixes that the allowlist names: whoever wrote them meant them. */
+  readonly exceptions: readonly Prefix[];
+}
+
+/** True when an answer may not open the address of these 4 or 16 bytes. */
+export function refusesAddress(filter: AddressFilter, bytes: Uint8Array): boolean {
+  if (filter.exceptions.some((exception) => covers(exception, bytes))) return false;
+  const forms = [bytes, ...carried(bytes)];
+  return forms.some((form) => hasNoMeaningOutside(form) || filter.own.some((own) => covers(own, form)));
+}
+
+/** True for an address that has no meaning outside, or that carries one of those inside. */
+export function isPrivate(bytes: Uint8Array): boolean {
+  return hasNoMeaningOutside(bytes) || carried(bytes).some(hasNoMeaningOutside);
+}
+
+function hasNoMeaningOutside(bytes: Uint8Array): boolean {
+  return refusedPrefixes.some((refused) => covers(refused, bytes));
+}
+
+/** The IPv4 addresses inside an IPv6 address. */
+function carried(bytes: Uint8Array): readonly Uint8Array[] {
+  if (bytes.length === 4) return [];
+  const carrier = carriers.find((candidate) => covers(candidate.prefix, bytes));
+  if (carrier === undefined) return [];
+  const { offset, inverted } = carrier;
+  const plain = bytes.subarray(offset, offset + 4);
+  return inverted === undefined
+    ? [plain]
+    : [plain, bytes.subarray(inverted, inverted + 4).map((byte) => byte ^ 0xff)];
+}
+
+/** prefixContains() without texts: every address of every answer is compared with every prefix. */
+function covers(candidate: Prefix, bytes: Uint8Array): boolean {
+  const start = prefixBytes(candidate);
+  if (start.length !== bytes.length) return false;
+  const whole = candidate.length >> 3;
+  for (let index = 0; index < whole; index++) if (start[index] !== bytes[index]) return false;
+  const mask = (0xff00 >> (candidate.length & 7)) & 0xff;
+  return (((start[whole] ?? 0) ^ (bytes[whole] ?? 0)) & mask) === 0;
+}
+
+function prefixBytes(candidate: Prefix): Uint8Array {
+  const known = knownBytes.get(candidate);
+  if (known !== undefined) return known;
+  const bytes = addressBytes(candidate.address);
+  knownBytes.set(candidate, bytes);
+  return bytes;
+}
+
+/** Prefixes are few and live long. */
+const knownBytes = new WeakMap<Prefix, Uint8Array>();
+
+function prefix(text: string): Prefix {
+  const parsed = parsePrefix(text);
+  if (parsed === undefined) throw new TypeError(`not a prefix: ${text}`);
+  return parsed;
+}

@@ -1,0 +1,136 @@
+// From the bytes of a client to one question, or to the decision that there is none. Everything that a
+// hostile client can put into a message is decided here, so that what follows meets only clean questions.
+
+import { classIn, flagBits, headerLength, type Rcode, rcodes, types } from "./codes.ts";
+import { type Name, nameText, readName, skipName } from "./name.ts";
+import { readWord } from "./words.ts";
+
+export interface Question {
+  /** Presentation form from the wire labels: lower case, no dot at the end, odd bytes escaped. */
+  readonly name: string;
+  readonly qname: Name;
+  readonly type: number;
+}
+
+/** What the client's OPT record says (RFC 6891). Its options are read for their form only: we act on none. */
+export interface Edns {
+  /** Bytes that the client takes by UDP, as sent. */
+  readonly payloadSize: number;
+  readonly version: number;
+  /** DNSSEC OK. */
+  readonly dnssecOk: boolean;
+}
+
+/** What every response repeats of its query. */
+export interface Head {
+  readonly id: number;
+  /** The second word of the header, as sent. */
+  readonly flags: number;
+  /** The question in the client's own bytes, case kept (0x20); empty when none could be read. */
+  readonly questionBytes: Uint8Array;
+  readonly edns: Edns | undefined;
+}
+
+export type Query = Head & { readonly kind: "query"; readonly question: Question };
+
+/** A message that is answered without looking at what it asks. */
+export type ReplyNow = Head & { readonly kind: "reply-now"; readonly rcode: Rcode };
+
+/** No answer: no header to answer to, or itself an answer (answering those makes loops). */
+export type Ignore = { readonly kind: "ignore" };
+
+/**
+ * Reads a client's message. The question is accepted as unbound and knot accept it: one, class IN, no
+ * compression (nothing stands before it to point to), no records but OPT and signatures, and nothing behind.
+ */
+export function parseQuery(message: Uint8Array): Query | ReplyNow | Ignore {
+  if (message.length < headerLength) return { kind: "ignore" };
+  const flags = readWord(message, 2);
+  if ((flags & flagBits.response) !== 0) return { kind: "ignore" };
+  const bare: Head = { id: readWord(message, 0), flags, questionBytes: noBytes, edns: undefined };
+  // The sections mean something else under another opcode (RFC 2136), so nothing more is read.
+  if ((flags & flagBits.opcode) !== 0) return { ...bare, kind: "reply-now", rcode: rcodes.notImp };
+  const formErr: ReplyNow = { ...bare, kind: "reply-now", rcode: rcodes.formErr };
+  if ((flags & flagBits.truncated) !== 0) return formErr;
+  const additionalCount = readWord(message, 10);
+  // One question (RFC 9619), no answer or authority; at most OPT and a transaction signature.
+  if (
+    readWord(message, 4) !== 1 ||
+    readWord(message, 6) !== 0 ||
+    readWord(message, 8) !== 0 ||
+    additionalCount > 2
+  ) {
+    return formErr;
+  }
+  const read = readName(message, headerLength, "refused");
+  if (read === undefined || read.end + 4 > message.length) return formErr;
+  const questionEnd = read.end + 4;
+  const head: Head = { ...bare, questionBytes: message.subarray(headerLength, questionEnd) };
+  const additional = readAdditional(message, questionEnd, additionalCount);
+  if (additional === undefined) return { ...head, kind: "reply-now", rcode: rcodes.formErr };
+  const full: Head = { ...head, edns: additional.edns };
+  if (additional.edns !== undefined && additional.edns.version !== 0) {
+    return { ...full, kind: "reply-now", rcode: rcodes.badVers };
+  }
+  const type = readWord(message, read.end);
+  const rcode = refusalOf(type, readWord(message, read.end + 2));
+  if (rcode !== undefined) return { ...full, kind: "reply-now", rcode };
+  const qname: Name = { wire: full.questionBytes.subarray(0, read.name.wire.length), key: read.name.key };
+  return { ...full, kind: "query", question: { name: nameText(qname), qname, type } };
+}
+
+const noBytes = new Uint8Array(0);
+
+/** Classes and types that no policy is asked about. */
+function refusalOf(type: number, recordClass: number): Rcode | undefined {
+  if (recordClass !== classIn) return rcodes.refused;
+  switch (type) {
+    case 0:
+    case types.opt:
+    case types.tsig:
+      return rcodes.formErr;
+    case types.axfr:
+    case types.ixfr:
+      return rcodes.refused;
+    case types.tkey:
+    case types.maila:
+    case types.mailb:
+      return rcodes.notImp;
+    default:
+      return undefined;
+  }
+}
+
+/** Walks the additional section to the last byte; undefined when it is malformed or has two OPT records. */
+function readAdditional(
+  message: Uint8Array,
+  start: number,
+  count: number,
+): { readonly edns: Edns | undefined } | undefined {
+  let edns: Edns | undefined;
+  let offset = start;
+  for (let index = 0; index < count; index++) {
+    const owner = offset;
+    const fixed = skipName(message, owner);
+    if (fixed === undefined || fixed + 10 > message.length) return undefined;
+    const end = fixed + 10 + readWord(message, fixed + 8);
+    if (end > message.length) return undefined;
+    if (readWord(message, fixed) === types.opt) {
+      if (edns !== undefined || message[owner] !== 0 || !optionsFit(message, fixed + 10, end))
+        return undefined;
+      edns = {
+        payloadSize: readWord(message, fixed + 2),
+        version: message[fixed + 5] ?? 0,
+        dnssecOk: ((message[fixed + 6] ?? 0) & 0x80) !== 0,
+      };
+    }
+    offset = end;
+  }
+  return offset === message.length ? { edns } : undefined;
+}
+
+function optionsFit(message: Uint8Array, start: number, end: number): boolean {
+  let offset = start;
+  while (offset + 4 <= end) offset += 4 + readWord(message, offset + 2);
+  return offset === end;
+}
