@@ -1,0 +1,117 @@
+// What is particular about single containers: labels of their own, a second network that is not guarded, and
+// rights by which they could step around any wall. Found from the engine's picture, said once, guarded where it
+// can be.
+
+import type { IpAddress } from "../model/address.ts";
+import type { ServicePolicy } from "../model/planes.ts";
+import type { Container, Hazard, Network, Topology } from "../model/topology.ts";
+import { parseAllowlist, renderProblem } from "../policy/allowlist.ts";
+import { allowLabel } from "./labels.ts";
+
+/** An address of a guarded container on a network that is not guarded: guarded there by itself. */
+export interface Stray {
+  readonly address: IpAddress;
+  readonly bridge: string;
+  readonly container: string;
+}
+
+export interface ContainerFindings {
+  readonly services: readonly ServicePolicy[];
+  readonly strays: readonly Stray[];
+  /** Every address of the containers in quarantine. */
+  readonly quarantined: readonly { readonly address: IpAddress; readonly containerId: string }[];
+  /** One sentence each: what is wrong and must be corrected. */
+  readonly problems: readonly string[];
+  /** One sentence each: what the wall cannot hold. */
+  readonly warnings: readonly string[];
+}
+
+const hazardSentences: Readonly<Record<Hazard, string>> = {
+  "docker-socket": "has the Docker socket, and with it the host",
+  privileged: "is privileged, and can change the host's firewall",
+  "host-network": "is on the host's network, which is not guarded",
+  "host-pid": "sees the host's processes, and with SYS_ADMIN or SYS_PTRACE their networks",
+  "net-admin": "has NET_ADMIN, and on Linux before 6.9 can take the capture of its own lookups away",
+};
+
+export interface ExamineInput {
+  readonly topology: Topology;
+  /** Ids of the networks that are guarded. */
+  readonly guarded: ReadonlySet<string>;
+  /** Ids of the containers in quarantine. */
+  readonly quarantine: ReadonlySet<string>;
+}
+
+/** Examines every container. */
+export function examineContainers(input: ExamineInput): ContainerFindings {
+  const { topology, guarded } = input;
+  const networks = new Map(topology.networks.map((network) => [network.id, network]));
+  const services: ServicePolicy[] = [];
+  const strays: Stray[] = [];
+  const problems: string[] = [];
+  const warnings: string[] = [];
+  for (const container of topology.containers) {
+    const inside = container.endpoints.some((endpoint) => guarded.has(endpoint.networkId));
+    const label = container.labels[allowLabel];
+    if (label !== undefined) {
+      const read = readLabel(container, label, guarded);
+      if (read.service !== undefined) services.push(read.service);
+      problems.push(...read.problems);
+    }
+    const concerned = inside || label !== undefined;
+    if (!concerned || !container.running) continue;
+    warnings.push(...container.hazards.map((hazard) => `${nameOf(container)} ${hazardSentences[hazard]}`));
+    const outside = container.endpoints.flatMap((endpoint) => {
+      const network = guarded.has(endpoint.networkId) ? undefined : networks.get(endpoint.networkId);
+      return network === undefined ? [] : [{ endpoint, network }];
+    });
+    if (!inside) continue;
+    for (const { endpoint, network } of outside) {
+      warnings.push(secondNetwork(container, network));
+      const { bridge } = network;
+      if (bridge === undefined) continue;
+      strays.push(...endpoint.addresses.map((address) => ({ address, bridge, container: container.name })));
+    }
+  }
+  const quarantined = topology.containers
+    .filter((container) => input.quarantine.has(container.id))
+    .flatMap(({ id, endpoints }) =>
+      endpoints.flatMap(({ addresses }) => addresses.map((address) => ({ address, containerId: id }))),
+    );
+  return { services, strays, quarantined, problems, warnings };
+}
+
+function readLabel(
+  container: Container,
+  label: string,
+  guarded: ReadonlySet<string>,
+): { readonly service: ServicePolicy | undefined; readonly problems: readonly string[] } {
+  const place = `${nameOf(container)}, label ${allowLabel}`;
+  const allowlist = parseAllowlist(label);
+  if (!allowlist.ok) {
+    const sentences = allowlist.problems.map(
+      (problem) => `${renderProblem(place, problem)}; only its networks' allowlists are in force`,
+    );
+    return { service: undefined, problems: sentences };
+  }
+  const inside = container.endpoints.filter((endpoint) => guarded.has(endpoint.networkId));
+  const { id: containerId, name } = container;
+  const addresses = inside.flatMap((endpoint) => endpoint.addresses);
+  const lost = container.running && inside.length === 0;
+  const problem = `${place}: none of its networks carries ${allowLabel}, so it is NOT contained; label a network`;
+  return {
+    service: { containerId, name, addresses, entries: allowlist.entries },
+    problems: lost ? [problem] : [],
+  };
+}
+
+function secondNetwork(container: Container, network: Network): string {
+  const name = JSON.stringify(network.name);
+  return network.bridge === undefined
+    ? `${nameOf(container)} is on network ${name} (${network.driver}) too, which is not guarded: it is NOT contained`
+    : `${nameOf(container)} is on network ${name} too, which is not guarded: it is guarded there by its address, which it could forge with NET_RAW`;
+}
+
+function nameOf(container: Container): string {
+  return `container ${JSON.stringify(container.name)}`;
+}

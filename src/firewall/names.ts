@@ -1,0 +1,73 @@
+// The names of everything that we own in the kernel. Whatever is not named here is not ours.
+
+/** Kernel sets. Suffix 4 or 6 is the address family. ipset names have at most 31 bytes. */
+export const setNames = {
+  /** hash:net,iface (subnet, bridge): addresses that guarded containers may have, on the bridge they may have it. */
+  guarded4: "dockerwall-guarded4",
+  guarded6: "dockerwall-guarded6",
+  /** list:set of hash:net,iface chunks (0/0, bridge): bridges known to be none of our business. */
+  open4: "dockerwall-open4",
+  open6: "dockerwall-open6",
+  /** list:set of hash:net,iface chunks (0/0, bridge): bridges of guarded networks. */
+  closed4: "dockerwall-closed4",
+  closed6: "dockerwall-closed6",
+  /** hash:ip,port,ip (destination, protocol:port, asker), timeout, counters, comment: what may pass. */
+  grant4: "dockerwall-grant4",
+  grant6: "dockerwall-grant6",
+  /** hash:ip,port,ip (destination, tcp:0, asker), timeout, comment: rights to every port, kept here so that a restart finds them. */
+  pair4: "dockerwall-pair4",
+  pair6: "dockerwall-pair6",
+  /** hash:net (asker), comment (its sandbox): whose the grants of an address are, so that nobody inherits them. */
+  owner4: "dockerwall-owner4",
+  owner6: "dockerwall-owner6",
+  /** hash:net (destination), timeout, comment: a first packet to it is put before the daemon (NFQUEUE). */
+  ask4: "dockerwall-ask4",
+  ask6: "dockerwall-ask6",
+  /** hash:net (destination): the prefixes that allowlists name; a first packet to one is put before the daemon too. */
+  static4: "dockerwall-static4",
+  static6: "dockerwall-static6",
+  /** hash:net,port (subnet or address of guarded containers, protocol:port): host services that they may reach. */
+  host4: "dockerwall-host4",
+  host6: "dockerwall-host6",
+  /** hash:net (address of a container), comment (its id): cut off from everything, whatever was granted. */
+  quarantine4: "dockerwall-quarantine4",
+  quarantine6: "dockerwall-quarantine6",
+  /** list:set of hash:net,iface chunks (::/0, bridge): bridges of guarded networks that have IPv6. */
+  link6: "dockerwall-link6",
+  /** hash:ip,port,ip (asker, protocol:port, destination), timeout, counters: what was dropped. */
+  denied4: "dockerwall-denied4",
+  denied6: "dockerwall-denied6",
+} as const;
+
+/** Own chains; one per hook, and the ones they go to. */
+export const chainNames = {
+  raw: "DOCKERWALL-RAW",
+  flood: "DOCKERWALL-FLOOD",
+  forward: "DOCKERWALL-FORWARD",
+  judge: "DOCKERWALL-JUDGE",
+  admit: "DOCKERWALL-ADMIT",
+  deny: "DOCKERWALL-DENY",
+  input: "DOCKERWALL-INPUT",
+  host: "DOCKERWALL-HOST",
+  capture: "DOCKERWALL-CAPTURE",
+  accept: "DOCKERWALL-ACCEPT",
+} as const;
+
+/**
+ * A chain that nothing jumps to, in each table where something was missing before us: one rule says by its comment
+ * that the table, or a built-in chain of it, was made for us. So the kernel remembers, for whichever process
+ * uninstalls, what may go when nothing else is in it.
+ */
+export const madeChain = "DOCKERWALL-MADE";
+
+/** Own nft table in each captured sandbox. */
+export const sandboxTable = "dockerwall";
+
+/** Bits of the connection mark that are ours, and the stamp of an admitted flow in them. */
+export const connectionMark = { mask: 0x0f00_0000, admitted: 0x0100_0000 } as const;
+
+/** Bit of the packet mark by which the daemon sends a queued packet back as refused. */
+export const refusedMark = 0x0800_0000;
+
+/** Bit of the packet mark of one that the daemon has let pass: it is asked about once only. */
+export const askedMark = 0x1000_0000;

@@ -1,0 +1,244 @@
+// The rules, as data. They never change while the daemon runs: what varies (networks, containers, grants)
+// stands in kernel sets, so that a packet walks the same few rules on a host with one network and with five
+// hundred, and a new network or grant costs a set entry, not a ruleset.
+//
+// Order of decision for a packet of a guarded container, first match wins:
+//   raw      its source is one of its network's addresses, on its network's bridge; else drop
+//   mangle   same network; reply; stamped flow; granted (destination, port, asker); ask the daemon; else drop
+// Every rule is written exactly as iptables-save prints it, so that reading back is comparing text.
+
+import type { Family } from "../model/address.ts";
+import { askedMark, chainNames as chain, connectionMark, refusedMark, setNames } from "./names.ts";
+
+export type TableName = "raw" | "mangle" | "nat" | "filter";
+
+export interface Chain {
+  readonly name: string;
+  /** Rule bodies as iptables-save prints them, without `-A CHAIN`. */
+  readonly rules: readonly string[];
+}
+
+export interface Table {
+  readonly name: TableName;
+  readonly chains: readonly Chain[];
+  /** Jumps that must stand first, and once, in a built-in chain. */
+  readonly jumps: readonly { readonly hook: string; readonly chain: string }[];
+}
+
+export interface RulesetOptions {
+  readonly family: Family;
+  /** Port of our listener on the host. */
+  readonly dnsPort: number;
+  readonly queueNumber: number;
+  /** Whether bridges named `br-*` that nobody classified yet are denied. */
+  readonly hold: boolean;
+}
+
+/** Lookups per second and burst that one address may send before the rest is shed ahead of conntrack. */
+const lookupRate = { perSecond: 300, burst: 600 };
+/** New denied connections per second and burst that one address may have remembered: a scan must not fill the set. */
+const deniedRate = { perSecond: 5, burst: 256 };
+/** Questions to the daemon per second and burst that one address may cause by packets to ask-first destinations. */
+const askRate = { perSecond: 500, burst: 1000 };
+
+/** The whole ruleset of one family. */
+export function renderRuleset(options: RulesetOptions): readonly Table[] {
+  const sets = setsOf(options.family);
+  return [
+    {
+      name: "raw",
+      jumps: [{ hook: "PREROUTING", chain: chain.raw }],
+      chains: [
+        { name: chain.raw, rules: rawRules(options, sets) },
+        { name: chain.flood, rules: floodRules(options.family) },
+      ],
+    },
+    {
+      name: "mangle",
+      jumps: [
+        { hook: "FORWARD", chain: chain.forward },
+        { hook: "INPUT", chain: chain.input },
+      ],
+      chains: [
+        { name: chain.forward, rules: forwardRules(options, sets) },
+        { name: chain.judge, rules: judgeRules(options, sets) },
+        {
+          name: chain.admit,
+          rules: [`-j CONNMARK --set-xmark ${admittedMark}`, `-j MARK --set-xmark 0x0/${hex(askedMark)}`],
+        },
+        { name: chain.input, rules: inputRules(options, sets) },
+        { name: chain.host, rules: hostRules(options, sets) },
+        { name: chain.deny, rules: denyRules(options, sets) },
+      ],
+    },
+    {
+      name: "nat",
+      jumps: [{ hook: "PREROUTING", chain: chain.capture }],
+      chains: [{ name: chain.capture, rules: captureRules(options, sets) }],
+    },
+    {
+      name: "filter",
+      jumps: [{ hook: "INPUT", chain: chain.accept }],
+      chains: [{ name: chain.accept, rules: acceptRules(options, sets) }],
+    },
+  ];
+}
+
+const hex = (value: number): string => `0x${value.toString(16)}`;
+const admittedMark = `${hex(connectionMark.admitted)}/${hex(connectionMark.mask)}`;
+
+interface FamilySets {
+  readonly guarded: string;
+  readonly open: string;
+  readonly closed: string;
+  readonly grant: string;
+  readonly ask: string;
+  readonly fixed: string;
+  readonly host: string;
+  readonly quarantine: string;
+  readonly denied: string;
+}
+
+function setsOf(family: Family): FamilySets {
+  return {
+    guarded: setNames[`guarded${family}`],
+    open: setNames[`open${family}`],
+    closed: setNames[`closed${family}`],
+    grant: setNames[`grant${family}`],
+    ask: setNames[`ask${family}`],
+    fixed: setNames[`static${family}`],
+    host: setNames[`host${family}`],
+    quarantine: setNames[`quarantine${family}`],
+    denied: setNames[`denied${family}`],
+  };
+}
+
+function inSet(set: string, dimensions: string): string {
+  return `-m set --match-set ${set} ${dimensions}`;
+}
+
+function comment(text: string): string {
+  return `-m comment --comment ${text.includes(" ") ? `"${text}"` : text}`;
+}
+
+function rawRules(options: RulesetOptions, sets: FamilySets): string[] {
+  return [
+    `${inSet(sets.guarded, "src,src")} ${comment("guarded container")} -g ${chain.flood}`,
+    `${inSet(sets.open, "src,src")} ${comment("not guarded")} -j RETURN`,
+    ...(options.family === 6 ? linkLocalRules() : []),
+    ...closedRules(options, sets),
+  ];
+}
+
+/** Neighbour discovery and link-local traffic inside a network; it cannot be routed. Router advertisements are not. */
+function linkLocalRules(): string[] {
+  const onLink = inSet(setNames.link6, "src,src");
+  return [
+    `-p ipv6-icmp ${onLink} -m icmp6 --icmpv6-type 134 -j DROP`,
+    `-s fe80::/10 ${onLink} -j RETURN`,
+    `-s ::/128 -p ipv6-icmp ${onLink} -m icmp6 --icmpv6-type 135 -j RETURN`,
+  ];
+}
+
+/** What every hook ends in: strangers on guarded bridges, and bridges that nobody classified yet. */
+function closedRules(options: RulesetOptions, sets: FamilySets): string[] {
+  const strangers = `${inSet(sets.closed, "src,src")} ${comment("not an address of this network")} -j DROP`;
+  const held = `-i br-+ -m set ! --match-set ${sets.open} src,src ${comment("held until classified")} -j DROP`;
+  return options.hold ? [strangers, held] : [strangers];
+}
+
+/** Floods of lookups are shed here, before conntrack and before our socket. */
+function floodRules(family: Family): string[] {
+  return [
+    `-p udp -m udp --dport 53 -m hashlimit --hashlimit-above ${lookupRate.perSecond}/sec --hashlimit-burst ${lookupRate.burst} --hashlimit-mode srcip --hashlimit-name dockerwall-dns${family} --hashlimit-htable-expire 10000 -j DROP`,
+  ];
+}
+
+function forwardRules(options: RulesetOptions, sets: FamilySets): string[] {
+  return [
+    `${inSet(sets.quarantine, "src")} ${comment("in quarantine")} -g ${chain.deny}`,
+    `${inSet(sets.quarantine, "dst")} ${comment("in quarantine")} -j DROP`,
+    `${inSet(sets.guarded, "src,src")} -g ${chain.judge}`,
+    ...(options.family === 6 ? [`-d fe80::/10 -j RETURN`, `-d ff02::/16 -j RETURN`] : []),
+    ...closedRules(options, sets),
+    `-m conntrack --ctstate NEW -m conntrack ! --ctstate DNAT ${inSet(sets.guarded, "dst,dst")} ${comment("only published ports lead in")} -j DROP`,
+  ];
+}
+
+function judgeRules(options: RulesetOptions, sets: FamilySets): string[] {
+  const rate = `-m hashlimit --hashlimit-upto ${askRate.perSecond}/sec --hashlimit-burst ${askRate.burst} --hashlimit-mode srcip --hashlimit-name dockerwall-ask${options.family} --hashlimit-htable-expire 10000`;
+  return [
+    `${inSet(sets.guarded, "src,dst")} ${comment("same network")} -j RETURN`,
+    ...(options.family === 6 ? [`-d fe80::/10 -j RETURN`, `-d ff02::/16 -j RETURN`] : []),
+    `-m conntrack --ctstate INVALID -g ${chain.deny}`,
+    `-m conntrack --ctstate ESTABLISHED --ctdir REPLY ${comment("answer to who came in")} -j RETURN`,
+    `-m connmark --mark ${admittedMark} ${comment("admitted flow")} -j RETURN`,
+    `${inSet(sets.grant, "dst,dst,src")} ${comment("granted")} -g ${chain.admit}`,
+    `-m mark --mark ${hex(refusedMark)}/${hex(refusedMark)} ${comment("the daemon said no")} -g ${chain.deny}`,
+    ...[sets.ask, sets.fixed].map(
+      (set) => `${inSet(set, "dst")} ${rate} -j NFQUEUE --queue-num ${options.queueNumber}`,
+    ),
+    `-g ${chain.deny}`,
+  ];
+}
+
+function inputRules(options: RulesetOptions, sets: FamilySets): string[] {
+  return [
+    ...["udp", "tcp"].map(
+      (protocol) =>
+        `-p ${protocol} -m ${protocol} --dport ${options.dnsPort} -m conntrack ! --ctstate DNAT ${comment("by redirection only")} -j DROP`,
+    ),
+    `${inSet(sets.quarantine, "src")} ${comment("in quarantine")} -g ${chain.deny}`,
+    `${inSet(sets.guarded, "src,src")} -g ${chain.host}`,
+    ...(options.family === 6 ? [`${inSet(setNames.link6, "src,src")} -g ${chain.host}`] : []),
+    ...closedRules(options, sets),
+  ];
+}
+
+/** What a guarded container may ask of the host itself: its redirected lookups, and what `host` entries name. */
+function hostRules(options: RulesetOptions, sets: FamilySets): string[] {
+  const redirected = "-m conntrack --ctstate DNAT --ctorigdstport 53";
+  const discovery = [135, 136].map(
+    (type) => `-p ipv6-icmp -m icmp6 --icmpv6-type ${type} -m hl --hl-eq 255 -j RETURN`,
+  );
+  return [
+    ...(options.family === 6 ? discovery : []),
+    `-m conntrack --ctstate ESTABLISHED --ctdir REPLY ${comment("answer to the host")} -j RETURN`,
+    ...["udp", "tcp"].map(
+      (protocol) => `-p ${protocol} -m ${protocol} --dport ${options.dnsPort} ${redirected} -j RETURN`,
+    ),
+    `${inSet(sets.host, "src,dst")} ${comment("host entry")} -j RETURN`,
+    `-g ${chain.deny}`,
+  ];
+}
+
+/**
+ * The first packet of a (asker, service, destination) adds the entry, later ones only count: adding with
+ * `--exist` would reset the counters on every packet.
+ */
+function denyRules(options: RulesetOptions, sets: FamilySets): string[] {
+  const noteRate = `-m hashlimit --hashlimit-upto ${deniedRate.perSecond}/sec --hashlimit-burst ${deniedRate.burst} --hashlimit-mode srcip --hashlimit-name dockerwall-denied${options.family} --hashlimit-htable-expire 10000`;
+  return [
+    `-m set ! --match-set ${sets.denied} src,dst,dst ${noteRate} -j SET --add-set ${sets.denied} src,dst,dst`,
+    `${comment("denied")} -j DROP`,
+  ];
+}
+
+/** Lookups to whatever server come to us; a DNS server inside the same network stays reachable. */
+function captureRules(options: RulesetOptions, sets: FamilySets): string[] {
+  return [
+    `-m set ! --match-set ${sets.guarded} src,src -j RETURN`,
+    `${inSet(sets.guarded, "dst,src")} -m addrtype ! --dst-type LOCAL -j RETURN`,
+    ...["udp", "tcp"].map(
+      (protocol) => `-p ${protocol} -m ${protocol} --dport 53 -j REDIRECT --to-ports ${options.dnsPort}`,
+    ),
+  ];
+}
+
+/** A host that drops by default (ufw, firewalld) must still let the redirected lookups in. */
+function acceptRules(options: RulesetOptions, sets: FamilySets): string[] {
+  return ["udp", "tcp"].map(
+    (protocol) =>
+      `-p ${protocol} -m ${protocol} --dport ${options.dnsPort} ${inSet(sets.guarded, "src,src")} -j ACCEPT`,
+  );
+}

@@ -1,0 +1,227 @@
+// The kernel sets, as data: what each is made of, and which members the classification wants in those that the
+// control plane owns. Grants are the data plane's and never pass through here.
+
+import { anyPrefix, type Family, familyOf, hostPrefix, type Prefix, renderPrefix } from "../model/address.ts";
+import { protocolNumbers } from "../model/service.ts";
+import type { Entry } from "../policy/entry.ts";
+import type { Classification } from "./classify.ts";
+import { setNames } from "./names.ts";
+
+export type SetType = "hash:ip,port,ip" | "hash:net,iface" | "hash:net,port" | "hash:net" | "list:set";
+
+export interface SetSpec {
+  readonly name: string;
+  readonly type: SetType;
+  readonly family: Family;
+  /** What an entry without a timeout of its own gets, 0 for ever; absent where entries carry none. */
+  readonly timeoutSeconds?: number;
+  readonly counters: boolean;
+  readonly comments: boolean;
+  /** Initial buckets, a power of two. Preset where a set grows under load: growing stalls an add. */
+  readonly hashSize?: number;
+  readonly maxEntries: number;
+}
+
+/** hash:net,iface holds at most 64 entries with one prefix, so lists of bridges are kept in chunks. */
+export const chunkSize = 64;
+
+/** How long a denied connection is remembered after its first packet; then it may be counted anew. */
+const deniedSeconds = 86_400;
+
+/** Most chunks in a list: 4096 bridges of one kind. */
+const maxChunks = 64;
+
+/** Every set that must exist before the rules that name it, in order of creation. */
+export function setSpecs(): readonly SetSpec[] {
+  return ([4, 6] as const).flatMap((family) => {
+    const portSet = { type: "hash:ip,port,ip", family, timeoutSeconds: 0, comments: true } as const;
+    const netSet = { type: "hash:net", family, timeoutSeconds: 0, counters: false, comments: true } as const;
+    const list = { type: "list:set", family, counters: false, comments: false } as const;
+    return [
+      {
+        name: setNames[`guarded${family}`],
+        type: "hash:net,iface",
+        family,
+        counters: false,
+        comments: true,
+        hashSize: 1024,
+        maxEntries: 65_536,
+      },
+      {
+        name: setNames[`grant${family}`],
+        ...portSet,
+        counters: true,
+        hashSize: 16_384,
+        maxEntries: 1_048_576,
+      },
+      {
+        name: setNames[`pair${family}`],
+        ...portSet,
+        counters: false,
+        hashSize: 16_384,
+        maxEntries: 1_048_576,
+      },
+      {
+        name: setNames[`denied${family}`],
+        ...portSet,
+        timeoutSeconds: deniedSeconds,
+        counters: true,
+        hashSize: 4096,
+        maxEntries: 262_144,
+      },
+      { name: setNames[`ask${family}`], ...netSet, hashSize: 16_384, maxEntries: 1_048_576 },
+      { name: setNames[`static${family}`], ...netSet, hashSize: 1024, maxEntries: 65_536 },
+      {
+        name: setNames[`host${family}`],
+        type: "hash:net,port",
+        family,
+        counters: false,
+        comments: true,
+        hashSize: 1024,
+        maxEntries: 65_536,
+      },
+      { name: setNames[`owner${family}`], ...netSet, hashSize: 1024, maxEntries: 65_536 },
+      { name: setNames[`quarantine${family}`], ...netSet, hashSize: 64, maxEntries: 65_536 },
+      { name: setNames[`open${family}`], ...list, maxEntries: maxChunks },
+      { name: setNames[`closed${family}`], ...list, maxEntries: maxChunks },
+      ...(family === 6 ? [{ name: setNames.link6, ...list, maxEntries: maxChunks }] : []),
+    ] satisfies SetSpec[];
+  });
+}
+
+/** The set of one chunk of a list of bridges. */
+export function chunkSpec(list: string, index: number, family: Family): SetSpec {
+  return {
+    name: `${list}-${index}`,
+    type: "hash:net,iface",
+    family,
+    counters: false,
+    comments: false,
+    hashSize: 64,
+    maxEntries: chunkSize,
+  };
+}
+
+/** One member of a set of the control plane, by the dimensions that its set has beside the prefix. */
+export interface Member {
+  readonly prefix: Prefix;
+  readonly iface?: string;
+  readonly service?: { readonly protocol: number; readonly port: number };
+  readonly comment?: string;
+}
+
+export interface DesiredSets {
+  /** Members by set name. */
+  readonly members: ReadonlyMap<string, readonly Member[]>;
+  /** Bridge names by list name. */
+  readonly lists: ReadonlyMap<string, { readonly family: Family; readonly bridges: readonly string[] }>;
+}
+
+/** What the control plane's sets should hold. */
+export function desiredSets(classification: Classification): DesiredSets {
+  const guarded = classification.guarded;
+  const ofFamily = (family: Family): Member[] =>
+    guarded.flatMap((network) =>
+      network.subnets
+        .filter((subnet) => familyOf(subnet.address) === family)
+        .map((prefix) => ({ prefix, iface: network.bridge, comment: readable(network.name) })),
+    );
+  const strays = (family: Family): Member[] =>
+    classification.containers.strays
+      .filter(({ address }) => familyOf(address) === family)
+      .map(({ address, bridge, container }) => ({
+        prefix: hostPrefix(address),
+        iface: bridge,
+        comment: readable(container),
+      }));
+  const fixed = (family: Family): Member[] => {
+    const entries = [...guarded, ...classification.containers.services].flatMap(({ entries }) => entries);
+    const prefixes = entries.flatMap((entry) => (entry.kind === "prefix" ? [entry.prefix] : []));
+    return splitZero(prefixes.filter((prefix) => familyOf(prefix.address) === family)).map((prefix) => ({
+      prefix,
+    }));
+  };
+  const hosts = (family: Family): Member[] =>
+    hostMembers(classification).filter(({ prefix }) => familyOf(prefix.address) === family);
+  const quarantined = (family: Family): Member[] =>
+    classification.containers.quarantined
+      .filter(({ address }) => familyOf(address) === family)
+      .map(({ address, containerId }) => ({ prefix: hostPrefix(address), comment: containerId }));
+  const bridges = guarded.map((network) => network.bridge);
+  const withIpv6 = guarded.filter((network) =>
+    network.subnets.some(({ address }) => familyOf(address) === 6),
+  );
+  const held = classification.openBridges.filter((name) => name.startsWith("br-"));
+  return {
+    members: new Map([
+      [setNames.guarded4, [...ofFamily(4), ...strays(4)]],
+      [setNames.guarded6, [...ofFamily(6), ...strays(6)]],
+      [setNames.static4, fixed(4)],
+      [setNames.static6, fixed(6)],
+      [setNames.host4, hosts(4)],
+      [setNames.host6, hosts(6)],
+      [setNames.quarantine4, quarantined(4)],
+      [setNames.quarantine6, quarantined(6)],
+    ]),
+    lists: new Map([
+      [setNames.open4, { family: 4, bridges: held }],
+      [setNames.open6, { family: 6, bridges: held }],
+      [setNames.closed4, { family: 4, bridges }],
+      [setNames.closed6, { family: 6, bridges }],
+      [setNames.link6, { family: 6, bridges: withIpv6.map((network) => network.bridge) }],
+    ]),
+  };
+}
+
+/** A name as a comment that no terminal, quoting or length limit (255 bytes) trips over. */
+function readable(name: string): string {
+  return name.replaceAll(/[^A-Za-z0-9._ -]/g, "?").slice(0, 255);
+}
+
+/** Every `host` entry for every source that has it: the subnets of a network, the addresses of a container. */
+function hostMembers({ guarded, containers }: Classification): Member[] {
+  const ofNetworks = guarded.flatMap(({ subnets, entries, name }) =>
+    subnets.flatMap((prefix) => entries.flatMap((entry) => servicesOnHost(entry, prefix, name))),
+  );
+  const ofContainers = containers.services.flatMap(({ addresses, entries, name }) =>
+    addresses.flatMap((address) =>
+      entries.flatMap((entry) => servicesOnHost(entry, hostPrefix(address), name)),
+    ),
+  );
+  return [...ofNetworks, ...ofContainers];
+}
+
+function servicesOnHost(entry: Entry, prefix: Prefix, comment: string): Member[] {
+  if (entry.kind !== "host") return [];
+  const { protocol, from, to } = entry;
+  const protocols = protocol === "any" ? Object.values(protocolNumbers) : [protocolNumbers[protocol]];
+  const ports = Array.from({ length: to - from + 1 }, (_, index) => from + index);
+  return protocols.flatMap((number) =>
+    ports.map((port) => ({ prefix, service: { protocol: number, port }, comment: readable(comment) })),
+  );
+}
+
+/** A key that two members of one set share exactly when the kernel takes them for the same. */
+export function memberKey(member: Member): string {
+  const { prefix, iface, service } = member;
+  const second = service === undefined ? iface : `${service.protocol}:${service.port}`;
+  return second === undefined ? renderPrefix(prefix) : `${renderPrefix(prefix)},${second}`;
+}
+
+/** A bridge name as a member of a chunk. */
+export function bridgeMember(bridge: string, family: Family): Member {
+  return { prefix: anyPrefix(family), iface: bridge };
+}
+
+/** hash:net takes no prefix of length 0; two halves say the same. Duplicates collapse. */
+function splitZero(prefixes: readonly Prefix[]): Prefix[] {
+  const halves = prefixes.flatMap((prefix) => {
+    if (prefix.length !== 0) return [prefix];
+    const upper = familyOf(prefix.address) === 4 ? "128.0.0.0" : "8000::";
+    return [
+      { address: prefix.address, length: 1 },
+      { address: upper as Prefix["address"], length: 1 },
+    ];
+  });
+  return [...new Map(halves.map((prefix) => [renderPrefix(prefix), prefix])).values()];
+}
