@@ -1,0 +1,229 @@
+// Who looked up what, how often, when last. Whoever asks is a suspect: a container may ask for a million
+// names that do not exist, so memory has hard bounds, and the bounds hit only those who reach them:
+//   - an asker keeps its most recent rows; older ones melt into one count, `(others)`;
+//   - when the journal as a whole is full, whoever has most rows gives one up, so that an asker never loses
+//     a row to one that has more;
+//   - expired rows are swept by the events themselves, one asker in turn with each: no pass over everything.
+
+import type { IpAddress } from "../model/address.ts";
+import type { LookupEvent } from "../model/planes.ts";
+import type { Topology } from "../model/topology.ts";
+import { createContainerNames, endpointKey } from "./container-names.ts";
+
+/** Stands for the names, or the askers, that had to give way. */
+export const othersLabel = "(others)";
+
+export interface LookupTally {
+  readonly networkId: string;
+  /** An address, or `(others)`. */
+  readonly asker: string;
+  /** Undefined when no container was ever known at that address. */
+  readonly container: string | undefined;
+  /** A name, or `(others)`. */
+  readonly domain: string;
+  readonly allowed: boolean;
+  readonly count: number;
+  readonly lastSeenMs: number;
+}
+
+export interface LookupJournal {
+  /** Adds decisions, and sweeps a little. */
+  record(events: readonly LookupEvent[], nowMs: number): void;
+  /** Tells which container is at which address. What is gone keeps its last known name. */
+  learn(topology: Topology): void;
+  /** Everything that has not expired, in no order. */
+  tallies(nowMs: number): LookupTally[];
+  /** The name that each address was last granted for, to this asker, among its remembered lookups. */
+  grantedNames(networkId: string, asker: IpAddress): ReadonlyMap<string, string>;
+  /** The container that is, or was last, at this address. */
+  containerAt(networkId: string, address: string): string | undefined;
+}
+
+export interface LookupJournalOptions {
+  /** How long a row outlives its last lookup. */
+  readonly ttlSeconds: number;
+  readonly maxRows?: number;
+  readonly maxRowsPerAsker?: number;
+  readonly maxAskers?: number;
+}
+
+interface Row {
+  readonly domain: string;
+  readonly allowed: boolean;
+  count: number;
+  lastSeenMs: number;
+  granted: readonly IpAddress[];
+}
+
+interface Asker {
+  readonly networkId: string;
+  readonly address: string;
+  container: { readonly id: string; readonly name: string } | undefined;
+  /** By verdict and domain; least recent first. */
+  readonly rows: Map<string, Row>;
+  readonly others: { readonly allowed: Row; readonly denied: Row };
+}
+
+/** Granted addresses remembered per row, for naming drops. */
+const maxGrantedPerRow = 16;
+
+/** An empty journal. Rows take some 300 bytes each, so the default bounds keep it under 20 MB. */
+export function createLookupJournal(options: LookupJournalOptions): LookupJournal {
+  const { ttlSeconds, maxRows = 50_000, maxRowsPerAsker = 1000, maxAskers = 10_000 } = options;
+  const names = createContainerNames();
+  const askers = new Set<Asker>();
+  /** The asker that is now at an address; one whose address went to another container is only in `askers`. */
+  const present = new Map<string, Asker>();
+  /** Askers by how many rows they have: who has most is found without looking at all. */
+  const bySize: Set<Asker>[] = [];
+  let rowCount = 0;
+  let turn = askers.values();
+
+  function resize(asker: Asker, before: number): void {
+    const after = asker.rows.size;
+    rowCount += after - before;
+    bySize[before]?.delete(asker);
+    while (bySize.length <= after) bySize.push(new Set());
+    bySize[after]?.add(asker);
+    while (bySize.length > 0 && bySize.at(-1)?.size === 0) bySize.pop();
+  }
+
+  function askerOf(networkId: string, address: string): Asker {
+    const key = endpointKey(networkId, address);
+    const found = present.get(key);
+    if (found !== undefined) return found;
+    if (askers.size >= maxAskers && address !== othersLabel) return askerOf(networkId, othersLabel);
+    const others = { allowed: newRow(othersLabel, true), denied: newRow(othersLabel, false) };
+    const asker: Asker = { networkId, address, container: names.at(key), rows: new Map(), others };
+    askers.add(asker);
+    present.set(key, asker);
+    resize(asker, 0);
+    return asker;
+  }
+
+  function dropOldest(asker: Asker): void {
+    const before = asker.rows.size;
+    const oldest = asker.rows.entries().next().value;
+    if (oldest === undefined) return;
+    asker.rows.delete(oldest[0]);
+    addTo(
+      oldest[1].allowed ? asker.others.allowed : asker.others.denied,
+      oldest[1].count,
+      oldest[1].lastSeenMs,
+    );
+    resize(asker, before);
+  }
+
+  function add(event: LookupEvent): void {
+    const asker = askerOf(event.networkId, event.asker);
+    if (asker.address === othersLabel) {
+      addTo(event.allowed ? asker.others.allowed : asker.others.denied, 1, event.atMs);
+      return;
+    }
+    const before = asker.rows.size;
+    const key = `${event.allowed ? "+" : "-"}${event.domain}`;
+    const row = asker.rows.get(key) ?? newRow(event.domain, event.allowed);
+    addTo(row, 1, event.atMs);
+    row.granted = mergeGranted(event.granted, row.granted);
+    // Taken out and put back, it is the most recent.
+    asker.rows.delete(key);
+    asker.rows.set(key, row);
+    resize(asker, before);
+    if (asker.rows.size > maxRowsPerAsker) dropOldest(asker);
+    if (rowCount > maxRows) dropOldest(largest(asker));
+  }
+
+  /** Whoever has most rows; of equals the one who asks. */
+  function largest(asking: Asker): Asker {
+    const most = bySize.at(-1);
+    if (most === undefined || most.has(asking)) return asking;
+    return most.values().next().value ?? asking;
+  }
+
+  function sweep(asker: Asker, nowMs: number): void {
+    const oldestMs = nowMs - ttlSeconds * 1000;
+    const before = asker.rows.size;
+    for (const [key, row] of asker.rows) {
+      if (row.lastSeenMs >= oldestMs) break;
+      asker.rows.delete(key);
+    }
+    resize(asker, before);
+    for (const row of [asker.others.allowed, asker.others.denied])
+      if (row.lastSeenMs < oldestMs) row.count = 0;
+    if (asker.rows.size > 0 || asker.others.allowed.count > 0 || asker.others.denied.count > 0) return;
+    askers.delete(asker);
+    bySize[0]?.delete(asker);
+    const key = endpointKey(asker.networkId, asker.address);
+    if (present.get(key) === asker) present.delete(key);
+  }
+
+  function sweepNext(nowMs: number): void {
+    let next = turn.next();
+    if (next.done === true) {
+      turn = askers.values();
+      next = turn.next();
+    }
+    if (next.value !== undefined) sweep(next.value, nowMs);
+  }
+
+  return {
+    record(events, nowMs) {
+      for (const event of events) {
+        add(event);
+        sweepNext(nowMs);
+      }
+    },
+    learn(topology) {
+      names.learn(topology);
+      for (const [key, asker] of present) {
+        const now = names.at(key);
+        if (now === undefined || asker.address === othersLabel) continue;
+        const was = asker.container;
+        if (was === undefined || was.id === now.id || was.name === now.name) asker.container = now;
+        else present.delete(key);
+      }
+    },
+    tallies(nowMs) {
+      for (const asker of [...askers]) sweep(asker, nowMs);
+      return [...askers].flatMap(talliesOf);
+    },
+    grantedNames(networkId, address) {
+      const asker = present.get(endpointKey(networkId, address));
+      const rows = asker === undefined ? [] : [...asker.rows.values()];
+      return new Map(
+        rows.flatMap(({ granted, domain }) => granted.map((granted) => [granted, domain] as const)),
+      );
+    },
+    containerAt: (networkId, address) => names.at(endpointKey(networkId, address))?.name,
+  };
+}
+
+function newRow(domain: string, allowed: boolean): Row {
+  return { domain, allowed, count: 0, lastSeenMs: 0, granted: [] };
+}
+
+function addTo(row: Row, count: number, seenMs: number): void {
+  row.count += count;
+  row.lastSeenMs = Math.max(row.lastSeenMs, seenMs);
+}
+
+/** The new ones first, then those of earlier answers, as many as are kept. */
+function mergeGranted(fresh: readonly IpAddress[], known: readonly IpAddress[]): readonly IpAddress[] {
+  if (fresh.every((address) => known.includes(address))) return known;
+  return [...new Set([...fresh, ...known])].slice(0, maxGrantedPerRow);
+}
+
+function talliesOf(asker: Asker): LookupTally[] {
+  const { networkId, address, container, rows, others } = asker;
+  return [...rows.values(), others.allowed, others.denied]
+    .filter((row) => row.count > 0)
+    .map(({ domain, allowed, count, lastSeenMs }) => ({
+      networkId,
+      asker: address,
+      container: container?.name,
+      domain,
+      allowed,
+      count,
+      lastSeenMs,
+    }));
+}
