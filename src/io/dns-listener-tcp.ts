@@ -1,0 +1,132 @@
+// DNS over TCP for clients (RFC 7766): many questions on one connection, answers in the order in which they are
+// ready. Every resource that a client can hold is bounded: connections, questions under way, unread answers.
+
+import { createServer, type Socket } from "node:net";
+import { createFrameReader, renderFrame } from "../dns/framing.ts";
+import { familyOf } from "../model/address.ts";
+import {
+  clientAddress,
+  type DnsClient,
+  type DnsHandler,
+  type DnsListener,
+  type ListenAt,
+  listenError,
+} from "./dns-listener.ts";
+
+export interface TcpLimits {
+  /** How long a connection without questions and without progress stays open, ms. */
+  readonly idleTimeoutMs: number;
+  readonly connections: number;
+  readonly connectionsPerClient: number;
+  /** Questions under way on one connection; reading stops at this many. */
+  readonly pendingPerConnection: number;
+  /** Bytes of answers that the client has not taken; one more cuts the connection. */
+  readonly unreadBytes: number;
+}
+
+export const defaultTcpLimits: TcpLimits = {
+  idleTimeoutMs: 10_000,
+  connections: 512,
+  connectionsPerClient: 32,
+  pendingPerConnection: 64,
+  unreadBytes: 262_144,
+};
+
+/** Listens by TCP. @throws DockerwallError PORT_TAKEN */
+export async function listenTcp(
+  at: ListenAt,
+  handler: DnsHandler,
+  limits: TcpLimits = defaultTcpLimits,
+): Promise<DnsListener> {
+  const open = new Map<Socket, string>();
+  // Half-open: a client may close its side behind its last question and still wait for the answers.
+  const server = createServer({ allowHalfOpen: true, noDelay: true }, (socket) => {
+    const address = clientAddress(socket.remoteAddress ?? "");
+    const port = socket.remotePort;
+    const mine = address === undefined ? 0 : [...open.values()].filter((other) => other === address).length;
+    const full = open.size >= limits.connections || mine >= limits.connectionsPerClient;
+    if (address === undefined || port === undefined || full) {
+      socket.destroy();
+      return;
+    }
+    open.set(socket, address);
+    socket.once("close", () => open.delete(socket));
+    serve(socket, { address, port }, handler, limits);
+  });
+  await new Promise<void>((resolve, reject) => {
+    server.once("error", (error) => reject(listenError(error, at, "tcp")));
+    server.once("listening", () => {
+      server.removeAllListeners("error");
+      // Accepting fails when file descriptors run out; the connection waits in the backlog.
+      server.on("error", () => undefined);
+      resolve();
+    });
+    if ("fd" in at) server.listen({ fd: at.fd });
+    else server.listen({ host: at.address, port: at.port, ipv6Only: familyOf(at.address) === 6 });
+  });
+  const bound = server.address();
+  return {
+    port: typeof bound === "object" && bound !== null ? bound.port : 0,
+    close: () =>
+      new Promise((resolve) => {
+        server.close(() => resolve());
+        for (const socket of open.keys()) socket.destroy();
+      }),
+  };
+}
+
+function serve(socket: Socket, client: DnsClient, handler: DnsHandler, limits: TcpLimits): void {
+  const frames = createFrameReader();
+  /** Messages of the last piece that wait for a place; at most one piece's worth, as reading stops meanwhile. */
+  const waiting: Uint8Array[] = [];
+  let pending = 0;
+  let ended = false;
+  let unreadBefore = 0;
+  // Every question ends within its deadline, which is shorter, so silence means that nothing is to come; answers
+  // that lie unread must have become fewer.
+  const idle = setTimeout(() => {
+    if (socket.writableLength >= unreadBefore) socket.destroy();
+    unreadBefore = socket.writableLength;
+    idle.refresh();
+  }, limits.idleTimeoutMs);
+  const proceed = (): void => {
+    while (pending < limits.pendingPerConnection && !socket.writableNeedDrain && !socket.destroyed) {
+      const message = waiting.shift();
+      if (message === undefined) break;
+      ask(message);
+    }
+    if (waiting.length > 0 || pending >= limits.pendingPerConnection || socket.writableNeedDrain)
+      socket.pause();
+    else if (socket.isPaused()) socket.resume();
+    if (ended && pending === 0 && waiting.length === 0) socket.end();
+  };
+  const ask = (message: Uint8Array): void => {
+    pending++;
+    handler(message, client, (answer) => {
+      pending--;
+      if (socket.destroyed) return;
+      if (answer !== undefined) {
+        idle.refresh();
+        socket.write(renderFrame(answer));
+        unreadBefore = socket.writableLength;
+        if (socket.writableLength > limits.unreadBytes) socket.destroy();
+      }
+      // Not from inside an answer that came at once: a long row of those must not grow the stack.
+      setImmediate(proceed);
+    });
+  };
+  socket.on("data", (piece) => {
+    const messages = frames.push(piece);
+    if (messages.length > 0) idle.refresh();
+    waiting.push(...messages);
+    proceed();
+  });
+  socket.on("drain", proceed);
+  socket.on("end", () => {
+    ended = true;
+    proceed();
+  });
+  // A connection that breaks takes its questions with it; there is nobody to tell.
+  socket.on("error", () => socket.destroy());
+  socket.on("close", () => clearTimeout(idle));
+}

@@ -1,0 +1,95 @@
+// Finds the engine's folder of sandboxes (network namespaces of containers) through /proc, with no extra mount:
+// the dockerd process whose network namespace is ours, its root, its exec-root.
+
+import { existsSync, openSync, readdirSync, readFileSync, readlinkSync } from "node:fs";
+
+/** Linux open(2): a handle to the place, not to the content. */
+const O_PATH = 0o10000000;
+
+export type SandboxFolder = { readonly path: string } | { readonly problem: string };
+
+/**
+ * The folder as a path that stays good when dockerd restarts: a handle is kept open for the life of the process.
+ * The problem names what to change.
+ */
+export function findSandboxFolder(): SandboxFolder {
+  const pid = findDockerd();
+  if (pid === undefined) {
+    return {
+      problem:
+        "no dockerd process of this network namespace can be looked into; run with `pid: host`, `network_mode: host` and the capability SYS_PTRACE",
+    };
+  }
+  const path = `/proc/${pid}/root${execRootOf(pid)}/netns`;
+  try {
+    return { path: `/proc/self/fd/${openSync(path, O_PATH)}` };
+  } catch (error) {
+    const reason = error instanceof Error && "code" in error ? String(error.code) : String(error);
+    return {
+      problem: `the engine's folder of sandboxes ${path} cannot be opened (${reason}); run with the capabilities SYS_ADMIN and SYS_PTRACE, and apparmor=unconfined`,
+    };
+  }
+}
+
+/** The engine's socket through its own root: a mounted socket is another file once the engine has made it anew. */
+export function findEngineSocket(): string | undefined {
+  const pid = findDockerd();
+  const path = `/proc/${pid}/root/run/docker.sock`;
+  return pid !== undefined && existsSync(path) ? path : undefined;
+}
+
+/** The engine's root as a path that stays good like the folder's; undefined when we cannot see into it. */
+export function openEngineRoot(): string | undefined {
+  const pid = findDockerd();
+  try {
+    return pid === undefined ? undefined : `/proc/self/fd/${openSync(`/proc/${pid}/root`, O_PATH)}`;
+  } catch {
+    // Not ours to look into: whoever asked has another source.
+    return undefined;
+  }
+}
+
+function findDockerd(): number | undefined {
+  const own = readlinkSync("/proc/self/ns/net");
+  const pids = readdirSync("/proc").filter((name) => /^[0-9]+$/.test(name));
+  const found = pids.find((pid) => {
+    try {
+      return (
+        readFileSync(`/proc/${pid}/comm`, "utf8") === "dockerd\n" &&
+        readlinkSync(`/proc/${pid}/ns/net`) === own
+      );
+    } catch {
+      // The process ended, or is not ours to look into: it is not the one.
+      return false;
+    }
+  });
+  return found === undefined ? undefined : Number(found);
+}
+
+/** dockerd --exec-root, from its command line or its daemon.json; /run/docker by default. */
+function execRootOf(pid: number): string {
+  const args = readFileSync(`/proc/${pid}/cmdline`, "utf8").split("\0");
+  const configFile = flagOf(args, "--config-file") ?? "/etc/docker/daemon.json";
+  const root =
+    flagOf(args, "--exec-root") ?? execRootInFile(`/proc/${pid}/root${configFile}`) ?? "/run/docker";
+  // /var/run is an absolute link on most systems and would lead out of dockerd's root into ours.
+  return root.replace(/^\/var\/run\//, "/run/").replace(/\/+$/, "");
+}
+
+function flagOf(args: readonly string[], flag: string): string | undefined {
+  const index = args.indexOf(flag);
+  return index >= 0
+    ? args[index + 1]
+    : args.find((arg) => arg.startsWith(`${flag}=`))?.slice(flag.length + 1);
+}
+
+function execRootInFile(path: string): string | undefined {
+  try {
+    const parsed: unknown = JSON.parse(readFileSync(path, "utf8"));
+    if (typeof parsed !== "object" || parsed === null || !("exec-root" in parsed)) return undefined;
+    return typeof parsed["exec-root"] === "string" ? parsed["exec-root"] : undefined;
+  } catch {
+    // No such file, or one that dockerd itself would refuse: the default holds.
+    return undefined;
+  }
+}

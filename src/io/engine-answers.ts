@@ -1,0 +1,111 @@
+// Answers of the Engine API to our model. Each parser returns a list of none or one, so that callers flatten.
+
+import { type IpAddress, parseAddress, parsePrefix } from "../model/address.ts";
+import type { Container, Endpoint, Hazard, Link, Network } from "../model/topology.ts";
+
+type Json = Readonly<Record<string, unknown>>;
+
+/** One element of `GET /networks`, or the answer of `GET /networks/ID`. */
+export function parseNetwork(answer: unknown): Network[] {
+  const json = objectOf(answer);
+  const id = textOf(json["Id"]);
+  if (id === "") return [];
+  const driver = textOf(json["Driver"]);
+  const configs = listOf(objectOf(json["IPAM"])["Config"]).map(objectOf);
+  return [
+    {
+      id,
+      name: textOf(json["Name"]),
+      driver,
+      bridge: driver === "bridge" ? bridgeOf(id, objectOf(json["Options"])) : undefined,
+      subnets: configs.flatMap((config) => parsePrefix(textOf(config["Subnet"])) ?? []),
+      gateways: configs.flatMap(
+        (config) => parseAddress(textOf(config["Gateway"]).replace(/\/.*$/, "")) ?? [],
+      ),
+      internal: json["Internal"] === true,
+      labels: textsOf(json["Labels"]),
+    },
+  ];
+}
+
+/** The answer of `GET /containers/ID/json`. */
+export function parseContainer(answer: unknown): Container[] {
+  const json = objectOf(answer);
+  const id = textOf(json["Id"]);
+  if (id === "") return [];
+  const settings = objectOf(json["NetworkSettings"]);
+  return [
+    {
+      id,
+      name: textOf(json["Name"]).replace(/^\//, ""),
+      labels: textsOf(objectOf(json["Config"])["Labels"]),
+      running: objectOf(json["State"])["Running"] === true,
+      networkMode: textOf(objectOf(json["HostConfig"])["NetworkMode"]),
+      sandbox: textOf(settings["SandboxKey"]).split("/").at(-1) || undefined,
+      endpoints: Object.values(objectOf(settings["Networks"])).flatMap(parseEndpoint),
+      hazards: hazardsOf(json),
+    },
+  ];
+}
+
+function hazardsOf(container: Json): Hazard[] {
+  const host = objectOf(container["HostConfig"]);
+  const added = listOf(host["CapAdd"]).map((name) => textOf(name).toUpperCase().replace(/^CAP_/, ""));
+  const mounts = listOf(container["Mounts"]).map((mount) => textOf(objectOf(mount)["Source"]));
+  const found: Readonly<Record<Hazard, boolean>> = {
+    "docker-socket": mounts.some(
+      (source) => /(^|\/)docker\.sock$/.test(source) || ["/", "/run", "/var/run"].includes(source),
+    ),
+    privileged: host["Privileged"] === true,
+    "host-network": textOf(host["NetworkMode"]) === "host",
+    "host-pid": textOf(host["PidMode"]) === "host",
+    "net-admin": ["NET_ADMIN", "SYS_ADMIN", "ALL"].some((name) => added.includes(name)),
+  };
+  return (Object.keys(found) as Hazard[]).filter((hazard) => found[hazard]);
+}
+
+function parseEndpoint(value: unknown): Endpoint[] {
+  const json = objectOf(value);
+  const networkId = textOf(json["NetworkID"]);
+  if (networkId === "") return [];
+  return [
+    {
+      networkId,
+      addresses: [json["IPAddress"], json["GlobalIPv6Address"]].flatMap((text): IpAddress[] =>
+        [parseAddress(textOf(text)) ?? []].flat(),
+      ),
+      aliases: listOf(json["Aliases"]).map(textOf).filter(Boolean),
+      links: listOf(json["Links"]).flatMap((link) => parseLink(textOf(link))),
+    },
+  ];
+}
+
+/** `NAME:ALIAS`, or `NAME` for both. */
+function parseLink(text: string): Link[] {
+  const [name = "", alias = name] = text.split(":");
+  return name === "" || alias === "" ? [] : [{ name, alias }];
+}
+
+/** Docker names a bridge `br-` and the first 12 digits of the network's id, unless told otherwise. */
+function bridgeOf(id: string, options: Json): string {
+  return textOf(options["com.docker.network.bridge.name"]) || `br-${id.slice(0, 12)}`;
+}
+
+function objectOf(value: unknown): Json {
+  return typeof value === "object" && value !== null && !Array.isArray(value) ? (value as Json) : {};
+}
+
+function listOf(value: unknown): readonly unknown[] {
+  return Array.isArray(value) ? value : [];
+}
+
+function textOf(value: unknown): string {
+  return typeof value === "string" ? value : "";
+}
+
+/** The members of an object that are text. */
+export function textsOf(value: unknown): Record<string, string> {
+  return Object.fromEntries(
+    Object.entries(objectOf(value)).filter((pair): pair is [string, string] => typeof pair[1] === "string"),
+  );
+}

@@ -1,0 +1,64 @@
+// The resolvers of the host: the resolv.conf that the engine sees. A container on the host's network has a copy of it
+// that Docker made when it started the container and never renews; with `pid: host` the engine's own is read instead.
+
+import { readFileSync, readlinkSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { parseResolvConf } from "../dns/resolv-conf.ts";
+import { DockerwallError, messageOf } from "../errors.ts";
+import type { Upstream } from "../model/planes.ts";
+
+const path = "/etc/resolv.conf";
+const maxLinks = 8;
+
+export interface HostResolvers {
+  /** @throws DockerwallError BAD_CONFIG when there is none that can be asked. */
+  read(): readonly Upstream[];
+  /** Reads again; undefined when nothing has changed, or what stands there now is of no use. */
+  reread(): readonly Upstream[] | undefined;
+}
+
+/** `root` is the folder that the engine sees as /; undefined takes our own. */
+export function openHostResolvers(root: string | undefined): HostResolvers {
+  let last = "";
+  const readText = (): string => readInside(root ?? "", path, maxLinks);
+  return {
+    read() {
+      try {
+        last = readText();
+      } catch (error) {
+        const message = `${path} cannot be read (${messageOf(error)}); set DOCKERWALL_UPSTREAM`;
+        throw new DockerwallError("BAD_CONFIG", message, { cause: error });
+      }
+      const { nameservers } = parseResolvConf(last);
+      if (nameservers.length > 0) return nameservers;
+      const message = `${path} names no resolver that can be asked; set DOCKERWALL_UPSTREAM`;
+      throw new DockerwallError("BAD_CONFIG", message);
+    },
+    reread() {
+      let text: string;
+      try {
+        text = readText();
+      } catch {
+        // It is gone for the moment in which somebody replaces it.
+        return undefined;
+      }
+      // Nor is it empty for longer than that: without a line glibc would ask this host, and break every lookup.
+      if (text === last || text.trim() === "") return undefined;
+      last = text;
+      const { nameservers } = parseResolvConf(text);
+      return nameservers.length > 0 ? nameservers : undefined;
+    },
+  };
+}
+
+/** An absolute link leads on inside the root, where the kernel would take it from ours. */
+function readInside(root: string, file: string, linksLeft: number): string {
+  let target: string;
+  try {
+    target = readlinkSync(root + file);
+  } catch {
+    return readFileSync(root + file, "utf8");
+  }
+  if (linksLeft === 0) throw new Error(`too many links at ${file}`);
+  return readInside(root, join(target.startsWith("/") ? "/" : dirname(file), target), linksLeft - 1);
+}

@@ -1,0 +1,29 @@
+// A client that asks again and again from one UDP socket keeps its flow alive, and with it the translation that its
+// first question got: past us after a capture, to our closed socket after a release. A sandbox that was in use before
+// has to forget those flows; in a new one there are none.
+
+import { openConntrack } from "./conntrack.ts";
+import { resolverAddress } from "./sandbox-sockets.ts";
+
+const DNS_PORT = 53;
+
+/**
+ * Makes every flow to 127.0.0.11:53 in the namespace of the calling thread (see withNamespace) find its way anew.
+ * To be called after the table was installed or removed. A TCP connection to the resolver breaks.
+ * Blocks for some 10 ms, as the kernel walks the flows of all namespaces (262,144 buckets) to find those of one.
+ * @returns how many there were
+ */
+export function forgetResolverFlows(): number {
+  const conntrack = openConntrack();
+  try {
+    const flows = conntrack
+      .flows(4)
+      .filter(
+        ({ original }) => original.destination === resolverAddress && original.destinationPort === DNS_PORT,
+      );
+    conntrack.remove(flows);
+    return flows.length;
+  } finally {
+    conntrack.close();
+  }
+}
