@@ -1,0 +1,273 @@
+// From one message of one asker to one answer: gives resolveQuery() its effects. A message that no known guarded
+// container sent gets no answer that tells anything.
+
+import type { Admission } from "./admission.ts";
+import {
+  type AskerIndex,
+  decideForAll,
+  type GuardedStanding,
+  type Membership,
+  type Standing,
+} from "./dns/asker.ts";
+import { rootQuery } from "./dns/canary.ts";
+import { extendedErrors, rcodes } from "./dns/codes.ts";
+import { createDiscovery, type DiscoveryAsker } from "./dns/discovery.ts";
+import type { Grant as LedgerGrant } from "./dns/grant.ts";
+import { payloadLimit, type Transport } from "./dns/message.ts";
+import { labelCount } from "./dns/name.ts";
+import { parseQuery, type Query } from "./dns/question.ts";
+import { type Grant, resolveQuery } from "./dns/resolve.ts";
+import { respondError, respondNow } from "./dns/respond.ts";
+import { DockerwallError, messageOf } from "./errors.ts";
+import { createLookups } from "./lookups.ts";
+import { familyOf, type IpAddress, type Prefix } from "./model/address.ts";
+import type { DataPlaneSettings, GuardedNetwork, LookupEvent, Upstream } from "./model/planes.ts";
+import type { Topology } from "./model/topology.ts";
+import { decideName } from "./policy/decide.ts";
+import { createRecheck } from "./recheck.ts";
+import { createSeldom } from "./seldom.ts";
+
+export interface AnswererOptions {
+  readonly settings: DataPlaneSettings;
+  readonly admission: Admission;
+  readonly indexNow: () => AskerIndex;
+  readonly ownAddresses: () => readonly Prefix[];
+  readonly onLookup: (event: LookupEvent) => void;
+  readonly onProblem: (problem: string) => void;
+  /** Somebody whom, or something which, we do not know yet: the engine must be read again. */
+  readonly onUnknown: () => void;
+}
+
+/** To be called exactly once; undefined is silence. */
+type Reply = (answer: Uint8Array | undefined) => void;
+
+export interface Answerer {
+  /** A message of an asker whose networks are known. */
+  answer(request: {
+    readonly message: Uint8Array;
+    readonly transport: Transport;
+    /** Who asks, for fairness. */
+    readonly asker: string;
+    /** Where it stands, whenever it is asked. */
+    readonly standing: () => Standing;
+    readonly reply: Reply;
+  }): void;
+  /** A message that came to the host's listener; its sender is known by its address only. */
+  fromHost(message: Uint8Array, transport: Transport, source: IpAddress, reply: Reply): void;
+  /** Answers that nothing can be said now. */
+  fail(message: Uint8Array, transport: Transport, reply: Reply): void;
+  useTopology(topology: Topology, guarded: readonly GuardedNetwork[]): void;
+  /** Replaces the daemon's resolvers. */
+  useUpstreams(upstreams: readonly Upstream[]): void;
+  /** A reading of the engine that `onUnknown` asked for is over, and its picture is in use. */
+  refreshed(): void;
+  /** Why no upstream answers a question for the root; undefined when one does. */
+  probeUpstream(): Promise<string | undefined>;
+}
+
+/** How long a lookup waits for its sender to become known; Docker's own resolver gives up after 4 s. */
+const knownWithinMs = 3_500;
+const maxWaiting = 1_024;
+/** How long a denial waits for the engine to tell which container has which label; it tells within 0.1 s when idle. */
+const settledWithinMs = 4_000;
+/** Whoever asks can make lookups fail at will; the log is not theirs to fill. */
+const betweenFailuresMs = 1_000;
+/** Most that a client is told: it comes back before its grant has long been forgotten. */
+const toldCeilingSeconds = 3_600;
+
+export function createAnswerer(options: AnswererOptions): Answerer {
+  const { settings, admission } = options;
+  const lookups = createLookups(settings.upstreams);
+  const lease = {
+    floorSeconds: settings.leaseFloorSeconds,
+    graceSeconds: settings.leaseGraceSeconds,
+    ceilingSeconds: toldCeilingSeconds,
+  };
+  let discovery = createDiscovery({ networks: [], containers: [] });
+  /** Lookups whose sender is not known yet; each tries again when called. */
+  const waiting = new Set<() => void>();
+  const tellFailure = createSeldom(options.onProblem, () => performance.now(), betweenFailuresMs);
+  const recheck = createRecheck({ ask: options.onUnknown, nowMs: () => performance.now() });
+
+  async function resolve(
+    query: Query,
+    transport: Transport,
+    asker: string,
+    memberships: readonly Membership[],
+  ): Promise<Uint8Array> {
+    const decision = decideForAll(memberships, query.question.name);
+    const speaker = speakerOf(memberships, query.question.name);
+    const resolution = await resolveQuery({
+      query,
+      decision,
+      limit: payloadLimit(query.edns, transport),
+      families: new Set(memberships.flatMap(({ addresses }) => addresses.map(familyOf))),
+      extraTypes: new Set(speaker?.dns.types),
+      filter: {
+        own: options.ownAddresses(),
+        exceptions: memberships.flatMap(({ policy }) => policy.prefixes.map(({ prefix }) => prefix)),
+      },
+      lease,
+      findLocal: (question) => discovery.find(question, askerOf(memberships), Math.random),
+      lookup: (question) => lookups.lookUp(question, asker, speaker?.dns.upstreams),
+      mayReverse: (address) =>
+        memberships.some(({ addresses }) => addresses.some((own) => admission.isOpen(own, address))),
+      admit: (grants) => admission.admit(grants.flatMap((grant) => grantsOf(grant, memberships))),
+    });
+    if (resolution.outcome === "failed") {
+      tellFailure(`lookup of ${query.question.name} failed: ${messageOf(resolution.cause)}`);
+    }
+    if (resolution.outcome !== "local") note(query, speaker, decision.allowed, resolution.granted);
+    return resolution.bytes;
+  }
+
+  function note(
+    query: Query,
+    speaker: Membership | undefined,
+    allowed: boolean,
+    granted: readonly IpAddress[],
+  ): void {
+    const asker = speaker?.addresses[0];
+    if (speaker === undefined || asker === undefined) return;
+    const { networkId } = speaker;
+    options.onLookup({ networkId, asker, domain: query.question.name, allowed, atMs: Date.now(), granted });
+  }
+
+  /** Tries again with the next picture of the engine, or after a while with the one there is. */
+  function withNextPicture(withinMs: number, again: () => void): void {
+    const attempt = (): void => {
+      clearTimeout(timer);
+      waiting.delete(attempt);
+      again();
+    };
+    const timer = setTimeout(attempt, withinMs);
+    waiting.add(attempt);
+  }
+
+  /** A denial that the next picture of the engine may lift. */
+  function maySoonBeAllowed(query: Query, standing: GuardedStanding): boolean {
+    if (decideForAll(standing.memberships, query.question.name).allowed || waiting.size >= maxWaiting)
+      return false;
+    return !standing.settled;
+  }
+
+  /** Nobody is called so yet. */
+  function mayBeNew({ question }: Query, { memberships }: GuardedStanding): boolean {
+    if (labelCount(question.qname) !== 1 || question.name === "localhost") return false;
+    return discovery.find(question, askerOf(memberships), Math.random) === undefined;
+  }
+
+  const answerer: Answerer = {
+    answer({ message, transport, asker, standing, reply }) {
+      const query = parseQuery(message);
+      if (query.kind === "ignore") {
+        reply(undefined);
+        return;
+      }
+      if (query.kind === "reply-now") {
+        reply(respondNow(query, payloadLimit(query.edns, transport)));
+        return;
+      }
+      const deadlineMs = performance.now() + settledWithinMs;
+      let waited = false;
+      /** Once only: on a busy machine the next reading may be due before this one is heard of. */
+      const waitsForReading = (now: GuardedStanding): boolean => {
+        if (waited || !mayBeNew(query, now)) return false;
+        waited = recheck.wait(query.question.name, decide);
+        return waited;
+      };
+      const decide = (): void => {
+        const now = standing();
+        const leftMs = deadlineMs - performance.now();
+        if (now.kind !== "guarded") answerer.fail(message, transport, reply);
+        else if (leftMs > 0 && maySoonBeAllowed(query, now)) withNextPicture(leftMs, decide);
+        else if (waitsForReading(now)) return;
+        else void resolve(query, transport, asker, now.memberships).then(reply);
+      };
+      decide();
+    },
+
+    fromHost(message, transport, source, reply) {
+      const standing = (): Standing => options.indexNow().standingOfSource(source);
+      const { kind } = standing();
+      if (kind === "guarded") {
+        answerer.answer({ message, transport, asker: source, standing, reply });
+      } else if (kind === "open" || waiting.size >= maxWaiting) {
+        answerer.fail(message, transport, reply);
+      } else {
+        // Layer 1 redirects guarded containers only: one whose network we do not know yet has just come.
+        options.onUnknown();
+        withNextPicture(knownWithinMs, () =>
+          answerer.answer({ message, transport, asker: source, standing, reply }),
+        );
+      }
+    },
+
+    fail(message, transport, reply) {
+      const query = parseQuery(message);
+      if (query.kind === "ignore") {
+        reply(undefined);
+        return;
+      }
+      const limit = payloadLimit(query.edns, transport);
+      const extendedError = { code: extendedErrors.other, text: "dockerwall does not know this container" };
+      reply(respondError({ head: query, limit, rcode: rcodes.servFail, extendedError }));
+    },
+
+    async probeUpstream() {
+      const query = parseQuery(rootQuery());
+      if (query.kind !== "query") throw new DockerwallError("INTERNAL", "the root is no question");
+      try {
+        await lookups.probe(query.question, "doctor");
+        return undefined;
+      } catch (error) {
+        return messageOf(error);
+      }
+    },
+
+    refreshed: recheck.done,
+
+    useUpstreams: lookups.useUpstreams,
+
+    useTopology(topology, guarded) {
+      discovery = createDiscovery(topology);
+      lookups.retain(guarded.map(({ dns }) => dns.upstreams));
+      for (const again of [...waiting]) again();
+    },
+  };
+  return answerer;
+}
+
+/** The network on whose behalf a name is looked up: the first that allows it. */
+function speakerOf(memberships: readonly Membership[], name: string): Membership | undefined {
+  return memberships.find(({ policy }) => decideName(policy, name).allowed) ?? memberships[0];
+}
+
+function askerOf(memberships: readonly Membership[]): DiscoveryAsker {
+  return {
+    networkIds: memberships.map(({ networkId }) => networkId),
+    addresses: memberships.flatMap(({ addresses }) => addresses),
+  };
+}
+
+/** Each network that allows the name opens it for its own address of the asker, for what it allows. */
+function grantsOf(grant: Grant, memberships: readonly Membership[]): LedgerGrant[] {
+  const family = familyOf(grant.address);
+  const grants = memberships.flatMap(({ policy, addresses }) => {
+    const decision = decideName(policy, grant.domain);
+    if (!decision.allowed) return [];
+    return addresses
+      .filter((address) => familyOf(address) === family)
+      .flatMap((asker) =>
+        decision.services.map((service) => ({
+          asker,
+          destination: grant.address,
+          domain: grant.domain,
+          service,
+          leaseSeconds: grant.leaseSeconds,
+        })),
+      );
+  });
+  if (grants.length > 0) return grants;
+  throw new DockerwallError("INTERNAL", `no address of the asker may use ${grant.address}`);
+}

@@ -1,0 +1,130 @@
+// What a command of the CLI is, and how its arguments are read from the command line.
+
+import { createRequire } from "node:module";
+import { DockerwallError } from "../errors.ts";
+import { didYouMean } from "../io/nearest.ts";
+
+// An ESM import of node:util reads all its lazy exports, TextDecoder among them: 4 ms of every start.
+const { parseArgs } = createRequire(import.meta.url)("node:util") as typeof import("node:util");
+
+/** Where a command prints to, and how. */
+export interface Output {
+  write(text: string): void;
+  /** True when escape sequences for bold and dim are welcome: a terminal, and NO_COLOR is not set. */
+  readonly styled: boolean;
+}
+
+export interface Option {
+  /** What stands for the value in the help; undefined for a switch. */
+  readonly placeholder?: string;
+  readonly help: string;
+}
+
+export interface Invocation {
+  /** Values by option name; a switch has the value "". */
+  readonly options: Readonly<Record<string, string>>;
+  readonly operands: readonly string[];
+  readonly environment: Readonly<Record<string, string | undefined>>;
+  readonly output: Output;
+}
+
+export interface Command {
+  /** What follows the command's name, apart from options: `NAME PATTERN...`. */
+  readonly operands: string;
+  readonly leastOperands: number;
+  readonly mostOperands: number;
+  /** One line. */
+  readonly summary: string;
+  /** More lines for `--help`. */
+  readonly details: string;
+  readonly options: Readonly<Record<string, Option>>;
+  /** Does it, prints it, and returns the exit code. @throws DockerwallError */
+  readonly run: (invocation: Invocation) => Promise<number>;
+}
+
+export const jsonOption: Option = { help: "print JSON" };
+const helpOption: Option = { help: "print this help" };
+
+/** Arguments of one command, or the wish for its help. @throws DockerwallError USAGE */
+export function parseArguments(
+  name: string,
+  command: Command,
+  args: readonly string[],
+): { readonly help: true } | Pick<Invocation, "options" | "operands"> {
+  const known: Readonly<Record<string, Option>> = { ...command.options, help: helpOption };
+  const { tokens } = parseArgs({
+    args: [...args],
+    strict: false,
+    tokens: true,
+    options: {
+      ...Object.fromEntries(
+        Object.entries(known).map(([option, { placeholder }]) => [
+          option,
+          { type: placeholder === undefined ? "boolean" : "string" } as const,
+        ]),
+      ),
+      help: { type: "boolean", short: "h" },
+    },
+  });
+  const options: Record<string, string> = {};
+  const operands: string[] = [];
+  for (const token of tokens) {
+    if (token.kind === "positional") operands.push(token.value);
+    if (token.kind !== "option") continue;
+    const option = Object.hasOwn(known, token.name) ? known[token.name] : undefined;
+    if (option === undefined) throw unknownOption(name, token.rawName, Object.keys(known));
+    options[token.name] = readValue(token.rawName, option, token.value, token.inlineValue === true);
+  }
+  if ("help" in options) return { help: true };
+  checkOperands(name, command, operands);
+  return { options, operands };
+}
+
+function readValue(rawName: string, option: Option, value: string | undefined, inline: boolean): string {
+  if (option.placeholder === undefined) {
+    if (value === undefined) return "";
+    throw new DockerwallError("USAGE", `${rawName} takes no value, but got ${JSON.stringify(value)}`);
+  }
+  if (value !== undefined && (inline || !value.startsWith("-"))) return value;
+  throw new DockerwallError("USAGE", `${rawName} needs a value: ${rawName} ${option.placeholder}`);
+}
+
+function unknownOption(name: string, rawName: string, known: readonly string[]): DockerwallError {
+  const hint = didYouMean(
+    rawName,
+    known.map((option) => `--${option}`),
+  );
+  const help = `see dockerwall ${name} --help`;
+  return new DockerwallError(
+    "USAGE",
+    `${name} has no option ${JSON.stringify(rawName)}${hint || `; ${help}`}`,
+  );
+}
+
+function checkOperands(name: string, command: Command, operands: readonly string[]): void {
+  const usage = `write dockerwall ${name} ${command.operands}`.trimEnd();
+  if (operands.length < command.leastOperands) {
+    throw new DockerwallError("USAGE", `${name} needs more arguments; ${usage}`);
+  }
+  if (operands.length > command.mostOperands) {
+    const extra = JSON.stringify(operands[command.mostOperands]);
+    throw new DockerwallError("USAGE", `${name} does not know what to do with ${extra}; ${usage}`);
+  }
+}
+
+/** The help of one command. */
+export function renderHelp(name: string, command: Command): string {
+  const options = Object.entries({ ...command.options, help: helpOption }).map(
+    ([option, { placeholder, help }]) => [
+      `--${option}${placeholder === undefined ? "" : ` ${placeholder}`}`,
+      help,
+    ],
+  );
+  const width = Math.max(...options.map(([left = ""]) => left.length));
+  const lines = options.map(([left = "", help = ""]) => `  ${left.padEnd(width)}  ${help}`);
+  const usage = `dockerwall ${name} ${command.operands}`.trimEnd();
+  return [`Usage: ${usage} [OPTIONS]`, "", command.summary, command.details, "", "Options:", ...lines]
+    .filter((line, index, all) => line !== "" || all[index - 1] !== "")
+    .join("\n")
+    .concat("\n");
+}

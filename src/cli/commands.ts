@@ -1,0 +1,64 @@
+// The list of commands. Each is loaded only when it is asked for: `stats` must not pay for the daemon.
+
+import type { Command } from "./command.ts";
+
+export interface CommandEntry {
+  readonly summary: string;
+  readonly load: () => Promise<Command>;
+}
+
+export const commands: Readonly<Record<string, CommandEntry>> = {
+  daemon: {
+    summary: "guard the networks of the Docker engine on this host",
+    load: async () => (await import("./daemon.ts")).daemonCommand,
+  },
+  "prepare-network": {
+    summary: "create a guarded network, and return when it is enforced",
+    load: async () => (await import("./prepare-network.ts")).prepareNetworkCommand,
+  },
+  stats: {
+    summary: "show what each container looked up, and what was blocked",
+    load: async () => (await import("./stats.ts")).statsCommand,
+  },
+  status: {
+    summary: "show what is guarded, how, since when, and every problem",
+    load: async () => (await import("./status.ts")).statusCommand,
+  },
+  doctor: {
+    summary: "check the host and every guarded container by behaviour",
+    load: async () => (await import("./doctor.ts")).doctorCommand,
+  },
+  quarantine: {
+    summary: "cut a container off from everything, at once",
+    load: async () => (await import("./quarantine.ts")).quarantineCommand,
+  },
+  release: {
+    summary: "let a container out of quarantine",
+    load: async () => (await import("./release.ts")).releaseCommand,
+  },
+  "boot-guard": {
+    summary: "print a systemd unit that holds container networks until Docker and the daemon are up",
+    load: async () => (await import("./boot-guard.ts")).bootGuardCommand,
+  },
+  uninstall: {
+    summary: "take every rule, set and capture of Dockerwall off this host",
+    load: async () => (await import("./uninstall.ts")).uninstallCommand,
+  },
+};
+
+/** The help of the program. */
+export function renderOverview(version: string): string {
+  const width = Math.max(...Object.keys(commands).map((name) => name.length));
+  const lines = Object.entries(commands).map(([name, { summary }]) => `  ${name.padEnd(width)}  ${summary}`);
+  return [
+    `dockerwall ${version}: outbound firewall for Docker networks, driven by DNS`,
+    "",
+    "Usage: dockerwall COMMAND [OPTIONS]",
+    "",
+    "Commands:",
+    ...lines,
+    "",
+    "dockerwall COMMAND --help explains one of them; dockerwall --version prints the version.",
+    "",
+  ].join("\n");
+}

@@ -1,0 +1,24 @@
+// `dockerwall daemon`: settings from flags and environment, then the daemon until it is told to stop.
+
+import { readConfig, settings } from "../io/config.ts";
+import type { Command, Option } from "./command.ts";
+
+export const daemonCommand: Command = {
+  operands: "",
+  leastOperands: 0,
+  mostOperands: 0,
+  summary: "Guard the networks that carry the label dockerwall.allow.",
+  details: "A flag wins over the environment. DURATION is 24h, 90m, 3600s or plain seconds.",
+  options: Object.fromEntries(Object.values(settings).map((setting) => [setting.flag, optionOf(setting)])),
+  run: async ({ options, environment }) => {
+    const config = readConfig(environment, options);
+    const { runDaemon } = await import("../daemon.ts");
+    await runDaemon(config);
+    return 0;
+  },
+};
+
+function optionOf(setting: (typeof settings)[keyof typeof settings]): Option {
+  const fallback = setting.fallback === undefined ? "" : `, default ${setting.fallback}`;
+  return { placeholder: setting.placeholder, help: `${setting.help} (${setting.env}${fallback})` };
+}

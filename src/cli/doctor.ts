@@ -1,0 +1,31 @@
+// `dockerwall doctor`: what works and what does not, checked by behaviour.
+
+import { createControlClient } from "../io/control-client.ts";
+import { controlSocketOf } from "../io/control-path.ts";
+import type { DoctorReport } from "../model/report.ts";
+import { type Command, jsonOption } from "./command.ts";
+import { printableSentence, renderJson } from "./print.ts";
+
+export const doctorCommand: Command = {
+  operands: "",
+  leastOperands: 0,
+  mostOperands: 0,
+  summary: "Check the host and every guarded container by behaviour.",
+  details: "Exit code: 0 when all is well, 1 when anything is not, 69 when no daemon answers.",
+  options: { json: jsonOption },
+  run: async ({ options, environment, output }) => {
+    const report = await createControlClient({ path: controlSocketOf(environment) }).doctor();
+    output.write("json" in options ? renderJson(report) : renderDoctor(report));
+    return report.checks.every((check) => check.ok) ? 0 : 1;
+  },
+};
+
+/** One line a check. */
+export function renderDoctor({ checks }: DoctorReport): string {
+  return checks
+    .map(
+      ({ ok, subject, finding }) =>
+        `${ok ? "✅" : "❌"} ${printableSentence(subject)}: ${printableSentence(finding)}\n`,
+    )
+    .join("");
+}

@@ -1,0 +1,30 @@
+// `dockerwall prepare-network`: a guarded network in one step, enforced before anything can run on it.
+
+import { createControlClient } from "../io/control-client.ts";
+import { controlSocketOf } from "../io/control-path.ts";
+import { type Command, jsonOption } from "./command.ts";
+import { printable, renderJson } from "./print.ts";
+
+export const prepareNetworkCommand: Command = {
+  operands: "NAME PATTERN...",
+  leastOperands: 2,
+  mostOperands: Number.POSITIVE_INFINITY,
+  summary: "Create a bridge network from which only what the patterns allow can be reached.",
+  details: [
+    "Returns when the rules are in the kernel. Use the network with docker run --network NAME.",
+    "PATTERN is HOST[:PORT[-PORT]][/tcp|/udp]; HOST is a domain, *.DOMAIN (the domain and all below it), an",
+    "address or a prefix. Write '*.example.com' in quotes, or the shell may expand it.",
+  ].join("\n"),
+  options: { json: jsonOption },
+  run: async ({ options, operands, environment, output }) => {
+    const [name = "", ...patterns] = operands;
+    const client = createControlClient({ path: controlSocketOf(environment) });
+    const network = await client.prepareNetwork({ name, patterns });
+    output.write(
+      "json" in options
+        ? renderJson(network)
+        : `Network: ${printable(network.name)} (${network.subnets.map(printable).join(", ")}) enforced\n`,
+    );
+    return 0;
+  },
+};

@@ -1,0 +1,23 @@
+// `dockerwall quarantine`: stops a container at once, whatever its allowlist says.
+
+import { createControlClient } from "../io/control-client.ts";
+import { controlSocketOf } from "../io/control-path.ts";
+import { type Command, jsonOption } from "./command.ts";
+import { printable, renderJson } from "./print.ts";
+
+export const quarantineCommand: Command = {
+  operands: "CONTAINER",
+  leastOperands: 1,
+  mostOperands: 1,
+  summary: "Cut a container off from everything, its open connections included.",
+  details:
+    "CONTAINER is a name, an id, or the beginning of an id. It stays cut off, over restarts of the daemon too, until it is released or removed.",
+  options: { json: jsonOption },
+  run: async ({ options, operands, environment, output }) => {
+    const [container = ""] = operands;
+    await createControlClient({ path: controlSocketOf(environment) }).quarantine({ container });
+    const text = `Container ${printable(container)} is cut off\n`;
+    output.write("json" in options ? renderJson({ container, quarantined: true }) : text);
+    return 0;
+  },
+};

@@ -1,0 +1,23 @@
+// `dockerwall release`: ends what `dockerwall quarantine` began.
+
+import { createControlClient } from "../io/control-client.ts";
+import { controlSocketOf } from "../io/control-path.ts";
+import { type Command, jsonOption } from "./command.ts";
+import { printable, renderJson } from "./print.ts";
+
+export const releaseCommand: Command = {
+  operands: "CONTAINER",
+  leastOperands: 1,
+  mostOperands: 1,
+  summary: "Let a container out of quarantine.",
+  details:
+    "CONTAINER is a name, an id, or the beginning of an id. Its network's allowlist holds again; what it had open must be opened anew.",
+  options: { json: jsonOption },
+  run: async ({ options, operands, environment, output }) => {
+    const [container = ""] = operands;
+    await createControlClient({ path: controlSocketOf(environment) }).release({ container });
+    const text = `Container ${printable(container)} is let back\n`;
+    output.write("json" in options ? renderJson({ container, quarantined: false }) : text);
+    return 0;
+  },
+};

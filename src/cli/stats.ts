@@ -1,0 +1,87 @@
+// `dockerwall stats`: per network who looked up what, and which connections were blocked.
+
+import { createControlClient } from "../io/control-client.ts";
+import { controlSocketOf } from "../io/control-path.ts";
+import type { DropRow, LookupRow, NetworkStats, StatsReport } from "../model/report.ts";
+import { type Command, jsonOption } from "./command.ts";
+import { printable, renderAge, renderJson } from "./print.ts";
+import { bold, dim } from "./style.ts";
+import { renderTable } from "./table.ts";
+
+export const statsCommand: Command = {
+  operands: "",
+  leastOperands: 0,
+  mostOperands: 0,
+  summary:
+    "Show, for each guarded network, what its containers looked up and which connections were blocked.",
+  details: [
+    "Lookups: address, container, domain, how often, allowed or not, last time.",
+    "Blocked connections: address, container, service, destination, packets, age, and the name that this",
+    "container last got this address for; `no lookup` is an address that was written into the program.",
+  ].join("\n"),
+  options: { json: jsonOption },
+  run: async ({ options, environment, output }) => {
+    const report = await createControlClient({ path: controlSocketOf(environment) }).stats();
+    output.write("json" in options ? renderJson(report) : renderStats(report, output.styled));
+    return 0;
+  },
+};
+
+/** The report as text. */
+export function renderStats(report: StatsReport, styled: boolean): string {
+  if (report.networks.length === 0) {
+    return "No network is guarded: give one the label dockerwall.allow, or use dockerwall prepare-network.\n";
+  }
+  return report.networks.map((network) => renderNetwork(network, report.generatedAtMs, styled)).join("\n");
+}
+
+const left = { align: "left" } as const;
+const right = { align: "right" } as const;
+
+function renderNetwork(stats: NetworkStats, nowMs: number, styled: boolean): string {
+  const heading = `Network: ${printable(stats.network)} (${stats.subnets.map(printable).join(", ")})\n`;
+  const lookups = renderTable(
+    [left, left, left, right, right],
+    stats.lookups.map((row) => lookupCells(row, nowMs)),
+    "  ",
+  );
+  const drops = renderTable(
+    [left, left, left, left, right, right, left],
+    stats.drops.map((row) => dropCells(row, nowMs)),
+    "  ",
+  );
+  const quiet = stats.lookups.length === 0 && stats.drops.length === 0;
+  return [
+    bold(heading, styled),
+    quiet ? dim("  no activity yet\n", styled) : "",
+    lookups,
+    drops === "" ? "" : dim("  Blocked connections:\n", styled),
+    drops,
+  ].join("");
+}
+
+function lookupCells(row: LookupRow, nowMs: number): string[] {
+  return [
+    printable(row.address),
+    containerCell(row.container),
+    printable(row.domain),
+    `${row.count} ${row.allowed ? "✅" : "❌"}`,
+    renderAge(row.lastSeenMs, nowMs),
+  ];
+}
+
+function dropCells(row: DropRow, nowMs: number): string[] {
+  return [
+    printable(row.address),
+    containerCell(row.container),
+    printable(row.service),
+    printable(row.destination),
+    `${row.packets} ${row.packets === 1 ? "packet" : "packets"}`,
+    renderAge(row.lastSeenMs, nowMs),
+    row.domain === undefined ? "no lookup" : printable(row.domain),
+  ];
+}
+
+function containerCell(container: string | undefined): string {
+  return container === undefined ? "-" : printable(container);
+}

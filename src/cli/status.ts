@@ -1,0 +1,65 @@
+// `dockerwall status`: what is guarded, how, since when, and what is wrong. Its exit code is the image's
+// HEALTHCHECK.
+
+import { createControlClient } from "../io/control-client.ts";
+import { controlSocketOf } from "../io/control-path.ts";
+import type { NetworkStatus, StatusReport } from "../model/report.ts";
+import { type Command, jsonOption } from "./command.ts";
+import { printable, printableSentence, renderJson, renderSpan } from "./print.ts";
+import { bold } from "./style.ts";
+
+export const statusCommand: Command = {
+  operands: "",
+  leastOperands: 0,
+  mostOperands: 0,
+  summary: "Show what is guarded, how, since when, and every problem.",
+  details: "Exit code: 0 enforcing, 1 starting, degraded or uninstalled, 69 when no daemon answers.",
+  options: { json: jsonOption },
+  run: async ({ options, environment, output }) => {
+    const report = await createControlClient({ path: controlSocketOf(environment) }).status();
+    output.write("json" in options ? renderJson(report) : renderStatus(report, Date.now(), output.styled));
+    return report.state === "enforcing" ? 0 : 1;
+  },
+};
+
+/** The report as text. */
+export function renderStatus(report: StatusReport, nowMs: number, styled: boolean): string {
+  const { engine, capture } = report;
+  const since = renderSpan(nowMs - report.sinceMs);
+  const engineLine =
+    engine === undefined
+      ? "not reached yet"
+      : `${printable(engine.version)} (API ${printable(engine.apiVersion)})`;
+  const captureLine =
+    capture.problem === undefined
+      ? `gateway and ${countOf(capture.sandboxes, "sandbox", "sandboxes")}`
+      : `gateway only: ${printableSentence(capture.problem)}`;
+  return [
+    bold(`dockerwall ${printable(report.version)}: ${report.state} for ${since}\n`, styled),
+    `Engine:  ${engineLine}\n`,
+    `Rules:   iptables-${report.backend}${report.rulesHealed === 0 ? "" : `, put right ${countOf(report.rulesHealed, "time", "times")}`}\n`,
+    `Capture: ${captureLine}\n`,
+    ...report.problems.map((problem) => `Problem: ${printableSentence(problem)}\n`),
+    ...report.warnings.map((warning) => `Warning: ${printableSentence(warning)}\n`),
+    ...report.networks.map((network) => `\n${renderNetwork(network, nowMs, styled)}`),
+    report.networks.length === 0 ? "\nNo network carries the label dockerwall.allow.\n" : "",
+  ].join("");
+}
+
+function renderNetwork(network: NetworkStatus, nowMs: number, styled: boolean): string {
+  const bridge = network.bridge === undefined ? "no bridge" : `bridge ${printable(network.bridge)}`;
+  const facts = [
+    `${network.state} for ${renderSpan(nowMs - network.sinceMs)}`,
+    countOf(network.entries, "entry", "entries"),
+    bridge,
+  ];
+  return [
+    bold(`Network: ${printable(network.name)} (${network.subnets.map(printable).join(", ")})\n`, styled),
+    `  ${facts.join(", ")}\n`,
+    ...network.problems.map((problem) => `  Problem: ${printableSentence(problem)}\n`),
+  ].join("");
+}
+
+function countOf(count: number, one: string, many: string): string {
+  return `${count} ${count === 1 ? one : many}`;
+}

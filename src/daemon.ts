@@ -1,0 +1,319 @@
+// The control plane: order of start and stop, and the reconcile loop. What it must never do is leave a moment in
+// which a guarded container is not: sets are filled before rules are applied, both before anything is answered,
+// and on the way down the kernel keeps them.
+
+import { type DataPlaneLink, startDataPlane } from "./data-plane-link.ts";
+import { examineHost } from "./doctor.ts";
+import { DockerwallError, messageOf } from "./errors.ts";
+import type { Classification } from "./firewall/classify.ts";
+import { listBridges } from "./io/bridges.ts";
+import { claimHost } from "./io/claim.ts";
+import type { Config } from "./io/config.ts";
+import { createControlServer } from "./io/control-server.ts";
+import { findEngineSocket, findSandboxFolder, openEngineRoot } from "./io/dockerd.ts";
+import { connectEngine } from "./io/engine.ts";
+import { openHostResolvers } from "./io/host-resolvers.ts";
+import { createInventory } from "./io/inventory.ts";
+import { openKernelSets } from "./io/ipset.ts";
+import { type Backend, createIptables } from "./io/iptables.ts";
+import { createLog } from "./io/log.ts";
+import { createReadiness } from "./io/readiness.ts";
+import { watchRules } from "./io/rule-watch.ts";
+import { unstampAll, unstampFlows } from "./io/stamped-flows.ts";
+import { createLookupJournal } from "./journal/lookups.ts";
+import type { Container, Topology } from "./model/topology.ts";
+import { prepareNetwork } from "./prepare.ts";
+import { createReporter } from "./reporter.ts";
+import { createSchedule } from "./schedule.ts";
+import { createWall } from "./wall.ts";
+
+/** How often everything is compared again although nobody told of a change. */
+const reconcileEveryMs = 5_000;
+/** The same for rules. Nobody tells of changes by the legacy tools; who changes them has an open door until then. */
+const healEveryMs = { nft: 5_000, legacy: 2_000 } as const;
+const refreshEveryMs = 30_000;
+/** How long `prepare-network` waits for a new network to be enforced. */
+const enforceWithinMs = 10_000;
+
+/** Runs until SIGTERM or SIGINT; throws when it cannot start or go on. */
+export async function runDaemon(config: Config): Promise<void> {
+  const log = createLog(config.logLevel);
+  const end = Promise.withResolvers<void>();
+  const backend: Backend = config.backend === "legacy" ? "legacy" : "nft";
+  const engine = connectEngine(config.dockerSocket, findEngineSocket);
+  const engineVersion = await engine.version();
+  // Before anything is touched: two daemons would take each other's rules and captures away.
+  await claimHost();
+  const sets = openKernelSets();
+  const wall = createWall({
+    sets,
+    iptables: createIptables(backend),
+    otherIptables: createIptables(backend === "nft" ? "legacy" : "nft"),
+    dnsPort: config.dnsPort,
+    queueNumber: config.queueNumber,
+    hold: config.hold,
+    listBridges,
+    nowMs: Date.now,
+  });
+  const folder = sandboxFolderOf(config);
+  const hostResolvers = openHostResolvers(openEngineRoot());
+  const journal = createLookupJournal({ ttlSeconds: config.statsTtlSeconds });
+  const reporter = createReporter({
+    engineVersion,
+    backend,
+    sets,
+    journal,
+    onProblem: (problem) => log.error("degraded", { problem }),
+  });
+  if (folder.problem !== undefined) reporter.onProblem("capture", folder.problem);
+  const enforced = new EventTarget();
+  let classification: Classification | undefined;
+  let dataPlane: DataPlaneLink | undefined;
+  let posted: Topology | undefined;
+  let uninstalled = false;
+  let pictureIsWhole = false;
+
+  /** Sets at once, then the data plane; rules follow on their own schedule. */
+  async function reconcile(): Promise<void> {
+    // Half a picture would take out of the kernel what an earlier run put there for containers not read yet.
+    if (uninstalled || !pictureIsWhole) return;
+    const topology = inventory.current();
+    classification = wall.classify(topology);
+    reporter.onClassified(topology, classification, Date.now());
+    reporter.clearProblem("reconcile");
+    if (dataPlane === undefined || posted === topology) return;
+    posted = topology;
+    const { guarded, containers } = classification;
+    await dataPlane.post({
+      topology,
+      guarded,
+      services: containers.services,
+      quarantined: [...wall.quarantine],
+    });
+    reporter.onEnforced(guarded.map((network) => network.id));
+    enforced.dispatchEvent(new Event("change"));
+  }
+
+  async function heal(): Promise<void> {
+    if (uninstalled) return;
+    const families = await wall.applyRules();
+    for (const family of families) log.warn("rules put right", { family });
+    reporter.onHealed(families.length);
+    reporter.clearProblem("rules");
+  }
+
+  function assertInstalled(): void {
+    if (!uninstalled) return;
+    throw new DockerwallError(
+      "NOT_ENFORCED",
+      "Dockerwall is uninstalled; restart its container to guard again",
+    );
+  }
+
+  /** A boot guard that is started again may put its rules into the variant that we do not look at. */
+  async function cleanOther(): Promise<void> {
+    if (uninstalled) return;
+    await wall
+      .cleanOther()
+      .catch((error) => log.warn("the other iptables variant", { problem: messageOf(error) }));
+  }
+
+  /** Cuts a container off, or lets it back; in force in the kernel and for lookups when it resolves. */
+  async function quarantine(name: string, cutOff: boolean): Promise<void> {
+    const { id } = findContainer(inventory.current(), name);
+    if (cutOff) wall.quarantine.add(id);
+    else if (!wall.quarantine.delete(id)) {
+      throw new DockerwallError("NOT_FOUND", `container ${JSON.stringify(name)} is not in quarantine`);
+    }
+    posted = undefined;
+    await reconciling.request();
+    log.warn(cutOff ? "container cut off" : "container let back", { container: name });
+  }
+
+  /** Reads the engine because the data plane met something new, and tells it when the picture is in use. */
+  async function refreshNow(): Promise<void> {
+    await inventory.refresh().catch((error) => reporter.onProblem("engine", messageOf(error)));
+    await reconciling.request();
+    dataPlane?.refreshed();
+  }
+
+  const reconciling = createSchedule(reconcile, (error) => reporter.onProblem("reconcile", messageOf(error)));
+  const healing = createSchedule(heal, (error) => reporter.onProblem("rules", messageOf(error)));
+
+  const inventory = createInventory({
+    engine,
+    retryMs: 500,
+    onChange: () => void reconciling.request(),
+    onNetworks: () => void healing.request(),
+    onReconnect: () => {
+      log.warn("engine is back");
+      reporter.clearProblem("engine");
+      void healing.request();
+    },
+    onRefreshed: () => reporter.clearProblem("engine"),
+    onProblem: (error) => reporter.onProblem("engine", messageOf(error)),
+  });
+
+  await inventory.start();
+  assertHostNetwork(inventory.current());
+  pictureIsWhole = true;
+  // Before the first rule: whatever is on this host now must be in its set, or rules would cut it off.
+  classification = wall.classify(inventory.current());
+  await wall.applyRules();
+  await cleanOther();
+  dataPlane = await startDataPlane(
+    {
+      dnsPort: config.dnsPort,
+      upstreams: config.upstreams ?? hostResolvers.read(),
+      leaseFloorSeconds: config.leaseFloorSeconds,
+      leaseGraceSeconds: config.leaseGraceSeconds,
+      sandboxFolder: folder.path,
+      queueNumber: config.queueNumber,
+    },
+    {
+      onLookups: (events) => journal.record(events, Date.now()),
+      onFreshAddresses(addresses) {
+        try {
+          unstampFlows(new Set(addresses));
+        } catch (error) {
+          log.warn("flows of an earlier container", { problem: messageOf(error) });
+        }
+      },
+      onRefresh: () => void refreshNow(),
+      onSandboxes: reporter.onSandboxes,
+      onProblem: (problem) => log.warn("data plane", { problem }),
+      onDeath: (error) => end.reject(error),
+    },
+  );
+  await reconciling.request();
+
+  watchRules({
+    readiness: createReadiness(),
+    concerns: wall.concerns,
+    onChange: () => void healing.request(),
+  });
+  const control = await createControlServer({
+    path: config.controlSocket,
+    api: {
+      stats: async () => {
+        assertInstalled();
+        return reporter.stats(inventory.current(), Date.now());
+      },
+      status: async () => reporter.status(),
+      doctor: () =>
+        examineHost({
+          engine,
+          status: reporter.status(),
+          topology: inventory.current(),
+          rulesStand: wall.stands,
+          examine: async () => (await dataPlane?.examine()) ?? { upstream: "not started", sandboxes: [] },
+        }),
+      prepareNetwork: async (request) => {
+        assertInstalled();
+        const isEnforced = (id: string): Promise<void> => untilEnforced(id, reporter.isEnforced, enforced);
+        return prepareNetwork({ ...request, engine, enforced: isEnforced });
+      },
+      quarantine: ({ container }) => quarantine(container, true),
+      release: ({ container }) => quarantine(container, false),
+      uninstall: async () => {
+        uninstalled = true;
+        reporter.onUninstalled();
+        await dataPlane?.releaseAll();
+        await healing.idle();
+        await wall.remove();
+        unstampAll();
+        log.warn("uninstalled; guarded networks are open until the daemon is started again");
+      },
+    },
+  });
+  const followResolvers = (): void => {
+    const upstreams = config.upstreams === undefined ? hostResolvers.reread() : undefined;
+    if (upstreams === undefined) return;
+    log.info("upstream resolvers changed", { count: upstreams.length });
+    dataPlane?.useUpstreams(upstreams);
+  };
+  const timers = [
+    setInterval(followResolvers, reconcileEveryMs),
+    setInterval(() => void reconciling.request(), reconcileEveryMs),
+    setInterval(() => void healing.request().then(cleanOther), healEveryMs[backend]),
+    setInterval(
+      () => void inventory.refresh().catch((error) => reporter.onProblem("engine", messageOf(error))),
+      refreshEveryMs,
+    ),
+  ];
+  for (const signal of ["SIGTERM", "SIGINT"] as const) process.once(signal, () => end.resolve());
+  reporter.onStarted();
+  log.info("enforcing", { version: engineVersion.version, backend, count: classification.guarded.length });
+
+  try {
+    await end.promise;
+  } finally {
+    for (const timer of timers) clearInterval(timer);
+    inventory.stop();
+    await control.close();
+  }
+  log.info("stopped; the kernel keeps the rules, nothing new opens");
+}
+
+/** Rules that stand in another network namespace than the bridges guard nothing. */
+function assertHostNetwork({ networks }: Topology): void {
+  const wanted = networks.flatMap(({ bridge }) => bridge ?? []);
+  const bridges = listBridges();
+  if (wanted.length === 0 || wanted.some((bridge) => bridges.includes(bridge))) return;
+  throw new DockerwallError(
+    "BAD_CONFIG",
+    `none of the engine's bridges (${wanted.slice(0, 3).join(", ")}) is in this network namespace; run with \`network_mode: host\``,
+  );
+}
+
+function sandboxFolderOf(config: Config): {
+  readonly path: string | undefined;
+  readonly problem: string | undefined;
+} {
+  if (config.sandboxFolder === "off") return { path: undefined, problem: "layer 2 is switched off" };
+  if (config.sandboxFolder !== "auto") return { path: config.sandboxFolder, problem: undefined };
+  const found = findSandboxFolder();
+  return "path" in found
+    ? { path: found.path, problem: undefined }
+    : { path: undefined, problem: found.problem };
+}
+
+/** By name, id, or the beginning of an id of at least 4 digits that fits one only. */
+function findContainer(topology: Topology, name: string): Container {
+  const exact = topology.containers.find((container) => container.name === name || container.id === name);
+  if (exact !== undefined) return exact;
+  const byPrefix = name.length < 4 ? [] : topology.containers.filter(({ id }) => id.startsWith(name));
+  const [only] = byPrefix;
+  if (only !== undefined && byPrefix.length === 1) return only;
+  throw new DockerwallError(
+    "NOT_FOUND",
+    `there is no container ${JSON.stringify(name)}; see docker ps for names and ids`,
+  );
+}
+
+async function untilEnforced(
+  id: string,
+  isEnforced: (id: string) => boolean,
+  changes: EventTarget,
+): Promise<void> {
+  const { promise, resolve, reject } = Promise.withResolvers<void>();
+  const check = (): void => {
+    if (isEnforced(id)) resolve();
+  };
+  const timer = setTimeout(
+    () =>
+      reject(
+        new DockerwallError(
+          "NOT_ENFORCED",
+          `network ${id.slice(0, 12)} is not enforced after ${enforceWithinMs / 1000} s; see dockerwall status`,
+        ),
+      ),
+    enforceWithinMs,
+  );
+  changes.addEventListener("change", check);
+  check();
+  await promise.finally(() => {
+    clearTimeout(timer);
+    changes.removeEventListener("change", check);
+  });
+}

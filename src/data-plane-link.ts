@@ -1,0 +1,150 @@
+// The control plane's end of the data plane: starts the worker thread, numbers and acknowledges pictures, and
+// fails loudly when the worker does (the daemon then ends and is started again; the kernel keeps the wall up).
+
+import { Worker } from "node:worker_threads";
+import { DockerwallError } from "./errors.ts";
+import type { IpAddress } from "./model/address.ts";
+import type {
+  DataPlaneFindings,
+  DataPlaneSettings,
+  FromDataPlane,
+  GuardedNetwork,
+  LookupEvent,
+  ServicePolicy,
+  ToDataPlane,
+  Upstream,
+} from "./model/planes.ts";
+import type { Topology } from "./model/topology.ts";
+
+export interface DataPlaneEvents {
+  readonly onLookups: (events: readonly LookupEvent[]) => void;
+  /** Somebody new has got these addresses. */
+  readonly onFreshAddresses: (addresses: readonly IpAddress[]) => void;
+  readonly onRefresh: () => void;
+  readonly onSandboxes: (captured: number, problem: string | undefined) => void;
+  readonly onProblem: (problem: string) => void;
+  /** The worker is gone; nothing more will come. */
+  readonly onDeath: (error: Error) => void;
+}
+
+export interface Picture {
+  readonly topology: Topology;
+  readonly guarded: readonly GuardedNetwork[];
+  readonly services: readonly ServicePolicy[];
+  readonly quarantined: readonly string[];
+}
+
+export interface DataPlaneLink {
+  /** Resolves when the data plane decides by this picture. */
+  post(picture: Picture): Promise<void>;
+  /** Replaces the daemon's resolvers. */
+  useUpstreams(upstreams: readonly Upstream[]): void;
+  /** Tells that the engine has been read as `onRefresh` demanded. */
+  refreshed(): void;
+  /** Examines itself by behaviour. */
+  examine(): Promise<DataPlaneFindings>;
+  /** Gives every sandbox back to Docker's own resolver. */
+  releaseAll(): Promise<void>;
+}
+
+/** Resolves when the data plane listens. @throws what kept it from starting. */
+export async function startDataPlane(
+  settings: DataPlaneSettings,
+  events: DataPlaneEvents,
+): Promise<DataPlaneLink> {
+  // Run from source by a loader, or compiled: the worker has the extension that this file has.
+  const extension = import.meta.url.endsWith(".ts") ? "ts" : "js";
+  const worker = new Worker(new URL(`./data-plane.${extension}`, import.meta.url), {
+    workerData: settings,
+    trackUnmanagedFds: false,
+  });
+  const pending = new Map<string, () => void>();
+  const examined = new Map<number, (findings: DataPlaneFindings) => void>();
+  let revision = 0;
+  let requestId = 0;
+
+  const ready = Promise.withResolvers<void>();
+  let started = false;
+  worker.on("message", (message: FromDataPlane) => {
+    switch (message.kind) {
+      case "ready":
+        started = true;
+        ready.resolve();
+        break;
+      case "topology-applied":
+        settle(`topology ${message.revision}`);
+        break;
+      case "examined":
+        examined.get(message.requestId)?.(message.findings);
+        examined.delete(message.requestId);
+        break;
+      case "released-all":
+        settle(`release ${message.requestId}`);
+        break;
+      case "lookups":
+        events.onLookups(message.events);
+        break;
+      case "fresh-addresses":
+        events.onFreshAddresses(message.addresses);
+        break;
+      case "refresh":
+        events.onRefresh();
+        break;
+      case "sandboxes":
+        events.onSandboxes(message.captured, message.problem);
+        break;
+      case "problem":
+        events.onProblem(message.problem);
+        break;
+      case "failed":
+        fail(new DockerwallError(message.code, message.message));
+        break;
+    }
+  });
+  worker.on("error", (error) => fail(error instanceof Error ? error : new Error(String(error))));
+  worker.on("exit", (code) =>
+    fail(new DockerwallError("INTERNAL", `the data plane ended with exit code ${code}`)),
+  );
+
+  function settle(key: string): void {
+    pending.get(key)?.();
+    pending.delete(key);
+  }
+
+  function fail(error: Error): void {
+    if (started) events.onDeath(error);
+    else ready.reject(error);
+  }
+
+  function request(key: string, message: ToDataPlane): Promise<void> {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    pending.set(key, resolve);
+    worker.postMessage(message);
+    return promise;
+  }
+
+  await ready.promise;
+  return {
+    post(picture) {
+      revision += 1;
+      return request(`topology ${revision}`, { kind: "topology", revision, ...picture });
+    },
+    useUpstreams(upstreams) {
+      worker.postMessage({ kind: "upstreams", upstreams } satisfies ToDataPlane);
+    },
+    refreshed() {
+      worker.postMessage({ kind: "refreshed" } satisfies ToDataPlane);
+    },
+    examine() {
+      requestId += 1;
+      const { promise, resolve } = Promise.withResolvers<DataPlaneFindings>();
+      examined.set(requestId, resolve);
+      worker.postMessage({ kind: "examine", requestId } satisfies ToDataPlane);
+      return promise;
+    },
+    releaseAll() {
+      requestId += 1;
+      return request(`release ${requestId}`, { kind: "release-all", requestId });
+    },
+  };
+}

@@ -1,0 +1,49 @@
+// One table of stable error codes. Every failure that a user can meet ends in one of these, with one
+// sentence that names the value, the place and the fix, and with the exit code below.
+
+/** Exit codes of the CLI, by error code. 64 and up follow sysexits.h where one fits. */
+const exitCodes = {
+  USAGE: 64,
+  BAD_ENTRY: 65,
+  BAD_CONFIG: 78,
+  ENGINE_UNREACHABLE: 69,
+  ENGINE_REFUSED: 69,
+  NO_PRIVILEGE: 77,
+  KERNEL_UNSUPPORTED: 71,
+  KERNEL_REFUSED: 71,
+  PORT_TAKEN: 71,
+  DAEMON_UNREACHABLE: 69,
+  DAEMON_RUNNING: 73,
+  NETWORK_EXISTS: 73,
+  NOT_ENFORCED: 75,
+  NOT_FOUND: 66,
+  PROTOCOL: 76,
+  INTERNAL: 70,
+} as const;
+
+export type ErrorCode = keyof typeof exitCodes;
+
+/** An expected failure: its message is the sentence shown to the user, its code decides the exit code. */
+export class DockerwallError extends Error {
+  readonly code: ErrorCode;
+
+  constructor(code: ErrorCode, message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.name = "DockerwallError";
+    this.code = code;
+  }
+
+  get exitCode(): number {
+    return exitCodes[this.code];
+  }
+}
+
+/** True for a string that is one of our codes (a code that came over the control socket). */
+export function isErrorCode(value: unknown): value is ErrorCode {
+  return typeof value === "string" && Object.hasOwn(exitCodes, value);
+}
+
+/** The one sentence of any thrown value. */
+export function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}

@@ -1,0 +1,81 @@
+// Whom a lookup goes to: the daemon's resolvers, or those that a network's label names, each with a cache of its
+// own, so that what one resolver says is never told to a network that asked for another.
+
+import { createCache } from "./dns/cache.ts";
+import { lookUp } from "./dns/lookup.ts";
+import type { Question } from "./dns/question.ts";
+import type { Looked } from "./dns/resolve.ts";
+import { renderUpstream } from "./dns/upstream-text.ts";
+import { createResolver, defaultResolverSettings, type Resolver } from "./io/upstream.ts";
+import type { Upstream } from "./model/planes.ts";
+
+/** Undefined stands for the daemon's own. */
+export type UpstreamChoice = readonly Upstream[] | undefined;
+
+export interface Lookups {
+  /** Throws or rejects when there is no answer, not even an old one. */
+  lookUp(question: Question, asker: string, choice: UpstreamChoice): Looked | Promise<Looked>;
+  /** Asks the daemon's resolvers past the cache. */
+  probe(question: Question, asker: string): Promise<Uint8Array>;
+  /** Replaces the daemon's resolvers. */
+  useUpstreams(upstreams: readonly Upstream[]): void;
+  /** Forgets those that no network names any more. */
+  retain(choices: readonly UpstreamChoice[]): void;
+}
+
+const cacheSettings = {
+  maxBytes: 16 * 1024 * 1024,
+  maxTtlSeconds: 86_400,
+  maxStaleSeconds: 3_600,
+  failureSeconds: 2,
+};
+/** Of a network with resolvers of its own. */
+const smallCacheBytes = 4 * 1024 * 1024;
+
+interface View {
+  readonly resolver: Resolver;
+  readonly cache: ReturnType<typeof createCache>;
+}
+
+/** Makes the daemon's view; others come with the first lookup that needs them. */
+export function createLookups(upstreams: readonly Upstream[]): Lookups {
+  const own = createView(upstreams, cacheSettings.maxBytes);
+  const labelled = new Map<string, View>();
+
+  const viewOf = (choice: UpstreamChoice): View => {
+    if (choice === undefined) return own;
+    const key = keyOf(choice);
+    const view = labelled.get(key) ?? createView(choice, smallCacheBytes);
+    labelled.set(key, view);
+    return view;
+  };
+
+  return {
+    lookUp(question, asker, choice) {
+      const { cache, resolver } = viewOf(choice);
+      const ask = (asked: Question): Promise<Uint8Array> => resolver.query(asked, asker);
+      return lookUp(question, { cache, ask, nowMs: () => performance.now() });
+    },
+    probe: (question, asker) => own.resolver.query(question, asker),
+    useUpstreams: own.resolver.setUpstreams,
+    retain(choices) {
+      const keys = new Set(choices.flatMap((choice) => (choice === undefined ? [] : [keyOf(choice)])));
+      for (const [key, { resolver }] of labelled) {
+        if (keys.has(key)) continue;
+        labelled.delete(key);
+        resolver.setUpstreams([]);
+      }
+    },
+  };
+}
+
+function createView(upstreams: readonly Upstream[], maxBytes: number): View {
+  return {
+    resolver: createResolver({ ...defaultResolverSettings, upstreams }),
+    cache: createCache({ ...cacheSettings, maxBytes }),
+  };
+}
+
+function keyOf(upstreams: readonly Upstream[]): string {
+  return upstreams.map(renderUpstream).join(" ");
+}

@@ -1,0 +1,100 @@
+#!/usr/bin/env node
+// From argv to a command and its exit code. The only file that touches the process's arguments, streams
+// and exit; what a command needs is loaded when it is known which one it is.
+
+import { basename } from "node:path";
+import { type Command, parseArguments, renderHelp } from "./cli/command.ts";
+import { commands, renderOverview } from "./cli/commands.ts";
+import { printableSentence } from "./cli/print.ts";
+import { DockerwallError, messageOf } from "./errors.ts";
+import { didYouMean } from "./io/nearest.ts";
+
+const usageExitCode = 64;
+const internalExitCode = 70;
+
+/** A link to this file that is named like a command is that command: the image has `stats` on its PATH. */
+function argumentsOf(argv: readonly string[]): readonly string[] {
+  const invokedAs = basename(argv[1] ?? "");
+  return Object.hasOwn(commands, invokedAs) ? [invokedAs, ...argv.slice(2)] : argv.slice(2);
+}
+
+/** Loaded late, with node:fs: most commands need neither. */
+async function readVersion(): Promise<string> {
+  return (await import("./io/version.ts")).readVersion();
+}
+
+async function main(args: readonly string[]): Promise<number> {
+  const [first, ...rest] = args;
+  switch (first) {
+    case undefined:
+      process.stderr.write(renderOverview(await readVersion()));
+      return usageExitCode;
+    case "--version":
+      process.stdout.write(`${await readVersion()}\n`);
+      return 0;
+    case "--help":
+    case "-h":
+      process.stdout.write(renderOverview(await readVersion()));
+      return 0;
+    case "help":
+      return main(rest[0] === undefined ? ["--help"] : [rest[0], "--help"]);
+    default:
+      return runCommand(first, await loadCommand(first), rest);
+  }
+}
+
+async function loadCommand(name: string): Promise<Command> {
+  const entry = Object.hasOwn(commands, name) ? commands[name] : undefined;
+  if (entry !== undefined) return entry.load();
+  const hint = didYouMean(name, Object.keys(commands)) || "; see dockerwall --help";
+  throw new DockerwallError(
+    "USAGE",
+    `there is no ${name.startsWith("-") ? "option" : "command"} ${JSON.stringify(name)}${hint}`,
+  );
+}
+
+async function runCommand(name: string, command: Command, args: readonly string[]): Promise<number> {
+  const parsed = parseArguments(name, command, args);
+  if ("help" in parsed) {
+    process.stdout.write(renderHelp(name, command));
+    return 0;
+  }
+  const output = {
+    write: (text: string) => void process.stdout.write(text),
+    styled: process.stdout.isTTY && process.stdout.hasColors(),
+  };
+  return command.run({ ...parsed, environment: process.env, output });
+}
+
+/** One sentence, or one per line where there are several; never a stack, unless it was asked for. */
+function report(error: unknown): number {
+  const known = error instanceof DockerwallError;
+  const text = known ? error.message : `internal error: ${messageOf(error)}`;
+  for (const line of text.split("\n")) process.stderr.write(`dockerwall: ${printableSentence(line)}\n`);
+  if (process.env["DOCKERWALL_LOG_LEVEL"] === "debug" && error instanceof Error) {
+    process.stderr.write(`${error.stack ?? ""}\n`);
+  }
+  return known ? error.exitCode : internalExitCode;
+}
+
+function fail(error: unknown): never {
+  process.exit(report(error));
+}
+
+/** `dockerwall stats | head` ends when head does, without a word. */
+function ignoreBrokenPipe(error: NodeJS.ErrnoException): void {
+  if (error.code !== "EPIPE") fail(error);
+}
+
+process.on("uncaughtException", fail);
+process.stdout.on("error", ignoreBrokenPipe);
+process.stderr.on("error", ignoreBrokenPipe);
+
+const args = argumentsOf(process.argv);
+try {
+  process.exitCode = await main(args);
+} catch (error) {
+  process.exitCode = report(error);
+}
+// A daemon that was told to stop must not linger on a handle that somebody forgot.
+if (args[0] === "daemon") process.exit();

@@ -1,0 +1,83 @@
+// First packets that the kernel puts before us: to an address for which somebody may have a right to every port,
+// or which an allowlist names. The answer is an entry in the kernel and another look at the packet, or a mark
+// that has it counted and dropped. While nobody listens here, the kernel drops them.
+
+import type { Admission, Packet } from "./admission.ts";
+import type { AskerIndex } from "./dns/asker.ts";
+import { DockerwallError, messageOf } from "./errors.ts";
+import { askedMark, refusedMark } from "./firewall/names.ts";
+import { parsePacket } from "./firewall/packet.ts";
+import { NetlinkError } from "./io/netlink.ts";
+import { openQueue } from "./io/nfqueue.ts";
+import type { Readiness } from "./io/readiness.ts";
+
+export interface QueueOptions {
+  readonly number: number;
+  readonly readiness: Readiness;
+  readonly admission: Admission;
+  readonly indexNow: () => AskerIndex;
+  readonly onProblem: (problem: string) => void;
+}
+
+/** Packets that wait for us at most; more are dropped by the kernel and sent again by their senders. */
+const maxLength = 4096;
+/** Enough for both headers with options. */
+const copyBytes = 256;
+
+/** The kernel says EPERM when somebody else reads the queue; by now it is known that we have the privilege. */
+function openOwnQueue(number: number): ReturnType<typeof openQueue> {
+  try {
+    return openQueue({ number, maxLength, copyBytes });
+  } catch (error) {
+    if (!(error instanceof NetlinkError) || error.code !== "NO_PRIVILEGE") throw error;
+    throw new DockerwallError(
+      "DAEMON_RUNNING",
+      `packet queue ${number} is read by another program, probably another dockerwall daemon; stop it or set DOCKERWALL_QUEUE`,
+      { cause: error },
+    );
+  }
+}
+
+/** IP protocols whose port the kernel's sets read: TCP, UDP, SCTP, UDP-Lite. @see net/netfilter/ipset/ip_set_getport.c */
+const portProtocols: ReadonlySet<number> = new Set([6, 17, 132, 136]);
+
+function setPortOf(
+  ipProtocol: number,
+  port: number | undefined,
+  icmp: { readonly type: number; readonly code: number } | undefined,
+): number {
+  if (icmp !== undefined) return icmp.type * 256 + icmp.code;
+  return portProtocols.has(ipProtocol) ? (port ?? 0) : 0;
+}
+
+export function startQueue(options: QueueOptions): void {
+  const queue = openOwnQueue(options.number);
+
+  function judge(payload: Uint8Array): boolean {
+    const head = parsePacket(payload);
+    if (head === undefined) return false;
+    const { source, destination, ipProtocol, destinationPort, icmp } = head;
+    const packet: Packet = {
+      source,
+      destination,
+      protocol: ipProtocol,
+      port: destinationPort,
+      setPort: setPortOf(ipProtocol, destinationPort, icmp),
+    };
+    const standing = options.indexNow().standingOfSource(source);
+    return options.admission.judge(packet, standing.kind === "guarded" ? standing.memberships : []);
+  }
+
+  options.readiness.watch(queue.fd, () => {
+    for (const { id, mark, payload } of queue.receive()) {
+      try {
+        // One that comes back although its entry is there would come back for ever.
+        if ((mark & askedMark) !== 0) queue.verdict(id, "drop");
+        else queue.verdict(id, "repeat", mark | (judge(payload) ? askedMark : refusedMark));
+      } catch (error) {
+        options.onProblem(`a first packet was refused: ${messageOf(error)}`);
+        queue.verdict(id, "drop");
+      }
+    }
+  });
+}

@@ -1,0 +1,170 @@
+// What the daemon says about itself: gathers what the planes report and answers `status` and `stats`.
+
+import type { Classification } from "./firewall/classify.ts";
+import { setNames } from "./firewall/names.ts";
+import type { KernelSets } from "./io/ipset.ts";
+import type { Backend } from "./io/iptables.ts";
+import { readVersion } from "./io/version.ts";
+import { createDropAges } from "./journal/drop-ages.ts";
+import type { DatedEntry, DeniedEntry } from "./journal/drops.ts";
+import type { LookupJournal } from "./journal/lookups.ts";
+import { buildReport } from "./journal/report.ts";
+import { renderPrefix } from "./model/address.ts";
+import type { NetworkStatus, StatsReport, StatusReport } from "./model/report.ts";
+import type { Topology } from "./model/topology.ts";
+
+export interface ReporterOptions {
+  readonly engineVersion: { readonly version: string; readonly apiVersion: string };
+  readonly backend: Backend;
+  readonly sets: KernelSets;
+  readonly journal: LookupJournal;
+  /** Called when a problem appears or changes. */
+  readonly onProblem: (problem: string) => void;
+}
+
+/** Where a problem lies; each place has at most one. */
+export type ProblemPlace = "engine" | "reconcile" | "rules" | "capture";
+
+export interface Reporter {
+  onStarted(): void;
+  onUninstalled(): void;
+  onClassified(topology: Topology, classification: Classification, nowMs: number): void;
+  onEnforced(ids: readonly string[]): void;
+  isEnforced(id: string): boolean;
+  /** Rules of so many families had been changed by somebody and were put right. */
+  onHealed(families: number): void;
+  onSandboxes(captured: number, problem: string | undefined): void;
+  onProblem(place: ProblemPlace, problem: string): void;
+  clearProblem(place: ProblemPlace): void;
+  status(): StatusReport;
+  stats(topology: Topology, nowMs: number): StatsReport;
+}
+
+export function createReporter(options: ReporterOptions): Reporter {
+  const version = readVersion();
+  const sinceMs = Date.now();
+  const problems = new Map<ProblemPlace, string>();
+  const guardedSince = new Map<string, number>();
+  let enforced: ReadonlySet<string> = new Set();
+  let state: "starting" | "enforcing" | "uninstalled" = "starting";
+  let classification: Classification | undefined;
+  let sandboxes = 0;
+  let rulesHealed = 0;
+  const ages = createDropAges();
+  let said: ReadonlySet<string> = new Set();
+
+  function noteProblem(place: ProblemPlace, problem: string): void {
+    if (problems.get(place) === problem) return;
+    problems.set(place, problem);
+    options.onProblem(problem);
+  }
+
+  function readDrops(nowMs: number): readonly DatedEntry[] {
+    const names = [setNames.denied4, setNames.denied6];
+    return ages.observe(
+      names.flatMap((name) => options.sets.list(name).flatMap(deniedEntry)),
+      nowMs,
+    );
+  }
+
+  /** Says each sentence when it is new since the last picture. */
+  function sayOnce(sentences: readonly string[]): void {
+    for (const sentence of sentences) if (!said.has(sentence)) options.onProblem(sentence);
+    said = new Set(sentences);
+  }
+
+  function networkStatuses(): NetworkStatus[] {
+    if (classification === undefined || state === "uninstalled") return [];
+    const problemsOf = (id: string): readonly string[] => classification?.problems.get(id) ?? [];
+    return [
+      ...classification.guarded.map((network) => ({
+        name: network.name,
+        id: network.id,
+        bridge: network.bridge,
+        subnets: network.subnets.map(renderPrefix),
+        state: "enforced" as const,
+        entries: network.entries.length,
+        sinceMs: guardedSince.get(network.id) ?? sinceMs,
+        problems: problemsOf(network.id),
+      })),
+      ...classification.refused.map((network) => ({
+        name: network.name,
+        id: network.id,
+        bridge: undefined,
+        subnets: network.subnets.map(renderPrefix),
+        state: "refused" as const,
+        entries: 0,
+        sinceMs,
+        problems: problemsOf(network.id),
+      })),
+    ];
+  }
+
+  return {
+    onStarted() {
+      state = "enforcing";
+    },
+    onUninstalled() {
+      state = "uninstalled";
+    },
+    onClassified(topology, next, nowMs) {
+      options.journal.learn(topology);
+      for (const [id, sentences] of next.problems) {
+        const known = classification?.problems.get(id);
+        if (known === undefined) for (const sentence of sentences) options.onProblem(sentence);
+      }
+      sayOnce([...next.containers.problems, ...next.containers.warnings]);
+      classification = next;
+      readDrops(nowMs);
+      const ids = new Set(next.guarded.map((network) => network.id));
+      for (const id of guardedSince.keys()) if (!ids.has(id)) guardedSince.delete(id);
+      for (const id of ids) if (!guardedSince.has(id)) guardedSince.set(id, nowMs);
+    },
+    onEnforced(ids) {
+      enforced = new Set(ids);
+    },
+    isEnforced: (id) => enforced.has(id),
+    onHealed(families) {
+      rulesHealed += families;
+    },
+    onSandboxes(captured, problem) {
+      sandboxes = captured;
+      if (problem === undefined) problems.delete("capture");
+      else noteProblem("capture", problem);
+    },
+    onProblem: noteProblem,
+    clearProblem: (place) => void problems.delete(place),
+    status() {
+      const networks = networkStatuses();
+      const unwell =
+        problems.size > 0 ||
+        (classification?.containers.problems.length ?? 0) > 0 ||
+        networks.some((network) => network.problems.length > 0);
+      return {
+        state: state === "enforcing" && unwell ? "degraded" : state,
+        version,
+        sinceMs,
+        engine: options.engineVersion,
+        backend: options.backend,
+        rulesHealed,
+        capture: { sandboxes, problem: problems.get("capture") },
+        networks,
+        problems: [
+          ...[...problems].filter(([place]) => place !== "capture").map(([, problem]) => problem),
+          ...(classification?.containers.problems ?? []),
+        ],
+        warnings: classification?.containers.warnings ?? [],
+      };
+    },
+    stats(topology, nowMs) {
+      const guarded = classification?.guarded ?? [];
+      return buildReport({ topology, guarded, journal: options.journal, denied: readDrops(nowMs), nowMs });
+    },
+  };
+}
+
+function deniedEntry({ key, packets, bytes }: ReturnType<KernelSets["list"]>[number]): DeniedEntry[] {
+  if (key.kind !== "ip-port-ip") return [];
+  const { first, second, protocol, port } = key;
+  return [{ asker: first, destination: second, protocol, port, packets: packets ?? 0, bytes: bytes ?? 0 }];
+}

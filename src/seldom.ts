@@ -1,0 +1,20 @@
+// Sentences that a container can cause as often as it likes are told once in a while, with how many were not.
+
+/** Passes one sentence on, then none for `everyMs`; the next one tells how many were left out. */
+export function createSeldom(
+  tell: (sentence: string) => void,
+  nowMs: () => number,
+  everyMs: number,
+): (sentence: string) => void {
+  let toldAtMs = Number.NEGATIVE_INFINITY;
+  let leftOut = 0;
+  return (sentence) => {
+    if (nowMs() - toldAtMs < everyMs) {
+      leftOut++;
+      return;
+    }
+    toldAtMs = nowMs();
+    tell(leftOut === 0 ? sentence : `${sentence} (and ${leftOut} more since the last such line)`);
+    leftOut = 0;
+  };
+}

@@ -1,0 +1,53 @@
+// Removes every trace of ours from the kernel when no daemon runs: sandboxes first (lookups go back to Docker's
+// own resolver), then rules on both backends, then the sets that they named.
+
+import { closeSync, readdirSync } from "node:fs";
+import { DockerwallError, messageOf } from "./errors.ts";
+import { destroySets } from "./io/desired-sets.ts";
+import { findSandboxFolder } from "./io/dockerd.ts";
+import { openKernelSets } from "./io/ipset.ts";
+import { createIptables } from "./io/iptables.ts";
+import { isOwnNamespace, openNamespace, withNamespace } from "./io/netns.ts";
+import { removeSandboxTable } from "./io/sandbox-table.ts";
+import { unstampAll } from "./io/stamped-flows.ts";
+
+/** @throws DockerwallError naming everything that could not be removed; the rest is. */
+export async function uninstallHere(): Promise<void> {
+  const problems: string[] = [];
+  const folder = findSandboxFolder();
+  if ("path" in folder) problems.push(...releaseSandboxes(folder.path));
+  else problems.push(folder.problem);
+  for (const backend of ["nft", "legacy"] as const) {
+    for (const family of [4, 6] as const) {
+      try {
+        await createIptables(backend).apply(family, []);
+      } catch (error) {
+        problems.push(messageOf(error));
+      }
+    }
+  }
+  try {
+    destroySets(openKernelSets());
+    unstampAll();
+  } catch (error) {
+    problems.push(messageOf(error));
+  }
+  if (problems.length > 0)
+    throw new DockerwallError("KERNEL_REFUSED", `not everything was removed:\n${problems.join("\n")}`);
+}
+
+function releaseSandboxes(folder: string): string[] {
+  return readdirSync(folder).flatMap((name) => {
+    const fd = openNamespace(`${folder}/${name}`);
+    if (fd === undefined) return [];
+    try {
+      // A container on the host's network has the host's namespace here.
+      if (!isOwnNamespace(fd)) withNamespace(fd, () => removeSandboxTable());
+      return [];
+    } catch (error) {
+      return [`sandbox ${name}: ${messageOf(error)}`];
+    } finally {
+      closeSync(fd);
+    }
+  });
+}

@@ -1,0 +1,147 @@
+// The control plane's hold on the kernel: from the engine's picture to sets (at once, synchronously) and rules
+// (checked after every change and on a timer). Sets first: a rule never names a set that is not filled.
+
+import { type Classification, classify } from "./firewall/classify.ts";
+import { setNames } from "./firewall/names.ts";
+import { concernsRules } from "./firewall/plan.ts";
+import type { Table } from "./firewall/ruleset.ts";
+import { renderRuleset } from "./firewall/ruleset.ts";
+import { desiredSets } from "./firewall/sets.ts";
+import { applySets, createSets, destroySets, setsExist } from "./io/desired-sets.ts";
+import type { KernelSets } from "./io/ipset.ts";
+import type { Iptables } from "./io/iptables.ts";
+import type { Family } from "./model/address.ts";
+import type { Topology } from "./model/topology.ts";
+import type { Entry } from "./policy/entry.ts";
+
+export interface WallOptions {
+  readonly sets: KernelSets;
+  readonly iptables: Iptables;
+  /** The other variant. */
+  readonly otherIptables: Iptables;
+  readonly dnsPort: number;
+  readonly queueNumber: number;
+  readonly hold: boolean;
+  readonly listBridges: () => readonly string[];
+  readonly nowMs: () => number;
+}
+
+export interface Wall {
+  /** Brings the sets to the picture; in force on return. */
+  classify(topology: Topology): Classification;
+  /**
+   * Brings the rules of both families to what they should be, and first the sets that they name where somebody
+   * destroyed them; resolves to the families that had to change.
+   */
+  applyRules(): Promise<readonly Family[]>;
+  /** Whether the rules of both families are what they should be, without touching them. */
+  stands(): Promise<boolean>;
+  /** Whether a change of rules in this place is worth a look at ours. */
+  concerns(table: string, chain: string | undefined): boolean;
+  /** Removes what an earlier run, or the boot guard, left in the other variant of iptables. */
+  cleanOther(): Promise<void>;
+  /** Ids of the containers that are cut off, to be changed by whoever decides on it; in force with classify(). */
+  readonly quarantine: Set<string>;
+  /** Removes rules and sets. */
+  remove(): Promise<void>;
+}
+
+/** A bridge that no network of the engine claims for this long belongs to somebody else. */
+const foreignAfterMs = 10_000;
+
+/** What Docker calls a bridge: such a one is never taken for a stranger's. */
+const dockerBridge = /^br-[0-9a-f]{12}$/;
+
+export function createWall(options: WallOptions): Wall {
+  const { sets, iptables } = options;
+  const previous = new Map<string, readonly Entry[]>();
+  const unclaimedSince = new Map<string, number>();
+  let first = true;
+  let last: Topology = { networks: [], containers: [] };
+  createSets(sets);
+  // What an earlier run put into quarantine stays there: the sets remember.
+  const quarantine = new Set(
+    [setNames.quarantine4, setNames.quarantine6].flatMap((name) =>
+      sets.list(name).flatMap(({ comment }) => comment ?? []),
+    ),
+  );
+
+  const rulesets = new Map<Family, readonly Table[]>(
+    ([4, 6] as const).map((family) => [family, renderRuleset({ ...options, family })]),
+  );
+
+  function foreignBridges(topology: Topology, bridges: readonly string[]): ReadonlySet<string> {
+    const claimed = new Set(topology.networks.map((network) => network.bridge));
+    const nowMs = options.nowMs();
+    for (const bridge of unclaimedSince.keys()) {
+      if (claimed.has(bridge) || !bridges.includes(bridge)) unclaimedSince.delete(bridge);
+    }
+    for (const bridge of bridges) {
+      if (claimed.has(bridge) || dockerBridge.test(bridge) || unclaimedSince.has(bridge)) continue;
+      // A bridge that was there before us was there before any network that the engine is making right now.
+      unclaimedSince.set(bridge, first ? nowMs - foreignAfterMs : nowMs);
+    }
+    first = false;
+    return new Set(
+      [...unclaimedSince].filter(([, since]) => nowMs - since >= foreignAfterMs).map(([name]) => name),
+    );
+  }
+
+  function classifyNow(topology: Topology): Classification {
+    last = topology;
+    if (!setsExist(sets)) createSets(sets);
+    const bridges = options.listBridges();
+    const foreign = foreignBridges(topology, bridges);
+    for (const id of quarantine) {
+      // One that is gone for good is forgotten; before the first list nobody is known.
+      if (topology.containers.length > 0 && !topology.containers.some((container) => container.id === id)) {
+        quarantine.delete(id);
+      }
+    }
+    const classification = classify({ topology, bridges, previous, foreign, quarantine });
+    applySets(sets, desiredSets(classification));
+    const guarded = new Set(classification.guarded.map((network) => network.id));
+    for (const id of previous.keys()) if (!guarded.has(id)) previous.delete(id);
+    for (const { id, entries } of classification.guarded) {
+      if (!classification.problems.has(id)) previous.set(id, entries);
+    }
+    return classification;
+  }
+
+  return {
+    quarantine,
+
+    concerns: (table, chain) =>
+      [...rulesets.values()].some((desired) => concernsRules(desired, table, chain)),
+
+    async stands() {
+      for (const [family, desired] of rulesets) if (!(await iptables.stands(family, desired))) return false;
+      return true;
+    },
+
+    async cleanOther() {
+      for (const family of rulesets.keys()) await options.otherIptables.apply(family, []);
+    },
+
+    classify: classifyNow,
+
+    async applyRules() {
+      if (!setsExist(sets)) classifyNow(last);
+      const families = [...rulesets];
+      // Side by side: who waits is an open door.
+      const results = await Promise.allSettled(
+        families.map(([family, desired]) => iptables.apply(family, desired)),
+      );
+      for (const result of results) if (result.status === "rejected") throw result.reason;
+      return families.flatMap(([family], index) => {
+        const result = results[index];
+        return result?.status === "fulfilled" && result.value ? [family] : [];
+      });
+    },
+
+    async remove() {
+      for (const family of rulesets.keys()) await iptables.apply(family, []);
+      destroySets(sets);
+    },
+  };
+}
