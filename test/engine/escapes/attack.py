@@ -1,0 +1,346 @@
+# Runs attempts to get out, inside a container, all at once. Reads {"facts": {name: value}, "attempts": [{"token",
+# "sport", "to", "to6", "code"}]} from stdin. Each attempt is a line of Python over the words below; what becomes of
+# it is seen elsewhere, by its token in the payload or by its source port. Prints one line for each that raised.
+
+import fcntl, json, os, random, socket, struct, subprocess, sys, threading, time
+
+QUICK = 1.5
+
+
+class Attempt:
+    """The words that an attempt may use; every one of them sends and forgets."""
+
+    def __init__(self, facts, given):
+        self.facts = facts
+        self.token = given["token"].encode()
+        self.sport = given["sport"]
+        self.to = given["to"]
+        self.to6 = given["to6"]
+
+    # Sockets of the kernel's own.
+
+    def tcp(self, to, port, sport=None):
+        """Connects, says the token, waits for a word."""
+        with socket.socket(family(to), socket.SOCK_STREAM) as s:
+            s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            s.bind(("::" if ":" in to else "0.0.0.0", self.sport if sport is None else sport))
+            s.settimeout(QUICK)
+            quietly(lambda: (s.connect(scoped(to, port)), s.sendall(self.token), s.recv(1)))
+
+    def udp(self, to, port, sport=None, ttl=None, group=False, data=None):
+        with socket.socket(family(to), socket.SOCK_DGRAM) as s:
+            s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            s.setsockopt(socket.SOL_SOCKET, socket.SO_BROADCAST, 1)
+            if ttl is not None:
+                s.setsockopt(socket.IPPROTO_IP, socket.IP_TTL, ttl)
+            if group:
+                s.setsockopt(socket.IPPROTO_IP, socket.IP_MULTICAST_TTL, 8)
+            if sport is not None:
+                s.bind(("::" if ":" in to else "0.0.0.0", sport))
+            for _ in range(2):
+                quietly(lambda: s.sendto(self.token if data is None else data, scoped(to, port)))
+                time.sleep(0.05)
+
+    def ping(self, to):
+        with socket.socket(family(to), socket.SOCK_RAW, 58 if ":" in to else 1) as s:
+            for n in range(2):
+                quietly(lambda: s.sendto(self.echo(to, n), scoped(to, 0)))
+                time.sleep(0.05)
+
+    def echo(self, to, n=1, kind=None):
+        v6 = ":" in to
+        head = struct.pack("!BBHHH", kind if kind is not None else (128 if v6 else 8), 0, 0, self.sport, n)
+        body = head + self.token
+        # The kernel sums ICMPv6 itself.
+        return body if v6 else body[:2] + struct.pack("!H", checksum(body)) + body[4:]
+
+    # Packets by hand: from the IP header on, the kernel routes them.
+
+    def raw(self, proto, to, payload=None, **header):
+        """An IPv4 packet; `header` may forge what it likes."""
+        with socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_RAW) as s:
+            packet = ip4(header.pop("src", self.own()), to, proto, self.token if payload is None else payload, **header)
+            for _ in range(2):
+                s.sendto(packet, (to, 0))
+                time.sleep(0.002)
+
+    def raw6(self, proto, to, payload=None):
+        with socket.socket(socket.AF_INET6, socket.SOCK_RAW, proto) as s:
+            for _ in range(2):
+                s.sendto(self.token if payload is None else payload, scoped(to, 0))
+
+    # Frames by hand: nothing of this kernel's IP is asked.
+
+    def frame(self, kind, payload, dst=None, src=None, device="eth0"):
+        with socket.socket(socket.AF_PACKET, socket.SOCK_RAW) as s:
+            s.bind((device, 0))
+            head = mac(dst or self.facts["gwmac"]) + (mac(src) if src else own_mac()) + struct.pack("!H", kind)
+            for _ in range(2):
+                s.send(head + payload)
+                time.sleep(0.002)
+
+    def frame4(self, src, to, proto=17, payload=None, dst=None, src_mac=None, device="eth0", **header):
+        body = self.udp_segment(src, to) if payload is None else payload
+        self.frame(0x0800, ip4(src, to, proto, body, **header), dst, src_mac, device)
+
+    def frame6(self, src, to, next_header=17, payload=None, dst=None, src_mac=None, hops=64):
+        body = self.udp_segment(src, to) if payload is None else payload
+        self.frame(0x86DD, ip6(src, to, next_header, body, hops), dst, src_mac)
+
+    def udp_segment(self, src, to, dport=9000, sport=None, data=None):
+        return udp_segment(src, to, sport or self.sport, dport, self.token if data is None else data)
+
+    def gre(self, src, to):
+        """A datagram in GRE (RFC 2784)."""
+        return struct.pack("!HH", 0, 0x0800) + ip4(src, to, 17, self.udp_segment(src, to))
+
+    def tcp_segment(self, src, to, flags, dport=80, sport=None):
+        return tcp_segment(src, to, sport or self.sport, dport, flags, self.token)
+
+    def icmp6(self, src, to, kind, body=b"\0\0\0\0"):
+        return icmp6(src, to, kind, body + self.token)
+
+    # Programs.
+
+    def sh(self, command, seconds=4):
+        env = {**os.environ, "token": self.token.decode(), "to": self.to, "to6": self.to6, **texts(self.facts)}
+        subprocess.run(["timeout", "-k", "1", str(seconds), "sh", "-c", command], env=env,
+                       stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+
+    def ask(self, server, port=53, kind=1, name=None):
+        """A DNS question for a name that nobody else asks, by UDP and by TCP."""
+        message = dns_question((name or self.token.decode() + ".example.org"), kind)
+        with socket.socket(family(server), socket.SOCK_DGRAM) as s:
+            s.settimeout(QUICK)
+            quietly(lambda: (s.sendto(message, (server, port)), s.recv(512)))
+        with socket.socket(family(server), socket.SOCK_STREAM) as s:
+            s.settimeout(QUICK)
+            quietly(lambda: (s.connect((server, port)), s.sendall(struct.pack("!H", len(message)) + message), s.recv(2)))
+
+    def lookup(self, name):
+        quietly(lambda: socket.getaddrinfo(name, 1))
+
+    def every_port(self, to):
+        """One SYN and one datagram to each of 2,000 ports; not to 53, where lookups are answered."""
+        with socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_RAW) as s:
+            own = self.own()
+            for port in [*range(1, 53), *range(54, 1025), *range(1025, 65536, 64)]:
+                s.sendto(ip4(own, to, 6, tcp_segment(own, to, self.sport, port, 2)), (to, 0))
+                s.sendto(ip4(own, to, 17, self.udp_segment(own, to, dport=port)), (to, 0))
+                # Slowly, or the capture on the uplink loses some.
+                if port % 16 == 1:
+                    time.sleep(0.02)
+
+    # What NET_ADMIN can do to its own sandbox.
+
+    def unix_sockets(self):
+        """Every unix socket, by path or abstract, that lets this container in."""
+        paths = subprocess.run(["find", "/", "-xdev", "-type", "s"], capture_output=True, text=True).stdout.split()
+        with open("/proc/net/unix") as f:
+            abstract = [line.split()[-1] for line in f if "@" in line]
+        found = []
+        for path in [*paths, *["\0" + name[1:] for name in abstract], "/run/dockerwall/control.sock", "/var/run/docker.sock"]:
+            with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as s:
+                if s.connect_ex(path) == 0:
+                    found.append(path)
+        return found
+
+    def reply(self):
+        print("reply", self.token.decode(), flush=True)
+
+    def mangle_ports(self):
+        """Three ways to what Docker's resolver really listens on: before our chains, after them, and as another address."""
+        for port in resolver_ports():
+            rules = f"""
+table ip evil
+delete table ip evil
+table ip evil {{
+  chain early {{ type nat hook output priority -300; ip daddr 127.0.0.11 udp dport 5301 dnat to 127.0.0.11:{port}; }}
+  chain late {{ type filter hook input priority 2147483647;
+    ip daddr 127.0.0.1 udp dport 5303 ip daddr set 127.0.0.11 udp dport set {port};
+    ip daddr 127.0.0.11 ip saddr 127.0.0.2 udp dport set {port}; }}
+}}"""
+            subprocess.run(["nft", "-f", "-"], input=rules.encode(), stderr=subprocess.DEVNULL)
+            message = dns_question(self.token.decode() + ".example.org")
+            for source, to in (("127.0.0.1", ("127.0.0.11", 5301)), ("127.0.0.2", ("127.0.0.11", 53)), ("127.0.0.1", ("127.0.0.1", 5303))):
+                with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:
+                    s.settimeout(0.3)
+                    s.bind((source, 0))
+                    quietly(lambda: (s.sendto(message, to), s.recv(512)))
+
+    def move_to(self, address, gateway):
+        """Takes another address instead of its own, and waits until that is known."""
+        self.sh(f"ip address flush dev eth0; ip address add {address}/24 dev eth0; ip route replace default via {gateway}")
+        time.sleep(1)
+
+    # What it knows of itself.
+
+    def own(self):
+        return own_address("eth0")
+
+    def own6(self):
+        return next((a for a in own_addresses6() if not a.startswith("fe80")), "::")
+
+    def link6(self):
+        return next((a for a in own_addresses6() if a.startswith("fe80")), "fe80::dead")
+
+
+def scoped(to, port):
+    if ":" not in to:
+        return (to, port)
+    local = to.lower().startswith(("fe80", "ff"))
+    return (to, port, 0, socket.if_nametoindex("eth0") if local else 0)
+
+
+def family(to):
+    return socket.AF_INET6 if ":" in to else socket.AF_INET
+
+
+def quietly(work):
+    try:
+        return work()
+    except OSError:
+        return None
+
+
+def mac(text):
+    return bytes.fromhex(text.replace(":", ""))
+
+
+def own_mac():
+    with open("/sys/class/net/eth0/address") as f:
+        return mac(f.read().strip())
+
+
+def own_address(device):
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:
+        try:
+            return socket.inet_ntoa(fcntl.ioctl(s, 0x8915, struct.pack("256s", device.encode()))[20:24])
+        except OSError:
+            return "0.0.0.0"
+
+
+def own_addresses6():
+    with open("/proc/net/if_inet6") as f:
+        rows = [line.split() for line in f]
+    return [socket.inet_ntop(socket.AF_INET6, bytes.fromhex(row[0])) for row in rows if row[5] == "eth0"]
+
+
+def resolver_ports():
+    """Where Docker's own resolver (or anybody) really listens at 127.0.0.11."""
+    found = set()
+    for table in ("udp", "tcp"):
+        with open("/proc/net/" + table) as f:
+            for row in list(f)[1:]:
+                address, port = row.split()[1].split(":")
+                if address == "0B00007F":
+                    found.add(int(port, 16))
+    return sorted(found)
+
+
+def packed(address):
+    return socket.inet_pton(family(address), address)
+
+
+def checksum(data):
+    if len(data) % 2:
+        data += b"\0"
+    total = sum(struct.unpack("!%dH" % (len(data) // 2), data))
+    while total >> 16:
+        total = (total & 0xFFFF) + (total >> 16)
+    return ~total & 0xFFFF
+
+
+def pseudo(src, dst, proto, length):
+    if ":" in dst:
+        return packed(src) + packed(dst) + struct.pack("!II", length, proto)
+    return packed(src) + packed(dst) + struct.pack("!BBH", 0, proto, length)
+
+
+def ip4(src, dst, proto, payload, ttl=64, frag=0, more=False, ident=None, options=b""):
+    words = 5 + len(options) // 4
+    fields = (0x40 | words, 0, words * 4 + len(payload), ident or random.randrange(1, 65535),
+              (0x2000 if more else 0) | frag, ttl, proto)
+    head = struct.pack("!BBHHHBB", *fields) + b"\0\0" + packed(src) + packed(dst) + options
+    return head[:10] + struct.pack("!H", checksum(head)) + head[12:] + payload
+
+
+def ip6(src, dst, next_header, payload, hops=64):
+    return struct.pack("!IHBB", 0x60000000, len(payload), next_header, hops) + packed(src) + packed(dst) + payload
+
+
+def udp_segment(src, dst, sport, dport, data):
+    head = struct.pack("!HHHH", sport, dport, 8 + len(data), 0)
+    value = checksum(pseudo(src, dst, 17, len(head + data)) + head + data) or 0xFFFF
+    return head[:6] + struct.pack("!H", value) + data
+
+
+def tcp_segment(src, dst, sport, dport, flags, data=b""):
+    head = struct.pack("!HHIIBBHHH", sport, dport, 1000, 1000 if flags & 16 else 0, 0x50, flags, 8192, 0, 0)
+    value = checksum(pseudo(src, dst, 6, len(head + data)) + head + data)
+    return head[:16] + struct.pack("!H", value) + head[18:] + data
+
+
+def icmp4(kind, code, body):
+    data = struct.pack("!BBH", kind, code, 0) + body
+    return data[:2] + struct.pack("!H", checksum(data)) + data[4:]
+
+
+def icmp6(src, dst, kind, body):
+    data = struct.pack("!BBH", kind, 0, 0) + body
+    return data[:2] + struct.pack("!H", checksum(pseudo(src, dst, 58, len(data)) + data)) + data[4:]
+
+
+def dns_question(name, kind=1):
+    labels = b"".join(bytes([len(label)]) + label.encode() for label in name.split("."))
+    return struct.pack("!HHHHHH", random.randrange(65536), 0x0100, 1, 0, 0, 0) + labels + b"\0" + struct.pack("!HH", kind, 1)
+
+
+def sctp_init(sport, dport, data):
+    """An SCTP packet with an INIT chunk, data in an unknown parameter, and the right checksum (RFC 9260)."""
+    head = struct.pack("!HHI", sport, dport, 0)
+    parameter = struct.pack("!HH", 0xC000, 4 + len(data)) + data
+    chunk = struct.pack("!BBHIIHHI", 1, 0, 20 + len(parameter), 7, 65535, 1, 1, 7) + parameter
+    chunk += bytes(-len(chunk) % 4)
+    crc = 0xFFFFFFFF
+    for byte in head + b"\0\0\0\0" + chunk:
+        crc ^= byte
+        for _ in range(8):
+            crc = (crc >> 1) ^ (0x82F63B78 if crc & 1 else 0)
+    return head + struct.pack("<I", crc ^ 0xFFFFFFFF) + chunk
+
+
+def fragments4(src, dst, data, size):
+    """A datagram in pieces of `size` bytes, a multiple of 8."""
+    ident = random.randrange(1, 65535)
+    starts = range(0, len(data), size)
+    return [ip4(src, dst, 17, data[at:at + size], frag=at // 8, more=at + size < len(data), ident=ident) for at in starts]
+
+
+def device_in(address):
+    """The device on the /24 of an address."""
+    near = address.rsplit(".", 1)[0]
+    return next(name for _, name in socket.if_nameindex() if own_address(name).rsplit(".", 1)[0] == near)
+
+
+def texts(facts):
+    return {key: str(value) for key, value in facts.items()}
+
+
+def run(facts, given):
+    attempt = Attempt(facts, given)
+    words = {name: getattr(attempt, name) for name in dir(attempt) if not name.startswith("_")}
+    try:
+        exec(given["code"], {**globals(), **facts, **words})
+    except Exception as error:
+        print("raised", given["token"], type(error).__name__, error, flush=True)
+
+
+if __name__ == "__main__":
+    job = json.load(sys.stdin)
+    threads = [threading.Thread(target=run, args=(job["facts"], given)) for given in job["attempts"]]
+    for thread in threads:
+        thread.start()
+        time.sleep(0.005)
+    for thread in threads:
+        thread.join()

@@ -1,0 +1,73 @@
+// `dockerwall uninstall` leaves the host as it was before the first start: every table, set and sysctl is compared as
+// text, counters aside. On legacy the tables that our rules needed stay, empty: the kernel keeps a legacy table as long
+// as the network namespace lives.
+
+import assert from "node:assert/strict";
+import { after, before, describe, it } from "node:test";
+import { chosen } from "../support/chosen.ts";
+import { client, curl, deploy, network, rights, run, succeeds } from "../support/dockerwall.ts";
+import type { Engine } from "../support/lab/engine.ts";
+import { type Lab, startLab } from "../support/lab/lab.ts";
+
+const engines = chosen([
+  { kind: "e20", name: "e20" },
+  { kind: "e26", name: "e26" },
+  { kind: "e28", name: "e28" },
+  { kind: "e28", name: "e28l", iptables: "legacy" },
+] as const);
+
+let lab: Lab;
+before(async () => {
+  lab = await startLab({ engines, product: true });
+});
+after(async () => {
+  await lab?.down();
+});
+
+const commands = {
+  rules: "iptables-nft-save; ip6tables-nft-save; iptables-legacy-save; ip6tables-legacy-save",
+  ruleset: "nft list ruleset 2>/dev/null",
+  sets: "ipset list -n",
+  sysctls: "grep -rs '' /proc/sys/net | grep -v nf_conntrack_count | sort",
+} as const;
+
+/** Without what counts, and without comments that hold a date; a legacy table without a rule does not count either. */
+async function host(engine: Engine): Promise<Record<string, string>> {
+  const all = Object.entries(commands).map(async ([name, command]) => {
+    const { stdout } = await engine.exec("sh", "-c", `${command}; true`);
+    const text = stdout
+      .replaceAll(/^#.*\n?/gm, "")
+      .replaceAll(/\[\d+:\d+\]/g, "[]")
+      .replaceAll(/packets \d+ bytes \d+/g, "")
+      .replaceAll(/^\*\w+\n(:\w+ ACCEPT \[\]\n)+COMMIT$/gm, "");
+    return [name, text.replaceAll(/\n{2,}/g, "\n").trim()] as const;
+  });
+  return Object.fromEntries(await Promise.all(all));
+}
+
+describe("uninstall", { concurrency: true }, () => {
+  for (const { name } of engines) {
+    it(`leaves ${name} as it was`, async () => {
+      const engine = lab.engine(name);
+      await network(engine, "app", "www.example.com");
+      await client(engine, "web", "app");
+      await succeeds(engine, "web", ...curl("http://www.example.com/"));
+      const was = await host(engine);
+      const inside = await succeeds(engine, "web", "sh", "-c", "cat /etc/resolv.conf");
+      for (const by of ["the daemon", "a process of its own"]) {
+        await deploy(engine);
+        await succeeds(engine, "web", ...curl("http://www.example.com/"));
+        assert.notDeepEqual(await host(engine), was);
+        if (by === "the daemon") await run(engine, "exec", "dockerwall", "dockerwall", "uninstall");
+        await run(engine, "rm", "-f", "dockerwall");
+        if (by !== "the daemon") {
+          const place = ["--network", "host", "--pid", "host", ...rights];
+          await run(engine, "run", "--rm", ...place, "dockerwall:lab", "uninstall");
+        }
+        assert.deepEqual(await host(engine), was, by);
+      }
+      assert.equal(await succeeds(engine, "web", "sh", "-c", "cat /etc/resolv.conf"), inside);
+      await succeeds(engine, "web", ...curl("http://203.0.113.30/"));
+    });
+  }
+});

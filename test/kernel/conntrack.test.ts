@@ -1,0 +1,90 @@
+import assert from "node:assert/strict";
+import { createSocket } from "node:dgram";
+import { once } from "node:events";
+import { after, beforeEach, test } from "node:test";
+import { type Conntrack, type Flow, openConntrack } from "../../src/io/conntrack.ts";
+import { enterNamespaces, run } from "../support/namespace.ts";
+
+enterNamespaces(import.meta.url);
+
+// Tracking begins with the first rule that needs it.
+for (const tool of ["iptables-nft", "ip6tables-nft"]) {
+  run(tool, "-A", "OUTPUT", "-m", "conntrack", "--ctstate", "INVALID", "-j", "DROP");
+}
+run(
+  "iptables-nft",
+  "-t",
+  "nat",
+  "-A",
+  "OUTPUT",
+  "-d",
+  "127.0.0.9",
+  "-j",
+  "DNAT",
+  "--to-destination",
+  "127.0.0.10",
+);
+const conntrack: Conntrack = openConntrack();
+after(() => conntrack.close());
+
+beforeEach(() => {
+  for (const family of [4, 6] as const) conntrack.remove(conntrack.flows(family));
+});
+
+/** Begins a flow of UDP from a port of its own. */
+async function begin(address: string, port: number): Promise<void> {
+  const client = createSocket(address.includes(":") ? "udp6" : "udp4");
+  client.on("error", () => undefined);
+  client.send("x", port, address);
+  await once(client, "listening");
+  await new Promise(setImmediate);
+  client.close();
+}
+
+function find(flows: readonly Flow[], port: number): Flow {
+  const flow = flows.find(({ original }) => original.destinationPort === port && original.ipProtocol === 17);
+  assert.ok(flow);
+  return flow;
+}
+
+test("flows are listed with both directions, of the family that was asked for", async () => {
+  await begin("127.0.0.9", 1001);
+  await begin("::1", 1002);
+  const { original, reply, mark, family } = find(conntrack.flows(4), 1001);
+  assert.deepEqual(
+    [original.source, original.destination, reply.source],
+    ["127.0.0.1", "127.0.0.9", "127.0.0.10"],
+  );
+  assert.deepEqual([reply.sourcePort, reply.destinationPort], [1001, original.sourcePort]);
+  assert.deepEqual([mark, family], [0, 4]);
+  assert.equal(find(conntrack.flows(6), 1002).original.destination, "::1");
+  assert.equal(
+    conntrack.flows(4).some(({ original }) => original.destinationPort === 1002),
+    false,
+  );
+});
+
+test("a mark is set under its mask, and flows are found by it", async () => {
+  await begin("127.0.0.1", 1001);
+  await begin("127.0.0.1", 1002);
+  const flow = find(conntrack.flows(4), 1001);
+  conntrack.setMark([flow], { value: 0xab00 });
+  conntrack.setMark([flow], { value: 0x12, mask: 0xff });
+  assert.match(run("conntrack", "-L", "-p", "udp", "--dport", "1001"), new RegExp(`mark=${0xab12}`));
+  assert.deepEqual(
+    conntrack.flows(4, { value: 0xab00, mask: 0xff00 }).map(({ mark }) => mark),
+    [0xab12],
+  );
+  assert.deepEqual(conntrack.flows(4, { value: 0xff00, mask: 0xff00 }), []);
+});
+
+test("a flow is forgotten, alone, and one that has ended is passed over", async () => {
+  await begin("127.0.0.1", 1001);
+  await begin("127.0.0.1", 1002);
+  const flow = find(conntrack.flows(4), 1001);
+  conntrack.remove([flow]);
+  conntrack.remove([flow]);
+  conntrack.setMark([flow], { value: 1 });
+  const ports = conntrack.flows(4).map(({ original }) => original.destinationPort);
+  assert.ok(ports.includes(1002) && !ports.includes(1001));
+});

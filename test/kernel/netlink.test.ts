@@ -1,0 +1,100 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { openKernelSets } from "../../src/io/ipset.ts";
+import { SO_RCVBUFFORCE, setsockopt } from "../../src/io/libc.ts";
+import { NETLINK_NETFILTER, NETLINK_ROUTE, NetlinkError, openNetlink } from "../../src/io/netlink.ts";
+import { NLM_F_ACK, NLM_F_DUMP, NLM_F_REQUEST } from "../../src/io/netlink-message.ts";
+import { writeBatch, writeDeleteTable, writeNewTable } from "../../src/io/nft-message.ts";
+import { readAddresses } from "../../src/io/sandbox-addresses.ts";
+import { openSandboxSockets } from "../../src/io/sandbox-sockets.ts";
+import { createNamespace, enterNamespaces, run } from "../support/namespace.ts";
+
+enterNamespaces(import.meta.url);
+
+const RTMGRP_LINK = 1;
+const RTM_GETLINK = 18;
+
+/** The smallest queue that the kernel gives. */
+function shrinkQueue(fd: number): void {
+  setsockopt(fd, SO_RCVBUFFORCE, 1, "a small queue");
+}
+
+function changeLinks(times: number): void {
+  run("sh", "-c", `for i in $(seq ${times}); do ip link set lo mtu $((60000 + i)); done`);
+}
+
+test("an overflow is counted, and the socket can be used afterwards", () => {
+  const links = openNetlink(NETLINK_ROUTE, "links", RTMGRP_LINK);
+  shrinkQueue(links.fd);
+  changeLinks(20);
+  let messages = 0;
+  assert.ok(links.receive(() => messages++) >= 1);
+  assert.ok(messages < 20);
+  let found = 0;
+  links.writer.message(RTM_GETLINK, NLM_F_REQUEST | NLM_F_DUMP).raw(new Uint8Array(16));
+  links.dump(
+    "the links",
+    () => {
+      found = 0;
+    },
+    () => found++,
+  );
+  assert.ok(found >= 1);
+  links.close();
+});
+
+test("a request passes over notifications that lie before its answer", () => {
+  const links = openNetlink(NETLINK_ROUTE, "links", RTMGRP_LINK);
+  changeLinks(5);
+  let found = 0;
+  links.writer.message(RTM_GETLINK, NLM_F_REQUEST | NLM_F_DUMP).raw(new Uint8Array(16));
+  links.request("the links", () => found++);
+  const { length } = run("ip", "-o", "link").trim().split("\n");
+  assert.equal(found, length);
+  links.close();
+});
+
+test("an answer of many parts is read to its end", () => {
+  const box = createNamespace("many");
+  const { addressFd } = openSandboxSockets(box.fd);
+  box.run("ip", "link", "add", "eth0", "type", "veth", "peer", "name", "peer0");
+  const commands = Array.from(
+    { length: 600 },
+    (_, i) => `address add 198.51.${100 + (i >> 8)}.${i & 255}/32 dev eth0`,
+  );
+  box.run("sh", "-c", `printf '%s\\n' "$1" | ip -batch -`, "sh", commands.join("\n"));
+  shrinkQueue(addressFd);
+  box.run("ip", "link", "set", "eth0", "up");
+  const addresses = readAddresses(addressFd);
+  assert.equal(new Set(addresses).size, 600);
+  assert.equal(addresses.length, 600);
+});
+
+test("a refusal says which message, why, and in the kernel's own words", () => {
+  const socket = openNetlink(NETLINK_NETFILTER, "tables");
+  writeBatch(socket.writer, () => {
+    writeNewTable(socket.writer, "first");
+    writeDeleteTable(socket.writer, "nowhere");
+  });
+  assert.throws(
+    () => socket.request("a batch"),
+    (error) =>
+      error instanceof NetlinkError && error.errno === 2 && error.index === 2 && /ENOENT/.test(error.message),
+  );
+  assert.equal(run("nft", "list", "tables"), "");
+  socket.writer
+    .reset()
+    .message(0x7f00, NLM_F_REQUEST | NLM_F_ACK)
+    .netfilterHeader(0);
+  assert.throws(() => socket.request("nonsense"), { code: "KERNEL_REFUSED" });
+  socket.close();
+});
+
+test("without privilege the error says so", () => {
+  process.seteuid?.(65_534);
+  try {
+    assert.throws(openKernelSets, { code: "NO_PRIVILEGE", exitCode: 77 });
+  } finally {
+    process.seteuid?.(0);
+  }
+});

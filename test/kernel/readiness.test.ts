@@ -1,0 +1,116 @@
+import assert from "node:assert/strict";
+import { once } from "node:events";
+import { closeSync } from "node:fs";
+import { test } from "node:test";
+import { setTimeout as sleep } from "node:timers/promises";
+import { Worker } from "node:worker_threads";
+import { NETLINK_ROUTE, type NetlinkSocket, openNetlink } from "../../src/io/netlink.ts";
+import { createReadiness } from "../../src/io/readiness.ts";
+import { enterNamespaces, run } from "../support/namespace.ts";
+
+enterNamespaces(import.meta.url);
+
+const RTMGRP_LINK = 1;
+
+function openLinks(): NetlinkSocket {
+  return openNetlink(NETLINK_ROUTE, "links", RTMGRP_LINK);
+}
+
+function changeLinks(): void {
+  run("ip", "link", "set", "lo", "mtu", "60000");
+  run("ip", "link", "set", "lo", "mtu", "65536");
+}
+
+test("a netlink socket is reported while there is something to read, and not after", async () => {
+  const readiness = createReadiness();
+  const links = openLinks();
+  let calls = 0;
+  let messages = 0;
+  readiness.watch(links.fd, () => {
+    calls++;
+    links.receive(() => messages++, 1);
+  });
+  await sleep(30);
+  assert.equal(calls, 0);
+  changeLinks();
+  await sleep(50);
+  assert.ok(messages >= 2);
+  const settled = calls;
+  await sleep(50);
+  assert.equal(calls, settled);
+  readiness.close();
+  links.close();
+});
+
+test("no call comes after unwatch, also when one was due", async () => {
+  const readiness = createReadiness();
+  const [first, second] = [openLinks(), openLinks()];
+  const called: string[] = [];
+  const unwatchFirst = readiness.watch(first.fd, () => {
+    called.push("first");
+    unwatchFirst();
+    unwatchSecond();
+  });
+  const unwatchSecond = readiness.watch(second.fd, () => {
+    called.push("second");
+    unwatchFirst();
+    unwatchSecond();
+  });
+  changeLinks();
+  await sleep(50);
+  assert.equal(called.length, 1);
+  first.close();
+  second.close();
+});
+
+test("a descriptor that is used again calls only its new owner", async () => {
+  const readiness = createReadiness();
+  for (let i = 0; i < 20; i++) {
+    const old = openLinks();
+    let oldCalls = 0;
+    const unwatch = readiness.watch(old.fd, () => oldCalls++);
+    changeLinks();
+    unwatch();
+    closeSync(old.fd);
+    const next = openLinks();
+    assert.equal(next.fd, old.fd);
+    let nextCalls = 0;
+    const unwatchNext = readiness.watch(next.fd, () => {
+      nextCalls++;
+      next.receive(() => undefined);
+    });
+    unwatch();
+    await sleep(5);
+    assert.deepEqual([oldCalls, nextCalls], [0, 0]);
+    changeLinks();
+    await sleep(5);
+    assert.ok(nextCalls > 0 && oldCalls === 0);
+    unwatchNext();
+    next.close();
+  }
+});
+
+test("promises are settled after a call", async () => {
+  const readiness = createReadiness();
+  const links = openLinks();
+  let settled = false;
+  readiness.watch(links.fd, () => {
+    links.receive(() => undefined);
+    void Promise.resolve().then(() => {
+      settled = true;
+    });
+  });
+  changeLinks();
+  await sleep(50);
+  assert.equal(settled, true);
+  readiness.close();
+  links.close();
+});
+
+test("a worker thread watches by itself, and can be terminated while it does", async () => {
+  const worker = new Worker(new URL("../support/readiness-worker.ts", import.meta.url));
+  assert.deepEqual(await once(worker, "message"), ["ready"]);
+  changeLinks();
+  assert.deepEqual(await once(worker, "message"), ["readable"]);
+  await worker.terminate();
+});

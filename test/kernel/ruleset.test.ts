@@ -1,0 +1,133 @@
+// The rules on the real kernel, with both variants of iptables: what is applied reads back as it was rendered, what
+// others do to it is put right by one plan, and what is removed leaves nothing.
+
+import assert from "node:assert/strict";
+import { readFileSync, writeFileSync } from "node:fs";
+import { describe, it } from "node:test";
+import { classify } from "../../src/firewall/classify.ts";
+import { renderRuleset } from "../../src/firewall/ruleset.ts";
+import { desiredSets } from "../../src/firewall/sets.ts";
+import { applySets, createSets, destroySets } from "../../src/io/desired-sets.ts";
+import { openKernelSets } from "../../src/io/ipset.ts";
+import { createIptables } from "../../src/io/iptables.ts";
+import { parsePrefix } from "../../src/model/address.ts";
+import type { Network } from "../../src/model/topology.ts";
+import { enterNamespaces, run } from "../support/namespace.ts";
+
+enterNamespaces(import.meta.url);
+
+const families = [4, 6] as const;
+const sets = openKernelSets();
+createSets(sets);
+
+function networkOf(index: number, labels: Record<string, string>): Network {
+  const id = (0x1000 + index).toString(16).padStart(64, "0");
+  const subnets = [`198.19.${index % 256}.0/24`, `2001:db8:${index.toString(16)}::/64`].flatMap(
+    (text) => parsePrefix(text) ?? [],
+  );
+  const bridge = `br-${(0x1000 + index).toString(16).padStart(12, "0")}`;
+  return {
+    id,
+    name: `net${index}`,
+    driver: "bridge",
+    bridge,
+    subnets,
+    gateways: [],
+    internal: false,
+    labels,
+  };
+}
+
+for (const backend of ["nft", "legacy"] as const) {
+  describe(`rules by iptables-${backend}`, () => {
+    const iptables = createIptables(backend);
+    const desired = (family: 4 | 6) =>
+      renderRuleset({ family, dnsPort: 5053, queueNumber: 5353, hold: true });
+    const tool = (family: 4 | 6): string => `${family === 4 ? "iptables" : "ip6tables"}-${backend}`;
+    const save = (family: 4 | 6): string =>
+      run(`${tool(family)}-save`)
+        .split("\n")
+        .filter((line) => !line.startsWith("#"))
+        .join("\n");
+
+    for (const family of families) {
+      it(`read back as rendered, IPv${family}`, async () => {
+        assert.equal(await iptables.apply(family, desired(family)), true);
+        const before = save(family);
+        assert.equal(await iptables.apply(family, desired(family)), false);
+        assert.equal(save(family), before);
+      });
+
+      const wounds: readonly [name: string, ...args: string[]][] = [
+        ["a rule put first", "-t", "mangle", "-I", "FORWARD", "-j", "ACCEPT"],
+        ["a flushed table", "-t", "mangle", "-F"],
+        ["a deleted jump", "-t", "raw", "-D", "PREROUTING", "-j", "DOCKERWALL-RAW"],
+        ["a doubled jump", "-t", "nat", "-A", "PREROUTING", "-j", "DOCKERWALL-CAPTURE"],
+        ["a rule put into our chain", "-t", "mangle", "-I", "DOCKERWALL-JUDGE", "-j", "RETURN"],
+      ];
+      for (const [name, ...args] of wounds) {
+        it(`heal from ${name}, IPv${family}`, async () => {
+          run(tool(family), ...args);
+          assert.equal(await iptables.apply(family, desired(family)), true);
+          assert.equal(await iptables.apply(family, desired(family)), false);
+        });
+      }
+
+      it(`leave nothing of ours, IPv${family}`, async () => {
+        await iptables.apply(family, []);
+        assert.doesNotMatch(save(family), /DOCKERWALL/);
+      });
+    }
+  });
+}
+
+describe("the sets of the control plane", () => {
+  const picture = (count: number) => {
+    const labels = { "dockerwall.allow": "*.example.com 203.0.113.0/24" };
+    const networks = Array.from({ length: count }, (_, index) =>
+      networkOf(index, index % 2 === 0 ? labels : {}),
+    );
+    return desiredSets(
+      classify({
+        topology: { networks, containers: [] },
+        bridges: [],
+        previous: new Map(),
+        foreign: new Set(),
+        quarantine: new Set(),
+      }),
+    );
+  };
+
+  for (const count of [3, 500, 100, 0]) {
+    it(`follow a picture of ${count} networks`, () => {
+      applySets(sets, picture(count));
+      assert.equal(applySets(sets, picture(count)), false);
+      assert.equal(sets.list("dockerwall-guarded4").length, Math.ceil(count / 2));
+    });
+  }
+
+  it("are all gone after destroySets", () => {
+    destroySets(sets);
+    assert.deepEqual(sets.names(), []);
+  });
+});
+
+describe("docs/ruleset.md", () => {
+  it("is what the kernel holds (UPDATE_DOCS=1 writes it anew)", async () => {
+    createSets(sets);
+    const iptables = createIptables("nft");
+    const parts: string[] = [];
+    for (const family of families) {
+      await iptables.apply(family, renderRuleset({ family, dnsPort: 5053, queueNumber: 5353, hold: true }));
+      const saved = run(`${family === 4 ? "iptables" : "ip6tables"}-nft-save`).split("\n");
+      const own = saved.filter((line) => line.startsWith("*") || line.includes("DOCKERWALL-"));
+      parts.push(`## IPv${family}\n\n\`\`\`\n${own.join("\n")}\n\`\`\`\n`);
+    }
+    const head =
+      "# The rules, as the kernel holds them\n\nGenerated from a kernel that runs them. What each set is for stands in `src/firewall/names.ts`.\n";
+    const text = [head, ...parts].join("\n");
+    const path = new URL("../../docs/ruleset.md", import.meta.url);
+    if (process.env["UPDATE_DOCS"] === "1") writeFileSync(path, text);
+    assert.equal(readFileSync(path, "utf8"), text);
+  });
+});

@@ -1,0 +1,126 @@
+import assert from "node:assert/strict";
+import { closeSync, mkdirSync, rmSync, writeFileSync } from "node:fs";
+import { afterEach, beforeEach, test } from "node:test";
+import { setTimeout as sleep } from "node:timers/promises";
+import { namespaceInode } from "../../src/io/netns.ts";
+import { watchSandboxes } from "../../src/io/sandbox-folder.ts";
+import { createNamespace, enterNamespaces, run } from "../support/namespace.ts";
+
+enterNamespaces(import.meta.url);
+
+const folder = "/run/engine/netns";
+let seen: string[] = [];
+let inodes = new Map<string, number>();
+let watcher: { close(): void } | undefined;
+let made = 0;
+
+function start(): void {
+  watcher = watchSandboxes({
+    folder,
+    onAppear(name, fd) {
+      seen.push(`+${name}`);
+      inodes.set(name, namespaceInode(fd));
+      closeSync(fd);
+    },
+    onGone: (name) => seen.push(`-${name}`),
+    onProblem: (problem) => seen.push(`!${problem}`),
+  });
+}
+
+/** As an engine does it: an empty file, and some time later the namespace on it. */
+async function appear(name: string, mountAfterMs = 0): Promise<number> {
+  const path = `${folder}/${name}`;
+  writeFileSync(path, "");
+  if (mountAfterMs > 0) await sleep(mountAfterMs);
+  const { path: source, fd } = createNamespace(`source${made++}`);
+  run("mount", "--bind", source, path);
+  closeSync(fd);
+  return namespaceInode(path);
+}
+
+function vanish(name: string): void {
+  run("umount", "-l", `${folder}/${name}`);
+  rmSync(`${folder}/${name}`);
+}
+
+beforeEach(() => {
+  seen = [];
+  inodes = new Map();
+  mkdirSync(folder, { recursive: true });
+});
+
+afterEach(() => {
+  watcher?.close();
+  run("sh", "-c", `for f in ${folder}/*; do umount -l $f 2>/dev/null; done; rm -rf /run/engine`);
+});
+
+test("what is there at the start is reported before the start returns", async () => {
+  await appear("a");
+  writeFileSync(`${folder}/leftover`, "");
+  start();
+  assert.deepEqual(seen, ["+a"]);
+});
+
+test("a namespace is reported when it is mounted, however late, and when it is gone", async () => {
+  start();
+  for (const mountAfterMs of [0, 20, 500]) {
+    const inode = await appear("late", mountAfterMs);
+    await sleep(30);
+    assert.deepEqual(seen, ["+late"]);
+    assert.equal(inodes.get("late"), inode);
+    vanish("late");
+    await sleep(30);
+    assert.deepEqual(seen.splice(0), ["+late", "-late"]);
+  }
+});
+
+test("our own namespace, the engine's `default` and second names are not reported", async () => {
+  start();
+  for (const name of ["default", "host-network"]) {
+    writeFileSync(`${folder}/${name}`, "");
+    run("mount", "--bind", "/proc/self/ns/net", `${folder}/${name}`);
+  }
+  await appear("first");
+  await sleep(30);
+  writeFileSync(`${folder}/second`, "");
+  run("mount", "--bind", `${folder}/first`, `${folder}/second`);
+  await sleep(50);
+  assert.deepEqual(seen, ["+first"]);
+});
+
+test("a name that is used again at once is gone and appears", async () => {
+  start();
+  await appear("same");
+  await sleep(30);
+  vanish("same");
+  const inode = await appear("same");
+  await sleep(30);
+  assert.deepEqual(seen, ["+same", "-same", "+same"]);
+  assert.equal(inodes.get("same"), inode);
+});
+
+test("the folder may come later, go, and come again", async () => {
+  rmSync("/run/engine", { recursive: true });
+  start();
+  await sleep(20);
+  for (let round = 0; round < 2; round++) {
+    mkdirSync("/run/engine");
+    await sleep(round * 20);
+    mkdirSync(folder);
+    await appear("a");
+    await sleep(50);
+    assert.deepEqual(seen.splice(0), ["+a"]);
+    vanish("a");
+    rmSync("/run/engine", { recursive: true });
+    await sleep(50);
+    assert.deepEqual(seen.splice(0), ["-a"]);
+  }
+});
+
+test("nothing is reported after close", async () => {
+  start();
+  watcher?.close();
+  await appear("a");
+  await sleep(50);
+  assert.deepEqual(seen, []);
+});

@@ -1,0 +1,196 @@
+// What a container in a captured sandbox gets from 127.0.0.11, shown by packets.
+
+import assert from "node:assert/strict";
+import { execFile } from "node:child_process";
+import { once } from "node:events";
+import { after, test } from "node:test";
+import { setTimeout as sleep } from "node:timers/promises";
+import { promisify } from "node:util";
+import { Worker } from "node:worker_threads";
+import * as libc from "../../src/io/libc.ts";
+import { withNamespace } from "../../src/io/netns.ts";
+import { forgetResolverFlows } from "../../src/io/resolver-flows.ts";
+import { readAddresses } from "../../src/io/sandbox-addresses.ts";
+import { openSandboxSockets, resolverBytes, type SandboxSockets } from "../../src/io/sandbox-sockets.ts";
+import { hasSandboxTable, installSandboxTable, removeSandboxTable } from "../../src/io/sandbox-table.ts";
+import { createNamespace, enterNamespaces, run, type TestNamespace } from "../support/namespace.ts";
+
+enterNamespaces(import.meta.url);
+
+const workers: Worker[] = [];
+after(() => Promise.all(workers.map((worker) => worker.terminate())));
+
+/** A sandbox with our sockets in it, and with a stand-in for Docker's resolver at the same address. */
+async function createSandbox(
+  name: string,
+): Promise<{ box: TestNamespace; ours: SandboxSockets; docker: SandboxSockets }> {
+  const box = createNamespace(name);
+  // Before the loopback is up, as in a new sandbox.
+  const ours = openSandboxSockets(box.fd);
+  const docker = openSandboxSockets(box.fd);
+  const worker = new Worker(new URL("../support/echo-worker.ts", import.meta.url), {
+    workerData: [
+      { ...ours, prefix: "ours" },
+      { ...docker, prefix: "docker" },
+    ],
+  });
+  workers.push(worker);
+  await once(worker, "message");
+  return { box, ours, docker };
+}
+
+/** What a client in the sandbox reads; its socket is connected, so only the asked address and port can answer. */
+async function ask(box: TestNamespace, protocol: "udp" | "tcp", port: number): Promise<string> {
+  const script = `exec 3<>/dev/${protocol}/127.0.0.11/${port} && printf q >&3 && timeout 0.5 cat <&3`;
+  const bounded = ["netns", "exec", box.name, "timeout", "1", "bash", "-c", script];
+  const { stdout } = await promisify(execFile)("ip", bounded).catch((error: { stdout: string }) => error);
+  return stdout;
+}
+
+/** Everything that a client can ask, and who answers. */
+async function answers(box: TestNamespace, docker: SandboxSockets): Promise<Record<string, string>> {
+  const [udp, tcp, dockerUdp, dockerTcp] = await Promise.all([
+    ask(box, "udp", 53),
+    ask(box, "tcp", 53),
+    ask(box, "udp", docker.udpPort),
+    ask(box, "tcp", docker.tcpPort),
+  ]);
+  return { udp, tcp, dockerUdp, dockerTcp };
+}
+
+function addDockerRules(box: TestNamespace, tool: string, docker: SandboxSockets): void {
+  for (const [protocol, port] of [
+    ["udp", docker.udpPort],
+    ["tcp", docker.tcpPort],
+  ] as const) {
+    const answer = `127.0.0.11:${port}`;
+    const match = ["-d", "127.0.0.11", "-p", protocol, "--dport", "53"];
+    box.run(tool, "-t", "nat", "-I", "OUTPUT", ...match, "-j", "DNAT", "--to-destination", answer);
+    const reverse = ["-s", "127.0.0.11", "-p", protocol, "--sport", String(port)];
+    box.run(tool, "-t", "nat", "-I", "POSTROUTING", ...reverse, "-j", "SNAT", "--to-source", ":53");
+  }
+}
+
+const captured = { udp: "ours:q", tcp: "ours:q", dockerUdp: "", dockerTcp: "" };
+const released = { udp: "docker:q", tcp: "docker:q", dockerUdp: "docker:q", dockerTcp: "docker:q" };
+
+test("an uncaptured sandbox has no table and no answer", async () => {
+  const { box, docker } = await createSandbox("plain");
+  box.run("ip", "link", "set", "lo", "up");
+  assert.equal(withNamespace(box.fd, hasSandboxTable), false);
+  withNamespace(box.fd, removeSandboxTable);
+  assert.deepEqual(await answers(box, docker), {
+    udp: "",
+    tcp: "",
+    dockerUdp: "docker:q",
+    dockerTcp: "docker:q",
+  });
+});
+
+test("a captured sandbox is answered by us, from the address and port that it asked", async () => {
+  const { box, ours, docker } = await createSandbox("captured");
+  withNamespace(box.fd, () => installSandboxTable(ours));
+  box.run("ip", "link", "set", "lo", "up");
+  assert.equal(withNamespace(box.fd, hasSandboxTable), true);
+  assert.deepEqual(await answers(box, docker), captured);
+});
+
+for (const tool of ["iptables-nft", "iptables-legacy"]) {
+  for (const order of ["before", "after"]) {
+    test(`Docker's rules by ${tool}, put in ${order} ours, change nothing until we leave`, async () => {
+      const { box, ours, docker } = await createSandbox(`${tool}-${order}`);
+      box.run("ip", "link", "set", "lo", "up");
+      if (order === "before") addDockerRules(box, tool, docker);
+      withNamespace(box.fd, () => installSandboxTable(ours));
+      if (order === "after") addDockerRules(box, tool, docker);
+      assert.deepEqual(await answers(box, docker), captured);
+      withNamespace(box.fd, removeSandboxTable);
+      assert.equal(withNamespace(box.fd, hasSandboxTable), false);
+      assert.deepEqual(await answers(box, docker), released);
+    });
+  }
+}
+
+test("a client that keeps its socket is captured and released too, once its flow is forgotten", async () => {
+  const { box, ours, docker } = await createSandbox("kept-socket");
+  box.run("ip", "link", "set", "lo", "up");
+  addDockerRules(box, "iptables-nft", docker);
+  const client = withNamespace(box.fd, () => {
+    const fd = libc.socket(libc.AF_INET, libc.SOCK_DGRAM, 0, "a client");
+    libc.connect(
+      fd,
+      Uint8Array.of(libc.AF_INET, 0, 0, 53, ...resolverBytes, 0, 0, 0, 0, 0, 0, 0, 0),
+      "a client",
+    );
+    return fd;
+  });
+  const askAgain = async () => {
+    libc.send(client, Buffer.from("q"), "a client");
+    await sleep(50);
+    const buffer = new Uint8Array(64);
+    return Buffer.from(buffer.subarray(0, libc.recv(client, buffer, "a client") ?? 0)).toString();
+  };
+  assert.equal(await askAgain(), "docker:q");
+  withNamespace(box.fd, () => installSandboxTable(ours));
+  assert.equal(await askAgain(), "");
+  assert.equal(withNamespace(box.fd, forgetResolverFlows), 1);
+  assert.equal(await askAgain(), "ours:q");
+  withNamespace(box.fd, removeSandboxTable);
+  assert.equal(await askAgain(), "ours:q");
+  assert.equal(withNamespace(box.fd, forgetResolverFlows), 1);
+  assert.equal(await askAgain(), "docker:q");
+  libc.close(client);
+});
+
+test("installing again replaces the ports in one table", async () => {
+  const { box, ours, docker } = await createSandbox("replaced");
+  box.run("ip", "link", "set", "lo", "up");
+  withNamespace(box.fd, () => installSandboxTable(docker));
+  assert.equal(await ask(box, "udp", 53), "docker:q");
+  withNamespace(box.fd, () => installSandboxTable(ours));
+  assert.deepEqual(await answers(box, docker), captured);
+  assert.equal(box.run("nft", "list", "table", "ip", "dockerwall").match(/dnat/g)?.length, 2);
+});
+
+test("the table in the kernel is the one in the documentation", () => {
+  const box = createNamespace("listed");
+  withNamespace(box.fd, () => installSandboxTable({ udpPort: 40001, tcpPort: 40002 }));
+  const listed = box.run("nft", "list", "table", "ip", "dockerwall").replaceAll("\t", "  ");
+  assert.equal(
+    listed,
+    `table ip dockerwall {
+  chain capture {
+    type nat hook output priority -101; policy accept;
+    ip daddr 127.0.0.11 udp dport 53 dnat to 127.0.0.11:40001
+    ip daddr 127.0.0.11 tcp dport 53 dnat to 127.0.0.11:40002
+  }
+
+  chain guard {
+    type filter hook input priority 2147483647; policy accept;
+    iif "lo" ip daddr 127.0.0.11 udp dport 40001 accept
+    iif "lo" ip daddr 127.0.0.11 tcp dport 40002 accept
+    ip daddr 127.0.0.11 drop
+  }
+}
+`,
+  );
+  assert.equal(run("nft", "list", "ruleset"), "");
+});
+
+test("the addresses of a sandbox are those by which others know it", async () => {
+  const { box, ours } = await createSandbox("addresses");
+  assert.deepEqual(readAddresses(ours.addressFd), []);
+  box.run("ip", "link", "set", "lo", "up");
+  box.run("ip", "link", "add", "eth0", "type", "veth", "peer", "name", "peer0");
+  box.run("ip", "link", "set", "eth0", "up");
+  box.run("ip", "address", "add", "198.51.100.7/24", "dev", "eth0");
+  box.run("ip", "address", "add", "2001:db8::7/64", "dev", "eth0");
+  assert.deepEqual(readAddresses(ours.addressFd), ["198.51.100.7", "2001:db8::7"]);
+  for (let i = 0; i < 40; i++) {
+    box.run("ip", "address", "del", "198.51.100.7/24", "dev", "eth0");
+    box.run("ip", "address", "add", "198.51.100.7/24", "dev", "eth0");
+    if (i % 8 === 0) assert.deepEqual(readAddresses(ours.addressFd), ["198.51.100.7", "2001:db8::7"]);
+  }
+  box.run("ip", "address", "flush", "dev", "eth0");
+  assert.deepEqual(readAddresses(ours.addressFd), []);
+});

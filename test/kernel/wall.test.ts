@@ -1,0 +1,114 @@
+// The control plane's hold on the kernel, with others at work on the same kernel: what they take away comes back.
+
+import assert from "node:assert/strict";
+import { after, before, describe, it } from "node:test";
+import { type KernelSets, openKernelSets } from "../../src/io/ipset.ts";
+import { type Backend, createIptables } from "../../src/io/iptables.ts";
+import { parsePrefix } from "../../src/model/address.ts";
+import type { Network, Topology } from "../../src/model/topology.ts";
+import { createWall, type Wall } from "../../src/wall.ts";
+import { enterNamespaces, run } from "../support/namespace.ts";
+
+enterNamespaces(import.meta.url);
+
+const bridge = "br-0123456789ab";
+const network: Network = {
+  id: "0".repeat(64),
+  name: "app",
+  driver: "bridge",
+  bridge,
+  subnets: ["198.19.1.0/24", "2001:db8:1::/64"].flatMap((text) => parsePrefix(text) ?? []),
+  gateways: [],
+  internal: false,
+  labels: { "dockerwall.allow": "www.example.com 203.0.113.0/24:443" },
+};
+const topology: Topology = { networks: [network], containers: [] };
+
+function wallOf(backend: Backend, sets: KernelSets): Wall {
+  return createWall({
+    sets,
+    iptables: createIptables(backend),
+    otherIptables: createIptables(backend === "nft" ? "legacy" : "nft"),
+    dnsPort: 5053,
+    queueNumber: 5353,
+    hold: true,
+    listBridges: () => [bridge],
+    nowMs: Date.now,
+  });
+}
+
+/** All of ours, without counters and in an order of its own. */
+function state(backend: string): string {
+  const text = [`iptables-${backend}-save`, `ip6tables-${backend}-save`].map((tool) => run(tool)).join("\n");
+  const rules = text
+    .split("\n")
+    .filter((line) => line.includes("DOCKERWALL-") && line.startsWith("-A") && !line.includes("made-"));
+  return [
+    ...rules,
+    ...run("ipset", "save")
+      .replaceAll(/ initval \S+/g, "")
+      .split("\n")
+      .sort(),
+  ].join("\n");
+}
+
+it("leaves the tables of nft as they were, those of others and those that it made", async () => {
+  run("iptables-nft", "-t", "nat", "-A", "POSTROUTING", "-j", "RETURN");
+  // An empty table, with nothing in it that would tell whose it is.
+  run("iptables-nft", "-t", "mangle", "-A", "FORWARD", "-j", "ACCEPT");
+  run("iptables-nft", "-t", "mangle", "-D", "FORWARD", "-j", "ACCEPT");
+  const was = run("nft", "list", "ruleset");
+  assert.match(was, /table ip mangle/);
+  const sets = openKernelSets();
+  const wall = wallOf("nft", sets);
+  wall.classify(topology);
+  await wall.applyRules();
+  await wall.applyRules();
+  // Somebody else comes to use a table that was made for us.
+  run("iptables-nft", "-t", "raw", "-A", "OUTPUT", "-j", "RETURN");
+  await wall.remove();
+  sets.close();
+  assert.match(run("nft", "list", "ruleset"), /table ip raw/);
+  run("iptables-nft", "-t", "raw", "-D", "OUTPUT", "-j", "RETURN");
+  run("nft", "delete", "table", "ip", "raw");
+  assert.equal(run("nft", "list", "ruleset"), was);
+  assert.equal(run("ipset", "list", "-n"), "");
+  run("nft", "flush", "ruleset");
+});
+
+for (const backend of ["nft", "legacy"] as const) {
+  describe(`with iptables-${backend}`, () => {
+    const sets = openKernelSets();
+    let wall: Wall;
+    before(() => {
+      wall = wallOf(backend, sets);
+    });
+    const flushRules = (): void => {
+      for (const tool of ["iptables", "ip6tables"])
+        for (const table of ["raw", "mangle", "nat", "filter"])
+          for (const verb of ["-F", "-X"]) run(`${tool}-${backend}`, "-t", table, verb);
+    };
+    after(() => wall.remove().then(() => sets.close()));
+
+    it("puts back rules whose sets are gone too", async () => {
+      wall.classify(topology);
+      await wall.applyRules();
+      const was = state(backend);
+      assert.match(was, /add dockerwall-guarded4 198\.19\.1\.0\/24,br-0123456789ab/);
+      flushRules();
+      for (const name of run("ipset", "list", "-n").trim().split("\n")) {
+        run("ipset", "flush", name);
+      }
+      run("ipset", "destroy");
+      await wall.applyRules();
+      assert.equal(state(backend), was);
+    });
+
+    it("puts back what was flushed from its sets", () => {
+      const was = state(backend);
+      run("ipset", "flush");
+      wall.classify(topology);
+      assert.equal(state(backend), was);
+    });
+  });
+}

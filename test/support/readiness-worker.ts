@@ -1,0 +1,12 @@
+// The readiness of a netlink socket, inside a worker thread.
+
+import { parentPort } from "node:worker_threads";
+import { openNetlink } from "../../src/io/netlink.ts";
+import { createReadiness } from "../../src/io/readiness.ts";
+
+const link = openNetlink(0, "links", 1);
+createReadiness().watch(link.fd, () => {
+  link.receive(() => undefined);
+  void Promise.resolve().then(() => parentPort?.postMessage("readable"));
+});
+parentPort?.postMessage("ready");

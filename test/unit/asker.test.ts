@@ -1,0 +1,82 @@
+// Where a sandbox stands: what the engine gave it counts, whatever NET_ADMIN makes of its addresses.
+
+import assert from "node:assert/strict";
+import { describe, it } from "node:test";
+import { AskerIndex } from "../../src/dns/asker.ts";
+import { type IpAddress, parsePrefix } from "../../src/model/address.ts";
+import type { Container, Network } from "../../src/model/topology.ts";
+
+const network = (id: string, subnet: string): Network => ({
+  id,
+  name: id,
+  driver: "bridge",
+  bridge: `br-${id}`,
+  subnets: [parsePrefix(subnet) ?? assert.fail(subnet)],
+  gateways: [],
+  internal: false,
+  labels: {},
+});
+
+const container = (id: string, networkId: string, address: string): Container => ({
+  id,
+  name: id,
+  labels: {},
+  running: true,
+  networkMode: networkId,
+  sandbox: `sandbox-${id}`,
+  endpoints: [{ networkId, addresses: [address as IpAddress], aliases: [], links: [] }],
+  hazards: [],
+});
+
+const networks = [
+  network("strict", "198.19.1.0/24"),
+  network("lax", "198.19.2.0/24"),
+  network("open", "198.19.3.0/24"),
+];
+const index = new AskerIndex({
+  topology: {
+    networks,
+    containers: [container("web", "strict", "198.19.1.2"), container("free", "open", "198.19.3.2")],
+  },
+  guarded: networks.slice(0, 2).map((given) => ({
+    ...given,
+    bridge: `br-${given.id}`,
+    entries: [],
+    dns: { upstreams: undefined, types: [] },
+  })),
+  services: [],
+  quarantined: [],
+});
+
+const cases: readonly [name: string, sandbox: string, addresses: readonly string[], standing: string][] = [
+  ["its own address", "sandbox-web", ["198.19.1.2"], "guarded by strict"],
+  ["an address of an open network instead", "sandbox-web", ["198.19.3.9"], "guarded by strict"],
+  [
+    "an address of another guarded network too",
+    "sandbox-web",
+    ["198.19.1.2", "198.19.2.9"],
+    "guarded by strict",
+  ],
+  ["no address at all", "sandbox-web", [], "guarded by strict"],
+  ["an open container's own", "sandbox-free", ["198.19.3.2"], "open"],
+  [
+    "beside its own, one of a guarded network that it has just joined",
+    "sandbox-free",
+    ["198.19.3.2", "198.19.1.7"],
+    "guarded by strict",
+  ],
+  ["beside its own, one of a network of its own making", "sandbox-free", ["198.19.3.2", "10.8.0.2"], "open"],
+  ["one that the engine has not told of yet", "sandbox-new", ["198.19.1.3"], "guarded by strict"],
+  ["one of a network that nobody has heard of", "sandbox-new", ["198.19.9.3"], "unknown"],
+];
+
+describe("where a sandbox stands", () => {
+  for (const [name, sandbox, addresses, expected] of cases) {
+    it(name, () => {
+      const standing = index.standingOfSandbox(sandbox, addresses as IpAddress[]);
+      const by =
+        standing.kind === "guarded" ? ` by ${standing.memberships.map((each) => each.networkName)}` : "";
+      assert.equal(standing.kind + by, expected);
+    });
+  }
+});

@@ -1,0 +1,287 @@
+import assert from "node:assert/strict";
+import {
+  chmodSync,
+  existsSync,
+  linkSync,
+  mkdtempSync,
+  readdirSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from "node:fs";
+import { connect, createServer, type Socket } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { after, test } from "node:test";
+import { setTimeout as sleep } from "node:timers/promises";
+import { DockerwallError } from "../../src/errors.ts";
+import { createControlClient, daemonIsAbsent } from "../../src/io/control-client.ts";
+import { type ControlApi, type ControlServer, createControlServer } from "../../src/io/control-server.ts";
+import type { StatsReport, StatusReport } from "../../src/model/report.ts";
+
+const folder = mkdtempSync(join(tmpdir(), "dockerwall-control-"));
+const servers: ControlServer[] = [];
+const raw: Socket[] = [];
+let counter = 0;
+
+after(async () => {
+  for (const socket of raw) socket.destroy();
+  await Promise.all(servers.map((server) => server.close()));
+  rmSync(folder, { recursive: true, force: true });
+});
+
+const statsReport: StatsReport = { generatedAtMs: 1, networks: [] };
+const statusReport: StatusReport = {
+  state: "enforcing",
+  version: "0",
+  sinceMs: 0,
+  engine: undefined,
+  backend: "nft",
+  rulesHealed: 0,
+  capture: { sandboxes: 0, problem: undefined },
+  networks: [],
+  problems: [],
+  warnings: [],
+};
+
+function apiOf(overrides: Partial<ControlApi> = {}): ControlApi {
+  return {
+    stats: async () => statsReport,
+    status: async () => statusReport,
+    prepareNetwork: async ({ name, patterns }) => ({ id: "i", name, bridge: "br-i", subnets: [...patterns] }),
+    doctor: () => Promise.resolve({ checks: [] }),
+    quarantine: () => Promise.resolve(),
+    release: () => Promise.resolve(),
+    uninstall: async () => undefined,
+    ...overrides,
+  };
+}
+
+function freshPath(): string {
+  counter += 1;
+  return join(folder, `${counter}`, "control.sock");
+}
+
+async function serve(api: ControlApi = apiOf(), path = freshPath()): Promise<string> {
+  servers.push(await createControlServer({ path, api }));
+  return path;
+}
+
+/** Sends bytes as they are, and returns what comes back until the other side ends. */
+function exchange(path: string, bytes: string): Promise<string> {
+  return new Promise((resolve) => {
+    const socket = connect(path);
+    raw.push(socket);
+    let text = "";
+    socket.on("data", (chunk) => {
+      text += chunk.toString();
+    });
+    socket.on("error", () => resolve(text));
+    socket.on("close", () => resolve(text));
+    socket.write(bytes);
+  });
+}
+
+test("control: a client gets what the daemon tells", async () => {
+  const client = createControlClient({ path: await serve() });
+  assert.deepEqual(await client.stats(), statsReport);
+  assert.deepEqual(await client.status(), JSON.parse(JSON.stringify(statusReport)));
+  assert.deepEqual(await client.prepareNetwork({ name: "n", patterns: ["*.example.com"] }), {
+    id: "i",
+    name: "n",
+    bridge: "br-i",
+    subnets: ["*.example.com"],
+  });
+  assert.equal(await client.uninstall(), undefined);
+});
+
+test("control: the socket is root's alone, from its first moment, and gone after close", async () => {
+  const path = freshPath();
+  const server = await createControlServer({ path, api: apiOf() });
+  assert.equal(statSync(path).mode & 0o7777, 0o600);
+  assert.equal(statSync(join(path, "..")).mode & 0o777, 0o700);
+  await server.close();
+  assert.equal(existsSync(path), false);
+});
+
+test("control: errors keep their code and their sentence", async () => {
+  const path = await serve(
+    apiOf({
+      prepareNetwork: () => Promise.reject(new DockerwallError("NETWORK_EXISTS", "network a exists")),
+      status: () => Promise.reject(new TypeError("x is undefined")),
+    }),
+  );
+  const client = createControlClient({ path });
+  await assert.rejects(client.prepareNetwork({ name: "a", patterns: [] }), {
+    code: "NETWORK_EXISTS",
+    message: "network a exists",
+    exitCode: 73,
+  });
+  await assert.rejects(client.status(), { code: "INTERNAL", message: "x is undefined" });
+});
+
+const requests: readonly {
+  readonly name: string;
+  readonly bytes: string;
+  readonly status: number | undefined;
+}[] = [
+  { name: "unknown path", bytes: "GET /v2/stats HTTP/1.1\r\nHost: d\r\n\r\n", status: 404 },
+  { name: "name of a prototype member", bytes: "GET /constructor HTTP/1.1\r\nHost: d\r\n\r\n", status: 404 },
+  {
+    name: "wrong method",
+    bytes: "POST /v1/stats HTTP/1.1\r\nHost: d\r\nContent-Length: 0\r\n\r\n",
+    status: 405,
+  },
+  { name: "bad JSON", bytes: post("{"), status: 400 },
+  { name: "JSON of another shape", bytes: post('{"name":1}'), status: 400 },
+  { name: "JSON null", bytes: post("null"), status: 400 },
+  { name: "patterns that are no strings", bytes: post('{"name":"a","patterns":[1]}'), status: 400 },
+  { name: "a body over the limit", bytes: post(`{"name":"${"a".repeat(70_000)}"}`), status: 413 },
+  {
+    name: "headers over the limit",
+    bytes: `GET /v1/stats HTTP/1.1\r\nX: ${"a".repeat(20_000)}\r\n\r\n`,
+    status: 431,
+  },
+  { name: "no HTTP at all", bytes: "\x16\x03\x01\x00garbage\r\n\r\n", status: 400 },
+  { name: "a query string", bytes: "GET /v1/stats?x=1 HTTP/1.1\r\nHost: d\r\n\r\n", status: 200 },
+];
+
+function post(body: string): string {
+  return `POST /v1/networks HTTP/1.1\r\nHost: d\r\nContent-Length: ${body.length}\r\n\r\n${body}`;
+}
+
+for (const { name, bytes, status } of requests) {
+  test(`control: ${name} is answered with ${status}`, async () => {
+    const answer = await exchange(await serve(), bytes);
+    assert.match(answer, new RegExp(`^HTTP/1.1 ${status} `));
+  });
+}
+
+test("control: clients that hang take nobody's place for long", { timeout: 30_000 }, async () => {
+  const path = await serve();
+  const silent = [exchange(path, ""), exchange(path, "GET /v1/st"), exchange(path, post("{").slice(0, -1))];
+  assert.deepEqual(await createControlClient({ path }).stats(), statsReport);
+  const started = performance.now();
+  await Promise.all(silent);
+  assert.ok(performance.now() - started < 10_000);
+});
+
+test("control: connections are capped, and free again when clients leave", { timeout: 10_000 }, async () => {
+  const path = await serve();
+  const crowd = Array.from({ length: 40 }, () => connect(path));
+  raw.push(...crowd);
+  for (const socket of crowd) socket.on("error", () => undefined);
+  await sleep(200);
+  await assert.rejects(createControlClient({ path }).stats(), { code: "DAEMON_UNREACHABLE" });
+  for (const socket of crowd) socket.destroy();
+  await sleep(200);
+  assert.deepEqual(await createControlClient({ path }).stats(), statsReport);
+});
+
+test("control: a second daemon is refused, and the first still answers", async () => {
+  const path = await serve();
+  await assert.rejects(createControlServer({ path, api: apiOf() }), { code: "DAEMON_RUNNING" });
+  assert.deepEqual(await createControlClient({ path }).stats(), statsReport);
+});
+
+test("control: of many daemons that start at once on a stale socket, one wins", async () => {
+  const path = freshPath();
+  await leaveStaleSocket(path);
+  const outcomes = await Promise.allSettled(
+    Array.from({ length: 8 }, () => createControlServer({ path, api: apiOf() })),
+  );
+  const won = outcomes.filter((outcome) => outcome.status === "fulfilled").map((outcome) => outcome.value);
+  servers.push(...won);
+  assert.equal(won.length, 1);
+  for (const outcome of outcomes) {
+    if (outcome.status === "rejected")
+      assert.equal((outcome.reason as DockerwallError).code, "DAEMON_RUNNING");
+  }
+  assert.deepEqual(await createControlClient({ path }).stats(), statsReport);
+  assert.deepEqual(readdirSync(join(path, "..")), ["control.sock"]);
+});
+
+/** As a daemon leaves it that was killed: the socket is there, and nobody listens. */
+async function leaveStaleSocket(path: string): Promise<void> {
+  const first = await createControlServer({ path, api: apiOf() });
+  await first.close();
+  const server = createServer();
+  const other = `${path}.live`;
+  await new Promise<void>((resolve) => {
+    server.listen(other, resolve);
+  });
+  linkSync(other, path);
+  await new Promise((resolve) => {
+    server.close(resolve);
+  });
+}
+
+test("control: the socket of a dead daemon is replaced", async () => {
+  const path = freshPath();
+  await leaveStaleSocket(path);
+  await serve(apiOf(), path);
+  assert.deepEqual(await createControlClient({ path }).stats(), statsReport);
+});
+
+test("control: what is not a socket is not touched", async () => {
+  const path = join(folder, "file");
+  writeFileSync(path, "mine");
+  await assert.rejects(createControlServer({ path, api: apiOf() }), { code: "BAD_CONFIG" });
+  assert.equal(statSync(path).size, 4);
+});
+
+test("control: a running request ends before close does", async () => {
+  const path = freshPath();
+  const server = await createControlServer({ path, api: apiOf({ uninstall: () => sleep(300) }) });
+  const asked = createControlClient({ path }).uninstall();
+  await sleep(100);
+  await server.close();
+  await asked;
+});
+
+test("control: every way of not being there has its sentence", async () => {
+  const missing = createControlClient({ path: join(folder, "nothing", "control.sock") });
+  await assert.rejects(missing.stats(), (error) => {
+    assert.match(String(error), /the daemon is not running: no socket at .*control\.sock; start it with /);
+    return daemonIsAbsent(error);
+  });
+  const stale = freshPath();
+  await leaveStaleSocket(stale);
+  await assert.rejects(createControlClient({ path: stale }).stats(), (error) => {
+    assert.match(String(error), /nobody listens at/);
+    return daemonIsAbsent(error);
+  });
+  const foreign = join(folder, "foreign.sock");
+  const other = createServer((socket) => socket.end("SSH-2.0-x\r\n"));
+  await new Promise<void>((resolve) => {
+    other.listen(foreign, resolve);
+  });
+  await assert.rejects(createControlClient({ path: foreign }).stats(), (error) => {
+    return error instanceof DockerwallError && error.code === "PROTOCOL" && !daemonIsAbsent(error);
+  });
+  other.close();
+});
+
+test("control: a daemon that does not answer in time is not absent", { timeout: 20_000 }, async () => {
+  const path = await serve(apiOf({ stats: () => sleep(60_000, statsReport, { ref: false }) }));
+  await assert.rejects(createControlClient({ path }).stats(), (error) => {
+    assert.match(String(error), /did not answer at .* within 5 s/);
+    return !daemonIsAbsent(error);
+  });
+});
+
+test("control: without the right to open it, the sentence says so", {
+  skip: process.getuid?.() !== 0,
+}, async () => {
+  const path = await serve();
+  chmodSync(folder, 0o755);
+  process.seteuid?.("nobody");
+  try {
+    await assert.rejects(createControlClient({ path }).stats(), { code: "NO_PRIVILEGE" });
+    await assert.rejects(createControlServer({ path: join(folder, "x", "y.sock"), api: apiOf() }), {
+      code: "NO_PRIVILEGE",
+    });
+  } finally {
+    process.seteuid?.(0);
+  }
+});

@@ -1,0 +1,209 @@
+// The same questions through our own path, everything allowed, and through unbound: same rcode, same rrsets.
+// Unbound comes out of Debian's package, which the lab unpacks and keeps.
+
+import assert from "node:assert/strict";
+import { createSocket } from "node:dgram";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { createConnection } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { test } from "node:test";
+import { setTimeout as sleep } from "node:timers/promises";
+import dnsPacket from "dns-packet";
+import { createCache } from "../../src/dns/cache.ts";
+import { createFrameReader, renderFrame } from "../../src/dns/framing.ts";
+import { lookUp } from "../../src/dns/lookup.ts";
+import { payloadLimit, type Transport } from "../../src/dns/message.ts";
+import { parseQuery } from "../../src/dns/question.ts";
+import { resolveQuery } from "../../src/dns/resolve.ts";
+import { respondNow } from "../../src/dns/respond.ts";
+import { type DnsHandler, listenUdp } from "../../src/io/dns-listener.ts";
+import { listenTcp } from "../../src/io/dns-listener-tcp.ts";
+import { createResolver, defaultResolverSettings } from "../../src/io/upstream.ts";
+import type { IpAddress } from "../../src/model/address.ts";
+import { anyService } from "../../src/model/service.ts";
+import { cannotUnpack, endServer, spawnUnbound } from "../support/debian-server.ts";
+import { startFakeUpstream } from "../support/fake-upstream.ts";
+import { answerFromZone, zoneQuestions } from "../support/fake-zone.ts";
+
+const loopback = "127.0.0.1" as IpAddress;
+
+async function startOurs(upstreamPort: number) {
+  const resolver = createResolver({
+    ...defaultResolverSettings,
+    upstreams: [{ address: loopback, port: upstreamPort }],
+  });
+  const cache = createCache({ maxBytes: 1_000_000, maxTtlSeconds: 3600, maxStaleSeconds: 0 });
+  const handler =
+    (transport: Transport): DnsHandler =>
+    (message, client, reply) => {
+      const query = parseQuery(message);
+      if (query.kind === "ignore") return reply(undefined);
+      const limit = payloadLimit(query.edns, transport);
+      if (query.kind === "reply-now") return reply(respondNow(query, limit));
+      void resolveQuery({
+        query,
+        decision: { allowed: true, services: [anyService], exact: true },
+        limit,
+        families: new Set([4, 6]),
+        extraTypes: new Set(),
+        filter: { own: [], exceptions: [] },
+        lease: { floorSeconds: 60, graceSeconds: 300, ceilingSeconds: 3600 },
+        findLocal: () => undefined,
+        lookup: (question) =>
+          lookUp(question, {
+            cache,
+            nowMs: () => performance.now(),
+            ask: (asked) => resolver.query(asked, client.address),
+          }),
+        admit: () => undefined,
+      }).then(({ bytes }) => reply(bytes));
+    };
+  const udp = await listenUdp({ address: loopback, port: 0 }, handler("udp"));
+  const tcp = await listenTcp({ address: loopback, port: udp.port }, handler("tcp"));
+  return {
+    port: udp.port,
+    close: async () => {
+      await Promise.all([udp.close(), tcp.close()]);
+      resolver.close();
+    },
+  };
+}
+
+async function startUnbound(upstreamPort: number) {
+  const folder = mkdtempSync(join(tmpdir(), "dockerwall-unbound-"));
+  const probe = createSocket("udp4");
+  await new Promise<void>((resolve) => probe.bind(0, loopback, resolve));
+  const { port } = probe.address();
+  await new Promise<void>((resolve) => probe.close(() => resolve()));
+  const conf = join(folder, "unbound.conf");
+  writeFileSync(
+    conf,
+    `server:
+  interface: 127.0.0.1
+  port: ${port}
+  do-daemonize: no
+  chroot: ""
+  username: ""
+  directory: "${folder}"
+  pidfile: "${folder}/pid"
+  use-syslog: no
+  logfile: ""
+  verbosity: 0
+  module-config: "iterator"
+  do-not-query-localhost: no
+  local-zone: "example.org." transparent
+  edns-buffer-size: 1232
+  max-udp-size: 1232
+  minimal-responses: yes
+forward-zone:
+  name: "."
+  forward-addr: 127.0.0.1@${upstreamPort}
+remote-control:
+  control-enable: no
+`,
+  );
+  const child = await spawnUnbound(conf);
+  await sleep(500);
+  return {
+    port,
+    close: async () => {
+      await endServer(child);
+      rmSync(folder, { recursive: true });
+    },
+  };
+}
+
+/** Asks by UDP, and once more by TCP when the answer says so; `size` 0 leaves EDNS out. */
+async function ask(port: number, name: string, type: dnsPacket.RecordType, size: number) {
+  const opt = {
+    type: "OPT",
+    name: ".",
+    udpPayloadSize: size,
+    flags: 0,
+    options: [],
+  } as unknown as dnsPacket.Answer;
+  const query = dnsPacket.encode({
+    type: "query",
+    id: 77,
+    flags: dnsPacket.RECURSION_DESIRED,
+    questions: [{ name, type }],
+    additionals: size === 0 ? [] : [opt],
+  });
+  const socket = createSocket("udp4");
+  try {
+    const datagram = await new Promise<Buffer>((resolve, reject) => {
+      socket.once("message", resolve);
+      setTimeout(() => reject(new Error(`no answer about ${name} ${type}`)), 5_000).unref();
+      socket.send(query, port, loopback);
+    });
+    const decoded = dnsPacket.decode(datagram);
+    if (!decoded.flag_tc) return { decoded, truncated: false };
+    return { decoded: dnsPacket.decode(await askByTcp(port, query)), truncated: true };
+  } finally {
+    socket.close();
+  }
+}
+
+function askByTcp(port: number, query: Buffer): Promise<Buffer> {
+  return new Promise((resolve, reject) => {
+    const socket = createConnection({ host: loopback, port });
+    const frames = createFrameReader();
+    socket.on("error", reject);
+    socket.on("data", (piece) => {
+      const [message] = frames.push(piece);
+      if (message === undefined) return;
+      socket.destroy();
+      resolve(Buffer.from(message));
+    });
+    socket.write(renderFrame(query));
+  });
+}
+
+/** What must be equal: the rcode and the records, their order and TTL aside. */
+function essence({ decoded, truncated }: Awaited<ReturnType<typeof ask>>) {
+  const lines = (records: dnsPacket.Answer[] | undefined): readonly string[] =>
+    (records ?? [])
+      .map(
+        (record) =>
+          `${record.name.toLowerCase()} ${record.type} ${JSON.stringify((record as { data?: unknown }).data)}`,
+      )
+      .sort();
+  const { rcode } = decoded as unknown as { rcode: string };
+  return {
+    rcode,
+    truncated,
+    answers: lines(decoded.answers),
+    soa: lines(decoded.authorities?.filter(({ type }) => type === "SOA")),
+  };
+}
+
+test("the same answers as unbound", {
+  skip: cannotUnpack,
+  timeout: 120_000,
+}, async () => {
+  const upstream = await startFakeUpstream({
+    onUdp: ({ message, reply }) => reply(answerFromZone(message, 1232)),
+    onTcp: (message) => answerFromZone(Buffer.from(message), 65_535),
+  });
+  const ours = await startOurs(upstream.port);
+  const theirs = await startUnbound(upstream.port);
+  const differences: unknown[] = [];
+  try {
+    for (const [index, { name, type }] of zoneQuestions().entries()) {
+      const size = [0, 512, 1232, 4096][index % 4] ?? 0;
+      const [one, other] = [
+        await ask(ours.port, name, type, size),
+        await ask(theirs.port, name, type, size),
+      ].map(essence);
+      try {
+        assert.deepEqual(one, other);
+      } catch {
+        differences.push({ name, type, size, ours: one, theirs: other });
+      }
+    }
+  } finally {
+    await Promise.all([ours.close(), theirs.close(), upstream.close()]);
+  }
+  assert.deepEqual(differences, []);
+});

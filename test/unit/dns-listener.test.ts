@@ -1,0 +1,209 @@
+// The listeners on loopback, with clients that are as impolite as each case says.
+
+import assert from "node:assert/strict";
+import { createSocket } from "node:dgram";
+import { createConnection, type Socket } from "node:net";
+import { test } from "node:test";
+import { setTimeout as sleep } from "node:timers/promises";
+import { createFrameReader, renderFrame } from "../../src/dns/framing.ts";
+import { type DnsHandler, listenUdp } from "../../src/io/dns-listener.ts";
+import { defaultTcpLimits, listenTcp, type TcpLimits } from "../../src/io/dns-listener-tcp.ts";
+import type { IpAddress } from "../../src/model/address.ts";
+
+const loopback4 = { address: "127.0.0.1" as IpAddress, port: 0 };
+const loopback6 = { address: "::1" as IpAddress, port: 0 };
+
+const echo: DnsHandler = (message, client, reply) =>
+  reply(Buffer.from(`${client.address} ${message.toString()}`));
+
+async function connect(
+  port: number,
+  host = "127.0.0.1",
+): Promise<{ socket: Socket; messages: string[]; closed: Promise<void> }> {
+  const socket = createConnection({ port, host, allowHalfOpen: true });
+  const frames = createFrameReader();
+  const messages: string[] = [];
+  socket.on("data", (piece) =>
+    messages.push(...frames.push(piece).map((message) => Buffer.from(message).toString())),
+  );
+  socket.on("error", () => undefined);
+  const closed = new Promise<void>((resolve) => {
+    socket.once("close", () => resolve());
+    socket.once("end", () => resolve());
+  });
+  await new Promise<void>((resolve) => socket.once("connect", () => resolve()));
+  return { socket, messages, closed };
+}
+
+const frame = (text: string): Uint8Array => renderFrame(Buffer.from(text));
+
+async function until(condition: () => boolean): Promise<void> {
+  for (let i = 0; i < 200 && !condition(); i++) await sleep(5);
+  assert.ok(condition());
+}
+
+function limited(change: Partial<TcpLimits>): TcpLimits {
+  return { ...defaultTcpLimits, ...change };
+}
+
+for (const at of [loopback4, loopback6]) {
+  test(`UDP answers on ${at.address}`, async () => {
+    const listener = await listenUdp(at, (message, client, reply) =>
+      reply(Buffer.from(`${client.address} ${message.length}`)),
+    );
+    const client = createSocket(at === loopback4 ? "udp4" : "udp6");
+    const answer = new Promise<string>((resolve) =>
+      client.once("message", (message) => resolve(message.toString())),
+    );
+    client.send("abc", listener.port, at.address);
+    assert.equal(await answer, `${at.address} 3`);
+    client.close();
+    await listener.close();
+  });
+}
+
+test("an answer that comes after the end is dropped", async () => {
+  const replies: (() => void)[] = [];
+  const keep: DnsHandler = (message, _client, reply) => replies.push(() => reply(message));
+  const [udp, tcp] = [await listenUdp(loopback4, keep), await listenTcp(loopback4, keep)];
+  const client = createSocket("udp4");
+  client.send("abc", udp.port, "127.0.0.1");
+  const { socket } = await connect(tcp.port);
+  socket.write(frame("abc"));
+  await until(() => replies.length === 2);
+  await Promise.all([udp.close(), tcp.close()]);
+  await udp.close();
+  for (const reply of replies) reply();
+  client.close();
+  socket.destroy();
+});
+
+test("a taken port is said to be taken", async () => {
+  const first = await listenUdp(loopback4, echo);
+  const tcp = await listenTcp(loopback4, echo);
+  await assert.rejects(listenUdp({ ...loopback4, port: first.port }, echo), {
+    code: "PORT_TAKEN",
+    message: `port ${first.port}/udp is taken by another program; set DOCKERWALL_DNS_PORT or stop it`,
+  });
+  await assert.rejects(listenTcp({ ...loopback4, port: tcp.port }, echo), {
+    code: "PORT_TAKEN",
+    message: `port ${tcp.port}/tcp is taken by another program; set DOCKERWALL_DNS_PORT or stop it`,
+  });
+  await first.close();
+  await tcp.close();
+});
+
+test("TCP: many questions on one connection, answered as they are ready", async () => {
+  const listener = await listenTcp(loopback4, (message, _client, reply) => {
+    const text = Buffer.from(message).toString();
+    setTimeout(() => reply(message), text === "slow" ? 60 : 5);
+  });
+  const { socket, messages } = await connect(listener.port);
+  socket.write(Buffer.concat([frame("slow"), frame("one"), frame("two")]));
+  await until(() => messages.length === 3);
+  assert.deepEqual(messages, ["one", "two", "slow"]);
+  socket.destroy();
+  await listener.close();
+});
+
+test("TCP: a question in single bytes, and a client that closes its side first", async () => {
+  const listener = await listenTcp(loopback4, (message, _client, reply) =>
+    setTimeout(() => reply(message), 20),
+  );
+  const { socket, messages, closed } = await connect(listener.port);
+  for (const byte of frame("in pieces")) {
+    socket.write(Uint8Array.of(byte));
+    await sleep(1);
+  }
+  socket.end();
+  await closed;
+  assert.deepEqual(messages, ["in pieces"]);
+  await listener.close();
+});
+
+test("TCP: idle connections, and those that stop in the middle, are closed", async () => {
+  const listener = await listenTcp(loopback4, echo, limited({ idleTimeoutMs: 60 }));
+  const idle = await connect(listener.port);
+  const half = await connect(listener.port);
+  half.socket.write(Uint8Array.of(0));
+  const drip = await connect(listener.port);
+  const dripping = setInterval(() => drip.socket.write(Uint8Array.of(1)), 10);
+  await Promise.all([idle.closed, half.closed, drip.closed]);
+  clearInterval(dripping);
+  await listener.close();
+});
+
+test("TCP: silence for a message leaves the connection to the next", async () => {
+  const listener = await listenTcp(loopback4, (message, _client, reply) =>
+    reply(Buffer.from(message).toString() === "ignore" ? undefined : message),
+  );
+  const { socket, messages } = await connect(listener.port);
+  socket.write(Buffer.concat([...Array.from({ length: 200 }, () => frame("ignore")), frame("answer")]));
+  await until(() => messages.length === 1);
+  assert.deepEqual(messages, ["answer"]);
+  socket.destroy();
+  await listener.close();
+});
+
+test("TCP: questions under way on one connection are bounded", async () => {
+  let most = 0;
+  let now = 0;
+  const listener = await listenTcp(
+    loopback4,
+    (message, _client, reply) => {
+      most = Math.max(most, ++now);
+      setTimeout(() => {
+        now--;
+        reply(message);
+      }, 2);
+    },
+    limited({ pendingPerConnection: 8 }),
+  );
+  const { socket, messages } = await connect(listener.port);
+  socket.write(Buffer.concat(Array.from({ length: 300 }, (_, i) => frame(`${i}`))));
+  await until(() => messages.length === 300);
+  assert.equal(most, 8);
+  socket.destroy();
+  await listener.close();
+});
+
+test("TCP: one client's connections are bounded", async () => {
+  const listener = await listenTcp(loopback4, echo, limited({ connectionsPerClient: 2 }));
+  const [a, b] = [await connect(listener.port), await connect(listener.port)];
+  const c = await connect(listener.port);
+  await c.closed;
+  a.socket.write(frame("still here"));
+  await until(() => a.messages.length === 1);
+  b.socket.destroy();
+  await sleep(20);
+  const d = await connect(listener.port);
+  d.socket.write(frame("room again"));
+  await until(() => d.messages.length === 1);
+  a.socket.destroy();
+  d.socket.destroy();
+  await listener.close();
+});
+
+test("TCP: a client that does not read is cut", async () => {
+  const big = new Uint8Array(60_000);
+  let asked = 0;
+  const listener = await listenTcp(
+    loopback4,
+    (_message, _client, reply) => {
+      asked++;
+      reply(big);
+    },
+    limited({ idleTimeoutMs: 100 }),
+  );
+  const socket = createConnection({ port: listener.port, host: "127.0.0.1" });
+  socket.on("error", () => undefined);
+  socket.pause();
+  await new Promise<void>((resolve) => socket.once("connect", () => resolve()));
+  socket.write(Buffer.concat(Array.from({ length: 5000 }, () => frame("more"))));
+  const closed = new Promise<void>((resolve) => socket.once("close", () => resolve()));
+  const writing = setInterval(() => socket.write(frame("more")), 20);
+  await closed;
+  clearInterval(writing);
+  assert.ok(asked < 500, `${asked} answers were made`);
+  await listener.close();
+});

@@ -1,0 +1,123 @@
+import assert from "node:assert/strict";
+import { describe, it } from "node:test";
+import fc from "fast-check";
+import { planChunks } from "../../src/firewall/chunks.ts";
+import { parseSave, planRules } from "../../src/firewall/plan.ts";
+import type { Table } from "../../src/firewall/ruleset.ts";
+import { chunkSize } from "../../src/firewall/sets.ts";
+
+const desired: readonly Table[] = [
+  {
+    name: "mangle",
+    jumps: [{ hook: "FORWARD", chain: "DOCKERWALL-FORWARD" }],
+    chains: [{ name: "DOCKERWALL-FORWARD", rules: ["-i br-+ -j DROP", "-j RETURN"] }],
+  },
+];
+
+const inPlace = [
+  "*mangle",
+  ":FORWARD ACCEPT [0:0]",
+  ":DOCKERWALL-FORWARD - [0:0]",
+  "-A FORWARD -j DOCKERWALL-FORWARD",
+  "-A FORWARD -j OTHERS",
+  "-A DOCKERWALL-FORWARD -i br-+ -j DROP",
+  "-A DOCKERWALL-FORWARD -j RETURN",
+  "COMMIT",
+].join("\n");
+
+const jump = "-A FORWARD -j DOCKERWALL-FORWARD";
+const rule = "-A DOCKERWALL-FORWARD -i br-+ -j DROP";
+
+describe("planRules", () => {
+  const cases: readonly [name: string, observed: string, plan: string][] = [
+    ["nothing to do", inPlace, ""],
+    [
+      "an empty table",
+      "*mangle\n:FORWARD ACCEPT [0:0]\nCOMMIT",
+      "*mangle\n:DOCKERWALL-FORWARD - [0:0]\n-A DOCKERWALL-FORWARD -i br-+ -j DROP\n-A DOCKERWALL-FORWARD -j RETURN\n-I FORWARD 1 -j DOCKERWALL-FORWARD\nCOMMIT\n",
+    ],
+    [
+      "a table that is not there yet",
+      "",
+      "*mangle\n:DOCKERWALL-FORWARD - [0:0]\n-A DOCKERWALL-FORWARD -i br-+ -j DROP\n-A DOCKERWALL-FORWARD -j RETURN\n-I FORWARD 1 -j DOCKERWALL-FORWARD\nCOMMIT\n",
+    ],
+    [
+      "somebody put a rule before ours",
+      inPlace.replace(jump, `-A FORWARD -j ACCEPT\n${jump}`),
+      "*mangle\n-D FORWARD -j DOCKERWALL-FORWARD\n-I FORWARD 1 -j DOCKERWALL-FORWARD\nCOMMIT\n",
+    ],
+    [
+      "our jump was deleted",
+      inPlace.replace(`${jump}\n`, ""),
+      "*mangle\n-I FORWARD 1 -j DOCKERWALL-FORWARD\nCOMMIT\n",
+    ],
+    [
+      "our jump stands twice",
+      inPlace.replace(jump, `${jump}\n${jump}`),
+      "*mangle\n-D FORWARD -j DOCKERWALL-FORWARD\n-D FORWARD -j DOCKERWALL-FORWARD\n-I FORWARD 1 -j DOCKERWALL-FORWARD\nCOMMIT\n",
+    ],
+    [
+      "a rule of ours was deleted",
+      inPlace.replace(`${rule}\n`, ""),
+      "*mangle\n:DOCKERWALL-FORWARD - [0:0]\n-A DOCKERWALL-FORWARD -i br-+ -j DROP\n-A DOCKERWALL-FORWARD -j RETURN\nCOMMIT\n",
+    ],
+    [
+      "a chain of an older version",
+      inPlace.replace(":DOCKERWALL-FORWARD", ":DOCKERWALL-OLD - [0:0]\n:DOCKERWALL-FORWARD"),
+      "*mangle\n:DOCKERWALL-OLD - [0:0]\n-X DOCKERWALL-OLD\nCOMMIT\n",
+    ],
+  ];
+  for (const [name, observed, plan] of cases) {
+    it(name, () => assert.equal(planRules(desired, parseSave(observed)), plan));
+  }
+
+  it("removes everything of ours and nothing else", () => {
+    const plan = planRules([], parseSave(inPlace));
+    assert.equal(
+      plan,
+      "*mangle\n:DOCKERWALL-FORWARD - [0:0]\n-D FORWARD -j DOCKERWALL-FORWARD\n-X DOCKERWALL-FORWARD\nCOMMIT\n",
+    );
+  });
+});
+
+describe("planChunks", () => {
+  it("never moves a name that stays, and fills no chunk beyond its size", () => {
+    const names = fc.uniqueArray(
+      fc.integer({ min: 0, max: 999 }).map((n) => `br-${n}`),
+      { maxLength: 300 },
+    );
+    fc.assert(
+      fc.property(names, names, (first, second) => {
+        let chunks = apply(new Map(), first);
+        const before = new Map(
+          [...chunks].flatMap(([chunk, bridges]) => bridges.map((bridge) => [bridge, chunk] as const)),
+        );
+        chunks = apply(chunks, second);
+        const after = [...chunks].flatMap(([chunk, bridges]) =>
+          bridges.map((bridge) => [bridge, chunk] as const),
+        );
+        assert.deepEqual(new Set(after.map(([bridge]) => bridge)), new Set(second));
+        assert.equal(after.length, second.length);
+        for (const [bridge, chunk] of after) assert.equal(chunk, before.get(bridge) ?? chunk);
+      }),
+    );
+  });
+});
+
+/** What the kernel would hold after the plan; fails where it would refuse. */
+function apply(
+  observed: ReadonlyMap<number, readonly string[]>,
+  wanted: readonly string[],
+): Map<number, string[]> {
+  const plan = planChunks(wanted, observed);
+  const chunks = new Map<number, string[]>([...observed].map(([index, bridges]) => [index, [...bridges]]));
+  for (const index of plan.create) chunks.set(index, []);
+  for (const { chunk, bridge } of plan.add) {
+    chunks.get(chunk)?.push(bridge);
+    assert.ok((chunks.get(chunk)?.length ?? chunkSize + 1) <= chunkSize);
+  }
+  for (const { chunk, bridge } of plan.remove) {
+    chunks.set(chunk, chunks.get(chunk)?.filter((other) => other !== bridge) ?? []);
+  }
+  return chunks;
+}

@@ -1,0 +1,43 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { nameFromPlainText, nameText, rootName } from "../../src/dns/name.ts";
+import type { Question } from "../../src/dns/question.ts";
+import { createLookups, type UpstreamChoice } from "../../src/lookups.ts";
+import { answerTo, startFakeUpstream } from "../support/fake-upstream.ts";
+
+function questionFor(text: string): Question {
+  const qname = nameFromPlainText(text) ?? rootName;
+  return { name: nameText(qname), qname, type: 1 };
+}
+
+test("each choice of resolvers has its own answers", async () => {
+  const servers = await Promise.all(
+    ["203.0.113.1", "203.0.113.2", "203.0.113.3"].map((address) =>
+      startFakeUpstream({ onUdp: ({ message, reply }) => reply(answerTo(message, [address])) }),
+    ),
+  );
+  const [one, two, three] = servers.map(({ address, port }) => [{ address, port }]);
+  const lookups = createLookups(one ?? []);
+  const ask = async (choice: UpstreamChoice, name = "www.example.org"): Promise<readonly string[]> => {
+    const { answer } = await lookups.lookUp(questionFor(name), "a", choice);
+    return answer.kind === "answer" ? answer.addresses.map(({ address }) => address) : [];
+  };
+  try {
+    assert.deepEqual(await ask(undefined), ["203.0.113.1"]);
+    assert.deepEqual(await ask(two), ["203.0.113.2"]);
+    assert.deepEqual(await ask(undefined), ["203.0.113.1"]);
+    await assert.rejects(ask([]), /no upstream resolver is configured/);
+    lookups.retain([two, undefined]);
+    assert.deepEqual(await ask(two), ["203.0.113.2"]);
+    lookups.retain([]);
+    assert.deepEqual(await ask(two), ["203.0.113.2"]);
+    // Other resolvers of the daemon: what is cached stays good, what is new is asked of them.
+    lookups.useUpstreams(three ?? []);
+    assert.deepEqual(await ask(undefined), ["203.0.113.1"]);
+    assert.deepEqual(await ask(undefined, "new.example.org"), ["203.0.113.3"]);
+  } finally {
+    lookups.useUpstreams([]);
+    lookups.retain([]);
+    await Promise.all(servers.map((server) => server.close()));
+  }
+});
