@@ -154,6 +154,8 @@ export async function runDaemon(config: Config): Promise<void> {
     onProblem: (error) => reporter.onProblem("engine", messageOf(error)),
   });
 
+  await using cleanup = new AsyncDisposableStack();
+  cleanup.defer(inventory.stop);
   await inventory.start();
   assertHostNetwork(inventory.current());
   pictureIsWhole = true;
@@ -185,6 +187,7 @@ export async function runDaemon(config: Config): Promise<void> {
       onDeath: (error) => end.reject(error),
     },
   );
+  cleanup.use(dataPlane);
   await reconciling.request();
 
   watchRules({
@@ -226,32 +229,27 @@ export async function runDaemon(config: Config): Promise<void> {
       },
     },
   });
+  cleanup.defer(control.close);
   const followResolvers = (): void => {
     const upstreams = config.upstreams === undefined ? hostResolvers.reread() : undefined;
     if (upstreams === undefined) return;
     log.info("upstream resolvers changed", { count: upstreams.length });
     dataPlane?.useUpstreams(upstreams);
   };
-  const timers = [
-    setInterval(followResolvers, reconcileEveryMs),
-    setInterval(() => void reconciling.request(), reconcileEveryMs),
-    setInterval(() => void healing.request().then(cleanOther), healEveryMs[backend]),
+  cleanup.use(setInterval(followResolvers, reconcileEveryMs));
+  cleanup.use(setInterval(() => void reconciling.request(), reconcileEveryMs));
+  cleanup.use(setInterval(() => void healing.request().then(cleanOther), healEveryMs[backend]));
+  cleanup.use(
     setInterval(
       () => void inventory.refresh().catch((error) => reporter.onProblem("engine", messageOf(error))),
       refreshEveryMs,
     ),
-  ];
+  );
   for (const signal of ["SIGTERM", "SIGINT"] as const) process.once(signal, () => end.resolve());
   reporter.onStarted();
   log.info("enforcing", { version: engineVersion.version, backend, count: classification.guarded.length });
 
-  try {
-    await end.promise;
-  } finally {
-    for (const timer of timers) clearInterval(timer);
-    inventory.stop();
-    await control.close();
-  }
+  await end.promise;
   log.info("stopped; the kernel keeps the rules, nothing new opens");
 }
 

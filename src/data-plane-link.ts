@@ -1,6 +1,7 @@
 // The control plane's end of the data plane: starts the worker thread, numbers and acknowledges pictures, and
 // fails loudly when the worker does (the daemon then ends and is started again; the kernel keeps the wall up).
 
+import { once } from "node:events";
 import { Worker } from "node:worker_threads";
 import { DockerwallError } from "./errors.ts";
 import type { IpAddress } from "./model/address.ts";
@@ -34,7 +35,7 @@ export interface Picture {
   readonly quarantined: readonly string[];
 }
 
-export interface DataPlaneLink {
+export interface DataPlaneLink extends AsyncDisposable {
   /** Resolves when the data plane decides by this picture. */
   post(picture: Picture): Promise<void>;
   /** Replaces the daemon's resolvers. */
@@ -45,6 +46,8 @@ export interface DataPlaneLink {
   examine(): Promise<DataPlaneFindings>;
   /** Gives every sandbox back to Docker's own resolver. */
   releaseAll(): Promise<void>;
+  /** Ends the worker thread, which must be gone before the main thread is (src/io/readiness.ts). */
+  [Symbol.asyncDispose](): Promise<void>;
 }
 
 /** Resolves when the data plane listens. @throws what kept it from starting. */
@@ -65,6 +68,7 @@ export async function startDataPlane(
 
   const ready = Promise.withResolvers<void>();
   let started = false;
+  let ended = false;
   worker.on("message", (message: FromDataPlane) => {
     switch (message.kind) {
       case "ready":
@@ -102,9 +106,11 @@ export async function startDataPlane(
     }
   });
   worker.on("error", (error) => fail(error instanceof Error ? error : new Error(String(error))));
-  worker.on("exit", (code) =>
-    fail(new DockerwallError("INTERNAL", `the data plane ended with exit code ${code}`)),
-  );
+  worker.on("exit", (code) => {
+    const expected = ended;
+    ended = true;
+    if (!expected) fail(new DockerwallError("INTERNAL", `the data plane ended with exit code ${code}`));
+  });
 
   function settle(key: string): void {
     pending.get(key)?.();
@@ -113,7 +119,14 @@ export async function startDataPlane(
 
   function fail(error: Error): void {
     if (started) events.onDeath(error);
-    else ready.reject(error);
+    else void close().then(() => ready.reject(error));
+  }
+
+  async function close(): Promise<void> {
+    if (ended) return;
+    ended = true;
+    worker.postMessage({ kind: "end" } satisfies ToDataPlane);
+    await once(worker, "exit");
   }
 
   function request(key: string, message: ToDataPlane): Promise<void> {
@@ -146,5 +159,6 @@ export async function startDataPlane(
       requestId += 1;
       return request(`release ${requestId}`, { kind: "release-all", requestId });
     },
+    [Symbol.asyncDispose]: close,
   };
 }

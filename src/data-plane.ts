@@ -34,6 +34,9 @@ const port = parentPort;
 if (port === null) throw new DockerwallError("INTERNAL", "data-plane.ts runs as a worker thread only");
 const settings = workerData as DataPlaneSettings;
 const tell = (message: FromDataPlane): void => port.postMessage(message);
+port.on("message", ({ kind }: ToDataPlane) => {
+  if (kind === "end") process.exit();
+});
 
 /** Containers can cause problems at will; the log gets so many a second, and how many it was spared. */
 const problemsPerSecond = 5;

@@ -7,6 +7,16 @@ import { DockerwallError } from "../errors.ts";
 
 type PollHandle = ReturnType<typeof koffi.node.poll>;
 
+/** Everything this thread watches. */
+const openHandles = new Set<PollHandle>();
+
+// A thread that ends still serves what its loop found before. koffi's call into a thread that may run no more code
+// fails, and that failure takes the whole process down: so nothing is watched any more by then. Neither terminate()
+// from outside nor the end of the main thread comes by here: a worker that watches is to be asked to end itself.
+process.once("exit", () => {
+  for (const handle of openHandles) handle.close();
+});
+
 export interface Readiness {
   /**
    * Calls `onReadable` on this thread whenever the descriptor has something to read, again and again until it has not.
@@ -24,6 +34,7 @@ export function createReadiness(): Readiness {
   function unwatch(fd: number, handle: PollHandle): void {
     if (watched.get(fd) !== handle) return;
     watched.delete(fd);
+    openHandles.delete(handle);
     handle.close();
   }
 
@@ -38,6 +49,7 @@ export function createReadiness(): Readiness {
         });
       });
       watched.set(fd, handle);
+      openHandles.add(handle);
       return () => unwatch(fd, handle);
     },
     close() {

@@ -78,7 +78,8 @@ export type ToDataPlane =
   /** A reading that `refresh` asked for is over, and its picture was sent before. */
   | { readonly kind: "refreshed" }
   | { readonly kind: "examine"; readonly requestId: number }
-  | { readonly kind: "release-all"; readonly requestId: number };
+  | { readonly kind: "release-all"; readonly requestId: number }
+  | { readonly kind: "end" };
 
 /** What the data plane found when it examined itself by behaviour. */
 export interface DataPlaneFindings {

@@ -1,4 +1,4 @@
-// The readiness of a netlink socket, inside a worker thread.
+// The readiness of a netlink socket, inside a worker thread that ends when it is told to.
 
 import { parentPort } from "node:worker_threads";
 import { openNetlink } from "../../src/io/netlink.ts";
@@ -9,4 +9,5 @@ createReadiness().watch(link.fd, () => {
   link.receive(() => undefined);
   void Promise.resolve().then(() => parentPort?.postMessage("readable"));
 });
+parentPort?.once("message", () => process.exit(3));
 parentPort?.postMessage("ready");
