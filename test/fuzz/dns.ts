@@ -1,6 +1,6 @@
 // Mutated questions and answers through the whole path of one query, judged by a second, naive reading of the
 // bytes: nothing throws, nothing is asked or granted that the policy does not allow, and memory stays flat.
-// Usage: node test/fuzz/dns.ts [QUESTIONS] [ANSWERS] [SEED]
+// Usage: node --expose-gc test/fuzz/dns.ts [QUESTIONS] [ANSWERS] [SEED]
 
 import assert from "node:assert/strict";
 import { BlockList } from "node:net";
