@@ -13,6 +13,7 @@ export const rights: readonly string[] = [
   ...["--cap-drop", "ALL"],
   ...["NET_ADMIN", "NET_RAW", "SYS_ADMIN", "SYS_PTRACE"].flatMap((capability) => ["--cap-add", capability]),
   ...["--security-opt", "apparmor=unconfined", "--security-opt", "no-new-privileges"],
+  ...["--cpu-shares", "8192"],
 ];
 
 /** Starts the daemon's container and waits until it enforces. */
