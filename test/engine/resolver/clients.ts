@@ -12,6 +12,15 @@ export interface ClientCase {
 const python = (code: string): string => `python3 -c '${code}'`;
 const node = (code: string): string => `node -e '${code}'`;
 
+/** systemd-resolved as a container's own stub before ours: its users, its bus, and the service itself. */
+const startResolved = `for user in systemd-resolve:990 systemd-network:991 messagebus:992; do
+  echo "\${user%:*}:x:\${user#*:}:\${user#*:}::/:/bin/false" >> /etc/passwd
+  echo "\${user%:*}:x:\${user#*:}:" >> /etc/group
+done
+mkdir -p /run/dbus /run/systemd/resolve && chown 990:990 /run/systemd/resolve && dbus-daemon --system --fork
+/usr/lib/systemd/systemd-resolved > /dev/null 2>&1 < /dev/null &
+until resolvectl status 2> /dev/null; do sleep 0.1; done`;
+
 /** In a container with real tools; `db` is its neighbour. */
 export const fullClients: readonly ClientCase[] = [
   {
@@ -38,6 +47,15 @@ export const fullClients: readonly ClientCase[] = [
     command: "dig www.example.org",
     expect: /status: NXDOMAIN[\s\S]*EDE: 15 \(Blocked\): \(not in dockerwall\.allow/,
   },
+  { command: `timeout 10 sh -c '${startResolved}'`, expect: /DNS Servers: 127\.0\.0\.11/ },
+  { command: "resolvectl query alias.example.com", expect: /203\.0\.113\.11\n\s+\(www\.example\.com\)/ },
+  { command: "resolvectl query --type=HTTPS svc.example.com", expect: /IN HTTPS 1 \. alpn="h2,http\/1\.1"/ },
+  {
+    command: "resolvectl query www.example.org",
+    expect: /Name 'www\.example\.org' not found/,
+    exitCode: 1,
+  },
+  { command: "dig @127.0.0.53 +short www.example.com", expect: /^203\.0\.113\.11$/m },
   // We vouch for nothing, and delv says so.
   { command: "delv +noroot www.example.com", expect: /answer not validated[\s\S]*203\.0\.113\.11/ },
   {

@@ -9,7 +9,7 @@ import type { Image } from "./image.ts";
 
 const bundle = "etc/ssl/certs/ca-certificates.crt";
 
-/** Full Debian with curl, dig, kdig, dnsperf, python3, node, nc, ping, iptables, nft, tcpdump, nmap, hping3, iodine, dns2tcp; trusts the lab's authority. */
+/** Full Debian with curl, dig, kdig, dnsperf, systemd-resolved, python3, node, nc, ping, iptables, nft, tcpdump, nmap, hping3, iodine, dns2tcp; trusts the lab's authority. */
 async function clientImage(authority: string): Promise<Image> {
   const tree = await root("client");
   const key = digest(1, basename(tree), await readFile(authority, "utf8"));

@@ -58,6 +58,8 @@ export const roots = {
       "curl",
       "bind9-dnsutils",
       "knot-dnsutils",
+      "systemd-resolved",
+      "dbus",
       "dnsperf",
       "python3",
       "nodejs",
