@@ -16,14 +16,14 @@ import type { Grant as LedgerGrant } from "./dns/grant.ts";
 import { payloadLimit, type Transport } from "./dns/message.ts";
 import { labelCount } from "./dns/name.ts";
 import { parseQuery, type Query } from "./dns/question.ts";
-import { type Grant, resolveQuery } from "./dns/resolve.ts";
+import { type Grant, type Resolution, resolveQuery } from "./dns/resolve.ts";
 import { respondError, respondNow } from "./dns/respond.ts";
 import { DockerwallError, messageOf } from "./errors.ts";
 import { createLookups } from "./lookups.ts";
 import { familyOf, type IpAddress, type Prefix } from "./model/address.ts";
 import type { DataPlaneSettings, GuardedNetwork, LookupEvent, Upstream } from "./model/planes.ts";
 import type { Topology } from "./model/topology.ts";
-import { decideName } from "./policy/decide.ts";
+import { addressRights, decideName, servicesAt } from "./policy/decide.ts";
 import { createRecheck } from "./recheck.ts";
 import { createSeldom } from "./seldom.ts";
 
@@ -40,6 +40,15 @@ export interface AnswererOptions {
 
 /** To be called exactly once; undefined is silence. */
 type Reply = (answer: Uint8Array | undefined) => void;
+
+/** A question, and who asks it. */
+interface Lookup {
+  readonly query: Query;
+  readonly transport: Transport;
+  /** For fairness. */
+  readonly asker: string;
+  readonly memberships: readonly Membership[];
+}
 
 export interface Answerer {
   /** A message of an asker whose networks are known. */
@@ -61,6 +70,8 @@ export interface Answerer {
   useUpstreams(upstreams: readonly Upstream[]): void;
   /** A reading of the engine that `onUnknown` asked for is over, and its picture is in use. */
   refreshed(): void;
+  /** What a message of an asker who stands there would be answered, without opening anything. */
+  rehearse(message: Uint8Array, memberships: readonly Membership[]): Promise<Uint8Array | undefined>;
   /** Why no upstream answers a question for the root; undefined when one does. */
   probeUpstream(): Promise<string | undefined>;
 }
@@ -90,34 +101,56 @@ export function createAnswerer(options: AnswererOptions): Answerer {
   const recheck = createRecheck({ ask: options.onUnknown, nowMs: () => performance.now() });
 
   async function resolve(
-    query: Query,
-    transport: Transport,
-    asker: string,
-    memberships: readonly Membership[],
-  ): Promise<Uint8Array> {
-    const decision = decideForAll(memberships, query.question.name);
-    const speaker = speakerOf(memberships, query.question.name);
+    { query, transport, asker, memberships }: Lookup,
+    admit: (grants: readonly LedgerGrant[]) => void,
+  ): Promise<Resolution & { readonly allowed: boolean }> {
+    const nowMs = Date.now();
+    const { name } = query.question;
+    const decision = decideForAll(memberships, name, nowMs);
+    const speaker = speakerOf(memberships, name, nowMs);
+    const policies = memberships.map(({ policy }) => policy);
+    const ends = decision.allowed ? decision.endsAtMs : undefined;
     const resolution = await resolveQuery({
       query,
       decision,
+      audit: memberships.some((membership) => membership.audit),
       limit: payloadLimit(query.edns, transport),
       families: new Set(memberships.flatMap(({ addresses }) => addresses.map(familyOf))),
       extraTypes: new Set(speaker?.dns.types),
       filter: {
         own: options.ownAddresses(),
-        exceptions: memberships.flatMap(({ policy }) => policy.prefixes.map(({ prefix }) => prefix)),
+        isNamed: (address) =>
+          policies.some((policy) => addressRights(policy, address, nowMs).granted.length > 0),
+        isTaken: (address) =>
+          decision.allowed &&
+          policies.every((policy) => servicesAt(policy, decision.services, address, nowMs).length === 0),
       },
-      lease,
+      lease: ends === undefined ? lease : endingLease(Math.floor((ends - nowMs) / 1000)),
       findLocal: (question) => discovery.find(question, askerOf(memberships), Math.random),
       lookup: (question) => lookups.lookUp(question, asker, speaker?.dns.upstreams),
       mayReverse: (address) =>
         memberships.some(({ addresses }) => addresses.some((own) => admission.isOpen(own, address))),
-      admit: (grants) => admission.admit(grants.flatMap((grant) => grantsOf(grant, memberships))),
+      admit: (grants) => admit(grants.flatMap((grant) => grantsOf(grant, memberships, Date.now()))),
     });
+    return { ...resolution, allowed: decision.allowed };
+  }
+
+  /** The client of a name whose permission ends is told a TTL that ends with it. */
+  function endingLease(leftSeconds: number): typeof lease {
+    const told = Math.max(0, leftSeconds - 1);
+    return { ...lease, ceilingSeconds: Math.min(lease.ceilingSeconds, told) };
+  }
+
+  async function answerFor(lookup: Lookup): Promise<Uint8Array> {
+    const { query, memberships } = lookup;
+    const resolution = await resolve(lookup, (grants) => admission.admit(grants));
     if (resolution.outcome === "failed") {
       tellFailure(`lookup of ${query.question.name} failed: ${messageOf(resolution.cause)}`);
     }
-    if (resolution.outcome !== "local") note(query, speaker, decision.allowed, resolution.granted);
+    if (resolution.outcome !== "local") {
+      const speaker = speakerOf(memberships, query.question.name, Date.now());
+      note(query, speaker, resolution.allowed, resolution.granted);
+    }
     return resolution.bytes;
   }
 
@@ -146,7 +179,10 @@ export function createAnswerer(options: AnswererOptions): Answerer {
 
   /** A denial that the next picture of the engine may lift. */
   function maySoonBeAllowed(query: Query, standing: GuardedStanding): boolean {
-    if (decideForAll(standing.memberships, query.question.name).allowed || waiting.size >= maxWaiting)
+    if (
+      decideForAll(standing.memberships, query.question.name, Date.now()).allowed ||
+      waiting.size >= maxWaiting
+    )
       return false;
     return !standing.settled;
   }
@@ -182,7 +218,7 @@ export function createAnswerer(options: AnswererOptions): Answerer {
         if (now.kind !== "guarded") answerer.fail(message, transport, reply);
         else if (leftMs > 0 && maySoonBeAllowed(query, now)) withNextPicture(leftMs, decide);
         else if (waitsForReading(now)) return;
-        else void resolve(query, transport, asker, now.memberships).then(reply);
+        else void answerFor({ query, transport, asker, memberships: now.memberships }).then(reply);
       };
       decide();
     },
@@ -214,6 +250,13 @@ export function createAnswerer(options: AnswererOptions): Answerer {
       reply(respondError({ head: query, limit, rcode: rcodes.servFail, extendedError }));
     },
 
+    async rehearse(message, memberships) {
+      const query = parseQuery(message);
+      if (query.kind !== "query") return undefined;
+      const lookup: Lookup = { query, transport: "tcp", asker: "rehearsal", memberships };
+      return (await resolve(lookup, () => undefined)).bytes;
+    },
+
     async probeUpstream() {
       const query = parseQuery(rootQuery());
       if (query.kind !== "query") throw new DockerwallError("INTERNAL", "the root is no question");
@@ -239,8 +282,8 @@ export function createAnswerer(options: AnswererOptions): Answerer {
 }
 
 /** The network on whose behalf a name is looked up: the first that allows it. */
-function speakerOf(memberships: readonly Membership[], name: string): Membership | undefined {
-  return memberships.find(({ policy }) => decideName(policy, name).allowed) ?? memberships[0];
+function speakerOf(memberships: readonly Membership[], name: string, nowMs: number): Membership | undefined {
+  return memberships.find(({ policy }) => decideName(policy, name, nowMs).allowed) ?? memberships[0];
 }
 
 function askerOf(memberships: readonly Membership[]): DiscoveryAsker {
@@ -250,21 +293,25 @@ function askerOf(memberships: readonly Membership[]): DiscoveryAsker {
   };
 }
 
-/** Each network that allows the name opens it for its own address of the asker, for what it allows. */
-function grantsOf(grant: Grant, memberships: readonly Membership[]): LedgerGrant[] {
+/** Each network that allows the name opens it for its own address of the asker, for what it allows, until that ends. */
+function grantsOf(grant: Grant, memberships: readonly Membership[], nowMs: number): LedgerGrant[] {
   const family = familyOf(grant.address);
   const grants = memberships.flatMap(({ policy, addresses }) => {
-    const decision = decideName(policy, grant.domain);
+    const decision = decideName(policy, grant.domain, nowMs);
     if (!decision.allowed) return [];
+    const { endsAtMs = Number.POSITIVE_INFINITY } = decision;
+    const leaseSeconds = Math.min(grant.leaseSeconds, Math.floor((endsAtMs - nowMs) / 1000));
+    if (leaseSeconds < 1) return [];
+    const services = servicesAt(policy, decision.services, grant.address, nowMs);
     return addresses
       .filter((address) => familyOf(address) === family)
       .flatMap((asker) =>
-        decision.services.map((service) => ({
+        services.map((service) => ({
           asker,
           destination: grant.address,
           domain: grant.domain,
           service,
-          leaseSeconds: grant.leaseSeconds,
+          leaseSeconds,
         })),
       );
   });

@@ -17,14 +17,22 @@ import { createInventory } from "./io/inventory.ts";
 import { openKernelSets } from "./io/ipset.ts";
 import { type Backend, createIptables } from "./io/iptables.ts";
 import { createLog } from "./io/log.ts";
+import { followPolicyFile } from "./io/policy-file.ts";
 import { createReadiness } from "./io/readiness.ts";
 import { watchRules } from "./io/rule-watch.ts";
 import { unstampAll, unstampFlows } from "./io/stamped-flows.ts";
 import { createLookupJournal } from "./journal/lookups.ts";
-import type { Container, Topology } from "./model/topology.ts";
+import type { RuleRequest, RulesReport } from "./model/report.ts";
+import type { Topology } from "./model/topology.ts";
+import { loadBuiltInPresets } from "./policy/built-in-presets.ts";
+import { createListStore } from "./policy/list-store.ts";
+import type { Presets } from "./policy/preset.ts";
+import { changeRules, reportRules } from "./policy-commands.ts";
 import { prepareNetwork } from "./prepare.ts";
 import { createReporter } from "./reporter.ts";
+import { createRules } from "./rules.ts";
 import { createSchedule } from "./schedule.ts";
+import { findContainer } from "./targets.ts";
 import { createWall } from "./wall.ts";
 
 /** How often everything is compared again although nobody told of a change. */
@@ -45,6 +53,8 @@ export async function runDaemon(config: Config): Promise<void> {
   // Before anything is touched: two daemons would take each other's rules and captures away.
   await claimHost();
   const sets = openKernelSets();
+  const builtIn = loadBuiltInPresets();
+  const store = createListStore(builtIn);
   const wall = createWall({
     sets,
     iptables: createIptables(backend),
@@ -54,7 +64,11 @@ export async function runDaemon(config: Config): Promise<void> {
     hold: config.hold,
     listBridges,
     nowMs: Date.now,
+    store,
+    policyFile: () => policyFile.current(),
+    rules: () => rules.current(),
   });
+  const rules = createRules({ sets, nowMs: Date.now });
   const folder = sandboxFolderOf(config);
   const hostResolvers = openHostResolvers(openEngineRoot());
   const journal = createLookupJournal({ ttlSeconds: config.statsTtlSeconds });
@@ -64,12 +78,25 @@ export async function runDaemon(config: Config): Promise<void> {
     sets,
     journal,
     onProblem: (problem) => log.error("degraded", { problem }),
+    rules: () => rules.current(),
   });
+  const policyFile = followPolicyFile({
+    path: config.policyFile,
+    builtIn,
+    onChange: () => void useOtherPolicy(),
+    onProblem: (problem) => {
+      if (problem === undefined) reporter.clearProblem("policy file");
+      else reporter.onProblem("policy file", problem);
+    },
+  });
+  const presets = (): Presets => new Map([...builtIn, ...policyFile.current().presets]);
+  store.usePresets(presets());
   if (folder.problem !== undefined) reporter.onProblem("capture", folder.problem);
   const enforced = new EventTarget();
   let classification: Classification | undefined;
   let dataPlane: DataPlaneLink | undefined;
   let posted: Topology | undefined;
+  let ruleEnd: NodeJS.Timeout | undefined;
   let uninstalled = false;
   let pictureIsWhole = false;
 
@@ -79,6 +106,7 @@ export async function runDaemon(config: Config): Promise<void> {
     if (uninstalled || !pictureIsWhole) return;
     const topology = inventory.current();
     classification = wall.classify(topology);
+    rules.restore();
     reporter.onClassified(topology, classification, Date.now());
     reporter.clearProblem("reconcile");
     if (dataPlane === undefined || posted === topology) return;
@@ -130,6 +158,47 @@ export async function runDaemon(config: Config): Promise<void> {
     log.warn(cutOff ? "container cut off" : "container let back", { container: name });
   }
 
+  /** Decides by what the policy file and the rules say now; in force when it resolves. */
+  async function useOtherPolicy(): Promise<void> {
+    store.usePresets(presets());
+    posted = undefined;
+    await reconciling.request();
+  }
+
+  /** Rules for a while end in the kernel by themselves; what was open by them ends here. */
+  function endRules(): void {
+    const ended = rules.expire();
+    for (const { target, entry } of ended) log.info("rule ended", { [target.kind]: target.name, entry });
+    if (ended.length > 0) void useOtherPolicy();
+    scheduleEnd();
+  }
+
+  function scheduleEnd(): void {
+    clearTimeout(ruleEnd);
+    const endsAtMs = rules.nextEndMs();
+    if (endsAtMs !== undefined) ruleEnd = setTimeout(endRules, Math.max(0, endsAtMs - Date.now()) + 1);
+  }
+
+  async function changePolicy(request: RuleRequest): Promise<RulesReport> {
+    if (classification === undefined)
+      throw new DockerwallError("NOT_ENFORCED", "the daemon is still starting");
+    const topology = inventory.current();
+    const target = changeRules(request, {
+      rules,
+      presets: presets(),
+      topology,
+      classification,
+      nowMs: Date.now(),
+    });
+    log.info(`policy changed by ${request.verb}`, {
+      [target.kind]: target.name,
+      entry: request.entries.join(" "),
+    });
+    await useOtherPolicy();
+    scheduleEnd();
+    return reportRules(target, rules.current());
+  }
+
   /** Reads the engine because the data plane met something new, and tells it when the picture is in use. */
   async function refreshNow(): Promise<void> {
     await inventory.refresh().catch((error) => reporter.onProblem("engine", messageOf(error)));
@@ -156,6 +225,8 @@ export async function runDaemon(config: Config): Promise<void> {
 
   await using cleanup = new AsyncDisposableStack();
   cleanup.defer(inventory.stop);
+  cleanup.use(policyFile);
+  cleanup.defer(() => clearTimeout(ruleEnd));
   await inventory.start();
   assertHostNetwork(inventory.current());
   pictureIsWhole = true;
@@ -214,7 +285,11 @@ export async function runDaemon(config: Config): Promise<void> {
       prepareNetwork: async (request) => {
         assertInstalled();
         const isEnforced = (id: string): Promise<void> => untilEnforced(id, reporter.isEnforced, enforced);
-        return prepareNetwork({ ...request, engine, enforced: isEnforced });
+        return prepareNetwork({ ...request, engine, presets: presets(), enforced: isEnforced });
+      },
+      changeRules: async (request) => {
+        assertInstalled();
+        return changePolicy(request);
       },
       quarantine: ({ container }) => quarantine(container, true),
       release: ({ container }) => quarantine(container, false),
@@ -237,7 +312,13 @@ export async function runDaemon(config: Config): Promise<void> {
     dataPlane?.useUpstreams(upstreams);
   };
   cleanup.use(setInterval(followResolvers, reconcileEveryMs));
-  cleanup.use(setInterval(() => void reconciling.request(), reconcileEveryMs));
+  cleanup.use(
+    setInterval(() => {
+      if (policyFile.reread()) void useOtherPolicy();
+      else void reconciling.request();
+    }, reconcileEveryMs),
+  );
+  endRules();
   cleanup.use(setInterval(() => void healing.request().then(cleanOther), healEveryMs[backend]));
   cleanup.use(
     setInterval(
@@ -274,19 +355,6 @@ function sandboxFolderOf(config: Config): {
   return "path" in found
     ? { path: found.path, problem: undefined }
     : { path: undefined, problem: found.problem };
-}
-
-/** By name, id, or the beginning of an id of at least 4 digits that fits one only. */
-function findContainer(topology: Topology, name: string): Container {
-  const exact = topology.containers.find((container) => container.name === name || container.id === name);
-  if (exact !== undefined) return exact;
-  const byPrefix = name.length < 4 ? [] : topology.containers.filter(({ id }) => id.startsWith(name));
-  const [only] = byPrefix;
-  if (only !== undefined && byPrefix.length === 1) return only;
-  throw new DockerwallError(
-    "NOT_FOUND",
-    `there is no container ${JSON.stringify(name)}; see docker ps for names and ids`,
-  );
 }
 
 async function untilEnforced(

@@ -16,6 +16,7 @@ import type {
   Upstream,
 } from "./model/planes.ts";
 import type { Topology } from "./model/topology.ts";
+import { createPoster } from "./picture-post.ts";
 
 export interface DataPlaneEvents {
   readonly onLookups: (events: readonly LookupEvent[]) => void;
@@ -63,6 +64,7 @@ export async function startDataPlane(
   });
   const pending = new Map<string, () => void>();
   const examined = new Map<number, (findings: DataPlaneFindings) => void>();
+  const poster = createPoster();
   let revision = 0;
   let requestId = 0;
 
@@ -140,7 +142,7 @@ export async function startDataPlane(
   return {
     post(picture) {
       revision += 1;
-      return request(`topology ${revision}`, { kind: "topology", revision, ...picture });
+      return request(`topology ${revision}`, { kind: "topology", revision, ...poster(picture) });
     },
     useUpstreams(upstreams) {
       worker.postMessage({ kind: "upstreams", upstreams } satisfies ToDataPlane);

@@ -5,7 +5,7 @@ import { networkInterfaces } from "node:os";
 import { parentPort, workerData } from "node:worker_threads";
 import { startAdmission } from "./admission.ts";
 import { createAnswerer } from "./answerer.ts";
-import { AskerIndex } from "./dns/asker.ts";
+import { AskerIndex, type Membership, type Standing } from "./dns/asker.ts";
 import { canaryQuery, isOurDenial } from "./dns/canary.ts";
 import { DockerwallError, messageOf } from "./errors.ts";
 import { listenUdp } from "./io/dns-listener.ts";
@@ -13,6 +13,7 @@ import { listenTcp } from "./io/dns-listener-tcp.ts";
 import { openKernelSets } from "./io/ipset.ts";
 import { createReadiness } from "./io/readiness.ts";
 import { createSandboxes, type Sandboxes } from "./io/sandboxes.ts";
+import { unstampUnless } from "./io/stamped-flows.ts";
 import { anyAddress, type IpAddress, type Prefix, parseAddress } from "./model/address.ts";
 import type {
   DataPlaneFindings,
@@ -21,6 +22,9 @@ import type {
   LookupEvent,
   ToDataPlane,
 } from "./model/planes.ts";
+import type { Topology } from "./model/topology.ts";
+import { createReceiver, type Picture } from "./picture-post.ts";
+import { createListCompiler } from "./policy/entry-list.ts";
 import { startQueue } from "./queue.ts";
 
 /** How long lookups are gathered before the control plane hears of them. */
@@ -62,6 +66,8 @@ async function start(): Promise<void> {
     services: [],
     quarantined: [],
   });
+  const compiler = createListCompiler();
+  const receive = createReceiver();
   let ownAddresses = readOwnAddresses();
   let lookups: LookupEvent[] = [];
   const freshAddresses: IpAddress[] = [];
@@ -115,9 +121,7 @@ async function start(): Promise<void> {
       onQuery: ({ message, transport, sandbox, reply }, standing) => {
         // Who asks in a sandbox is there: its addresses are its own before anything is granted to them, even
         // while the engine has not told yet that their earlier holder is gone.
-        const now = standing();
-        const memberships = now.kind === "guarded" ? now.memberships : [];
-        for (const address of memberships.flatMap((membership) => membership.addresses))
+        for (const address of membershipsOf(standing()).flatMap((membership) => membership.addresses))
           own(address, sandbox);
         answerer.answer({ message, transport, asker: sandbox, standing, reply });
       },
@@ -143,12 +147,43 @@ async function start(): Promise<void> {
     };
   }
 
+  function usePicture(picture: Picture): void {
+    index = new AskerIndex(picture, compiler.compile);
+    compiler.retain(
+      new Set([...picture.guarded, ...picture.services].flatMap(({ lists }) => lists.map(({ id }) => id))),
+    );
+    if (settings.sandboxFolder === undefined) ownByPicture(picture.topology);
+    const changed = admission.rejudge({
+      keyOf: (asker) => index.policyKey(asker),
+      membershipsOf: (asker) => membershipsOf(index.standingOfSource(asker)),
+    });
+    // What is no longer allowed must find no door that is still open, so flows come after the sets.
+    if (changed.length > 0) rejudgeFlows(new Set(changed));
+    sandboxes?.reclassify();
+    answerer.useTopology(picture.topology, picture.guarded);
+  }
+
+  /** Without sandboxes of our own nobody else tells who has which address. */
+  function ownByPicture({ containers }: Topology): void {
+    for (const { sandbox, endpoints } of containers) {
+      if (sandbox === undefined) continue;
+      for (const address of endpoints.flatMap(({ addresses }) => addresses)) own(address, sandbox);
+    }
+  }
+
+  function rejudgeFlows(askers: ReadonlySet<IpAddress>): void {
+    const count = unstampUnless(
+      askers,
+      (packet) => admission.verdict(packet, membershipsOf(index.standingOfSource(packet.source))).allowed,
+    );
+    if (count > 0)
+      tell({ kind: "problem", problem: `${count} open flows are no longer allowed and were cut` });
+  }
+
   port?.on("message", (message: ToDataPlane) => {
     switch (message.kind) {
       case "topology":
-        index = new AskerIndex(message);
-        sandboxes?.reclassify();
-        answerer.useTopology(message.topology, message.guarded);
+        usePicture(receive(message));
         tell({ kind: "topology-applied", revision: message.revision });
         break;
       case "upstreams":
@@ -179,6 +214,10 @@ async function start(): Promise<void> {
     admission.sweep();
   }, housekeepingEveryMs);
   tell({ kind: "ready" });
+}
+
+function membershipsOf(standing: Standing): readonly Membership[] {
+  return standing.kind === "guarded" ? standing.memberships : [];
 }
 
 /** The host's addresses: an answer that names one of them opens nothing. */

@@ -12,7 +12,9 @@ import type { KernelSets } from "./io/ipset.ts";
 import type { Iptables } from "./io/iptables.ts";
 import type { Family } from "./model/address.ts";
 import type { Topology } from "./model/topology.ts";
-import type { Entry } from "./policy/entry.ts";
+import type { ListStore } from "./policy/list-store.ts";
+import type { PolicyFile } from "./policy/policy-file.ts";
+import type { Rule } from "./policy/rule.ts";
 
 export interface WallOptions {
   readonly sets: KernelSets;
@@ -24,6 +26,11 @@ export interface WallOptions {
   readonly hold: boolean;
   readonly listBridges: () => readonly string[];
   readonly nowMs: () => number;
+  readonly store: ListStore;
+  /** The last good policy file, whenever it is asked for. */
+  readonly policyFile: () => PolicyFile;
+  /** The rules made by command, whenever they are asked for. */
+  readonly rules: () => readonly Rule[];
 }
 
 export interface Wall {
@@ -54,7 +61,6 @@ const dockerBridge = /^br-[0-9a-f]{12}$/;
 
 export function createWall(options: WallOptions): Wall {
   const { sets, iptables } = options;
-  const previous = new Map<string, readonly Entry[]>();
   const unclaimedSince = new Map<string, number>();
   let first = true;
   let last: Topology = { networks: [], containers: [] };
@@ -98,13 +104,10 @@ export function createWall(options: WallOptions): Wall {
         quarantine.delete(id);
       }
     }
-    const classification = classify({ topology, bridges, previous, foreign, quarantine });
+    const { store } = options;
+    const policy = { store, file: options.policyFile(), rules: options.rules(), nowMs: options.nowMs() };
+    const classification = classify({ topology, bridges, policy, foreign, quarantine });
     applySets(sets, desiredSets(classification));
-    const guarded = new Set(classification.guarded.map((network) => network.id));
-    for (const id of previous.keys()) if (!guarded.has(id)) previous.delete(id);
-    for (const { id, entries } of classification.guarded) {
-      if (!classification.problems.has(id)) previous.set(id, entries);
-    }
     return classification;
   }
 

@@ -28,6 +28,14 @@ export const commands: Readonly<Record<string, CommandEntry>> = {
     summary: "check the host and every guarded container by behaviour",
     load: async () => (await import("./doctor.ts")).doctorCommand,
   },
+  allow: {
+    summary: "let a network or a container reach more, at once, for a while if you like",
+    load: async () => (await import("./rules.ts")).allowCommand,
+  },
+  deny: {
+    summary: "take something away from a network or a container, at once",
+    load: async () => (await import("./rules.ts")).denyCommand,
+  },
   quarantine: {
     summary: "cut a container off from everything, at once",
     load: async () => (await import("./quarantine.ts")).quarantineCommand,

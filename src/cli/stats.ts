@@ -39,7 +39,8 @@ const left = { align: "left" } as const;
 const right = { align: "right" } as const;
 
 function renderNetwork(stats: NetworkStats, nowMs: number, styled: boolean): string {
-  const heading = `Network: ${printable(stats.network)} (${stats.subnets.map(printable).join(", ")})\n`;
+  const mode = stats.mode === "audit" ? ", audit: what is denied here passed" : "";
+  const heading = `Network: ${printable(stats.network)} (${stats.subnets.map(printable).join(", ")})${mode}\n`;
   const lookups = renderTable(
     [left, left, left, right, right],
     stats.lookups.map((row) => lookupCells(row, nowMs)),
@@ -55,7 +56,9 @@ function renderNetwork(stats: NetworkStats, nowMs: number, styled: boolean): str
     bold(heading, styled),
     quiet ? dim("  no activity yet\n", styled) : "",
     lookups,
-    drops === "" ? "" : dim("  Blocked connections:\n", styled),
+    drops === ""
+      ? ""
+      : dim(`  ${stats.mode === "audit" ? "Would be blocked" : "Blocked connections"}:\n`, styled),
     drops,
   ].join("");
 }

@@ -44,6 +44,18 @@ export class EntryIndex {
     return new Map([...taken].map(([set, entries]) => [set, entries.map((noted) => noted.key)]));
   }
 
+  /** The entries of an asker that are not `kept`, by set; they are forgotten here. */
+  takeUnless(
+    asker: IpAddress,
+    kept: (set: AskerSet, key: AskerKey) => boolean,
+  ): ReadonlyMap<AskerSet, readonly AskerKey[]> {
+    const entries = this.#byAsker.get(asker);
+    const taken = [...(entries ?? [])].filter(([, { set, key }]) => !kept(set, key));
+    for (const [id] of taken) entries?.delete(id);
+    const bySet = Map.groupBy(taken, ([, { set }]) => set);
+    return new Map([...bySet].map(([set, found]) => [set, found.map(([, { key }]) => key)]));
+  }
+
   /** Forgets what the kernel has forgotten. */
   sweep(nowMs: number): void {
     for (const [asker, entries] of this.#byAsker) {

@@ -2,7 +2,7 @@
 // not lead a container to the host, to its neighbours, or into the operator's own network (DNS rebinding).
 // Documentation and benchmark ranges (RFC 5737, 3849, 2544) are not refused: nothing private lives there.
 
-import { addressBytes, type Prefix, parsePrefix } from "../model/address.ts";
+import { addressBytes, type IpAddress, type Prefix, parsePrefix } from "../model/address.ts";
 
 /** Not reachable from outside by their meaning (IANA special-purpose registries). */
 const refusedPrefixes: readonly Prefix[] = [
@@ -41,15 +41,20 @@ const carriers: readonly {
 export interface AddressFilter {
   /** The host's own addresses and the subnets of its bridges. */
   readonly own: readonly Prefix[];
-  /** Prefixes that the allowlist names: whoever wrote them meant them. */
-  readonly exceptions: readonly Prefix[];
+  /** True for an address that the allowlist names: whoever wrote it meant it. */
+  readonly isNamed: (address: IpAddress) => boolean;
+  /** True for an address of which `!` entries leave nothing. */
+  readonly isTaken: (address: IpAddress) => boolean;
 }
 
-/** True when an answer may not open the address of these 4 or 16 bytes. */
-export function refusesAddress(filter: AddressFilter, bytes: Uint8Array): boolean {
-  if (filter.exceptions.some((exception) => covers(exception, bytes))) return false;
+/** True when an answer may not open the address; `bytes` are its 4 or 16 bytes. */
+export function refusesAddress(filter: AddressFilter, address: IpAddress, bytes: Uint8Array): boolean {
+  if (filter.isTaken(address)) return true;
   const forms = [bytes, ...carried(bytes)];
-  return forms.some((form) => hasNoMeaningOutside(form) || filter.own.some((own) => covers(own, form)));
+  const leadsInside = forms.some(
+    (form) => hasNoMeaningOutside(form) || filter.own.some((own) => covers(own, form)),
+  );
+  return leadsInside && !filter.isNamed(address);
 }
 
 /** True for an address that has no meaning outside, or that carries one of those inside. */

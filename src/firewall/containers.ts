@@ -3,16 +3,18 @@
 // can be.
 
 import type { IpAddress } from "../model/address.ts";
-import type { ServicePolicy } from "../model/planes.ts";
+import type { GuardedNetwork, ServicePolicy } from "../model/planes.ts";
 import type { Container, Hazard, Network, Topology } from "../model/topology.ts";
-import { parseAllowlist, renderProblem } from "../policy/allowlist.ts";
 import { allowLabel } from "./labels.ts";
+import { gatherLists, type PolicySources } from "./lists.ts";
 
 /** An address of a guarded container on a network that is not guarded: guarded there by itself. */
 export interface Stray {
   readonly address: IpAddress;
   readonly bridge: string;
   readonly container: string;
+  /** True when every guarded network of the container lets everything pass. */
+  readonly audit: boolean;
 }
 
 export interface ContainerFindings {
@@ -36,10 +38,11 @@ const hazardSentences: Readonly<Record<Hazard, string>> = {
 
 export interface ExamineInput {
   readonly topology: Topology;
-  /** Ids of the networks that are guarded. */
-  readonly guarded: ReadonlySet<string>;
+  /** Guarded networks by id. */
+  readonly guarded: ReadonlyMap<string, Pick<GuardedNetwork, "audit">>;
   /** Ids of the containers in quarantine. */
   readonly quarantine: ReadonlySet<string>;
+  readonly policy: PolicySources;
 }
 
 /** Examines every container. */
@@ -51,12 +54,18 @@ export function examineContainers(input: ExamineInput): ContainerFindings {
   const problems: string[] = [];
   const warnings: string[] = [];
   for (const container of topology.containers) {
-    const inside = container.endpoints.some((endpoint) => guarded.has(endpoint.networkId));
+    const homes = container.endpoints.flatMap(({ networkId }) => guarded.get(networkId) ?? []);
+    const inside = homes.length > 0;
+    const audit = inside && homes.every((home) => home.audit);
     const label = container.labels[allowLabel];
-    if (label !== undefined) {
-      const read = readLabel(container, label, guarded);
-      if (read.service !== undefined) services.push(read.service);
-      problems.push(...read.problems);
+    const own = gatherLists({ kind: "container", name: container.name }, label, input.policy);
+    problems.push(...own.problems);
+    warnings.push(...own.warnings);
+    if (own.lists.length > 0) services.push(serviceOf(container, own.lists, guarded));
+    if (label !== undefined && container.running && !inside) {
+      problems.push(
+        `${nameOf(container)}, label ${allowLabel}: none of its networks carries ${allowLabel}, so it is NOT contained; label a network`,
+      );
     }
     const concerned = inside || label !== undefined;
     if (!concerned || !container.running) continue;
@@ -70,7 +79,9 @@ export function examineContainers(input: ExamineInput): ContainerFindings {
       warnings.push(secondNetwork(container, network));
       const { bridge } = network;
       if (bridge === undefined) continue;
-      strays.push(...endpoint.addresses.map((address) => ({ address, bridge, container: container.name })));
+      strays.push(
+        ...endpoint.addresses.map((address) => ({ address, bridge, container: container.name, audit })),
+      );
     }
   }
   const quarantined = topology.containers
@@ -81,28 +92,13 @@ export function examineContainers(input: ExamineInput): ContainerFindings {
   return { services, strays, quarantined, problems, warnings };
 }
 
-function readLabel(
-  container: Container,
-  label: string,
-  guarded: ReadonlySet<string>,
-): { readonly service: ServicePolicy | undefined; readonly problems: readonly string[] } {
-  const place = `${nameOf(container)}, label ${allowLabel}`;
-  const allowlist = parseAllowlist(label);
-  if (!allowlist.ok) {
-    const sentences = allowlist.problems.map(
-      (problem) => `${renderProblem(place, problem)}; only its networks' allowlists are in force`,
-    );
-    return { service: undefined, problems: sentences };
-  }
-  const inside = container.endpoints.filter((endpoint) => guarded.has(endpoint.networkId));
-  const { id: containerId, name } = container;
-  const addresses = inside.flatMap((endpoint) => endpoint.addresses);
-  const lost = container.running && inside.length === 0;
-  const problem = `${place}: none of its networks carries ${allowLabel}, so it is NOT contained; label a network`;
-  return {
-    service: { containerId, name, addresses, entries: allowlist.entries },
-    problems: lost ? [problem] : [],
-  };
+function serviceOf(
+  { id: containerId, name, endpoints }: Container,
+  lists: ServicePolicy["lists"],
+  guarded: ExamineInput["guarded"],
+): ServicePolicy {
+  const inside = endpoints.filter((endpoint) => guarded.has(endpoint.networkId));
+  return { containerId, name, addresses: inside.flatMap((endpoint) => endpoint.addresses), lists };
 }
 
 function secondNetwork(container: Container, network: Network): string {

@@ -69,6 +69,10 @@ export function renderRuleset(options: RulesetOptions): readonly Table[] {
         { name: chain.input, rules: inputRules(options, sets) },
         { name: chain.host, rules: hostRules(options, sets) },
         { name: chain.deny, rules: denyRules(options, sets) },
+        {
+          name: chain.audit,
+          rules: [`${comment("would be denied")} -j CONNMARK --set-xmark ${auditedMark}`],
+        },
       ],
     },
     {
@@ -85,6 +89,7 @@ export function renderRuleset(options: RulesetOptions): readonly Table[] {
 }
 
 const hex = (value: number): string => `0x${value.toString(16)}`;
+const auditedMark = `${hex(connectionMark.audited)}/${hex(connectionMark.mask)}`;
 const admittedMark = `${hex(connectionMark.admitted)}/${hex(connectionMark.mask)}`;
 
 interface FamilySets {
@@ -96,6 +101,7 @@ interface FamilySets {
   readonly fixed: string;
   readonly host: string;
   readonly quarantine: string;
+  readonly audit: string;
   readonly denied: string;
 }
 
@@ -109,6 +115,7 @@ function setsOf(family: Family): FamilySets {
     fixed: setNames[`static${family}`],
     host: setNames[`host${family}`],
     quarantine: setNames[`quarantine${family}`],
+    audit: setNames[`audit${family}`],
     denied: setNames[`denied${family}`],
   };
 }
@@ -161,7 +168,7 @@ function forwardRules(options: RulesetOptions, sets: FamilySets): string[] {
     `${inSet(sets.guarded, "src,src")} -g ${chain.judge}`,
     ...(options.family === 6 ? [`-d fe80::/10 -j RETURN`, `-d ff02::/16 -j RETURN`] : []),
     ...closedRules(options, sets),
-    `-m conntrack --ctstate NEW -m conntrack ! --ctstate DNAT ${inSet(sets.guarded, "dst,dst")} ${comment("only published ports lead in")} -j DROP`,
+    `-m conntrack --ctstate NEW -m conntrack ! --ctstate DNAT ${inSet(sets.guarded, "dst,dst")} -m set ! --match-set ${sets.audit} dst,dst ${comment("only published ports lead in")} -j DROP`,
   ];
 }
 
@@ -174,6 +181,7 @@ function judgeRules(options: RulesetOptions, sets: FamilySets): string[] {
     `-m conntrack --ctstate ESTABLISHED --ctdir REPLY ${comment("answer to who came in")} -j RETURN`,
     `-m connmark --mark ${admittedMark} ${comment("admitted flow")} -j RETURN`,
     `${inSet(sets.grant, "dst,dst,src")} ${comment("granted")} -g ${chain.admit}`,
+    `-m connmark --mark ${auditedMark} ${inSet(sets.audit, "src,src")} ${comment("audited flow")} -j RETURN`,
     `-m mark --mark ${hex(refusedMark)}/${hex(refusedMark)} ${comment("the daemon said no")} -g ${chain.deny}`,
     ...[sets.ask, sets.fixed].map(
       (set) => `${inSet(set, "dst")} ${rate} -j NFQUEUE --queue-num ${options.queueNumber}`,
@@ -220,6 +228,8 @@ function denyRules(options: RulesetOptions, sets: FamilySets): string[] {
   const noteRate = `-m hashlimit --hashlimit-upto ${deniedRate.perSecond}/sec --hashlimit-burst ${deniedRate.burst} --hashlimit-mode srcip --hashlimit-name dockerwall-denied${options.family} --hashlimit-htable-expire 10000`;
   return [
     `-m set ! --match-set ${sets.denied} src,dst,dst ${noteRate} -j SET --add-set ${sets.denied} src,dst,dst`,
+    `${inSet(sets.quarantine, "src")} ${comment("in quarantine")} -j DROP`,
+    `${inSet(sets.audit, "src,src")} -g ${chain.audit}`,
     `${comment("denied")} -j DROP`,
   ];
 }

@@ -4,7 +4,13 @@
 
 import { connect } from "node:net";
 import { DockerwallError, isErrorCode, messageOf } from "../errors.ts";
-import type { DoctorReport, PreparedNetwork, StatsReport, StatusReport } from "../model/report.ts";
+import type {
+  DoctorReport,
+  PreparedNetwork,
+  RulesReport,
+  StatsReport,
+  StatusReport,
+} from "../model/report.ts";
 import type { ControlApi } from "./control-server.ts";
 import { systemCode } from "./system-error.ts";
 
@@ -28,6 +34,7 @@ export function createControlClient(options: { readonly path: string }): Control
     doctor: async () =>
       (await ask({ path, method: "GET", url: "/v1/doctor", timeoutMs: changeTimeoutMs })) as DoctorReport,
     prepareNetwork: async (request) => (await post("/v1/networks", request)) as PreparedNetwork,
+    changeRules: async (request) => (await post("/v1/rules", request)) as RulesReport,
     quarantine: async (request) => {
       await post("/v1/quarantine", request);
     },

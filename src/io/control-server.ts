@@ -12,6 +12,8 @@ import type {
   DoctorReport,
   ErrorReport,
   PreparedNetwork,
+  RuleRequest,
+  RulesReport,
   StatsReport,
   StatusReport,
 } from "../model/report.ts";
@@ -27,6 +29,8 @@ export interface ControlApi {
   doctor(): Promise<DoctorReport>;
   /** @throws DockerwallError NETWORK_EXISTS, BAD_ENTRY, ENGINE_REFUSED, NOT_ENFORCED. */
   prepareNetwork(request: PrepareNetworkRequest): Promise<PreparedNetwork>;
+  /** Makes rules, or takes them back; in force when it resolves. @throws DockerwallError BAD_ENTRY, NOT_FOUND, USAGE */
+  changeRules(request: RuleRequest): Promise<RulesReport>;
   /** Cuts a container off from everything. @throws DockerwallError NOT_FOUND */
   quarantine(request: ContainerRequest): Promise<void>;
   /** Lets it back. @throws DockerwallError NOT_FOUND */
@@ -174,6 +178,7 @@ function listenerOf(api: ControlApi): RequestListener {
     "/v1/status": { GET: () => api.status() },
     "/v1/doctor": { GET: () => api.doctor() },
     "/v1/networks": { POST: async (request) => api.prepareNetwork(parseRequest(await readBody(request))) },
+    "/v1/rules": { POST: async (request) => api.changeRules(parseRuleRequest(await readBody(request))) },
     "/v1/quarantine": { POST: async (request) => api.quarantine(parseContainer(await readBody(request))) },
     "/v1/release": { POST: async (request) => api.release(parseContainer(await readBody(request))) },
     "/v1/uninstall": { POST: () => api.uninstall() },
@@ -289,6 +294,30 @@ function parseRequest(body: string): PrepareNetworkRequest {
   const wellFormed = typeof name === "string" && Array.isArray(patterns) && patterns.every(isString);
   if (!wellFormed) throw new BadRequest(400, 'the request must be {"name": "…", "patterns": ["…"]}');
   return { name, patterns };
+}
+
+function parseRuleRequest(body: string): RuleRequest {
+  const { verb, target, entries, forSeconds } = parseBody(body);
+  const knownVerb = verb === "allow" || verb === "deny" || verb === "undo" ? verb : undefined;
+  const knownSpan = forSeconds === undefined || (Number.isInteger(forSeconds) && Number(forSeconds) > 0);
+  if (
+    knownVerb === undefined ||
+    !isString(target) ||
+    !Array.isArray(entries) ||
+    !entries.every(isString) ||
+    !knownSpan
+  ) {
+    throw new BadRequest(
+      400,
+      'the request must be {"verb": "allow|deny|undo", "target": "…", "entries": ["…"], "forSeconds": 900}',
+    );
+  }
+  return {
+    verb: knownVerb,
+    target,
+    entries,
+    forSeconds: forSeconds === undefined ? undefined : Number(forSeconds),
+  };
 }
 
 function isString(value: unknown): value is string {

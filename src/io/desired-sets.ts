@@ -102,7 +102,13 @@ function membersOf(sets: KernelSets, name: string): Member[] {
       case "net-iface":
         return [{ prefix: key.prefix, iface: key.iface }];
       case "net-port":
-        return [{ prefix: key.prefix, service: { protocol: key.protocol, port: key.port } }];
+        return [
+          {
+            prefix: key.prefix,
+            service: { protocol: key.protocol, port: key.port },
+            exception: key.nomatch === true,
+          },
+        ];
       default:
         return [];
     }
@@ -115,10 +121,18 @@ function difference(
 ): { readonly add: readonly Member[]; readonly remove: readonly Member[] } {
   const wantedKeys = new Set(wanted.map(memberKey));
   const foundKeys = new Set(found.map(memberKey));
+  // The kernel takes an entry and an exception for the same: adding the one replaces the other.
+  const wantedPlaces = new Set(wanted.map(placeKey));
   return {
     add: wanted.filter((member) => !foundKeys.has(memberKey(member))),
-    remove: found.filter((member) => !wantedKeys.has(memberKey(member))),
+    remove: found.filter(
+      (member) => !wantedKeys.has(memberKey(member)) && !wantedPlaces.has(placeKey(member)),
+    ),
   };
+}
+
+function placeKey(member: Member): string {
+  return memberKey({ ...member, exception: false });
 }
 
 function toEntry(member: Member): SetEntry {
@@ -126,7 +140,9 @@ function toEntry(member: Member): SetEntry {
   return member.comment === undefined ? { key } : { key, comment: member.comment };
 }
 
-function toKey({ prefix, iface, service }: Member): SetKey {
-  if (service !== undefined) return { kind: "net-port", prefix, ...service };
+function toKey({ prefix, iface, service, exception }: Member): SetKey {
+  if (service !== undefined) {
+    return { kind: "net-port", prefix, ...service, ...(exception === true ? { nomatch: true } : {}) };
+  }
   return iface === undefined ? { kind: "net", prefix } : { kind: "net-iface", prefix, iface };
 }

@@ -1,7 +1,7 @@
 // What passes between the control plane (main thread) and the data plane (worker thread): plain data only.
 
 import type { ErrorCode } from "../errors.ts";
-import type { Entry } from "../policy/entry.ts";
+import type { EntryList } from "../policy/entry-list.ts";
 import type { IpAddress, Prefix } from "./address.ts";
 import type { Topology } from "./topology.ts";
 
@@ -11,7 +11,10 @@ export interface GuardedNetwork {
   readonly name: string;
   readonly subnets: readonly Prefix[];
   readonly gateways: readonly IpAddress[];
-  readonly entries: readonly Entry[];
+  /** Its label first, then what a policy file and commands add. */
+  readonly lists: readonly EntryList[];
+  /** True: everything passes and is recorded as it would have been judged. */
+  readonly audit: boolean;
   readonly dns: NetworkDns;
 }
 
@@ -23,13 +26,13 @@ export interface NetworkDns {
   readonly types: readonly number[];
 }
 
-/** What a container's own label adds to the allowlists of its networks, for it only. */
+/** What a container's own label, a policy file and commands add to the lists of its networks, for it only. */
 export interface ServicePolicy {
   readonly containerId: string;
   readonly name: string;
   /** Its addresses on guarded networks. */
   readonly addresses: readonly IpAddress[];
-  readonly entries: readonly Entry[];
+  readonly lists: readonly EntryList[];
 }
 
 /** Settings of the data plane, fixed for its life. */
@@ -62,14 +65,21 @@ export interface UpstreamTls {
   readonly authorities?: string;
 }
 
+/** A policy as it is sent: its lists by their ids. */
+export type Posted<Policy extends { readonly lists: readonly EntryList[] }> = Omit<Policy, "lists"> & {
+  readonly listIds: readonly number[];
+};
+
 export type ToDataPlane =
   | {
       readonly kind: "topology";
       /** Rises with every message; acknowledged once the data plane decides by it. */
       readonly revision: number;
       readonly topology: Topology;
-      readonly guarded: readonly GuardedNetwork[];
-      readonly services: readonly ServicePolicy[];
+      /** Lists that were in no picture before; each is sent once, and the others refer to it by its id. */
+      readonly lists: readonly EntryList[];
+      readonly guarded: readonly Posted<GuardedNetwork>[];
+      readonly services: readonly Posted<ServicePolicy>[];
       /** Ids of containers that may reach nothing, whatever is allowed. */
       readonly quarantined: readonly string[];
     }

@@ -29,6 +29,8 @@ export interface DropRow {
 
 export interface NetworkStats {
   readonly network: string;
+  /** In `audit` what is denied here passed all the same. */
+  readonly mode: "enforce" | "audit";
   readonly subnets: readonly string[];
   readonly lookups: readonly LookupRow[];
   readonly drops: readonly DropRow[];
@@ -47,6 +49,8 @@ export interface NetworkStatus {
   /** `enforced`, or `refused` when it carries the label but cannot be guarded (driver). */
   readonly state: "enforced" | "refused";
   readonly entries: number;
+  /** In `audit` everything passes, and is recorded. */
+  readonly mode: "enforce" | "audit";
   readonly sinceMs: number;
   /** Bad entries, containers that are not contained, … each one sentence. */
   readonly problems: readonly string[];
@@ -67,6 +71,8 @@ export interface StatusReport {
     readonly problem: string | undefined;
   };
   readonly networks: readonly NetworkStatus[];
+  /** What `allow` and `deny` have made. */
+  readonly rules: readonly RulesReport[];
   /** What must be corrected; one sentence each. */
   readonly problems: readonly string[];
   /** What the wall cannot hold: containers with other ways out. One sentence each. */
@@ -84,6 +90,28 @@ export interface Check {
 
 export interface DoctorReport {
   readonly checks: readonly Check[];
+}
+
+/** What `allow` and `deny` ask for. */
+export interface RuleRequest {
+  readonly verb: "allow" | "deny" | "undo";
+  /** A guarded network, or a container on one. */
+  readonly target: string;
+  readonly entries: readonly string[];
+  /** How long the rule is in force; undefined until the host is restarted. */
+  readonly forSeconds: number | undefined;
+}
+
+/** The rules made by command for one target. */
+export interface RulesReport {
+  readonly kind: "network" | "container";
+  readonly name: string;
+  readonly rules: readonly {
+    /** With `!` in front what `deny` takes away. */
+    readonly entry: string;
+    /** Milliseconds since the epoch; undefined until the host is restarted. */
+    readonly endsAtMs: number | undefined;
+  }[];
 }
 
 /** What `prepare-network` created. */

@@ -11,8 +11,7 @@ import { parseQuery, type Query } from "../../src/dns/question.ts";
 import { type Grant, type LocalAnswer, type Looked, resolveQuery } from "../../src/dns/resolve.ts";
 import { respondNow } from "../../src/dns/respond.ts";
 import { familyOf } from "../../src/model/address.ts";
-import { compilePolicy, decideName } from "../../src/policy/decide.ts";
-import { type Entry, parseEntry } from "../../src/policy/entry.ts";
+import { decideName } from "../../src/policy/decide.ts";
 import {
   plainName,
   rawMessage,
@@ -24,6 +23,7 @@ import {
   wireName,
   words,
 } from "../support/dns-bytes.ts";
+import { filterOf, policyOf } from "../support/policies.ts";
 
 export interface FuzzRun {
   readonly questions: number;
@@ -52,12 +52,7 @@ function seeded(seed: number): Random {
   };
 }
 
-const entries = ["api.example.org", "*.allowed.com"].map((text): Entry => {
-  const result = parseEntry(text);
-  assert.ok("entry" in result);
-  return result.entry;
-});
-const policy = compilePolicy("web", entries);
+const policy = policyOf("web", "api.example.org *.allowed.com");
 
 /** The policy once more, by labels. */
 function mayAsk(labels: readonly string[]): boolean {
@@ -318,11 +313,12 @@ async function pass(query: Query, lookup: () => Looked): Promise<Passage> {
   const local: LocalAnswer = { kind: "addresses", addresses: [] };
   const { bytes, outcome, cause } = await resolveQuery({
     query,
-    decision: decideName(policy, query.question.name),
+    decision: decideName(policy, query.question.name, 0),
+    audit: false,
     limit: payloadLimit(query.edns, "udp"),
     families: new Set([4, 6]),
     extraTypes: new Set(),
-    filter: { own: [], exceptions: [] },
+    filter: filterOf(),
     lease: { floorSeconds: 60, graceSeconds: 300, ceilingSeconds: 3600 },
     findLocal: (question) => (question.name === "db" ? local : undefined),
     lookup: () => {

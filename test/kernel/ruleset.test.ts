@@ -5,6 +5,7 @@ import assert from "node:assert/strict";
 import { readFileSync, writeFileSync } from "node:fs";
 import { describe, it } from "node:test";
 import { classify } from "../../src/firewall/classify.ts";
+import { onlyLabels } from "../../src/firewall/lists.ts";
 import { renderRuleset } from "../../src/firewall/ruleset.ts";
 import { desiredSets } from "../../src/firewall/sets.ts";
 import { applySets, createSets, destroySets } from "../../src/io/desired-sets.ts";
@@ -12,7 +13,9 @@ import { openKernelSets } from "../../src/io/ipset.ts";
 import { createIptables } from "../../src/io/iptables.ts";
 import { parsePrefix } from "../../src/model/address.ts";
 import type { Network } from "../../src/model/topology.ts";
+import { createListStore } from "../../src/policy/list-store.ts";
 import { enterNamespaces, run } from "../support/namespace.ts";
+import { presets } from "../support/policies.ts";
 
 enterNamespaces(import.meta.url);
 
@@ -91,7 +94,7 @@ describe("the sets of the control plane", () => {
       classify({
         topology: { networks, containers: [] },
         bridges: [],
-        previous: new Map(),
+        policy: onlyLabels(createListStore(presets), 0),
         foreign: new Set(),
         quarantine: new Set(),
       }),

@@ -6,8 +6,11 @@ import { type KernelSets, openKernelSets } from "../../src/io/ipset.ts";
 import { type Backend, createIptables } from "../../src/io/iptables.ts";
 import { parsePrefix } from "../../src/model/address.ts";
 import type { Network, Topology } from "../../src/model/topology.ts";
+import { createListStore } from "../../src/policy/list-store.ts";
+import { noPolicyFile } from "../../src/policy/policy-file.ts";
 import { createWall, type Wall } from "../../src/wall.ts";
 import { enterNamespaces, run } from "../support/namespace.ts";
+import { presets } from "../support/policies.ts";
 
 enterNamespaces(import.meta.url);
 
@@ -34,6 +37,9 @@ function wallOf(backend: Backend, sets: KernelSets): Wall {
     hold: true,
     listBridges: () => [bridge],
     nowMs: Date.now,
+    store: createListStore(presets),
+    policyFile: () => noPolicyFile,
+    rules: () => [],
   });
 }
 

@@ -12,7 +12,7 @@ test("an unknown single label waits for one reading of the engine only, however 
     networks: [{ ...network, driver: "bridge", bridge: "br-n1", internal: false, labels: {} }],
     containers: [],
   };
-  const guarded = [{ ...network, entries: [], dns: { upstreams: undefined, types: [] } }];
+  const guarded = [{ ...network, lists: [], audit: false, dns: { upstreams: undefined, types: [] } }];
   const index = new AskerIndex({ topology, guarded, services: [], quarantined: [] });
   let readings = 0;
   const answerer = createAnswerer({
@@ -27,6 +27,10 @@ test("an unknown single label waits for one reading of the engine only, however 
     admission: {
       admit: () => assert.fail("nothing may be opened"),
       judge: () => false,
+      verdict: () => ({ allowed: false, by: undefined, name: undefined }),
+      secondsLeft: () => undefined,
+      namesOf: () => [],
+      rejudge: () => [],
       isOpen: () => false,
       own: () => false,
       disown: () => undefined,

@@ -41,7 +41,8 @@ const index = new AskerIndex({
   guarded: networks.slice(0, 2).map((given) => ({
     ...given,
     bridge: `br-${given.id}`,
-    entries: [],
+    lists: [],
+    audit: false,
     dns: { upstreams: undefined, types: [] },
   })),
   services: [],

@@ -17,6 +17,7 @@ const stats: StatsReport = {
   generatedAtMs: 20_000,
   networks: [
     {
+      mode: "enforce",
       network: "app",
       subnets: ["198.18.1.0/24"],
       lookups: [
@@ -42,6 +43,7 @@ const status: StatusReport = {
   rulesHealed: 0,
   capture: { sandboxes: 0, problem: undefined },
   networks: [],
+  rules: [],
   problems: [],
   warnings: [],
 };
@@ -55,6 +57,12 @@ const api: ControlApi = {
     return { id: "0123", name, bridge: "br-0123", subnets: ["198.18.7.0/24"] };
   },
   doctor: () => Promise.resolve({ checks: [] }),
+  changeRules: ({ target, entries }) =>
+    Promise.resolve({
+      kind: "network",
+      name: target,
+      rules: entries.map((entry) => ({ entry, endsAtMs: undefined })),
+    }),
   quarantine: () => Promise.resolve(),
   release: () => Promise.resolve(),
   uninstall: async () => undefined,

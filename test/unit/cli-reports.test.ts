@@ -50,13 +50,14 @@ const cases: readonly Case[] = [
   },
   {
     name: "a quiet network",
-    report: stats({ network: "app", subnets: ["198.18.1.0/24"], lookups: [], drops: [] }),
+    report: stats({ mode: "enforce", network: "app", subnets: ["198.18.1.0/24"], lookups: [], drops: [] }),
     lines: ["Network: app (198.18.1.0/24)", "  no activity yet"],
   },
   {
     name: "allowed and blocked rows apart, and blocked connections",
     report: stats(
       {
+        mode: "enforce",
         network: "app",
         subnets: ["198.18.1.0/24", "2001:db8:1::/64"],
         lookups: [
@@ -74,7 +75,13 @@ const cases: readonly Case[] = [
           }),
         ],
       },
-      { network: "db", subnets: ["198.18.2.0/24"], lookups: [], drops: [drop({ container: undefined })] },
+      {
+        mode: "enforce",
+        network: "db",
+        subnets: ["198.18.2.0/24"],
+        lookups: [],
+        drops: [drop({ container: undefined })],
+      },
     ),
     lines: [
       "Network: app (198.18.1.0/24, 2001:db8:1::/64)",
@@ -93,6 +100,7 @@ const cases: readonly Case[] = [
   {
     name: "names that attack the terminal",
     report: stats({
+      mode: "enforce",
       network: "app",
       subnets: [],
       lookups: [lookup({ container: "x\x1b[2J", domain: "a\u202eb c.example.org", allowed: false })],
@@ -107,7 +115,7 @@ for (const { name, report, lines } of cases) {
 }
 
 test("stats: styles only where they are wanted", () => {
-  const report = stats({ network: "app", subnets: [], lookups: [], drops: [] });
+  const report = stats({ mode: "enforce", network: "app", subnets: [], lookups: [], drops: [] });
   assert.ok(renderStats(report, true).includes("\x1b["));
   assert.ok(!renderStats(report, false).includes("\x1b["));
 });
@@ -128,10 +136,12 @@ const enforcing: StatusReport = {
       subnets: ["198.18.1.0/24"],
       state: "enforced",
       entries: 2,
+      mode: "enforce",
       sinceMs: nowMs - 60_000,
       problems: [],
     },
   ],
+  rules: [],
   problems: [],
   warnings: [],
 };
@@ -171,6 +181,7 @@ const statuses: readonly {
           subnets: [],
           state: "refused",
           entries: 0,
+          mode: "enforce",
           sinceMs: nowMs,
           problems: ['network "mac\\u001bvlan" has driver macvlan'],
         },

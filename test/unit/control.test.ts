@@ -40,6 +40,7 @@ const statusReport: StatusReport = {
   rulesHealed: 0,
   capture: { sandboxes: 0, problem: undefined },
   networks: [],
+  rules: [],
   problems: [],
   warnings: [],
 };
@@ -50,6 +51,7 @@ function apiOf(overrides: Partial<ControlApi> = {}): ControlApi {
     status: async () => statusReport,
     prepareNetwork: async ({ name, patterns }) => ({ id: "i", name, bridge: "br-i", subnets: [...patterns] }),
     doctor: () => Promise.resolve({ checks: [] }),
+    changeRules: async ({ target }) => ({ kind: "network", name: target, rules: [] }),
     quarantine: () => Promise.resolve(),
     release: () => Promise.resolve(),
     uninstall: async () => undefined,

@@ -25,6 +25,7 @@ import { anyService } from "../../src/model/service.ts";
 import { cannotUnpack, endServer, spawnUnbound } from "../support/debian-server.ts";
 import { startFakeUpstream } from "../support/fake-upstream.ts";
 import { answerFromZone, zoneQuestions } from "../support/fake-zone.ts";
+import { filterOf } from "../support/policies.ts";
 
 const loopback = "127.0.0.1" as IpAddress;
 
@@ -43,11 +44,12 @@ async function startOurs(upstreamPort: number) {
       if (query.kind === "reply-now") return reply(respondNow(query, limit));
       void resolveQuery({
         query,
-        decision: { allowed: true, services: [anyService], exact: true },
+        decision: { allowed: true, services: [anyService], exact: true, endsAtMs: undefined, by: [] },
+        audit: false,
         limit,
         families: new Set([4, 6]),
         extraTypes: new Set(),
-        filter: { own: [], exceptions: [] },
+        filter: filterOf(),
         lease: { floorSeconds: 60, graceSeconds: 300, ceilingSeconds: 3600 },
         findLocal: () => undefined,
         lookup: (question) =>

@@ -3,8 +3,9 @@ import { describe, it } from "node:test";
 import fc from "fast-check";
 import { parseAddress } from "../../src/model/address.ts";
 import { parseAllowlist } from "../../src/policy/allowlist.ts";
-import { compilePolicy, decideAddress, decideName } from "../../src/policy/decide.ts";
-import { type Entry, parseEntry, renderEntry } from "../../src/policy/entry.ts";
+import { decideName, decidePacket } from "../../src/policy/decide.ts";
+import { parseEntry, renderEntry } from "../../src/policy/entry.ts";
+import { policyOf, presets } from "../support/policies.ts";
 
 const accepted: readonly [text: string, canonical: string][] = [
   ["example.com", "example.com"],
@@ -32,8 +33,6 @@ const refused: readonly string[] = [
   "localhost",
   "a..b.com",
   "-a.example.com",
-  "a.*.example.com",
-  "x*.example.com",
   "*.*.example.com",
   "example.com:0",
   "example.com:65536",
@@ -43,9 +42,7 @@ const refused: readonly string[] = [
   "1.2.3",
   "1.2.3.4/33",
   "2001:db8::1:443:zz",
-  "!example.com",
   "http://www.example.com",
-  "@debian",
   "host",
   "host/tcp",
   "host:1-2000",
@@ -77,15 +74,15 @@ describe("parseEntry", () => {
 
 describe("parseAllowlist", () => {
   it("splits at spaces, commas and newlines", () => {
-    const result = parseAllowlist(" a.example.com,*.b.example.com\n  c.example.com:443\t");
+    const result = parseAllowlist(" a.example.com,*.b.example.com\n  c.example.com:443\t", presets);
     assert.ok(result.ok);
     assert.equal(result.entries.length, 3);
   });
   it("an empty label is a guarded network that may reach nothing", () => {
-    assert.deepEqual(parseAllowlist("  "), { ok: true, entries: [] });
+    assert.deepEqual(parseAllowlist("  ", presets), { ok: true, entries: [] });
   });
   it("reports every bad entry with its column", () => {
-    const result = parseAllowlist("ok.example.com *, localhost");
+    const result = parseAllowlist("ok.example.com *, localhost", presets);
     assert.ok(!result.ok);
     assert.deepEqual(
       result.problems.map((problem) => [problem.entry, problem.column]),
@@ -98,10 +95,7 @@ describe("parseAllowlist", () => {
 });
 
 describe("decideName", () => {
-  const policy = compilePolicy(
-    "web",
-    entriesOf("*.example.com api.example.org:443 *.api.example.com:8443/tcp"),
-  );
+  const policy = policyOf("web", "*.example.com api.example.org:443 *.api.example.com:8443/tcp");
   const allowed = ["example.com", "a.example.com", "a.b.c.example.com", "api.example.org"];
   const denied = [
     "example.org",
@@ -112,19 +106,19 @@ describe("decideName", () => {
     "evil\\.example.com",
     "a\\.example.com.net",
   ];
-  for (const name of allowed) it(`allows ${name}`, () => assert.ok(decideName(policy, name).allowed));
+  for (const name of allowed) it(`allows ${name}`, () => assert.ok(decideName(policy, name, 0).allowed));
   for (const name of denied)
-    it(`denies ${name || "the root"}`, () => assert.ok(!decideName(policy, name).allowed));
+    it(`denies ${name || "the root"}`, () => assert.ok(!decideName(policy, name, 0).allowed));
   it("gathers the services of every entry that matches", () => {
-    const decision = decideName(policy, "x.api.example.com");
+    const decision = decideName(policy, "x.api.example.com", 0);
     assert.ok(decision.allowed);
     assert.equal(decision.services.length, 2);
     assert.equal(decision.exact, false);
   });
 });
 
-describe("decideAddress", () => {
-  const policy = compilePolicy("web", entriesOf("203.0.113.0/24:443/tcp 198.51.100.7"));
+describe("decidePacket", () => {
+  const policy = policyOf("web", "203.0.113.0/24:443/tcp 198.51.100.7");
   const cases: readonly [address: string, protocol: number, port: number | undefined, expected: boolean][] = [
     ["203.0.113.9", 6, 443, true],
     ["203.0.113.9", 17, 443, false],
@@ -136,13 +130,10 @@ describe("decideAddress", () => {
     it(`${text} protocol ${protocol} port ${port} is ${expected}`, () => {
       const address = parseAddress(text);
       assert.ok(address);
-      assert.equal(decideAddress(policy, address, protocol, port), expected);
+      assert.equal(
+        decidePacket(policy, { destination: address, ipProtocol: protocol, port }, [], 0).allowed,
+        expected,
+      );
     });
   }
 });
-
-function entriesOf(text: string): readonly Entry[] {
-  const result = parseAllowlist(text);
-  assert.ok(result.ok);
-  return result.entries;
-}
