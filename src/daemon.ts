@@ -6,12 +6,14 @@ import { type DataPlaneLink, startDataPlane } from "./data-plane-link.ts";
 import { examineHost } from "./doctor.ts";
 import { DockerwallError, messageOf } from "./errors.ts";
 import type { Classification } from "./firewall/classify.ts";
+import { createInsight, type Present } from "./insight.ts";
 import { listBridges } from "./io/bridges.ts";
 import { claimHost } from "./io/claim.ts";
 import type { Config } from "./io/config.ts";
 import { createControlServer } from "./io/control-server.ts";
 import { findEngineSocket, findSandboxFolder, openEngineRoot } from "./io/dockerd.ts";
 import { connectEngine } from "./io/engine.ts";
+import { listHostAddresses } from "./io/host-addresses.ts";
 import { openHostResolvers } from "./io/host-resolvers.ts";
 import { createInventory } from "./io/inventory.ts";
 import { openKernelSets } from "./io/ipset.ts";
@@ -20,7 +22,7 @@ import { createLog } from "./io/log.ts";
 import { followPolicyFile } from "./io/policy-file.ts";
 import { createReadiness } from "./io/readiness.ts";
 import { watchRules } from "./io/rule-watch.ts";
-import { unstampAll, unstampFlows } from "./io/stamped-flows.ts";
+import { readFlows, unstampAll, unstampFlows } from "./io/stamped-flows.ts";
 import { createLookupJournal } from "./journal/lookups.ts";
 import type { RuleRequest, RulesReport } from "./model/report.ts";
 import type { Topology } from "./model/topology.ts";
@@ -179,6 +181,31 @@ export async function runDaemon(config: Config): Promise<void> {
     if (endsAtMs !== undefined) ruleEnd = setTimeout(endRules, Math.max(0, endsAtMs - Date.now()) + 1);
   }
 
+  const insight = createInsight({
+    sets,
+    journal,
+    sinceMs: Date.now(),
+    flows: readFlows,
+    hostAddresses: listHostAddresses,
+    explain: async (addresses, target) => {
+      if (dataPlane === undefined) throw starting();
+      return dataPlane.explain(addresses, target);
+    },
+  });
+
+  function present(): Present {
+    assertInstalled();
+    if (classification === undefined) throw starting();
+    const { quarantine: cutOff } = wall;
+    return {
+      topology: inventory.current(),
+      classification,
+      quarantine: cutOff,
+      presets: presets(),
+      nowMs: Date.now(),
+    };
+  }
+
   async function changePolicy(request: RuleRequest): Promise<RulesReport> {
     if (classification === undefined)
       throw new DockerwallError("NOT_ENFORCED", "the daemon is still starting");
@@ -291,6 +318,9 @@ export async function runDaemon(config: Config): Promise<void> {
         assertInstalled();
         return changePolicy(request);
       },
+      explain: (request) => insight.explain(request, present()),
+      suggest: async ({ network }) => insight.suggest(network, present()),
+      replay: async (request) => insight.replay(request, present()),
       quarantine: ({ container }) => quarantine(container, true),
       release: ({ container }) => quarantine(container, false),
       uninstall: async () => {
@@ -343,6 +373,10 @@ function assertHostNetwork({ networks }: Topology): void {
     "BAD_CONFIG",
     `none of the engine's bridges (${wanted.slice(0, 3).join(", ")}) is in this network namespace; run with \`network_mode: host\``,
   );
+}
+
+function starting(): DockerwallError {
+  return new DockerwallError("NOT_ENFORCED", "the daemon is still starting; ask again in a moment");
 }
 
 function sandboxFolderOf(config: Config): {

@@ -8,15 +8,14 @@ import type { IpAddress } from "./model/address.ts";
 import type {
   DataPlaneFindings,
   DataPlaneSettings,
+  Explanation,
   FromDataPlane,
-  GuardedNetwork,
   LookupEvent,
-  ServicePolicy,
   ToDataPlane,
   Upstream,
 } from "./model/planes.ts";
-import type { Topology } from "./model/topology.ts";
-import { createPoster } from "./picture-post.ts";
+import { createPoster, type Picture } from "./picture-post.ts";
+import type { Target } from "./policy/target.ts";
 
 export interface DataPlaneEvents {
   readonly onLookups: (events: readonly LookupEvent[]) => void;
@@ -29,13 +28,6 @@ export interface DataPlaneEvents {
   readonly onDeath: (error: Error) => void;
 }
 
-export interface Picture {
-  readonly topology: Topology;
-  readonly guarded: readonly GuardedNetwork[];
-  readonly services: readonly ServicePolicy[];
-  readonly quarantined: readonly string[];
-}
-
 export interface DataPlaneLink extends AsyncDisposable {
   /** Resolves when the data plane decides by this picture. */
   post(picture: Picture): Promise<void>;
@@ -45,6 +37,8 @@ export interface DataPlaneLink extends AsyncDisposable {
   refreshed(): void;
   /** Examines itself by behaviour. */
   examine(): Promise<DataPlaneFindings>;
+  /** What would be done with a target, asked for by the container at these addresses. */
+  explain(addresses: readonly IpAddress[], target: Target): Promise<Explanation>;
   /** Gives every sandbox back to Docker's own resolver. */
   releaseAll(): Promise<void>;
   /** Ends the worker thread, which must be gone before the main thread is (src/io/readiness.ts). */
@@ -64,6 +58,7 @@ export async function startDataPlane(
   });
   const pending = new Map<string, () => void>();
   const examined = new Map<number, (findings: DataPlaneFindings) => void>();
+  const explained = new Map<number, (explanation: Explanation) => void>();
   const poster = createPoster();
   let revision = 0;
   let requestId = 0;
@@ -83,6 +78,10 @@ export async function startDataPlane(
       case "examined":
         examined.get(message.requestId)?.(message.findings);
         examined.delete(message.requestId);
+        break;
+      case "explained":
+        explained.get(message.requestId)?.(message.explanation);
+        explained.delete(message.requestId);
         break;
       case "released-all":
         settle(`release ${message.requestId}`);
@@ -155,6 +154,13 @@ export async function startDataPlane(
       const { promise, resolve } = Promise.withResolvers<DataPlaneFindings>();
       examined.set(requestId, resolve);
       worker.postMessage({ kind: "examine", requestId } satisfies ToDataPlane);
+      return promise;
+    },
+    explain(addresses, target) {
+      requestId += 1;
+      const { promise, resolve } = Promise.withResolvers<Explanation>();
+      explained.set(requestId, resolve);
+      worker.postMessage({ kind: "explain", requestId, addresses, target } satisfies ToDataPlane);
       return promise;
     },
     releaseAll() {

@@ -1,20 +1,21 @@
 // The data plane: one worker thread that owns the DNS sockets, the decision and the grants. It decides by the
 // last picture that the control plane posted, tells it in batches what happened, and never waits for it.
 
-import { networkInterfaces } from "node:os";
 import { parentPort, workerData } from "node:worker_threads";
 import { startAdmission } from "./admission.ts";
 import { createAnswerer } from "./answerer.ts";
 import { AskerIndex, type Membership, type Standing } from "./dns/asker.ts";
 import { canaryQuery, isOurDenial } from "./dns/canary.ts";
 import { DockerwallError, messageOf } from "./errors.ts";
+import { explain } from "./explain.ts";
 import { listenUdp } from "./io/dns-listener.ts";
 import { listenTcp } from "./io/dns-listener-tcp.ts";
+import { listHostAddresses } from "./io/host-addresses.ts";
 import { openKernelSets } from "./io/ipset.ts";
 import { createReadiness } from "./io/readiness.ts";
 import { createSandboxes, type Sandboxes } from "./io/sandboxes.ts";
 import { unstampUnless } from "./io/stamped-flows.ts";
-import { anyAddress, type IpAddress, type Prefix, parseAddress } from "./model/address.ts";
+import { anyAddress, hostPrefix, type IpAddress, type Prefix } from "./model/address.ts";
 import type {
   DataPlaneFindings,
   DataPlaneSettings,
@@ -197,6 +198,14 @@ async function start(): Promise<void> {
         void examine().then((findings) => tell({ kind: "examined", requestId, findings }));
         break;
       }
+      case "explain": {
+        const { requestId, addresses, target } = message;
+        const standing = index.standingOf(addresses);
+        void explain({ admission, answerer, standing, target, nowMs: Date.now() }).then((explanation) =>
+          tell({ kind: "explained", requestId, explanation }),
+        );
+        break;
+      }
       case "release-all": {
         const { requestId } = message;
         void Promise.resolve(sandboxes?.releaseAll()).then(() => tell({ kind: "released-all", requestId }));
@@ -222,12 +231,7 @@ function membershipsOf(standing: Standing): readonly Membership[] {
 
 /** The host's addresses: an answer that names one of them opens nothing. */
 function readOwnAddresses(): readonly Prefix[] {
-  return Object.values(networkInterfaces()).flatMap((entries = []) =>
-    entries.flatMap(({ address, family }) => {
-      const parsed = parseAddress(address);
-      return parsed === undefined ? [] : [{ address: parsed, length: family === "IPv4" ? 32 : 128 }];
-    }),
-  );
+  return listHostAddresses().map(hostPrefix);
 }
 
 start().catch((error: unknown) => {

@@ -57,6 +57,22 @@ export function refusesAddress(filter: AddressFilter, address: IpAddress, bytes:
   return leadsInside && !filter.isNamed(address);
 }
 
+const neverOutside: readonly Prefix[] = [
+  "0.0.0.0/8",
+  "127.0.0.0/8",
+  "169.254.0.0/16",
+  "224.0.0.0/3",
+  "::/128",
+  "::1/128",
+  "fe80::/10",
+  "ff00::/8",
+].map(prefix);
+
+/** True for an address that nobody reaches beyond the link: loopback, link-local (cloud metadata), multicast, broadcast. */
+export function isNeverOutside(bytes: Uint8Array): boolean {
+  return neverOutside.some((never) => covers(never, bytes));
+}
+
 /** True for an address that has no meaning outside, or that carries one of those inside. */
 export function isPrivate(bytes: Uint8Array): boolean {
   return hasNoMeaningOutside(bytes) || carried(bytes).some(hasNoMeaningOutside);

@@ -3,6 +3,7 @@
 
 import { connectionMark } from "../firewall/names.ts";
 import { type Family, familyOf, type IpAddress } from "../model/address.ts";
+import { portProtocols } from "../model/service.ts";
 import { type Flow, openConntrack } from "./conntrack.ts";
 
 /**
@@ -33,21 +34,32 @@ export function unstampUnless(askers: ReadonlySet<IpAddress>, allowed: (flow: Fl
   });
 }
 
-/** TCP, UDP, SCTP, UDP-Lite. */
-const portProtocols: ReadonlySet<number> = new Set([6, 17, 132, 136]);
+/** Every tracked flow of a family. */
+export function readFlows(family: Family): readonly Flow[] {
+  const conntrack = openConntrack();
+  try {
+    return conntrack.flows(family);
+  } finally {
+    conntrack.close();
+  }
+}
 
 /** Takes our stamp from every flow. */
 export function unstampAll(): number {
-  return unstamp([4, 6], () => true);
+  return unstamp([4, 6], () => true) + unstamp([4, 6], () => true, connectionMark.audited);
 }
 
-function unstamp(families: readonly Family[], concerns: (flow: Flow) => boolean): number {
+function unstamp(
+  families: readonly Family[],
+  concerns: (flow: Flow) => boolean,
+  stamp: number = connectionMark.admitted,
+): number {
   const conntrack = openConntrack();
-  const { mask, admitted } = connectionMark;
+  const { mask } = connectionMark;
   let count = 0;
   try {
     for (const family of families) {
-      const stamped = conntrack.flows(family, { value: admitted, mask });
+      const stamped = conntrack.flows(family, { value: stamp, mask });
       const chosen = stamped.filter(concerns);
       conntrack.setMark(chosen, { value: 0, mask });
       count += chosen.length;

@@ -2,6 +2,7 @@
 
 import type { ErrorCode } from "../errors.ts";
 import type { EntryList } from "../policy/entry-list.ts";
+import type { Target } from "../policy/target.ts";
 import type { IpAddress, Prefix } from "./address.ts";
 import type { Topology } from "./topology.ts";
 
@@ -88,8 +89,43 @@ export type ToDataPlane =
   /** A reading that `refresh` asked for is over, and its picture was sent before. */
   | { readonly kind: "refreshed" }
   | { readonly kind: "examine"; readonly requestId: number }
+  /** What would be done with this, asked for by the container at these addresses. */
+  | {
+      readonly kind: "explain";
+      readonly requestId: number;
+      readonly addresses: readonly IpAddress[];
+      readonly target: Target;
+    }
   | { readonly kind: "release-all"; readonly requestId: number }
   | { readonly kind: "end" };
+
+/** What a lookup of a name would be answered. */
+export interface ExplainedAnswer {
+  readonly type: "A" | "AAAA";
+  readonly rcode: "NOERROR" | "NXDOMAIN" | "SERVFAIL";
+  readonly addresses: readonly IpAddress[];
+  readonly ttlSeconds: number | undefined;
+}
+
+/** What would be done, and why. */
+export interface Explanation {
+  readonly allowed: boolean;
+  /** `port`: the name is allowed, that port is not. `no-lookup`: its name is allowed, but was not looked up. */
+  readonly reason: "entry" | "no-entry" | "taken-away" | "port" | "no-lookup" | "not-guarded" | "unknown";
+  /** True when it passes all the same. */
+  readonly audit: boolean;
+  /** Guarded networks that the container is on. */
+  readonly networks: readonly string[];
+  /** The entry that decides, and where it stands. */
+  readonly by:
+    | { readonly entry: string; readonly source: string; readonly endsAtMs: number | undefined }
+    | undefined;
+  /** The names that led the container to the address. */
+  readonly names: readonly string[];
+  readonly answers: readonly ExplainedAnswer[];
+  /** What is left of the lease, for an address. */
+  readonly secondsLeft: number | undefined;
+}
 
 /** What the data plane found when it examined itself by behaviour. */
 export interface DataPlaneFindings {
@@ -113,6 +149,7 @@ export type FromDataPlane =
   | { readonly kind: "ready" }
   | { readonly kind: "topology-applied"; readonly revision: number }
   | { readonly kind: "examined"; readonly requestId: number; readonly findings: DataPlaneFindings }
+  | { readonly kind: "explained"; readonly requestId: number; readonly explanation: Explanation }
   | { readonly kind: "released-all"; readonly requestId: number }
   | { readonly kind: "lookups"; readonly events: readonly LookupEvent[] }
   /** Addresses that somebody new has got; what is tracked of their flows is not his. */

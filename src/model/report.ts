@@ -1,6 +1,7 @@
 // What the daemon tells about itself over the control socket: plain data, printed by the CLI as text or JSON.
 
 import type { ErrorCode } from "../errors.ts";
+import type { Explanation } from "./planes.ts";
 
 export interface LookupRow {
   readonly address: string;
@@ -112,6 +113,72 @@ export interface RulesReport {
     /** Milliseconds since the epoch; undefined until the host is restarted. */
     readonly endsAtMs: number | undefined;
   }[];
+}
+
+/** What `explain` asks: a container, and `NAME|ADDRESS[:PORT][/tcp|/udp]`. */
+export interface ExplainRequest {
+  readonly container: string;
+  readonly target: string;
+}
+
+export interface ExplainReport extends Explanation {
+  readonly container: string;
+  readonly target: string;
+  readonly quarantined: boolean;
+  /** What the kernel holds for the container and these addresses. */
+  readonly entries: readonly {
+    /** `grant` passes by itself; `pair` is a right to many ports, of which each is entered when it is first used. */
+    readonly set: "grant" | "pair";
+    readonly destination: string;
+    readonly service: string;
+    readonly comment: string;
+    readonly secondsLeft: number;
+    readonly packets: number;
+  }[];
+  /** Tracked connections of the container to these addresses. */
+  readonly flows: readonly {
+    readonly service: string;
+    readonly sourcePort: number;
+    readonly destination: string;
+    /** True when it was let pass; the others were denied, or are answers. */
+    readonly admitted: boolean;
+  }[];
+}
+
+export interface SuggestReport {
+  readonly network: string;
+  /** What Compose calls it, where Compose made it. */
+  readonly composeKey: string | undefined;
+  readonly mode: "enforce" | "audit";
+  /** Since when lookups are remembered, milliseconds since the epoch. */
+  readonly sinceMs: number;
+  /** The label as it is. */
+  readonly present: string;
+  /** Entries to add to it. */
+  readonly added: readonly string[];
+  readonly leftOut: readonly { readonly what: string; readonly why: string }[];
+  /** Entries of the label that nothing has used. */
+  readonly unused: readonly string[];
+}
+
+export interface ReplayReport {
+  readonly network: string;
+  readonly sinceMs: number;
+  /** Every lookup and connection that was seen, those that change first. */
+  readonly rows: readonly ReplayedRow[];
+}
+
+/** One lookup or connection, as it was judged and as it would be. */
+export interface ReplayedRow {
+  readonly kind: "lookup" | "connection";
+  readonly address: string;
+  readonly container: string | undefined;
+  /** A name, or `ADDRESS tcp:443` with the name that led there. */
+  readonly what: string;
+  readonly before: boolean;
+  readonly after: boolean;
+  /** Lookups, or packets. */
+  readonly count: number;
 }
 
 /** What `prepare-network` created. */

@@ -5,7 +5,7 @@
 import { parentOf } from "./name-text.ts";
 
 /** Matches one label against a pattern of one label; each `*` stands for any characters. Linear in practice. */
-export function labelMatches(pattern: string, label: string): boolean {
+function labelMatches(pattern: string, label: string): boolean {
   let at = 0;
   let position = 0;
   let star = -1;

@@ -57,6 +57,9 @@ const api: ControlApi = {
     return { id: "0123", name, bridge: "br-0123", subnets: ["198.18.7.0/24"] };
   },
   doctor: () => Promise.resolve({ checks: [] }),
+  explain: () => Promise.reject(new Error("not asked for")),
+  suggest: () => Promise.reject(new Error("not asked for")),
+  replay: () => Promise.reject(new Error("not asked for")),
   changeRules: ({ target, entries }) =>
     Promise.resolve({
       kind: "network",
