@@ -207,21 +207,15 @@ export async function runDaemon(config: Config): Promise<void> {
   }
 
   async function changePolicy(request: RuleRequest): Promise<RulesReport> {
-    if (classification === undefined)
-      throw new DockerwallError("NOT_ENFORCED", "the daemon is still starting");
-    const topology = inventory.current();
-    const target = changeRules(request, {
-      rules,
-      presets: presets(),
-      topology,
-      classification,
-      nowMs: Date.now(),
-    });
-    log.info(`policy changed by ${request.verb}`, {
+    const from = performance.now();
+    const target = changeRules(request, { rules, ...present() });
+    await useOtherPolicy();
+    log.info("policy changed", {
       [target.kind]: target.name,
       entry: request.entries.join(" "),
+      command: request.verb,
+      durationMs: Math.round(performance.now() - from),
     });
-    await useOtherPolicy();
     scheduleEnd();
     return reportRules(target, rules.current());
   }

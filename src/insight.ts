@@ -85,14 +85,14 @@ export function createInsight(options: InsightOptions): Insight {
       }),
     );
     const tallies = journal.tallies(nowMs).filter(({ networkId }) => networkId === network.id);
-    const grantedNames = new Map<IpAddress, ReadonlyMap<string, string>>();
+    const namesOf = new Map<IpAddress, ReadonlyMap<string, readonly string[]>>();
     return observe(tallies, denied.filter(mine), granted.filter(mine), {
       containerOf: (asker) => journal.containerAt(network.id, asker),
-      nameOf(asker, destination) {
-        const names = grantedNames.get(asker) ?? journal.grantedNames(network.id, asker);
-        grantedNames.set(asker, names);
+      namesOf(asker, destination) {
+        const names = namesOf.get(asker) ?? journal.namesByAddress(network.id, asker);
+        namesOf.set(asker, names);
         const comment = comments.get(`${asker} ${destination}`);
-        return names.get(destination) ?? (comment === destination ? undefined : comment);
+        return names.get(destination) ?? (comment === undefined || comment === destination ? [] : [comment]);
       },
     });
   }

@@ -35,6 +35,8 @@ export interface LookupJournal {
   tallies(nowMs: number): LookupTally[];
   /** The name that each address was last granted for, to this asker, among its remembered lookups. */
   grantedNames(networkId: string, asker: IpAddress): ReadonlyMap<string, string>;
+  /** Every name that led this asker to each address, least recent first. */
+  namesByAddress(networkId: string, asker: IpAddress): ReadonlyMap<string, readonly string[]>;
   /** The container that is, or was last, at this address. */
   containerAt(networkId: string, address: string): string | undefined;
 }
@@ -166,6 +168,12 @@ export function createLookupJournal(options: LookupJournalOptions): LookupJourna
     if (next.value !== undefined) sweep(next.value, nowMs);
   }
 
+  function namedAddresses(networkId: string, address: IpAddress): (readonly [string, string])[] {
+    const asker = present.get(endpointKey(networkId, address));
+    const rows = asker === undefined ? [] : [...asker.rows.values()];
+    return rows.flatMap(({ granted, domain }) => granted.map((granted) => [granted, domain] as const));
+  }
+
   return {
     record(events, nowMs) {
       for (const event of events) {
@@ -188,11 +196,11 @@ export function createLookupJournal(options: LookupJournalOptions): LookupJourna
       return [...askers].flatMap(talliesOf);
     },
     grantedNames(networkId, address) {
-      const asker = present.get(endpointKey(networkId, address));
-      const rows = asker === undefined ? [] : [...asker.rows.values()];
-      return new Map(
-        rows.flatMap(({ granted, domain }) => granted.map((granted) => [granted, domain] as const)),
-      );
+      return new Map(namedAddresses(networkId, address));
+    },
+    namesByAddress(networkId, address) {
+      const byAddress = Map.groupBy(namedAddresses(networkId, address), ([granted]) => granted);
+      return new Map([...byAddress].map(([granted, pairs]) => [granted, pairs.map(([, domain]) => domain)]));
     },
     containerAt: (networkId, address) => names.at(endpointKey(networkId, address))?.name,
   };

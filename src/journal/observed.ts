@@ -22,8 +22,8 @@ export interface SeenConnection {
   readonly ipProtocol: number;
   /** Undefined where the protocol has none. */
   readonly port: number | undefined;
-  /** The name that this asker had looked up for the destination. */
-  readonly name: string | undefined;
+  /** The names that led this asker to the destination; which of them a packet was for cannot be told. */
+  readonly names: readonly string[];
   readonly allowed: boolean;
   readonly packets: number;
 }
@@ -35,7 +35,7 @@ export interface Observation {
 
 export interface ObservedNames {
   readonly containerOf: (asker: IpAddress) => string | undefined;
-  readonly nameOf: (asker: IpAddress, destination: IpAddress) => string | undefined;
+  readonly namesOf: (asker: IpAddress, destination: IpAddress) => readonly string[];
 }
 
 /** Joins what was read. `granted` are counted entries of what passed, `denied` of what did not, or only by audit. */
@@ -51,7 +51,7 @@ export function observe(
     destination: entry.destination,
     ipProtocol: entry.protocol,
     port: isIcmp(entry.protocol) || !portProtocols.has(entry.protocol) ? undefined : entry.port,
-    name: names.nameOf(entry.asker, entry.destination),
+    names: names.namesOf(entry.asker, entry.destination),
     allowed,
     packets: entry.packets,
   });

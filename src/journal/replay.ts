@@ -23,13 +23,13 @@ export function replay({ lookups, connections }: Observation, policy: ProposedPo
       after: policy.allowsName(asker, domain),
       count,
     })),
-    ...connections.map(({ asker, container, destination, ipProtocol, port, name, allowed, packets }) => ({
+    ...connections.map(({ asker, container, destination, ipProtocol, port, names, allowed, packets }) => ({
       kind: "connection" as const,
       address: asker,
       container,
-      what: `${destination} ${renderDenied(ipProtocol, port ?? 0)}${name === undefined ? "" : ` (${name})`}`,
+      what: `${destination} ${renderDenied(ipProtocol, port ?? 0)}${names.length === 0 ? "" : ` (${names.join(", ")})`}`,
       before: allowed,
-      after: policy.judge(asker, { destination, ipProtocol, port }, name === undefined ? [] : [name]).allowed,
+      after: policy.judge(asker, { destination, ipProtocol, port }, names).allowed,
       count: packets,
     })),
   ];

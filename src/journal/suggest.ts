@@ -39,13 +39,17 @@ export function suggest({ lookups, connections }: Observation, context: SuggestC
   const hosts: Service[] = [];
   const addresses = new Map<IpAddress, Service[]>();
   for (const connection of connections.filter(({ allowed }) => !allowed)) {
-    const { destination, name } = connection;
+    const { destination } = connection;
     const service = serviceOf(connection);
     const why = whyNot(connection, context);
+    // Any of its names may have been meant; each that is not suggested says why.
+    const named = connection.names.filter(
+      (name) => why === undefined && whyNotName(name, context) === undefined,
+    );
     if (why !== undefined) leftOut.push({ what: whatOf(connection), why });
     else if (context.isHost(destination)) hosts.push(service);
-    else if (name !== undefined) push(names, name, service);
-    else push(addresses, destination, service);
+    else if (named.length > 0) for (const name of named) push(names, name, service);
+    else if (connection.names.length === 0) push(addresses, destination, service);
   }
   for (const { domain, allowed } of lookups) {
     if (allowed || names.has(domain) || context.allowsName(domain)) continue;
@@ -70,23 +74,18 @@ function serviceOf({ ipProtocol, port }: SeenConnection): Service {
   return { protocol, ports: { from: port, to: port } };
 }
 
-function whatOf({ destination, name, ipProtocol, port }: SeenConnection): string {
+function whatOf({ destination, names, ipProtocol, port }: SeenConnection): string {
   const service = port === undefined ? `protocol ${ipProtocol}` : `port ${port}`;
-  return `${name ?? destination}, ${service}`;
+  return `${names.length === 0 ? destination : `${destination} (${names.join(", ")})`}, ${service}`;
 }
 
-function whyNot(
-  { destination, name, ipProtocol }: SeenConnection,
-  context: SuggestContext,
-): string | undefined {
-  const taken = context.takenBy(
-    name === undefined ? { address: destination } : { name, address: destination },
-  );
+function whyNot({ destination, ipProtocol }: SeenConnection, context: SuggestContext): string | undefined {
+  const taken = context.takenBy({ address: destination });
   if (taken !== undefined) return `${taken} takes it away`;
   const known = ipProtocol === protocolNumbers.tcp || ipProtocol === protocolNumbers.udp;
   if (context.isHost(destination))
     return known ? undefined : "of the host only TCP and UDP ports can be allowed";
-  return context.unfit(destination) ?? (name === undefined ? undefined : whyNotName(name, context));
+  return context.unfit(destination);
 }
 
 function whyNotName(name: string, context: SuggestContext): string | undefined {
@@ -131,8 +130,11 @@ interface Node {
 
 /** Names with wildcards in place of many of them, as deep down as they will go. */
 function collapse(names: readonly string[]): string[] {
-  const byOwner = Map.groupBy(names, (name) => registrableDomain(name) ?? "");
-  return [...byOwner].flatMap(([owner, below]) => {
+  // `_dmarc.example.com` and the like are looked up for other records than addresses, which wildcards do not serve.
+  const plain = names.filter((name) => !name.includes("_"));
+  const byOwner = Map.groupBy(plain, (name) => registrableDomain(name) ?? "");
+  const other = names.filter((name) => name.includes("_"));
+  return [...byOwner, ["", other] as const].flatMap(([owner, below]) => {
     if (owner === "") return below;
     const root: Node = { children: new Map(), named: false };
     for (const name of below) insert(root, name.slice(0, Math.max(0, name.length - owner.length - 1)));

@@ -18,7 +18,19 @@ export const rights: readonly string[] = [
 
 /** Starts the daemon's container and waits until it enforces. */
 export async function deploy(engine: Engine, ...daemonArgs: string[]): Promise<void> {
-  const mounts = ["-v", "/var/run/docker.sock:/var/run/docker.sock"];
+  await deployWith(engine, [], ...daemonArgs);
+}
+
+/** The same with more mounts, each as `docker run -v` takes it. */
+export async function deployWith(
+  engine: Engine,
+  volumes: readonly string[],
+  ...daemonArgs: string[]
+): Promise<void> {
+  const mounts = ["/var/run/docker.sock:/var/run/docker.sock", ...volumes].flatMap((volume) => [
+    "-v",
+    volume,
+  ]);
   const place = ["--network", "host", "--pid", "host"];
   await run(
     engine,
@@ -51,6 +63,11 @@ export async function enforcing(engine: Engine): Promise<void> {
     const log = await engine.docker("logs", "--tail", "40", "dockerwall");
     throw new Error(`${String(error)}\n${log.stdout}\n${log.stderr}`);
   });
+}
+
+/** A command of the CLI, inside the daemon's container; it may fail. */
+export async function wall(engine: Engine, ...args: string[]): Promise<Outcome> {
+  return engine.docker("exec", "dockerwall", "dockerwall", ...args);
 }
 
 /** A docker command that must succeed; its output. */
