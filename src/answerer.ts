@@ -112,7 +112,11 @@ export function createAnswerer(options: AnswererOptions): Answerer {
       lookup: (question) => lookups.lookUp(question, asker, speaker?.dns.upstreams),
       mayReverse: (address) =>
         memberships.some(({ addresses }) => addresses.some((own) => admission.isOpen(own, address))),
-      admit: (grants) => admission.admit(grants.flatMap((grant) => grantsOf(grant, memberships))),
+      admit: (grants) =>
+        admission.admit(
+          grants.flatMap((grant) => grantsOf(grant, memberships)),
+          (address) => networkOf(address, memberships),
+        ),
     });
     if (resolution.outcome === "failed") {
       tellFailure(`lookup of ${query.question.name} failed: ${messageOf(resolution.cause)}`);
@@ -248,6 +252,10 @@ function askerOf(memberships: readonly Membership[]): DiscoveryAsker {
     networkIds: memberships.map(({ networkId }) => networkId),
     addresses: memberships.flatMap(({ addresses }) => addresses),
   };
+}
+
+function networkOf(address: IpAddress, memberships: readonly Membership[]): string {
+  return memberships.find(({ addresses }) => addresses.includes(address))?.networkId ?? "";
 }
 
 /** Each network that allows the name opens it for its own address of the asker, for what it allows. */
