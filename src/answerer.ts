@@ -16,15 +16,17 @@ import type { Grant as LedgerGrant } from "./dns/grant.ts";
 import { payloadLimit, type Transport } from "./dns/message.ts";
 import { labelCount } from "./dns/name.ts";
 import { parseQuery, type Query } from "./dns/question.ts";
-import { type Grant, resolveQuery } from "./dns/resolve.ts";
+import { type Grant, type Outcome, type Resolution, resolveQuery } from "./dns/resolve.ts";
 import { respondError, respondNow } from "./dns/respond.ts";
 import { DockerwallError, messageOf } from "./errors.ts";
 import { createLookups } from "./lookups.ts";
 import { familyOf, type IpAddress, type Prefix } from "./model/address.ts";
 import type { DataPlaneSettings, GuardedNetwork, LookupEvent, Upstream } from "./model/planes.ts";
+import type { LookupTrouble, ResolverReport } from "./model/report.ts";
 import type { Topology } from "./model/topology.ts";
 import { decideName } from "./policy/decide.ts";
 import { createRecheck } from "./recheck.ts";
+import { createLookupCounts } from "./resolver-counts.ts";
 import { createSeldom } from "./seldom.ts";
 
 export interface AnswererOptions {
@@ -61,6 +63,7 @@ export interface Answerer {
   useUpstreams(upstreams: readonly Upstream[]): void;
   /** A reading of the engine that `onUnknown` asked for is over, and its picture is in use. */
   refreshed(): void;
+  stats(): ResolverReport;
   /** Why no upstream answers a question for the root; undefined when one does. */
   probeUpstream(): Promise<string | undefined>;
 }
@@ -87,6 +90,8 @@ export function createAnswerer(options: AnswererOptions): Answerer {
   /** Lookups whose sender is not known yet; each tries again when called. */
   const waiting = new Set<() => void>();
   const tellFailure = createSeldom(options.onProblem, () => performance.now(), betweenFailuresMs);
+  const tellExcess = createSeldom(options.onProblem, () => performance.now(), betweenFailuresMs);
+  const counts = createLookupCounts();
   const recheck = createRecheck({ ask: options.onUnknown, nowMs: () => performance.now() });
 
   async function resolve(
@@ -121,7 +126,11 @@ export function createAnswerer(options: AnswererOptions): Answerer {
     if (resolution.outcome === "failed") {
       tellFailure(`lookup of ${query.question.name} failed: ${messageOf(resolution.cause)}`);
     }
-    if (resolution.outcome !== "local") note(query, speaker, decision.allowed, resolution.granted);
+    counts.note(resolution);
+    if (resolution.excess > 0) {
+      tellExcess(`${resolution.excess} addresses of ${query.question.name} were left out of its answer`);
+    }
+    if (resolution.outcome !== "local") note(query, speaker, decision.allowed, resolution);
     return resolution.bytes;
   }
 
@@ -129,12 +138,21 @@ export function createAnswerer(options: AnswererOptions): Answerer {
     query: Query,
     speaker: Membership | undefined,
     allowed: boolean,
-    granted: readonly IpAddress[],
+    { outcome, granted }: Resolution,
   ): void {
     const asker = speaker?.addresses[0];
     if (speaker === undefined || asker === undefined) return;
     const { networkId } = speaker;
-    options.onLookup({ networkId, asker, domain: query.question.name, allowed, atMs: Date.now(), granted });
+    const trouble = allowed ? troubleOf(outcome) : undefined;
+    options.onLookup({
+      networkId,
+      asker,
+      domain: query.question.name,
+      allowed: allowed && trouble === undefined,
+      trouble,
+      atMs: Date.now(),
+      granted,
+    });
   }
 
   /** Tries again with the next picture of the engine, or after a while with the one there is. */
@@ -231,6 +249,8 @@ export function createAnswerer(options: AnswererOptions): Answerer {
 
     refreshed: recheck.done,
 
+    stats: () => ({ ...lookups.stats(), ...counts.current() }),
+
     useUpstreams: lookups.useUpstreams,
 
     useTopology(topology, guarded) {
@@ -240,6 +260,11 @@ export function createAnswerer(options: AnswererOptions): Answerer {
     },
   };
   return answerer;
+}
+
+function troubleOf(outcome: Outcome): LookupTrouble | undefined {
+  if (outcome === "refused-private") return "private";
+  return outcome === "failed" ? "failed" : undefined;
 }
 
 /** The network on whose behalf a name is looked up: the first that allows it. */

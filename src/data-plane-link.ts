@@ -15,6 +15,7 @@ import type {
   ToDataPlane,
   Upstream,
 } from "./model/planes.ts";
+import type { ResolverReport } from "./model/report.ts";
 import type { Topology } from "./model/topology.ts";
 
 export interface DataPlaneEvents {
@@ -23,6 +24,7 @@ export interface DataPlaneEvents {
   readonly onFreshAddresses: (addresses: readonly IpAddress[]) => void;
   readonly onRefresh: () => void;
   readonly onSandboxes: (captured: number, problem: string | undefined) => void;
+  readonly onResolver: (report: ResolverReport) => void;
   readonly onProblem: (problem: string) => void;
   /** The worker is gone; nothing more will come. */
   readonly onDeath: (error: Error) => void;
@@ -96,6 +98,9 @@ export async function startDataPlane(
         break;
       case "sandboxes":
         events.onSandboxes(message.captured, message.problem);
+        break;
+      case "resolver":
+        events.onResolver(message.report);
         break;
       case "problem":
         events.onProblem(message.problem);

@@ -169,7 +169,12 @@ async function start(): Promise<void> {
       }
     }
   });
+  let told = "";
   setInterval(() => {
+    const report = answerer.stats();
+    const text = JSON.stringify(report);
+    if (text !== told) tell({ kind: "resolver", report });
+    told = text;
     if (lookups.length === 0) return;
     tell({ kind: "lookups", events: lookups });
     lookups = [];

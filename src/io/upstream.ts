@@ -62,6 +62,8 @@ export function createResolver(settings: ResolverSettings): Resolver {
   const queue = createFairQueue(settings.limits);
   const underWay = new Map<string, Promise<Uint8Array>>();
   let servers: readonly UpstreamServer[] = [];
+  /** By servers that were replaced. */
+  let ignoredBefore = 0;
 
   const setUpstreams = (upstreams: readonly Upstream[]): void => {
     const before = servers;
@@ -69,7 +71,11 @@ export function createResolver(settings: ResolverSettings): Resolver {
       const known = before.find((server) => sameUpstream(server.upstream, upstream));
       return known ?? createUpstreamServer(upstream, rank, random, nowMs);
     });
-    for (const server of before) if (!servers.includes(server)) setTimeout(server.close, deadlineMs).unref();
+    for (const server of before) {
+      if (servers.includes(server)) continue;
+      ignoredBefore += server.ignored;
+      setTimeout(server.close, deadlineMs).unref();
+    }
   };
   setUpstreams(settings.upstreams);
 
@@ -119,7 +125,7 @@ export function createResolver(settings: ResolverSettings): Resolver {
     stats: () => ({
       running: queue.running,
       waiting: queue.waiting,
-      ignored: servers.reduce((sum, server) => sum + server.ignored, 0),
+      ignored: servers.reduce((sum, server) => sum + server.ignored, ignoredBefore),
     }),
     close() {
       for (const server of servers) server.close();

@@ -41,6 +41,7 @@ const status: StatusReport = {
   backend: "nft",
   rulesHealed: 0,
   capture: { sandboxes: 0, problem: undefined },
+  resolver: undefined,
   networks: [],
   problems: [],
   warnings: [],
