@@ -15,6 +15,7 @@ import { createDiscovery, type DiscoveryAsker } from "./dns/discovery.ts";
 import type { Grant as LedgerGrant } from "./dns/grant.ts";
 import { payloadLimit, type Transport } from "./dns/message.ts";
 import { labelCount } from "./dns/name.ts";
+import { isPrivatePrefix } from "./dns/private.ts";
 import { parseQuery, type Query } from "./dns/question.ts";
 import { type Grant, type Outcome, type Resolution, resolveQuery } from "./dns/resolve.ts";
 import { respondError, respondNow } from "./dns/respond.ts";
@@ -86,6 +87,8 @@ export function createAnswerer(options: AnswererOptions): Answerer {
     graceSeconds: settings.leaseGraceSeconds,
     ceilingSeconds: toldCeilingSeconds,
   };
+  /** Subnets of the engine's networks, guarded or not: whoever is there is this host's business. */
+  let neighbours: readonly Prefix[] = [];
   let discovery = createDiscovery({ networks: [], containers: [] });
   /** Lookups whose sender is not known yet; each tries again when called. */
   const waiting = new Set<() => void>();
@@ -109,7 +112,7 @@ export function createAnswerer(options: AnswererOptions): Answerer {
       families: new Set(memberships.flatMap(({ addresses }) => addresses.map(familyOf))),
       extraTypes: new Set(speaker?.dns.types),
       filter: {
-        own: options.ownAddresses(),
+        own: [...options.ownAddresses(), ...neighbours],
         exceptions: memberships.flatMap(({ policy }) => policy.prefixes.map(({ prefix }) => prefix)),
       },
       lease,
@@ -255,6 +258,10 @@ export function createAnswerer(options: AnswererOptions): Answerer {
 
     useTopology(topology, guarded) {
       discovery = createDiscovery(topology);
+      // Nearly all are private anyway, and every address of every answer is compared with those that are left.
+      neighbours = topology.networks
+        .flatMap(({ subnets }) => subnets)
+        .filter((subnet) => !isPrivatePrefix(subnet));
       lookups.retain(guarded.map(({ dns }) => dns.upstreams));
       for (const again of [...waiting]) again();
     },

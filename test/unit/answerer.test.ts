@@ -1,6 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { DockerwallError } from "../../src/errors.ts";
+import { parsePrefix } from "../../src/model/address.ts";
+import type { Topology } from "../../src/model/topology.ts";
 import { decodeMessage } from "../support/dns-bytes.ts";
 import { answerTo, startFakeUpstream } from "../support/fake-upstream.ts";
 import { startOneNetwork } from "../support/one-network.ts";
@@ -21,6 +23,44 @@ test("an unknown single label waits for one reading of the engine only, however 
   assert.equal(decodeMessage(await ask("nobody")).rcode, "NXDOMAIN");
   assert.equal(readings, 1);
   assert.ok(performance.now() - startedAtMs < 2_500);
+});
+
+test("a name that leads into a network of the engine opens nothing, unless the allowlist names the range", async () => {
+  const upstream = await startFakeUpstream({
+    onUdp: ({ message, reply }) =>
+      reply(answerTo(message, [`203.0.113.${/n(\d+)/i.exec(message.toString("latin1", 13))?.[1]}`])),
+  });
+  const started = startOneNetwork({ allow: "*.example.org 203.0.113.32/28", upstreams: [upstream] });
+  const { ask, answerer, topology, guarded } = started;
+  const other = (id: string, ...texts: readonly string[]): Topology["networks"][number] => ({
+    id,
+    name: id,
+    driver: "bridge",
+    bridge: `br-${id}`,
+    subnets: texts.map((text) => parsePrefix(text) ?? assert.fail(text)),
+    gateways: [],
+    internal: false,
+    labels: {},
+  });
+  const opened = async (name: string): Promise<readonly string[]> => {
+    started.grants.splice(0);
+    await ask(`${name}.example.org`);
+    return started.grants.map(({ destination }) => destination);
+  };
+  try {
+    assert.deepEqual(await opened("n17"), ["203.0.113.17"]);
+    const others = [other("n2", "10.9.0.0/16", "203.0.113.16/28"), other("n3", "203.0.113.32/28")];
+    answerer.useTopology({ ...topology, networks: [...topology.networks, ...others] }, guarded);
+    assert.deepEqual(await opened("n17"), []);
+    assert.deepEqual(await opened("n31"), []);
+    assert.deepEqual(await opened("n15"), ["203.0.113.15"]);
+    assert.deepEqual(await opened("n33"), ["203.0.113.33"]);
+    answerer.useTopology(topology, guarded);
+    assert.deepEqual(await opened("n17"), ["203.0.113.17"]);
+  } finally {
+    answerer.useUpstreams([]);
+    await upstream.close();
+  }
 });
 
 test("an allowed name that opened nothing is not told as allowed, and is counted", async () => {
