@@ -26,7 +26,7 @@ import type { DataPlaneSettings, GuardedNetwork, LookupEvent, Upstream } from ".
 import type { LookupTrouble, ResolverReport } from "./model/report.ts";
 import type { Topology } from "./model/topology.ts";
 import { decideName } from "./policy/decide.ts";
-import { createRecheck } from "./recheck.ts";
+import { createRecheck, readWithinMs } from "./recheck.ts";
 import { createLookupCounts } from "./resolver-counts.ts";
 import { createSeldom } from "./seldom.ts";
 
@@ -44,6 +44,17 @@ export interface AnswererOptions {
 /** To be called exactly once; undefined is silence. */
 type Reply = (answer: Uint8Array | undefined) => void;
 
+/** A question, and who asks it. */
+interface Lookup {
+  readonly query: Query;
+  readonly transport: Transport;
+  /** For fairness. */
+  readonly asker: string;
+  readonly memberships: readonly Membership[];
+  /** By performance.now(). */
+  readonly deadlineAtMs: number;
+}
+
 export interface Answerer {
   /** A message of an asker whose networks are known. */
   answer(request: {
@@ -53,6 +64,8 @@ export interface Answerer {
     readonly asker: string;
     /** Where it stands, whenever it is asked. */
     readonly standing: () => Standing;
+    /** By performance.now(): whatever it waits for, the answer goes out before its client has given up. */
+    readonly arrivedAtMs: number;
     readonly reply: Reply;
   }): void;
   /** A message that came to the host's listener; its sender is known by its address only. */
@@ -69,11 +82,11 @@ export interface Answerer {
   probeUpstream(): Promise<string | undefined>;
 }
 
-/** How long a lookup waits for its sender to become known; Docker's own resolver gives up after 4 s. */
+/** From a question's arrival to its answer, all waits together; Docker's own resolver gives up after 4 s. */
+const answerWithinMs = 3_700;
+/** How long of it a lookup waits for its sender to become known. */
 const knownWithinMs = 3_500;
 const maxWaiting = 1_024;
-/** How long a denial waits for the engine to tell which container has which label; it tells within 0.1 s when idle. */
-const settledWithinMs = 4_000;
 /** Whoever asks can make lookups fail at will; the log is not theirs to fill. */
 const betweenFailuresMs = 1_000;
 /** Most that a client is told: it comes back before its grant has long been forgotten. */
@@ -97,12 +110,13 @@ export function createAnswerer(options: AnswererOptions): Answerer {
   const counts = createLookupCounts();
   const recheck = createRecheck({ ask: options.onUnknown, nowMs: () => performance.now() });
 
-  async function resolve(
-    query: Query,
-    transport: Transport,
-    asker: string,
-    memberships: readonly Membership[],
-  ): Promise<Uint8Array> {
+  async function resolve({
+    query,
+    transport,
+    asker,
+    memberships,
+    deadlineAtMs,
+  }: Lookup): Promise<Uint8Array> {
     const decision = decideForAll(memberships, query.question.name);
     const speaker = speakerOf(memberships, query.question.name);
     const resolution = await resolveQuery({
@@ -117,7 +131,7 @@ export function createAnswerer(options: AnswererOptions): Answerer {
       },
       lease,
       findLocal: (question) => discovery.find(question, askerOf(memberships), Math.random),
-      lookup: (question) => lookups.lookUp(question, asker, speaker?.dns.upstreams),
+      lookup: (question) => lookups.lookUp(question, { asker, deadlineAtMs, choice: speaker?.dns.upstreams }),
       mayReverse: (address) =>
         memberships.some(({ addresses }) => addresses.some((own) => admission.isOpen(own, address))),
       admit: (grants) =>
@@ -183,7 +197,7 @@ export function createAnswerer(options: AnswererOptions): Answerer {
   }
 
   const answerer: Answerer = {
-    answer({ message, transport, asker, standing, reply }) {
+    answer({ message, transport, asker, standing, arrivedAtMs, reply }) {
       const query = parseQuery(message);
       if (query.kind === "ignore") {
         reply(undefined);
@@ -193,38 +207,38 @@ export function createAnswerer(options: AnswererOptions): Answerer {
         reply(respondNow(query, payloadLimit(query.edns, transport)));
         return;
       }
-      const deadlineMs = performance.now() + settledWithinMs;
+      const deadlineAtMs = arrivedAtMs + answerWithinMs;
       let waited = false;
       /** Once only: on a busy machine the next reading may be due before this one is heard of. */
-      const waitsForReading = (now: GuardedStanding): boolean => {
-        if (waited || !mayBeNew(query, now)) return false;
+      const waitsForReading = (now: GuardedStanding, leftMs: number): boolean => {
+        if (waited || leftMs < readWithinMs || !mayBeNew(query, now)) return false;
         waited = recheck.wait(query.question.name, decide);
         return waited;
       };
       const decide = (): void => {
         const now = standing();
-        const leftMs = deadlineMs - performance.now();
+        const leftMs = deadlineAtMs - performance.now();
         if (now.kind !== "guarded") answerer.fail(message, transport, reply);
         else if (leftMs > 0 && maySoonBeAllowed(query, now)) withNextPicture(leftMs, decide);
-        else if (waitsForReading(now)) return;
-        else void resolve(query, transport, asker, now.memberships).then(reply);
+        else if (waitsForReading(now, leftMs)) return;
+        else
+          void resolve({ query, transport, asker, memberships: now.memberships, deadlineAtMs }).then(reply);
       };
       decide();
     },
 
     fromHost(message, transport, source, reply) {
       const standing = (): Standing => options.indexNow().standingOfSource(source);
+      const question = { message, transport, asker: source, standing, arrivedAtMs: performance.now(), reply };
       const { kind } = standing();
       if (kind === "guarded") {
-        answerer.answer({ message, transport, asker: source, standing, reply });
+        answerer.answer(question);
       } else if (kind === "open" || waiting.size >= maxWaiting) {
         answerer.fail(message, transport, reply);
       } else {
         // Layer 1 redirects guarded containers only: one whose network we do not know yet has just come.
         options.onUnknown();
-        withNextPicture(knownWithinMs, () =>
-          answerer.answer({ message, transport, asker: source, standing, reply }),
-        );
+        withNextPicture(knownWithinMs, () => answerer.answer(question));
       }
     },
 

@@ -112,14 +112,14 @@ async function start(): Promise<void> {
       folder: settings.sandboxFolder,
       readiness,
       standingOf: (addresses, sandbox) => index.standingOfSandbox(sandbox, addresses),
-      onQuery: ({ message, transport, sandbox, reply }, standing) => {
+      onQuery: ({ sandbox, ...question }, standing) => {
         // Who asks in a sandbox is there: its addresses are its own before anything is granted to them, even
         // while the engine has not told yet that their earlier holder is gone.
         const now = standing();
         const memberships = now.kind === "guarded" ? now.memberships : [];
         for (const address of memberships.flatMap((membership) => membership.addresses))
           own(address, sandbox);
-        answerer.answer({ message, transport, asker: sandbox, standing, reply });
+        answerer.answer({ ...question, asker: sandbox, standing });
       },
       onStranger: ({ message, transport, reply }) => answerer.fail(message, transport, reply),
       onUnknown: refresh,

@@ -6,16 +6,22 @@ import { lookUp } from "./dns/lookup.ts";
 import type { Question } from "./dns/question.ts";
 import type { Looked } from "./dns/resolve.ts";
 import { renderUpstream } from "./dns/upstream-text.ts";
-import { createResolver, defaultResolverSettings, type Resolver } from "./io/upstream.ts";
+import { createResolver, defaultResolverSettings, type QueryTerms, type Resolver } from "./io/upstream.ts";
 import type { Upstream } from "./model/planes.ts";
 import type { ResolverReport } from "./model/report.ts";
 
 /** Undefined stands for the daemon's own. */
 export type UpstreamChoice = readonly Upstream[] | undefined;
 
+export interface Asking extends QueryTerms {
+  /** Who asks, for fairness. */
+  readonly asker: string;
+  readonly choice: UpstreamChoice;
+}
+
 export interface Lookups {
   /** Throws or rejects when there is no answer, not even an old one. */
-  lookUp(question: Question, asker: string, choice: UpstreamChoice): Looked | Promise<Looked>;
+  lookUp(question: Question, asking: Asking): Looked | Promise<Looked>;
   /** Asks the daemon's resolvers past the cache. */
   probe(question: Question, asker: string): Promise<Uint8Array>;
   /** Replaces the daemon's resolvers. */
@@ -55,9 +61,9 @@ export function createLookups(upstreams: readonly Upstream[]): Lookups {
   };
 
   return {
-    lookUp(question, asker, choice) {
-      const { cache, resolver } = viewOf(choice);
-      const ask = (asked: Question): Promise<Uint8Array> => resolver.query(asked, asker);
+    lookUp(question, asking) {
+      const { cache, resolver } = viewOf(asking.choice);
+      const ask = (asked: Question): Promise<Uint8Array> => resolver.query(asked, asking.asker, asking);
       return lookUp(question, { cache, ask, nowMs: () => performance.now() });
     },
     probe: (question, asker) => own.resolver.query(question, asker),

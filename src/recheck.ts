@@ -18,7 +18,7 @@ export interface Recheck {
 /** Between two readings for this reason. */
 const betweenMs = 1_000;
 /** The engine keeps readers waiting while it starts a container; a client waits longer than this. */
-const withinMs = 900;
+export const readWithinMs = 900;
 /** Who may wait for one reading. */
 const maxWaiting = 64;
 
@@ -43,7 +43,7 @@ export function createRecheck({ ask, nowMs }: RecheckOptions): Recheck {
       if (current !== undefined || nowMs() - askedAtMs < betweenMs) return false;
       askedAtMs = nowMs();
       current = { name, waiting: [again] };
-      timer = setTimeout(done, withinMs);
+      timer = setTimeout(done, readWithinMs);
       ask();
       return true;
     },

@@ -17,7 +17,7 @@ export function createLookupCounts(): {
     note({ refused, excess, cause }) {
       counts.refusedAddresses += refused.length;
       counts.excessAddresses += excess;
-      if (cause instanceof NoTurnError) counts.refusedTurns++;
+      if (cause instanceof NoTurnError && cause.reason === "crowded") counts.refusedTurns++;
       else if (cause instanceof DockerwallError && cause.code === "KERNEL_REFUSED") counts.refusedGrants++;
     },
     current: () => ({ ...counts }),

@@ -11,6 +11,9 @@ import type { Topology } from "../../src/model/topology.ts";
 import { parseAllowlist } from "../../src/policy/allowlist.ts";
 import { plainName, rawMessage, rawQuestion } from "./dns-bytes.ts";
 
+/** EDNS without options, so that extended errors are told. */
+const emptyOpt = Buffer.from([0, 0, 41, 4, 208, 0, 0, 0, 0, 0, 0]);
+
 export interface OneNetwork {
   readonly answerer: Answerer;
   readonly topology: Topology;
@@ -76,7 +79,7 @@ export function startOneNetwork(change: {
     ask: (name, source = "198.18.0.2") =>
       new Promise((resolve) =>
         answerer.fromHost(
-          rawMessage({ body: [rawQuestion(plainName(name))] }),
+          rawMessage({ counts: [1, 0, 0, 1], body: [rawQuestion(plainName(name)), emptyOpt] }),
           "udp",
           source as IpAddress,
           (answer) => resolve(answer ?? assert.fail("silence")),

@@ -1,5 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { setTimeout as sleep } from "node:timers/promises";
+import { AskerIndex } from "../../src/dns/asker.ts";
 import { DockerwallError } from "../../src/errors.ts";
 import { parsePrefix } from "../../src/model/address.ts";
 import type { Topology } from "../../src/model/topology.ts";
@@ -112,6 +114,44 @@ test("an allowed name that opened nothing is not told as allowed, and is counted
       refusedTurns: 0,
     });
     assert.ok(problems.some((problem) => problem.startsWith("44 addresses of many.example.org")));
+  } finally {
+    answerer.useUpstreams([]);
+    await upstream.close();
+  }
+});
+
+test("a mute upstream is told as SERVFAIL, with the reason, before the client gives up", async () => {
+  const upstream = await startFakeUpstream({ onUdp: () => undefined });
+  const { ask, answerer } = startOneNetwork({ allow: "*.example.org", upstreams: [upstream] });
+  try {
+    const startedAtMs = performance.now();
+    const answer = decodeMessage(await ask("www.example.org"));
+    assert.ok(performance.now() - startedAtMs < 4_000);
+    assert.deepEqual([answer.rcode, answer.opt?.errorCode], ["SERVFAIL", 22]);
+  } finally {
+    answerer.useUpstreams([]);
+    await upstream.close();
+  }
+});
+
+test("the first question of a container that becomes known late is answered in time, too", async () => {
+  const upstream = await startFakeUpstream({ onUdp: () => undefined });
+  const nothing = { topology: { networks: [], containers: [] }, guarded: [] };
+  let index = new AskerIndex({ ...nothing, services: [], quarantined: [] });
+  const { ask, answerer, topology, guarded } = startOneNetwork({
+    allow: "*.example.org",
+    upstreams: [upstream],
+    options: { indexNow: () => index },
+  });
+  try {
+    const startedAtMs = performance.now();
+    const answers = Promise.all([ask("www.example.org"), ask("denied.example.com"), ask("nobody")]);
+    await sleep(3_200);
+    index = new AskerIndex({ topology, guarded, services: [], quarantined: [] });
+    answerer.useTopology(topology, guarded);
+    const rcodes = (await answers).map((answer) => decodeMessage(answer).rcode);
+    assert.ok(performance.now() - startedAtMs < 4_000);
+    assert.deepEqual(rcodes, ["SERVFAIL", "NXDOMAIN", "NXDOMAIN"]);
   } finally {
     answerer.useUpstreams([]);
     await upstream.close();
