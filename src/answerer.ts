@@ -26,7 +26,7 @@ import type { DataPlaneSettings, GuardedNetwork, LookupEvent, Upstream } from ".
 import type { LookupTrouble, ResolverReport } from "./model/report.ts";
 import type { Topology } from "./model/topology.ts";
 import { decideName } from "./policy/decide.ts";
-import { createRecheck, readWithinMs } from "./recheck.ts";
+import { createRecheck, recheckWithinMs } from "./recheck.ts";
 import { createLookupCounts } from "./resolver-counts.ts";
 import { createSeldom } from "./seldom.ts";
 
@@ -211,8 +211,8 @@ export function createAnswerer(options: AnswererOptions): Answerer {
       let waited = false;
       /** Once only: on a busy machine the next reading may be due before this one is heard of. */
       const waitsForReading = (now: GuardedStanding, leftMs: number): boolean => {
-        if (waited || leftMs < readWithinMs || !mayBeNew(query, now)) return false;
-        waited = recheck.wait(query.question.name, decide);
+        if (waited || leftMs < recheckWithinMs || !mayBeNew(query, now)) return false;
+        waited = recheck.wait(asker, query.question.name, decide);
         return waited;
       };
       const decide = (): void => {
