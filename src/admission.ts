@@ -3,12 +3,12 @@
 
 import type { Membership } from "./dns/asker.ts";
 import { EntryIndex } from "./dns/entry-index.ts";
-import { type Grant, type GrantEntry, GrantLedger, leaseCeilingSeconds, parseComment } from "./dns/grant.ts";
+import { type Grant, GrantLedger, leaseCeilingSeconds, parseComment } from "./dns/grant.ts";
 import { NameHistory } from "./dns/name-history.ts";
 import { DockerwallError } from "./errors.ts";
 import { setNames } from "./firewall/names.ts";
+import { addEntry, admitEntries, isCrowded } from "./grant-entries.ts";
 import type { KernelSets } from "./io/ipset.ts";
-import type { SetEntry } from "./io/ipset-message.ts";
 import { familyOf, hostPrefix, type IpAddress } from "./model/address.ts";
 import { decideName, decidePacket, type Verdict } from "./policy/decide.ts";
 import { digestOf } from "./policy/digest.ts";
@@ -42,7 +42,7 @@ interface Owner {
 
 export interface Admission {
   /** @throws DockerwallError when the kernel refuses or the asker holds too much; nothing may be answered then. */
-  admit(grants: readonly Grant[]): void;
+  admit(grants: readonly Grant[], networkOf: (asker: IpAddress) => string): void;
   /** Whether a first packet may pass; the entry that lets it and its like pass is in the kernel on return. */
   judge(packet: Packet, memberships: readonly Membership[]): boolean;
   /** What the asker's policies say of a packet, by the names that led it to the address; nothing is opened. */
@@ -71,9 +71,6 @@ export interface Admission {
 
 /** Live (asker, destination) pairs of one asker. */
 const pairsPerAsker = 8192;
-
-/** Kernel entries of one asker, beyond which its first packets open nothing new. */
-const entriesPerAsker = 32_768;
 
 /** How long a flow right under an address entry of the allowlist stands before the kernel asks again, seconds. */
 const addressLeaseSeconds = 3600;
@@ -134,22 +131,10 @@ export function startAdmission(options: {
     for (const [set, keys] of gone) sets.del(setNames[set], keys);
   }
 
-  function add(entries: readonly GrantEntry[]): void {
-    for (const set of order) {
-      for (const family of [4, 6] as const) {
-        const chosen = entries.filter((entry) => entry.set === set && entry.family === family);
-        if (chosen.length > 0) sets.add(setNames[`${set}${family}`], chosen.map(toSetEntry));
-        if (set === "ask") continue;
-        for (const { asker, destination, protocol, port, timeoutSeconds } of chosen) {
-          const key = { kind: "ip-port-ip", first: destination, protocol, port, second: asker } as const;
-          index.note(`${set}${family}`, key, nowMs() + timeoutSeconds * 1000);
-        }
-      }
-    }
-  }
+  const entries = { sets, index, nowMs, isAsked: (to: IpAddress) => ledger.isAsked(to, nowMs()) };
 
   return {
-    admit(grants) {
+    admit(grants, networkOf) {
       if (ledger.exceedsLimit(grants)) {
         const asker = grants[0]?.asker ?? "";
         throw new DockerwallError(
@@ -158,7 +143,8 @@ export function startAdmission(options: {
         );
       }
       const now = nowMs();
-      add(ledger.entriesFor(grants, now));
+      for (const { asker } of grants) index.place(asker, networkOf(asker));
+      admitEntries(entries, ledger.entriesFor(grants, now));
       ledger.record(grants, now);
       for (const { asker, destination, domain } of grants) history.note(asker, destination, domain, now);
     },
@@ -169,7 +155,9 @@ export function startAdmission(options: {
       if (!allowed) return false;
       const right = ledger.judge(source, destination, { protocol, port }, nowMs());
       if (name !== undefined && right === undefined) return false;
-      if (index.count(source) >= entriesPerAsker) return false;
+      const network = memberships.find(({ addresses }) => addresses.includes(source))?.networkId ?? "";
+      index.place(source, network);
+      if (isCrowded(entries, source, network)) return false;
       const lease = name === undefined ? addressLeaseSeconds : (right?.secondsLeft ?? 0);
       const ends =
         by?.endsAtMs === undefined ? leaseCeilingSeconds : Math.floor((by.endsAtMs - nowMs()) / 1000);
@@ -177,7 +165,7 @@ export function startAdmission(options: {
       if (timeoutSeconds < 1) return false;
       const comment = name ?? destination;
       const place = { family: familyOf(destination), destination, asker: source, protocol, port: setPort };
-      add([{ ...place, set: "grant", timeoutSeconds, comment }]);
+      addEntry(entries, { ...place, set: "grant", timeoutSeconds, comment });
       return true;
     },
 
@@ -229,31 +217,8 @@ export function startAdmission(options: {
   };
 }
 
-/** What is granted opens last: a first packet must never find a door whose right is not written down yet. */
-const order = ["pair", "ask", "grant"] as const;
-
 function ownerSet(asker: IpAddress): string {
   return setNames[`owner${familyOf(asker)}`];
-}
-
-function toSetEntry({
-  set,
-  destination,
-  asker,
-  protocol,
-  port,
-  timeoutSeconds,
-  comment,
-}: GrantEntry): SetEntry {
-  if (set === "ask") {
-    const length = familyOf(destination) === 4 ? 32 : 128;
-    return { key: { kind: "net", prefix: { address: destination, length } }, timeoutSeconds, comment };
-  }
-  return {
-    key: { kind: "ip-port-ip", first: destination, protocol, port, second: asker },
-    timeoutSeconds,
-    comment,
-  };
 }
 
 function adoptRights(sets: KernelSets): Grant[] {

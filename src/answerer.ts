@@ -15,16 +15,19 @@ import { createDiscovery, type DiscoveryAsker } from "./dns/discovery.ts";
 import type { Grant as LedgerGrant } from "./dns/grant.ts";
 import { payloadLimit, type Transport } from "./dns/message.ts";
 import { labelCount } from "./dns/name.ts";
+import { isPrivatePrefix } from "./dns/private.ts";
 import { parseQuery, type Query } from "./dns/question.ts";
-import { type Grant, type Resolution, resolveQuery } from "./dns/resolve.ts";
+import { type Grant, type Outcome, type Resolution, resolveQuery } from "./dns/resolve.ts";
 import { respondError, respondNow } from "./dns/respond.ts";
 import { DockerwallError, messageOf } from "./errors.ts";
 import { createLookups } from "./lookups.ts";
 import { familyOf, type IpAddress, type Prefix } from "./model/address.ts";
 import type { DataPlaneSettings, GuardedNetwork, LookupEvent, Upstream } from "./model/planes.ts";
+import type { LookupTrouble, ResolverReport } from "./model/report.ts";
 import type { Topology } from "./model/topology.ts";
 import { addressRights, decideName, servicesAt } from "./policy/decide.ts";
-import { createRecheck } from "./recheck.ts";
+import { createRecheck, recheckWithinMs } from "./recheck.ts";
+import { createLookupCounts } from "./resolver-counts.ts";
 import { createSeldom } from "./seldom.ts";
 
 export interface AnswererOptions {
@@ -48,6 +51,8 @@ interface Lookup {
   /** For fairness. */
   readonly asker: string;
   readonly memberships: readonly Membership[];
+  /** By performance.now(). */
+  readonly deadlineAtMs: number;
 }
 
 export interface Answerer {
@@ -59,6 +64,8 @@ export interface Answerer {
     readonly asker: string;
     /** Where it stands, whenever it is asked. */
     readonly standing: () => Standing;
+    /** By performance.now(): whatever it waits for, the answer goes out before its client has given up. */
+    readonly arrivedAtMs: number;
     readonly reply: Reply;
   }): void;
   /** A message that came to the host's listener; its sender is known by its address only. */
@@ -72,15 +79,16 @@ export interface Answerer {
   refreshed(): void;
   /** What a message of an asker who stands there would be answered, without opening anything. */
   rehearse(message: Uint8Array, memberships: readonly Membership[]): Promise<Uint8Array | undefined>;
+  stats(): ResolverReport;
   /** Why no upstream answers a question for the root; undefined when one does. */
   probeUpstream(): Promise<string | undefined>;
 }
 
-/** How long a lookup waits for its sender to become known; Docker's own resolver gives up after 4 s. */
+/** From a question's arrival to its answer, all waits together; Docker's own resolver gives up after 4 s. */
+const answerWithinMs = 3_700;
+/** How long of it a lookup waits for its sender to become known. */
 const knownWithinMs = 3_500;
 const maxWaiting = 1_024;
-/** How long a denial waits for the engine to tell which container has which label; it tells within 0.1 s when idle. */
-const settledWithinMs = 4_000;
 /** Whoever asks can make lookups fail at will; the log is not theirs to fill. */
 const betweenFailuresMs = 1_000;
 /** Most that a client is told: it comes back before its grant has long been forgotten. */
@@ -94,14 +102,18 @@ export function createAnswerer(options: AnswererOptions): Answerer {
     graceSeconds: settings.leaseGraceSeconds,
     ceilingSeconds: toldCeilingSeconds,
   };
+  /** Subnets of the engine's networks, guarded or not: whoever is there is this host's business. */
+  let neighbours: readonly Prefix[] = [];
   let discovery = createDiscovery({ networks: [], containers: [] });
   /** Lookups whose sender is not known yet; each tries again when called. */
   const waiting = new Set<() => void>();
   const tellFailure = createSeldom(options.onProblem, () => performance.now(), betweenFailuresMs);
+  const tellExcess = createSeldom(options.onProblem, () => performance.now(), betweenFailuresMs);
+  const counts = createLookupCounts();
   const recheck = createRecheck({ ask: options.onUnknown, nowMs: () => performance.now() });
 
   async function resolve(
-    { query, transport, asker, memberships }: Lookup,
+    { query, transport, asker, memberships, deadlineAtMs }: Lookup,
     admit: (grants: readonly LedgerGrant[]) => void,
   ): Promise<Resolution & { readonly allowed: boolean }> {
     const nowMs = Date.now();
@@ -118,7 +130,7 @@ export function createAnswerer(options: AnswererOptions): Answerer {
       families: new Set(memberships.flatMap(({ addresses }) => addresses.map(familyOf))),
       extraTypes: new Set(speaker?.dns.types),
       filter: {
-        own: options.ownAddresses(),
+        own: [...options.ownAddresses(), ...neighbours],
         isNamed: (address) =>
           policies.some((policy) => addressRights(policy, address, nowMs).granted.length > 0),
         isTaken: (address) =>
@@ -127,7 +139,7 @@ export function createAnswerer(options: AnswererOptions): Answerer {
       },
       lease: ends === undefined ? lease : endingLease(Math.floor((ends - nowMs) / 1000)),
       findLocal: (question) => discovery.find(question, askerOf(memberships), Math.random),
-      lookup: (question) => lookups.lookUp(question, asker, speaker?.dns.upstreams),
+      lookup: (question) => lookups.lookUp(question, { asker, deadlineAtMs, choice: speaker?.dns.upstreams }),
       mayReverse: (address) =>
         memberships.some(({ addresses }) => addresses.some((own) => admission.isOpen(own, address))),
       admit: (grants) => admit(grants.flatMap((grant) => grantsOf(grant, memberships, Date.now()))),
@@ -143,13 +155,19 @@ export function createAnswerer(options: AnswererOptions): Answerer {
 
   async function answerFor(lookup: Lookup): Promise<Uint8Array> {
     const { query, memberships } = lookup;
-    const resolution = await resolve(lookup, (grants) => admission.admit(grants));
+    const resolution = await resolve(lookup, (grants) =>
+      admission.admit(grants, (address) => networkOf(address, memberships)),
+    );
     if (resolution.outcome === "failed") {
       tellFailure(`lookup of ${query.question.name} failed: ${messageOf(resolution.cause)}`);
     }
+    counts.note(resolution);
+    if (resolution.excess > 0) {
+      tellExcess(`${resolution.excess} addresses of ${query.question.name} were left out of its answer`);
+    }
     if (resolution.outcome !== "local") {
       const speaker = speakerOf(memberships, query.question.name, Date.now());
-      note(query, speaker, resolution.allowed, resolution.granted);
+      note(query, speaker, resolution.allowed, resolution);
     }
     return resolution.bytes;
   }
@@ -158,12 +176,21 @@ export function createAnswerer(options: AnswererOptions): Answerer {
     query: Query,
     speaker: Membership | undefined,
     allowed: boolean,
-    granted: readonly IpAddress[],
+    { outcome, granted }: Resolution,
   ): void {
     const asker = speaker?.addresses[0];
     if (speaker === undefined || asker === undefined) return;
     const { networkId } = speaker;
-    options.onLookup({ networkId, asker, domain: query.question.name, allowed, atMs: Date.now(), granted });
+    const trouble = allowed ? troubleOf(outcome) : undefined;
+    options.onLookup({
+      networkId,
+      asker,
+      domain: query.question.name,
+      allowed: allowed && trouble === undefined,
+      trouble,
+      atMs: Date.now(),
+      granted,
+    });
   }
 
   /** Tries again with the next picture of the engine, or after a while with the one there is. */
@@ -194,7 +221,7 @@ export function createAnswerer(options: AnswererOptions): Answerer {
   }
 
   const answerer: Answerer = {
-    answer({ message, transport, asker, standing, reply }) {
+    answer({ message, transport, asker, standing, arrivedAtMs, reply }) {
       const query = parseQuery(message);
       if (query.kind === "ignore") {
         reply(undefined);
@@ -204,38 +231,38 @@ export function createAnswerer(options: AnswererOptions): Answerer {
         reply(respondNow(query, payloadLimit(query.edns, transport)));
         return;
       }
-      const deadlineMs = performance.now() + settledWithinMs;
+      const deadlineAtMs = arrivedAtMs + answerWithinMs;
       let waited = false;
       /** Once only: on a busy machine the next reading may be due before this one is heard of. */
-      const waitsForReading = (now: GuardedStanding): boolean => {
-        if (waited || !mayBeNew(query, now)) return false;
-        waited = recheck.wait(query.question.name, decide);
+      const waitsForReading = (now: GuardedStanding, leftMs: number): boolean => {
+        if (waited || leftMs < recheckWithinMs || !mayBeNew(query, now)) return false;
+        waited = recheck.wait(asker, query.question.name, decide);
         return waited;
       };
       const decide = (): void => {
         const now = standing();
-        const leftMs = deadlineMs - performance.now();
+        const leftMs = deadlineAtMs - performance.now();
         if (now.kind !== "guarded") answerer.fail(message, transport, reply);
         else if (leftMs > 0 && maySoonBeAllowed(query, now)) withNextPicture(leftMs, decide);
-        else if (waitsForReading(now)) return;
-        else void answerFor({ query, transport, asker, memberships: now.memberships }).then(reply);
+        else if (waitsForReading(now, leftMs)) return;
+        else
+          void answerFor({ query, transport, asker, memberships: now.memberships, deadlineAtMs }).then(reply);
       };
       decide();
     },
 
     fromHost(message, transport, source, reply) {
       const standing = (): Standing => options.indexNow().standingOfSource(source);
+      const question = { message, transport, asker: source, standing, arrivedAtMs: performance.now(), reply };
       const { kind } = standing();
       if (kind === "guarded") {
-        answerer.answer({ message, transport, asker: source, standing, reply });
+        answerer.answer(question);
       } else if (kind === "open" || waiting.size >= maxWaiting) {
         answerer.fail(message, transport, reply);
       } else {
         // Layer 1 redirects guarded containers only: one whose network we do not know yet has just come.
         options.onUnknown();
-        withNextPicture(knownWithinMs, () =>
-          answerer.answer({ message, transport, asker: source, standing, reply }),
-        );
+        withNextPicture(knownWithinMs, () => answerer.answer(question));
       }
     },
 
@@ -253,7 +280,8 @@ export function createAnswerer(options: AnswererOptions): Answerer {
     async rehearse(message, memberships) {
       const query = parseQuery(message);
       if (query.kind !== "query") return undefined;
-      const lookup: Lookup = { query, transport: "tcp", asker: "rehearsal", memberships };
+      const deadlineAtMs = performance.now() + answerWithinMs;
+      const lookup: Lookup = { query, transport: "tcp", asker: "rehearsal", memberships, deadlineAtMs };
       return (await resolve(lookup, () => undefined)).bytes;
     },
 
@@ -270,15 +298,26 @@ export function createAnswerer(options: AnswererOptions): Answerer {
 
     refreshed: recheck.done,
 
+    stats: () => ({ ...lookups.stats(), ...counts.current() }),
+
     useUpstreams: lookups.useUpstreams,
 
     useTopology(topology, guarded) {
       discovery = createDiscovery(topology);
+      // Nearly all are private anyway, and every address of every answer is compared with those that are left.
+      neighbours = topology.networks
+        .flatMap(({ subnets }) => subnets)
+        .filter((subnet) => !isPrivatePrefix(subnet));
       lookups.retain(guarded.map(({ dns }) => dns.upstreams));
       for (const again of [...waiting]) again();
     },
   };
   return answerer;
+}
+
+function troubleOf(outcome: Outcome): LookupTrouble | undefined {
+  if (outcome === "refused-private") return "private";
+  return outcome === "failed" ? "failed" : undefined;
 }
 
 /** The network on whose behalf a name is looked up: the first that allows it. */
@@ -291,6 +330,10 @@ function askerOf(memberships: readonly Membership[]): DiscoveryAsker {
     networkIds: memberships.map(({ networkId }) => networkId),
     addresses: memberships.flatMap(({ addresses }) => addresses),
   };
+}
+
+function networkOf(address: IpAddress, memberships: readonly Membership[]): string {
+  return memberships.find(({ addresses }) => addresses.includes(address))?.networkId ?? "";
 }
 
 /** Each network that allows the name opens it for its own address of the asker, for what it allows, until that ends. */

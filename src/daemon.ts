@@ -275,6 +275,7 @@ export async function runDaemon(config: Config): Promise<void> {
       },
       onRefresh: () => void refreshNow(),
       onSandboxes: reporter.onSandboxes,
+      onResolver: reporter.onResolver,
       onProblem: (problem) => log.warn("data plane", { problem }),
       onDeath: (error) => end.reject(error),
     },

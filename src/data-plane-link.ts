@@ -14,6 +14,7 @@ import type {
   ToDataPlane,
   Upstream,
 } from "./model/planes.ts";
+import type { ResolverReport } from "./model/report.ts";
 import { createPoster, type Picture } from "./picture-post.ts";
 import type { Target } from "./policy/target.ts";
 
@@ -23,6 +24,7 @@ export interface DataPlaneEvents {
   readonly onFreshAddresses: (addresses: readonly IpAddress[]) => void;
   readonly onRefresh: () => void;
   readonly onSandboxes: (captured: number, problem: string | undefined) => void;
+  readonly onResolver: (report: ResolverReport) => void;
   readonly onProblem: (problem: string) => void;
   /** The worker is gone; nothing more will come. */
   readonly onDeath: (error: Error) => void;
@@ -97,6 +99,9 @@ export async function startDataPlane(
         break;
       case "sandboxes":
         events.onSandboxes(message.captured, message.problem);
+        break;
+      case "resolver":
+        events.onResolver(message.report);
         break;
       case "problem":
         events.onProblem(message.problem);

@@ -119,12 +119,12 @@ async function start(): Promise<void> {
       folder: settings.sandboxFolder,
       readiness,
       standingOf: (addresses, sandbox) => index.standingOfSandbox(sandbox, addresses),
-      onQuery: ({ message, transport, sandbox, reply }, standing) => {
+      onQuery: ({ sandbox, ...question }, standing) => {
         // Who asks in a sandbox is there: its addresses are its own before anything is granted to them, even
         // while the engine has not told yet that their earlier holder is gone.
         for (const address of membershipsOf(standing()).flatMap((membership) => membership.addresses))
           own(address, sandbox);
-        answerer.answer({ message, transport, asker: sandbox, standing, reply });
+        answerer.answer({ ...question, asker: sandbox, standing });
       },
       onStranger: ({ message, transport, reply }) => answerer.fail(message, transport, reply),
       onUnknown: refresh,
@@ -213,7 +213,12 @@ async function start(): Promise<void> {
       }
     }
   });
+  let told = "";
   setInterval(() => {
+    const report = answerer.stats();
+    const text = JSON.stringify(report);
+    if (text !== told) tell({ kind: "resolver", report });
+    told = text;
     if (lookups.length === 0) return;
     tell({ kind: "lookups", events: lookups });
     lookups = [];

@@ -10,7 +10,7 @@ import type { DatedEntry, DeniedEntry } from "./journal/drops.ts";
 import type { LookupJournal } from "./journal/lookups.ts";
 import { buildReport } from "./journal/report.ts";
 import { renderPrefix } from "./model/address.ts";
-import type { NetworkStatus, StatsReport, StatusReport } from "./model/report.ts";
+import type { NetworkStatus, ResolverReport, StatsReport, StatusReport } from "./model/report.ts";
 import type { Topology } from "./model/topology.ts";
 import type { Rule, RuleTarget } from "./policy/rule.ts";
 import { reportRules } from "./policy-commands.ts";
@@ -38,6 +38,7 @@ export interface Reporter {
   /** Rules of so many families had been changed by somebody and were put right. */
   onHealed(families: number): void;
   onSandboxes(captured: number, problem: string | undefined): void;
+  onResolver(report: ResolverReport): void;
   onProblem(place: ProblemPlace, problem: string): void;
   clearProblem(place: ProblemPlace): void;
   status(): StatusReport;
@@ -54,6 +55,7 @@ export function createReporter(options: ReporterOptions): Reporter {
   let classification: Classification | undefined;
   let sandboxes = 0;
   let rulesHealed = 0;
+  let resolver: ResolverReport | undefined;
   const ages = createDropAges();
   let said: ReadonlySet<string> = new Set();
 
@@ -138,6 +140,9 @@ export function createReporter(options: ReporterOptions): Reporter {
       if (problem === undefined) problems.delete("capture");
       else noteProblem("capture", problem);
     },
+    onResolver(report) {
+      resolver = report;
+    },
     onProblem: noteProblem,
     clearProblem: (place) => void problems.delete(place),
     status() {
@@ -154,6 +159,7 @@ export function createReporter(options: ReporterOptions): Reporter {
         backend: options.backend,
         rulesHealed,
         capture: { sandboxes, problem: problems.get("capture") },
+        resolver,
         networks,
         rules: targetsOf(options.rules()).map((target) => reportRules(target, options.rules())),
         problems: [

@@ -140,6 +140,11 @@ export class GrantLedger {
     }
   }
 
+  /** True while the kernel asks for first packets to the address. */
+  isAsked(destination: IpAddress, nowMs: number): boolean {
+    return (this.#asked.get(destination) ?? 0) > nowMs;
+  }
+
   /** Forgets every right of an asker. */
   forget(asker: IpAddress): void {
     this.#rights.delete(asker);

@@ -39,7 +39,7 @@ const carriers: readonly {
 ];
 
 export interface AddressFilter {
-  /** The host's own addresses and the subnets of its bridges. */
+  /** The host's own addresses and the subnets of the engine's networks. */
   readonly own: readonly Prefix[];
   /** True for an address that the allowlist names: whoever wrote it meant it. */
   readonly isNamed: (address: IpAddress) => boolean;
@@ -76,6 +76,12 @@ export function isNeverOutside(bytes: Uint8Array): boolean {
 /** True for an address that has no meaning outside, or that carries one of those inside. */
 export function isPrivate(bytes: Uint8Array): boolean {
   return hasNoMeaningOutside(bytes) || carried(bytes).some(hasNoMeaningOutside);
+}
+
+/** True when no address of a prefix has a meaning outside: it needs no mention of its own in a filter. */
+export function isPrivatePrefix({ address, length }: Prefix): boolean {
+  const start = addressBytes(address);
+  return refusedPrefixes.some((refused) => refused.length <= length && covers(refused, start));
 }
 
 function hasNoMeaningOutside(bytes: Uint8Array): boolean {

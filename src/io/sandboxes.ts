@@ -24,6 +24,8 @@ export interface SandboxQuery {
   readonly transport: Transport;
   /** File name of the sandbox: who asks, for fairness. */
   readonly sandbox: string;
+  /** By performance.now(). */
+  readonly arrivedAtMs: number;
   readonly reply: (answer: Uint8Array | undefined) => void;
 }
 
@@ -193,7 +195,13 @@ export function createSandboxes(options: SandboxesOptions): Sandboxes {
     const handler =
       (transport: Transport) =>
       (message: Uint8Array, _client: unknown, reply: (answer: Uint8Array | undefined) => void): void =>
-        receive(sandbox, { message, transport, sandbox: sandbox.name, reply });
+        receive(sandbox, {
+          message,
+          transport,
+          sandbox: sandbox.name,
+          arrivedAtMs: performance.now(),
+          reply,
+        });
     return Promise.all([
       listenUdp({ fd: udpFd, family: 4 }, handler("udp")),
       listenTcp({ fd: tcpFd, family: 4 }, handler("tcp")),

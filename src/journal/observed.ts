@@ -56,11 +56,12 @@ export function observe(
     packets: entry.packets,
   });
   return {
-    lookups: tallies.map(({ asker, container, domain, allowed, count }) => ({
+    lookups: tallies.map(({ asker, container, domain, allowed, trouble, count }) => ({
       asker,
       container,
       domain,
-      allowed,
+      // A name that was allowed and came to nothing was not denied by any entry.
+      allowed: allowed || trouble !== undefined,
       count,
     })),
     connections: [

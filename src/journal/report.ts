@@ -42,8 +42,9 @@ export function buildReport(input: ReportInput): StatsReport {
 function lookupRows(tallies: readonly LookupTally[]): LookupRow[] {
   const rows = tallies
     .toSorted((a, b) => compareDomains(a.domain, b.domain) || Number(b.allowed) - Number(a.allowed))
-    .map(({ asker, container, domain, allowed, count, lastSeenMs }) => {
-      return { address: asker, container, domain, allowed, count, lastSeenMs };
+    .map(({ asker, container, domain, allowed, trouble, count, lastSeenMs }) => {
+      const row = { address: asker, container, domain, allowed, count, lastSeenMs };
+      return trouble === undefined ? row : { ...row, trouble };
     });
   return byAddress(rows);
 }

@@ -4,6 +4,7 @@ import type { ErrorCode } from "../errors.ts";
 import type { EntryList } from "../policy/entry-list.ts";
 import type { Target } from "../policy/target.ts";
 import type { IpAddress, Prefix } from "./address.ts";
+import type { LookupTrouble, ResolverReport } from "./report.ts";
 import type { Topology } from "./topology.ts";
 
 /** A network whose containers may reach only what the entries grant. */
@@ -140,6 +141,7 @@ export interface LookupEvent {
   readonly asker: IpAddress;
   readonly domain: string;
   readonly allowed: boolean;
+  readonly trouble?: LookupTrouble | undefined;
   readonly atMs: number;
   /** Addresses that were granted with this lookup. */
   readonly granted: readonly IpAddress[];
@@ -156,6 +158,7 @@ export type FromDataPlane =
   | { readonly kind: "fresh-addresses"; readonly addresses: readonly IpAddress[] }
   /** Somebody asked whom or what we do not know yet: list again, now. */
   | { readonly kind: "refresh" }
+  | { readonly kind: "resolver"; readonly report: ResolverReport }
   | { readonly kind: "sandboxes"; readonly captured: number; readonly problem: string | undefined }
   /** Something went wrong that the data plane lives on with: one sentence. */
   | { readonly kind: "problem"; readonly problem: string }

@@ -3,12 +3,17 @@
 import type { ErrorCode } from "../errors.ts";
 import type { Explanation } from "./planes.ts";
 
+/** Why an allowed name opened nothing: it has private addresses only, or nobody answered. */
+export type LookupTrouble = "private" | "failed";
+
 export interface LookupRow {
   readonly address: string;
   /** Undefined when no container is known (any more) at that address. */
   readonly container: string | undefined;
   readonly domain: string;
+  /** False for a denied name, and for an allowed one with a trouble. */
   readonly allowed: boolean;
+  readonly trouble?: LookupTrouble | undefined;
   readonly count: number;
   /** Milliseconds since the epoch. */
   readonly lastSeenMs: number;
@@ -57,6 +62,23 @@ export interface NetworkStatus {
   readonly problems: readonly string[];
 }
 
+/** How busy the resolver is now, and what it has left out since it was started. */
+export interface ResolverReport {
+  /** Questions that an upstream is asked, and those that wait for their turn. */
+  readonly running: number;
+  readonly waiting: number;
+  /** Messages from upstream that answered nothing: late, repeated, or forged. */
+  readonly ignoredMessages: number;
+  /** Private addresses in answers to allowed names. */
+  readonly refusedAddresses: number;
+  /** Addresses beyond what one answer opens. */
+  readonly excessAddresses: number;
+  /** Answers withheld because the asker or its network holds too much, or a set of the kernel is full. */
+  readonly refusedGrants: number;
+  /** Lookups refused because their asker has too many under way. */
+  readonly refusedTurns: number;
+}
+
 export interface StatusReport {
   readonly state: "starting" | "enforcing" | "degraded" | "uninstalled";
   readonly version: string;
@@ -71,6 +93,8 @@ export interface StatusReport {
     /** Why layer 2 does not work; undefined when it does. */
     readonly problem: string | undefined;
   };
+  /** Undefined until the resolver has told. */
+  readonly resolver: ResolverReport | undefined;
   readonly networks: readonly NetworkStatus[];
   /** What `allow` and `deny` have made. */
   readonly rules: readonly RulesReport[];

@@ -42,6 +42,7 @@ const status: StatusReport = {
   backend: "nft",
   rulesHealed: 0,
   capture: { sandboxes: 0, problem: undefined },
+  resolver: undefined,
   networks: [],
   rules: [],
   problems: [],

@@ -98,6 +98,26 @@ const cases: readonly Case[] = [
     ],
   },
   {
+    name: "allowed names that opened nothing",
+    report: stats({
+      mode: "enforce",
+      network: "app",
+      subnets: [],
+      lookups: [
+        lookup({ count: 2 }),
+        lookup({ allowed: false, trouble: "private" }),
+        lookup({ allowed: false, trouble: "failed" }),
+      ],
+      drops: [],
+    }),
+    lines: [
+      "Network: app ()",
+      "  198.18.1.2  app-1  api.github.com  2 ✅  12s ago",
+      "  198.18.1.2  app-1  api.github.com  1 ❌  12s ago  only private addresses",
+      "  198.18.1.2  app-1  api.github.com  1 ❌  12s ago  lookup failed",
+    ],
+  },
+  {
     name: "names that attack the terminal",
     report: stats({
       mode: "enforce",
@@ -128,6 +148,7 @@ const enforcing: StatusReport = {
   backend: "nft",
   rulesHealed: 0,
   capture: { sandboxes: 1, problem: undefined },
+  resolver: undefined,
   networks: [
     {
       name: "app",
@@ -197,6 +218,31 @@ const statuses: readonly {
       "Network: mac\\x1bvlan ()",
       "  refused for 0s, 0 entries, no bridge",
       '  Problem: network "mac\\u001bvlan" has driver macvlan',
+    ],
+  },
+  {
+    name: "what the resolver does and has left out",
+    report: {
+      ...enforcing,
+      networks: [],
+      resolver: {
+        running: 3,
+        waiting: 0,
+        ignoredMessages: 1,
+        refusedAddresses: 2,
+        excessAddresses: 0,
+        refusedGrants: 7,
+        refusedTurns: 1,
+      },
+    },
+    lines: [
+      "dockerwall 0.1.0: enforcing for 1h",
+      "Engine:  28.5.2 (API 1.51)",
+      "Rules:   iptables-nft",
+      "Capture: gateway and 1 sandbox",
+      "Lookups: 3 under way, 0 waiting; so far 1 stray message, 2 private addresses, 7 refused grants, 1 lookup too many",
+      "",
+      "No network carries the label dockerwall.allow.",
     ],
   },
   {

@@ -39,6 +39,7 @@ const statusReport: StatusReport = {
   backend: "nft",
   rulesHealed: 0,
   capture: { sandboxes: 0, problem: undefined },
+  resolver: undefined,
   networks: [],
   rules: [],
   problems: [],

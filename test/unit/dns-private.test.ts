@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { isPrivate, refusesAddress } from "../../src/dns/private.ts";
+import { isPrivate, isPrivatePrefix, refusesAddress } from "../../src/dns/private.ts";
 import { addressBytes, type Prefix, parseAddress, parsePrefix } from "../../src/model/address.ts";
 import { filterOf } from "../support/policies.ts";
 
@@ -116,3 +116,16 @@ for (const { text, refuses } of cases) {
     assert.equal(refusesAddress(filter, parseAddress(text) ?? assert.fail(text), address(text)), refuses);
   });
 }
+
+test("a prefix is private when all of it is", () => {
+  const all = prefixes("10.9.0.0/16", "10.0.0.0/8", "fd5d:1::/64", "::1/128");
+  const notAll = prefixes("10.0.0.0/7", "203.0.113.0/24", "::/0", "0.0.0.0/0", "2001:db8::/32");
+  assert.deepEqual(
+    all.map(isPrivatePrefix),
+    all.map(() => true),
+  );
+  assert.deepEqual(
+    notAll.map(isPrivatePrefix),
+    notAll.map(() => false),
+  );
+});
