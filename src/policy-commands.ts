@@ -46,21 +46,23 @@ export function reportRules(target: RuleTarget, rules: readonly Rule[]): RulesRe
 /** Entries in their canonical form, without `!`: the verb says what they do. */
 function checkEntries({ entries, verb, target }: RuleRequest, presets: Presets): readonly string[] {
   const text = entries.join(" ");
-  const negated = text.split(/[\s,]+/).find((entry) => entry.startsWith("!"));
+  const words = text.split(/[\s,]+/).filter((word) => word !== "");
+  const negated = words.find((word) => word.startsWith("!"));
   if (negated !== undefined) {
     throw new DockerwallError(
       "BAD_ENTRY",
       `${JSON.stringify(negated)}: leave out the \`!\`; allow grants, deny takes away`,
     );
   }
+  if (words.length === 0)
+    throw new DockerwallError("USAGE", `${verb} needs an entry, as in api.example.com:443`);
+  // The preset that a rule names may be gone from the policy file by now.
+  if (verb === "undo") return words.map((word) => withNegation(word, false) ?? word);
   const result = parseAllowlist(text, presets);
   if (!result.ok) {
     const sentences = result.problems.map((problem) => renderProblem(`${verb} ${target}`, problem));
     throw new DockerwallError("BAD_ENTRY", sentences.join("\n"));
   }
-  const words = text.split(/[\s,]+/).filter((word) => word !== "");
-  if (words.length === 0)
-    throw new DockerwallError("USAGE", `${verb} needs an entry, as in api.example.com:443`);
   return words.flatMap((word) => {
     const parsed = parseEntry(word);
     return "entry" in parsed ? [renderEntry(parsed.entry)] : [];

@@ -26,6 +26,9 @@ export interface Rules {
 /** Most that are kept: each is read by people, and by every classification. */
 const maxRules = 4000;
 
+/** Longest life of a kernel entry, seconds: the kernel cuts what is longer, and a restart would take that for its end. */
+const longestSeconds = 2_147_483;
+
 /** Takes over what an earlier run left; the set must be there. */
 export function createRules({
   sets,
@@ -50,16 +53,20 @@ export function createRules({
   }
 
   function write(number: number, rule: Rule): void {
-    const comment = renderRule(rule);
-    if (comment === undefined) {
-      throw new DockerwallError(
-        "USAGE",
-        `${JSON.stringify(rule.entry)} for ${rule.target.name} is too long to be kept; put it into a label or the policy file`,
-      );
-    }
+    const comment = commentOf(rule);
     const seconds =
       rule.endsAtMs === undefined ? 0 : Math.max(1, Math.round((rule.endsAtMs - nowMs()) / 1000));
     sets.add(setNames.rules, [{ key: keyOf(number), timeoutSeconds: seconds, comment }]);
+  }
+
+  /** @throws DockerwallError USAGE */
+  function check(rule: Rule): void {
+    commentOf(rule);
+    if (rule.endsAtMs === undefined || rule.endsAtMs - nowMs() <= longestSeconds * 1000) return;
+    throw new DockerwallError(
+      "USAGE",
+      "a rule for a while is kept for 24 days at most; leave --for out, and take the rule back with --undo",
+    );
   }
 
   function drop(number: number): void {
@@ -76,6 +83,8 @@ export function createRules({
           `there are ${rules.size} rules already; put them into labels or the policy file`,
         );
       }
+      // None is made when one of them cannot be.
+      for (const rule of added) check(rule);
       for (const rule of added) {
         const opposite = { ...rule, entry: withNegation(rule.entry, !rule.entry.startsWith("!")) ?? "" };
         const number = numberFor(rule);
@@ -116,6 +125,16 @@ export function createRules({
       for (const [number, rule] of rules) if (!kept.has(renderRule(rule) ?? "")) write(number, rule);
     },
   };
+}
+
+/** @throws DockerwallError USAGE */
+function commentOf(rule: Rule): string {
+  const comment = renderRule(rule);
+  if (comment !== undefined) return comment;
+  throw new DockerwallError(
+    "USAGE",
+    `${JSON.stringify(rule.entry)} for ${rule.target.name} is too long to be kept; put it into a label or the policy file`,
+  );
 }
 
 function isOf(rule: Rule, target: RuleTarget): boolean {

@@ -129,7 +129,7 @@ function splitEntry(text: string): SplitEntry | { readonly problem: string } {
     return { host, port, protocol };
   }
   if (colons > 1 && parsePrefix(rest) === undefined) {
-    return { problem: "it is not an IPv6 address; with a port write [ADDRESS]:PORT" };
+    return { problem: "it has more than one `:` and is no IPv6 address; write HOST:PORT or [ADDRESS]:PORT" };
   }
   return { host: rest, port: undefined, protocol };
 }
@@ -139,7 +139,7 @@ function parseService(
   protocol: string | undefined,
 ): { readonly service: Service } | { readonly problem: string } {
   if (protocol !== undefined && protocol !== "tcp" && protocol !== "udp") {
-    return { problem: `the protocol is tcp or udp, not ${JSON.stringify(protocol)}` };
+    return { problem: `the protocol is tcp or udp, not ${quote(protocol)}` };
   }
   const known: Protocol | "any" = protocol ?? "any";
   if (port === undefined) {
@@ -149,14 +149,18 @@ function parseService(
   const from = Number(range?.[1]);
   const to = Number(range?.[2] ?? range?.[1]);
   if (range === null || from < 1 || to > 65535 || from > to) {
-    return { problem: `the port is 1 to 65535, or FROM-TO, not ${JSON.stringify(port)}` };
+    return { problem: `the port is 1 to 65535, or FROM-TO, not ${quote(port)}` };
   }
   return { service: { protocol: known, ports: { from, to } } };
 }
 
 function parsePreset(text: string, service: Service, negated: boolean): EntryResult {
   const name = text.toLowerCase();
-  if (!presetName.test(name)) return { problem: `${JSON.stringify(`@${text}`)} is not the name of a preset` };
+  if (!presetName.test(name)) {
+    return {
+      problem: `${quote(`@${text}`)} is not the name of a preset; write it as in @debian or @npm:443`,
+    };
+  }
   return { entry: { kind: "preset", name, service, negated } };
 }
 
@@ -175,7 +179,8 @@ function parseHost(host: string, service: Service, negated: boolean): EntryResul
   const subtree = host.startsWith("*.");
   const name = subtree ? host.slice(2) : host;
   if (name.includes("*")) return globEntry(host, service, negated);
-  const domain = canonicalDomain(name);
+  // All below a top-level domain is a lot, but can be meant: `*.internal`. One name of one label cannot.
+  const domain = canonicalDomain(name, subtree ? 1 : 2);
   if ("problem" in domain) return domain;
   const scope = subtree ? "subtree" : "exact";
   return { entry: { kind: "domain", domain: domain.domain, scope, service, negated } };
@@ -200,27 +205,47 @@ function globEntry(text: string, service: Service, negated: boolean): EntryResul
   }
   if (labels.some((label) => label.includes("**"))) return { problem: "one `*` in a row is enough" };
   // A letter in place of each `*`: what is around it must make a legal name.
-  const domain = canonicalDomain(labels.join(".").replaceAll("*", "x"));
-  if ("problem" in domain || !/^[a-z0-9_.*-]+$/.test(labels.join("."))) {
-    return { problem: `${JSON.stringify(text)} is not a pattern of a domain name` };
+  const domain = canonicalDomain(labels.join(".").replaceAll("*", "x"), literalLabels + 1);
+  if ("problem" in domain || labels.includes("") || !/^[a-z0-9_.*-]+$/.test(labels.join("."))) {
+    return {
+      problem: `${quote(text)} is not a pattern of a domain name; write it as in build-*.ci.example.com, other letters than a to z in their xn-- form`,
+    };
   }
   return { entry: { kind: "domain", domain: labels.join("."), scope: "glob", service, negated } };
 }
 
-function canonicalDomain(text: string): { readonly domain: string } | { readonly problem: string } {
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: the ASCII range is the point
-  const ascii = /^[\x00-\x7f]*$/.test(text) ? text.toLowerCase() : domainToASCII(text);
+function canonicalDomain(
+  text: string,
+  leastLabels: number,
+): { readonly domain: string } | { readonly problem: string } {
+  const ascii = toAscii(text);
   const domain = ascii.endsWith(".") ? ascii.slice(0, -1) : ascii;
   const labels = domain.split(".");
   const wrong = labels.find((label) => !/^[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?$/.test(label));
   if (wrong !== undefined || domain.length > 253) {
-    return { problem: `${JSON.stringify(text)} is not a domain name` };
-  }
-  if (labels.length === 1) {
-    return { problem: "a name of one label is never looked up outside; write a full domain" };
+    return {
+      problem: `${quote(text)} is not a domain name; write letters, digits, - and _ between dots, as in api.example.com`,
+    };
   }
   if (/^[0-9]+$/.test(labels.at(-1) ?? "")) {
-    return { problem: `${JSON.stringify(text)} is neither an address nor a domain name` };
+    return {
+      problem: `${quote(text)} is neither an address nor a domain name; write it as 192.0.2.10 or api.example.com`,
+    };
+  }
+  if (labels.length < leastLabels) {
+    return { problem: "a name of one label is never looked up outside; write a full domain" };
   }
   return { domain };
+}
+
+/** In lower case, with A-labels; a text that is no domain name stays one that is none. */
+function toAscii(text: string): string {
+  if (!/[\u{80}-\u{10ffff}]/u.test(text)) return text.toLowerCase();
+  // Node reads the host of a URL here: `?x` would end it, and `%63` would be a letter.
+  return /^[\w.\u{80}-\u{10ffff}-]+$/u.test(text) ? domainToASCII(text) : "";
+}
+
+/** Entries may be as long as a label; problems are read by people. */
+function quote(text: string): string {
+  return JSON.stringify(text.slice(0, 80));
 }

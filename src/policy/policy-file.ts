@@ -31,6 +31,8 @@ const maxLength = 4_194_304;
 
 const sections = ["presets", "networks", "containers"] as const;
 
+const quoteHint = "entries that begin with ! * or @ need quotes";
+
 type Section = (typeof sections)[number];
 
 /** What stands in a section: entries by name, and the line of the name. */
@@ -44,9 +46,14 @@ export function parsePolicyFile(text: string, builtIn: Presets): PolicyFileResul
     return { problems: [`it has ${text.length} characters; at most ${maxLength} are read`] };
   const lines = new LineCounter();
   const document = parseDocument(text, { lineCounter: lines, prettyErrors: false, uniqueKeys: true });
-  if (document.errors.length > 0) {
+  // A warning is about a tag: to YAML, `!name` without quotes is no text that begins so, but nothing at all.
+  const wrong = [...document.errors, ...document.warnings];
+  if (wrong.length > 0) {
     return {
-      problems: document.errors.map(({ message, pos }) => `line ${lines.linePos(pos[0]).line}: ${message}`),
+      problems: wrong.map(({ code, message, pos }) => {
+        const hint = code === "TAG_RESOLVE_FAILED" || code === "BAD_SCALAR_START" ? `; ${quoteHint}` : "";
+        return `line ${lines.linePos(pos[0]).line}: ${message}${hint}`;
+      }),
     };
   }
   const at: At = (node) => `line ${lines.linePos(node?.range?.[0] ?? 0).line}`;
@@ -117,7 +124,9 @@ function readSection(
     const nodes = isNothing(value) ? [] : isSeq(value) ? value.items : [value];
     const wrong = nodes.find((node) => textOf(node) === undefined);
     if (wrong !== undefined)
-      return [`${at(wrong as Node)}: ${JSON.stringify(name)} must be entries as text, or a list of them`];
+      return [
+        `${at(wrong as Node)}: ${JSON.stringify(name)} must be entries as text, or a list of them; ${quoteHint}`,
+      ];
     const texts = nodes.flatMap((node) =>
       [...(textOf(node) ?? "").matchAll(/[^\s,]+/g)].map(([word]) => word),
     );
@@ -126,8 +135,9 @@ function readSection(
   });
 }
 
+/** Undefined also for `! name`, which YAML takes for a text without the `!`. */
 function textOf(node: unknown): string | undefined {
-  return isScalar(node) && typeof node.value === "string" ? node.value : undefined;
+  return isScalar(node) && typeof node.value === "string" && node.tag !== "!" ? node.value : undefined;
 }
 
 function isNothing(value: unknown): boolean {

@@ -27,8 +27,9 @@ export function renderRule({ target, entry }: Rule): string | undefined {
 
 /** The rule of a comment that renderRule() made; undefined for another. */
 export function parseRule(comment: string, endsAtMs: number | undefined): Rule | undefined {
-  const [kind, name, entry, ...more] = comment.split(" ");
-  if ((kind !== "network" && kind !== "container") || !name || !entry || more.length > 0) return undefined;
+  // Engines take spaces in the name of a network.
+  const [, kind, name, entry] = /^(network|container) (.+) (\S+)$/.exec(comment) ?? [];
+  if ((kind !== "network" && kind !== "container") || !name || !entry) return undefined;
   return { target: { kind, name }, entry, endsAtMs };
 }
 

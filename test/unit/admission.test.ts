@@ -3,9 +3,10 @@ import { test } from "node:test";
 import { startAdmission } from "../../src/admission.ts";
 import type { Grant } from "../../src/dns/grant.ts";
 import { setNames } from "../../src/firewall/names.ts";
+import { createSets } from "../../src/io/desired-sets.ts";
 import type { IpAddress } from "../../src/model/address.ts";
 import { anyService, type Service } from "../../src/model/service.ts";
-import { createFakeSets } from "../support/fake-sets.ts";
+import { createFakeSets, type FakeSets } from "../support/fake-sets.ts";
 
 const asker = "198.18.0.2" as IpAddress;
 const onePort: Service = { protocol: "tcp", ports: { from: 443, to: 443 } };
@@ -17,8 +18,14 @@ function grant(last: number, service: Service = onePort, change: Partial<Grant> 
   return { asker, destination, domain: "www.example.org", service, leaseSeconds: 300, ...change };
 }
 
+function freshSets(nowMs: () => number = () => 0): FakeSets {
+  const sets = createFakeSets(nowMs);
+  createSets(sets);
+  return sets;
+}
+
 function start() {
-  const sets = createFakeSets();
+  const sets = freshSets();
   return { sets, admission: startAdmission({ sets, nowMs: () => 0 }) };
 }
 
@@ -58,7 +65,7 @@ test("an address that another asker's rights are asked for stays asked for", () 
 
 test("what a failed grant prolonged is taken away with its asker", () => {
   let nowMs = 0;
-  const sets = createFakeSets();
+  const sets = freshSets(() => nowMs);
   const admission = startAdmission({ sets, nowMs: () => nowMs });
   admission.own(asker, "sandbox-1");
   admission.admit([grant(1, onePort, { leaseSeconds: 60 })], onNetwork);
