@@ -22,6 +22,7 @@ import type {
   ToDataPlane,
 } from "./model/planes.ts";
 import { startQueue } from "./queue.ts";
+import { createSandboxEntries } from "./sandbox-entries.ts";
 
 /** How long lookups are gathered before the control plane hears of them. */
 const journalEveryMs = 200;
@@ -80,9 +81,14 @@ async function start(): Promise<void> {
     if (admission.own(address, sandbox) && freshAddresses.push(address) === 1) setImmediate(tellFresh);
   };
 
+  /** While the first sandboxes are listed, nobody is known to have anything. */
+  const hasNow = (sandbox: string, address: IpAddress): boolean => sandboxes?.has(sandbox, address) === true;
+
   const tellFresh = (): void => tell({ kind: "fresh-addresses", addresses: freshAddresses.splice(0) });
 
-  const admission = startAdmission({ sets: openKernelSets(), nowMs: Date.now });
+  const sets = openKernelSets();
+  const admission = startAdmission({ sets, nowMs: Date.now });
+  const strays = createSandboxEntries(sets, "guarded");
   const answerer = createAnswerer({
     settings,
     admission,
@@ -121,10 +127,16 @@ async function start(): Promise<void> {
           own(address, sandbox);
         answerer.answer({ message, transport, asker: sandbox, standing, reply });
       },
+      onStanding: (sandbox, addresses, { kind }) => {
+        if (kind === "unknown") return;
+        const its = addresses.filter((address) => index.mayOwn(sandbox, address, hasNow));
+        strays.put(sandbox, kind === "guarded" ? index.straysOf(its) : []);
+      },
+      onGone: (sandbox) => strays.put(sandbox, []),
       onStranger: ({ message, transport, reply }) => answerer.fail(message, transport, reply),
       onUnknown: refresh,
       onAddress: (address, sandbox) => {
-        if (index.mayOwn(sandbox, address)) own(address, sandbox);
+        if (index.mayOwn(sandbox, address, hasNow)) own(address, sandbox);
       },
       onAddressLost: (address, sandbox) => admission.disown(address, sandbox),
       onChange: (captured, problem) => tell({ kind: "sandboxes", captured, problem }),
@@ -148,6 +160,7 @@ async function start(): Promise<void> {
       case "topology":
         index = new AskerIndex(message);
         sandboxes?.reclassify();
+        strays.retain((sandbox) => sandboxes?.isLive(sandbox) === true);
         answerer.useTopology(message.topology, message.guarded);
         tell({ kind: "topology-applied", revision: message.revision });
         break;

@@ -123,10 +123,29 @@ export class AskerIndex {
     return joined.length === 0 ? standing : this.standingOf([...given, ...joined]);
   }
 
-  /** False when the engine gave the address to another container: one with NET_ADMIN can put on any. */
-  mayOwn(sandbox: string, address: IpAddress): boolean {
-    const holder = this.#byAddress.get(address);
-    return holder?.sandbox === undefined || holder.sandbox === sandbox;
+  /**
+   * False when the engine gave the address to another container, which has it still: one with NET_ADMIN can put on any.
+   * @param hasStill whether a sandbox has an address now; the engine tells late that a container is gone
+   */
+  mayOwn(
+    sandbox: string,
+    address: IpAddress,
+    hasStill: (sandbox: string, address: IpAddress) => boolean,
+  ): boolean {
+    const holder = this.#byAddress.get(address)?.sandbox;
+    return holder === undefined || holder === sandbox || !hasStill(holder, address);
+  }
+
+  /**
+   * Where a guarded sandbox with these addresses must be guarded beside its guarded networks: by each address on each
+   * bridge of its other networks, as it can send from any of them on any.
+   */
+  straysOf(addresses: readonly IpAddress[]): { address: IpAddress; bridge: string }[] {
+    const found = addresses.flatMap((address) => this.#find(address) ?? []);
+    const outside = found.filter(({ entries }) => entries === undefined);
+    const bridges = new Set(outside.flatMap(({ network }) => network.bridge ?? []));
+    const known = addresses.filter((address) => this.#find(address) !== undefined);
+    return known.flatMap((address) => [...bridges].map((bridge) => ({ address, bridge })));
   }
 
   /** Where the sender of a packet stands: the address with, where the engine told us, its container's other ones. */

@@ -161,6 +161,7 @@ function forwardRules(options: RulesetOptions, sets: FamilySets): string[] {
     `${inSet(sets.guarded, "src,src")} -g ${chain.judge}`,
     ...(options.family === 6 ? [`-d fe80::/10 -j RETURN`, `-d ff02::/16 -j RETURN`] : []),
     ...closedRules(options, sets),
+    `${inSet(sets.guarded, "dst,src")} ${comment("neighbour of a container with a second network")} -j RETURN`,
     `-m conntrack --ctstate NEW -m conntrack ! --ctstate DNAT ${inSet(sets.guarded, "dst,dst")} ${comment("only published ports lead in")} -j DROP`,
   ];
 }

@@ -2,6 +2,7 @@
 // that stays is without its entry for a moment.
 
 import { planChunks } from "../firewall/chunks.ts";
+import { sandboxOf } from "../firewall/names.ts";
 import {
   bridgeMember,
   chunkSpec,
@@ -95,12 +96,13 @@ function chunkIndexes(sets: KernelSets, list: string): number[] {
 }
 
 function membersOf(sets: KernelSets, name: string): Member[] {
-  return sets.list(name).flatMap(({ key }): Member[] => {
+  return sets.list(name).flatMap(({ key, comment }): Member[] => {
+    const said = comment === undefined ? {} : { comment };
     switch (key.kind) {
       case "net":
-        return [{ prefix: key.prefix }];
+        return [{ prefix: key.prefix, ...said }];
       case "net-iface":
-        return [{ prefix: key.prefix, iface: key.iface }];
+        return [{ prefix: key.prefix, iface: key.iface, ...said }];
       case "net-port":
         return [{ prefix: key.prefix, service: { protocol: key.protocol, port: key.port } }];
       default:
@@ -117,7 +119,10 @@ function difference(
   const foundKeys = new Set(found.map(memberKey));
   return {
     add: wanted.filter((member) => !foundKeys.has(memberKey(member))),
-    remove: found.filter((member) => !wantedKeys.has(memberKey(member))),
+    // What the data plane put there is its own to take away: it may know of a container that the engine has not told of.
+    remove: found.filter(
+      (member) => !wantedKeys.has(memberKey(member)) && sandboxOf(member.comment) === undefined,
+    ),
   };
 }
 
