@@ -17,6 +17,7 @@ import { createInventory } from "./io/inventory.ts";
 import { openKernelSets } from "./io/ipset.ts";
 import { type Backend, createIptables } from "./io/iptables.ts";
 import { createLog } from "./io/log.ts";
+import { ownContainerId } from "./io/own-container.ts";
 import { createReadiness } from "./io/readiness.ts";
 import { watchRules } from "./io/rule-watch.ts";
 import { unstampAll, unstampFlows } from "./io/stamped-flows.ts";
@@ -54,6 +55,7 @@ export async function runDaemon(config: Config): Promise<void> {
     hold: config.hold,
     listBridges,
     nowMs: Date.now,
+    ownContainer: ownContainerId(),
   });
   const folder = sandboxFolderOf(config);
   const hostResolvers = openHostResolvers(openEngineRoot());
@@ -150,7 +152,12 @@ export async function runDaemon(config: Config): Promise<void> {
       reporter.clearProblem("engine");
       void healing.request();
     },
-    onRefreshed: () => reporter.clearProblem("engine"),
+    onRefreshed: (whole) => {
+      reporter.clearProblem("engine");
+      if (!whole) return;
+      wall.forgetGone(inventory.current());
+      void reconciling.request();
+    },
     onProblem: (error) => reporter.onProblem("engine", messageOf(error)),
   });
 

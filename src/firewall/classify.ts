@@ -29,6 +29,8 @@ export interface ClassifyInput {
   readonly foreign: ReadonlySet<string>;
   /** Ids of the containers in quarantine. */
   readonly quarantine: ReadonlySet<string>;
+  /** Id of the daemon's own container. */
+  readonly own?: string | undefined;
 }
 
 /** Classifies every network and bridge. A network with a bad label and no previous policy denies everything. */
@@ -74,6 +76,7 @@ export function classify(input: ClassifyInput): Classification {
     topology: input.topology,
     guarded: new Set(guarded.map((network) => network.id)),
     quarantine: input.quarantine,
+    own: input.own,
   });
   return { guarded, openBridges: [...open, ...foreign], refused, problems, containers };
 }

@@ -8,7 +8,7 @@ import type { Container, Hazard, Network, Topology } from "../model/topology.ts"
 import { parseAllowlist, renderProblem } from "../policy/allowlist.ts";
 import { allowLabel } from "./labels.ts";
 
-/** An address of a guarded container on a network that is not guarded: guarded there by itself. */
+/** An address of a guarded container, guarded by itself on a bridge of another network of it that is not guarded. */
 export interface Stray {
   readonly address: IpAddress;
   readonly bridge: string;
@@ -18,7 +18,7 @@ export interface Stray {
 export interface ContainerFindings {
   readonly services: readonly ServicePolicy[];
   readonly strays: readonly Stray[];
-  /** Every address of the containers in quarantine. */
+  /** Every address of the containers in quarantine, and a marker for each. */
   readonly quarantined: readonly { readonly address: IpAddress; readonly containerId: string }[];
   /** One sentence each: what is wrong and must be corrected. */
   readonly problems: readonly string[];
@@ -40,6 +40,8 @@ export interface ExamineInput {
   readonly guarded: ReadonlySet<string>;
   /** Ids of the containers in quarantine. */
   readonly quarantine: ReadonlySet<string>;
+  /** Id of the daemon's own container, of which nobody need be warned. */
+  readonly own?: string | undefined;
 }
 
 /** Examines every container. */
@@ -51,41 +53,72 @@ export function examineContainers(input: ExamineInput): ContainerFindings {
   const problems: string[] = [];
   const warnings: string[] = [];
   for (const container of topology.containers) {
-    const inside = container.endpoints.some((endpoint) => guarded.has(endpoint.networkId));
+    const holder = networkHolder(container, topology.containers);
+    const inside = holder.endpoints.some((endpoint) => guarded.has(endpoint.networkId));
     const label = container.labels[allowLabel];
     if (label !== undefined) {
-      const read = readLabel(container, label, guarded);
+      const read = readLabel({ container, holder, label, guarded });
       if (read.service !== undefined) services.push(read.service);
       problems.push(...read.problems);
     }
-    const concerned = inside || label !== undefined;
+    const onHost = container.hazards.includes("host-network") && container.id !== input.own;
+    const concerned = inside || label !== undefined || onHost;
     if (!concerned || !container.running) continue;
     warnings.push(...container.hazards.map((hazard) => `${nameOf(container)} ${hazardSentences[hazard]}`));
     const outside = container.endpoints.flatMap((endpoint) => {
-      const network = guarded.has(endpoint.networkId) ? undefined : networks.get(endpoint.networkId);
-      return network === undefined ? [] : [{ endpoint, network }];
+      return guarded.has(endpoint.networkId) ? [] : (networks.get(endpoint.networkId) ?? []);
     });
-    if (!inside) continue;
-    for (const { endpoint, network } of outside) {
+    // What a container shares another's network for is found with that one.
+    if (!inside || holder !== container) continue;
+    for (const network of outside) {
       warnings.push(secondNetwork(container, network));
       const { bridge } = network;
       if (bridge === undefined) continue;
-      strays.push(...endpoint.addresses.map((address) => ({ address, bridge, container: container.name })));
+      // By every address that it has: it can send from any of them on any of its networks.
+      const addresses = container.endpoints.flatMap((endpoint) => endpoint.addresses);
+      strays.push(...addresses.map((address) => ({ address, bridge, container: container.name })));
     }
   }
   const quarantined = topology.containers
     .filter((container) => input.quarantine.has(container.id))
     .flatMap(({ id, endpoints }) =>
-      endpoints.flatMap(({ addresses }) => addresses.map((address) => ({ address, containerId: id }))),
+      [quarantineMarker(id), ...endpoints.flatMap(({ addresses }) => addresses)].map((address) => ({
+        address,
+        containerId: id,
+      })),
     );
   return { services, strays, quarantined, problems, warnings };
 }
 
-function readLabel(
-  container: Container,
-  label: string,
-  guarded: ReadonlySet<string>,
-): { readonly service: ServicePolicy | undefined; readonly problems: readonly string[] } {
+/** The container whose network it is on (`network_mode: container:NAME`, any number of times): itself mostly. */
+function networkHolder(container: Container, containers: readonly Container[]): Container {
+  const met = new Set<Container>();
+  let holder = container;
+  while (!met.has(holder)) {
+    met.add(holder);
+    const other = /^container:(.+)$/.exec(holder.networkMode)?.[1];
+    holder = containers.find(({ id, name }) => other === id || other === name) ?? holder;
+  }
+  return holder;
+}
+
+/** Nobody's address, made of the container's id: by it the set remembers one in quarantine that has none of its own. */
+function quarantineMarker(id: string): IpAddress {
+  const [first = 0, ...rest] = Buffer.from(id.slice(0, 8), "hex");
+  return `${240 + (first % 8)}.${rest.join(".")}` as IpAddress;
+}
+
+function readLabel({
+  container,
+  holder,
+  label,
+  guarded,
+}: {
+  readonly container: Container;
+  readonly holder: Container;
+  readonly label: string;
+  readonly guarded: ReadonlySet<string>;
+}): { readonly service: ServicePolicy | undefined; readonly problems: readonly string[] } {
   const place = `${nameOf(container)}, label ${allowLabel}`;
   const allowlist = parseAllowlist(label);
   if (!allowlist.ok) {
@@ -93,6 +126,10 @@ function readLabel(
       (problem) => `${renderProblem(place, problem)}; only its networks' allowlists are in force`,
     );
     return { service: undefined, problems: sentences };
+  }
+  if (holder !== container) {
+    const shares = `it is on the network of ${nameOf(holder)}, whose labels count for both; label that one`;
+    return { service: undefined, problems: container.running ? [`${place}: ${shares}`] : [] };
   }
   const inside = container.endpoints.filter((endpoint) => guarded.has(endpoint.networkId));
   const { id: containerId, name } = container;

@@ -26,12 +26,20 @@ export function setsExist(sets: KernelSets): boolean {
   return setSpecs().every((spec) => names.has(spec.name));
 }
 
-/** Applies the whole desired content. Returns whether anything had to change. Synchronous: it is in force on return. */
-export function applySets(sets: KernelSets, desired: DesiredSets): boolean {
+/**
+ * Applies the whole desired content. Returns whether anything had to change. Synchronous: it is in force on return.
+ * @param members "keep" takes none out, for a picture in which containers may be missing
+ */
+export function applySets(
+  sets: KernelSets,
+  desired: DesiredSets,
+  members: "replace" | "keep" = "replace",
+): boolean {
   let changed = false;
   const removals: (() => void)[] = [];
-  for (const [name, members] of desired.members) {
-    const { add, remove } = difference(members, membersOf(sets, name));
+  for (const [name, wanted] of desired.members) {
+    const { add, remove: spare } = difference(wanted, membersOf(sets, name));
+    const remove = members === "keep" ? [] : spare;
     if (add.length > 0) sets.add(name, add.map(toEntry));
     if (remove.length > 0)
       removals.push(() =>
