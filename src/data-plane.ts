@@ -5,7 +5,7 @@ import { networkInterfaces } from "node:os";
 import { parentPort, workerData } from "node:worker_threads";
 import { startAdmission } from "./admission.ts";
 import { createAnswerer } from "./answerer.ts";
-import { AskerIndex } from "./dns/asker.ts";
+import { AskerIndex, type Standing } from "./dns/asker.ts";
 import { canaryQuery, isOurDenial } from "./dns/canary.ts";
 import { DockerwallError, messageOf } from "./errors.ts";
 import { listenUdp } from "./io/dns-listener.ts";
@@ -23,6 +23,7 @@ import type {
 } from "./model/planes.ts";
 import { startQueue } from "./queue.ts";
 import { createSandboxEntries } from "./sandbox-entries.ts";
+import { createSuspects } from "./suspects.ts";
 
 /** How long lookups are gathered before the control plane hears of them. */
 const journalEveryMs = 200;
@@ -82,13 +83,30 @@ async function start(): Promise<void> {
   };
 
   /** While the first sandboxes are listed, nobody is known to have anything. */
-  const hasNow = (sandbox: string, address: IpAddress): boolean => sandboxes?.has(sandbox, address) === true;
+  const addressesNow = (sandbox: string): readonly IpAddress[] => sandboxes?.addressesOf(sandbox) ?? [];
+  const hasNow = (sandbox: string, address: IpAddress): boolean => addressesNow(sandbox).includes(address);
+  const isLive = (sandbox: string): boolean => sandboxes?.addressesOf(sandbox) !== undefined;
 
   const tellFresh = (): void => tell({ kind: "fresh-addresses", addresses: freshAddresses.splice(0) });
 
   const sets = openKernelSets();
   const admission = startAdmission({ sets, nowMs: Date.now });
   const strays = createSandboxEntries(sets, "guarded");
+  const suspects = createSuspects({
+    sets,
+    indexNow: () => index,
+    isInUse: (sandbox) => addressesNow(sandbox).length > 0,
+    ask: () => tell({ kind: "refresh" }),
+  });
+
+  /** Guards a sandbox by what is seen in it, and cuts off one that may be in quarantine, before the engine tells. */
+  const standingOf = (addresses: readonly IpAddress[], sandbox: string): Standing => {
+    const standing = index.standingOfSandbox(sandbox, addresses);
+    const its = addresses.filter((address) => index.mayOwn(sandbox, address, hasNow));
+    if (standing.kind !== "unknown")
+      strays.put(sandbox, standing.kind === "guarded" ? index.straysOf(its) : []);
+    return suspects.mayBe(sandbox, its) ? { kind: "unknown" } : standing;
+  };
   const answerer = createAnswerer({
     settings,
     admission,
@@ -117,7 +135,7 @@ async function start(): Promise<void> {
     sandboxes = createSandboxes({
       folder: settings.sandboxFolder,
       readiness,
-      standingOf: (addresses, sandbox) => index.standingOfSandbox(sandbox, addresses),
+      standingOf,
       onQuery: ({ message, transport, sandbox, reply }, standing) => {
         // Who asks in a sandbox is there: its addresses are its own before anything is granted to them, even
         // while the engine has not told yet that their earlier holder is gone.
@@ -127,12 +145,10 @@ async function start(): Promise<void> {
           own(address, sandbox);
         answerer.answer({ message, transport, asker: sandbox, standing, reply });
       },
-      onStanding: (sandbox, addresses, { kind }) => {
-        if (kind === "unknown") return;
-        const its = addresses.filter((address) => index.mayOwn(sandbox, address, hasNow));
-        strays.put(sandbox, kind === "guarded" ? index.straysOf(its) : []);
+      onGone: (sandbox) => {
+        strays.put(sandbox, []);
+        suspects.gone(sandbox);
       },
-      onGone: (sandbox) => strays.put(sandbox, []),
       onStranger: ({ message, transport, reply }) => answerer.fail(message, transport, reply),
       onUnknown: refresh,
       onAddress: (address, sandbox) => {
@@ -160,7 +176,7 @@ async function start(): Promise<void> {
       case "topology":
         index = new AskerIndex(message);
         sandboxes?.reclassify();
-        strays.retain((sandbox) => sandboxes?.isLive(sandbox) === true);
+        for (const entries of [strays, suspects]) entries.retain(isLive);
         answerer.useTopology(message.topology, message.guarded);
         tell({ kind: "topology-applied", revision: message.revision });
         break;
@@ -168,6 +184,7 @@ async function start(): Promise<void> {
         answerer.useUpstreams(message.upstreams);
         break;
       case "refreshed":
+        if (suspects.told()) sandboxes?.reclassify();
         answerer.refreshed();
         break;
       case "examine": {

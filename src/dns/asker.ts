@@ -49,6 +49,9 @@ export class AskerIndex {
   readonly #bySubnet = new Map<number, Map<IpAddress, Known>>();
   readonly #byAddress = new Map<IpAddress, Container>();
   readonly #bySandbox = new Map<string, Container>();
+  /** Of each container in quarantine that can have a sandbox of its own: which one it has; none while it is away. */
+  readonly #cutOff: readonly (string | undefined)[];
+  readonly #sandboxes: ReadonlySet<string | undefined>;
   readonly #services: ReadonlyMap<string, readonly Entry[]>;
   readonly #policies = new Map<string, Policy>();
   readonly #quarantined: ReadonlySet<string>;
@@ -70,6 +73,10 @@ export class AskerIndex {
       if (container.sandbox !== undefined && addresses.length > 0)
         this.#bySandbox.set(container.sandbox, container);
     }
+    this.#sandboxes = new Set(topology.containers.map(({ sandbox }) => sandbox));
+    this.#cutOff = topology.containers
+      .filter(({ id, networkMode }) => this.#quarantined.has(id) && !/^(host$|container:)/.test(networkMode))
+      .map(({ sandbox }) => sandbox);
     this.#services = new Map(services.map((service) => [service.containerId, service.entries]));
     this.#expectsService = topology.containers.some(
       (container) => this.#services.has(container.id) && addressesOf(container).length === 0,
@@ -134,6 +141,16 @@ export class AskerIndex {
   ): boolean {
     const holder = this.#byAddress.get(address)?.sandbox;
     return holder === undefined || holder === sandbox || !hasStill(holder, address);
+  }
+
+  /**
+   * Whether a sandbox is that of a container in quarantine: "maybe" for one that the engine has not told of, while one
+   * in quarantine has none, or one that is not in use any more.
+   */
+  quarantineOf(sandbox: string, isInUse: (sandbox: string) => boolean): "yes" | "no" | "maybe" {
+    if (this.#cutOff.includes(sandbox)) return "yes";
+    if (this.#sandboxes.has(sandbox)) return "no";
+    return this.#cutOff.some((own) => own === undefined || !isInUse(own)) ? "maybe" : "no";
   }
 
   /**

@@ -36,11 +36,10 @@ export interface SandboxQuery {
 export interface SandboxesOptions {
   readonly folder: string;
   readonly readiness: Readiness;
+  /** What a sandbox with these addresses demands of the kernel is in there when it returns. */
   readonly standingOf: (addresses: readonly IpAddress[], sandbox: string) => Standing;
   /** A question of a guarded container. */
   readonly onQuery: (query: SandboxQuery, standing: () => Standing) => void;
-  /** Where a sandbox with these addresses stands now; before anything that it asked is answered. */
-  readonly onStanding: (sandbox: string, addresses: readonly IpAddress[], standing: Standing) => void;
   readonly onGone: (sandbox: string) => void;
   /** A question of a container that could not be classified in time: it must be answered with a failure. */
   readonly onStranger: (query: SandboxQuery) => void;
@@ -56,9 +55,8 @@ export interface SandboxesOptions {
 }
 
 export interface Sandboxes {
-  isLive(name: string): boolean;
-  /** Whether this sandbox has this address now. */
-  has(name: string, address: IpAddress): boolean;
+  /** The addresses that a sandbox has now; undefined when there is none of that name. */
+  addressesOf(name: string): readonly IpAddress[] | undefined;
   /** To be called when what `standingOf` says may have changed. */
   reclassify(): void;
   /** Asks this question inside every guarded sandbox, as its container would. */
@@ -231,7 +229,6 @@ export function createSandboxes(options: SandboxesOptions): Sandboxes {
     for (const address of addresses) options.onAddress(address, sandbox.name);
     sandbox.addresses = addresses;
     sandbox.standing = options.standingOf(addresses, sandbox.name);
-    options.onStanding(sandbox.name, addresses, sandbox.standing);
     const changed = interfaces.join() !== sandbox.interfaces.join();
     sandbox.interfaces = interfaces;
     const wanted = sandbox.standing.kind !== "open";
@@ -309,8 +306,7 @@ export function createSandboxes(options: SandboxesOptions): Sandboxes {
   }
 
   return {
-    isLive: (name) => sandboxes.has(name),
-    has: (name, address) => sandboxes.get(name)?.addresses.includes(address) === true,
+    addressesOf: (name) => sandboxes.get(name)?.addresses,
     reclassify() {
       for (const sandbox of sandboxes.values()) attempt(sandbox.name, () => settle(sandbox));
     },
