@@ -19,6 +19,7 @@ import { createInventory } from "./io/inventory.ts";
 import { openKernelSets } from "./io/ipset.ts";
 import { type Backend, createIptables } from "./io/iptables.ts";
 import { createLog } from "./io/log.ts";
+import { ownContainerId } from "./io/own-container.ts";
 import { followPolicyFile } from "./io/policy-file.ts";
 import { createReadiness } from "./io/readiness.ts";
 import { watchRules } from "./io/rule-watch.ts";
@@ -69,6 +70,7 @@ export async function runDaemon(config: Config): Promise<void> {
     store,
     policyFile: () => policyFile.current(),
     rules: () => rules.current(),
+    ownContainer: ownContainerId(),
   });
   const rules = createRules({ sets, nowMs: Date.now });
   const folder = sandboxFolderOf(config);
@@ -240,7 +242,12 @@ export async function runDaemon(config: Config): Promise<void> {
       reporter.clearProblem("engine");
       void healing.request();
     },
-    onRefreshed: () => reporter.clearProblem("engine"),
+    onRefreshed: (whole) => {
+      reporter.clearProblem("engine");
+      if (!whole) return;
+      wall.forgetGone(inventory.current());
+      void reconciling.request();
+    },
     onProblem: (error) => reporter.onProblem("engine", messageOf(error)),
   });
 

@@ -27,6 +27,8 @@ import type { Topology } from "./model/topology.ts";
 import { createReceiver, type Picture } from "./picture-post.ts";
 import { createListCompiler } from "./policy/entry-list.ts";
 import { startQueue } from "./queue.ts";
+import { createSandboxEntries } from "./sandbox-entries.ts";
+import { createSuspects } from "./suspects.ts";
 
 /** How long lookups are gathered before the control plane hears of them. */
 const journalEveryMs = 200;
@@ -87,9 +89,31 @@ async function start(): Promise<void> {
     if (admission.own(address, sandbox) && freshAddresses.push(address) === 1) setImmediate(tellFresh);
   };
 
+  /** While the first sandboxes are listed, nobody is known to have anything. */
+  const addressesNow = (sandbox: string): readonly IpAddress[] => sandboxes?.addressesOf(sandbox) ?? [];
+  const hasNow = (sandbox: string, address: IpAddress): boolean => addressesNow(sandbox).includes(address);
+  const isLive = (sandbox: string): boolean => sandboxes?.addressesOf(sandbox) !== undefined;
+
   const tellFresh = (): void => tell({ kind: "fresh-addresses", addresses: freshAddresses.splice(0) });
 
-  const admission = startAdmission({ sets: openKernelSets(), nowMs: Date.now });
+  const sets = openKernelSets();
+  const admission = startAdmission({ sets, nowMs: Date.now });
+  const strays = createSandboxEntries(sets, "guarded");
+  const suspects = createSuspects({
+    sets,
+    indexNow: () => index,
+    isInUse: (sandbox) => addressesNow(sandbox).length > 0,
+    ask: () => tell({ kind: "refresh" }),
+  });
+
+  /** Guards a sandbox by what is seen in it, and cuts off one that may be in quarantine, before the engine tells. */
+  const standingOf = (addresses: readonly IpAddress[], sandbox: string): Standing => {
+    const standing = index.standingOfSandbox(sandbox, addresses);
+    const its = addresses.filter((address) => index.mayOwn(sandbox, address, hasNow));
+    if (standing.kind !== "unknown")
+      strays.put(sandbox, standing.kind === "guarded" ? index.straysOf(its) : []);
+    return suspects.mayBe(sandbox, its) ? { kind: "unknown" } : standing;
+  };
   const answerer = createAnswerer({
     settings,
     admission,
@@ -118,7 +142,7 @@ async function start(): Promise<void> {
     sandboxes = createSandboxes({
       folder: settings.sandboxFolder,
       readiness,
-      standingOf: (addresses, sandbox) => index.standingOfSandbox(sandbox, addresses),
+      standingOf,
       onQuery: ({ sandbox, ...question }, standing) => {
         // Who asks in a sandbox is there: its addresses are its own before anything is granted to them, even
         // while the engine has not told yet that their earlier holder is gone.
@@ -126,10 +150,14 @@ async function start(): Promise<void> {
           own(address, sandbox);
         answerer.answer({ ...question, asker: sandbox, standing });
       },
+      onGone: (sandbox) => {
+        strays.put(sandbox, []);
+        suspects.gone(sandbox);
+      },
       onStranger: ({ message, transport, reply }) => answerer.fail(message, transport, reply),
       onUnknown: refresh,
       onAddress: (address, sandbox) => {
-        if (index.mayOwn(sandbox, address)) own(address, sandbox);
+        if (index.mayOwn(sandbox, address, hasNow)) own(address, sandbox);
       },
       onAddressLost: (address, sandbox) => admission.disown(address, sandbox),
       onChange: (captured, problem) => tell({ kind: "sandboxes", captured, problem }),
@@ -161,6 +189,7 @@ async function start(): Promise<void> {
     // What is no longer allowed must find no door that is still open, so flows come after the sets.
     if (changed.length > 0) rejudgeFlows(new Set(changed));
     sandboxes?.reclassify();
+    for (const entries of [strays, suspects]) entries.retain(isLive);
     answerer.useTopology(picture.topology, picture.guarded);
   }
 
@@ -191,6 +220,7 @@ async function start(): Promise<void> {
         answerer.useUpstreams(message.upstreams);
         break;
       case "refreshed":
+        if (suspects.told()) sandboxes?.reclassify();
         answerer.refreshed();
         break;
       case "examine": {

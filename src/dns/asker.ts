@@ -51,6 +51,9 @@ export class AskerIndex {
   readonly #byAddress = new Map<IpAddress, Container>();
   readonly #bySandbox = new Map<string, Container>();
   readonly #services: ReadonlyMap<string, readonly EntryList[]>;
+  /** Of each container in quarantine that can have a sandbox of its own: which one it has; none while it is away. */
+  readonly #cutOff: readonly (string | undefined)[];
+  readonly #sandboxes: ReadonlySet<string | undefined>;
   readonly #policies = new Map<string, Policy>();
   readonly #quarantined: ReadonlySet<string>;
   /** True while a container with a label of its own has no address yet: whoever is new may be that one. */
@@ -77,6 +80,10 @@ export class AskerIndex {
       if (container.sandbox !== undefined && addresses.length > 0)
         this.#bySandbox.set(container.sandbox, container);
     }
+    this.#sandboxes = new Set(topology.containers.map(({ sandbox }) => sandbox));
+    this.#cutOff = topology.containers
+      .filter(({ id, networkMode }) => this.#quarantined.has(id) && !/^(host$|container:)/.test(networkMode))
+      .map(({ sandbox }) => sandbox);
     this.#services = new Map(services.map((service) => [service.containerId, service.lists]));
     this.#expectsService = topology.containers.some(
       (container) => this.#services.has(container.id) && addressesOf(container).length === 0,
@@ -132,10 +139,39 @@ export class AskerIndex {
     return joined.length === 0 ? standing : this.standingOf([...given, ...joined]);
   }
 
-  /** False when the engine gave the address to another container: one with NET_ADMIN can put on any. */
-  mayOwn(sandbox: string, address: IpAddress): boolean {
-    const holder = this.#byAddress.get(address);
-    return holder?.sandbox === undefined || holder.sandbox === sandbox;
+  /**
+   * False when the engine gave the address to another container, which has it still: one with NET_ADMIN can put on any.
+   * @param hasStill whether a sandbox has an address now; the engine tells late that a container is gone
+   */
+  mayOwn(
+    sandbox: string,
+    address: IpAddress,
+    hasStill: (sandbox: string, address: IpAddress) => boolean,
+  ): boolean {
+    const holder = this.#byAddress.get(address)?.sandbox;
+    return holder === undefined || holder === sandbox || !hasStill(holder, address);
+  }
+
+  /**
+   * Whether a sandbox is that of a container in quarantine: "maybe" for one that the engine has not told of, while one
+   * in quarantine has none, or one that is not in use any more.
+   */
+  quarantineOf(sandbox: string, isInUse: (sandbox: string) => boolean): "yes" | "no" | "maybe" {
+    if (this.#cutOff.includes(sandbox)) return "yes";
+    if (this.#sandboxes.has(sandbox)) return "no";
+    return this.#cutOff.some((own) => own === undefined || !isInUse(own)) ? "maybe" : "no";
+  }
+
+  /**
+   * Where a guarded sandbox with these addresses must be guarded beside its guarded networks: by each address on each
+   * bridge of its other networks, as it can send from any of them on any.
+   */
+  straysOf(addresses: readonly IpAddress[]): { address: IpAddress; bridge: string }[] {
+    const found = addresses.flatMap((address) => this.#find(address) ?? []);
+    const outside = found.filter(({ guarded }) => guarded === undefined);
+    const bridges = new Set(outside.flatMap(({ network }) => network.bridge ?? []));
+    const known = addresses.filter((address) => this.#find(address) !== undefined);
+    return known.flatMap((address) => [...bridges].map((bridge) => ({ address, bridge })));
   }
 
   /**

@@ -36,6 +36,8 @@ export interface ClassifyInput {
   readonly foreign: ReadonlySet<string>;
   /** Ids of the containers in quarantine. */
   readonly quarantine: ReadonlySet<string>;
+  /** Id of the daemon's own container. */
+  readonly own?: string | undefined;
 }
 
 /** Classifies every network and bridge. A bad label leaves in force what stood there before, or nothing. */
@@ -84,6 +86,7 @@ export function classify(input: ClassifyInput): Classification {
     guarded: new Map(guarded.map((network) => [network.id, network])),
     quarantine: input.quarantine,
     policy: input.policy,
+    own: input.own,
   });
   for (const { name } of guarded.filter(({ audit }) => audit)) {
     warnings.push(`network ${JSON.stringify(name)} is in audit mode: everything passes, and is recorded`);

@@ -8,7 +8,7 @@ import type { Container, Hazard, Network, Topology } from "../model/topology.ts"
 import { allowLabel } from "./labels.ts";
 import { gatherLists, type PolicySources } from "./lists.ts";
 
-/** An address of a guarded container on a network that is not guarded: guarded there by itself. */
+/** An address of a guarded container, guarded by itself on a bridge of another network of it that is not guarded. */
 export interface Stray {
   readonly address: IpAddress;
   readonly bridge: string;
@@ -20,7 +20,7 @@ export interface Stray {
 export interface ContainerFindings {
   readonly services: readonly ServicePolicy[];
   readonly strays: readonly Stray[];
-  /** Every address of the containers in quarantine. */
+  /** Every address of the containers in quarantine, and a marker for each. */
   readonly quarantined: readonly { readonly address: IpAddress; readonly containerId: string }[];
   /** One sentence each: what is wrong and must be corrected. */
   readonly problems: readonly string[];
@@ -43,6 +43,8 @@ export interface ExamineInput {
   /** Ids of the containers in quarantine. */
   readonly quarantine: ReadonlySet<string>;
   readonly policy: PolicySources;
+  /** Id of the daemon's own container, of which nobody need be warned. */
+  readonly own?: string | undefined;
 }
 
 /** Examines every container. */
@@ -54,42 +56,75 @@ export function examineContainers(input: ExamineInput): ContainerFindings {
   const problems: string[] = [];
   const warnings: string[] = [];
   for (const container of topology.containers) {
-    const homes = container.endpoints.flatMap(({ networkId }) => guarded.get(networkId) ?? []);
+    const holder = networkHolder(container, topology.containers);
+    const homes = holder.endpoints.flatMap(({ networkId }) => guarded.get(networkId) ?? []);
     const inside = homes.length > 0;
     const audit = inside && homes.every((home) => home.audit);
     const label = container.labels[allowLabel];
     const own = gatherLists({ kind: "container", name: container.name }, label, input.policy);
     problems.push(...own.problems);
     warnings.push(...own.warnings);
-    if (own.lists.length > 0) services.push(serviceOf(container, own.lists, guarded));
-    if (label !== undefined && container.running && !inside) {
-      problems.push(
-        `${nameOf(container)}, label ${allowLabel}: none of its networks carries ${allowLabel}, so it is NOT contained; label a network`,
-      );
-    }
-    const concerned = inside || label !== undefined;
+    if (own.lists.length > 0 && holder === container) services.push(serviceOf(container, own.lists, guarded));
+    if (label !== undefined) problems.push(...misplacedLabel(container, holder, inside));
+    const onHost = container.hazards.includes("host-network") && container.id !== input.own;
+    const concerned = inside || label !== undefined || onHost;
     if (!concerned || !container.running) continue;
     warnings.push(...container.hazards.map((hazard) => `${nameOf(container)} ${hazardSentences[hazard]}`));
     const outside = container.endpoints.flatMap((endpoint) => {
-      const network = guarded.has(endpoint.networkId) ? undefined : networks.get(endpoint.networkId);
-      return network === undefined ? [] : [{ endpoint, network }];
+      return guarded.has(endpoint.networkId) ? [] : (networks.get(endpoint.networkId) ?? []);
     });
-    if (!inside) continue;
-    for (const { endpoint, network } of outside) {
+    // What a container shares another's network for is found with that one.
+    if (!inside || holder !== container) continue;
+    for (const network of outside) {
       warnings.push(secondNetwork(container, network));
       const { bridge } = network;
       if (bridge === undefined) continue;
-      strays.push(
-        ...endpoint.addresses.map((address) => ({ address, bridge, container: container.name, audit })),
-      );
+      // By every address that it has: it can send from any of them on any of its networks.
+      const addresses = container.endpoints.flatMap((endpoint) => endpoint.addresses);
+      strays.push(...addresses.map((address) => ({ address, bridge, container: container.name, audit })));
     }
   }
   const quarantined = topology.containers
     .filter((container) => input.quarantine.has(container.id))
     .flatMap(({ id, endpoints }) =>
-      endpoints.flatMap(({ addresses }) => addresses.map((address) => ({ address, containerId: id }))),
+      [quarantineMarker(id), ...endpoints.flatMap(({ addresses }) => addresses)].map((address) => ({
+        address,
+        containerId: id,
+      })),
     );
   return { services, strays, quarantined, problems, warnings };
+}
+
+/** The container whose network it is on (`network_mode: container:NAME`, any number of times): itself mostly. */
+function networkHolder(container: Container, containers: readonly Container[]): Container {
+  const met = new Set<Container>();
+  let holder = container;
+  while (!met.has(holder)) {
+    met.add(holder);
+    const other = /^container:(.+)$/.exec(holder.networkMode)?.[1];
+    // Nearly always: who looks through all containers for each of them is slow with thousands.
+    if (other === undefined) return holder;
+    holder = containers.find(({ id, name }) => other === id || other === name) ?? holder;
+  }
+  return holder;
+}
+
+/** Why the label of a running container counts for nothing, if so. */
+function misplacedLabel(container: Container, holder: Container, inside: boolean): string[] {
+  const place = `${nameOf(container)}, label ${allowLabel}`;
+  if (holder !== container) {
+    return [
+      `${place}: it is on the network of ${nameOf(holder)}, whose labels count for both; label that one`,
+    ];
+  }
+  if (inside) return [];
+  return [`${place}: none of its networks carries ${allowLabel}, so it is NOT contained; label a network`];
+}
+
+/** Nobody's address, made of the container's id: by it the set remembers one in quarantine that has none of its own. */
+function quarantineMarker(id: string): IpAddress {
+  const [first = 0, ...rest] = Buffer.from(id.slice(0, 8), "hex");
+  return `${240 + (first % 8)}.${rest.join(".")}` as IpAddress;
 }
 
 function serviceOf(

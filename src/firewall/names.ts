@@ -66,8 +66,23 @@ export const chainNames = {
  */
 export const madeChain = "DOCKERWALL-MADE";
 
+/** What the comment of an entry starts with that the data plane put into a set of the control plane; no name has a colon. */
+const sandboxPrefix = "sandbox:";
+
+export function sandboxComment(sandbox: string): string {
+  return `${sandboxPrefix}${sandbox}`;
+}
+
+/** The sandbox that an entry was put in for by the data plane; undefined for every other entry. */
+export function sandboxOf(comment: string | undefined): string | undefined {
+  return comment?.startsWith(sandboxPrefix) ? comment.slice(sandboxPrefix.length) : undefined;
+}
+
 /** Own nft table in each captured sandbox. */
-export const sandboxTable = "dockerwall";
+export const sandboxTable = { family: "ip", name: "dockerwall" } as const;
+
+/** The same for what holds an interface until it is known, in both families. */
+export const holdTable = { family: "inet", name: "dockerwall-hold" } as const;
 
 /** Bits of the connection mark that are ours, the stamp of an admitted flow, and of one that only audit mode let pass. */
 export const connectionMark = { mask: 0x0f00_0000, admitted: 0x0100_0000, audited: 0x0200_0000 } as const;

@@ -2,6 +2,7 @@
 // that stays is without its entry for a moment.
 
 import { planChunks } from "../firewall/chunks.ts";
+import { sandboxOf } from "../firewall/names.ts";
 import {
   bridgeMember,
   chunkSpec,
@@ -25,12 +26,20 @@ export function setsExist(sets: KernelSets): boolean {
   return setSpecs().every((spec) => names.has(spec.name));
 }
 
-/** Applies the whole desired content. Returns whether anything had to change. Synchronous: it is in force on return. */
-export function applySets(sets: KernelSets, desired: DesiredSets): boolean {
+/**
+ * Applies the whole desired content. Returns whether anything had to change. Synchronous: it is in force on return.
+ * @param members "keep" takes none out, for a picture in which containers may be missing
+ */
+export function applySets(
+  sets: KernelSets,
+  desired: DesiredSets,
+  members: "replace" | "keep" = "replace",
+): boolean {
   let changed = false;
   const removals: (() => void)[] = [];
-  for (const [name, members] of desired.members) {
-    const { add, remove } = difference(members, membersOf(sets, name));
+  for (const [name, wanted] of desired.members) {
+    const { add, remove: spare } = difference(wanted, membersOf(sets, name));
+    const remove = members === "keep" ? [] : spare;
     if (add.length > 0) sets.add(name, add.map(toEntry));
     if (remove.length > 0)
       removals.push(() =>
@@ -95,12 +104,13 @@ function chunkIndexes(sets: KernelSets, list: string): number[] {
 }
 
 function membersOf(sets: KernelSets, name: string): Member[] {
-  return sets.list(name).flatMap(({ key }): Member[] => {
+  return sets.list(name).flatMap(({ key, comment }): Member[] => {
+    const said = comment === undefined ? {} : { comment };
     switch (key.kind) {
       case "net":
-        return [{ prefix: key.prefix }];
+        return [{ prefix: key.prefix, ...said }];
       case "net-iface":
-        return [{ prefix: key.prefix, iface: key.iface }];
+        return [{ prefix: key.prefix, iface: key.iface, ...said }];
       case "net-port":
         return [
           {
@@ -125,8 +135,12 @@ function difference(
   const wantedPlaces = new Set(wanted.map(placeKey));
   return {
     add: wanted.filter((member) => !foundKeys.has(memberKey(member))),
+    // What the data plane put there is its own to take away: it may know of a container that the engine has not told of.
     remove: found.filter(
-      (member) => !wantedKeys.has(memberKey(member)) && !wantedPlaces.has(placeKey(member)),
+      (member) =>
+        !wantedKeys.has(memberKey(member)) &&
+        !wantedPlaces.has(placeKey(member)) &&
+        sandboxOf(member.comment) === undefined,
     ),
   };
 }

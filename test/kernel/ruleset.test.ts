@@ -61,6 +61,17 @@ for (const backend of ["nft", "legacy"] as const) {
         assert.equal(save(family), before);
       });
 
+      it(`carry a comment each, IPv${family}`, () => {
+        const own = save(family)
+          .split("\n")
+          .filter((line) => line.startsWith("-A DOCKERWALL-"));
+        assert.ok(own.length > 30);
+        assert.deepEqual(
+          own.filter((line) => !line.includes(" --comment ")),
+          [],
+        );
+      });
+
       const wounds: readonly [name: string, ...args: string[]][] = [
         ["a rule put first", "-t", "mangle", "-I", "FORWARD", "-j", "ACCEPT"],
         ["a flushed table", "-t", "mangle", "-F"],

@@ -6,7 +6,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import * as libc from "../../src/io/libc.ts";
 import { withNamespace } from "../../src/io/netns.ts";
 import { openSandboxSockets, resolverBytes, type SandboxSockets } from "../../src/io/sandbox-sockets.ts";
-import { installSandboxTable, openTableOwner, removeSandboxTable } from "../../src/io/sandbox-table.ts";
+import { installSandboxTable, openTableOwner, removeSandboxTables } from "../../src/io/sandbox-table.ts";
 import { createNamespace, enterNamespaces, type TestNamespace } from "../support/namespace.ts";
 
 enterNamespaces(import.meta.url);
@@ -65,7 +65,7 @@ test("a forged first packet from the resolver does not make a question to it an 
     });
   ask();
   assert.equal(await received(docker.udpFd), "");
-  withNamespace(box.fd, removeSandboxTable);
+  withNamespace(box.fd, removeSandboxTables);
   ask();
   assert.equal(await received(docker.udpFd), "q");
 });
@@ -75,7 +75,7 @@ test("a raw socket reaches the resolver's own port no more than any other", asyn
   const send = () => withNamespace(box.fd, () => forge(loopback, 9999, resolverBytes, docker.udpPort));
   send();
   assert.equal(await received(docker.udpFd), "");
-  withNamespace(box.fd, removeSandboxTable);
+  withNamespace(box.fd, removeSandboxTables);
   send();
   assert.equal(await received(docker.udpFd), "forged");
 });
@@ -102,7 +102,7 @@ test("a neighbour reaches neither resolver, also where loopback addresses are ro
     });
   send();
   assert.deepEqual([await received(ours.udpFd), await received(docker.udpFd)], ["", ""]);
-  withNamespace(box.fd, removeSandboxTable);
+  withNamespace(box.fd, removeSandboxTables);
   send();
   assert.deepEqual([await received(ours.udpFd), await received(docker.udpFd)], ["forged", "forged"]);
 });
@@ -128,7 +128,7 @@ test("NET_ADMIN in the sandbox cannot take away a table that belongs to us, whic
   assert.match(box.run("nft", "list", "table", "ip", "dockerwall"), /dnat/);
   const next = withNamespace(box.fd, openTableOwner);
   withNamespace(box.fd, () => installSandboxTable(ours, next));
-  withNamespace(box.fd, () => removeSandboxTable(next));
+  withNamespace(box.fd, () => removeSandboxTables(next));
   assert.equal(box.run("nft", "list", "tables"), "");
   next.close();
 });
@@ -145,7 +145,7 @@ test("a chain that comes after the guard does not turn what it has let pass to t
     const ask = () => box.run("bash", "-c", `echo -n mangled > /dev/udp/${to}`);
     ask();
     assert.equal(await received(docker.udpFd), "", to);
-    withNamespace(box.fd, removeSandboxTable);
+    withNamespace(box.fd, removeSandboxTables);
     ask();
     assert.equal(await received(docker.udpFd), "mangled", to);
     withNamespace(box.fd, () => installSandboxTable(ours));

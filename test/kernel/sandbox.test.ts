@@ -12,7 +12,7 @@ import { withNamespace } from "../../src/io/netns.ts";
 import { forgetResolverFlows } from "../../src/io/resolver-flows.ts";
 import { readAddresses } from "../../src/io/sandbox-addresses.ts";
 import { openSandboxSockets, resolverBytes, type SandboxSockets } from "../../src/io/sandbox-sockets.ts";
-import { hasSandboxTable, installSandboxTable, removeSandboxTable } from "../../src/io/sandbox-table.ts";
+import { hasSandboxTable, installSandboxTable, removeSandboxTables } from "../../src/io/sandbox-table.ts";
 import { createNamespace, enterNamespaces, run, type TestNamespace } from "../support/namespace.ts";
 
 enterNamespaces(import.meta.url);
@@ -78,7 +78,7 @@ test("an uncaptured sandbox has no table and no answer", async () => {
   const { box, docker } = await createSandbox("plain");
   box.run("ip", "link", "set", "lo", "up");
   assert.equal(withNamespace(box.fd, hasSandboxTable), false);
-  withNamespace(box.fd, removeSandboxTable);
+  withNamespace(box.fd, removeSandboxTables);
   assert.deepEqual(await answers(box, docker), {
     udp: "",
     tcp: "",
@@ -104,7 +104,7 @@ for (const tool of ["iptables-nft", "iptables-legacy"]) {
       withNamespace(box.fd, () => installSandboxTable(ours));
       if (order === "after") addDockerRules(box, tool, docker);
       assert.deepEqual(await answers(box, docker), captured);
-      withNamespace(box.fd, removeSandboxTable);
+      withNamespace(box.fd, removeSandboxTables);
       assert.equal(withNamespace(box.fd, hasSandboxTable), false);
       assert.deepEqual(await answers(box, docker), released);
     });
@@ -135,7 +135,7 @@ test("a client that keeps its socket is captured and released too, once its flow
   assert.equal(await askAgain(), "");
   assert.equal(withNamespace(box.fd, forgetResolverFlows), 1);
   assert.equal(await askAgain(), "ours:q");
-  withNamespace(box.fd, removeSandboxTable);
+  withNamespace(box.fd, removeSandboxTables);
   assert.equal(await askAgain(), "ours:q");
   assert.equal(withNamespace(box.fd, forgetResolverFlows), 1);
   assert.equal(await askAgain(), "docker:q");
@@ -177,20 +177,22 @@ test("the table in the kernel is the one in the documentation", () => {
   assert.equal(run("nft", "list", "ruleset"), "");
 });
 
+const addressesIn = (addressFd: number) => readAddresses(addressFd).map(({ address }) => address);
+
 test("the addresses of a sandbox are those by which others know it", async () => {
   const { box, ours } = await createSandbox("addresses");
-  assert.deepEqual(readAddresses(ours.addressFd), []);
+  assert.deepEqual(addressesIn(ours.addressFd), []);
   box.run("ip", "link", "set", "lo", "up");
   box.run("ip", "link", "add", "eth0", "type", "veth", "peer", "name", "peer0");
   box.run("ip", "link", "set", "eth0", "up");
   box.run("ip", "address", "add", "198.51.100.7/24", "dev", "eth0");
   box.run("ip", "address", "add", "2001:db8::7/64", "dev", "eth0");
-  assert.deepEqual(readAddresses(ours.addressFd), ["198.51.100.7", "2001:db8::7"]);
+  assert.deepEqual(addressesIn(ours.addressFd), ["198.51.100.7", "2001:db8::7"]);
   for (let i = 0; i < 40; i++) {
     box.run("ip", "address", "del", "198.51.100.7/24", "dev", "eth0");
     box.run("ip", "address", "add", "198.51.100.7/24", "dev", "eth0");
-    if (i % 8 === 0) assert.deepEqual(readAddresses(ours.addressFd), ["198.51.100.7", "2001:db8::7"]);
+    if (i % 8 === 0) assert.deepEqual(addressesIn(ours.addressFd), ["198.51.100.7", "2001:db8::7"]);
   }
   box.run("ip", "address", "flush", "dev", "eth0");
-  assert.deepEqual(readAddresses(ours.addressFd), []);
+  assert.deepEqual(addressesIn(ours.addressFd), []);
 });

@@ -62,7 +62,7 @@ export function createFakeSets(nowMs: () => number): FakeSets {
     if (!Number.isInteger(seconds) || seconds < 0 || seconds > longestSeconds)
       refuse("bad-entry", `timeout ${seconds}`);
     const most = limits.get(spec.name) ?? spec.maxEntries ?? 65_536;
-    if (!entries.has(idOf(key)) && entries.size >= most) refuse("full", spec.name, index);
+    if (!entries.has(idOf(key)) && entries.size >= most) refuse("full", `${spec.name} is full`, index);
   }
 
   function listed(name: string): readonly (Stored & { readonly timeoutSeconds: number | undefined })[] {
