@@ -200,6 +200,7 @@ export async function runDaemon(config: Config): Promise<void> {
     api: {
       stats: async () => {
         assertInstalled();
+        await dataPlane?.flush();
         return reporter.stats(inventory.current(), Date.now());
       },
       status: async () => reporter.status(),

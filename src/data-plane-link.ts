@@ -28,6 +28,9 @@ export interface DataPlaneEvents {
   readonly onDeath: (error: Error) => void;
 }
 
+/** What settles a request that waits. */
+type Answer = Extract<FromDataPlane, { readonly requestId: number }>;
+
 export interface Picture {
   readonly topology: Topology;
   readonly guarded: readonly GuardedNetwork[];
@@ -42,6 +45,8 @@ export interface DataPlaneLink extends AsyncDisposable {
   useUpstreams(upstreams: readonly Upstream[]): void;
   /** Tells that the engine has been read as `onRefresh` demanded. */
   refreshed(): void;
+  /** Resolves when `onLookups` has been told of every lookup that was answered before. */
+  flush(): Promise<void>;
   /** Examines itself by behaviour. */
   examine(): Promise<DataPlaneFindings>;
   /** Gives every sandbox back to Docker's own resolver. */
@@ -61,9 +66,7 @@ export async function startDataPlane(
     workerData: settings,
     trackUnmanagedFds: false,
   });
-  const pending = new Map<string, () => void>();
-  const examined = new Map<number, (findings: DataPlaneFindings) => void>();
-  let revision = 0;
+  const pending = new Map<number, (answer: Answer) => void>();
   let requestId = 0;
 
   const ready = Promise.withResolvers<void>();
@@ -75,15 +78,10 @@ export async function startDataPlane(
         started = true;
         ready.resolve();
         break;
-      case "topology-applied":
-        settle(`topology ${message.revision}`);
-        break;
+      case "done":
       case "examined":
-        examined.get(message.requestId)?.(message.findings);
-        examined.delete(message.requestId);
-        break;
-      case "released-all":
-        settle(`release ${message.requestId}`);
+        pending.get(message.requestId)?.(message);
+        pending.delete(message.requestId);
         break;
       case "lookups":
         events.onLookups(message.events);
@@ -112,11 +110,6 @@ export async function startDataPlane(
     if (!expected) fail(new DockerwallError("INTERNAL", `the data plane ended with exit code ${code}`));
   });
 
-  function settle(key: string): void {
-    pending.get(key)?.();
-    pending.delete(key);
-  }
-
   function fail(error: Error): void {
     if (started) events.onDeath(error);
     else void close().then(() => ready.reject(error));
@@ -129,18 +122,18 @@ export async function startDataPlane(
     await once(worker, "exit");
   }
 
-  function request(key: string, message: ToDataPlane): Promise<void> {
-    const { promise, resolve } = Promise.withResolvers<void>();
-    pending.set(key, resolve);
-    worker.postMessage(message);
+  function request(numbered: (requestId: number) => ToDataPlane): Promise<Answer> {
+    requestId += 1;
+    const { promise, resolve } = Promise.withResolvers<Answer>();
+    pending.set(requestId, resolve);
+    worker.postMessage(numbered(requestId));
     return promise;
   }
 
   await ready.promise;
   return {
-    post(picture) {
-      revision += 1;
-      return request(`topology ${revision}`, { kind: "topology", revision, ...picture });
+    async post(picture) {
+      await request((requestId) => ({ kind: "topology", requestId, ...picture }));
     },
     useUpstreams(upstreams) {
       worker.postMessage({ kind: "upstreams", upstreams } satisfies ToDataPlane);
@@ -148,16 +141,16 @@ export async function startDataPlane(
     refreshed() {
       worker.postMessage({ kind: "refreshed" } satisfies ToDataPlane);
     },
-    examine() {
-      requestId += 1;
-      const { promise, resolve } = Promise.withResolvers<DataPlaneFindings>();
-      examined.set(requestId, resolve);
-      worker.postMessage({ kind: "examine", requestId } satisfies ToDataPlane);
-      return promise;
+    async flush() {
+      await request((requestId) => ({ kind: "flush", requestId }));
     },
-    releaseAll() {
-      requestId += 1;
-      return request(`release ${requestId}`, { kind: "release-all", requestId });
+    async examine() {
+      const answer = await request((requestId) => ({ kind: "examine", requestId }));
+      if (answer.kind === "examined") return answer.findings;
+      throw new DockerwallError("INTERNAL", "the data plane examined itself and found nothing");
+    },
+    async releaseAll() {
+      await request((requestId) => ({ kind: "release-all", requestId }));
     },
     [Symbol.asyncDispose]: close,
   };

@@ -34,6 +34,7 @@ const port = parentPort;
 if (port === null) throw new DockerwallError("INTERNAL", "data-plane.ts runs as a worker thread only");
 const settings = workerData as DataPlaneSettings;
 const tell = (message: FromDataPlane): void => port.postMessage(message);
+const done = ({ requestId }: { readonly requestId: number }): void => tell({ kind: "done", requestId });
 port.on("message", ({ kind }: ToDataPlane) => {
   if (kind === "end") process.exit();
 });
@@ -78,6 +79,12 @@ async function start(): Promise<void> {
   /** Each walk over the tracked flows takes the kernel 10 ms; the control plane has them, and one for many. */
   const own = (address: IpAddress, sandbox: string): void => {
     if (admission.own(address, sandbox) && freshAddresses.push(address) === 1) setImmediate(tellFresh);
+  };
+
+  const tellLookups = (): void => {
+    if (lookups.length === 0) return;
+    tell({ kind: "lookups", events: lookups });
+    lookups = [];
   };
 
   const tellFresh = (): void => tell({ kind: "fresh-addresses", addresses: freshAddresses.splice(0) });
@@ -149,7 +156,7 @@ async function start(): Promise<void> {
         index = new AskerIndex(message);
         sandboxes?.reclassify();
         answerer.useTopology(message.topology, message.guarded);
-        tell({ kind: "topology-applied", revision: message.revision });
+        done(message);
         break;
       case "upstreams":
         answerer.useUpstreams(message.upstreams);
@@ -157,23 +164,21 @@ async function start(): Promise<void> {
       case "refreshed":
         answerer.refreshed();
         break;
+      case "flush":
+        tellLookups();
+        done(message);
+        break;
       case "examine": {
         const { requestId } = message;
         void examine().then((findings) => tell({ kind: "examined", requestId, findings }));
         break;
       }
-      case "release-all": {
-        const { requestId } = message;
-        void Promise.resolve(sandboxes?.releaseAll()).then(() => tell({ kind: "released-all", requestId }));
+      case "release-all":
+        void Promise.resolve(sandboxes?.releaseAll()).then(() => done(message));
         break;
-      }
     }
   });
-  setInterval(() => {
-    if (lookups.length === 0) return;
-    tell({ kind: "lookups", events: lookups });
-    lookups = [];
-  }, journalEveryMs);
+  setInterval(tellLookups, journalEveryMs);
   setInterval(() => {
     ownAddresses = readOwnAddresses();
     admission.sweep();
