@@ -19,6 +19,7 @@ import { type Backend, createIptables } from "./io/iptables.ts";
 import { createLog } from "./io/log.ts";
 import { createReadiness } from "./io/readiness.ts";
 import { watchRules } from "./io/rule-watch.ts";
+import { probeSandboxTable } from "./io/sandbox-table.ts";
 import { unstampAll, unstampFlows } from "./io/stamped-flows.ts";
 import { createLookupJournal } from "./journal/lookups.ts";
 import type { Container, Topology } from "./model/topology.ts";
@@ -56,6 +57,7 @@ export async function runDaemon(config: Config): Promise<void> {
     nowMs: Date.now,
   });
   const folder = sandboxFolderOf(config);
+  if (folder.path !== undefined) probeSandboxTable();
   const hostResolvers = openHostResolvers(openEngineRoot());
   const journal = createLookupJournal({ ttlSeconds: config.statsTtlSeconds });
   const reporter = createReporter({

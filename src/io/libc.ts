@@ -59,6 +59,7 @@ const native = {
   recv: library.func("intptr_t recv(int fd, void *bytes, size_t length, int flags)"),
   close: library.func("int close(int fd)"),
   setns: library.func("int setns(int fd, int type)"),
+  unshare: library.func("int unshare(int flags)"),
   abort: library.func("void abort()"),
 };
 
@@ -121,6 +122,11 @@ export function close(fd: number): void {
 /** Moves the calling OS thread, and only it, into a namespace. */
 export function setns(fd: number, type: number, what: string): void {
   checked("setns", what, native.setns(fd, type));
+}
+
+/** Moves the calling thread into new namespaces of these kinds (CLONE_NEW…). */
+export function unshare(flags: number, what: string): void {
+  checked("unshare", what, native.unshare(flags));
 }
 
 /** Ends the process at once, from whichever thread. */

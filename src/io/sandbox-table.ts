@@ -12,10 +12,12 @@
 // The table belongs to a socket of ours that stays open, so that NET_ADMIN in the container cannot take it away; and
 // it persists, so that it outlives us. Kernels before 6.9 cannot do both, and there it belongs to nobody.
 
+import { DockerwallError, messageOf } from "../errors.ts";
 import { sandboxTable } from "../firewall/names.ts";
 import { type Protocol, protocolNumbers } from "../model/service.ts";
 import { ENOENT } from "./libc.ts";
 import { NETLINK_NETFILTER, NetlinkError, type NetlinkSocket, openNetlink } from "./netlink.ts";
+import { withNewNamespace } from "./netns.ts";
 import {
   destinationAddress,
   destinationNat,
@@ -73,6 +75,19 @@ export function installSandboxTable(ports: SandboxPorts, owner?: TableOwner): vo
       install(socket, ports, tableFlags.none);
     }
   });
+}
+
+/** Tries the table in a namespace of its own. @throws KERNEL_UNSUPPORTED when this kernel has no such table. */
+export function probeSandboxTable(): void {
+  try {
+    withNewNamespace(() => installSandboxTable({ udpPort: 1, tcpPort: 1 }));
+  } catch (error) {
+    throw new DockerwallError(
+      "KERNEL_UNSUPPORTED",
+      `the kernel lacks nf_tables with nat, which the capture of lookups inside containers needs (${messageOf(error)}); run modprobe nft_chain_nat nft_nat on the host, or use a kernel that has them`,
+      { cause: error },
+    );
+  }
 }
 
 function install(socket: NetlinkSocket, ports: SandboxPorts, flags: number): void {

@@ -12,7 +12,12 @@ import { withNamespace } from "../../src/io/netns.ts";
 import { forgetResolverFlows } from "../../src/io/resolver-flows.ts";
 import { readAddresses } from "../../src/io/sandbox-addresses.ts";
 import { openSandboxSockets, resolverBytes, type SandboxSockets } from "../../src/io/sandbox-sockets.ts";
-import { hasSandboxTable, installSandboxTable, removeSandboxTable } from "../../src/io/sandbox-table.ts";
+import {
+  hasSandboxTable,
+  installSandboxTable,
+  probeSandboxTable,
+  removeSandboxTable,
+} from "../../src/io/sandbox-table.ts";
 import { createNamespace, enterNamespaces, run, type TestNamespace } from "../support/namespace.ts";
 
 enterNamespaces(import.meta.url);
@@ -193,4 +198,9 @@ test("the addresses of a sandbox are those by which others know it", async () =>
   }
   box.run("ip", "address", "flush", "dev", "eth0");
   assert.deepEqual(readAddresses(ours.addressFd), []);
+});
+
+test("a probe of the kernel leaves no table behind", () => {
+  probeSandboxTable();
+  assert.equal(hasSandboxTable(), false);
 });
