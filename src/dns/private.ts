@@ -52,11 +52,6 @@ export function refusesAddress(filter: AddressFilter, bytes: Uint8Array): boolea
   return forms.some((form) => hasNoMeaningOutside(form) || filter.own.some((own) => covers(own, form)));
 }
 
-/** True for an address that has no meaning outside, or that carries one of those inside. */
-export function isPrivate(bytes: Uint8Array): boolean {
-  return hasNoMeaningOutside(bytes) || carried(bytes).some(hasNoMeaningOutside);
-}
-
 function hasNoMeaningOutside(bytes: Uint8Array): boolean {
   return refusedPrefixes.some((refused) => covers(refused, bytes));
 }

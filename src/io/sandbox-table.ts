@@ -110,11 +110,6 @@ export function removeSandboxTable(owner?: TableOwner): void {
   });
 }
 
-/** True when the namespace of the calling thread has the table, whoever put it there and with whichever ports. */
-export function hasSandboxTable(): boolean {
-  return withSocket(undefined, isPresent);
-}
-
 function isPresent(socket: NetlinkSocket): boolean {
   writeGetTable(socket.writer.reset(), sandboxTable);
   try {
