@@ -23,6 +23,7 @@ import { ownContainerId } from "./io/own-container.ts";
 import { followPolicyFile } from "./io/policy-file.ts";
 import { createReadiness } from "./io/readiness.ts";
 import { watchRules } from "./io/rule-watch.ts";
+import { probeSandboxTable } from "./io/sandbox-table.ts";
 import { readFlows, unstampAll, unstampFlows } from "./io/stamped-flows.ts";
 import { createLookupJournal } from "./journal/lookups.ts";
 import type { RuleRequest, RulesReport } from "./model/report.ts";
@@ -74,6 +75,7 @@ export async function runDaemon(config: Config): Promise<void> {
   });
   const rules = createRules({ sets, nowMs: Date.now });
   const folder = sandboxFolderOf(config);
+  if (folder.path !== undefined) probeSandboxTable();
   const hostResolvers = openHostResolvers(openEngineRoot());
   const journal = createLookupJournal({ ttlSeconds: config.statsTtlSeconds });
   const reporter = createReporter({
@@ -300,6 +302,7 @@ export async function runDaemon(config: Config): Promise<void> {
     api: {
       stats: async () => {
         assertInstalled();
+        await dataPlane?.flush();
         return reporter.stats(inventory.current(), Date.now());
       },
       status: async () => reporter.status(),
@@ -321,8 +324,14 @@ export async function runDaemon(config: Config): Promise<void> {
         return changePolicy(request);
       },
       explain: (request) => insight.explain(request, present()),
-      suggest: async ({ network }) => insight.suggest(network, present()),
-      replay: async (request) => insight.replay(request, present()),
+      suggest: async ({ network }) => {
+        await dataPlane?.flush();
+        return insight.suggest(network, present());
+      },
+      replay: async (request) => {
+        await dataPlane?.flush();
+        return insight.replay(request, present());
+      },
       quarantine: ({ container }) => quarantine(container, true),
       release: ({ container }) => quarantine(container, false),
       uninstall: async () => {

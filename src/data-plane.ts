@@ -41,6 +41,7 @@ const port = parentPort;
 if (port === null) throw new DockerwallError("INTERNAL", "data-plane.ts runs as a worker thread only");
 const settings = workerData as DataPlaneSettings;
 const tell = (message: FromDataPlane): void => port.postMessage(message);
+const done = ({ requestId }: { readonly requestId: number }): void => tell({ kind: "done", requestId });
 port.on("message", ({ kind }: ToDataPlane) => {
   if (kind === "end") process.exit();
 });
@@ -93,6 +94,11 @@ async function start(): Promise<void> {
   const addressesNow = (sandbox: string): readonly IpAddress[] => sandboxes?.addressesOf(sandbox) ?? [];
   const hasNow = (sandbox: string, address: IpAddress): boolean => addressesNow(sandbox).includes(address);
   const isLive = (sandbox: string): boolean => sandboxes?.addressesOf(sandbox) !== undefined;
+  const tellLookups = (): void => {
+    if (lookups.length === 0) return;
+    tell({ kind: "lookups", events: lookups });
+    lookups = [];
+  };
 
   const tellFresh = (): void => tell({ kind: "fresh-addresses", addresses: freshAddresses.splice(0) });
 
@@ -214,7 +220,7 @@ async function start(): Promise<void> {
     switch (message.kind) {
       case "topology":
         usePicture(receive(message));
-        tell({ kind: "topology-applied", revision: message.revision });
+        done(message);
         break;
       case "upstreams":
         answerer.useUpstreams(message.upstreams);
@@ -222,6 +228,10 @@ async function start(): Promise<void> {
       case "refreshed":
         if (suspects.told()) sandboxes?.reclassify();
         answerer.refreshed();
+        break;
+      case "flush":
+        tellLookups();
+        done(message);
         break;
       case "examine": {
         const { requestId } = message;
@@ -236,11 +246,9 @@ async function start(): Promise<void> {
         );
         break;
       }
-      case "release-all": {
-        const { requestId } = message;
-        void Promise.resolve(sandboxes?.releaseAll()).then(() => tell({ kind: "released-all", requestId }));
+      case "release-all":
+        void Promise.resolve(sandboxes?.releaseAll()).then(() => done(message));
         break;
-      }
     }
   });
   let told = "";
@@ -249,9 +257,7 @@ async function start(): Promise<void> {
     const text = JSON.stringify(report);
     if (text !== told) tell({ kind: "resolver", report });
     told = text;
-    if (lookups.length === 0) return;
-    tell({ kind: "lookups", events: lookups });
-    lookups = [];
+    tellLookups();
   }, journalEveryMs);
   setInterval(() => {
     ownAddresses = readOwnAddresses();

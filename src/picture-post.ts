@@ -12,7 +12,7 @@ export interface Picture {
   readonly quarantined: readonly string[];
 }
 
-type PostedPicture = Omit<Extract<ToDataPlane, { kind: "topology" }>, "kind" | "revision">;
+type PostedPicture = Omit<Extract<ToDataPlane, { kind: "topology" }>, "kind" | "requestId">;
 
 /** The sender: remembers which lists the other side has. */
 export function createPoster(): (picture: Picture) => PostedPicture {

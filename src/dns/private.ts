@@ -73,11 +73,6 @@ export function isNeverOutside(bytes: Uint8Array): boolean {
   return neverOutside.some((never) => covers(never, bytes));
 }
 
-/** True for an address that has no meaning outside, or that carries one of those inside. */
-export function isPrivate(bytes: Uint8Array): boolean {
-  return hasNoMeaningOutside(bytes) || carried(bytes).some(hasNoMeaningOutside);
-}
-
 /** True when no address of a prefix has a meaning outside: it needs no mention of its own in a filter. */
 export function isPrivatePrefix({ address, length }: Prefix): boolean {
   const start = addressBytes(address);

@@ -18,10 +18,12 @@
 // The tables belong to a socket of ours that stays open, so that NET_ADMIN in the container cannot take them away;
 // and they persist, so that they outlive us. Kernels before 6.9 cannot do both, and there they belong to nobody.
 
+import { DockerwallError, messageOf } from "../errors.ts";
 import { holdTable, sandboxTable } from "../firewall/names.ts";
 import { type Protocol, protocolNumbers } from "../model/service.ts";
 import { ENOENT } from "./libc.ts";
 import { NETLINK_NETFILTER, NetlinkError, type NetlinkSocket, openNetlink } from "./netlink.ts";
+import { withNewNamespace } from "./netns.ts";
 import {
   destinationAddress,
   destinationNat,
@@ -121,6 +123,19 @@ function replaceTable(
   });
 }
 
+/** Tries the table in a namespace of its own. @throws KERNEL_UNSUPPORTED when this kernel has no such table. */
+export function probeSandboxTable(): void {
+  try {
+    withNewNamespace(() => installSandboxTable({ udpPort: 1, tcpPort: 1 }));
+  } catch (error) {
+    throw new DockerwallError(
+      "KERNEL_UNSUPPORTED",
+      `the kernel lacks nf_tables with nat, which the capture of lookups inside containers needs (${messageOf(error)}); run modprobe nft_chain_nat nft_nat on the host, or use a kernel that has them`,
+      { cause: error },
+    );
+  }
+}
+
 /** Takes our tables out of the namespace of the calling thread; none there is no error. */
 export function removeSandboxTables(owner?: TableOwner): void {
   withSocket(owner, (socket) => {
@@ -131,11 +146,6 @@ export function removeSandboxTables(owner?: TableOwner): void {
     });
     socket.request("to remove our tables from a sandbox");
   });
-}
-
-/** True when the namespace of the calling thread has the table, whoever put it there and with whichever ports. */
-export function hasSandboxTable(): boolean {
-  return withSocket(undefined, (socket) => isPresent(socket, sandboxTable));
 }
 
 function isPresent(socket: NetlinkSocket, table: TableName): boolean {

@@ -75,8 +75,8 @@ export type Posted<Policy extends { readonly lists: readonly EntryList[] }> = Om
 export type ToDataPlane =
   | {
       readonly kind: "topology";
-      /** Rises with every message; acknowledged once the data plane decides by it. */
-      readonly revision: number;
+      /** Done once the data plane decides by it. */
+      readonly requestId: number;
       readonly topology: Topology;
       /** Lists that were in no picture before; each is sent once, and the others refer to it by its id. */
       readonly lists: readonly EntryList[];
@@ -89,6 +89,8 @@ export type ToDataPlane =
   | { readonly kind: "upstreams"; readonly upstreams: readonly Upstream[] }
   /** A reading that `refresh` asked for is over, and its picture was sent before. */
   | { readonly kind: "refreshed" }
+  /** Tell of the lookups that are over by now; done when told. */
+  | { readonly kind: "flush"; readonly requestId: number }
   | { readonly kind: "examine"; readonly requestId: number }
   /** What would be done with this, asked for by the container at these addresses. */
   | {
@@ -149,10 +151,10 @@ export interface LookupEvent {
 
 export type FromDataPlane =
   | { readonly kind: "ready" }
-  | { readonly kind: "topology-applied"; readonly revision: number }
+  /** A request is fulfilled, and there is nothing to tell but that. */
+  | { readonly kind: "done"; readonly requestId: number }
   | { readonly kind: "examined"; readonly requestId: number; readonly findings: DataPlaneFindings }
   | { readonly kind: "explained"; readonly requestId: number; readonly explanation: Explanation }
-  | { readonly kind: "released-all"; readonly requestId: number }
   | { readonly kind: "lookups"; readonly events: readonly LookupEvent[] }
   /** Addresses that somebody new has got; what is tracked of their flows is not his. */
   | { readonly kind: "fresh-addresses"; readonly addresses: readonly IpAddress[] }

@@ -7,6 +7,7 @@ import * as libc from "../../src/io/libc.ts";
 import { withNamespace } from "../../src/io/netns.ts";
 import { openSandboxSockets, resolverBytes, type SandboxSockets } from "../../src/io/sandbox-sockets.ts";
 import { installSandboxTable, openTableOwner, removeSandboxTables } from "../../src/io/sandbox-table.ts";
+import { connect } from "../support/connect.ts";
 import { createNamespace, enterNamespaces, type TestNamespace } from "../support/namespace.ts";
 
 enterNamespaces(import.meta.url);
@@ -46,7 +47,7 @@ function forge(source: Uint8Array, sourcePort: number, destination: Uint8Array, 
   const ip = [0x45, 0, 0, 20 + size, 0, 0, 0, 0, 64, 17, 0, 0, ...source, ...destination];
   const udp = [sourcePort >> 8, sourcePort & 0xff, port >> 8, port & 0xff, 0, size, 0, 0];
   const fd = libc.socket(libc.AF_INET, libc.SOCK_RAW, IPPROTO_RAW, "a raw socket");
-  libc.connect(fd, socketAddress(destination, 0), "a raw socket");
+  connect(fd, socketAddress(destination, 0));
   libc.send(fd, Uint8Array.of(...ip, ...udp, ...text), "a raw socket");
   libc.close(fd);
 }
@@ -59,7 +60,7 @@ test("a forged first packet from the resolver does not make a question to it an 
       forge(resolverBytes, docker.udpPort, loopback, clientPort);
       const fd = libc.socket(libc.AF_INET, libc.SOCK_DGRAM, 0, "a client");
       libc.bind(fd, socketAddress(loopback, clientPort), "a client");
-      libc.connect(fd, socketAddress(resolverBytes, docker.udpPort), "a client");
+      connect(fd, socketAddress(resolverBytes, docker.udpPort));
       libc.send(fd, Buffer.from("q"), "a client");
       libc.close(fd);
     });

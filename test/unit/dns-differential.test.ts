@@ -3,12 +3,12 @@
 
 import assert from "node:assert/strict";
 import { createSocket } from "node:dgram";
+import { once } from "node:events";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { createConnection } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
-import { setTimeout as sleep } from "node:timers/promises";
 import dnsPacket from "dns-packet";
 import { createCache } from "../../src/dns/cache.ts";
 import { createFrameReader, renderFrame } from "../../src/dns/framing.ts";
@@ -25,6 +25,7 @@ import { anyService } from "../../src/model/service.ts";
 import { cannotUnpack, endServer, spawnUnbound } from "../support/debian-server.ts";
 import { startFakeUpstream } from "../support/fake-upstream.ts";
 import { answerFromZone, zoneQuestions } from "../support/fake-zone.ts";
+import { until } from "../support/lab/command.ts";
 import { filterOf } from "../support/policies.ts";
 
 const loopback = "127.0.0.1" as IpAddress;
@@ -72,6 +73,14 @@ async function startOurs(upstreamPort: number) {
   };
 }
 
+/** True when a TCP connection is accepted, by which time unbound serves UDP as well. */
+async function listens(port: number): Promise<true | undefined> {
+  const socket = createConnection(port, loopback);
+  const accepted = await once(socket, "connect").catch(() => undefined);
+  socket.destroy();
+  return accepted && true;
+}
+
 async function startUnbound(upstreamPort: number) {
   const folder = mkdtempSync(join(tmpdir(), "dockerwall-unbound-"));
   const probe = createSocket("udp4");
@@ -106,7 +115,7 @@ remote-control:
 `,
   );
   const child = await spawnUnbound(conf);
-  await sleep(500);
+  await until("unbound to listen", 10_000, () => listens(port));
   return {
     port,
     close: async () => {

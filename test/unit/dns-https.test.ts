@@ -9,7 +9,7 @@ import { nameFromPlainText, nameText, rootName } from "../../src/dns/name.ts";
 import type { Question } from "../../src/dns/question.ts";
 import { createResolver, defaultResolverSettings, type Resolver } from "../../src/io/upstream.ts";
 import type { IpAddress } from "../../src/model/address.ts";
-import { type Certificate, hasOpenssl, makeCertificate } from "../support/certificate.ts";
+import { type Certificate, makeCertificate } from "../support/certificate.ts";
 import { answerTo } from "../support/fake-upstream.ts";
 
 interface Request {
@@ -66,7 +66,7 @@ async function ask(resolver: Resolver, text: string): Promise<string> {
   return walkAnswer(await resolver.query(question, "a"), question).kind;
 }
 
-describe("DNS over HTTPS", { skip: !hasOpenssl && "openssl is not installed" }, () => {
+describe("DNS over HTTPS", () => {
   before(() => {
     certificate = makeCertificate();
   });

@@ -10,7 +10,7 @@ import type { Question } from "../../src/dns/question.ts";
 import { createResolver, defaultResolverSettings } from "../../src/io/upstream.ts";
 import type { IpAddress } from "../../src/model/address.ts";
 import type { Upstream } from "../../src/model/planes.ts";
-import { type Certificate, hasOpenssl, makeCertificate } from "../support/certificate.ts";
+import { type Certificate, makeCertificate } from "../support/certificate.ts";
 import { answerTo } from "../support/fake-upstream.ts";
 
 let certificate: Certificate;
@@ -85,7 +85,7 @@ async function succeeds(resolver: ReturnType<typeof resolverFor>, text: string):
   assert.equal(walked.kind, "answer");
 }
 
-describe("DNS over TLS", { skip: !hasOpenssl && "openssl is not installed" }, () => {
+describe("DNS over TLS", () => {
   before(() => {
     certificate = makeCertificate();
   });

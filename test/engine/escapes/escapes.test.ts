@@ -5,6 +5,7 @@
 
 import assert from "node:assert/strict";
 import { after, before, describe, it } from "node:test";
+import { chosen } from "../../support/chosen.ts";
 import { deploy, succeeds } from "../../support/dockerwall.ts";
 import { localRanges, localRanges6 } from "../../support/lab/addresses.ts";
 import { type Lab, startLab } from "../../support/lab/lab.ts";
@@ -38,7 +39,7 @@ const all = [
 ] as const;
 /** For work on a row: ESCAPES=e28 runs that engine alone, compares nothing, and prints what it sees. */
 const only = process.env["ESCAPES"];
-const engines = all.filter(({ name }) => only === undefined || name === only);
+const engines = chosen(all, "ESCAPES");
 
 /** What a claim came to on one engine: with default capabilities, with NET_ADMIN. */
 type Cells = readonly [Cell | undefined, Cell | undefined];
