@@ -1,4 +1,5 @@
-// What 500 guarded networks and 5,000 containers cost the control plane, in a network namespace of its own:
+// What 500 guarded networks and 5,000 containers cost the control plane, and how many rules a packet walks on a host with
+// 500 networks, half of them guarded, in a network namespace of its own:
 //   npm run bench:scale
 
 import { AskerIndex } from "../src/dns/asker.ts";
@@ -11,15 +12,21 @@ import { createListStore } from "../src/policy/list-store.ts";
 import { noPolicyFile } from "../src/policy/policy-file.ts";
 import { createWall } from "../src/wall.ts";
 import { enterNamespaces, run } from "../test/support/namespace.ts";
+import { buildHost } from "./walk.ts";
 
 enterNamespaces(import.meta.url);
 
 const containersPerNetwork = 10;
 
-function networkOf(index: number): Network {
+type Guarded = (index: number) => boolean;
+const all: Guarded = () => true;
+const everyOther: Guarded = (index) => index % 2 === 0;
+
+function networkOf(index: number, guarded: Guarded): Network {
   const subnets = [`10.${index >> 8}.${index & 255}.0/24`].flatMap((text) => parsePrefix(text) ?? []);
   const id = index.toString(16).padStart(64, "a");
-  const labels = { "dockerwall.allow": `*.example.com api-${index}.example.org:443 203.0.113.0/24:5432` };
+  const allow = `*.example.com api-${index}.example.org:443 203.0.113.0/24:5432`;
+  const labels: Record<string, string> = guarded(index) ? { "dockerwall.allow": allow } : {};
   const place = { driver: "bridge", bridge: `br-${id.slice(-12)}`, gateways: [], internal: false };
   return { id, name: `net${index}`, subnets, labels, ...place };
 }
@@ -36,9 +43,9 @@ function containerOf(index: number): Container {
   return { id, name: `c${index}`, labels: {}, endpoints: [endpoint], ...state };
 }
 
-function topologyOf(count: number): Topology {
+function topologyOf(count: number, guarded: Guarded): Topology {
   return {
-    networks: Array.from({ length: count }, (_, index) => networkOf(index)),
+    networks: Array.from({ length: count }, (_, index) => networkOf(index, guarded)),
     containers: Array.from({ length: count * containersPerNetwork }, (_, index) => containerOf(index)),
   };
 }
@@ -68,22 +75,39 @@ const wall = createWall({
   rules: () => [],
 });
 
-wall.classify(topologyOf(1));
-await timed("1 network: rules, first time", wall.applyRules);
-const before = rules();
-const large = topologyOf(500);
+const plug = (index: number) => ({
+  device: networkOf(index, all).bridge ?? "",
+  host: `10.0.${index}.1`,
+  own: `10.0.${index}.2`,
+});
+const walks = buildHost({
+  guarded: plug(0),
+  open: plug(1),
+  uplink: { device: "uplink", host: "198.51.100.1", own: "198.51.100.9" },
+});
+wall.classify(topologyOf(2, everyOther));
+await timed("2 networks: rules, first time", wall.applyRules);
+const rulesBefore = rules();
+const walkedBefore = new Map(walks());
+const large = topologyOf(500, all);
 const classification = await timed("500 networks, 5,000 containers: classify and fill the sets", () =>
   wall.classify(large),
 );
 await timed("the same again, nothing changed", () => wall.classify(large));
-await timed("one network less", () => wall.classify({ ...large, networks: large.networks.slice(1) }));
+await timed("one guarded network less", () => wall.classify({ ...large, networks: large.networks.slice(1) }));
 await timed("rules, nothing to change", wall.applyRules);
 const { guarded, containers } = classification;
 await timed("the data plane's index", () => {
   new AskerIndex({ topology: large, guarded, services: containers.services, quarantined: [] });
 });
 const after = rules();
-console.log(`rules of IPv4 with 1 network: ${before.length}, with 500: ${after.length}`);
-if (before.join() !== after.join()) throw new Error("the rules grew with the networks");
+console.log(`rules of IPv4 with 2 networks: ${rulesBefore.length}, with 500: ${after.length}`);
+wall.classify(topologyOf(500, everyOther));
+for (const [what, count] of walks()) {
+  const before = walkedBefore.get(what) ?? 0;
+  console.log(`rules walked by a packet, ${what}: ${before} with 2 networks, ${count} with 500`);
+  if (count > before + 0.5) throw new Error("the walk grew with the networks");
+}
+if (rulesBefore.join() !== after.join()) throw new Error("the rules grew with the networks");
 await wall.remove();
 process.exit();

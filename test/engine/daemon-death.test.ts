@@ -6,21 +6,9 @@ import { after, before, describe, it } from "node:test";
 import { client, curl, deploy, fails, network, run, succeeds } from "../support/dockerwall.ts";
 import { until } from "../support/lab/command.ts";
 import { type Lab, startLab } from "../support/lab/lab.ts";
+import { talk, talksOn } from "../support/talker.ts";
 
 const engines = ["e20", "e26", "e28"] as const;
-
-/** Sends a byte over one connection every 50 ms and writes each echo down. */
-const talker = `
-import socket, time
-s = socket.create_connection(("www.example.com", 9000), timeout=5)
-n = 0
-while True:
-    s.sendall(b"x")
-    assert s.recv(1) == b"x"
-    n += 1
-    open("/tmp/echoes", "w").write(str(n))
-    time.sleep(0.05)
-`;
 
 let lab: Lab;
 before(async () => {
@@ -41,24 +29,12 @@ for (const name of engines) {
       await client(engine, "free", "plain");
     });
 
-    const echoes = async (): Promise<number> =>
-      Number(await succeeds(lab.engine(name), "web", "cat", "/tmp/echoes"));
-    const moreEchoes = async (): Promise<void> => {
-      const from = await echoes();
-      await until("echoes on the open flow", 5_000, async () =>
-        (await echoes()) > from + 3 ? true : undefined,
-      );
-    };
-
     it("keeps open flows and opens nothing while the daemon is dead", async () => {
       const engine = lab.engine(name);
-      await run(engine, "exec", "-d", "web", "python3", "-c", talker);
-      await until("the first echo", 5_000, async () =>
-        (await echoes().catch(() => 0)) > 0 ? true : undefined,
-      );
+      await talk(engine, "web");
       await run(engine, "update", "--restart=no", "dockerwall");
       await run(engine, "kill", "-s", "KILL", "dockerwall");
-      await moreEchoes();
+      await talksOn(engine, "web");
       const capture = await lab.capture(name, "dst host 203.0.113.20 or dst host 203.0.113.30");
       await lab.internet.forgetQueries();
       await fails(engine, "web", ...curl("http://allowed.example.com/"));
@@ -93,7 +69,7 @@ for (const name of engines) {
       });
       const tookMs = performance.now() - startedAt;
       assert.ok(tookMs < 2_000, `${Math.round(tookMs)} ms`);
-      await moreEchoes();
+      await talksOn(engine, "web");
       await succeeds(engine, "web", ...curl("http://www.example.com:8080/"));
       assert.equal(await ownRules(), before);
       await fails(engine, "web", ...curl("--max-time", "1", "http://203.0.113.30/"));

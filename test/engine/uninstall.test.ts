@@ -1,5 +1,5 @@
-// `dockerwall uninstall` leaves the host as it was before the first start: every table, set and sysctl is compared as
-// text, counters aside. On legacy the tables that our rules needed stay, empty: the kernel keeps a legacy table as long
+// `dockerwall uninstall` leaves the host, and a container's network namespace, as they were before the first start: every
+// table, set and sysctl is compared as text, counters aside; an open flow goes on, without our stamp. On legacy the tables that our rules needed stay, empty: the kernel keeps a legacy table as long
 // as the network namespace lives.
 
 import assert from "node:assert/strict";
@@ -8,6 +8,7 @@ import { chosen } from "../support/chosen.ts";
 import { client, curl, deploy, network, rights, run, succeeds } from "../support/dockerwall.ts";
 import type { Engine } from "../support/lab/engine.ts";
 import { type Lab, startLab } from "../support/lab/lab.ts";
+import { talk, talksOn } from "../support/talker.ts";
 
 const engines = chosen([
   { kind: "e20", name: "e20" },
@@ -32,9 +33,9 @@ const commands = {
 } as const;
 
 /** Without what counts, and without comments that hold a date; a legacy table without a rule does not count either. */
-async function host(engine: Engine): Promise<Record<string, string>> {
+async function look(engine: Engine, ...place: string[]): Promise<Record<string, string>> {
   const all = Object.entries(commands).map(async ([name, command]) => {
-    const { stdout } = await engine.exec("sh", "-c", `${command}; true`);
+    const { stdout } = await engine.exec(...place, "sh", "-c", `${command}; true`);
     const text = stdout
       .replaceAll(/^#.*\n?/gm, "")
       .replaceAll(/\[\d+:\d+\]/g, "[]")
@@ -45,6 +46,21 @@ async function host(engine: Engine): Promise<Record<string, string>> {
   return Object.fromEntries(await Promise.all(all));
 }
 
+/** The marks of the flows to the echo server, each once. */
+async function marks(engine: Engine): Promise<readonly string[]> {
+  const { stdout } = await engine.exec(
+    "conntrack",
+    "-L",
+    "-p",
+    "tcp",
+    "--dport",
+    "9000",
+    "--state",
+    "ESTABLISHED",
+  );
+  return [...new Set(stdout.match(/mark=\d+/g))];
+}
+
 describe("uninstall", { concurrency: true }, () => {
   for (const { name } of engines) {
     it(`leaves ${name} as it was`, async () => {
@@ -52,21 +68,26 @@ describe("uninstall", { concurrency: true }, () => {
       await network(engine, "app", "www.example.com");
       await client(engine, "web", "app");
       await succeeds(engine, "web", ...curl("http://www.example.com/"));
-      const was = await host(engine);
-      const inside = await succeeds(engine, "web", "sh", "-c", "cat /etc/resolv.conf");
+      const pid = await run(engine, "inspect", "-f", "{{.State.Pid}}", "web");
+      const sandbox = ["nsenter", "--target", pid, "--net"];
+      const was = { host: await look(engine), sandbox: await look(engine, ...sandbox) };
       for (const by of ["the daemon", "a process of its own"]) {
         await deploy(engine);
-        await succeeds(engine, "web", ...curl("http://www.example.com/"));
-        assert.notDeepEqual(await host(engine), was);
+        await talk(engine, "web");
+        const now = { host: await look(engine), sandbox: await look(engine, ...sandbox) };
+        assert.notDeepEqual(now.host, was.host);
+        assert.notDeepEqual(now.sandbox, was.sandbox);
+        assert.ok((await marks(engine)).some((mark) => mark !== "mark=0"));
         if (by === "the daemon") await run(engine, "exec", "dockerwall", "dockerwall", "uninstall");
         await run(engine, "rm", "-f", "dockerwall");
         if (by !== "the daemon") {
           const place = ["--network", "host", "--pid", "host", ...rights];
           await run(engine, "run", "--rm", ...place, "dockerwall:lab", "uninstall");
         }
-        assert.deepEqual(await host(engine), was, by);
+        assert.deepEqual({ host: await look(engine), sandbox: await look(engine, ...sandbox) }, was, by);
+        await talksOn(engine, "web");
+        assert.deepEqual(await marks(engine), ["mark=0"]);
       }
-      assert.equal(await succeeds(engine, "web", "sh", "-c", "cat /etc/resolv.conf"), inside);
       await succeeds(engine, "web", ...curl("http://203.0.113.30/"));
     });
   }

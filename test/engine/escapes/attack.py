@@ -83,9 +83,9 @@ class Attempt:
         body = self.udp_segment(src, to) if payload is None else payload
         self.frame(0x0800, ip4(src, to, proto, body, **header), dst, src_mac, device)
 
-    def frame6(self, src, to, next_header=17, payload=None, dst=None, src_mac=None, hops=64):
+    def frame6(self, src, to, next_header=17, payload=None, dst=None, src_mac=None, hops=64, device="eth0"):
         body = self.udp_segment(src, to) if payload is None else payload
-        self.frame(0x86DD, ip6(src, to, next_header, body, hops), dst, src_mac)
+        self.frame(0x86DD, ip6(src, to, next_header, body, hops), dst, src_mac, device)
 
     def udp_segment(self, src, to, dport=9000, sport=None, data=None):
         return udp_segment(src, to, sport or self.sport, dport, self.token if data is None else data)
@@ -121,10 +121,11 @@ class Attempt:
         quietly(lambda: socket.getaddrinfo(name, 1))
 
     def every_port(self, to):
-        """One SYN and one datagram to each of 2,000 ports; not to 53, where lookups are answered."""
+        """One SYN and one datagram to each port of a sample, or of all; not to 53, where lookups are answered."""
         with socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_RAW) as s:
             own = self.own()
-            for port in [*range(1, 53), *range(54, 1025), *range(1025, 65536, 64)]:
+            step = int(self.facts["portstep"])
+            for port in [*range(1, 53), *range(54, 1025), *range(1025, 65536, step)]:
                 s.sendto(ip4(own, to, 6, tcp_segment(own, to, self.sport, port, 2)), (to, 0))
                 s.sendto(ip4(own, to, 17, self.udp_segment(own, to, dport=port)), (to, 0))
                 # Slowly, or the capture on the uplink loses some.
@@ -178,8 +179,8 @@ table ip evil {{
     def own(self):
         return own_address("eth0")
 
-    def own6(self):
-        return next((a for a in own_addresses6() if not a.startswith("fe80")), "::")
+    def own6(self, device="eth0"):
+        return next((a for a in own_addresses6(device) if not a.startswith("fe80")), "::")
 
     def link6(self):
         return next((a for a in own_addresses6() if a.startswith("fe80")), "fe80::dead")
@@ -220,10 +221,10 @@ def own_address(device):
             return "0.0.0.0"
 
 
-def own_addresses6():
+def own_addresses6(device="eth0"):
     with open("/proc/net/if_inet6") as f:
         rows = [line.split() for line in f]
-    return [socket.inet_ntop(socket.AF_INET6, bytes.fromhex(row[0])) for row in rows if row[5] == "eth0"]
+    return [socket.inet_ntop(socket.AF_INET6, bytes.fromhex(row[0])) for row in rows if row[5] == device]
 
 
 def resolver_ports():

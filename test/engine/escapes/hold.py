@@ -1,9 +1,7 @@
-# Opens flows and keeps them busy until the end, whatever happens to them. argv: address of the TCP echo server, of the
-# UDP one, and of one to ping.
+# Opens flows and keeps them busy until the end, whatever happens to them. argv: tcp:ADDRESS, udp:ADDRESS or ping:ADDRESS
+# for each.
 
-import os, socket, struct, sys, time
-
-tcp_to, udp_to, ping_to = sys.argv[1:]
+import socket, struct, sys, time
 
 
 def checksum(data):
@@ -12,15 +10,28 @@ def checksum(data):
     return ~(total + (total >> 16)) & 0xFFFF
 
 
-tcp = socket.create_connection((tcp_to, 9000), timeout=3)
-tcp.setblocking(False)
-udp = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-udp.connect((udp_to, 9000))
-icmp = socket.socket(socket.AF_INET, socket.SOCK_RAW, 1)
-body = struct.pack("!BBHHH", 8, 0, 0, 77, 1) + b"held"
-echo = body[:2] + struct.pack("!H", checksum(body)) + body[4:]
+def open_flow(kind, to):
+    """A function that sends a few bytes on the flow."""
+    family = socket.AF_INET6 if ":" in to else socket.AF_INET
+    if kind == "tcp":
+        s = socket.create_connection((to, 9000), timeout=3)
+        s.setblocking(False)
+        return lambda: s.send(b"held")
+    if kind == "udp":
+        s = socket.socket(family, socket.SOCK_DGRAM)
+        s.connect((to, 9000))
+        return lambda: s.send(b"held")
+    v6 = family == socket.AF_INET6
+    s = socket.socket(family, socket.SOCK_RAW, 58 if v6 else 1)
+    body = struct.pack("!BBHHH", 128 if v6 else 8, 0, 0, 77, 1) + b"held"
+    # The kernel sums ICMPv6 itself.
+    echo = body if v6 else body[:2] + struct.pack("!H", checksum(body)) + body[4:]
+    return lambda: s.sendto(echo, (to, 0))
+
+
+flows = [open_flow(*text.split(":", 1)) for text in sys.argv[1:]]
 while True:
-    for send in (lambda: tcp.send(b"held"), lambda: udp.send(b"held"), lambda: icmp.sendto(echo, (ping_to, 0))):
+    for send in flows:
         try:
             send()
         except OSError:

@@ -15,7 +15,7 @@ export const toHost: Section = {
   rows: [
     ...everyWay("the network's gateway", "gw"),
     {
-      name: "the network's gateway, 2,000 ports of TCP and UDP each",
+      name: "the network's gateway, a sample of 2,000 ports of TCP and UDP each",
       attempt: "every_port(gw)",
       ...host,
       least: 3500,
@@ -114,30 +114,14 @@ export const toContainers: Section = {
         ["on an open network", "plain", "vplain"],
         ["on another guarded network", "other", "vother"],
         ["on the default bridge", "default", "vdefault"],
+        ["on an open network, by IPv6", "plain", "vplain6"],
+        ["on another guarded network, by IPv6", "other", "vother6"],
       ] as const
-    ).flatMap(([name, observer, address]): Row[] => {
-      const closedAnyway = "Docker itself keeps bridges apart";
-      return [
-        {
-          name: `a container ${name}, TCP`,
-          attempt: `tcp(${address}, 8000)`,
-          seen: [observer],
-          closedAnyway,
-        },
-        {
-          name: `a container ${name}, UDP`,
-          attempt: `udp(${address}, 8001)`,
-          seen: [observer],
-          closedAnyway,
-        },
-        {
-          name: `a container ${name}, ICMP echo`,
-          attempt: `ping(${address})`,
-          seen: [observer],
-          closedAnyway,
-        },
-      ];
-    }),
+    ).flatMap(([name, observer, address]): Row[] => [
+      { name: `a container ${name}, TCP`, attempt: `tcp(${address}, 8000)`, seen: [observer] },
+      { name: `a container ${name}, UDP`, attempt: `udp(${address}, 8001)`, seen: [observer] },
+      { name: `a container ${name}, ICMP echo`, attempt: `ping(${address})`, seen: [observer] },
+    ]),
     ...places.flatMap(([name, address]): Row[] => [
       {
         name: `a port that an open container publishes, by ${name}, TCP`,
@@ -165,6 +149,31 @@ export const toContainers: Section = {
       attempt: "tcp(gw6, 8090)",
       seen: ["plain", "host"],
     },
+    {
+      name: "a port that a container of another guarded network publishes, by the host's IPv6 address, TCP",
+      attempt: "tcp(host6, 8094)",
+      seen: ["other", "host"],
+    },
+    // Docker translates nothing that comes from the publisher's own network: the userland proxy accepts on the host.
+    ...(
+      [
+        ["the host's address", "host"],
+        ["its own gateway", "gw"],
+        ["the host's IPv6 address", "host6"],
+        ["its own gateway's IPv6 address", "gw6"],
+      ] as const
+    ).flatMap(([name, address]): Row[] => [
+      {
+        name: `a port that a neighbour publishes, by ${name}, TCP: as far as docker-proxy`,
+        attempt: `tcp(${address}, 8092)`,
+        seen: ["host"],
+      },
+      {
+        name: `the same, by ${name}: through docker-proxy`,
+        attempt: `tcp(${address}, 8092)`,
+        seen: ["published"],
+      },
+    ]),
   ],
 };
 

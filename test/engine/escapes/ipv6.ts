@@ -98,7 +98,6 @@ export const hostByIpv6: Section = {
       { name: `${name}, UDP`, attempt: `udp(${address}, 8099)`, ...host },
       { name: `${name}, ICMPv6 echo`, attempt: `ping(${address})`, ...host },
     ]),
-    { name: "an open container's own address, TCP", attempt: "tcp(vplain6, 8000)", seen: ["plain"] },
     { name: "all nodes (ff02::1), echo", attempt: "ping('ff02::1')", ...host },
     { name: "mDNS (ff02::fb)", attempt: "udp('ff02::fb', 5353)", ...host },
     { name: "DHCPv6 (ff02::1:2)", attempt: "udp('ff02::1:2', 547)", ...host },
@@ -128,6 +127,17 @@ export const hostByIpv6: Section = {
     {
       name: "neighbour solicitation that was routed (hop limit 64)",
       attempt: "frame6(link6(), gwll, 58, icmp6(link6(), gwll, 135, bytes(4) + packed(gwll)), hops=64)",
+      ...host,
+    },
+    {
+      name: "neighbour advertisement that was routed (hop limit 64)",
+      attempt: "frame6(link6(), gwll, 58, icmp6(link6(), gwll, 136, bytes(4) + packed(neighbour6)), hops=64)",
+      ...host,
+    },
+    {
+      name: "neighbour advertisement from an address of nobody here (hop limit 255)",
+      attempt:
+        "a = '2001:db8:dead::1'; frame6(a, gwll, 58, icmp6(a, gwll, 136, bytes([32, 0, 0, 0]) + packed(a)), hops=255)",
       ...host,
     },
     {
@@ -202,6 +212,13 @@ export const broughtAlong: Section = {
       from: "four",
       attempt:
         "frame6('fe80::dead', gwll, 58, icmp6('fe80::dead', gwll, 135, bytes(4) + packed(gwll)), hops=255)",
+      ...host,
+    },
+    {
+      name: "neighbour advertisement",
+      from: "four",
+      attempt:
+        "frame6('fe80::dead', gwll, 58, icmp6('fe80::dead', gwll, 136, bytes([32, 0, 0, 0]) + packed('fe80::dead')), hops=255)",
       ...host,
     },
     {

@@ -34,6 +34,8 @@ export const kept: Section = {
     granted("an allowed name, IPv6 UDP", "lookup('www.example.com'); udp('2001:db8:1::11', 9000)"),
     granted("an allowed name and port", "lookup('api.example.com'); tcp('203.0.113.12', 443)"),
     granted("an allowed address and port", "tcp('198.51.100.21', 80)"),
+    granted("an allowed name and port, IPv6", "lookup('v6only.example.com'); tcp('2001:db8:1::13', 443)"),
+    granted("an allowed IPv6 address and port", "tcp('2001:db8:1::1a', 80)"),
     granted(
       "an allowed address and port, by a frame of its own making",
       "frame4(own(), '198.51.100.21', 6, tcp_segment(own(), '198.51.100.21', 2))",
@@ -50,6 +52,12 @@ export const kept: Section = {
       from: "four",
     },
     { name: "the host, by an entry for host:8097/tcp", attempt: "tcp(gw, 8097)", seen: ["host"], ...open },
+    {
+      name: "neighbour solicitation to the gateway (hop limit 255)",
+      attempt: "frame6(link6(), gwll, 58, icmp6(link6(), gwll, 135, bytes(4) + packed(gwll)), hops=255)",
+      seen: ["host"],
+      ...open,
+    },
     replied("a published port, from the internet", "internet", "request $host 8092"),
     replied("a published port, from the internet, IPv6", "internet", "request $host6 8092"),
     replied("a published port, from the host itself", "host", "request $host 8092"),
@@ -102,6 +110,32 @@ export const stated: Section = {
       from: "two",
       attempt: "frame4(plainfree, to, dst=plaingwmac, device=device_in(plaingw))",
       seen: ["wire"],
+      ...open,
+    },
+    {
+      name: "the same, IPv6: by the guarded one",
+      from: "two",
+      attempt: "d = device_in(gw); frame6(own6(d), to6, device=d)",
+      seen: ["wire"],
+    },
+    {
+      name: "the same, IPv6: by the open one",
+      from: "two",
+      attempt: "d = device_in(plaingw); frame6(own6(d), to6, dst=plaingwmac, device=d)",
+      seen: ["wire"],
+    },
+    {
+      name: "the same, IPv6: by the open one, under a free address there",
+      from: "two",
+      attempt: "frame6(plainfree6, to6, dst=plaingwmac, device=device_in(plaingw))",
+      seen: ["wire"],
+      ...open,
+    },
+    {
+      name: "a forged neighbour advertisement to the host, for a neighbour's address (hop limit 255)",
+      attempt:
+        "frame6(link6(), gwll, 58, icmp6(link6(), gwll, 136, bytes([32, 0, 0, 0]) + packed(neighbour6) + b'\\2\\1' + own_mac()), hops=255)",
+      seen: ["host"],
       ...open,
     },
     {

@@ -9,7 +9,7 @@ export const straightOut: Section = {
   rows: [
     { name: "TCP, port 443", attempt: "tcp(to, 443)", ...wire },
     { name: "UDP, port 9000", attempt: "udp(to, 9000)", ...wire },
-    { name: "TCP and UDP, 2,000 ports each", attempt: "every_port(to)", ...wire, least: 3500 },
+    { name: "TCP and UDP, a sample of 2,000 ports each", attempt: "every_port(to)", ...wire, least: 3500 },
     { name: "ICMP echo", attempt: "ping(to)", ...wire },
     { name: "SCTP", attempt: "raw(132, to, sctp_init(sport, 443, token))", ...wire },
     { name: "GRE", attempt: "raw(47, to, gre(own(), to))", ...wire },
@@ -213,6 +213,40 @@ export const grants: Section = {
       ["IP protocol 99", "raw(99, granted)"],
     ].map(([name, attempt]) => ({
       name: `an address entry for port 80/tcp: ${name}`,
+      attempt: attempt ?? "",
+      ...wire,
+    })),
+    {
+      name: "a name that a neighbour was granted, by IPv6",
+      attempt: "time.sleep(1); tcp('2001:db8:1::14', 80)",
+      ...wire,
+    },
+    {
+      name: "the same, under the neighbour's IPv6 address",
+      attempt:
+        "time.sleep(1); frame6(neighbour6, '2001:db8:1::14', 6, tcp_segment(neighbour6, '2001:db8:1::14', 2))",
+      ...wire,
+      guarded: "open",
+    },
+    ...[
+      ["the next port", "tcp('2001:db8:1::13', 444)"],
+      ["port 80", "tcp('2001:db8:1::13', 80)"],
+      ["UDP to the same port", "udp('2001:db8:1::13', 443)"],
+      ["ICMPv6", "ping('2001:db8:1::13')"],
+      ["SCTP to the same port", "raw6(132, '2001:db8:1::13', sctp_init(sport, 443, token))"],
+    ].map(([name, attempt]) => ({
+      name: `an entry for port 443/tcp, by IPv6: ${name}`,
+      attempt: `lookup('v6only.example.com'); ${attempt}`,
+      ...wire,
+    })),
+    ...[
+      ["the next port", "tcp('2001:db8:1::1a', 81)"],
+      ["UDP to the same port", "udp('2001:db8:1::1a', 80)"],
+      ["ICMPv6", "ping('2001:db8:1::1a')"],
+      ["the next address", "tcp('2001:db8:1::1b', 80)"],
+      ["GRE", "raw6(47, '2001:db8:1::1a')"],
+    ].map(([name, attempt]) => ({
+      name: `an IPv6 address entry for port 80/tcp: ${name}`,
       attempt: attempt ?? "",
       ...wire,
     })),

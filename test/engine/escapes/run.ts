@@ -1,5 +1,6 @@
 // One run of the table: every attempt of a round of containers, and what was seen of each afterwards.
 
+import { long } from "../../support/chosen.ts";
 import type { Lab } from "../../support/lab/lab.ts";
 import type { Packet } from "../../support/lab/pcap.ts";
 import type { Query } from "../../support/lab/queries.ts";
@@ -27,7 +28,7 @@ export function marksOf(stage: Stage, runNumber: number, row: number): Marks {
 }
 
 const adminOnly = ["flusher", "mangler", "mover"];
-const inBoth = ["probe", "four"];
+const inBoth = ["probe", "four", "ula", "six", "two"];
 
 /** The container that makes a row's attempt in a round; undefined where the row is not in it. */
 export function containerOf(stage: Stage, row: Row, round: Round): string | undefined {
@@ -45,6 +46,14 @@ request() { for n in 1 2 3 4 5; do ask "$@" && return; sleep 0.5; done; }
 ask() { timeout 3 bash -c 'exec 3<>/dev/tcp/$0/$1 && printf "GET / HTTP/1.0\\r\\n\\r\\n" >&3 && head -n 1 <&3 | grep HTTP' "$@"; }
 `;
 
+/** What went wrong in a round. An attempt that broke off has sent nothing, and would read as one that was stopped. */
+export interface Broken {
+  /** By row, what an attempt raised. */
+  readonly raised: ReadonlyMap<Row, string>;
+  /** What a container said whose attempts did not come to their end. */
+  readonly crashed: readonly string[];
+}
+
 /** Makes the attempts of a round, all at once; returns the tokens that had a reply, and what went wrong. */
 export async function makeAttempts(options: {
   readonly lab: Lab;
@@ -52,11 +61,12 @@ export async function makeAttempts(options: {
   readonly rows: readonly Row[];
   readonly runNumber: number;
   readonly round: Round;
-}): Promise<{ readonly replies: ReadonlySet<string>; readonly raised: readonly string[] }> {
+}): Promise<Broken & { readonly replies: ReadonlySet<string> }> {
   const { lab, stage, rows, runNumber, round } = options;
   const { engine } = stage;
   const replies = new Set<string>();
-  const raised: string[] = [];
+  const raised = new Map<Row, string>();
+  const crashed: string[] = [];
   const facts = await stage.readFacts();
   const granted = round === "default" ? "198.51.100.24" : "198.51.100.25";
   const byContainer = Map.groupBy(
@@ -86,16 +96,17 @@ export async function makeAttempts(options: {
     const outcome = await engine.dockerWith(
       {
         input: JSON.stringify({ facts: { ...facts(networkOf(container)), granted }, attempts }),
-        timeoutMs: 180_000,
+        timeoutMs: long ? 600_000 : 180_000,
       },
       ...["exec", "-i", container, "python3", "/escapes/attack.py"],
     );
     if (outcome.exitCode !== 0)
-      raised.push(`${container}: ended with ${outcome.exitCode}: ${outcome.stderr}`);
+      crashed.push(`${container} ended with ${outcome.exitCode}: ${outcome.stderr}`);
     for (const line of outcome.stdout.split("\n")) {
-      const [word, token = ""] = line.split(" ");
+      const [word, token = "", ...error] = line.split(" ");
+      const row = given.find(({ marks }) => marks.token === token)?.row;
       if (word === "reply") replies.add(token);
-      else if (word === "raised") raised.push(line);
+      else if (word === "raised" && row !== undefined) raised.set(row, `${row.name}: ${error.join(" ")}`);
     }
   }
 
@@ -104,7 +115,7 @@ export async function makeAttempts(options: {
     else if (container !== undefined) await fromContainer(given, container);
   });
   await Promise.all(work);
-  return { replies, raised };
+  return { replies, raised, crashed };
 }
 
 type Given = readonly { readonly row: Row; readonly marks: Marks }[];

@@ -1,14 +1,17 @@
 // What stands on each engine for the table to be tried on: networks, containers that try, containers that watch.
 
-import { join } from "node:path";
-import { network, run } from "../../support/dockerwall.ts";
+import assert from "node:assert/strict";
+import { join as joinPath } from "node:path";
+import { long } from "../../support/chosen.ts";
+import { curl, network, run } from "../../support/dockerwall.ts";
+import { until } from "../../support/lab/command.ts";
 import type { Engine } from "../../support/lab/engine.ts";
 import { repository } from "../../support/lab/repository.ts";
 import { attackers, type Claim, type Section } from "./table.ts";
 
 /** The label of the network that most attempts are made from. */
 export const allow =
-  "www.example.com allowed.example.com api.example.com:443/tcp 198.51.100.21:80/tcp 198.51.100.24/31:80/tcp *.tunnel.example.net host:8097/tcp";
+  "www.example.com allowed.example.com api.example.com:443/tcp v6only.example.com:443/tcp 198.51.100.21:80/tcp 198.51.100.24/31:80/tcp [2001:db8:1::1a]:80/tcp *.tunnel.example.net host:8097/tcp";
 
 interface Plan {
   readonly label?: string;
@@ -41,13 +44,11 @@ export interface Stage {
   readonly readFacts: () => Promise<(network: string) => Facts>;
 }
 
-const scripts = ["-v", `${join(repository, "test/engine/escapes")}:/escapes:ro`];
+const scripts = ["-v", `${joinPath(repository, "test/engine/escapes")}:/escapes:ro`];
 
 /** Builds everything; nothing here needs Dockerwall, and the labels mean nothing yet. */
 export async function buildStage(engine: Engine, index: number): Promise<Stage> {
   const networks = plans(engine, index);
-  // As on a host that forwards by itself: Docker then drops less, and more of what gets out shows.
-  for (const tool of ["iptables", "ip6tables"]) await engine.exec(tool, "-P", "FORWARD", "ACCEPT");
   for (const [name, { label, v4, v6 }] of Object.entries(networks)) {
     const four = v4 === undefined ? ["--ipv4=false"] : ["--subnet", `${v4}0/24`, "--gateway", `${v4}1`];
     const six = v6 === undefined ? [] : ["--ipv6", "--subnet", `${v6}/64`, "--gateway", `${v6}1`];
@@ -71,39 +72,86 @@ export async function buildStage(engine: Engine, index: number): Promise<Stage> 
     watch(engine, "published", { on: "guarded", options: [...at(guarded, 11), "-p", "8092:8000", ...check] }),
   ]);
   await Promise.all([
-    ...(["old", "goes-on"] as const).map(async (name) => {
-      const command = ["python3", "/escapes/hold.py", ...heldAddresses[name]];
-      await start(engine, name, { on: name === "old" ? "guarded" : "plain", command });
+    ...Object.entries(holders).map(async ([name, { on, to }]) => {
+      const flows = to.map((address, index) => `${kinds[index % kinds.length]}:${address}`);
+      await start(engine, name, { on, command: ["python3", "/escapes/hold.py", ...flows] });
     }),
     start(engine, "tunneller", { on: "guarded", options: tunnel }),
     attack(engine, networks, "probe", "four", "ula", "six", "two", "free"),
-    attack(engine, networks, "probe-admin", "four-admin", "flusher", "mangler", "mover"),
+    attack(engine, networks, "probe-admin", "four-admin", "ula-admin", "six-admin", "two-admin"),
+    attack(engine, networks, "flusher", "mangler", "mover"),
   ]);
+  await withoutIsolation(engine);
+  for (const port of [8090, 8092, 8094]) {
+    const { stdout } = await engine.exec("ss", "-Hltnp", `sport = :${port}`);
+    assert.match(stdout, /docker-proxy/, `${engine.name}: who accepts at port ${port}`);
+  }
   const facts = await fixedFacts(engine, networks);
   return { engine, index, networks, readFacts: async () => await readFacts(engine, networks, facts) };
 }
 
-/** Where the flows go that are opened before everything: TCP, UDP, ICMP. */
-const heldAddresses = {
-  old: ["203.0.113.201", "203.0.113.202", "203.0.113.203"],
-  "goes-on": ["203.0.113.211", "203.0.113.212", "203.0.113.213"],
+/**
+ * Takes away what Docker itself drops, on a host that forwards by itself: what stays closed then, Dockerwall closes.
+ * Engine 28 has more of it in raw, for each container that publishes a port.
+ */
+async function withoutIsolation(engine: Engine): Promise<void> {
+  for (const tool of ["iptables", "ip6tables"]) {
+    await engine.exec(tool, "-P", "FORWARD", "ACCEPT");
+    await engine.exec(tool, "-I", "DOCKER-USER", "-j", "ACCEPT");
+    await engine.exec(tool, "-t", "raw", "-F", "PREROUTING");
+  }
+}
+
+const kinds = ["tcp", "udp", "ping"];
+
+/** Where the flows of each go that are opened before everything: TCP, UDP and ICMP, by IPv4 and by IPv6. */
+const holders = {
+  old: { on: "guarded", to: flowsTo("203.0.113.20", "2001:db8:2::1") },
+  "goes-on": { on: "plain", to: flowsTo("203.0.113.21", "2001:db8:2::") },
+  joiner: { on: "plain", to: flowsTo("203.0.113.22", "2001:db8:1::") },
 } as const;
+
+function flowsTo(v4: string, v6: string): readonly string[] {
+  return [v4, v6].flatMap((prefix) => [1, 2, 3].map((n) => `${prefix}${n}`));
+}
 
 export interface HeldRow extends Claim {
   readonly to: string;
+  /** From when on nothing may be seen any more: Dockerwall is in force, or its container is on a guarded network too. */
+  readonly until: "enforced" | "joined";
 }
 
 export const held: Section<HeldRow> = {
-  title: "Flows that were open before Dockerwall",
-  rows: (["TCP", "UDP", "ICMP"] as const).flatMap((protocol, index): HeldRow[] => [
-    { name: `${protocol}, of a guarded container`, to: heldAddresses.old[index] ?? "" },
-    {
-      name: `${protocol}, of a container on an open network`,
-      to: heldAddresses["goes-on"][index] ?? "",
-      guarded: "open",
-    },
-  ]),
+  title: "Flows that were open before",
+  rows: ["TCP", "UDP", "ICMP", "IPv6 TCP", "IPv6 UDP", "ICMPv6"].flatMap((protocol, index): HeldRow[] => {
+    const row = (holder: keyof typeof holders, name: string): Omit<HeldRow, "until"> => ({
+      name: `${protocol}, ${name}`,
+      to: holders[holder].to[index] ?? "",
+    });
+    return [
+      { ...row("old", "of a guarded container, before Dockerwall"), until: "enforced" },
+      { ...row("goes-on", "of a container on an open network"), until: "enforced", guarded: "open" },
+      {
+        ...row("joiner", "of a container on an open network that is connected to a guarded one"),
+        until: "joined",
+      },
+    ];
+  }),
 };
+
+/** Connects `joiner` to a guarded network, beside its open one, and returns when nothing new gets out of it. */
+export async function join({ engine }: Stage): Promise<void> {
+  // Of a name behind `plain`, which so stays the way out.
+  await run(engine, "network", "connect", "ula", "joiner");
+  await until("the wall to follow onto the open network", 10_000, async () => {
+    const { exitCode } = await engine.docker(
+      "exec",
+      "joiner",
+      ...curl("--max-time", "1", "http://203.0.113.230/"),
+    );
+    return exitCode === 0 ? undefined : true;
+  });
+}
 
 interface Given {
   readonly on: string;
@@ -140,7 +188,7 @@ export async function attack(
     await engine.docker("rm", "-f", name);
     const options = [...scripts, ...(admin ? ["--cap-add", "NET_ADMIN"] : [])];
     await run(engine, "create", "--name", name, "--network", on, ...options, "client:lab");
-    if (name === "two") await run(engine, "network", "connect", "plain", name);
+    if (name.startsWith("two")) await run(engine, "network", "connect", "plain", name);
     await run(engine, "start", name);
   }
 }
@@ -169,6 +217,8 @@ async function fixedFacts(engine: Engine, { guarded, plain, other }: Record<stri
     vplain: `${plain?.v4}10`,
     vplain6: `${plain?.v6}10`,
     vother: `${other?.v4}10`,
+    vother6: `${other?.v6}10`,
+    portstep: long ? "1" : "64",
     vdefault: await inspect("default", "{{.IPAddress}}"),
   };
 }

@@ -23,7 +23,7 @@ export const attackers = {
 export type Attacker = keyof typeof attackers;
 
 /** Containers that see what arrives at their sockets. */
-export const watchers = ["neighbour", "other", "plain", "default"] as const;
+export const watchers = ["neighbour", "published", "other", "plain", "default"] as const;
 
 /**
  * Where it shows. `wire`: as a packet on the uplink. `lookups`: as a DNS question at any server of the internet.

@@ -1,18 +1,37 @@
-// No window: whatever happens around a container that sends from its first instruction, nothing of it is seen on the
-// wire, and lookups of it that reach a server are counted. DOCKERWALL_LONG=1 takes 300 starts for each engine.
+// No window: whatever happens around a container that sends from its first instruction, by IPv4 and IPv6, nothing of it is
+// seen on the wire, and lookups of it that reach a server are counted. The same container on a network that is not
+// guarded is seen. DOCKERWALL_LONG=1 takes 300 starts for each engine.
 
 import assert from "node:assert/strict";
 import { writeFile } from "node:fs/promises";
 import { after, before, describe, it } from "node:test";
 import { chosen, long, printRow } from "../../support/chosen.ts";
-import { client, curl, deploy, enforcing, network, run, succeeds } from "../../support/dockerwall.ts";
+import { client, curl, deploy, enforcing, network, run, stats, succeeds } from "../../support/dockerwall.ts";
 import { denied } from "../../support/flood.ts";
+import { internetAddresses } from "../../support/lab/addresses.ts";
 import type { Capture } from "../../support/lab/capture.ts";
 import { pause, until } from "../../support/lab/command.ts";
 import type { Engine } from "../../support/lab/engine.ts";
 import { type Lab, startLab } from "../../support/lab/lab.ts";
+import { denied6, leaker, leaks, onAndOn, settings } from "./leaker.ts";
 
-const engines = chosen(["e20", "e26", "e28"] as const);
+/** @property asksFromHost the engine asks from the host's namespace: only what runs in the daemon stands between */
+interface Case {
+  readonly kind: "e20" | "e26" | "e28";
+  readonly name: string;
+  readonly iptables?: "legacy";
+  readonly dns?: readonly string[];
+  readonly asksFromHost?: boolean;
+}
+
+const engines = chosen<Case>([
+  { kind: "e20", name: "e20" },
+  { kind: "e26", name: "e26" },
+  { kind: "e26", name: "e26l", iptables: "legacy" },
+  { kind: "e28", name: "e28", asksFromHost: true },
+  // Its resolver asks from the container's own namespace then, and the bridge's rules see it.
+  { kind: "e28", name: "e28d", dns: [internetAddresses.resolver] },
+]);
 const oneByOne = long ? 300 : 10;
 const rounds = long ? 5 : 1;
 const atOnce = 20;
@@ -25,30 +44,11 @@ after(async () => {
   await lab?.down();
 });
 
-/**
- * Sends at once, then asks for a name of its own, then sends `packets` more: all by bash itself, without a process in
- * between. Then runs `rest`.
- */
-const leaker = (packets: number, rest: string): string =>
-  `until exec 3<>/dev/udp/${denied}/9000; do :; done 2>/dev/null
-for i in {1..20}; do echo x >&3; done 2>/dev/null
-( : <>/dev/udp/window-$HOSTNAME.example.org/9 ) 2>/dev/null
-for (( i = 0; i < ${packets}; i++ )); do echo x >&3; done 2>/dev/null
-${rest}`;
-/** Sends on and on, a packet every few milliseconds, and asks for its name every second. */
-const onAndOn = leaker(
-  50,
-  `while :; do read -t 0.005 <> <(:); echo x >&3
-  (( i++ % 100 )) || ( : <>/dev/udp/window-$HOSTNAME.example.org/9 )
-done 2>/dev/null`,
-);
-const settings = ["-e", "RES_OPTIONS=timeout:1 attempts:1"];
-
-describe("no window", { concurrency: true }, () => {
-  for (const name of engines) describe(name, { concurrency: 1 }, () => noWindow(name));
+describe("no window", { concurrency: long ? 3 : true }, () => {
+  for (const given of engines) describe(given.name, { concurrency: 1 }, () => noWindow(given));
 });
 
-function noWindow(name: string): void {
+function noWindow({ name, asksFromHost = false }: Case): void {
   let engine: Engine;
   let capture: Capture;
   let starts = 0;
@@ -69,36 +69,56 @@ function noWindow(name: string): void {
     return times;
   }
 
+  const subnet6 = (index: number): string => engine.link.prefix6.replace("00::/40", `0${index}::/64`);
+
   before(async () => {
     engine = lab.engine(name);
     unguarded = await firstConnections("untouched", 3 * rounds);
     await deploy(engine);
     await run(engine, "update", "--restart=always", "dockerwall");
-    await network(engine, "app", "*.example.com");
-    await network(engine, "plain");
-    capture = await lab.capture(name, `dst host ${denied}`);
-    await run(
-      engine,
-      "run",
-      "-d",
-      "--name",
-      "looper",
-      "--network",
-      "app",
-      "--restart=always",
-      ...settings,
-      "client:lab",
-      "bash",
-      "-c",
-      onAndOn,
-    );
+    await network(engine, "app", "*.example.com", "--ipv6", "--subnet", subnet6(1));
+    await network(engine, "plain", undefined, "--ipv6", "--subnet", subnet6(2));
+    await leakUnguarded();
+    capture = await lab.capture(name, leaks);
+    await startLooper("looper", "app");
   });
+
+  async function startLooper(called: string, on: string): Promise<void> {
+    const options = ["--name", called, "--network", on, "--restart=always", ...settings];
+    await run(engine, "run", "-d", ...options, "client:lab", "bash", "-c", onAndOn);
+  }
+
+  const asked = async () =>
+    (await lab.internet.queries()).filter(
+      (query) => query.name.startsWith("window-") && query.from === engine.link.host,
+    );
+
+  /** Waits until a leaker that nothing guards is seen on the wire, by IPv4 and IPv6, and its lookup at a server. */
+  async function leakUnguarded(): Promise<void> {
+    const control = await lab.capture(name, leaks);
+    await startLooper("unguarded", "plain");
+    await until(`${name}: packets and a lookup of a leaker that nothing guards`, 20_000, async () => {
+      const to = new Set((await control.packets()).map(({ dst }) => dst));
+      pastBefore = (await asked()).length;
+      return to.has(denied) && to.has(denied6) && pastBefore > 0 ? true : undefined;
+    });
+    await run(engine, "rm", "-f", "unguarded");
+    pastBefore = (await asked()).length;
+    await control.stop();
+  }
+
+  const seenOn = async (on: string) => (await stats(engine)).networks.find(({ network }) => network === on);
+
+  /** How many names of leakers were asked of us, and denied, on this network. */
+  async function deniedNames(on: string): Promise<number> {
+    const rows = (await seenOn(on))?.lookups ?? [];
+    const names = rows.filter((row) => row.domain.startsWith("window-") && !row.allowed);
+    return new Set(names.map(({ domain }) => domain)).size;
+  }
 
   /** Nothing so far is on anybody's wire, and no more lookups than `mayPass` are at anybody's server since last time. */
   async function nothingLeft(what: string, mayPass = 0): Promise<void> {
-    const all = (await lab.internet.queries()).filter(
-      (query) => query.name.startsWith("window-") && query.from === engine.link.host,
-    );
+    const all = await asked();
     const past = all.slice(pastBefore);
     pastBefore = all.length;
     const packets = await capture.packets();
@@ -107,8 +127,6 @@ function noWindow(name: string): void {
     if (past.length > mayPass) assert.deepEqual(past, []);
   }
 
-  /** Where the engine asks from the host's namespace, only what runs in the daemon stands between. */
-  const asksFromHost = name === "e28";
   /** It runs against the first instruction: of 100 starts one may ask, twice, on a machine with other things to do. */
   const mayPass = asksFromHost && long ? 6 : 0;
 
@@ -119,6 +137,13 @@ function noWindow(name: string): void {
       starts += 1;
     }
     await nothingLeft("starts, one after the other", mayPass);
+    // The looper is on this network too.
+    const names = await deniedNames("app");
+    assert.ok(names >= oneByOne + 1 - mayPass, `${names} of ${oneByOne + 1} asked us`);
+    await until("drops of both families, as stats shows them", 20_000, async () => {
+      const to = (await seenOn("app"))?.drops.map(({ destination }) => destination) ?? [];
+      return to.includes(denied) && to.includes(denied6) ? true : undefined;
+    });
   });
 
   it(`${atOnce} services that Compose starts at once on a network that it makes`, async () => {
@@ -129,7 +154,7 @@ function noWindow(name: string): void {
       environment: { RES_OPTIONS: "timeout:1 attempts:1" },
     });
     const services = Array.from({ length: atOnce }, (_, index) => `  s${index}: ${service}`).join("\n");
-    const networks = `networks: {default: {labels: {dockerwall.allow: "www.example.com"}}}`;
+    const networks = `networks: {default: {name: composed, enable_ipv6: true, ipam: {config: [{subnet: "${subnet6(3)}"}]}, labels: {dockerwall.allow: "www.example.com"}}}`;
     await writeFile(file, `services:\n${services}\n${networks}\n`);
     for (let round = 0; round < rounds; round++) {
       const up = await engine.compose(file, "up", "--detach");
@@ -139,6 +164,8 @@ function noWindow(name: string): void {
       );
       await run(engine, "wait", ...ids);
       starts += ids.length;
+      const names = await deniedNames("composed");
+      assert.ok(names >= atOnce - mayPass, `${names} of ${atOnce} asked us`);
       await engine.compose(file, "down");
     }
     await nothingLeft(`starts of ${atOnce} at once`, mayPass);
