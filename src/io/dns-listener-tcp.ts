@@ -1,7 +1,5 @@
 // DNS over TCP for clients (RFC 7766): many questions on one connection, answers in the order in which they are
-// ready. What can be held is bounded: connections by address and by listener, questions under way and unread answers by
-// connection. In its own sandbox a container has as many addresses as it likes (127/8), so there the listener's bound
-// is the container's.
+// ready. Every resource that a client can hold is bounded: connections, questions under way, unread answers.
 
 import { createServer, type Socket } from "node:net";
 import { createFrameReader, renderFrame } from "../dns/framing.ts";
