@@ -18,6 +18,15 @@ export const rights: readonly string[] = [
 
 /** Starts the daemon's container and waits until it enforces. */
 export async function deploy(engine: Engine, ...daemonArgs: string[]): Promise<void> {
+  await deployWith(engine, [], ...daemonArgs);
+}
+
+/** The same with more options of `docker run`. */
+export async function deployWith(
+  engine: Engine,
+  options: readonly string[],
+  ...daemonArgs: string[]
+): Promise<void> {
   const mounts = ["-v", "/var/run/docker.sock:/var/run/docker.sock"];
   const place = ["--network", "host", "--pid", "host"];
   await run(
@@ -29,6 +38,7 @@ export async function deploy(engine: Engine, ...daemonArgs: string[]): Promise<v
     ...place,
     ...rights,
     ...mounts,
+    ...options,
     image,
     "daemon",
     ...daemonArgs,
