@@ -76,7 +76,7 @@ export const settings: { readonly [Key in keyof Config]: Setting<Config[Key]> } 
     env: "DOCKERWALL_LEASE_FLOOR",
     flag: "lease-floor",
     placeholder: "DURATION",
-    help: "least life of a granted address",
+    help: "what a shorter TTL counts as in the life of a granted address, to which the grace is added",
     fallback: "60s",
     parse: duration(1, 86_400),
   },

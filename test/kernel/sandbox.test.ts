@@ -179,6 +179,21 @@ test("the table in the kernel is the one in the documentation", () => {
 });
 
 const addressesIn = (addressFd: number) => readAddresses(addressFd).map(({ address }) => address);
+test("a thousand questions at once wait for us, and none is lost", () => {
+  const box = createNamespace("crowd");
+  const { udpFd, tcpFd, addressFd, udpPort } = openSandboxSockets(box.fd);
+  // Nobody reads. A name of the longest kind, as the kernel's room is by bytes.
+  const question = "x".repeat(280);
+  const script = `exec 3<>/dev/udp/127.0.0.11/${udpPort}; for i in {1..1000}; do echo ${question} >&3; done`;
+  box.run("bash", "-c", script);
+  const sockets = box.run("cat", "/proc/net/udp").trim().split("\n").slice(1);
+  const port = udpPort.toString(16).toUpperCase().padStart(4, "0");
+  const dropped = sockets
+    .filter((line) => line.includes(`0B00007F:${port} `))
+    .map((line) => line.split(/\s+/).at(-1));
+  assert.deepEqual(dropped, ["0"]);
+  for (const fd of [udpFd, tcpFd, addressFd]) libc.close(fd);
+});
 
 test("the addresses of a sandbox are those by which others know it", async () => {
   const { box, ours } = await createSandbox("addresses");

@@ -21,16 +21,13 @@ export async function deploy(engine: Engine, ...daemonArgs: string[]): Promise<v
   await deployWith(engine, [], ...daemonArgs);
 }
 
-/** The same with more mounts, each as `docker run -v` takes it. */
+/** The same with more options of `docker run`. */
 export async function deployWith(
   engine: Engine,
-  volumes: readonly string[],
+  options: readonly string[],
   ...daemonArgs: string[]
 ): Promise<void> {
-  const mounts = ["/var/run/docker.sock:/var/run/docker.sock", ...volumes].flatMap((volume) => [
-    "-v",
-    volume,
-  ]);
+  const mounts = ["-v", "/var/run/docker.sock:/var/run/docker.sock"];
   const place = ["--network", "host", "--pid", "host"];
   await run(
     engine,
@@ -41,6 +38,7 @@ export async function deployWith(
     ...place,
     ...rights,
     ...mounts,
+    ...options,
     image,
     "daemon",
     ...daemonArgs,

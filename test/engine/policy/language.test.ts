@@ -68,7 +68,7 @@ function language(name: string): void {
 
   before(async () => {
     engine = lab.engine(name);
-    await deployWith(engine, ["policy:/etc/dockerwall"], "--lease-floor", "1s", "--lease-grace", "2s");
+    await deployWith(engine, ["-v", "policy:/etc/dockerwall"], "--lease-floor", "1s", "--lease-grace", "2s");
     await network(engine, "app", "www.example.com:80");
     await client(engine, "web", "app", "--label", "dockerwall.allow=allowed.example.com:9000/tcp");
     await client(
