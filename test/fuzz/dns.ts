@@ -24,6 +24,7 @@ import {
   words,
 } from "../support/dns-bytes.ts";
 import { filterOf, policyOf } from "../support/policies.ts";
+import { type Random, seeded } from "../support/seeded.ts";
 
 export interface FuzzRun {
   readonly questions: number;
@@ -37,19 +38,6 @@ export interface FuzzReport {
   readonly answered: number;
   readonly granted: number;
   readonly heapGrowthMegabytes: number;
-}
-
-type Random = (below: number) => number;
-
-/** mulberry32: 32 bits of state are enough to find the run again by its seed. */
-function seeded(seed: number): Random {
-  let state = seed >>> 0;
-  return (below) => {
-    state = (state + 0x6d2b79f5) >>> 0;
-    let mixed = Math.imul(state ^ (state >>> 15), state | 1);
-    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
-    return Math.floor((((mixed ^ (mixed >>> 14)) >>> 0) / 4294967296) * below);
-  };
 }
 
 const policy = policyOf("web", "api.example.org *.allowed.com");
