@@ -128,9 +128,12 @@ const withoutPreset = ({ preset: _, ...entry }: Entry): Entry => entry;
 
 function checkAccepted(entries: readonly Entry[]): void {
   const rendered = entries.map(renderEntry);
-  const again = parseAllowlist(rendered.join(" "), presets);
-  assert.ok(again.ok, rendered.join(" "));
-  assert.deepEqual(again.entries, entries.map(withoutPreset));
+  // Presets written out may be longer than a label may be.
+  for (let from = 0; from < entries.length; from += 1000) {
+    const again = parseAllowlist(rendered.slice(from, from + 1000).join(" "), presets);
+    assert.ok(again.ok, JSON.stringify(again));
+    assert.deepEqual(again.entries, entries.slice(from, from + 1000).map(withoutPreset));
+  }
   for (const text of rendered) assert.match(text, /^[!-~]+$/);
   for (const warning of warnOfPublicSuffixes("here", entries)) assert.ok(warning.length < 600);
   const named = entries.find((entry) => entry.kind === "domain");
