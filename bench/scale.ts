@@ -29,7 +29,7 @@ function containerOf(index: number): Container {
   const networkId = networkIndex.toString(16).padStart(64, "a");
   const endpoint = { networkId, addresses: address === undefined ? [] : [address], aliases: [], links: [] };
   const id = index.toString(16).padStart(64, "c");
-  const state = { running: true, networkMode: "", sandbox: undefined, hazards: [] };
+  const state = { running: true, networkMode: "", sandbox: undefined, configured: [], hazards: [] };
   return { id, name: `c${index}`, labels: {}, endpoints: [endpoint], ...state };
 }
 

@@ -7,6 +7,7 @@ import { startAdmission } from "./admission.ts";
 import { createAnswerer } from "./answerer.ts";
 import { AskerIndex, type Standing } from "./dns/asker.ts";
 import { canaryQuery, isOurDenial } from "./dns/canary.ts";
+import { createDoubts } from "./doubts.ts";
 import { DockerwallError, messageOf } from "./errors.ts";
 import { listenUdp } from "./io/dns-listener.ts";
 import { listenTcp } from "./io/dns-listener-tcp.ts";
@@ -23,7 +24,6 @@ import type {
 } from "./model/planes.ts";
 import { startQueue } from "./queue.ts";
 import { createSandboxEntries } from "./sandbox-entries.ts";
-import { createSuspects } from "./suspects.ts";
 
 /** How long lookups are gathered before the control plane hears of them. */
 const journalEveryMs = 200;
@@ -85,6 +85,7 @@ async function start(): Promise<void> {
   /** While the first sandboxes are listed, nobody is known to have anything. */
   const addressesNow = (sandbox: string): readonly IpAddress[] => sandboxes?.addressesOf(sandbox) ?? [];
   const hasNow = (sandbox: string, address: IpAddress): boolean => addressesNow(sandbox).includes(address);
+  const isInUse = (sandbox: string): boolean => addressesNow(sandbox).length > 0;
   const isLive = (sandbox: string): boolean => sandboxes?.addressesOf(sandbox) !== undefined;
 
   const tellFresh = (): void => tell({ kind: "fresh-addresses", addresses: freshAddresses.splice(0) });
@@ -92,20 +93,21 @@ async function start(): Promise<void> {
   const sets = openKernelSets();
   const admission = startAdmission({ sets, nowMs: Date.now });
   const strays = createSandboxEntries(sets, "guarded");
-  const suspects = createSuspects({
-    sets,
-    indexNow: () => index,
-    isInUse: (sandbox) => addressesNow(sandbox).length > 0,
-    ask: () => tell({ kind: "refresh" }),
-  });
+  const cutOff = createSandboxEntries(sets, "quarantine");
+  const doubts = createDoubts(() => tell({ kind: "refresh" }));
 
   /** Guards a sandbox by what is seen in it, and cuts off one that may be in quarantine, before the engine tells. */
   const standingOf = (addresses: readonly IpAddress[], sandbox: string): Standing => {
     const standing = index.standingOfSandbox(sandbox, addresses);
+    const quarantine = index.quarantineOf(sandbox, isInUse);
+    const joins = standing.kind === "open" && index.mayJoin(sandbox, addresses, isInUse);
+    const doubtful = doubts.last(sandbox, quarantine === "maybe" || joins);
     const its = addresses.filter((address) => index.mayOwn(sandbox, address, hasNow));
-    if (standing.kind !== "unknown")
-      strays.put(sandbox, standing.kind === "guarded" ? index.straysOf(its) : []);
-    return suspects.mayBe(sandbox, its) ? { kind: "unknown" } : standing;
+    const isCutOff = quarantine === "yes" || (quarantine === "maybe" && doubtful);
+    const isGuarded = standing.kind === "guarded" || (joins && doubtful);
+    cutOff.put(sandbox, isCutOff ? its.map((address) => ({ address })) : []);
+    if (standing.kind !== "unknown") strays.put(sandbox, isGuarded ? index.straysOf(its) : []);
+    return doubtful ? { kind: "unknown" } : standing;
   };
   const answerer = createAnswerer({
     settings,
@@ -147,7 +149,8 @@ async function start(): Promise<void> {
       },
       onGone: (sandbox) => {
         strays.put(sandbox, []);
-        suspects.gone(sandbox);
+        cutOff.put(sandbox, []);
+        doubts.gone(sandbox);
       },
       onStranger: ({ message, transport, reply }) => answerer.fail(message, transport, reply),
       onUnknown: refresh,
@@ -176,7 +179,7 @@ async function start(): Promise<void> {
       case "topology":
         index = new AskerIndex(message);
         sandboxes?.reclassify();
-        for (const entries of [strays, suspects]) entries.retain(isLive);
+        for (const entries of [strays, cutOff]) entries.retain(isLive);
         answerer.useTopology(message.topology, message.guarded);
         tell({ kind: "topology-applied", revision: message.revision });
         break;
@@ -184,7 +187,7 @@ async function start(): Promise<void> {
         answerer.useUpstreams(message.upstreams);
         break;
       case "refreshed":
-        if (suspects.told()) sandboxes?.reclassify();
+        if (doubts.told()) sandboxes?.reclassify();
         answerer.refreshed();
         break;
       case "examine": {

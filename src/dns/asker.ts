@@ -52,6 +52,8 @@ export class AskerIndex {
   /** Of each container in quarantine that can have a sandbox of its own: which one it has; none while it is away. */
   readonly #cutOff: readonly (string | undefined)[];
   readonly #sandboxes: ReadonlySet<string | undefined>;
+  /** Of each container on guarded networks and others too: which sandbox it has, and those others. */
+  readonly #onBoth: readonly { readonly sandbox: string | undefined; readonly others: ReadonlySet<string> }[];
   readonly #services: ReadonlyMap<string, readonly Entry[]>;
   readonly #policies = new Map<string, Policy>();
   readonly #quarantined: ReadonlySet<string>;
@@ -77,6 +79,15 @@ export class AskerIndex {
     this.#cutOff = topology.containers
       .filter(({ id, networkMode }) => this.#quarantined.has(id) && !/^(host$|container:)/.test(networkMode))
       .map(({ sandbox }) => sandbox);
+    this.#onBoth = topology.containers.flatMap(({ sandbox, configured }) => {
+      const networks = topology.networks.filter(
+        ({ id, name }) => configured.includes(id) || configured.includes(name),
+      );
+      const others = networks.filter(({ id }) => !guardedById.has(id)).map(({ id }) => id);
+      return others.length === 0 || others.length === networks.length
+        ? []
+        : [{ sandbox, others: new Set(others) }];
+    });
     this.#services = new Map(services.map((service) => [service.containerId, service.entries]));
     this.#expectsService = topology.containers.some(
       (container) => this.#services.has(container.id) && addressesOf(container).length === 0,
@@ -154,15 +165,36 @@ export class AskerIndex {
   }
 
   /**
+   * Whether a sandbox that is on open networks so far may be about to join a guarded one: the engine has not told of it,
+   * while a container that is on both has none, or one that is not in use any more.
+   */
+  mayJoin(sandbox: string, addresses: readonly IpAddress[], isInUse: (sandbox: string) => boolean): boolean {
+    if (this.#sandboxes.has(sandbox)) return false;
+    const on = addresses.flatMap((address) => this.#find(address)?.network.id ?? []);
+    return this.#onBoth.some(
+      ({ sandbox: own, others }) =>
+        (own === undefined || !isInUse(own)) && on.some((network) => others.has(network)),
+    );
+  }
+
+  /**
    * Where a guarded sandbox with these addresses must be guarded beside its guarded networks: by each address on each
-   * bridge of its other networks, as it can send from any of them on any.
+   * bridge of its other networks, as it can send from any of them on any, and on its own.
    */
   straysOf(addresses: readonly IpAddress[]): { address: IpAddress; bridge: string }[] {
-    const found = addresses.flatMap((address) => this.#find(address) ?? []);
-    const outside = found.filter(({ entries }) => entries === undefined);
+    const found = addresses.flatMap((address) => {
+      const known = this.#find(address);
+      return known === undefined ? [] : [{ address, known }];
+    });
+    const outside = found.flatMap(({ known }) => (known.entries === undefined ? known : []));
     const bridges = new Set(outside.flatMap(({ network }) => network.bridge ?? []));
-    const known = addresses.filter((address) => this.#find(address) !== undefined);
-    return known.flatMap((address) => [...bridges].map((bridge) => ({ address, bridge })));
+    if (bridges.size === 0) return [];
+    // To the kernel an address by itself on one bridge hides its subnet on another: its own comes first.
+    return found.flatMap(({ address, known }) =>
+      [...new Set([...(known.network.bridge === undefined ? [] : [known.network.bridge]), ...bridges])].map(
+        (bridge) => ({ address, bridge }),
+      ),
+    );
   }
 
   /** Where the sender of a packet stands: the address with, where the engine told us, its container's other ones. */

@@ -28,6 +28,7 @@ import {
   destinationPort,
   type Expression,
   inputInterface,
+  linkLocalMulticast,
   outputInterface,
   type TableName,
   tableFlags,
@@ -92,6 +93,8 @@ export function holdInterfaces(interfaces: readonly number[], owner?: TableOwner
     writeNewChain(writer, chain);
     for (const index of [LOOPBACK_INDEX, ...interfaces])
       writeNewRule(writer, holdTable, chain.name, [outputInterface(index), verdict("accept")]);
+    // Cannot be routed, and an engine announces its containers' addresses so; refused, it does not start them.
+    writeNewRule(writer, holdTable, chain.name, [...linkLocalMulticast(), verdict("accept")]);
     writeNewRule(writer, holdTable, chain.name, [verdict("drop")]);
   });
 }

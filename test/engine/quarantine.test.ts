@@ -82,7 +82,8 @@ function follows(name: string): void {
   async function startsElsewhere(between: () => Promise<unknown> = async () => undefined): Promise<void> {
     const was = await addresses();
     await run(engine, "stop", "-t", "0", "web");
-    await client(engine, "squatter", "app");
+    const [v4 = "", v6 = ""] = was.split(" ");
+    await client(engine, "squatter", "app", "--ip", v4, "--ip6", v6);
     await between();
     await run(engine, "start", "web");
     assert.notEqual(await addresses(), was);

@@ -115,6 +115,7 @@ for (const backend of ["nft", "legacy"] as const) {
         endpoints: [
           { networkId: network.id, addresses: ["198.19.1.2" as IpAddress], aliases: [], links: [] },
         ],
+        configured: [],
         hazards: [],
       };
       const cutOff = (): (string | undefined)[] =>

@@ -25,6 +25,7 @@ const container = (id: string, networkId: string, address: string): Container =>
   networkMode: networkId,
   sandbox: `sandbox-${id}`,
   endpoints: [{ networkId, addresses: [address as IpAddress], aliases: [], links: [] }],
+  configured: [],
   hazards: [],
 });
 
@@ -85,9 +86,9 @@ describe("where a guarded sandbox is guarded beside its guarded networks", () =>
   const strays: readonly [name: string, addresses: readonly string[], expected: string[]][] = [
     ["on guarded networks only", ["198.19.1.2", "198.19.2.9"], []],
     [
-      "on an open one too: by both addresses there",
+      "on an open one too: by both addresses there, and by its own where it is",
       ["198.19.1.2", "198.19.3.7"],
-      ["198.19.1.2 br-open", "198.19.3.7 br-open"],
+      ["198.19.1.2 br-strict", "198.19.1.2 br-open", "198.19.3.7 br-open"],
     ],
     ["not on a network that nobody knows", ["198.19.1.2", "10.8.0.2"], []],
   ];
@@ -116,4 +117,46 @@ describe("whose an address may be", () => {
         may,
       ),
     );
+});
+
+describe("whose a new sandbox may be", () => {
+  const away = { running: false, sandbox: undefined, endpoints: [] };
+  const index = new AskerIndex({
+    topology: {
+      networks,
+      containers: [
+        container("web", "strict", "198.19.1.2"),
+        { ...container("cut", "strict", "198.19.1.3"), ...away },
+        { ...container("seated", "strict", "198.19.1.4") },
+        { ...container("both", "open", ""), ...away, configured: ["open", "strict"] },
+        { ...container("beside", "strict", ""), ...away, networkMode: "container:id" },
+      ],
+    },
+    guarded: networks.slice(0, 2).map((given) => ({
+      ...given,
+      bridge: `br-${given.id}`,
+      entries: [],
+      dns: { upstreams: undefined, types: [] },
+    })),
+    services: [],
+    quarantined: ["cut", "seated", "beside"],
+  });
+  const inUse = (): boolean => true;
+
+  const quarantine: readonly [name: string, sandbox: string, expected: string][] = [
+    ["one that the engine told of", "sandbox-web", "no"],
+    ["that of one in quarantine", "sandbox-seated", "yes"],
+    ["a new one, while one in quarantine is away", "sandbox-new", "maybe"],
+  ];
+  for (const [name, sandbox, expected] of quarantine)
+    it(`in quarantine: ${name}`, () => assert.equal(index.quarantineOf(sandbox, inUse), expected));
+
+  const joining: readonly [name: string, sandbox: string, address: string, expected: boolean][] = [
+    ["a new one on the open network of one that is on both", "sandbox-new", "198.19.3.9", true],
+    ["a new one elsewhere", "sandbox-new", "198.19.2.9", false],
+    ["one that the engine told of", "sandbox-web", "198.19.3.9", false],
+  ];
+  for (const [name, sandbox, address, expected] of joining)
+    it(`about to join: ${name}`, () =>
+      assert.equal(index.mayJoin(sandbox, [address as IpAddress], inUse), expected));
 });

@@ -34,6 +34,7 @@ const container = (
   running,
   networkMode: "front",
   sandbox: undefined,
+  configured: [],
   hazards: [],
   endpoints: endpoints.map(([networkId, addresses, aliases, links = []]) => ({
     networkId,
