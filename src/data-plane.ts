@@ -7,6 +7,7 @@ import { startAdmission } from "./admission.ts";
 import { createAnswerer } from "./answerer.ts";
 import { AskerIndex, type Standing } from "./dns/asker.ts";
 import { canaryQuery, isOurDenial } from "./dns/canary.ts";
+import { Newcomers } from "./dns/newcomers.ts";
 import { createDoubts } from "./doubts.ts";
 import { DockerwallError, messageOf } from "./errors.ts";
 import { listenUdp } from "./io/dns-listener.ts";
@@ -58,12 +59,9 @@ function tellProblem(problem: string): void {
 }
 
 async function start(): Promise<void> {
-  let index = new AskerIndex({
-    topology: { networks: [], containers: [] },
-    guarded: [],
-    services: [],
-    quarantined: [],
-  });
+  const nothing = { topology: { networks: [], containers: [] }, guarded: [], services: [], quarantined: [] };
+  let index = new AskerIndex(nothing);
+  let newcomers = new Newcomers(nothing);
   let ownAddresses = readOwnAddresses();
   let lookups: LookupEvent[] = [];
   const freshAddresses: IpAddress[] = [];
@@ -99,13 +97,15 @@ async function start(): Promise<void> {
   /** Guards a sandbox by what is seen in it, and cuts off one that may be in quarantine, before the engine tells. */
   const standingOf = (addresses: readonly IpAddress[], sandbox: string): Standing => {
     const standing = index.standingOfSandbox(sandbox, addresses);
-    const quarantine = index.quarantineOf(sandbox, isInUse);
-    const joins = standing.kind === "open" && index.mayJoin(sandbox, addresses, isInUse);
+    const quarantine = newcomers.quarantineOf(sandbox, isInUse);
+    const joins =
+      standing.kind === "open" && newcomers.mayJoin(sandbox, index.networksOf(addresses), isInUse);
     const doubtful = doubts.last(sandbox, quarantine === "maybe" || joins);
     const its = addresses.filter((address) => index.mayOwn(sandbox, address, hasNow));
     const isCutOff = quarantine === "yes" || (quarantine === "maybe" && doubtful);
     const isGuarded = standing.kind === "guarded" || (joins && doubtful);
-    cutOff.put(sandbox, isCutOff ? its.map((address) => ({ address })) : []);
+    // What an earlier run knew of a sandbox counts until this one does.
+    if (quarantine !== "unread") cutOff.put(sandbox, isCutOff ? its.map((address) => ({ address })) : []);
     if (standing.kind !== "unknown") strays.put(sandbox, isGuarded ? index.straysOf(its) : []);
     return doubtful ? { kind: "unknown" } : standing;
   };
@@ -178,6 +178,7 @@ async function start(): Promise<void> {
     switch (message.kind) {
       case "topology":
         index = new AskerIndex(message);
+        newcomers = new Newcomers(message);
         sandboxes?.reclassify();
         for (const entries of [strays, cutOff]) entries.retain(isLive);
         answerer.useTopology(message.topology, message.guarded);

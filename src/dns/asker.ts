@@ -49,11 +49,6 @@ export class AskerIndex {
   readonly #bySubnet = new Map<number, Map<IpAddress, Known>>();
   readonly #byAddress = new Map<IpAddress, Container>();
   readonly #bySandbox = new Map<string, Container>();
-  /** Of each container in quarantine that can have a sandbox of its own: which one it has; none while it is away. */
-  readonly #cutOff: readonly (string | undefined)[];
-  readonly #sandboxes: ReadonlySet<string | undefined>;
-  /** Of each container on guarded networks and others too: which sandbox it has, and those others. */
-  readonly #onBoth: readonly { readonly sandbox: string | undefined; readonly others: ReadonlySet<string> }[];
   readonly #services: ReadonlyMap<string, readonly Entry[]>;
   readonly #policies = new Map<string, Policy>();
   readonly #quarantined: ReadonlySet<string>;
@@ -75,19 +70,6 @@ export class AskerIndex {
       if (container.sandbox !== undefined && addresses.length > 0)
         this.#bySandbox.set(container.sandbox, container);
     }
-    this.#sandboxes = new Set(topology.containers.map(({ sandbox }) => sandbox));
-    this.#cutOff = topology.containers
-      .filter(({ id, networkMode }) => this.#quarantined.has(id) && !/^(host$|container:)/.test(networkMode))
-      .map(({ sandbox }) => sandbox);
-    this.#onBoth = topology.containers.flatMap(({ sandbox, configured }) => {
-      const networks = topology.networks.filter(
-        ({ id, name }) => configured.includes(id) || configured.includes(name),
-      );
-      const others = networks.filter(({ id }) => !guardedById.has(id)).map(({ id }) => id);
-      return others.length === 0 || others.length === networks.length
-        ? []
-        : [{ sandbox, others: new Set(others) }];
-    });
     this.#services = new Map(services.map((service) => [service.containerId, service.entries]));
     this.#expectsService = topology.containers.some(
       (container) => this.#services.has(container.id) && addressesOf(container).length === 0,
@@ -154,27 +136,9 @@ export class AskerIndex {
     return holder === undefined || holder === sandbox || !hasStill(holder, address);
   }
 
-  /**
-   * Whether a sandbox is that of a container in quarantine: "maybe" for one that the engine has not told of, while one
-   * in quarantine has none, or one that is not in use any more.
-   */
-  quarantineOf(sandbox: string, isInUse: (sandbox: string) => boolean): "yes" | "no" | "maybe" {
-    if (this.#cutOff.includes(sandbox)) return "yes";
-    if (this.#sandboxes.has(sandbox)) return "no";
-    return this.#cutOff.some((own) => own === undefined || !isInUse(own)) ? "maybe" : "no";
-  }
-
-  /**
-   * Whether a sandbox that is on open networks so far may be about to join a guarded one: the engine has not told of it,
-   * while a container that is on both has none, or one that is not in use any more.
-   */
-  mayJoin(sandbox: string, addresses: readonly IpAddress[], isInUse: (sandbox: string) => boolean): boolean {
-    if (this.#sandboxes.has(sandbox)) return false;
-    const on = addresses.flatMap((address) => this.#find(address)?.network.id ?? []);
-    return this.#onBoth.some(
-      ({ sandbox: own, others }) =>
-        (own === undefined || !isInUse(own)) && on.some((network) => others.has(network)),
-    );
+  /** Ids of the networks that these addresses are on. */
+  networksOf(addresses: readonly IpAddress[]): string[] {
+    return addresses.flatMap((address) => this.#find(address)?.network.id ?? []);
   }
 
   /**

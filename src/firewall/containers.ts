@@ -108,6 +108,7 @@ function networkHolder(container: Container, containers: readonly Container[]): 
   while (!met.has(holder)) {
     met.add(holder);
     const other = /^container:(.+)$/.exec(holder.networkMode)?.[1];
+    if (other === undefined) return holder;
     holder = containers.find(({ id, name }) => other === id || other === name) ?? holder;
   }
   return holder;

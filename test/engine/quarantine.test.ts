@@ -138,6 +138,13 @@ function follows(name: string): void {
     assert.deepEqual([await kinds(), await lookups()], [[], 0]);
   });
 
+  it("nothing passes while the daemon is started anew", async () => {
+    await run(engine, "restart", "-t", "1", "dockerwall");
+    await enforcing(engine);
+    await pause(500);
+    assert.deepEqual([await kinds(), await lookups()], [[], 0]);
+  });
+
   it("a daemon that is started while it is away remembers it", async () => {
     await startsElsewhere(async () => {
       await run(engine, "restart", "-t", "1", "dockerwall");
