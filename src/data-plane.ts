@@ -138,6 +138,7 @@ async function start(): Promise<void> {
       folder: settings.sandboxFolder,
       readiness,
       standingOf,
+      isTold: (sandbox) => newcomers.isTold(sandbox),
       onQuery: ({ message, transport, sandbox, reply }, standing) => {
         // Who asks in a sandbox is there: its addresses are its own before anything is granted to them, even
         // while the engine has not told yet that their earlier holder is gone.

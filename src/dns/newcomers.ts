@@ -36,6 +36,10 @@ export class Newcomers {
     });
   }
 
+  isTold(sandbox: string): boolean {
+    return this.#told.has(sandbox);
+  }
+
   /**
    * Whether a sandbox is that of a container in quarantine: "maybe" for a new one while one in quarantine is away,
    * "unread" while one in quarantine is not in the picture yet.
@@ -43,14 +47,14 @@ export class Newcomers {
    */
   quarantineOf(sandbox: string, isInUse: (sandbox: string) => boolean): "yes" | "no" | "maybe" | "unread" {
     if (this.#cutOff.some((container) => container.sandbox === sandbox)) return "yes";
-    if (this.#told.has(sandbox)) return "no";
+    if (this.isTold(sandbox)) return "no";
     if (!this.#complete) return "unread";
     return this.#cutOff.some((container) => isAway(container, isInUse)) ? "maybe" : "no";
   }
 
   /** Whether a sandbox that is on these networks, none of them guarded, may be about to join a guarded one. */
   mayJoin(sandbox: string, networks: readonly string[], isInUse: (sandbox: string) => boolean): boolean {
-    if (this.#told.has(sandbox)) return false;
+    if (this.isTold(sandbox)) return false;
     return this.#onBoth.some(
       (container) => isAway(container, isInUse) && networks.some((id) => container.others.has(id)),
     );

@@ -59,6 +59,9 @@ test("packets leave by loopback and the interfaces that are known only", () => {
   hold(...known());
   assert.deepEqual([...first, ...second].map(sends), [true, true, true, true]);
   hold();
+  withNamespace(box.fd, () => holdInterfaces("all", owner));
+  assert.deepEqual([...first, ...second].map(sends), [true, true, true, true]);
+  hold();
   withNamespace(box.fd, () => removeSandboxTables(owner));
   assert.deepEqual([...first, ...second].map(sends), [true, true, true, true]);
   assert.equal(box.run("nft", "list", "tables"), "");
