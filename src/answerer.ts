@@ -60,9 +60,7 @@ export interface Answerer {
   answer(request: {
     readonly message: Uint8Array;
     readonly transport: Transport;
-    /** Who asks, for fairness. */
-    readonly asker: string;
-    /** Where it stands, whenever it is asked. */
+    /** Where its asker stands, whenever it is asked. */
     readonly standing: () => Standing;
     /** By performance.now(): whatever it waits for, the answer goes out before its client has given up. */
     readonly arrivedAtMs: number;
@@ -197,7 +195,7 @@ export function createAnswerer(options: AnswererOptions): Answerer {
   }
 
   const answerer: Answerer = {
-    answer({ message, transport, asker, standing, arrivedAtMs, reply }) {
+    answer({ message, transport, standing, arrivedAtMs, reply }) {
       const query = parseQuery(message);
       if (query.kind === "ignore") {
         reply(undefined);
@@ -211,6 +209,7 @@ export function createAnswerer(options: AnswererOptions): Answerer {
       let waited = false;
       /** Once only: on a busy machine the next reading may be due before this one is heard of. */
       const waitsForReading = (now: GuardedStanding, leftMs: number): boolean => {
+        const asker = budgetOf(now);
         if (waited || leftMs < recheckWithinMs || !mayBeNew(query, now)) return false;
         waited = recheck.wait(asker, query.question.name, decide);
         return waited;
@@ -222,14 +221,20 @@ export function createAnswerer(options: AnswererOptions): Answerer {
         else if (leftMs > 0 && maySoonBeAllowed(query, now)) withNextPicture(leftMs, decide);
         else if (waitsForReading(now, leftMs)) return;
         else
-          void resolve({ query, transport, asker, memberships: now.memberships, deadlineAtMs }).then(reply);
+          void resolve({
+            query,
+            transport,
+            asker: budgetOf(now),
+            memberships: now.memberships,
+            deadlineAtMs,
+          }).then(reply);
       };
       decide();
     },
 
     fromHost(message, transport, source, reply) {
       const standing = (): Standing => options.indexNow().standingOfSource(source);
-      const question = { message, transport, asker: source, standing, arrivedAtMs: performance.now(), reply };
+      const question = { message, transport, standing, arrivedAtMs: performance.now(), reply };
       const { kind } = standing();
       if (kind === "guarded") {
         answerer.answer(question);
@@ -286,6 +291,11 @@ export function createAnswerer(options: AnswererOptions): Answerer {
 function troubleOf(outcome: Outcome): LookupTrouble | undefined {
   if (outcome === "refused-private") return "private";
   return outcome === "failed" ? "failed" : undefined;
+}
+
+/** Whose share of what is bounded a question takes: one for a container, by whichever address it asks. */
+function budgetOf({ memberships }: GuardedStanding): string {
+  return memberships[0]?.addresses[0] ?? "";
 }
 
 /** The network on whose behalf a name is looked up: the first that allows it. */

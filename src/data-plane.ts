@@ -119,7 +119,7 @@ async function start(): Promise<void> {
         const memberships = now.kind === "guarded" ? now.memberships : [];
         for (const address of memberships.flatMap((membership) => membership.addresses))
           own(address, sandbox);
-        answerer.answer({ ...question, asker: sandbox, standing });
+        answerer.answer({ ...question, standing });
       },
       onStranger: ({ message, transport, reply }) => answerer.fail(message, transport, reply),
       onUnknown: refresh,

@@ -32,6 +32,12 @@ export const defaultTcpLimits: TcpLimits = {
   unreadBytes: 262_144,
 };
 
+/** In a sandbox all clients are one, from whichever address of its loopback they come. */
+export const sandboxTcpLimits: TcpLimits = {
+  ...defaultTcpLimits,
+  connections: defaultTcpLimits.connectionsPerClient,
+};
+
 /** Listens by TCP. @throws DockerwallError PORT_TAKEN */
 export async function listenTcp(
   at: ListenAt,

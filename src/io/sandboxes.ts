@@ -9,7 +9,7 @@ import type { Transport } from "../dns/message.ts";
 import { DockerwallError, messageOf } from "../errors.ts";
 import type { IpAddress } from "../model/address.ts";
 import { type DnsListener, listenUdp } from "./dns-listener.ts";
-import { listenTcp } from "./dns-listener-tcp.ts";
+import { listenTcp, sandboxTcpLimits } from "./dns-listener-tcp.ts";
 import { withNamespace } from "./netns.ts";
 import type { Readiness } from "./readiness.ts";
 import { forgetResolverFlows } from "./resolver-flows.ts";
@@ -22,7 +22,7 @@ import { installSandboxTable, openTableOwner, removeSandboxTable, type TableOwne
 export interface SandboxQuery {
   readonly message: Uint8Array;
   readonly transport: Transport;
-  /** File name of the sandbox: who asks, for fairness. */
+  /** File name of the sandbox. */
   readonly sandbox: string;
   /** By performance.now(). */
   readonly arrivedAtMs: number;
@@ -204,7 +204,7 @@ export function createSandboxes(options: SandboxesOptions): Sandboxes {
         });
     return Promise.all([
       listenUdp({ fd: udpFd, family: 4 }, handler("udp")),
-      listenTcp({ fd: tcpFd, family: 4 }, handler("tcp")),
+      listenTcp({ fd: tcpFd, family: 4 }, handler("tcp"), sandboxTcpLimits),
     ]);
   }
 

@@ -7,7 +7,13 @@
 // - work is bounded in all and for each asker, and who waits is served in turn.
 
 import { rcodes } from "../dns/codes.ts";
-import { createFairQueue, type FairQueueLimits, NoTurnError, type Turn } from "../dns/fair-queue.ts";
+import {
+  createFairQueue,
+  type FairQueue,
+  type FairQueueLimits,
+  NoTurnError,
+  type Turn,
+} from "../dns/fair-queue.ts";
 import type { Question } from "../dns/question.ts";
 import { rcodeOf } from "../dns/upstream-query.ts";
 import { renderUpstream } from "../dns/upstream-text.ts";
@@ -23,6 +29,8 @@ export interface ResolverSettings {
   /** Silence after which one more attempt is started, ms; each later one waits twice as long. */
   readonly hedgeMs: number;
   readonly limits: FairQueueLimits;
+  /** The places that several resolvers share; without it, this one has its own. */
+  readonly queue?: FairQueue;
   /** Milliseconds that only go forward. */
   readonly nowMs: () => number;
 }
@@ -30,7 +38,8 @@ export interface ResolverSettings {
 export const defaultResolverSettings: Omit<ResolverSettings, "upstreams"> = {
   deadlineMs: 3_700,
   hedgeMs: 400,
-  limits: { running: 2_048, runningPerAsker: 256, waiting: 8_192, waitingPerAsker: 512 },
+  // Docker's own resolver has up to 1,024 questions of one container under way.
+  limits: { running: 2_048, runningPerAsker: 256, waiting: 16_384, waitingPerAsker: 1_024 },
   nowMs: () => performance.now(),
 };
 
@@ -40,6 +49,7 @@ export interface QueryTerms {
 }
 
 export interface ResolverStats {
+  /** Of all who share its places. */
   readonly running: number;
   readonly waiting: number;
   /** Messages from upstream that answered nothing: late, repeated, or forged. */
@@ -64,7 +74,7 @@ export interface Resolver {
 export function createResolver(settings: ResolverSettings): Resolver {
   const { nowMs, deadlineMs } = settings;
   const random = createRandomBits();
-  const queue = createFairQueue(settings.limits);
+  const queue = settings.queue ?? createFairQueue(settings.limits);
   const underWay = new Map<string, Promise<Uint8Array>>();
   let servers: readonly UpstreamServer[] = [];
   /** By servers that were replaced. */
