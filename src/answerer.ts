@@ -20,6 +20,7 @@ import { parseQuery, type Query } from "./dns/question.ts";
 import { type Grant, type Outcome, type Resolution, resolveQuery } from "./dns/resolve.ts";
 import { respondError, respondNow } from "./dns/respond.ts";
 import { DockerwallError, messageOf } from "./errors.ts";
+import type { DnsClient } from "./io/dns-listener.ts";
 import { createLookups } from "./lookups.ts";
 import { familyOf, type IpAddress, type Prefix } from "./model/address.ts";
 import type { DataPlaneSettings, GuardedNetwork, LookupEvent, Upstream } from "./model/planes.ts";
@@ -44,6 +45,8 @@ export interface AnswererOptions {
 /** To be called exactly once; undefined is silence. */
 type Reply = (answer: Uint8Array | undefined) => void;
 
+type Client = Pick<DnsClient, "address" | "isGone">;
+
 /** A question, and who asks it. */
 interface Lookup {
   readonly query: Query;
@@ -53,6 +56,7 @@ interface Lookup {
   readonly memberships: readonly Membership[];
   /** By performance.now(). */
   readonly deadlineAtMs: number;
+  readonly isGone: (() => boolean) | undefined;
 }
 
 export interface Answerer {
@@ -64,10 +68,12 @@ export interface Answerer {
     readonly standing: () => Standing;
     /** By performance.now(): whatever it waits for, the answer goes out before its client has given up. */
     readonly arrivedAtMs: number;
+    /** True once its client waits no more. */
+    readonly isGone?: (() => boolean) | undefined;
     readonly reply: Reply;
   }): void;
   /** A message that came to the host's listener; its sender is known by its address only. */
-  fromHost(message: Uint8Array, transport: Transport, source: IpAddress, reply: Reply): void;
+  fromHost(message: Uint8Array, transport: Transport, client: Client, reply: Reply): void;
   /** Answers that nothing can be said now. */
   fail(message: Uint8Array, transport: Transport, reply: Reply): void;
   useTopology(topology: Topology, guarded: readonly GuardedNetwork[]): void;
@@ -114,6 +120,7 @@ export function createAnswerer(options: AnswererOptions): Answerer {
     asker,
     memberships,
     deadlineAtMs,
+    isGone,
   }: Lookup): Promise<Uint8Array> {
     const decision = decideForAll(memberships, query.question.name);
     const speaker = speakerOf(memberships, query.question.name);
@@ -129,7 +136,8 @@ export function createAnswerer(options: AnswererOptions): Answerer {
       },
       lease,
       findLocal: (question) => discovery.find(question, askerOf(memberships), Math.random),
-      lookup: (question) => lookups.lookUp(question, { asker, deadlineAtMs, choice: speaker?.dns.upstreams }),
+      lookup: (question) =>
+        lookups.lookUp(question, { asker, deadlineAtMs, isGone, choice: speaker?.dns.upstreams }),
       mayReverse: (address) =>
         memberships.some(({ addresses }) => addresses.some((own) => admission.isOpen(own, address))),
       admit: (grants) =>
@@ -195,7 +203,7 @@ export function createAnswerer(options: AnswererOptions): Answerer {
   }
 
   const answerer: Answerer = {
-    answer({ message, transport, standing, arrivedAtMs, reply }) {
+    answer({ message, transport, standing, arrivedAtMs, isGone, reply }) {
       const query = parseQuery(message);
       if (query.kind === "ignore") {
         reply(undefined);
@@ -227,14 +235,15 @@ export function createAnswerer(options: AnswererOptions): Answerer {
             asker: budgetOf(now),
             memberships: now.memberships,
             deadlineAtMs,
+            isGone,
           }).then(reply);
       };
       decide();
     },
 
-    fromHost(message, transport, source, reply) {
-      const standing = (): Standing => options.indexNow().standingOfSource(source);
-      const question = { message, transport, standing, arrivedAtMs: performance.now(), reply };
+    fromHost(message, transport, { address, isGone }, reply) {
+      const standing = (): Standing => options.indexNow().standingOfSource(address);
+      const question = { message, transport, standing, isGone, arrivedAtMs: performance.now(), reply };
       const { kind } = standing();
       if (kind === "guarded") {
         answerer.answer(question);

@@ -103,8 +103,8 @@ async function start(): Promise<void> {
 
   for (const family of [4, 6] as const) {
     const at = { address: anyAddress(family), port: settings.dnsPort };
-    await listenUdp(at, (message, client, reply) => answerer.fromHost(message, "udp", client.address, reply));
-    await listenTcp(at, (message, client, reply) => answerer.fromHost(message, "tcp", client.address, reply));
+    await listenUdp(at, (message, client, reply) => answerer.fromHost(message, "udp", client, reply));
+    await listenTcp(at, (message, client, reply) => answerer.fromHost(message, "tcp", client, reply));
   }
 
   if (settings.sandboxFolder !== undefined) {

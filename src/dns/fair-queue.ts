@@ -12,22 +12,25 @@ export interface FairQueueLimits {
   readonly waitingPerAsker: number;
 }
 
+const noTurnTexts = {
+  /** Its asker has too many under way. */
+  crowded: "this container has too many lookups under way",
+  /** Too little time was left when its turn came. */
+  late: "the lookup waited too long for its turn",
+  /** Nobody waits for the answer any more. */
+  gone: "its client has closed the connection",
+} as const;
+
 /** The asker's own crowd is the reason, not an upstream: nobody else may be told of a failure. */
 export class NoTurnError extends DockerwallError {
-  /** `crowded`: its asker has too many under way. `late`: too little time was left when its turn came. */
-  readonly reason: "crowded" | "late";
+  readonly reason: keyof typeof noTurnTexts;
 
-  constructor(reason: "crowded" | "late") {
+  constructor(reason: keyof typeof noTurnTexts) {
     super("INTERNAL", noTurnTexts[reason]);
     this.name = "NoTurnError";
     this.reason = reason;
   }
 }
-
-const noTurnTexts = {
-  crowded: "this container has too many lookups under way",
-  late: "the lookup waited too long for its turn",
-} as const;
 
 /** One piece of work that wants a place. */
 export interface Turn {

@@ -57,7 +57,7 @@ export async function listenTcp(
     }
     open.set(socket, address);
     socket.once("close", () => open.delete(socket));
-    serve(socket, { address, port }, handler, limits);
+    serve(socket, { address, port, isGone: () => socket.destroyed }, handler, limits);
   });
   await new Promise<void>((resolve, reject) => {
     server.once("error", (error) => reject(listenError(error, at, "tcp")));

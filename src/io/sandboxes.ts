@@ -8,7 +8,7 @@ import type { Standing } from "../dns/asker.ts";
 import type { Transport } from "../dns/message.ts";
 import { DockerwallError, messageOf } from "../errors.ts";
 import type { IpAddress } from "../model/address.ts";
-import { type DnsListener, listenUdp } from "./dns-listener.ts";
+import { type DnsClient, type DnsListener, listenUdp } from "./dns-listener.ts";
 import { listenTcp, sandboxTcpLimits } from "./dns-listener-tcp.ts";
 import { withNamespace } from "./netns.ts";
 import type { Readiness } from "./readiness.ts";
@@ -26,6 +26,7 @@ export interface SandboxQuery {
   readonly sandbox: string;
   /** By performance.now(). */
   readonly arrivedAtMs: number;
+  readonly isGone: (() => boolean) | undefined;
   readonly reply: (answer: Uint8Array | undefined) => void;
 }
 
@@ -194,12 +195,13 @@ export function createSandboxes(options: SandboxesOptions): Sandboxes {
     const { udpFd, tcpFd } = sandbox.sockets;
     const handler =
       (transport: Transport) =>
-      (message: Uint8Array, _client: unknown, reply: (answer: Uint8Array | undefined) => void): void =>
+      (message: Uint8Array, { isGone }: DnsClient, reply: (answer: Uint8Array | undefined) => void): void =>
         receive(sandbox, {
           message,
           transport,
           sandbox: sandbox.name,
           arrivedAtMs: performance.now(),
+          isGone,
           reply,
         });
     return Promise.all([

@@ -46,6 +46,8 @@ export const defaultResolverSettings: Omit<ResolverSettings, "upstreams"> = {
 export interface QueryTerms {
   /** By `nowMs`; an answer after it is of no use, and the settings' `deadlineMs` from now is the latest. */
   readonly deadlineAtMs: number;
+  /** True once nobody waits for the answer: what has not had its turn by then is dropped. */
+  readonly isGone?: (() => boolean) | undefined;
 }
 
 export interface ResolverStats {
@@ -121,7 +123,11 @@ export function createResolver(settings: ResolverSettings): Resolver {
           start: () => {
             clearTimeout(timer);
             const isLate = nowMs() > deadlineAtMs - deadlineMs / 2;
-            share(question, deadlineAtMs)
+            const asked =
+              terms?.isGone?.() === true
+                ? Promise.reject(new NoTurnError("gone"))
+                : share(question, deadlineAtMs);
+            asked
               // Without the time that others have, silence says nothing about the upstreams.
               .then(resolve, (error: unknown) => reject(isLate ? new NoTurnError("late") : error))
               .finally(() => queue.leave(asker));

@@ -87,7 +87,7 @@ export function startOneNetwork(change: {
     grants,
     ask: (name, source = "198.18.0.2") =>
       new Promise((resolve) =>
-        answerer.fromHost(messageFor(name), "udp", source as IpAddress, (answer) =>
+        answerer.fromHost(messageFor(name), "udp", { address: source as IpAddress }, (answer) =>
           resolve(answer ?? assert.fail("silence")),
         ),
       ),

@@ -7,7 +7,7 @@ import { createConnection, type Socket } from "node:net";
 import { test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { createFrameReader, renderFrame } from "../../src/dns/framing.ts";
-import { type DnsHandler, listenUdp } from "../../src/io/dns-listener.ts";
+import { type DnsClient, type DnsHandler, listenUdp } from "../../src/io/dns-listener.ts";
 import {
   defaultTcpLimits,
   listenTcp,
@@ -226,5 +226,17 @@ test("TCP: in a sandbox all addresses of the loopback are one client", async () 
   for (let i = 0; i < 16; i++) await Promise.race(closed.filter((_, j) => sockets[j]?.closed === false));
   assert.equal(sockets.filter((socket) => socket.closed).length, 16);
   for (const socket of sockets) socket.destroy();
+  await listener.close();
+});
+
+test("TCP: a handler can see that its client is gone", async () => {
+  const { promise, resolve } = Promise.withResolvers<DnsClient>();
+  const listener = await listenTcp(loopback4, (_message, client) => resolve(client));
+  const { socket } = await connect(listener.port);
+  socket.write(frame("a question"));
+  const client = await promise;
+  assert.equal(client.isGone?.(), false);
+  socket.resetAndDestroy();
+  await until(() => client.isGone?.() === true);
   await listener.close();
 });
