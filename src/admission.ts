@@ -82,9 +82,10 @@ export function startAdmission(options: {
         );
       }
       const now = nowMs();
+      const all = ledger.withEarlier(grants, now);
       for (const { asker } of grants) index.place(asker, networkOf(asker));
-      admitEntries(entries, ledger.entriesFor(grants, now));
-      ledger.record(grants, now);
+      admitEntries(entries, ledger.entriesFor(all, now));
+      ledger.record(all, now);
     },
 
     judge({ source, destination, protocol, port, setPort }, memberships) {
