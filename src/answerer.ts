@@ -4,8 +4,10 @@
 import type { Admission } from "./admission.ts";
 import {
   type AskerIndex,
-  decideForAll,
+  type Decided,
+  decideForEach,
   type GuardedStanding,
+  joinDecisions,
   type Membership,
   type Standing,
 } from "./dns/asker.ts";
@@ -26,7 +28,6 @@ import { familyOf, type IpAddress, type Prefix } from "./model/address.ts";
 import type { DataPlaneSettings, GuardedNetwork, LookupEvent, Upstream } from "./model/planes.ts";
 import type { LookupTrouble, ResolverReport } from "./model/report.ts";
 import type { Topology } from "./model/topology.ts";
-import { decideName } from "./policy/decide.ts";
 import { createRecheck, recheckWithinMs } from "./recheck.ts";
 import { createLookupCounts } from "./resolver-counts.ts";
 import { createSeldom } from "./seldom.ts";
@@ -122,8 +123,10 @@ export function createAnswerer(options: AnswererOptions): Answerer {
     deadlineAtMs,
     isGone,
   }: Lookup): Promise<Uint8Array> {
-    const decision = decideForAll(memberships, query.question.name);
-    const speaker = speakerOf(memberships, query.question.name);
+    const decided = decideForEach(memberships, query.question.name);
+    const decision = joinDecisions(decided);
+    // The network on whose behalf the name is looked up: the first that allows it.
+    const speaker = (decided.find((each) => each.decision.allowed) ?? decided[0])?.membership;
     const resolution = await resolveQuery({
       query,
       decision,
@@ -142,7 +145,7 @@ export function createAnswerer(options: AnswererOptions): Answerer {
         memberships.some(({ addresses }) => addresses.some((own) => admission.isOpen(own, address))),
       admit: (grants) =>
         admission.admit(
-          grants.flatMap((grant) => grantsOf(grant, memberships)),
+          grants.flatMap((grant) => grantsOf(grant, decided)),
           (address) => networkOf(address, memberships),
         ),
     });
@@ -191,9 +194,8 @@ export function createAnswerer(options: AnswererOptions): Answerer {
 
   /** A denial that the next picture of the engine may lift. */
   function maySoonBeAllowed(query: Query, standing: GuardedStanding): boolean {
-    if (decideForAll(standing.memberships, query.question.name).allowed || waiting.size >= maxWaiting)
-      return false;
-    return !standing.settled;
+    if (standing.settled || waiting.size >= maxWaiting) return false;
+    return !joinDecisions(decideForEach(standing.memberships, query.question.name)).allowed;
   }
 
   /** Nobody is called so yet. */
@@ -307,11 +309,6 @@ function budgetOf({ memberships }: GuardedStanding): string {
   return memberships[0]?.addresses[0] ?? "";
 }
 
-/** The network on whose behalf a name is looked up: the first that allows it. */
-function speakerOf(memberships: readonly Membership[], name: string): Membership | undefined {
-  return memberships.find(({ policy }) => decideName(policy, name).allowed) ?? memberships[0];
-}
-
 function askerOf(memberships: readonly Membership[]): DiscoveryAsker {
   return {
     networkIds: memberships.map(({ networkId }) => networkId),
@@ -324,12 +321,11 @@ function networkOf(address: IpAddress, memberships: readonly Membership[]): stri
 }
 
 /** Each network that allows the name opens it for its own address of the asker, for what it allows. */
-function grantsOf(grant: Grant, memberships: readonly Membership[]): LedgerGrant[] {
+function grantsOf(grant: Grant, decided: readonly Decided[]): LedgerGrant[] {
   const family = familyOf(grant.address);
-  const grants = memberships.flatMap(({ policy, addresses }) => {
-    const decision = decideName(policy, grant.domain);
+  const grants = decided.flatMap(({ membership, decision }) => {
     if (!decision.allowed) return [];
-    return addresses
+    return membership.addresses
       .filter((address) => familyOf(address) === family)
       .flatMap((asker) =>
         decision.services.map((service) => ({

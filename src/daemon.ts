@@ -56,7 +56,9 @@ export async function runDaemon(config: Config): Promise<void> {
     nowMs: Date.now,
   });
   const folder = sandboxFolderOf(config);
-  const hostResolvers = openHostResolvers(openEngineRoot());
+  const hostResolvers = openHostResolvers(openEngineRoot(), (problem) =>
+    log.warn("host resolvers", { problem }),
+  );
   const journal = createLookupJournal({ ttlSeconds: config.statsTtlSeconds });
   const reporter = createReporter({
     engineVersion,

@@ -165,11 +165,21 @@ export class AskerIndex {
   }
 }
 
-/** What all memberships together say of a name: the first that allows it speaks for the answer. */
-export function decideForAll(memberships: readonly Membership[], name: string): Decision {
-  const decisions = memberships.map((membership) => decideName(membership.policy, name));
-  const allowed = decisions.filter((decision) => decision.allowed);
-  if (allowed.length === 0) return { allowed: false, network: memberships[0]?.networkName ?? "" };
+/** What one membership says of a name. */
+export interface Decided {
+  readonly membership: Membership;
+  readonly decision: Decision;
+}
+
+/** What each membership says of a name, in their order. */
+export function decideForEach(memberships: readonly Membership[], name: string): readonly Decided[] {
+  return memberships.map((membership) => ({ membership, decision: decideName(membership.policy, name) }));
+}
+
+/** What all memberships together say: a name is allowed when one of them allows it. */
+export function joinDecisions(decided: readonly Decided[]): Decision {
+  const allowed = decided.map(({ decision }) => decision).filter((decision) => decision.allowed);
+  if (allowed.length === 0) return { allowed: false, network: decided[0]?.membership.networkName ?? "" };
   return {
     allowed: true,
     services: allowed.flatMap((decision) => decision.services),
