@@ -36,6 +36,8 @@ export class NoTurnError extends DockerwallError {
 export interface Turn {
   /** Called when the place is there; may be called before `enter` returns. */
   readonly start: () => void;
+  /** Called when it waited and gives way to somebody who has less: it will not start. */
+  readonly refuse: () => void;
 }
 
 export interface FairQueue {
@@ -69,6 +71,26 @@ export function createFairQueue(limits: FairQueueLimits): FairQueue {
     if (state.waiting.size > 0 && state.running < limits.runningPerAsker) ready.add(asker);
     else ready.delete(asker);
   };
+  /** When no more may wait, the first of whoever has most gives way, so that a crowd of few keeps nobody out. */
+  const makeRoom = (asker: string, own: number): boolean => {
+    if (waiting < limits.waiting) return true;
+    let crowd = asker;
+    let most = own + 1;
+    for (const [other, state] of askers) {
+      if (state.waiting.size > most) [crowd, most] = [other, state.waiting.size];
+    }
+    const [turn] = askers.get(crowd)?.waiting ?? [];
+    if (crowd === asker || turn === undefined) return false;
+    withdraw(crowd, turn);
+    turn.refuse();
+    return true;
+  };
+  const withdraw = (asker: string, turn: Turn): void => {
+    const state = askers.get(asker);
+    if (state?.waiting.delete(turn) !== true) return;
+    waiting--;
+    settle(asker);
+  };
   const serve = (): void => {
     while (running < limits.running) {
       const [asker] = ready;
@@ -95,7 +117,7 @@ export function createFairQueue(limits: FairQueueLimits): FairQueue {
         turn.start();
         return "started";
       }
-      if (waiting >= limits.waiting || state.waiting.size >= limits.waitingPerAsker) {
+      if (state.waiting.size >= limits.waitingPerAsker || !makeRoom(asker, state.waiting.size)) {
         settle(asker);
         return "refused";
       }
@@ -104,12 +126,7 @@ export function createFairQueue(limits: FairQueueLimits): FairQueue {
       settle(asker);
       return "waiting";
     },
-    withdraw(asker, turn) {
-      const state = askers.get(asker);
-      if (state?.waiting.delete(turn) !== true) return;
-      waiting--;
-      settle(asker);
-    },
+    withdraw,
     leave(asker) {
       running--;
       stateOf(asker).running--;

@@ -120,6 +120,10 @@ export function createResolver(settings: ResolverSettings): Resolver {
       const deadlineAtMs = Math.min(latestAtMs, terms?.deadlineAtMs ?? latestAtMs);
       return new Promise((resolve, reject) => {
         const turn: Turn = {
+          refuse: () => {
+            clearTimeout(timer);
+            reject(new NoTurnError("crowded"));
+          },
           start: () => {
             clearTimeout(timer);
             const isLate = nowMs() > deadlineAtMs - deadlineMs / 2;
@@ -138,9 +142,7 @@ export function createResolver(settings: ResolverSettings): Resolver {
           reject(new NoTurnError("late"));
         }, deadlineAtMs - nowMs());
         const entered = queue.enter(asker, turn);
-        if (entered !== "refused") return;
-        clearTimeout(timer);
-        reject(new NoTurnError("crowded"));
+        if (entered === "refused") turn.refuse();
       });
     },
     setUpstreams,
