@@ -55,6 +55,8 @@ interface Lookup {
   /** For fairness. */
   readonly asker: string;
   readonly memberships: readonly Membership[];
+  /** Where its asker stands, whenever it is asked. */
+  readonly standing: () => Standing;
   /** By performance.now(). */
   readonly deadlineAtMs: number;
   readonly isGone: (() => boolean) | undefined;
@@ -107,6 +109,8 @@ export function createAnswerer(options: AnswererOptions): Answerer {
   };
   /** Subnets of the engine's networks, guarded or not: whoever is there is this host's business. */
   let neighbours: readonly Prefix[] = [];
+  /** Rises with every picture of the engine and its policies. */
+  let picture = 0;
   let discovery = createDiscovery({ networks: [], containers: [] });
   /** Lookups whose sender is not known yet; each tries again when called. */
   const waiting = new Set<() => void>();
@@ -120,9 +124,11 @@ export function createAnswerer(options: AnswererOptions): Answerer {
     transport,
     asker,
     memberships,
+    standing,
     deadlineAtMs,
     isGone,
   }: Lookup): Promise<Uint8Array> {
+    const askedWith = picture;
     const decided = decideForEach(memberships, query.question.name);
     const decision = joinDecisions(decided);
     // The network on whose behalf the name is looked up: the first that allows it.
@@ -145,10 +151,15 @@ export function createAnswerer(options: AnswererOptions): Answerer {
         memberships.some(({ addresses }) => addresses.some((own) => admission.isOpen(own, address))),
       admit: (grants) =>
         admission.admit(
-          grants.flatMap((grant) => grantsOf(grant, decided)),
+          grants.flatMap((grant) => grantsOf(grant, askedWith === picture ? decided : decideAnew())),
           (address) => networkOf(address, memberships),
         ),
     });
+    /** An upstream takes its time; what is allowed by now is what counts. */
+    function decideAnew(): readonly Decided[] {
+      const now = standing();
+      return now.kind === "guarded" ? decideForEach(now.memberships, query.question.name) : [];
+    }
     if (resolution.outcome === "failed") {
       tellFailure(`lookup of ${query.question.name} failed: ${messageOf(resolution.cause)}`);
     }
@@ -236,6 +247,7 @@ export function createAnswerer(options: AnswererOptions): Answerer {
             transport,
             asker: budgetOf(now),
             memberships: now.memberships,
+            standing,
             deadlineAtMs,
             isGone,
           }).then(reply);
@@ -287,6 +299,7 @@ export function createAnswerer(options: AnswererOptions): Answerer {
     useUpstreams: lookups.useUpstreams,
 
     useTopology(topology, guarded) {
+      picture++;
       discovery = createDiscovery(topology);
       // Nearly all are private anyway, and every address of every answer is compared with those that are left.
       neighbours = topology.networks

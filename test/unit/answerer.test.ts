@@ -191,3 +191,44 @@ test("a container has one budget, by whichever of its addresses and sockets it a
     await upstream.close();
   }
 });
+
+test("what is no longer allowed when the upstream answers is not opened", async () => {
+  let answerNow: (() => void) | undefined;
+  const upstream = await startFakeUpstream({
+    onUdp: ({ message, reply }) => {
+      answerNow = () => reply(answerTo(message, ["203.0.113.1"]));
+      asked.resolve();
+    },
+  });
+  let asked = Promise.withResolvers<void>();
+  let index: AskerIndex | undefined;
+  const { ask, answerer, topology, guarded, grants } = startOneNetwork({
+    allow: "*.example.org",
+    upstreams: [upstream],
+    options: { indexNow: () => index ?? assert.fail() },
+  });
+  const use = (entries: (typeof guarded)[number]["entries"]): void => {
+    const policies = guarded.map((network) => ({ ...network, entries }));
+    index = new AskerIndex({ topology, guarded: policies, services: [], quarantined: [] });
+    answerer.useTopology(topology, policies);
+  };
+  const entries = guarded[0]?.entries ?? [];
+  const askDuring = async (name: string, change: () => void): Promise<unknown> => {
+    asked = Promise.withResolvers<void>();
+    const answer = ask(name);
+    await asked.promise;
+    change();
+    answerNow?.();
+    return decodeMessage(await answer).rcode;
+  };
+  try {
+    use(entries);
+    assert.equal(await askDuring("kept.example.org", () => use(entries)), "NOERROR");
+    assert.equal(grants.length, 1);
+    assert.equal(await askDuring("narrowed.example.org", () => use([])), "SERVFAIL");
+    assert.equal(grants.length, 1);
+  } finally {
+    answerer.useUpstreams([]);
+    await upstream.close();
+  }
+});
