@@ -10,7 +10,7 @@ import { setNames } from "./firewall/names.ts";
 import { addEntry, admitEntries, isCrowded } from "./grant-entries.ts";
 import type { KernelSets } from "./io/ipset.ts";
 import { familyOf, hostPrefix, type IpAddress } from "./model/address.ts";
-import { decideName, decidePacket, type Verdict } from "./policy/decide.ts";
+import { addressRights, decideName, decidePacket, type Verdict } from "./policy/decide.ts";
 import { digestOf } from "./policy/digest.ts";
 
 export interface Target {
@@ -120,8 +120,13 @@ export function startAdmission(options: {
     const allows = (destination: IpAddress, protocol: number, port: number | undefined): boolean =>
       verdict({ source: asker, destination, protocol, port }, memberships).allowed;
     const mine = memberships.filter(({ addresses }) => addresses.includes(asker));
-    ledger.narrow(asker, (_, domain) =>
-      mine.some(({ policy }) => decideName(policy, domain, nowMs()).allowed),
+    // A right of which an address entry takes a part is given anew, without it, by the next lookup.
+    ledger.narrow(asker, (destination, domain) =>
+      mine.some(
+        ({ policy }) =>
+          addressRights(policy, destination, nowMs()).taken.length === 0 &&
+          decideName(policy, domain, nowMs()).allowed,
+      ),
     );
     const gone = index.takeUnless(asker, (set, { first, protocol, port }) =>
       set === "pair4" || set === "pair6"
@@ -143,10 +148,11 @@ export function startAdmission(options: {
         );
       }
       const now = nowMs();
+      const all = ledger.withEarlier(grants, now);
       for (const { asker } of grants) index.place(asker, networkOf(asker));
-      admitEntries(entries, ledger.entriesFor(grants, now));
-      ledger.record(grants, now);
-      for (const { asker, destination, domain } of grants) history.note(asker, destination, domain, now);
+      admitEntries(entries, ledger.entriesFor(all, now));
+      ledger.record(all, now);
+      for (const { asker, destination, domain } of all) history.note(asker, destination, domain, now);
     },
 
     judge(packet, memberships) {

@@ -76,7 +76,9 @@ export async function runDaemon(config: Config): Promise<void> {
   const rules = createRules({ sets, nowMs: Date.now });
   const folder = sandboxFolderOf(config);
   if (folder.path !== undefined) probeSandboxTable();
-  const hostResolvers = openHostResolvers(openEngineRoot());
+  const hostResolvers = openHostResolvers(openEngineRoot(), (problem) =>
+    log.warn("host resolvers", { problem }),
+  );
   const journal = createLookupJournal({ ttlSeconds: config.statsTtlSeconds });
   const reporter = createReporter({
     engineVersion,

@@ -142,8 +142,8 @@ async function start(): Promise<void> {
 
   for (const family of [4, 6] as const) {
     const at = { address: anyAddress(family), port: settings.dnsPort };
-    await listenUdp(at, (message, client, reply) => answerer.fromHost(message, "udp", client.address, reply));
-    await listenTcp(at, (message, client, reply) => answerer.fromHost(message, "tcp", client.address, reply));
+    await listenUdp(at, (message, client, reply) => answerer.fromHost(message, "udp", client, reply));
+    await listenTcp(at, (message, client, reply) => answerer.fromHost(message, "tcp", client, reply));
   }
 
   if (settings.sandboxFolder !== undefined) {
@@ -157,7 +157,7 @@ async function start(): Promise<void> {
         // while the engine has not told yet that their earlier holder is gone.
         for (const address of membershipsOf(standing()).flatMap((membership) => membership.addresses))
           own(address, sandbox);
-        answerer.answer({ ...question, asker: sandbox, standing });
+        answerer.answer({ ...question, standing });
       },
       onGone: (sandbox) => {
         strays.put(sandbox, []);

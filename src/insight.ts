@@ -1,7 +1,7 @@
 // The control plane's answers to `explain`, `suggest` and `replay`: what was seen, what the kernel holds, and the
 // enforcer's own decisions, joined.
 
-import { AskerIndex, decideForAll } from "./dns/asker.ts";
+import { AskerIndex, decideForEach, joinDecisions } from "./dns/asker.ts";
 import { isNeverOutside } from "./dns/private.ts";
 import { DockerwallError } from "./errors.ts";
 import type { Classification, ClassifiedNetwork } from "./firewall/classify.ts";
@@ -247,7 +247,8 @@ export function createInsight(options: InsightOptions): Insight {
         return standing?.kind === "guarded" ? standing.memberships : [];
       };
       const rows = replay(seen, {
-        allowsName: (asker, domain) => decideForAll(membershipsOf(asker), domain, nowMs).allowed,
+        allowsName: (asker, domain) =>
+          joinDecisions(decideForEach(membershipsOf(asker), domain, nowMs)).allowed,
         judge: (asker, packet, names) => {
           const mine = membershipsOf(asker).find(({ networkId }) => networkId === network.id);
           if (mine === undefined) return { allowed: false, by: undefined, name: undefined };

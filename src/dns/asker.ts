@@ -225,12 +225,28 @@ export class AskerIndex {
   }
 }
 
-/** What all memberships together say of a name: the first that allows it speaks for the answer. */
-export function decideForAll(memberships: readonly Membership[], name: string, nowMs: number): Decision {
-  const decisions = memberships.map(({ policy }) => decideName(policy, name, nowMs));
-  const allowed = decisions.filter((decision) => decision.allowed);
-  const [first] = decisions;
-  if (allowed.length === 0) return first ?? { allowed: false, network: "", by: [] };
+/** What one membership says of a name. */
+export interface Decided {
+  readonly membership: Membership;
+  readonly decision: Decision;
+}
+
+/** What each membership says of a name, in their order. */
+export function decideForEach(
+  memberships: readonly Membership[],
+  name: string,
+  nowMs: number,
+): readonly Decided[] {
+  return memberships.map((membership) => ({
+    membership,
+    decision: decideName(membership.policy, name, nowMs),
+  }));
+}
+
+/** What all memberships together say: a name is allowed when one of them allows it. */
+export function joinDecisions(decided: readonly Decided[]): Decision {
+  const allowed = decided.map(({ decision }) => decision).filter((decision) => decision.allowed);
+  if (allowed.length === 0) return decided[0]?.decision ?? { allowed: false, network: "", by: [] };
   const ends = allowed.map(({ endsAtMs }) => endsAtMs);
   return {
     allowed: true,

@@ -8,8 +8,8 @@ import type { Standing } from "../dns/asker.ts";
 import type { Transport } from "../dns/message.ts";
 import { DockerwallError, messageOf } from "../errors.ts";
 import type { IpAddress } from "../model/address.ts";
-import { type DnsListener, listenUdp } from "./dns-listener.ts";
-import { listenTcp } from "./dns-listener-tcp.ts";
+import { type DnsClient, type DnsListener, listenUdp } from "./dns-listener.ts";
+import { listenTcp, sandboxTcpLimits } from "./dns-listener-tcp.ts";
 import { withNamespace } from "./netns.ts";
 import type { Readiness } from "./readiness.ts";
 import { forgetResolverFlows } from "./resolver-flows.ts";
@@ -29,10 +29,11 @@ import {
 export interface SandboxQuery {
   readonly message: Uint8Array;
   readonly transport: Transport;
-  /** File name of the sandbox: who asks, for fairness. */
+  /** File name of the sandbox. */
   readonly sandbox: string;
   /** By performance.now(). */
   readonly arrivedAtMs: number;
+  readonly isGone: (() => boolean) | undefined;
   readonly reply: (answer: Uint8Array | undefined) => void;
 }
 
@@ -215,17 +216,18 @@ export function createSandboxes(options: SandboxesOptions): Sandboxes {
     const { udpFd, tcpFd } = sandbox.sockets;
     const handler =
       (transport: Transport) =>
-      (message: Uint8Array, _client: unknown, reply: (answer: Uint8Array | undefined) => void): void =>
+      (message: Uint8Array, { isGone }: DnsClient, reply: (answer: Uint8Array | undefined) => void): void =>
         receive(sandbox, {
           message,
           transport,
           sandbox: sandbox.name,
           arrivedAtMs: performance.now(),
+          isGone,
           reply,
         });
     return Promise.all([
       listenUdp({ fd: udpFd, family: 4 }, handler("udp")),
-      listenTcp({ fd: tcpFd, family: 4 }, handler("tcp")),
+      listenTcp({ fd: tcpFd, family: 4 }, handler("tcp"), sandboxTcpLimits),
     ]);
   }
 
