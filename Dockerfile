@@ -21,7 +21,8 @@ COPY package.json LICENSE ./
 COPY entrypoint.sh ./
 RUN chmod 755 entrypoint.sh dist/main.js \
     && ln -s /app/dist/main.js /usr/local/bin/dockerwall \
-    && ln -s /app/dist/main.js /usr/local/bin/stats
+    && ln -s /app/dist/main.js /usr/local/bin/stats \
+    && mkdir /etc/dockerwall
 # Healthy means: every guarded network is enforced.
 HEALTHCHECK --interval=5s --timeout=10s --retries=3 --start-period=60s CMD ["dockerwall", "status"]
 ENTRYPOINT ["/app/entrypoint.sh"]

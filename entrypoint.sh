@@ -92,53 +92,99 @@ share_lock() {
 }
 
 # --- What the kernel offers, tried in an empty network namespace -------------------------------------------
+# All at once, and one by one only when that is refused: to start quickly matters more than to fail quickly.
+# The table inside of containers is tried by the daemon itself, for nothing in this image but it can write one.
 
-set_types() {
-  cat <<'END'
-hash:ip,port,ip timeout 9 counters comment
-hash:net timeout 9 comment
-hash:net,iface comment
-list:set
+# Type and options of every kind of set.
+sets() {
+  for family in inet inet6; do
+    cat <<END
+hash:ip,port,ip family $family timeout 9 counters comment
+hash:net family $family timeout 9 comment
+hash:net,port family $family comment
+hash:net,iface family $family comment
 END
+  done
+  echo list:set
 }
 
-# The kernel module, the table, a rule that needs it; `probe` is a set of type hash:ip,port,ip.
+# $1 is 4 or 6. The kernel module, the table, a rule that needs it; `probe4` and `probe6` are sets of type hash:ip,port,ip.
 rules() {
-  cat <<'END'
+  for table in filter mangle raw nat; do echo "$(table_module "$1" "$table")|$table|-j RETURN"; done
+  cat <<END
 xt_comment|filter|-m comment --comment probe -j RETURN
+xt_tcpudp|filter|-p tcp -m tcp --dport 53 -j RETURN
 xt_conntrack|mangle|-m conntrack --ctstate ESTABLISHED --ctdir REPLY -j RETURN
+xt_conntrack|mangle|-m conntrack --ctstate DNAT --ctorigdstport 53 -j RETURN
 xt_connmark|mangle|-m connmark --mark 0x1/0xff -j CONNMARK --set-xmark 0x2/0xff
-xt_mark|mangle|-m mark --mark 0x1/0x1 -j RETURN
-xt_set|mangle|-m set --match-set probe dst,dst,src -j RETURN
-xt_set|mangle|-j SET --add-set probe src,dst,dst
-xt_hashlimit|raw|-m hashlimit --hashlimit-above 9/sec --hashlimit-mode srcip --hashlimit-name probe -j DROP
+xt_mark|mangle|-m mark --mark 0x1/0x1 -j MARK --set-xmark 0x0/0x1
+xt_set|mangle|-m set --match-set probe$1 dst,dst,src -j SET --add-set probe$1 src,dst,dst
+xt_hashlimit|raw|-m hashlimit --hashlimit-above 9/sec --hashlimit-mode srcip --hashlimit-name probe$1 -j DROP
 xt_addrtype|nat|-m addrtype --dst-type LOCAL -j RETURN
 xt_NFQUEUE|mangle|-j NFQUEUE --queue-num 0
 xt_REDIRECT|nat|-p udp -m udp --dport 53 -j REDIRECT --to-ports 5053
 END
+  [ "$1" -eq 4 ] || cat <<END
+ip6_tables|raw|-p ipv6-icmp -m icmp6 --icmpv6-type 134 -j DROP
+xt_hl|mangle|-p ipv6-icmp -m icmp6 --icmpv6-type 135 -m hl --hl-eq 255 -j RETURN
+END
+}
+
+table_module() {
+  case $backend-$2-$1 in
+    nft-nat-*) echo nft_chain_nat ;;
+    nft-*) echo nf_tables ;;
+    *-4) echo "iptable_$2" ;;
+    *) echo "ip6table_$2" ;;
+  esac
 }
 
 probe_kernel() {
   backend=$1
   export XTABLES_LOCKFILE=/dev/null
-  set_types | while read -r type options; do
+  probe_sets
+  ipset create probe4 hash:ip,port,ip family inet timeout 9
+  ipset create probe6 hash:ip,port,ip family inet6 timeout 9
+  probe_rules 4 "iptables-$backend"
+  probe_rules 6 "ip6tables-$backend"
+}
+
+probe_sets() {
+  ! sets | numbered | quietly ipset restore || return 0
+  sets | while read -r type options; do
     # shellcheck disable=SC2086 # options are several words
-    ipset create "probe-$type" "$type" $options >/dev/null 2>&1 ||
+    quietly ipset create one "$type" $options ||
       fail 71 "the kernel lacks sets of type $type; run modprobe $(module_of "$type") on the host, or use a kernel that has it"
-  done
-  ipset create probe hash:ip,port,ip timeout 9
-  rules | while IFS='|' read -r module table rule; do
-    accepts "$table" "$rule" ||
-      fail 71 "the kernel lacks $module, tried with iptables-$backend; run modprobe $module on the host, or use a kernel that has it"
+    ipset destroy one
   done
 }
 
-accepts() {
-  printf '*%s\n-A %s %s\nCOMMIT\n' "$1" "$(hook_of "$1")" "$2" | "iptables-$backend-restore" --noflush >/dev/null 2>&1
+numbered() {
+  number=0
+  while read -r set; do
+    number=$((number + 1))
+    echo "create all-$number $set"
+  done
+}
+
+probe_rules() {
+  ! rules "$1" | as_tables | quietly "$2-restore" --noflush || return 0
+  rules "$1" | while IFS='|' read -r module table rule; do
+    echo "$module|$table|$rule" | as_tables | quietly "$2-restore" --noflush ||
+      fail 71 "the kernel lacks $module, tried with $2; run modprobe $module on the host, or use a kernel that has it"
+  done
+}
+
+as_tables() {
+  while IFS='|' read -r _ table rule; do
+    printf '*%s\n-A %s %s\nCOMMIT\n' "$table" "$(hook_of "$table")" "$rule"
+  done
 }
 
 # A hook that the table has and the rule may stand in.
 hook_of() { if [ "$1" = filter ]; then echo INPUT; else echo PREROUTING; fi; }
+
+quietly() { "$@" >/dev/null 2>&1; }
 
 module_of() {
   case $1 in

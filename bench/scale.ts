@@ -7,6 +7,9 @@ import { openKernelSets } from "../src/io/ipset.ts";
 import { createIptables } from "../src/io/iptables.ts";
 import { parseAddress, parsePrefix } from "../src/model/address.ts";
 import type { Container, Network, Topology } from "../src/model/topology.ts";
+import { loadBuiltInPresets } from "../src/policy/built-in-presets.ts";
+import { createListStore } from "../src/policy/list-store.ts";
+import { noPolicyFile } from "../src/policy/policy-file.ts";
 import { createWall } from "../src/wall.ts";
 import { enterNamespaces, run } from "../test/support/namespace.ts";
 import { buildHost } from "./walk.ts";
@@ -67,6 +70,9 @@ const wall = createWall({
   hold: true,
   listBridges: () => [],
   nowMs: Date.now,
+  store: createListStore(loadBuiltInPresets()),
+  policyFile: () => noPolicyFile,
+  rules: () => [],
 });
 
 const plug = (index: number) => ({

@@ -3,29 +3,59 @@
 
 import type { Membership } from "./dns/asker.ts";
 import { EntryIndex } from "./dns/entry-index.ts";
-import { type Grant, type GrantEntry, GrantLedger, leaseCeilingSeconds, parseComment } from "./dns/grant.ts";
+import { type Grant, GrantLedger, leaseCeilingSeconds, parseComment } from "./dns/grant.ts";
+import { NameHistory } from "./dns/name-history.ts";
 import { DockerwallError } from "./errors.ts";
 import { setNames } from "./firewall/names.ts";
+import { addEntry, admitEntries, isCrowded } from "./grant-entries.ts";
 import type { KernelSets } from "./io/ipset.ts";
-import type { SetEntry } from "./io/ipset-message.ts";
 import { familyOf, hostPrefix, type IpAddress } from "./model/address.ts";
-import { decideAddress } from "./policy/decide.ts";
+import { decideName, decidePacket, type Verdict } from "./policy/decide.ts";
+import { digestOf } from "./policy/digest.ts";
 
-export interface Packet {
+export interface Target {
   readonly source: IpAddress;
   readonly destination: IpAddress;
   readonly protocol: number;
   /** Undefined where the protocol has none. */
   readonly port: number | undefined;
+}
+
+export interface Packet extends Target {
   /** What the kernel's sets take for the port: the port, type * 256 + code for ICMP, else 0. */
   readonly setPort: number;
 }
 
+/** Everybody's policies, as they are now. */
+export interface PolicyView {
+  /** Another key, another policy; undefined while nothing is known of the address. */
+  keyOf(asker: IpAddress): string | undefined;
+  membershipsOf(asker: IpAddress): readonly Membership[];
+}
+
+/** Who has an address, and what was decided by when something was last granted to it. */
+interface Owner {
+  readonly sandbox: string;
+  /** Of the policy; undefined until it was first judged. */
+  readonly digest: string | undefined;
+}
+
 export interface Admission {
   /** @throws DockerwallError when the kernel refuses or the asker holds too much; nothing may be answered then. */
-  admit(grants: readonly Grant[]): void;
+  admit(grants: readonly Grant[], networkOf: (asker: IpAddress) => string): void;
   /** Whether a first packet may pass; the entry that lets it and its like pass is in the kernel on return. */
   judge(packet: Packet, memberships: readonly Membership[]): boolean;
+  /** What the asker's policies say of a packet, by the names that led it to the address; nothing is opened. */
+  verdict(packet: Target, memberships: readonly Membership[]): Verdict;
+  /** Seconds that a live right of the asker to the address still has for the packet; undefined without one. */
+  secondsLeft(packet: Target): number | undefined;
+  /** The names that led the asker to an address. */
+  namesOf(asker: IpAddress, destination: IpAddress): readonly string[];
+  /**
+   * Takes out of the kernel what these askers' policies, where they are others than before, no longer allow.
+   * @returns the askers whose policy is another one: their open flows must be judged again
+   */
+  rejudge(policies: PolicyView): readonly IpAddress[];
   /** True when the asker holds a live right to this address, for whatever service. */
   isOpen(asker: IpAddress, destination: IpAddress): boolean;
   /**
@@ -42,9 +72,6 @@ export interface Admission {
 /** Live (asker, destination) pairs of one asker. */
 const pairsPerAsker = 8192;
 
-/** Kernel entries of one asker, beyond which its first packets open nothing new. */
-const entriesPerAsker = 32_768;
-
 /** How long a flow right under an address entry of the allowlist stands before the kernel asks again, seconds. */
 const addressLeaseSeconds = 3600;
 
@@ -56,39 +83,58 @@ export function startAdmission(options: {
   const { sets, nowMs } = options;
   const ledger = new GrantLedger({ pairsPerAsker });
   const index = new EntryIndex();
+  const history = new NameHistory();
   ledger.record(adoptRights(sets), nowMs());
-  adoptEntries(sets, index, nowMs());
-  const owners = new Map(
-    [setNames.owner4, setNames.owner6].flatMap((name) =>
-      sets
-        .list(name)
-        .flatMap(({ key, comment }) =>
-          key.kind === "net" ? [[key.prefix.address, comment ?? ""] as const] : [],
-        ),
-    ),
-  );
+  adoptEntries(sets, index, history, nowMs());
+  const owners = adoptOwners(sets);
 
   function revoke(asker: IpAddress): void {
     ledger.forget(asker);
+    history.forget(asker);
     for (const [set, keys] of index.take(asker)) sets.del(setNames[set], keys);
   }
 
-  function add(entries: readonly GrantEntry[]): void {
-    for (const set of order) {
-      for (const family of [4, 6] as const) {
-        const chosen = entries.filter((entry) => entry.set === set && entry.family === family);
-        if (chosen.length > 0) sets.add(setNames[`${set}${family}`], chosen.map(toSetEntry));
-        if (set === "ask") continue;
-        for (const { asker, destination, protocol, port, timeoutSeconds } of chosen) {
-          const key = { kind: "ip-port-ip", first: destination, protocol, port, second: asker } as const;
-          index.note(`${set}${family}`, key, nowMs() + timeoutSeconds * 1000);
-        }
-      }
-    }
+  function setOwner(asker: IpAddress, owner: Owner): void {
+    const comment = owner.digest === undefined ? owner.sandbox : `${owner.sandbox} ${owner.digest}`;
+    sets.add(ownerSet(asker), [{ key: { kind: "net", prefix: hostPrefix(asker) }, comment }]);
+    owners.set(asker, owner);
   }
 
+  /** By the policy of each network on which the source is the asker's. */
+  function verdict(
+    { source, destination, protocol, port }: Target,
+    memberships: readonly Membership[],
+  ): Verdict {
+    const names = [...history.namesOf(source, destination)];
+    const target = { destination, ipProtocol: protocol, port };
+    let last: Verdict = { allowed: false, by: undefined, name: undefined };
+    for (const { addresses, policy } of memberships) {
+      if (!addresses.includes(source)) continue;
+      last = decidePacket(policy, target, names, nowMs());
+      if (last.allowed) return last;
+    }
+    return last;
+  }
+
+  function narrow(asker: IpAddress, memberships: readonly Membership[]): void {
+    const allows = (destination: IpAddress, protocol: number, port: number | undefined): boolean =>
+      verdict({ source: asker, destination, protocol, port }, memberships).allowed;
+    const mine = memberships.filter(({ addresses }) => addresses.includes(asker));
+    ledger.narrow(asker, (_, domain) =>
+      mine.some(({ policy }) => decideName(policy, domain, nowMs()).allowed),
+    );
+    const gone = index.takeUnless(asker, (set, { first, protocol, port }) =>
+      set === "pair4" || set === "pair6"
+        ? ledger.isOpen(asker, first, nowMs())
+        : allows(first, protocol, port),
+    );
+    for (const [set, keys] of gone) sets.del(setNames[set], keys);
+  }
+
+  const entries = { sets, index, nowMs, isAsked: (to: IpAddress) => ledger.isAsked(to, nowMs()) };
+
   return {
-    admit(grants) {
+    admit(grants, networkOf) {
       if (ledger.exceedsLimit(grants)) {
         const asker = grants[0]?.asker ?? "";
         throw new DockerwallError(
@@ -97,40 +143,67 @@ export function startAdmission(options: {
         );
       }
       const now = nowMs();
-      add(ledger.entriesFor(grants, now));
+      for (const { asker } of grants) index.place(asker, networkOf(asker));
+      admitEntries(entries, ledger.entriesFor(grants, now));
       ledger.record(grants, now);
+      for (const { asker, destination, domain } of grants) history.note(asker, destination, domain, now);
     },
 
-    judge({ source, destination, protocol, port, setPort }, memberships) {
+    judge(packet, memberships) {
+      const { source, destination, protocol, port, setPort } = packet;
+      const { allowed, by, name } = verdict(packet, memberships);
+      if (!allowed) return false;
       const right = ledger.judge(source, destination, { protocol, port }, nowMs());
-      const named = memberships.some(
-        ({ addresses, policy }) =>
-          addresses.includes(source) && decideAddress(policy, destination, protocol, port),
-      );
-      if (right === undefined && !named) return false;
-      if (index.count(source) >= entriesPerAsker) return false;
-      const timeoutSeconds = Math.min(
-        named ? addressLeaseSeconds : (right?.secondsLeft ?? 0),
-        leaseCeilingSeconds,
-      );
-      const comment = right?.domain ?? destination;
+      if (name !== undefined && right === undefined) return false;
+      const network = memberships.find(({ addresses }) => addresses.includes(source))?.networkId ?? "";
+      index.place(source, network);
+      if (isCrowded(entries, source, network)) return false;
+      const lease = name === undefined ? addressLeaseSeconds : (right?.secondsLeft ?? 0);
+      const ends =
+        by?.endsAtMs === undefined ? leaseCeilingSeconds : Math.floor((by.endsAtMs - nowMs()) / 1000);
+      const timeoutSeconds = Math.min(lease, leaseCeilingSeconds, ends);
+      if (timeoutSeconds < 1) return false;
+      const comment = name ?? destination;
       const place = { family: familyOf(destination), destination, asker: source, protocol, port: setPort };
-      add([{ ...place, set: "grant", timeoutSeconds, comment }]);
+      addEntry(entries, { ...place, set: "grant", timeoutSeconds, comment });
       return true;
+    },
+
+    verdict,
+
+    secondsLeft: ({ source, destination, protocol, port }) =>
+      ledger.judge(source, destination, { protocol, port }, nowMs())?.secondsLeft,
+
+    namesOf: (asker, destination) => [...history.namesOf(asker, destination)],
+
+    rejudge({ keyOf, membershipsOf }) {
+      const changed: IpAddress[] = [];
+      for (const [asker, owner] of owners) {
+        const key = keyOf(asker);
+        if (key === undefined) continue;
+        const digest = digestOf([key]);
+        if (digest === owner.digest) continue;
+        // Who has just come has nothing yet that another policy could have allowed.
+        if (owner.digest !== undefined || index.count(asker) > 0) {
+          narrow(asker, membershipsOf(asker));
+          changed.push(asker);
+        }
+        setOwner(asker, { ...owner, digest });
+      }
+      return changed;
     },
 
     isOpen: (asker, destination) => ledger.isOpen(asker, destination, nowMs()),
 
     own(asker, sandbox) {
-      if (owners.get(asker) === sandbox) return false;
+      if (owners.get(asker)?.sandbox === sandbox) return false;
       revoke(asker);
-      sets.add(ownerSet(asker), [{ key: { kind: "net", prefix: hostPrefix(asker) }, comment: sandbox }]);
-      owners.set(asker, sandbox);
+      setOwner(asker, { sandbox, digest: undefined });
       return true;
     },
 
     disown(asker, sandbox) {
-      if (owners.get(asker) !== sandbox) return;
+      if (owners.get(asker)?.sandbox !== sandbox) return;
       revoke(asker);
       sets.del(ownerSet(asker), [{ kind: "net", prefix: hostPrefix(asker) }]);
       owners.delete(asker);
@@ -139,35 +212,13 @@ export function startAdmission(options: {
     sweep() {
       ledger.sweep(nowMs());
       index.sweep(nowMs());
+      history.sweep(nowMs());
     },
   };
 }
 
-/** What is granted opens last: a first packet must never find a door whose right is not written down yet. */
-const order = ["pair", "ask", "grant"] as const;
-
 function ownerSet(asker: IpAddress): string {
   return setNames[`owner${familyOf(asker)}`];
-}
-
-function toSetEntry({
-  set,
-  destination,
-  asker,
-  protocol,
-  port,
-  timeoutSeconds,
-  comment,
-}: GrantEntry): SetEntry {
-  if (set === "ask") {
-    const length = familyOf(destination) === 4 ? 32 : 128;
-    return { key: { kind: "net", prefix: { address: destination, length } }, timeoutSeconds, comment };
-  }
-  return {
-    key: { kind: "ip-port-ip", first: destination, protocol, port, second: asker },
-    timeoutSeconds,
-    comment,
-  };
 }
 
 function adoptRights(sets: KernelSets): Grant[] {
@@ -180,10 +231,23 @@ function adoptRights(sets: KernelSets): Grant[] {
   );
 }
 
-function adoptEntries(sets: KernelSets, index: EntryIndex, nowMs: number): void {
+function adoptEntries(sets: KernelSets, index: EntryIndex, history: NameHistory, nowMs: number): void {
   for (const set of ["grant4", "grant6", "pair4", "pair6"] as const) {
-    for (const { key, timeoutSeconds } of sets.list(setNames[set])) {
-      if (key.kind === "ip-port-ip") index.note(set, key, nowMs + (timeoutSeconds ?? 0) * 1000);
+    for (const { key, timeoutSeconds, comment } of sets.list(setNames[set])) {
+      if (key.kind !== "ip-port-ip") continue;
+      index.note(set, key, nowMs + (timeoutSeconds ?? 0) * 1000);
+      const name = parseComment(comment ?? "")?.domain ?? comment;
+      if (name !== undefined) history.note(key.second, key.first, name, nowMs);
     }
   }
+}
+
+function adoptOwners(sets: KernelSets): Map<IpAddress, Owner> {
+  const entries = [setNames.owner4, setNames.owner6].flatMap((name) => sets.list(name));
+  return new Map(
+    entries.flatMap(({ key, comment = "" }) => {
+      const [sandbox = "", digest] = comment.split(" ");
+      return key.kind === "net" ? [[key.prefix.address, { sandbox, digest }] as const] : [];
+    }),
+  );
 }

@@ -15,16 +15,19 @@ import { createDiscovery, type DiscoveryAsker } from "./dns/discovery.ts";
 import type { Grant as LedgerGrant } from "./dns/grant.ts";
 import { payloadLimit, type Transport } from "./dns/message.ts";
 import { labelCount } from "./dns/name.ts";
+import { isPrivatePrefix } from "./dns/private.ts";
 import { parseQuery, type Query } from "./dns/question.ts";
-import { type Grant, resolveQuery } from "./dns/resolve.ts";
+import { type Grant, type Outcome, type Resolution, resolveQuery } from "./dns/resolve.ts";
 import { respondError, respondNow } from "./dns/respond.ts";
 import { DockerwallError, messageOf } from "./errors.ts";
 import { createLookups } from "./lookups.ts";
 import { familyOf, type IpAddress, type Prefix } from "./model/address.ts";
 import type { DataPlaneSettings, GuardedNetwork, LookupEvent, Upstream } from "./model/planes.ts";
+import type { LookupTrouble, ResolverReport } from "./model/report.ts";
 import type { Topology } from "./model/topology.ts";
-import { decideName } from "./policy/decide.ts";
-import { createRecheck } from "./recheck.ts";
+import { addressRights, decideName, servicesAt } from "./policy/decide.ts";
+import { createRecheck, recheckWithinMs } from "./recheck.ts";
+import { createLookupCounts } from "./resolver-counts.ts";
 import { createSeldom } from "./seldom.ts";
 
 export interface AnswererOptions {
@@ -41,6 +44,17 @@ export interface AnswererOptions {
 /** To be called exactly once; undefined is silence. */
 type Reply = (answer: Uint8Array | undefined) => void;
 
+/** A question, and who asks it. */
+interface Lookup {
+  readonly query: Query;
+  readonly transport: Transport;
+  /** For fairness. */
+  readonly asker: string;
+  readonly memberships: readonly Membership[];
+  /** By performance.now(). */
+  readonly deadlineAtMs: number;
+}
+
 export interface Answerer {
   /** A message of an asker whose networks are known. */
   answer(request: {
@@ -50,6 +64,8 @@ export interface Answerer {
     readonly asker: string;
     /** Where it stands, whenever it is asked. */
     readonly standing: () => Standing;
+    /** By performance.now(): whatever it waits for, the answer goes out before its client has given up. */
+    readonly arrivedAtMs: number;
     readonly reply: Reply;
   }): void;
   /** A message that came to the host's listener; its sender is known by its address only. */
@@ -61,15 +77,18 @@ export interface Answerer {
   useUpstreams(upstreams: readonly Upstream[]): void;
   /** A reading of the engine that `onUnknown` asked for is over, and its picture is in use. */
   refreshed(): void;
+  /** What a message of an asker who stands there would be answered, without opening anything. */
+  rehearse(message: Uint8Array, memberships: readonly Membership[]): Promise<Uint8Array | undefined>;
+  stats(): ResolverReport;
   /** Why no upstream answers a question for the root; undefined when one does. */
   probeUpstream(): Promise<string | undefined>;
 }
 
-/** How long a lookup waits for its sender to become known; Docker's own resolver gives up after 4 s. */
+/** From a question's arrival to its answer, all waits together; Docker's own resolver gives up after 4 s. */
+const answerWithinMs = 3_700;
+/** How long of it a lookup waits for its sender to become known. */
 const knownWithinMs = 3_500;
 const maxWaiting = 1_024;
-/** How long a denial waits for the engine to tell which container has which label; it tells within 0.1 s when idle. */
-const settledWithinMs = 4_000;
 /** Whoever asks can make lookups fail at will; the log is not theirs to fill. */
 const betweenFailuresMs = 1_000;
 /** Most that a client is told: it comes back before its grant has long been forgotten. */
@@ -83,41 +102,73 @@ export function createAnswerer(options: AnswererOptions): Answerer {
     graceSeconds: settings.leaseGraceSeconds,
     ceilingSeconds: toldCeilingSeconds,
   };
+  /** Subnets of the engine's networks, guarded or not: whoever is there is this host's business. */
+  let neighbours: readonly Prefix[] = [];
   let discovery = createDiscovery({ networks: [], containers: [] });
   /** Lookups whose sender is not known yet; each tries again when called. */
   const waiting = new Set<() => void>();
   const tellFailure = createSeldom(options.onProblem, () => performance.now(), betweenFailuresMs);
+  const tellExcess = createSeldom(options.onProblem, () => performance.now(), betweenFailuresMs);
+  const counts = createLookupCounts();
   const recheck = createRecheck({ ask: options.onUnknown, nowMs: () => performance.now() });
 
   async function resolve(
-    query: Query,
-    transport: Transport,
-    asker: string,
-    memberships: readonly Membership[],
-  ): Promise<Uint8Array> {
-    const decision = decideForAll(memberships, query.question.name);
-    const speaker = speakerOf(memberships, query.question.name);
+    { query, transport, asker, memberships, deadlineAtMs }: Lookup,
+    admit: (grants: readonly LedgerGrant[]) => void,
+  ): Promise<Resolution & { readonly allowed: boolean }> {
+    const nowMs = Date.now();
+    const { name } = query.question;
+    const decision = decideForAll(memberships, name, nowMs);
+    const speaker = speakerOf(memberships, name, nowMs);
+    const policies = memberships.map(({ policy }) => policy);
+    const ends = decision.allowed ? decision.endsAtMs : undefined;
     const resolution = await resolveQuery({
       query,
       decision,
+      audit: memberships.some((membership) => membership.audit),
       limit: payloadLimit(query.edns, transport),
       families: new Set(memberships.flatMap(({ addresses }) => addresses.map(familyOf))),
       extraTypes: new Set(speaker?.dns.types),
       filter: {
-        own: options.ownAddresses(),
-        exceptions: memberships.flatMap(({ policy }) => policy.prefixes.map(({ prefix }) => prefix)),
+        own: [...options.ownAddresses(), ...neighbours],
+        isNamed: (address) =>
+          policies.some((policy) => addressRights(policy, address, nowMs).granted.length > 0),
+        isTaken: (address) =>
+          decision.allowed &&
+          policies.every((policy) => servicesAt(policy, decision.services, address, nowMs).length === 0),
       },
-      lease,
+      lease: ends === undefined ? lease : endingLease(Math.floor((ends - nowMs) / 1000)),
       findLocal: (question) => discovery.find(question, askerOf(memberships), Math.random),
-      lookup: (question) => lookups.lookUp(question, asker, speaker?.dns.upstreams),
+      lookup: (question) => lookups.lookUp(question, { asker, deadlineAtMs, choice: speaker?.dns.upstreams }),
       mayReverse: (address) =>
         memberships.some(({ addresses }) => addresses.some((own) => admission.isOpen(own, address))),
-      admit: (grants) => admission.admit(grants.flatMap((grant) => grantsOf(grant, memberships))),
+      admit: (grants) => admit(grants.flatMap((grant) => grantsOf(grant, memberships, Date.now()))),
     });
+    return { ...resolution, allowed: decision.allowed };
+  }
+
+  /** The client of a name whose permission ends is told a TTL that ends with it. */
+  function endingLease(leftSeconds: number): typeof lease {
+    const told = Math.max(0, leftSeconds - 1);
+    return { ...lease, ceilingSeconds: Math.min(lease.ceilingSeconds, told) };
+  }
+
+  async function answerFor(lookup: Lookup): Promise<Uint8Array> {
+    const { query, memberships } = lookup;
+    const resolution = await resolve(lookup, (grants) =>
+      admission.admit(grants, (address) => networkOf(address, memberships)),
+    );
     if (resolution.outcome === "failed") {
       tellFailure(`lookup of ${query.question.name} failed: ${messageOf(resolution.cause)}`);
     }
-    if (resolution.outcome !== "local") note(query, speaker, decision.allowed, resolution.granted);
+    counts.note(resolution);
+    if (resolution.excess > 0) {
+      tellExcess(`${resolution.excess} addresses of ${query.question.name} were left out of its answer`);
+    }
+    if (resolution.outcome !== "local") {
+      const speaker = speakerOf(memberships, query.question.name, Date.now());
+      note(query, speaker, resolution.allowed, resolution);
+    }
     return resolution.bytes;
   }
 
@@ -125,12 +176,21 @@ export function createAnswerer(options: AnswererOptions): Answerer {
     query: Query,
     speaker: Membership | undefined,
     allowed: boolean,
-    granted: readonly IpAddress[],
+    { outcome, granted }: Resolution,
   ): void {
     const asker = speaker?.addresses[0];
     if (speaker === undefined || asker === undefined) return;
     const { networkId } = speaker;
-    options.onLookup({ networkId, asker, domain: query.question.name, allowed, atMs: Date.now(), granted });
+    const trouble = allowed ? troubleOf(outcome) : undefined;
+    options.onLookup({
+      networkId,
+      asker,
+      domain: query.question.name,
+      allowed: allowed && trouble === undefined,
+      trouble,
+      atMs: Date.now(),
+      granted,
+    });
   }
 
   /** Tries again with the next picture of the engine, or after a while with the one there is. */
@@ -146,7 +206,10 @@ export function createAnswerer(options: AnswererOptions): Answerer {
 
   /** A denial that the next picture of the engine may lift. */
   function maySoonBeAllowed(query: Query, standing: GuardedStanding): boolean {
-    if (decideForAll(standing.memberships, query.question.name).allowed || waiting.size >= maxWaiting)
+    if (
+      decideForAll(standing.memberships, query.question.name, Date.now()).allowed ||
+      waiting.size >= maxWaiting
+    )
       return false;
     return !standing.settled;
   }
@@ -158,7 +221,7 @@ export function createAnswerer(options: AnswererOptions): Answerer {
   }
 
   const answerer: Answerer = {
-    answer({ message, transport, asker, standing, reply }) {
+    answer({ message, transport, asker, standing, arrivedAtMs, reply }) {
       const query = parseQuery(message);
       if (query.kind === "ignore") {
         reply(undefined);
@@ -168,38 +231,38 @@ export function createAnswerer(options: AnswererOptions): Answerer {
         reply(respondNow(query, payloadLimit(query.edns, transport)));
         return;
       }
-      const deadlineMs = performance.now() + settledWithinMs;
+      const deadlineAtMs = arrivedAtMs + answerWithinMs;
       let waited = false;
       /** Once only: on a busy machine the next reading may be due before this one is heard of. */
-      const waitsForReading = (now: GuardedStanding): boolean => {
-        if (waited || !mayBeNew(query, now)) return false;
-        waited = recheck.wait(query.question.name, decide);
+      const waitsForReading = (now: GuardedStanding, leftMs: number): boolean => {
+        if (waited || leftMs < recheckWithinMs || !mayBeNew(query, now)) return false;
+        waited = recheck.wait(asker, query.question.name, decide);
         return waited;
       };
       const decide = (): void => {
         const now = standing();
-        const leftMs = deadlineMs - performance.now();
+        const leftMs = deadlineAtMs - performance.now();
         if (now.kind !== "guarded") answerer.fail(message, transport, reply);
         else if (leftMs > 0 && maySoonBeAllowed(query, now)) withNextPicture(leftMs, decide);
-        else if (waitsForReading(now)) return;
-        else void resolve(query, transport, asker, now.memberships).then(reply);
+        else if (waitsForReading(now, leftMs)) return;
+        else
+          void answerFor({ query, transport, asker, memberships: now.memberships, deadlineAtMs }).then(reply);
       };
       decide();
     },
 
     fromHost(message, transport, source, reply) {
       const standing = (): Standing => options.indexNow().standingOfSource(source);
+      const question = { message, transport, asker: source, standing, arrivedAtMs: performance.now(), reply };
       const { kind } = standing();
       if (kind === "guarded") {
-        answerer.answer({ message, transport, asker: source, standing, reply });
+        answerer.answer(question);
       } else if (kind === "open" || waiting.size >= maxWaiting) {
         answerer.fail(message, transport, reply);
       } else {
         // Layer 1 redirects guarded containers only: one whose network we do not know yet has just come.
         options.onUnknown();
-        withNextPicture(knownWithinMs, () =>
-          answerer.answer({ message, transport, asker: source, standing, reply }),
-        );
+        withNextPicture(knownWithinMs, () => answerer.answer(question));
       }
     },
 
@@ -212,6 +275,14 @@ export function createAnswerer(options: AnswererOptions): Answerer {
       const limit = payloadLimit(query.edns, transport);
       const extendedError = { code: extendedErrors.other, text: "dockerwall does not know this container" };
       reply(respondError({ head: query, limit, rcode: rcodes.servFail, extendedError }));
+    },
+
+    async rehearse(message, memberships) {
+      const query = parseQuery(message);
+      if (query.kind !== "query") return undefined;
+      const deadlineAtMs = performance.now() + answerWithinMs;
+      const lookup: Lookup = { query, transport: "tcp", asker: "rehearsal", memberships, deadlineAtMs };
+      return (await resolve(lookup, () => undefined)).bytes;
     },
 
     async probeUpstream() {
@@ -227,10 +298,16 @@ export function createAnswerer(options: AnswererOptions): Answerer {
 
     refreshed: recheck.done,
 
+    stats: () => ({ ...lookups.stats(), ...counts.current() }),
+
     useUpstreams: lookups.useUpstreams,
 
     useTopology(topology, guarded) {
       discovery = createDiscovery(topology);
+      // Nearly all are private anyway, and every address of every answer is compared with those that are left.
+      neighbours = topology.networks
+        .flatMap(({ subnets }) => subnets)
+        .filter((subnet) => !isPrivatePrefix(subnet));
       lookups.retain(guarded.map(({ dns }) => dns.upstreams));
       for (const again of [...waiting]) again();
     },
@@ -238,9 +315,14 @@ export function createAnswerer(options: AnswererOptions): Answerer {
   return answerer;
 }
 
+function troubleOf(outcome: Outcome): LookupTrouble | undefined {
+  if (outcome === "refused-private") return "private";
+  return outcome === "failed" ? "failed" : undefined;
+}
+
 /** The network on whose behalf a name is looked up: the first that allows it. */
-function speakerOf(memberships: readonly Membership[], name: string): Membership | undefined {
-  return memberships.find(({ policy }) => decideName(policy, name).allowed) ?? memberships[0];
+function speakerOf(memberships: readonly Membership[], name: string, nowMs: number): Membership | undefined {
+  return memberships.find(({ policy }) => decideName(policy, name, nowMs).allowed) ?? memberships[0];
 }
 
 function askerOf(memberships: readonly Membership[]): DiscoveryAsker {
@@ -250,21 +332,29 @@ function askerOf(memberships: readonly Membership[]): DiscoveryAsker {
   };
 }
 
-/** Each network that allows the name opens it for its own address of the asker, for what it allows. */
-function grantsOf(grant: Grant, memberships: readonly Membership[]): LedgerGrant[] {
+function networkOf(address: IpAddress, memberships: readonly Membership[]): string {
+  return memberships.find(({ addresses }) => addresses.includes(address))?.networkId ?? "";
+}
+
+/** Each network that allows the name opens it for its own address of the asker, for what it allows, until that ends. */
+function grantsOf(grant: Grant, memberships: readonly Membership[], nowMs: number): LedgerGrant[] {
   const family = familyOf(grant.address);
   const grants = memberships.flatMap(({ policy, addresses }) => {
-    const decision = decideName(policy, grant.domain);
+    const decision = decideName(policy, grant.domain, nowMs);
     if (!decision.allowed) return [];
+    const { endsAtMs = Number.POSITIVE_INFINITY } = decision;
+    const leaseSeconds = Math.min(grant.leaseSeconds, Math.floor((endsAtMs - nowMs) / 1000));
+    if (leaseSeconds < 1) return [];
+    const services = servicesAt(policy, decision.services, grant.address, nowMs);
     return addresses
       .filter((address) => familyOf(address) === family)
       .flatMap((asker) =>
-        decision.services.map((service) => ({
+        services.map((service) => ({
           asker,
           destination: grant.address,
           domain: grant.domain,
           service,
-          leaseSeconds: grant.leaseSeconds,
+          leaseSeconds,
         })),
       );
   });

@@ -6,25 +6,37 @@ import { type DataPlaneLink, startDataPlane } from "./data-plane-link.ts";
 import { examineHost } from "./doctor.ts";
 import { DockerwallError, messageOf } from "./errors.ts";
 import type { Classification } from "./firewall/classify.ts";
+import { createInsight, type Present } from "./insight.ts";
 import { listBridges } from "./io/bridges.ts";
 import { claimHost } from "./io/claim.ts";
 import { type Config, defaultDockerSocket } from "./io/config.ts";
 import { createControlServer } from "./io/control-server.ts";
 import { findEngineSocket, findSandboxFolder, openEngineRoot } from "./io/dockerd.ts";
 import { connectEngine } from "./io/engine.ts";
+import { listHostAddresses } from "./io/host-addresses.ts";
 import { openHostResolvers } from "./io/host-resolvers.ts";
 import { createInventory } from "./io/inventory.ts";
 import { openKernelSets } from "./io/ipset.ts";
 import { type Backend, createIptables } from "./io/iptables.ts";
 import { createLog } from "./io/log.ts";
+import { ownContainerId } from "./io/own-container.ts";
+import { followPolicyFile } from "./io/policy-file.ts";
 import { createReadiness } from "./io/readiness.ts";
 import { watchRules } from "./io/rule-watch.ts";
-import { unstampAll, unstampFlows } from "./io/stamped-flows.ts";
+import { probeSandboxTable } from "./io/sandbox-table.ts";
+import { readFlows, unstampAll, unstampFlows } from "./io/stamped-flows.ts";
 import { createLookupJournal } from "./journal/lookups.ts";
-import type { Container, Topology } from "./model/topology.ts";
+import type { RuleRequest, RulesReport } from "./model/report.ts";
+import type { Topology } from "./model/topology.ts";
+import { loadBuiltInPresets } from "./policy/built-in-presets.ts";
+import { createListStore } from "./policy/list-store.ts";
+import type { Presets } from "./policy/preset.ts";
+import { changeRules, reportRules } from "./policy-commands.ts";
 import { prepareNetwork } from "./prepare.ts";
 import { createReporter } from "./reporter.ts";
+import { createRules } from "./rules.ts";
 import { createSchedule } from "./schedule.ts";
+import { findContainer } from "./targets.ts";
 import { createWall } from "./wall.ts";
 
 /** How often everything is compared again although nobody told of a change. */
@@ -47,6 +59,8 @@ export async function runDaemon(config: Config): Promise<void> {
   // Before anything is touched: two daemons would take each other's rules and captures away.
   await claimHost();
   const sets = openKernelSets();
+  const builtIn = loadBuiltInPresets();
+  const store = createListStore(builtIn);
   const wall = createWall({
     sets,
     iptables: createIptables(backend),
@@ -56,8 +70,14 @@ export async function runDaemon(config: Config): Promise<void> {
     hold: config.hold,
     listBridges,
     nowMs: Date.now,
+    store,
+    policyFile: () => policyFile.current(),
+    rules: () => rules.current(),
+    ownContainer: ownContainerId(),
   });
+  const rules = createRules({ sets, nowMs: Date.now });
   const folder = sandboxFolderOf(config);
+  if (folder.path !== undefined) probeSandboxTable();
   const hostResolvers = openHostResolvers(openEngineRoot());
   const journal = createLookupJournal({ ttlSeconds: config.statsTtlSeconds });
   const reporter = createReporter({
@@ -66,12 +86,25 @@ export async function runDaemon(config: Config): Promise<void> {
     sets,
     journal,
     onProblem: (problem) => log.error("degraded", { problem }),
+    rules: () => rules.current(),
   });
+  const policyFile = followPolicyFile({
+    path: config.policyFile,
+    builtIn,
+    onChange: () => void useOtherPolicy(),
+    onProblem: (problem) => {
+      if (problem === undefined) reporter.clearProblem("policy file");
+      else reporter.onProblem("policy file", problem);
+    },
+  });
+  const presets = (): Presets => new Map([...builtIn, ...policyFile.current().presets]);
+  store.usePresets(presets());
   if (folder.problem !== undefined) reporter.onProblem("capture", folder.problem);
   const enforced = new EventTarget();
   let classification: Classification | undefined;
   let dataPlane: DataPlaneLink | undefined;
   let posted: Topology | undefined;
+  let ruleEnd: NodeJS.Timeout | undefined;
   let uninstalled = false;
   let pictureIsWhole = false;
 
@@ -81,6 +114,7 @@ export async function runDaemon(config: Config): Promise<void> {
     if (uninstalled || !pictureIsWhole) return;
     const topology = inventory.current();
     classification = wall.classify(topology);
+    rules.restore();
     reporter.onClassified(topology, classification, Date.now());
     reporter.clearProblem("reconcile");
     if (dataPlane === undefined || posted === topology) return;
@@ -132,6 +166,66 @@ export async function runDaemon(config: Config): Promise<void> {
     log.warn(cutOff ? "container cut off" : "container let back", { container: name });
   }
 
+  /** Decides by what the policy file and the rules say now; in force when it resolves. */
+  async function useOtherPolicy(): Promise<void> {
+    store.usePresets(presets());
+    posted = undefined;
+    await reconciling.request();
+  }
+
+  /** Rules for a while end in the kernel by themselves; what was open by them ends here. */
+  function endRules(): void {
+    const ended = rules.expire();
+    for (const { target, entry } of ended) log.info("rule ended", { [target.kind]: target.name, entry });
+    if (ended.length > 0) void useOtherPolicy();
+    scheduleEnd();
+  }
+
+  function scheduleEnd(): void {
+    clearTimeout(ruleEnd);
+    const endsAtMs = rules.nextEndMs();
+    if (endsAtMs !== undefined) ruleEnd = setTimeout(endRules, Math.max(0, endsAtMs - Date.now()) + 1);
+  }
+
+  const insight = createInsight({
+    sets,
+    journal,
+    sinceMs: Date.now(),
+    flows: readFlows,
+    hostAddresses: listHostAddresses,
+    explain: async (addresses, target) => {
+      if (dataPlane === undefined) throw starting();
+      return dataPlane.explain(addresses, target);
+    },
+  });
+
+  function present(): Present {
+    assertInstalled();
+    if (classification === undefined) throw starting();
+    const { quarantine: cutOff } = wall;
+    return {
+      topology: inventory.current(),
+      classification,
+      quarantine: cutOff,
+      presets: presets(),
+      nowMs: Date.now(),
+    };
+  }
+
+  async function changePolicy(request: RuleRequest): Promise<RulesReport> {
+    const from = performance.now();
+    const target = changeRules(request, { rules, ...present() });
+    await useOtherPolicy();
+    log.info("policy changed", {
+      [target.kind]: target.name,
+      entry: request.entries.join(" "),
+      command: request.verb,
+      durationMs: Math.round(performance.now() - from),
+    });
+    scheduleEnd();
+    return reportRules(target, rules.current());
+  }
+
   /** Reads the engine because the data plane met something new, and tells it when the picture is in use. */
   async function refreshNow(): Promise<void> {
     await inventory.refresh().catch((error) => reporter.onProblem("engine", messageOf(error)));
@@ -152,12 +246,19 @@ export async function runDaemon(config: Config): Promise<void> {
       reporter.clearProblem("engine");
       void healing.request();
     },
-    onRefreshed: () => reporter.clearProblem("engine"),
+    onRefreshed: (whole) => {
+      reporter.clearProblem("engine");
+      if (!whole) return;
+      wall.forgetGone(inventory.current());
+      void reconciling.request();
+    },
     onProblem: (error) => reporter.onProblem("engine", messageOf(error)),
   });
 
   await using cleanup = new AsyncDisposableStack();
   cleanup.defer(inventory.stop);
+  cleanup.use(policyFile);
+  cleanup.defer(() => clearTimeout(ruleEnd));
   await inventory.start();
   assertHostNetwork(inventory.current());
   pictureIsWhole = true;
@@ -185,6 +286,7 @@ export async function runDaemon(config: Config): Promise<void> {
       },
       onRefresh: () => void refreshNow(),
       onSandboxes: reporter.onSandboxes,
+      onResolver: reporter.onResolver,
       onProblem: (problem) => log.warn("data plane", { problem }),
       onDeath: (error) => end.reject(error),
     },
@@ -202,6 +304,7 @@ export async function runDaemon(config: Config): Promise<void> {
     api: {
       stats: async () => {
         assertInstalled();
+        await dataPlane?.flush();
         return reporter.stats(inventory.current(), Date.now());
       },
       status: async () => reporter.status(),
@@ -216,7 +319,20 @@ export async function runDaemon(config: Config): Promise<void> {
       prepareNetwork: async (request) => {
         assertInstalled();
         const isEnforced = (id: string): Promise<void> => untilEnforced(id, reporter.isEnforced, enforced);
-        return prepareNetwork({ ...request, engine, enforced: isEnforced });
+        return prepareNetwork({ ...request, engine, presets: presets(), enforced: isEnforced });
+      },
+      changeRules: async (request) => {
+        assertInstalled();
+        return changePolicy(request);
+      },
+      explain: (request) => insight.explain(request, present()),
+      suggest: async ({ network }) => {
+        await dataPlane?.flush();
+        return insight.suggest(network, present());
+      },
+      replay: async (request) => {
+        await dataPlane?.flush();
+        return insight.replay(request, present());
       },
       quarantine: ({ container }) => quarantine(container, true),
       release: ({ container }) => quarantine(container, false),
@@ -239,7 +355,13 @@ export async function runDaemon(config: Config): Promise<void> {
     dataPlane?.useUpstreams(upstreams);
   };
   cleanup.use(setInterval(followResolvers, reconcileEveryMs));
-  cleanup.use(setInterval(() => void reconciling.request(), reconcileEveryMs));
+  cleanup.use(
+    setInterval(() => {
+      if (policyFile.reread()) void useOtherPolicy();
+      else void reconciling.request();
+    }, reconcileEveryMs),
+  );
+  endRules();
   cleanup.use(setInterval(() => void healing.request().then(cleanOther), healEveryMs[backend]));
   cleanup.use(
     setInterval(
@@ -266,6 +388,10 @@ function assertHostNetwork({ networks }: Topology): void {
   );
 }
 
+function starting(): DockerwallError {
+  return new DockerwallError("NOT_ENFORCED", "the daemon is still starting; ask again in a moment");
+}
+
 function sandboxFolderOf(config: Config): {
   readonly path: string | undefined;
   readonly problem: string | undefined;
@@ -276,19 +402,6 @@ function sandboxFolderOf(config: Config): {
   return "path" in found
     ? { path: found.path, problem: undefined }
     : { path: undefined, problem: found.problem };
-}
-
-/** By name, id, or the beginning of an id of at least 4 digits that fits one only. */
-function findContainer(topology: Topology, name: string): Container {
-  const exact = topology.containers.find((container) => container.name === name || container.id === name);
-  if (exact !== undefined) return exact;
-  const byPrefix = name.length < 4 ? [] : topology.containers.filter(({ id }) => id.startsWith(name));
-  const [only] = byPrefix;
-  if (only !== undefined && byPrefix.length === 1) return only;
-  throw new DockerwallError(
-    "NOT_FOUND",
-    `there is no container ${JSON.stringify(name)}; see docker ps for names and ids`,
-  );
 }
 
 async function untilEnforced(

@@ -8,14 +8,15 @@ import type { IpAddress } from "./model/address.ts";
 import type {
   DataPlaneFindings,
   DataPlaneSettings,
+  Explanation,
   FromDataPlane,
-  GuardedNetwork,
   LookupEvent,
-  ServicePolicy,
   ToDataPlane,
   Upstream,
 } from "./model/planes.ts";
-import type { Topology } from "./model/topology.ts";
+import type { ResolverReport } from "./model/report.ts";
+import { createPoster, type Picture } from "./picture-post.ts";
+import type { Target } from "./policy/target.ts";
 
 export interface DataPlaneEvents {
   readonly onLookups: (events: readonly LookupEvent[]) => void;
@@ -23,17 +24,14 @@ export interface DataPlaneEvents {
   readonly onFreshAddresses: (addresses: readonly IpAddress[]) => void;
   readonly onRefresh: () => void;
   readonly onSandboxes: (captured: number, problem: string | undefined) => void;
+  readonly onResolver: (report: ResolverReport) => void;
   readonly onProblem: (problem: string) => void;
   /** The worker is gone; nothing more will come. */
   readonly onDeath: (error: Error) => void;
 }
 
-export interface Picture {
-  readonly topology: Topology;
-  readonly guarded: readonly GuardedNetwork[];
-  readonly services: readonly ServicePolicy[];
-  readonly quarantined: readonly string[];
-}
+/** What settles a request that waits. */
+type Answer = Extract<FromDataPlane, { readonly requestId: number }>;
 
 export interface DataPlaneLink extends AsyncDisposable {
   /** Resolves when the data plane decides by this picture. */
@@ -42,8 +40,12 @@ export interface DataPlaneLink extends AsyncDisposable {
   useUpstreams(upstreams: readonly Upstream[]): void;
   /** Tells that the engine has been read as `onRefresh` demanded. */
   refreshed(): void;
+  /** Resolves when `onLookups` has been told of every lookup that was answered before. */
+  flush(): Promise<void>;
   /** Examines itself by behaviour. */
   examine(): Promise<DataPlaneFindings>;
+  /** What would be done with a target, asked for by the container at these addresses. */
+  explain(addresses: readonly IpAddress[], target: Target): Promise<Explanation>;
   /** Gives every sandbox back to Docker's own resolver. */
   releaseAll(): Promise<void>;
   /** Ends the worker thread, which must be gone before the main thread is (src/io/readiness.ts). */
@@ -61,9 +63,8 @@ export async function startDataPlane(
     workerData: settings,
     trackUnmanagedFds: false,
   });
-  const pending = new Map<string, () => void>();
-  const examined = new Map<number, (findings: DataPlaneFindings) => void>();
-  let revision = 0;
+  const poster = createPoster();
+  const pending = new Map<number, (answer: Answer) => void>();
   let requestId = 0;
 
   const ready = Promise.withResolvers<void>();
@@ -75,15 +76,11 @@ export async function startDataPlane(
         started = true;
         ready.resolve();
         break;
-      case "topology-applied":
-        settle(`topology ${message.revision}`);
-        break;
+      case "done":
       case "examined":
-        examined.get(message.requestId)?.(message.findings);
-        examined.delete(message.requestId);
-        break;
-      case "released-all":
-        settle(`release ${message.requestId}`);
+      case "explained":
+        pending.get(message.requestId)?.(message);
+        pending.delete(message.requestId);
         break;
       case "lookups":
         events.onLookups(message.events);
@@ -96,6 +93,9 @@ export async function startDataPlane(
         break;
       case "sandboxes":
         events.onSandboxes(message.captured, message.problem);
+        break;
+      case "resolver":
+        events.onResolver(message.report);
         break;
       case "problem":
         events.onProblem(message.problem);
@@ -112,11 +112,6 @@ export async function startDataPlane(
     if (!expected) fail(new DockerwallError("INTERNAL", `the data plane ended with exit code ${code}`));
   });
 
-  function settle(key: string): void {
-    pending.get(key)?.();
-    pending.delete(key);
-  }
-
   function fail(error: Error): void {
     if (started) events.onDeath(error);
     else void close().then(() => ready.reject(error));
@@ -129,18 +124,18 @@ export async function startDataPlane(
     await once(worker, "exit");
   }
 
-  function request(key: string, message: ToDataPlane): Promise<void> {
-    const { promise, resolve } = Promise.withResolvers<void>();
-    pending.set(key, resolve);
-    worker.postMessage(message);
+  function request(numbered: (requestId: number) => ToDataPlane): Promise<Answer> {
+    requestId += 1;
+    const { promise, resolve } = Promise.withResolvers<Answer>();
+    pending.set(requestId, resolve);
+    worker.postMessage(numbered(requestId));
     return promise;
   }
 
   await ready.promise;
   return {
-    post(picture) {
-      revision += 1;
-      return request(`topology ${revision}`, { kind: "topology", revision, ...picture });
+    async post(picture) {
+      await request((requestId) => ({ kind: "topology", requestId, ...poster(picture) }));
     },
     useUpstreams(upstreams) {
       worker.postMessage({ kind: "upstreams", upstreams } satisfies ToDataPlane);
@@ -148,16 +143,21 @@ export async function startDataPlane(
     refreshed() {
       worker.postMessage({ kind: "refreshed" } satisfies ToDataPlane);
     },
-    examine() {
-      requestId += 1;
-      const { promise, resolve } = Promise.withResolvers<DataPlaneFindings>();
-      examined.set(requestId, resolve);
-      worker.postMessage({ kind: "examine", requestId } satisfies ToDataPlane);
-      return promise;
+    async flush() {
+      await request((requestId) => ({ kind: "flush", requestId }));
     },
-    releaseAll() {
-      requestId += 1;
-      return request(`release ${requestId}`, { kind: "release-all", requestId });
+    async examine() {
+      const answer = await request((requestId) => ({ kind: "examine", requestId }));
+      if (answer.kind === "examined") return answer.findings;
+      throw new DockerwallError("INTERNAL", "the data plane examined itself and found nothing");
+    },
+    async explain(addresses, target) {
+      const answer = await request((requestId) => ({ kind: "explain", requestId, addresses, target }));
+      if (answer.kind === "explained") return answer.explanation;
+      throw new DockerwallError("INTERNAL", "the data plane was asked to explain and did not");
+    },
+    async releaseAll() {
+      await request((requestId) => ({ kind: "release-all", requestId }));
     },
     [Symbol.asyncDispose]: close,
   };

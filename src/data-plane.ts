@@ -1,19 +1,21 @@
 // The data plane: one worker thread that owns the DNS sockets, the decision and the grants. It decides by the
 // last picture that the control plane posted, tells it in batches what happened, and never waits for it.
 
-import { networkInterfaces } from "node:os";
 import { parentPort, workerData } from "node:worker_threads";
 import { startAdmission } from "./admission.ts";
 import { createAnswerer } from "./answerer.ts";
-import { AskerIndex } from "./dns/asker.ts";
+import { AskerIndex, type Membership, type Standing } from "./dns/asker.ts";
 import { canaryQuery, isOurDenial } from "./dns/canary.ts";
 import { DockerwallError, messageOf } from "./errors.ts";
+import { explain } from "./explain.ts";
 import { listenUdp } from "./io/dns-listener.ts";
 import { listenTcp } from "./io/dns-listener-tcp.ts";
+import { listHostAddresses } from "./io/host-addresses.ts";
 import { openKernelSets } from "./io/ipset.ts";
 import { createReadiness } from "./io/readiness.ts";
 import { createSandboxes, type Sandboxes } from "./io/sandboxes.ts";
-import { anyAddress, type IpAddress, type Prefix, parseAddress } from "./model/address.ts";
+import { unstampUnless } from "./io/stamped-flows.ts";
+import { anyAddress, hostPrefix, type IpAddress, type Prefix } from "./model/address.ts";
 import type {
   DataPlaneFindings,
   DataPlaneSettings,
@@ -21,7 +23,12 @@ import type {
   LookupEvent,
   ToDataPlane,
 } from "./model/planes.ts";
+import type { Topology } from "./model/topology.ts";
+import { createReceiver, type Picture } from "./picture-post.ts";
+import { createListCompiler } from "./policy/entry-list.ts";
 import { startQueue } from "./queue.ts";
+import { createSandboxEntries } from "./sandbox-entries.ts";
+import { createSuspects } from "./suspects.ts";
 
 /** How long lookups are gathered before the control plane hears of them. */
 const journalEveryMs = 200;
@@ -34,6 +41,7 @@ const port = parentPort;
 if (port === null) throw new DockerwallError("INTERNAL", "data-plane.ts runs as a worker thread only");
 const settings = workerData as DataPlaneSettings;
 const tell = (message: FromDataPlane): void => port.postMessage(message);
+const done = ({ requestId }: { readonly requestId: number }): void => tell({ kind: "done", requestId });
 port.on("message", ({ kind }: ToDataPlane) => {
   if (kind === "end") process.exit();
 });
@@ -62,6 +70,8 @@ async function start(): Promise<void> {
     services: [],
     quarantined: [],
   });
+  const compiler = createListCompiler();
+  const receive = createReceiver();
   let ownAddresses = readOwnAddresses();
   let lookups: LookupEvent[] = [];
   const freshAddresses: IpAddress[] = [];
@@ -80,9 +90,36 @@ async function start(): Promise<void> {
     if (admission.own(address, sandbox) && freshAddresses.push(address) === 1) setImmediate(tellFresh);
   };
 
+  /** While the first sandboxes are listed, nobody is known to have anything. */
+  const addressesNow = (sandbox: string): readonly IpAddress[] => sandboxes?.addressesOf(sandbox) ?? [];
+  const hasNow = (sandbox: string, address: IpAddress): boolean => addressesNow(sandbox).includes(address);
+  const isLive = (sandbox: string): boolean => sandboxes?.addressesOf(sandbox) !== undefined;
+  const tellLookups = (): void => {
+    if (lookups.length === 0) return;
+    tell({ kind: "lookups", events: lookups });
+    lookups = [];
+  };
+
   const tellFresh = (): void => tell({ kind: "fresh-addresses", addresses: freshAddresses.splice(0) });
 
-  const admission = startAdmission({ sets: openKernelSets(), nowMs: Date.now });
+  const sets = openKernelSets();
+  const admission = startAdmission({ sets, nowMs: Date.now });
+  const strays = createSandboxEntries(sets, "guarded");
+  const suspects = createSuspects({
+    sets,
+    indexNow: () => index,
+    isInUse: (sandbox) => addressesNow(sandbox).length > 0,
+    ask: () => tell({ kind: "refresh" }),
+  });
+
+  /** Guards a sandbox by what is seen in it, and cuts off one that may be in quarantine, before the engine tells. */
+  const standingOf = (addresses: readonly IpAddress[], sandbox: string): Standing => {
+    const standing = index.standingOfSandbox(sandbox, addresses);
+    const its = addresses.filter((address) => index.mayOwn(sandbox, address, hasNow));
+    if (standing.kind !== "unknown")
+      strays.put(sandbox, standing.kind === "guarded" ? index.straysOf(its) : []);
+    return suspects.mayBe(sandbox, its) ? { kind: "unknown" } : standing;
+  };
   const answerer = createAnswerer({
     settings,
     admission,
@@ -111,20 +148,22 @@ async function start(): Promise<void> {
     sandboxes = createSandboxes({
       folder: settings.sandboxFolder,
       readiness,
-      standingOf: (addresses, sandbox) => index.standingOfSandbox(sandbox, addresses),
-      onQuery: ({ message, transport, sandbox, reply }, standing) => {
+      standingOf,
+      onQuery: ({ sandbox, ...question }, standing) => {
         // Who asks in a sandbox is there: its addresses are its own before anything is granted to them, even
         // while the engine has not told yet that their earlier holder is gone.
-        const now = standing();
-        const memberships = now.kind === "guarded" ? now.memberships : [];
-        for (const address of memberships.flatMap((membership) => membership.addresses))
+        for (const address of membershipsOf(standing()).flatMap((membership) => membership.addresses))
           own(address, sandbox);
-        answerer.answer({ message, transport, asker: sandbox, standing, reply });
+        answerer.answer({ ...question, asker: sandbox, standing });
+      },
+      onGone: (sandbox) => {
+        strays.put(sandbox, []);
+        suspects.gone(sandbox);
       },
       onStranger: ({ message, transport, reply }) => answerer.fail(message, transport, reply),
       onUnknown: refresh,
       onAddress: (address, sandbox) => {
-        if (index.mayOwn(sandbox, address)) own(address, sandbox);
+        if (index.mayOwn(sandbox, address, hasNow)) own(address, sandbox);
       },
       onAddressLost: (address, sandbox) => admission.disown(address, sandbox),
       onChange: (captured, problem) => tell({ kind: "sandboxes", captured, problem }),
@@ -143,36 +182,82 @@ async function start(): Promise<void> {
     };
   }
 
+  function usePicture(picture: Picture): void {
+    index = new AskerIndex(picture, compiler.compile);
+    compiler.retain(
+      new Set([...picture.guarded, ...picture.services].flatMap(({ lists }) => lists.map(({ id }) => id))),
+    );
+    if (settings.sandboxFolder === undefined) ownByPicture(picture.topology);
+    const changed = admission.rejudge({
+      keyOf: (asker) => index.policyKey(asker),
+      membershipsOf: (asker) => membershipsOf(index.standingOfSource(asker)),
+    });
+    // What is no longer allowed must find no door that is still open, so flows come after the sets.
+    if (changed.length > 0) rejudgeFlows(new Set(changed));
+    sandboxes?.reclassify();
+    for (const entries of [strays, suspects]) entries.retain(isLive);
+    answerer.useTopology(picture.topology, picture.guarded);
+  }
+
+  /** Without sandboxes of our own nobody else tells who has which address. */
+  function ownByPicture({ containers }: Topology): void {
+    for (const { sandbox, endpoints } of containers) {
+      if (sandbox === undefined) continue;
+      for (const address of endpoints.flatMap(({ addresses }) => addresses)) own(address, sandbox);
+    }
+  }
+
+  function rejudgeFlows(askers: ReadonlySet<IpAddress>): void {
+    const count = unstampUnless(
+      askers,
+      (packet) => admission.verdict(packet, membershipsOf(index.standingOfSource(packet.source))).allowed,
+    );
+    if (count > 0)
+      tell({ kind: "problem", problem: `${count} open flows are no longer allowed and were cut` });
+  }
+
   port?.on("message", (message: ToDataPlane) => {
     switch (message.kind) {
       case "topology":
-        index = new AskerIndex(message);
-        sandboxes?.reclassify();
-        answerer.useTopology(message.topology, message.guarded);
-        tell({ kind: "topology-applied", revision: message.revision });
+        usePicture(receive(message));
+        done(message);
         break;
       case "upstreams":
         answerer.useUpstreams(message.upstreams);
         break;
       case "refreshed":
+        if (suspects.told()) sandboxes?.reclassify();
         answerer.refreshed();
+        break;
+      case "flush":
+        tellLookups();
+        done(message);
         break;
       case "examine": {
         const { requestId } = message;
         void examine().then((findings) => tell({ kind: "examined", requestId, findings }));
         break;
       }
-      case "release-all": {
-        const { requestId } = message;
-        void Promise.resolve(sandboxes?.releaseAll()).then(() => tell({ kind: "released-all", requestId }));
+      case "explain": {
+        const { requestId, addresses, target } = message;
+        const standing = index.standingOf(addresses);
+        void explain({ admission, answerer, standing, target, nowMs: Date.now() }).then((explanation) =>
+          tell({ kind: "explained", requestId, explanation }),
+        );
         break;
       }
+      case "release-all":
+        void Promise.resolve(sandboxes?.releaseAll()).then(() => done(message));
+        break;
     }
   });
+  let told = "";
   setInterval(() => {
-    if (lookups.length === 0) return;
-    tell({ kind: "lookups", events: lookups });
-    lookups = [];
+    const report = answerer.stats();
+    const text = JSON.stringify(report);
+    if (text !== told) tell({ kind: "resolver", report });
+    told = text;
+    tellLookups();
   }, journalEveryMs);
   setInterval(() => {
     ownAddresses = readOwnAddresses();
@@ -181,14 +266,13 @@ async function start(): Promise<void> {
   tell({ kind: "ready" });
 }
 
+function membershipsOf(standing: Standing): readonly Membership[] {
+  return standing.kind === "guarded" ? standing.memberships : [];
+}
+
 /** The host's addresses: an answer that names one of them opens nothing. */
 function readOwnAddresses(): readonly Prefix[] {
-  return Object.values(networkInterfaces()).flatMap((entries = []) =>
-    entries.flatMap(({ address, family }) => {
-      const parsed = parseAddress(address);
-      return parsed === undefined ? [] : [{ address: parsed, length: family === "IPv4" ? 32 : 128 }];
-    }),
-  );
+  return listHostAddresses().map(hostPrefix);
 }
 
 start().catch((error: unknown) => {

@@ -6,19 +6,28 @@ import { lookUp } from "./dns/lookup.ts";
 import type { Question } from "./dns/question.ts";
 import type { Looked } from "./dns/resolve.ts";
 import { renderUpstream } from "./dns/upstream-text.ts";
-import { createResolver, defaultResolverSettings, type Resolver } from "./io/upstream.ts";
+import { createResolver, defaultResolverSettings, type QueryTerms, type Resolver } from "./io/upstream.ts";
 import type { Upstream } from "./model/planes.ts";
+import type { ResolverReport } from "./model/report.ts";
 
 /** Undefined stands for the daemon's own. */
 export type UpstreamChoice = readonly Upstream[] | undefined;
 
+export interface Asking extends QueryTerms {
+  /** Who asks, for fairness. */
+  readonly asker: string;
+  readonly choice: UpstreamChoice;
+}
+
 export interface Lookups {
   /** Throws or rejects when there is no answer, not even an old one. */
-  lookUp(question: Question, asker: string, choice: UpstreamChoice): Looked | Promise<Looked>;
+  lookUp(question: Question, asking: Asking): Looked | Promise<Looked>;
   /** Asks the daemon's resolvers past the cache. */
   probe(question: Question, asker: string): Promise<Uint8Array>;
   /** Replaces the daemon's resolvers. */
   useUpstreams(upstreams: readonly Upstream[]): void;
+  /** Of all resolvers together. */
+  stats(): Pick<ResolverReport, "running" | "waiting" | "ignoredMessages">;
   /** Forgets those that no network names any more. */
   retain(choices: readonly UpstreamChoice[]): void;
 }
@@ -27,7 +36,6 @@ const cacheSettings = {
   maxBytes: 16 * 1024 * 1024,
   maxTtlSeconds: 86_400,
   maxStaleSeconds: 3_600,
-  failureSeconds: 2,
 };
 /** Of a network with resolvers of its own. */
 const smallCacheBytes = 4 * 1024 * 1024;
@@ -41,6 +49,8 @@ interface View {
 export function createLookups(upstreams: readonly Upstream[]): Lookups {
   const own = createView(upstreams, cacheSettings.maxBytes);
   const labelled = new Map<string, View>();
+  /** Of views that were forgotten. */
+  let ignoredBefore = 0;
 
   const viewOf = (choice: UpstreamChoice): View => {
     if (choice === undefined) return own;
@@ -51,18 +61,27 @@ export function createLookups(upstreams: readonly Upstream[]): Lookups {
   };
 
   return {
-    lookUp(question, asker, choice) {
-      const { cache, resolver } = viewOf(choice);
-      const ask = (asked: Question): Promise<Uint8Array> => resolver.query(asked, asker);
+    lookUp(question, asking) {
+      const { cache, resolver } = viewOf(asking.choice);
+      const ask = (asked: Question): Promise<Uint8Array> => resolver.query(asked, asking.asker, asking);
       return lookUp(question, { cache, ask, nowMs: () => performance.now() });
     },
     probe: (question, asker) => own.resolver.query(question, asker),
     useUpstreams: own.resolver.setUpstreams,
+    stats() {
+      const all = [own, ...labelled.values()].map(({ resolver }) => resolver.stats());
+      return {
+        running: all.reduce((sum, { running }) => sum + running, 0),
+        waiting: all.reduce((sum, { waiting }) => sum + waiting, 0),
+        ignoredMessages: all.reduce((sum, { ignored }) => sum + ignored, ignoredBefore),
+      };
+    },
     retain(choices) {
       const keys = new Set(choices.flatMap((choice) => (choice === undefined ? [] : [keyOf(choice)])));
       for (const [key, { resolver }] of labelled) {
         if (keys.has(key)) continue;
         labelled.delete(key);
+        ignoredBefore += resolver.stats().ignored;
         resolver.setUpstreams([]);
       }
     },

@@ -7,7 +7,7 @@ import { type Command, parseArguments, renderHelp } from "./cli/command.ts";
 import { commands, renderOverview } from "./cli/commands.ts";
 import { printableSentence } from "./cli/print.ts";
 import { DockerwallError, messageOf } from "./errors.ts";
-import { didYouMean } from "./io/nearest.ts";
+import { didYouMean } from "./model/nearest.ts";
 
 const usageExitCode = 64;
 const internalExitCode = 70;

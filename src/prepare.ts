@@ -6,11 +6,13 @@ import type { Engine } from "./io/engine.ts";
 import { renderPrefix } from "./model/address.ts";
 import type { PreparedNetwork } from "./model/report.ts";
 import { parseAllowlist, renderProblem } from "./policy/allowlist.ts";
+import type { Presets } from "./policy/preset.ts";
 
 export interface PrepareOptions {
   readonly engine: Engine;
   readonly name: string;
   readonly patterns: readonly string[];
+  readonly presets: Presets;
   /** Resolves once the network of this id is enforced; rejects when that takes too long. */
   readonly enforced: (id: string) => Promise<void>;
 }
@@ -26,7 +28,7 @@ export async function prepareNetwork(options: PrepareOptions): Promise<PreparedN
     );
   }
   const label = patterns.join(" ");
-  const allowlist = parseAllowlist(label);
+  const allowlist = parseAllowlist(label, options.presets);
   if (!allowlist.ok) {
     const sentences = allowlist.problems.map((problem) =>
       renderProblem(`network ${JSON.stringify(name)}`, problem),

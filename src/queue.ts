@@ -10,6 +10,7 @@ import { parsePacket } from "./firewall/packet.ts";
 import { NetlinkError } from "./io/netlink.ts";
 import { openQueue } from "./io/nfqueue.ts";
 import type { Readiness } from "./io/readiness.ts";
+import { portProtocols } from "./model/service.ts";
 
 export interface QueueOptions {
   readonly number: number;
@@ -37,9 +38,6 @@ function openOwnQueue(number: number): ReturnType<typeof openQueue> {
     );
   }
 }
-
-/** IP protocols whose port the kernel's sets read: TCP, UDP, SCTP, UDP-Lite. @see net/netfilter/ipset/ip_set_getport.c */
-const portProtocols: ReadonlySet<number> = new Set([6, 17, 132, 136]);
 
 function setPortOf(
   ipProtocol: number,

@@ -1,6 +1,6 @@
 // A single label that no container answers to, as far as we know, may belong to one that the engine has just
-// started: the engine is read once more before the answer is no. Whoever floods such labels gets one reading a
-// second for everybody, and nobody waits for it but those who ask for the very name that it is for.
+// started: the engine is read once more before the answer is no. One reading a second serves everybody who waits for
+// it, and each asker has places of its own in it, so that whoever floods such labels takes nobody's.
 
 export interface RecheckOptions {
   /** Has the engine read again; `done` is to be called when the outcome is known. */
@@ -9,44 +9,78 @@ export interface RecheckOptions {
 }
 
 export interface Recheck {
-  /** True when `again` will be called, once; false when the name is to be taken for unknown. */
-  wait(name: string, again: () => void): boolean;
+  /** True when `again` will be called, once, within `recheckWithinMs`; false when the name is to be taken for unknown. */
+  wait(asker: string, name: string, again: () => void): boolean;
   /** The engine has been read, and the picture is in use. */
   done(): void;
 }
 
-/** Between two readings for this reason. */
+/** Between the beginnings of two readings. */
 const betweenMs = 1_000;
 /** The engine keeps readers waiting while it starts a container; a client waits longer than this. */
-const withinMs = 900;
-/** Who may wait for one reading. */
-const maxWaiting = 64;
+const readWithinMs = 900;
+/** The longest that somebody waits: for a reading to begin, and for its end. */
+export const recheckWithinMs = betweenMs + readWithinMs;
+/** Who may wait for one reading, of one asker and in all. */
+const maxWaitingPerAsker = 16;
+const maxWaiting = 1_024;
+
+interface Reading {
+  readonly names: Set<string>;
+  /** How many of them each asker has. */
+  readonly askers: Map<string, number>;
+  readonly waiting: (() => void)[];
+}
 
 export function createRecheck({ ask, nowMs }: RecheckOptions): Recheck {
   let askedAtMs = Number.NEGATIVE_INFINITY;
-  let current: { readonly name: string; readonly waiting: (() => void)[] } | undefined;
-  let timer: NodeJS.Timeout | undefined;
+  let current: Reading | undefined;
+  /** Who came when a reading had begun, which may have missed what they ask for. */
+  let next: Reading | undefined;
+  let endTimer: NodeJS.Timeout | undefined;
+  let beginTimer: NodeJS.Timeout | undefined;
+
+  function begin(): void {
+    beginTimer = undefined;
+    current = next;
+    next = undefined;
+    askedAtMs = nowMs();
+    endTimer = setTimeout(done, readWithinMs);
+    ask();
+  }
+
+  function beginSoon(): void {
+    if (current !== undefined || next === undefined || beginTimer !== undefined) return;
+    const leftMs = askedAtMs + betweenMs - nowMs();
+    if (leftMs <= 0) begin();
+    else beginTimer = setTimeout(begin, leftMs);
+  }
 
   function done(): void {
-    clearTimeout(timer);
+    clearTimeout(endTimer);
     const waiting = current?.waiting ?? [];
     current = undefined;
     for (const again of waiting) again();
+    beginSoon();
   }
 
   return {
-    wait(name, again) {
-      if (current?.name === name && current.waiting.length < maxWaiting) {
-        current.waiting.push(again);
-        return true;
-      }
-      if (current !== undefined || nowMs() - askedAtMs < betweenMs) return false;
-      askedAtMs = nowMs();
-      current = { name, waiting: [again] };
-      timer = setTimeout(done, withinMs);
-      ask();
+    wait(asker, name, again) {
+      // A resolver asks for both families at once: the second does not wait longer than the first.
+      const reading = current?.names.has(name) ? current : (next ?? newReading());
+      const mine = reading.askers.get(asker) ?? 0;
+      if (mine >= maxWaitingPerAsker || reading.waiting.length >= maxWaiting) return false;
+      reading.names.add(name);
+      reading.askers.set(asker, mine + 1);
+      reading.waiting.push(again);
+      if (reading !== current) next = reading;
+      beginSoon();
       return true;
     },
     done,
   };
+}
+
+function newReading(): Reading {
+  return { names: new Set(), askers: new Map(), waiting: [] };
 }

@@ -10,8 +10,10 @@ import type { DatedEntry, DeniedEntry } from "./journal/drops.ts";
 import type { LookupJournal } from "./journal/lookups.ts";
 import { buildReport } from "./journal/report.ts";
 import { renderPrefix } from "./model/address.ts";
-import type { NetworkStatus, StatsReport, StatusReport } from "./model/report.ts";
+import type { NetworkStatus, ResolverReport, StatsReport, StatusReport } from "./model/report.ts";
 import type { Topology } from "./model/topology.ts";
+import type { Rule, RuleTarget } from "./policy/rule.ts";
+import { reportRules } from "./policy-commands.ts";
 
 export interface ReporterOptions {
   readonly engineVersion: { readonly version: string; readonly apiVersion: string };
@@ -20,10 +22,12 @@ export interface ReporterOptions {
   readonly journal: LookupJournal;
   /** Called when a problem appears or changes. */
   readonly onProblem: (problem: string) => void;
+  /** The rules made by command. */
+  readonly rules: () => readonly Rule[];
 }
 
 /** Where a problem lies; each place has at most one. */
-export type ProblemPlace = "engine" | "reconcile" | "rules" | "capture";
+export type ProblemPlace = "engine" | "reconcile" | "rules" | "capture" | "policy file";
 
 export interface Reporter {
   onStarted(): void;
@@ -34,6 +38,7 @@ export interface Reporter {
   /** Rules of so many families had been changed by somebody and were put right. */
   onHealed(families: number): void;
   onSandboxes(captured: number, problem: string | undefined): void;
+  onResolver(report: ResolverReport): void;
   onProblem(place: ProblemPlace, problem: string): void;
   clearProblem(place: ProblemPlace): void;
   status(): StatusReport;
@@ -50,6 +55,7 @@ export function createReporter(options: ReporterOptions): Reporter {
   let classification: Classification | undefined;
   let sandboxes = 0;
   let rulesHealed = 0;
+  let resolver: ResolverReport | undefined;
   const ages = createDropAges();
   let said: ReadonlySet<string> = new Set();
 
@@ -83,7 +89,8 @@ export function createReporter(options: ReporterOptions): Reporter {
         bridge: network.bridge,
         subnets: network.subnets.map(renderPrefix),
         state: "enforced" as const,
-        entries: network.entries.length,
+        entries: network.lists.reduce((sum, { entries }) => sum + entries.length, 0),
+        mode: network.audit ? ("audit" as const) : ("enforce" as const),
         sinceMs: guardedSince.get(network.id) ?? sinceMs,
         problems: problemsOf(network.id),
       })),
@@ -94,6 +101,7 @@ export function createReporter(options: ReporterOptions): Reporter {
         subnets: network.subnets.map(renderPrefix),
         state: "refused" as const,
         entries: 0,
+        mode: "enforce" as const,
         sinceMs,
         problems: problemsOf(network.id),
       })),
@@ -113,7 +121,7 @@ export function createReporter(options: ReporterOptions): Reporter {
         const known = classification?.problems.get(id);
         if (known === undefined) for (const sentence of sentences) options.onProblem(sentence);
       }
-      sayOnce([...next.containers.problems, ...next.containers.warnings]);
+      sayOnce([...next.containers.problems, ...next.warnings, ...next.containers.warnings]);
       classification = next;
       readDrops(nowMs);
       const ids = new Set(next.guarded.map((network) => network.id));
@@ -132,6 +140,9 @@ export function createReporter(options: ReporterOptions): Reporter {
       if (problem === undefined) problems.delete("capture");
       else noteProblem("capture", problem);
     },
+    onResolver(report) {
+      resolver = report;
+    },
     onProblem: noteProblem,
     clearProblem: (place) => void problems.delete(place),
     status() {
@@ -148,12 +159,14 @@ export function createReporter(options: ReporterOptions): Reporter {
         backend: options.backend,
         rulesHealed,
         capture: { sandboxes, problem: problems.get("capture") },
+        resolver,
         networks,
+        rules: targetsOf(options.rules()).map((target) => reportRules(target, options.rules())),
         problems: [
           ...[...problems].filter(([place]) => place !== "capture").map(([, problem]) => problem),
           ...(classification?.containers.problems ?? []),
         ],
-        warnings: classification?.containers.warnings ?? [],
+        warnings: [...(classification?.warnings ?? []), ...(classification?.containers.warnings ?? [])],
       };
     },
     stats(topology, nowMs) {
@@ -161,6 +174,11 @@ export function createReporter(options: ReporterOptions): Reporter {
       return buildReport({ topology, guarded, journal: options.journal, denied: readDrops(nowMs), nowMs });
     },
   };
+}
+
+/** Each target once. */
+function targetsOf(rules: readonly Rule[]): readonly RuleTarget[] {
+  return [...new Map(rules.map(({ target }) => [`${target.kind} ${target.name}`, target])).values()];
 }
 
 function deniedEntry({ key, packets, bytes }: ReturnType<KernelSets["list"]>[number]): DeniedEntry[] {

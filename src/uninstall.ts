@@ -8,7 +8,7 @@ import { findSandboxFolder } from "./io/dockerd.ts";
 import { openKernelSets } from "./io/ipset.ts";
 import { createIptables } from "./io/iptables.ts";
 import { isOwnNamespace, openNamespace, withNamespace } from "./io/netns.ts";
-import { removeSandboxTable } from "./io/sandbox-table.ts";
+import { removeSandboxTables } from "./io/sandbox-table.ts";
 import { unstampAll } from "./io/stamped-flows.ts";
 
 /** @throws DockerwallError naming everything that could not be removed; the rest is. */
@@ -42,7 +42,7 @@ function releaseSandboxes(folder: string): string[] {
     if (fd === undefined) return [];
     try {
       // A container on the host's network has the host's namespace here.
-      if (!isOwnNamespace(fd)) withNamespace(fd, () => removeSandboxTable());
+      if (!isOwnNamespace(fd)) withNamespace(fd, () => removeSandboxTables());
       return [];
     } catch (error) {
       return [`sandbox ${name}: ${messageOf(error)}`];

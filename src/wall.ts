@@ -2,7 +2,7 @@
 // (checked after every change and on a timer). Sets first: a rule never names a set that is not filled.
 
 import { type Classification, classify } from "./firewall/classify.ts";
-import { setNames } from "./firewall/names.ts";
+import { sandboxOf, setNames } from "./firewall/names.ts";
 import { concernsRules } from "./firewall/plan.ts";
 import type { Table } from "./firewall/ruleset.ts";
 import { renderRuleset } from "./firewall/ruleset.ts";
@@ -12,7 +12,9 @@ import type { KernelSets } from "./io/ipset.ts";
 import type { Iptables } from "./io/iptables.ts";
 import type { Family } from "./model/address.ts";
 import type { Topology } from "./model/topology.ts";
-import type { Entry } from "./policy/entry.ts";
+import type { ListStore } from "./policy/list-store.ts";
+import type { PolicyFile } from "./policy/policy-file.ts";
+import type { Rule } from "./policy/rule.ts";
 
 export interface WallOptions {
   readonly sets: KernelSets;
@@ -24,6 +26,13 @@ export interface WallOptions {
   readonly hold: boolean;
   readonly listBridges: () => readonly string[];
   readonly nowMs: () => number;
+  readonly store: ListStore;
+  /** The last good policy file, whenever it is asked for. */
+  readonly policyFile: () => PolicyFile;
+  /** The rules made by command, whenever they are asked for. */
+  readonly rules: () => readonly Rule[];
+  /** Id of the container that this process is in. */
+  readonly ownContainer?: string | undefined;
 }
 
 export interface Wall {
@@ -42,6 +51,11 @@ export interface Wall {
   cleanOther(): Promise<void>;
   /** Ids of the containers that are cut off, to be changed by whoever decides on it; in force with classify(). */
   readonly quarantine: Set<string>;
+  /**
+   * To be called with every container that there is: forgets who was in quarantine and is gone for good, and lets
+   * classify() take out what nobody needs any more.
+   */
+  forgetGone(topology: Topology): void;
   /** Removes rules and sets. */
   remove(): Promise<void>;
 }
@@ -54,15 +68,16 @@ const dockerBridge = /^br-[0-9a-f]{12}$/;
 
 export function createWall(options: WallOptions): Wall {
   const { sets, iptables } = options;
-  const previous = new Map<string, readonly Entry[]>();
   const unclaimedSince = new Map<string, number>();
   let first = true;
+  /** Until every container has been read, what an earlier run put there for one is not taken out. */
+  let complete = false;
   let last: Topology = { networks: [], containers: [] };
   createSets(sets);
   // What an earlier run put into quarantine stays there: the sets remember.
   const quarantine = new Set(
     [setNames.quarantine4, setNames.quarantine6].flatMap((name) =>
-      sets.list(name).flatMap(({ comment }) => comment ?? []),
+      sets.list(name).flatMap(({ comment }) => (sandboxOf(comment) === undefined ? (comment ?? []) : [])),
     ),
   );
 
@@ -92,19 +107,20 @@ export function createWall(options: WallOptions): Wall {
     if (!setsExist(sets)) createSets(sets);
     const bridges = options.listBridges();
     const foreign = foreignBridges(topology, bridges);
-    for (const id of quarantine) {
-      // One that is gone for good is forgotten; before the first list nobody is known.
-      if (topology.containers.length > 0 && !topology.containers.some((container) => container.id === id)) {
-        quarantine.delete(id);
-      }
-    }
-    const classification = classify({ topology, bridges, previous, foreign, quarantine });
-    applySets(sets, desiredSets(classification));
-    const guarded = new Set(classification.guarded.map((network) => network.id));
-    for (const id of previous.keys()) if (!guarded.has(id)) previous.delete(id);
-    for (const { id, entries } of classification.guarded) {
-      if (!classification.problems.has(id)) previous.set(id, entries);
-    }
+    const classification = classify({
+      topology,
+      bridges,
+      policy: {
+        store: options.store,
+        file: options.policyFile(),
+        rules: options.rules(),
+        nowMs: options.nowMs(),
+      },
+      foreign,
+      quarantine,
+      own: options.ownContainer,
+    });
+    applySets(sets, desiredSets(classification), complete ? "replace" : "keep");
     return classification;
   }
 
@@ -137,6 +153,12 @@ export function createWall(options: WallOptions): Wall {
         const result = results[index];
         return result?.status === "fulfilled" && result.value ? [family] : [];
       });
+    },
+
+    forgetGone({ containers }) {
+      complete = true;
+      const ids = new Set(containers.map(({ id }) => id));
+      for (const id of quarantine) if (!ids.has(id)) quarantine.delete(id);
     },
 
     async remove() {

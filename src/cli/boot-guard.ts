@@ -15,6 +15,7 @@ export const bootGuardCommand: Command = {
     "  docker exec dockerwall dockerwall boot-guard > /etc/systemd/system/dockerwall-boot-guard.service",
     "  systemctl daemon-reload && systemctl enable dockerwall-boot-guard.service",
     "Until the daemon runs, no container on a bridge network reaches anything, guarded or not.",
+    "Docker does not start when the unit fails; that the kernel has no IPv6 is no failure.",
   ].join("\n"),
   options: {},
   run: ({ output }) => {

@@ -2,7 +2,7 @@
 
 import { createRequire } from "node:module";
 import { DockerwallError } from "../errors.ts";
-import { didYouMean } from "../io/nearest.ts";
+import { didYouMean } from "../model/nearest.ts";
 
 // An ESM import of node:util reads all its lazy exports, TextDecoder among them: 4 ms of every start.
 const { parseArgs } = createRequire(import.meta.url)("node:util") as typeof import("node:util");

@@ -28,6 +28,30 @@ export const commands: Readonly<Record<string, CommandEntry>> = {
     summary: "check the host and every guarded container by behaviour",
     load: async () => (await import("./doctor.ts")).doctorCommand,
   },
+  explain: {
+    summary: "tell whether a container may reach a name or an address, and why",
+    load: async () => (await import("./explain.ts")).explainCommand,
+  },
+  suggest: {
+    summary: "print the smallest label that would allow what was seen",
+    load: async () => (await import("./suggest.ts")).suggestCommand,
+  },
+  replay: {
+    summary: "tell what another label would have changed",
+    load: async () => (await import("./replay.ts")).replayCommand,
+  },
+  presets: {
+    summary: "list what @debian, @npm and the like stand for",
+    load: async () => (await import("./presets.ts")).presetsCommand,
+  },
+  allow: {
+    summary: "let a network or a container reach more, at once, for a while if you like",
+    load: async () => (await import("./rules.ts")).allowCommand,
+  },
+  deny: {
+    summary: "take something away from a network or a container, at once",
+    load: async () => (await import("./rules.ts")).denyCommand,
+  },
   quarantine: {
     summary: "cut a container off from everything, at once",
     load: async () => (await import("./quarantine.ts")).quarantineCommand,

@@ -2,7 +2,7 @@
 
 import { createControlClient } from "../io/control-client.ts";
 import { controlSocketOf } from "../io/control-path.ts";
-import type { DropRow, LookupRow, NetworkStats, StatsReport } from "../model/report.ts";
+import type { DropRow, LookupRow, LookupTrouble, NetworkStats, StatsReport } from "../model/report.ts";
 import { type Command, jsonOption } from "./command.ts";
 import { printable, renderAge, renderJson } from "./print.ts";
 import { bold, dim } from "./style.ts";
@@ -35,13 +35,19 @@ export function renderStats(report: StatsReport, styled: boolean): string {
   return report.networks.map((network) => renderNetwork(network, report.generatedAtMs, styled)).join("\n");
 }
 
+const troubles: Readonly<Record<LookupTrouble, string>> = {
+  private: "only private addresses",
+  failed: "lookup failed",
+};
+
 const left = { align: "left" } as const;
 const right = { align: "right" } as const;
 
 function renderNetwork(stats: NetworkStats, nowMs: number, styled: boolean): string {
-  const heading = `Network: ${printable(stats.network)} (${stats.subnets.map(printable).join(", ")})\n`;
+  const mode = stats.mode === "audit" ? ", audit: what is denied here passed" : "";
+  const heading = `Network: ${printable(stats.network)} (${stats.subnets.map(printable).join(", ")})${mode}\n`;
   const lookups = renderTable(
-    [left, left, left, right, right],
+    [left, left, left, right, right, left],
     stats.lookups.map((row) => lookupCells(row, nowMs)),
     "  ",
   );
@@ -55,7 +61,9 @@ function renderNetwork(stats: NetworkStats, nowMs: number, styled: boolean): str
     bold(heading, styled),
     quiet ? dim("  no activity yet\n", styled) : "",
     lookups,
-    drops === "" ? "" : dim("  Blocked connections:\n", styled),
+    drops === ""
+      ? ""
+      : dim(`  ${stats.mode === "audit" ? "Would be blocked" : "Blocked connections"}:\n`, styled),
     drops,
   ].join("");
 }
@@ -67,6 +75,7 @@ function lookupCells(row: LookupRow, nowMs: number): string[] {
     printable(row.domain),
     `${row.count} ${row.allowed ? "✅" : "❌"}`,
     renderAge(row.lastSeenMs, nowMs),
+    row.trouble === undefined ? "" : troubles[row.trouble],
   ];
 }
 

@@ -3,7 +3,7 @@
 
 import { createControlClient } from "../io/control-client.ts";
 import { controlSocketOf } from "../io/control-path.ts";
-import type { NetworkStatus, StatusReport } from "../model/report.ts";
+import type { NetworkStatus, ResolverReport, StatusReport } from "../model/report.ts";
 import { type Command, jsonOption } from "./command.ts";
 import { printable, printableSentence, renderJson, renderSpan } from "./print.ts";
 import { bold } from "./style.ts";
@@ -39,11 +39,25 @@ export function renderStatus(report: StatusReport, nowMs: number, styled: boolea
     `Engine:  ${engineLine}\n`,
     `Rules:   iptables-${report.backend}${report.rulesHealed === 0 ? "" : `, put right ${countOf(report.rulesHealed, "time", "times")}`}\n`,
     `Capture: ${captureLine}\n`,
+    report.resolver === undefined ? "" : `Lookups: ${renderResolver(report.resolver)}\n`,
     ...report.problems.map((problem) => `Problem: ${printableSentence(problem)}\n`),
     ...report.warnings.map((warning) => `Warning: ${printableSentence(warning)}\n`),
     ...report.networks.map((network) => `\n${renderNetwork(network, nowMs, styled)}`),
     report.networks.length === 0 ? "\nNo network carries the label dockerwall.allow.\n" : "",
   ].join("");
+}
+
+/** What is under way, and what was left out, where anything was. */
+function renderResolver(resolver: ResolverReport): string {
+  const leftOut = [
+    countOf(resolver.ignoredMessages, "stray message", "stray messages"),
+    countOf(resolver.refusedAddresses, "private address", "private addresses"),
+    countOf(resolver.excessAddresses, "excess address", "excess addresses"),
+    countOf(resolver.refusedGrants, "refused grant", "refused grants"),
+    countOf(resolver.refusedTurns, "lookup too many", "lookups too many"),
+  ].filter((part) => !part.startsWith("0 "));
+  const parts = [`${resolver.running} under way`, `${resolver.waiting} waiting`];
+  return `${parts.join(", ")}${leftOut.length === 0 ? "" : `; so far ${leftOut.join(", ")}`}`;
 }
 
 function renderNetwork(network: NetworkStatus, nowMs: number, styled: boolean): string {

@@ -30,7 +30,7 @@ export function renderTable(
  * Terminal cells that a text without control characters takes.
  * @see https://www.unicode.org/reports/tr11/ East Asian Width
  */
-export function cellWidth(text: string): number {
+function cellWidth(text: string): number {
   if (/^[\x20-\x7e]*$/.test(text)) return text.length;
   let width = 0;
   for (const character of text) width += characterWidth(character);

@@ -4,13 +4,15 @@
 import { familyOf, type IpAddress, networkAddress, type Prefix } from "../model/address.ts";
 import type { GuardedNetwork, NetworkDns, ServicePolicy } from "../model/planes.ts";
 import type { Container, Network, Topology } from "../model/topology.ts";
-import { compilePolicy, type Decision, decideName, type Policy } from "../policy/decide.ts";
-import type { Entry } from "../policy/entry.ts";
+import { type Decision, decideName, type Policy } from "../policy/decide.ts";
+import { type CompiledList, compileList, type EntryList } from "../policy/entry-list.ts";
 
 export interface Membership {
   readonly networkId: string;
   readonly networkName: string;
   readonly policy: Policy;
+  /** True when the network lets everything pass. */
+  readonly audit: boolean;
   readonly dns: NetworkDns;
   /** The asker's own addresses on this network, and those on networks that are not guarded. */
   readonly addresses: readonly IpAddress[];
@@ -32,9 +34,8 @@ export type Standing =
 
 interface Known {
   readonly network: Network;
-  /** Undefined for a network that is not guarded, like the next. */
-  readonly entries: readonly Entry[] | undefined;
-  readonly dns: NetworkDns | undefined;
+  /** Undefined for a network that is not guarded. */
+  readonly guarded: GuardedNetwork | undefined;
 }
 
 export interface Picture {
@@ -49,18 +50,27 @@ export class AskerIndex {
   readonly #bySubnet = new Map<number, Map<IpAddress, Known>>();
   readonly #byAddress = new Map<IpAddress, Container>();
   readonly #bySandbox = new Map<string, Container>();
-  readonly #services: ReadonlyMap<string, readonly Entry[]>;
+  readonly #services: ReadonlyMap<string, readonly EntryList[]>;
+  /** Of each container in quarantine that can have a sandbox of its own: which one it has; none while it is away. */
+  readonly #cutOff: readonly (string | undefined)[];
+  readonly #sandboxes: ReadonlySet<string | undefined>;
   readonly #policies = new Map<string, Policy>();
   readonly #quarantined: ReadonlySet<string>;
   /** True while a container with a label of its own has no address yet: whoever is new may be that one. */
   readonly #expectsService: boolean;
 
-  constructor({ topology, guarded, services, quarantined }: Picture) {
+  readonly #compile: (list: EntryList) => CompiledList;
+
+  /** `compile` may remember what it compiled before: lists are many, and pictures come often. */
+  constructor(
+    { topology, guarded, services, quarantined }: Picture,
+    compile: (list: EntryList) => CompiledList = compileList,
+  ) {
+    this.#compile = compile;
     this.#quarantined = new Set(quarantined);
     const guardedById = new Map(guarded.map((network) => [network.id, network]));
     for (const network of topology.networks) {
-      const found = guardedById.get(network.id);
-      const known = { network, entries: found?.entries, dns: found?.dns };
+      const known = { network, guarded: guardedById.get(network.id) };
       for (const subnet of network.subnets) this.#addSubnet(subnet, known);
     }
     for (const container of topology.containers) {
@@ -70,7 +80,11 @@ export class AskerIndex {
       if (container.sandbox !== undefined && addresses.length > 0)
         this.#bySandbox.set(container.sandbox, container);
     }
-    this.#services = new Map(services.map((service) => [service.containerId, service.entries]));
+    this.#sandboxes = new Set(topology.containers.map(({ sandbox }) => sandbox));
+    this.#cutOff = topology.containers
+      .filter(({ id, networkMode }) => this.#quarantined.has(id) && !/^(host$|container:)/.test(networkMode))
+      .map(({ sandbox }) => sandbox);
+    this.#services = new Map(services.map((service) => [service.containerId, service.lists]));
     this.#expectsService = topology.containers.some(
       (container) => this.#services.has(container.id) && addressesOf(container).length === 0,
     );
@@ -82,16 +96,18 @@ export class AskerIndex {
     const container = addresses
       .map((address) => this.#byAddress.get(address))
       .find((known) => known !== undefined);
-    const strays = found.filter(({ known }) => known?.entries === undefined).map(({ address }) => address);
+    const strays = found.filter(({ known }) => known?.guarded === undefined).map(({ address }) => address);
     const memberships = new Map<string, Membership>();
     for (const { address, known } of found) {
-      if (known?.entries === undefined) continue;
-      const { id, name } = known.network;
+      if (known?.guarded === undefined) continue;
+      const { id, name, audit, dns } = known.guarded;
+      const cutOff = container !== undefined && this.#quarantined.has(container.id);
       memberships.set(id, {
         networkId: id,
         networkName: name,
-        policy: this.#policyOf(known, container),
-        dns: known.dns ?? { upstreams: undefined, types: [] },
+        policy: this.#policyOf(known.guarded, container),
+        audit: audit && !cutOff,
+        dns,
         addresses: [...(memberships.get(id)?.addresses ?? []), address],
       });
     }
@@ -119,14 +135,60 @@ export class AskerIndex {
     if (standing.kind === "unknown") return this.standingOf(addresses);
     if (standing.kind === "guarded") return standing;
     // A guarded network that it has just been connected to, and that the engine has not told of yet.
-    const joined = addresses.filter((address) => this.#find(address)?.entries !== undefined);
+    const joined = addresses.filter((address) => this.#find(address)?.guarded !== undefined);
     return joined.length === 0 ? standing : this.standingOf([...given, ...joined]);
   }
 
-  /** False when the engine gave the address to another container: one with NET_ADMIN can put on any. */
-  mayOwn(sandbox: string, address: IpAddress): boolean {
-    const holder = this.#byAddress.get(address);
-    return holder?.sandbox === undefined || holder.sandbox === sandbox;
+  /**
+   * False when the engine gave the address to another container, which has it still: one with NET_ADMIN can put on any.
+   * @param hasStill whether a sandbox has an address now; the engine tells late that a container is gone
+   */
+  mayOwn(
+    sandbox: string,
+    address: IpAddress,
+    hasStill: (sandbox: string, address: IpAddress) => boolean,
+  ): boolean {
+    const holder = this.#byAddress.get(address)?.sandbox;
+    return holder === undefined || holder === sandbox || !hasStill(holder, address);
+  }
+
+  /**
+   * Whether a sandbox is that of a container in quarantine: "maybe" for one that the engine has not told of, while one
+   * in quarantine has none, or one that is not in use any more.
+   */
+  quarantineOf(sandbox: string, isInUse: (sandbox: string) => boolean): "yes" | "no" | "maybe" {
+    if (this.#cutOff.includes(sandbox)) return "yes";
+    if (this.#sandboxes.has(sandbox)) return "no";
+    return this.#cutOff.some((own) => own === undefined || !isInUse(own)) ? "maybe" : "no";
+  }
+
+  /**
+   * Where a guarded sandbox with these addresses must be guarded beside its guarded networks: by each address on each
+   * bridge of its other networks, as it can send from any of them on any.
+   */
+  straysOf(addresses: readonly IpAddress[]): { address: IpAddress; bridge: string }[] {
+    const found = addresses.flatMap((address) => this.#find(address) ?? []);
+    const outside = found.filter(({ guarded }) => guarded === undefined);
+    const bridges = new Set(outside.flatMap(({ network }) => network.bridge ?? []));
+    const known = addresses.filter((address) => this.#find(address) !== undefined);
+    return known.flatMap((address) => [...bridges].map((bridge) => ({ address, bridge })));
+  }
+
+  /**
+   * Stands for all that is decided about this address: another key, another policy. Equal from one run of the daemon
+   * to the next. Undefined while it is not known which container has it: a label of its own may be missing yet.
+   */
+  policyKey(asker: IpAddress): string | undefined {
+    const standing = this.standingOfSource(asker);
+    if (standing.kind === "unknown" || !this.#byAddress.has(asker)) return undefined;
+    if (standing.kind === "open") return "open";
+    return standing.memberships
+      .filter(({ addresses }) => addresses.includes(asker))
+      .map(({ policy, audit }) =>
+        [audit ? "audit" : "enforce", ...policy.lists.map(({ digest }) => digest)].join(" "),
+      )
+      .toSorted()
+      .join(",");
   }
 
   /** Where the sender of a packet stands: the address with, where the engine told us, its container's other ones. */
@@ -135,13 +197,15 @@ export class AskerIndex {
     return this.standingOf(container === undefined ? [source] : addressesOf(container));
   }
 
-  /** What the network allows, and what the container's own label adds to it; compiled when first asked for. */
-  #policyOf({ network, entries = [] }: Known, container: Container | undefined): Policy {
-    if (container !== undefined && this.#quarantined.has(container.id))
-      return compilePolicy(network.name, []);
+  /** What the network allows, and what the container's own lists add to it; compiled when first asked for. */
+  #policyOf({ id, name, lists }: GuardedNetwork, container: Container | undefined): Policy {
+    if (container !== undefined && this.#quarantined.has(container.id)) return { network: name, lists: [] };
     const own = container === undefined ? undefined : this.#services.get(container.id);
-    const key = own === undefined ? network.id : `${network.id} ${container?.id}`;
-    const compiled = this.#policies.get(key) ?? compilePolicy(network.name, [...entries, ...(own ?? [])]);
+    const key = own === undefined ? id : `${id} ${container?.id}`;
+    const compiled = this.#policies.get(key) ?? {
+      network: name,
+      lists: [...lists, ...(own ?? [])].map(this.#compile),
+    };
     this.#policies.set(key, compiled);
     return compiled;
   }
@@ -151,7 +215,7 @@ export class AskerIndex {
     const table = this.#bySubnet.get(bits + subnet.length) ?? new Map<IpAddress, Known>();
     this.#bySubnet.set(bits + subnet.length, table);
     // Where two networks claim one subnet, the guarded one wins: wrong in that direction only denies.
-    if (known.entries !== undefined || !table.has(subnet.address)) table.set(subnet.address, known);
+    if (known.guarded !== undefined || !table.has(subnet.address)) table.set(subnet.address, known);
   }
 
   #find(address: IpAddress): Known | undefined {
@@ -166,14 +230,18 @@ export class AskerIndex {
 }
 
 /** What all memberships together say of a name: the first that allows it speaks for the answer. */
-export function decideForAll(memberships: readonly Membership[], name: string): Decision {
-  const decisions = memberships.map((membership) => decideName(membership.policy, name));
+export function decideForAll(memberships: readonly Membership[], name: string, nowMs: number): Decision {
+  const decisions = memberships.map(({ policy }) => decideName(policy, name, nowMs));
   const allowed = decisions.filter((decision) => decision.allowed);
-  if (allowed.length === 0) return { allowed: false, network: memberships[0]?.networkName ?? "" };
+  const [first] = decisions;
+  if (allowed.length === 0) return first ?? { allowed: false, network: "", by: [] };
+  const ends = allowed.map(({ endsAtMs }) => endsAtMs);
   return {
     allowed: true,
     services: allowed.flatMap((decision) => decision.services),
     exact: allowed.some((decision) => decision.exact),
+    endsAtMs: ends.includes(undefined) ? undefined : Math.max(...ends.map((end) => end ?? 0)),
+    by: allowed.flatMap((decision) => decision.by),
   };
 }
 

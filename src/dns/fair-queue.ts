@@ -14,11 +14,20 @@ export interface FairQueueLimits {
 
 /** The asker's own crowd is the reason, not an upstream: nobody else may be told of a failure. */
 export class NoTurnError extends DockerwallError {
-  constructor(message: string) {
-    super("INTERNAL", message);
+  /** `crowded`: its asker has too many under way. `late`: too little time was left when its turn came. */
+  readonly reason: "crowded" | "late";
+
+  constructor(reason: "crowded" | "late") {
+    super("INTERNAL", noTurnTexts[reason]);
     this.name = "NoTurnError";
+    this.reason = reason;
   }
 }
+
+const noTurnTexts = {
+  crowded: "this container has too many lookups under way",
+  late: "the lookup waited too long for its turn",
+} as const;
 
 /** One piece of work that wants a place. */
 export interface Turn {

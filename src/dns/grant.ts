@@ -46,6 +46,9 @@ const widestListedRange = 16;
 /** Opened at once with a right to every port, so that the common first packet needs no question. */
 const commonPorts = [80, 443] as const;
 
+/** Stands in a `pair` entry for every protocol but TCP and UDP; reserved, so no packet has it (IANA protocol numbers). */
+const otherProtocols = 255;
+
 /** Longest lease in seconds: what nobody looks up again for this long is closed. */
 export const leaseCeilingSeconds = 86_400;
 
@@ -130,6 +133,18 @@ export class GrantLedger {
     return rights !== undefined && [...rights.values()].some((right) => right.expiresAtMs > nowMs);
   }
 
+  /** Forgets the rights of an asker by names that are not `kept`. */
+  narrow(asker: IpAddress, kept: (destination: IpAddress, domain: string) => boolean): void {
+    for (const [destination, rights] of this.#rights.get(asker) ?? []) {
+      for (const [key, { domain }] of rights) if (!kept(destination, domain)) rights.delete(key);
+    }
+  }
+
+  /** True while the kernel asks for first packets to the address. */
+  isAsked(destination: IpAddress, nowMs: number): boolean {
+    return (this.#asked.get(destination) ?? 0) > nowMs;
+  }
+
   /** Forgets every right of an asker. */
   forget(asker: IpAddress): void {
     this.#rights.delete(asker);
@@ -170,11 +185,11 @@ function readableDomain(domain: string): string {
 export function parseComment(
   comment: string,
 ): { readonly service: Service; readonly domain: string } | undefined {
-  const match = /^(any|(\d+)(?:-(\d+))?)(?:\/(tcp|udp))? (.+)$/.exec(comment);
+  const match = /^(any|(\d+)(?:-(\d+))?)(?:\/(tcp|udp|other))? (.+)$/.exec(comment);
   if (match === null) return undefined;
   const [, , from, to, protocol, domain = ""] = match;
   const ports = from === undefined ? "any" : { from: Number(from), to: Number(to ?? from) };
-  return { service: { protocol: (protocol as Protocol | undefined) ?? "any", ports }, domain };
+  return { service: { protocol: (protocol as Service["protocol"] | undefined) ?? "any", ports }, domain };
 }
 
 function isAsked(service: Service): boolean {
@@ -183,15 +198,16 @@ function isAsked(service: Service): boolean {
 
 function entriesOf(grant: Grant, timeoutSeconds: number): GrantEntry[] {
   const { service } = grant;
-  const protocols: readonly Protocol[] = service.protocol === "any" ? ["tcp", "udp"] : [service.protocol];
-  const entry = (set: "grant" | "pair", protocol: Protocol, port: number): GrantEntry => ({
+  const entry = (set: "grant" | "pair", protocol: Protocol | "other", port: number): GrantEntry => ({
     ...placeOf(grant),
     set,
-    protocol: protocolNumbers[protocol],
+    protocol: protocol === "other" ? otherProtocols : protocolNumbers[protocol],
     port,
     timeoutSeconds,
     comment: set === "pair" ? renderComment(service, grant.domain) : readableDomain(grant.domain),
   });
+  if (service.protocol === "other") return [entry("pair", "other", 0)];
+  const protocols: readonly Protocol[] = service.protocol === "any" ? ["tcp", "udp"] : [service.protocol];
   if (service.ports === "any") {
     // tcp:0 is every protocol; protocol:1 is the range from 1 to 65535 of one.
     const pairs =

@@ -2,7 +2,7 @@
 // not lead a container to the host, to its neighbours, or into the operator's own network (DNS rebinding).
 // Documentation and benchmark ranges (RFC 5737, 3849, 2544) are not refused: nothing private lives there.
 
-import { addressBytes, type Prefix, parsePrefix } from "../model/address.ts";
+import { addressBytes, type IpAddress, type Prefix, parsePrefix } from "../model/address.ts";
 
 /** Not reachable from outside by their meaning (IANA special-purpose registries). */
 const refusedPrefixes: readonly Prefix[] = [
@@ -39,22 +39,44 @@ const carriers: readonly {
 ];
 
 export interface AddressFilter {
-  /** The host's own addresses and the subnets of its bridges. */
+  /** The host's own addresses and the subnets of the engine's networks. */
   readonly own: readonly Prefix[];
-  /** Prefixes that the allowlist names: whoever wrote them meant them. */
-  readonly exceptions: readonly Prefix[];
+  /** True for an address that the allowlist names: whoever wrote it meant it. */
+  readonly isNamed: (address: IpAddress) => boolean;
+  /** True for an address of which `!` entries leave nothing. */
+  readonly isTaken: (address: IpAddress) => boolean;
 }
 
-/** True when an answer may not open the address of these 4 or 16 bytes. */
-export function refusesAddress(filter: AddressFilter, bytes: Uint8Array): boolean {
-  if (filter.exceptions.some((exception) => covers(exception, bytes))) return false;
+/** True when an answer may not open the address; `bytes` are its 4 or 16 bytes. */
+export function refusesAddress(filter: AddressFilter, address: IpAddress, bytes: Uint8Array): boolean {
+  if (filter.isTaken(address)) return true;
   const forms = [bytes, ...carried(bytes)];
-  return forms.some((form) => hasNoMeaningOutside(form) || filter.own.some((own) => covers(own, form)));
+  const leadsInside = forms.some(
+    (form) => hasNoMeaningOutside(form) || filter.own.some((own) => covers(own, form)),
+  );
+  return leadsInside && !filter.isNamed(address);
 }
 
-/** True for an address that has no meaning outside, or that carries one of those inside. */
-export function isPrivate(bytes: Uint8Array): boolean {
-  return hasNoMeaningOutside(bytes) || carried(bytes).some(hasNoMeaningOutside);
+const neverOutside: readonly Prefix[] = [
+  "0.0.0.0/8",
+  "127.0.0.0/8",
+  "169.254.0.0/16",
+  "224.0.0.0/3",
+  "::/128",
+  "::1/128",
+  "fe80::/10",
+  "ff00::/8",
+].map(prefix);
+
+/** True for an address that nobody reaches beyond the link: loopback, link-local (cloud metadata), multicast, broadcast. */
+export function isNeverOutside(bytes: Uint8Array): boolean {
+  return neverOutside.some((never) => covers(never, bytes));
+}
+
+/** True when no address of a prefix has a meaning outside: it needs no mention of its own in a filter. */
+export function isPrivatePrefix({ address, length }: Prefix): boolean {
+  const start = addressBytes(address);
+  return refusedPrefixes.some((refused) => refused.length <= length && covers(refused, start));
 }
 
 function hasNoMeaningOutside(bytes: Uint8Array): boolean {

@@ -65,6 +65,8 @@ export type Admit = (grants: readonly Grant[]) => void | Promise<void>;
 export interface ResolveRequest {
   readonly query: Query;
   readonly decision: Decision;
+  /** True when a denied name is looked up all the same, and every address is told: nothing of it is granted. */
+  readonly audit: boolean;
   /** Bytes that the answer may have; see `payloadLimit`. */
   readonly limit: number;
   /** Families that the asker's networks have. */
@@ -86,7 +88,7 @@ export type Outcome = "local" | "denied" | "not-served" | "answered" | "refused-
 export interface Resolution {
   readonly bytes: Uint8Array;
   readonly outcome: Outcome;
-  /** Addresses in the kernel since before the answer. */
+  /** Addresses that the answer tells; in the kernel since before it, but for those that only audit mode lets pass. */
   readonly granted: readonly IpAddress[];
   /** Addresses that the private-answer filter left out. */
   readonly refused: readonly IpAddress[];
@@ -128,14 +130,14 @@ async function answerLocally(request: ResolveRequest): Promise<Resolution | unde
   const reply = { head: query, limit: request.limit };
   const found = (await findLocal(query.question)) ?? findLoopback(request);
   if (found !== undefined) return local(respondLocal(request, found), "local");
-  if (!decision.allowed) {
+  if (!decision.allowed && !request.audit) {
     if (isOpenReverse(request)) return undefined;
     return local(respondNxDomain({ ...reply, extendedError: blockedBy(decision.network) }), "denied");
   }
   const { name, qname, type } = query.question;
   if (name === canaryName || labelCount(qname) < 2) return local(respondNxDomain(reply), "denied");
   if (type === types.any) return local(respondAny(reply), "not-served");
-  if (!isServed(request, decision.exact)) return local(respondNoData(reply), "not-served");
+  if (!isServed(request)) return local(respondNoData(reply), "not-served");
   return undefined;
 }
 
@@ -169,16 +171,18 @@ function isOpenReverse({ query, mayReverse }: ResolveRequest): boolean {
   return address !== undefined && mayReverse(address);
 }
 
-function isServed({ query, families, extraTypes }: ResolveRequest, exact: boolean): boolean {
+function isServed({ query, decision, audit, families, extraTypes }: ResolveRequest): boolean {
   const { type } = query.question;
   if (type === types.a && !families.has(4)) return false;
   if (type === types.aaaa && !families.has(6)) return false;
+  if (audit) return true;
+  const exact = decision.allowed && decision.exact;
   return servedTypes.has(type) || extraTypes.has(type) || (type === types.txt && exact);
 }
 
 async function answerFromUpstream(request: ResolveRequest): Promise<Resolution> {
   const { query, decision, lease } = request;
-  if (!decision.allowed && !isOpenReverse(request))
+  if (!decision.allowed && !request.audit && !isOpenReverse(request))
     throw new Error("a denied name must not reach an upstream");
   const services = decision.allowed ? decision.services : [];
   let looked: Looked;
@@ -196,7 +200,7 @@ async function answerFromUpstream(request: ResolveRequest): Promise<Resolution> 
     ? Math.min(staleTtlSeconds, lease.ceilingSeconds)
     : toldSeconds(lease, answer.ttlSeconds - looked.ageSeconds);
   const picked = pickAddresses(request, answer);
-  const grants = [...picked.granted].map((address) => ({
+  const grants = (decision.allowed ? [...picked.granted] : []).map((address) => ({
     address,
     domain: query.question.name,
     services,
@@ -213,18 +217,18 @@ async function answerFromUpstream(request: ResolveRequest): Promise<Resolution> 
       );
     }
   }
-  const onlyPrivate = picked.granted.size === 0 && picked.refused.length > 0;
+  const onlyPrivate = picked.granted.size === 0 && picked.refused.length > 0 && !request.audit;
   const bytes = renderAnswer(answer, {
     head: query,
     limit: request.limit,
     tellTtl: () => told,
-    keep: (address) => picked.granted.has(address),
+    keep: (address) => picked.granted.has(address) || request.audit,
     extendedError: onlyPrivate ? onlyPrivateAddresses : looked.stale ? staleAnswer : undefined,
   });
   return {
     bytes,
     outcome: onlyPrivate ? "refused-private" : "answered",
-    granted: [...picked.granted],
+    granted: request.audit ? [...picked.granted, ...picked.refused] : [...picked.granted],
     refused: picked.refused,
     excess: picked.excess,
     cause: undefined,
@@ -260,7 +264,7 @@ function pickAddresses({ filter, families }: ResolveRequest, answer: Answer): Pi
   let excess = 0;
   for (const { address, bytes } of answer.addresses) {
     if (!families.has(familyOf(address))) continue;
-    if (refusesAddress(filter, bytes)) refused.push(address);
+    if (refusesAddress(filter, address, bytes)) refused.push(address);
     else if (granted.size < maxAddressesPerAnswer) granted.add(address);
     else excess++;
   }

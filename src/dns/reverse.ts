@@ -1,6 +1,6 @@
 // The names that stand for addresses in reverse lookups (RFC 1035 3.5, RFC 3596 2.5).
 
-import { addressBytes, addressFromBytes, familyOf, type IpAddress, parseAddress } from "../model/address.ts";
+import { addressFromBytes, type IpAddress, parseAddress } from "../model/address.ts";
 
 /** The address of a whole reverse name in presentation form; undefined for any other name, a zone above included. */
 export function addressOfReverseName(name: string): IpAddress | undefined {
@@ -13,12 +13,4 @@ export function addressOfReverseName(name: string): IpAddress | undefined {
   return addressFromBytes(
     Uint8Array.from({ length: 16 }, (_, i) => ((nibbles[i * 2] ?? 0) << 4) | (nibbles[i * 2 + 1] ?? 0)),
   );
-}
-
-/** The reverse name of an address, in lower case, without a dot at the end. */
-export function reverseNameOf(address: IpAddress): string {
-  const bytes = addressBytes(address).toReversed();
-  if (familyOf(address) === 4) return `${bytes.join(".")}.in-addr.arpa`;
-  const nibbles = [...bytes].flatMap((byte) => [byte & 15, byte >> 4]).map((nibble) => nibble.toString(16));
-  return `${nibbles.join(".")}.ip6.arpa`;
 }

@@ -19,23 +19,38 @@ function holdRules(): string {
   ].join("\\n");
 }
 
-/** The unit. It changes nothing when the daemon's rules stand already (a restart of the unit at run time). */
+/** Whatever loads rules of the host's own at boot, and empties the tables before: the hold must come after it. */
+const rulesOfHost = [
+  "nftables.service",
+  "netfilter-persistent.service",
+  "iptables.service",
+  "ip6tables.service",
+  "ufw.service",
+  "firewalld.service",
+];
+
+/**
+ * The unit. It changes nothing when the daemon's rules stand already (a restart of the unit at run time).
+ *
+ * Docker does not start without it: bridges that nothing holds would be open. One failure is none: where the kernel
+ * has no IPv6 (ipv6.disable=1), ip6tables cannot hold it, and no bridge can carry it either.
+ */
 export function bootGuardUnit(): string {
-  const restore = (tool: string): string =>
-    `ExecStart=/bin/sh -c '${tool} -w -t mangle -S ${chainNames.forward} >/dev/null 2>&1 || printf "${holdRules()}\\n" | ${tool}-restore -w --noflush'`;
+  const restore = (tool: string, orElse: string): string =>
+    `ExecStart=/bin/sh -c '${tool} -w -t mangle -S ${chainNames.forward} >/dev/null 2>&1 || printf "${holdRules()}\\n" | ${tool}-restore -w --noflush${orElse}'`;
   return [
     "[Unit]",
     "Description=Hold container networks until Dockerwall has classified them",
     "DefaultDependencies=no",
-    "After=systemd-modules-load.service local-fs.target",
+    `After=systemd-modules-load.service local-fs.target ${rulesOfHost.join(" ")}`,
     "Before=docker.service network-pre.target",
     "Wants=network-pre.target",
     "",
     "[Service]",
     "Type=oneshot",
     "RemainAfterExit=yes",
-    restore("iptables"),
-    restore("ip6tables"),
+    restore("iptables", ""),
+    restore("ip6tables", " || test ! -e /proc/net/if_inet6"),
     "",
     "[Install]",
     "WantedBy=multi-user.target",

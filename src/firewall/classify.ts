@@ -2,20 +2,28 @@
 
 import type { GuardedNetwork } from "../model/planes.ts";
 import type { Network, Topology } from "../model/topology.ts";
-import { type AllowlistProblem, parseAllowlist, renderProblem } from "../policy/allowlist.ts";
-import type { Entry } from "../policy/entry.ts";
 import { type ContainerFindings, examineContainers } from "./containers.ts";
 import { readDnsLabels } from "./dns-labels.ts";
 import { allowLabel } from "./labels.ts";
+import { gatherLists, type PolicySources } from "./lists.ts";
+import { readModeLabels } from "./mode-labels.ts";
+
+export interface ClassifiedNetwork extends GuardedNetwork {
+  readonly bridge: string;
+  /** True: who is denied is told so at once. */
+  readonly reject: boolean;
+}
 
 export interface Classification {
-  readonly guarded: readonly (GuardedNetwork & { readonly bridge: string })[];
+  readonly guarded: readonly ClassifiedNetwork[];
   /** Names of bridges that are none of our business. Bridges in neither list are held. */
   readonly openBridges: readonly string[];
   /** Networks that carry the label but cannot be guarded. */
   readonly refused: readonly Network[];
   /** By network id, one sentence each. */
   readonly problems: ReadonlyMap<string, readonly string[]>;
+  /** Entries that allow more than it seems, and what names no network; one sentence each. */
+  readonly warnings: readonly string[];
   readonly containers: ContainerFindings;
 }
 
@@ -23,17 +31,19 @@ export interface ClassifyInput {
   readonly topology: Topology;
   /** Names of all bridge interfaces on the host. */
   readonly bridges: readonly string[];
-  /** Last good entries by network id: a network whose label is bad keeps its previous policy. */
-  readonly previous: ReadonlyMap<string, readonly Entry[]>;
+  readonly policy: PolicySources;
   /** Bridges that no engine network claimed for long enough to be somebody else's. */
   readonly foreign: ReadonlySet<string>;
   /** Ids of the containers in quarantine. */
   readonly quarantine: ReadonlySet<string>;
+  /** Id of the daemon's own container. */
+  readonly own?: string | undefined;
 }
 
-/** Classifies every network and bridge. A network with a bad label and no previous policy denies everything. */
+/** Classifies every network and bridge. A bad label leaves in force what stood there before, or nothing. */
 export function classify(input: ClassifyInput): Classification {
-  const guarded: (GuardedNetwork & { bridge: string })[] = [];
+  const guarded: ClassifiedNetwork[] = [];
+  const warnings: string[] = [];
   const refused: Network[] = [];
   const problems = new Map<string, string[]>();
   const open = new Set<string>();
@@ -52,40 +62,34 @@ export function classify(input: ClassifyInput): Classification {
       ]);
       continue;
     }
-    const allowlist = parseAllowlist(label);
+    const gathered = gatherLists({ kind: "network", name: network.name }, label, input.policy);
     const { dns, problems: dnsProblems } = readDnsLabels(network);
-    const found = [
-      ...(allowlist.ok ? [] : labelProblems(network, allowlist.problems, input.previous)),
-      ...dnsProblems,
-    ];
+    const { audit, reject, problems: modeProblems } = readModeLabels(network);
+    const found = [...gathered.problems, ...dnsProblems, ...modeProblems];
     if (found.length > 0) problems.set(network.id, found);
+    warnings.push(...gathered.warnings);
     guarded.push({
       id: network.id,
       name: network.name,
       bridge: network.bridge,
       subnets: network.subnets,
       gateways: network.gateways,
-      entries: allowlist.ok ? allowlist.entries : (input.previous.get(network.id) ?? []),
+      lists: gathered.lists,
+      audit,
+      reject,
       dns,
     });
   }
   const foreign = input.bridges.filter((bridge) => !claimed.has(bridge) && input.foreign.has(bridge));
   const containers = examineContainers({
     topology: input.topology,
-    guarded: new Set(guarded.map((network) => network.id)),
+    guarded: new Map(guarded.map((network) => [network.id, network])),
     quarantine: input.quarantine,
+    policy: input.policy,
+    own: input.own,
   });
-  return { guarded, openBridges: [...open, ...foreign], refused, problems, containers };
-}
-
-function labelProblems(
-  network: Network,
-  problems: readonly AllowlistProblem[],
-  previous: ReadonlyMap<string, readonly Entry[]>,
-): string[] {
-  const place = `network ${JSON.stringify(network.name)}, label ${allowLabel}`;
-  const effect = previous.has(network.id)
-    ? "the previous allowlist stays in force"
-    : "everything is denied until it is corrected";
-  return problems.map((problem) => `${renderProblem(place, problem)}; ${effect}`);
+  for (const { name } of guarded.filter(({ audit }) => audit)) {
+    warnings.push(`network ${JSON.stringify(name)} is in audit mode: everything passes, and is recorded`);
+  }
+  return { guarded, openBridges: [...open, ...foreign], refused, problems, warnings, containers };
 }

@@ -3,22 +3,24 @@
 // can be.
 
 import type { IpAddress } from "../model/address.ts";
-import type { ServicePolicy } from "../model/planes.ts";
+import type { GuardedNetwork, ServicePolicy } from "../model/planes.ts";
 import type { Container, Hazard, Network, Topology } from "../model/topology.ts";
-import { parseAllowlist, renderProblem } from "../policy/allowlist.ts";
 import { allowLabel } from "./labels.ts";
+import { gatherLists, type PolicySources } from "./lists.ts";
 
-/** An address of a guarded container on a network that is not guarded: guarded there by itself. */
+/** An address of a guarded container, guarded by itself on a bridge of another network of it that is not guarded. */
 export interface Stray {
   readonly address: IpAddress;
   readonly bridge: string;
   readonly container: string;
+  /** True when every guarded network of the container lets everything pass. */
+  readonly audit: boolean;
 }
 
 export interface ContainerFindings {
   readonly services: readonly ServicePolicy[];
   readonly strays: readonly Stray[];
-  /** Every address of the containers in quarantine. */
+  /** Every address of the containers in quarantine, and a marker for each. */
   readonly quarantined: readonly { readonly address: IpAddress; readonly containerId: string }[];
   /** One sentence each: what is wrong and must be corrected. */
   readonly problems: readonly string[];
@@ -36,10 +38,13 @@ const hazardSentences: Readonly<Record<Hazard, string>> = {
 
 export interface ExamineInput {
   readonly topology: Topology;
-  /** Ids of the networks that are guarded. */
-  readonly guarded: ReadonlySet<string>;
+  /** Guarded networks by id. */
+  readonly guarded: ReadonlyMap<string, Pick<GuardedNetwork, "audit">>;
   /** Ids of the containers in quarantine. */
   readonly quarantine: ReadonlySet<string>;
+  readonly policy: PolicySources;
+  /** Id of the daemon's own container, of which nobody need be warned. */
+  readonly own?: string | undefined;
 }
 
 /** Examines every container. */
@@ -51,58 +56,84 @@ export function examineContainers(input: ExamineInput): ContainerFindings {
   const problems: string[] = [];
   const warnings: string[] = [];
   for (const container of topology.containers) {
-    const inside = container.endpoints.some((endpoint) => guarded.has(endpoint.networkId));
+    const holder = networkHolder(container, topology.containers);
+    const homes = holder.endpoints.flatMap(({ networkId }) => guarded.get(networkId) ?? []);
+    const inside = homes.length > 0;
+    const audit = inside && homes.every((home) => home.audit);
     const label = container.labels[allowLabel];
-    if (label !== undefined) {
-      const read = readLabel(container, label, guarded);
-      if (read.service !== undefined) services.push(read.service);
-      problems.push(...read.problems);
-    }
-    const concerned = inside || label !== undefined;
+    const own = gatherLists({ kind: "container", name: container.name }, label, input.policy);
+    problems.push(...own.problems);
+    warnings.push(...own.warnings);
+    if (own.lists.length > 0 && holder === container) services.push(serviceOf(container, own.lists, guarded));
+    if (label !== undefined) problems.push(...misplacedLabel(container, holder, inside));
+    const onHost = container.hazards.includes("host-network") && container.id !== input.own;
+    const concerned = inside || label !== undefined || onHost;
     if (!concerned || !container.running) continue;
     warnings.push(...container.hazards.map((hazard) => `${nameOf(container)} ${hazardSentences[hazard]}`));
     const outside = container.endpoints.flatMap((endpoint) => {
-      const network = guarded.has(endpoint.networkId) ? undefined : networks.get(endpoint.networkId);
-      return network === undefined ? [] : [{ endpoint, network }];
+      return guarded.has(endpoint.networkId) ? [] : (networks.get(endpoint.networkId) ?? []);
     });
-    if (!inside) continue;
-    for (const { endpoint, network } of outside) {
+    // What a container shares another's network for is found with that one.
+    if (!inside || holder !== container) continue;
+    for (const network of outside) {
       warnings.push(secondNetwork(container, network));
       const { bridge } = network;
       if (bridge === undefined) continue;
-      strays.push(...endpoint.addresses.map((address) => ({ address, bridge, container: container.name })));
+      // By every address that it has: it can send from any of them on any of its networks.
+      const addresses = container.endpoints.flatMap((endpoint) => endpoint.addresses);
+      strays.push(...addresses.map((address) => ({ address, bridge, container: container.name, audit })));
     }
   }
   const quarantined = topology.containers
     .filter((container) => input.quarantine.has(container.id))
     .flatMap(({ id, endpoints }) =>
-      endpoints.flatMap(({ addresses }) => addresses.map((address) => ({ address, containerId: id }))),
+      [quarantineMarker(id), ...endpoints.flatMap(({ addresses }) => addresses)].map((address) => ({
+        address,
+        containerId: id,
+      })),
     );
   return { services, strays, quarantined, problems, warnings };
 }
 
-function readLabel(
-  container: Container,
-  label: string,
-  guarded: ReadonlySet<string>,
-): { readonly service: ServicePolicy | undefined; readonly problems: readonly string[] } {
-  const place = `${nameOf(container)}, label ${allowLabel}`;
-  const allowlist = parseAllowlist(label);
-  if (!allowlist.ok) {
-    const sentences = allowlist.problems.map(
-      (problem) => `${renderProblem(place, problem)}; only its networks' allowlists are in force`,
-    );
-    return { service: undefined, problems: sentences };
+/** The container whose network it is on (`network_mode: container:NAME`, any number of times): itself mostly. */
+function networkHolder(container: Container, containers: readonly Container[]): Container {
+  const met = new Set<Container>();
+  let holder = container;
+  while (!met.has(holder)) {
+    met.add(holder);
+    const other = /^container:(.+)$/.exec(holder.networkMode)?.[1];
+    // Nearly always: who looks through all containers for each of them is slow with thousands.
+    if (other === undefined) return holder;
+    holder = containers.find(({ id, name }) => other === id || other === name) ?? holder;
   }
-  const inside = container.endpoints.filter((endpoint) => guarded.has(endpoint.networkId));
-  const { id: containerId, name } = container;
-  const addresses = inside.flatMap((endpoint) => endpoint.addresses);
-  const lost = container.running && inside.length === 0;
-  const problem = `${place}: none of its networks carries ${allowLabel}, so it is NOT contained; label a network`;
-  return {
-    service: { containerId, name, addresses, entries: allowlist.entries },
-    problems: lost ? [problem] : [],
-  };
+  return holder;
+}
+
+/** Why the label of a running container counts for nothing, if so. */
+function misplacedLabel(container: Container, holder: Container, inside: boolean): string[] {
+  const place = `${nameOf(container)}, label ${allowLabel}`;
+  if (holder !== container) {
+    return [
+      `${place}: it is on the network of ${nameOf(holder)}, whose labels count for both; label that one`,
+    ];
+  }
+  if (inside) return [];
+  return [`${place}: none of its networks carries ${allowLabel}, so it is NOT contained; label a network`];
+}
+
+/** Nobody's address, made of the container's id: by it the set remembers one in quarantine that has none of its own. */
+function quarantineMarker(id: string): IpAddress {
+  const [first = 0, ...rest] = Buffer.from(id.slice(0, 8), "hex");
+  return `${240 + (first % 8)}.${rest.join(".")}` as IpAddress;
+}
+
+function serviceOf(
+  { id: containerId, name, endpoints }: Container,
+  lists: ServicePolicy["lists"],
+  guarded: ExamineInput["guarded"],
+): ServicePolicy {
+  const inside = endpoints.filter((endpoint) => guarded.has(endpoint.networkId));
+  return { containerId, name, addresses: inside.flatMap((endpoint) => endpoint.addresses), lists };
 }
 
 function secondNetwork(container: Container, network: Network): string {

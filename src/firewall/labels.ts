@@ -9,3 +9,9 @@ export const upstreamLabel = "dockerwall.upstream";
 
 /** On a guarded network: types of records that are served beyond the default ones. */
 export const typesLabel = "dockerwall.types";
+
+/** On a guarded network: `enforce` (default), or `audit`, which lets everything pass and records it. */
+export const modeLabel = "dockerwall.mode";
+
+/** On a guarded network: `drop` (default), or `reject`, which tells a container at once that its connection was denied. */
+export const denyLabel = "dockerwall.deny";

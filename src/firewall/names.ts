@@ -32,6 +32,11 @@ export const setNames = {
   /** hash:net (address of a container), comment (its id): cut off from everything, whatever was granted. */
   quarantine4: "dockerwall-quarantine4",
   quarantine6: "dockerwall-quarantine6",
+  /** hash:net,iface (subnet, bridge): guarded networks in audit mode, from which everything passes. */
+  audit4: "dockerwall-audit4",
+  audit6: "dockerwall-audit6",
+  /** hash:net (a number), timeout, comment (a rule made by `allow` or `deny`): kept here so that a restart finds them. */
+  rules: "dockerwall-rules",
   /** list:set of hash:net,iface chunks (::/0, bridge): bridges of guarded networks that have IPv6. */
   link6: "dockerwall-link6",
   /** hash:ip,port,ip (asker, protocol:port, destination), timeout, counters: what was dropped. */
@@ -47,6 +52,7 @@ export const chainNames = {
   judge: "DOCKERWALL-JUDGE",
   admit: "DOCKERWALL-ADMIT",
   deny: "DOCKERWALL-DENY",
+  audit: "DOCKERWALL-AUDIT",
   input: "DOCKERWALL-INPUT",
   host: "DOCKERWALL-HOST",
   capture: "DOCKERWALL-CAPTURE",
@@ -60,11 +66,26 @@ export const chainNames = {
  */
 export const madeChain = "DOCKERWALL-MADE";
 
-/** Own nft table in each captured sandbox. */
-export const sandboxTable = "dockerwall";
+/** What the comment of an entry starts with that the data plane put into a set of the control plane; no name has a colon. */
+const sandboxPrefix = "sandbox:";
 
-/** Bits of the connection mark that are ours, and the stamp of an admitted flow in them. */
-export const connectionMark = { mask: 0x0f00_0000, admitted: 0x0100_0000 } as const;
+export function sandboxComment(sandbox: string): string {
+  return `${sandboxPrefix}${sandbox}`;
+}
+
+/** The sandbox that an entry was put in for by the data plane; undefined for every other entry. */
+export function sandboxOf(comment: string | undefined): string | undefined {
+  return comment?.startsWith(sandboxPrefix) ? comment.slice(sandboxPrefix.length) : undefined;
+}
+
+/** Own nft table in each captured sandbox. */
+export const sandboxTable = { family: "ip", name: "dockerwall" } as const;
+
+/** The same for what holds an interface until it is known, in both families. */
+export const holdTable = { family: "inet", name: "dockerwall-hold" } as const;
+
+/** Bits of the connection mark that are ours, the stamp of an admitted flow, and of one that only audit mode let pass. */
+export const connectionMark = { mask: 0x0f00_0000, admitted: 0x0100_0000, audited: 0x0200_0000 } as const;
 
 /** Bit of the packet mark by which the daemon sends a queued packet back as refused. */
 export const refusedMark = 0x0800_0000;

@@ -64,11 +64,18 @@ export function renderRuleset(options: RulesetOptions): readonly Table[] {
         { name: chain.judge, rules: judgeRules(options, sets) },
         {
           name: chain.admit,
-          rules: [`-j CONNMARK --set-xmark ${admittedMark}`, `-j MARK --set-xmark 0x0/${hex(askedMark)}`],
+          rules: [
+            `${comment("stamp the flow")} -j CONNMARK --set-xmark ${admittedMark}`,
+            `${comment("asked about no more")} -j MARK --set-xmark 0x0/${hex(askedMark)}`,
+          ],
         },
         { name: chain.input, rules: inputRules(options, sets) },
         { name: chain.host, rules: hostRules(options, sets) },
         { name: chain.deny, rules: denyRules(options, sets) },
+        {
+          name: chain.audit,
+          rules: [`${comment("would be denied")} -j CONNMARK --set-xmark ${auditedMark}`],
+        },
       ],
     },
     {
@@ -85,6 +92,7 @@ export function renderRuleset(options: RulesetOptions): readonly Table[] {
 }
 
 const hex = (value: number): string => `0x${value.toString(16)}`;
+const auditedMark = `${hex(connectionMark.audited)}/${hex(connectionMark.mask)}`;
 const admittedMark = `${hex(connectionMark.admitted)}/${hex(connectionMark.mask)}`;
 
 interface FamilySets {
@@ -96,6 +104,7 @@ interface FamilySets {
   readonly fixed: string;
   readonly host: string;
   readonly quarantine: string;
+  readonly audit: string;
   readonly denied: string;
 }
 
@@ -109,6 +118,7 @@ function setsOf(family: Family): FamilySets {
     fixed: setNames[`static${family}`],
     host: setNames[`host${family}`],
     quarantine: setNames[`quarantine${family}`],
+    audit: setNames[`audit${family}`],
     denied: setNames[`denied${family}`],
   };
 }
@@ -134,9 +144,9 @@ function rawRules(options: RulesetOptions, sets: FamilySets): string[] {
 function linkLocalRules(): string[] {
   const onLink = inSet(setNames.link6, "src,src");
   return [
-    `-p ipv6-icmp ${onLink} -m icmp6 --icmpv6-type 134 -j DROP`,
-    `-s fe80::/10 ${onLink} -j RETURN`,
-    `-s ::/128 -p ipv6-icmp ${onLink} -m icmp6 --icmpv6-type 135 -j RETURN`,
+    `-p ipv6-icmp ${onLink} -m icmp6 --icmpv6-type 134 ${comment("containers are no routers")} -j DROP`,
+    `-s fe80::/10 ${onLink} ${comment("link-local")} -j RETURN`,
+    `-s ::/128 -p ipv6-icmp ${onLink} -m icmp6 --icmpv6-type 135 ${comment("looks whether an address is free")} -j RETURN`,
   ];
 }
 
@@ -150,7 +160,7 @@ function closedRules(options: RulesetOptions, sets: FamilySets): string[] {
 /** Floods of lookups are shed here, before conntrack and before our socket. */
 function floodRules(family: Family): string[] {
   return [
-    `-p udp -m udp --dport 53 -m hashlimit --hashlimit-above ${lookupRate.perSecond}/sec --hashlimit-burst ${lookupRate.burst} --hashlimit-mode srcip --hashlimit-name dockerwall-dns${family} --hashlimit-htable-expire 10000 -j DROP`,
+    `-p udp -m udp --dport 53 -m hashlimit --hashlimit-above ${lookupRate.perSecond}/sec --hashlimit-burst ${lookupRate.burst} --hashlimit-mode srcip --hashlimit-name dockerwall-dns${family} --hashlimit-htable-expire 10000 ${comment("flood of lookups")} -j DROP`,
   ];
 }
 
@@ -158,27 +168,35 @@ function forwardRules(options: RulesetOptions, sets: FamilySets): string[] {
   return [
     `${inSet(sets.quarantine, "src")} ${comment("in quarantine")} -g ${chain.deny}`,
     `${inSet(sets.quarantine, "dst")} ${comment("in quarantine")} -j DROP`,
-    `${inSet(sets.guarded, "src,src")} -g ${chain.judge}`,
-    ...(options.family === 6 ? [`-d fe80::/10 -j RETURN`, `-d ff02::/16 -j RETURN`] : []),
+    `${inSet(sets.guarded, "src,src")} ${comment("guarded container")} -g ${chain.judge}`,
+    ...(options.family === 6 ? onLinkDestinations : []),
     ...closedRules(options, sets),
-    `-m conntrack --ctstate NEW -m conntrack ! --ctstate DNAT ${inSet(sets.guarded, "dst,dst")} ${comment("only published ports lead in")} -j DROP`,
+    `${inSet(sets.guarded, "dst,src")} ${comment("neighbour of a container with a second network")} -j RETURN`,
+    `-m conntrack --ctstate NEW -m conntrack ! --ctstate DNAT ${inSet(sets.guarded, "dst,dst")} -m set ! --match-set ${sets.audit} dst,dst ${comment("only published ports lead in")} -j DROP`,
   ];
 }
+
+/** Cannot be routed. */
+const onLinkDestinations = ["fe80::/10", "ff02::/16"].map(
+  (prefix) => `-d ${prefix} ${comment("link-local")} -j RETURN`,
+);
 
 function judgeRules(options: RulesetOptions, sets: FamilySets): string[] {
   const rate = `-m hashlimit --hashlimit-upto ${askRate.perSecond}/sec --hashlimit-burst ${askRate.burst} --hashlimit-mode srcip --hashlimit-name dockerwall-ask${options.family} --hashlimit-htable-expire 10000`;
   return [
     `${inSet(sets.guarded, "src,dst")} ${comment("same network")} -j RETURN`,
-    ...(options.family === 6 ? [`-d fe80::/10 -j RETURN`, `-d ff02::/16 -j RETURN`] : []),
-    `-m conntrack --ctstate INVALID -g ${chain.deny}`,
+    ...(options.family === 6 ? onLinkDestinations : []),
+    `-m conntrack --ctstate INVALID ${comment("of no flow")} -g ${chain.deny}`,
     `-m conntrack --ctstate ESTABLISHED --ctdir REPLY ${comment("answer to who came in")} -j RETURN`,
     `-m connmark --mark ${admittedMark} ${comment("admitted flow")} -j RETURN`,
     `${inSet(sets.grant, "dst,dst,src")} ${comment("granted")} -g ${chain.admit}`,
+    `-m connmark --mark ${auditedMark} ${inSet(sets.audit, "src,src")} ${comment("audited flow")} -j RETURN`,
     `-m mark --mark ${hex(refusedMark)}/${hex(refusedMark)} ${comment("the daemon said no")} -g ${chain.deny}`,
     ...[sets.ask, sets.fixed].map(
-      (set) => `${inSet(set, "dst")} ${rate} -j NFQUEUE --queue-num ${options.queueNumber}`,
+      (set) =>
+        `${inSet(set, "dst")} ${rate} ${comment("ask the daemon")} -j NFQUEUE --queue-num ${options.queueNumber}`,
     ),
-    `-g ${chain.deny}`,
+    `${comment("not granted")} -g ${chain.deny}`,
   ];
 }
 
@@ -189,8 +207,10 @@ function inputRules(options: RulesetOptions, sets: FamilySets): string[] {
         `-p ${protocol} -m ${protocol} --dport ${options.dnsPort} -m conntrack ! --ctstate DNAT ${comment("by redirection only")} -j DROP`,
     ),
     `${inSet(sets.quarantine, "src")} ${comment("in quarantine")} -g ${chain.deny}`,
-    `${inSet(sets.guarded, "src,src")} -g ${chain.host}`,
-    ...(options.family === 6 ? [`${inSet(setNames.link6, "src,src")} -g ${chain.host}`] : []),
+    `${inSet(sets.guarded, "src,src")} ${comment("guarded container")} -g ${chain.host}`,
+    ...(options.family === 6
+      ? [`${inSet(setNames.link6, "src,src")} ${comment("guarded container, link-local")} -g ${chain.host}`]
+      : []),
     ...closedRules(options, sets),
   ];
 }
@@ -199,16 +219,18 @@ function inputRules(options: RulesetOptions, sets: FamilySets): string[] {
 function hostRules(options: RulesetOptions, sets: FamilySets): string[] {
   const redirected = "-m conntrack --ctstate DNAT --ctorigdstport 53";
   const discovery = [135, 136].map(
-    (type) => `-p ipv6-icmp -m icmp6 --icmpv6-type ${type} -m hl --hl-eq 255 -j RETURN`,
+    (type) =>
+      `-p ipv6-icmp -m icmp6 --icmpv6-type ${type} -m hl --hl-eq 255 ${comment("neighbour discovery")} -j RETURN`,
   );
   return [
     ...(options.family === 6 ? discovery : []),
     `-m conntrack --ctstate ESTABLISHED --ctdir REPLY ${comment("answer to the host")} -j RETURN`,
     ...["udp", "tcp"].map(
-      (protocol) => `-p ${protocol} -m ${protocol} --dport ${options.dnsPort} ${redirected} -j RETURN`,
+      (protocol) =>
+        `-p ${protocol} -m ${protocol} --dport ${options.dnsPort} ${redirected} ${comment("redirected lookup")} -j RETURN`,
     ),
     `${inSet(sets.host, "src,dst")} ${comment("host entry")} -j RETURN`,
-    `-g ${chain.deny}`,
+    `${comment("not granted")} -g ${chain.deny}`,
   ];
 }
 
@@ -219,7 +241,9 @@ function hostRules(options: RulesetOptions, sets: FamilySets): string[] {
 function denyRules(options: RulesetOptions, sets: FamilySets): string[] {
   const noteRate = `-m hashlimit --hashlimit-upto ${deniedRate.perSecond}/sec --hashlimit-burst ${deniedRate.burst} --hashlimit-mode srcip --hashlimit-name dockerwall-denied${options.family} --hashlimit-htable-expire 10000`;
   return [
-    `-m set ! --match-set ${sets.denied} src,dst,dst ${noteRate} -j SET --add-set ${sets.denied} src,dst,dst`,
+    `-m set ! --match-set ${sets.denied} src,dst,dst ${noteRate} ${comment("remember it")} -j SET --add-set ${sets.denied} src,dst,dst`,
+    `${inSet(sets.quarantine, "src")} ${comment("in quarantine")} -j DROP`,
+    `${inSet(sets.audit, "src,src")} ${comment("audit lets it pass")} -g ${chain.audit}`,
     `${comment("denied")} -j DROP`,
   ];
 }
@@ -227,10 +251,11 @@ function denyRules(options: RulesetOptions, sets: FamilySets): string[] {
 /** Lookups to whatever server come to us; a DNS server inside the same network stays reachable. */
 function captureRules(options: RulesetOptions, sets: FamilySets): string[] {
   return [
-    `-m set ! --match-set ${sets.guarded} src,src -j RETURN`,
-    `${inSet(sets.guarded, "dst,src")} -m addrtype ! --dst-type LOCAL -j RETURN`,
+    `-m set ! --match-set ${sets.guarded} src,src ${comment("not guarded")} -j RETURN`,
+    `${inSet(sets.guarded, "dst,src")} -m addrtype ! --dst-type LOCAL ${comment("server in the same network")} -j RETURN`,
     ...["udp", "tcp"].map(
-      (protocol) => `-p ${protocol} -m ${protocol} --dport 53 -j REDIRECT --to-ports ${options.dnsPort}`,
+      (protocol) =>
+        `-p ${protocol} -m ${protocol} --dport 53 ${comment("lookup to whatever server")} -j REDIRECT --to-ports ${options.dnsPort}`,
     ),
   ];
 }
@@ -239,6 +264,6 @@ function captureRules(options: RulesetOptions, sets: FamilySets): string[] {
 function acceptRules(options: RulesetOptions, sets: FamilySets): string[] {
   return ["udp", "tcp"].map(
     (protocol) =>
-      `-p ${protocol} -m ${protocol} --dport ${options.dnsPort} ${inSet(sets.guarded, "src,src")} -j ACCEPT`,
+      `-p ${protocol} -m ${protocol} --dport ${options.dnsPort} ${inSet(sets.guarded, "src,src")} ${comment("redirected lookup")} -j ACCEPT`,
   );
 }

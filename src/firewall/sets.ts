@@ -2,9 +2,8 @@
 // control plane owns. Grants are the data plane's and never pass through here.
 
 import { anyPrefix, type Family, familyOf, hostPrefix, type Prefix, renderPrefix } from "../model/address.ts";
-import { protocolNumbers } from "../model/service.ts";
-import type { Entry } from "../policy/entry.ts";
 import type { Classification } from "./classify.ts";
+import { hostMembers } from "./host-entries.ts";
 import { setNames } from "./names.ts";
 
 export type SetType = "hash:ip,port,ip" | "hash:net,iface" | "hash:net,port" | "hash:net" | "list:set";
@@ -82,6 +81,16 @@ export function setSpecs(): readonly SetSpec[] {
       },
       { name: setNames[`owner${family}`], ...netSet, hashSize: 1024, maxEntries: 65_536 },
       { name: setNames[`quarantine${family}`], ...netSet, hashSize: 64, maxEntries: 65_536 },
+      {
+        name: setNames[`audit${family}`],
+        type: "hash:net,iface",
+        family,
+        counters: false,
+        comments: true,
+        hashSize: 64,
+        maxEntries: 65_536,
+      },
+      ...(family === 4 ? [{ name: setNames.rules, ...netSet, hashSize: 64, maxEntries: 4096 }] : []),
       { name: setNames[`open${family}`], ...list, maxEntries: maxChunks },
       { name: setNames[`closed${family}`], ...list, maxEntries: maxChunks },
       ...(family === 6 ? [{ name: setNames.link6, ...list, maxEntries: maxChunks }] : []),
@@ -108,6 +117,8 @@ export interface Member {
   readonly iface?: string;
   readonly service?: { readonly protocol: number; readonly port: number };
   readonly comment?: string;
+  /** True for an exception from a wider member (ipset's `nomatch`). */
+  readonly exception?: boolean;
 }
 
 export interface DesiredSets {
@@ -120,14 +131,14 @@ export interface DesiredSets {
 /** What the control plane's sets should hold. */
 export function desiredSets(classification: Classification): DesiredSets {
   const guarded = classification.guarded;
-  const ofFamily = (family: Family): Member[] =>
-    guarded.flatMap((network) =>
+  const ofFamily = (family: Family, networks = guarded): Member[] =>
+    networks.flatMap((network) =>
       network.subnets
         .filter((subnet) => familyOf(subnet.address) === family)
         .map((prefix) => ({ prefix, iface: network.bridge, comment: readable(network.name) })),
     );
-  const strays = (family: Family): Member[] =>
-    classification.containers.strays
+  const strays = (family: Family, chosen = classification.containers.strays): Member[] =>
+    chosen
       .filter(({ address }) => familyOf(address) === family)
       .map(({ address, bridge, container }) => ({
         prefix: hostPrefix(address),
@@ -135,18 +146,24 @@ export function desiredSets(classification: Classification): DesiredSets {
         comment: readable(container),
       }));
   const fixed = (family: Family): Member[] => {
-    const entries = [...guarded, ...classification.containers.services].flatMap(({ entries }) => entries);
-    const prefixes = entries.flatMap((entry) => (entry.kind === "prefix" ? [entry.prefix] : []));
+    const lists = [...guarded, ...classification.containers.services].flatMap((policy) => policy.lists);
+    const prefixes = [...new Set(lists)]
+      .flatMap(({ entries }) => entries)
+      .flatMap((entry) => (entry.kind === "prefix" && !entry.negated ? [entry.prefix] : []));
     return splitZero(prefixes.filter((prefix) => familyOf(prefix.address) === family)).map((prefix) => ({
       prefix,
     }));
   };
   const hosts = (family: Family): Member[] =>
-    hostMembers(classification).filter(({ prefix }) => familyOf(prefix.address) === family);
+    hostMembers(classification)
+      .map((member) => ({ ...member, comment: readable(member.comment) }))
+      .filter(({ prefix }) => familyOf(prefix.address) === family);
   const quarantined = (family: Family): Member[] =>
     classification.containers.quarantined
       .filter(({ address }) => familyOf(address) === family)
       .map(({ address, containerId }) => ({ prefix: hostPrefix(address), comment: containerId }));
+  const audited = guarded.filter(({ audit }) => audit);
+  const auditedStrays = classification.containers.strays.filter(({ audit }) => audit);
   const bridges = guarded.map((network) => network.bridge);
   const withIpv6 = guarded.filter((network) =>
     network.subnets.some(({ address }) => familyOf(address) === 6),
@@ -156,6 +173,8 @@ export function desiredSets(classification: Classification): DesiredSets {
     members: new Map([
       [setNames.guarded4, [...ofFamily(4), ...strays(4)]],
       [setNames.guarded6, [...ofFamily(6), ...strays(6)]],
+      [setNames.audit4, [...ofFamily(4, audited), ...strays(4, auditedStrays)]],
+      [setNames.audit6, [...ofFamily(6, audited), ...strays(6, auditedStrays)]],
       [setNames.static4, fixed(4)],
       [setNames.static6, fixed(6)],
       [setNames.host4, hosts(4)],
@@ -178,33 +197,11 @@ function readable(name: string): string {
   return name.replaceAll(/[^A-Za-z0-9._ -]/g, "?").slice(0, 255);
 }
 
-/** Every `host` entry for every source that has it: the subnets of a network, the addresses of a container. */
-function hostMembers({ guarded, containers }: Classification): Member[] {
-  const ofNetworks = guarded.flatMap(({ subnets, entries, name }) =>
-    subnets.flatMap((prefix) => entries.flatMap((entry) => servicesOnHost(entry, prefix, name))),
-  );
-  const ofContainers = containers.services.flatMap(({ addresses, entries, name }) =>
-    addresses.flatMap((address) =>
-      entries.flatMap((entry) => servicesOnHost(entry, hostPrefix(address), name)),
-    ),
-  );
-  return [...ofNetworks, ...ofContainers];
-}
-
-function servicesOnHost(entry: Entry, prefix: Prefix, comment: string): Member[] {
-  if (entry.kind !== "host") return [];
-  const { protocol, from, to } = entry;
-  const protocols = protocol === "any" ? Object.values(protocolNumbers) : [protocolNumbers[protocol]];
-  const ports = Array.from({ length: to - from + 1 }, (_, index) => from + index);
-  return protocols.flatMap((number) =>
-    ports.map((port) => ({ prefix, service: { protocol: number, port }, comment: readable(comment) })),
-  );
-}
-
 /** A key that two members of one set share exactly when the kernel takes them for the same. */
 export function memberKey(member: Member): string {
-  const { prefix, iface, service } = member;
-  const second = service === undefined ? iface : `${service.protocol}:${service.port}`;
+  const { prefix, iface, service, exception } = member;
+  const mark = exception === true ? " nomatch" : "";
+  const second = service === undefined ? iface : `${service.protocol}:${service.port}${mark}`;
   return second === undefined ? renderPrefix(prefix) : `${renderPrefix(prefix)},${second}`;
 }
 

@@ -4,9 +4,10 @@
 import envVar from "env-var";
 import { maxUpstreams, parseUpstream, upstreamForms } from "../dns/upstream-text.ts";
 import { DockerwallError, messageOf } from "../errors.ts";
+import { parseDuration } from "../model/duration.ts";
+import { didYouMean } from "../model/nearest.ts";
 import type { Upstream } from "../model/planes.ts";
 import { defaultControlSocket } from "./control-path.ts";
-import { didYouMean } from "./nearest.ts";
 
 export const logLevels = ["error", "warn", "info", "debug"] as const;
 export type LogLevel = (typeof logLevels)[number];
@@ -36,6 +37,8 @@ export interface Config {
   readonly queueNumber: number;
   /** `auto` (found by way of the engine's process), `off` (no layer 2), or the absolute path of the engine's netns folder. */
   readonly sandboxFolder: string;
+  /** Where presets and entries of the user's own may stand; nothing need be there. */
+  readonly policyFile: string;
 }
 
 /** One row of the table: where a setting comes from, what it may be, and what it is otherwise. */
@@ -76,7 +79,7 @@ export const settings: { readonly [Key in keyof Config]: Setting<Config[Key]> } 
     env: "DOCKERWALL_LEASE_FLOOR",
     flag: "lease-floor",
     placeholder: "DURATION",
-    help: "least life of a granted address",
+    help: "what a shorter TTL counts as in the life of a granted address, to which the grace is added",
     fallback: "60s",
     parse: duration(1, 86_400),
   },
@@ -152,6 +155,14 @@ export const settings: { readonly [Key in keyof Config]: Setting<Config[Key]> } 
     fallback: "auto",
     parse: (text) => (text === "auto" || text === "off" ? text : absolutePath(text)),
   },
+  policyFile: {
+    env: "DOCKERWALL_POLICY_FILE",
+    flag: "policy-file",
+    placeholder: "PATH",
+    help: "presets and entries of your own (docs/policy.md); read again when it changes",
+    fallback: "/etc/dockerwall/policy.yml",
+    parse: absolutePath,
+  },
 };
 
 export type Environment = Readonly<Record<string, string | undefined>>;
@@ -206,13 +217,10 @@ function unknownVariables(environment: Environment): string[] {
     .map((name) => `${name} is not a setting${didYouMean(name, known)}`);
 }
 
-/** Seconds, as `3600`, `3600s`, `90m`, `24h` or `7d`. */
 function duration(least: number, most: number): (text: string) => number {
-  const units: Readonly<Record<string, number>> = { s: 1, m: 60, h: 3600, d: 86_400 };
   return (text) => {
-    const [, digits = "", unit = "s"] = /^([0-9]{1,9})([smhd])?$/.exec(text) ?? [];
-    const seconds = digits === "" ? Number.NaN : Number(digits) * (units[unit] ?? Number.NaN);
-    if (seconds >= least && seconds <= most) return seconds;
+    const seconds = parseDuration(text);
+    if (seconds !== undefined && seconds >= least && seconds <= most) return seconds;
     throw new Error(`it must be a duration from ${least}s to ${most}s, as in 24h, 90m or 3600s`);
   };
 }

@@ -4,7 +4,16 @@
 
 import { connect } from "node:net";
 import { DockerwallError, isErrorCode, messageOf } from "../errors.ts";
-import type { DoctorReport, PreparedNetwork, StatsReport, StatusReport } from "../model/report.ts";
+import type {
+  DoctorReport,
+  ExplainReport,
+  PreparedNetwork,
+  ReplayReport,
+  RulesReport,
+  StatsReport,
+  StatusReport,
+  SuggestReport,
+} from "../model/report.ts";
 import type { ControlApi } from "./control-server.ts";
 import { systemCode } from "./system-error.ts";
 
@@ -28,6 +37,10 @@ export function createControlClient(options: { readonly path: string }): Control
     doctor: async () =>
       (await ask({ path, method: "GET", url: "/v1/doctor", timeoutMs: changeTimeoutMs })) as DoctorReport,
     prepareNetwork: async (request) => (await post("/v1/networks", request)) as PreparedNetwork,
+    explain: async (request) => (await post("/v1/explain", request)) as ExplainReport,
+    suggest: async (request) => (await post("/v1/suggest", request)) as SuggestReport,
+    replay: async (request) => (await post("/v1/replay", request)) as ReplayReport,
+    changeRules: async (request) => (await post("/v1/rules", request)) as RulesReport,
     quarantine: async (request) => {
       await post("/v1/quarantine", request);
     },

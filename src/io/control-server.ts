@@ -11,9 +11,15 @@ import { DockerwallError, type ErrorCode, messageOf } from "../errors.ts";
 import type {
   DoctorReport,
   ErrorReport,
+  ExplainReport,
+  ExplainRequest,
   PreparedNetwork,
+  ReplayReport,
+  RuleRequest,
+  RulesReport,
   StatsReport,
   StatusReport,
+  SuggestReport,
 } from "../model/report.ts";
 import { systemCode } from "./system-error.ts";
 
@@ -27,6 +33,14 @@ export interface ControlApi {
   doctor(): Promise<DoctorReport>;
   /** @throws DockerwallError NETWORK_EXISTS, BAD_ENTRY, ENGINE_REFUSED, NOT_ENFORCED. */
   prepareNetwork(request: PrepareNetworkRequest): Promise<PreparedNetwork>;
+  /** Makes rules, or takes them back; in force when it resolves. @throws DockerwallError BAD_ENTRY, NOT_FOUND, USAGE */
+  changeRules(request: RuleRequest): Promise<RulesReport>;
+  /** @throws DockerwallError BAD_ENTRY, NOT_FOUND */
+  explain(request: ExplainRequest): Promise<ExplainReport>;
+  /** @throws DockerwallError NOT_FOUND */
+  suggest(request: NetworkRequest): Promise<SuggestReport>;
+  /** @throws DockerwallError BAD_ENTRY, NOT_FOUND */
+  replay(request: ReplayRequest): Promise<ReplayReport>;
   /** Cuts a container off from everything. @throws DockerwallError NOT_FOUND */
   quarantine(request: ContainerRequest): Promise<void>;
   /** Lets it back. @throws DockerwallError NOT_FOUND */
@@ -37,6 +51,15 @@ export interface ControlApi {
 export interface ContainerRequest {
   /** Name, id, or the beginning of an id. */
   readonly container: string;
+}
+
+export interface NetworkRequest {
+  readonly network: string;
+}
+
+export interface ReplayRequest extends NetworkRequest {
+  /** A label as it might be. */
+  readonly allow: string;
 }
 
 export interface PrepareNetworkRequest {
@@ -174,8 +197,22 @@ function listenerOf(api: ControlApi): RequestListener {
     "/v1/status": { GET: () => api.status() },
     "/v1/doctor": { GET: () => api.doctor() },
     "/v1/networks": { POST: async (request) => api.prepareNetwork(parseRequest(await readBody(request))) },
-    "/v1/quarantine": { POST: async (request) => api.quarantine(parseContainer(await readBody(request))) },
-    "/v1/release": { POST: async (request) => api.release(parseContainer(await readBody(request))) },
+    "/v1/explain": {
+      POST: async (request) => api.explain(parseTexts(await readBody(request), ["container", "target"])),
+    },
+    "/v1/suggest": {
+      POST: async (request) => api.suggest(parseTexts(await readBody(request), ["network"])),
+    },
+    "/v1/replay": {
+      POST: async (request) => api.replay(parseTexts(await readBody(request), ["network", "allow"])),
+    },
+    "/v1/rules": { POST: async (request) => api.changeRules(parseRuleRequest(await readBody(request))) },
+    "/v1/quarantine": {
+      POST: async (request) => api.quarantine(parseTexts(await readBody(request), ["container"])),
+    },
+    "/v1/release": {
+      POST: async (request) => api.release(parseTexts(await readBody(request), ["container"])),
+    },
     "/v1/uninstall": { POST: () => api.uninstall() },
   };
   return (request, response) => {
@@ -278,10 +315,16 @@ function parseBody(body: string): Readonly<Record<string, unknown>> {
   }
 }
 
-function parseContainer(body: string): ContainerRequest {
-  const { container } = parseBody(body);
-  if (!isString(container)) throw new BadRequest(400, 'the request must be {"container": "…"}');
-  return { container };
+/** A request of a few texts, all of them there. */
+function parseTexts<const Key extends string>(
+  body: string,
+  keys: readonly Key[],
+): Readonly<Record<Key, string>> {
+  const values = parseBody(body);
+  if (!keys.every((key) => isString(values[key]))) {
+    throw new BadRequest(400, `the request must be {${keys.map((key) => `"${key}": "…"`).join(", ")}}`);
+  }
+  return Object.fromEntries(keys.map((key) => [key, values[key]])) as Record<Key, string>;
 }
 
 function parseRequest(body: string): PrepareNetworkRequest {
@@ -289,6 +332,30 @@ function parseRequest(body: string): PrepareNetworkRequest {
   const wellFormed = typeof name === "string" && Array.isArray(patterns) && patterns.every(isString);
   if (!wellFormed) throw new BadRequest(400, 'the request must be {"name": "…", "patterns": ["…"]}');
   return { name, patterns };
+}
+
+function parseRuleRequest(body: string): RuleRequest {
+  const { verb, target, entries, forSeconds } = parseBody(body);
+  const knownVerb = verb === "allow" || verb === "deny" || verb === "undo" ? verb : undefined;
+  const knownSpan = forSeconds === undefined || (Number.isInteger(forSeconds) && Number(forSeconds) > 0);
+  if (
+    knownVerb === undefined ||
+    !isString(target) ||
+    !Array.isArray(entries) ||
+    !entries.every(isString) ||
+    !knownSpan
+  ) {
+    throw new BadRequest(
+      400,
+      'the request must be {"verb": "allow|deny|undo", "target": "…", "entries": ["…"], "forSeconds": 900}',
+    );
+  }
+  return {
+    verb: knownVerb,
+    target,
+    entries,
+    forSeconds: forSeconds === undefined ? undefined : Number(forSeconds),
+  };
 }
 
 function isString(value: unknown): value is string {

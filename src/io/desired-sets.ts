@@ -2,6 +2,7 @@
 // that stays is without its entry for a moment.
 
 import { planChunks } from "../firewall/chunks.ts";
+import { sandboxOf } from "../firewall/names.ts";
 import {
   bridgeMember,
   chunkSpec,
@@ -25,12 +26,20 @@ export function setsExist(sets: KernelSets): boolean {
   return setSpecs().every((spec) => names.has(spec.name));
 }
 
-/** Applies the whole desired content. Returns whether anything had to change. Synchronous: it is in force on return. */
-export function applySets(sets: KernelSets, desired: DesiredSets): boolean {
+/**
+ * Applies the whole desired content. Returns whether anything had to change. Synchronous: it is in force on return.
+ * @param members "keep" takes none out, for a picture in which containers may be missing
+ */
+export function applySets(
+  sets: KernelSets,
+  desired: DesiredSets,
+  members: "replace" | "keep" = "replace",
+): boolean {
   let changed = false;
   const removals: (() => void)[] = [];
-  for (const [name, members] of desired.members) {
-    const { add, remove } = difference(members, membersOf(sets, name));
+  for (const [name, wanted] of desired.members) {
+    const { add, remove: spare } = difference(wanted, membersOf(sets, name));
+    const remove = members === "keep" ? [] : spare;
     if (add.length > 0) sets.add(name, add.map(toEntry));
     if (remove.length > 0)
       removals.push(() =>
@@ -95,14 +104,21 @@ function chunkIndexes(sets: KernelSets, list: string): number[] {
 }
 
 function membersOf(sets: KernelSets, name: string): Member[] {
-  return sets.list(name).flatMap(({ key }): Member[] => {
+  return sets.list(name).flatMap(({ key, comment }): Member[] => {
+    const said = comment === undefined ? {} : { comment };
     switch (key.kind) {
       case "net":
-        return [{ prefix: key.prefix }];
+        return [{ prefix: key.prefix, ...said }];
       case "net-iface":
-        return [{ prefix: key.prefix, iface: key.iface }];
+        return [{ prefix: key.prefix, iface: key.iface, ...said }];
       case "net-port":
-        return [{ prefix: key.prefix, service: { protocol: key.protocol, port: key.port } }];
+        return [
+          {
+            prefix: key.prefix,
+            service: { protocol: key.protocol, port: key.port },
+            exception: key.nomatch === true,
+          },
+        ];
       default:
         return [];
     }
@@ -115,10 +131,22 @@ function difference(
 ): { readonly add: readonly Member[]; readonly remove: readonly Member[] } {
   const wantedKeys = new Set(wanted.map(memberKey));
   const foundKeys = new Set(found.map(memberKey));
+  // The kernel takes an entry and an exception for the same: adding the one replaces the other.
+  const wantedPlaces = new Set(wanted.map(placeKey));
   return {
     add: wanted.filter((member) => !foundKeys.has(memberKey(member))),
-    remove: found.filter((member) => !wantedKeys.has(memberKey(member))),
+    // What the data plane put there is its own to take away: it may know of a container that the engine has not told of.
+    remove: found.filter(
+      (member) =>
+        !wantedKeys.has(memberKey(member)) &&
+        !wantedPlaces.has(placeKey(member)) &&
+        sandboxOf(member.comment) === undefined,
+    ),
   };
+}
+
+function placeKey(member: Member): string {
+  return memberKey({ ...member, exception: false });
 }
 
 function toEntry(member: Member): SetEntry {
@@ -126,7 +154,9 @@ function toEntry(member: Member): SetEntry {
   return member.comment === undefined ? { key } : { key, comment: member.comment };
 }
 
-function toKey({ prefix, iface, service }: Member): SetKey {
-  if (service !== undefined) return { kind: "net-port", prefix, ...service };
+function toKey({ prefix, iface, service, exception }: Member): SetKey {
+  if (service !== undefined) {
+    return { kind: "net-port", prefix, ...service, ...(exception === true ? { nomatch: true } : {}) };
+  }
   return iface === undefined ? { kind: "net", prefix } : { kind: "net-iface", prefix, iface };
 }

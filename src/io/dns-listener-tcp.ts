@@ -24,7 +24,7 @@ export interface TcpLimits {
   readonly unreadBytes: number;
 }
 
-export const defaultTcpLimits: TcpLimits = {
+const defaultLimits: TcpLimits = {
   idleTimeoutMs: 10_000,
   connections: 512,
   connectionsPerClient: 32,
@@ -36,8 +36,9 @@ export const defaultTcpLimits: TcpLimits = {
 export async function listenTcp(
   at: ListenAt,
   handler: DnsHandler,
-  limits: TcpLimits = defaultTcpLimits,
+  changed: Partial<TcpLimits> = {},
 ): Promise<DnsListener> {
+  const limits = { ...defaultLimits, ...changed };
   const open = new Map<Socket, string>();
   // Half-open: a client may close its side behind its last question and still wait for the answers.
   const server = createServer({ allowHalfOpen: true, noDelay: true }, (socket) => {

@@ -12,8 +12,11 @@ export interface InventoryOptions {
   readonly onNetworks: () => void;
   /** Called when the event stream opens again after it broke: the engine may have restarted. */
   readonly onReconnect: () => void;
-  /** Called when everything has been read again: whatever problem there was with that is over. */
-  readonly onRefreshed: () => void;
+  /**
+   * Called when everything has been read again: whatever problem there was with that is over.
+   * @param whole false when a container could not be read
+   */
+  readonly onRefreshed: (whole: boolean) => void;
   readonly onProblem: (problem: unknown) => void;
   /** Pause between attempts to reach an engine that is away, milliseconds. */
   readonly retryMs: number;
@@ -60,7 +63,7 @@ export function createInventory(options: InventoryOptions): Inventory {
     changed();
   }
 
-  async function readContainers(): Promise<void> {
+  async function readContainers(): Promise<boolean> {
     const begunAt = ++clock;
     const ids = new Set(await engine.listContainerIds());
     for (const id of containers.keys()) {
@@ -70,14 +73,16 @@ export function createInventory(options: InventoryOptions): Inventory {
       if (!networks.has(id) && !containers.has(id) && !ids.has(id)) touchedAt.delete(id);
     }
     // One that cannot be read, or not yet, must not hide the others.
-    await Promise.all([...ids].map((id) => readContainer(id).catch(report)));
+    const readings = await Promise.allSettled([...ids].map(readContainer));
+    const failures = readings.flatMap((reading) => (reading.status === "rejected" ? [reading.reason] : []));
+    failures.forEach(report);
+    return failures.length === 0;
   }
 
   async function readAll(): Promise<void> {
     // Networks decide what is held; they are not kept waiting for a container that is still starting.
     await readNetworks();
-    await readContainers();
-    options.onRefreshed();
+    options.onRefreshed(await readContainers());
   }
 
   async function readNetwork(id: string): Promise<void> {

@@ -1,7 +1,14 @@
 // One entry of a kernel set, in the bytes of netlink.
 
 import { addressBytes, addressFromBytes, familyOf, type IpAddress, type Prefix } from "../model/address.ts";
-import { attributes, data, type ListedEntry, type SetEntry, type SetKey } from "./ipset-message.ts";
+import {
+  attributes,
+  data,
+  FLAG_NOMATCH,
+  type ListedEntry,
+  type SetEntry,
+  type SetKey,
+} from "./ipset-message.ts";
 import { eachAttribute, NLA_F_NET_BYTEORDER, readBytes, readText } from "./netlink-message.ts";
 import type { NetlinkWriter } from "./netlink-writer.ts";
 
@@ -42,6 +49,7 @@ function writeKey(writer: NetlinkWriter, key: SetKey): void {
       writeAddress(writer, data.ip, key.prefix.address);
       writer.u8(data.cidr, key.prefix.length);
       writer.u16be(data.port | NLA_F_NET_BYTEORDER, key.port).u8(data.protocol, key.protocol);
+      if (key.nomatch === true) writer.u32be(data.flags | NLA_F_NET_BYTEORDER, FLAG_NOMATCH);
       return;
     case "set":
       writer.text(data.name, key.name);
@@ -88,6 +96,7 @@ export function readEntry(view: DataView, start: number, end: number): ListedEnt
   let cidr: number | undefined;
   let port: number | undefined;
   let protocol = 0;
+  let nomatch = false;
   let iface: string | undefined;
   let name: string | undefined;
   let timeoutSeconds: number | undefined;
@@ -111,6 +120,9 @@ export function readEntry(view: DataView, start: number, end: number): ListedEnt
       case data.protocol:
         protocol = view.getUint8(from);
         return;
+      case data.flags:
+        nomatch = (view.getUint32(from) & FLAG_NOMATCH) !== 0;
+        return;
       case data.iface:
         iface = readText(view, from, to);
         return;
@@ -130,7 +142,7 @@ export function readEntry(view: DataView, start: number, end: number): ListedEnt
         comment = readText(view, from, to);
     }
   });
-  const key = keyOf({ first, second, cidr, port, protocol, iface, name });
+  const key = keyOf({ first, second, cidr, port, protocol, nomatch, iface, name });
   return key === undefined ? undefined : { key, timeoutSeconds, packets, bytes, comment };
 }
 
@@ -140,11 +152,12 @@ interface KeyParts {
   readonly cidr: number | undefined;
   readonly port: number | undefined;
   readonly protocol: number;
+  readonly nomatch: boolean;
   readonly iface: string | undefined;
   readonly name: string | undefined;
 }
 
-function keyOf({ first, second, cidr, port, protocol, iface, name }: KeyParts): SetKey | undefined {
+function keyOf({ first, second, cidr, port, protocol, nomatch, iface, name }: KeyParts): SetKey | undefined {
   if (name !== undefined) return { kind: "set", name };
   if (first === undefined) return undefined;
   if (second !== undefined && port !== undefined)
@@ -152,7 +165,8 @@ function keyOf({ first, second, cidr, port, protocol, iface, name }: KeyParts): 
   // The kernel leaves the length out where it is that of a host, and says 0 for the widest.
   const prefix: Prefix = { address: first, length: cidr ?? (familyOf(first) === 4 ? 32 : 128) };
   if (iface !== undefined) return { kind: "net-iface", prefix, iface };
-  return port === undefined ? { kind: "net", prefix } : { kind: "net-port", prefix, protocol, port };
+  if (port === undefined) return { kind: "net", prefix };
+  return { kind: "net-port", prefix, protocol, port, ...(nomatch ? { nomatch } : {}) };
 }
 
 function readAddress(view: DataView, start: number, end: number): IpAddress | undefined {

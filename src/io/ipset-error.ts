@@ -66,11 +66,6 @@ export class KernelSetError extends DockerwallError {
   }
 }
 
-/** True when an entry was refused because its set holds as many as it may. */
-export function isSetFull(error: unknown): error is KernelSetError {
-  return error instanceof KernelSetError && error.reason === "full";
-}
-
 /** True when the set that an operation named does not exist. */
 export function isSetMissing(error: unknown): error is KernelSetError {
   return error instanceof KernelSetError && error.reason === "missing";

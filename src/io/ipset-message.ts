@@ -55,6 +55,8 @@ export const data = {
   packets: 25,
   comment: 26,
 } as const;
+/** In an entry's flags: what the entry covers does not match (`nomatch`). @see IPSET_FLAG_NOMATCH */
+export const FLAG_NOMATCH = 1 << 2;
 const WITH_COUNTERS = 1 << 3;
 const WITH_COMMENT = 1 << 4;
 
@@ -103,7 +105,14 @@ export type SetKey =
     }
   | { readonly kind: "net-iface"; readonly prefix: Prefix; readonly iface: string }
   | { readonly kind: "net"; readonly prefix: Prefix }
-  | { readonly kind: "net-port"; readonly prefix: Prefix; readonly protocol: number; readonly port: number }
+  | {
+      readonly kind: "net-port";
+      readonly prefix: Prefix;
+      readonly protocol: number;
+      readonly port: number;
+      /** True for an exception from a wider entry; to the kernel it is the same key with and without. */
+      readonly nomatch?: boolean;
+    }
   | { readonly kind: "set"; readonly name: string };
 
 export interface SetEntry {

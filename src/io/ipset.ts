@@ -54,7 +54,7 @@ export interface KernelSets {
   /**
    * Adds entries; they are in the kernel on return. An entry that is there already gets the new timeout and
    * comment (without them: the set's default and none) and keeps its counters.
-   * @throws KernelSetError with the index of the first entry that was not taken; see isSetFull.
+   * @throws KernelSetError with the index of the first entry that was not taken.
    */
   add(name: string, entries: readonly SetEntry[]): void;
   /** Removes entries; one that is not there is no error. */

@@ -51,7 +51,6 @@ const library = koffi.load(null);
 const native = {
   socket: library.func("int socket(int domain, int type, int protocol)"),
   bind: library.func("int bind(int fd, const void *address, uint32_t length)"),
-  connect: library.func("int connect(int fd, const void *address, uint32_t length)"),
   listen: library.func("int listen(int fd, int backlog)"),
   getsockname: library.func("int getsockname(int fd, void *address, void *length)"),
   setsockopt: library.func("int setsockopt(int fd, int level, int name, const void *value, uint32_t length)"),
@@ -59,6 +58,7 @@ const native = {
   recv: library.func("intptr_t recv(int fd, void *bytes, size_t length, int flags)"),
   close: library.func("int close(int fd)"),
   setns: library.func("int setns(int fd, int type)"),
+  unshare: library.func("int unshare(int flags)"),
   abort: library.func("void abort()"),
 };
 
@@ -79,11 +79,6 @@ export function socket(domain: number, type: number, protocol: number, what: str
 /** Binds to the bytes of a `sockaddr`. */
 export function bind(fd: number, address: Uint8Array, what: string): void {
   checked("bind", what, native.bind(fd, address, address.length));
-}
-
-/** Connects to the bytes of a `sockaddr`; for datagram and netlink sockets, which do not wait. */
-export function connect(fd: number, address: Uint8Array, what: string): void {
-  checked("connect", what, native.connect(fd, address, address.length));
 }
 
 export function listen(fd: number, backlog: number, what: string): void {
@@ -121,6 +116,11 @@ export function close(fd: number): void {
 /** Moves the calling OS thread, and only it, into a namespace. */
 export function setns(fd: number, type: number, what: string): void {
   checked("setns", what, native.setns(fd, type));
+}
+
+/** Moves the calling thread into new namespaces of these kinds (CLONE_NEW…). */
+export function unshare(flags: number, what: string): void {
+  checked("unshare", what, native.unshare(flags));
 }
 
 /** Ends the process at once, from whichever thread. */

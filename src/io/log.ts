@@ -12,6 +12,8 @@ export interface LogFields {
   readonly bridge?: string;
   /** One of our error codes. */
   readonly code?: string;
+  /** A command of the CLI. */
+  readonly command?: string;
   readonly container?: string;
   readonly count?: number;
   readonly domain?: string;

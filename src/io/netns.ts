@@ -3,7 +3,7 @@
 
 import { closeSync, constants, fstatSync, openSync, statSync, writeSync } from "node:fs";
 import { DockerwallError, messageOf } from "../errors.ts";
-import { abort, CLONE_NEWNET, setns } from "./libc.ts";
+import { abort, CLONE_NEWNET, setns, unshare } from "./libc.ts";
 
 /** The calling thread's own; `/proc/self` would be that of the main thread. */
 const OWN_NAMESPACE = "/proc/thread-self/ns/net";
@@ -21,9 +21,18 @@ let abroad = false;
  * @throws SystemCallError when it cannot be entered, and what `work` throws.
  */
 export function withNamespace<T>(fd: number, work: () => T): T {
+  return goAbroad(() => setns(fd, CLONE_NEWNET, "a network namespace"), work);
+}
+
+/** The same in a new namespace, which ends with the last socket that `work` opens and leaves nothing on the host. */
+export function withNewNamespace<T>(work: () => T): T {
+  return goAbroad(() => unshare(CLONE_NEWNET, "a new network namespace"), work);
+}
+
+function goAbroad<T>(enter: () => void, work: () => T): T {
   if (abroad) throw new DockerwallError("INTERNAL", "a namespace was entered from within another");
   const back = homeDescriptor();
-  setns(fd, CLONE_NEWNET, "a network namespace");
+  enter();
   abroad = true;
   try {
     return work();

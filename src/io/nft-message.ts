@@ -38,17 +38,27 @@ const REGISTER_VERDICT = 0;
 const PAYLOAD_NETWORK = 1;
 const PAYLOAD_TRANSPORT = 2;
 const META_IIF = 4;
+const META_OIF = 5;
 const META_L4PROTO = 16;
 const NAT_DNAT = 1;
 
 export const hookNumbers = { input: 1, output: 3 } as const;
 const verdicts = { drop: 0, accept: 1 } as const;
 
+/** include/uapi/linux/netfilter.h: both families in one table. */
+const NFPROTO_INET = 1;
+
+/** A table of ours, in its family. */
+export interface TableName {
+  readonly family: "ip" | "inet";
+  readonly name: string;
+}
+
 /** One expression of a rule, written when its rule is. */
 export type Expression = (writer: NetlinkWriter) => void;
 
 export interface BaseChain {
-  readonly table: string;
+  readonly table: TableName;
   readonly name: string;
   readonly type: "nat" | "filter";
   readonly hook: keyof typeof hookNumbers;
@@ -68,14 +78,14 @@ export function writeBatch(writer: NetlinkWriter, content: () => void): void {
  */
 export const tableFlags = { none: 0, owned: 2, persistent: 4 } as const;
 
-/** Makes a table of family ip if it is not there. @param flags sum of tableFlags */
-export function writeNewTable(writer: NetlinkWriter, name: string, flags: number = tableFlags.none): void {
-  begin(writer, messages.newTable, NLM_F_CREATE).text(table.name, name);
+/** Makes a table if it is not there. @param flags sum of tableFlags */
+export function writeNewTable(writer: NetlinkWriter, of: TableName, flags: number = tableFlags.none): void {
+  begin(writer, messages.newTable, NLM_F_CREATE, protocolOf(of)).text(table.name, of.name);
   if (flags !== tableFlags.none) writer.u32be(table.flags, flags);
 }
 
-export function writeDeleteTable(writer: NetlinkWriter, name: string): void {
-  begin(writer, messages.deleteTable, 0).text(table.name, name);
+export function writeDeleteTable(writer: NetlinkWriter, of: TableName): void {
+  begin(writer, messages.deleteTable, 0, protocolOf(of)).text(table.name, of.name);
 }
 
 /** Asks for a chain of a table, or for the table. */
@@ -110,13 +120,15 @@ export function writeDeleteEmpty(writer: NetlinkWriter, parts: EmptyParts): void
   if (parts.whole) begin(writer, messages.deleteTable, NLM_F_NONREC, protocol).text(table.name, parts.table);
 }
 
-export function writeGetTable(writer: NetlinkWriter, name: string): void {
-  begin(writer, messages.getTable, 0).text(table.name, name);
+export function writeGetTable(writer: NetlinkWriter, of: TableName): void {
+  begin(writer, messages.getTable, 0, protocolOf(of)).text(table.name, of.name);
 }
 
 /** Makes a base chain whose policy is accept. */
 export function writeNewChain(writer: NetlinkWriter, spec: BaseChain): void {
-  begin(writer, messages.newChain, NLM_F_CREATE).text(chain.table, spec.table).text(chain.name, spec.name);
+  begin(writer, messages.newChain, NLM_F_CREATE, protocolOf(spec.table))
+    .text(chain.table, spec.table.name)
+    .text(chain.name, spec.name);
   writer
     .nest(chain.hook)
     .u32be(hook.number, hookNumbers[spec.hook])
@@ -128,12 +140,12 @@ export function writeNewChain(writer: NetlinkWriter, spec: BaseChain): void {
 /** Appends a rule to a chain. */
 export function writeNewRule(
   writer: NetlinkWriter,
-  tableName: string,
+  of: TableName,
   chainName: string,
   expressions: readonly Expression[],
 ): void {
-  begin(writer, messages.newRule, NLM_F_CREATE | NLM_F_APPEND)
-    .text(rule.table, tableName)
+  begin(writer, messages.newRule, NLM_F_CREATE | NLM_F_APPEND, protocolOf(of))
+    .text(rule.table, of.name)
     .text(rule.chain, chainName);
   writer.nest(rule.expressions);
   for (const write of expressions) write(writer);
@@ -158,6 +170,11 @@ export function destinationPort(port: number): Expression {
 /** `iif INDEX` */
 export function inputInterface(index: number): Expression {
   return metaIs(META_IIF, hostBytes(index));
+}
+
+/** `oif INDEX` */
+export function outputInterface(index: number): Expression {
+  return metaIs(META_OIF, hostBytes(index));
 }
 
 /** `accept` or `drop` */
@@ -226,8 +243,12 @@ function portBytes(port: number): Uint8Array {
   return Uint8Array.of(port >> 8, port & 0xff);
 }
 
-function begin(writer: NetlinkWriter, message: number, flags: number, family = AF_INET): NetlinkWriter {
+function protocolOf({ family }: TableName): number {
+  return family === "ip" ? AF_INET : NFPROTO_INET;
+}
+
+function begin(writer: NetlinkWriter, message: number, flags: number, protocol: number): NetlinkWriter {
   return writer
     .message((NFNL_SUBSYS_NFTABLES << 8) | message, NLM_F_REQUEST | NLM_F_ACK | flags)
-    .netfilterHeader(family);
+    .netfilterHeader(protocol);
 }

@@ -24,15 +24,21 @@ const INDEX_AT = 4;
 /** RT_SCOPE_LINK; link-local and host scopes are this and above. */
 const SCOPE_LINK = 253;
 
+/** An address, and the index of the interface that has it. */
+export interface SandboxAddress {
+  readonly address: IpAddress;
+  readonly index: number;
+}
+
 /**
  * The addresses of a sandbox by which others know it: no loopback, no link-local. Takes the pending notifications off
  * the socket first, so that it is readable again only when something changes after this.
  * @param addressFd of openSandboxSockets()
  */
-export function readAddresses(addressFd: number): IpAddress[] {
+export function readAddresses(addressFd: number): SandboxAddress[] {
   const socket = new NetlinkSocket(addressFd, "addresses of a sandbox");
   socket.receive(() => undefined);
-  let addresses: IpAddress[] = [];
+  let addresses: SandboxAddress[] = [];
   socket.writer.message(RTM_GETADDR, NLM_F_REQUEST | NLM_F_DUMP).raw(new Uint8Array(HEADER_SIZE));
   socket.dump(
     "the addresses of a sandbox",
@@ -47,12 +53,13 @@ export function readAddresses(addressFd: number): IpAddress[] {
   return addresses;
 }
 
-function addressIn({ type, view, start, end }: NetlinkMessage): IpAddress | undefined {
+function addressIn({ type, view, start, end }: NetlinkMessage): SandboxAddress | undefined {
   if (type !== RTM_NEWADDR || start + HEADER_SIZE > end) return undefined;
   const family = view.getUint8(start);
   if (family !== AF_INET && family !== AF_INET6) return undefined;
   if (view.getUint8(start + SCOPE_AT) >= SCOPE_LINK) return undefined;
-  if (readHostInt(view, start + INDEX_AT) === LOOPBACK_INDEX) return undefined;
+  const index = readHostInt(view, start + INDEX_AT);
+  if (index === LOOPBACK_INDEX) return undefined;
   let local: Uint8Array | undefined;
   let address: Uint8Array | undefined;
   eachAttribute(view, start + HEADER_SIZE, end, (attribute, from, to) => {
@@ -61,5 +68,6 @@ function addressIn({ type, view, start, end }: NetlinkMessage): IpAddress | unde
   });
   // On a point-to-point link the "address" is the other side's.
   const bytes = local ?? address;
-  return bytes === undefined ? undefined : addressFromBytes(bytes);
+  const found = bytes === undefined ? undefined : addressFromBytes(bytes);
+  return found === undefined ? undefined : { address: found, index };
 }

@@ -1,4 +1,4 @@
-// Our nft table inside a container's sandbox. It turns what the container asks its resolver to our own sockets, which
+// Our nft tables inside a container's sandbox. The first turns what the container asks its resolver to our own sockets, which
 // are at the resolver's address too, on other ports. So it needs no routing of loopback addresses, no masquerade and no
 // reserved address, and the client still sees its answer come from 127.0.0.11:53.
 //
@@ -9,19 +9,29 @@
 //            hand; and it needs no conntrack state, which a forged first packet could turn round. It comes last of
 //            all: a container with NET_ADMIN could turn to Docker's ports what the guard has let pass before.
 //
-// The table belongs to a socket of ours that stays open, so that NET_ADMIN in the container cannot take it away; and
-// it persists, so that it outlives us. Kernels before 6.9 cannot do both, and there it belongs to nobody.
+// A second table holds what leaves by an interface that is not known yet:
+//
+//   hold     An interface that the engine has just put into the sandbox may lead to a network that is not guarded, where
+//            the container must be guarded by its addresses before it sends. It stands at output, where every packet
+//            of the container's own passes but those that are put on a wire by hand.
+//
+// The tables belong to a socket of ours that stays open, so that NET_ADMIN in the container cannot take them away;
+// and they persist, so that they outlive us. Kernels before 6.9 cannot do both, and there they belong to nobody.
 
-import { sandboxTable } from "../firewall/names.ts";
+import { DockerwallError, messageOf } from "../errors.ts";
+import { holdTable, sandboxTable } from "../firewall/names.ts";
 import { type Protocol, protocolNumbers } from "../model/service.ts";
 import { ENOENT } from "./libc.ts";
 import { NETLINK_NETFILTER, NetlinkError, type NetlinkSocket, openNetlink } from "./netlink.ts";
+import { withNewNamespace } from "./netns.ts";
 import {
   destinationAddress,
   destinationNat,
   destinationPort,
   type Expression,
   inputInterface,
+  outputInterface,
+  type TableName,
   tableFlags,
   transportProtocol,
   verdict,
@@ -39,6 +49,8 @@ const DNS_PORT = 53;
 const BEFORE_DOCKER = -101;
 /** A chain that comes later with the same priority is put before it (nf_hook_entries_grow()). */
 const LAST = 0x7fff_ffff;
+/** Before conntrack (-200): what is held leaves no trace of a flow. */
+const FIRST = -300;
 
 export interface SandboxPorts {
   readonly udpPort: number;
@@ -60,50 +72,86 @@ export function openTableOwner(): TableOwner {
  * @throws NetlinkError; KERNEL_UNSUPPORTED without nftables
  */
 export function installSandboxTable(ports: SandboxPorts, owner?: TableOwner): void {
+  replaceTable(sandboxTable, owner, (socket) => {
+    writeCapture(socket, ports);
+    writeGuard(socket, ports);
+  });
+}
+
+/**
+ * Lets packets leave by these interfaces and loopback only, in place of what was so before, in one step.
+ * @param interfaces their indexes in the namespace of the calling thread
+ */
+export function holdInterfaces(interfaces: readonly number[], owner?: TableOwner): void {
+  replaceTable(holdTable, owner, ({ writer }) => {
+    const chain = {
+      table: holdTable,
+      name: "hold",
+      type: "filter",
+      hook: "output",
+      priority: FIRST,
+    } as const;
+    writeNewChain(writer, chain);
+    for (const index of [LOOPBACK_INDEX, ...interfaces])
+      writeNewRule(writer, holdTable, chain.name, [outputInterface(index), verdict("accept")]);
+    writeNewRule(writer, holdTable, chain.name, [verdict("drop")]);
+  });
+}
+
+function replaceTable(
+  table: TableName,
+  owner: TableOwner | undefined,
+  content: (socket: NetlinkSocket) => void,
+): void {
   withSocket(owner, (socket) => {
+    const replace = (flags: number): void => {
+      const replaced = isPresent(socket, table);
+      writeBatch(socket.writer.reset(), () => {
+        if (replaced) writeDeleteTable(socket.writer, table);
+        writeNewTable(socket.writer, table, flags);
+        content(socket);
+      });
+      socket.request(`the table ${table.name} in a sandbox`);
+    };
     try {
-      install(
-        socket,
-        ports,
-        owner === undefined ? tableFlags.none : tableFlags.owned | tableFlags.persistent,
-      );
+      replace(owner === undefined ? tableFlags.none : tableFlags.owned | tableFlags.persistent);
     } catch (error) {
       if (owner === undefined || !(error instanceof NetlinkError) || error.code !== "KERNEL_UNSUPPORTED")
         throw error;
-      install(socket, ports, tableFlags.none);
+      replace(tableFlags.none);
     }
   });
 }
 
-function install(socket: NetlinkSocket, ports: SandboxPorts, flags: number): void {
-  const replaced = isPresent(socket);
-  writeBatch(socket.writer.reset(), () => {
-    if (replaced) writeDeleteTable(socket.writer, sandboxTable);
-    writeNewTable(socket.writer, sandboxTable, flags);
-    writeCapture(socket, ports);
-    writeGuard(socket, ports);
-  });
-  socket.request(`the table ${sandboxTable} in a sandbox`);
-}
-
-/** Takes the table out of the namespace of the calling thread; none there is no error. */
-export function removeSandboxTable(owner?: TableOwner): void {
-  withSocket(owner, (socket) => {
-    if (!isPresent(socket)) return;
-    writeBatch(socket.writer.reset(), () => writeDeleteTable(socket.writer, sandboxTable));
-    socket.request(`to remove the table ${sandboxTable} from a sandbox`);
-  });
-}
-
-/** True when the namespace of the calling thread has the table, whoever put it there and with whichever ports. */
-export function hasSandboxTable(): boolean {
-  return withSocket(undefined, isPresent);
-}
-
-function isPresent(socket: NetlinkSocket): boolean {
-  writeGetTable(socket.writer.reset(), sandboxTable);
+/** Tries the table in a namespace of its own. @throws KERNEL_UNSUPPORTED when this kernel has no such table. */
+export function probeSandboxTable(): void {
   try {
-    socket.request(`the table ${sandboxTable} in a sandbox`);
+    withNewNamespace(() => installSandboxTable({ udpPort: 1, tcpPort: 1 }));
+  } catch (error) {
+    throw new DockerwallError(
+      "KERNEL_UNSUPPORTED",
+      `the kernel lacks nf_tables with nat, which the capture of lookups inside containers needs (${messageOf(error)}); run modprobe nft_chain_nat nft_nat on the host, or use a kernel that has them`,
+      { cause: error },
+    );
+  }
+}
+
+/** Takes our tables out of the namespace of the calling thread; none there is no error. */
+export function removeSandboxTables(owner?: TableOwner): void {
+  withSocket(owner, (socket) => {
+    const present = [sandboxTable, holdTable].filter((table) => isPresent(socket, table));
+    if (present.length === 0) return;
+    writeBatch(socket.writer.reset(), () => {
+      for (const table of present) writeDeleteTable(socket.writer, table);
+    });
+    socket.request("to remove our tables from a sandbox");
+  });
+}
+
+function isPresent(socket: NetlinkSocket, table: TableName): boolean {
+  writeGetTable(socket.writer.reset(), table);
+  try {
+    socket.request(`the table ${table.name} in a sandbox`);
     return true;
   } catch (error) {
     if (error instanceof NetlinkError && error.errno === ENOENT) return false;

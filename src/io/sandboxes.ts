@@ -17,22 +17,32 @@ import { readAddresses } from "./sandbox-addresses.ts";
 import { watchSandboxes } from "./sandbox-folder.ts";
 import { askInSandbox } from "./sandbox-relay.ts";
 import { openSandboxSockets, type SandboxSockets } from "./sandbox-sockets.ts";
-import { installSandboxTable, openTableOwner, removeSandboxTable, type TableOwner } from "./sandbox-table.ts";
+import {
+  holdInterfaces,
+  installSandboxTable,
+  openTableOwner,
+  removeSandboxTables,
+  type TableOwner,
+} from "./sandbox-table.ts";
 
 export interface SandboxQuery {
   readonly message: Uint8Array;
   readonly transport: Transport;
   /** File name of the sandbox: who asks, for fairness. */
   readonly sandbox: string;
+  /** By performance.now(). */
+  readonly arrivedAtMs: number;
   readonly reply: (answer: Uint8Array | undefined) => void;
 }
 
 export interface SandboxesOptions {
   readonly folder: string;
   readonly readiness: Readiness;
+  /** What a sandbox with these addresses demands of the kernel is in there when it returns. */
   readonly standingOf: (addresses: readonly IpAddress[], sandbox: string) => Standing;
   /** A question of a guarded container. */
   readonly onQuery: (query: SandboxQuery, standing: () => Standing) => void;
+  readonly onGone: (sandbox: string) => void;
   /** A question of a container that could not be classified in time: it must be answered with a failure. */
   readonly onStranger: (query: SandboxQuery) => void;
   /** Somebody asks whom we cannot classify yet. */
@@ -47,6 +57,8 @@ export interface SandboxesOptions {
 }
 
 export interface Sandboxes {
+  /** The addresses that a sandbox has now; undefined when there is none of that name. */
+  addressesOf(name: string): readonly IpAddress[] | undefined;
   /** To be called when what `standingOf` says may have changed. */
   reclassify(): void;
   /** Asks this question inside every guarded sandbox, as its container would. */
@@ -78,6 +90,8 @@ interface Sandbox {
   /** False for one that was there before us: its container may have open flows to Docker's resolver. */
   readonly fresh: boolean;
   addresses: readonly IpAddress[];
+  /** Indexes of the interfaces that packets may leave by while it is captured. */
+  interfaces: readonly number[];
   /** Never rejects. */
   listening: Promise<readonly DnsListener[]>;
   unwatch: () => void;
@@ -140,13 +154,14 @@ export function createSandboxes(options: SandboxesOptions): Sandboxes {
       relayed: 0,
       fresh: started,
       addresses: [],
+      interfaces: [],
       listening: Promise.resolve([]),
       unwatch: () => undefined,
       standing: { kind: "unknown" },
       captured: false,
     };
     sandboxes.set(name, sandbox);
-    install(sandbox);
+    settle(sandbox);
     sandbox.listening = listen(sandbox).catch((error: unknown) => {
       options.onProblem(`sandbox ${name}: ${messageOf(error)}`);
       return [];
@@ -154,14 +169,19 @@ export function createSandboxes(options: SandboxesOptions): Sandboxes {
     sandbox.unwatch = options.readiness.watch(sandbox.sockets.addressFd, () =>
       attempt(name, () => settle(sandbox)),
     );
-    settle(sandbox);
   }
 
   function install(sandbox: Sandbox): void {
     withNamespace(sandbox.namespaceFd, () => installSandboxTable(sandbox.sockets, sandbox.owner));
     sandbox.captured = true;
+    hold(sandbox);
     if (!sandbox.fresh) forgetFlowsSoon(sandbox);
     tellChange();
+  }
+
+  /** Keeps back what leaves by an interface that settle() has not seen. */
+  function hold({ name, namespaceFd, interfaces, owner }: Sandbox): void {
+    attempt(name, () => withNamespace(namespaceFd, () => holdInterfaces(interfaces, owner)));
   }
 
   /**
@@ -183,7 +203,7 @@ export function createSandboxes(options: SandboxesOptions): Sandboxes {
   }
 
   function release(sandbox: Sandbox): void {
-    withNamespace(sandbox.namespaceFd, () => removeSandboxTable(sandbox.owner));
+    withNamespace(sandbox.namespaceFd, () => removeSandboxTables(sandbox.owner));
     sandbox.captured = false;
     tellChange();
   }
@@ -193,7 +213,13 @@ export function createSandboxes(options: SandboxesOptions): Sandboxes {
     const handler =
       (transport: Transport) =>
       (message: Uint8Array, _client: unknown, reply: (answer: Uint8Array | undefined) => void): void =>
-        receive(sandbox, { message, transport, sandbox: sandbox.name, reply });
+        receive(sandbox, {
+          message,
+          transport,
+          sandbox: sandbox.name,
+          arrivedAtMs: performance.now(),
+          reply,
+        });
     return Promise.all([
       listenUdp({ fd: udpFd, family: 4 }, handler("udp")),
       listenTcp({ fd: tcpFd, family: 4 }, handler("tcp")),
@@ -202,15 +228,21 @@ export function createSandboxes(options: SandboxesOptions): Sandboxes {
 
   /** Reads where the sandbox stands now and acts on it. */
   function settle(sandbox: Sandbox): void {
-    const addresses = readAddresses(sandbox.sockets.addressFd);
+    const found = readAddresses(sandbox.sockets.addressFd);
+    const addresses = found.map(({ address }) => address);
+    const interfaces = [...new Set(found.map(({ index }) => index))].sort();
     for (const address of sandbox.addresses) {
       if (!addresses.includes(address)) options.onAddressLost(address, sandbox.name);
     }
     for (const address of addresses) options.onAddress(address, sandbox.name);
     sandbox.addresses = addresses;
     sandbox.standing = options.standingOf(addresses, sandbox.name);
+    const changed = interfaces.join() !== sandbox.interfaces.join();
+    sandbox.interfaces = interfaces;
     const wanted = sandbox.standing.kind !== "open";
     if (wanted && !sandbox.captured) install(sandbox);
+    // Only now: whatever had to be done about the addresses of a new interface has been done.
+    else if (wanted && changed) hold(sandbox);
     if (!wanted && sandbox.captured) release(sandbox);
     if (sandbox.standing.kind === "unknown") return;
     for (const query of sandbox.waiting.splice(0)) dispatch(sandbox, query);
@@ -268,6 +300,7 @@ export function createSandboxes(options: SandboxesOptions): Sandboxes {
     if (sandbox === undefined) return;
     sandboxes.delete(name);
     for (const address of sandbox.addresses) options.onAddressLost(address, name);
+    options.onGone(name);
     sandbox.unwatch();
     await Promise.all((await sandbox.listening).map((listener) => listener.close()));
     closeSync(sandbox.sockets.addressFd);
@@ -281,6 +314,7 @@ export function createSandboxes(options: SandboxesOptions): Sandboxes {
   }
 
   return {
+    addressesOf: (name) => sandboxes.get(name)?.addresses,
     reclassify() {
       for (const sandbox of sandboxes.values()) attempt(sandbox.name, () => settle(sandbox));
     },

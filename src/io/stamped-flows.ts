@@ -3,7 +3,8 @@
 
 import { connectionMark } from "../firewall/names.ts";
 import { type Family, familyOf, type IpAddress } from "../model/address.ts";
-import { openConntrack } from "./conntrack.ts";
+import { portProtocols } from "../model/service.ts";
+import { type Flow, openConntrack } from "./conntrack.ts";
 
 /**
  * Takes our stamp from every flow that began at one of these addresses; the next packet of each is judged anew.
@@ -12,24 +13,56 @@ import { openConntrack } from "./conntrack.ts";
  */
 export function unstampFlows(sources: ReadonlySet<IpAddress>): number {
   const families = new Set([...sources].map(familyOf));
-  return unstamp([...families], (source) => sources.has(source));
+  return unstamp([...families], ({ original }) => sources.has(original.source));
+}
+
+/** What a flow is judged by: who began it, and where it really goes, behind a destination NAT. */
+export interface FlowHead {
+  readonly source: IpAddress;
+  readonly destination: IpAddress;
+  readonly protocol: number;
+  readonly port: number | undefined;
+}
+
+/** Takes our stamp from the flows of these askers that are not `allowed`; the next packet of each is judged anew. */
+export function unstampUnless(askers: ReadonlySet<IpAddress>, allowed: (flow: FlowHead) => boolean): number {
+  return unstamp([...new Set([...askers].map(familyOf))], ({ original, reply }) => {
+    if (!askers.has(original.source)) return false;
+    const { source: destination, sourcePort, ipProtocol: protocol } = reply;
+    const port = portProtocols.has(protocol) ? sourcePort : undefined;
+    return !allowed({ source: original.source, destination, protocol, port });
+  });
+}
+
+/** Every tracked flow of a family. */
+export function readFlows(family: Family): readonly Flow[] {
+  const conntrack = openConntrack();
+  try {
+    return conntrack.flows(family);
+  } finally {
+    conntrack.close();
+  }
 }
 
 /** Takes our stamp from every flow. */
 export function unstampAll(): number {
-  return unstamp([4, 6], () => true);
+  return unstamp([4, 6], () => true) + unstamp([4, 6], () => true, connectionMark.audited);
 }
 
-function unstamp(families: readonly Family[], concerns: (source: IpAddress) => boolean): number {
+function unstamp(
+  families: readonly Family[],
+  concerns: (flow: Flow) => boolean,
+  stamp: number = connectionMark.admitted,
+): number {
   const conntrack = openConntrack();
-  const { mask, admitted } = connectionMark;
+  const { mask } = connectionMark;
   let count = 0;
   try {
     for (const family of families) {
-      const stamped = conntrack.flows(family, { value: admitted, mask });
-      const inherited = stamped.filter(({ original }) => concerns(original.source));
-      conntrack.setMark(inherited, { value: 0, mask });
-      count += inherited.length;
+      const stamped = conntrack.flows(family, { value: stamp, mask });
+      const chosen = stamped.filter(concerns);
+      conntrack.setMark(chosen, { value: 0, mask });
+      count += chosen.length;
     }
   } finally {
     conntrack.close();

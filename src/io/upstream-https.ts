@@ -5,6 +5,7 @@ import { type ClientHttp2Session, type ClientHttp2Stream, connect, constants } f
 import { connect as connectTls } from "node:tls";
 import { writeWord } from "../dns/words.ts";
 import type { Upstream, UpstreamTls } from "../model/planes.ts";
+import { createMuteWatch, type MuteWatch } from "./mute-watch.ts";
 import type { TcpAsker } from "./upstream-tcp.ts";
 import { connectionOptions, type TlsChannel } from "./upstream-tls.ts";
 
@@ -16,6 +17,9 @@ const mediaType = "application/dns-message";
 
 interface Connection {
   readonly session: ClientHttp2Session;
+  readonly muteWatch: MuteWatch;
+  /** Requests that the server owes an answer to. */
+  waiting: number;
   /** True once the server has answered on it: that it then ends means that it has tired of waiting. */
   proven: boolean;
 }
@@ -38,13 +42,22 @@ export function createHttpsChannel(upstream: Upstream, tls: UpstreamTls, path: s
       createConnection: () => connectTls(connectionOptions(upstream, tls, "h2")).setNoDelay(true),
       settings: { enablePush: false },
     });
-    const connection: Connection = { session, proven: false };
     const leave = (): void => {
       if (current === connection) current = undefined;
     };
+    const muteWatch = createMuteWatch(() => {
+      // Its streams end before it says that it is closed, and what they carried is to be sent by another.
+      leave();
+      session.destroy();
+    });
+    const connection: Connection = { session, muteWatch, waiting: 0, proven: false };
+    session.on("connect", () => muteWatch.heard(connection.waiting > 0));
     session.setTimeout(idleMs, () => session.close());
     session.on("goaway", leave);
-    session.on("close", leave);
+    session.on("close", () => {
+      muteWatch.end();
+      leave();
+    });
     // What went wrong is for the server's record of failures; each stream hears of it.
     session.on("error", leave);
     return connection;
@@ -70,6 +83,13 @@ export function createHttpsChannel(upstream: Upstream, tls: UpstreamTls, path: s
       current = undefined;
       setImmediate(fail);
       return () => giveUp();
+    }
+    connection.waiting++;
+    connection.muteWatch.asked();
+    stream.once("close", () => connection.waiting--);
+    for (const sign of ["response", "data"] as const) {
+      // Counted without this one: it is answered, and its end comes at once.
+      stream.on(sign, () => connection.muteWatch.heard(connection.waiting > 1));
     }
     giveUp = receive(stream, {
       receive: (message) => {

@@ -5,6 +5,7 @@ import { type ConnectionOptions, connect, type TLSSocket } from "node:tls";
 import { createFrameReader, renderFrame } from "../dns/framing.ts";
 import { readWord, writeWord } from "../dns/words.ts";
 import type { Upstream, UpstreamTls } from "../model/planes.ts";
+import { createMuteWatch, type MuteWatch } from "./mute-watch.ts";
 import type { RandomBits } from "./random.ts";
 import type { TcpAsker } from "./upstream-tcp.ts";
 
@@ -28,6 +29,7 @@ interface Pending {
 interface Connection {
   readonly socket: TLSSocket;
   readonly pending: Map<number, Pending>;
+  readonly muteWatch: MuteWatch;
   /** True once the server has answered on it: that it then ends means that it has tired of waiting. */
   proven: boolean;
 }
@@ -46,6 +48,7 @@ export function createTlsChannel(upstream: Upstream, tls: UpstreamTls, random: R
     pending.asker.receive(message);
   };
   const end = (connection: Connection): void => {
+    connection.muteWatch.end();
     if (current === connection) current = undefined;
     const left = [...connection.pending.values()];
     connection.pending.clear();
@@ -58,11 +61,16 @@ export function createTlsChannel(upstream: Upstream, tls: UpstreamTls, random: R
   const open = (): Connection => {
     const frames = createFrameReader();
     const socket = connect(connectionOptions(upstream, tls, "dot"));
-    const connection: Connection = { socket, pending: new Map(), proven: false };
+    const muteWatch = createMuteWatch(() => socket.destroy());
+    const connection: Connection = { socket, pending: new Map(), muteWatch, proven: false };
     socket.setNoDelay(true);
     socket.setTimeout(idleMs, () => socket.destroy());
+    for (const step of ["connect", "secureConnect"] as const) {
+      socket.on(step, () => muteWatch.heard(connection.pending.size > 0));
+    }
     socket.on("data", (piece) => {
       for (const message of frames.push(piece)) receive(connection, message);
+      muteWatch.heard(connection.pending.size > 0);
     });
     socket.on("end", () => socket.destroy());
     // What went wrong is for the server's record of failures, which "close" leads to.
@@ -78,6 +86,7 @@ export function createTlsChannel(upstream: Upstream, tls: UpstreamTls, random: R
     writeWord(pending.query, 0, id);
     connection.pending.set(id, pending);
     connection.socket.write(renderFrame(pending.query));
+    connection.muteWatch.asked();
     return () => connection.pending.delete(id);
   };
 

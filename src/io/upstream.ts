@@ -34,6 +34,11 @@ export const defaultResolverSettings: Omit<ResolverSettings, "upstreams"> = {
   nowMs: () => performance.now(),
 };
 
+export interface QueryTerms {
+  /** By `nowMs`; an answer after it is of no use, and the settings' `deadlineMs` from now is the latest. */
+  readonly deadlineAtMs: number;
+}
+
 export interface ResolverStats {
   readonly running: number;
   readonly waiting: number;
@@ -48,7 +53,7 @@ export interface Resolver {
    * @throws NoTurnError when too much is under way for this asker
    * @throws DockerwallError when nobody answered in time
    */
-  query(question: Question, asker: string): Promise<Uint8Array>;
+  query(question: Question, asker: string, terms?: QueryTerms): Promise<Uint8Array>;
   /** Replaces the servers; questions under way still end with the old ones. */
   setUpstreams(upstreams: readonly Upstream[]): void;
   stats(): ResolverStats;
@@ -62,6 +67,8 @@ export function createResolver(settings: ResolverSettings): Resolver {
   const queue = createFairQueue(settings.limits);
   const underWay = new Map<string, Promise<Uint8Array>>();
   let servers: readonly UpstreamServer[] = [];
+  /** By servers that were replaced. */
+  let ignoredBefore = 0;
 
   const setUpstreams = (upstreams: readonly Upstream[]): void => {
     const before = servers;
@@ -69,7 +76,11 @@ export function createResolver(settings: ResolverSettings): Resolver {
       const known = before.find((server) => sameUpstream(server.upstream, upstream));
       return known ?? createUpstreamServer(upstream, rank, random, nowMs);
     });
-    for (const server of before) if (!servers.includes(server)) setTimeout(server.close, deadlineMs).unref();
+    for (const server of before) {
+      if (servers.includes(server)) continue;
+      ignoredBefore += server.ignored;
+      setTimeout(server.close, deadlineMs).unref();
+    }
   };
   setUpstreams(settings.upstreams);
 
@@ -79,12 +90,12 @@ export function createResolver(settings: ResolverSettings): Resolver {
     const joined = underWay.get(key);
     if (joined !== undefined) {
       try {
-        return await joined;
+        return await before(deadlineAtMs - nowMs(), joined);
       } catch (error) {
         if (nowMs() >= deadlineAtMs - settings.hedgeMs) throw error;
       }
       const next = underWay.get(key);
-      if (next !== undefined) return next;
+      if (next !== undefined) return before(deadlineAtMs - nowMs(), next);
     }
     const asked = race({ question, servers, deadlineAtMs, settings }).finally(() => underWay.delete(key));
     underWay.set(key, asked);
@@ -92,8 +103,9 @@ export function createResolver(settings: ResolverSettings): Resolver {
   };
 
   return {
-    query(question, asker) {
-      const deadlineAtMs = nowMs() + deadlineMs;
+    query(question, asker, terms) {
+      const latestAtMs = nowMs() + deadlineMs;
+      const deadlineAtMs = Math.min(latestAtMs, terms?.deadlineAtMs ?? latestAtMs);
       return new Promise((resolve, reject) => {
         const turn: Turn = {
           start: () => {
@@ -101,25 +113,25 @@ export function createResolver(settings: ResolverSettings): Resolver {
             const isLate = nowMs() > deadlineAtMs - deadlineMs / 2;
             share(question, deadlineAtMs)
               // Without the time that others have, silence says nothing about the upstreams.
-              .then(resolve, (error: unknown) => reject(isLate ? new NoTurnError(lateText) : error))
+              .then(resolve, (error: unknown) => reject(isLate ? new NoTurnError("late") : error))
               .finally(() => queue.leave(asker));
           },
         };
         const timer = setTimeout(() => {
           queue.withdraw(asker, turn);
-          reject(new NoTurnError(lateText));
-        }, deadlineMs);
+          reject(new NoTurnError("late"));
+        }, deadlineAtMs - nowMs());
         const entered = queue.enter(asker, turn);
         if (entered !== "refused") return;
         clearTimeout(timer);
-        reject(new NoTurnError("too many questions are under way for this asker"));
+        reject(new NoTurnError("crowded"));
       });
     },
     setUpstreams,
     stats: () => ({
       running: queue.running,
       waiting: queue.waiting,
-      ignored: servers.reduce((sum, server) => sum + server.ignored, 0),
+      ignored: servers.reduce((sum, server) => sum + server.ignored, ignoredBefore),
     }),
     close() {
       for (const server of servers) server.close();
@@ -128,7 +140,12 @@ export function createResolver(settings: ResolverSettings): Resolver {
   };
 }
 
-const lateText = "the question waited too long for its turn";
+/** What others began may go on for longer than this asker can wait. */
+function before(leftMs: number, joined: Promise<Uint8Array>): Promise<Uint8Array> {
+  const { promise, reject } = Promise.withResolvers<never>();
+  const timer = setTimeout(() => reject(new NoTurnError("late")), leftMs);
+  return Promise.race([joined, promise]).finally(() => clearTimeout(timer));
+}
 
 function sameUpstream(a: Upstream, b: Upstream): boolean {
   return (

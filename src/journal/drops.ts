@@ -85,7 +85,7 @@ const icmpNames: Readonly<Record<number, Readonly<Record<string, string>>>> = {
 };
 
 /** `tcp:443`, `icmp:echo-request`, `gre:0`, `99:0`. */
-function renderDenied(protocol: number, port: number): string {
+export function renderDenied(protocol: number, port: number): string {
   const name = protocolNames[protocol] ?? `${protocol}`;
   const names = icmpNames[protocol];
   if (names === undefined) return `${name}:${port}`;

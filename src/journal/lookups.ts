@@ -7,6 +7,7 @@
 
 import type { IpAddress } from "../model/address.ts";
 import type { LookupEvent } from "../model/planes.ts";
+import type { LookupTrouble } from "../model/report.ts";
 import type { Topology } from "../model/topology.ts";
 import { createContainerNames, endpointKey } from "./container-names.ts";
 
@@ -22,6 +23,7 @@ export interface LookupTally {
   /** A name, or `(others)`. */
   readonly domain: string;
   readonly allowed: boolean;
+  readonly trouble: LookupTrouble | undefined;
   readonly count: number;
   readonly lastSeenMs: number;
 }
@@ -35,6 +37,8 @@ export interface LookupJournal {
   tallies(nowMs: number): LookupTally[];
   /** The name that each address was last granted for, to this asker, among its remembered lookups. */
   grantedNames(networkId: string, asker: IpAddress): ReadonlyMap<string, string>;
+  /** Every name that led this asker to each address, least recent first. */
+  namesByAddress(networkId: string, asker: IpAddress): ReadonlyMap<string, readonly string[]>;
   /** The container that is, or was last, at this address. */
   containerAt(networkId: string, address: string): string | undefined;
 }
@@ -50,6 +54,7 @@ export interface LookupJournalOptions {
 interface Row {
   readonly domain: string;
   readonly allowed: boolean;
+  readonly trouble: LookupTrouble | undefined;
   count: number;
   lastSeenMs: number;
   granted: readonly IpAddress[];
@@ -59,7 +64,7 @@ interface Asker {
   readonly networkId: string;
   readonly address: string;
   container: { readonly id: string; readonly name: string } | undefined;
-  /** By verdict and domain; least recent first. */
+  /** By verdict, trouble and domain; least recent first. */
   readonly rows: Map<string, Row>;
   readonly others: { readonly allowed: Row; readonly denied: Row };
 }
@@ -121,8 +126,8 @@ export function createLookupJournal(options: LookupJournalOptions): LookupJourna
       return;
     }
     const before = asker.rows.size;
-    const key = `${event.allowed ? "+" : "-"}${event.domain}`;
-    const row = asker.rows.get(key) ?? newRow(event.domain, event.allowed);
+    const key = `${event.allowed ? "+" : "-"}${event.trouble ?? ""} ${event.domain}`;
+    const row = asker.rows.get(key) ?? newRow(event.domain, event.allowed, event.trouble);
     addTo(row, 1, event.atMs);
     row.granted = mergeGranted(event.granted, row.granted);
     // Taken out and put back, it is the most recent.
@@ -166,6 +171,12 @@ export function createLookupJournal(options: LookupJournalOptions): LookupJourna
     if (next.value !== undefined) sweep(next.value, nowMs);
   }
 
+  function namedAddresses(networkId: string, address: IpAddress): (readonly [string, string])[] {
+    const asker = present.get(endpointKey(networkId, address));
+    const rows = asker === undefined ? [] : [...asker.rows.values()];
+    return rows.flatMap(({ granted, domain }) => granted.map((granted) => [granted, domain] as const));
+  }
+
   return {
     record(events, nowMs) {
       for (const event of events) {
@@ -188,18 +199,18 @@ export function createLookupJournal(options: LookupJournalOptions): LookupJourna
       return [...askers].flatMap(talliesOf);
     },
     grantedNames(networkId, address) {
-      const asker = present.get(endpointKey(networkId, address));
-      const rows = asker === undefined ? [] : [...asker.rows.values()];
-      return new Map(
-        rows.flatMap(({ granted, domain }) => granted.map((granted) => [granted, domain] as const)),
-      );
+      return new Map(namedAddresses(networkId, address));
+    },
+    namesByAddress(networkId, address) {
+      const byAddress = Map.groupBy(namedAddresses(networkId, address), ([granted]) => granted);
+      return new Map([...byAddress].map(([granted, pairs]) => [granted, pairs.map(([, domain]) => domain)]));
     },
     containerAt: (networkId, address) => names.at(endpointKey(networkId, address))?.name,
   };
 }
 
-function newRow(domain: string, allowed: boolean): Row {
-  return { domain, allowed, count: 0, lastSeenMs: 0, granted: [] };
+function newRow(domain: string, allowed: boolean, trouble?: LookupTrouble): Row {
+  return { domain, allowed, trouble, count: 0, lastSeenMs: 0, granted: [] };
 }
 
 function addTo(row: Row, count: number, seenMs: number): void {
@@ -217,12 +228,13 @@ function talliesOf(asker: Asker): LookupTally[] {
   const { networkId, address, container, rows, others } = asker;
   return [...rows.values(), others.allowed, others.denied]
     .filter((row) => row.count > 0)
-    .map(({ domain, allowed, count, lastSeenMs }) => ({
+    .map(({ domain, allowed, trouble, count, lastSeenMs }) => ({
       networkId,
       asker: address,
       container: container?.name,
       domain,
       allowed,
+      trouble,
       count,
       lastSeenMs,
     }));

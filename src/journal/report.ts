@@ -30,6 +30,7 @@ export function buildReport(input: ReportInput): StatsReport {
   const networks = guarded.map((network): NetworkStats => {
     return {
       network: network.name,
+      mode: network.audit ? "audit" : "enforce",
       subnets: network.subnets.map(renderPrefix),
       lookups: lookupRows(lookups.get(network.id) ?? []),
       drops: byAddress(dropRows(drops.get(network.id) ?? [], dropNames(journal, network.id))),
@@ -41,8 +42,9 @@ export function buildReport(input: ReportInput): StatsReport {
 function lookupRows(tallies: readonly LookupTally[]): LookupRow[] {
   const rows = tallies
     .toSorted((a, b) => compareDomains(a.domain, b.domain) || Number(b.allowed) - Number(a.allowed))
-    .map(({ asker, container, domain, allowed, count, lastSeenMs }) => {
-      return { address: asker, container, domain, allowed, count, lastSeenMs };
+    .map(({ asker, container, domain, allowed, trouble, count, lastSeenMs }) => {
+      const row = { address: asker, container, domain, allowed, count, lastSeenMs };
+      return trouble === undefined ? row : { ...row, trouble };
     });
   return byAddress(rows);
 }

@@ -1,8 +1,10 @@
 // What passes between the control plane (main thread) and the data plane (worker thread): plain data only.
 
 import type { ErrorCode } from "../errors.ts";
-import type { Entry } from "../policy/entry.ts";
+import type { EntryList } from "../policy/entry-list.ts";
+import type { Target } from "../policy/target.ts";
 import type { IpAddress, Prefix } from "./address.ts";
+import type { LookupTrouble, ResolverReport } from "./report.ts";
 import type { Topology } from "./topology.ts";
 
 /** A network whose containers may reach only what the entries grant. */
@@ -11,7 +13,10 @@ export interface GuardedNetwork {
   readonly name: string;
   readonly subnets: readonly Prefix[];
   readonly gateways: readonly IpAddress[];
-  readonly entries: readonly Entry[];
+  /** Its label first, then what a policy file and commands add. */
+  readonly lists: readonly EntryList[];
+  /** True: everything passes and is recorded as it would have been judged. */
+  readonly audit: boolean;
   readonly dns: NetworkDns;
 }
 
@@ -23,13 +28,13 @@ export interface NetworkDns {
   readonly types: readonly number[];
 }
 
-/** What a container's own label adds to the allowlists of its networks, for it only. */
+/** What a container's own label, a policy file and commands add to the lists of its networks, for it only. */
 export interface ServicePolicy {
   readonly containerId: string;
   readonly name: string;
   /** Its addresses on guarded networks. */
   readonly addresses: readonly IpAddress[];
-  readonly entries: readonly Entry[];
+  readonly lists: readonly EntryList[];
 }
 
 /** Settings of the data plane, fixed for its life. */
@@ -62,14 +67,21 @@ export interface UpstreamTls {
   readonly authorities?: string;
 }
 
+/** A policy as it is sent: its lists by their ids. */
+export type Posted<Policy extends { readonly lists: readonly EntryList[] }> = Omit<Policy, "lists"> & {
+  readonly listIds: readonly number[];
+};
+
 export type ToDataPlane =
   | {
       readonly kind: "topology";
-      /** Rises with every message; acknowledged once the data plane decides by it. */
-      readonly revision: number;
+      /** Done once the data plane decides by it. */
+      readonly requestId: number;
       readonly topology: Topology;
-      readonly guarded: readonly GuardedNetwork[];
-      readonly services: readonly ServicePolicy[];
+      /** Lists that were in no picture before; each is sent once, and the others refer to it by its id. */
+      readonly lists: readonly EntryList[];
+      readonly guarded: readonly Posted<GuardedNetwork>[];
+      readonly services: readonly Posted<ServicePolicy>[];
       /** Ids of containers that may reach nothing, whatever is allowed. */
       readonly quarantined: readonly string[];
     }
@@ -77,9 +89,46 @@ export type ToDataPlane =
   | { readonly kind: "upstreams"; readonly upstreams: readonly Upstream[] }
   /** A reading that `refresh` asked for is over, and its picture was sent before. */
   | { readonly kind: "refreshed" }
+  /** Tell of the lookups that are over by now; done when told. */
+  | { readonly kind: "flush"; readonly requestId: number }
   | { readonly kind: "examine"; readonly requestId: number }
+  /** What would be done with this, asked for by the container at these addresses. */
+  | {
+      readonly kind: "explain";
+      readonly requestId: number;
+      readonly addresses: readonly IpAddress[];
+      readonly target: Target;
+    }
   | { readonly kind: "release-all"; readonly requestId: number }
   | { readonly kind: "end" };
+
+/** What a lookup of a name would be answered. */
+export interface ExplainedAnswer {
+  readonly type: "A" | "AAAA";
+  readonly rcode: "NOERROR" | "NXDOMAIN" | "SERVFAIL";
+  readonly addresses: readonly IpAddress[];
+  readonly ttlSeconds: number | undefined;
+}
+
+/** What would be done, and why. */
+export interface Explanation {
+  readonly allowed: boolean;
+  /** `port`: the name is allowed, that port is not. `no-lookup`: its name is allowed, but was not looked up. */
+  readonly reason: "entry" | "no-entry" | "taken-away" | "port" | "no-lookup" | "not-guarded" | "unknown";
+  /** True when it passes all the same. */
+  readonly audit: boolean;
+  /** Guarded networks that the container is on. */
+  readonly networks: readonly string[];
+  /** The entry that decides, and where it stands. */
+  readonly by:
+    | { readonly entry: string; readonly source: string; readonly endsAtMs: number | undefined }
+    | undefined;
+  /** The names that led the container to the address. */
+  readonly names: readonly string[];
+  readonly answers: readonly ExplainedAnswer[];
+  /** What is left of the lease, for an address. */
+  readonly secondsLeft: number | undefined;
+}
 
 /** What the data plane found when it examined itself by behaviour. */
 export interface DataPlaneFindings {
@@ -94,6 +143,7 @@ export interface LookupEvent {
   readonly asker: IpAddress;
   readonly domain: string;
   readonly allowed: boolean;
+  readonly trouble?: LookupTrouble | undefined;
   readonly atMs: number;
   /** Addresses that were granted with this lookup. */
   readonly granted: readonly IpAddress[];
@@ -101,14 +151,16 @@ export interface LookupEvent {
 
 export type FromDataPlane =
   | { readonly kind: "ready" }
-  | { readonly kind: "topology-applied"; readonly revision: number }
+  /** A request is fulfilled, and there is nothing to tell but that. */
+  | { readonly kind: "done"; readonly requestId: number }
   | { readonly kind: "examined"; readonly requestId: number; readonly findings: DataPlaneFindings }
-  | { readonly kind: "released-all"; readonly requestId: number }
+  | { readonly kind: "explained"; readonly requestId: number; readonly explanation: Explanation }
   | { readonly kind: "lookups"; readonly events: readonly LookupEvent[] }
   /** Addresses that somebody new has got; what is tracked of their flows is not his. */
   | { readonly kind: "fresh-addresses"; readonly addresses: readonly IpAddress[] }
   /** Somebody asked whom or what we do not know yet: list again, now. */
   | { readonly kind: "refresh" }
+  | { readonly kind: "resolver"; readonly report: ResolverReport }
   | { readonly kind: "sandboxes"; readonly captured: number; readonly problem: string | undefined }
   /** Something went wrong that the data plane lives on with: one sentence. */
   | { readonly kind: "problem"; readonly problem: string }

@@ -3,8 +3,11 @@
 export type Protocol = "tcp" | "udp";
 
 export interface Service {
-  /** `any` means every IP protocol when the ports are `any` too, else TCP and UDP. */
-  readonly protocol: Protocol | "any";
+  /**
+   * `any` means every IP protocol when the ports are `any` too, else TCP and UDP. `other` is every protocol but those
+   * two, with ports `any`: nobody writes it, it is what is left of everything when ports of both were taken away.
+   */
+  readonly protocol: Protocol | "any" | "other";
   /** Inclusive range, 1 to 65535, or every port. */
   readonly ports: "any" | { readonly from: number; readonly to: number };
 }
@@ -15,13 +18,20 @@ export const anyService: Service = { protocol: "any", ports: "any" };
 /** IP protocol numbers of those that have ports here (IANA protocol numbers). */
 export const protocolNumbers: Readonly<Record<Protocol, number>> = { tcp: 6, udp: 17 };
 
+/** IP protocols whose port the kernel's sets and connection tracking read: TCP, UDP, SCTP, UDP-Lite. */
+export const portProtocols: ReadonlySet<number> = new Set([6, 17, 132, 136]);
+
+/** ICMP and ICMPv6, whose sets hold type * 256 + code in place of a port. */
+export function isIcmp(ipProtocol: number): boolean {
+  return ipProtocol === 1 || ipProtocol === 58;
+}
+
 /** True when a packet of this IP protocol to this port (undefined where the protocol has none) is covered. */
 export function serviceCovers(service: Service, ipProtocol: number, port: number | undefined): boolean {
   if (service.protocol === "any" && service.ports === "any") return true;
-  const protocolFits =
-    service.protocol === "any"
-      ? ipProtocol === protocolNumbers.tcp || ipProtocol === protocolNumbers.udp
-      : ipProtocol === protocolNumbers[service.protocol];
+  const known = ipProtocol === protocolNumbers.tcp || ipProtocol === protocolNumbers.udp;
+  if (service.protocol === "other") return !known;
+  const protocolFits = service.protocol === "any" ? known : ipProtocol === protocolNumbers[service.protocol];
   if (!protocolFits) return false;
   if (service.ports === "any") return true;
   return port !== undefined && port >= service.ports.from && port <= service.ports.to;

@@ -1,9 +1,14 @@
 // An allowlist is the text of a `dockerwall.allow` label: entries separated by spaces, commas or newlines.
 
-import { type Entry, parseEntry } from "./entry.ts";
+import type { Entry } from "./entry.ts";
+import { parseEntry } from "./entry.ts";
+import { expandPreset, type Presets } from "./preset.ts";
 
-/** Longest label that is read, in characters; longer ones are refused, not cut. */
-const maxLength = 65_536;
+/** Longest allowlist that is read, in characters; longer ones are refused, not cut. */
+const maxLength = 1_048_576;
+
+/** Most problems that are told of one list: more are not read, and a list of them must not fill the memory. */
+const maxProblems = 1000;
 
 export interface AllowlistProblem {
   /** The entry as written, cut to 80 characters. */
@@ -17,18 +22,24 @@ export type AllowlistResult =
   | { readonly ok: true; readonly entries: readonly Entry[] }
   | { readonly ok: false; readonly problems: readonly AllowlistProblem[] };
 
-/** Parses a whole label. One bad entry refuses all of it, and every bad entry is reported. */
-export function parseAllowlist(text: string): AllowlistResult {
+/** Parses a whole label. One bad entry refuses all of it, and every bad entry is reported, up to 1000. */
+export function parseAllowlist(text: string, presets: Presets): AllowlistResult {
   if (text.length > maxLength) {
-    const problem = `the label has ${text.length} characters; at most ${maxLength} are read`;
+    const problem = `the list has ${text.length} characters; at most ${maxLength} are read`;
     return { ok: false, problems: [{ entry: text.slice(0, 80), column: 1, problem }] };
   }
   const entries: Entry[] = [];
   const problems: AllowlistProblem[] = [];
   for (const match of text.matchAll(/[^\s,]+/g)) {
+    if (problems.length === maxProblems) {
+      const problem = "what follows was not read; correct what stands before it";
+      problems.push({ entry: match[0].slice(0, 80), column: match.index + 1, problem });
+      break;
+    }
     const result = parseEntry(match[0]);
-    if ("entry" in result) entries.push(result.entry);
-    else problems.push({ entry: match[0].slice(0, 80), column: match.index + 1, problem: result.problem });
+    const expanded = "entry" in result ? expandPreset(result.entry, presets) : result;
+    if ("entries" in expanded) for (const entry of expanded.entries) entries.push(entry);
+    else problems.push({ entry: match[0].slice(0, 80), column: match.index + 1, problem: expanded.problem });
   }
   return problems.length === 0 ? { ok: true, entries } : { ok: false, problems };
 }

@@ -1,17 +1,25 @@
-// The one place that decides what a network's allowlist says of a name or of a packet. Enforcement, and
-// everything that explains enforcement, asks here.
+// The one place that decides what allowlists say of a name or of a packet. Enforcement, and everything that explains
+// or predicts enforcement, asks here. `!` wins over every grant, in whichever list either stands.
 
-import { type IpAddress, type Prefix, prefixContains } from "../model/address.ts";
+import type { IpAddress } from "../model/address.ts";
 import { type Service, serviceCovers } from "../model/service.ts";
+import { subtractServices } from "../model/service-set.ts";
 import type { Entry } from "./entry.ts";
+import type { CompiledList } from "./entry-list.ts";
 
-/** A compiled allowlist: look-ups cost one map probe a label, whatever its length. */
+/** What one asker may reach by one network. */
 export interface Policy {
   /** Name of the network, for refusals. */
   readonly network: string;
-  readonly exact: ReadonlyMap<string, readonly Service[]>;
-  readonly subtree: ReadonlyMap<string, readonly Service[]>;
-  readonly prefixes: readonly { readonly prefix: Prefix; readonly service: Service }[];
+  readonly lists: readonly CompiledList[];
+}
+
+/** An entry that decided, and where it stands. */
+export interface Match {
+  readonly entry: Entry;
+  readonly source: string;
+  /** When its list ends, milliseconds since the epoch; undefined for never. */
+  readonly endsAtMs: number | undefined;
 }
 
 export type Decision =
@@ -19,63 +27,116 @@ export type Decision =
       readonly allowed: true;
       /** What the addresses of the name may be reached for; never empty. */
       readonly services: readonly Service[];
-      /** True when an entry names this very name, not only a wildcard above it. */
+      /** True when an entry names this very name, not only a pattern or a wildcard above it. */
       readonly exact: boolean;
+      /** When the last of what allows it ends, milliseconds since the epoch; undefined for never. */
+      readonly endsAtMs: number | undefined;
+      readonly by: readonly Match[];
     }
-  | { readonly allowed: false; readonly network: string };
+  /** `by` is what takes it away; nothing when no entry names it. */
+  | { readonly allowed: false; readonly network: string; readonly by: readonly Match[] };
 
-/** Compiles the entries of one network. */
-export function compilePolicy(network: string, entries: readonly Entry[]): Policy {
-  const exact = new Map<string, Service[]>();
-  const subtree = new Map<string, Service[]>();
-  const prefixes: { prefix: Prefix; service: Service }[] = [];
-  for (const entry of entries) {
-    // The kernel decides about the host by itself: no name leads there, and no answer may.
-    if (entry.kind === "host") continue;
-    if (entry.kind === "prefix") {
-      prefixes.push({ prefix: entry.prefix, service: entry.service });
+/** Decides on a name, in presentation form made from the wire labels: lower case, no trailing dot, odd bytes escaped. */
+export function decideName(policy: Policy, name: string, nowMs: number): Decision {
+  const granting: Match[] = [];
+  const taking: Match[] = [];
+  for (const { source, endsAtMs, nameEntries } of policy.lists) {
+    if (endsAtMs !== undefined && endsAtMs <= nowMs) continue;
+    for (const entry of nameEntries(name))
+      (entry.negated ? taking : granting).push({ entry, source, endsAtMs });
+  }
+  const granted = granting.map(serviceOf);
+  const services = taking.length === 0 ? granted : subtractServices(granted, taking.map(serviceOf));
+  if (services.length === 0) return { allowed: false, network: policy.network, by: taking };
+  const exact = granting.some(({ entry }) => entry.kind === "domain" && entry.scope === "exact");
+  return { allowed: true, services, exact, endsAtMs: lastEnd(granting), by: granting };
+}
+
+/** What entries say of an address, whatever name led there. */
+export interface AddressRights {
+  /** May be reached without any lookup. */
+  readonly granted: readonly Match[];
+  /** May not be reached, whatever else grants it. */
+  readonly taken: readonly Match[];
+}
+
+/** Everything that names the address. */
+export function addressRights(policy: Policy, address: IpAddress, nowMs: number): AddressRights {
+  const granted: Match[] = [];
+  const taken: Match[] = [];
+  for (const { source, endsAtMs, addressEntries } of policy.lists) {
+    if (endsAtMs !== undefined && endsAtMs <= nowMs) continue;
+    for (const entry of addressEntries(address))
+      (entry.negated ? taken : granted).push({ entry, source, endsAtMs });
+  }
+  return { granted, taken };
+}
+
+/** What is left of a name's services at one address: `!` entries may name the address, too. */
+export function servicesAt(
+  policy: Policy,
+  services: readonly Service[],
+  address: IpAddress,
+  nowMs: number,
+): readonly Service[] {
+  const { taken } = addressRights(policy, address, nowMs);
+  return taken.length === 0 ? services : subtractServices(services, taken.map(serviceOf));
+}
+
+export interface PacketTarget {
+  readonly destination: IpAddress;
+  readonly ipProtocol: number;
+  /** Undefined where the protocol has none. */
+  readonly port: number | undefined;
+}
+
+export interface Verdict {
+  readonly allowed: boolean;
+  /** The entry that decides; undefined when no entry names the target. */
+  readonly by: Match | undefined;
+  /** The name through which it is allowed, or by which it was denied; undefined when the address itself decides. */
+  readonly name: string | undefined;
+}
+
+/** Decides on a packet to an address that these names led to. */
+export function decidePacket(
+  policy: Policy,
+  { destination, ipProtocol, port }: PacketTarget,
+  names: Iterable<string>,
+  nowMs: number,
+): Verdict {
+  const covers = (match: Match): boolean => serviceCovers(serviceOf(match), ipProtocol, port);
+  const { granted, taken } = addressRights(policy, destination, nowMs);
+  const forbidden = taken.find(covers);
+  if (forbidden !== undefined) return { allowed: false, by: forbidden, name: undefined };
+  const named = granted.find(covers);
+  if (named !== undefined) return { allowed: true, by: named, name: undefined };
+  let denied: Verdict = { allowed: false, by: undefined, name: undefined };
+  for (const name of names) {
+    const decision = decideName(policy, name, nowMs);
+    if (!decision.allowed) {
+      denied = { allowed: false, by: decision.by[0], name };
       continue;
     }
-    const table = entry.scope === "exact" ? exact : subtree;
-    const services = table.get(entry.domain);
-    if (services === undefined) table.set(entry.domain, [entry.service]);
-    else services.push(entry.service);
+    if (decision.services.some((service) => serviceCovers(service, ipProtocol, port))) {
+      return { allowed: true, by: decision.by.find(covers) ?? decision.by[0], name };
+    }
+    denied = { allowed: false, by: undefined, name };
   }
-  return { network, exact, subtree, prefixes };
+  return denied;
 }
 
-/**
- * Decides on a name. `name` is the presentation form made from the wire labels: lower case, no trailing dot,
- * odd bytes escaped, so that a label with a dot inside equals no entry.
- */
-export function decideName(policy: Policy, name: string): Decision {
-  const exact = policy.exact.get(name);
-  const services = exact === undefined ? [] : [...exact];
-  for (let rest = name; rest !== ""; rest = parentOf(rest)) {
-    const found = policy.subtree.get(rest);
-    if (found !== undefined) services.push(...found);
-  }
-  if (services.length === 0) return { allowed: false, network: policy.network };
-  return { allowed: true, services, exact: exact !== undefined };
+/** The service that an entry grants or takes away. */
+export function serviceOf({ entry }: Pick<Match, "entry">): Service {
+  if (entry.kind !== "host") return entry.service;
+  return { protocol: entry.protocol, ports: { from: entry.from, to: entry.to } };
 }
 
-/** True when an address entry lets this packet pass without any lookup. */
-export function decideAddress(
-  policy: Policy,
-  destination: IpAddress,
-  ipProtocol: number,
-  port: number | undefined,
-): boolean {
-  return policy.prefixes.some(
-    ({ prefix, service }) => prefixContains(prefix, destination) && serviceCovers(service, ipProtocol, port),
-  );
-}
-
-/** The name without its first label. A dot inside a label is escaped by a backslash and does not count. */
-function parentOf(name: string): string {
-  for (let index = 0; index < name.length; index++) {
-    if (name[index] === "\\") index++;
-    else if (name[index] === ".") return name.slice(index + 1);
+function lastEnd(matches: readonly Match[]): number | undefined {
+  let last = 0;
+  for (const { endsAtMs } of matches) {
+    if (endsAtMs === undefined) return undefined;
+    last = Math.max(last, endsAtMs);
   }
-  return "";
+  return last;
 }

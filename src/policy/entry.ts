@@ -1,28 +1,37 @@
-// The grammar of one allowlist entry: HOST[:PORT[-PORT]][/tcp|/udp].
-// HOST is a domain, `*.domain` (the domain and every name below it), an address or a CIDR prefix.
-// Labels are written by people and by programs that may be hostile: whatever is not plainly legal is refused.
+// The grammar of one allowlist entry: [!]HOST[:PORT[-PORT]][/tcp|/udp].
+// HOST is a domain, `*.domain` (the domain and every name below it), a pattern with `*` inside of labels, an address
+// or a CIDR prefix, `@preset`, or `host`. Labels are written by people and by programs that may be hostile: whatever
+// is not plainly legal is refused.
 
 import { domainToASCII } from "node:url";
 import { type Prefix, parsePrefix, renderPrefix } from "../model/address.ts";
 import { anyService, type Protocol, renderService, type Service } from "../model/service.ts";
 
-export interface DomainEntry {
+interface Negatable {
+  /** True for `!`: takes away, and wins over whatever grants. */
+  readonly negated: boolean;
+}
+
+export interface DomainEntry extends Negatable {
   readonly kind: "domain";
   /** Lower case, ASCII (A-labels), no trailing dot. */
   readonly domain: string;
-  /** `exact` is the name itself; `subtree` is the name and every name below it. */
-  readonly scope: "exact" | "subtree";
+  /**
+   * `exact` is the name itself; `subtree` is the name and every name below it; in a `glob` each `*` of the domain
+   * stands for any characters within its label, and for no dot.
+   */
+  readonly scope: "exact" | "subtree" | "glob";
   readonly service: Service;
 }
 
-export interface PrefixEntry {
+export interface PrefixEntry extends Negatable {
   readonly kind: "prefix";
   readonly prefix: Prefix;
   readonly service: Service;
 }
 
 /** A service of the Docker host itself. */
-export interface HostEntry {
+export interface HostEntry extends Negatable {
   readonly kind: "host";
   readonly protocol: Protocol | "any";
   /** Inclusive range of ports, at most 1024 wide. */
@@ -30,44 +39,66 @@ export interface HostEntry {
   readonly to: number;
 }
 
-export type Entry = DomainEntry | PrefixEntry | HostEntry;
+/** What decides. `preset` names where the entry stands when it was not written out. */
+export type Entry = (DomainEntry | PrefixEntry | HostEntry) & { readonly preset?: string };
+
+/** A named list, in place of which its entries decide, narrowed to the service. */
+export interface PresetReference extends Negatable {
+  readonly kind: "preset";
+  /** Lower case, without the `@`. */
+  readonly name: string;
+  readonly service: Service;
+}
+
+/** What a preset may be called. */
+export const presetName = /^[a-z0-9]([a-z0-9._-]{0,62}[a-z0-9])?$/;
 
 /** Each port of a `host` entry is a kernel entry of its own. */
 const widestHostRange = 1024;
 
-export type EntryResult = { readonly entry: Entry } | { readonly problem: string };
+/** Rightmost labels of a pattern that must be written out: a `*` there would leave the choice of the owner open. */
+const literalLabels = 2;
+
+export type EntryResult = { readonly entry: Entry | PresetReference } | { readonly problem: string };
 
 /** Parses one entry. The problem, if any, says what is wrong with it and how to write it. */
 export function parseEntry(text: string): EntryResult {
-  if (text.startsWith("!")) return { problem: "`!` entries are not supported yet; remove it" };
-  if (/^[a-z]+:\/\//i.test(text))
+  const negated = text.startsWith("!");
+  const positive = negated ? text.slice(1) : text;
+  if (positive === "") return { problem: "nothing follows the `!`; write what it takes away" };
+  if (positive.startsWith("!")) return { problem: "one `!` is enough" };
+  if (/^[a-z]+:\/\//i.test(positive))
     return { problem: "it is a URL; leave out what stands before the host, and the path" };
-  if (text.startsWith("@")) return { problem: "`@` presets are not supported yet; write the domains" };
-  const split = splitEntry(text);
+  const split = splitEntry(positive);
   if ("problem" in split) return split;
   const service = parseService(split.port, split.protocol);
   if ("problem" in service) return service;
-  return parseHost(split.host, service.service);
+  if (split.host.startsWith("@")) return parsePreset(split.host.slice(1), service.service, negated);
+  return parseHost(split.host, service.service, negated);
 }
 
 /** The entry as a user would write it; parsing it again yields the same entry. */
-export function renderEntry(entry: Entry): string {
+export function renderEntry(entry: Entry | PresetReference): string {
+  const mark = entry.negated ? "!" : "";
   switch (entry.kind) {
     case "host": {
       const { protocol, from, to } = entry;
-      return `host${renderSuffix({ protocol, ports: { from, to } })}`;
+      return `${mark}host${renderSuffix({ protocol, ports: { from, to } })}`;
     }
     case "domain":
-      return `${renderDomain(entry)}${renderSuffix(entry.service)}`;
+      return `${mark}${renderDomain(entry)}${renderSuffix(entry.service)}`;
+    case "preset":
+      return `${mark}@${entry.name}${renderSuffix(entry.service)}`;
     case "prefix": {
       const host = renderPrefix(entry.prefix);
       const bracketed = entry.service.ports !== "any" && host.includes(":") ? `[${host}]` : host;
-      return `${bracketed}${renderSuffix(entry.service)}`;
+      return `${mark}${bracketed}${renderSuffix(entry.service)}`;
     }
   }
 }
 
-function renderSuffix({ protocol, ports }: Service): string {
+/** `:443/tcp`, as it follows a host; nothing for every service. */
+export function renderSuffix({ protocol, ports }: Service): string {
   const port = ports === "any" ? "" : `:${renderService({ protocol: "any", ports })}`;
   return `${port}${protocol === "any" ? "" : `/${protocol}`}`;
 }
@@ -87,14 +118,18 @@ function splitEntry(text: string): SplitEntry | { readonly problem: string } {
   const rest = protocolMatch === null ? text : text.slice(0, protocolMatch.index);
   const protocol = protocolMatch?.[1]?.toLowerCase();
   const bracketed = /^\[([^\]]*)\](?::(.*))?$/.exec(rest);
-  if (bracketed !== null) return { host: bracketed[1] ?? "", port: bracketed[2], protocol };
+  if (bracketed !== null) {
+    const [, host = "", port] = bracketed;
+    if (parsePrefix(host) !== undefined && host.includes(":")) return { host, port, protocol };
+    return { problem: "brackets are for IPv6 addresses only; write HOST:PORT" };
+  }
   const colons = rest.split(":").length - 1;
   if (colons === 1) {
     const [host = "", port] = rest.split(":");
     return { host, port, protocol };
   }
   if (colons > 1 && parsePrefix(rest) === undefined) {
-    return { problem: "it is not an IPv6 address; with a port write [ADDRESS]:PORT" };
+    return { problem: "it has more than one `:` and is no IPv6 address; write HOST:PORT or [ADDRESS]:PORT" };
   }
   return { host: rest, port: undefined, protocol };
 }
@@ -104,7 +139,7 @@ function parseService(
   protocol: string | undefined,
 ): { readonly service: Service } | { readonly problem: string } {
   if (protocol !== undefined && protocol !== "tcp" && protocol !== "udp") {
-    return { problem: `the protocol is tcp or udp, not ${JSON.stringify(protocol)}` };
+    return { problem: `the protocol is tcp or udp, not ${quote(protocol)}` };
   }
   const known: Protocol | "any" = protocol ?? "any";
   if (port === undefined) {
@@ -114,51 +149,103 @@ function parseService(
   const from = Number(range?.[1]);
   const to = Number(range?.[2] ?? range?.[1]);
   if (range === null || from < 1 || to > 65535 || from > to) {
-    return { problem: `the port is 1 to 65535, or FROM-TO, not ${JSON.stringify(port)}` };
+    return { problem: `the port is 1 to 65535, or FROM-TO, not ${quote(port)}` };
   }
   return { service: { protocol: known, ports: { from, to } } };
 }
 
-function parseHost(host: string, service: Service): EntryResult {
+function parsePreset(text: string, service: Service, negated: boolean): EntryResult {
+  const name = text.toLowerCase();
+  if (!presetName.test(name)) {
+    return {
+      problem: `${quote(`@${text}`)} is not the name of a preset; write it as in @debian or @npm:443`,
+    };
+  }
+  return { entry: { kind: "preset", name, service, negated } };
+}
+
+function parseHost(host: string, service: Service, negated: boolean): EntryResult {
   const prefix = parsePrefix(host);
-  if (prefix !== undefined) return { entry: { kind: "prefix", prefix, service } };
+  if (prefix !== undefined) return { entry: { kind: "prefix", prefix, service, negated } };
   if (host.includes("/")) return { problem: "it is not an address prefix; write ADDRESS/LENGTH" };
-  if (host.toLowerCase() === "host") return hostEntry(service);
+  if (host.toLowerCase() === "host") return hostEntry(service, negated);
   if (host === "*") {
-    return { problem: "`*` alone would allow everything; remove the label to leave the network open" };
+    return {
+      problem: negated
+        ? "`!*` would take away everything; leave the label empty"
+        : "`*` alone would allow everything; remove the label to leave the network open",
+    };
   }
   const subtree = host.startsWith("*.");
   const name = subtree ? host.slice(2) : host;
-  if (name.includes("*")) {
-    return { problem: "`*` stands only at the front, as in *.example.com" };
-  }
-  const domain = canonicalDomain(name);
+  if (name.includes("*")) return globEntry(host, service, negated);
+  // All below a top-level domain is a lot, but can be meant: `*.internal`. One name of one label cannot.
+  const domain = canonicalDomain(name, subtree ? 1 : 2);
   if ("problem" in domain) return domain;
-  return { entry: { kind: "domain", domain: domain.domain, scope: subtree ? "subtree" : "exact", service } };
+  const scope = subtree ? "subtree" : "exact";
+  return { entry: { kind: "domain", domain: domain.domain, scope, service, negated } };
 }
 
-function hostEntry({ protocol, ports }: Service): EntryResult {
+function hostEntry({ protocol, ports }: Service, negated: boolean): EntryResult {
   if (ports === "any") return { problem: "`host` needs a port, as in host:5432" };
   if (ports.to - ports.from >= widestHostRange) {
     return { problem: `\`host\` takes at most ${widestHostRange} ports; name those that are needed` };
   }
-  return { entry: { kind: "host", protocol, ...ports } };
+  const known = protocol === "tcp" || protocol === "udp" ? protocol : "any";
+  return { entry: { kind: "host", protocol: known, ...ports, negated } };
 }
 
-function canonicalDomain(text: string): { readonly domain: string } | { readonly problem: string } {
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: the ASCII range is the point
-  const ascii = /^[\x00-\x7f]*$/.test(text) ? text.toLowerCase() : domainToASCII(text);
+function globEntry(text: string, service: Service, negated: boolean): EntryResult {
+  const labels = text.replace(/\.$/, "").toLowerCase().split(".");
+  if (labels.slice(-literalLabels).some((label) => label.includes("*"))) {
+    return { problem: "the last two labels must be written out, as in build-*.ci.example.com" };
+  }
+  if (labels[0] === "*" && labels.slice(1).some((label) => label.includes("*"))) {
+    return { problem: "a leading `*.` covers every depth; `*` inside of later labels cannot follow it" };
+  }
+  if (labels.some((label) => label.includes("**"))) return { problem: "one `*` in a row is enough" };
+  // A letter in place of each `*`: what is around it must make a legal name.
+  const domain = canonicalDomain(labels.join(".").replaceAll("*", "x"), literalLabels + 1);
+  if ("problem" in domain || labels.includes("") || !/^[a-z0-9_.*-]+$/.test(labels.join("."))) {
+    return {
+      problem: `${quote(text)} is not a pattern of a domain name; write it as in build-*.ci.example.com, other letters than a to z in their xn-- form`,
+    };
+  }
+  return { entry: { kind: "domain", domain: labels.join("."), scope: "glob", service, negated } };
+}
+
+function canonicalDomain(
+  text: string,
+  leastLabels: number,
+): { readonly domain: string } | { readonly problem: string } {
+  const ascii = toAscii(text);
   const domain = ascii.endsWith(".") ? ascii.slice(0, -1) : ascii;
   const labels = domain.split(".");
   const wrong = labels.find((label) => !/^[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?$/.test(label));
   if (wrong !== undefined || domain.length > 253) {
-    return { problem: `${JSON.stringify(text)} is not a domain name` };
-  }
-  if (labels.length === 1) {
-    return { problem: "a name of one label is never looked up outside; write a full domain" };
+    return {
+      problem: `${quote(text)} is not a domain name; write letters, digits, - and _ between dots, as in api.example.com`,
+    };
   }
   if (/^[0-9]+$/.test(labels.at(-1) ?? "")) {
-    return { problem: `${JSON.stringify(text)} is neither an address nor a domain name` };
+    return {
+      problem: `${quote(text)} is neither an address nor a domain name; write it as 192.0.2.10 or api.example.com`,
+    };
+  }
+  if (labels.length < leastLabels) {
+    return { problem: "a name of one label is never looked up outside; write a full domain" };
   }
   return { domain };
+}
+
+/** In lower case, with A-labels; a text that is no domain name stays one that is none. */
+function toAscii(text: string): string {
+  if (!/[\u{80}-\u{10ffff}]/u.test(text)) return text.toLowerCase();
+  // Node reads the host of a URL here: `?x` would end it, and `%63` would be a letter.
+  return /^[\w.\u{80}-\u{10ffff}-]+$/u.test(text) ? domainToASCII(text) : "";
+}
+
+/** Entries may be as long as a label; problems are read by people. */
+function quote(text: string): string {
+  return JSON.stringify(text.slice(0, 80));
 }

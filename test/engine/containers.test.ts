@@ -52,6 +52,20 @@ function particulars(name: string): void {
     assert.ok((await lookups(engine, "app", "v4only.example.com")).denied > 0);
   });
 
+  it("ipset list shows what is granted to whom, and by which name", async () => {
+    const engine = lab.engine(name);
+    await succeeds(engine, "web", ...curl("http://www.example.com/"));
+    const asker = await run(engine, "inspect", "-f", "{{.NetworkSettings.Networks.app.IPAddress}}", "web");
+    const { stdout } = await engine.exec("ipset", "list", "dockerwall-grant4");
+    const line = new RegExp(
+      `^203\\.0\\.113\\.11,tcp:80,${asker.replaceAll(".", "\\.")} timeout \\d+ packets [1-9]\\d* .* comment "www\\.example\\.com"$`,
+      "m",
+    );
+    assert.match(stdout, line);
+    const owner = await engine.exec("ipset", "list", "dockerwall-guarded4");
+    assert.match(owner.stdout, /^198\.19\.\d+\.0\/24,br-[0-9a-f]{12} comment "app"$/m);
+  });
+
   it("a bad label of a container leaves it with its network's list and is told", async () => {
     const engine = lab.engine(name);
     await client(engine, "bad", "app", "--label", "dockerwall.allow=*");

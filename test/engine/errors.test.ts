@@ -1,6 +1,8 @@
 // Whatever is missing or wrong ends in one clear sentence and the right exit code, never in a stack trace.
 
 import assert from "node:assert/strict";
+import { chmod, readFile, writeFile } from "node:fs/promises";
+import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
 import {
   client,
@@ -13,8 +15,9 @@ import {
   status,
   succeeds,
 } from "../support/dockerwall.ts";
-import { until } from "../support/lab/command.ts";
+import { type Outcome, until } from "../support/lab/command.ts";
 import { type Lab, startLab } from "../support/lab/lab.ts";
+import { repository } from "../support/lab/repository.ts";
 
 const host = ["--network", "host", "--pid", "host"];
 const socket = ["-v", "/var/run/docker.sock:/var/run/docker.sock"];
@@ -27,6 +30,13 @@ before(async () => {
 after(async () => {
   await lab?.down();
 });
+
+function endsInOneSentence({ stdout, stderr, exitCode }: Outcome, expected: number, sentence: RegExp): void {
+  assert.match(stderr, sentence);
+  assert.match(stderr, /^dockerwall: [^\n]+$/);
+  assert.doesNotMatch(stdout, /^\s+at /m);
+  assert.equal(exitCode, expected, stderr);
+}
 
 describe("the daemon says in one sentence", () => {
   const cases: readonly [name: string, args: readonly string[], exitCode: number, sentence: RegExp][] = [
@@ -86,11 +96,31 @@ describe("the daemon says in one sentence", () => {
   for (const [name, args, exitCode, sentence] of cases) {
     it(name, async () => {
       const outcome = await lab.engine("e28").dockerWith({ timeoutMs: 20_000 }, "run", ...args);
-      assert.match(outcome.stderr, sentence);
-      assert.doesNotMatch(outcome.stderr, /\n\s+at /);
-      assert.equal(outcome.exitCode, exitCode, outcome.stderr);
+      endsInOneSentence(outcome, exitCode, sentence);
     });
   }
+
+  // The real entrypoint, but it wants a kind of set that the lab's kernel does not have.
+  it("a kernel that lacks something", async () => {
+    const original = await readFile(join(repository, "entrypoint.sh"), "utf8");
+    const wanting = original.replace("hash:net,port ", "hash:net,net ");
+    assert.notEqual(wanting, original);
+    const file = `/tmp/${lab.name}-entrypoint.sh`;
+    await writeFile(file, wanting);
+    await chmod(file, 0o755);
+    const entrypoint = ["-v", `${file}:/app/entrypoint.sh:ro`];
+    for (const backend of ["nft", "legacy"]) {
+      const chosen = ["-e", `DOCKERWALL_BACKEND=${backend}`];
+      const outcome = await lab
+        .engine("e28")
+        .docker("run", ...rights, ...host, ...socket, ...entrypoint, ...chosen, image);
+      endsInOneSentence(
+        outcome,
+        71,
+        /the kernel lacks sets of type hash:net,net; run modprobe ip_set_hash_netnet on the host/,
+      );
+    }
+  });
 });
 
 describe("a bad label", () => {

@@ -45,6 +45,14 @@ describe("settings of the resolver", { concurrency: 1 }, () => {
   const dig = (container: string, ...args: string[]): Promise<string> =>
     succeeds(engine, container, "dig", "+short", ...args);
 
+  /** The rcode, and the Extended DNS Error or how many answers there are. */
+  async function told(container: string, name: string, type: string): Promise<readonly string[]> {
+    const text = await succeeds(engine, container, "dig", type, name);
+    const rcode = /status: (\w+)/.exec(text)?.[1] ?? "";
+    const answers = /ANSWER: (\d+)/.exec(text)?.[1] ?? "";
+    return [rcode, /EDE: (\d+)/.exec(text)?.[1] ?? `${answers} answers`];
+  }
+
   /** The servers that were asked for a name, each once. */
   async function asked(name: string): Promise<readonly string[]> {
     const queries = await lab.internet.queries();
@@ -94,6 +102,36 @@ describe("settings of the resolver", { concurrency: 1 }, () => {
       );
     }
     assert.match(await succeeds(engine, "searcher", "getent", "ahostsv4", "www"), /^203\.0\.113\.11 /);
+  });
+
+  it("IPv6: an allowed name with private addresses only opens nothing, and says so", async () => {
+    await network(engine, "six-net", "*.example.com", "--ipv6", "--subnet", "fd5d:9:1::/64");
+    await client(engine, "six", "six-net");
+    for (const name of ["mapped", "mapped-public", "loopback6", "unique6", "link6", "nat64"]) {
+      assert.deepEqual(await told("six", `${name}.example.com`, "AAAA"), ["NOERROR", "15"], name);
+    }
+    assert.match(await dig("six", "AAAA", "svc.example.com"), /^2001:db8:1::1a$/m);
+    const entries = await succeeds(engine, "dockerwall", "ipset", "save");
+    const inward = /^add dockerwall-(?:grant|pair|ask)6 (?:::1|::ffff:|fd00:|fe80:|64:ff9b:)/m;
+    assert.doesNotMatch(entries, inward);
+  });
+
+  it("a name that leads to another bridge's subnet opens nothing, unless the allowlist names the range", async () => {
+    await network(engine, "named-net", "*.example.com 203.0.113.96/28");
+    await client(engine, "named", "named-net");
+    const opened = (await dig("plain", "rotating.example.com")).trim().split("\n");
+    assert.equal(opened.length, 8);
+    const ranges = ["--subnet", "203.0.113.96/28", "--ipv6", "--subnet", "2001:db8:1::10/124"];
+    await network(engine, "other-net", undefined, ...ranges);
+    await until("the new network to be known", 5_000, async () =>
+      (await told("plain", "rotating.example.com", "A")).includes("15") ? true : undefined,
+    );
+    assert.deepEqual(await told("six", "svc.example.com", "AAAA"), ["NOERROR", "15"]);
+    assert.equal((await dig("named", "rotating.example.com")).trim().split("\n").length, 8);
+    await run(engine, "network", "rm", "other-net");
+    await until("the network to be forgotten", 5_000, async () =>
+      (await dig("plain", "rotating.example.com")).trim() === "" ? undefined : true,
+    );
   });
 
   it("the host's resolv.conf: another resolver is used without a restart", async () => {

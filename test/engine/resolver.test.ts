@@ -3,16 +3,18 @@
 
 import assert from "node:assert/strict";
 import { after, before, describe, it } from "node:test";
-import { client, deploy, network, run, status } from "../support/dockerwall.ts";
+import { chosen } from "../support/chosen.ts";
+import { client, deploy, network, run, status, succeeds } from "../support/dockerwall.ts";
 import { until } from "../support/lab/command.ts";
 import { type Lab, startLab } from "../support/lab/lab.ts";
 import { fullClients, runClients, smallClients } from "./resolver/clients.ts";
 import { linkQuestions, nameQuestions } from "./resolver/name-questions.ts";
-import { allowlist, policyQuestions } from "./resolver/policy-questions.ts";
+import { watchNewcomer } from "./resolver/newcomer.ts";
+import { allowlist, policyQuestions, servedTypes } from "./resolver/policy-questions.ts";
 import { addLinked, addResident, compareNames, isJustified, stageNames } from "./resolver/stage.ts";
 import { askMessageTable, askPolicyTable } from "./resolver/tables.ts";
 
-const engines = ["e20", "e26", "e28"] as const;
+const engines = chosen(["e20", "e26", "e28"] as const);
 
 let lab: Lab;
 before(async () => {
@@ -37,15 +39,25 @@ function resolver(name: (typeof engines)[number]): void {
   it("answers the table of names", async () => {
     assert.ok((await askPolicyTable(lab.engine(name), "web")) >= 3 * 100);
     const asked = (await lab.internet.queries()).filter(({ from }) => from === lab.engine(name).link.host);
-    const denied = new Set(
+    const keptHere = new Set(
       policyQuestions.flatMap((each) =>
         each.error === 15 && each.rcode === "NXDOMAIN" ? [each.name.toLowerCase()] : [],
       ),
-    );
-    const leaked = asked.filter((query) => denied.has(query.name));
-    assert.deepEqual(leaked, []);
+    ).add("use-application-dns.net");
     assert.deepEqual(
-      asked.filter((query) => query.type === "AAAA" || query.name === "unasked6.example.com"),
+      asked.filter((query) => keptHere.has(query.name)),
+      [],
+    );
+    // The network has no IPv6, and what is not served is not asked for, but TXT of the one name that is listed as such.
+    assert.deepEqual(
+      asked.filter(
+        ({ name, type }) => !servedTypes.has(type) && !(type === "TXT" && name === "txt.big.example"),
+      ),
+      [],
+    );
+    const types = new Set(asked.map(({ type }) => type));
+    assert.deepEqual(
+      [...servedTypes].filter((type) => !types.has(type)),
       [],
     );
   });
@@ -77,6 +89,55 @@ function resolver(name: (typeof engines)[number]): void {
       fresh.filter(({ docker, ours }) => JSON.stringify(docker) !== JSON.stringify(ours)),
       [],
     );
+  });
+
+  it("strips what would hide a name, or lead past a grant, from service bindings", async () => {
+    const engine = lab.engine(name);
+    const asked = ["dig", "+short", "HTTPS", "svc.example.com"];
+    // What upstream says, by way of a network that nobody guards.
+    assert.match(
+      await succeeds(engine, "plain-asker", ...asked),
+      /ipv4hint=203\.0\.113\.26 ech=AEX\+.* ipv6hint=/,
+    );
+    assert.equal((await succeeds(engine, "web", ...asked)).trim(), '1 . alpn="h2,http/1.1"');
+  });
+
+  it("knows a container from the moment that it is there", async (t) => {
+    const engine = lab.engine(name);
+    for (const alias of ["moment1", "moment2", "moment3"]) {
+      const [docker, ours] = await Promise.all([
+        watchNewcomer(engine, "plain", alias),
+        watchNewcomer(engine, "guard", alias),
+      ]);
+      t.diagnostic(`${name}: Docker ${JSON.stringify(docker)}, ours ${JSON.stringify(ours)}`);
+      assert.deepEqual(ours.answer, docker.answer);
+      assert.equal(ours.missedAfterwards, 0);
+      // Docker's resolver knows it some 80 ms before `docker run` comes back, we from the event, some 100 ms later than
+      // that. Who asks for one name without end is not worth a reading of the engine each time; one a second it is.
+      assert.ok(ours.lastMissedMs <= 1_000, `missed ${ours.lastMissedMs} ms after docker run`);
+    }
+  });
+
+  it("renews a grant with an answer out of the cache", async () => {
+    const engine = lab.engine(name);
+    const timeouts = async (): Promise<readonly number[]> => {
+      const { stdout } = await engine.exec("ipset", "save");
+      const entries = stdout.matchAll(/^add .*203\.0\.113\.24.* timeout (\d+)/gm);
+      return [...entries].map(([, seconds]) => Number(seconds));
+    };
+    const look = ["dig", "+short", "ttlday.example.com"];
+    const asked = async (): Promise<number> =>
+      (await lab.internet.queries()).filter(
+        (query) => query.from === engine.link.host && query.name === "ttlday.example.com",
+      ).length;
+    assert.equal((await succeeds(engine, "web", ...look)).trim(), "203.0.113.24");
+    const [first, before] = [Math.max(...(await timeouts())), await asked()];
+    await until("the lease to become shorter", 10_000, async () =>
+      Math.max(...(await timeouts())) <= first - 3 ? true : undefined,
+    );
+    assert.equal((await succeeds(engine, "web", ...look)).trim(), "203.0.113.24");
+    assert.ok(Math.min(...(await timeouts())) >= first - 2, `${await timeouts()} after ${first}`);
+    assert.equal(await asked(), before);
   });
 
   it("answers links as Docker does", async () => {

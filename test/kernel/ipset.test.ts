@@ -4,9 +4,8 @@ import assert from "node:assert/strict";
 import { createSocket } from "node:dgram";
 import { once } from "node:events";
 import { afterEach, beforeEach, test } from "node:test";
-import { setTimeout as sleep } from "node:timers/promises";
 import { type KernelSets, openKernelSets } from "../../src/io/ipset.ts";
-import { isSetFull, isSetMissing, KernelSetError } from "../../src/io/ipset-error.ts";
+import { isSetMissing, KernelSetError } from "../../src/io/ipset-error.ts";
 import type { SetEntry, SetKey, SetSpec } from "../../src/io/ipset-message.ts";
 import { type IpAddress, type Prefix, parseAddress, parsePrefix } from "../../src/model/address.ts";
 import { enterNamespaces, run } from "../support/namespace.ts";
@@ -225,12 +224,10 @@ test("a datagram passes and is counted as soon as its entry is added", async () 
   server.on("message", (text) => arrived.push(String(text)));
   server.bind(5353, "127.0.0.9");
   await once(server, "listening");
-  client.send("before", 5353, "127.0.0.9");
-  await once(client, "listening");
-  await sleep(20);
+  await new Promise<void>((resolve) => client.send("before", 5353, "127.0.0.9", () => resolve()));
   sets.add("grant", [{ key: pair("127.0.0.9", 17, 5353, "127.0.0.1"), timeoutSeconds: 60 }]);
   client.send("after", 5353, "127.0.0.9");
-  await sleep(50);
+  await once(server, "message");
   client.close();
   server.close();
   assert.deepEqual(arrived, ["after"]);
@@ -248,7 +245,7 @@ test("a full set is told apart, with the first entry that was not taken", () => 
   }));
   assert.throws(
     () => sets.add("grant", entries),
-    (error) => isSetFull(error) && error.entryIndex === 8,
+    (error) => error instanceof KernelSetError && error.reason === "full" && error.entryIndex === 8,
   );
   assert.equal(members("grant").length, 8);
   sets.add("grant", entries.slice(0, 8));

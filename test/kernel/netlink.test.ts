@@ -66,15 +66,15 @@ test("an answer of many parts is read to its end", () => {
   shrinkQueue(addressFd);
   box.run("ip", "link", "set", "eth0", "up");
   const addresses = readAddresses(addressFd);
-  assert.equal(new Set(addresses).size, 600);
+  assert.equal(new Set(addresses.map(({ address }) => address)).size, 600);
   assert.equal(addresses.length, 600);
 });
 
 test("a refusal says which message, why, and in the kernel's own words", () => {
   const socket = openNetlink(NETLINK_NETFILTER, "tables");
   writeBatch(socket.writer, () => {
-    writeNewTable(socket.writer, "first");
-    writeDeleteTable(socket.writer, "nowhere");
+    writeNewTable(socket.writer, { family: "ip", name: "first" });
+    writeDeleteTable(socket.writer, { family: "ip", name: "nowhere" });
   });
   assert.throws(
     () => socket.request("a batch"),

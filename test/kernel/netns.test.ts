@@ -1,10 +1,16 @@
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
-import { closeSync, readlinkSync, writeFileSync } from "node:fs";
+import { closeSync, readdirSync, readlinkSync, writeFileSync } from "node:fs";
 import { networkInterfaces } from "node:os";
 import { test } from "node:test";
 import { fileURLToPath } from "node:url";
-import { isOwnNamespace, namespaceInode, openNamespace, withNamespace } from "../../src/io/netns.ts";
+import {
+  isOwnNamespace,
+  namespaceInode,
+  openNamespace,
+  withNamespace,
+  withNewNamespace,
+} from "../../src/io/netns.ts";
 import { createNamespace, enterNamespaces } from "../support/namespace.ts";
 
 enterNamespaces(import.meta.url);
@@ -23,6 +29,17 @@ test("work is done in the other namespace, and what follows in our own", () => {
   }));
   assert.deepEqual(inside, { inode: namespaceInode(box.path), interfaces: ["lo"] });
   assert.notEqual(inside.inode, home);
+  assert.equal(currentInode(), home);
+});
+
+test("a new namespace has nothing in it but its own loopback", () => {
+  const home = currentInode();
+  const inside = withNewNamespace(() => ({
+    inode: currentInode(),
+    links: readdirSync("/proc/thread-self/net/dev_snmp6"),
+  }));
+  assert.notEqual(inside.inode, home);
+  assert.deepEqual(inside.links, ["lo"]);
   assert.equal(currentInode(), home);
 });
 

@@ -3,7 +3,7 @@ import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { closeSync } from "node:fs";
 import { test } from "node:test";
-import { setTimeout as sleep } from "node:timers/promises";
+import { setImmediate as nextTurn } from "node:timers/promises";
 import { Worker } from "node:worker_threads";
 import { NETLINK_ROUTE, type NetlinkSocket, openNetlink } from "../../src/io/netlink.ts";
 import { createReadiness } from "../../src/io/readiness.ts";
@@ -15,6 +15,11 @@ const RTMGRP_LINK = 1;
 
 function openLinks(): NetlinkSocket {
   return openNetlink(NETLINK_ROUTE, "links", RTMGRP_LINK);
+}
+
+/** A change is with every socket when the command that made it has ended; the loop then finds it in its next turn. */
+async function turns(): Promise<void> {
+  for (let turn = 0; turn < 5; turn++) await nextTurn();
 }
 
 function changeLinks(): void {
@@ -31,13 +36,13 @@ test("a netlink socket is reported while there is something to read, and not aft
     calls++;
     links.receive(() => messages++, 1);
   });
-  await sleep(30);
+  await turns();
   assert.equal(calls, 0);
   changeLinks();
-  await sleep(50);
+  await turns();
   assert.ok(messages >= 2);
   const settled = calls;
-  await sleep(50);
+  await turns();
   assert.equal(calls, settled);
   readiness.close();
   links.close();
@@ -58,7 +63,7 @@ test("no call comes after unwatch, also when one was due", async () => {
     unwatchSecond();
   });
   changeLinks();
-  await sleep(50);
+  await turns();
   assert.equal(called.length, 1);
   first.close();
   second.close();
@@ -81,10 +86,10 @@ test("a descriptor that is used again calls only its new owner", async () => {
       next.receive(() => undefined);
     });
     unwatch();
-    await sleep(5);
+    await turns();
     assert.deepEqual([oldCalls, nextCalls], [0, 0]);
     changeLinks();
-    await sleep(5);
+    await turns();
     assert.ok(nextCalls > 0 && oldCalls === 0);
     unwatchNext();
     next.close();
@@ -102,7 +107,7 @@ test("promises are settled after a call", async () => {
     });
   });
   changeLinks();
-  await sleep(50);
+  await turns();
   assert.equal(settled, true);
   readiness.close();
   links.close();

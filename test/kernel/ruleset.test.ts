@@ -5,6 +5,7 @@ import assert from "node:assert/strict";
 import { readFileSync, writeFileSync } from "node:fs";
 import { describe, it } from "node:test";
 import { classify } from "../../src/firewall/classify.ts";
+import { onlyLabels } from "../../src/firewall/lists.ts";
 import { renderRuleset } from "../../src/firewall/ruleset.ts";
 import { desiredSets } from "../../src/firewall/sets.ts";
 import { applySets, createSets, destroySets } from "../../src/io/desired-sets.ts";
@@ -12,7 +13,9 @@ import { openKernelSets } from "../../src/io/ipset.ts";
 import { createIptables } from "../../src/io/iptables.ts";
 import { parsePrefix } from "../../src/model/address.ts";
 import type { Network } from "../../src/model/topology.ts";
+import { createListStore } from "../../src/policy/list-store.ts";
 import { enterNamespaces, run } from "../support/namespace.ts";
+import { presets } from "../support/policies.ts";
 
 enterNamespaces(import.meta.url);
 
@@ -58,6 +61,17 @@ for (const backend of ["nft", "legacy"] as const) {
         assert.equal(save(family), before);
       });
 
+      it(`carry a comment each, IPv${family}`, () => {
+        const own = save(family)
+          .split("\n")
+          .filter((line) => line.startsWith("-A DOCKERWALL-"));
+        assert.ok(own.length > 30);
+        assert.deepEqual(
+          own.filter((line) => !line.includes(" --comment ")),
+          [],
+        );
+      });
+
       const wounds: readonly [name: string, ...args: string[]][] = [
         ["a rule put first", "-t", "mangle", "-I", "FORWARD", "-j", "ACCEPT"],
         ["a flushed table", "-t", "mangle", "-F"],
@@ -91,7 +105,7 @@ describe("the sets of the control plane", () => {
       classify({
         topology: { networks, containers: [] },
         bridges: [],
-        previous: new Map(),
+        policy: onlyLabels(createListStore(presets), 0),
         foreign: new Set(),
         quarantine: new Set(),
       }),

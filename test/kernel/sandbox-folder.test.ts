@@ -2,8 +2,10 @@ import assert from "node:assert/strict";
 import { closeSync, mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { afterEach, beforeEach, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
+import { isDeepStrictEqual } from "node:util";
 import { namespaceInode } from "../../src/io/netns.ts";
 import { watchSandboxes } from "../../src/io/sandbox-folder.ts";
+import { until } from "../support/lab/command.ts";
 import { createNamespace, enterNamespaces, run } from "../support/namespace.ts";
 
 enterNamespaces(import.meta.url);
@@ -38,6 +40,17 @@ async function appear(name: string, mountAfterMs = 0): Promise<number> {
   return namespaceInode(path);
 }
 
+/** Waits until exactly this has been reported, and forgets it. */
+async function reported(...expected: readonly string[]): Promise<void> {
+  await until(
+    expected.join(" "),
+    5_000,
+    () => (isDeepStrictEqual(seen, expected) ? true : undefined),
+    () => seen.join(" "),
+  );
+  seen = [];
+}
+
 function vanish(name: string): void {
   run("umount", "-l", `${folder}/${name}`);
   rmSync(`${folder}/${name}`);
@@ -65,12 +78,10 @@ test("a namespace is reported when it is mounted, however late, and when it is g
   start();
   for (const mountAfterMs of [0, 20, 500]) {
     const inode = await appear("late", mountAfterMs);
-    await sleep(30);
-    assert.deepEqual(seen, ["+late"]);
+    await reported("+late");
     assert.equal(inodes.get("late"), inode);
     vanish("late");
-    await sleep(30);
-    assert.deepEqual(seen.splice(0), ["+late", "-late"]);
+    await reported("-late");
   }
 });
 
@@ -81,21 +92,21 @@ test("our own namespace, the engine's `default` and second names are not reporte
     run("mount", "--bind", "/proc/self/ns/net", `${folder}/${name}`);
   }
   await appear("first");
-  await sleep(30);
+  await reported("+first");
   writeFileSync(`${folder}/second`, "");
   run("mount", "--bind", `${folder}/first`, `${folder}/second`);
-  await sleep(50);
-  assert.deepEqual(seen, ["+first"]);
+  // Files are told of in order.
+  await appear("last");
+  await reported("+last");
 });
 
 test("a name that is used again at once is gone and appears", async () => {
   start();
   await appear("same");
-  await sleep(30);
+  await reported("+same");
   vanish("same");
   const inode = await appear("same");
-  await sleep(30);
-  assert.deepEqual(seen, ["+same", "-same", "+same"]);
+  await reported("-same", "+same");
   assert.equal(inodes.get("same"), inode);
 });
 
@@ -108,12 +119,10 @@ test("the folder may come later, go, and come again", async () => {
     await sleep(round * 20);
     mkdirSync(folder);
     await appear("a");
-    await sleep(50);
-    assert.deepEqual(seen.splice(0), ["+a"]);
+    await reported("+a");
     vanish("a");
     rmSync("/run/engine", { recursive: true });
-    await sleep(50);
-    assert.deepEqual(seen.splice(0), ["-a"]);
+    await reported("-a");
   }
 });
 

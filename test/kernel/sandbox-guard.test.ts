@@ -6,7 +6,8 @@ import { setTimeout as sleep } from "node:timers/promises";
 import * as libc from "../../src/io/libc.ts";
 import { withNamespace } from "../../src/io/netns.ts";
 import { openSandboxSockets, resolverBytes, type SandboxSockets } from "../../src/io/sandbox-sockets.ts";
-import { installSandboxTable, openTableOwner, removeSandboxTable } from "../../src/io/sandbox-table.ts";
+import { installSandboxTable, openTableOwner, removeSandboxTables } from "../../src/io/sandbox-table.ts";
+import { connect } from "../support/connect.ts";
 import { createNamespace, enterNamespaces, type TestNamespace } from "../support/namespace.ts";
 
 enterNamespaces(import.meta.url);
@@ -46,7 +47,7 @@ function forge(source: Uint8Array, sourcePort: number, destination: Uint8Array, 
   const ip = [0x45, 0, 0, 20 + size, 0, 0, 0, 0, 64, 17, 0, 0, ...source, ...destination];
   const udp = [sourcePort >> 8, sourcePort & 0xff, port >> 8, port & 0xff, 0, size, 0, 0];
   const fd = libc.socket(libc.AF_INET, libc.SOCK_RAW, IPPROTO_RAW, "a raw socket");
-  libc.connect(fd, socketAddress(destination, 0), "a raw socket");
+  connect(fd, socketAddress(destination, 0));
   libc.send(fd, Uint8Array.of(...ip, ...udp, ...text), "a raw socket");
   libc.close(fd);
 }
@@ -59,13 +60,13 @@ test("a forged first packet from the resolver does not make a question to it an 
       forge(resolverBytes, docker.udpPort, loopback, clientPort);
       const fd = libc.socket(libc.AF_INET, libc.SOCK_DGRAM, 0, "a client");
       libc.bind(fd, socketAddress(loopback, clientPort), "a client");
-      libc.connect(fd, socketAddress(resolverBytes, docker.udpPort), "a client");
+      connect(fd, socketAddress(resolverBytes, docker.udpPort));
       libc.send(fd, Buffer.from("q"), "a client");
       libc.close(fd);
     });
   ask();
   assert.equal(await received(docker.udpFd), "");
-  withNamespace(box.fd, removeSandboxTable);
+  withNamespace(box.fd, removeSandboxTables);
   ask();
   assert.equal(await received(docker.udpFd), "q");
 });
@@ -75,7 +76,7 @@ test("a raw socket reaches the resolver's own port no more than any other", asyn
   const send = () => withNamespace(box.fd, () => forge(loopback, 9999, resolverBytes, docker.udpPort));
   send();
   assert.equal(await received(docker.udpFd), "");
-  withNamespace(box.fd, removeSandboxTable);
+  withNamespace(box.fd, removeSandboxTables);
   send();
   assert.equal(await received(docker.udpFd), "forged");
 });
@@ -102,7 +103,7 @@ test("a neighbour reaches neither resolver, also where loopback addresses are ro
     });
   send();
   assert.deepEqual([await received(ours.udpFd), await received(docker.udpFd)], ["", ""]);
-  withNamespace(box.fd, removeSandboxTable);
+  withNamespace(box.fd, removeSandboxTables);
   send();
   assert.deepEqual([await received(ours.udpFd), await received(docker.udpFd)], ["forged", "forged"]);
 });
@@ -128,7 +129,7 @@ test("NET_ADMIN in the sandbox cannot take away a table that belongs to us, whic
   assert.match(box.run("nft", "list", "table", "ip", "dockerwall"), /dnat/);
   const next = withNamespace(box.fd, openTableOwner);
   withNamespace(box.fd, () => installSandboxTable(ours, next));
-  withNamespace(box.fd, () => removeSandboxTable(next));
+  withNamespace(box.fd, () => removeSandboxTables(next));
   assert.equal(box.run("nft", "list", "tables"), "");
   next.close();
 });
@@ -145,7 +146,7 @@ test("a chain that comes after the guard does not turn what it has let pass to t
     const ask = () => box.run("bash", "-c", `echo -n mangled > /dev/udp/${to}`);
     ask();
     assert.equal(await received(docker.udpFd), "", to);
-    withNamespace(box.fd, removeSandboxTable);
+    withNamespace(box.fd, removeSandboxTables);
     ask();
     assert.equal(await received(docker.udpFd), "mangled", to);
     withNamespace(box.fd, () => installSandboxTable(ours));

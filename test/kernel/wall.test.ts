@@ -4,10 +4,13 @@ import assert from "node:assert/strict";
 import { after, before, describe, it } from "node:test";
 import { type KernelSets, openKernelSets } from "../../src/io/ipset.ts";
 import { type Backend, createIptables } from "../../src/io/iptables.ts";
-import { parsePrefix } from "../../src/model/address.ts";
-import type { Network, Topology } from "../../src/model/topology.ts";
+import { type IpAddress, parsePrefix } from "../../src/model/address.ts";
+import type { Container, Network, Topology } from "../../src/model/topology.ts";
+import { createListStore } from "../../src/policy/list-store.ts";
+import { noPolicyFile } from "../../src/policy/policy-file.ts";
 import { createWall, type Wall } from "../../src/wall.ts";
 import { enterNamespaces, run } from "../support/namespace.ts";
+import { presets } from "../support/policies.ts";
 
 enterNamespaces(import.meta.url);
 
@@ -34,6 +37,9 @@ function wallOf(backend: Backend, sets: KernelSets): Wall {
     hold: true,
     listBridges: () => [bridge],
     nowMs: Date.now,
+    store: createListStore(presets),
+    policyFile: () => noPolicyFile,
+    rules: () => [],
   });
 }
 
@@ -102,6 +108,40 @@ for (const backend of ["nft", "legacy"] as const) {
       run("ipset", "destroy");
       await wall.applyRules();
       assert.equal(state(backend), was);
+    });
+
+    it("keeps what an earlier run put there for a container until every container has been read", () => {
+      const web: Container = {
+        id: "ab".repeat(32),
+        name: "web",
+        labels: {},
+        running: true,
+        networkMode: "app",
+        sandbox: "0123456789ab",
+        endpoints: [
+          { networkId: network.id, addresses: ["198.19.1.2" as IpAddress], aliases: [], links: [] },
+        ],
+        hazards: [],
+      };
+      const cutOff = (): (string | undefined)[] =>
+        sets
+          .list("dockerwall-quarantine4")
+          .flatMap(({ key, comment }) => (key.kind === "net" ? `${key.prefix.address} ${comment}` : []));
+      const marked = ["198.19.1.2", "243.171.171.171"].map((address) => `${address} ${web.id}`);
+      wall.quarantine.add(web.id);
+      wall.classify({ ...topology, containers: [web] });
+      const next = wallOf(backend, sets);
+      assert.deepEqual([...next.quarantine], [web.id]);
+      next.classify(topology);
+      assert.deepEqual(cutOff().sort(), marked);
+      const away = { ...topology, containers: [{ ...web, running: false, endpoints: [] }] };
+      next.forgetGone(away);
+      next.classify(away);
+      assert.deepEqual(cutOff(), marked.slice(1));
+      next.forgetGone(topology);
+      next.classify(topology);
+      assert.deepEqual([cutOff(), next.quarantine.size], [[], 0]);
+      wall.quarantine.clear();
     });
 
     it("puts back what was flushed from its sets", () => {

@@ -1,13 +1,9 @@
 // A certificate for a server on loopback: dns.example.org and 127.0.0.1.
 
-import { execFileSync, spawnSync } from "node:child_process";
+import { execFileSync } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-
-const openssl = "openssl";
-
-export const hasOpenssl = spawnSync(openssl, ["version"]).status === 0;
 
 export interface Certificate {
   readonly key: string;
@@ -22,7 +18,7 @@ export function makeCertificate(): Certificate {
     const names = ["-addext", "subjectAltName=DNS:dns.example.org,IP:127.0.0.1"];
     const curve = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1"];
     const kind = ["-x509", ...curve, "-nodes", "-days", "2", "-subj", "/CN=dns.example.org"];
-    execFileSync(openssl, ["req", ...kind, ...names, "-keyout", key, "-out", cert], { stdio: "ignore" });
+    execFileSync("openssl", ["req", ...kind, ...names, "-keyout", key, "-out", cert], { stdio: "ignore" });
     return { key: readFileSync(key, "utf8"), cert: readFileSync(cert, "utf8") };
   } finally {
     rmSync(folder, { recursive: true });

@@ -4,14 +4,23 @@
 /** The long form: more rounds, and promised times without allowance for a busy machine. */
 export const long = process.env["DOCKERWALL_LONG"] === "1";
 
-const wanted = process.env["DOCKERWALL_ENGINES"]?.split(/[ ,]+/);
+/** Every engine that some test has: a name that none has is a slip, and would pass for a run without a failure. */
+const known: readonly string[] = ["e20", "e26", "e28", "e28l", "e28d"];
 
-/** Those of the engines that this run is for; all when nothing was chosen. */
+/**
+ * Those of the engines that this run is for; all when nothing was chosen.
+ * @throws Error when an engine is chosen that no test has
+ */
 export function chosen<T extends string | { readonly kind: string; readonly name?: string }>(
   engines: readonly T[],
+  variable = "DOCKERWALL_ENGINES",
 ): readonly T[] {
+  const wanted = process.env[variable]?.split(/[ ,]+/).filter((name) => name !== "");
   const nameOf = (engine: T): string => (typeof engine === "string" ? engine : (engine.name ?? engine.kind));
-  return engines.filter((engine) => wanted === undefined || wanted.includes(nameOf(engine)));
+  const strange = [...engines.map(nameOf), ...(wanted ?? [])].filter((name) => !known.includes(name));
+  if (strange.length > 0 || wanted?.length === 0)
+    throw new Error(`${variable}: no engine "${strange.join(" ")}"; there are ${known.join(", ")}`);
+  return engines.filter((engine) => wanted?.includes(nameOf(engine)) ?? true);
 }
 
 /** Prints one row of figures. */

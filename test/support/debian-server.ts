@@ -23,9 +23,10 @@ async function programOf(path: string): Promise<readonly string[]> {
   return [loader, "--library-path", libraries.join(":"), join(folder, path)];
 }
 
-/** Starts unbound with a configuration file. */
-export async function spawnUnbound(configFile: string): Promise<ChildProcess> {
-  const [file = "", ...args] = await programOf("usr/sbin/unbound");
+/** Starts unbound with a configuration file; in a named network namespace, or on the machine's own network. */
+export async function spawnUnbound(configFile: string, netns?: string): Promise<ChildProcess> {
+  const enter = netns === undefined ? [] : ["nsenter", `--net=/run/netns/${netns}`];
+  const [file = "", ...args] = [...enter, ...(await programOf("usr/sbin/unbound"))];
   return spawn(file, [...args, "-c", configFile, "-d"], { stdio: "ignore" });
 }
 

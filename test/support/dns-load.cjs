@@ -1,5 +1,5 @@
 // Runs inside a container, with its own Node. `flood PREFIX COUNT SECONDS`: keeps COUNT lookups of unlike names
-// outstanding. `probe PREFIX RATE SECONDS`: asks that often, half of it for names that nobody has asked for before,
+// outstanding, where their server lets it. `probe PREFIX RATE SECONDS`: asks that often, half of it for names that nobody has asked for before,
 // and tells what was lost and how long the rest took, ms.
 
 const { createSocket } = require("node:dgram");
@@ -17,26 +17,37 @@ function queryFor(name, id) {
   return Buffer.concat([head, ...labels, Buffer.from([0, 0, 1, 0, 1])]);
 }
 
-/** A socket has 65,536 ids; a quarter of it each, so that none comes back while it is used. */
+/**
+ * Sends as fast as answers come, and waits at the end for those that are still to come: `silent` is what never was
+ * answered. A socket has 65,536 ids; a quarter of it each, so that none comes back while it is used.
+ */
 function flood() {
   let sent = 0;
+  let outstanding = 0;
+  let mostOutstanding = 0;
   const answers = new Map();
   const perSocket = 5_000;
-  const sockets = Array.from({ length: Math.ceil(amount / perSocket) }, () => createSocket("udp4"));
+  const sockets = Array.from({ length: Math.ceil(amount / perSocket) }, () =>
+    createSocket({ type: "udp4", recvBufferSize: 1 << 22 }),
+  );
+  const finish = () => {
+    const report = { sent, mostOutstanding, silent: outstanding, answers: Object.fromEntries(answers) };
+    process.stdout.write(JSON.stringify(report), () => process.exit());
+  };
   const step = () => {
     if (Date.now() > untilMs) {
-      process.stdout.write(JSON.stringify({ sent, answers: Object.fromEntries(answers) }));
-      process.exit();
+      setTimeout(finish, lostAfterMs);
+      return;
     }
-    for (let i = 0; i < 100 && outstanding < amount; i++) {
+    for (let i = 0; i < 200 && outstanding < amount; i++) {
       const socket = sockets[sent % sockets.length];
       socket.send(queryFor(`${prefix}${sent}.load.example`, sent & 65_535), 53, "127.0.0.11");
       sent++;
       outstanding++;
     }
+    mostOutstanding = Math.max(mostOutstanding, outstanding);
     setTimeout(step, 5);
   };
-  let outstanding = 0;
   for (const socket of sockets) {
     socket.on("error", () => undefined);
     socket.on("message", (message) => {

@@ -18,6 +18,15 @@ export const rights: readonly string[] = [
 
 /** Starts the daemon's container and waits until it enforces. */
 export async function deploy(engine: Engine, ...daemonArgs: string[]): Promise<void> {
+  await deployWith(engine, [], ...daemonArgs);
+}
+
+/** The same with more options of `docker run`. */
+export async function deployWith(
+  engine: Engine,
+  options: readonly string[],
+  ...daemonArgs: string[]
+): Promise<void> {
   const mounts = ["-v", "/var/run/docker.sock:/var/run/docker.sock"];
   const place = ["--network", "host", "--pid", "host"];
   await run(
@@ -29,6 +38,7 @@ export async function deploy(engine: Engine, ...daemonArgs: string[]): Promise<v
     ...place,
     ...rights,
     ...mounts,
+    ...options,
     image,
     "daemon",
     ...daemonArgs,
@@ -51,6 +61,11 @@ export async function enforcing(engine: Engine): Promise<void> {
     const log = await engine.docker("logs", "--tail", "40", "dockerwall");
     throw new Error(`${String(error)}\n${log.stdout}\n${log.stderr}`);
   });
+}
+
+/** A command of the CLI, inside the daemon's container; it may fail. */
+export async function wall(engine: Engine, ...args: string[]): Promise<Outcome> {
+  return engine.docker("exec", "dockerwall", "dockerwall", ...args);
 }
 
 /** A docker command that must succeed; its output. */

@@ -5,7 +5,7 @@ import dnsPacket from "dns-packet";
 type Record = dnsPacket.Answer;
 
 /** Names `PREFIX NUMBER .example.org`: the prefix says what stands there, the number varies it. */
-const kinds = ["host", "chain", "far", "gone", "void", "many", "mail", "mixed"] as const;
+const kinds = ["host", "chain", "far", "gone", "void", "many", "mail", "mixed", "bound"] as const;
 
 /** The SOA of the zone that a name lies in. */
 function soaOf(name: string): Record {
@@ -22,9 +22,13 @@ function soaOf(name: string): Record {
   return { type: "SOA", name: zone, ttl: 300, data };
 }
 
-/** Every question of the differential test: 500 and some. */
+/** dns-packet knows these two by their numbers only. */
+const svcb = "UNKNOWN_64" as dnsPacket.RecordType;
+const https = "UNKNOWN_65" as dnsPacket.RecordType;
+
+/** Every question of the differential test: 700 and some. */
 export function zoneQuestions(): readonly { readonly name: string; readonly type: dnsPacket.RecordType }[] {
-  const types = ["A", "AAAA", "MX", "TXT", "SRV", "CAA", "NS", "SOA", "PTR", "CNAME"] as const;
+  const types = ["A", "AAAA", "MX", "TXT", "SRV", "CAA", "NS", "SOA", "PTR", "CNAME", svcb, https] as const;
   return kinds.flatMap((kind) =>
     types.flatMap((type) =>
       Array.from({ length: 7 }, (_, number) => ({ name: `${kind}${number}.example.org`, type })),
@@ -123,7 +127,35 @@ function recordsAt(name: string, kind: (typeof kinds)[number], number: number): 
         { type: "PTR", name, ttl: 300, data: `host${number}.example.net` },
         { ...soaOf(name), name } as Record,
       ];
+    case "bound":
+      return [https, svcb].map(
+        (type) => ({ type, name, ttl: 120 + number, data: binding(number) }) as Record,
+      );
     default:
       return [];
   }
+}
+
+/** `NUMBER . alpn=h2 port=443`, and for odd numbers with hints and `ech` between (RFC 9460). */
+function binding(number: number): Buffer {
+  const parameter = (key: number, ...value: readonly number[]): number[] => [
+    0,
+    key,
+    0,
+    value.length,
+    ...value,
+  ];
+  return Buffer.from([
+    ...[0, number + 1, 0],
+    ...parameter(1, 2, 0x68, 0x32),
+    ...parameter(3, 1, 187),
+    ...(number % 2 === 0
+      ? []
+      : [
+          ...parameter(4, 198, 51, 100, number),
+          ...parameter(5, 0, 0, 0, 0),
+          ...parameter(6, 0x20, 0x01, 0x0d, 0xb8, ...new Array<number>(12).fill(number)),
+        ]),
+    ...parameter(7, ...Buffer.from("/dns-query{?dns}")),
+  ]);
 }

@@ -1,5 +1,6 @@
 // A process that plays a slow resolver, and off-path attackers who flood answers in its name: they know its address
-// and the question, not the port, the id, nor the letters' case. Prints its port; ends with its parent's pipe.
+// and the question, not the port, the id, nor the letters' case. Prints its port; ends with its parent's pipe, and says
+// how many it has sent and how many queries it has got.
 
 import { createSocket } from "node:dgram";
 import { createServer } from "node:net";
@@ -13,7 +14,10 @@ const lie = "203.0.113.66";
 
 const socket = createSocket("udp4");
 const names: string[] = [];
+let asked = 0;
+let sent = 0;
 socket.on("message", (message, { port, address }) => {
+  asked += 1;
   let end = 12;
   while (message[end] !== 0) end += 1 + (message[end] ?? 0);
   // What everybody may know: which name is being asked for right now.
@@ -36,8 +40,8 @@ socket.bind(0, "127.0.0.1", () => {
   forge();
 });
 
-let sent = 0;
 function forge(): void {
+  const own = socket.address().port;
   const name = names.at(Math.floor(Math.random() * names.length));
   if (name !== undefined) {
     const query = Buffer.concat([
@@ -47,14 +51,15 @@ function forge(): void {
     ]);
     for (let count = 0; count < 200; count++) {
       const port = firstPort + Math.floor(Math.random() * (lastPort - firstPort + 1));
+      if (port === own) continue;
       socket.send(answerTo(query, [lie], { id: Math.floor(Math.random() * 65_536) }), port, "127.0.0.1");
+      sent += 1;
     }
-    sent += 200;
   }
   setImmediate(forge);
 }
 
 process.stdin.on("end", () => {
-  process.stdout.write(`${sent}\n`, () => process.exit());
+  process.stdout.write(`${JSON.stringify({ sent, asked })}\n`, () => process.exit());
 });
 process.stdin.resume();

@@ -1,16 +1,12 @@
 #!/bin/sh
-# What the kernel tests run on the machine itself, in network namespaces of their own; installs what is missing.
+# Installs what tests run on the machine itself where it is missing. Arguments: COMMAND, or COMMAND:PACKAGE where the
+# package has another name.
 set -eu
 
 missing=
-need() { command -v "$1" >/dev/null 2>&1 || missing="$missing $2"; }
-
-need ip iproute2
-need iptables-nft iptables
-need ipset ipset
-need nft nftables
-need conntrack conntrack
-need unshare util-linux
+for tool; do
+  command -v "${tool%:*}" >/dev/null 2>&1 || missing="$missing ${tool#*:}"
+done
 [ -z "$missing" ] || {
   apt-get update -qq
   # shellcheck disable=SC2086 # several words

@@ -1,59 +1,159 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { createAnswerer } from "../../src/answerer.ts";
+import { setTimeout as sleep } from "node:timers/promises";
 import { AskerIndex } from "../../src/dns/asker.ts";
-import { type IpAddress, parsePrefix } from "../../src/model/address.ts";
-import { decodeMessage, plainName, rawMessage, rawQuestion } from "../support/dns-bytes.ts";
+import { DockerwallError } from "../../src/errors.ts";
+import { parsePrefix } from "../../src/model/address.ts";
+import type { Topology } from "../../src/model/topology.ts";
+import { decodeMessage } from "../support/dns-bytes.ts";
+import { answerTo, startFakeUpstream } from "../support/fake-upstream.ts";
+import { startOneNetwork } from "../support/one-network.ts";
 
 test("an unknown single label waits for one reading of the engine only, however late that is", async () => {
-  const subnets = [parsePrefix("198.18.0.0/24") ?? assert.fail()];
-  const network = { id: "n1", name: "web", subnets, gateways: [] };
-  const topology = {
-    networks: [{ ...network, driver: "bridge", bridge: "br-n1", internal: false, labels: {} }],
-    containers: [],
-  };
-  const guarded = [{ ...network, entries: [], dns: { upstreams: undefined, types: [] } }];
-  const index = new AskerIndex({ topology, guarded, services: [], quarantined: [] });
   let readings = 0;
-  const answerer = createAnswerer({
-    settings: {
-      dnsPort: 5053,
-      upstreams: [],
-      leaseFloorSeconds: 60,
-      leaseGraceSeconds: 300,
-      sandboxFolder: undefined,
-      queueNumber: 0,
-    },
-    admission: {
-      admit: () => assert.fail("nothing may be opened"),
-      judge: () => false,
-      isOpen: () => false,
-      own: () => false,
-      disown: () => undefined,
-      sweep: () => undefined,
-    },
-    indexNow: () => index,
-    ownAddresses: () => [],
-    onLookup: () => undefined,
-    onProblem: () => undefined,
-    onUnknown: () => {
-      readings++;
-      // So busy that the next reading is due when this one is given up.
-      const untilMs = performance.now() + 1_100;
-      while (performance.now() < untilMs);
+  const { ask } = startOneNetwork({
+    options: {
+      onUnknown: () => {
+        readings++;
+        // So busy that the next reading is due when this one is given up.
+        const untilMs = performance.now() + 1_100;
+        while (performance.now() < untilMs);
+      },
     },
   });
-  answerer.useTopology(topology, guarded);
   const startedAtMs = performance.now();
-  const answer = await new Promise<Uint8Array | undefined>((resolve) =>
-    answerer.fromHost(
-      rawMessage({ body: [rawQuestion(plainName("nobody"))] }),
-      "udp",
-      "198.18.0.2" as IpAddress,
-      resolve,
-    ),
-  );
-  assert.equal(decodeMessage(answer ?? new Uint8Array()).rcode, "NXDOMAIN");
+  assert.equal(decodeMessage(await ask("nobody")).rcode, "NXDOMAIN");
   assert.equal(readings, 1);
   assert.ok(performance.now() - startedAtMs < 2_500);
+});
+
+test("a name that leads into a network of the engine opens nothing, unless the allowlist names the range", async () => {
+  const upstream = await startFakeUpstream({
+    onUdp: ({ message, reply }) =>
+      reply(answerTo(message, [`203.0.113.${/n(\d+)/i.exec(message.toString("latin1", 13))?.[1]}`])),
+  });
+  const started = startOneNetwork({ allow: "*.example.org 203.0.113.32/28", upstreams: [upstream] });
+  const { ask, answerer, topology, guarded } = started;
+  const other = (id: string, ...texts: readonly string[]): Topology["networks"][number] => ({
+    id,
+    name: id,
+    driver: "bridge",
+    bridge: `br-${id}`,
+    subnets: texts.map((text) => parsePrefix(text) ?? assert.fail(text)),
+    gateways: [],
+    internal: false,
+    labels: {},
+  });
+  const opened = async (name: string): Promise<readonly string[]> => {
+    started.grants.splice(0);
+    await ask(`${name}.example.org`);
+    return started.grants.map(({ destination }) => destination);
+  };
+  try {
+    assert.deepEqual(await opened("n17"), ["203.0.113.17"]);
+    const others = [other("n2", "10.9.0.0/16", "203.0.113.16/28"), other("n3", "203.0.113.32/28")];
+    answerer.useTopology({ ...topology, networks: [...topology.networks, ...others] }, guarded);
+    assert.deepEqual(await opened("n17"), []);
+    assert.deepEqual(await opened("n31"), []);
+    assert.deepEqual(await opened("n15"), ["203.0.113.15"]);
+    assert.deepEqual(await opened("n33"), ["203.0.113.33"]);
+    answerer.useTopology(topology, guarded);
+    assert.deepEqual(await opened("n17"), ["203.0.113.17"]);
+  } finally {
+    answerer.useUpstreams([]);
+    await upstream.close();
+  }
+});
+
+test("an allowed name that opened nothing is not told as allowed, and is counted", async () => {
+  const many = Array.from({ length: 300 }, (_, i) => `203.0.${113 + (i >> 8)}.${i & 255}`);
+  const upstream = await startFakeUpstream({
+    onUdp: ({ message, reply }) => {
+      const [label = ""] = message
+        .toString("latin1", 13)
+        .toLowerCase()
+        .split(/[^a-z]/);
+      if (label === "private") reply(answerTo(message, ["192.168.0.1", "10.0.0.1"]));
+      else if (label === "mixed") reply(answerTo(message, ["192.168.0.1", "203.0.113.1"]));
+      else if (label === "broken") reply(answerTo(message, [], { flags: 0x8182 }));
+      else if (label === "many") reply(answerTo(message, [], { flags: 0x8380 }));
+      else reply(answerTo(message, ["203.0.113.1"]));
+    },
+    onTcp: (message) => answerTo(message, many),
+  });
+  const { ask, events, problems, answerer } = startOneNetwork({
+    allow: "*.example.org",
+    upstreams: [upstream],
+    admit: (grants) => {
+      if (grants[0]?.domain === "full.example.org") throw new DockerwallError("KERNEL_REFUSED", "full");
+    },
+  });
+  try {
+    for (const name of ["good", "private", "mixed", "broken", "full", "many"])
+      await ask(`${name}.example.org`);
+    await ask("www.example.com");
+    assert.deepEqual(
+      events.map(({ domain, allowed, trouble, granted }) => [domain, allowed, trouble, granted.length]),
+      [
+        ["good.example.org", true, undefined, 1],
+        ["private.example.org", false, "private", 0],
+        ["mixed.example.org", true, undefined, 1],
+        ["broken.example.org", false, "failed", 0],
+        ["full.example.org", false, "failed", 0],
+        ["many.example.org", true, undefined, 256],
+        ["www.example.com", false, undefined, 0],
+      ],
+    );
+    assert.deepEqual(answerer.stats(), {
+      running: 0,
+      waiting: 0,
+      ignoredMessages: 0,
+      refusedAddresses: 3,
+      excessAddresses: 44,
+      refusedGrants: 1,
+      refusedTurns: 0,
+    });
+    assert.ok(problems.some((problem) => problem.startsWith("44 addresses of many.example.org")));
+  } finally {
+    answerer.useUpstreams([]);
+    await upstream.close();
+  }
+});
+
+test("a mute upstream is told as SERVFAIL, with the reason, before the client gives up", async () => {
+  const upstream = await startFakeUpstream({ onUdp: () => undefined });
+  const { ask, answerer } = startOneNetwork({ allow: "*.example.org", upstreams: [upstream] });
+  try {
+    const startedAtMs = performance.now();
+    const answer = decodeMessage(await ask("www.example.org"));
+    assert.ok(performance.now() - startedAtMs < 4_000);
+    assert.deepEqual([answer.rcode, answer.opt?.errorCode], ["SERVFAIL", 22]);
+  } finally {
+    answerer.useUpstreams([]);
+    await upstream.close();
+  }
+});
+
+test("the first question of a container that becomes known late is answered in time, too", async () => {
+  const upstream = await startFakeUpstream({ onUdp: () => undefined });
+  const nothing = { topology: { networks: [], containers: [] }, guarded: [] };
+  let index = new AskerIndex({ ...nothing, services: [], quarantined: [] });
+  const { ask, answerer, topology, guarded } = startOneNetwork({
+    allow: "*.example.org",
+    upstreams: [upstream],
+    options: { indexNow: () => index },
+  });
+  try {
+    const startedAtMs = performance.now();
+    const answers = Promise.all([ask("www.example.org"), ask("denied.example.com"), ask("nobody")]);
+    await sleep(3_200);
+    index = new AskerIndex({ topology, guarded, services: [], quarantined: [] });
+    answerer.useTopology(topology, guarded);
+    const rcodes = (await answers).map((answer) => decodeMessage(answer).rcode);
+    assert.ok(performance.now() - startedAtMs < 4_000);
+    assert.deepEqual(rcodes, ["SERVFAIL", "NXDOMAIN", "NXDOMAIN"]);
+  } finally {
+    answerer.useUpstreams([]);
+    await upstream.close();
+  }
 });

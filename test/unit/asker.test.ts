@@ -41,7 +41,8 @@ const index = new AskerIndex({
   guarded: networks.slice(0, 2).map((given) => ({
     ...given,
     bridge: `br-${given.id}`,
-    entries: [],
+    lists: [],
+    audit: false,
     dns: { upstreams: undefined, types: [] },
   })),
   services: [],
@@ -79,4 +80,41 @@ describe("where a sandbox stands", () => {
       assert.equal(standing.kind + by, expected);
     });
   }
+});
+
+describe("where a guarded sandbox is guarded beside its guarded networks", () => {
+  const strays: readonly [name: string, addresses: readonly string[], expected: string[]][] = [
+    ["on guarded networks only", ["198.19.1.2", "198.19.2.9"], []],
+    [
+      "on an open one too: by both addresses there",
+      ["198.19.1.2", "198.19.3.7"],
+      ["198.19.1.2 br-open", "198.19.3.7 br-open"],
+    ],
+    ["not on a network that nobody knows", ["198.19.1.2", "10.8.0.2"], []],
+  ];
+  for (const [name, addresses, expected] of strays) {
+    it(name, () => {
+      const found = index.straysOf(addresses as IpAddress[]);
+      assert.deepEqual(
+        found.map(({ address, bridge }) => `${address} ${bridge}`),
+        expected,
+      );
+    });
+  }
+});
+
+describe("whose an address may be", () => {
+  const address = "198.19.3.2" as IpAddress;
+  const cases: readonly [name: string, sandbox: string, hasStill: boolean, may: boolean][] = [
+    ["the engine's choice", "sandbox-free", true, true],
+    ["not another's while that one has it", "sandbox-web", true, false],
+    ["another's when that one has it no more, though the engine has not told", "sandbox-new", false, true],
+  ];
+  for (const [name, sandbox, hasStill, may] of cases)
+    it(name, () =>
+      assert.equal(
+        index.mayOwn(sandbox, address, () => hasStill),
+        may,
+      ),
+    );
 });

@@ -17,6 +17,7 @@ const stats: StatsReport = {
   generatedAtMs: 20_000,
   networks: [
     {
+      mode: "enforce",
       network: "app",
       subnets: ["198.18.1.0/24"],
       lookups: [
@@ -41,7 +42,9 @@ const status: StatusReport = {
   backend: "nft",
   rulesHealed: 0,
   capture: { sandboxes: 0, problem: undefined },
+  resolver: undefined,
   networks: [],
+  rules: [],
   problems: [],
   warnings: [],
 };
@@ -55,6 +58,15 @@ const api: ControlApi = {
     return { id: "0123", name, bridge: "br-0123", subnets: ["198.18.7.0/24"] };
   },
   doctor: () => Promise.resolve({ checks: [] }),
+  explain: () => Promise.reject(new Error("not asked for")),
+  suggest: () => Promise.reject(new Error("not asked for")),
+  replay: () => Promise.reject(new Error("not asked for")),
+  changeRules: ({ target, entries }) =>
+    Promise.resolve({
+      kind: "network",
+      name: target,
+      rules: entries.map((entry) => ({ entry, endsAtMs: undefined })),
+    }),
   quarantine: () => Promise.resolve(),
   release: () => Promise.resolve(),
   uninstall: async () => undefined,

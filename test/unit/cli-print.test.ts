@@ -3,7 +3,7 @@ import { test } from "node:test";
 import { stripVTControlCharacters } from "node:util";
 import fc from "fast-check";
 import { printable, printableSentence, renderAge, renderJson } from "../../src/cli/print.ts";
-import { cellWidth, renderTable } from "../../src/cli/table.ts";
+import { renderTable } from "../../src/cli/table.ts";
 
 const texts: readonly (readonly [name: string, text: string, shown: string])[] = [
   ["a domain", "a_b-c.example.com", "a_b-c.example.com"],
@@ -76,7 +76,14 @@ const widths: readonly (readonly [text: string, width: number])[] = [
 ];
 
 for (const [text, width] of widths) {
-  test(`table: ${JSON.stringify(text)} takes ${width} cells`, () => assert.equal(cellWidth(text), width));
+  test(`table: ${JSON.stringify(text)} takes ${width} cells`, () => {
+    const columns = [{ align: "left" }, { align: "left" }] as const;
+    const [line] = renderTable(columns, [
+      [text, "x"],
+      ["0123456789", "x"],
+    ]).split("\n");
+    assert.equal(line, `${text}${" ".repeat(10 - width)}  x`);
+  });
 }
 
 test("table: columns are as wide as their widest cell, and nothing trails", () => {

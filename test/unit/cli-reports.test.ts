@@ -50,13 +50,14 @@ const cases: readonly Case[] = [
   },
   {
     name: "a quiet network",
-    report: stats({ network: "app", subnets: ["198.18.1.0/24"], lookups: [], drops: [] }),
+    report: stats({ mode: "enforce", network: "app", subnets: ["198.18.1.0/24"], lookups: [], drops: [] }),
     lines: ["Network: app (198.18.1.0/24)", "  no activity yet"],
   },
   {
     name: "allowed and blocked rows apart, and blocked connections",
     report: stats(
       {
+        mode: "enforce",
         network: "app",
         subnets: ["198.18.1.0/24", "2001:db8:1::/64"],
         lookups: [
@@ -74,7 +75,13 @@ const cases: readonly Case[] = [
           }),
         ],
       },
-      { network: "db", subnets: ["198.18.2.0/24"], lookups: [], drops: [drop({ container: undefined })] },
+      {
+        mode: "enforce",
+        network: "db",
+        subnets: ["198.18.2.0/24"],
+        lookups: [],
+        drops: [drop({ container: undefined })],
+      },
     ),
     lines: [
       "Network: app (198.18.1.0/24, 2001:db8:1::/64)",
@@ -91,8 +98,29 @@ const cases: readonly Case[] = [
     ],
   },
   {
+    name: "allowed names that opened nothing",
+    report: stats({
+      mode: "enforce",
+      network: "app",
+      subnets: [],
+      lookups: [
+        lookup({ count: 2 }),
+        lookup({ allowed: false, trouble: "private" }),
+        lookup({ allowed: false, trouble: "failed" }),
+      ],
+      drops: [],
+    }),
+    lines: [
+      "Network: app ()",
+      "  198.18.1.2  app-1  api.github.com  2 ✅  12s ago",
+      "  198.18.1.2  app-1  api.github.com  1 ❌  12s ago  only private addresses",
+      "  198.18.1.2  app-1  api.github.com  1 ❌  12s ago  lookup failed",
+    ],
+  },
+  {
     name: "names that attack the terminal",
     report: stats({
+      mode: "enforce",
       network: "app",
       subnets: [],
       lookups: [lookup({ container: "x\x1b[2J", domain: "a\u202eb c.example.org", allowed: false })],
@@ -107,7 +135,7 @@ for (const { name, report, lines } of cases) {
 }
 
 test("stats: styles only where they are wanted", () => {
-  const report = stats({ network: "app", subnets: [], lookups: [], drops: [] });
+  const report = stats({ mode: "enforce", network: "app", subnets: [], lookups: [], drops: [] });
   assert.ok(renderStats(report, true).includes("\x1b["));
   assert.ok(!renderStats(report, false).includes("\x1b["));
 });
@@ -120,6 +148,7 @@ const enforcing: StatusReport = {
   backend: "nft",
   rulesHealed: 0,
   capture: { sandboxes: 1, problem: undefined },
+  resolver: undefined,
   networks: [
     {
       name: "app",
@@ -128,10 +157,12 @@ const enforcing: StatusReport = {
       subnets: ["198.18.1.0/24"],
       state: "enforced",
       entries: 2,
+      mode: "enforce",
       sinceMs: nowMs - 60_000,
       problems: [],
     },
   ],
+  rules: [],
   problems: [],
   warnings: [],
 };
@@ -171,6 +202,7 @@ const statuses: readonly {
           subnets: [],
           state: "refused",
           entries: 0,
+          mode: "enforce",
           sinceMs: nowMs,
           problems: ['network "mac\\u001bvlan" has driver macvlan'],
         },
@@ -186,6 +218,31 @@ const statuses: readonly {
       "Network: mac\\x1bvlan ()",
       "  refused for 0s, 0 entries, no bridge",
       '  Problem: network "mac\\u001bvlan" has driver macvlan',
+    ],
+  },
+  {
+    name: "what the resolver does and has left out",
+    report: {
+      ...enforcing,
+      networks: [],
+      resolver: {
+        running: 3,
+        waiting: 0,
+        ignoredMessages: 1,
+        refusedAddresses: 2,
+        excessAddresses: 0,
+        refusedGrants: 7,
+        refusedTurns: 1,
+      },
+    },
+    lines: [
+      "dockerwall 0.1.0: enforcing for 1h",
+      "Engine:  28.5.2 (API 1.51)",
+      "Rules:   iptables-nft",
+      "Capture: gateway and 1 sandbox",
+      "Lookups: 3 under way, 0 waiting; so far 1 stray message, 2 private addresses, 7 refused grants, 1 lookup too many",
+      "",
+      "No network carries the label dockerwall.allow.",
     ],
   },
   {

@@ -15,6 +15,7 @@ const defaults: Config = {
   hold: true,
   queueNumber: 5353,
   sandboxFolder: "auto",
+  policyFile: "/etc/dockerwall/policy.yml",
 };
 
 interface Accepted {

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { once } from "node:events";
 import {
   chmodSync,
   existsSync,
@@ -18,6 +19,7 @@ import { DockerwallError } from "../../src/errors.ts";
 import { createControlClient, daemonIsAbsent } from "../../src/io/control-client.ts";
 import { type ControlApi, type ControlServer, createControlServer } from "../../src/io/control-server.ts";
 import type { StatsReport, StatusReport } from "../../src/model/report.ts";
+import { until } from "../support/lab/command.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "dockerwall-control-"));
 const servers: ControlServer[] = [];
@@ -39,7 +41,9 @@ const statusReport: StatusReport = {
   backend: "nft",
   rulesHealed: 0,
   capture: { sandboxes: 0, problem: undefined },
+  resolver: undefined,
   networks: [],
+  rules: [],
   problems: [],
   warnings: [],
 };
@@ -50,6 +54,10 @@ function apiOf(overrides: Partial<ControlApi> = {}): ControlApi {
     status: async () => statusReport,
     prepareNetwork: async ({ name, patterns }) => ({ id: "i", name, bridge: "br-i", subnets: [...patterns] }),
     doctor: () => Promise.resolve({ checks: [] }),
+    explain: () => Promise.reject(new Error("not asked for")),
+    suggest: () => Promise.reject(new Error("not asked for")),
+    replay: () => Promise.reject(new Error("not asked for")),
+    changeRules: async ({ target }) => ({ kind: "network", name: target, rules: [] }),
     quarantine: () => Promise.resolve(),
     release: () => Promise.resolve(),
     uninstall: async () => undefined,
@@ -171,11 +179,14 @@ test("control: connections are capped, and free again when clients leave", { tim
   const crowd = Array.from({ length: 40 }, () => connect(path));
   raw.push(...crowd);
   for (const socket of crowd) socket.on("error", () => undefined);
-  await sleep(200);
+  await Promise.all(crowd.map((socket) => once(socket, "connect")));
   await assert.rejects(createControlClient({ path }).stats(), { code: "DAEMON_UNREACHABLE" });
   for (const socket of crowd) socket.destroy();
-  await sleep(200);
-  assert.deepEqual(await createControlClient({ path }).stats(), statsReport);
+  const again = (): Promise<StatsReport | undefined> =>
+    createControlClient({ path })
+      .stats()
+      .catch(() => undefined);
+  assert.deepEqual(await until("room for another client", 5_000, again), statsReport);
 });
 
 test("control: a second daemon is refused, and the first still answers", async () => {
@@ -232,10 +243,17 @@ test("control: what is not a socket is not touched", async () => {
 
 test("control: a running request ends before close does", async () => {
   const path = freshPath();
-  const server = await createControlServer({ path, api: apiOf({ uninstall: () => sleep(300) }) });
+  const [started, finish] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
+  const uninstall = (): Promise<void> => {
+    started.resolve();
+    return finish.promise;
+  };
+  const server = await createControlServer({ path, api: apiOf({ uninstall }) });
   const asked = createControlClient({ path }).uninstall();
-  await sleep(100);
-  await server.close();
+  await started.promise;
+  const closed = server.close();
+  finish.resolve();
+  await closed;
   await asked;
 });
 

@@ -2,13 +2,14 @@
 
 import assert from "node:assert/strict";
 import { createSecureServer, type Http2SecureServer, type ServerHttp2Stream } from "node:http2";
+import { connect, createServer, type Socket } from "node:net";
 import { after, before, describe, test } from "node:test";
 import { walkAnswer } from "../../src/dns/answer.ts";
 import { nameFromPlainText, nameText, rootName } from "../../src/dns/name.ts";
 import type { Question } from "../../src/dns/question.ts";
 import { createResolver, defaultResolverSettings, type Resolver } from "../../src/io/upstream.ts";
 import type { IpAddress } from "../../src/model/address.ts";
-import { type Certificate, hasOpenssl, makeCertificate } from "../support/certificate.ts";
+import { type Certificate, makeCertificate } from "../support/certificate.ts";
 import { answerTo } from "../support/fake-upstream.ts";
 
 interface Request {
@@ -65,7 +66,7 @@ async function ask(resolver: Resolver, text: string): Promise<string> {
   return walkAnswer(await resolver.query(question, "a"), question).kind;
 }
 
-describe("DNS over HTTPS", { skip: !hasOpenssl && "openssl is not installed" }, () => {
+describe("DNS over HTTPS", () => {
   before(() => {
     certificate = makeCertificate();
   });
@@ -188,4 +189,54 @@ describe("DNS over HTTPS", { skip: !hasOpenssl && "openssl is not installed" }, 
       resolver.close();
     }
   });
+
+  test("a connection that goes mute while it stays open is replaced, in time", async () => {
+    const server = await startServer(answer);
+    const way = await startRelay(server.port);
+    const tls = { serverName: "dns.example.org", authorities: certificate.cert, httpPath: "/dns-query" };
+    const upstream = { address: "127.0.0.1" as IpAddress, port: way.port, tls };
+    const resolver = createResolver({ ...defaultResolverSettings, upstreams: [upstream] });
+    try {
+      assert.equal(await ask(resolver, "before.example.org"), "answer");
+      way.swallow();
+      const startedAtMs = performance.now();
+      // Whoever asks all the time must not keep the dead connection alive by it.
+      using _asking = setInterval(() => void ask(resolver, "more.example.org").catch(() => undefined), 100);
+      const kinds = await Promise.all(["a", "b", "c"].map((name) => ask(resolver, `${name}.example.org`)));
+      assert.deepEqual(new Set(kinds), new Set(["answer"]));
+      assert.ok(performance.now() - startedAtMs < 2_500);
+      assert.equal(server.sessions, 2);
+    } finally {
+      resolver.close();
+      await way.close();
+    }
+  });
 });
+
+/** A way to a server on which nothing comes back any more once `swallow` is called, for connections that are open. */
+async function startRelay(to: number): Promise<{
+  readonly port: number;
+  readonly swallow: () => void;
+  readonly close: () => Promise<void>;
+}> {
+  const open = new Set<Socket>();
+  const relay = createServer((near) => {
+    const far = connect(to, "127.0.0.1");
+    open.add(near).add(far);
+    near.on("error", () => far.destroy()).on("close", () => far.destroy());
+    far.on("error", () => near.destroy());
+    near.pipe(far).pipe(near);
+  });
+  await new Promise<void>((resolve) => relay.listen(0, "127.0.0.1", resolve));
+  const address = relay.address();
+  return {
+    port: typeof address === "object" ? (address?.port ?? 0) : 0,
+    swallow: () => {
+      for (const socket of open) socket.unpipe().resume();
+    },
+    close: async () => {
+      for (const socket of open) socket.destroy();
+      await new Promise<void>((resolve) => relay.close(() => resolve()));
+    },
+  };
+}

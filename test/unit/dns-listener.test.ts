@@ -7,7 +7,7 @@ import { test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { createFrameReader, renderFrame } from "../../src/dns/framing.ts";
 import { type DnsHandler, listenUdp } from "../../src/io/dns-listener.ts";
-import { defaultTcpLimits, listenTcp, type TcpLimits } from "../../src/io/dns-listener-tcp.ts";
+import { listenTcp } from "../../src/io/dns-listener-tcp.ts";
 import type { IpAddress } from "../../src/model/address.ts";
 
 const loopback4 = { address: "127.0.0.1" as IpAddress, port: 0 };
@@ -40,10 +40,6 @@ const frame = (text: string): Uint8Array => renderFrame(Buffer.from(text));
 async function until(condition: () => boolean): Promise<void> {
   for (let i = 0; i < 200 && !condition(); i++) await sleep(5);
   assert.ok(condition());
-}
-
-function limited(change: Partial<TcpLimits>): TcpLimits {
-  return { ...defaultTcpLimits, ...change };
 }
 
 for (const at of [loopback4, loopback6]) {
@@ -122,7 +118,7 @@ test("TCP: a question in single bytes, and a client that closes its side first",
 });
 
 test("TCP: idle connections, and those that stop in the middle, are closed", async () => {
-  const listener = await listenTcp(loopback4, echo, limited({ idleTimeoutMs: 60 }));
+  const listener = await listenTcp(loopback4, echo, { idleTimeoutMs: 60 });
   const idle = await connect(listener.port);
   const half = await connect(listener.port);
   half.socket.write(Uint8Array.of(0));
@@ -157,7 +153,7 @@ test("TCP: questions under way on one connection are bounded", async () => {
         reply(message);
       }, 2);
     },
-    limited({ pendingPerConnection: 8 }),
+    { pendingPerConnection: 8 },
   );
   const { socket, messages } = await connect(listener.port);
   socket.write(Buffer.concat(Array.from({ length: 300 }, (_, i) => frame(`${i}`))));
@@ -168,7 +164,7 @@ test("TCP: questions under way on one connection are bounded", async () => {
 });
 
 test("TCP: one client's connections are bounded", async () => {
-  const listener = await listenTcp(loopback4, echo, limited({ connectionsPerClient: 2 }));
+  const listener = await listenTcp(loopback4, echo, { connectionsPerClient: 2 });
   const [a, b] = [await connect(listener.port), await connect(listener.port)];
   const c = await connect(listener.port);
   await c.closed;
@@ -193,7 +189,7 @@ test("TCP: a client that does not read is cut", async () => {
       asked++;
       reply(big);
     },
-    limited({ idleTimeoutMs: 100 }),
+    { idleTimeoutMs: 100 },
   );
   const socket = createConnection({ port: listener.port, host: "127.0.0.1" });
   socket.on("error", () => undefined);

@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { isPrivate, refusesAddress } from "../../src/dns/private.ts";
+import { isPrivatePrefix, refusesAddress } from "../../src/dns/private.ts";
 import { addressBytes, type Prefix, parseAddress, parsePrefix } from "../../src/model/address.ts";
+import { filterOf } from "../support/policies.ts";
 
 const address = (text: string): Uint8Array => addressBytes(parseAddress(text) ?? assert.fail(text));
 const prefixes = (...texts: readonly string[]): readonly Prefix[] =>
@@ -81,24 +82,24 @@ const open = [
   "2001:1::1",
 ];
 
+const isRefused = (text: string): boolean =>
+  refusesAddress(filterOf(), parseAddress(text) ?? assert.fail(text), address(text));
+
 test("addresses without a meaning outside are private", () => {
   assert.deepEqual(
-    refused.filter((text) => !isPrivate(address(text))),
+    refused.filter((text) => !isRefused(text)),
     [],
   );
 });
 
 test("public addresses are not", () => {
-  assert.deepEqual(
-    open.filter((text) => isPrivate(address(text))),
-    [],
-  );
+  assert.deepEqual(open.filter(isRefused), []);
 });
 
-const filter = {
-  own: prefixes("203.0.113.10", "2001:db8:1::/64"),
-  exceptions: prefixes("10.1.0.0/16", "fd00:1::/32", "203.0.113.10"),
-};
+const filter = filterOf(
+  prefixes("203.0.113.10", "2001:db8:1::/64"),
+  prefixes("10.1.0.0/16", "fd00:1::/32", "203.0.113.10"),
+);
 const cases: readonly { readonly text: string; readonly refuses: boolean }[] = [
   { text: "10.1.2.3", refuses: false },
   { text: "10.2.2.3", refuses: true },
@@ -112,6 +113,19 @@ const cases: readonly { readonly text: string; readonly refuses: boolean }[] = [
 ];
 for (const { text, refuses } of cases) {
   test(`with own addresses and exceptions ${text} is ${refuses ? "refused" : "open"}`, () => {
-    assert.equal(refusesAddress(filter, address(text)), refuses);
+    assert.equal(refusesAddress(filter, parseAddress(text) ?? assert.fail(text), address(text)), refuses);
   });
 }
+
+test("a prefix is private when all of it is", () => {
+  const all = prefixes("10.9.0.0/16", "10.0.0.0/8", "fd5d:1::/64", "::1/128");
+  const notAll = prefixes("10.0.0.0/7", "203.0.113.0/24", "::/0", "0.0.0.0/0", "2001:db8::/32");
+  assert.deepEqual(
+    all.map(isPrivatePrefix),
+    all.map(() => true),
+  );
+  assert.deepEqual(
+    notAll.map(isPrivatePrefix),
+    notAll.map(() => false),
+  );
+});

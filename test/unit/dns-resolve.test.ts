@@ -12,15 +12,22 @@ import {
   resolveQuery,
 } from "../../src/dns/resolve.ts";
 import { respondNow } from "../../src/dns/respond.ts";
-import type { IpAddress } from "../../src/model/address.ts";
+import type { IpAddress, Prefix } from "../../src/model/address.ts";
 import { anyService } from "../../src/model/service.ts";
 import type { Decision } from "../../src/policy/decide.ts";
+import { filterOf } from "../support/policies.ts";
 
 type Answers = dnsPacket.Answer[];
 
-const exact: Decision = { allowed: true, services: [anyService], exact: true };
-const wildcard: Decision = { allowed: true, services: [anyService], exact: false };
-const denied: Decision = { allowed: false, network: "web" };
+const exact: Decision = { allowed: true, services: [anyService], exact: true, endsAtMs: undefined, by: [] };
+const wildcard: Decision = {
+  allowed: true,
+  services: [anyService],
+  exact: false,
+  endsAtMs: undefined,
+  by: [],
+};
+const denied: Decision = { allowed: false, network: "web", by: [] };
 
 function queryFor(name: string, type: dnsPacket.RecordType | "ANY" = "A", edns = true): Query {
   const opt = {
@@ -53,10 +60,11 @@ interface World {
   readonly upstreamFails?: boolean;
   readonly families?: readonly (4 | 6)[];
   readonly stale?: boolean;
-  readonly exceptions?: ResolveRequest["filter"]["exceptions"];
+  readonly named?: readonly Prefix[];
   readonly own?: ResolveRequest["filter"]["own"];
   readonly mayReverse?: ResolveRequest["mayReverse"];
   readonly ageSeconds?: number;
+  readonly audit?: boolean;
 }
 
 async function run(world: World) {
@@ -69,7 +77,8 @@ async function run(world: World) {
     limit: payloadLimit(query.edns, "udp"),
     families: new Set(world.families ?? [4, 6]),
     extraTypes: new Set(),
-    filter: { own: world.own ?? [], exceptions: world.exceptions ?? [] },
+    audit: world.audit ?? false,
+    filter: filterOf(world.own, world.named),
     lease: { floorSeconds: 60, graceSeconds: 300, ceilingSeconds: 86_400 },
     findLocal: () => world.local,
     ...(world.mayReverse === undefined ? {} : { mayReverse: world.mayReverse }),
@@ -289,7 +298,7 @@ test("a private address that the allowlist names is opened", async () => {
   const { resolution } = await run({
     query: queryFor("db.example.org"),
     answers: [a("db.example.org", "10.0.0.5")],
-    exceptions: [{ address: "10.0.0.0" as IpAddress, length: 24 }],
+    named: [{ address: "10.0.0.0" as IpAddress, length: 24 }],
   });
   assert.deepEqual(resolution.granted, ["10.0.0.5"]);
 });

@@ -9,7 +9,8 @@ import { nameFromPlainText, nameText, rootName } from "../../src/dns/name.ts";
 import type { Question } from "../../src/dns/question.ts";
 import { createResolver, defaultResolverSettings } from "../../src/io/upstream.ts";
 import type { IpAddress } from "../../src/model/address.ts";
-import { type Certificate, hasOpenssl, makeCertificate } from "../support/certificate.ts";
+import type { Upstream } from "../../src/model/planes.ts";
+import { type Certificate, makeCertificate } from "../support/certificate.ts";
 import { answerTo } from "../support/fake-upstream.ts";
 
 let certificate: Certificate;
@@ -18,6 +19,7 @@ const servers: Server[] = [];
 interface Seen {
   readonly port: number;
   readonly messages: Uint8Array[];
+  readonly sockets: TLSSocket[];
   connections: number;
 }
 
@@ -25,6 +27,7 @@ async function startServer(onMessage: (message: Uint8Array, socket: TLSSocket) =
   const messages: Uint8Array[] = [];
   const server = createServer({ ...certificate, ALPNProtocols: ["dot"] }, (socket) => {
     seen.connections++;
+    seen.sockets.push(socket);
     const frames = createFrameReader();
     socket.on("error", () => undefined);
     socket.on("data", (piece) => {
@@ -40,6 +43,7 @@ async function startServer(onMessage: (message: Uint8Array, socket: TLSSocket) =
   const seen: Seen = {
     port: typeof address === "object" ? (address?.port ?? 0) : 0,
     messages,
+    sockets: [],
     connections: 0,
   };
   return seen;
@@ -49,15 +53,22 @@ const answer = (message: Uint8Array, socket: TLSSocket): void => {
   socket.write(renderFrame(answerTo(message, ["203.0.113.1"])));
 };
 
+function upstreamAt(
+  port: number,
+  serverName: string | undefined = "dns.example.org",
+  authorities = certificate.cert,
+): Upstream {
+  return { address: "127.0.0.1" as IpAddress, port, tls: { serverName, authorities } };
+}
+
 function resolverFor(
   port: number,
   serverName: string | undefined = "dns.example.org",
   authorities = certificate.cert,
 ) {
-  const upstream = { address: "127.0.0.1" as IpAddress, port, tls: { serverName, authorities } };
   return createResolver({
     ...defaultResolverSettings,
-    upstreams: [upstream],
+    upstreams: [upstreamAt(port, serverName, authorities)],
     deadlineMs: 2_000,
     hedgeMs: 1_500,
   });
@@ -74,7 +85,7 @@ async function succeeds(resolver: ReturnType<typeof resolverFor>, text: string):
   assert.equal(walked.kind, "answer");
 }
 
-describe("DNS over TLS", { skip: !hasOpenssl && "openssl is not installed" }, () => {
+describe("DNS over TLS", () => {
   before(() => {
     certificate = makeCertificate();
   });
@@ -165,6 +176,48 @@ describe("DNS over TLS", { skip: !hasOpenssl && "openssl is not installed" }, ()
       await succeeds(resolver, "a.example.org");
       await succeeds(resolver, "b.example.org");
       assert.equal(server.connections, 2);
+    } finally {
+      resolver.close();
+    }
+  });
+
+  test("a server that goes mute while its connection stays open is connected to again, in time", async () => {
+    const mute = new Set<TLSSocket>();
+    const server = await startServer((message, socket) => {
+      if (!mute.has(socket)) answer(message, socket);
+    });
+    const resolver = createResolver({
+      ...defaultResolverSettings,
+      upstreams: [upstreamAt(server.port)],
+    });
+    try {
+      await succeeds(resolver, "before.example.org");
+      for (const socket of server.sockets) mute.add(socket);
+      const startedAtMs = performance.now();
+      // Whoever asks all the time must not keep the dead connection alive by it.
+      using _asking = setInterval(
+        () => void resolver.query(questionFor("more.example.org"), "b").catch(() => undefined),
+        100,
+      );
+      await Promise.all(["a", "b", "c"].map((name) => succeeds(resolver, `${name}.example.org`)));
+      assert.ok(performance.now() - startedAtMs < 2_500);
+      await succeeds(resolver, "after.example.org");
+      assert.equal(server.connections, 2);
+    } finally {
+      resolver.close();
+    }
+  });
+
+  test("a server that is mute on every connection fails, and is well again once it speaks", async () => {
+    let mute = true;
+    const server = await startServer((message, socket) => {
+      if (!mute) answer(message, socket);
+    });
+    const resolver = resolverFor(server.port);
+    try {
+      await assert.rejects(resolver.query(questionFor("a.example.org"), "a"), /answered in time/);
+      mute = false;
+      await succeeds(resolver, "b.example.org");
     } finally {
       resolver.close();
     }

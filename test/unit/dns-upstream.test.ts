@@ -60,6 +60,24 @@ test("an answer comes back, and the query is all our own", async () => {
   }
 });
 
+test("who joins an equal question does not wait for it beyond its own time", async () => {
+  const server = await startFakeUpstream({ onUdp: () => undefined });
+  const resolver = resolverFor([server], { deadlineMs: 2_000, hedgeMs: 1_500 });
+  try {
+    const first = assert.rejects(resolver.query(question, "a"), /answered in time/);
+    const startedAtMs = performance.now();
+    await assert.rejects(
+      resolver.query(question, "b", { deadlineAtMs: performance.now() + 300 }),
+      /waited too long for its turn/,
+    );
+    assert.ok(performance.now() - startedAtMs < 1_000);
+    await first;
+  } finally {
+    resolver.close();
+    await server.close();
+  }
+});
+
 test("forged answers are ignored and counted: wrong id, wrong question, wrong case, wrong port, no answer", async () => {
   const stranger = createSocket("udp4");
   const server = await startFakeUpstream({

@@ -54,7 +54,15 @@ for (const [protocol, port, service] of services) {
 
 function network(id: string, name: string, ...subnets: string[]): GuardedNetwork {
   const prefixes = subnets.map((subnet) => parsePrefix(subnet)).filter((prefix) => prefix !== undefined);
-  return { id, name, subnets: prefixes, gateways: [], entries: [], dns: { upstreams: undefined, types: [] } };
+  return {
+    id,
+    name,
+    subnets: prefixes,
+    gateways: [],
+    lists: [],
+    audit: false,
+    dns: { upstreams: undefined, types: [] },
+  };
 }
 
 const topology: Topology = {
@@ -118,6 +126,7 @@ test("report: networks by name, rows by address as a number, drops named by what
     networks: [
       {
         network: "app",
+        mode: "enforce",
         subnets: ["198.18.1.0/24", "2001:db8:1::/64"],
         lookups: [
           { address: "198.18.1.2", container: "web", domain: "a.example.com", allowed: true, ...seen },
@@ -138,7 +147,7 @@ test("report: networks by name, rows by address as a number, drops named by what
           { ...drop, address: "2001:db8:1::2", destination: "2001:db8:9::1" },
         ],
       },
-      { network: "quiet", subnets: ["198.18.2.0/24"], lookups: [], drops: [] },
+      { network: "quiet", mode: "enforce", subnets: ["198.18.2.0/24"], lookups: [], drops: [] },
     ],
   });
 });

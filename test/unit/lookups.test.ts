@@ -19,7 +19,11 @@ test("each choice of resolvers has its own answers", async () => {
   const [one, two, three] = servers.map(({ address, port }) => [{ address, port }]);
   const lookups = createLookups(one ?? []);
   const ask = async (choice: UpstreamChoice, name = "www.example.org"): Promise<readonly string[]> => {
-    const { answer } = await lookups.lookUp(questionFor(name), "a", choice);
+    const { answer } = await lookups.lookUp(questionFor(name), {
+      asker: "a",
+      choice,
+      deadlineAtMs: performance.now() + 3_000,
+    });
     return answer.kind === "answer" ? answer.addresses.map(({ address }) => address) : [];
   };
   try {

@@ -11,14 +11,22 @@ const typeNumbers: Readonly<Record<string, number>> = {
   TYPE65280: 65280,
 };
 
-/** A question with EDNS of a payload size, or without when it is undefined. */
-export function questionFor(name: string, type: string, edns: number | undefined): Buffer {
+/** What a client says of itself; undefined without EDNS. */
+export interface AskedEdns {
+  readonly size: number;
+  readonly dnssecOk: boolean;
+}
+
+export function questionFor(name: string, type: string, edns: AskedEdns | undefined): Buffer {
   const number = typeNumbers[type];
   assert.ok(number !== undefined, type);
   const question = rawQuestion(plainName(name), number);
   return edns === undefined
     ? rawMessage({ body: [question] })
-    : rawMessage({ counts: [1, 0, 0, 1], body: [question, rawOpt({ size: edns })] });
+    : rawMessage({
+        counts: [1, 0, 0, 1],
+        body: [question, rawOpt({ size: edns.size, flags: edns.dnssecOk ? 0x8000 : 0 })],
+      });
 }
 
 export interface Essence {
@@ -26,9 +34,11 @@ export interface Essence {
   readonly truncated: boolean;
   readonly answers: readonly string[];
   readonly maxTtl: number;
-  readonly soa: boolean;
+  /** Of a "no": how long it may be kept, seconds, and whether it is our own. */
+  readonly soa: { readonly ttl: number; readonly ours: boolean } | undefined;
   readonly error: number | undefined;
-  readonly hasOpt: boolean;
+  readonly errorText: string | undefined;
+  readonly opt: { readonly size: number; readonly version: number; readonly dnssecOk: boolean } | undefined;
 }
 
 /** Takes a response apart; everything that every response must have is asserted here. */
@@ -37,27 +47,40 @@ export function essenceOf(query: Uint8Array, response: Buffer): Essence {
   assert.equal(packet.id, Buffer.from(query).readUInt16BE(0));
   assert.equal(packet.flag_qr, true);
   assert.equal(packet.flag_ra, true);
+  // We vouch for nothing.
+  assert.equal(packet.flag_aa, false);
+  assert.equal(packet.flag_ad, false);
   assert.equal(packet.flag_rd, ((query[2] ?? 0) & 1) === 1);
   const opt = packet.additionals?.find(({ type }) => type === "OPT") as
-    | { readonly options: readonly { readonly code: number; readonly data: Buffer }[] }
+    | {
+        readonly udpPayloadSize: number;
+        readonly ednsVersion: number;
+        readonly flag_do: boolean;
+        readonly options: readonly { readonly code: number; readonly data: Buffer }[];
+      }
     | undefined;
+  const soa = packet.authorities?.find((record) => record.type === "SOA");
+  const error = opt?.options.find(({ code }) => code === 15)?.data;
   const answers = packet.answers ?? [];
   return {
     rcode: packet.rcode,
     truncated: packet.flag_tc,
     answers: answers.map(lineOf).sort(),
     maxTtl: Math.max(0, ...answers.map((record) => ("ttl" in record ? (record.ttl ?? 0) : 0))),
-    soa: packet.authorities?.some(({ type }) => type === "SOA") === true,
-    error: opt?.options.find(({ code }) => code === 15)?.data.readUInt16BE(0),
-    hasOpt: opt !== undefined,
+    soa:
+      soa?.type === "SOA" ? { ttl: soa.ttl ?? 0, ours: soa.data.mname === "dockerwall.invalid" } : undefined,
+    error: error?.readUInt16BE(0),
+    errorText: error?.toString("utf8", 2),
+    opt: opt && { size: opt.udpPayloadSize, version: opt.ednsVersion, dnssecOk: opt.flag_do },
   };
 }
 
 function lineOf(record: dnsPacket.Answer): string {
   const owner = record.name.toLowerCase();
   const { data } = record as { readonly data: unknown };
-  const type = String(record.type).replace("UNKNOWN_65", "HTTPS");
-  return `${owner} ${type} ${Buffer.isBuffer(data) && type === "HTTPS" ? bindingOf(data) : textOf(data)}`;
+  const type = String(record.type).replace("UNKNOWN_64", "SVCB").replace("UNKNOWN_65", "HTTPS");
+  const isBinding = type === "HTTPS" || type === "SVCB";
+  return `${owner} ${type} ${Buffer.isBuffer(data) && isBinding ? bindingOf(data) : textOf(data)}`;
 }
 
 function textOf(data: unknown): string {

@@ -1,7 +1,22 @@
 // What a container on a guarded network asks about names of the fake internet, and what it must be told.
 
 /** The network's allowlist. */
-export const allowlist = "*.example.com www.example.net *.big.example txt.big.example api.github.com:443";
+export const allowlist =
+  "*.example.com www.example.net *.big.example txt.big.example *.bulk.example api.github.com:443 use-application-dns.net";
+
+/** Types that are asked upstream for, of names below a wildcard; dns-packet knows the last two by their numbers. */
+export const servedTypes: ReadonlySet<string> = new Set([
+  "A",
+  "CNAME",
+  "SRV",
+  "MX",
+  "CAA",
+  "NS",
+  "SOA",
+  "PTR",
+  "UNKNOWN_64",
+  "UNKNOWN_65",
+]);
 
 export interface PolicyQuestion {
   readonly name: string;
@@ -13,6 +28,8 @@ export interface PolicyQuestion {
   readonly count?: number;
   /** Extended DNS Error, told to those who sent EDNS; `failed` is Network Error, or Cached Error on the next try. */
   readonly error?: number | "failed";
+  /** What it says. */
+  readonly errorText?: RegExp;
   /** Too long for this many bytes by UDP: without EDNS 512, with it 1232. */
   readonly tooLong?: 512 | 1232;
   /** Most that any TTL may be. */
@@ -24,10 +41,21 @@ const allowed = (name: string, type: string, ...answers: readonly string[]): Pol
   type,
   answers,
 });
-const denied = (name: string, type = "A"): PolicyQuestion => ({ name, type, rcode: "NXDOMAIN", error: 15 });
+const denied = (name: string, type = "A"): PolicyQuestion => ({
+  name,
+  type,
+  rcode: "NXDOMAIN",
+  error: 15,
+  errorText: /^not in dockerwall\.allow of app$/,
+});
 const noData = (name: string, ...types: readonly string[]): PolicyQuestion[] =>
   types.map((type) => ({ name, type }));
-const privateOnly = (name: string): PolicyQuestion => ({ name, type: "A", error: 15 });
+const privateOnly = (name: string): PolicyQuestion => ({
+  name,
+  type: "A",
+  error: 15,
+  errorText: /^it has only private addresses, which dockerwall\.allow does not name$/,
+});
 
 const plain: readonly PolicyQuestion[] = [
   allowed("example.com", "A", "A 203.0.113.10"),
@@ -63,7 +91,13 @@ const aliases: readonly PolicyQuestion[] = [
     "edge.example.org A 198.51.100.22",
   ),
   { name: "dangling.example.com", type: "A", rcode: "NXDOMAIN", answers: ["CNAME nowhere.example.net"] },
-  { name: "loop-a.example.com", type: "A", rcode: "SERVFAIL", error: "failed" },
+  {
+    name: "loop-a.example.com",
+    type: "A",
+    rcode: "SERVFAIL",
+    error: "failed",
+    errorText: /^(upstream answer refused: chain|it failed a moment ago)$/,
+  },
   allowed(
     "hop8.big.example",
     "A",
@@ -76,6 +110,10 @@ const aliases: readonly PolicyQuestion[] = [
 const otherTypes: readonly PolicyQuestion[] = [
   allowed("example.com", "MX", "MX 10 mail.example.com"),
   allowed("_service._tcp.example.com", "SRV", "SRV 10 10 443 www.example.com"),
+  allowed("authority.example.com", "CAA", "CAA 0 issue ca.example.net false"),
+  allowed("bulk.example", "NS", "NS ns.example"),
+  allowed("bulk.example", "SOA", "SOA ns.example hostmaster.example 1 3600 600 86400 5"),
+  allowed("_dns.svc.example.com", "SVCB", "SVCB 1 www.example.com 0001000403646f74 000300020355"),
   ...noData("www.example.com", "MX", "CAA", "NS", "SOA", "PTR", "SRV", "CNAME", "HTTPS", "SVCB"),
   // Not served, whether it exists or not.
   ...noData("example.com", "TXT", "DS", "DNSKEY", "NAPTR", "LOC", "SSHFP", "TLSA", "NULL", "TYPE65280"),
@@ -83,7 +121,7 @@ const otherTypes: readonly PolicyQuestion[] = [
   { name: "txt.big.example", type: "TXT", count: 20, tooLong: 1232 },
   ...noData("many.big.example", "TXT"),
   { name: "www.example.com", type: "ANY", count: 1 },
-  // Addresses in hints have no grant, so they are left out.
+  // Addresses in hints have no grant, so they are left out, and `ech` would hide a name.
   allowed("svc.example.com", "HTTPS", "HTTPS 1 . 0001000c02683208687474702f312e31"),
   allowed("svcalias.example.com", "HTTPS", "HTTPS 0 www.example.net "),
 ];
@@ -127,7 +165,9 @@ const refusals: readonly PolicyQuestion[] = [
   denied("local"),
   denied("nobody"),
   denied("_tcp"),
-  denied("use-application-dns.net"),
+  // On the allowlist; Firefox would turn its own DNS over HTTPS on all the same (no denial, and no name either).
+  { name: "use-application-dns.net", type: "A", rcode: "NXDOMAIN" },
+  { name: "use-application-dns.net", type: "AAAA", rcode: "NXDOMAIN" },
   denied("1.113.0.203.in-addr.arpa", "PTR"),
   denied("8.8.8.8.in-addr.arpa", "PTR"),
   denied("1.0.0.127.in-addr.arpa", "PTR"),

@@ -5,7 +5,7 @@ import { decodeMessage, rawMessage } from "../../support/dns-bytes.ts";
 import type { Engine } from "../../support/lab/engine.ts";
 import { accepted, refused, silent } from "../../support/question-cases.ts";
 import { askRaw, type RawAsk } from "../../support/raw-ask.ts";
-import { essenceOf, questionFor } from "./essence.ts";
+import { type AskedEdns, type Essence, essenceOf, questionFor } from "./essence.ts";
 import { type PolicyQuestion, policyQuestions } from "./policy-questions.ts";
 
 const transports = ["udp", "tcp"] as const;
@@ -14,8 +14,8 @@ const transports = ["udp", "tcp"] as const;
 export async function askPolicyTable(engine: Engine, container: string): Promise<number> {
   const cases = policyQuestions.flatMap((expected) => [
     { expected, transport: "udp" as const, edns: undefined },
-    { expected, transport: "udp" as const, edns: 4096 },
-    { expected, transport: "tcp" as const, edns: 1232 },
+    { expected, transport: "udp" as const, edns: { size: 4096, dnssecOk: false } },
+    { expected, transport: "tcp" as const, edns: { size: 1232, dnssecOk: true } },
   ]);
   const asks = cases.map(({ expected, transport, edns }) => ({
     transport,
@@ -24,7 +24,7 @@ export async function askPolicyTable(engine: Engine, container: string): Promise
   const responses = await askRaw(engine, container, asks);
   const wrong: string[] = [];
   cases.forEach(({ expected, transport, edns }, index) => {
-    const place = `${expected.name} ${expected.type} ${transport} ${edns ?? "without EDNS"}`;
+    const place = `${expected.name} ${expected.type} ${transport} ${edns?.size ?? "without EDNS"}`;
     try {
       const response = responses[index];
       assert.ok(response !== undefined, "silence");
@@ -42,7 +42,7 @@ interface Answered {
   readonly query: Uint8Array;
   readonly response: Buffer;
   readonly transport: "udp" | "tcp";
-  readonly edns: number | undefined;
+  readonly edns: AskedEdns | undefined;
 }
 
 function checkPolicyAnswer(expected: PolicyQuestion, { query, response, transport, edns }: Answered): void {
@@ -63,15 +63,29 @@ function checkPolicyAnswer(expected: PolicyQuestion, { query, response, transpor
   assert.equal(seen.truncated, truncated, "truncated");
   if (expected.count !== undefined) assert.equal(seen.answers.length, truncated ? 0 : expected.count);
   else assert.deepEqual(seen.answers, answers);
-  assert.equal(seen.hasOpt, edns !== undefined, "EDNS");
-  const errors = expected.error === "failed" ? [23, 13] : [expected.error];
-  if (edns === undefined) assert.equal(seen.error, undefined, "extended error");
-  else assert.ok(errors.includes(seen.error), `extended error ${seen.error}`);
-  // Without a SOA nobody keeps a "no" (RFC 2308 5).
+  checkEdns(expected, seen, edns);
+  // Without a SOA nobody keeps a "no" (RFC 2308 5), and none for longer than the zones of the fake internet say.
   const isNo = expected.rcode === "NXDOMAIN" || (seen.answers.length === 0 && expected.count === undefined);
-  if (isNo && expected.rcode !== "SERVFAIL") assert.equal(seen.soa, true, "SOA");
+  if (isNo && expected.rcode !== "SERVFAIL") {
+    assert.ok(seen.soa !== undefined, "SOA");
+    if (seen.soa.ours) assert.equal(seen.soa.ttl, 5, "TTL of our SOA");
+    else assert.ok(seen.soa.ttl <= 5, `TTL ${seen.soa.ttl} of upstream's SOA`);
+    if (expected.error === 15) assert.equal(seen.soa.ours, true, "our SOA");
+  }
   if (expected.ttl !== undefined)
     assert.ok(seen.maxTtl <= expected.ttl, `TTL ${seen.maxTtl} > ${expected.ttl}`);
+}
+
+function checkEdns(expected: PolicyQuestion, seen: Essence, edns: AskedEdns | undefined): void {
+  if (edns === undefined) {
+    assert.equal(seen.opt, undefined, "EDNS");
+    return;
+  }
+  assert.deepEqual(seen.opt, { size: 1232, version: 0, dnssecOk: edns.dnssecOk });
+  const errors = expected.error === "failed" ? [23, 13] : [expected.error];
+  assert.ok(errors.includes(seen.error), `extended error ${seen.error}`);
+  if (expected.errorText === undefined) assert.equal(seen.errorText, undefined);
+  else assert.match(seen.errorText ?? "", expected.errorText);
 }
 
 /** Every message of the table of messages, by both transports. How many were sent. */

@@ -78,6 +78,14 @@ export const roots = {
   resolver: { suite: "trixie", packages: ["unbound", "openssl"] },
   // A firewall manager that others have on their hosts.
   ufw: { suite: "trixie", packages: [...host, "iptables", "python3", "ufw"] },
+  // What reads the boot guard's unit, and the units that it must get along with.
+  systemd: {
+    suite: "trixie",
+    packages: [
+      ...host,
+      ...["systemd", "docker.io", "nftables", "iptables", "netfilter-persistent", "firewalld"],
+    ],
+  },
   // What builds the stand-in for the base image.
   bootstrap: {
     suite: "trixie",

@@ -1,7 +1,7 @@
 // "Did you mean …": the known word that a mistyped one is closest to.
 
 /** The candidate with the fewest edits, when they are few enough for a slip of the fingers. */
-function nearest(word: string, candidates: Iterable<string>): string | undefined {
+export function nearestOf(word: string, candidates: Iterable<string>): string | undefined {
   let best: string | undefined;
   let bestDistance = Math.max(1, Math.floor(word.length / 3)) + 1;
   for (const candidate of candidates) {
@@ -13,7 +13,7 @@ function nearest(word: string, candidates: Iterable<string>): string | undefined
 
 /** `; did you mean X?`, or nothing. */
 export function didYouMean(word: string, candidates: Iterable<string>): string {
-  const found = nearest(word, candidates);
+  const found = nearestOf(word, candidates);
   return found === undefined ? "" : `; did you mean ${found}?`;
 }
 

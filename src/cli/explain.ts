@@ -1,0 +1,89 @@
+// `dockerwall explain`: may this container reach that, and why. The daemon's own decision, not a second opinion.
+
+import { createControlClient } from "../io/control-client.ts";
+import { controlSocketOf } from "../io/control-path.ts";
+import type { ExplainReport } from "../model/report.ts";
+import { type Command, jsonOption } from "./command.ts";
+import { printable, printableSentence, renderJson, renderSpan } from "./print.ts";
+import { renderTable } from "./table.ts";
+
+/** The exit code of a denial. */
+const deniedExitCode = 1;
+
+export const explainCommand: Command = {
+  operands: "CONTAINER TARGET",
+  leastOperands: 2,
+  mostOperands: 2,
+  summary: "Tell whether a container may reach a name or an address, and why.",
+  details: [
+    "TARGET is NAME or ADDRESS, with :PORT and /tcp or /udp where they matter; an IPv6 address with a port is",
+    "[ADDRESS]:PORT. Nothing is opened by asking. The exit code is 0 when it is allowed, 1 when it is denied.",
+  ].join("\n"),
+  options: { json: jsonOption },
+  run: async ({ options, operands, environment, output }) => {
+    const [container = "", target = ""] = operands;
+    const report = await createControlClient({ path: controlSocketOf(environment) }).explain({
+      container,
+      target,
+    });
+    output.write("json" in options ? renderJson(report) : renderExplanation(report, Date.now()));
+    return report.allowed ? 0 : deniedExitCode;
+  },
+};
+
+/** The report as text; the verdict is its first line. */
+export function renderExplanation(report: ExplainReport, nowMs: number): string {
+  const verdict = report.allowed
+    ? "allowed ✅"
+    : report.audit
+      ? "denied ❌, but audit mode lets it pass"
+      : "denied ❌";
+  const rows = [
+    ["because", reasonOf(report)],
+    ...(report.by === undefined
+      ? []
+      : [
+          ["entry", printable(report.by.entry)],
+          ["stands in", printableSentence(report.by.source)],
+        ]),
+    ...(report.by?.endsAtMs === undefined ? [] : [["ends", `in ${renderSpan(report.by.endsAtMs - nowMs)}`]]),
+    ...(report.names.length === 0 ? [] : [["looked up as", report.names.map(printable).join(" ")]]),
+    ...report.answers.map(({ type, rcode, addresses, ttlSeconds }) => [
+      `DNS ${type}`,
+      [rcode, ...addresses, ...(ttlSeconds === undefined ? [] : [`for ${ttlSeconds}s`])].join(" "),
+    ]),
+    ...report.entries.map(({ set, destination, service, comment, secondsLeft, packets }) => [
+      `kernel ${set}`,
+      `${destination} ${service} (${printableSentence(comment)}), ${secondsLeft}s left${set === "grant" ? `, ${packets} packets` : ""}`,
+    ]),
+    ...report.flows.map(({ service, sourcePort, destination, admitted }) => [
+      "connection",
+      `${destination} ${service} from port ${sourcePort}${admitted ? ", admitted" : ""}`,
+    ]),
+  ];
+  const heading = `${printable(report.container)} → ${printable(report.target)}: ${verdict}\n`;
+  return heading + renderTable([{ align: "left" }, { align: "left" }], rows, "  ");
+}
+
+function reasonOf({ reason, quarantined, networks }: ExplainReport): string {
+  if (quarantined) return "it is in quarantine; dockerwall release lets it out";
+  const where = networks.map(printable).join(", ");
+  switch (reason) {
+    case "entry":
+      return `an entry for ${where} allows it`;
+    case "no-entry":
+      return `no entry for ${where} names it`;
+    case "taken-away":
+      return "a `!` entry takes it away";
+    case "port":
+      return "its name is allowed, but not with this port";
+    case "no-lookup":
+      return "its name is allowed, but no lookup of it is in force; look it up again";
+    case "not-guarded":
+      return "the container is on no guarded network";
+    case "unknown":
+      return "nothing is known of the container's network yet";
+    default:
+      return reason satisfies never;
+  }
+}

@@ -1,0 +1,46 @@
+// `dockerwall presets`: what `@debian` and the like stand for, and where each entry is documented.
+
+import { DockerwallError } from "../errors.ts";
+import { didYouMean } from "../model/nearest.ts";
+import { builtInPresets, presetsVersion } from "../policy/built-in-presets.ts";
+import { type Command, jsonOption } from "./command.ts";
+import { renderJson } from "./print.ts";
+import { renderTable } from "./table.ts";
+
+const left = { align: "left" } as const;
+
+export const presetsCommand: Command = {
+  operands: "[NAME]",
+  leastOperands: 0,
+  mostOperands: 1,
+  summary: "List the presets that come with Dockerwall, or the entries of one with their sources.",
+  details: "A policy file may add its own, or replace one of these; docs/policy.md tells how.",
+  options: { json: jsonOption },
+  run: async ({ options, operands, output }) => {
+    const name = operands[0]?.replace(/^@/, "");
+    if (name !== undefined && !Object.hasOwn(builtInPresets, name)) {
+      const hint = didYouMean(name, Object.keys(builtInPresets));
+      throw new DockerwallError(
+        "NOT_FOUND",
+        `there is no preset @${name}${hint || "; see dockerwall presets"}`,
+      );
+    }
+    output.write("json" in options ? renderJson(reportOf(name)) : renderPresets(name));
+    return 0;
+  },
+};
+
+function reportOf(name: string | undefined): unknown {
+  const chosen = name === undefined ? builtInPresets : { [name]: builtInPresets[name] };
+  return { version: presetsVersion, presets: chosen };
+}
+
+/** All by their summaries, or one by its entries. */
+export function renderPresets(name: string | undefined): string {
+  if (name === undefined) {
+    const rows = Object.entries(builtInPresets).map(([preset, { summary }]) => [`@${preset}`, summary]);
+    return `Presets of ${presetsVersion}:\n${renderTable([left, left], rows, "  ")}`;
+  }
+  const { summary, entries } = builtInPresets[name] ?? { summary: "", entries: {} };
+  return `@${name}, ${summary}:\n${renderTable([left, left], Object.entries(entries), "  ")}`;
+}

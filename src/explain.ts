@@ -1,0 +1,161 @@
+// What the data plane would do with a name or a packet of a container, by the very code that does it, and without
+// opening anything.
+
+import type { Admission } from "./admission.ts";
+import type { Answerer } from "./answerer.ts";
+import { walkAnswer } from "./dns/answer.ts";
+import { decideForAll, type Membership, type Standing } from "./dns/asker.ts";
+import { types } from "./dns/codes.ts";
+import { plainQuery } from "./dns/plain-query.ts";
+import { parseQuery } from "./dns/question.ts";
+import { familyOf, type IpAddress } from "./model/address.ts";
+import type { ExplainedAnswer, Explanation } from "./model/planes.ts";
+import { serviceCovers } from "./model/service.ts";
+import { type Match, serviceOf } from "./policy/decide.ts";
+import { describeEntry } from "./policy/preset.ts";
+import type { Target } from "./policy/target.ts";
+
+export interface ExplainOptions {
+  readonly admission: Admission;
+  readonly answerer: Answerer;
+  readonly standing: Standing;
+  readonly target: Target;
+  readonly nowMs: number;
+}
+
+export async function explain(options: ExplainOptions): Promise<Explanation> {
+  const { standing, target } = options;
+  if (standing.kind !== "guarded") {
+    return {
+      ...nothing,
+      allowed: standing.kind === "open",
+      reason: standing.kind === "open" ? "not-guarded" : "unknown",
+    };
+  }
+  const { memberships } = standing;
+  const audit = memberships.some((membership) => membership.audit);
+  const explanation =
+    target.name === undefined
+      ? explainAddress(options, memberships, target.address)
+      : await explainName(options, memberships, target.name);
+  return { ...explanation, audit };
+}
+
+const nothing: Explanation = {
+  allowed: false,
+  reason: "no-entry",
+  audit: false,
+  networks: [],
+  by: undefined,
+  names: [],
+  answers: [],
+  secondsLeft: undefined,
+};
+
+function explainAddress(
+  { admission, target }: ExplainOptions,
+  memberships: readonly Membership[],
+  destination: IpAddress | undefined,
+): Explanation {
+  if (destination === undefined) return nothing;
+  const askers = memberships.flatMap(({ addresses }) => addresses);
+  const packets = askers
+    .filter((source) => familyOf(source) === familyOf(destination))
+    .map((source) => ({ source, destination, protocol: target.ipProtocol, port: target.port ?? 443 }));
+  const names = [...new Set(packets.flatMap(({ source }) => admission.namesOf(source, destination)))];
+  const networks = memberships.map(({ networkName }) => networkName);
+  const verdicts = packets.map((packet) => ({
+    verdict: admission.verdict(packet, memberships),
+    secondsLeft: admission.secondsLeft(packet),
+  }));
+  // A name that is allowed opens its addresses only while a lookup of it is remembered.
+  const open = verdicts.find(
+    ({ verdict, secondsLeft }) =>
+      verdict.allowed && (verdict.name === undefined || secondsLeft !== undefined),
+  );
+  const decisive =
+    open ?? verdicts.find(({ verdict }) => verdict.allowed) ?? verdicts.find(({ verdict }) => verdict.by);
+  const verdict = decisive?.verdict;
+  const reason =
+    open !== undefined
+      ? "entry"
+      : verdict?.allowed === true
+        ? "no-lookup"
+        : verdict?.by
+          ? "taken-away"
+          : "no-entry";
+  return {
+    ...nothing,
+    allowed: open !== undefined,
+    reason,
+    networks,
+    by: verdict?.by === undefined ? undefined : told(verdict.by),
+    names,
+    secondsLeft: decisive?.secondsLeft,
+  };
+}
+
+async function explainName(
+  { answerer, target, nowMs }: ExplainOptions,
+  memberships: readonly Membership[],
+  name: string,
+): Promise<Explanation> {
+  const decision = decideForAll(memberships, name, nowMs);
+  const networks = memberships.map(({ networkName }) => networkName);
+  const families = new Set(memberships.flatMap(({ addresses }) => addresses.map(familyOf)));
+  const wanted = [...(families.has(4) ? [types.a] : []), ...(families.has(6) ? [types.aaaa] : [])];
+  const answers = await Promise.all(wanted.map((type) => answerFor(answerer, memberships, { name, type })));
+  if (!decision.allowed) {
+    const [by] = decision.by;
+    return {
+      ...nothing,
+      reason: by === undefined ? "no-entry" : "taken-away",
+      networks,
+      by: by && told(by),
+      answers,
+    };
+  }
+  const { port, ipProtocol } = target;
+  const fits = ({ entry }: Match): boolean =>
+    port === undefined || serviceCovers(serviceOf({ entry }), ipProtocol, port);
+  const covered =
+    port === undefined || decision.services.some((service) => serviceCovers(service, ipProtocol, port));
+  const by = decision.by.find(fits) ?? decision.by[0];
+  return {
+    ...nothing,
+    allowed: covered,
+    reason: covered ? "entry" : "port",
+    networks,
+    by: by && told(by),
+    answers,
+  };
+}
+
+async function answerFor(
+  answerer: Answerer,
+  memberships: readonly Membership[],
+  { name, type }: { readonly name: string; readonly type: number },
+): Promise<ExplainedAnswer> {
+  const said = {
+    type: type === types.a ? "A" : "AAAA",
+    rcode: "SERVFAIL",
+    addresses: [],
+    ttlSeconds: undefined,
+  } as const;
+  const message = plainQuery(name, type);
+  const query = message === undefined ? undefined : parseQuery(message);
+  if (message === undefined || query?.kind !== "query") return said;
+  const bytes = await answerer.rehearse(message, memberships);
+  const answer = bytes === undefined ? undefined : walkAnswer(bytes, query.question);
+  if (answer?.kind !== "answer") return said;
+  return {
+    ...said,
+    rcode: answer.rcode === 0 ? "NOERROR" : "NXDOMAIN",
+    addresses: answer.addresses.map(({ address }) => address),
+    ttlSeconds: answer.ttlSeconds,
+  };
+}
+
+function told({ entry, source, endsAtMs }: Match): NonNullable<Explanation["by"]> {
+  return { entry: describeEntry(entry), source, endsAtMs };
+}

@@ -1,0 +1,60 @@
+// Which lists of entries make a network's or a container's policy: its label, the policy file, and the rules made by
+// command. Each is bad or good by itself, and a bad one leaves in force what stood in its place before.
+
+import type { EntryList } from "../policy/entry-list.ts";
+import type { ListStore } from "../policy/list-store.ts";
+import { noPolicyFile, type PolicyFile } from "../policy/policy-file.ts";
+import { type Rule, type RuleTarget, rulesOf } from "../policy/rule.ts";
+import { allowLabel } from "./labels.ts";
+
+/** Everything that says what may be reached, beside the labels. */
+export interface PolicySources {
+  readonly store: ListStore;
+  /** The last good one. */
+  readonly file: PolicyFile;
+  readonly rules: readonly Rule[];
+  readonly nowMs: number;
+}
+
+export interface GatheredLists {
+  readonly lists: readonly EntryList[];
+  /** One sentence each. */
+  readonly problems: readonly string[];
+  readonly warnings: readonly string[];
+}
+
+/** No file and no rules. */
+export function onlyLabels(store: ListStore, nowMs: number): PolicySources {
+  return { store, file: noPolicyFile, rules: [], nowMs };
+}
+
+/** The lists of one network or container; `label` is undefined where it has none. */
+export function gatherLists(
+  target: RuleTarget,
+  label: string | undefined,
+  { store, file, rules, nowMs }: PolicySources,
+): GatheredLists {
+  const place = `${target.kind} ${JSON.stringify(target.name)}`;
+  const lists: EntryList[] = [];
+  const problems: string[] = [];
+  const warnings: string[] = [];
+  const read = (from: string, text: string, endsAtMs?: number): void => {
+    const found = store.read(from, text, nowMs, endsAtMs);
+    if (found.list !== undefined) lists.push(found.list);
+    const effect =
+      found.list === undefined
+        ? "it allows nothing until it is corrected"
+        : "what stood there before stays in force";
+    problems.push(...found.problems.map((problem) => `${problem}; ${effect}`));
+    warnings.push(...found.warnings);
+  };
+  if (label !== undefined) read(`${place}, label ${allowLabel}`, label);
+  const inFile = (target.kind === "network" ? file.networks : file.containers).get(target.name);
+  if (inFile !== undefined) read(`${place}, policy file`, inFile);
+  const own = rulesOf(rules, target).filter(({ endsAtMs }) => endsAtMs === undefined || endsAtMs > nowMs);
+  const lasting = own.filter(({ endsAtMs }) => endsAtMs === undefined).map(({ entry }) => entry);
+  if (lasting.length > 0) read(`${place}, command`, lasting.join(" "));
+  for (const { entry, endsAtMs } of own)
+    if (endsAtMs !== undefined) read(`${place}, command ${entry}`, entry, endsAtMs);
+  return { lists, problems, warnings };
+}

@@ -1,0 +1,60 @@
+// How a picture travels from plane to plane: lists of entries may be long and change seldom, pictures come with every
+// start of a container. So a list is sent once, and compiled once, and pictures name it by its id.
+
+import type { GuardedNetwork, Posted, ServicePolicy, ToDataPlane } from "./model/planes.ts";
+import type { Topology } from "./model/topology.ts";
+import type { EntryList } from "./policy/entry-list.ts";
+
+export interface Picture {
+  readonly topology: Topology;
+  readonly guarded: readonly GuardedNetwork[];
+  readonly services: readonly ServicePolicy[];
+  readonly quarantined: readonly string[];
+}
+
+type PostedPicture = Omit<Extract<ToDataPlane, { kind: "topology" }>, "kind" | "requestId">;
+
+/** The sender: remembers which lists the other side has. */
+export function createPoster(): (picture: Picture) => PostedPicture {
+  let known: ReadonlySet<number> = new Set();
+  return ({ guarded, services, ...rest }) => {
+    const lists = new Map(
+      [...guarded, ...services].flatMap((policy) => policy.lists.map((list) => [list.id, list])),
+    );
+    const fresh = [...lists.values()].filter(({ id }) => !known.has(id));
+    known = new Set(lists.keys());
+    return { ...rest, lists: fresh, guarded: guarded.map(post), services: services.map(post) };
+  };
+}
+
+/** The receiver: remembers the lists that the last picture named, and no others. */
+export function createReceiver(): (posted: PostedPicture) => Picture {
+  let known: ReadonlyMap<number, EntryList> = new Map();
+  return ({ topology, lists, guarded, services, quarantined }) => {
+    const all = new Map([...known, ...lists.map((list) => [list.id, list] as const)]);
+    const used = new Map<number, EntryList>();
+    const receive = <Policy extends { readonly lists: readonly EntryList[] }>({
+      listIds,
+      ...rest
+    }: Posted<Policy>): Omit<Policy, "lists"> & { lists: EntryList[] } => {
+      const found = listIds.map((id) => all.get(id)).filter((list) => list !== undefined);
+      for (const list of found) used.set(list.id, list);
+      return { ...(rest as unknown as Omit<Policy, "lists">), lists: found };
+    };
+    const picture = {
+      topology,
+      guarded: guarded.map((network) => receive<GuardedNetwork>(network)),
+      services: services.map((service) => receive<ServicePolicy>(service)),
+      quarantined,
+    };
+    known = used;
+    return picture;
+  };
+}
+
+function post<Policy extends { readonly lists: readonly EntryList[] }>({
+  lists,
+  ...rest
+}: Policy): Posted<Policy> {
+  return { ...rest, listIds: lists.map(({ id }) => id) };
+}

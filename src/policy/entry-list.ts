@@ -1,0 +1,85 @@
+// A list of entries from one place (a label, the policy file, a command), and its compiled form, in which the cost of
+// a look-up does not depend on the number of entries.
+
+import type { IpAddress } from "../model/address.ts";
+import { PrefixTable } from "../model/prefix-table.ts";
+import type { DomainEntry, Entry, PrefixEntry } from "./entry.ts";
+import { GlobTable } from "./glob.ts";
+import { parentOf } from "./name-text.ts";
+
+export interface EntryList {
+  /** Names the list for as long as the daemon runs: other entries, another id. */
+  readonly id: number;
+  /** Where it stands, for people: `network "web", label dockerwall.allow`. */
+  readonly source: string;
+  readonly entries: readonly Entry[];
+  /** Equal for equal entries, also from one run of the daemon to the next. */
+  readonly digest: string;
+  /** When it ends, milliseconds since the epoch; undefined for never. */
+  readonly endsAtMs: number | undefined;
+}
+
+/** The entries that match, granting and taking away alike. */
+export interface CompiledList extends Omit<EntryList, "entries"> {
+  nameEntries(name: string): readonly DomainEntry[];
+  addressEntries(address: IpAddress): readonly PrefixEntry[];
+}
+
+/** Compiles a list. */
+export function compileList({ id, source, digest, endsAtMs, entries }: EntryList): CompiledList {
+  const exact = new Map<string, DomainEntry[]>();
+  const subtree = new Map<string, DomainEntry[]>();
+  const globs = new GlobTable<DomainEntry>();
+  const prefixes = new PrefixTable<PrefixEntry>();
+  for (const entry of entries) {
+    if (entry.kind === "prefix") prefixes.add(entry.prefix, entry);
+    // The kernel decides about the host by itself: no name leads there, and no answer may.
+    else if (entry.kind === "domain") addName(entry);
+  }
+
+  function addName(entry: DomainEntry): void {
+    if (entry.scope === "glob") {
+      globs.add(entry.domain, entry);
+      return;
+    }
+    const table = entry.scope === "exact" ? exact : subtree;
+    const known = table.get(entry.domain);
+    if (known === undefined) table.set(entry.domain, [entry]);
+    else known.push(entry);
+  }
+
+  return {
+    id,
+    source,
+    digest,
+    endsAtMs,
+    nameEntries(name) {
+      const found = [...(exact.get(name) ?? []), ...globs.match(name)];
+      for (let rest = name; rest !== ""; rest = parentOf(rest)) {
+        const entries = subtree.get(rest);
+        if (entries !== undefined) found.push(...entries);
+      }
+      return found;
+    },
+    addressEntries: (address) => prefixes.match(address),
+  };
+}
+
+/** Compiles each list once, for as long as somebody retains it. */
+export function createListCompiler(): {
+  compile(list: EntryList): CompiledList;
+  /** Forgets all but these. */
+  retain(ids: ReadonlySet<number>): void;
+} {
+  const compiled = new Map<number, CompiledList>();
+  return {
+    compile(list) {
+      const found = compiled.get(list.id) ?? compileList(list);
+      compiled.set(list.id, found);
+      return found;
+    },
+    retain(ids) {
+      for (const id of compiled.keys()) if (!ids.has(id)) compiled.delete(id);
+    },
+  };
+}

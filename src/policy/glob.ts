@@ -1,0 +1,92 @@
+// Patterns with `*` inside of labels. A look-up walks the name's labels and, in one of them, the literal beginnings
+// that patterns have there: it does not grow with the number of patterns, unless many share both their beginning and
+// all that follows their first pattern label.
+
+import { parentOf } from "./name-text.ts";
+
+/** Matches one label against a pattern of one label; each `*` stands for any characters. Linear in practice. */
+function labelMatches(pattern: string, label: string): boolean {
+  let at = 0;
+  let position = 0;
+  let star = -1;
+  let resume = 0;
+  while (position < label.length) {
+    if (at < pattern.length && pattern[at] === "*") {
+      star = at++;
+      resume = position;
+    } else if (at < pattern.length && pattern[at] === label[position]) {
+      at++;
+      position++;
+    } else if (star >= 0) {
+      at = star + 1;
+      position = ++resume;
+    } else return false;
+  }
+  while (pattern[at] === "*") at++;
+  return at === pattern.length;
+}
+
+interface Pattern<Value> {
+  /** Left of the literal rest, rightmost first. */
+  readonly labels: readonly string[];
+  readonly value: Value;
+}
+
+/** Patterns by their literal rest, then by what stands before the first `*` of the label next to it. */
+export class GlobTable<Value> {
+  readonly #byRest = new Map<string, Map<string, Pattern<Value>[]>>();
+
+  /** Adds a pattern whose last label is literal. */
+  add(pattern: string, value: Value): void {
+    const labels = pattern.split(".");
+    const last = labels.findLastIndex((label) => label.includes("*"));
+    const rest = labels.slice(last + 1).join(".");
+    const [nearest = "", ...further] = labels.slice(0, last + 1).reverse();
+    const byBeginning = this.#byRest.get(rest) ?? new Map<string, Pattern<Value>[]>();
+    this.#byRest.set(rest, byBeginning);
+    const beginning = nearest.slice(0, nearest.indexOf("*"));
+    const patterns = byBeginning.get(beginning) ?? [];
+    byBeginning.set(beginning, patterns);
+    patterns.push({ labels: [nearest, ...further], value });
+  }
+
+  /** The values of all patterns that match the name. */
+  match(name: string): Value[] {
+    if (this.#byRest.size === 0) return [];
+    const found: Value[] = [];
+    /** Labels left of `rest`, rightmost first. */
+    const left: string[] = [];
+    const ancestors = [name];
+    for (let rest = name; rest !== ""; rest = parentOf(rest)) ancestors.push(parentOf(rest));
+    for (const [index, rest] of [...ancestors.entries()].reverse()) {
+      const byBeginning = this.#byRest.get(rest);
+      if (byBeginning !== undefined && index > 0) {
+        left.length = 0;
+        for (let at = index - 1; at >= 0; at--) left.push(labelBetween(ancestors, at));
+        found.push(...matchesOf(byBeginning, left));
+      }
+    }
+    return found;
+  }
+}
+
+function labelBetween(ancestors: readonly string[], at: number): string {
+  const whole = ancestors[at] ?? "";
+  const rest = ancestors[at + 1] ?? "";
+  return rest === "" ? whole : whole.slice(0, whole.length - rest.length - 1);
+}
+
+function matchesOf<Value>(
+  byBeginning: ReadonlyMap<string, readonly Pattern<Value>[]>,
+  left: readonly string[],
+): Value[] {
+  const [nearest = ""] = left;
+  const found: Value[] = [];
+  for (let length = 0; length <= nearest.length; length++) {
+    for (const { labels, value } of byBeginning.get(nearest.slice(0, length)) ?? []) {
+      if (labels.length !== left.length) continue;
+      if (labels.every((pattern, index) => labelMatches(pattern, left[index] ?? ""))) found.push(value);
+    }
+  }
+  return found;
+}

@@ -1,0 +1,10 @@
+// Names in presentation form, as they are decided on: lower case, no trailing dot, odd bytes escaped.
+
+/** The name without its first label. A dot inside a label is escaped by a backslash and does not count. */
+export function parentOf(name: string): string {
+  for (let index = 0; index < name.length; index++) {
+    if (name[index] === "\\") index++;
+    else if (name[index] === ".") return name.slice(index + 1);
+  }
+  return "";
+}

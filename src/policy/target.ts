@@ -1,0 +1,37 @@
+// What `explain` is asked about: a name or an address, with a port and a protocol where they matter.
+
+import { type IpAddress, parseAddress } from "../model/address.ts";
+import { parseEntry } from "./entry.ts";
+
+export interface Target {
+  /** Lower case, A-labels; undefined for an address. */
+  readonly name: string | undefined;
+  readonly address: IpAddress | undefined;
+  /** Undefined: any port will do. */
+  readonly port: number | undefined;
+  /** IP protocol number. */
+  readonly ipProtocol: number;
+}
+
+const protocols = { any: 6, tcp: 6, udp: 17, other: 0 } as const;
+
+/** `NAME|ADDRESS[:PORT][/tcp|/udp]`; without a protocol TCP is meant. */
+export function parseTarget(text: string): Target | { readonly problem: string } {
+  const result = parseEntry(text);
+  if ("problem" in result) return { problem: `${JSON.stringify(text)}: ${result.problem}` };
+  const { entry } = result;
+  const refused = {
+    problem: `${JSON.stringify(text)}: write one name or address, as in api.example.com:443`,
+  };
+  if (entry.negated || entry.kind === "preset" || entry.kind === "host") return refused;
+  const { ports, protocol } = entry.service;
+  if (ports !== "any" && ports.from !== ports.to) return refused;
+  const at = { port: ports === "any" ? undefined : ports.from, ipProtocol: protocols[protocol] };
+  if (entry.kind === "domain") {
+    return entry.scope === "exact" ? { name: entry.domain, address: undefined, ...at } : refused;
+  }
+  const address = parseAddress(entry.prefix.address);
+  const bits = entry.prefix.address.includes(":") ? 128 : 32;
+  if (address === undefined || entry.prefix.length !== bits) return refused;
+  return { name: undefined, address, ...at };
+}

@@ -1,0 +1,91 @@
+// The data plane as the control plane has it: a worker thread with its sockets, here in a namespace of its own.
+
+import assert from "node:assert/strict";
+import { createSocket } from "node:dgram";
+import { once } from "node:events";
+import { test } from "node:test";
+import { startDataPlane } from "../../src/data-plane-link.ts";
+import { openKernelSets } from "../../src/io/ipset.ts";
+import { createIptables } from "../../src/io/iptables.ts";
+import { parsePrefix } from "../../src/model/address.ts";
+import type { LookupEvent } from "../../src/model/planes.ts";
+import type { Network, Topology } from "../../src/model/topology.ts";
+import { createListStore } from "../../src/policy/list-store.ts";
+import { noPolicyFile } from "../../src/policy/policy-file.ts";
+import { createWall } from "../../src/wall.ts";
+import { plainName, rawMessage, rawQuestion } from "../support/dns-bytes.ts";
+import { enterNamespaces, run } from "../support/namespace.ts";
+import { presets } from "../support/policies.ts";
+
+enterNamespaces(import.meta.url);
+
+const asker = "198.19.1.2";
+const dnsPort = 5053;
+const queueNumber = 5353;
+const network: Network = {
+  id: "0".repeat(64),
+  name: "app",
+  driver: "bridge",
+  bridge: "br-0123456789ab",
+  subnets: ["198.19.1.0/24"].flatMap((text) => parsePrefix(text) ?? []),
+  gateways: [],
+  internal: false,
+  labels: { "dockerwall.allow": "www.example.com" },
+};
+const topology: Topology = { networks: [network], containers: [] };
+
+test("a flush tells of every lookup that was answered before it", async (t) => {
+  run("ip", "addr", "add", `${asker}/32`, "dev", "lo");
+  const sets = openKernelSets();
+  t.after(sets.close);
+  const wall = createWall({
+    sets,
+    iptables: createIptables("nft"),
+    otherIptables: createIptables("legacy"),
+    dnsPort,
+    queueNumber,
+    hold: true,
+    listBridges: () => [],
+    nowMs: Date.now,
+    store: createListStore(presets),
+    policyFile: () => noPolicyFile,
+    rules: () => [],
+  });
+  // The data plane reads at its start which grants the sets hold.
+  const { guarded } = wall.classify(topology);
+  const events: LookupEvent[] = [];
+  const unexpected = (what?: unknown): never => assert.fail(String(what));
+  await using dataPlane = await startDataPlane(
+    {
+      dnsPort,
+      upstreams: [],
+      leaseFloorSeconds: 1,
+      leaseGraceSeconds: 1,
+      sandboxFolder: undefined,
+      queueNumber,
+    },
+    {
+      onLookups: (batch) => void events.push(...batch),
+      onFreshAddresses: unexpected,
+      onRefresh: unexpected,
+      onSandboxes: unexpected,
+      onResolver: () => undefined,
+      onProblem: unexpected,
+      onDeath: unexpected,
+    },
+  );
+  await dataPlane.post({ topology, guarded, services: [], quarantined: [] });
+  await using client = createSocket("udp4");
+  client.bind(0, asker);
+  await once(client, "listening");
+  // More often than batches are told of, so that one of the flushes falls between two of them.
+  for (let round = 1; round <= 20; round++) {
+    client.send(rawMessage({ body: [rawQuestion(plainName(`round-${round}.example.org`))] }), dnsPort, asker);
+    await once(client, "message");
+    await dataPlane.flush();
+    assert.deepEqual(
+      events.map(({ domain }) => domain),
+      Array.from({ length: round }, (_, index) => `round-${index + 1}.example.org`),
+    );
+  }
+});

@@ -1,0 +1,76 @@
+// What the data plane knows before the engine tells stays in the kernel until its sandbox is done with it, whatever
+// the control plane's picture says meanwhile.
+
+import assert from "node:assert/strict";
+import { it } from "node:test";
+import { applySets, createSets } from "../../src/io/desired-sets.ts";
+import { openKernelSets } from "../../src/io/ipset.ts";
+import { type IpAddress, parsePrefix } from "../../src/model/address.ts";
+import { createSandboxEntries, type Place } from "../../src/sandbox-entries.ts";
+import { enterNamespaces } from "../support/namespace.ts";
+
+enterNamespaces(import.meta.url);
+
+const sets = openKernelSets();
+createSets(sets);
+const bridge = "br-plain";
+const place = (address: string): Place => ({ address: address as IpAddress, bridge });
+const control = (...addresses: string[]): boolean =>
+  applySets(sets, {
+    members: new Map([
+      [
+        "dockerwall-guarded4",
+        addresses.map((address) => ({
+          prefix: parsePrefix(address) ?? assert.fail(address),
+          iface: bridge,
+          comment: "web",
+        })),
+      ],
+    ]),
+    lists: new Map(),
+  });
+const held = (family: 4 | 6 = 4): string[] =>
+  sets
+    .list(`dockerwall-guarded${family}`)
+    .map(({ key, comment }) => `${key.kind === "net-iface" ? key.prefix.address : ""} ${comment}`)
+    .sort();
+
+it("an entry for a sandbox is the data plane's until its sandbox is done with it", () => {
+  const entries = createSandboxEntries(sets, "guarded");
+  entries.put("s1", [place("198.19.3.2"), place("2001:db8:3::2")]);
+  assert.equal(control(), false);
+  assert.deepEqual(held(), ["198.19.3.2 sandbox:s1"]);
+  assert.deepEqual(held(6), ["2001:db8:3::2 sandbox:s1"]);
+  // Both want it: it stays as it is, and what only the control plane wants is its own.
+  assert.equal(control("198.19.3.2"), false);
+  assert.equal(control("198.19.3.2", "198.19.3.9"), true);
+  assert.deepEqual(held(), ["198.19.3.2 sandbox:s1", "198.19.3.9 web"]);
+  entries.put("s1", [place("198.19.3.4")]);
+  assert.deepEqual(held(), ["198.19.3.4 sandbox:s1", "198.19.3.9 web"]);
+  assert.deepEqual(held(6), []);
+});
+
+it("an address that went to another sandbox is not taken away with the first", () => {
+  const entries = createSandboxEntries(sets, "guarded");
+  entries.put("s2", [place("198.19.3.4")]);
+  entries.put("s1", []);
+  assert.deepEqual(held(), ["198.19.3.4 sandbox:s2", "198.19.3.9 web"]);
+});
+
+it("what an earlier run left goes when its sandbox is not there any more", () => {
+  const entries = createSandboxEntries(sets, "guarded");
+  entries.retain((sandbox) => sandbox === "s2");
+  assert.deepEqual(held(), ["198.19.3.4 sandbox:s2", "198.19.3.9 web"]);
+  entries.retain(() => false);
+  assert.deepEqual(held(), ["198.19.3.9 web"]);
+});
+
+it("one sandbox cannot fill the sets", () => {
+  const entries = createSandboxEntries(sets, "guarded");
+  entries.put(
+    "s3",
+    Array.from({ length: 200 }, (_, index) => place(`198.19.4.${index}`)),
+  );
+  assert.equal(held().length, 65);
+  entries.put("s3", []);
+});

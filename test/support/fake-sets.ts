@@ -1,0 +1,138 @@
+// Kernel sets in memory, as strict as the kernel: a missing set, a key of another type, a full set, a comment or a
+// timeout that does not fit are refused. Time is an argument.
+
+import type { KernelSets } from "../../src/io/ipset.ts";
+import { KernelSetError } from "../../src/io/ipset-error.ts";
+import type { SetEntry, SetKey, SetSpec, SetType } from "../../src/io/ipset-message.ts";
+
+interface Stored {
+  readonly key: SetKey;
+  readonly comment: string | undefined;
+  /** Undefined for ever. */
+  readonly endsAtMs: number | undefined;
+}
+
+interface FakeSet {
+  readonly spec: SetSpec;
+  readonly entries: Map<string, Stored>;
+}
+
+const kinds: Readonly<Record<SetType, SetKey["kind"]>> = {
+  "hash:ip,port,ip": "ip-port-ip",
+  "hash:net,iface": "net-iface",
+  "hash:net,port": "net-port",
+  "hash:net": "net",
+  "list:set": "set",
+};
+
+/** Longest timeout of an entry, seconds. @see IPSET_MAX_TIMEOUT */
+const longestSeconds = 2_147_483;
+
+export interface FakeSets extends KernelSets {
+  /** Most entries that a set holds from now on, in place of what it was created with. */
+  limit(name: string, maxEntries: number): void;
+  /** Entries of every set as text, for comparison. */
+  dump(): readonly string[];
+}
+
+/** Sets that stay when a daemon goes: give the same object to its successor. */
+export function createFakeSets(nowMs: () => number): FakeSets {
+  const sets = new Map<string, FakeSet>();
+  const limits = new Map<string, number>();
+
+  function find(name: string): FakeSet {
+    const found = sets.get(name) ?? refuse("missing", `there is no set ${name}`);
+    for (const [key, { endsAtMs }] of found.entries)
+      if (endsAtMs !== undefined && endsAtMs <= nowMs()) found.entries.delete(key);
+    return found;
+  }
+
+  function check(
+    { spec, entries }: FakeSet,
+    { key, comment, timeoutSeconds }: SetEntry,
+    index: number,
+  ): void {
+    if (key.kind !== kinds[spec.type]) refuse("bad-entry", `${key.kind} in ${spec.name}`);
+    if (comment !== undefined && spec.comments !== true) refuse("bad-entry", `${spec.name} has no comments`);
+    if (Buffer.byteLength(comment ?? "") > 255 || comment?.includes("\0"))
+      refuse("bad-entry", `comment ${comment}`);
+    if (timeoutSeconds !== undefined && spec.timeoutSeconds === undefined)
+      refuse("bad-entry", `${spec.name} has no timeouts`);
+    const seconds = timeoutSeconds ?? 0;
+    if (!Number.isInteger(seconds) || seconds < 0 || seconds > longestSeconds)
+      refuse("bad-entry", `timeout ${seconds}`);
+    const most = limits.get(spec.name) ?? spec.maxEntries ?? 65_536;
+    if (!entries.has(idOf(key)) && entries.size >= most) refuse("full", `${spec.name} is full`, index);
+  }
+
+  function listed(name: string): readonly (Stored & { readonly timeoutSeconds: number | undefined })[] {
+    const { spec, entries } = find(name);
+    return [...entries.values()].map((entry) => ({
+      ...entry,
+      timeoutSeconds:
+        spec.timeoutSeconds === undefined
+          ? undefined
+          : entry.endsAtMs === undefined
+            ? 0
+            : Math.max(1, Math.floor((entry.endsAtMs - nowMs()) / 1000)),
+    }));
+  }
+
+  return {
+    create(spec) {
+      if (!sets.has(spec.name)) sets.set(spec.name, { spec, entries: new Map() });
+    },
+    destroy: (name) => void sets.delete(name),
+    flush: (name) => find(name).entries.clear(),
+    swap(name, other) {
+      const [one, two] = [find(name), find(other)];
+      sets.set(name, { ...one, entries: two.entries });
+      sets.set(other, { ...two, entries: one.entries });
+    },
+    add(name, entries) {
+      const set = find(name);
+      for (const [index, entry] of entries.entries()) {
+        check(set, entry, index);
+        const seconds = entry.timeoutSeconds ?? set.spec.timeoutSeconds ?? 0;
+        const endsAtMs = seconds === 0 ? undefined : nowMs() + seconds * 1000;
+        set.entries.set(idOf(entry.key), { key: entry.key, comment: entry.comment, endsAtMs });
+      }
+    },
+    del(name, keys) {
+      const set = find(name);
+      for (const key of keys) {
+        if (key.kind !== kinds[set.spec.type]) refuse("bad-entry", `${key.kind} in ${name}`);
+        set.entries.delete(idOf(key));
+      }
+    },
+    list: (name) => listed(name).map((entry) => ({ ...entry, packets: undefined, bytes: undefined })),
+    names: () => [...sets.keys()],
+    close: () => {},
+    limit: (name, maxEntries) => void limits.set(name, maxEntries),
+    dump: () =>
+      [...sets.keys()].flatMap((name) =>
+        listed(name).map(({ key, timeoutSeconds = "", comment = "" }) =>
+          `${name} ${idOf(key)} ${timeoutSeconds} ${comment}`.trimEnd(),
+        ),
+      ),
+  };
+}
+
+function idOf(key: SetKey): string {
+  switch (key.kind) {
+    case "ip-port-ip":
+      return `${key.first},${key.protocol}:${key.port},${key.second}`;
+    case "net-iface":
+      return `${key.prefix.address}/${key.prefix.length},${key.iface}`;
+    case "net":
+      return `${key.prefix.address}/${key.prefix.length}`;
+    case "net-port":
+      return `${key.prefix.address}/${key.prefix.length},${key.protocol}:${key.port}`;
+    case "set":
+      return key.name;
+  }
+}
+
+function refuse(reason: KernelSetError["reason"], what: string, index?: number): never {
+  throw new KernelSetError(`the fake kernel refused: ${what}`, reason, undefined, index);
+}

@@ -1,0 +1,92 @@
+// An answerer for one guarded network, with an upstream and an admission of the test's.
+
+import assert from "node:assert/strict";
+import type { Admission } from "../../src/admission.ts";
+import { type Answerer, type AnswererOptions, createAnswerer } from "../../src/answerer.ts";
+import { AskerIndex } from "../../src/dns/asker.ts";
+import type { Grant } from "../../src/dns/grant.ts";
+import { type IpAddress, type Prefix, parsePrefix } from "../../src/model/address.ts";
+import type { GuardedNetwork, LookupEvent, Upstream } from "../../src/model/planes.ts";
+import type { Topology } from "../../src/model/topology.ts";
+import { plainName, rawMessage, rawQuestion } from "./dns-bytes.ts";
+import { listOf } from "./policies.ts";
+
+/** EDNS without options, so that extended errors are told. */
+const emptyOpt = Buffer.from([0, 0, 41, 4, 208, 0, 0, 0, 0, 0, 0]);
+
+export interface OneNetwork {
+  readonly answerer: Answerer;
+  readonly topology: Topology;
+  readonly guarded: readonly GuardedNetwork[];
+  readonly events: LookupEvent[];
+  readonly problems: string[];
+  readonly grants: Grant[];
+  /** Asks for an A record from the host's side; undefined is silence. */
+  ask(name: string, source?: string): Promise<Uint8Array>;
+}
+
+export function startOneNetwork(change: {
+  readonly allow?: string;
+  readonly upstreams?: readonly Upstream[];
+  readonly admit?: Admission["admit"];
+  readonly options?: Partial<AnswererOptions>;
+}): OneNetwork {
+  const subnets: Prefix[] = [parsePrefix("198.18.0.0/24") ?? assert.fail()];
+  const network = { id: "n1", name: "web", subnets, gateways: [] };
+  const topology: Topology = {
+    networks: [{ ...network, driver: "bridge", bridge: "br-n1", internal: false, labels: {} }],
+    containers: [],
+  };
+  const lists = [listOf(change.allow ?? "")];
+  const guarded = [{ ...network, lists, audit: false, dns: { upstreams: undefined, types: [] } }];
+  const index = new AskerIndex({ topology, guarded, services: [], quarantined: [] });
+  const events: LookupEvent[] = [];
+  const problems: string[] = [];
+  const grants: Grant[] = [];
+  const answerer = createAnswerer({
+    settings: {
+      dnsPort: 5053,
+      upstreams: change.upstreams ?? [],
+      leaseFloorSeconds: 60,
+      leaseGraceSeconds: 300,
+      sandboxFolder: undefined,
+      queueNumber: 0,
+    },
+    admission: {
+      admit: change.admit ?? ((admitted) => void grants.push(...admitted)),
+      judge: () => false,
+      verdict: () => ({ allowed: false, by: undefined, name: undefined }),
+      secondsLeft: () => undefined,
+      namesOf: () => [],
+      rejudge: () => [],
+      isOpen: () => false,
+      own: () => false,
+      disown: () => undefined,
+      sweep: () => undefined,
+    },
+    indexNow: () => index,
+    ownAddresses: () => [],
+    onLookup: (event) => events.push(event),
+    onProblem: (problem) => problems.push(problem),
+    onUnknown: () => undefined,
+    ...change.options,
+  });
+  answerer.useTopology(topology, guarded);
+  return {
+    answerer,
+    topology,
+    guarded,
+    events,
+    problems,
+    grants,
+    ask: (name, source = "198.18.0.2") =>
+      new Promise((resolve) =>
+        answerer.fromHost(
+          rawMessage({ counts: [1, 0, 0, 1], body: [rawQuestion(plainName(name)), emptyOpt] }),
+          "udp",
+          source as IpAddress,
+          (answer) => resolve(answer ?? assert.fail("silence")),
+        ),
+      ),
+  };
+}

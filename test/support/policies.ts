@@ -1,0 +1,43 @@
+// Policies as tests write them: the text of a label.
+
+import assert from "node:assert/strict";
+import type { AddressFilter } from "../../src/dns/private.ts";
+import type { Prefix } from "../../src/model/address.ts";
+import { prefixContains } from "../../src/model/address.ts";
+import { parseAllowlist } from "../../src/policy/allowlist.ts";
+import { loadBuiltInPresets } from "../../src/policy/built-in-presets.ts";
+import type { Policy } from "../../src/policy/decide.ts";
+import { digestOf } from "../../src/policy/digest.ts";
+import type { Entry } from "../../src/policy/entry.ts";
+import { compileList, type EntryList } from "../../src/policy/entry-list.ts";
+import { describeEntry } from "../../src/policy/preset.ts";
+
+export const presets = loadBuiltInPresets();
+
+let lastId = 0;
+
+/** The entries of a good label. */
+export function entriesOf(text: string): readonly Entry[] {
+  const result = parseAllowlist(text, presets);
+  assert.ok(result.ok, JSON.stringify(result));
+  return result.entries;
+}
+
+/** A list with an id of its own. */
+export function listOf(text: string, endsAtMs?: number): EntryList {
+  const entries = entriesOf(text);
+  lastId += 1;
+  return { id: lastId, source: "test", entries, digest: digestOf(entries.map(describeEntry)), endsAtMs };
+}
+
+/** The policy of one or several labels. */
+export function policyOf(network: string, ...texts: readonly string[]): Policy {
+  return { network, lists: texts.map((text) => compileList(listOf(text))) };
+}
+
+/** A filter that lets nothing inside but by these prefixes. */
+export function filterOf(own: readonly Prefix[] = [], named: readonly Prefix[] = []): AddressFilter {
+  const isNamed: AddressFilter["isNamed"] = (address) =>
+    named.some((prefix) => prefixContains(prefix, address));
+  return { own, isNamed, isTaken: () => false };
+}

@@ -1,0 +1,34 @@
+// What the entrypoint tries of the kernel is what the rules and the sets need.
+
+import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { test } from "node:test";
+import { renderRuleset } from "../../src/firewall/ruleset.ts";
+import { setSpecs } from "../../src/firewall/sets.ts";
+
+const entrypoint = readFileSync(join(import.meta.dirname, "../../entrypoint.sh"), "utf8");
+const own = /^(DOCKERWALL-.*|ACCEPT|DROP|RETURN)$/;
+
+const rules = ([4, 6] as const)
+  .flatMap((family) => renderRuleset({ family, dnsPort: 5053, queueNumber: 5353, hold: true }))
+  .flatMap(({ chains }) => chains.flatMap((chain) => chain.rules));
+const words = (flag: string): string[] => [
+  ...new Set(
+    rules.flatMap((rule) =>
+      [...rule.matchAll(new RegExp(`(?:^| )${flag} (\\S+)`, "g"))].map(([, word = ""]) => word),
+    ),
+  ),
+];
+
+const wanted: readonly string[] = [
+  ...new Set(setSpecs().map(({ type }) => (type === "list:set" ? type : `${type} family `))),
+  ...words("-m").map((match) => `-m ${match} `),
+  ...words("-j")
+    .filter((target) => !own.test(target))
+    .map((target) => `-j ${target} `),
+];
+
+for (const feature of wanted) {
+  test(`entrypoint: tries ${feature}`, () => assert.ok(entrypoint.includes(feature), feature));
+}

@@ -1,0 +1,65 @@
+import assert from "node:assert/strict";
+import { describe, it } from "node:test";
+import { parseRule, type Rule, renderRule, rulesOf, withNegation } from "../../src/policy/rule.ts";
+
+const network = { kind: "network", name: "app" } as const;
+
+describe("renderRule and parseRule", () => {
+  const rules: readonly Rule[] = [
+    { target: network, entry: "api.example.com:443/tcp", endsAtMs: undefined },
+    { target: network, entry: "!*.example.com", endsAtMs: 5000 },
+    { target: { kind: "container", name: "project-app-1" }, entry: "@debian", endsAtMs: 1 },
+    { target: { kind: "network", name: "my net" }, entry: "[2001:db8::/32]:443", endsAtMs: undefined },
+    { target: { kind: "network", name: "networkübung" }, entry: "a.example.com", endsAtMs: undefined },
+  ];
+  for (const rule of rules) {
+    it(`keep ${rule.entry} for ${rule.target.name}`, () =>
+      assert.deepEqual(parseRule(renderRule(rule) ?? "", rule.endsAtMs), rule));
+  }
+  for (const comment of [
+    "",
+    "network",
+    "network app",
+    "networks app a.example.com",
+    "host app x",
+    " network a b",
+    "network app ",
+  ])
+    it(`take ${JSON.stringify(comment)} for nothing of ours`, () =>
+      assert.equal(parseRule(comment, undefined), undefined));
+  it("keep no rule that does not fit into a comment of the kernel, in bytes", () => {
+    const entry = (length: number): Rule => ({
+      target: network,
+      entry: "x".repeat(length),
+      endsAtMs: undefined,
+    });
+    assert.equal(renderRule(entry(243))?.length, 255);
+    assert.equal(renderRule(entry(244)), undefined);
+    assert.equal(renderRule({ ...entry(241), target: { kind: "network", name: "üüü" } }), undefined);
+  });
+});
+
+describe("withNegation", () => {
+  const cases: readonly [text: string, negated: boolean, expected: string | undefined][] = [
+    ["a.example.com", true, "!a.example.com"],
+    ["!a.example.com", true, "!a.example.com"],
+    ["!a.example.com", false, "a.example.com"],
+    ["A.example.com.:0443", false, "a.example.com:443"],
+    ["@Debian:443", true, "!@debian:443"],
+    ["203.0.113.7", true, "!203.0.113.7/32"],
+    ["localhost", true, undefined],
+  ];
+  for (const [text, negated, expected] of cases)
+    it(`${text}, ${negated}, is ${expected}`, () => assert.equal(withNegation(text, negated), expected));
+});
+
+describe("rulesOf", () => {
+  it("are those of this target alone", () => {
+    const rules: readonly Rule[] = [
+      { target: network, entry: "a.example.com", endsAtMs: undefined },
+      { target: { kind: "container", name: "app" }, entry: "b.example.com", endsAtMs: undefined },
+      { target: { kind: "network", name: "app2" }, entry: "c.example.com", endsAtMs: undefined },
+    ];
+    assert.deepEqual(rulesOf(rules, network), rules.slice(0, 1));
+  });
+});
