@@ -1,30 +1,40 @@
 // Values by address prefix. A look-up is one map probe for each distinct prefix length, whatever the number of
 // prefixes.
 
-import { type Family, familyOf, type IpAddress, networkAddress, type Prefix } from "./address.ts";
+import { addressBytes, type Family, familyOf, type IpAddress, type Prefix } from "./address.ts";
+
+/** Values by the bits of a prefix; as a number, because the text of a network takes ten times as long to make. */
+type Networks<Value> = Map<bigint, Value[]>;
 
 export class PrefixTable<Value> {
-  readonly #byLength: Readonly<Record<Family, Map<number, Map<IpAddress, Value[]>>>> = {
-    4: new Map(),
-    6: new Map(),
-  };
+  /** By how many bits of an address are no part of the prefix. */
+  readonly #byShift: Readonly<Record<Family, Map<bigint, Networks<Value>>>> = { 4: new Map(), 6: new Map() };
 
   add({ address, length }: Prefix, value: Value): void {
-    const lengths = this.#byLength[familyOf(address)];
-    const networks = lengths.get(length) ?? new Map<IpAddress, Value[]>();
-    lengths.set(length, networks);
-    const values = networks.get(address);
-    if (values === undefined) networks.set(address, [value]);
+    const family = familyOf(address);
+    const shift = BigInt((family === 4 ? 32 : 128) - length);
+    const networks: Networks<Value> = this.#byShift[family].get(shift) ?? new Map();
+    this.#byShift[family].set(shift, networks);
+    const network = bitsOf(address) >> shift;
+    const values = networks.get(network);
+    if (values === undefined) networks.set(network, [value]);
     else values.push(value);
   }
 
   /** The values of every prefix that the address lies in. */
   match(address: IpAddress): Value[] {
     const found: Value[] = [];
-    for (const [length, networks] of this.#byLength[familyOf(address)]) {
-      const values = networks.get(networkAddress(address, length));
+    const tables = this.#byShift[familyOf(address)];
+    if (tables.size === 0) return found;
+    const bits = bitsOf(address);
+    for (const [shift, networks] of tables) {
+      const values = networks.get(bits >> shift);
       if (values !== undefined) found.push(...values);
     }
     return found;
   }
+}
+
+function bitsOf(address: IpAddress): bigint {
+  return addressBytes(address).reduce((bits, byte) => (bits << 8n) | BigInt(byte), 0n);
 }

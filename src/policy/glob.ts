@@ -1,6 +1,6 @@
-// Patterns with `*` inside of labels. A look-up walks the name's labels and, in one of them, the literal beginnings
-// that patterns have there: it does not grow with the number of patterns, unless many share both their beginning and
-// all that follows their first pattern label.
+// Patterns with `*` inside of labels. A look-up walks the name's labels and, in one of them, the lengths of the literal
+// ends that patterns have there (`build-*-x86` has 6 and 4): it does not grow with the number of patterns, unless many
+// share both ends and all that follows their first pattern label.
 
 import { parentOf } from "./name-text.ts";
 
@@ -32,9 +32,17 @@ interface Pattern<Value> {
   readonly value: Value;
 }
 
-/** Patterns by their literal rest, then by what stands before the first `*` of the label next to it. */
+/** Patterns that have the same literal rest. */
+interface Group<Value> {
+  /** By what stands before the first and after the last `*` of the label next to the rest. */
+  readonly byEnds: Map<string, Pattern<Value>[]>;
+  /** The lengths of those ends, each pair once. */
+  readonly lengths: Map<string, { readonly before: number; readonly after: number }>;
+}
+
+/** Patterns by their literal rest, then by the literal ends of the label next to it. */
 export class GlobTable<Value> {
-  readonly #byRest = new Map<string, Map<string, Pattern<Value>[]>>();
+  readonly #byRest = new Map<string, Group<Value>>();
 
   /** Adds a pattern whose last label is literal. */
   add(pattern: string, value: Value): void {
@@ -42,11 +50,14 @@ export class GlobTable<Value> {
     const last = labels.findLastIndex((label) => label.includes("*"));
     const rest = labels.slice(last + 1).join(".");
     const [nearest = "", ...further] = labels.slice(0, last + 1).reverse();
-    const byBeginning = this.#byRest.get(rest) ?? new Map<string, Pattern<Value>[]>();
-    this.#byRest.set(rest, byBeginning);
-    const beginning = nearest.slice(0, nearest.indexOf("*"));
-    const patterns = byBeginning.get(beginning) ?? [];
-    byBeginning.set(beginning, patterns);
+    const group = this.#byRest.get(rest) ?? { byEnds: new Map(), lengths: new Map() };
+    this.#byRest.set(rest, group);
+    const before = nearest.indexOf("*");
+    const after = nearest.length - 1 - nearest.lastIndexOf("*");
+    group.lengths.set(`${before} ${after}`, { before, after });
+    const ends = endsOf(nearest, before, after);
+    const patterns = group.byEnds.get(ends) ?? [];
+    group.byEnds.set(ends, patterns);
     patterns.push({ labels: [nearest, ...further], value });
   }
 
@@ -59,11 +70,11 @@ export class GlobTable<Value> {
     const ancestors = [name];
     for (let rest = name; rest !== ""; rest = parentOf(rest)) ancestors.push(parentOf(rest));
     for (const [index, rest] of [...ancestors.entries()].reverse()) {
-      const byBeginning = this.#byRest.get(rest);
-      if (byBeginning !== undefined && index > 0) {
+      const group = this.#byRest.get(rest);
+      if (group !== undefined && index > 0) {
         left.length = 0;
         for (let at = index - 1; at >= 0; at--) left.push(labelBetween(ancestors, at));
-        found.push(...matchesOf(byBeginning, left));
+        found.push(...matchesOf(group, left));
       }
     }
     return found;
@@ -76,14 +87,16 @@ function labelBetween(ancestors: readonly string[], at: number): string {
   return rest === "" ? whole : whole.slice(0, whole.length - rest.length - 1);
 }
 
-function matchesOf<Value>(
-  byBeginning: ReadonlyMap<string, readonly Pattern<Value>[]>,
-  left: readonly string[],
-): Value[] {
+function endsOf(label: string, before: number, after: number): string {
+  return `${label.slice(0, before)}*${label.slice(label.length - after)}`;
+}
+
+function matchesOf<Value>({ byEnds, lengths }: Group<Value>, left: readonly string[]): Value[] {
   const [nearest = ""] = left;
   const found: Value[] = [];
-  for (let length = 0; length <= nearest.length; length++) {
-    for (const { labels, value } of byBeginning.get(nearest.slice(0, length)) ?? []) {
+  for (const { before, after } of lengths.values()) {
+    if (before + after > nearest.length) continue;
+    for (const { labels, value } of byEnds.get(endsOf(nearest, before, after)) ?? []) {
       if (labels.length !== left.length) continue;
       if (labels.every((pattern, index) => labelMatches(pattern, left[index] ?? ""))) found.push(value);
     }

@@ -7,7 +7,7 @@ import { setImmediate } from "node:timers/promises";
 import { pathToFileURL } from "node:url";
 import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
-import { seeded } from "./mutate.ts";
+import { seeded } from "../support/seeded.ts";
 import { fuzzAnswer, fuzzFrames, fuzzQuestion, type Tally } from "./rounds.ts";
 
 export interface FuzzRun {

@@ -13,8 +13,9 @@ import { addressBytes } from "../../src/model/address.ts";
 import { decideName } from "../../src/policy/decide.ts";
 import { rawMessage, rawOpt, rawQuestion } from "../support/dns-bytes.ts";
 import { filterOf, policyOf } from "../support/policies.ts";
+import type { Random } from "../support/seeded.ts";
 import { answerCorpus, api, questionCorpus } from "./corpus.ts";
-import { mutate, pick, type Random } from "./mutate.ts";
+import { mutate, pick } from "./mutate.ts";
 import { isInward, naiveAddresses, naiveFrames, naiveJudgement, naiveName } from "./naive.ts";
 
 /** What the rounds have reached. */
