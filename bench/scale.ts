@@ -81,7 +81,9 @@ const walks = buildHost({
   open: plug(1),
   uplink: { device: "uplink", host: "198.51.100.1", own: "198.51.100.9" },
 });
-wall.classify(topologyOf(2, everyOther));
+const small = topologyOf(2, everyOther);
+wall.classify(small);
+wall.forgetGone(small);
 await timed("2 networks: rules, first time", wall.applyRules);
 const rulesBefore = rules();
 const walkedBefore = new Map(walks());

@@ -12,6 +12,9 @@ import { defaultControlSocket } from "./control-path.ts";
 export const logLevels = ["error", "warn", "info", "debug"] as const;
 export type LogLevel = (typeof logLevels)[number];
 
+/** Where an engine listens unless told otherwise, and what the image is given. */
+export const defaultDockerSocket = "/var/run/docker.sock";
+
 /** Settings of the daemon, fixed for its life. */
 export interface Config {
   /** Undefined: those of the host's resolv.conf. */
@@ -117,7 +120,7 @@ export const settings: { readonly [Key in keyof Config]: Setting<Config[Key]> } 
     flag: "docker-socket",
     placeholder: "PATH",
     help: "unix socket of the Docker engine (DOCKER_HOST=unix://PATH is understood too)",
-    fallback: "/var/run/docker.sock",
+    fallback: defaultDockerSocket,
     parse: dockerSocketPath,
   },
   backend: {

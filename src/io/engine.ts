@@ -148,10 +148,14 @@ function engineError(what: string, socketPath: string, error: unknown): Dockerwa
         options,
       );
     default: {
-      const exists = statusOf(error) === 409;
+      const status = statusOf(error) ?? 0;
+      // What a proxy says that passes on reading only.
+      const hint = [403, 405].includes(status)
+        ? "; a proxy before its socket must let this request pass"
+        : "";
       return new DockerwallError(
-        exists ? "NETWORK_EXISTS" : "ENGINE_REFUSED",
-        `the Docker engine refused to ${what}: ${messageOf(error)}`,
+        status === 409 ? "NETWORK_EXISTS" : "ENGINE_REFUSED",
+        `the Docker engine refused to ${what}: ${messageOf(error).trim()}${hint}`,
         options,
       );
     }

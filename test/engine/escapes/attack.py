@@ -120,11 +120,10 @@ class Attempt:
     def lookup(self, name):
         quietly(lambda: socket.getaddrinfo(name, 1))
 
-    def every_port(self, to):
+    def every_port(self, to, step=64):
         """One SYN and one datagram to each port of a sample, or of all; not to 53, where lookups are answered."""
         with socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_RAW) as s:
             own = self.own()
-            step = int(self.facts["portstep"])
             for port in [*range(1, 53), *range(54, 1025), *range(1025, 65536, step)]:
                 s.sendto(ip4(own, to, 6, tcp_segment(own, to, self.sport, port, 2)), (to, 0))
                 s.sendto(ip4(own, to, 17, self.udp_segment(own, to, dport=port)), (to, 0))

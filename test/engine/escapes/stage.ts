@@ -2,7 +2,6 @@
 
 import assert from "node:assert/strict";
 import { join as joinPath } from "node:path";
-import { long } from "../../support/chosen.ts";
 import { curl, network, run } from "../../support/dockerwall.ts";
 import { until } from "../../support/lab/command.ts";
 import type { Engine } from "../../support/lab/engine.ts";
@@ -218,7 +217,6 @@ async function fixedFacts(engine: Engine, { guarded, plain, other }: Record<stri
     vplain6: `${plain?.v6}10`,
     vother: `${other?.v4}10`,
     vother6: `${other?.v6}10`,
-    portstep: long ? "1" : "64",
     vdefault: await inspect("default", "{{.IPAddress}}"),
   };
 }

@@ -36,7 +36,7 @@ export interface Claim {
   readonly name: string;
   /** What must be with Dockerwall in force; absent: nothing is seen, from whomever. */
   readonly guarded?: "open" | "open with NET_ADMIN";
-  /** Why it gets out nowhere, not even without Dockerwall. Anything else must be open somewhere. */
+  /** Why it gets out nowhere, not even without Dockerwall. Anything else must be open before, on every engine. */
   readonly closedAnyway?: string;
 }
 
