@@ -23,6 +23,16 @@ export interface GatheredLists {
   readonly warnings: readonly string[];
 }
 
+/** In force everywhere while a policy file that takes something away cannot be read. */
+const closedList: EntryList = {
+  id: 0,
+  source: "policy file",
+  entries: [],
+  digest: "closed",
+  endsAtMs: undefined,
+  closes: true,
+};
+
 /** No file and no rules. */
 export function onlyLabels(store: ListStore, nowMs: number): PolicySources {
   return { store, file: noPolicyFile, rules: [], nowMs };
@@ -44,11 +54,14 @@ export function gatherLists(
     const effect =
       found.list === undefined
         ? "it allows nothing until it is corrected"
-        : "what stood there before stays in force";
+        : found.list.closes === true
+          ? "nothing at all is allowed until it is corrected, as what it takes away is not known"
+          : "what stood there before stays in force";
     problems.push(...found.problems.map((problem) => `${problem}; ${effect}`));
     warnings.push(...found.warnings);
   };
   if (label !== undefined) read(`${place}, label ${allowLabel}`, label);
+  if (file.closed) lists.push(closedList);
   const inFile = (target.kind === "network" ? file.networks : file.containers).get(target.name);
   if (inFile !== undefined) read(`${place}, policy file`, inFile);
   const own = rulesOf(rules, target).filter(({ endsAtMs }) => endsAtMs === undefined || endsAtMs > nowMs);

@@ -120,7 +120,7 @@ function planJumps(desired: Table, observed: ObservedTable): string[] {
     lines.push(...ours.map((rule) => `-D ${hook} ${rule}`));
     lines.push(...wanted.toReversed().map((jump) => `-I ${hook} 1 ${jump}`));
   }
-  const missing = desired.jumps.filter((jump) => !observed.has(jump.hook));
+  const missing = desired.jumps.filter((jump) => !observed.has(jump.hook) && jump.optional !== true);
   lines.push(...missing.map((jump) => `-I ${jump.hook} 1 -j ${jump.chain}`));
   return lines;
 }

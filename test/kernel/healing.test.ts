@@ -47,8 +47,9 @@ function looksWhole(family: Family): boolean {
   const rulesOf = (table: string, chain: string) => rules.get(`${table} ${chain}`) ?? [];
   return desired.every(
     ({ name, jumps, chains }) =>
-      jumps.every(({ hook, chain }) => rulesOf(name, hook)[0]?.jump === chain) &&
-      chains.every((chain) => rulesOf(name, chain.name).length === chain.rules.length),
+      jumps.every(
+        ({ hook, chain, optional }) => optional === true || rulesOf(name, hook)[0]?.jump === chain,
+      ) && chains.every((chain) => rulesOf(name, chain.name).length === chain.rules.length),
   );
 }
 
