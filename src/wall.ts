@@ -26,13 +26,18 @@ export interface WallOptions {
   readonly hold: boolean;
   readonly listBridges: () => readonly string[];
   readonly nowMs: () => number;
-  readonly store: ListStore;
-  /** The last good policy file, whenever it is asked for. */
-  readonly policyFile: () => PolicyFile;
-  /** The rules made by command, whenever they are asked for. */
-  readonly rules: () => readonly Rule[];
+  /** What decides beside labels, whenever it is asked for. */
+  readonly policy: () => WallPolicy;
   /** Id of the container that this process is in. */
   readonly ownContainer?: string | undefined;
+}
+
+export interface WallPolicy {
+  readonly store: ListStore;
+  /** The last good policy file. */
+  file(): PolicyFile;
+  /** The rules made by command. */
+  readonly rules: { current(): readonly Rule[] };
 }
 
 export interface Wall {
@@ -107,15 +112,11 @@ export function createWall(options: WallOptions): Wall {
     if (!setsExist(sets)) createSets(sets);
     const bridges = options.listBridges();
     const foreign = foreignBridges(topology, bridges);
+    const { store, file, rules } = options.policy();
     const classification = classify({
       topology,
       bridges,
-      policy: {
-        store: options.store,
-        file: options.policyFile(),
-        rules: options.rules(),
-        nowMs: options.nowMs(),
-      },
+      policy: { store, file: file(), rules: rules.current(), nowMs: options.nowMs() },
       foreign,
       quarantine,
       own: options.ownContainer,

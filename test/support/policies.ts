@@ -46,6 +46,7 @@ export function filterOf(own: readonly Prefix[] = [], named: readonly Prefix[] =
 }
 
 /** What a wall decides by when there are labels and nothing else. */
-export function labelsOnly(): Pick<WallOptions, "store" | "policyFile" | "rules"> {
-  return { store: createListStore(presets), policyFile: () => noPolicyFile, rules: () => [] };
+export function labelsOnly(): Pick<WallOptions, "policy"> {
+  const policy = { store: createListStore(presets), file: () => noPolicyFile, rules: { current: () => [] } };
+  return { policy: () => policy };
 }
