@@ -52,9 +52,7 @@ export function gatherLists(
   const inFile = (target.kind === "network" ? file.networks : file.containers).get(target.name);
   if (inFile !== undefined) read(`${place}, policy file`, inFile);
   const own = rulesOf(rules, target).filter(({ endsAtMs }) => endsAtMs === undefined || endsAtMs > nowMs);
-  const lasting = own.filter(({ endsAtMs }) => endsAtMs === undefined).map(({ entry }) => entry);
-  if (lasting.length > 0) read(`${place}, command`, lasting.join(" "));
-  for (const { entry, endsAtMs } of own)
-    if (endsAtMs !== undefined) read(`${place}, command ${entry}`, entry, endsAtMs);
+  // Each by itself: one that is bad by now, because its preset is gone, must not take a `deny` out of force.
+  for (const { entry, endsAtMs } of own) read(`${place}, command ${entry}`, entry, endsAtMs);
   return { lists, problems, warnings };
 }

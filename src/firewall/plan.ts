@@ -8,7 +8,8 @@ import type { Table, TableName } from "./ruleset.ts";
 export type ObservedTable = ReadonlyMap<string, readonly string[]>;
 export type Observed = ReadonlyMap<string, ObservedTable>;
 
-const ownPrefix = "DOCKERWALL-";
+/** What the name of every chain of ours begins with. */
+export const ownPrefix = "DOCKERWALL-";
 
 /** Reads the output of iptables-save or ip6tables-save. Lines that are no table, chain or rule are passed over. */
 export function parseSave(text: string): Observed {

@@ -13,12 +13,13 @@ import { listenTcp } from "./dns-listener-tcp.ts";
 import { withNamespace } from "./netns.ts";
 import type { Readiness } from "./readiness.ts";
 import { forgetResolverFlows } from "./resolver-flows.ts";
-import { readAddresses } from "./sandbox-addresses.ts";
+import { readAddresses, type SandboxAddress } from "./sandbox-addresses.ts";
 import { watchSandboxes } from "./sandbox-folder.ts";
 import { askInSandbox } from "./sandbox-relay.ts";
 import { openSandboxSockets, type SandboxSockets } from "./sandbox-sockets.ts";
 import {
   holdInterfaces,
+  type Interfaces,
   installSandboxTable,
   openTableOwner,
   removeSandboxTables,
@@ -40,6 +41,8 @@ export interface SandboxesOptions {
   readonly readiness: Readiness;
   /** What a sandbox with these addresses demands of the kernel is in there when it returns. */
   readonly standingOf: (addresses: readonly IpAddress[], sandbox: string) => Standing;
+  /** Whether the engine has told whose a sandbox is. */
+  readonly isTold: (sandbox: string) => boolean;
   /** A question of a guarded container. */
   readonly onQuery: (query: SandboxQuery, standing: () => Standing) => void;
   readonly onGone: (sandbox: string) => void;
@@ -91,7 +94,7 @@ interface Sandbox {
   readonly fresh: boolean;
   addresses: readonly IpAddress[];
   /** Indexes of the interfaces that packets may leave by while it is captured. */
-  interfaces: readonly number[];
+  interfaces: Interfaces;
   /** Never rejects. */
   listening: Promise<readonly DnsListener[]>;
   unwatch: () => void;
@@ -226,18 +229,25 @@ export function createSandboxes(options: SandboxesOptions): Sandboxes {
     ]);
   }
 
+  /** Those whose addresses have been seen to. */
+  function interfacesOf({ name, standing }: Sandbox, found: readonly SandboxAddress[]): Interfaces {
+    // The engine gives out no addresses on some networks; what it has told of and left without one is nobody's to hold.
+    if (standing.kind === "unknown" && options.isTold(name)) return "all";
+    return [...new Set(found.map(({ index }) => index))].sort();
+  }
+
   /** Reads where the sandbox stands now and acts on it. */
   function settle(sandbox: Sandbox): void {
     const found = readAddresses(sandbox.sockets.addressFd);
     const addresses = found.map(({ address }) => address);
-    const interfaces = [...new Set(found.map(({ index }) => index))].sort();
     for (const address of sandbox.addresses) {
       if (!addresses.includes(address)) options.onAddressLost(address, sandbox.name);
     }
     for (const address of addresses) options.onAddress(address, sandbox.name);
     sandbox.addresses = addresses;
     sandbox.standing = options.standingOf(addresses, sandbox.name);
-    const changed = interfaces.join() !== sandbox.interfaces.join();
+    const interfaces = interfacesOf(sandbox, found);
+    const changed = interfaces.toString() !== sandbox.interfaces.toString();
     sandbox.interfaces = interfaces;
     const wanted = sandbox.standing.kind !== "open";
     if (wanted && !sandbox.captured) install(sandbox);

@@ -39,7 +39,7 @@ export function withNegation(text: string, negated: boolean): string | undefined
   return "entry" in result ? renderEntry({ ...result.entry, negated }) : undefined;
 }
 
-/** Rules of one target, those without an end together: `allow` and `deny` of one command are one text. */
+/** Rules of one target. */
 export function rulesOf(rules: readonly Rule[], { kind, name }: RuleTarget): readonly Rule[] {
   return rules.filter(({ target }) => target.kind === kind && target.name === name);
 }

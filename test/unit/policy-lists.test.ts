@@ -35,8 +35,9 @@ describe("gatherLists", () => {
     assert.deepEqual(gathered(app, "a.example.com", sourcesOf({ file, rules })), [
       'network "app", label dockerwall.allow: a.example.com',
       'network "app", policy file: b.example.com',
-      'network "app", command: c.example.com !e.example.com',
       'network "app", command d.example.com: d.example.com until 5000',
+      'network "app", command c.example.com: c.example.com',
+      'network "app", command !e.example.com: !e.example.com',
     ]);
   });
   it("tells networks from containers of one name", () => {
@@ -53,6 +54,13 @@ describe("gatherLists", () => {
     assert.deepEqual(gathered(app, undefined, onlyLabels(createListStore(presets), 0)), []);
     assert.deepEqual(gathered(app, "", onlyLabels(createListStore(presets), 0)), [
       'network "app", label dockerwall.allow: ',
+    ]);
+  });
+  it("keeps a `deny` in force beside a rule whose preset is gone", () => {
+    const rules = [rule(app, "@gone"), rule(app, "!e.example.com"), rule(app, "c.example.com")];
+    assert.deepEqual(gathered(app, undefined, sourcesOf({ rules })), [
+      'network "app", command !e.example.com: !e.example.com',
+      'network "app", command c.example.com: c.example.com',
     ]);
   });
   it("passes over rules that have ended", () => {
