@@ -179,7 +179,7 @@ async function start(): Promise<void> {
     switch (message.kind) {
       case "topology":
         index = new AskerIndex(message);
-        newcomers = new Newcomers(message);
+        newcomers = new Newcomers(message, newcomers, isLive);
         sandboxes?.reclassify();
         for (const entries of [strays, cutOff]) entries.retain(isLive);
         answerer.useTopology(message.topology, message.guarded);
