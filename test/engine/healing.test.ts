@@ -87,17 +87,15 @@ const changes: readonly Change[] = [
     only,
     harmless: true as const,
   })),
-  ...(["nftables", "iptables"] as const).flatMap((rules) =>
-    ["--reload", "--complete-reload"].map((verb) => ({
-      title: `\`firewall-cmd ${verb}\` (Debian's firewalld, which writes by ${rules})`,
-      first: `$FIREWALLD sh /start ${rules}`,
-      script: `$FIREWALLD firewall-cmd ${verb}`,
-      after: "$FIREWALLD sh /stop",
-      only: "nft" as const,
-      // It keeps to its own table, or flushes all of them.
-      harmless: true as const,
-    })),
-  ),
+  ...["--reload", "--complete-reload"].map((verb) => ({
+    title: `\`firewall-cmd ${verb}\` (Debian's firewalld)`,
+    first: "$FIREWALLD sh /start",
+    script: `$FIREWALLD firewall-cmd ${verb}`,
+    after: "$FIREWALLD sh /stop",
+    only: "nft" as const,
+    // It keeps to a table of its own.
+    harmless: true as const,
+  })),
   { title: "`iptables -F` in mangle and raw", script: `${both("-t mangle -F")}; ${both("-t raw -F")}` },
   { title: "`iptables -F` and `-X` in every table", script: allTables("-F", "-X") },
   {
