@@ -31,10 +31,11 @@ const engines = chosen([
 ] as const);
 
 const both = (rest: string): string => `iptables -w ${rest} && ip6tables -w ${rest}`;
+/** What was flushed may be back before the next command, which then refuses to delete it. */
 const allTables = (...commands: string[]): string =>
-  ["raw", "mangle", "nat", "filter"]
+  `{ ${["raw", "mangle", "nat", "filter"]
     .flatMap((table) => commands.map((command) => both(`-t ${table} ${command}`)))
-    .join(" && ");
+    .join("; ")}; } 2>/dev/null; true`;
 
 interface Change {
   readonly title: string;
