@@ -188,7 +188,7 @@ async function start(): Promise<void> {
 
   function usePicture(picture: Picture): void {
     index = new AskerIndex(picture, compiler.compile);
-    newcomers = new Newcomers(picture);
+    newcomers = new Newcomers(picture, newcomers, isLive);
     compiler.retain(
       new Set([...picture.guarded, ...picture.services].flatMap(({ lists }) => lists.map(({ id }) => id))),
     );

@@ -68,6 +68,9 @@ export interface Wall {
 /** A bridge that no network of the engine claims for this long belongs to somebody else. */
 const foreignAfterMs = 10_000;
 
+/** How often rules are put back whose sets are destroyed meanwhile. */
+const rounds = 5;
+
 /** What Docker calls a bridge: such a one is never taken for a stranger's. */
 const dockerBridge = /^br-[0-9a-f]{12}$/;
 
@@ -143,17 +146,20 @@ export function createWall(options: WallOptions): Wall {
     classify: classifyNow,
 
     async applyRules() {
-      if (!setsExist(sets)) classifyNow(last);
-      const families = [...rulesets];
-      // Side by side: who waits is an open door.
-      const results = await Promise.allSettled(
-        families.map(([family, desired]) => iptables.apply(family, desired)),
-      );
-      for (const result of results) if (result.status === "rejected") throw result.reason;
-      return families.flatMap(([family], index) => {
-        const result = results[index];
-        return result?.status === "fulfilled" && result.value ? [family] : [];
-      });
+      for (let round = 1; ; round++) {
+        if (!setsExist(sets)) classifyNow(last);
+        // Side by side: who waits is an open door.
+        const results = await Promise.allSettled(
+          [...rulesets].map(async ([family, desired]) =>
+            (await iptables.apply(family, desired)) ? [family] : [],
+          ),
+        );
+        const refused = results.find((result) => result.status === "rejected");
+        if (refused === undefined)
+          return results.flatMap((result) => (result.status === "fulfilled" ? result.value : []));
+        // Somebody who destroys the sets too does so while the rules that name them are being put back.
+        if (round === rounds || setsExist(sets)) throw refused.reason;
+      }
     },
 
     forgetGone({ containers }) {

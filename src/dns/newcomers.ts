@@ -13,11 +13,18 @@ export class Newcomers {
   /** Whether there is a picture, with every container in quarantine in it. */
   readonly #complete: boolean;
   /** The containers in quarantine that can have a sandbox of their own. */
-  readonly #cutOff: readonly Away[];
+  readonly #cutOff: readonly (Away & { readonly id: string })[];
+  /** Every sandbox that one in quarantine has, or had: what it sent last may leave after the engine has given it up. */
+  readonly #cutOffSandboxes: ReadonlyMap<string, string>;
   /** The containers on guarded networks and others too, with the ids of those others. */
   readonly #onBoth: readonly (Away & { readonly others: ReadonlySet<string> })[];
 
-  constructor({ topology, guarded, quarantined }: Picture) {
+  /** @param before by the last picture; of sandboxes that are no more nothing is kept */
+  constructor(
+    { topology, guarded, quarantined }: Picture,
+    before?: Newcomers,
+    isLive: (sandbox: string) => boolean = () => false,
+  ) {
     const { containers, networks } = topology;
     const ids = new Set(containers.map(({ id }) => id));
     this.#told = new Set(containers.map(({ sandbox }) => sandbox));
@@ -25,6 +32,12 @@ export class Newcomers {
     this.#cutOff = containers.filter(
       ({ id, networkMode }) => quarantined.includes(id) && !/^(host$|container:)/.test(networkMode),
     );
+    this.#cutOffSandboxes = new Map([
+      ...[...(before === undefined ? [] : before.#cutOffSandboxes)].filter(
+        ([sandbox, id]) => quarantined.includes(id) && isLive(sandbox),
+      ),
+      ...this.#cutOff.flatMap(({ id, sandbox }) => (sandbox === undefined ? [] : [[sandbox, id] as const])),
+    ]);
     const guardedIds = new Set(guarded.map(({ id }) => id));
     const idOf = new Map(networks.flatMap(({ id, name }) => [[id, id] as const, [name, id] as const]));
     this.#onBoth = containers.flatMap(({ sandbox, configured }) => {
@@ -46,7 +59,7 @@ export class Newcomers {
    * @param isInUse whether a sandbox has an address
    */
   quarantineOf(sandbox: string, isInUse: (sandbox: string) => boolean): "yes" | "no" | "maybe" | "unread" {
-    if (this.#cutOff.some((container) => container.sandbox === sandbox)) return "yes";
+    if (this.#cutOffSandboxes.has(sandbox)) return "yes";
     if (this.isTold(sandbox)) return "no";
     if (!this.#complete) return "unread";
     return this.#cutOff.some((container) => isAway(container, isInUse)) ? "maybe" : "no";

@@ -58,6 +58,16 @@ export type Missing = ReadonlyMap<string, readonly string[]>;
 export const tableItself = "table";
 const madeRule = (what: string): string => `-m comment --comment made-${what} -j RETURN`;
 
+/** By table, what was missing before us by the marks that are in it. */
+export function readMade(observed: Observed): Missing {
+  return new Map(
+    [...observed].map(([table, chains]) => [
+      table,
+      (chains.get(madeChain) ?? []).flatMap((rule) => /--comment made-(\S+) /.exec(rule)?.[1] ?? []),
+    ]),
+  );
+}
+
 export interface Remains {
   readonly table: string;
   /** Built-in chains that were made for us, hold no rule and accept by default. */

@@ -3,7 +3,7 @@
 
 import { DockerwallError } from "../errors.ts";
 import { madeChain } from "../firewall/names.ts";
-import { findRemains, parseSave, planRules } from "../firewall/plan.ts";
+import { findRemains, type Missing, parseSave, planRules, readMade } from "../firewall/plan.ts";
 import type { Table } from "../firewall/ruleset.ts";
 import type { Family } from "../model/address.ts";
 import { exec } from "./exec.ts";
@@ -66,6 +66,17 @@ export function createIptables(backend: Backend): Iptables {
     if (bytes !== undefined) known.set(family, { desired, bytes, observed: parseSave(text) });
   }
 
+  /** What was missing before us: by what is now, and by marks that somebody may have flushed. */
+  function missingFor(family: Family, desired: readonly Table[]): Missing {
+    const marked = readMade(known.get(family)?.observed ?? new Map());
+    return new Map(
+      [...findMissing(family, desired)].map(([table, parts]) => [
+        table,
+        [...new Set([...(marked.get(table) ?? []), ...parts])],
+      ]),
+    );
+  }
+
   const restore = (family: Family, input: string): Promise<string> =>
     exec(`${tool(family)}-restore`, [...wait, "--noflush"], { input });
 
@@ -80,7 +91,7 @@ export function createIptables(backend: Backend): Iptables {
     if (observed === undefined) return "unknown";
     if (planRules(desired, observed) === "") return "equal";
     try {
-      await restore(family, planRules(desired, observed, findMissing(family, desired)));
+      await restore(family, planRules(desired, observed, missingFor(family, desired)));
       return "applied";
     } catch {
       // Changed again meanwhile; what iptables-save says then is told, if it is still in the way.
@@ -101,7 +112,7 @@ export function createIptables(backend: Backend): Iptables {
       for (let round = 0; round < rounds && plan !== ""; round++) {
         changed = true;
         const missing =
-          round === 0 && remember && desired.length > 0 ? findMissing(family, desired) : undefined;
+          round === 0 && remember && desired.length > 0 ? missingFor(family, desired) : undefined;
         try {
           await restore(family, planRules(desired, parseSave(found.text), missing));
           refused = undefined;

@@ -80,7 +80,12 @@ export interface ProbedSandbox {
 /** How long a question waits for its asker to be classified; Docker's own resolver gives up after 4 s. */
 const classifyWithinMs = 3_500;
 const maxWaiting = 256;
-const maxRelayed = 32;
+const maxRelayed = 128;
+/**
+ * A container joins its networks one after the other, within some tens of milliseconds, and the next may be a guarded
+ * one. To take the tables away and put them back takes the kernel as long, and nothing else is seen meanwhile.
+ */
+const releaseAfterMs = 250;
 const betweenForgettingMs = 25;
 
 interface Sandbox {
@@ -99,6 +104,7 @@ interface Sandbox {
   /** Never rejects. */
   listening: Promise<readonly DnsListener[]>;
   unwatch: () => void;
+  releaseTimer: NodeJS.Timeout | undefined;
   standing: Standing;
   captured: boolean;
 }
@@ -161,6 +167,7 @@ export function createSandboxes(options: SandboxesOptions): Sandboxes {
       interfaces: [],
       listening: Promise.resolve([]),
       unwatch: () => undefined,
+      releaseTimer: undefined,
       standing: { kind: "unknown" },
       captured: false,
     };
@@ -204,6 +211,13 @@ export function createSandboxes(options: SandboxesOptions): Sandboxes {
       if (flowsToForget.length > 0) setTimeout(next, betweenForgettingMs);
     };
     setTimeout(next, betweenForgettingMs);
+  }
+
+  function releaseSoon(sandbox: Sandbox): void {
+    sandbox.releaseTimer ??= setTimeout(() => {
+      sandbox.releaseTimer = undefined;
+      if (sandbox.standing.kind === "open" && sandbox.captured) attempt(sandbox.name, () => release(sandbox));
+    }, releaseAfterMs);
   }
 
   function release(sandbox: Sandbox): void {
@@ -254,8 +268,8 @@ export function createSandboxes(options: SandboxesOptions): Sandboxes {
     const wanted = sandbox.standing.kind !== "open";
     if (wanted && !sandbox.captured) install(sandbox);
     // Only now: whatever had to be done about the addresses of a new interface has been done.
-    else if (wanted && changed) hold(sandbox);
-    if (!wanted && sandbox.captured) release(sandbox);
+    else if (sandbox.captured && changed) hold(sandbox);
+    if (!wanted && sandbox.captured) releaseSoon(sandbox);
     if (sandbox.standing.kind === "unknown") return;
     for (const query of sandbox.waiting.splice(0)) dispatch(sandbox, query);
   }
@@ -313,6 +327,7 @@ export function createSandboxes(options: SandboxesOptions): Sandboxes {
     sandboxes.delete(name);
     for (const address of sandbox.addresses) options.onAddressLost(address, name);
     options.onGone(name);
+    clearTimeout(sandbox.releaseTimer);
     sandbox.unwatch();
     await Promise.all((await sandbox.listening).map((listener) => listener.close()));
     closeSync(sandbox.sockets.addressFd);

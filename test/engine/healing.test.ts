@@ -31,10 +31,11 @@ const engines = chosen([
 ] as const);
 
 const both = (rest: string): string => `iptables -w ${rest} && ip6tables -w ${rest}`;
+/** What was flushed may be back before the next command, which then refuses to delete it. */
 const allTables = (...commands: string[]): string =>
-  ["raw", "mangle", "nat", "filter"]
+  `{ ${["raw", "mangle", "nat", "filter"]
     .flatMap((table) => commands.map((command) => both(`-t ${table} ${command}`)))
-    .join(" && ");
+    .join("; ")}; } 2>/dev/null; true`;
 
 interface Change {
   readonly title: string;
@@ -87,17 +88,15 @@ const changes: readonly Change[] = [
     only,
     harmless: true as const,
   })),
-  ...(["nftables", "iptables"] as const).flatMap((rules) =>
-    ["--reload", "--complete-reload"].map((verb) => ({
-      title: `\`firewall-cmd ${verb}\` (Debian's firewalld, which writes by ${rules})`,
-      first: `$FIREWALLD sh /start ${rules}`,
-      script: `$FIREWALLD firewall-cmd ${verb}`,
-      after: "$FIREWALLD sh /stop",
-      only: "nft" as const,
-      // It keeps to its own table, or flushes all of them.
-      harmless: true as const,
-    })),
-  ),
+  ...["--reload", "--complete-reload"].map((verb) => ({
+    title: `\`firewall-cmd ${verb}\` (Debian's firewalld)`,
+    first: "$FIREWALLD sh /start",
+    script: `$FIREWALLD firewall-cmd ${verb}`,
+    after: "$FIREWALLD sh /stop",
+    only: "nft" as const,
+    // It keeps to a table of its own.
+    harmless: true as const,
+  })),
   { title: "`iptables -F` in mangle and raw", script: `${both("-t mangle -F")}; ${both("-t raw -F")}` },
   { title: "`iptables -F` and `-X` in every table", script: allTables("-F", "-X") },
   {

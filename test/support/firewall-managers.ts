@@ -28,8 +28,7 @@ export async function unpackFirewalld(into: string): Promise<string> {
   await mkdir(join(into, "run/dbus"), { recursive: true });
   await writeFile(
     join(into, "start"),
-    `sed -i "s/^FirewallBackend=.*/FirewallBackend=$1/" /etc/firewalld/firewalld.conf
-rm -f /run/dbus/*
+    `rm -f /run/dbus/*
 dbus-daemon --system --nofork --nopidfile >/dev/null 2>&1 </dev/null & echo $! >/run/dbus.pid
 until [ -S /run/dbus/system_bus_socket ]; do sleep 0.1; done
 firewalld --nofork --nopid >/dev/null 2>&1 </dev/null & echo $! >/run/firewalld.pid

@@ -67,6 +67,18 @@ describe("whose a new sandbox may be", () => {
   for (const [name, sandbox, expected] of quarantine)
     it(`in quarantine: ${name}`, () => assert.equal(newcomers.quarantineOf(sandbox, inUse), expected));
 
+  it("in quarantine: the last one of one that has stopped, while it is there and that is in quarantine", () => {
+    const stopped = (quarantined: string[]) => ({
+      topology: { networks, containers: [{ ...container("seated", "strict", "198.19.1.4"), ...away }] },
+      guarded: [],
+      services: [],
+      quarantined,
+    });
+    const of = (quarantined: string[], isLive: boolean) =>
+      new Newcomers(stopped(quarantined), newcomers, () => isLive).quarantineOf("sandbox-seated", inUse);
+    assert.deepEqual([of(["seated"], true), of(["seated"], false), of([], true)], ["yes", "maybe", "no"]);
+  });
+
   it("in quarantine: unread, while one in quarantine is not in the picture", () => {
     const early = new Newcomers({
       topology: { networks, containers: [container("web", "strict", "198.19.1.2")] },
