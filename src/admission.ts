@@ -28,6 +28,8 @@ export interface Packet extends Target {
 
 /** Everybody's policies, as they are now. */
 export interface PolicyView {
+  /** While it is the same, nobody's key is another: most pictures bring a container, and no policy. */
+  readonly epoch: string;
   /** Another key, another policy; undefined while nothing is known of the address. */
   keyOf(asker: IpAddress): string | undefined;
   membershipsOf(asker: IpAddress): readonly Membership[];
@@ -87,6 +89,9 @@ export function startAdmission(options: {
   ledger.record(adoptRights(sets), nowMs());
   adoptEntries(sets, index, history, nowMs());
   const owners = adoptOwners(sets);
+  /** Whose policy was not known yet, or who has come since. */
+  let unjudged = new Set(owners.keys());
+  let judgedEpoch: string | undefined;
 
   function revoke(asker: IpAddress): void {
     ledger.forget(asker);
@@ -182,11 +187,19 @@ export function startAdmission(options: {
 
     namesOf: (asker, destination) => [...history.namesOf(asker, destination)],
 
-    rejudge({ keyOf, membershipsOf }) {
+    rejudge({ epoch, keyOf, membershipsOf }) {
       const changed: IpAddress[] = [];
-      for (const [asker, owner] of owners) {
+      const judged = epoch === judgedEpoch ? unjudged : new Set(owners.keys());
+      judgedEpoch = epoch;
+      unjudged = new Set();
+      for (const asker of judged) {
+        const owner = owners.get(asker);
+        if (owner === undefined) continue;
         const key = keyOf(asker);
-        if (key === undefined) continue;
+        if (key === undefined) {
+          unjudged.add(asker);
+          continue;
+        }
         const digest = digestOf([key]);
         if (digest === owner.digest) continue;
         // Who has just come has nothing yet that another policy could have allowed.
@@ -205,6 +218,7 @@ export function startAdmission(options: {
       if (owners.get(asker)?.sandbox === sandbox) return false;
       revoke(asker);
       setOwner(asker, { sandbox, digest: undefined });
+      unjudged.add(asker);
       return true;
     },
 

@@ -26,7 +26,7 @@ import type {
   ToDataPlane,
 } from "./model/planes.ts";
 import type { Topology } from "./model/topology.ts";
-import { createReceiver, type Picture } from "./picture-post.ts";
+import { createReceiver, epochOf, type Picture } from "./picture-post.ts";
 import { createListCompiler } from "./policy/entry-list.ts";
 import { startQueue } from "./queue.ts";
 import { createSandboxEntries } from "./sandbox-entries.ts";
@@ -194,6 +194,7 @@ async function start(): Promise<void> {
     );
     if (settings.sandboxFolder === undefined) ownByPicture(picture.topology);
     const changed = admission.rejudge({
+      epoch: epochOf(picture),
       keyOf: (asker) => index.policyKey(asker),
       membershipsOf: (asker) => membershipsOf(index.standingOfSource(asker)),
     });

@@ -14,7 +14,7 @@ import type { Family } from "./model/address.ts";
 import type { Topology } from "./model/topology.ts";
 import type { ListStore } from "./policy/list-store.ts";
 import type { PolicyFile } from "./policy/policy-file.ts";
-import type { Rule } from "./policy/rule.ts";
+import { groupRules, type Rule } from "./policy/rule.ts";
 
 export interface WallOptions {
   readonly sets: KernelSets;
@@ -119,7 +119,7 @@ export function createWall(options: WallOptions): Wall {
     const classification = classify({
       topology,
       bridges,
-      policy: { store, file: file(), rules: rules.current(), nowMs: options.nowMs() },
+      policy: { store, file: file(), rules: groupRules(rules.current()), nowMs: options.nowMs() },
       foreign,
       quarantine,
       own: options.ownContainer,

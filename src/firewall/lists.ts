@@ -4,7 +4,7 @@
 import type { EntryList } from "../policy/entry-list.ts";
 import type { ListStore } from "../policy/list-store.ts";
 import { noPolicyFile, type PolicyFile } from "../policy/policy-file.ts";
-import { type Rule, type RuleTarget, rulesOf } from "../policy/rule.ts";
+import { type RulesByTarget, type RuleTarget, targetKey } from "../policy/rule.ts";
 import { allowLabel } from "./labels.ts";
 
 /** Everything that says what may be reached, beside the labels. */
@@ -12,7 +12,7 @@ export interface PolicySources {
   readonly store: ListStore;
   /** The last good one. */
   readonly file: PolicyFile;
-  readonly rules: readonly Rule[];
+  readonly rules: RulesByTarget;
   readonly nowMs: number;
 }
 
@@ -35,7 +35,7 @@ const closedList: EntryList = {
 
 /** No file and no rules. */
 export function onlyLabels(store: ListStore, nowMs: number): PolicySources {
-  return { store, file: noPolicyFile, rules: [], nowMs };
+  return { store, file: noPolicyFile, rules: new Map(), nowMs };
 }
 
 /** The lists of one network or container; `label` is undefined where it has none. */
@@ -64,7 +64,9 @@ export function gatherLists(
   if (file.closed) lists.push(closedList);
   const inFile = (target.kind === "network" ? file.networks : file.containers).get(target.name);
   if (inFile !== undefined) read(`${place}, policy file`, inFile);
-  const own = rulesOf(rules, target).filter(({ endsAtMs }) => endsAtMs === undefined || endsAtMs > nowMs);
+  const own = (rules.get(targetKey(target)) ?? []).filter(
+    ({ endsAtMs }) => endsAtMs === undefined || endsAtMs > nowMs,
+  );
   // Each by itself: one that is bad by now, because its preset is gone, must not take a `deny` out of force.
   for (const { entry, endsAtMs } of own) read(`${place}, command ${entry}`, entry, endsAtMs);
   return { lists, problems, warnings };

@@ -4,14 +4,18 @@ import { gatherLists, onlyLabels, type PolicySources } from "../../src/firewall/
 import { renderEntry } from "../../src/policy/entry.ts";
 import { createListStore } from "../../src/policy/list-store.ts";
 import { noPolicyFile } from "../../src/policy/policy-file.ts";
-import type { Rule, RuleTarget } from "../../src/policy/rule.ts";
+import { groupRules, type Rule, type RuleTarget } from "../../src/policy/rule.ts";
 import { presets } from "../support/policies.ts";
 
 const app: RuleTarget = { kind: "network", name: "app" };
 const rule = (target: RuleTarget, entry: string, endsAtMs?: number): Rule => ({ target, entry, endsAtMs });
 
-function sourcesOf(sources: Partial<PolicySources>): PolicySources {
-  return { store: createListStore(presets), file: noPolicyFile, rules: [], nowMs: 0, ...sources };
+function sourcesOf({
+  rules = [],
+  ...sources
+}: Partial<Omit<PolicySources, "rules">> & { readonly rules?: readonly Rule[] }): PolicySources {
+  const defaults = { store: createListStore(presets), file: noPolicyFile, nowMs: 0 };
+  return { ...defaults, ...sources, rules: groupRules(rules) };
 }
 
 /** `PLACE: ENTRIES`, one line for each list. */
