@@ -207,7 +207,11 @@ describe("rejudge", () => {
     admission.rejudge(view);
     look(web, "a.example.com:443/tcp", "a.example.com", one);
     let asked: IpAddress[] = [];
-    const counting = { ...view, keyOf: (asker: IpAddress) => asked.push(asker) && view.keyOf(asker) };
+    const keyOf = (asker: IpAddress): string | undefined => {
+      asked.push(asker);
+      return view.keyOf(asker);
+    };
+    const counting = { ...view, keyOf };
     admission.rejudge(counting);
     // The neighbour is still not known.
     assert.deepEqual(asked, [neighbour]);
