@@ -123,6 +123,7 @@ xt_hashlimit|raw|-m hashlimit --hashlimit-above 9/sec --hashlimit-mode srcip --h
 xt_addrtype|nat|-m addrtype --dst-type LOCAL -j RETURN
 xt_NFQUEUE|mangle|-j NFQUEUE --queue-num 0
 xt_REDIRECT|nat|-p udp -m udp --dport 53 -j REDIRECT --to-ports 5053
+xt_REJECT|filter|-p tcp -j REJECT --reject-with tcp-reset
 END
   [ "$1" -eq 4 ] || cat <<END
 ip6_tables|raw|-p ipv6-icmp -m icmp6 --icmpv6-type 134 -j DROP

@@ -188,6 +188,7 @@ function pictureOf(count: number, shared: EntryList): Picture {
       running: true,
       networkMode: "n",
       sandbox: `s${index}`,
+      configured: [],
       endpoints: [{ networkId: "n", addresses: [address], aliases: [], links: [] }],
       hazards: [],
     }),

@@ -7,11 +7,9 @@ import { openKernelSets } from "../src/io/ipset.ts";
 import { createIptables } from "../src/io/iptables.ts";
 import { parseAddress, parsePrefix } from "../src/model/address.ts";
 import type { Container, Network, Topology } from "../src/model/topology.ts";
-import { loadBuiltInPresets } from "../src/policy/built-in-presets.ts";
-import { createListStore } from "../src/policy/list-store.ts";
-import { noPolicyFile } from "../src/policy/policy-file.ts";
 import { createWall } from "../src/wall.ts";
 import { enterNamespaces, run } from "../test/support/namespace.ts";
+import { labelsOnly } from "../test/support/policies.ts";
 import { buildHost } from "./walk.ts";
 
 enterNamespaces(import.meta.url);
@@ -39,7 +37,7 @@ function containerOf(index: number): Container {
   const networkId = networkIndex.toString(16).padStart(64, "a");
   const endpoint = { networkId, addresses: address === undefined ? [] : [address], aliases: [], links: [] };
   const id = index.toString(16).padStart(64, "c");
-  const state = { running: true, networkMode: "", sandbox: undefined, hazards: [] };
+  const state = { running: true, networkMode: "", sandbox: undefined, configured: [], hazards: [] };
   return { id, name: `c${index}`, labels: {}, endpoints: [endpoint], ...state };
 }
 
@@ -70,9 +68,7 @@ const wall = createWall({
   hold: true,
   listBridges: () => [],
   nowMs: Date.now,
-  store: createListStore(loadBuiltInPresets()),
-  policyFile: () => noPolicyFile,
-  rules: () => [],
+  ...labelsOnly(),
 });
 
 const plug = (index: number) => ({

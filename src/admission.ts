@@ -10,7 +10,7 @@ import { setNames } from "./firewall/names.ts";
 import { addEntry, admitEntries, isCrowded } from "./grant-entries.ts";
 import type { KernelSets } from "./io/ipset.ts";
 import { familyOf, hostPrefix, type IpAddress } from "./model/address.ts";
-import { decideName, decidePacket, type Verdict } from "./policy/decide.ts";
+import { addressRights, decideName, decidePacket, type Verdict } from "./policy/decide.ts";
 import { digestOf } from "./policy/digest.ts";
 
 export interface Target {
@@ -28,6 +28,8 @@ export interface Packet extends Target {
 
 /** Everybody's policies, as they are now. */
 export interface PolicyView {
+  /** While it is the same, nobody's key is another: most pictures bring a container, and no policy. */
+  readonly epoch: string;
   /** Another key, another policy; undefined while nothing is known of the address. */
   keyOf(asker: IpAddress): string | undefined;
   membershipsOf(asker: IpAddress): readonly Membership[];
@@ -87,6 +89,9 @@ export function startAdmission(options: {
   ledger.record(adoptRights(sets), nowMs());
   adoptEntries(sets, index, history, nowMs());
   const owners = adoptOwners(sets);
+  /** Whose policy was not known yet, or who has come since. */
+  let unjudged = new Set(owners.keys());
+  let judgedEpoch: string | undefined;
 
   function revoke(asker: IpAddress): void {
     ledger.forget(asker);
@@ -120,8 +125,13 @@ export function startAdmission(options: {
     const allows = (destination: IpAddress, protocol: number, port: number | undefined): boolean =>
       verdict({ source: asker, destination, protocol, port }, memberships).allowed;
     const mine = memberships.filter(({ addresses }) => addresses.includes(asker));
-    ledger.narrow(asker, (_, domain) =>
-      mine.some(({ policy }) => decideName(policy, domain, nowMs()).allowed),
+    // A right of which an address entry takes a part is given anew, without it, by the next lookup.
+    ledger.narrow(asker, (destination, domain) =>
+      mine.some(
+        ({ policy }) =>
+          addressRights(policy, destination, nowMs()).taken.length === 0 &&
+          decideName(policy, domain, nowMs()).allowed,
+      ),
     );
     const gone = index.takeUnless(asker, (set, { first, protocol, port }) =>
       set === "pair4" || set === "pair6"
@@ -143,10 +153,11 @@ export function startAdmission(options: {
         );
       }
       const now = nowMs();
+      const all = ledger.withEarlier(grants, now);
       for (const { asker } of grants) index.place(asker, networkOf(asker));
-      admitEntries(entries, ledger.entriesFor(grants, now));
-      ledger.record(grants, now);
-      for (const { asker, destination, domain } of grants) history.note(asker, destination, domain, now);
+      admitEntries(entries, ledger.entriesFor(all, now));
+      ledger.record(all, now);
+      for (const { asker, destination, domain } of all) history.note(asker, destination, domain, now);
     },
 
     judge(packet, memberships) {
@@ -176,11 +187,19 @@ export function startAdmission(options: {
 
     namesOf: (asker, destination) => [...history.namesOf(asker, destination)],
 
-    rejudge({ keyOf, membershipsOf }) {
+    rejudge({ epoch, keyOf, membershipsOf }) {
       const changed: IpAddress[] = [];
-      for (const [asker, owner] of owners) {
+      const judged = epoch === judgedEpoch ? unjudged : new Set(owners.keys());
+      judgedEpoch = epoch;
+      unjudged = new Set();
+      for (const asker of judged) {
+        const owner = owners.get(asker);
+        if (owner === undefined) continue;
         const key = keyOf(asker);
-        if (key === undefined) continue;
+        if (key === undefined) {
+          unjudged.add(asker);
+          continue;
+        }
         const digest = digestOf([key]);
         if (digest === owner.digest) continue;
         // Who has just come has nothing yet that another policy could have allowed.
@@ -199,6 +218,7 @@ export function startAdmission(options: {
       if (owners.get(asker)?.sandbox === sandbox) return false;
       revoke(asker);
       setOwner(asker, { sandbox, digest: undefined });
+      unjudged.add(asker);
       return true;
     },
 

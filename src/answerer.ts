@@ -4,8 +4,10 @@
 import type { Admission } from "./admission.ts";
 import {
   type AskerIndex,
-  decideForAll,
+  type Decided,
+  decideForEach,
   type GuardedStanding,
+  joinDecisions,
   type Membership,
   type Standing,
 } from "./dns/asker.ts";
@@ -20,12 +22,13 @@ import { parseQuery, type Query } from "./dns/question.ts";
 import { type Grant, type Outcome, type Resolution, resolveQuery } from "./dns/resolve.ts";
 import { respondError, respondNow } from "./dns/respond.ts";
 import { DockerwallError, messageOf } from "./errors.ts";
+import type { DnsClient } from "./io/dns-listener.ts";
 import { createLookups } from "./lookups.ts";
 import { familyOf, type IpAddress, type Prefix } from "./model/address.ts";
 import type { DataPlaneSettings, GuardedNetwork, LookupEvent, Upstream } from "./model/planes.ts";
 import type { LookupTrouble, ResolverReport } from "./model/report.ts";
 import type { Topology } from "./model/topology.ts";
-import { addressRights, decideName, servicesAt } from "./policy/decide.ts";
+import { addressRights, type Decision, servicesAt } from "./policy/decide.ts";
 import { createRecheck, recheckWithinMs } from "./recheck.ts";
 import { createLookupCounts } from "./resolver-counts.ts";
 import { createSeldom } from "./seldom.ts";
@@ -44,6 +47,8 @@ export interface AnswererOptions {
 /** To be called exactly once; undefined is silence. */
 type Reply = (answer: Uint8Array | undefined) => void;
 
+type Client = Pick<DnsClient, "address" | "isGone">;
+
 /** A question, and who asks it. */
 interface Lookup {
   readonly query: Query;
@@ -51,8 +56,11 @@ interface Lookup {
   /** For fairness. */
   readonly asker: string;
   readonly memberships: readonly Membership[];
+  /** Where its asker stands, whenever it is asked. */
+  readonly standing: () => Standing;
   /** By performance.now(). */
   readonly deadlineAtMs: number;
+  readonly isGone: (() => boolean) | undefined;
 }
 
 export interface Answerer {
@@ -60,16 +68,16 @@ export interface Answerer {
   answer(request: {
     readonly message: Uint8Array;
     readonly transport: Transport;
-    /** Who asks, for fairness. */
-    readonly asker: string;
-    /** Where it stands, whenever it is asked. */
+    /** Where its asker stands, whenever it is asked. */
     readonly standing: () => Standing;
     /** By performance.now(): whatever it waits for, the answer goes out before its client has given up. */
     readonly arrivedAtMs: number;
+    /** True once its client waits no more. */
+    readonly isGone?: (() => boolean) | undefined;
     readonly reply: Reply;
   }): void;
   /** A message that came to the host's listener; its sender is known by its address only. */
-  fromHost(message: Uint8Array, transport: Transport, source: IpAddress, reply: Reply): void;
+  fromHost(message: Uint8Array, transport: Transport, client: Client, reply: Reply): void;
   /** Answers that nothing can be said now. */
   fail(message: Uint8Array, transport: Transport, reply: Reply): void;
   useTopology(topology: Topology, guarded: readonly GuardedNetwork[]): void;
@@ -104,6 +112,8 @@ export function createAnswerer(options: AnswererOptions): Answerer {
   };
   /** Subnets of the engine's networks, guarded or not: whoever is there is this host's business. */
   let neighbours: readonly Prefix[] = [];
+  /** Rises with every picture of the engine and its policies. */
+  let picture = 0;
   let discovery = createDiscovery({ networks: [], containers: [] });
   /** Lookups whose sender is not known yet; each tries again when called. */
   const waiting = new Set<() => void>();
@@ -113,13 +123,16 @@ export function createAnswerer(options: AnswererOptions): Answerer {
   const recheck = createRecheck({ ask: options.onUnknown, nowMs: () => performance.now() });
 
   async function resolve(
-    { query, transport, asker, memberships, deadlineAtMs }: Lookup,
+    { query, transport, asker, memberships, standing, deadlineAtMs, isGone }: Lookup,
     admit: (grants: readonly LedgerGrant[]) => void,
-  ): Promise<Resolution & { readonly allowed: boolean }> {
+  ): Promise<Resolution & { readonly decision: Decision; readonly speaker: Membership | undefined }> {
+    const askedWith = picture;
     const nowMs = Date.now();
     const { name } = query.question;
-    const decision = decideForAll(memberships, name, nowMs);
-    const speaker = speakerOf(memberships, name, nowMs);
+    const decided = decideForEach(memberships, name, nowMs);
+    const decision = joinDecisions(decided);
+    // The network on whose behalf the name is looked up: the first that allows it.
+    const speaker = (decided.find((each) => each.decision.allowed) ?? decided[0])?.membership;
     const policies = memberships.map(({ policy }) => policy);
     const ends = decision.allowed ? decision.endsAtMs : undefined;
     const resolution = await resolveQuery({
@@ -139,12 +152,21 @@ export function createAnswerer(options: AnswererOptions): Answerer {
       },
       lease: ends === undefined ? lease : endingLease(Math.floor((ends - nowMs) / 1000)),
       findLocal: (question) => discovery.find(question, askerOf(memberships), Math.random),
-      lookup: (question) => lookups.lookUp(question, { asker, deadlineAtMs, choice: speaker?.dns.upstreams }),
+      lookup: (question) =>
+        lookups.lookUp(question, { asker, deadlineAtMs, isGone, choice: speaker?.dns.upstreams }),
       mayReverse: (address) =>
         memberships.some(({ addresses }) => addresses.some((own) => admission.isOpen(own, address))),
-      admit: (grants) => admit(grants.flatMap((grant) => grantsOf(grant, memberships, Date.now()))),
+      admit: (grants) => {
+        const latest = askedWith === picture ? decided : decideAnew();
+        admit(grants.flatMap((grant) => grantsOf(grant, latest, Date.now())));
+      },
     });
-    return { ...resolution, allowed: decision.allowed };
+    /** An upstream takes its time; what is allowed by now is what counts. */
+    function decideAnew(): readonly Decided[] {
+      const now = standing();
+      return now.kind === "guarded" ? decideForEach(now.memberships, name, Date.now()) : [];
+    }
+    return { ...resolution, decision, speaker };
   }
 
   /** The client of a name whose permission ends is told a TTL that ends with it. */
@@ -165,10 +187,8 @@ export function createAnswerer(options: AnswererOptions): Answerer {
     if (resolution.excess > 0) {
       tellExcess(`${resolution.excess} addresses of ${query.question.name} were left out of its answer`);
     }
-    if (resolution.outcome !== "local") {
-      const speaker = speakerOf(memberships, query.question.name, Date.now());
-      note(query, speaker, resolution.allowed, resolution);
-    }
+    if (resolution.outcome !== "local")
+      note(query, resolution.speaker, resolution.decision.allowed, resolution);
     return resolution.bytes;
   }
 
@@ -206,12 +226,8 @@ export function createAnswerer(options: AnswererOptions): Answerer {
 
   /** A denial that the next picture of the engine may lift. */
   function maySoonBeAllowed(query: Query, standing: GuardedStanding): boolean {
-    if (
-      decideForAll(standing.memberships, query.question.name, Date.now()).allowed ||
-      waiting.size >= maxWaiting
-    )
-      return false;
-    return !standing.settled;
+    if (standing.settled || waiting.size >= maxWaiting) return false;
+    return !joinDecisions(decideForEach(standing.memberships, query.question.name, Date.now())).allowed;
   }
 
   /** Nobody is called so yet. */
@@ -221,7 +237,7 @@ export function createAnswerer(options: AnswererOptions): Answerer {
   }
 
   const answerer: Answerer = {
-    answer({ message, transport, asker, standing, arrivedAtMs, reply }) {
+    answer({ message, transport, standing, arrivedAtMs, isGone, reply }) {
       const query = parseQuery(message);
       if (query.kind === "ignore") {
         reply(undefined);
@@ -235,6 +251,7 @@ export function createAnswerer(options: AnswererOptions): Answerer {
       let waited = false;
       /** Once only: on a busy machine the next reading may be due before this one is heard of. */
       const waitsForReading = (now: GuardedStanding, leftMs: number): boolean => {
+        const asker = budgetOf(now);
         if (waited || leftMs < recheckWithinMs || !mayBeNew(query, now)) return false;
         waited = recheck.wait(asker, query.question.name, decide);
         return waited;
@@ -246,14 +263,22 @@ export function createAnswerer(options: AnswererOptions): Answerer {
         else if (leftMs > 0 && maySoonBeAllowed(query, now)) withNextPicture(leftMs, decide);
         else if (waitsForReading(now, leftMs)) return;
         else
-          void answerFor({ query, transport, asker, memberships: now.memberships, deadlineAtMs }).then(reply);
+          void answerFor({
+            query,
+            transport,
+            asker: budgetOf(now),
+            memberships: now.memberships,
+            standing,
+            deadlineAtMs,
+            isGone,
+          }).then(reply);
       };
       decide();
     },
 
-    fromHost(message, transport, source, reply) {
-      const standing = (): Standing => options.indexNow().standingOfSource(source);
-      const question = { message, transport, asker: source, standing, arrivedAtMs: performance.now(), reply };
+    fromHost(message, transport, { address, isGone }, reply) {
+      const standing = (): Standing => options.indexNow().standingOfSource(address);
+      const question = { message, transport, standing, isGone, arrivedAtMs: performance.now(), reply };
       const { kind } = standing();
       if (kind === "guarded") {
         answerer.answer(question);
@@ -281,7 +306,15 @@ export function createAnswerer(options: AnswererOptions): Answerer {
       const query = parseQuery(message);
       if (query.kind !== "query") return undefined;
       const deadlineAtMs = performance.now() + answerWithinMs;
-      const lookup: Lookup = { query, transport: "tcp", asker: "rehearsal", memberships, deadlineAtMs };
+      const lookup: Lookup = {
+        query,
+        transport: "tcp",
+        asker: "rehearsal",
+        memberships,
+        standing: () => ({ kind: "guarded", memberships, settled: true }),
+        deadlineAtMs,
+        isGone: undefined,
+      };
       return (await resolve(lookup, () => undefined)).bytes;
     },
 
@@ -303,6 +336,7 @@ export function createAnswerer(options: AnswererOptions): Answerer {
     useUpstreams: lookups.useUpstreams,
 
     useTopology(topology, guarded) {
+      picture++;
       discovery = createDiscovery(topology);
       // Nearly all are private anyway, and every address of every answer is compared with those that are left.
       neighbours = topology.networks
@@ -320,9 +354,9 @@ function troubleOf(outcome: Outcome): LookupTrouble | undefined {
   return outcome === "failed" ? "failed" : undefined;
 }
 
-/** The network on whose behalf a name is looked up: the first that allows it. */
-function speakerOf(memberships: readonly Membership[], name: string, nowMs: number): Membership | undefined {
-  return memberships.find(({ policy }) => decideName(policy, name, nowMs).allowed) ?? memberships[0];
+/** Whose share of what is bounded a question takes: one for a container, by whichever address it asks. */
+function budgetOf({ memberships }: GuardedStanding): string {
+  return memberships[0]?.addresses[0] ?? "";
 }
 
 function askerOf(memberships: readonly Membership[]): DiscoveryAsker {
@@ -337,10 +371,9 @@ function networkOf(address: IpAddress, memberships: readonly Membership[]): stri
 }
 
 /** Each network that allows the name opens it for its own address of the asker, for what it allows, until that ends. */
-function grantsOf(grant: Grant, memberships: readonly Membership[], nowMs: number): LedgerGrant[] {
+function grantsOf(grant: Grant, decided: readonly Decided[], nowMs: number): LedgerGrant[] {
   const family = familyOf(grant.address);
-  const grants = memberships.flatMap(({ policy, addresses }) => {
-    const decision = decideName(policy, grant.domain, nowMs);
+  const grants = decided.flatMap(({ membership: { policy, addresses }, decision }) => {
     if (!decision.allowed) return [];
     const { endsAtMs = Number.POSITIVE_INFINITY } = decision;
     const leaseSeconds = Math.min(grant.leaseSeconds, Math.floor((endsAtMs - nowMs) / 1000));

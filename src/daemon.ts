@@ -5,8 +5,8 @@
 import { type DataPlaneLink, startDataPlane } from "./data-plane-link.ts";
 import { examineHost } from "./doctor.ts";
 import { DockerwallError, messageOf } from "./errors.ts";
+import { explainTarget } from "./explanation.ts";
 import type { Classification } from "./firewall/classify.ts";
-import { createInsight, type Present } from "./insight.ts";
 import { listBridges } from "./io/bridges.ts";
 import { claimHost } from "./io/claim.ts";
 import type { Config } from "./io/config.ts";
@@ -20,22 +20,20 @@ import { openKernelSets } from "./io/ipset.ts";
 import { type Backend, createIptables } from "./io/iptables.ts";
 import { createLog } from "./io/log.ts";
 import { ownContainerId } from "./io/own-container.ts";
-import { followPolicyFile } from "./io/policy-file.ts";
 import { createReadiness } from "./io/readiness.ts";
 import { watchRules } from "./io/rule-watch.ts";
 import { probeSandboxTable } from "./io/sandbox-table.ts";
 import { readFlows, unstampAll, unstampFlows } from "./io/stamped-flows.ts";
 import { createLookupJournal } from "./journal/lookups.ts";
-import type { RuleRequest, RulesReport } from "./model/report.ts";
+import type { IpAddress } from "./model/address.ts";
 import type { Topology } from "./model/topology.ts";
-import { loadBuiltInPresets } from "./policy/built-in-presets.ts";
-import { createListStore } from "./policy/list-store.ts";
-import type { Presets } from "./policy/preset.ts";
-import { changeRules, reportRules } from "./policy-commands.ts";
+import type { Target } from "./policy/target.ts";
+import { openPolicyDesk } from "./policy-desk.ts";
 import { prepareNetwork } from "./prepare.ts";
+import type { Present } from "./present.ts";
 import { createReporter } from "./reporter.ts";
-import { createRules } from "./rules.ts";
 import { createSchedule } from "./schedule.ts";
+import { replayOn, suggestFor } from "./suggestion.ts";
 import { findContainer } from "./targets.ts";
 import { createWall } from "./wall.ts";
 
@@ -57,8 +55,6 @@ export async function runDaemon(config: Config): Promise<void> {
   // Before anything is touched: two daemons would take each other's rules and captures away.
   await claimHost();
   const sets = openKernelSets();
-  const builtIn = loadBuiltInPresets();
-  const store = createListStore(builtIn);
   const wall = createWall({
     sets,
     iptables: createIptables(backend),
@@ -68,15 +64,14 @@ export async function runDaemon(config: Config): Promise<void> {
     hold: config.hold,
     listBridges,
     nowMs: Date.now,
-    store,
-    policyFile: () => policyFile.current(),
-    rules: () => rules.current(),
+    policy: () => desk,
     ownContainer: ownContainerId(),
   });
-  const rules = createRules({ sets, nowMs: Date.now });
   const folder = sandboxFolderOf(config);
   if (folder.path !== undefined) probeSandboxTable();
-  const hostResolvers = openHostResolvers(openEngineRoot());
+  const hostResolvers = openHostResolvers(openEngineRoot(), (problem) =>
+    log.warn("host resolvers", { problem }),
+  );
   const journal = createLookupJournal({ ttlSeconds: config.statsTtlSeconds });
   const reporter = createReporter({
     engineVersion,
@@ -84,25 +79,23 @@ export async function runDaemon(config: Config): Promise<void> {
     sets,
     journal,
     onProblem: (problem) => log.error("degraded", { problem }),
-    rules: () => rules.current(),
+    rules: () => desk.rules.current(),
   });
-  const policyFile = followPolicyFile({
-    path: config.policyFile,
-    builtIn,
-    onChange: () => void useOtherPolicy(),
+  const desk = openPolicyDesk({
+    sets,
+    policyFile: config.policyFile,
+    log,
     onProblem: (problem) => {
       if (problem === undefined) reporter.clearProblem("policy file");
       else reporter.onProblem("policy file", problem);
     },
+    useOther: decideAnew,
   });
-  const presets = (): Presets => new Map([...builtIn, ...policyFile.current().presets]);
-  store.usePresets(presets());
   if (folder.problem !== undefined) reporter.onProblem("capture", folder.problem);
   const enforced = new EventTarget();
   let classification: Classification | undefined;
   let dataPlane: DataPlaneLink | undefined;
   let posted: Topology | undefined;
-  let ruleEnd: NodeJS.Timeout | undefined;
   let uninstalled = false;
   let pictureIsWhole = false;
 
@@ -112,7 +105,7 @@ export async function runDaemon(config: Config): Promise<void> {
     if (uninstalled || !pictureIsWhole) return;
     const topology = inventory.current();
     classification = wall.classify(topology);
-    rules.restore();
+    desk.rules.restore();
     reporter.onClassified(topology, classification, Date.now());
     reporter.clearProblem("reconcile");
     if (dataPlane === undefined || posted === topology) return;
@@ -159,43 +152,25 @@ export async function runDaemon(config: Config): Promise<void> {
     else if (!wall.quarantine.delete(id)) {
       throw new DockerwallError("NOT_FOUND", `container ${JSON.stringify(name)} is not in quarantine`);
     }
-    posted = undefined;
-    await reconciling.request();
+    await decideAnew();
     log.warn(cutOff ? "container cut off" : "container let back", { container: name });
   }
 
-  /** Decides by what the policy file and the rules say now; in force when it resolves. */
-  async function useOtherPolicy(): Promise<void> {
-    store.usePresets(presets());
+  /** Has everybody judged by what is said now, also where the engine's picture is the same; in force when it resolves. */
+  async function decideAnew(): Promise<void> {
     posted = undefined;
     await reconciling.request();
   }
 
-  /** Rules for a while end in the kernel by themselves; what was open by them ends here. */
-  function endRules(): void {
-    const ended = rules.expire();
-    for (const { target, entry } of ended) log.info("rule ended", { [target.kind]: target.name, entry });
-    if (ended.length > 0) void useOtherPolicy();
-    scheduleEnd();
-  }
-
-  function scheduleEnd(): void {
-    clearTimeout(ruleEnd);
-    const endsAtMs = rules.nextEndMs();
-    if (endsAtMs !== undefined) ruleEnd = setTimeout(endRules, Math.max(0, endsAtMs - Date.now()) + 1);
-  }
-
-  const insight = createInsight({
+  const seen = { sets, journal, sinceMs: Date.now(), hostAddresses: listHostAddresses };
+  const explained = {
     sets,
-    journal,
-    sinceMs: Date.now(),
     flows: readFlows,
-    hostAddresses: listHostAddresses,
-    explain: async (addresses, target) => {
+    explain: async (addresses: readonly IpAddress[], target: Target) => {
       if (dataPlane === undefined) throw starting();
       return dataPlane.explain(addresses, target);
     },
-  });
+  };
 
   function present(): Present {
     assertInstalled();
@@ -205,23 +180,9 @@ export async function runDaemon(config: Config): Promise<void> {
       topology: inventory.current(),
       classification,
       quarantine: cutOff,
-      presets: presets(),
+      presets: desk.presets(),
       nowMs: Date.now(),
     };
-  }
-
-  async function changePolicy(request: RuleRequest): Promise<RulesReport> {
-    const from = performance.now();
-    const target = changeRules(request, { rules, ...present() });
-    await useOtherPolicy();
-    log.info("policy changed", {
-      [target.kind]: target.name,
-      entry: request.entries.join(" "),
-      command: request.verb,
-      durationMs: Math.round(performance.now() - from),
-    });
-    scheduleEnd();
-    return reportRules(target, rules.current());
   }
 
   /** Reads the engine because the data plane met something new, and tells it when the picture is in use. */
@@ -255,8 +216,7 @@ export async function runDaemon(config: Config): Promise<void> {
 
   await using cleanup = new AsyncDisposableStack();
   cleanup.defer(inventory.stop);
-  cleanup.use(policyFile);
-  cleanup.defer(() => clearTimeout(ruleEnd));
+  cleanup.use(desk);
   await inventory.start();
   assertHostNetwork(inventory.current());
   pictureIsWhole = true;
@@ -317,20 +277,20 @@ export async function runDaemon(config: Config): Promise<void> {
       prepareNetwork: async (request) => {
         assertInstalled();
         const isEnforced = (id: string): Promise<void> => untilEnforced(id, reporter.isEnforced, enforced);
-        return prepareNetwork({ ...request, engine, presets: presets(), enforced: isEnforced });
+        return prepareNetwork({ ...request, engine, presets: desk.presets(), enforced: isEnforced });
       },
       changeRules: async (request) => {
         assertInstalled();
-        return changePolicy(request);
+        return desk.change(request, present());
       },
-      explain: (request) => insight.explain(request, present()),
+      explain: (request) => explainTarget(request, present(), explained),
       suggest: async ({ network }) => {
         await dataPlane?.flush();
-        return insight.suggest(network, present());
+        return suggestFor(network, present(), seen);
       },
       replay: async (request) => {
         await dataPlane?.flush();
-        return insight.replay(request, present());
+        return replayOn(request, present(), seen);
       },
       quarantine: ({ container }) => quarantine(container, true),
       release: ({ container }) => quarantine(container, false),
@@ -353,13 +313,9 @@ export async function runDaemon(config: Config): Promise<void> {
     dataPlane?.useUpstreams(upstreams);
   };
   cleanup.use(setInterval(followResolvers, reconcileEveryMs));
-  cleanup.use(
-    setInterval(() => {
-      if (policyFile.reread()) void useOtherPolicy();
-      else void reconciling.request();
-    }, reconcileEveryMs),
-  );
-  endRules();
+  cleanup.use(setInterval(() => void reconciling.request(), reconcileEveryMs));
+  cleanup.use(setInterval(desk.look, reconcileEveryMs));
+  desk.look();
   cleanup.use(setInterval(() => void healing.request().then(cleanOther), healEveryMs[backend]));
   cleanup.use(
     setInterval(

@@ -6,6 +6,8 @@ import { startAdmission } from "./admission.ts";
 import { createAnswerer } from "./answerer.ts";
 import { AskerIndex, type Membership, type Standing } from "./dns/asker.ts";
 import { canaryQuery, isOurDenial } from "./dns/canary.ts";
+import { Newcomers } from "./dns/newcomers.ts";
+import { createDoubts } from "./doubts.ts";
 import { DockerwallError, messageOf } from "./errors.ts";
 import { explain } from "./explain.ts";
 import { listenUdp } from "./io/dns-listener.ts";
@@ -24,11 +26,10 @@ import type {
   ToDataPlane,
 } from "./model/planes.ts";
 import type { Topology } from "./model/topology.ts";
-import { createReceiver, type Picture } from "./picture-post.ts";
+import { createReceiver, epochOf, type Picture } from "./picture-post.ts";
 import { createListCompiler } from "./policy/entry-list.ts";
 import { startQueue } from "./queue.ts";
 import { createSandboxEntries } from "./sandbox-entries.ts";
-import { createSuspects } from "./suspects.ts";
 
 /** How long lookups are gathered before the control plane hears of them. */
 const journalEveryMs = 200;
@@ -64,12 +65,9 @@ function tellProblem(problem: string): void {
 }
 
 async function start(): Promise<void> {
-  let index = new AskerIndex({
-    topology: { networks: [], containers: [] },
-    guarded: [],
-    services: [],
-    quarantined: [],
-  });
+  const nothing = { topology: { networks: [], containers: [] }, guarded: [], services: [], quarantined: [] };
+  let index = new AskerIndex(nothing);
+  let newcomers = new Newcomers(nothing);
   const compiler = createListCompiler();
   const receive = createReceiver();
   let ownAddresses = readOwnAddresses();
@@ -93,6 +91,7 @@ async function start(): Promise<void> {
   /** While the first sandboxes are listed, nobody is known to have anything. */
   const addressesNow = (sandbox: string): readonly IpAddress[] => sandboxes?.addressesOf(sandbox) ?? [];
   const hasNow = (sandbox: string, address: IpAddress): boolean => addressesNow(sandbox).includes(address);
+  const isInUse = (sandbox: string): boolean => addressesNow(sandbox).length > 0;
   const isLive = (sandbox: string): boolean => sandboxes?.addressesOf(sandbox) !== undefined;
   const tellLookups = (): void => {
     if (lookups.length === 0) return;
@@ -105,20 +104,23 @@ async function start(): Promise<void> {
   const sets = openKernelSets();
   const admission = startAdmission({ sets, nowMs: Date.now });
   const strays = createSandboxEntries(sets, "guarded");
-  const suspects = createSuspects({
-    sets,
-    indexNow: () => index,
-    isInUse: (sandbox) => addressesNow(sandbox).length > 0,
-    ask: () => tell({ kind: "refresh" }),
-  });
+  const cutOff = createSandboxEntries(sets, "quarantine");
+  const doubts = createDoubts(() => tell({ kind: "refresh" }));
 
   /** Guards a sandbox by what is seen in it, and cuts off one that may be in quarantine, before the engine tells. */
   const standingOf = (addresses: readonly IpAddress[], sandbox: string): Standing => {
     const standing = index.standingOfSandbox(sandbox, addresses);
+    const quarantine = newcomers.quarantineOf(sandbox, isInUse);
+    const joins =
+      standing.kind === "open" && newcomers.mayJoin(sandbox, index.networksOf(addresses), isInUse);
+    const doubtful = doubts.last(sandbox, quarantine === "maybe" || joins);
     const its = addresses.filter((address) => index.mayOwn(sandbox, address, hasNow));
-    if (standing.kind !== "unknown")
-      strays.put(sandbox, standing.kind === "guarded" ? index.straysOf(its) : []);
-    return suspects.mayBe(sandbox, its) ? { kind: "unknown" } : standing;
+    const isCutOff = quarantine === "yes" || (quarantine === "maybe" && doubtful);
+    const isGuarded = standing.kind === "guarded" || (joins && doubtful);
+    // What an earlier run knew of a sandbox counts until this one does.
+    if (quarantine !== "unread") cutOff.put(sandbox, isCutOff ? its.map((address) => ({ address })) : []);
+    if (standing.kind !== "unknown") strays.put(sandbox, isGuarded ? index.straysOf(its) : []);
+    return doubtful ? { kind: "unknown" } : standing;
   };
   const answerer = createAnswerer({
     settings,
@@ -140,8 +142,8 @@ async function start(): Promise<void> {
 
   for (const family of [4, 6] as const) {
     const at = { address: anyAddress(family), port: settings.dnsPort };
-    await listenUdp(at, (message, client, reply) => answerer.fromHost(message, "udp", client.address, reply));
-    await listenTcp(at, (message, client, reply) => answerer.fromHost(message, "tcp", client.address, reply));
+    await listenUdp(at, (message, client, reply) => answerer.fromHost(message, "udp", client, reply));
+    await listenTcp(at, (message, client, reply) => answerer.fromHost(message, "tcp", client, reply));
   }
 
   if (settings.sandboxFolder !== undefined) {
@@ -149,16 +151,18 @@ async function start(): Promise<void> {
       folder: settings.sandboxFolder,
       readiness,
       standingOf,
+      isTold: (sandbox) => newcomers.isTold(sandbox),
       onQuery: ({ sandbox, ...question }, standing) => {
         // Who asks in a sandbox is there: its addresses are its own before anything is granted to them, even
         // while the engine has not told yet that their earlier holder is gone.
         for (const address of membershipsOf(standing()).flatMap((membership) => membership.addresses))
           own(address, sandbox);
-        answerer.answer({ ...question, asker: sandbox, standing });
+        answerer.answer({ ...question, standing });
       },
       onGone: (sandbox) => {
         strays.put(sandbox, []);
-        suspects.gone(sandbox);
+        cutOff.put(sandbox, []);
+        doubts.gone(sandbox);
       },
       onStranger: ({ message, transport, reply }) => answerer.fail(message, transport, reply),
       onUnknown: refresh,
@@ -184,18 +188,20 @@ async function start(): Promise<void> {
 
   function usePicture(picture: Picture): void {
     index = new AskerIndex(picture, compiler.compile);
+    newcomers = new Newcomers(picture, newcomers, isLive);
     compiler.retain(
       new Set([...picture.guarded, ...picture.services].flatMap(({ lists }) => lists.map(({ id }) => id))),
     );
     if (settings.sandboxFolder === undefined) ownByPicture(picture.topology);
     const changed = admission.rejudge({
+      epoch: epochOf(picture),
       keyOf: (asker) => index.policyKey(asker),
       membershipsOf: (asker) => membershipsOf(index.standingOfSource(asker)),
     });
     // What is no longer allowed must find no door that is still open, so flows come after the sets.
     if (changed.length > 0) rejudgeFlows(new Set(changed));
     sandboxes?.reclassify();
-    for (const entries of [strays, suspects]) entries.retain(isLive);
+    for (const entries of [strays, cutOff]) entries.retain(isLive);
     answerer.useTopology(picture.topology, picture.guarded);
   }
 
@@ -226,7 +232,7 @@ async function start(): Promise<void> {
         answerer.useUpstreams(message.upstreams);
         break;
       case "refreshed":
-        if (suspects.told()) sandboxes?.reclassify();
+        if (doubts.told()) sandboxes?.reclassify();
         answerer.refreshed();
         break;
       case "flush":

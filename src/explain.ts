@@ -4,7 +4,7 @@
 import type { Admission } from "./admission.ts";
 import type { Answerer } from "./answerer.ts";
 import { walkAnswer } from "./dns/answer.ts";
-import { decideForAll, type Membership, type Standing } from "./dns/asker.ts";
+import { decideForEach, joinDecisions, type Membership, type Standing } from "./dns/asker.ts";
 import { types } from "./dns/codes.ts";
 import { plainQuery } from "./dns/plain-query.ts";
 import { parseQuery } from "./dns/question.ts";
@@ -100,7 +100,7 @@ async function explainName(
   memberships: readonly Membership[],
   name: string,
 ): Promise<Explanation> {
-  const decision = decideForAll(memberships, name, nowMs);
+  const decision = joinDecisions(decideForEach(memberships, name, nowMs));
   const networks = memberships.map(({ networkName }) => networkName);
   const families = new Set(memberships.flatMap(({ addresses }) => addresses.map(familyOf)));
   const wanted = [...(families.has(4) ? [types.a] : []), ...(families.has(6) ? [types.aaaa] : [])];

@@ -2,6 +2,7 @@
 // own, so that what one resolver says is never told to a network that asked for another.
 
 import { createCache } from "./dns/cache.ts";
+import { createFairQueue, type FairQueue } from "./dns/fair-queue.ts";
 import { lookUp } from "./dns/lookup.ts";
 import type { Question } from "./dns/question.ts";
 import type { Looked } from "./dns/resolve.ts";
@@ -47,7 +48,9 @@ interface View {
 
 /** Makes the daemon's view; others come with the first lookup that needs them. */
 export function createLookups(upstreams: readonly Upstream[]): Lookups {
-  const own = createView(upstreams, cacheSettings.maxBytes);
+  // One for all: who has containers on many networks with resolvers of their own gets no more than others.
+  const queue = createFairQueue(defaultResolverSettings.limits);
+  const own = createView(upstreams, cacheSettings.maxBytes, queue);
   const labelled = new Map<string, View>();
   /** Of views that were forgotten. */
   let ignoredBefore = 0;
@@ -55,7 +58,7 @@ export function createLookups(upstreams: readonly Upstream[]): Lookups {
   const viewOf = (choice: UpstreamChoice): View => {
     if (choice === undefined) return own;
     const key = keyOf(choice);
-    const view = labelled.get(key) ?? createView(choice, smallCacheBytes);
+    const view = labelled.get(key) ?? createView(choice, smallCacheBytes, queue);
     labelled.set(key, view);
     return view;
   };
@@ -71,8 +74,8 @@ export function createLookups(upstreams: readonly Upstream[]): Lookups {
     stats() {
       const all = [own, ...labelled.values()].map(({ resolver }) => resolver.stats());
       return {
-        running: all.reduce((sum, { running }) => sum + running, 0),
-        waiting: all.reduce((sum, { waiting }) => sum + waiting, 0),
+        running: queue.running,
+        waiting: queue.waiting,
         ignoredMessages: all.reduce((sum, { ignored }) => sum + ignored, ignoredBefore),
       };
     },
@@ -88,9 +91,9 @@ export function createLookups(upstreams: readonly Upstream[]): Lookups {
   };
 }
 
-function createView(upstreams: readonly Upstream[], maxBytes: number): View {
+function createView(upstreams: readonly Upstream[], maxBytes: number, queue: FairQueue): View {
   return {
-    resolver: createResolver({ ...defaultResolverSettings, upstreams }),
+    resolver: createResolver({ ...defaultResolverSettings, upstreams, queue }),
     cache: createCache({ ...cacheSettings, maxBytes }),
   };
 }

@@ -58,3 +58,12 @@ function post<Policy extends { readonly lists: readonly EntryList[] }>({
 }: Policy): Posted<Policy> {
   return { ...rest, listIds: lists.map(({ id }) => id) };
 }
+
+/** Equal for two pictures by which everybody who is in both is judged alike. */
+export function epochOf({ guarded, services, quarantined }: Picture): string {
+  return JSON.stringify([
+    guarded.map(({ id, audit, subnets, lists }) => [id, audit, subnets, lists.map((list) => list.id)]),
+    services.map(({ containerId, lists }) => [containerId, lists.map((list) => list.id)]),
+    quarantined,
+  ]);
+}

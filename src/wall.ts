@@ -14,7 +14,7 @@ import type { Family } from "./model/address.ts";
 import type { Topology } from "./model/topology.ts";
 import type { ListStore } from "./policy/list-store.ts";
 import type { PolicyFile } from "./policy/policy-file.ts";
-import type { Rule } from "./policy/rule.ts";
+import { groupRules, type Rule } from "./policy/rule.ts";
 
 export interface WallOptions {
   readonly sets: KernelSets;
@@ -26,13 +26,18 @@ export interface WallOptions {
   readonly hold: boolean;
   readonly listBridges: () => readonly string[];
   readonly nowMs: () => number;
-  readonly store: ListStore;
-  /** The last good policy file, whenever it is asked for. */
-  readonly policyFile: () => PolicyFile;
-  /** The rules made by command, whenever they are asked for. */
-  readonly rules: () => readonly Rule[];
+  /** What decides beside labels, whenever it is asked for. */
+  readonly policy: () => WallPolicy;
   /** Id of the container that this process is in. */
   readonly ownContainer?: string | undefined;
+}
+
+export interface WallPolicy {
+  readonly store: ListStore;
+  /** The last good policy file. */
+  file(): PolicyFile;
+  /** The rules made by command. */
+  readonly rules: { current(): readonly Rule[] };
 }
 
 export interface Wall {
@@ -62,6 +67,9 @@ export interface Wall {
 
 /** A bridge that no network of the engine claims for this long belongs to somebody else. */
 const foreignAfterMs = 10_000;
+
+/** How often rules are put back whose sets are destroyed meanwhile. */
+const rounds = 5;
 
 /** What Docker calls a bridge: such a one is never taken for a stranger's. */
 const dockerBridge = /^br-[0-9a-f]{12}$/;
@@ -107,15 +115,11 @@ export function createWall(options: WallOptions): Wall {
     if (!setsExist(sets)) createSets(sets);
     const bridges = options.listBridges();
     const foreign = foreignBridges(topology, bridges);
+    const { store, file, rules } = options.policy();
     const classification = classify({
       topology,
       bridges,
-      policy: {
-        store: options.store,
-        file: options.policyFile(),
-        rules: options.rules(),
-        nowMs: options.nowMs(),
-      },
+      policy: { store, file: file(), rules: groupRules(rules.current()), nowMs: options.nowMs() },
       foreign,
       quarantine,
       own: options.ownContainer,
@@ -142,17 +146,20 @@ export function createWall(options: WallOptions): Wall {
     classify: classifyNow,
 
     async applyRules() {
-      if (!setsExist(sets)) classifyNow(last);
-      const families = [...rulesets];
-      // Side by side: who waits is an open door.
-      const results = await Promise.allSettled(
-        families.map(([family, desired]) => iptables.apply(family, desired)),
-      );
-      for (const result of results) if (result.status === "rejected") throw result.reason;
-      return families.flatMap(([family], index) => {
-        const result = results[index];
-        return result?.status === "fulfilled" && result.value ? [family] : [];
-      });
+      for (let round = 1; ; round++) {
+        if (!setsExist(sets)) classifyNow(last);
+        // Side by side: who waits is an open door.
+        const results = await Promise.allSettled(
+          [...rulesets].map(async ([family, desired]) =>
+            (await iptables.apply(family, desired)) ? [family] : [],
+          ),
+        );
+        const refused = results.find((result) => result.status === "rejected");
+        if (refused === undefined)
+          return results.flatMap((result) => (result.status === "fulfilled" ? result.value : []));
+        // Somebody who destroys the sets too does so while the rules that name them are being put back.
+        if (round === rounds || setsExist(sets)) throw refused.reason;
+      }
     },
 
     forgetGone({ containers }) {

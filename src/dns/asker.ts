@@ -51,9 +51,6 @@ export class AskerIndex {
   readonly #byAddress = new Map<IpAddress, Container>();
   readonly #bySandbox = new Map<string, Container>();
   readonly #services: ReadonlyMap<string, readonly EntryList[]>;
-  /** Of each container in quarantine that can have a sandbox of its own: which one it has; none while it is away. */
-  readonly #cutOff: readonly (string | undefined)[];
-  readonly #sandboxes: ReadonlySet<string | undefined>;
   readonly #policies = new Map<string, Policy>();
   readonly #quarantined: ReadonlySet<string>;
   /** True while a container with a label of its own has no address yet: whoever is new may be that one. */
@@ -80,10 +77,6 @@ export class AskerIndex {
       if (container.sandbox !== undefined && addresses.length > 0)
         this.#bySandbox.set(container.sandbox, container);
     }
-    this.#sandboxes = new Set(topology.containers.map(({ sandbox }) => sandbox));
-    this.#cutOff = topology.containers
-      .filter(({ id, networkMode }) => this.#quarantined.has(id) && !/^(host$|container:)/.test(networkMode))
-      .map(({ sandbox }) => sandbox);
     this.#services = new Map(services.map((service) => [service.containerId, service.lists]));
     this.#expectsService = topology.containers.some(
       (container) => this.#services.has(container.id) && addressesOf(container).length === 0,
@@ -152,26 +145,29 @@ export class AskerIndex {
     return holder === undefined || holder === sandbox || !hasStill(holder, address);
   }
 
-  /**
-   * Whether a sandbox is that of a container in quarantine: "maybe" for one that the engine has not told of, while one
-   * in quarantine has none, or one that is not in use any more.
-   */
-  quarantineOf(sandbox: string, isInUse: (sandbox: string) => boolean): "yes" | "no" | "maybe" {
-    if (this.#cutOff.includes(sandbox)) return "yes";
-    if (this.#sandboxes.has(sandbox)) return "no";
-    return this.#cutOff.some((own) => own === undefined || !isInUse(own)) ? "maybe" : "no";
+  /** Ids of the networks that these addresses are on. */
+  networksOf(addresses: readonly IpAddress[]): string[] {
+    return addresses.flatMap((address) => this.#find(address)?.network.id ?? []);
   }
 
   /**
    * Where a guarded sandbox with these addresses must be guarded beside its guarded networks: by each address on each
-   * bridge of its other networks, as it can send from any of them on any.
+   * bridge of its other networks, as it can send from any of them on any, and on its own.
    */
   straysOf(addresses: readonly IpAddress[]): { address: IpAddress; bridge: string }[] {
-    const found = addresses.flatMap((address) => this.#find(address) ?? []);
-    const outside = found.filter(({ guarded }) => guarded === undefined);
+    const found = addresses.flatMap((address) => {
+      const known = this.#find(address);
+      return known === undefined ? [] : [{ address, known }];
+    });
+    const outside = found.flatMap(({ known }) => (known.guarded === undefined ? known : []));
     const bridges = new Set(outside.flatMap(({ network }) => network.bridge ?? []));
-    const known = addresses.filter((address) => this.#find(address) !== undefined);
-    return known.flatMap((address) => [...bridges].map((bridge) => ({ address, bridge })));
+    if (bridges.size === 0) return [];
+    // To the kernel an address by itself on one bridge hides its subnet on another: its own comes first.
+    return found.flatMap(({ address, known }) =>
+      [...new Set([...(known.network.bridge === undefined ? [] : [known.network.bridge]), ...bridges])].map(
+        (bridge) => ({ address, bridge }),
+      ),
+    );
   }
 
   /**
@@ -229,12 +225,28 @@ export class AskerIndex {
   }
 }
 
-/** What all memberships together say of a name: the first that allows it speaks for the answer. */
-export function decideForAll(memberships: readonly Membership[], name: string, nowMs: number): Decision {
-  const decisions = memberships.map(({ policy }) => decideName(policy, name, nowMs));
-  const allowed = decisions.filter((decision) => decision.allowed);
-  const [first] = decisions;
-  if (allowed.length === 0) return first ?? { allowed: false, network: "", by: [] };
+/** What one membership says of a name. */
+export interface Decided {
+  readonly membership: Membership;
+  readonly decision: Decision;
+}
+
+/** What each membership says of a name, in their order. */
+export function decideForEach(
+  memberships: readonly Membership[],
+  name: string,
+  nowMs: number,
+): readonly Decided[] {
+  return memberships.map((membership) => ({
+    membership,
+    decision: decideName(membership.policy, name, nowMs),
+  }));
+}
+
+/** What all memberships together say: a name is allowed when one of them allows it. */
+export function joinDecisions(decided: readonly Decided[]): Decision {
+  const allowed = decided.map(({ decision }) => decision).filter((decision) => decision.allowed);
+  if (allowed.length === 0) return decided[0]?.decision ?? { allowed: false, network: "", by: [] };
   const ends = allowed.map(({ endsAtMs }) => endsAtMs);
   return {
     allowed: true,

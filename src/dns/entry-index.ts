@@ -16,10 +16,11 @@ export interface AskerKey {
   readonly second: IpAddress;
 }
 
-interface Noted {
+/** A remembered entry; whoever renews it says so here. */
+export interface Noted {
   readonly set: AskerSet;
   readonly key: AskerKey;
-  readonly expiresAtMs: number;
+  expiresAtMs: number;
 }
 
 export class EntryIndex {
@@ -34,10 +35,9 @@ export class EntryIndex {
     entries.set(idOf(set, key), { set, key, expiresAtMs });
   }
 
-  /** True while a remembered entry is in the kernel. */
-  has(set: AskerSet, key: AskerKey, nowMs: number): boolean {
-    const noted = this.#byAsker.get(key.second)?.get(idOf(set, key));
-    return noted !== undefined && noted.expiresAtMs > nowMs;
+  /** The remembered entry, also when it has run out since the last sweep. */
+  find(set: AskerSet, key: AskerKey): Noted | undefined {
+    return this.#byAsker.get(key.second)?.get(idOf(set, key));
   }
 
   /** Says which network an asker is on, for countIn(). */

@@ -12,27 +12,32 @@ export interface FairQueueLimits {
   readonly waitingPerAsker: number;
 }
 
+const noTurnTexts = {
+  /** Its asker has too many under way. */
+  crowded: "this container has too many lookups under way",
+  /** Too little time was left when its turn came. */
+  late: "the lookup waited too long for its turn",
+  /** Nobody waits for the answer any more. */
+  gone: "its client has closed the connection",
+} as const;
+
 /** The asker's own crowd is the reason, not an upstream: nobody else may be told of a failure. */
 export class NoTurnError extends DockerwallError {
-  /** `crowded`: its asker has too many under way. `late`: too little time was left when its turn came. */
-  readonly reason: "crowded" | "late";
+  readonly reason: keyof typeof noTurnTexts;
 
-  constructor(reason: "crowded" | "late") {
+  constructor(reason: keyof typeof noTurnTexts) {
     super("INTERNAL", noTurnTexts[reason]);
     this.name = "NoTurnError";
     this.reason = reason;
   }
 }
 
-const noTurnTexts = {
-  crowded: "this container has too many lookups under way",
-  late: "the lookup waited too long for its turn",
-} as const;
-
 /** One piece of work that wants a place. */
 export interface Turn {
   /** Called when the place is there; may be called before `enter` returns. */
   readonly start: () => void;
+  /** Called when it waited and gives way to somebody who has less: it will not start. */
+  readonly refuse: () => void;
 }
 
 export interface FairQueue {
@@ -66,6 +71,26 @@ export function createFairQueue(limits: FairQueueLimits): FairQueue {
     if (state.waiting.size > 0 && state.running < limits.runningPerAsker) ready.add(asker);
     else ready.delete(asker);
   };
+  /** When no more may wait, the first of whoever has most gives way, so that a crowd of few keeps nobody out. */
+  const makeRoom = (asker: string, own: number): boolean => {
+    if (waiting < limits.waiting) return true;
+    let crowd = asker;
+    let most = own + 1;
+    for (const [other, state] of askers) {
+      if (state.waiting.size > most) [crowd, most] = [other, state.waiting.size];
+    }
+    const [turn] = askers.get(crowd)?.waiting ?? [];
+    if (crowd === asker || turn === undefined) return false;
+    withdraw(crowd, turn);
+    turn.refuse();
+    return true;
+  };
+  const withdraw = (asker: string, turn: Turn): void => {
+    const state = askers.get(asker);
+    if (state?.waiting.delete(turn) !== true) return;
+    waiting--;
+    settle(asker);
+  };
   const serve = (): void => {
     while (running < limits.running) {
       const [asker] = ready;
@@ -92,7 +117,7 @@ export function createFairQueue(limits: FairQueueLimits): FairQueue {
         turn.start();
         return "started";
       }
-      if (waiting >= limits.waiting || state.waiting.size >= limits.waitingPerAsker) {
+      if (state.waiting.size >= limits.waitingPerAsker || !makeRoom(asker, state.waiting.size)) {
         settle(asker);
         return "refused";
       }
@@ -101,12 +126,7 @@ export function createFairQueue(limits: FairQueueLimits): FairQueue {
       settle(asker);
       return "waiting";
     },
-    withdraw(asker, turn) {
-      const state = askers.get(asker);
-      if (state?.waiting.delete(turn) !== true) return;
-      waiting--;
-      settle(asker);
-    },
+    withdraw,
     leave(asker) {
       running--;
       stateOf(asker).running--;

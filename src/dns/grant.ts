@@ -10,6 +10,7 @@ import {
   type Service,
   serviceCovers,
 } from "../model/service.ts";
+import { Rotation } from "./rotation.ts";
 
 export interface Grant {
   readonly asker: IpAddress;
@@ -19,6 +20,8 @@ export interface Grant {
   readonly service: Service;
   /** Seconds from now, at least 1. */
   readonly leaseSeconds: number;
+  /** When the address last stood in an answer, ms; undefined is now. */
+  readonly answeredAtMs?: number;
 }
 
 /** One entry for the kernel. `ask` entries have no asker, protocol and port of their own (0 there). */
@@ -52,6 +55,11 @@ const otherProtocols = 255;
 /** Longest lease in seconds: what nobody looks up again for this long is closed. */
 export const leaseCeilingSeconds = 86_400;
 
+/** How long an address is kept for a name in use that no longer leads to it, seconds. */
+const rotationSeconds = 3_600;
+/** An older address is renewed when it would end so much sooner than a new one: not with every answer. */
+const renewalSeconds = 30;
+
 interface Right {
   readonly service: Service;
   readonly domain: string;
@@ -64,9 +72,39 @@ export class GrantLedger {
   readonly #rights = new Map<IpAddress, Map<IpAddress, Map<string, Right>>>();
   /** Latest expiry of each destination that is asked for. */
   readonly #asked = new Map<IpAddress, number>();
+  readonly #rotation = new Rotation();
 
   constructor(limits: LedgerLimits) {
     this.#limits = limits;
+  }
+
+  /**
+   * The grants, and what renews those of earlier answers to the same names: while an asker looks a name up, the
+   * addresses that it was given before stay open as long as the new ones, until they have stood in no answer for an hour.
+   */
+  withEarlier(grants: readonly Grant[], nowMs: number): Grant[] {
+    const byName = Map.groupBy(grants, ({ asker, domain }) => `${asker} ${domain}`);
+    return [...grants, ...[...byName.values()].flatMap((group) => this.#renewals(group, nowMs))];
+  }
+
+  /** For grants of one asker and one name. */
+  #renewals(grants: readonly Grant[], nowMs: number): Grant[] {
+    const [{ asker, domain } = { asker: "" as IpAddress, domain: "" }] = grants;
+    const told = new Set(grants.map(({ destination }) => destination));
+    const earlier = [...this.#rotation.addressesOf(asker, domain)].filter(([address]) => !told.has(address));
+    if (earlier.length === 0) return [];
+    const byService = [...new Map(grants.map((grant) => [renderService(grant.service), grant]))];
+    return earlier.flatMap(([destination, answeredAtMs]) =>
+      byService.flatMap(([key, grant]) => {
+        const right = this.#rights.get(asker)?.get(destination)?.get(key);
+        // What has ended, or was taken away, is not opened again.
+        if (right === undefined || right.expiresAtMs <= nowMs) return [];
+        const endMs = Math.min(nowMs + grant.leaseSeconds * 1000, answeredAtMs + rotationSeconds * 1000);
+        const marginSeconds = Math.min(renewalSeconds, grant.leaseSeconds / 12);
+        if (endMs - right.expiresAtMs < marginSeconds * 1000) return [];
+        return [{ ...grant, destination, leaseSeconds: Math.floor((endMs - nowMs) / 1000), answeredAtMs }];
+      }),
+    );
   }
 
   /** The entries that make these grants true in the kernel. Changes nothing: record() does, once they are in. */
@@ -93,6 +131,7 @@ export class GrantLedger {
       const rights = entryOf(destinations, grant.destination, () => new Map<string, Right>());
       const { service, domain } = grant;
       rights.set(renderService(service), { service, domain, expiresAtMs });
+      this.#rotation.note(grant.asker, domain, grant.destination, grant.answeredAtMs ?? nowMs);
       if (isAsked(service)) {
         this.#asked.set(grant.destination, Math.max(expiresAtMs, this.#asked.get(grant.destination) ?? 0));
       }
@@ -148,6 +187,7 @@ export class GrantLedger {
   /** Forgets every right of an asker. */
   forget(asker: IpAddress): void {
     this.#rights.delete(asker);
+    this.#rotation.forget(asker);
   }
 
   /** Forgets what has run out; the kernel forgot it by itself. */
@@ -161,6 +201,7 @@ export class GrantLedger {
     }
     for (const [destination, expiresAtMs] of this.#asked)
       if (expiresAtMs <= nowMs) this.#asked.delete(destination);
+    this.#rotation.sweep(nowMs - rotationSeconds * 1000);
   }
 
   /** A shorter lease never cuts a longer one short. */

@@ -13,6 +13,7 @@ import type { Decision } from "../policy/decide.ts";
 import { type Answer, type BadAnswer, renderAnswer } from "./answer.ts";
 import { RecentFailureError } from "./cache.ts";
 import { type ExtendedError, extendedErrors, rcodes, types } from "./codes.ts";
+import { NoTurnError } from "./fair-queue.ts";
 import { type LeaseSettings, leaseSeconds, toldSeconds } from "./lease.ts";
 import { labelCount } from "./name.ts";
 import { type AddressFilter, refusesAddress } from "./private.ts";
@@ -189,7 +190,7 @@ async function answerFromUpstream(request: ResolveRequest): Promise<Resolution> 
   try {
     looked = await request.lookup(query.question);
   } catch (error) {
-    return failed(request, error instanceof RecentFailureError ? failedBefore : nobodyAnswered, error);
+    return failed(request, reasonOf(error), error);
   }
   const { answer } = looked;
   if (answer.kind === "bad") {
@@ -240,6 +241,11 @@ const nobodyAnswered: ExtendedError = {
   text: "no upstream resolver answered",
 };
 const failedBefore: ExtendedError = { code: extendedErrors.cachedError, text: "it failed a moment ago" };
+
+function reasonOf(error: unknown): ExtendedError {
+  if (error instanceof NoTurnError) return { code: extendedErrors.other, text: error.message };
+  return error instanceof RecentFailureError ? failedBefore : nobodyAnswered;
+}
 
 /** RFC 8767 4. */
 const staleTtlSeconds = 30;

@@ -79,9 +79,7 @@ export function examineContainers(input: ExamineInput): ContainerFindings {
       warnings.push(secondNetwork(container, network));
       const { bridge } = network;
       if (bridge === undefined) continue;
-      // By every address that it has: it can send from any of them on any of its networks.
-      const addresses = container.endpoints.flatMap((endpoint) => endpoint.addresses);
-      strays.push(...addresses.map((address) => ({ address, bridge, container: container.name, audit })));
+      strays.push(...straysOn(bridge, container, networks).map((stray) => ({ ...stray, audit })));
     }
   }
   const quarantined = topology.containers
@@ -93,6 +91,23 @@ export function examineContainers(input: ExamineInput): ContainerFindings {
       })),
     );
   return { services, strays, quarantined, problems, warnings };
+}
+
+/**
+ * By every address that it has: it can send from any of them on any of its networks. To the kernel an address by itself
+ * on one bridge hides its subnet on another, so its own bridge is with it.
+ */
+function straysOn(
+  bridge: string,
+  container: Container,
+  networks: ReadonlyMap<string, Network>,
+): Omit<Stray, "audit">[] {
+  return container.endpoints.flatMap(({ networkId, addresses }) => {
+    const bridges = [...new Set([networks.get(networkId)?.bridge ?? bridge, bridge])];
+    return addresses.flatMap((address) =>
+      bridges.map((each) => ({ address, bridge: each, container: container.name })),
+    );
+  });
 }
 
 /** The container whose network it is on (`network_mode: container:NAME`, any number of times): itself mostly. */

@@ -29,11 +29,14 @@ export function hostMembers({ guarded, containers }: Classification): HostMember
   );
   const ofContainers = containers.services.flatMap(({ addresses, lists, name }) => {
     const own = servicesOf(lists);
-    if (own.granted.size === 0 && own.taken.size === 0) return [];
+    const closed = lists.some(({ closes }) => closes === true);
+    if (own.granted.size === 0 && own.taken.size === 0 && !closed) return [];
     return addresses.flatMap((address) => {
       const home = networkOf(networks, address);
       const prefix = hostPrefix(address);
-      const exceptions = without(home.granted, home.taken).filter((service) => own.taken.has(service));
+      const exceptions = without(home.granted, home.taken).filter(
+        (service) => closed || own.taken.has(service),
+      );
       return [
         ...without(without(own.granted, own.taken), home.taken).map((service) =>
           member(prefix, service, name),
@@ -65,6 +68,7 @@ function without(services: Iterable<string>, taken: ReadonlySet<string>): string
 function servicesOf(lists: readonly EntryList[]): HostServices {
   const granted = new Set<string>();
   const taken = new Set<string>();
+  if (lists.some(({ closes }) => closes === true)) return { granted, taken };
   for (const entry of lists.flatMap(({ entries }) => entries)) {
     if (entry.kind !== "host") continue;
     const protocols =

@@ -4,7 +4,7 @@
 import type { EntryList } from "../policy/entry-list.ts";
 import type { ListStore } from "../policy/list-store.ts";
 import { noPolicyFile, type PolicyFile } from "../policy/policy-file.ts";
-import { type Rule, type RuleTarget, rulesOf } from "../policy/rule.ts";
+import { type RulesByTarget, type RuleTarget, targetKey } from "../policy/rule.ts";
 import { allowLabel } from "./labels.ts";
 
 /** Everything that says what may be reached, beside the labels. */
@@ -12,7 +12,7 @@ export interface PolicySources {
   readonly store: ListStore;
   /** The last good one. */
   readonly file: PolicyFile;
-  readonly rules: readonly Rule[];
+  readonly rules: RulesByTarget;
   readonly nowMs: number;
 }
 
@@ -23,9 +23,19 @@ export interface GatheredLists {
   readonly warnings: readonly string[];
 }
 
+/** In force everywhere while a policy file that takes something away cannot be read. */
+const closedList: EntryList = {
+  id: 0,
+  source: "policy file",
+  entries: [],
+  digest: "closed",
+  endsAtMs: undefined,
+  closes: true,
+};
+
 /** No file and no rules. */
 export function onlyLabels(store: ListStore, nowMs: number): PolicySources {
-  return { store, file: noPolicyFile, rules: [], nowMs };
+  return { store, file: noPolicyFile, rules: new Map(), nowMs };
 }
 
 /** The lists of one network or container; `label` is undefined where it has none. */
@@ -44,17 +54,20 @@ export function gatherLists(
     const effect =
       found.list === undefined
         ? "it allows nothing until it is corrected"
-        : "what stood there before stays in force";
+        : found.list.closes === true
+          ? "nothing at all is allowed until it is corrected, as what it takes away is not known"
+          : "what stood there before stays in force";
     problems.push(...found.problems.map((problem) => `${problem}; ${effect}`));
     warnings.push(...found.warnings);
   };
   if (label !== undefined) read(`${place}, label ${allowLabel}`, label);
+  if (file.closed) lists.push(closedList);
   const inFile = (target.kind === "network" ? file.networks : file.containers).get(target.name);
   if (inFile !== undefined) read(`${place}, policy file`, inFile);
-  const own = rulesOf(rules, target).filter(({ endsAtMs }) => endsAtMs === undefined || endsAtMs > nowMs);
-  const lasting = own.filter(({ endsAtMs }) => endsAtMs === undefined).map(({ entry }) => entry);
-  if (lasting.length > 0) read(`${place}, command`, lasting.join(" "));
-  for (const { entry, endsAtMs } of own)
-    if (endsAtMs !== undefined) read(`${place}, command ${entry}`, entry, endsAtMs);
+  const own = (rules.get(targetKey(target)) ?? []).filter(
+    ({ endsAtMs }) => endsAtMs === undefined || endsAtMs > nowMs,
+  );
+  // Each by itself: one that is bad by now, because its preset is gone, must not take a `deny` out of force.
+  for (const { entry, endsAtMs } of own) read(`${place}, command ${entry}`, entry, endsAtMs);
   return { lists, problems, warnings };
 }

@@ -35,6 +35,9 @@ export const setNames = {
   /** hash:net,iface (subnet, bridge): guarded networks in audit mode, from which everything passes. */
   audit4: "dockerwall-audit4",
   audit6: "dockerwall-audit6",
+  /** hash:net,iface (subnet, bridge): guarded networks whose containers are told that they were denied. */
+  reject4: "dockerwall-reject4",
+  reject6: "dockerwall-reject6",
   /** hash:net (a number), timeout, comment (a rule made by `allow` or `deny`): kept here so that a restart finds them. */
   rules: "dockerwall-rules",
   /** list:set of hash:net,iface chunks (::/0, bridge): bridges of guarded networks that have IPv6. */
@@ -53,6 +56,9 @@ export const chainNames = {
   admit: "DOCKERWALL-ADMIT",
   deny: "DOCKERWALL-DENY",
   audit: "DOCKERWALL-AUDIT",
+  refuse: "DOCKERWALL-REFUSE",
+  post: "DOCKERWALL-POST",
+  reject: "DOCKERWALL-REJECT",
   input: "DOCKERWALL-INPUT",
   host: "DOCKERWALL-HOST",
   capture: "DOCKERWALL-CAPTURE",
@@ -89,6 +95,9 @@ export const connectionMark = { mask: 0x0f00_0000, admitted: 0x0100_0000, audite
 
 /** Bit of the packet mark by which the daemon sends a queued packet back as refused. */
 export const refusedMark = 0x0800_0000;
+
+/** Bit of the packet mark of a denied one whose sender is to be told. */
+export const rejectedMark = 0x2000_0000;
 
 /** Bit of the packet mark of one that the daemon has let pass: it is asked about once only. */
 export const askedMark = 0x1000_0000;

@@ -8,7 +8,8 @@ import type { Table, TableName } from "./ruleset.ts";
 export type ObservedTable = ReadonlyMap<string, readonly string[]>;
 export type Observed = ReadonlyMap<string, ObservedTable>;
 
-const ownPrefix = "DOCKERWALL-";
+/** What the name of every chain of ours begins with. */
+export const ownPrefix = "DOCKERWALL-";
 
 /** Reads the output of iptables-save or ip6tables-save. Lines that are no table, chain or rule are passed over. */
 export function parseSave(text: string): Observed {
@@ -56,6 +57,16 @@ export type Missing = ReadonlyMap<string, readonly string[]>;
 
 export const tableItself = "table";
 const madeRule = (what: string): string => `-m comment --comment made-${what} -j RETURN`;
+
+/** By table, what was missing before us by the marks that are in it. */
+export function readMade(observed: Observed): Missing {
+  return new Map(
+    [...observed].map(([table, chains]) => [
+      table,
+      (chains.get(madeChain) ?? []).flatMap((rule) => /--comment made-(\S+) /.exec(rule)?.[1] ?? []),
+    ]),
+  );
+}
 
 export interface Remains {
   readonly table: string;
@@ -119,7 +130,7 @@ function planJumps(desired: Table, observed: ObservedTable): string[] {
     lines.push(...ours.map((rule) => `-D ${hook} ${rule}`));
     lines.push(...wanted.toReversed().map((jump) => `-I ${hook} 1 ${jump}`));
   }
-  const missing = desired.jumps.filter((jump) => !observed.has(jump.hook));
+  const missing = desired.jumps.filter((jump) => !observed.has(jump.hook) && jump.optional !== true);
   lines.push(...missing.map((jump) => `-I ${jump.hook} 1 -j ${jump.chain}`));
   return lines;
 }

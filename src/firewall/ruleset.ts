@@ -8,7 +8,14 @@
 // Every rule is written exactly as iptables-save prints it, so that reading back is comparing text.
 
 import type { Family } from "../model/address.ts";
-import { askedMark, chainNames as chain, connectionMark, refusedMark, setNames } from "./names.ts";
+import {
+  askedMark,
+  chainNames as chain,
+  connectionMark,
+  refusedMark,
+  rejectedMark,
+  setNames,
+} from "./names.ts";
 
 export type TableName = "raw" | "mangle" | "nat" | "filter";
 
@@ -18,11 +25,18 @@ export interface Chain {
   readonly rules: readonly string[];
 }
 
+export interface Jump {
+  readonly hook: string;
+  readonly chain: string;
+  /** True where the hook is a chain of somebody's, which may not be there; then there is no jump. */
+  readonly optional?: boolean;
+}
+
 export interface Table {
   readonly name: TableName;
   readonly chains: readonly Chain[];
   /** Jumps that must stand first, and once, in a built-in chain. */
-  readonly jumps: readonly { readonly hook: string; readonly chain: string }[];
+  readonly jumps: readonly Jump[];
 }
 
 export interface RulesetOptions {
@@ -58,6 +72,7 @@ export function renderRuleset(options: RulesetOptions): readonly Table[] {
       jumps: [
         { hook: "FORWARD", chain: chain.forward },
         { hook: "INPUT", chain: chain.input },
+        { hook: "POSTROUTING", chain: chain.post },
       ],
       chains: [
         { name: chain.forward, rules: forwardRules(options, sets) },
@@ -72,6 +87,12 @@ export function renderRuleset(options: RulesetOptions): readonly Table[] {
         { name: chain.input, rules: inputRules(options, sets) },
         { name: chain.host, rules: hostRules(options, sets) },
         { name: chain.deny, rules: denyRules(options, sets) },
+        { name: chain.refuse, rules: refuseRules(options, sets) },
+        {
+          name: chain.post,
+          // Behind whatever should have told the sender: Docker's rules may come before, or there may be none.
+          rules: [`-m mark --mark ${toldMark} ${comment("denied, told or not")} -j DROP`],
+        },
         {
           name: chain.audit,
           rules: [`${comment("would be denied")} -j CONNMARK --set-xmark ${auditedMark}`],
@@ -85,13 +106,21 @@ export function renderRuleset(options: RulesetOptions): readonly Table[] {
     },
     {
       name: "filter",
-      jumps: [{ hook: "INPUT", chain: chain.accept }],
-      chains: [{ name: chain.accept, rules: acceptRules(options, sets) }],
+      // REJECT works in this table only. Docker moves jumps in FORWARD about, but leaves what its users put here.
+      jumps: [
+        { hook: "INPUT", chain: chain.accept },
+        { hook: "DOCKER-USER", chain: chain.reject, optional: true },
+      ],
+      chains: [
+        { name: chain.accept, rules: acceptRules(options, sets) },
+        { name: chain.reject, rules: rejectRules(options) },
+      ],
     },
   ];
 }
 
 const hex = (value: number): string => `0x${value.toString(16)}`;
+const toldMark = `${hex(rejectedMark)}/${hex(rejectedMark)}`;
 const auditedMark = `${hex(connectionMark.audited)}/${hex(connectionMark.mask)}`;
 const admittedMark = `${hex(connectionMark.admitted)}/${hex(connectionMark.mask)}`;
 
@@ -105,6 +134,7 @@ interface FamilySets {
   readonly host: string;
   readonly quarantine: string;
   readonly audit: string;
+  readonly reject: string;
   readonly denied: string;
 }
 
@@ -119,6 +149,7 @@ function setsOf(family: Family): FamilySets {
     host: setNames[`host${family}`],
     quarantine: setNames[`quarantine${family}`],
     audit: setNames[`audit${family}`],
+    reject: setNames[`reject${family}`],
     denied: setNames[`denied${family}`],
   };
 }
@@ -191,12 +222,31 @@ function judgeRules(options: RulesetOptions, sets: FamilySets): string[] {
     `-m connmark --mark ${admittedMark} ${comment("admitted flow")} -j RETURN`,
     `${inSet(sets.grant, "dst,dst,src")} ${comment("granted")} -g ${chain.admit}`,
     `-m connmark --mark ${auditedMark} ${inSet(sets.audit, "src,src")} ${comment("audited flow")} -j RETURN`,
-    `-m mark --mark ${hex(refusedMark)}/${hex(refusedMark)} ${comment("the daemon said no")} -g ${chain.deny}`,
+    `-m mark --mark ${hex(refusedMark)}/${hex(refusedMark)} ${comment("the daemon said no")} -g ${chain.refuse}`,
     ...[sets.ask, sets.fixed].map(
       (set) =>
         `${inSet(set, "dst")} ${rate} ${comment("ask the daemon")} -j NFQUEUE --queue-num ${options.queueNumber}`,
     ),
-    `${comment("not granted")} -g ${chain.deny}`,
+    `${comment("not granted")} -g ${chain.refuse}`,
+  ];
+}
+
+/** A denied packet on its way out: dropped, or marked for whoever can tell its sender. */
+function refuseRules(options: RulesetOptions, sets: FamilySets): string[] {
+  return [
+    `-m set ! --match-set ${sets.reject} src,src ${comment("nobody is told")} -g ${chain.deny}`,
+    `${inSet(sets.audit, "src,src")} ${comment("audit decides")} -g ${chain.deny}`,
+    noteRule(options, sets),
+    `${comment("denied, and told")} -j MARK --set-xmark ${toldMark}`,
+  ];
+}
+
+/** What is marked is answered as if the destination had refused. */
+function rejectRules({ family }: RulesetOptions): string[] {
+  const prohibited = family === 4 ? "icmp-admin-prohibited" : "icmp6-adm-prohibited";
+  return [
+    `-p tcp -m mark --mark ${toldMark} ${comment("told at once")} -j REJECT --reject-with tcp-reset`,
+    `-m mark --mark ${toldMark} ${comment("told at once")} -j REJECT --reject-with ${prohibited}`,
   ];
 }
 
@@ -238,10 +288,14 @@ function hostRules(options: RulesetOptions, sets: FamilySets): string[] {
  * The first packet of a (asker, service, destination) adds the entry, later ones only count: adding with
  * `--exist` would reset the counters on every packet.
  */
+function noteRule({ family }: RulesetOptions, { denied }: FamilySets): string {
+  const rate = `-m hashlimit --hashlimit-upto ${deniedRate.perSecond}/sec --hashlimit-burst ${deniedRate.burst} --hashlimit-mode srcip --hashlimit-name dockerwall-denied${family} --hashlimit-htable-expire 10000`;
+  return `-m set ! --match-set ${denied} src,dst,dst ${rate} ${comment("remember it")} -j SET --add-set ${denied} src,dst,dst`;
+}
+
 function denyRules(options: RulesetOptions, sets: FamilySets): string[] {
-  const noteRate = `-m hashlimit --hashlimit-upto ${deniedRate.perSecond}/sec --hashlimit-burst ${deniedRate.burst} --hashlimit-mode srcip --hashlimit-name dockerwall-denied${options.family} --hashlimit-htable-expire 10000`;
   return [
-    `-m set ! --match-set ${sets.denied} src,dst,dst ${noteRate} ${comment("remember it")} -j SET --add-set ${sets.denied} src,dst,dst`,
+    noteRule(options, sets),
     `${inSet(sets.quarantine, "src")} ${comment("in quarantine")} -j DROP`,
     `${inSet(sets.audit, "src,src")} ${comment("audit lets it pass")} -g ${chain.audit}`,
     `${comment("denied")} -j DROP`,

@@ -81,15 +81,15 @@ export function setSpecs(): readonly SetSpec[] {
       },
       { name: setNames[`owner${family}`], ...netSet, hashSize: 1024, maxEntries: 65_536 },
       { name: setNames[`quarantine${family}`], ...netSet, hashSize: 64, maxEntries: 65_536 },
-      {
-        name: setNames[`audit${family}`],
-        type: "hash:net,iface",
+      ...(["audit", "reject"] as const).map((name) => ({
+        name: setNames[`${name}${family}`],
+        type: "hash:net,iface" as const,
         family,
         counters: false,
         comments: true,
         hashSize: 64,
         maxEntries: 65_536,
-      },
+      })),
       ...(family === 4 ? [{ name: setNames.rules, ...netSet, hashSize: 64, maxEntries: 4096 }] : []),
       { name: setNames[`open${family}`], ...list, maxEntries: maxChunks },
       { name: setNames[`closed${family}`], ...list, maxEntries: maxChunks },
@@ -163,6 +163,7 @@ export function desiredSets(classification: Classification): DesiredSets {
       .filter(({ address }) => familyOf(address) === family)
       .map(({ address, containerId }) => ({ prefix: hostPrefix(address), comment: containerId }));
   const audited = guarded.filter(({ audit }) => audit);
+  const rejecting = guarded.filter(({ reject }) => reject);
   const auditedStrays = classification.containers.strays.filter(({ audit }) => audit);
   const bridges = guarded.map((network) => network.bridge);
   const withIpv6 = guarded.filter((network) =>
@@ -175,6 +176,8 @@ export function desiredSets(classification: Classification): DesiredSets {
       [setNames.guarded6, [...ofFamily(6), ...strays(6)]],
       [setNames.audit4, [...ofFamily(4, audited), ...strays(4, auditedStrays)]],
       [setNames.audit6, [...ofFamily(6, audited), ...strays(6, auditedStrays)]],
+      [setNames.reject4, ofFamily(4, rejecting)],
+      [setNames.reject6, ofFamily(6, rejecting)],
       [setNames.static4, fixed(4)],
       [setNames.static6, fixed(6)],
       [setNames.host4, hosts(4)],

@@ -32,6 +32,9 @@ const defaultLimits: TcpLimits = {
   unreadBytes: 262_144,
 };
 
+/** In a sandbox all clients are one, from whichever address of its loopback they come. */
+export const sandboxTcpLimits: Partial<TcpLimits> = { connections: defaultLimits.connectionsPerClient };
+
 /** Listens by TCP. @throws DockerwallError PORT_TAKEN */
 export async function listenTcp(
   at: ListenAt,
@@ -52,7 +55,7 @@ export async function listenTcp(
     }
     open.set(socket, address);
     socket.once("close", () => open.delete(socket));
-    serve(socket, { address, port }, handler, limits);
+    serve(socket, { address, port, isGone: () => socket.destroyed }, handler, limits);
   });
   await new Promise<void>((resolve, reject) => {
     server.once("error", (error) => reject(listenError(error, at, "tcp")));

@@ -9,6 +9,8 @@ import { type Family, familyOf, type IpAddress, parseAddress } from "../model/ad
 export interface DnsClient {
   readonly address: IpAddress;
   readonly port: number;
+  /** True once it has closed its connection: it will not hear the answer. */
+  readonly isGone?: () => boolean;
 }
 
 /** Takes one message and calls `reply` exactly once, now or later; undefined is silence. */

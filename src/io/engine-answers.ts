@@ -43,6 +43,9 @@ export function parseContainer(answer: unknown): Container[] {
       networkMode: textOf(objectOf(json["HostConfig"])["NetworkMode"]),
       sandbox: textOf(settings["SandboxKey"]).split("/").at(-1) || undefined,
       endpoints: Object.values(objectOf(settings["Networks"])).flatMap(parseEndpoint),
+      configured: Object.entries(objectOf(settings["Networks"])).map(
+        ([name, endpoint]) => textOf(objectOf(endpoint)["NetworkID"]) || name,
+      ),
       hazards: hazardsOf(json),
     },
   ];

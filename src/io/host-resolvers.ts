@@ -17,9 +17,22 @@ export interface HostResolvers {
   reread(): readonly Upstream[] | undefined;
 }
 
-/** `root` is the folder that the engine sees as /; undefined takes our own. */
-export function openHostResolvers(root: string | undefined): HostResolvers {
+/**
+ * `root` is the folder that the engine sees as /; undefined takes our own. `onProblem` is told each line that names a
+ * server which cannot be used, once while it stands there.
+ */
+export function openHostResolvers(
+  root: string | undefined,
+  onProblem: (problem: string) => void,
+): HostResolvers {
   let last = "";
+  let told: readonly string[] = [];
+  const parse = (text: string): readonly Upstream[] => {
+    const { nameservers, problems } = parseResolvConf(text);
+    for (const problem of problems) if (!told.includes(problem)) onProblem(`${path}: ${problem}`);
+    told = problems;
+    return nameservers;
+  };
   const readText = (): string => readInside(root ?? "", path, maxLinks);
   return {
     read() {
@@ -29,7 +42,7 @@ export function openHostResolvers(root: string | undefined): HostResolvers {
         const message = `${path} cannot be read (${messageOf(error)}); set DOCKERWALL_UPSTREAM`;
         throw new DockerwallError("BAD_CONFIG", message, { cause: error });
       }
-      const { nameservers } = parseResolvConf(last);
+      const nameservers = parse(last);
       if (nameservers.length > 0) return nameservers;
       const message = `${path} names no resolver that can be asked; set DOCKERWALL_UPSTREAM`;
       throw new DockerwallError("BAD_CONFIG", message);
@@ -45,7 +58,7 @@ export function openHostResolvers(root: string | undefined): HostResolvers {
       // Nor is it empty for longer than that: without a line glibc would ask this host, and break every lookup.
       if (text === last || text.trim() === "") return undefined;
       last = text;
-      const { nameservers } = parseResolvConf(text);
+      const nameservers = parse(text);
       return nameservers.length > 0 ? nameservers : undefined;
     },
   };

@@ -122,7 +122,14 @@ export function createInventory(options: InventoryOptions): Inventory {
   function announce({ id, attributes }: EngineEvent): void {
     if (containers.has(id)) return;
     const name = attributes["name"] ?? id.slice(0, 12);
-    const unknown = { running: false, networkMode: "", sandbox: undefined, endpoints: [], hazards: [] };
+    const unknown = {
+      running: false,
+      networkMode: "",
+      sandbox: undefined,
+      endpoints: [],
+      configured: [],
+      hazards: [],
+    };
     containers.set(id, { id, name, labels: attributes, ...unknown });
     changed();
   }

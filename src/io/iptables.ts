@@ -1,11 +1,14 @@
-// The host's rules, by iptables-save and iptables-restore: observe, apply, read back.
+// The host's rules, by iptables-save and iptables-restore: observe, apply, read back. On the nft backend what has
+// changed is seen by the bytes of the rules, without iptables-save.
 
 import { DockerwallError } from "../errors.ts";
-import { findRemains, parseSave, planRules } from "../firewall/plan.ts";
+import { madeChain } from "../firewall/names.ts";
+import { findRemains, type Missing, parseSave, planRules, readMade } from "../firewall/plan.ts";
 import type { Table } from "../firewall/ruleset.ts";
 import type { Family } from "../model/address.ts";
 import { exec } from "./exec.ts";
 import { findMissing, removeRemains } from "./remains.ts";
+import { type KnownRules, observeByBytes, type RuleBytes, readRuleBytes, sameBytes } from "./rule-bytes.ts";
 
 export type Backend = "nft" | "legacy";
 
@@ -14,6 +17,15 @@ export interface Iptables {
   apply(family: Family, desired: readonly Table[]): Promise<boolean>;
   /** Whether the rules are what is desired, without touching them. */
   stands(family: Family, desired: readonly Table[]): Promise<boolean>;
+}
+
+interface Look {
+  readonly text: string;
+  readonly bytes: RuleBytes | undefined;
+}
+
+interface Known extends KnownRules {
+  readonly desired: readonly Table[];
 }
 
 /** Others may be changing rules between our look and our restore; then we look again, so many times. */
@@ -36,24 +48,80 @@ export function createIptables(backend: Backend): Iptables {
     for (const remains of findRemains(parseSave(before), await save(family))) removeRemains(family, remains);
   }
 
+  /** The rules when they were last read to be what was desired. */
+  const known = new Map<Family, Known>();
+
+  /** iptables-save, and the bytes of the rules where nobody changed one while it ran. */
+  async function look(family: Family, desired: readonly Table[]): Promise<Look> {
+    const bytes = (): RuleBytes | undefined =>
+      remember ? readRuleBytes(family, desired, [madeChain]) : undefined;
+    const before = bytes();
+    const text = await save(family);
+    const after = bytes();
+    const stayed = before !== undefined && after !== undefined && sameBytes(before, after);
+    return { text, bytes: stayed ? after : undefined };
+  }
+
+  function learn(family: Family, desired: readonly Table[], { text, bytes }: Look): void {
+    if (bytes !== undefined) known.set(family, { desired, bytes, observed: parseSave(text) });
+  }
+
+  /** What was missing before us: by what is now, and by marks that somebody may have flushed. */
+  function missingFor(family: Family, desired: readonly Table[]): Missing {
+    const marked = readMade(known.get(family)?.observed ?? new Map());
+    return new Map(
+      [...findMissing(family, desired)].map(([table, parts]) => [
+        table,
+        [...new Set([...(marked.get(table) ?? []), ...parts])],
+      ]),
+    );
+  }
+
+  const restore = (family: Family, input: string): Promise<string> =>
+    exec(`${tool(family)}-restore`, [...wait, "--noflush"], { input });
+
+  /** By bytes, and with one process at most: who waits for more is an open door. It is read back afterwards. */
+  async function applyByBytes(
+    family: Family,
+    desired: readonly Table[],
+  ): Promise<"equal" | "applied" | "unknown"> {
+    const last = known.get(family);
+    if (last?.desired !== desired) return "unknown";
+    const observed = observeByBytes(desired, last, readRuleBytes(family, desired, [madeChain]));
+    if (observed === undefined) return "unknown";
+    if (planRules(desired, observed) === "") return "equal";
+    try {
+      await restore(family, planRules(desired, observed, missingFor(family, desired)));
+      return "applied";
+    } catch {
+      // Changed again meanwhile; what iptables-save says then is told, if it is still in the way.
+      return "unknown";
+    }
+  }
+
   return {
     stands: async (family, desired) => planFor(desired, await save(family)) === "",
     async apply(family, desired) {
-      const before = await save(family);
+      const quickly = await applyByBytes(family, desired);
+      if (quickly === "equal") return false;
+      let found = await look(family, desired);
+      const before = found.text;
       let plan = planFor(desired, before);
-      if (plan === "") return false;
-      if (remember && desired.length > 0)
-        plan = planRules(desired, parseSave(before), findMissing(family, desired));
+      let changed = quickly === "applied";
       let refused: unknown;
       for (let round = 0; round < rounds && plan !== ""; round++) {
+        changed = true;
+        const missing =
+          round === 0 && remember && desired.length > 0 ? missingFor(family, desired) : undefined;
         try {
-          await exec(`${tool(family)}-restore`, [...wait, "--noflush"], { input: plan });
+          await restore(family, planRules(desired, parseSave(found.text), missing));
           refused = undefined;
         } catch (error) {
           // The plan takes a jump out that somebody took out since we looked.
           refused = error;
         }
-        plan = planFor(desired, await save(family));
+        found = await look(family, desired);
+        plan = planFor(desired, found.text);
       }
       if (plan !== "" && refused !== undefined) throw refused;
       if (plan !== "") {
@@ -62,8 +130,9 @@ export function createIptables(backend: Backend): Iptables {
           `the IPv${family} rules read back differ from those applied by ${tool(family)}-restore; another program may be changing them at the same time:\n${plan}`,
         );
       }
-      if (desired.length === 0) await removeMade(family, before);
-      return true;
+      learn(family, desired, found);
+      if (desired.length === 0 && changed) await removeMade(family, before);
+      return changed;
     },
   };
 }

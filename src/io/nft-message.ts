@@ -5,12 +5,17 @@
 import type { Family } from "../model/address.ts";
 import { AF_INET, AF_INET6 } from "./libc.ts";
 import {
+  eachAttribute,
   hostBytes,
+  type NetlinkMessage,
   NLM_F_ACK,
   NLM_F_APPEND,
   NLM_F_CREATE,
+  NLM_F_DUMP,
   NLM_F_NONREC,
   NLM_F_REQUEST,
+  readBytes,
+  readText,
 } from "./netlink-message.ts";
 import type { NetlinkWriter } from "./netlink-writer.ts";
 
@@ -25,20 +30,26 @@ const messages = {
   getChain: 4,
   deleteChain: 5,
   newRule: 6,
+  getRule: 7,
 } as const;
-const table = { name: 1, flags: 2 } as const;
+const table = { name: 1, flags: 2, number: 4 } as const;
 const chain = { table: 1, name: 3, hook: 4, policy: 5, type: 7 } as const;
 const hook = { number: 1, priority: 2 } as const;
-const rule = { table: 1, chain: 2, expressions: 4 } as const;
+const rule = { table: 1, chain: 2, number: 3, expressions: 4, userData: 7 } as const;
 const LIST_ELEMENT = 1;
 const expression = { name: 1, data: 2 } as const;
 const datum = { value: 1, verdict: 2 } as const;
 const VERDICT_CODE = 1;
+const VERDICT_CHAIN = 2;
+const IMMEDIATE_DATA = 2;
+/** struct nfgenmsg in front of the attributes. */
+const GENERIC_HEADER = 4;
 const REGISTER_VERDICT = 0;
 const PAYLOAD_NETWORK = 1;
 const PAYLOAD_TRANSPORT = 2;
 const META_IIF = 4;
 const META_OIF = 5;
+const META_NFPROTO = 15;
 const META_L4PROTO = 16;
 const NAT_DNAT = 1;
 
@@ -124,6 +135,79 @@ export function writeGetTable(writer: NetlinkWriter, of: TableName): void {
   begin(writer, messages.getTable, 0, protocolOf(of)).text(table.name, of.name);
 }
 
+/** Asks for every rule of a chain; there is none in a chain that is not there. */
+export function writeGetRules(
+  writer: NetlinkWriter,
+  family: Family,
+  tableName: string,
+  chainName: string,
+): void {
+  writer
+    .message((NFNL_SUBSYS_NFTABLES << 8) | messages.getRule, NLM_F_REQUEST | NLM_F_DUMP)
+    .netfilterHeader(family === 4 ? AF_INET : AF_INET6)
+    .text(rule.table, tableName)
+    .text(rule.chain, chainName);
+}
+
+/** The number of a table; no other ever has it again in its network namespace. */
+export function readTableNumber({ view, start, end }: NetlinkMessage): bigint | undefined {
+  let number: bigint | undefined;
+  eachAttribute(view, start + GENERIC_HEADER, end, (type, from) => {
+    if (type === table.number) number = view.getBigUint64(from);
+  });
+  return number;
+}
+
+export interface ReadRule {
+  /** Its number in its table, and everything in it but its counter: one that replaces another takes its number over. */
+  readonly identity: string;
+  /** The chain that it leads to. */
+  readonly jump: string | undefined;
+  /** Whether it does so for every packet, as `-j CHAIN` alone. */
+  readonly bare: boolean;
+}
+
+export function readRule({ view, start, end }: NetlinkMessage): ReadRule {
+  const parts: string[] = [];
+  let jump: string | undefined;
+  let bare = true;
+  const note = (from: number, to: number): void =>
+    void parts.push(Buffer.from(readBytes(view, from, to)).toString("latin1"));
+  eachAttribute(view, start + GENERIC_HEADER, end, (type, from, to) => {
+    if (type === rule.number || type === rule.userData) note(from, to);
+    if (type !== rule.expressions) return;
+    eachAttribute(view, from, to, (_element, elementFrom, elementTo) => {
+      const name = nameIn(view, elementFrom, elementTo);
+      if (name === "counter") return;
+      note(elementFrom, elementTo);
+      if (name === "immediate") jump = jumpIn(view, elementFrom, elementTo) ?? jump;
+      else bare = false;
+    });
+  });
+  return { identity: parts.join("\n"), jump, bare };
+}
+
+function nameIn(view: DataView, start: number, end: number): string {
+  let name = "";
+  eachAttribute(view, start, end, (type, from, to) => {
+    if (type === expression.name) name = readText(view, from, to);
+  });
+  return name;
+}
+
+function jumpIn(view: DataView, start: number, end: number): string | undefined {
+  let chainName: string | undefined;
+  const path: readonly number[] = [expression.data, IMMEDIATE_DATA, datum.verdict];
+  const descend = (depth: number, from: number, to: number): void =>
+    eachAttribute(view, from, to, (type, innerFrom, innerTo) => {
+      if (type === path[depth]) descend(depth + 1, innerFrom, innerTo);
+      else if (depth === path.length && type === VERDICT_CHAIN)
+        chainName = readText(view, innerFrom, innerTo);
+    });
+  descend(0, start, end);
+  return chainName;
+}
+
 /** Makes a base chain whose policy is accept. */
 export function writeNewChain(writer: NetlinkWriter, spec: BaseChain): void {
   begin(writer, messages.newChain, NLM_F_CREATE, protocolOf(spec.table))
@@ -175,6 +259,14 @@ export function inputInterface(index: number): Expression {
 /** `oif INDEX` */
 export function outputInterface(index: number): Expression {
   return metaIs(META_OIF, hostBytes(index));
+}
+
+/** `ip6 daddr ff02::/16`, in a table of both families */
+export function linkLocalMulticast(): readonly Expression[] {
+  return [
+    metaIs(META_NFPROTO, Uint8Array.of(AF_INET6)),
+    payloadIs(PAYLOAD_NETWORK, 24, Uint8Array.of(0xff, 2)),
+  ];
 }
 
 /** `accept` or `drop` */

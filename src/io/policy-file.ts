@@ -4,7 +4,7 @@
 import { type FSWatcher, readFileSync, watch } from "node:fs";
 import { dirname } from "node:path";
 import { messageOf } from "../errors.ts";
-import { noPolicyFile, type PolicyFile, parsePolicyFile } from "../policy/policy-file.ts";
+import { closedPolicyFile, noPolicyFile, type PolicyFile, parsePolicyFile } from "../policy/policy-file.ts";
 import type { Presets } from "../policy/preset.ts";
 import { systemCode } from "./system-error.ts";
 
@@ -36,28 +36,33 @@ export function followPolicyFile(options: PolicyFileOptions): PolicyFileWatch {
     try {
       text = readFileSync(path, "utf8");
     } catch (error) {
-      if (systemCode(error) !== "ENOENT") tell(`cannot be read (${messageOf(error)})`);
-      else if (last !== undefined) tell("is gone");
-      return false;
+      const code = systemCode(error);
+      if (code === "ENOENT" && last === undefined) return false;
+      // Whatever comes next is news, also the very text that was good before.
+      last = undefined;
+      if (code === "ENOENT") return refuse("it is gone", false);
+      return refuse(`it cannot be read (${messageOf(error)})`, true);
     }
     if (text === last) return false;
     last = text;
     const result = parsePolicyFile(text, builtIn);
-    if ("problems" in result) {
-      tell(result.problems.join("; "));
-      return false;
-    }
+    if ("problems" in result) return refuse(result.problems.join("; "), text.includes("!"));
     options.onProblem(undefined);
     current = result.file;
     return true;
   }
 
-  function tell(problem: string): void {
-    const effect =
-      current === noPolicyFile ? "nothing of it is in force" : "what it said before stays in force";
+  /** Leaves the last good one in force. Without one, what may take something away closes everything. */
+  function refuse(problem: string, mayTakeAway: boolean): boolean {
+    const closes = current === noPolicyFile && mayTakeAway;
+    if (closes) current = closedPolicyFile;
+    const effect = current.closed
+      ? "nothing is allowed on any network until it is corrected, as what it takes away is not known"
+      : current === noPolicyFile
+        ? "nothing of it is in force"
+        : "what it said before stays in force";
     options.onProblem(`policy file ${path}: ${problem}; ${effect}`);
-    // Whatever comes next is news, also the very text that was good before.
-    if (problem === "is gone") last = "";
+    return closes;
   }
 
   function follow(place: string): void {

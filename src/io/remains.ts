@@ -16,7 +16,8 @@ export function findMissing(family: Family, desired: readonly Table[]): Missing 
     const lacks = (table: string, chain?: string): boolean => !exists(socket, family, table, chain);
     return new Map(
       desired.map(({ name, jumps }) => {
-        const hooks = jumps.map(({ hook }) => hook).filter((hook) => lacks(name, hook));
+        const needed = jumps.filter(({ optional }) => optional !== true);
+        const hooks = needed.map(({ hook }) => hook).filter((hook) => lacks(name, hook));
         return [name, lacks(name) ? [tableItself, ...hooks] : hooks];
       }),
     );

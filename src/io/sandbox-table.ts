@@ -30,6 +30,7 @@ import {
   destinationPort,
   type Expression,
   inputInterface,
+  linkLocalMulticast,
   outputInterface,
   type TableName,
   tableFlags,
@@ -78,11 +79,11 @@ export function installSandboxTable(ports: SandboxPorts, owner?: TableOwner): vo
   });
 }
 
-/**
- * Lets packets leave by these interfaces and loopback only, in place of what was so before, in one step.
- * @param interfaces their indexes in the namespace of the calling thread
- */
-export function holdInterfaces(interfaces: readonly number[], owner?: TableOwner): void {
+/** Indexes of interfaces in a sandbox. */
+export type Interfaces = readonly number[] | "all";
+
+/** Lets packets leave by these interfaces and loopback only, in place of what was so before, in one step. */
+export function holdInterfaces(interfaces: Interfaces, owner?: TableOwner): void {
   replaceTable(holdTable, owner, ({ writer }) => {
     const chain = {
       table: holdTable,
@@ -92,8 +93,11 @@ export function holdInterfaces(interfaces: readonly number[], owner?: TableOwner
       priority: FIRST,
     } as const;
     writeNewChain(writer, chain);
+    if (interfaces === "all") return;
     for (const index of [LOOPBACK_INDEX, ...interfaces])
       writeNewRule(writer, holdTable, chain.name, [outputInterface(index), verdict("accept")]);
+    // Cannot be routed, and an engine announces its containers' addresses so; refused, it does not start them.
+    writeNewRule(writer, holdTable, chain.name, [...linkLocalMulticast(), verdict("accept")]);
     writeNewRule(writer, holdTable, chain.name, [verdict("drop")]);
   });
 }

@@ -8,17 +8,18 @@ import type { Standing } from "../dns/asker.ts";
 import type { Transport } from "../dns/message.ts";
 import { DockerwallError, messageOf } from "../errors.ts";
 import type { IpAddress } from "../model/address.ts";
-import { type DnsListener, listenUdp } from "./dns-listener.ts";
-import { listenTcp } from "./dns-listener-tcp.ts";
+import { type DnsClient, type DnsListener, listenUdp } from "./dns-listener.ts";
+import { listenTcp, sandboxTcpLimits } from "./dns-listener-tcp.ts";
 import { withNamespace } from "./netns.ts";
 import type { Readiness } from "./readiness.ts";
 import { forgetResolverFlows } from "./resolver-flows.ts";
-import { readAddresses } from "./sandbox-addresses.ts";
+import { readAddresses, type SandboxAddress } from "./sandbox-addresses.ts";
 import { watchSandboxes } from "./sandbox-folder.ts";
 import { askInSandbox } from "./sandbox-relay.ts";
 import { openSandboxSockets, type SandboxSockets } from "./sandbox-sockets.ts";
 import {
   holdInterfaces,
+  type Interfaces,
   installSandboxTable,
   openTableOwner,
   removeSandboxTables,
@@ -28,10 +29,11 @@ import {
 export interface SandboxQuery {
   readonly message: Uint8Array;
   readonly transport: Transport;
-  /** File name of the sandbox: who asks, for fairness. */
+  /** File name of the sandbox. */
   readonly sandbox: string;
   /** By performance.now(). */
   readonly arrivedAtMs: number;
+  readonly isGone: (() => boolean) | undefined;
   readonly reply: (answer: Uint8Array | undefined) => void;
 }
 
@@ -40,6 +42,8 @@ export interface SandboxesOptions {
   readonly readiness: Readiness;
   /** What a sandbox with these addresses demands of the kernel is in there when it returns. */
   readonly standingOf: (addresses: readonly IpAddress[], sandbox: string) => Standing;
+  /** Whether the engine has told whose a sandbox is. */
+  readonly isTold: (sandbox: string) => boolean;
   /** A question of a guarded container. */
   readonly onQuery: (query: SandboxQuery, standing: () => Standing) => void;
   readonly onGone: (sandbox: string) => void;
@@ -76,7 +80,12 @@ export interface ProbedSandbox {
 /** How long a question waits for its asker to be classified; Docker's own resolver gives up after 4 s. */
 const classifyWithinMs = 3_500;
 const maxWaiting = 256;
-const maxRelayed = 32;
+const maxRelayed = 128;
+/**
+ * A container joins its networks one after the other, within some tens of milliseconds, and the next may be a guarded
+ * one. To take the tables away and put them back takes the kernel as long, and nothing else is seen meanwhile.
+ */
+const releaseAfterMs = 250;
 const betweenForgettingMs = 25;
 
 interface Sandbox {
@@ -91,10 +100,11 @@ interface Sandbox {
   readonly fresh: boolean;
   addresses: readonly IpAddress[];
   /** Indexes of the interfaces that packets may leave by while it is captured. */
-  interfaces: readonly number[];
+  interfaces: Interfaces;
   /** Never rejects. */
   listening: Promise<readonly DnsListener[]>;
   unwatch: () => void;
+  releaseTimer: NodeJS.Timeout | undefined;
   standing: Standing;
   captured: boolean;
 }
@@ -157,6 +167,7 @@ export function createSandboxes(options: SandboxesOptions): Sandboxes {
       interfaces: [],
       listening: Promise.resolve([]),
       unwatch: () => undefined,
+      releaseTimer: undefined,
       standing: { kind: "unknown" },
       captured: false,
     };
@@ -202,6 +213,13 @@ export function createSandboxes(options: SandboxesOptions): Sandboxes {
     setTimeout(next, betweenForgettingMs);
   }
 
+  function releaseSoon(sandbox: Sandbox): void {
+    sandbox.releaseTimer ??= setTimeout(() => {
+      sandbox.releaseTimer = undefined;
+      if (sandbox.standing.kind === "open" && sandbox.captured) attempt(sandbox.name, () => release(sandbox));
+    }, releaseAfterMs);
+  }
+
   function release(sandbox: Sandbox): void {
     withNamespace(sandbox.namespaceFd, () => removeSandboxTables(sandbox.owner));
     sandbox.captured = false;
@@ -212,38 +230,46 @@ export function createSandboxes(options: SandboxesOptions): Sandboxes {
     const { udpFd, tcpFd } = sandbox.sockets;
     const handler =
       (transport: Transport) =>
-      (message: Uint8Array, _client: unknown, reply: (answer: Uint8Array | undefined) => void): void =>
+      (message: Uint8Array, { isGone }: DnsClient, reply: (answer: Uint8Array | undefined) => void): void =>
         receive(sandbox, {
           message,
           transport,
           sandbox: sandbox.name,
           arrivedAtMs: performance.now(),
+          isGone,
           reply,
         });
     return Promise.all([
       listenUdp({ fd: udpFd, family: 4 }, handler("udp")),
-      listenTcp({ fd: tcpFd, family: 4 }, handler("tcp")),
+      listenTcp({ fd: tcpFd, family: 4 }, handler("tcp"), sandboxTcpLimits),
     ]);
+  }
+
+  /** Those whose addresses have been seen to. */
+  function interfacesOf({ name, standing }: Sandbox, found: readonly SandboxAddress[]): Interfaces {
+    // The engine gives out no addresses on some networks; what it has told of and left without one is nobody's to hold.
+    if (standing.kind === "unknown" && options.isTold(name)) return "all";
+    return [...new Set(found.map(({ index }) => index))].sort();
   }
 
   /** Reads where the sandbox stands now and acts on it. */
   function settle(sandbox: Sandbox): void {
     const found = readAddresses(sandbox.sockets.addressFd);
     const addresses = found.map(({ address }) => address);
-    const interfaces = [...new Set(found.map(({ index }) => index))].sort();
     for (const address of sandbox.addresses) {
       if (!addresses.includes(address)) options.onAddressLost(address, sandbox.name);
     }
     for (const address of addresses) options.onAddress(address, sandbox.name);
     sandbox.addresses = addresses;
     sandbox.standing = options.standingOf(addresses, sandbox.name);
-    const changed = interfaces.join() !== sandbox.interfaces.join();
+    const interfaces = interfacesOf(sandbox, found);
+    const changed = interfaces.toString() !== sandbox.interfaces.toString();
     sandbox.interfaces = interfaces;
     const wanted = sandbox.standing.kind !== "open";
     if (wanted && !sandbox.captured) install(sandbox);
     // Only now: whatever had to be done about the addresses of a new interface has been done.
-    else if (wanted && changed) hold(sandbox);
-    if (!wanted && sandbox.captured) release(sandbox);
+    else if (sandbox.captured && changed) hold(sandbox);
+    if (!wanted && sandbox.captured) releaseSoon(sandbox);
     if (sandbox.standing.kind === "unknown") return;
     for (const query of sandbox.waiting.splice(0)) dispatch(sandbox, query);
   }
@@ -301,6 +327,7 @@ export function createSandboxes(options: SandboxesOptions): Sandboxes {
     sandboxes.delete(name);
     for (const address of sandbox.addresses) options.onAddressLost(address, name);
     options.onGone(name);
+    clearTimeout(sandbox.releaseTimer);
     sandbox.unwatch();
     await Promise.all((await sandbox.listening).map((listener) => listener.close()));
     closeSync(sandbox.sockets.addressFd);

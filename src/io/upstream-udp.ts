@@ -85,6 +85,8 @@ export function createUdpPool(upstream: Upstream, random: RandomBits, nowMs: () 
       strikes: 0,
     };
     channels.add(channel);
+    // Who waits for an answer has a timer; a socket that nobody waits at must not keep a process from ending.
+    socket.unref();
     socket.on("message", (message) => receive(channel, message));
     // Connected sockets hear of a closed port (ECONNREFUSED) and of a missing route.
     socket.on("error", () => close(channel, "failed"));

@@ -7,7 +7,13 @@
 // - work is bounded in all and for each asker, and who waits is served in turn.
 
 import { rcodes } from "../dns/codes.ts";
-import { createFairQueue, type FairQueueLimits, NoTurnError, type Turn } from "../dns/fair-queue.ts";
+import {
+  createFairQueue,
+  type FairQueue,
+  type FairQueueLimits,
+  NoTurnError,
+  type Turn,
+} from "../dns/fair-queue.ts";
 import type { Question } from "../dns/question.ts";
 import { rcodeOf } from "../dns/upstream-query.ts";
 import { renderUpstream } from "../dns/upstream-text.ts";
@@ -23,6 +29,8 @@ export interface ResolverSettings {
   /** Silence after which one more attempt is started, ms; each later one waits twice as long. */
   readonly hedgeMs: number;
   readonly limits: FairQueueLimits;
+  /** The places that several resolvers share; without it, this one has its own. */
+  readonly queue?: FairQueue;
   /** Milliseconds that only go forward. */
   readonly nowMs: () => number;
 }
@@ -30,16 +38,20 @@ export interface ResolverSettings {
 export const defaultResolverSettings: Omit<ResolverSettings, "upstreams"> = {
   deadlineMs: 3_700,
   hedgeMs: 400,
-  limits: { running: 2_048, runningPerAsker: 256, waiting: 8_192, waitingPerAsker: 512 },
+  // Docker's own resolver has up to 1,024 questions of one container under way.
+  limits: { running: 2_048, runningPerAsker: 256, waiting: 16_384, waitingPerAsker: 1_024 },
   nowMs: () => performance.now(),
 };
 
 export interface QueryTerms {
   /** By `nowMs`; an answer after it is of no use, and the settings' `deadlineMs` from now is the latest. */
   readonly deadlineAtMs: number;
+  /** True once nobody waits for the answer: what has not had its turn by then is dropped. */
+  readonly isGone?: (() => boolean) | undefined;
 }
 
 export interface ResolverStats {
+  /** Of all who share its places. */
   readonly running: number;
   readonly waiting: number;
   /** Messages from upstream that answered nothing: late, repeated, or forged. */
@@ -64,7 +76,7 @@ export interface Resolver {
 export function createResolver(settings: ResolverSettings): Resolver {
   const { nowMs, deadlineMs } = settings;
   const random = createRandomBits();
-  const queue = createFairQueue(settings.limits);
+  const queue = settings.queue ?? createFairQueue(settings.limits);
   const underWay = new Map<string, Promise<Uint8Array>>();
   let servers: readonly UpstreamServer[] = [];
   /** By servers that were replaced. */
@@ -108,10 +120,18 @@ export function createResolver(settings: ResolverSettings): Resolver {
       const deadlineAtMs = Math.min(latestAtMs, terms?.deadlineAtMs ?? latestAtMs);
       return new Promise((resolve, reject) => {
         const turn: Turn = {
+          refuse: () => {
+            clearTimeout(timer);
+            reject(new NoTurnError("crowded"));
+          },
           start: () => {
             clearTimeout(timer);
             const isLate = nowMs() > deadlineAtMs - deadlineMs / 2;
-            share(question, deadlineAtMs)
+            const asked =
+              terms?.isGone?.() === true
+                ? Promise.reject(new NoTurnError("gone"))
+                : share(question, deadlineAtMs);
+            asked
               // Without the time that others have, silence says nothing about the upstreams.
               .then(resolve, (error: unknown) => reject(isLate ? new NoTurnError("late") : error))
               .finally(() => queue.leave(asker));
@@ -122,9 +142,7 @@ export function createResolver(settings: ResolverSettings): Resolver {
           reject(new NoTurnError("late"));
         }, deadlineAtMs - nowMs());
         const entered = queue.enter(asker, turn);
-        if (entered !== "refused") return;
-        clearTimeout(timer);
-        reject(new NoTurnError("crowded"));
+        if (entered === "refused") turn.refuse();
       });
     },
     setUpstreams,

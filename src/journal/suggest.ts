@@ -61,10 +61,21 @@ export function suggest({ lookups, connections }: Observation, context: SuggestC
     entries: [
       ...renderNames(names),
       ...[...addresses].flatMap(([address, services]) => withServices(address, services)),
-      ...subtractServices(hosts, []).map((service) => `host${renderSuffix(service)}`),
+      ...hostEntries(hosts, leftOut),
     ],
     leftOut: distinct(leftOut),
   };
+}
+
+/** Whoever tries every port of the host does not need them all: what no entry can say is left out. */
+function hostEntries(services: readonly Service[], leftOut: LeftOut[]): string[] {
+  return subtractServices(services, []).flatMap((service) => {
+    const entry = `host${renderSuffix(service)}`;
+    const parsed = parseEntry(entry);
+    if ("entry" in parsed) return [entry];
+    leftOut.push({ what: entry, why: parsed.problem });
+    return [];
+  });
 }
 
 function serviceOf({ ipProtocol, port }: SeenConnection): Service {

@@ -41,6 +41,8 @@ export interface Container {
   /** File name of the sandbox in the engine's netns folder; undefined when it has none. */
   readonly sandbox: string | undefined;
   readonly endpoints: readonly Endpoint[];
+  /** The networks that it is on when it runs, each by id, or by name where it never ran. */
+  readonly configured: readonly string[];
   readonly hazards: readonly Hazard[];
 }
 

@@ -10,6 +10,9 @@ const maxLength = 1_048_576;
 /** Most problems that are told of one list: more are not read, and a list of them must not fill the memory. */
 const maxProblems = 1000;
 
+/** Most entries of one list. */
+const maxEntries = 100_000;
+
 export interface AllowlistProblem {
   /** The entry as written, cut to 80 characters. */
   readonly entry: string;
@@ -38,8 +41,14 @@ export function parseAllowlist(text: string, presets: Presets): AllowlistResult 
     }
     const result = parseEntry(match[0]);
     const expanded = "entry" in result ? expandPreset(result.entry, presets) : result;
-    if ("entries" in expanded) for (const entry of expanded.entries) entries.push(entry);
-    else problems.push({ entry: match[0].slice(0, 80), column: match.index + 1, problem: expanded.problem });
+    if ("entries" in expanded) {
+      for (const entry of expanded.entries) entries.push(entry);
+      if (entries.length <= maxEntries) continue;
+      const problem = `with this there are more than ${maxEntries} entries, presets counted in full; name fewer`;
+      problems.push({ entry: match[0].slice(0, 80), column: match.index + 1, problem });
+      break;
+    }
+    problems.push({ entry: match[0].slice(0, 80), column: match.index + 1, problem: expanded.problem });
   }
   return problems.length === 0 ? { ok: true, entries } : { ok: false, problems };
 }

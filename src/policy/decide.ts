@@ -38,6 +38,7 @@ export type Decision =
 
 /** Decides on a name, in presentation form made from the wire labels: lower case, no trailing dot, odd bytes escaped. */
 export function decideName(policy: Policy, name: string, nowMs: number): Decision {
+  if (isClosed(policy)) return { allowed: false, network: policy.network, by: [] };
   const granting: Match[] = [];
   const taking: Match[] = [];
   for (const { source, endsAtMs, nameEntries } of policy.lists) {
@@ -105,13 +106,14 @@ export function decidePacket(
   names: Iterable<string>,
   nowMs: number,
 ): Verdict {
+  let denied: Verdict = { allowed: false, by: undefined, name: undefined };
+  if (isClosed(policy)) return denied;
   const covers = (match: Match): boolean => serviceCovers(serviceOf(match), ipProtocol, port);
   const { granted, taken } = addressRights(policy, destination, nowMs);
   const forbidden = taken.find(covers);
   if (forbidden !== undefined) return { allowed: false, by: forbidden, name: undefined };
   const named = granted.find(covers);
   if (named !== undefined) return { allowed: true, by: named, name: undefined };
-  let denied: Verdict = { allowed: false, by: undefined, name: undefined };
   for (const name of names) {
     const decision = decideName(policy, name, nowMs);
     if (!decision.allowed) {
@@ -124,6 +126,10 @@ export function decidePacket(
     denied = { allowed: false, by: undefined, name };
   }
   return denied;
+}
+
+function isClosed({ lists }: Policy): boolean {
+  return lists.some(({ closes }) => closes === true);
 }
 
 /** The service that an entry grants or takes away. */

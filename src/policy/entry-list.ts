@@ -17,6 +17,8 @@ export interface EntryList {
   readonly digest: string;
   /** When it ends, milliseconds since the epoch; undefined for never. */
   readonly endsAtMs: number | undefined;
+  /** True: nothing is allowed, whatever other lists say. What should have been taken away could not be read. */
+  readonly closes?: boolean;
 }
 
 /** The entries that match, granting and taking away alike. */
@@ -26,7 +28,7 @@ export interface CompiledList extends Omit<EntryList, "entries"> {
 }
 
 /** Compiles a list. */
-export function compileList({ id, source, digest, endsAtMs, entries }: EntryList): CompiledList {
+export function compileList({ entries, ...list }: EntryList): CompiledList {
   const exact = new Map<string, DomainEntry[]>();
   const subtree = new Map<string, DomainEntry[]>();
   const globs = new GlobTable<DomainEntry>();
@@ -49,10 +51,7 @@ export function compileList({ id, source, digest, endsAtMs, entries }: EntryList
   }
 
   return {
-    id,
-    source,
-    digest,
-    endsAtMs,
+    ...list,
     nameEntries(name) {
       const found = [...(exact.get(name) ?? []), ...globs.match(name)];
       for (let rest = name; rest !== ""; rest = parentOf(rest)) {

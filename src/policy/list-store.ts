@@ -57,7 +57,7 @@ export function createListStore(initial: Presets): ListStore {
     const result = parseAllowlist(text, presets);
     if (!result.ok) {
       return {
-        list: good,
+        list: good ?? closedUnless(!text.includes("!"), place),
         problems: result.problems.map((problem) => renderProblem(place, problem)),
         warnings: [],
       };
@@ -68,6 +68,20 @@ export function createListStore(initial: Presets): ListStore {
     if (good?.digest === digest) return { list: good, problems: [], warnings };
     lastId += 1;
     return { list: { id: lastId, source: place, entries, digest, endsAtMs }, problems: [], warnings };
+  }
+
+  /** A list that takes something away, and cannot be read, must not leave in force what others grant. */
+  function closedUnless(grantsOnly: boolean, source: string): EntryList | undefined {
+    if (grantsOnly) return undefined;
+    lastId += 1;
+    return {
+      id: lastId,
+      source,
+      entries: [],
+      digest: digestOf(["closed"]),
+      endsAtMs: undefined,
+      closes: true,
+    };
   }
 
   return {

@@ -19,10 +19,20 @@ export interface PolicyFile {
   /** Allowlists by name. */
   readonly networks: ReadonlyMap<string, string>;
   readonly containers: ReadonlyMap<string, string>;
+  /** True: it could never be read, and may take something away, so nothing is allowed anywhere. */
+  readonly closed: boolean;
 }
 
 /** A file with nothing in it. */
-export const noPolicyFile: PolicyFile = { presets: new Map(), networks: new Map(), containers: new Map() };
+export const noPolicyFile: PolicyFile = {
+  presets: new Map(),
+  networks: new Map(),
+  containers: new Map(),
+  closed: false,
+};
+
+/** One that is bad and may take something away, where nothing good stood before. */
+export const closedPolicyFile: PolicyFile = { ...noPolicyFile, closed: true };
 
 export type PolicyFileResult = { readonly file: PolicyFile } | { readonly problems: readonly string[] };
 
@@ -65,7 +75,7 @@ export function parsePolicyFile(text: string, builtIn: Presets): PolicyFileResul
   const known = new Map([...builtIn, ...presets]);
   const networks = readLists("networks", found.networks, { known, problems });
   const containers = readLists("containers", found.containers, { known, problems });
-  return problems.length === 0 ? { file: { presets, networks, containers } } : { problems };
+  return problems.length === 0 ? { file: { presets, networks, containers, closed: false } } : { problems };
 }
 
 function readSections(root: Node, found: Record<Section, Written>, at: At): string[] {

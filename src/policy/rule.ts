@@ -39,7 +39,19 @@ export function withNegation(text: string, negated: boolean): string | undefined
   return "entry" in result ? renderEntry({ ...result.entry, negated }) : undefined;
 }
 
-/** Rules of one target, those without an end together: `allow` and `deny` of one command are one text. */
+/** Rules by their target, for whoever asks for many targets. */
+export type RulesByTarget = ReadonlyMap<string, readonly Rule[]>;
+
+export function groupRules(rules: readonly Rule[]): RulesByTarget {
+  return Map.groupBy(rules, ({ target }) => targetKey(target));
+}
+
+/** What names a target in RulesByTarget. */
+export function targetKey({ kind, name }: RuleTarget): string {
+  return `${kind} ${name}`;
+}
+
+/** Rules of one target. */
 export function rulesOf(rules: readonly Rule[], { kind, name }: RuleTarget): readonly Rule[] {
   return rules.filter(({ target }) => target.kind === kind && target.name === name);
 }

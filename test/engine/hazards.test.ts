@@ -18,7 +18,7 @@ after(async () => {
   await lab?.down();
 });
 
-/** Container, how it is started, and what must be said of it, once. */
+/** Container, how it is started, and what must be said of it, once. Engine 20.10 cannot give all privileges here. */
 const cases: readonly [name: string, on: string, options: readonly string[], sentence: string][] = [
   ["admin", "app", ["--cap-add", "NET_ADMIN"], "has NET_ADMIN"],
   ["root", "app", ["--privileged"], "is privileged"],
@@ -44,8 +44,9 @@ describe("hazards", { concurrency: true }, () => {
       await network(engine, "plain");
       await client(engine, "web", "app");
       await client(engine, "elsewhere", "plain", "--cap-add", "NET_ADMIN");
-      for (const [container, on, options] of cases) await client(engine, container, on, ...options);
-      const wanted = cases.map(([container, , , sentence]) => `container "${container}" ${sentence}`);
+      const these = cases.filter(([container]) => name !== "e20" || !container.endsWith("root"));
+      for (const [container, on, options] of these) await client(engine, container, on, ...options);
+      const wanted = these.map(([container, , , sentence]) => `container "${container}" ${sentence}`);
       await until("every warning", 15_000, async () => {
         const { warnings } = await status(engine);
         return wanted.every((sentence) => warnings.some((warning) => warning.startsWith(sentence)))

@@ -1,30 +1,46 @@
 // Whatever somebody does to the rules while containers send: it is put right, and the wire says how long it was not.
 
 import assert from "node:assert/strict";
+import { mkdir, rm } from "node:fs/promises";
+import { loadavg } from "node:os";
 import { after, before, describe, it } from "node:test";
 import { chosen, long, printRow } from "../support/chosen.ts";
-import { client, curl, deploy, enforcing, network, run, status, succeeds } from "../support/dockerwall.ts";
+import {
+  client,
+  curl,
+  deploy,
+  enforcing,
+  inside,
+  network,
+  run,
+  status,
+  succeeds,
+} from "../support/dockerwall.ts";
+import { unpackFirewalld, unpackUfw } from "../support/firewall-managers.ts";
 import { denied, flooder, healing, openFor } from "../support/flood.ts";
 import type { Capture } from "../support/lab/capture.ts";
-import { command, until } from "../support/lab/command.ts";
+import { until } from "../support/lab/command.ts";
 import { type Lab, startLab } from "../support/lab/lab.ts";
-import { root } from "../support/lab/roots.ts";
 
 /** What heals is the same on every engine; what the host's own tools do differs with their age. */
 const engines = chosen([
   { kind: "e20", name: "e20" },
+  { kind: "e26", name: "e26" },
   { kind: "e28", name: "e28" },
   { kind: "e28", name: "e28l", iptables: "legacy" },
 ] as const);
 
 const both = (rest: string): string => `iptables -w ${rest} && ip6tables -w ${rest}`;
+/** What was flushed may be back before the next command, which then refuses to delete it. */
 const allTables = (...commands: string[]): string =>
-  ["raw", "mangle", "nat", "filter"]
+  `{ ${["raw", "mangle", "nat", "filter"]
     .flatMap((table) => commands.map((command) => both(`-t ${table} ${command}`)))
-    .join(" && ");
+    .join("; ")}; } 2>/dev/null; true`;
 
 interface Change {
   readonly title: string;
+  /** What must be so before it. */
+  readonly first?: string;
   readonly script: string;
   /** Takes back what is not ours to take back. */
   readonly after?: string;
@@ -65,13 +81,22 @@ const changes: readonly Change[] = [
     script: "iptables -w -t mangle -I DOCKERWALL-JUDGE 1 -j ACCEPT",
   },
   { title: "a rule of ours replaced", script: "iptables -w -t mangle -R DOCKERWALL-DENY 2 -j RETURN" },
-  {
-    title: "`ufw enable`",
-    script: "$UFW ufw --force enable",
-    after: "$UFW ufw --force disable",
-    only: "nft",
-    harmless: true,
-  },
+  ...(["nft", "legacy"] as const).map((only) => ({
+    title: "`ufw enable` (Debian's ufw)",
+    script: `$UFW_${only} ufw --force enable`,
+    after: `$UFW_${only} ufw --force disable`,
+    only,
+    harmless: true as const,
+  })),
+  ...["--reload", "--complete-reload"].map((verb) => ({
+    title: `\`firewall-cmd ${verb}\` (Debian's firewalld)`,
+    first: "$FIREWALLD sh /start",
+    script: `$FIREWALLD firewall-cmd ${verb}`,
+    after: "$FIREWALLD sh /stop",
+    only: "nft" as const,
+    // It keeps to a table of its own.
+    harmless: true as const,
+  })),
   { title: "`iptables -F` in mangle and raw", script: `${both("-t mangle -F")}; ${both("-t raw -F")}` },
   { title: "`iptables -F` and `-X` in every table", script: allTables("-F", "-X") },
   {
@@ -96,24 +121,23 @@ const changes: readonly Change[] = [
   },
 ];
 
-/** ufw of Debian in a root of its own, started in a host; what its maintainer script would have done is done here. */
-async function unpackUfw(into: string): Promise<string> {
-  await command(["cp", "-a", await root("ufw"), into]);
-  const copy =
-    'cd "$1" && cp usr/share/ufw/iptables/*.rules usr/share/ufw/ufw.conf usr/share/ufw/*.init etc/ufw/';
-  await command(["sh", "-c", copy, "sh", into]);
-  return `unshare --mount sh -c 'mount --bind /proc ${into}/proc && mount --bind /dev ${into}/dev && exec chroot ${into} "$@"' sh`;
-}
-
 let lab: Lab;
-let ufw: string;
+let folder: string | undefined;
+/** What starts each in a host, by the variable that stands for it. */
+let managers: Readonly<Record<string, string>>;
 before(async () => {
   lab = await startLab({ engines, product: true });
-  ufw = await unpackUfw(`/tmp/${lab.name}-ufw`);
+  folder = `/tmp/${lab.name}-managers`;
+  await mkdir(folder);
+  managers = {
+    $UFW_nft: await unpackUfw(`${folder}/ufw-nft`, "nft"),
+    $UFW_legacy: await unpackUfw(`${folder}/ufw-legacy`, "legacy"),
+    $FIREWALLD: await unpackFirewalld(`${folder}/firewalld`),
+  };
 });
 after(async () => {
   await lab?.down();
-  if (lab !== undefined) await command(["rm", "-rf", `/tmp/${lab.name}-ufw`]);
+  if (folder !== undefined) await rm(folder, { recursive: true, force: true });
 });
 
 describe("healing", { concurrency: true }, () => {
@@ -131,9 +155,12 @@ function inTurn<T>(name: string, work: () => Promise<T>): Promise<T> {
 
 function heals(name: string): void {
   const backend = name === "e28l" ? "legacy" : "nft";
-  /** What is promised; a machine at work on other things gets more, unless the figures are what is wanted. */
-  const limitMs = (backend === "nft" ? 100 : 5_000) * (long ? 1 : 1.2) + (long ? 0 : 1_500);
+  /** For a machine at work on other things; on an idle one the median is what is promised, see the end. */
+  const limitMs = backend === "nft" ? 2_000 : 5_000;
+  const times: number[] = [];
   let capture: Capture;
+  const ready = (script: string): string =>
+    Object.entries(managers).reduce((text, [name, start]) => text.replaceAll(name, () => start), script);
 
   before(async () => {
     const engine = lab.engine(name);
@@ -149,9 +176,17 @@ function heals(name: string): void {
     it(change.title.replaceAll("`", ""), () =>
       inTurn(name, async () => {
         const engine = lab.engine(name);
+        if (change.first !== undefined) {
+          const { exitCode, stderr } = await engine.exec("bash", "-c", ready(change.first));
+          assert.equal(exitCode, 0, stderr);
+          await until("what came with it to be put right", 10_000, async () => {
+            const { stdout } = await inside(engine, "dockerwall", "dockerwall", "doctor");
+            return stdout.includes("✅ rules:") ? true : undefined;
+          });
+        }
         const { rulesHealed } = await status(engine);
         const seen = (await capture.packets()).length;
-        const { ms, difference } = await healing(engine, change.script.replace("$UFW", ufw), 8_000);
+        const { ms, difference } = await healing(engine, ready(change.script), 8_000);
         const leaked = (await capture.packets()).slice(seen);
         printRow(
           name,
@@ -161,25 +196,38 @@ function heals(name: string): void {
           `${leaked.length} packets`,
         );
         assert.notEqual(ms, undefined, difference);
-        if (change.after !== undefined) await engine.exec("bash", "-c", change.after.replace("$UFW", ufw));
+        if (change.after !== undefined) await engine.exec("bash", "-c", ready(change.after));
         if (change.harmless !== true) {
           await until("the count of what was put right", 2_000, async () =>
             (await status(engine)).rulesHealed > rulesHealed ? true : undefined,
           );
         }
         assert.deepEqual((await capture.packets()).slice(seen + leaked.length), [], "after it was put right");
+        if (change.harmless !== true && ms !== undefined) times.push(ms);
         assert.ok((ms ?? 0) <= limitMs, `${ms} ms`);
       }),
     );
   }
 
+  it("half of them are put right within what is promised", () => {
+    const median = times.sort((one, other) => one - other)[Math.floor(times.length / 2)] ?? 0;
+    const load = loadavg()[0]?.toFixed(1);
+    printRow(name, "median of what took a rule of ours away or moved one", `${median} ms`, `load ${load}`);
+    // Looking itself takes two runs of iptables-save: a machine at work on other things says nothing about 100 ms.
+    if (long) assert.ok(median <= (backend === "nft" ? 100 : 5_000), `${median} ms`);
+  });
+
   it("an engine restart", async () => {
     const engine = lab.engine(name);
     const seen = (await capture.packets()).length;
     await run(engine, "update", "--restart=always", "dockerwall", "web", "flood");
+    const startedAt = performance.now();
     await engine.restart();
     await enforcing(engine);
+    const tookMs = Math.round(performance.now() - startedAt);
     await succeeds(engine, "web", ...curl("--retry", "3", "--retry-all-errors", "http://www.example.com/"));
-    assert.deepEqual((await capture.stop()).slice(seen), []);
+    const leaked = (await capture.stop()).slice(seen);
+    printRow(name, "an engine restart", `enforced again after ${tookMs} ms`, `${leaked.length} packets`);
+    assert.deepEqual(leaked, []);
   });
 }

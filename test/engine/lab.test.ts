@@ -6,6 +6,7 @@ import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
+import { assertUntouched, type HostState, readMachineState } from "../support/host-state.ts";
 import { type Lab, startLab } from "../support/lab/lab.ts";
 import { leftovers } from "../support/lab/run-end.ts";
 
@@ -34,7 +35,9 @@ networks:
 describe("lab", () => {
   let lab: Lab;
   let folder: string;
+  let was: HostState;
   before(async () => {
+    was = await readMachineState();
     lab = await startLab({ engines });
     folder = await mkdtemp(join(tmpdir(), "lab-test-"));
     await writeFile(join(folder, "compose.yml"), compose);
@@ -46,6 +49,7 @@ describe("lab", () => {
     assert.deepEqual(leftovers(lab.name), []);
     const links = readFileSync("/proc/net/dev", "utf8");
     assert.doesNotMatch(links, /veth|br-|docker0/, "the machine got a link");
+    assertUntouched(was, await readMachineState());
   });
 
   for (const { name, kind } of engines) {
@@ -183,5 +187,17 @@ describe("lab", () => {
       .split("\n")
       .map((line) => line.split(/[@\s]/)[0]);
     assert.deepEqual(links.sort(), ["lo", ...engines.map(({ name }) => name)].sort());
+    for (const { exec, link } of lab.engines) {
+      const routes = (await exec("sh", "-c", "ip -4 route show default; ip -6 route show default")).stdout;
+      assert.deepEqual(
+        routes.split("\n").map((line) => line.trim().replace(/ metric.*/, "")),
+        [link.gateway, link.gateway6].map((gateway) => `default via ${gateway} dev eth0`),
+      );
+      const devices = (await exec("ip", "-br", "link", "show", "up")).stdout
+        .split("\n")
+        .map((line) => line.split(/[@\s]/)[0]);
+      const strange = devices.filter((device) => !/^(lo|eth0|docker0|br-\w+|veth\w+)$/.test(device ?? ""));
+      assert.deepEqual(strange, []);
+    }
   });
 });

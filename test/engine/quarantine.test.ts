@@ -82,7 +82,8 @@ function follows(name: string): void {
   async function startsElsewhere(between: () => Promise<unknown> = async () => undefined): Promise<void> {
     const was = await addresses();
     await run(engine, "stop", "-t", "0", "web");
-    await client(engine, "squatter", "app");
+    const [v4 = "", v6 = ""] = was.split(" ");
+    await client(engine, "squatter", "app", "--ip", v4, "--ip6", v6);
     await between();
     await run(engine, "start", "web");
     assert.notEqual(await addresses(), was);
@@ -133,6 +134,13 @@ function follows(name: string): void {
 
   it("nothing passes over restarts", async () => {
     for (let round = 0; round < rounds; round++) await run(engine, "restart", "-t", "0", "web");
+    await pause(500);
+    assert.deepEqual([await kinds(), await lookups()], [[], 0]);
+  });
+
+  it("nothing passes while the daemon is started anew", async () => {
+    await run(engine, "restart", "-t", "1", "dockerwall");
+    await enforcing(engine);
     await pause(500);
     assert.deepEqual([await kinds(), await lookups()], [[], 0]);
   });

@@ -6,6 +6,7 @@ import assert from "node:assert/strict";
 import { after, before, describe, it } from "node:test";
 import { chosen } from "../support/chosen.ts";
 import { client, curl, deploy, network, rights, run, succeeds } from "../support/dockerwall.ts";
+import { type HostState, readHostState } from "../support/host-state.ts";
 import type { Engine } from "../support/lab/engine.ts";
 import { type Lab, startLab } from "../support/lab/lab.ts";
 import { talk, talksOn } from "../support/talker.ts";
@@ -25,25 +26,9 @@ after(async () => {
   await lab?.down();
 });
 
-const commands = {
-  rules: "iptables-nft-save; ip6tables-nft-save; iptables-legacy-save; ip6tables-legacy-save",
-  ruleset: "nft list ruleset 2>/dev/null",
-  sets: "ipset list -n",
-  sysctls: "grep -rs '' /proc/sys/net | grep -v nf_conntrack_count | sort",
-} as const;
-
-/** Without what counts, and without comments that hold a date; a legacy table without a rule does not count either. */
-async function look(engine: Engine, ...place: string[]): Promise<Record<string, string>> {
-  const all = Object.entries(commands).map(async ([name, command]) => {
-    const { stdout } = await engine.exec(...place, "sh", "-c", `${command}; true`);
-    const text = stdout
-      .replaceAll(/^#.*\n?/gm, "")
-      .replaceAll(/\[\d+:\d+\]/g, "[]")
-      .replaceAll(/packets \d+ bytes \d+/g, "")
-      .replaceAll(/^\*\w+\n(:\w+ ACCEPT \[\]\n)+COMMIT$/gm, "");
-    return [name, text.replaceAll(/\n{2,}/g, "\n").trim()] as const;
-  });
-  return Object.fromEntries(await Promise.all(all));
+/** The state of an engine's host, or of another place that a command leads to. */
+function look(engine: Engine, ...place: readonly string[]): Promise<HostState> {
+  return readHostState(async (script) => (await engine.exec(...place, "sh", "-c", script)).stdout);
 }
 
 /** The marks of the flows to the echo server, each once. */

@@ -10,12 +10,10 @@ import { createIptables } from "../../src/io/iptables.ts";
 import { parsePrefix } from "../../src/model/address.ts";
 import type { LookupEvent } from "../../src/model/planes.ts";
 import type { Network, Topology } from "../../src/model/topology.ts";
-import { createListStore } from "../../src/policy/list-store.ts";
-import { noPolicyFile } from "../../src/policy/policy-file.ts";
 import { createWall } from "../../src/wall.ts";
 import { plainName, rawMessage, rawQuestion } from "../support/dns-bytes.ts";
 import { enterNamespaces, run } from "../support/namespace.ts";
-import { presets } from "../support/policies.ts";
+import { labelsOnly } from "../support/policies.ts";
 
 enterNamespaces(import.meta.url);
 
@@ -47,9 +45,7 @@ test("a flush tells of every lookup that was answered before it", async (t) => {
     hold: true,
     listBridges: () => [],
     nowMs: Date.now,
-    store: createListStore(presets),
-    policyFile: () => noPolicyFile,
-    rules: () => [],
+    ...labelsOnly(),
   });
   // The data plane reads at its start which grants the sets hold.
   const { guarded } = wall.classify(topology);

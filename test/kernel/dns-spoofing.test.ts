@@ -88,7 +88,7 @@ test("forged answers open nothing", { timeout: forMs + 30_000 }, async (t) => {
     while (performance.now() < deadline) {
       const question = rawQuestion(plainName(`n${number++}.victim.example.org`));
       const answer = await new Promise<Uint8Array | undefined>((resolve) =>
-        answerer.fromHost(rawMessage({ body: [question] }), "udp", asker, resolve),
+        answerer.fromHost(rawMessage({ body: [question] }), "udp", { address: asker }, resolve),
       );
       const { rcode, answers } = decodeMessage(answer ?? assert.fail("silence"));
       const said = answers.map((line) => line.split(" ").at(-1)).join() || rcode;

@@ -2,6 +2,7 @@
 // others do to it is put right by one plan, and what is removed leaves nothing.
 
 import assert from "node:assert/strict";
+import { execFileSync } from "node:child_process";
 import { readFileSync, writeFileSync } from "node:fs";
 import { describe, it } from "node:test";
 import { classify } from "../../src/firewall/classify.ts";
@@ -44,8 +45,14 @@ function networkOf(index: number, labels: Record<string, string>): Network {
 for (const backend of ["nft", "legacy"] as const) {
   describe(`rules by iptables-${backend}`, () => {
     const iptables = createIptables(backend);
-    const desired = (family: 4 | 6) =>
-      renderRuleset({ family, dnsPort: 5053, queueNumber: 5353, hold: true });
+    const rendered = new Map(
+      families.map((family) => [
+        family,
+        renderRuleset({ family, dnsPort: 5053, queueNumber: 5353, hold: true }),
+      ]),
+    );
+    /** The same value each time, as in the daemon: by it what was read before is known to be about the same rules. */
+    const desired = (family: 4 | 6) => rendered.get(family) ?? assert.fail();
     const tool = (family: 4 | 6): string => `${family === 4 ? "iptables" : "ip6tables"}-${backend}`;
     const save = (family: 4 | 6): string =>
       run(`${tool(family)}-save`)
@@ -78,14 +85,28 @@ for (const backend of ["nft", "legacy"] as const) {
         ["a deleted jump", "-t", "raw", "-D", "PREROUTING", "-j", "DOCKERWALL-RAW"],
         ["a doubled jump", "-t", "nat", "-A", "PREROUTING", "-j", "DOCKERWALL-CAPTURE"],
         ["a rule put into our chain", "-t", "mangle", "-I", "DOCKERWALL-JUDGE", "-j", "RETURN"],
+        ["a rule of ours replaced", "-t", "mangle", "-R", "DOCKERWALL-DENY", "2", "-j", "RETURN"],
+        ["an emptied chain", "-t", "raw", "-F", "DOCKERWALL-RAW"],
+        ["a jump of somebody's", "-t", "mangle", "-I", "FORWARD", "-p", "tcp", "-j", "DOCKERWALL-DENY"],
       ];
       for (const [name, ...args] of wounds) {
         it(`heal from ${name}, IPv${family}`, async () => {
           run(tool(family), ...args);
+          assert.equal(await iptables.stands(family, desired(family)), false);
           assert.equal(await iptables.apply(family, desired(family)), true);
+          assert.equal(await iptables.stands(family, desired(family)), true);
           assert.equal(await iptables.apply(family, desired(family)), false);
         });
       }
+
+      it(`heal from a ruleset that somebody saved, changed and put back, IPv${family}`, async () => {
+        const changed = save(family).replace("-j CONNMARK", "-m mark --mark 0x1 -j CONNMARK");
+        if (backend === "nft") run("nft", "flush", "ruleset");
+        execFileSync(`${tool(family)}-restore`, { input: `${changed}\n` });
+        assert.equal(await iptables.stands(family, desired(family)), false);
+        assert.equal(await iptables.apply(family, desired(family)), true);
+        assert.equal(await iptables.stands(family, desired(family)), true);
+      });
 
       it(`leave nothing of ours, IPv${family}`, async () => {
         await iptables.apply(family, []);
@@ -129,6 +150,7 @@ describe("the sets of the control plane", () => {
 describe("docs/ruleset.md", () => {
   it("is what the kernel holds (UPDATE_DOCS=1 writes it anew)", async () => {
     createSets(sets);
+    run("nft", "flush", "ruleset");
     const iptables = createIptables("nft");
     const parts: string[] = [];
     for (const family of families) {

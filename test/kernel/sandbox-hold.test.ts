@@ -45,6 +45,8 @@ test("packets leave by loopback and the interfaces that are known only", () => {
   const first = join("first", "1");
   assert.deepEqual(first.map(sends), [false, false]);
   assert.equal(sends("127.0.0.1"), true);
+  assert.equal(sends("ff02::1%first"), true);
+  assert.equal(sends("ff05::1"), false);
   hold(...known());
   assert.deepEqual(first.map(sends), [true, true]);
   const second = join("second", "4");
@@ -55,6 +57,9 @@ test("packets leave by loopback and the interfaces that are known only", () => {
     /Operation not permitted/,
   );
   hold(...known());
+  assert.deepEqual([...first, ...second].map(sends), [true, true, true, true]);
+  hold();
+  withNamespace(box.fd, () => holdInterfaces("all", owner));
   assert.deepEqual([...first, ...second].map(sends), [true, true, true, true]);
   hold();
   withNamespace(box.fd, () => removeSandboxTables(owner));

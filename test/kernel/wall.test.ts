@@ -6,11 +6,9 @@ import { type KernelSets, openKernelSets } from "../../src/io/ipset.ts";
 import { type Backend, createIptables } from "../../src/io/iptables.ts";
 import { type IpAddress, parsePrefix } from "../../src/model/address.ts";
 import type { Container, Network, Topology } from "../../src/model/topology.ts";
-import { createListStore } from "../../src/policy/list-store.ts";
-import { noPolicyFile } from "../../src/policy/policy-file.ts";
 import { createWall, type Wall } from "../../src/wall.ts";
 import { enterNamespaces, run } from "../support/namespace.ts";
-import { presets } from "../support/policies.ts";
+import { labelsOnly } from "../support/policies.ts";
 
 enterNamespaces(import.meta.url);
 
@@ -37,9 +35,7 @@ function wallOf(backend: Backend, sets: KernelSets): Wall {
     hold: true,
     listBridges: () => [bridge],
     nowMs: Date.now,
-    store: createListStore(presets),
-    policyFile: () => noPolicyFile,
-    rules: () => [],
+    ...labelsOnly(),
   });
 }
 
@@ -121,6 +117,7 @@ for (const backend of ["nft", "legacy"] as const) {
         endpoints: [
           { networkId: network.id, addresses: ["198.19.1.2" as IpAddress], aliases: [], links: [] },
         ],
+        configured: [],
         hazards: [],
       };
       const cutOff = (): (string | undefined)[] =>

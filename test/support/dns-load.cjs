@@ -3,6 +3,7 @@
 // and tells what was lost and how long the rest took, ms.
 
 const { createSocket } = require("node:dgram");
+const { readFileSync } = require("node:fs");
 
 const [verb, prefix, amountText, secondsText] = process.argv.slice(1);
 const amount = Number(amountText);
@@ -15,6 +16,19 @@ function queryFor(name, id) {
     .map((label) => Buffer.concat([Buffer.from([label.length]), Buffer.from(label)]));
   const head = Buffer.from([id >> 8, id & 255, 1, 0, 0, 1, 0, 0, 0, 0, 0, 0]);
   return Buffer.concat([head, ...labels, Buffer.from([0, 0, 1, 0, 1])]);
+}
+
+/** Datagrams that found no room: at our own sockets, where the answer got lost, and at the resolver's. */
+function dropped(sockets) {
+  const ports = new Set(sockets.map((socket) => socket.address().port));
+  const counts = { here: 0, there: 0 };
+  for (const line of readFileSync("/proc/net/udp", "utf8").trim().split("\n").slice(1)) {
+    const fields = line.trim().split(/\s+/);
+    const [address, port] = fields[1].split(":");
+    if (ports.has(Number.parseInt(port, 16))) counts.here += Number(fields.at(-1));
+    else if (address === "0B00007F") counts.there += Number(fields.at(-1));
+  }
+  return counts;
 }
 
 /**
@@ -31,7 +45,13 @@ function flood() {
     createSocket({ type: "udp4", recvBufferSize: 1 << 22 }),
   );
   const finish = () => {
-    const report = { sent, mostOutstanding, silent: outstanding, answers: Object.fromEntries(answers) };
+    const report = {
+      sent,
+      mostOutstanding,
+      silent: outstanding,
+      dropped: dropped(sockets),
+      answers: Object.fromEntries(answers),
+    };
     process.stdout.write(JSON.stringify(report), () => process.exit());
   };
   const step = () => {

@@ -1,7 +1,8 @@
 // A DNS server on loopback for tests: what it does with each query is the test's to say.
 
 import { createSocket, type Socket } from "node:dgram";
-import { createServer } from "node:net";
+import { once } from "node:events";
+import { createServer, type Server } from "node:net";
 import { createFrameReader, renderFrame } from "../../src/dns/framing.ts";
 import type { IpAddress } from "../../src/model/address.ts";
 
@@ -25,15 +26,14 @@ export async function startFakeUpstream(behaviour: {
   readonly onTcp?: (message: Uint8Array) => Uint8Array | undefined;
 }): Promise<FakeUpstream> {
   const seen = { udp: [] as Buffer[], tcp: [] as Uint8Array[] };
-  const udp = createSocket("udp4");
+  const { udp, tcp } = await openOnePort();
+  const { port } = udp.address();
   udp.on("message", (message, { port, address }) => {
     seen.udp.push(message);
     behaviour.onUdp({ message, port, socket: udp, reply: (answer) => udp.send(answer, port, address) });
   });
-  await new Promise<void>((resolve) => udp.bind(0, "127.0.0.1", resolve));
-  const { port } = udp.address();
   const open = new Set<import("node:net").Socket>();
-  const tcp = createServer((socket) => {
+  tcp.on("connection", (socket) => {
     open.add(socket);
     socket.on("error", () => undefined);
     const frames = createFrameReader();
@@ -45,7 +45,6 @@ export async function startFakeUpstream(behaviour: {
       }
     });
   });
-  await new Promise<void>((resolve) => tcp.listen(port, "127.0.0.1", resolve));
   return {
     address: "127.0.0.1" as IpAddress,
     port,
@@ -56,6 +55,24 @@ export async function startFakeUpstream(behaviour: {
       await new Promise<void>((resolve) => tcp.close(() => resolve()));
     },
   };
+}
+
+/** A port that is free for UDP may be taken for TCP, by whoever else is at work on the machine. */
+async function openOnePort(): Promise<{ readonly udp: Socket; readonly tcp: Server }> {
+  for (;;) {
+    const udp = createSocket("udp4");
+    await new Promise<void>((resolve) => udp.bind(0, "127.0.0.1", resolve));
+    const tcp = createServer();
+    const listening = once(tcp, "listening");
+    tcp.listen(udp.address().port, "127.0.0.1");
+    try {
+      await listening;
+      return { udp, tcp };
+    } catch (error) {
+      udp.close();
+      if ((error as NodeJS.ErrnoException).code !== "EADDRINUSE") throw error;
+    }
+  }
 }
 
 /** An answer that repeats the query's id and question as they came and has A records. */

@@ -7,6 +7,9 @@ type Record = dnsPacket.Answer;
 /** Names `PREFIX NUMBER .example.org`: the prefix says what stands there, the number varies it. */
 const kinds = ["host", "chain", "far", "gone", "void", "many", "mail", "mixed", "bound"] as const;
 
+/** How long a "no" may be kept (RFC 2308 5). */
+export const negativeTtlSeconds = 60;
+
 /** The SOA of the zone that a name lies in. */
 function soaOf(name: string): Record {
   const zone = name.endsWith(".example.net") ? "example.net" : "example.org";
@@ -17,7 +20,7 @@ function soaOf(name: string): Record {
     refresh: 2,
     retry: 3,
     expire: 4,
-    minimum: 60,
+    minimum: negativeTtlSeconds,
   };
   return { type: "SOA", name: zone, ttl: 300, data };
 }

@@ -54,6 +54,8 @@ look() {
   { iptables-save; echo '*6'; ip6tables-save; } 2>/dev/null | while read -r line; do
     case $line in
       \\**) table=$line; seen=() ;;
+      # Says what was missing when it was made anew, and judges nothing.
+      '-A DOCKERWALL-MADE '*) ;;
       '-A DOCKERWALL-'*) echo "$table $line" ;;
       '-A '*)
         chain=\${line#-A }; chain=\${chain%% *}

@@ -1,9 +1,11 @@
 // Runs inside a container, with its own Node: asks for a name every ten milliseconds until it has been there for a while,
-// and tells when it was there first, when it was not last, and what was said. argv: the name; times are of the clock.
+// and tells when it was there first, when it was not last, and what was said. argv: the name, and a file that is made
+// once the name has been found missing; times are of the clock.
 
 const { createSocket } = require("node:dgram");
+const { writeFileSync } = require("node:fs");
 
-const name = process.argv[1];
+const [, name, askedFile] = process.argv;
 const everyMs = 10;
 const afterwards = 20;
 const atMostMs = 20_000;
@@ -26,6 +28,7 @@ socket.on("message", (message) => {
     found++;
     return;
   }
+  if (lastMissedMs === 0) writeFileSync(askedFile, "");
   lastMissedMs = Math.max(lastMissedMs, asked);
   // An answer may overtake the one before it.
   if (first !== undefined && asked > first.askedMs) missedAfterwards++;

@@ -21,8 +21,14 @@ export interface OneNetwork {
   readonly events: LookupEvent[];
   readonly problems: string[];
   readonly grants: Grant[];
+  /** A question for an A record. */
+  message(name: string): Uint8Array;
   /** Asks for an A record from the host's side; undefined is silence. */
   ask(name: string, source?: string): Promise<Uint8Array>;
+}
+
+function messageFor(name: string): Uint8Array {
+  return rawMessage({ counts: [1, 0, 0, 1], body: [rawQuestion(plainName(name)), emptyOpt] });
 }
 
 export function startOneNetwork(change: {
@@ -31,7 +37,9 @@ export function startOneNetwork(change: {
   readonly admit?: Admission["admit"];
   readonly options?: Partial<AnswererOptions>;
 }): OneNetwork {
-  const subnets: Prefix[] = [parsePrefix("198.18.0.0/24") ?? assert.fail()];
+  const subnets: Prefix[] = ["198.18.0.0/24", "2001:db8:1::/64"].map(
+    (text) => parsePrefix(text) ?? assert.fail(text),
+  );
   const network = { id: "n1", name: "web", subnets, gateways: [] };
   const topology: Topology = {
     networks: [{ ...network, driver: "bridge", bridge: "br-n1", internal: false, labels: {} }],
@@ -74,6 +82,7 @@ export function startOneNetwork(change: {
   answerer.useTopology(topology, guarded);
   return {
     answerer,
+    message: messageFor,
     topology,
     guarded,
     events,
@@ -81,11 +90,8 @@ export function startOneNetwork(change: {
     grants,
     ask: (name, source = "198.18.0.2") =>
       new Promise((resolve) =>
-        answerer.fromHost(
-          rawMessage({ counts: [1, 0, 0, 1], body: [rawQuestion(plainName(name)), emptyOpt] }),
-          "udp",
-          source as IpAddress,
-          (answer) => resolve(answer ?? assert.fail("silence")),
+        answerer.fromHost(messageFor(name), "udp", { address: source as IpAddress }, (answer) =>
+          resolve(answer ?? assert.fail("silence")),
         ),
       ),
   };

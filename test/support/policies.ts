@@ -10,7 +10,10 @@ import type { Policy } from "../../src/policy/decide.ts";
 import { digestOf } from "../../src/policy/digest.ts";
 import type { Entry } from "../../src/policy/entry.ts";
 import { compileList, type EntryList } from "../../src/policy/entry-list.ts";
+import { createListStore } from "../../src/policy/list-store.ts";
+import { noPolicyFile } from "../../src/policy/policy-file.ts";
 import { describeEntry } from "../../src/policy/preset.ts";
+import type { WallOptions } from "../../src/wall.ts";
 
 export const presets = loadBuiltInPresets();
 
@@ -40,4 +43,10 @@ export function filterOf(own: readonly Prefix[] = [], named: readonly Prefix[] =
   const isNamed: AddressFilter["isNamed"] = (address) =>
     named.some((prefix) => prefixContains(prefix, address));
   return { own, isNamed, isTaken: () => false };
+}
+
+/** What a wall decides by when there are labels and nothing else. */
+export function labelsOnly(): Pick<WallOptions, "policy"> {
+  const policy = { store: createListStore(presets), file: () => noPolicyFile, rules: { current: () => [] } };
+  return { policy: () => policy };
 }

@@ -38,6 +38,7 @@ function membershipOf(asker: IpAddress, label: string): Membership {
 /** Everybody's label; the label is the key, too. */
 function viewOf(labels: Readonly<Record<string, string>>): PolicyView {
   return {
+    epoch: JSON.stringify(labels),
     keyOf: (asker) => labels[asker],
     membershipsOf: (asker) => [membershipOf(asker, labels[asker] ?? "")],
   };
@@ -199,5 +200,23 @@ describe("rejudge", () => {
       sets.list(setNames.owner4).map(({ comment = "" }) => comment.split(" ").length),
       [2, 1],
     );
+  });
+
+  it("judges who has come since, and nobody else, while the policies are the same", () => {
+    const view = { ...viewOf({ [web]: "a.example.com:443/tcp" }), epoch: "one" };
+    admission.rejudge(view);
+    look(web, "a.example.com:443/tcp", "a.example.com", one);
+    let asked: IpAddress[] = [];
+    const keyOf = (asker: IpAddress): string | undefined => {
+      asked.push(asker);
+      return view.keyOf(asker);
+    };
+    const counting = { ...view, keyOf };
+    admission.rejudge(counting);
+    // The neighbour is still not known.
+    assert.deepEqual(asked, [neighbour]);
+    asked = [];
+    admission.rejudge({ ...counting, epoch: "two" });
+    assert.deepEqual(asked.toSorted(), [web, neighbour].toSorted());
   });
 });

@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { setTimeout as sleep } from "node:timers/promises";
-import { AskerIndex } from "../../src/dns/asker.ts";
+import { setImmediate as nextTurn, setTimeout as sleep } from "node:timers/promises";
+import { AskerIndex, type Standing } from "../../src/dns/asker.ts";
 import { DockerwallError } from "../../src/errors.ts";
-import { parsePrefix } from "../../src/model/address.ts";
+import { type IpAddress, parsePrefix } from "../../src/model/address.ts";
 import type { Topology } from "../../src/model/topology.ts";
 import { decodeMessage } from "../support/dns-bytes.ts";
 import { answerTo, startFakeUpstream } from "../support/fake-upstream.ts";
@@ -152,6 +152,89 @@ test("the first question of a container that becomes known late is answered in t
     const rcodes = (await answers).map((answer) => decodeMessage(answer).rcode);
     assert.ok(performance.now() - startedAtMs < 4_000);
     assert.deepEqual(rcodes, ["SERVFAIL", "NXDOMAIN", "NXDOMAIN"]);
+  } finally {
+    answerer.useUpstreams([]);
+    await upstream.close();
+  }
+});
+
+test("a container has one budget, by whichever of its addresses and sockets it asks", async () => {
+  const upstream = await startFakeUpstream({ onUdp: () => undefined });
+  const addresses = ["198.18.0.2", "2001:db8:1::2"] as IpAddress[];
+  const endpoints = [{ networkId: "n1", addresses, aliases: [], links: [] }];
+  const web = {
+    id: "web",
+    name: "web",
+    labels: {},
+    running: true,
+    networkMode: "web",
+    configured: [],
+    hazards: [],
+  };
+  const containers = [{ ...web, sandbox: "s1", endpoints }];
+  let index: AskerIndex | undefined;
+  const { ask, message, answerer, topology, guarded } = startOneNetwork({
+    allow: "*.example.org",
+    upstreams: [upstream],
+    options: { indexNow: () => index ?? assert.fail() },
+  });
+  index = new AskerIndex({ topology: { ...topology, containers }, guarded, services: [], quarantined: [] });
+  const standing = (): Standing => index?.standingOfSandbox("s1", addresses.toReversed()) ?? assert.fail();
+  try {
+    for (let i = 0; i < 150; i++) {
+      for (const address of addresses) void ask(`n${i}-${address.length}.example.org`, address);
+      const arrivedAtMs = performance.now();
+      answerer.answer({
+        message: message(`s${i}.example.org`),
+        transport: "udp",
+        standing,
+        arrivedAtMs,
+        reply: () => undefined,
+      });
+    }
+    await nextTurn();
+    assert.deepEqual([answerer.stats().running, answerer.stats().waiting], [256, 450 - 256]);
+  } finally {
+    answerer.useUpstreams([]);
+    await upstream.close();
+  }
+});
+
+test("what is no longer allowed when the upstream answers is not opened", async () => {
+  let answerNow: (() => void) | undefined;
+  const upstream = await startFakeUpstream({
+    onUdp: ({ message, reply }) => {
+      answerNow = () => reply(answerTo(message, ["203.0.113.1"]));
+      asked.resolve();
+    },
+  });
+  let asked = Promise.withResolvers<void>();
+  let index: AskerIndex | undefined;
+  const { ask, answerer, topology, guarded, grants } = startOneNetwork({
+    allow: "*.example.org",
+    upstreams: [upstream],
+    options: { indexNow: () => index ?? assert.fail() },
+  });
+  const use = (lists: (typeof guarded)[number]["lists"]): void => {
+    const policies = guarded.map((network) => ({ ...network, lists }));
+    index = new AskerIndex({ topology, guarded: policies, services: [], quarantined: [] });
+    answerer.useTopology(topology, policies);
+  };
+  const lists = guarded[0]?.lists ?? [];
+  const askDuring = async (name: string, change: () => void): Promise<unknown> => {
+    asked = Promise.withResolvers<void>();
+    const answer = ask(name);
+    await asked.promise;
+    change();
+    answerNow?.();
+    return decodeMessage(await answer).rcode;
+  };
+  try {
+    use(lists);
+    assert.equal(await askDuring("kept.example.org", () => use(lists)), "NOERROR");
+    assert.equal(grants.length, 1);
+    assert.equal(await askDuring("narrowed.example.org", () => use([])), "SERVFAIL");
+    assert.equal(grants.length, 1);
   } finally {
     answerer.useUpstreams([]);
     await upstream.close();

@@ -25,6 +25,7 @@ const container = (id: string, networkId: string, address: string): Container =>
   networkMode: networkId,
   sandbox: `sandbox-${id}`,
   endpoints: [{ networkId, addresses: [address as IpAddress], aliases: [], links: [] }],
+  configured: [],
   hazards: [],
 });
 
@@ -86,9 +87,9 @@ describe("where a guarded sandbox is guarded beside its guarded networks", () =>
   const strays: readonly [name: string, addresses: readonly string[], expected: string[]][] = [
     ["on guarded networks only", ["198.19.1.2", "198.19.2.9"], []],
     [
-      "on an open one too: by both addresses there",
+      "on an open one too: by both addresses there, and by its own where it is",
       ["198.19.1.2", "198.19.3.7"],
-      ["198.19.1.2 br-open", "198.19.3.7 br-open"],
+      ["198.19.1.2 br-strict", "198.19.1.2 br-open", "198.19.3.7 br-open"],
     ],
     ["not on a network that nobody knows", ["198.19.1.2", "10.8.0.2"], []],
   ];

@@ -128,7 +128,7 @@ describe("second networks of containers", () => {
     const { strays, warnings } = examine([container("both", { app: "198.19.1.3", plain: "198.19.3.3" })]);
     assert.deepEqual(
       strays.map(({ address, bridge }) => `${address} ${bridge}`),
-      ["198.19.1.3 br-plain", "198.19.3.3 br-plain"],
+      ["198.19.1.3 br-app", "198.19.1.3 br-plain", "198.19.3.3 br-plain"],
     );
     assert.match(warnings.join("\n"), /^container "both" is on network "plain" too, .*guarded there by/);
   });

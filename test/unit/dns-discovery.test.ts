@@ -42,6 +42,7 @@ const container = (
   running,
   networkMode: "front",
   sandbox: undefined,
+  configured: [],
   hazards: [],
   endpoints: endpoints.map(([networkId, addresses, aliases, links = []]) => ({
     networkId,

@@ -11,28 +11,48 @@ import {
 test("bounds hold, and those who wait are served in turn", () => {
   const queue = createFairQueue({ running: 4, runningPerAsker: 2, waiting: 6, waitingPerAsker: 4 });
   const started: string[] = [];
-  const enter = (asker: string): string => queue.enter(asker, { start: () => started.push(asker) });
+  const refused: string[] = [];
+  const enter = (asker: string): string =>
+    queue.enter(asker, { start: () => started.push(asker), refuse: () => refused.push(asker) });
   const enterAll = (askers: string): string => [...askers].map(enter).join(" ");
   assert.equal(enterAll("aaaaaaa"), "started started waiting waiting waiting waiting refused");
-  assert.equal(enterAll("bbbcd"), "started started waiting waiting refused");
+  assert.equal(enterAll("bbbcd"), "started started waiting waiting waiting");
+  // The last finds the queue full, and whoever has most waiting gives way.
+  assert.deepEqual(refused, ["a"]);
   assert.deepEqual([queue.running, queue.waiting], [4, 6]);
   started.length = 0;
   for (const asker of "aab") queue.leave(asker);
-  assert.deepEqual(started, ["c", "a", "a"]);
-  for (const asker of "aaaabbc") queue.leave(asker);
+  assert.deepEqual(started, ["c", "d", "a"]);
+  for (const asker of "aaabbcd") queue.leave(asker);
   assert.deepEqual([queue.running, queue.waiting], [0, 0]);
 });
 
 test("who withdraws is not started", () => {
   const queue = createFairQueue({ running: 1, runningPerAsker: 1, waiting: 10, waitingPerAsker: 10 });
   const started: number[] = [];
-  const turns: Turn[] = [0, 1, 2].map((i) => ({ start: () => started.push(i) }));
+  const turns: Turn[] = [0, 1, 2].map((i) => ({ start: () => started.push(i), refuse: assert.fail }));
   for (const turn of turns) queue.enter("a", turn);
   if (turns[1] !== undefined) queue.withdraw("a", turns[1]);
   queue.leave("a");
   queue.leave("a");
   assert.deepEqual(started, [0, 2]);
   assert.deepEqual([queue.running, queue.waiting], [0, 0]);
+});
+
+test("a crowd of few that fills the queue keeps nobody out", () => {
+  const queue = createFairQueue({ running: 2, runningPerAsker: 1, waiting: 8, waitingPerAsker: 4 });
+  const started: string[] = [];
+  const refused: string[] = [];
+  const enter = (asker: string): string =>
+    queue.enter(asker, { start: () => started.push(asker), refuse: () => refused.push(asker) });
+  for (const asker of "aaaaabbbbb") enter(asker);
+  assert.deepEqual([queue.running, queue.waiting], [2, 8]);
+  assert.equal(enter("a"), "refused");
+  assert.deepEqual([enter("c"), enter("c"), enter("d")], ["waiting", "waiting", "waiting"]);
+  assert.deepEqual([refused.sort(), queue.waiting], [["a", "a", "b"], 8]);
+  for (let served = 0; served < 10; served++) queue.leave(started[served] ?? assert.fail());
+  assert.deepEqual([queue.running, queue.waiting, started.length], [0, 0, 10]);
+  assert.ok(started.slice(0, 6).includes("c") && started.slice(0, 6).includes("d"));
 });
 
 /** What the queue should know, kept in the plainest way. */
@@ -51,6 +71,11 @@ class Model {
         this.running.push(asker);
         const index = this.waiting.findIndex((entry) => entry.turn === turn);
         if (index >= 0) this.waiting.splice(index, 1);
+      },
+      refuse: () => {
+        const index = this.waiting.findIndex((entry) => entry.turn === turn);
+        assert.ok(index >= 0);
+        this.waiting.splice(index, 1);
       },
     };
     if (this.queue.enter(asker, turn) === "waiting") this.waiting.push({ asker, turn });

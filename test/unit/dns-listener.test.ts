@@ -2,12 +2,15 @@
 
 import assert from "node:assert/strict";
 import { createSocket } from "node:dgram";
+import { once } from "node:events";
 import { createConnection, type Socket } from "node:net";
 import { test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { createFrameReader, renderFrame } from "../../src/dns/framing.ts";
-import { type DnsHandler, listenUdp } from "../../src/io/dns-listener.ts";
-import { listenTcp } from "../../src/io/dns-listener-tcp.ts";
+
+import { type DnsClient, type DnsHandler, listenUdp } from "../../src/io/dns-listener.ts";
+import { listenTcp, sandboxTcpLimits } from "../../src/io/dns-listener-tcp.ts";
+
 import type { IpAddress } from "../../src/model/address.ts";
 
 const loopback4 = { address: "127.0.0.1" as IpAddress, port: 0 };
@@ -201,5 +204,32 @@ test("TCP: a client that does not read is cut", async () => {
   await closed;
   clearInterval(writing);
   assert.ok(asked < 500, `${asked} answers were made`);
+  await listener.close();
+});
+
+test("TCP: in a sandbox all addresses of the loopback are one client", async () => {
+  const listener = await listenTcp(loopback4, echo, sandboxTcpLimits);
+  const sockets = Array.from({ length: 48 }, (_, i) =>
+    createConnection({ port: listener.port, host: "127.0.0.1", localAddress: `127.0.${1 + i}.1` }),
+  );
+  const closed = sockets.map((socket) => {
+    socket.on("error", () => undefined);
+    return once(socket, "close").then(() => socket);
+  });
+  for (let i = 0; i < 16; i++) await Promise.race(closed.filter((_, j) => sockets[j]?.closed === false));
+  assert.equal(sockets.filter((socket) => socket.closed).length, 16);
+  for (const socket of sockets) socket.destroy();
+  await listener.close();
+});
+
+test("TCP: a handler can see that its client is gone", async () => {
+  const { promise, resolve } = Promise.withResolvers<DnsClient>();
+  const listener = await listenTcp(loopback4, (_message, client) => resolve(client));
+  const { socket } = await connect(listener.port);
+  socket.write(frame("a question"));
+  const client = await promise;
+  assert.equal(client.isGone?.(), false);
+  socket.resetAndDestroy();
+  await until(() => client.isGone?.() === true);
   await listener.close();
 });

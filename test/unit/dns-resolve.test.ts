@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import dnsPacket from "dns-packet";
 import { walkAnswer } from "../../src/dns/answer.ts";
+import { NoTurnError } from "../../src/dns/fair-queue.ts";
 import { payloadLimit } from "../../src/dns/message.ts";
 import { parseQuery, type Query } from "../../src/dns/question.ts";
 import {
@@ -58,6 +59,7 @@ interface World {
   readonly local?: LocalAnswer;
   readonly admitFails?: boolean;
   readonly upstreamFails?: boolean;
+  readonly noTurn?: NoTurnError["reason"];
   readonly families?: readonly (4 | 6)[];
   readonly stale?: boolean;
   readonly named?: readonly Prefix[];
@@ -85,6 +87,7 @@ async function run(world: World) {
     lookup: (): Looked => {
       order.push("upstream");
       if (world.upstreamFails === true) throw new Error("no upstream");
+      if (world.noTurn !== undefined) throw new NoTurnError(world.noTurn);
       const message = dnsPacket.encode({
         type: "response",
         id: 1,
@@ -337,6 +340,12 @@ const failures: readonly {
   readonly text: string;
 }[] = [
   { name: "no upstream answers", world: { upstreamFails: true }, text: "no upstream resolver answered" },
+  {
+    name: "its asker has too many under way",
+    world: { noTurn: "crowded" },
+    text: "this container has too many lookups under way",
+  },
+  { name: "its turn comes too late", world: { noTurn: "late" }, text: "waited too long for its turn" },
   { name: "upstream fails", world: { rcode: 2 }, text: "upstream answer refused: upstream-error" },
   { name: "upstream refuses", world: { rcode: 5 }, text: "upstream answer refused: upstream-error" },
   {

@@ -3,6 +3,7 @@
 import assert from "node:assert/strict";
 import { createSocket } from "node:dgram";
 import { test } from "node:test";
+import { setImmediate as nextTurn } from "node:timers/promises";
 import dnsPacket from "dns-packet";
 import { walkAnswer } from "../../src/dns/answer.ts";
 import { nameFromPlainText, nameText, rootName } from "../../src/dns/name.ts";
@@ -54,6 +55,32 @@ test("an answer comes back, and the query is all our own", async () => {
       ]),
       [["OPT", 1232, []]],
     );
+  } finally {
+    resolver.close();
+    await server.close();
+  }
+});
+
+test("what waits for its turn is dropped once its client is gone", async () => {
+  const server = await startFakeUpstream({
+    onUdp: ({ message, reply }) => setTimeout(() => reply(answerTo(message, ["203.0.113.1"])), 50),
+  });
+  const limits = { running: 1, runningPerAsker: 1, waiting: 100, waitingPerAsker: 100 };
+  const resolver = resolverFor([server], { limits });
+  const gone = new Set<string>();
+  const ask = (who: string) => {
+    const terms = { deadlineAtMs: performance.now() + 5_000, isGone: () => gone.has(who) };
+    return resolver.query(questionFor(`${who}.example.org`), "a", terms);
+  };
+  try {
+    const [first, second, third] = ["first", "second", "third"].map(ask);
+    gone.add("first").add("second");
+    await first;
+    await assert.rejects(second ?? assert.fail(), /its client has closed the connection/);
+    await third;
+    await nextTurn();
+    assert.equal(server.seen.udp.length, 2);
+    assert.deepEqual([resolver.stats().running, resolver.stats().waiting], [0, 0]);
   } finally {
     resolver.close();
     await server.close();

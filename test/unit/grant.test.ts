@@ -70,6 +70,79 @@ describe("GrantLedger.entriesFor", () => {
   });
 });
 
+describe("GrantLedger.withEarlier", () => {
+  const pool = Array.from({ length: 16 }, (_, i) => `203.0.113.${i + 1}` as IpAddress);
+  const leaseSeconds = 360;
+  /** One lookup: what the answer grants, and what is renewed with it. */
+  function lookUp(ledger: GrantLedger, nowMs: number, to: IpAddress, change: Partial<Grant> = {}): Grant[] {
+    const grants = [{ ...grant(https, leaseSeconds), destination: to, ...change }];
+    const all = ledger.withEarlier(grants, nowMs);
+    ledger.record(all, nowMs);
+    return all;
+  }
+  const isOpen = (ledger: GrantLedger, nowMs: number) => (to: IpAddress) => ledger.isOpen(asker, to, nowMs);
+
+  it("keeps every address of a name that gives one of many every 2 s, while it is used, and then closes all", () => {
+    const ledger = ledgerWith();
+    // Each comes round after 480 s, later than its lease of 360 s ends.
+    const many = Array.from({ length: 240 }, (_, i) => `203.0.113.${i + 1}` as IpAddress);
+    let renewals = 0;
+    for (let second = 0; second <= 600; second += 2) {
+      const to = many[(second / 2) % many.length] ?? destination;
+      renewals += lookUp(ledger, second * 1000, to).length - 1;
+      ledger.sweep(second * 1000);
+      const given = many.slice(0, second / 2 + 1);
+      assert.ok(given.every(isOpen(ledger, second * 1000)), `after ${second} s`);
+    }
+    assert.ok(renewals <= many.length * (600 / 30), `${renewals} renewals`);
+    assert.ok(many.every(isOpen(ledger, (600 + leaseSeconds - 32) * 1000)));
+    assert.ok(!many.some(isOpen(ledger, (600 + leaseSeconds) * 1000)));
+  });
+
+  it("keeps addresses that come no more for an hour, renewing each every half minute", () => {
+    const ledger = ledgerWith();
+    for (const [i, to] of pool.entries()) lookUp(ledger, i * 2_000, to);
+    let renewals = 0;
+    for (let second = 60; second <= 4_800; second += 2) {
+      renewals += lookUp(ledger, second * 1000, destination).length - 1;
+      ledger.sweep(second * 1000);
+      const others = pool.filter((to) => to !== destination);
+      if (second < 3_600) assert.ok(others.every(isOpen(ledger, second * 1000)), `after ${second} s`);
+      if (second >= 3_600 + 32) assert.ok(!others.some(isOpen(ledger, second * 1000)), `after ${second} s`);
+    }
+    assert.ok(renewals <= 15 * (3_600 / 30), `${renewals} renewals`);
+  });
+
+  it("renews for the asker, the name and the service that are looked up, and reopens nothing", () => {
+    const [one = destination, two = destination] = pool;
+    const others: readonly Partial<Grant>[] = [
+      { asker: neighbour },
+      { domain: "other.example.com" },
+      { service: wide },
+    ];
+    for (const change of others) {
+      const ledger = ledgerWith();
+      lookUp(ledger, 0, one);
+      assert.equal(lookUp(ledger, 100_000, two, change).length, 1);
+    }
+    const ledger = ledgerWith();
+    lookUp(ledger, 0, one);
+    assert.equal(lookUp(ledger, 359_000, two).length, 2);
+    assert.equal(lookUp(ledger, 359_000 + 360_000, two).length, 1);
+    ledger.forget(asker);
+    assert.equal(lookUp(ledger, 720_000, two).length, 1);
+  });
+
+  it("remembers so many addresses of a name and of an asker, and no more", () => {
+    const ledger = new GrantLedger({ pairsPerAsker: 100_000 });
+    const address = (i: number): IpAddress => `203.${i >> 16}.${(i >> 8) & 255}.${i & 255}` as IpAddress;
+    for (let i = 0; i < 1_000; i++) lookUp(ledger, 0, address(i));
+    assert.equal(lookUp(ledger, 100_000, address(1_000)).length, 257);
+    for (let i = 0; i < 20_000; i++) lookUp(ledger, 100_000, address(0), { domain: `n${i}.example.com` });
+    assert.equal(lookUp(ledger, 200_000, address(2_000)).length, 1);
+  });
+});
+
 describe("GrantLedger.judge", () => {
   const ledger = ledgerWith(grant(wide, 100), {
     ...grant(anyService, 50),

@@ -17,13 +17,14 @@ function inRoot(work: (root: string) => void): void {
   }
 }
 
+const ignore = (): void => undefined;
 const at = (address: string) => [{ address, port: 53 }];
 
 test("a change is told once, and what is of no use changes nothing", () => {
   inRoot((root) => {
     const file = join(root, "etc/resolv.conf");
     writeFileSync(file, "nameserver 192.0.2.1\n");
-    const resolvers = openHostResolvers(root);
+    const resolvers = openHostResolvers(root, ignore);
     assert.deepEqual(resolvers.read(), at("192.0.2.1"));
     assert.equal(resolvers.reread(), undefined);
     writeFileSync(`${file}.new`, "nameserver 192.0.2.2\n");
@@ -49,7 +50,7 @@ for (const [kind, target] of [
     inRoot((root) => {
       writeFileSync(join(root, "run/resolve/stub.conf"), "nameserver 127.0.0.53\n");
       symlinkSync(target, join(root, "etc/resolv.conf"));
-      assert.deepEqual(openHostResolvers(root).read(), at("127.0.0.53"));
+      assert.deepEqual(openHostResolvers(root, ignore).read(), at("127.0.0.53"));
     });
   });
 }
@@ -58,8 +59,30 @@ test("links in a circle, and no file at all, say what to do", () => {
   inRoot((root) => {
     symlinkSync("/etc/resolv.conf", join(root, "etc/resolv.conf"));
     const refusal = { code: "BAD_CONFIG", message: /set DOCKERWALL_UPSTREAM/ };
-    assert.throws(() => openHostResolvers(root).read(), refusal);
+    assert.throws(() => openHostResolvers(root, ignore).read(), refusal);
     rmSync(join(root, "etc/resolv.conf"));
-    assert.throws(() => openHostResolvers(root).read(), refusal);
+    assert.throws(() => openHostResolvers(root, ignore).read(), refusal);
+  });
+});
+
+test("a server that cannot be used is told once while it stands there", () => {
+  inRoot((root) => {
+    const file = join(root, "etc/resolv.conf");
+    const problems: string[] = [];
+    const resolvers = openHostResolvers(root, (problem) => problems.push(problem));
+    const zone = "nameserver fe80::1%eth0\n";
+    writeFileSync(file, `${zone}nameserver 192.0.2.1\n`);
+    assert.deepEqual(resolvers.read(), at("192.0.2.1"));
+    assert.equal(problems.length, 1);
+    assert.match(problems[0] ?? "", /^\/etc\/resolv\.conf: line 1: .*zone, which is not supported/);
+    writeFileSync(file, `${zone}nameserver 192.0.2.2\n`);
+    assert.deepEqual(resolvers.reread(), at("192.0.2.2"));
+    assert.equal(problems.length, 1);
+    writeFileSync(file, "nameserver nonsense\nnameserver 192.0.2.2\n");
+    resolvers.reread();
+    assert.match(problems[1] ?? "", /"nonsense" is not an address/);
+    writeFileSync(file, `${zone}nameserver 192.0.2.2\n`);
+    resolvers.reread();
+    assert.equal(problems.length, 3);
   });
 });

@@ -22,6 +22,7 @@ function containers(...list: readonly (readonly [id: string, name: string, addre
       running: true,
       networkMode: "n1",
       sandbox: undefined,
+      configured: [],
       hazards: [],
       endpoints: [{ networkId: "n1", addresses: [ip(address)], aliases: [], links: [] }],
     })),

@@ -75,6 +75,7 @@ const topology: Topology = {
       running: true,
       networkMode: "app",
       sandbox: undefined,
+      configured: [],
       hazards: [],
       endpoints: [
         { networkId: "n1", addresses: [ip("198.18.1.2"), ip("2001:db8:1::2")], aliases: [], links: [] },

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { nameFromPlainText, nameText, rootName } from "../../src/dns/name.ts";
 import type { Question } from "../../src/dns/question.ts";
+import { messageOf } from "../../src/errors.ts";
 import { createLookups, type UpstreamChoice } from "../../src/lookups.ts";
 import { answerTo, startFakeUpstream } from "../support/fake-upstream.ts";
 
@@ -39,6 +40,36 @@ test("each choice of resolvers has its own answers", async () => {
     lookups.useUpstreams(three ?? []);
     assert.deepEqual(await ask(undefined), ["203.0.113.1"]);
     assert.deepEqual(await ask(undefined, "new.example.org"), ["203.0.113.3"]);
+  } finally {
+    lookups.useUpstreams([]);
+    lookups.retain([]);
+    await Promise.all(servers.map((server) => server.close()));
+  }
+});
+
+test("one asker has one budget, however many choices of resolvers it asks by, and it holds 1,024 questions", async () => {
+  const servers = await Promise.all([1, 2].map(() => startFakeUpstream({ onUdp: () => undefined })));
+  const [one, two] = servers.map(({ address, port }) => [{ address, port }]);
+  const lookups = createLookups(one ?? []);
+  const asked: Promise<string>[] = [];
+  const ask = (asker: string, choice: UpstreamChoice): void => {
+    const question = questionFor(`n${asked.length}.example.org`);
+    const deadlineAtMs = performance.now() + 500;
+    const looked = async () => lookups.lookUp(question, { asker, choice, deadlineAtMs });
+    asked.push(looked().then(() => "answered", messageOf));
+  };
+  try {
+    for (let i = 0; i < 700; i++) {
+      ask("a", undefined);
+      ask("a", two);
+    }
+    const { running, waiting } = lookups.stats();
+    assert.deepEqual([running, waiting], [256, 1_024]);
+    ask("b", two);
+    assert.equal(lookups.stats().running, 257);
+    const outcomes = await Promise.all(asked);
+    const crowded = outcomes.filter((outcome) => outcome === "this container has too many lookups under way");
+    assert.equal(crowded.length, 1_400 - 256 - 1_024);
   } finally {
     lookups.useUpstreams([]);
     lookups.retain([]);

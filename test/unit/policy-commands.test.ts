@@ -18,6 +18,7 @@ const container = (name: string, id: string, ...networkIds: readonly string[]): 
   running: true,
   networkMode: "",
   sandbox: undefined,
+  configured: [],
   hazards: [],
   endpoints: networkIds.map((networkId) => ({ networkId, addresses: [], aliases: [], links: [] })),
 });

@@ -4,14 +4,18 @@ import { gatherLists, onlyLabels, type PolicySources } from "../../src/firewall/
 import { renderEntry } from "../../src/policy/entry.ts";
 import { createListStore } from "../../src/policy/list-store.ts";
 import { noPolicyFile } from "../../src/policy/policy-file.ts";
-import type { Rule, RuleTarget } from "../../src/policy/rule.ts";
+import { groupRules, type Rule, type RuleTarget } from "../../src/policy/rule.ts";
 import { presets } from "../support/policies.ts";
 
 const app: RuleTarget = { kind: "network", name: "app" };
 const rule = (target: RuleTarget, entry: string, endsAtMs?: number): Rule => ({ target, entry, endsAtMs });
 
-function sourcesOf(sources: Partial<PolicySources>): PolicySources {
-  return { store: createListStore(presets), file: noPolicyFile, rules: [], nowMs: 0, ...sources };
+function sourcesOf({
+  rules = [],
+  ...sources
+}: Partial<Omit<PolicySources, "rules">> & { readonly rules?: readonly Rule[] }): PolicySources {
+  const defaults = { store: createListStore(presets), file: noPolicyFile, nowMs: 0 };
+  return { ...defaults, ...sources, rules: groupRules(rules) };
 }
 
 /** `PLACE: ENTRIES`, one line for each list. */
@@ -35,8 +39,9 @@ describe("gatherLists", () => {
     assert.deepEqual(gathered(app, "a.example.com", sourcesOf({ file, rules })), [
       'network "app", label dockerwall.allow: a.example.com',
       'network "app", policy file: b.example.com',
-      'network "app", command: c.example.com !e.example.com',
       'network "app", command d.example.com: d.example.com until 5000',
+      'network "app", command c.example.com: c.example.com',
+      'network "app", command !e.example.com: !e.example.com',
     ]);
   });
   it("tells networks from containers of one name", () => {
@@ -53,6 +58,13 @@ describe("gatherLists", () => {
     assert.deepEqual(gathered(app, undefined, onlyLabels(createListStore(presets), 0)), []);
     assert.deepEqual(gathered(app, "", onlyLabels(createListStore(presets), 0)), [
       'network "app", label dockerwall.allow: ',
+    ]);
+  });
+  it("keeps a `deny` in force beside a rule whose preset is gone", () => {
+    const rules = [rule(app, "@gone"), rule(app, "!e.example.com"), rule(app, "c.example.com")];
+    assert.deepEqual(gathered(app, undefined, sourcesOf({ rules })), [
+      'network "app", command !e.example.com: !e.example.com',
+      'network "app", command c.example.com: c.example.com',
     ]);
   });
   it("passes over rules that have ended", () => {

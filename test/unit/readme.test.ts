@@ -4,7 +4,6 @@ import { join } from "node:path";
 import { test } from "node:test";
 import { commands } from "../../src/cli/commands.ts";
 import { settings } from "../../src/io/config.ts";
-import { parseEntry } from "../../src/policy/entry.ts";
 
 const repository = join(import.meta.dirname, "../..");
 const read = (name: string): string => readFileSync(join(repository, name), "utf8");
@@ -27,17 +26,6 @@ test("readme: every command is explained, and no other", () => {
   const section = /^## Commands$([\s\S]*?)^## /m.exec(readme)?.[1] ?? "";
   const explained = [...section.matchAll(/^\| `([a-z-]+)[^|]*\|/gm)].map((match) => match[1]);
   assert.deepEqual(explained.toSorted(), Object.keys(commands).toSorted());
-});
-
-test("readme: every example of an entry, and the example's label, can be parsed", () => {
-  const section = /^## Labels$([\s\S]*?)^## /m.exec(readme)?.[1] ?? "";
-  const cells = section.split("\n").filter((line) => line.startsWith("| `"));
-  const label = /dockerwall\.allow: "([^"]*)"/.exec(read("compose.example.yml"))?.[1] ?? "";
-  const entries = cells.flatMap((line) =>
-    [...(line.split("|")[1] ?? "").matchAll(/`([^`]+)`/g)].map((match) => match[1] ?? ""),
-  );
-  for (const entry of [...entries, ...label.split(" ")]) assert.ok("entry" in parseEntry(entry), entry);
-  assert.ok(entries.length >= 7);
 });
 
 test("readme: every linked file exists", () => {

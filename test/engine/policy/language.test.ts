@@ -275,6 +275,27 @@ function language(name: string): void {
     assert.deepEqual(await capture.stop(), []);
   });
 
+  it("tells at once that a connection was denied, where the network wants it, and sends nothing", async () => {
+    await network(engine, "quick", "www.example.com:80", "--label", "dockerwall.deny=reject");
+    await client(engine, "eager", "quick");
+    await succeeds(engine, "eager", ...curl("http://www.example.com/"));
+    const capture = await lab.capture(name, "dst host 203.0.113.30");
+    const refused = await fails(engine, "eager", ...curl("--max-time", "20", "http://203.0.113.30/"));
+    assert.equal(refused.exitCode, 7, refused.stderr);
+    assert.match(refused.stderr, /after \d{1,3} ms/);
+    const udp = await fails(engine, "eager", ...echo("udp", "203.0.113.30", 9000));
+    assert.doesNotMatch(udp.stderr, /timed out/);
+    // Docker's rules come and go with networks; nothing gets out meanwhile, told or not.
+    await network(engine, "come-and-go");
+    await run(engine, "network", "rm", "come-and-go");
+    await engine.exec("iptables", "-F", "DOCKER-USER");
+    await fails(engine, "eager", ...curl("--max-time", "1", "http://203.0.113.30/"));
+    assert.deepEqual(await capture.stop(), []);
+    await fails(engine, "eager", ...curl("--max-time", "1", `http://${engine.link.host}:22/`));
+    await run(engine, "rm", "-f", "eager");
+    await run(engine, "network", "rm", "quick");
+  });
+
   it("takes a port of the host away from one container of a network that has it", async () => {
     await run(
       engine,

@@ -1,0 +1,66 @@
+// Which addresses a name led an asker to, and when each last stood in an answer: names that give one address of many
+// with each answer are answered with another one while the earlier is still in use. Time is an argument.
+
+import type { IpAddress } from "../model/address.ts";
+
+/** Addresses remembered for one name; as many as one answer opens. */
+const addressesPerName = 256;
+/** Addresses remembered for one asker, over all names. */
+const addressesPerAsker = 8_192;
+
+interface Asker {
+  /** Name to address to when it last stood in an answer; least recent first, names and addresses. */
+  readonly names: Map<string, Map<IpAddress, number>>;
+  count: number;
+}
+
+export class Rotation {
+  readonly #askers = new Map<IpAddress, Asker>();
+
+  /** Remembers that an address stood in an answer for the name. */
+  note(asker: IpAddress, domain: string, address: IpAddress, answeredAtMs: number): void {
+    const known = this.#askers.get(asker) ?? { names: new Map(), count: 0 };
+    this.#askers.set(asker, known);
+    const addresses = known.names.get(domain) ?? new Map<IpAddress, number>();
+    known.names.delete(domain);
+    known.names.set(domain, addresses);
+    if (!addresses.delete(address)) known.count++;
+    addresses.set(address, answeredAtMs);
+    if (addresses.size > addressesPerName) dropFirst(known, addresses);
+    while (known.count > addressesPerAsker) {
+      const [oldest] = known.names;
+      if (oldest === undefined) break;
+      known.names.delete(oldest[0]);
+      known.count -= oldest[1].size;
+    }
+  }
+
+  /** The addresses of a name, and when each last stood in an answer. */
+  addressesOf(asker: IpAddress, domain: string): ReadonlyMap<IpAddress, number> {
+    return this.#askers.get(asker)?.names.get(domain) ?? new Map();
+  }
+
+  forget(asker: IpAddress): void {
+    this.#askers.delete(asker);
+  }
+
+  /** Forgets what stood in no answer since then. */
+  sweep(sinceMs: number): void {
+    for (const [asker, known] of this.#askers) {
+      for (const [domain, addresses] of known.names) {
+        for (const [address, answeredAtMs] of addresses) {
+          if (answeredAtMs > sinceMs) continue;
+          addresses.delete(address);
+          known.count--;
+        }
+        if (addresses.size === 0) known.names.delete(domain);
+      }
+      if (known.names.size === 0) this.#askers.delete(asker);
+    }
+  }
+}
+
+function dropFirst(asker: Asker, addresses: Map<IpAddress, number>): void {
+  const [first] = addresses.keys();
+  if (first !== undefined && addresses.delete(first)) asker.count--;
+}

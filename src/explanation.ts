@@ -1,0 +1,100 @@
+// The control plane's part of `explain`: the data plane's decision, with what the kernel holds and which flows there are.
+
+import { DockerwallError } from "./errors.ts";
+import { connectionMark, setNames } from "./firewall/names.ts";
+import type { Flow } from "./io/conntrack.ts";
+import type { KernelSets } from "./io/ipset.ts";
+import { renderDenied } from "./journal/drops.ts";
+import { type Family, familyOf, type IpAddress } from "./model/address.ts";
+import type { Explanation } from "./model/planes.ts";
+import type { ExplainReport, ExplainRequest } from "./model/report.ts";
+import { parseTarget, type Target } from "./policy/target.ts";
+import type { Present } from "./present.ts";
+import { findContainer } from "./targets.ts";
+
+export interface ExplanationSources {
+  readonly sets: KernelSets;
+  /** The tracked flows of a family. */
+  readonly flows: (family: Family) => readonly Flow[];
+  /** The data plane's decision. */
+  readonly explain: (addresses: readonly IpAddress[], target: Target) => Promise<Explanation>;
+}
+
+/** Entries and flows between these. */
+interface Scope {
+  readonly askers: ReadonlySet<IpAddress>;
+  readonly destinations: ReadonlySet<string>;
+}
+
+/** @throws DockerwallError BAD_ENTRY, NOT_FOUND */
+export async function explainTarget(
+  { container: name, target: text }: ExplainRequest,
+  { topology, classification, quarantine }: Present,
+  sources: ExplanationSources,
+): Promise<ExplainReport> {
+  const container = findContainer(topology, name);
+  const target = parseTarget(text);
+  if ("problem" in target) throw new DockerwallError("BAD_ENTRY", target.problem);
+  const addresses = container.endpoints.flatMap((endpoint) => endpoint.addresses);
+  if (addresses.length === 0) {
+    throw new DockerwallError(
+      "NOT_FOUND",
+      `container ${JSON.stringify(container.name)} has no address: it does not run, or shares another's network`,
+    );
+  }
+  const guarded = new Set(classification.guarded.map(({ id }) => id));
+  const askers = new Set(
+    container.endpoints
+      .filter(({ networkId }) => guarded.has(networkId))
+      .flatMap((endpoint) => endpoint.addresses),
+  );
+  const explanation = await sources.explain(addresses, target);
+  const destinations = new Set<string>([
+    ...(target.address === undefined ? [] : [target.address]),
+    ...explanation.answers.flatMap((answer) => answer.addresses),
+  ]);
+  return {
+    ...explanation,
+    container: container.name,
+    target: text,
+    quarantined: quarantine.has(container.id),
+    entries: kernelEntries({ askers, destinations }, sources),
+    flows: openFlows({ askers, destinations }, sources),
+  };
+}
+
+function kernelEntries(
+  { askers, destinations }: Scope,
+  { sets }: ExplanationSources,
+): ExplainReport["entries"] {
+  const names = {
+    grant: [setNames.grant4, setNames.grant6],
+    pair: [setNames.pair4, setNames.pair6],
+  } as const;
+  return (["grant", "pair"] as const).flatMap((set) =>
+    names[set].flatMap((name) =>
+      sets.list(name).flatMap(({ key, comment = "", timeoutSeconds = 0, packets = 0 }) => {
+        if (key.kind !== "ip-port-ip" || !askers.has(key.second) || !destinations.has(key.first)) return [];
+        const service = set === "pair" ? (comment.split(" ")[0] ?? "") : renderDenied(key.protocol, key.port);
+        return [{ set, destination: key.first, service, comment, secondsLeft: timeoutSeconds, packets }];
+      }),
+    ),
+  );
+}
+
+function openFlows({ askers, destinations }: Scope, sources: ExplanationSources): ExplainReport["flows"] {
+  const families = new Set([...askers].map(familyOf));
+  return [...families].flatMap((family) =>
+    sources.flows(family).flatMap(({ original, reply, mark }) => {
+      if (!askers.has(original.source) || !destinations.has(reply.source)) return [];
+      return [
+        {
+          service: renderDenied(reply.ipProtocol, reply.sourcePort),
+          sourcePort: original.sourcePort,
+          destination: reply.source,
+          admitted: (mark & connectionMark.mask) === connectionMark.admitted,
+        },
+      ];
+    }),
+  );
+}

@@ -1,0 +1,104 @@
+// Everything that decides beside labels, and changes while the daemon runs: presets, the policy file, and rules by
+// command with their ends. Whatever changes here is in force when `useOther` resolves.
+
+import type { KernelSets } from "./io/ipset.ts";
+import type { Log } from "./io/log.ts";
+import { followPolicyFile } from "./io/policy-file.ts";
+import type { RuleRequest, RulesReport } from "./model/report.ts";
+import { loadBuiltInPresets } from "./policy/built-in-presets.ts";
+import { createListStore, type ListStore } from "./policy/list-store.ts";
+import type { PolicyFile } from "./policy/policy-file.ts";
+import type { Presets } from "./policy/preset.ts";
+import { changeRules, type RuleContext, reportRules } from "./policy-commands.ts";
+import { createRules, type Rules } from "./rules.ts";
+
+export interface PolicyDeskOptions {
+  readonly sets: KernelSets;
+  readonly policyFile: string;
+  readonly log: Log;
+  /** One sentence about the policy file, or undefined when it is well. */
+  readonly onProblem: (problem: string | undefined) => void;
+  /** Has everything decided anew; resolves when that is in force. */
+  readonly useOther: () => Promise<void>;
+}
+
+export interface PolicyDesk extends Disposable {
+  readonly store: ListStore;
+  readonly rules: Rules;
+  file(): PolicyFile;
+  presets(): Presets;
+  /** Makes rules, or takes them back; in force when it resolves. @throws DockerwallError */
+  change(request: RuleRequest, context: Omit<RuleContext, "rules">): Promise<RulesReport>;
+  /** Looks after what nobody tells of: rules that have ended, a file that changed unseen. */
+  look(): void;
+}
+
+/** The sets must be there. */
+export function openPolicyDesk({
+  sets,
+  policyFile,
+  log,
+  onProblem,
+  useOther,
+}: PolicyDeskOptions): PolicyDesk {
+  const builtIn = loadBuiltInPresets();
+  const store = createListStore(builtIn);
+  const rules = createRules({ sets, nowMs: Date.now });
+  const watch = followPolicyFile({
+    path: policyFile,
+    builtIn,
+    onChange: () => void usePresets(),
+    onProblem,
+  });
+  let endTimer: NodeJS.Timeout | undefined;
+
+  const presets = (): Presets => new Map([...builtIn, ...watch.current().presets]);
+  store.usePresets(presets());
+
+  async function usePresets(): Promise<void> {
+    store.usePresets(presets());
+    await useOther();
+  }
+
+  /** Rules for a while end in the kernel by themselves; what was open by them ends here. */
+  function endRules(): void {
+    const ended = rules.expire();
+    for (const { target, entry } of ended) log.info("rule ended", { [target.kind]: target.name, entry });
+    if (ended.length > 0) void useOther();
+    scheduleEnd();
+  }
+
+  function scheduleEnd(): void {
+    clearTimeout(endTimer);
+    const endsAtMs = rules.nextEndMs();
+    if (endsAtMs !== undefined) endTimer = setTimeout(endRules, Math.max(0, endsAtMs - Date.now()) + 1);
+  }
+
+  return {
+    store,
+    rules,
+    presets,
+    file: watch.current,
+    async change(request, context) {
+      const from = performance.now();
+      const target = changeRules(request, { rules, ...context });
+      await useOther();
+      log.info("policy changed", {
+        [target.kind]: target.name,
+        entry: request.entries.join(" "),
+        command: request.verb,
+        durationMs: Math.round(performance.now() - from),
+      });
+      scheduleEnd();
+      return reportRules(target, rules.current());
+    },
+    look() {
+      endRules();
+      if (watch.reread()) void usePresets();
+    },
+    [Symbol.dispose]: () => {
+      clearTimeout(endTimer);
+      watch[Symbol.dispose]();
+    },
+  };
+}

@@ -1,0 +1,104 @@
+// From somebody's change of the rules to their repair, with nothing in between that looks by processes of its own: what
+// is promised in milliseconds is measured here, and on the wire in test/engine/healing.test.ts.
+
+import assert from "node:assert/strict";
+import { loadavg } from "node:os";
+import { after, before, describe, it } from "node:test";
+import { renderRuleset } from "../../src/firewall/ruleset.ts";
+import { openKernelSets } from "../../src/io/ipset.ts";
+import { createIptables } from "../../src/io/iptables.ts";
+import { createReadiness } from "../../src/io/readiness.ts";
+import { readRuleBytes } from "../../src/io/rule-bytes.ts";
+import { watchRules } from "../../src/io/rule-watch.ts";
+import type { Family } from "../../src/model/address.ts";
+import { createSchedule } from "../../src/schedule.ts";
+import { createWall } from "../../src/wall.ts";
+import { printRow } from "../support/chosen.ts";
+import { pause } from "../support/lab/command.ts";
+import { enterNamespaces, run } from "../support/namespace.ts";
+import { labelsOnly } from "../support/policies.ts";
+
+enterNamespaces(import.meta.url);
+
+const times = 9;
+const promisedMs = 100;
+const options = { dnsPort: 5053, queueNumber: 5353, hold: true };
+
+const wall = createWall({
+  ...options,
+  sets: openKernelSets(),
+  iptables: createIptables("nft"),
+  otherIptables: createIptables("legacy"),
+  listBridges: () => [],
+  nowMs: Date.now,
+  ...labelsOnly(),
+});
+const readiness = createReadiness();
+const problems: unknown[] = [];
+const healing = createSchedule(
+  async () => void (await wall.applyRules()),
+  (error) => problems.push(error),
+);
+
+/** Whether every jump of ours is first and every chain of ours has as many rules as it should. */
+function looksWhole(family: Family): boolean {
+  const desired = renderRuleset({ ...options, family });
+  const { rules } = readRuleBytes(family, desired, []);
+  const rulesOf = (table: string, chain: string) => rules.get(`${table} ${chain}`) ?? [];
+  return desired.every(
+    ({ name, jumps, chains }) =>
+      jumps.every(
+        ({ hook, chain, optional }) => optional === true || rulesOf(name, hook)[0]?.jump === chain,
+      ) && chains.every((chain) => rulesOf(name, chain.name).length === chain.rules.length),
+  );
+}
+
+const changes: readonly [title: string, change: string][] = [
+  ["our jump deleted", "iptables-nft -t mangle -D FORWARD -j DOCKERWALL-FORWARD"],
+  ["a foreign ACCEPT put before our jump", "iptables-nft -t mangle -I FORWARD 1 -j ACCEPT"],
+  ["a rule of ours deleted", "iptables-nft -t mangle -D DOCKERWALL-FORWARD 3"],
+  ["a foreign ACCEPT put into our chain", "iptables-nft -t mangle -I DOCKERWALL-JUDGE 1 -j ACCEPT"],
+  ["`iptables -F` in mangle", "iptables-nft -t mangle -F"],
+  ["`ip6tables -F` in raw", "ip6tables-nft -t raw -F"],
+  ["`nft flush ruleset`", "nft flush ruleset"],
+];
+
+describe("healing", { concurrency: 1 }, () => {
+  before(async () => {
+    wall.classify({ networks: [], containers: [] });
+    await wall.applyRules();
+    watchRules({
+      readiness,
+      concerns: wall.concerns,
+      onChange: () => void healing.request(),
+    });
+  });
+
+  after(() => readiness.close());
+
+  for (const [title, change] of changes) {
+    it(title, async () => {
+      const taken: number[] = [];
+      for (let time = 0; time < times; time++) {
+        run("sh", "-c", change);
+        const changedAt = performance.now();
+        while (!looksWhole(4) || !looksWhole(6)) {
+          assert.ok(performance.now() - changedAt < 5_000, "not put right within 5 s");
+          await pause(1);
+        }
+        taken.push(performance.now() - changedAt);
+        await healing.idle();
+        assert.equal(await wall.stands(), true);
+        run("sh", "-c", "iptables-nft -t mangle -D FORWARD -j ACCEPT 2>/dev/null || :");
+        await pause(10);
+        await healing.idle();
+      }
+      taken.sort((one, other) => one - other);
+      const [median = 0, most = 0] = [taken[Math.floor(times / 2)], taken.at(-1)];
+      const load = loadavg()[0]?.toFixed(1);
+      printRow(title, `${median.toFixed(0)} ms, at most ${most.toFixed(0)} ms`, `load ${load}`);
+      assert.ok(median <= promisedMs, `${median} ms`);
+      assert.deepEqual(problems, []);
+    });
+  }
+});

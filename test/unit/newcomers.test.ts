@@ -1,0 +1,100 @@
+// Whose a new sandbox may be before the engine tells.
+
+import assert from "node:assert/strict";
+import { describe, it } from "node:test";
+import { Newcomers } from "../../src/dns/newcomers.ts";
+import { type IpAddress, parsePrefix } from "../../src/model/address.ts";
+import type { Container, Network } from "../../src/model/topology.ts";
+
+const network = (id: string, subnet: string): Network => ({
+  id,
+  name: id,
+  driver: "bridge",
+  bridge: `br-${id}`,
+  subnets: [parsePrefix(subnet) ?? assert.fail(subnet)],
+  gateways: [],
+  internal: false,
+  labels: {},
+});
+
+const container = (id: string, networkId: string, address: string): Container => ({
+  id,
+  name: id,
+  labels: {},
+  running: true,
+  networkMode: networkId,
+  sandbox: `sandbox-${id}`,
+  endpoints: [{ networkId, addresses: [address as IpAddress], aliases: [], links: [] }],
+  configured: [],
+  hazards: [],
+});
+
+const networks = [
+  network("strict", "198.19.1.0/24"),
+  network("lax", "198.19.2.0/24"),
+  network("open", "198.19.3.0/24"),
+];
+describe("whose a new sandbox may be", () => {
+  const away = { running: false, sandbox: undefined, endpoints: [] };
+  const newcomers = new Newcomers({
+    topology: {
+      networks,
+      containers: [
+        container("web", "strict", "198.19.1.2"),
+        { ...container("cut", "strict", "198.19.1.3"), ...away },
+        { ...container("seated", "strict", "198.19.1.4") },
+        { ...container("both", "open", ""), ...away, configured: ["open", "strict"] },
+        { ...container("beside", "strict", ""), ...away, networkMode: "container:id" },
+      ],
+    },
+    guarded: networks.slice(0, 2).map((given) => ({
+      ...given,
+      bridge: `br-${given.id}`,
+      lists: [],
+      audit: false,
+      dns: { upstreams: undefined, types: [] },
+    })),
+    services: [],
+    quarantined: ["cut", "seated", "beside"],
+  });
+  const inUse = (): boolean => true;
+
+  const quarantine: readonly [name: string, sandbox: string, expected: string][] = [
+    ["one that the engine told of", "sandbox-web", "no"],
+    ["that of one in quarantine", "sandbox-seated", "yes"],
+    ["a new one, while one in quarantine is away", "sandbox-new", "maybe"],
+  ];
+  for (const [name, sandbox, expected] of quarantine)
+    it(`in quarantine: ${name}`, () => assert.equal(newcomers.quarantineOf(sandbox, inUse), expected));
+
+  it("in quarantine: the last one of one that has stopped, while it is there and that is in quarantine", () => {
+    const stopped = (quarantined: string[]) => ({
+      topology: { networks, containers: [{ ...container("seated", "strict", "198.19.1.4"), ...away }] },
+      guarded: [],
+      services: [],
+      quarantined,
+    });
+    const of = (quarantined: string[], isLive: boolean) =>
+      new Newcomers(stopped(quarantined), newcomers, () => isLive).quarantineOf("sandbox-seated", inUse);
+    assert.deepEqual([of(["seated"], true), of(["seated"], false), of([], true)], ["yes", "maybe", "no"]);
+  });
+
+  it("in quarantine: unread, while one in quarantine is not in the picture", () => {
+    const early = new Newcomers({
+      topology: { networks, containers: [container("web", "strict", "198.19.1.2")] },
+      guarded: [],
+      services: [],
+      quarantined: ["cut"],
+    });
+    assert.equal(early.quarantineOf("sandbox-new", inUse), "unread");
+    assert.equal(early.quarantineOf("sandbox-web", inUse), "no");
+  });
+
+  const joining: readonly [name: string, sandbox: string, on: string, expected: boolean][] = [
+    ["a new one on the open network of one that is on both", "sandbox-new", "open", true],
+    ["a new one elsewhere", "sandbox-new", "lax", false],
+    ["one that the engine told of", "sandbox-web", "open", false],
+  ];
+  for (const [name, sandbox, on, expected] of joining)
+    it(`about to join: ${name}`, () => assert.equal(newcomers.mayJoin(sandbox, [on], inUse), expected));
+});
