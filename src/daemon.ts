@@ -9,9 +9,9 @@ import { explainTarget } from "./explanation.ts";
 import type { Classification } from "./firewall/classify.ts";
 import { listBridges } from "./io/bridges.ts";
 import { claimHost } from "./io/claim.ts";
-import { type Config, defaultDockerSocket } from "./io/config.ts";
+import type { Config } from "./io/config.ts";
 import { createControlServer } from "./io/control-server.ts";
-import { findEngineSocket, findSandboxFolder, openEngineRoot } from "./io/dockerd.ts";
+import { engineFinder, findSandboxFolder, openEngineRoot } from "./io/dockerd.ts";
 import { connectEngine } from "./io/engine.ts";
 import { listHostAddresses } from "./io/host-addresses.ts";
 import { openHostResolvers } from "./io/host-resolvers.ts";
@@ -50,9 +50,7 @@ export async function runDaemon(config: Config): Promise<void> {
   const log = createLog(config.logLevel);
   const end = Promise.withResolvers<void>();
   const backend: Backend = config.backend === "legacy" ? "legacy" : "nft";
-  // Another socket than the default was chosen to be the only one: a proxy is not gone round when nobody answers there.
-  const isDefault = config.dockerSocket === defaultDockerSocket;
-  const engine = connectEngine(config.dockerSocket, isDefault ? findEngineSocket : () => undefined);
+  const engine = connectEngine(config.dockerSocket, engineFinder(config.dockerSocket));
   const engineVersion = await engine.version();
   // Before anything is touched: two daemons would take each other's rules and captures away.
   await claimHost();

@@ -8,12 +8,10 @@ import { parseDuration } from "../model/duration.ts";
 import { didYouMean } from "../model/nearest.ts";
 import type { Upstream } from "../model/planes.ts";
 import { defaultControlSocket } from "./control-path.ts";
+import { defaultDockerSocket } from "./dockerd.ts";
 
 export const logLevels = ["error", "warn", "info", "debug"] as const;
 export type LogLevel = (typeof logLevels)[number];
-
-/** Where an engine listens unless told otherwise, and what the image is given. */
-export const defaultDockerSocket = "/var/run/docker.sock";
 
 /** Settings of the daemon, fixed for its life. */
 export interface Config {

@@ -3,6 +3,9 @@
 
 import { existsSync, openSync, readdirSync, readFileSync, readlinkSync } from "node:fs";
 
+/** Where an engine listens unless told otherwise, and what the image is given. */
+export const defaultDockerSocket = "/var/run/docker.sock";
+
 /** Linux open(2): a handle to the place, not to the content. */
 const O_PATH = 0o10000000;
 
@@ -32,7 +35,7 @@ export function findSandboxFolder(): SandboxFolder {
 }
 
 /** The engine's socket through its own root: a mounted socket is another file once the engine has made it anew. */
-export function findEngineSocket(): string | undefined {
+function findEngineSocket(): string | undefined {
   const pid = findDockerd();
   const path = `/proc/${pid}/root/run/docker.sock`;
   return pid !== undefined && existsSync(path) ? path : undefined;
@@ -47,6 +50,11 @@ export function openEngineRoot(): string | undefined {
     // Not ours to look into: whoever asked has another source.
     return undefined;
   }
+}
+
+/** What finds the engine elsewhere when nobody is behind this socket. One that was chosen may be a proxy's: nothing does. */
+export function engineFinder(socketPath: string): () => string | undefined {
+  return socketPath === defaultDockerSocket ? findEngineSocket : () => undefined;
 }
 
 function findDockerd(): number | undefined {
