@@ -42,7 +42,7 @@ export function warnOfPublicSuffixes(place: string, entries: readonly Entry[]): 
     if (entry.scope === "exact") return [];
     const literal = entry.scope === "glob" ? literalPart(entry.domain) : entry.domain;
     if (!hasStrangersBelow(literal)) return [];
-    const suffix = getPublicSuffix(literal, options) ?? literal;
+    const suffix = parentsOfSuffixes.has(literal) ? literal : (getPublicSuffix(literal, options) ?? literal);
     const text = JSON.stringify(renderEntry(entry));
     return [
       `${place}: entry ${text} covers names that anybody can register below ${suffix}; name those that are meant`,

@@ -5,6 +5,8 @@ import { describe, it } from "node:test";
 import { AskerIndex } from "../../src/dns/asker.ts";
 import { type IpAddress, parsePrefix } from "../../src/model/address.ts";
 import type { Container, Network } from "../../src/model/topology.ts";
+import type { EntryList } from "../../src/policy/entry-list.ts";
+import { listOf } from "../support/policies.ts";
 
 const network = (id: string, subnet: string): Network => ({
   id,
@@ -118,4 +120,38 @@ describe("whose an address may be", () => {
         may,
       ),
     );
+});
+
+describe("who may soon lose something", () => {
+  const subnet = networks[0] ?? assert.fail();
+  const guarded = [
+    { ...subnet, bridge: "br-strict", lists: [], audit: false, dns: { upstreams: undefined, types: [] } },
+  ];
+  const placed = container("web", "strict", "198.19.1.2");
+  const away = { ...placed, running: false, sandbox: undefined, endpoints: [] };
+  const closed = { ...listOf(""), closes: true };
+  const taking: readonly [name: string, list: EntryList, settled: boolean, mayLose: boolean][] = [
+    ["a container with `!` of its own is about to start", listOf("!www.example.com"), false, true],
+    ["a container that will be closed is about to start", closed, false, true],
+    ["a container with grants of its own is about to start", listOf("www.example.com"), false, false],
+  ];
+  const of = (given: Container, list: EntryList) => {
+    const services = [{ containerId: "web", name: "web", addresses: [], lists: [list] }];
+    const topology = { networks, containers: [given, container("old", "strict", "198.19.1.3")] };
+    const picture = new AskerIndex({ topology, guarded, services, quarantined: [] });
+    return (address: string) => {
+      const standing = picture.standingOfSource(address as IpAddress);
+      return standing.kind === "guarded"
+        ? { settled: standing.settled, mayLose: standing.mayLose }
+        : assert.fail(standing.kind);
+    };
+  };
+  for (const [name, list, settled, mayLose] of taking)
+    it(name, () => assert.deepEqual(of(away, list)("198.19.1.2"), { settled, mayLose }));
+  it("nobody whom the engine has told of", () => {
+    const list = listOf("!www.example.com");
+    assert.deepEqual(of(away, list)("198.19.1.3"), { settled: true, mayLose: false });
+    assert.deepEqual(of(placed, list)("198.19.1.2"), { settled: true, mayLose: false });
+    assert.deepEqual(of(placed, list)("198.19.1.9"), { settled: true, mayLose: false });
+  });
 });

@@ -3,6 +3,7 @@ import { describe, it } from "node:test";
 import type { Classification } from "../../src/firewall/classify.ts";
 import { hostMembers } from "../../src/firewall/host-entries.ts";
 import { type IpAddress, parsePrefix, renderPrefix } from "../../src/model/address.ts";
+import type { EntryList } from "../../src/policy/entry-list.ts";
 import { listOf } from "../support/policies.ts";
 
 interface Given {
@@ -12,19 +13,20 @@ interface Given {
   readonly container?: readonly string[];
 }
 
+/** A list by its text; `closed` is one that could not be read and may have taken something away. */
+const listNamed = (text: string): EntryList =>
+  text === "closed" ? { ...listOf(""), closes: true } : listOf(text);
+
 function membersOf({ network = [], container }: Given): readonly string[] {
   const subnets = ["198.19.1.0/24", "2001:db8:1::/64"].flatMap((text) => parsePrefix(text) ?? []);
   const addresses = ["198.19.1.2", "2001:db8:1::2"] as IpAddress[];
   const classification = {
     guarded: [
-      { name: "web", subnets, lists: network.map((text) => listOf(text)) },
+      { name: "web", subnets, lists: network.map(listNamed) },
       { name: "other", subnets: [parsePrefix("198.19.2.0/24")], lists: [listOf("host:9")] },
     ],
     containers: {
-      services:
-        container === undefined
-          ? []
-          : [{ name: "c", addresses, lists: container.map((text) => listOf(text)) }],
+      services: container === undefined ? [] : [{ name: "c", addresses, lists: container.map(listNamed) }],
     },
   } as unknown as Classification;
   return hostMembers(classification)
@@ -90,6 +92,17 @@ const cases: readonly [name: string, given: Given, members: readonly string[]][]
   [
     "a container's `!` wins over its own grant",
     { network: ["host:1/tcp"], container: ["host:1-2/tcp", "!host:1-2"] },
+    ["198.19.1.0/24 6:1 web", "not 198.19.1.2/32 6:1 c"],
+  ],
+  ["nothing where the network's list is closed", { network: ["host:1/tcp", "closed"] }, []],
+  [
+    "nor for a container on it that has a list of its own",
+    { network: ["closed"], container: ["host:1/tcp"] },
+    [],
+  ],
+  [
+    "a closed container loses what its network has, and what it has itself",
+    { network: ["host:1/tcp"], container: ["host:2/tcp", "closed"] },
     ["198.19.1.0/24 6:1 web", "not 198.19.1.2/32 6:1 c"],
   ],
 ];

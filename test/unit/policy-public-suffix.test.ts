@@ -14,6 +14,7 @@ const warned: readonly [entry: string, suffix: string][] = [
   ["a*.github.io", "github.io"],
   ["a*.b.co.uk b*.co.uk", "co.uk"],
   ["api.*.github.io", "github.io"],
+  ["*.amazonaws.com", "amazonaws.com"],
 ];
 
 const silent: readonly string[] = [
@@ -29,6 +30,9 @@ const silent: readonly string[] = [
   "!*.com",
   "!*.github.io",
   "203.0.113.0/24",
+  "198.0.0.0/8",
+  "2001::/16",
+  "!0.0.0.0/0",
   "host:22",
   "@github",
 ];
@@ -42,6 +46,11 @@ describe("warnOfPublicSuffixes", () => {
       assert.ok(warnings[0]?.endsWith(`below ${suffix}; name those that are meant`), warnings[0]);
     });
   }
+  for (const text of ["0.0.0.0/0", "128.0.0.0/1", "198.0.0.0/7", "::/0", "2000::/3", "[2000::/15]:443"])
+    it(`warns of ${text}`, () => {
+      const warnings = warnOfPublicSuffixes("here", entriesOf(text));
+      assert.match(warnings.join(), /^here: entry "[^"]+" covers a good part of the internet$/);
+    });
   for (const text of silent)
     it(`says nothing of ${text}`, () => assert.deepEqual(warnOfPublicSuffixes("here", entriesOf(text)), []));
 });

@@ -102,6 +102,28 @@ describe("suggest", () => {
     assert.match(leftOut[0]?.why ?? "", /at most 1024 ports/);
   });
 
+  // A container may look up what it likes: what would be pasted as something else than a name is left out.
+  const hostile = [
+    "0.0.0.0/0",
+    "203.0.113.1",
+    "*.com",
+    "*",
+    "host",
+    "host:22",
+    "!www.example.com",
+    "@github",
+    "www.example.com:443",
+    "a.example.com/tcp",
+    "a b.example.com",
+  ];
+  for (const name of hostile)
+    it(`no ${JSON.stringify(name)}, whoever looked it up`, () => {
+      const connections = [connection(one, "tcp:443", name)];
+      const { entries, leftOut } = suggest({ lookups: [lookup(name)], connections }, nothingYet);
+      assert.deepEqual(entries, []);
+      assert.deepEqual(leftOut.map(({ what }) => what).includes(name), true);
+    });
+
   const names = fc.constantFrom(
     ...["example.com", "x.example.com", "co.uk", "github.io"].flatMap((owner) =>
       ["a", "b", "c", "d", "a.b", "_x"].map((label) => `${label}.${owner}`),
