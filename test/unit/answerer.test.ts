@@ -8,6 +8,7 @@ import type { Topology } from "../../src/model/topology.ts";
 import { decodeMessage } from "../support/dns-bytes.ts";
 import { answerTo, startFakeUpstream } from "../support/fake-upstream.ts";
 import { startOneNetwork } from "../support/one-network.ts";
+import { listOf } from "../support/policies.ts";
 
 test("an unknown single label waits for one reading of the engine only, however late that is", async () => {
   let readings = 0;
@@ -237,6 +238,55 @@ test("what is no longer allowed when the upstream answers is not opened", async 
     assert.equal(grants.length, 1);
   } finally {
     answerer.useUpstreams([]);
+    await upstream.close();
+  }
+});
+
+test("a newcomer who may lose the name is not granted it before the engine tells whose the address is", async () => {
+  let asks = 0;
+  const upstream = await startFakeUpstream({
+    onUdp: ({ message, reply }) => {
+      asks++;
+      reply(answerTo(message, ["203.0.113.7"]));
+    },
+  });
+  let index: AskerIndex | undefined;
+  const started = startOneNetwork({
+    allow: "www.example.com",
+    upstreams: [upstream],
+    options: { indexNow: () => index ?? assert.fail() },
+  });
+  const { topology, guarded, answerer, grants, ask } = started;
+  const starting: Topology["containers"][number] = {
+    id: "c1",
+    name: "strict",
+    labels: {},
+    running: false,
+    networkMode: "web",
+    sandbox: undefined,
+    endpoints: [],
+    configured: [],
+    hazards: [],
+  };
+  const show = (container: typeof starting): void => {
+    const services = [
+      { containerId: "c1", name: "strict", addresses: [], lists: [listOf("!www.example.com")] },
+    ];
+    const containers = [container];
+    index = new AskerIndex({ topology: { ...topology, containers }, guarded, services, quarantined: [] });
+    answerer.useTopology({ ...topology, containers }, guarded);
+  };
+  try {
+    show(starting);
+    const asked = ask("www.example.com");
+    const address = "198.18.0.2" as IpAddress;
+    const endpoints = [{ networkId: "n1", addresses: [address], aliases: [], links: [] }];
+    show({ ...starting, running: true, sandbox: "sandbox-1", endpoints });
+    assert.equal(decodeMessage(await asked).rcode, "NXDOMAIN");
+    assert.deepEqual([asks, grants], [0, []]);
+    assert.equal(decodeMessage(await ask("www.example.com", "198.18.0.3")).rcode, "NOERROR");
+    assert.equal(grants.length, 1);
+  } finally {
     await upstream.close();
   }
 });
