@@ -9,7 +9,7 @@ import { join } from "node:path";
 import { after, before, it } from "node:test";
 import dnsPacket from "dns-packet";
 import { type Asked, compare, essenceOf, questionOf } from "../support/compare-answers.ts";
-import { endServer, spawnUnbound } from "../support/debian-server.ts";
+import { endServer, spawnUnbound, unboundSettings } from "../support/debian-server.ts";
 import { client, deploy, network } from "../support/dockerwall.ts";
 import { zoneQuestions } from "../support/fake-zone.ts";
 import { until } from "../support/lab/command.ts";
@@ -54,15 +54,7 @@ async function startUnbound(): Promise<ChildProcess> {
     `server:
   interface: ${unboundAddress}
   access-control: 0.0.0.0/0 allow
-  do-daemonize: no
-  chroot: ""
-  username: ""
-  directory: "${folder}"
-  pidfile: "${folder}/pid"
-  use-syslog: no
-  logfile: ""
-  verbosity: 0
-  module-config: "iterator"
+${unboundSettings(folder)}
   local-zone: "example.org." transparent
   edns-buffer-size: 1232
   max-udp-size: 1232

@@ -7,7 +7,7 @@ import { copyFileSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
-import { endServer, spawnUnbound } from "../support/debian-server.ts";
+import { endServer, spawnUnbound, unboundSettings } from "../support/debian-server.ts";
 import { client, deploy, deployWith, network, succeeds } from "../support/dockerwall.ts";
 import { until } from "../support/lab/command.ts";
 import { type Lab, startLab } from "../support/lab/lab.ts";
@@ -58,15 +58,7 @@ async function startUnbound(): Promise<ChildProcess> {
   tls-service-key: "${box.runFolder}/server.key"
   tls-service-pem: "${box.runFolder}/server.crt"
   access-control: 0.0.0.0/0 allow
-  do-daemonize: no
-  chroot: ""
-  username: ""
-  directory: "${folder}"
-  pidfile: "${folder}/pid"
-  use-syslog: no
-  logfile: ""
-  verbosity: 0
-  module-config: "iterator"
+${unboundSettings(folder)}
 forward-zone:
   name: "."
   forward-addr: ${addresses.resolver}

@@ -23,6 +23,19 @@ async function programOf(path: string): Promise<readonly string[]> {
   return [loader, "--library-path", libraries.join(":"), join(folder, path)];
 }
 
+/** What every unbound of a test has in its `server:` clause. */
+export function unboundSettings(folder: string): string {
+  return `  do-daemonize: no
+  chroot: ""
+  username: ""
+  directory: "${folder}"
+  pidfile: "${folder}/pid"
+  use-syslog: no
+  logfile: ""
+  verbosity: 0
+  module-config: "iterator"`;
+}
+
 /** Starts unbound with a configuration file; in a named network namespace, or on the machine's own network. */
 export async function spawnUnbound(configFile: string, netns?: string): Promise<ChildProcess> {
   const enter = netns === undefined ? [] : ["nsenter", `--net=/run/netns/${netns}`];

@@ -3,12 +3,12 @@ import { test } from "node:test";
 import { setImmediate as nextTurn, setTimeout as sleep } from "node:timers/promises";
 import { AskerIndex, type Standing } from "../../src/dns/asker.ts";
 import { DockerwallError } from "../../src/errors.ts";
-import { type IpAddress, parsePrefix } from "../../src/model/address.ts";
-import type { Topology } from "../../src/model/topology.ts";
+import type { IpAddress } from "../../src/model/address.ts";
 import { decodeMessage } from "../support/dns-bytes.ts";
 import { answerTo, startFakeUpstream } from "../support/fake-upstream.ts";
 import { startOneNetwork } from "../support/one-network.ts";
 import { listOf } from "../support/policies.ts";
+import { bridgeNetwork, newContainer, runningContainer } from "../support/topologies.ts";
 
 test("an unknown single label waits for one reading of the engine only, however late that is", async () => {
   let readings = 0;
@@ -35,16 +35,6 @@ test("a name that leads into a network of the engine opens nothing, unless the a
   });
   const started = startOneNetwork({ allow: "*.example.org 203.0.113.32/28", upstreams: [upstream] });
   const { ask, answerer, topology, guarded } = started;
-  const other = (id: string, ...texts: readonly string[]): Topology["networks"][number] => ({
-    id,
-    name: id,
-    driver: "bridge",
-    bridge: `br-${id}`,
-    subnets: texts.map((text) => parsePrefix(text) ?? assert.fail(text)),
-    gateways: [],
-    internal: false,
-    labels: {},
-  });
   const opened = async (name: string): Promise<readonly string[]> => {
     started.grants.splice(0);
     await ask(`${name}.example.org`);
@@ -52,7 +42,10 @@ test("a name that leads into a network of the engine opens nothing, unless the a
   };
   try {
     assert.deepEqual(await opened("n17"), ["203.0.113.17"]);
-    const others = [other("n2", "10.9.0.0/16", "203.0.113.16/28"), other("n3", "203.0.113.32/28")];
+    const others = [
+      bridgeNetwork("n2", "10.9.0.0/16", "203.0.113.16/28"),
+      bridgeNetwork("n3", "203.0.113.32/28"),
+    ];
     answerer.useTopology({ ...topology, networks: [...topology.networks, ...others] }, guarded);
     assert.deepEqual(await opened("n17"), []);
     assert.deepEqual(await opened("n31"), []);
@@ -257,20 +250,10 @@ test("a newcomer who may lose the name is not granted it before the engine tells
     options: { indexNow: () => index ?? assert.fail() },
   });
   const { topology, guarded, answerer, grants, ask } = started;
-  const starting: Topology["containers"][number] = {
-    id: "c1",
-    name: "strict",
-    labels: {},
-    running: false,
-    networkMode: "web",
-    sandbox: undefined,
-    endpoints: [],
-    configured: [],
-    hazards: [],
-  };
+  const starting = newContainer("strict", "n1");
   const show = (container: typeof starting): void => {
     const services = [
-      { containerId: "c1", name: "strict", addresses: [], lists: [listOf("!www.example.com")] },
+      { containerId: "strict", name: "strict", addresses: [], lists: [listOf("!www.example.com")] },
     ];
     const containers = [container];
     index = new AskerIndex({ topology: { ...topology, containers }, guarded, services, quarantined: [] });
@@ -279,9 +262,7 @@ test("a newcomer who may lose the name is not granted it before the engine tells
   try {
     show(starting);
     const asked = ask("www.example.com");
-    const address = "198.18.0.2" as IpAddress;
-    const endpoints = [{ networkId: "n1", addresses: [address], aliases: [], links: [] }];
-    show({ ...starting, running: true, sandbox: "sandbox-1", endpoints });
+    show(runningContainer("strict", "n1", "198.18.0.2"));
     assert.equal(decodeMessage(await asked).rcode, "NXDOMAIN");
     assert.deepEqual([asks, grants], [0, []]);
     assert.equal(decodeMessage(await ask("www.example.com", "198.18.0.3")).rcode, "NOERROR");

@@ -3,43 +3,24 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { AskerIndex } from "../../src/dns/asker.ts";
-import { type IpAddress, parsePrefix } from "../../src/model/address.ts";
-import type { Container, Network } from "../../src/model/topology.ts";
+import type { IpAddress } from "../../src/model/address.ts";
+import type { Container } from "../../src/model/topology.ts";
 import type { EntryList } from "../../src/policy/entry-list.ts";
 import { listOf } from "../support/policies.ts";
-
-const network = (id: string, subnet: string): Network => ({
-  id,
-  name: id,
-  driver: "bridge",
-  bridge: `br-${id}`,
-  subnets: [parsePrefix(subnet) ?? assert.fail(subnet)],
-  gateways: [],
-  internal: false,
-  labels: {},
-});
-
-const container = (id: string, networkId: string, address: string): Container => ({
-  id,
-  name: id,
-  labels: {},
-  running: true,
-  networkMode: networkId,
-  sandbox: `sandbox-${id}`,
-  endpoints: [{ networkId, addresses: [address as IpAddress], aliases: [], links: [] }],
-  configured: [],
-  hazards: [],
-});
+import { bridgeNetwork, runningContainer } from "../support/topologies.ts";
 
 const networks = [
-  network("strict", "198.19.1.0/24"),
-  network("lax", "198.19.2.0/24"),
-  network("open", "198.19.3.0/24"),
+  bridgeNetwork("strict", "198.19.1.0/24"),
+  bridgeNetwork("lax", "198.19.2.0/24"),
+  bridgeNetwork("open", "198.19.3.0/24"),
 ];
 const index = new AskerIndex({
   topology: {
     networks,
-    containers: [container("web", "strict", "198.19.1.2"), container("free", "open", "198.19.3.2")],
+    containers: [
+      runningContainer("web", "strict", "198.19.1.2"),
+      runningContainer("free", "open", "198.19.3.2"),
+    ],
   },
   guarded: networks.slice(0, 2).map((given) => ({
     ...given,
@@ -127,7 +108,7 @@ describe("who may soon lose something", () => {
   const guarded = [
     { ...subnet, bridge: "br-strict", lists: [], audit: false, dns: { upstreams: undefined, types: [] } },
   ];
-  const placed = container("web", "strict", "198.19.1.2");
+  const placed = runningContainer("web", "strict", "198.19.1.2");
   const away = { ...placed, running: false, sandbox: undefined, endpoints: [] };
   const closed = { ...listOf(""), closes: true };
   const taking: readonly [name: string, list: EntryList, settled: boolean, mayLose: boolean][] = [
@@ -137,7 +118,7 @@ describe("who may soon lose something", () => {
   ];
   const of = (given: Container, list: EntryList) => {
     const services = [{ containerId: "web", name: "web", addresses: [], lists: [list] }];
-    const topology = { networks, containers: [given, container("old", "strict", "198.19.1.3")] };
+    const topology = { networks, containers: [given, runningContainer("old", "strict", "198.19.1.3")] };
     const picture = new AskerIndex({ topology, guarded, services, quarantined: [] });
     return (address: string) => {
       const standing = picture.standingOfSource(address as IpAddress);

@@ -23,7 +23,7 @@ import { createResolver, defaultResolverSettings } from "../../src/io/upstream.t
 import type { IpAddress } from "../../src/model/address.ts";
 import { anyService } from "../../src/model/service.ts";
 import { type Asked, compare, essenceOf, questionOf } from "../support/compare-answers.ts";
-import { cannotUnpack, endServer, spawnUnbound } from "../support/debian-server.ts";
+import { cannotUnpack, endServer, spawnUnbound, unboundSettings } from "../support/debian-server.ts";
 import { startFakeUpstream } from "../support/fake-upstream.ts";
 import { answerFromZone, zoneQuestions } from "../support/fake-zone.ts";
 import { until } from "../support/lab/command.ts";
@@ -93,15 +93,7 @@ async function startUnbound(upstreamPort: number) {
     `server:
   interface: 127.0.0.1
   port: ${port}
-  do-daemonize: no
-  chroot: ""
-  username: ""
-  directory: "${folder}"
-  pidfile: "${folder}/pid"
-  use-syslog: no
-  logfile: ""
-  verbosity: 0
-  module-config: "iterator"
+${unboundSettings(folder)}
   do-not-query-localhost: no
   local-zone: "example.org." transparent
   edns-buffer-size: 1232

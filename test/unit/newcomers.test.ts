@@ -3,36 +3,12 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { Newcomers } from "../../src/dns/newcomers.ts";
-import { type IpAddress, parsePrefix } from "../../src/model/address.ts";
-import type { Container, Network } from "../../src/model/topology.ts";
-
-const network = (id: string, subnet: string): Network => ({
-  id,
-  name: id,
-  driver: "bridge",
-  bridge: `br-${id}`,
-  subnets: [parsePrefix(subnet) ?? assert.fail(subnet)],
-  gateways: [],
-  internal: false,
-  labels: {},
-});
-
-const container = (id: string, networkId: string, address: string): Container => ({
-  id,
-  name: id,
-  labels: {},
-  running: true,
-  networkMode: networkId,
-  sandbox: `sandbox-${id}`,
-  endpoints: [{ networkId, addresses: [address as IpAddress], aliases: [], links: [] }],
-  configured: [],
-  hazards: [],
-});
+import { bridgeNetwork, runningContainer } from "../support/topologies.ts";
 
 const networks = [
-  network("strict", "198.19.1.0/24"),
-  network("lax", "198.19.2.0/24"),
-  network("open", "198.19.3.0/24"),
+  bridgeNetwork("strict", "198.19.1.0/24"),
+  bridgeNetwork("lax", "198.19.2.0/24"),
+  bridgeNetwork("open", "198.19.3.0/24"),
 ];
 describe("whose a new sandbox may be", () => {
   const away = { running: false, sandbox: undefined, endpoints: [] };
@@ -40,11 +16,11 @@ describe("whose a new sandbox may be", () => {
     topology: {
       networks,
       containers: [
-        container("web", "strict", "198.19.1.2"),
-        { ...container("cut", "strict", "198.19.1.3"), ...away },
-        { ...container("seated", "strict", "198.19.1.4") },
-        { ...container("both", "open", ""), ...away, configured: ["open", "strict"] },
-        { ...container("beside", "strict", ""), ...away, networkMode: "container:id" },
+        runningContainer("web", "strict", "198.19.1.2"),
+        { ...runningContainer("cut", "strict", "198.19.1.3"), ...away },
+        { ...runningContainer("seated", "strict", "198.19.1.4") },
+        { ...runningContainer("both", "open", ""), ...away, configured: ["open", "strict"] },
+        { ...runningContainer("beside", "strict", ""), ...away, networkMode: "container:id" },
       ],
     },
     guarded: networks.slice(0, 2).map((given) => ({
@@ -69,7 +45,10 @@ describe("whose a new sandbox may be", () => {
 
   it("in quarantine: the last one of one that has stopped, while it is there and that is in quarantine", () => {
     const stopped = (quarantined: string[]) => ({
-      topology: { networks, containers: [{ ...container("seated", "strict", "198.19.1.4"), ...away }] },
+      topology: {
+        networks,
+        containers: [{ ...runningContainer("seated", "strict", "198.19.1.4"), ...away }],
+      },
       guarded: [],
       services: [],
       quarantined,
@@ -81,7 +60,7 @@ describe("whose a new sandbox may be", () => {
 
   it("in quarantine: unread, while one in quarantine is not in the picture", () => {
     const early = new Newcomers({
-      topology: { networks, containers: [container("web", "strict", "198.19.1.2")] },
+      topology: { networks, containers: [runningContainer("web", "strict", "198.19.1.2")] },
       guarded: [],
       services: [],
       quarantined: ["cut"],
