@@ -3,14 +3,15 @@
 
 import type { Membership } from "./dns/asker.ts";
 import { EntryIndex } from "./dns/entry-index.ts";
-import { type Grant, GrantLedger, leaseCeilingSeconds, parseComment } from "./dns/grant.ts";
+import { type Grant, GrantLedger, leaseCeilingSeconds, parseComment, readableDomain } from "./dns/grant.ts";
 import { NameHistory } from "./dns/name-history.ts";
 import { DockerwallError } from "./errors.ts";
 import { setNames } from "./firewall/names.ts";
 import { addEntry, admitEntries, isCrowded } from "./grant-entries.ts";
 import type { KernelSets } from "./io/ipset.ts";
 import { familyOf, hostPrefix, type IpAddress } from "./model/address.ts";
-import { addressRights, decideName, decidePacket, type Verdict } from "./policy/decide.ts";
+import { intersectServices } from "./model/service-set.ts";
+import { decideName, decidePacket, servicesAt, type Verdict } from "./policy/decide.ts";
 import { digestOf } from "./policy/digest.ts";
 
 export interface Target {
@@ -54,10 +55,11 @@ export interface Admission {
   /** The names that led the asker to an address. */
   namesOf(asker: IpAddress, destination: IpAddress): readonly string[];
   /**
-   * Takes out of the kernel what these askers' policies, where they are others than before, no longer allow.
-   * @returns the askers whose policy is another one: their open flows must be judged again
+   * Takes out of the kernel what these askers' policies, where they are others than before, no longer allow; then
+   * `cut` must do the same with the open flows of the askers whose policy is another one. Only when it has returned is
+   * it written down that they were judged: who dies in between is followed by one who judges again.
    */
-  rejudge(policies: PolicyView): readonly IpAddress[];
+  rejudge(policies: PolicyView, cut: (changed: ReadonlySet<IpAddress>) => void): void;
   /** True when the asker holds a live right to this address, for whatever service. */
   isOpen(asker: IpAddress, destination: IpAddress): boolean;
   /**
@@ -121,17 +123,32 @@ export function startAdmission(options: {
     return last;
   }
 
+  /** Those whose policy is another one, or was not known before, with its digest. */
+  function otherPolicies(epoch: string, keyOf: PolicyView["keyOf"]): ReadonlyMap<IpAddress, Owner> {
+    const found = new Map<IpAddress, Owner>();
+    const candidates = epoch === judgedEpoch ? unjudged : new Set(owners.keys());
+    judgedEpoch = epoch;
+    unjudged = new Set();
+    for (const asker of candidates) {
+      const owner = owners.get(asker);
+      if (owner === undefined) continue;
+      const key = keyOf(asker);
+      if (key === undefined) unjudged.add(asker);
+      else if (digestOf([key]) !== owner.digest) found.set(asker, { ...owner, digest: digestOf([key]) });
+    }
+    return found;
+  }
+
   function narrow(asker: IpAddress, memberships: readonly Membership[]): void {
     const allows = (destination: IpAddress, protocol: number, port: number | undefined): boolean =>
       verdict({ source: asker, destination, protocol, port }, memberships).allowed;
     const mine = memberships.filter(({ addresses }) => addresses.includes(asker));
-    // A right of which an address entry takes a part is given anew, without it, by the next lookup.
-    ledger.narrow(asker, (destination, domain) =>
-      mine.some(
-        ({ policy }) =>
-          addressRights(policy, destination, nowMs()).taken.length === 0 &&
-          decideName(policy, domain, nowMs()).allowed,
-      ),
+    ledger.narrow(asker, (destination, { domain, service }) =>
+      mine.flatMap(({ policy }) => {
+        const decision = decideName(policy, domain, nowMs());
+        if (!decision.allowed) return [];
+        return intersectServices([service], servicesAt(policy, decision.services, destination, nowMs()));
+      }),
     );
     const gone = index.takeUnless(asker, (set, { first, protocol, port }) =>
       set === "pair4" || set === "pair6"
@@ -174,7 +191,7 @@ export function startAdmission(options: {
         by?.endsAtMs === undefined ? leaseCeilingSeconds : Math.floor((by.endsAtMs - nowMs()) / 1000);
       const timeoutSeconds = Math.min(lease, leaseCeilingSeconds, ends);
       if (timeoutSeconds < 1) return false;
-      const comment = name ?? destination;
+      const comment = readableDomain(name ?? destination);
       const place = { family: familyOf(destination), destination, asker: source, protocol, port: setPort };
       addEntry(entries, { ...place, set: "grant", timeoutSeconds, comment });
       return true;
@@ -187,29 +204,15 @@ export function startAdmission(options: {
 
     namesOf: (asker, destination) => [...history.namesOf(asker, destination)],
 
-    rejudge({ epoch, keyOf, membershipsOf }) {
-      const changed: IpAddress[] = [];
-      const judged = epoch === judgedEpoch ? unjudged : new Set(owners.keys());
-      judgedEpoch = epoch;
-      unjudged = new Set();
-      for (const asker of judged) {
-        const owner = owners.get(asker);
-        if (owner === undefined) continue;
-        const key = keyOf(asker);
-        if (key === undefined) {
-          unjudged.add(asker);
-          continue;
-        }
-        const digest = digestOf([key]);
-        if (digest === owner.digest) continue;
-        // Who has just come has nothing yet that another policy could have allowed.
-        if (owner.digest !== undefined || index.count(asker) > 0) {
-          narrow(asker, membershipsOf(asker));
-          changed.push(asker);
-        }
-        setOwner(asker, { ...owner, digest });
-      }
-      return changed;
+    rejudge({ epoch, keyOf, membershipsOf }, cut) {
+      const judged = otherPolicies(epoch, keyOf);
+      // Who has just come has nothing yet that another policy could have allowed.
+      const changed = [...judged.keys()].filter(
+        (asker) => owners.get(asker)?.digest !== undefined || index.count(asker) > 0,
+      );
+      for (const asker of changed) narrow(asker, membershipsOf(asker));
+      if (changed.length > 0) cut(new Set(changed));
+      for (const [asker, owner] of judged) setOwner(asker, owner);
     },
 
     isOpen: (asker, destination) => ledger.isOpen(asker, destination, nowMs()),

@@ -133,7 +133,6 @@ export function createAnswerer(options: AnswererOptions): Answerer {
     const decision = joinDecisions(decided);
     // The network on whose behalf the name is looked up: the first that allows it.
     const speaker = (decided.find((each) => each.decision.allowed) ?? decided[0])?.membership;
-    const policies = memberships.map(({ policy }) => policy);
     const ends = decision.allowed ? decision.endsAtMs : undefined;
     const resolution = await resolveQuery({
       query,
@@ -145,10 +144,10 @@ export function createAnswerer(options: AnswererOptions): Answerer {
       filter: {
         own: [...options.ownAddresses(), ...neighbours],
         isNamed: (address) =>
-          policies.some((policy) => addressRights(policy, address, nowMs).granted.length > 0),
-        isTaken: (address) =>
-          decision.allowed &&
-          policies.every((policy) => servicesAt(policy, decision.services, address, nowMs).length === 0),
+          latest().some(
+            ({ membership: { policy } }) => addressRights(policy, address, nowMs).granted.length > 0,
+          ),
+        isTaken: (address) => latest().every((each) => isTakenFrom(each, address, nowMs)),
       },
       lease: ends === undefined ? lease : endingLease(Math.floor((ends - nowMs) / 1000)),
       findLocal: (question) => discovery.find(question, askerOf(memberships), Math.random),
@@ -156,13 +155,11 @@ export function createAnswerer(options: AnswererOptions): Answerer {
         lookups.lookUp(question, { asker, deadlineAtMs, isGone, choice: speaker?.dns.upstreams }),
       mayReverse: (address) =>
         memberships.some(({ addresses }) => addresses.some((own) => admission.isOpen(own, address))),
-      admit: (grants) => {
-        const latest = askedWith === picture ? decided : decideAnew();
-        admit(grants.flatMap((grant) => grantsOf(grant, latest, Date.now())));
-      },
+      admit: (grants) => admit(grants.flatMap((grant) => grantsOf(grant, latest(), Date.now()))),
     });
     /** An upstream takes its time; what is allowed by now is what counts. */
-    function decideAnew(): readonly Decided[] {
+    function latest(): readonly Decided[] {
+      if (askedWith === picture) return decided;
       const now = standing();
       return now.kind === "guarded" ? decideForEach(now.memberships, name, Date.now()) : [];
     }
@@ -224,9 +221,10 @@ export function createAnswerer(options: AnswererOptions): Answerer {
     waiting.add(attempt);
   }
 
-  /** A denial that the next picture of the engine may lift. */
-  function maySoonBeAllowed(query: Query, standing: GuardedStanding): boolean {
+  /** A decision that the next picture of the engine may turn round. */
+  function maySoonBeOther(query: Query, standing: GuardedStanding): boolean {
     if (standing.settled || waiting.size >= maxWaiting) return false;
+    if (standing.mayLose) return true;
     return !joinDecisions(decideForEach(standing.memberships, query.question.name, Date.now())).allowed;
   }
 
@@ -260,7 +258,7 @@ export function createAnswerer(options: AnswererOptions): Answerer {
         const now = standing();
         const leftMs = deadlineAtMs - performance.now();
         if (now.kind !== "guarded") answerer.fail(message, transport, reply);
-        else if (leftMs > 0 && maySoonBeAllowed(query, now)) withNextPicture(leftMs, decide);
+        else if (leftMs > 0 && maySoonBeOther(query, now)) withNextPicture(leftMs, decide);
         else if (waitsForReading(now, leftMs)) return;
         else
           void answerFor({
@@ -311,7 +309,7 @@ export function createAnswerer(options: AnswererOptions): Answerer {
         transport: "tcp",
         asker: "rehearsal",
         memberships,
-        standing: () => ({ kind: "guarded", memberships, settled: true }),
+        standing: () => ({ kind: "guarded", memberships, settled: true, mayLose: false }),
         deadlineAtMs,
         isGone: undefined,
       };
@@ -370,26 +368,29 @@ function networkOf(address: IpAddress, memberships: readonly Membership[]): stri
   return memberships.find(({ addresses }) => addresses.includes(address))?.networkId ?? "";
 }
 
+/** Whether `!` entries leave nothing of the address; not so where the name itself opens nothing. */
+function isTakenFrom(
+  { membership: { policy }, decision }: Decided,
+  address: IpAddress,
+  nowMs: number,
+): boolean {
+  return decision.allowed && servicesAt(policy, decision.services, address, nowMs).length === 0;
+}
+
 /** Each network that allows the name opens it for its own address of the asker, for what it allows, until that ends. */
 function grantsOf(grant: Grant, decided: readonly Decided[], nowMs: number): LedgerGrant[] {
   const family = familyOf(grant.address);
   const grants = decided.flatMap(({ membership: { policy, addresses }, decision }) => {
     if (!decision.allowed) return [];
-    const { endsAtMs = Number.POSITIVE_INFINITY } = decision;
-    const leaseSeconds = Math.min(grant.leaseSeconds, Math.floor((endsAtMs - nowMs) / 1000));
-    if (leaseSeconds < 1) return [];
-    const services = servicesAt(policy, decision.services, grant.address, nowMs);
-    return addresses
-      .filter((address) => familyOf(address) === family)
-      .flatMap((asker) =>
-        services.map((service) => ({
-          asker,
-          destination: grant.address,
-          domain: grant.domain,
-          service,
-          leaseSeconds,
-        })),
+    const { address: destination, domain } = grant;
+    const askers = addresses.filter((address) => familyOf(address) === family);
+    return decision.terms.flatMap(({ services, endsAtMs = Number.POSITIVE_INFINITY }) => {
+      const leaseSeconds = Math.min(grant.leaseSeconds, Math.floor((endsAtMs - nowMs) / 1000));
+      if (leaseSeconds < 1) return [];
+      return servicesAt(policy, services, destination, nowMs).flatMap((service) =>
+        askers.map((asker) => ({ asker, destination, domain, service, leaseSeconds })),
       );
+    });
   });
   if (grants.length > 0) return grants;
   throw new DockerwallError("INTERNAL", `no address of the asker may use ${grant.address}`);

@@ -96,6 +96,7 @@ export async function runDaemon(config: Config): Promise<void> {
   let classification: Classification | undefined;
   let dataPlane: DataPlaneLink | undefined;
   let posted: Topology | undefined;
+  let reconcileProblem: unknown;
   let uninstalled = false;
   let pictureIsWhole = false;
 
@@ -103,6 +104,7 @@ export async function runDaemon(config: Config): Promise<void> {
   async function reconcile(): Promise<void> {
     // Half a picture would take out of the kernel what an earlier run put there for containers not read yet.
     if (uninstalled || !pictureIsWhole) return;
+    reconcileProblem = undefined;
     const topology = inventory.current();
     classification = wall.classify(topology);
     desk.rules.restore();
@@ -160,12 +162,14 @@ export async function runDaemon(config: Config): Promise<void> {
   async function decideAnew(): Promise<void> {
     posted = undefined;
     await reconciling.request();
+    if (reconcileProblem !== undefined) throw reconcileProblem;
   }
 
   const seen = { sets, journal, sinceMs: Date.now(), hostAddresses: listHostAddresses };
   const explained = {
     sets,
     flows: readFlows,
+    hostAddresses: listHostAddresses,
     explain: async (addresses: readonly IpAddress[], target: Target) => {
       if (dataPlane === undefined) throw starting();
       return dataPlane.explain(addresses, target);
@@ -192,7 +196,10 @@ export async function runDaemon(config: Config): Promise<void> {
     dataPlane?.refreshed();
   }
 
-  const reconciling = createSchedule(reconcile, (error) => reporter.onProblem("reconcile", messageOf(error)));
+  const reconciling = createSchedule(reconcile, (error) => {
+    reconcileProblem = error;
+    reporter.onProblem("reconcile", messageOf(error));
+  });
   const healing = createSchedule(heal, (error) => reporter.onProblem("rules", messageOf(error)));
 
   const inventory = createInventory({

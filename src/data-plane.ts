@@ -16,7 +16,7 @@ import { listHostAddresses } from "./io/host-addresses.ts";
 import { openKernelSets } from "./io/ipset.ts";
 import { createReadiness } from "./io/readiness.ts";
 import { createSandboxes, type Sandboxes } from "./io/sandboxes.ts";
-import { unstampUnless } from "./io/stamped-flows.ts";
+import { forgetUnless } from "./io/stamped-flows.ts";
 import { anyAddress, hostPrefix, type IpAddress, type Prefix } from "./model/address.ts";
 import type {
   DataPlaneFindings,
@@ -193,13 +193,15 @@ async function start(): Promise<void> {
       new Set([...picture.guarded, ...picture.services].flatMap(({ lists }) => lists.map(({ id }) => id))),
     );
     if (settings.sandboxFolder === undefined) ownByPicture(picture.topology);
-    const changed = admission.rejudge({
-      epoch: epochOf(picture),
-      keyOf: (asker) => index.policyKey(asker),
-      membershipsOf: (asker) => membershipsOf(index.standingOfSource(asker)),
-    });
     // What is no longer allowed must find no door that is still open, so flows come after the sets.
-    if (changed.length > 0) rejudgeFlows(new Set(changed));
+    admission.rejudge(
+      {
+        epoch: epochOf(picture),
+        keyOf: (asker) => index.policyKey(asker),
+        membershipsOf: (asker) => membershipsOf(index.standingOfSource(asker)),
+      },
+      cutFlows,
+    );
     sandboxes?.reclassify();
     for (const entries of [strays, cutOff]) entries.retain(isLive);
     answerer.useTopology(picture.topology, picture.guarded);
@@ -213,8 +215,8 @@ async function start(): Promise<void> {
     }
   }
 
-  function rejudgeFlows(askers: ReadonlySet<IpAddress>): void {
-    const count = unstampUnless(
+  function cutFlows(askers: ReadonlySet<IpAddress>): void {
+    const count = forgetUnless(
       askers,
       (packet) => admission.verdict(packet, membershipsOf(index.standingOfSource(packet.source))).allowed,
     );

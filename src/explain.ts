@@ -11,7 +11,7 @@ import { parseQuery } from "./dns/question.ts";
 import { familyOf, type IpAddress } from "./model/address.ts";
 import type { ExplainedAnswer, Explanation } from "./model/planes.ts";
 import { serviceCovers } from "./model/service.ts";
-import { type Match, serviceOf } from "./policy/decide.ts";
+import { type Match, serviceOf, servicesAt } from "./policy/decide.ts";
 import { describeEntry } from "./policy/preset.ts";
 import type { Target } from "./policy/target.ts";
 
@@ -115,11 +115,16 @@ async function explainName(
       answers,
     };
   }
+  const reachable = memberships.flatMap(({ policy }) =>
+    answers.flatMap(({ addresses }) =>
+      addresses.flatMap((address) => servicesAt(policy, decision.services, address, nowMs)),
+    ),
+  );
+  if (reachable.length === 0) return { ...nothing, reason: "no-address", networks, answers };
   const { port, ipProtocol } = target;
   const fits = ({ entry }: Match): boolean =>
     port === undefined || serviceCovers(serviceOf({ entry }), ipProtocol, port);
-  const covered =
-    port === undefined || decision.services.some((service) => serviceCovers(service, ipProtocol, port));
+  const covered = port === undefined || reachable.some((service) => serviceCovers(service, ipProtocol, port));
   const by = decision.by.find(fits) ?? decision.by[0];
   return {
     ...nothing,

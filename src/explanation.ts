@@ -1,11 +1,13 @@
 // The control plane's part of `explain`: the data plane's decision, with what the kernel holds and which flows there are.
 
 import { DockerwallError } from "./errors.ts";
+import type { Classification } from "./firewall/classify.ts";
+import { hostMembers } from "./firewall/host-entries.ts";
 import { connectionMark, setNames } from "./firewall/names.ts";
 import type { Flow } from "./io/conntrack.ts";
 import type { KernelSets } from "./io/ipset.ts";
 import { renderDenied } from "./journal/drops.ts";
-import { type Family, familyOf, type IpAddress } from "./model/address.ts";
+import { type Family, familyOf, type IpAddress, prefixContains } from "./model/address.ts";
 import type { Explanation } from "./model/planes.ts";
 import type { ExplainReport, ExplainRequest } from "./model/report.ts";
 import { parseTarget, type Target } from "./policy/target.ts";
@@ -18,6 +20,47 @@ export interface ExplanationSources {
   readonly flows: (family: Family) => readonly Flow[];
   /** The data plane's decision. */
   readonly explain: (addresses: readonly IpAddress[], target: Target) => Promise<Explanation>;
+  readonly hostAddresses: () => readonly IpAddress[];
+}
+
+interface Local {
+  /** All of the container's addresses, and those on guarded networks. */
+  readonly addresses: readonly IpAddress[];
+  readonly askers: ReadonlySet<IpAddress>;
+  readonly classification: Classification;
+}
+
+/** Packets that never come before the allowlist: to the host, where sets of its own decide, and to neighbours. */
+function explainLocally(
+  { address, port = 0, ipProtocol }: Target,
+  { askers, classification }: Local,
+  { hostAddresses }: ExplanationSources,
+): Explanation | undefined {
+  if (address === undefined || askers.size === 0) return undefined;
+  const homes = classification.guarded.filter(({ subnets }) =>
+    subnets.some((subnet) => [...askers].some((asker) => prefixContains(subnet, asker))),
+  );
+  const said = {
+    allowed: true,
+    audit: homes.some(({ audit }) => audit),
+    networks: homes.map(({ name }) => name),
+    by: undefined,
+    names: [],
+    answers: [],
+    secondsLeft: undefined,
+  };
+  if (hostAddresses().includes(address)) {
+    const matching = hostMembers(classification).filter(
+      ({ prefix, service }) =>
+        service.port === port &&
+        service.protocol === ipProtocol &&
+        [...askers].some((asker) => prefixContains(prefix, asker)),
+    );
+    const allowed = matching.length > 0 && !matching.some(({ exception }) => exception === true);
+    return { ...said, allowed, reason: "host" };
+  }
+  const near = homes.some(({ subnets }) => subnets.some((subnet) => prefixContains(subnet, address)));
+  return near ? { ...said, reason: "neighbour" } : undefined;
 }
 
 /** Entries and flows between these. */
@@ -48,7 +91,9 @@ export async function explainTarget(
       .filter(({ networkId }) => guarded.has(networkId))
       .flatMap((endpoint) => endpoint.addresses),
   );
-  const explanation = await sources.explain(addresses, target);
+  const explanation =
+    explainLocally(target, { addresses, askers, classification }, sources) ??
+    (await sources.explain(addresses, target));
   const destinations = new Set<string>([
     ...(target.address === undefined ? [] : [target.address]),
     ...explanation.answers.flatMap((answer) => answer.addresses),

@@ -47,24 +47,29 @@ export function openPolicyDesk({
   const watch = followPolicyFile({
     path: policyFile,
     builtIn,
-    onChange: () => void usePresets(),
+    onChange: () => {
+      usePresets();
+      void useOther().catch(() => undefined);
+    },
     onProblem,
   });
   let endTimer: NodeJS.Timeout | undefined;
 
-  const presets = (): Presets => new Map([...builtIn, ...watch.current().presets]);
-  store.usePresets(presets());
+  // The same object while the file is the same: by another one every list would be parsed again.
+  let presets: Presets = builtIn;
 
-  async function usePresets(): Promise<void> {
-    store.usePresets(presets());
-    await useOther();
+  function usePresets(): void {
+    presets = new Map([...builtIn, ...watch.current().presets]);
+    store.usePresets(presets);
   }
+  usePresets();
 
   /** Rules for a while end in the kernel by themselves; what was open by them ends here. */
   function endRules(): void {
     const ended = rules.expire();
     for (const { target, entry } of ended) log.info("rule ended", { [target.kind]: target.name, entry });
-    if (ended.length > 0) void useOther();
+    // What goes wrong then is told by `status`, and tried again with the next reconciliation.
+    if (ended.length > 0) void useOther().catch(() => undefined);
     scheduleEnd();
   }
 
@@ -77,7 +82,7 @@ export function openPolicyDesk({
   return {
     store,
     rules,
-    presets,
+    presets: () => presets,
     file: watch.current,
     async change(request, context) {
       const from = performance.now();
@@ -94,7 +99,7 @@ export function openPolicyDesk({
     },
     look() {
       endRules();
-      if (watch.reread()) void usePresets();
+      watch.look();
     },
     [Symbol.dispose]: () => {
       clearTimeout(endTimer);

@@ -51,9 +51,9 @@ function setPortOf(
 export function startQueue(options: QueueOptions): void {
   const queue = openOwnQueue(options.number);
 
-  function judge(payload: Uint8Array): boolean {
+  function judge(payload: Uint8Array): "passes" | "refused" | "waits" {
     const head = parsePacket(payload);
-    if (head === undefined) return false;
+    if (head === undefined) return "refused";
     const { source, destination, ipProtocol, destinationPort, icmp } = head;
     const packet: Packet = {
       source,
@@ -63,15 +63,19 @@ export function startQueue(options: QueueOptions): void {
       setPort: setPortOf(ipProtocol, destinationPort, icmp),
     };
     const standing = options.indexNow().standingOfSource(source);
-    return options.admission.judge(packet, standing.kind === "guarded" ? standing.memberships : []);
+    if (standing.kind !== "guarded") return "refused";
+    // It is sent again, by when the engine will have told what is taken away from its sender.
+    if (standing.mayLose) return "waits";
+    return options.admission.judge(packet, standing.memberships) ? "passes" : "refused";
   }
 
   options.readiness.watch(queue.fd, () => {
     for (const { id, mark, payload } of queue.receive()) {
       try {
         // One that comes back although its entry is there would come back for ever.
-        if ((mark & askedMark) !== 0) queue.verdict(id, "drop");
-        else queue.verdict(id, "repeat", mark | (judge(payload) ? askedMark : refusedMark));
+        const judged = (mark & askedMark) === 0 ? judge(payload) : "waits";
+        if (judged === "waits") queue.verdict(id, "drop");
+        else queue.verdict(id, "repeat", mark | (judged === "passes" ? askedMark : refusedMark));
       } catch (error) {
         options.onProblem(`a first packet was refused: ${messageOf(error)}`);
         queue.verdict(id, "drop");

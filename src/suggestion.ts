@@ -5,6 +5,7 @@ import { isNeverOutside } from "./dns/private.ts";
 import { DockerwallError } from "./errors.ts";
 import type { ClassifiedNetwork } from "./firewall/classify.ts";
 import { allowLabel } from "./firewall/labels.ts";
+import { placeOfLabel } from "./firewall/lists.ts";
 import { replay } from "./journal/replay.ts";
 import { suggest } from "./journal/suggest.ts";
 import { unusedEntries } from "./journal/usage.ts";
@@ -46,7 +47,7 @@ export function suggestFor(name: string, present: Present, sources: SuggestionSo
         : undefined,
   });
   const labels = topology.networks.find(({ id }) => id === network.id)?.labels ?? {};
-  const [own] = network.lists;
+  const own = network.lists.find(({ source }) => source === labelOf(network));
   return {
     network: network.name,
     composeKey: labels["com.docker.compose.network"],
@@ -69,7 +70,9 @@ export function replayOn(
   const { classification, topology, presets, nowMs } = present;
   const proposed = parseProposal(allow, presets);
   const guarded = classification.guarded.map((known) =>
-    known.id === network.id ? { ...known, lists: [proposed, ...known.lists.slice(1)] } : known,
+    known.id === network.id
+      ? { ...known, lists: [proposed, ...known.lists.filter(({ source }) => source !== labelOf(network))] }
+      : known,
   );
   const index = indexOf({ ...present, quarantine: new Set() }, guarded);
   sources.journal.learn(topology);
@@ -83,6 +86,11 @@ export function replayOn(
     },
   });
   return { network: network.name, sinceMs: sources.sinceMs, rows };
+}
+
+/** Where the network's label stands, as its list says. */
+function labelOf({ name }: ClassifiedNetwork): string {
+  return placeOfLabel({ kind: "network", name });
 }
 
 function parseProposal(allow: string, presets: Presets): EntryList {

@@ -79,6 +79,12 @@ function reasonOf({ reason, quarantined, networks }: ExplainReport): string {
       return "its name is allowed, but not with this port";
     case "no-lookup":
       return "its name is allowed, but no lookup of it is in force; look it up again";
+    case "no-address":
+      return "its name is allowed, but it has no address now that may be reached";
+    case "host":
+      return "it is an address of the Docker host, where only `host` entries count";
+    case "neighbour":
+      return "it is on the container's own network, which is always open";
     case "not-guarded":
       return "the container is on no guarded network";
     case "unknown":

@@ -23,6 +23,8 @@ export interface GuardedStanding {
   readonly memberships: readonly Membership[];
   /** False while a label of the container's own, which we have not matched to it yet, may allow more. */
   readonly settled: boolean;
+  /** True while such a list may take something away: nothing is granted to a container that is not known. */
+  readonly mayLose: boolean;
 }
 
 export type Standing =
@@ -55,6 +57,8 @@ export class AskerIndex {
   readonly #quarantined: ReadonlySet<string>;
   /** True while a container with a label of its own has no address yet: whoever is new may be that one. */
   readonly #expectsService: boolean;
+  /** The same for one of which something is taken away. */
+  readonly #expectsTaking: boolean;
 
   readonly #compile: (list: EntryList) => CompiledList;
 
@@ -78,8 +82,12 @@ export class AskerIndex {
         this.#bySandbox.set(container.sandbox, container);
     }
     this.#services = new Map(services.map((service) => [service.containerId, service.lists]));
-    this.#expectsService = topology.containers.some(
-      (container) => this.#services.has(container.id) && addressesOf(container).length === 0,
+    const unplaced = topology.containers.flatMap((container) =>
+      addressesOf(container).length === 0 ? (this.#services.get(container.id) ?? []) : [],
+    );
+    this.#expectsService = unplaced.length > 0;
+    this.#expectsTaking = unplaced.some(
+      ({ entries, closes }) => closes === true || entries.some(({ negated }) => negated),
     );
   }
 
@@ -110,7 +118,8 @@ export class AskerIndex {
         ...membership,
         addresses: [...membership.addresses, ...strays],
       }));
-      return { kind: "guarded", memberships: all, settled };
+      const mayLose = container === undefined && this.#expectsTaking;
+      return { kind: "guarded", memberships: all, settled, mayLose };
     }
     if (found.length === 0 || found.some(({ known }) => known === undefined)) return { kind: "unknown" };
     return { kind: "open" };
@@ -252,6 +261,7 @@ export function joinDecisions(decided: readonly Decided[]): Decision {
     allowed: true,
     services: allowed.flatMap((decision) => decision.services),
     exact: allowed.some((decision) => decision.exact),
+    terms: allowed.flatMap((decision) => decision.terms),
     endsAtMs: ends.includes(undefined) ? undefined : Math.max(...ends.map((end) => end ?? 0)),
     by: allowed.flatMap((decision) => decision.by),
   };

@@ -172,10 +172,18 @@ export class GrantLedger {
     return rights !== undefined && [...rights.values()].some((right) => right.expiresAtMs > nowMs);
   }
 
-  /** Forgets the rights of an asker by names that are not `kept`. */
-  narrow(asker: IpAddress, kept: (destination: IpAddress, domain: string) => boolean): void {
+  /** Keeps of each right of an asker only what `left` says of its services, for as long as it would have been. */
+  narrow(
+    asker: IpAddress,
+    left: (destination: IpAddress, right: Pick<Right, "domain" | "service">) => readonly Service[],
+  ): void {
     for (const [destination, rights] of this.#rights.get(asker) ?? []) {
-      for (const [key, { domain }] of rights) if (!kept(destination, domain)) rights.delete(key);
+      for (const [key, right] of [...rights]) {
+        const services = left(destination, right);
+        if (services.some((service) => renderService(service) === key)) continue;
+        rights.delete(key);
+        for (const service of services) rights.set(renderService(service), { ...right, service });
+      }
     }
   }
 
@@ -218,7 +226,7 @@ function renderComment(service: Service, domain: string): string {
 }
 
 /** A queried name is the asker's own text: only what cannot harm a terminal or a tool's quoting is kept. */
-function readableDomain(domain: string): string {
+export function readableDomain(domain: string): string {
   return domain.replaceAll(/[^A-Za-z0-9._\\-]/g, "?").slice(0, 255);
 }
 

@@ -2,7 +2,13 @@
 // not lead a container to the host, to its neighbours, or into the operator's own network (DNS rebinding).
 // Documentation and benchmark ranges (RFC 5737, 3849, 2544) are not refused: nothing private lives there.
 
-import { addressBytes, type IpAddress, type Prefix, parsePrefix } from "../model/address.ts";
+import {
+  addressBytes,
+  addressFromBytes,
+  type IpAddress,
+  type Prefix,
+  parsePrefix,
+} from "../model/address.ts";
 
 /** Not reachable from outside by their meaning (IANA special-purpose registries). */
 const refusedPrefixes: readonly Prefix[] = [
@@ -49,8 +55,8 @@ export interface AddressFilter {
 
 /** True when an answer may not open the address; `bytes` are its 4 or 16 bytes. */
 export function refusesAddress(filter: AddressFilter, address: IpAddress, bytes: Uint8Array): boolean {
-  if (filter.isTaken(address)) return true;
   const forms = [bytes, ...carried(bytes)];
+  if (filter.isTaken(address) || forms.some((form) => filter.isTaken(addressFromBytes(form)))) return true;
   const leadsInside = forms.some(
     (form) => hasNoMeaningOutside(form) || filter.own.some((own) => covers(own, form)),
   );

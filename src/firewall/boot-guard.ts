@@ -30,7 +30,8 @@ const rulesOfHost = [
 ];
 
 /**
- * The unit. It changes nothing when the daemon's rules stand already (a restart of the unit at run time).
+ * The unit. It changes nothing when the daemon's rules stand already (a restart of the unit at run time), unless they
+ * do in the other variant of iptables: then the daemon takes the hold away within seconds.
  *
  * Docker does not start without it: bridges that nothing holds would be open. One failure is none: where the kernel
  * has no IPv6 (ipv6.disable=1), ip6tables cannot hold it, and no bridge can carry it either.

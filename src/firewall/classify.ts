@@ -88,8 +88,32 @@ export function classify(input: ClassifyInput): Classification {
     policy: input.policy,
     own: input.own,
   });
+  warnings.push(...strangersInFile(input, guarded));
   for (const { name } of guarded.filter(({ audit }) => audit)) {
     warnings.push(`network ${JSON.stringify(name)} is in audit mode: everything passes, and is recorded`);
   }
   return { guarded, openBridges: [...open, ...foreign], refused, problems, warnings, containers };
+}
+
+/** Names in the policy file that nobody has: a slip there would take away or grant nothing, without a word. */
+function strangersInFile(
+  { topology, policy: { file } }: ClassifyInput,
+  guarded: readonly ClassifiedNetwork[],
+): string[] {
+  const networks = new Set(guarded.map(({ name }) => name));
+  const containers = new Set(topology.containers.map(({ name }) => name));
+  const sharing = new Set(
+    topology.containers.flatMap(({ name, networkMode }) => (/^container:/.test(networkMode) ? [name] : [])),
+  );
+  return [
+    ...[...file.networks.keys()]
+      .filter((name) => !networks.has(name))
+      .map((name) => `policy file: there is no guarded network ${JSON.stringify(name)}`),
+    ...[...file.containers.keys()].flatMap((name) => {
+      const text = JSON.stringify(name);
+      if (sharing.has(name))
+        return [`policy file: container ${text} shares another's network; name that one`];
+      return containers.has(name) ? [] : [`policy file: there is no container ${text}`];
+    }),
+  ];
 }

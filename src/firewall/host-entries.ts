@@ -17,30 +17,30 @@ export interface HostMember {
 interface HostServices {
   readonly granted: ReadonlySet<string>;
   readonly taken: ReadonlySet<string>;
+  /** True: nothing at all. */
+  readonly closed: boolean;
 }
 
 /** The members for every source that has `host` entries: the subnets of a network, the addresses of a container. */
 export function hostMembers({ guarded, containers }: Classification): HostMember[] {
   const networks = guarded
     .map((network) => ({ network, services: servicesOf(network.lists) }))
-    .filter(({ services }) => services.granted.size > 0 || services.taken.size > 0);
+    .filter(({ services }) => services.granted.size > 0 || services.taken.size > 0 || services.closed);
   const ofNetworks = networks.flatMap(({ network: { subnets, name }, services: { granted, taken } }) =>
     subnets.flatMap((prefix) => without(granted, taken).map((service) => member(prefix, service, name))),
   );
   const ofContainers = containers.services.flatMap(({ addresses, lists, name }) => {
     const own = servicesOf(lists);
-    const closed = lists.some(({ closes }) => closes === true);
-    if (own.granted.size === 0 && own.taken.size === 0 && !closed) return [];
+    if (own.granted.size === 0 && own.taken.size === 0 && !own.closed) return [];
     return addresses.flatMap((address) => {
       const home = networkOf(networks, address);
       const prefix = hostPrefix(address);
       const exceptions = without(home.granted, home.taken).filter(
-        (service) => closed || own.taken.has(service),
+        (service) => own.closed || own.taken.has(service),
       );
+      const granted = home.closed ? [] : without(without(own.granted, own.taken), home.taken);
       return [
-        ...without(without(own.granted, own.taken), home.taken).map((service) =>
-          member(prefix, service, name),
-        ),
+        ...granted.map((service) => member(prefix, service, name)),
         ...exceptions.map((service) => ({ ...member(prefix, service, name), exception: true })),
       ];
     });
@@ -58,7 +58,7 @@ function networkOf(
   const found = networks.find(({ network }) =>
     network.subnets.some((subnet) => prefixContains(subnet, address)),
   );
-  return found?.services ?? { granted: new Set(), taken: new Set() };
+  return found?.services ?? { granted: new Set(), taken: new Set(), closed: false };
 }
 
 function without(services: Iterable<string>, taken: ReadonlySet<string>): string[] {
@@ -68,7 +68,7 @@ function without(services: Iterable<string>, taken: ReadonlySet<string>): string
 function servicesOf(lists: readonly EntryList[]): HostServices {
   const granted = new Set<string>();
   const taken = new Set<string>();
-  if (lists.some(({ closes }) => closes === true)) return { granted, taken };
+  if (lists.some(({ closes }) => closes === true)) return { granted, taken, closed: true };
   for (const entry of lists.flatMap(({ entries }) => entries)) {
     if (entry.kind !== "host") continue;
     const protocols =
@@ -78,7 +78,7 @@ function servicesOf(lists: readonly EntryList[]): HostServices {
         (entry.negated ? taken : granted).add(`${protocol}:${port}`);
     }
   }
-  return { granted, taken };
+  return { granted, taken, closed: false };
 }
 
 function member(prefix: Prefix, service: string, comment: string): HostMember {

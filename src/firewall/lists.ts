@@ -38,6 +38,11 @@ export function onlyLabels(store: ListStore, nowMs: number): PolicySources {
   return { store, file: noPolicyFile, rules: new Map(), nowMs };
 }
 
+/** What a label's list is called. */
+export function placeOfLabel({ kind, name }: RuleTarget): string {
+  return `${kind} ${JSON.stringify(name)}, label ${allowLabel}`;
+}
+
 /** The lists of one network or container; `label` is undefined where it has none. */
 export function gatherLists(
   target: RuleTarget,
@@ -60,7 +65,7 @@ export function gatherLists(
     problems.push(...found.problems.map((problem) => `${problem}; ${effect}`));
     warnings.push(...found.warnings);
   };
-  if (label !== undefined) read(`${place}, label ${allowLabel}`, label);
+  if (label !== undefined) read(placeOfLabel(target), label);
   if (file.closed) lists.push(closedList);
   const inFile = (target.kind === "network" ? file.networks : file.containers).get(target.name);
   if (inFile !== undefined) read(`${place}, policy file`, inFile);

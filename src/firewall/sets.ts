@@ -69,7 +69,7 @@ export function setSpecs(): readonly SetSpec[] {
         maxEntries: 262_144,
       },
       { name: setNames[`ask${family}`], ...netSet, hashSize: 16_384, maxEntries: 1_048_576 },
-      { name: setNames[`static${family}`], ...netSet, hashSize: 1024, maxEntries: 65_536 },
+      { name: setNames[`static${family}`], ...netSet, hashSize: 1024, maxEntries: 1_048_576 },
       {
         name: setNames[`host${family}`],
         type: "hash:net,port",
@@ -77,7 +77,7 @@ export function setSpecs(): readonly SetSpec[] {
         counters: false,
         comments: true,
         hashSize: 1024,
-        maxEntries: 65_536,
+        maxEntries: 1_048_576,
       },
       { name: setNames[`owner${family}`], ...netSet, hashSize: 1024, maxEntries: 65_536 },
       { name: setNames[`quarantine${family}`], ...netSet, hashSize: 64, maxEntries: 65_536 },

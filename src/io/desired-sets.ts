@@ -13,6 +13,7 @@ import {
 } from "../firewall/sets.ts";
 import type { Family } from "../model/address.ts";
 import type { KernelSets } from "./ipset.ts";
+import { isSetFull, type KernelSetError } from "./ipset-error.ts";
 import type { SetEntry, SetKey } from "./ipset-message.ts";
 
 /** Creates the sets that the rules name, where they are missing. */
@@ -29,6 +30,7 @@ export function setsExist(sets: KernelSets): boolean {
 /**
  * Applies the whole desired content. Returns whether anything had to change. Synchronous: it is in force on return.
  * @param members "keep" takes none out, for a picture in which containers may be missing
+ * @throws KernelSetError of the first set that is full, when everything else is in force
  */
 export function applySets(
   sets: KernelSets,
@@ -36,11 +38,18 @@ export function applySets(
   members: "replace" | "keep" = "replace",
 ): boolean {
   let changed = false;
+  let full: KernelSetError | undefined;
   const removals: (() => void)[] = [];
   for (const [name, wanted] of desired.members) {
     const { add, remove: spare } = difference(wanted, membersOf(sets, name));
     const remove = members === "keep" ? [] : spare;
-    if (add.length > 0) sets.add(name, add.map(toEntry));
+    try {
+      if (add.length > 0) sets.add(name, add.map(toEntry));
+    } catch (error) {
+      // One network's long list must not leave another open or unknown.
+      if (!isSetFull(error)) throw error;
+      full ??= error;
+    }
     if (remove.length > 0)
       removals.push(() =>
         sets.del(
@@ -56,6 +65,7 @@ export function applySets(
     changed ||= list.changed;
   }
   for (const remove of removals) remove();
+  if (full !== undefined) throw full;
   return changed;
 }
 

@@ -70,3 +70,8 @@ export class KernelSetError extends DockerwallError {
 export function isSetMissing(error: unknown): error is KernelSetError {
   return error instanceof KernelSetError && error.reason === "missing";
 }
+
+/** True when an entry was refused because its set holds as many as it may. */
+export function isSetFull(error: unknown): error is KernelSetError {
+  return error instanceof KernelSetError && error.reason === "full";
+}

@@ -1,7 +1,7 @@
 // The user's policy file, followed while it changes. A bad one, or one that is gone, leaves the last good one in force:
 // an editor that is halfway through must not close or open anything.
 
-import { type FSWatcher, readFileSync, watch } from "node:fs";
+import { type FSWatcher, readFileSync, statSync, watch } from "node:fs";
 import { dirname } from "node:path";
 import { messageOf } from "../errors.ts";
 import { closedPolicyFile, noPolicyFile, type PolicyFile, parsePolicyFile } from "../policy/policy-file.ts";
@@ -11,8 +11,8 @@ import { systemCode } from "./system-error.ts";
 export interface PolicyFileWatch extends Disposable {
   /** The last good one; the same object until it is another. */
   current(): PolicyFile;
-  /** Reads again; true when what is in force is another one now. For those changes that nobody tells of. */
-  reread(): boolean;
+  /** Looks for changes that nobody tells of. */
+  look(): void;
 }
 
 export interface PolicyFileOptions {
@@ -24,11 +24,20 @@ export interface PolicyFileOptions {
   readonly onProblem: (problem: string | undefined) => void;
 }
 
+/**
+ * For how long nothing may have changed before a change is taken for whole, milliseconds: a file that is written in
+ * place is there in parts, and a part of it may be good.
+ */
+const quietMs = 60;
+
 /** Reads the file and follows it. That none is there at the start is no problem. */
 export function followPolicyFile(options: PolicyFileOptions): PolicyFileWatch {
   const { path, builtIn } = options;
   let last: string | undefined;
   let current = noPolicyFile;
+  let wasGood = false;
+  let seen = identityOf(path);
+  let quietTimer: NodeJS.Timeout | undefined;
   const watchers: FSWatcher[] = [];
 
   function reread(): boolean {
@@ -49,27 +58,33 @@ export function followPolicyFile(options: PolicyFileOptions): PolicyFileWatch {
     if ("problems" in result) return refuse(result.problems.join("; "), text.includes("!"));
     options.onProblem(undefined);
     current = result.file;
+    wasGood = true;
     return true;
   }
 
   /** Leaves the last good one in force. Without one, what may take something away closes everything. */
   function refuse(problem: string, mayTakeAway: boolean): boolean {
-    const closes = current === noPolicyFile && mayTakeAway;
+    const closes = !wasGood && !current.closed && mayTakeAway;
     if (closes) current = closedPolicyFile;
     const effect = current.closed
       ? "nothing is allowed on any network until it is corrected, as what it takes away is not known"
-      : current === noPolicyFile
-        ? "nothing of it is in force"
-        : "what it said before stays in force";
+      : wasGood
+        ? "what it said before stays in force"
+        : "nothing of it is in force";
     options.onProblem(`policy file ${path}: ${problem}; ${effect}`);
     return closes;
   }
 
+  function rereadWhenQuiet(): void {
+    clearTimeout(quietTimer);
+    quietTimer = setTimeout(() => {
+      if (reread()) options.onChange();
+    }, quietMs);
+  }
+
   function follow(place: string): void {
     try {
-      const watcher = watch(place, { persistent: false }, () => {
-        if (reread()) options.onChange();
-      });
+      const watcher = watch(place, { persistent: false }, rereadWhenQuiet);
       watcher.on("error", () => watcher.close());
       watchers.push(watcher);
     } catch {
@@ -83,9 +98,20 @@ export function followPolicyFile(options: PolicyFileOptions): PolicyFileWatch {
   follow(path);
   return {
     current: () => current,
-    reread,
+    look: () => {
+      const now = identityOf(path);
+      if (now !== seen) rereadWhenQuiet();
+      seen = now;
+    },
     [Symbol.dispose]: () => {
+      clearTimeout(quietTimer);
       for (const watcher of watchers) watcher.close();
     },
   };
+}
+
+/** Another one for a file that was written or replaced. */
+function identityOf(path: string): string {
+  const found = statSync(path, { throwIfNoEntry: false });
+  return found === undefined ? "" : `${found.ino} ${found.size} ${found.mtimeMs}`;
 }

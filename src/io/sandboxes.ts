@@ -80,7 +80,7 @@ export interface ProbedSandbox {
 /** How long a question waits for its asker to be classified; Docker's own resolver gives up after 4 s. */
 const classifyWithinMs = 3_500;
 const maxWaiting = 256;
-const maxRelayed = 128;
+const maxRelayed = 32;
 /**
  * A container joins its networks one after the other, within some tens of milliseconds, and the next may be a guarded
  * one. To take the tables away and put them back takes the kernel as long, and nothing else is seen meanwhile.
@@ -299,6 +299,8 @@ export function createSandboxes(options: SandboxesOptions): Sandboxes {
       options.onStranger(query);
       return;
     }
+    // The engine's resolver is behind the capture as long as that stands.
+    if (sandbox.captured) attempt(sandbox.name, () => release(sandbox));
     sandbox.relayed += 1;
     askInSandbox(sandbox.namespaceFd, query.message)
       .then(query.reply, () => options.onStranger(query))

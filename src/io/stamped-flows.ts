@@ -4,7 +4,7 @@
 import { connectionMark } from "../firewall/names.ts";
 import { type Family, familyOf, type IpAddress } from "../model/address.ts";
 import { portProtocols } from "../model/service.ts";
-import { type Flow, openConntrack } from "./conntrack.ts";
+import { type Conntrack, type Flow, openConntrack } from "./conntrack.ts";
 
 /**
  * Takes our stamp from every flow that began at one of these addresses; the next packet of each is judged anew.
@@ -13,7 +13,8 @@ import { type Flow, openConntrack } from "./conntrack.ts";
  */
 export function unstampFlows(sources: ReadonlySet<IpAddress>): number {
   const families = new Set([...sources].map(familyOf));
-  return unstamp([...families], ({ original }) => sources.has(original.source));
+  const concerned = ({ original }: Flow): boolean => sources.has(original.source);
+  return onStamped({ families: [...families], concerned }, unstamp);
 }
 
 /** What a flow is judged by: who began it, and where it really goes, behind a destination NAT. */
@@ -24,14 +25,19 @@ export interface FlowHead {
   readonly port: number | undefined;
 }
 
-/** Takes our stamp from the flows of these askers that are not `allowed`; the next packet of each is judged anew. */
-export function unstampUnless(askers: ReadonlySet<IpAddress>, allowed: (flow: FlowHead) => boolean): number {
-  return unstamp([...new Set([...askers].map(familyOf))], ({ original, reply }) => {
+/**
+ * Has the kernel forget the flows of these askers that are not `allowed`: the next packet of each is judged anew, and
+ * what still comes in for it belongs to nothing. Without their stamp alone they would go on in that direction.
+ */
+export function forgetUnless(askers: ReadonlySet<IpAddress>, allowed: (flow: FlowHead) => boolean): number {
+  const concerned = ({ original, reply }: Flow): boolean => {
     if (!askers.has(original.source)) return false;
     const { source: destination, sourcePort, ipProtocol: protocol } = reply;
     const port = portProtocols.has(protocol) ? sourcePort : undefined;
     return !allowed({ source: original.source, destination, protocol, port });
-  });
+  };
+  const families = [...new Set([...askers].map(familyOf))];
+  return onStamped({ families, concerned }, (conntrack, flows) => conntrack.remove(flows));
 }
 
 /** Every tracked flow of a family. */
@@ -46,22 +52,33 @@ export function readFlows(family: Family): readonly Flow[] {
 
 /** Takes our stamp from every flow. */
 export function unstampAll(): number {
-  return unstamp([4, 6], () => true) + unstamp([4, 6], () => true, connectionMark.audited);
+  const all = { families: [4, 6], concerned: () => true } as const;
+  return onStamped(all, unstamp) + onStamped({ ...all, stamp: connectionMark.audited }, unstamp);
 }
 
-function unstamp(
-  families: readonly Family[],
-  concerns: (flow: Flow) => boolean,
-  stamp: number = connectionMark.admitted,
+function unstamp(conntrack: Conntrack, flows: readonly Flow[]): void {
+  conntrack.setMark(flows, { value: 0, mask: connectionMark.mask });
+}
+
+interface Stamped {
+  readonly families: readonly Family[];
+  readonly concerned: (flow: Flow) => boolean;
+  /** That of admitted flows when undefined. */
+  readonly stamp?: number;
+}
+
+/** Does something to stamped flows; returns how many there were. */
+function onStamped(
+  { families, concerned, stamp = connectionMark.admitted }: Stamped,
+  work: (conntrack: Conntrack, flows: readonly Flow[]) => void,
 ): number {
   const conntrack = openConntrack();
-  const { mask } = connectionMark;
   let count = 0;
   try {
     for (const family of families) {
-      const stamped = conntrack.flows(family, { value: stamp, mask });
-      const chosen = stamped.filter(concerns);
-      conntrack.setMark(chosen, { value: 0, mask });
+      const stamped = conntrack.flows(family, { value: stamp, mask: connectionMark.mask });
+      const chosen = stamped.filter(concerned);
+      work(conntrack, chosen);
       count += chosen.length;
     }
   } finally {

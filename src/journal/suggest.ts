@@ -5,7 +5,7 @@ import type { IpAddress } from "../model/address.ts";
 import { protocolNumbers, type Service } from "../model/service.ts";
 import { subtractServices } from "../model/service-set.ts";
 import { parseEntry, renderSuffix } from "../policy/entry.ts";
-import { registrableDomain } from "../policy/public-suffix.ts";
+import { hasStrangersBelow, registrableDomain } from "../policy/public-suffix.ts";
 import type { Observation, SeenConnection } from "./observed.ts";
 
 export interface Suggestion {
@@ -103,8 +103,16 @@ function whyNotName(name: string, context: SuggestContext): string | undefined {
   const taken = context.takenBy({ name });
   if (taken !== undefined) return `${taken} takes it away`;
   if (/\.(?:in-addr|ip6)\.arpa$/.test(name)) return "a reverse lookup of an address that was not open";
+  // A container may look up what it likes, also what would be another entry than a name.
   const parsed = parseEntry(name);
-  return "problem" in parsed ? parsed.problem : undefined;
+  if ("problem" in parsed) return parsed.problem;
+  const { entry } = parsed;
+  const plain = entry.kind === "domain" && entry.scope === "exact" && !entry.negated && entry.domain === name;
+  return plain && isAny(entry.service) ? undefined : "it is no name of anything outside";
+}
+
+function isAny({ protocol, ports }: Service): boolean {
+  return protocol === "any" && ports === "any";
 }
 
 function renderNames(names: ReadonlyMap<string, readonly Service[]>): string[] {
@@ -166,7 +174,7 @@ function insert(root: Node, left: string): void {
 function entriesBelow(node: Node, domain: string): string[] {
   const below = [...node.children].flatMap(([label, child]) => entriesBelow(child, `${label}.${domain}`));
   const entries = node.named ? [domain, ...below] : below;
-  return entries.length >= leastNames ? [`*.${domain}`] : entries;
+  return entries.length >= leastNames && !hasStrangersBelow(domain) ? [`*.${domain}`] : entries;
 }
 
 /** By the labels from the right, so that what belongs together stands together. */

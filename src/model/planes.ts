@@ -113,8 +113,21 @@ export interface ExplainedAnswer {
 /** What would be done, and why. */
 export interface Explanation {
   readonly allowed: boolean;
-  /** `port`: the name is allowed, that port is not. `no-lookup`: its name is allowed, but was not looked up. */
-  readonly reason: "entry" | "no-entry" | "taken-away" | "port" | "no-lookup" | "not-guarded" | "unknown";
+  /**
+   * `port`: the name is allowed, that port is not. `no-lookup`: its name is allowed, but was not looked up. `no-address`:
+   * no address of an allowed name may be reached. `host`: an entry for the host itself decides. `neighbour`: same network.
+   */
+  readonly reason:
+    | "entry"
+    | "no-entry"
+    | "taken-away"
+    | "port"
+    | "no-lookup"
+    | "no-address"
+    | "host"
+    | "neighbour"
+    | "not-guarded"
+    | "unknown";
   /** True when it passes all the same. */
   readonly audit: boolean;
   /** Guarded networks that the container is on. */

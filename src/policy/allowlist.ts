@@ -13,6 +13,9 @@ const maxProblems = 1000;
 /** Most entries of one list. */
 const maxEntries = 100_000;
 
+/** Most that one list may put into the kernel: prefixes, and ports of the host, of each protocol. */
+const maxKernelEntries = { prefix: 16_384, host: 4096 } as const;
+
 export interface AllowlistProblem {
   /** The entry as written, cut to 80 characters. */
   readonly entry: string;
@@ -32,25 +35,48 @@ export function parseAllowlist(text: string, presets: Presets): AllowlistResult 
     return { ok: false, problems: [{ entry: text.slice(0, 80), column: 1, problem }] };
   }
   const entries: Entry[] = [];
+  const counts = { prefix: 0, host: 0 };
   const problems: AllowlistProblem[] = [];
   for (const match of text.matchAll(/[^\s,]+/g)) {
+    const tell = (problem: string): void =>
+      void problems.push({ entry: match[0].slice(0, 80), column: match.index + 1, problem });
     if (problems.length === maxProblems) {
-      const problem = "what follows was not read; correct what stands before it";
-      problems.push({ entry: match[0].slice(0, 80), column: match.index + 1, problem });
+      tell("what follows was not read; correct what stands before it");
       break;
     }
     const result = parseEntry(match[0]);
     const expanded = "entry" in result ? expandPreset(result.entry, presets) : result;
-    if ("entries" in expanded) {
-      for (const entry of expanded.entries) entries.push(entry);
-      if (entries.length <= maxEntries) continue;
-      const problem = `with this there are more than ${maxEntries} entries, presets counted in full; name fewer`;
-      problems.push({ entry: match[0].slice(0, 80), column: match.index + 1, problem });
-      break;
+    if ("problem" in expanded) {
+      tell(expanded.problem);
+      continue;
     }
-    problems.push({ entry: match[0].slice(0, 80), column: match.index + 1, problem: expanded.problem });
+    for (const entry of expanded.entries) entries.push(entry);
+    count(expanded.entries, counts);
+    const excess = excessOf(entries.length, counts);
+    if (excess === undefined) continue;
+    tell(excess);
+    break;
   }
   return problems.length === 0 ? { ok: true, entries } : { ok: false, problems };
+}
+
+type KernelCounts = Record<keyof typeof maxKernelEntries, number>;
+
+function count(entries: readonly Entry[], counts: KernelCounts): void {
+  for (const entry of entries) {
+    if (entry.kind === "prefix") counts.prefix += 1;
+    if (entry.kind === "host") counts.host += entry.to - entry.from + 1;
+  }
+}
+
+function excessOf(total: number, { prefix, host }: KernelCounts): string | undefined {
+  if (total > maxEntries)
+    return `with this there are more than ${maxEntries} entries, presets counted in full; name fewer`;
+  if (prefix > maxKernelEntries.prefix)
+    return `with this there are more than ${maxKernelEntries.prefix} addresses and prefixes; name wider ones`;
+  if (host > maxKernelEntries.host)
+    return `with this there are more than ${maxKernelEntries.host} ports of the host; name those that are needed`;
+  return undefined;
 }
 
 /** One sentence for one problem, naming where it stands. `place` is like `network "web", label dockerwall.allow`. */

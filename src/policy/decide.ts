@@ -22,6 +22,13 @@ export interface Match {
   readonly endsAtMs: number | undefined;
 }
 
+/** Services that end together. */
+export interface Term {
+  readonly services: readonly Service[];
+  /** Milliseconds since the epoch; undefined for never. */
+  readonly endsAtMs: number | undefined;
+}
+
 export type Decision =
   | {
       readonly allowed: true;
@@ -31,6 +38,8 @@ export type Decision =
       readonly exact: boolean;
       /** When the last of what allows it ends, milliseconds since the epoch; undefined for never. */
       readonly endsAtMs: number | undefined;
+      /** The same services, by when what grants them ends. */
+      readonly terms: readonly Term[];
       readonly by: readonly Match[];
     }
   /** `by` is what takes it away; nothing when no entry names it. */
@@ -46,11 +55,22 @@ export function decideName(policy: Policy, name: string, nowMs: number): Decisio
     for (const entry of nameEntries(name))
       (entry.negated ? taking : granting).push({ entry, source, endsAtMs });
   }
-  const granted = granting.map(serviceOf);
-  const services = taking.length === 0 ? granted : subtractServices(granted, taking.map(serviceOf));
+  const terms = termsOf(granting, taking);
+  const services = terms.flatMap((term) => term.services);
   if (services.length === 0) return { allowed: false, network: policy.network, by: taking };
   const exact = granting.some(({ entry }) => entry.kind === "domain" && entry.scope === "exact");
-  return { allowed: true, services, exact, endsAtMs: lastEnd(granting), by: granting };
+  return { allowed: true, services, exact, endsAtMs: lastEnd(granting), terms, by: granting };
+}
+
+function termsOf(granting: readonly Match[], taking: readonly Match[]): readonly Term[] {
+  const byEnd = Map.groupBy(granting, ({ endsAtMs }) => endsAtMs);
+  return [...byEnd].map(([endsAtMs, matches]) => {
+    const granted = matches.map(serviceOf);
+    return {
+      endsAtMs,
+      services: taking.length === 0 ? granted : subtractServices(granted, taking.map(serviceOf)),
+    };
+  });
 }
 
 /** What entries say of an address, whatever name led there. */

@@ -166,6 +166,8 @@ function parsePreset(text: string, service: Service, negated: boolean): EntryRes
 
 function parseHost(host: string, service: Service, negated: boolean): EntryResult {
   const prefix = parsePrefix(host);
+  if (prefix !== undefined && /^::ffff:/.test(prefix.address))
+    return { problem: "it is an IPv4 address in IPv6's form; write the IPv4 address" };
   if (prefix !== undefined) return { entry: { kind: "prefix", prefix, service, negated } };
   if (host.includes("/")) return { problem: "it is not an address prefix; write ADDRESS/LENGTH" };
   if (host.toLowerCase() === "host") return hostEntry(service, negated);

@@ -2,6 +2,7 @@
 // that an attacker picks there carries data out in its lookup alone.
 
 import { getDomain, getPublicSuffix } from "tldts";
+import { familyOf } from "../model/address.ts";
 import { type Entry, renderEntry } from "./entry.ts";
 
 const options = { allowPrivateDomains: true, extractHostname: false, validateHostname: false } as const;
@@ -11,12 +12,36 @@ export function registrableDomain(domain: string): string | undefined {
   return getDomain(domain, options) ?? undefined;
 }
 
-/** One sentence for each entry that grants names which anybody can own. */
+/** Prefixes that are no longer than this cover a good part of the internet. */
+const widePrefix = { 4: 7, 6: 15 } as const;
+
+/** Registered names below which there are public suffixes, that is, names of strangers. */
+const parentsOfSuffixes: ReadonlySet<string> = new Set([
+  "amazonaws.com",
+  "azure.com",
+  "cloudapp.net",
+  "googleapis.com",
+  "googleusercontent.com",
+  "windows.net",
+]);
+
+/** Whether strangers own names below it. */
+export function hasStrangersBelow(domain: string): boolean {
+  return registrableDomain(domain) === undefined || parentsOfSuffixes.has(domain);
+}
+
+/** One sentence for each entry that grants more than one owner's. */
 export function warnOfPublicSuffixes(place: string, entries: readonly Entry[]): string[] {
   return entries.flatMap((entry) => {
-    if (entry.negated || entry.kind !== "domain" || entry.scope === "exact") return [];
+    if (entry.negated || entry.kind === "host") return [];
+    if (entry.kind === "prefix") {
+      const { address, length } = entry.prefix;
+      if (length > widePrefix[familyOf(address)]) return [];
+      return [`${place}: entry ${JSON.stringify(renderEntry(entry))} covers a good part of the internet`];
+    }
+    if (entry.scope === "exact") return [];
     const literal = entry.scope === "glob" ? literalPart(entry.domain) : entry.domain;
-    if (registrableDomain(literal) !== undefined) return [];
+    if (!hasStrangersBelow(literal)) return [];
     const suffix = getPublicSuffix(literal, options) ?? literal;
     const text = JSON.stringify(renderEntry(entry));
     return [

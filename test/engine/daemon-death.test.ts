@@ -30,7 +30,8 @@ def connect(target):
         socket.create_connection((host, int(port)), 0.5).close()
         done.setdefault(target, time.time() * 1000)
     except OSError: pass
-while len(done) < len(sys.argv[1:]):
+deadline = time.time() + 20
+while len(done) < len(sys.argv[1:]) and time.time() < deadline:
     for target in sys.argv[1:]:
         if target not in done: threading.Thread(target=connect, args=(target,), daemon=True).start()
     time.sleep(0.1)

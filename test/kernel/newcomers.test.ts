@@ -2,10 +2,14 @@
 // addresses demand of the kernel is there at once, and gone when it is known to be needless.
 
 import assert from "node:assert/strict";
+import { createSocket } from "node:dgram";
 import { type TestContext, test } from "node:test";
 import { type DataPlaneLink, startDataPlane } from "../../src/data-plane-link.ts";
 import { createSets } from "../../src/io/desired-sets.ts";
 import { openKernelSets } from "../../src/io/ipset.ts";
+import * as libc from "../../src/io/libc.ts";
+import { withNamespace } from "../../src/io/netns.ts";
+import { askInSandbox } from "../../src/io/sandbox-relay.ts";
 import { hostPrefix, type IpAddress, parsePrefix } from "../../src/model/address.ts";
 import type { Container, Network } from "../../src/model/topology.ts";
 import { until } from "../support/lab/command.ts";
@@ -172,6 +176,30 @@ test("one that joins the open network first is in doubt while one on both is awa
   );
   for (const name of ["first", "other"]) run("ip", "netns", "del", name);
   await becomes("guarded4", []);
+});
+
+test("who is on an open network is passed on to its own resolver from its first question on", async (t) => {
+  const { plane } = await start(t);
+  await post(plane, []);
+  const box = createNamespace("asks");
+  box.run("ip", "link", "set", "lo", "up");
+  const fd = withNamespace(box.fd, () => {
+    const socket = libc.socket(libc.AF_INET, libc.SOCK_DGRAM, 0, "a resolver");
+    const address = Uint8Array.of(libc.AF_INET, 0, 0, 53, 127, 0, 0, 11, 0, 0, 0, 0, 0, 0, 0, 0);
+    libc.bind(socket, address, "a resolver");
+    return socket;
+  });
+  await using resolver = createSocket("udp4");
+  resolver.bind({ fd });
+  resolver.on("message", (message, { port, address }) => resolver.send(message, port, address));
+  await until("the capture", 3_000, () =>
+    box.run("nft", "list", "tables").includes("ip dockerwall") ? true : undefined,
+  );
+  join(box, "eth0", "198.19.3.11/24");
+  const question = Buffer.from("to whom it belongs");
+  assert.deepEqual(Buffer.from(await askInSandbox(box.fd, question)), question);
+  assert.deepEqual(Buffer.from(await askInSandbox(box.fd, question)), question);
+  run("ip", "netns", "del", "asks");
 });
 
 test("while one in quarantine is away, a new sandbox is cut off until the engine has told", async (t) => {

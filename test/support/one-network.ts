@@ -66,7 +66,7 @@ export function startOneNetwork(change: {
       verdict: () => ({ allowed: false, by: undefined, name: undefined }),
       secondsLeft: () => undefined,
       namesOf: () => [],
-      rejudge: () => [],
+      rejudge: () => undefined,
       isOpen: () => false,
       own: () => false,
       disown: () => undefined,

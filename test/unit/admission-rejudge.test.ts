@@ -44,6 +44,15 @@ function viewOf(labels: Readonly<Record<string, string>>): PolicyView {
   };
 }
 
+/** Whose open flows had to be judged again. */
+function rejudge(view: PolicyView): readonly IpAddress[] {
+  let changed: readonly IpAddress[] = [];
+  admission.rejudge(view, (askers) => {
+    changed = [...askers];
+  });
+  return changed;
+}
+
 /** An answer, granted as the label says. */
 function look(asker: IpAddress, label: string, name: string, address: IpAddress): void {
   const policy = policyOf("n", label);
@@ -123,8 +132,8 @@ describe("rejudge", () => {
   for (const [name, before, after, left] of changes) {
     it(name, () => {
       look(web, before, "a.example.com", one);
-      admission.rejudge(viewOf({ [web]: before }));
-      const changed = admission.rejudge(viewOf({ [web]: after }));
+      rejudge(viewOf({ [web]: before }));
+      const changed = rejudge(viewOf({ [web]: after }));
       assert.deepEqual(open(), left);
       assert.deepEqual(changed, before === after ? [] : [web]);
     });
@@ -133,9 +142,9 @@ describe("rejudge", () => {
   it("a port that the policy has lost is not opened by what was granted before", () => {
     const packet = { source: web, destination: one, protocol: 6, port: 80, setPort: 80 };
     look(web, "a.example.com", "a.example.com", one);
-    admission.rejudge(viewOf({ [web]: "a.example.com" }));
+    rejudge(viewOf({ [web]: "a.example.com" }));
     assert.ok(admission.judge(packet, [membershipOf(web, "a.example.com")]));
-    admission.rejudge(viewOf({ [web]: "a.example.com:443" }));
+    rejudge(viewOf({ [web]: "a.example.com:443" }));
     assert.ok(!admission.judge(packet, [membershipOf(web, "a.example.com:443")]));
     assert.ok(
       admission.judge({ ...packet, port: 443, setPort: 443 }, [membershipOf(web, "a.example.com:443")]),
@@ -146,56 +155,56 @@ describe("rejudge", () => {
     look(web, "*.example.com:443/tcp", "a.example.com", one);
     look(web, "*.example.com:443/tcp", "b.example.com", one);
     look(web, "*.example.com:443/tcp", "a.example.com", two);
-    admission.rejudge(viewOf({ [web]: "*.example.com:443/tcp" }));
-    admission.rejudge(viewOf({ [web]: "*.example.com:443/tcp !a.example.com" }));
+    rejudge(viewOf({ [web]: "*.example.com:443/tcp" }));
+    rejudge(viewOf({ [web]: "*.example.com:443/tcp !a.example.com" }));
     assert.deepEqual(open(), ["203.0.113.1,6:443,198.19.1.2"]);
   });
 
   it("leaves neighbours alone", () => {
     const label = "a.example.com:443/tcp";
     for (const asker of [web, neighbour]) look(asker, label, "a.example.com", one);
-    admission.rejudge(viewOf({ [web]: label, [neighbour]: label }));
-    assert.deepEqual(admission.rejudge(viewOf({ [web]: "", [neighbour]: label })), [web]);
+    rejudge(viewOf({ [web]: label, [neighbour]: label }));
+    assert.deepEqual(rejudge(viewOf({ [web]: "", [neighbour]: label })), [web]);
     assert.deepEqual(open(), ["203.0.113.1,6:443,198.19.1.3"]);
   });
 
   it("waits for what is not known yet", () => {
     look(web, "a.example.com:443/tcp", "a.example.com", one);
-    admission.rejudge(viewOf({ [web]: "a.example.com:443/tcp" }));
-    assert.deepEqual(admission.rejudge(viewOf({})), []);
+    rejudge(viewOf({ [web]: "a.example.com:443/tcp" }));
+    assert.deepEqual(rejudge(viewOf({})), []);
     assert.equal(open().length, 1);
   });
 
   it("does not cut who has just come and was granted nothing", () => {
-    assert.deepEqual(admission.rejudge(viewOf({ [web]: "a.example.com" })), []);
-    assert.deepEqual(admission.rejudge(viewOf({ [web]: "b.example.com" })), [web]);
+    assert.deepEqual(rejudge(viewOf({ [web]: "a.example.com" })), []);
+    assert.deepEqual(rejudge(viewOf({ [web]: "b.example.com" })), [web]);
   });
 
   it("judges what was granted before the first policy was known", () => {
     look(web, "a.example.com:443/tcp", "a.example.com", one);
-    assert.deepEqual(admission.rejudge(viewOf({ [web]: "b.example.com" })), [web]);
+    assert.deepEqual(rejudge(viewOf({ [web]: "b.example.com" })), [web]);
     assert.deepEqual(open(), []);
   });
 
   it("a new daemon finds what was narrowed while none ran, and nothing else", () => {
     look(web, "*.example.com:443/tcp", "a.example.com", one);
     look(web, "*.example.com:443/tcp", "b.example.com", two);
-    admission.rejudge(viewOf({ [web]: "*.example.com:443/tcp" }));
+    rejudge(viewOf({ [web]: "*.example.com:443/tcp" }));
     restart();
-    assert.deepEqual(admission.rejudge(viewOf({ [web]: "*.example.com:443/tcp" })), []);
+    assert.deepEqual(rejudge(viewOf({ [web]: "*.example.com:443/tcp" })), []);
     assert.equal(open().length, 2);
     restart();
-    assert.deepEqual(admission.rejudge(viewOf({ [web]: "b.example.com:443/tcp" })), [web]);
+    assert.deepEqual(rejudge(viewOf({ [web]: "b.example.com:443/tcp" })), [web]);
     assert.deepEqual(open(), ["203.0.113.2,6:443,198.19.1.2"]);
   });
 
   it("what was taken out is out for a new daemon as well", () => {
     look(web, "a.example.com", "a.example.com", one);
-    admission.rejudge(viewOf({ [web]: "a.example.com" }));
-    admission.rejudge(viewOf({ [web]: "" }));
+    rejudge(viewOf({ [web]: "a.example.com" }));
+    rejudge(viewOf({ [web]: "" }));
     restart();
     assert.ok(!admission.isOpen(web, one));
-    assert.deepEqual(admission.rejudge(viewOf({ [web]: "" })), []);
+    assert.deepEqual(rejudge(viewOf({ [web]: "" })), []);
     assert.deepEqual(
       sets.list(setNames.owner4).map(({ comment = "" }) => comment.split(" ").length),
       [2, 1],
@@ -204,7 +213,7 @@ describe("rejudge", () => {
 
   it("judges who has come since, and nobody else, while the policies are the same", () => {
     const view = { ...viewOf({ [web]: "a.example.com:443/tcp" }), epoch: "one" };
-    admission.rejudge(view);
+    rejudge(view);
     look(web, "a.example.com:443/tcp", "a.example.com", one);
     let asked: IpAddress[] = [];
     const keyOf = (asker: IpAddress): string | undefined => {
@@ -212,11 +221,26 @@ describe("rejudge", () => {
       return view.keyOf(asker);
     };
     const counting = { ...view, keyOf };
-    admission.rejudge(counting);
+    rejudge(counting);
     // The neighbour is still not known.
     assert.deepEqual(asked, [neighbour]);
     asked = [];
-    admission.rejudge({ ...counting, epoch: "two" });
+    rejudge({ ...counting, epoch: "two" });
     assert.deepEqual(asked.toSorted(), [web, neighbour].toSorted());
+  });
+
+  it("who dies while flows are cut is followed by one who judges again", () => {
+    look(web, "*.example.com:443/tcp", "a.example.com", one);
+    rejudge(viewOf({ [web]: "*.example.com:443/tcp" }));
+    const died = new Error("died");
+    assert.throws(
+      () =>
+        admission.rejudge(viewOf({ [web]: "" }), () => {
+          throw died;
+        }),
+      died,
+    );
+    restart();
+    assert.deepEqual(rejudge(viewOf({ [web]: "" })), [web]);
   });
 });

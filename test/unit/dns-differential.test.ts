@@ -46,7 +46,14 @@ async function startOurs(upstreamPort: number) {
       if (query.kind === "reply-now") return reply(respondNow(query, limit));
       void resolveQuery({
         query,
-        decision: { allowed: true, services: [anyService], exact: true, endsAtMs: undefined, by: [] },
+        decision: {
+          allowed: true,
+          services: [anyService],
+          exact: true,
+          endsAtMs: undefined,
+          terms: [],
+          by: [],
+        },
         audit: false,
         limit,
         families: new Set([4, 6]),

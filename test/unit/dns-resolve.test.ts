@@ -20,12 +20,20 @@ import { filterOf } from "../support/policies.ts";
 
 type Answers = dnsPacket.Answer[];
 
-const exact: Decision = { allowed: true, services: [anyService], exact: true, endsAtMs: undefined, by: [] };
+const exact: Decision = {
+  allowed: true,
+  services: [anyService],
+  exact: true,
+  endsAtMs: undefined,
+  terms: [],
+  by: [],
+};
 const wildcard: Decision = {
   allowed: true,
   services: [anyService],
   exact: false,
   endsAtMs: undefined,
+  terms: [],
   by: [],
 };
 const denied: Decision = { allowed: false, network: "web", by: [] };

@@ -1,10 +1,11 @@
 // A list that takes something away and cannot be read: whatever others grant, nothing is allowed.
 
 import assert from "node:assert/strict";
-import { mkdtempSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { closeSync, mkdtempSync, openSync, renameSync, rmSync, writeFileSync, writeSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, it } from "node:test";
+import { setTimeout } from "node:timers/promises";
 import { gatherLists, onlyLabels } from "../../src/firewall/lists.ts";
 import { followPolicyFile } from "../../src/io/policy-file.ts";
 import { parseAddress } from "../../src/model/address.ts";
@@ -52,7 +53,9 @@ describe("a label of a container, on a network that allows www.example.com", () 
 
 describe("a policy file", () => {
   /** What is allowed with these texts one after the other, and what was told last. */
-  function follow(...texts: readonly (string | undefined)[]): { allowed: boolean; told: string } {
+  async function follow(
+    ...texts: readonly (string | undefined)[]
+  ): Promise<{ allowed: boolean; told: string }> {
     const folder = mkdtempSync(join(tmpdir(), "dockerwall-policy-"));
     const path = join(folder, "policy.yml");
     const write = (text: string | undefined): void => {
@@ -62,6 +65,7 @@ describe("a policy file", () => {
       renameSync(`${path}.new`, path);
     };
     let told = "";
+    let news = Promise.withResolvers<void>();
     const [first, ...later] = texts;
     write(first);
     using watch = followPolicyFile({
@@ -70,11 +74,13 @@ describe("a policy file", () => {
       onChange: () => undefined,
       onProblem: (problem) => {
         told = problem ?? "";
+        news.resolve();
       },
     });
     for (const text of later) {
+      news = Promise.withResolvers();
       write(text);
-      watch.reread();
+      await news.promise;
     }
     const sources = { ...onlyLabels(createListStore(presets), 0), file: watch.current() };
     const { lists } = gatherLists({ kind: "network", name: "app" }, "www.example.com", sources);
@@ -107,10 +113,37 @@ describe("a policy file", () => {
     ["that is gone and comes back empty", [takes, undefined, ""], true, /^$/],
   ];
   for (const [title, texts, allowed, told] of cases) {
-    it(title, () => {
-      const result = follow(...texts);
+    it(title, async () => {
+      const result = await follow(...texts);
       assert.equal(result.allowed, allowed);
       assert.match(result.told, told);
     });
   }
+
+  it("that is written in place and in parts is taken when it is whole", async () => {
+    const folder = mkdtempSync(join(tmpdir(), "dockerwall-policy-"));
+    const path = join(folder, "policy.yml");
+    const whole = "networks: {app: a.example.org}\ncontainers: {web: '!a.example.org'}\n";
+    writeFileSync(path, whole);
+    const changed = Promise.withResolvers<void>();
+    const seen: string[] = [];
+    using watch = followPolicyFile({
+      path,
+      builtIn: presets,
+      onChange: () => {
+        seen.push([...watch.current().containers.values()].join());
+        if (watch.current().networks.get("app") === "b.example.org") changed.resolve();
+      },
+      onProblem: () => undefined,
+    });
+    const file = openSync(path, "w");
+    for (const line of ["networks: {app: b.example.org}\n", "containers: ", "{web: '!a.example.org'}\n"]) {
+      writeSync(file, line);
+      await setTimeout(20);
+    }
+    closeSync(file);
+    await changed.promise;
+    rmSync(folder, { recursive: true });
+    assert.deepEqual(seen, ["!a.example.org"]);
+  });
 });

@@ -97,7 +97,7 @@ const accepted: readonly [text: string, canonical: string][] = [
   ["2001:db8::/32/udp", "2001:db8::/32/udp"],
   ["::/0", "::/0"],
   ["::1", "::1/128"],
-  ["::ffff:192.0.2.1", "::ffff:c000:201/128"],
+  ["64:ff9b::192.0.2.1", "64:ff9b::c000:201/128"],
   ["2001:db8::1:443", "2001:db8::1:443/128"],
   ["[2001:db8::1]", "2001:db8::1/128"],
   ["[2001:db8::1]/tcp", "2001:db8::1/128/tcp"],
@@ -149,6 +149,8 @@ const refused: readonly [text: string, problem: RegExp][] = [
   ["!", /nothing follows the `!`; write what it takes away/],
   ["!!a.example.com", /one `!` is enough/],
   ["!!!", /one `!` is enough/],
+  ["::ffff:192.0.2.1", /IPv4 address in IPv6's form; write the IPv4 address/],
+  ["![::ffff:c000:201]:443", /IPv4 address in IPv6's form; write the IPv4 address/],
 
   ["localhost", full],
   ["localhost.", full],
