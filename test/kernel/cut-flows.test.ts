@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { createInterface } from "node:readline";
-import { test } from "node:test";
+import { after, test } from "node:test";
 import { setNames } from "../../src/firewall/names.ts";
 import { renderRuleset } from "../../src/firewall/ruleset.ts";
 import { applySets, createSets } from "../../src/io/desired-sets.ts";
@@ -16,90 +16,119 @@ import { createNamespace, enterNamespaces, run } from "../support/namespace.ts";
 enterNamespaces(import.meta.url);
 
 const bridge = "br-0123456789ab";
-const container = "198.19.1.2" as IpAddress;
-const outside = "203.0.113.1" as IpAddress;
+const families = [
+  {
+    family: 4,
+    length: 24,
+    subnet: "198.19.1.0",
+    gateway: "198.19.1.1",
+    container: "198.19.1.2",
+    outside: "203.0.113.1",
+    uplink: "203.0.113.254",
+    forwarding: "net.ipv4.ip_forward=1",
+  },
+  {
+    family: 6,
+    length: 64,
+    subnet: "2001:db8:1::",
+    gateway: "2001:db8:1::1",
+    container: "2001:db8:1::2",
+    outside: "2001:db8:2::1",
+    uplink: "2001:db8:2::fe",
+    forwarding: "net.ipv6.conf.all.forwarding=1",
+  },
+] as const;
 
 /** Says `up`, answers the first datagram with one every 10 ms, and says how many it has sent when its input ends. */
-const streamer = `
+const streamer = (outside: string): string => `
 import select, socket, sys
-s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM); s.bind(("${outside}", 9000)); print("up", flush=True)
+s = socket.socket(socket.AF_INET6 if ":" in "${outside}" else socket.AF_INET, socket.SOCK_DGRAM)
+s.bind(("${outside}", 9000)); print("up", flush=True)
 _, to = s.recvfrom(99); n = 0
 while not select.select([sys.stdin], [], [], 0.01)[0]: s.sendto(b"%d" % n, to); n += 1
 print(n, flush=True)
 `;
 /** Sends one datagram, and says the number in each that comes. */
-const listener = `
+const listener = (container: string, outside: string): string => `
 import socket
-s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM); s.bind(("${container}", 4000)); s.sendto(b"x", ("${outside}", 9000))
+s = socket.socket(socket.AF_INET6 if ":" in "${outside}" else socket.AF_INET, socket.SOCK_DGRAM)
+s.bind(("${container}", 4000)); s.sendto(b"x", ("${outside}", 9000))
 while True: print(s.recv(99).decode(), flush=True)
 `;
 
-test("nothing comes in on a flow that is cut", { timeout: 30_000 }, async (t) => {
-  const [inside, far] = [createNamespace("inside"), createNamespace("far")];
-  run("ip", "link", "add", bridge, "type", "bridge");
-  run("ip", "address", "add", "198.19.1.1/24", "dev", bridge);
-  run("ip", "link", "set", bridge, "up");
-  run("ip", "link", "add", "in0", "type", "veth", "peer", "name", "eth0", "netns", "inside");
-  run("ip", "link", "set", "in0", "master", bridge, "up");
-  run("ip", "link", "add", "out0", "type", "veth", "peer", "name", "eth0", "netns", "far");
-  run("ip", "address", "add", "203.0.113.254/24", "dev", "out0");
-  run("ip", "link", "set", "out0", "up");
-  for (const [box, address, gateway] of [
-    [inside, `${container}/24`, "198.19.1.1"],
-    [far, `${outside}/24`, "203.0.113.254"],
-  ] as const) {
-    box.run("ip", "address", "add", address, "dev", "eth0");
-    box.run("ip", "link", "set", "eth0", "up");
-    box.run("ip", "route", "add", "default", "via", gateway);
-  }
-  run("sysctl", "-qw", "net.ipv4.ip_forward=1");
-  const sets = openKernelSets();
-  t.after(sets.close);
-  createSets(sets);
-  const subnet = { prefix: { address: "198.19.1.0" as IpAddress, length: 24 }, iface: bridge };
-  applySets(sets, {
-    members: new Map([[setNames.guarded4, [subnet]]]),
-    lists: new Map([[setNames.closed4, { family: 4, bridges: [bridge] }]]),
-  });
-  await createIptables("nft").apply(
-    4,
-    renderRuleset({ family: 4, dnsPort: 5053, queueNumber: 77, hold: true }),
-  );
-  const key = { kind: "ip-port-ip", first: outside, protocol: 17, port: 9000, second: container } as const;
-  sets.add(setNames.grant4, [{ key, timeoutSeconds: 300 }]);
+const [inside, far] = [createNamespace("inside"), createNamespace("far")];
+run("ip", "link", "add", bridge, "up", "type", "bridge");
+run("ip", "link", "add", "in0", "type", "veth", "peer", "name", "eth0", "netns", "inside");
+run("ip", "link", "set", "in0", "master", bridge, "up");
+run("ip", "link", "add", "out0", "up", "type", "veth", "peer", "name", "eth0", "netns", "far");
+for (const box of [inside, far]) box.run("ip", "link", "set", "eth0", "up");
 
-  const python = (box: typeof far, program: string) => {
-    const child = spawn("ip", ["netns", "exec", box.name, "python3", "-c", program], {
-      stdio: ["pipe", "pipe", "inherit"],
-    });
-    t.after(() => child.kill());
-    return {
-      child,
-      lines: createInterface({ input: child.stdout })[
-        Symbol.asyncIterator
-      ]() as AsyncIterableIterator<string>,
-    };
-  };
-  const server = python(far, streamer);
-  assert.equal((await server.lines.next()).value, "up");
-  const client = python(inside, listener);
-  const received = async (): Promise<number> =>
-    Number((await client.lines.next()).value ?? assert.fail("it ended"));
-  while ((await received()) < 10);
-
-  sets.del(setNames.grant4, [key]);
-  const cut = forgetUnless(new Set([container]), ({ destination, port, protocol }) => {
-    assert.deepEqual([destination, port, protocol], [outside, 9000, 17]);
-    return false;
-  });
-  assert.equal(cut, 1);
-  let last = 0;
-  const rest = (async () => {
-    for await (const line of client.lines) last = Number(line);
-  })();
-  // As long again as it took to come so far, at the far end's own pace.
-  await Promise.race([rest, new Promise((resolve) => setTimeout(resolve, 1_000))]);
-  server.child.stdin.end("\n");
-  const sent = Number((await server.lines.next()).value);
-  assert.ok(sent > last + 50, `${sent} sent, the last that came was number ${last}`);
+const sets = openKernelSets();
+after(sets.close);
+createSets(sets);
+applySets(sets, {
+  members: new Map(
+    families.map(({ family, subnet, length }) => [
+      setNames[`guarded${family}`],
+      [{ prefix: { address: subnet as IpAddress, length }, iface: bridge }],
+    ]),
+  ),
+  lists: new Map(families.map(({ family }) => [setNames[`closed${family}`], { family, bridges: [bridge] }])),
 });
+
+for (const { family, length, container, outside, gateway, uplink, forwarding } of families)
+  test(`nothing comes in on a flow of IPv${family} that is cut`, { timeout: 30_000 }, async (t) => {
+    const flags = family === 6 ? ["nodad"] : [];
+    run("ip", "address", "add", `${gateway}/${length}`, "dev", bridge, ...flags);
+    run("ip", "address", "add", `${uplink}/${length}`, "dev", "out0", ...flags);
+    for (const [box, address, router] of [
+      [inside, container, gateway],
+      [far, outside, uplink],
+    ] as const) {
+      box.run("ip", "address", "add", `${address}/${length}`, "dev", "eth0", ...flags);
+      box.run("ip", "route", "add", "default", "via", router);
+    }
+    run("sysctl", "-qw", forwarding);
+    await createIptables("nft").apply(
+      family,
+      renderRuleset({ family, dnsPort: 5053, queueNumber: 77, hold: true }),
+    );
+    const [first, second] = [outside as IpAddress, container as IpAddress];
+    const key = { kind: "ip-port-ip", first, protocol: 17, port: 9000, second } as const;
+    sets.add(setNames[`grant${family}`], [{ key, timeoutSeconds: 300 }]);
+
+    const python = (box: typeof far, program: string) => {
+      const child = spawn("ip", ["netns", "exec", box.name, "python3", "-c", program], {
+        stdio: ["pipe", "pipe", "inherit"],
+      });
+      t.after(() => child.kill());
+      return {
+        child,
+        lines: createInterface({ input: child.stdout })[
+          Symbol.asyncIterator
+        ]() as AsyncIterableIterator<string>,
+      };
+    };
+    const server = python(far, streamer(outside));
+    assert.equal((await server.lines.next()).value, "up");
+    const client = python(inside, listener(container, outside));
+    const received = async (): Promise<number> =>
+      Number((await client.lines.next()).value ?? assert.fail("it ended"));
+    while ((await received()) < 10);
+
+    sets.del(setNames[`grant${family}`], [key]);
+    const cut = forgetUnless(new Set([container as IpAddress]), ({ destination, port, protocol }) => {
+      assert.deepEqual([destination, port, protocol], [outside, 9000, 17]);
+      return false;
+    });
+    assert.equal(cut, 1);
+    let last = 0;
+    const rest = (async () => {
+      for await (const line of client.lines) last = Number(line);
+    })();
+    // As long again as it took to come so far, at the far end's own pace.
+    await Promise.race([rest, new Promise((resolve) => setTimeout(resolve, 1_000))]);
+    server.child.stdin.end("\n");
+    const sent = Number((await server.lines.next()).value);
+    assert.ok(sent > last + 50, `${sent} sent, the last that came was number ${last}`);
+  });
