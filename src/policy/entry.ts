@@ -123,6 +123,13 @@ function splitEntry(text: string): SplitEntry | { readonly problem: string } {
     if (parsePrefix(host) !== undefined && host.includes(":")) return { host, port, protocol };
     return { problem: "brackets are for IPv6 addresses only; write HOST:PORT" };
   }
+  const outside = /^\[([^\]]*)\](\/\d+)/.exec(rest);
+  if (outside !== null) {
+    const [, address = "", length = ""] = outside;
+    return {
+      problem: `the prefix length belongs inside the brackets; write ${quote(`[${address}${length}]`)}`,
+    };
+  }
   const colons = rest.split(":").length - 1;
   if (colons === 1) {
     const [host = "", port] = rest.split(":");

@@ -308,6 +308,8 @@ const refused: readonly [text: string, problem: RegExp][] = [
   ["1:2:3", colons],
   ["fe80::1%eth0", colons],
   ["[2001:db8::1]443", colons],
+  ["[2001:db8::]/32", /belongs inside the brackets; write "\[2001:db8::\/32\]"/],
+  ["[2001:db8::]/32:443/tcp", /belongs inside the brackets; write "\[2001:db8::\/32\]"/],
   ["[[2001:db8::1]]:443", colons],
   ["[2001:db8::1:443", colons],
   ["@debian:443:80", colons],
