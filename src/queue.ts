@@ -21,7 +21,7 @@ export interface QueueOptions {
 }
 
 /** Packets that wait for us at most; more are dropped by the kernel and sent again by their senders. */
-const maxLength = 4096;
+const maxLength = 8192;
 /** Enough for both headers with options. */
 const copyBytes = 256;
 

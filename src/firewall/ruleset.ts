@@ -52,8 +52,11 @@ export interface RulesetOptions {
 const lookupRate = { perSecond: 300, burst: 600 };
 /** New denied connections per second and burst that one address may have remembered: a scan must not fill the set. */
 const deniedRate = { perSecond: 5, burst: 256 };
-/** Questions to the daemon per second and burst that one address may cause by packets to ask-first destinations. */
-const askRate = { perSecond: 500, burst: 1000 };
+/**
+ * Questions to the daemon per second and burst that one address may cause by packets to ask-first destinations. Every
+ * name of a network without ports in its list costs one, and a client connects to a thousand fresh names a second.
+ */
+const askRate = { perSecond: 2000, burst: 2000 };
 
 /** The whole ruleset of one family. */
 export function renderRuleset(options: RulesetOptions): readonly Table[] {
