@@ -15,11 +15,12 @@ export const resolverAddress: IpAddress = addressFromBytes(resolverBytes);
 const loopbackBytes = Uint8Array.of(127, 0, 0, 1);
 const BACKLOG = 128;
 /**
- * What may wait to be read; the kernel takes it twice, and 768 bytes of that for a question, so 20,000 find room: about
- * what we answer in a second. With the default for all sockets a container that sends some 270 at once gets silence for
- * the rest, where it should get an answer. Taken only while it is used.
+ * What may wait to be read; the kernel takes it twice, but counts what was read as still there until it is a quarter
+ * (udp_rmem_release()), and takes 768 bytes for a question. So 20,000 find room, about what we answer in a second, and
+ * a fifth more. With the default for all sockets a container that sends some 270 at once gets silence for the rest,
+ * where it should get an answer. Taken only while it is used.
  */
-const RECEIVE_QUEUE_BYTES = 8 << 20;
+const RECEIVE_QUEUE_BYTES = 12 << 20;
 const RTM_NEWLINK = 16;
 const IFF_UP = 1;
 /** The loopback is the first interface of every network namespace. */
