@@ -144,11 +144,15 @@ export function startAdmission(options: {
       verdict({ source: asker, destination, protocol, port }, memberships).allowed;
     const mine = memberships.filter(({ addresses }) => addresses.includes(asker));
     ledger.narrow(asker, (destination, { domain, service }) =>
-      mine.flatMap(({ policy }) => {
-        const decision = decideName(policy, domain, nowMs());
-        if (!decision.allowed) return [];
-        return intersectServices([service], servicesAt(policy, decision.services, destination, nowMs()));
-      }),
+      // The right may have been another name's, too, that leads to the same address.
+      [...new Set([domain, ...history.namesOf(asker, destination)])].flatMap((name) =>
+        mine.flatMap(({ policy }) => {
+          const decision = decideName(policy, name, nowMs());
+          if (!decision.allowed) return [];
+          const granted = servicesAt(policy, decision.services, destination, nowMs());
+          return intersectServices([service], granted).map((left) => ({ domain: name, service: left }));
+        }),
+      ),
     );
     const gone = index.takeUnless(asker, (set, { first, protocol, port }) =>
       set === "pair4" || set === "pair6"

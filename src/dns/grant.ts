@@ -172,18 +172,27 @@ export class GrantLedger {
     return rights !== undefined && [...rights.values()].some((right) => right.expiresAtMs > nowMs);
   }
 
-  /** Keeps of each right of an asker only what `left` says of its services, for as long as it would have been. */
+  /** Keeps of each right of an asker only what `left` says, for as long as it would have been. */
   narrow(
     asker: IpAddress,
-    left: (destination: IpAddress, right: Pick<Right, "domain" | "service">) => readonly Service[],
+    left: (
+      destination: IpAddress,
+      right: Pick<Right, "domain" | "service">,
+    ) => readonly Pick<Right, "domain" | "service">[],
   ): void {
-    for (const [destination, rights] of this.#rights.get(asker) ?? []) {
-      for (const [key, right] of [...rights]) {
-        const services = left(destination, right);
-        if (services.some((service) => renderService(service) === key)) continue;
-        rights.delete(key);
-        for (const service of services) rights.set(renderService(service), { ...right, service });
+    const destinations = this.#rights.get(asker) ?? new Map<IpAddress, Map<string, Right>>();
+    for (const [destination, rights] of destinations) {
+      const narrowed = new Map<string, Right>();
+      for (const [key, right] of rights) {
+        const kept = left(destination, right);
+        const whole = kept.find(({ service }) => renderService(service) === key);
+        for (const each of whole === undefined ? kept : [whole]) {
+          const keptKey = renderService(each.service);
+          if (right.expiresAtMs > (narrowed.get(keptKey)?.expiresAtMs ?? 0))
+            narrowed.set(keptKey, { ...right, ...each });
+        }
       }
+      destinations.set(destination, narrowed);
     }
   }
 

@@ -160,6 +160,17 @@ describe("rejudge", () => {
     assert.deepEqual(open(), ["203.0.113.1,6:443,198.19.1.2"]);
   });
 
+  it("keeps every port for another name of the address, whichever was looked up last", () => {
+    const packet = { source: web, destination: one, protocol: 6, port: 22, setPort: 22 };
+    for (const name of ["a", "b", "a"]) look(web, "*.example.com", `${name}.example.com`, one);
+    rejudge(viewOf({ [web]: "*.example.com" }));
+    const without = (names: string): string => `*.example.com ${names}`;
+    rejudge(viewOf({ [web]: without("!a.example.com") }));
+    assert.ok(admission.judge(packet, [membershipOf(web, without("!a.example.com"))]));
+    rejudge(viewOf({ [web]: without("!a.example.com !b.example.com") }));
+    assert.deepEqual(open(), []);
+  });
+
   it("leaves neighbours alone", () => {
     const label = "a.example.com:443/tcp";
     for (const asker of [web, neighbour]) look(asker, label, "a.example.com", one);
