@@ -122,7 +122,8 @@ function revokes(name: string): void {
     await nothingIn(capture);
     await goesOn("neighbour");
     await wall("release", "web");
-    await goesOn("web");
+    // What it held is gone with its flows; it looks up and connects anew.
+    await succeeds(engine, "web", ...curl("http://www.example.com/"));
     await capture.stop();
     await run(engine, "rm", "-f", "web", "neighbour");
   });
