@@ -127,11 +127,16 @@ function replaceTable(
   });
 }
 
-/** Tries the table in a namespace of its own. @throws KERNEL_UNSUPPORTED when this kernel has no such table. */
+/**
+ * Tries the table in a namespace of its own. Who may not make one learns nothing here: what cannot be captured for want
+ * of the privilege is told of each container, and all the rest is guarded.
+ * @throws KERNEL_UNSUPPORTED when this kernel has no such table.
+ */
 export function probeSandboxTable(): void {
   try {
     withNewNamespace(() => installSandboxTable({ udpPort: 1, tcpPort: 1 }));
   } catch (error) {
+    if (error instanceof DockerwallError && error.code === "NO_PRIVILEGE") return;
     throw new DockerwallError(
       "KERNEL_UNSUPPORTED",
       `the kernel lacks nf_tables with nat, which the capture of lookups inside containers needs (${messageOf(error)}); run modprobe nft_chain_nat nft_nat on the host, or use a kernel that has them`,
