@@ -133,8 +133,12 @@ export function startAdmission(options: {
       const owner = owners.get(asker);
       if (owner === undefined) continue;
       const key = keyOf(asker);
-      if (key === undefined) unjudged.add(asker);
-      else if (digestOf([key]) !== owner.digest) found.set(asker, { ...owner, digest: digestOf([key]) });
+      if (key === undefined) {
+        unjudged.add(asker);
+        continue;
+      }
+      const digest = digestOf([key]);
+      if (digest !== owner.digest) found.set(asker, { ...owner, digest });
     }
     return found;
   }

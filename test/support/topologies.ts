@@ -2,6 +2,7 @@
 
 import assert from "node:assert/strict";
 import { type IpAddress, parsePrefix } from "../../src/model/address.ts";
+import type { GuardedNetwork } from "../../src/model/planes.ts";
 import type { Container, Network } from "../../src/model/topology.ts";
 
 /** A bridge network that is called as its id. */
@@ -37,4 +38,9 @@ export function newContainer(id: string, networkId: string): Container {
 export function runningContainer(id: string, networkId: string, address: string): Container {
   const endpoints = [{ networkId, addresses: [address as IpAddress], aliases: [], links: [] }];
   return { ...newContainer(id, networkId), running: true, sandbox: `sandbox-${id}`, endpoints };
+}
+
+/** The network guarded, with nothing allowed. */
+export function guardedNetwork(network: Network): GuardedNetwork {
+  return { ...network, lists: [], audit: false, dns: { upstreams: undefined, types: [] } };
 }

@@ -7,7 +7,7 @@ import type { IpAddress } from "../../src/model/address.ts";
 import type { Container } from "../../src/model/topology.ts";
 import type { EntryList } from "../../src/policy/entry-list.ts";
 import { listOf } from "../support/policies.ts";
-import { bridgeNetwork, runningContainer } from "../support/topologies.ts";
+import { bridgeNetwork, guardedNetwork, runningContainer } from "../support/topologies.ts";
 
 const networks = [
   bridgeNetwork("strict", "198.19.1.0/24"),
@@ -22,13 +22,7 @@ const index = new AskerIndex({
       runningContainer("free", "open", "198.19.3.2"),
     ],
   },
-  guarded: networks.slice(0, 2).map((given) => ({
-    ...given,
-    bridge: `br-${given.id}`,
-    lists: [],
-    audit: false,
-    dns: { upstreams: undefined, types: [] },
-  })),
+  guarded: networks.slice(0, 2).map(guardedNetwork),
   services: [],
   quarantined: [],
 });
@@ -105,9 +99,7 @@ describe("whose an address may be", () => {
 
 describe("who may soon lose something", () => {
   const subnet = networks[0] ?? assert.fail();
-  const guarded = [
-    { ...subnet, bridge: "br-strict", lists: [], audit: false, dns: { upstreams: undefined, types: [] } },
-  ];
+  const guarded = [guardedNetwork(subnet)];
   const placed = runningContainer("web", "strict", "198.19.1.2");
   const away = { ...placed, running: false, sandbox: undefined, endpoints: [] };
   const closed = { ...listOf(""), closes: true };

@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { Newcomers } from "../../src/dns/newcomers.ts";
-import { bridgeNetwork, runningContainer } from "../support/topologies.ts";
+import { bridgeNetwork, guardedNetwork, runningContainer } from "../support/topologies.ts";
 
 const networks = [
   bridgeNetwork("strict", "198.19.1.0/24"),
@@ -23,13 +23,7 @@ describe("whose a new sandbox may be", () => {
         { ...runningContainer("beside", "strict", ""), ...away, networkMode: "container:id" },
       ],
     },
-    guarded: networks.slice(0, 2).map((given) => ({
-      ...given,
-      bridge: `br-${given.id}`,
-      lists: [],
-      audit: false,
-      dns: { upstreams: undefined, types: [] },
-    })),
+    guarded: networks.slice(0, 2).map(guardedNetwork),
     services: [],
     quarantined: ["cut", "seated", "beside"],
   });
