@@ -50,6 +50,7 @@ export const setNames = {
 /** Own chains; one per hook, and the ones they go to. */
 export const chainNames = {
   raw: "DOCKERWALL-RAW",
+  sender: "DOCKERWALL-SENDER",
   flood: "DOCKERWALL-FLOOD",
   forward: "DOCKERWALL-FORWARD",
   judge: "DOCKERWALL-JUDGE",

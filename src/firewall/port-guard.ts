@@ -14,6 +14,3 @@ export interface PortGuard {
    */
   readonly linkLocal: "judged" | "discovery";
 }
-
-/** Addresses beside the engine's own that a container may send from: a few, as a floating address needs. */
-export const extraSenders = 8;

@@ -188,6 +188,9 @@ export function openPortTable(): PortTable {
     return count > 0;
   }
 
+  // By itself: the kernel makes no chain in the same step in which a table changes hands.
+  if (isThere(socket)) write("to take over the table of the host's ports", () => undefined);
+
   return {
     guard(port, guard) {
       const rules = renderPortRules(port.index, guard);

@@ -180,6 +180,10 @@ test("who comes later takes the table over, and nothing is open in between", asy
   assert.equal(second.isCut(port.index), true);
   second.cut(port, false);
   assert.equal(await passes(forged), false);
+  const other = { index: indexOf("p-neighbour"), name: "p-neighbour" };
+  second.guard(other, guard);
+  assert.equal(await passes(forged, neighbour, box), false);
+  second.open(other.index);
   second.guard(port, { ...guard, senders: [...guard.senders, "198.19.1.3" as IpAddress] });
   assert.equal(await passes(forged), true);
   second.retain((index) => index !== port.index);
