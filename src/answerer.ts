@@ -43,7 +43,9 @@ export interface AnswererOptions {
   readonly onLookup: (event: LookupEvent) => void;
   readonly onProblem: (problem: string) => void;
   /** Somebody whom, or something which, we do not know yet: the engine must be read again. */
-  readonly onUnknown: () => void;
+  readonly onUnknown: (what: "asker" | "name") => void;
+  /** Whether there is a container that the engine has not told of, whose names we cannot know. */
+  readonly mayHaveCome: () => boolean;
 }
 
 /** To be called exactly once; undefined is silence. */
@@ -83,6 +85,8 @@ export interface Answerer {
   /** Answers that nothing can be said now. */
   fail(message: Uint8Array, transport: Transport, reply: Reply): void;
   useTopology(topology: Topology, guarded: readonly GuardedNetwork[]): void;
+  /** More is known of who asks: what waits for it is decided, if it can be by now. */
+  reconsider(): void;
   /** Replaces the daemon's resolvers. */
   useUpstreams(upstreams: readonly Upstream[]): void;
   /** A reading of the engine that `onUnknown` asked for is over, and its picture is in use. */
@@ -120,7 +124,7 @@ export function createAnswerer(options: AnswererOptions): Answerer {
   const tellFailure = createSeldom(options.onProblem, () => performance.now(), betweenFailuresMs);
   const tellExcess = createSeldom(options.onProblem, () => performance.now(), betweenFailuresMs);
   const counts = createLookupCounts();
-  const recheck = createRecheck({ ask: options.onUnknown, nowMs: () => performance.now() });
+  const recheck = createRecheck({ ask: () => options.onUnknown("name"), nowMs: () => performance.now() });
 
   async function resolve(
     { query, transport, asker, memberships, standing, deadlineAtMs, isGone }: Lookup,
@@ -222,7 +226,8 @@ export function createAnswerer(options: AnswererOptions): Answerer {
   /** Nobody is called so yet. */
   function mayBeNew({ question }: Query, { memberships }: GuardedStanding): boolean {
     if (labelCount(question.qname) !== 1 || question.name === "localhost") return false;
-    return discovery.find(question, askerOf(memberships), Math.random) === undefined;
+    if (discovery.find(question, askerOf(memberships), Math.random) !== undefined) return false;
+    return options.mayHaveCome();
   }
 
   const answerer: Answerer = {
@@ -261,7 +266,7 @@ export function createAnswerer(options: AnswererOptions): Answerer {
       };
       /** Without time or a place to wait nothing is decided: nobody is given what may be taken from them. */
       const waitToDecide = (asker: string, leftMs: number): void => {
-        options.onUnknown();
+        options.onUnknown("asker");
         if (leftMs > 0 && waits.wait(asker, leftMs, decide)) return;
         reply(respondUndecided(query, transport));
       };
@@ -284,7 +289,7 @@ export function createAnswerer(options: AnswererOptions): Answerer {
         answerer.answer(question);
       } else {
         // Layer 1 redirects guarded containers only: one whose network we do not know yet has just come.
-        if (kind === "unknown") options.onUnknown();
+        if (kind === "unknown") options.onUnknown("asker");
         const again = (): void => answerer.answer(question);
         if (kind === "open" || !waits.wait(address, knownWithinMs, again))
           answerer.fail(message, transport, reply);
@@ -330,6 +335,8 @@ export function createAnswerer(options: AnswererOptions): Answerer {
     },
 
     refreshed: recheck.done,
+
+    reconsider: waits.wake,
 
     stats: () => ({ ...lookups.stats(), ...counts.current() }),
 

@@ -4,16 +4,18 @@
 import { parentPort, workerData } from "node:worker_threads";
 import { startAdmission } from "./admission.ts";
 import { createAnswerer } from "./answerer.ts";
+import { contain } from "./contain.ts";
 import { AskerIndex, type Membership, type Standing } from "./dns/asker.ts";
 import { canaryQuery, isOurDenial } from "./dns/canary.ts";
+import { type Asker, allRead, Knowledge } from "./dns/knowledge.ts";
 import { Newcomers } from "./dns/newcomers.ts";
-import { createDoubts } from "./doubts.ts";
 import { DockerwallError, messageOf } from "./errors.ts";
 import { explain } from "./explain.ts";
 import { listenUdp } from "./io/dns-listener.ts";
 import { listenTcp } from "./io/dns-listener-tcp.ts";
 import { listHostAddresses } from "./io/host-addresses.ts";
 import { openKernelSets } from "./io/ipset.ts";
+import { monotonicMs } from "./io/monotonic.ts";
 import { createReadiness } from "./io/readiness.ts";
 import { createSandboxes, type Sandboxes } from "./io/sandboxes.ts";
 import { forgetUnless } from "./io/stamped-flows.ts";
@@ -25,16 +27,19 @@ import type {
   LookupEvent,
   ToDataPlane,
 } from "./model/planes.ts";
-import type { Topology } from "./model/topology.ts";
-import { createReceiver, epochOf, type Picture } from "./picture-post.ts";
+import type { Readings, Topology } from "./model/topology.ts";
+import { createReceiver, epochOf, type Picture, withReadings } from "./picture-post.ts";
 import { createListCompiler } from "./policy/entry-list.ts";
+import { createPresence } from "./presence.ts";
 import { startQueue } from "./queue.ts";
 import { createSandboxEntries } from "./sandbox-entries.ts";
 
 /** How long lookups are gathered before the control plane hears of them. */
 const journalEveryMs = 200;
-/** A request for a new picture is not repeated within this time. */
-const refreshEveryMs = 100;
+/** A request for a reading of the engine is not repeated within this time; the last one always is made. */
+const refreshEveryMs = 25;
+/** A container that may be in quarantine, or about to join a guarded network, is asked after anew so often. */
+const doubtAgainMs = 1_000;
 /** How often the host's own addresses are read again, and run-out grants forgotten. */
 const housekeepingEveryMs = 30_000;
 
@@ -66,32 +71,52 @@ function tellProblem(problem: string): void {
 
 async function start(): Promise<void> {
   const nothing = { topology: { networks: [], containers: [] }, guarded: [], services: [], quarantined: [] };
+  // Before the first picture nothing is known of anybody.
+  let readings: Readings = { ...allRead, listedAtMs: Number.NEGATIVE_INFINITY };
+  let sandboxes: Sandboxes | undefined;
+  const presence = createPresence((sandbox) => sandboxes?.addressesOf(sandbox), monotonicMs);
+  const knowledgeOf = ({ containers }: Topology): Knowledge =>
+    new Knowledge(
+      containers,
+      () => readings,
+      settings.sandboxFolder === undefined ? { ...presence, isInUse: () => true } : presence,
+    );
+  let { topology }: { topology: Topology } = nothing;
+  let knowledge = knowledgeOf(topology);
   let index = new AskerIndex(nothing);
-  let newcomers = new Newcomers(nothing);
+  let newcomers = new Newcomers(nothing, knowledge);
   const compiler = createListCompiler();
   const receive = createReceiver();
   let ownAddresses = readOwnAddresses();
   let lookups: LookupEvent[] = [];
   const freshAddresses: IpAddress[] = [];
-  let refreshedAtMs = Number.NEGATIVE_INFINITY;
-  let sandboxes: Sandboxes | undefined;
 
-  const refresh = (): void => {
-    const nowMs = performance.now();
-    if (nowMs - refreshedAtMs < refreshEveryMs) return;
-    refreshedAtMs = nowMs;
-    tell({ kind: "refresh" });
+  /** Whoever may be in a sandbox that the engine has not told of, and of whom it matters, is read again. */
+  let namesMatter = false;
+  const refreshSoon = createTrailing(refreshEveryMs, () => {
+    const concerned = new Set([...index.concerned(), ...newcomers.concerned()]);
+    const suspects = topology.containers.filter(
+      (each) => (namesMatter || concerned.has(each.id)) && knowledge.isAway(each),
+    );
+    namesMatter = false;
+    tell({ kind: "refresh", suspects: suspects.map(({ id }) => id) });
+  });
+  const refresh = (what: "asker" | "name" = "asker"): void => {
+    namesMatter ||= what === "name";
+    refreshSoon();
   };
+  /** Those that the engine has not told of. */
+  const untold = new Set<string>();
 
   /** Each walk over the tracked flows takes the kernel 10 ms; the control plane has them, and one for many. */
   const own = (address: IpAddress, sandbox: string): void => {
+    presence.holds(sandbox, address);
     if (admission.own(address, sandbox) && freshAddresses.push(address) === 1) setImmediate(tellFresh);
   };
 
   /** While the first sandboxes are listed, nobody is known to have anything. */
   const addressesNow = (sandbox: string): readonly IpAddress[] => sandboxes?.addressesOf(sandbox) ?? [];
   const hasNow = (sandbox: string, address: IpAddress): boolean => addressesNow(sandbox).includes(address);
-  const isInUse = (sandbox: string): boolean => addressesNow(sandbox).length > 0;
   const isLive = (sandbox: string): boolean => sandboxes?.addressesOf(sandbox) !== undefined;
   const tellLookups = (): void => {
     if (lookups.length === 0) return;
@@ -105,22 +130,39 @@ async function start(): Promise<void> {
   const admission = startAdmission({ sets, nowMs: Date.now });
   const strays = createSandboxEntries(sets, "guarded");
   const cutOff = createSandboxEntries(sets, "quarantine");
-  const doubts = createDoubts(() => tell({ kind: "refresh" }));
+  /** Sandboxes of which it is not certain that they need nothing done about them. */
+  const doubtful = new Set<string>();
+  const doubt = (sandbox: string, isIn: boolean): void => {
+    if (!isIn) doubtful.delete(sandbox);
+    else if (doubtful.size < doubtful.add(sandbox).size) refresh();
+  };
+
+  const met = (sandbox: string, addresses: readonly IpAddress[]): Asker & { sandbox: string } => {
+    if (presence.appeared(sandbox)) untold.add(sandbox);
+    return { ...knowledge.ofSandbox(sandbox, addresses), sandbox };
+  };
+
+  /** Before it asks anything, it is known then whether it may have a label that nobody has told of. */
+  const hearOf = (asker: Asker): void => {
+    if (knowledge.isUnheard(asker)) refresh();
+  };
 
   /** Guards a sandbox by what is seen in it, and cuts off one that may be in quarantine, before the engine tells. */
   const standingOf = (addresses: readonly IpAddress[], sandbox: string): Standing => {
+    const asker = met(sandbox, addresses);
     const standing = index.standingOfSandbox(sandbox, addresses);
-    const quarantine = newcomers.quarantineOf(sandbox, isInUse);
-    const joins =
-      standing.kind === "open" && newcomers.mayJoin(sandbox, index.networksOf(addresses), isInUse);
-    const doubtful = doubts.last(sandbox, quarantine === "maybe" || joins);
+    const quarantine = newcomers.quarantineOf(asker);
+    const joins = standing.kind === "open" && newcomers.mayJoin(asker, index.networksOf(addresses));
+    const isDoubtful = quarantine === "maybe" || joins;
+    doubt(sandbox, isDoubtful);
+    if (standing.kind === "guarded") hearOf(asker);
     const its = addresses.filter((address) => index.mayOwn(sandbox, address, hasNow));
-    const isCutOff = quarantine === "yes" || (quarantine === "maybe" && doubtful);
-    const isGuarded = standing.kind === "guarded" || (joins && doubtful);
+    const isCutOff = quarantine === "yes" || quarantine === "maybe";
+    const isGuarded = standing.kind === "guarded" || joins;
     // What an earlier run knew of a sandbox counts until this one does.
     if (quarantine !== "unread") cutOff.put(sandbox, isCutOff ? its.map((address) => ({ address })) : []);
     if (standing.kind !== "unknown") strays.put(sandbox, isGuarded ? index.straysOf(its) : []);
-    return doubtful ? { kind: "unknown" } : standing;
+    return isDoubtful ? { kind: "unknown" } : standing;
   };
   const answerer = createAnswerer({
     settings,
@@ -130,6 +172,8 @@ async function start(): Promise<void> {
     onLookup: (event) => lookups.push(event),
     onProblem: tellProblem,
     onUnknown: refresh,
+    mayHaveCome: () =>
+      sandboxes === undefined || [...untold].some((sandbox) => knowledge.mayBeNamedOtherwise(sandbox)),
   });
   const readiness = createReadiness();
   startQueue({
@@ -151,7 +195,7 @@ async function start(): Promise<void> {
       folder: settings.sandboxFolder,
       readiness,
       standingOf,
-      isTold: (sandbox) => newcomers.isTold(sandbox),
+      isTold: (sandbox) => knowledge.isTold(sandbox),
       onQuery: ({ sandbox, ...question }, standing) => {
         // Who asks in a sandbox is there: its addresses are its own before anything is granted to them, even
         // while the engine has not told yet that their earlier holder is gone.
@@ -162,14 +206,19 @@ async function start(): Promise<void> {
       onGone: (sandbox) => {
         strays.put(sandbox, []);
         cutOff.put(sandbox, []);
-        doubts.gone(sandbox);
+        doubtful.delete(sandbox);
+        untold.delete(sandbox);
+        presence.gone(sandbox);
       },
       onStranger: ({ message, transport, reply }) => answerer.fail(message, transport, reply),
-      onUnknown: refresh,
+      onUnknown: () => refresh(),
       onAddress: (address, sandbox) => {
         if (index.mayOwn(sandbox, address, hasNow)) own(address, sandbox);
       },
-      onAddressLost: (address, sandbox) => admission.disown(address, sandbox),
+      onAddressLost: (address, sandbox) => {
+        presence.lost(sandbox, address);
+        admission.disown(address, sandbox);
+      },
       onChange: (captured, problem) => tell({ kind: "sandboxes", captured, problem }),
       onProblem: tellProblem,
     });
@@ -187,8 +236,11 @@ async function start(): Promise<void> {
   }
 
   function usePicture(picture: Picture): void {
-    index = new AskerIndex(picture, compiler.compile);
-    newcomers = new Newcomers(picture, newcomers, isLive);
+    ({ topology } = picture);
+    knowledge = knowledgeOf(topology);
+    index = new AskerIndex(picture, compiler.compile, knowledge);
+    newcomers = new Newcomers(picture, knowledge, newcomers, isLive);
+    for (const sandbox of untold) if (knowledge.isTold(sandbox)) untold.delete(sandbox);
     compiler.retain(
       new Set([...picture.guarded, ...picture.services].flatMap(({ lists }) => lists.map(({ id }) => id))),
     );
@@ -224,40 +276,61 @@ async function start(): Promise<void> {
       tell({ kind: "problem", problem: `${count} open flows are no longer allowed and were cut` });
   }
 
-  port?.on("message", (message: ToDataPlane) => {
+  function useReadings(posted: Extract<ToDataPlane, { kind: "readings" }>): void {
+    const ids = new Set(topology.containers.map(({ id }) => id));
+    readings = withReadings(readings, posted, (id) => ids.has(id));
+    if (doubtful.size > 0) sandboxes?.reclassify();
+    answerer.reconsider();
+  }
+
+  const answer = (message: ToDataPlane): void | Promise<void> => {
     switch (message.kind) {
       case "topology":
         usePicture(receive(message));
         done(message);
         break;
+      case "readings":
+        useReadings(message);
+        break;
       case "upstreams":
         answerer.useUpstreams(message.upstreams);
         break;
       case "refreshed":
-        if (doubts.told()) sandboxes?.reclassify();
+        if (doubtful.size > 0) setTimeout(refreshSoon, doubtAgainMs);
         answerer.refreshed();
         break;
       case "flush":
         tellLookups();
         done(message);
         break;
-      case "examine": {
-        const { requestId } = message;
-        void examine().then((findings) => tell({ kind: "examined", requestId, findings }));
-        break;
-      }
+      case "examine":
+        return examine().then((findings) =>
+          tell({ kind: "examined", requestId: message.requestId, findings }),
+        );
       case "explain": {
         const { requestId, addresses, target } = message;
         const standing = index.standingOf(addresses);
-        void explain({ admission, answerer, standing, target, nowMs: Date.now() }).then((explanation) =>
+        return explain({ admission, answerer, standing, target, nowMs: Date.now() }).then((explanation) =>
           tell({ kind: "explained", requestId, explanation }),
         );
-        break;
       }
       case "release-all":
-        void Promise.resolve(sandboxes?.releaseAll()).then(() => done(message));
-        break;
+        return Promise.resolve(sandboxes?.releaseAll()).then(() => done(message));
     }
+  };
+  port?.on("message", (message: ToDataPlane) => {
+    contain(
+      () => answer(message),
+      (error) => {
+        const problem = messageOf(error);
+        if (!("requestId" in message)) {
+          tellProblem(problem);
+          return;
+        }
+        const code = error instanceof DockerwallError ? error.code : "INTERNAL";
+        tell({ kind: "refused", requestId: message.requestId, code, message: problem });
+      },
+    );
   });
   let told = "";
   setInterval(() => {
@@ -268,10 +341,32 @@ async function start(): Promise<void> {
     tellLookups();
   }, journalEveryMs);
   setInterval(() => {
-    ownAddresses = readOwnAddresses();
-    admission.sweep();
+    contain(
+      () => {
+        ownAddresses = readOwnAddresses();
+        admission.sweep();
+      },
+      (error) => tellProblem(messageOf(error)),
+    );
   }, housekeepingEveryMs);
   tell({ kind: "ready" });
+}
+
+/** Runs at once, and then for all calls within `everyMs` together once more: what is asked for is always begun later. */
+function createTrailing(everyMs: number, work: () => void): () => void {
+  let ranAtMs = Number.NEGATIVE_INFINITY;
+  let timer: NodeJS.Timeout | undefined;
+  const run = (): void => {
+    timer = undefined;
+    ranAtMs = performance.now();
+    work();
+  };
+  return () => {
+    if (timer !== undefined) return;
+    const leftMs = ranAtMs + everyMs - performance.now();
+    if (leftMs <= 0) run();
+    else timer = setTimeout(run, leftMs);
+  };
 }
 
 function membershipsOf(standing: Standing): readonly Membership[] {

@@ -6,6 +6,7 @@ import type { GuardedNetwork, NetworkDns, ServicePolicy } from "../model/planes.
 import type { Container, Network, Topology } from "../model/topology.ts";
 import { type Decision, decideName, type Policy } from "../policy/decide.ts";
 import { type CompiledList, compileList, type EntryList } from "../policy/entry-list.ts";
+import { type Asker, addressesOf, Knowledge } from "./knowledge.ts";
 
 export interface Membership {
   readonly networkId: string;
@@ -21,7 +22,7 @@ export interface Membership {
 export interface GuardedStanding {
   readonly kind: "guarded";
   readonly memberships: readonly Membership[];
-  /** False while a label of the container's own, which we have not matched to it yet, may allow more. */
+  /** False while a list of the container's own, which we have not matched to it yet, may decide otherwise. */
   readonly settled: boolean;
   /** True while such a list may take something away: nothing is granted to a container that is not known. */
   readonly mayLose: boolean;
@@ -51,14 +52,12 @@ export interface Picture {
 export class AskerIndex {
   readonly #bySubnet = new Map<number, Map<IpAddress, Known>>();
   readonly #byAddress = new Map<IpAddress, Container>();
-  readonly #bySandbox = new Map<string, Container>();
+  readonly #knowledge: Knowledge;
   readonly #services: ReadonlyMap<string, readonly EntryList[]>;
   readonly #policies = new Map<string, Policy>();
   readonly #quarantined: ReadonlySet<string>;
-  /** True while a container with a label of its own has no address yet: whoever is new may be that one. */
-  readonly #expectsService: boolean;
-  /** The same for one of which something is taken away. */
-  readonly #expectsTaking: boolean;
+  /** The containers with lists of their own: whoever is not known may be one of them. */
+  readonly #listed: readonly { readonly container: Container; readonly takes: boolean }[];
 
   readonly #compile: (list: EntryList) => CompiledList;
 
@@ -66,8 +65,10 @@ export class AskerIndex {
   constructor(
     { topology, guarded, services, quarantined }: Picture,
     compile: (list: EntryList) => CompiledList = compileList,
+    knowledge: Knowledge = new Knowledge(topology.containers),
   ) {
     this.#compile = compile;
+    this.#knowledge = knowledge;
     this.#quarantined = new Set(quarantined);
     const guardedById = new Map(guarded.map((network) => [network.id, network]));
     for (const network of topology.networks) {
@@ -75,28 +76,22 @@ export class AskerIndex {
       for (const subnet of network.subnets) this.#addSubnet(subnet, known);
     }
     for (const container of topology.containers) {
-      const addresses = addressesOf(container);
-      for (const address of addresses) this.#byAddress.set(address, container);
-      // A container that shares another's sandbox has no addresses of its own.
-      if (container.sandbox !== undefined && addresses.length > 0)
-        this.#bySandbox.set(container.sandbox, container);
+      for (const address of addressesOf(container)) this.#byAddress.set(address, container);
     }
     this.#services = new Map(services.map((service) => [service.containerId, service.lists]));
-    const unplaced = topology.containers.flatMap((container) =>
-      addressesOf(container).length === 0 ? (this.#services.get(container.id) ?? []) : [],
-    );
-    this.#expectsService = unplaced.length > 0;
-    this.#expectsTaking = unplaced.some(
-      ({ entries, closes }) => closes === true || entries.some(({ negated }) => negated),
-    );
+    this.#listed = topology.containers.flatMap((container) => {
+      const lists = this.#services.get(container.id) ?? [];
+      return lists.length === 0 ? [] : [{ container, takes: lists.some(takesAway) }];
+    });
   }
 
   /** Where somebody with all of these addresses stands. One guarded network makes it guarded, on every network. */
-  standingOf(addresses: readonly IpAddress[]): Standing {
+  standingOf(
+    addresses: readonly IpAddress[],
+    asker: Asker = { sandbox: undefined, sinceMs: Number.NEGATIVE_INFINITY, addresses },
+  ): Standing {
     const found = addresses.map((address) => ({ address, known: this.#find(address) }));
-    const container = addresses
-      .map((address) => this.#byAddress.get(address))
-      .find((known) => known !== undefined);
+    const container = this.#knowledge.whoIs(asker);
     const strays = found.filter(({ known }) => known?.guarded === undefined).map(({ address }) => address);
     const memberships = new Map<string, Membership>();
     for (const { address, known } of found) {
@@ -113,13 +108,11 @@ export class AskerIndex {
       });
     }
     if (memberships.size > 0) {
-      const settled = container !== undefined || !this.#expectsService;
       const all = [...memberships.values()].map((membership) => ({
         ...membership,
         addresses: [...membership.addresses, ...strays],
       }));
-      const mayLose = container === undefined && this.#expectsTaking;
-      return { kind: "guarded", memberships: all, settled, mayLose };
+      return { kind: "guarded", memberships: all, ...this.#doubtsAbout(asker) };
     }
     if (found.length === 0 || found.some(({ known }) => known === undefined)) return { kind: "unknown" };
     return { kind: "open" };
@@ -131,14 +124,15 @@ export class AskerIndex {
    * counts: with NET_ADMIN a container can take off the engine's address and put on any other.
    */
   standingOfSandbox(name: string, addresses: readonly IpAddress[]): Standing {
-    const container = this.#bySandbox.get(name);
+    const asker = this.#knowledge.ofSandbox(name, addresses);
+    const container = this.#knowledge.whoIs(asker);
     const given = container === undefined ? [] : addressesOf(container);
-    const standing = this.standingOf(given);
-    if (standing.kind === "unknown") return this.standingOf(addresses);
+    const standing = this.standingOf(given, asker);
+    if (standing.kind === "unknown") return this.standingOf(addresses, asker);
     if (standing.kind === "guarded") return standing;
     // A guarded network that it has just been connected to, and that the engine has not told of yet.
     const joined = addresses.filter((address) => this.#find(address)?.guarded !== undefined);
-    return joined.length === 0 ? standing : this.standingOf([...given, ...joined]);
+    return joined.length === 0 ? standing : this.standingOf([...given, ...joined], asker);
   }
 
   /**
@@ -152,6 +146,11 @@ export class AskerIndex {
   ): boolean {
     const holder = this.#byAddress.get(address)?.sandbox;
     return holder === undefined || holder === sandbox || !hasStill(holder, address);
+  }
+
+  /** Ids of the containers with lists of their own. */
+  concerned(): readonly string[] {
+    return this.#listed.map(({ container }) => container.id);
   }
 
   /** Ids of the networks that these addresses are on. */
@@ -185,7 +184,8 @@ export class AskerIndex {
    */
   policyKey(asker: IpAddress): string | undefined {
     const standing = this.standingOfSource(asker);
-    if (standing.kind === "unknown" || !this.#byAddress.has(asker)) return undefined;
+    if (standing.kind === "unknown" || this.#knowledge.whoIs(this.#knowledge.ofSource(asker)) === undefined)
+      return undefined;
     if (standing.kind === "open") return "open";
     return standing.memberships
       .filter(({ addresses }) => addresses.includes(asker))
@@ -198,8 +198,19 @@ export class AskerIndex {
 
   /** Where the sender of a packet stands: the address with, where the engine told us, its container's other ones. */
   standingOfSource(source: IpAddress): Standing {
-    const container = this.#byAddress.get(source);
-    return this.standingOf(container === undefined ? [source] : addressesOf(container));
+    const asker = this.#knowledge.ofSource(source);
+    const container = this.#knowledge.whoIs(asker);
+    const given = container === undefined ? asker.addresses : addressesOf(container);
+    // A floating address is the container's too.
+    return this.standingOf(given.includes(source) ? given : [...given, source], asker);
+  }
+
+  /** What the lists of the containers that it may be could change. */
+  #doubtsAbout(asker: Asker): Pick<GuardedStanding, "settled" | "mayLose"> {
+    if (this.#knowledge.whoIs(asker) !== undefined) return { settled: true, mayLose: false };
+    if (this.#knowledge.isUnheard(asker)) return { settled: false, mayLose: true };
+    const its = this.#listed.filter(({ container }) => this.#knowledge.mayBe(asker, container));
+    return { settled: its.length === 0, mayLose: its.some(({ takes }) => takes) };
   }
 
   /** What the network allows, and what the container's own lists add to it; compiled when first asked for. */
@@ -267,6 +278,6 @@ export function joinDecisions(decided: readonly Decided[]): Decision {
   };
 }
 
-function addressesOf(container: Container): readonly IpAddress[] {
-  return container.endpoints.flatMap((endpoint) => endpoint.addresses);
+function takesAway({ entries, closes }: EntryList): boolean {
+  return closes === true || entries.some(({ negated }) => negated);
 }
