@@ -205,7 +205,7 @@ test("what is no longer allowed when the upstream answers is not opened", async 
   });
   let asked = Promise.withResolvers<void>();
   let index: AskerIndex | undefined;
-  const { ask, answerer, topology, guarded, grants } = startOneNetwork({
+  const { ask, answerer, topology, guarded, grants, problems } = startOneNetwork({
     allow: "*.example.org",
     upstreams: [upstream],
     options: { indexNow: () => index ?? assert.fail() },
@@ -230,6 +230,7 @@ test("what is no longer allowed when the upstream answers is not opened", async 
     assert.equal(grants.length, 1);
     assert.equal(await askDuring("narrowed.example.org", () => use([])), "SERVFAIL");
     assert.equal(grants.length, 1);
+    assert.match(problems.join(), /narrowed\.example\.org failed: it is no longer allowed/);
   } finally {
     answerer.useUpstreams([]);
     await upstream.close();
