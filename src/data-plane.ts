@@ -35,6 +35,8 @@ import { createStandings } from "./sandbox-standing.ts";
 const journalEveryMs = 200;
 /** A request for a new picture is not repeated within this time. */
 const refreshEveryMs = 100;
+/** How often what hangs on ports is compared, where the kernel does not keep others from it. */
+const healPortsEveryMs = 5_000;
 /** How often the host's own addresses are read again, and run-out grants forgotten. */
 const housekeepingEveryMs = 30_000;
 
@@ -275,6 +277,7 @@ async function start(): Promise<void> {
     ownAddresses = readOwnAddresses();
     admission.sweep();
   }, housekeepingEveryMs);
+  if (standings !== undefined) setInterval(standings.heal, healPortsEveryMs);
   tell({ kind: "ready" });
 }
 

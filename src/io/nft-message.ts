@@ -146,13 +146,22 @@ export function writeGetTable(writer: NetlinkWriter, of: TableName): void {
   begin(writer, messages.getTable, 0, protocolOf(of)).text(table.name, of.name);
 }
 
-/** Asks for every rule of a chain; there is none in a chain that is not there. */
-export function writeGetRules(writer: NetlinkWriter, of: TableName, chainName: string): void {
+/** Asks for every rule of a chain, or of all chains; there is none in a chain that is not there. */
+export function writeGetRules(writer: NetlinkWriter, of: TableName, chainName?: string): void {
   writer
     .message((NFNL_SUBSYS_NFTABLES << 8) | messages.getRule, NLM_F_REQUEST | NLM_F_DUMP)
     .netfilterHeader(protocolOf(of))
-    .text(rule.table, of.name)
-    .text(rule.chain, chainName);
+    .text(rule.table, of.name);
+  if (chainName !== undefined) writer.text(rule.chain, chainName);
+}
+
+/** The chain that a rule is in. */
+export function readRulePlace({ view, start, end }: NetlinkMessage): { readonly chain: string } {
+  let name = "";
+  eachAttribute(view, start + GENERIC_HEADER, end, (type, from, to) => {
+    if (type === rule.chain) name = readText(view, from, to);
+  });
+  return { chain: name };
 }
 
 /** Asks for every chain of every table of a family. */

@@ -232,7 +232,7 @@ test(
 );
 
 test(
-  "what others take away is put back; a ruleset that is flushed is no such thing where the table is ours alone",
+  "nobody takes away what the kernel keeps for us",
   withTable(async (table) => {
     table.guard(port, guard);
     const listed = run("nft", "list", "table", "netdev", "dockerwall");
@@ -242,6 +242,26 @@ test(
     assert.throws(() => run("nft", "delete", "table", "netdev", "dockerwall"), /not permitted/);
   }),
 );
+
+for (const [what, ...command] of [
+  ["all of it", "delete", "table", "netdev", "dockerwall"],
+  ["a chain", "delete", "chain", "netdev", "dockerwall", `cut-${port.index}`],
+  ["the rules of a chain", "flush", "chain", "netdev", "dockerwall", `guard-${port.index}`],
+] as const)
+  test(`where the kernel keeps nothing, ${what} is put back`, async () => {
+    const table = openPortTable("anybody's");
+    table.guard(port, guard);
+    table.cut(port, true);
+    const lines = (): string[] => run("nft", "list", "table", "netdev", "dockerwall").split("\n").sort();
+    const listed = lines();
+    run("nft", ...command);
+    assert.equal(table.isCut(port.index), what === "the rules of a chain");
+    table.heal();
+    assert.deepEqual(lines(), listed);
+    assert.equal(table.isCut(port.index), true);
+    table.remove();
+    table.close();
+  });
 
 test("a probe leaves nothing behind", () => {
   assert.equal(probePortTable(), undefined);
