@@ -40,6 +40,8 @@ const journalEveryMs = 200;
 const refreshEveryMs = 25;
 /** A container that may be in quarantine, or about to join a guarded network, is asked after anew so often. */
 const doubtAgainMs = 1_000;
+/** How often what hangs on ports is compared, where the kernel does not keep others from it. */
+const healPortsEveryMs = 5_000;
 /** How often the host's own addresses are read again, and run-out grants forgotten. */
 const housekeepingEveryMs = 30_000;
 
@@ -351,6 +353,7 @@ async function start(): Promise<void> {
       (error) => tellProblem(messageOf(error)),
     );
   }, housekeepingEveryMs);
+  if (standings !== undefined) setInterval(standings.heal, healPortsEveryMs);
   tell({ kind: "ready" });
 }
 

@@ -48,6 +48,8 @@ export interface Standings {
   retain(isLive: (sandbox: string) => boolean): void;
   /** Whether nothing comes in or goes out by any port of a sandbox, read from the kernel; false without a port. */
   isCutOff(sandbox: string): boolean;
+  /** Puts back what somebody took away. */
+  heal(): void;
   /** Lets everything pass by every port, and guards none from now on. */
   release(): void;
   /** The kernel keeps everything, for who comes next. */
@@ -175,6 +177,8 @@ export function createStandings(options: StandingsOptions): Standings {
       const its = ports.of(sandbox);
       return its.length > 0 && its.every(({ index }) => table?.isCut(index) === true);
     },
+
+    heal: () => attempt("the host's ports", () => table?.heal()),
 
     release() {
       table?.remove();
