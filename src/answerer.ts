@@ -155,8 +155,10 @@ export function createAnswerer(options: AnswererOptions): Answerer {
       },
       lease: ends === undefined ? lease : endingLease(Math.floor((ends - nowMs) / 1000)),
       findLocal: (question) => discovery.find(question, askerOf(memberships), Math.random),
-      lookup: (question) =>
-        lookups.lookUp(question, { asker, deadlineAtMs, isGone, choice: speaker?.dns.upstreams }),
+      lookup: (question) => {
+        const { networkId = "", dns } = speaker ?? {};
+        return lookups.lookUp(question, { asker, networkId, deadlineAtMs, isGone, choice: dns?.upstreams });
+      },
       mayReverse: (address) =>
         memberships.some(({ addresses }) => addresses.some((own) => admission.isOpen(own, address))),
       admit: (grants) => admit(grants.flatMap((grant) => grantsOf(grant, latest(), Date.now()))),
@@ -350,7 +352,7 @@ export function createAnswerer(options: AnswererOptions): Answerer {
         .flatMap(({ subnets }) => subnets)
         // A driver without addresses of its own tells of a pool of everything.
         .filter((subnet) => subnet.length > 0 && !isPrivatePrefix(subnet));
-      lookups.retain(guarded.map(({ dns }) => dns.upstreams));
+      lookups.retain(guarded.map(({ id, dns }) => ({ id, choice: dns.upstreams })));
       waits.wake();
     },
   };

@@ -28,6 +28,14 @@ test("an unknown single label waits for one reading of the engine only, however 
   assert.ok(performance.now() - startedAtMs < 2_500);
 });
 
+test("an unknown single label is answered at once, and nobody is asked, while nobody has come", async () => {
+  const unexpected = (): never => assert.fail("the engine was asked");
+  const { ask } = startOneNetwork({ options: { onUnknown: unexpected, mayHaveCome: () => false } });
+  const startedAtMs = performance.now();
+  for (let i = 0; i < 10; i++) assert.equal(decodeMessage(await ask(`nobody-${i}`)).rcode, "NXDOMAIN");
+  assert.ok(performance.now() - startedAtMs < 500);
+});
+
 test("a name that leads into a network of the engine opens nothing, unless the allowlist names the range", async () => {
   const upstream = await startFakeUpstream({
     onUdp: ({ message, reply }) =>
