@@ -154,15 +154,17 @@ export class Station {
   }
 
   /** The first packet that holds the text, once it is there. @throws when it does not come */
-  async next(text: string, withinMs = 5_000): Promise<IpPacket> {
-    const ends = AbortSignal.timeout(withinMs);
-    const gone = new Promise<never>((_, reject) =>
-      ends.addEventListener("abort", () => reject(new Error(`${text} did not arrive`))),
-    );
-    for (;;) {
-      const found = this.#seen.find((frame) => frame.includes(text));
-      if (found !== undefined) return parseIp(found.subarray(14));
-      await Promise.race([this.#arrived.promise, gone]);
+  async next(text: string, withinMs = 10_000): Promise<IpPacket> {
+    const late = Promise.withResolvers<never>();
+    const timer = setTimeout(() => late.reject(new Error(`${text} did not arrive`)), withinMs);
+    try {
+      for (;;) {
+        const found = this.#seen.find((frame) => frame.includes(text));
+        if (found !== undefined) return parseIp(found.subarray(14));
+        await Promise.race([this.#arrived.promise, late.promise]);
+      }
+    } finally {
+      clearTimeout(timer);
     }
   }
 
