@@ -6,12 +6,15 @@ import { startAdmission } from "./admission.ts";
 import { createAnswerer } from "./answerer.ts";
 import { AskerIndex, type Membership, type Standing } from "./dns/asker.ts";
 import { canaryQuery, isOurDenial } from "./dns/canary.ts";
+import { LateCaptures } from "./dns/late-captures.ts";
 import { Newcomers } from "./dns/newcomers.ts";
 import { createDoubts } from "./doubts.ts";
+import { startEngineQuestions } from "./engine-questions.ts";
 import { DockerwallError, messageOf } from "./errors.ts";
 import { explain } from "./explain.ts";
 import { listenUdp } from "./io/dns-listener.ts";
 import { listenTcp } from "./io/dns-listener-tcp.ts";
+import { createEngineSockets } from "./io/engine-sockets.ts";
 import { listHostAddresses } from "./io/host-addresses.ts";
 import { openKernelSets } from "./io/ipset.ts";
 import { createReadiness } from "./io/readiness.ts";
@@ -146,7 +149,21 @@ async function start(): Promise<void> {
     await listenTcp(at, (message, client, reply) => answerer.fromHost(message, "tcp", client, reply));
   }
 
+  const lates = new LateCaptures();
+  let endEngineQuestions = (): void => undefined;
   if (settings.sandboxFolder !== undefined) {
+    // Before anything is captured: from here on what was asked before it cannot leave any more.
+    const engineSockets = createEngineSockets();
+    endEngineQuestions = startEngineQuestions({
+      queueNumber: settings.queueNumber,
+      readiness,
+      sets,
+      lates,
+      captureNow: () => sandboxes?.captureNow(),
+      mayBeEngines: engineSockets.maySend,
+      onUnknown: refresh,
+      onProblem: tellProblem,
+    });
     sandboxes = createSandboxes({
       folder: settings.sandboxFolder,
       readiness,
@@ -162,8 +179,11 @@ async function start(): Promise<void> {
       onGone: (sandbox) => {
         strays.put(sandbox, []);
         cutOff.put(sandbox, []);
+        lates.remove(sandbox, performance.now());
         doubts.gone(sandbox);
       },
+      onLate: (sandbox, late) => lates.add(sandbox, late, performance.now()),
+      onMissed: () => lates.addMissed(performance.now()),
       onStranger: ({ message, transport, reply }) => answerer.fail(message, transport, reply),
       onUnknown: refresh,
       onAddress: (address, sandbox) => {
@@ -255,6 +275,7 @@ async function start(): Promise<void> {
         break;
       }
       case "release-all":
+        endEngineQuestions();
         void Promise.resolve(sandboxes?.releaseAll()).then(() => done(message));
         break;
     }

@@ -10,6 +10,7 @@
 import { closeSync, existsSync, type FSWatcher, readdirSync, statSync, watch } from "node:fs";
 import { dirname, join } from "node:path";
 import { messageOf } from "../errors.ts";
+import { noticeMadeFiles } from "./made-files.ts";
 import { isOwnNamespace, namespaceInode, openNamespace } from "./netns.ts";
 
 /** The name under which the host's namespace appears. */
@@ -24,12 +25,25 @@ export interface SandboxFolderOptions {
   /** A namespace appeared; `namespaceFd` is the callee's to close, at the latest when it is gone. */
   readonly onAppear: (name: string, namespaceFd: number) => void;
   readonly onGone: (name: string) => void;
+  /** Some may have come and gone before they could be reported. */
+  readonly onMissed: () => void;
   readonly onProblem: (problem: string) => void;
 }
 
+export interface SandboxFolder {
+  /** Reports what has appeared by now, and whether anything was missed, before it returns. */
+  lookNow(): void;
+  close(): void;
+}
+
 /** Watches the folder until close(). What is there already is reported before it returns. */
-export function watchSandboxes(options: SandboxFolderOptions): { close(): void } {
+export function watchSandboxes(options: SandboxFolderOptions): SandboxFolder {
   const { folder } = options;
+  /** Files that were made, and of which nothing has been seen yet. */
+  const unseen = new Set<string>();
+  /** What has been seen since it was last asked which files were made. */
+  const seenEarly = new Set<string>();
+  const made = attempt(() => noticeMadeFiles(folder));
   /** Inode of the namespace that was reported under each name. */
   const reported = new Map<string, number>();
   /** Files that may become namespaces, and until when they are tried (performance.now()). */
@@ -65,6 +79,7 @@ export function watchSandboxes(options: SandboxFolderOptions): { close(): void }
     const present = new Set(namesIn(folder));
     for (const name of reported.keys()) if (!present.has(name)) drop(name);
     for (const name of present) look(name, "once");
+    lookNow();
   }
 
   /** Compares what is under a name now with what was reported. */
@@ -79,6 +94,7 @@ export function watchSandboxes(options: SandboxFolderOptions): { close(): void }
       return;
     }
     pending.delete(name);
+    if (!unseen.delete(name)) seenEarly.add(name);
     if (isOwnNamespace(fd) || [...reported.values()].includes(inode)) {
       closeSync(fd);
       return;
@@ -89,6 +105,18 @@ export function watchSandboxes(options: SandboxFolderOptions): { close(): void }
 
   function drop(name: string): void {
     if (reported.delete(name)) attempt(() => options.onGone(name));
+  }
+
+  function lookNow(): void {
+    const names = attempt(() => made?.take()) ?? [];
+    const fresh = names === "unknown" ? [] : names.filter((name) => !seenEarly.has(name));
+    for (const name of fresh) if (name !== HOST_NAMESPACE) unseen.add(name);
+    seenEarly.clear();
+    const present = new Set(namesIn(folder));
+    for (const name of present) if (reported.get(name) !== inodeOf(join(folder, name))) look(name, "retry");
+    const missed = [...unseen].filter((name) => !present.has(name));
+    for (const name of missed) unseen.delete(name);
+    if (missed.length > 0 || names === "unknown") options.onMissed();
   }
 
   function retryLater(name: string): void {
@@ -117,7 +145,9 @@ export function watchSandboxes(options: SandboxFolderOptions): { close(): void }
   const relistTimer = setInterval(relist, RELIST_MS);
   subscribe();
   return {
+    lookNow,
     close() {
+      made?.close();
       clearInterval(relistTimer);
       clearTimeout(retryTimer);
       pending.clear();

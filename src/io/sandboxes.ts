@@ -4,15 +4,18 @@
 // and what an unguarded container asked is passed on to the resolver that it meant.
 
 import { closeSync } from "node:fs";
+import { networkInterfaces } from "node:os";
 import type { Standing } from "../dns/asker.ts";
+import type { LateCapture } from "../dns/late-captures.ts";
 import type { Transport } from "../dns/message.ts";
 import { DockerwallError, messageOf } from "../errors.ts";
 import type { IpAddress } from "../model/address.ts";
 import { type DnsClient, type DnsListener, listenUdp } from "./dns-listener.ts";
 import { listenTcp, sandboxTcpLimits } from "./dns-listener-tcp.ts";
+import { readableOf } from "./libc.ts";
 import { withNamespace } from "./netns.ts";
 import type { Readiness } from "./readiness.ts";
-import { forgetResolverFlows } from "./resolver-flows.ts";
+import { forgetResolverFlows, hasAskedPast } from "./resolver-flows.ts";
 import { readAddresses, type SandboxAddress } from "./sandbox-addresses.ts";
 import { watchSandboxes } from "./sandbox-folder.ts";
 import { askInSandbox } from "./sandbox-relay.ts";
@@ -55,12 +58,18 @@ export interface SandboxesOptions {
   readonly onAddress: (address: IpAddress, sandbox: string) => void;
   /** A sandbox no longer has it, or is gone. */
   readonly onAddressLost: (address: IpAddress, sandbox: string) => void;
+  /** One was captured when its container may have been asking already. */
+  readonly onLate: (sandbox: string, late: LateCapture) => void;
+  /** Some may have come and gone uncaptured. */
+  readonly onMissed: () => void;
   /** How many are captured, and why some are not: one sentence. */
   readonly onChange: (captured: number, problem: string | undefined) => void;
   readonly onProblem: (problem: string) => void;
 }
 
 export interface Sandboxes {
+  /** Captures what has appeared, and settles what has changed of those that are not captured, before it returns. */
+  captureNow(): void;
   /** The addresses that a sandbox has now; undefined when there is none of that name. */
   addressesOf(name: string): readonly IpAddress[] | undefined;
   /** To be called when what `standingOf` says may have changed. */
@@ -120,6 +129,7 @@ export function createSandboxes(options: SandboxesOptions): Sandboxes {
     folder: options.folder,
     onAppear: appear,
     onGone: (name) => void forget(name),
+    onMissed: options.onMissed,
     onProblem: options.onProblem,
   });
   // The first listing is done when watchSandboxes() returns: what comes from here on has just been made.
@@ -183,11 +193,30 @@ export function createSandboxes(options: SandboxesOptions): Sandboxes {
   }
 
   function install(sandbox: Sandbox): void {
-    withNamespace(sandbox.namespaceFd, () => installSandboxTable(sandbox.sockets, sandbox.owner));
+    const { namespaceFd, sockets, owner } = sandbox;
+    const late = withNamespace(
+      namespaceFd,
+      () => !installSandboxTable(sockets, owner) && (!sandbox.fresh || isConnected()),
+    );
     sandbox.captured = true;
+    if (late) tellLate(sandbox);
     hold(sandbox);
     if (!sandbox.fresh) forgetFlowsSoon(sandbox);
     tellChange();
+  }
+
+  /** Nothing runs in a new one before it is connected. */
+  function isConnected(): boolean {
+    return Object.values(networkInterfaces()).some((found) => found?.some(({ internal }) => !internal));
+  }
+
+  function tellLate(sandbox: Sandbox): void {
+    const { name, namespaceFd, sockets } = sandbox;
+    options.onLate(name, {
+      standing: () => sandbox.standing.kind,
+      // What asked in one that was there before us is forgotten soon: see forgetFlowsSoon().
+      hasAskedPast: () => !sandbox.fresh || withNamespace(namespaceFd, () => hasAskedPast(sockets)),
+    });
   }
 
   /** Keeps back what leaves by an interface that settle() has not seen. */
@@ -343,6 +372,18 @@ export function createSandboxes(options: SandboxesOptions): Sandboxes {
   }
 
   return {
+    captureNow() {
+      watcher.lookNow();
+      const free = [...sandboxes.values()].filter(({ captured }) => !captured);
+      const changed = new Set(
+        readableOf(
+          free.map(({ sockets }) => sockets.addressFd),
+          "sandboxes",
+        ),
+      );
+      for (const sandbox of free)
+        if (changed.has(sandbox.sockets.addressFd)) attempt(sandbox.name, () => settle(sandbox));
+    },
     addressesOf: (name) => sandboxes.get(name)?.addresses,
     reclassify() {
       for (const sandbox of sandboxes.values()) attempt(sandbox.name, () => settle(sandbox));

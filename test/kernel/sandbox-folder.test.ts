@@ -25,6 +25,7 @@ function start(): void {
       closeSync(fd);
     },
     onGone: (name) => seen.push(`-${name}`),
+    onMissed: () => seen.push("missed"),
     onProblem: (problem) => seen.push(`!${problem}`),
   });
 }
