@@ -14,7 +14,7 @@ import { DockerwallError, messageOf } from "./errors.ts";
 import { explain } from "./explain.ts";
 import { listenUdp } from "./io/dns-listener.ts";
 import { listenTcp } from "./io/dns-listener-tcp.ts";
-import { createEngineSockets } from "./io/engine-sockets.ts";
+import { watchEngineProcess } from "./io/engine-process.ts";
 import { listHostAddresses } from "./io/host-addresses.ts";
 import { openKernelSets } from "./io/ipset.ts";
 import { createReadiness } from "./io/readiness.ts";
@@ -153,14 +153,15 @@ async function start(): Promise<void> {
   let endEngineQuestions = (): void => undefined;
   if (settings.sandboxFolder !== undefined) {
     // Before anything is captured: from here on what was asked before it cannot leave any more.
-    const engineSockets = createEngineSockets();
+    const engine = watchEngineProcess();
     endEngineQuestions = startEngineQuestions({
       queueNumber: settings.queueNumber,
       readiness,
       sets,
       lates,
       captureNow: () => sandboxes?.captureNow(),
-      mayBeEngines: engineSockets.maySend,
+      mayBeEngines: engine.maySend,
+      isEngineIdle: engine.isIdle,
       onUnknown: refresh,
       onProblem: tellProblem,
     });

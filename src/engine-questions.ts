@@ -25,6 +25,8 @@ export interface EngineQuestionsOptions {
   readonly captureNow: () => void;
   /** False when this IP packet is certainly not the engine's. */
   readonly mayBeEngines: (packet: Uint8Array) => boolean;
+  /** False while the engine has something to do, as far as can be seen. */
+  readonly isEngineIdle: () => boolean;
   /** It is not known where somebody stands: the engine must be read. */
   readonly onUnknown: () => void;
   readonly onProblem: (problem: string) => void;
@@ -36,6 +38,7 @@ const maxLength = 8192;
 const copyBytes = 128;
 /** How often what waits is judged again. */
 const againEveryMs = 20;
+const idleEveryMs = 100;
 /**
  * When we have not said for so long that we are awake, questions pass us by: a daemon that hangs must not leave the host
  * without names. Longer than any load makes us wait.
@@ -97,18 +100,24 @@ export function startEngineQuestions(options: EngineQuestionsOptions): () => voi
     }
   }
 
-  const unwatch = options.readiness.watch(queue.fd, () => {
-    const packets = queue.receive();
-    look();
-    const suspicion = lates.suspect(performance.now());
-    const nothing: Suspicion = { ...suspicion, suspects: [] };
-    for (const packet of packets) {
-      const suspicious = suspicion.suspects.length > 0 && options.mayBeEngines(packet.payload);
-      const question = { packet, suspicion: suspicious ? suspicion : nothing };
-      if (decide(question) === "waits") held.push(question);
+  /** Decides on everything that has been sent by now. */
+  function serve(): void {
+    for (;;) {
+      const packets = queue.receive();
+      if (packets.length === 0) break;
+      look();
+      const suspicion = lates.suspect(performance.now());
+      const nothing: Suspicion = { ...suspicion, suspects: [] };
+      for (const packet of packets) {
+        const suspicious = suspicion.suspects.length > 0 && options.mayBeEngines(packet.payload);
+        const question = { packet, suspicion: suspicious ? suspicion : nothing };
+        if (decide(question) === "waits") held.push(question);
+      }
     }
     if (held.length > 0) waitFurther();
-  });
+  }
+
+  const unwatch = options.readiness.watch(queue.fd, serve);
   stayAwake();
   const staying = setInterval(() => {
     try {
@@ -117,8 +126,17 @@ export function startEngineQuestions(options: EngineQuestionsOptions): () => voi
       options.onProblem(`the engine's questions pass us by: ${messageOf(error)}`);
     }
   }, awakeEveryMs);
+  const resting = setInterval(() => {
+    if (!lates.isSuspicious) return;
+    const nowMs = performance.now();
+    const idle = options.isEngineIdle();
+    // What the engine had sent by then is in the queue at the latest.
+    serve();
+    lates.release(nowMs, idle);
+  }, idleEveryMs);
   return () => {
     clearInterval(staying);
+    clearInterval(resting);
     unwatch();
     for (const { packet } of held) queue.verdict(packet.id, "accept");
     held = [];

@@ -29,10 +29,11 @@ interface Suspect {
 }
 
 /**
- * How long the engine may hold a question that it has been sent: it forwards at once, but on a busy host its turn comes
- * late. Measured from the capture, as what is asked afterwards is asked of us.
+ * How long the engine may hold a question that it has been sent, measured from the capture: what is asked afterwards is
+ * asked of us. It forwards at once, but on a busy host its turn comes late. So until it has been seen with nothing to
+ * do, a second at least, as it may also wait for a lock of its own; but not for ever.
  */
-const heldByEngineMs = 5_000;
+const heldByEngineMs = { least: 1_000, most: 10_000 };
 /** A flow is tracked when its first packet is delivered; who sent one right before the capture has it by then. */
 const trackedAfterMs = 250;
 /** How long a question waits for its asker to be classified; Docker's own resolver gives up after 4 s. */
@@ -65,10 +66,23 @@ export class LateCaptures {
 
   /** Who may have asked the question that the engine asks now. */
   suspect(nowMs: number): Suspicion {
-    this.#suspects = this.#suspects.filter(
-      ({ sinceMs, asked }) => nowMs - sinceMs <= heldByEngineMs && asked !== false,
-    );
     return { suspects: this.#suspects.filter((suspect) => this.#hasAsked(suspect, nowMs)), sinceMs: nowMs };
+  }
+
+  /** Whether somebody is under suspicion. */
+  get isSuspicious(): boolean {
+    return this.#suspects.length > 0;
+  }
+
+  /**
+   * Lets go who is above suspicion by now; to be called when every question that the engine had sent by then is judged.
+   * @param engineWasIdle whether the engine was seen with nothing to do at that moment
+   */
+  release(nowMs: number, engineWasIdle: boolean): void {
+    const { least, most } = heldByEngineMs;
+    this.#suspects = this.#suspects.filter(
+      ({ sinceMs, asked }) => asked !== false && nowMs - sinceMs <= (engineWasIdle ? least : most),
+    );
   }
 
   #push(suspect: Suspect): void {

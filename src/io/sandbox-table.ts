@@ -68,7 +68,7 @@ export function openTableOwner(): TableOwner {
 
 /**
  * Puts the table into the namespace of the calling thread (see withNamespace), in place of an older one, in one step.
- * A flow that was translated before stays as it was, and the guard stops it: see forgetResolverFlows().
+ * A flow that was translated before stays as it was, and the guard stops it: see forgetFlowsPast().
  * @param owner without one, or on an old kernel, the table belongs to nobody
  * @returns whether there was an older one
  * @throws NetlinkError; KERNEL_UNSUPPORTED without nftables

@@ -15,7 +15,7 @@ import { listenTcp, sandboxTcpLimits } from "./dns-listener-tcp.ts";
 import { readableOf } from "./libc.ts";
 import { withNamespace } from "./netns.ts";
 import type { Readiness } from "./readiness.ts";
-import { forgetResolverFlows, hasAskedPast } from "./resolver-flows.ts";
+import { forgetFlowsPast } from "./resolver-flows.ts";
 import { readAddresses, type SandboxAddress } from "./sandbox-addresses.ts";
 import { watchSandboxes } from "./sandbox-folder.ts";
 import { askInSandbox } from "./sandbox-relay.ts";
@@ -116,6 +116,8 @@ interface Sandbox {
   releaseTimer: NodeJS.Timeout | undefined;
   standing: Standing;
   captured: boolean;
+  /** True once it is known that something in it asked the engine's resolver before it was captured. */
+  askedPast: boolean;
 }
 
 export function createSandboxes(options: SandboxesOptions): Sandboxes {
@@ -180,6 +182,8 @@ export function createSandboxes(options: SandboxesOptions): Sandboxes {
       releaseTimer: undefined,
       standing: { kind: "unknown" },
       captured: false,
+      // What asked in one that was there before us may be long forgotten.
+      askedPast: !started,
     };
     sandboxes.set(name, sandbox);
     settle(sandbox);
@@ -199,9 +203,14 @@ export function createSandboxes(options: SandboxesOptions): Sandboxes {
       () => !installSandboxTable(sockets, owner) && (!sandbox.fresh || isConnected()),
     );
     sandbox.captured = true;
-    if (late) tellLate(sandbox);
     hold(sandbox);
-    if (!sandbox.fresh) forgetFlowsSoon(sandbox);
+    if (late) {
+      options.onLate(sandbox.name, {
+        standing: () => sandbox.standing.kind,
+        hasAskedPast: () => sandbox.askedPast || forgetPast(sandbox),
+      });
+    }
+    if (late || !sandbox.fresh) forgetFlowsSoon(sandbox);
     tellChange();
   }
 
@@ -210,13 +219,11 @@ export function createSandboxes(options: SandboxesOptions): Sandboxes {
     return Object.values(networkInterfaces()).some((found) => found?.some(({ internal }) => !internal));
   }
 
-  function tellLate(sandbox: Sandbox): void {
-    const { name, namespaceFd, sockets } = sandbox;
-    options.onLate(name, {
-      standing: () => sandbox.standing.kind,
-      // What asked in one that was there before us is forgotten soon: see forgetFlowsSoon().
-      hasAskedPast: () => !sandbox.fresh || withNamespace(namespaceFd, () => hasAskedPast(sockets)),
-    });
+  /** Returns whether something in it asked past us. */
+  function forgetPast(sandbox: Sandbox): boolean {
+    const count = withNamespace(sandbox.namespaceFd, () => forgetFlowsPast(sandbox.sockets));
+    sandbox.askedPast ||= count > 0;
+    return sandbox.askedPast;
   }
 
   /** Keeps back what leaves by an interface that settle() has not seen. */
@@ -234,7 +241,7 @@ export function createSandboxes(options: SandboxesOptions): Sandboxes {
     const next = (): void => {
       const [first] = flowsToForget;
       if (first !== undefined && sandboxes.get(first.name) === first) {
-        attempt(first.name, () => void withNamespace(first.namespaceFd, forgetResolverFlows));
+        attempt(first.name, () => void forgetPast(first));
       }
       flowsToForget.shift();
       if (flowsToForget.length > 0) setTimeout(next, betweenForgettingMs);

@@ -4,7 +4,7 @@ import { afterEach, beforeEach, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { isDeepStrictEqual } from "node:util";
 import { namespaceInode } from "../../src/io/netns.ts";
-import { watchSandboxes } from "../../src/io/sandbox-folder.ts";
+import { type SandboxFolder, watchSandboxes } from "../../src/io/sandbox-folder.ts";
 import { until } from "../support/lab/command.ts";
 import { createNamespace, enterNamespaces, run } from "../support/namespace.ts";
 
@@ -13,8 +13,9 @@ enterNamespaces(import.meta.url);
 const folder = "/run/engine/netns";
 let seen: string[] = [];
 let inodes = new Map<string, number>();
-let watcher: { close(): void } | undefined;
+let watcher: SandboxFolder | undefined;
 let made = 0;
+let missed = 0;
 
 function start(): void {
   watcher = watchSandboxes({
@@ -25,7 +26,9 @@ function start(): void {
       closeSync(fd);
     },
     onGone: (name) => seen.push(`-${name}`),
-    onMissed: () => seen.push("missed"),
+    onMissed: () => {
+      missed += 1;
+    },
     onProblem: (problem) => seen.push(`!${problem}`),
   });
 }
@@ -59,6 +62,7 @@ function vanish(name: string): void {
 
 beforeEach(() => {
   seen = [];
+  missed = 0;
   inodes = new Map();
   mkdirSync(folder, { recursive: true });
 });
@@ -125,6 +129,41 @@ test("the folder may come later, go, and come again", async () => {
     rmSync("/run/engine", { recursive: true });
     await reported("-a");
   }
+});
+
+test("what has appeared is reported before a look returns, and what has come and gone is missed", async () => {
+  await appear("before");
+  start();
+  seen = [];
+  await appear("now");
+  watcher?.lookNow();
+  assert.deepEqual(seen, ["+now"]);
+  vanish("now");
+  watcher?.lookNow();
+  assert.equal(missed, 0);
+  // Nothing of ours gets its turn between these.
+  const { path: source, fd } = createNamespace("brief");
+  closeSync(fd);
+  writeFileSync(`${folder}/brief`, "");
+  run("mount", "--bind", source, `${folder}/brief`);
+  vanish("brief");
+  watcher?.lookNow();
+  assert.equal(missed, 1);
+  watcher?.lookNow();
+  assert.equal(missed, 1);
+  assert.ok(!seen.includes("+brief"));
+});
+
+test("a namespace that takes the place of another is seen by a look", async () => {
+  start();
+  await appear("same");
+  watcher?.lookNow();
+  vanish("same");
+  const inode = await appear("same");
+  watcher?.lookNow();
+  assert.deepEqual(seen, ["+same", "-same", "+same"]);
+  assert.equal(inodes.get("same"), inode);
+  assert.equal(missed, 0);
 });
 
 test("nothing is reported after close", async () => {
