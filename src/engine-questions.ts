@@ -134,7 +134,11 @@ export function startEngineQuestions(options: EngineQuestionsOptions): () => voi
     serve();
     lates.release(nowMs, idle);
   }, idleEveryMs);
+  let ended = false;
   return () => {
+    // The number of a closed descriptor is soon somebody else's.
+    if (ended) return;
+    ended = true;
     clearInterval(staying);
     clearInterval(resting);
     unwatch();
