@@ -184,7 +184,7 @@ async function start(): Promise<void> {
         doubts.gone(sandbox);
       },
       onLate: (sandbox, late) => lates.add(sandbox, late, performance.now()),
-      onMissed: () => lates.addMissed(performance.now()),
+      onUnseen: (fate) => lates.addUnseen(fate, performance.now()),
       onStranger: ({ message, transport, reply }) => answerer.fail(message, transport, reply),
       onUnknown: refresh,
       onAddress: (address, sandbox) => {

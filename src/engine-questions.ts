@@ -72,6 +72,7 @@ export function startEngineQuestions(options: EngineQuestionsOptions): () => voi
 
   function judgeAgain(): void {
     isTimed = false;
+    look();
     held = held.filter((question) => decide(question) === "waits");
     if (held.length > 0) waitFurther();
   }

@@ -49,10 +49,14 @@ export class LateCaptures {
     this.#push({ sandbox, late, sinceMs: nowMs, asked: undefined, gone: false });
   }
 
-  /** One has come and gone uncaptured: nobody will ever know where it stood. */
-  addMissed(nowMs: number): void {
-    const late: LateCapture = { standing: () => "guarded", hasAskedPast: () => true };
-    this.#push({ sandbox: undefined, late, sinceMs: nowMs, asked: true, gone: true });
+  /**
+   * One was made and not seen yet. When it is seen it is captured, and late or not; when it has gone meanwhile, nobody
+   * will ever know where it stood.
+   */
+  addUnseen(fate: () => "pending" | "seen" | "gone", nowMs: number): void {
+    const standings = { pending: "unknown", seen: "open", gone: "guarded" } as const;
+    const late: LateCapture = { standing: () => standings[fate()], hasAskedPast: () => true };
+    this.#push({ sandbox: undefined, late, sinceMs: nowMs, asked: true, gone: false });
   }
 
   /** A sandbox goes; to be told while it can still be looked into. */

@@ -25,13 +25,19 @@ export interface SandboxFolderOptions {
   /** A namespace appeared; `namespaceFd` is the callee's to close, at the latest when it is gone. */
   readonly onAppear: (name: string, namespaceFd: number) => void;
   readonly onGone: (name: string) => void;
-  /** Some may have come and gone before they could be reported. */
-  readonly onMissed: () => void;
+  /**
+   * A file was made, and there is no namespace on it: not yet, or it has come and gone without having been reported, as
+   * an engine may leave the file for a minute. `fate` says what is known of it when it is asked.
+   */
+  readonly onUnseen: (fate: () => Fate) => void;
   readonly onProblem: (problem: string) => void;
 }
 
+/** `seen`: it was reported, or is nobody's; `gone`: the file is gone too; `pending`: nothing is known yet. */
+export type Fate = "pending" | "seen" | "gone";
+
 export interface SandboxFolder {
-  /** Reports what has appeared by now, and whether anything was missed, before it returns. */
+  /** Reports what has appeared by now before it returns. */
   lookNow(): void;
   close(): void;
 }
@@ -40,7 +46,7 @@ export interface SandboxFolder {
 export function watchSandboxes(options: SandboxFolderOptions): SandboxFolder {
   const { folder } = options;
   /** Files that were made, and of which nothing has been seen yet. */
-  const unseen = new Set<string>();
+  const unseen = new Map<string, { fate: Fate }>();
   /** What has been seen since it was last asked which files were made. */
   const seenEarly = new Set<string>();
   const made = attempt(() => noticeMadeFiles(folder));
@@ -94,7 +100,7 @@ export function watchSandboxes(options: SandboxFolderOptions): SandboxFolder {
       return;
     }
     pending.delete(name);
-    if (!unseen.delete(name)) seenEarly.add(name);
+    resolve(name, "seen");
     if (isOwnNamespace(fd) || [...reported.values()].includes(inode)) {
       closeSync(fd);
       return;
@@ -107,16 +113,31 @@ export function watchSandboxes(options: SandboxFolderOptions): SandboxFolder {
     if (reported.delete(name)) attempt(() => options.onGone(name));
   }
 
-  function lookNow(): void {
+  function resolve(name: string, fate: Fate): void {
+    const file = unseen.get(name);
+    unseen.delete(name);
+    if (file === undefined) seenEarly.add(name);
+    else file.fate = fate;
+  }
+
+  /** The files that were made since it was last asked, and that have not been seen yet. */
+  function takeMade(): { readonly name: string; readonly fate: Fate }[] {
     const names = attempt(() => made?.take()) ?? [];
-    const fresh = names === "unknown" ? [] : names.filter((name) => !seenEarly.has(name));
-    for (const name of fresh) if (name !== HOST_NAMESPACE) unseen.add(name);
+    if (names === "unknown") options.onUnseen(() => "gone");
+    const fresh = (names === "unknown" ? [] : names)
+      .filter((name) => name !== HOST_NAMESPACE && !seenEarly.has(name))
+      .map((name) => ({ name, fate: "pending" as Fate }));
+    for (const file of fresh) unseen.set(file.name, file);
     seenEarly.clear();
+    return fresh;
+  }
+
+  function lookNow(): void {
+    const fresh = takeMade();
     const present = new Set(namesIn(folder));
     for (const name of present) if (reported.get(name) !== inodeOf(join(folder, name))) look(name, "retry");
-    const missed = [...unseen].filter((name) => !present.has(name));
-    for (const name of missed) unseen.delete(name);
-    if (missed.length > 0 || names === "unknown") options.onMissed();
+    for (const name of unseen.keys()) if (!present.has(name)) resolve(name, "gone");
+    for (const file of fresh) if (file.fate !== "seen") options.onUnseen(() => file.fate);
   }
 
   function retryLater(name: string): void {

@@ -17,7 +17,7 @@ import { withNamespace } from "./netns.ts";
 import type { Readiness } from "./readiness.ts";
 import { forgetFlowsPast } from "./resolver-flows.ts";
 import { readAddresses, type SandboxAddress } from "./sandbox-addresses.ts";
-import { watchSandboxes } from "./sandbox-folder.ts";
+import { type Fate, watchSandboxes } from "./sandbox-folder.ts";
 import { askInSandbox } from "./sandbox-relay.ts";
 import { openSandboxSockets, type SandboxSockets } from "./sandbox-sockets.ts";
 import {
@@ -60,8 +60,8 @@ export interface SandboxesOptions {
   readonly onAddressLost: (address: IpAddress, sandbox: string) => void;
   /** One was captured when its container may have been asking already. */
   readonly onLate: (sandbox: string, late: LateCapture) => void;
-  /** Some may have come and gone uncaptured. */
-  readonly onMissed: () => void;
+  /** One may have come and gone uncaptured. */
+  readonly onUnseen: (fate: () => Fate) => void;
   /** How many are captured, and why some are not: one sentence. */
   readonly onChange: (captured: number, problem: string | undefined) => void;
   readonly onProblem: (problem: string) => void;
@@ -131,7 +131,7 @@ export function createSandboxes(options: SandboxesOptions): Sandboxes {
     folder: options.folder,
     onAppear: appear,
     onGone: (name) => void forget(name),
-    onMissed: options.onMissed,
+    onUnseen: options.onUnseen,
     onProblem: options.onProblem,
   });
   // The first listing is done when watchSandboxes() returns: what comes from here on has just been made.

@@ -4,7 +4,7 @@ import { afterEach, beforeEach, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { isDeepStrictEqual } from "node:util";
 import { namespaceInode } from "../../src/io/netns.ts";
-import { type SandboxFolder, watchSandboxes } from "../../src/io/sandbox-folder.ts";
+import { type Fate, type SandboxFolder, watchSandboxes } from "../../src/io/sandbox-folder.ts";
 import { until } from "../support/lab/command.ts";
 import { createNamespace, enterNamespaces, run } from "../support/namespace.ts";
 
@@ -15,7 +15,7 @@ let seen: string[] = [];
 let inodes = new Map<string, number>();
 let watcher: SandboxFolder | undefined;
 let made = 0;
-let missed = 0;
+let fates: (() => Fate)[] = [];
 
 function start(): void {
   watcher = watchSandboxes({
@@ -26,9 +26,7 @@ function start(): void {
       closeSync(fd);
     },
     onGone: (name) => seen.push(`-${name}`),
-    onMissed: () => {
-      missed += 1;
-    },
+    onUnseen: (fate) => fates.push(fate),
     onProblem: (problem) => seen.push(`!${problem}`),
   });
 }
@@ -62,7 +60,7 @@ function vanish(name: string): void {
 
 beforeEach(() => {
   seen = [];
-  missed = 0;
+  fates = [];
   inodes = new Map();
   mkdirSync(folder, { recursive: true });
 });
@@ -131,7 +129,7 @@ test("the folder may come later, go, and come again", async () => {
   }
 });
 
-test("what has appeared is reported before a look returns, and what has come and gone is missed", async () => {
+test("what has appeared is reported before a look returns, and of what has come and gone it is told", async () => {
   await appear("before");
   start();
   seen = [];
@@ -140,18 +138,30 @@ test("what has appeared is reported before a look returns, and what has come and
   assert.deepEqual(seen, ["+now"]);
   vanish("now");
   watcher?.lookNow();
-  assert.equal(missed, 0);
-  // Nothing of ours gets its turn between these.
+  assert.equal(fates.length, 0);
+  // Nothing of ours gets its turn in between.
   const { path: source, fd } = createNamespace("brief");
   closeSync(fd);
-  writeFileSync(`${folder}/brief`, "");
-  run("mount", "--bind", source, `${folder}/brief`);
-  vanish("brief");
+  for (const name of ["brief", "left"]) {
+    writeFileSync(`${folder}/${name}`, "");
+    run("mount", "--bind", source, `${folder}/${name}`);
+    run("umount", "-l", `${folder}/${name}`);
+  }
+  rmSync(`${folder}/brief`);
+  writeFileSync(`${folder}/soon`, "");
   watcher?.lookNow();
-  assert.equal(missed, 1);
+  assert.deepEqual(
+    fates.map((fate) => fate()),
+    ["gone", "pending", "pending"],
+  );
+  rmSync(`${folder}/left`);
+  run("mount", "--bind", source, `${folder}/soon`);
   watcher?.lookNow();
-  assert.equal(missed, 1);
-  assert.ok(!seen.includes("+brief"));
+  assert.deepEqual(
+    fates.map((fate) => fate()),
+    ["gone", "gone", "seen"],
+  );
+  assert.ok(!seen.includes("+brief") && !seen.includes("+left") && seen.includes("+soon"));
 });
 
 test("a namespace that takes the place of another is seen by a look", async () => {
@@ -163,7 +173,7 @@ test("a namespace that takes the place of another is seen by a look", async () =
   watcher?.lookNow();
   assert.deepEqual(seen, ["+same", "-same", "+same"]);
   assert.equal(inodes.get("same"), inode);
-  assert.equal(missed, 0);
+  assert.equal(fates.length, 0);
 });
 
 test("nothing is reported after close", async () => {

@@ -86,10 +86,16 @@ test("one that goes is looked at before, and is guarded when nobody knows where 
   assert.equal(other.state.looks, 1);
 });
 
-test("one that was missed is guarded", () => {
+test("one that has not been seen is waited for, and guarded when it is gone", () => {
+  let fate: "pending" | "seen" | "gone" = "pending";
   const lates = new LateCaptures();
-  lates.addMissed(0);
-  assert.equal(judge(lates.suspect(0), 0), "refused");
+  lates.addUnseen(() => fate, 0);
+  const suspicion = lates.suspect(0);
+  assert.equal(judge(suspicion, 0), "waits");
+  fate = "gone";
+  assert.equal(judge(suspicion, 0), "refused");
+  fate = "seen";
+  assert.equal(judge(suspicion, 0), "passes");
 });
 
 test("suspicion ends when the engine was idle a second after the capture, or after ten seconds", () => {
