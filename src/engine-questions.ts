@@ -11,9 +11,10 @@ import { messageOf } from "./errors.ts";
 import { askedMark, engineQueueNumber, rejectedMark, setNames } from "./firewall/names.ts";
 import { splitZero } from "./firewall/sets.ts";
 import type { KernelSets } from "./io/ipset.ts";
-import { openQueue, type QueuedPacket } from "./io/nfqueue.ts";
+import type { QueuedPacket } from "./io/nfqueue.ts";
 import type { Readiness } from "./io/readiness.ts";
 import { anyPrefix } from "./model/address.ts";
+import { openOwnQueue } from "./queue.ts";
 
 export interface EngineQuestionsOptions {
   /** That of first packets. */
@@ -58,7 +59,7 @@ interface Held {
 export function startEngineQuestions(options: EngineQuestionsOptions): () => void {
   const { lates, sets } = options;
   const number = engineQueueNumber(options.queueNumber);
-  const queue = openQueue({ number, maxLength, copyBytes, whenFull: "pass" });
+  const queue = openOwnQueue({ number, maxLength, copyBytes, whenFull: "pass" });
   let held: Held[] = [];
   let isTimed = false;
 

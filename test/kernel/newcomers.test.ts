@@ -102,7 +102,7 @@ async function start(
       leaseFloorSeconds: 1,
       leaseGraceSeconds: 1,
       sandboxFolder: "/run/netns",
-      queueNumber: 5353 + started,
+      queueNumber: 5353 + 2 * started,
     },
     {
       onLookups: () => undefined,
