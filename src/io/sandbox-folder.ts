@@ -15,6 +15,7 @@ import { isOwnNamespace, namespaceInode, openNamespace } from "./netns.ts";
 
 /** The name under which the host's namespace appears. */
 const HOST_NAMESPACE = "default";
+const NO_INODE = -1;
 const RETRY_MS = 1;
 const RETRY_FOR_MS = 5_000;
 /** Events can be lost (a full inotify queue, a mount over the folder), so it is listed anyway. */
@@ -113,6 +114,12 @@ export function watchSandboxes(options: SandboxFolderOptions): SandboxFolder {
     if (reported.delete(name)) attempt(() => options.onGone(name));
   }
 
+  function lookAgain(name: string): void {
+    const inode = inodeOf(join(folder, name));
+    if (inode === NO_INODE) resolve(name, "gone");
+    else if (reported.get(name) !== inode) look(name, "retry");
+  }
+
   function resolve(name: string, fate: Fate): void {
     const file = unseen.get(name);
     unseen.delete(name);
@@ -120,23 +127,18 @@ export function watchSandboxes(options: SandboxFolderOptions): SandboxFolder {
     else file.fate = fate;
   }
 
-  /** The files that were made since it was last asked, and that have not been seen yet. */
-  function takeMade(): { readonly name: string; readonly fate: Fate }[] {
-    const names = attempt(() => made?.take()) ?? [];
-    if (names === "unknown") options.onUnseen(() => "gone");
+  /** By what was made since the last look, so that one costs nothing while nothing is; all names when that is not known. */
+  function lookNow(): void {
+    const names = attempt(() => made?.take()) ?? "unknown";
+    // Without a watch of our own nothing can be said of those that are gone.
+    if (names === "unknown" && made !== undefined) options.onUnseen(() => "gone");
     const fresh = (names === "unknown" ? [] : names)
       .filter((name) => name !== HOST_NAMESPACE && !seenEarly.has(name))
       .map((name) => ({ name, fate: "pending" as Fate }));
     for (const file of fresh) unseen.set(file.name, file);
     seenEarly.clear();
-    return fresh;
-  }
-
-  function lookNow(): void {
-    const fresh = takeMade();
-    const present = new Set(namesIn(folder));
-    for (const name of present) if (reported.get(name) !== inodeOf(join(folder, name))) look(name, "retry");
-    for (const name of unseen.keys()) if (!present.has(name)) resolve(name, "gone");
+    for (const name of new Set([...(names === "unknown" ? namesIn(folder) : names), ...unseen.keys()]))
+      lookAgain(name);
     for (const file of fresh) if (file.fate !== "seen") options.onUnseen(() => file.fate);
   }
 
@@ -212,7 +214,7 @@ function nearestExisting(folder: string): string {
 }
 
 function inodeOf(path: string): number {
-  return statSync(path, { throwIfNoEntry: false })?.ino ?? -1;
+  return statSync(path, { throwIfNoEntry: false })?.ino ?? NO_INODE;
 }
 
 function namesIn(folder: string): string[] {
