@@ -6,6 +6,7 @@ import { getSystemErrorName } from "node:util";
 import koffi from "koffi";
 import { DockerwallError } from "../errors.ts";
 
+export const AF_UNSPEC = 0;
 export const AF_INET = 2;
 export const AF_INET6 = 10;
 export const AF_NETLINK = 16;
@@ -27,7 +28,6 @@ export const IP_FREEBIND: SocketOption = { level: 0, name: 15 };
 const SOCK_NONBLOCK = 0o4000;
 const SOCK_CLOEXEC = 0o2000000;
 const MSG_DONTWAIT = 0x40;
-const POLLIN = 1;
 
 /** A refused system call. */
 export class SystemCallError extends DockerwallError {
@@ -59,7 +59,6 @@ const native = {
   recv: library.func("intptr_t recv(int fd, void *bytes, size_t length, int flags)"),
   close: library.func("int close(int fd)"),
   read: library.func("intptr_t read(int fd, void *bytes, size_t length)"),
-  poll: library.func("int poll(void *descriptors, unsigned long count, int timeoutMs)"),
   inotifyInit: library.func("int inotify_init1(int flags)"),
   inotifyAddWatch: library.func("int inotify_add_watch(int fd, const char *path, uint32_t mask)"),
   setns: library.func("int setns(int fd, int type)"),
@@ -116,22 +115,6 @@ export function recv(fd: number, bytes: Uint8Array, what: string): number | unde
 /** Reads what a non-blocking descriptor has; undefined when it has nothing now. */
 export function read(fd: number, bytes: Uint8Array, what: string): number | undefined {
   return checkedUnlessAgain("read", what, () => native.read(fd, bytes, bytes.length));
-}
-
-/** Those of the descriptors that have something to read, without waiting; in one call for all. */
-export function readableOf(fds: readonly number[], what: string): number[] {
-  if (fds.length === 0) return [];
-  // struct pollfd: descriptor, wanted events and those that there are.
-  const size = 8;
-  const polled = new DataView(new ArrayBuffer(fds.length * size));
-  for (const [index, fd] of fds.entries()) {
-    polled.setInt32(index * size, fd, true);
-    polled.setInt16(index * size + 4, POLLIN, true);
-  }
-  const count = checkedUnlessAgain("poll", what, () =>
-    native.poll(new Uint8Array(polled.buffer), fds.length, 0),
-  );
-  return count === 0 ? [] : fds.filter((_fd, index) => polled.getInt16(index * size + 6, true) !== 0);
 }
 
 /** A non-blocking, close-on-exec inotify descriptor. */
