@@ -66,6 +66,8 @@ export function startEngineQuestions(options: EngineQuestionsOptions): () => voi
   function decide({ packet, suspicion }: Held): "decided" | "waits" {
     const verdict = judge(suspicion, performance.now());
     if (verdict === "waits") return "waits";
+    if (verdict === "refused")
+      options.onProblem("a question of the engine was refused: the capture of a container came late");
     // Through the same hook once more: the rules of others behind ours must see it too.
     queue.verdict(packet.id, "repeat", packet.mark | askedMark | (verdict === "refused" ? rejectedMark : 0));
     return "decided";
