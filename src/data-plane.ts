@@ -9,7 +9,7 @@ import { canaryQuery, isOurDenial } from "./dns/canary.ts";
 import { LateCaptures } from "./dns/late-captures.ts";
 import { Newcomers } from "./dns/newcomers.ts";
 import { createDoubts } from "./doubts.ts";
-import { startEngineQuestions } from "./engine-questions.ts";
+import { holdEngineQuestions, startEngineQuestions } from "./engine-questions.ts";
 import { DockerwallError, messageOf } from "./errors.ts";
 import { explain } from "./explain.ts";
 import { listenUdp } from "./io/dns-listener.ts";
@@ -155,6 +155,7 @@ async function start(): Promise<void> {
     const engine = watchEngineProcess();
     endEngineQuestions = startEngineQuestions({
       queueNumber: settings.queueNumber,
+      queueFd: settings.engineQueueFd ?? holdEngineQuestions(settings.queueNumber, sets),
       readiness,
       sets,
       lates,

@@ -11,7 +11,7 @@ import { messageOf } from "./errors.ts";
 import { askedMark, engineQueueNumber, rejectedMark, setNames } from "./firewall/names.ts";
 import { splitZero } from "./firewall/sets.ts";
 import type { KernelSets } from "./io/ipset.ts";
-import type { QueuedPacket } from "./io/nfqueue.ts";
+import { adoptQueue, type QueuedPacket } from "./io/nfqueue.ts";
 import type { Readiness } from "./io/readiness.ts";
 import { anyPrefix } from "./model/address.ts";
 import { openOwnQueue } from "./queue.ts";
@@ -19,6 +19,8 @@ import { openOwnQueue } from "./queue.ts";
 export interface EngineQuestionsOptions {
   /** That of first packets. */
   readonly queueNumber: number;
+  /** What holdEngineQuestions() returned. */
+  readonly queueFd: number;
   readonly readiness: Readiness;
   readonly sets: KernelSets;
   readonly lates: LateCaptures;
@@ -53,13 +55,35 @@ interface Held {
 }
 
 /**
+ * Has questions of the engine wait from now on, where rules that an earlier run left put them before us. An engine that
+ * was started anew starts the containers before it answers us; what they ask meanwhile waits until somebody decides.
+ * @returns the queue, for startEngineQuestions()
+ */
+export function holdEngineQuestions(queueNumber: number, sets: KernelSets): number {
+  const number = engineQueueNumber(queueNumber);
+  const { fd } = openOwnQueue({ number, maxLength, copyBytes, whenFull: "pass" });
+  const names = sets.names();
+  if (names.includes(setNames.awake4) && names.includes(setNames.awake6)) stayAwake(sets);
+  return fd;
+}
+
+function stayAwake(sets: KernelSets): void {
+  for (const family of [4, 6] as const) {
+    const entries = splitZero([anyPrefix(family)]).map((prefix) => ({
+      key: { kind: "net", prefix } as const,
+      timeoutSeconds: awakeSeconds,
+    }));
+    sets.add(setNames[`awake${family}`], entries);
+  }
+}
+
+/**
  * Begins to decide; from here on no question of the engine leaves without us.
  * @returns how to end it: what waits passes, as all that comes
  */
 export function startEngineQuestions(options: EngineQuestionsOptions): () => void {
   const { lates, sets } = options;
-  const number = engineQueueNumber(options.queueNumber);
-  const queue = openOwnQueue({ number, maxLength, copyBytes, whenFull: "pass" });
+  const queue = adoptQueue(engineQueueNumber(options.queueNumber), options.queueFd);
   let held: Held[] = [];
   let isTimed = false;
 
@@ -94,16 +118,6 @@ export function startEngineQuestions(options: EngineQuestionsOptions): () => voi
     }
   }
 
-  function stayAwake(): void {
-    for (const family of [4, 6] as const) {
-      const entries = splitZero([anyPrefix(family)]).map((prefix) => ({
-        key: { kind: "net", prefix } as const,
-        timeoutSeconds: awakeSeconds,
-      }));
-      sets.add(setNames[`awake${family}`], entries);
-    }
-  }
-
   /** Decides on everything that has been sent by now. */
   function serve(): void {
     for (;;) {
@@ -122,10 +136,10 @@ export function startEngineQuestions(options: EngineQuestionsOptions): () => voi
   }
 
   const unwatch = options.readiness.watch(queue.fd, serve);
-  stayAwake();
+  stayAwake(sets);
   const staying = setInterval(() => {
     try {
-      stayAwake();
+      stayAwake(sets);
     } catch (error) {
       options.onProblem(`the engine's questions pass us by: ${messageOf(error)}`);
     }

@@ -4,7 +4,7 @@
 
 import type { Family } from "../model/address.ts";
 import { AF_INET, AF_INET6 } from "./libc.ts";
-import { NETLINK_NETFILTER, openNetlink } from "./netlink.ts";
+import { NETLINK_NETFILTER, NetlinkSocket, openNetlink } from "./netlink.ts";
 import {
   eachAttribute,
   type NetlinkMessage,
@@ -71,8 +71,6 @@ export function openQueue(spec: QueueSpec): PacketQueue {
   const what = `packet queue ${spec.number}`;
   const socket = openNetlink(NETLINK_NETFILTER, what);
   const { writer } = socket;
-  let overflows = 0;
-
   writer.message(messageType(messages.config), NLM_F_REQUEST | NLM_F_ACK).netfilterHeader(0, spec.number);
   writer.value(config.command, Uint8Array.of(COMMAND_BIND, 0, 0, 0));
   writer.message(messageType(messages.config), NLM_F_REQUEST | NLM_F_ACK).netfilterHeader(0, spec.number);
@@ -85,6 +83,21 @@ export function openQueue(spec: QueueSpec): PacketQueue {
     throw error;
   }
 
+  return serveQueue(spec.number, socket);
+}
+
+/**
+ * Goes on with a queue that another thread of this process has opened, and leaves alone from now on.
+ * @param fd of that queue
+ */
+export function adoptQueue(number: number, fd: number): PacketQueue {
+  return serveQueue(number, new NetlinkSocket(fd, `packet queue ${number}`));
+}
+
+function serveQueue(number: number, socket: NetlinkSocket): PacketQueue {
+  const what = `packet queue ${number}`;
+  const { writer } = socket;
+  let overflows = 0;
   return {
     fd: socket.fd,
     receive() {
@@ -97,7 +110,7 @@ export function openQueue(spec: QueueSpec): PacketQueue {
     },
     verdict(id, verdict, mark) {
       // Unacknowledged. The only refusal is of an id that is gone; receive() passes over it.
-      writer.reset().message(messageType(messages.verdict), NLM_F_REQUEST).netfilterHeader(0, spec.number);
+      writer.reset().message(messageType(messages.verdict), NLM_F_REQUEST).netfilterHeader(0, number);
       writer.value(attributes.verdict, verdictHeader(verdicts[verdict], id));
       if (mark !== undefined) writer.u32be(attributes.mark, mark);
       socket.request(what);

@@ -9,7 +9,7 @@ import { after, afterEach, beforeEach, describe, it } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Standing } from "../../src/dns/asker.ts";
 import { LateCaptures } from "../../src/dns/late-captures.ts";
-import { startEngineQuestions } from "../../src/engine-questions.ts";
+import { holdEngineQuestions, startEngineQuestions } from "../../src/engine-questions.ts";
 import { renderRuleset } from "../../src/firewall/ruleset.ts";
 import { createSets } from "../../src/io/desired-sets.ts";
 import { openKernelSets } from "../../src/io/ipset.ts";
@@ -98,6 +98,7 @@ function questions(backend: "nft" | "legacy"): void {
   function start(): void {
     end = startEngineQuestions({
       queueNumber,
+      queueFd: holdEngineQuestions(queueNumber, sets),
       readiness,
       sets,
       lates,
