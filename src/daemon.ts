@@ -4,6 +4,7 @@
 
 import { type DataPlaneLink, startDataPlane } from "./data-plane-link.ts";
 import { examineHost } from "./doctor.ts";
+import { holdEngineQuestions } from "./engine-questions.ts";
 import { DockerwallError, messageOf } from "./errors.ts";
 import { explainTarget } from "./explanation.ts";
 import type { Classification } from "./firewall/classify.ts";
@@ -53,11 +54,12 @@ export async function runDaemon(config: Config): Promise<void> {
   const end = Promise.withResolvers<void>();
   const backend: Backend = config.backend === "legacy" ? "legacy" : "nft";
   const engine = connectEngine(config.dockerSocket, engineFinder(config.dockerSocket));
-  const engineVersion = await engine.version();
   // Before anything is touched: two daemons would take each other's rules and captures away.
   await claimHost();
   const sets = openKernelSets();
   const folder = sandboxFolderOf(config);
+  const engineQueueFd = folder.path === undefined ? undefined : holdEngineQuestions(config.queueNumber, sets);
+  const engineVersion = await engine.version();
   if (folder.path !== undefined) probeSandboxTable();
   const unguardedPorts = folder.path === undefined ? folder.problem : probePortTable();
   /** Nothing of a flow that is open is lost: until ports are guarded, nothing is demanded of them. */
@@ -275,6 +277,7 @@ export async function runDaemon(config: Config): Promise<void> {
       leaseFloorSeconds: config.leaseFloorSeconds,
       leaseGraceSeconds: config.leaseGraceSeconds,
       sandboxFolder: folder.path,
+      engineQueueFd,
       guardPorts: unguardedPorts === undefined,
       queueNumber: config.queueNumber,
     },

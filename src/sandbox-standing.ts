@@ -44,6 +44,8 @@ export interface Standings {
   /** What the sandbox demands of the kernel is in there when it returns. */
   of(sandbox: string, addresses: readonly IpAddress[]): Standing;
   gone(sandbox: string): void;
+  /** Tells of sandboxes whose ports have changed by now before it returns. */
+  lookNow(): void;
   /** Forgets sandboxes and ports that are no more, those of earlier runs among them. */
   retain(isLive: (sandbox: string) => boolean): void;
   /** Whether nothing comes in or goes out by any port of a sandbox, read from the kernel; false without a port. */
@@ -167,6 +169,8 @@ export function createStandings(options: StandingsOptions): Standings {
       strangeSince.delete(sandbox);
       ports.gone(sandbox);
     },
+
+    lookNow: ports.lookNow,
 
     retain(isLive) {
       for (const entries of [strays, cutOff]) entries.retain(isLive);

@@ -16,6 +16,7 @@ import {
   askedMark,
   chainNames as chain,
   connectionMark,
+  engineQueueNumber,
   refusedMark,
   rejectedMark,
   senderMark,
@@ -92,6 +93,7 @@ export function renderRuleset(options: RulesetOptions): readonly Table[] {
       jumps: [
         { hook: "FORWARD", chain: chain.forward },
         { hook: "INPUT", chain: chain.input },
+        { hook: "OUTPUT", chain: chain.output },
         { hook: "POSTROUTING", chain: chain.post },
       ],
       chains: [
@@ -108,6 +110,7 @@ export function renderRuleset(options: RulesetOptions): readonly Table[] {
         },
         { name: chain.input, rules: inputRules(options, sets) },
         { name: chain.host, rules: hostRules(options, sets) },
+        { name: chain.output, rules: outputRules(options, sets) },
         { name: chain.deny, rules: denyRules(options, sets) },
         { name: chain.refuse, rules: refuseRules(options, sets) },
         {
@@ -133,6 +136,7 @@ export function renderRuleset(options: RulesetOptions): readonly Table[] {
       // REJECT works in this table only. Docker moves jumps in FORWARD about, but leaves what its users put here.
       jumps: [
         { hook: "INPUT", chain: chain.accept },
+        { hook: "OUTPUT", chain: chain.reject },
         { hook: "DOCKER-USER", chain: chain.reject, optional: true },
       ],
       chains: [
@@ -161,6 +165,7 @@ interface FamilySets {
   readonly audit: string;
   readonly reject: string;
   readonly denied: string;
+  readonly awake: string;
 }
 
 function setsOf(family: Family): FamilySets {
@@ -176,6 +181,7 @@ function setsOf(family: Family): FamilySets {
     audit: setNames[`audit${family}`],
     reject: setNames[`reject${family}`],
     denied: setNames[`denied${family}`],
+    awake: setNames[`awake${family}`],
   };
 }
 
@@ -362,6 +368,23 @@ function hostRules(options: RulesetOptions, sets: FamilySets): string[] {
     ),
     `${inSet(sets.host, "src,dst")} ${comment("host entry")} -j RETURN`,
     `${comment("not granted")} -g ${chain.deny}`,
+  ];
+}
+
+/**
+ * What the engine's own resolver asks for containers leaves by the host's OUTPUT, where it looks like a question of any
+ * program of root's. So each such question waits for the daemon, which lets it go at once unless it may be that of a
+ * guarded container whose capture came late (src/engine-questions.ts). Nothing of the host is cut for want of a daemon:
+ * when nobody listens to the queue, and soon when who listens no longer answers, questions pass it by.
+ */
+function outputRules({ queueNumber }: RulesetOptions, { awake }: FamilySets): string[] {
+  const asked = `${hex(askedMark)}/${hex(askedMark)}`;
+  const fresh = `-m owner --uid-owner 0 -m mark ! --mark ${asked} ${inSet(awake, "dst")}`;
+  const queue = `-j NFQUEUE --queue-num ${engineQueueNumber(queueNumber)} --queue-bypass`;
+  return [
+    `-p udp -m udp --dport 53 ${fresh} ${comment("question of the engine, maybe")} ${queue}`,
+    `-p tcp -m tcp --dport 53 -m conntrack --ctstate NEW ${fresh} ${comment("question of the engine, maybe")} ${queue}`,
+    `-m mark --mark ${asked} ${comment("asked about no more")} -j MARK --set-xmark 0x0/${hex(askedMark)}`,
   ];
 }
 

@@ -83,6 +83,7 @@ export function setSpecs(): readonly SetSpec[] {
         maxEntries: 1_048_576,
       },
       { name: setNames[`owner${family}`], ...netSet, hashSize: 1024, maxEntries: ownersAtMost },
+      { name: setNames[`awake${family}`], ...netSet, hashSize: 64, maxEntries: 64 },
       { name: setNames[`quarantine${family}`], ...netSet, hashSize: 64, maxEntries: 65_536 },
       ...(["audit", "reject"] as const).map((name) => ({
         name: setNames[`${name}${family}`],
@@ -217,7 +218,7 @@ export function bridgeMember(bridge: string, family: Family): Member {
 }
 
 /** hash:net takes no prefix of length 0; two halves say the same. Duplicates collapse. */
-function splitZero(prefixes: readonly Prefix[]): Prefix[] {
+export function splitZero(prefixes: readonly Prefix[]): Prefix[] {
   const halves = prefixes.flatMap((prefix) => {
     if (prefix.length !== 0) return [prefix];
     const upper = familyOf(prefix.address) === 4 ? "128.0.0.0" : "8000::";

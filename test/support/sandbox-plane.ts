@@ -97,7 +97,7 @@ export async function startPlane(
       leaseGraceSeconds: 1,
       sandboxFolder: "/run/netns",
       guardPorts: true,
-      queueNumber: 5353 + started,
+      queueNumber: 5353 + 2 * started,
     },
     {
       onLookups: () => undefined,
