@@ -1,6 +1,7 @@
 // The control plane's hold on the kernel: from the engine's picture to sets (at once, synchronously) and rules
 // (checked after every change and on a timer). Sets first: a rule never names a set that is not filled.
 
+import { DockerwallError } from "./errors.ts";
 import { type Classification, classify } from "./firewall/classify.ts";
 import { sandboxOf, setNames } from "./firewall/names.ts";
 import { concernsRules } from "./firewall/plan.ts";
@@ -61,7 +62,7 @@ export interface Wall {
    * classify() take out what nobody needs any more.
    */
   forgetGone(topology: Topology): void;
-  /** Removes rules and sets. */
+  /** Removes rules, in either variant, and sets. @throws DockerwallError naming what is left */
   remove(): Promise<void>;
 }
 
@@ -169,8 +170,12 @@ export function createWall(options: WallOptions): Wall {
     },
 
     async remove() {
-      for (const family of rulesets.keys()) await iptables.apply(family, []);
+      for (const tool of [iptables, options.otherIptables])
+        for (const family of rulesets.keys()) await tool.apply(family, []);
       destroySets(sets);
+      const left = sets.names().filter((name) => name.startsWith("dockerwall-"));
+      if (left.length === 0) return;
+      throw new DockerwallError("KERNEL_REFUSED", `sets are left in the kernel: ${left.join(", ")}`);
     },
   };
 }

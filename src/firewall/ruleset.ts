@@ -255,9 +255,10 @@ function rejectRules({ family }: RulesetOptions): string[] {
 
 function inputRules(options: RulesetOptions, sets: FamilySets): string[] {
   return [
+    // What the host says to itself is none of our business, whoever has the port while no daemon runs.
     ...["udp", "tcp"].map(
       (protocol) =>
-        `-p ${protocol} -m ${protocol} --dport ${options.dnsPort} -m conntrack ! --ctstate DNAT ${comment("by redirection only")} -j DROP`,
+        `! -i lo -p ${protocol} -m ${protocol} --dport ${options.dnsPort} -m conntrack ! --ctstate DNAT ${comment("by redirection only")} -j DROP`,
     ),
     `${inSet(sets.quarantine, "src")} ${comment("in quarantine")} -g ${chain.deny}`,
     `${inSet(sets.guarded, "src,src")} ${comment("guarded container")} -g ${chain.host}`,

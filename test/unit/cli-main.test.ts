@@ -36,6 +36,7 @@ const stats: StatsReport = {
 };
 const status: StatusReport = {
   state: "enforcing",
+  healthy: true,
   version: "0",
   sinceMs: 0,
   engine: undefined,

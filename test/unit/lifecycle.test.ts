@@ -71,7 +71,10 @@ describe("a daemon's state", () => {
       else
         assert.throws(ask, (error) => {
           assert.ok(error instanceof DockerwallError);
-          assert.deepEqual([error.code, error.exitCode, error.message], [code, exitCode, stateSentences[state]]);
+          assert.deepEqual(
+            [error.code, error.exitCode, error.message],
+            [code, exitCode, stateSentences[state]],
+          );
           return true;
         });
     });
