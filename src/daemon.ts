@@ -77,6 +77,8 @@ export async function runDaemon(config: Config): Promise<void> {
     hold: config.hold,
     listBridges,
     nowMs: Date.now,
+    uptimeMs: () => performance.now(),
+    networksReadAtMs: () => inventory.networksReadAtMs(),
     policy: () => desk,
     ownContainer: ownContainerId(),
   });
@@ -236,12 +238,15 @@ export async function runDaemon(config: Config): Promise<void> {
     dataPlane?.useUpstreams(changed);
   };
   repeat(reconcileEveryMs, "the host's resolvers", followResolvers);
-  repeat(reconcileEveryMs, "comparing sets", enforcement.reconcile);
+  const refresh = (): Promise<void> =>
+    inventory.refresh().catch((error) => reporter.onProblem("engine", messageOf(error)));
+  repeat(reconcileEveryMs, "comparing sets", async () => {
+    if (wall.awaitsReading()) await refresh();
+    await enforcement.reconcile();
+  });
   repeat(reconcileEveryMs, "policies that end", desk.look);
   repeat(healEveryMs[backend], "comparing rules", () => enforcement.heal().then(enforcement.cleanOther));
-  repeat(refreshEveryMs, "reading the engine", () =>
-    inventory.refresh().catch((error) => reporter.onProblem("engine", messageOf(error))),
-  );
+  repeat(refreshEveryMs, "reading the engine", refresh);
   desk.look();
   lifecycle.become("enforcing");
   lifecycle.observe(reporter.isUnwell());

@@ -132,6 +132,15 @@ export function createReporter(options: ReporterOptions): Reporter {
     ];
   }
 
+  /** In the time that people have. */
+  function heldNow(): StatusReport["held"] {
+    const startMs = Date.now() - performance.now();
+    return (classification?.held ?? []).map(({ bridge, sinceMs }) => ({
+      bridge,
+      sinceMs: Math.round(startMs + sinceMs),
+    }));
+  }
+
   return {
     onClassified(topology, next, nowMs) {
       options.journal.learn(topology);
@@ -181,6 +190,7 @@ export function createReporter(options: ReporterOptions): Reporter {
         capture: { sandboxes, problem: problems.get("capture") },
         resolver,
         networks,
+        held: gone ? [] : heldNow(),
         rules: targetsOf(options.rules()).map((target) => reportRules(target, options.rules())),
         problems: gone
           ? []

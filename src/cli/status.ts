@@ -53,6 +53,10 @@ export function renderStatus(report: StatusReport, nowMs: number, styled: boolea
     `Capture: ${captureLine}\n`,
     report.resolver === undefined ? "" : `Lookups: ${renderResolver(report.resolver)}\n`,
     ...report.problems.map((problem) => `Problem: ${printableSentence(problem)}\n`),
+    ...report.held.map(
+      ({ bridge, sinceMs }) =>
+        `Held:    ${printable(bridge)} for ${renderSpan(nowMs - sinceMs)}: no network of this engine is known to have it; it passes nothing but answers to the host, until the engine has been read once more\n`,
+    ),
     ...report.warnings.map((warning) => `Warning: ${printableSentence(warning)}\n`),
     ...report.networks.map((network) => `\n${renderNetwork(network, nowMs, styled)}`),
     report.networks.length === 0 && isInForce(report.state)

@@ -102,6 +102,8 @@ export interface StatusReport {
   /** Undefined until the resolver has told. */
   readonly resolver: ResolverReport | undefined;
   readonly networks: readonly NetworkStatus[];
+  /** Bridges that pass nothing, as it is not known yet whose they are. */
+  readonly held: readonly { readonly bridge: string; readonly sinceMs: number }[];
   /** What `allow` and `deny` have made. */
   readonly rules: readonly RulesReport[];
   /** What must be corrected; one sentence each. */

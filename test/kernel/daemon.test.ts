@@ -30,7 +30,9 @@ async function engineWithApp(): Promise<FakeEngine> {
 /** Everything that netfilter and ipset hold, in either variant. */
 function kernelState(): string {
   return [
-    ...["iptables-nft", "ip6tables-nft", "iptables-legacy", "ip6tables-legacy"].map((tool) => run(`${tool}-save`)),
+    ...["iptables-nft", "ip6tables-nft", "iptables-legacy", "ip6tables-legacy"].map((tool) =>
+      run(`${tool}-save`),
+    ),
     run("nft", "list", "tables"),
     run("ipset", "save").replaceAll(/ initval \S+/g, ""),
   ]

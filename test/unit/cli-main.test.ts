@@ -37,6 +37,7 @@ const stats: StatsReport = {
 const status: StatusReport = {
   state: "enforcing",
   healthy: true,
+  held: [],
   version: "0",
   sinceMs: 0,
   engine: undefined,
