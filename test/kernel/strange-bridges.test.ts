@@ -5,7 +5,7 @@ import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
 import { after, before, describe, it } from "node:test";
 import { type DaemonProcess, daemonEnforces, mountSys, startDaemon } from "../support/daemon-process.ts";
-import { bridgeNetwork, type FakeEngine, startFakeEngine } from "../support/fake-engine.ts";
+import { bridgeNetwork, container, type FakeEngine, startFakeEngine } from "../support/fake-engine.ts";
 import { until } from "../support/lab/command.ts";
 import { createNamespace, enterNamespaces, run, type TestNamespace } from "../support/namespace.ts";
 
@@ -126,5 +126,38 @@ describe("a bridge that is not this engine's", () => {
     daemon = startDaemon(engine);
     await daemonEnforces(daemon);
     assert.deepEqual((await daemon.status()).held, []);
+  });
+});
+
+describe("a daemon that is told to stop", () => {
+  const web = "ab".repeat(32);
+  const kinds: readonly [what: string, running: boolean, expected: ReturnType<typeof ways>][] = [
+    ["holds new bridges while a guarded container runs", true, answersOnly],
+    ["lets new bridges be while none does", false, open],
+  ];
+  for (const [index, [what, running, expected]] of kinds.entries()) {
+    it(what, async () => {
+      await using engine = await startFakeEngine();
+      engine.networks.set(id, bridgeNetwork({ id, name: "app", allow: "www.example.com" }));
+      engine.containers.set(web, container({ id: web, name: "web", running, on: { [id]: "198.19.1.2" } }));
+      await using daemon = startDaemon(engine);
+      await daemonEnforces(daemon);
+      assert.equal((await daemon.end("SIGTERM")).exitCode, 0, daemon.log());
+      const bridge = `br-${String(index).repeat(12)}`;
+      assert.deepEqual(ways(lan(bridge, index + 8)), expected);
+      // Who is guarded stays so.
+      assert.match(run("ipset", "list", "dockerwall-guarded4"), /198\.19\.1\.0\/24,br-0123456789ab/);
+      assert.match(run("iptables-nft", "-t", "mangle", "-S", "DOCKERWALL-FORWARD"), /guarded container/);
+    });
+  }
+
+  it("holds them when the engine does not say in time who runs", async () => {
+    await using engine = await startFakeEngine();
+    engine.networks.set(id, bridgeNetwork({ id, name: "app", allow: "www.example.com" }));
+    await using daemon = startDaemon(engine);
+    await daemonEnforces(daemon);
+    engine.hangs = true;
+    assert.equal((await daemon.end("SIGTERM")).exitCode, 0, daemon.log());
+    assert.deepEqual(ways(lan("br-222222222222", 10)), answersOnly);
   });
 });
