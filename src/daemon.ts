@@ -38,7 +38,7 @@ import { createWall } from "./wall.ts";
 /** How often everything is compared again although nobody told of a change. */
 const reconcileEveryMs = 5_000;
 /** The same for rules. Nobody tells of changes by the legacy tools; who changes them has an open door until then. */
-const healEveryMs = { nft: 5_000, legacy: 2_000 } as const;
+const healEveryMs = { nft: 5_000, legacy: 1_500 } as const;
 const refreshEveryMs = 30_000;
 /** How long a daemon that was told to stop waits for the engine; Docker ends it after 10 s. */
 const lastReadingMs = 2_000;
