@@ -6,10 +6,14 @@ import { DockerwallError } from "../errors.ts";
 export interface ExecOptions {
   /** Written to the program's standard input. */
   readonly input?: string;
-  /** Beside PATH. */
-  readonly env?: Readonly<Record<string, string>>;
   /** Default 20,000. */
   readonly timeoutMs?: number;
+}
+
+/** The entrypoint says where the lock is that all users of iptables-legacy on this host share. */
+function lockFile(): Record<string, string> {
+  const path = process.env["XTABLES_LOCKFILE"];
+  return path === undefined ? {} : { XTABLES_LOCKFILE: path };
 }
 
 /**
@@ -23,7 +27,7 @@ export async function exec(
 ): Promise<string> {
   const result = await execa(program, args, {
     input: options.input ?? "",
-    env: { PATH: "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", ...options.env },
+    env: { PATH: "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", ...lockFile() },
     extendEnv: false,
     timeout: options.timeoutMs ?? 20_000,
     reject: false,

@@ -9,7 +9,6 @@ import type { Family } from "../model/address.ts";
 import { exec } from "./exec.ts";
 import { findMissing, removeRemains } from "./remains.ts";
 import { type KnownRules, observeByBytes, type RuleBytes, readRuleBytes, sameBytes } from "./rule-bytes.ts";
-import { lockEnvironment } from "./xtables-lock.ts";
 
 export type Backend = "nft" | "legacy";
 
@@ -38,8 +37,7 @@ export function createIptables(backend: Backend): Iptables {
   // Only the legacy tools share a lock with other writers; nft transactions need none.
   const wait = backend === "legacy" ? ["-w", "10"] : [];
 
-  const lock = (): Readonly<Record<string, string>> => (backend === "legacy" ? lockEnvironment() : {});
-  const save = (family: Family): Promise<string> => exec(`${tool(family)}-save`, [], { env: lock() });
+  const save = (family: Family): Promise<string> => exec(`${tool(family)}-save`, []);
   // The legacy tables of a network namespace, once there, stay as long as it does: nothing to remember.
   const remember = backend === "nft";
   const planFor = (desired: readonly Table[], text: string): string => planRules(desired, parseSave(text));
@@ -80,7 +78,7 @@ export function createIptables(backend: Backend): Iptables {
   }
 
   const restore = (family: Family, input: string): Promise<string> =>
-    exec(`${tool(family)}-restore`, [...wait, "--noflush"], { input, env: lock() });
+    exec(`${tool(family)}-restore`, [...wait, "--noflush"], { input });
 
   /** By bytes, and with one process at most: who waits for more is an open door. It is read back afterwards. */
   async function applyByBytes(
