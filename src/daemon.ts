@@ -10,6 +10,7 @@ import { DockerwallError, messageOf } from "./errors.ts";
 import { every } from "./every.ts";
 import { isGuardedInUse } from "./firewall/in-use.ts";
 import { lookAtBridges } from "./io/bridge-ports.ts";
+import { watchBridges } from "./io/bridge-watch.ts";
 import { listBridges } from "./io/bridges.ts";
 import { claimHost } from "./io/claim.ts";
 import type { Config } from "./io/config.ts";
@@ -20,9 +21,9 @@ import { openHostResolvers } from "./io/host-resolvers.ts";
 import { createInventory } from "./io/inventory.ts";
 import { openKernelSets } from "./io/ipset.ts";
 import { type Backend, createIptables } from "./io/iptables.ts";
-import { watchBridges } from "./io/link-watch.ts";
 import { createLog } from "./io/log.ts";
 import { ownContainerId } from "./io/own-container.ts";
+import { hasPortTable, probePortTable, removePortTable } from "./io/port-table.ts";
 import { createReadiness } from "./io/readiness.ts";
 import { watchRules } from "./io/rule-watch.ts";
 import { probeSandboxTable } from "./io/sandbox-table.ts";
@@ -71,6 +72,7 @@ export async function runDaemon(config: Config): Promise<void> {
   const upstreams = config.upstreams ?? hostResolvers.read();
   const folder = sandboxFolderOf(config);
   if (folder.path !== undefined) probeSandboxTable();
+  const unguardedPorts = folder.path === undefined ? folder.problem : probePortTable();
 
   await using cleanup = new AsyncDisposableStack();
   /** What acts by itself, and ends before the wall is taken down. */
@@ -82,6 +84,8 @@ export async function runDaemon(config: Config): Promise<void> {
     dnsPort: config.dnsPort,
     queueNumber: config.queueNumber,
     hold: config.hold,
+    // Nothing of a flow that is open is lost: until ports are guarded, nothing is demanded of them.
+    demandSender: unguardedPorts === undefined && hasPortTable(),
     listBridges,
     lookAtBridges: () => lookAtBridges(folder.path),
     nowMs: Date.now,
@@ -102,6 +106,12 @@ export async function runDaemon(config: Config): Promise<void> {
     rules: () => desk.rules.current(),
   });
   if (folder.problem !== undefined) reporter.onProblem("capture", folder.problem);
+  if (unguardedPorts !== undefined) {
+    reporter.onProblem(
+      "ports",
+      `who sends is told by addresses alone (${unguardedPorts}): a container can send as its neighbour, quarantine does not cut neighbours where the host has no br_netfilter, and a new container that gets the address of one that is gone is not told from it until it is known`,
+    );
+  }
   const desk = openPolicyDesk({
     sets,
     policyFile: config.policyFile,
@@ -141,6 +151,7 @@ export async function runDaemon(config: Config): Promise<void> {
     topology: inventory.current,
     beforePost: () => desk.rules.restore(),
     dataPlane: () => dataPlane,
+    guardsPorts: unguardedPorts === undefined,
   });
 
   /** Ends what acts by itself, gives every sandbox back, and takes rules and sets out of the kernel. */
@@ -152,6 +163,7 @@ export async function runDaemon(config: Config): Promise<void> {
     await plane?.releaseAll();
     await plane?.[Symbol.asyncDispose]();
     await wall.remove();
+    removePortTable();
   }
 
   /** Reads the engine because the data plane met something new, and tells it when the picture is in use. */
@@ -174,6 +186,7 @@ export async function runDaemon(config: Config): Promise<void> {
         leaseFloorSeconds: config.leaseFloorSeconds,
         leaseGraceSeconds: config.leaseGraceSeconds,
         sandboxFolder: folder.path,
+        guardPorts: unguardedPorts === undefined,
         queueNumber: config.queueNumber,
       },
       {

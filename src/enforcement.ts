@@ -22,6 +22,8 @@ export interface EnforcementOptions {
   readonly beforePost: () => void;
   /** Undefined while there is none. */
   readonly dataPlane: () => DataPlaneLink | undefined;
+  /** Whether the data plane guards the ports of sandboxes, once it has its first picture. */
+  readonly guardsPorts: boolean;
 }
 
 export interface Enforcement {
@@ -71,6 +73,7 @@ export function createEnforcement(options: EnforcementOptions): Enforcement {
     const { guarded, containers } = classification;
     const { services } = containers;
     await dataPlane.post({ topology, guarded, services, quarantined: [...wall.quarantine] });
+    if (options.guardsPorts && wall.demandSenders()) await healing.request();
     reporter.onEnforced(guarded.map((network) => network.id));
     changes.dispatchEvent(new Event("change"));
   }
