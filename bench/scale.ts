@@ -68,6 +68,8 @@ const wall = createWall({
   hold: true,
   listBridges: () => [],
   nowMs: Date.now,
+  uptimeMs: () => 0,
+  networksReadAtMs: () => 0,
   ...labelsOnly(),
 });
 

@@ -1,13 +1,15 @@
 // The control plane's hold on the kernel: from the engine's picture to sets (at once, synchronously) and rules
 // (checked after every change and on a timer). Sets first: a rule never names a set that is not filled.
 
+import { DockerwallError } from "./errors.ts";
+import { BridgeClaims } from "./firewall/bridge-claims.ts";
 import { type Classification, classify } from "./firewall/classify.ts";
 import { sandboxOf, setNames } from "./firewall/names.ts";
 import { concernsRules } from "./firewall/plan.ts";
 import type { Table } from "./firewall/ruleset.ts";
 import { renderRuleset } from "./firewall/ruleset.ts";
 import { desiredSets } from "./firewall/sets.ts";
-import { applySets, createSets, destroySets, setsExist } from "./io/desired-sets.ts";
+import { applySets, createSets, destroySets, listedBridges, setsExist } from "./io/desired-sets.ts";
 import type { KernelSets } from "./io/ipset.ts";
 import type { Iptables } from "./io/iptables.ts";
 import type { Family } from "./model/address.ts";
@@ -26,6 +28,10 @@ export interface WallOptions {
   readonly hold: boolean;
   readonly listBridges: () => readonly string[];
   readonly nowMs: () => number;
+  /** Milliseconds of a clock that only goes forward, the one that readings of the engine are told by. */
+  readonly uptimeMs: () => number;
+  /** When the last complete reading of the engine's networks began. */
+  readonly networksReadAtMs: () => number | undefined;
   /** What decides beside labels, whenever it is asked for. */
   readonly policy: () => WallPolicy;
   /** Id of the container that this process is in. */
@@ -48,6 +54,8 @@ export interface Wall {
    * destroyed them; resolves to the families that had to change.
    */
   applyRules(): Promise<readonly Family[]>;
+  /** True when a bridge is held that another reading of the engine's networks would let go. */
+  awaitsReading(): boolean;
   /** Whether the rules of both families are what they should be, without touching them. */
   stands(): Promise<boolean>;
   /** Whether a change of rules in this place is worth a look at ours. */
@@ -61,27 +69,26 @@ export interface Wall {
    * classify() take out what nobody needs any more.
    */
   forgetGone(topology: Topology): void;
-  /** Removes rules and sets. */
+  /** Removes rules, in either variant, and sets. @throws DockerwallError naming what is left */
   remove(): Promise<void>;
 }
-
-/** A bridge that no network of the engine claims for this long belongs to somebody else. */
-const foreignAfterMs = 10_000;
 
 /** How often rules are put back whose sets are destroyed meanwhile. */
 const rounds = 5;
 
-/** What Docker calls a bridge: such a one is never taken for a stranger's. */
-const dockerBridge = /^br-[0-9a-f]{12}$/;
-
 export function createWall(options: WallOptions): Wall {
   const { sets, iptables } = options;
-  const unclaimedSince = new Map<string, number>();
-  let first = true;
   /** Until every container has been read, what an earlier run put there for one is not taken out. */
   let complete = false;
   let last: Topology = { networks: [], containers: [] };
+  const adopted = setsExist(sets);
   createSets(sets);
+  const claims = new BridgeClaims({
+    bridges: options.listBridges(),
+    open: new Set(listedBridges(sets, setNames.open4)),
+    held: adopted,
+    nowMs: options.uptimeMs(),
+  });
   // What an earlier run put into quarantine stays there: the sets remember.
   const quarantine = new Set(
     [setNames.quarantine4, setNames.quarantine6].flatMap((name) =>
@@ -93,34 +100,20 @@ export function createWall(options: WallOptions): Wall {
     ([4, 6] as const).map((family) => [family, renderRuleset({ ...options, family })]),
   );
 
-  function foreignBridges(topology: Topology, bridges: readonly string[]): ReadonlySet<string> {
-    const claimed = new Set(topology.networks.map((network) => network.bridge));
-    const nowMs = options.nowMs();
-    for (const bridge of unclaimedSince.keys()) {
-      if (claimed.has(bridge) || !bridges.includes(bridge)) unclaimedSince.delete(bridge);
-    }
-    for (const bridge of bridges) {
-      if (claimed.has(bridge) || dockerBridge.test(bridge) || unclaimedSince.has(bridge)) continue;
-      // A bridge that was there before us was there before any network that the engine is making right now.
-      unclaimedSince.set(bridge, first ? nowMs - foreignAfterMs : nowMs);
-    }
-    first = false;
-    return new Set(
-      [...unclaimedSince].filter(([, since]) => nowMs - since >= foreignAfterMs).map(([name]) => name),
-    );
-  }
-
   function classifyNow(topology: Topology): Classification {
     last = topology;
     if (!setsExist(sets)) createSets(sets);
     const bridges = options.listBridges();
-    const foreign = foreignBridges(topology, bridges);
+    const claimed = new Set(topology.networks.flatMap(({ bridge }) => bridge ?? []));
+    const reading = { claimed, begunAtMs: options.networksReadAtMs() };
+    const foreign = claims.observe(bridges, reading, options.uptimeMs());
     const { store, file, rules } = options.policy();
     const classification = classify({
       topology,
       bridges,
       policy: { store, file: file(), rules: groupRules(rules.current()), nowMs: options.nowMs() },
       foreign,
+      held: options.hold ? claims.held() : [],
       quarantine,
       own: options.ownContainer,
     });
@@ -138,6 +131,8 @@ export function createWall(options: WallOptions): Wall {
       for (const [family, desired] of rulesets) if (!(await iptables.stands(family, desired))) return false;
       return true;
     },
+
+    awaitsReading: () => options.hold && claims.awaitsReading(options.uptimeMs()),
 
     async cleanOther() {
       for (const family of rulesets.keys()) await options.otherIptables.apply(family, []);
@@ -169,8 +164,12 @@ export function createWall(options: WallOptions): Wall {
     },
 
     async remove() {
-      for (const family of rulesets.keys()) await iptables.apply(family, []);
+      for (const tool of [iptables, options.otherIptables])
+        for (const family of rulesets.keys()) await tool.apply(family, []);
       destroySets(sets);
+      const left = sets.names().filter((name) => name.startsWith("dockerwall-"));
+      if (left.length === 0) return;
+      throw new DockerwallError("KERNEL_REFUSED", `sets are left in the kernel: ${left.join(", ")}`);
     },
   };
 }

@@ -27,6 +27,8 @@ export interface Inventory {
   start(): Promise<void>;
   /** The same object until something was read again. */
   current(): Topology;
+  /** By performance.now(), when the last complete reading of the networks began that is in the picture. */
+  networksReadAtMs(): number | undefined;
   /** Reads everything again. */
   refresh(): Promise<void>;
   stop(): void;
@@ -39,6 +41,7 @@ export function createInventory(options: InventoryOptions): Inventory {
   const containers = new Map<string, Container>();
   const abort = new AbortController();
   let refreshing: Promise<void> | undefined;
+  let networksReadAtMs: number | undefined;
   let picture: Topology = { networks: [], containers: [] };
 
   const changed = (): void => {
@@ -57,9 +60,11 @@ export function createInventory(options: InventoryOptions): Inventory {
 
   async function readNetworks(): Promise<void> {
     const begunAt = ++clock;
+    const begunAtMs = performance.now();
     const listed = new Map((await engine.listNetworks()).map((network) => [network.id, network]));
     for (const [id, network] of listed) if (!outdated(id, begunAt)) networks.set(id, network);
     for (const id of networks.keys()) if (!listed.has(id) && !outdated(id, begunAt)) networks.delete(id);
+    networksReadAtMs = begunAtMs;
     changed();
   }
 
@@ -178,6 +183,7 @@ export function createInventory(options: InventoryOptions): Inventory {
 
   return {
     current: () => picture,
+    networksReadAtMs: () => networksReadAtMs,
     refresh,
     async start() {
       await new Promise<void>((resolve, reject) => {

@@ -31,6 +31,8 @@ const wall = createWall({
   otherIptables: createIptables("legacy"),
   listBridges: () => [],
   nowMs: Date.now,
+  uptimeMs: () => 0,
+  networksReadAtMs: () => 0,
   ...labelsOnly(),
 });
 const readiness = createReadiness();

@@ -35,6 +35,8 @@ function wallOf(backend: Backend, sets: KernelSets): Wall {
     hold: true,
     listBridges: () => [bridge],
     nowMs: Date.now,
+    uptimeMs: () => 0,
+    networksReadAtMs: () => 0,
     ...labelsOnly(),
   });
 }
