@@ -46,7 +46,7 @@ export async function runDaemon(config: Config): Promise<void> {
   const engine = connectEngine(config.dockerSocket, engineFinder(config.dockerSocket));
   const engineVersion = await engine.version();
   // Before anything is touched: two daemons would take each other's rules and captures away.
-  await claimHost();
+  claimHost();
   const lifecycle = createLifecycle((_from, state) =>
     log.info("state", { state, ...(state === "degraded" ? {} : { problem: stateSentences[state] }) }),
   );

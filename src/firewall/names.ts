@@ -99,6 +99,9 @@ export const connectionMark = { mask: 0x0f00_0000, admitted: 0x0100_0000, audite
 /** Bit of the packet mark by which the daemon sends a queued packet back as refused. */
 export const refusedMark = 0x0800_0000;
 
+/** Number of the packet queue by which a daemon claims the host; no rule leads to it. */
+export const claimQueueNumber = 53_535;
+
 /** Bit of the packet mark of a denied one whose sender is to be told. */
 export const rejectedMark = 0x2000_0000;
 
