@@ -67,6 +67,7 @@ const wall = createWall({
   queueNumber: 5353,
   hold: true,
   listBridges: () => [],
+  lookAtBridges: () => () => [],
   nowMs: Date.now,
   uptimeMs: () => 0,
   networksReadAtMs: () => 0,

@@ -2,11 +2,14 @@
 // not: sets are filled before rules are applied, both before anything is answered, and on the way down the kernel keeps
 // them. A start that fails takes back what it did; what stood before it stands after it.
 
+import { setTimeout } from "node:timers/promises";
 import { createControlApi } from "./control-api.ts";
 import { type DataPlaneLink, startDataPlane } from "./data-plane-link.ts";
 import { createEnforcement } from "./enforcement.ts";
 import { DockerwallError, messageOf } from "./errors.ts";
 import { every } from "./every.ts";
+import { isGuardedInUse } from "./firewall/in-use.ts";
+import { lookAtBridges } from "./io/bridge-ports.ts";
 import { listBridges } from "./io/bridges.ts";
 import { claimHost } from "./io/claim.ts";
 import type { Config } from "./io/config.ts";
@@ -17,6 +20,7 @@ import { openHostResolvers } from "./io/host-resolvers.ts";
 import { createInventory } from "./io/inventory.ts";
 import { openKernelSets } from "./io/ipset.ts";
 import { type Backend, createIptables } from "./io/iptables.ts";
+import { watchBridges } from "./io/link-watch.ts";
 import { createLog } from "./io/log.ts";
 import { ownContainerId } from "./io/own-container.ts";
 import { createReadiness } from "./io/readiness.ts";
@@ -34,8 +38,10 @@ import { createWall } from "./wall.ts";
 /** How often everything is compared again although nobody told of a change. */
 const reconcileEveryMs = 5_000;
 /** The same for rules. Nobody tells of changes by the legacy tools; who changes them has an open door until then. */
-const healEveryMs = { nft: 5_000, legacy: 2_000 } as const;
+const healEveryMs = { nft: 5_000, legacy: 1_500 } as const;
 const refreshEveryMs = 30_000;
+/** How long a daemon that was told to stop waits for the engine; Docker ends it after 10 s. */
+const lastReadingMs = 2_000;
 
 /** Runs until SIGTERM or SIGINT; throws when it cannot start or go on. */
 export async function runDaemon(config: Config): Promise<void> {
@@ -50,6 +56,7 @@ export async function runDaemon(config: Config): Promise<void> {
   const lifecycle = createLifecycle((_from, state) =>
     log.info("state", { state, ...(state === "degraded" ? {} : { problem: stateSentences[state] }) }),
   );
+  const ownContainer = ownContainerId();
   const sets = openKernelSets();
   const iptables = createIptables(backend);
   const otherIptables = createIptables(backend === "nft" ? "legacy" : "nft");
@@ -76,11 +83,12 @@ export async function runDaemon(config: Config): Promise<void> {
     queueNumber: config.queueNumber,
     hold: config.hold,
     listBridges,
+    lookAtBridges: () => lookAtBridges(folder.path),
     nowMs: Date.now,
     uptimeMs: () => performance.now(),
     networksReadAtMs: () => inventory.networksReadAtMs(),
     policy: () => desk,
-    ownContainer: ownContainerId(),
+    ownContainer,
   });
   const journal = createLookupJournal({ ttlSeconds: config.statsTtlSeconds });
   const reporter = createReporter({
@@ -208,6 +216,7 @@ export async function runDaemon(config: Config): Promise<void> {
     await enforcement.reconcile();
     const readiness = createReadiness();
     acting.defer(readiness.close);
+    watchBridges(readiness, () => void enforcement.reconcile());
     watchRules({ readiness, concerns: wall.concerns, onChange: () => void enforcement.heal() });
   }
 
@@ -257,12 +266,27 @@ export async function runDaemon(config: Config): Promise<void> {
   });
 
   await end.promise;
-  const uninstalled = lifecycle.state === "uninstalled";
+  const uninstalled = lifecycle.state === "uninstalled" || lifecycle.state === "uninstalling";
+  const lifts = !uninstalled && config.hold && (await isNobodyGuarded());
   lifecycle.become("stopping");
   acting.dispose();
-  log.info(
-    uninstalled ? "stopped; nothing is left" : "stopped; the kernel keeps the rules, nothing new opens",
-  );
+  await enforcement.idle();
+  if (lifts) await wall.liftHold();
+  if (uninstalled) log.info("stopped; nothing is left");
+  else if (lifts)
+    log.info("stopped; nobody is guarded, so new networks are not held; the kernel keeps the rules");
+  else log.info("stopped; the kernel keeps the rules, nothing new opens");
+
+  /** By the engine's word of now: when it does not say in time, somebody may be. */
+  async function isNobodyGuarded(): Promise<boolean> {
+    const asked = inventory.refresh().then(
+      () => true,
+      () => false,
+    );
+    const isRead = await Promise.race([asked, setTimeout(lastReadingMs, false)]);
+    const guarded = new Set(enforcement.classification()?.guarded.map(({ id }) => id));
+    return isRead && !isGuardedInUse(inventory.current(), guarded, ownContainer);
+  }
 }
 
 /** Whether there is a rule of ours in this variant. */

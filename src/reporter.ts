@@ -121,7 +121,7 @@ export function createReporter(options: ReporterOptions): Reporter {
       ...classification.refused.map((network) => ({
         name: network.name,
         id: network.id,
-        bridge: undefined,
+        bridge: network.bridge,
         subnets: network.subnets.map(renderPrefix),
         state: "refused" as const,
         entries: 0,

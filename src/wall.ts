@@ -27,6 +27,8 @@ export interface WallOptions {
   readonly queueNumber: number;
   readonly hold: boolean;
   readonly listBridges: () => readonly string[];
+  /** Takes a look at what hangs on bridges that is no container's, in words. */
+  readonly lookAtBridges: () => (bridge: string) => readonly string[];
   readonly nowMs: () => number;
   /** Milliseconds of a clock that only goes forward, the one that readings of the engine are told by. */
   readonly uptimeMs: () => number;
@@ -69,6 +71,8 @@ export interface Wall {
    * classify() take out what nobody needs any more.
    */
   forgetGone(topology: Topology): void;
+  /** Lets go of bridges that nobody has classified, and of those that come from now on; what is guarded stays guarded. */
+  liftHold(): Promise<void>;
   /** Removes rules, in either variant, and sets. @throws DockerwallError naming what is left */
   remove(): Promise<void>;
 }
@@ -96,9 +100,11 @@ export function createWall(options: WallOptions): Wall {
     ),
   );
 
-  const rulesets = new Map<Family, readonly Table[]>(
-    ([4, 6] as const).map((family) => [family, renderRuleset({ ...options, family })]),
-  );
+  const rulesets = new Map<Family, readonly Table[]>();
+  const useRules = (hold: boolean): void => {
+    for (const family of [4, 6] as const) rulesets.set(family, renderRuleset({ ...options, hold, family }));
+  };
+  useRules(options.hold);
 
   function classifyNow(topology: Topology): Classification {
     last = topology;
@@ -113,12 +119,30 @@ export function createWall(options: WallOptions): Wall {
       bridges,
       policy: { store, file: file(), rules: groupRules(rules.current()), nowMs: options.nowMs() },
       foreign,
+      strangersOn: options.lookAtBridges(),
       held: options.hold ? claims.held() : [],
       quarantine,
       own: options.ownContainer,
     });
     applySets(sets, desiredSets(classification), complete ? "replace" : "keep");
     return classification;
+  }
+
+  async function applyRules(): Promise<readonly Family[]> {
+    for (let round = 1; ; round++) {
+      if (!setsExist(sets)) classifyNow(last);
+      // Side by side: who waits is an open door.
+      const results = await Promise.allSettled(
+        [...rulesets].map(async ([family, desired]) =>
+          (await iptables.apply(family, desired)) ? [family] : [],
+        ),
+      );
+      const refused = results.find((result) => result.status === "rejected");
+      if (refused === undefined)
+        return results.flatMap((result) => (result.status === "fulfilled" ? result.value : []));
+      // Somebody who destroys the sets too does so while the rules that name them are being put back.
+      if (round === rounds || setsExist(sets)) throw refused.reason;
+    }
   }
 
   return {
@@ -140,21 +164,11 @@ export function createWall(options: WallOptions): Wall {
 
     classify: classifyNow,
 
-    async applyRules() {
-      for (let round = 1; ; round++) {
-        if (!setsExist(sets)) classifyNow(last);
-        // Side by side: who waits is an open door.
-        const results = await Promise.allSettled(
-          [...rulesets].map(async ([family, desired]) =>
-            (await iptables.apply(family, desired)) ? [family] : [],
-          ),
-        );
-        const refused = results.find((result) => result.status === "rejected");
-        if (refused === undefined)
-          return results.flatMap((result) => (result.status === "fulfilled" ? result.value : []));
-        // Somebody who destroys the sets too does so while the rules that name them are being put back.
-        if (round === rounds || setsExist(sets)) throw refused.reason;
-      }
+    applyRules,
+
+    async liftHold() {
+      useRules(false);
+      await applyRules();
     },
 
     forgetGone({ containers }) {

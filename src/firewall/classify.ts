@@ -38,6 +38,8 @@ export interface ClassifyInput {
   readonly policy: PolicySources;
   /** Bridges that no engine network claimed for long enough to be somebody else's. */
   readonly foreign: ReadonlySet<string>;
+  /** What hangs on a bridge that is no container's, in words; empty for one that may be guarded. */
+  readonly strangersOn: (bridge: string) => readonly string[];
   /** Bridges of which nobody knows yet whose they are. */
   readonly held: readonly HeldBridge[];
   /** Ids of the containers in quarantine. */
@@ -65,6 +67,15 @@ export function classify(input: ClassifyInput): Classification {
       refused.push(network);
       problems.set(network.id, [
         `network ${JSON.stringify(network.name)} has driver ${network.driver}, which cannot be guarded: its containers are NOT contained; use the bridge driver`,
+      ]);
+      continue;
+    }
+    const strangers = input.strangersOn(network.bridge);
+    if (strangers.length > 0) {
+      refused.push(network);
+      open.add(network.bridge);
+      problems.set(network.id, [
+        `network ${JSON.stringify(network.name)} cannot be guarded: its bridge ${network.bridge} has ${strangers.join(", ")}, and to guard it would cut the host off; its containers are NOT contained: give them a network with a bridge of its own`,
       ]);
       continue;
     }

@@ -44,6 +44,7 @@ test("a flush tells of every lookup that was answered before it", async (t) => {
     queueNumber,
     hold: true,
     listBridges: () => [],
+    lookAtBridges: () => () => [],
     nowMs: Date.now,
     uptimeMs: () => 0,
     networksReadAtMs: () => 0,

@@ -30,6 +30,7 @@ const wall = createWall({
   iptables: createIptables("nft"),
   otherIptables: createIptables("legacy"),
   listBridges: () => [],
+  lookAtBridges: () => () => [],
   nowMs: Date.now,
   uptimeMs: () => 0,
   networksReadAtMs: () => 0,

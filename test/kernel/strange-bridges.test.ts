@@ -2,62 +2,18 @@
 // all times, and what no network of the engine has is let go.
 
 import assert from "node:assert/strict";
-import { spawnSync } from "node:child_process";
 import { after, before, describe, it } from "node:test";
 import { type DaemonProcess, daemonEnforces, mountSys, startDaemon } from "../support/daemon-process.ts";
-import { bridgeNetwork, type FakeEngine, startFakeEngine } from "../support/fake-engine.ts";
+import { bridgeNetwork, container, type FakeEngine, startFakeEngine } from "../support/fake-engine.ts";
 import { until } from "../support/lab/command.ts";
-import { createNamespace, enterNamespaces, run, type TestNamespace } from "../support/namespace.ts";
+import { createLan, type Lan, reachability } from "../support/lan.ts";
+import { enterNamespaces, run } from "../support/namespace.ts";
 
 enterNamespaces(import.meta.url);
 mountSys();
 
 const id = "0123456789ab".padEnd(64, "0");
 run("ip", "link", "add", "br-0123456789ab", "type", "bridge");
-run("sysctl", "-qw", "net.ipv6.conf.default.accept_dad=0");
-
-interface Lan {
-  readonly box: TestNamespace;
-  readonly host: readonly string[];
-  readonly far: readonly string[];
-}
-
-/** A bridge of the host's with one machine on it, in both families. */
-function lan(bridge: string, number: number): Lan {
-  const box = createNamespace(`lan${number}`);
-  const [host, far] = ["1", "2"].map((end) => [
-    `192.0.2.${number * 16 + Number(end)}`,
-    `2001:db8:${number}::${end}`,
-  ]);
-  run("ip", "link", "add", bridge, "type", "bridge");
-  run("ip", "link", "add", `port${number}`, "type", "veth", "peer", "name", "eth0", "netns", box.name);
-  run("ip", "link", "set", `port${number}`, "master", bridge, "up");
-  for (const [place, device, addresses] of [
-    [run, bridge, host],
-    [box.run, "eth0", far],
-  ] as const) {
-    const [v4 = "", v6 = ""] = addresses ?? [];
-    place("ip", "addr", "add", `${v4}/28`, "dev", device);
-    place("ip", "addr", "add", `${v6}/64`, "dev", device, "nodad");
-    place("ip", "link", "set", device, "up");
-  }
-  return { box, host: host ?? [], far: far ?? [] };
-}
-
-function reaches(address: string, box?: TestNamespace): boolean {
-  const place = box === undefined ? [] : ["ip", "netns", "exec", box.name];
-  const [command = "", ...args] = [...place, "ping", "-c", "1", "-W", "1", address];
-  return spawnSync(command, args).status === 0;
-}
-
-/** Which of the two families get from the host to the far end, and from there to the host. */
-function ways({ box, host, far }: Lan): { out: boolean[]; in: boolean[] } {
-  return {
-    out: far.map((address) => reaches(address)),
-    in: host.map((address) => reaches(address, box)),
-  };
-}
-
 const open = { out: [true, true], in: [true, true] };
 const answersOnly = { out: [true, true], in: [false, false] };
 
@@ -83,25 +39,25 @@ describe("a bridge that is not this engine's", () => {
       },
       daemon.log,
     );
-    assert.deepEqual(ways(place), open);
+    assert.deepEqual(reachability(place), open);
   }
 
   it("goes on as before when the daemon starts first, whatever its name", async () => {
     const bridges = ["br-lan", "br-ffffffffffff"];
-    const places = bridges.map((bridge, index) => lan(bridge, index + 1));
-    for (const place of places) assert.deepEqual(ways(place), open);
+    const places = bridges.map(createLan);
+    for (const place of places) assert.deepEqual(reachability(place), open);
     daemon = startDaemon(engine);
     await daemonEnforces(daemon);
-    for (const place of places) assert.deepEqual(ways(place), open);
+    for (const place of places) assert.deepEqual(reachability(place), open);
     assert.deepEqual((await daemon.status()).held, []);
   });
 
   it("that comes while the daemon runs is held and told, answers the host, and is let go", async () => {
-    const place = lan("br-eeeeeeeeeeee", 3);
+    const place = createLan("br-eeeeeeeeeeee");
     await until("it to be held", 10_000, async () =>
       (await daemon.status()).held.some(({ bridge }) => bridge === "br-eeeeeeeeeeee") ? true : undefined,
     );
-    assert.deepEqual(ways(place), answersOnly);
+    assert.deepEqual(reachability(place), answersOnly);
     assert.match(
       (await daemon.cli("status")).stdout,
       /^Held: {4}br-eeeeeeeeeeee for \d+s: no network of this engine/m,
@@ -112,8 +68,8 @@ describe("a bridge that is not this engine's", () => {
   it("that comes while the daemon is dead answers the host, and is let go when it is back", async () => {
     await daemon.end("SIGKILL");
     const names = ["br-wan", "br-dddddddddddd"];
-    const places = names.map((bridge, index) => lan(bridge, index + 4));
-    for (const place of places) assert.deepEqual(ways(place), answersOnly);
+    const places = names.map(createLan);
+    for (const place of places) assert.deepEqual(reachability(place), answersOnly);
     await daemon[Symbol.asyncDispose]();
     daemon = startDaemon(engine);
     await daemonEnforces(daemon);
@@ -126,5 +82,38 @@ describe("a bridge that is not this engine's", () => {
     daemon = startDaemon(engine);
     await daemonEnforces(daemon);
     assert.deepEqual((await daemon.status()).held, []);
+  });
+});
+
+describe("a daemon that is told to stop", () => {
+  const web = "ab".repeat(32);
+  const kinds: readonly [what: string, running: boolean, expected: ReturnType<typeof reachability>][] = [
+    ["holds new bridges while a guarded container runs", true, answersOnly],
+    ["lets new bridges be while none does", false, open],
+  ];
+  for (const [index, [what, running, expected]] of kinds.entries()) {
+    it(what, async () => {
+      await using engine = await startFakeEngine();
+      engine.networks.set(id, bridgeNetwork({ id, name: "app", allow: "www.example.com" }));
+      engine.containers.set(web, container({ id: web, name: "web", running, on: { [id]: "198.19.1.2" } }));
+      await using daemon = startDaemon(engine);
+      await daemonEnforces(daemon);
+      assert.equal((await daemon.end("SIGTERM")).exitCode, 0, daemon.log());
+      const bridge = `br-${String(index).repeat(12)}`;
+      assert.deepEqual(reachability(createLan(bridge)), expected);
+      // Who is guarded stays so.
+      assert.match(run("ipset", "list", "dockerwall-guarded4"), /198\.19\.1\.0\/24,br-0123456789ab/);
+      assert.match(run("iptables-nft", "-t", "mangle", "-S", "DOCKERWALL-FORWARD"), /guarded container/);
+    });
+  }
+
+  it("holds them when the engine does not say in time who runs", async () => {
+    await using engine = await startFakeEngine();
+    engine.networks.set(id, bridgeNetwork({ id, name: "app", allow: "www.example.com" }));
+    await using daemon = startDaemon(engine);
+    await daemonEnforces(daemon);
+    engine.hangs = true;
+    assert.equal((await daemon.end("SIGTERM")).exitCode, 0, daemon.log());
+    assert.deepEqual(reachability(createLan("br-222222222222")), answersOnly);
   });
 });

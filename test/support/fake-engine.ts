@@ -14,6 +14,8 @@ export interface FakeEngine extends AsyncDisposable {
   readonly networks: Map<string, Json>;
   /** As `GET /containers/ID/json` has them, by id. */
   readonly containers: Map<string, Json>;
+  /** While true nothing is answered. */
+  hangs: boolean;
   /** Tells of a change. */
   tell(type: "network" | "container", action: string, id: string): void;
 }
@@ -32,6 +34,7 @@ export async function startFakeEngine(): Promise<FakeEngine> {
     [/^\/containers\/([^/]+)\/json$/, (id) => containers.get(id)],
   ];
   const server = createServer((request, response) => {
+    if (engine.hangs) return;
     const path = (request.url ?? "").replace(/\?.*$/, "").replace(/^\/v[0-9.]+/, "");
     if (path === "/events") {
       followers.add(response);
@@ -51,10 +54,11 @@ export async function startFakeEngine(): Promise<FakeEngine> {
   });
   server.listen(socket);
   await once(server, "listening");
-  return {
+  const engine: FakeEngine = {
     socket,
     networks,
     containers,
+    hangs: false,
     tell(type, action, id) {
       const line = JSON.stringify({ Type: type, Action: action, Actor: { ID: id, Attributes: {} } });
       for (const follower of followers) follower.write(`${line}\n`);
@@ -66,6 +70,7 @@ export async function startFakeEngine(): Promise<FakeEngine> {
       rmSync(folder, { recursive: true });
     },
   };
+  return engine;
 }
 
 /** A bridge network as the engine lists it; `allow` undefined is one that nobody guards. */

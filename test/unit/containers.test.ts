@@ -164,6 +164,7 @@ describe("networks that cannot be guarded", () => {
         bridges: ["br-far"],
         policy: onlyLabels(createListStore(presets), 0),
         foreign: new Set(),
+        strangersOn: () => [],
         held: [],
         quarantine: new Set(),
       });
