@@ -24,7 +24,7 @@ export type EngineRoot = () => string | undefined;
  * The root of whichever engine there is, or of the last one there was while its place is still there; undefined where
  * none can be looked into. `findEngine` gives its pid.
  */
-export function createEngineRoot(findEngine: () => number | undefined): EngineRoot {
+function createEngineRoot(findEngine: () => number | undefined): EngineRoot {
   let held: Held | undefined;
   /** Who was started with it a moment ago may not have opened it yet. */
   let before: Held | undefined;
