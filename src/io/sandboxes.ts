@@ -169,7 +169,9 @@ export function createSandboxes(options: SandboxesOptions): Sandboxes {
   function capture(name: string, namespaceFd: number): void {
     const sandbox = open(name, namespaceFd);
     sandboxes.set(name, sandbox);
-    options.onAppear(name, namespaceFd);
+    // Before all else: its first question may come any moment.
+    attempt(name, () => install(sandbox));
+    attempt(name, () => options.onAppear(name, namespaceFd));
     read(sandbox);
     sandbox.listening = listen(sandbox).catch((error: unknown) => {
       options.onProblem(`sandbox ${name}: ${messageOf(error)}`);
@@ -231,7 +233,6 @@ export function createSandboxes(options: SandboxesOptions): Sandboxes {
       if (!sandbox.captured && sandbox.standing.kind !== "open") install(sandbox);
       sandbox.found = readAddresses(sandbox.sockets.addressFd, sandbox.namespaceFd);
       settle(sandbox);
-      if (sandbox.captured && uncaptured.delete(sandbox.name)) tellChange();
     } catch (error) {
       if (sandbox.captured) options.onProblem(`sandbox ${sandbox.name}: ${messageOf(error)}`);
       else {
@@ -244,6 +245,7 @@ export function createSandboxes(options: SandboxesOptions): Sandboxes {
   function install(sandbox: Sandbox): void {
     withNamespace(sandbox.namespaceFd, () => installSandboxTable(sandbox.sockets, sandbox.owner));
     sandbox.captured = true;
+    uncaptured.delete(sandbox.name);
     hold(sandbox);
     if (!sandbox.fresh) forgetFlowsSoon(sandbox);
     tellChange();
