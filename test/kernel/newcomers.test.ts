@@ -7,6 +7,7 @@ import { test } from "node:test";
 import { createSets } from "../../src/io/desired-sets.ts";
 import { openKernelSets } from "../../src/io/ipset.ts";
 import * as libc from "../../src/io/libc.ts";
+import { monotonicMs } from "../../src/io/monotonic.ts";
 import { withNamespace } from "../../src/io/netns.ts";
 import { askInSandbox } from "../../src/io/sandbox-relay.ts";
 import { hostPrefix, type IpAddress } from "../../src/model/address.ts";
@@ -89,7 +90,7 @@ test("one that joins the open network first is in doubt while one on both is awa
   await until("the other one", 3_000, () =>
     entries("guarded4").includes("198.19.3.6 br-plain sandbox:other") ? true : undefined,
   );
-  await until("the engine to be asked", 3_000, () => (asked() > 0 ? true : undefined));
+  await until("the engine to be asked", 3_000, () => (asked().length > 0 ? true : undefined));
   await post(plane, [away, containerOf("free", "other", [plain, "198.19.3.6"])]);
   assert.ok(!entries("guarded4").some((entry) => entry.includes("sandbox:other")));
   await until("its release", 3_000, () =>
@@ -124,6 +125,7 @@ test("who is on an open network is passed on to its own resolver from its first 
 });
 
 test("while one in quarantine is away, a new sandbox is cut off until the engine has told", async (t) => {
+  const startedAtMs = monotonicMs();
   const { plane, asked } = await startPlane(t);
   await post(plane, [containerOf("web", undefined, [app, ""])], "web");
   const box = createNamespace("back");
@@ -139,15 +141,20 @@ test("while one in quarantine is away, a new sandbox is cut off until the engine
   assert.deepEqual(entries("quarantine4"), ["198.19.1.7 sandbox:back"]);
   await post(plane, [containerOf("web", "back", [app, "198.19.1.7"])]);
   assert.deepEqual(entries("quarantine4"), []);
-  // It is away again, and somebody comes whom the engine never tells of.
+  // It is away again, and of the other one the engine never tells.
   run("ip", "netns", "del", "back");
   await post(plane, [containerOf("web", undefined, [app, ""])], "web");
   await becomes("quarantine4", ["198.19.1.8 sandbox:neighbour"]);
-  const before = asked();
-  plane.refreshed();
-  await until("another question", 3_000, () => (asked() > before ? true : undefined));
+  await until("the engine to be asked", 3_000, () => (asked().includes("web".repeat(16)) ? true : undefined));
+  const read = (atMs: number) => ({
+    listedAtMs: monotonicMs(),
+    readAtMs: new Map([["web".repeat(16), atMs]]),
+  });
+  // A reading that began before the other one appeared says nothing of it.
+  plane.tellReadings(read(startedAtMs));
+  await plane.flush();
   assert.deepEqual(entries("quarantine4"), ["198.19.1.8 sandbox:neighbour"]);
-  plane.refreshed();
+  plane.tellReadings(read(monotonicMs()));
   await becomes("quarantine4", []);
   run("ip", "netns", "del", "neighbour");
 });

@@ -76,8 +76,8 @@ let started = 0;
 
 export interface Plane {
   readonly plane: DataPlaneLink;
-  /** How often it had the engine read. */
-  readonly asked: () => number;
+  /** The containers that it had the engine read. */
+  readonly asked: () => readonly string[];
   readonly problems: readonly string[];
 }
 
@@ -86,7 +86,7 @@ export async function startPlane(
   t: TestContext,
   { expectsProblems = false }: { readonly expectsProblems?: boolean } = {},
 ): Promise<Plane> {
-  let asked = 0;
+  const asked: string[] = [];
   started += 1;
   const problems: string[] = [];
   const plane = await startDataPlane(
@@ -102,9 +102,7 @@ export async function startPlane(
     {
       onLookups: () => undefined,
       onFreshAddresses: () => undefined,
-      onRefresh: () => {
-        asked += 1;
-      },
+      onRefresh: (suspects) => void asked.push(...suspects),
       onSandboxes: () => undefined,
       onResolver: () => undefined,
       onProblem: (problem) => (expectsProblems ? problems.push(problem) : assert.fail(problem)),
