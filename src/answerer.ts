@@ -350,7 +350,8 @@ export function createAnswerer(options: AnswererOptions): Answerer {
       // Nearly all are private anyway, and every address of every answer is compared with those that are left.
       neighbours = topology.networks
         .flatMap(({ subnets }) => subnets)
-        .filter((subnet) => !isPrivatePrefix(subnet));
+        // A driver without addresses of its own tells of a pool of everything.
+        .filter((subnet) => subnet.length > 0 && !isPrivatePrefix(subnet));
       lookups.retain(guarded.map(({ id, dns }) => ({ id, choice: dns.upstreams })));
       waits.wake();
     },

@@ -7,12 +7,15 @@ import { createAnswerer } from "./answerer.ts";
 import { contain } from "./contain.ts";
 import { AskerIndex, type Membership, type Standing } from "./dns/asker.ts";
 import { canaryQuery, isOurDenial } from "./dns/canary.ts";
-import { type Asker, allRead, Knowledge } from "./dns/knowledge.ts";
+import { allRead, Knowledge } from "./dns/knowledge.ts";
+import { LateCaptures } from "./dns/late-captures.ts";
 import { Newcomers } from "./dns/newcomers.ts";
+import { holdEngineQuestions, startEngineQuestions } from "./engine-questions.ts";
 import { DockerwallError, messageOf } from "./errors.ts";
 import { explain } from "./explain.ts";
 import { listenUdp } from "./io/dns-listener.ts";
 import { listenTcp } from "./io/dns-listener-tcp.ts";
+import { watchEngineProcess } from "./io/engine-process.ts";
 import { listHostAddresses } from "./io/host-addresses.ts";
 import { openKernelSets } from "./io/ipset.ts";
 import { monotonicMs } from "./io/monotonic.ts";
@@ -32,7 +35,7 @@ import { createReceiver, epochOf, type Picture, withReadings } from "./picture-p
 import { createListCompiler } from "./policy/entry-list.ts";
 import { createPresence } from "./presence.ts";
 import { startQueue } from "./queue.ts";
-import { createSandboxEntries } from "./sandbox-entries.ts";
+import { createStandings } from "./sandbox-standing.ts";
 
 /** How long lookups are gathered before the control plane hears of them. */
 const journalEveryMs = 200;
@@ -40,6 +43,8 @@ const journalEveryMs = 200;
 const refreshEveryMs = 25;
 /** A container that may be in quarantine, or about to join a guarded network, is asked after anew so often. */
 const doubtAgainMs = 1_000;
+/** How often what hangs on ports is compared, where the kernel does not keep others from it. */
+const healPortsEveryMs = 5_000;
 /** How often the host's own addresses are read again, and run-out grants forgotten. */
 const housekeepingEveryMs = 30_000;
 
@@ -75,14 +80,14 @@ async function start(): Promise<void> {
   let readings: Readings = { ...allRead, listedAtMs: Number.NEGATIVE_INFINITY };
   let sandboxes: Sandboxes | undefined;
   const presence = createPresence((sandbox) => sandboxes?.addressesOf(sandbox), monotonicMs);
-  const knowledgeOf = ({ containers }: Topology): Knowledge =>
+  const knowledgeOf = (picture: Picture): Knowledge =>
     new Knowledge(
-      containers,
+      picture,
       () => readings,
       settings.sandboxFolder === undefined ? { ...presence, isInUse: () => true } : presence,
     );
   let { topology }: { topology: Topology } = nothing;
-  let knowledge = knowledgeOf(topology);
+  let knowledge = knowledgeOf(nothing);
   let index = new AskerIndex(nothing);
   let newcomers = new Newcomers(nothing, knowledge);
   const compiler = createListCompiler();
@@ -114,9 +119,6 @@ async function start(): Promise<void> {
     if (admission.own(address, sandbox) && freshAddresses.push(address) === 1) setImmediate(tellFresh);
   };
 
-  /** While the first sandboxes are listed, nobody is known to have anything. */
-  const addressesNow = (sandbox: string): readonly IpAddress[] => sandboxes?.addressesOf(sandbox) ?? [];
-  const hasNow = (sandbox: string, address: IpAddress): boolean => addressesNow(sandbox).includes(address);
   const isLive = (sandbox: string): boolean => sandboxes?.addressesOf(sandbox) !== undefined;
   const tellLookups = (): void => {
     if (lookups.length === 0) return;
@@ -128,42 +130,40 @@ async function start(): Promise<void> {
 
   const sets = openKernelSets();
   const admission = startAdmission({ sets, nowMs: Date.now });
-  const strays = createSandboxEntries(sets, "guarded");
-  const cutOff = createSandboxEntries(sets, "quarantine");
   /** Sandboxes of which it is not certain that they need nothing done about them. */
   const doubtful = new Set<string>();
-  const doubt = (sandbox: string, isIn: boolean): void => {
-    if (!isIn) doubtful.delete(sandbox);
-    else if (doubtful.size < doubtful.add(sandbox).size) refresh();
-  };
-
-  const met = (sandbox: string, addresses: readonly IpAddress[]): Asker & { sandbox: string } => {
-    if (presence.appeared(sandbox)) untold.add(sandbox);
-    return { ...knowledge.ofSandbox(sandbox, addresses), sandbox };
-  };
-
-  /** Before it asks anything, it is known then whether it may have a label that nobody has told of. */
-  const hearOf = (asker: Asker): void => {
-    if (knowledge.isUnheard(asker)) refresh();
-  };
-
-  /** Guards a sandbox by what is seen in it, and cuts off one that may be in quarantine, before the engine tells. */
-  const standingOf = (addresses: readonly IpAddress[], sandbox: string): Standing => {
-    const asker = met(sandbox, addresses);
-    const standing = index.standingOfSandbox(sandbox, addresses);
-    const quarantine = newcomers.quarantineOf(asker);
-    const joins = standing.kind === "open" && newcomers.mayJoin(asker, index.networksOf(addresses));
-    const isDoubtful = quarantine === "maybe" || joins;
-    doubt(sandbox, isDoubtful);
-    if (standing.kind === "guarded") hearOf(asker);
-    const its = addresses.filter((address) => index.mayOwn(sandbox, address, hasNow));
-    const isCutOff = quarantine === "yes" || quarantine === "maybe";
-    const isGuarded = standing.kind === "guarded" || joins;
-    // What an earlier run knew of a sandbox counts until this one does.
-    if (quarantine !== "unread") cutOff.put(sandbox, isCutOff ? its.map((address) => ({ address })) : []);
-    if (standing.kind !== "unknown") strays.put(sandbox, isGuarded ? index.straysOf(its) : []);
-    return isDoubtful ? { kind: "unknown" } : standing;
-  };
+  const readiness = createReadiness();
+  const nobody: ReadonlySet<string> = new Set();
+  const standings =
+    settings.sandboxFolder === undefined
+      ? undefined
+      : createStandings({
+          sets,
+          readiness,
+          guardPorts: settings.guardPorts,
+          indexNow: () => index,
+          newcomersNow: () => newcomers,
+          meet(sandbox, addresses) {
+            if (presence.appeared(sandbox)) untold.add(sandbox);
+            return { ...knowledge.ofSandbox(sandbox, addresses), sandbox };
+          },
+          // Before it asks anything, it is known then whether it may have a label that nobody has told of.
+          hearOf(asker) {
+            if (knowledge.isUnheard(asker)) refresh();
+          },
+          doubt(sandbox, isIn) {
+            if (!isIn) doubtful.delete(sandbox);
+            else if (doubtful.size < doubtful.add(sandbox).size) refresh();
+          },
+          nowMs: monotonicMs,
+          listedAtMs: () => readings.listedAtMs,
+          own,
+          holdersOf: (address) => sandboxes?.holdersOf(address) ?? nobody,
+          onChange: (sandbox) => sandboxes?.judge(sandbox),
+          onProblem: tellProblem,
+        });
+  // A thread that ends leaves its descriptors to its process.
+  process.once("exit", () => standings?.close());
   const answerer = createAnswerer({
     settings,
     admission,
@@ -175,7 +175,6 @@ async function start(): Promise<void> {
     mayHaveCome: () =>
       sandboxes === undefined || [...untold].some((sandbox) => knowledge.mayBeNamedOtherwise(sandbox)),
   });
-  const readiness = createReadiness();
   startQueue({
     number: settings.queueNumber,
     readiness,
@@ -190,11 +189,31 @@ async function start(): Promise<void> {
     await listenTcp(at, (message, client, reply) => answerer.fromHost(message, "tcp", client, reply));
   }
 
-  if (settings.sandboxFolder !== undefined) {
+  const lates = new LateCaptures();
+  let endEngineQuestions = (): void => undefined;
+  if (settings.sandboxFolder !== undefined && standings !== undefined) {
+    // Before anything is captured: from here on what was asked before it cannot leave any more.
+    const engine = watchEngineProcess();
+    endEngineQuestions = startEngineQuestions({
+      queueNumber: settings.queueNumber,
+      queueFd: settings.engineQueueFd ?? holdEngineQuestions(settings.queueNumber, sets),
+      readiness,
+      sets,
+      lates,
+      captureNow: () => {
+        sandboxes?.captureNow();
+        standings.lookNow();
+      },
+      mayBeEngines: engine.maySend,
+      isEngineIdle: engine.isIdle,
+      onUnknown: refresh,
+      onProblem: tellProblem,
+    });
     sandboxes = createSandboxes({
       folder: settings.sandboxFolder,
       readiness,
-      standingOf,
+      onAppear: standings.appear,
+      standingOf: (addresses, sandbox) => standings.of(sandbox, addresses),
       isTold: (sandbox) => knowledge.isTold(sandbox),
       onQuery: ({ sandbox, ...question }, standing) => {
         // Who asks in a sandbox is there: its addresses are its own before anything is granted to them, even
@@ -203,18 +222,17 @@ async function start(): Promise<void> {
           own(address, sandbox);
         answerer.answer({ ...question, standing });
       },
-      onGone: (sandbox) => {
-        strays.put(sandbox, []);
-        cutOff.put(sandbox, []);
+      onGone(sandbox) {
+        lates.remove(sandbox, performance.now());
+        standings.gone(sandbox);
         doubtful.delete(sandbox);
         untold.delete(sandbox);
         presence.gone(sandbox);
       },
+      onLate: (sandbox, late) => lates.add(sandbox, late, performance.now()),
+      onUnseen: (fate) => lates.addUnseen(fate, performance.now()),
       onStranger: ({ message, transport, reply }) => answerer.fail(message, transport, reply),
       onUnknown: () => refresh(),
-      onAddress: (address, sandbox) => {
-        if (index.mayOwn(sandbox, address, hasNow)) own(address, sandbox);
-      },
       onAddressLost: (address, sandbox) => {
         presence.lost(sandbox, address);
         admission.disown(address, sandbox);
@@ -237,7 +255,7 @@ async function start(): Promise<void> {
 
   function usePicture(picture: Picture): void {
     ({ topology } = picture);
-    knowledge = knowledgeOf(topology);
+    knowledge = knowledgeOf(picture);
     index = new AskerIndex(picture, compiler.compile, knowledge);
     newcomers = new Newcomers(picture, knowledge, newcomers, isLive);
     for (const sandbox of untold) if (knowledge.isTold(sandbox)) untold.delete(sandbox);
@@ -255,7 +273,7 @@ async function start(): Promise<void> {
       cutFlows,
     );
     sandboxes?.reclassify();
-    for (const entries of [strays, cutOff]) entries.retain(isLive);
+    standings?.retain(isLive);
     answerer.useTopology(picture.topology, picture.guarded);
   }
 
@@ -314,7 +332,19 @@ async function start(): Promise<void> {
           tell({ kind: "explained", requestId, explanation }),
         );
       }
+      case "cut-off": {
+        const { requestId, containerId } = message;
+        const sandbox = index.sandboxOf(containerId);
+        tell({
+          kind: "is-cut-off",
+          requestId,
+          cutOff: sandbox !== undefined && standings?.isCutOff(sandbox) === true,
+        });
+        break;
+      }
       case "release-all":
+        endEngineQuestions();
+        standings?.release();
         return Promise.resolve(sandboxes?.releaseAll()).then(() => done(message));
     }
   };
@@ -349,6 +379,7 @@ async function start(): Promise<void> {
       (error) => tellProblem(messageOf(error)),
     );
   }, housekeepingEveryMs);
+  if (standings !== undefined) setInterval(standings.heal, healPortsEveryMs);
   tell({ kind: "ready" });
 }
 

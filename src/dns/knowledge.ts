@@ -11,7 +11,7 @@
 // not denied; both wait, or fail.
 
 import type { IpAddress } from "../model/address.ts";
-import type { Container, Readings } from "../model/topology.ts";
+import type { Container, Readings, Topology } from "../model/topology.ts";
 
 /** Somebody who asks. */
 export interface Asker {
@@ -44,6 +44,12 @@ const pictureOnly: Omit<Presence, "nowMs"> = {
 /** All that is in a picture has been read, and there is nobody else. */
 export const allRead: Readings = { listedAtMs: Number.POSITIVE_INFINITY, readAtMs: new Map() };
 
+/** What of a picture tells who is who. */
+interface KnownPicture {
+  readonly topology: Pick<Topology, "containers">;
+  readonly guarded: readonly { readonly id: string }[];
+}
+
 export class Knowledge {
   readonly #bySandbox = new Map<string, Container>();
   readonly #byAddress = new Map<IpAddress, Container>();
@@ -53,15 +59,22 @@ export class Knowledge {
 
   /** @param readings as late as the picture at most: what they tell of must be in it */
   constructor(
-    containers: readonly Container[],
+    { topology: { containers }, guarded }: KnownPicture,
     readings: () => Readings = () => allRead,
     presence: Presence = { ...pictureOnly, nowMs: () => 0 },
   ) {
+    const guardedIds = new Set(guarded.map(({ id }) => id));
     this.#containers = containers;
     this.#readings = readings;
     this.#presence = presence;
     for (const container of containers) {
-      for (const address of addressesOf(container)) this.#byAddress.set(address, container);
+      for (const { networkId, addresses } of container.endpoints) {
+        for (const address of addresses) {
+          // Two networks may give out one address; from the guarded one wrong only denies.
+          if (guardedIds.has(networkId) || !this.#byAddress.has(address))
+            this.#byAddress.set(address, container);
+        }
+      }
       const { sandbox } = container;
       if (sandbox === undefined || (sharesAnother(container) && this.#bySandbox.has(sandbox))) continue;
       this.#bySandbox.set(sandbox, container);
@@ -86,6 +99,12 @@ export class Knowledge {
     const found = addresses.map((address) => this.#byAddress.get(address)).find((each) => each !== undefined);
     // One that only the list tells of is not told, and one that is gone has left its address to somebody else.
     return found?.sandbox !== undefined && this.#presence.isInUse(found.sandbox) ? found : undefined;
+  }
+
+  /** The sandbox of a container, by its id; undefined where it has none of its own, or nobody has told. */
+  sandboxOf(containerId: string): string | undefined {
+    for (const [sandbox, { id }] of this.#bySandbox) if (id === containerId) return sandbox;
+    return undefined;
   }
 
   isTold(sandbox: string): boolean {

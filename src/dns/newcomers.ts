@@ -18,11 +18,12 @@ export class Newcomers {
 
   /** @param before by the last picture; of sandboxes that are no more nothing is kept */
   constructor(
-    { topology, guarded, quarantined }: Picture,
-    knowledge: Knowledge = new Knowledge(topology.containers),
+    picture: Picture,
+    knowledge: Knowledge = new Knowledge(picture),
     before?: Newcomers,
     isLive: (sandbox: string) => boolean = () => false,
   ) {
+    const { topology, guarded, quarantined } = picture;
     const { containers, networks } = topology;
     const ids = new Set(containers.map(({ id }) => id));
     this.#knowledge = knowledge;

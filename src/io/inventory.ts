@@ -134,9 +134,8 @@ export function createInventory(options: InventoryOptions): Inventory {
   }
 
   /** Resolves to what the list says of each. */
-  async function listContainers(): Promise<ReadonlyMap<string, ListedContainer>> {
+  async function listContainers(begunAtMs: number): Promise<ReadonlyMap<string, ListedContainer>> {
     const begunAt = ++clock;
-    const begunAtMs = options.nowMs();
     const listed = new Map((await engine.listContainers()).map((each) => [each.container.id, each]));
     listedStamps = new Map([...listed].map(([id, { stamp }]) => [id, stamp]));
     for (const id of [...containers.keys()]) if (!listed.has(id) && !outdated(id, begunAt)) drop(id);
@@ -174,9 +173,10 @@ export function createInventory(options: InventoryOptions): Inventory {
 
   function beginListing(): NonNullable<typeof listing> {
     nextListing = undefined;
+    const begunAtMs = options.nowMs();
     // Networks decide what is held: a container that is told of first would be on one that nobody knows.
     listing = readNetworks()
-      .then(listContainers)
+      .then(() => listContainers(begunAtMs))
       .finally(() => {
         listing = undefined;
       });

@@ -48,7 +48,11 @@ export interface DataPlaneSettings {
   readonly leaseGraceSeconds: number;
   /** The engine's folder of sandboxes as we can reach it; undefined turns layer 2 off. */
   readonly sandboxFolder: string | undefined;
+  /** Whether the ports of guarded sandboxes are guarded; false where the kernel cannot. */
+  readonly guardPorts: boolean;
   readonly queueNumber: number;
+  /** A queue in which questions of the engine wait already; undefined where none do. */
+  readonly engineQueueFd?: number | undefined;
 }
 
 /** A resolver to ask: with `tls` over TLS or HTTPS and no other way, else by UDP and TCP. */
@@ -105,6 +109,8 @@ export type ToDataPlane =
       readonly addresses: readonly IpAddress[];
       readonly target: Target;
     }
+  /** Whether nothing passes by any port of this container, read from the kernel. */
+  | { readonly kind: "cut-off"; readonly requestId: number; readonly containerId: string }
   | { readonly kind: "release-all"; readonly requestId: number }
   | { readonly kind: "end" };
 
@@ -181,6 +187,7 @@ export type FromDataPlane =
     }
   | { readonly kind: "examined"; readonly requestId: number; readonly findings: DataPlaneFindings }
   | { readonly kind: "explained"; readonly requestId: number; readonly explanation: Explanation }
+  | { readonly kind: "is-cut-off"; readonly requestId: number; readonly cutOff: boolean }
   | { readonly kind: "lookups"; readonly events: readonly LookupEvent[] }
   /** Addresses that somebody new has got; what is tracked of their flows is not his. */
   | { readonly kind: "fresh-addresses"; readonly addresses: readonly IpAddress[] }

@@ -51,7 +51,7 @@ describe("whose a new sandbox may be", () => {
     const of = (quarantined: string[], isLive: boolean) =>
       new Newcomers(
         stopped(quarantined),
-        new Knowledge(stopped(quarantined).topology.containers),
+        new Knowledge(stopped(quarantined)),
         newcomers,
         () => isLive,
       ).quarantineOf(asker("sandbox-seated"));

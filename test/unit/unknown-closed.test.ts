@@ -26,6 +26,7 @@ import { listOf } from "../support/policies.ts";
 import { bridgeNetwork, guardedNetwork } from "../support/topologies.ts";
 
 const network = bridgeNetwork("n", "198.18.0.0/24");
+const bridges = network.bridge === undefined ? [] : [network.bridge];
 const both = "both.example.com";
 const extra = "extra.example.com";
 const guarded: readonly GuardedNetwork[] = [{ ...guardedNetwork(network), lists: [listOf(both)] }];
@@ -68,13 +69,13 @@ function startDaemon(model: ModelEngine, cutOff: ReadonlySet<string>, nowMs: () 
   );
   let readings: Readings = { ...allRead, listedAtMs: Number.NEGATIVE_INFINITY };
   let posted: Topology | undefined;
-  let knowledge = new Knowledge([], () => readings, presence);
   let picture: Picture = {
     topology: { networks: [], containers: [] },
     guarded: [],
     services: [],
     quarantined: [],
   };
+  let knowledge = new Knowledge(picture, () => readings, presence);
   let index = new AskerIndex(picture, undefined, knowledge);
   let newcomers = new Newcomers(picture, knowledge);
   const tell = (): void => {
@@ -95,7 +96,7 @@ function startDaemon(model: ModelEngine, cutOff: ReadonlySet<string>, nowMs: () 
         services,
         quarantined: [...cutOff],
       };
-      knowledge = new Knowledge(posted.containers, () => readings, presence);
+      knowledge = new Knowledge(picture, () => readings, presence);
       index = new AskerIndex(picture, undefined, knowledge);
       newcomers = new Newcomers(picture, knowledge, newcomers, (sandbox) => live(sandbox) !== undefined);
       tell();
@@ -108,7 +109,7 @@ function startDaemon(model: ModelEngine, cutOff: ReadonlySet<string>, nowMs: () 
     standings: ({ sandbox = "", address }) =>
       address === undefined
         ? []
-        : [index.standingOfSandbox(sandbox, [address]), index.standingOfSource(address)],
+        : [index.standingOfSandbox(sandbox, [address], bridges), index.standingOfSource(address)],
     quarantineOf: ({ sandbox = "", address }) =>
       newcomers.quarantineOf({
         ...knowledge.ofSandbox(sandbox, address === undefined ? [] : [address]),
