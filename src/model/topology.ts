@@ -47,7 +47,16 @@ export interface Container {
 }
 
 /** What a container has that no wall on its network can hold. */
-export type Hazard = "docker-socket" | "privileged" | "host-network" | "host-pid" | "net-admin";
+export type Hazard =
+  | "docker-socket"
+  | "privileged"
+  | "host-network"
+  | "host-pid"
+  | "net-admin"
+  | "sys-admin"
+  | "kernel"
+  | "host-files"
+  | "host-devices";
 
 /** A consistent picture of one engine. */
 export interface Topology {
