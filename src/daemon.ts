@@ -20,6 +20,7 @@ import { createInventory } from "./io/inventory.ts";
 import { openKernelSets } from "./io/ipset.ts";
 import { type Backend, createIptables } from "./io/iptables.ts";
 import { createLog } from "./io/log.ts";
+import { monotonicMs } from "./io/monotonic.ts";
 import { ownContainerId } from "./io/own-container.ts";
 import { hasPortTable, probePortTable } from "./io/port-table.ts";
 import { createReadiness } from "./io/readiness.ts";
@@ -112,6 +113,7 @@ export async function runDaemon(config: Config): Promise<void> {
   let reconcileProblem: unknown;
   let uninstalled = false;
   let pictureIsWhole = false;
+  let wasRead = false;
 
   /** Sets at once, then the data plane; rules follow on their own schedule. */
   async function reconcile(): Promise<void> {
@@ -126,11 +128,16 @@ export async function runDaemon(config: Config): Promise<void> {
     if (dataPlane === undefined || posted === topology) return;
     posted = topology;
     const { guarded, containers } = classification;
-    await dataPlane.post({
+    const used = dataPlane.post({
       topology,
       guarded,
       services: containers.services,
       quarantined: [...wall.quarantine],
+    });
+    tellReadings();
+    await used.catch((error) => {
+      posted = undefined;
+      throw error;
     });
     if (unguardedPorts === undefined && !sendersDemanded) {
       sendersDemanded = true;
@@ -139,6 +146,11 @@ export async function runDaemon(config: Config): Promise<void> {
     }
     reporter.onEnforced(guarded.map((network) => network.id));
     enforced.dispatchEvent(new Event("change"));
+  }
+
+  /** Readings that tell of another picture than the posted one go with that one. */
+  function tellReadings(): void {
+    if (posted === inventory.current()) dataPlane?.tellReadings(inventory.readings());
   }
 
   async function heal(): Promise<void> {
@@ -208,9 +220,9 @@ export async function runDaemon(config: Config): Promise<void> {
   }
 
   /** Reads the engine because the data plane met something new, and tells it when the picture is in use. */
-  async function refreshNow(): Promise<void> {
-    await inventory.refresh().catch((error) => reporter.onProblem("engine", messageOf(error)));
-    await reconciling.request();
+  async function refreshNow(suspects: readonly string[]): Promise<void> {
+    await inventory.refresh(suspects).catch((error) => reporter.onProblem("engine", messageOf(error)));
+    if (posted !== inventory.current()) await reconciling.request();
     dataPlane?.refreshed();
   }
 
@@ -223,18 +235,27 @@ export async function runDaemon(config: Config): Promise<void> {
   const inventory = createInventory({
     engine,
     retryMs: 500,
+    slowAfterMs: 5_000,
+    nowMs: monotonicMs,
     onChange: () => void reconciling.request(),
+    onRead: tellReadings,
     onNetworks: () => void healing.request(),
     onReconnect: () => {
       log.warn("engine is back");
       reporter.clearProblem("engine");
       void healing.request();
     },
-    onRefreshed: (whole) => {
+    onRefreshed: () => {
       reporter.clearProblem("engine");
-      if (!whole) return;
+      // Only the first time does the wall learn by it that nobody is missing.
+      const before = wasRead ? wall.quarantine.size : undefined;
+      wasRead = true;
       wall.forgetGone(inventory.current());
-      void reconciling.request();
+      if (wall.quarantine.size !== before) void reconciling.request();
+    },
+    onUnread: (unread) => {
+      if (unread.length === 0) reporter.clearProblem("containers");
+      else reporter.onProblem("containers", unreadSentence(unread));
     },
     onProblem: (error) => reporter.onProblem("engine", messageOf(error)),
   });
@@ -269,7 +290,7 @@ export async function runDaemon(config: Config): Promise<void> {
           log.warn("flows of an earlier container", { problem: messageOf(error) });
         }
       },
-      onRefresh: () => void refreshNow(),
+      onRefresh: (suspects) => void refreshNow(suspects),
       onSandboxes: reporter.onSandboxes,
       onResolver: reporter.onResolver,
       onProblem: (problem) => log.warn("data plane", { problem }),
@@ -367,6 +388,12 @@ function assertHostNetwork({ networks }: Topology): void {
     "BAD_CONFIG",
     `none of the engine's bridges (${wanted.slice(0, 3).join(", ")}) is in this network namespace; run with \`network_mode: host\``,
   );
+}
+
+function unreadSentence(unread: readonly { readonly name: string; readonly why: string }[]): string {
+  const told = unread.slice(0, 5).map(({ name, why }) => `container ${JSON.stringify(name)} (${why})`);
+  const more = unread.length > told.length ? [`${unread.length - told.length} more`] : [];
+  return `what the engine has of ${[...told, ...more].join(", ")} cannot be read: lookups that depend on it fail until it is; look at \`docker inspect\` of it`;
 }
 
 function starting(): DockerwallError {
