@@ -11,7 +11,8 @@ import {
   type Membership,
   type Standing,
 } from "./dns/asker.ts";
-import { rootQuery } from "./dns/canary.ts";
+import { rootProblem, rootQuery } from "./dns/canary.ts";
+import { askAlong, type CircleInput, type Circles, findCircles } from "./dns/circles.ts";
 import { extendedErrors, rcodes } from "./dns/codes.ts";
 import { createDiscovery, type DiscoveryAsker } from "./dns/discovery.ts";
 import type { Grant as LedgerGrant } from "./dns/grant.ts";
@@ -43,6 +44,8 @@ export interface AnswererOptions {
   /** Somebody whom, or something which, we do not know yet: the engine must be read again. */
   readonly onUnknown: () => void;
 }
+
+type CirclesAmong = Omit<CircleInput, "own">;
 
 /** To be called exactly once; undefined is silence. */
 type Reply = (answer: Uint8Array | undefined) => void;
@@ -115,12 +118,24 @@ export function createAnswerer(options: AnswererOptions): Answerer {
   /** Rises with every picture of the engine and its policies. */
   let picture = 0;
   let discovery = createDiscovery({ networks: [], containers: [] });
+  let circlesAmong: CirclesAmong = {
+    topology: { networks: [], containers: [] },
+    guarded: [],
+    upstreams: settings.upstreams,
+  };
+  let circles = lookForCircles({});
   /** Lookups whose sender is not known yet; each tries again when called. */
   const waiting = new Set<() => void>();
   const tellFailure = createSeldom(options.onProblem, () => performance.now(), betweenFailuresMs);
   const tellExcess = createSeldom(options.onProblem, () => performance.now(), betweenFailuresMs);
   const counts = createLookupCounts();
   const recheck = createRecheck({ ask: options.onUnknown, nowMs: () => performance.now() });
+
+  /** What may be a circle changes with the picture, and with whom the daemon asks. */
+  function lookForCircles(change: Partial<CirclesAmong>): Circles {
+    circlesAmong = { ...circlesAmong, ...change };
+    return findCircles({ ...circlesAmong, own: options.ownAddresses() });
+  }
 
   async function resolve(
     { query, transport, asker, memberships, standing, deadlineAtMs, isGone }: Lookup,
@@ -133,6 +148,9 @@ export function createAnswerer(options: AnswererOptions): Answerer {
     const decision = joinDecisions(decided);
     // The network on whose behalf the name is looked up: the first that allows it.
     const speaker = (decided.find((each) => each.decision.allowed) ?? decided[0])?.membership;
+    const own = memberships.flatMap(({ addresses }) => addresses);
+    const choice = speaker?.dns.upstreams;
+    const way = circles.allowed(choice, own);
     const ends = decision.allowed ? decision.endsAtMs : undefined;
     const resolution = await resolveQuery({
       query,
@@ -152,7 +170,13 @@ export function createAnswerer(options: AnswererOptions): Answerer {
       lease: ends === undefined ? lease : endingLease(Math.floor((ends - nowMs) / 1000)),
       findLocal: (question) => discovery.find(question, askerOf(memberships), Math.random),
       lookup: (question) =>
-        lookups.lookUp(question, { asker, deadlineAtMs, isGone, choice: speaker?.dns.upstreams }),
+        askAlong({
+          circles,
+          choice,
+          asker: own,
+          ask: (upstreams) => lookups.lookUp(question, { asker, deadlineAtMs, isGone, choice: upstreams }),
+        }),
+      circle: "circle" in way ? way.circle : undefined,
       mayReverse: (address) =>
         memberships.some(({ addresses }) => addresses.some((own) => admission.isOpen(own, address))),
       admit: (grants) => admit(grants.flatMap((grant) => grantsOf(grant, latest(), Date.now()))),
@@ -320,10 +344,10 @@ export function createAnswerer(options: AnswererOptions): Answerer {
       const query = parseQuery(rootQuery());
       if (query.kind !== "query") throw new DockerwallError("INTERNAL", "the root is no question");
       try {
-        await lookups.probe(query.question, "doctor");
-        return undefined;
+        const problem = rootProblem(await lookups.probe(query.question, "doctor"));
+        return problem === undefined ? undefined : (circles.reasonFor(undefined) ?? problem);
       } catch (error) {
-        return messageOf(error);
+        return circles.reasonFor(undefined) ?? messageOf(error);
       }
     },
 
@@ -331,11 +355,15 @@ export function createAnswerer(options: AnswererOptions): Answerer {
 
     stats: () => ({ ...lookups.stats(), ...counts.current() }),
 
-    useUpstreams: lookups.useUpstreams,
+    useUpstreams(upstreams) {
+      lookups.useUpstreams(upstreams);
+      circles = lookForCircles({ upstreams });
+    },
 
     useTopology(topology, guarded) {
       picture++;
       discovery = createDiscovery(topology);
+      circles = lookForCircles({ topology, guarded });
       // Nearly all are private anyway, and every address of every answer is compared with those that are left.
       neighbours = topology.networks
         .flatMap(({ subnets }) => subnets)

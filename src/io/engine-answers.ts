@@ -47,8 +47,19 @@ export function parseContainer(answer: unknown): Container[] {
         ([name, endpoint]) => textOf(objectOf(endpoint)["NetworkID"]) || name,
       ),
       hazards: hazardsOf(json),
+      ...publishedOf(settings["Ports"]),
     },
   ];
+}
+
+/** Where its port for DNS can be reached at addresses of the host. */
+function publishedOf(ports: unknown): Pick<Container, "published"> {
+  const published = listOf(objectOf(ports)["53/udp"]).flatMap((binding) => {
+    const { HostIp, HostPort } = objectOf(binding);
+    const address = parseAddress(textOf(HostIp) || "0.0.0.0");
+    return address === undefined ? [] : [{ address, port: Number(textOf(HostPort)) }];
+  });
+  return published.length === 0 ? {} : { published };
 }
 
 function hazardsOf(container: Json): Hazard[] {
