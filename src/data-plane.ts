@@ -10,9 +10,11 @@ import { Newcomers } from "./dns/newcomers.ts";
 import { createDoubts } from "./doubts.ts";
 import { DockerwallError, messageOf } from "./errors.ts";
 import { explain } from "./explain.ts";
-import { listenUdp } from "./io/dns-listener.ts";
+import { ConnectionPool } from "./io/connection-pool.ts";
+import type { DnsHandler } from "./io/dns-listener.ts";
 import { listenTcp } from "./io/dns-listener-tcp.ts";
 import { listHostAddresses } from "./io/host-addresses.ts";
+import { listenOnHost } from "./io/host-listeners.ts";
 import { openKernelSets } from "./io/ipset.ts";
 import { createReadiness } from "./io/readiness.ts";
 import { createSandboxes, type Sandboxes } from "./io/sandboxes.ts";
@@ -37,6 +39,8 @@ const journalEveryMs = 200;
 const refreshEveryMs = 100;
 /** How often the host's own addresses are read again, and run-out grants forgotten. */
 const housekeepingEveryMs = 30_000;
+/** TCP connections of all networks together. */
+const hostConnections = 512;
 
 const port = parentPort;
 if (port === null) throw new DockerwallError("INTERNAL", "data-plane.ts runs as a worker thread only");
@@ -139,10 +143,16 @@ async function start(): Promise<void> {
     onProblem: tellProblem,
   });
 
+  const hostListeners = await listenOnHost({
+    port: settings.dnsPort,
+    handler: (message, client, reply) => answerer.fromHost(message, "udp", client, reply),
+    onProblem: tellProblem,
+  });
+  const connections = new ConnectionPool(hostConnections);
   for (const family of [4, 6] as const) {
     const at = { address: anyAddress(family), port: settings.dnsPort };
-    await listenUdp(at, (message, client, reply) => answerer.fromHost(message, "udp", client, reply));
-    await listenTcp(at, (message, client, reply) => answerer.fromHost(message, "tcp", client, reply));
+    const handler: DnsHandler = (message, client, reply) => answerer.fromHost(message, "tcp", client, reply);
+    await listenTcp(at, handler, {}, { pool: connections, onProblem: tellProblem });
   }
 
   if (settings.sandboxFolder !== undefined && standings !== undefined) {
@@ -197,6 +207,7 @@ async function start(): Promise<void> {
     );
     sandboxes?.reclassify();
     standings?.retain(isLive);
+    hostListeners.follow(bridgesOf(picture));
     answerer.useTopology(picture.topology, picture.guarded);
   }
 
@@ -276,6 +287,12 @@ async function start(): Promise<void> {
     admission.sweep();
   }, housekeepingEveryMs);
   tell({ kind: "ready" });
+}
+
+/** Bridges of guarded networks. */
+function bridgesOf({ topology, guarded }: Picture): string[] {
+  const ids = new Set(guarded.map(({ id }) => id));
+  return topology.networks.flatMap(({ id, bridge }) => (ids.has(id) && bridge !== undefined ? [bridge] : []));
 }
 
 function membershipsOf(standing: Standing): readonly Membership[] {
