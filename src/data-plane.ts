@@ -18,8 +18,8 @@ import { listenOnHost } from "./io/host-listeners.ts";
 import { openKernelSets } from "./io/ipset.ts";
 import { createReadiness } from "./io/readiness.ts";
 import { createSandboxes, type Sandboxes } from "./io/sandboxes.ts";
-import { forgetUnless } from "./io/stamped-flows.ts";
-import { anyAddress, hostPrefix, type IpAddress, type Prefix } from "./model/address.ts";
+import { type FlowHead, forgetUnless } from "./io/stamped-flows.ts";
+import { anyAddress, hostPrefix, type IpAddress, type Prefix, prefixContains } from "./model/address.ts";
 import type {
   DataPlaneFindings,
   DataPlaneSettings,
@@ -75,6 +75,7 @@ async function start(): Promise<void> {
   const compiler = createListCompiler();
   const receive = createReceiver();
   let ownAddresses = readOwnAddresses();
+  let subnetsById: ReadonlyMap<string, readonly Prefix[]> = new Map();
   let lookups: LookupEvent[] = [];
   const freshAddresses: IpAddress[] = [];
   let refreshedAtMs = Number.NEGATIVE_INFINITY;
@@ -191,6 +192,7 @@ async function start(): Promise<void> {
 
   function usePicture(picture: Picture): void {
     index = new AskerIndex(picture, compiler.compile);
+    subnetsById = new Map(picture.guarded.map(({ id, subnets }) => [id, subnets]));
     newcomers = new Newcomers(picture, newcomers, isLive);
     compiler.retain(
       new Set([...picture.guarded, ...picture.services].flatMap(({ lists }) => lists.map(({ id }) => id))),
@@ -219,11 +221,20 @@ async function start(): Promise<void> {
     }
   }
 
-  function cutFlows(askers: ReadonlySet<IpAddress>): void {
-    const count = forgetUnless(
-      askers,
-      (packet) => admission.verdict(packet, membershipsOf(index.standingOfSource(packet.source))).allowed,
+  /** Flows among neighbours and to the host itself are judged by other rules, and audit lets all pass. */
+  function isFlowAllowed({ stamped, ...packet }: FlowHead): boolean {
+    const memberships = membershipsOf(index.standingOfSource(packet.source));
+    const { destination } = packet;
+    const isOnLink = memberships.some(({ networkId }) =>
+      (subnetsById.get(networkId) ?? []).some((subnet) => prefixContains(subnet, destination)),
     );
+    const isHost = ownAddresses.some((own) => prefixContains(own, destination));
+    if (isOnLink || isHost || (!stamped && memberships.some(({ audit }) => audit))) return true;
+    return admission.verdict(packet, memberships).allowed;
+  }
+
+  function cutFlows(askers: ReadonlySet<IpAddress>): void {
+    const count = forgetUnless(askers, isFlowAllowed);
     if (count > 0)
       tell({ kind: "problem", problem: `${count} open flows are no longer allowed and were cut` });
   }
