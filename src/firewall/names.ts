@@ -93,6 +93,9 @@ export const sandboxTable = { family: "ip", name: "dockerwall" } as const;
 /** The same for what holds an interface until it is known, in both families. */
 export const holdTable = { family: "inet", name: "dockerwall-hold" } as const;
 
+/** The same in one that is in quarantine, where its ports cannot be cut both ways. */
+export const cutTable = { family: "inet", name: "dockerwall-cut" } as const;
+
 /** Bits of the connection mark that are ours, the stamp of an admitted flow, and of one that only audit mode let pass. */
 export const connectionMark = { mask: 0x0f00_0000, admitted: 0x0100_0000, audited: 0x0200_0000 } as const;
 
