@@ -8,11 +8,14 @@ import { contain } from "./contain.ts";
 import { AskerIndex, type Membership, type Standing } from "./dns/asker.ts";
 import { canaryQuery, isOurDenial } from "./dns/canary.ts";
 import { allRead, Knowledge } from "./dns/knowledge.ts";
+import { LateCaptures } from "./dns/late-captures.ts";
 import { Newcomers } from "./dns/newcomers.ts";
+import { holdEngineQuestions, startEngineQuestions } from "./engine-questions.ts";
 import { DockerwallError, messageOf } from "./errors.ts";
 import { explain } from "./explain.ts";
 import { listenUdp } from "./io/dns-listener.ts";
 import { listenTcp } from "./io/dns-listener-tcp.ts";
+import { watchEngineProcess } from "./io/engine-process.ts";
 import { listHostAddresses } from "./io/host-addresses.ts";
 import { openKernelSets } from "./io/ipset.ts";
 import { monotonicMs } from "./io/monotonic.ts";
@@ -188,7 +191,26 @@ async function start(): Promise<void> {
     await listenTcp(at, (message, client, reply) => answerer.fromHost(message, "tcp", client, reply));
   }
 
+  const lates = new LateCaptures();
+  let endEngineQuestions = (): void => undefined;
   if (settings.sandboxFolder !== undefined && standings !== undefined) {
+    // Before anything is captured: from here on what was asked before it cannot leave any more.
+    const engine = watchEngineProcess();
+    endEngineQuestions = startEngineQuestions({
+      queueNumber: settings.queueNumber,
+      queueFd: settings.engineQueueFd ?? holdEngineQuestions(settings.queueNumber, sets),
+      readiness,
+      sets,
+      lates,
+      captureNow: () => {
+        sandboxes?.captureNow();
+        standings.lookNow();
+      },
+      mayBeEngines: engine.maySend,
+      isEngineIdle: engine.isIdle,
+      onUnknown: refresh,
+      onProblem: tellProblem,
+    });
     sandboxes = createSandboxes({
       folder: settings.sandboxFolder,
       readiness,
@@ -203,11 +225,14 @@ async function start(): Promise<void> {
         answerer.answer({ ...question, standing });
       },
       onGone(sandbox) {
+        lates.remove(sandbox, performance.now());
         standings.gone(sandbox);
         doubtful.delete(sandbox);
         untold.delete(sandbox);
         presence.gone(sandbox);
       },
+      onLate: (sandbox, late) => lates.add(sandbox, late, performance.now()),
+      onUnseen: (fate) => lates.addUnseen(fate, performance.now()),
       onStranger: ({ message, transport, reply }) => answerer.fail(message, transport, reply),
       onUnknown: () => refresh(),
       onAddressLost: (address, sandbox) => {
@@ -320,6 +345,7 @@ async function start(): Promise<void> {
         break;
       }
       case "release-all":
+        endEngineQuestions();
         standings?.release();
         return Promise.resolve(sandboxes?.releaseAll()).then(() => done(message));
     }

@@ -47,6 +47,8 @@ export interface Standings {
   /** What the sandbox demands of the kernel is in there when it returns. */
   of(sandbox: string, addresses: readonly IpAddress[]): Standing;
   gone(sandbox: string): void;
+  /** Tells of sandboxes whose ports have changed by now before it returns. */
+  lookNow(): void;
   /** Forgets sandboxes and ports that are no more, those of earlier runs among them. */
   retain(isLive: (sandbox: string) => boolean): void;
   /** Whether nothing comes in or goes out by any port of a sandbox, read from the kernel; false without a port. */
@@ -144,10 +146,10 @@ export function createStandings(options: StandingsOptions): Standings {
       const its = ports.of(sandbox);
       const bridges = its.flatMap(({ bridge }) => bridge ?? []);
       const asker = options.meet(sandbox, addresses);
-      const quarantine = newcomers.quarantineOf(asker);
       const strange = index.strangersAmong(bridges);
       const known = bridges.filter((bridge) => !strange.includes(bridge));
       const standing = index.standingOfSandbox(sandbox, addresses, known);
+      const quarantine = newcomers.quarantineOf(asker, standing.kind === "guarded");
       const joins = standing.kind === "open" && newcomers.mayJoin(asker, index.networksOn(bridges));
       const awaited = awaitsList(sandbox, strange) && standing.kind !== "guarded";
       const doubtful = quarantine === "maybe" || joins || awaited;
@@ -171,6 +173,8 @@ export function createStandings(options: StandingsOptions): Standings {
       strangeSince.delete(sandbox);
       ports.gone(sandbox);
     },
+
+    lookNow: ports.lookNow,
 
     retain(isLive) {
       for (const entries of [strays, cutOff]) entries.retain(isLive);

@@ -51,6 +51,8 @@ export interface DataPlaneSettings {
   /** Whether the ports of guarded sandboxes are guarded; false where the kernel cannot. */
   readonly guardPorts: boolean;
   readonly queueNumber: number;
+  /** A queue in which questions of the engine wait already; undefined where none do. */
+  readonly engineQueueFd?: number | undefined;
 }
 
 /** A resolver to ask: with `tls` over TLS or HTTPS and no other way, else by UDP and TCP. */
@@ -58,6 +60,8 @@ export interface Upstream {
   readonly address: IpAddress;
   readonly port: number;
   readonly tls?: UpstreamTls;
+  /** Whom a stub of the host's asks in turn, where that can be told. */
+  readonly leadsTo?: readonly IpAddress[];
 }
 
 export interface UpstreamTls {

@@ -28,7 +28,10 @@ const wall = createWall({
   hold: true,
   demandSender: true,
   listBridges: () => ["br-app", "br-plain"],
+  lookAtBridges: () => () => [],
   nowMs: Date.now,
+  uptimeMs: () => 0,
+  networksReadAtMs: () => 0,
   ...labelsOnly(),
 });
 wall.classify({

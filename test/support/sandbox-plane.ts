@@ -100,7 +100,7 @@ export async function startPlane(
       leaseGraceSeconds: 1,
       sandboxFolder: "/run/netns",
       guardPorts,
-      queueNumber: 5353 + started,
+      queueNumber: 5353 + 2 * started,
     },
     {
       onLookups: () => undefined,
