@@ -173,6 +173,8 @@ async function start(): Promise<void> {
           listedAtMs: () => readings.listedAtMs,
           own,
           holdersOf: (address) => sandboxes?.holdersOf(address) ?? nobody,
+          cutInside: (sandbox, cut) => sandboxes?.cutInside(sandbox, cut),
+          isCutInside: (sandbox) => sandboxes?.isCutInside(sandbox) === true,
           onChange: (sandbox) => sandboxes?.judge(sandbox),
           onProblem: tellProblem,
         });

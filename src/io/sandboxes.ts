@@ -23,9 +23,11 @@ import { type Fate, watchSandboxes } from "./sandbox-folder.ts";
 import { askInSandbox } from "./sandbox-relay.ts";
 import { openSandboxSockets, reopenSandboxSocket, type SandboxSockets } from "./sandbox-sockets.ts";
 import {
+  cutInside,
   holdInterfaces,
   type Interfaces,
   installSandboxTable,
+  isCutInside,
   openTableOwner,
   removeSandboxTables,
   type TableOwner,
@@ -80,6 +82,10 @@ export interface Sandboxes {
   reclassify(): void;
   /** The same for one. */
   judge(name: string): void;
+  /** Cuts a sandbox off inside of it, or no longer. */
+  cutInside(name: string, cut: boolean): void;
+  /** Whether it is, read from the kernel. */
+  isCutInside(name: string): boolean;
   /** Asks this question inside every guarded sandbox, as its container would. */
   probe(message: Uint8Array): Promise<readonly ProbedSandbox[]>;
   /** Gives every sandbox back for good and stops watching. */
@@ -503,6 +509,17 @@ export function createSandboxes(options: SandboxesOptions): Sandboxes {
       const sandbox = sandboxes.get(name);
       if (sandbox !== undefined) attempt(name, () => settle(sandbox));
     },
+    cutInside(name, cut) {
+      const sandbox = sandboxes.get(name);
+      if (sandbox === undefined) return;
+      withNamespace(sandbox.namespaceFd, () => {
+        if (isCutInside(sandbox.owner) !== cut) cutInside(cut, sandbox.owner);
+      });
+    },
+    isCutInside(name) {
+      const sandbox = sandboxes.get(name);
+      return sandbox !== undefined && withNamespace(sandbox.namespaceFd, () => isCutInside(sandbox.owner));
+    },
     probe: (message) => {
       const guarded = [...sandboxes.values()].filter((sandbox) => sandbox.standing.kind === "guarded");
       return Promise.all(
@@ -514,7 +531,12 @@ export function createSandboxes(options: SandboxesOptions): Sandboxes {
     },
     async releaseAll() {
       watcher.close();
-      for (const sandbox of sandboxes.values()) attempt(sandbox.name, () => release(sandbox));
+      for (const sandbox of sandboxes.values()) {
+        attempt(sandbox.name, () => {
+          release(sandbox);
+          withNamespace(sandbox.namespaceFd, () => cutInside(false, sandbox.owner));
+        });
+      }
       await Promise.all([...sandboxes.keys()].map(forget));
     },
   };
