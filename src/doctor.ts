@@ -43,6 +43,13 @@ export async function examineHost(input: DoctorInput): Promise<DoctorReport> {
         status.capture.problem === undefined,
         status.capture.problem ?? "every sandbox is watched",
       ),
+      ...status.held.map(({ bridge }) =>
+        check(
+          `bridge ${bridge}`,
+          false,
+          "no network of this engine is known to have it; it passes nothing but answers to the host, until the engine has been read once more",
+        ),
+      ),
       ...findings.sandboxes.map((sandbox) => captureCheck(sandbox, input.topology)),
       ...sentences.map((sentence) => check("configuration", false, sentence)),
       ...status.warnings.map((warning) => check("containment", false, warning)),
