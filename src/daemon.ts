@@ -6,6 +6,7 @@ import { setTimeout } from "node:timers/promises";
 import { createControlApi } from "./control-api.ts";
 import { type DataPlaneLink, startDataPlane } from "./data-plane-link.ts";
 import { createEnforcement } from "./enforcement.ts";
+import { holdEngineQuestions } from "./engine-questions.ts";
 import { DockerwallError, messageOf } from "./errors.ts";
 import { every } from "./every.ts";
 import { isGuardedInUse } from "./firewall/in-use.ts";
@@ -22,6 +23,7 @@ import { createInventory } from "./io/inventory.ts";
 import { openKernelSets } from "./io/ipset.ts";
 import { type Backend, createIptables } from "./io/iptables.ts";
 import { createLog } from "./io/log.ts";
+import { monotonicMs } from "./io/monotonic.ts";
 import { ownContainerId } from "./io/own-container.ts";
 import { hasPortTable, probePortTable, removePortTable } from "./io/port-table.ts";
 import { createReadiness } from "./io/readiness.ts";
@@ -33,7 +35,7 @@ import { createLifecycle } from "./lifecycle.ts";
 import { stateSentences } from "./model/state.ts";
 import type { Topology } from "./model/topology.ts";
 import { openPolicyDesk } from "./policy-desk.ts";
-import { createReporter } from "./reporter.ts";
+import { createReporter, type Reporter } from "./reporter.ts";
 import { createWall } from "./wall.ts";
 
 /** How often everything is compared again although nobody told of a change. */
@@ -51,14 +53,16 @@ export async function runDaemon(config: Config): Promise<void> {
   for (const signal of ["SIGTERM", "SIGINT"] as const) process.once(signal, () => end.resolve());
   const backend: Backend = config.backend === "legacy" ? "legacy" : "nft";
   const engine = connectEngine(config.dockerSocket, engineFinder(config.dockerSocket));
-  const engineVersion = await engine.version();
   // Before anything is touched: two daemons would take each other's rules and captures away.
-  await claimHost();
+  claimHost();
   const lifecycle = createLifecycle((_from, state) =>
     log.info("state", { state, ...(state === "degraded" ? {} : { problem: stateSentences[state] }) }),
   );
   const ownContainer = ownContainerId();
   const sets = openKernelSets();
+  const folder = sandboxFolderOf(config);
+  const engineQueueFd = folder.path === undefined ? undefined : holdEngineQuestions(config.queueNumber, sets);
+  const engineVersion = await engine.version();
   const iptables = createIptables(backend);
   const otherIptables = createIptables(backend === "nft" ? "legacy" : "nft");
   // What an earlier run, or the boot guard, left closed stays closed when this start fails.
@@ -70,7 +74,6 @@ export async function runDaemon(config: Config): Promise<void> {
     log.warn("host resolvers", { problem }),
   );
   const upstreams = config.upstreams ?? hostResolvers.read();
-  const folder = sandboxFolderOf(config);
   if (folder.path !== undefined) probeSandboxTable();
   const unguardedPorts = folder.path === undefined ? folder.problem : probePortTable();
 
@@ -89,7 +92,7 @@ export async function runDaemon(config: Config): Promise<void> {
     listBridges,
     lookAtBridges: () => lookAtBridges(folder.path),
     nowMs: Date.now,
-    uptimeMs: () => performance.now(),
+    uptimeMs: monotonicMs,
     networksReadAtMs: () => inventory.networksReadAtMs(),
     policy: () => desk,
     ownContainer,
@@ -105,13 +108,7 @@ export async function runDaemon(config: Config): Promise<void> {
     onChange: (unwell) => lifecycle.observe(unwell),
     rules: () => desk.rules.current(),
   });
-  if (folder.problem !== undefined) reporter.onProblem("capture", folder.problem);
-  if (unguardedPorts !== undefined) {
-    reporter.onProblem(
-      "ports",
-      `who sends is told by addresses alone (${unguardedPorts}): a container can send as its neighbour, quarantine does not cut neighbours where the host has no br_netfilter, and a new container that gets the address of one that is gone is not told from it until it is known`,
-    );
-  }
+  tellMissing(reporter, folder.problem, unguardedPorts);
   const desk = openPolicyDesk({
     sets,
     policyFile: config.policyFile,
@@ -124,22 +121,29 @@ export async function runDaemon(config: Config): Promise<void> {
   });
   acting.use(desk);
   let dataPlane: DataPlaneLink | undefined;
+  let wasRead = false;
   const inventory = createInventory({
     engine,
     retryMs: 500,
+    slowAfterMs: 5_000,
+    nowMs: monotonicMs,
     onChange: () => void enforcement.reconcile(),
+    onRead: () => enforcement.tellReadings(),
     onNetworks: () => void enforcement.heal(),
     onReconnect: () => {
       log.warn("engine is back");
       reporter.clearProblem("engine");
       void enforcement.heal();
     },
-    onRefreshed: (whole) => {
+    onRefreshed: () => {
       reporter.clearProblem("engine");
-      if (!whole) return;
+      // Only the first time does the wall learn by it that nobody is missing.
+      const before = wasRead ? wall.quarantine.size : undefined;
+      wasRead = true;
       wall.forgetGone(inventory.current());
-      void enforcement.reconcile();
+      if (wall.quarantine.size !== before) void enforcement.reconcile();
     },
+    onUnread: (unread) => tellUnread(reporter, unread),
     onProblem: (error) => reporter.onProblem("engine", messageOf(error)),
   });
   acting.defer(inventory.stop);
@@ -148,7 +152,7 @@ export async function runDaemon(config: Config): Promise<void> {
     lifecycle,
     reporter,
     log,
-    topology: inventory.current,
+    inventory,
     beforePost: () => desk.rules.restore(),
     dataPlane: () => dataPlane,
     guardsPorts: unguardedPorts === undefined,
@@ -167,9 +171,9 @@ export async function runDaemon(config: Config): Promise<void> {
   }
 
   /** Reads the engine because the data plane met something new, and tells it when the picture is in use. */
-  async function refreshNow(): Promise<void> {
-    await inventory.refresh().catch((error) => reporter.onProblem("engine", messageOf(error)));
-    await enforcement.reconcile();
+  async function refreshNow(suspects: readonly string[]): Promise<void> {
+    await inventory.refresh(suspects).catch((error) => reporter.onProblem("engine", messageOf(error)));
+    await enforcement.usePictureOfNow();
     dataPlane?.refreshed();
   }
 
@@ -186,6 +190,7 @@ export async function runDaemon(config: Config): Promise<void> {
         leaseFloorSeconds: config.leaseFloorSeconds,
         leaseGraceSeconds: config.leaseGraceSeconds,
         sandboxFolder: folder.path,
+        engineQueueFd,
         guardPorts: unguardedPorts === undefined,
         queueNumber: config.queueNumber,
       },
@@ -198,7 +203,7 @@ export async function runDaemon(config: Config): Promise<void> {
             log.warn("flows of an earlier container", { problem: messageOf(error) });
           }
         },
-        onRefresh: () => void refreshNow(),
+        onRefresh: (suspects) => void refreshNow(suspects),
         onSandboxes: reporter.onSandboxes,
         onResolver: reporter.onResolver,
         onProblem: (problem) => log.warn("data plane", { problem }),
@@ -317,6 +322,37 @@ function assertHostNetwork({ networks }: Topology): void {
   throw new DockerwallError(
     "BAD_CONFIG",
     `none of the engine's bridges (${wanted.slice(0, 3).join(", ")}) is in this network namespace; run with \`network_mode: host\``,
+  );
+}
+
+/** Says what this host or this container does not offer, and what is not closed for want of it. */
+function tellMissing(
+  reporter: Pick<Reporter, "onProblem">,
+  uncaptured: string | undefined,
+  unguardedPorts: string | undefined,
+): void {
+  if (uncaptured !== undefined) reporter.onProblem("capture", uncaptured);
+  if (unguardedPorts === undefined) return;
+  reporter.onProblem(
+    "ports",
+    `who sends is told by addresses alone (${unguardedPorts}): a container can send as its neighbour, quarantine does not cut neighbours where the host has no br_netfilter, and a new container that gets the address of one that is gone is not told from it until it is known`,
+  );
+}
+
+/** Says which containers cannot be read, and what that means. */
+function tellUnread(
+  reporter: Pick<Reporter, "onProblem" | "clearProblem">,
+  unread: readonly { readonly name: string; readonly why: string }[],
+): void {
+  if (unread.length === 0) {
+    reporter.clearProblem("containers");
+    return;
+  }
+  const told = unread.slice(0, 5).map(({ name, why }) => `container ${JSON.stringify(name)} (${why})`);
+  const more = unread.length > told.length ? [`${unread.length - told.length} more`] : [];
+  reporter.onProblem(
+    "containers",
+    `what the engine has of ${[...told, ...more].join(", ")} cannot be read: lookups that depend on it fail until it is; look at \`docker inspect\` of it`,
   );
 }
 

@@ -32,7 +32,15 @@ export interface ReporterOptions {
 }
 
 /** Where a problem lies; each place has at most one. */
-export type ProblemPlace = "engine" | "reconcile" | "rules" | "capture" | "ports" | "policy file" | "work";
+export type ProblemPlace =
+  | "engine"
+  | "containers"
+  | "reconcile"
+  | "rules"
+  | "capture"
+  | "ports"
+  | "policy file"
+  | "work";
 
 /** What keeps every network from being enforced while it lasts: the kernel does not take what it should hold. */
 const decisive: readonly ProblemPlace[] = ["rules", "reconcile"];
