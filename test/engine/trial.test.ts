@@ -1,0 +1,51 @@
+// The example is tried and taken down by `docker compose down` alone: no network without a label is dead afterwards, old
+// or new, while one with a label that stays is as closed as it was.
+
+import assert from "node:assert/strict";
+import { after, before, describe, it } from "node:test";
+import { chosen } from "../support/chosen.ts";
+import { client, curl, deploy, fails, network, run, succeeds } from "../support/dockerwall.ts";
+import { endExample, startExample } from "../support/example.ts";
+import { type Lab, startLab } from "../support/lab/lab.ts";
+
+const engines = chosen(["e20", "e26", "e28"] as const);
+const anywhere = curl("http://203.0.113.30/");
+
+let lab: Lab;
+before(async () => {
+  lab = await startLab({ engines, product: true });
+});
+after(async () => {
+  await lab?.down();
+});
+
+describe("a trial that is over", { concurrency: true }, () => {
+  for (const name of engines) {
+    it(`leaves no network closed that nobody labelled (${name})`, async () => {
+      const engine = lab.engine(name);
+      await network(engine, "old");
+      await client(engine, "before", "old");
+      await startExample(engine);
+      await network(engine, "stays", "www.example.com");
+      await endExample(engine);
+
+      await network(engine, "new");
+      await client(engine, "after", "new");
+      await client(engine, "guarded", "stays");
+      for (const container of ["before", "after"]) await succeeds(engine, container, ...anywhere);
+      await fails(engine, "guarded", ...anywhere);
+    });
+
+    it(`holds new networks when somebody is guarded and the daemon is stopped (${name})`, async () => {
+      const engine = lab.engine(name);
+      await deploy(engine);
+      await run(engine, "stop", "dockerwall");
+      await network(engine, "held");
+      await client(engine, "waits", "held");
+      await fails(engine, "waits", ...anywhere);
+      await run(engine, "start", "dockerwall");
+      await succeeds(engine, "waits", ...curl("--retry", "5", "--retry-all-errors", "http://203.0.113.30/"));
+      assert.equal((await engine.docker("exec", "dockerwall", "dockerwall", "uninstall")).exitCode, 0);
+    });
+  }
+});
