@@ -20,32 +20,34 @@ after(async () => {
 });
 
 describe("a trial that is over", { concurrency: true }, () => {
-  for (const name of engines) {
-    it(`leaves no network closed that nobody labelled (${name})`, async () => {
-      const engine = lab.engine(name);
-      await network(engine, "old");
-      await client(engine, "before", "old");
-      await startExample(engine);
-      await network(engine, "stays", "www.example.com");
-      await endExample(engine);
-
-      await network(engine, "new");
-      await client(engine, "after", "new");
-      await client(engine, "guarded", "stays");
-      for (const container of ["before", "after"]) await succeeds(engine, container, ...anywhere);
-      await fails(engine, "guarded", ...anywhere);
-    });
-
-    it(`holds new networks when somebody is guarded and the daemon is stopped (${name})`, async () => {
-      const engine = lab.engine(name);
-      await deploy(engine);
-      await run(engine, "stop", "dockerwall");
-      await network(engine, "held");
-      await client(engine, "waits", "held");
-      await fails(engine, "waits", ...anywhere);
-      await run(engine, "start", "dockerwall");
-      await succeeds(engine, "waits", ...curl("--retry", "5", "--retry-all-errors", "http://203.0.113.30/"));
-      assert.equal((await engine.docker("exec", "dockerwall", "dockerwall", "uninstall")).exitCode, 0);
-    });
-  }
+  for (const name of engines) describe(name, { concurrency: 1 }, () => isOver(name));
 });
+
+function isOver(name: string): void {
+  it("leaves no network closed that nobody labelled", async () => {
+    const engine = lab.engine(name);
+    await network(engine, "old");
+    await client(engine, "before", "old");
+    await startExample(engine);
+    await network(engine, "stays", "www.example.com");
+    await endExample(engine);
+
+    await network(engine, "new");
+    await client(engine, "after", "new");
+    await client(engine, "guarded", "stays");
+    for (const container of ["before", "after"]) await succeeds(engine, container, ...anywhere);
+    await fails(engine, "guarded", ...anywhere);
+  });
+
+  it("holds new networks when somebody is guarded and the daemon is stopped", async () => {
+    const engine = lab.engine(name);
+    await deploy(engine);
+    await run(engine, "stop", "dockerwall");
+    await network(engine, "held");
+    await client(engine, "waits", "held");
+    await fails(engine, "waits", ...anywhere);
+    await run(engine, "start", "dockerwall");
+    await succeeds(engine, "waits", ...curl("--retry", "5", "--retry-all-errors", "http://203.0.113.30/"));
+    assert.equal((await engine.docker("exec", "dockerwall", "dockerwall", "uninstall")).exitCode, 0);
+  });
+}
