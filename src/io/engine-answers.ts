@@ -45,6 +45,7 @@ export function parseContainer(answer: unknown): Container[] {
       endpoints: Object.values(objectOf(settings["Networks"])).flatMap(parseEndpoint),
       configured: configuredOf(objectOf(settings["Networks"])),
       hazards: hazardsOf(json),
+      ...publishedOf(settings["Ports"]),
     },
   ];
 }
@@ -93,6 +94,16 @@ function configuredOf(networks: Json): string[] {
 /** Memory, ports and disks; a whole folder of devices has them, too. */
 const hostDevice =
   /^\/dev(\/(k?mem|port|core|sd[a-z].*|vd[a-z].*|xvd[a-z].*|nvme\d.*|dm-\d+|mapper(\/.*)?|mmcblk\d.*))?$/;
+
+/** Where its port for DNS can be reached at addresses of the host. */
+function publishedOf(ports: unknown): Pick<Container, "published"> {
+  const published = listOf(objectOf(ports)["53/udp"]).flatMap((binding) => {
+    const { HostIp, HostPort } = objectOf(binding);
+    const address = parseAddress(textOf(HostIp) || "0.0.0.0");
+    return address === undefined ? [] : [{ address, port: Number(textOf(HostPort)) }];
+  });
+  return published.length === 0 ? {} : { published };
+}
 
 function hazardsOf(container: Json): Hazard[] {
   const host = objectOf(container["HostConfig"]);

@@ -76,3 +76,19 @@ test("an engine that took its mounts along is not waited for, and the next one i
   await changeRules();
   assert.ok(locks(second) && !existsSync("/run/xtables.lock"), "in its own /run");
 });
+
+test("while somebody else keeps the lock, it is said soon that nothing can be written", async () => {
+  const engine = await startEngine(":");
+  run("iptables-legacy", "-t", "raw", "-F");
+  const keeper = spawn("flock", ["--no-fork", "/run/xtables.lock", "sleep", "60"], { stdio: "ignore" });
+  engines.push(keeper);
+  await until("the lock to be taken", 5_000, () =>
+    readFileSync("/proc/locks", "utf8").includes(` ${keeper.pid} `) ? true : undefined,
+  );
+  const from = performance.now();
+  await assert.rejects(iptables.apply(4, desired), /xtables[. ]lock/);
+  assert.ok(performance.now() - from < 8_000);
+  await end(keeper);
+  assert.equal(await iptables.apply(4, desired), true);
+  assert.ok(locks(engine));
+});
