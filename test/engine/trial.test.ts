@@ -1,10 +1,9 @@
 // The example is tried and taken down by `docker compose down` alone: no network without a label is dead afterwards, old
 // or new, while one with a label that stays is as closed as it was.
 
-import assert from "node:assert/strict";
 import { after, before, describe, it } from "node:test";
 import { chosen } from "../support/chosen.ts";
-import { client, curl, deploy, fails, network, run, succeeds } from "../support/dockerwall.ts";
+import { client, curl, deploy, enforcing, fails, network, run, succeeds } from "../support/dockerwall.ts";
 import { endExample, startExample } from "../support/example.ts";
 import { type Lab, startLab } from "../support/lab/lab.ts";
 
@@ -48,6 +47,7 @@ function isOver(name: string): void {
     await fails(engine, "waits", ...anywhere);
     await run(engine, "start", "dockerwall");
     await succeeds(engine, "waits", ...curl("--retry", "5", "--retry-all-errors", "http://203.0.113.30/"));
-    assert.equal((await engine.docker("exec", "dockerwall", "dockerwall", "uninstall")).exitCode, 0);
+    await enforcing(engine);
+    await run(engine, "exec", "dockerwall", "dockerwall", "uninstall");
   });
 }
