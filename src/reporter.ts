@@ -46,10 +46,10 @@ export type ProblemPlace =
 const decisive: readonly ProblemPlace[] = ["rules", "reconcile"];
 
 /**
- * Of no concern to health: a mistake of whoever writes policies denies what it concerns, and a kernel that has less to
- * offer has not more for a daemon that is started anew.
+ * Of no concern to health: a mistake of whoever writes policies denies what it concerns, a container that cannot be read
+ * is denied what hangs on it, and a kernel that has less to offer has not more for a daemon that is started anew.
  */
-const mistakes: readonly ProblemPlace[] = ["policy file", "ports"];
+const bearable: readonly ProblemPlace[] = ["policy file", "containers", "ports"];
 
 export interface Reporter {
   onClassified(topology: Topology, classification: Classification, nowMs: number): void;
@@ -192,7 +192,7 @@ export function createReporter(options: ReporterOptions): Reporter {
       const gone = state === "uninstalling" || state === "uninstalled";
       return {
         state,
-        healthy: isInForce(state) && [...problems.keys()].every((place) => mistakes.includes(place)),
+        healthy: isInForce(state) && [...problems.keys()].every((place) => bearable.includes(place)),
         version,
         sinceMs,
         engine: options.engineVersion,
