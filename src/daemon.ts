@@ -5,6 +5,7 @@
 import { setTimeout } from "node:timers/promises";
 import { createControlApi } from "./control-api.ts";
 import { type DataPlaneLink, startDataPlane } from "./data-plane-link.ts";
+import { findCircles } from "./dns/circles.ts";
 import { createEnforcement } from "./enforcement.ts";
 import { DockerwallError, messageOf } from "./errors.ts";
 import { every } from "./every.ts";
@@ -16,6 +17,7 @@ import type { Config } from "./io/config.ts";
 import { createControlServer } from "./io/control-server.ts";
 import { engineFinder, findSandboxFolder, openEngineRoot } from "./io/dockerd.ts";
 import { connectEngine } from "./io/engine.ts";
+import { listHostAddresses } from "./io/host-addresses.ts";
 import { openHostResolvers } from "./io/host-resolvers.ts";
 import { createInventory } from "./io/inventory.ts";
 import { openKernelSets } from "./io/ipset.ts";
@@ -29,6 +31,7 @@ import { probeSandboxTable } from "./io/sandbox-table.ts";
 import { unstampFlows } from "./io/stamped-flows.ts";
 import { createLookupJournal } from "./journal/lookups.ts";
 import { createLifecycle } from "./lifecycle.ts";
+import { hostPrefix } from "./model/address.ts";
 import { stateSentences } from "./model/state.ts";
 import type { Topology } from "./model/topology.ts";
 import { openPolicyDesk } from "./policy-desk.ts";
@@ -68,7 +71,7 @@ export async function runDaemon(config: Config): Promise<void> {
   const hostResolvers = openHostResolvers(openEngineRoot(), (problem) =>
     log.warn("host resolvers", { problem }),
   );
-  const upstreams = config.upstreams ?? hostResolvers.read();
+  let upstreams = config.upstreams ?? hostResolvers.read();
   const folder = sandboxFolderOf(config);
   if (folder.path !== undefined) probeSandboxTable();
 
@@ -100,6 +103,8 @@ export async function runDaemon(config: Config): Promise<void> {
     onProblem: (problem) => log.error("degraded", { problem }),
     onChange: (unwell) => lifecycle.observe(unwell),
     rules: () => desk.rules.current(),
+    circles: (topology, { guarded }) =>
+      findCircles({ topology, guarded, upstreams, own: listHostAddresses().map(hostPrefix) }).sentences,
   });
   if (folder.problem !== undefined) reporter.onProblem("capture", folder.problem);
   const desk = openPolicyDesk({
@@ -244,6 +249,7 @@ export async function runDaemon(config: Config): Promise<void> {
     const changed = config.upstreams === undefined ? hostResolvers.reread() : undefined;
     if (changed === undefined) return;
     log.info("upstream resolvers changed", { count: changed.length });
+    upstreams = changed;
     dataPlane?.useUpstreams(changed);
   };
   repeat(reconcileEveryMs, "the host's resolvers", followResolvers);
