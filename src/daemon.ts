@@ -7,10 +7,12 @@ import { createControlApi } from "./control-api.ts";
 import { type DataPlaneLink, startDataPlane } from "./data-plane-link.ts";
 import { findCircles } from "./dns/circles.ts";
 import { createEnforcement } from "./enforcement.ts";
+import { holdEngineQuestions } from "./engine-questions.ts";
 import { DockerwallError, messageOf } from "./errors.ts";
 import { every } from "./every.ts";
 import { isGuardedInUse } from "./firewall/in-use.ts";
 import { lookAtBridges } from "./io/bridge-ports.ts";
+import { watchBridges } from "./io/bridge-watch.ts";
 import { listBridges } from "./io/bridges.ts";
 import { claimHost } from "./io/claim.ts";
 import type { Config } from "./io/config.ts";
@@ -22,9 +24,10 @@ import { openHostResolvers } from "./io/host-resolvers.ts";
 import { createInventory } from "./io/inventory.ts";
 import { openKernelSets } from "./io/ipset.ts";
 import { type Backend, createIptables } from "./io/iptables.ts";
-import { watchBridges } from "./io/link-watch.ts";
 import { createLog } from "./io/log.ts";
+import { monotonicMs } from "./io/monotonic.ts";
 import { ownContainerId } from "./io/own-container.ts";
+import { hasPortTable, probePortTable, removePortTable } from "./io/port-table.ts";
 import { createReadiness } from "./io/readiness.ts";
 import { watchRules } from "./io/rule-watch.ts";
 import { probeSandboxTable } from "./io/sandbox-table.ts";
@@ -35,7 +38,7 @@ import { hostPrefix } from "./model/address.ts";
 import { stateSentences } from "./model/state.ts";
 import type { Topology } from "./model/topology.ts";
 import { openPolicyDesk } from "./policy-desk.ts";
-import { createReporter } from "./reporter.ts";
+import { createReporter, type Reporter } from "./reporter.ts";
 import { createWall } from "./wall.ts";
 
 /** How often everything is compared again although nobody told of a change. */
@@ -53,7 +56,6 @@ export async function runDaemon(config: Config): Promise<void> {
   for (const signal of ["SIGTERM", "SIGINT"] as const) process.once(signal, () => end.resolve());
   const backend: Backend = config.backend === "legacy" ? "legacy" : "nft";
   const engine = connectEngine(config.dockerSocket, engineFinder(config.dockerSocket));
-  const engineVersion = await engine.version();
   // Before anything is touched: two daemons would take each other's rules and captures away.
   claimHost();
   const lifecycle = createLifecycle((_from, state) =>
@@ -61,6 +63,9 @@ export async function runDaemon(config: Config): Promise<void> {
   );
   const ownContainer = ownContainerId();
   const sets = openKernelSets();
+  const folder = sandboxFolderOf(config);
+  const engineQueueFd = folder.path === undefined ? undefined : holdEngineQuestions(config.queueNumber, sets);
+  const engineVersion = await engine.version();
   const iptables = createIptables(backend);
   const otherIptables = createIptables(backend === "nft" ? "legacy" : "nft");
   // What an earlier run, or the boot guard, left closed stays closed when this start fails.
@@ -72,8 +77,8 @@ export async function runDaemon(config: Config): Promise<void> {
     log.warn("host resolvers", { problem }),
   );
   let upstreams = config.upstreams ?? hostResolvers.read();
-  const folder = sandboxFolderOf(config);
   if (folder.path !== undefined) probeSandboxTable();
+  const unguardedPorts = folder.path === undefined ? folder.problem : probePortTable();
 
   await using cleanup = new AsyncDisposableStack();
   /** What acts by itself, and ends before the wall is taken down. */
@@ -85,10 +90,12 @@ export async function runDaemon(config: Config): Promise<void> {
     dnsPort: config.dnsPort,
     queueNumber: config.queueNumber,
     hold: config.hold,
+    // Nothing of a flow that is open is lost: until ports are guarded, nothing is demanded of them.
+    demandSender: unguardedPorts === undefined && hasPortTable(),
     listBridges,
     lookAtBridges: () => lookAtBridges(folder.path),
     nowMs: Date.now,
-    uptimeMs: () => performance.now(),
+    uptimeMs: monotonicMs,
     networksReadAtMs: () => inventory.networksReadAtMs(),
     policy: () => desk,
     ownContainer,
@@ -106,7 +113,7 @@ export async function runDaemon(config: Config): Promise<void> {
     circles: (topology, { guarded }) =>
       findCircles({ topology, guarded, upstreams, own: listHostAddresses().map(hostPrefix) }).sentences,
   });
-  if (folder.problem !== undefined) reporter.onProblem("capture", folder.problem);
+  tellMissing(reporter, folder.problem, unguardedPorts);
   const desk = openPolicyDesk({
     sets,
     policyFile: config.policyFile,
@@ -119,22 +126,29 @@ export async function runDaemon(config: Config): Promise<void> {
   });
   acting.use(desk);
   let dataPlane: DataPlaneLink | undefined;
+  let wasRead = false;
   const inventory = createInventory({
     engine,
     retryMs: 500,
+    slowAfterMs: 5_000,
+    nowMs: monotonicMs,
     onChange: () => void enforcement.reconcile(),
+    onRead: () => enforcement.tellReadings(),
     onNetworks: () => void enforcement.heal(),
     onReconnect: () => {
       log.warn("engine is back");
       reporter.clearProblem("engine");
       void enforcement.heal();
     },
-    onRefreshed: (whole) => {
+    onRefreshed: () => {
       reporter.clearProblem("engine");
-      if (!whole) return;
+      // Only the first time does the wall learn by it that nobody is missing.
+      const before = wasRead ? wall.quarantine.size : undefined;
+      wasRead = true;
       wall.forgetGone(inventory.current());
-      void enforcement.reconcile();
+      if (wall.quarantine.size !== before) void enforcement.reconcile();
     },
+    onUnread: (unread) => tellUnread(reporter, unread),
     onProblem: (error) => reporter.onProblem("engine", messageOf(error)),
   });
   acting.defer(inventory.stop);
@@ -143,9 +157,10 @@ export async function runDaemon(config: Config): Promise<void> {
     lifecycle,
     reporter,
     log,
-    topology: inventory.current,
+    inventory,
     beforePost: () => desk.rules.restore(),
     dataPlane: () => dataPlane,
+    guardsPorts: unguardedPorts === undefined,
   });
 
   /** Ends what acts by itself, gives every sandbox back, and takes rules and sets out of the kernel. */
@@ -157,12 +172,13 @@ export async function runDaemon(config: Config): Promise<void> {
     await plane?.releaseAll();
     await plane?.[Symbol.asyncDispose]();
     await wall.remove();
+    removePortTable();
   }
 
   /** Reads the engine because the data plane met something new, and tells it when the picture is in use. */
-  async function refreshNow(): Promise<void> {
-    await inventory.refresh().catch((error) => reporter.onProblem("engine", messageOf(error)));
-    await enforcement.reconcile();
+  async function refreshNow(suspects: readonly string[]): Promise<void> {
+    await inventory.refresh(suspects).catch((error) => reporter.onProblem("engine", messageOf(error)));
+    await enforcement.usePictureOfNow();
     dataPlane?.refreshed();
   }
 
@@ -179,6 +195,8 @@ export async function runDaemon(config: Config): Promise<void> {
         leaseFloorSeconds: config.leaseFloorSeconds,
         leaseGraceSeconds: config.leaseGraceSeconds,
         sandboxFolder: folder.path,
+        engineQueueFd,
+        guardPorts: unguardedPorts === undefined,
         queueNumber: config.queueNumber,
       },
       {
@@ -190,7 +208,7 @@ export async function runDaemon(config: Config): Promise<void> {
             log.warn("flows of an earlier container", { problem: messageOf(error) });
           }
         },
-        onRefresh: () => void refreshNow(),
+        onRefresh: (suspects) => void refreshNow(suspects),
         onSandboxes: reporter.onSandboxes,
         onResolver: reporter.onResolver,
         onProblem: (problem) => log.warn("data plane", { problem }),
@@ -212,6 +230,7 @@ export async function runDaemon(config: Config): Promise<void> {
         enforcement,
         log,
         dataPlane: () => dataPlane,
+        guardsPorts: unguardedPorts === undefined,
         takeDown,
       }),
     });
@@ -309,6 +328,37 @@ function assertHostNetwork({ networks }: Topology): void {
   throw new DockerwallError(
     "BAD_CONFIG",
     `none of the engine's bridges (${wanted.slice(0, 3).join(", ")}) is in this network namespace; run with \`network_mode: host\``,
+  );
+}
+
+/** Says what this host or this container does not offer, and what is not closed for want of it. */
+function tellMissing(
+  reporter: Pick<Reporter, "onProblem">,
+  uncaptured: string | undefined,
+  unguardedPorts: string | undefined,
+): void {
+  if (uncaptured !== undefined) reporter.onProblem("capture", uncaptured);
+  if (unguardedPorts === undefined) return;
+  reporter.onProblem(
+    "ports",
+    `who sends is told by addresses alone (${unguardedPorts}): a container can send as its neighbour, quarantine does not cut neighbours where the host has no br_netfilter, and a new container that gets the address of one that is gone is not told from it until it is known`,
+  );
+}
+
+/** Says which containers cannot be read, and what that means. */
+function tellUnread(
+  reporter: Pick<Reporter, "onProblem" | "clearProblem">,
+  unread: readonly { readonly name: string; readonly why: string }[],
+): void {
+  if (unread.length === 0) {
+    reporter.clearProblem("containers");
+    return;
+  }
+  const told = unread.slice(0, 5).map(({ name, why }) => `container ${JSON.stringify(name)} (${why})`);
+  const more = unread.length > told.length ? [`${unread.length - told.length} more`] : [];
+  reporter.onProblem(
+    "containers",
+    `what the engine has of ${[...told, ...more].join(", ")} cannot be read: lookups that depend on it fail until it is; look at \`docker inspect\` of it`,
   );
 }
 

@@ -15,14 +15,16 @@ import type {
   Upstream,
 } from "./model/planes.ts";
 import type { ResolverReport } from "./model/report.ts";
-import { createPoster, type Picture } from "./picture-post.ts";
+import type { Readings } from "./model/topology.ts";
+import { createPoster, createReadingsPoster, type Picture } from "./picture-post.ts";
 import type { Target } from "./policy/target.ts";
 
 export interface DataPlaneEvents {
   readonly onLookups: (events: readonly LookupEvent[]) => void;
   /** Somebody new has got these addresses. */
   readonly onFreshAddresses: (addresses: readonly IpAddress[]) => void;
-  readonly onRefresh: () => void;
+  /** The engine is to be read, these containers in any case. */
+  readonly onRefresh: (suspects: readonly string[]) => void;
   readonly onSandboxes: (captured: number, problem: string | undefined) => void;
   readonly onResolver: (report: ResolverReport) => void;
   readonly onProblem: (problem: string) => void;
@@ -34,8 +36,10 @@ export interface DataPlaneEvents {
 type Answer = Extract<FromDataPlane, { readonly requestId: number }>;
 
 export interface DataPlaneLink extends AsyncDisposable {
-  /** Resolves when the data plane decides by this picture. */
+  /** Resolves when the data plane decides by this picture. @throws when it cannot */
   post(picture: Picture): Promise<void>;
+  /** Tells how far the picture that was posted last is known to be true. */
+  tellReadings(readings: Readings): void;
   /** Replaces the daemon's resolvers. */
   useUpstreams(upstreams: readonly Upstream[]): void;
   /** Tells that the engine has been read as `onRefresh` demanded. */
@@ -46,6 +50,8 @@ export interface DataPlaneLink extends AsyncDisposable {
   examine(): Promise<DataPlaneFindings>;
   /** What would be done with a target, asked for by the container at these addresses. */
   explain(addresses: readonly IpAddress[], target: Target): Promise<Explanation>;
+  /** Whether nothing comes in or goes out by any port of a container, read from the kernel. */
+  isCutOff(containerId: string): Promise<boolean>;
   /** Gives every sandbox back to Docker's own resolver. */
   releaseAll(): Promise<void>;
   /** Ends the worker thread, which must be gone before the main thread is (src/io/readiness.ts). */
@@ -64,6 +70,7 @@ export async function startDataPlane(
     trackUnmanagedFds: false,
   });
   const poster = createPoster();
+  const readingsPoster = createReadingsPoster();
   const pending = new Map<number, (answer: Answer) => void>();
   let requestId = 0;
 
@@ -77,8 +84,10 @@ export async function startDataPlane(
         ready.resolve();
         break;
       case "done":
+      case "refused":
       case "examined":
       case "explained":
+      case "is-cut-off":
         pending.get(message.requestId)?.(message);
         pending.delete(message.requestId);
         break;
@@ -89,7 +98,7 @@ export async function startDataPlane(
         events.onFreshAddresses(message.addresses);
         break;
       case "refresh":
-        events.onRefresh();
+        events.onRefresh(message.suspects);
         break;
       case "sandboxes":
         events.onSandboxes(message.captured, message.problem);
@@ -124,18 +133,23 @@ export async function startDataPlane(
     await once(worker, "exit");
   }
 
-  function request(numbered: (requestId: number) => ToDataPlane): Promise<Answer> {
+  async function request(numbered: (requestId: number) => ToDataPlane): Promise<Answer> {
     requestId += 1;
     const { promise, resolve } = Promise.withResolvers<Answer>();
     pending.set(requestId, resolve);
     worker.postMessage(numbered(requestId));
-    return promise;
+    const answer = await promise;
+    if (answer.kind === "refused") throw new DockerwallError(answer.code, answer.message);
+    return answer;
   }
 
   await ready.promise;
   return {
     async post(picture) {
       await request((requestId) => ({ kind: "topology", requestId, ...poster(picture) }));
+    },
+    tellReadings(readings) {
+      worker.postMessage({ kind: "readings", ...readingsPoster(readings) } satisfies ToDataPlane);
     },
     useUpstreams(upstreams) {
       worker.postMessage({ kind: "upstreams", upstreams } satisfies ToDataPlane);
@@ -155,6 +169,10 @@ export async function startDataPlane(
       const answer = await request((requestId) => ({ kind: "explain", requestId, addresses, target }));
       if (answer.kind === "explained") return answer.explanation;
       throw new DockerwallError("INTERNAL", "the data plane was asked to explain and did not");
+    },
+    async isCutOff(containerId) {
+      const answer = await request((requestId) => ({ kind: "cut-off", requestId, containerId }));
+      return answer.kind === "is-cut-off" && answer.cutOff;
     },
     async releaseAll() {
       await request((requestId) => ({ kind: "release-all", requestId }));

@@ -4,6 +4,7 @@
 import type { DataPlaneLink } from "./data-plane-link.ts";
 import { messageOf } from "./errors.ts";
 import type { Classification } from "./firewall/classify.ts";
+import type { Inventory } from "./io/inventory.ts";
 import type { Log } from "./io/log.ts";
 import type { Lifecycle } from "./lifecycle.ts";
 import type { DaemonState } from "./model/state.ts";
@@ -17,11 +18,13 @@ export interface EnforcementOptions {
   readonly lifecycle: Lifecycle;
   readonly reporter: Reporter;
   readonly log: Log;
-  readonly topology: () => Topology;
+  readonly inventory: Pick<Inventory, "current" | "readings">;
   /** Called with each round, when the sets are what they should be and the data plane does not know yet. */
   readonly beforePost: () => void;
   /** Undefined while there is none. */
   readonly dataPlane: () => DataPlaneLink | undefined;
+  /** Whether the data plane guards the ports of sandboxes, once it has its first picture. */
+  readonly guardsPorts: boolean;
 }
 
 export interface Enforcement {
@@ -31,6 +34,10 @@ export interface Enforcement {
   install(): Promise<void>;
   /** Resolves when sets and data plane are at the picture; never rejects. */
   reconcile(): Promise<void>;
+  /** The same, but only where the data plane has another picture. */
+  usePictureOfNow(): Promise<void>;
+  /** Tells the data plane up to when its picture is true. */
+  tellReadings(): void;
   /** Resolves when the rules have been compared, and put right; never rejects. */
   heal(): Promise<void>;
   /** Has everybody judged by what is said now, also where the picture is the same. @throws what kept it from that */
@@ -47,7 +54,7 @@ export interface Enforcement {
 const working: ReadonlySet<DaemonState> = new Set(["starting", "enforcing", "degraded"]);
 
 export function createEnforcement(options: EnforcementOptions): Enforcement {
-  const { wall, lifecycle, reporter, log } = options;
+  const { wall, lifecycle, reporter, log, inventory } = options;
   const changes = new EventTarget();
   let classification: Classification | undefined;
   let posted: Topology | undefined;
@@ -60,7 +67,7 @@ export function createEnforcement(options: EnforcementOptions): Enforcement {
   async function reconcile(): Promise<void> {
     if (!working.has(lifecycle.state) || !pictureIsWhole) return;
     problem = undefined;
-    const topology = options.topology();
+    const topology = inventory.current();
     classification = wall.classify(topology);
     options.beforePost();
     reporter.onClassified(topology, classification, Date.now());
@@ -70,9 +77,20 @@ export function createEnforcement(options: EnforcementOptions): Enforcement {
     posted = topology;
     const { guarded, containers } = classification;
     const { services } = containers;
-    await dataPlane.post({ topology, guarded, services, quarantined: [...wall.quarantine] });
+    const used = dataPlane.post({ topology, guarded, services, quarantined: [...wall.quarantine] });
+    tellReadings();
+    await used.catch((error) => {
+      posted = undefined;
+      throw error;
+    });
+    if (options.guardsPorts && wall.demandSenders()) await healing.request();
     reporter.onEnforced(guarded.map((network) => network.id));
     changes.dispatchEvent(new Event("change"));
+  }
+
+  /** Readings that tell of another picture than the posted one go with that one. */
+  function tellReadings(): void {
+    if (posted === inventory.current()) options.dataPlane()?.tellReadings(inventory.readings());
   }
 
   async function heal(): Promise<void> {
@@ -99,13 +117,17 @@ export function createEnforcement(options: EnforcementOptions): Enforcement {
   return {
     usePicture() {
       pictureIsWhole = true;
-      classification = wall.classify(options.topology());
+      classification = wall.classify(inventory.current());
     },
     async install() {
       await healing.request();
       if (rulesProblem !== undefined) throw rulesProblem;
     },
     reconcile: () => reconciling.request(),
+    usePictureOfNow: async () => {
+      if (posted !== inventory.current()) await reconciling.request();
+    },
+    tellReadings,
     heal: () => healing.request(),
     async decideAnew() {
       posted = undefined;

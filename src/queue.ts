@@ -1,14 +1,15 @@
-// First packets that the kernel puts before us: to an address for which somebody may have a right to every port,
-// or which an allowlist names. The answer is an entry in the kernel and another look at the packet, or a mark
-// that has it counted and dropped. While nobody listens here, the kernel drops them.
+// Packets that the kernel puts before us: the first ones to an address for which somebody may have a right to every
+// port, or which an allowlist names, and errors of ICMP, of which the kernel's rules cannot see what they quote. The
+// answer is an entry in the kernel and another look at the packet, or a mark that has it counted and dropped; an error
+// passes at once. While nobody listens here, the kernel drops them.
 
 import type { Admission, Packet } from "./admission.ts";
 import type { AskerIndex } from "./dns/asker.ts";
 import { DockerwallError, messageOf } from "./errors.ts";
 import { askedMark, refusedMark } from "./firewall/names.ts";
-import { parsePacket } from "./firewall/packet.ts";
+import { isIcmpError, isOwnError, parsePacket } from "./firewall/packet.ts";
 import { NetlinkError } from "./io/netlink.ts";
-import { openQueue } from "./io/nfqueue.ts";
+import { openQueue, type PacketQueue, type QueueSpec } from "./io/nfqueue.ts";
 import type { Readiness } from "./io/readiness.ts";
 import { portProtocols } from "./model/service.ts";
 
@@ -26,14 +27,14 @@ const maxLength = 8192;
 const copyBytes = 256;
 
 /** The kernel says EPERM when somebody else reads the queue; by now it is known that we have the privilege. */
-function openOwnQueue(number: number): ReturnType<typeof openQueue> {
+export function openOwnQueue(spec: QueueSpec): PacketQueue {
   try {
-    return openQueue({ number, maxLength, copyBytes });
+    return openQueue(spec);
   } catch (error) {
     if (!(error instanceof NetlinkError) || error.code !== "NO_PRIVILEGE") throw error;
     throw new DockerwallError(
       "DAEMON_RUNNING",
-      `packet queue ${number} is read by another program, probably another dockerwall daemon; stop it or set DOCKERWALL_QUEUE`,
+      `packet queue ${spec.number} is read by another program, probably another dockerwall daemon; stop it or set DOCKERWALL_QUEUE`,
       { cause: error },
     );
   }
@@ -49,11 +50,12 @@ function setPortOf(
 }
 
 export function startQueue(options: QueueOptions): void {
-  const queue = openOwnQueue(options.number);
+  const queue = openOwnQueue({ number: options.number, maxLength, copyBytes });
 
-  function judge(payload: Uint8Array): "passes" | "refused" | "waits" {
+  function judge(payload: Uint8Array): "passes" | "passes now" | "refused" | "waits" {
     const head = parsePacket(payload);
     if (head === undefined) return "refused";
+    if (isIcmpError(head)) return isOwnError(head) ? "passes now" : "refused";
     const { source, destination, ipProtocol, destinationPort, icmp } = head;
     const packet: Packet = {
       source,
@@ -75,6 +77,7 @@ export function startQueue(options: QueueOptions): void {
         // One that comes back although its entry is there would come back for ever.
         const judged = (mark & askedMark) === 0 ? judge(payload) : "waits";
         if (judged === "waits") queue.verdict(id, "drop");
+        else if (judged === "passes now") queue.verdict(id, "accept");
         else queue.verdict(id, "repeat", mark | (judged === "passes" ? askedMark : refusedMark));
       } catch (error) {
         options.onProblem(`a first packet was refused: ${messageOf(error)}`);

@@ -34,13 +34,24 @@ export interface ReporterOptions {
 }
 
 /** Where a problem lies; each place has at most one. */
-export type ProblemPlace = "engine" | "reconcile" | "rules" | "capture" | "policy file" | "work";
+export type ProblemPlace =
+  | "engine"
+  | "containers"
+  | "reconcile"
+  | "rules"
+  | "capture"
+  | "ports"
+  | "policy file"
+  | "work";
 
 /** What keeps every network from being enforced while it lasts: the kernel does not take what it should hold. */
 const decisive: readonly ProblemPlace[] = ["rules", "reconcile"];
 
-/** Mistakes of whoever writes policies: what they concern is denied, and nobody need start the daemon anew for them. */
-const mistakes: readonly ProblemPlace[] = ["policy file"];
+/**
+ * Of no concern to health: a mistake of whoever writes policies denies what it concerns, and a kernel that has less to
+ * offer has not more for a daemon that is started anew.
+ */
+const mistakes: readonly ProblemPlace[] = ["policy file", "ports"];
 
 export interface Reporter {
   onClassified(topology: Topology, classification: Classification, nowMs: number): void;

@@ -26,6 +26,8 @@ export interface WallOptions {
   readonly dnsPort: number;
   readonly queueNumber: number;
   readonly hold: boolean;
+  /** Whether ports have been guarded already, by an earlier run. */
+  readonly demandSender?: boolean;
   readonly listBridges: () => readonly string[];
   /** Takes a look at what hangs on bridges that is no container's, in words. */
   readonly lookAtBridges: () => (bridge: string) => readonly string[];
@@ -58,6 +60,11 @@ export interface Wall {
   applyRules(): Promise<readonly Family[]>;
   /** True when a bridge is held that another reading of the engine's networks would let go. */
   awaitsReading(): boolean;
+  /**
+   * From the next applyRules() on, only what was seen at its sender's port passes: the ports are guarded now.
+   * @returns false when that was so already
+   */
+  demandSenders(): boolean;
   /** Whether the rules of both families are what they should be, without touching them. */
   stands(): Promise<boolean>;
   /** Whether a change of rules in this place is worth a look at ours. */
@@ -100,11 +107,15 @@ export function createWall(options: WallOptions): Wall {
     ),
   );
 
-  const rulesets = new Map<Family, readonly Table[]>();
-  const useRules = (hold: boolean): void => {
-    for (const family of [4, 6] as const) rulesets.set(family, renderRuleset({ ...options, hold, family }));
+  let rulesets: ReadonlyMap<Family, readonly Table[]>;
+  let hold = options.hold;
+  let demandSender = options.demandSender === true;
+  const renderRules = (): void => {
+    rulesets = new Map(
+      ([4, 6] as const).map((family) => [family, renderRuleset({ ...options, family, hold, demandSender })]),
+    );
   };
-  useRules(options.hold);
+  renderRules();
 
   function classifyNow(topology: Topology): Classification {
     last = topology;
@@ -166,8 +177,16 @@ export function createWall(options: WallOptions): Wall {
 
     applyRules,
 
+    demandSenders() {
+      if (demandSender) return false;
+      demandSender = true;
+      renderRules();
+      return true;
+    },
+
     async liftHold() {
-      useRules(false);
+      hold = false;
+      renderRules();
       await applyRules();
     },
 

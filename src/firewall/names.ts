@@ -40,6 +40,9 @@ export const setNames = {
   reject6: "dockerwall-reject6",
   /** hash:net (a number), timeout, comment (a rule made by `allow` or `deny`): kept here so that a restart finds them. */
   rules: "dockerwall-rules",
+  /** hash:net (half of all addresses), timeout: there as long as the daemon answers what the host's OUTPUT puts before it. */
+  awake4: "dockerwall-awake4",
+  awake6: "dockerwall-awake6",
   /** list:set of hash:net,iface chunks (::/0, bridge): bridges of guarded networks that have IPv6. */
   link6: "dockerwall-link6",
   /** hash:ip,port,ip (asker, protocol:port, destination), timeout, counters: what was dropped. */
@@ -50,9 +53,12 @@ export const setNames = {
 /** Own chains; one per hook, and the ones they go to. */
 export const chainNames = {
   raw: "DOCKERWALL-RAW",
+  sender: "DOCKERWALL-SENDER",
   flood: "DOCKERWALL-FLOOD",
   forward: "DOCKERWALL-FORWARD",
+  inward: "DOCKERWALL-INWARD",
   judge: "DOCKERWALL-JUDGE",
+  error: "DOCKERWALL-ERROR",
   admit: "DOCKERWALL-ADMIT",
   deny: "DOCKERWALL-DENY",
   audit: "DOCKERWALL-AUDIT",
@@ -63,6 +69,7 @@ export const chainNames = {
   host: "DOCKERWALL-HOST",
   capture: "DOCKERWALL-CAPTURE",
   accept: "DOCKERWALL-ACCEPT",
+  output: "DOCKERWALL-OUTPUT",
 } as const;
 
 /**
@@ -99,6 +106,14 @@ export const connectionMark = { mask: 0x0f00_0000, admitted: 0x0100_0000, audite
 /** Bit of the packet mark by which the daemon sends a queued packet back as refused. */
 export const refusedMark = 0x0800_0000;
 
+/**
+ * What the engine's resolver asks is put before the daemon by a queue of its own, beside that of first packets: it may
+ * be passed by when nobody listens, and the other may not.
+ */
+export function engineQueueNumber(queueNumber: number): number {
+  return queueNumber + 1;
+}
+
 /** Number of the packet queue by which a daemon claims the host; no rule leads to it. */
 export const claimQueueNumber = 53_535;
 
@@ -107,3 +122,12 @@ export const rejectedMark = 0x2000_0000;
 
 /** Bit of the packet mark of one that the daemon has let pass: it is asked about once only. */
 export const askedMark = 0x1000_0000;
+
+/**
+ * Own nft table of the host: a chain for each port by which a guarded container or one in quarantine is on a bridge. A
+ * port is the host's end of its interface.
+ */
+export const portTable = { family: "netdev", name: "dockerwall" } as const;
+
+/** Bit of the packet mark of one that was seen to come from its sender's port; it never gets beyond raw. */
+export const senderMark = 0x4000_0000;

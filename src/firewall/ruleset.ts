@@ -3,8 +3,12 @@
 // hundred, and a new network or grant costs a set entry, not a ruleset.
 //
 // Order of decision for a packet of a guarded container, first match wins:
-//   raw      its source is one of its network's addresses, on its network's bridge; else drop
+//   raw      it was seen at its sender's port, and its source is one of its network's addresses, on its network's
+//            bridge; else drop
 //   mangle   same network; reply; stamped flow; granted (destination, port, asker); ask the daemon; else drop
+// Connection state and stamps speak for the flow that a packet is of. One that is RELATED is of no flow yet (what a
+// helper expects, and then it is judged as a new one), or tells of another packet (an error of ICMP) and carries the
+// marks of whatever flow it quotes: the daemon looks whether that packet had been sent to it.
 // Every rule is written exactly as iptables-save prints it, so that reading back is comparing text.
 
 import type { Family } from "../model/address.ts";
@@ -12,11 +16,14 @@ import {
   askedMark,
   chainNames as chain,
   connectionMark,
+  engineQueueNumber,
   heldPrefix,
   refusedMark,
   rejectedMark,
+  senderMark,
   setNames,
 } from "./names.ts";
+import { ownersAtMost } from "./sets.ts";
 
 export type TableName = "raw" | "mangle" | "nat" | "filter";
 
@@ -47,6 +54,11 @@ export interface RulesetOptions {
   readonly queueNumber: number;
   /** Whether bridges named `br-*` that nobody classified yet are denied. */
   readonly hold: boolean;
+  /**
+   * Whether what comes from an address of a guarded container must have been seen at that container's port (see
+   * portTable). Not where ports cannot be guarded, or are not yet.
+   */
+  readonly demandSender?: boolean;
 }
 
 /** Lookups per second and burst that one address may send before the rest is shed ahead of conntrack. */
@@ -58,6 +70,11 @@ const deniedRate = { perSecond: 5, burst: 256 };
  * name of a network without ports in its list costs one, and a client connects to a thousand fresh names a second.
  */
 const askRate = { perSecond: 2000, burst: 2000 };
+/** Errors of ICMP per second and burst that one address may have looked at as its own stack sends at most. */
+const errorRate = { perSecond: 1000, burst: 1000 };
+
+/** As many sources as there can be owners of addresses, some 100 bytes each. */
+const limitTable = { buckets: 16_384, sources: ownersAtMost } as const;
 
 /** The whole ruleset of one family. */
 export function renderRuleset(options: RulesetOptions): readonly Table[] {
@@ -68,6 +85,7 @@ export function renderRuleset(options: RulesetOptions): readonly Table[] {
       jumps: [{ hook: "PREROUTING", chain: chain.raw }],
       chains: [
         { name: chain.raw, rules: rawRules(options, sets) },
+        ...(options.demandSender ? [{ name: chain.sender, rules: senderRules(options, sets) }] : []),
         { name: chain.flood, rules: floodRules(options.family) },
       ],
     },
@@ -76,11 +94,14 @@ export function renderRuleset(options: RulesetOptions): readonly Table[] {
       jumps: [
         { hook: "FORWARD", chain: chain.forward },
         { hook: "INPUT", chain: chain.input },
+        { hook: "OUTPUT", chain: chain.output },
         { hook: "POSTROUTING", chain: chain.post },
       ],
       chains: [
         { name: chain.forward, rules: forwardRules(options, sets) },
+        { name: chain.inward, rules: inwardRules(options) },
         { name: chain.judge, rules: judgeRules(options, sets) },
+        { name: chain.error, rules: errorRules(options) },
         {
           name: chain.admit,
           rules: [
@@ -90,6 +111,7 @@ export function renderRuleset(options: RulesetOptions): readonly Table[] {
         },
         { name: chain.input, rules: inputRules(options, sets) },
         { name: chain.host, rules: hostRules(options, sets) },
+        { name: chain.output, rules: outputRules(options, sets) },
         { name: chain.deny, rules: denyRules(options, sets) },
         { name: chain.refuse, rules: refuseRules(options, sets) },
         {
@@ -99,7 +121,9 @@ export function renderRuleset(options: RulesetOptions): readonly Table[] {
         },
         {
           name: chain.audit,
-          rules: [`${comment("would be denied")} -j CONNMARK --set-xmark ${auditedMark}`],
+          rules: [
+            `-m conntrack --ctstate NEW,ESTABLISHED ${comment("would be denied")} -j CONNMARK --set-xmark ${auditedMark}`,
+          ],
         },
       ],
     },
@@ -113,6 +137,7 @@ export function renderRuleset(options: RulesetOptions): readonly Table[] {
       // REJECT works in this table only. Docker moves jumps in FORWARD about, but leaves what its users put here.
       jumps: [
         { hook: "INPUT", chain: chain.accept },
+        { hook: "OUTPUT", chain: chain.reject },
         { hook: "DOCKER-USER", chain: chain.reject, optional: true },
       ],
       chains: [
@@ -124,6 +149,7 @@ export function renderRuleset(options: RulesetOptions): readonly Table[] {
 }
 
 const hex = (value: number): string => `0x${value.toString(16)}`;
+const seenMark = `${hex(senderMark)}/${hex(senderMark)}`;
 const toldMark = `${hex(rejectedMark)}/${hex(rejectedMark)}`;
 const auditedMark = `${hex(connectionMark.audited)}/${hex(connectionMark.mask)}`;
 const admittedMark = `${hex(connectionMark.admitted)}/${hex(connectionMark.mask)}`;
@@ -140,6 +166,7 @@ interface FamilySets {
   readonly audit: string;
   readonly reject: string;
   readonly denied: string;
+  readonly awake: string;
 }
 
 function setsOf(family: Family): FamilySets {
@@ -155,6 +182,7 @@ function setsOf(family: Family): FamilySets {
     audit: setNames[`audit${family}`],
     reject: setNames[`reject${family}`],
     denied: setNames[`denied${family}`],
+    awake: setNames[`awake${family}`],
   };
 }
 
@@ -167,11 +195,30 @@ function comment(text: string): string {
 }
 
 function rawRules(options: RulesetOptions, sets: FamilySets): string[] {
+  if (options.demandSender) {
+    return [
+      `-m mark --mark ${seenMark} ${comment("seen at the port of its sender")} -g ${chain.sender}`,
+      `${inSet(sets.guarded, "src,src")} ${comment("not from whose address it is")} -j DROP`,
+      `${inSet(sets.open, "src,src")} ${comment("not guarded")} -j RETURN`,
+      ...strangerRules(sets),
+    ];
+  }
   return [
     `${inSet(sets.guarded, "src,src")} ${comment("guarded container")} -g ${chain.flood}`,
     `${inSet(sets.open, "src,src")} ${comment("not guarded")} -j RETURN`,
     ...(options.family === 6 ? linkLocalRules() : []),
     ...strangerRules(sets),
+  ];
+}
+
+/** What the chain of a guarded port has let in. On an open bridge, too, only what a set knows by its address. */
+function senderRules(options: RulesetOptions, sets: FamilySets): string[] {
+  return [
+    // The host's own rules and routes may go by marks, and this one is nobody's business from here on.
+    `${comment("seen")} -j MARK --set-xmark 0x0/${hex(senderMark)}`,
+    `${inSet(sets.guarded, "src,src")} ${comment("guarded container")} -g ${chain.flood}`,
+    ...(options.family === 6 ? linkLocalRules() : []),
+    `${comment("not an address of this network")} -j DROP`,
   ];
 }
 
@@ -214,8 +261,21 @@ function hostAnswerRules({ family, hold }: RulesetOptions): string[] {
 /** Floods of lookups are shed here, before conntrack and before our socket. */
 function floodRules(family: Family): string[] {
   return [
-    `-p udp -m udp --dport 53 -m hashlimit --hashlimit-above ${lookupRate.perSecond}/sec --hashlimit-burst ${lookupRate.burst} --hashlimit-mode srcip --hashlimit-name dockerwall-dns${family} --hashlimit-htable-expire 10000 ${comment("flood of lookups")} -j DROP`,
+    `-p udp -m udp --dport 53 ${hashlimit(`dockerwall-dns${family}`, "above", lookupRate)} ${comment("flood of lookups")} -j DROP`,
   ];
+}
+
+interface Rate {
+  readonly perSecond: number;
+  readonly burst: number;
+}
+
+/**
+ * A limit for each source. Without a size the kernel takes one by the host's memory, and when the table is full it
+ * drops what comes from whoever is not in it.
+ */
+function hashlimit(name: string, side: "upto" | "above", { perSecond, burst }: Rate): string {
+  return `-m hashlimit --hashlimit-${side} ${perSecond}/sec --hashlimit-burst ${burst} --hashlimit-mode srcip --hashlimit-name ${name} --hashlimit-htable-size ${limitTable.buckets} --hashlimit-htable-max ${limitTable.sources} --hashlimit-htable-expire 10000`;
 }
 
 function forwardRules(options: RulesetOptions, sets: FamilySets): string[] {
@@ -227,8 +287,21 @@ function forwardRules(options: RulesetOptions, sets: FamilySets): string[] {
     ...strangerRules(sets),
     ...heldRules(options, sets),
     `${inSet(sets.guarded, "dst,src")} ${comment("neighbour of a container with a second network")} -j RETURN`,
-    `-m conntrack --ctstate NEW -m conntrack ! --ctstate DNAT ${inSet(sets.guarded, "dst,dst")} -m set ! --match-set ${sets.audit} dst,dst ${comment("only published ports lead in")} -j DROP`,
+    `-m conntrack --ctstate NEW,RELATED ${inSet(sets.guarded, "dst,dst")} -m set ! --match-set ${sets.audit} dst,dst ${comment("to a guarded container")} -g ${chain.inward}`,
   ];
+}
+
+/** A helper that expects a flow translates its destination too; nobody has published that port. */
+function inwardRules({ family }: RulesetOptions): string[] {
+  return [
+    `-p ${icmpOf(family)} -m conntrack --ctstate RELATED ${comment("tells of a packet")} -j RETURN`,
+    `-m conntrack --ctstate NEW -m conntrack --ctstate DNAT ${comment("published port")} -j RETURN`,
+    `${comment("only published ports lead in")} -j DROP`,
+  ];
+}
+
+function icmpOf(family: Family): string {
+  return family === 4 ? "icmp" : "ipv6-icmp";
 }
 
 /** Cannot be routed. */
@@ -237,21 +310,32 @@ const onLinkDestinations = ["fe80::/10", "ff02::/16"].map(
 );
 
 function judgeRules(options: RulesetOptions, sets: FamilySets): string[] {
-  const rate = `-m hashlimit --hashlimit-upto ${askRate.perSecond}/sec --hashlimit-burst ${askRate.burst} --hashlimit-mode srcip --hashlimit-name dockerwall-ask${options.family} --hashlimit-htable-expire 10000`;
+  const rate = hashlimit(`dockerwall-ask${options.family}`, "upto", askRate);
   return [
     `${inSet(sets.guarded, "src,dst")} ${comment("same network")} -j RETURN`,
     ...(options.family === 6 ? onLinkDestinations : []),
-    `-m conntrack --ctstate INVALID ${comment("of no flow")} -g ${chain.deny}`,
     `-m conntrack --ctstate ESTABLISHED --ctdir REPLY ${comment("answer to who came in")} -j RETURN`,
-    `-m connmark --mark ${admittedMark} ${comment("admitted flow")} -j RETURN`,
+    // Confirmed: it has passed all of this once, so a stamp that somebody else's rule sets beforehand opens nothing.
+    `-m conntrack --ctstate NEW,ESTABLISHED --ctstatus CONFIRMED -m connmark --mark ${admittedMark} ${comment("admitted flow")} -j RETURN`,
+    `-m conntrack --ctstate INVALID ${comment("of no flow")} -g ${chain.deny}`,
+    `-p ${icmpOf(options.family)} -m conntrack --ctstate RELATED ${comment("tells of a packet")} -g ${chain.error}`,
     `${inSet(sets.grant, "dst,dst,src")} ${comment("granted")} -g ${chain.admit}`,
-    `-m connmark --mark ${auditedMark} ${inSet(sets.audit, "src,src")} ${comment("audited flow")} -j RETURN`,
+    `-m conntrack --ctstate NEW,ESTABLISHED --ctstatus CONFIRMED -m connmark --mark ${auditedMark} ${inSet(sets.audit, "src,src")} ${comment("audited flow")} -j RETURN`,
     `-m mark --mark ${hex(refusedMark)}/${hex(refusedMark)} ${comment("the daemon said no")} -g ${chain.refuse}`,
     ...[sets.ask, sets.fixed].map(
       (set) =>
         `${inSet(set, "dst")} ${rate} ${comment("ask the daemon")} -j NFQUEUE --queue-num ${options.queueNumber}`,
     ),
     `${comment("not granted")} -g ${chain.refuse}`,
+  ];
+}
+
+/** The daemon lets an error pass at once, so its mark can say no only. Nobody is told that an error was denied. */
+function errorRules({ family, queueNumber }: RulesetOptions): string[] {
+  return [
+    `-m mark --mark ${hex(refusedMark)}/${hex(refusedMark)} ${comment("the daemon said no")} -g ${chain.deny}`,
+    `${hashlimit(`dockerwall-error${family}`, "upto", errorRate)} ${comment("ask the daemon")} -j NFQUEUE --queue-num ${queueNumber}`,
+    `${comment("too many of them")} -g ${chain.deny}`,
   ];
 }
 
@@ -312,11 +396,28 @@ function hostRules(options: RulesetOptions, sets: FamilySets): string[] {
 }
 
 /**
+ * What the engine's own resolver asks for containers leaves by the host's OUTPUT, where it looks like a question of any
+ * program of root's. So each such question waits for the daemon, which lets it go at once unless it may be that of a
+ * guarded container whose capture came late (src/engine-questions.ts). Nothing of the host is cut for want of a daemon:
+ * when nobody listens to the queue, and soon when who listens no longer answers, questions pass it by.
+ */
+function outputRules({ queueNumber }: RulesetOptions, { awake }: FamilySets): string[] {
+  const asked = `${hex(askedMark)}/${hex(askedMark)}`;
+  const fresh = `-m owner --uid-owner 0 -m mark ! --mark ${asked} ${inSet(awake, "dst")}`;
+  const queue = `-j NFQUEUE --queue-num ${engineQueueNumber(queueNumber)} --queue-bypass`;
+  return [
+    `-p udp -m udp --dport 53 ${fresh} ${comment("question of the engine, maybe")} ${queue}`,
+    `-p tcp -m tcp --dport 53 -m conntrack --ctstate NEW ${fresh} ${comment("question of the engine, maybe")} ${queue}`,
+    `-m mark --mark ${asked} ${comment("asked about no more")} -j MARK --set-xmark 0x0/${hex(askedMark)}`,
+  ];
+}
+
+/**
  * The first packet of a (asker, service, destination) adds the entry, later ones only count: adding with
  * `--exist` would reset the counters on every packet.
  */
 function noteRule({ family }: RulesetOptions, { denied }: FamilySets): string {
-  const rate = `-m hashlimit --hashlimit-upto ${deniedRate.perSecond}/sec --hashlimit-burst ${deniedRate.burst} --hashlimit-mode srcip --hashlimit-name dockerwall-denied${family} --hashlimit-htable-expire 10000`;
+  const rate = hashlimit(`dockerwall-denied${family}`, "upto", deniedRate);
   return `-m set ! --match-set ${denied} src,dst,dst ${rate} ${comment("remember it")} -j SET --add-set ${denied} src,dst,dst`;
 }
 

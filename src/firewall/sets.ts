@@ -27,6 +27,9 @@ export const chunkSize = 64;
 /** How long a denied connection is remembered after its first packet; then it may be counted anew. */
 const deniedSeconds = 86_400;
 
+/** Addresses of sandboxes in each family. */
+export const ownersAtMost = 65_536;
+
 /** Most chunks in a list: 4096 bridges of one kind. */
 const maxChunks = 64;
 
@@ -79,7 +82,8 @@ export function setSpecs(): readonly SetSpec[] {
         hashSize: 1024,
         maxEntries: 1_048_576,
       },
-      { name: setNames[`owner${family}`], ...netSet, hashSize: 1024, maxEntries: 65_536 },
+      { name: setNames[`owner${family}`], ...netSet, hashSize: 1024, maxEntries: ownersAtMost },
+      { name: setNames[`awake${family}`], ...netSet, hashSize: 64, maxEntries: 64 },
       { name: setNames[`quarantine${family}`], ...netSet, hashSize: 64, maxEntries: 65_536 },
       ...(["audit", "reject"] as const).map((name) => ({
         name: setNames[`${name}${family}`],
@@ -214,7 +218,7 @@ export function bridgeMember(bridge: string, family: Family): Member {
 }
 
 /** hash:net takes no prefix of length 0; two halves say the same. Duplicates collapse. */
-function splitZero(prefixes: readonly Prefix[]): Prefix[] {
+export function splitZero(prefixes: readonly Prefix[]): Prefix[] {
   const halves = prefixes.flatMap((prefix) => {
     if (prefix.length !== 0) return [prefix];
     const upper = familyOf(prefix.address) === 4 ? "128.0.0.0" : "8000::";

@@ -49,10 +49,27 @@ export interface Container {
 }
 
 /** What a container has that no wall on its network can hold. */
-export type Hazard = "docker-socket" | "privileged" | "host-network" | "host-pid" | "net-admin";
+export type Hazard =
+  | "docker-socket"
+  | "privileged"
+  | "host-network"
+  | "host-pid"
+  | "net-admin"
+  | "sys-admin"
+  | "kernel"
+  | "host-files"
+  | "host-devices";
 
 /** A consistent picture of one engine. */
 export interface Topology {
   readonly networks: readonly Network[];
   readonly containers: readonly Container[];
+}
+
+/** Up to when the picture is known to be true: by process.hrtime, which both threads share, ms. */
+export interface Readings {
+  /** When the last list of all containers began. */
+  readonly listedAtMs: number;
+  /** When the last reading of a container began, by id. None for one that is known by the list or an event only. */
+  readonly readAtMs: ReadonlyMap<string, number>;
 }

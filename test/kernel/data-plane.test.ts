@@ -5,6 +5,7 @@ import { createSocket } from "node:dgram";
 import { once } from "node:events";
 import { test } from "node:test";
 import { startDataPlane } from "../../src/data-plane-link.ts";
+import { allRead } from "../../src/dns/knowledge.ts";
 import { openKernelSets } from "../../src/io/ipset.ts";
 import { createIptables } from "../../src/io/iptables.ts";
 import { parsePrefix } from "../../src/model/address.ts";
@@ -61,6 +62,7 @@ test("a flush tells of every lookup that was answered before it", async (t) => {
       leaseFloorSeconds: 1,
       leaseGraceSeconds: 1,
       sandboxFolder: undefined,
+      guardPorts: false,
       queueNumber,
     },
     {
@@ -74,6 +76,8 @@ test("a flush tells of every lookup that was answered before it", async (t) => {
     },
   );
   await dataPlane.post({ topology, guarded, services: [], quarantined: [] });
+  // There is nobody but those.
+  dataPlane.tellReadings(allRead);
   await using client = createSocket("udp4");
   client.bind(0, asker);
   await once(client, "listening");

@@ -52,6 +52,7 @@ function startAnswerer(port: number, problems: string[]): Answerer {
       leaseFloorSeconds: 60,
       leaseGraceSeconds: 300,
       sandboxFolder: undefined,
+      guardPorts: false,
       queueNumber: 0,
     },
     admission: startAdmission({ sets, nowMs: Date.now }),
@@ -60,6 +61,7 @@ function startAnswerer(port: number, problems: string[]): Answerer {
     onLookup: () => undefined,
     onProblem: (problem) => problems.push(problem),
     onUnknown: () => undefined,
+    mayHaveCome: () => false,
   });
   answerer.useTopology(topology, guarded);
   return answerer;

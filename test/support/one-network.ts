@@ -60,6 +60,7 @@ export function startOneNetwork(change: {
       leaseFloorSeconds: 60,
       leaseGraceSeconds: 300,
       sandboxFolder: undefined,
+      guardPorts: false,
       queueNumber: 0,
     },
     admission: {
@@ -79,6 +80,7 @@ export function startOneNetwork(change: {
     onLookup: (event) => events.push(event),
     onProblem: (problem) => problems.push(problem),
     onUnknown: () => undefined,
+    mayHaveCome: () => true,
     ...change.options,
   });
   answerer.useTopology(topology, guarded);
