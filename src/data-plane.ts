@@ -41,6 +41,8 @@ import { createStandings } from "./sandbox-standing.ts";
 const journalEveryMs = 200;
 /** A request for a reading of the engine is not repeated within this time; the last one always is made. */
 const refreshEveryMs = 25;
+/** The same for somebody of whom no sandbox is known: sources can be forged where nothing tells who sends. */
+const betweenStrangersMs = 1_000;
 /** A container that may be in quarantine, or about to join a guarded network, is asked after anew so often. */
 const doubtAgainMs = 1_000;
 /** How often what hangs on ports is compared, where the kernel does not keep others from it. */
@@ -79,12 +81,19 @@ async function start(): Promise<void> {
   // Before the first picture nothing is known of anybody.
   let readings: Readings = { ...allRead, listedAtMs: Number.NEGATIVE_INFINITY };
   let sandboxes: Sandboxes | undefined;
-  const presence = createPresence((sandbox) => sandboxes?.addressesOf(sandbox), monotonicMs);
+  const presence = createPresence(
+    (sandbox) => sandboxes?.addressesOf(sandbox),
+    monotonicMs,
+    createTrailing(betweenStrangersMs, () => refresh()),
+  );
   const knowledgeOf = (picture: Picture): Knowledge =>
     new Knowledge(
       picture,
       () => readings,
-      settings.sandboxFolder === undefined ? { ...presence, isInUse: () => true } : presence,
+      // Without sandboxes of our own, who has which address is told by the picture only.
+      settings.sandboxFolder === undefined
+        ? { ...presence, isInUse: () => true, holderOf: () => undefined }
+        : presence,
     );
   let { topology }: { topology: Topology } = nothing;
   let knowledge = knowledgeOf(nothing);

@@ -68,7 +68,7 @@ test("a flush tells of every lookup that was answered before it", async (t) => {
     {
       onLookups: (batch) => void events.push(...batch),
       onFreshAddresses: unexpected,
-      onRefresh: unexpected,
+      onRefresh: () => undefined,
       onSandboxes: unexpected,
       onResolver: () => undefined,
       onProblem: unexpected,
