@@ -29,6 +29,8 @@ export interface ReporterOptions {
   readonly onChange: (unwell: boolean) => void;
   /** The rules made by command. */
   readonly rules: () => readonly Rule[];
+  /** Resolvers that cannot answer, as their own lookups come back to them; one sentence each. */
+  readonly circles: (topology: Topology, classification: Classification) => readonly string[];
 }
 
 /** Where a problem lies; each place has at most one. */
@@ -77,6 +79,7 @@ export function createReporter(options: ReporterOptions): Reporter {
   let sandboxes = 0;
   let rulesHealed = 0;
   let resolver: ResolverReport | undefined;
+  let circles: readonly string[] = [];
   const ages = createDropAges();
   let said: ReadonlySet<string> = new Set();
 
@@ -155,11 +158,13 @@ export function createReporter(options: ReporterOptions): Reporter {
   return {
     onClassified(topology, next, nowMs) {
       options.journal.learn(topology);
+      circles = options.circles(topology, next);
       sayOnce([
         ...[...next.problems.values()].flat(),
         ...next.containers.problems,
         ...next.warnings,
         ...next.containers.warnings,
+        ...circles,
       ]);
       classification = next;
       readDrops(nowMs);
@@ -211,7 +216,7 @@ export function createReporter(options: ReporterOptions): Reporter {
             ],
         warnings: gone
           ? []
-          : [...(classification?.warnings ?? []), ...(classification?.containers.warnings ?? [])],
+          : [...circles, ...(classification?.warnings ?? []), ...(classification?.containers.warnings ?? [])],
       };
     },
     stats(topology, nowMs) {
