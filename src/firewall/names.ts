@@ -97,6 +97,9 @@ export const sandboxTable = { family: "ip", name: "dockerwall" } as const;
 /** The same for what holds an interface until it is known, in both families. */
 export const holdTable = { family: "inet", name: "dockerwall-hold" } as const;
 
+/** What the names of bridges begin with that are held until they are classified: so Docker calls its own. */
+export const heldPrefix = "br-";
+
 /** Bits of the connection mark that are ours, the stamp of an admitted flow, and of one that only audit mode let pass. */
 export const connectionMark = { mask: 0x0f00_0000, admitted: 0x0100_0000, audited: 0x0200_0000 } as const;
 
@@ -110,6 +113,9 @@ export const refusedMark = 0x0800_0000;
 export function engineQueueNumber(queueNumber: number): number {
   return queueNumber + 1;
 }
+
+/** Number of the packet queue by which a daemon claims the host; no rule leads to it. */
+export const claimQueueNumber = 53_535;
 
 /** Bit of the packet mark of a denied one whose sender is to be told. */
 export const rejectedMark = 0x2000_0000;

@@ -17,6 +17,7 @@ import {
   chainNames as chain,
   connectionMark,
   engineQueueNumber,
+  heldPrefix,
   refusedMark,
   rejectedMark,
   senderMark,
@@ -199,14 +200,14 @@ function rawRules(options: RulesetOptions, sets: FamilySets): string[] {
       `-m mark --mark ${seenMark} ${comment("seen at the port of its sender")} -g ${chain.sender}`,
       `${inSet(sets.guarded, "src,src")} ${comment("not from whose address it is")} -j DROP`,
       `${inSet(sets.open, "src,src")} ${comment("not guarded")} -j RETURN`,
-      ...closedRules(options, sets),
+      ...strangerRules(sets),
     ];
   }
   return [
     `${inSet(sets.guarded, "src,src")} ${comment("guarded container")} -g ${chain.flood}`,
     `${inSet(sets.open, "src,src")} ${comment("not guarded")} -j RETURN`,
     ...(options.family === 6 ? linkLocalRules() : []),
-    ...closedRules(options, sets),
+    ...strangerRules(sets),
   ];
 }
 
@@ -231,11 +232,30 @@ function linkLocalRules(): string[] {
   ];
 }
 
-/** What every hook ends in: strangers on guarded bridges, and bridges that nobody classified yet. */
-function closedRules(options: RulesetOptions, sets: FamilySets): string[] {
-  const strangers = `${inSet(sets.closed, "src,src")} ${comment("not an address of this network")} -j DROP`;
-  const held = `-i br-+ -m set ! --match-set ${sets.open} src,src ${comment("held until classified")} -j DROP`;
-  return options.hold ? [strangers, held] : [strangers];
+/** Strangers on guarded bridges. */
+function strangerRules(sets: FamilySets): string[] {
+  return [`${inSet(sets.closed, "src,src")} ${comment("not an address of this network")} -j DROP`];
+}
+
+/** Bridges that nobody classified yet: what they send is dropped, but never before the host has had its answers. */
+function heldRules(options: RulesetOptions, sets: FamilySets): string[] {
+  if (!options.hold) return [];
+  return [
+    `-i ${heldPrefix}+ -m set ! --match-set ${sets.open} src,src ${comment("held until classified")} -j DROP`,
+  ];
+}
+
+/** A bridge that is held may be the host's own way out: what it asked for itself is answered. */
+function hostAnswerRules({ family, hold }: RulesetOptions): string[] {
+  if (!hold) return [];
+  const discovery = [135, 136].map(
+    (type) =>
+      `-i ${heldPrefix}+ -p ipv6-icmp -m icmp6 --icmpv6-type ${type} -m hl --hl-eq 255 ${comment("neighbour discovery")} -j RETURN`,
+  );
+  return [
+    `-i ${heldPrefix}+ -m conntrack --ctstate ESTABLISHED --ctdir REPLY ${comment("answer to the host")} -j RETURN`,
+    ...(family === 6 ? discovery : []),
+  ];
 }
 
 /** Floods of lookups are shed here, before conntrack and before our socket. */
@@ -264,7 +284,8 @@ function forwardRules(options: RulesetOptions, sets: FamilySets): string[] {
     `${inSet(sets.quarantine, "dst")} ${comment("in quarantine")} -j DROP`,
     `${inSet(sets.guarded, "src,src")} ${comment("guarded container")} -g ${chain.judge}`,
     ...(options.family === 6 ? onLinkDestinations : []),
-    ...closedRules(options, sets),
+    ...strangerRules(sets),
+    ...heldRules(options, sets),
     `${inSet(sets.guarded, "dst,src")} ${comment("neighbour of a container with a second network")} -j RETURN`,
     `-m conntrack --ctstate NEW,RELATED ${inSet(sets.guarded, "dst,dst")} -m set ! --match-set ${sets.audit} dst,dst ${comment("to a guarded container")} -g ${chain.inward}`,
   ];
@@ -339,16 +360,19 @@ function rejectRules({ family }: RulesetOptions): string[] {
 
 function inputRules(options: RulesetOptions, sets: FamilySets): string[] {
   return [
+    // What the host says to itself is none of our business, whoever has the port while no daemon runs.
     ...["udp", "tcp"].map(
       (protocol) =>
-        `-p ${protocol} -m ${protocol} --dport ${options.dnsPort} -m conntrack ! --ctstate DNAT ${comment("by redirection only")} -j DROP`,
+        `! -i lo -p ${protocol} -m ${protocol} --dport ${options.dnsPort} -m conntrack ! --ctstate DNAT ${comment("by redirection only")} -j DROP`,
     ),
     `${inSet(sets.quarantine, "src")} ${comment("in quarantine")} -g ${chain.deny}`,
     `${inSet(sets.guarded, "src,src")} ${comment("guarded container")} -g ${chain.host}`,
     ...(options.family === 6
       ? [`${inSet(setNames.link6, "src,src")} ${comment("guarded container, link-local")} -g ${chain.host}`]
       : []),
-    ...closedRules(options, sets),
+    ...strangerRules(sets),
+    ...hostAnswerRules(options),
+    ...heldRules(options, sets),
   ];
 }
 

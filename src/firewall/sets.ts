@@ -4,7 +4,7 @@
 import { anyPrefix, type Family, familyOf, hostPrefix, type Prefix, renderPrefix } from "../model/address.ts";
 import type { Classification } from "./classify.ts";
 import { hostMembers } from "./host-entries.ts";
-import { setNames } from "./names.ts";
+import { heldPrefix, setNames } from "./names.ts";
 
 export type SetType = "hash:ip,port,ip" | "hash:net,iface" | "hash:net,port" | "hash:net" | "list:set";
 
@@ -173,7 +173,7 @@ export function desiredSets(classification: Classification): DesiredSets {
   const withIpv6 = guarded.filter((network) =>
     network.subnets.some(({ address }) => familyOf(address) === 6),
   );
-  const held = classification.openBridges.filter((name) => name.startsWith("br-"));
+  const held = classification.openBridges.filter((name) => name.startsWith(heldPrefix));
   return {
     members: new Map([
       [setNames.guarded4, [...ofFamily(4), ...strays(4)]],

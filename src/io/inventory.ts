@@ -40,6 +40,8 @@ export interface Inventory {
   current(): Topology;
   /** Up to when that is true. */
   readings(): Readings;
+  /** By the same clock, when the last complete reading of the networks began that is in the picture. */
+  networksReadAtMs(): number | undefined;
   /**
    * Lists everything again, and reads what is new, what the list shows otherwise, what could not be read, and the
    * suspects. Resolves when that is done, but for what is slow.
@@ -54,6 +56,7 @@ export function createInventory(options: InventoryOptions): Inventory {
   const networks = new Map<string, Network>();
   const containers = new Map<string, Container>();
   const abort = new AbortController();
+  let networksReadAtMs: number | undefined;
   let picture: Topology = { networks: [], containers: [] };
   let listedAtMs = Number.NEGATIVE_INFINITY;
   const readAtMs = new Map<string, number>();
@@ -122,6 +125,7 @@ export function createInventory(options: InventoryOptions): Inventory {
 
   async function readNetworks(): Promise<void> {
     const begunAt = ++clock;
+    const begunAtMs = options.nowMs();
     const listed = new Map((await engine.listNetworks()).map((network) => [network.id, network]));
     let changed = false;
     for (const [id, network] of listed) {
@@ -130,6 +134,7 @@ export function createInventory(options: InventoryOptions): Inventory {
     for (const id of [...networks.keys()]) {
       if (!listed.has(id) && !outdated(id, begunAt)) changed = put(networks, id, undefined) || changed;
     }
+    networksReadAtMs = begunAtMs;
     tellIf(changed);
   }
 
@@ -272,6 +277,7 @@ export function createInventory(options: InventoryOptions): Inventory {
   return {
     current: () => picture,
     readings: () => ({ listedAtMs, readAtMs }),
+    networksReadAtMs: () => networksReadAtMs,
     refresh,
     async start() {
       await new Promise<void>((resolve, reject) => {

@@ -45,7 +45,10 @@ test("a flush tells of every lookup that was answered before it", async (t) => {
     queueNumber,
     hold: true,
     listBridges: () => [],
+    lookAtBridges: () => () => [],
     nowMs: Date.now,
+    uptimeMs: () => 0,
+    networksReadAtMs: () => 0,
     ...labelsOnly(),
   });
   // The data plane reads at its start which grants the sets hold.
