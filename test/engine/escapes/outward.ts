@@ -1,6 +1,7 @@
 // Straight out, to the internet, by every protocol and in every shape.
 
 import { long } from "../../support/chosen.ts";
+import { askedUnderNeighbours } from "./link.ts";
 import type { Section } from "./table.ts";
 
 const wire = { seen: ["wire"] } as const;
@@ -196,7 +197,12 @@ export const grants: Section = {
       attempt:
         "time.sleep(1); frame4(neighbour, '203.0.113.20', 6, tcp_segment(neighbour, '203.0.113.20', 2))",
       ...wire,
-      guarded: "open",
+    },
+    {
+      name: "the same, under the neighbour's address and MAC",
+      attempt:
+        "time.sleep(1); frame4(victim, '203.0.113.20', 6, tcp_segment(victim, '203.0.113.20', 2), src_mac=victimmac)",
+      ...wire,
     },
     ...[
       ["the next port", "tcp('203.0.113.12', 444)"],
@@ -232,8 +238,8 @@ export const grants: Section = {
       attempt:
         "time.sleep(1); frame6(neighbour6, '2001:db8:1::14', 6, tcp_segment(neighbour6, '2001:db8:1::14', 2))",
       ...wire,
-      guarded: "open",
     },
+    ...askedUnderNeighbours,
     ...[
       ["the next port", "tcp('2001:db8:1::13', 444)"],
       ["port 80", "tcp('2001:db8:1::13', 80)"],
