@@ -106,16 +106,15 @@ class Attempt:
         body = self.udp_segment(src, to) if payload is None else payload
         self.frame(0x86DD, ip6(src, to, next_header, body, hops), dst, src_mac, device)
 
-    def arp(self, src, to, src_mac=None, kind=1, dst=None, device="eth0"):
-        """Asks (1) or answers (2) that `src` is at `src_mac`, the row's own where absent."""
+    def arp(self, src, to, dst="ff:ff:ff:ff:ff:ff", src_mac=None, device="eth0"):
+        """Asks for an address, and so says that `src` is at a MAC, the row's own where absent."""
         claim = mac(src_mac or self.mark_mac) + packed(src)
-        target = (mac(dst) if kind == 2 else bytes(6)) + packed(to)
-        self.frame(0x0806, struct.pack("!HHBBH", 1, 0x0800, 6, 4, kind) + claim + target, dst or "ff:ff:ff:ff:ff:ff", device=device)
+        self.frame(0x0806, struct.pack("!HHBBH", 1, 0x0800, 6, 4, 1) + claim + bytes(6) + packed(to), dst, device=device)
 
     def arp_reply(self, to, src=None, device="eth0"):
         """Asks by ARP who has an address; a reply is a reply."""
         with sniffer(device, 0x0806) as s:
-            self.arp(src or own_address(device), to, own_mac(device).hex(":"), device=device)
+            self.arp(src or own_address(device), to, src_mac=own_mac(device).hex(":"), device=device)
             if heard(s, lambda frame: frame[20:22] == b"\0\2" and frame[28:32] == packed(to)):
                 self.reply()
 
@@ -134,7 +133,7 @@ class Attempt:
 
     def advertisement(self, to, src=None):
         """A router advertisement of the row's own prefix. Who takes it has one more address, and no other route or source."""
-        option = struct.pack("!BBBBIII", 3, 4, 64, 0x40, 600, 0, 0) + packed(self.mark_prefix + "::")
+        option = struct.pack("!BBBBIII", 3, 4, 64, 0x40, 20, 0, 0) + packed(self.mark_prefix + "::")
         head = struct.pack("!BBHII", 64, 0, 0, 0, 0)
         return ip6(src or self.link6(), to, 58, icmp6(src or self.link6(), to, 134, head + option), 255)
 
@@ -172,10 +171,10 @@ class Attempt:
         message = dns_question((name or self.token.decode() + ".example.org"), kind)
         with socket.socket(family(server), socket.SOCK_DGRAM) as s:
             s.settimeout(QUICK)
-            quietly(lambda: (s.sendto(message, (server, port)), s.recv(512)))
+            quietly(lambda: (s.sendto(message, scoped(server, port)), s.recv(512)))
         with socket.socket(family(server), socket.SOCK_STREAM) as s:
             s.settimeout(QUICK)
-            quietly(lambda: (s.connect((server, port)), s.sendall(struct.pack("!H", len(message)) + message), s.recv(2)))
+            quietly(lambda: (s.connect(scoped(server, port)), s.sendall(struct.pack("!H", len(message)) + message), s.recv(2)))
 
     def lookup(self, name):
         return quietly(lambda: socket.getaddrinfo(name, 1))

@@ -42,6 +42,9 @@ const kinds = [
     name: `about a neighbour's flow, ${name}`,
     attempt: `error_about(neighbour, '203.0.113.20', 'udp', ${v4})`,
     ...wire,
+    ...(name === "redirect"
+      ? { closedAnyway: "the kernel drops redirects of flows that it translates" }
+      : {}),
   },
   ...(v6 === undefined
     ? []

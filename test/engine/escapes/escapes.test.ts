@@ -8,7 +8,6 @@ import { after, before, describe, it } from "node:test";
 import { chosen } from "../../support/chosen.ts";
 import { deploy, run } from "../../support/dockerwall.ts";
 import { localRanges, localRanges6 } from "../../support/lab/addresses.ts";
-import { until } from "../../support/lab/command.ts";
 import { type Lab, startLab } from "../../support/lab/lab.ts";
 import { type Condition, conditions } from "./conditions.ts";
 import { errors } from "./errors.ts";
@@ -19,17 +18,7 @@ import { link } from "./link.ts";
 import { type Cell, readMatrix, renderCell, renderMatrix, type State, writeMatrix } from "./matrix.ts";
 import { grants, resolvers, shapes, straightOut } from "./outward.ts";
 import { quarantined } from "./quarantined.ts";
-import {
-  type Broken,
-  containerOf,
-  makeAttempts,
-  marksOf,
-  type Round,
-  type Run,
-  readTables,
-  readWatchers,
-  Sightings,
-} from "./run.ts";
+import { type Broken, containerOf, makeAttempts, marksOf, type Run, readWatchers, Sightings } from "./run.ts";
 import { second } from "./second.ts";
 import {
   attack,
@@ -44,7 +33,7 @@ import {
   startAnew,
 } from "./stage.ts";
 import { started, takesAddresses } from "./started.ts";
-import type { Claim, Expected, Row, Section } from "./table.ts";
+import type { Claim, Expected, Round, Row, Section } from "./table.ts";
 import { startTunnelServers, tryTunnels, tunnels } from "./tunnels.ts";
 
 const attempted: readonly Section[] = [
@@ -93,6 +82,8 @@ const evidence = new Map(engines.map(({ name }) => [name as string, new Map<Clai
 /** By engine and run, what went wrong. */
 const broken = new Map(engines.map(({ name }) => [name as string, new Map<string, Broken>()]));
 
+const rounds = ["default", "admin"] as const;
+
 let lab: Lab;
 before(async () => {
   lab = await startLab({ engines, product: true });
@@ -134,8 +125,8 @@ class Trial {
     this.note = note;
   }
 
-  /** Makes the attempts of some rounds at the same time. */
-  async make(when: When, tried: readonly Row[], rounds: readonly Round[], times = 1): Promise<void> {
+  /** Makes the attempts of both rounds at the same time. */
+  async make(when: When, tried: readonly Row[], times = 1): Promise<void> {
     const { stage, sightings } = this;
     const runs = rounds.map((round): Run => {
       const run = { number: this.#runs.size, round, rows: tried, first: this.#attempts, times };
@@ -146,22 +137,13 @@ class Trial {
     this.#flows += 5;
     const flow = 14_000 + stage.index * 200 + this.#flows;
     await holdFlows(lab, stage, flow, 60);
-    let over = false;
-    const making = Promise.all(runs.map((run) => makeAttempts(lab, stage, { run, flow }))).finally(() => {
-      over = true;
-    });
-    // What a kernel believes, it forgets in seconds.
-    const reading = until(`the end of ${when}`, 600_000, async () => {
-      await readTables(stage, sightings);
-      return over ? true : undefined;
-    });
-    for (const [index, outcome] of (await making).entries()) {
+    const made = await Promise.all(runs.map((run) => makeAttempts(lab, stage, { run, flow })));
+    for (const [index, outcome] of made.entries()) {
       sightings.addReplies(outcome.replies);
       broken.get(stage.engine.name)?.set(`${when} ${rounds[index]}`, outcome);
       for (const line of [...outcome.raised.values(), ...outcome.crashed]) this.note(`${when}: ${line}`);
     }
-    await reading;
-    this.note(`${when} ${rounds.join(" ")}`);
+    this.note(when);
   }
 
   /** What came of a row; undefined where it was not tried. */
@@ -219,8 +201,7 @@ async function tryAll(name: string, index: number): Promise<void> {
     await newcomers();
     await lookUp(stage);
     const trying = tryTunnels(engine);
-    await trial.make(when, rows, ["default"]);
-    await trial.make(when, rows, ["admin"]);
+    await trial.make(when, rows);
     const tried = await trying;
     note("tunnels");
     return tried;
@@ -234,7 +215,7 @@ async function tryAll(name: string, index: number): Promise<void> {
     const leave = await condition.enter(engine);
     await startAnew(stage);
     const tried = condition.rows.map(({ row }) => row);
-    await trial.make(when, tried, ["default", "admin"], condition.times);
+    await trial.make(when, tried, condition.times);
     await leave();
     note(`after ${condition.condition}`);
   };
@@ -301,7 +282,7 @@ function madeAlike(name: string): void {
   const crashed = [...runs].flatMap(([title, outcome]) => outcome.crashed.map((line) => `${title}: ${line}`));
   assert.deepEqual(crashed, []);
   const own = conditions.filter(({ ownControl }) => ownControl).map(({ condition }) => condition);
-  for (const round of ["default", "admin"] as const) {
+  for (const round of rounds) {
     for (const when of ["guarded", ...conditions.map(({ condition }) => condition)] as const) {
       const control: When = own.some((condition) => condition === when)
         ? `before ${when as "unfiltered"}`

@@ -109,7 +109,7 @@ export const stated: Section = {
     },
     {
       name: "a forged neighbour advertisement to a neighbour, for another neighbour's address",
-      attempt: "time.sleep(1); discover(136, neighbour6, link6(), victimmac, victim6)",
+      attempt: "time.sleep(1); discover(136, neighbour6, link6(), victimmac, victimll)",
       seen: ["victim's tables"],
       ...open,
     },

@@ -32,14 +32,18 @@ export const link: Section = {
       seen: ["reply"],
       closedAnyway: "the kernel answers for addresses of that link only",
     },
-    { name: "ARP to the host, of a free address", attempt: "arp(unused, gw)", ...hostTables },
-    { name: "ARP to the host, of a neighbour's address", attempt: "arp(victim, gw)", ...hostTables },
+    { name: "ARP to the host, of a free address", attempt: "arp(unused, gw, gwmac)", ...hostTables },
+    { name: "ARP to the host, of a neighbour's address", attempt: "arp(victim, gw, gwmac)", ...hostTables },
     {
       name: "ARP to a neighbour, of another neighbour's address",
-      attempt: "arp(published, victim)",
+      attempt: "arp(published, victim, victimmac)",
       ...victimTables,
     },
-    { name: "ARP to a neighbour, of the gateway's address", attempt: "arp(gw, victim)", ...victimTables },
+    {
+      name: "ARP to a neighbour, of the gateway's address",
+      attempt: "arp(gw, victim, victimmac)",
+      ...victimTables,
+    },
     {
       name: "neighbour solicitation to the host, from a free address",
       attempt: "discover(135, gw6, unused6, gwmac, gw6)",
@@ -84,12 +88,24 @@ export const link: Section = {
       ),
       ...victimTables,
     },
-    {
-      name: "router advertisement to a neighbour, its header in the second fragment",
-      attempt:
-        "b = bytes([58, 0, 1, 4, 0, 0, 0, 0]) + icmp6(link6(), victimll, 134, bytes(12))\nfor at, more in (0, 1), (8, 0): frame(0x86DD, ip6(link6(), victimll, 44, bytes([60, 0]) + struct.pack('!HI', at | more, sport) + (b[8:] if at else b[:8]), 255), dst=victimmac)",
-      seen: ["victim"],
-    },
+    ...(
+      [
+        ["its header in the first fragment", 16, "", undefined],
+        [
+          "its header in the second fragment",
+          8,
+          "bytes([58, 0, 1, 4, 0, 0, 0, 0]) + ",
+          "the kernel takes no first fragment without all headers",
+        ],
+      ] as const
+    ).map(
+      ([shape, size, before, closedAnyway]): Row => ({
+        name: `router advertisement to a neighbour, ${shape}`,
+        attempt: `b = ${before}icmp6(link6(), victimll, 134, bytes(12))\nfor at, more in (0, 1), (${size}, 0): frame(0x86DD, ip6(link6(), victimll, 44, bytes([${before === "" ? 58 : 60}, 0]) + struct.pack('!HI', at | more, sport) + (b[${size}:] if at else b[:${size}]), 255), dst=victimmac)`,
+        seen: ["victim"],
+        ...(closedAnyway === undefined ? {} : { closedAnyway }),
+      }),
+    ),
     {
       name: "router advertisement to a neighbour, in a priority tag",
       attempt: advertised("frame(0x8100, tagged(0x86DD, r), dst=victimmac)"),

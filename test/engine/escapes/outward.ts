@@ -201,7 +201,7 @@ export const grants: Section = {
     {
       name: "the same, under the neighbour's address and MAC",
       attempt:
-        "time.sleep(1); frame4(victim, '203.0.113.20', 6, tcp_segment(victim, '203.0.113.20', 2), src_mac=victimmac)",
+        "time.sleep(1); frame4(taken, '203.0.113.20', 6, tcp_segment(taken, '203.0.113.20', 2), src_mac=takenmac)",
       ...wire,
     },
     ...[
@@ -256,7 +256,7 @@ export const grants: Section = {
       ["UDP to the same port", "udp('2001:db8:1::1a', 80)"],
       ["ICMPv6", "ping('2001:db8:1::1a')"],
       ["the next address", "tcp('2001:db8:1::1b', 80)"],
-      ["GRE", "raw6(47, '2001:db8:1::1a')"],
+      ["GRE", "raw6(47, granted6)"],
     ].map(([name, attempt]) => ({
       name: `an IPv6 address entry for port 80/tcp: ${name}`,
       attempt: attempt ?? "",

@@ -45,7 +45,7 @@ const out: readonly Row[] = [
     "frame6(link6(), gwll, 58, icmp6(link6(), gwll, 135, bytes(4) + packed(gwll)), hops=255)",
   ),
   way("reply")("ARP: who has the gateway", "arp_reply(gw)"),
-  way("host's tables")("ARP to the host, of its own address", "arp(own(), gw)"),
+  way("host's tables")("ARP to the host, of a free address", "arp(spare, gw, gwmac)"),
   host("a port that a neighbour publishes, by docker-proxy", "tcp(gw, 8092)"),
 ];
 
@@ -86,10 +86,10 @@ const toNeighbours: readonly Row[] = [
     "router advertisement",
     "frame6(link6(), 'ff02::1', 58, icmp6(link6(), 'ff02::1', 134, bytes(12)), dst='33:33:00:00:00:01', hops=255)",
   ),
-  way("victim's tables")("ARP to a neighbour, of its own address", "arp(own(), victim)"),
+  way("victim's tables")("ARP to a neighbour, of a free address", "arp(spare, victim, victimmac)"),
   way("victim's tables")(
-    "neighbour solicitation to a neighbour, from its own address",
-    "discover(135, victim6, own6(), victimmac, victim6)",
+    "neighbour solicitation to a neighbour, from a free address",
+    "discover(135, victim6, spare6, victimmac, victim6)",
   ),
   way("reply")("ARP: who has a neighbour's address", "arp_reply(victim)"),
   way("reply")("neighbour solicitation: who has a neighbour's address", "solicitation_reply(victim6)"),

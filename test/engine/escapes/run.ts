@@ -1,14 +1,21 @@
 // One run of the table: every attempt of a round of containers, and what was seen of each afterwards.
 
+import { readFile } from "node:fs/promises";
 import { long } from "../../support/chosen.ts";
 import type { Lab } from "../../support/lab/lab.ts";
 import type { Packet } from "../../support/lab/pcap.ts";
 import type { Query } from "../../support/lab/queries.ts";
-import type { Stage } from "./stage.ts";
-import { type Attacker, adminOnly, attackers, inBoth, type Observer, type Row, watchers } from "./table.ts";
-
-/** Default capabilities or NET_ADMIN too; a row is in the rounds that its container is in. */
-export type Round = "default" | "admin";
+import { type Stage, victims } from "./stage.ts";
+import {
+  type Attacker,
+  adminOnly,
+  attackers,
+  inBoth,
+  type Observer,
+  type Round,
+  type Row,
+  watchers,
+} from "./table.ts";
 
 /** Rows that are tried at once; each has marks of its own. */
 export interface Run {
@@ -81,7 +88,6 @@ export async function makeAttempts(
   const raised = new Map<Row, string>();
   const crashed: string[] = [];
   const facts = await stage.readFacts();
-  const granted = round === "default" ? "198.51.100.24" : "198.51.100.25";
   const byContainer = Map.groupBy(
     run.rows.map((row) => ({ row, marks: marksOf(stage, run, row) })),
     ({ row }) => containerOf(stage, row, round),
@@ -89,7 +95,7 @@ export async function makeAttempts(
 
   async function fromBash(given: Given, place: "host" | "internet"): Promise<void> {
     for (const { row, marks } of given) {
-      const variables = Object.entries({ ...facts("guarded"), token: marks.token });
+      const variables = Object.entries({ ...facts("guarded", round), token: marks.token });
       const argv = [
         "env",
         ...variables.map(([key, value]) => `${key}=${value}`),
@@ -109,7 +115,7 @@ export async function makeAttempts(
     const outcome = await engine.dockerWith(
       {
         input: JSON.stringify({
-          facts: { ...facts(networkOf(container)), granted, flow: String(flow) },
+          facts: { ...facts(networkOf(container), round), flow: String(flow) },
           attempts,
         }),
         timeoutMs: long ? 600_000 : 180_000,
@@ -211,17 +217,17 @@ function portMark(sport: number | undefined): string[] {
   return sport !== undefined && sport >= 16_000 && sport < 24_000 ? [`:${sport}`] : [];
 }
 
-/** What the kernels of the host and of the victim believe after a run. */
-export async function readTables({ engine }: Stage, sightings: Sightings): Promise<void> {
-  const show = ["sh", "-c", "ip neigh show; ip -6 address show; ip -6 route show"];
-  sightings.addTables("host's tables", (await engine.exec(...show)).stdout);
-  sightings.addTables("victim's tables", (await engine.docker("exec", "victim", ...show)).stdout);
-}
-
-/** Everything that the watchers of an engine have seen so far. */
+/** Everything that the watchers of an engine have seen so far, and what kernels have come to believe. */
 export async function readWatchers(stage: Stage, sightings: Sightings): Promise<void> {
-  for (const name of ["host", ...watchers] as const) {
-    const { stdout } = await stage.engine.docker("logs", name);
-    sightings.addWatched(name, stdout);
+  const { engine } = stage;
+  for (const name of ["host", ...watchers, "victim-admin"] as const) {
+    const { stdout } = await engine.docker("logs", name);
+    sightings.addWatched(name === "victim-admin" ? "victim" : name, stdout);
   }
+  sightings.addTables("host's tables", await readFile(stage.monitorLog, "utf8"));
+  for (const victim of victims)
+    sightings.addTables(
+      "victim's tables",
+      (await engine.docker("exec", victim, "cat", "/tmp/monitor")).stdout,
+    );
 }

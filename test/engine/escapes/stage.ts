@@ -8,11 +8,19 @@ import type { Engine } from "../../support/lab/engine.ts";
 import type { Lab } from "../../support/lab/lab.ts";
 import { repository } from "../../support/lab/repository.ts";
 import { gone } from "./started.ts";
-import { type Attacker, adminOnly, attackers, type Claim, type Section, startedAnew } from "./table.ts";
+import {
+  type Attacker,
+  adminOnly,
+  attackers,
+  type Claim,
+  type Round,
+  type Section,
+  startedAnew,
+} from "./table.ts";
 
 /** The label of the network that most attempts are made from. */
 export const allow =
-  "www.example.com allowed.example.com api.example.com:443/tcp v6only.example.com:443/tcp 198.51.100.21:80/tcp 198.51.100.24/31:80/tcp [2001:db8:1::1a]:80/tcp *.tunnel.example.net host:8097/tcp";
+  "www.example.com allowed.example.com api.example.com:443/tcp v6only.example.com:443/tcp 198.51.100.21:80/tcp 198.51.100.24/31:80/tcp [2001:db8:1::1a]:80/tcp [2001:db8:1::1c]:80/tcp [2001:db8:1::1e]:80/tcp *.tunnel.example.net host:8097/tcp";
 
 interface Plan {
   readonly label?: string;
@@ -42,7 +50,9 @@ export interface Stage {
   readonly index: number;
   readonly networks: Record<string, Plan>;
   /** Reads what attempts may name now, by the network that they are made from; a bridge's MAC changes with its ports. */
-  readonly readFacts: () => Promise<(network: string) => Facts>;
+  readonly readFacts: () => Promise<(network: string, round: Round) => Facts>;
+  /** What the host's kernel has come to believe of addresses and neighbours, as ip-monitor(8) writes it. */
+  readonly monitorLog: string;
 }
 
 const scripts = ["-v", `${joinPath(repository, "test/engine/escapes")}:/escapes:ro`];
@@ -64,6 +74,7 @@ export async function buildStage(engine: Engine, index: number): Promise<Stage> 
     watch(engine, "neighbour", { on: "guarded", options: at(guarded, 10) }),
     watch(engine, "plain", { on: "plain", options: [...at(plain, 10), ...plainPorts] }),
     watch(engine, "victim", { on: "guarded", options: at(guarded, 12) }),
+    watch(engine, "victim-admin", { on: "guarded", options: at(guarded, 16) }),
     watch(engine, "other", { on: "other", options: [...at(other, 10), "-p", "8094:8000"] }),
     watch(engine, "default", { on: "bridge" }),
     watch(engine, "published", { on: "guarded", options: [...at(guarded, 11), "-p", "8092:8000", ...check] }),
@@ -86,7 +97,17 @@ export async function buildStage(engine: Engine, index: number): Promise<Stage> 
     assert.match(stdout, /docker-proxy/, `${engine.name}: who accepts at port ${port}`);
   }
   const facts = await fixedFacts(engine, networks);
-  return { engine, index, networks, readFacts: async () => await readFacts(engine, networks, facts) };
+  const monitor = ["ip", "monitor", "neigh", "address"];
+  const { log: monitorLog } = engine.background("monitor", monitor);
+  for (const victim of victims)
+    await run(engine, "exec", "-d", victim, "sh", "-c", `${monitor.join(" ")} > /tmp/monitor`);
+  return {
+    engine,
+    index,
+    networks,
+    monitorLog,
+    readFacts: async () => await readFacts(engine, networks, facts),
+  };
 }
 
 /**
@@ -174,6 +195,9 @@ async function watch(
   await start(engine, name, { ...given, command: ["python3", "-u", "/escapes/watch.py", ...ports] });
 }
 
+/** Those whose neighbours would have them believe things, by round. */
+export const victims = ["victim", "victim-admin"] as const;
+
 /** Those that are in quarantine with Dockerwall. */
 export const jailed = ["jailed", "jailedtwo", "jailed-admin", "jailedtwo-admin"] as const;
 
@@ -247,7 +271,7 @@ const flowHolders = [
 
 /** Has neighbours granted what attempts would use. */
 export async function lookUp({ engine }: Stage): Promise<void> {
-  for (const container of ["neighbour", "victim"])
+  for (const container of ["neighbour", "taken", ...victims])
     await succeeds(engine, container, "getent", "ahosts", "allowed.example.com");
 }
 
@@ -266,7 +290,7 @@ export async function holdFlows(
     );
   const { v4, v6 } = networks["guarded"] ?? {};
   // An entry that a forged advertisement can change.
-  await inside(engine, "victim", "ping", "-c", "1", "-W", "1", `${v6}10`);
+  for (const victim of victims) await inside(engine, victim, "ping", "-c", "1", "-W", "1", `${v6}10`);
   // What is meant for one neighbour, so that there is something to take.
   const say = `while sleep 0.1; do echo > /dev/udp/${v4}15/9; done`;
   engine.background(`for-taken-${base}`, ["timeout", String(seconds), "bash", "-c", say]);
@@ -282,7 +306,7 @@ async function fixedFacts(engine: Engine, { guarded, plain, other }: Record<stri
   const inspect = async (container: string, format: string): Promise<string> =>
     await run(engine, "inspect", "-f", `{{range .NetworkSettings.Networks}}${format}{{end}}`, container);
   const macs = await Promise.all(
-    ["neighbour", "victim", "taken", "jailed", "plain"].map(
+    ["neighbour", ...victims, "taken", "jailed", "plain"].map(
       async (name) => [name, await inspect(name, "{{.MacAddress}}")] as const,
     ),
   );
@@ -304,9 +328,9 @@ async function fixedFacts(engine: Engine, { guarded, plain, other }: Record<stri
         [`${name}ll`, linkLocalOf(mac)],
       ]),
     ),
-    victim: `${guarded?.v4}12`,
-    victim6: `${guarded?.v6}12`,
+    // Whose frames go astray, as others send under its MAC.
     taken: `${guarded?.v4}15`,
+    taken6: `${guarded?.v6}15`,
     jailed: `${guarded?.v4}13`,
     jailed6: `${guarded?.v6}13`,
     jailedtwo: `${plain?.v4}14`,
@@ -327,7 +351,7 @@ async function readFacts(
   engine: Engine,
   networks: Record<string, Plan>,
   fixed: Facts,
-): Promise<(network: string) => Facts> {
+): Promise<(network: string, round: Round) => Facts> {
   const ids = await run(engine, "network", "ls", "--format", "{{.Name}} {{.ID}}");
   const bridges = new Map(ids.split("\n").map((line) => line.split(" ") as [string, string]));
   const { stdout: shown } = await engine.exec("ip", "address", "show");
@@ -338,11 +362,23 @@ async function readFacts(
       link: /inet6 (fe80:\S+)\//.exec(text)?.[1] ?? "",
     };
   };
-  return (network) => {
+  return (network, round) => {
     const own = networks[network];
+    const guarded = networks["guarded"];
     const { mac, link } = device(network);
+    const admin = round === "admin";
+    const victim = admin ? "victim-admin" : "victim";
     return {
       ...fixed,
+      // Rounds are made at the same time, and what one claims must not be what the other does.
+      victim: `${guarded?.v4}${admin ? 16 : 12}`,
+      victim6: `${guarded?.v6}${admin ? 16 : 12}`,
+      victimmac: fixed[`${victim}mac`] ?? "",
+      victimll: fixed[`${victim}ll`] ?? "",
+      spare: `${own?.v4}${admin ? 196 : 195}`,
+      spare6: `${own?.v6}${admin ? "196" : "195"}`,
+      granted: `198.51.100.${admin ? 25 : 24}`,
+      granted6: `2001:db8:1::1${admin ? "e" : "c"}`,
       gw: `${own?.v4}1`,
       gw6: `${own?.v6}1`,
       gwll: link,
@@ -350,8 +386,8 @@ async function readFacts(
       plaingwmac: device("plain").mac,
       plaingwll: device("plain").link,
       broadcast: `${own?.v4}255`,
-      unused: `${own?.v4}200`,
-      unused6: `${own?.v6}dead`,
+      unused: `${own?.v4}${admin ? 200 : 199}`,
+      unused6: `${own?.v6}${admin ? "dead" : "deaf"}`,
     };
   };
 }

@@ -36,6 +36,9 @@ export const attackers = {
   inner: { network: "plain" },
 } as const;
 
+/** Default capabilities or NET_ADMIN too; a row is in the rounds that its container is in. */
+export type Round = "default" | "admin";
+
 export type Attacker = keyof typeof attackers;
 
 /** Attackers that are nothing without NET_ADMIN. */
