@@ -1,12 +1,13 @@
-// First packets that the kernel puts before us: to an address for which somebody may have a right to every port,
-// or which an allowlist names. The answer is an entry in the kernel and another look at the packet, or a mark
-// that has it counted and dropped. While nobody listens here, the kernel drops them.
+// Packets that the kernel puts before us: the first ones to an address for which somebody may have a right to every
+// port, or which an allowlist names, and errors of ICMP, of which the kernel's rules cannot see what they quote. The
+// answer is an entry in the kernel and another look at the packet, or a mark that has it counted and dropped; an error
+// passes at once. While nobody listens here, the kernel drops them.
 
 import type { Admission, Packet } from "./admission.ts";
 import type { AskerIndex } from "./dns/asker.ts";
 import { DockerwallError, messageOf } from "./errors.ts";
 import { askedMark, refusedMark } from "./firewall/names.ts";
-import { parsePacket } from "./firewall/packet.ts";
+import { isIcmpError, isOwnError, parsePacket } from "./firewall/packet.ts";
 import { NetlinkError } from "./io/netlink.ts";
 import { openQueue } from "./io/nfqueue.ts";
 import type { Readiness } from "./io/readiness.ts";
@@ -51,9 +52,10 @@ function setPortOf(
 export function startQueue(options: QueueOptions): void {
   const queue = openOwnQueue(options.number);
 
-  function judge(payload: Uint8Array): "passes" | "refused" | "waits" {
+  function judge(payload: Uint8Array): "passes" | "passes now" | "refused" | "waits" {
     const head = parsePacket(payload);
     if (head === undefined) return "refused";
+    if (isIcmpError(head)) return isOwnError(head) ? "passes now" : "refused";
     const { source, destination, ipProtocol, destinationPort, icmp } = head;
     const packet: Packet = {
       source,
@@ -75,6 +77,7 @@ export function startQueue(options: QueueOptions): void {
         // One that comes back although its entry is there would come back for ever.
         const judged = (mark & askedMark) === 0 ? judge(payload) : "waits";
         if (judged === "waits") queue.verdict(id, "drop");
+        else if (judged === "passes now") queue.verdict(id, "accept");
         else queue.verdict(id, "repeat", mark | (judged === "passes" ? askedMark : refusedMark));
       } catch (error) {
         options.onProblem(`a first packet was refused: ${messageOf(error)}`);

@@ -26,13 +26,16 @@ export interface Noted {
 export class EntryIndex {
   readonly #byAsker = new Map<IpAddress, Map<string, Noted>>();
   readonly #networks = new Map<IpAddress, string>();
-  readonly #byNetwork = new Map<string, Set<IpAddress>>();
+  /** Kept as entries come and go: each first packet asks for it, and a network may have thousands of askers. */
+  readonly #inNetwork = new Map<string, number>();
 
   /** Remembers an entry that is in the kernel until `expiresAtMs`. */
   note(set: AskerSet, key: AskerKey, expiresAtMs: number): void {
     const entries = this.#byAsker.get(key.second) ?? new Map<string, Noted>();
     this.#byAsker.set(key.second, entries);
+    const before = entries.size;
     entries.set(idOf(set, key), { set, key, expiresAtMs });
+    this.#recount(key.second, entries.size - before);
   }
 
   /** The remembered entry, also when it has run out since the last sweep. */
@@ -42,12 +45,10 @@ export class EntryIndex {
 
   /** Says which network an asker is on, for countIn(). */
   place(asker: IpAddress, network: string): void {
-    const before = this.#networks.get(asker);
-    if (before === network) return;
+    if (this.#networks.get(asker) === network) return;
     this.#unplace(asker);
     this.#networks.set(asker, network);
-    const askers = this.#byNetwork.get(network) ?? new Set<IpAddress>();
-    this.#byNetwork.set(network, askers.add(asker));
+    this.#recount(asker, this.count(asker));
   }
 
   networkOf(asker: IpAddress): string | undefined {
@@ -56,9 +57,7 @@ export class EntryIndex {
 
   /** How many entries of all askers of a network are remembered. */
   countIn(network: string): number {
-    let sum = 0;
-    for (const asker of this.#byNetwork.get(network) ?? []) sum += this.count(asker);
-    return sum;
+    return this.#inNetwork.get(network) ?? 0;
   }
 
   /** How many entries of an asker are remembered. */
@@ -69,6 +68,7 @@ export class EntryIndex {
   /** The entries of an asker by set; they are forgotten here. */
   take(asker: IpAddress): ReadonlyMap<AskerSet, readonly AskerKey[]> {
     const taken = Map.groupBy(this.#byAsker.get(asker)?.values() ?? [], (noted) => noted.set);
+    this.#recount(asker, -this.count(asker));
     this.#byAsker.delete(asker);
     return new Map([...taken].map(([set, entries]) => [set, entries.map((noted) => noted.key)]));
   }
@@ -81,6 +81,7 @@ export class EntryIndex {
     const entries = this.#byAsker.get(asker);
     const taken = [...(entries ?? [])].filter(([, { set, key }]) => !kept(set, key));
     for (const [id] of taken) entries?.delete(id);
+    this.#recount(asker, -taken.length);
     const bySet = Map.groupBy(taken, ([, { set }]) => set);
     return new Map([...bySet].map(([set, found]) => [set, found.map(([, { key }]) => key)]));
   }
@@ -88,19 +89,25 @@ export class EntryIndex {
   /** Forgets what the kernel has forgotten. */
   sweep(nowMs: number): void {
     for (const [asker, entries] of this.#byAsker) {
+      const before = entries.size;
       for (const [id, noted] of entries) if (noted.expiresAtMs <= nowMs) entries.delete(id);
+      this.#recount(asker, entries.size - before);
       if (entries.size === 0) this.#byAsker.delete(asker);
     }
     for (const asker of this.#networks.keys()) if (!this.#byAsker.has(asker)) this.#unplace(asker);
   }
 
   #unplace(asker: IpAddress): void {
-    const network = this.#networks.get(asker);
-    if (network === undefined) return;
+    this.#recount(asker, -this.count(asker));
     this.#networks.delete(asker);
-    const askers = this.#byNetwork.get(network);
-    askers?.delete(asker);
-    if (askers?.size === 0) this.#byNetwork.delete(network);
+  }
+
+  #recount(asker: IpAddress, change: number): void {
+    const network = this.#networks.get(asker);
+    if (network === undefined || change === 0) return;
+    const count = this.countIn(network) + change;
+    if (count === 0) this.#inNetwork.delete(network);
+    else this.#inNetwork.set(network, count);
   }
 }
 

@@ -1,7 +1,7 @@
 // The head of an IP packet that was put before us: enough to ask the policy about it, and no more.
-// @see RFC 791 section 3.1, RFC 8200 sections 3 and 4, RFC 4302 section 2.2
+// @see RFC 791 section 3.1, RFC 792, RFC 4443 section 3, RFC 8200 sections 3 and 4, RFC 4302 section 2.2
 
-import { addressFromBytes, type IpAddress } from "../model/address.ts";
+import { addressFromBytes, familyOf, type IpAddress } from "../model/address.ts";
 
 export interface PacketHead {
   readonly source: IpAddress;
@@ -12,6 +12,8 @@ export interface PacketHead {
   readonly destinationPort: number | undefined;
   /** Undefined unless it is ICMP of the packet's own IP version, and in these bytes. */
   readonly icmp: { readonly type: number; readonly code: number } | undefined;
+  /** Of the packet that an error of ICMP is about; undefined for anything else, and when it is not in these bytes. */
+  readonly quoted: { readonly source: IpAddress; readonly destination: IpAddress } | undefined;
 }
 
 interface Transport {
@@ -23,6 +25,7 @@ interface Transport {
 const V4_HEADER = 20;
 const V6_HEADER = 40;
 const ICMP = 1;
+const ICMP_HEADER = 8;
 const ICMP_V6 = 58;
 const AUTHENTICATION = 51;
 const FRAGMENT = 44;
@@ -30,6 +33,30 @@ const FRAGMENT = 44;
 const plainExtensions: ReadonlySet<number> = new Set([0, 43, 60, 135, 139, 140]);
 /** TCP, UDP, DCCP, SCTP, UDP-Lite: all begin with source and destination port. */
 const withPorts: ReadonlySet<number> = new Set([6, 17, 33, 132, 136]);
+
+/** Errors of which a flow hears: destination unreachable, redirect, source quench, time exceeded, parameter problem. */
+const errorTypes: Readonly<Record<4 | 6, ReadonlySet<number>>> = {
+  4: new Set([3, 4, 5, 11, 12]),
+  6: new Set([1, 2, 3, 4]),
+};
+/** Of these the ones that no receiver of packets sends: no router speaks here (RFC 792, RFC 6633). */
+const routersTypes: ReadonlySet<number> = new Set([4, 5]);
+
+/** True for what connection tracking takes for an error about some flow. */
+export function isIcmpError({ icmp, source }: PacketHead): boolean {
+  return icmp !== undefined && errorTypes[familyOf(source)].has(icmp.type);
+}
+
+/**
+ * True for an error that its sender may send: about a packet that was sent to it, told to whom it came from. Tracking
+ * takes any error for one of the flow that it quotes, whoever sends it.
+ */
+export function isOwnError(head: PacketHead): boolean {
+  const { source, destination, icmp, quoted } = head;
+  if (!isIcmpError(head) || quoted === undefined) return false;
+  if (familyOf(source) === 4 && routersTypes.has(icmp?.type ?? 0)) return false;
+  return quoted.source === destination && quoted.destination === source;
+}
 
 /** Reads any bytes; undefined when they are no IP packet or do not reach to its transport protocol. */
 export function parsePacket(bytes: Uint8Array): PacketHead | undefined {
@@ -94,10 +121,23 @@ function headOf(bytes: Uint8Array, addresses: Uint8Array, { ipProtocol, offset }
   const at = offset ?? 0;
   const hasPorts = withPorts.has(ipProtocol) && rest >= 4;
   const isIcmp = ipProtocol === (half === 4 ? ICMP : ICMP_V6) && rest >= 2;
+  const icmp = isIcmp ? { type: byteAt(bytes, at), code: byteAt(bytes, at + 1) } : undefined;
+  const isError = icmp !== undefined && errorTypes[half === 4 ? 4 : 6].has(icmp.type);
   return {
     ...head,
     destinationPort: hasPorts ? numberAt(bytes, at + 2) : undefined,
-    icmp: isIcmp ? { type: byteAt(bytes, at), code: byteAt(bytes, at + 1) } : undefined,
+    icmp,
+    quoted: isError ? addressesIn(bytes.subarray(at + ICMP_HEADER), half === 4 ? 4 : 6) : undefined,
+  };
+}
+
+/** Source and destination of the packet that these bytes begin. */
+function addressesIn(bytes: Uint8Array, family: 4 | 6): PacketHead["quoted"] {
+  const [from, to, end] = family === 4 ? [12, 16, V4_HEADER] : [8, 24, V6_HEADER];
+  if (bytes.length < end || byteAt(bytes, 0) >> 4 !== family) return undefined;
+  return {
+    source: addressFromBytes(bytes.subarray(from, to)),
+    destination: addressFromBytes(bytes.subarray(to, to + to - from)),
   };
 }
 

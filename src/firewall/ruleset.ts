@@ -5,6 +5,9 @@
 // Order of decision for a packet of a guarded container, first match wins:
 //   raw      its source is one of its network's addresses, on its network's bridge; else drop
 //   mangle   same network; reply; stamped flow; granted (destination, port, asker); ask the daemon; else drop
+// Connection state and stamps speak for the flow that a packet is of. One that is RELATED is of no flow yet (what a
+// helper expects, and then it is judged as a new one), or tells of another packet (an error of ICMP) and carries the
+// marks of whatever flow it quotes: the daemon looks whether that packet had been sent to it.
 // Every rule is written exactly as iptables-save prints it, so that reading back is comparing text.
 
 import type { Family } from "../model/address.ts";
@@ -16,6 +19,7 @@ import {
   rejectedMark,
   setNames,
 } from "./names.ts";
+import { ownersAtMost } from "./sets.ts";
 
 export type TableName = "raw" | "mangle" | "nat" | "filter";
 
@@ -57,6 +61,11 @@ const deniedRate = { perSecond: 5, burst: 256 };
  * name of a network without ports in its list costs one, and a client connects to a thousand fresh names a second.
  */
 const askRate = { perSecond: 2000, burst: 2000 };
+/** Errors of ICMP per second and burst that one address may have looked at as its own stack sends at most. */
+const errorRate = { perSecond: 1000, burst: 1000 };
+
+/** As many sources as there can be owners of addresses, some 100 bytes each. */
+const limitTable = { buckets: 16_384, sources: ownersAtMost } as const;
 
 /** The whole ruleset of one family. */
 export function renderRuleset(options: RulesetOptions): readonly Table[] {
@@ -79,7 +88,9 @@ export function renderRuleset(options: RulesetOptions): readonly Table[] {
       ],
       chains: [
         { name: chain.forward, rules: forwardRules(options, sets) },
+        { name: chain.inward, rules: inwardRules(options) },
         { name: chain.judge, rules: judgeRules(options, sets) },
+        { name: chain.error, rules: errorRules(options) },
         {
           name: chain.admit,
           rules: [
@@ -98,7 +109,9 @@ export function renderRuleset(options: RulesetOptions): readonly Table[] {
         },
         {
           name: chain.audit,
-          rules: [`${comment("would be denied")} -j CONNMARK --set-xmark ${auditedMark}`],
+          rules: [
+            `-m conntrack --ctstate NEW,ESTABLISHED ${comment("would be denied")} -j CONNMARK --set-xmark ${auditedMark}`,
+          ],
         },
       ],
     },
@@ -194,8 +207,21 @@ function closedRules(options: RulesetOptions, sets: FamilySets): string[] {
 /** Floods of lookups are shed here, before conntrack and before our socket. */
 function floodRules(family: Family): string[] {
   return [
-    `-p udp -m udp --dport 53 -m hashlimit --hashlimit-above ${lookupRate.perSecond}/sec --hashlimit-burst ${lookupRate.burst} --hashlimit-mode srcip --hashlimit-name dockerwall-dns${family} --hashlimit-htable-expire 10000 ${comment("flood of lookups")} -j DROP`,
+    `-p udp -m udp --dport 53 ${hashlimit(`dockerwall-dns${family}`, "above", lookupRate)} ${comment("flood of lookups")} -j DROP`,
   ];
+}
+
+interface Rate {
+  readonly perSecond: number;
+  readonly burst: number;
+}
+
+/**
+ * A limit for each source. Without a size the kernel takes one by the host's memory, and when the table is full it
+ * drops what comes from whoever is not in it.
+ */
+function hashlimit(name: string, side: "upto" | "above", { perSecond, burst }: Rate): string {
+  return `-m hashlimit --hashlimit-${side} ${perSecond}/sec --hashlimit-burst ${burst} --hashlimit-mode srcip --hashlimit-name ${name} --hashlimit-htable-size ${limitTable.buckets} --hashlimit-htable-max ${limitTable.sources} --hashlimit-htable-expire 10000`;
 }
 
 function forwardRules(options: RulesetOptions, sets: FamilySets): string[] {
@@ -206,8 +232,21 @@ function forwardRules(options: RulesetOptions, sets: FamilySets): string[] {
     ...(options.family === 6 ? onLinkDestinations : []),
     ...closedRules(options, sets),
     `${inSet(sets.guarded, "dst,src")} ${comment("neighbour of a container with a second network")} -j RETURN`,
-    `-m conntrack --ctstate NEW -m conntrack ! --ctstate DNAT ${inSet(sets.guarded, "dst,dst")} -m set ! --match-set ${sets.audit} dst,dst ${comment("only published ports lead in")} -j DROP`,
+    `-m conntrack --ctstate NEW,RELATED ${inSet(sets.guarded, "dst,dst")} -m set ! --match-set ${sets.audit} dst,dst ${comment("to a guarded container")} -g ${chain.inward}`,
   ];
+}
+
+/** A helper that expects a flow translates its destination too; nobody has published that port. */
+function inwardRules({ family }: RulesetOptions): string[] {
+  return [
+    `-p ${icmpOf(family)} -m conntrack --ctstate RELATED ${comment("tells of a packet")} -j RETURN`,
+    `-m conntrack --ctstate NEW -m conntrack --ctstate DNAT ${comment("published port")} -j RETURN`,
+    `${comment("only published ports lead in")} -j DROP`,
+  ];
+}
+
+function icmpOf(family: Family): string {
+  return family === 4 ? "icmp" : "ipv6-icmp";
 }
 
 /** Cannot be routed. */
@@ -216,21 +255,32 @@ const onLinkDestinations = ["fe80::/10", "ff02::/16"].map(
 );
 
 function judgeRules(options: RulesetOptions, sets: FamilySets): string[] {
-  const rate = `-m hashlimit --hashlimit-upto ${askRate.perSecond}/sec --hashlimit-burst ${askRate.burst} --hashlimit-mode srcip --hashlimit-name dockerwall-ask${options.family} --hashlimit-htable-expire 10000`;
+  const rate = hashlimit(`dockerwall-ask${options.family}`, "upto", askRate);
   return [
     `${inSet(sets.guarded, "src,dst")} ${comment("same network")} -j RETURN`,
     ...(options.family === 6 ? onLinkDestinations : []),
-    `-m conntrack --ctstate INVALID ${comment("of no flow")} -g ${chain.deny}`,
     `-m conntrack --ctstate ESTABLISHED --ctdir REPLY ${comment("answer to who came in")} -j RETURN`,
-    `-m connmark --mark ${admittedMark} ${comment("admitted flow")} -j RETURN`,
+    // Confirmed: it has passed all of this once, so a stamp that somebody else's rule sets beforehand opens nothing.
+    `-m conntrack --ctstate NEW,ESTABLISHED --ctstatus CONFIRMED -m connmark --mark ${admittedMark} ${comment("admitted flow")} -j RETURN`,
+    `-m conntrack --ctstate INVALID ${comment("of no flow")} -g ${chain.deny}`,
+    `-p ${icmpOf(options.family)} -m conntrack --ctstate RELATED ${comment("tells of a packet")} -g ${chain.error}`,
     `${inSet(sets.grant, "dst,dst,src")} ${comment("granted")} -g ${chain.admit}`,
-    `-m connmark --mark ${auditedMark} ${inSet(sets.audit, "src,src")} ${comment("audited flow")} -j RETURN`,
+    `-m conntrack --ctstate NEW,ESTABLISHED --ctstatus CONFIRMED -m connmark --mark ${auditedMark} ${inSet(sets.audit, "src,src")} ${comment("audited flow")} -j RETURN`,
     `-m mark --mark ${hex(refusedMark)}/${hex(refusedMark)} ${comment("the daemon said no")} -g ${chain.refuse}`,
     ...[sets.ask, sets.fixed].map(
       (set) =>
         `${inSet(set, "dst")} ${rate} ${comment("ask the daemon")} -j NFQUEUE --queue-num ${options.queueNumber}`,
     ),
     `${comment("not granted")} -g ${chain.refuse}`,
+  ];
+}
+
+/** The daemon lets an error pass at once, so its mark can say no only. Nobody is told that an error was denied. */
+function errorRules({ family, queueNumber }: RulesetOptions): string[] {
+  return [
+    `-m mark --mark ${hex(refusedMark)}/${hex(refusedMark)} ${comment("the daemon said no")} -g ${chain.deny}`,
+    `${hashlimit(`dockerwall-error${family}`, "upto", errorRate)} ${comment("ask the daemon")} -j NFQUEUE --queue-num ${queueNumber}`,
+    `${comment("too many of them")} -g ${chain.deny}`,
   ];
 }
 
@@ -292,7 +342,7 @@ function hostRules(options: RulesetOptions, sets: FamilySets): string[] {
  * `--exist` would reset the counters on every packet.
  */
 function noteRule({ family }: RulesetOptions, { denied }: FamilySets): string {
-  const rate = `-m hashlimit --hashlimit-upto ${deniedRate.perSecond}/sec --hashlimit-burst ${deniedRate.burst} --hashlimit-mode srcip --hashlimit-name dockerwall-denied${family} --hashlimit-htable-expire 10000`;
+  const rate = hashlimit(`dockerwall-denied${family}`, "upto", deniedRate);
   return `-m set ! --match-set ${denied} src,dst,dst ${rate} ${comment("remember it")} -j SET --add-set ${denied} src,dst,dst`;
 }
 

@@ -27,6 +27,9 @@ export const chunkSize = 64;
 /** How long a denied connection is remembered after its first packet; then it may be counted anew. */
 const deniedSeconds = 86_400;
 
+/** Addresses of sandboxes in each family. */
+export const ownersAtMost = 65_536;
+
 /** Most chunks in a list: 4096 bridges of one kind. */
 const maxChunks = 64;
 
@@ -79,7 +82,7 @@ export function setSpecs(): readonly SetSpec[] {
         hashSize: 1024,
         maxEntries: 1_048_576,
       },
-      { name: setNames[`owner${family}`], ...netSet, hashSize: 1024, maxEntries: 65_536 },
+      { name: setNames[`owner${family}`], ...netSet, hashSize: 1024, maxEntries: ownersAtMost },
       { name: setNames[`quarantine${family}`], ...netSet, hashSize: 64, maxEntries: 65_536 },
       ...(["audit", "reject"] as const).map((name) => ({
         name: setNames[`${name}${family}`],

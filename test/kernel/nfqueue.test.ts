@@ -125,6 +125,7 @@ test("IPv6 packets come with their own head, hook and interface", async () => {
     ipProtocol: 17,
     destinationPort: PORT,
     icmp: undefined,
+    quoted: undefined,
   });
 });
 

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
-import { type PacketHead, parsePacket } from "../../src/firewall/packet.ts";
+import { isIcmpError, isOwnError, type PacketHead, parsePacket } from "../../src/firewall/packet.ts";
 import { addressBytes, parseAddress } from "../../src/model/address.ts";
 
 function bytesOf(text: string): Uint8Array {
@@ -54,8 +54,8 @@ function version6({ protocol, rest }: Parts): Uint8Array {
 const ports = [0x30, 0x39, 0x01, 0xbb];
 const pad6 = [0, 0, 0, 0, 0, 0];
 
-type Seen = Pick<PacketHead, "ipProtocol" | "destinationPort" | "icmp">;
-const none = { destinationPort: undefined, icmp: undefined };
+type Seen = Pick<PacketHead, "ipProtocol" | "destinationPort" | "icmp" | "quoted">;
+const none = { destinationPort: undefined, icmp: undefined, quoted: undefined };
 
 const cases: readonly {
   readonly name: string;
@@ -166,6 +166,46 @@ for (const { name, bytes, seen } of cases) {
   });
 }
 
+const error = (type: number, quoted: Uint8Array): Uint8Array =>
+  version4({ protocol: 1, rest: [type, 0, ...pad6, ...quoted] });
+const error6 = (type: number, quoted: Uint8Array): Uint8Array =>
+  version6({ protocol: 58, rest: [type, 0, ...pad6, ...quoted] });
+/** The packet that went the other way. */
+const received = Uint8Array.of(0x45, ...new Array<number>(11).fill(0), ...destination4, ...source4, ...ports);
+const received6 = Uint8Array.of(0x60, ...new Array<number>(7).fill(0), ...destination6, ...source6, ...ports);
+const sent = Uint8Array.of(0x45, ...new Array<number>(11).fill(0), ...source4, ...destination4, ...ports);
+const neighbours = Uint8Array.from(received, (byte, at) => (at === 19 ? byte + 1 : byte));
+const neighbours6 = Uint8Array.from(received6, (byte, at) => (at === 39 ? byte + 1 : byte));
+const others = Uint8Array.from(received, (byte, at) => (at === 15 ? byte + 1 : byte));
+
+const errors: readonly (readonly [name: string, bytes: Uint8Array, isError: boolean, isOwn: boolean])[] = [
+  ["about what came in, port unreachable", error(3, received), true, true],
+  ["about what came in, time exceeded", error(11, received), true, true],
+  ["about what came in, parameter problem", error(12, received), true, true],
+  ["about what came in to a neighbour", error(3, neighbours), true, false],
+  ["about what came in from somebody else", error(3, others), true, false],
+  ["about what was sent", error(3, sent), true, false],
+  ["a redirect", error(5, received), true, false],
+  ["a source quench", error(4, received), true, false],
+  ["cut in the quoted addresses", error(3, received.subarray(0, 19)), true, false],
+  ["that quotes nothing", error(3, new Uint8Array()), true, false],
+  ["that quotes the other version", error(3, received6), true, false],
+  ["an echo that holds a packet", error(8, received), false, false],
+  ["an echo reply that holds a packet", error(0, received), false, false],
+  ["of IPv6, about what came in", error6(1, received6), true, true],
+  ["of IPv6, packet too big", error6(2, received6), true, true],
+  ["of IPv6, about what came in to a neighbour", error6(2, neighbours6), true, false],
+  ["of IPv6, that quotes the other version", error6(1, received), true, false],
+  ["of IPv6, an echo that holds a packet", error6(128, received6), false, false],
+  ["of the other version", version6({ protocol: 1, rest: [3, 0, ...pad6, ...received] }), false, false],
+];
+
+for (const [name, bytes, isError, isOwn] of errors)
+  test(`an error ${name}`, () => {
+    const head = parsePacket(bytes) ?? assert.fail();
+    assert.deepEqual([isIcmpError(head), isOwnError(head)], [isError, isOwn]);
+  });
+
 test("any bytes are read without a throw, and a cut never invents a port", () => {
   const whole = fc.constantFrom(...cases.map(({ bytes }) => bytes));
   const changed = fc
@@ -176,7 +216,11 @@ test("any bytes are read without a throw, and a cut never invents a port", () =>
       return copy.subarray(0, length);
     });
   fc.assert(
-    fc.property(fc.oneof(fc.uint8Array({ maxLength: 120 }), changed), (bytes) => void parsePacket(bytes)),
+    fc.property(fc.oneof(fc.uint8Array({ maxLength: 120 }), changed), (bytes) => {
+      const head = parsePacket(bytes);
+      if (head !== undefined && isOwnError(head))
+        assert.deepEqual(head.quoted, { source: head.destination, destination: head.source });
+    }),
     { numRuns: 20_000 },
   );
   fc.assert(

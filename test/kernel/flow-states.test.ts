@@ -1,0 +1,567 @@
+// Connection state speaks for its own flow only: every state, in either direction, of every protocol, whoever began
+// the flow that a packet is related to. Each attempt is shown to arrive where our rules are not.
+
+import assert from "node:assert/strict";
+import { after, before, describe, it } from "node:test";
+import { startAdmission } from "../../src/admission.ts";
+import { AskerIndex } from "../../src/dns/asker.ts";
+import { connectionMark, setNames } from "../../src/firewall/names.ts";
+import { renderRuleset } from "../../src/firewall/ruleset.ts";
+import { openConntrack } from "../../src/io/conntrack.ts";
+import { applySets, createSets } from "../../src/io/desired-sets.ts";
+import { openKernelSets } from "../../src/io/ipset.ts";
+import { createIptables } from "../../src/io/iptables.ts";
+import { createReadiness } from "../../src/io/readiness.ts";
+import { type IpAddress, parsePrefix } from "../../src/model/address.ts";
+import { startQueue } from "../../src/queue.ts";
+import {
+  atSequence,
+  type IpPacket,
+  icmp,
+  macOf,
+  protocolNumber,
+  renderIp,
+  Station,
+  sctp,
+  type Transport,
+  tcp,
+  udp,
+} from "../support/frames.ts";
+import { createNamespace, enterNamespaces, run } from "../support/namespace.ts";
+import { listOf } from "../support/policies.ts";
+
+enterNamespaces(import.meta.url);
+
+const bridges = { app: "br-0000000000aa", other: "br-0000000000bb", audited: "br-0000000000cc" } as const;
+type NetworkName = keyof typeof bridges;
+const owners = {
+  own: { network: "app", host: 2 },
+  neighbour: { network: "app", host: 3 },
+  "another network's": { network: "other", host: 2 },
+  "an audited network's": { network: "audited", host: 2 },
+} as const;
+type Owner = keyof typeof owners;
+const ownerNames = Object.keys(owners) as Owner[];
+const transports: readonly Transport[] = ["tcp", "udp", "icmp", "sctp"];
+const subnetIndex: Record<NetworkName, number> = { app: 1, other: 2, audited: 3 };
+const port = 443;
+const published = 8080;
+
+interface Plan {
+  readonly family: 4 | 6;
+  readonly far: string;
+  readonly hostOutside: string;
+  address(network: NetworkName, host: number): string;
+  readonly length: number;
+  readonly tool: "iptables" | "ip6tables";
+  /** Type and code of the errors that end or slow down a flow. */
+  readonly errors: readonly (readonly [type: number, code: number])[];
+  /** Those that tell to send elsewhere, or less: none of a container's business. */
+  readonly others: readonly (readonly [type: number, code: number])[];
+  /** How FTP tells of a data connection to port 9999. */
+  readonly announced: { readonly outwards: string; readonly inwards: string };
+  readonly echo: { readonly request: number; readonly reply: number };
+}
+
+const plans: readonly Plan[] = [
+  {
+    family: 4,
+    far: "203.0.113.9",
+    hostOutside: "203.0.113.1",
+    address: (network, host) => `198.19.${subnetIndex[network]}.${host}`,
+    length: 24,
+    tool: "iptables",
+    errors: [
+      [3, 3],
+      [3, 4],
+      [11, 0],
+      [12, 0],
+    ],
+    others: [
+      [5, 1],
+      [4, 0],
+    ],
+    echo: { request: 8, reply: 0 },
+    announced: { outwards: "227 it is (203,0,113,9,39,15)", inwards: "PORT 198,19,1,2,39,15" },
+  },
+  {
+    family: 6,
+    far: "2001:db8:99::9",
+    hostOutside: "2001:db8:99::1",
+    address: (network, host) => `2001:db8:${subnetIndex[network]}::${host}`,
+    length: 64,
+    tool: "ip6tables",
+    errors: [
+      [1, 4],
+      [2, 0],
+      [3, 0],
+      [4, 0],
+    ],
+    others: [],
+    echo: { request: 128, reply: 129 },
+    announced: { outwards: "229 it is (|||9999|)", inwards: "EPRT |2|2001:db8:1::2|9999|" },
+  },
+];
+
+run("sysctl", "-qw", "net.ipv4.ip_forward=1", "net.ipv6.conf.all.forwarding=1");
+run(
+  "ip",
+  "link",
+  "add",
+  "out0",
+  "up",
+  "type",
+  "veth",
+  "peer",
+  "name",
+  "eth0",
+  "netns",
+  createNamespace("far").name,
+);
+const boxes = new Map<Owner, ReturnType<typeof createNamespace>>();
+for (const bridge of Object.values(bridges)) run("ip", "link", "add", bridge, "up", "type", "bridge");
+for (const [index, name] of ownerNames.entries()) {
+  const box = createNamespace(`box${index}`);
+  boxes.set(name, box);
+  run("ip", "link", "add", `in${index}`, "type", "veth", "peer", "name", "eth0", "netns", box.name);
+  run("ip", "link", "set", `in${index}`, "master", bridges[owners[name].network], "up");
+}
+const stations = new Map(
+  ownerNames.map((name, index) => {
+    const mac = `02:00:00:00:00:0${index + 1}`;
+    const box = boxes.get(name) ?? assert.fail(name);
+    return [name, new Station(box, mac, macOf(bridges[owners[name].network]))];
+  }),
+);
+const farBox = {
+  name: "far",
+  path: "",
+  fd: 0,
+  run: (...args: string[]) => run("ip", "netns", "exec", "far", ...args),
+};
+const far = new Station(farBox, "02:00:00:00:00:09", macOf("out0"));
+for (const { family, far: address, hostOutside, address: addressOf, length } of plans) {
+  const flags = family === 6 ? ["nodad"] : [];
+  run("ip", "address", "add", `${hostOutside}/${length}`, "dev", "out0", ...flags);
+  for (const [network, bridge] of Object.entries(bridges))
+    run("ip", "address", "add", `${addressOf(network as NetworkName, 1)}/${length}`, "dev", bridge, ...flags);
+  run("ip", "neigh", "add", address, "lladdr", far.mac, "dev", "out0");
+  for (const [name, { mac }] of stations) {
+    const { network, host } = owners[name];
+    run("ip", "neigh", "add", addressOf(network, host), "lladdr", mac, "dev", bridges[network]);
+  }
+}
+run("iptables-nft", "-t", "nat", "-A", "POSTROUTING", "-o", "out0", "-j", "MASQUERADE");
+for (const { tool, hostOutside, address, family } of plans) {
+  const to = family === 4 ? address("app", 2) : `[${address("app", 2)}]`;
+  for (const protocol of ["tcp", "udp", "sctp"])
+    run(
+      ...[`${tool}-nft`, "-t", "nat", "-A", "PREROUTING", "-d", hostOutside, "-p", protocol, "-m", protocol],
+      ...["--dport", String(published), "-j", "DNAT", "--to-destination", `${to}:${port}`],
+    );
+}
+run("sysctl", "-qw", "net.netfilter.nf_conntrack_checksum=0", "net.netfilter.nf_conntrack_tcp_be_liberal=1");
+
+const sets = openKernelSets();
+createSets(sets);
+const networks = (Object.keys(bridges) as NetworkName[]).map((name) => ({
+  id: name,
+  name,
+  bridge: bridges[name],
+  subnets: plans.map(({ address, length }) => parsePrefix(`${address(name, 0)}/${length}`) ?? assert.fail()),
+  gateways: [],
+}));
+const memberOf = (family: 4 | 6, names: readonly NetworkName[]) =>
+  networks
+    .filter(({ name }) => names.includes(name))
+    .map(({ subnets, bridge }) => ({
+      prefix: subnets[family === 4 ? 0 : 1] ?? assert.fail(),
+      iface: bridge,
+    }));
+const everyNetwork: readonly NetworkName[] = ["app", "other", "audited"];
+applySets(sets, {
+  members: new Map(
+    ([4, 6] as const).flatMap((family) => [
+      [setNames[`guarded${family}`], memberOf(family, everyNetwork)],
+      [setNames[`audit${family}`], memberOf(family, ["audited"])],
+    ]),
+  ),
+  lists: new Map(
+    ([4, 6] as const).map((family) => [
+      setNames[`closed${family}`],
+      { family, bridges: Object.values(bridges) },
+    ]),
+  ),
+});
+const index = new AskerIndex({
+  topology: {
+    networks: networks.map((network) => ({ ...network, driver: "bridge", internal: false, labels: {} })),
+    containers: [],
+  },
+  guarded: networks.map((network) => ({
+    ...network,
+    lists: [listOf("")],
+    audit: network.name === "audited",
+    dns: { upstreams: undefined, types: [] },
+  })),
+  services: [],
+  quarantined: [],
+});
+const readiness = createReadiness();
+const conntrack = openConntrack();
+after(() => {
+  readiness.close();
+  for (const station of [...stations.values(), far]) station.close();
+});
+
+let serial = 0;
+/** A text that no other packet holds. */
+const mark = (): string => `mark${String(++serial).padStart(6, "0")}.`;
+let lastPort = 20_000;
+
+for (const backend of ["nft", "legacy"] as const)
+  for (const plan of plans)
+    describe(`IPv${plan.family} by iptables-${backend}`, () => statesOf(plan, backend));
+
+function statesOf(plan: Plan, backend: "nft" | "legacy"): void {
+  const { family } = plan;
+  const iptables = createIptables(backend);
+  const attacker = stations.get("own") ?? assert.fail();
+  const attackerAddress = plan.address("app", 2);
+  const addressOf = (owner: Owner): string => plan.address(owners[owner].network, owners[owner].host);
+  const stationOf = (owner: Owner): Station => stations.get(owner) ?? assert.fail(owner);
+  const apply = (): Promise<unknown> =>
+    iptables.apply(family, renderRuleset({ family, dnsPort: 5053, queueNumber: 77, hold: true }));
+  const number = (transport: Transport): number => protocolNumber(transport, family);
+
+  function grantKey(owner: Owner, transport: Transport, to: number) {
+    const [first, second] = [plan.far as IpAddress, addressOf(owner) as IpAddress];
+    const setPort = transport === "icmp" ? plan.echo.request * 256 : to;
+    return { kind: "ip-port-ip", first, protocol: number(transport), port: setPort, second } as const;
+  }
+  const grant = (owner: Owner, transport: Transport, to = port): void =>
+    sets.add(setNames[`grant${family}`], [{ key: grantKey(owner, transport, to), timeoutSeconds: 300 }]);
+  const takeGrants = (): void => sets.flush(setNames[`grant${family}`]);
+
+  type Place = "first" | "later";
+  /** The packet of a transport; of an echo, `from` is its identifier. */
+  function body(
+    transport: Transport,
+    [from, to]: readonly [number, number],
+    text: string,
+    place: Place,
+  ): Buffer {
+    switch (transport) {
+      case "tcp":
+        return tcp(from, to, place === "first" ? 2 : 16, text);
+      case "udp":
+        return udp(from, to, text);
+      case "icmp":
+        return icmp(plan.echo.request, 0, from * 65_536, Buffer.from(text));
+      case "sctp":
+        return sctp(from, to, place === "first" ? "INIT" : "COOKIE ECHO", text);
+    }
+  }
+
+  /** What the far end says to the first packet of a flow as it saw it. */
+  function answerTo(transport: Transport, seen: IpPacket, text: string): IpPacket {
+    const [from, to] = [seen.body.readUInt16BE(2), seen.body.readUInt16BE(0)];
+    const bodies = {
+      tcp: () => tcp(from, to, 18, text),
+      udp: () => udp(from, to, text),
+      icmp: () => icmp(plan.echo.reply, 0, seen.body.readUInt32BE(4), Buffer.from(text)),
+      sctp: () => sctp(from, to, "INIT ACK", text),
+    };
+    return {
+      source: seen.destination,
+      destination: seen.source,
+      protocol: seen.protocol,
+      body: bodies[transport](),
+    };
+  }
+
+  interface Flow {
+    readonly owner: Owner;
+    readonly transport: Transport;
+    readonly from: number;
+    readonly packet: (text: string) => IpPacket;
+    /** A packet of the other direction, as its owner gets it. */
+    readonly reply: (text: string) => IpPacket;
+  }
+
+  async function begin(owner: Owner, transport: Transport, to = port): Promise<Flow> {
+    const from = ++lastPort;
+    const packet = (text: string, place: "first" | "later" = "later"): IpPacket => ({
+      source: addressOf(owner),
+      destination: plan.far,
+      protocol: number(transport),
+      body: body(transport, [from, to], text, place),
+    });
+    const [asks, answers] = [mark(), mark()];
+    stationOf(owner).send(packet(asks, "first"));
+    const seen = await far.next(asks);
+    far.send(answerTo(transport, seen, answers));
+    await stationOf(owner).next(answers);
+    const reply = (text: string): IpPacket => answerTo(transport, packet("", "first"), text);
+    return { owner, transport, from, packet, reply };
+  }
+
+  /** An error of the attacker's about a packet. */
+  function errorAbout(quoted: IpPacket, [type, code]: readonly [number, number]): IpPacket {
+    return {
+      source: attackerAddress,
+      destination: quoted.source,
+      protocol: number("icmp"),
+      body: icmp(type, code, 1400, renderIp(quoted)),
+    };
+  }
+
+  /** Whether a packet of the attacker's arrives; what is sent behind it on the same ways has arrived by then. */
+  async function arrives(packet: IpPacket, text: string, at: Station = far): Promise<boolean> {
+    attacker.send(packet);
+    const behind = [mark(), mark()];
+    attacker.send(errorAbout(fence.reply(behind[0] ?? ""), plan.errors[0] ?? [3, 3]));
+    attacker.send(fence.packet(behind[1] ?? ""));
+    for (const each of behind) await far.next(each);
+    return at.has(text);
+  }
+
+  let fence: Flow;
+  before(async () => {
+    for (const station of [...stations.values(), far]) await station.listening();
+    run("conntrack", "-F");
+    await apply();
+    grant("own", "udp");
+    fence = await begin("own", "udp");
+  });
+  after(async () => {
+    takeGrants();
+    await iptables.apply(family, []);
+  });
+
+  for (const transport of transports) {
+    it(`a stamped flow of ${transport} passes when its grant has run out, and nothing new`, async () => {
+      grant("own", transport);
+      const flow = await begin("own", transport);
+      takeGrants();
+      const [later, fresh] = [mark(), mark()];
+      assert.equal(await arrives(flow.packet(later), later), true);
+      const source = ++lastPort;
+      const packet = { ...flow.packet(""), body: body(transport, [source, port], fresh, "first") };
+      assert.equal(await arrives(packet, fresh), false);
+    });
+
+    it(`an error about ${transport} passes from whom the packet was sent to`, async () => {
+      grant("own", transport);
+      const flow = await begin("own", transport);
+      takeGrants();
+      for (const error of plan.errors) {
+        const text = mark();
+        assert.equal(await arrives(errorAbout(flow.reply(text), error), text), true, `${error}`);
+      }
+      for (const error of plan.others) {
+        const text = mark();
+        assert.equal(await arrives(errorAbout(flow.reply(text), error), text), false, `${error}`);
+      }
+    });
+
+    for (const owner of ownerNames.slice(1))
+      it(`an error about ${owner} flow of ${transport} passes not, and changes nothing of it`, async () => {
+        grant(owner, transport);
+        const flow = await begin(owner, transport);
+        takeGrants();
+        for (const error of [...plan.errors, ...plan.others])
+          for (const granted of [false, true]) {
+            // A right to send such messages is no right to send them about somebody else.
+            if (granted) grantIcmp(error);
+            const text = mark();
+            assert.equal(await arrives(errorAbout(flow.reply(text), error), text), false, `${error}`);
+            takeGrants();
+          }
+        const { mark: stamp } = markOf(flow);
+        assert.equal(stamp & connectionMark.mask, connectionMark.admitted);
+      });
+
+    it(`an error about nobody's flow of ${transport} passes not`, async () => {
+      const packet: IpPacket = {
+        source: plan.far,
+        destination: attackerAddress,
+        protocol: number(transport),
+        body: body(transport, [port, ++lastPort], "", "first"),
+      };
+      for (const error of plan.errors) {
+        const text = mark();
+        const quoted = { ...packet, body: Buffer.concat([packet.body, Buffer.from(text)]) };
+        assert.equal(await arrives(errorAbout(quoted, error), text), false, `${error}`);
+      }
+    });
+  }
+
+  function grantIcmp([type, code]: readonly [number, number]): void {
+    const key = { ...grantKey("own", "icmp", 0), port: type * 256 + code };
+    sets.add(setNames[`grant${family}`], [{ key, timeoutSeconds: 300 }]);
+  }
+
+  function markOf(flow: Flow) {
+    return (
+      conntrack
+        .flows(family)
+        .find(
+          ({ original }) =>
+            original.source === addressOf(flow.owner) &&
+            original.ipProtocol === number(flow.transport) &&
+            (flow.transport === "icmp" || original.sourcePort === flow.from),
+        ) ?? assert.fail("the flow is gone")
+    );
+  }
+
+  it("a flow that nobody answers passes on its stamp", async () => {
+    grant("own", "udp", 514);
+    const from = ++lastPort;
+    const packet = (text: string): IpPacket => ({ ...fence.packet(""), body: udp(from, 514, text) });
+    const [first, second] = [mark(), mark()];
+    assert.equal(await arrives(packet(first), first), true);
+    takeGrants();
+    assert.equal(await arrives(packet(second), second), true);
+  });
+
+  for (const transport of ["tcp", "udp", "sctp"] as const)
+    it(`who came in by a published port of ${transport} is answered, and told of errors`, async () => {
+      const from = ++lastPort;
+      const [asks, answers] = [mark(), mark()];
+      far.send({
+        source: plan.far,
+        destination: plan.hostOutside,
+        protocol: number(transport),
+        body: body(transport, [from, published], asks, "first"),
+      });
+      const seen = await attacker.next(asks);
+      assert.equal(await arrives(answerTo(transport, seen, answers), answers), true);
+      for (const error of plan.errors) {
+        const text = mark();
+        const quoted = { ...seen, body: Buffer.concat([seen.body, Buffer.from(text)]) };
+        assert.equal(await arrives(errorAbout(quoted, error), text), true, `${error}`);
+      }
+      // The same about a packet that came in to somebody else.
+      const text = mark();
+      const quoted = {
+        ...seen,
+        destination: addressOf("neighbour"),
+        body: Buffer.concat([seen.body, Buffer.from(text)]),
+      };
+      assert.equal(await arrives(errorAbout(quoted, plan.errors[0] ?? [3, 3]), text), false);
+    });
+
+  it("a router's error reaches the container", async () => {
+    const text = mark();
+    const { body: seenBody } = await (async () => {
+      const asks = mark();
+      attacker.send(fence.packet(asks));
+      return far.next(asks);
+    })();
+    const outside = family === 4 ? plan.hostOutside : attackerAddress;
+    const quoted = {
+      source: outside,
+      destination: plan.far,
+      protocol: 17,
+      body: Buffer.concat([seenBody, Buffer.from(text)]),
+    };
+    far.send({
+      source: plan.far,
+      destination: outside,
+      protocol: number("icmp"),
+      body: icmp(...(plan.errors[1] ?? [3, 4]), 1400, renderIp(quoted)),
+    });
+    await attacker.next(text);
+  });
+
+  for (const direction of ["outwards", "inwards"] as const)
+    it(`a flow that a helper expects ${direction} is judged as a new one`, async () => {
+      helpFlows();
+      try {
+        assert.equal(await isExpectedThrough(direction), false);
+        await iptables.apply(family, []);
+        assert.equal(await isExpectedThrough(direction), true);
+        await apply();
+      } finally {
+        run("nft", "delete", "table", "inet", "helping");
+      }
+    });
+
+  /** Whether the first packet of an expected flow arrives. */
+  async function isExpectedThrough(direction: "outwards" | "inwards"): Promise<boolean> {
+    grant("own", "tcp", 21);
+    const master = await begin("own", "tcp", 21);
+    takeGrants();
+    await announce(master, direction);
+    assert.match(run("conntrack", "-L", "expect", "-f", `ipv${family}`), / dport=9999/);
+    const text = mark();
+    const body = tcp(++lastPort, 9999, 2, text);
+    if (direction === "outwards")
+      return arrives({ source: attackerAddress, destination: plan.far, protocol: 6, body }, text);
+    const destination = family === 4 ? plan.hostOutside : attackerAddress;
+    far.send({ source: plan.far, destination, protocol: 6, body });
+    const behind = mark();
+    far.send(answerTo("udp", await seenOf(fence), behind));
+    await attacker.next(behind);
+    return attacker.has(text);
+  }
+
+  it("without our rules all of it arrives", async () => {
+    await iptables.apply(family, []);
+    for (const transport of transports)
+      for (const owner of ownerNames) {
+        const flow = await begin(owner, transport);
+        for (const error of plan.errors) {
+          const text = mark();
+          assert.equal(
+            await arrives(errorAbout(flow.reply(text), error), text),
+            true,
+            `${owner} ${transport}`,
+          );
+        }
+      }
+    await apply();
+  });
+
+  async function seenOf(flow: Flow): Promise<IpPacket> {
+    const text = mark();
+    stationOf(flow.owner).send(flow.packet(text));
+    return far.next(text);
+  }
+
+  /** Gives control connections a helper, as administrators do. */
+  function helpFlows(): void {
+    run("nft", "add", "table", "inet", "helping");
+    run("nft", 'add ct helper inet helping ftp { type "ftp" protocol tcp ; }');
+    run("nft", "add chain inet helping pre { type filter hook prerouting priority 0 ; }");
+    run("nft", 'add rule inet helping pre ct state new tcp dport 21 ct helper set "ftp"');
+  }
+
+  /** Says in a control connection where the next data connection goes, as FTP does. */
+  async function announce(master: Flow, direction: "outwards" | "inwards"): Promise<void> {
+    const [asked, before, behind] = [mark(), mark(), mark()];
+    attacker.send(master.packet(asked));
+    const seen = await far.next(asked);
+    const ways = {
+      outwards: { from: far, to: attacker, packet: (text: string) => answerTo("tcp", seen, text) },
+      inwards: { from: attacker, to: far, packet: master.packet },
+    };
+    const { from, to, packet } = ways[direction];
+    let sequence = 1_000;
+    for (const line of [before, plan.announced[direction], behind]) {
+      const segment = packet(`${line}\r\n`);
+      from.send({ ...segment, body: atSequence(sequence, segment.body) });
+      sequence += line.length + 2;
+    }
+    await to.next(behind);
+  }
+}
+
+startQueue({
+  number: 77,
+  readiness,
+  admission: startAdmission({ sets, nowMs: Date.now }),
+  indexNow: () => index,
+  onProblem: (problem) => assert.fail(problem),
+});
