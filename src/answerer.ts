@@ -339,7 +339,8 @@ export function createAnswerer(options: AnswererOptions): Answerer {
       // Nearly all are private anyway, and every address of every answer is compared with those that are left.
       neighbours = topology.networks
         .flatMap(({ subnets }) => subnets)
-        .filter((subnet) => !isPrivatePrefix(subnet));
+        // A driver without addresses of its own tells of a pool of everything.
+        .filter((subnet) => subnet.length > 0 && !isPrivatePrefix(subnet));
       lookups.retain(guarded.map(({ dns }) => dns.upstreams));
       for (const again of [...waiting]) again();
     },

@@ -20,6 +20,7 @@ import { openKernelSets } from "./io/ipset.ts";
 import { type Backend, createIptables } from "./io/iptables.ts";
 import { createLog } from "./io/log.ts";
 import { ownContainerId } from "./io/own-container.ts";
+import { hasPortTable, probePortTable } from "./io/port-table.ts";
 import { createReadiness } from "./io/readiness.ts";
 import { watchRules } from "./io/rule-watch.ts";
 import { probeSandboxTable } from "./io/sandbox-table.ts";
@@ -55,6 +56,11 @@ export async function runDaemon(config: Config): Promise<void> {
   // Before anything is touched: two daemons would take each other's rules and captures away.
   await claimHost();
   const sets = openKernelSets();
+  const folder = sandboxFolderOf(config);
+  if (folder.path !== undefined) probeSandboxTable();
+  const unguardedPorts = folder.path === undefined ? folder.problem : probePortTable();
+  /** Nothing of a flow that is open is lost: until ports are guarded, nothing is demanded of them. */
+  let sendersDemanded = unguardedPorts === undefined && hasPortTable();
   const wall = createWall({
     sets,
     iptables: createIptables(backend),
@@ -62,13 +68,12 @@ export async function runDaemon(config: Config): Promise<void> {
     dnsPort: config.dnsPort,
     queueNumber: config.queueNumber,
     hold: config.hold,
+    demandSender: sendersDemanded,
     listBridges,
     nowMs: Date.now,
     policy: () => desk,
     ownContainer: ownContainerId(),
   });
-  const folder = sandboxFolderOf(config);
-  if (folder.path !== undefined) probeSandboxTable();
   const hostResolvers = openHostResolvers(openEngineRoot(), (problem) =>
     log.warn("host resolvers", { problem }),
   );
@@ -92,6 +97,12 @@ export async function runDaemon(config: Config): Promise<void> {
     useOther: decideAnew,
   });
   if (folder.problem !== undefined) reporter.onProblem("capture", folder.problem);
+  if (unguardedPorts !== undefined) {
+    reporter.onProblem(
+      "ports",
+      `who sends is told by addresses alone (${unguardedPorts}): a container can send as its neighbour, quarantine does not cut neighbours where the host has no br_netfilter, and a new container that gets the address of one that is gone is not told from it until it is known`,
+    );
+  }
   const enforced = new EventTarget();
   let classification: Classification | undefined;
   let dataPlane: DataPlaneLink | undefined;
@@ -119,6 +130,11 @@ export async function runDaemon(config: Config): Promise<void> {
       services: containers.services,
       quarantined: [...wall.quarantine],
     });
+    if (unguardedPorts === undefined && !sendersDemanded) {
+      sendersDemanded = true;
+      wall.demandSenders();
+      await healing.request();
+    }
     reporter.onEnforced(guarded.map((network) => network.id));
     enforced.dispatchEvent(new Event("change"));
   }
@@ -238,6 +254,7 @@ export async function runDaemon(config: Config): Promise<void> {
       leaseFloorSeconds: config.leaseFloorSeconds,
       leaseGraceSeconds: config.leaseGraceSeconds,
       sandboxFolder: folder.path,
+      guardPorts: unguardedPorts === undefined,
       queueNumber: config.queueNumber,
     },
     {

@@ -46,6 +46,8 @@ export interface DataPlaneLink extends AsyncDisposable {
   examine(): Promise<DataPlaneFindings>;
   /** What would be done with a target, asked for by the container at these addresses. */
   explain(addresses: readonly IpAddress[], target: Target): Promise<Explanation>;
+  /** Whether nothing comes in or goes out by any port of a container, read from the kernel. */
+  isCutOff(containerId: string): Promise<boolean>;
   /** Gives every sandbox back to Docker's own resolver. */
   releaseAll(): Promise<void>;
   /** Ends the worker thread, which must be gone before the main thread is (src/io/readiness.ts). */
@@ -79,6 +81,7 @@ export async function startDataPlane(
       case "done":
       case "examined":
       case "explained":
+      case "is-cut-off":
         pending.get(message.requestId)?.(message);
         pending.delete(message.requestId);
         break;
@@ -155,6 +158,10 @@ export async function startDataPlane(
       const answer = await request((requestId) => ({ kind: "explain", requestId, addresses, target }));
       if (answer.kind === "explained") return answer.explanation;
       throw new DockerwallError("INTERNAL", "the data plane was asked to explain and did not");
+    },
+    async isCutOff(containerId) {
+      const answer = await request((requestId) => ({ kind: "cut-off", requestId, containerId }));
+      return answer.kind === "is-cut-off" && answer.cutOff;
     },
     async releaseAll() {
       await request((requestId) => ({ kind: "release-all", requestId }));

@@ -29,12 +29,14 @@ import type { Topology } from "./model/topology.ts";
 import { createReceiver, epochOf, type Picture } from "./picture-post.ts";
 import { createListCompiler } from "./policy/entry-list.ts";
 import { startQueue } from "./queue.ts";
-import { createSandboxEntries } from "./sandbox-entries.ts";
+import { createStandings } from "./sandbox-standing.ts";
 
 /** How long lookups are gathered before the control plane hears of them. */
 const journalEveryMs = 200;
 /** A request for a new picture is not repeated within this time. */
 const refreshEveryMs = 100;
+/** How often what hangs on ports is compared, where the kernel does not keep others from it. */
+const healPortsEveryMs = 5_000;
 /** How often the host's own addresses are read again, and run-out grants forgotten. */
 const housekeepingEveryMs = 30_000;
 
@@ -90,8 +92,6 @@ async function start(): Promise<void> {
 
   /** While the first sandboxes are listed, nobody is known to have anything. */
   const addressesNow = (sandbox: string): readonly IpAddress[] => sandboxes?.addressesOf(sandbox) ?? [];
-  const hasNow = (sandbox: string, address: IpAddress): boolean => addressesNow(sandbox).includes(address);
-  const isInUse = (sandbox: string): boolean => addressesNow(sandbox).length > 0;
   const isLive = (sandbox: string): boolean => sandboxes?.addressesOf(sandbox) !== undefined;
   const tellLookups = (): void => {
     if (lookups.length === 0) return;
@@ -103,25 +103,27 @@ async function start(): Promise<void> {
 
   const sets = openKernelSets();
   const admission = startAdmission({ sets, nowMs: Date.now });
-  const strays = createSandboxEntries(sets, "guarded");
-  const cutOff = createSandboxEntries(sets, "quarantine");
   const doubts = createDoubts(() => tell({ kind: "refresh" }));
-
-  /** Guards a sandbox by what is seen in it, and cuts off one that may be in quarantine, before the engine tells. */
-  const standingOf = (addresses: readonly IpAddress[], sandbox: string): Standing => {
-    const standing = index.standingOfSandbox(sandbox, addresses);
-    const quarantine = newcomers.quarantineOf(sandbox, isInUse);
-    const joins =
-      standing.kind === "open" && newcomers.mayJoin(sandbox, index.networksOf(addresses), isInUse);
-    const doubtful = doubts.last(sandbox, quarantine === "maybe" || joins);
-    const its = addresses.filter((address) => index.mayOwn(sandbox, address, hasNow));
-    const isCutOff = quarantine === "yes" || (quarantine === "maybe" && doubtful);
-    const isGuarded = standing.kind === "guarded" || (joins && doubtful);
-    // What an earlier run knew of a sandbox counts until this one does.
-    if (quarantine !== "unread") cutOff.put(sandbox, isCutOff ? its.map((address) => ({ address })) : []);
-    if (standing.kind !== "unknown") strays.put(sandbox, isGuarded ? index.straysOf(its) : []);
-    return doubtful ? { kind: "unknown" } : standing;
-  };
+  const readiness = createReadiness();
+  const nobody: ReadonlySet<string> = new Set();
+  const standings =
+    settings.sandboxFolder === undefined
+      ? undefined
+      : createStandings({
+          sets,
+          readiness,
+          guardPorts: settings.guardPorts,
+          doubts,
+          indexNow: () => index,
+          newcomersNow: () => newcomers,
+          own,
+          addressesNow,
+          holdersOf: (address) => sandboxes?.holdersOf(address) ?? nobody,
+          onChange: (sandbox) => sandboxes?.judge(sandbox),
+          onProblem: tellProblem,
+        });
+  // A thread that ends leaves its descriptors to its process.
+  process.once("exit", () => standings?.close());
   const answerer = createAnswerer({
     settings,
     admission,
@@ -131,7 +133,6 @@ async function start(): Promise<void> {
     onProblem: tellProblem,
     onUnknown: refresh,
   });
-  const readiness = createReadiness();
   startQueue({
     number: settings.queueNumber,
     readiness,
@@ -146,11 +147,12 @@ async function start(): Promise<void> {
     await listenTcp(at, (message, client, reply) => answerer.fromHost(message, "tcp", client, reply));
   }
 
-  if (settings.sandboxFolder !== undefined) {
+  if (settings.sandboxFolder !== undefined && standings !== undefined) {
     sandboxes = createSandboxes({
       folder: settings.sandboxFolder,
       readiness,
-      standingOf,
+      onAppear: standings.appear,
+      standingOf: (addresses, sandbox) => standings.of(sandbox, addresses),
       isTold: (sandbox) => newcomers.isTold(sandbox),
       onQuery: ({ sandbox, ...question }, standing) => {
         // Who asks in a sandbox is there: its addresses are its own before anything is granted to them, even
@@ -159,16 +161,9 @@ async function start(): Promise<void> {
           own(address, sandbox);
         answerer.answer({ ...question, standing });
       },
-      onGone: (sandbox) => {
-        strays.put(sandbox, []);
-        cutOff.put(sandbox, []);
-        doubts.gone(sandbox);
-      },
+      onGone: standings.gone,
       onStranger: ({ message, transport, reply }) => answerer.fail(message, transport, reply),
       onUnknown: refresh,
-      onAddress: (address, sandbox) => {
-        if (index.mayOwn(sandbox, address, hasNow)) own(address, sandbox);
-      },
       onAddressLost: (address, sandbox) => admission.disown(address, sandbox),
       onChange: (captured, problem) => tell({ kind: "sandboxes", captured, problem }),
       onProblem: tellProblem,
@@ -203,7 +198,7 @@ async function start(): Promise<void> {
       cutFlows,
     );
     sandboxes?.reclassify();
-    for (const entries of [strays, cutOff]) entries.retain(isLive);
+    standings?.retain(isLive);
     answerer.useTopology(picture.topology, picture.guarded);
   }
 
@@ -254,7 +249,18 @@ async function start(): Promise<void> {
         );
         break;
       }
+      case "cut-off": {
+        const { requestId, containerId } = message;
+        const sandbox = index.sandboxOf(containerId);
+        tell({
+          kind: "is-cut-off",
+          requestId,
+          cutOff: sandbox !== undefined && standings?.isCutOff(sandbox) === true,
+        });
+        break;
+      }
       case "release-all":
+        standings?.release();
         void Promise.resolve(sandboxes?.releaseAll()).then(() => done(message));
         break;
     }
@@ -271,6 +277,7 @@ async function start(): Promise<void> {
     ownAddresses = readOwnAddresses();
     admission.sweep();
   }, housekeepingEveryMs);
+  if (standings !== undefined) setInterval(standings.heal, healPortsEveryMs);
   tell({ kind: "ready" });
 }
 

@@ -27,7 +27,7 @@ export interface ReporterOptions {
 }
 
 /** Where a problem lies; each place has at most one. */
-export type ProblemPlace = "engine" | "reconcile" | "rules" | "capture" | "policy file";
+export type ProblemPlace = "engine" | "reconcile" | "rules" | "capture" | "ports" | "policy file";
 
 export interface Reporter {
   onStarted(): void;

@@ -26,33 +26,46 @@ const placesPerSandbox = 64;
 /** Takes over what an earlier run left in the kernel. */
 export function createSandboxEntries(sets: KernelSets, set: "guarded" | "quarantine"): SandboxEntries {
   /** By key: an address may have gone to another sandbox before the first one is seen to be without it. */
-  const held = new Map<string, { readonly place: Place; readonly sandbox: string }>();
+  const holders = new Map<string, string>();
+  const placesOf = new Map<string, Map<string, Place>>();
+
+  function note(sandbox: string, place: Place): void {
+    const text = textOf(place);
+    const before = holders.get(text);
+    if (before !== undefined) placesOf.get(before)?.delete(text);
+    holders.set(text, sandbox);
+    placesOf.set(sandbox, (placesOf.get(sandbox) ?? new Map()).set(text, place));
+  }
+
   for (const name of [setNames[`${set}4`], setNames[`${set}6`]]) {
     for (const { key, comment } of sets.list(name)) {
       const sandbox = sandboxOf(comment);
       const place = placeOf(key);
-      if (sandbox !== undefined && place !== undefined) held.set(textOf(place), { place, sandbox });
+      if (sandbox !== undefined && place !== undefined) note(sandbox, place);
     }
   }
 
   function put(sandbox: string, places: readonly Place[]): void {
     const wanted = new Map(places.slice(0, placesPerSandbox).map((place) => [textOf(place), place]));
     for (const [text, place] of wanted) {
-      if (held.get(text)?.sandbox === sandbox) continue;
+      if (holders.get(text) === sandbox) continue;
       sets.add(nameFor(set, place), [{ key: keyOf(place), comment: sandboxComment(sandbox) }]);
-      held.set(text, { place, sandbox });
+      note(sandbox, place);
     }
-    for (const [text, { place, sandbox: holder }] of held) {
-      if (holder !== sandbox || wanted.has(text)) continue;
+    const its = placesOf.get(sandbox);
+    for (const [text, place] of its ?? []) {
+      if (wanted.has(text)) continue;
       sets.del(nameFor(set, place), [keyOf(place)]);
-      held.delete(text);
+      its?.delete(text);
+      holders.delete(text);
     }
+    if (its?.size === 0) placesOf.delete(sandbox);
   }
 
   return {
     put,
     retain(isLive) {
-      for (const { sandbox } of [...held.values()]) if (!isLive(sandbox)) put(sandbox, []);
+      for (const sandbox of [...placesOf.keys()]) if (!isLive(sandbox)) put(sandbox, []);
     },
   };
 }

@@ -1,5 +1,5 @@
 // Removes every trace of ours from the kernel when no daemon runs: sandboxes first (lookups go back to Docker's
-// own resolver), then rules on both backends, then the sets that they named.
+// own resolver), then rules on both backends, then the sets that they named, and what hangs on the host's ports.
 
 import { closeSync, readdirSync } from "node:fs";
 import { DockerwallError, messageOf } from "./errors.ts";
@@ -8,6 +8,7 @@ import { findSandboxFolder } from "./io/dockerd.ts";
 import { openKernelSets } from "./io/ipset.ts";
 import { createIptables } from "./io/iptables.ts";
 import { isOwnNamespace, openNamespace, withNamespace } from "./io/netns.ts";
+import { removePortTable } from "./io/port-table.ts";
 import { removeSandboxTables } from "./io/sandbox-table.ts";
 import { unstampAll } from "./io/stamped-flows.ts";
 
@@ -29,6 +30,11 @@ export async function uninstallHere(): Promise<void> {
   try {
     destroySets(openKernelSets());
     unstampAll();
+  } catch (error) {
+    problems.push(messageOf(error));
+  }
+  try {
+    removePortTable();
   } catch (error) {
     problems.push(messageOf(error));
   }

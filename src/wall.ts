@@ -24,6 +24,8 @@ export interface WallOptions {
   readonly dnsPort: number;
   readonly queueNumber: number;
   readonly hold: boolean;
+  /** Whether ports have been guarded already, by an earlier run. */
+  readonly demandSender?: boolean;
   readonly listBridges: () => readonly string[];
   readonly nowMs: () => number;
   /** What decides beside labels, whenever it is asked for. */
@@ -48,6 +50,8 @@ export interface Wall {
    * destroyed them; resolves to the families that had to change.
    */
   applyRules(): Promise<readonly Family[]>;
+  /** From the next applyRules() on, only what was seen at its sender's port passes: the ports are guarded now. */
+  demandSenders(): void;
   /** Whether the rules of both families are what they should be, without touching them. */
   stands(): Promise<boolean>;
   /** Whether a change of rules in this place is worth a look at ours. */
@@ -89,9 +93,9 @@ export function createWall(options: WallOptions): Wall {
     ),
   );
 
-  const rulesets = new Map<Family, readonly Table[]>(
-    ([4, 6] as const).map((family) => [family, renderRuleset({ ...options, family })]),
-  );
+  const rulesetsWith = (demandSender: boolean): ReadonlyMap<Family, readonly Table[]> =>
+    new Map(([4, 6] as const).map((family) => [family, renderRuleset({ ...options, family, demandSender })]));
+  let rulesets = rulesetsWith(options.demandSender === true);
 
   function foreignBridges(topology: Topology, bridges: readonly string[]): ReadonlySet<string> {
     const claimed = new Set(topology.networks.map((network) => network.bridge));
@@ -133,6 +137,10 @@ export function createWall(options: WallOptions): Wall {
 
     concerns: (table, chain) =>
       [...rulesets.values()].some((desired) => concernsRules(desired, table, chain)),
+
+    demandSenders() {
+      rulesets = rulesetsWith(true);
+    },
 
     async stands() {
       for (const [family, desired] of rulesets) if (!(await iptables.stands(family, desired))) return false;

@@ -1,8 +1,10 @@
-// Who asks: from addresses to the guarded networks that a container is on, with the policy of each. Built anew
-// from every picture of the engine; look-ups by address are one map probe for each distinct prefix length.
+// Who asks: the guarded networks that a container is on, with the policy of each. On which it is, is told by the bridges
+// that its ports are on, which it cannot choose; its addresses tell who it is within a network. Built anew from every
+// picture of the engine; look-ups by address are one map probe for each distinct prefix length.
 
-import { familyOf, type IpAddress, networkAddress, type Prefix } from "../model/address.ts";
+import { type IpAddress, type Prefix, prefixContains } from "../model/address.ts";
 import type { GuardedNetwork, NetworkDns, ServicePolicy } from "../model/planes.ts";
+import { PrefixTable } from "../model/prefix-table.ts";
 import type { Container, Network, Topology } from "../model/topology.ts";
 import { type Decision, decideName, type Policy } from "../policy/decide.ts";
 import { type CompiledList, compileList, type EntryList } from "../policy/entry-list.ts";
@@ -31,13 +33,22 @@ export type Standing =
   | GuardedStanding
   /** On known networks, none of them guarded. */
   | { readonly kind: "open" }
-  /** No address yet, or one of a network that we have not heard of. */
+  /** No port yet, no address, or a bridge that we have not heard of. */
   | { readonly kind: "unknown" };
+
+/** Addresses beside the engine's own that a container may send from: a few, as a floating address needs. */
+const extraSenders = 8;
 
 interface Known {
   readonly network: Network;
   /** Undefined for a network that is not guarded. */
   readonly guarded: GuardedNetwork | undefined;
+}
+
+/** An address, and the network that it is on. */
+interface Placed {
+  readonly address: IpAddress;
+  readonly known: Known | undefined;
 }
 
 export interface Picture {
@@ -49,7 +60,9 @@ export interface Picture {
 }
 
 export class AskerIndex {
-  readonly #bySubnet = new Map<number, Map<IpAddress, Known>>();
+  readonly #bySubnet = new PrefixTable<Known>();
+  readonly #byBridge = new Map<string, Known>();
+  readonly #byId = new Map<string, Known>();
   readonly #byAddress = new Map<IpAddress, Container>();
   readonly #bySandbox = new Map<string, Container>();
   readonly #services: ReadonlyMap<string, readonly EntryList[]>;
@@ -72,11 +85,18 @@ export class AskerIndex {
     const guardedById = new Map(guarded.map((network) => [network.id, network]));
     for (const network of topology.networks) {
       const known = { network, guarded: guardedById.get(network.id) };
-      for (const subnet of network.subnets) this.#addSubnet(subnet, known);
+      this.#byId.set(network.id, known);
+      if (network.bridge !== undefined) this.#byBridge.set(network.bridge, known);
+      // A driver without addresses of its own tells of a pool of everything.
+      for (const subnet of network.subnets) if (subnet.length > 0) this.#bySubnet.add(subnet, known);
     }
     for (const container of topology.containers) {
       const addresses = addressesOf(container);
-      for (const address of addresses) this.#byAddress.set(address, container);
+      for (const { address, known } of this.#placesOf(container)) {
+        // Two networks may give out one address; from the guarded one wrong only denies.
+        if (known?.guarded !== undefined || !this.#byAddress.has(address))
+          this.#byAddress.set(address, container);
+      }
       // A container that shares another's sandbox has no addresses of its own.
       if (container.sandbox !== undefined && addresses.length > 0)
         this.#bySandbox.set(container.sandbox, container);
@@ -93,13 +113,48 @@ export class AskerIndex {
 
   /** Where somebody with all of these addresses stands. One guarded network makes it guarded, on every network. */
   standingOf(addresses: readonly IpAddress[]): Standing {
-    const found = addresses.map((address) => ({ address, known: this.#find(address) }));
     const container = addresses
       .map((address) => this.#byAddress.get(address))
       .find((known) => known !== undefined);
-    const strays = found.filter(({ known }) => known?.guarded === undefined).map(({ address }) => address);
+    const places = container === undefined ? [] : this.#placesOf(container);
+    return this.#standingAt(
+      addresses.map((address) => places.find((place) => place.address === address) ?? this.#placeOf(address)),
+      container,
+    );
+  }
+
+  /**
+   * Where a sandbox stands, by its file name, the bridges that its ports are on, and the addresses that are in it. Once
+   * the engine has told what it gave to it, other addresses (a VPN's, those of an engine inside it) open nothing but
+   * on a guarded network that it has just been connected to.
+   */
+  standingOfSandbox(name: string, addresses: readonly IpAddress[], bridges: readonly string[]): Standing {
+    const container = this.#bySandbox.get(name);
+    const given = container === undefined ? [] : this.#placesOf(container);
+    const on = [...new Set(bridges)].map((bridge) => this.#byBridge.get(bridge));
+    const homes = on.filter((known) => known?.guarded !== undefined);
+    const joined = homes.filter((home) => !given.some(({ known }) => known === home));
+    const places = [
+      ...given,
+      ...addresses.flatMap((address): Placed[] => {
+        const known = joined.find((home) => home !== undefined && isOn(address, home.network));
+        return known === undefined ? [] : [{ address, known }];
+      }),
+    ];
+    if (places.some(({ known }) => known?.guarded !== undefined)) return this.#standingAt(places, container);
+    if (homes.length > 0 || on.includes(undefined)) return { kind: "unknown" };
+    if (on.length > 0) return { kind: "open" };
+    // On no bridge: by what the engine gave it, or on a network of a kind that has no ports.
+    if (given.length > 0) return this.#standingAt(given, container);
+    const found = addresses.map((address) => this.#placeOf(address));
+    if (found.some(({ known }) => known?.network.bridge !== undefined)) return { kind: "unknown" };
+    return this.#standingAt(found, container);
+  }
+
+  #standingAt(places: readonly Placed[], container: Container | undefined): Standing {
+    const strays = places.filter(({ known }) => known?.guarded === undefined).map(({ address }) => address);
     const memberships = new Map<string, Membership>();
-    for (const { address, known } of found) {
+    for (const { address, known } of places) {
       if (known?.guarded === undefined) continue;
       const { id, name, audit, dns } = known.guarded;
       const cutOff = container !== undefined && this.#quarantined.has(container.id);
@@ -121,24 +176,47 @@ export class AskerIndex {
       const mayLose = container === undefined && this.#expectsTaking;
       return { kind: "guarded", memberships: all, settled, mayLose };
     }
-    if (found.length === 0 || found.some(({ known }) => known === undefined)) return { kind: "unknown" };
+    if (places.length === 0 || places.some(({ known }) => known === undefined)) return { kind: "unknown" };
     return { kind: "open" };
   }
 
+  /** What the rules must know of a port on this bridge; undefined where nobody has heard of the bridge. */
+  networkOn(bridge: string): { readonly guarded: boolean; readonly subnets: readonly Prefix[] } | undefined {
+    const known = this.#byBridge.get(bridge);
+    return known && { guarded: known.guarded !== undefined, subnets: known.network.subnets };
+  }
+
   /**
-   * Where a sandbox stands, by its file name and the addresses that are in it. Once the engine has told what it gave
-   * to it, other addresses (a VPN's, those of an engine inside it) open nothing, and only one of a guarded network
-   * counts: with NET_ADMIN a container can take off the engine's address and put on any other.
+   * The addresses that a sandbox may send from: those that the engine gave it, and a few that it has beside them on the
+   * networks of its bridges. Before the engine has told, as many for each bridge.
+   * @param isFree whether nobody else has a better right to one that the engine did not give to it
    */
-  standingOfSandbox(name: string, addresses: readonly IpAddress[]): Standing {
-    const container = this.#bySandbox.get(name);
+  sendersOf(
+    sandbox: string,
+    addresses: readonly IpAddress[],
+    bridges: readonly string[],
+    isFree: (address: IpAddress) => boolean,
+  ): readonly IpAddress[] {
+    const container = this.#bySandbox.get(sandbox);
     const given = container === undefined ? [] : addressesOf(container);
-    const standing = this.standingOf(given);
-    if (standing.kind === "unknown") return this.standingOf(addresses);
-    if (standing.kind === "guarded") return standing;
-    // A guarded network that it has just been connected to, and that the engine has not told of yet.
-    const joined = addresses.filter((address) => this.#find(address)?.guarded !== undefined);
-    return joined.length === 0 ? standing : this.standingOf([...given, ...joined]);
+    const on = bridges.flatMap((bridge) => this.#byBridge.get(bridge)?.network ?? []);
+    const extra = addresses.filter((address) => {
+      if (given.includes(address)) return false;
+      return on.length === 0 || on.some((network) => isOn(address, network));
+    });
+    const most = extraSenders * (container === undefined ? Math.max(1, bridges.length) : 1);
+    return [...given, ...extra.filter(isFree).slice(0, most)];
+  }
+
+  /** The sandbox of a container, by its id; undefined where it has none with an address of its own. */
+  sandboxOf(containerId: string): string | undefined {
+    for (const [sandbox, { id }] of this.#bySandbox) if (id === containerId) return sandbox;
+    return undefined;
+  }
+
+  /** True when the engine has told whose a sandbox is, and gave it an address. */
+  isKnown(sandbox: string): boolean {
+    return this.#bySandbox.has(sandbox);
   }
 
   /**
@@ -154,29 +232,36 @@ export class AskerIndex {
     return holder === undefined || holder === sandbox || !hasStill(holder, address);
   }
 
-  /** Ids of the networks that these addresses are on. */
-  networksOf(addresses: readonly IpAddress[]): string[] {
-    return addresses.flatMap((address) => this.#find(address)?.network.id ?? []);
+  /** Ids of the networks of these bridges. */
+  networksOn(bridges: readonly string[]): string[] {
+    return bridges.flatMap((bridge) => this.#byBridge.get(bridge)?.network.id ?? []);
+  }
+
+  /** Which of these bridges nobody has heard of; none before the first picture. */
+  strangersAmong(bridges: readonly string[]): string[] {
+    return this.#byId.size === 0 ? [] : bridges.filter((bridge) => !this.#byBridge.has(bridge));
   }
 
   /**
    * Where a guarded sandbox with these addresses must be guarded beside its guarded networks: by each address on each
-   * bridge of its other networks, as it can send from any of them on any, and on its own.
+   * of its other bridges, as it can send from any of them on any, and on its own.
    */
-  straysOf(addresses: readonly IpAddress[]): { address: IpAddress; bridge: string }[] {
-    const found = addresses.flatMap((address) => {
-      const known = this.#find(address);
-      return known === undefined ? [] : [{ address, known }];
-    });
-    const outside = found.flatMap(({ known }) => (known.guarded === undefined ? known : []));
-    const bridges = new Set(outside.flatMap(({ network }) => network.bridge ?? []));
-    if (bridges.size === 0) return [];
-    // To the kernel an address by itself on one bridge hides its subnet on another: its own comes first.
-    return found.flatMap(({ address, known }) =>
-      [...new Set([...(known.network.bridge === undefined ? [] : [known.network.bridge]), ...bridges])].map(
-        (bridge) => ({ address, bridge }),
-      ),
+  straysOf(
+    addresses: readonly IpAddress[],
+    bridges: readonly string[],
+  ): { address: IpAddress; bridge: string }[] {
+    const others = [...new Set(bridges)].filter(
+      (bridge) => this.#byBridge.get(bridge)?.guarded === undefined,
     );
+    if (others.length === 0) return [];
+    // To the kernel an address by itself on one bridge hides its subnet on another: its own comes first.
+    return addresses.flatMap((address) => {
+      const own = bridges.filter((bridge) => {
+        const known = this.#byBridge.get(bridge);
+        return known !== undefined && isOn(address, known.network);
+      });
+      return [...new Set([...own, ...others])].map((bridge) => ({ address, bridge }));
+    });
   }
 
   /**
@@ -215,23 +300,22 @@ export class AskerIndex {
     return compiled;
   }
 
-  #addSubnet(subnet: Prefix, known: Known): void {
-    const bits = familyOf(subnet.address) === 4 ? 0 : 1000;
-    const table = this.#bySubnet.get(bits + subnet.length) ?? new Map<IpAddress, Known>();
-    this.#bySubnet.set(bits + subnet.length, table);
-    // Where two networks claim one subnet, the guarded one wins: wrong in that direction only denies.
-    if (known.guarded !== undefined || !table.has(subnet.address)) table.set(subnet.address, known);
+  #placesOf(container: Container): Placed[] {
+    return container.endpoints.flatMap(({ networkId, addresses }) =>
+      addresses.map((address) => ({ address, known: this.#byId.get(networkId) })),
+    );
   }
 
-  #find(address: IpAddress): Known | undefined {
-    const family = familyOf(address);
-    for (const [key, table] of this.#bySubnet) {
-      if ((key >= 1000 ? 6 : 4) !== family) continue;
-      const known = table.get(networkAddress(address, key % 1000));
-      if (known !== undefined) return known;
-    }
-    return undefined;
+  /** By its subnet, the narrowest first. Where two networks claim one, the guarded one wins: wrong only denies. */
+  #placeOf(address: IpAddress): Placed {
+    const found = this.#bySubnet.longest(address);
+    return { address, known: found.find(({ guarded }) => guarded !== undefined) ?? found[0] };
   }
+}
+
+/** Whether a network may give an address to a container. */
+function isOn(address: IpAddress, { subnets, gateways }: Network): boolean {
+  return !gateways.includes(address) && subnets.some((subnet) => prefixContains(subnet, address));
 }
 
 /** What one membership says of a name. */

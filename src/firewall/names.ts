@@ -50,6 +50,7 @@ export const setNames = {
 /** Own chains; one per hook, and the ones they go to. */
 export const chainNames = {
   raw: "DOCKERWALL-RAW",
+  sender: "DOCKERWALL-SENDER",
   flood: "DOCKERWALL-FLOOD",
   forward: "DOCKERWALL-FORWARD",
   inward: "DOCKERWALL-INWARD",
@@ -103,3 +104,12 @@ export const rejectedMark = 0x2000_0000;
 
 /** Bit of the packet mark of one that the daemon has let pass: it is asked about once only. */
 export const askedMark = 0x1000_0000;
+
+/**
+ * Own nft table of the host: a chain for each port by which a guarded container or one in quarantine is on a bridge. A
+ * port is the host's end of its interface.
+ */
+export const portTable = { family: "netdev", name: "dockerwall" } as const;
+
+/** Bit of the packet mark of one that was seen to come from its sender's port; it never gets beyond raw. */
+export const senderMark = 0x4000_0000;

@@ -3,7 +3,8 @@
 // hundred, and a new network or grant costs a set entry, not a ruleset.
 //
 // Order of decision for a packet of a guarded container, first match wins:
-//   raw      its source is one of its network's addresses, on its network's bridge; else drop
+//   raw      it was seen at its sender's port, and its source is one of its network's addresses, on its network's
+//            bridge; else drop
 //   mangle   same network; reply; stamped flow; granted (destination, port, asker); ask the daemon; else drop
 // Connection state and stamps speak for the flow that a packet is of. One that is RELATED is of no flow yet (what a
 // helper expects, and then it is judged as a new one), or tells of another packet (an error of ICMP) and carries the
@@ -17,6 +18,7 @@ import {
   connectionMark,
   refusedMark,
   rejectedMark,
+  senderMark,
   setNames,
 } from "./names.ts";
 import { ownersAtMost } from "./sets.ts";
@@ -50,6 +52,11 @@ export interface RulesetOptions {
   readonly queueNumber: number;
   /** Whether bridges named `br-*` that nobody classified yet are denied. */
   readonly hold: boolean;
+  /**
+   * Whether what comes from an address of a guarded container must have been seen at that container's port (see
+   * portTable). Not where ports cannot be guarded, or are not yet.
+   */
+  readonly demandSender?: boolean;
 }
 
 /** Lookups per second and burst that one address may send before the rest is shed ahead of conntrack. */
@@ -76,6 +83,7 @@ export function renderRuleset(options: RulesetOptions): readonly Table[] {
       jumps: [{ hook: "PREROUTING", chain: chain.raw }],
       chains: [
         { name: chain.raw, rules: rawRules(options, sets) },
+        ...(options.demandSender ? [{ name: chain.sender, rules: senderRules(options, sets) }] : []),
         { name: chain.flood, rules: floodRules(options.family) },
       ],
     },
@@ -136,6 +144,7 @@ export function renderRuleset(options: RulesetOptions): readonly Table[] {
 }
 
 const hex = (value: number): string => `0x${value.toString(16)}`;
+const seenMark = `${hex(senderMark)}/${hex(senderMark)}`;
 const toldMark = `${hex(rejectedMark)}/${hex(rejectedMark)}`;
 const auditedMark = `${hex(connectionMark.audited)}/${hex(connectionMark.mask)}`;
 const admittedMark = `${hex(connectionMark.admitted)}/${hex(connectionMark.mask)}`;
@@ -179,11 +188,30 @@ function comment(text: string): string {
 }
 
 function rawRules(options: RulesetOptions, sets: FamilySets): string[] {
+  if (options.demandSender) {
+    return [
+      `-m mark --mark ${seenMark} ${comment("seen at the port of its sender")} -g ${chain.sender}`,
+      `${inSet(sets.guarded, "src,src")} ${comment("not from whose address it is")} -j DROP`,
+      `${inSet(sets.open, "src,src")} ${comment("not guarded")} -j RETURN`,
+      ...closedRules(options, sets),
+    ];
+  }
   return [
     `${inSet(sets.guarded, "src,src")} ${comment("guarded container")} -g ${chain.flood}`,
     `${inSet(sets.open, "src,src")} ${comment("not guarded")} -j RETURN`,
     ...(options.family === 6 ? linkLocalRules() : []),
     ...closedRules(options, sets),
+  ];
+}
+
+/** What the chain of a guarded port has let in. On an open bridge, too, only what a set knows by its address. */
+function senderRules(options: RulesetOptions, sets: FamilySets): string[] {
+  return [
+    // The host's own rules and routes may go by marks, and this one is nobody's business from here on.
+    `${comment("seen")} -j MARK --set-xmark 0x0/${hex(senderMark)}`,
+    `${inSet(sets.guarded, "src,src")} ${comment("guarded container")} -g ${chain.flood}`,
+    ...(options.family === 6 ? linkLocalRules() : []),
+    `${comment("not an address of this network")} -j DROP`,
   ];
 }
 

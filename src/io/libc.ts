@@ -6,6 +6,7 @@ import { getSystemErrorName } from "node:util";
 import koffi from "koffi";
 import { DockerwallError } from "../errors.ts";
 
+export const AF_UNSPEC = 0;
 export const AF_INET = 2;
 export const AF_INET6 = 10;
 export const AF_NETLINK = 16;

@@ -127,6 +127,23 @@ export class NetlinkSocket {
   }
 
   /**
+   * A request that only reads, of which only the first messages are wanted. What changed meanwhile may be missing.
+   * @returns false when there are more: the rest stays in the socket, which must be closed
+   */
+  dumpFirst(what: string, most: number, onReply: (message: NetlinkMessage) => void): boolean {
+    let count = 0;
+    this.#exchange(
+      what,
+      (message) => {
+        if (count < most) onReply(message);
+        count++;
+      },
+      () => count < most,
+    );
+    return count < most;
+  }
+
+  /**
    * Reads what the kernel sent by itself until nothing is left; messages are valid only during the call.
    * @returns how often the queue had overflowed (ENOBUFS), so that something was lost.
    */
@@ -157,6 +174,7 @@ export class NetlinkSocket {
   #exchange(
     what: string,
     onReply: ((message: NetlinkMessage) => void) | undefined,
+    wantsMore: () => boolean = () => true,
   ): "consistent" | "interrupted" {
     const first = this.#sequence;
     const { count, answered } = numberMessages(this.writer.bytes, first);
@@ -166,7 +184,7 @@ export class NetlinkSocket {
     let outstanding = answered;
     let refusal: NetlinkError | undefined;
     let interrupted = false;
-    while (outstanding > 0) {
+    while (outstanding > 0 && wantsMore()) {
       const length = this.#receiveOne();
       if (length === undefined) break;
       if (length === "overflow") continue;
@@ -183,7 +201,7 @@ export class NetlinkSocket {
       });
     }
     if (refusal !== undefined) throw refusal;
-    if (outstanding > 0) throw this.#silence(what);
+    if (outstanding > 0 && wantsMore()) throw this.#silence(what);
     return interrupted ? "interrupted" : "consistent";
   }
 

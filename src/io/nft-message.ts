@@ -31,10 +31,11 @@ const messages = {
   deleteChain: 5,
   newRule: 6,
   getRule: 7,
+  deleteRule: 8,
 } as const;
 const table = { name: 1, flags: 2, number: 4 } as const;
 const chain = { table: 1, name: 3, hook: 4, policy: 5, type: 7 } as const;
-const hook = { number: 1, priority: 2 } as const;
+const hook = { number: 1, priority: 2, device: 3, devices: 4 } as const;
 const rule = { table: 1, chain: 2, number: 3, expressions: 4, userData: 7 } as const;
 const LIST_ELEMENT = 1;
 const expression = { name: 1, data: 2 } as const;
@@ -44,24 +45,32 @@ const VERDICT_CHAIN = 2;
 const IMMEDIATE_DATA = 2;
 /** struct nfgenmsg in front of the attributes. */
 const GENERIC_HEADER = 4;
+const COMPARE_EQUAL = 0;
+const COMPARE_NOT_EQUAL = 1;
 const REGISTER_VERDICT = 0;
 const PAYLOAD_NETWORK = 1;
 const PAYLOAD_TRANSPORT = 2;
+const META_PROTOCOL = 1;
+const META_MARK = 3;
 const META_IIF = 4;
 const META_OIF = 5;
 const META_NFPROTO = 15;
 const META_L4PROTO = 16;
 const NAT_DNAT = 1;
 
-export const hookNumbers = { input: 1, output: 3 } as const;
+/** Those of a device are counted apart (include/uapi/linux/netfilter.h). */
+export const hookNumbers = { input: 1, output: 3, ingress: 0, egress: 1 } as const;
 const verdicts = { drop: 0, accept: 1 } as const;
 
 /** include/uapi/linux/netfilter.h: both families in one table. */
 const NFPROTO_INET = 1;
+/** What passes a device. */
+const NFPROTO_NETDEV = 5;
+const protocols = { ip: AF_INET, ip6: AF_INET6, inet: NFPROTO_INET, netdev: NFPROTO_NETDEV } as const;
 
 /** A table of ours, in its family. */
 export interface TableName {
-  readonly family: "ip" | "inet";
+  readonly family: keyof typeof protocols;
   readonly name: string;
 }
 
@@ -74,6 +83,8 @@ export interface BaseChain {
   readonly type: "nat" | "filter";
   readonly hook: keyof typeof hookNumbers;
   readonly priority: number;
+  /** Name of the one that it hangs on, for ingress and egress. */
+  readonly device?: string;
 }
 
 /** Everything that `content` writes happens together or not at all. */
@@ -135,18 +146,74 @@ export function writeGetTable(writer: NetlinkWriter, of: TableName): void {
   begin(writer, messages.getTable, 0, protocolOf(of)).text(table.name, of.name);
 }
 
-/** Asks for every rule of a chain; there is none in a chain that is not there. */
-export function writeGetRules(
-  writer: NetlinkWriter,
-  family: Family,
-  tableName: string,
-  chainName: string,
-): void {
+/** Asks for every rule of a chain, or of all chains; there is none in a chain that is not there. */
+export function writeGetRules(writer: NetlinkWriter, of: TableName, chainName?: string): void {
   writer
     .message((NFNL_SUBSYS_NFTABLES << 8) | messages.getRule, NLM_F_REQUEST | NLM_F_DUMP)
-    .netfilterHeader(family === 4 ? AF_INET : AF_INET6)
-    .text(rule.table, tableName)
-    .text(rule.chain, chainName);
+    .netfilterHeader(protocolOf(of))
+    .text(rule.table, of.name);
+  if (chainName !== undefined) writer.text(rule.chain, chainName);
+}
+
+/** The chain that a rule is in. */
+export function readRulePlace({ view, start, end }: NetlinkMessage): { readonly chain: string } {
+  let name = "";
+  eachAttribute(view, start + GENERIC_HEADER, end, (type, from, to) => {
+    if (type === rule.chain) name = readText(view, from, to);
+  });
+  return { chain: name };
+}
+
+/** Asks for every chain of every table of a family. */
+export function writeGetChains(writer: NetlinkWriter, { family }: Pick<TableName, "family">): void {
+  writer
+    .message((NFNL_SUBSYS_NFTABLES << 8) | messages.getChain, NLM_F_REQUEST | NLM_F_DUMP)
+    .netfilterHeader(protocols[family]);
+}
+
+export interface ReadChain {
+  readonly table: string;
+  readonly name: string;
+  /** The one that it hangs on; undefined when that is gone. */
+  readonly device: string | undefined;
+}
+
+export function readChain({ view, start, end }: NetlinkMessage): ReadChain {
+  const found: { table: string; name: string; device: string | undefined } = {
+    table: "",
+    name: "",
+    device: undefined,
+  };
+  eachAttribute(view, start + GENERIC_HEADER, end, (type, from, to) => {
+    if (type === chain.table) found.table = readText(view, from, to);
+    if (type === chain.name) found.name = readText(view, from, to);
+    if (type === chain.hook) found.device = deviceIn(view, from, to);
+  });
+  return found;
+}
+
+/** A list of devices, of which one says by itself that there is no other. */
+function deviceIn(view: DataView, start: number, end: number): string | undefined {
+  let device: string | undefined;
+  eachAttribute(view, start, end, (type, from, to) => {
+    if (type === hook.device) device = readText(view, from, to);
+    if (type !== hook.devices) return;
+    eachAttribute(view, from, to, (_element, nameFrom, nameTo) => {
+      device ??= readText(view, nameFrom, nameTo);
+    });
+  });
+  return device;
+}
+
+/** Takes every rule out of a chain. */
+export function writeFlushChain(writer: NetlinkWriter, of: TableName, chainName: string): void {
+  begin(writer, messages.deleteRule, 0, protocolOf(of)).text(rule.table, of.name).text(rule.chain, chainName);
+}
+
+export function writeDeleteChain(writer: NetlinkWriter, of: TableName, chainName: string): void {
+  begin(writer, messages.deleteChain, 0, protocolOf(of))
+    .text(chain.table, of.name)
+    .text(chain.name, chainName);
 }
 
 /** The number of a table; no other ever has it again in its network namespace. */
@@ -216,8 +283,9 @@ export function writeNewChain(writer: NetlinkWriter, spec: BaseChain): void {
   writer
     .nest(chain.hook)
     .u32be(hook.number, hookNumbers[spec.hook])
-    .u32be(hook.priority, spec.priority >>> 0)
-    .end();
+    .u32be(hook.priority, spec.priority >>> 0);
+  if (spec.device !== undefined) writer.text(hook.device, spec.device);
+  writer.end();
   writer.u32be(chain.policy, verdicts.accept).text(chain.type, spec.type);
 }
 
@@ -234,6 +302,43 @@ export function writeNewRule(
   writer.nest(rule.expressions);
   for (const write of expressions) write(writer);
   writer.end();
+}
+
+/** `meta protocol NUMBER`: what a frame carries, in a table of devices */
+export function frameProtocol(type: number): Expression {
+  return metaIs(META_PROTOCOL, portBytes(type));
+}
+
+/** Where an address lies in a header. */
+export const addressAt = { ipSource: 12, ip6Source: 8, arpSender: 14, arpTarget: 24 } as const;
+
+/** `ip saddr PREFIX` and the like; @param bits its length */
+export function addressIn(at: keyof typeof addressAt, address: Uint8Array, bits: number): Expression {
+  return payloadIn({ base: PAYLOAD_NETWORK, offset: addressAt[at] }, address, bits);
+}
+
+/** What a message of neighbour discovery is about is not in PREFIX; after messageType(). */
+export function targetNotIn(address: Uint8Array, bits: number): Expression {
+  return payloadIn({ base: PAYLOAD_TRANSPORT, offset: 8, how: COMPARE_NOT_EQUAL }, address, bits);
+}
+
+/** `ip6 nexthdr NUMBER` */
+export function nextHeader(protocol: number): Expression {
+  return payloadIs(PAYLOAD_NETWORK, 6, Uint8Array.of(protocol));
+}
+
+/** `icmpv6 type TYPE`, after transportProtocol(). */
+export function messageType(type: number): Expression {
+  return payloadIs(PAYLOAD_TRANSPORT, 0, Uint8Array.of(type));
+}
+
+/** `meta mark set meta mark or BITS` */
+export function setMarkBits(bits: number): Expression {
+  return (writer) => {
+    expressionOf("meta", (inner) => inner.u32be(1, 1).u32be(2, META_MARK))(writer);
+    bitwise(hostBytes(~bits), hostBytes(bits))(writer);
+    expressionOf("meta", (inner) => inner.u32be(2, META_MARK).u32be(3, 1))(writer);
+  };
 }
 
 /** `ip daddr ADDRESS` */
@@ -254,6 +359,11 @@ export function destinationPort(port: number): Expression {
 /** `iif INDEX` */
 export function inputInterface(index: number): Expression {
   return metaIs(META_IIF, hostBytes(index));
+}
+
+/** `iif != INDEX` */
+export function otherInputInterface(index: number): Expression {
+  return metaIs(META_IIF, hostBytes(index), COMPARE_NOT_EQUAL);
 }
 
 /** `oif INDEX` */
@@ -293,27 +403,49 @@ export function destinationNat(address: Uint8Array, port: number): Expression {
   };
 }
 
+interface PayloadPlace {
+  readonly base: number;
+  readonly offset: number;
+  readonly how?: number;
+}
+
 /** Loads bytes of a header into register 1 and compares. */
 function payloadIs(base: number, offset: number, value: Uint8Array): Expression {
+  return payloadIn({ base, offset }, value, value.length * 8);
+}
+
+/** The same with the first bits of them only. */
+function payloadIn({ base, offset, how }: PayloadPlace, value: Uint8Array, bits: number): Expression {
+  const mask = value.map((_, index) => (0xff00 >> Math.min(8, Math.max(0, bits - index * 8))) & 0xff);
   return (writer) => {
     expressionOf("payload", (inner) =>
       inner.u32be(1, 1).u32be(2, base).u32be(3, offset).u32be(4, value.length),
     )(writer);
-    registerIs(value)(writer);
+    if (bits < value.length * 8) bitwise(mask, new Uint8Array(value.length))(writer);
+    registerIs(value, how)(writer);
   };
+}
+
+/** Keeps the bits of `mask` in register 1, and turns those of `flip`. */
+function bitwise(mask: Uint8Array, flip: Uint8Array): Expression {
+  return expressionOf("bitwise", (writer) => {
+    writer.u32be(1, 1).u32be(2, 1).u32be(3, mask.length);
+    writer.nest(4).value(datum.value, mask).end();
+    writer.nest(5).value(datum.value, flip).end();
+  });
 }
 
 /** Loads a property of the packet into register 1 and compares. */
-function metaIs(key: number, value: Uint8Array): Expression {
+function metaIs(key: number, value: Uint8Array, how: number = COMPARE_EQUAL): Expression {
   return (writer) => {
     expressionOf("meta", (inner) => inner.u32be(1, 1).u32be(2, key))(writer);
-    registerIs(value)(writer);
+    registerIs(value, how)(writer);
   };
 }
 
-function registerIs(value: Uint8Array): Expression {
+function registerIs(value: Uint8Array, how: number = COMPARE_EQUAL): Expression {
   return expressionOf("cmp", (writer) =>
-    writer.u32be(1, 1).u32be(2, 0).nest(3).value(datum.value, value).end(),
+    writer.u32be(1, 1).u32be(2, how).nest(3).value(datum.value, value).end(),
   );
 }
 
@@ -336,7 +468,7 @@ function portBytes(port: number): Uint8Array {
 }
 
 function protocolOf({ family }: TableName): number {
-  return family === "ip" ? AF_INET : NFPROTO_INET;
+  return protocols[family];
 }
 
 function begin(writer: NetlinkWriter, message: number, flags: number, protocol: number): NetlinkWriter {

@@ -59,7 +59,7 @@ function tableNumber(socket: NetlinkSocket, family: Family, table: string): bigi
 
 function readChain(socket: NetlinkSocket, family: Family, table: string, chain: string): ReadRule[] {
   let rules: ReadRule[] = [];
-  writeGetRules(socket.writer.reset(), family, table, chain);
+  writeGetRules(socket.writer.reset(), { family: family === 4 ? "ip" : "ip6", name: table }, chain);
   socket.dump(
     `the rules of ${table} ${chain}`,
     () => {

@@ -1,8 +1,9 @@
-// Which addresses a sandbox has: by them a container that just appeared is known before the engine tells of it.
+// Which addresses a sandbox has: by them a container that just appeared is known before the engine tells of it. With
+// NET_ADMIN a container has as many as it likes, so only the first of them are read, and few of those are kept.
 
 import { addressFromBytes, type IpAddress } from "../model/address.ts";
 import { AF_INET, AF_INET6 } from "./libc.ts";
-import { NetlinkSocket } from "./netlink.ts";
+import { NETLINK_ROUTE, NetlinkSocket, openNetlink } from "./netlink.ts";
 import {
   eachAttribute,
   type NetlinkMessage,
@@ -11,6 +12,7 @@ import {
   readBytes,
   readHostInt,
 } from "./netlink-message.ts";
+import { withNamespace } from "./netns.ts";
 import { LOOPBACK_INDEX } from "./sandbox-sockets.ts";
 
 const RTM_NEWADDR = 20;
@@ -30,27 +32,42 @@ export interface SandboxAddress {
   readonly index: number;
 }
 
+/** Of one family, those of loopback among them. */
+const mostRead = 1024;
+const mostPerInterface = 16;
+const mostInterfaces = 64;
+/** Notifications that are taken off a socket at a time. */
+const mostNotifications = 256;
+
 /**
- * The addresses of a sandbox by which others know it: no loopback, no link-local. Takes the pending notifications off
- * the socket first, so that it is readable again only when something changes after this.
+ * The addresses of a sandbox by which others know it: no loopback, no link-local; the first of each interface. Takes
+ * pending notifications off the socket first, so that it is readable again only when something changes after this.
  * @param addressFd of openSandboxSockets()
  */
-export function readAddresses(addressFd: number): SandboxAddress[] {
-  const socket = new NetlinkSocket(addressFd, "addresses of a sandbox");
-  socket.receive(() => undefined);
-  let addresses: SandboxAddress[] = [];
-  socket.writer.message(RTM_GETADDR, NLM_F_REQUEST | NLM_F_DUMP).raw(new Uint8Array(HEADER_SIZE));
-  socket.dump(
-    "the addresses of a sandbox",
-    () => {
-      addresses = [];
-    },
-    (message) => {
-      const address = addressIn(message);
-      if (address !== undefined) addresses.push(address);
-    },
-  );
-  return addresses;
+export function readAddresses(addressFd: number, namespaceFd: number): SandboxAddress[] {
+  new NetlinkSocket(addressFd, "addresses of a sandbox").receive(() => undefined, mostNotifications);
+  return withNamespace(namespaceFd, () => [...readFamily(AF_INET), ...readFamily(AF_INET6)]);
+}
+
+/** Each with a socket of its own, as the rest of what is not read stays in it. */
+function readFamily(family: number): SandboxAddress[] {
+  const byInterface = new Map<number, SandboxAddress[]>();
+  const socket = openNetlink(NETLINK_ROUTE, "addresses of a sandbox");
+  try {
+    const header = new Uint8Array(HEADER_SIZE);
+    header[0] = family;
+    socket.writer.message(RTM_GETADDR, NLM_F_REQUEST | NLM_F_DUMP).raw(header);
+    socket.dumpFirst("the addresses of a sandbox", mostRead, (message) => {
+      const found = addressIn(message);
+      if (found === undefined) return;
+      const its = byInterface.get(found.index) ?? [];
+      if (its.length < mostPerInterface && (its.length > 0 || byInterface.size < mostInterfaces))
+        byInterface.set(found.index, [...its, found]);
+    });
+  } finally {
+    socket.close();
+  }
+  return [...byInterface.values()].flat();
 }
 
 function addressIn({ type, view, start, end }: NetlinkMessage): SandboxAddress | undefined {

@@ -21,6 +21,8 @@ const BACKLOG = 128;
  * where it should get an answer. Taken only while it is used.
  */
 const RECEIVE_QUEUE_BYTES = 12 << 20;
+/** Some hundred; that more were lost is a reason to look, as each of them is. */
+const NOTIFICATION_BYTES = 64 << 10;
 const RTM_NEWLINK = 16;
 const IFF_UP = 1;
 /** The loopback is the first interface of every network namespace. */
@@ -52,6 +54,7 @@ export function openSandboxSockets(namespaceFd: number): SandboxSockets {
       );
       const addressFd = link.fd;
       opened.push(addressFd);
+      libc.setsockopt(addressFd, libc.SO_RCVBUFFORCE, NOTIFICATION_BYTES, "addresses of a sandbox");
       raiseLoopback(link);
       const udpFd = boundSocket(libc.SOCK_DGRAM, opened);
       libc.setsockopt(udpFd, libc.SO_RCVBUFFORCE, RECEIVE_QUEUE_BYTES, "a DNS socket in a sandbox");

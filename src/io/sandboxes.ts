@@ -11,6 +11,7 @@ import type { IpAddress } from "../model/address.ts";
 import { type DnsClient, type DnsListener, listenUdp } from "./dns-listener.ts";
 import { listenTcp, sandboxTcpLimits } from "./dns-listener-tcp.ts";
 import { withNamespace } from "./netns.ts";
+import { createPace, type Pace } from "./pace.ts";
 import type { Readiness } from "./readiness.ts";
 import { forgetResolverFlows } from "./resolver-flows.ts";
 import { readAddresses, type SandboxAddress } from "./sandbox-addresses.ts";
@@ -40,6 +41,8 @@ export interface SandboxQuery {
 export interface SandboxesOptions {
   readonly folder: string;
   readonly readiness: Readiness;
+  /** A sandbox has appeared; asked for its standing from now on. @param namespaceFd open until onGone() */
+  readonly onAppear: (sandbox: string, namespaceFd: number) => void;
   /** What a sandbox with these addresses demands of the kernel is in there when it returns. */
   readonly standingOf: (addresses: readonly IpAddress[], sandbox: string) => Standing;
   /** Whether the engine has told whose a sandbox is. */
@@ -51,8 +54,6 @@ export interface SandboxesOptions {
   readonly onStranger: (query: SandboxQuery) => void;
   /** Somebody asks whom we cannot classify yet. */
   readonly onUnknown: () => void;
-  /** A sandbox has this address, now or still: grants that an earlier holder of it had must not be inherited. */
-  readonly onAddress: (address: IpAddress, sandbox: string) => void;
   /** A sandbox no longer has it, or is gone. */
   readonly onAddressLost: (address: IpAddress, sandbox: string) => void;
   /** How many are captured, and why some are not: one sentence. */
@@ -63,8 +64,12 @@ export interface SandboxesOptions {
 export interface Sandboxes {
   /** The addresses that a sandbox has now; undefined when there is none of that name. */
   addressesOf(name: string): readonly IpAddress[] | undefined;
-  /** To be called when what `standingOf` says may have changed. */
+  /** Which sandboxes have an address now. */
+  holdersOf(address: IpAddress): ReadonlySet<string>;
+  /** To be called when what `standingOf` says of all may have changed. */
   reclassify(): void;
+  /** The same for one. */
+  judge(name: string): void;
   /** Asks this question inside every guarded sandbox, as its container would. */
   probe(message: Uint8Array): Promise<readonly ProbedSandbox[]>;
   /** Gives every sandbox back for good and stops watching. */
@@ -80,6 +85,7 @@ export interface ProbedSandbox {
 /** How long a question waits for its asker to be classified; Docker's own resolver gives up after 4 s. */
 const classifyWithinMs = 3_500;
 const maxWaiting = 256;
+const none: ReadonlySet<string> = new Set();
 const maxRelayed = 32;
 /**
  * A container joins its networks one after the other, within some tens of milliseconds, and the next may be a guarded
@@ -87,6 +93,8 @@ const maxRelayed = 32;
  */
 const releaseAfterMs = 250;
 const betweenForgettingMs = 25;
+/** A container with NET_ADMIN changes its addresses without end; an engine gives it a few, one after the other. */
+const reading = { burst: 24, everyMs: 50, mostMs: 1_000, calmMs: 2_000 } as const;
 
 interface Sandbox {
   readonly name: string;
@@ -98,7 +106,11 @@ interface Sandbox {
   relayed: number;
   /** False for one that was there before us: its container may have open flows to Docker's resolver. */
   readonly fresh: boolean;
+  /** As they were last read. */
+  found: readonly SandboxAddress[];
   addresses: readonly IpAddress[];
+  readonly pace: Pace;
+  readTimer: NodeJS.Timeout | undefined;
   /** Indexes of the interfaces that packets may leave by while it is captured. */
   interfaces: Interfaces;
   /** Never rejects. */
@@ -111,6 +123,7 @@ interface Sandbox {
 
 export function createSandboxes(options: SandboxesOptions): Sandboxes {
   const sandboxes = new Map<string, Sandbox>();
+  const holders = new Map<IpAddress, Set<string>>();
   const flowsToForget: Sandbox[] = [];
   /** Why, by name. */
   const uncaptured = new Map<string, string>();
@@ -131,7 +144,6 @@ export function createSandboxes(options: SandboxesOptions): Sandboxes {
       capture(name, namespaceFd);
     } catch (error) {
       uncaptured.set(name, messageOf(error));
-      if (!sandboxes.has(name)) closeSync(namespaceFd);
       tellChange();
     }
   }
@@ -155,31 +167,78 @@ export function createSandboxes(options: SandboxesOptions): Sandboxes {
 
   /** Nothing in here waits: when it returns the sandbox is captured. */
   function capture(name: string, namespaceFd: number): void {
-    const sandbox: Sandbox = {
-      name,
-      namespaceFd,
-      sockets: openSandboxSockets(namespaceFd),
-      owner: withNamespace(namespaceFd, openTableOwner),
-      waiting: [],
-      relayed: 0,
-      fresh: started,
-      addresses: [],
-      interfaces: [],
-      listening: Promise.resolve([]),
-      unwatch: () => undefined,
-      releaseTimer: undefined,
-      standing: { kind: "unknown" },
-      captured: false,
-    };
+    const sandbox = open(name, namespaceFd);
     sandboxes.set(name, sandbox);
-    settle(sandbox);
+    options.onAppear(name, namespaceFd);
+    read(sandbox);
     sandbox.listening = listen(sandbox).catch((error: unknown) => {
       options.onProblem(`sandbox ${name}: ${messageOf(error)}`);
       return [];
     });
-    sandbox.unwatch = options.readiness.watch(sandbox.sockets.addressFd, () =>
-      attempt(name, () => settle(sandbox)),
-    );
+    follow(sandbox);
+  }
+
+  /** All that it needs, or nothing. */
+  function open(name: string, namespaceFd: number): Sandbox {
+    const opened: (() => void)[] = [() => closeSync(namespaceFd)];
+    try {
+      const sockets = openSandboxSockets(namespaceFd);
+      for (const fd of [sockets.udpFd, sockets.tcpFd, sockets.addressFd]) opened.push(() => closeSync(fd));
+      return {
+        name,
+        namespaceFd,
+        sockets,
+        owner: withNamespace(namespaceFd, openTableOwner),
+        waiting: [],
+        relayed: 0,
+        fresh: started,
+        found: [],
+        addresses: [],
+        pace: createPace(reading),
+        readTimer: undefined,
+        interfaces: [],
+        listening: Promise.resolve([]),
+        unwatch: () => undefined,
+        releaseTimer: undefined,
+        standing: { kind: "unknown" },
+        captured: false,
+      };
+    } catch (error) {
+      for (const undo of opened) undo();
+      throw error;
+    }
+  }
+
+  /** Reads its addresses whenever they change, but not as often as its container can change them. */
+  function follow(sandbox: Sandbox): void {
+    sandbox.unwatch = options.readiness.watch(sandbox.sockets.addressFd, () => {
+      const waitMs = sandbox.pace.next(performance.now());
+      if (waitMs === 0) {
+        read(sandbox);
+        return;
+      }
+      sandbox.unwatch();
+      sandbox.readTimer = setTimeout(() => {
+        read(sandbox);
+        follow(sandbox);
+      }, waitMs);
+    });
+  }
+
+  /** One that cannot be classified stays captured, and its questions wait. */
+  function read(sandbox: Sandbox): void {
+    try {
+      if (!sandbox.captured && sandbox.standing.kind !== "open") install(sandbox);
+      sandbox.found = readAddresses(sandbox.sockets.addressFd, sandbox.namespaceFd);
+      settle(sandbox);
+      if (sandbox.captured && uncaptured.delete(sandbox.name)) tellChange();
+    } catch (error) {
+      if (sandbox.captured) options.onProblem(`sandbox ${sandbox.name}: ${messageOf(error)}`);
+      else {
+        uncaptured.set(sandbox.name, messageOf(error));
+        tellChange();
+      }
+    }
   }
 
   function install(sandbox: Sandbox): void {
@@ -252,16 +311,11 @@ export function createSandboxes(options: SandboxesOptions): Sandboxes {
     return [...new Set(found.map(({ index }) => index))].sort();
   }
 
-  /** Reads where the sandbox stands now and acts on it. */
+  /** Acts on where the sandbox stands now, by the addresses that were last read. */
   function settle(sandbox: Sandbox): void {
-    const found = readAddresses(sandbox.sockets.addressFd);
-    const addresses = found.map(({ address }) => address);
-    for (const address of sandbox.addresses) {
-      if (!addresses.includes(address)) options.onAddressLost(address, sandbox.name);
-    }
-    for (const address of addresses) options.onAddress(address, sandbox.name);
-    sandbox.addresses = addresses;
-    sandbox.standing = options.standingOf(addresses, sandbox.name);
+    const { found } = sandbox;
+    noteAddresses(sandbox);
+    sandbox.standing = options.standingOf(sandbox.addresses, sandbox.name);
     const interfaces = interfacesOf(sandbox, found);
     const changed = interfaces.toString() !== sandbox.interfaces.toString();
     sandbox.interfaces = interfaces;
@@ -272,6 +326,22 @@ export function createSandboxes(options: SandboxesOptions): Sandboxes {
     if (!wanted && sandbox.captured) releaseSoon(sandbox);
     if (sandbox.standing.kind === "unknown") return;
     for (const query of sandbox.waiting.splice(0)) dispatch(sandbox, query);
+  }
+
+  function noteAddresses(sandbox: Sandbox): void {
+    const { found, name } = sandbox;
+    const addresses = new Set(found.map(({ address }) => address));
+    for (const address of sandbox.addresses) if (!addresses.has(address)) lose(address, name);
+    for (const address of addresses)
+      holders.set(address, (holders.get(address) ?? new Set<string>()).add(name));
+    sandbox.addresses = [...addresses];
+  }
+
+  function lose(address: IpAddress, name: string): void {
+    const its = holders.get(address);
+    its?.delete(name);
+    if (its?.size === 0) holders.delete(address);
+    options.onAddressLost(address, name);
   }
 
   function receive(sandbox: Sandbox, query: SandboxQuery): void {
@@ -327,9 +397,10 @@ export function createSandboxes(options: SandboxesOptions): Sandboxes {
     if (uncaptured.delete(name)) tellChange();
     if (sandbox === undefined) return;
     sandboxes.delete(name);
-    for (const address of sandbox.addresses) options.onAddressLost(address, name);
+    for (const address of sandbox.addresses) lose(address, name);
     options.onGone(name);
     clearTimeout(sandbox.releaseTimer);
+    clearTimeout(sandbox.readTimer);
     sandbox.unwatch();
     await Promise.all((await sandbox.listening).map((listener) => listener.close()));
     closeSync(sandbox.sockets.addressFd);
@@ -344,8 +415,13 @@ export function createSandboxes(options: SandboxesOptions): Sandboxes {
 
   return {
     addressesOf: (name) => sandboxes.get(name)?.addresses,
+    holdersOf: (address) => holders.get(address) ?? none,
     reclassify() {
       for (const sandbox of sandboxes.values()) attempt(sandbox.name, () => settle(sandbox));
+    },
+    judge(name) {
+      const sandbox = sandboxes.get(name);
+      if (sandbox !== undefined) attempt(name, () => settle(sandbox));
     },
     probe: (message) => {
       const guarded = [...sandboxes.values()].filter((sandbox) => sandbox.standing.kind === "guarded");

@@ -48,6 +48,8 @@ export interface DataPlaneSettings {
   readonly leaseGraceSeconds: number;
   /** The engine's folder of sandboxes as we can reach it; undefined turns layer 2 off. */
   readonly sandboxFolder: string | undefined;
+  /** Whether the ports of guarded sandboxes are guarded; false where the kernel cannot. */
+  readonly guardPorts: boolean;
   readonly queueNumber: number;
 }
 
@@ -99,6 +101,8 @@ export type ToDataPlane =
       readonly addresses: readonly IpAddress[];
       readonly target: Target;
     }
+  /** Whether nothing passes by any port of this container, read from the kernel. */
+  | { readonly kind: "cut-off"; readonly requestId: number; readonly containerId: string }
   | { readonly kind: "release-all"; readonly requestId: number }
   | { readonly kind: "end" };
 
@@ -168,6 +172,7 @@ export type FromDataPlane =
   | { readonly kind: "done"; readonly requestId: number }
   | { readonly kind: "examined"; readonly requestId: number; readonly findings: DataPlaneFindings }
   | { readonly kind: "explained"; readonly requestId: number; readonly explanation: Explanation }
+  | { readonly kind: "is-cut-off"; readonly requestId: number; readonly cutOff: boolean }
   | { readonly kind: "lookups"; readonly events: readonly LookupEvent[] }
   /** Addresses that somebody new has got; what is tracked of their flows is not his. */
   | { readonly kind: "fresh-addresses"; readonly addresses: readonly IpAddress[] }

@@ -21,6 +21,21 @@ export class PrefixTable<Value> {
     else values.push(value);
   }
 
+  /** The values of the longest prefix that the address lies in. */
+  longest(address: IpAddress): readonly Value[] {
+    const bits = bitsOf(address);
+    let shortest: bigint | undefined;
+    let found: readonly Value[] = [];
+    for (const [shift, networks] of this.#byShift[familyOf(address)]) {
+      if (shortest !== undefined && shift > shortest) continue;
+      const values = networks.get(bits >> shift);
+      if (values === undefined) continue;
+      shortest = shift;
+      found = values;
+    }
+    return found;
+  }
+
   /** The values of every prefix that the address lies in. */
   match(address: IpAddress): Value[] {
     const found: Value[] = [];

@@ -58,6 +58,7 @@ test("a flush tells of every lookup that was answered before it", async (t) => {
       leaseFloorSeconds: 1,
       leaseGraceSeconds: 1,
       sandboxFolder: undefined,
+      guardPorts: false,
       queueNumber,
     },
     {

@@ -52,6 +52,7 @@ function startAnswerer(port: number, problems: string[]): Answerer {
       leaseFloorSeconds: 60,
       leaseGraceSeconds: 300,
       sandboxFolder: undefined,
+      guardPorts: false,
       queueNumber: 0,
     },
     admission: startAdmission({ sets, nowMs: Date.now }),

@@ -49,6 +49,7 @@ const containerOf = (name: string, sandbox: string | undefined, ...on: [Network,
 const sets = openKernelSets();
 createSets(sets);
 run("mkdir", "-p", "/run/netns");
+for (const { bridge } of [app, plain]) run("ip", "link", "add", bridge ?? "", "up", "type", "bridge");
 
 function entries(set: "guarded4" | "guarded6" | "quarantine4"): string[] {
   return sets
@@ -70,9 +71,12 @@ async function becomes(set: "guarded4" | "guarded6" | "quarantine4", expected: s
   );
 }
 
-/** An interface with an address, as an engine puts it into a sandbox. */
+/** An interface with an address, as an engine puts it into a sandbox; the other end is a port of a bridge. */
 function join({ name, run: inside }: TestNamespace, device: string, ...addresses: string[]): void {
-  run("ip", "link", "add", `${name}-${device}`, "type", "veth", "peer", "name", device, "netns", name);
+  const port = `${name}-${device}`;
+  run("ip", "link", "add", port, "type", "veth", "peer", "name", device, "netns", name);
+  const on = addresses[0]?.startsWith("198.19.1.") ? app : plain;
+  run("ip", "link", "set", port, "master", on.bridge ?? "", "up");
   for (const address of addresses) inside("ip", "address", "add", address, "dev", device);
   inside("ip", "link", "set", device, "up");
 }
@@ -102,6 +106,7 @@ async function start(
       leaseFloorSeconds: 1,
       leaseGraceSeconds: 1,
       sandboxFolder: "/run/netns",
+      guardPorts: true,
       queueNumber: 5353 + started,
     },
     {

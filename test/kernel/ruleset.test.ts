@@ -21,6 +21,7 @@ import { presets } from "../support/policies.ts";
 enterNamespaces(import.meta.url);
 
 const families = [4, 6] as const;
+const options = { dnsPort: 5053, queueNumber: 5353, hold: true, demandSender: true };
 const sets = openKernelSets();
 createSets(sets);
 
@@ -45,12 +46,7 @@ function networkOf(index: number, labels: Record<string, string>): Network {
 for (const backend of ["nft", "legacy"] as const) {
   describe(`rules by iptables-${backend}`, () => {
     const iptables = createIptables(backend);
-    const rendered = new Map(
-      families.map((family) => [
-        family,
-        renderRuleset({ family, dnsPort: 5053, queueNumber: 5353, hold: true }),
-      ]),
-    );
+    const rendered = new Map(families.map((family) => [family, renderRuleset({ family, ...options })]));
     /** The same value each time, as in the daemon: by it what was read before is known to be about the same rules. */
     const desired = (family: 4 | 6) => rendered.get(family) ?? assert.fail();
     const tool = (family: 4 | 6): string => `${family === 4 ? "iptables" : "ip6tables"}-${backend}`;
@@ -154,7 +150,7 @@ describe("docs/ruleset.md", () => {
     const iptables = createIptables("nft");
     const parts: string[] = [];
     for (const family of families) {
-      await iptables.apply(family, renderRuleset({ family, dnsPort: 5053, queueNumber: 5353, hold: true }));
+      await iptables.apply(family, renderRuleset({ family, ...options }));
       const saved = run(`${family === 4 ? "iptables" : "ip6tables"}-nft-save`).split("\n");
       const own = saved.filter((line) => line.startsWith("*") || line.includes("DOCKERWALL-"));
       parts.push(`## IPv${family}\n\n\`\`\`\n${own.join("\n")}\n\`\`\`\n`);

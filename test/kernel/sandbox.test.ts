@@ -178,7 +178,9 @@ test("the table in the kernel is the one in the documentation", () => {
   assert.equal(run("nft", "list", "ruleset"), "");
 });
 
-const addressesIn = (addressFd: number) => readAddresses(addressFd).map(({ address }) => address);
+const addressesIn = (addressFd: number, { fd }: TestNamespace) =>
+  readAddresses(addressFd, fd).map(({ address }) => address);
+
 test("twenty thousand questions at once wait for us behind others that were read, and none is lost", () => {
   const box = createNamespace("crowd");
   const { udpFd, tcpFd, addressFd, udpPort } = openSandboxSockets(box.fd);
@@ -204,20 +206,42 @@ test("twenty thousand questions at once wait for us behind others that were read
 
 test("the addresses of a sandbox are those by which others know it", async () => {
   const { box, ours } = await createSandbox("addresses");
-  assert.deepEqual(addressesIn(ours.addressFd), []);
+  assert.deepEqual(addressesIn(ours.addressFd, box), []);
   box.run("ip", "link", "set", "lo", "up");
   box.run("ip", "link", "add", "eth0", "type", "veth", "peer", "name", "peer0");
   box.run("ip", "link", "set", "eth0", "up");
   box.run("ip", "address", "add", "198.51.100.7/24", "dev", "eth0");
   box.run("ip", "address", "add", "2001:db8::7/64", "dev", "eth0");
-  assert.deepEqual(addressesIn(ours.addressFd), ["198.51.100.7", "2001:db8::7"]);
+  assert.deepEqual(addressesIn(ours.addressFd, box), ["198.51.100.7", "2001:db8::7"]);
   for (let i = 0; i < 40; i++) {
     box.run("ip", "address", "del", "198.51.100.7/24", "dev", "eth0");
     box.run("ip", "address", "add", "198.51.100.7/24", "dev", "eth0");
-    if (i % 8 === 0) assert.deepEqual(addressesIn(ours.addressFd), ["198.51.100.7", "2001:db8::7"]);
+    if (i % 8 === 0) assert.deepEqual(addressesIn(ours.addressFd, box), ["198.51.100.7", "2001:db8::7"]);
   }
   box.run("ip", "address", "flush", "dev", "eth0");
-  assert.deepEqual(addressesIn(ours.addressFd), []);
+  assert.deepEqual(addressesIn(ours.addressFd, box), []);
+});
+
+test("of the addresses that a container gives itself without end only the first are read, of each interface", async () => {
+  const { box, ours } = await createSandbox("endless");
+  box.run("ip", "link", "add", "eth0", "type", "veth", "peer", "name", "peer0");
+  box.run("ip", "link", "add", "eth1", "type", "veth", "peer", "name", "peer1");
+  box.run("ip", "address", "add", "2001:db8::7/64", "dev", "eth1");
+  const commands = ["lo", "eth0"].flatMap((device, net) =>
+    Array.from({ length: 200 }, (_, index) => `address add 10.${net}.0.${index + 1}/32 dev ${device}`),
+  );
+  box.run("sh", "-c", `printf '%s\\n' "$1" | ip -batch -`, "sh", commands.join("\n"));
+  box.run("ip", "address", "add", "198.51.100.7/24", "dev", "eth1");
+  const found = addressesIn(ours.addressFd, box);
+  assert.equal(found.length, 16 + 2);
+  assert.deepEqual(found.slice(-2), ["198.51.100.7", "2001:db8::7"]);
+  const more = Array.from(
+    { length: 2_000 },
+    (_, index) => `address add 11.0.${index >> 8}.${index & 255}/32 dev lo`,
+  );
+  box.run("sh", "-c", `printf '%s\\n' "$1" | ip -batch -`, "sh", more.join("\n"));
+  // Those of loopback come first, and nobody else has to wait until they are read.
+  assert.deepEqual(addressesIn(ours.addressFd, box), ["2001:db8::7"]);
 });
 
 test("a probe of the kernel leaves no table behind", () => {

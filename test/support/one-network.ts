@@ -58,6 +58,7 @@ export function startOneNetwork(change: {
       leaseFloorSeconds: 60,
       leaseGraceSeconds: 300,
       sandboxFolder: undefined,
+      guardPorts: false,
       queueNumber: 0,
     },
     admission: {

@@ -173,7 +173,8 @@ test("a container has one budget, by whichever of its addresses and sockets it a
     options: { indexNow: () => index ?? assert.fail() },
   });
   index = new AskerIndex({ topology: { ...topology, containers }, guarded, services: [], quarantined: [] });
-  const standing = (): Standing => index?.standingOfSandbox("s1", addresses.toReversed()) ?? assert.fail();
+  const standing = (): Standing =>
+    index?.standingOfSandbox("s1", addresses.toReversed(), []) ?? assert.fail();
   try {
     for (let i = 0; i < 150; i++) {
       for (const address of addresses) void ask(`n${i}-${address.length}.example.org`, address);

@@ -1,0 +1,16 @@
+// What may come in by a port, as data. A port is the host's end of a container's interface: unlike an address, the
+// container cannot choose it.
+
+import type { IpAddress, Prefix } from "../model/address.ts";
+
+export interface PortGuard {
+  /** The addresses that its container may send from. */
+  readonly senders: readonly IpAddress[];
+  /** What it may ask for by ARP: the other addresses of the host are not told. Empty: everything. */
+  readonly neighbourhood: readonly Prefix[];
+  /**
+   * What link-local addresses may send: `judged` by the rules of the host as everything else, `discovery` of neighbours
+   * and of groups only. No set knows the link-local addresses of a network that is not guarded.
+   */
+  readonly linkLocal: "judged" | "discovery";
+}

@@ -1,0 +1,290 @@
+// What may come in by a port and go out by it, shown by frames: each is first seen to arrive without the table.
+
+import assert from "node:assert/strict";
+import { after, afterEach, describe, it, test } from "node:test";
+import type { PortGuard } from "../../src/firewall/port-guard.ts";
+import {
+  hasPortTable,
+  openPortTable,
+  type PortTable,
+  probePortTable,
+  removePortTable,
+} from "../../src/io/port-table.ts";
+import { type IpAddress, parsePrefix } from "../../src/model/address.ts";
+import {
+  arpFrame,
+  frame,
+  hexOf,
+  hiddenIcmp6Frame,
+  icmp6Frame,
+  indexOf,
+  tagged,
+  udpFrame,
+  untagged,
+  Wire,
+} from "../support/wire.ts";
+import { until } from "../support/lab/command.ts";
+import { createNamespace, enterNamespaces, run } from "../support/namespace.ts";
+
+enterNamespaces(import.meta.url);
+
+run("ip", "link", "add", "br-app", "type", "bridge");
+run("ip", "address", "add", "198.19.1.1/24", "dev", "br-app");
+run("ip", "link", "set", "br-app", "up");
+const wires = ["box", "neighbour", "witness"].map((name) => {
+  const box = createNamespace(name);
+  run("ip", "link", "add", `p-${name}`, "type", "veth", "peer", "name", "eth0", "netns", name);
+  run("ip", "link", "set", `p-${name}`, "master", "br-app", "up");
+  box.run("ip", "link", "set", "eth0", "up");
+  return new Wire(box, "eth0");
+});
+const [box = assert.fail(), neighbour = assert.fail(), witness = assert.fail()] = wires;
+const port = { index: indexOf("p-box"), name: "p-box" };
+// Packets that the host takes in, and those of them that were seen to be their sender's.
+run(
+  "nft",
+  `add table inet seen
+   add chain inet seen in { type filter hook prerouting priority -300; }
+   add rule inet seen in meta mark & 0x40000000 == 0x40000000 counter comment marked`,
+);
+after(() => {
+  for (const wire of wires) wire.close();
+});
+
+const marked = (): number =>
+  Number(/packets (\d+)/.exec(run("nft", "list", "chain", "inet", "seen", "in"))?.[1]);
+
+let sentinels = 0;
+
+/** Whether a frame from one wire arrives at the other: one that follows it does. */
+async function passes(sent: Uint8Array, from = box, to = neighbour): Promise<boolean> {
+  const sentinel = udpFrame("198.19.1.2", "198.19.1.250", ++sentinels);
+  to.read();
+  from.send(sent);
+  from.send(sentinel);
+  const seen: string[] = [];
+  const arrived = await until("the frame that follows", 2_000, () => {
+    seen.push(...to.read());
+    return seen.includes(hexOf(sentinel)) ? seen : undefined;
+  });
+  return arrived.includes(hexOf(untagged(sent)));
+}
+
+const guard: PortGuard = {
+  senders: ["198.19.1.2", "198.19.1.77", "198.19.3.2", "2001:db8:1::2"] as IpAddress[],
+  neighbourhood: [parsePrefix("198.19.1.0/24") ?? assert.fail()],
+  linkLocal: "judged",
+};
+
+function withTable(work: (table: PortTable) => Promise<void>): () => Promise<void> {
+  return async () => {
+    const table = openPortTable();
+    try {
+      await work(table);
+    } finally {
+      table.remove();
+      table.close();
+    }
+  };
+}
+
+afterEach(() => assert.equal(hasPortTable(), false));
+
+describe("what may come in by a guarded port", () => {
+  const link = "fe80::1234";
+  const cases: readonly [name: string, sent: Uint8Array, judged: string, discovery: string][] = [
+    ["its own address", udpFrame("198.19.1.2", "198.19.1.9", 9), "marked", "marked"],
+    ["a floating one", udpFrame("198.19.1.77", "198.19.1.9", 9), "marked", "marked"],
+    ["its address on another network", udpFrame("198.19.3.2", "203.0.113.9", 9), "marked", "marked"],
+    ["its own of IPv6", udpFrame("2001:db8:1::2", "2001:db8:1::9", 9), "marked", "marked"],
+    ["a neighbour's", udpFrame("198.19.1.3", "198.19.1.9", 9), "no", "no"],
+    ["a neighbour's of IPv6", udpFrame("2001:db8:1::3", "2001:db8:1::9", 9), "no", "no"],
+    ["nobody's", udpFrame("198.19.1.200", "203.0.113.9", 53), "no", "no"],
+    ["the gateway's", udpFrame("198.19.1.1", "198.19.1.9", 9), "no", "no"],
+    ["one of the internet", udpFrame("203.0.113.5", "198.19.1.1", 9), "no", "no"],
+    ["no address", udpFrame("0.0.0.0", "255.255.255.255", 67), "no", "no"],
+    ["link-local", udpFrame(link, "ff02::1", 5353), "marked", "no"],
+    ["discovery", icmp6Frame(135, link), "marked", "passes"],
+    ["discovery of whether an address is free", icmp6Frame(135, "::"), "marked", "marked"],
+    ["a report of groups", icmp6Frame(143, "::"), "marked", "marked"],
+    ["something else from no address", icmp6Frame(128, "::"), "no", "no"],
+    ["an advertisement of its own", icmp6Frame(136, link, "2001:db8:1::2"), "marked", "passes"],
+    ["an advertisement of link-local", icmp6Frame(136, link, link), "marked", "passes"],
+    ["an advertisement of a neighbour's", icmp6Frame(136, link, "2001:db8:1::3"), "no", "no"],
+    ["the same from its own", icmp6Frame(136, "2001:db8:1::2", "2001:db8:1::1"), "no", "no"],
+    ["a router advertisement behind options", hiddenIcmp6Frame(60, 134, link), "no", "no"],
+    ["a router advertisement behind groups' options", hiddenIcmp6Frame(0, 134, link), "no", "no"],
+    ["a router advertisement in a fragment", hiddenIcmp6Frame(44, 134, link), "no", "no"],
+    ["a forged one in a tag", tagged(udpFrame("198.19.1.3", "198.19.1.9", 9), 1), "no", "no"],
+    ["a forged one in two tags", tagged(udpFrame("198.19.1.3", "198.19.1.9", 9), 2), "no", "no"],
+    ["a router advertisement in two tags", tagged(icmp6Frame(134, link), 2), "no", "no"],
+    ["an echo request, link-local", icmp6Frame(128, link), "marked", "no"],
+    ["a router advertisement", icmp6Frame(134, link), "no", "no"],
+    ["a redirect", icmp6Frame(137, link), "no", "no"],
+    ["a router advertisement from its own address", icmp6Frame(134, "2001:db8:1::2"), "no", "no"],
+    ["ARP for a neighbour", arpFrame("198.19.1.2", "198.19.1.9"), "passes", "passes"],
+    ["ARP without an address", arpFrame("0.0.0.0", "198.19.1.2"), "passes", "passes"],
+    ["ARP as the gateway", arpFrame("198.19.1.1", "198.19.1.9"), "no", "no"],
+    ["ARP for another address of the host", arpFrame("198.19.1.2", "198.51.100.1"), "no", "no"],
+    ["neither IP nor ARP", frame(0x88b5, [1, 2, 3, 4]), "no", "no"],
+  ];
+  const how = async (sent: Uint8Array): Promise<string> => {
+    const before = marked();
+    if (!(await passes(sent))) return "no";
+    // The one that follows is marked, too.
+    return marked() - before > 1 ? "marked" : "passes";
+  };
+  for (const [name, sent, judged, discovery] of cases)
+    it(
+      name,
+      withTable(async (table) => {
+        assert.equal(await passes(sent), true, "without us");
+        for (const [linkLocal, expected] of [
+          ["judged", judged],
+          ["discovery", discovery],
+        ] as const) {
+          table.guard(port, { ...guard, linkLocal });
+          assert.equal(await how(sent), expected, linkLocal);
+        }
+        table.open(port.index);
+        assert.equal(await passes(sent), true, "opened again");
+      }),
+    );
+});
+
+test(
+  "a port in quarantine is cut both ways, and says so as long as it is",
+  withTable(async (table) => {
+    const frames = [
+      udpFrame("198.19.1.2", "198.19.1.9", 9),
+      udpFrame("2001:db8:1::2", "2001:db8:1::9", 9),
+      arpFrame("198.19.1.2", "198.19.1.9"),
+      icmp6Frame(135, "fe80::2"),
+      frame(0x88b5, [1, 2, 3]),
+    ];
+    const arrive = async (): Promise<boolean[]> => {
+      for (const wire of wires) wire.read();
+      for (const wire of [box, neighbour]) for (const each of frames) wire.send(each);
+      const last = udpFrame("198.19.1.9", "198.19.1.250", ++sentinels);
+      neighbour.send(last);
+      await until("the frame that follows", 2_000, () =>
+        witness.read().includes(hexOf(last)) ? true : undefined,
+      );
+      const seen = new Set([...box.read(), ...neighbour.read()]);
+      return frames.map((each) => seen.has(hexOf(each)));
+    };
+    assert.deepEqual(
+      await arrive(),
+      frames.map(() => true),
+    );
+    assert.equal(table.isCut(port.index), false);
+    table.guard(port, guard);
+    table.cut(port, true);
+    assert.equal(table.isCut(port.index), true);
+    assert.deepEqual(
+      await arrive(),
+      frames.map(() => false),
+    );
+    table.cut(port, false);
+    assert.equal(table.isCut(port.index), false);
+    assert.equal(await passes(frames[0] ?? assert.fail()), true);
+    assert.equal(await passes(frames[1] ?? assert.fail(), neighbour, box), true);
+  }),
+);
+
+test("who comes later takes the table over, and nothing is open in between", async () => {
+  const first = openPortTable();
+  first.guard(port, guard);
+  first.cut(port, true);
+  first.close();
+  const forged = udpFrame("198.19.1.3", "198.19.1.9", 9);
+  const second = openPortTable();
+  assert.equal(second.isCut(port.index), true);
+  second.cut(port, false);
+  assert.equal(await passes(forged), false);
+  const other = { index: indexOf("p-neighbour"), name: "p-neighbour" };
+  second.guard(other, guard);
+  assert.equal(await passes(forged, neighbour, box), false);
+  second.open(other.index);
+  second.guard(port, { ...guard, senders: [...guard.senders, "198.19.1.3" as IpAddress] });
+  assert.equal(await passes(forged), true);
+  second.retain((index) => index !== port.index);
+  assert.doesNotMatch(run("nft", "list", "table", "netdev", "dockerwall"), /chain/);
+  second.close();
+  removePortTable();
+});
+
+test(
+  "another device of that name inherits nothing",
+  withTable(async (table) => {
+    run("ip", "link", "add", "p-gone", "type", "veth", "peer", "name", "p-other");
+    table.guard({ index: indexOf("p-gone"), name: "p-gone" }, { ...guard, senders: [] });
+    table.cut({ index: indexOf("p-gone"), name: "p-gone" }, true);
+    const old = indexOf("p-gone");
+    run("ip", "link", "del", "p-gone");
+    const late = createNamespace("late");
+    run("ip", "link", "add", "p-gone", "type", "veth", "peer", "name", "eth0", "netns", "late");
+    run("ip", "link", "set", "p-gone", "master", "br-app", "up");
+    late.run("ip", "link", "set", "eth0", "up");
+    const wire = new Wire(late, "eth0");
+    assert.equal(await passes(udpFrame("198.19.1.3", "198.19.1.9", 9), wire), true);
+    // Its own chains come in place of those, whichever of them the kernel has kept.
+    const device = { index: indexOf("p-gone"), name: "p-gone" };
+    table.guard(device, guard);
+    table.retain((index) => index !== old);
+    assert.equal(await passes(udpFrame("198.19.1.3", "198.19.1.9", 9), wire), false);
+    wire.close();
+    run("ip", "link", "del", "p-gone");
+  }),
+);
+
+test(
+  "a port that gets another name keeps its guard",
+  withTable(async (table) => {
+    table.guard(port, guard);
+    const forged = udpFrame("198.19.1.3", "198.19.1.9", 9);
+    assert.equal(await passes(forged), false);
+    run("ip", "link", "set", "p-box", "name", "p-renamed");
+    table.guard({ ...port, name: "p-renamed" }, guard);
+    assert.equal(await passes(forged), false);
+    run("ip", "link", "set", "p-renamed", "name", "p-box");
+    table.guard(port, guard);
+    assert.equal(await passes(forged), false);
+  }),
+);
+
+test(
+  "nobody takes away what the kernel keeps for us",
+  withTable(async (table) => {
+    table.guard(port, guard);
+    const listed = run("nft", "list", "table", "netdev", "dockerwall");
+    run("nft", "flush", "ruleset");
+    table.heal();
+    assert.equal(run("nft", "list", "table", "netdev", "dockerwall"), listed);
+    assert.throws(() => run("nft", "delete", "table", "netdev", "dockerwall"), /not permitted/);
+  }),
+);
+
+for (const [what, ...command] of [
+  ["all of it", "delete", "table", "netdev", "dockerwall"],
+  ["a chain", "delete", "chain", "netdev", "dockerwall", `cut-${port.index}`],
+  ["the rules of a chain", "flush", "chain", "netdev", "dockerwall", `guard-${port.index}`],
+] as const)
+  test(`where the kernel keeps nothing, ${what} is put back`, async () => {
+    const table = openPortTable("anybody's");
+    table.guard(port, guard);
+    table.cut(port, true);
+    const lines = (): string[] => run("nft", "list", "table", "netdev", "dockerwall").split("\n").sort();
+    const listed = lines();
+    run("nft", ...command);
+    assert.equal(table.isCut(port.index), what === "the rules of a chain");
+    table.heal();
+    assert.deepEqual(lines(), listed);
+    assert.equal(table.isCut(port.index), true);
+    table.remove();
+    table.close();
+  });
+
+test("a probe leaves nothing behind", () => {
+  assert.equal(probePortTable(), undefined);
+});

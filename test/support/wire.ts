@@ -1,0 +1,135 @@
+// Frames as a container with NET_RAW puts them on its wire, and what arrives at the other ends.
+
+import * as libc from "../../src/io/libc.ts";
+import { withNamespace } from "../../src/io/netns.ts";
+import { addressBytes, type IpAddress } from "../../src/model/address.ts";
+import { run, type TestNamespace } from "./namespace.ts";
+
+const AF_PACKET = 17;
+const ETH_P_ALL = 3;
+const broadcast = new Array<number>(6).fill(0xff);
+const types = { ip: 0x0800, arp: 0x0806, ip6: 0x86dd } as const;
+
+/** Sends and receives whole frames at an interface of a namespace. */
+export class Wire {
+  readonly #fd: number;
+
+  constructor({ fd, run }: TestNamespace, device: string) {
+    const index = indexIn(run("ip", "-o", "link", "show", "dev", device));
+    this.#fd = withNamespace(fd, () => {
+      const socket = libc.socket(AF_PACKET, libc.SOCK_RAW, ETH_P_ALL << 8, "a wire");
+      const address = new Uint8Array(20);
+      address.set([AF_PACKET, 0, 0, ETH_P_ALL]);
+      address.set(new Uint8Array(Int32Array.of(index).buffer), 4);
+      libc.bind(socket, address, "a wire");
+      return socket;
+    });
+  }
+
+  send(frame: Uint8Array): void {
+    libc.send(this.#fd, frame, "a wire");
+  }
+
+  /** What lies there, each frame as its bytes in hexadecimal. */
+  read(): string[] {
+    const frames: string[] = [];
+    const buffer = new Uint8Array(2048);
+    for (;;) {
+      const length = libc.recv(this.#fd, buffer, "a wire");
+      if (length === undefined) return frames;
+      frames.push(hexOf(buffer.subarray(0, length)));
+    }
+  }
+
+  close(): void {
+    libc.close(this.#fd);
+  }
+}
+
+export function hexOf(frame: Uint8Array): string {
+  return Buffer.from(frame).toString("hex");
+}
+
+const bytesOf = (address: string): number[] => [...addressBytes(address as IpAddress)];
+
+/** To everybody on the wire. */
+export function frame(type: number, payload: readonly number[]): Uint8Array {
+  return Uint8Array.of(...broadcast, 2, 0, 0, 0, 0, 1, type >> 8, type & 0xff, ...payload);
+}
+
+export function udpFrame(source: string, destination: string, port: number): Uint8Array {
+  const udp = [0x13, 0x88, port >> 8, port & 0xff, 0, 12, 0, 0, ...Buffer.from("away")];
+  if (source.includes(":")) return frame(types.ip6, ip6(17, source, destination, udp));
+  const header = [
+    0x45,
+    0,
+    0,
+    20 + udp.length,
+    0,
+    0,
+    0,
+    0,
+    64,
+    17,
+    0,
+    0,
+    ...bytesOf(source),
+    ...bytesOf(destination),
+  ];
+  const sum = checksum(header);
+  header[10] = sum >> 8;
+  header[11] = sum & 0xff;
+  return frame(types.ip, [...header, ...udp]);
+}
+
+export function arpFrame(sender: string, target: string): Uint8Array {
+  const mac = [2, 0, 0, 0, 0, 1];
+  const ask = [0, 1, 8, 0, 6, 4, 0, 1, ...mac, ...bytesOf(sender), 0, 0, 0, 0, 0, 0, ...bytesOf(target)];
+  return frame(types.arp, ask);
+}
+
+/** A message of ICMPv6 about an address, or with nothing in it. */
+export function icmp6Frame(type: number, source: string, about?: string): Uint8Array {
+  return frame(types.ip6, ip6(58, source, "ff02::1", icmp6(type, about)));
+}
+
+/** The same behind other headers of this number, which hide it from who looks at the first one only. */
+export function hiddenIcmp6Frame(header: number, type: number, source: string): Uint8Array {
+  return frame(types.ip6, ip6(header, source, "ff02::1", [58, 0, 0, 0, 0, 0, 0, 0, ...icmp6(type)]));
+}
+
+function icmp6(type: number, about?: string): number[] {
+  return [type, 0, 0, 0, 0, 0, 0, 0, ...(about === undefined ? [] : bytesOf(about))];
+}
+
+/** In as many tags of VLANs. */
+export function tagged(inner: Uint8Array, tags: number): Uint8Array {
+  const addresses = inner.subarray(0, 12);
+  return Uint8Array.of(...addresses, ...new Array(tags).fill([0x81, 0, 0, 0]).flat(), ...inner.subarray(12));
+}
+
+/** As who listens gets it: the kernel takes the outermost tag off. */
+export function untagged(sent: Uint8Array): Uint8Array {
+  return sent[12] === 0x81 ? Uint8Array.of(...sent.subarray(0, 12), ...sent.subarray(16)) : sent;
+}
+
+function ip6(next: number, source: string, destination: string, payload: readonly number[]): number[] {
+  const header = [0x60, 0, 0, 0, 0, payload.length, next, 255];
+  return [...header, ...bytesOf(source), ...bytesOf(destination), ...payload];
+}
+
+function checksum(header: readonly number[]): number {
+  let sum = 0;
+  for (let at = 0; at < header.length; at += 2) sum += ((header[at] ?? 0) << 8) | (header[at + 1] ?? 0);
+  while (sum > 0xffff) sum = (sum & 0xffff) + (sum >> 16);
+  return ~sum & 0xffff;
+}
+
+/** Index of an interface of the namespace that the test runs in. */
+export function indexOf(device: string): number {
+  return indexIn(run("ip", "-o", "link", "show", "dev", device));
+}
+
+function indexIn(line: string): number {
+  return Number(line.split(":")[0]);
+}
