@@ -22,7 +22,7 @@ import {
   udpFrame,
   untagged,
   Wire,
-} from "../support/wire.ts";
+} from "../support/frames.ts";
 import { until } from "../support/lab/command.ts";
 import { createNamespace, enterNamespaces, run } from "../support/namespace.ts";
 
