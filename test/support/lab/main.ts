@@ -1,12 +1,12 @@
 // `npm run lab:up` and `npm run lab:down`: the same lab that tests start, for a person to look around in.
 //   lab:up [-- e20 e26 e28-legacy …] [--product] [--id NAME]
 //   lab:down             ends every lab:up and every run whose owner is dead
-//   lab:down -- NAME…    ends these; `-- --all` also the runs of tests that are at work
+//   lab:down -- NAME…    ends these, by the name it told or by that of --id; `-- --all` also the runs of tests that are at work
 import { parseArgs } from "node:util";
 import type { EngineOptions } from "./engine.ts";
 import type { EngineKind } from "./host.ts";
 import { startLab } from "./lab.ts";
-import { endRun, endRuns } from "./run-end.ts";
+import { endRun, endRuns, runNamed } from "./run-end.ts";
 
 const kinds: readonly EngineKind[] = ["e20", "e26", "e28"];
 
@@ -60,8 +60,10 @@ const [verb, ...names] = positionals;
 if (verb === "up") {
   await up(names.length > 0 ? names : kinds, values.id, values.product);
 } else if (verb === "down") {
-  for (const name of names) await endRun(name);
-  const ended = names.length > 0 ? names : await endRuns(values.all ? "all" : "staying");
+  // All are looked up first: a slip in one name ends nothing.
+  const runs = names.map((name) => runNamed(name));
+  for (const run of runs) await endRun(run);
+  const ended = runs.length > 0 ? runs : await endRuns(values.all ? "all" : "staying");
   console.log(ended.length > 0 ? `ended ${ended.join(", ")}` : "nothing was up");
 } else {
   console.error("usage: main.ts up [ENGINE…] [--product] [--id NAME] | down [NAME… | --all]");

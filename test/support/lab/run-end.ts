@@ -15,6 +15,7 @@ import {
   processesOf,
   readRecord,
   removeRecord,
+  runPrefix,
 } from "./run-record.ts";
 
 async function killProcesses(name: string): Promise<void> {
@@ -57,6 +58,16 @@ export async function endRun(name: string): Promise<void> {
   }
   await rm(folder, { recursive: true, force: true, maxRetries: 5 });
   removeRecord(name);
+}
+
+/**
+ * The name of a run that is there, from that name or from the part of it that `--id` gave.
+ * @throws Error when there is no such run
+ */
+export function runNamed(word: string, names: readonly string[] = allRuns()): string {
+  const name = [word, `${runPrefix}${word}`].find((each) => names.includes(each));
+  if (name !== undefined) return name;
+  throw new Error(`lab: there is no run ${JSON.stringify(word)}; there are ${names.join(", ") || "none"}`);
 }
 
 /** What is left of a run on the machine, in words; empty after a clean end. */
