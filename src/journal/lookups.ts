@@ -1,8 +1,9 @@
 // Who looked up what, how often, when last. Whoever asks is a suspect: a container may ask for a million
 // names that do not exist, so memory has hard bounds, and the bounds hit only those who reach them:
 //   - an asker keeps its most recent rows; older ones melt into one count, `(others)`;
-//   - when the journal as a whole is full, whoever has most rows gives one up, so that an asker never loses
-//     a row to one that has more;
+//   - when the journal as a whole is full, the network that has most rows gives one up, and in it the asker that
+//     has most: nobody loses a row to a network or to an asker that has more. It is the same for the askers, of which
+//     the network that has most counts its first one among its others;
 //   - expired rows are swept by the events themselves, one asker in turn with each: no pass over everything.
 
 import type { IpAddress } from "../model/address.ts";
@@ -60,7 +61,18 @@ interface Row {
   granted: readonly IpAddress[];
 }
 
+/** What one network has of the journal. */
+interface Share {
+  readonly networkId: string;
+  /** Those with an address; longest known first. */
+  readonly askers: Set<Asker>;
+  /** Askers by how many rows they have: who has most is found without looking at all. */
+  readonly bySize: Set<Asker>[];
+  rowCount: number;
+}
+
 interface Asker {
+  readonly share: Share;
   readonly networkId: string;
   readonly address: string;
   container: { readonly id: string; readonly name: string } | undefined;
@@ -77,33 +89,82 @@ export function createLookupJournal(options: LookupJournalOptions): LookupJourna
   const { ttlSeconds, maxRows = 50_000, maxRowsPerAsker = 1000, maxAskers = 10_000 } = options;
   const names = createContainerNames();
   const askers = new Set<Asker>();
+  const shares = new Map<string, Share>();
   /** The asker that is now at an address; one whose address went to another container is only in `askers`. */
   const present = new Map<string, Asker>();
-  /** Askers by how many rows they have: who has most is found without looking at all. */
-  const bySize: Set<Asker>[] = [];
   let rowCount = 0;
+  let askerCount = 0;
   let turn = askers.values();
 
   function resize(asker: Asker, before: number): void {
     const after = asker.rows.size;
+    const { share } = asker;
+    const { bySize } = share;
     rowCount += after - before;
+    share.rowCount += after - before;
     bySize[before]?.delete(asker);
     while (bySize.length <= after) bySize.push(new Set());
     bySize[after]?.add(asker);
-    while (bySize.length > 0 && bySize.at(-1)?.size === 0) bySize.pop();
+    shrink(bySize);
+  }
+
+  function shareOf(networkId: string): Share {
+    const share = shares.get(networkId) ?? { networkId, askers: new Set(), bySize: [], rowCount: 0 };
+    shares.set(networkId, share);
+    return share;
   }
 
   function askerOf(networkId: string, address: string): Asker {
     const key = endpointKey(networkId, address);
     const found = present.get(key);
     if (found !== undefined) return found;
-    if (askers.size >= maxAskers && address !== othersLabel) return askerOf(networkId, othersLabel);
+    const share = shareOf(networkId);
+    if (address !== othersLabel && isFullFor(share)) return askerOf(networkId, othersLabel);
     const others = { allowed: newRow(othersLabel, true), denied: newRow(othersLabel, false) };
-    const asker: Asker = { networkId, address, container: names.at(key), rows: new Map(), others };
+    const asker: Asker = { share, networkId, address, container: names.at(key), rows: new Map(), others };
     askers.add(asker);
+    if (address !== othersLabel) {
+      share.askers.add(asker);
+      askerCount++;
+    }
     present.set(key, asker);
     resize(asker, 0);
     return asker;
+  }
+
+  /** Makes room for one more asker where another network has more of them. */
+  function isFullFor(share: Share): boolean {
+    if (askerCount < maxAskers) return false;
+    const most = largestShare(share, ({ askers }) => askers.size);
+    const [first] = most.askers;
+    if (most === share || first === undefined) return true;
+    const { allowed, denied } = askerOf(most.networkId, othersLabel).others;
+    for (const row of [...first.rows.values(), first.others.allowed, first.others.denied])
+      if (row.count > 0) addTo(row.allowed ? allowed : denied, row.count, row.lastSeenMs);
+    const before = first.rows.size;
+    first.rows.clear();
+    resize(first, before);
+    forget(first);
+    return false;
+  }
+
+  /** Whichever has most; of equals the one that asks. */
+  function largestShare(asking: Share, sizeOf: (share: Share) => number): Share {
+    let most = asking;
+    for (const share of shares.values()) if (sizeOf(share) > sizeOf(most)) most = share;
+    return most;
+  }
+
+  /** An asker without rows. */
+  function forget(asker: Asker): void {
+    const { share, networkId, address } = asker;
+    askers.delete(asker);
+    if (share.askers.delete(asker)) askerCount--;
+    share.bySize[0]?.delete(asker);
+    shrink(share.bySize);
+    if (share.bySize.length === 0) shares.delete(networkId);
+    const key = endpointKey(networkId, address);
+    if (present.get(key) === asker) present.delete(key);
   }
 
   function dropOldest(asker: Asker): void {
@@ -138,9 +199,9 @@ export function createLookupJournal(options: LookupJournalOptions): LookupJourna
     if (rowCount > maxRows) dropOldest(largest(asker));
   }
 
-  /** Whoever has most rows; of equals the one who asks. */
+  /** Whoever has most rows, of the network that has most; of equals the one who asks. */
   function largest(asking: Asker): Asker {
-    const most = bySize.at(-1);
+    const most = largestShare(asking.share, ({ rowCount }) => rowCount).bySize.at(-1);
     if (most === undefined || most.has(asking)) return asking;
     return most.values().next().value ?? asking;
   }
@@ -156,10 +217,7 @@ export function createLookupJournal(options: LookupJournalOptions): LookupJourna
     for (const row of [asker.others.allowed, asker.others.denied])
       if (row.lastSeenMs < oldestMs) row.count = 0;
     if (asker.rows.size > 0 || asker.others.allowed.count > 0 || asker.others.denied.count > 0) return;
-    askers.delete(asker);
-    bySize[0]?.delete(asker);
-    const key = endpointKey(asker.networkId, asker.address);
-    if (present.get(key) === asker) present.delete(key);
+    forget(asker);
   }
 
   function sweepNext(nowMs: number): void {
@@ -207,6 +265,11 @@ export function createLookupJournal(options: LookupJournalOptions): LookupJourna
     },
     containerAt: (networkId, address) => names.at(endpointKey(networkId, address))?.name,
   };
+}
+
+/** Nobody has so many any more. */
+function shrink(bySize: Set<Asker>[]): void {
+  while (bySize.length > 0 && bySize.at(-1)?.size === 0) bySize.pop();
 }
 
 function newRow(domain: string, allowed: boolean, trouble?: LookupTrouble): Row {

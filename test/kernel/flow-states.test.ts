@@ -26,7 +26,7 @@ import {
   type Transport,
   tcp,
   udp,
-} from "../support/frames.ts";
+} from "../support/stations.ts";
 import { createNamespace, enterNamespaces, run } from "../support/namespace.ts";
 import { listOf } from "../support/policies.ts";
 

@@ -125,6 +125,37 @@ test("lookups: more askers than are kept are counted together", () => {
   assert.equal(tallies.find(({ asker }) => asker === othersLabel)?.count, 995);
 });
 
+test("lookups: a flood in one network takes no row of another's", () => {
+  const flood = (journal: ReturnType<typeof createLookupJournal>): void => {
+    // Each asker of the flood has fewer rows than the quiet one, and there are more of them than are kept.
+    for (let index = 0; index < 3_000; index++) {
+      const asker = ip(`198.19.${Math.floor(index / 30) % 10}.${Math.floor(index / 3) % 100}`);
+      const event = lookup({ networkId: "n2", domain: `n${index}.example.org`, allowed: false, asker });
+      journal.record([event], 1000);
+    }
+  };
+  const quiet = Array.from({ length: 40 }, (_, index) =>
+    lookup({ domain: `q${index % 10}.example.com`, asker: ip(`198.18.0.${Math.floor(index / 10)}`) }),
+  );
+  for (const late of [false, true]) {
+    const journal = createLookupJournal({ ttlSeconds: 60, maxRows: 100, maxAskers: 20 });
+    if (!late) journal.record(quiet, 1000);
+    flood(journal);
+    if (late) journal.record(quiet, 1000);
+    const mine = journal.tallies(1000).filter(({ networkId }) => networkId === "n1");
+    assert.deepEqual(
+      mine.map(({ asker, domain, count }) => `${asker} ${domain} ${count}`).sort(),
+      quiet.map(({ asker, domain }) => `${asker} ${domain} 1`).sort(),
+    );
+    const all = journal.tallies(1000);
+    assert.equal(
+      all.reduce((sum, { count }) => sum + count, 0),
+      3_040,
+    );
+    assert.ok(all.filter(({ domain }) => domain !== othersLabel).length <= 100);
+  }
+});
+
 test("lookups: no lookup is lost or counted twice, whatever the bounds", () => {
   const events = fc.array(
     fc.record({ domain: fc.nat(30), asker: fc.nat(6), allowed: fc.boolean(), network: fc.nat(1) }),

@@ -1,0 +1,232 @@
+// Packets of any shape, built by hand and sent past every protocol stack: a conversation in which nobody answers who
+// was not told to, so that connection tracking sees just what a test wants it to see.
+
+import { type ChildProcess, spawn } from "node:child_process";
+import { createInterface } from "node:readline";
+import { addressBytes, type IpAddress, parseAddress } from "../../src/model/address.ts";
+import type { TestNamespace } from "./namespace.ts";
+import { run } from "./namespace.ts";
+
+export type Transport = "tcp" | "udp" | "icmp" | "sctp";
+
+/** A packet of which only addresses, protocol and payload matter. */
+export interface IpPacket {
+  readonly source: string;
+  readonly destination: string;
+  readonly protocol: number;
+  readonly body: Buffer;
+}
+
+export function protocolNumber(transport: Transport, family: 4 | 6): number {
+  return { tcp: 6, udp: 17, icmp: family === 4 ? 1 : 58, sctp: 132 }[transport];
+}
+
+/**
+ * An IP packet. Tracking is told not to look at checksums (nf_conntrack_checksum), but translation looks at those of
+ * ICMP all the same.
+ */
+export function renderIp({ source, destination, protocol, body }: IpPacket): Buffer {
+  const [from, to] = [bytesOf(source), bytesOf(destination)];
+  if (from.length === 16) {
+    const head = Buffer.alloc(8);
+    head.writeUInt32BE(0x6000_0000);
+    head.writeUInt16BE(body.length, 4);
+    head.set([protocol, 64], 6);
+    const pseudo = Buffer.concat([from, to, Buffer.from([0, 0, 0, 0, 0, 0, 0, protocol])]);
+    pseudo.writeUInt32BE(body.length, 32);
+    const content = Buffer.from(body);
+    if (protocol === 58) {
+      content.writeUInt16BE(0, 2);
+      content.writeUInt16BE(checksum(Buffer.concat([pseudo, content])), 2);
+    }
+    return Buffer.concat([head, from, to, content]);
+  }
+  const head = Buffer.alloc(20);
+  head.set([0x45, 0]);
+  head.writeUInt16BE(20 + body.length, 2);
+  head.set([64, protocol], 8);
+  head.set(from, 12);
+  head.set(to, 16);
+  head.writeUInt16BE(checksum(head), 10);
+  return Buffer.concat([head, body]);
+}
+
+/** TCP with these flags (SYN 2, ACK 16). */
+export function tcp(from: number, to: number, flags: number, text = ""): Buffer {
+  const head = Buffer.alloc(20);
+  head.writeUInt16BE(from);
+  head.writeUInt16BE(to, 2);
+  head.writeUInt32BE(1, 4);
+  head.writeUInt32BE((flags & 16) === 0 ? 0 : 2, 8);
+  head.set([0x50, flags], 12);
+  head.writeUInt16BE(65_535, 14);
+  return Buffer.concat([head, Buffer.from(text)]);
+}
+
+/** The same segment at another place of its stream. */
+export function atSequence(sequence: number, segment: Uint8Array): Buffer {
+  const moved = Buffer.from(segment);
+  moved.writeUInt32BE(sequence, 4);
+  moved[13] = 16;
+  return moved;
+}
+
+export function udp(from: number, to: number, text = ""): Buffer {
+  const head = Buffer.alloc(8);
+  head.writeUInt16BE(from);
+  head.writeUInt16BE(to, 2);
+  head.writeUInt16BE(8 + text.length, 4);
+  // Anything but 0, which IPv6 does not allow.
+  head.writeUInt16BE(0xffff, 6);
+  return Buffer.concat([head, Buffer.from(text)]);
+}
+
+/** What either end of an association demands in the packets that it gets, once it has said so. */
+const sctpTag = 7;
+const sctpChunks = { INIT: 1, "INIT ACK": 2, "COOKIE ECHO": 10 } as const;
+
+/** SCTP with one chunk. */
+export function sctp(from: number, to: number, chunk: keyof typeof sctpChunks, text = ""): Buffer {
+  const head = Buffer.alloc(12);
+  head.writeUInt16BE(from);
+  head.writeUInt16BE(to, 2);
+  head.writeUInt32BE(chunk === "INIT" ? 0 : sctpTag, 4);
+  const content = Buffer.alloc(chunk === "COOKIE ECHO" ? 0 : 16);
+  if (content.length > 0) content.writeUInt32BE(sctpTag);
+  const whole = Buffer.concat([
+    content,
+    Buffer.from(text.padEnd(Math.ceil((text.length + 16) / 4) * 4, ".")),
+  ]);
+  return Buffer.concat([head, Buffer.from([sctpChunks[chunk], 0, 0, 4 + whole.length]), whole]);
+}
+
+/** ICMP of a family, with four bytes (identifier and sequence, or nothing) before the content. */
+export function icmp(type: number, code: number, rest: number, content: Uint8Array): Buffer {
+  const head = Buffer.from([type, code, 0, 0, 0, 0, 0, 0]);
+  head.writeUInt32BE(rest, 4);
+  const whole = Buffer.concat([head, content]);
+  whole.writeUInt16BE(checksum(whole), 2);
+  return whole;
+}
+
+/** A container or a far host: what it is told to send goes out by eth0, and all that comes in is kept. */
+export class Station {
+  readonly mac: string;
+  readonly #peer: Buffer;
+  readonly #child: ChildProcess;
+  readonly #seen: Buffer[] = [];
+  #arrived = Promise.withResolvers<void>();
+  readonly #listening = Promise.withResolvers<void>();
+
+  /** @param gatewayMac of the interface behind eth0 */
+  constructor(box: TestNamespace, mac: string, gatewayMac: string) {
+    this.mac = mac;
+    this.#peer = Buffer.concat([macBytes(gatewayMac), macBytes(mac)]);
+    box.run("ip", "link", "set", "eth0", "address", mac, "up");
+    this.#child = spawn("ip", ["netns", "exec", box.name, "python3", "-c", wire], {
+      stdio: ["pipe", "pipe", "inherit"],
+    });
+    createInterface({ input: this.#child.stdout ?? process.stdin }).on("line", (line) => {
+      if (line === "listening") {
+        this.#listening.resolve();
+        return;
+      }
+      this.#seen.push(Buffer.from(line, "hex"));
+      this.#arrived.resolve();
+      this.#arrived = Promise.withResolvers();
+    });
+  }
+
+  /** What was sent to it before is lost. */
+  listening(): Promise<void> {
+    return this.#listening.promise;
+  }
+
+  send(packet: IpPacket): void {
+    const bytes = renderIp(packet);
+    const type = Buffer.from((bytes[0] ?? 0) >> 4 === 4 ? "0800" : "86dd", "hex");
+    this.#child.stdin?.write(`${Buffer.concat([this.#peer, type, bytes]).toString("hex")}\n`);
+  }
+
+  /** Whether a packet with this text has come in so far. */
+  has(text: string): boolean {
+    return this.#seen.some((frame) => frame.includes(text));
+  }
+
+  /** The first packet that holds the text, once it is there. @throws when it does not come */
+  async next(text: string, withinMs = 10_000): Promise<IpPacket> {
+    const late = Promise.withResolvers<never>();
+    const timer = setTimeout(() => late.reject(new Error(`${text} did not arrive`)), withinMs);
+    try {
+      for (;;) {
+        const found = this.#seen.find((frame) => frame.includes(text));
+        if (found !== undefined) return parseIp(found.subarray(14));
+        await Promise.race([this.#arrived.promise, late.promise]);
+      }
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+
+  close(): void {
+    this.#child.kill();
+  }
+}
+
+/** Reads frames to send from its input, and writes those that came, each as a line of hexadecimal digits. */
+const wire = `
+import select, socket, sys
+s = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(3)); s.bind(("eth0", 0))
+s.setsockopt(1, 33, 1 << 24); print("listening", flush=True)
+while True:
+    for ready in select.select([s, sys.stdin], [], [])[0]:
+        if ready is s:
+            frame, place = s.recvfrom(65535)
+            if place[2] != 4: sys.stdout.write(frame.hex() + "\\n"); sys.stdout.flush()
+        else:
+            line = sys.stdin.buffer.raw.read(65536)
+            if not line: sys.exit()
+            rest = globals().get("rest", b"") + line
+            *whole, rest = rest.split(b"\\n")
+            for each in whole: s.send(bytes.fromhex(each.decode()))
+`;
+
+export function macOf(device: string): string {
+  const [, mac] = / link\/ether (\S+)/.exec(run("ip", "link", "show", device)) ?? [];
+  if (mac === undefined) throw new Error(`${device} has no address`);
+  return mac;
+}
+
+function parseIp(bytes: Buffer): IpPacket {
+  const isVersion4 = (bytes[0] ?? 0) >> 4 === 4;
+  const [from, to, end] = isVersion4 ? [12, 16, 20] : [8, 24, 40];
+  const text = (at: number): string => addressText(bytes.subarray(at, at + (isVersion4 ? 4 : 16)));
+  return {
+    source: text(from),
+    destination: text(to),
+    protocol: bytes[isVersion4 ? 9 : 6] ?? 0,
+    body: bytes.subarray(end),
+  };
+}
+
+function addressText(bytes: Buffer): IpAddress {
+  const text = bytes.length === 4 ? bytes.join(".") : (bytes.toString("hex").match(/.{4}/g) ?? []).join(":");
+  return parseAddress(text) ?? ("" as IpAddress);
+}
+
+function bytesOf(text: string): Uint8Array {
+  const address = parseAddress(text);
+  if (address === undefined) throw new Error(text);
+  return addressBytes(address);
+}
+
+function macBytes(mac: string): Buffer {
+  return Buffer.from(mac.replaceAll(":", ""), "hex");
+}
+
+function checksum(bytes: Buffer): number {
+  let sum = 0;
+  for (let at = 0; at < bytes.length; at += 2) sum += (bytes[at] ?? 0) * 256 + (bytes[at + 1] ?? 0);
+  while (sum > 0xffff) sum = (sum & 0xffff) + (sum >>> 16);
+  return ~sum & 0xffff;
+}
