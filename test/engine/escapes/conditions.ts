@@ -12,7 +12,7 @@ import { grants, resolvers, straightOut } from "./outward.ts";
 import { quarantined } from "./quarantined.ts";
 import { second } from "./second.ts";
 import { started } from "./started.ts";
-import type { Claim, Expected, Row, Section } from "./table.ts";
+import type { Claim, Row, Section } from "./table.ts";
 
 /** A row that is tried under a condition; what is expected may differ. */
 export interface Case extends Claim {
@@ -31,17 +31,20 @@ export interface Condition extends Section<Case> {
   readonly times?: number;
 }
 
+/** What is expected else than of the row itself, by its name. */
+type Differing = Readonly<Record<string, Pick<Claim, "guarded">>>;
+
 function cases(
   section: Section,
   names: readonly string[] | "all",
-  differing: Readonly<Record<string, Expected>> = {},
+  differing: Differing = {},
 ): readonly Case[] {
   const rows = names === "all" ? section.rows : names.map((name) => rowOf(section, name));
   return rows.map((row) => ({
     ...row,
     row,
     name: `${section.title}: ${row.name}`,
-    ...(row.name in differing ? { guarded: differing[row.name] as Expected } : {}),
+    ...differing[row.name],
   }));
 }
 
@@ -66,7 +69,7 @@ const quarantinedAway = [
 ];
 
 /** Away or not, nothing new opens; what a daemon has to be there for is not among these. */
-const away = (differing: Readonly<Record<string, Expected>> = {}): readonly Case[] => [
+const away = (differing: Differing = {}): readonly Case[] => [
   ...cases(straightOut, ["TCP, port 443", "UDP, port 9000", "ICMP echo", "IP protocol 99"]),
   ...cases(outByIpv6, ["TCP, port 443", "UDP, port 9000"]),
   ...cases(

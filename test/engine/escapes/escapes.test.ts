@@ -29,6 +29,7 @@ import {
   join,
   lookUp,
   prepareHeir,
+  readCounted,
   type Stage,
   startAnew,
 } from "./stage.ts";
@@ -84,6 +85,9 @@ const broken = new Map(engines.map(({ name }) => [name as string, new Map<string
 
 const rounds = ["default", "admin"] as const;
 
+/** By engine, who stands in the kernel's tables of denied packets and of rates, and who is to be found there. */
+const counted = new Map<string, Awaited<ReturnType<typeof readCounted>>>();
+
 let lab: Lab;
 before(async () => {
   lab = await startLab({ engines, product: true });
@@ -99,6 +103,7 @@ describe("escapes", { concurrency: 3 }, () => {
     describe(name, { concurrency: 1 }, () => {
       before(async () => await tryAll(name, index + 1));
       it("makes every attempt with Dockerwall in force that it made before", () => madeAlike(name));
+      it("counts nobody in the kernel but who has an address", () => countsOwners(name));
       for (const section of sections) {
         describe(section.title, () => {
           for (const claim of section.rows) it(claim.name, () => judge(name, claim));
@@ -234,6 +239,7 @@ async function tryAll(name: string, index: number): Promise<void> {
   for (const container of jailed)
     await run(engine, "exec", "dockerwall", "dockerwall", "quarantine", container);
   const tunnelsGuarded = await bothWithTunnels("guarded");
+  counted.set(name, await readCounted(stage));
   for (const condition of conditions) await under(condition, condition.condition);
   const packets = await capture.stop();
   trial.sightings.addPackets(packets);
@@ -296,6 +302,14 @@ function madeAlike(name: string): void {
       );
     }
   }
+}
+
+/** Under an address of another or of nobody, nothing reaches a table that all share. */
+function countsOwners(name: string): void {
+  const { shown, own, forged } = counted.get(name) ?? { shown: "", own: [], forged: [] };
+  const standing = (address: string): boolean => shown.includes(address);
+  assert.deepEqual(own.filter(standing), own);
+  assert.deepEqual(forged.filter(standing), []);
 }
 
 function expected(name: string, { guarded = "closed" }: Claim): Expected {

@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { join as joinPath } from "node:path";
-import { curl, inside, network, run, succeeds } from "../../support/dockerwall.ts";
+import { curl, inside, network, run } from "../../support/dockerwall.ts";
 import { until } from "../../support/lab/command.ts";
 import type { Engine } from "../../support/lab/engine.ts";
 import type { Lab } from "../../support/lab/lab.ts";
@@ -256,6 +256,34 @@ export async function prepareHeir({ engine, networks }: Stage): Promise<void> {
   await run(engine, "exec", "gone", "python3", "/escapes/flows.py", "20000", "1", gone.v4, gone.v6);
 }
 
+/** What the kernel keeps of senders, with the addresses of some that sent and of some that others sent as. */
+export async function readCounted({ engine, readFacts }: Stage): Promise<{
+  readonly shown: string;
+  readonly own: readonly string[];
+  readonly forged: readonly string[];
+}> {
+  const lists = "for n in 4 6; do ipset list dockerwall-denied$n; done";
+  const rates = "cat /proc/net/ipt_hashlimit/* /proc/net/ip6t_hashlimit/*";
+  const { stdout } = await engine.exec("sh", "-c", `${lists}; ${rates}`);
+  const facts = await readFacts();
+  const forged = (["default", "admin"] as const).flatMap((round): string[] => {
+    const { victim = "", victim6 = "", taken = "", taken6 = "", unused = "" } = facts("guarded", round);
+    return [victim, victim6, taken, taken6, unused];
+  });
+  const own = await run(
+    engine,
+    ...["inspect", "-f", "{{range .NetworkSettings.Networks}}{{.IPAddress}} {{.GlobalIPv6Address}}{{end}}"],
+    "probe",
+  );
+  // Behind each is a comma or a blank, so that no address is the beginning of another.
+  const ended = stdout.replaceAll(/(?<=[0-9a-f])(?=[, -])/g, "!");
+  return {
+    shown: ended,
+    own: own.split(" ").map((address) => `${address}!`),
+    forged: forged.map((address) => `${address}!`),
+  };
+}
+
 /** Starts what has to be new in a round. */
 export async function startAnew({ engine, networks }: Stage): Promise<void> {
   await engine.docker("rm", "-f", "gone");
@@ -269,10 +297,15 @@ const flowHolders = [
   ["plain", "203.0.113.91", "2001:db8:2::1e"],
 ] as const;
 
-/** Has neighbours granted what attempts would use. */
+/** Has neighbours granted what attempts would use; one whose gateway was forged needs a while to find it again. */
 export async function lookUp({ engine }: Stage): Promise<void> {
-  for (const container of ["neighbour", "taken", ...victims])
-    await succeeds(engine, container, "getent", "ahosts", "allowed.example.com");
+  const one = async (container: string): Promise<void> => {
+    await until(`${engine.name}: ${container} to look up`, 60_000, async () => {
+      const { exitCode } = await inside(engine, container, "getent", "ahosts", "allowed.example.com");
+      return exitCode === 0 ? true : undefined;
+    });
+  };
+  await Promise.all(["neighbour", "taken", ...victims].map(one));
 }
 
 /** Opens the flows that attempts speak of, and holds them for a while. */
