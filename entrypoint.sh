@@ -121,6 +121,7 @@ xt_mark|mangle|-m mark --mark 0x1/0x1 -j MARK --set-xmark 0x0/0x1
 xt_set|mangle|-m set --match-set probe$1 dst,dst,src -j SET --add-set probe$1 src,dst,dst
 xt_hashlimit|raw|-m hashlimit --hashlimit-above 9/sec --hashlimit-mode srcip --hashlimit-name probe$1 -j DROP
 xt_addrtype|nat|-m addrtype --dst-type LOCAL -j RETURN
+xt_owner|mangle|-m owner --uid-owner 0 -j RETURN
 xt_NFQUEUE|mangle|-j NFQUEUE --queue-num 0
 xt_REDIRECT|nat|-p udp -m udp --dport 53 -j REDIRECT --to-ports 5053
 xt_REJECT|filter|-p tcp -j REJECT --reject-with tcp-reset
@@ -178,12 +179,18 @@ probe_rules() {
 
 as_tables() {
   while IFS='|' read -r _ table rule; do
-    printf '*%s\n-A %s %s\nCOMMIT\n' "$table" "$(hook_of "$table")" "$rule"
+    printf '*%s\n-A %s %s\nCOMMIT\n' "$table" "$(hook_of "$table" "$rule")" "$rule"
   done
 }
 
 # A hook that the table has and the rule may stand in.
-hook_of() { if [ "$1" = filter ]; then echo INPUT; else echo PREROUTING; fi; }
+hook_of() {
+  case "$1 $2" in
+    *"-m owner "*) echo OUTPUT ;;
+    filter*) echo INPUT ;;
+    *) echo PREROUTING ;;
+  esac
+}
 
 quietly() { "$@" >/dev/null 2>&1; }
 

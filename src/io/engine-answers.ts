@@ -43,12 +43,51 @@ export function parseContainer(answer: unknown): Container[] {
       networkMode: textOf(objectOf(json["HostConfig"])["NetworkMode"]),
       sandbox: textOf(settings["SandboxKey"]).split("/").at(-1) || undefined,
       endpoints: Object.values(objectOf(settings["Networks"])).flatMap(parseEndpoint),
-      configured: Object.entries(objectOf(settings["Networks"])).map(
-        ([name, endpoint]) => textOf(objectOf(endpoint)["NetworkID"]) || name,
-      ),
+      configured: configuredOf(objectOf(settings["Networks"])),
       hazards: hazardsOf(json),
     },
   ];
+}
+
+/** A container as the list of all has it: what is not in it is not known. */
+export interface ListedContainer {
+  readonly container: Container;
+  /** Another one, and it has to be read again. */
+  readonly stamp: string;
+}
+
+/** One element of `GET /containers/json`. */
+export function parseListedContainer(answer: unknown): ListedContainer[] {
+  const json = objectOf(answer);
+  const id = textOf(json["Id"]);
+  if (id === "") return [];
+  const networks = objectOf(objectOf(json["NetworkSettings"])["Networks"]);
+  const state = textOf(json["State"]);
+  const container: Container = {
+    id,
+    name: nameInList(listOf(json["Names"]).map(textOf)),
+    labels: textsOf(json["Labels"]),
+    running: ["running", "paused", "restarting"].includes(state),
+    networkMode: textOf(objectOf(json["HostConfig"])["NetworkMode"]),
+    sandbox: undefined,
+    endpoints: Object.values(networks).flatMap(parseEndpoint),
+    configured: configuredOf(networks),
+    hazards: [],
+  };
+  // Each start makes endpoints anew, also where addresses stay.
+  const endpoints = Object.values(networks).map((endpoint) => textOf(objectOf(endpoint)["EndpointID"]));
+  const stamp = JSON.stringify([container, state, endpoints]);
+  return [{ container, stamp }];
+}
+
+/** Links add names with the linking container's before them. */
+function nameInList(names: readonly string[]): string {
+  const own = names.find((name) => !name.slice(1).includes("/")) ?? "";
+  return own.replace(/^\//, "");
+}
+
+function configuredOf(networks: Json): string[] {
+  return Object.entries(networks).map(([name, endpoint]) => textOf(objectOf(endpoint)["NetworkID"]) || name);
 }
 
 function hazardsOf(container: Json): Hazard[] {

@@ -1,25 +1,33 @@
 // A client that asks again and again from one UDP socket keeps its flow alive, and with it the translation that its
-// first question got: past us after a capture, to our closed socket after a release. A sandbox that was in use before
-// has to forget those flows; in a new one there are none.
+// first question got: past us after a capture. A sandbox that was in use before has to forget those flows; in one that
+// was captured in time there are none.
 
 import { openConntrack } from "./conntrack.ts";
 import { resolverAddress } from "./sandbox-sockets.ts";
 
-const DNS_PORT = 53;
+/** Where our sockets listen in a sandbox. */
+interface OwnPorts {
+  readonly udpPort: number;
+  readonly tcpPort: number;
+}
 
 /**
- * Makes every flow to 127.0.0.11:53 in the namespace of the calling thread (see withNamespace) find its way anew.
- * To be called after the table was installed or removed. A TCP connection to the resolver breaks.
- * Blocks for some 10 ms, as the kernel walks the flows of all namespaces (262,144 buckets) to find those of one.
- * @returns how many there were
+ * Makes every flow that leads past us to the engine's resolver, in the namespace of the calling thread (see
+ * withNamespace), find its way anew. To be called after the table was installed. A TCP connection to that resolver
+ * breaks, and an answer that is on its way is lost. Blocks for some 10 ms, as the kernel walks the flows of all
+ * namespaces (262,144 buckets) to find those of one.
+ * @returns how many there were: each question leaves one for 30 s at least
  */
-export function forgetResolverFlows(): number {
+export function forgetFlowsPast({ udpPort, tcpPort }: OwnPorts): number {
   const conntrack = openConntrack();
   try {
     const flows = conntrack
       .flows(4)
       .filter(
-        ({ original }) => original.destination === resolverAddress && original.destinationPort === DNS_PORT,
+        ({ original, reply }) =>
+          original.destination === resolverAddress &&
+          reply.sourcePort !== udpPort &&
+          reply.sourcePort !== tcpPort,
       );
     conntrack.remove(flows);
     return flows.length;

@@ -4,7 +4,9 @@
 // and what an unguarded container asked is passed on to the resolver that it meant.
 
 import { closeSync } from "node:fs";
+import { networkInterfaces } from "node:os";
 import type { Standing } from "../dns/asker.ts";
+import type { LateCapture } from "../dns/late-captures.ts";
 import type { Transport } from "../dns/message.ts";
 import { DockerwallError, messageOf } from "../errors.ts";
 import type { IpAddress } from "../model/address.ts";
@@ -13,9 +15,9 @@ import { listenTcp, sandboxTcpLimits } from "./dns-listener-tcp.ts";
 import { withNamespace } from "./netns.ts";
 import { createPace, type Pace } from "./pace.ts";
 import type { Readiness } from "./readiness.ts";
-import { forgetResolverFlows } from "./resolver-flows.ts";
+import { forgetFlowsPast } from "./resolver-flows.ts";
 import { readAddresses, type SandboxAddress } from "./sandbox-addresses.ts";
-import { watchSandboxes } from "./sandbox-folder.ts";
+import { type Fate, watchSandboxes } from "./sandbox-folder.ts";
 import { askInSandbox } from "./sandbox-relay.ts";
 import { openSandboxSockets, type SandboxSockets } from "./sandbox-sockets.ts";
 import {
@@ -56,12 +58,18 @@ export interface SandboxesOptions {
   readonly onUnknown: () => void;
   /** A sandbox no longer has it, or is gone. */
   readonly onAddressLost: (address: IpAddress, sandbox: string) => void;
+  /** One was captured when its container may have been asking already. */
+  readonly onLate: (sandbox: string, late: LateCapture) => void;
+  /** One may have come and gone uncaptured. */
+  readonly onUnseen: (fate: () => Fate) => void;
   /** How many are captured, and why some are not: one sentence. */
   readonly onChange: (captured: number, problem: string | undefined) => void;
   readonly onProblem: (problem: string) => void;
 }
 
 export interface Sandboxes {
+  /** Captures what has appeared by now before it returns. */
+  captureNow(): void;
   /** The addresses that a sandbox has now; undefined when there is none of that name. */
   addressesOf(name: string): readonly IpAddress[] | undefined;
   /** Which sandboxes have an address now. */
@@ -119,6 +127,8 @@ interface Sandbox {
   releaseTimer: NodeJS.Timeout | undefined;
   standing: Standing;
   captured: boolean;
+  /** True once it is known that something in it asked the engine's resolver before it was captured. */
+  askedPast: boolean;
 }
 
 export function createSandboxes(options: SandboxesOptions): Sandboxes {
@@ -133,6 +143,7 @@ export function createSandboxes(options: SandboxesOptions): Sandboxes {
     folder: options.folder,
     onAppear: appear,
     onGone: (name) => void forget(name),
+    onUnseen: options.onUnseen,
     onProblem: options.onProblem,
   });
   // The first listing is done when watchSandboxes() returns: what comes from here on has just been made.
@@ -202,6 +213,8 @@ export function createSandboxes(options: SandboxesOptions): Sandboxes {
         releaseTimer: undefined,
         standing: { kind: "unknown" },
         captured: false,
+        // What asked in one that was there before us may be long forgotten.
+        askedPast: !started,
       };
     } catch (error) {
       for (const undo of opened) undo();
@@ -242,11 +255,33 @@ export function createSandboxes(options: SandboxesOptions): Sandboxes {
   }
 
   function install(sandbox: Sandbox): void {
-    withNamespace(sandbox.namespaceFd, () => installSandboxTable(sandbox.sockets, sandbox.owner));
+    const { namespaceFd, sockets, owner } = sandbox;
+    const late = withNamespace(
+      namespaceFd,
+      () => !installSandboxTable(sockets, owner) && (!sandbox.fresh || isConnected()),
+    );
     sandbox.captured = true;
     hold(sandbox);
-    if (!sandbox.fresh) forgetFlowsSoon(sandbox);
+    if (late) {
+      options.onLate(sandbox.name, {
+        standing: () => sandbox.standing.kind,
+        hasAskedPast: () => sandbox.askedPast || forgetPast(sandbox),
+      });
+    }
+    if (late || !sandbox.fresh) forgetFlowsSoon(sandbox);
     tellChange();
+  }
+
+  /** Nothing runs in a new one before it is connected. */
+  function isConnected(): boolean {
+    return Object.values(networkInterfaces()).some((found) => found?.some(({ internal }) => !internal));
+  }
+
+  /** Returns whether something in it asked past us. */
+  function forgetPast(sandbox: Sandbox): boolean {
+    const count = withNamespace(sandbox.namespaceFd, () => forgetFlowsPast(sandbox.sockets));
+    sandbox.askedPast ||= count > 0;
+    return sandbox.askedPast;
   }
 
   /** Keeps back what leaves by an interface that settle() has not seen. */
@@ -264,7 +299,7 @@ export function createSandboxes(options: SandboxesOptions): Sandboxes {
     const next = (): void => {
       const [first] = flowsToForget;
       if (first !== undefined && sandboxes.get(first.name) === first) {
-        attempt(first.name, () => void withNamespace(first.namespaceFd, forgetResolverFlows));
+        attempt(first.name, () => void forgetPast(first));
       }
       flowsToForget.shift();
       if (flowsToForget.length > 0) setTimeout(next, betweenForgettingMs);
@@ -414,6 +449,7 @@ export function createSandboxes(options: SandboxesOptions): Sandboxes {
   }
 
   return {
+    captureNow: watcher.lookNow,
     addressesOf: (name) => sandboxes.get(name)?.addresses,
     holdersOf: (address) => holders.get(address) ?? none,
     reclassify() {

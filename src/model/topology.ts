@@ -54,3 +54,11 @@ export interface Topology {
   readonly networks: readonly Network[];
   readonly containers: readonly Container[];
 }
+
+/** Up to when the picture is known to be true: by process.hrtime, which both threads share, ms. */
+export interface Readings {
+  /** When the last list of all containers began. */
+  readonly listedAtMs: number;
+  /** When the last reading of a container began, by id. None for one that is known by the list or an event only. */
+  readonly readAtMs: ReadonlyMap<string, number>;
+}

@@ -78,6 +78,7 @@ export function startOneNetwork(change: {
     onLookup: (event) => events.push(event),
     onProblem: (problem) => problems.push(problem),
     onUnknown: () => undefined,
+    mayHaveCome: () => true,
     ...change.options,
   });
   answerer.useTopology(topology, guarded);

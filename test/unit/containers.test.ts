@@ -164,6 +164,8 @@ describe("networks that cannot be guarded", () => {
         bridges: ["br-far"],
         policy: onlyLabels(createListStore(presets), 0),
         foreign: new Set(),
+        strangersOn: () => [],
+        held: [],
         quarantine: new Set(),
       });
       assert.deepEqual([guarded, openBridges], [[], []]);

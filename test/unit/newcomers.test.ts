@@ -2,6 +2,7 @@
 
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
+import { Knowledge } from "../../src/dns/knowledge.ts";
 import { Newcomers } from "../../src/dns/newcomers.ts";
 import { bridgeNetwork, guardedNetwork, runningContainer } from "../support/topologies.ts";
 
@@ -27,7 +28,7 @@ describe("whose a new sandbox may be", () => {
     services: [],
     quarantined: ["cut", "seated", "beside"],
   });
-  const inUse = (): boolean => true;
+  const asker = (sandbox: string) => ({ sandbox, sinceMs: 0, addresses: [] });
 
   const quarantine: readonly [name: string, sandbox: string, expected: string][] = [
     ["one that the engine told of", "sandbox-web", "no"],
@@ -35,7 +36,7 @@ describe("whose a new sandbox may be", () => {
     ["a new one, while one in quarantine is away", "sandbox-new", "maybe"],
   ];
   for (const [name, sandbox, expected] of quarantine)
-    it(`in quarantine: ${name}`, () => assert.equal(newcomers.quarantineOf(sandbox, inUse), expected));
+    it(`in quarantine: ${name}`, () => assert.equal(newcomers.quarantineOf(asker(sandbox)), expected));
 
   it("in quarantine: the last one of one that has stopped, while it is there and that is in quarantine", () => {
     const stopped = (quarantined: string[]) => ({
@@ -48,7 +49,12 @@ describe("whose a new sandbox may be", () => {
       quarantined,
     });
     const of = (quarantined: string[], isLive: boolean) =>
-      new Newcomers(stopped(quarantined), newcomers, () => isLive).quarantineOf("sandbox-seated", inUse);
+      new Newcomers(
+        stopped(quarantined),
+        new Knowledge(stopped(quarantined)),
+        newcomers,
+        () => isLive,
+      ).quarantineOf(asker("sandbox-seated"));
     assert.deepEqual([of(["seated"], true), of(["seated"], false), of([], true)], ["yes", "maybe", "no"]);
   });
 
@@ -59,8 +65,8 @@ describe("whose a new sandbox may be", () => {
       services: [],
       quarantined: ["cut"],
     });
-    assert.equal(early.quarantineOf("sandbox-new", inUse), "unread");
-    assert.equal(early.quarantineOf("sandbox-web", inUse), "no");
+    assert.equal(early.quarantineOf(asker("sandbox-new")), "unread");
+    assert.equal(early.quarantineOf(asker("sandbox-web")), "no");
   });
 
   const joining: readonly [name: string, sandbox: string, on: string, expected: boolean][] = [
@@ -69,5 +75,5 @@ describe("whose a new sandbox may be", () => {
     ["one that the engine told of", "sandbox-web", "open", false],
   ];
   for (const [name, sandbox, on, expected] of joining)
-    it(`about to join: ${name}`, () => assert.equal(newcomers.mayJoin(sandbox, [on], inUse), expected));
+    it(`about to join: ${name}`, () => assert.equal(newcomers.mayJoin(asker(sandbox), [on]), expected));
 });
