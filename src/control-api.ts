@@ -15,11 +15,13 @@ import { readFlows, unstampAll } from "./io/stamped-flows.ts";
 import type { LookupJournal } from "./journal/lookups.ts";
 import type { Lifecycle } from "./lifecycle.ts";
 import type { IpAddress } from "./model/address.ts";
+import type { RuleRequest, RulesReport } from "./model/report.ts";
 import { stateSentences } from "./model/state.ts";
 import type { Target } from "./policy/target.ts";
 import type { PolicyDesk } from "./policy-desk.ts";
 import { prepareNetwork } from "./prepare.ts";
 import type { Present } from "./present.ts";
+import { assertCutOff, assertLetBack, whyNotCut } from "./quarantine.ts";
 import type { Reporter } from "./reporter.ts";
 import { replayOn, suggestFor } from "./suggestion.ts";
 import { findContainer } from "./targets.ts";
@@ -37,6 +39,8 @@ export interface ControlApiOptions {
   readonly enforcement: Enforcement;
   readonly log: Log;
   readonly dataPlane: () => DataPlaneLink | undefined;
+  /** Whether the data plane guards the ports of sandboxes. */
+  readonly guardsPorts: boolean;
   /** Ends what acts by itself, and takes everything of ours out of the kernel. */
   readonly takeDown: () => Promise<void>;
 }
@@ -75,16 +79,48 @@ export function createControlApi(options: ControlApiOptions): ControlApi {
     };
   }
 
-  /** Cuts a container off, or lets it back; in force in the kernel and for lookups when it resolves. */
-  async function quarantine(name: string, cutOff: boolean): Promise<void> {
+  /** Cuts a container off; in force, in the kernel and for lookups, and looked up there when it resolves. */
+  async function quarantine(name: string): Promise<void> {
     lifecycle.assertInForce();
-    const { id } = findContainer(topology(), name);
-    if (cutOff) wall.quarantine.add(id);
-    else if (!wall.quarantine.delete(id)) {
+    const container = findContainer(topology(), name);
+    const reason = whyNotCut(container, topology());
+    if (reason !== undefined) throw new DockerwallError("NOT_ENFORCED", reason);
+    wall.quarantine.add(container.id);
+    await enforcement.decideAnew();
+    // It may have got another address meanwhile; gone for good it is cut off as well as can be.
+    const now = topology().containers.find(({ id }) => id === container.id);
+    if (now !== undefined)
+      await assertCutOff(now, {
+        sets,
+        rulesStand: wall.stands,
+        portsAreCut: async (id) => (options.guardsPorts ? planeNow().isCutOff(id) : undefined),
+      });
+    log.warn("container cut off", { container: name });
+  }
+
+  /** Lets it back; in force when it resolves. */
+  async function release(name: string): Promise<void> {
+    lifecycle.assertInForce();
+    const container = findContainer(topology(), name);
+    if (!wall.quarantine.delete(container.id)) {
       throw new DockerwallError("NOT_FOUND", `container ${JSON.stringify(name)} is not in quarantine`);
     }
     await enforcement.decideAnew();
-    log.warn(cutOff ? "container cut off" : "container let back", { container: name });
+    assertLetBack(container, sets);
+    log.warn("container let back", { container: name });
+  }
+
+  /** Makes rules, or takes them back; what the kernel does not hold is not said to be in force. */
+  async function changeRules(request: RuleRequest): Promise<RulesReport> {
+    const report = await desk.change(request, present());
+    if (await wall.stands()) return report;
+    // Somebody may have been changing them at that very moment, and they are put right.
+    await enforcement.heal();
+    if (await wall.stands()) return report;
+    throw new DockerwallError(
+      "NOT_ENFORCED",
+      "it is remembered, but NOT in force: the rules in the kernel are not what they should be; see dockerwall status",
+    );
   }
 
   async function uninstall(): Promise<void> {
@@ -120,7 +156,7 @@ export function createControlApi(options: ControlApiOptions): ControlApi {
       const enforced = (id: string): Promise<void> => untilEnforced(id, reporter, enforcement.changes);
       return prepareNetwork({ ...request, engine: options.engine, presets: desk.presets(), enforced });
     },
-    changeRules: async (request) => desk.change(request, present()),
+    changeRules,
     explain: async (request) => explainTarget(request, present(), explained),
     suggest: async ({ network }) => {
       lifecycle.assertInForce();
@@ -132,8 +168,8 @@ export function createControlApi(options: ControlApiOptions): ControlApi {
       await planeNow().flush();
       return replayOn(request, present(), seen);
     },
-    quarantine: ({ container }) => quarantine(container, true),
-    release: ({ container }) => quarantine(container, false),
+    quarantine: ({ container }) => quarantine(container),
+    release: ({ container }) => release(container),
     uninstall: () => {
       uninstalling ??= uninstall().finally(() => {
         uninstalling = undefined;

@@ -231,6 +231,7 @@ export async function runDaemon(config: Config): Promise<void> {
         enforcement,
         log,
         dataPlane: () => dataPlane,
+        guardsPorts: unguardedPorts === undefined,
         takeDown,
       }),
     });

@@ -111,7 +111,7 @@ function straysOn(
 }
 
 /** The container whose network it is on (`network_mode: container:NAME`, any number of times): itself mostly. */
-function networkHolder(container: Container, containers: readonly Container[]): Container {
+export function networkHolder(container: Container, containers: readonly Container[]): Container {
   const met = new Set<Container>();
   let holder = container;
   while (!met.has(holder)) {

@@ -99,10 +99,12 @@ export function container(fields: {
   readonly name: string;
   readonly networkMode?: string;
   readonly running?: boolean;
+  /** Name of its network namespace. */
+  readonly sandbox?: string;
   /** Address by the id of each network that it is on. */
   readonly on?: Readonly<Record<string, string>>;
 }): Json {
-  const { id, name, networkMode = "app", running = true, on = {} } = fields;
+  const { id, name, networkMode = "app", running = true, sandbox = "", on = {} } = fields;
   return {
     Id: id,
     Name: `/${name}`,
@@ -110,7 +112,7 @@ export function container(fields: {
     State: { Running: running },
     HostConfig: { NetworkMode: networkMode },
     NetworkSettings: {
-      SandboxKey: "",
+      SandboxKey: sandbox === "" ? "" : `/run/netns/${sandbox}`,
       Networks: Object.fromEntries(
         Object.entries(on).map(([networkId, address], index) => [
           `n${index}`,
