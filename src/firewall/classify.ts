@@ -9,6 +9,7 @@ import { allowLabel } from "./labels.ts";
 import { gatherLists, type PolicySources } from "./lists.ts";
 import { readModeLabels } from "./mode-labels.ts";
 import { heldPrefix } from "./names.ts";
+import { tellOverlaps } from "./overlaps.ts";
 
 export interface ClassifiedNetwork extends GuardedNetwork {
   readonly bridge: string;
@@ -106,6 +107,7 @@ export function classify(input: ClassifyInput): Classification {
     own: input.own,
   });
   warnings.push(...strangersInFile(input, guarded));
+  warnings.push(...tellOverlaps(input.topology.networks, new Set(guarded.map(({ id }) => id))));
   for (const { name } of guarded.filter(({ audit }) => audit)) {
     warnings.push(`network ${JSON.stringify(name)} is in audit mode: everything passes, and is recorded`);
   }

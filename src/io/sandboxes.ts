@@ -180,7 +180,9 @@ export function createSandboxes(options: SandboxesOptions): Sandboxes {
   function capture(name: string, namespaceFd: number): void {
     const sandbox = open(name, namespaceFd);
     sandboxes.set(name, sandbox);
-    options.onAppear(name, namespaceFd);
+    // Before all else: its first question may come any moment.
+    attempt(name, () => install(sandbox));
+    attempt(name, () => options.onAppear(name, namespaceFd));
     read(sandbox);
     sandbox.listening = listen(sandbox).catch((error: unknown) => {
       options.onProblem(`sandbox ${name}: ${messageOf(error)}`);
@@ -244,7 +246,6 @@ export function createSandboxes(options: SandboxesOptions): Sandboxes {
       if (!sandbox.captured && sandbox.standing.kind !== "open") install(sandbox);
       sandbox.found = readAddresses(sandbox.sockets.addressFd, sandbox.namespaceFd);
       settle(sandbox);
-      if (sandbox.captured && uncaptured.delete(sandbox.name)) tellChange();
     } catch (error) {
       if (sandbox.captured) options.onProblem(`sandbox ${sandbox.name}: ${messageOf(error)}`);
       else {
@@ -261,6 +262,7 @@ export function createSandboxes(options: SandboxesOptions): Sandboxes {
       () => !installSandboxTable(sockets, owner) && (!sandbox.fresh || isConnected()),
     );
     sandbox.captured = true;
+    uncaptured.delete(sandbox.name);
     hold(sandbox);
     if (late) {
       options.onLate(sandbox.name, {
