@@ -6,6 +6,7 @@
 //   Where one did, it waits until it is known where that sandbox stands, and is refused when that is guarded.
 //   Only what the engine sends is refused or held: the host's own lookups pass.
 
+import { contain } from "./contain.ts";
 import { judge, type LateCaptures, type Suspicion } from "./dns/late-captures.ts";
 import { messageOf } from "./errors.ts";
 import { askedMark, engineQueueNumber, rejectedMark, setNames } from "./firewall/names.ts";
@@ -105,16 +106,20 @@ export function startEngineQuestions(options: EngineQuestionsOptions): () => voi
   }
 
   function waitFurther(): void {
-    options.onUnknown();
-    if (!isTimed) setTimeout(judgeAgain, againEveryMs);
+    if (!isTimed) setTimeout(() => contain(judgeAgain, told), againEveryMs);
     isTimed = true;
   }
 
-  function look(): void {
+  const told = (error: unknown): void => options.onProblem(`questions of the engine: ${messageOf(error)}`);
+  const look = (): void => contain(options.captureNow, told);
+
+  /** What cannot be told is the engine's. */
+  function mayBeEngines(packet: Uint8Array): boolean {
     try {
-      options.captureNow();
+      return options.mayBeEngines(packet);
     } catch (error) {
-      options.onProblem(`sandboxes could not be looked at: ${messageOf(error)}`);
+      told(error);
+      return true;
     }
   }
 
@@ -127,31 +132,30 @@ export function startEngineQuestions(options: EngineQuestionsOptions): () => voi
       const suspicion = lates.suspect(performance.now());
       const nothing: Suspicion = { ...suspicion, suspects: [] };
       for (const packet of packets) {
-        const suspicious = suspicion.suspects.length > 0 && options.mayBeEngines(packet.payload);
+        const suspicious = suspicion.suspects.length > 0 && mayBeEngines(packet.payload);
         const question = { packet, suspicion: suspicious ? suspicion : nothing };
-        if (decide(question) === "waits") held.push(question);
+        if (decide(question) === "decided") continue;
+        held.push(question);
+        options.onUnknown();
       }
     }
     if (held.length > 0) waitFurther();
   }
 
-  const unwatch = options.readiness.watch(queue.fd, serve);
-  stayAwake(sets);
-  const staying = setInterval(() => {
-    try {
-      stayAwake(sets);
-    } catch (error) {
-      options.onProblem(`the engine's questions pass us by: ${messageOf(error)}`);
-    }
-  }, awakeEveryMs);
-  const resting = setInterval(() => {
+  /** Lets go whom the engine cannot be holding a question of any more. */
+  function rest(): void {
     if (!lates.isSuspicious) return;
     const nowMs = performance.now();
     const idle = options.isEngineIdle();
     // What the engine had sent by then is in the queue at the latest.
     serve();
     lates.release(nowMs, idle);
-  }, idleEveryMs);
+  }
+
+  const unwatch = options.readiness.watch(queue.fd, () => contain(serve, told));
+  stayAwake(sets);
+  const staying = setInterval(() => contain(() => stayAwake(sets), told), awakeEveryMs);
+  const resting = setInterval(() => contain(rest, told), idleEveryMs);
   let ended = false;
   return () => {
     // The number of a closed descriptor is soon somebody else's.

@@ -279,10 +279,13 @@ export function createSandboxes(options: SandboxesOptions): Sandboxes {
     return Object.values(networkInterfaces()).some((found) => found?.some(({ internal }) => !internal));
   }
 
-  /** Returns whether something in it asked past us. */
+  /** Returns whether something in it asked past us, or may have. */
   function forgetPast(sandbox: Sandbox): boolean {
-    const count = withNamespace(sandbox.namespaceFd, () => forgetFlowsPast(sandbox.sockets));
-    sandbox.askedPast ||= count > 0;
+    let count: number | undefined;
+    attempt(sandbox.name, () => {
+      count = withNamespace(sandbox.namespaceFd, () => forgetFlowsPast(sandbox.sockets));
+    });
+    sandbox.askedPast ||= count !== 0;
     return sandbox.askedPast;
   }
 
