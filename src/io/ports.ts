@@ -111,17 +111,6 @@ export function openPorts({ readiness, onChange, onGone }: PortsOptions): Ports 
     touched.add(sandbox);
   }
 
-  function askForStrangers(): void {
-    for (const index of [...strangers]) {
-      const before = watch.links.get(index);
-      if (before === undefined) strangers.delete(index);
-      else if (before.peerNamespace === undefined && before.master !== undefined) {
-        const link = watch.ask(index);
-        if (link?.peerNamespace !== undefined) place(link);
-      }
-    }
-  }
-
   function remove(index: number): void {
     const owner = owners.get(index);
     if (strangers.delete(index) || owner !== undefined) lost = true;
@@ -165,8 +154,7 @@ export function openPorts({ readiness, onChange, onGone }: PortsOptions): Ports 
     },
     of(sandbox) {
       takeIn();
-      // Of an end that moves the kernel tells, but older ones not whereto.
-      if (!owned.has(sandbox)) askForStrangers();
+      askForStrangers();
       tell();
       return [...(owned.get(sandbox) ?? [])].flatMap((index) => {
         const link = watch.links.get(index);

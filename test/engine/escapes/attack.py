@@ -161,7 +161,7 @@ class Attempt:
 
     # Programs.
 
-    def sh(self, command, seconds=4):
+    def sh(self, command, seconds=10):
         env = {**os.environ, "token": self.token.decode(), "to": self.to, "to6": self.to6, **texts(self.facts)}
         subprocess.run(["timeout", "-k", "1", str(seconds), "sh", "-c", command], env=env,
                        stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)

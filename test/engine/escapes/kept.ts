@@ -100,19 +100,6 @@ export const kept: Section = {
 export const stated: Section = {
   title: "What is not closed",
   rows: [
-    {
-      name: "a forged neighbour advertisement to the host, for a neighbour's address (hop limit 255)",
-      attempt:
-        "frame6(link6(), gwll, 58, icmp6(link6(), gwll, 136, bytes([32, 0, 0, 0]) + packed(neighbour6) + b'\\2\\1' + own_mac()), hops=255)",
-      seen: ["host"],
-      ...open,
-    },
-    {
-      name: "a forged neighbour advertisement to a neighbour, for another neighbour's address",
-      attempt: "time.sleep(1); discover(136, neighbour6, link6(), victimmac, victimll)",
-      seen: ["victim's tables"],
-      ...open,
-    },
     { ...takesFrames, ...open },
     {
       name: "a question for a name below an allowed wildcard",

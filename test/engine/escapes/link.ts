@@ -65,6 +65,17 @@ export const link: Section = {
       ...victimTables,
     },
     {
+      name: "neighbour advertisement to the host, for a neighbour's address",
+      attempt:
+        "frame6(link6(), gwll, 58, icmp6(link6(), gwll, 136, bytes([32, 0, 0, 0]) + packed(neighbour6) + b'\\2\\1' + own_mac()), hops=255)",
+      ...host,
+    },
+    {
+      name: "neighbour advertisement to a neighbour, for another neighbour's address",
+      attempt: "time.sleep(1); discover(136, neighbour6, link6(), victimmac, victimll)",
+      ...victimTables,
+    },
+    {
       name: "router advertisement to a neighbour",
       attempt: advertised("frame(0x86DD, r, dst=victimmac)"),
       ...victimTables,

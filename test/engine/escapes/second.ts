@@ -84,7 +84,6 @@ export const neighboursThere = (from: "two" | "jailedtwo"): readonly Row[] =>
       ["TCP", "tcp(vplain, 8000)"],
       ["UDP", "udp(vplain, 8001)"],
       ["IPv6 TCP", "tcp(vplain6, 8000)"],
-      ["link-local UDP", "udp(plainll + '%' + DEVICE, 8001)"],
     ] as const
   ).map(
     ([name, attempt]): Row => ({

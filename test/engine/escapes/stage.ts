@@ -267,8 +267,8 @@ export async function readCounted({ engine, readFacts }: Stage): Promise<{
   const { stdout } = await engine.exec("sh", "-c", `${lists}; ${rates}`);
   const facts = await readFacts();
   const forged = (["default", "admin"] as const).flatMap((round): string[] => {
-    const { victim = "", victim6 = "", taken = "", taken6 = "", unused = "" } = facts("guarded", round);
-    return [victim, victim6, taken, taken6, unused];
+    const { victim = "", victim6 = "", taken6 = "", unused = "" } = facts("guarded", round);
+    return [victim, victim6, taken6, unused];
   });
   const own = await run(
     engine,
@@ -323,7 +323,11 @@ export async function holdFlows(
     );
   const { v4, v6 } = networks["guarded"] ?? {};
   // An entry that a forged advertisement can change.
-  for (const victim of victims) await inside(engine, victim, "ping", "-c", "1", "-W", "1", `${v6}10`);
+  for (const victim of victims)
+    await until(`${engine.name}: ${victim} to know a neighbour`, 30_000, async () => {
+      const { exitCode } = await inside(engine, victim, "ping", "-c", "1", "-W", "2", `${v6}10`);
+      return exitCode === 0 ? true : undefined;
+    });
   // What is meant for one neighbour, so that there is something to take.
   const say = `while sleep 0.1; do echo > /dev/udp/${v4}15/9; done`;
   engine.background(`for-taken-${base}`, ["timeout", String(seconds), "bash", "-c", say]);
