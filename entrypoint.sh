@@ -23,7 +23,6 @@ main() {
     *) run "$@" ;; # The daemon says what is wrong with it.
   esac
   export DOCKERWALL_BACKEND="$backend"
-  [ "$backend" != legacy ] || share_lock
   # In a network namespace of its own, which ends with the probe: no trace on the host.
   ! has_capability "$sys_admin" || unshare --net -- "$0" --probe-kernel "$backend"
   run "$@"
@@ -77,19 +76,6 @@ choose_backend() {
 }
 
 docker_chains() { "iptables-$1-save" 2>/dev/null | grep -c '^:DOCKER' || true; }
-
-# All users of iptables-legacy on a host must share one lock file. It is reached through dockerd's own root
-# (pid: host): mounting it would leave a folder in its place on hosts that never had the file.
-share_lock() {
-  [ -z "${XTABLES_LOCKFILE-}" ] || return 0
-  own=$(readlink /proc/self/ns/net)
-  for process in /proc/[0-9]*; do
-    [ "$(cat "$process/comm" 2>/dev/null)" = dockerd ] || continue
-    [ "$(readlink "$process/ns/net" 2>/dev/null)" = "$own" ] || continue
-    export XTABLES_LOCKFILE="$process/root/run/xtables.lock"
-    return 0
-  done
-}
 
 # --- What the kernel offers, tried in an empty network namespace -------------------------------------------
 # All at once, and one by one only when that is refused: to start quickly matters more than to fail quickly.

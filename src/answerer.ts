@@ -12,7 +12,8 @@ import {
   type Membership,
   type Standing,
 } from "./dns/asker.ts";
-import { rootQuery } from "./dns/canary.ts";
+import { rootProblem, rootQuery } from "./dns/canary.ts";
+import { askAlong, type CircleInput, type Circles, findCircles } from "./dns/circles.ts";
 import { extendedErrors, rcodes } from "./dns/codes.ts";
 import { createDiscovery, type DiscoveryAsker } from "./dns/discovery.ts";
 import type { Grant as LedgerGrant } from "./dns/grant.ts";
@@ -47,6 +48,8 @@ export interface AnswererOptions {
   /** Whether there is a container that the engine has not told of, whose names we cannot know. */
   readonly mayHaveCome: () => boolean;
 }
+
+type CirclesAmong = Omit<CircleInput, "own">;
 
 /** To be called exactly once; undefined is silence. */
 type Reply = (answer: Uint8Array | undefined) => void;
@@ -121,10 +124,22 @@ export function createAnswerer(options: AnswererOptions): Answerer {
   let picture = 0;
   let discovery = createDiscovery({ networks: [], containers: [] });
   const waits = createWaits();
+  let circlesAmong: CirclesAmong = {
+    topology: { networks: [], containers: [] },
+    guarded: [],
+    upstreams: settings.upstreams,
+  };
+  let circles = lookForCircles({});
   const tellFailure = createSeldom(options.onProblem, () => performance.now(), betweenFailuresMs);
   const tellExcess = createSeldom(options.onProblem, () => performance.now(), betweenFailuresMs);
   const counts = createLookupCounts();
   const recheck = createRecheck({ ask: () => options.onUnknown("name"), nowMs: () => performance.now() });
+
+  /** What may be a circle changes with the picture, and with whom the daemon asks. */
+  function lookForCircles(change: Partial<CirclesAmong>): Circles {
+    circlesAmong = { ...circlesAmong, ...change };
+    return findCircles({ ...circlesAmong, own: options.ownAddresses() });
+  }
 
   async function resolve(
     { query, transport, asker, memberships, standing, deadlineAtMs, isGone }: Lookup,
@@ -137,6 +152,9 @@ export function createAnswerer(options: AnswererOptions): Answerer {
     const decision = joinDecisions(decided);
     // The network on whose behalf the name is looked up: the first that allows it.
     const speaker = (decided.find((each) => each.decision.allowed) ?? decided[0])?.membership;
+    const own = memberships.flatMap(({ addresses }) => addresses);
+    const choice = speaker?.dns.upstreams;
+    const way = circles.allowed(choice, own);
     const ends = decision.allowed ? decision.endsAtMs : undefined;
     const resolution = await resolveQuery({
       query,
@@ -155,10 +173,21 @@ export function createAnswerer(options: AnswererOptions): Answerer {
       },
       lease: ends === undefined ? lease : endingLease(Math.floor((ends - nowMs) / 1000)),
       findLocal: (question) => discovery.find(question, askerOf(memberships), Math.random),
-      lookup: (question) => {
-        const { networkId = "", dns } = speaker ?? {};
-        return lookups.lookUp(question, { asker, networkId, deadlineAtMs, isGone, choice: dns?.upstreams });
-      },
+      lookup: (question) =>
+        askAlong({
+          circles,
+          choice,
+          asker: own,
+          ask: (upstreams) =>
+            lookups.lookUp(question, {
+              asker,
+              networkId: speaker?.networkId ?? "",
+              deadlineAtMs,
+              isGone,
+              choice: upstreams,
+            }),
+        }),
+      circle: "circle" in way ? way.circle : undefined,
       mayReverse: (address) =>
         memberships.some(({ addresses }) => addresses.some((own) => admission.isOpen(own, address))),
       admit: (grants) => admit(grants.flatMap((grant) => grantsOf(grant, latest(), Date.now()))),
@@ -329,10 +358,10 @@ export function createAnswerer(options: AnswererOptions): Answerer {
       const query = parseQuery(rootQuery());
       if (query.kind !== "query") throw new DockerwallError("INTERNAL", "the root is no question");
       try {
-        await lookups.probe(query.question, "doctor");
-        return undefined;
+        const problem = rootProblem(await lookups.probe(query.question, "doctor"));
+        return problem === undefined ? undefined : (circles.reasonFor(undefined) ?? problem);
       } catch (error) {
-        return messageOf(error);
+        return circles.reasonFor(undefined) ?? messageOf(error);
       }
     },
 
@@ -342,11 +371,15 @@ export function createAnswerer(options: AnswererOptions): Answerer {
 
     stats: () => ({ ...lookups.stats(), ...counts.current() }),
 
-    useUpstreams: lookups.useUpstreams,
+    useUpstreams(upstreams) {
+      lookups.useUpstreams(upstreams);
+      circles = lookForCircles({ upstreams });
+    },
 
     useTopology(topology, guarded) {
       picture++;
       discovery = createDiscovery(topology);
+      circles = lookForCircles({ topology, guarded });
       // Nearly all are private anyway, and every address of every answer is compared with those that are left.
       neighbours = topology.networks
         .flatMap(({ subnets }) => subnets)

@@ -7,10 +7,12 @@ import { DockerwallError } from "./errors.ts";
 import { explainTarget } from "./explanation.ts";
 import type { ControlApi } from "./io/control-server.ts";
 import type { Engine } from "./io/engine.ts";
+import { engineRoot } from "./io/engine-root.ts";
 import { listHostAddresses } from "./io/host-addresses.ts";
 import type { Inventory } from "./io/inventory.ts";
 import type { KernelSets } from "./io/ipset.ts";
 import type { Log } from "./io/log.ts";
+import { findSavedRules } from "./io/saved-rules.ts";
 import { readFlows, unstampAll } from "./io/stamped-flows.ts";
 import type { LookupJournal } from "./journal/lookups.ts";
 import type { Lifecycle } from "./lifecycle.ts";
@@ -143,12 +145,14 @@ export function createControlApi(options: ControlApiOptions): ControlApi {
     status: async () => reporter.status(),
     doctor: async () => {
       lifecycle.assertInForce();
+      const root = engineRoot();
       return examineHost({
         engine: options.engine,
         status: reporter.status(),
         topology: topology(),
         rulesStand: wall.stands,
         examine: () => planeNow().examine(),
+        savedRules: root === undefined ? [] : findSavedRules(root),
       });
     },
     prepareNetwork: async (request) => {

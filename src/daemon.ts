@@ -54,7 +54,7 @@ export async function runDaemon(config: Config): Promise<void> {
   const backend: Backend = config.backend === "legacy" ? "legacy" : "nft";
   const engine = connectEngine(config.dockerSocket, engineFinder(config.dockerSocket));
   // Before anything is touched: two daemons would take each other's rules and captures away.
-  await claimHost();
+  claimHost();
   const lifecycle = createLifecycle((_from, state) =>
     log.info("state", { state, ...(state === "degraded" ? {} : { problem: stateSentences[state] }) }),
   );
@@ -108,13 +108,7 @@ export async function runDaemon(config: Config): Promise<void> {
     onChange: (unwell) => lifecycle.observe(unwell),
     rules: () => desk.rules.current(),
   });
-  if (folder.problem !== undefined) reporter.onProblem("capture", folder.problem);
-  if (unguardedPorts !== undefined) {
-    reporter.onProblem(
-      "ports",
-      `who sends is told by addresses alone (${unguardedPorts}): a container can send as its neighbour, quarantine does not cut neighbours where the host has no br_netfilter, and a new container that gets the address of one that is gone is not told from it until it is known`,
-    );
-  }
+  tellMissing(reporter, folder.problem, unguardedPorts);
   const desk = openPolicyDesk({
     sets,
     policyFile: config.policyFile,
@@ -328,6 +322,20 @@ function assertHostNetwork({ networks }: Topology): void {
   throw new DockerwallError(
     "BAD_CONFIG",
     `none of the engine's bridges (${wanted.slice(0, 3).join(", ")}) is in this network namespace; run with \`network_mode: host\``,
+  );
+}
+
+/** Says what this host or this container does not offer, and what is not closed for want of it. */
+function tellMissing(
+  reporter: Pick<Reporter, "onProblem">,
+  uncaptured: string | undefined,
+  unguardedPorts: string | undefined,
+): void {
+  if (uncaptured !== undefined) reporter.onProblem("capture", uncaptured);
+  if (unguardedPorts === undefined) return;
+  reporter.onProblem(
+    "ports",
+    `who sends is told by addresses alone (${unguardedPorts}): a container can send as its neighbour, quarantine does not cut neighbours where the host has no br_netfilter, and a new container that gets the address of one that is gone is not told from it until it is known`,
   );
 }
 

@@ -142,10 +142,10 @@ export function createStandings(options: StandingsOptions): Standings {
       const its = ports.of(sandbox);
       const bridges = its.flatMap(({ bridge }) => bridge ?? []);
       const asker = options.meet(sandbox, addresses);
-      const quarantine = newcomers.quarantineOf(asker);
       const strange = index.strangersAmong(bridges);
       const known = bridges.filter((bridge) => !strange.includes(bridge));
       const standing = index.standingOfSandbox(sandbox, addresses, known);
+      const quarantine = newcomers.quarantineOf(asker, standing.kind === "guarded");
       const joins = standing.kind === "open" && newcomers.mayJoin(asker, index.networksOn(bridges));
       const awaited = awaitsList(sandbox, strange) && standing.kind !== "guarded";
       const doubtful = quarantine === "maybe" || joins || awaited;

@@ -2,6 +2,7 @@
 // quarantine, and of those that are about to join a guarded network.
 
 import type { Container } from "../model/topology.ts";
+import type { EntryList } from "../policy/entry-list.ts";
 import type { Picture } from "./asker.ts";
 import { type Asker, Knowledge, sharesAnother } from "./knowledge.ts";
 
@@ -13,6 +14,9 @@ export class Newcomers {
   readonly #cutOff: readonly Container[];
   /** Every sandbox that one in quarantine has, or had: what it sent last may leave after the engine has given it up. */
   readonly #cutOffSandboxes: ReadonlyMap<string, string>;
+  /** The containers that lose ports of the host that their network has: the kernel lets those pass by address alone. */
+  readonly #hostLosers: readonly Container[];
+  readonly #opensHost: boolean;
   /** The containers on guarded networks and others too, with the ids of those others. */
   readonly #onBoth: readonly { readonly container: Container; readonly others: ReadonlySet<string> }[];
 
@@ -23,7 +27,7 @@ export class Newcomers {
     before?: Newcomers,
     isLive: (sandbox: string) => boolean = () => false,
   ) {
-    const { topology, guarded, quarantined } = picture;
+    const { topology, guarded, services, quarantined } = picture;
     const { containers, networks } = topology;
     const ids = new Set(containers.map(({ id }) => id));
     this.#knowledge = knowledge;
@@ -37,6 +41,11 @@ export class Newcomers {
       ),
       ...this.#cutOff.flatMap(({ id, sandbox }) => (sandbox === undefined ? [] : [[sandbox, id] as const])),
     ]);
+    this.#opensHost = guarded.some(({ lists }) => lists.some(grantsHost));
+    const losers = new Set(
+      services.filter(({ lists }) => lists.some(takesHost)).map(({ containerId }) => containerId),
+    );
+    this.#hostLosers = this.#opensHost ? containers.filter(({ id }) => losers.has(id)) : [];
     const guardedIds = new Set(guarded.map(({ id }) => id));
     const idOf = new Map(networks.flatMap(({ id, name }) => [[id, id] as const, [name, id] as const]));
     this.#onBoth = containers.flatMap((container) => {
@@ -49,14 +58,22 @@ export class Newcomers {
   }
 
   /**
-   * Whether a sandbox is that of a container in quarantine: "maybe" while it may be, by what is known, "unread" while
-   * one in quarantine is not in the picture yet.
+   * Whether a sandbox is to be cut off: "yes" for that of a container in quarantine, "maybe" while it may be, by what is
+   * known, and while it may be one that loses a port of the host; "unread" while one in quarantine is not in the picture
+   * yet.
+   * @param isGuarded whether it is on a guarded network
    */
-  quarantineOf(asker: Asker & { readonly sandbox: string }): "yes" | "no" | "maybe" | "unread" {
+  quarantineOf(
+    asker: Asker & { readonly sandbox: string },
+    isGuarded: boolean,
+  ): "yes" | "no" | "maybe" | "unread" {
     if (this.#cutOffSandboxes.has(asker.sandbox)) return "yes";
     if (this.#knowledge.whoIs(asker) !== undefined) return "no";
     if (!this.#complete) return "unread";
-    return this.#cutOff.some((container) => this.#knowledge.mayBe(asker, container)) ? "maybe" : "no";
+    const mayBe = (container: Container): boolean => this.#knowledge.mayBe(asker, container);
+    if (this.#cutOff.some(mayBe)) return "maybe";
+    const mayLoseHost = isGuarded && this.#opensHost && this.#knowledge.isUnheard(asker);
+    return mayLoseHost || (isGuarded && this.#hostLosers.some(mayBe)) ? "maybe" : "no";
   }
 
   /** Whether a sandbox that is on these networks, none of them guarded, may be about to join a guarded one. */
@@ -70,6 +87,16 @@ export class Newcomers {
 
   /** Ids of those of whom it matters what they are. */
   concerned(): readonly string[] {
-    return [...this.#cutOff, ...this.#onBoth.map(({ container }) => container)].map(({ id }) => id);
+    return [...this.#cutOff, ...this.#hostLosers, ...this.#onBoth.map(({ container }) => container)].map(
+      ({ id }) => id,
+    );
   }
+}
+
+function grantsHost({ entries }: EntryList): boolean {
+  return entries.some(({ kind, negated }) => kind === "host" && !negated);
+}
+
+function takesHost({ entries, closes }: EntryList): boolean {
+  return closes === true || entries.some(({ kind, negated }) => kind === "host" && negated);
 }

@@ -114,6 +114,9 @@ export function engineQueueNumber(queueNumber: number): number {
   return queueNumber + 1;
 }
 
+/** Number of the packet queue by which a daemon claims the host; no rule leads to it. */
+export const claimQueueNumber = 53_535;
+
 /** Bit of the packet mark of a denied one whose sender is to be told. */
 export const rejectedMark = 0x2000_0000;
 

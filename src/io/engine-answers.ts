@@ -45,6 +45,7 @@ export function parseContainer(answer: unknown): Container[] {
       endpoints: Object.values(objectOf(settings["Networks"])).flatMap(parseEndpoint),
       configured: configuredOf(objectOf(settings["Networks"])),
       hazards: hazardsOf(json),
+      ...publishedOf(settings["Ports"]),
     },
   ];
 }
@@ -90,18 +91,41 @@ function configuredOf(networks: Json): string[] {
   return Object.entries(networks).map(([name, endpoint]) => textOf(objectOf(endpoint)["NetworkID"]) || name);
 }
 
+/** Memory, ports and disks; a whole folder of devices has them, too. */
+const hostDevice =
+  /^\/dev(\/(k?mem|port|core|sd[a-z].*|vd[a-z].*|xvd[a-z].*|nvme\d.*|dm-\d+|mapper(\/.*)?|mmcblk\d.*))?$/;
+
+/** Where its port for DNS can be reached at addresses of the host. */
+function publishedOf(ports: unknown): Pick<Container, "published"> {
+  const published = listOf(objectOf(ports)["53/udp"]).flatMap((binding) => {
+    const { HostIp, HostPort } = objectOf(binding);
+    const address = parseAddress(textOf(HostIp) || "0.0.0.0");
+    return address === undefined ? [] : [{ address, port: Number(textOf(HostPort)) }];
+  });
+  return published.length === 0 ? {} : { published };
+}
+
 function hazardsOf(container: Json): Hazard[] {
   const host = objectOf(container["HostConfig"]);
   const added = listOf(host["CapAdd"]).map((name) => textOf(name).toUpperCase().replace(/^CAP_/, ""));
   const mounts = listOf(container["Mounts"]).map((mount) => textOf(objectOf(mount)["Source"]));
+  const devices = listOf(host["Devices"]).map((device) => textOf(objectOf(device)["PathOnHost"]));
+  const has = (...names: readonly string[]): boolean =>
+    [...names, "ALL"].some((name) => added.includes(name));
   const found: Readonly<Record<Hazard, boolean>> = {
     "docker-socket": mounts.some(
-      (source) => /(^|\/)docker\.sock$/.test(source) || ["/", "/run", "/var/run"].includes(source),
+      (source) =>
+        /(^|\/)(docker|containerd|crio|podman)\.sock$/.test(source) ||
+        ["/", "/run", "/var/run", "/run/containerd", "/var/run/containerd"].includes(source),
     ),
     privileged: host["Privileged"] === true,
     "host-network": textOf(host["NetworkMode"]) === "host",
     "host-pid": textOf(host["PidMode"]) === "host",
-    "net-admin": ["NET_ADMIN", "SYS_ADMIN", "ALL"].some((name) => added.includes(name)),
+    "sys-admin": has("SYS_ADMIN"),
+    kernel: has("SYS_MODULE", "SYS_RAWIO", "SYS_BOOT", "BPF", "PERFMON"),
+    "host-files": has("DAC_READ_SEARCH"),
+    "host-devices": [...devices, ...mounts].some((path) => hostDevice.test(path)),
+    "net-admin": has("NET_ADMIN"),
   };
   return (Object.keys(found) as Hazard[]).filter((hazard) => found[hazard]);
 }

@@ -2,7 +2,7 @@
 // first question got: past us after a capture. A sandbox that was in use before has to forget those flows; in one that
 // was captured in time there are none.
 
-import { openConntrack } from "./conntrack.ts";
+import { type Conntrack, type Flow, openConntrack } from "./conntrack.ts";
 import { resolverAddress } from "./sandbox-sockets.ts";
 
 /** Where our sockets listen in a sandbox. */
@@ -12,13 +12,30 @@ interface OwnPorts {
 }
 
 /**
- * Makes every flow that leads past us to the engine's resolver, in the namespace of the calling thread (see
- * withNamespace), find its way anew. To be called after the table was installed. A TCP connection to that resolver
- * breaks, and an answer that is on its way is lost. Blocks for some 10 ms, as the kernel walks the flows of all
- * namespaces (262,144 buckets) to find those of one.
- * @returns how many there were: each question leaves one for 30 s at least
+ * Whether anything in the namespace of the calling thread (see withNamespace) has asked the engine's resolver past us: a
+ * question leaves a flow for 30 s at least. Blocks for some 10 ms, as the kernel walks the flows of all namespaces
+ * (262,144 buckets) to find those of one.
  */
-export function forgetFlowsPast({ udpPort, tcpPort }: OwnPorts): number {
+export function hasAskedPast(ours: OwnPorts): boolean {
+  return withFlowsPast(ours, (flows) => flows.length > 0);
+}
+
+/**
+ * Makes every flow that leads past us find its way anew, and blocks as long. To be called after the table was installed.
+ * A TCP connection to the engine's resolver breaks, and an answer that is on its way is lost.
+ * @returns how many there were
+ */
+export function forgetFlowsPast(ours: OwnPorts): number {
+  return withFlowsPast(ours, (flows, conntrack) => {
+    conntrack.remove(flows);
+    return flows.length;
+  });
+}
+
+function withFlowsPast<T>(
+  { udpPort, tcpPort }: OwnPorts,
+  work: (flows: readonly Flow[], conntrack: Conntrack) => T,
+): T {
   const conntrack = openConntrack();
   try {
     const flows = conntrack
@@ -29,8 +46,7 @@ export function forgetFlowsPast({ udpPort, tcpPort }: OwnPorts): number {
           reply.sourcePort !== udpPort &&
           reply.sourcePort !== tcpPort,
       );
-    conntrack.remove(flows);
-    return flows.length;
+    return work(flows, conntrack);
   } finally {
     conntrack.close();
   }

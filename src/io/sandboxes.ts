@@ -15,7 +15,7 @@ import { listenTcp, sandboxTcpLimits } from "./dns-listener-tcp.ts";
 import { withNamespace } from "./netns.ts";
 import { createPace, type Pace } from "./pace.ts";
 import type { Readiness } from "./readiness.ts";
-import { forgetFlowsPast } from "./resolver-flows.ts";
+import { forgetFlowsPast, hasAskedPast } from "./resolver-flows.ts";
 import { readAddresses, type SandboxAddress } from "./sandbox-addresses.ts";
 import { type Fate, watchSandboxes } from "./sandbox-folder.ts";
 import { askInSandbox } from "./sandbox-relay.ts";
@@ -101,6 +101,8 @@ const maxRelayed = 32;
  */
 const releaseAfterMs = 250;
 const betweenForgettingMs = 25;
+/** How long an engine may take, on a busy host, to tell a client in a sandbox that its question was refused. */
+const refusedWithinMs = 1_000;
 /** A container with NET_ADMIN changes its addresses without end; an engine gives it a few, one after the other. */
 const reading = { burst: 24, everyMs: 50, mostMs: 1_000, calmMs: 2_000 } as const;
 
@@ -267,10 +269,12 @@ export function createSandboxes(options: SandboxesOptions): Sandboxes {
     if (late) {
       options.onLate(sandbox.name, {
         standing: () => sandbox.standing.kind,
-        hasAskedPast: () => sandbox.askedPast || forgetPast(sandbox),
+        hasAskedPast: () => sandbox.askedPast || mayHaveAskedPast(sandbox),
       });
     }
-    if (late || !sandbox.fresh) forgetFlowsSoon(sandbox);
+    if (!sandbox.fresh) forgetFlowsSoon(sandbox);
+    // First the engine's refusal must have found its way back: who is refused asks again by another socket at once.
+    else if (late) setTimeout(() => forgetFlowsSoon(sandbox), refusedWithinMs);
     tellChange();
   }
 
@@ -279,13 +283,13 @@ export function createSandboxes(options: SandboxesOptions): Sandboxes {
     return Object.values(networkInterfaces()).some((found) => found?.some(({ internal }) => !internal));
   }
 
-  /** Returns whether something in it asked past us, or may have. */
-  function forgetPast(sandbox: Sandbox): boolean {
-    let count: number | undefined;
+  /** Also when it cannot be told. */
+  function mayHaveAskedPast(sandbox: Sandbox): boolean {
+    let asked = true;
     attempt(sandbox.name, () => {
-      count = withNamespace(sandbox.namespaceFd, () => forgetFlowsPast(sandbox.sockets));
+      asked = withNamespace(sandbox.namespaceFd, () => hasAskedPast(sandbox.sockets));
     });
-    sandbox.askedPast ||= count !== 0;
+    sandbox.askedPast ||= asked;
     return sandbox.askedPast;
   }
 
@@ -304,7 +308,10 @@ export function createSandboxes(options: SandboxesOptions): Sandboxes {
     const next = (): void => {
       const [first] = flowsToForget;
       if (first !== undefined && sandboxes.get(first.name) === first) {
-        attempt(first.name, () => void forgetPast(first));
+        attempt(first.name, () => {
+          const count = withNamespace(first.namespaceFd, () => forgetFlowsPast(first.sockets));
+          first.askedPast ||= count > 0;
+        });
       }
       flowsToForget.shift();
       if (flowsToForget.length > 0) setTimeout(next, betweenForgettingMs);

@@ -60,6 +60,8 @@ export interface Upstream {
   readonly address: IpAddress;
   readonly port: number;
   readonly tls?: UpstreamTls;
+  /** Whom a stub of the host's asks in turn, where that can be told. */
+  readonly leadsTo?: readonly IpAddress[];
 }
 
 export interface UpstreamTls {

@@ -3,8 +3,8 @@
 import assert from "node:assert/strict";
 import { createSocket } from "node:dgram";
 import { once } from "node:events";
-import { readFileSync } from "node:fs";
 import { createConnection, type Socket } from "node:net";
+import { basename } from "node:path";
 import { test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { createFrameReader, renderFrame } from "../../src/dns/framing.ts";
@@ -79,7 +79,7 @@ test("an answer that comes after the end is dropped", async () => {
 });
 
 test("a taken port is said to be taken, and by whom", async () => {
-  const holder = `${readFileSync("/proc/self/comm", "utf8").trim()} (pid ${process.pid})`;
+  const holder = `${basename(process.execPath)} (pid ${process.pid})`;
   const first = await listenUdp(loopback4, echo);
   const tcp = await listenTcp(loopback4, echo);
   await assert.rejects(listenUdp({ ...loopback4, port: first.port }, echo), {

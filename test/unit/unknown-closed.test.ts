@@ -111,10 +111,13 @@ function startDaemon(model: ModelEngine, cutOff: ReadonlySet<string>, nowMs: () 
         ? []
         : [index.standingOfSandbox(sandbox, [address], bridges), index.standingOfSource(address)],
     quarantineOf: ({ sandbox = "", address }) =>
-      newcomers.quarantineOf({
-        ...knowledge.ofSandbox(sandbox, address === undefined ? [] : [address]),
-        sandbox,
-      }),
+      newcomers.quarantineOf(
+        {
+          ...knowledge.ofSandbox(sandbox, address === undefined ? [] : [address]),
+          sandbox,
+        },
+        true,
+      ),
     appeared({ sandbox = "", address }) {
       presence.appeared(sandbox);
       if (address !== undefined) presence.holds(sandbox, address);

@@ -116,7 +116,7 @@ export const shapes: Section = {
         "sh('LD_LIBRARY_PATH=/usr/lib/x86_64-linux-gnu/blas:/usr/lib/x86_64-linux-gnu/lapack nmap -n -Pn -sF -f -p 80 --max-retries 0 $to', 10)",
       ...wire,
     },
-    { name: "hping3, raw IP", attempt: "sh('hping3 -0 -H 200 -c 1 -d 20 $to', 2)", ...wire },
+    { name: "hping3, raw IP", attempt: "sh('hping3 -0 -H 200 -c 1 -d 20 $to')", ...wire },
   ],
 };
 

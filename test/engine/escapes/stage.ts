@@ -332,9 +332,11 @@ export async function holdFlows(
   const say = `while sleep 0.1; do echo > /dev/udp/${v4}15/9; done`;
   engine.background(`for-taken-${base}`, ["timeout", String(seconds), "bash", "-c", say]);
   const { host, host6 } = engine.link;
-  const client = `for (const host of ["${host}", "${host6}"])
-    require("node:net").connect({ host, port: 8092, localPort: ${base + 4} }).on("error", () => {});
-  setTimeout(() => process.exit(), 1000);`;
+  // Closed in order, so that the kernel remembers it for two minutes.
+  const client = `for (const host of ["${host}", "${host6}"]) {
+    const socket = require("node:net").connect({ host, port: 8092, localPort: ${base + 4} });
+    socket.on("error", () => {}).on("connect", () => socket.end()).resume();
+  }`;
   await lab.internet.exec([process.execPath, "-e", client]);
 }
 

@@ -28,7 +28,7 @@ export const started: Section = {
       seen: ["plain"],
     },
     {
-      name: "a denied name, of Docker's resolver",
+      name: "a denied name, of Docker's resolver, just started",
       from: "fresh",
       attempt: "ask('127.0.0.11')",
       seen: ["lookups"],
