@@ -154,12 +154,8 @@ export function openPorts({ readiness, onChange, onGone }: PortsOptions): Ports 
     },
     of(sandbox) {
       takeIn();
-<<<<<<< HEAD
-      askForStrangers();
-=======
       // Of an end that moves the kernel tells, but older ones not whereto.
       if (!owned.has(sandbox)) askForStrangers();
->>>>>>> main
       tell();
       return [...(owned.get(sandbox) ?? [])].flatMap((index) => {
         const link = watch.links.get(index);
