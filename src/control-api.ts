@@ -151,6 +151,7 @@ export function createControlApi(options: ControlApiOptions): ControlApi {
         status: reporter.status(),
         topology: topology(),
         rulesStand: wall.stands,
+        foreignMarks: wall.foreignMarks,
         examine: () => planeNow().examine(),
         savedRules: root === undefined ? [] : findSavedRules(root),
       });

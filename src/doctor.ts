@@ -12,12 +12,14 @@ export interface DoctorInput {
   readonly topology: Topology;
   readonly rulesStand: () => Promise<boolean>;
   readonly examine: () => Promise<DataPlaneFindings>;
+  /** Rules of others that write bits of our marks; one sentence each. */
+  readonly foreignMarks: () => Promise<readonly string[]>;
   /** Files of the host that keep rules of ours for its next boot; one sentence each. */
   readonly savedRules: readonly string[];
 }
 
 export async function examineHost(input: DoctorInput): Promise<DoctorReport> {
-  const [engine, rules, findings] = await Promise.all([
+  const [engine, rules, marks, findings] = await Promise.all([
     input.engine.version().then(
       ({ version }) => check("engine", true, `Docker ${version} answers`),
       (error: Error) => check("engine", false, error.message),
@@ -31,6 +33,7 @@ export async function examineHost(input: DoctorInput): Promise<DoctorReport> {
           stand ? "both families stand as they should" : "they differ and are being put right",
         ),
       ),
+    input.foreignMarks(),
     input.examine(),
   ]);
   const { status } = input;
@@ -53,6 +56,7 @@ export async function examineHost(input: DoctorInput): Promise<DoctorReport> {
         ),
       ),
       ...findings.sandboxes.map((sandbox) => captureCheck(sandbox, input.topology)),
+      ...marks.map((sentence) => check("marks", false, sentence)),
       ...input.savedRules.map((sentence) => check("saved rules", false, sentence)),
       ...sentences.map((sentence) => check("configuration", false, sentence)),
       ...status.warnings.map((warning) => check("containment", false, warning)),

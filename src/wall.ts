@@ -4,6 +4,7 @@
 import { DockerwallError } from "./errors.ts";
 import { BridgeClaims } from "./firewall/bridge-claims.ts";
 import { type Classification, classify } from "./firewall/classify.ts";
+import { findForeignMarks, renderForeignMark } from "./firewall/foreign-marks.ts";
 import { sandboxOf, setNames } from "./firewall/names.ts";
 import { concernsRules } from "./firewall/plan.ts";
 import type { Table } from "./firewall/ruleset.ts";
@@ -67,6 +68,8 @@ export interface Wall {
   demandSenders(): boolean;
   /** Whether the rules of both families are what they should be, without touching them. */
   stands(): Promise<boolean>;
+  /** The rules of others, in either variant, that write bits of our marks; one sentence each. */
+  foreignMarks(): Promise<readonly string[]>;
   /** Whether a change of rules in this place is worth a look at ours. */
   concerns(table: string, chain: string | undefined): boolean;
   /** Removes what an earlier run, or the boot guard, left in the other variant of iptables. */
@@ -168,6 +171,14 @@ export function createWall(options: WallOptions): Wall {
     },
 
     awaitsReading: () => options.hold && claims.awaitsReading(options.uptimeMs()),
+
+    async foreignMarks() {
+      const saved = [iptables, options.otherIptables].flatMap((each) =>
+        ([4, 6] as const).map((family) => each.save(family)),
+      );
+      const marks = (await Promise.all(saved)).flatMap(findForeignMarks);
+      return [...new Set(marks.map(renderForeignMark))];
+    },
 
     async cleanOther() {
       for (const family of rulesets.keys()) await options.otherIptables.apply(family, []);

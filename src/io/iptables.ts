@@ -15,6 +15,8 @@ export type Backend = "nft" | "legacy";
 export interface Iptables {
   /** Brings one family's rules to what is desired, reads them back, and tells whether anything had to change. */
   apply(family: Family, desired: readonly Table[]): Promise<boolean>;
+  /** What iptables-save prints, somebody else's rules with ours. */
+  save(family: Family): Promise<string>;
   /** Whether the rules are what is desired, without touching them. */
   stands(family: Family, desired: readonly Table[]): Promise<boolean>;
 }
@@ -117,6 +119,7 @@ export function createIptables(backend: Backend): Iptables {
   }
 
   return {
+    save,
     stands: async (family, desired) => planFor(desired, await save(family)) === "",
     async apply(family, desired) {
       const quickly = await applyByBytes(family, desired);

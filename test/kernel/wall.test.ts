@@ -81,6 +81,25 @@ it("leaves the tables of nft as they were, those of others and those that it mad
   run("nft", "flush", "ruleset");
 });
 
+it("names the rules of others that write its marks, in either variant", async () => {
+  const sets = openKernelSets();
+  const wall = wallOf("nft", sets);
+  wall.classify(topology);
+  await wall.applyRules();
+  run("iptables-nft", "-t", "mangle", "-A", "PREROUTING", "-j", "MARK", "--set-xmark", "0x1/0x1");
+  assert.deepEqual(await wall.foreignMarks(), []);
+  run("iptables-nft", "-t", "mangle", "-A", "PREROUTING", "-j", "CONNMARK", "--restore-mark");
+  run("ip6tables-legacy", "-t", "mangle", "-A", "OUTPUT", "-j", "CONNMARK", "--set-mark", "0x1000000");
+  const told = await wall.foreignMarks();
+  assert.equal(told.length, 2, told.join("\n"));
+  assert.match(told.join("\n"), /mangle: -A PREROUTING -j CONNMARK --restore-mark/);
+  assert.match(told.join("\n"), /mangle: -A OUTPUT -j CONNMARK --set-xmark 0x1000000/);
+  await wall.remove();
+  sets.close();
+  run("nft", "flush", "ruleset");
+  run("ip6tables-legacy", "-t", "mangle", "-F");
+});
+
 for (const backend of ["nft", "legacy"] as const) {
   describe(`with iptables-${backend}`, () => {
     const sets = openKernelSets();
