@@ -5,10 +5,20 @@
 import assert from "node:assert/strict";
 import { after, before, describe, it } from "node:test";
 import { chosen, printRow } from "../../support/chosen.ts";
-import { client, deploy, enforcing, inside, network, run, succeeds } from "../../support/dockerwall.ts";
+import {
+  client,
+  deploy,
+  enforcing,
+  inside,
+  network,
+  run,
+  stats,
+  succeeds,
+} from "../../support/dockerwall.ts";
 import { until } from "../../support/lab/command.ts";
 import type { Engine } from "../../support/lab/engine.ts";
 import { type Lab, startLab } from "../../support/lab/lab.ts";
+import type { Query } from "../../support/lab/queries.ts";
 
 const engines = chosen([
   { kind: "e20", name: "e20", resolver: "stub" },
@@ -83,8 +93,33 @@ function isLate(name: string): void {
     engine = lab.engine(name);
     await network(engine, "app", "*.example.com");
     await network(engine, "plain");
-    await deploy(engine);
     await client(engine, "free", "plain");
+  });
+
+  it("lets nothing past from when it enforces, of containers that have been asking all the time", async () => {
+    const askers = Array.from({ length: 5 }, (_, index) => `asker-${index}`);
+    for (const asker of askers) {
+      const script =
+        "while :; do dig +tries=1 +timeout=2 beside-$RANDOM-$RANDOM.example.org >/dev/null; done";
+      const on = ["--name", asker, "--network", "app", "client:lab"];
+      await run(engine, "run", "-d", ...on, "bash", "-c", script);
+    }
+    const beside = async (): Promise<readonly Query[]> =>
+      (await lab.internet.queries()).filter((query) => query.name.startsWith("beside-"));
+    await until(`${name}: questions before it is there`, 20_000, async () =>
+      (await beside()).length > 20 ? true : undefined,
+    );
+    await deploy(engine);
+    const enforcedAt = Date.now();
+    await until(`${name}: questions that it denies`, 30_000, async () => {
+      const rows = (await stats(engine)).networks.flatMap(({ lookups }) => lookups);
+      return rows.filter(({ domain }) => domain.startsWith("beside-")).length > 50 ? true : undefined;
+    });
+    await run(engine, "rm", "-f", ...askers);
+    const all = await beside();
+    const past = all.filter(({ time }) => time.getTime() > enforcedAt);
+    printRow(name, "a start beside containers that ask", `${all.length} before`, `${past.length} past`);
+    assert.deepEqual(past, []);
   });
 
   it("would be late for a container that is not guarded", async () => {
