@@ -55,6 +55,7 @@ function watch(): Watched {
     onProblem: (problem) => logged.push(problem),
     onChange: (unwell) => wells.push(!unwell),
     rules: () => [],
+    circles: () => [],
   });
   const watched: Watched = {
     reporter,
