@@ -198,8 +198,11 @@ function rawRules(options: RulesetOptions, sets: FamilySets): string[] {
   if (options.demandSender) {
     return [
       `-m mark --mark ${seenMark} ${comment("seen at the port of its sender")} -g ${chain.sender}`,
+      // Who starts while we are away must find his neighbours, as he does where the kernel shows us no bridged packets.
+      `${inSet(sets.guarded, "src,src")} ${inSet(sets.guarded, "dst,src")} -m addrtype ! --dst-type LOCAL ${comment("to a neighbour")} -j RETURN`,
       `${inSet(sets.guarded, "src,src")} ${comment("not from whose address it is")} -j DROP`,
       `${inSet(sets.open, "src,src")} ${comment("not guarded")} -j RETURN`,
+      ...(options.family === 6 ? linkLocalRules() : []),
       ...strangerRules(sets),
     ];
   }

@@ -126,7 +126,13 @@ test("while nobody is there, who comes with the address of one that is gone does
   run("ip", "netns", "del", "gone");
   const heir = createNamespace("heir");
   join(heir, "eth0", "198.19.1.9/24");
-  const refused = hits("not from whose address it is");
+  const [refused, near] = [hits("not from whose address it is"), hits("to a neighbour")];
+  const frames = new Wire(heir, "eth0");
+  frames.send(udpFrame("198.19.1.9", "198.19.1.10", 9));
+  frames.close();
+  const bridged =
+    run("sh", "-c", "cat /proc/sys/net/bridge/bridge-nf-call-iptables 2>&1 || true").trim() === "1";
+  assert.equal(hits("to a neighbour") - near, bridged ? 1 : 0, "neighbours are found");
   await until("a packet of the heir's", 3_000, () => {
     sends(heir, "198.19.1.1");
     return hits("not from whose address it is") > refused ? true : undefined;
