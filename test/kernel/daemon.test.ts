@@ -34,7 +34,8 @@ function kernelState(): string {
       run(`${tool}-save`),
     ),
     run("nft", "list", "tables"),
-    run("ipset", "save").replaceAll(/ initval \S+/g, ""),
+    // What says that a daemon is awake runs out by itself.
+    run("ipset", "save").replaceAll(/ initval \S+|(?<=^add dockerwall-awake.*) timeout \d+/gm, ""),
   ]
     .join("\n")
     .split("\n")
