@@ -5,6 +5,7 @@
 import { setTimeout } from "node:timers/promises";
 import { createControlApi } from "./control-api.ts";
 import { type DataPlaneLink, startDataPlane } from "./data-plane-link.ts";
+import { findCircles } from "./dns/circles.ts";
 import { createEnforcement } from "./enforcement.ts";
 import { holdEngineQuestions } from "./engine-questions.ts";
 import { DockerwallError, messageOf } from "./errors.ts";
@@ -18,6 +19,7 @@ import type { Config } from "./io/config.ts";
 import { createControlServer } from "./io/control-server.ts";
 import { engineFinder, findSandboxFolder, openEngineRoot } from "./io/dockerd.ts";
 import { connectEngine } from "./io/engine.ts";
+import { listHostAddresses } from "./io/host-addresses.ts";
 import { openHostResolvers } from "./io/host-resolvers.ts";
 import { createInventory } from "./io/inventory.ts";
 import { openKernelSets } from "./io/ipset.ts";
@@ -32,6 +34,7 @@ import { probeSandboxTable } from "./io/sandbox-table.ts";
 import { unstampFlows } from "./io/stamped-flows.ts";
 import { createLookupJournal } from "./journal/lookups.ts";
 import { createLifecycle } from "./lifecycle.ts";
+import { hostPrefix } from "./model/address.ts";
 import { stateSentences } from "./model/state.ts";
 import type { Topology } from "./model/topology.ts";
 import { openPolicyDesk } from "./policy-desk.ts";
@@ -73,7 +76,7 @@ export async function runDaemon(config: Config): Promise<void> {
   const hostResolvers = openHostResolvers(openEngineRoot(), (problem) =>
     log.warn("host resolvers", { problem }),
   );
-  const upstreams = config.upstreams ?? hostResolvers.read();
+  let upstreams = config.upstreams ?? hostResolvers.read();
   if (folder.path !== undefined) probeSandboxTable();
   const unguardedPorts = folder.path === undefined ? folder.problem : probePortTable();
 
@@ -107,6 +110,8 @@ export async function runDaemon(config: Config): Promise<void> {
     onProblem: (problem) => log.error("degraded", { problem }),
     onChange: (unwell) => lifecycle.observe(unwell),
     rules: () => desk.rules.current(),
+    circles: (topology, { guarded }) =>
+      findCircles({ topology, guarded, upstreams, own: listHostAddresses().map(hostPrefix) }).sentences,
   });
   tellMissing(reporter, folder.problem, unguardedPorts);
   const desk = openPolicyDesk({
@@ -263,6 +268,7 @@ export async function runDaemon(config: Config): Promise<void> {
     const changed = config.upstreams === undefined ? hostResolvers.reread() : undefined;
     if (changed === undefined) return;
     log.info("upstream resolvers changed", { count: changed.length });
+    upstreams = changed;
     dataPlane?.useUpstreams(changed);
   };
   repeat(reconcileEveryMs, "the host's resolvers", followResolvers);

@@ -3,7 +3,8 @@
 
 import { once } from "node:events";
 import { Worker } from "node:worker_threads";
-import { DockerwallError } from "./errors.ts";
+import { contain } from "./contain.ts";
+import { DockerwallError, messageOf } from "./errors.ts";
 import type { IpAddress } from "./model/address.ts";
 import type {
   DataPlaneFindings,
@@ -77,7 +78,21 @@ export async function startDataPlane(
   const ready = Promise.withResolvers<void>();
   let started = false;
   let ended = false;
-  worker.on("message", (message: FromDataPlane) => {
+  // What one message asks for may fail; the next one is taken all the same.
+  worker.on("message", (message: FromDataPlane) =>
+    contain(
+      () => take(message),
+      (error) => events.onProblem(`message ${message.kind}: ${messageOf(error)}`),
+    ),
+  );
+  worker.on("error", (error) => fail(error instanceof Error ? error : new Error(String(error))));
+  worker.on("exit", (code) => {
+    const expected = ended;
+    ended = true;
+    if (!expected) fail(new DockerwallError("INTERNAL", `the data plane ended with exit code ${code}`));
+  });
+
+  function take(message: FromDataPlane): void {
     switch (message.kind) {
       case "ready":
         started = true;
@@ -113,13 +128,7 @@ export async function startDataPlane(
         fail(new DockerwallError(message.code, message.message));
         break;
     }
-  });
-  worker.on("error", (error) => fail(error instanceof Error ? error : new Error(String(error))));
-  worker.on("exit", (code) => {
-    const expected = ended;
-    ended = true;
-    if (!expected) fail(new DockerwallError("INTERNAL", `the data plane ended with exit code ${code}`));
-  });
+  }
 
   function fail(error: Error): void {
     if (started) events.onDeath(error);

@@ -13,16 +13,18 @@ import { Newcomers } from "./dns/newcomers.ts";
 import { holdEngineQuestions, startEngineQuestions } from "./engine-questions.ts";
 import { DockerwallError, messageOf } from "./errors.ts";
 import { explain } from "./explain.ts";
-import { listenUdp } from "./io/dns-listener.ts";
+import { ConnectionPool } from "./io/connection-pool.ts";
+import type { DnsHandler } from "./io/dns-listener.ts";
 import { listenTcp } from "./io/dns-listener-tcp.ts";
 import { watchEngineProcess } from "./io/engine-process.ts";
 import { listHostAddresses } from "./io/host-addresses.ts";
+import { listenOnHost } from "./io/host-listeners.ts";
 import { openKernelSets } from "./io/ipset.ts";
 import { monotonicMs } from "./io/monotonic.ts";
 import { createReadiness } from "./io/readiness.ts";
 import { createSandboxes, type Sandboxes } from "./io/sandboxes.ts";
-import { forgetUnless } from "./io/stamped-flows.ts";
-import { anyAddress, hostPrefix, type IpAddress, type Prefix } from "./model/address.ts";
+import { type FlowHead, forgetUnless } from "./io/stamped-flows.ts";
+import { anyAddress, hostPrefix, type IpAddress, type Prefix, prefixContains } from "./model/address.ts";
 import type {
   DataPlaneFindings,
   DataPlaneSettings,
@@ -41,12 +43,16 @@ import { createStandings } from "./sandbox-standing.ts";
 const journalEveryMs = 200;
 /** A request for a reading of the engine is not repeated within this time; the last one always is made. */
 const refreshEveryMs = 25;
+/** The same for somebody of whom no sandbox is known: sources can be forged where nothing tells who sends. */
+const betweenStrangersMs = 1_000;
 /** A container that may be in quarantine, or about to join a guarded network, is asked after anew so often. */
 const doubtAgainMs = 1_000;
 /** How often what hangs on ports is compared, where the kernel does not keep others from it. */
 const healPortsEveryMs = 5_000;
 /** How often the host's own addresses are read again, and run-out grants forgotten. */
 const housekeepingEveryMs = 30_000;
+/** TCP connections of all networks together. */
+const hostConnections = 512;
 
 const port = parentPort;
 if (port === null) throw new DockerwallError("INTERNAL", "data-plane.ts runs as a worker thread only");
@@ -79,12 +85,19 @@ async function start(): Promise<void> {
   // Before the first picture nothing is known of anybody.
   let readings: Readings = { ...allRead, listedAtMs: Number.NEGATIVE_INFINITY };
   let sandboxes: Sandboxes | undefined;
-  const presence = createPresence((sandbox) => sandboxes?.addressesOf(sandbox), monotonicMs);
+  const presence = createPresence(
+    (sandbox) => sandboxes?.addressesOf(sandbox),
+    monotonicMs,
+    createTrailing(betweenStrangersMs, () => refresh()),
+  );
   const knowledgeOf = (picture: Picture): Knowledge =>
     new Knowledge(
       picture,
       () => readings,
-      settings.sandboxFolder === undefined ? { ...presence, isInUse: () => true } : presence,
+      // Without sandboxes of our own, who has which address is told by the picture only.
+      settings.sandboxFolder === undefined
+        ? { ...presence, isInUse: () => true, holderOf: () => undefined }
+        : presence,
     );
   let { topology }: { topology: Topology } = nothing;
   let knowledge = knowledgeOf(nothing);
@@ -93,6 +106,7 @@ async function start(): Promise<void> {
   const compiler = createListCompiler();
   const receive = createReceiver();
   let ownAddresses = readOwnAddresses();
+  let subnetsById: ReadonlyMap<string, readonly Prefix[]> = new Map();
   let lookups: LookupEvent[] = [];
   const freshAddresses: IpAddress[] = [];
 
@@ -159,6 +173,8 @@ async function start(): Promise<void> {
           listedAtMs: () => readings.listedAtMs,
           own,
           holdersOf: (address) => sandboxes?.holdersOf(address) ?? nobody,
+          cutInside: (sandbox, cut) => sandboxes?.cutInside(sandbox, cut),
+          isCutInside: (sandbox) => sandboxes?.isCutInside(sandbox) === true,
           onChange: (sandbox) => sandboxes?.judge(sandbox),
           onProblem: tellProblem,
         });
@@ -183,10 +199,16 @@ async function start(): Promise<void> {
     onProblem: tellProblem,
   });
 
+  const hostListeners = await listenOnHost({
+    port: settings.dnsPort,
+    handler: (message, client, reply) => answerer.fromHost(message, "udp", client, reply),
+    onProblem: tellProblem,
+  });
+  const connections = new ConnectionPool(hostConnections);
   for (const family of [4, 6] as const) {
     const at = { address: anyAddress(family), port: settings.dnsPort };
-    await listenUdp(at, (message, client, reply) => answerer.fromHost(message, "udp", client, reply));
-    await listenTcp(at, (message, client, reply) => answerer.fromHost(message, "tcp", client, reply));
+    const handler: DnsHandler = (message, client, reply) => answerer.fromHost(message, "tcp", client, reply);
+    await listenTcp(at, handler, {}, { pool: connections, onProblem: tellProblem });
   }
 
   const lates = new LateCaptures();
@@ -259,6 +281,7 @@ async function start(): Promise<void> {
     index = new AskerIndex(picture, compiler.compile, knowledge);
     newcomers = new Newcomers(picture, knowledge, newcomers, isLive);
     for (const sandbox of untold) if (knowledge.isTold(sandbox)) untold.delete(sandbox);
+    subnetsById = new Map(picture.guarded.map(({ id, subnets }) => [id, subnets]));
     compiler.retain(
       new Set([...picture.guarded, ...picture.services].flatMap(({ lists }) => lists.map(({ id }) => id))),
     );
@@ -274,6 +297,7 @@ async function start(): Promise<void> {
     );
     sandboxes?.reclassify();
     standings?.retain(isLive);
+    hostListeners.follow(bridgesOf(picture));
     answerer.useTopology(picture.topology, picture.guarded);
   }
 
@@ -285,11 +309,20 @@ async function start(): Promise<void> {
     }
   }
 
-  function cutFlows(askers: ReadonlySet<IpAddress>): void {
-    const count = forgetUnless(
-      askers,
-      (packet) => admission.verdict(packet, membershipsOf(index.standingOfSource(packet.source))).allowed,
+  /** Flows among neighbours and to the host itself are judged by other rules, and audit lets all pass. */
+  function isFlowAllowed({ stamped, ...packet }: FlowHead): boolean {
+    const memberships = membershipsOf(index.standingOfSource(packet.source));
+    const { destination } = packet;
+    const isOnLink = memberships.some(({ networkId }) =>
+      (subnetsById.get(networkId) ?? []).some((subnet) => prefixContains(subnet, destination)),
     );
+    const isHost = ownAddresses.some((own) => prefixContains(own, destination));
+    if (isOnLink || isHost || (!stamped && memberships.some(({ audit }) => audit))) return true;
+    return admission.verdict(packet, memberships).allowed;
+  }
+
+  function cutFlows(askers: ReadonlySet<IpAddress>): void {
+    const count = forgetUnless(askers, isFlowAllowed);
     if (count > 0)
       tell({ kind: "problem", problem: `${count} open flows are no longer allowed and were cut` });
   }
@@ -398,6 +431,12 @@ function createTrailing(everyMs: number, work: () => void): () => void {
     if (leftMs <= 0) run();
     else timer = setTimeout(run, leftMs);
   };
+}
+
+/** Bridges of guarded networks. */
+function bridgesOf({ topology, guarded }: Picture): string[] {
+  const ids = new Set(guarded.map(({ id }) => id));
+  return topology.networks.flatMap(({ id, bridge }) => (ids.has(id) && bridge !== undefined ? [bridge] : []));
 }
 
 function membershipsOf(standing: Standing): readonly Membership[] {

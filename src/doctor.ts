@@ -45,6 +45,13 @@ export async function examineHost(input: DoctorInput): Promise<DoctorReport> {
         status.capture.problem === undefined,
         status.capture.problem ?? "every sandbox is watched",
       ),
+      ...status.held.map(({ bridge }) =>
+        check(
+          `bridge ${bridge}`,
+          false,
+          "no network of this engine is known to have it; it passes nothing but answers to the host, until the engine has been read once more",
+        ),
+      ),
       ...findings.sandboxes.map((sandbox) => captureCheck(sandbox, input.topology)),
       ...input.savedRules.map((sentence) => check("saved rules", false, sentence)),
       ...sentences.map((sentence) => check("configuration", false, sentence)),

@@ -12,13 +12,26 @@ export interface PresenceBook extends Presence {
   lost(sandbox: string, address: IpAddress): void;
 }
 
-/** @param addressesOf what a sandbox has now; undefined when there is none of that name */
+/**
+ * How long somebody at an address counts for the same: who has an address without a sandbox that we know may be
+ * another at any time, but must not be new with each of his packets, or no reading would ever be late enough.
+ */
+const strangerForMs = 10_000;
+/** Addresses of such that are remembered; who is forgotten is met anew. */
+const maxStrangers = 4_096;
+
+/**
+ * @param addressesOf what a sandbox has now; undefined when there is none of that name
+ * @param onStranger called when somebody is met of whom no sandbox is known
+ */
 export function createPresence(
   addressesOf: (sandbox: string) => readonly IpAddress[] | undefined,
   nowMs: () => number,
+  onStranger: () => void,
 ): PresenceBook {
   const since = new Map<string, number>();
   const holders = new Map<IpAddress, string>();
+  const strangers = new Map<IpAddress, number>();
   return {
     appeared(sandbox) {
       if (since.has(sandbox)) return false;
@@ -36,6 +49,16 @@ export function createPresence(
     sinceMs: (sandbox) => since.get(sandbox),
     isInUse: (sandbox) => (addressesOf(sandbox) ?? []).length > 0,
     addressesOf: (sandbox) => addressesOf(sandbox) ?? [],
+    metAtMs(address) {
+      const metAtMs = strangers.get(address);
+      if (metAtMs !== undefined && nowMs() - metAtMs < strangerForMs) return metAtMs;
+      strangers.delete(address);
+      const [oldest] = strangers.keys();
+      if (oldest !== undefined && strangers.size >= maxStrangers) strangers.delete(oldest);
+      strangers.set(address, nowMs());
+      onStranger();
+      return strangers.get(address) ?? nowMs();
+    },
     holderOf: (address) => holders.get(address),
     nowMs,
   };

@@ -9,7 +9,7 @@ import { DockerwallError, messageOf } from "./errors.ts";
 import { askedMark, refusedMark } from "./firewall/names.ts";
 import { isIcmpError, isOwnError, parsePacket } from "./firewall/packet.ts";
 import { NetlinkError } from "./io/netlink.ts";
-import { openQueue, type PacketQueue, type QueueSpec } from "./io/nfqueue.ts";
+import { openQueue, type PacketQueue, type QueuedPacket, type QueueSpec } from "./io/nfqueue.ts";
 import type { Readiness } from "./io/readiness.ts";
 import { portProtocols } from "./model/service.ts";
 
@@ -21,8 +21,12 @@ export interface QueueOptions {
   readonly onProblem: (problem: string) => void;
 }
 
-/** Packets that wait for us at most; more are dropped by the kernel and sent again by their senders. */
-const maxLength = 8192;
+/**
+ * Packets that wait for us at most; more are dropped by the kernel and sent again by their senders. The limits of the
+ * rules let each address of a container have a burst of a thousand and as many errors, and it has nine at most: three
+ * that send all they can at once leave room for everybody else.
+ */
+const maxLength = 65_536;
 /** Enough for both headers with options. */
 const copyBytes = 256;
 
@@ -71,18 +75,33 @@ export function startQueue(options: QueueOptions): void {
     return options.admission.judge(packet, standing.memberships) ? "passes" : "refused";
   }
 
-  options.readiness.watch(queue.fd, () => {
-    for (const { id, mark, payload } of queue.receive()) {
+  function decide({ id, mark, payload }: QueuedPacket): void {
+    // One that comes back although its entry is there would come back for ever.
+    const judged = (mark & askedMark) === 0 ? judge(payload) : "waits";
+    if (judged === "waits") queue.verdict(id, "drop");
+    else if (judged === "passes now") queue.verdict(id, "accept");
+    else queue.verdict(id, "repeat", mark | (judged === "passes" ? askedMark : refusedMark));
+  }
+
+  /** Whatever fails, the packet passes not, and the next one is looked at. */
+  function decideSafely(packet: QueuedPacket): void {
+    try {
+      decide(packet);
+    } catch (error) {
+      options.onProblem(`a first packet was refused: ${messageOf(error)}`);
       try {
-        // One that comes back although its entry is there would come back for ever.
-        const judged = (mark & askedMark) === 0 ? judge(payload) : "waits";
-        if (judged === "waits") queue.verdict(id, "drop");
-        else if (judged === "passes now") queue.verdict(id, "accept");
-        else queue.verdict(id, "repeat", mark | (judged === "passes" ? askedMark : refusedMark));
-      } catch (error) {
-        options.onProblem(`a first packet was refused: ${messageOf(error)}`);
-        queue.verdict(id, "drop");
+        queue.verdict(packet.id, "drop");
+      } catch {
+        // The kernel holds it until we end; it opens nothing.
       }
+    }
+  }
+
+  options.readiness.watch(queue.fd, () => {
+    try {
+      for (const packet of queue.receive()) decideSafely(packet);
+    } catch (error) {
+      options.onProblem(`first packets could not be read: ${messageOf(error)}`);
     }
   });
 }

@@ -29,6 +29,8 @@ export interface ReporterOptions {
   readonly onChange: (unwell: boolean) => void;
   /** The rules made by command. */
   readonly rules: () => readonly Rule[];
+  /** Resolvers that cannot answer, as their own lookups come back to them; one sentence each. */
+  readonly circles: (topology: Topology, classification: Classification) => readonly string[];
 }
 
 /** Where a problem lies; each place has at most one. */
@@ -46,10 +48,10 @@ export type ProblemPlace =
 const decisive: readonly ProblemPlace[] = ["rules", "reconcile"];
 
 /**
- * Of no concern to health: a mistake of whoever writes policies denies what it concerns, and a kernel that has less to
- * offer has not more for a daemon that is started anew.
+ * Of no concern to health: a mistake of whoever writes policies denies what it concerns, a container that cannot be read
+ * is denied what hangs on it, and a kernel that has less to offer has not more for a daemon that is started anew.
  */
-const mistakes: readonly ProblemPlace[] = ["policy file", "ports"];
+const bearable: readonly ProblemPlace[] = ["policy file", "containers", "ports"];
 
 export interface Reporter {
   onClassified(topology: Topology, classification: Classification, nowMs: number): void;
@@ -77,6 +79,7 @@ export function createReporter(options: ReporterOptions): Reporter {
   let sandboxes = 0;
   let rulesHealed = 0;
   let resolver: ResolverReport | undefined;
+  let circles: readonly string[] = [];
   const ages = createDropAges();
   let said: ReadonlySet<string> = new Set();
 
@@ -155,11 +158,13 @@ export function createReporter(options: ReporterOptions): Reporter {
   return {
     onClassified(topology, next, nowMs) {
       options.journal.learn(topology);
+      circles = options.circles(topology, next);
       sayOnce([
         ...[...next.problems.values()].flat(),
         ...next.containers.problems,
         ...next.warnings,
         ...next.containers.warnings,
+        ...circles,
       ]);
       classification = next;
       readDrops(nowMs);
@@ -192,7 +197,7 @@ export function createReporter(options: ReporterOptions): Reporter {
       const gone = state === "uninstalling" || state === "uninstalled";
       return {
         state,
-        healthy: isInForce(state) && [...problems.keys()].every((place) => mistakes.includes(place)),
+        healthy: isInForce(state) && [...problems.keys()].every((place) => bearable.includes(place)),
         version,
         sinceMs,
         engine: options.engineVersion,
@@ -211,7 +216,7 @@ export function createReporter(options: ReporterOptions): Reporter {
             ],
         warnings: gone
           ? []
-          : [...(classification?.warnings ?? []), ...(classification?.containers.warnings ?? [])],
+          : [...circles, ...(classification?.warnings ?? []), ...(classification?.containers.warnings ?? [])],
       };
     },
     stats(topology, nowMs) {

@@ -33,6 +33,9 @@ export interface StandingsOptions {
   /** A sandbox has this address: grants that an earlier holder of it had must not be inherited. */
   readonly own: (address: IpAddress, sandbox: string) => void;
   readonly holdersOf: (address: IpAddress) => ReadonlySet<string>;
+  /** Cuts a sandbox off inside of it, where that cannot be done at its ports. */
+  readonly cutInside: (sandbox: string, cut: boolean) => void;
+  readonly isCutInside: (sandbox: string) => boolean;
   /** Something has changed by which a sandbox may stand elsewhere now. */
   readonly onChange: (sandbox: string) => void;
   readonly onProblem: (problem: string) => void;
@@ -110,7 +113,8 @@ export function createStandings(options: StandingsOptions): Standings {
   function cutPorts(sandbox: string, { its, senders }: PortsAndSenders, cut: boolean): void {
     cutOff.put(sandbox, cut ? senders.map((address) => ({ address })) : []);
     attempt(portsOf(sandbox), () => {
-      for (const port of its) table?.cut(port, cut);
+      const bothWays = table !== undefined && its.map((port) => table?.cut(port, cut)).every((both) => both);
+      if (!bothWays) options.cutInside(sandbox, cut);
     });
   }
 
@@ -179,7 +183,8 @@ export function createStandings(options: StandingsOptions): Standings {
 
     isCutOff(sandbox) {
       const its = ports.of(sandbox);
-      return its.length > 0 && its.every(({ index }) => table?.isCut(index) === true);
+      if (its.length === 0) return false;
+      return its.every(({ index }) => table?.isCut(index)) || options.isCutInside(sandbox);
     },
 
     heal: () => attempt("the host's ports", () => table?.heal()),

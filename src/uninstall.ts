@@ -9,7 +9,7 @@ import { openKernelSets } from "./io/ipset.ts";
 import { createIptables } from "./io/iptables.ts";
 import { isOwnNamespace, openNamespace, withNamespace } from "./io/netns.ts";
 import { removePortTable } from "./io/port-table.ts";
-import { removeSandboxTables } from "./io/sandbox-table.ts";
+import { removeAllSandboxTables } from "./io/sandbox-table.ts";
 import { unstampAll } from "./io/stamped-flows.ts";
 
 /** @throws DockerwallError naming everything that could not be removed; the rest is. */
@@ -48,7 +48,7 @@ function releaseSandboxes(folder: string): string[] {
     if (fd === undefined) return [];
     try {
       // A container on the host's network has the host's namespace here.
-      if (!isOwnNamespace(fd)) withNamespace(fd, () => removeSandboxTables());
+      if (!isOwnNamespace(fd)) withNamespace(fd, () => removeAllSandboxTables());
       return [];
     } catch (error) {
       return [`sandbox ${name}: ${messageOf(error)}`];

@@ -17,6 +17,7 @@ export const bootGuardCommand: Command = {
     "  docker exec dockerwall dockerwall boot-guard > /etc/systemd/system/dockerwall-boot-guard.service",
     "  systemctl daemon-reload && systemctl enable dockerwall-boot-guard.service",
     "Until the daemon runs, no container on a bridge network reaches anything, guarded or not.",
+    "What docker.service asks resolvers waits as well: for containers, and for its own pulls by name.",
     "What the host itself asks for is answered, and a bridge that is its way out is not held: print the unit on that host.",
     "Docker does not start when the unit fails; that the kernel has no IPv6 is no failure.",
     "With --sets it prints one for hosts whose saved rules hold Dockerwall's (doctor says so): as",

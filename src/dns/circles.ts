@@ -67,8 +67,10 @@ export function findCircles(input: CircleInput): Circles {
   }
 
   const all = [...input.upstreams, ...input.guarded.flatMap(({ dns }) => dns.upstreams ?? [])];
-  const reached = new Map<Upstream, ReadonlySet<string>>();
-  for (const upstream of all) if (askersBehind(upstream).length > 0) reached.set(upstream, reach(upstream));
+  const reached = new Map<string, ReadonlySet<string>>();
+  for (const upstream of all)
+    if (askersBehind(upstream).length > 0) reached.set(keyOf(upstream), reach(upstream));
+  const leadsTo = (upstream: Upstream, id: string): boolean => reached.get(keyOf(upstream))?.has(id) === true;
 
   /** The asker behind an upstream whose lookups come back to itself. */
   function inCircle(upstream: Upstream): Asker | undefined {
@@ -77,7 +79,7 @@ export function findCircles(input: CircleInput): Circles {
         choices.length > 0 &&
         choices.every((choice) => {
           const list = listOf(choice);
-          return list.length > 0 && list.every((each) => reached.get(each)?.has(id) === true);
+          return list.length > 0 && list.every((each) => leadsTo(each, id));
         }),
     );
   }
@@ -92,8 +94,8 @@ export function findCircles(input: CircleInput): Circles {
 
   function described(upstream: Upstream): string {
     const [asker] = askersBehind(upstream);
-    const { address, leadsTo = [] } = upstream;
-    const through = leadsTo.find((each) => askerAt(each, upstream.port)?.id === asker?.id);
+    const { address } = upstream;
+    const through = upstream.leadsTo?.find((each) => askerAt(each, upstream.port)?.id === asker?.id);
     return through === undefined
       ? `${address} is ${asker?.description}`
       : `${address} asks ${through}, which is ${asker?.description}`;
@@ -113,7 +115,7 @@ export function findCircles(input: CircleInput): Circles {
       if (reached.size === 0) return { choice };
       const ids = addresses.flatMap((address) => askerAt(address, 53)?.id ?? []);
       const list = listOf(choice);
-      const left = list.filter((upstream) => !ids.some((id) => reached.get(upstream)?.has(id) === true));
+      const left = list.filter((upstream) => !ids.some((id) => leadsTo(upstream, id)));
       if (left.length === list.length) return { choice };
       if (left.length > 0) return { choice: left };
       return {
@@ -132,6 +134,10 @@ export function findCircles(input: CircleInput): Circles {
       ),
     ],
   };
+}
+
+function keyOf(upstream: Upstream): string {
+  return `${placesOf(upstream).join(" ")} ${upstream.port}`;
 }
 
 function placesOf({ address, leadsTo = [] }: Upstream): readonly IpAddress[] {

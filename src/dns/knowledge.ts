@@ -30,15 +30,19 @@ export interface Presence {
   isInUse(sandbox: string): boolean;
   addressesOf(sandbox: string): readonly IpAddress[];
   holderOf(address: IpAddress): string | undefined;
+  /** Since when somebody without a sandbox that we know sends from an address; not for long the same. */
+  metAtMs(address: IpAddress): number;
   nowMs(): number;
 }
 
 /** For whom there is no capture: the engine's picture is all that is known. */
-const pictureOnly: Omit<Presence, "nowMs"> = {
+const pictureOnly: Presence = {
   sinceMs: () => undefined,
   isInUse: () => true,
   addressesOf: () => [],
   holderOf: () => undefined,
+  metAtMs: () => 0,
+  nowMs: () => 0,
 };
 
 /** All that is in a picture has been read, and there is nobody else. */
@@ -61,7 +65,7 @@ export class Knowledge {
   constructor(
     { topology: { containers }, guarded }: KnownPicture,
     readings: () => Readings = () => allRead,
-    presence: Presence = { ...pictureOnly, nowMs: () => 0 },
+    presence: Presence = pictureOnly,
   ) {
     const guardedIds = new Set(guarded.map(({ id }) => id));
     this.#containers = containers;
@@ -88,7 +92,12 @@ export class Knowledge {
   /** The sender of a packet. */
   ofSource(address: IpAddress): Asker {
     const sandbox = this.#presence.holderOf(address);
-    if (sandbox === undefined) return { sandbox, sinceMs: this.#presence.nowMs(), addresses: [address] };
+    if (sandbox === undefined) {
+      const asker = { sandbox, sinceMs: Number.NEGATIVE_INFINITY, addresses: [address] };
+      // Only of somebody whom nobody has told of does it matter since when.
+      if (this.whoIs(asker) !== undefined) return asker;
+      return { ...asker, sinceMs: this.#presence.metAtMs(address) };
+    }
     const its = this.#presence.addressesOf(sandbox);
     return this.ofSandbox(sandbox, its.includes(address) ? its : [address]);
   }

@@ -41,6 +41,40 @@ function holdRules(family: Family, hostBridges: readonly HostBridge[]): string {
   ].join("\\n");
 }
 
+/** Where systemd runs the engine, below the root of cgroup v2. */
+const engineGroup = "system.slice/docker.service";
+
+/**
+ * A command that drops what the engine asks resolvers. From Engine 28 on, and earlier with a resolver on the host's
+ * loopback, the lookups of containers leave from the host itself, where the hold on bridges does not see them; the engine
+ * is told from other programs by its cgroup. Its own lookups, for pulls by name, look the same and wait as well.
+ *
+ * The rule is for the group that there is when it is made, so the group is made first, and the rule anew with each start
+ * of the engine. Where either is impossible that is said, and the engine starts all the same.
+ */
+function holdQuestions(): string {
+  const inTable = (tool: string): string => `${tool} -w -t mangle`;
+  const rules = ["udp", "tcp"].map(
+    (protocol) =>
+      `${chainNames.output} -p ${protocol} -m ${protocol} --dport 53 -m cgroup --path ${engineGroup} -m comment --comment held-since-boot -j DROP`,
+  );
+  const hold = (tool: string): string =>
+    [
+      `{ ${inTable(tool)} -N ${chainNames.output}`,
+      `${inTable(tool)} -C OUTPUT -j ${chainNames.output} || ${inTable(tool)} -I OUTPUT 1 -j ${chainNames.output}`,
+      ...rules.map((rule) => `${inTable(tool)} -D ${rule}`),
+      `true; } 2>/dev/null && ${rules.map((rule) => `${inTable(tool)} -I ${rule}`).join(" && ")}`,
+    ].join("; ");
+  return [
+    "{ cd /sys/fs/cgroup/unified 2>/dev/null || cd /sys/fs/cgroup; }",
+    `mkdir -p ${engineGroup}`,
+    hold("iptables"),
+    `{ ${hold("ip6tables")} || test ! -e /proc/net/if_inet6; }`,
+  ]
+    .join(" && ")
+    .concat(" || echo lookups of the engine are not held: no cgroup v2, or no match by it");
+}
+
 /** Whatever loads rules of the host's own at boot, and empties the tables before: the hold must come after it. */
 const rulesOfHost = [
   "nftables.service",
@@ -68,11 +102,14 @@ export function bootGuardUnit(hostBridges: readonly HostBridge[]): string {
     ...(known.length === 0
       ? ["# No such bridge was the host's own way out when this was printed; print it anew when one is."]
       : known.map(({ bridge, why }) => `# Not held: ${bridge}, which has ${why.join(", ")}.`)),
+    `# Holds what ${engineGroup} asks of port 53, for containers and for itself (pulls by name), until the daemon runs.`,
+    `# To pull an image before: iptables -t mangle -F ${chainNames.output}; ip6tables -t mangle -F ${chainNames.output}`,
     "[Unit]",
     "Description=Hold container networks until Dockerwall has classified them",
     "DefaultDependencies=no",
     `After=systemd-modules-load.service local-fs.target ${rulesOfHost.join(" ")}`,
     "Before=docker.service network-pre.target",
+    "PartOf=docker.service",
     "Wants=network-pre.target",
     "",
     "[Service]",
@@ -80,6 +117,7 @@ export function bootGuardUnit(hostBridges: readonly HostBridge[]): string {
     "RemainAfterExit=yes",
     restore("iptables", 4, ""),
     restore("ip6tables", 6, " || test ! -e /proc/net/if_inet6"),
+    `ExecStartPost=-/bin/sh -c '${holdQuestions()}'`,
     "",
     "[Install]",
     "WantedBy=multi-user.target",

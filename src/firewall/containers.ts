@@ -160,7 +160,7 @@ function secondNetwork(container: Container, network: Network): string {
   const name = JSON.stringify(network.name);
   return network.bridge === undefined
     ? `${nameOf(container)} is on network ${name} (${network.driver}) too, which is not guarded: it is NOT contained`
-    : `${nameOf(container)} is on network ${name} too, which is not guarded: it is guarded there by its address, which it could forge with NET_RAW`;
+    : `${nameOf(container)} is on network ${name} too, which is not guarded: it is held to the same allowlist there`;
 }
 
 function nameOf(container: Container): string {

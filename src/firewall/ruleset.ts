@@ -69,7 +69,7 @@ const deniedRate = { perSecond: 5, burst: 256 };
  * Questions to the daemon per second and burst that one address may cause by packets to ask-first destinations. Every
  * name of a network without ports in its list costs one, and a client connects to a thousand fresh names a second.
  */
-const askRate = { perSecond: 2000, burst: 2000 };
+const askRate = { perSecond: 2000, burst: 1000 };
 /** Errors of ICMP per second and burst that one address may have looked at as its own stack sends at most. */
 const errorRate = { perSecond: 1000, burst: 1000 };
 

@@ -3,20 +3,23 @@
 
 import { createServer, type Socket } from "node:net";
 import { createFrameReader, renderFrame } from "../dns/framing.ts";
-import { familyOf } from "../model/address.ts";
+import { familyOf, type IpAddress } from "../model/address.ts";
+import { ConnectionPool } from "./connection-pool.ts";
 import {
   clientAddress,
+  containHandler,
   type DnsClient,
   type DnsHandler,
   type DnsListener,
   type ListenAt,
+  type ListenerEvents,
   listenError,
 } from "./dns-listener.ts";
+import { isListening } from "./libc.ts";
 
 export interface TcpLimits {
   /** How long a connection without questions and without progress stays open, ms. */
   readonly idleTimeoutMs: number;
-  readonly connections: number;
   readonly connectionsPerClient: number;
   /** Questions under way on one connection; reading stops at this many. */
   readonly pendingPerConnection: number;
@@ -26,36 +29,54 @@ export interface TcpLimits {
 
 const defaultLimits: TcpLimits = {
   idleTimeoutMs: 10_000,
-  connections: 512,
   connectionsPerClient: 32,
   pendingPerConnection: 64,
   unreadBytes: 262_144,
 };
 
-/** In a sandbox all clients are one, from whichever address of its loopback they come. */
-export const sandboxTcpLimits: Partial<TcpLimits> = { connections: defaultLimits.connectionsPerClient };
+/** Connections to one listener that shares its bound with no other. */
+const connectionsAlone = 512;
+
+export interface TcpSharing extends ListenerEvents {
+  /** Bounds the connections of all listeners that share it. */
+  readonly pool?: ConnectionPool;
+  /** Whose a connection is, by the address that it comes from. */
+  readonly ownerOf?: (address: IpAddress) => string;
+}
+
+/**
+ * How often a socket that others can destroy is looked at. Node says nothing when it is gone: its loop finds the socket
+ * ready and accept(2) refusing (EINVAL), again and again.
+ */
+const lookEveryMs = 500;
 
 /** Listens by TCP. @throws DockerwallError PORT_TAKEN */
 export async function listenTcp(
   at: ListenAt,
   handler: DnsHandler,
   changed: Partial<TcpLimits> = {},
+  sharing: TcpSharing = {},
 ): Promise<DnsListener> {
   const limits = { ...defaultLimits, ...changed };
-  const open = new Map<Socket, string>();
+  const { pool = new ConnectionPool(connectionsAlone), ownerOf = String, onProblem, onLost } = sharing;
+  const open = new Set<Socket>();
+  const contained = containHandler(handler, onProblem);
   // Half-open: a client may close its side behind its last question and still wait for the answers.
   const server = createServer({ allowHalfOpen: true, noDelay: true }, (socket) => {
     const address = clientAddress(socket.remoteAddress ?? "");
     const port = socket.remotePort;
-    const mine = address === undefined ? 0 : [...open.values()].filter((other) => other === address).length;
-    const full = open.size >= limits.connections || mine >= limits.connectionsPerClient;
-    if (address === undefined || port === undefined || full) {
+    const owner = address === undefined ? "" : ownerOf(address);
+    const isFull = pool.countOf(owner) >= limits.connectionsPerClient;
+    if (address === undefined || port === undefined || isFull || !pool.enter(owner, socket)) {
       socket.destroy();
       return;
     }
-    open.set(socket, address);
-    socket.once("close", () => open.delete(socket));
-    serve(socket, { address, port, isGone: () => socket.destroyed }, handler, limits);
+    open.add(socket);
+    socket.once("close", () => {
+      open.delete(socket);
+      pool.leave(owner, socket);
+    });
+    serve(socket, { address, port, isGone: () => socket.destroyed }, contained, limits);
   });
   await new Promise<void>((resolve, reject) => {
     server.once("error", (error) => reject(listenError(error, at, "tcp")));
@@ -69,12 +90,22 @@ export async function listenTcp(
     else server.listen({ host: at.address, port: at.port, ipv6Only: familyOf(at.address) === 6 });
   });
   const bound = server.address();
+  const looking =
+    "fd" in at && onLost !== undefined ? setInterval(look, lookEveryMs, at.fd).unref() : undefined;
+
+  function look(fd: number): void {
+    if (isListening(fd, "a listener in a sandbox")) return;
+    clearInterval(looking);
+    server.close();
+    onLost?.("the socket for lookups by TCP was destroyed");
+  }
   return {
     port: typeof bound === "object" && bound !== null ? bound.port : 0,
     close: () =>
       new Promise((resolve) => {
+        clearInterval(looking);
         server.close(() => resolve());
-        for (const socket of open.keys()) socket.destroy();
+        for (const socket of open) socket.destroy();
       }),
   };
 }

@@ -1,9 +1,12 @@
-// The UDP sockets that guarded containers' questions arrive at: one on the host, which layer 1 redirects to,
-// and one in each captured sandbox, opened there by others and adopted by its file descriptor.
+// The UDP sockets that guarded containers' questions arrive at: on the host, which layer 1 redirects to, one for each
+// guarded bridge beside the one for all, and one in each captured sandbox, opened there by others and adopted by its
+// file descriptor.
 
 import { createSocket } from "node:dgram";
-import { DockerwallError } from "../errors.ts";
+import { DockerwallError, messageOf } from "../errors.ts";
 import { type Family, familyOf, type IpAddress, parseAddress } from "../model/address.ts";
+import { holdUdp, openHostUdp } from "./host-udp.ts";
+import { SystemCallError } from "./libc.ts";
 import { findPortHolder } from "./port-holder.ts";
 
 /** Who sent a question, as the socket saw it. */
@@ -24,7 +27,15 @@ export type DnsHandler = (
 /** An open socket of ours (bound, and listening for TCP), which the listener closes; or where to open one. */
 export type ListenAt =
   | { readonly fd: number; readonly family: Family }
-  | { readonly address: IpAddress; readonly port: number };
+  | { readonly address: IpAddress; readonly port: number; readonly device?: string };
+
+/** What a listener tells of itself. */
+export interface ListenerEvents {
+  /** A message made its handler fail: it got no answer. */
+  readonly onProblem?: (problem: string) => void;
+  /** Its socket was destroyed by somebody; it hears nothing any more. Called once. */
+  readonly onLost?: (problem: string) => void;
+}
 
 export interface DnsListener {
   readonly port: number;
@@ -32,20 +43,25 @@ export interface DnsListener {
 }
 
 /** Listens by UDP. @throws DockerwallError PORT_TAKEN */
-export async function listenUdp(at: ListenAt, handler: DnsHandler): Promise<DnsListener> {
+export async function listenUdp(
+  at: ListenAt,
+  handler: DnsHandler,
+  { onProblem, onLost }: ListenerEvents = {},
+): Promise<DnsListener> {
   const family = "fd" in at ? at.family : familyOf(at.address);
+  const fd = "fd" in at ? at.fd : openUdp(at);
   const socket = createSocket({
     type: family === 4 ? "udp4" : "udp6",
-    ipv6Only: family === 6,
     // Addresses only: the default lookup would cost every reply a turn of the event loop.
     lookup: (hostname, _options, callback) => callback(null, hostname, family),
   });
+  const contained = containHandler(handler, onProblem);
   let open = true;
   socket.on("message", (message, { address, port }) => {
     const client = clientAddress(address);
     // A packet can be forged to come from port 0; nothing can be sent there.
     if (client === undefined || port === 0) return;
-    handler(message, { address: client, port }, (answer) => {
+    contained(message, { address: client, port }, (answer) => {
       // The sender's address goes back as it came, with the zone of a link-local one.
       if (answer !== undefined && open) socket.send(answer, port, address);
     });
@@ -55,11 +71,15 @@ export async function listenUdp(at: ListenAt, handler: DnsHandler): Promise<DnsL
     socket.once("listening", () => {
       socket.removeAllListeners("error");
       // A reply that cannot be sent is a reply that got lost; the client asks again.
-      socket.on("error", () => undefined);
+      socket.on("error", ({ code }: NodeJS.ErrnoException) => {
+        if (code !== "ECONNABORTED" || !open) return;
+        onLost?.(`the socket for lookups by UDP was destroyed: ${code}`);
+      });
       resolve();
     });
-    socket.bind("fd" in at ? { fd: at.fd } : { address: at.address, port: at.port });
+    socket.bind({ fd });
   });
+  if (!("fd" in at)) holdUdp(fd);
   const { port } = socket.address();
   return {
     port,
@@ -68,6 +88,35 @@ export async function listenUdp(at: ListenAt, handler: DnsHandler): Promise<DnsL
       open = false;
       return new Promise((resolve) => socket.close(() => resolve()));
     },
+  };
+}
+
+function openUdp(at: Exclude<ListenAt, { readonly fd: number }>): number {
+  try {
+    return openHostUdp(at);
+  } catch (error) {
+    if (!(error instanceof SystemCallError)) throw error;
+    throw listenError(Object.assign(new Error(error.message), { code: error.errnoName }), at, "udp");
+  }
+}
+
+/** One message that makes a handler fail gets silence, and ends nothing else. */
+export function containHandler(
+  handler: DnsHandler,
+  onProblem: ((problem: string) => void) | undefined,
+): DnsHandler {
+  return (message, client, reply) => {
+    let replied = false;
+    const once: typeof reply = (answer) => {
+      replied = true;
+      reply(answer);
+    };
+    try {
+      handler(message, client, once);
+    } catch (error) {
+      onProblem?.(`a lookup was not answered: ${messageOf(error)}`);
+      if (!replied) reply(undefined);
+    }
   };
 }
 

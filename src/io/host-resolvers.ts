@@ -1,12 +1,16 @@
 // The resolvers of the host: the resolv.conf that the engine sees. A container on the host's network has a copy of it
 // that Docker made when it started the container and never renews; with `pid: host` the engine's own is read instead.
 
+import { isDeepStrictEqual } from "node:util";
 import { parseResolvConf } from "../dns/resolv-conf.ts";
 import { DockerwallError, messageOf } from "../errors.ts";
+import type { IpAddress } from "../model/address.ts";
 import type { Upstream } from "../model/planes.ts";
 import { readInside } from "./inside.ts";
 
 const path = "/etc/resolv.conf";
+/** What systemd-resolved's stub asks in turn, and where it listens. @see systemd-resolved.service(8) */
+const stub = { path: "/run/systemd/resolve/resolv.conf", addresses: ["127.0.0.53", "127.0.0.54"] } as const;
 
 export interface HostResolvers {
   /** @throws DockerwallError BAD_CONFIG when there is none that can be asked. */
@@ -25,11 +29,24 @@ export function openHostResolvers(
 ): HostResolvers {
   let last = "";
   let told: readonly string[] = [];
+  let lastOfStub: readonly IpAddress[] = [];
   const parse = (text: string): readonly Upstream[] => {
     const { nameservers, problems } = parseResolvConf(text);
     for (const problem of problems) if (!told.includes(problem)) onProblem(`${path}: ${problem}`);
     told = problems;
-    return nameservers;
+    lastOfStub = readStub();
+    return nameservers.map((upstream) => {
+      const isStub = stub.addresses.some((address) => address === upstream.address);
+      return isStub && lastOfStub.length > 0 ? { ...upstream, leadsTo: lastOfStub } : upstream;
+    });
+  };
+  /** Nothing where there is no such file, or it says nothing. */
+  const readStub = (): readonly IpAddress[] => {
+    try {
+      return parseResolvConf(readInside(root ?? "", stub.path)).nameservers.map(({ address }) => address);
+    } catch {
+      return [];
+    }
   };
   const readText = (): string => readInside(root ?? "", path);
   return {
@@ -54,7 +71,8 @@ export function openHostResolvers(
         return undefined;
       }
       // Nor is it empty for longer than that: without a line glibc would ask this host, and break every lookup.
-      if (text === last || text.trim() === "") return undefined;
+      if (text.trim() === "" || (text === last && isDeepStrictEqual(lastOfStub, readStub())))
+        return undefined;
       last = text;
       const nameservers = parse(text);
       return nameservers.length > 0 ? nameservers : undefined;

@@ -21,6 +21,11 @@ export interface SocketOption {
   readonly name: number;
 }
 
+export const SO_REUSEADDR: SocketOption = { level: 1, name: 2 };
+export const SO_REUSEPORT: SocketOption = { level: 1, name: 15 };
+export const IPV6_V6ONLY: SocketOption = { level: 41, name: 26 };
+const SO_ACCEPTCONN: SocketOption = { level: 1, name: 30 };
+const SO_BINDTODEVICE: SocketOption = { level: 1, name: 25 };
 export const SO_SNDBUFFORCE: SocketOption = { level: 1, name: 32 };
 export const SO_RCVBUFFORCE: SocketOption = { level: 1, name: 33 };
 export const IP_FREEBIND: SocketOption = { level: 0, name: 15 };
@@ -55,6 +60,7 @@ const native = {
   listen: library.func("int listen(int fd, int backlog)"),
   getsockname: library.func("int getsockname(int fd, void *address, void *length)"),
   setsockopt: library.func("int setsockopt(int fd, int level, int name, const void *value, uint32_t length)"),
+  getsockopt: library.func("int getsockopt(int fd, int level, int name, void *value, void *length)"),
   send: library.func("intptr_t send(int fd, const void *bytes, size_t length, int flags)"),
   recv: library.func("intptr_t recv(int fd, void *bytes, size_t length, int flags)"),
   close: library.func("int close(int fd)"),
@@ -100,6 +106,24 @@ export function getsockname(fd: number, what: string): Uint8Array {
 /** Sets an option that is an `int`. */
 export function setsockopt(fd: number, { level, name }: SocketOption, value: number, what: string): void {
   checked("setsockopt", what, native.setsockopt(fd, level, name, Int32Array.of(value), 4));
+}
+
+/** True while connections to the socket are taken. */
+export function isListening(fd: number, what: string): boolean {
+  const value = new Int32Array(1);
+  const { level, name } = SO_ACCEPTCONN;
+  checked("getsockopt", what, native.getsockopt(fd, level, name, value, Uint32Array.of(4)));
+  return value[0] === 1;
+}
+
+/** Has the socket send and receive by one interface only. */
+export function bindToDevice(fd: number, device: string, what: string): void {
+  const { level, name } = SO_BINDTODEVICE;
+  checked(
+    "setsockopt",
+    what,
+    native.setsockopt(fd, level, name, Buffer.from(device), Buffer.byteLength(device)),
+  );
 }
 
 /** Sends one datagram, whole or not at all; undefined when the socket has no room for it now. */

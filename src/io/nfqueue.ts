@@ -3,6 +3,7 @@
 // @see include/uapi/linux/netfilter/nfnetlink_queue.h
 
 import type { Family } from "../model/address.ts";
+import * as libc from "./libc.ts";
 import { AF_INET, AF_INET6 } from "./libc.ts";
 import { NETLINK_NETFILTER, NetlinkSocket, openNetlink } from "./netlink.ts";
 import {
@@ -24,6 +25,8 @@ const verdicts = { drop: 0, accept: 1, repeat: 4 } as const;
 const NETFILTER_HEADER = 4;
 /** Datagrams taken at once; the rest waits for the next turn of the event loop. */
 const TAKEN_AT_ONCE = 256;
+/** Of the socket's queue, which is counted twice this; a short packet costs some 1.3 KB in it. Taken only while used. */
+const RECEIVE_BYTES_PER_PACKET = 1024;
 
 export type Verdict = keyof typeof verdicts;
 
@@ -71,6 +74,7 @@ export function openQueue(spec: QueueSpec): PacketQueue {
   const what = `packet queue ${spec.number}`;
   const socket = openNetlink(NETLINK_NETFILTER, what);
   const { writer } = socket;
+  libc.setsockopt(socket.fd, libc.SO_RCVBUFFORCE, spec.maxLength * RECEIVE_BYTES_PER_PACKET, what);
   writer.message(messageType(messages.config), NLM_F_REQUEST | NLM_F_ACK).netfilterHeader(0, spec.number);
   writer.value(config.command, Uint8Array.of(COMMAND_BIND, 0, 0, 0));
   writer.message(messageType(messages.config), NLM_F_REQUEST | NLM_F_ACK).netfilterHeader(0, spec.number);

@@ -52,8 +52,8 @@ export interface PortTable {
   guard(port: PortDevice, guard: PortGuard): void;
   /** Lets everything in. */
   open(index: number): void;
-  /** Nothing comes in or goes out, or no longer so. */
-  cut(port: PortDevice, cutOff: boolean): void;
+  /** Nothing comes in or goes out, or no longer so. @returns false where the kernel cuts one way only (before 5.16) */
+  cut(port: PortDevice, cutOff: boolean): boolean;
   /** Whether a port is cut both ways, read from the kernel. */
   isCut(index: number): boolean;
   /** Forgets the ports that are no more. */
@@ -200,7 +200,7 @@ export function openPortTable(keeping: "ours" | "anybody's" = "ours"): PortTable
     cut(port, cutOff) {
       if (!cutOff) {
         take([chainName("cut", port.index), chainName("cut-out", port.index)]);
-        return;
+        return egress;
       }
       const text = JSON.stringify(port);
       const inward: Chain = {
@@ -223,6 +223,7 @@ export function openPortTable(keeping: "ours" | "anybody's" = "ours"): PortTable
         egress = false;
         put([inward]);
       }
+      return egress;
     },
     isCut(index) {
       const chains = listChains(socket);

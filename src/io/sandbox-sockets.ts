@@ -56,10 +56,8 @@ export function openSandboxSockets(namespaceFd: number): SandboxSockets {
       opened.push(addressFd);
       libc.setsockopt(addressFd, libc.SO_RCVBUFFORCE, NOTIFICATION_BYTES, "addresses of a sandbox");
       raiseLoopback(link);
-      const udpFd = boundSocket(libc.SOCK_DGRAM, opened);
-      libc.setsockopt(udpFd, libc.SO_RCVBUFFORCE, RECEIVE_QUEUE_BYTES, "a DNS socket in a sandbox");
-      const tcpFd = boundSocket(libc.SOCK_STREAM, opened);
-      libc.listen(tcpFd, BACKLOG, "the sandbox's DNS over TCP");
+      const udpFd = udpSocket(opened);
+      const tcpFd = tcpSocket(opened);
       return { udpFd, tcpFd, addressFd, udpPort: portOf(udpFd), tcpPort: portOf(tcpFd) };
     } catch (error) {
       for (const fd of opened) libc.close(fd);
@@ -68,11 +66,41 @@ export function openSandboxSockets(namespaceFd: number): SandboxSockets {
   });
 }
 
+/** One that was destroyed, again at the port that the capture leads to. @throws SystemCallError */
+export function reopenSandboxSocket(
+  namespaceFd: number,
+  transport: "udp" | "tcp",
+  { udpPort, tcpPort }: SandboxSockets,
+): number {
+  return withNamespace(namespaceFd, () => {
+    const opened: number[] = [];
+    try {
+      if (transport === "udp") return udpSocket(opened, udpPort);
+      return tcpSocket(opened, tcpPort);
+    } catch (error) {
+      for (const fd of opened) libc.close(fd);
+      throw error;
+    }
+  });
+}
+
+function udpSocket(opened: number[], port = 0): number {
+  const fd = boundSocket(libc.SOCK_DGRAM, opened, { bytes: resolverBytes, port });
+  libc.setsockopt(fd, libc.SO_RCVBUFFORCE, RECEIVE_QUEUE_BYTES, "a DNS socket in a sandbox");
+  return fd;
+}
+
+function tcpSocket(opened: number[], port = 0): number {
+  const fd = boundSocket(libc.SOCK_STREAM, opened, { bytes: resolverBytes, port });
+  libc.listen(fd, BACKLOG, "the sandbox's DNS over TCP");
+  return fd;
+}
+
 /** A UDP socket in the calling thread's namespace, on a port that the kernel chooses, for a question of our own. */
 export function openUdpSocket(): number {
   const opened: number[] = [];
   try {
-    return boundSocket(libc.SOCK_DGRAM, opened, loopbackBytes);
+    return boundSocket(libc.SOCK_DGRAM, opened, { bytes: loopbackBytes, port: 0 });
   } catch (error) {
     for (const fd of opened) libc.close(fd);
     throw error;
@@ -96,20 +124,28 @@ function raiseLoopback(link: NetlinkSocket): void {
   link.receive(() => undefined);
 }
 
-/** On a port that the kernel chooses; freely, because the loopback is the container's to spoil. */
-function boundSocket(type: number, opened: number[], bytes: Uint8Array = resolverBytes): number {
+interface Place {
+  readonly bytes: Uint8Array;
+  /** 0 has the kernel choose. */
+  readonly port: number;
+}
+
+/** Freely, because the loopback is the container's to spoil; and beside connections of one that was there before. */
+function boundSocket(type: number, opened: number[], { bytes, port }: Place): number {
   const what = `a DNS socket at ${resolverAddress} in a sandbox`;
   const fd = libc.socket(libc.AF_INET, type, 0, what);
   opened.push(fd);
   libc.setsockopt(fd, libc.IP_FREEBIND, 1, what);
-  libc.bind(fd, internetAddress(bytes), what);
+  if (type === libc.SOCK_STREAM) libc.setsockopt(fd, libc.SO_REUSEADDR, 1, what);
+  libc.bind(fd, internetAddress(bytes, port), what);
   return fd;
 }
 
-/** struct sockaddr_in, port 0. */
-function internetAddress(bytes: Uint8Array): Uint8Array {
+/** struct sockaddr_in. */
+function internetAddress(bytes: Uint8Array, port: number): Uint8Array {
   const address = new Uint8Array(16);
   address.set(new Uint8Array(Uint16Array.of(libc.AF_INET).buffer));
+  address.set([port >> 8, port & 0xff], 2);
   address.set(bytes, 4);
   return address;
 }

@@ -15,11 +15,15 @@
 //            the container must be guarded by its addresses before it sends. It stands at output, where every packet
 //            of the container's own passes but those that are put on a wire by hand.
 //
+// A third one stands in for what a kernel before 5.16 cannot do at a port:
+//
+//   cut      Nothing comes in or goes out but by loopback. Frames that are put on a wire by hand go past it.
+//
 // The tables belong to a socket of ours that stays open, so that NET_ADMIN in the container cannot take them away;
 // and they persist, so that they outlive us. Kernels before 6.9 cannot do both, and there they belong to nobody.
 
 import { DockerwallError, messageOf } from "../errors.ts";
-import { holdTable, sandboxTable } from "../firewall/names.ts";
+import { cutTable, holdTable, sandboxTable } from "../firewall/names.ts";
 import { type Protocol, protocolNumbers } from "../model/service.ts";
 import { ENOENT } from "./libc.ts";
 import { NETLINK_NETFILTER, NetlinkError, type NetlinkSocket, openNetlink } from "./netlink.ts";
@@ -103,6 +107,27 @@ export function holdInterfaces(interfaces: Interfaces, owner?: TableOwner): void
   });
 }
 
+/** Cuts the namespace of the calling thread off, or no longer. */
+export function cutInside(cut: boolean, owner?: TableOwner): void {
+  if (!cut) {
+    removeTables([cutTable], owner);
+    return;
+  }
+  replaceTable(cutTable, owner, ({ writer }) => {
+    for (const hook of ["input", "output"] as const) {
+      writeNewChain(writer, { table: cutTable, name: hook, type: "filter", hook, priority: FIRST });
+      const loopback = hook === "input" ? inputInterface(LOOPBACK_INDEX) : outputInterface(LOOPBACK_INDEX);
+      writeNewRule(writer, cutTable, hook, [loopback, verdict("accept")]);
+      writeNewRule(writer, cutTable, hook, [verdict("drop")]);
+    }
+  });
+}
+
+/** Whether the namespace of the calling thread is cut off, read from the kernel. */
+export function isCutInside(owner?: TableOwner): boolean {
+  return withSocket(owner, (socket) => isPresent(socket, cutTable));
+}
+
 function replaceTable(
   table: TableName,
   owner: TableOwner | undefined,
@@ -149,8 +174,17 @@ export function probeSandboxTable(): void {
 
 /** Takes our tables out of the namespace of the calling thread; none there is no error. */
 export function removeSandboxTables(owner?: TableOwner): void {
+  removeTables([sandboxTable, holdTable], owner);
+}
+
+/** The same with what cuts it off. */
+export function removeAllSandboxTables(): void {
+  removeTables([sandboxTable, holdTable, cutTable], undefined);
+}
+
+function removeTables(tables: readonly TableName[], owner: TableOwner | undefined): void {
   withSocket(owner, (socket) => {
-    const present = [sandboxTable, holdTable].filter((table) => isPresent(socket, table));
+    const present = tables.filter((table) => isPresent(socket, table));
     if (present.length === 0) return;
     writeBatch(socket.writer.reset(), () => {
       for (const table of present) writeDeleteTable(socket.writer, table);

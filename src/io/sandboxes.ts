@@ -10,8 +10,10 @@ import type { LateCapture } from "../dns/late-captures.ts";
 import type { Transport } from "../dns/message.ts";
 import { DockerwallError, messageOf } from "../errors.ts";
 import type { IpAddress } from "../model/address.ts";
-import { type DnsClient, type DnsListener, listenUdp } from "./dns-listener.ts";
-import { listenTcp, sandboxTcpLimits } from "./dns-listener-tcp.ts";
+import { ConnectionPool } from "./connection-pool.ts";
+import { type DnsClient, type DnsListener, type ListenAt, listenUdp } from "./dns-listener.ts";
+import { listenTcp } from "./dns-listener-tcp.ts";
+import { listenLasting } from "./lasting-listener.ts";
 import { withNamespace } from "./netns.ts";
 import { createPace, type Pace } from "./pace.ts";
 import type { Readiness } from "./readiness.ts";
@@ -19,11 +21,13 @@ import { forgetFlowsPast, hasAskedPast } from "./resolver-flows.ts";
 import { readAddresses, type SandboxAddress } from "./sandbox-addresses.ts";
 import { type Fate, watchSandboxes } from "./sandbox-folder.ts";
 import { askInSandbox } from "./sandbox-relay.ts";
-import { openSandboxSockets, type SandboxSockets } from "./sandbox-sockets.ts";
+import { openSandboxSockets, reopenSandboxSocket, type SandboxSockets } from "./sandbox-sockets.ts";
 import {
+  cutInside,
   holdInterfaces,
   type Interfaces,
   installSandboxTable,
+  isCutInside,
   openTableOwner,
   removeSandboxTables,
   type TableOwner,
@@ -78,6 +82,10 @@ export interface Sandboxes {
   reclassify(): void;
   /** The same for one. */
   judge(name: string): void;
+  /** Cuts a sandbox off inside of it, or no longer. */
+  cutInside(name: string, cut: boolean): void;
+  /** Whether it is, read from the kernel. */
+  isCutInside(name: string): boolean;
   /** Asks this question inside every guarded sandbox, as its container would. */
   probe(message: Uint8Array): Promise<readonly ProbedSandbox[]>;
   /** Gives every sandbox back for good and stops watching. */
@@ -95,6 +103,8 @@ const classifyWithinMs = 3_500;
 const maxWaiting = 256;
 const none: ReadonlySet<string> = new Set();
 const maxRelayed = 32;
+/** TCP connections to all sandboxes together. */
+const connectionsAtMost = 1_024;
 /**
  * A container joins its networks one after the other, within some tens of milliseconds, and the next may be a guarded
  * one. To take the tables away and put them back takes the kernel as long, and nothing else is seen meanwhile.
@@ -105,6 +115,9 @@ const betweenForgettingMs = 25;
 const refusedWithinMs = 1_000;
 /** A container with NET_ADMIN changes its addresses without end; an engine gives it a few, one after the other. */
 const reading = { burst: 24, everyMs: 50, mostMs: 1_000, calmMs: 2_000 } as const;
+
+/** Opens a listener at a socket of ours. */
+type Open = (at: ListenAt, onLost: (problem: string) => void) => Promise<DnsListener>;
 
 interface Sandbox {
   readonly name: string;
@@ -135,6 +148,8 @@ interface Sandbox {
 
 export function createSandboxes(options: SandboxesOptions): Sandboxes {
   const sandboxes = new Map<string, Sandbox>();
+  /** All clients of a sandbox are one, from whichever address of its loopback they come. */
+  const connections = new ConnectionPool(connectionsAtMost);
   const holders = new Map<IpAddress, Set<string>>();
   const flowsToForget: Sandbox[] = [];
   /** Why, by name. */
@@ -345,9 +360,32 @@ export function createSandboxes(options: SandboxesOptions): Sandboxes {
           isGone,
           reply,
         });
+    const onProblem = (problem: string): void => options.onProblem(`sandbox ${sandbox.name}: ${problem}`);
+    const first = { udp: udpFd, tcp: tcpFd };
+    const lasting = (transport: Transport, open: Open): Promise<DnsListener> => {
+      let fd: number | undefined = first[transport];
+      return listenLasting({
+        open: (onLost) => {
+          const at = {
+            fd: fd ?? reopenSandboxSocket(sandbox.namespaceFd, transport, sandbox.sockets),
+            family: 4,
+          } as const;
+          fd = undefined;
+          return open(at, onLost);
+        },
+        onProblem,
+      });
+    };
     return Promise.all([
-      listenUdp({ fd: udpFd, family: 4 }, handler("udp")),
-      listenTcp({ fd: tcpFd, family: 4 }, handler("tcp"), sandboxTcpLimits),
+      lasting("udp", (at, onLost) => listenUdp(at, handler("udp"), { onProblem, onLost })),
+      lasting("tcp", (at, onLost) =>
+        listenTcp(
+          at,
+          handler("tcp"),
+          {},
+          { pool: connections, ownerOf: () => sandbox.name, onProblem, onLost },
+        ),
+      ),
     ]);
   }
 
@@ -471,6 +509,17 @@ export function createSandboxes(options: SandboxesOptions): Sandboxes {
       const sandbox = sandboxes.get(name);
       if (sandbox !== undefined) attempt(name, () => settle(sandbox));
     },
+    cutInside(name, cut) {
+      const sandbox = sandboxes.get(name);
+      if (sandbox === undefined) return;
+      withNamespace(sandbox.namespaceFd, () => {
+        if (isCutInside(sandbox.owner) !== cut) cutInside(cut, sandbox.owner);
+      });
+    },
+    isCutInside(name) {
+      const sandbox = sandboxes.get(name);
+      return sandbox !== undefined && withNamespace(sandbox.namespaceFd, () => isCutInside(sandbox.owner));
+    },
     probe: (message) => {
       const guarded = [...sandboxes.values()].filter((sandbox) => sandbox.standing.kind === "guarded");
       return Promise.all(
@@ -482,7 +531,12 @@ export function createSandboxes(options: SandboxesOptions): Sandboxes {
     },
     async releaseAll() {
       watcher.close();
-      for (const sandbox of sandboxes.values()) attempt(sandbox.name, () => release(sandbox));
+      for (const sandbox of sandboxes.values()) {
+        attempt(sandbox.name, () => {
+          release(sandbox);
+          withNamespace(sandbox.namespaceFd, () => cutInside(false, sandbox.owner));
+        });
+      }
       await Promise.all([...sandboxes.keys()].map(forget));
     },
   };

@@ -23,21 +23,42 @@ export interface FlowHead {
   readonly destination: IpAddress;
   readonly protocol: number;
   readonly port: number | undefined;
+  /** Whether it passes on the stamp of an admitted flow. */
+  readonly stamped: boolean;
 }
+
+/** From so many askers on, one reading of all flows costs less than one for each of them. */
+const readingsAtMost: Readonly<Record<Family, number>> = { 4: 8, 6: 1 };
 
 /**
  * Has the kernel forget the flows of these askers that are not `allowed`: the next packet of each is judged anew, and
- * what still comes in for it belongs to nothing. Without their stamp alone they would go on in that direction.
+ * what still comes in for it belongs to nothing. Without their stamp alone they would go on in that direction. They are
+ * found by their askers' addresses: somebody else's rules may have overwritten the mark.
  */
 export function forgetUnless(askers: ReadonlySet<IpAddress>, allowed: (flow: FlowHead) => boolean): number {
-  const concerned = ({ original, reply }: Flow): boolean => {
-    if (!askers.has(original.source)) return false;
-    const { source: destination, sourcePort, ipProtocol: protocol } = reply;
-    const port = portProtocols.has(protocol) ? sourcePort : undefined;
-    return !allowed({ source: original.source, destination, protocol, port });
-  };
-  const families = [...new Set([...askers].map(familyOf))];
-  return onStamped({ families, concerned }, (conntrack, flows) => conntrack.remove(flows));
+  const conntrack = openConntrack();
+  try {
+    const refused = flowsOf(conntrack, askers).filter((flow) => !allowed(headOf(flow)));
+    conntrack.remove(refused);
+    return refused.length;
+  } finally {
+    conntrack.close();
+  }
+}
+
+function flowsOf(conntrack: Conntrack, askers: ReadonlySet<IpAddress>): Flow[] {
+  return [...Map.groupBy(askers, familyOf)].flatMap(([family, addresses]) =>
+    addresses.length <= readingsAtMost[family]
+      ? addresses.flatMap((address) => conntrack.flowsFrom(address))
+      : conntrack.flows(family).filter(({ original }) => askers.has(original.source)),
+  );
+}
+
+function headOf({ original, reply, mark }: Flow): FlowHead {
+  const { source: destination, sourcePort, ipProtocol: protocol } = reply;
+  const port = portProtocols.has(protocol) ? sourcePort : undefined;
+  const stamped = (mark & connectionMark.mask) === connectionMark.admitted;
+  return { source: original.source, destination, protocol, port, stamped };
 }
 
 /** Every tracked flow of a family. */

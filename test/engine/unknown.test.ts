@@ -15,6 +15,7 @@ import {
   run,
   status,
   succeeds,
+  wall,
 } from "../support/dockerwall.ts";
 import { until } from "../support/lab/command.ts";
 import type { Engine } from "../support/lab/engine.ts";
@@ -135,6 +136,12 @@ for (const name of engines) {
         assert.match(stdout, /status: SERVFAIL/);
         assert.match(stdout, /EDE: 14.*the engine has not told/);
         assert.notEqual((await within(...curl(`http://${address}/`))).exitCode, 0);
+      });
+
+      it("explain says that it is not known", async () => {
+        const { stdout, exitCode } = await wall(engine, "explain", "strict", taken);
+        assert.match(stdout, /the engine has not told enough of the container yet/);
+        assert.equal(exitCode, 1);
       });
 
       it("everybody else is served, and so is who comes now", async () => {

@@ -3,6 +3,7 @@
 
 import assert from "node:assert/strict";
 import { execFileSync, spawnSync } from "node:child_process";
+import { writeFileSync } from "node:fs";
 import { describe, it } from "node:test";
 import { bootGuardUnit, bootSetsUnit } from "../../src/firewall/boot-guard.ts";
 import { renderRuleset } from "../../src/firewall/ruleset.ts";
@@ -47,6 +48,68 @@ describe("the boot guard", () => {
       /^# Holds .*\n# Not held: br-lan, which has eth0 \(a physical device\), the host's default route\.$/m,
     );
     assert.doesNotMatch(bootGuardUnit([{ bridge: "br-$(x)%n", why: ["eth0"] }]), /\$\(x\)|%n/);
+  });
+});
+
+describe("what the engine asks at boot", () => {
+  const [hold = []] = execStarts(bootGuardUnit([]), "ExecStartPost");
+  /** Asks a resolver, by which transport; its exit code says whether the question left. */
+  const ask = (family: string, address: string): string =>
+    `python3 -c 'import socket; socket.socket(socket.${family}, socket.SOCK_DGRAM).sendto(b"x", ("${address}", 53))' 2>/dev/null && echo left || echo held`;
+  const asks = [ask("AF_INET", "127.0.0.1"), ask("AF_INET6", "::1")].join("\n");
+  /** Runs the unit's command in a cgroup namespace of its own, and asks as the engine and as somebody else. */
+  function questions(mount: string, before: string): string[] {
+    const script = `
+${mount}
+${before}
+sh -c 'echo $$ >/sys/fs/cgroup/system.slice/docker.service/cgroup.procs; exec sh /run/asks' 2>/dev/null || sh /run/asks
+sh /run/asks`;
+    writeFileSync("/run/asks", asks);
+    run("nft", "flush", "ruleset");
+    const group = `/run/groups/dockerwall-boot-${process.pid}`;
+    run("mkdir", "-p", "/run/groups");
+    run("mount", "-t", "cgroup2", "none", "/run/groups");
+    try {
+      run("mkdir", group);
+      const enter = `echo $$ >${group}/cgroup.procs; exec unshare --cgroup --mount sh -c "$1" sh "$2" "$3" "$4"`;
+      const env = { PATH: `${tools}:${process.env["PATH"]}` };
+      return execFileSync("sh", ["-c", enter, "sh", script, ...hold], { env, encoding: "utf8" })
+        .trim()
+        .split("\n");
+    } finally {
+      for (const each of ["/system.slice/docker.service", "/system.slice", ""])
+        spawnSync("rmdir", [`${group}${each}`]);
+      run("umount", "/run/groups");
+    }
+  }
+  const groups = "mount -t cgroup2 none /sys/fs/cgroup";
+  const engine = "mkdir -p /sys/fs/cgroup/system.slice/docker.service";
+
+  it("leaves without the unit", () => {
+    assert.deepEqual(questions(groups, engine), ["left", "left", "left", "left"]);
+  });
+
+  for (const [title, before] of [
+    ["is held, and nobody else's", '"$@"'],
+    ["is held when the unit is started again", '"$@"; "$@"'],
+    [
+      "is held when the engine's group is another one by then",
+      '"$@"; rmdir /sys/fs/cgroup/system.slice/docker.service; "$@"',
+    ],
+  ] as const) {
+    it(title, () => {
+      assert.deepEqual(questions(groups, before), ["held", "held", "left", "left"]);
+      const rules = run("iptables-nft", "-t", "mangle", "-S", "DOCKERWALL-OUTPUT");
+      assert.equal(rules.match(/held-since-boot -j DROP/g)?.length, 2, rules);
+    });
+  }
+
+  it("is not held without cgroup v2: said, and no failure", () => {
+    const said = questions("mount -t tmpfs -o ro tmpfs /sys/fs/cgroup", '"$@"');
+    assert.deepEqual(said, [
+      "lookups of the engine are not held: no cgroup v2, or no match by it",
+      ...["left", "left", "left", "left"],
+    ]);
   });
 });
 

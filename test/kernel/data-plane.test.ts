@@ -54,6 +54,7 @@ test("a flush tells of every lookup that was answered before it", async (t) => {
   // The data plane reads at its start which grants the sets hold.
   const { guarded } = wall.classify(topology);
   const events: LookupEvent[] = [];
+  const problems: string[] = [];
   const unexpected = (what?: unknown): never => assert.fail(String(what));
   await using dataPlane = await startDataPlane(
     {
@@ -66,12 +67,15 @@ test("a flush tells of every lookup that was answered before it", async (t) => {
       queueNumber,
     },
     {
-      onLookups: (batch) => void events.push(...batch),
+      onLookups: (batch) => {
+        events.push(...batch);
+        if (events.length === 3) throw new Error("the journal is broken");
+      },
       onFreshAddresses: unexpected,
-      onRefresh: unexpected,
+      onRefresh: () => undefined,
       onSandboxes: unexpected,
       onResolver: () => undefined,
-      onProblem: unexpected,
+      onProblem: (problem) => problems.push(problem),
       onDeath: unexpected,
     },
   );
@@ -91,4 +95,6 @@ test("a flush tells of every lookup that was answered before it", async (t) => {
       Array.from({ length: round }, (_, index) => `round-${index + 1}.example.org`),
     );
   }
+  // What a message asks for may fail, and ends nothing.
+  assert.deepEqual(problems, ["message lookups: the journal is broken"]);
 });

@@ -174,4 +174,35 @@ test("a data plane that starts keeps what its predecessor knew, until it knows i
   assert.deepEqual(entries("quarantine4"), kept);
   await post(plane, cut);
   assert.deepEqual(entries("quarantine4"), []);
+  run("ip", "netns", "del", "kept");
+});
+
+test("where ports cannot be cut, one in quarantine is cut off inside", async (t) => {
+  const { plane } = await startPlane(t, { guardPorts: false });
+  const box = createNamespace("cut");
+  const neighbour = createNamespace("near");
+  for (const [name, address] of [
+    [box, "198.19.1.40"],
+    [neighbour, "198.19.1.41"],
+  ] as const)
+    join(name, "eth0", `${address}/24`);
+  const told = [
+    containerOf("cut", "cut", [app, "198.19.1.40"]),
+    containerOf("near", "near", [app, "198.19.1.41"]),
+  ];
+  await post(plane, told);
+  // A neighbour is told that nothing listens, or nothing at all.
+  const answers = (from: TestNamespace, to: string): boolean =>
+    from
+      .run("bash", "-c", `(timeout 0.5 bash -c '< /dev/tcp/${to}/9') 2>&1 || true`)
+      .includes("Connection refused");
+  const reach = (): boolean[] => [answers(box, "198.19.1.41"), answers(neighbour, "198.19.1.40")];
+  await until("both to reach each other", 5_000, () => (reach().every((both) => both) ? true : undefined));
+  await post(plane, told, "cut");
+  assert.equal(await plane.isCutOff("cut".repeat(16)), true);
+  assert.deepEqual(reach(), [false, false]);
+  await post(plane, told);
+  assert.equal(await plane.isCutOff("cut".repeat(16)), false);
+  assert.deepEqual(reach(), [true, true]);
+  for (const name of ["cut", "near"]) run("ip", "netns", "del", name);
 });

@@ -5,7 +5,7 @@ import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
 import { after, before, describe, it } from "node:test";
 import { lookAtBridges } from "../../src/io/bridge-ports.ts";
-import { type DaemonProcess, mountSys, startDaemon } from "../support/daemon-process.ts";
+import { type DaemonProcess, daemonIsUp, mountSys, startDaemon } from "../support/daemon-process.ts";
 import { bridgeNetwork, type FakeEngine, startFakeEngine } from "../support/fake-engine.ts";
 import { until } from "../support/lab/command.ts";
 import { createNamespace, enterNamespaces, run } from "../support/namespace.ts";
@@ -102,9 +102,7 @@ describe("a labelled network on the host's own bridge", () => {
     engine.networks.set(appId, bridgeNetwork({ id: appId, name: "app", bridge: "app0", allow: "" }));
     plugIn();
     daemon = startDaemon(engine, { DOCKERWALL_SANDBOX_FOLDER: "/run/sandboxes" });
-    await until("the daemon to be up", 30_000, async () =>
-      (await daemon.cli("status")).stdout.includes(": degraded for") ? true : undefined,
-    );
+    await daemonIsUp(daemon);
   });
   after(async () => {
     await daemon[Symbol.asyncDispose]();
@@ -150,9 +148,7 @@ describe("a labelled network on the host's own bridge", () => {
     await daemon.end("SIGKILL");
     await daemon[Symbol.asyncDispose]();
     daemon = startDaemon(engine, { DOCKERWALL_SANDBOX_FOLDER: "/run/sandboxes" });
-    await until("the daemon to be up", 30_000, async () =>
-      (await daemon.cli("status")).stdout.includes(": degraded for") ? true : undefined,
-    );
+    await daemonIsUp(daemon);
     assert.deepEqual(
       [await stateOf("lan"), members(), reaches(), isReached()],
       ["refused", false, true, true],

@@ -86,8 +86,22 @@ export function startDaemon(
   };
 }
 
+/** Waits until it says so in its log: each command that asks takes a busy machine seconds. */
+export async function daemonIsUp(daemon: DaemonProcess): Promise<void> {
+  await until(
+    "the daemon to be up",
+    90_000,
+    () => {
+      assert.ok(!daemon.ended, `the daemon ended: ${daemon.log()}`);
+      return daemon.log().includes('"message":"enforcing"') ? true : undefined;
+    },
+    daemon.log,
+  );
+}
+
 /** Waits until a command says that all is enforced. */
 export async function daemonEnforces(daemon: DaemonProcess): Promise<void> {
+  await daemonIsUp(daemon);
   let last: Ended | undefined;
   await until(
     "the daemon to enforce",

@@ -35,6 +35,11 @@ export async function startExample(engine: Engine): Promise<Example> {
   return { app, network };
 }
 
+/** Takes it down as its user would. */
+export async function endExample(engine: Engine): Promise<void> {
+  mustWork(await composeExample(engine, "down", "--timeout", "10"));
+}
+
 function mustWork({ stdout, stderr, exitCode }: Outcome): string {
   if (exitCode !== 0) throw new Error(`ended with ${exitCode}:\n${stdout}\n${stderr}`);
   return stdout.trim();

@@ -30,7 +30,7 @@ export async function startFakeEngine(): Promise<FakeEngine> {
     [/^\/version$/, () => ({ Version: "28.5.2", ApiVersion: "1.51" })],
     [/^\/networks$/, () => [...networks.values()]],
     [/^\/networks\/([^/]+)$/, (id) => networks.get(id)],
-    [/^\/containers\/json$/, () => [...containers.values()]],
+    [/^\/containers\/json$/, () => [...containers.values()].map(listed)],
     [/^\/containers\/([^/]+)\/json$/, (id) => containers.get(id)],
   ];
   const server = createServer((request, response) => {
@@ -121,4 +121,14 @@ export function container(fields: {
       ),
     },
   };
+}
+
+/** An inspected container as the list of all has it. */
+function listed(inspected: Json): Json {
+  const { Id, Name, Config, State, HostConfig, NetworkSettings } = inspected as {
+    readonly Config: Json;
+    readonly State: Json;
+  } & Json;
+  const state = State["Running"] === true ? "running" : "exited";
+  return { Id, Names: [Name], Labels: Config["Labels"], State: state, HostConfig, NetworkSettings };
 }

@@ -84,7 +84,10 @@ export interface Plane {
 /** Starts one; it fails the test on problems that are not expected. */
 export async function startPlane(
   t: TestContext,
-  { expectsProblems = false }: { readonly expectsProblems?: boolean } = {},
+  {
+    expectsProblems = false,
+    guardPorts = true,
+  }: { readonly expectsProblems?: boolean; readonly guardPorts?: boolean } = {},
 ): Promise<Plane> {
   const asked: string[] = [];
   started += 1;
@@ -96,7 +99,7 @@ export async function startPlane(
       leaseFloorSeconds: 1,
       leaseGraceSeconds: 1,
       sandboxFolder: "/run/netns",
-      guardPorts: true,
+      guardPorts,
       queueNumber: 5353 + 2 * started,
     },
     {

@@ -32,13 +32,7 @@ export function renderIp({ source, destination, protocol, body }: IpPacket): Buf
     head.writeUInt32BE(0x6000_0000);
     head.writeUInt16BE(body.length, 4);
     head.set([protocol, 64], 6);
-    const pseudo = Buffer.concat([from, to, Buffer.from([0, 0, 0, 0, 0, 0, 0, protocol])]);
-    pseudo.writeUInt32BE(body.length, 32);
-    const content = Buffer.from(body);
-    if (protocol === 58) {
-      content.writeUInt16BE(0, 2);
-      content.writeUInt16BE(checksum(Buffer.concat([pseudo, content])), 2);
-    }
+    const content = withChecksum([from, to], protocol, body);
     return Buffer.concat([head, from, to, content]);
   }
   const head = Buffer.alloc(20);
@@ -48,7 +42,22 @@ export function renderIp({ source, destination, protocol, body }: IpPacket): Buf
   head.set(from, 12);
   head.set(to, 16);
   head.writeUInt16BE(checksum(head), 10);
-  return Buffer.concat([head, body]);
+  return Buffer.concat([head, withChecksum([from, to], protocol, body)]);
+}
+
+/** Where the checksum stands, of the protocols whose receivers look at it. */
+const checksumAt: Readonly<Record<number, number>> = { 17: 6, 58: 2 };
+
+function withChecksum(ends: readonly [Uint8Array, Uint8Array], protocol: number, body: Buffer): Buffer {
+  const at = checksumAt[protocol];
+  if (at === undefined) return body;
+  const tail = Buffer.from([0, 0, 0, 0, 0, 0, 0, protocol]);
+  tail.writeUInt32BE(body.length);
+  const content = Buffer.from(body);
+  content.writeUInt16BE(0, at);
+  const pad = Buffer.alloc(content.length % 2);
+  content.writeUInt16BE(checksum(Buffer.concat([...ends, tail, content, pad])) || 0xffff, at);
+  return content;
 }
 
 /** TCP with these flags (SYN 2, ACK 16). */
@@ -76,8 +85,6 @@ export function udp(from: number, to: number, text = ""): Buffer {
   head.writeUInt16BE(from);
   head.writeUInt16BE(to, 2);
   head.writeUInt16BE(8 + text.length, 4);
-  // Anything but 0, which IPv6 does not allow.
-  head.writeUInt16BE(0xffff, 6);
   return Buffer.concat([head, Buffer.from(text)]);
 }
 

@@ -1,11 +1,11 @@
 // Reads a systemd unit as systemd would, as far as ours goes, and refuses what it would read differently.
 
-/** The argv of every ExecStart= line. @throws for what systemd would expand: specifiers and variables */
-export function execStarts(unit: string): string[][] {
+/** The argv of every ExecStart= line, or of another key's. @throws for what systemd would expand: specifiers and variables */
+export function execStarts(unit: string, key = "ExecStart"): string[][] {
   return unit
     .split("\n")
-    .filter((line) => line.startsWith("ExecStart="))
-    .map((line) => split(line.slice("ExecStart=".length)));
+    .filter((line) => line.startsWith(`${key}=`))
+    .map((line) => split(line.slice(`${key}=`.length).replace(/^-/, "")));
 }
 
 const escapes: Readonly<Record<string, string>> = {

@@ -2,6 +2,7 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { canaryQuery, isOurDenial } from "../../src/dns/canary.ts";
 import type { IpAddress } from "../../src/model/address.ts";
 import { decodeMessage } from "../support/dns-bytes.ts";
 import { answerTo, startFakeUpstream } from "../support/fake-upstream.ts";
@@ -71,6 +72,11 @@ test("a circle: what the resolver in it knows by itself is told", async () => {
     started.answerer.useUpstreams([]);
     await own.close();
   }
+});
+
+test("a circle: the resolver in it is known to be captured", async () => {
+  await using circle = await startCircle("");
+  assert.ok(isOurDenial(await circle.askBytes(canaryQuery(), inside)));
 });
 
 test("a circle: doctor names it, and takes no denial for an answer", async () => {

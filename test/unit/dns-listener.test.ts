@@ -10,7 +10,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { createFrameReader, renderFrame } from "../../src/dns/framing.ts";
 
 import { type DnsClient, type DnsHandler, listenUdp } from "../../src/io/dns-listener.ts";
-import { listenTcp, sandboxTcpLimits } from "../../src/io/dns-listener-tcp.ts";
+import { listenTcp } from "../../src/io/dns-listener-tcp.ts";
 
 import type { IpAddress } from "../../src/model/address.ts";
 
@@ -210,7 +210,7 @@ test("TCP: a client that does not read is cut", async () => {
 });
 
 test("TCP: in a sandbox all addresses of the loopback are one client", async () => {
-  const listener = await listenTcp(loopback4, echo, sandboxTcpLimits);
+  const listener = await listenTcp(loopback4, echo, {}, { ownerOf: () => "its sandbox" });
   const sockets = Array.from({ length: 48 }, (_, i) =>
     createConnection({ port: listener.port, host: "127.0.0.1", localAddress: `127.0.${1 + i}.1` }),
   );

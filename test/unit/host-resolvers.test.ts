@@ -86,3 +86,19 @@ test("a server that cannot be used is told once while it stands there", () => {
     assert.equal(problems.length, 3);
   });
 });
+
+test("whom systemd-resolved's stub asks is told with it, and followed", () => {
+  inRoot((root) => {
+    const behind = join(root, "run/systemd/resolve/resolv.conf");
+    mkdirSync(join(root, "run/systemd/resolve"), { recursive: true });
+    writeFileSync(join(root, "etc/resolv.conf"), "nameserver 127.0.0.53\nnameserver 192.0.2.9\n");
+    const resolvers = openHostResolvers(root, ignore);
+    assert.deepEqual(resolvers.read(), [...at("127.0.0.53"), ...at("192.0.2.9")]);
+    for (const address of ["198.18.0.53", "198.18.0.54"]) {
+      writeFileSync(behind, `nameserver ${address}\n`);
+      const [first] = at("127.0.0.53");
+      assert.deepEqual(resolvers.reread(), [{ ...first, leadsTo: [address] }, ...at("192.0.2.9")]);
+      assert.equal(resolvers.reread(), undefined);
+    }
+  });
+});

@@ -65,8 +65,11 @@ describe("PrefixTable", () => {
         (prefixes, wanted) => {
           const table = tableOf(prefixes);
           for (const text of [...wanted, ...prefixes.map((found) => found.address)]) {
-            const naive = prefixes.filter((candidate) => prefixContains(candidate, text)).map(renderPrefix);
-            assert.deepEqual(table.match(text).toSorted(), naive.toSorted());
+            const holding = prefixes.filter((candidate) => prefixContains(candidate, text));
+            assert.deepEqual(table.match(text).toSorted(), holding.map(renderPrefix).toSorted());
+            const most = Math.max(...holding.map(({ length }) => length));
+            const longest = holding.filter(({ length }) => length === most).map(renderPrefix);
+            assert.deepEqual(table.longest(text).toSorted(), longest.toSorted());
           }
         },
       ),

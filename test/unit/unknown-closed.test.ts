@@ -66,6 +66,7 @@ function startDaemon(model: ModelEngine, cutOff: ReadonlySet<string>, nowMs: () 
   const presence = createPresence(
     (sandbox) => live(sandbox)?.address && ([live(sandbox)?.address ?? ""] as IpAddress[]),
     nowMs,
+    () => undefined,
   );
   let readings: Readings = { ...allRead, listedAtMs: Number.NEGATIVE_INFINITY };
   let posted: Topology | undefined;

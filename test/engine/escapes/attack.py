@@ -16,18 +16,21 @@ class Attempt:
         self.sport = given["sport"]
         self.to = given["to"]
         self.to6 = given["to6"]
+        # A MAC, and a prefix of IPv6, that nobody else uses.
+        self.mark_mac = given["mac"]
+        self.mark_prefix = given["prefix"]
 
     # Sockets of the kernel's own.
 
-    def tcp(self, to, port, sport=None):
+    def tcp(self, to, port, sport=None, src=""):
         """Connects, says the token, waits for a word."""
         with socket.socket(family(to), socket.SOCK_STREAM) as s:
             s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            s.bind(("::" if ":" in to else "0.0.0.0", self.sport if sport is None else sport))
+            s.bind((src, self.sport if sport is None else sport))
             s.settimeout(QUICK)
             quietly(lambda: (s.connect(scoped(to, port)), s.sendall(self.token), s.recv(1)))
 
-    def udp(self, to, port, sport=None, ttl=None, group=False, data=None):
+    def udp(self, to, port, sport=None, ttl=None, group=False, data=None, src=""):
         with socket.socket(family(to), socket.SOCK_DGRAM) as s:
             s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             s.setsockopt(socket.SOL_SOCKET, socket.SO_BROADCAST, 1)
@@ -35,8 +38,8 @@ class Attempt:
                 s.setsockopt(socket.IPPROTO_IP, socket.IP_TTL, ttl)
             if group:
                 s.setsockopt(socket.IPPROTO_IP, socket.IP_MULTICAST_TTL, 8)
-            if sport is not None:
-                s.bind(("::" if ":" in to else "0.0.0.0", sport))
+            if sport is not None or src:
+                s.bind((src, sport or 0))
             for _ in range(2):
                 quietly(lambda: s.sendto(self.token if data is None else data, scoped(to, port)))
                 time.sleep(0.05)
@@ -48,11 +51,7 @@ class Attempt:
                 time.sleep(0.05)
 
     def echo(self, to, n=1, kind=None):
-        v6 = ":" in to
-        head = struct.pack("!BBHHH", kind if kind is not None else (128 if v6 else 8), 0, 0, self.sport, n)
-        body = head + self.token
-        # The kernel sums ICMPv6 itself.
-        return body if v6 else body[:2] + struct.pack("!H", checksum(body)) + body[4:]
+        return echo_request(to, self.sport, n, kind, self.token)
 
     # Packets by hand: from the IP header on, the kernel routes them.
 
@@ -64,6 +63,26 @@ class Attempt:
                 s.sendto(packet, (to, 0))
                 time.sleep(0.002)
 
+    def error_about(self, owner, to, proto="udp", kind=None, code=1, port=None):
+        """
+        An ICMP error to a server, about a packet of it to `owner`, of a flow that flows.py holds; `port` is another
+        flow's. What it quotes carries the token.
+        """
+        v6 = ":" in to
+        base = int(self.facts["flow"])
+        number, quoted = {
+            "udp": lambda: (17, udp_segment(to, owner, 9000, port or base, self.token)),
+            "tcp": lambda: (6, tcp_segment(to, owner, 9000, port or base + 1, 16, self.token)),
+            "echo": lambda: (58, icmp6(to, owner, 129, struct.pack("!HH", port or base + 2, 1) + self.token)) if v6
+                       else (1, icmp4(0, 0, struct.pack("!HH", port or base + 2, 1) + self.token)),
+            "sctp": lambda: (132, sctp_init(9000, port or base + 3, self.token)),
+            "99": lambda: (99, self.token),
+        }[proto]()
+        if v6:
+            self.raw6(58, to, struct.pack("!BBHI", kind or 1, code, 0, 0) + ip6(to, owner, number, quoted))
+        else:
+            self.raw(1, to, icmp4(kind or 3, code, bytes(4) + ip4(to, owner, number, quoted)))
+
     def raw6(self, proto, to, payload=None):
         with socket.socket(socket.AF_INET6, socket.SOCK_RAW, proto) as s:
             for _ in range(2):
@@ -74,7 +93,7 @@ class Attempt:
     def frame(self, kind, payload, dst=None, src=None, device="eth0"):
         with socket.socket(socket.AF_PACKET, socket.SOCK_RAW) as s:
             s.bind((device, 0))
-            head = mac(dst or self.facts["gwmac"]) + (mac(src) if src else own_mac()) + struct.pack("!H", kind)
+            head = mac(dst or self.facts["gwmac"]) + (mac(src) if src else own_mac(device)) + struct.pack("!H", kind)
             for _ in range(2):
                 s.send(head + payload)
                 time.sleep(0.002)
@@ -86,6 +105,46 @@ class Attempt:
     def frame6(self, src, to, next_header=17, payload=None, dst=None, src_mac=None, hops=64, device="eth0"):
         body = self.udp_segment(src, to) if payload is None else payload
         self.frame(0x86DD, ip6(src, to, next_header, body, hops), dst, src_mac, device)
+
+    def arp(self, src, to, dst="ff:ff:ff:ff:ff:ff", src_mac=None, device="eth0"):
+        """Asks for an address, and so says that `src` is at a MAC, the row's own where absent."""
+        claim = mac(src_mac or self.mark_mac) + packed(src)
+        self.frame(0x0806, struct.pack("!HHBBH", 1, 0x0800, 6, 4, 1) + claim + bytes(6) + packed(to), dst, device=device)
+
+    def arp_reply(self, to, src=None, device="eth0"):
+        """Asks by ARP who has an address; a reply is a reply."""
+        with sniffer(device, 0x0806) as s:
+            self.arp(src or own_address(device), to, src_mac=own_mac(device).hex(":"), device=device)
+            if heard(s, lambda frame: frame[20:22] == b"\0\2" and frame[28:32] == packed(to)):
+                self.reply()
+
+    def solicitation_reply(self, to, src=None):
+        """The same by neighbour discovery."""
+        with sniffer("eth0", 0x86DD) as s:
+            self.discover(135, to, src or self.link6(), "33:33:ff:" + packed(to)[13:].hex(":"), solicited_node(to), own_mac().hex(":"))
+            if heard(s, lambda frame: frame[20] == 58 and frame[54] == 136 and frame[62:78] == packed(to)):
+                self.reply()
+
+    def discover(self, kind, target, src, dst, to, claimed=None):
+        """A neighbour solicitation or advertisement that claims a MAC, the row's own where absent."""
+        option = bytes([1 if kind == 135 else 2, 1]) + mac(claimed or self.mark_mac)
+        flags = bytes(4) if kind == 135 else bytes([0x20, 0, 0, 0])
+        self.frame6(src, to, 58, icmp6(src, to, kind, flags + packed(target) + option), dst=dst, hops=255)
+
+    def advertisement(self, to, src=None):
+        """A router advertisement of the row's own prefix. Who takes it has one more address, and no other route or source."""
+        option = struct.pack("!BBBBIII", 3, 4, 64, 0x40, 20, 0, 0) + packed(self.mark_prefix + "::")
+        head = struct.pack("!BBHII", 64, 0, 0, 0, 0)
+        return ip6(src or self.link6(), to, 58, icmp6(src or self.link6(), to, 134, head + option), 255)
+
+    def under_mac(self, address, src_mac):
+        """Sends under the MAC of another for a while, and listens for what is meant for it: by sockets that see every frame."""
+        with sniffer("eth0", 0x0800) as s:
+            until = time.monotonic() + 2
+            while time.monotonic() < until:
+                self.frame4(self.own(), self.own(), src_mac=src_mac, dst="02:00:00:00:00:01")
+                if heard(s, lambda frame: frame[:6] == mac(src_mac) and frame[30:34] == packed(address), 0.01):
+                    return self.reply()
 
     def udp_segment(self, src, to, dport=9000, sport=None, data=None):
         return udp_segment(src, to, sport or self.sport, dport, self.token if data is None else data)
@@ -102,7 +161,7 @@ class Attempt:
 
     # Programs.
 
-    def sh(self, command, seconds=4):
+    def sh(self, command, seconds=10):
         env = {**os.environ, "token": self.token.decode(), "to": self.to, "to6": self.to6, **texts(self.facts)}
         subprocess.run(["timeout", "-k", "1", str(seconds), "sh", "-c", command], env=env,
                        stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
@@ -112,13 +171,13 @@ class Attempt:
         message = dns_question((name or self.token.decode() + ".example.org"), kind)
         with socket.socket(family(server), socket.SOCK_DGRAM) as s:
             s.settimeout(QUICK)
-            quietly(lambda: (s.sendto(message, (server, port)), s.recv(512)))
+            quietly(lambda: (s.sendto(message, scoped(server, port)), s.recv(512)))
         with socket.socket(family(server), socket.SOCK_STREAM) as s:
             s.settimeout(QUICK)
-            quietly(lambda: (s.connect((server, port)), s.sendall(struct.pack("!H", len(message)) + message), s.recv(2)))
+            quietly(lambda: (s.connect(scoped(server, port)), s.sendall(struct.pack("!H", len(message)) + message), s.recv(2)))
 
     def lookup(self, name):
-        quietly(lambda: socket.getaddrinfo(name, 1))
+        return quietly(lambda: socket.getaddrinfo(name, 1))
 
     def every_port(self, to, step=64):
         """One SYN and one datagram to each port of a sample, or of all; not to 53, where lookups are answered."""
@@ -168,6 +227,15 @@ table ip evil {{
                     s.bind((source, 0))
                     quietly(lambda: (s.sendto(message, to), s.recv(512)))
 
+    def afloat(self, end):
+        """An address of its subnet by its last number."""
+        return self.facts["unused"].rpartition(".")[0] + end
+
+    def float(self, address):
+        """Takes an address beside its own, and waits until that is known."""
+        self.sh(f"ip address add {address}/{64 if ':' in address else 24} dev eth0 {'nodad' if ':' in address else ''}")
+        time.sleep(1)
+
     def move_to(self, address, gateway):
         """Takes another address instead of its own, and waits until that is known."""
         self.sh(f"ip address flush dev eth0; ip address add {address}/24 dev eth0; ip route replace default via {gateway}")
@@ -181,15 +249,17 @@ table ip evil {{
     def own6(self, device="eth0"):
         return next((a for a in own_addresses6(device) if not a.startswith("fe80")), "::")
 
-    def link6(self):
-        return next((a for a in own_addresses6() if a.startswith("fe80")), "fe80::dead")
+    def link6(self, device="eth0"):
+        return next((a for a in own_addresses6(device) if a.startswith("fe80")), "fe80::dead")
 
 
 def scoped(to, port):
+    """A destination; one on a link may name the device behind a %."""
     if ":" not in to:
         return (to, port)
-    local = to.lower().startswith(("fe80", "ff"))
-    return (to, port, 0, socket.if_nametoindex("eth0") if local else 0)
+    address, _, device = to.partition("%")
+    local = address.lower().startswith(("fe80", "ff"))
+    return (address, port, 0, socket.if_nametoindex(device or "eth0") if local else 0)
 
 
 def family(to):
@@ -207,9 +277,36 @@ def mac(text):
     return bytes.fromhex(text.replace(":", ""))
 
 
-def own_mac():
-    with open("/sys/class/net/eth0/address") as f:
+def own_mac(device="eth0"):
+    with open(f"/sys/class/net/{device}/address") as f:
         return mac(f.read().strip())
+
+
+def sniffer(device, kind):
+    """Sees every frame of an ethertype that reaches a device, for whomever it is meant."""
+    s = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(kind))
+    s.bind((device, kind))
+    return s
+
+
+def heard(s, wanted, seconds=1):
+    """Whether a wanted frame comes within that time."""
+    until = time.monotonic() + seconds
+    while (left := until - time.monotonic()) > 0:
+        s.settimeout(left)
+        frame = quietly(lambda: s.recv(2048))
+        if frame is not None and len(frame) >= 34 and wanted(frame + bytes(78)):
+            return True
+    return False
+
+
+def solicited_node(address):
+    return socket.inet_ntop(socket.AF_INET6, packed("ff02::1:ff00:0")[:13] + packed(address)[13:])
+
+
+def tagged(kind, payload, tags=1):
+    """What follows the ethertype 0x8100: as many tags of priority only (VLAN 0), then the packet."""
+    return b"\0\0\x81\0" * (tags - 1) + b"\0\0" + struct.pack("!H", kind) + payload
 
 
 def own_address(device):
@@ -240,6 +337,13 @@ def resolver_ports():
 
 def packed(address):
     return socket.inet_pton(family(address), address)
+
+
+def echo_request(to, ident, n=1, kind=None, data=b"held"):
+    v6 = ":" in to
+    body = struct.pack("!BBHHH", kind if kind is not None else (128 if v6 else 8), 0, 0, ident, n) + data
+    # The kernel sums ICMPv6 itself.
+    return body if v6 else body[:2] + struct.pack("!H", checksum(body)) + body[4:]
 
 
 def checksum(data):
@@ -331,7 +435,10 @@ def run(facts, given):
     attempt = Attempt(facts, given)
     words = {name: getattr(attempt, name) for name in dir(attempt) if not name.startswith("_")}
     try:
-        exec(given["code"], {**globals(), **facts, **words})
+        for again in range(given.get("times", 1)):
+            if again:
+                time.sleep(0.5)
+            exec(given["code"], {**globals(), **facts, **words})
     except Exception as error:
         print("raised", given["token"], type(error).__name__, error, flush=True)
 

@@ -6,36 +6,59 @@
 import assert from "node:assert/strict";
 import { after, before, describe, it } from "node:test";
 import { chosen } from "../../support/chosen.ts";
-import { deploy, succeeds } from "../../support/dockerwall.ts";
+import { deploy, run } from "../../support/dockerwall.ts";
 import { localRanges, localRanges6 } from "../../support/lab/addresses.ts";
 import { type Lab, startLab } from "../../support/lab/lab.ts";
+import { type Condition, conditions } from "./conditions.ts";
+import { errors } from "./errors.ts";
 import { fromOutside, spoofed, toContainers, toHost } from "./inward.ts";
 import { broughtAlong, hostByIpv6, outByIpv6 } from "./ipv6.ts";
 import { kept, stated } from "./kept.ts";
+import { link } from "./link.ts";
 import { type Cell, readMatrix, renderCell, renderMatrix, type State, writeMatrix } from "./matrix.ts";
 import { grants, resolvers, shapes, straightOut } from "./outward.ts";
+import { quarantined } from "./quarantined.ts";
+import { type Broken, containerOf, makeAttempts, marksOf, type Run, readWatchers, Sightings } from "./run.ts";
+import { second } from "./second.ts";
 import {
-  type Broken,
-  containerOf,
-  makeAttempts,
-  marksOf,
-  type Round,
-  readWatchers,
-  Sightings,
-} from "./run.ts";
-import { attack, buildStage, held, join } from "./stage.ts";
-import type { Claim, Row, Section } from "./table.ts";
+  attack,
+  buildStage,
+  held,
+  holdFlows,
+  jailed,
+  join,
+  lookUp,
+  prepareHeir,
+  readCounted,
+  type Stage,
+  startAnew,
+} from "./stage.ts";
+import { started, takesAddresses } from "./started.ts";
+import type { Claim, Expected, Round, Row, Section } from "./table.ts";
 import { startTunnelServers, tryTunnels, tunnels } from "./tunnels.ts";
 
 const attempted: readonly Section[] = [
   ...[straightOut, shapes, resolvers, grants, spoofed, toHost, toContainers, fromOutside],
-  ...[outByIpv6, hostByIpv6, broughtAlong, kept, stated],
+  ...[
+    outByIpv6,
+    hostByIpv6,
+    broughtAlong,
+    errors,
+    second,
+    link,
+    quarantined,
+    started,
+    takesAddresses,
+    kept,
+    stated,
+  ],
 ];
 const rows: readonly Row[] = attempted.flatMap((section) => section.rows);
 const sections: readonly Section<Claim>[] = [
   ...attempted.slice(0, -2),
   held,
   tunnels,
+  ...conditions,
   ...attempted.slice(-2),
 ];
 
@@ -57,8 +80,13 @@ type Cells = readonly [Cell | undefined, Cell | undefined];
 const results = new Map(engines.map(({ name }) => [name as string, new Map<Claim, Cells>()]));
 /** By engine, what was seen with Dockerwall in force. */
 const evidence = new Map(engines.map(({ name }) => [name as string, new Map<Claim, readonly string[]>()]));
-/** By engine, what went wrong in each run. */
-const broken = new Map(engines.map(({ name }) => [name as string, [] as Broken[]]));
+/** By engine and run, what went wrong. */
+const broken = new Map(engines.map(({ name }) => [name as string, new Map<string, Broken>()]));
+
+const rounds = ["default", "admin"] as const;
+
+/** By engine, who stands in the kernel's tables of denied packets and of rates, and who is to be found there. */
+const counted = new Map<string, Awaited<ReturnType<typeof readCounted>>>();
 
 let lab: Lab;
 before(async () => {
@@ -75,6 +103,7 @@ describe("escapes", { concurrency: 3 }, () => {
     describe(name, { concurrency: 1 }, () => {
       before(async () => await tryAll(name, index + 1));
       it("makes every attempt with Dockerwall in force that it made before", () => madeAlike(name));
+      it("counts nobody in the kernel but who has an address", () => countsOwners(name));
       for (const section of sections) {
         describe(section.title, () => {
           for (const claim of section.rows) it(claim.name, () => judge(name, claim));
@@ -83,6 +112,76 @@ describe("escapes", { concurrency: 3 }, () => {
     });
   }
 });
+
+/** Before Dockerwall and with it, by condition; each was tried by default and, where somebody has it, with NET_ADMIN. */
+type When = "before" | "guarded" | `${"before " | ""}${Condition["condition"]}`;
+
+/** The runs on one engine, and what was seen. */
+class Trial {
+  readonly sightings = new Sightings();
+  readonly #runs = new Map<string, Run>();
+  #attempts = 0;
+  #flows = 0;
+  readonly stage: Stage;
+  readonly note: (what: string) => void;
+
+  constructor(stage: Stage, note: (what: string) => void) {
+    this.stage = stage;
+    this.note = note;
+  }
+
+  /** Makes the attempts of both rounds at the same time. */
+  async make(when: When, tried: readonly Row[], times = 1): Promise<void> {
+    const { stage, sightings } = this;
+    const runs = rounds.map((round): Run => {
+      const run = { number: this.#runs.size, round, rows: tried, first: this.#attempts, times };
+      this.#attempts += tried.length;
+      this.#runs.set(`${when} ${round}`, run);
+      return run;
+    });
+    this.#flows += 5;
+    const flow = 14_000 + stage.index * 200 + this.#flows;
+    await holdFlows(lab, stage, flow, 60);
+    const made = await Promise.all(runs.map((run) => makeAttempts(lab, stage, { run, flow })));
+    for (const [index, outcome] of made.entries()) {
+      sightings.addReplies(outcome.replies);
+      broken.get(stage.engine.name)?.set(`${when} ${rounds[index]}`, outcome);
+      for (const line of [...outcome.raised.values(), ...outcome.crashed]) this.note(`${when}: ${line}`);
+    }
+    this.note(when);
+  }
+
+  /** What came of a row; undefined where it was not tried. */
+  state(when: When, round: Round, row: Row): State | undefined {
+    const run = this.#runs.get(`${when} ${round}`);
+    if (run === undefined || containerOf(this.stage, row, round) === undefined) return undefined;
+    const count = this.seen(run, row).length;
+    if (count === 0) return "closed";
+    return count >= (row.least ?? 1) ? "open" : `partly (${count})`;
+  }
+
+  /** A few of the packets that show it. */
+  evidence(when: When, row: Row): readonly string[] {
+    const runs = [...this.#runs].filter(([title]) => title.startsWith(`${when} `));
+    return runs.flatMap(([, run]) => this.seen(run, row).slice(0, 2));
+  }
+
+  private seen(run: Run, row: Row): readonly string[] {
+    const marks = marksOf(this.stage, run, row);
+    return row.seen.flatMap((observer) => this.sightings.of(observer, marks));
+  }
+
+  /** Notes both cells of a claim. */
+  conclude(claim: Claim, row: Row, before: When, guarded: When): void {
+    const { name } = this.stage.engine;
+    const cell = (round: Round): Cell | undefined => {
+      const [first, second] = [this.state(before, round, row), this.state(guarded, round, row)];
+      return first === undefined || second === undefined ? undefined : { before: first, guarded: second };
+    };
+    results.get(name)?.set(claim, [cell("default"), cell("admin")]);
+    evidence.get(name)?.set(claim, this.evidence(guarded, row));
+  }
+}
 
 /** Tries everything on an engine before Dockerwall and with it, and notes what was seen. */
 async function tryAll(name: string, index: number): Promise<void> {
@@ -98,24 +197,36 @@ async function tryAll(name: string, index: number): Promise<void> {
   // Answers of the internet are most of the packets, and prove nothing.
   const answers = [...localRanges, ...localRanges6].map((range) => `src net ${range}`);
   const capture = await lab.capture(name, `not (${answers.join(" or ")})`, 2048);
-  const sightings = new Sightings();
-  const round = async (runNumber: number, which: Round): Promise<void> => {
-    await succeeds(engine, "neighbour", "getent", "ahosts", "allowed.example.com");
-    const { replies, ...wrong } = await makeAttempts({ lab, stage, rows, runNumber, round: which });
-    sightings.addReplies(replies);
-    broken.get(name)?.push(wrong);
-    notes.push(...[...wrong.raised.values(), ...wrong.crashed].map((line) => `run ${runNumber}: ${line}`));
-    note(`run ${runNumber}`);
+  const trial = new Trial(stage, note);
+  const newcomers = async (): Promise<void> => {
+    await prepareHeir(stage);
+    await startAnew(stage);
   };
-  const roundsWithTunnels = async (first: number): ReturnType<typeof tryTunnels> => {
+  const bothWithTunnels = async (when: When): ReturnType<typeof tryTunnels> => {
+    await newcomers();
+    await lookUp(stage);
     const trying = tryTunnels(engine);
-    await round(first, "default");
-    await round(first + 1, "admin");
+    await trial.make(when, rows);
     const tried = await trying;
     note("tunnels");
     return tried;
   };
-  const tunnelsBefore = await roundsWithTunnels(0);
+  const under = async (condition: Condition, when: When): Promise<void> => {
+    // The daemon is dead before it starts, and grants nothing.
+    if (condition.condition !== "starting") {
+      await prepareHeir(stage);
+      await lookUp(stage);
+    }
+    const leave = await condition.enter(engine);
+    await startAnew(stage);
+    const tried = condition.rows.map(({ row }) => row);
+    await trial.make(when, tried, condition.times);
+    await leave();
+    note(`after ${condition.condition}`);
+  };
+  const tunnelsBefore = await bothWithTunnels("before");
+  for (const condition of conditions)
+    if (condition.ownControl) await under(condition, `before ${condition.condition}`);
   const deployedAt = new Date();
   await deploy(engine);
   await attack(engine, stage.networks, "probe", "flusher", "mangler", "mover");
@@ -125,12 +236,16 @@ async function tryAll(name: string, index: number): Promise<void> {
   await join(stage);
   const joinedAt = new Date();
   note("joined");
-  const tunnelsGuarded = await roundsWithTunnels(2);
+  for (const container of jailed)
+    await run(engine, "exec", "dockerwall", "dockerwall", "quarantine", container);
+  const tunnelsGuarded = await bothWithTunnels("guarded");
+  counted.set(name, await readCounted(stage));
+  for (const condition of conditions) await under(condition, condition.condition);
   const packets = await capture.stop();
-  sightings.addPackets(packets);
+  trial.sightings.addPackets(packets);
   const queries = await lab.internet.queries();
-  sightings.addQueries(queries);
-  await readWatchers(stage, sightings);
+  trial.sightings.addQueries(queries);
+  await readWatchers(stage, trial.sightings);
   note("read");
 
   const found = results.get(name);
@@ -138,21 +253,10 @@ async function tryAll(name: string, index: number): Promise<void> {
     before: before ? "open" : "closed",
     guarded: guarded ? "open" : "closed",
   });
-  for (const [number, row] of rows.entries()) {
-    const cell = (round: Round, first: number): Cell | undefined => {
-      if (containerOf(stage, row, round) === undefined) return undefined;
-      const state = (runNumber: number): State => {
-        const marks = marksOf(stage, runNumber, number);
-        const lines = row.seen.flatMap((observer) => sightings.of(observer, marks));
-        const count = lines.length;
-        if (runNumber >= 2 && count > 0) evidence.get(name)?.set(row, lines.slice(0, 3));
-        if (count === 0) return "closed";
-        return count >= (row.least ?? 1) ? "open" : `partly (${count})`;
-      };
-      return { before: state(first), guarded: state(first + 2) };
-    };
-    found?.set(row, [cell("default", 0), cell("admin", 1)]);
-  }
+  for (const row of rows) trial.conclude(row, row, "before", "guarded");
+  for (const { condition, ownControl, rows: cases } of conditions)
+    for (const claim of cases)
+      trial.conclude(claim, claim.row, ownControl ? `before ${condition}` : "before", condition);
   for (const row of held.rows) {
     const sent = packets.filter(({ dst }) => dst === row.to);
     const [openUntil, closedFrom] = {
@@ -180,27 +284,45 @@ async function tryAll(name: string, index: number): Promise<void> {
 
 /** An attempt that breaks off only with Dockerwall in force proves nothing, and neither does a container that crashes. */
 function madeAlike(name: string): void {
-  const runs = broken.get(name) ?? [];
-  assert.equal(runs.length, 4);
-  assert.deepEqual(
-    runs.flatMap(({ crashed }) => crashed),
-    [],
-  );
-  for (const first of [0, 1]) {
-    const [before, guarded] = [runs[first], runs[first + 2]];
-    const only = [...(guarded?.raised ?? [])].filter(([row]) => before?.raised.has(row) !== true);
-    assert.deepEqual(
-      only.map(([, line]) => line),
-      [],
-    );
+  const runs = broken.get(name) ?? new Map<string, Broken>();
+  const crashed = [...runs].flatMap(([title, outcome]) => outcome.crashed.map((line) => `${title}: ${line}`));
+  assert.deepEqual(crashed, []);
+  const own = conditions.filter(({ ownControl }) => ownControl).map(({ condition }) => condition);
+  for (const round of rounds) {
+    for (const when of ["guarded", ...conditions.map(({ condition }) => condition)] as const) {
+      const control: When = own.some((condition) => condition === when)
+        ? `before ${when as "unfiltered"}`
+        : "before";
+      const [before, guarded] = [runs.get(`${control} ${round}`), runs.get(`${when} ${round}`)];
+      assert.ok(before !== undefined && guarded !== undefined, `${when} ${round} was not tried`);
+      const only = [...guarded.raised].filter(([row]) => !before.raised.has(row));
+      assert.deepEqual(
+        only.map(([, line]) => `${when} ${round}: ${line}`),
+        [],
+      );
+    }
   }
+}
+
+/** Under an address of another or of nobody, nothing reaches a table that all share. */
+function countsOwners(name: string): void {
+  const { shown, own, forged } = counted.get(name) ?? { shown: "", own: [], forged: [] };
+  const standing = (address: string): boolean => shown.includes(address);
+  assert.deepEqual(own.filter(standing), own);
+  assert.deepEqual(forged.filter(standing), []);
+}
+
+function expected(name: string, { guarded = "closed" }: Claim): Expected {
+  if (typeof guarded === "string") return guarded;
+  return guarded[lab.engine(name).kind];
 }
 
 function judge(name: string, claim: Claim): void {
   const cells = results.get(name)?.get(claim);
   assert.ok(cells !== undefined, "it was not tried");
   const [byDefault, withAdmin] = cells;
-  const { guarded = "closed", closedAnyway } = claim;
+  const { closedAnyway } = claim;
+  const guarded = expected(name, claim);
   const text = [renderCell(byDefault, withAdmin), ...(evidence.get(name)?.get(claim) ?? [])].join("\n");
   const fits = (cell: Cell | undefined, state: State): boolean =>
     cell === undefined || cell.guarded === state;

@@ -185,7 +185,7 @@ export const spoofed: Section = {
     { name: "a neighbour's address", attempt: "frame4(neighbour, to)", seen: ["wire"] },
     {
       name: "a neighbour's address and MAC",
-      attempt: "frame4(neighbour, to, src_mac=neighbourmac)",
+      attempt: "frame4(taken, to, src_mac=takenmac)",
       seen: ["wire"],
     },
     { name: "the address of an open container", attempt: "frame4(vplain, to)", seen: ["wire"] },
@@ -214,7 +214,7 @@ export const spoofed: Section = {
     { name: "an IPv6 address of nobody here", attempt: "frame6('2001:db8:dead::1', to6)", seen: ["wire"] },
     {
       name: "a neighbour's IPv6 address and MAC",
-      attempt: "frame6(neighbour6, to6, src_mac=neighbourmac)",
+      attempt: "frame6(taken6, to6, src_mac=takenmac)",
       seen: ["wire"],
     },
   ],

@@ -1,5 +1,9 @@
 // What must go on to work, and what is left open and said so.
 
+import { ownErrors } from "./errors.ts";
+import { takesFrames } from "./link.ts";
+import { keptBySecond } from "./second.ts";
+import { keptAddresses } from "./started.ts";
 import type { Row, Section } from "./table.ts";
 
 const open = { guarded: "open" } as const;
@@ -58,6 +62,9 @@ export const kept: Section = {
       seen: ["host"],
       ...open,
     },
+    ...ownErrors,
+    ...keptBySecond,
+    ...keptAddresses,
     replied("a published port, from the internet", "internet", "request $host 8092"),
     replied("a published port, from the internet, IPv6", "internet", "request $host6 8092"),
     replied("a published port, from the host itself", "host", "request $host 8092"),
@@ -93,51 +100,7 @@ export const kept: Section = {
 export const stated: Section = {
   title: "What is not closed",
   rows: [
-    {
-      name: "a container on an open network too: by the guarded one",
-      from: "two",
-      attempt: "frame4(own_address(device_in(gw)), to, device=device_in(gw))",
-      seen: ["wire"],
-    },
-    {
-      name: "a container on an open network too: by the open one",
-      from: "two",
-      attempt: "frame4(own_address(device_in(plaingw)), to, dst=plaingwmac, device=device_in(plaingw))",
-      seen: ["wire"],
-    },
-    {
-      name: "a container on an open network too: by the open one, under a free address there",
-      from: "two",
-      attempt: "frame4(plainfree, to, dst=plaingwmac, device=device_in(plaingw))",
-      seen: ["wire"],
-      ...open,
-    },
-    {
-      name: "the same, IPv6: by the guarded one",
-      from: "two",
-      attempt: "d = device_in(gw); frame6(own6(d), to6, device=d)",
-      seen: ["wire"],
-    },
-    {
-      name: "the same, IPv6: by the open one",
-      from: "two",
-      attempt: "d = device_in(plaingw); frame6(own6(d), to6, dst=plaingwmac, device=d)",
-      seen: ["wire"],
-    },
-    {
-      name: "the same, IPv6: by the open one, under a free address there",
-      from: "two",
-      attempt: "frame6(plainfree6, to6, dst=plaingwmac, device=device_in(plaingw))",
-      seen: ["wire"],
-      ...open,
-    },
-    {
-      name: "a forged neighbour advertisement to the host, for a neighbour's address (hop limit 255)",
-      attempt:
-        "frame6(link6(), gwll, 58, icmp6(link6(), gwll, 136, bytes([32, 0, 0, 0]) + packed(neighbour6) + b'\\2\\1' + own_mac()), hops=255)",
-      seen: ["host"],
-      ...open,
-    },
+    { ...takesFrames, ...open },
     {
       name: "a question for a name below an allowed wildcard",
       attempt: "ask('127.0.0.11', name=token.decode() + '.tunnel.example.net')",

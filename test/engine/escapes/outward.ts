@@ -1,6 +1,7 @@
 // Straight out, to the internet, by every protocol and in every shape.
 
 import { long } from "../../support/chosen.ts";
+import { askedUnderNeighbours } from "./link.ts";
 import type { Section } from "./table.ts";
 
 const wire = { seen: ["wire"] } as const;
@@ -115,7 +116,7 @@ export const shapes: Section = {
         "sh('LD_LIBRARY_PATH=/usr/lib/x86_64-linux-gnu/blas:/usr/lib/x86_64-linux-gnu/lapack nmap -n -Pn -sF -f -p 80 --max-retries 0 $to', 10)",
       ...wire,
     },
-    { name: "hping3, raw IP", attempt: "sh('hping3 -0 -H 200 -c 1 -d 20 $to', 2)", ...wire },
+    { name: "hping3, raw IP", attempt: "sh('hping3 -0 -H 200 -c 1 -d 20 $to')", ...wire },
   ],
 };
 
@@ -196,7 +197,12 @@ export const grants: Section = {
       attempt:
         "time.sleep(1); frame4(neighbour, '203.0.113.20', 6, tcp_segment(neighbour, '203.0.113.20', 2))",
       ...wire,
-      guarded: "open",
+    },
+    {
+      name: "the same, under the neighbour's address and MAC",
+      attempt:
+        "time.sleep(1); frame4(taken, '203.0.113.20', 6, tcp_segment(taken, '203.0.113.20', 2), src_mac=takenmac)",
+      ...wire,
     },
     ...[
       ["the next port", "tcp('203.0.113.12', 444)"],
@@ -232,8 +238,8 @@ export const grants: Section = {
       attempt:
         "time.sleep(1); frame6(neighbour6, '2001:db8:1::14', 6, tcp_segment(neighbour6, '2001:db8:1::14', 2))",
       ...wire,
-      guarded: "open",
     },
+    ...askedUnderNeighbours,
     ...[
       ["the next port", "tcp('2001:db8:1::13', 444)"],
       ["port 80", "tcp('2001:db8:1::13', 80)"],
@@ -250,7 +256,7 @@ export const grants: Section = {
       ["UDP to the same port", "udp('2001:db8:1::1a', 80)"],
       ["ICMPv6", "ping('2001:db8:1::1a')"],
       ["the next address", "tcp('2001:db8:1::1b', 80)"],
-      ["GRE", "raw6(47, '2001:db8:1::1a')"],
+      ["GRE", "raw6(47, granted6)"],
     ].map(([name, attempt]) => ({
       name: `an IPv6 address entry for port 80/tcp: ${name}`,
       attempt: attempt ?? "",

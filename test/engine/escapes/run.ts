@@ -1,34 +1,56 @@
 // One run of the table: every attempt of a round of containers, and what was seen of each afterwards.
 
+import { readFile } from "node:fs/promises";
 import { long } from "../../support/chosen.ts";
 import type { Lab } from "../../support/lab/lab.ts";
 import type { Packet } from "../../support/lab/pcap.ts";
 import type { Query } from "../../support/lab/queries.ts";
-import type { Stage } from "./stage.ts";
-import { type Attacker, attackers, type Observer, type Row, watchers } from "./table.ts";
+import { type Stage, victims } from "./stage.ts";
+import {
+  type Attacker,
+  adminOnly,
+  attackers,
+  inBoth,
+  type Observer,
+  type Round,
+  type Row,
+  watchers,
+} from "./table.ts";
 
-/** Default capabilities or NET_ADMIN too; a row is in the rounds that its container is in. */
-export type Round = "default" | "admin";
+/** Rows that are tried at once; each has marks of its own. */
+export interface Run {
+  readonly number: number;
+  readonly round: Round;
+  readonly rows: readonly Row[];
+  /** How many attempts runs before it made. */
+  readonly first: number;
+  /** How often each attempt is made. */
+  readonly times?: number;
+}
 
-/** What a row of a run is known by: in payloads, by its source port, by its destination. */
+/** What an attempt of a run is known by: in payloads, by its source port, by its destination, by what it claims. */
 export interface Marks {
   readonly token: string;
   readonly sport: number;
   readonly to: string;
   readonly to6: string;
+  readonly mac: string;
+  readonly prefix: string;
 }
 
-export function marksOf(stage: Stage, runNumber: number, row: number): Marks {
+export function marksOf(stage: Stage, run: Run, row: Row): Marks {
+  const index = run.rows.indexOf(row);
+  const all = run.first + index;
+  const byte = (value: number): string => (value & 0xff).toString(16).padStart(2, "0");
   return {
-    token: `e${stage.index}r${runNumber}x${row}z`,
-    sport: 16_000 + runNumber * 400 + row,
-    to: `198.18.${160 + runNumber * 2 + Math.floor(row / 200)}.${1 + (row % 200)}`,
-    to6: `2001:db8:b::${runNumber + 1}:${(row + 1).toString(16)}`,
+    token: `e${stage.index}r${run.number}x${index}z`,
+    sport: 16_000 + all,
+    to: `198.18.${160 + Math.floor(all / 200)}.${1 + (all % 200)}`,
+    to6: `2001:db8:b::${run.number + 1}:${(index + 1).toString(16)}`,
+    mac: `02:e5:00:${byte(stage.index)}:${byte(all >> 8)}:${byte(all)}`,
+    prefix: `2001:db8:a00${stage.index}:${(all + 1).toString(16)}`,
   };
 }
-
-const adminOnly = ["flusher", "mangler", "mover"];
-const inBoth = ["probe", "four", "ula", "six", "two"];
 
 /** The container that makes a row's attempt in a round; undefined where the row is not in it. */
 export function containerOf(stage: Stage, row: Row, round: Round): string | undefined {
@@ -54,29 +76,26 @@ export interface Broken {
   readonly crashed: readonly string[];
 }
 
-/** Makes the attempts of a round, all at once; returns the tokens that had a reply, and what went wrong. */
-export async function makeAttempts(options: {
-  readonly lab: Lab;
-  readonly stage: Stage;
-  readonly rows: readonly Row[];
-  readonly runNumber: number;
-  readonly round: Round;
-}): Promise<Broken & { readonly replies: ReadonlySet<string> }> {
-  const { lab, stage, rows, runNumber, round } = options;
+/** Makes the attempts of a run, all at once; returns the tokens that had a reply, and what went wrong. */
+export async function makeAttempts(
+  lab: Lab,
+  stage: Stage,
+  { run, flow }: { readonly run: Run; readonly flow: number },
+): Promise<Broken & { readonly replies: ReadonlySet<string> }> {
   const { engine } = stage;
+  const { round, times = 1 } = run;
   const replies = new Set<string>();
   const raised = new Map<Row, string>();
   const crashed: string[] = [];
   const facts = await stage.readFacts();
-  const granted = round === "default" ? "198.51.100.24" : "198.51.100.25";
   const byContainer = Map.groupBy(
-    rows.map((row, index) => ({ row, marks: marksOf(stage, runNumber, index) })),
+    run.rows.map((row) => ({ row, marks: marksOf(stage, run, row) })),
     ({ row }) => containerOf(stage, row, round),
   );
 
   async function fromBash(given: Given, place: "host" | "internet"): Promise<void> {
     for (const { row, marks } of given) {
-      const variables = Object.entries({ ...facts("guarded"), token: marks.token });
+      const variables = Object.entries({ ...facts("guarded", round), token: marks.token });
       const argv = [
         "env",
         ...variables.map(([key, value]) => `${key}=${value}`),
@@ -92,10 +111,13 @@ export async function makeAttempts(options: {
   }
 
   async function fromContainer(given: Given, container: string): Promise<void> {
-    const attempts = given.map(({ row, marks }) => ({ ...marks, code: row.attempt }));
+    const attempts = given.map(({ row, marks }) => ({ ...marks, code: row.attempt, times }));
     const outcome = await engine.dockerWith(
       {
-        input: JSON.stringify({ facts: { ...facts(networkOf(container)), granted }, attempts }),
+        input: JSON.stringify({
+          facts: { ...facts(networkOf(container), round), flow: String(flow) },
+          attempts,
+        }),
         timeoutMs: long ? 600_000 : 180_000,
       },
       ...["exec", "-i", container, "python3", "/escapes/attack.py"],
@@ -125,7 +147,7 @@ function networkOf(container: string): string {
 }
 
 const ofInternet =
-  /^(203\.0\.113\.|198\.51\.100\.|198\.18\.1[67]\d\.|198\.18\.\d+\.1$|2001:db8:[12b]:|2001:db8:f\d+::1$)/;
+  /^(203\.0\.113\.|198\.51\.100\.|198\.18\.1[6-9]\d\.|198\.18\.\d+\.1$|2001:db8:[12b]:|2001:db8:f\d+::1$)/;
 
 /** What was seen, by observer and mark. */
 export class Sightings {
@@ -133,7 +155,7 @@ export class Sightings {
 
   /** One line for each packet that was seen of a row. */
   of(observer: Observer, marks: Marks): readonly string[] {
-    const keys = [marks.token, `:${marks.sport}`, marks.to, marks.to6];
+    const keys = [marks.token, `:${marks.sport}`, marks.to, marks.to6, marks.mac, marks.prefix];
     return keys.flatMap((key) => this.#seen.get(`${observer} ${key}`) ?? []);
   }
 
@@ -149,7 +171,7 @@ export class Sightings {
     for (const { dst, src, proto, sport, dport, payload } of packets) {
       // Answers of the internet quote what was sent, and come from any port that was asked.
       if (ofInternet.test(src)) continue;
-      const marked = /^(198\.18\.1[67]\d\.|2001:db8:b::)/.test(dst) ? [dst] : [];
+      const marked = /^(198\.18\.1[6-9]\d\.|2001:db8:b::)/.test(dst) ? [dst] : [];
       const what = `${proto} ${src}:${sport} > ${dst}:${dport}`;
       this.#see("wire", [...tokensIn(payload.toString("latin1")), ...marked, ...portMark(sport)], what);
     }
@@ -164,6 +186,13 @@ export class Sightings {
     for (const token of tokens) this.#see("reply", [token], "a reply");
   }
 
+  /** What a kernel believes: its addresses and neighbours, as ip(8) shows them. */
+  addTables(observer: Observer, shown: string): void {
+    for (const line of shown.split("\n"))
+      for (const mark of line.match(/02:e5:00(:[0-9a-f]{2}){3}|2001:db8:a00\d:[0-9a-f]+(?=:)/g) ?? [])
+        this.#see(observer, [mark], line.trim());
+  }
+
   /** What watch.py wrote. */
   addWatched(observer: Observer, log: string): void {
     for (const line of log.split("\n")) {
@@ -173,7 +202,7 @@ export class Sightings {
         sport,
         proto,
       } = JSON.parse(line) as { text?: string; sport?: number; proto?: number };
-      // ICMP errors quote what they are about.
+      // Errors of a kernel quote what they are about.
       if (proto === 1 && text.startsWith("\u0003")) continue;
       this.#see(observer, [...tokensIn(text), ...portMark(sport)], line);
     }
@@ -185,13 +214,20 @@ function tokensIn(text: string): string[] {
 }
 
 function portMark(sport: number | undefined): string[] {
-  return sport !== undefined && sport >= 16_000 && sport < 18_000 ? [`:${sport}`] : [];
+  return sport !== undefined && sport >= 16_000 && sport < 24_000 ? [`:${sport}`] : [];
 }
 
-/** Everything that the watchers of an engine have seen so far. */
+/** Everything that the watchers of an engine have seen so far, and what kernels have come to believe. */
 export async function readWatchers(stage: Stage, sightings: Sightings): Promise<void> {
-  for (const name of ["host", ...watchers] as const) {
-    const { stdout } = await stage.engine.docker("logs", name);
-    sightings.addWatched(name, stdout);
+  const { engine } = stage;
+  for (const name of ["host", ...watchers, "victim-admin"] as const) {
+    const { stdout } = await engine.docker("logs", name);
+    sightings.addWatched(name === "victim-admin" ? "victim" : name, stdout);
   }
+  sightings.addTables("host's tables", await readFile(stage.monitorLog, "utf8"));
+  for (const victim of victims)
+    sightings.addTables(
+      "victim's tables",
+      (await engine.docker("exec", victim, "cat", "/tmp/monitor")).stdout,
+    );
 }

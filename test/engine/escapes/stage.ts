@@ -2,15 +2,25 @@
 
 import assert from "node:assert/strict";
 import { join as joinPath } from "node:path";
-import { curl, network, run } from "../../support/dockerwall.ts";
+import { curl, inside, network, run } from "../../support/dockerwall.ts";
 import { until } from "../../support/lab/command.ts";
 import type { Engine } from "../../support/lab/engine.ts";
+import type { Lab } from "../../support/lab/lab.ts";
 import { repository } from "../../support/lab/repository.ts";
-import { attackers, type Claim, type Section } from "./table.ts";
+import { gone } from "./started.ts";
+import {
+  type Attacker,
+  adminOnly,
+  attackers,
+  type Claim,
+  type Round,
+  type Section,
+  startedAnew,
+} from "./table.ts";
 
 /** The label of the network that most attempts are made from. */
 export const allow =
-  "www.example.com allowed.example.com api.example.com:443/tcp v6only.example.com:443/tcp 198.51.100.21:80/tcp 198.51.100.24/31:80/tcp [2001:db8:1::1a]:80/tcp *.tunnel.example.net host:8097/tcp";
+  "www.example.com allowed.example.com api.example.com:443/tcp v6only.example.com:443/tcp 198.51.100.21:80/tcp 198.51.100.24/31:80/tcp [2001:db8:1::1a]:80/tcp [2001:db8:1::1c]:80/tcp [2001:db8:1::1e]:80/tcp *.tunnel.example.net host:8097/tcp";
 
 interface Plan {
   readonly label?: string;
@@ -26,7 +36,7 @@ function plans(engine: Engine, index: number): Record<string, Plan> {
     guarded: { label: allow, v4: v4(40), v6: v6(1) },
     four: { label: "198.51.100.21:80/tcp", v4: v4(50) },
     ula: { label: "", v4: v4(60), v6: `fd00:${index}::` },
-    other: { label: "", v4: v4(70), v6: v6(2) },
+    other: { label: "203.0.113.90 [2001:db8:2::1d]", v4: v4(70), v6: v6(2) },
     plain: { v4: v4(80), v6: v6(3) },
     // Engine 28 can leave IPv4 out.
     ...(engine.kind === "e28" ? { six: { label: "", v6: v6(4) } } : {}),
@@ -40,7 +50,9 @@ export interface Stage {
   readonly index: number;
   readonly networks: Record<string, Plan>;
   /** Reads what attempts may name now, by the network that they are made from; a bridge's MAC changes with its ports. */
-  readonly readFacts: () => Promise<(network: string) => Facts>;
+  readonly readFacts: () => Promise<(network: string, round: Round) => Facts>;
+  /** What the host's kernel has come to believe of addresses and neighbours, as ip-monitor(8) writes it. */
+  readonly monitorLog: string;
 }
 
 const scripts = ["-v", `${joinPath(repository, "test/engine/escapes")}:/escapes:ro`];
@@ -54,11 +66,6 @@ export async function buildStage(engine: Engine, index: number): Promise<Stage> 
     await network(engine, name, label, ...four, ...six);
   }
   const { guarded, plain, other } = networks;
-  const at = (plan: Plan | undefined, n: number): string[] => [
-    "--ip",
-    `${plan?.v4}${n}`,
-    ...["--ip6", `${plan?.v6}${n}`],
-  ];
   const check = ["--health-cmd", "curl -sS -o /dev/null http://neighbour:8000/", "--health-interval", "1s"];
   const tunnel = ["--cap-add", "NET_ADMIN", "--device", "/dev/net/tun"];
   const plainPorts = ["-p", "8090:8000", "-p", "8091:8001/udp"];
@@ -66,6 +73,8 @@ export async function buildStage(engine: Engine, index: number): Promise<Stage> 
     watch(engine, "host", { on: "host", ports: ["8097", "8099"] }),
     watch(engine, "neighbour", { on: "guarded", options: at(guarded, 10) }),
     watch(engine, "plain", { on: "plain", options: [...at(plain, 10), ...plainPorts] }),
+    watch(engine, "victim", { on: "guarded", options: at(guarded, 12) }),
+    watch(engine, "victim-admin", { on: "guarded", options: at(guarded, 16) }),
     watch(engine, "other", { on: "other", options: [...at(other, 10), "-p", "8094:8000"] }),
     watch(engine, "default", { on: "bridge" }),
     watch(engine, "published", { on: "guarded", options: [...at(guarded, 11), "-p", "8092:8000", ...check] }),
@@ -75,10 +84,12 @@ export async function buildStage(engine: Engine, index: number): Promise<Stage> 
       const flows = to.map((address, index) => `${kinds[index % kinds.length]}:${address}`);
       await start(engine, name, { on, command: ["python3", "/escapes/hold.py", ...flows] });
     }),
+    start(engine, "taken", { on: "guarded", options: at(guarded, 15) }),
     start(engine, "tunneller", { on: "guarded", options: tunnel }),
     attack(engine, networks, "probe", "four", "ula", "six", "two", "free"),
     attack(engine, networks, "probe-admin", "four-admin", "ula-admin", "six-admin", "two-admin"),
-    attack(engine, networks, "flusher", "mangler", "mover"),
+    attack(engine, networks, ...jailed),
+    attack(engine, networks, ...adminOnly),
   ]);
   await withoutIsolation(engine);
   for (const port of [8090, 8092, 8094]) {
@@ -86,7 +97,17 @@ export async function buildStage(engine: Engine, index: number): Promise<Stage> 
     assert.match(stdout, /docker-proxy/, `${engine.name}: who accepts at port ${port}`);
   }
   const facts = await fixedFacts(engine, networks);
-  return { engine, index, networks, readFacts: async () => await readFacts(engine, networks, facts) };
+  const monitor = ["ip", "monitor", "neigh", "address"];
+  const { log: monitorLog } = engine.background("monitor", monitor);
+  for (const victim of victims)
+    await run(engine, "exec", "-d", victim, "sh", "-c", `${monitor.join(" ")} > /tmp/monitor`);
+  return {
+    engine,
+    index,
+    networks,
+    monitorLog,
+    readFacts: async () => await readFacts(engine, networks, facts),
+  };
 }
 
 /**
@@ -169,9 +190,41 @@ async function start(
 async function watch(
   engine: Engine,
   name: string,
-  { ports = ["8000", "8001"], ...given }: Given & { readonly ports?: readonly string[] },
+  { ports = ["frames", "8000", "8001"], ...given }: Given & { readonly ports?: readonly string[] },
 ): Promise<void> {
   await start(engine, name, { ...given, command: ["python3", "-u", "/escapes/watch.py", ...ports] });
+}
+
+/** Those whose neighbours would have them believe things, by round. */
+export const victims = ["victim", "victim-admin"] as const;
+
+/** Those that are in quarantine with Dockerwall. */
+export const jailed = ["jailed", "jailedtwo", "jailed-admin", "jailedtwo-admin"] as const;
+
+function at(plan: Plan | undefined, n: number): string[] {
+  return ["--ip", `${plan?.v4}${n}`, "--ip6", `${plan?.v6}${n}`];
+}
+
+/** What sets a container that tries apart from others; the rest sleeps wherever the engine puts it. */
+function special(
+  networks: Record<string, Plan>,
+  name: string,
+): Omit<Given, "on"> & { command?: readonly string[] } {
+  const { guarded } = networks;
+  const watching = ["python3", "-u", "/escapes/watch.py", "frames", "8000", "8001"];
+  const ports = ["-p", "8095:8000", "-p", "8096:8001/udp"];
+  const inner = [
+    "ip link add inner type bridge; ip link set inner up",
+    `ip address add ${guarded?.v4}210/24 dev inner; ip address add ${guarded?.v6}210/64 dev inner nodad`,
+  ];
+  const all: Record<string, ReturnType<typeof special>> = {
+    jailed: { options: [...at(guarded, 13), ...ports], command: watching },
+    jailedtwo: { options: at(guarded, 14), command: watching },
+    gone: { options: [...at(guarded, 240), "--label", `dockerwall.allow=${gone.label}`] },
+    heir: { options: at(guarded, 240) },
+    inner: { command: ["sh", "-c", `${inner.join("; ")}; exec sleep infinity`] },
+  };
+  return all[name] ?? {};
 }
 
 /** Starts containers that try, those with NET_ADMIN by their name; one of that name makes way. */
@@ -181,22 +234,121 @@ export async function attack(
   ...names: string[]
 ): Promise<void> {
   for (const name of names) {
-    const on = attackers[name.replace("-admin", "") as keyof typeof attackers].network;
+    const kind = name.replace("-admin", "") as Attacker;
+    const on = attackers[kind]?.network ?? "guarded";
     if (!(on in networks)) continue;
-    const admin = name.endsWith("-admin") || ["flusher", "mangler", "mover"].includes(name);
+    const admin = name.endsWith("-admin") || adminOnly.includes(kind);
     await engine.docker("rm", "-f", name);
-    const options = [...scripts, ...(admin ? ["--cap-add", "NET_ADMIN"] : [])];
-    await run(engine, "create", "--name", name, "--network", on, ...options, "client:lab");
-    if (name.startsWith("two")) await run(engine, "network", "connect", "plain", name);
+    const { options = [], command = [] } = special(networks, name);
+    const all = [...scripts, ...(admin ? ["--cap-add", "NET_ADMIN"] : []), ...options];
+    await run(engine, "create", "--name", name, "--network", on, ...all, "client:lab", ...command);
+    const second = name === "jailedtwo" ? at(networks["plain"], 14) : [];
+    if (kind === "two" || kind === "jailedtwo")
+      await run(engine, "network", "connect", ...second, "plain", name);
     await run(engine, "start", name);
   }
+}
+
+/** Has one granted what its own label grants, at the address that `heir` will have. */
+export async function prepareHeir({ engine, networks }: Stage): Promise<void> {
+  await engine.docker("rm", "-f", "heir");
+  await attack(engine, networks, "gone");
+  await run(engine, "exec", "gone", "python3", "/escapes/flows.py", "20000", "1", gone.v4, gone.v6);
+}
+
+/** What the kernel keeps of senders, with the addresses of some that sent and of some that others sent as. */
+export async function readCounted({ engine, readFacts }: Stage): Promise<{
+  readonly shown: string;
+  readonly own: readonly string[];
+  readonly forged: readonly string[];
+}> {
+  const lists = "for n in 4 6; do ipset list dockerwall-denied$n; done";
+  const rates = "cat /proc/net/ipt_hashlimit/* /proc/net/ip6t_hashlimit/*";
+  const { stdout } = await engine.exec("sh", "-c", `${lists}; ${rates}`);
+  const facts = await readFacts();
+  const forged = (["default", "admin"] as const).flatMap((round): string[] => {
+    const { victim = "", victim6 = "", taken6 = "", unused = "" } = facts("guarded", round);
+    return [victim, victim6, taken6, unused];
+  });
+  const own = await run(
+    engine,
+    ...["inspect", "-f", "{{range .NetworkSettings.Networks}}{{.IPAddress}} {{.GlobalIPv6Address}}{{end}}"],
+    "probe",
+  );
+  // Behind each is a comma or a blank, so that no address is the beginning of another.
+  const ended = stdout.replaceAll(/(?<=[0-9a-f])(?=[, -])/g, "!");
+  return {
+    shown: ended,
+    own: own.split(" ").map((address) => `${address}!`),
+    forged: forged.map((address) => `${address}!`),
+  };
+}
+
+/** Starts what has to be new in a round. */
+export async function startAnew({ engine, networks }: Stage): Promise<void> {
+  await engine.docker("rm", "-f", "gone");
+  await attack(engine, networks, ...startedAnew);
+}
+
+/** Whose flows others speak of, and where they lead; the last is a client of what `published` publishes. */
+const flowHolders = [
+  ["neighbour", "203.0.113.20", "2001:db8:1::14"],
+  ["other", "203.0.113.90", "2001:db8:2::1d"],
+  ["plain", "203.0.113.91", "2001:db8:2::1e"],
+] as const;
+
+/** Has neighbours granted what attempts would use; one whose gateway was forged needs a while to find it again. */
+export async function lookUp({ engine }: Stage): Promise<void> {
+  const one = async (container: string): Promise<void> => {
+    await until(`${engine.name}: ${container} to look up`, 60_000, async () => {
+      const { exitCode } = await inside(engine, container, "getent", "ahosts", "allowed.example.com");
+      return exitCode === 0 ? true : undefined;
+    });
+  };
+  await Promise.all(["neighbour", "taken", ...victims].map(one));
+}
+
+/** Opens the flows that attempts speak of, and holds them for a while. */
+export async function holdFlows(
+  lab: Lab,
+  { engine, networks }: Stage,
+  base: number,
+  seconds: number,
+): Promise<void> {
+  for (const [container, ...servers] of flowHolders)
+    await run(
+      engine,
+      ...["exec", "-d", container, "python3", "/escapes/flows.py"],
+      ...[String(base), String(seconds), ...servers],
+    );
+  const { v4, v6 } = networks["guarded"] ?? {};
+  // An entry that a forged advertisement can change.
+  for (const victim of victims)
+    await until(`${engine.name}: ${victim} to know a neighbour`, 30_000, async () => {
+      const { exitCode } = await inside(engine, victim, "ping", "-c", "1", "-W", "2", `${v6}10`);
+      return exitCode === 0 ? true : undefined;
+    });
+  // What is meant for one neighbour, so that there is something to take.
+  const say = `while sleep 0.1; do echo > /dev/udp/${v4}15/9; done`;
+  engine.background(`for-taken-${base}`, ["timeout", String(seconds), "bash", "-c", say]);
+  const { host, host6 } = engine.link;
+  // Closed in order, so that the kernel remembers it for two minutes.
+  const client = `for (const host of ["${host}", "${host6}"]) {
+    const socket = require("node:net").connect({ host, port: 8092, localPort: ${base + 4} });
+    socket.on("error", () => {}).on("connect", () => socket.end()).resume();
+  }`;
+  await lab.internet.exec([process.execPath, "-e", client]);
 }
 
 /** What does not change on an engine. */
 async function fixedFacts(engine: Engine, { guarded, plain, other }: Record<string, Plan>): Promise<Facts> {
   const inspect = async (container: string, format: string): Promise<string> =>
     await run(engine, "inspect", "-f", `{{range .NetworkSettings.Networks}}${format}{{end}}`, container);
-  const neighbourMac = await inspect("neighbour", "{{.MacAddress}}");
+  const macs = await Promise.all(
+    ["neighbour", ...victims, "taken", "jailed", "plain"].map(
+      async (name) => [name, await inspect(name, "{{.MacAddress}}")] as const,
+    ),
+  );
   return {
     host: engine.link.host,
     host6: engine.link.host6,
@@ -209,8 +361,21 @@ async function fixedFacts(engine: Engine, { guarded, plain, other }: Record<stri
     defaultgw: "198.19.255.1",
     neighbour: `${guarded?.v4}10`,
     neighbour6: `${guarded?.v6}10`,
-    neighbourmac: neighbourMac,
-    neighbourll: linkLocalOf(neighbourMac),
+    ...Object.fromEntries(
+      macs.flatMap(([name, mac]) => [
+        [`${name}mac`, mac],
+        [`${name}ll`, linkLocalOf(mac)],
+      ]),
+    ),
+    // Whose frames go astray, as others send under its MAC.
+    taken: `${guarded?.v4}15`,
+    taken6: `${guarded?.v6}15`,
+    jailed: `${guarded?.v4}13`,
+    jailed6: `${guarded?.v6}13`,
+    jailedtwo: `${plain?.v4}14`,
+    jailedtwo6: `${plain?.v6}14`,
+    client: engine.link.gateway,
+    client6: engine.link.gateway6,
     published: `${guarded?.v4}11`,
     published6: `${guarded?.v6}11`,
     vplain: `${plain?.v4}10`,
@@ -225,7 +390,7 @@ async function readFacts(
   engine: Engine,
   networks: Record<string, Plan>,
   fixed: Facts,
-): Promise<(network: string) => Facts> {
+): Promise<(network: string, round: Round) => Facts> {
   const ids = await run(engine, "network", "ls", "--format", "{{.Name}} {{.ID}}");
   const bridges = new Map(ids.split("\n").map((line) => line.split(" ") as [string, string]));
   const { stdout: shown } = await engine.exec("ip", "address", "show");
@@ -236,19 +401,32 @@ async function readFacts(
       link: /inet6 (fe80:\S+)\//.exec(text)?.[1] ?? "",
     };
   };
-  return (network) => {
+  return (network, round) => {
     const own = networks[network];
+    const guarded = networks["guarded"];
     const { mac, link } = device(network);
+    const admin = round === "admin";
+    const victim = admin ? "victim-admin" : "victim";
     return {
       ...fixed,
+      // Rounds are made at the same time, and what one claims must not be what the other does.
+      victim: `${guarded?.v4}${admin ? 16 : 12}`,
+      victim6: `${guarded?.v6}${admin ? 16 : 12}`,
+      victimmac: fixed[`${victim}mac`] ?? "",
+      victimll: fixed[`${victim}ll`] ?? "",
+      spare: `${own?.v4}${admin ? 196 : 195}`,
+      spare6: `${own?.v6}${admin ? "196" : "195"}`,
+      granted: `198.51.100.${admin ? 25 : 24}`,
+      granted6: `2001:db8:1::1${admin ? "e" : "c"}`,
       gw: `${own?.v4}1`,
       gw6: `${own?.v6}1`,
       gwll: link,
       gwmac: mac,
       plaingwmac: device("plain").mac,
+      plaingwll: device("plain").link,
       broadcast: `${own?.v4}255`,
-      unused: `${own?.v4}200`,
-      unused6: `${own?.v6}dead`,
+      unused: `${own?.v4}${admin ? 200 : 199}`,
+      unused6: `${own?.v6}${admin ? "dead" : "deaf"}`,
     };
   };
 }

@@ -1,9 +1,10 @@
 # Writes down every IP packet that reaches a socket here, one JSON line each: of every protocol, by raw sockets, which
 # are served after the host's whole firewall, unlike a capture on an interface. Joins multicast groups on every
 # interface, and answers TCP and UDP on a few ports, so that what comes by a proxy comes whole.
-# argv: ports to answer on.
+# argv: `frames` in a container, to see those that are no IP packets as well (on the host that would be ahead of its
+# firewall); then ports to answer on.
 
-import ipaddress, json, os, selectors, socket, struct, sys, threading, time
+import ctypes, json, os, selectors, socket, struct, sys, threading, time
 
 GROUPS4 = ["224.0.0.251", "239.1.2.3"]
 GROUPS6 = ["ff02::fb", "ff05::123", "ff02::1:2"]
@@ -26,6 +27,22 @@ def raw6(s, proto):
     data, ancillary, _, peer = s.recvmsg(65535, 256)
     to = next((socket.inet_ntop(socket.AF_INET6, d[:16]) for level, kind, d in ancillary if kind == socket.IPV6_PKTINFO), "")
     tell(proto, peer[0].split("%")[0], to, data)
+
+
+def frames(s, _):
+    tell(0, "", "", s.recv(2048)[14:])
+
+
+def watch_frames(selector):
+    # Of an ethertype for experiments (IEEE 802).
+    other = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(0x88B5))
+    selector.register(other, selectors.EVENT_READ, (frames, 0))
+    # Whatever has a VLAN's tag: ancillary data 48 of a socket filter says whether there is one (linux/filter.h).
+    vlan = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(0x0003))
+    program = b"".join(struct.pack("HBBI", *step) for step in ((0x28, 0, 0, 0xFFFFF030), (0x15, 1, 0, 0), (0x06, 0, 0, 0x40000), (0x06, 0, 0, 0)))
+    buffer = ctypes.create_string_buffer(program)
+    vlan.setsockopt(socket.SOL_SOCKET, 26, struct.pack("HP", 4, ctypes.addressof(buffer)))
+    selector.register(vlan, selectors.EVENT_READ, (frames, 0))
 
 
 def join_groups(member4, member6, done):
@@ -81,7 +98,9 @@ def main():
                 s.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_RECVPKTINFO, 1)
             s.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 20)
             selector.register(s, selectors.EVENT_READ, (read, proto))
-    for port in map(int, sys.argv[1:]):
+    if "frames" in sys.argv:
+        watch_frames(selector)
+    for port in (int(text) for text in sys.argv[1:] if text.isdigit()):
         for family, kind, serve in ((socket.AF_INET6, socket.SOCK_STREAM, answer_tcp), (socket.AF_INET6, socket.SOCK_DGRAM, answer_udp)):
             server = socket.socket(family, kind)
             server.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

@@ -1,0 +1,62 @@
+// A listener in a place that others rule: a container with NET_ADMIN can destroy the sockets in its own namespace
+// (ss -K). What is destroyed is opened anew, ever more seldom, so that who does so without end costs next to nothing.
+
+import { messageOf } from "../errors.ts";
+import type { DnsListener } from "./dns-listener.ts";
+
+/** Doubled with each loss that follows soon. */
+const firstDelayMs = 50;
+const longestDelayMs = 30_000;
+/** One that has stood for so long was no victim of a row of losses. */
+const calmAfterMs = 60_000;
+
+export interface LastingOptions {
+  /** Opens it; `onLost` is called at most once, when its socket was destroyed. */
+  readonly open: (onLost: (problem: string) => void) => Promise<DnsListener>;
+  readonly onProblem: (problem: string) => void;
+}
+
+/** @throws what the first `open` throws */
+export async function listenLasting({ open, onProblem }: LastingOptions): Promise<DnsListener> {
+  let delayMs = firstDelayMs;
+  let openedAtMs = performance.now();
+  let timer: NodeJS.Timeout | undefined;
+  let closed = false;
+  let listener = await open(lost);
+  const { port } = listener;
+
+  function lost(problem: string): void {
+    if (closed) return;
+    onProblem(problem);
+    void listener.close();
+    if (performance.now() - openedAtMs > calmAfterMs) delayMs = firstDelayMs;
+    again();
+  }
+
+  function again(): void {
+    timer = setTimeout(() => void reopen(), delayMs);
+    delayMs = Math.min(delayMs * 2, longestDelayMs);
+  }
+
+  async function reopen(): Promise<void> {
+    try {
+      const opened = await open(lost);
+      if (closed) await opened.close();
+      listener = opened;
+      openedAtMs = performance.now();
+    } catch (error) {
+      if (closed) return;
+      onProblem(messageOf(error));
+      again();
+    }
+  }
+
+  return {
+    port,
+    async close() {
+      closed = true;
+      clearTimeout(timer);
+      await listener.close();
+    },
+  };
+}

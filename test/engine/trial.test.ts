@@ -1,0 +1,53 @@
+// The example is tried and taken down by `docker compose down` alone: no network without a label is dead afterwards, old
+// or new, while one with a label that stays is as closed as it was.
+
+import { after, before, describe, it } from "node:test";
+import { chosen } from "../support/chosen.ts";
+import { client, curl, deploy, enforcing, fails, network, run, succeeds } from "../support/dockerwall.ts";
+import { endExample, startExample } from "../support/example.ts";
+import { type Lab, startLab } from "../support/lab/lab.ts";
+
+const engines = chosen(["e20", "e26", "e28"] as const);
+const anywhere = curl("http://203.0.113.30/");
+
+let lab: Lab;
+before(async () => {
+  lab = await startLab({ engines, product: true });
+});
+after(async () => {
+  await lab?.down();
+});
+
+describe("a trial that is over", { concurrency: true }, () => {
+  for (const name of engines) describe(name, { concurrency: 1 }, () => isOver(name));
+});
+
+function isOver(name: string): void {
+  it("leaves no network closed that nobody labelled", async () => {
+    const engine = lab.engine(name);
+    await network(engine, "old");
+    await client(engine, "before", "old");
+    await startExample(engine);
+    await network(engine, "stays", "www.example.com");
+    await endExample(engine);
+
+    await network(engine, "new");
+    await client(engine, "after", "new");
+    await client(engine, "guarded", "stays");
+    for (const container of ["before", "after"]) await succeeds(engine, container, ...anywhere);
+    await fails(engine, "guarded", ...anywhere);
+  });
+
+  it("holds new networks when somebody is guarded and the daemon is stopped", async () => {
+    const engine = lab.engine(name);
+    await deploy(engine);
+    await run(engine, "stop", "dockerwall");
+    await network(engine, "held");
+    await client(engine, "waits", "held");
+    await fails(engine, "waits", ...anywhere);
+    await run(engine, "start", "dockerwall");
+    await succeeds(engine, "waits", ...curl("--retry", "5", "--retry-all-errors", "http://203.0.113.30/"));
+    await enforcing(engine);
+    await run(engine, "exec", "dockerwall", "dockerwall", "uninstall");
+  });
+}

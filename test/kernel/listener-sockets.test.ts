@@ -1,0 +1,147 @@
+// Sockets that somebody spoils: replies that nobody takes, and sockets that their sandbox destroys.
+
+import assert from "node:assert/strict";
+import { spawn } from "node:child_process";
+import { test } from "node:test";
+import { setTimeout as sleep } from "node:timers/promises";
+import { type DnsHandler, listenUdp } from "../../src/io/dns-listener.ts";
+import { listenTcp } from "../../src/io/dns-listener-tcp.ts";
+import { listenOnHost } from "../../src/io/host-listeners.ts";
+import { listenLasting } from "../../src/io/lasting-listener.ts";
+import { openSandboxSockets, reopenSandboxSocket } from "../../src/io/sandbox-sockets.ts";
+import { anyAddress } from "../../src/model/address.ts";
+import { createNamespace, enterNamespaces, run } from "../support/namespace.ts";
+import { macOf, Station, udp } from "../support/stations.ts";
+
+enterNamespaces(import.meta.url);
+
+const port = 5053;
+/** As long as an answer may be. */
+const echo: DnsHandler = (message, _client, reply) => reply(Buffer.concat([message, Buffer.alloc(1_200)]));
+
+const bridges = ["br-aaaaaaaaaaaa", "br-bbbbbbbbbbbb"] as const;
+for (const [index, bridge] of bridges.entries()) {
+  run("ip", "link", "add", bridge, "up", "type", "bridge");
+  run("ip", "address", "add", `198.19.${index + 1}.1/24`, "dev", bridge);
+  run("ip", "address", "add", `2001:db8:${index + 1}::1/64`, "dev", bridge, "nodad");
+}
+const stationOn = (name: string, bridge: string, mac: string): Station => {
+  const box = createNamespace(name);
+  run("ip", "link", "add", `v${name}`, "type", "veth", "peer", "name", "eth0", "netns", name);
+  run("ip", "link", "set", `v${name}`, "master", bridge, "up");
+  return new Station(box, mac, macOf(bridge));
+};
+const flooder = stationOn("flooder", bridges[0], "02:00:00:00:00:01");
+const neighbour = stationOn("neighbour", bridges[0], "02:00:00:00:00:02");
+const quiet = stationOn("quiet", bridges[1], "02:00:00:00:00:03");
+
+const families = [
+  { family: 4, address: (network: number, host: number) => `198.19.${network}.${host}` },
+  { family: 6, address: (network: number, host: number) => `2001:db8:${network}::${host.toString(16)}` },
+] as const;
+
+let serial = 0;
+
+/** How many of 40 questions were answered, to each of two askers who take answers, while somebody takes none. */
+async function answeredDuringFlood({ address }: (typeof families)[number]): Promise<number[]> {
+  const askers = [
+    [neighbour, address(1, 200), 1],
+    [quiet, address(2, 200), 2],
+  ] as const;
+  const texts = askers.map(() => [] as string[]);
+  let host = 2;
+  for (let round = 0; round < 40; round++) {
+    // Under addresses that nobody answers for: each reply waits for its neighbour.
+    for (let count = 0; count < 40; count++) {
+      const source = address(1, 2 + (host++ % 150));
+      const body = udp(1_000 + count, port, "flood");
+      flooder.send({ source, destination: address(1, 1), protocol: 17, body });
+    }
+    for (const [index, [station, source, network]] of askers.entries()) {
+      const text = `question${++serial}.`;
+      texts[index]?.push(text);
+      station.send({ source, destination: address(network, 1), protocol: 17, body: udp(2_000, port, text) });
+    }
+    await sleep(10);
+  }
+  await sleep(300);
+  return askers.map(([station], index) => texts[index]?.filter((text) => station.has(text)).length ?? 0);
+}
+
+for (const each of families)
+  test(`replies that nobody takes are nobody else's loss, IPv${each.family}`, {
+    timeout: 60_000,
+  }, async () => {
+    for (const station of [flooder, neighbour, quiet]) await station.listening();
+    for (const bridge of bridges) run("sh", "-c", `echo 0 > /proc/sys/net/ipv6/conf/${bridge}/accept_dad`);
+    for (const [station, network, bridge] of [
+      [neighbour, 1, bridges[0]],
+      [quiet, 2, bridges[1]],
+    ] as const)
+      run("ip", "neigh", "add", each.address(network, 200), "lladdr", station.mac, "dev", bridge);
+    const listeners = await listenOnHost({
+      port,
+      handler: echo,
+      onProblem: (problem) => assert.fail(problem),
+    });
+    listeners.follow(bridges);
+    const got = await answeredDuringFlood(each).finally(listeners.close);
+    assert.deepEqual(got, [40, 40]);
+    run("ip", "neigh", "flush", "dev", bridges[0], "nud", "failed");
+    run("ip", "neigh", "flush", "dev", bridges[0], "nud", "incomplete");
+  });
+
+test("the first socket finds out whose the port is, and nobody takes it afterwards", async () => {
+  const address = anyAddress(4);
+  const first = await listenUdp({ address, port: 0 }, echo);
+  await assert.rejects(listenUdp({ address, port: first.port }, echo), { code: "PORT_TAKEN" });
+  const shared = await listenUdp({ address, port: first.port, device: bridges[0] }, echo);
+  const steal = `import socket; s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM); s.setsockopt(1, 2, 1); s.bind(("0.0.0.0", ${first.port}))`;
+  assert.throws(() => run("python3", "-c", steal), /Address already in use/);
+  await shared.close();
+  await first.close();
+});
+
+for (const transport of ["udp", "tcp"] as const)
+  test(`a socket for ${transport} that its sandbox destroys is opened again, and costs no time`, async () => {
+    const box = createNamespace(`victim-${transport}`);
+    const sockets = openSandboxSockets(box.fd);
+    const problems: string[] = [];
+    let fd: number | undefined = transport === "udp" ? sockets.udpFd : sockets.tcpFd;
+    const listener = await listenLasting({
+      open: (onLost) => {
+        const at = { fd: fd ?? reopenSandboxSocket(box.fd, transport, sockets), family: 4 } as const;
+        fd = undefined;
+        return transport === "udp" ? listenUdp(at, echo, { onLost }) : listenTcp(at, echo, {}, { onLost });
+      },
+      onProblem: (problem) => problems.push(problem),
+    });
+    const flags = transport === "udp" ? "-uK" : "-tlK";
+    for (let round = 1; round <= 3; round++) {
+      box.run("ss", flags, "-a", "src", `127.0.0.11:${listener.port}`);
+      const before = process.cpuUsage();
+      const from = performance.now();
+      const ask = `
+import socket, time
+for n in range(100):
+  try:
+    s = socket.socket(socket.AF_INET, socket.${transport === "udp" ? "SOCK_DGRAM" : "SOCK_STREAM"}); s.settimeout(0.2)
+    s.connect(("127.0.0.11", ${listener.port})); s.send(b"\\0\\3abc"); assert s.recv(99); break
+  except (OSError, AssertionError): time.sleep(0.05)
+else: raise SystemExit("no answer")`;
+      const child = spawn("ip", ["netns", "exec", box.name, "python3", "-c", ask], { stdio: "inherit" });
+      const [code] = await new Promise<[number | null]>((resolve) =>
+        child.once("exit", (code) => resolve([code])),
+      );
+      assert.equal(code, 0, problems.join());
+      const { user, system } = process.cpuUsage(before);
+      const share = (user + system) / 1_000 / (performance.now() - from);
+      assert.ok(share < 0.6, `${share} of a processor`);
+      assert.equal(problems.length, round, problems.join());
+    }
+    await listener.close();
+  });
+
+test.after(() => {
+  for (const station of [flooder, neighbour, quiet]) station.close();
+});
