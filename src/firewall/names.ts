@@ -70,6 +70,7 @@ export const chainNames = {
   capture: "DOCKERWALL-CAPTURE",
   accept: "DOCKERWALL-ACCEPT",
   output: "DOCKERWALL-OUTPUT",
+  question: "DOCKERWALL-QUESTION",
 } as const;
 
 /**

@@ -111,7 +111,8 @@ export function renderRuleset(options: RulesetOptions): readonly Table[] {
         },
         { name: chain.input, rules: inputRules(options, sets) },
         { name: chain.host, rules: hostRules(options, sets) },
-        { name: chain.output, rules: outputRules(options, sets) },
+        { name: chain.output, rules: outputRules() },
+        { name: chain.question, rules: questionRules(options, sets) },
         { name: chain.deny, rules: denyRules(options, sets) },
         { name: chain.refuse, rules: refuseRules(options, sets) },
         {
@@ -404,14 +405,16 @@ function hostRules(options: RulesetOptions, sets: FamilySets): string[] {
  * guarded container whose capture came late (src/engine-questions.ts). Nothing of the host is cut for want of a daemon:
  * when nobody listens to the queue, and soon when who listens no longer answers, questions pass it by.
  */
-function outputRules({ queueNumber }: RulesetOptions, { awake }: FamilySets): string[] {
+function outputRules(): string[] {
+  const to = `-m owner --uid-owner 0 ${comment("question of the engine, maybe")} -g ${chain.question}`;
+  return [`-p udp -m udp --dport 53 ${to}`, `-p tcp -m tcp --dport 53 -m conntrack --ctstate NEW ${to}`];
+}
+
+function questionRules({ queueNumber }: RulesetOptions, { awake }: FamilySets): string[] {
   const asked = `${hex(askedMark)}/${hex(askedMark)}`;
-  const fresh = `-m owner --uid-owner 0 -m mark ! --mark ${asked} ${inSet(awake, "dst")}`;
-  const queue = `-j NFQUEUE --queue-num ${engineQueueNumber(queueNumber)} --queue-bypass`;
   return [
-    `-p udp -m udp --dport 53 ${fresh} ${comment("question of the engine, maybe")} ${queue}`,
-    `-p tcp -m tcp --dport 53 -m conntrack --ctstate NEW ${fresh} ${comment("question of the engine, maybe")} ${queue}`,
-    `-m mark --mark ${asked} ${comment("asked about no more")} -j MARK --set-xmark 0x0/${hex(askedMark)}`,
+    `-m mark ! --mark ${asked} ${inSet(awake, "dst")} ${comment("ask the daemon")} -j NFQUEUE --queue-num ${engineQueueNumber(queueNumber)} --queue-bypass`,
+    `${comment("asked about no more")} -j MARK --set-xmark 0x0/${hex(askedMark)}`,
   ];
 }
 

@@ -236,6 +236,19 @@ function questions(backend: "nft" | "legacy"): void {
     assert.deepEqual(heard, []);
   });
 
+  it("are alone in losing our mark: what others mark so keeps it", async () => {
+    const tool = `iptables-${backend}`;
+    const other = ["-p", "udp", "--dport", "5300"];
+    run(tool, "-t", "mangle", "-I", "OUTPUT", "1", ...other, "-j", "MARK", "--set-mark", "0x10000000");
+    run(tool, "-A", "OUTPUT", ...other, "-m", "mark", "--mark", "0x10000000", "-j", "ACCEPT");
+    run("bash", "-c", "echo x >/dev/udp/127.0.0.1/5300");
+    const counted = run(tool, "-vxnL", "OUTPUT");
+    run(tool, "-D", "OUTPUT", ...other, "-m", "mark", "--mark", "0x10000000", "-j", "ACCEPT");
+    run(tool, "-t", "mangle", "-D", "OUTPUT", ...other, "-j", "MARK", "--set-mark", "0x10000000");
+    assert.match(counted, /^ +1 +\d+ ACCEPT .*5300/m);
+    assert.equal(looks, 0);
+  });
+
   it("of others than root do not come before us", async () => {
     const script = "exec 3<>/dev/udp/127.0.0.1/53; echo -n nobody >&3";
     run("setpriv", "--reuid", "65534", "--clear-groups", "bash", "-c", script);
