@@ -9,7 +9,7 @@ import { errors } from "./errors.ts";
 import { fromOutside, spoofed, toContainers, toHost } from "./inward.ts";
 import { hostByIpv6, outByIpv6 } from "./ipv6.ts";
 import { kept } from "./kept.ts";
-import { link } from "./link.ts";
+import { link, unfilteredLink } from "./link.ts";
 import { grants, resolvers, straightOut } from "./outward.ts";
 import { quarantined } from "./quarantined.ts";
 import { second } from "./second.ts";
@@ -168,10 +168,8 @@ const unfiltered: Condition = {
       "the gateway's link-local address there, TCP",
       "the gateway's link-local address there, UDP",
     ]),
-    ...cases(link, "all", {
-      // Where it is on, the host's connection tracking puts fragments together first.
-      "router advertisement to a neighbour, its header in the second fragment": {},
-    }),
+    ...cases(link, "all"),
+    ...cases(unfilteredLink, "all"),
     ...cases(quarantined, "all"),
     ...cases(kept, [
       "a neighbour, TCP",

@@ -322,12 +322,9 @@ export async function holdFlows(
       ...[String(base), String(seconds), ...servers],
     );
   const { v4, v6 } = networks["guarded"] ?? {};
-  // An entry that a forged advertisement can change.
+  // An entry that a forged advertisement can change; a kernel forgets those that are not in use.
   for (const victim of victims)
-    await until(`${engine.name}: ${victim} to know a neighbour`, 30_000, async () => {
-      const { exitCode } = await inside(engine, victim, "ping", "-c", "1", "-W", "2", `${v6}10`);
-      return exitCode === 0 ? true : undefined;
-    });
+    await run(engine, "exec", "-d", victim, "timeout", String(seconds), "ping", "-i", "0.5", `${v6}10`);
   // What is meant for one neighbour, so that there is something to take.
   const say = `while sleep 0.1; do echo > /dev/udp/${v4}15/9; done`;
   engine.background(`for-taken-${base}`, ["timeout", String(seconds), "bash", "-c", say]);
