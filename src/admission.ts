@@ -93,6 +93,8 @@ export function startAdmission(options: {
   const owners = adoptOwners(sets);
   /** Whose policy was not known yet, or who has come since. */
   let unjudged = new Set(owners.keys());
+  /** Whose flows are to be cut yet: the last attempt failed. */
+  let uncut: ReadonlySet<IpAddress> = new Set();
   let judgedEpoch: string | undefined;
 
   function revoke(asker: IpAddress): void {
@@ -218,9 +220,17 @@ export function startAdmission(options: {
       const changed = [...judged.keys()].filter(
         (asker) => owners.get(asker)?.digest !== undefined || index.count(asker) > 0,
       );
-      for (const asker of changed) narrow(asker, membershipsOf(asker));
-      if (changed.length > 0) cut(new Set(changed));
-      for (const [asker, owner] of judged) setOwner(asker, owner);
+      uncut = new Set([...uncut, ...changed]);
+      try {
+        for (const asker of changed) narrow(asker, membershipsOf(asker));
+        if (uncut.size > 0) cut(uncut);
+        for (const [asker, owner] of judged) setOwner(asker, owner);
+      } catch (error) {
+        // Nobody counts as judged: with the next picture, though it may be the same one, all of it is done again.
+        judgedEpoch = undefined;
+        throw error;
+      }
+      uncut = new Set();
     },
 
     isOpen: (asker, destination) => ledger.isOpen(asker, destination, nowMs()),

@@ -255,3 +255,30 @@ describe("rejudge", () => {
     assert.deepEqual(rejudge(viewOf({ [web]: "" })), [web]);
   });
 });
+
+describe("flows that could not be cut", () => {
+  it("are cut with the next picture, though it is the same one", () => {
+    look(web, "one.example", "one.example", one);
+    rejudge(viewOf({ [web]: "one.example" }));
+    const narrowed = viewOf({ [web]: "two.example" });
+    const fails = (): never => {
+      throw new Error("conntrack is busy");
+    };
+    for (let attempt = 0; attempt < 2; attempt++)
+      assert.throws(() => admission.rejudge(narrowed, fails), /conntrack is busy/);
+    assert.deepEqual(open(), []);
+    assert.deepEqual(rejudge(narrowed), [web]);
+    assert.deepEqual(rejudge(narrowed), []);
+  });
+
+  it("are cut, too, of somebody of whom nothing else is left after the first attempt", () => {
+    look(web, "one.example", "one.example", one);
+    const view = viewOf({ [web]: "" });
+    assert.throws(() =>
+      admission.rejudge(view, () => {
+        throw new Error("conntrack is busy");
+      }),
+    );
+    assert.deepEqual(rejudge(view), [web]);
+  });
+});
