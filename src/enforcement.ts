@@ -58,6 +58,8 @@ export function createEnforcement(options: EnforcementOptions): Enforcement {
   const changes = new EventTarget();
   let classification: Classification | undefined;
   let posted: Topology | undefined;
+  /** What the data plane decides by. */
+  let inUse: Topology | undefined;
   let problem: unknown;
   let rulesProblem: unknown;
   let installed = false;
@@ -71,26 +73,35 @@ export function createEnforcement(options: EnforcementOptions): Enforcement {
     classification = wall.classify(topology);
     options.beforePost();
     reporter.onClassified(topology, classification, Date.now());
-    reporter.clearProblem("reconcile");
     const dataPlane = options.dataPlane();
-    if (dataPlane === undefined || posted === topology) return;
+    if (dataPlane !== undefined && posted !== topology) await post(dataPlane, topology, classification);
+    // What the data plane has refused is a problem until it takes it.
+    reporter.clearProblem("reconcile");
+  }
+
+  async function post(
+    dataPlane: DataPlaneLink,
+    topology: Topology,
+    { guarded, containers: { services } }: Classification,
+  ): Promise<void> {
+    // Before it is answered: who has everybody judged anew meanwhile has it posted once more.
     posted = topology;
-    const { guarded, containers } = classification;
-    const { services } = containers;
-    const used = dataPlane.post({ topology, guarded, services, quarantined: [...wall.quarantine] });
-    tellReadings();
-    await used.catch((error) => {
+    try {
+      await dataPlane.post({ topology, guarded, services, quarantined: [...wall.quarantine] });
+    } catch (error) {
       posted = undefined;
       throw error;
-    });
+    }
+    inUse = topology;
+    tellReadings();
     if (options.guardsPorts && wall.demandSenders()) await healing.request();
     reporter.onEnforced(guarded.map((network) => network.id));
     changes.dispatchEvent(new Event("change"));
   }
 
-  /** Readings that tell of another picture than the posted one go with that one. */
+  /** Readings that tell of another picture than the one in use go with that one. */
   function tellReadings(): void {
-    if (posted === inventory.current()) options.dataPlane()?.tellReadings(inventory.readings());
+    if (inUse === inventory.current()) options.dataPlane()?.tellReadings(inventory.readings());
   }
 
   async function heal(): Promise<void> {

@@ -1,0 +1,94 @@
+// What the control plane says and tells of a picture that the data plane does not take.
+
+import assert from "node:assert/strict";
+import { describe, it } from "node:test";
+import type { DataPlaneLink } from "../../src/data-plane-link.ts";
+import { createEnforcement } from "../../src/enforcement.ts";
+import type { Classification } from "../../src/firewall/classify.ts";
+import { createLog } from "../../src/io/log.ts";
+import { createLifecycle } from "../../src/lifecycle.ts";
+import type { Readings, Topology } from "../../src/model/topology.ts";
+import type { Reporter } from "../../src/reporter.ts";
+import type { Wall } from "../../src/wall.ts";
+
+const classification: Classification = {
+  guarded: [],
+  openBridges: [],
+  held: [],
+  refused: [],
+  problems: new Map(),
+  warnings: [],
+  containers: { services: [], strays: [], quarantined: [], problems: [], warnings: [] },
+};
+
+function start() {
+  const happened: string[] = [];
+  let refuses = false;
+  let topology: Topology = { networks: [], containers: [] };
+  const readings: Readings = { listedAtMs: 1, readAtMs: new Map() };
+  const dataPlane: Partial<DataPlaneLink> = {
+    post: async () => {
+      happened.push(refuses ? "refused" : "taken");
+      if (refuses) throw new Error("no");
+    },
+    tellReadings: () => void happened.push("readings"),
+  };
+  const reporter: Partial<Reporter> = {
+    onClassified: () => undefined,
+    onEnforced: () => void happened.push("enforced"),
+    onProblem: (place) => void happened.push(`problem: ${place}`),
+    clearProblem: (place) => void happened.push(`well: ${place}`),
+  };
+  const wall: Partial<Wall> = {
+    classify: () => classification,
+    quarantine: new Set<string>(),
+    applyRules: async () => [],
+  };
+  const enforcement = createEnforcement({
+    wall: wall as Wall,
+    lifecycle: createLifecycle(() => undefined),
+    reporter: reporter as Reporter,
+    log: createLog("error"),
+    inventory: { current: () => topology, readings: () => readings },
+    beforePost: () => undefined,
+    dataPlane: () => dataPlane as DataPlaneLink,
+    guardsPorts: false,
+  });
+  enforcement.usePicture();
+  return {
+    enforcement,
+    /** What happens in one more round. */
+    async round(data: "refuses" | "takes", picture: "same" | "other"): Promise<readonly string[]> {
+      refuses = data === "refuses";
+      if (picture === "other") topology = { networks: [], containers: [] };
+      await enforcement.reconcile();
+      return happened.splice(0);
+    },
+    /** What happens when more has been read. */
+    read(): readonly string[] {
+      enforcement.tellReadings();
+      return happened.splice(0);
+    },
+  };
+}
+
+describe("a picture that the data plane refuses", () => {
+  it("is a problem until it is taken, without a moment of being well in between", async () => {
+    const { round } = start();
+    assert.deepEqual(await round("takes", "other"), ["taken", "readings", "enforced", "well: reconcile"]);
+    assert.deepEqual(await round("refuses", "other"), ["refused", "problem: reconcile"]);
+    assert.deepEqual(await round("refuses", "same"), ["refused", "problem: reconcile"]);
+    assert.deepEqual(await round("takes", "same"), ["taken", "readings", "enforced", "well: reconcile"]);
+    assert.deepEqual(await round("refuses", "same"), ["well: reconcile"]);
+  });
+
+  it("has no readings told that are of it: they would say that nobody is missing in the one in use", async () => {
+    const { round, read } = start();
+    await round("takes", "other");
+    assert.deepEqual(read(), ["readings"]);
+    await round("refuses", "other");
+    assert.deepEqual(read(), []);
+    await round("takes", "same");
+    assert.deepEqual(read(), ["readings"]);
+  });
+});
