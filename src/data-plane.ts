@@ -124,6 +124,15 @@ async function start(): Promise<void> {
     namesMatter ||= what === "name";
     refreshSoon();
   };
+  /** One at a time: every reading that ends asks for the next one, whoever asked for it. */
+  let askingAgain: NodeJS.Timeout | undefined;
+  const askAgain = (): void => {
+    if (askingAgain !== undefined) return;
+    askingAgain = setTimeout(() => {
+      askingAgain = undefined;
+      refreshSoon();
+    }, doubtAgainMs);
+  };
   /** Those that the engine has not told of. */
   const untold = new Set<string>();
 
@@ -347,7 +356,7 @@ async function start(): Promise<void> {
         answerer.useUpstreams(message.upstreams);
         break;
       case "refreshed":
-        if (doubtful.size > 0) setTimeout(refreshSoon, doubtAgainMs);
+        if (doubtful.size > 0) askAgain();
         answerer.refreshed();
         break;
       case "flush":
