@@ -54,15 +54,19 @@ export function watchLinks({ readiness, onEvent }: LinkWatchOptions): LinkWatch 
 
   function list(): LinkChanges {
     const before = new Map(links);
+    // A reading that fails must not make ports seem to be gone.
+    const listed = new Map<number, Link>();
     writeGetLinks(questions.writer.reset());
     questions.dump(
       "the host's interfaces",
-      () => links.clear(),
+      () => listed.clear(),
       (message) => {
         const event = readLinkEvent(message);
-        if (event?.kind === "link") links.set(event.link.index, event.link);
+        if (event?.kind === "link") listed.set(event.link.index, event.link);
       },
     );
+    links.clear();
+    for (const [index, link] of listed) links.set(index, link);
     return {
       changed: [...links.values()].filter((link) => !same(link, before.get(link.index))),
       gone: [...before.keys()].filter((index) => !links.has(index)),
