@@ -5,7 +5,7 @@ import type { Container, Topology } from "../model/topology.ts";
 
 /**
  * True when a container that runs, or is about to, is on a guarded network, by itself or on the network of another.
- * @param guarded ids of the guarded networks
+ * @param guarded ids and names of the guarded networks: what a container is configured for may be either
  * @param own id of the daemon's own container, which counts for nobody
  */
 export function isGuardedInUse(

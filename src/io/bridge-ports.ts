@@ -1,6 +1,6 @@
 // The ports of a bridge that are not plainly containers', and the devices of the host's default routes.
 
-import { closeSync, readdirSync, readFileSync } from "node:fs";
+import { closeSync, readdirSync } from "node:fs";
 import {
   type BridgePort,
   defaultRoutes4,
@@ -16,9 +16,10 @@ import {
   NLM_F_ACK,
   NLM_F_REQUEST,
   readHostInt,
-  readText,
+  readText as readName,
 } from "./netlink-message.ts";
 import { openNamespace } from "./netns.ts";
+import { readText } from "./socket-holder.ts";
 
 /** include/uapi/linux/rtnetlink.h, if_link.h, net_namespace.h */
 const RTM_GETLINK = 18;
@@ -46,8 +47,9 @@ export function lookAtBridges(sandboxFolder: string | undefined): (bridge: strin
     const strangers =
       ports.length === 0 ? [] : withSocket((socket) => strangersAmong(socket, ports, sandboxFolder));
     routes ??= [
-      ...defaultRoutes4(readFile("/proc/net/route")),
-      ...defaultRoutes6(readFile("/proc/net/ipv6_route")),
+      ...defaultRoutes4(readText("/proc/net/route")),
+      // Empty for a kernel without IPv6.
+      ...defaultRoutes6(readText("/proc/net/ipv6_route")),
     ];
     return [...strangers, ...(routes.includes(bridge) ? ["the host's default route"] : [])];
   };
@@ -71,10 +73,14 @@ function strangersAmong(
 
 /** Names of a bridge's ports. */
 function portsOf(bridge: string): string[] {
+  return namesIn(`/sys/class/net/${bridge}/brif`);
+}
+
+/** None where the folder is gone, or not made yet: an engine makes that of its sandboxes with its first container. */
+function namesIn(folder: string): string[] {
   try {
-    return readdirSync(`/sys/class/net/${bridge}/brif`);
+    return readdirSync(folder);
   } catch {
-    // It is gone, or not made yet.
     return [];
   }
 }
@@ -96,7 +102,7 @@ function readLink(
         if (type === IFLA_LINK_NETNSID) namespaceId = readHostInt(view, from);
         if (type !== IFLA_LINKINFO) return;
         eachAttribute(view, from, to, (inner, innerFrom, innerTo) => {
-          if (inner === IFLA_INFO_KIND) kind = readText(view, innerFrom, innerTo);
+          if (inner === IFLA_INFO_KIND) kind = readName(view, innerFrom, innerTo);
         });
       }),
     );
@@ -110,7 +116,7 @@ function readLink(
 /** What the kernel calls the sandboxes of the engine in this namespace. */
 function namespaceIds(socket: NetlinkSocket, folder: string): ReadonlySet<number> {
   const ids = new Set<number>();
-  for (const name of readdirSync(folder)) {
+  for (const name of namesIn(folder)) {
     const fd = openNamespace(`${folder}/${name}`);
     if (fd === undefined) continue;
     try {
@@ -141,14 +147,5 @@ function withSocket<T>(work: (socket: NetlinkSocket) => T): T {
     return work(socket);
   } finally {
     socket.close();
-  }
-}
-
-function readFile(path: string): string {
-  try {
-    return readFileSync(path, "utf8");
-  } catch {
-    // A kernel without that family.
-    return "";
   }
 }

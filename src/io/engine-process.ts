@@ -1,9 +1,10 @@
 // What the engine's process does, as far as its kernel tells: which packets are its own, and whether it has anything to
 // do. Asked only when it matters, as it takes a look at every descriptor or thread of that process.
 
-import { readdirSync, readFileSync, readlinkSync } from "node:fs";
+import { readdirSync, readFileSync } from "node:fs";
 import { findDockerd } from "./dockerd.ts";
 import { socketInode } from "./packet-socket.ts";
+import { linkOf, readText } from "./socket-holder.ts";
 
 export interface EngineProcess {
   /** False only when another process than the engine is known to have sent this IP packet. */
@@ -17,7 +18,7 @@ export function watchEngineProcess(): EngineProcess {
   let pid: number | undefined;
 
   function engine(): number | undefined {
-    if (pid === undefined || readOrNothing(`/proc/${pid}/comm`) !== "dockerd\n") pid = findDockerd();
+    if (pid === undefined || readText(`/proc/${pid}/comm`) !== "dockerd\n") pid = findDockerd();
     return pid;
   }
 
@@ -62,21 +63,5 @@ function sleepOf(pid: number): string | undefined {
     return threads.every(({ asleep }) => asleep) ? JSON.stringify(threads) : undefined;
   } catch {
     return undefined; // A thread has ended meanwhile.
-  }
-}
-
-function linkOf(path: string): string | undefined {
-  try {
-    return readlinkSync(path);
-  } catch {
-    return undefined; // Closed meanwhile.
-  }
-}
-
-function readOrNothing(path: string): string {
-  try {
-    return readFileSync(path, "utf8");
-  } catch {
-    return ""; // It has ended.
   }
 }

@@ -34,7 +34,8 @@ function hasOpen(pid: string, inodes: ReadonlySet<string>): boolean {
   }
 }
 
-function linkOf(path: string): string {
+/** Where a link leads; empty where there is none. */
+export function linkOf(path: string): string {
   try {
     return readlinkSync(path);
   } catch {

@@ -69,6 +69,8 @@ describe("what hangs on a bridge", () => {
     );
     assert.deepEqual(lookAtBridges("/run/netns")("app0"), []);
     assert.deepEqual(lookAtBridges(undefined)("app0"), []);
+    // An engine makes the folder with its first container.
+    assert.equal(lookAtBridges("/run/nothing")("app0").length, 1);
     assert.match(
       lookAtBridges("/run/sandboxes")("app0")[0] ?? "",
       /^web0 \(a link that leads to no container\)$/,
