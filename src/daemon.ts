@@ -35,7 +35,7 @@ import { unstampFlows } from "./io/stamped-flows.ts";
 import { createLookupJournal } from "./journal/lookups.ts";
 import { createLifecycle } from "./lifecycle.ts";
 import { hostPrefix } from "./model/address.ts";
-import { stateSentences } from "./model/state.ts";
+import { isInForce, stateSentences } from "./model/state.ts";
 import type { Topology } from "./model/topology.ts";
 import { openPolicyDesk } from "./policy-desk.ts";
 import { createReporter, type Reporter } from "./reporter.ts";
@@ -163,8 +163,17 @@ export async function runDaemon(config: Config): Promise<void> {
     guardsPorts: unguardedPorts === undefined,
   });
 
+  /** Resolves when nothing is being taken down; never rejects. */
+  let takenDown: Promise<unknown> = Promise.resolve();
+
   /** Ends what acts by itself, gives every sandbox back, and takes rules and sets out of the kernel. */
-  async function takeDown(): Promise<void> {
+  function takeDown(): Promise<void> {
+    const work = takeDownNow();
+    takenDown = work.catch(() => undefined);
+    return work;
+  }
+
+  async function takeDownNow(): Promise<void> {
     acting.dispose();
     await enforcement.idle();
     const plane = dataPlane;
@@ -259,8 +268,9 @@ export async function runDaemon(config: Config): Promise<void> {
       every({
         everyMs,
         work,
-        onFailure: (error) => reporter.onProblem("work", `${name}: ${messageOf(error)}; it is tried again`),
-        onSuccess: () => reporter.clearProblem("work"),
+        onFailure: (error) =>
+          reporter.onProblem(`work: ${name}`, `${name}: ${messageOf(error)}; it is tried again`),
+        onSuccess: () => reporter.clearProblem(`work: ${name}`),
       }),
     );
   };
@@ -291,8 +301,11 @@ export async function runDaemon(config: Config): Promise<void> {
   });
 
   await end.promise;
+  const mayLift = config.hold && isInForce(lifecycle.state) && (await isNobodyGuarded());
+  // Who is uninstalling is let finish: half of it would be worse than either.
+  await takenDown;
   const uninstalled = lifecycle.state === "uninstalled" || lifecycle.state === "uninstalling";
-  const lifts = !uninstalled && config.hold && (await isNobodyGuarded());
+  const lifts = mayLift && !uninstalled;
   lifecycle.become("stopping");
   acting.dispose();
   await enforcement.idle();
@@ -309,7 +322,7 @@ export async function runDaemon(config: Config): Promise<void> {
       () => false,
     );
     const isRead = await Promise.race([asked, setTimeout(lastReadingMs, false)]);
-    const guarded = new Set(enforcement.classification()?.guarded.map(({ id }) => id));
+    const guarded = new Set(enforcement.classification()?.guarded.flatMap(({ id, name }) => [id, name]));
     return isRead && !isGuardedInUse(inventory.current(), guarded, ownContainer);
   }
 }

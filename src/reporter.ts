@@ -42,7 +42,7 @@ export type ProblemPlace =
   | "capture"
   | "ports"
   | "policy file"
-  | "work";
+  | `work: ${string}`;
 
 /** What keeps every network from being enforced while it lasts: the kernel does not take what it should hold. */
 const decisive: readonly ProblemPlace[] = ["rules", "reconcile"];

@@ -176,6 +176,17 @@ describe("after uninstall", () => {
     assert.equal(kernelState(), "");
   });
 
+  it("is whole, also when the daemon is told to stop meanwhile", async () => {
+    await using engine = await engineWithApp();
+    await using daemon = startDaemon(engine);
+    await daemonEnforces(daemon);
+    const uninstalling = daemon.cli("uninstall");
+    await until("the uninstall", 30_000, () => (daemon.log().includes("uninstalling") ? true : undefined));
+    assert.equal((await daemon.end("SIGTERM")).exitCode, 0);
+    await uninstalling;
+    assert.equal(kernelState(), "");
+  });
+
   it("the port is free", async () => {
     await using engine = await engineWithApp();
     await using daemon = startDaemon(engine);
