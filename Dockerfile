@@ -23,7 +23,7 @@ RUN chmod 755 entrypoint.sh dist/main.js \
     && ln -s /app/dist/main.js /usr/local/bin/dockerwall \
     && ln -s /app/dist/main.js /usr/local/bin/stats \
     && mkdir /etc/dockerwall
-# Healthy means: every guarded network is enforced.
-HEALTHCHECK --interval=5s --timeout=10s --retries=3 --start-period=60s CMD ["dockerwall", "status"]
+# Healthy means: the daemon can do its work. A slip in somebody's label is no reason to start nobody's containers.
+HEALTHCHECK --interval=5s --timeout=10s --retries=3 --start-period=60s CMD ["dockerwall", "status", "--health"]
 ENTRYPOINT ["/app/entrypoint.sh"]
 CMD ["daemon"]

@@ -23,7 +23,6 @@ main() {
     *) run "$@" ;; # The daemon says what is wrong with it.
   esac
   export DOCKERWALL_BACKEND="$backend"
-  [ "$backend" != legacy ] || share_lock
   # In a network namespace of its own, which ends with the probe: no trace on the host.
   ! has_capability "$sys_admin" || unshare --net -- "$0" --probe-kernel "$backend"
   run "$@"
@@ -78,19 +77,6 @@ choose_backend() {
 
 docker_chains() { "iptables-$1-save" 2>/dev/null | grep -c '^:DOCKER' || true; }
 
-# All users of iptables-legacy on a host must share one lock file. It is reached through dockerd's own root
-# (pid: host): mounting it would leave a folder in its place on hosts that never had the file.
-share_lock() {
-  [ -z "${XTABLES_LOCKFILE-}" ] || return 0
-  own=$(readlink /proc/self/ns/net)
-  for process in /proc/[0-9]*; do
-    [ "$(cat "$process/comm" 2>/dev/null)" = dockerd ] || continue
-    [ "$(readlink "$process/ns/net" 2>/dev/null)" = "$own" ] || continue
-    export XTABLES_LOCKFILE="$process/root/run/xtables.lock"
-    return 0
-  done
-}
-
 # --- What the kernel offers, tried in an empty network namespace -------------------------------------------
 # All at once, and one by one only when that is refused: to start quickly matters more than to fail quickly.
 # The table inside of containers is tried by the daemon itself, for nothing in this image but it can write one.
@@ -121,6 +107,7 @@ xt_mark|mangle|-m mark --mark 0x1/0x1 -j MARK --set-xmark 0x0/0x1
 xt_set|mangle|-m set --match-set probe$1 dst,dst,src -j SET --add-set probe$1 src,dst,dst
 xt_hashlimit|raw|-m hashlimit --hashlimit-above 9/sec --hashlimit-mode srcip --hashlimit-name probe$1 -j DROP
 xt_addrtype|nat|-m addrtype --dst-type LOCAL -j RETURN
+xt_owner|mangle|-m owner --uid-owner 0 -j RETURN
 xt_NFQUEUE|mangle|-j NFQUEUE --queue-num 0
 xt_REDIRECT|nat|-p udp -m udp --dport 53 -j REDIRECT --to-ports 5053
 xt_REJECT|filter|-p tcp -j REJECT --reject-with tcp-reset
@@ -178,12 +165,18 @@ probe_rules() {
 
 as_tables() {
   while IFS='|' read -r _ table rule; do
-    printf '*%s\n-A %s %s\nCOMMIT\n' "$table" "$(hook_of "$table")" "$rule"
+    printf '*%s\n-A %s %s\nCOMMIT\n' "$table" "$(hook_of "$table" "$rule")" "$rule"
   done
 }
 
 # A hook that the table has and the rule may stand in.
-hook_of() { if [ "$1" = filter ]; then echo INPUT; else echo PREROUTING; fi; }
+hook_of() {
+  case "$1 $2" in
+    *"-m owner "*) echo OUTPUT ;;
+    filter*) echo INPUT ;;
+    *) echo PREROUTING ;;
+  esac
+}
 
 quietly() { "$@" >/dev/null 2>&1; }
 

@@ -67,7 +67,10 @@ const wall = createWall({
   queueNumber: 5353,
   hold: true,
   listBridges: () => [],
+  lookAtBridges: () => () => [],
   nowMs: Date.now,
+  uptimeMs: () => 0,
+  networksReadAtMs: () => 0,
   ...labelsOnly(),
 });
 

@@ -2,6 +2,7 @@
 // container sent gets no answer that tells anything.
 
 import type { Admission } from "./admission.ts";
+import { contain } from "./contain.ts";
 import {
   type AskerIndex,
   type Decided,
@@ -11,7 +12,8 @@ import {
   type Membership,
   type Standing,
 } from "./dns/asker.ts";
-import { rootQuery } from "./dns/canary.ts";
+import { rootProblem, rootQuery } from "./dns/canary.ts";
+import { askAlong, type CircleInput, type Circles, findCircles } from "./dns/circles.ts";
 import { extendedErrors, rcodes } from "./dns/codes.ts";
 import { createDiscovery, type DiscoveryAsker } from "./dns/discovery.ts";
 import type { Grant as LedgerGrant } from "./dns/grant.ts";
@@ -32,6 +34,7 @@ import { addressRights, type Decision, servicesAt } from "./policy/decide.ts";
 import { createRecheck, recheckWithinMs } from "./recheck.ts";
 import { createLookupCounts } from "./resolver-counts.ts";
 import { createSeldom } from "./seldom.ts";
+import { createWaits } from "./waits.ts";
 
 export interface AnswererOptions {
   readonly settings: DataPlaneSettings;
@@ -41,8 +44,12 @@ export interface AnswererOptions {
   readonly onLookup: (event: LookupEvent) => void;
   readonly onProblem: (problem: string) => void;
   /** Somebody whom, or something which, we do not know yet: the engine must be read again. */
-  readonly onUnknown: () => void;
+  readonly onUnknown: (what: "asker" | "name") => void;
+  /** Whether there is a container that the engine has not told of, whose names we cannot know. */
+  readonly mayHaveCome: () => boolean;
 }
+
+type CirclesAmong = Omit<CircleInput, "own">;
 
 /** To be called exactly once; undefined is silence. */
 type Reply = (answer: Uint8Array | undefined) => void;
@@ -81,6 +88,8 @@ export interface Answerer {
   /** Answers that nothing can be said now. */
   fail(message: Uint8Array, transport: Transport, reply: Reply): void;
   useTopology(topology: Topology, guarded: readonly GuardedNetwork[]): void;
+  /** More is known of who asks: what waits for it is decided, if it can be by now. */
+  reconsider(): void;
   /** Replaces the daemon's resolvers. */
   useUpstreams(upstreams: readonly Upstream[]): void;
   /** A reading of the engine that `onUnknown` asked for is over, and its picture is in use. */
@@ -96,7 +105,6 @@ export interface Answerer {
 const answerWithinMs = 3_700;
 /** How long of it a lookup waits for its sender to become known. */
 const knownWithinMs = 3_500;
-const maxWaiting = 1_024;
 /** Whoever asks can make lookups fail at will; the log is not theirs to fill. */
 const betweenFailuresMs = 1_000;
 /** Most that a client is told: it comes back before its grant has long been forgotten. */
@@ -115,12 +123,23 @@ export function createAnswerer(options: AnswererOptions): Answerer {
   /** Rises with every picture of the engine and its policies. */
   let picture = 0;
   let discovery = createDiscovery({ networks: [], containers: [] });
-  /** Lookups whose sender is not known yet; each tries again when called. */
-  const waiting = new Set<() => void>();
+  const waits = createWaits();
+  let circlesAmong: CirclesAmong = {
+    topology: { networks: [], containers: [] },
+    guarded: [],
+    upstreams: settings.upstreams,
+  };
+  let circles = lookForCircles({});
   const tellFailure = createSeldom(options.onProblem, () => performance.now(), betweenFailuresMs);
   const tellExcess = createSeldom(options.onProblem, () => performance.now(), betweenFailuresMs);
   const counts = createLookupCounts();
-  const recheck = createRecheck({ ask: options.onUnknown, nowMs: () => performance.now() });
+  const recheck = createRecheck({ ask: () => options.onUnknown("name"), nowMs: () => performance.now() });
+
+  /** What may be a circle changes with the picture, and with whom the daemon asks. */
+  function lookForCircles(change: Partial<CirclesAmong>): Circles {
+    circlesAmong = { ...circlesAmong, ...change };
+    return findCircles({ ...circlesAmong, own: options.ownAddresses() });
+  }
 
   async function resolve(
     { query, transport, asker, memberships, standing, deadlineAtMs, isGone }: Lookup,
@@ -133,6 +152,9 @@ export function createAnswerer(options: AnswererOptions): Answerer {
     const decision = joinDecisions(decided);
     // The network on whose behalf the name is looked up: the first that allows it.
     const speaker = (decided.find((each) => each.decision.allowed) ?? decided[0])?.membership;
+    const own = memberships.flatMap(({ addresses }) => addresses);
+    const choice = speaker?.dns.upstreams;
+    const way = circles.allowed(choice, own);
     const ends = decision.allowed ? decision.endsAtMs : undefined;
     const resolution = await resolveQuery({
       query,
@@ -152,7 +174,20 @@ export function createAnswerer(options: AnswererOptions): Answerer {
       lease: ends === undefined ? lease : endingLease(Math.floor((ends - nowMs) / 1000)),
       findLocal: (question) => discovery.find(question, askerOf(memberships), Math.random),
       lookup: (question) =>
-        lookups.lookUp(question, { asker, deadlineAtMs, isGone, choice: speaker?.dns.upstreams }),
+        askAlong({
+          circles,
+          choice,
+          asker: own,
+          ask: (upstreams) =>
+            lookups.lookUp(question, {
+              asker,
+              networkId: speaker?.networkId ?? "",
+              deadlineAtMs,
+              isGone,
+              choice: upstreams,
+            }),
+        }),
+      circle: "circle" in way ? way.circle : undefined,
       mayReverse: (address) =>
         memberships.some(({ addresses }) => addresses.some((own) => admission.isOpen(own, address))),
       admit: (grants) => admit(grants.flatMap((grant) => grantsOf(grant, latest(), Date.now()))),
@@ -161,7 +196,7 @@ export function createAnswerer(options: AnswererOptions): Answerer {
     function latest(): readonly Decided[] {
       if (askedWith === picture) return decided;
       const now = standing();
-      return now.kind === "guarded" ? decideForEach(now.memberships, name, Date.now()) : [];
+      return now.kind === "guarded" && !now.mayLose ? decideForEach(now.memberships, name, Date.now()) : [];
     }
     return { ...resolution, decision, speaker };
   }
@@ -210,32 +245,30 @@ export function createAnswerer(options: AnswererOptions): Answerer {
     });
   }
 
-  /** Tries again with the next picture of the engine, or after a while with the one there is. */
-  function withNextPicture(withinMs: number, again: () => void): void {
-    const attempt = (): void => {
-      clearTimeout(timer);
-      waiting.delete(attempt);
-      again();
-    };
-    const timer = setTimeout(attempt, withinMs);
-    waiting.add(attempt);
-  }
-
-  /** A decision that the next picture of the engine may turn round. */
-  function maySoonBeOther(query: Query, standing: GuardedStanding): boolean {
-    if (standing.settled || waiting.size >= maxWaiting) return false;
+  /** Whether more knowledge of its asker may turn the decision round: it is not made before that is there. */
+  function isUndecided({ question }: Query, standing: GuardedStanding): boolean {
+    if (standing.settled || standing.memberships.every(({ audit }) => audit)) return false;
+    // Docker's own names are nobody's to lose.
+    if (discovery.find(question, askerOf(standing.memberships), Math.random) !== undefined) return false;
     if (standing.mayLose) return true;
-    return !joinDecisions(decideForEach(standing.memberships, query.question.name, Date.now())).allowed;
+    return !joinDecisions(decideForEach(standing.memberships, question.name, Date.now())).allowed;
   }
 
   /** Nobody is called so yet. */
   function mayBeNew({ question }: Query, { memberships }: GuardedStanding): boolean {
     if (labelCount(question.qname) !== 1 || question.name === "localhost") return false;
-    return discovery.find(question, askerOf(memberships), Math.random) === undefined;
+    if (discovery.find(question, askerOf(memberships), Math.random) !== undefined) return false;
+    return options.mayHaveCome();
   }
 
   const answerer: Answerer = {
-    answer({ message, transport, standing, arrivedAtMs, isGone, reply }) {
+    answer({ message, transport, standing, arrivedAtMs, isGone, reply: replyTo }) {
+      let replied = false;
+      const reply: Reply = (answer) => {
+        if (replied) return;
+        replied = true;
+        replyTo(answer);
+      };
       const query = parseQuery(message);
       if (query.kind === "ignore") {
         reply(undefined);
@@ -249,27 +282,32 @@ export function createAnswerer(options: AnswererOptions): Answerer {
       let waited = false;
       /** Once only: on a busy machine the next reading may be due before this one is heard of. */
       const waitsForReading = (now: GuardedStanding, leftMs: number): boolean => {
-        const asker = budgetOf(now);
+        const asker = budgetOf(now.memberships);
         if (waited || leftMs < recheckWithinMs || !mayBeNew(query, now)) return false;
         waited = recheck.wait(asker, query.question.name, decide);
         return waited;
       };
-      const decide = (): void => {
+      const decide = (): void => contain(decideNow, failed);
+      const decideNow = (): void => {
         const now = standing();
         const leftMs = deadlineAtMs - performance.now();
         if (now.kind !== "guarded") answerer.fail(message, transport, reply);
-        else if (leftMs > 0 && maySoonBeOther(query, now)) withNextPicture(leftMs, decide);
-        else if (waitsForReading(now, leftMs)) return;
-        else
-          void answerFor({
-            query,
-            transport,
-            asker: budgetOf(now),
-            memberships: now.memberships,
-            standing,
-            deadlineAtMs,
-            isGone,
-          }).then(reply);
+        else if (isUndecided(query, now)) waitToDecide(budgetOf(now.memberships), leftMs);
+        else if (!waitsForReading(now, leftMs)) contain(() => answerNow(now), failed);
+      };
+      /** Without time or a place to wait nothing is decided: nobody is given what may be taken from them. */
+      const waitToDecide = (asker: string, leftMs: number): void => {
+        options.onUnknown("asker");
+        if (leftMs > 0 && waits.wait(asker, leftMs, decide)) return;
+        reply(respondUndecided(query, transport));
+      };
+      const answerNow = async ({ memberships }: GuardedStanding): Promise<void> => {
+        const asker = budgetOf(memberships);
+        reply(await answerFor({ query, transport, asker, memberships, standing, deadlineAtMs, isGone }));
+      };
+      const failed = (error: unknown): void => {
+        tellFailure(`a lookup failed: ${messageOf(error)}`);
+        answerer.fail(message, transport, reply);
       };
       decide();
     },
@@ -280,12 +318,12 @@ export function createAnswerer(options: AnswererOptions): Answerer {
       const { kind } = standing();
       if (kind === "guarded") {
         answerer.answer(question);
-      } else if (kind === "open" || waiting.size >= maxWaiting) {
-        answerer.fail(message, transport, reply);
       } else {
         // Layer 1 redirects guarded containers only: one whose network we do not know yet has just come.
-        options.onUnknown();
-        withNextPicture(knownWithinMs, () => answerer.answer(question));
+        if (kind === "unknown") options.onUnknown("asker");
+        const again = (): void => answerer.answer(question);
+        if (kind === "open" || !waits.wait(address, knownWithinMs, again))
+          answerer.fail(message, transport, reply);
       }
     },
 
@@ -320,33 +358,50 @@ export function createAnswerer(options: AnswererOptions): Answerer {
       const query = parseQuery(rootQuery());
       if (query.kind !== "query") throw new DockerwallError("INTERNAL", "the root is no question");
       try {
-        await lookups.probe(query.question, "doctor");
-        return undefined;
+        const problem = rootProblem(await lookups.probe(query.question, "doctor"));
+        return problem === undefined ? undefined : (circles.reasonFor(undefined) ?? problem);
       } catch (error) {
-        return messageOf(error);
+        return circles.reasonFor(undefined) ?? messageOf(error);
       }
     },
 
     refreshed: recheck.done,
 
+    reconsider: waits.wake,
+
     stats: () => ({ ...lookups.stats(), ...counts.current() }),
 
-    useUpstreams: lookups.useUpstreams,
+    useUpstreams(upstreams) {
+      lookups.useUpstreams(upstreams);
+      circles = lookForCircles({ upstreams });
+    },
 
     useTopology(topology, guarded) {
       picture++;
       discovery = createDiscovery(topology);
+      circles = lookForCircles({ topology, guarded });
       // Nearly all are private anyway, and every address of every answer is compared with those that are left.
       neighbours = topology.networks
         .flatMap(({ subnets }) => subnets)
         // A driver without addresses of its own tells of a pool of everything.
         .filter((subnet) => subnet.length > 0 && !isPrivatePrefix(subnet));
-      lookups.retain(guarded.map(({ dns }) => dns.upstreams));
-      for (const again of [...waiting]) again();
+      lookups.retain(guarded.map(({ id, dns }) => ({ id, choice: dns.upstreams })));
+      waits.wake();
     },
   };
   return answerer;
 }
+
+/** Who waits no longer is told why, and may ask again. */
+function respondUndecided(query: Query, transport: Transport): Uint8Array {
+  const limit = payloadLimit(query.edns, transport);
+  return respondError({ head: query, limit, rcode: rcodes.servFail, extendedError: undecided });
+}
+
+const undecided = {
+  code: extendedErrors.notReady,
+  text: "the engine has not told yet whose container this is, and its own label may decide otherwise",
+};
 
 function troubleOf(outcome: Outcome): LookupTrouble | undefined {
   if (outcome === "refused-private") return "private";
@@ -354,7 +409,7 @@ function troubleOf(outcome: Outcome): LookupTrouble | undefined {
 }
 
 /** Whose share of what is bounded a question takes: one for a container, by whichever address it asks. */
-function budgetOf({ memberships }: GuardedStanding): string {
+function budgetOf(memberships: readonly Membership[]): string {
   return memberships[0]?.addresses[0] ?? "";
 }
 
@@ -394,5 +449,7 @@ function grantsOf(grant: Grant, decided: readonly Decided[], nowMs: number): Led
     });
   });
   if (grants.length > 0) return grants;
+  if (!decided.some(({ decision }) => decision.allowed && (decision.endsAtMs ?? Infinity) - nowMs >= 1000))
+    throw new DockerwallError("NOT_FOUND", "it is no longer allowed; that ended while it was looked up");
   throw new DockerwallError("INTERNAL", `no address of the asker may use ${grant.address}`);
 }

@@ -15,14 +15,16 @@ import type {
   Upstream,
 } from "./model/planes.ts";
 import type { ResolverReport } from "./model/report.ts";
-import { createPoster, type Picture } from "./picture-post.ts";
+import type { Readings } from "./model/topology.ts";
+import { createPoster, createReadingsPoster, type Picture } from "./picture-post.ts";
 import type { Target } from "./policy/target.ts";
 
 export interface DataPlaneEvents {
   readonly onLookups: (events: readonly LookupEvent[]) => void;
   /** Somebody new has got these addresses. */
   readonly onFreshAddresses: (addresses: readonly IpAddress[]) => void;
-  readonly onRefresh: () => void;
+  /** The engine is to be read, these containers in any case. */
+  readonly onRefresh: (suspects: readonly string[]) => void;
   readonly onSandboxes: (captured: number, problem: string | undefined) => void;
   readonly onResolver: (report: ResolverReport) => void;
   readonly onProblem: (problem: string) => void;
@@ -34,8 +36,10 @@ export interface DataPlaneEvents {
 type Answer = Extract<FromDataPlane, { readonly requestId: number }>;
 
 export interface DataPlaneLink extends AsyncDisposable {
-  /** Resolves when the data plane decides by this picture. */
+  /** Resolves when the data plane decides by this picture. @throws when it cannot */
   post(picture: Picture): Promise<void>;
+  /** Tells how far the picture that was posted last is known to be true. */
+  tellReadings(readings: Readings): void;
   /** Replaces the daemon's resolvers. */
   useUpstreams(upstreams: readonly Upstream[]): void;
   /** Tells that the engine has been read as `onRefresh` demanded. */
@@ -66,6 +70,7 @@ export async function startDataPlane(
     trackUnmanagedFds: false,
   });
   const poster = createPoster();
+  const readingsPoster = createReadingsPoster();
   const pending = new Map<number, (answer: Answer) => void>();
   let requestId = 0;
 
@@ -79,6 +84,7 @@ export async function startDataPlane(
         ready.resolve();
         break;
       case "done":
+      case "refused":
       case "examined":
       case "explained":
       case "is-cut-off":
@@ -92,7 +98,7 @@ export async function startDataPlane(
         events.onFreshAddresses(message.addresses);
         break;
       case "refresh":
-        events.onRefresh();
+        events.onRefresh(message.suspects);
         break;
       case "sandboxes":
         events.onSandboxes(message.captured, message.problem);
@@ -127,18 +133,23 @@ export async function startDataPlane(
     await once(worker, "exit");
   }
 
-  function request(numbered: (requestId: number) => ToDataPlane): Promise<Answer> {
+  async function request(numbered: (requestId: number) => ToDataPlane): Promise<Answer> {
     requestId += 1;
     const { promise, resolve } = Promise.withResolvers<Answer>();
     pending.set(requestId, resolve);
     worker.postMessage(numbered(requestId));
-    return promise;
+    const answer = await promise;
+    if (answer.kind === "refused") throw new DockerwallError(answer.code, answer.message);
+    return answer;
   }
 
   await ready.promise;
   return {
     async post(picture) {
       await request((requestId) => ({ kind: "topology", requestId, ...poster(picture) }));
+    },
+    tellReadings(readings) {
+      worker.postMessage({ kind: "readings", ...readingsPoster(readings) } satisfies ToDataPlane);
     },
     useUpstreams(upstreams) {
       worker.postMessage({ kind: "upstreams", upstreams } satisfies ToDataPlane);

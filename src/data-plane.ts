@@ -4,18 +4,23 @@
 import { parentPort, workerData } from "node:worker_threads";
 import { startAdmission } from "./admission.ts";
 import { createAnswerer } from "./answerer.ts";
+import { contain } from "./contain.ts";
 import { AskerIndex, type Membership, type Standing } from "./dns/asker.ts";
 import { canaryQuery, isOurDenial } from "./dns/canary.ts";
+import { allRead, Knowledge } from "./dns/knowledge.ts";
+import { LateCaptures } from "./dns/late-captures.ts";
 import { Newcomers } from "./dns/newcomers.ts";
-import { createDoubts } from "./doubts.ts";
+import { holdEngineQuestions, startEngineQuestions } from "./engine-questions.ts";
 import { DockerwallError, messageOf } from "./errors.ts";
 import { explain } from "./explain.ts";
 import { ConnectionPool } from "./io/connection-pool.ts";
 import type { DnsHandler } from "./io/dns-listener.ts";
 import { listenTcp } from "./io/dns-listener-tcp.ts";
+import { watchEngineProcess } from "./io/engine-process.ts";
 import { listHostAddresses } from "./io/host-addresses.ts";
 import { listenOnHost } from "./io/host-listeners.ts";
 import { openKernelSets } from "./io/ipset.ts";
+import { monotonicMs } from "./io/monotonic.ts";
 import { createReadiness } from "./io/readiness.ts";
 import { createSandboxes, type Sandboxes } from "./io/sandboxes.ts";
 import { type FlowHead, forgetUnless } from "./io/stamped-flows.ts";
@@ -27,16 +32,23 @@ import type {
   LookupEvent,
   ToDataPlane,
 } from "./model/planes.ts";
-import type { Topology } from "./model/topology.ts";
-import { createReceiver, epochOf, type Picture } from "./picture-post.ts";
+import type { Readings, Topology } from "./model/topology.ts";
+import { createReceiver, epochOf, type Picture, withReadings } from "./picture-post.ts";
 import { createListCompiler } from "./policy/entry-list.ts";
+import { createPresence } from "./presence.ts";
 import { startQueue } from "./queue.ts";
 import { createStandings } from "./sandbox-standing.ts";
 
 /** How long lookups are gathered before the control plane hears of them. */
 const journalEveryMs = 200;
-/** A request for a new picture is not repeated within this time. */
-const refreshEveryMs = 100;
+/** A request for a reading of the engine is not repeated within this time; the last one always is made. */
+const refreshEveryMs = 25;
+/** The same for somebody of whom no sandbox is known: sources can be forged where nothing tells who sends. */
+const betweenStrangersMs = 1_000;
+/** A container that may be in quarantine, or about to join a guarded network, is asked after anew so often. */
+const doubtAgainMs = 1_000;
+/** How often what hangs on ports is compared, where the kernel does not keep others from it. */
+const healPortsEveryMs = 5_000;
 /** How often the host's own addresses are read again, and run-out grants forgotten. */
 const housekeepingEveryMs = 30_000;
 /** TCP connections of all networks together. */
@@ -70,31 +82,57 @@ function tellProblem(problem: string): void {
 
 async function start(): Promise<void> {
   const nothing = { topology: { networks: [], containers: [] }, guarded: [], services: [], quarantined: [] };
+  // Before the first picture nothing is known of anybody.
+  let readings: Readings = { ...allRead, listedAtMs: Number.NEGATIVE_INFINITY };
+  let sandboxes: Sandboxes | undefined;
+  const presence = createPresence(
+    (sandbox) => sandboxes?.addressesOf(sandbox),
+    monotonicMs,
+    createTrailing(betweenStrangersMs, () => refresh()),
+  );
+  const knowledgeOf = (picture: Picture): Knowledge =>
+    new Knowledge(
+      picture,
+      () => readings,
+      // Without sandboxes of our own, who has which address is told by the picture only.
+      settings.sandboxFolder === undefined
+        ? { ...presence, isInUse: () => true, holderOf: () => undefined }
+        : presence,
+    );
+  let { topology }: { topology: Topology } = nothing;
+  let knowledge = knowledgeOf(nothing);
   let index = new AskerIndex(nothing);
-  let newcomers = new Newcomers(nothing);
+  let newcomers = new Newcomers(nothing, knowledge);
   const compiler = createListCompiler();
   const receive = createReceiver();
   let ownAddresses = readOwnAddresses();
   let subnetsById: ReadonlyMap<string, readonly Prefix[]> = new Map();
   let lookups: LookupEvent[] = [];
   const freshAddresses: IpAddress[] = [];
-  let refreshedAtMs = Number.NEGATIVE_INFINITY;
-  let sandboxes: Sandboxes | undefined;
 
-  const refresh = (): void => {
-    const nowMs = performance.now();
-    if (nowMs - refreshedAtMs < refreshEveryMs) return;
-    refreshedAtMs = nowMs;
-    tell({ kind: "refresh" });
+  /** Whoever may be in a sandbox that the engine has not told of, and of whom it matters, is read again. */
+  let namesMatter = false;
+  const refreshSoon = createTrailing(refreshEveryMs, () => {
+    const concerned = new Set([...index.concerned(), ...newcomers.concerned()]);
+    const suspects = topology.containers.filter(
+      (each) => (namesMatter || concerned.has(each.id)) && knowledge.isAway(each),
+    );
+    namesMatter = false;
+    tell({ kind: "refresh", suspects: suspects.map(({ id }) => id) });
+  });
+  const refresh = (what: "asker" | "name" = "asker"): void => {
+    namesMatter ||= what === "name";
+    refreshSoon();
   };
+  /** Those that the engine has not told of. */
+  const untold = new Set<string>();
 
   /** Each walk over the tracked flows takes the kernel 10 ms; the control plane has them, and one for many. */
   const own = (address: IpAddress, sandbox: string): void => {
+    presence.holds(sandbox, address);
     if (admission.own(address, sandbox) && freshAddresses.push(address) === 1) setImmediate(tellFresh);
   };
 
-  /** While the first sandboxes are listed, nobody is known to have anything. */
-  const addressesNow = (sandbox: string): readonly IpAddress[] => sandboxes?.addressesOf(sandbox) ?? [];
   const isLive = (sandbox: string): boolean => sandboxes?.addressesOf(sandbox) !== undefined;
   const tellLookups = (): void => {
     if (lookups.length === 0) return;
@@ -106,7 +144,8 @@ async function start(): Promise<void> {
 
   const sets = openKernelSets();
   const admission = startAdmission({ sets, nowMs: Date.now });
-  const doubts = createDoubts(() => tell({ kind: "refresh" }));
+  /** Sandboxes of which it is not certain that they need nothing done about them. */
+  const doubtful = new Set<string>();
   const readiness = createReadiness();
   const nobody: ReadonlySet<string> = new Set();
   const standings =
@@ -116,11 +155,23 @@ async function start(): Promise<void> {
           sets,
           readiness,
           guardPorts: settings.guardPorts,
-          doubts,
           indexNow: () => index,
           newcomersNow: () => newcomers,
+          meet(sandbox, addresses) {
+            if (presence.appeared(sandbox)) untold.add(sandbox);
+            return { ...knowledge.ofSandbox(sandbox, addresses), sandbox };
+          },
+          // Before it asks anything, it is known then whether it may have a label that nobody has told of.
+          hearOf(asker) {
+            if (knowledge.isUnheard(asker)) refresh();
+          },
+          doubt(sandbox, isIn) {
+            if (!isIn) doubtful.delete(sandbox);
+            else if (doubtful.size < doubtful.add(sandbox).size) refresh();
+          },
+          nowMs: monotonicMs,
+          listedAtMs: () => readings.listedAtMs,
           own,
-          addressesNow,
           holdersOf: (address) => sandboxes?.holdersOf(address) ?? nobody,
           onChange: (sandbox) => sandboxes?.judge(sandbox),
           onProblem: tellProblem,
@@ -135,6 +186,8 @@ async function start(): Promise<void> {
     onLookup: (event) => lookups.push(event),
     onProblem: tellProblem,
     onUnknown: refresh,
+    mayHaveCome: () =>
+      sandboxes === undefined || [...untold].some((sandbox) => knowledge.mayBeNamedOtherwise(sandbox)),
   });
   startQueue({
     number: settings.queueNumber,
@@ -156,13 +209,32 @@ async function start(): Promise<void> {
     await listenTcp(at, handler, {}, { pool: connections, onProblem: tellProblem });
   }
 
+  const lates = new LateCaptures();
+  let endEngineQuestions = (): void => undefined;
   if (settings.sandboxFolder !== undefined && standings !== undefined) {
+    // Before anything is captured: from here on what was asked before it cannot leave any more.
+    const engine = watchEngineProcess();
+    endEngineQuestions = startEngineQuestions({
+      queueNumber: settings.queueNumber,
+      queueFd: settings.engineQueueFd ?? holdEngineQuestions(settings.queueNumber, sets),
+      readiness,
+      sets,
+      lates,
+      captureNow: () => {
+        sandboxes?.captureNow();
+        standings.lookNow();
+      },
+      mayBeEngines: engine.maySend,
+      isEngineIdle: engine.isIdle,
+      onUnknown: refresh,
+      onProblem: tellProblem,
+    });
     sandboxes = createSandboxes({
       folder: settings.sandboxFolder,
       readiness,
       onAppear: standings.appear,
       standingOf: (addresses, sandbox) => standings.of(sandbox, addresses),
-      isTold: (sandbox) => newcomers.isTold(sandbox),
+      isTold: (sandbox) => knowledge.isTold(sandbox),
       onQuery: ({ sandbox, ...question }, standing) => {
         // Who asks in a sandbox is there: its addresses are its own before anything is granted to them, even
         // while the engine has not told yet that their earlier holder is gone.
@@ -170,10 +242,21 @@ async function start(): Promise<void> {
           own(address, sandbox);
         answerer.answer({ ...question, standing });
       },
-      onGone: standings.gone,
+      onGone(sandbox) {
+        lates.remove(sandbox, performance.now());
+        standings.gone(sandbox);
+        doubtful.delete(sandbox);
+        untold.delete(sandbox);
+        presence.gone(sandbox);
+      },
+      onLate: (sandbox, late) => lates.add(sandbox, late, performance.now()),
+      onUnseen: (fate) => lates.addUnseen(fate, performance.now()),
       onStranger: ({ message, transport, reply }) => answerer.fail(message, transport, reply),
-      onUnknown: refresh,
-      onAddressLost: (address, sandbox) => admission.disown(address, sandbox),
+      onUnknown: () => refresh(),
+      onAddressLost: (address, sandbox) => {
+        presence.lost(sandbox, address);
+        admission.disown(address, sandbox);
+      },
       onChange: (captured, problem) => tell({ kind: "sandboxes", captured, problem }),
       onProblem: tellProblem,
     });
@@ -191,9 +274,12 @@ async function start(): Promise<void> {
   }
 
   function usePicture(picture: Picture): void {
-    index = new AskerIndex(picture, compiler.compile);
+    ({ topology } = picture);
+    knowledge = knowledgeOf(picture);
+    index = new AskerIndex(picture, compiler.compile, knowledge);
+    newcomers = new Newcomers(picture, knowledge, newcomers, isLive);
     subnetsById = new Map(picture.guarded.map(({ id, subnets }) => [id, subnets]));
-    newcomers = new Newcomers(picture, newcomers, isLive);
+    for (const sandbox of untold) if (knowledge.isTold(sandbox)) untold.delete(sandbox);
     compiler.retain(
       new Set([...picture.guarded, ...picture.services].flatMap(({ lists }) => lists.map(({ id }) => id))),
     );
@@ -239,35 +325,43 @@ async function start(): Promise<void> {
       tell({ kind: "problem", problem: `${count} open flows are no longer allowed and were cut` });
   }
 
-  port?.on("message", (message: ToDataPlane) => {
+  function useReadings(posted: Extract<ToDataPlane, { kind: "readings" }>): void {
+    const ids = new Set(topology.containers.map(({ id }) => id));
+    readings = withReadings(readings, posted, (id) => ids.has(id));
+    if (doubtful.size > 0) sandboxes?.reclassify();
+    answerer.reconsider();
+  }
+
+  const answer = (message: ToDataPlane): void | Promise<void> => {
     switch (message.kind) {
       case "topology":
         usePicture(receive(message));
         done(message);
         break;
+      case "readings":
+        useReadings(message);
+        break;
       case "upstreams":
         answerer.useUpstreams(message.upstreams);
         break;
       case "refreshed":
-        if (doubts.told()) sandboxes?.reclassify();
+        if (doubtful.size > 0) setTimeout(refreshSoon, doubtAgainMs);
         answerer.refreshed();
         break;
       case "flush":
         tellLookups();
         done(message);
         break;
-      case "examine": {
-        const { requestId } = message;
-        void examine().then((findings) => tell({ kind: "examined", requestId, findings }));
-        break;
-      }
+      case "examine":
+        return examine().then((findings) =>
+          tell({ kind: "examined", requestId: message.requestId, findings }),
+        );
       case "explain": {
         const { requestId, addresses, target } = message;
         const standing = index.standingOf(addresses);
-        void explain({ admission, answerer, standing, target, nowMs: Date.now() }).then((explanation) =>
+        return explain({ admission, answerer, standing, target, nowMs: Date.now() }).then((explanation) =>
           tell({ kind: "explained", requestId, explanation }),
         );
-        break;
       }
       case "cut-off": {
         const { requestId, containerId } = message;
@@ -280,10 +374,24 @@ async function start(): Promise<void> {
         break;
       }
       case "release-all":
+        endEngineQuestions();
         standings?.release();
-        void Promise.resolve(sandboxes?.releaseAll()).then(() => done(message));
-        break;
+        return Promise.resolve(sandboxes?.releaseAll()).then(() => done(message));
     }
+  };
+  port?.on("message", (message: ToDataPlane) => {
+    contain(
+      () => answer(message),
+      (error) => {
+        const problem = messageOf(error);
+        if (!("requestId" in message)) {
+          tellProblem(problem);
+          return;
+        }
+        const code = error instanceof DockerwallError ? error.code : "INTERNAL";
+        tell({ kind: "refused", requestId: message.requestId, code, message: problem });
+      },
+    );
   });
   let told = "";
   setInterval(() => {
@@ -294,9 +402,15 @@ async function start(): Promise<void> {
     tellLookups();
   }, journalEveryMs);
   setInterval(() => {
-    ownAddresses = readOwnAddresses();
-    admission.sweep();
+    contain(
+      () => {
+        ownAddresses = readOwnAddresses();
+        admission.sweep();
+      },
+      (error) => tellProblem(messageOf(error)),
+    );
   }, housekeepingEveryMs);
+  if (standings !== undefined) setInterval(standings.heal, healPortsEveryMs);
   tell({ kind: "ready" });
 }
 
@@ -304,6 +418,23 @@ async function start(): Promise<void> {
 function bridgesOf({ topology, guarded }: Picture): string[] {
   const ids = new Set(guarded.map(({ id }) => id));
   return topology.networks.flatMap(({ id, bridge }) => (ids.has(id) && bridge !== undefined ? [bridge] : []));
+}
+
+/** Runs at once, and then for all calls within `everyMs` together once more: what is asked for is always begun later. */
+function createTrailing(everyMs: number, work: () => void): () => void {
+  let ranAtMs = Number.NEGATIVE_INFINITY;
+  let timer: NodeJS.Timeout | undefined;
+  const run = (): void => {
+    timer = undefined;
+    ranAtMs = performance.now();
+    work();
+  };
+  return () => {
+    if (timer !== undefined) return;
+    const leftMs = ranAtMs + everyMs - performance.now();
+    if (leftMs <= 0) run();
+    else timer = setTimeout(run, leftMs);
+  };
 }
 
 function membershipsOf(standing: Standing): readonly Membership[] {

@@ -12,6 +12,8 @@ export interface DoctorInput {
   readonly topology: Topology;
   readonly rulesStand: () => Promise<boolean>;
   readonly examine: () => Promise<DataPlaneFindings>;
+  /** Files of the host that keep rules of ours for its next boot; one sentence each. */
+  readonly savedRules: readonly string[];
 }
 
 export async function examineHost(input: DoctorInput): Promise<DoctorReport> {
@@ -44,6 +46,7 @@ export async function examineHost(input: DoctorInput): Promise<DoctorReport> {
         status.capture.problem ?? "every sandbox is watched",
       ),
       ...findings.sandboxes.map((sandbox) => captureCheck(sandbox, input.topology)),
+      ...input.savedRules.map((sentence) => check("saved rules", false, sentence)),
       ...sentences.map((sentence) => check("configuration", false, sentence)),
       ...status.warnings.map((warning) => check("containment", false, warning)),
     ],

@@ -33,6 +33,8 @@ export async function explain(options: ExplainOptions): Promise<Explanation> {
     };
   }
   const { memberships } = standing;
+  if (standing.mayLose)
+    return { ...nothing, reason: "unknown", networks: memberships.map(({ networkName }) => networkName) };
   const audit = memberships.some((membership) => membership.audit);
   const explanation =
     target.name === undefined

@@ -98,11 +98,15 @@ export async function explainTarget(
     ...(target.address === undefined ? [] : [target.address]),
     ...explanation.answers.flatMap((answer) => answer.addresses),
   ]);
+  const quarantined = quarantine.has(container.id);
   return {
     ...explanation,
+    // Neither an entry nor audit mode lets anything of it pass, nor to its neighbours.
+    allowed: explanation.allowed && !quarantined,
+    audit: explanation.audit && !quarantined,
     container: container.name,
     target: text,
-    quarantined: quarantine.has(container.id),
+    quarantined,
     entries: kernelEntries({ askers, destinations }, sources),
     flows: openFlows({ askers, destinations }, sources),
   };

@@ -1,7 +1,7 @@
-// Whom a lookup goes to: the daemon's resolvers, or those that a network's label names, each with a cache of its
-// own, so that what one resolver says is never told to a network that asked for another.
+// Whom a lookup goes to: the daemon's resolvers, or those that a network's label names; and what it said, kept for each
+// network by itself: the age of a common answer would tell what others have asked, and their floods would put it out.
 
-import { createCache } from "./dns/cache.ts";
+import { type AnswerCache, createCache } from "./dns/cache.ts";
 import { createFairQueue, type FairQueue } from "./dns/fair-queue.ts";
 import { lookUp } from "./dns/lookup.ts";
 import type { Question } from "./dns/question.ts";
@@ -17,6 +17,8 @@ export type UpstreamChoice = readonly Upstream[] | undefined;
 export interface Asking extends QueryTerms {
   /** Who asks, for fairness. */
   readonly asker: string;
+  /** On whose behalf. */
+  readonly networkId: string;
   readonly choice: UpstreamChoice;
 }
 
@@ -29,59 +31,77 @@ export interface Lookups {
   useUpstreams(upstreams: readonly Upstream[]): void;
   /** Of all resolvers together. */
   stats(): Pick<ResolverReport, "running" | "waiting" | "ignoredMessages">;
-  /** Forgets those that no network names any more. */
-  retain(choices: readonly UpstreamChoice[]): void;
+  /** Forgets what no network that there is asks, or has asked. */
+  retain(networks: readonly { readonly id: string; readonly choice: UpstreamChoice }[]): void;
 }
 
 const cacheSettings = {
-  maxBytes: 16 * 1024 * 1024,
+  /** Of one network. */
+  maxBytes: 4 * 1024 * 1024,
   maxTtlSeconds: 86_400,
   maxStaleSeconds: 3_600,
 };
-/** Of a network with resolvers of its own. */
-const smallCacheBytes = 4 * 1024 * 1024;
+/** Of all networks. */
+const maxCacheBytes = 32 * 1024 * 1024;
 
-interface View {
-  readonly resolver: Resolver;
-  readonly cache: ReturnType<typeof createCache>;
-}
-
-/** Makes the daemon's view; others come with the first lookup that needs them. */
+/** Makes the daemon's resolver; others come with the first lookup that needs them, as do caches. */
 export function createLookups(upstreams: readonly Upstream[]): Lookups {
   // One for all: who has containers on many networks with resolvers of their own gets no more than others.
   const queue = createFairQueue(defaultResolverSettings.limits);
-  const own = createView(upstreams, cacheSettings.maxBytes, queue);
-  const labelled = new Map<string, View>();
-  /** Of views that were forgotten. */
+  const own = createChoice(upstreams, queue);
+  const labelled = new Map<string, Resolver>();
+  const caches = new Map<string, AnswerCache>();
+  /** Of resolvers that were forgotten. */
   let ignoredBefore = 0;
 
-  const viewOf = (choice: UpstreamChoice): View => {
+  const resolverOf = (choice: UpstreamChoice): Resolver => {
     if (choice === undefined) return own;
     const key = keyOf(choice);
-    const view = labelled.get(key) ?? createView(choice, smallCacheBytes, queue);
-    labelled.set(key, view);
-    return view;
+    const resolver = labelled.get(key) ?? createChoice(choice, queue);
+    labelled.set(key, resolver);
+    return resolver;
   };
+
+  const cacheOf = (networkId: string, choice: UpstreamChoice): AnswerCache => {
+    const key = cacheKeyOf(networkId, choice);
+    const cache = caches.get(key) ?? createCache(cacheSettings, shareSpace);
+    caches.set(key, cache);
+    return cache;
+  };
+
+  /** Who has most gives way. */
+  function shareSpace(): void {
+    for (;;) {
+      const all = [...caches.values()];
+      const excess = all.reduce((sum, each) => sum + each.sizeBytes, -maxCacheBytes);
+      if (excess <= 0) return;
+      const largest = all.reduce((most, each) => (each.sizeBytes > most.sizeBytes ? each : most));
+      largest.shrink(Math.max(0, largest.sizeBytes - excess));
+    }
+  }
 
   return {
     lookUp(question, asking) {
-      const { cache, resolver } = viewOf(asking.choice);
+      const resolver = resolverOf(asking.choice);
+      const cache = cacheOf(asking.networkId, asking.choice);
       const ask = (asked: Question): Promise<Uint8Array> => resolver.query(asked, asking.asker, asking);
       return lookUp(question, { cache, ask, nowMs: () => performance.now() });
     },
-    probe: (question, asker) => own.resolver.query(question, asker),
-    useUpstreams: own.resolver.setUpstreams,
+    probe: (question, asker) => own.query(question, asker),
+    useUpstreams: own.setUpstreams,
     stats() {
-      const all = [own, ...labelled.values()].map(({ resolver }) => resolver.stats());
+      const all = [own, ...labelled.values()].map((resolver) => resolver.stats());
       return {
         running: queue.running,
         waiting: queue.waiting,
         ignoredMessages: all.reduce((sum, { ignored }) => sum + ignored, ignoredBefore),
       };
     },
-    retain(choices) {
-      const keys = new Set(choices.flatMap((choice) => (choice === undefined ? [] : [keyOf(choice)])));
-      for (const [key, { resolver }] of labelled) {
+    retain(networks) {
+      const kept = new Set(networks.map(({ id, choice }) => cacheKeyOf(id, choice)));
+      for (const key of caches.keys()) if (!kept.has(key)) caches.delete(key);
+      const keys = new Set(networks.flatMap(({ choice }) => (choice === undefined ? [] : [keyOf(choice)])));
+      for (const [key, resolver] of labelled) {
         if (keys.has(key)) continue;
         labelled.delete(key);
         ignoredBefore += resolver.stats().ignored;
@@ -91,11 +111,12 @@ export function createLookups(upstreams: readonly Upstream[]): Lookups {
   };
 }
 
-function createView(upstreams: readonly Upstream[], maxBytes: number, queue: FairQueue): View {
-  return {
-    resolver: createResolver({ ...defaultResolverSettings, upstreams, queue }),
-    cache: createCache({ ...cacheSettings, maxBytes }),
-  };
+function createChoice(upstreams: readonly Upstream[], queue: FairQueue): Resolver {
+  return createResolver({ ...defaultResolverSettings, upstreams, queue });
+}
+
+function cacheKeyOf(networkId: string, choice: UpstreamChoice): string {
+  return `${networkId} ${choice === undefined ? "-" : keyOf(choice)}`;
 }
 
 function keyOf(upstreams: readonly Upstream[]): string {

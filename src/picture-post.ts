@@ -2,7 +2,7 @@
 // start of a container. So a list is sent once, and compiled once, and pictures name it by its id.
 
 import type { GuardedNetwork, Posted, ServicePolicy, ToDataPlane } from "./model/planes.ts";
-import type { Topology } from "./model/topology.ts";
+import type { Readings, Topology } from "./model/topology.ts";
 import type { EntryList } from "./policy/entry-list.ts";
 
 export interface Picture {
@@ -50,6 +50,28 @@ export function createReceiver(): (posted: PostedPicture) => Picture {
     known = used;
     return picture;
   };
+}
+
+type PostedReadings = Omit<Extract<ToDataPlane, { kind: "readings" }>, "kind">;
+
+/** The sender of readings: those that the other side has are not sent again. */
+export function createReadingsPoster(): (readings: Readings) => PostedReadings {
+  let known: ReadonlyMap<string, number> = new Map();
+  return ({ listedAtMs, readAtMs }) => {
+    const fresh = [...readAtMs].filter(([id, atMs]) => known.get(id) !== atMs);
+    known = new Map(readAtMs);
+    return { listedAtMs, readAtMs: fresh };
+  };
+}
+
+/** What has been read, together with what was known of containers that there are still. */
+export function withReadings(
+  before: Readings,
+  { listedAtMs, readAtMs }: PostedReadings,
+  isKnown: (id: string) => boolean,
+): Readings {
+  const kept = [...before.readAtMs].filter(([id]) => isKnown(id));
+  return { listedAtMs, readAtMs: new Map([...kept, ...readAtMs]) };
 }
 
 function post<Policy extends { readonly lists: readonly EntryList[] }>({

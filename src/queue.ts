@@ -9,7 +9,7 @@ import { DockerwallError, messageOf } from "./errors.ts";
 import { askedMark, refusedMark } from "./firewall/names.ts";
 import { isIcmpError, isOwnError, parsePacket } from "./firewall/packet.ts";
 import { NetlinkError } from "./io/netlink.ts";
-import { openQueue, type QueuedPacket } from "./io/nfqueue.ts";
+import { openQueue, type PacketQueue, type QueuedPacket, type QueueSpec } from "./io/nfqueue.ts";
 import type { Readiness } from "./io/readiness.ts";
 import { portProtocols } from "./model/service.ts";
 
@@ -31,14 +31,14 @@ const maxLength = 65_536;
 const copyBytes = 256;
 
 /** The kernel says EPERM when somebody else reads the queue; by now it is known that we have the privilege. */
-function openOwnQueue(number: number): ReturnType<typeof openQueue> {
+export function openOwnQueue(spec: QueueSpec): PacketQueue {
   try {
-    return openQueue({ number, maxLength, copyBytes });
+    return openQueue(spec);
   } catch (error) {
     if (!(error instanceof NetlinkError) || error.code !== "NO_PRIVILEGE") throw error;
     throw new DockerwallError(
       "DAEMON_RUNNING",
-      `packet queue ${number} is read by another program, probably another dockerwall daemon; stop it or set DOCKERWALL_QUEUE`,
+      `packet queue ${spec.number} is read by another program, probably another dockerwall daemon; stop it or set DOCKERWALL_QUEUE`,
       { cause: error },
     );
   }
@@ -54,7 +54,7 @@ function setPortOf(
 }
 
 export function startQueue(options: QueueOptions): void {
-  const queue = openOwnQueue(options.number);
+  const queue = openOwnQueue({ number: options.number, maxLength, copyBytes });
 
   function judge(payload: Uint8Array): "passes" | "passes now" | "refused" | "waits" {
     const head = parsePacket(payload);

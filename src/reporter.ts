@@ -11,6 +11,7 @@ import type { LookupJournal } from "./journal/lookups.ts";
 import { buildReport } from "./journal/report.ts";
 import { type IpAddress, prefixContains, renderPrefix } from "./model/address.ts";
 import type { NetworkStatus, ResolverReport, StatsReport, StatusReport } from "./model/report.ts";
+import { type DaemonState, isInForce } from "./model/state.ts";
 import type { Topology } from "./model/topology.ts";
 import type { Rule, RuleTarget } from "./policy/rule.ts";
 import { reportRules } from "./policy-commands.ts";
@@ -20,18 +21,37 @@ export interface ReporterOptions {
   readonly backend: Backend;
   readonly sets: KernelSets;
   readonly journal: LookupJournal;
+  /** Where the daemon stands. */
+  readonly state: () => DaemonState;
   /** Called when a problem appears or changes. */
   readonly onProblem: (problem: string) => void;
+  /** Called when there may be more problems, or fewer. */
+  readonly onChange: (unwell: boolean) => void;
   /** The rules made by command. */
   readonly rules: () => readonly Rule[];
 }
 
 /** Where a problem lies; each place has at most one. */
-export type ProblemPlace = "engine" | "reconcile" | "rules" | "capture" | "ports" | "policy file";
+export type ProblemPlace =
+  | "engine"
+  | "containers"
+  | "reconcile"
+  | "rules"
+  | "capture"
+  | "ports"
+  | "policy file"
+  | "work";
+
+/** What keeps every network from being enforced while it lasts: the kernel does not take what it should hold. */
+const decisive: readonly ProblemPlace[] = ["rules", "reconcile"];
+
+/**
+ * Of no concern to health: a mistake of whoever writes policies denies what it concerns, and a kernel that has less to
+ * offer has not more for a daemon that is started anew.
+ */
+const mistakes: readonly ProblemPlace[] = ["policy file", "ports"];
 
 export interface Reporter {
-  onStarted(): void;
-  onUninstalled(): void;
   onClassified(topology: Topology, classification: Classification, nowMs: number): void;
   onEnforced(ids: readonly string[]): void;
   isEnforced(id: string): boolean;
@@ -41,6 +61,8 @@ export interface Reporter {
   onResolver(report: ResolverReport): void;
   onProblem(place: ProblemPlace, problem: string): void;
   clearProblem(place: ProblemPlace): void;
+  /** True while there is anything that must be corrected. */
+  isUnwell(): boolean;
   status(): StatusReport;
   stats(topology: Topology, nowMs: number): StatsReport;
 }
@@ -51,7 +73,6 @@ export function createReporter(options: ReporterOptions): Reporter {
   const problems = new Map<ProblemPlace, string>();
   const guardedSince = new Map<string, number>();
   let enforced: ReadonlySet<string> = new Set();
-  let state: "starting" | "enforcing" | "uninstalled" = "starting";
   let classification: Classification | undefined;
   let sandboxes = 0;
   let rulesHealed = 0;
@@ -63,6 +84,19 @@ export function createReporter(options: ReporterOptions): Reporter {
     if (problems.get(place) === problem) return;
     problems.set(place, problem);
     options.onProblem(problem);
+    options.onChange(isUnwell());
+  }
+
+  function forgetProblem(place: ProblemPlace): void {
+    if (problems.delete(place)) options.onChange(isUnwell());
+  }
+
+  function isUnwell(): boolean {
+    return (
+      problems.size > 0 ||
+      (classification?.containers.problems.length ?? 0) > 0 ||
+      networkStatuses().some((network) => network.problems.length > 0)
+    );
   }
 
   /** The guarded network that an asker is on; none for one that is gone. */
@@ -80,7 +114,8 @@ export function createReporter(options: ReporterOptions): Reporter {
   }
 
   function networkStatuses(): NetworkStatus[] {
-    if (classification === undefined || state === "uninstalled") return [];
+    if (classification === undefined || !isInForce(options.state())) return [];
+    const fails = decisive.some((place) => problems.has(place));
     const problemsOf = (id: string): readonly string[] => classification?.problems.get(id) ?? [];
     return [
       ...classification.guarded.map((network) => ({
@@ -88,7 +123,7 @@ export function createReporter(options: ReporterOptions): Reporter {
         id: network.id,
         bridge: network.bridge,
         subnets: network.subnets.map(renderPrefix),
-        state: "enforced" as const,
+        state: fails ? ("not-enforced" as const) : ("enforced" as const),
         entries: network.lists.reduce((sum, { entries }) => sum + entries.length, 0),
         mode: network.audit ? ("audit" as const) : ("enforce" as const),
         sinceMs: guardedSince.get(network.id) ?? sinceMs,
@@ -97,7 +132,7 @@ export function createReporter(options: ReporterOptions): Reporter {
       ...classification.refused.map((network) => ({
         name: network.name,
         id: network.id,
-        bridge: undefined,
+        bridge: network.bridge,
         subnets: network.subnets.map(renderPrefix),
         state: "refused" as const,
         entries: 0,
@@ -108,51 +143,56 @@ export function createReporter(options: ReporterOptions): Reporter {
     ];
   }
 
+  /** In the time that people have. */
+  function heldNow(): StatusReport["held"] {
+    const startMs = Date.now() - performance.now();
+    return (classification?.held ?? []).map(({ bridge, sinceMs }) => ({
+      bridge,
+      sinceMs: Math.round(startMs + sinceMs),
+    }));
+  }
+
   return {
-    onStarted() {
-      state = "enforcing";
-    },
-    onUninstalled() {
-      state = "uninstalled";
-    },
     onClassified(topology, next, nowMs) {
       options.journal.learn(topology);
-      for (const [id, sentences] of next.problems) {
-        const known = classification?.problems.get(id);
-        if (known === undefined) for (const sentence of sentences) options.onProblem(sentence);
-      }
-      sayOnce([...next.containers.problems, ...next.warnings, ...next.containers.warnings]);
+      sayOnce([
+        ...[...next.problems.values()].flat(),
+        ...next.containers.problems,
+        ...next.warnings,
+        ...next.containers.warnings,
+      ]);
       classification = next;
       denied.read(nowMs);
       const ids = new Set(next.guarded.map((network) => network.id));
       for (const id of guardedSince.keys()) if (!ids.has(id)) guardedSince.delete(id);
       for (const id of ids) if (!guardedSince.has(id)) guardedSince.set(id, nowMs);
+      options.onChange(isUnwell());
     },
     onEnforced(ids) {
       enforced = new Set(ids);
     },
-    isEnforced: (id) => enforced.has(id),
+    isEnforced: (id) => enforced.has(id) && !decisive.some((place) => problems.has(place)),
     onHealed(families) {
       rulesHealed += families;
     },
     onSandboxes(captured, problem) {
       sandboxes = captured;
-      if (problem === undefined) problems.delete("capture");
+      if (problem === undefined) forgetProblem("capture");
       else noteProblem("capture", problem);
     },
     onResolver(report) {
       resolver = report;
     },
     onProblem: noteProblem,
-    clearProblem: (place) => void problems.delete(place),
+    clearProblem: forgetProblem,
+    isUnwell,
     status() {
       const networks = networkStatuses();
-      const unwell =
-        problems.size > 0 ||
-        (classification?.containers.problems.length ?? 0) > 0 ||
-        networks.some((network) => network.problems.length > 0);
+      const state = options.state();
+      const gone = state === "uninstalling" || state === "uninstalled";
       return {
-        state: state === "enforcing" && unwell ? "degraded" : state,
+        state,
+        healthy: isInForce(state) && [...problems.keys()].every((place) => mistakes.includes(place)),
         version,
         sinceMs,
         engine: options.engineVersion,
@@ -161,16 +201,21 @@ export function createReporter(options: ReporterOptions): Reporter {
         capture: { sandboxes, problem: problems.get("capture") },
         resolver,
         networks,
+        held: gone ? [] : heldNow(),
         rules: targetsOf(options.rules()).map((target) => reportRules(target, options.rules())),
-        problems: [
-          ...[...problems].filter(([place]) => place !== "capture").map(([, problem]) => problem),
-          ...(classification?.containers.problems ?? []),
-        ],
-        warnings: [
-          ...fullTables({ ...readTables(), setsFull: denied.full() }),
-          ...(classification?.warnings ?? []),
-          ...(classification?.containers.warnings ?? []),
-        ],
+        problems: gone
+          ? []
+          : [
+              ...[...problems].filter(([place]) => place !== "capture").map(([, problem]) => problem),
+              ...(classification?.containers.problems ?? []),
+            ],
+        warnings: gone
+          ? []
+          : [
+              ...fullTables({ ...readTables(), setsFull: denied.full() }),
+              ...(classification?.warnings ?? []),
+              ...(classification?.containers.warnings ?? []),
+            ],
       };
     },
     stats(topology, nowMs) {

@@ -3,8 +3,8 @@
 // where the sandbox stands, and before the engine tells whose it is.
 
 import type { AskerIndex, Standing } from "./dns/asker.ts";
+import type { Asker } from "./dns/knowledge.ts";
 import type { Newcomers } from "./dns/newcomers.ts";
-import type { Doubts } from "./doubts.ts";
 import { messageOf } from "./errors.ts";
 import type { KernelSets } from "./io/ipset.ts";
 import { openPortTable } from "./io/port-table.ts";
@@ -18,12 +18,20 @@ export interface StandingsOptions {
   readonly readiness: Readiness;
   /** Whether what comes in by the ports of the host is guarded there. */
   readonly guardPorts: boolean;
-  readonly doubts: Doubts;
   readonly indexNow: () => AskerIndex;
   readonly newcomersNow: () => Newcomers;
+  /** What is known of a sandbox that is there. */
+  readonly meet: (sandbox: string, addresses: readonly IpAddress[]) => Asker & { readonly sandbox: string };
+  /** It will be told what the engine has of a guarded one. */
+  readonly hearOf: (asker: Asker) => void;
+  /** Whether it is not certain yet that nothing need be done about it; it is judged again when more is known. */
+  readonly doubt: (sandbox: string, isIn: boolean) => void;
+  /** By the clock of the readings. */
+  readonly nowMs: () => number;
+  /** When the last list of the engine's networks and containers began. */
+  readonly listedAtMs: () => number;
   /** A sandbox has this address: grants that an earlier holder of it had must not be inherited. */
   readonly own: (address: IpAddress, sandbox: string) => void;
-  readonly addressesNow: (sandbox: string) => readonly IpAddress[];
   readonly holdersOf: (address: IpAddress) => ReadonlySet<string>;
   /** Something has changed by which a sandbox may stand elsewhere now. */
   readonly onChange: (sandbox: string) => void;
@@ -36,10 +44,14 @@ export interface Standings {
   /** What the sandbox demands of the kernel is in there when it returns. */
   of(sandbox: string, addresses: readonly IpAddress[]): Standing;
   gone(sandbox: string): void;
+  /** Tells of sandboxes whose ports have changed by now before it returns. */
+  lookNow(): void;
   /** Forgets sandboxes and ports that are no more, those of earlier runs among them. */
   retain(isLive: (sandbox: string) => boolean): void;
   /** Whether nothing comes in or goes out by any port of a sandbox, read from the kernel; false without a port. */
   isCutOff(sandbox: string): boolean;
+  /** Puts back what somebody took away. */
+  heal(): void;
   /** Lets everything pass by every port, and guards none from now on. */
   release(): void;
   /** The kernel keeps everything, for who comes next. */
@@ -54,7 +66,7 @@ interface PortsAndSenders {
 
 /** Takes over what an earlier run left in the kernel. */
 export function createStandings(options: StandingsOptions): Standings {
-  const { doubts, indexNow, newcomersNow } = options;
+  const { indexNow, newcomersNow } = options;
   let table = options.guardPorts ? openPortTable() : undefined;
   const ports = openPorts({
     readiness: options.readiness,
@@ -64,15 +76,26 @@ export function createStandings(options: StandingsOptions): Standings {
   const strays = createSandboxEntries(options.sets, "guarded");
   const cutOff = createSandboxEntries(options.sets, "quarantine");
 
-  const isInUse = (sandbox: string): boolean => options.addressesNow(sandbox).length > 0;
+  /** Since when a sandbox is on bridges that the engine has not told of. */
+  const strangeSince = new Map<string, ReadonlyMap<string, number>>();
+
+  /** A bridge that is in no list which began after it was met is not the engine's. */
+  function awaitsList(sandbox: string, strange: readonly string[]): boolean {
+    const before = strangeSince.get(sandbox);
+    const since = new Map(strange.map((bridge) => [bridge, before?.get(bridge) ?? options.nowMs()]));
+    if (since.size === 0) strangeSince.delete(sandbox);
+    else strangeSince.set(sandbox, since);
+    return [...since.values()].some((metAtMs) => options.listedAtMs() <= metAtMs);
+  }
 
   /** Whether no other sandbox has a better right to an address that the engine did not give to this one. */
-  function isFree(sandbox: string, address: IpAddress): boolean {
+  function isFree(asker: Asker & { readonly sandbox: string }, address: IpAddress): boolean {
+    const { sandbox } = asker;
     const index = indexNow();
     const hasNow = (other: string): boolean => options.holdersOf(address).has(other);
     if (!index.mayOwn(sandbox, address, hasNow)) return false;
     // Who has just come has it from the engine.
-    return !index.isKnown(sandbox) || [...options.holdersOf(address)].every((holder) => holder === sandbox);
+    return !index.isKnown(asker) || [...options.holdersOf(address)].every((holder) => holder === sandbox);
   }
 
   /** What fails leaves its container without a way out, or cut off as it was. */
@@ -118,23 +141,21 @@ export function createStandings(options: StandingsOptions): Standings {
       const newcomers = newcomersNow();
       const its = ports.of(sandbox);
       const bridges = its.flatMap(({ bridge }) => bridge ?? []);
-      const quarantine = newcomers.quarantineOf(sandbox, isInUse);
+      const asker = options.meet(sandbox, addresses);
       const strange = index.strangersAmong(bridges);
       const known = bridges.filter((bridge) => !strange.includes(bridge));
-      // A bridge that the engine does not tell of in time is not its own.
       const standing = index.standingOfSandbox(sandbox, addresses, known);
-      const joins =
-        standing.kind === "open" && newcomers.mayJoin(sandbox, index.networksOn(bridges), isInUse);
-      const doubtful = doubts.last(
-        sandbox,
-        quarantine === "maybe" || joins || (strange.length > 0 && standing.kind !== "guarded"),
-      );
-      const senders = index.sendersOf(sandbox, addresses, bridges, (address) => isFree(sandbox, address));
+      const quarantine = newcomers.quarantineOf(asker, standing.kind === "guarded");
+      const joins = standing.kind === "open" && newcomers.mayJoin(asker, index.networksOn(bridges));
+      const awaited = awaitsList(sandbox, strange) && standing.kind !== "guarded";
+      const doubtful = quarantine === "maybe" || joins || awaited;
+      options.doubt(sandbox, doubtful);
+      if (standing.kind === "guarded") options.hearOf(asker);
+      const senders = index.sendersOf(asker, bridges, (address) => isFree(asker, address));
       for (const address of senders) options.own(address, sandbox);
       // What an earlier run knew of a sandbox counts until this one does.
-      if (quarantine !== "unread")
-        cutPorts(sandbox, { its, senders }, quarantine === "yes" || (quarantine === "maybe" && doubtful));
-      const isGuarded = standing.kind === "guarded" || (joins && doubtful);
+      if (quarantine !== "unread") cutPorts(sandbox, { its, senders }, quarantine !== "no");
+      const isGuarded = standing.kind === "guarded" || joins;
       if (standing.kind !== "unknown") {
         strays.put(sandbox, isGuarded ? index.straysOf(senders, bridges) : []);
         guardPorts(sandbox, { its, senders }, isGuarded);
@@ -145,9 +166,11 @@ export function createStandings(options: StandingsOptions): Standings {
     gone(sandbox) {
       strays.put(sandbox, []);
       cutOff.put(sandbox, []);
-      doubts.gone(sandbox);
+      strangeSince.delete(sandbox);
       ports.gone(sandbox);
     },
+
+    lookNow: ports.lookNow,
 
     retain(isLive) {
       for (const entries of [strays, cutOff]) entries.retain(isLive);
@@ -158,6 +181,8 @@ export function createStandings(options: StandingsOptions): Standings {
       const its = ports.of(sandbox);
       return its.length > 0 && its.every(({ index }) => table?.isCut(index) === true);
     },
+
+    heal: () => attempt("the host's ports", () => table?.heal()),
 
     release() {
       table?.remove();

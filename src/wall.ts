@@ -1,13 +1,15 @@
 // The control plane's hold on the kernel: from the engine's picture to sets (at once, synchronously) and rules
 // (checked after every change and on a timer). Sets first: a rule never names a set that is not filled.
 
+import { DockerwallError } from "./errors.ts";
+import { BridgeClaims } from "./firewall/bridge-claims.ts";
 import { type Classification, classify } from "./firewall/classify.ts";
 import { sandboxOf, setNames } from "./firewall/names.ts";
 import { concernsRules } from "./firewall/plan.ts";
 import type { Table } from "./firewall/ruleset.ts";
 import { renderRuleset } from "./firewall/ruleset.ts";
 import { desiredSets } from "./firewall/sets.ts";
-import { applySets, createSets, destroySets, setsExist } from "./io/desired-sets.ts";
+import { applySets, createSets, destroySets, listedBridges, setsExist } from "./io/desired-sets.ts";
 import type { KernelSets } from "./io/ipset.ts";
 import type { Iptables } from "./io/iptables.ts";
 import type { Family } from "./model/address.ts";
@@ -27,7 +29,13 @@ export interface WallOptions {
   /** Whether ports have been guarded already, by an earlier run. */
   readonly demandSender?: boolean;
   readonly listBridges: () => readonly string[];
+  /** Takes a look at what hangs on bridges that is no container's, in words. */
+  readonly lookAtBridges: () => (bridge: string) => readonly string[];
   readonly nowMs: () => number;
+  /** Milliseconds of a clock that only goes forward, the one that readings of the engine are told by. */
+  readonly uptimeMs: () => number;
+  /** When the last complete reading of the engine's networks began. */
+  readonly networksReadAtMs: () => number | undefined;
   /** What decides beside labels, whenever it is asked for. */
   readonly policy: () => WallPolicy;
   /** Id of the container that this process is in. */
@@ -50,8 +58,13 @@ export interface Wall {
    * destroyed them; resolves to the families that had to change.
    */
   applyRules(): Promise<readonly Family[]>;
-  /** From the next applyRules() on, only what was seen at its sender's port passes: the ports are guarded now. */
-  demandSenders(): void;
+  /** True when a bridge is held that another reading of the engine's networks would let go. */
+  awaitsReading(): boolean;
+  /**
+   * From the next applyRules() on, only what was seen at its sender's port passes: the ports are guarded now.
+   * @returns false when that was so already
+   */
+  demandSenders(): boolean;
   /** Whether the rules of both families are what they should be, without touching them. */
   stands(): Promise<boolean>;
   /** Whether a change of rules in this place is worth a look at ours. */
@@ -65,27 +78,28 @@ export interface Wall {
    * classify() take out what nobody needs any more.
    */
   forgetGone(topology: Topology): void;
-  /** Removes rules and sets. */
+  /** Lets go of bridges that nobody has classified, and of those that come from now on; what is guarded stays guarded. */
+  liftHold(): Promise<void>;
+  /** Removes rules, in either variant, and sets. @throws DockerwallError naming what is left */
   remove(): Promise<void>;
 }
-
-/** A bridge that no network of the engine claims for this long belongs to somebody else. */
-const foreignAfterMs = 10_000;
 
 /** How often rules are put back whose sets are destroyed meanwhile. */
 const rounds = 5;
 
-/** What Docker calls a bridge: such a one is never taken for a stranger's. */
-const dockerBridge = /^br-[0-9a-f]{12}$/;
-
 export function createWall(options: WallOptions): Wall {
   const { sets, iptables } = options;
-  const unclaimedSince = new Map<string, number>();
-  let first = true;
   /** Until every container has been read, what an earlier run put there for one is not taken out. */
   let complete = false;
   let last: Topology = { networks: [], containers: [] };
+  const adopted = setsExist(sets);
   createSets(sets);
+  const claims = new BridgeClaims({
+    bridges: options.listBridges(),
+    open: new Set(listedBridges(sets, setNames.open4)),
+    held: adopted,
+    nowMs: options.uptimeMs(),
+  });
   // What an earlier run put into quarantine stays there: the sets remember.
   const quarantine = new Set(
     [setNames.quarantine4, setNames.quarantine6].flatMap((name) =>
@@ -93,43 +107,53 @@ export function createWall(options: WallOptions): Wall {
     ),
   );
 
-  const rulesetsWith = (demandSender: boolean): ReadonlyMap<Family, readonly Table[]> =>
-    new Map(([4, 6] as const).map((family) => [family, renderRuleset({ ...options, family, demandSender })]));
-  let rulesets = rulesetsWith(options.demandSender === true);
-
-  function foreignBridges(topology: Topology, bridges: readonly string[]): ReadonlySet<string> {
-    const claimed = new Set(topology.networks.map((network) => network.bridge));
-    const nowMs = options.nowMs();
-    for (const bridge of unclaimedSince.keys()) {
-      if (claimed.has(bridge) || !bridges.includes(bridge)) unclaimedSince.delete(bridge);
-    }
-    for (const bridge of bridges) {
-      if (claimed.has(bridge) || dockerBridge.test(bridge) || unclaimedSince.has(bridge)) continue;
-      // A bridge that was there before us was there before any network that the engine is making right now.
-      unclaimedSince.set(bridge, first ? nowMs - foreignAfterMs : nowMs);
-    }
-    first = false;
-    return new Set(
-      [...unclaimedSince].filter(([, since]) => nowMs - since >= foreignAfterMs).map(([name]) => name),
+  let rulesets: ReadonlyMap<Family, readonly Table[]>;
+  let hold = options.hold;
+  let demandSender = options.demandSender === true;
+  const renderRules = (): void => {
+    rulesets = new Map(
+      ([4, 6] as const).map((family) => [family, renderRuleset({ ...options, family, hold, demandSender })]),
     );
-  }
+  };
+  renderRules();
 
   function classifyNow(topology: Topology): Classification {
     last = topology;
     if (!setsExist(sets)) createSets(sets);
     const bridges = options.listBridges();
-    const foreign = foreignBridges(topology, bridges);
+    const claimed = new Set(topology.networks.flatMap(({ bridge }) => bridge ?? []));
+    const reading = { claimed, begunAtMs: options.networksReadAtMs() };
+    const foreign = claims.observe(bridges, reading, options.uptimeMs());
     const { store, file, rules } = options.policy();
     const classification = classify({
       topology,
       bridges,
       policy: { store, file: file(), rules: groupRules(rules.current()), nowMs: options.nowMs() },
       foreign,
+      strangersOn: options.lookAtBridges(),
+      held: options.hold ? claims.held() : [],
       quarantine,
       own: options.ownContainer,
     });
     applySets(sets, desiredSets(classification), complete ? "replace" : "keep");
     return classification;
+  }
+
+  async function applyRules(): Promise<readonly Family[]> {
+    for (let round = 1; ; round++) {
+      if (!setsExist(sets)) classifyNow(last);
+      // Side by side: who waits is an open door.
+      const results = await Promise.allSettled(
+        [...rulesets].map(async ([family, desired]) =>
+          (await iptables.apply(family, desired)) ? [family] : [],
+        ),
+      );
+      const refused = results.find((result) => result.status === "rejected");
+      if (refused === undefined)
+        return results.flatMap((result) => (result.status === "fulfilled" ? result.value : []));
+      // Somebody who destroys the sets too does so while the rules that name them are being put back.
+      if (round === rounds || setsExist(sets)) throw refused.reason;
+    }
   }
 
   return {
@@ -138,14 +162,12 @@ export function createWall(options: WallOptions): Wall {
     concerns: (table, chain) =>
       [...rulesets.values()].some((desired) => concernsRules(desired, table, chain)),
 
-    demandSenders() {
-      rulesets = rulesetsWith(true);
-    },
-
     async stands() {
       for (const [family, desired] of rulesets) if (!(await iptables.stands(family, desired))) return false;
       return true;
     },
+
+    awaitsReading: () => options.hold && claims.awaitsReading(options.uptimeMs()),
 
     async cleanOther() {
       for (const family of rulesets.keys()) await options.otherIptables.apply(family, []);
@@ -153,21 +175,19 @@ export function createWall(options: WallOptions): Wall {
 
     classify: classifyNow,
 
-    async applyRules() {
-      for (let round = 1; ; round++) {
-        if (!setsExist(sets)) classifyNow(last);
-        // Side by side: who waits is an open door.
-        const results = await Promise.allSettled(
-          [...rulesets].map(async ([family, desired]) =>
-            (await iptables.apply(family, desired)) ? [family] : [],
-          ),
-        );
-        const refused = results.find((result) => result.status === "rejected");
-        if (refused === undefined)
-          return results.flatMap((result) => (result.status === "fulfilled" ? result.value : []));
-        // Somebody who destroys the sets too does so while the rules that name them are being put back.
-        if (round === rounds || setsExist(sets)) throw refused.reason;
-      }
+    applyRules,
+
+    demandSenders() {
+      if (demandSender) return false;
+      demandSender = true;
+      renderRules();
+      return true;
+    },
+
+    async liftHold() {
+      hold = false;
+      renderRules();
+      await applyRules();
     },
 
     forgetGone({ containers }) {
@@ -177,8 +197,12 @@ export function createWall(options: WallOptions): Wall {
     },
 
     async remove() {
-      for (const family of rulesets.keys()) await iptables.apply(family, []);
+      for (const tool of [iptables, options.otherIptables])
+        for (const family of rulesets.keys()) await tool.apply(family, []);
       destroySets(sets);
+      const left = sets.names().filter((name) => name.startsWith("dockerwall-"));
+      if (left.length === 0) return;
+      throw new DockerwallError("KERNEL_REFUSED", `sets are left in the kernel: ${left.join(", ")}`);
     },
   };
 }

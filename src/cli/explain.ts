@@ -88,7 +88,7 @@ function reasonOf({ reason, quarantined, networks }: ExplainReport): string {
     case "not-guarded":
       return "the container is on no guarded network";
     case "unknown":
-      return "nothing is known of the container's network yet";
+      return "the engine has not told enough of the container yet; see dockerwall status";
     default:
       return reason satisfies never;
   }

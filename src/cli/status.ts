@@ -1,24 +1,35 @@
 // `dockerwall status`: what is guarded, how, since when, and what is wrong. Its exit code is the image's
 // HEALTHCHECK.
 
+import { DockerwallError } from "../errors.ts";
 import { createControlClient } from "../io/control-client.ts";
 import { controlSocketOf } from "../io/control-path.ts";
 import type { NetworkStatus, ResolverReport, StatusReport } from "../model/report.ts";
+import { isInForce, stateSentences } from "../model/state.ts";
 import { type Command, jsonOption } from "./command.ts";
 import { printable, printableSentence, renderJson, renderSpan } from "./print.ts";
 import { bold } from "./style.ts";
+
+/** As of every other command then. */
+const { exitCode: uninstalledExitCode } = new DockerwallError("UNINSTALLED", "");
 
 export const statusCommand: Command = {
   operands: "",
   leastOperands: 0,
   mostOperands: 0,
   summary: "Show what is guarded, how, since when, and every problem.",
-  details: "Exit code: 0 enforcing, 1 starting, degraded or uninstalled, 69 when no daemon answers.",
-  options: { json: jsonOption },
+  details: [
+    "Exit code: 0 enforcing, 1 starting, stopping or degraded, 69 when it is uninstalled or no daemon answers.",
+    "With --health it is 0 as soon as, and as long as, the daemon can do its work: mistakes in labels and in the",
+    "policy file, which deny more than was meant, and warnings do not count. The image's HEALTHCHECK asks so.",
+  ].join("\n"),
+  options: { json: jsonOption, health: { help: "exit with 0 whenever the daemon can do its work" } },
   run: async ({ options, environment, output }) => {
     const report = await createControlClient({ path: controlSocketOf(environment) }).status();
     output.write("json" in options ? renderJson(report) : renderStatus(report, Date.now(), output.styled));
-    return report.state === "enforcing" ? 0 : 1;
+    if (report.state === "uninstalled" || report.state === "uninstalling") return uninstalledExitCode;
+    const well = "health" in options ? report.healthy : report.state === "enforcing";
+    return well ? 0 : 1;
   },
 };
 
@@ -36,14 +47,21 @@ export function renderStatus(report: StatusReport, nowMs: number, styled: boolea
       : `gateway only: ${printableSentence(capture.problem)}`;
   return [
     bold(`dockerwall ${printable(report.version)}: ${report.state} for ${since}\n`, styled),
+    ...(isInForce(report.state) ? [] : [`State:   ${stateSentences[report.state]}\n`]),
     `Engine:  ${engineLine}\n`,
     `Rules:   iptables-${report.backend}${report.rulesHealed === 0 ? "" : `, put right ${countOf(report.rulesHealed, "time", "times")}`}\n`,
     `Capture: ${captureLine}\n`,
     report.resolver === undefined ? "" : `Lookups: ${renderResolver(report.resolver)}\n`,
     ...report.problems.map((problem) => `Problem: ${printableSentence(problem)}\n`),
+    ...report.held.map(
+      ({ bridge, sinceMs }) =>
+        `Held:    ${printable(bridge)} for ${renderSpan(nowMs - sinceMs)}: no network of this engine is known to have it; it passes nothing but answers to the host, until the engine has been read once more\n`,
+    ),
     ...report.warnings.map((warning) => `Warning: ${printableSentence(warning)}\n`),
     ...report.networks.map((network) => `\n${renderNetwork(network, nowMs, styled)}`),
-    report.networks.length === 0 ? "\nNo network carries the label dockerwall.allow.\n" : "",
+    report.networks.length === 0 && isInForce(report.state)
+      ? "\nNo network carries the label dockerwall.allow.\n"
+      : "",
   ].join("");
 }
 
@@ -63,7 +81,7 @@ function renderResolver(resolver: ResolverReport): string {
 function renderNetwork(network: NetworkStatus, nowMs: number, styled: boolean): string {
   const bridge = network.bridge === undefined ? "no bridge" : `bridge ${printable(network.bridge)}`;
   const facts = [
-    `${network.state} for ${renderSpan(nowMs - network.sinceMs)}`,
+    `${network.state.replace("-", " ")} for ${renderSpan(nowMs - network.sinceMs)}`,
     countOf(network.entries, "entry", "entries"),
     bridge,
   ];

@@ -8,6 +8,7 @@ import { PrefixTable } from "../model/prefix-table.ts";
 import type { Container, Network, Topology } from "../model/topology.ts";
 import { type Decision, decideName, type Policy } from "../policy/decide.ts";
 import { type CompiledList, compileList, type EntryList } from "../policy/entry-list.ts";
+import { type Asker, addressesOf, Knowledge } from "./knowledge.ts";
 
 export interface Membership {
   readonly networkId: string;
@@ -23,7 +24,7 @@ export interface Membership {
 export interface GuardedStanding {
   readonly kind: "guarded";
   readonly memberships: readonly Membership[];
-  /** False while a label of the container's own, which we have not matched to it yet, may allow more. */
+  /** False while a list of the container's own, which we have not matched to it yet, may decide otherwise. */
   readonly settled: boolean;
   /** True while such a list may take something away: nothing is granted to a container that is not known. */
   readonly mayLose: boolean;
@@ -64,23 +65,24 @@ export class AskerIndex {
   readonly #byBridge = new Map<string, Known>();
   readonly #byId = new Map<string, Known>();
   readonly #byAddress = new Map<IpAddress, Container>();
-  readonly #bySandbox = new Map<string, Container>();
+  readonly #knowledge: Knowledge;
   readonly #services: ReadonlyMap<string, readonly EntryList[]>;
   readonly #policies = new Map<string, Policy>();
   readonly #quarantined: ReadonlySet<string>;
-  /** True while a container with a label of its own has no address yet: whoever is new may be that one. */
-  readonly #expectsService: boolean;
-  /** The same for one of which something is taken away. */
-  readonly #expectsTaking: boolean;
+  /** The containers with lists of their own: whoever is not known may be one of them. */
+  readonly #listed: readonly { readonly container: Container; readonly takes: boolean }[];
 
   readonly #compile: (list: EntryList) => CompiledList;
 
   /** `compile` may remember what it compiled before: lists are many, and pictures come often. */
   constructor(
-    { topology, guarded, services, quarantined }: Picture,
+    picture: Picture,
     compile: (list: EntryList) => CompiledList = compileList,
+    knowledge: Knowledge = new Knowledge(picture),
   ) {
+    const { topology, guarded, services, quarantined } = picture;
     this.#compile = compile;
+    this.#knowledge = knowledge;
     this.#quarantined = new Set(quarantined);
     const guardedById = new Map(guarded.map((network) => [network.id, network]));
     for (const network of topology.networks) {
@@ -91,35 +93,29 @@ export class AskerIndex {
       for (const subnet of network.subnets) if (subnet.length > 0) this.#bySubnet.add(subnet, known);
     }
     for (const container of topology.containers) {
-      const addresses = addressesOf(container);
       for (const { address, known } of this.#placesOf(container)) {
         // Two networks may give out one address; from the guarded one wrong only denies.
         if (known?.guarded !== undefined || !this.#byAddress.has(address))
           this.#byAddress.set(address, container);
       }
-      // A container that shares another's sandbox has no addresses of its own.
-      if (container.sandbox !== undefined && addresses.length > 0)
-        this.#bySandbox.set(container.sandbox, container);
     }
     this.#services = new Map(services.map((service) => [service.containerId, service.lists]));
-    const unplaced = topology.containers.flatMap((container) =>
-      addressesOf(container).length === 0 ? (this.#services.get(container.id) ?? []) : [],
-    );
-    this.#expectsService = unplaced.length > 0;
-    this.#expectsTaking = unplaced.some(
-      ({ entries, closes }) => closes === true || entries.some(({ negated }) => negated),
-    );
+    this.#listed = topology.containers.flatMap((container) => {
+      const lists = this.#services.get(container.id) ?? [];
+      return lists.length === 0 ? [] : [{ container, takes: lists.some(takesAway) }];
+    });
   }
 
   /** Where somebody with all of these addresses stands. One guarded network makes it guarded, on every network. */
-  standingOf(addresses: readonly IpAddress[]): Standing {
-    const container = addresses
-      .map((address) => this.#byAddress.get(address))
-      .find((known) => known !== undefined);
+  standingOf(
+    addresses: readonly IpAddress[],
+    asker: Asker = { sandbox: undefined, sinceMs: Number.NEGATIVE_INFINITY, addresses },
+  ): Standing {
+    const container = this.#knowledge.whoIs(asker);
     const places = container === undefined ? [] : this.#placesOf(container);
     return this.#standingAt(
       addresses.map((address) => places.find((place) => place.address === address) ?? this.#placeOf(address)),
-      container,
+      asker,
     );
   }
 
@@ -129,7 +125,8 @@ export class AskerIndex {
    * on a guarded network that it has just been connected to.
    */
   standingOfSandbox(name: string, addresses: readonly IpAddress[], bridges: readonly string[]): Standing {
-    const container = this.#bySandbox.get(name);
+    const asker = this.#knowledge.ofSandbox(name, addresses);
+    const container = this.#knowledge.whoIs(asker);
     const given = container === undefined ? [] : this.#placesOf(container);
     const on = [...new Set(bridges)].map((bridge) => this.#byBridge.get(bridge));
     const homes = on.filter((known) => known?.guarded !== undefined);
@@ -141,17 +138,18 @@ export class AskerIndex {
         return known === undefined ? [] : [{ address, known }];
       }),
     ];
-    if (places.some(({ known }) => known?.guarded !== undefined)) return this.#standingAt(places, container);
+    if (places.some(({ known }) => known?.guarded !== undefined)) return this.#standingAt(places, asker);
     if (homes.length > 0 || on.includes(undefined)) return { kind: "unknown" };
     if (on.length > 0) return { kind: "open" };
     // On no bridge: by what the engine gave it, or on a network of a kind that has no ports.
-    if (given.length > 0) return this.#standingAt(given, container);
+    if (given.length > 0) return this.#standingAt(given, asker);
     const found = addresses.map((address) => this.#placeOf(address));
     if (found.some(({ known }) => known?.network.bridge !== undefined)) return { kind: "unknown" };
-    return this.#standingAt(found, container);
+    return this.#standingAt(found, asker);
   }
 
-  #standingAt(places: readonly Placed[], container: Container | undefined): Standing {
+  #standingAt(places: readonly Placed[], asker: Asker): Standing {
+    const container = this.#knowledge.whoIs(asker);
     const strays = places.filter(({ known }) => known?.guarded === undefined).map(({ address }) => address);
     const memberships = new Map<string, Membership>();
     for (const { address, known } of places) {
@@ -168,13 +166,11 @@ export class AskerIndex {
       });
     }
     if (memberships.size > 0) {
-      const settled = container !== undefined || !this.#expectsService;
       const all = [...memberships.values()].map((membership) => ({
         ...membership,
         addresses: [...membership.addresses, ...strays],
       }));
-      const mayLose = container === undefined && this.#expectsTaking;
-      return { kind: "guarded", memberships: all, settled, mayLose };
+      return { kind: "guarded", memberships: all, ...this.#doubtsAbout(asker) };
     }
     if (places.length === 0 || places.some(({ known }) => known === undefined)) return { kind: "unknown" };
     return { kind: "open" };
@@ -192,15 +188,14 @@ export class AskerIndex {
    * @param isFree whether nobody else has a better right to one that the engine did not give to it
    */
   sendersOf(
-    sandbox: string,
-    addresses: readonly IpAddress[],
+    asker: Asker,
     bridges: readonly string[],
     isFree: (address: IpAddress) => boolean,
   ): readonly IpAddress[] {
-    const container = this.#bySandbox.get(sandbox);
+    const container = this.#knowledge.whoIs(asker);
     const given = container === undefined ? [] : addressesOf(container);
     const on = bridges.flatMap((bridge) => this.#byBridge.get(bridge)?.network ?? []);
-    const extra = addresses.filter((address) => {
+    const extra = asker.addresses.filter((address) => {
       if (given.includes(address)) return false;
       return on.length === 0 || on.some((network) => isOn(address, network));
     });
@@ -208,15 +203,15 @@ export class AskerIndex {
     return [...given, ...extra.filter(isFree).slice(0, most)];
   }
 
-  /** The sandbox of a container, by its id; undefined where it has none with an address of its own. */
+  /** The sandbox of a container, by its id; undefined where it has none of its own. */
   sandboxOf(containerId: string): string | undefined {
-    for (const [sandbox, { id }] of this.#bySandbox) if (id === containerId) return sandbox;
-    return undefined;
+    return this.#knowledge.sandboxOf(containerId);
   }
 
   /** True when the engine has told whose a sandbox is, and gave it an address. */
-  isKnown(sandbox: string): boolean {
-    return this.#bySandbox.has(sandbox);
+  isKnown(asker: Asker): boolean {
+    const container = this.#knowledge.whoIs(asker);
+    return container !== undefined && addressesOf(container).length > 0;
   }
 
   /**
@@ -230,6 +225,11 @@ export class AskerIndex {
   ): boolean {
     const holder = this.#byAddress.get(address)?.sandbox;
     return holder === undefined || holder === sandbox || !hasStill(holder, address);
+  }
+
+  /** Ids of the containers with lists of their own. */
+  concerned(): readonly string[] {
+    return this.#listed.map(({ container }) => container.id);
   }
 
   /** Ids of the networks of these bridges. */
@@ -270,7 +270,8 @@ export class AskerIndex {
    */
   policyKey(asker: IpAddress): string | undefined {
     const standing = this.standingOfSource(asker);
-    if (standing.kind === "unknown" || !this.#byAddress.has(asker)) return undefined;
+    if (standing.kind === "unknown" || this.#knowledge.whoIs(this.#knowledge.ofSource(asker)) === undefined)
+      return undefined;
     if (standing.kind === "open") return "open";
     return standing.memberships
       .filter(({ addresses }) => addresses.includes(asker))
@@ -283,8 +284,19 @@ export class AskerIndex {
 
   /** Where the sender of a packet stands: the address with, where the engine told us, its container's other ones. */
   standingOfSource(source: IpAddress): Standing {
-    const container = this.#byAddress.get(source);
-    return this.standingOf(container === undefined ? [source] : addressesOf(container));
+    const asker = this.#knowledge.ofSource(source);
+    const container = this.#knowledge.whoIs(asker);
+    const given = container === undefined ? asker.addresses : addressesOf(container);
+    // A floating address is the container's too.
+    return this.standingOf(given.includes(source) ? given : [...given, source], asker);
+  }
+
+  /** What the lists of the containers that it may be could change. */
+  #doubtsAbout(asker: Asker): Pick<GuardedStanding, "settled" | "mayLose"> {
+    if (this.#knowledge.whoIs(asker) !== undefined) return { settled: true, mayLose: false };
+    if (this.#knowledge.isUnheard(asker)) return { settled: false, mayLose: true };
+    const its = this.#listed.filter(({ container }) => this.#knowledge.mayBe(asker, container));
+    return { settled: its.length === 0, mayLose: its.some(({ takes }) => takes) };
   }
 
   /** What the network allows, and what the container's own lists add to it; compiled when first asked for. */
@@ -351,6 +363,6 @@ export function joinDecisions(decided: readonly Decided[]): Decision {
   };
 }
 
-function addressesOf(container: Container): readonly IpAddress[] {
-  return container.endpoints.flatMap((endpoint) => endpoint.addresses);
+function takesAway({ entries, closes }: EntryList): boolean {
+  return closes === true || entries.some(({ negated }) => negated);
 }

@@ -33,6 +33,8 @@ export interface AnswerCache {
   /** Remembers that upstream could not say anything, for a moment. */
   fail(key: CacheKey, nowMs: number): void;
   hasFailed(key: CacheKey, nowMs: number): boolean;
+  /** Lets the answers go that were used least recently, until there are no more than so many bytes. */
+  shrink(maxBytes: number): void;
   clear(): void;
   readonly sizeBytes: number;
   readonly entries: number;
@@ -57,8 +59,11 @@ const prefetchPart = 0.1;
 /** Shorter lives are not prefetched: upstream would be asked all the time. */
 const prefetchMinTtlSeconds = 10;
 
-/** Makes an empty cache; the answers that were used least recently leave first. */
-export function createCache(settings: CacheSettings): AnswerCache {
+/**
+ * Makes an empty cache; the answers that were used least recently leave first.
+ * @param onGrown called when it has one more
+ */
+export function createCache(settings: CacheSettings, onGrown: () => void = () => undefined): AnswerCache {
   // A Map keeps the order of insertion; a hit is inserted anew, so the first is the one used least recently.
   const stored = new Map<string, Stored>();
   /** Until when, in ms. */
@@ -70,7 +75,15 @@ export function createCache(settings: CacheSettings): AnswerCache {
     sizeBytes -= entry.sizeBytes;
   };
 
+  const shrink = (maxBytes: number): void => {
+    for (const [oldestId, oldest] of stored) {
+      if (sizeBytes <= maxBytes) break;
+      remove(oldestId, oldest);
+    }
+  };
+
   return {
+    shrink,
     get(key, nowMs) {
       const id = idOf(key);
       const entry = stored.get(id);
@@ -108,17 +121,18 @@ export function createCache(settings: CacheSettings): AnswerCache {
       if (entry.sizeBytes > settings.maxBytes) return;
       stored.set(id, entry);
       sizeBytes += entry.sizeBytes;
-      for (const [oldestId, oldest] of stored) {
-        if (sizeBytes <= settings.maxBytes) break;
-        remove(oldestId, oldest);
-      }
+      shrink(settings.maxBytes);
+      onGrown();
     },
     fail(key, nowMs) {
       const id = idOf(key);
       failures.delete(id);
       failures.set(id, nowMs + failureSeconds * 1000);
-      const [oldest] = failures.keys();
-      if (failures.size > maxFailures && oldest !== undefined) failures.delete(oldest);
+      // They are in the order of their end.
+      for (const [oldest, endMs] of failures) {
+        if (failures.size <= maxFailures && endMs > nowMs) break;
+        failures.delete(oldest);
+      }
     },
     hasFailed(key, nowMs) {
       const id = idOf(key);

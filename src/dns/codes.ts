@@ -51,6 +51,7 @@ export const extendedErrors = {
   other: 0,
   staleAnswer: 3,
   cachedError: 13,
+  notReady: 14,
   blocked: 15,
   noReachableAuthority: 22,
   networkError: 23,

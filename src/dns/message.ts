@@ -114,6 +114,8 @@ function writeSection(output: Output, records: readonly ResourceRecord[], room: 
       const record = records[next];
       if (record === undefined || !writeRecord(output, record, room)) {
         output.length = start;
+        // Nothing may point to what stands there no more.
+        for (const [suffix, offset] of output.suffixes) if (offset >= start) output.suffixes.delete(suffix);
         return written;
       }
       next++;

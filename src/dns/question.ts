@@ -41,7 +41,8 @@ export type Ignore = { readonly kind: "ignore" };
 
 /**
  * Reads a client's message. The question is accepted as unbound and knot accept it: one, class IN, no
- * compression (nothing stands before it to point to), no records but OPT and signatures, and nothing behind.
+ * compression (nothing stands before it to point to), at most two additional records, of which OPT is read and others
+ * (a signature) are passed over, and nothing behind.
  */
 export function parseQuery(message: Uint8Array): Query | ReplyNow | Ignore {
   if (message.length < headerLength) return { kind: "ignore" };

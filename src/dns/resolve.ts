@@ -12,6 +12,7 @@ import type { Service } from "../model/service.ts";
 import type { Decision } from "../policy/decide.ts";
 import { type Answer, type BadAnswer, renderAnswer } from "./answer.ts";
 import { RecentFailureError } from "./cache.ts";
+import { CircleError } from "./circles.ts";
 import { type ExtendedError, extendedErrors, rcodes, types } from "./codes.ts";
 import { NoTurnError } from "./fair-queue.ts";
 import { type LeaseSettings, leaseSeconds, toldSeconds } from "./lease.ts";
@@ -78,6 +79,8 @@ export interface ResolveRequest {
   readonly lease: LeaseSettings;
   readonly findLocal: FindLocal;
   readonly lookup: Lookup;
+  /** Why nobody can be asked for this asker, not even about what it may not have: it may be asking for others. */
+  readonly circle?: string | undefined;
   readonly admit: Admit;
   /** True for an address that this asker holds a live grant for: its reverse name may be asked for. */
   readonly mayReverse?: (address: IpAddress) => boolean;
@@ -104,6 +107,7 @@ export async function resolveQuery(request: ResolveRequest): Promise<Resolution>
   try {
     return (await answerLocally(request)) ?? (await answerFromUpstream(request));
   } catch (error) {
+    if (error instanceof CircleError) return failed(request, reasonOf(error), error);
     return failed(request, { code: extendedErrors.other, text: "internal error" }, error);
   }
 }
@@ -133,6 +137,8 @@ async function answerLocally(request: ResolveRequest): Promise<Resolution | unde
   if (found !== undefined) return local(respondLocal(request, found), "local");
   if (!decision.allowed && !request.audit) {
     if (isOpenReverse(request)) return undefined;
+    // A denial would be told to whoever asked this resolver, who may have the name.
+    if (request.circle !== undefined) throw new CircleError(request.circle);
     return local(respondNxDomain({ ...reply, extendedError: blockedBy(decision.network) }), "denied");
   }
   const { name, qname, type } = query.question;
@@ -243,6 +249,7 @@ const nobodyAnswered: ExtendedError = {
 const failedBefore: ExtendedError = { code: extendedErrors.cachedError, text: "it failed a moment ago" };
 
 function reasonOf(error: unknown): ExtendedError {
+  if (error instanceof CircleError) return { code: extendedErrors.noReachableAuthority, text: error.message };
   if (error instanceof NoTurnError) return { code: extendedErrors.other, text: error.message };
   return error instanceof RecentFailureError ? failedBefore : nobodyAnswered;
 }

@@ -1,18 +1,40 @@
-// What holds container networks between boot and the daemon: four rules, put in before Docker starts. They stand
-// in chains of ours, so the daemon's first restore replaces them in one transaction, without a moment in between.
+// What holds container networks between boot and the daemon: a few rules, put in before Docker starts. They stand in
+// chains of ours, so the daemon's first restore replaces them in one transaction, without a moment in between.
 
-import { chainNames } from "./names.ts";
+import type { Family } from "../model/address.ts";
+import { chainNames, heldPrefix } from "./names.ts";
+import { type SetSpec, setSpecs } from "./sets.ts";
 
-/** Rules that drop whatever comes from a bridge that Docker made; for `iptables-restore --noflush`, either family. */
-function holdRules(): string {
-  // One word: systemd and the shell both have their own idea of quotes.
-  const held = "-i br-+ -m comment --comment held-since-boot -j DROP";
+/** A bridge that is called as Docker calls its own and is the host's way out. */
+export interface HostBridge {
+  readonly bridge: string;
+  /** What makes it that, in words. */
+  readonly why: readonly string[];
+}
+
+/**
+ * Rules that drop whatever comes from a bridge that Docker may have made; for `iptables-restore --noflush`. What the host
+ * asked for itself is answered on all of them.
+ */
+function holdRules(family: Family, hostBridges: readonly HostBridge[]): string {
+  // Comments of one word: systemd and the shell both have their own idea of quotes.
+  const held = `-i ${heldPrefix}+ -m comment --comment held-since-boot -j DROP`;
+  const own = hostBridges.map(({ bridge }) => `-i ${bridge} -m comment --comment way-of-the-host -j RETURN`);
+  const answers = [
+    `-i ${heldPrefix}+ -m conntrack --ctstate ESTABLISHED --ctdir REPLY -j RETURN`,
+    ...(family === 4
+      ? []
+      : [135, 136].map(
+          (type) =>
+            `-i ${heldPrefix}+ -p ipv6-icmp -m icmp6 --icmpv6-type ${type} -m hl --hl-eq 255 -j RETURN`,
+        )),
+  ];
   return [
     "*mangle",
     `:${chainNames.forward} - [0:0]`,
     `:${chainNames.input} - [0:0]`,
-    `-A ${chainNames.forward} ${held}`,
-    `-A ${chainNames.input} ${held}`,
+    ...[...own, held].map((rule) => `-A ${chainNames.forward} ${rule}`),
+    ...[...own, ...answers, held].map((rule) => `-A ${chainNames.input} ${rule}`),
     `-I FORWARD 1 -j ${chainNames.forward}`,
     `-I INPUT 1 -j ${chainNames.input}`,
     "COMMIT",
@@ -36,10 +58,16 @@ const rulesOfHost = [
  * Docker does not start without it: bridges that nothing holds would be open. One failure is none: where the kernel
  * has no IPv6 (ipv6.disable=1), ip6tables cannot hold it, and no bridge can carry it either.
  */
-export function bootGuardUnit(): string {
-  const restore = (tool: string, orElse: string): string =>
-    `ExecStart=/bin/sh -c '${tool} -w -t mangle -S ${chainNames.forward} >/dev/null 2>&1 || printf "${holdRules()}\\n" | ${tool}-restore -w --noflush${orElse}'`;
+export function bootGuardUnit(hostBridges: readonly HostBridge[]): string {
+  const restore = (tool: string, family: Family, orElse: string): string =>
+    `ExecStart=/bin/sh -c '${tool} -w -t mangle -S ${chainNames.forward} >/dev/null 2>&1 || printf "${holdRules(family, known)}\\n" | ${tool}-restore -w --noflush${orElse}'`;
+  // A name with anything else in it would be another one to systemd, the shell or iptables.
+  const known = hostBridges.filter(({ bridge }) => /^[A-Za-z0-9._-]+$/.test(bridge));
   return [
+    `# Holds every bridge named ${heldPrefix}*: nothing that comes from one is forwarded or reaches the host, but answers to the host.`,
+    ...(known.length === 0
+      ? ["# No such bridge was the host's own way out when this was printed; print it anew when one is."]
+      : known.map(({ bridge, why }) => `# Not held: ${bridge}, which has ${why.join(", ")}.`)),
     "[Unit]",
     "Description=Hold container networks until Dockerwall has classified them",
     "DefaultDependencies=no",
@@ -50,12 +78,50 @@ export function bootGuardUnit(): string {
     "[Service]",
     "Type=oneshot",
     "RemainAfterExit=yes",
-    restore("iptables", ""),
-    restore("ip6tables", " || test ! -e /proc/net/if_inet6"),
+    restore("iptables", 4, ""),
+    restore("ip6tables", 6, " || test ! -e /proc/net/if_inet6"),
     "",
     "[Install]",
     "WantedBy=multi-user.target",
     "RequiredBy=docker.service",
     "",
   ].join("\n");
+}
+
+/**
+ * A unit that makes our sets, empty, before whatever loads rules at boot: a saved ruleset that holds ours is refused as a
+ * whole where the sets that it names are missing, the host's own rules with it.
+ */
+export function bootSetsUnit(): string {
+  const lines = setSpecs().map(renderCreate).join("\\n");
+  return [
+    "[Unit]",
+    "Description=Make the sets that saved rules of Dockerwall name",
+    "DefaultDependencies=no",
+    "After=systemd-modules-load.service local-fs.target",
+    `Before=${rulesOfHost.join(" ")} network-pre.target`,
+    "Wants=network-pre.target",
+    "",
+    "[Service]",
+    "Type=oneshot",
+    "RemainAfterExit=yes",
+    `ExecStart=/bin/sh -c 'printf "${lines}\\n" | ipset restore -exist'`,
+    "",
+    "[Install]",
+    "WantedBy=multi-user.target",
+    "",
+  ].join("\n");
+}
+
+/** A line for `ipset restore`. */
+function renderCreate({ name, type, family, ...spec }: SetSpec): string {
+  if (type === "list:set") return `create ${name} ${type} size ${spec.maxEntries}`;
+  return [
+    `create ${name} ${type} family ${family === 4 ? "inet" : "inet6"}`,
+    ...(spec.hashSize === undefined ? [] : [`hashsize ${spec.hashSize}`]),
+    `maxelem ${spec.maxEntries}`,
+    ...(spec.timeoutSeconds === undefined ? [] : [`timeout ${spec.timeoutSeconds}`]),
+    ...(spec.counters ? ["counters"] : []),
+    ...(spec.comments ? ["comment"] : []),
+  ].join(" ");
 }

@@ -2,11 +2,14 @@
 
 import type { GuardedNetwork } from "../model/planes.ts";
 import type { Network, Topology } from "../model/topology.ts";
+import type { HeldBridge } from "./bridge-claims.ts";
 import { type ContainerFindings, examineContainers } from "./containers.ts";
 import { readDnsLabels } from "./dns-labels.ts";
 import { allowLabel } from "./labels.ts";
 import { gatherLists, type PolicySources } from "./lists.ts";
 import { readModeLabels } from "./mode-labels.ts";
+import { heldPrefix } from "./names.ts";
+import { tellOverlaps } from "./overlaps.ts";
 
 export interface ClassifiedNetwork extends GuardedNetwork {
   readonly bridge: string;
@@ -18,6 +21,8 @@ export interface Classification {
   readonly guarded: readonly ClassifiedNetwork[];
   /** Names of bridges that are none of our business. Bridges in neither list are held. */
   readonly openBridges: readonly string[];
+  /** Bridges that pass nothing until it is known whose they are. */
+  readonly held: readonly HeldBridge[];
   /** Networks that carry the label but cannot be guarded. */
   readonly refused: readonly Network[];
   /** By network id, one sentence each. */
@@ -34,6 +39,10 @@ export interface ClassifyInput {
   readonly policy: PolicySources;
   /** Bridges that no engine network claimed for long enough to be somebody else's. */
   readonly foreign: ReadonlySet<string>;
+  /** What hangs on a bridge that is no container's, in words; empty for one that may be guarded. */
+  readonly strangersOn: (bridge: string) => readonly string[];
+  /** Bridges of which nobody knows yet whose they are. */
+  readonly held: readonly HeldBridge[];
   /** Ids of the containers in quarantine. */
   readonly quarantine: ReadonlySet<string>;
   /** Id of the daemon's own container. */
@@ -59,6 +68,15 @@ export function classify(input: ClassifyInput): Classification {
       refused.push(network);
       problems.set(network.id, [
         `network ${JSON.stringify(network.name)} has driver ${network.driver}, which cannot be guarded: its containers are NOT contained; use the bridge driver`,
+      ]);
+      continue;
+    }
+    const strangers = input.strangersOn(network.bridge);
+    if (strangers.length > 0) {
+      refused.push(network);
+      open.add(network.bridge);
+      problems.set(network.id, [
+        `network ${JSON.stringify(network.name)} cannot be guarded: its bridge ${network.bridge} has ${strangers.join(", ")}, and to guard it would cut the host off; its containers are NOT contained: give them a network with a bridge of its own`,
       ]);
       continue;
     }
@@ -89,10 +107,19 @@ export function classify(input: ClassifyInput): Classification {
     own: input.own,
   });
   warnings.push(...strangersInFile(input, guarded));
+  warnings.push(...tellOverlaps(input.topology.networks, new Set(guarded.map(({ id }) => id))));
   for (const { name } of guarded.filter(({ audit }) => audit)) {
     warnings.push(`network ${JSON.stringify(name)} is in audit mode: everything passes, and is recorded`);
   }
-  return { guarded, openBridges: [...open, ...foreign], refused, problems, warnings, containers };
+  return {
+    guarded,
+    openBridges: [...open, ...foreign],
+    held: input.held.filter(({ bridge }) => bridge.startsWith(heldPrefix)),
+    refused,
+    problems,
+    warnings,
+    containers,
+  };
 }
 
 /** Names in the policy file that nobody has: a slip there would take away or grant nothing, without a word. */

@@ -33,6 +33,11 @@ const hazardSentences: Readonly<Record<Hazard, string>> = {
   privileged: "is privileged, and can change the host's firewall",
   "host-network": "is on the host's network, which is not guarded",
   "host-pid": "sees the host's processes, and with SYS_ADMIN or SYS_PTRACE their networks",
+  "sys-admin": "has SYS_ADMIN, by which it can enter and change what is the host's",
+  kernel:
+    "has a right over the host's kernel (SYS_MODULE, SYS_RAWIO, SYS_BOOT, BPF or PERFMON), and with it the host",
+  "host-files": "has DAC_READ_SEARCH, by which it can open files of the host",
+  "host-devices": "has a device of the host that holds its memory or disks, and with it the host",
   "net-admin": "has NET_ADMIN, and on Linux before 6.9 can take the capture of its own lookups away",
 };
 
@@ -111,7 +116,7 @@ function straysOn(
 }
 
 /** The container whose network it is on (`network_mode: container:NAME`, any number of times): itself mostly. */
-function networkHolder(container: Container, containers: readonly Container[]): Container {
+export function networkHolder(container: Container, containers: readonly Container[]): Container {
   const met = new Set<Container>();
   let holder = container;
   while (!met.has(holder)) {

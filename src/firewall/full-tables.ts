@@ -5,7 +5,7 @@ export interface TableReadings {
   readonly limitsFull: readonly string[];
   /** Flows that are tracked and may be tracked, of the whole host; undefined when it cannot be read. */
   readonly flows: { readonly count: number; readonly most: number } | undefined;
-  /** Packets that queues of ours did not take since they were opened. */
+  /** Packets that queues of this host did not take since they were opened. */
   readonly queueDropped: number;
   /** Sets of denied connections that are full. */
   readonly setsFull: readonly string[];
@@ -22,7 +22,7 @@ export function fullTables({ limitsFull, flows, queueDropped, setsFull }: TableR
       : []),
     ...(queueDropped > 0
       ? [
-          `${queueDropped} first packets were dropped because too many waited for the daemon; they are sent again`,
+          `${queueDropped} packets were dropped by packet queues of this host (NFQUEUE) because too many waited; who sent them sends them again`,
         ]
       : []),
     ...setsFull.map((name) => `set ${name} is full: not every denied connection is remembered`),

@@ -40,6 +40,9 @@ export const setNames = {
   reject6: "dockerwall-reject6",
   /** hash:net (a number), timeout, comment (a rule made by `allow` or `deny`): kept here so that a restart finds them. */
   rules: "dockerwall-rules",
+  /** hash:net (half of all addresses), timeout: there as long as the daemon answers what the host's OUTPUT puts before it. */
+  awake4: "dockerwall-awake4",
+  awake6: "dockerwall-awake6",
   /** list:set of hash:net,iface chunks (::/0, bridge): bridges of guarded networks that have IPv6. */
   link6: "dockerwall-link6",
   /** hash:ip,port,ip (asker, protocol:port, destination), timeout, counters: what was dropped. */
@@ -66,6 +69,7 @@ export const chainNames = {
   host: "DOCKERWALL-HOST",
   capture: "DOCKERWALL-CAPTURE",
   accept: "DOCKERWALL-ACCEPT",
+  output: "DOCKERWALL-OUTPUT",
 } as const;
 
 /**
@@ -93,11 +97,25 @@ export const sandboxTable = { family: "ip", name: "dockerwall" } as const;
 /** The same for what holds an interface until it is known, in both families. */
 export const holdTable = { family: "inet", name: "dockerwall-hold" } as const;
 
+/** What the names of bridges begin with that are held until they are classified: so Docker calls its own. */
+export const heldPrefix = "br-";
+
 /** Bits of the connection mark that are ours, the stamp of an admitted flow, and of one that only audit mode let pass. */
 export const connectionMark = { mask: 0x0f00_0000, admitted: 0x0100_0000, audited: 0x0200_0000 } as const;
 
 /** Bit of the packet mark by which the daemon sends a queued packet back as refused. */
 export const refusedMark = 0x0800_0000;
+
+/**
+ * What the engine's resolver asks is put before the daemon by a queue of its own, beside that of first packets: it may
+ * be passed by when nobody listens, and the other may not.
+ */
+export function engineQueueNumber(queueNumber: number): number {
+  return queueNumber + 1;
+}
+
+/** Number of the packet queue by which a daemon claims the host; no rule leads to it. */
+export const claimQueueNumber = 53_535;
 
 /** Bit of the packet mark of a denied one whose sender is to be told. */
 export const rejectedMark = 0x2000_0000;

@@ -16,6 +16,8 @@ import {
   askedMark,
   chainNames as chain,
   connectionMark,
+  engineQueueNumber,
+  heldPrefix,
   refusedMark,
   rejectedMark,
   senderMark,
@@ -92,6 +94,7 @@ export function renderRuleset(options: RulesetOptions): readonly Table[] {
       jumps: [
         { hook: "FORWARD", chain: chain.forward },
         { hook: "INPUT", chain: chain.input },
+        { hook: "OUTPUT", chain: chain.output },
         { hook: "POSTROUTING", chain: chain.post },
       ],
       chains: [
@@ -108,6 +111,7 @@ export function renderRuleset(options: RulesetOptions): readonly Table[] {
         },
         { name: chain.input, rules: inputRules(options, sets) },
         { name: chain.host, rules: hostRules(options, sets) },
+        { name: chain.output, rules: outputRules(options, sets) },
         { name: chain.deny, rules: denyRules(options, sets) },
         { name: chain.refuse, rules: refuseRules(options, sets) },
         {
@@ -133,6 +137,7 @@ export function renderRuleset(options: RulesetOptions): readonly Table[] {
       // REJECT works in this table only. Docker moves jumps in FORWARD about, but leaves what its users put here.
       jumps: [
         { hook: "INPUT", chain: chain.accept },
+        { hook: "OUTPUT", chain: chain.reject },
         { hook: "DOCKER-USER", chain: chain.reject, optional: true },
       ],
       chains: [
@@ -161,6 +166,7 @@ interface FamilySets {
   readonly audit: string;
   readonly reject: string;
   readonly denied: string;
+  readonly awake: string;
 }
 
 function setsOf(family: Family): FamilySets {
@@ -176,6 +182,7 @@ function setsOf(family: Family): FamilySets {
     audit: setNames[`audit${family}`],
     reject: setNames[`reject${family}`],
     denied: setNames[`denied${family}`],
+    awake: setNames[`awake${family}`],
   };
 }
 
@@ -193,14 +200,14 @@ function rawRules(options: RulesetOptions, sets: FamilySets): string[] {
       `-m mark --mark ${seenMark} ${comment("seen at the port of its sender")} -g ${chain.sender}`,
       `${inSet(sets.guarded, "src,src")} ${comment("not from whose address it is")} -j DROP`,
       `${inSet(sets.open, "src,src")} ${comment("not guarded")} -j RETURN`,
-      ...closedRules(options, sets),
+      ...strangerRules(sets),
     ];
   }
   return [
     `${inSet(sets.guarded, "src,src")} ${comment("guarded container")} -g ${chain.flood}`,
     `${inSet(sets.open, "src,src")} ${comment("not guarded")} -j RETURN`,
     ...(options.family === 6 ? linkLocalRules() : []),
-    ...closedRules(options, sets),
+    ...strangerRules(sets),
   ];
 }
 
@@ -225,11 +232,30 @@ function linkLocalRules(): string[] {
   ];
 }
 
-/** What every hook ends in: strangers on guarded bridges, and bridges that nobody classified yet. */
-function closedRules(options: RulesetOptions, sets: FamilySets): string[] {
-  const strangers = `${inSet(sets.closed, "src,src")} ${comment("not an address of this network")} -j DROP`;
-  const held = `-i br-+ -m set ! --match-set ${sets.open} src,src ${comment("held until classified")} -j DROP`;
-  return options.hold ? [strangers, held] : [strangers];
+/** Strangers on guarded bridges. */
+function strangerRules(sets: FamilySets): string[] {
+  return [`${inSet(sets.closed, "src,src")} ${comment("not an address of this network")} -j DROP`];
+}
+
+/** Bridges that nobody classified yet: what they send is dropped, but never before the host has had its answers. */
+function heldRules(options: RulesetOptions, sets: FamilySets): string[] {
+  if (!options.hold) return [];
+  return [
+    `-i ${heldPrefix}+ -m set ! --match-set ${sets.open} src,src ${comment("held until classified")} -j DROP`,
+  ];
+}
+
+/** A bridge that is held may be the host's own way out: what it asked for itself is answered. */
+function hostAnswerRules({ family, hold }: RulesetOptions): string[] {
+  if (!hold) return [];
+  const discovery = [135, 136].map(
+    (type) =>
+      `-i ${heldPrefix}+ -p ipv6-icmp -m icmp6 --icmpv6-type ${type} -m hl --hl-eq 255 ${comment("neighbour discovery")} -j RETURN`,
+  );
+  return [
+    `-i ${heldPrefix}+ -m conntrack --ctstate ESTABLISHED --ctdir REPLY ${comment("answer to the host")} -j RETURN`,
+    ...(family === 6 ? discovery : []),
+  ];
 }
 
 /** Floods of lookups are shed here, before conntrack and before our socket. */
@@ -258,7 +284,8 @@ function forwardRules(options: RulesetOptions, sets: FamilySets): string[] {
     `${inSet(sets.quarantine, "dst")} ${comment("in quarantine")} -j DROP`,
     `${inSet(sets.guarded, "src,src")} ${comment("guarded container")} -g ${chain.judge}`,
     ...(options.family === 6 ? onLinkDestinations : []),
-    ...closedRules(options, sets),
+    ...strangerRules(sets),
+    ...heldRules(options, sets),
     `${inSet(sets.guarded, "dst,src")} ${comment("neighbour of a container with a second network")} -j RETURN`,
     `-m conntrack --ctstate NEW,RELATED ${inSet(sets.guarded, "dst,dst")} -m set ! --match-set ${sets.audit} dst,dst ${comment("to a guarded container")} -g ${chain.inward}`,
   ];
@@ -333,16 +360,19 @@ function rejectRules({ family }: RulesetOptions): string[] {
 
 function inputRules(options: RulesetOptions, sets: FamilySets): string[] {
   return [
+    // What the host says to itself is none of our business, whoever has the port while no daemon runs.
     ...["udp", "tcp"].map(
       (protocol) =>
-        `-p ${protocol} -m ${protocol} --dport ${options.dnsPort} -m conntrack ! --ctstate DNAT ${comment("by redirection only")} -j DROP`,
+        `! -i lo -p ${protocol} -m ${protocol} --dport ${options.dnsPort} -m conntrack ! --ctstate DNAT ${comment("by redirection only")} -j DROP`,
     ),
     `${inSet(sets.quarantine, "src")} ${comment("in quarantine")} -g ${chain.deny}`,
     `${inSet(sets.guarded, "src,src")} ${comment("guarded container")} -g ${chain.host}`,
     ...(options.family === 6
       ? [`${inSet(setNames.link6, "src,src")} ${comment("guarded container, link-local")} -g ${chain.host}`]
       : []),
-    ...closedRules(options, sets),
+    ...strangerRules(sets),
+    ...hostAnswerRules(options),
+    ...heldRules(options, sets),
   ];
 }
 
@@ -362,6 +392,23 @@ function hostRules(options: RulesetOptions, sets: FamilySets): string[] {
     ),
     `${inSet(sets.host, "src,dst")} ${comment("host entry")} -j RETURN`,
     `${comment("not granted")} -g ${chain.deny}`,
+  ];
+}
+
+/**
+ * What the engine's own resolver asks for containers leaves by the host's OUTPUT, where it looks like a question of any
+ * program of root's. So each such question waits for the daemon, which lets it go at once unless it may be that of a
+ * guarded container whose capture came late (src/engine-questions.ts). Nothing of the host is cut for want of a daemon:
+ * when nobody listens to the queue, and soon when who listens no longer answers, questions pass it by.
+ */
+function outputRules({ queueNumber }: RulesetOptions, { awake }: FamilySets): string[] {
+  const asked = `${hex(askedMark)}/${hex(askedMark)}`;
+  const fresh = `-m owner --uid-owner 0 -m mark ! --mark ${asked} ${inSet(awake, "dst")}`;
+  const queue = `-j NFQUEUE --queue-num ${engineQueueNumber(queueNumber)} --queue-bypass`;
+  return [
+    `-p udp -m udp --dport 53 ${fresh} ${comment("question of the engine, maybe")} ${queue}`,
+    `-p tcp -m tcp --dport 53 -m conntrack --ctstate NEW ${fresh} ${comment("question of the engine, maybe")} ${queue}`,
+    `-m mark --mark ${asked} ${comment("asked about no more")} -j MARK --set-xmark 0x0/${hex(askedMark)}`,
   ];
 }
 

@@ -4,7 +4,7 @@
 import { anyPrefix, type Family, familyOf, hostPrefix, type Prefix, renderPrefix } from "../model/address.ts";
 import type { Classification } from "./classify.ts";
 import { hostMembers } from "./host-entries.ts";
-import { setNames } from "./names.ts";
+import { heldPrefix, setNames } from "./names.ts";
 
 export type SetType = "hash:ip,port,ip" | "hash:net,iface" | "hash:net,port" | "hash:net" | "list:set";
 
@@ -83,6 +83,7 @@ export function setSpecs(): readonly SetSpec[] {
         maxEntries: 1_048_576,
       },
       { name: setNames[`owner${family}`], ...netSet, hashSize: 1024, maxEntries: ownersAtMost },
+      { name: setNames[`awake${family}`], ...netSet, hashSize: 64, maxEntries: 64 },
       { name: setNames[`quarantine${family}`], ...netSet, hashSize: 64, maxEntries: 65_536 },
       ...(["audit", "reject"] as const).map((name) => ({
         name: setNames[`${name}${family}`],
@@ -172,7 +173,7 @@ export function desiredSets(classification: Classification): DesiredSets {
   const withIpv6 = guarded.filter((network) =>
     network.subnets.some(({ address }) => familyOf(address) === 6),
   );
-  const held = classification.openBridges.filter((name) => name.startsWith("br-"));
+  const held = classification.openBridges.filter((name) => name.startsWith(heldPrefix));
   return {
     members: new Map([
       [setNames.guarded4, [...ofFamily(4), ...strays(4)]],
@@ -217,7 +218,7 @@ export function bridgeMember(bridge: string, family: Family): Member {
 }
 
 /** hash:net takes no prefix of length 0; two halves say the same. Duplicates collapse. */
-function splitZero(prefixes: readonly Prefix[]): Prefix[] {
+export function splitZero(prefixes: readonly Prefix[]): Prefix[] {
   const halves = prefixes.flatMap((prefix) => {
     if (prefix.length !== 0) return [prefix];
     const upper = familyOf(prefix.address) === 4 ? "128.0.0.0" : "8000::";

@@ -31,7 +31,7 @@ export interface Config {
   readonly backend: "auto" | "nft" | "legacy";
   /** True: a bridge that is not classified yet passes nothing. */
   readonly hold: boolean;
-  /** NFQUEUE number. */
+  /** NFQUEUE number of first packets; the engine's questions have the next one. */
   readonly queueNumber: number;
   /** `auto` (found by way of the engine's process), `off` (no layer 2), or the absolute path of the engine's netns folder. */
   readonly sandboxFolder: string;
@@ -141,9 +141,9 @@ export const settings: { readonly [Key in keyof Config]: Setting<Config[Key]> } 
     env: "DOCKERWALL_QUEUE",
     flag: "queue",
     placeholder: "NUMBER",
-    help: "NFQUEUE number",
+    help: "NFQUEUE number; the next one is taken too",
     fallback: "5353",
-    parse: wholeNumber(0, 65_535),
+    parse: wholeNumber(0, 65_534),
   },
   sandboxFolder: {
     env: "DOCKERWALL_SANDBOX_FOLDER",

@@ -280,6 +280,7 @@ function statusOf(code: ErrorCode): number {
     case "ENGINE_REFUSED":
       return 502;
     case "NOT_ENFORCED":
+    case "UNINSTALLED":
     case "DAEMON_UNREACHABLE":
       return 503;
     case "KERNEL_UNSUPPORTED":

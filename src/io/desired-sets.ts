@@ -104,6 +104,13 @@ export function destroySets(sets: KernelSets): void {
   for (const name of own.filter((candidate) => !lists.has(candidate))) sets.destroy(name);
 }
 
+/** The bridges in a list. */
+export function listedBridges(sets: KernelSets, list: string): readonly string[] {
+  return chunkIndexes(sets, list).flatMap((index) =>
+    membersOf(sets, `${list}-${index}`).flatMap(({ iface }) => iface ?? []),
+  );
+}
+
 /** Indexes of the chunks that are members of a list. */
 function chunkIndexes(sets: KernelSets, list: string): number[] {
   return sets.list(list).flatMap(({ key }) => {

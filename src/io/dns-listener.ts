@@ -7,6 +7,7 @@ import { DockerwallError, messageOf } from "../errors.ts";
 import { type Family, familyOf, type IpAddress, parseAddress } from "../model/address.ts";
 import { holdUdp, openHostUdp } from "./host-udp.ts";
 import { SystemCallError } from "./libc.ts";
+import { findPortHolder } from "./port-holder.ts";
 
 /** Who sent a question, as the socket saw it. */
 export interface DnsClient {
@@ -134,7 +135,9 @@ export function listenError(
 ): DockerwallError {
   const place = "fd" in at ? `fd ${at.fd}` : `port ${at.port}/${transport}`;
   if (error.code === "EADDRINUSE") {
-    const message = `${place} is taken by another program; set DOCKERWALL_DNS_PORT or stop it`;
+    const holder = "fd" in at ? undefined : findPortHolder(at.port, transport);
+    const who = holder === undefined ? "another program" : `${holder.program} (pid ${holder.pid})`;
+    const message = `${place} is taken by ${who}; set DOCKERWALL_DNS_PORT to another port, or stop it`;
     return new DockerwallError("PORT_TAKEN", message, { cause: error });
   }
   if (error.code === "EACCES" || error.code === "EPERM") {

@@ -57,7 +57,8 @@ export function engineFinder(socketPath: string): () => string | undefined {
   return socketPath === defaultDockerSocket ? findEngineSocket : () => undefined;
 }
 
-function findDockerd(): number | undefined {
+/** Its process id, when one is in our network namespace and ours to look into. */
+export function findDockerd(): number | undefined {
   const own = readlinkSync("/proc/self/ns/net");
   const pids = readdirSync("/proc").filter((name) => /^[0-9]+$/.test(name));
   const found = pids.find((pid) => {

@@ -43,26 +43,89 @@ export function parseContainer(answer: unknown): Container[] {
       networkMode: textOf(objectOf(json["HostConfig"])["NetworkMode"]),
       sandbox: textOf(settings["SandboxKey"]).split("/").at(-1) || undefined,
       endpoints: Object.values(objectOf(settings["Networks"])).flatMap(parseEndpoint),
-      configured: Object.entries(objectOf(settings["Networks"])).map(
-        ([name, endpoint]) => textOf(objectOf(endpoint)["NetworkID"]) || name,
-      ),
+      configured: configuredOf(objectOf(settings["Networks"])),
       hazards: hazardsOf(json),
+      ...publishedOf(settings["Ports"]),
     },
   ];
+}
+
+/** A container as the list of all has it: what is not in it is not known. */
+export interface ListedContainer {
+  readonly container: Container;
+  /** Another one, and it has to be read again. */
+  readonly stamp: string;
+}
+
+/** One element of `GET /containers/json`. */
+export function parseListedContainer(answer: unknown): ListedContainer[] {
+  const json = objectOf(answer);
+  const id = textOf(json["Id"]);
+  if (id === "") return [];
+  const networks = objectOf(objectOf(json["NetworkSettings"])["Networks"]);
+  const state = textOf(json["State"]);
+  const container: Container = {
+    id,
+    name: nameInList(listOf(json["Names"]).map(textOf)),
+    labels: textsOf(json["Labels"]),
+    running: ["running", "paused", "restarting"].includes(state),
+    networkMode: textOf(objectOf(json["HostConfig"])["NetworkMode"]),
+    sandbox: undefined,
+    endpoints: Object.values(networks).flatMap(parseEndpoint),
+    configured: configuredOf(networks),
+    hazards: [],
+  };
+  // Each start makes endpoints anew, also where addresses stay.
+  const endpoints = Object.values(networks).map((endpoint) => textOf(objectOf(endpoint)["EndpointID"]));
+  const stamp = JSON.stringify([container, state, endpoints]);
+  return [{ container, stamp }];
+}
+
+/** Links add names with the linking container's before them. */
+function nameInList(names: readonly string[]): string {
+  const own = names.find((name) => !name.slice(1).includes("/")) ?? "";
+  return own.replace(/^\//, "");
+}
+
+function configuredOf(networks: Json): string[] {
+  return Object.entries(networks).map(([name, endpoint]) => textOf(objectOf(endpoint)["NetworkID"]) || name);
+}
+
+/** Memory, ports and disks; a whole folder of devices has them, too. */
+const hostDevice =
+  /^\/dev(\/(k?mem|port|core|sd[a-z].*|vd[a-z].*|xvd[a-z].*|nvme\d.*|dm-\d+|mapper(\/.*)?|mmcblk\d.*))?$/;
+
+/** Where its port for DNS can be reached at addresses of the host. */
+function publishedOf(ports: unknown): Pick<Container, "published"> {
+  const published = listOf(objectOf(ports)["53/udp"]).flatMap((binding) => {
+    const { HostIp, HostPort } = objectOf(binding);
+    const address = parseAddress(textOf(HostIp) || "0.0.0.0");
+    return address === undefined ? [] : [{ address, port: Number(textOf(HostPort)) }];
+  });
+  return published.length === 0 ? {} : { published };
 }
 
 function hazardsOf(container: Json): Hazard[] {
   const host = objectOf(container["HostConfig"]);
   const added = listOf(host["CapAdd"]).map((name) => textOf(name).toUpperCase().replace(/^CAP_/, ""));
   const mounts = listOf(container["Mounts"]).map((mount) => textOf(objectOf(mount)["Source"]));
+  const devices = listOf(host["Devices"]).map((device) => textOf(objectOf(device)["PathOnHost"]));
+  const has = (...names: readonly string[]): boolean =>
+    [...names, "ALL"].some((name) => added.includes(name));
   const found: Readonly<Record<Hazard, boolean>> = {
     "docker-socket": mounts.some(
-      (source) => /(^|\/)docker\.sock$/.test(source) || ["/", "/run", "/var/run"].includes(source),
+      (source) =>
+        /(^|\/)(docker|containerd|crio|podman)\.sock$/.test(source) ||
+        ["/", "/run", "/var/run", "/run/containerd", "/var/run/containerd"].includes(source),
     ),
     privileged: host["Privileged"] === true,
     "host-network": textOf(host["NetworkMode"]) === "host",
     "host-pid": textOf(host["PidMode"]) === "host",
-    "net-admin": ["NET_ADMIN", "SYS_ADMIN", "ALL"].some((name) => added.includes(name)),
+    "sys-admin": has("SYS_ADMIN"),
+    kernel: has("SYS_MODULE", "SYS_RAWIO", "SYS_BOOT", "BPF", "PERFMON"),
+    "host-files": has("DAC_READ_SEARCH"),
+    "host-devices": [...devices, ...mounts].some((path) => hostDevice.test(path)),
+    "net-admin": has("NET_ADMIN"),
   };
   return (Object.keys(found) as Hazard[]).filter((hazard) => found[hazard]);
 }

@@ -6,7 +6,13 @@ import { Readable } from "node:stream";
 import Docker from "dockerode";
 import { DockerwallError, messageOf } from "../errors.ts";
 import type { Container, Network } from "../model/topology.ts";
-import { parseContainer, parseNetwork, textsOf } from "./engine-answers.ts";
+import {
+  type ListedContainer,
+  parseContainer,
+  parseListedContainer,
+  parseNetwork,
+  textsOf,
+} from "./engine-answers.ts";
 
 export interface EngineEvent {
   readonly type: string;
@@ -24,9 +30,10 @@ export interface Engine {
   listNetworks(): Promise<Network[]>;
   /** Undefined when there is none of that name or id. */
   inspectNetwork(id: string): Promise<Network | undefined>;
-  listContainerIds(): Promise<string[]>;
-  /** Undefined when it is gone. May block until a container that is starting has started. */
-  inspectContainer(id: string): Promise<Container | undefined>;
+  /** All of them, by what the engine last wrote down of each: does not wait for one that is starting, or hangs. */
+  listContainers(): Promise<ListedContainer[]>;
+  /** Undefined when it is gone. Waits until a container that is starting has started, and as long as its shim hangs. */
+  inspectContainer(id: string, signal: AbortSignal): Promise<Container | undefined>;
   /** @throws DockerwallError NETWORK_EXISTS */
   createBridgeNetwork(name: string, labels: Readonly<Record<string, string>>): Promise<string>;
   removeNetwork(id: string): Promise<void>;
@@ -73,13 +80,20 @@ export function connectEngine(socketPath: string, findSocket: () => string | und
         return { version: answer.Version, apiVersion: answer.ApiVersion };
       }),
     listNetworks: () =>
-      call("list networks", async () => (await docker.listNetworks()).flatMap(parseNetwork)),
+      call("list networks", async () =>
+        (await docker.listNetworks({ abortSignal: inTime() })).flatMap(parseNetwork),
+      ),
     inspectNetwork: (id) =>
       found("inspect network", async () => parseNetwork(await docker.getNetwork(id).inspect())[0]),
-    listContainerIds: () =>
-      call("list containers", async () => (await docker.listContainers({ all: true })).map(({ Id }) => Id)),
-    inspectContainer: (id) =>
-      found("inspect container", async () => parseContainer(await docker.getContainer(id).inspect())[0]),
+    listContainers: () =>
+      call("list containers", async () =>
+        (await docker.listContainers({ all: true, abortSignal: inTime() })).flatMap(parseListedContainer),
+      ),
+    inspectContainer: (id, signal) =>
+      found(
+        "inspect container",
+        async () => parseContainer(await docker.getContainer(id).inspect({ abortSignal: signal }))[0],
+      ),
     createBridgeNetwork: (name, labels) =>
       call(`create network ${JSON.stringify(name)}`, async () => {
         const options = { Name: name, Driver: "bridge", CheckDuplicate: true, Labels: { ...labels } };
@@ -103,6 +117,13 @@ export function connectEngine(socketPath: string, findSocket: () => string | und
         }
       }),
   };
+}
+
+/** What the engine answers out of its memory comes in milliseconds, or not at all. */
+const answerWithinMs = 10_000;
+
+function inTime(): AbortSignal {
+  return AbortSignal.timeout(answerWithinMs);
 }
 
 function parseEvent(line: string): EngineEvent | undefined {
@@ -139,6 +160,12 @@ function engineError(what: string, socketPath: string, error: unknown): Dockerwa
       return new DockerwallError(
         "ENGINE_UNREACHABLE",
         `the Docker engine behind ${socketPath} is not running`,
+        options,
+      );
+    case "ABORT_ERR":
+      return new DockerwallError(
+        "ENGINE_UNREACHABLE",
+        `the Docker engine did not answer in time when asked to ${what}`,
         options,
       );
     case "EACCES":

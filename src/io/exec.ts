@@ -2,6 +2,7 @@
 
 import { execa } from "execa";
 import { DockerwallError } from "../errors.ts";
+import { engineRoot } from "./engine-root.ts";
 
 export interface ExecOptions {
   /** Written to the program's standard input. */
@@ -10,10 +11,15 @@ export interface ExecOptions {
   readonly timeoutMs?: number;
 }
 
-/** The entrypoint says where the lock is that all users of iptables-legacy on this host share. */
-function lockFile(): Record<string, string> {
-  const path = process.env["XTABLES_LOCKFILE"];
-  return path === undefined ? {} : { XTABLES_LOCKFILE: path };
+/**
+ * All users of iptables-legacy on a host must share one lock file. It is reached through the engine's own root (pid: host):
+ * mounting it would leave a folder in its place on hosts that never had the file. Found each time: engines come and go.
+ */
+function lockFor(program: string): Record<string, string> {
+  const chosen = process.env["XTABLES_LOCKFILE"];
+  if (chosen !== undefined) return { XTABLES_LOCKFILE: chosen };
+  const root = program.includes("-legacy") ? engineRoot() : undefined;
+  return root === undefined ? {} : { XTABLES_LOCKFILE: `${root}/run/xtables.lock` };
 }
 
 /**
@@ -27,7 +33,7 @@ export async function exec(
 ): Promise<string> {
   const result = await execa(program, args, {
     input: options.input ?? "",
-    env: { PATH: "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", ...lockFile() },
+    env: { PATH: "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", ...lockFor(program) },
     extendEnv: false,
     timeout: options.timeoutMs ?? 20_000,
     reject: false,

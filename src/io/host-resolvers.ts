@@ -1,14 +1,12 @@
 // The resolvers of the host: the resolv.conf that the engine sees. A container on the host's network has a copy of it
 // that Docker made when it started the container and never renews; with `pid: host` the engine's own is read instead.
 
-import { readFileSync, readlinkSync } from "node:fs";
-import { dirname, join } from "node:path";
 import { parseResolvConf } from "../dns/resolv-conf.ts";
 import { DockerwallError, messageOf } from "../errors.ts";
 import type { Upstream } from "../model/planes.ts";
+import { readInside } from "./inside.ts";
 
 const path = "/etc/resolv.conf";
-const maxLinks = 8;
 
 export interface HostResolvers {
   /** @throws DockerwallError BAD_CONFIG when there is none that can be asked. */
@@ -33,7 +31,7 @@ export function openHostResolvers(
     told = problems;
     return nameservers;
   };
-  const readText = (): string => readInside(root ?? "", path, maxLinks);
+  const readText = (): string => readInside(root ?? "", path);
   return {
     read() {
       try {
@@ -62,16 +60,4 @@ export function openHostResolvers(
       return nameservers.length > 0 ? nameservers : undefined;
     },
   };
-}
-
-/** An absolute link leads on inside the root, where the kernel would take it from ours. */
-function readInside(root: string, file: string, linksLeft: number): string {
-  let target: string;
-  try {
-    target = readlinkSync(root + file);
-  } catch {
-    return readFileSync(root + file, "utf8");
-  }
-  if (linksLeft === 0) throw new Error(`too many links at ${file}`);
-  return readInside(root, join(target.startsWith("/") ? "/" : dirname(file), target), linksLeft - 1);
 }

@@ -1,7 +1,7 @@
 // The host's rules, by iptables-save and iptables-restore: observe, apply, read back. On the nft backend what has
 // changed is seen by the bytes of the rules, without iptables-save.
 
-import { DockerwallError } from "../errors.ts";
+import { DockerwallError, messageOf } from "../errors.ts";
 import { madeChain } from "../firewall/names.ts";
 import { findRemains, type Missing, parseSave, planRules, readMade } from "../firewall/plan.ts";
 import type { Table } from "../firewall/ruleset.ts";
@@ -31,11 +31,28 @@ interface Known extends KnownRules {
 /** Others may be changing rules between our look and our restore; then we look again, so many times. */
 const rounds = 3;
 
+/** How long somebody may keep the lock before it is told that nothing can be written; it is tried again all the time. */
+const lockedSeconds = 5;
+
+/**
+ * What keeps a plan from being applied: it may take a jump out that somebody took out since we looked.
+ * @throws what no other plan would help against: somebody keeps the lock, or it cannot be opened
+ */
+async function refusalOf(apply: () => Promise<unknown>): Promise<unknown> {
+  try {
+    await apply();
+    return undefined;
+  } catch (error) {
+    if (/xtables[. ]lock/i.test(messageOf(error))) throw error;
+    return error;
+  }
+}
+
 /** Rules by the given backend. Calls for one family must not overlap. */
 export function createIptables(backend: Backend): Iptables {
   const tool = (family: Family): string => `${family === 4 ? "iptables" : "ip6tables"}-${backend}`;
   // Only the legacy tools share a lock with other writers; nft transactions need none.
-  const wait = backend === "legacy" ? ["-w", "10"] : [];
+  const wait = backend === "legacy" ? ["-w", String(lockedSeconds)] : [];
 
   const save = (family: Family): Promise<string> => exec(`${tool(family)}-save`, []);
   // The legacy tables of a network namespace, once there, stay as long as it does: nothing to remember.
@@ -113,13 +130,8 @@ export function createIptables(backend: Backend): Iptables {
         changed = true;
         const missing =
           round === 0 && remember && desired.length > 0 ? missingFor(family, desired) : undefined;
-        try {
-          await restore(family, planRules(desired, parseSave(found.text), missing));
-          refused = undefined;
-        } catch (error) {
-          // The plan takes a jump out that somebody took out since we looked.
-          refused = error;
-        }
+        const input = planRules(desired, parseSave(found.text), missing);
+        refused = await refusalOf(() => restore(family, input));
         found = await look(family, desired);
         plan = planFor(desired, found.text);
       }

@@ -45,7 +45,7 @@ function readFlowCount(): TableReadings["flows"] {
   });
 }
 
-/** Columns 5 and 6 of our own process's queues: the kernel found the queue, or our socket, full. */
+/** Columns 5 and 6: the kernel found a queue, or the socket of its reader, full. */
 function readQueueDropped(): number {
   const lines = attempt(() => readFileSync("/proc/net/netfilter/nfnetlink_queue", "utf8")) ?? "";
   return lines

@@ -64,6 +64,9 @@ const native = {
   send: library.func("intptr_t send(int fd, const void *bytes, size_t length, int flags)"),
   recv: library.func("intptr_t recv(int fd, void *bytes, size_t length, int flags)"),
   close: library.func("int close(int fd)"),
+  read: library.func("intptr_t read(int fd, void *bytes, size_t length)"),
+  inotifyInit: library.func("int inotify_init1(int flags)"),
+  inotifyAddWatch: library.func("int inotify_add_watch(int fd, const char *path, uint32_t mask)"),
   setns: library.func("int setns(int fd, int type)"),
   unshare: library.func("int unshare(int flags)"),
   abort: library.func("void abort()"),
@@ -131,6 +134,21 @@ export function send(fd: number, bytes: Uint8Array, what: string): number | unde
 /** Receives one datagram into `bytes`, never waiting; undefined when there is none. */
 export function recv(fd: number, bytes: Uint8Array, what: string): number | undefined {
   return checkedUnlessAgain("recv", what, () => native.recv(fd, bytes, bytes.length, MSG_DONTWAIT));
+}
+
+/** Reads what a non-blocking descriptor has; undefined when it has nothing now. */
+export function read(fd: number, bytes: Uint8Array, what: string): number | undefined {
+  return checkedUnlessAgain("read", what, () => native.read(fd, bytes, bytes.length));
+}
+
+/** A non-blocking, close-on-exec inotify descriptor. */
+export function inotify(what: string): number {
+  return checked("inotify_init1", what, native.inotifyInit(SOCK_NONBLOCK | SOCK_CLOEXEC));
+}
+
+/** Watches a path for the events of a mask (inotify(7)). @throws SystemCallError */
+export function inotifyAddWatch(fd: number, path: string, mask: number): number {
+  return checked("inotify_add_watch", path, native.inotifyAddWatch(fd, path, mask));
 }
 
 /** Closes a descriptor. Nothing can be done about a failure, and the descriptor is gone even then (close(2)). */

@@ -22,6 +22,7 @@ import {
 import { NetlinkWriter } from "./netlink-writer.ts";
 
 export const NETLINK_ROUTE = 0;
+export const NETLINK_SOCK_DIAG = 4;
 export const NETLINK_NETFILTER = 12;
 
 const NETLINK_EXT_ACK: libc.SocketOption = { level: 270, name: 11 };

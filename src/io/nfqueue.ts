@@ -1,11 +1,11 @@
-// Packets that a rule put before us (-j NFQUEUE), and our verdicts on them. The queue is closed when it fails: without
-// --queue-bypass, without fail-open, the kernel drops what we do not take.
+// Packets that a rule put before us (-j NFQUEUE), and our verdicts on them. A queue is closed when it fails: without
+// --queue-bypass, and unless it says otherwise, the kernel drops what we do not take.
 // @see include/uapi/linux/netfilter/nfnetlink_queue.h
 
 import type { Family } from "../model/address.ts";
 import * as libc from "./libc.ts";
 import { AF_INET, AF_INET6 } from "./libc.ts";
-import { NETLINK_NETFILTER, openNetlink } from "./netlink.ts";
+import { NETLINK_NETFILTER, NetlinkSocket, openNetlink } from "./netlink.ts";
 import {
   eachAttribute,
   type NetlinkMessage,
@@ -17,9 +17,10 @@ import {
 const NFNL_SUBSYS_QUEUE = 3;
 const messages = { packet: 0, verdict: 1, config: 2 } as const;
 const attributes = { header: 1, verdict: 2, mark: 3, inputInterface: 5, payload: 10 } as const;
-const config = { command: 1, parameters: 2, maxLength: 3 } as const;
+const config = { command: 1, parameters: 2, maxLength: 3, mask: 4, flags: 5 } as const;
 const COMMAND_BIND = 1;
 const COPY_PACKET = 2;
+const FLAG_FAIL_OPEN = 1;
 const verdicts = { drop: 0, accept: 1, repeat: 4 } as const;
 const NETFILTER_HEADER = 4;
 /** Datagrams taken at once; the rest waits for the next turn of the event loop. */
@@ -36,6 +37,8 @@ export interface QueueSpec {
   readonly maxLength: number;
   /** How much of each packet is wanted, bytes, from the IP header on. */
   readonly copyBytes: number;
+  /** What becomes of packets that find no room: `drop` when not said. */
+  readonly whenFull?: "drop" | "pass";
 }
 
 export interface QueuedPacket {
@@ -71,13 +74,12 @@ export function openQueue(spec: QueueSpec): PacketQueue {
   const what = `packet queue ${spec.number}`;
   const socket = openNetlink(NETLINK_NETFILTER, what);
   const { writer } = socket;
-  let overflows = 0;
-
   libc.setsockopt(socket.fd, libc.SO_RCVBUFFORCE, spec.maxLength * RECEIVE_BYTES_PER_PACKET, what);
   writer.message(messageType(messages.config), NLM_F_REQUEST | NLM_F_ACK).netfilterHeader(0, spec.number);
   writer.value(config.command, Uint8Array.of(COMMAND_BIND, 0, 0, 0));
   writer.message(messageType(messages.config), NLM_F_REQUEST | NLM_F_ACK).netfilterHeader(0, spec.number);
   writer.value(config.parameters, copyParameters(spec.copyBytes)).u32be(config.maxLength, spec.maxLength);
+  if (spec.whenFull === "pass") writer.u32be(config.mask, FLAG_FAIL_OPEN).u32be(config.flags, FLAG_FAIL_OPEN);
   try {
     socket.request(what);
   } catch (error) {
@@ -85,6 +87,21 @@ export function openQueue(spec: QueueSpec): PacketQueue {
     throw error;
   }
 
+  return serveQueue(spec.number, socket);
+}
+
+/**
+ * Goes on with a queue that another thread of this process has opened, and leaves alone from now on.
+ * @param fd of that queue
+ */
+export function adoptQueue(number: number, fd: number): PacketQueue {
+  return serveQueue(number, new NetlinkSocket(fd, `packet queue ${number}`));
+}
+
+function serveQueue(number: number, socket: NetlinkSocket): PacketQueue {
+  const what = `packet queue ${number}`;
+  const { writer } = socket;
+  let overflows = 0;
   return {
     fd: socket.fd,
     receive() {
@@ -97,7 +114,7 @@ export function openQueue(spec: QueueSpec): PacketQueue {
     },
     verdict(id, verdict, mark) {
       // Unacknowledged. The only refusal is of an id that is gone; receive() passes over it.
-      writer.reset().message(messageType(messages.verdict), NLM_F_REQUEST).netfilterHeader(0, spec.number);
+      writer.reset().message(messageType(messages.verdict), NLM_F_REQUEST).netfilterHeader(0, number);
       writer.value(attributes.verdict, verdictHeader(verdicts[verdict], id));
       if (mark !== undefined) writer.u32be(attributes.mark, mark);
       socket.request(what);

@@ -146,13 +146,22 @@ export function writeGetTable(writer: NetlinkWriter, of: TableName): void {
   begin(writer, messages.getTable, 0, protocolOf(of)).text(table.name, of.name);
 }
 
-/** Asks for every rule of a chain; there is none in a chain that is not there. */
-export function writeGetRules(writer: NetlinkWriter, of: TableName, chainName: string): void {
+/** Asks for every rule of a chain, or of all chains; there is none in a chain that is not there. */
+export function writeGetRules(writer: NetlinkWriter, of: TableName, chainName?: string): void {
   writer
     .message((NFNL_SUBSYS_NFTABLES << 8) | messages.getRule, NLM_F_REQUEST | NLM_F_DUMP)
     .netfilterHeader(protocolOf(of))
-    .text(rule.table, of.name)
-    .text(rule.chain, chainName);
+    .text(rule.table, of.name);
+  if (chainName !== undefined) writer.text(rule.chain, chainName);
+}
+
+/** The chain that a rule is in. */
+export function readRulePlace({ view, start, end }: NetlinkMessage): { readonly chain: string } {
+  let name = "";
+  eachAttribute(view, start + GENERIC_HEADER, end, (type, from, to) => {
+    if (type === rule.chain) name = readText(view, from, to);
+  });
+  return { chain: name };
 }
 
 /** Asks for every chain of every table of a family. */
@@ -305,7 +314,17 @@ export const addressAt = { ipSource: 12, ip6Source: 8, arpSender: 14, arpTarget:
 
 /** `ip saddr PREFIX` and the like; @param bits its length */
 export function addressIn(at: keyof typeof addressAt, address: Uint8Array, bits: number): Expression {
-  return payloadIn(PAYLOAD_NETWORK, addressAt[at], address, bits);
+  return payloadIn({ base: PAYLOAD_NETWORK, offset: addressAt[at] }, address, bits);
+}
+
+/** What a message of neighbour discovery is about is not in PREFIX; after messageType(). */
+export function targetNotIn(address: Uint8Array, bits: number): Expression {
+  return payloadIn({ base: PAYLOAD_TRANSPORT, offset: 8, how: COMPARE_NOT_EQUAL }, address, bits);
+}
+
+/** `ip6 nexthdr NUMBER` */
+export function nextHeader(protocol: number): Expression {
+  return payloadIs(PAYLOAD_NETWORK, 6, Uint8Array.of(protocol));
 }
 
 /** `icmpv6 type TYPE`, after transportProtocol(). */
@@ -384,26 +403,26 @@ export function destinationNat(address: Uint8Array, port: number): Expression {
   };
 }
 
+interface PayloadPlace {
+  readonly base: number;
+  readonly offset: number;
+  readonly how?: number;
+}
+
 /** Loads bytes of a header into register 1 and compares. */
 function payloadIs(base: number, offset: number, value: Uint8Array): Expression {
-  return (writer) => {
-    expressionOf("payload", (inner) =>
-      inner.u32be(1, 1).u32be(2, base).u32be(3, offset).u32be(4, value.length),
-    )(writer);
-    registerIs(value)(writer);
-  };
+  return payloadIn({ base, offset }, value, value.length * 8);
 }
 
 /** The same with the first bits of them only. */
-function payloadIn(base: number, offset: number, value: Uint8Array, bits: number): Expression {
-  if (bits === value.length * 8) return payloadIs(base, offset, value);
+function payloadIn({ base, offset, how }: PayloadPlace, value: Uint8Array, bits: number): Expression {
   const mask = value.map((_, index) => (0xff00 >> Math.min(8, Math.max(0, bits - index * 8))) & 0xff);
   return (writer) => {
     expressionOf("payload", (inner) =>
       inner.u32be(1, 1).u32be(2, base).u32be(3, offset).u32be(4, value.length),
     )(writer);
-    bitwise(mask, new Uint8Array(value.length))(writer);
-    registerIs(value)(writer);
+    if (bits < value.length * 8) bitwise(mask, new Uint8Array(value.length))(writer);
+    registerIs(value, how)(writer);
   };
 }
 

@@ -11,8 +11,10 @@ import {
   type Expression,
   frameProtocol,
   messageType,
+  nextHeader,
   otherInputInterface,
   setMarkBits,
+  targetNotIn,
   transportProtocol,
   verdict,
 } from "./nft-message.ts";
@@ -26,31 +28,48 @@ const routerMessages = [134, 137];
 /** Neighbour solicitation and advertisement; reports of groups, as old and as new hosts send them. */
 const discoveryMessages = [135, 136, 131, 132, 143];
 
-const linkLocal: Expression = addressIn("ip6Source", Uint8Array.of(0xfe, 0x80, ...new Array(14).fill(0)), 10);
+const ADVERTISEMENT = 136;
+/** Routing header, fragment, destination options: behind them a message is not what it seems. */
+const hidingHeaders = [43, 44, 60];
+
+const linkLocalBytes = Uint8Array.of(0xfe, 0x80, ...new Array<number>(14).fill(0));
+const linkLocal: Expression = addressIn("ip6Source", linkLocalBytes, 10);
 const unspecified6: Expression = addressIn("ip6Source", new Uint8Array(16), 128);
+const drop = verdict("drop");
+const accept = verdict("accept");
+const seen = [setMarkBits(senderMark), accept];
+const ip6 = frameProtocol(IP6);
+const icmp6 = [ip6, transportProtocol(ICMPV6)];
 
 /**
  * The rules of a port's chain, in order.
  * @param index of the port: its chain hangs on a name, which another device may have one day
  */
 export function renderPortRules(index: number, guard: PortGuard): readonly (readonly Expression[])[] {
-  const accept = verdict("accept");
-  const seen = [setMarkBits(senderMark), accept];
-  const ip6 = frameProtocol(IP6);
-  const icmp = [ip6, transportProtocol(ICMPV6)];
   return [
     [otherInputInterface(index), accept],
     ...ofFamily(guard, 4).map((sender) => [frameProtocol(IP), from("ipSource", sender), ...seen]),
     ...arpRules(guard),
-    ...routerMessages.map((type) => [...icmp, messageType(type), verdict("drop")]),
+    ...routerMessages.map((type) => [...icmp6, messageType(type), drop]),
+    advertisementOfOthers(guard),
     ...ofFamily(guard, 6).map((sender) => [ip6, from("ip6Source", sender), ...seen]),
-    ...[linkLocal, unspecified6].flatMap((source) =>
-      guard.linkLocal === "judged"
-        ? [[ip6, source, ...seen]]
-        : discoveryMessages.map((type) => [...icmp, source, messageType(type), accept]),
-    ),
-    [verdict("drop")],
+    ...hidingHeaders.map((header) => [ip6, nextHeader(header), drop]),
+    ...linkLocalRules(guard),
+    // No address is nobody's to judge: it looks whether one is free, and which groups it is in.
+    ...discoveryMessages.map((type) => [...icmp6, unspecified6, messageType(type), ...seen]),
+    [drop],
   ];
+}
+
+/** A neighbour believes who says that an address is his: as with ARP, only the container's own may be said. */
+function advertisementOfOthers(guard: PortGuard): readonly Expression[] {
+  const own = ofFamily(guard, 6).map((address) => targetNotIn(addressBytes(address), 128));
+  return [...icmp6, messageType(ADVERTISEMENT), targetNotIn(linkLocalBytes, 10), ...own, drop];
+}
+
+function linkLocalRules({ linkLocal: may }: PortGuard): (readonly Expression[])[] {
+  if (may === "judged") return [[ip6, linkLocal, ...seen]];
+  return discoveryMessages.map((type) => [...icmp6, linkLocal, messageType(type), accept]);
 }
 
 /** From an address of the container, or from none yet, for an address of the network. */
@@ -59,11 +78,11 @@ function arpRules({ neighbourhood, ...guard }: PortGuard): (readonly Expression[
   const targets = neighbourhood.filter(({ address }) => familyOf(address) === 4);
   return senders.flatMap((sender) => {
     const asks = [frameProtocol(ARP), addressIn("arpSender", sender, 32)];
-    if (targets.length === 0) return [[...asks, verdict("accept")]];
+    if (targets.length === 0) return [[...asks, accept]];
     return targets.map(({ address, length }) => [
       ...asks,
       addressIn("arpTarget", addressBytes(address), length),
-      verdict("accept"),
+      accept,
     ]);
   });
 }

@@ -20,6 +20,7 @@ import {
   inputInterface,
   outputInterface,
   readChain,
+  readRulePlace,
   tableFlags,
   verdict,
   writeBatch,
@@ -57,7 +58,7 @@ export interface PortTable {
   isCut(index: number): boolean;
   /** Forgets the ports that are no more. */
   retain(isPresent: (index: number) => boolean): void;
-  /** Puts back what somebody took away. */
+  /** Puts back what somebody took away; nothing to do where the kernel keeps it from them. */
   heal(): void;
   /** Takes the table away. */
   remove(): void;
@@ -86,11 +87,14 @@ interface Present {
 const chainName = (kind: ChainKind, index: number): string => `${kind}-${index}`;
 const nameOf = ({ kind, port }: Chain): string => chainName(kind, port.index);
 
-/** Takes over the table that an earlier run left in the namespace of the calling thread. */
-export function openPortTable(): PortTable {
+/**
+ * Takes over the table that an earlier run left in the namespace of the calling thread.
+ * @param keeping whether the kernel is to keep others from it, where it can
+ */
+export function openPortTable(keeping: "ours" | "anybody's" = "ours"): PortTable {
   const socket = openNetlink(NETLINK_NETFILTER, "the table of the host's ports");
   let present = listChains(socket);
-  let flags: number = tableFlags.owned | tableFlags.persistent;
+  let flags: number = keeping === "ours" ? tableFlags.owned | tableFlags.persistent : tableFlags.none;
   let egress = true;
 
   function write(what: string, content: () => void): void {
@@ -173,19 +177,15 @@ export function openPortTable(): PortTable {
     });
   }
 
-  function hasRules(name: string): boolean {
-    let count = 0;
-    writeGetRules(socket.writer.reset(), portTable, name);
+  function chainsWithRules(): Set<string> {
+    const names = new Set<string>();
+    writeGetRules(socket.writer.reset(), portTable);
     socket.dump(
-      "the rules of a port",
-      () => {
-        count = 0;
-      },
-      () => {
-        count += 1;
-      },
+      "the rules of the host's ports",
+      () => names.clear(),
+      (message) => names.add(readRulePlace(message).chain),
     );
-    return count > 0;
+    return names;
   }
 
   // By itself: the kernel makes no chain in the same step in which a table changes hands.
@@ -226,19 +226,22 @@ export function openPortTable(): PortTable {
     },
     isCut(index) {
       const chains = listChains(socket);
+      const filled = chainsWithRules();
       return (["cut", "cut-out"] as const).every((kind) => {
         const name = chainName(kind, index);
-        return chains.get(name)?.device !== undefined && hasRules(name);
+        return chains.get(name)?.device !== undefined && filled.has(name);
       });
     },
     retain(isPresent) {
       take([...present.keys()].filter((name) => !isPresent(Number(name.slice(name.lastIndexOf("-") + 1)))));
     },
     heal() {
+      if (flags !== tableFlags.none) return;
       const wanted = [...present.values()].flatMap(({ chain }) => chain ?? []);
       look();
+      const filled = chainsWithRules();
       for (const [name, { device }] of present)
-        if (!hasRules(name)) present.set(name, { device, chain: undefined });
+        if (!filled.has(name)) present.set(name, { device, chain: undefined });
       put(wanted);
     },
     remove() {

@@ -28,6 +28,8 @@ export interface Ports {
   gone(sandbox: string): void;
   /** The ports of a sandbox, as the kernel has them now. */
   of(sandbox: string): readonly Port[];
+  /** Tells of what has changed by now before it returns. */
+  lookNow(): void;
   isPresent(index: number): boolean;
   close(): void;
 }
@@ -60,18 +62,34 @@ export function openPorts({ readiness, onChange, onGone }: PortsOptions): Ports 
     tell();
   }
 
+  /** Looks again for those whose other end was not yet in its sandbox when the kernel told of them. */
+  function askForStrangers(): void {
+    for (const index of [...strangers]) {
+      const before = watch.links.get(index);
+      if (before === undefined) strangers.delete(index);
+      else if (before.peerNamespace === undefined && before.master !== undefined) {
+        const link = watch.ask(index);
+        if (link?.peerNamespace !== undefined) place(link);
+      }
+    }
+  }
+
   /** Later: who asks for one sandbox must not be called about another meanwhile. */
   function tell(): void {
     if (telling || (touched.size === 0 && !lost)) return;
     telling = true;
     setImmediate(() => {
       telling = false;
-      const names = touched;
-      touched = new Set();
-      if (lost) onGone();
-      lost = false;
-      for (const name of names) if (sandboxes.has(name)) onChange(name);
+      tellNow();
     });
+  }
+
+  function tellNow(): void {
+    const names = touched;
+    touched = new Set();
+    if (lost) onGone();
+    lost = false;
+    for (const name of names) if (sandboxes.has(name)) onChange(name);
   }
 
   function place(link: Link): void {
@@ -136,14 +154,8 @@ export function openPorts({ readiness, onChange, onGone }: PortsOptions): Ports 
     },
     of(sandbox) {
       takeIn();
-      for (const index of [...strangers]) {
-        const before = watch.links.get(index);
-        if (before === undefined) strangers.delete(index);
-        else if (before.peerNamespace === undefined && before.master !== undefined) {
-          const link = watch.ask(index);
-          if (link?.peerNamespace !== undefined) place(link);
-        }
-      }
+      // Of an end that moves the kernel tells, but older ones not whereto.
+      if (!owned.has(sandbox)) askForStrangers();
       tell();
       return [...(owned.get(sandbox) ?? [])].flatMap((index) => {
         const link = watch.links.get(index);
@@ -151,6 +163,11 @@ export function openPorts({ readiness, onChange, onGone }: PortsOptions): Ports 
         const bridge = link.master === undefined ? undefined : watch.links.get(link.master)?.name;
         return { index, name: link.name, bridge };
       });
+    },
+    lookNow() {
+      takeIn();
+      askForStrangers();
+      tellNow();
     },
     isPresent: (index) => watch.links.has(index),
     close: watch.close,

@@ -1,28 +1,52 @@
 // A client that asks again and again from one UDP socket keeps its flow alive, and with it the translation that its
-// first question got: past us after a capture, to our closed socket after a release. A sandbox that was in use before
-// has to forget those flows; in a new one there are none.
+// first question got: past us after a capture. A sandbox that was in use before has to forget those flows; in one that
+// was captured in time there are none.
 
-import { openConntrack } from "./conntrack.ts";
+import { type Conntrack, type Flow, openConntrack } from "./conntrack.ts";
 import { resolverAddress } from "./sandbox-sockets.ts";
 
-const DNS_PORT = 53;
+/** Where our sockets listen in a sandbox. */
+interface OwnPorts {
+  readonly udpPort: number;
+  readonly tcpPort: number;
+}
 
 /**
- * Makes every flow to 127.0.0.11:53 in the namespace of the calling thread (see withNamespace) find its way anew.
- * To be called after the table was installed or removed. A TCP connection to the resolver breaks.
- * Blocks for some 10 ms, as the kernel walks the flows of all namespaces (262,144 buckets) to find those of one.
+ * Whether anything in the namespace of the calling thread (see withNamespace) has asked the engine's resolver past us: a
+ * question leaves a flow for 30 s at least. Blocks for some 10 ms, as the kernel walks the flows of all namespaces
+ * (262,144 buckets) to find those of one.
+ */
+export function hasAskedPast(ours: OwnPorts): boolean {
+  return withFlowsPast(ours, (flows) => flows.length > 0);
+}
+
+/**
+ * Makes every flow that leads past us find its way anew, and blocks as long. To be called after the table was installed.
+ * A TCP connection to the engine's resolver breaks, and an answer that is on its way is lost.
  * @returns how many there were
  */
-export function forgetResolverFlows(): number {
+export function forgetFlowsPast(ours: OwnPorts): number {
+  return withFlowsPast(ours, (flows, conntrack) => {
+    conntrack.remove(flows);
+    return flows.length;
+  });
+}
+
+function withFlowsPast<T>(
+  { udpPort, tcpPort }: OwnPorts,
+  work: (flows: readonly Flow[], conntrack: Conntrack) => T,
+): T {
   const conntrack = openConntrack();
   try {
     const flows = conntrack
       .flows(4)
       .filter(
-        ({ original }) => original.destination === resolverAddress && original.destinationPort === DNS_PORT,
+        ({ original, reply }) =>
+          original.destination === resolverAddress &&
+          reply.sourcePort !== udpPort &&
+          reply.sourcePort !== tcpPort,
       );
-    conntrack.remove(flows);
-    return flows.length;
+    return work(flows, conntrack);
   } finally {
     conntrack.close();
   }

@@ -10,10 +10,12 @@
 import { closeSync, existsSync, type FSWatcher, readdirSync, statSync, watch } from "node:fs";
 import { dirname, join } from "node:path";
 import { messageOf } from "../errors.ts";
+import { noticeMadeFiles } from "./made-files.ts";
 import { isOwnNamespace, namespaceInode, openNamespace } from "./netns.ts";
 
 /** The name under which the host's namespace appears. */
 const HOST_NAMESPACE = "default";
+const NO_INODE = -1;
 const RETRY_MS = 1;
 const RETRY_FOR_MS = 5_000;
 /** Events can be lost (a full inotify queue, a mount over the folder), so it is listed anyway. */
@@ -24,12 +26,31 @@ export interface SandboxFolderOptions {
   /** A namespace appeared; `namespaceFd` is the callee's to close, at the latest when it is gone. */
   readonly onAppear: (name: string, namespaceFd: number) => void;
   readonly onGone: (name: string) => void;
+  /**
+   * A file was made, and there is no namespace on it: not yet, or it has come and gone without having been reported, as
+   * an engine may leave the file for a minute. `fate` says what is known of it when it is asked.
+   */
+  readonly onUnseen: (fate: () => Fate) => void;
   readonly onProblem: (problem: string) => void;
 }
 
+/** `seen`: it was reported, or is nobody's; `gone`: the file is gone too; `pending`: nothing is known yet. */
+export type Fate = "pending" | "seen" | "gone";
+
+export interface SandboxFolder {
+  /** Reports what has appeared by now before it returns. */
+  lookNow(): void;
+  close(): void;
+}
+
 /** Watches the folder until close(). What is there already is reported before it returns. */
-export function watchSandboxes(options: SandboxFolderOptions): { close(): void } {
+export function watchSandboxes(options: SandboxFolderOptions): SandboxFolder {
   const { folder } = options;
+  /** Files that were made, and of which nothing has been seen yet. */
+  const unseen = new Map<string, { fate: Fate }>();
+  /** What has been seen since it was last asked which files were made. */
+  const seenEarly = new Set<string>();
+  const made = attempt(() => noticeMadeFiles(folder));
   /** Inode of the namespace that was reported under each name. */
   const reported = new Map<string, number>();
   /** Files that may become namespaces, and until when they are tried (performance.now()). */
@@ -65,6 +86,7 @@ export function watchSandboxes(options: SandboxFolderOptions): { close(): void }
     const present = new Set(namesIn(folder));
     for (const name of reported.keys()) if (!present.has(name)) drop(name);
     for (const name of present) look(name, "once");
+    lookNow();
   }
 
   /** Compares what is under a name now with what was reported. */
@@ -79,6 +101,7 @@ export function watchSandboxes(options: SandboxFolderOptions): { close(): void }
       return;
     }
     pending.delete(name);
+    resolve(name, "seen");
     if (isOwnNamespace(fd) || [...reported.values()].includes(inode)) {
       closeSync(fd);
       return;
@@ -89,6 +112,34 @@ export function watchSandboxes(options: SandboxFolderOptions): { close(): void }
 
   function drop(name: string): void {
     if (reported.delete(name)) attempt(() => options.onGone(name));
+  }
+
+  function lookAgain(name: string): void {
+    const inode = inodeOf(join(folder, name));
+    if (inode === NO_INODE) resolve(name, "gone");
+    else if (reported.get(name) !== inode) look(name, "retry");
+  }
+
+  function resolve(name: string, fate: Fate): void {
+    const file = unseen.get(name);
+    unseen.delete(name);
+    if (file === undefined) seenEarly.add(name);
+    else file.fate = fate;
+  }
+
+  /** By what was made since the last look, so that one costs nothing while nothing is; all names when that is not known. */
+  function lookNow(): void {
+    const names = attempt(() => made?.take()) ?? "unknown";
+    // Without a watch of our own nothing can be said of those that are gone.
+    if (names === "unknown" && made !== undefined) options.onUnseen(() => "gone");
+    const fresh = (names === "unknown" ? [] : names)
+      .filter((name) => name !== HOST_NAMESPACE && !seenEarly.has(name))
+      .map((name) => ({ name, fate: "pending" as Fate }));
+    for (const file of fresh) unseen.set(file.name, file);
+    seenEarly.clear();
+    for (const name of new Set([...(names === "unknown" ? namesIn(folder) : names), ...unseen.keys()]))
+      lookAgain(name);
+    for (const file of fresh) if (file.fate !== "seen") options.onUnseen(() => file.fate);
   }
 
   function retryLater(name: string): void {
@@ -117,7 +168,9 @@ export function watchSandboxes(options: SandboxFolderOptions): { close(): void }
   const relistTimer = setInterval(relist, RELIST_MS);
   subscribe();
   return {
+    lookNow,
     close() {
+      made?.close();
       clearInterval(relistTimer);
       clearTimeout(retryTimer);
       pending.clear();
@@ -161,7 +214,7 @@ function nearestExisting(folder: string): string {
 }
 
 function inodeOf(path: string): number {
-  return statSync(path, { throwIfNoEntry: false })?.ino ?? -1;
+  return statSync(path, { throwIfNoEntry: false })?.ino ?? NO_INODE;
 }
 
 function namesIn(folder: string): string[] {

@@ -68,12 +68,13 @@ export function openTableOwner(): TableOwner {
 
 /**
  * Puts the table into the namespace of the calling thread (see withNamespace), in place of an older one, in one step.
- * A flow that was translated before stays as it was, and the guard stops it: see forgetResolverFlows().
+ * A flow that was translated before stays as it was, and the guard stops it: see forgetFlowsPast().
  * @param owner without one, or on an old kernel, the table belongs to nobody
+ * @returns whether there was an older one
  * @throws NetlinkError; KERNEL_UNSUPPORTED without nftables
  */
-export function installSandboxTable(ports: SandboxPorts, owner?: TableOwner): void {
-  replaceTable(sandboxTable, owner, (socket) => {
+export function installSandboxTable(ports: SandboxPorts, owner?: TableOwner): boolean {
+  return replaceTable(sandboxTable, owner, (socket) => {
     writeCapture(socket, ports);
     writeGuard(socket, ports);
   });
@@ -106,9 +107,9 @@ function replaceTable(
   table: TableName,
   owner: TableOwner | undefined,
   content: (socket: NetlinkSocket) => void,
-): void {
-  withSocket(owner, (socket) => {
-    const replace = (flags: number): void => {
+): boolean {
+  return withSocket(owner, (socket) => {
+    const replace = (flags: number): boolean => {
       const replaced = isPresent(socket, table);
       writeBatch(socket.writer.reset(), () => {
         if (replaced) writeDeleteTable(socket.writer, table);
@@ -116,13 +117,14 @@ function replaceTable(
         content(socket);
       });
       socket.request(`the table ${table.name} in a sandbox`);
+      return replaced;
     };
     try {
-      replace(owner === undefined ? tableFlags.none : tableFlags.owned | tableFlags.persistent);
+      return replace(owner === undefined ? tableFlags.none : tableFlags.owned | tableFlags.persistent);
     } catch (error) {
       if (owner === undefined || !(error instanceof NetlinkError) || error.code !== "KERNEL_UNSUPPORTED")
         throw error;
-      replace(tableFlags.none);
+      return replace(tableFlags.none);
     }
   });
 }

@@ -4,7 +4,9 @@
 // and what an unguarded container asked is passed on to the resolver that it meant.
 
 import { closeSync } from "node:fs";
+import { networkInterfaces } from "node:os";
 import type { Standing } from "../dns/asker.ts";
+import type { LateCapture } from "../dns/late-captures.ts";
 import type { Transport } from "../dns/message.ts";
 import { DockerwallError, messageOf } from "../errors.ts";
 import type { IpAddress } from "../model/address.ts";
@@ -15,9 +17,9 @@ import { listenLasting } from "./lasting-listener.ts";
 import { withNamespace } from "./netns.ts";
 import { createPace, type Pace } from "./pace.ts";
 import type { Readiness } from "./readiness.ts";
-import { forgetResolverFlows } from "./resolver-flows.ts";
+import { forgetFlowsPast, hasAskedPast } from "./resolver-flows.ts";
 import { readAddresses, type SandboxAddress } from "./sandbox-addresses.ts";
-import { watchSandboxes } from "./sandbox-folder.ts";
+import { type Fate, watchSandboxes } from "./sandbox-folder.ts";
 import { askInSandbox } from "./sandbox-relay.ts";
 import { openSandboxSockets, reopenSandboxSocket, type SandboxSockets } from "./sandbox-sockets.ts";
 import {
@@ -58,12 +60,18 @@ export interface SandboxesOptions {
   readonly onUnknown: () => void;
   /** A sandbox no longer has it, or is gone. */
   readonly onAddressLost: (address: IpAddress, sandbox: string) => void;
+  /** One was captured when its container may have been asking already. */
+  readonly onLate: (sandbox: string, late: LateCapture) => void;
+  /** One may have come and gone uncaptured. */
+  readonly onUnseen: (fate: () => Fate) => void;
   /** How many are captured, and why some are not: one sentence. */
   readonly onChange: (captured: number, problem: string | undefined) => void;
   readonly onProblem: (problem: string) => void;
 }
 
 export interface Sandboxes {
+  /** Captures what has appeared by now before it returns. */
+  captureNow(): void;
   /** The addresses that a sandbox has now; undefined when there is none of that name. */
   addressesOf(name: string): readonly IpAddress[] | undefined;
   /** Which sandboxes have an address now. */
@@ -97,6 +105,8 @@ const connectionsAtMost = 1_024;
  */
 const releaseAfterMs = 250;
 const betweenForgettingMs = 25;
+/** How long an engine may take, on a busy host, to tell a client in a sandbox that its question was refused. */
+const refusedWithinMs = 1_000;
 /** A container with NET_ADMIN changes its addresses without end; an engine gives it a few, one after the other. */
 const reading = { burst: 24, everyMs: 50, mostMs: 1_000, calmMs: 2_000 } as const;
 
@@ -126,6 +136,8 @@ interface Sandbox {
   releaseTimer: NodeJS.Timeout | undefined;
   standing: Standing;
   captured: boolean;
+  /** True once it is known that something in it asked the engine's resolver before it was captured. */
+  askedPast: boolean;
 }
 
 export function createSandboxes(options: SandboxesOptions): Sandboxes {
@@ -142,6 +154,7 @@ export function createSandboxes(options: SandboxesOptions): Sandboxes {
     folder: options.folder,
     onAppear: appear,
     onGone: (name) => void forget(name),
+    onUnseen: options.onUnseen,
     onProblem: options.onProblem,
   });
   // The first listing is done when watchSandboxes() returns: what comes from here on has just been made.
@@ -178,7 +191,9 @@ export function createSandboxes(options: SandboxesOptions): Sandboxes {
   function capture(name: string, namespaceFd: number): void {
     const sandbox = open(name, namespaceFd);
     sandboxes.set(name, sandbox);
-    options.onAppear(name, namespaceFd);
+    // Before all else: its first question may come any moment.
+    attempt(name, () => install(sandbox));
+    attempt(name, () => options.onAppear(name, namespaceFd));
     read(sandbox);
     sandbox.listening = listen(sandbox).catch((error: unknown) => {
       options.onProblem(`sandbox ${name}: ${messageOf(error)}`);
@@ -211,6 +226,8 @@ export function createSandboxes(options: SandboxesOptions): Sandboxes {
         releaseTimer: undefined,
         standing: { kind: "unknown" },
         captured: false,
+        // What asked in one that was there before us may be long forgotten.
+        askedPast: !started,
       };
     } catch (error) {
       for (const undo of opened) undo();
@@ -240,7 +257,6 @@ export function createSandboxes(options: SandboxesOptions): Sandboxes {
       if (!sandbox.captured && sandbox.standing.kind !== "open") install(sandbox);
       sandbox.found = readAddresses(sandbox.sockets.addressFd, sandbox.namespaceFd);
       settle(sandbox);
-      if (sandbox.captured && uncaptured.delete(sandbox.name)) tellChange();
     } catch (error) {
       if (sandbox.captured) options.onProblem(`sandbox ${sandbox.name}: ${messageOf(error)}`);
       else {
@@ -251,11 +267,39 @@ export function createSandboxes(options: SandboxesOptions): Sandboxes {
   }
 
   function install(sandbox: Sandbox): void {
-    withNamespace(sandbox.namespaceFd, () => installSandboxTable(sandbox.sockets, sandbox.owner));
+    const { namespaceFd, sockets, owner } = sandbox;
+    const late = withNamespace(
+      namespaceFd,
+      () => !installSandboxTable(sockets, owner) && (!sandbox.fresh || isConnected()),
+    );
     sandbox.captured = true;
+    uncaptured.delete(sandbox.name);
     hold(sandbox);
+    if (late) {
+      options.onLate(sandbox.name, {
+        standing: () => sandbox.standing.kind,
+        hasAskedPast: () => sandbox.askedPast || mayHaveAskedPast(sandbox),
+      });
+    }
     if (!sandbox.fresh) forgetFlowsSoon(sandbox);
+    // First the engine's refusal must have found its way back: who is refused asks again by another socket at once.
+    else if (late) setTimeout(() => forgetFlowsSoon(sandbox), refusedWithinMs);
     tellChange();
+  }
+
+  /** Nothing runs in a new one before it is connected. */
+  function isConnected(): boolean {
+    return Object.values(networkInterfaces()).some((found) => found?.some(({ internal }) => !internal));
+  }
+
+  /** Also when it cannot be told. */
+  function mayHaveAskedPast(sandbox: Sandbox): boolean {
+    let asked = true;
+    attempt(sandbox.name, () => {
+      asked = withNamespace(sandbox.namespaceFd, () => hasAskedPast(sandbox.sockets));
+    });
+    sandbox.askedPast ||= asked;
+    return sandbox.askedPast;
   }
 
   /** Keeps back what leaves by an interface that settle() has not seen. */
@@ -273,7 +317,10 @@ export function createSandboxes(options: SandboxesOptions): Sandboxes {
     const next = (): void => {
       const [first] = flowsToForget;
       if (first !== undefined && sandboxes.get(first.name) === first) {
-        attempt(first.name, () => void withNamespace(first.namespaceFd, forgetResolverFlows));
+        attempt(first.name, () => {
+          const count = withNamespace(first.namespaceFd, () => forgetFlowsPast(first.sockets));
+          first.askedPast ||= count > 0;
+        });
       }
       flowsToForget.shift();
       if (flowsToForget.length > 0) setTimeout(next, betweenForgettingMs);
@@ -446,6 +493,7 @@ export function createSandboxes(options: SandboxesOptions): Sandboxes {
   }
 
   return {
+    captureNow: watcher.lookNow,
     addressesOf: (name) => sandboxes.get(name)?.addresses,
     holdersOf: (address) => holders.get(address) ?? none,
     reclassify() {

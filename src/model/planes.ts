@@ -51,6 +51,8 @@ export interface DataPlaneSettings {
   /** Whether the ports of guarded sandboxes are guarded; false where the kernel cannot. */
   readonly guardPorts: boolean;
   readonly queueNumber: number;
+  /** A queue in which questions of the engine wait already; undefined where none do. */
+  readonly engineQueueFd?: number | undefined;
 }
 
 /** A resolver to ask: with `tls` over TLS or HTTPS and no other way, else by UDP and TCP. */
@@ -58,6 +60,8 @@ export interface Upstream {
   readonly address: IpAddress;
   readonly port: number;
   readonly tls?: UpstreamTls;
+  /** Whom a stub of the host's asks in turn, where that can be told. */
+  readonly leadsTo?: readonly IpAddress[];
 }
 
 export interface UpstreamTls {
@@ -86,6 +90,12 @@ export type ToDataPlane =
       readonly services: readonly Posted<ServicePolicy>[];
       /** Ids of containers that may reach nothing, whatever is allowed. */
       readonly quarantined: readonly string[];
+    }
+  /** More has been read of the engine, and what was other than before was posted before. Others are as they were told. */
+  | {
+      readonly kind: "readings";
+      readonly listedAtMs: number;
+      readonly readAtMs: readonly (readonly [id: string, atMs: number])[];
     }
   /** The daemon's resolvers are others now. */
   | { readonly kind: "upstreams"; readonly upstreams: readonly Upstream[] }
@@ -170,14 +180,21 @@ export type FromDataPlane =
   | { readonly kind: "ready" }
   /** A request is fulfilled, and there is nothing to tell but that. */
   | { readonly kind: "done"; readonly requestId: number }
+  /** A request could not be fulfilled. */
+  | {
+      readonly kind: "refused";
+      readonly requestId: number;
+      readonly code: ErrorCode;
+      readonly message: string;
+    }
   | { readonly kind: "examined"; readonly requestId: number; readonly findings: DataPlaneFindings }
   | { readonly kind: "explained"; readonly requestId: number; readonly explanation: Explanation }
   | { readonly kind: "is-cut-off"; readonly requestId: number; readonly cutOff: boolean }
   | { readonly kind: "lookups"; readonly events: readonly LookupEvent[] }
   /** Addresses that somebody new has got; what is tracked of their flows is not his. */
   | { readonly kind: "fresh-addresses"; readonly addresses: readonly IpAddress[] }
-  /** Somebody asked whom or what we do not know yet: list again, now. */
-  | { readonly kind: "refresh" }
+  /** Somebody asked whom or what we do not know yet: list again, now, and read these containers in any case. */
+  | { readonly kind: "refresh"; readonly suspects: readonly string[] }
   | { readonly kind: "resolver"; readonly report: ResolverReport }
   | { readonly kind: "sandboxes"; readonly captured: number; readonly problem: string | undefined }
   /** Something went wrong that the data plane lives on with: one sentence. */

@@ -2,6 +2,7 @@
 
 import type { ErrorCode } from "../errors.ts";
 import type { Explanation } from "./planes.ts";
+import type { DaemonState } from "./state.ts";
 
 /** Why an allowed name opened nothing: it has private addresses only, or nobody answered. */
 export type LookupTrouble = "private" | "failed";
@@ -52,8 +53,11 @@ export interface NetworkStatus {
   readonly id: string;
   readonly bridge: string | undefined;
   readonly subnets: readonly string[];
-  /** `enforced`, or `refused` when it carries the label but cannot be guarded (driver). */
-  readonly state: "enforced" | "refused";
+  /**
+   * `refused` when it carries the label but cannot be guarded (driver, foreign ports), `not-enforced` while the kernel
+   * does not take what it should hold.
+   */
+  readonly state: "enforced" | "not-enforced" | "refused";
   readonly entries: number;
   /** In `audit` everything passes, and is recorded. */
   readonly mode: "enforce" | "audit";
@@ -80,7 +84,9 @@ export interface ResolverReport {
 }
 
 export interface StatusReport {
-  readonly state: "starting" | "enforcing" | "degraded" | "uninstalled";
+  readonly state: DaemonState;
+  /** True when the daemon can do its work, whatever labels and files say: what the image's HEALTHCHECK asks. */
+  readonly healthy: boolean;
   readonly version: string;
   readonly sinceMs: number;
   readonly engine: { readonly version: string; readonly apiVersion: string } | undefined;
@@ -96,6 +102,8 @@ export interface StatusReport {
   /** Undefined until the resolver has told. */
   readonly resolver: ResolverReport | undefined;
   readonly networks: readonly NetworkStatus[];
+  /** Bridges that pass nothing, as it is not known yet whose they are. */
+  readonly held: readonly { readonly bridge: string; readonly sinceMs: number }[];
   /** What `allow` and `deny` have made. */
   readonly rules: readonly RulesReport[];
   /** What must be corrected; one sentence each. */

@@ -44,13 +44,32 @@ export interface Container {
   /** The networks that it is on when it runs, each by id, or by name where it never ran. */
   readonly configured: readonly string[];
   readonly hazards: readonly Hazard[];
+  /** Where UDP port 53 of it is published, at addresses of the host. */
+  readonly published?: readonly { readonly address: IpAddress; readonly port: number }[];
 }
 
 /** What a container has that no wall on its network can hold. */
-export type Hazard = "docker-socket" | "privileged" | "host-network" | "host-pid" | "net-admin";
+export type Hazard =
+  | "docker-socket"
+  | "privileged"
+  | "host-network"
+  | "host-pid"
+  | "net-admin"
+  | "sys-admin"
+  | "kernel"
+  | "host-files"
+  | "host-devices";
 
 /** A consistent picture of one engine. */
 export interface Topology {
   readonly networks: readonly Network[];
   readonly containers: readonly Container[];
+}
+
+/** Up to when the picture is known to be true: by process.hrtime, which both threads share, ms. */
+export interface Readings {
+  /** When the last list of all containers began. */
+  readonly listedAtMs: number;
+  /** When the last reading of a container began, by id. None for one that is known by the list or an event only. */
+  readonly readAtMs: ReadonlyMap<string, number>;
 }

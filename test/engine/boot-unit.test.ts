@@ -71,15 +71,18 @@ describe("the boot guard's unit", () => {
   }
 
   it("has nothing that systemd complains about", async () => {
-    assert.deepEqual(await complaints(bootGuardUnit()), []);
+    assert.deepEqual(await complaints(bootGuardUnit([])), []);
   });
 
   it("would be complained about when its order made a circle", async () => {
-    const circle = bootGuardUnit().replace("Before=docker.service", "Before=nftables.service docker.service");
+    const circle = bootGuardUnit([]).replace(
+      "Before=docker.service",
+      "Before=nftables.service docker.service",
+    );
     assert.match((await complaints(circle)).join("\n"), /ordering cycle/);
   });
 
-  const [v4 = [], v6 = []] = execStarts(bootGuardUnit());
+  const [v4 = [], v6 = []] = execStarts(bootGuardUnit([]));
   const broken: readonly [what: string, argv: readonly string[], ipv6: boolean, exitCode: number][] = [
     ["fails where iptables does", v4, true, 4],
     ["fails where iptables does, without IPv6 in the kernel too", v4, false, 4],

@@ -5,6 +5,7 @@ import { createSocket } from "node:dgram";
 import { once } from "node:events";
 import { test } from "node:test";
 import { startDataPlane } from "../../src/data-plane-link.ts";
+import { allRead } from "../../src/dns/knowledge.ts";
 import { openKernelSets } from "../../src/io/ipset.ts";
 import { createIptables } from "../../src/io/iptables.ts";
 import { parsePrefix } from "../../src/model/address.ts";
@@ -44,7 +45,10 @@ test("a flush tells of every lookup that was answered before it", async (t) => {
     queueNumber,
     hold: true,
     listBridges: () => [],
+    lookAtBridges: () => () => [],
     nowMs: Date.now,
+    uptimeMs: () => 0,
+    networksReadAtMs: () => 0,
     ...labelsOnly(),
   });
   // The data plane reads at its start which grants the sets hold.
@@ -64,7 +68,7 @@ test("a flush tells of every lookup that was answered before it", async (t) => {
     {
       onLookups: (batch) => void events.push(...batch),
       onFreshAddresses: unexpected,
-      onRefresh: unexpected,
+      onRefresh: () => undefined,
       onSandboxes: unexpected,
       onResolver: () => undefined,
       onProblem: unexpected,
@@ -72,6 +76,8 @@ test("a flush tells of every lookup that was answered before it", async (t) => {
     },
   );
   await dataPlane.post({ topology, guarded, services: [], quarantined: [] });
+  // There is nobody but those.
+  dataPlane.tellReadings(allRead);
   await using client = createSocket("udp4");
   client.bind(0, asker);
   await once(client, "listening");

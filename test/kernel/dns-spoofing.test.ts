@@ -61,6 +61,7 @@ function startAnswerer(port: number, problems: string[]): Answerer {
     onLookup: () => undefined,
     onProblem: (problem) => problems.push(problem),
     onUnknown: () => undefined,
+    mayHaveCome: () => false,
   });
   answerer.useTopology(topology, guarded);
   return answerer;

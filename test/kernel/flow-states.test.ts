@@ -14,6 +14,8 @@ import { createIptables } from "../../src/io/iptables.ts";
 import { createReadiness } from "../../src/io/readiness.ts";
 import { type IpAddress, parsePrefix } from "../../src/model/address.ts";
 import { startQueue } from "../../src/queue.ts";
+import { createNamespace, enterNamespaces, run } from "../support/namespace.ts";
+import { listOf } from "../support/policies.ts";
 import {
   atSequence,
   type IpPacket,
@@ -27,8 +29,6 @@ import {
   tcp,
   udp,
 } from "../support/stations.ts";
-import { createNamespace, enterNamespaces, run } from "../support/namespace.ts";
-import { listOf } from "../support/policies.ts";
 
 enterNamespaces(import.meta.url);
 

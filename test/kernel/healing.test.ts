@@ -30,7 +30,10 @@ const wall = createWall({
   iptables: createIptables("nft"),
   otherIptables: createIptables("legacy"),
   listBridges: () => [],
+  lookAtBridges: () => () => [],
   nowMs: Date.now,
+  uptimeMs: () => 0,
+  networksReadAtMs: () => 0,
   ...labelsOnly(),
 });
 const readiness = createReadiness();

@@ -3,53 +3,23 @@
 
 import assert from "node:assert/strict";
 import { createSocket } from "node:dgram";
-import { type TestContext, test } from "node:test";
-import { type DataPlaneLink, startDataPlane } from "../../src/data-plane-link.ts";
+import { test } from "node:test";
 import { createSets } from "../../src/io/desired-sets.ts";
 import { openKernelSets } from "../../src/io/ipset.ts";
 import * as libc from "../../src/io/libc.ts";
+import { monotonicMs } from "../../src/io/monotonic.ts";
 import { withNamespace } from "../../src/io/netns.ts";
 import { askInSandbox } from "../../src/io/sandbox-relay.ts";
-import { hostPrefix, type IpAddress, parsePrefix } from "../../src/model/address.ts";
-import type { Container, Network } from "../../src/model/topology.ts";
+import { hostPrefix, type IpAddress } from "../../src/model/address.ts";
 import { until } from "../support/lab/command.ts";
 import { createNamespace, enterNamespaces, run, type TestNamespace } from "../support/namespace.ts";
+import { app, containerOf, join, makeBridges, plain, post, startPlane } from "../support/sandbox-plane.ts";
 
 enterNamespaces(import.meta.url);
 
-const networkOf = (name: string, net: number): Network => ({
-  id: name.repeat(16),
-  name,
-  driver: "bridge",
-  bridge: `br-${name}`,
-  subnets: [`198.19.${net}.0/24`, `2001:db8:${net}::/64`].flatMap((text) => parsePrefix(text) ?? []),
-  gateways: [],
-  internal: false,
-  labels: {},
-});
-const app = networkOf("app", 1);
-const plain = networkOf("plain", 3);
-const containerOf = (name: string, sandbox: string | undefined, ...on: [Network, string][]): Container => ({
-  id: name.repeat(16),
-  name,
-  labels: {},
-  running: sandbox !== undefined,
-  networkMode: on[0]?.[0].name ?? "none",
-  sandbox,
-  endpoints: on.map(([{ id }, address]) => ({
-    networkId: id,
-    addresses: address === "" ? [] : [address as IpAddress],
-    aliases: [],
-    links: [],
-  })),
-  configured: on.map(([{ id }]) => id),
-  hazards: [],
-});
-
 const sets = openKernelSets();
 createSets(sets);
-run("mkdir", "-p", "/run/netns");
-for (const { bridge } of [app, plain]) run("ip", "link", "add", bridge ?? "", "up", "type", "bridge");
+makeBridges();
 
 function entries(set: "guarded4" | "guarded6" | "quarantine4"): string[] {
   return sets
@@ -71,16 +41,6 @@ async function becomes(set: "guarded4" | "guarded6" | "quarantine4", expected: s
   );
 }
 
-/** An interface with an address, as an engine puts it into a sandbox; the other end is a port of a bridge. */
-function join({ name, run: inside }: TestNamespace, device: string, ...addresses: string[]): void {
-  const port = `${name}-${device}`;
-  run("ip", "link", "add", port, "type", "veth", "peer", "name", device, "netns", name);
-  const on = addresses[0]?.startsWith("198.19.1.") ? app : plain;
-  run("ip", "link", "set", port, "master", on.bridge ?? "", "up");
-  for (const address of addresses) inside("ip", "address", "add", address, "dev", device);
-  inside("ip", "link", "set", device, "up");
-}
-
 function sends(box: TestNamespace, address: string): boolean {
   try {
     box.run("bash", "-c", `echo > /dev/udp/${address}/9`);
@@ -90,51 +50,8 @@ function sends(box: TestNamespace, address: string): boolean {
   }
 }
 
-/** Ports and queues of one that has ended are free with the process only. */
-let started = 0;
-
-async function start(
-  t: TestContext,
-): Promise<{ readonly plane: DataPlaneLink; readonly asked: () => number }> {
-  let asked = 0;
-  started += 1;
-  const unexpected = (what?: unknown): never => assert.fail(String(what));
-  const plane = await startDataPlane(
-    {
-      dnsPort: 5053 + started,
-      upstreams: [],
-      leaseFloorSeconds: 1,
-      leaseGraceSeconds: 1,
-      sandboxFolder: "/run/netns",
-      guardPorts: true,
-      queueNumber: 5353 + started,
-    },
-    {
-      onLookups: () => undefined,
-      onFreshAddresses: () => undefined,
-      onRefresh: () => {
-        asked += 1;
-      },
-      onSandboxes: () => undefined,
-      onResolver: () => undefined,
-      onProblem: unexpected,
-      onDeath: unexpected,
-    },
-  );
-  t.after(() => plane[Symbol.asyncDispose]());
-  return { plane, asked: () => asked };
-}
-
-const post = (plane: DataPlaneLink, containers: readonly Container[], ...quarantined: string[]) =>
-  plane.post({
-    topology: { networks: [app, plain], containers },
-    guarded: [{ ...app, lists: [], audit: false, dns: { upstreams: undefined, types: [] } }],
-    services: [],
-    quarantined: quarantined.map((name) => name.repeat(16)),
-  });
-
 test("a guarded sandbox is guarded on a second network before anything leaves by it", async (t) => {
-  const { plane } = await start(t);
+  const { plane } = await startPlane(t);
   await post(plane, []);
   const box = createNamespace("both");
   join(box, "eth0", "198.19.1.2/24", "2001:db8:1::2/64");
@@ -155,7 +72,7 @@ test("a guarded sandbox is guarded on a second network before anything leaves by
 });
 
 test("one that joins the open network first is in doubt while one on both is away", async (t) => {
-  const { plane, asked } = await start(t);
+  const { plane, asked } = await startPlane(t);
   const away = containerOf("web", undefined, [plain, ""], [app, ""]);
   await post(plane, [away]);
   const box = createNamespace("first");
@@ -173,7 +90,7 @@ test("one that joins the open network first is in doubt while one on both is awa
   await until("the other one", 3_000, () =>
     entries("guarded4").includes("198.19.3.6 br-plain sandbox:other") ? true : undefined,
   );
-  await until("the engine to be asked", 3_000, () => (asked() > 0 ? true : undefined));
+  await until("the engine to be asked", 3_000, () => (asked().length > 0 ? true : undefined));
   await post(plane, [away, containerOf("free", "other", [plain, "198.19.3.6"])]);
   assert.ok(!entries("guarded4").some((entry) => entry.includes("sandbox:other")));
   await until("its release", 3_000, () =>
@@ -184,7 +101,7 @@ test("one that joins the open network first is in doubt while one on both is awa
 });
 
 test("who is on an open network is passed on to its own resolver from its first question on", async (t) => {
-  const { plane } = await start(t);
+  const { plane } = await startPlane(t);
   await post(plane, []);
   const box = createNamespace("asks");
   box.run("ip", "link", "set", "lo", "up");
@@ -208,7 +125,8 @@ test("who is on an open network is passed on to its own resolver from its first 
 });
 
 test("while one in quarantine is away, a new sandbox is cut off until the engine has told", async (t) => {
-  const { plane, asked } = await start(t);
+  const startedAtMs = monotonicMs();
+  const { plane, asked } = await startPlane(t);
   await post(plane, [containerOf("web", undefined, [app, ""])], "web");
   const box = createNamespace("back");
   join(box, "eth0", "198.19.1.7/24");
@@ -223,15 +141,20 @@ test("while one in quarantine is away, a new sandbox is cut off until the engine
   assert.deepEqual(entries("quarantine4"), ["198.19.1.7 sandbox:back"]);
   await post(plane, [containerOf("web", "back", [app, "198.19.1.7"])]);
   assert.deepEqual(entries("quarantine4"), []);
-  // It is away again, and somebody comes whom the engine never tells of.
+  // It is away again, and of the other one the engine never tells.
   run("ip", "netns", "del", "back");
   await post(plane, [containerOf("web", undefined, [app, ""])], "web");
   await becomes("quarantine4", ["198.19.1.8 sandbox:neighbour"]);
-  const before = asked();
-  plane.refreshed();
-  await until("another question", 3_000, () => (asked() > before ? true : undefined));
+  await until("the engine to be asked", 3_000, () => (asked().includes("web".repeat(16)) ? true : undefined));
+  const read = (atMs: number) => ({
+    listedAtMs: monotonicMs(),
+    readAtMs: new Map([["web".repeat(16), atMs]]),
+  });
+  // A reading that began before the other one appeared says nothing of it.
+  plane.tellReadings(read(startedAtMs));
+  await plane.flush();
   assert.deepEqual(entries("quarantine4"), ["198.19.1.8 sandbox:neighbour"]);
-  plane.refreshed();
+  plane.tellReadings(read(monotonicMs()));
   await becomes("quarantine4", []);
   run("ip", "netns", "del", "neighbour");
 });
@@ -243,7 +166,7 @@ test("a data plane that starts keeps what its predecessor knew, until it knows i
     { key: { kind: "net", prefix: hostPrefix("198.19.1.7" as IpAddress) }, comment: "sandbox:kept" },
   ]);
   join(createNamespace("kept"), "eth0", "198.19.1.7/24");
-  const { plane } = await start(t);
+  const { plane } = await startPlane(t);
   assert.deepEqual(entries("quarantine4"), kept);
   await post(plane, [], "web");
   assert.deepEqual(entries("quarantine4"), kept);

@@ -11,7 +11,18 @@ import {
   removePortTable,
 } from "../../src/io/port-table.ts";
 import { type IpAddress, parsePrefix } from "../../src/model/address.ts";
-import { arpFrame, frame, hexOf, icmp6Frame, indexOf, udpFrame, Wire } from "../support/frames.ts";
+import {
+  arpFrame,
+  frame,
+  hexOf,
+  hiddenIcmp6Frame,
+  icmp6Frame,
+  indexOf,
+  tagged,
+  udpFrame,
+  untagged,
+  Wire,
+} from "../support/frames.ts";
 import { until } from "../support/lab/command.ts";
 import { createNamespace, enterNamespaces, run } from "../support/namespace.ts";
 
@@ -56,7 +67,7 @@ async function passes(sent: Uint8Array, from = box, to = neighbour): Promise<boo
     seen.push(...to.read());
     return seen.includes(hexOf(sentinel)) ? seen : undefined;
   });
-  return arrived.includes(hexOf(sent));
+  return arrived.includes(hexOf(untagged(sent)));
 }
 
 const guard: PortGuard = {
@@ -94,8 +105,19 @@ describe("what may come in by a guarded port", () => {
     ["no address", udpFrame("0.0.0.0", "255.255.255.255", 67), "no", "no"],
     ["link-local", udpFrame(link, "ff02::1", 5353), "marked", "no"],
     ["discovery", icmp6Frame(135, link), "marked", "passes"],
-    ["discovery of whether an address is free", icmp6Frame(135, "::"), "marked", "passes"],
-    ["a report of groups", icmp6Frame(143, "::", "ff02::16"), "marked", "passes"],
+    ["discovery of whether an address is free", icmp6Frame(135, "::"), "marked", "marked"],
+    ["a report of groups", icmp6Frame(143, "::"), "marked", "marked"],
+    ["something else from no address", icmp6Frame(128, "::"), "no", "no"],
+    ["an advertisement of its own", icmp6Frame(136, link, "2001:db8:1::2"), "marked", "passes"],
+    ["an advertisement of link-local", icmp6Frame(136, link, link), "marked", "passes"],
+    ["an advertisement of a neighbour's", icmp6Frame(136, link, "2001:db8:1::3"), "no", "no"],
+    ["the same from its own", icmp6Frame(136, "2001:db8:1::2", "2001:db8:1::1"), "no", "no"],
+    ["a router advertisement behind options", hiddenIcmp6Frame(60, 134, link), "no", "no"],
+    ["a router advertisement behind groups' options", hiddenIcmp6Frame(0, 134, link), "no", "no"],
+    ["a router advertisement in a fragment", hiddenIcmp6Frame(44, 134, link), "no", "no"],
+    ["a forged one in a tag", tagged(udpFrame("198.19.1.3", "198.19.1.9", 9), 1), "no", "no"],
+    ["a forged one in two tags", tagged(udpFrame("198.19.1.3", "198.19.1.9", 9), 2), "no", "no"],
+    ["a router advertisement in two tags", tagged(icmp6Frame(134, link), 2), "no", "no"],
     ["an echo request, link-local", icmp6Frame(128, link), "marked", "no"],
     ["a router advertisement", icmp6Frame(134, link), "no", "no"],
     ["a redirect", icmp6Frame(137, link), "no", "no"],
@@ -232,7 +254,7 @@ test(
 );
 
 test(
-  "what others take away is put back; a ruleset that is flushed is no such thing where the table is ours alone",
+  "nobody takes away what the kernel keeps for us",
   withTable(async (table) => {
     table.guard(port, guard);
     const listed = run("nft", "list", "table", "netdev", "dockerwall");
@@ -242,6 +264,26 @@ test(
     assert.throws(() => run("nft", "delete", "table", "netdev", "dockerwall"), /not permitted/);
   }),
 );
+
+for (const [what, ...command] of [
+  ["all of it", "delete", "table", "netdev", "dockerwall"],
+  ["a chain", "delete", "chain", "netdev", "dockerwall", `cut-${port.index}`],
+  ["the rules of a chain", "flush", "chain", "netdev", "dockerwall", `guard-${port.index}`],
+] as const)
+  test(`where the kernel keeps nothing, ${what} is put back`, async () => {
+    const table = openPortTable("anybody's");
+    table.guard(port, guard);
+    table.cut(port, true);
+    const lines = (): string[] => run("nft", "list", "table", "netdev", "dockerwall").split("\n").sort();
+    const listed = lines();
+    run("nft", ...command);
+    assert.equal(table.isCut(port.index), what === "the rules of a chain");
+    table.heal();
+    assert.deepEqual(lines(), listed);
+    assert.equal(table.isCut(port.index), true);
+    table.remove();
+    table.close();
+  });
 
 test("a probe leaves nothing behind", () => {
   assert.equal(probePortTable(), undefined);

@@ -124,6 +124,8 @@ describe("the sets of the control plane", () => {
         bridges: [],
         policy: onlyLabels(createListStore(presets), 0),
         foreign: new Set(),
+        strangersOn: () => [],
+        held: [],
         quarantine: new Set(),
       }),
     );

@@ -4,7 +4,7 @@ import { afterEach, beforeEach, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { isDeepStrictEqual } from "node:util";
 import { namespaceInode } from "../../src/io/netns.ts";
-import { watchSandboxes } from "../../src/io/sandbox-folder.ts";
+import { type Fate, type SandboxFolder, watchSandboxes } from "../../src/io/sandbox-folder.ts";
 import { until } from "../support/lab/command.ts";
 import { createNamespace, enterNamespaces, run } from "../support/namespace.ts";
 
@@ -13,8 +13,9 @@ enterNamespaces(import.meta.url);
 const folder = "/run/engine/netns";
 let seen: string[] = [];
 let inodes = new Map<string, number>();
-let watcher: { close(): void } | undefined;
+let watcher: SandboxFolder | undefined;
 let made = 0;
+let fates: (() => Fate)[] = [];
 
 function start(): void {
   watcher = watchSandboxes({
@@ -25,6 +26,7 @@ function start(): void {
       closeSync(fd);
     },
     onGone: (name) => seen.push(`-${name}`),
+    onUnseen: (fate) => fates.push(fate),
     onProblem: (problem) => seen.push(`!${problem}`),
   });
 }
@@ -58,6 +60,7 @@ function vanish(name: string): void {
 
 beforeEach(() => {
   seen = [];
+  fates = [];
   inodes = new Map();
   mkdirSync(folder, { recursive: true });
 });
@@ -124,6 +127,53 @@ test("the folder may come later, go, and come again", async () => {
     rmSync("/run/engine", { recursive: true });
     await reported("-a");
   }
+});
+
+test("what has appeared is reported before a look returns, and of what has come and gone it is told", async () => {
+  await appear("before");
+  start();
+  seen = [];
+  await appear("now");
+  watcher?.lookNow();
+  assert.deepEqual(seen, ["+now"]);
+  vanish("now");
+  watcher?.lookNow();
+  assert.equal(fates.length, 0);
+  // Nothing of ours gets its turn in between.
+  const { path: source, fd } = createNamespace("brief");
+  closeSync(fd);
+  for (const name of ["brief", "left"]) {
+    writeFileSync(`${folder}/${name}`, "");
+    run("mount", "--bind", source, `${folder}/${name}`);
+    run("umount", "-l", `${folder}/${name}`);
+  }
+  rmSync(`${folder}/brief`);
+  writeFileSync(`${folder}/soon`, "");
+  watcher?.lookNow();
+  assert.deepEqual(
+    fates.map((fate) => fate()),
+    ["gone", "pending", "pending"],
+  );
+  rmSync(`${folder}/left`);
+  run("mount", "--bind", source, `${folder}/soon`);
+  watcher?.lookNow();
+  assert.deepEqual(
+    fates.map((fate) => fate()),
+    ["gone", "gone", "seen"],
+  );
+  assert.ok(!seen.includes("+brief") && !seen.includes("+left") && seen.includes("+soon"));
+});
+
+test("a namespace that takes the place of another is seen by a look", async () => {
+  start();
+  await appear("same");
+  watcher?.lookNow();
+  vanish("same");
+  const inode = await appear("same");
+  watcher?.lookNow();
+  assert.deepEqual(seen, ["+same", "-same", "+same"]);
+  assert.equal(inodes.get("same"), inode);
+  assert.equal(fates.length, 0);
 });
 
 test("nothing is reported after close", async () => {

@@ -9,7 +9,7 @@ import { promisify } from "node:util";
 import { Worker } from "node:worker_threads";
 import * as libc from "../../src/io/libc.ts";
 import { withNamespace } from "../../src/io/netns.ts";
-import { forgetResolverFlows } from "../../src/io/resolver-flows.ts";
+import { forgetFlowsPast } from "../../src/io/resolver-flows.ts";
 import { readAddresses } from "../../src/io/sandbox-addresses.ts";
 import { openSandboxSockets, resolverBytes, type SandboxSockets } from "../../src/io/sandbox-sockets.ts";
 import { installSandboxTable, probeSandboxTable, removeSandboxTables } from "../../src/io/sandbox-table.ts";
@@ -134,11 +134,17 @@ test("a client that keeps its socket is captured and released too, once its flow
   assert.equal(await askAgain(), "docker:q");
   withNamespace(box.fd, () => installSandboxTable(ours));
   assert.equal(await askAgain(), "");
-  assert.equal(withNamespace(box.fd, forgetResolverFlows), 1);
+  assert.equal(
+    withNamespace(box.fd, () => forgetFlowsPast(ours)),
+    1,
+  );
   assert.equal(await askAgain(), "ours:q");
   withNamespace(box.fd, removeSandboxTables);
   assert.equal(await askAgain(), "ours:q");
-  assert.equal(withNamespace(box.fd, forgetResolverFlows), 1);
+  assert.equal(
+    withNamespace(box.fd, () => forgetFlowsPast(docker)),
+    1,
+  );
   assert.equal(await askAgain(), "docker:q");
   libc.close(client);
 });

@@ -34,7 +34,10 @@ function wallOf(backend: Backend, sets: KernelSets): Wall {
     queueNumber: 5353,
     hold: true,
     listBridges: () => [bridge],
+    lookAtBridges: () => () => [],
     nowMs: Date.now,
+    uptimeMs: () => 0,
+    networksReadAtMs: () => 0,
     ...labelsOnly(),
   });
 }

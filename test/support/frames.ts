@@ -88,9 +88,29 @@ export function arpFrame(sender: string, target: string): Uint8Array {
   return frame(types.arp, ask);
 }
 
-/** A message of ICMPv6 with nothing in it. */
-export function icmp6Frame(type: number, source: string, destination = "ff02::1"): Uint8Array {
-  return frame(types.ip6, ip6(58, source, destination, [type, 0, 0, 0, 0, 0, 0, 0]));
+/** A message of ICMPv6 about an address, or with nothing in it. */
+export function icmp6Frame(type: number, source: string, about?: string): Uint8Array {
+  return frame(types.ip6, ip6(58, source, "ff02::1", icmp6(type, about)));
+}
+
+/** The same behind other headers of this number, which hide it from who looks at the first one only. */
+export function hiddenIcmp6Frame(header: number, type: number, source: string): Uint8Array {
+  return frame(types.ip6, ip6(header, source, "ff02::1", [58, 0, 0, 0, 0, 0, 0, 0, ...icmp6(type)]));
+}
+
+function icmp6(type: number, about?: string): number[] {
+  return [type, 0, 0, 0, 0, 0, 0, 0, ...(about === undefined ? [] : bytesOf(about))];
+}
+
+/** In as many tags of VLANs. */
+export function tagged(inner: Uint8Array, tags: number): Uint8Array {
+  const addresses = inner.subarray(0, 12);
+  return Uint8Array.of(...addresses, ...new Array(tags).fill([0x81, 0, 0, 0]).flat(), ...inner.subarray(12));
+}
+
+/** As who listens gets it: the kernel takes the outermost tag off. */
+export function untagged(sent: Uint8Array): Uint8Array {
+  return sent[12] === 0x81 ? Uint8Array.of(...sent.subarray(0, 12), ...sent.subarray(16)) : sent;
 }
 
 function ip6(next: number, source: string, destination: string, payload: readonly number[]): number[] {

@@ -25,6 +25,8 @@ export interface OneNetwork {
   message(name: string): Uint8Array;
   /** Asks for an A record from the host's side; undefined is silence. */
   ask(name: string, source?: string): Promise<Uint8Array>;
+  /** The same with a message of the test's. */
+  askBytes(message: Uint8Array, source: string): Promise<Uint8Array>;
 }
 
 function messageFor(name: string): Uint8Array {
@@ -78,9 +80,16 @@ export function startOneNetwork(change: {
     onLookup: (event) => events.push(event),
     onProblem: (problem) => problems.push(problem),
     onUnknown: () => undefined,
+    mayHaveCome: () => true,
     ...change.options,
   });
   answerer.useTopology(topology, guarded);
+  const askBytes = (message: Uint8Array, source: string): Promise<Uint8Array> =>
+    new Promise((resolve) =>
+      answerer.fromHost(message, "udp", { address: source as IpAddress }, (answer) =>
+        resolve(answer ?? assert.fail("silence")),
+      ),
+    );
   return {
     answerer,
     message: messageFor,
@@ -89,11 +98,7 @@ export function startOneNetwork(change: {
     events,
     problems,
     grants,
-    ask: (name, source = "198.18.0.2") =>
-      new Promise((resolve) =>
-        answerer.fromHost(messageFor(name), "udp", { address: source as IpAddress }, (answer) =>
-          resolve(answer ?? assert.fail("silence")),
-        ),
-      ),
+    ask: (name, source = "198.18.0.2") => askBytes(messageFor(name), source),
+    askBytes,
   };
 }

@@ -28,6 +28,14 @@ test("an unknown single label waits for one reading of the engine only, however 
   assert.ok(performance.now() - startedAtMs < 2_500);
 });
 
+test("an unknown single label is answered at once, and nobody is asked, while nobody has come", async () => {
+  const unexpected = (): never => assert.fail("the engine was asked");
+  const { ask } = startOneNetwork({ options: { onUnknown: unexpected, mayHaveCome: () => false } });
+  const startedAtMs = performance.now();
+  for (let i = 0; i < 10; i++) assert.equal(decodeMessage(await ask(`nobody-${i}`)).rcode, "NXDOMAIN");
+  assert.ok(performance.now() - startedAtMs < 500);
+});
+
 test("a name that leads into a network of the engine opens nothing, unless the allowlist names the range", async () => {
   const upstream = await startFakeUpstream({
     onUdp: ({ message, reply }) =>
@@ -205,7 +213,7 @@ test("what is no longer allowed when the upstream answers is not opened", async 
   });
   let asked = Promise.withResolvers<void>();
   let index: AskerIndex | undefined;
-  const { ask, answerer, topology, guarded, grants } = startOneNetwork({
+  const { ask, answerer, topology, guarded, grants, problems } = startOneNetwork({
     allow: "*.example.org",
     upstreams: [upstream],
     options: { indexNow: () => index ?? assert.fail() },
@@ -230,6 +238,7 @@ test("what is no longer allowed when the upstream answers is not opened", async 
     assert.equal(grants.length, 1);
     assert.equal(await askDuring("narrowed.example.org", () => use([])), "SERVFAIL");
     assert.equal(grants.length, 1);
+    assert.match(problems.join(), /narrowed\.example\.org failed: it is no longer allowed/);
   } finally {
     answerer.useUpstreams([]);
     await upstream.close();

@@ -204,9 +204,8 @@ describe("what a sandbox may send from", () => {
   ];
   for (const [name, sandbox, addresses, bridges, expected] of senders)
     it(name, () => {
-      const found = index.sendersOf(sandbox, addresses as IpAddress[], bridges, (address) => {
-        return address !== "198.19.1.99";
-      });
+      const asker = { sandbox, sinceMs: 0, addresses: addresses as IpAddress[] };
+      const found = index.sendersOf(asker, bridges, (address) => address !== "198.19.1.99");
       assert.deepEqual(found, expected);
     });
 });

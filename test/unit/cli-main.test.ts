@@ -36,6 +36,8 @@ const stats: StatsReport = {
 };
 const status: StatusReport = {
   state: "enforcing",
+  healthy: true,
+  held: [],
   version: "0",
   sinceMs: 0,
   engine: undefined,

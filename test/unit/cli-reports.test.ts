@@ -142,6 +142,8 @@ test("stats: styles only where they are wanted", () => {
 
 const enforcing: StatusReport = {
   state: "enforcing",
+  healthy: true,
+  held: [],
   version: "0.1.0",
   sinceMs: nowMs - 3_700_000,
   engine: { version: "28.5.2", apiVersion: "1.51" },

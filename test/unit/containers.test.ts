@@ -61,9 +61,39 @@ const hazards: readonly [name: string, more: Settings, sentence: RegExp][] = [
   ["the host's processes", { HostConfig: { PidMode: "host" } }, /sees the host's processes/],
   ["NET_ADMIN", { HostConfig: { CapAdd: ["NET_ADMIN"] } }, /has NET_ADMIN/],
   ["CAP_NET_ADMIN", { HostConfig: { CapAdd: ["CAP_NET_ADMIN"] } }, /has NET_ADMIN/],
-  ["SYS_ADMIN", { HostConfig: { CapAdd: ["SYS_ADMIN"] } }, /has NET_ADMIN/],
+  ["SYS_ADMIN", { HostConfig: { CapAdd: ["SYS_ADMIN"] } }, /has SYS_ADMIN/],
+  ...["SYS_MODULE", "CAP_SYS_RAWIO", "sys_boot", "BPF", "PERFMON"].map((name): [string, Settings, RegExp] => [
+    name,
+    { HostConfig: { CapAdd: [name] } },
+    /has a right over the host's kernel/,
+  ]),
+  ["DAC_READ_SEARCH", { HostConfig: { CapAdd: ["DAC_READ_SEARCH"] } }, /has DAC_READ_SEARCH/],
+  ["a disk", { HostConfig: { Devices: [{ PathOnHost: "/dev/sda1" }] } }, /has a device of the host/],
+  ["the memory", { HostConfig: { Devices: [{ PathOnHost: "/dev/mem" }] } }, /has a device of the host/],
+  ["every device", { Mounts: [{ Source: "/dev" }] }, /has a device of the host/],
+  [
+    "containerd's socket",
+    { Mounts: [{ Source: "/run/containerd/containerd.sock" }] },
+    /has the Docker socket/,
+  ],
   ["all capabilities", { HostConfig: { CapAdd: ["all"] } }, /has NET_ADMIN/],
 ];
+
+describe("what is no hazard", () => {
+  const harmless: readonly [name: string, more: Settings][] = [
+    [
+      "capabilities that Docker gives anyway",
+      { HostConfig: { CapAdd: ["NET_RAW", "CHOWN", "MKNOD", "SYS_TIME"] } },
+    ],
+    [
+      "a harmless device",
+      { HostConfig: { Devices: [{ PathOnHost: "/dev/fuse" }, { PathOnHost: "/dev/snd" }] } },
+    ],
+    ["a folder of its own", { Mounts: [{ Source: "/srv/data" }, { Source: "/dev/shm" }] }],
+  ];
+  for (const [name, more] of harmless)
+    it(name, () => assert.deepEqual(examine([container("it", { app: "198.19.1.3" }, more)]).warnings, []));
+});
 
 describe("hazards of containers", () => {
   for (const [name, more, sentence] of hazards) {
@@ -164,6 +194,8 @@ describe("networks that cannot be guarded", () => {
         bridges: ["br-far"],
         policy: onlyLabels(createListStore(presets), 0),
         foreign: new Set(),
+        strangersOn: () => [],
+        held: [],
         quarantine: new Set(),
       });
       assert.deepEqual([guarded, openBridges], [[], []]);

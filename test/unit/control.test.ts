@@ -35,6 +35,8 @@ after(async () => {
 const statsReport: StatsReport = { generatedAtMs: 1, networks: [] };
 const statusReport: StatusReport = {
   state: "enforcing",
+  healthy: true,
+  held: [],
   version: "0",
   sinceMs: 0,
   engine: undefined,

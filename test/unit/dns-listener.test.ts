@@ -4,6 +4,7 @@ import assert from "node:assert/strict";
 import { createSocket } from "node:dgram";
 import { once } from "node:events";
 import { createConnection, type Socket } from "node:net";
+import { basename } from "node:path";
 import { test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { createFrameReader, renderFrame } from "../../src/dns/framing.ts";
@@ -77,16 +78,17 @@ test("an answer that comes after the end is dropped", async () => {
   socket.destroy();
 });
 
-test("a taken port is said to be taken", async () => {
+test("a taken port is said to be taken, and by whom", async () => {
+  const holder = `${basename(process.execPath)} (pid ${process.pid})`;
   const first = await listenUdp(loopback4, echo);
   const tcp = await listenTcp(loopback4, echo);
   await assert.rejects(listenUdp({ ...loopback4, port: first.port }, echo), {
     code: "PORT_TAKEN",
-    message: `port ${first.port}/udp is taken by another program; set DOCKERWALL_DNS_PORT or stop it`,
+    message: `port ${first.port}/udp is taken by ${holder}; set DOCKERWALL_DNS_PORT to another port, or stop it`,
   });
   await assert.rejects(listenTcp({ ...loopback4, port: tcp.port }, echo), {
     code: "PORT_TAKEN",
-    message: `port ${tcp.port}/tcp is taken by another program; set DOCKERWALL_DNS_PORT or stop it`,
+    message: `port ${tcp.port}/tcp is taken by ${holder}; set DOCKERWALL_DNS_PORT to another port, or stop it`,
   });
   await first.close();
   await tcp.close();

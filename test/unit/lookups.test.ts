@@ -22,6 +22,7 @@ test("each choice of resolvers has its own answers", async () => {
   const ask = async (choice: UpstreamChoice, name = "www.example.org"): Promise<readonly string[]> => {
     const { answer } = await lookups.lookUp(questionFor(name), {
       asker: "a",
+      networkId: "n",
       choice,
       deadlineAtMs: performance.now() + 3_000,
     });
@@ -32,9 +33,9 @@ test("each choice of resolvers has its own answers", async () => {
     assert.deepEqual(await ask(two), ["203.0.113.2"]);
     assert.deepEqual(await ask(undefined), ["203.0.113.1"]);
     await assert.rejects(ask([]), /no upstream resolver is configured/);
-    lookups.retain([two, undefined]);
+    lookups.retain([two, undefined].map((choice) => ({ id: "n", choice })));
     assert.deepEqual(await ask(two), ["203.0.113.2"]);
-    lookups.retain([]);
+    lookups.retain([{ id: "n", choice: undefined }]);
     assert.deepEqual(await ask(two), ["203.0.113.2"]);
     // Other resolvers of the daemon: what is cached stays good, what is new is asked of them.
     lookups.useUpstreams(three ?? []);
@@ -55,7 +56,7 @@ test("one asker has one budget, however many choices of resolvers it asks by, an
   const ask = (asker: string, choice: UpstreamChoice): void => {
     const question = questionFor(`n${asked.length}.example.org`);
     const deadlineAtMs = performance.now() + 500;
-    const looked = async () => lookups.lookUp(question, { asker, choice, deadlineAtMs });
+    const looked = async () => lookups.lookUp(question, { asker, networkId: "n", choice, deadlineAtMs });
     asked.push(looked().then(() => "answered", messageOf));
   };
   try {
@@ -74,5 +75,49 @@ test("one asker has one budget, however many choices of resolvers it asks by, an
     lookups.useUpstreams([]);
     lookups.retain([]);
     await Promise.all(servers.map((server) => server.close()));
+  }
+});
+
+test("one network's cache says nothing of another's, and no flood puts another's answers out", async () => {
+  const asked: string[] = [];
+  const padding = Array.from({ length: 2_000 }, (_, i) => `203.0.${i >> 8}.${i & 255}`);
+  const server = await startFakeUpstream({
+    onUdp: ({ message, reply }) => {
+      asked.push(message.toString("latin1", 13, 17).toLowerCase());
+      // Long answers come by TCP.
+      reply(answerTo(message, [], { flags: 0x8380 }));
+    },
+    onTcp: (message) => answerTo(message, padding),
+  });
+  const lookups = createLookups([server]);
+  const ask = (networkId: string, name: string) =>
+    lookups.lookUp(questionFor(`${name}.example.org`), {
+      asker: networkId,
+      networkId,
+      choice: undefined,
+      deadlineAtMs: performance.now() + 3_000,
+    });
+  const seconds = async (networkId: string): Promise<number> => (await ask(networkId, "same")).ageSeconds;
+  try {
+    await ask("one", "same");
+    assert.deepEqual(asked, ["same"]);
+    assert.equal(await seconds("two"), 0);
+    assert.deepEqual(asked, ["same", "same"]);
+    // More than one network may keep, and more than all together.
+    for (let i = 0; i < 150; i++) await ask("flood", `f${i}`);
+    assert.equal(asked.length, 152);
+    await ask("one", "same");
+    assert.equal(asked.length, 152);
+    // The oldest of its own are gone.
+    await ask("flood", "f0");
+    assert.equal(asked.length, 153);
+    lookups.retain([{ id: "two", choice: undefined }]);
+    await ask("two", "same");
+    assert.equal(asked.length, 153);
+    await ask("one", "same");
+    assert.equal(asked.length, 154);
+  } finally {
+    lookups.useUpstreams([]);
+    await server.close();
   }
 });

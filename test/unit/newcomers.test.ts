@@ -2,7 +2,9 @@
 
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
+import { Knowledge } from "../../src/dns/knowledge.ts";
 import { Newcomers } from "../../src/dns/newcomers.ts";
+import { listOf } from "../support/policies.ts";
 import { bridgeNetwork, guardedNetwork, runningContainer } from "../support/topologies.ts";
 
 const networks = [
@@ -27,7 +29,7 @@ describe("whose a new sandbox may be", () => {
     services: [],
     quarantined: ["cut", "seated", "beside"],
   });
-  const inUse = (): boolean => true;
+  const asker = (sandbox: string) => ({ sandbox, sinceMs: 0, addresses: [] });
 
   const quarantine: readonly [name: string, sandbox: string, expected: string][] = [
     ["one that the engine told of", "sandbox-web", "no"],
@@ -35,7 +37,7 @@ describe("whose a new sandbox may be", () => {
     ["a new one, while one in quarantine is away", "sandbox-new", "maybe"],
   ];
   for (const [name, sandbox, expected] of quarantine)
-    it(`in quarantine: ${name}`, () => assert.equal(newcomers.quarantineOf(sandbox, inUse), expected));
+    it(`in quarantine: ${name}`, () => assert.equal(newcomers.quarantineOf(asker(sandbox), false), expected));
 
   it("in quarantine: the last one of one that has stopped, while it is there and that is in quarantine", () => {
     const stopped = (quarantined: string[]) => ({
@@ -48,7 +50,12 @@ describe("whose a new sandbox may be", () => {
       quarantined,
     });
     const of = (quarantined: string[], isLive: boolean) =>
-      new Newcomers(stopped(quarantined), newcomers, () => isLive).quarantineOf("sandbox-seated", inUse);
+      new Newcomers(
+        stopped(quarantined),
+        new Knowledge(stopped(quarantined)),
+        newcomers,
+        () => isLive,
+      ).quarantineOf(asker("sandbox-seated"), false);
     assert.deepEqual([of(["seated"], true), of(["seated"], false), of([], true)], ["yes", "maybe", "no"]);
   });
 
@@ -59,8 +66,8 @@ describe("whose a new sandbox may be", () => {
       services: [],
       quarantined: ["cut"],
     });
-    assert.equal(early.quarantineOf("sandbox-new", inUse), "unread");
-    assert.equal(early.quarantineOf("sandbox-web", inUse), "no");
+    assert.equal(early.quarantineOf(asker("sandbox-new"), false), "unread");
+    assert.equal(early.quarantineOf(asker("sandbox-web"), false), "no");
   });
 
   const joining: readonly [name: string, sandbox: string, on: string, expected: boolean][] = [
@@ -69,5 +76,30 @@ describe("whose a new sandbox may be", () => {
     ["one that the engine told of", "sandbox-web", "open", false],
   ];
   for (const [name, sandbox, on, expected] of joining)
-    it(`about to join: ${name}`, () => assert.equal(newcomers.mayJoin(sandbox, [on], inUse), expected));
+    it(`about to join: ${name}`, () => assert.equal(newcomers.mayJoin(asker(sandbox), [on]), expected));
+});
+
+describe("a port of the host that one container loses", () => {
+  const [strict = assert.fail()] = networks;
+  const loser = runningContainer("loser", "strict", "");
+  const of = (entries: string, own: string, listedAtMs: number, read: readonly [string, number][] = []) => {
+    const picture = {
+      topology: { networks, containers: [{ ...loser, running: false, sandbox: undefined, endpoints: [] }] },
+      guarded: [{ ...guardedNetwork(strict), lists: [listOf(entries)] }],
+      services: [{ containerId: "loser", name: "loser", addresses: [], lists: [listOf(own)] }],
+      quarantined: [],
+    };
+    const knowledge = new Knowledge(picture, () => ({ listedAtMs, readAtMs: new Map(read) }));
+    const newcomers = new Newcomers(picture, knowledge);
+    const asker = { sandbox: "new", sinceMs: 10, addresses: [] };
+    return (["open", "guarded"] as const).map((at) => newcomers.quarantineOf(asker, at === "guarded"));
+  };
+  const cases: readonly [name: string, found: string[], expected: string[]][] = [
+    ["is no new one's that may be it", of("host:8080", "!host:8080", 11), ["no", "maybe"]],
+    ["or that nobody has told of", of("host:8080", "www.example.com", 9), ["no", "maybe"]],
+    ["is one's that is not it", of("host:8080", "!host:8080", 11, [["loser", 11]]), ["no", "no"]],
+    ["is one's when nobody loses it", of("host:8080", "!www.example.com", 11), ["no", "no"]],
+    ["is nobody's to lose that has none", of("www.example.com", "!host:8080", 9), ["no", "no"]],
+  ];
+  for (const [name, found, expected] of cases) it(name, () => assert.deepEqual(found, expected));
 });

@@ -1,0 +1,171 @@
+// What the engine's own resolver asks upstream for containers, which the host's OUTPUT puts before us. By the time that
+// a question gets here, whoever asked it has a sandbox: so we look, capture what we have not captured, and know whether
+// it may be of a guarded container. However late we are, the question waits; its asker is never faster than we are.
+//
+//   A question passes at once when no capture came late, which is nearly always.
+//   Where one did, it waits until it is known where that sandbox stands, and is refused when that is guarded.
+//   Only what the engine sends is refused or held: the host's own lookups pass.
+
+import { contain } from "./contain.ts";
+import { judge, type LateCaptures, type Suspicion } from "./dns/late-captures.ts";
+import { messageOf } from "./errors.ts";
+import { askedMark, engineQueueNumber, rejectedMark, setNames } from "./firewall/names.ts";
+import { splitZero } from "./firewall/sets.ts";
+import type { KernelSets } from "./io/ipset.ts";
+import { adoptQueue, type QueuedPacket } from "./io/nfqueue.ts";
+import type { Readiness } from "./io/readiness.ts";
+import { anyPrefix } from "./model/address.ts";
+import { openOwnQueue } from "./queue.ts";
+
+export interface EngineQuestionsOptions {
+  /** That of first packets. */
+  readonly queueNumber: number;
+  /** What holdEngineQuestions() returned. */
+  readonly queueFd: number;
+  readonly readiness: Readiness;
+  readonly sets: KernelSets;
+  readonly lates: LateCaptures;
+  /** Captures what is not captured yet; done when it returns. */
+  readonly captureNow: () => void;
+  /** False when this IP packet is certainly not the engine's. */
+  readonly mayBeEngines: (packet: Uint8Array) => boolean;
+  /** False while the engine has something to do, as far as can be seen. */
+  readonly isEngineIdle: () => boolean;
+  /** It is not known where somebody stands: the engine must be read. */
+  readonly onUnknown: () => void;
+  readonly onProblem: (problem: string) => void;
+}
+
+/** Questions that wait for us at most; more pass, as a host that asks so much must not be cut off. */
+const maxLength = 8192;
+/** Both headers with options. */
+const copyBytes = 128;
+/** How often what waits is judged again. */
+const againEveryMs = 20;
+const idleEveryMs = 100;
+/**
+ * When we have not said for so long that we are awake, questions pass us by: a daemon that hangs must not leave the host
+ * without names. Longer than any load makes us wait.
+ */
+const awakeSeconds = 30;
+const awakeEveryMs = 5_000;
+
+interface Held {
+  readonly packet: QueuedPacket;
+  readonly suspicion: Suspicion;
+}
+
+/**
+ * Has questions of the engine wait from now on, where rules that an earlier run left put them before us. An engine that
+ * was started anew starts the containers before it answers us; what they ask meanwhile waits until somebody decides.
+ * @returns the queue, for startEngineQuestions()
+ */
+export function holdEngineQuestions(queueNumber: number, sets: KernelSets): number {
+  const number = engineQueueNumber(queueNumber);
+  const { fd } = openOwnQueue({ number, maxLength, copyBytes, whenFull: "pass" });
+  const names = sets.names();
+  if (names.includes(setNames.awake4) && names.includes(setNames.awake6)) stayAwake(sets);
+  return fd;
+}
+
+function stayAwake(sets: KernelSets): void {
+  for (const family of [4, 6] as const) {
+    const entries = splitZero([anyPrefix(family)]).map((prefix) => ({
+      key: { kind: "net", prefix } as const,
+      timeoutSeconds: awakeSeconds,
+    }));
+    sets.add(setNames[`awake${family}`], entries);
+  }
+}
+
+/**
+ * Begins to decide; from here on no question of the engine leaves without us.
+ * @returns how to end it: what waits passes, as all that comes
+ */
+export function startEngineQuestions(options: EngineQuestionsOptions): () => void {
+  const { lates, sets } = options;
+  const queue = adoptQueue(engineQueueNumber(options.queueNumber), options.queueFd);
+  let held: Held[] = [];
+  let isTimed = false;
+
+  function decide({ packet, suspicion }: Held): "decided" | "waits" {
+    const verdict = judge(suspicion, performance.now());
+    if (verdict === "waits") return "waits";
+    if (verdict === "refused")
+      options.onProblem("a question of the engine was refused: the capture of a container came late");
+    // Through the same hook once more: the rules of others behind ours must see it too.
+    queue.verdict(packet.id, "repeat", packet.mark | askedMark | (verdict === "refused" ? rejectedMark : 0));
+    return "decided";
+  }
+
+  function judgeAgain(): void {
+    isTimed = false;
+    look();
+    held = held.filter((question) => decide(question) === "waits");
+    if (held.length > 0) waitFurther();
+  }
+
+  function waitFurther(): void {
+    if (!isTimed) setTimeout(() => contain(judgeAgain, told), againEveryMs);
+    isTimed = true;
+  }
+
+  const told = (error: unknown): void => options.onProblem(`questions of the engine: ${messageOf(error)}`);
+  const look = (): void => contain(options.captureNow, told);
+
+  /** What cannot be told is the engine's. */
+  function mayBeEngines(packet: Uint8Array): boolean {
+    try {
+      return options.mayBeEngines(packet);
+    } catch (error) {
+      told(error);
+      return true;
+    }
+  }
+
+  /** Decides on everything that has been sent by now. */
+  function serve(): void {
+    for (;;) {
+      const packets = queue.receive();
+      if (packets.length === 0) break;
+      look();
+      const suspicion = lates.suspect(performance.now());
+      const nothing: Suspicion = { ...suspicion, suspects: [] };
+      for (const packet of packets) {
+        const suspicious = suspicion.suspects.length > 0 && mayBeEngines(packet.payload);
+        const question = { packet, suspicion: suspicious ? suspicion : nothing };
+        if (decide(question) === "decided") continue;
+        held.push(question);
+        options.onUnknown();
+      }
+    }
+    if (held.length > 0) waitFurther();
+  }
+
+  /** Lets go whom the engine cannot be holding a question of any more. */
+  function rest(): void {
+    if (!lates.isSuspicious) return;
+    const nowMs = performance.now();
+    const idle = options.isEngineIdle();
+    // What the engine had sent by then is in the queue at the latest.
+    serve();
+    lates.release(nowMs, idle);
+  }
+
+  const unwatch = options.readiness.watch(queue.fd, () => contain(serve, told));
+  stayAwake(sets);
+  const staying = setInterval(() => contain(() => stayAwake(sets), told), awakeEveryMs);
+  const resting = setInterval(() => contain(rest, told), idleEveryMs);
+  let ended = false;
+  return () => {
+    // The number of a closed descriptor is soon somebody else's.
+    if (ended) return;
+    ended = true;
+    clearInterval(staying);
+    clearInterval(resting);
+    unwatch();
+    for (const { packet } of held) queue.verdict(packet.id, "accept");
+    held = [];
+    queue.close();
+  };
+}

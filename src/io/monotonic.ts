@@ -1,0 +1,6 @@
+// One clock for both threads: performance.now() counts from each thread's own beginning.
+
+/** Milliseconds that only go forward, the same on every thread of the process. */
+export function monotonicMs(): number {
+  return Number(process.hrtime.bigint()) / 1e6;
+}

@@ -1,0 +1,52 @@
+// Which process has a socket open, by the socket's inode.
+
+import { readdirSync, readFileSync, readlinkSync } from "node:fs";
+import { basename } from "node:path";
+
+export interface SocketHolder {
+  readonly pid: number;
+  readonly program: string;
+}
+
+/** Undefined where nobody has any of them open, or it is a process that we cannot look into. */
+export function findSocketHolder(inodes: ReadonlySet<string>): SocketHolder | undefined {
+  if (inodes.size === 0) return undefined;
+  const pid = readdirSync("/proc").find((name) => /^[0-9]+$/.test(name) && hasOpen(name, inodes));
+  if (pid === undefined) return undefined;
+  return { pid: Number(pid), program: programOf(pid) };
+}
+
+/** By its file: the name of a process is its main thread's, and Node's is "MainThread". */
+function programOf(pid: string): string {
+  const file = basename(linkOf(`/proc/${pid}/exe`)).replace(/ \(deleted\)$/, "");
+  return file || readText(`/proc/${pid}/comm`).trim() || "a program";
+}
+
+function hasOpen(pid: string, inodes: ReadonlySet<string>): boolean {
+  try {
+    return readdirSync(`/proc/${pid}/fd`).some((fd) => {
+      const inode = /^socket:\[([0-9]+)\]$/.exec(linkOf(`/proc/${pid}/fd/${fd}`))?.[1];
+      return inode !== undefined && inodes.has(inode);
+    });
+  } catch {
+    // The process ended, or is not ours to look into.
+    return false;
+  }
+}
+
+function linkOf(path: string): string {
+  try {
+    return readlinkSync(path);
+  } catch {
+    return "";
+  }
+}
+
+/** Empty where there is no such file. */
+export function readText(path: string): string {
+  try {
+    return readFileSync(path, "utf8");
+  } catch {
+    return "";
+  }
+}

@@ -1,0 +1,44 @@
+// Lookups that cannot be decided on what is known: each tries again when more is known, or when its time is over. The
+// places are bounded for each asker and in all, so that whoever has many under way takes none of anybody else's.
+
+export interface Waits {
+  /** True when `again` will be called, once: with the next `wake`, or `withinMs` from now. False without a place. */
+  wait(asker: string, withinMs: number, again: () => void): boolean;
+  /** More is known. */
+  wake(): void;
+}
+
+/** More than a container needs while it starts. */
+const maxPerAsker = 128;
+const maxInAll = 8_192;
+
+export function createWaits(): Waits {
+  const waiting = new Set<() => void>();
+  const perAsker = new Map<string, number>();
+
+  function leave(asker: string): void {
+    const left = (perAsker.get(asker) ?? 1) - 1;
+    if (left === 0) perAsker.delete(asker);
+    else perAsker.set(asker, left);
+  }
+
+  return {
+    wait(asker, withinMs, again) {
+      const mine = perAsker.get(asker) ?? 0;
+      if (mine >= maxPerAsker || waiting.size >= maxInAll) return false;
+      perAsker.set(asker, mine + 1);
+      const attempt = (): void => {
+        clearTimeout(timer);
+        waiting.delete(attempt);
+        leave(asker);
+        again();
+      };
+      const timer = setTimeout(attempt, withinMs);
+      waiting.add(attempt);
+      return true;
+    },
+    wake() {
+      for (const attempt of [...waiting]) attempt();
+    },
+  };
+}

@@ -1,0 +1,124 @@
+// Guarded containers that ask for a denied name with their first instruction, on a host whose processors are taken many
+// times over by processes of the host, against which no weight of ours counts. None of it may leave by the engine's own
+// resolver, and all of it is asked of us. DOCKERWALL_LONG=1 takes 1,000 starts for each engine at a load of 20;
+// DOCKERWALL_STARTS another number, to take them in parts.
+
+import assert from "node:assert/strict";
+import { loadavg } from "node:os";
+import { after, before, describe, it } from "node:test";
+import { chosen, long, printRow } from "../../support/chosen.ts";
+import { deploy, network, run, stats } from "../../support/dockerwall.ts";
+import { until } from "../../support/lab/command.ts";
+import type { Engine } from "../../support/lab/engine.ts";
+import { type Lab, startLab } from "../../support/lab/lab.ts";
+
+/** All of these ask from the host's namespace. */
+const engines = chosen([
+  { kind: "e20", name: "e20", resolver: "stub" },
+  { kind: "e26", name: "e26", resolver: "stub" },
+  { kind: "e28", name: "e28" },
+] as const);
+
+const starts = Number(process.env["DOCKERWALL_STARTS"] ?? (long ? 1_000 : 20));
+const load = long ? 20 : 8;
+/** So many at once, as Compose would. */
+const atOnce = 4;
+
+let lab: Lab;
+before(async () => {
+  lab = await startLab({ engines, product: true });
+});
+after(async () => {
+  await lab?.down();
+});
+
+describe("starts on a busy host", { concurrency: 1 }, () => {
+  for (const { name } of engines) describe(name, { concurrency: 1 }, () => busy(name));
+});
+
+function busy(name: string): void {
+  let engine: Engine;
+  const burners: number[] = [];
+
+  const asked = async (series: string): Promise<number> =>
+    (await lab.internet.queries()).filter((query) => query.name.startsWith(`${series}-`)).length;
+
+  async function start(on: string, about: string): Promise<void> {
+    const options = ["--rm", "--network", on, "-e", "RES_OPTIONS=timeout:2 attempts:3"];
+    await run(
+      engine,
+      "run",
+      ...options,
+      "client:lab",
+      "bash",
+      "-c",
+      `( : <>/dev/udp/${about}/9 ) 2>/dev/null; exit 0`,
+    );
+  }
+
+  async function startMany(on: string, series: string, count: number): Promise<void> {
+    let next = 0;
+    const line = async (): Promise<void> => {
+      while (next < count) await start(on, `${series}-${next++}.example.org`);
+    };
+    await Promise.all(Array.from({ length: atOnce }, line));
+  }
+
+  /** How many names of a series were asked of us. */
+  async function askedOfUs(series: string): Promise<number> {
+    const rows = (await stats(engine)).networks.flatMap(({ lookups }) => lookups);
+    return new Set(rows.map(({ domain }) => domain).filter((domain) => domain.startsWith(`${series}-`))).size;
+  }
+
+  before(async () => {
+    engine = lab.engine(name);
+    await deploy(engine);
+    await network(engine, "app", "www.example.com");
+    await network(engine, "plain");
+    for (let index = 0; index < load; index++) {
+      const { pid } = engine.background(`${name}-burner-${index}`, ["sh", "-c", "while :; do :; done"]);
+      burners.push(pid);
+    }
+    await until(`${name}: a load of ${load}`, 180_000, () =>
+      (loadavg()[0] ?? 0) >= load * 0.8 ? true : undefined,
+    );
+  });
+
+  after(() => {
+    for (const pid of burners) process.kill(pid, "SIGKILL");
+  });
+
+  it("are seen when nobody guards them", async () => {
+    await startMany("plain", "free", atOnce);
+    assert.ok((await asked("free")) >= atOnce);
+  });
+
+  it(`ask nobody but us, ${starts} times`, async () => {
+    const loads: number[] = [];
+    const watch = setInterval(() => loads.push(loadavg()[0] ?? 0), 5_000);
+    try {
+      // In parts, so that a run that breaks off has told what it saw.
+      for (let done = 0; done < starts; ) {
+        const part = Math.min(100, starts - done);
+        const series = `busy${done}`;
+        await startMany("app", series, part);
+        done += part;
+        const past = await asked(series);
+        const heard = await askedOfUs(series);
+        const mean = loads.reduce((sum, each) => sum + each, 0) / Math.max(1, loads.length);
+        printRow(
+          name,
+          `${done} starts`,
+          `load ${mean.toFixed(1)}`,
+          `${past} lookups past`,
+          `${heard} of ${part} asked us`,
+        );
+        assert.equal(past, 0);
+        // Who is refused asks again after some seconds, and has given up by then on a host that is busy enough.
+        assert.ok(heard >= part * 0.9, `${heard} of ${part} asked us`);
+      }
+    } finally {
+      clearInterval(watch);
+    }
+  });
+}

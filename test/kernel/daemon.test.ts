@@ -1,0 +1,184 @@
+// The daemon as a whole process from its start to its end, beside an engine of the test's own, on a real kernel: what a
+// start that fails leaves behind, and that nothing comes back after uninstall.
+
+import assert from "node:assert/strict";
+import { createSocket, type Socket } from "node:dgram";
+import { once } from "node:events";
+import { createServer } from "node:net";
+import { describe, it } from "node:test";
+import { daemonEnforces, mountSys, startDaemon } from "../support/daemon-process.ts";
+import { bridgeNetwork, container, type FakeEngine, startFakeEngine } from "../support/fake-engine.ts";
+import { until } from "../support/lab/command.ts";
+import { enterNamespaces, run } from "../support/namespace.ts";
+
+enterNamespaces(import.meta.url);
+mountSys();
+
+const id = "0123456789ab".padEnd(64, "0");
+const bridge = "br-0123456789ab";
+const web = "ab".repeat(32);
+run("ip", "link", "add", bridge, "type", "bridge");
+run("ip", "addr", "add", "198.19.1.1/24", "dev", bridge);
+
+async function engineWithApp(): Promise<FakeEngine> {
+  const engine = await startFakeEngine();
+  engine.networks.set(id, bridgeNetwork({ id, name: "app", allow: "www.example.com" }));
+  engine.containers.set(web, container({ id: web, name: "web", on: { [id]: "198.19.1.2" } }));
+  return engine;
+}
+
+/** Everything that netfilter and ipset hold, in either variant. */
+function kernelState(): string {
+  return [
+    ...["iptables-nft", "ip6tables-nft", "iptables-legacy", "ip6tables-legacy"].map((tool) =>
+      run(`${tool}-save`),
+    ),
+    run("nft", "list", "tables"),
+    run("ipset", "save").replaceAll(/ initval \S+/g, ""),
+  ]
+    .join("\n")
+    .split("\n")
+    .filter((line) => !/^#|^:|^\*|^COMMIT|^$/.test(line))
+    .join("\n");
+}
+
+async function bound(address: string, port: number): Promise<Socket> {
+  const socket = createSocket("udp4");
+  socket.bind(port, address);
+  await once(socket, "listening");
+  return socket;
+}
+
+describe("a start that fails", () => {
+  it("takes nothing of the port's holder, names it, and leaves no trace", async () => {
+    await using engine = await engineWithApp();
+    await using holder = await bound("127.0.0.1", 5053);
+    await using client = await bound("127.0.0.1", 0);
+    const was = kernelState();
+    await using daemon = startDaemon(engine);
+    const { exitCode, stderr } = await daemon.end();
+    assert.equal(exitCode, 71);
+    assert.match(
+      stderr,
+      new RegExp(
+        `^dockerwall: port 5053/udp is taken by \\S+ \\(pid ${process.pid}\\); .*DOCKERWALL_DNS_PORT`,
+      ),
+    );
+    assert.equal(kernelState(), was);
+    client.send("ping", 5053, "127.0.0.1");
+    const [message] = (await once(holder, "message")) as [Buffer];
+    assert.equal(String(message), "ping");
+  });
+
+  it("names who holds the port for TCP, and for IPv6", async () => {
+    for (const host of ["127.0.0.1", "::1"]) {
+      await using engine = await engineWithApp();
+      const server = createServer();
+      server.listen(5053, host);
+      await once(server, "listening");
+      await using daemon = startDaemon(engine);
+      const { exitCode, stderr } = await daemon.end();
+      server.close();
+      assert.equal(exitCode, 71);
+      assert.match(stderr, new RegExp(`port 5053/tcp is taken by \\S+ \\(pid ${process.pid}\\)`));
+    }
+  });
+
+  it("leaves no trace when the control socket cannot be made", async () => {
+    await using engine = await engineWithApp();
+    const was = kernelState();
+    await using daemon = startDaemon(engine, { DOCKERWALL_CONTROL_SOCKET: "/dev/null/control.sock" });
+    const { exitCode } = await daemon.end();
+    assert.notEqual(exitCode, 0);
+    assert.equal(kernelState(), was);
+  });
+
+  it("leaves standing what an earlier run put there", async () => {
+    await using engine = await engineWithApp();
+    await using first = startDaemon(engine);
+    await daemonEnforces(first);
+    await first.end("SIGKILL");
+    const was = kernelState();
+    assert.match(was, /held until classified/);
+    await using holder = await bound("127.0.0.1", 5053);
+    await using second = startDaemon(engine);
+    assert.equal((await second.end()).exitCode, 71);
+    assert.equal(kernelState() === was, true);
+    holder.close();
+    await using third = startDaemon(engine);
+    await daemonEnforces(third);
+    assert.equal((await third.cli("uninstall")).exitCode, 0);
+    assert.equal(kernelState(), "");
+    await third.end("SIGTERM");
+  });
+});
+
+describe("the host's own sockets", () => {
+  it("are reached on the loopback interface while no daemon runs, whatever their port", async () => {
+    await using engine = await engineWithApp();
+    await using daemon = startDaemon(engine);
+    await daemonEnforces(daemon);
+    await daemon.end("SIGKILL");
+    await using holder = await bound("127.0.0.1", 5053);
+    await using client = await bound("127.0.0.1", 0);
+    client.send("ping", 5053, "127.0.0.1");
+    const [message] = (await once(holder, "message")) as [Buffer];
+    assert.equal(String(message), "ping");
+    holder.close();
+    await using last = startDaemon(engine);
+    await daemonEnforces(last);
+    await last.cli("uninstall");
+  });
+});
+
+describe("after uninstall", () => {
+  it("nothing comes back, whatever ends or is asked", async () => {
+    await using engine = await engineWithApp();
+    await using daemon = startDaemon(engine);
+    await daemonEnforces(daemon);
+    assert.equal((await daemon.cli("allow", "app", "api.example.com:443", "--for", "2s")).exitCode, 0);
+    const ends = Date.now() + 2_000;
+    assert.equal((await daemon.cli("uninstall")).exitCode, 0);
+    assert.equal(kernelState(), "");
+    engine.networks.set(id, bridgeNetwork({ id, name: "app", allow: "api.example.com" }));
+    engine.tell("network", "create", id);
+    const asked: readonly (readonly string[])[] = [
+      ["status"],
+      ["doctor"],
+      ["stats"],
+      ["quarantine", "web"],
+      ["release", "web"],
+      ["allow", "app", "api.example.com"],
+      ["deny", "app", "api.example.com"],
+      ["explain", "web", "www.example.com"],
+      ["suggest", "app"],
+      ["replay", "app", "--allow", "www.example.com"],
+      ["prepare-network", "other", "www.example.com"],
+    ];
+    for (const args of asked) {
+      const { exitCode, stdout, stderr } = await daemon.cli(...args);
+      assert.match(
+        `${stdout}${stderr}`,
+        /is uninstalled and guards nothing; `docker restart dockerwall`/,
+        args[0],
+      );
+      assert.equal(exitCode, 69, args[0]);
+    }
+    // The timed rule's end is past, and one round of whatever is done every five seconds.
+    await until("6 s", 15_000, () => (Date.now() > ends + 4_500 ? true : undefined));
+    assert.equal(daemon.ended, false, daemon.log());
+    assert.equal(kernelState(), "");
+    assert.equal((await daemon.cli("uninstall")).exitCode, 0);
+    assert.equal((await daemon.end("SIGTERM")).exitCode, 0);
+    assert.equal(kernelState(), "");
+  });
+
+  it("the port is free", async () => {
+    await using engine = await engineWithApp();
+    await using daemon = startDaemon(engine);
+    await daemonEnforces(daemon);
+    await daemon.cli("uninstall");
+    await using holder = await bound("0.0.0.0", 5053);
+    assert.equal(holder.address().port, 5053);
+  });
+});

@@ -1,0 +1,245 @@
+// What becomes of a question that root sends to port 53, shown by packets over the loopback: with the rules in force, the
+// daemon there, busy, hung or dead.
+
+import assert from "node:assert/strict";
+import { createSocket, type Socket } from "node:dgram";
+import { once } from "node:events";
+import { connect, createServer, type Server } from "node:net";
+import { after, afterEach, beforeEach, describe, it } from "node:test";
+import { setTimeout as sleep } from "node:timers/promises";
+import type { Standing } from "../../src/dns/asker.ts";
+import { LateCaptures } from "../../src/dns/late-captures.ts";
+import { holdEngineQuestions, startEngineQuestions } from "../../src/engine-questions.ts";
+import { renderRuleset } from "../../src/firewall/ruleset.ts";
+import { createSets } from "../../src/io/desired-sets.ts";
+import { openKernelSets } from "../../src/io/ipset.ts";
+import { createIptables } from "../../src/io/iptables.ts";
+import { socketInode } from "../../src/io/packet-socket.ts";
+import { createReadiness, type Readiness } from "../../src/io/readiness.ts";
+import { until } from "../support/lab/command.ts";
+import { enterNamespaces, run } from "../support/namespace.ts";
+
+enterNamespaces(import.meta.url);
+
+const queueNumber = 70;
+const sets = openKernelSets();
+createSets(sets);
+run("ip", "link", "set", "lo", "up");
+
+const servers: { close(): unknown }[] = [];
+const heard: string[] = [];
+for (const address of ["127.0.0.1", "::1"]) {
+  const udp: Socket = createSocket(address === "::1" ? "udp6" : "udp4").on("message", (message) =>
+    heard.push(String(message)),
+  );
+  udp.bind(53, address);
+  await once(udp, "listening");
+  const tcp: Server = createServer((socket) =>
+    socket.on("data", (data) => heard.push(String(data))).on("error", () => undefined),
+  );
+  tcp.listen(53, address);
+  await once(tcp, "listening");
+  servers.push(udp, tcp);
+}
+after(() => {
+  for (const server of servers) server.close();
+});
+
+/** Sends a question by a socket of its own; resolves to what the socket is told within some 300 ms. */
+async function ask(transport: "udp" | "tcp", address: string, text: string): Promise<string> {
+  return transport === "udp" ? askUdp(address, text) : askTcp(address, text);
+}
+
+async function askUdp(address: string, text: string): Promise<string> {
+  const socket = createSocket(address === "::1" ? "udp6" : "udp4");
+  let told = "";
+  socket.on("error", (error: NodeJS.ErrnoException) => {
+    told = error.code ?? "";
+  });
+  socket.connect(53, address);
+  await once(socket, "connect");
+  socket.send(text);
+  for (let waitedMs = 0; waitedMs < 300 && told === "" && !heard.includes(text); waitedMs += 10)
+    await sleep(10);
+  socket.close();
+  return told;
+}
+
+async function askTcp(address: string, text: string): Promise<string> {
+  const socket = connect(53, address);
+  let told = "";
+  socket.on("error", (error: NodeJS.ErrnoException) => {
+    told = error.code ?? "";
+  });
+  socket.on("connect", () => socket.write(text));
+  for (let waitedMs = 0; waitedMs < 300 && told === "" && !heard.includes(text); waitedMs += 10)
+    await sleep(10);
+  socket.destroy();
+  return told;
+}
+
+const ways = (["udp", "tcp"] as const).flatMap((transport) =>
+  ["127.0.0.1", "::1"].map((address) => [transport, address] as const),
+);
+
+for (const backend of ["nft", "legacy"] as const)
+  describe(`questions by iptables-${backend}`, () => questions(backend));
+
+function questions(backend: "nft" | "legacy"): void {
+  let readiness: Readiness;
+  let end: () => void;
+  let standing: Standing["kind"];
+  let lates: LateCaptures;
+  let looks = 0;
+  let isEngines = true;
+  const seen: (number | undefined)[] = [];
+  const problems: string[] = [];
+
+  function start(): void {
+    end = startEngineQuestions({
+      queueNumber,
+      queueFd: holdEngineQuestions(queueNumber, sets),
+      readiness,
+      sets,
+      lates,
+      captureNow: () => {
+        looks += 1;
+      },
+      mayBeEngines: (packet) => {
+        seen.push(socketInode(packet));
+        return isEngines;
+      },
+      isEngineIdle: () => false,
+      onUnknown: () => undefined,
+      onProblem: (problem) => problems.push(problem),
+    });
+  }
+
+  beforeEach(async () => {
+    for (const family of [4, 6] as const)
+      await createIptables(backend).apply(
+        family,
+        renderRuleset({ family, dnsPort: 5053, queueNumber, hold: true }),
+      );
+    readiness = createReadiness();
+    lates = new LateCaptures();
+    looks = 0;
+    isEngines = true;
+    heard.length = 0;
+    seen.length = 0;
+    problems.length = 0;
+    start();
+  });
+
+  afterEach(async () => {
+    end();
+    readiness.close();
+    for (const family of [4, 6] as const) await createIptables(backend).apply(family, []);
+  });
+
+  const late = (kind: Standing["kind"]): void => {
+    standing = kind;
+    lates.add("box", { standing: () => standing, hasAskedPast: () => true }, performance.now());
+  };
+
+  for (const [transport, address] of ways) {
+    const way = `${transport} to ${address}`;
+
+    it(`pass when nobody was late, after a look, ${way}`, async () => {
+      assert.equal(await ask(transport, address, way), "");
+      assert.deepEqual(heard, [way]);
+      assert.equal(looks, 1);
+      assert.deepEqual(problems, []);
+    });
+
+    it(`are refused, and told so at once, when somebody guarded was late, ${way}`, async () => {
+      late("guarded");
+      assert.match(await ask(transport, address, way), /^(ECONNREFUSED|EHOSTUNREACH|EACCES)$/);
+      assert.deepEqual(heard, []);
+      assert.ok(Number(seen[0]) > 0, "the socket of the packet");
+      assert.match(problems[0] ?? "", /came late/);
+    });
+
+    it(`pass when somebody guarded was late, but they are not the engine's, ${way}`, async () => {
+      late("guarded");
+      isEngines = false;
+      assert.equal(await ask(transport, address, way), "");
+      assert.deepEqual(heard, [way]);
+    });
+
+    it(`wait until it is known who was late, ${way}`, async () => {
+      late("unknown");
+      const asked = ask(transport, address, way);
+      await until("a question", 1_000, () => (looks > 0 ? true : undefined));
+      await sleep(50);
+      assert.deepEqual(heard, []);
+      standing = "open";
+      assert.equal(await asked, "");
+      assert.deepEqual(heard, [way]);
+    });
+
+    it(`pass while no daemon is there, ${way}`, async () => {
+      end();
+      assert.equal(await ask(transport, address, way), "");
+      assert.deepEqual(heard, [way]);
+      assert.equal(looks, 0);
+    });
+  }
+
+  it("pass a daemon by that has not said for long that it is awake, and not before", async () => {
+    // It hangs: nobody serves the queue.
+    readiness.close();
+    await ask("udp", "127.0.0.1", "held");
+    assert.deepEqual(heard, []);
+    sets.flush("dockerwall-awake4");
+    await ask("udp", "127.0.0.1", "passes");
+    assert.deepEqual(heard, ["passes"]);
+  });
+
+  it("go on to the rules of others, without a mark of ours", async () => {
+    run(
+      `iptables-${backend}`,
+      "-t",
+      "mangle",
+      "-A",
+      "OUTPUT",
+      "-p",
+      "udp",
+      "--dport",
+      "53",
+      "-m",
+      "mark",
+      "--mark",
+      "0x0",
+      "-j",
+      "DROP",
+    );
+    await ask("udp", "127.0.0.1", "dropped");
+    run(
+      `iptables-${backend}`,
+      "-t",
+      "mangle",
+      "-D",
+      "OUTPUT",
+      "-p",
+      "udp",
+      "--dport",
+      "53",
+      "-m",
+      "mark",
+      "--mark",
+      "0x0",
+      "-j",
+      "DROP",
+    );
+    assert.equal(looks, 1);
+    assert.deepEqual(heard, []);
+  });
+
+  it("of others than root do not come before us", async () => {
+    const script = "exec 3<>/dev/udp/127.0.0.1/53; echo -n nobody >&3";
+    run("setpriv", "--reuid", "65534", "--clear-groups", "bash", "-c", script);
+    await until("the question", 1_000, () => (heard.includes("nobody") ? true : undefined));
+    assert.equal(looks, 0);
+  });
+}

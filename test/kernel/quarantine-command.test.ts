@@ -1,0 +1,87 @@
+// What `quarantine`, `release` and `explain` say of containers, beside what their packets do.
+
+import assert from "node:assert/strict";
+import { spawnSync } from "node:child_process";
+import { after, before, describe, it } from "node:test";
+import { type DaemonProcess, daemonEnforces, mountSys, startDaemon } from "../support/daemon-process.ts";
+import { bridgeNetwork, container, type FakeEngine, startFakeEngine } from "../support/fake-engine.ts";
+import { createNamespace, enterNamespaces, run } from "../support/namespace.ts";
+
+enterNamespaces(import.meta.url);
+mountSys();
+
+const app = "0123456789ab".padEnd(64, "0");
+const bridge = "br-0123456789ab";
+run("ip", "link", "add", bridge, "up", "type", "bridge");
+run("ip", "addr", "add", "198.19.1.1/24", "dev", bridge);
+
+const idOf = (name: string): string => Buffer.from(name).toString("hex").padEnd(64, "0");
+
+/** A container as the engine makes it: its sandbox, and a link to the bridge. */
+function join(engine: FakeEngine, name: string, number: number): ReturnType<typeof createNamespace> {
+  const address = `198.19.1.${number}`;
+  const box = createNamespace(name);
+  run("ip", "link", "add", `veth000000${number}`, "type", "veth", "peer", "name", "eth0", "netns", name);
+  run("ip", "link", "set", `veth000000${number}`, "master", bridge, "up");
+  box.run("ip", "addr", "add", `${address}/24`, "dev", "eth0");
+  box.run("ip", "link", "set", "eth0", "up");
+  const id = idOf(name);
+  engine.containers.set(id, container({ id, name, sandbox: name, on: { [app]: address } }));
+  return box;
+}
+
+describe("commands about quarantine", () => {
+  let engine: FakeEngine;
+  let daemon: DaemonProcess;
+  const reaches = (to: string): boolean =>
+    spawnSync("ip", ["netns", "exec", "web", "ping", "-c", "1", "-W", "1", to]).status === 0;
+  before(async () => {
+    engine = await startFakeEngine();
+    engine.networks.set(app, bridgeNetwork({ id: app, name: "app", allow: "198.51.100.1" }));
+    join(engine, "web", 2);
+    join(engine, "db", 3);
+    const [side, hosted] = [idOf("side"), idOf("hosted")];
+    engine.containers.set(
+      side,
+      container({ id: side, name: "side", networkMode: `container:${idOf("web")}` }),
+    );
+    engine.containers.set(hosted, container({ id: hosted, name: "hosted", networkMode: "host" }));
+    daemon = startDaemon(engine);
+    await daemonEnforces(daemon);
+  });
+  after(async () => {
+    await daemon[Symbol.asyncDispose]();
+    await engine[Symbol.asyncDispose]();
+  });
+
+  const refused: readonly [name: string, sentence: RegExp][] = [
+    ["side", /container "side" is on the network of container "web", .*dockerwall quarantine web/],
+    ["hosted", /container "hosted" is on the host's network, and cannot be cut off/],
+  ];
+  for (const [name, sentence] of refused) {
+    it(`refuse ${name}`, async () => {
+      const { exitCode, stdout, stderr } = await daemon.cli("quarantine", name);
+      assert.match(stderr, sentence);
+      assert.deepEqual([exitCode, stdout], [75, ""]);
+      assert.equal((await daemon.cli("release", name)).exitCode, 66);
+    });
+  }
+
+  it("cut a container off, from its neighbours too, and say so everywhere", async () => {
+    assert.equal(reaches("198.19.1.3"), true);
+    const { exitCode, stderr } = await daemon.cli("quarantine", "web");
+    assert.equal(exitCode, 0, stderr);
+    assert.equal(reaches("198.19.1.3"), false);
+    for (const target of ["198.51.100.1:443", "198.19.1.3:5432", "198.19.1.1:22"]) {
+      const explained = await daemon.cli("explain", "web", target);
+      assert.match(explained.stdout, /^web → \S+: denied ❌\n +because +it is in quarantine/, target);
+      assert.equal(explained.exitCode, 1, target);
+    }
+  });
+
+  it("let it back, and say so", async () => {
+    assert.equal((await daemon.cli("release", "web")).exitCode, 0);
+    assert.equal(reaches("198.19.1.3"), true);
+    assert.match((await daemon.cli("explain", "web", "198.51.100.1:443")).stdout, /^web → \S+: allowed ✅/);
+  });
+});

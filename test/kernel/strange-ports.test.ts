@@ -1,0 +1,161 @@
+// A network whose bridge has the host's own way out as a port is refused, and the host goes on as before: at the start,
+// when the port joins later, and when it leaves again.
+
+import assert from "node:assert/strict";
+import { spawnSync } from "node:child_process";
+import { after, before, describe, it } from "node:test";
+import { lookAtBridges } from "../../src/io/bridge-ports.ts";
+import { type DaemonProcess, mountSys, startDaemon } from "../support/daemon-process.ts";
+import { bridgeNetwork, type FakeEngine, startFakeEngine } from "../support/fake-engine.ts";
+import { until } from "../support/lab/command.ts";
+import { createNamespace, enterNamespaces, run } from "../support/namespace.ts";
+
+enterNamespaces(import.meta.url);
+mountSys();
+
+const lanId = "1".repeat(64);
+const appId = "2".repeat(64);
+const lan = createNamespace("lan");
+run("mkdir", "-p", "/run/sandboxes");
+run("sysctl", "-qw", "net.ipv6.conf.default.accept_dad=0");
+for (const bridge of ["lan0", "app0"]) run("ip", "link", "add", bridge, "up", "type", "bridge");
+run("ip", "link", "add", "uplink", "type", "veth", "peer", "name", "eth0", "netns", lan.name);
+run("ip", "addr", "add", "192.0.2.1/24", "dev", "lan0");
+run("ip", "link", "set", "uplink", "up");
+lan.run("ip", "addr", "add", "192.0.2.2/24", "dev", "eth0");
+lan.run("ip", "link", "set", "eth0", "up");
+
+const plugIn = (): string => run("ip", "link", "set", "uplink", "master", "lan0");
+const pullOut = (): string => run("ip", "link", "set", "uplink", "nomaster");
+
+describe("what hangs on a bridge", () => {
+  /** Of those that a kernel without modules has; what each of the others is called stands in the unit test. */
+  const kinds: readonly (readonly [what: string, words: RegExp, ...link: string[]])[] = [
+    ["a tap", /^nic \(tun\)$/, "tuntap", "add", "nic", "mode", "tap"],
+    ["a VXLAN", /^nic \(vxlan\)$/, ..."link add nic type vxlan id 7 dstport 4789".split(" ")],
+    [
+      "a link to another bridge",
+      /^nic \(a link that leads/,
+      ..."link add nic type veth peer name nic2".split(" "),
+    ],
+  ];
+  for (const [what, words, ...link] of kinds) {
+    it(what, () => {
+      run("ip", ...link);
+      run("ip", "link", "set", "nic", "master", "app0");
+      const found = lookAtBridges("/run/sandboxes")("app0");
+      run("ip", "link", "del", "nic");
+      assert.equal(found.length, 1);
+      assert.match(found[0] ?? "", words);
+    });
+  }
+
+  it("a container's link, whatever its name, is none", () => {
+    run("ip", "netns", "add", "box");
+    run(
+      "ip",
+      "link",
+      "add",
+      "web0",
+      "master",
+      "app0",
+      "type",
+      "veth",
+      "peer",
+      "name",
+      "eth0",
+      "netns",
+      "box",
+    );
+    assert.deepEqual(lookAtBridges("/run/netns")("app0"), []);
+    assert.deepEqual(lookAtBridges(undefined)("app0"), []);
+    assert.match(
+      lookAtBridges("/run/sandboxes")("app0")[0] ?? "",
+      /^web0 \(a link that leads to no container\)$/,
+    );
+    run("ip", "netns", "del", "box");
+  });
+
+  it("the host's default route", () => {
+    run("ip", "route", "add", "default", "via", "192.0.2.2", "dev", "lan0");
+    assert.deepEqual(lookAtBridges(undefined)("lan0"), ["the host's default route"]);
+    run("ip", "route", "del", "default");
+    assert.deepEqual(lookAtBridges(undefined)("lan0"), []);
+  });
+});
+
+describe("a labelled network on the host's own bridge", () => {
+  let engine: FakeEngine;
+  let daemon: DaemonProcess;
+  before(async () => {
+    engine = await startFakeEngine();
+    engine.networks.set(
+      lanId,
+      bridgeNetwork({
+        id: lanId,
+        name: "lan",
+        bridge: "lan0",
+        subnet: "192.0.2.0/24",
+        allow: "www.example.com",
+      }),
+    );
+    engine.networks.set(appId, bridgeNetwork({ id: appId, name: "app", bridge: "app0", allow: "" }));
+    plugIn();
+    daemon = startDaemon(engine, { DOCKERWALL_SANDBOX_FOLDER: "/run/sandboxes" });
+    await until("the daemon to be up", 30_000, async () =>
+      (await daemon.cli("status")).stdout.includes(": degraded for") ? true : undefined,
+    );
+  });
+  after(async () => {
+    await daemon[Symbol.asyncDispose]();
+    await engine[Symbol.asyncDispose]();
+  });
+
+  const reaches = (): boolean => spawnSync("ping", ["-c", "1", "-W", "1", "192.0.2.2"]).status === 0;
+  const isReached = (): boolean =>
+    spawnSync("ip", ["netns", "exec", "lan", "ping", "-c", "1", "-W", "1", "192.0.2.1"]).status === 0;
+  const members = (): boolean => / lan0|,lan0/.test(run("ipset", "save"));
+  const stateOf = async (name: string): Promise<string | undefined> =>
+    (await daemon.status()).networks.find((network) => network.name === name)?.state;
+
+  it("is refused, named, and left as it was; the others are guarded", async () => {
+    assert.deepEqual([await stateOf("lan"), await stateOf("app")], ["refused", "enforced"]);
+    assert.deepEqual([reaches(), isReached(), members()], [true, true, false]);
+    for (const command of ["status", "doctor"]) {
+      const { stdout, exitCode } = await daemon.cli(command);
+      assert.match(
+        stdout,
+        /network "lan" cannot be guarded: its bridge lan0 has uplink \(a link that leads/,
+        command,
+      );
+      assert.equal(exitCode, 1, command);
+    }
+  });
+
+  it("is guarded when the port has left, and refused at once when it joins again", async () => {
+    pullOut();
+    await until("it to be guarded", 3_000, async () =>
+      (await stateOf("lan")) === "enforced" ? true : undefined,
+    );
+    assert.equal(members(), true);
+    plugIn();
+    const from = performance.now();
+    await until("it to be let go", 3_000, () => (members() ? undefined : true));
+    assert.ok(performance.now() - from < 1_000);
+    assert.deepEqual([reaches(), isReached()], [true, true]);
+    assert.equal(await stateOf("lan"), "refused");
+  });
+
+  it("is still refused when the daemon starts anew", async () => {
+    await daemon.end("SIGKILL");
+    await daemon[Symbol.asyncDispose]();
+    daemon = startDaemon(engine, { DOCKERWALL_SANDBOX_FOLDER: "/run/sandboxes" });
+    await until("the daemon to be up", 30_000, async () =>
+      (await daemon.cli("status")).stdout.includes(": degraded for") ? true : undefined,
+    );
+    assert.deepEqual(
+      [await stateOf("lan"), members(), reaches(), isReached()],
+      ["refused", false, true, true],
+    );
+  });
+});

@@ -1,0 +1,124 @@
+// A Docker engine that is nothing but its API, on a unix socket: a test says what it lists and when it tells.
+
+import { once } from "node:events";
+import { mkdtempSync, rmSync } from "node:fs";
+import { createServer, type ServerResponse } from "node:http";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+
+type Json = Readonly<Record<string, unknown>>;
+
+export interface FakeEngine extends AsyncDisposable {
+  readonly socket: string;
+  /** As `GET /networks` lists them, by id. */
+  readonly networks: Map<string, Json>;
+  /** As `GET /containers/ID/json` has them, by id. */
+  readonly containers: Map<string, Json>;
+  /** While true nothing is answered. */
+  hangs: boolean;
+  /** Tells of a change. */
+  tell(type: "network" | "container", action: string, id: string): void;
+}
+
+export async function startFakeEngine(): Promise<FakeEngine> {
+  const folder = mkdtempSync(join(tmpdir(), "dockerwall-engine-"));
+  const socket = join(folder, "docker.sock");
+  const networks = new Map<string, Json>();
+  const containers = new Map<string, Json>();
+  const followers = new Set<ServerResponse>();
+  const answers: readonly [path: RegExp, answer: (id: string) => unknown][] = [
+    [/^\/version$/, () => ({ Version: "28.5.2", ApiVersion: "1.51" })],
+    [/^\/networks$/, () => [...networks.values()]],
+    [/^\/networks\/([^/]+)$/, (id) => networks.get(id)],
+    [/^\/containers\/json$/, () => [...containers.values()]],
+    [/^\/containers\/([^/]+)\/json$/, (id) => containers.get(id)],
+  ];
+  const server = createServer((request, response) => {
+    if (engine.hangs) return;
+    const path = (request.url ?? "").replace(/\?.*$/, "").replace(/^\/v[0-9.]+/, "");
+    if (path === "/events") {
+      followers.add(response);
+      response.once("close", () => followers.delete(response));
+      response.writeHead(200).flushHeaders();
+      return;
+    }
+    for (const [pattern, answer] of answers) {
+      const match = pattern.exec(path);
+      if (match === null) continue;
+      const value = answer(match[1] ?? "");
+      response.writeHead(value === undefined ? 404 : 200, { "Content-Type": "application/json" });
+      response.end(JSON.stringify(value ?? { message: "there is none" }));
+      return;
+    }
+    response.writeHead(404).end("{}");
+  });
+  server.listen(socket);
+  await once(server, "listening");
+  const engine: FakeEngine = {
+    socket,
+    networks,
+    containers,
+    hangs: false,
+    tell(type, action, id) {
+      const line = JSON.stringify({ Type: type, Action: action, Actor: { ID: id, Attributes: {} } });
+      for (const follower of followers) follower.write(`${line}\n`);
+    },
+    async [Symbol.asyncDispose]() {
+      server.closeAllConnections();
+      server.close();
+      await once(server, "close");
+      rmSync(folder, { recursive: true });
+    },
+  };
+  return engine;
+}
+
+/** A bridge network as the engine lists it; `allow` undefined is one that nobody guards. */
+export function bridgeNetwork(fields: {
+  readonly id: string;
+  readonly name: string;
+  readonly bridge?: string;
+  readonly subnet?: string;
+  readonly allow?: string;
+}): Json {
+  const { id, name, bridge, subnet = "198.19.1.0/24", allow } = fields;
+  return {
+    Id: id,
+    Name: name,
+    Driver: "bridge",
+    IPAM: { Config: [{ Subnet: subnet }] },
+    Options: bridge === undefined ? {} : { "com.docker.network.bridge.name": bridge },
+    Internal: false,
+    Labels: allow === undefined ? {} : { "dockerwall.allow": allow },
+  };
+}
+
+/** A container as the engine inspects it. */
+export function container(fields: {
+  readonly id: string;
+  readonly name: string;
+  readonly networkMode?: string;
+  readonly running?: boolean;
+  /** Name of its network namespace. */
+  readonly sandbox?: string;
+  /** Address by the id of each network that it is on. */
+  readonly on?: Readonly<Record<string, string>>;
+}): Json {
+  const { id, name, networkMode = "app", running = true, sandbox = "", on = {} } = fields;
+  return {
+    Id: id,
+    Name: `/${name}`,
+    Config: { Labels: {} },
+    State: { Running: running },
+    HostConfig: { NetworkMode: networkMode },
+    NetworkSettings: {
+      SandboxKey: sandbox === "" ? "" : `/run/netns/${sandbox}`,
+      Networks: Object.fromEntries(
+        Object.entries(on).map(([networkId, address], index) => [
+          `n${index}`,
+          { NetworkID: networkId, IPAddress: address },
+        ]),
+      ),
+    },
+  };
+}

@@ -1,0 +1,51 @@
+// A bridge of the host's with one machine on it, for kernel tests.
+
+import { spawnSync } from "node:child_process";
+import { createNamespace, run, type TestNamespace } from "./namespace.ts";
+
+export interface Lan {
+  readonly box: TestNamespace;
+  /** IPv4 and IPv6, of the host on the bridge. */
+  readonly host: readonly [string, string];
+  /** The same of the machine. */
+  readonly far: readonly [string, string];
+}
+
+let count = 0;
+
+/** Makes the bridge, and a machine on it by a link whose name is none of the engine's. */
+export function createLan(bridge: string): Lan {
+  count += 1;
+  const number = count;
+  const box = createNamespace(`lan${number}`);
+  const addresses = (end: number): [string, string] => [
+    `192.0.2.${number * 16 + end}`,
+    `2001:db8:${number}::${end}`,
+  ];
+  const lan: Lan = { box, host: addresses(1), far: addresses(2) };
+  run("sysctl", "-qw", "net.ipv6.conf.default.accept_dad=0");
+  run("ip", "link", "add", bridge, "type", "bridge");
+  run("ip", "link", "add", `port${number}`, "type", "veth", "peer", "name", "eth0", "netns", box.name);
+  run("ip", "link", "set", `port${number}`, "master", bridge, "up");
+  for (const [place, device, [v4, v6]] of [
+    [run, bridge, lan.host],
+    [box.run, "eth0", lan.far],
+  ] as const) {
+    place("ip", "addr", "add", `${v4}/28`, "dev", device);
+    place("ip", "addr", "add", `${v6}/64`, "dev", device, "nodad");
+    place("ip", "link", "set", device, "up");
+  }
+  return lan;
+}
+
+/** Which of the two families get from the host to the machine, and from there to the host. */
+export function reachability({ box, host, far }: Lan): { readonly out: boolean[]; readonly in: boolean[] } {
+  const reaches = (address: string, ...place: string[]): boolean => {
+    const [command = "", ...args] = [...place, "ping", "-c", "1", "-W", "1", address];
+    return spawnSync(command, args).status === 0;
+  };
+  return {
+    out: far.map((address) => reaches(address)),
+    in: host.map((address) => reaches(address, "ip", "netns", "exec", box.name)),
+  };
+}

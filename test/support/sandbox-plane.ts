@@ -1,0 +1,128 @@
+// The real data plane in its worker thread, beside bridges and sandboxes as an engine makes them, in the namespaces of
+// a kernel test. Sandboxes are those that createNamespace() makes.
+
+import assert from "node:assert/strict";
+import type { TestContext } from "node:test";
+import { type DataPlaneLink, startDataPlane } from "../../src/data-plane-link.ts";
+import { type IpAddress, parsePrefix } from "../../src/model/address.ts";
+import type { Container, Network } from "../../src/model/topology.ts";
+import { run, type TestNamespace } from "./namespace.ts";
+
+const networkOf = (name: string, net: number): Network => ({
+  id: name.repeat(16),
+  name,
+  driver: "bridge",
+  bridge: `br-${name}`,
+  subnets: [`198.19.${net}.0/24`, `2001:db8:${net}::/64`].flatMap((text) => parsePrefix(text) ?? []),
+  gateways: [`198.19.${net}.1` as IpAddress],
+  internal: false,
+  labels: {},
+});
+
+/** The guarded one. */
+export const app = networkOf("app", 1);
+/** The open one. */
+export const plain = networkOf("plain", 3);
+
+export function containerOf(
+  name: string,
+  sandbox: string | undefined,
+  ...on: [Network, string][]
+): Container {
+  return {
+    id: name.repeat(16),
+    name,
+    labels: {},
+    running: sandbox !== undefined,
+    networkMode: on[0]?.[0].name ?? "none",
+    sandbox,
+    endpoints: on.map(([{ id }, address]) => ({
+      networkId: id,
+      addresses: address === "" ? [] : [address as IpAddress],
+      aliases: [],
+      links: [],
+    })),
+    configured: on.map(([{ id }]) => id),
+    hazards: [],
+  };
+}
+
+/** Makes the bridges of the networks, and the folder of the sandboxes. */
+export function makeBridges(): void {
+  run("mkdir", "-p", "/run/netns");
+  for (const { bridge = "", gateways } of [app, plain]) {
+    run("ip", "link", "add", bridge, "up", "type", "bridge");
+    run("ip", "address", "add", `${gateways[0]}/24`, "dev", bridge);
+  }
+}
+
+/** An interface with addresses, as an engine puts it into a sandbox; the other end is a port of the network's bridge. */
+export function join(
+  { name, run: inside }: TestNamespace,
+  device: string,
+  ...addresses: readonly string[]
+): string {
+  const port = `${name}-${device}`;
+  run("ip", "link", "add", port, "type", "veth", "peer", "name", device, "netns", name);
+  const { bridge = "" } = addresses[0]?.startsWith("198.19.1.") ? app : plain;
+  run("ip", "link", "set", port, "master", bridge, "up");
+  for (const address of addresses) inside("ip", "address", "add", address, "dev", device);
+  inside("ip", "link", "set", device, "up");
+  return port;
+}
+
+/** Ports and queues of one that has ended are free with the process only. */
+let started = 0;
+
+export interface Plane {
+  readonly plane: DataPlaneLink;
+  /** The containers that it had the engine read. */
+  readonly asked: () => readonly string[];
+  readonly problems: readonly string[];
+}
+
+/** Starts one; it fails the test on problems that are not expected. */
+export async function startPlane(
+  t: TestContext,
+  { expectsProblems = false }: { readonly expectsProblems?: boolean } = {},
+): Promise<Plane> {
+  const asked: string[] = [];
+  started += 1;
+  const problems: string[] = [];
+  const plane = await startDataPlane(
+    {
+      dnsPort: 5053 + started,
+      upstreams: [],
+      leaseFloorSeconds: 1,
+      leaseGraceSeconds: 1,
+      sandboxFolder: "/run/netns",
+      guardPorts: true,
+      queueNumber: 5353 + 2 * started,
+    },
+    {
+      onLookups: () => undefined,
+      onFreshAddresses: () => undefined,
+      onRefresh: (suspects) => void asked.push(...suspects),
+      onSandboxes: () => undefined,
+      onResolver: () => undefined,
+      onProblem: (problem) => (expectsProblems ? problems.push(problem) : assert.fail(problem)),
+      onDeath: (error) => assert.fail(error),
+    },
+  );
+  t.after(() => plane[Symbol.asyncDispose]());
+  return { plane, asked: () => asked, problems };
+}
+
+/** Posts what the engine tells: these containers, of which some are in quarantine by name. */
+export async function post(
+  plane: DataPlaneLink,
+  containers: readonly Container[],
+  ...quarantined: readonly string[]
+): Promise<void> {
+  await plane.post({
+    topology: { networks: [app, plain], containers },
+    guarded: [{ ...app, lists: [], audit: false, dns: { upstreams: undefined, types: [] } }],
+    services: [],
+    quarantined: quarantined.map((name) => name.repeat(16)),
+  });
+}
