@@ -1,15 +1,15 @@
 // What the daemon says about itself: gathers what the planes report and answers `status` and `stats`.
 
+import { createDeniedReading } from "./denied-reading.ts";
 import type { Classification } from "./firewall/classify.ts";
-import { setNames } from "./firewall/names.ts";
+import { fullTables } from "./firewall/full-tables.ts";
 import type { KernelSets } from "./io/ipset.ts";
 import type { Backend } from "./io/iptables.ts";
+import { readTables } from "./io/kernel-tables.ts";
 import { readVersion } from "./io/version.ts";
-import { createDropAges } from "./journal/drop-ages.ts";
-import type { DatedEntry, DeniedEntry } from "./journal/drops.ts";
 import type { LookupJournal } from "./journal/lookups.ts";
 import { buildReport } from "./journal/report.ts";
-import { renderPrefix } from "./model/address.ts";
+import { type IpAddress, prefixContains, renderPrefix } from "./model/address.ts";
 import type { NetworkStatus, ResolverReport, StatsReport, StatusReport } from "./model/report.ts";
 import { type DaemonState, isInForce } from "./model/state.ts";
 import type { Topology } from "./model/topology.ts";
@@ -80,7 +80,7 @@ export function createReporter(options: ReporterOptions): Reporter {
   let rulesHealed = 0;
   let resolver: ResolverReport | undefined;
   let circles: readonly string[] = [];
-  const ages = createDropAges();
+  const denied = createDeniedReading(options.sets, networkOf);
   let said: ReadonlySet<string> = new Set();
 
   function noteProblem(place: ProblemPlace, problem: string): void {
@@ -102,12 +102,12 @@ export function createReporter(options: ReporterOptions): Reporter {
     );
   }
 
-  function readDrops(nowMs: number): readonly DatedEntry[] {
-    const names = [setNames.denied4, setNames.denied6];
-    return ages.observe(
-      names.flatMap((name) => options.sets.list(name).flatMap(deniedEntry)),
-      nowMs,
+  /** The guarded network that an asker is on; none for one that is gone. */
+  function networkOf(asker: IpAddress): string {
+    const found = classification?.guarded.find(({ subnets }) =>
+      subnets.some((subnet) => prefixContains(subnet, asker)),
     );
+    return found?.id ?? "";
   }
 
   /** Says each sentence when it is new since the last picture. */
@@ -167,7 +167,7 @@ export function createReporter(options: ReporterOptions): Reporter {
         ...circles,
       ]);
       classification = next;
-      readDrops(nowMs);
+      denied.read(nowMs);
       const ids = new Set(next.guarded.map((network) => network.id));
       for (const id of guardedSince.keys()) if (!ids.has(id)) guardedSince.delete(id);
       for (const id of ids) if (!guardedSince.has(id)) guardedSince.set(id, nowMs);
@@ -216,12 +216,17 @@ export function createReporter(options: ReporterOptions): Reporter {
             ],
         warnings: gone
           ? []
-          : [...circles, ...(classification?.warnings ?? []), ...(classification?.containers.warnings ?? [])],
+          : [
+              ...circles,
+              ...fullTables({ ...readTables(), setsFull: denied.full() }),
+              ...(classification?.warnings ?? []),
+              ...(classification?.containers.warnings ?? []),
+            ],
       };
     },
     stats(topology, nowMs) {
       const guarded = classification?.guarded ?? [];
-      return buildReport({ topology, guarded, journal: options.journal, denied: readDrops(nowMs), nowMs });
+      return buildReport({ topology, guarded, journal: options.journal, denied: denied.read(nowMs), nowMs });
     },
   };
 }
@@ -229,10 +234,4 @@ export function createReporter(options: ReporterOptions): Reporter {
 /** Each target once. */
 function targetsOf(rules: readonly Rule[]): readonly RuleTarget[] {
   return [...new Map(rules.map(({ target }) => [`${target.kind} ${target.name}`, target])).values()];
-}
-
-function deniedEntry({ key, packets, bytes }: ReturnType<KernelSets["list"]>[number]): DeniedEntry[] {
-  if (key.kind !== "ip-port-ip") return [];
-  const { first, second, protocol, port } = key;
-  return [{ asker: first, destination: second, protocol, port, packets: packets ?? 0, bytes: bytes ?? 0 }];
 }

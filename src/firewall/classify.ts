@@ -83,7 +83,12 @@ export function classify(input: ClassifyInput): Classification {
     const gathered = gatherLists({ kind: "network", name: network.name }, label, input.policy);
     const { dns, problems: dnsProblems } = readDnsLabels(network);
     const { audit, reject, problems: modeProblems } = readModeLabels(network);
-    const found = [...gathered.problems, ...dnsProblems, ...modeProblems];
+    const found = [
+      ...bridgeProblems(network, input.bridges),
+      ...gathered.problems,
+      ...dnsProblems,
+      ...modeProblems,
+    ];
     if (found.length > 0) problems.set(network.id, found);
     warnings.push(...gathered.warnings);
     guarded.push({
@@ -120,6 +125,14 @@ export function classify(input: ClassifyInput): Classification {
     warnings,
     containers,
   };
+}
+
+/** The engine keeps a network whose bridge somebody took away: nothing passes there, and nothing is enforced. */
+function bridgeProblems({ name, bridge = "" }: Network, bridges: readonly string[]): string[] {
+  if (bridges.includes(bridge)) return [];
+  return [
+    `network ${JSON.stringify(name)}: its bridge ${bridge} is gone from this host, and its containers reach nothing; remove the network and create it again`,
+  ];
 }
 
 /** Names in the policy file that nobody has: a slip there would take away or grant nothing, without a word. */

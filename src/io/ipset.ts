@@ -37,6 +37,9 @@ const ENTRIES_PER_MESSAGE = 64;
 const BYTES_PER_SEND = 256 << 10;
 const ACKNOWLEDGED = NLM_F_REQUEST | NLM_F_ACK;
 
+/** Ends a reading that has enough. */
+const enough = new Error("enough was read");
+
 export interface KernelSets {
   /**
    * Makes a set; nothing happens when there is the same one already.
@@ -59,7 +62,8 @@ export interface KernelSets {
   add(name: string, entries: readonly SetEntry[]): void;
   /** Removes entries; one that is not there is no error. */
   del(name: string, keys: readonly SetKey[]): void;
-  list(name: string): ListedEntry[];
+  /** All entries, or the first ones until there are `atMost` (a message of the kernel's more): the rest is not read. */
+  list(name: string, atMost?: number): ListedEntry[];
   /** The names of all sets in this network namespace. */
   names(): string[];
   close(): void;
@@ -129,6 +133,28 @@ export function openKernelSets(): KernelSets {
     return family;
   }
 
+  function read(from: NetlinkSocket, name: string, atMost = Number.POSITIVE_INFINITY): ListedEntry[] {
+    const entries: ListedEntry[] = [];
+    const what = `to list set ${name}`;
+    const flags = NLM_F_REQUEST | NLM_F_DUMP;
+    writeCommand(from.writer.reset(), { command: commands.list, flags, protocol, name });
+    try {
+      from.request(what, ({ view, start, end }) => {
+        if (entries.length >= atMost) throw enough;
+        eachAttribute(view, start + 4, end, (type, first, last) => {
+          if (type !== attributes.entries) return;
+          eachAttribute(view, first, last, (_type, entryFrom, entryTo) => {
+            const entry = readEntry(view, entryFrom, entryTo);
+            if (entry !== undefined) entries.push(entry);
+          });
+        });
+      });
+    } catch (error) {
+      if (error !== enough) throw explained(error, what, undefined);
+    }
+    return entries;
+  }
+
   return {
     create(spec) {
       const revision = revisionOf(spec);
@@ -161,29 +187,15 @@ export function openKernelSets(): KernelSets {
         keys.map((key) => ({ key })),
       );
     },
-    list(name) {
-      const entries: ListedEntry[] = [];
-      const what = `to list set ${name}`;
-      writeCommand(writer.reset(), {
-        command: commands.list,
-        flags: NLM_F_REQUEST | NLM_F_DUMP,
-        protocol,
-        name,
-      });
+    list(name, atMost) {
+      if (atMost === undefined) return read(socket, name);
+      // What is not read stays in its socket.
+      const own = openNetlink(NETLINK_NETFILTER, "a kernel set");
       try {
-        socket.request(what, ({ view, start, end }) => {
-          eachAttribute(view, start + 4, end, (type, from, to) => {
-            if (type !== attributes.entries) return;
-            eachAttribute(view, from, to, (_type, entryFrom, entryTo) => {
-              const entry = readEntry(view, entryFrom, entryTo);
-              if (entry !== undefined) entries.push(entry);
-            });
-          });
-        });
-      } catch (error) {
-        throw explained(error, what, undefined);
+        return read(own, name, atMost);
+      } finally {
+        own.closeLater();
       }
-      return entries;
     },
     names() {
       const names: string[] = [];

@@ -11,6 +11,7 @@ import { renderPrefix } from "../../src/model/address.ts";
 import type { Container, Network, Topology } from "../../src/model/topology.ts";
 import { createListStore } from "../../src/policy/list-store.ts";
 import { presets } from "../support/policies.ts";
+import { bridgeNetwork } from "../support/topologies.ts";
 
 type Settings = Readonly<Record<string, unknown>>;
 
@@ -186,6 +187,24 @@ describe("labels of containers", () => {
       'container "side", label dockerwall.allow: it is on the network of container "web", whose labels count for both; label that one',
     ]);
   });
+});
+
+it("a guarded network whose bridge somebody took away is told, and stays closed", () => {
+  const network = { ...bridgeNetwork("app", "198.19.1.0/24"), labels: { "dockerwall.allow": "" } };
+  const of = (bridges: readonly string[]) =>
+    classify({
+      topology: { networks: [network], containers: [] },
+      bridges,
+      policy: onlyLabels(createListStore(presets), 0),
+      foreign: new Set(),
+      strangersOn: () => [],
+      held: [],
+      quarantine: new Set(),
+    });
+  assert.equal(of([network.bridge ?? ""]).problems.size, 0);
+  const { guarded, problems } = of(["br-other"]);
+  assert.equal(guarded.length, 1);
+  assert.match(problems.get(network.id)?.join() ?? "", /"app": its bridge .* is gone from this host/);
 });
 
 describe("networks that cannot be guarded", () => {

@@ -1,0 +1,52 @@
+// Which denied connections are forgotten so that nobody fills the kernel's set: every network has its share, and in it
+// every asker, so that who tries much takes nothing from who tries little.
+
+import type { IpAddress } from "../model/address.ts";
+import type { DatedEntry } from "./drops.ts";
+
+export interface DeniedLimits {
+  readonly perAsker: number;
+  readonly perNetwork: number;
+  readonly inAll: number;
+}
+
+/** The entries to forget, least recently tried first for each asker. */
+export function planTrim(
+  entries: readonly DatedEntry[],
+  networkOf: (asker: IpAddress) => string,
+  { perAsker, perNetwork, inAll }: DeniedLimits,
+): DatedEntry[] {
+  const byAsker = [...Map.groupBy(entries, ({ asker }) => asker)];
+  const byNetwork = [...Map.groupBy(byAsker, ([asker]) => networkOf(asker)).values()];
+  const sums = byNetwork.map((askers) =>
+    askers.reduce((sum, [, own]) => sum + Math.min(own.length, perAsker), 0),
+  );
+  const network = Math.min(perNetwork, waterLine(sums, inAll));
+  return byNetwork.flatMap((askers) => {
+    const line = Math.min(
+      perAsker,
+      waterLine(
+        askers.map(([, own]) => own.length),
+        network,
+      ),
+    );
+    return askers.flatMap(([, own]) => oldest(own, own.length - line));
+  });
+}
+
+/** The most that each may have so that all together have no more than `total`, when those with less keep theirs. */
+export function waterLine(counts: readonly number[], total: number): number {
+  let left = total;
+  const rising = counts.toSorted((a, b) => a - b);
+  for (const [index, count] of rising.entries()) {
+    const share = Math.floor(left / (rising.length - index));
+    if (count > share) return share;
+    left -= count;
+  }
+  return Number.POSITIVE_INFINITY;
+}
+
+function oldest(entries: readonly DatedEntry[], count: number): readonly DatedEntry[] {
+  if (count <= 0) return [];
+  return entries.toSorted((a, b) => a.lastSeenMs - b.lastSeenMs || a.packets - b.packets).slice(0, count);
+}
