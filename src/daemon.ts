@@ -309,11 +309,22 @@ export async function runDaemon(config: Config): Promise<void> {
   lifecycle.become("stopping");
   acting.dispose();
   await enforcement.idle();
-  if (lifts) await wall.liftHold();
+  const lifted = lifts && (await liftHold());
   if (uninstalled) log.info("stopped; nothing is left");
-  else if (lifts)
+  else if (lifted)
     log.info("stopped; nobody is guarded, so new networks are not held; the kernel keeps the rules");
   else log.info("stopped; the kernel keeps the rules, nothing new opens");
+
+  /** What cannot be lifted stays closed until a daemon is back. */
+  async function liftHold(): Promise<boolean> {
+    try {
+      await wall.liftHold();
+      return true;
+    } catch (error) {
+      log.warn("new networks stay held", { problem: messageOf(error) });
+      return false;
+    }
+  }
 
   /** By the engine's word of now: when it does not say in time, somebody may be. */
   async function isNobodyGuarded(): Promise<boolean> {

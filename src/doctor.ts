@@ -24,16 +24,16 @@ export async function examineHost(input: DoctorInput): Promise<DoctorReport> {
       ({ version }) => check("engine", true, `Docker ${version} answers`),
       (error: Error) => check("engine", false, error.message),
     ),
-    input
-      .rulesStand()
-      .then((stand) =>
+    input.rulesStand().then(
+      (stand) =>
         check(
           "rules",
           stand,
           stand ? "both families stand as they should" : "they differ and are being put right",
         ),
-      ),
-    input.foreignMarks(),
+      (error: Error) => check("rules", false, error.message),
+    ),
+    input.foreignMarks().catch((error: Error) => [`the rules of others cannot be read: ${error.message}`]),
     input.examine(),
   ]);
   const { status } = input;
