@@ -23,8 +23,8 @@ import { connectEngine } from "./io/engine.ts";
 import { listHostAddresses } from "./io/host-addresses.ts";
 import { openHostResolvers } from "./io/host-resolvers.ts";
 import { createInventory } from "./io/inventory.ts";
-import { openKernelSets } from "./io/ipset.ts";
-import { type Backend, createIptables } from "./io/iptables.ts";
+import { type KernelSets, openKernelSets } from "./io/ipset.ts";
+import { type Backend, createIptables, type Iptables } from "./io/iptables.ts";
 import { createLog } from "./io/log.ts";
 import { monotonicMs } from "./io/monotonic.ts";
 import { ownContainerId } from "./io/own-container.ts";
@@ -74,10 +74,7 @@ export async function runDaemon(config: Config): Promise<void> {
       : holdEngineQuestions(config.queueNumber, sets);
   const engineVersion = await engine.version();
   // What an earlier run, or the boot guard, left closed stays closed when this start fails.
-  const adopts =
-    sets.names().some((name) => name.startsWith("dockerwall-")) ||
-    (await holdsAnything(iptables)) ||
-    (await holdsAnything(otherIptables));
+  const adopts = await findsAnything(sets, [iptables, otherIptables]);
   const hostResolvers = openHostResolvers(openEngineRoot(), (problem) =>
     log.warn("host resolvers", { problem }),
   );
@@ -349,9 +346,15 @@ async function doesUnitHoldQuestions(tools: readonly ReturnType<typeof createIpt
   return saved.some(areQuestionsHeld);
 }
 
-/** Whether there is a rule of ours in this variant. */
-async function holdsAnything(iptables: ReturnType<typeof createIptables>): Promise<boolean> {
-  const clean = await Promise.all(([4, 6] as const).map((family) => iptables.stands(family, [])));
+/** Whether there is a set of ours, or a rule in one of these variants. */
+async function findsAnything(
+  sets: Pick<KernelSets, "names">,
+  variants: readonly Iptables[],
+): Promise<boolean> {
+  if (sets.names().some((name) => name.startsWith("dockerwall-"))) return true;
+  const clean = await Promise.all(
+    variants.flatMap((iptables) => ([4, 6] as const).map((family) => iptables.stands(family, []))),
+  );
   return clean.includes(false);
 }
 
