@@ -10,6 +10,7 @@ import { createEnforcement } from "./enforcement.ts";
 import { holdEngineQuestions } from "./engine-questions.ts";
 import { DockerwallError, messageOf } from "./errors.ts";
 import { every } from "./every.ts";
+import { areQuestionsHeld } from "./firewall/boot-guard.ts";
 import { isGuardedInUse } from "./firewall/in-use.ts";
 import { lookAtBridges } from "./io/bridge-ports.ts";
 import { watchBridges } from "./io/bridge-watch.ts";
@@ -64,10 +65,14 @@ export async function runDaemon(config: Config): Promise<void> {
   const ownContainer = ownContainerId();
   const sets = openKernelSets();
   const folder = sandboxFolderOf(config);
-  const engineQueueFd = folder.path === undefined ? undefined : holdEngineQuestions(config.queueNumber, sets);
-  const engineVersion = await engine.version();
   const iptables = createIptables(backend);
   const otherIptables = createIptables(backend === "nft" ? "legacy" : "nft");
+  // The host's own questions wait in that queue too, and need not where the kernel holds the engine's by their sender.
+  const engineQueueFd =
+    folder.path === undefined || (await doesUnitHoldQuestions([iptables, otherIptables]))
+      ? undefined
+      : holdEngineQuestions(config.queueNumber, sets);
+  const engineVersion = await engine.version();
   // What an earlier run, or the boot guard, left closed stays closed when this start fails.
   const adopts =
     sets.names().some((name) => name.startsWith("dockerwall-")) ||
@@ -336,6 +341,12 @@ export async function runDaemon(config: Config): Promise<void> {
     const guarded = new Set(enforcement.classification()?.guarded.flatMap(({ id, name }) => [id, name]));
     return isRead && !isGuardedInUse(inventory.current(), guarded, ownContainer);
   }
+}
+
+/** Whether the boot guard's unit holds what the engine asks, until our first restore. */
+async function doesUnitHoldQuestions(tools: readonly ReturnType<typeof createIptables>[]): Promise<boolean> {
+  const saved = await Promise.all(tools.map((tool) => tool.save(4).catch(() => "")));
+  return saved.some(areQuestionsHeld);
 }
 
 /** Whether there is a rule of ours in this variant. */

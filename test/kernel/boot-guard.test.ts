@@ -5,7 +5,7 @@ import assert from "node:assert/strict";
 import { execFileSync, spawnSync } from "node:child_process";
 import { writeFileSync } from "node:fs";
 import { describe, it } from "node:test";
-import { bootGuardUnit, bootSetsUnit } from "../../src/firewall/boot-guard.ts";
+import { areQuestionsHeld, bootGuardUnit, bootSetsUnit } from "../../src/firewall/boot-guard.ts";
 import { renderRuleset } from "../../src/firewall/ruleset.ts";
 import { createSets, destroySets, setsExist } from "../../src/io/desired-sets.ts";
 import { openKernelSets } from "../../src/io/ipset.ts";
@@ -16,16 +16,25 @@ import { execStarts } from "../support/systemd.ts";
 
 enterNamespaces(import.meta.url);
 
-/** Which tool `iptables` is differs by machine; both would do, and we look at one. */
-const tools = "/run/tools";
-run("mkdir", "-p", tools);
-for (const tool of ["iptables", "ip6tables"])
-  for (const verb of ["", "-restore"])
-    run("ln", "-s", run("which", `${tool}-nft${verb}`).trim(), `${tools}/${tool}${verb}`);
+/** Which tool `iptables` is differs by machine. */
+const backends = ["nft", "legacy"] as const;
+for (const backend of backends) {
+  run("mkdir", "-p", toolsOf(backend));
+  for (const tool of ["iptables", "ip6tables"])
+    for (const verb of ["", "-restore"])
+      run("ln", "-s", run("which", `${tool}-${backend}${verb}`).trim(), `${toolsOf(backend)}/${tool}${verb}`);
+}
+
+function toolsOf(backend: "nft" | "legacy"): string {
+  return `/run/tools-${backend}`;
+}
 
 function start(unit: string): void {
   for (const [command = "", ...args] of execStarts(unit))
-    execFileSync(command, args, { env: { PATH: `${tools}:${process.env["PATH"]}` }, stdio: "pipe" });
+    execFileSync(command, args, {
+      env: { PATH: `${toolsOf("nft")}:${process.env["PATH"]}` },
+      stdio: "pipe",
+    });
 }
 
 describe("the boot guard", () => {
@@ -51,28 +60,45 @@ describe("the boot guard", () => {
   });
 });
 
-describe("what the engine asks at boot", () => {
+for (const backend of backends)
+  describe(`what the engine asks at boot (${backend})`, () => asksAtBoot(backend));
+
+function asksAtBoot(backend: "nft" | "legacy"): void {
   const [hold = []] = execStarts(bootGuardUnit([]), "ExecStartPost");
-  /** Asks a resolver, by which transport; its exit code says whether the question left. */
-  const ask = (family: string, address: string): string =>
-    `python3 -c 'import socket; socket.socket(socket.${family}, socket.SOCK_DGRAM).sendto(b"x", ("${address}", 53))' 2>/dev/null && echo left || echo held`;
-  const asks = [ask("AF_INET", "127.0.0.1"), ask("AF_INET6", "::1")].join("\n");
+  /** Asks a resolver by UDP and TCP, IPv4 and IPv6: whether the question left. */
+  const asks = `
+import socket
+def tell(ask):
+    try: ask(); print("left")
+    except PermissionError: print("held")
+    except ConnectionRefusedError: print("refused")
+    except TimeoutError: print("sent again")
+for family, to in (socket.AF_INET, ("127.0.0.1", 53)), (socket.AF_INET6, ("::1", 53)):
+    tell(lambda: socket.socket(family, socket.SOCK_DGRAM).sendto(b"x", to))
+    server = socket.create_server(to, family=family)
+    tell(lambda: socket.create_connection(to, 1))
+    server.close()
+`;
+  const left = ["left", "left", "left", "left"];
+  const held = ["held", "refused", "held", "refused"];
   /** Runs the unit's command in a cgroup namespace of its own, and asks as the engine and as somebody else. */
   function questions(mount: string, before: string): string[] {
     const script = `
 ${mount}
 ${before}
-sh -c 'echo $$ >/sys/fs/cgroup/system.slice/docker.service/cgroup.procs; exec sh /run/asks' 2>/dev/null || sh /run/asks
-sh /run/asks`;
+sh -c 'echo $$ >/sys/fs/cgroup/system.slice/docker.service/cgroup.procs; exec python3 /run/asks' 2>/dev/null || python3 /run/asks
+python3 /run/asks`;
     writeFileSync("/run/asks", asks);
     run("nft", "flush", "ruleset");
+    for (const tool of ["iptables-legacy", "ip6tables-legacy"])
+      for (const table of ["mangle", "filter"]) for (const what of ["-F", "-X"]) run(tool, "-t", table, what);
     const group = `/run/groups/dockerwall-boot-${process.pid}`;
     run("mkdir", "-p", "/run/groups");
     run("mount", "-t", "cgroup2", "none", "/run/groups");
     try {
       run("mkdir", group);
       const enter = `echo $$ >${group}/cgroup.procs; exec unshare --cgroup --mount sh -c "$1" sh "$2" "$3" "$4"`;
-      const env = { PATH: `${tools}:${process.env["PATH"]}` };
+      const env = { PATH: `${toolsOf(backend)}:${process.env["PATH"]}` };
       return execFileSync("sh", ["-c", enter, "sh", script, ...hold], { env, encoding: "utf8" })
         .trim()
         .split("\n");
@@ -86,7 +112,7 @@ sh /run/asks`;
   const engine = "mkdir -p /sys/fs/cgroup/system.slice/docker.service";
 
   it("leaves without the unit", () => {
-    assert.deepEqual(questions(groups, engine), ["left", "left", "left", "left"]);
+    assert.deepEqual(questions(groups, engine), [...left, ...left]);
   });
 
   for (const [title, before] of [
@@ -98,9 +124,10 @@ sh /run/asks`;
     ],
   ] as const) {
     it(title, () => {
-      assert.deepEqual(questions(groups, before), ["held", "held", "left", "left"]);
-      const rules = run("iptables-nft", "-t", "mangle", "-S", "DOCKERWALL-OUTPUT");
-      assert.equal(rules.match(/held-since-boot -j DROP/g)?.length, 2, rules);
+      assert.deepEqual(questions(groups, before), [...held, ...left]);
+      const rules = run(`iptables-${backend}-save`);
+      assert.equal(rules.match(/^-A .* held-since-boot -j (DROP|REJECT)/gm)?.length, 2, rules);
+      assert.equal(areQuestionsHeld(rules), true);
     });
   }
 
@@ -108,13 +135,14 @@ sh /run/asks`;
     const said = questions("mount -t tmpfs -o ro tmpfs /sys/fs/cgroup", '"$@"');
     assert.deepEqual(said, [
       "lookups of the engine are not held: no cgroup v2, or no match by it",
-      ...["left", "left", "left", "left"],
+      ...left,
+      ...left,
     ]);
   });
-});
+}
 
 describe("saved rules that name our sets", () => {
-  for (const backend of ["nft", "legacy"] as const) {
+  for (const backend of backends) {
     it(`are loaded at boot (${backend})`, async () => {
       const sets = openKernelSets();
       run("nft", "flush", "ruleset");

@@ -1,23 +1,52 @@
 // A reboot: nothing of ours is in the kernel, Docker starts containers before any container of ours, and the boot
-// guard's unit has run. Then the daemon comes, guards what is to be guarded and opens the rest.
+// guard's unit has run. Then the daemon comes, guards what is to be guarded and opens the rest. A restart of the engine:
+// the daemon goes with it, our rules stand, and systemd runs the unit again before the engine starts.
 
 import assert from "node:assert/strict";
 import { after, before, describe, it } from "node:test";
 import { chosen, printRow } from "../../support/chosen.ts";
 import { client, curl, deploy, enforcing, network, run, succeeds } from "../../support/dockerwall.ts";
 import { denied, flooder } from "../../support/flood.ts";
+import { lookUpOnHost } from "../../support/host-lookups.ts";
 import { until } from "../../support/lab/command.ts";
 import type { Engine } from "../../support/lab/engine.ts";
 import { type Lab, startLab } from "../../support/lab/lab.ts";
 import { execStarts } from "../../support/systemd.ts";
 
-/** `iptables`: what the host has, and so the unit uses; `daemon`: what the daemon is told to use. */
-const engines = chosen([
-  { kind: "e20", name: "e20", iptables: "nft", daemon: "nft" },
-  { kind: "e26", name: "e26", iptables: "nft", daemon: "legacy" },
-  { kind: "e28", name: "e28", iptables: "nft", daemon: "nft" },
-  { kind: "e28", name: "e28l", iptables: "legacy", daemon: "nft" },
-] as const);
+/**
+ * @property iptables what the host has, and so the unit uses
+ * @property backend what the daemon is told to use
+ * @property asks where the engine asks from; from the host's namespace also where its resolver is on loopback
+ */
+interface Case {
+  readonly kind: "e20" | "e26" | "e28";
+  readonly name: string;
+  readonly iptables: "nft" | "legacy";
+  readonly backend: "nft" | "legacy";
+  readonly resolver: "internet" | "stub";
+  readonly asks: "from the host" | "from the container";
+}
+
+const engines = chosen<Case>([
+  { kind: "e20", name: "e20", iptables: "nft", backend: "nft", resolver: "stub", asks: "from the host" },
+  {
+    kind: "e26",
+    name: "e26",
+    iptables: "nft",
+    backend: "legacy",
+    resolver: "internet",
+    asks: "from the container",
+  },
+  { kind: "e28", name: "e28", iptables: "nft", backend: "nft", resolver: "internet", asks: "from the host" },
+  {
+    kind: "e28",
+    name: "e28l",
+    iptables: "legacy",
+    backend: "nft",
+    resolver: "internet",
+    asks: "from the host",
+  },
+]);
 
 /** What a reboot leaves: no rules, no sets, no bridges. */
 const forget = `
@@ -33,7 +62,7 @@ for link in /sys/class/net/br-* /sys/class/net/docker0; do ip link del \${link##
 let lab: Lab;
 before(async () => {
   lab = await startLab({
-    engines: engines.map(({ kind, name, iptables }) => ({ kind, name, iptables })),
+    engines: engines.map(({ backend: _, asks: __, ...host }) => ({ ...host, systemd: true })),
     product: true,
   });
 });
@@ -42,27 +71,56 @@ after(async () => {
 });
 
 describe("boot", { concurrency: true }, () => {
-  for (const { name, daemon } of engines) describe(name, { concurrency: 1 }, () => boots(name, daemon));
+  for (const given of engines) describe(given.name, { concurrency: 1 }, () => boots(given));
 });
 
-/** Looks a name up that nobody allows, all the time. */
-const asker = `while :; do dig +tries=1 +timeout=1 boot-$RANDOM.example.org >/dev/null; done`;
+/** Looks names up that nobody allows, all the time and by either transport. */
+const asker = (transport: string): string =>
+  `while :; do dig ${transport} +tries=1 +timeout=1 boot-$RANDOM.example.org >/dev/null; done`;
 
-function boots(name: string, backend: "nft" | "legacy"): void {
+function boots({ name, backend, asks }: Case): void {
   let engine: Engine;
   let unit: string;
 
-  /** The lookups of the guarded asker that reached anybody's server. */
+  /** The lookups of the guarded askers that reached anybody's server. */
   async function lookupsPast(): Promise<number> {
     const queries = await lab.internet.queries();
     return queries.filter((query) => query.name.startsWith("boot-") && query.from === engine.link.host)
       .length;
   }
 
+  /** What systemd runs of the unit when the engine is about to start. */
+  async function runUnit(): Promise<void> {
+    const posts = execStarts(unit, "ExecStartPost");
+    assert.equal(posts.length, 1);
+    for (const argv of [...execStarts(unit), ...posts]) {
+      const { exitCode, stdout, stderr } = await engine.unit(...argv);
+      assert.equal(exitCode, 0, stderr);
+      assert.equal(stdout, "");
+    }
+  }
+
+  const saved = async (): Promise<string> =>
+    (
+      await engine.exec(
+        "sh",
+        "-c",
+        "for tool in iptables-nft ip6tables-nft iptables-legacy ip6tables-legacy; do $tool-save; done",
+      )
+    ).stdout;
+
   const untilOpen = (): Promise<true> =>
     until("the unguarded network to be open", 20_000, async () => {
       const address = denied.replace(/\d+$/, "31");
       const { exitCode } = await engine.docker("exec", "free", ...curl(`http://${address}/`));
+      return exitCode === 0 ? true : undefined;
+    });
+
+  /** The daemon has taken it away, and the engine answers unguarded containers. */
+  const untilHoldIsOff = (): Promise<true> =>
+    until("the hold to be off", 20_000, async () => {
+      if ((await saved()).includes("held-since-boot")) return undefined;
+      const { exitCode } = await engine.docker("exec", "free", "getent", "ahostsv4", "www.example.org");
       return exitCode === 0 ? true : undefined;
     });
 
@@ -74,7 +132,12 @@ function boots(name: string, backend: "nft" | "legacy"): void {
     await network(engine, "plain");
     await flooder(engine, "flood", "app", "--restart=always");
     const on = ["--network", "app", "--restart=always"];
-    await run(engine, "run", "-d", "--name", "asks", ...on, "client:lab", "bash", "-c", asker);
+    for (const transport of ["notcp", "tcp"])
+      await run(
+        engine,
+        ...["run", "-d", "--name", transport, ...on],
+        ...["client:lab", "bash", "-c", asker(`+${transport}`)],
+      );
     await client(engine, "web", "app", "--restart=always");
     await client(engine, "free", "plain", "--restart=always");
     unit = await run(engine, "exec", "dockerwall", "dockerwall", "boot-guard");
@@ -88,23 +151,22 @@ function boots(name: string, backend: "nft" | "legacy"): void {
     await engine.start();
     await enforcing(engine);
     const packets = await capture.stop();
-    printRow(name, "no unit", `${packets.length} packets`, `${await lookupsPast()} lookups past`);
+    const past = await lookupsPast();
+    printRow(name, "boot, no unit", `${packets.length} packets`, `${past} lookups past`);
     assert.ok(packets.length > 0);
+    if (asks === "from the host") assert.ok(past > 0);
   });
 
   it("has no window with the boot guard", async () => {
     await engine.stop();
     await engine.exec("bash", "-c", forget);
-    const starts = execStarts(unit);
-    assert.equal(starts.length, 2);
+    const host = await lookUpOnHost(engine, "boot");
     // Twice, as when the unit is started again.
-    for (const argv of [...starts, ...starts]) {
-      const { exitCode, stderr } = await engine.exec(...argv);
-      assert.equal(exitCode, 0, stderr);
-    }
-    const held = await engine.exec("sh", "-c", "iptables -t mangle -S; ip6tables -t mangle -S");
-    assert.equal(held.stdout.match(/^-A DOCKERWALL-\w+ -i br-\+ .* -j DROP$/gm)?.length, 4, held.stdout);
-    assert.equal(held.stdout.match(/^-A (FORWARD|INPUT) -j DOCKERWALL-/gm)?.length, 4, held.stdout);
+    for (const _ of ["once", "twice"]) await runUnit();
+    const held = await saved();
+    assert.equal(held.match(/^-A DOCKERWALL-\w+ -i br-\+ .* -j DROP$/gm)?.length, 4, held);
+    assert.equal(held.match(/^-A (FORWARD|INPUT) -j DOCKERWALL-/gm)?.length, 4, held);
+    assert.equal(held.match(/^-A DOCKERWALL-\w+ .*--path .*held-since-boot/gm)?.length, 4, held);
     const capture = await lab.capture(name, `dst host ${denied}`);
     await lab.internet.forgetQueries();
     const startedAt = performance.now();
@@ -115,21 +177,61 @@ function boots(name: string, backend: "nft" | "legacy"): void {
     await succeeds(engine, "web", ...curl("--retry", "3", "--retry-all-errors", "http://www.example.com/"));
     const packets = await capture.stop();
     const past = await lookupsPast();
+    await host.stop();
     printRow(
       name,
-      `unit by iptables-${name === "e28l" ? "legacy" : "nft"}, daemon by ${backend}`,
+      `boot, unit by iptables-${name === "e28l" ? "legacy" : "nft"}, daemon by ${backend}`,
       `${packets.length} packets`,
       `${past} lookups past`,
       `enforced ${tookMs} ms after the engine's start`,
+      `the host's own: ${host.answered()} answered, ${host.failed().length} not`,
     );
     assert.deepEqual(packets, []);
-    // Engine 28 asks from the host's own namespace, where nothing can tell its question from the host's.
-    if (!name.startsWith("e28")) assert.equal(past, 0);
-    const other = backend === "nft" ? "legacy" : "nft";
-    const left = await engine.exec("sh", "-c", `iptables-${other}-save; ip6tables-${other}-save`);
-    assert.doesNotMatch(left.stdout, /DOCKERWALL/);
-    for (const argv of starts) assert.equal((await engine.exec(...argv)).exitCode, 0);
+    assert.equal(past, 0);
+    assert.deepEqual(host.failed(), []);
+    await untilOpen();
+    await untilHoldIsOff();
+    await runUnit();
     // In the other variant it does not see the daemon's rules; the daemon takes what it puts there away.
     await untilOpen();
+    await untilHoldIsOff();
+  });
+
+  it("asks past the wall at a restart of the engine without the boot guard", async () => {
+    await engine.stop();
+    await lab.internet.forgetQueries();
+    await engine.start();
+    await enforcing(engine);
+    const past = await lookupsPast();
+    printRow(name, "restart of the engine, no unit", `${past} lookups past`);
+    if (asks === "from the host") assert.ok(past > 0);
+  });
+
+  it("asks nobody past the wall at a restart of the engine with the boot guard", async () => {
+    const host = await lookUpOnHost(engine, "restart");
+    const capture = await lab.capture(name, `dst host ${denied}`);
+    await lab.internet.forgetQueries();
+    await engine.stop();
+    await runUnit();
+    const startedAt = performance.now();
+    await engine.start();
+    await enforcing(engine);
+    const tookMs = Math.round(performance.now() - startedAt);
+    await untilOpen();
+    const packets = await capture.stop();
+    const past = await lookupsPast();
+    await host.stop();
+    printRow(
+      name,
+      "restart of the engine, with the unit",
+      `${packets.length} packets`,
+      `${past} lookups past`,
+      `enforced ${tookMs} ms after the engine's start`,
+      `the host's own: ${host.answered()} answered, ${host.failed().length} not`,
+    );
+    assert.deepEqual(packets, []);
+    assert.equal(past, 0);
+    assert.deepEqual(host.failed(), []);
+    await untilHoldIsOff();
   });
 }

@@ -6,6 +6,7 @@ import { join } from "node:path";
 import type { Box } from "./box.ts";
 import { until } from "./command.ts";
 import { isAlive, ownerOf } from "./owner.ts";
+import type { Service } from "./service.ts";
 
 /** The engine's configuration, as in daemon.json. */
 export type DaemonConfig = Readonly<Record<string, unknown>>;
@@ -43,13 +44,18 @@ async function answers(socketPath: string): Promise<true | undefined> {
  * Starts dockerd in the box and returns when its API answers.
  * All paths are Docker's defaults: what looks for an engine on a real host finds this one in the same places.
  */
-export async function startDockerd(box: Box, config: DaemonConfig): Promise<Dockerd> {
+export async function startDockerd(
+  box: Box,
+  config: DaemonConfig,
+  service?: Pick<Service, "started">,
+): Promise<Dockerd> {
   const json = JSON.stringify({ "storage-driver": "overlay2", ...config }, null, 2);
   await writeFile(join(box.runFolder, "daemon.json"), json);
   // A killed engine leaves its pidfile, and refuses to start when another process has got that pid since.
   await rm(join(box.runFolder, "docker.pid"), { force: true });
   await rm(socketOf(box), { force: true });
-  const started = box.background(`${box.name}-dockerd`, ["dockerd", "--config-file", "/run/daemon.json"]);
+  const argv = ["dockerd", "--config-file", "/run/daemon.json"];
+  const started = box.background(`${box.name}-dockerd`, service?.started(argv) ?? argv);
   const log = (): string => readFileSync(started.log, "utf8").slice(-3000);
   await until(
     `start of dockerd in ${box.name}`,

@@ -11,6 +11,7 @@ import { type Host, type HostOptions, startStub } from "./host.ts";
 import type { Internet } from "./internet.ts";
 import { joinToInternet } from "./link.ts";
 import type { Run } from "./run.ts";
+import { openService } from "./service.ts";
 
 /** What an engine is to be like; only the kind is required. */
 export type EngineOptions = Pick<HostOptions, "kind"> &
@@ -20,6 +21,8 @@ export type EngineOptions = Pick<HostOptions, "kind"> &
     readonly dns?: readonly string[];
     /** IPv6 on the default bridge, and ip6tables; without it, the generation's own defaults. */
     readonly ipv6?: boolean;
+    /** Run it in docker.service's group of cgroup v2, as systemd does. */
+    readonly systemd?: boolean;
     /** Anything else of daemon.json; wins over all of the above. */
     readonly daemon?: DaemonConfig;
   };
@@ -49,6 +52,8 @@ export type Engine = {
   /** Runs a command in the host's root and network. */
   readonly exec: (...argv: string[]) => Promise<Outcome>;
   readonly execWith: (options: CommandOptions, ...argv: string[]) => Promise<Outcome>;
+  /** The same as systemd runs the command of a unit. @throws Error when the engine was not to be run by `systemd` */
+  readonly unit: (...argv: string[]) => Promise<Outcome>;
   /** The argv that runs a command in the host, for tests that spawn by themselves. */
   readonly inside: Box["inside"];
   /** Starts a process in the host; its output goes to a log. It is ended with the run at the latest. */
@@ -109,16 +114,21 @@ export async function startEngine(
   ]);
   if (options.resolver === "stub") await startStub(box);
   let config = daemonConfig(run, options, link);
-  let dockerd: Dockerd = await startDockerd(box, config);
+  const service = options.systemd === true ? openService(run, box.name) : undefined;
+  let dockerd: Dockerd = await startDockerd(box, config, service);
 
   const execWith = (given: CommandOptions, ...argv: string[]): Promise<Outcome> => box.attempt(argv, given);
   const dockerWith = (given: CommandOptions, ...args: string[]): Promise<Outcome> =>
     execWith(given, "docker", ...args);
   const startAgain = async (changes: DaemonConfig = {}): Promise<void> => {
     config = { ...config, ...changes };
-    dockerd = await startDockerd(box, config);
+    dockerd = await startDockerd(box, config, service);
   };
-  const stop = (): Promise<void> => endDockerd(box, dockerd, "SIGTERM");
+  const end = async (signal: "SIGTERM" | "SIGKILL"): Promise<void> => {
+    await endDockerd(box, dockerd, signal);
+    service?.ended();
+  };
+  const stop = (): Promise<void> => end("SIGTERM");
   return {
     name: box.name,
     kind: options.kind,
@@ -133,13 +143,17 @@ export async function startEngine(
     compose: (file, ...args) => dockerWith({ cwd: dirname(file) }, "compose", "-f", file, ...args),
     exec: (...argv) => execWith({}, ...argv),
     execWith,
+    unit: async (...argv) => {
+      if (service === undefined) throw new Error(`lab: no systemd runs the engine of ${box.name}`);
+      return await execWith({}, ...service.unit(argv));
+    },
     inside: box.inside,
     background: box.background,
     load: async (archive) => {
       await command(box.inside(["docker", "load", "-q"]), { inputFile: archive });
     },
     stop,
-    kill: () => endDockerd(box, dockerd, "SIGKILL"),
+    kill: () => end("SIGKILL"),
     start: startAgain,
     restart: async (changes) => {
       await stop();
