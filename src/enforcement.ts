@@ -94,7 +94,11 @@ export function createEnforcement(options: EnforcementOptions): Enforcement {
     }
     inUse = topology;
     tellReadings();
-    if (options.guardsPorts && wall.demandSenders()) await healing.request();
+    if (options.guardsPorts && wall.demandSenders()) {
+      // Other rules by our own will: nobody has changed them.
+      installed = false;
+      await healing.request();
+    }
     reporter.onEnforced(guarded.map((network) => network.id));
     changes.dispatchEvent(new Event("change"));
   }

@@ -9,6 +9,8 @@ const listening = "0A";
 export function findPortHolder(port: number, transport: "udp" | "tcp"): SocketHolder | undefined {
   return findSocketHolder(
     new Set([transport, `${transport}6`].flatMap((file) => inodesAt(file, port, transport))),
+    // We may have the port of the other family by then.
+    (pid) => pid !== process.pid,
   );
 }
 

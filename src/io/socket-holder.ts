@@ -8,10 +8,15 @@ export interface SocketHolder {
   readonly program: string;
 }
 
-/** Undefined where nobody has any of them open, or it is a process that we cannot look into. */
-export function findSocketHolder(inodes: ReadonlySet<string>): SocketHolder | undefined {
+/** Undefined where nobody that is asked has any of them open, or it is a process that we cannot look into. */
+export function findSocketHolder(
+  inodes: ReadonlySet<string>,
+  isAsked: (pid: number) => boolean = () => true,
+): SocketHolder | undefined {
   if (inodes.size === 0) return undefined;
-  const pid = readdirSync("/proc").find((name) => /^[0-9]+$/.test(name) && hasOpen(name, inodes));
+  const pid = readdirSync("/proc").find(
+    (name) => /^[0-9]+$/.test(name) && isAsked(Number(name)) && hasOpen(name, inodes),
+  );
   if (pid === undefined) return undefined;
   return { pid: Number(pid), program: programOf(pid) };
 }

@@ -21,9 +21,12 @@ const classification: Classification = {
   containers: { services: [], strays: [], quarantined: [], problems: [], warnings: [] },
 };
 
-function start() {
+function start(guardsPorts = false) {
   const happened: string[] = [];
   let refuses = false;
+  let demanded = false;
+  /** Whether the rules demand senders; undefined before there are any. */
+  let inForce: boolean | undefined;
   let topology: Topology = { networks: [], containers: [] };
   const readings: Readings = { listedAtMs: 1, readAtMs: new Map() };
   const dataPlane: Partial<DataPlaneLink> = {
@@ -36,13 +39,25 @@ function start() {
   const reporter: Partial<Reporter> = {
     onClassified: () => undefined,
     onEnforced: () => void happened.push("enforced"),
+    onHealed(families) {
+      if (families > 0) happened.push(`put right: ${families}`);
+    },
     onProblem: (place) => void happened.push(`problem: ${place}`),
     clearProblem: (place) => void happened.push(`well: ${place}`),
   };
   const wall: Partial<Wall> = {
     classify: () => classification,
     quarantine: new Set<string>(),
-    applyRules: async () => [],
+    applyRules: async () => {
+      const applied = inForce === demanded ? [] : ([4, 6] as const);
+      inForce = demanded;
+      return applied;
+    },
+    demandSenders() {
+      if (demanded) return false;
+      demanded = true;
+      return true;
+    },
   };
   const enforcement = createEnforcement({
     wall: wall as Wall,
@@ -52,11 +67,15 @@ function start() {
     inventory: { current: () => topology, readings: () => readings },
     beforePost: () => undefined,
     dataPlane: () => dataPlane as DataPlaneLink,
-    guardsPorts: false,
+    guardsPorts,
   });
   enforcement.usePicture();
   return {
     enforcement,
+    /** Somebody takes the rules away. */
+    flush() {
+      inForce = undefined;
+    },
     /** What happens in one more round. */
     async round(data: "refuses" | "takes", picture: "same" | "other"): Promise<readonly string[]> {
       refuses = data === "refuses";
@@ -90,5 +109,23 @@ describe("a picture that the data plane refuses", () => {
     assert.deepEqual(read(), []);
     await round("takes", "same");
     assert.deepEqual(read(), ["readings"]);
+  });
+});
+
+describe("rules", () => {
+  it("that demand senders from now on are no rules that somebody had changed", async () => {
+    const { enforcement, round, flush, read } = start(true);
+    await enforcement.install();
+    read();
+    assert.deepEqual(await round("takes", "other"), [
+      "taken",
+      "readings",
+      "well: rules",
+      "enforced",
+      "well: reconcile",
+    ]);
+    flush();
+    await enforcement.heal();
+    assert.deepEqual(read(), ["put right: 2", "well: rules", "readings"]);
   });
 });
