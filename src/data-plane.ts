@@ -212,7 +212,7 @@ async function start(): Promise<void> {
   }
 
   const lates = new LateCaptures();
-  let endEngineQuestions = (): void => undefined;
+  let endEngineQuestions: ReturnType<typeof startEngineQuestions> = () => undefined;
   if (settings.sandboxFolder !== undefined && standings !== undefined) {
     // Before anything is captured: from here on what was asked before it cannot leave any more.
     const engine = watchEngineProcess();
@@ -231,6 +231,8 @@ async function start(): Promise<void> {
       onUnknown: refresh,
       onProblem: tellProblem,
     });
+    // The queue would take the host's own questions along.
+    process.once("exit", () => endEngineQuestions("drop"));
     sandboxes = createSandboxes({
       folder: settings.sandboxFolder,
       readiness,
@@ -376,7 +378,7 @@ async function start(): Promise<void> {
         break;
       }
       case "release-all":
-        endEngineQuestions();
+        endEngineQuestions("accept");
         standings?.release();
         return Promise.resolve(sandboxes?.releaseAll()).then(() => done(message));
     }
