@@ -204,7 +204,7 @@ function boots({ name, backend, asks }: Case): void {
     await enforcing(engine);
     const past = await lookupsPast();
     printRow(name, "restart of the engine, no unit", `${past} lookups past`);
-    // Where all that was asked before came late to nobody, as on 20.10, this is no control.
+    // On 20.10 nothing was seen to get past here, so there it is no control.
     if (name.startsWith("e28")) assert.ok(past > 0);
   });
 
