@@ -221,7 +221,7 @@ async function start(): Promise<void> {
   }
 
   const lates = new LateCaptures();
-  let endEngineQuestions = (): void => undefined;
+  let endEngineQuestions: ReturnType<typeof startEngineQuestions> = () => undefined;
   if (settings.sandboxFolder !== undefined && standings !== undefined) {
     // Before anything is captured: from here on what was asked before it cannot leave any more.
     const engine = watchEngineProcess();
@@ -240,6 +240,8 @@ async function start(): Promise<void> {
       onUnknown: refresh,
       onProblem: tellProblem,
     });
+    // The queue would take the host's own questions along.
+    process.once("exit", () => endEngineQuestions("drop"));
     sandboxes = createSandboxes({
       folder: settings.sandboxFolder,
       readiness,
@@ -385,7 +387,7 @@ async function start(): Promise<void> {
         break;
       }
       case "release-all":
-        endEngineQuestions();
+        endEngineQuestions("accept");
         standings?.release();
         return Promise.resolve(sandboxes?.releaseAll()).then(() => done(message));
     }

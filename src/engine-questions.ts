@@ -80,13 +80,16 @@ function stayAwake(sets: KernelSets): void {
 
 /**
  * Begins to decide; from here on no question of the engine leaves without us.
- * @returns how to end it: what waits passes, as all that comes
+ * @returns how to end it, and what becomes of questions that may be a guarded container's; all others pass
  */
-export function startEngineQuestions(options: EngineQuestionsOptions): () => void {
+export function startEngineQuestions(
+  options: EngineQuestionsOptions,
+): (suspicious: "accept" | "drop") => void {
   const { lates, sets } = options;
   const queue = adoptQueue(engineQueueNumber(options.queueNumber), options.queueFd);
   let held: Held[] = [];
   let isTimed = false;
+  let ended = false;
 
   function decide({ packet, suspicion }: Held): "decided" | "waits" {
     const verdict = judge(suspicion, performance.now());
@@ -100,6 +103,7 @@ export function startEngineQuestions(options: EngineQuestionsOptions): () => voi
 
   function judgeAgain(): void {
     isTimed = false;
+    if (ended) return;
     look();
     held = held.filter((question) => decide(question) === "waits");
     if (held.length > 0) waitFurther();
@@ -139,7 +143,7 @@ export function startEngineQuestions(options: EngineQuestionsOptions): () => voi
         options.onUnknown();
       }
     }
-    if (held.length > 0) waitFurther();
+    if (held.length > 0 && !ended) waitFurther();
   }
 
   /** Lets go whom the engine cannot be holding a question of any more. */
@@ -156,15 +160,15 @@ export function startEngineQuestions(options: EngineQuestionsOptions): () => voi
   stayAwake(sets);
   const staying = setInterval(() => contain(() => stayAwake(sets), told), awakeEveryMs);
   const resting = setInterval(() => contain(rest, told), idleEveryMs);
-  let ended = false;
-  return () => {
+  return (suspicious) => {
     // The number of a closed descriptor is soon somebody else's.
     if (ended) return;
     ended = true;
     clearInterval(staying);
     clearInterval(resting);
     unwatch();
-    for (const { packet } of held) queue.verdict(packet.id, "accept");
+    contain(serve, told);
+    if (suspicious === "accept") for (const { packet } of held) queue.verdict(packet.id, "accept");
     held = [];
     queue.close();
   };

@@ -2,6 +2,7 @@
 // daemon there, busy, hung or dead.
 
 import assert from "node:assert/strict";
+import { execFileSync } from "node:child_process";
 import { createSocket, type Socket } from "node:dgram";
 import { once } from "node:events";
 import { connect, createServer, type Server } from "node:net";
@@ -87,7 +88,7 @@ for (const backend of ["nft", "legacy"] as const)
 
 function questions(backend: "nft" | "legacy"): void {
   let readiness: Readiness;
-  let end: () => void;
+  let end: ReturnType<typeof startEngineQuestions>;
   let standing: Standing["kind"];
   let lates: LateCaptures;
   let looks = 0;
@@ -132,7 +133,7 @@ function questions(backend: "nft" | "legacy"): void {
   });
 
   afterEach(async () => {
-    end();
+    end("accept");
     readiness.close();
     for (const family of [4, 6] as const) await createIptables(backend).apply(family, []);
   });
@@ -141,6 +142,19 @@ function questions(backend: "nft" | "legacy"): void {
     standing = kind;
     lates.add("box", { standing: () => standing, hasAskedPast: () => true }, performance.now());
   };
+
+  for (const [whose, passes] of [
+    ["the host's own", true],
+    ["a late guarded container's", false],
+  ] as const)
+    it(`that wait when it ends ${passes ? "pass" : "do not pass"} where they are ${whose}`, async () => {
+      late("unknown");
+      isEngines = !passes;
+      execFileSync("bash", ["-c", "printf %s last >/dev/udp/127.0.0.1/53"]);
+      end("drop");
+      assert.equal(await ask("udp", "127.0.0.1", "then"), "");
+      assert.deepEqual(heard, passes ? ["last", "then"] : ["then"]);
+    });
 
   for (const [transport, address] of ways) {
     const way = `${transport} to ${address}`;
@@ -179,7 +193,7 @@ function questions(backend: "nft" | "legacy"): void {
     });
 
     it(`pass while no daemon is there, ${way}`, async () => {
-      end();
+      end("accept");
       assert.equal(await ask(transport, address, way), "");
       assert.deepEqual(heard, [way]);
       assert.equal(looks, 0);

@@ -17,7 +17,7 @@ export type Service = {
 const mountPoint = existsSync("/sys/fs/cgroup/unified") ? "/sys/fs/cgroup/unified" : "/sys/fs/cgroup";
 
 const enter = 'echo $$ >"$0/cgroup.procs" && exec "$@"';
-const seeHierarchy = `mount -t cgroup2 none ${mountPoint} && exec "$@"`;
+const seeHierarchy = `mount --bind "$0" ${mountPoint} && exec "$@"`;
 
 /** The groups end with the run. */
 export function openService(run: Run, host: string): Service {
@@ -31,12 +31,12 @@ export function openService(run: Run, host: string): Service {
       try {
         rmdirSync(group);
       } catch (error) {
-        if ((error as NodeJS.ErrnoException).code !== "EBUSY") throw error;
+        if (!["EBUSY", "ENOENT"].includes((error as NodeJS.ErrnoException).code ?? "")) throw error;
       }
     },
     unit: (argv) => [
       ...["sh", "-c", enter, top],
-      ...["unshare", "--cgroup", "--mount", "sh", "-c", seeHierarchy, "sh", ...argv],
+      ...["unshare", "--cgroup", "--mount", "sh", "-c", seeHierarchy, top, ...argv],
     ],
   };
 }
