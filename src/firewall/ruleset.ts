@@ -76,6 +76,12 @@ const errorRate = { perSecond: 1000, burst: 1000 };
 /** As many sources as there can be owners of addresses, some 100 bytes each. */
 const limitTable = { buckets: 16_384, sources: ownersAtMost } as const;
 
+/**
+ * Granted flows at once that one address may have: the table of tracked flows is the whole host's, and the kernel finds
+ * no room in it while those that were answered stay open. As many as the addresses that may be granted to it.
+ */
+const flowsAtMost = 8192;
+
 /** The whole ruleset of one family. */
 export function renderRuleset(options: RulesetOptions): readonly Table[] {
   const sets = setsOf(options.family);
@@ -105,6 +111,7 @@ export function renderRuleset(options: RulesetOptions): readonly Table[] {
         {
           name: chain.admit,
           rules: [
+            `-m connlimit --connlimit-above ${flowsAtMost} --connlimit-mask ${options.family === 4 ? 32 : 128} --connlimit-saddr ${comment("too many flows at once")} -g ${chain.deny}`,
             `${comment("stamp the flow")} -j CONNMARK --set-xmark ${admittedMark}`,
             `${comment("asked about no more")} -j MARK --set-xmark 0x0/${hex(askedMark)}`,
           ],

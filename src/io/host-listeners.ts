@@ -1,10 +1,10 @@
 // Where redirected lookups arrive on the host: a socket for every address, and one for each guarded bridge, so that what
 // one network does to a socket is no other network's loss.
 
-import { readFileSync } from "node:fs";
 import { messageOf } from "../errors.ts";
 import { anyAddress } from "../model/address.ts";
 import { type DnsHandler, type DnsListener, listenUdp } from "./dns-listener.ts";
+import { interfaceIndex } from "./libc.ts";
 
 export interface HostListenersOptions {
   readonly port: number;
@@ -51,7 +51,7 @@ export async function listenOnHost({
     follow(bridges) {
       const wanted = new Map<string, string>(
         bridges.flatMap((bridge) => {
-          const index = indexOf(bridge);
+          const index = interfaceIndex(bridge);
           return index === undefined ? [] : [[`${bridge} ${index}`, bridge] as const];
         }),
       );
@@ -67,13 +67,4 @@ export async function listenOnHost({
       await Promise.all(all.map((listener) => listener.close()));
     },
   };
-}
-
-/** Undefined when there is none of that name. */
-function indexOf(device: string): string | undefined {
-  try {
-    return readFileSync(`/sys/class/net/${device}/ifindex`, "utf8").trim();
-  } catch {
-    return undefined;
-  }
 }

@@ -69,6 +69,7 @@ const native = {
   inotifyAddWatch: library.func("int inotify_add_watch(int fd, const char *path, uint32_t mask)"),
   setns: library.func("int setns(int fd, int type)"),
   unshare: library.func("int unshare(int flags)"),
+  nameToIndex: library.func("unsigned int if_nametoindex(const char *name)"),
   abort: library.func("void abort()"),
 };
 
@@ -114,6 +115,11 @@ export function isListening(fd: number, what: string): boolean {
   const { level, name } = SO_ACCEPTCONN;
   checked("getsockopt", what, native.getsockopt(fd, level, name, value, Uint32Array.of(4)));
   return value[0] === 1;
+}
+
+/** Index of an interface in the namespace of the calling thread; undefined when there is none of that name. */
+export function interfaceIndex(name: string): number | undefined {
+  return native.nameToIndex(name) || undefined;
 }
 
 /** Has the socket send and receive by one interface only. */

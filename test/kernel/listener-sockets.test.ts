@@ -2,6 +2,7 @@
 
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
+import { createSocket } from "node:dgram";
 import { test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { type DnsHandler, listenUdp } from "../../src/io/dns-listener.ts";
@@ -68,27 +69,53 @@ async function answeredDuringFlood({ address }: (typeof families)[number]): Prom
   return askers.map(([station], index) => texts[index]?.filter((text) => station.has(text)).length ?? 0);
 }
 
+async function prepare({ address }: (typeof families)[number]): Promise<void> {
+  for (const station of [flooder, neighbour, quiet]) await station.listening();
+  for (const bridge of bridges) run("sh", "-c", `echo 0 > /proc/sys/net/ipv6/conf/${bridge}/accept_dad`);
+  for (const [station, network, bridge] of [
+    [neighbour, 1, bridges[0]],
+    [quiet, 2, bridges[1]],
+  ] as const)
+    run("ip", "neigh", "replace", address(network, 200), "lladdr", station.mac, "dev", bridge);
+}
+
+function forgetNeighbours(): void {
+  for (const state of ["failed", "incomplete"]) run("ip", "neigh", "flush", "dev", bridges[0], "nud", state);
+}
+
 for (const each of families)
   test(`replies that nobody takes are nobody else's loss, IPv${each.family}`, {
     timeout: 60_000,
   }, async () => {
-    for (const station of [flooder, neighbour, quiet]) await station.listening();
-    for (const bridge of bridges) run("sh", "-c", `echo 0 > /proc/sys/net/ipv6/conf/${bridge}/accept_dad`);
-    for (const [station, network, bridge] of [
-      [neighbour, 1, bridges[0]],
-      [quiet, 2, bridges[1]],
-    ] as const)
-      run("ip", "neigh", "add", each.address(network, 200), "lladdr", station.mac, "dev", bridge);
+    await prepare(each);
     const listeners = await listenOnHost({
       port,
       handler: echo,
       onProblem: (problem) => assert.fail(problem),
     });
     listeners.follow(bridges);
+    const sockets = run("ss", "-Hlun");
+    for (const bridge of bridges) assert.ok(sockets.includes(`%${bridge}:${port}`), sockets);
     const got = await answeredDuringFlood(each).finally(listeners.close);
     assert.deepEqual(got, [40, 40]);
-    run("ip", "neigh", "flush", "dev", bridges[0], "nud", "failed");
-    run("ip", "neigh", "flush", "dev", bridges[0], "nud", "incomplete");
+    forgetNeighbours();
+  });
+
+for (const each of families)
+  test(`one socket for all, as large as sockets are, would lose replies, IPv${each.family}`, {
+    timeout: 60_000,
+  }, async () => {
+    await prepare(each);
+    const socket = createSocket({ type: `udp${each.family}`, ipv6Only: each.family === 6 });
+    socket.on("error", () => undefined);
+    socket.on("message", (message, { address, port }) =>
+      socket.send(Buffer.concat([message, Buffer.alloc(1_200)]), port, address, () => undefined),
+    );
+    await new Promise<void>((resolve) => socket.bind(port, resolve));
+    const [beside = 0, away = 0] = await answeredDuringFlood(each);
+    socket.close();
+    assert.ok(beside < 40 && away < 40, `${beside} and ${away} of 40`);
+    forgetNeighbours();
   });
 
 test("the first socket finds out whose the port is, and nobody takes it afterwards", async () => {

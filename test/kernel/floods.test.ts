@@ -1,0 +1,186 @@
+// Nothing that one container's packets fill is shared with another network: while every table is flooded, with the
+// container's own addresses and in the name of others, a neighbour on another network loses nothing, and what is
+// written down of it is complete. With the real rules and the real data plane.
+
+import assert from "node:assert/strict";
+import { readdirSync, readFileSync } from "node:fs";
+import { after, describe, it } from "node:test";
+import { setNames } from "../../src/firewall/names.ts";
+import { openConntrack } from "../../src/io/conntrack.ts";
+import { type Family, type NeighbourReport, places, startFloodLab } from "../support/flood-lab.ts";
+import { until } from "../support/lab/command.ts";
+import { enterNamespaces, run } from "../support/namespace.ts";
+
+enterNamespaces(import.meta.url);
+
+const lab = await startFloodLab();
+const conntrack = openConntrack();
+after(async () => {
+  conntrack.close();
+  await lab.close();
+});
+
+/** Sources that a table of limits knows. */
+function limited(table: string, family: Family): string[] {
+  const text = readFileSync(
+    `/proc/net/ip${family === 4 ? "" : "6"}t_hashlimit/dockerwall-${table}${family}`,
+    "utf8",
+  );
+  return text
+    .split("\n")
+    .filter((line) => line !== "")
+    .map((line) => shortened(/ (\S+):0->/.exec(line)?.[1] ?? assert.fail(line)));
+}
+
+/** As `places` writes it. */
+function shortened(address: string): string {
+  if (!address.includes(":")) return address;
+  const groups = address.split(":").map((group) => Number.parseInt(group, 16).toString(16));
+  return groups.join(":").replace(/(:0)+:/, "::");
+}
+
+function denials(family: Family): { readonly asker: string; readonly port: number }[] {
+  return lab.sets
+    .list(setNames[`denied${family}`])
+    .flatMap(({ key }) => (key.kind === "ip-port-ip" ? [{ asker: key.first, port: key.port }] : []));
+}
+
+const ownOf = (family: Family): string[] => [...places[family].attacker, places[family].neighbour];
+
+/** Nothing is lost, and everything is written down. */
+function assertUnharmed(family: Family, report: NeighbourReport): void {
+  assert.deepEqual(report.lost, []);
+  const { neighbour } = places[family];
+  const denied = new Set(denials(family).flatMap(({ asker, port }) => (asker === neighbour ? [port] : [])));
+  assert.deepEqual(
+    report.ports.filter((port) => !denied.has(port)),
+    [],
+  );
+  const rows = lab.journal.tallies(Date.now()).filter(({ networkId }) => networkId.startsWith("other"));
+  const names = new Set(rows.filter(({ allowed }) => allowed).map(({ domain }) => domain));
+  // By the asker's first address, whichever family it asked by.
+  assert.deepEqual(
+    report.names.filter((name) => !names.has(name)),
+    [],
+  );
+}
+
+for (const family of [4, 6] as const)
+  describe(`IPv${family}`, () => {
+    const { attacker, granted, neighbour } = places[family];
+    const flowsOf = (source: string): number =>
+      conntrack
+        .flows(family)
+        .filter(({ original }) => original.source === source && original.destination === granted).length;
+
+    it("each guarded bridge has a socket of its own", () => {
+      const sockets = run("ss", "-Hlunp");
+      for (const bridge of ["br-app", "br-other"])
+        assert.match(
+          sockets,
+          new RegExp(family === 4 ? `0\\.0\\.0\\.0%${bridge}:5053` : `\\[::\\]%${bridge}:5053`),
+        );
+    });
+
+    it("lookups: limits, sockets, the journal", async () => {
+      const report = await lab.meanwhile(family, () => lab.flood("lookups", family, 3_600));
+      assertUnharmed(family, report);
+      assert.deepEqual(new Set(limited("dns", family)), new Set(ownOf(family)));
+    });
+
+    it("first packets: the queue, grants", async () => {
+      const report = await lab.meanwhile(family, () => lab.flood("first", family, 3_600));
+      assertUnharmed(family, report);
+      const entries = lab.sets.list(setNames[`grant${family}`]);
+      const to = entries.filter(({ key }) => key.kind === "ip-port-ip" && key.first === granted);
+      assert.ok(to.length >= 1_000, `${to.length} were put before the daemon`);
+      for (const source of limited("ask", family)) assert.ok(ownOf(family).includes(source), source);
+    });
+
+    it("denied connections: the set", async () => {
+      const from = performance.now();
+      const report = await lab.meanwhile(family, () => lab.flood("denied", family, 2_700));
+      const seconds = (performance.now() - from) / 1_000;
+      assertUnharmed(family, report);
+      const each = Map.groupBy(denials(family), ({ asker }) => asker);
+      for (const address of attacker) {
+        const { length = 0 } = each.get(address) ?? [];
+        assert.ok(length >= 200 && length <= 256 + 5 * (seconds + 2), `${length} of ${address}`);
+      }
+      for (const source of limited("denied", family)) assert.ok(ownOf(family).includes(source), source);
+    });
+
+    it("connections by TCP: the host's listener, descriptors", async () => {
+      const descriptors = (): number => readdirSync("/proc/self/fd").length;
+      const before = descriptors();
+      let most = 0;
+      const report = await lab.meanwhile(family, () =>
+        lab.flood("tcp", family, 450, async () => {
+          most = descriptors();
+        }),
+      );
+      assertUnharmed(family, report);
+      assert.ok(most - before <= attacker.length * 32 + 32, `${most - before} descriptors`);
+    });
+
+    it("granted flows: the table of the whole host's flows is not one address's", async () => {
+      const [source = ""] = attacker;
+      run("sh", "-c", `conntrack -D -f ipv${family} -s ${source} > /dev/null 2>&1; :`);
+      const report = await lab.meanwhile(family, () => lab.flood("flows", family, 8_800));
+      assertUnharmed(family, report);
+      const count = flowsOf(source);
+      assert.ok(count >= 8_000 && count <= 8_192, `${count} flows`);
+    });
+
+    it("in the name of others: nothing of it is anywhere", async () => {
+      const report = await lab.meanwhile(family, () => lab.flood("forged", family, 1_600));
+      assertUnharmed(family, report);
+      for (const table of ["dns", "ask", "denied"])
+        for (const source of limited(table, family)) assert.ok(ownOf(family).includes(source), source);
+      // By their link-local addresses they look for routers.
+      const others = denials(family).filter(
+        ({ asker }) => !asker.startsWith("fe80:") && !ownOf(family).includes(asker),
+      );
+      assert.deepEqual(others, []);
+      const ports = denials(family).flatMap(({ asker, port }) => (asker === neighbour ? [port] : []));
+      assert.deepEqual(
+        ports.filter((port) => port < 20_000),
+        [],
+      );
+      const { subnets } = places[family];
+      const flows = conntrack.flows(family).map(({ original }) => original.source);
+      const forged = flows.filter(
+        (source) => source.startsWith(subnets.attacker) && !attacker.includes(source),
+      );
+      assert.deepEqual(forged, []);
+    });
+
+    it("addresses without number: owners, and guarded places", async () => {
+      const { subnets } = places[family];
+      const box = `attacker${family}`;
+      const each =
+        family === 4
+          ? `${subnets.attacker}$((20 + i % 200))/24`
+          : `${subnets.attacker}$((5000 + i))/64 nodad`;
+      const more = `for ((i = 0; i < 1000; i++)); do echo address add ${each} dev eth0; done | ip -force -batch - 2> /dev/null; :`;
+      const report = await lab.meanwhile(family, async () => {
+        run("ip", "netns", "exec", box, "bash", "-c", more);
+        await lab.plane.flush();
+      });
+      assertUnharmed(family, report);
+      const owners = lab.sets
+        .list(setNames[`owner${family}`])
+        .flatMap(({ key }) => (key.kind === "net" ? [key.prefix.address as string] : []));
+      assert.ok(owners.includes(neighbour));
+      const its = owners.filter((address) => address.startsWith(subnets.attacker));
+      assert.ok(its.length <= attacker.length, `${its}`);
+    });
+  });
+
+describe("where ports cannot be guarded", () => {
+  it("whoever says that he is somebody takes a place as such", async () => {
+    await lab.unguard();
+    await lab.flood("forged", 6, 1_600);
+    await until("places of others", 5_000, () => (limited("dns", 6).length > 400 ? true : undefined));
+  });
+});

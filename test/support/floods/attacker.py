@@ -1,0 +1,114 @@
+# Floods a table from the addresses of its container, or in the name of others.
+import random, socket, struct, sys, time
+
+mode, family, count, gateway, granted, denied, *sources = sys.argv[1:]
+family, count = int(family), int(count)
+kind = socket.AF_INET if family == 4 else socket.AF_INET6
+# In as many parts, so that the others have their turns meanwhile.
+parts, rest = 20, 0.04
+
+
+def question(name):
+    body = b"".join(bytes([len(part)]) + part.encode() for part in name.split(".")) + b"\0"
+    return struct.pack("!6H", 7, 0x100, 1, 0, 0, 0) + body + struct.pack("!2H", 1 if family == 4 else 28, 1)
+
+
+def bound(source, port=0, type=socket.SOCK_DGRAM):
+    s = socket.socket(kind, type)
+    s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    s.bind((source, port))
+    return s
+
+
+def put(s, message, to):
+    try:
+        s.sendto(message, to)
+    except OSError:
+        pass
+
+
+def looks_up(source):
+    with bound(source) as s:
+        # What it has flooded before may still lie in the socket of its own network.
+        s.settimeout(1)
+        for attempt in range(60):
+            s.sendto(question("a.flood.example.com"), (gateway, 53))
+            try:
+                if s.recv(4096)[3] & 15 == 0:
+                    return
+            except TimeoutError:
+                pass
+        raise SystemExit("no grant for " + source)
+
+
+def checksum(data):
+    total = sum(struct.unpack(f"!{len(data) // 2}H", data))
+    while total > 0xFFFF:
+        total = (total & 0xFFFF) + (total >> 16)
+    return ~total & 0xFFFF or 0xFFFF
+
+
+def forged(source, to, port, message):
+    message += b"\0" * (len(message) % 2)
+    ends = socket.inet_pton(kind, source) + socket.inet_pton(kind, to)
+    length = 8 + len(message)
+    head = struct.pack("!4H", random.randrange(1024, 65536), port, length, 0)
+    pseudo = ends + struct.pack("!HH" if family == 4 else "!II", *((17, length) if family == 4 else (length, 17)))
+    head = head[:6] + struct.pack("!H", checksum(pseudo + head + message))
+    if family == 4:
+        return struct.pack("!BBHHHBBH", 0x45, 0, 20 + length, 0, 0, 64, 17, 0) + ends + head + message
+    return struct.pack("!IHBB", 6 << 28, length, 17, 64) + ends + head + message
+
+
+def stranger(index):
+    # The neighbour's own; any of the attacker's network; any of the neighbour's network; anybody's.
+    return [
+        sources[0],
+        sources[1] + (str(11 + index % 240) if family == 4 else f"{index:x}"),
+        sources[2] + (str(3 + index % 240) if family == 4 else f"{index:x}"),
+        f"10.1.{index >> 8 & 255}.{index & 255}" if family == 4 else f"2001:db8:77::{index:x}",
+    ][index % 4]
+
+
+def part(first, last):
+    if mode == "forged":
+        for index in range(first, last):
+            for to, port, message in (
+                (gateway, 53, question(f"x{index}.flood.example.com")),
+                (granted, 1000 + index % 60000, b"first"),
+                (denied, 1000 + index % 60000, b"denied"),
+            ):
+                put(raw, forged(stranger(index), to, port, message), (to, 0))
+        return
+    for index in range(first, last):
+        s = own[index % len(own)]
+        if mode == "lookups":
+            put(s, question(f"x{index}.flood.example.com"), (gateway, 53))
+        elif mode == "first":
+            put(s, b"first", (granted, 1000 + index % 60000))
+        elif mode == "denied":
+            put(s, b"denied", (denied, 1000 + index % 60000))
+        elif mode == "flows":
+            with bound(sources[0], 1024 + index) as fresh:
+                put(fresh, b"flow", (granted, 443))
+        elif mode == "tcp":
+            fresh = bound(sources[index % len(sources)], 0, socket.SOCK_STREAM)
+            fresh.setblocking(False)
+            fresh.connect_ex((gateway, 53))
+            held.append(fresh)
+
+
+held = []
+if mode == "forged":
+    raw = socket.socket(kind, socket.SOCK_RAW, socket.IPPROTO_RAW)
+else:
+    own = [bound(source) for source in sources]
+    if mode in ("first", "flows"):
+        for source in sources:
+            looks_up(source)
+print("begins", flush=True)
+for index in range(parts):
+    part(count * index // parts, count * (index + 1) // parts)
+    time.sleep(rest)
+print("done", flush=True)
+sys.stdin.read()
