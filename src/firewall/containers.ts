@@ -38,7 +38,8 @@ const hazardSentences: Readonly<Record<Hazard, string>> = {
     "has a right over the host's kernel (SYS_MODULE, SYS_RAWIO, SYS_BOOT, BPF or PERFMON), and with it the host",
   "host-files": "has DAC_READ_SEARCH, by which it can open files of the host",
   "host-devices": "has a device of the host that holds its memory or disks, and with it the host",
-  "net-admin": "has NET_ADMIN, and on Linux before 6.9 can take the capture of its own lookups away",
+  "net-admin":
+    "has NET_ADMIN, by which it can put an interface of its own on the host's cards and bridges, past every rule, unless the engine maps its users (userns-remap)",
 };
 
 export interface ExamineInput {
