@@ -26,6 +26,7 @@ const refusedPrefixes: readonly Prefix[] = [
   "::ffff:0:0:0/96", // v4-translated (RFC 2765)
   "64:ff9b:1::/48", // NAT64 of a local network (RFC 8215)
   "100::/64", // discard-only
+  "5f00::/16", // segment routing inside one provider (RFC 9602)
   "fc00::/7", // unique local
   "fe80::/10", // link-local
   "fec0::/10", // site-local, deprecated and still routed by some

@@ -16,6 +16,7 @@ import {
   listenError,
 } from "./dns-listener.ts";
 import { isListening } from "./libc.ts";
+import { createTurns } from "./turns.ts";
 
 export interface TcpLimits {
   /** How long a connection without questions and without progress stays open, ms. */
@@ -33,6 +34,12 @@ const defaultLimits: TcpLimits = {
   pendingPerConnection: 64,
   unreadBytes: 262_144,
 };
+
+/**
+ * Questions of one client that are taken up in one turn of the event loop: as many as libuv reads of a UDP socket in
+ * one. All clients are answered by one thread, and an answer out of the cache waits for nothing.
+ */
+const questionsPerTurn = 32;
 
 /** Connections to one listener that shares its bound with no other. */
 const connectionsAlone = 512;
@@ -61,6 +68,7 @@ export async function listenTcp(
   const { pool = new ConnectionPool(connectionsAlone), ownerOf = String, onProblem, onLost } = sharing;
   const open = new Set<Socket>();
   const contained = containHandler(handler, onProblem);
+  const turns = createTurns(questionsPerTurn);
   // Half-open: a client may close its side behind its last question and still wait for the answers.
   const server = createServer({ allowHalfOpen: true, noDelay: true }, (socket) => {
     const address = clientAddress(socket.remoteAddress ?? "");
@@ -76,7 +84,8 @@ export async function listenTcp(
       open.delete(socket);
       pool.leave(owner, socket);
     });
-    serve(socket, { address, port, isGone: () => socket.destroyed }, contained, limits);
+    const client = { address, port, isGone: () => socket.destroyed };
+    serve(socket, { client, handler: contained, limits, inTurn: (work) => turns.enter(owner, work) });
   });
   await new Promise<void>((resolve, reject) => {
     server.once("error", (error) => reject(listenError(error, at, "tcp")));
@@ -110,7 +119,15 @@ export async function listenTcp(
   };
 }
 
-function serve(socket: Socket, client: DnsClient, handler: DnsHandler, limits: TcpLimits): void {
+interface Service {
+  readonly client: DnsClient;
+  readonly handler: DnsHandler;
+  readonly limits: TcpLimits;
+  /** Has one piece of work done when its client's turn comes. */
+  readonly inTurn: (work: () => void) => void;
+}
+
+function serve(socket: Socket, { client, handler, limits, inTurn }: Service): void {
   const frames = createFrameReader();
   /** Messages of the last piece that wait for a place; at most one piece's worth, as reading stops meanwhile. */
   const waiting: Uint8Array[] = [];
@@ -124,16 +141,19 @@ function serve(socket: Socket, client: DnsClient, handler: DnsHandler, limits: T
     unreadBefore = socket.writableLength;
     idle.refresh();
   }, limits.idleTimeoutMs);
+  const mayAsk = (): boolean =>
+    pending < limits.pendingPerConnection && !socket.writableNeedDrain && !socket.destroyed;
   const proceed = (): void => {
-    while (pending < limits.pendingPerConnection && !socket.writableNeedDrain && !socket.destroyed) {
-      const message = waiting.shift();
-      if (message === undefined) break;
-      ask(message);
-    }
+    if (waiting.length > 0 && mayAsk()) inTurn(askNext);
     if (waiting.length > 0 || pending >= limits.pendingPerConnection || socket.writableNeedDrain)
       socket.pause();
     else if (socket.isPaused()) socket.resume();
     if (ended && pending === 0 && waiting.length === 0) socket.end();
+  };
+  const askNext = (): void => {
+    const message = mayAsk() ? waiting.shift() : undefined;
+    if (message !== undefined) ask(message);
+    proceed();
   };
   const ask = (message: Uint8Array): void => {
     pending++;
@@ -146,8 +166,7 @@ function serve(socket: Socket, client: DnsClient, handler: DnsHandler, limits: T
         unreadBefore = socket.writableLength;
         if (socket.writableLength > limits.unreadBytes) socket.destroy();
       }
-      // Not from inside an answer that came at once: a long row of those must not grow the stack.
-      setImmediate(proceed);
+      proceed();
     });
   };
   socket.on("data", (piece) => {

@@ -60,7 +60,11 @@ const hazards: readonly [name: string, more: Settings, sentence: RegExp][] = [
   ["the host's root folder", { Mounts: [{ Source: "/" }] }, /has the Docker socket/],
   ["privileged", { HostConfig: { Privileged: true } }, /is privileged/],
   ["the host's processes", { HostConfig: { PidMode: "host" } }, /sees the host's processes/],
-  ["NET_ADMIN", { HostConfig: { CapAdd: ["NET_ADMIN"] } }, /has NET_ADMIN/],
+  [
+    "NET_ADMIN",
+    { HostConfig: { CapAdd: ["NET_ADMIN"] } },
+    /has NET_ADMIN, by which it can put an interface of its own on the host.s cards/,
+  ],
   ["CAP_NET_ADMIN", { HostConfig: { CapAdd: ["CAP_NET_ADMIN"] } }, /has NET_ADMIN/],
   ["SYS_ADMIN", { HostConfig: { CapAdd: ["SYS_ADMIN"] } }, /has SYS_ADMIN/],
   ...["SYS_MODULE", "CAP_SYS_RAWIO", "sys_boot", "BPF", "PERFMON"].map((name): [string, Settings, RegExp] => [

@@ -134,6 +134,45 @@ test("TCP: idle connections, and those that stop in the middle, are closed", asy
   await listener.close();
 });
 
+test("TCP: one client's connections together get a small share of each turn of the loop, each of them some", async () => {
+  // Clients are in this process too, so a turn is what the handler does between two immediates.
+  let inTurn = 0;
+  let mostInTurn = 0;
+  const askers = new Map<number, number>();
+  const listener = await listenTcp(loopback4, (message, client, reply) => {
+    mostInTurn = Math.max(mostInTurn, ++inTurn);
+    askers.set(client.port, (askers.get(client.port) ?? 0) + 1);
+    reply(message);
+  });
+  const clients = await Promise.all(Array.from({ length: 16 }, () => connect(listener.port)));
+  const questions = 400;
+  let counting = true;
+  const count = (): void => {
+    inTurn = 0;
+    if (counting) setImmediate(count);
+  };
+  count();
+  let firstDone: number[] | undefined;
+  const flood = Buffer.concat(Array.from({ length: questions }, () => frame("a question of a flood")));
+  for (const { socket } of clients) {
+    socket.write(flood);
+    socket.on("data", () => {
+      if (clients.some(({ messages }) => messages.length === questions))
+        firstDone ??= clients.map((client) => client.messages.length);
+    });
+  }
+  await until(() => clients.every(({ messages }) => messages.length === questions));
+  counting = false;
+  for (const { socket } of clients) socket.destroy();
+  await listener.close();
+  assert.ok(mostInTurn <= 32, `${mostInTurn} questions in one turn`);
+  assert.equal(askers.size, clients.length);
+  assert.ok(
+    firstDone?.every((answered) => answered > questions / 4),
+    `when the first was done: ${firstDone}`,
+  );
+});
+
 test("TCP: silence for a message leaves the connection to the next", async () => {
   const listener = await listenTcp(loopback4, (message, _client, reply) =>
     reply(Buffer.from(message).toString() === "ignore" ? undefined : message),
