@@ -16,6 +16,7 @@ import {
   listenError,
 } from "./dns-listener.ts";
 import { isListening } from "./libc.ts";
+import type { Turns } from "./turns.ts";
 
 export interface TcpLimits {
   /** How long a connection without questions and without progress stays open, ms. */
@@ -76,7 +77,8 @@ export async function listenTcp(
       open.delete(socket);
       pool.leave(owner, socket);
     });
-    serve(socket, { address, port, isGone: () => socket.destroyed }, contained, limits);
+    const client = { address, port, isGone: () => socket.destroyed };
+    serve({ socket, client, handler: contained, limits, turns: pool.turns, owner });
   });
   await new Promise<void>((resolve, reject) => {
     server.once("error", (error) => reject(listenError(error, at, "tcp")));
@@ -110,10 +112,19 @@ export async function listenTcp(
   };
 }
 
-function serve(socket: Socket, client: DnsClient, handler: DnsHandler, limits: TcpLimits): void {
-  const frames = createFrameReader();
-  /** Messages of the last piece that wait for a place; at most one piece's worth, as reading stops meanwhile. */
-  const waiting: Uint8Array[] = [];
+interface Serving {
+  readonly socket: Socket;
+  readonly client: DnsClient;
+  readonly handler: DnsHandler;
+  readonly limits: TcpLimits;
+  readonly turns: Turns;
+  readonly owner: string;
+}
+
+function serve({ socket, client, handler, limits, turns, owner }: Serving): void {
+  const next = messagesOf(socket);
+  /** The next message, while it has no place. */
+  let waiting: Uint8Array | undefined;
   let pending = 0;
   let ended = false;
   let unreadBefore = 0;
@@ -124,19 +135,25 @@ function serve(socket: Socket, client: DnsClient, handler: DnsHandler, limits: T
     unreadBefore = socket.writableLength;
     idle.refresh();
   }, limits.idleTimeoutMs);
+  const hasRoom = (): boolean =>
+    pending < limits.pendingPerConnection && !socket.writableNeedDrain && !socket.destroyed;
   const proceed = (): void => {
-    while (pending < limits.pendingPerConnection && !socket.writableNeedDrain && !socket.destroyed) {
-      const message = waiting.shift();
-      if (message === undefined) break;
-      ask(message);
+    waiting ??= next();
+    while (waiting !== undefined && hasRoom()) {
+      if (!turns.take(owner)) {
+        turns.next(proceed);
+        break;
+      }
+      ask(waiting);
+      waiting = next();
     }
-    if (waiting.length > 0 || pending >= limits.pendingPerConnection || socket.writableNeedDrain)
-      socket.pause();
+    if (waiting !== undefined || !hasRoom()) socket.pause();
     else if (socket.isPaused()) socket.resume();
-    if (ended && pending === 0 && waiting.length === 0) socket.end();
+    if (ended && pending === 0 && waiting === undefined) socket.end();
   };
   const ask = (message: Uint8Array): void => {
     pending++;
+    idle.refresh();
     handler(message, client, (answer) => {
       pending--;
       if (socket.destroyed) return;
@@ -147,15 +164,10 @@ function serve(socket: Socket, client: DnsClient, handler: DnsHandler, limits: T
         if (socket.writableLength > limits.unreadBytes) socket.destroy();
       }
       // Not from inside an answer that came at once: a long row of those must not grow the stack.
-      setImmediate(proceed);
+      turns.next(proceed);
     });
   };
-  socket.on("data", (piece) => {
-    const messages = frames.push(piece);
-    if (messages.length > 0) idle.refresh();
-    waiting.push(...messages);
-    proceed();
-  });
+  socket.on("data", proceed);
   socket.on("drain", proceed);
   socket.on("end", () => {
     ended = true;
@@ -164,4 +176,24 @@ function serve(socket: Socket, client: DnsClient, handler: DnsHandler, limits: T
   // A connection that breaks takes its questions with it; there is nobody to tell.
   socket.on("error", () => socket.destroy());
   socket.on("close", () => clearTimeout(idle));
+}
+
+/**
+ * The messages that have arrived, one at a call. What waits is kept as it came, at most one piece as reading stops
+ * meanwhile: cut into messages it would take a hundred times its size.
+ */
+function messagesOf(socket: Socket): () => Uint8Array | undefined {
+  const frames = createFrameReader();
+  const pieces: Uint8Array[] = [];
+  let current: IterableIterator<Uint8Array> | undefined;
+  socket.on("data", (piece) => pieces.push(piece));
+  return () => {
+    for (;;) {
+      const message = current?.next();
+      if (message?.done === false) return message.value;
+      const piece = pieces.shift();
+      current = piece && frames.each(piece);
+      if (current === undefined) return undefined;
+    }
+  };
 }

@@ -42,7 +42,7 @@ async function connect(
 const frame = (text: string): Uint8Array => renderFrame(Buffer.from(text));
 
 async function until(condition: () => boolean): Promise<void> {
-  for (let i = 0; i < 200 && !condition(); i++) await sleep(5);
+  for (let i = 0; i < 600 && !condition(); i++) await sleep(5);
   assert.ok(condition());
 }
 
@@ -221,6 +221,52 @@ test("TCP: in a sandbox all addresses of the loopback are one client", async () 
   for (let i = 0; i < 16; i++) await Promise.race(closed.filter((_, j) => sockets[j]?.closed === false));
   assert.equal(sockets.filter((socket) => socket.closed).length, 16);
   for (const socket of sockets) socket.destroy();
+  await listener.close();
+});
+
+test("TCP: one owner's questions take their turns, on however many connections", async () => {
+  let asked = 0;
+  let most = 0;
+  const listener = await listenTcp(
+    loopback4,
+    (message, _client, reply) => {
+      asked++;
+      reply(message);
+    },
+    {},
+    { ownerOf: () => "its sandbox" },
+  );
+  const connections = await Promise.all(Array.from({ length: 16 }, () => connect(listener.port)));
+  let turning = true;
+  const turn = (): void => {
+    most = Math.max(most, asked);
+    asked = 0;
+    if (turning) setImmediate(turn);
+  };
+  turn();
+  const questions = Array.from({ length: 300 }, (_, i) => `${i}`);
+  for (const { socket } of connections) socket.write(Buffer.concat(questions.map(frame)));
+  await until(() => connections.every(({ messages }) => messages.length === questions.length)).finally(() => {
+    turning = false;
+  });
+  for (const { messages } of connections) assert.deepEqual(messages, questions);
+  // A turn of ours begins somewhere within one of theirs.
+  assert.ok(most <= 32, `${most} questions in a turn`);
+  for (const { socket } of connections) socket.destroy();
+  await listener.close();
+});
+
+test("TCP: messages without content hold up nobody, nor much memory", async () => {
+  const listener = await listenTcp(loopback4, (message, _client, reply) =>
+    reply(message.length === 0 ? undefined : message),
+  );
+  const flood = await connect(listener.port);
+  flood.socket.write(Buffer.concat([new Uint8Array(1 << 17), frame("at last")]));
+  const other = await connect(listener.port);
+  other.socket.write(frame("meanwhile"));
+  await until(() => other.messages.length === 1);
+  await until(() => flood.messages.length === 1);
+  for (const { socket } of [flood, other]) socket.destroy();
   await listener.close();
 });
 
