@@ -38,7 +38,8 @@ const hazardSentences: Readonly<Record<Hazard, string>> = {
     "has a right over the host's kernel (SYS_MODULE, SYS_RAWIO, SYS_BOOT, BPF or PERFMON), and with it the host",
   "host-files": "has DAC_READ_SEARCH, by which it can open files of the host",
   "host-devices": "has a device of the host that holds its memory or disks, and with it the host",
-  "net-admin": "has NET_ADMIN, and unless the engine maps its users to others (userns-remap) with it the host's own interfaces: it is NOT contained",
+  "net-admin":
+    "has NET_ADMIN, and unless the engine maps its users to others (userns-remap) with it the host's own interfaces: it is NOT contained",
 };
 
 export interface ExamineInput {
