@@ -11,6 +11,7 @@ import { holdEngineQuestions } from "./engine-questions.ts";
 import { DockerwallError, messageOf } from "./errors.ts";
 import { every } from "./every.ts";
 import { isGuardedInUse } from "./firewall/in-use.ts";
+import { engineQueueNumber } from "./firewall/names.ts";
 import { lookAtBridges } from "./io/bridge-ports.ts";
 import { watchBridges } from "./io/bridge-watch.ts";
 import { listBridges } from "./io/bridges.ts";
@@ -106,6 +107,7 @@ export async function runDaemon(config: Config): Promise<void> {
     backend,
     sets,
     journal,
+    queues: [config.queueNumber, engineQueueNumber(config.queueNumber)],
     state: () => lifecycle.state,
     onProblem: (problem) => log.error("degraded", { problem }),
     onChange: (unwell) => lifecycle.observe(unwell),
