@@ -18,12 +18,13 @@ import { listBridges } from "./io/bridges.ts";
 import { claimHost } from "./io/claim.ts";
 import type { Config } from "./io/config.ts";
 import { createControlServer } from "./io/control-server.ts";
+import { destroySets } from "./io/desired-sets.ts";
 import { engineFinder, findSandboxFolder, openEngineRoot } from "./io/dockerd.ts";
 import { connectEngine } from "./io/engine.ts";
 import { listHostAddresses } from "./io/host-addresses.ts";
 import { openHostResolvers } from "./io/host-resolvers.ts";
 import { createInventory } from "./io/inventory.ts";
-import { openKernelSets } from "./io/ipset.ts";
+import { type KernelSets, openKernelSets } from "./io/ipset.ts";
 import { type Backend, createIptables } from "./io/iptables.ts";
 import { createLog } from "./io/log.ts";
 import { monotonicMs } from "./io/monotonic.ts";
@@ -84,6 +85,7 @@ export async function runDaemon(config: Config): Promise<void> {
   await using cleanup = new AsyncDisposableStack();
   /** What acts by itself, and ends before the wall is taken down. */
   const acting = cleanup.use(new DisposableStack());
+  using made = takingBackSets(sets, adopts);
   const wall = createWall({
     sets,
     iptables,
@@ -247,6 +249,7 @@ export async function runDaemon(config: Config): Promise<void> {
     });
     cleanup.defer(control.close);
     await enforcement.install();
+    leaveUnguardedPorts(unguardedPorts);
     await enforcement.cleanOther();
     await enforcement.reconcile();
     const readiness = createReadiness();
@@ -255,6 +258,7 @@ export async function runDaemon(config: Config): Promise<void> {
     watchRules({ readiness, concerns: wall.concerns, onChange: () => void enforcement.heal() });
   }
 
+  made.move();
   try {
     await start();
   } catch (error) {
@@ -338,6 +342,18 @@ export async function runDaemon(config: Config): Promise<void> {
     const guarded = new Set(enforcement.classification()?.guarded.flatMap(({ id, name }) => [id, name]));
     return isRead && !isGuardedInUse(inventory.current(), guarded, ownContainer);
   }
+}
+
+/** Takes back the sets that the wall makes, until the start answers for all that it does. */
+function takingBackSets(sets: KernelSets, adopts: boolean): DisposableStack {
+  const made = new DisposableStack();
+  if (!adopts) made.defer(() => destroySets(sets));
+  return made;
+}
+
+/** What an earlier run has left at ports nobody would change any more, nor let go whom it cut off. */
+function leaveUnguardedPorts(unguarded: string | undefined): void {
+  if (unguarded !== undefined) removePortTable();
 }
 
 /** Whether there is a rule of ours in this variant. */
