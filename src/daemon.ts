@@ -12,12 +12,14 @@ import { DockerwallError, messageOf } from "./errors.ts";
 import { every } from "./every.ts";
 import { areQuestionsHeld } from "./firewall/boot-guard.ts";
 import { isGuardedInUse } from "./firewall/in-use.ts";
+import { engineQueueNumber } from "./firewall/names.ts";
 import { lookAtBridges } from "./io/bridge-ports.ts";
 import { watchBridges } from "./io/bridge-watch.ts";
 import { listBridges } from "./io/bridges.ts";
 import { claimHost } from "./io/claim.ts";
 import type { Config } from "./io/config.ts";
 import { createControlServer } from "./io/control-server.ts";
+import { destroySets } from "./io/desired-sets.ts";
 import { engineFinder, findSandboxFolder, openEngineRoot } from "./io/dockerd.ts";
 import { connectEngine } from "./io/engine.ts";
 import { listHostAddresses } from "./io/host-addresses.ts";
@@ -85,6 +87,7 @@ export async function runDaemon(config: Config): Promise<void> {
   await using cleanup = new AsyncDisposableStack();
   /** What acts by itself, and ends before the wall is taken down. */
   const acting = cleanup.use(new DisposableStack());
+  using made = takingBackSets(sets, adopts);
   const wall = createWall({
     sets,
     iptables,
@@ -108,6 +111,7 @@ export async function runDaemon(config: Config): Promise<void> {
     backend,
     sets,
     journal,
+    queues: [config.queueNumber, engineQueueNumber(config.queueNumber)],
     state: () => lifecycle.state,
     onProblem: (problem) => log.error("degraded", { problem }),
     onChange: (unwell) => lifecycle.observe(unwell),
@@ -247,6 +251,7 @@ export async function runDaemon(config: Config): Promise<void> {
     });
     cleanup.defer(control.close);
     await enforcement.install();
+    leaveUnguardedPorts(unguardedPorts);
     await enforcement.cleanOther();
     await enforcement.reconcile();
     const readiness = createReadiness();
@@ -255,6 +260,7 @@ export async function runDaemon(config: Config): Promise<void> {
     watchRules({ readiness, concerns: wall.concerns, onChange: () => void enforcement.heal() });
   }
 
+  made.move();
   try {
     await start();
   } catch (error) {
@@ -338,6 +344,18 @@ export async function runDaemon(config: Config): Promise<void> {
     const guarded = new Set(enforcement.classification()?.guarded.flatMap(({ id, name }) => [id, name]));
     return isRead && !isGuardedInUse(inventory.current(), guarded, ownContainer);
   }
+}
+
+/** Takes back the sets that the wall makes, until the start answers for all that it does. */
+function takingBackSets(sets: KernelSets, adopts: boolean): DisposableStack {
+  const made = new DisposableStack();
+  if (!adopts) made.defer(() => destroySets(sets));
+  return made;
+}
+
+/** What an earlier run has left at ports nobody would change any more, nor let go whom it cut off. */
+function leaveUnguardedPorts(unguarded: string | undefined): void {
+  if (unguarded !== undefined) removePortTable();
 }
 
 /** Whether the boot guard's unit holds what the engine asks, until our first restore. */

@@ -27,8 +27,8 @@ export interface EngineQuestionsOptions {
   readonly lates: LateCaptures;
   /** Captures what is not captured yet; done when it returns. */
   readonly captureNow: () => void;
-  /** False when this IP packet is certainly not the engine's. */
-  readonly mayBeEngines: (packet: Uint8Array) => boolean;
+  /** False when this IP packet, which was there by then (performance.now()), is certainly not the engine's. */
+  readonly mayBeEngines: (packet: Uint8Array, arrivedAtMs: number) => boolean;
   /** False while the engine has something to do, as far as can be seen. */
   readonly isEngineIdle: () => boolean;
   /** It is not known where somebody stands: the engine must be read. */
@@ -36,8 +36,14 @@ export interface EngineQuestionsOptions {
   readonly onProblem: (problem: string) => void;
 }
 
-/** Questions that wait for us at most; more pass, as a host that asks so much must not be cut off. */
+/**
+ * Questions in the kernel's queue at most; more pass, as a host that asks so much must not be cut off. Of the engine's no
+ * more than half are held, and those behind them refused: who floods its resolver opens no way past us.
+ */
 const maxLength = 8192;
+const heldAtMost = maxLength / 2;
+/** What is served at a go, each up to 256 questions; the rest waits until everybody else has had a turn. */
+const batchesPerTurn = 4;
 /** Both headers with options. */
 const copyBytes = 128;
 /** How often what waits is judged again. */
@@ -94,11 +100,15 @@ export function startEngineQuestions(
   function decide({ packet, suspicion }: Held): "decided" | "waits" {
     const verdict = judge(suspicion, performance.now());
     if (verdict === "waits") return "waits";
+    send(packet, verdict);
+    return "decided";
+  }
+
+  function send(packet: QueuedPacket, verdict: "passes" | "refused"): void {
     if (verdict === "refused")
       options.onProblem("a question of the engine was refused: the capture of a container came late");
     // Through the same hook once more: the rules of others behind ours must see it too.
     queue.verdict(packet.id, "repeat", packet.mark | askedMark | (verdict === "refused" ? rejectedMark : 0));
-    return "decided";
   }
 
   function judgeAgain(): void {
@@ -118,32 +128,40 @@ export function startEngineQuestions(
   const look = (): void => contain(options.captureNow, told);
 
   /** What cannot be told is the engine's. */
-  function mayBeEngines(packet: Uint8Array): boolean {
+  function mayBeEngines(packet: Uint8Array, arrivedAtMs: number): boolean {
     try {
-      return options.mayBeEngines(packet);
+      return options.mayBeEngines(packet, arrivedAtMs);
     } catch (error) {
       told(error);
       return true;
     }
   }
 
-  /** Decides on everything that has been sent by now. */
-  function serve(): void {
-    for (;;) {
+  /** Decides on what has been sent by now. @returns whether that was everything */
+  function serve(): boolean {
+    let isEmpty = false;
+    for (let batch = 0; batch < batchesPerTurn && !isEmpty; batch++) {
       const packets = queue.receive();
-      if (packets.length === 0) break;
-      look();
-      const suspicion = lates.suspect(performance.now());
-      const nothing: Suspicion = { ...suspicion, suspects: [] };
-      for (const packet of packets) {
-        const suspicious = suspicion.suspects.length > 0 && mayBeEngines(packet.payload);
-        const question = { packet, suspicion: suspicious ? suspicion : nothing };
-        if (decide(question) === "decided") continue;
-        held.push(question);
-        options.onUnknown();
-      }
+      isEmpty = packets.length === 0;
+      if (!isEmpty) serveBatch(packets);
     }
     if (held.length > 0 && !ended) waitFurther();
+    return isEmpty;
+  }
+
+  function serveBatch(packets: readonly QueuedPacket[]): void {
+    const arrivedAtMs = performance.now();
+    look();
+    const suspicion = lates.suspect(performance.now());
+    const nothing: Suspicion = { ...suspicion, suspects: [] };
+    for (const packet of packets) {
+      const suspicious = suspicion.suspects.length > 0 && mayBeEngines(packet.payload, arrivedAtMs);
+      const question = { packet, suspicion: suspicious ? suspicion : nothing };
+      if (decide(question) === "decided") continue;
+      options.onUnknown();
+      if (held.length < heldAtMost) held.push(question);
+      else send(packet, "refused");
+    }
   }
 
   /** Lets go whom the engine cannot be holding a question of any more. */
@@ -152,8 +170,7 @@ export function startEngineQuestions(
     const nowMs = performance.now();
     const idle = options.isEngineIdle();
     // What the engine had sent by then is in the queue at the latest.
-    serve();
-    lates.release(nowMs, idle);
+    if (serve()) lates.release(nowMs, idle);
   }
 
   const unwatch = options.readiness.watch(queue.fd, () => contain(serve, told));

@@ -2,7 +2,7 @@
 
 import { createDeniedReading } from "./denied-reading.ts";
 import type { Classification } from "./firewall/classify.ts";
-import { fullTables } from "./firewall/full-tables.ts";
+import { createRecentDrops, fullTables } from "./firewall/full-tables.ts";
 import type { KernelSets } from "./io/ipset.ts";
 import type { Backend } from "./io/iptables.ts";
 import { readTables } from "./io/kernel-tables.ts";
@@ -27,6 +27,8 @@ export interface ReporterOptions {
   readonly onProblem: (problem: string) => void;
   /** Called when there may be more problems, or fewer. */
   readonly onChange: (unwell: boolean) => void;
+  /** Numbers of the packet queues that are ours. */
+  readonly queues: readonly number[];
   /** The rules made by command. */
   readonly rules: () => readonly Rule[];
   /** Resolvers that cannot answer, as their own lookups come back to them; one sentence each. */
@@ -81,6 +83,7 @@ export function createReporter(options: ReporterOptions): Reporter {
   let resolver: ResolverReport | undefined;
   let circles: readonly string[] = [];
   const denied = createDeniedReading(options.sets, networkOf);
+  const recentDrops = createRecentDrops();
   let said: ReadonlySet<string> = new Set();
 
   function noteProblem(place: ProblemPlace, problem: string): void {
@@ -155,6 +158,12 @@ export function createReporter(options: ReporterOptions): Reporter {
     }));
   }
 
+  function tables(): string[] {
+    const read = readTables(options.queues);
+    const queueDropped = recentDrops(read.queueDropped, Date.now());
+    return fullTables({ ...read, queueDropped, setsFull: denied.full() });
+  }
+
   return {
     onClassified(topology, next, nowMs) {
       options.journal.learn(topology);
@@ -218,7 +227,7 @@ export function createReporter(options: ReporterOptions): Reporter {
           ? []
           : [
               ...circles,
-              ...fullTables({ ...readTables(), setsFull: denied.full() }),
+              ...tables(),
               ...(classification?.warnings ?? []),
               ...(classification?.containers.warnings ?? []),
             ],

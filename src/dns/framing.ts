@@ -6,6 +6,8 @@ import { readWord, writeWord } from "./words.ts";
 export interface FrameReader {
   /** The messages that end within this piece, in order. */
   push(piece: Uint8Array): readonly Uint8Array[];
+  /** The same one by one, each cut out when it is asked for; to be read to its end before the next piece. */
+  each(piece: Uint8Array): IterableIterator<Uint8Array>;
   /** True between messages. */
   readonly atBoundary: boolean;
 }
@@ -16,29 +18,30 @@ export function createFrameReader(): FrameReader {
   let prefixFilled = 0;
   let message = new Uint8Array(0);
   let filled = 0;
-  return {
-    push(piece) {
-      const messages: Uint8Array[] = [];
-      let offset = 0;
-      while (offset < piece.length) {
-        if (prefixFilled < 2) {
-          prefix[prefixFilled++] = piece[offset++] ?? 0;
-          if (prefixFilled < 2) continue;
-          message = new Uint8Array(readWord(prefix, 0));
-          filled = 0;
-        } else {
-          const part = piece.subarray(offset, offset + message.length - filled);
-          message.set(part, filled);
-          filled += part.length;
-          offset += part.length;
-        }
-        if (filled === message.length) {
-          messages.push(message);
-          prefixFilled = 0;
-        }
+  function* each(piece: Uint8Array): IterableIterator<Uint8Array> {
+    let offset = 0;
+    while (offset < piece.length) {
+      if (prefixFilled < 2) {
+        prefix[prefixFilled++] = piece[offset++] ?? 0;
+        if (prefixFilled < 2) continue;
+        message = new Uint8Array(readWord(prefix, 0));
+        filled = 0;
+      } else {
+        const part = piece.subarray(offset, offset + message.length - filled);
+        message.set(part, filled);
+        filled += part.length;
+        offset += part.length;
       }
-      return messages;
-    },
+      if (filled === message.length) {
+        prefixFilled = 0;
+        yield message;
+      }
+    }
+  }
+
+  return {
+    push: (piece) => [...each(piece)],
+    each,
     get atBoundary() {
       return prefixFilled === 0;
     },

@@ -5,10 +5,39 @@ export interface TableReadings {
   readonly limitsFull: readonly string[];
   /** Flows that are tracked and may be tracked, of the whole host; undefined when it cannot be read. */
   readonly flows: { readonly count: number; readonly most: number } | undefined;
-  /** Packets that queues of this host did not take since they were opened. */
+  /** Packets that our queues did not take since they were opened. */
   readonly queueDropped: number;
   /** Sets of denied connections that are full. */
   readonly setsFull: readonly string[];
+}
+
+/** Columns 5 and 6: the kernel found a queue, or the socket of its reader, full. */
+export function queueDropped(counters: string, queues: readonly number[]): number {
+  return counters
+    .split("\n")
+    .map((line) => line.trim().split(/ +/).map(Number))
+    .filter(([number]) => number !== undefined && queues.includes(number))
+    .reduce((sum, columns) => sum + (columns[5] ?? 0) + (columns[6] ?? 0), 0);
+}
+
+/** How long a queue that has dropped packets counts as one that does. */
+const dropsForMs = 60_000;
+
+/**
+ * Makes of counters, which never fall while their queue is open, what has been dropped lately: as long as they rise, and
+ * for a minute after. What fails once is not a failure for ever.
+ */
+export function createRecentDrops(): (total: number, nowMs: number) => number {
+  let last = 0;
+  let base = 0;
+  let roseAtMs = Number.NEGATIVE_INFINITY;
+  return (total, nowMs) => {
+    if (total !== last && nowMs - roseAtMs > dropsForMs) base = Math.min(last, total);
+    if (total < last) base = 0;
+    if (total > last) roseAtMs = nowMs;
+    last = total;
+    return nowMs - roseAtMs <= dropsForMs ? total - base : 0;
+  };
 }
 
 /** One sentence for each. */
@@ -22,7 +51,7 @@ export function fullTables({ limitsFull, flows, queueDropped, setsFull }: TableR
       : []),
     ...(queueDropped > 0
       ? [
-          `${queueDropped} packets were dropped by packet queues of this host (NFQUEUE) because too many waited; who sent them sends them again`,
+          `${queueDropped} packets were lately dropped by our packet queues (NFQUEUE) because too many waited; who sent them sends them again`,
         ]
       : []),
     ...setsFull.map((name) => `set ${name} is full: not every denied connection is remembered`),

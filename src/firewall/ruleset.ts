@@ -282,11 +282,12 @@ interface Rate {
 }
 
 /**
- * A limit for each source. Without a size the kernel takes one by the host's memory, and when the table is full it
+ * A limit for each source. A rule is given the table of its name that is there, whatever its own figures are, so they
+ * are in the name: an older version's table stays with its last rule. Without a size the kernel takes one by the host's memory, and when the table is full it
  * drops what comes from whoever is not in it.
  */
 function hashlimit(name: string, side: "upto" | "above", { perSecond, burst }: Rate): string {
-  return `-m hashlimit --hashlimit-${side} ${perSecond}/sec --hashlimit-burst ${burst} --hashlimit-mode srcip --hashlimit-name ${name} --hashlimit-htable-size ${limitTable.buckets} --hashlimit-htable-max ${limitTable.sources} --hashlimit-htable-expire 10000`;
+  return `-m hashlimit --hashlimit-${side} ${perSecond}/sec --hashlimit-burst ${burst} --hashlimit-mode srcip --hashlimit-name ${name}-${perSecond}-${burst} --hashlimit-htable-size ${limitTable.buckets} --hashlimit-htable-max ${limitTable.sources} --hashlimit-htable-expire 10000`;
 }
 
 function forwardRules(options: RulesetOptions, sets: FamilySets): string[] {

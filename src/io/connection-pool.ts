@@ -1,12 +1,22 @@
 // Connections of clients that do not know each other, bounded all together: every one costs a descriptor of ours. When
 // there is no room, whoever has most gives one up, so that nobody keeps out who has fewer.
 
+import { Turns } from "./turns.ts";
+
+/**
+ * Questions of all connections of one owner together that are asked in a turn of the event loop. An answer that is known
+ * comes at once: connections full of such questions would keep everybody else's lookups from being read.
+ */
+const questionsPerTurn = 16;
+
 /** What is given up is destroyed. */
 export interface Connection {
   destroy(): void;
 }
 
 export class ConnectionPool {
+  /** Of the owners. */
+  readonly turns = new Turns(questionsPerTurn);
   readonly #limit: number;
   /** Oldest first. */
   readonly #byOwner = new Map<string, Set<Connection>>();

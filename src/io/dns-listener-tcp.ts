@@ -16,7 +16,7 @@ import {
   listenError,
 } from "./dns-listener.ts";
 import { isListening } from "./libc.ts";
-import { createTurns } from "./turns.ts";
+import type { Turns } from "./turns.ts";
 
 export interface TcpLimits {
   /** How long a connection without questions and without progress stays open, ms. */
@@ -34,12 +34,6 @@ const defaultLimits: TcpLimits = {
   pendingPerConnection: 64,
   unreadBytes: 262_144,
 };
-
-/**
- * Questions of one client that are taken up in one turn of the event loop: as many as libuv reads of a UDP socket in
- * one. All clients are answered by one thread, and an answer out of the cache waits for nothing.
- */
-const questionsPerTurn = 32;
 
 /** Connections to one listener that shares its bound with no other. */
 const connectionsAlone = 512;
@@ -68,7 +62,6 @@ export async function listenTcp(
   const { pool = new ConnectionPool(connectionsAlone), ownerOf = String, onProblem, onLost } = sharing;
   const open = new Set<Socket>();
   const contained = containHandler(handler, onProblem);
-  const turns = createTurns(questionsPerTurn);
   // Half-open: a client may close its side behind its last question and still wait for the answers.
   const server = createServer({ allowHalfOpen: true, noDelay: true }, (socket) => {
     const address = clientAddress(socket.remoteAddress ?? "");
@@ -85,7 +78,7 @@ export async function listenTcp(
       pool.leave(owner, socket);
     });
     const client = { address, port, isGone: () => socket.destroyed };
-    serve(socket, { client, handler: contained, limits, inTurn: (work) => turns.enter(owner, work) });
+    serve({ socket, client, handler: contained, limits, turns: pool.turns, owner });
   });
   await new Promise<void>((resolve, reject) => {
     server.once("error", (error) => reject(listenError(error, at, "tcp")));
@@ -119,18 +112,19 @@ export async function listenTcp(
   };
 }
 
-interface Service {
+interface Serving {
+  readonly socket: Socket;
   readonly client: DnsClient;
   readonly handler: DnsHandler;
   readonly limits: TcpLimits;
-  /** Has one piece of work done when its client's turn comes. */
-  readonly inTurn: (work: () => void) => void;
+  readonly turns: Turns;
+  readonly owner: string;
 }
 
-function serve(socket: Socket, { client, handler, limits, inTurn }: Service): void {
-  const frames = createFrameReader();
-  /** Messages of the last piece that wait for a place; at most one piece's worth, as reading stops meanwhile. */
-  const waiting: Uint8Array[] = [];
+function serve({ socket, client, handler, limits, turns, owner }: Serving): void {
+  const next = messagesOf(socket);
+  /** The next message, while it has no place. */
+  let waiting: Uint8Array | undefined;
   let pending = 0;
   let ended = false;
   let unreadBefore = 0;
@@ -141,22 +135,25 @@ function serve(socket: Socket, { client, handler, limits, inTurn }: Service): vo
     unreadBefore = socket.writableLength;
     idle.refresh();
   }, limits.idleTimeoutMs);
-  const mayAsk = (): boolean =>
+  const hasRoom = (): boolean =>
     pending < limits.pendingPerConnection && !socket.writableNeedDrain && !socket.destroyed;
   const proceed = (): void => {
-    if (waiting.length > 0 && mayAsk()) inTurn(askNext);
-    if (waiting.length > 0 || pending >= limits.pendingPerConnection || socket.writableNeedDrain)
-      socket.pause();
+    waiting ??= next();
+    while (waiting !== undefined && hasRoom()) {
+      if (!turns.take(owner)) {
+        turns.next(proceed);
+        break;
+      }
+      ask(waiting);
+      waiting = next();
+    }
+    if (waiting !== undefined || !hasRoom()) socket.pause();
     else if (socket.isPaused()) socket.resume();
-    if (ended && pending === 0 && waiting.length === 0) socket.end();
-  };
-  const askNext = (): void => {
-    const message = mayAsk() ? waiting.shift() : undefined;
-    if (message !== undefined) ask(message);
-    proceed();
+    if (ended && pending === 0 && waiting === undefined) socket.end();
   };
   const ask = (message: Uint8Array): void => {
     pending++;
+    idle.refresh();
     handler(message, client, (answer) => {
       pending--;
       if (socket.destroyed) return;
@@ -166,15 +163,11 @@ function serve(socket: Socket, { client, handler, limits, inTurn }: Service): vo
         unreadBefore = socket.writableLength;
         if (socket.writableLength > limits.unreadBytes) socket.destroy();
       }
-      proceed();
+      // Not from inside an answer that came at once: a long row of those must not grow the stack.
+      turns.next(proceed);
     });
   };
-  socket.on("data", (piece) => {
-    const messages = frames.push(piece);
-    if (messages.length > 0) idle.refresh();
-    waiting.push(...messages);
-    proceed();
-  });
+  socket.on("data", proceed);
   socket.on("drain", proceed);
   socket.on("end", () => {
     ended = true;
@@ -183,4 +176,24 @@ function serve(socket: Socket, { client, handler, limits, inTurn }: Service): vo
   // A connection that breaks takes its questions with it; there is nobody to tell.
   socket.on("error", () => socket.destroy());
   socket.on("close", () => clearTimeout(idle));
+}
+
+/**
+ * The messages that have arrived, one at a call. What waits is kept as it came, at most one piece as reading stops
+ * meanwhile: cut into messages it would take a hundred times its size.
+ */
+function messagesOf(socket: Socket): () => Uint8Array | undefined {
+  const frames = createFrameReader();
+  const pieces: Uint8Array[] = [];
+  let current: IterableIterator<Uint8Array> | undefined;
+  socket.on("data", (piece) => pieces.push(piece));
+  return () => {
+    for (;;) {
+      const message = current?.next();
+      if (message?.done === false) return message.value;
+      const piece = pieces.shift();
+      current = piece && frames.each(piece);
+      if (current === undefined) return undefined;
+    }
+  };
 }

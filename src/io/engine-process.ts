@@ -7,27 +7,60 @@ import { socketInode } from "./packet-socket.ts";
 import { linkOf, readText } from "./socket-holder.ts";
 
 export interface EngineProcess {
-  /** False only when another process than the engine is known to have sent this IP packet. */
-  maySend(packet: Uint8Array): boolean;
+  /**
+   * False only when another process than the engine is known to have sent this IP packet.
+   * @param arrivedAtMs by performance.now(), when it was there already
+   */
+  maySend(packet: Uint8Array, arrivedAtMs: number): boolean;
   /** True only when no thread of it ran during the call, or was about to; what it had been sent before is done. */
   isIdle(): boolean;
 }
 
-/** Remembers the engine's process while there is one. */
-export function watchEngineProcess(): EngineProcess {
+/** Sockets of others that are remembered, and for how long: the engine does not get them from anybody. */
+const othersAtMost = 4_096;
+const othersForMs = 1_000;
+
+/** Remembers the engine's process while there is one. @param find its pid; by default looked for on this host */
+export function watchEngineProcess(
+  find: () => number | undefined = findDockerd,
+  comm = "dockerd",
+): EngineProcess {
   let pid: number | undefined;
+  /** Undefined where it is not ours to look into. */
+  let own: ReadonlySet<string> | undefined = new Set();
+  let readAtMs = Number.NEGATIVE_INFINITY;
+  const others = new Set<number>();
+  let othersSinceMs = 0;
 
   function engine(): number | undefined {
-    if (pid === undefined || readText(`/proc/${pid}/comm`) !== "dockerd\n") pid = findDockerd();
+    if (pid === undefined || readText(`/proc/${pid}/comm`) !== `${comm}\n`) pid = find();
     return pid;
   }
 
+  /** It may have thousands: read once for all packets that were there by then, not for each. */
+  function hasSocket(process: number, inode: number, arrivedAtMs: number): boolean {
+    const nowMs = performance.now();
+    if (nowMs - othersSinceMs > othersForMs || others.size >= othersAtMost) {
+      others.clear();
+      othersSinceMs = nowMs;
+    }
+    if (others.has(inode)) return false;
+    if (own?.has(`socket:[${inode}]`) === true) return true;
+    if (readAtMs < arrivedAtMs) {
+      readAtMs = nowMs;
+      own = socketsOf(process);
+    }
+    if (own === undefined || own.has(`socket:[${inode}]`)) return true;
+    others.add(inode);
+    return false;
+  }
+
   return {
-    maySend(packet) {
+    maySend(packet, arrivedAtMs) {
       const process = engine();
       const inode = socketInode(packet);
       if (process === undefined || inode === undefined || inode === 0) return true;
-      return hasSocket(process, inode);
+      return hasSocket(process, inode, arrivedAtMs);
     },
     isIdle() {
       const process = engine();
@@ -39,13 +72,12 @@ export function watchEngineProcess(): EngineProcess {
   };
 }
 
-function hasSocket(pid: number, inode: number): boolean {
+function socketsOf(pid: number): ReadonlySet<string> | undefined {
   const folder = `/proc/${pid}/fd`;
-  const wanted = `socket:[${inode}]`;
   try {
-    return readdirSync(folder).some((fd) => linkOf(`${folder}/${fd}`) === wanted);
+    return new Set(readdirSync(folder).map((fd) => linkOf(`${folder}/${fd}`)));
   } catch {
-    return true; // Not ours to look into.
+    return undefined;
   }
 }
 

@@ -1,15 +1,20 @@
 // How full the kernel's tables are, by what it tells in /proc of the network namespace.
 
 import { closeSync, openSync, readdirSync, readFileSync, readSync } from "node:fs";
-import type { TableReadings } from "../firewall/full-tables.ts";
+import { queueDropped, type TableReadings } from "../firewall/full-tables.ts";
 import { ownersAtMost } from "../firewall/sets.ts";
 
 const folders = ["/proc/net/ipt_hashlimit", "/proc/net/ip6t_hashlimit"];
 const NEWLINE = 10;
 
-/** Whatever cannot be read is not full. */
-export function readTables(): Omit<TableReadings, "setsFull"> {
-  return { limitsFull: folders.flatMap(fullIn), flows: readFlowCount(), queueDropped: readQueueDropped() };
+/** Whatever cannot be read is not full. @param queues numbers of the packet queues that are ours */
+export function readTables(queues: readonly number[]): Omit<TableReadings, "setsFull"> {
+  const counters = attempt(() => readFileSync("/proc/net/netfilter/nfnetlink_queue", "utf8")) ?? "";
+  return {
+    limitsFull: folders.flatMap(fullIn),
+    flows: readFlowCount(),
+    queueDropped: queueDropped(counters, queues),
+  };
 }
 
 function fullIn(folder: string): string[] {
@@ -43,15 +48,6 @@ function readFlowCount(): TableReadings["flows"] {
       Number(readFileSync(`/proc/sys/net/netfilter/nf_conntrack_${name}`, "utf8"));
     return { count: read("count"), most: read("max") };
   });
-}
-
-/** Columns 5 and 6: the kernel found a queue, or the socket of its reader, full. */
-function readQueueDropped(): number {
-  const lines = attempt(() => readFileSync("/proc/net/netfilter/nfnetlink_queue", "utf8")) ?? "";
-  return lines
-    .split("\n")
-    .map((line) => line.trim().split(/ +/).map(Number))
-    .reduce((sum, columns) => sum + (columns[5] ?? 0) + (columns[6] ?? 0), 0);
 }
 
 function attempt<Value>(work: () => Value): Value | undefined {

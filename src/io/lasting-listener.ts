@@ -13,22 +13,27 @@ const calmAfterMs = 60_000;
 export interface LastingOptions {
   /** Opens it; `onLost` is called at most once, when its socket was destroyed. */
   readonly open: (onLost: (problem: string) => void) => Promise<DnsListener>;
+  /** It stands, for the first time or again. */
+  readonly onOpen: () => void;
+  /** It does not, and why; it is tried again. */
   readonly onProblem: (problem: string) => void;
 }
 
-/** @throws what the first `open` throws */
-export async function listenLasting({ open, onProblem }: LastingOptions): Promise<DnsListener> {
+export type Lasting = Pick<DnsListener, "close">;
+
+/** Resolves when it was tried once; what cannot be opened is tried again. */
+export async function listenLasting({ open, onProblem, onOpen }: LastingOptions): Promise<Lasting> {
   let delayMs = firstDelayMs;
   let openedAtMs = performance.now();
   let timer: NodeJS.Timeout | undefined;
   let closed = false;
-  let listener = await open(lost);
-  const { port } = listener;
+  let listener: DnsListener | undefined;
+  await reopen();
 
   function lost(problem: string): void {
     if (closed) return;
     onProblem(problem);
-    void listener.close();
+    void listener?.close();
     if (performance.now() - openedAtMs > calmAfterMs) delayMs = firstDelayMs;
     again();
   }
@@ -44,6 +49,7 @@ export async function listenLasting({ open, onProblem }: LastingOptions): Promis
       if (closed) await opened.close();
       listener = opened;
       openedAtMs = performance.now();
+      onOpen();
     } catch (error) {
       if (closed) return;
       onProblem(messageOf(error));
@@ -52,11 +58,10 @@ export async function listenLasting({ open, onProblem }: LastingOptions): Promis
   }
 
   return {
-    port,
     async close() {
       closed = true;
       clearTimeout(timer);
-      await listener.close();
+      await listener?.close();
     },
   };
 }

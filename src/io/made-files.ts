@@ -3,6 +3,7 @@
 // @see inotify(7)
 
 import { endianness } from "node:os";
+import { messageOf } from "../errors.ts";
 import * as libc from "./libc.ts";
 
 const IN_MOVED_TO = 0x80;
@@ -16,17 +17,23 @@ const LENGTH_AT = 12;
 const littleEndian = endianness() === "LE";
 
 export interface MadeFiles {
-  /** Names of files that were made since the last call; "unknown" when some of them may be missing. */
-  take(): readonly string[] | "unknown";
+  /**
+   * Names of files that were made since the last call; "unknown" when some of them may be missing: it is told so
+   * once, when they can be noticed again. "unwatched" as long as none can be noticed.
+   */
+  take(): readonly string[] | "unknown" | "unwatched";
   close(): void;
 }
 
 /** Begins to notice. The folder may come later, go, and come again. @throws SystemCallError */
-export function noticeMadeFiles(folder: string): MadeFiles {
+export function noticeMadeFiles(folder: string, onProblem: (problem: string) => void): MadeFiles {
   const fd = libc.inotify(folder);
   const bytes = new Uint8Array(64 << 10);
   const view = new DataView(bytes.buffer);
-  let watched = watch();
+  /** Why it cannot be watched; empty while it can, or is not there. */
+  let unwatchable = "";
+  let watched = false;
+  watchAgain();
 
   function watch(): boolean {
     try {
@@ -36,6 +43,20 @@ export function noticeMadeFiles(folder: string): MadeFiles {
       if (error instanceof libc.SystemCallError && error.errnoName === "ENOENT") return false;
       throw error;
     }
+  }
+
+  /** Out of watches, or not ours to read: what is made meanwhile is not told of, and nothing can be said of it. */
+  function watchAgain(): boolean {
+    try {
+      watched = watch();
+      unwatchable = "";
+    } catch (error) {
+      const problem = messageOf(error);
+      if (problem !== unwatchable)
+        onProblem(`what comes and goes in ${folder} cannot be noticed: ${problem}; it is tried again`);
+      unwatchable = problem;
+    }
+    return watched;
   }
 
   /** @returns false when something was lost */
@@ -63,9 +84,9 @@ export function noticeMadeFiles(folder: string): MadeFiles {
         complete = readInto(names, length) && complete;
       }
       if (!watched) {
-        watched = watch();
         // What came and went between the making of the folder and now.
-        if (watched) complete = false;
+        if (watchAgain()) complete = false;
+        else if (unwatchable !== "") return "unwatched";
       }
       return complete ? names : "unknown";
     },

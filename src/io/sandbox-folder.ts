@@ -50,7 +50,7 @@ export function watchSandboxes(options: SandboxFolderOptions): SandboxFolder {
   const unseen = new Map<string, { fate: Fate }>();
   /** What has been seen since it was last asked which files were made. */
   const seenEarly = new Set<string>();
-  const made = attempt(() => noticeMadeFiles(folder));
+  const made = attempt(() => noticeMadeFiles(folder, options.onProblem));
   /** Inode of the namespace that was reported under each name. */
   const reported = new Map<string, number>();
   /** Files that may become namespaces, and until when they are tried (performance.now()). */
@@ -129,9 +129,10 @@ export function watchSandboxes(options: SandboxFolderOptions): SandboxFolder {
 
   /** By what was made since the last look, so that one costs nothing while nothing is; all names when that is not known. */
   function lookNow(): void {
-    const names = attempt(() => made?.take()) ?? "unknown";
-    // Without a watch of our own nothing can be said of those that are gone.
-    if (names === "unknown" && made !== undefined) options.onUnseen(() => "gone");
+    const told = attempt(() => made?.take()) ?? "unwatched";
+    if (told === "unknown") options.onUnseen(() => "gone");
+    // Without a watch nothing can be said of those that are gone, and to suspect all for as long would be no suspicion.
+    const names = told === "unwatched" ? "unknown" : told;
     const fresh = (names === "unknown" ? [] : names)
       .filter((name) => name !== HOST_NAMESPACE && !seenEarly.has(name))
       .map((name) => ({ name, fate: "pending" as Fate }));

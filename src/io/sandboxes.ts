@@ -13,7 +13,7 @@ import type { IpAddress } from "../model/address.ts";
 import { ConnectionPool } from "./connection-pool.ts";
 import { type DnsClient, type DnsListener, type ListenAt, listenUdp } from "./dns-listener.ts";
 import { listenTcp } from "./dns-listener-tcp.ts";
-import { listenLasting } from "./lasting-listener.ts";
+import { type Lasting, listenLasting } from "./lasting-listener.ts";
 import { withNamespace } from "./netns.ts";
 import { createPace, type Pace } from "./pace.ts";
 import type { Readiness } from "./readiness.ts";
@@ -137,7 +137,7 @@ interface Sandbox {
   /** Indexes of the interfaces that packets may leave by while it is captured. */
   interfaces: Interfaces;
   /** Never rejects. */
-  listening: Promise<readonly DnsListener[]>;
+  listening: Promise<readonly Lasting[]>;
   unwatch: () => void;
   releaseTimer: NodeJS.Timeout | undefined;
   standing: Standing;
@@ -154,6 +154,11 @@ export function createSandboxes(options: SandboxesOptions): Sandboxes {
   const flowsToForget: Sandbox[] = [];
   /** Why, by name. */
   const uncaptured = new Map<string, string>();
+  /** Why there is no listener in some, by name and transport. */
+  const unheard = new Map<Transport, Map<string, string>>([
+    ["udp", new Map()],
+    ["tcp", new Map()],
+  ]);
   let started = false;
 
   const watcher = watchSandboxes({
@@ -177,11 +182,12 @@ export function createSandboxes(options: SandboxesOptions): Sandboxes {
   }
 
   function tellChange(): void {
-    const [first] = uncaptured;
+    const lacking = new Map([...[...unheard.values()].flatMap((each) => [...each]), ...uncaptured]);
+    const [first] = lacking;
     const problem =
       first === undefined
         ? undefined
-        : `the lookups of ${uncaptured.size} container(s) cannot be captured, sandbox ${first[0]}: ${first[1]}`;
+        : `the lookups of ${lacking.size} container(s) cannot be captured, sandbox ${first[0]}: ${first[1]}`;
     options.onChange(countCaptured(), problem);
   }
 
@@ -201,10 +207,7 @@ export function createSandboxes(options: SandboxesOptions): Sandboxes {
     attempt(name, () => install(sandbox));
     attempt(name, () => options.onAppear(name, namespaceFd));
     read(sandbox);
-    sandbox.listening = listen(sandbox).catch((error: unknown) => {
-      options.onProblem(`sandbox ${name}: ${messageOf(error)}`);
-      return [];
-    });
+    sandbox.listening = listen(sandbox);
     follow(sandbox);
   }
 
@@ -347,7 +350,7 @@ export function createSandboxes(options: SandboxesOptions): Sandboxes {
     tellChange();
   }
 
-  async function listen(sandbox: Sandbox): Promise<readonly DnsListener[]> {
+  async function listen(sandbox: Sandbox): Promise<readonly Lasting[]> {
     const { udpFd, tcpFd } = sandbox.sockets;
     const handler =
       (transport: Transport) =>
@@ -362,7 +365,7 @@ export function createSandboxes(options: SandboxesOptions): Sandboxes {
         });
     const onProblem = (problem: string): void => options.onProblem(`sandbox ${sandbox.name}: ${problem}`);
     const first = { udp: udpFd, tcp: tcpFd };
-    const lasting = (transport: Transport, open: Open): Promise<DnsListener> => {
+    const lasting = (transport: Transport, open: Open): Promise<Lasting> => {
       let fd: number | undefined = first[transport];
       return listenLasting({
         open: (onLost) => {
@@ -373,7 +376,15 @@ export function createSandboxes(options: SandboxesOptions): Sandboxes {
           fd = undefined;
           return open(at, onLost);
         },
-        onProblem,
+        onOpen: () => {
+          if (unheard.get(transport)?.delete(sandbox.name) === true) tellChange();
+        },
+        onProblem: (problem) => {
+          onProblem(problem);
+          if (sandboxes.get(sandbox.name) !== sandbox) return;
+          unheard.get(transport)?.set(sandbox.name, problem);
+          tellChange();
+        },
       });
     };
     return Promise.all([
@@ -482,6 +493,7 @@ export function createSandboxes(options: SandboxesOptions): Sandboxes {
     if (uncaptured.delete(name)) tellChange();
     if (sandbox === undefined) return;
     sandboxes.delete(name);
+    for (const each of unheard.values()) each.delete(name);
     for (const address of sandbox.addresses) lose(address, name);
     options.onGone(name);
     clearTimeout(sandbox.releaseTimer);

@@ -1,43 +1,42 @@
-// Work of many clients on one thread, in turns of the event loop: each owner gets a few pieces done in each, whatever
-// he has waiting, and then whoever else the loop has something for.
+// What one owner may do in a turn of the event loop. Work that is done at once, again and again, would let nobody else's
+// packets be read meanwhile.
 
-export interface Turns {
-  /** The work is done in a later phase of the loop; what is entered again while it waits is done once. */
-  enter(owner: string, work: () => void): void;
-}
+export class Turns {
+  readonly #limit: number;
+  readonly #taken = new Map<string, number>();
+  readonly #waiting = new Set<() => void>();
+  #isTimed = false;
 
-/** @param perOwner pieces of one owner's work in one turn */
-export function createTurns(perOwner: number): Turns {
-  /** First come, first served; who has done a piece and has another stands last. */
-  const waiting = new Map<string, Set<() => void>>();
-  let due = false;
-
-  function takeTurn(): void {
-    due = false;
-    for (const [owner, works] of [...waiting]) {
-      let left = perOwner;
-      // What is entered again meanwhile stands last, and is come to when there is room for it.
-      for (const work of works) {
-        if (left-- === 0) break;
-        works.delete(work);
-        work();
-      }
-      if (works.size === 0) waiting.delete(owner);
-    }
-    schedule();
+  /** @param limit of each owner, in each turn */
+  constructor(limit: number) {
+    this.#limit = limit;
   }
 
-  function schedule(): void {
-    if (due || waiting.size === 0) return;
-    due = true;
-    setImmediate(takeTurn);
+  /** @returns false when this owner has had its share of this turn */
+  take(owner: string): boolean {
+    const taken = this.#taken.get(owner) ?? 0;
+    if (taken >= this.#limit) return false;
+    this.#taken.set(owner, taken + 1);
+    this.#time();
+    return true;
   }
 
-  return {
-    enter(owner, work) {
-      const works = waiting.get(owner) ?? new Set();
-      waiting.set(owner, works.add(work));
-      schedule();
-    },
-  };
+  /** Calls back in the next turn, once however often it is asked to. */
+  next(work: () => void): void {
+    this.#waiting.add(work);
+    this.#time();
+  }
+
+  #time(): void {
+    if (!this.#isTimed) setImmediate(() => this.#begin());
+    this.#isTimed = true;
+  }
+
+  #begin(): void {
+    this.#isTimed = false;
+    this.#taken.clear();
+    const waiting = [...this.#waiting];
+    this.#waiting.clear();
+    for (const work of waiting) work();
+  }
 }

@@ -4,6 +4,7 @@
 import assert from "node:assert/strict";
 import { createSocket, type Socket } from "node:dgram";
 import { once } from "node:events";
+import { symlinkSync } from "node:fs";
 import { createServer } from "node:net";
 import { describe, it } from "node:test";
 import { daemonEnforces, mountSys, startDaemon } from "../support/daemon-process.ts";
@@ -96,6 +97,18 @@ describe("a start that fails", () => {
     assert.equal(kernelState(), was);
   });
 
+  it("leaves no trace when the policy file cannot be looked at", async () => {
+    await using engine = await engineWithApp();
+    const loop = `${engine.socket}-loop`;
+    symlinkSync(loop, loop);
+    const was = kernelState();
+    await using daemon = startDaemon(engine, { DOCKERWALL_POLICY_FILE: loop });
+    const { exitCode, stderr } = await daemon.end();
+    assert.match(stderr, /ELOOP/);
+    assert.notEqual(exitCode, 0);
+    assert.equal(kernelState(), was);
+  });
+
   it("leaves standing what an earlier run put there", async () => {
     await using engine = await engineWithApp();
     await using first = startDaemon(engine);
@@ -113,6 +126,18 @@ describe("a start that fails", () => {
     assert.equal((await third.cli("uninstall")).exitCode, 0);
     assert.equal(kernelState(), "");
     await third.end("SIGTERM");
+  });
+});
+
+describe("a start that cannot guard ports", () => {
+  it("takes away what an earlier run left at them", async () => {
+    await using engine = await engineWithApp();
+    run("nft", "add", "table", "netdev", "dockerwall");
+    await using daemon = startDaemon(engine, { DOCKERWALL_SANDBOX_FOLDER: "off" });
+    await until("a start", 20_000, () => (daemon.log().includes('"enforcing"') ? true : undefined));
+    assert.doesNotMatch(run("nft", "list", "tables"), /netdev dockerwall/);
+    await daemon.cli("uninstall");
+    await daemon.end("SIGTERM");
   });
 });
 

@@ -13,6 +13,7 @@ import { LateCaptures } from "../../src/dns/late-captures.ts";
 import { holdEngineQuestions, startEngineQuestions } from "../../src/engine-questions.ts";
 import { renderRuleset } from "../../src/firewall/ruleset.ts";
 import { createSets } from "../../src/io/desired-sets.ts";
+import { watchEngineProcess } from "../../src/io/engine-process.ts";
 import { openKernelSets } from "../../src/io/ipset.ts";
 import { createIptables } from "../../src/io/iptables.ts";
 import { socketInode } from "../../src/io/packet-socket.ts";
@@ -210,6 +211,27 @@ function questions(backend: "nft" | "legacy"): void {
     assert.deepEqual(heard, ["passes"]);
   });
 
+  it("beyond what can be held are refused when they are the engine's, and pass when they are the host's", async () => {
+    late("unknown");
+    // What waits counts against the socket that sent it: some 250 each.
+    const floods = Array.from({ length: 40 }, () =>
+      createSocket("udp4")
+        .on("error", () => undefined)
+        .unref(),
+    );
+    let sent = 0;
+    for (let round = 0; round < 100 && problems.length === 0; round++) {
+      for (const flood of floods) for (let i = 0; i < 5; i++) flood.send(`flood ${sent++}`, 53, "127.0.0.1");
+      await sleep(5);
+    }
+    for (const flood of floods) flood.close();
+    assert.match(problems[0] ?? `${sent} sent, none refused`, /came late/);
+    assert.deepEqual(heard, []);
+    isEngines = false;
+    await ask("udp", "127.0.0.1", "the host's");
+    assert.deepEqual(heard, ["the host's"]);
+  });
+
   it("go on to the rules of others, without a mark of ours", async () => {
     run(
       `iptables-${backend}`,
@@ -270,3 +292,27 @@ function questions(backend: "nft" | "legacy"): void {
     assert.equal(looks, 0);
   });
 }
+
+it("of the engine are told from others' by sockets that are read once for all that had arrived", async () => {
+  const engine = watchEngineProcess(() => process.pid, "no such name");
+  const packet = async (socket: Socket): Promise<Uint8Array> => {
+    socket.connect(53, "127.0.0.1");
+    await once(socket, "connect");
+    const bytes = Buffer.alloc(28);
+    bytes.set([0x45, 0, 0, 28, 0, 0, 0, 0, 64, 17, 0, 0, 127, 0, 0, 1, 127, 0, 0, 1]);
+    bytes.writeUInt16BE(socket.address().port, 20);
+    bytes.writeUInt16BE(53, 22);
+    return bytes;
+  };
+  const first = createSocket("udp4");
+  const second = createSocket("udp4");
+  assert.equal(engine.maySend(await packet(first), performance.now()), true);
+  // Opened after the reading: found by another one, as the packet came later too.
+  assert.equal(engine.maySend(await packet(second), performance.now()), true);
+  const other = watchEngineProcess(() => 1, "no such name");
+  const arrivedAtMs = performance.now();
+  for (let i = 0; i < 3; i++)
+    assert.equal(other.maySend(await packet(createSocket("udp4").unref()), arrivedAtMs), false);
+  first.close();
+  second.close();
+});

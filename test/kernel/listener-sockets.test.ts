@@ -135,17 +135,23 @@ for (const transport of ["udp", "tcp"] as const)
     const sockets = openSandboxSockets(box.fd);
     const problems: string[] = [];
     let fd: number | undefined = transport === "udp" ? sockets.udpFd : sockets.tcpFd;
+    let port = 0;
     const listener = await listenLasting({
-      open: (onLost) => {
+      open: async (onLost) => {
         const at = { fd: fd ?? reopenSandboxSocket(box.fd, transport, sockets), family: 4 } as const;
         fd = undefined;
-        return transport === "udp" ? listenUdp(at, echo, { onLost }) : listenTcp(at, echo, {}, { onLost });
+        const opened = await (transport === "udp"
+          ? listenUdp(at, echo, { onLost })
+          : listenTcp(at, echo, {}, { onLost }));
+        port = opened.port;
+        return opened;
       },
+      onOpen: () => undefined,
       onProblem: (problem) => problems.push(problem),
     });
     const flags = transport === "udp" ? "-uK" : "-tlK";
     for (let round = 1; round <= 3; round++) {
-      box.run("ss", flags, "-a", "src", `127.0.0.11:${listener.port}`);
+      box.run("ss", flags, "-a", "src", `127.0.0.11:${port}`);
       const before = process.cpuUsage();
       const from = performance.now();
       const ask = `
@@ -153,7 +159,7 @@ import socket, time
 for n in range(100):
   try:
     s = socket.socket(socket.AF_INET, socket.${transport === "udp" ? "SOCK_DGRAM" : "SOCK_STREAM"}); s.settimeout(0.2)
-    s.connect(("127.0.0.11", ${listener.port})); s.send(b"\\0\\3abc"); assert s.recv(99); break
+    s.connect(("127.0.0.11", ${port})); s.send(b"\\0\\3abc"); assert s.recv(99); break
   except (OSError, AssertionError): time.sleep(0.05)
 else: raise SystemExit("no answer")`;
       const child = spawn("ip", ["netns", "exec", box.name, "python3", "-c", ask], { stdio: "inherit" });
@@ -168,6 +174,26 @@ else: raise SystemExit("no answer")`;
     }
     await listener.close();
   });
+
+test("a listener that cannot be opened at first is tried again, and told of", async () => {
+  const told: string[] = [];
+  let attempts = 0;
+  let closed = 0;
+  const { promise: opened, resolve } = Promise.withResolvers<void>();
+  const listener = await listenLasting({
+    open: () => {
+      if (++attempts < 3) throw new Error(`attempt ${attempts}`);
+      return Promise.resolve({ port: 1, close: async () => void closed++ });
+    },
+    onOpen: resolve,
+    onProblem: (problem) => told.push(problem),
+  });
+  assert.deepEqual(told, ["attempt 1"]);
+  await opened;
+  assert.deepEqual(told, ["attempt 1", "attempt 2"]);
+  await listener.close();
+  assert.equal(closed, 1);
+});
 
 test.after(() => {
   for (const station of [flooder, neighbour, quiet]) station.close();

@@ -3,7 +3,7 @@
 
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
-import { readFileSync, writeFileSync } from "node:fs";
+import { readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { describe, it } from "node:test";
 import { classify } from "../../src/firewall/classify.ts";
 import { onlyLabels } from "../../src/firewall/lists.ts";
@@ -143,6 +143,28 @@ describe("the sets of the control plane", () => {
     destroySets(sets);
     assert.deepEqual(sets.names(), []);
   });
+});
+
+describe("limits", () => {
+  for (const backend of ["nft", "legacy"] as const)
+    it(`are those of the rules, also beside the tables of an older version, by iptables-${backend}`, async () => {
+      createSets(sets);
+      const old = "-m hashlimit --hashlimit-upto 1/sec --hashlimit-mode srcip --hashlimit-htable-max 2";
+      const tool = `iptables-${backend}`;
+      for (const name of ["ask4", "denied4", "dns4", "error4"])
+        run(tool, "-A", "OUTPUT", ...`${old} --hashlimit-name dockerwall-${name}`.split(" "));
+      await createIptables(backend).apply(4, renderRuleset({ family: 4, ...options }));
+      const tables = readdirSync("/proc/net/ipt_hashlimit").filter((name) => /^dockerwall-.*-/.test(name));
+      await createIptables(backend).apply(4, []);
+      run(tool, "-F", "OUTPUT");
+      destroySets(sets);
+      assert.deepEqual(tables.sort(), [
+        "dockerwall-ask4-2000-1000",
+        "dockerwall-denied4-5-256",
+        "dockerwall-dns4-300-600",
+        "dockerwall-error4-1000-1000",
+      ]);
+    });
 });
 
 describe("docs/ruleset.md", () => {

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { closeSync, mkdirSync, rmSync, writeFileSync } from "node:fs";
+import { closeSync, mkdirSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { afterEach, beforeEach, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { isDeepStrictEqual } from "node:util";
@@ -174,6 +174,28 @@ test("a namespace that takes the place of another is seen by a look", async () =
   assert.deepEqual(seen, ["+same", "-same", "+same"]);
   assert.equal(inodes.get("same"), inode);
   assert.equal(fates.length, 0);
+});
+
+test("a folder that cannot be watched is told once, and puts nobody under suspicion", async () => {
+  rmSync("/run/engine", { recursive: true });
+  start();
+  mkdirSync("/run/engine");
+  symlinkSync(folder, folder);
+  for (let i = 0; i < 5; i++) watcher?.lookNow();
+  assert.equal(fates.length, 0);
+  assert.equal(seen.filter((text) => text.startsWith("!")).length, 1, seen.join("\n"));
+  assert.match(seen.join(), /cannot be noticed: .*ELOOP/);
+  rmSync(folder);
+  mkdirSync(folder);
+  await appear("a");
+  watcher?.lookNow();
+  assert.ok(seen.includes("+a"));
+  // What came and went meanwhile is nobody's to know, once.
+  watcher?.lookNow();
+  assert.deepEqual(
+    fates.map((fate) => fate()),
+    ["gone"],
+  );
 });
 
 test("nothing is reported after close", async () => {

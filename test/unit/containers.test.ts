@@ -63,7 +63,7 @@ const hazards: readonly [name: string, more: Settings, sentence: RegExp][] = [
   [
     "NET_ADMIN",
     { HostConfig: { CapAdd: ["NET_ADMIN"] } },
-    /has NET_ADMIN, by which it can put an interface of its own on the host.s cards/,
+    /has NET_ADMIN, and unless the engine maps its users .* NOT contained/,
   ],
   ["CAP_NET_ADMIN", { HostConfig: { CapAdd: ["CAP_NET_ADMIN"] } }, /has NET_ADMIN/],
   ["SYS_ADMIN", { HostConfig: { CapAdd: ["SYS_ADMIN"] } }, /has SYS_ADMIN/],

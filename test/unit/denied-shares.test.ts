@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
-import { fullTables } from "../../src/firewall/full-tables.ts";
+import { createRecentDrops, fullTables, queueDropped } from "../../src/firewall/full-tables.ts";
 import { planTrim, waterLine } from "../../src/journal/denied-shares.ts";
 import type { DatedEntry } from "../../src/journal/drops.ts";
 import type { IpAddress } from "../../src/model/address.ts";
@@ -71,4 +71,22 @@ test("each full table is told", () => {
     setsFull: ["dockerwall-denied4"],
   });
   assert.equal(told.length, 4);
+});
+
+test("only our queues count, and only while what they dropped rises", () => {
+  const line = (number: number, full: number, lost: number): string =>
+    `${number}  4242     0 2   256  ${full}  ${lost}       17  1`;
+  const counters = [line(5, 900, 0), line(5353, 2, 1), line(5354, 4, 0), ""].join("\n");
+  assert.equal(queueDropped(counters, [5353, 5354]), 7);
+  assert.equal(queueDropped("", [5353]), 0);
+  const recent = createRecentDrops();
+  const second = 1_000;
+  assert.equal(recent(0, 0), 0);
+  assert.equal(recent(7, second), 7);
+  assert.equal(recent(9, 30 * second), 9);
+  assert.equal(recent(9, 100 * second), 0);
+  assert.equal(recent(12, 200 * second), 3);
+  // Our queues were opened anew.
+  assert.equal(recent(0, 400 * second), 0);
+  assert.equal(recent(2, 401 * second), 2);
 });

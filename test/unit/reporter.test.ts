@@ -49,6 +49,7 @@ function watch(): Watched {
   const reporter = createReporter({
     engineVersion: { version: "28.5.2", apiVersion: "1.51" },
     backend: "nft",
+    queues: [],
     sets,
     journal: createLookupJournal({ ttlSeconds: 60 }),
     state: () => watched.state,
