@@ -61,8 +61,10 @@ def echoes(port):
 
 
 def round_of(index):
-    name = f"n{index}.{label}.example.com"
-    names.append(name)
+    # So many only as the journal keeps of one asker, over all floods.
+    name = f"n{index % 40}.{label}.example.com"
+    if index < 40:
+        names.append(name)
     attempt("lookup", lambda: tells(udp(gateway, 53, question(name)), "the host"))
     attempt("lookup within", lambda: tells(udp("127.0.0.11", 53, question(name)), "the sandbox"))
     attempt("first packet", lambda: echoes(10_000 + index))
