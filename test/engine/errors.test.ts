@@ -68,7 +68,7 @@ describe("the daemon says in one sentence", () => {
       "a taken port",
       [...rights, ...host, ...socket, "-e", "DOCKERWALL_DNS_PORT=5999", image],
       71,
-      /port 5999\/udp is taken by python3 \(pid \d+\); set DOCKERWALL_DNS_PORT to another port, or stop it/,
+      /port 5999\/udp is taken by python3\S* \(pid \d+\); set DOCKERWALL_DNS_PORT to another port, or stop it/,
     ],
     ["an unknown command", ["--rm", image, "statuz"], 64, /no command "statuz".*status/],
     ["a daemon that is not running", ["--rm", image, "status"], 69, /the daemon is not running/],
