@@ -27,10 +27,14 @@ function limited(table: string, family: Family): string[] {
   // The figures of the limit are in the name, too.
   const name = readdirSync(folder).find((each) => each.startsWith(`dockerwall-${table}${family}-`));
   assert.ok(name, `${table}${family} in ${folder}`);
-  return readFileSync(join(folder, name), "utf8")
-    .split("\n")
-    .filter((line) => line !== "")
-    .map((line) => shortened(/ (\S+):0->/.exec(line)?.[1] ?? assert.fail(line)));
+  return (
+    readFileSync(join(folder, name), "utf8")
+      .split("\n")
+      .filter((line) => line !== "")
+      .map((line) => shortened(/ (\S+):0->/.exec(line)?.[1] ?? assert.fail(line)))
+      // By their link-local addresses they look for routers.
+      .filter((source) => !source.startsWith("fe80:"))
+  );
 }
 
 /** As `places` writes it. */
@@ -138,7 +142,6 @@ for (const family of [4, 6] as const)
       assertUnharmed(family, report);
       for (const table of ["dns", "ask", "denied"])
         for (const source of limited(table, family)) assert.ok(ownOf(family).includes(source), source);
-      // By their link-local addresses they look for routers.
       const others = denials(family).filter(
         ({ asker }) => !asker.startsWith("fe80:") && !ownOf(family).includes(asker),
       );
