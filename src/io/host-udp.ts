@@ -6,6 +6,7 @@
 
 import { addressBytes, familyOf, type IpAddress } from "../model/address.ts";
 import * as libc from "./libc.ts";
+import { socketAddress } from "./socket-address.ts";
 
 /** The kernel takes it twice: all nine addresses of 17 containers that take no answer. Used only where they do. */
 const SEND_QUEUE_BYTES = 16 << 20;
@@ -31,7 +32,7 @@ export function openHostUdp({ address, port, device }: HostUdp): number {
       libc.setsockopt(fd, libc.SO_REUSEPORT, 1, what);
       libc.bindToDevice(fd, device, what);
     }
-    libc.bind(fd, socketAddress(address, port), what);
+    libc.bind(fd, socketAddress(addressBytes(address), port), what);
     libc.setsockopt(fd, libc.SO_SNDBUFFORCE, SEND_QUEUE_BYTES, what);
     libc.setsockopt(fd, libc.SO_RCVBUFFORCE, RECEIVE_QUEUE_BYTES, what);
     return fd;
@@ -50,15 +51,4 @@ export function holdUdp(fd: number): void {
   const what = "a UDP socket of ours";
   libc.setsockopt(fd, libc.SO_REUSEADDR, 0, what);
   libc.setsockopt(fd, libc.SO_REUSEPORT, 1, what);
-}
-
-/** struct sockaddr_in or sockaddr_in6. */
-function socketAddress(address: IpAddress, port: number): Uint8Array {
-  const bytes = addressBytes(address);
-  const isVersion4 = bytes.length === 4;
-  const result = new Uint8Array(isVersion4 ? 16 : 28);
-  result.set(new Uint8Array(Uint16Array.of(isVersion4 ? libc.AF_INET : libc.AF_INET6).buffer));
-  result.set([port >> 8, port & 0xff], 2);
-  result.set(bytes, isVersion4 ? 4 : 8);
-  return result;
 }

@@ -3,23 +3,14 @@
 // container's to choose.
 
 import { DockerwallError } from "../errors.ts";
-import { ENOENT } from "./libc.ts";
-import {
-  type Link,
-  type LinkEvent,
-  readLinkEvent,
-  readNamespaceId,
-  writeGetLink,
-  writeGetLinks,
-  writeGetNamespaceId,
-} from "./links.ts";
-import { NETLINK_ROUTE, NetlinkError, openNetlink } from "./netlink.ts";
+import { askLink, askNamespaceId } from "./link-questions.ts";
+import { type Link, type LinkEvent, readLinkEvent, writeGetLinks } from "./links.ts";
+import { NETLINK_ROUTE, openNetlink } from "./netlink.ts";
 import type { Readiness } from "./readiness.ts";
 
 const RTMGRP_LINK = 1;
 /** RTNLGRP_NSID: group 28 as a bit mask. */
 const RTMGRP_NSID = 1 << 27;
-const ENODEV = 19;
 
 export interface LinkWatchOptions {
   readonly readiness: Readiness;
@@ -109,33 +100,18 @@ export function watchLinks({ readiness, onEvent }: LinkWatchOptions): LinkWatch 
       };
     },
     ask(index) {
-      writeGetLink(questions.writer.reset(), index);
-      let found: Link | undefined;
-      try {
-        questions.request("an interface", (message) => {
-          const event = readLinkEvent(message);
-          if (event?.kind === "link") found = event.link;
-        });
-      } catch (error) {
-        if (!(error instanceof NetlinkError && error.errno === ENODEV)) throw error;
-      }
+      const found = askLink(questions, index);
       // That it is gone is told with the events.
       if (found !== undefined) links.set(index, found);
       return found;
     },
     namespaceId(namespaceFd) {
-      writeGetNamespaceId(questions.writer.reset(), namespaceFd);
-      let id: number | undefined;
       try {
-        questions.request("the number of a namespace", (message) => {
-          id = readNamespaceId(message) ?? id;
-        });
+        return askNamespaceId(questions, namespaceFd);
       } catch (error) {
-        if (error instanceof NetlinkError && error.errno === ENOENT) return undefined;
         if (error instanceof DockerwallError && error.code === "KERNEL_UNSUPPORTED") return undefined;
         throw error;
       }
-      return id;
     },
     close() {
       unwatch();

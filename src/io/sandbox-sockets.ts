@@ -6,6 +6,7 @@ import * as libc from "./libc.ts";
 import { NETLINK_ROUTE, type NetlinkSocket, openNetlink } from "./netlink.ts";
 import { hostBytes, NLM_F_ACK, NLM_F_REQUEST } from "./netlink-message.ts";
 import { withNamespace } from "./netns.ts";
+import { socketAddress } from "./socket-address.ts";
 
 /** Where Docker's own resolver is for every container. We listen there too, on other ports. */
 export const resolverBytes = Uint8Array.of(127, 0, 0, 11);
@@ -137,17 +138,8 @@ function boundSocket(type: number, opened: number[], { bytes, port }: Place): nu
   opened.push(fd);
   libc.setsockopt(fd, libc.IP_FREEBIND, 1, what);
   if (type === libc.SOCK_STREAM) libc.setsockopt(fd, libc.SO_REUSEADDR, 1, what);
-  libc.bind(fd, internetAddress(bytes, port), what);
+  libc.bind(fd, socketAddress(bytes, port), what);
   return fd;
-}
-
-/** struct sockaddr_in. */
-function internetAddress(bytes: Uint8Array, port: number): Uint8Array {
-  const address = new Uint8Array(16);
-  address.set(new Uint8Array(Uint16Array.of(libc.AF_INET).buffer));
-  address.set([port >> 8, port & 0xff], 2);
-  address.set(bytes, 4);
-  return address;
 }
 
 function portOf(fd: number): number {
