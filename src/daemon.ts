@@ -56,7 +56,8 @@ const lastReadingMs = 2_000;
 export async function runDaemon(config: Config): Promise<void> {
   const log = createLog(config.logLevel);
   const end = Promise.withResolvers<void>();
-  for (const signal of ["SIGTERM", "SIGINT"] as const) process.once(signal, () => end.resolve());
+  // They stay for good: while a tool of iptables runs, execa listens too, and ends who has no listener of its own left.
+  for (const signal of ["SIGTERM", "SIGINT"] as const) process.on(signal, () => end.resolve());
   const backend: Backend = config.backend === "legacy" ? "legacy" : "nft";
   const engine = connectEngine(config.dockerSocket, engineFinder(config.dockerSocket));
   // Before anything is touched: two daemons would take each other's rules and captures away.

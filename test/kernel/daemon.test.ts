@@ -207,7 +207,8 @@ describe("after uninstall", () => {
     await daemonEnforces(daemon);
     const uninstalling = daemon.cli("uninstall");
     await until("the uninstall", 30_000, () => (daemon.log().includes("uninstalling") ? true : undefined));
-    assert.equal((await daemon.end("SIGTERM")).exitCode, 0);
+    const { exitCode, signal, stderr } = await daemon.end("SIGTERM");
+    assert.deepEqual({ exitCode, signal, stderr }, { exitCode: 0, signal: null, stderr: "" }, daemon.log());
     await uninstalling;
     assert.equal(kernelState(), "");
   });

@@ -15,6 +15,8 @@ const main = join(import.meta.dirname, "../../src/main.ts");
 
 export interface Ended {
   readonly exitCode: number | null;
+  /** What ended it, where it was a signal. */
+  readonly signal: NodeJS.Signals | null;
   readonly stdout: string;
   readonly stderr: string;
 }
@@ -68,7 +70,7 @@ export function startDaemon(
       const command = start(...args);
       const said = gather(command);
       await once(command, "close");
-      return { exitCode: command.exitCode, ...said() };
+      return { exitCode: command.exitCode, signal: command.signalCode, ...said() };
     },
     async status() {
       return JSON.parse((await this.cli("status", "--json")).stdout) as StatusReport;
@@ -76,7 +78,7 @@ export function startDaemon(
     async end(signal) {
       if (signal !== undefined) child.kill(signal);
       await exited;
-      return { exitCode: child.exitCode, ...output() };
+      return { exitCode: child.exitCode, signal: child.signalCode, ...output() };
     },
     async [Symbol.asyncDispose]() {
       if (child.exitCode === null && child.signalCode === null) child.kill("SIGKILL");
