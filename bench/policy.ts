@@ -2,15 +2,15 @@
 // list, and sending the picture of them to the data plane. Each time is the least of several runs.
 //   npm run bench:policy
 
-import { AskerIndex } from "../src/dns/asker.ts";
-import { type IpAddress, parseAddress, parsePrefix } from "../src/model/address.ts";
-import type { GuardedNetwork, ServicePolicy } from "../src/model/planes.ts";
-import type { Container, Network } from "../src/model/topology.ts";
-import { createPoster, createReceiver, type Picture } from "../src/picture-post.ts";
-import { loadBuiltInPresets } from "../src/policy/built-in-presets.ts";
-import { decideName, decidePacket } from "../src/policy/decide.ts";
-import { compileList, createListCompiler, type EntryList } from "../src/policy/entry-list.ts";
-import { createListStore } from "../src/policy/list-store.ts";
+import { AskerIndex } from "../src/core/askers/index-of-askers.ts";
+import { type IpAddress, parseAddress, parsePrefix } from "../src/core/model/address.ts";
+import type { GuardedNetwork, ServicePolicy } from "../src/core/model/planes.ts";
+import type { Container, Network } from "../src/core/model/topology.ts";
+import { loadBuiltInPresets } from "../src/core/policy/built-in-presets.ts";
+import { decideName, decidePacket } from "../src/core/policy/decide.ts";
+import { compileList, createListCompiler, type EntryList } from "../src/core/policy/entry-list.ts";
+import { createListStore } from "../src/core/policy/list-store.ts";
+import { createPoster, createReceiver, type Picture } from "../src/planes/picture.ts";
 
 const sizes = [10, 100, 1000, 10_000] as const;
 const services = 1000;

@@ -2,12 +2,12 @@
 // 500 networks, half of them guarded, in a network namespace of its own:
 //   npm run bench:scale
 
-import { AskerIndex } from "../src/dns/asker.ts";
-import { openKernelSets } from "../src/io/ipset.ts";
-import { createIptables } from "../src/io/iptables.ts";
-import { parseAddress, parsePrefix } from "../src/model/address.ts";
-import type { Container, Network, Topology } from "../src/model/topology.ts";
-import { createWall } from "../src/wall.ts";
+import { createWall } from "../src/control/wall.ts";
+import { AskerIndex } from "../src/core/askers/index-of-askers.ts";
+import { parseAddress, parsePrefix } from "../src/core/model/address.ts";
+import type { Container, Network, Topology } from "../src/core/model/topology.ts";
+import { openKernelSets } from "../src/edge/kernel/ipset/kernel-sets.ts";
+import { createIptables } from "../src/edge/kernel/iptables/iptables.ts";
 import { enterNamespaces, run } from "../test/support/namespace.ts";
 import { labelsOnly } from "../test/support/policies.ts";
 import { buildHost } from "./walk.ts";

@@ -2,7 +2,7 @@
 // them. iptables counts only what matched, so the walk is put together from that: who enters a chain walks its rules
 // until one that ends the chain matches.
 
-import { setNames } from "../src/firewall/names.ts";
+import { setNames } from "../src/core/firewall/names.ts";
 import { createNamespace, run } from "../test/support/namespace.ts";
 
 const packets = 100;

@@ -5,9 +5,9 @@
 import { basename } from "node:path";
 import { type Command, parseArguments, renderHelp } from "./cli/command.ts";
 import { commands, renderOverview } from "./cli/commands.ts";
-import { printableSentence } from "./cli/print.ts";
+import { printableSentence } from "./cli/terminal/print.ts";
+import { didYouMean } from "./core/model/did-you-mean.ts";
 import { DockerwallError, messageOf } from "./errors.ts";
-import { didYouMean } from "./model/nearest.ts";
 
 const usageExitCode = 64;
 const internalExitCode = 70;
@@ -20,7 +20,7 @@ function argumentsOf(argv: readonly string[]): readonly string[] {
 
 /** Loaded late, with node:fs: most commands need neither. */
 async function readVersion(): Promise<string> {
-  return (await import("./io/version.ts")).readVersion();
+  return (await import("./edge/host/version.ts")).readVersion();
 }
 
 async function main(args: readonly string[]): Promise<number> {

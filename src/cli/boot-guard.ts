@@ -1,9 +1,9 @@
 // `dockerwall boot-guard`: after a reboot Docker starts containers before any container of ours can run. A unit of
 // the host's own systemd closes their bridges first; the daemon, when it comes, opens what is to be open.
 
-import { bootGuardUnit, bootSetsUnit, type HostBridge } from "../firewall/boot-guard.ts";
-import { heldPrefix } from "../firewall/names.ts";
-import { listBridges } from "../io/bridges.ts";
+import { bootGuardUnit, bootSetsUnit, type HostBridge } from "../core/firewall/boot-guard.ts";
+import { heldPrefix } from "../core/firewall/names.ts";
+import { listBridges } from "../edge/host/bridges.ts";
 import type { Command } from "./command.ts";
 
 export const bootGuardCommand: Command = {
@@ -35,8 +35,8 @@ export const bootGuardCommand: Command = {
 async function findHostBridges(): Promise<readonly HostBridge[]> {
   const bridges = listBridges().filter((bridge) => bridge.startsWith(heldPrefix));
   if (bridges.length === 0) return [];
-  const { lookAtBridges } = await import("../io/bridge-ports.ts");
-  const { findSandboxFolder } = await import("../io/dockerd.ts");
+  const { lookAtBridges } = await import("../edge/kernel/netlink/bridge-ports.ts");
+  const { findSandboxFolder } = await import("../edge/engine/dockerd.ts");
   const folder = findSandboxFolder();
   const strangersOn = lookAtBridges("path" in folder ? folder.path : undefined);
   return bridges.flatMap((bridge) => {

@@ -1,8 +1,8 @@
 // What a command of the CLI is, and how its arguments are read from the command line.
 
 import { createRequire } from "node:module";
+import { didYouMean } from "../core/model/did-you-mean.ts";
 import { DockerwallError } from "../errors.ts";
-import { didYouMean } from "../model/nearest.ts";
 
 // An ESM import of node:util reads all its lazy exports, TextDecoder among them: 4 ms of every start.
 const { parseArgs } = createRequire(import.meta.url)("node:util") as typeof import("node:util");

@@ -46,11 +46,11 @@ export const commands: Readonly<Record<string, CommandEntry>> = {
   },
   allow: {
     summary: "let a network or a container reach more, at once, for a while if you like",
-    load: async () => (await import("./rules.ts")).allowCommand,
+    load: async () => (await import("./allow-deny.ts")).allowCommand,
   },
   deny: {
     summary: "take something away from a network or a container, at once",
-    load: async () => (await import("./rules.ts")).denyCommand,
+    load: async () => (await import("./allow-deny.ts")).denyCommand,
   },
   quarantine: {
     summary: "cut a container off from everything, at once",

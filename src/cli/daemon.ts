@@ -1,6 +1,6 @@
 // `dockerwall daemon`: settings from flags and environment, then the daemon until it is told to stop.
 
-import { readConfig, settings } from "../io/config.ts";
+import { readConfig, settings } from "../edge/host/config.ts";
 import type { Command, Option } from "./command.ts";
 
 export const daemonCommand: Command = {
@@ -12,7 +12,7 @@ export const daemonCommand: Command = {
   options: Object.fromEntries(Object.values(settings).map((setting) => [setting.flag, optionOf(setting)])),
   run: async ({ options, environment }) => {
     const config = readConfig(environment, options);
-    const { runDaemon } = await import("../daemon.ts");
+    const { runDaemon } = await import("../control/daemon.ts");
     await runDaemon(config);
     return 0;
   },

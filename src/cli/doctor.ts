@@ -1,10 +1,10 @@
 // `dockerwall doctor`: what works and what does not, checked by behaviour.
 
-import { createControlClient } from "../io/control-client.ts";
-import { controlSocketOf } from "../io/control-path.ts";
-import type { DoctorReport } from "../model/report.ts";
+import type { DoctorReport } from "../core/model/report.ts";
+import { createControlClient } from "../edge/control-socket/client.ts";
+import { controlSocketOf } from "../edge/control-socket/path.ts";
 import { type Command, jsonOption } from "./command.ts";
-import { printableSentence, renderJson } from "./print.ts";
+import { printableSentence, renderJson } from "./terminal/print.ts";
 
 export const doctorCommand: Command = {
   operands: "",

@@ -1,11 +1,11 @@
 // `dockerwall explain`: may this container reach that, and why. The daemon's own decision, not a second opinion.
 
-import { createControlClient } from "../io/control-client.ts";
-import { controlSocketOf } from "../io/control-path.ts";
-import type { ExplainReport } from "../model/report.ts";
+import type { ExplainReport } from "../core/model/report.ts";
+import { createControlClient } from "../edge/control-socket/client.ts";
+import { controlSocketOf } from "../edge/control-socket/path.ts";
 import { type Command, jsonOption } from "./command.ts";
-import { printable, printableSentence, renderJson, renderSpan } from "./print.ts";
-import { renderTable } from "./table.ts";
+import { printable, printableSentence, renderJson, renderSpan } from "./terminal/print.ts";
+import { renderTable } from "./terminal/table.ts";
 
 /** The exit code of a denial. */
 const deniedExitCode = 1;

@@ -1,9 +1,9 @@
 // `dockerwall prepare-network`: a guarded network in one step, enforced before anything can run on it.
 
-import { createControlClient } from "../io/control-client.ts";
-import { controlSocketOf } from "../io/control-path.ts";
+import { createControlClient } from "../edge/control-socket/client.ts";
+import { controlSocketOf } from "../edge/control-socket/path.ts";
 import { type Command, jsonOption } from "./command.ts";
-import { printable, renderJson } from "./print.ts";
+import { printable, renderJson } from "./terminal/print.ts";
 
 export const prepareNetworkCommand: Command = {
   operands: "NAME PATTERN...",

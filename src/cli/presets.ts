@@ -1,11 +1,11 @@
 // `dockerwall presets`: what `@debian` and the like stand for, and where each entry is documented.
 
+import { didYouMean } from "../core/model/did-you-mean.ts";
+import { builtInPresets, presetsVersion } from "../core/policy/built-in-presets.ts";
 import { DockerwallError } from "../errors.ts";
-import { didYouMean } from "../model/nearest.ts";
-import { builtInPresets, presetsVersion } from "../policy/built-in-presets.ts";
 import { type Command, jsonOption } from "./command.ts";
-import { renderJson } from "./print.ts";
-import { renderTable } from "./table.ts";
+import { renderJson } from "./terminal/print.ts";
+import { renderTable } from "./terminal/table.ts";
 
 const left = { align: "left" } as const;
 

@@ -1,9 +1,9 @@
 // `dockerwall quarantine`: stops a container at once, whatever its allowlist says.
 
-import { createControlClient } from "../io/control-client.ts";
-import { controlSocketOf } from "../io/control-path.ts";
+import { createControlClient } from "../edge/control-socket/client.ts";
+import { controlSocketOf } from "../edge/control-socket/path.ts";
 import { type Command, jsonOption } from "./command.ts";
-import { printable, renderJson } from "./print.ts";
+import { printable, renderJson } from "./terminal/print.ts";
 
 export const quarantineCommand: Command = {
   operands: "CONTAINER",

@@ -1,12 +1,12 @@
 // `dockerwall replay`: what was seen, judged by a label that is not in force.
 
+import type { ReplayReport } from "../core/model/report.ts";
+import { createControlClient } from "../edge/control-socket/client.ts";
+import { controlSocketOf } from "../edge/control-socket/path.ts";
 import { DockerwallError } from "../errors.ts";
-import { createControlClient } from "../io/control-client.ts";
-import { controlSocketOf } from "../io/control-path.ts";
-import type { ReplayReport } from "../model/report.ts";
 import { type Command, jsonOption } from "./command.ts";
-import { printable, printableSentence, renderAge, renderJson } from "./print.ts";
-import { renderTable } from "./table.ts";
+import { printable, printableSentence, renderAge, renderJson } from "./terminal/print.ts";
+import { renderTable } from "./terminal/table.ts";
 
 export const replayCommand: Command = {
   operands: "NETWORK",

@@ -1,12 +1,12 @@
 // `dockerwall stats`: per network who looked up what, and which connections were blocked.
 
-import { createControlClient } from "../io/control-client.ts";
-import { controlSocketOf } from "../io/control-path.ts";
-import type { DropRow, LookupRow, LookupTrouble, NetworkStats, StatsReport } from "../model/report.ts";
+import type { DropRow, LookupRow, LookupTrouble, NetworkStats, StatsReport } from "../core/model/report.ts";
+import { createControlClient } from "../edge/control-socket/client.ts";
+import { controlSocketOf } from "../edge/control-socket/path.ts";
 import { type Command, jsonOption } from "./command.ts";
-import { printable, renderAge, renderJson } from "./print.ts";
-import { bold, dim } from "./style.ts";
-import { renderTable } from "./table.ts";
+import { printable, renderAge, renderJson } from "./terminal/print.ts";
+import { bold, dim } from "./terminal/style.ts";
+import { renderTable } from "./terminal/table.ts";
 
 export const statsCommand: Command = {
   operands: "",

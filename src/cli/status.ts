@@ -1,14 +1,14 @@
 // `dockerwall status`: what is guarded, how, since when, and what is wrong. Its exit code is the image's
 // HEALTHCHECK.
 
+import type { NetworkStatus, ResolverReport, StatusReport } from "../core/model/report.ts";
+import { isInForce, stateSentences } from "../core/model/state.ts";
+import { createControlClient } from "../edge/control-socket/client.ts";
+import { controlSocketOf } from "../edge/control-socket/path.ts";
 import { DockerwallError } from "../errors.ts";
-import { createControlClient } from "../io/control-client.ts";
-import { controlSocketOf } from "../io/control-path.ts";
-import type { NetworkStatus, ResolverReport, StatusReport } from "../model/report.ts";
-import { isInForce, stateSentences } from "../model/state.ts";
 import { type Command, jsonOption } from "./command.ts";
-import { printable, printableSentence, renderJson, renderSpan } from "./print.ts";
-import { bold } from "./style.ts";
+import { printable, printableSentence, renderJson, renderSpan } from "./terminal/print.ts";
+import { bold } from "./terminal/style.ts";
 
 /** As of every other command then. */
 const { exitCode: uninstalledExitCode } = new DockerwallError("UNINSTALLED", "");

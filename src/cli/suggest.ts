@@ -1,10 +1,10 @@
 // `dockerwall suggest`: from what was seen to a label, ready to paste.
 
-import { createControlClient } from "../io/control-client.ts";
-import { controlSocketOf } from "../io/control-path.ts";
-import type { SuggestReport } from "../model/report.ts";
+import type { SuggestReport } from "../core/model/report.ts";
+import { createControlClient } from "../edge/control-socket/client.ts";
+import { controlSocketOf } from "../edge/control-socket/path.ts";
 import { type Command, jsonOption } from "./command.ts";
-import { printable, printableSentence, renderAge, renderJson } from "./print.ts";
+import { printable, printableSentence, renderAge, renderJson } from "./terminal/print.ts";
 
 export const suggestCommand: Command = {
   operands: "NETWORK",

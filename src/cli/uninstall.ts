@@ -1,10 +1,10 @@
 // `dockerwall uninstall`: by the daemon when there is one, since it would put back what it finds missing;
 // by ourselves when there is none.
 
-import { createControlClient, daemonIsAbsent } from "../io/control-client.ts";
-import { controlSocketOf } from "../io/control-path.ts";
+import { createControlClient, daemonIsAbsent } from "../edge/control-socket/client.ts";
+import { controlSocketOf } from "../edge/control-socket/path.ts";
 import { type Command, jsonOption } from "./command.ts";
-import { renderJson } from "./print.ts";
+import { renderJson } from "./terminal/print.ts";
 
 export const uninstallCommand: Command = {
   operands: "",
@@ -32,7 +32,7 @@ async function uninstall(path: string): Promise<"daemon" | "here"> {
   } catch (error) {
     if (!daemonIsAbsent(error)) throw error;
   }
-  const { uninstallHere } = await import("../uninstall.ts");
+  const { uninstallHere } = await import("../control/uninstall-without-daemon.ts");
   await uninstallHere();
   return "here";
 }

@@ -5,7 +5,7 @@ import assert from "node:assert/strict";
 import { mkdir, mkdtemp, rm, symlink, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
-import { bootGuardUnit } from "../../src/firewall/boot-guard.ts";
+import { bootGuardUnit } from "../../src/core/firewall/boot-guard.ts";
 import { attempt, command } from "../support/lab/command.ts";
 import { root } from "../support/lab/roots.ts";
 import { execStarts } from "../support/systemd.ts";

@@ -4,13 +4,13 @@
 
 import assert from "node:assert/strict";
 import { pathToFileURL } from "node:url";
-import { serviceCovers } from "../../src/model/service.ts";
-import { parseAllowlist, renderProblem } from "../../src/policy/allowlist.ts";
-import { decideName } from "../../src/policy/decide.ts";
-import { type Entry, renderEntry } from "../../src/policy/entry.ts";
-import { compileList } from "../../src/policy/entry-list.ts";
-import { describeEntry } from "../../src/policy/preset.ts";
-import { warnOfPublicSuffixes } from "../../src/policy/public-suffix.ts";
+import { serviceCovers } from "../../src/core/model/service.ts";
+import { parseAllowlist, renderProblem } from "../../src/core/policy/allowlist.ts";
+import { decideName } from "../../src/core/policy/decide.ts";
+import { type Entry, renderEntry } from "../../src/core/policy/entry.ts";
+import { compileList } from "../../src/core/policy/entry-list.ts";
+import { describeEntry } from "../../src/core/policy/preset.ts";
+import { warnOfPublicSuffixes } from "../../src/core/policy/public-suffix.ts";
 import { passesByName } from "../support/naive-policy.ts";
 import { presets } from "../support/policies.ts";
 import { type Random, seeded } from "../support/seeded.ts";

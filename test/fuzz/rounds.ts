@@ -2,15 +2,20 @@
 // naive reading. Every round asserts; none returns a verdict.
 
 import assert from "node:assert/strict";
-import { walkAnswer } from "../../src/dns/answer.ts";
-import { createFrameReader, renderFrame } from "../../src/dns/framing.ts";
-import { payloadLimit } from "../../src/dns/message.ts";
-import { parseQuery, type Query } from "../../src/dns/question.ts";
-import { type Grant, type LocalAnswer, type Looked, resolveQuery } from "../../src/dns/resolve.ts";
-import { respondNow } from "../../src/dns/respond.ts";
-import { isTruncated, judgeEcho, rcodeOf, renderUpstreamQuery } from "../../src/dns/upstream-query.ts";
-import { addressBytes } from "../../src/model/address.ts";
-import { decideName } from "../../src/policy/decide.ts";
+import { type Grant, type LocalAnswer, type Looked, resolveQuery } from "../../src/core/dns/resolve.ts";
+import { walkAnswer } from "../../src/core/dns/wire/answer.ts";
+import { createFrameReader, renderFrame } from "../../src/core/dns/wire/framing.ts";
+import { payloadLimit } from "../../src/core/dns/wire/message.ts";
+import { parseQuery, type Query } from "../../src/core/dns/wire/question.ts";
+import { respondNow } from "../../src/core/dns/wire/respond.ts";
+import {
+  isTruncated,
+  judgeEcho,
+  rcodeOf,
+  renderUpstreamQuery,
+} from "../../src/core/dns/wire/upstream-query.ts";
+import { addressBytes } from "../../src/core/model/address.ts";
+import { decideName } from "../../src/core/policy/decide.ts";
 import { rawMessage, rawOpt, rawQuestion } from "../support/dns-bytes.ts";
 import { filterOf, policyOf } from "../support/policies.ts";
 import type { Random } from "../support/seeded.ts";

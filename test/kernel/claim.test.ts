@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { afterEach, test } from "node:test";
-import { claimHost } from "../../src/io/claim.ts";
+import { claimHost } from "../../src/edge/host/claim.ts";
 import { enterNamespaces } from "../support/namespace.ts";
 
 enterNamespaces(import.meta.url);
@@ -28,7 +28,7 @@ async function say(program: string, ...as: readonly string[]): Promise<string> {
 }
 
 const claimant = `
-import { claimHost } from "../../src/io/claim.ts";
+import { claimHost } from "../../src/edge/host/claim.ts";
 try { claimHost(); console.log("claimed"); } catch (error) { console.log(error.code); }
 setInterval(() => {}, 1000);
 `;

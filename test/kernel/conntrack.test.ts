@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { createSocket } from "node:dgram";
 import { once } from "node:events";
 import { after, beforeEach, test } from "node:test";
-import { type Conntrack, type Flow, openConntrack } from "../../src/io/conntrack.ts";
+import { type Conntrack, type Flow, openConntrack } from "../../src/edge/kernel/flows/conntrack.ts";
 import { enterNamespaces, run } from "../support/namespace.ts";
 
 enterNamespaces(import.meta.url);

@@ -2,10 +2,10 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { createDeniedReading } from "../../src/denied-reading.ts";
-import { createSets } from "../../src/io/desired-sets.ts";
-import { openKernelSets } from "../../src/io/ipset.ts";
-import type { IpAddress } from "../../src/model/address.ts";
+import { createDeniedReading } from "../../src/control/denied-counters.ts";
+import type { IpAddress } from "../../src/core/model/address.ts";
+import { createSets } from "../../src/edge/kernel/ipset/desired-sets.ts";
+import { openKernelSets } from "../../src/edge/kernel/ipset/kernel-sets.ts";
 import { enterNamespaces } from "../support/namespace.ts";
 
 enterNamespaces(import.meta.url);

@@ -6,7 +6,7 @@ import { once } from "node:events";
 import { copyFileSync, existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { afterEach, test } from "node:test";
-import { createIptables } from "../../src/io/iptables.ts";
+import { createIptables } from "../../src/edge/kernel/iptables/iptables.ts";
 import { until } from "../support/lab/command.ts";
 import { enterNamespaces, run } from "../support/namespace.ts";
 

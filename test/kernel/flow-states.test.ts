@@ -3,17 +3,17 @@
 
 import assert from "node:assert/strict";
 import { after, before, describe, it } from "node:test";
-import { startAdmission } from "../../src/admission.ts";
-import { AskerIndex } from "../../src/dns/asker.ts";
-import { connectionMark, setNames } from "../../src/firewall/names.ts";
-import { renderRuleset } from "../../src/firewall/ruleset.ts";
-import { openConntrack } from "../../src/io/conntrack.ts";
-import { applySets, createSets } from "../../src/io/desired-sets.ts";
-import { openKernelSets } from "../../src/io/ipset.ts";
-import { createIptables } from "../../src/io/iptables.ts";
-import { createReadiness } from "../../src/io/readiness.ts";
-import { type IpAddress, parsePrefix } from "../../src/model/address.ts";
-import { startQueue } from "../../src/queue.ts";
+import { AskerIndex } from "../../src/core/askers/index-of-askers.ts";
+import { connectionMark, setNames } from "../../src/core/firewall/names.ts";
+import { renderRuleset } from "../../src/core/firewall/ruleset.ts";
+import { type IpAddress, parsePrefix } from "../../src/core/model/address.ts";
+import { startAdmission } from "../../src/data/admission.ts";
+import { startQueue } from "../../src/data/first-packets.ts";
+import { openConntrack } from "../../src/edge/kernel/flows/conntrack.ts";
+import { applySets, createSets } from "../../src/edge/kernel/ipset/desired-sets.ts";
+import { openKernelSets } from "../../src/edge/kernel/ipset/kernel-sets.ts";
+import { createIptables } from "../../src/edge/kernel/iptables/iptables.ts";
+import { createReadiness } from "../../src/edge/kernel/readiness.ts";
 import { createNamespace, enterNamespaces, run } from "../support/namespace.ts";
 import { listOf } from "../support/policies.ts";
 import {

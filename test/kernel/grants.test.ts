@@ -2,12 +2,12 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { startAdmission } from "../../src/admission.ts";
-import { setNames } from "../../src/firewall/names.ts";
-import { setSpecs } from "../../src/firewall/sets.ts";
-import { openKernelSets } from "../../src/io/ipset.ts";
-import type { IpAddress } from "../../src/model/address.ts";
-import { anyService } from "../../src/model/service.ts";
+import { setNames } from "../../src/core/firewall/names.ts";
+import { setSpecs } from "../../src/core/firewall/sets.ts";
+import type { IpAddress } from "../../src/core/model/address.ts";
+import { anyService } from "../../src/core/model/service.ts";
+import { startAdmission } from "../../src/data/admission.ts";
+import { openKernelSets } from "../../src/edge/kernel/ipset/kernel-sets.ts";
 import { enterNamespaces, run } from "../support/namespace.ts";
 
 enterNamespaces(import.meta.url);

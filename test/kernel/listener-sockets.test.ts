@@ -5,12 +5,12 @@ import { spawn } from "node:child_process";
 import { createSocket } from "node:dgram";
 import { test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
-import { type DnsHandler, listenUdp } from "../../src/io/dns-listener.ts";
-import { listenTcp } from "../../src/io/dns-listener-tcp.ts";
-import { listenOnHost } from "../../src/io/host-listeners.ts";
-import { listenLasting } from "../../src/io/lasting-listener.ts";
-import { openSandboxSockets, reopenSandboxSocket } from "../../src/io/sandbox-sockets.ts";
-import { anyAddress } from "../../src/model/address.ts";
+import { anyAddress } from "../../src/core/model/address.ts";
+import { listenOnHost } from "../../src/edge/listener/host.ts";
+import { listenLasting } from "../../src/edge/listener/lasting-listener.ts";
+import { listenTcp } from "../../src/edge/listener/tcp.ts";
+import { type DnsHandler, listenUdp } from "../../src/edge/listener/udp.ts";
+import { openSandboxSockets, reopenSandboxSocket } from "../../src/edge/sandbox/sockets.ts";
 import { createNamespace, enterNamespaces, run } from "../support/namespace.ts";
 import { macOf, Station, udp } from "../support/stations.ts";
 

@@ -1,11 +1,16 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { openKernelSets } from "../../src/io/ipset.ts";
-import { SO_RCVBUFFORCE, setsockopt } from "../../src/io/libc.ts";
-import { NETLINK_NETFILTER, NETLINK_ROUTE, NetlinkError, openNetlink } from "../../src/io/netlink.ts";
-import { NLM_F_ACK, NLM_F_DUMP, NLM_F_REQUEST } from "../../src/io/netlink-message.ts";
-import { withNamespace } from "../../src/io/netns.ts";
-import { writeBatch, writeDeleteTable, writeNewTable } from "../../src/io/nft-message.ts";
+import { openKernelSets } from "../../src/edge/kernel/ipset/kernel-sets.ts";
+import { SO_RCVBUFFORCE, setsockopt } from "../../src/edge/kernel/libc.ts";
+import { NLM_F_ACK, NLM_F_DUMP, NLM_F_REQUEST } from "../../src/edge/kernel/netlink/message.ts";
+import {
+  NETLINK_NETFILTER,
+  NETLINK_ROUTE,
+  NetlinkError,
+  openNetlink,
+} from "../../src/edge/kernel/netlink/socket.ts";
+import { withNamespace } from "../../src/edge/kernel/netns.ts";
+import { writeBatch, writeDeleteTable, writeNewTable } from "../../src/edge/kernel/nftables/message.ts";
 import { createNamespace, enterNamespaces, run } from "../support/namespace.ts";
 
 enterNamespaces(import.meta.url);

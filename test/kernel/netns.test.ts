@@ -10,7 +10,7 @@ import {
   openNamespace,
   withNamespace,
   withNewNamespace,
-} from "../../src/io/netns.ts";
+} from "../../src/edge/kernel/netns.ts";
 import { createNamespace, enterNamespaces } from "../support/namespace.ts";
 
 enterNamespaces(import.meta.url);

@@ -5,9 +5,9 @@ import { createSocket, type Socket } from "node:dgram";
 import { once } from "node:events";
 import { afterEach, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
-import { parsePacket } from "../../src/firewall/packet.ts";
-import { openQueue, type PacketQueue, type QueuedPacket } from "../../src/io/nfqueue.ts";
-import { createReadiness, type Readiness } from "../../src/io/readiness.ts";
+import { parsePacket } from "../../src/core/firewall/packet.ts";
+import { openQueue, type PacketQueue, type QueuedPacket } from "../../src/edge/kernel/flows/queue.ts";
+import { createReadiness, type Readiness } from "../../src/edge/kernel/readiness.ts";
 import { enterNamespaces, run } from "../support/namespace.ts";
 
 enterNamespaces(import.meta.url);

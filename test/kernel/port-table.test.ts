@@ -2,15 +2,15 @@
 
 import assert from "node:assert/strict";
 import { after, afterEach, describe, it, test } from "node:test";
-import type { PortGuard } from "../../src/firewall/port-guard.ts";
+import type { PortGuard } from "../../src/core/firewall/port-guard.ts";
+import { type IpAddress, parsePrefix } from "../../src/core/model/address.ts";
 import {
   hasPortTable,
   openPortTable,
   type PortTable,
   probePortTable,
   removePortTable,
-} from "../../src/io/port-table.ts";
-import { type IpAddress, parsePrefix } from "../../src/model/address.ts";
+} from "../../src/edge/kernel/nftables/port-table.ts";
 import {
   arpFrame,
   frame,

@@ -2,8 +2,8 @@
 
 import assert from "node:assert/strict";
 import { type TestContext, test } from "node:test";
-import { openPorts, type Ports } from "../../src/io/ports.ts";
-import { createReadiness } from "../../src/io/readiness.ts";
+import { createReadiness } from "../../src/edge/kernel/readiness.ts";
+import { openPorts, type Ports } from "../../src/edge/sandbox/ports.ts";
 import { until } from "../support/lab/command.ts";
 import { createNamespace, enterNamespaces, run } from "../support/namespace.ts";
 

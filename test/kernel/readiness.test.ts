@@ -5,8 +5,8 @@ import { closeSync } from "node:fs";
 import { test } from "node:test";
 import { setImmediate as nextTurn } from "node:timers/promises";
 import { Worker } from "node:worker_threads";
-import { NETLINK_ROUTE, type NetlinkSocket, openNetlink } from "../../src/io/netlink.ts";
-import { createReadiness } from "../../src/io/readiness.ts";
+import { NETLINK_ROUTE, type NetlinkSocket, openNetlink } from "../../src/edge/kernel/netlink/socket.ts";
+import { createReadiness } from "../../src/edge/kernel/readiness.ts";
 import { enterNamespaces, run } from "../support/namespace.ts";
 
 enterNamespaces(import.meta.url);

@@ -5,16 +5,16 @@ import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
 import { readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { describe, it } from "node:test";
-import { classify } from "../../src/firewall/classify.ts";
-import { onlyLabels } from "../../src/firewall/lists.ts";
-import { renderRuleset } from "../../src/firewall/ruleset.ts";
-import { desiredSets } from "../../src/firewall/sets.ts";
-import { applySets, createSets, destroySets } from "../../src/io/desired-sets.ts";
-import { openKernelSets } from "../../src/io/ipset.ts";
-import { createIptables } from "../../src/io/iptables.ts";
-import { parsePrefix } from "../../src/model/address.ts";
-import type { Network } from "../../src/model/topology.ts";
-import { createListStore } from "../../src/policy/list-store.ts";
+import { onlyLabels } from "../../src/core/classify/gather.ts";
+import { classify } from "../../src/core/classify/networks.ts";
+import { renderRuleset } from "../../src/core/firewall/ruleset.ts";
+import { desiredSets } from "../../src/core/firewall/sets.ts";
+import { parsePrefix } from "../../src/core/model/address.ts";
+import type { Network } from "../../src/core/model/topology.ts";
+import { createListStore } from "../../src/core/policy/list-store.ts";
+import { applySets, createSets, destroySets } from "../../src/edge/kernel/ipset/desired-sets.ts";
+import { openKernelSets } from "../../src/edge/kernel/ipset/kernel-sets.ts";
+import { createIptables } from "../../src/edge/kernel/iptables/iptables.ts";
 import { enterNamespaces, run } from "../support/namespace.ts";
 import { presets } from "../support/policies.ts";
 
@@ -180,7 +180,7 @@ describe("docs/ruleset.md", () => {
       parts.push(`## IPv${family}\n\n\`\`\`\n${own.join("\n")}\n\`\`\`\n`);
     }
     const head =
-      "# The rules, as the kernel holds them\n\nGenerated from a kernel that runs them. What each set is for stands in `src/firewall/names.ts`.\n";
+      "# The rules, as the kernel holds them\n\nGenerated from a kernel that runs them. What each set is for stands in `src/core/firewall/names.ts`.\n";
     const text = [head, ...parts].join("\n");
     const path = new URL("../../docs/ruleset.md", import.meta.url);
     if (process.env["UPDATE_DOCS"] === "1") writeFileSync(path, text);

@@ -3,10 +3,10 @@
 
 import assert from "node:assert/strict";
 import { it } from "node:test";
-import { applySets, createSets } from "../../src/io/desired-sets.ts";
-import { openKernelSets } from "../../src/io/ipset.ts";
-import { type IpAddress, parsePrefix } from "../../src/model/address.ts";
-import { createSandboxEntries, type Place } from "../../src/sandbox-entries.ts";
+import { type IpAddress, parsePrefix } from "../../src/core/model/address.ts";
+import { createSandboxEntries, type Place } from "../../src/data/sandbox-entries.ts";
+import { applySets, createSets } from "../../src/edge/kernel/ipset/desired-sets.ts";
+import { openKernelSets } from "../../src/edge/kernel/ipset/kernel-sets.ts";
 import { enterNamespaces } from "../support/namespace.ts";
 
 enterNamespaces(import.meta.url);

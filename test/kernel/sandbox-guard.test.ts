@@ -3,10 +3,10 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
-import * as libc from "../../src/io/libc.ts";
-import { withNamespace } from "../../src/io/netns.ts";
-import { openSandboxSockets, resolverBytes, type SandboxSockets } from "../../src/io/sandbox-sockets.ts";
-import { installSandboxTable, openTableOwner, removeSandboxTables } from "../../src/io/sandbox-table.ts";
+import * as libc from "../../src/edge/kernel/libc.ts";
+import { withNamespace } from "../../src/edge/kernel/netns.ts";
+import { openSandboxSockets, resolverBytes, type SandboxSockets } from "../../src/edge/sandbox/sockets.ts";
+import { installSandboxTable, openTableOwner, removeSandboxTables } from "../../src/edge/sandbox/table.ts";
 import { connect } from "../support/connect.ts";
 import { createNamespace, enterNamespaces, type TestNamespace } from "../support/namespace.ts";
 

@@ -2,10 +2,10 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { withNamespace } from "../../src/io/netns.ts";
-import { readAddresses } from "../../src/io/sandbox-addresses.ts";
-import { openSandboxSockets } from "../../src/io/sandbox-sockets.ts";
-import { holdInterfaces, openTableOwner, removeSandboxTables } from "../../src/io/sandbox-table.ts";
+import { withNamespace } from "../../src/edge/kernel/netns.ts";
+import { readAddresses } from "../../src/edge/sandbox/addresses.ts";
+import { openSandboxSockets } from "../../src/edge/sandbox/sockets.ts";
+import { holdInterfaces, openTableOwner, removeSandboxTables } from "../../src/edge/sandbox/table.ts";
 import { createNamespace, enterNamespaces } from "../support/namespace.ts";
 
 enterNamespaces(import.meta.url);

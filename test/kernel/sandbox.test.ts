@@ -7,12 +7,12 @@ import { after, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { promisify } from "node:util";
 import { Worker } from "node:worker_threads";
-import * as libc from "../../src/io/libc.ts";
-import { withNamespace } from "../../src/io/netns.ts";
-import { forgetFlowsPast } from "../../src/io/resolver-flows.ts";
-import { readAddresses } from "../../src/io/sandbox-addresses.ts";
-import { openSandboxSockets, resolverBytes, type SandboxSockets } from "../../src/io/sandbox-sockets.ts";
-import { installSandboxTable, probeSandboxTable, removeSandboxTables } from "../../src/io/sandbox-table.ts";
+import * as libc from "../../src/edge/kernel/libc.ts";
+import { withNamespace } from "../../src/edge/kernel/netns.ts";
+import { readAddresses } from "../../src/edge/sandbox/addresses.ts";
+import { forgetFlowsPast } from "../../src/edge/sandbox/resolver-flows.ts";
+import { openSandboxSockets, resolverBytes, type SandboxSockets } from "../../src/edge/sandbox/sockets.ts";
+import { installSandboxTable, probeSandboxTable, removeSandboxTables } from "../../src/edge/sandbox/table.ts";
 import { connect } from "../support/connect.ts";
 import { createNamespace, enterNamespaces, run, type TestNamespace } from "../support/namespace.ts";
 

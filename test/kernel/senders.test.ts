@@ -4,10 +4,10 @@
 import assert from "node:assert/strict";
 import { readdirSync } from "node:fs";
 import { after, test } from "node:test";
-import { openKernelSets } from "../../src/io/ipset.ts";
-import { createIptables } from "../../src/io/iptables.ts";
-import { askInSandbox } from "../../src/io/sandbox-relay.ts";
-import { createWall } from "../../src/wall.ts";
+import { createWall } from "../../src/control/wall.ts";
+import { openKernelSets } from "../../src/edge/kernel/ipset/kernel-sets.ts";
+import { createIptables } from "../../src/edge/kernel/iptables/iptables.ts";
+import { askInSandbox } from "../../src/edge/sandbox/relay.ts";
 import { plainName, rawMessage, rawQuestion } from "../support/dns-bytes.ts";
 import { udpFrame, Wire } from "../support/frames.ts";
 import { until } from "../support/lab/command.ts";

@@ -4,7 +4,7 @@
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
 import { after, before, describe, it } from "node:test";
-import { lookAtBridges } from "../../src/io/bridge-ports.ts";
+import { lookAtBridges } from "../../src/edge/kernel/netlink/bridge-ports.ts";
 import { type DaemonProcess, daemonIsUp, mountSys, startDaemon } from "../support/daemon-process.ts";
 import { bridgeNetwork, type FakeEngine, startFakeEngine } from "../support/fake-engine.ts";
 import { until } from "../support/lab/command.ts";

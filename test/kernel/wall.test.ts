@@ -2,11 +2,11 @@
 
 import assert from "node:assert/strict";
 import { after, before, describe, it } from "node:test";
-import { type KernelSets, openKernelSets } from "../../src/io/ipset.ts";
-import { type Backend, createIptables } from "../../src/io/iptables.ts";
-import { type IpAddress, parsePrefix } from "../../src/model/address.ts";
-import type { Container, Network, Topology } from "../../src/model/topology.ts";
-import { createWall, type Wall } from "../../src/wall.ts";
+import { createWall, type Wall } from "../../src/control/wall.ts";
+import { type IpAddress, parsePrefix } from "../../src/core/model/address.ts";
+import type { Container, Network, Topology } from "../../src/core/model/topology.ts";
+import { type KernelSets, openKernelSets } from "../../src/edge/kernel/ipset/kernel-sets.ts";
+import { type Backend, createIptables } from "../../src/edge/kernel/iptables/iptables.ts";
 import { enterNamespaces, run } from "../support/namespace.ts";
 import { labelsOnly } from "../support/policies.ts";
 

@@ -1,7 +1,7 @@
 // Puts the product onto an engine of the lab the way a user does, and small words for tests to say what they see.
 
 import assert from "node:assert/strict";
-import type { StatsReport, StatusReport } from "../../src/model/report.ts";
+import type { StatsReport, StatusReport } from "../../src/core/model/report.ts";
 import type { Outcome } from "./lab/command.ts";
 import { until } from "./lab/command.ts";
 import type { Engine } from "./lab/engine.ts";

@@ -1,9 +1,9 @@
 // Kernel sets in memory, as strict as the kernel: a missing set, a key of another type, a full set, a comment or a
 // timeout that does not fit are refused. Time is an argument.
 
-import type { KernelSets } from "../../src/io/ipset.ts";
-import { KernelSetError } from "../../src/io/ipset-error.ts";
-import type { SetEntry, SetKey, SetSpec, SetType } from "../../src/io/ipset-message.ts";
+import { KernelSetError } from "../../src/edge/kernel/ipset/error.ts";
+import type { KernelSets } from "../../src/edge/kernel/ipset/kernel-sets.ts";
+import type { SetEntry, SetKey, SetSpec, SetType } from "../../src/edge/kernel/ipset/message.ts";
 
 interface Stored {
   readonly key: SetKey;

@@ -3,8 +3,8 @@
 import { createSocket, type Socket } from "node:dgram";
 import { once } from "node:events";
 import { createServer, type Server } from "node:net";
-import { createFrameReader, renderFrame } from "../../src/dns/framing.ts";
-import type { IpAddress } from "../../src/model/address.ts";
+import { createFrameReader, renderFrame } from "../../src/core/dns/wire/framing.ts";
+import type { IpAddress } from "../../src/core/model/address.ts";
 
 export interface UdpQuery {
   readonly message: Buffer;

@@ -4,7 +4,7 @@
 
 import { createSocket } from "node:dgram";
 import { createServer } from "node:net";
-import { createFrameReader, renderFrame } from "../../src/dns/framing.ts";
+import { createFrameReader, renderFrame } from "../../src/core/dns/wire/framing.ts";
 import { answerTo } from "./fake-upstream.ts";
 
 const [firstPort = 0, lastPort = 0] = process.argv.slice(2).map(Number);

@@ -1,8 +1,8 @@
 // Frames as a container with NET_RAW puts them on its wire, and what arrives at the other ends.
 
-import * as libc from "../../src/io/libc.ts";
-import { withNamespace } from "../../src/io/netns.ts";
-import { addressBytes, type IpAddress } from "../../src/model/address.ts";
+import { addressBytes, type IpAddress } from "../../src/core/model/address.ts";
+import * as libc from "../../src/edge/kernel/libc.ts";
+import { withNamespace } from "../../src/edge/kernel/netns.ts";
 import { run, type TestNamespace } from "./namespace.ts";
 
 const AF_PACKET = 17;

@@ -2,7 +2,7 @@
 
 import { closeSync, readdirSync, readlinkSync } from "node:fs";
 import { isMainThread, Worker } from "node:worker_threads";
-import { openNamespace, withNamespace } from "../../src/io/netns.ts";
+import { openNamespace, withNamespace } from "../../src/edge/kernel/netns.ts";
 
 const path = process.argv[2] ?? "";
 if (isMainThread && process.argv[3] === "worker") {

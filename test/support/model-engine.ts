@@ -2,10 +2,10 @@
 // one starts or hangs, a list that waits for nobody, events that come late or not at all. Every answer is served at one
 // step and delivered at another, so that all interleavings can be had.
 
+import type { IpAddress } from "../../src/core/model/address.ts";
+import type { Container, Network } from "../../src/core/model/topology.ts";
+import type { Engine, EngineEvent } from "../../src/edge/engine/engine.ts";
 import { DockerwallError } from "../../src/errors.ts";
-import type { Engine, EngineEvent } from "../../src/io/engine.ts";
-import type { IpAddress } from "../../src/model/address.ts";
-import type { Container, Network } from "../../src/model/topology.ts";
 import { newContainer } from "./topologies.ts";
 
 export interface ModelContainer {

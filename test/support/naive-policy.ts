@@ -1,8 +1,8 @@
 // A second reading of entries, without any table: slow, and short enough to be seen to be right.
 
-import { type IpAddress, prefixContains } from "../../src/model/address.ts";
-import { type Service, serviceCovers } from "../../src/model/service.ts";
-import type { Entry } from "../../src/policy/entry.ts";
+import { type IpAddress, prefixContains } from "../../src/core/model/address.ts";
+import { type Service, serviceCovers } from "../../src/core/model/service.ts";
+import type { Entry } from "../../src/core/policy/entry.ts";
 
 export interface NaivePacket {
   readonly ipProtocol: number;

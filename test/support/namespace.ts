@@ -4,7 +4,7 @@
 import { execFileSync, spawnSync } from "node:child_process";
 import { readlinkSync } from "node:fs";
 import { fileURLToPath } from "node:url";
-import { openNamespace } from "../../src/io/netns.ts";
+import { openNamespace } from "../../src/edge/kernel/netns.ts";
 
 const MARK = "DOCKERWALL_TEST_NAMESPACE";
 

@@ -1,13 +1,13 @@
 // An answerer for one guarded network, with an upstream and an admission of the test's.
 
 import assert from "node:assert/strict";
-import type { Admission } from "../../src/admission.ts";
-import { type Answerer, type AnswererOptions, createAnswerer } from "../../src/answerer.ts";
-import { AskerIndex } from "../../src/dns/asker.ts";
-import type { Grant } from "../../src/dns/grant.ts";
-import { type IpAddress, type Prefix, parsePrefix } from "../../src/model/address.ts";
-import type { GuardedNetwork, LookupEvent, Upstream } from "../../src/model/planes.ts";
-import type { Topology } from "../../src/model/topology.ts";
+import { AskerIndex } from "../../src/core/askers/index-of-askers.ts";
+import type { Grant } from "../../src/core/grants/ledger.ts";
+import { type IpAddress, type Prefix, parsePrefix } from "../../src/core/model/address.ts";
+import type { GuardedNetwork, LookupEvent, Upstream } from "../../src/core/model/planes.ts";
+import type { Topology } from "../../src/core/model/topology.ts";
+import type { Admission } from "../../src/data/admission.ts";
+import { type Answerer, type AnswererOptions, createAnswerer } from "../../src/data/answerer.ts";
 import { plainName, rawMessage, rawQuestion } from "./dns-bytes.ts";
 import { listOf } from "./policies.ts";
 

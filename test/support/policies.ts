@@ -1,19 +1,19 @@
 // Policies as tests write them: the text of a label.
 
 import assert from "node:assert/strict";
-import type { AddressFilter } from "../../src/dns/private.ts";
-import type { Prefix } from "../../src/model/address.ts";
-import { prefixContains } from "../../src/model/address.ts";
-import { parseAllowlist } from "../../src/policy/allowlist.ts";
-import { loadBuiltInPresets } from "../../src/policy/built-in-presets.ts";
-import type { Policy } from "../../src/policy/decide.ts";
-import { digestOf } from "../../src/policy/digest.ts";
-import type { Entry } from "../../src/policy/entry.ts";
-import { compileList, type EntryList } from "../../src/policy/entry-list.ts";
-import { createListStore } from "../../src/policy/list-store.ts";
-import { noPolicyFile } from "../../src/policy/policy-file.ts";
-import { describeEntry } from "../../src/policy/preset.ts";
-import type { WallOptions } from "../../src/wall.ts";
+import type { WallOptions } from "../../src/control/wall.ts";
+import type { AddressFilter } from "../../src/core/dns/address-filter.ts";
+import type { Prefix } from "../../src/core/model/address.ts";
+import { prefixContains } from "../../src/core/model/address.ts";
+import { parseAllowlist } from "../../src/core/policy/allowlist.ts";
+import { loadBuiltInPresets } from "../../src/core/policy/built-in-presets.ts";
+import type { Policy } from "../../src/core/policy/decide.ts";
+import { digestOf } from "../../src/core/policy/digest.ts";
+import type { Entry } from "../../src/core/policy/entry.ts";
+import { compileList, type EntryList } from "../../src/core/policy/entry-list.ts";
+import { createListStore } from "../../src/core/policy/list-store.ts";
+import { noPolicyFile } from "../../src/core/policy/policy-file.ts";
+import { describeEntry } from "../../src/core/policy/preset.ts";
 
 export const presets = loadBuiltInPresets();
 

@@ -1,9 +1,9 @@
 // Entries, names and packets for property tests, from few labels and ports, so that they meet.
 
 import fc from "fast-check";
-import { parsePrefix } from "../../src/model/address.ts";
-import { anyService, type Protocol, type Service } from "../../src/model/service.ts";
-import type { Entry } from "../../src/policy/entry.ts";
+import { parsePrefix } from "../../src/core/model/address.ts";
+import { anyService, type Protocol, type Service } from "../../src/core/model/service.ts";
+import type { Entry } from "../../src/core/policy/entry.ts";
 
 /** With the prototype that a parser's objects have. */
 const record = <T>(model: { [Key in keyof T]: fc.Arbitrary<T[Key]> }): fc.Arbitrary<T> =>

@@ -1,8 +1,8 @@
 // The readiness of a netlink socket, inside a worker thread that ends when it is told to.
 
 import { parentPort } from "node:worker_threads";
-import { openNetlink } from "../../src/io/netlink.ts";
-import { createReadiness } from "../../src/io/readiness.ts";
+import { openNetlink } from "../../src/edge/kernel/netlink/socket.ts";
+import { createReadiness } from "../../src/edge/kernel/readiness.ts";
 
 const link = openNetlink(0, "links", 1);
 createReadiness().watch(link.fd, () => {

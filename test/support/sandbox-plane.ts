@@ -3,9 +3,9 @@
 
 import assert from "node:assert/strict";
 import type { TestContext } from "node:test";
-import { type DataPlaneLink, startDataPlane } from "../../src/data-plane-link.ts";
-import { type IpAddress, parsePrefix } from "../../src/model/address.ts";
-import type { Container, Network } from "../../src/model/topology.ts";
+import { type IpAddress, parsePrefix } from "../../src/core/model/address.ts";
+import type { Container, Network } from "../../src/core/model/topology.ts";
+import { type DataPlaneLink, startDataPlane } from "../../src/planes/link.ts";
 import { run, type TestNamespace } from "./namespace.ts";
 
 const networkOf = (name: string, net: number): Network => ({

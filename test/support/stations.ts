@@ -3,7 +3,7 @@
 
 import { type ChildProcess, spawn } from "node:child_process";
 import { createInterface } from "node:readline";
-import { addressBytes, type IpAddress, parseAddress } from "../../src/model/address.ts";
+import { addressBytes, type IpAddress, parseAddress } from "../../src/core/model/address.ts";
 import type { TestNamespace } from "./namespace.ts";
 import { run } from "./namespace.ts";
 

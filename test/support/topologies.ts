@@ -1,9 +1,9 @@
 // Networks and containers as the engine would tell of them.
 
 import assert from "node:assert/strict";
-import { type IpAddress, parsePrefix } from "../../src/model/address.ts";
-import type { GuardedNetwork } from "../../src/model/planes.ts";
-import type { Container, Network } from "../../src/model/topology.ts";
+import { type IpAddress, parsePrefix } from "../../src/core/model/address.ts";
+import type { GuardedNetwork } from "../../src/core/model/planes.ts";
+import type { Container, Network } from "../../src/core/model/topology.ts";
 
 /** A bridge network that is called as its id. */
 export function bridgeNetwork(id: string, ...subnets: readonly string[]): Network {

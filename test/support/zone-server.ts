@@ -3,7 +3,7 @@
 import { createSocket } from "node:dgram";
 import { once } from "node:events";
 import { createServer } from "node:net";
-import { createFrameReader, renderFrame } from "../../src/dns/framing.ts";
+import { createFrameReader, renderFrame } from "../../src/core/dns/wire/framing.ts";
 import { answerFromZone } from "./fake-zone.ts";
 
 const [, , address = ""] = process.argv;

@@ -2,12 +2,12 @@
 
 import assert from "node:assert/strict";
 import { beforeEach, describe, it } from "node:test";
-import { type Admission, type PolicyView, startAdmission } from "../../src/admission.ts";
-import type { Membership } from "../../src/dns/asker.ts";
-import { setNames } from "../../src/firewall/names.ts";
-import { createSets } from "../../src/io/desired-sets.ts";
-import type { IpAddress } from "../../src/model/address.ts";
-import { decideName, servicesAt } from "../../src/policy/decide.ts";
+import type { Membership } from "../../src/core/askers/index-of-askers.ts";
+import { setNames } from "../../src/core/firewall/names.ts";
+import type { IpAddress } from "../../src/core/model/address.ts";
+import { decideName, servicesAt } from "../../src/core/policy/decide.ts";
+import { type Admission, type PolicyView, startAdmission } from "../../src/data/admission.ts";
+import { createSets } from "../../src/edge/kernel/ipset/desired-sets.ts";
 import { createFakeSets, type FakeSets } from "../support/fake-sets.ts";
 import { policyOf } from "../support/policies.ts";
 

@@ -1,11 +1,11 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { startAdmission } from "../../src/admission.ts";
-import type { Grant } from "../../src/dns/grant.ts";
-import { setNames } from "../../src/firewall/names.ts";
-import { createSets } from "../../src/io/desired-sets.ts";
-import type { IpAddress } from "../../src/model/address.ts";
-import { anyService, type Service } from "../../src/model/service.ts";
+import { setNames } from "../../src/core/firewall/names.ts";
+import type { Grant } from "../../src/core/grants/ledger.ts";
+import type { IpAddress } from "../../src/core/model/address.ts";
+import { anyService, type Service } from "../../src/core/model/service.ts";
+import { startAdmission } from "../../src/data/admission.ts";
+import { createSets } from "../../src/edge/kernel/ipset/desired-sets.ts";
 import { createFakeSets, type FakeSets } from "../support/fake-sets.ts";
 
 const asker = "198.18.0.2" as IpAddress;

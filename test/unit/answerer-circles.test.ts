@@ -2,8 +2,8 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { canaryQuery, isOurDenial } from "../../src/dns/canary.ts";
-import type { IpAddress } from "../../src/model/address.ts";
+import { canaryQuery, isOurDenial } from "../../src/core/dns/canary.ts";
+import type { IpAddress } from "../../src/core/model/address.ts";
 import { decodeMessage } from "../support/dns-bytes.ts";
 import { answerTo, startFakeUpstream } from "../support/fake-upstream.ts";
 import { type OneNetwork, startOneNetwork } from "../support/one-network.ts";

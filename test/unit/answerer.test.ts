@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { setImmediate as nextTurn, setTimeout as sleep } from "node:timers/promises";
-import { AskerIndex, type Standing } from "../../src/dns/asker.ts";
+import { AskerIndex, type Standing } from "../../src/core/askers/index-of-askers.ts";
+import type { IpAddress } from "../../src/core/model/address.ts";
 import { DockerwallError } from "../../src/errors.ts";
-import type { IpAddress } from "../../src/model/address.ts";
 import { decodeMessage } from "../support/dns-bytes.ts";
 import { answerTo, startFakeUpstream } from "../support/fake-upstream.ts";
 import { startOneNetwork } from "../support/one-network.ts";

@@ -3,10 +3,10 @@
 
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { AskerIndex } from "../../src/dns/asker.ts";
-import type { IpAddress } from "../../src/model/address.ts";
-import type { Container } from "../../src/model/topology.ts";
-import type { EntryList } from "../../src/policy/entry-list.ts";
+import { AskerIndex } from "../../src/core/askers/index-of-askers.ts";
+import type { IpAddress } from "../../src/core/model/address.ts";
+import type { Container } from "../../src/core/model/topology.ts";
+import type { EntryList } from "../../src/core/policy/entry-list.ts";
 import { listOf } from "../support/policies.ts";
 import { bridgeNetwork, guardedNetwork, runningContainer } from "../support/topologies.ts";
 

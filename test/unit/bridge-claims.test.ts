@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { BridgeClaims } from "../../src/firewall/bridge-claims.ts";
+import { BridgeClaims } from "../../src/core/classify/bridge-claims.ts";
 
 const docker = "br-0123456789ab";
 const nobody: ReadonlySet<string> = new Set();

@@ -7,7 +7,7 @@ import {
   defaultRoutes4,
   defaultRoutes6,
   strangePort,
-} from "../../src/firewall/bridge-ports.ts";
+} from "../../src/core/classify/bridge-ports.ts";
 
 describe("a port of a bridge", () => {
   const cases: readonly [BridgePort, string | undefined][] = [

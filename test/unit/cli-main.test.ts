@@ -4,9 +4,13 @@ import { mkdtempSync, rmSync, symlinkSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
+import type { StatsReport, StatusReport } from "../../src/core/model/report.ts";
+import {
+  type ControlApi,
+  type ControlServer,
+  createControlServer,
+} from "../../src/edge/control-socket/server.ts";
 import { DockerwallError } from "../../src/errors.ts";
-import { type ControlApi, type ControlServer, createControlServer } from "../../src/io/control-server.ts";
-import type { StatsReport, StatusReport } from "../../src/model/report.ts";
 
 const main = join(import.meta.dirname, "../../src/main.ts");
 const folder = mkdtempSync(join(tmpdir(), "dockerwall-cli-"));

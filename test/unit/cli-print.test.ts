@@ -2,8 +2,8 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { stripVTControlCharacters } from "node:util";
 import fc from "fast-check";
-import { printable, printableSentence, renderAge, renderJson } from "../../src/cli/print.ts";
-import { renderTable } from "../../src/cli/table.ts";
+import { printable, printableSentence, renderAge, renderJson } from "../../src/cli/terminal/print.ts";
+import { renderTable } from "../../src/cli/terminal/table.ts";
 
 const texts: readonly (readonly [name: string, text: string, shown: string])[] = [
   ["a domain", "a_b-c.example.com", "a_b-c.example.com"],

@@ -1,6 +1,12 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { type Config, type Environment, type Flags, readConfig, settings } from "../../src/io/config.ts";
+import {
+  type Config,
+  type Environment,
+  type Flags,
+  readConfig,
+  settings,
+} from "../../src/edge/host/config.ts";
 
 const defaults: Config = {
   upstreams: undefined,

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { contain } from "../../src/contain.ts";
+import { contain } from "../../src/core/contain.ts";
 
 const outcomes = async (work: () => unknown): Promise<unknown[]> => {
   const failures: unknown[] = [];

@@ -3,13 +3,13 @@
 
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { classify } from "../../src/firewall/classify.ts";
-import { examineContainers } from "../../src/firewall/containers.ts";
-import { onlyLabels } from "../../src/firewall/lists.ts";
-import { parseContainer } from "../../src/io/engine-answers.ts";
-import { renderPrefix } from "../../src/model/address.ts";
-import type { Container, Network, Topology } from "../../src/model/topology.ts";
-import { createListStore } from "../../src/policy/list-store.ts";
+import { examineContainers } from "../../src/core/classify/containers.ts";
+import { onlyLabels } from "../../src/core/classify/gather.ts";
+import { classify } from "../../src/core/classify/networks.ts";
+import { renderPrefix } from "../../src/core/model/address.ts";
+import type { Container, Network, Topology } from "../../src/core/model/topology.ts";
+import { createListStore } from "../../src/core/policy/list-store.ts";
+import { parseContainer } from "../../src/edge/engine/answers.ts";
 import { presets } from "../support/policies.ts";
 import { bridgeNetwork } from "../support/topologies.ts";
 

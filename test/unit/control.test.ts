@@ -15,10 +15,14 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
+import type { StatsReport, StatusReport } from "../../src/core/model/report.ts";
+import { createControlClient, daemonIsAbsent } from "../../src/edge/control-socket/client.ts";
+import {
+  type ControlApi,
+  type ControlServer,
+  createControlServer,
+} from "../../src/edge/control-socket/server.ts";
 import { DockerwallError } from "../../src/errors.ts";
-import { createControlClient, daemonIsAbsent } from "../../src/io/control-client.ts";
-import { type ControlApi, type ControlServer, createControlServer } from "../../src/io/control-server.ts";
-import type { StatsReport, StatusReport } from "../../src/model/report.ts";
 import { until } from "../support/lab/command.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "dockerwall-control-"));

@@ -1,10 +1,10 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
-import { createRecentDrops, fullTables, queueDropped } from "../../src/firewall/full-tables.ts";
-import { planTrim, waterLine } from "../../src/journal/denied-shares.ts";
-import type { DatedEntry } from "../../src/journal/drops.ts";
-import type { IpAddress } from "../../src/model/address.ts";
+import { createRecentDrops, fullTables, queueDropped } from "../../src/core/firewall/full-tables.ts";
+import { planTrim, waterLine } from "../../src/core/journal/denied-shares.ts";
+import type { DatedEntry } from "../../src/core/journal/drops.ts";
+import type { IpAddress } from "../../src/core/model/address.ts";
 
 const entry = (asker: string, port: number, lastSeenMs = 0): DatedEntry => ({
   asker: asker as IpAddress,

@@ -1,10 +1,10 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
-import { type Answer, renderAnswer, walkAnswer } from "../../src/dns/answer.ts";
-import { nameFromPlainText, nameText, rootName } from "../../src/dns/name.ts";
-import { parseQuery, type Query, type Question } from "../../src/dns/question.ts";
-import type { IpAddress } from "../../src/model/address.ts";
+import { type Answer, renderAnswer, walkAnswer } from "../../src/core/dns/wire/answer.ts";
+import { nameFromPlainText, nameText, rootName } from "../../src/core/dns/wire/name.ts";
+import { parseQuery, type Query, type Question } from "../../src/core/dns/wire/question.ts";
+import type { IpAddress } from "../../src/core/model/address.ts";
 import {
   decodeMessage,
   plainName,

@@ -1,13 +1,13 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
-import { createCache } from "../../src/dns/cache.ts";
-import { NoTurnError } from "../../src/dns/fair-queue.ts";
-import { createFrameReader, renderFrame } from "../../src/dns/framing.ts";
-import { lookUp } from "../../src/dns/lookup.ts";
-import { nameFromPlainText, rootName } from "../../src/dns/name.ts";
-import type { Question } from "../../src/dns/question.ts";
-import { parseResolvConf } from "../../src/dns/resolv-conf.ts";
+import { createCache } from "../../src/core/dns/cache.ts";
+import { NoTurnError } from "../../src/core/dns/fair-queue.ts";
+import { lookUp } from "../../src/core/dns/lookup.ts";
+import { parseResolvConf } from "../../src/core/dns/resolv-conf.ts";
+import { createFrameReader, renderFrame } from "../../src/core/dns/wire/framing.ts";
+import { nameFromPlainText, rootName } from "../../src/core/dns/wire/name.ts";
+import type { Question } from "../../src/core/dns/wire/question.ts";
 import { plainName, rawQuestion, rawRecord, rawResponse, v4 } from "../support/dns-bytes.ts";
 
 const settings = { maxBytes: 10_000, maxTtlSeconds: 3600, maxStaleSeconds: 100 };

@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { it } from "node:test";
-import { canaryQuery, isOurDenial, rootQuery } from "../../src/dns/canary.ts";
-import { parseQuery } from "../../src/dns/question.ts";
-import { blockedBy, respondNxDomain } from "../../src/dns/respond.ts";
+import { canaryQuery, isOurDenial, rootQuery } from "../../src/core/dns/canary.ts";
+import { parseQuery } from "../../src/core/dns/wire/question.ts";
+import { blockedBy, respondNxDomain } from "../../src/core/dns/wire/respond.ts";
 
 it("the canary is a well-formed question that our denial answers recognisably", () => {
   const query = parseQuery(canaryQuery());

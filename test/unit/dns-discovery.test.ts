@@ -1,11 +1,11 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { createDiscovery } from "../../src/dns/discovery.ts";
-import { nameFromPlainText, nameText, rootName } from "../../src/dns/name.ts";
-import type { LocalAnswer } from "../../src/dns/resolve.ts";
-import { addressOfReverseName } from "../../src/dns/reverse.ts";
-import { addressBytes, familyOf, type IpAddress, parsePrefix } from "../../src/model/address.ts";
-import type { Container, Network, Topology } from "../../src/model/topology.ts";
+import { createDiscovery } from "../../src/core/dns/discovery.ts";
+import type { LocalAnswer } from "../../src/core/dns/resolve.ts";
+import { nameFromPlainText, nameText, rootName } from "../../src/core/dns/wire/name.ts";
+import { addressOfReverseName } from "../../src/core/dns/wire/reverse.ts";
+import { addressBytes, familyOf, type IpAddress, parsePrefix } from "../../src/core/model/address.ts";
+import type { Container, Network, Topology } from "../../src/core/model/topology.ts";
 
 /** The reverse name of an address (RFC 1035 3.5, RFC 3596 2.5). */
 function reverseNameOf(text: string): string {

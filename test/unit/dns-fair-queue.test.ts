@@ -6,7 +6,7 @@ import {
   type FairQueue,
   type FairQueueLimits,
   type Turn,
-} from "../../src/dns/fair-queue.ts";
+} from "../../src/core/dns/fair-queue.ts";
 
 test("bounds hold, and those who wait are served in turn", () => {
   const queue = createFairQueue({ running: 4, runningPerAsker: 2, waiting: 6, waitingPerAsker: 4 });

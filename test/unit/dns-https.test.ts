@@ -4,11 +4,11 @@ import assert from "node:assert/strict";
 import { createSecureServer, type Http2SecureServer, type ServerHttp2Stream } from "node:http2";
 import { connect, createServer, type Socket } from "node:net";
 import { after, before, describe, test } from "node:test";
-import { walkAnswer } from "../../src/dns/answer.ts";
-import { nameFromPlainText, nameText, rootName } from "../../src/dns/name.ts";
-import type { Question } from "../../src/dns/question.ts";
-import { createResolver, defaultResolverSettings, type Resolver } from "../../src/io/upstream.ts";
-import type { IpAddress } from "../../src/model/address.ts";
+import { walkAnswer } from "../../src/core/dns/wire/answer.ts";
+import { nameFromPlainText, nameText, rootName } from "../../src/core/dns/wire/name.ts";
+import type { Question } from "../../src/core/dns/wire/question.ts";
+import type { IpAddress } from "../../src/core/model/address.ts";
+import { createResolver, defaultResolverSettings, type Resolver } from "../../src/edge/upstream/resolver.ts";
 import { type Certificate, makeCertificate } from "../support/certificate.ts";
 import { answerTo } from "../support/fake-upstream.ts";
 

@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { renderUpstream } from "../../src/dns/upstream-text.ts";
-import { readDnsLabels } from "../../src/firewall/dns-labels.ts";
-import type { Network } from "../../src/model/topology.ts";
+import { renderUpstream } from "../../src/core/dns/upstream-text.ts";
+import { readDnsLabels } from "../../src/core/labels/dns.ts";
+import type { Network } from "../../src/core/model/topology.ts";
 
 const network = (labels: Readonly<Record<string, string>>): Network => ({
   id: "n1",

@@ -8,12 +8,10 @@ import { createConnection, type Socket } from "node:net";
 import { basename } from "node:path";
 import { test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
-import { createFrameReader, renderFrame } from "../../src/dns/framing.ts";
-
-import { type DnsClient, type DnsHandler, listenUdp } from "../../src/io/dns-listener.ts";
-import { listenTcp } from "../../src/io/dns-listener-tcp.ts";
-
-import type { IpAddress } from "../../src/model/address.ts";
+import { createFrameReader, renderFrame } from "../../src/core/dns/wire/framing.ts";
+import type { IpAddress } from "../../src/core/model/address.ts";
+import { listenTcp } from "../../src/edge/listener/tcp.ts";
+import { type DnsClient, type DnsHandler, listenUdp } from "../../src/edge/listener/udp.ts";
 
 const loopback4 = { address: "127.0.0.1" as IpAddress, port: 0 };
 const loopback6 = { address: "::1" as IpAddress, port: 0 };

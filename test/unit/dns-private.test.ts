@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { isPrivatePrefix, refusesAddress } from "../../src/dns/private.ts";
-import { addressBytes, type Prefix, parseAddress, parsePrefix } from "../../src/model/address.ts";
+import { isPrivatePrefix, refusesAddress } from "../../src/core/dns/address-filter.ts";
+import { addressBytes, type Prefix, parseAddress, parsePrefix } from "../../src/core/model/address.ts";
 import { filterOf } from "../support/policies.ts";
 
 const address = (text: string): Uint8Array => addressBytes(parseAddress(text) ?? assert.fail(text));

@@ -1,10 +1,10 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
-import { payloadLimit } from "../../src/dns/message.ts";
-import { nameText, readName } from "../../src/dns/name.ts";
-import { parseQuery } from "../../src/dns/question.ts";
-import { respondNow } from "../../src/dns/respond.ts";
+import { payloadLimit } from "../../src/core/dns/wire/message.ts";
+import { nameText, readName } from "../../src/core/dns/wire/name.ts";
+import { parseQuery } from "../../src/core/dns/wire/question.ts";
+import { respondNow } from "../../src/core/dns/wire/respond.ts";
 import { decodeMessage, rawMessage, rawOpt, wireName } from "../support/dns-bytes.ts";
 import { accepted, longest, question, refused, silent } from "../support/question-cases.ts";
 

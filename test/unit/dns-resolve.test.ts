@@ -1,21 +1,21 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import dnsPacket from "dns-packet";
-import { walkAnswer } from "../../src/dns/answer.ts";
-import { NoTurnError } from "../../src/dns/fair-queue.ts";
-import { payloadLimit } from "../../src/dns/message.ts";
-import { parseQuery, type Query } from "../../src/dns/question.ts";
+import { NoTurnError } from "../../src/core/dns/fair-queue.ts";
 import {
   type Grant,
   type LocalAnswer,
   type Looked,
   type ResolveRequest,
   resolveQuery,
-} from "../../src/dns/resolve.ts";
-import { respondNow } from "../../src/dns/respond.ts";
-import type { IpAddress, Prefix } from "../../src/model/address.ts";
-import { anyService } from "../../src/model/service.ts";
-import type { Decision } from "../../src/policy/decide.ts";
+} from "../../src/core/dns/resolve.ts";
+import { walkAnswer } from "../../src/core/dns/wire/answer.ts";
+import { payloadLimit } from "../../src/core/dns/wire/message.ts";
+import { parseQuery, type Query } from "../../src/core/dns/wire/question.ts";
+import { respondNow } from "../../src/core/dns/wire/respond.ts";
+import type { IpAddress, Prefix } from "../../src/core/model/address.ts";
+import { anyService } from "../../src/core/model/service.ts";
+import type { Decision } from "../../src/core/policy/decide.ts";
 import { filterOf } from "../support/policies.ts";
 
 type Answers = dnsPacket.Answer[];

@@ -3,13 +3,13 @@
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
 import { createServer, type Server, type TLSSocket } from "node:tls";
-import { walkAnswer } from "../../src/dns/answer.ts";
-import { createFrameReader, renderFrame } from "../../src/dns/framing.ts";
-import { nameFromPlainText, nameText, rootName } from "../../src/dns/name.ts";
-import type { Question } from "../../src/dns/question.ts";
-import { createResolver, defaultResolverSettings } from "../../src/io/upstream.ts";
-import type { IpAddress } from "../../src/model/address.ts";
-import type { Upstream } from "../../src/model/planes.ts";
+import { walkAnswer } from "../../src/core/dns/wire/answer.ts";
+import { createFrameReader, renderFrame } from "../../src/core/dns/wire/framing.ts";
+import { nameFromPlainText, nameText, rootName } from "../../src/core/dns/wire/name.ts";
+import type { Question } from "../../src/core/dns/wire/question.ts";
+import type { IpAddress } from "../../src/core/model/address.ts";
+import type { Upstream } from "../../src/core/model/planes.ts";
+import { createResolver, defaultResolverSettings } from "../../src/edge/upstream/resolver.ts";
 import { type Certificate, makeCertificate } from "../support/certificate.ts";
 import { answerTo } from "../support/fake-upstream.ts";
 

@@ -3,12 +3,12 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { nameFromPlainText, nameText, rootName } from "../../src/dns/name.ts";
-import type { Question } from "../../src/dns/question.ts";
-import { createRandomBits } from "../../src/io/random.ts";
-import { createResolver, defaultResolverSettings } from "../../src/io/upstream.ts";
-import { createUpstreamServer, type UpstreamServer } from "../../src/io/upstream-server.ts";
-import type { IpAddress } from "../../src/model/address.ts";
+import { nameFromPlainText, nameText, rootName } from "../../src/core/dns/wire/name.ts";
+import type { Question } from "../../src/core/dns/wire/question.ts";
+import type { IpAddress } from "../../src/core/model/address.ts";
+import { createRandomBits } from "../../src/edge/upstream/random.ts";
+import { createResolver, defaultResolverSettings } from "../../src/edge/upstream/resolver.ts";
+import { createUpstreamServer, type UpstreamServer } from "../../src/edge/upstream/server.ts";
 import { answerTo, startFakeUpstream } from "../support/fake-upstream.ts";
 
 function questionFor(text: string): Question {

@@ -5,11 +5,15 @@ import { createSocket } from "node:dgram";
 import { test } from "node:test";
 import { setImmediate as nextTurn } from "node:timers/promises";
 import dnsPacket from "dns-packet";
-import { walkAnswer } from "../../src/dns/answer.ts";
-import { nameFromPlainText, nameText, rootName } from "../../src/dns/name.ts";
-import type { Question } from "../../src/dns/question.ts";
-import { createResolver, defaultResolverSettings, type ResolverSettings } from "../../src/io/upstream.ts";
-import type { IpAddress } from "../../src/model/address.ts";
+import { walkAnswer } from "../../src/core/dns/wire/answer.ts";
+import { nameFromPlainText, nameText, rootName } from "../../src/core/dns/wire/name.ts";
+import type { Question } from "../../src/core/dns/wire/question.ts";
+import type { IpAddress } from "../../src/core/model/address.ts";
+import {
+  createResolver,
+  defaultResolverSettings,
+  type ResolverSettings,
+} from "../../src/edge/upstream/resolver.ts";
 import { answerTo, startFakeUpstream } from "../support/fake-upstream.ts";
 
 const question = questionFor("api.download.example.org");

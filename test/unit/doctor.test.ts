@@ -2,8 +2,8 @@
 
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { type DoctorInput, examineHost } from "../../src/doctor.ts";
-import type { StatusReport } from "../../src/model/report.ts";
+import { type DoctorInput, examineHost } from "../../src/control/api/doctor.ts";
+import type { StatusReport } from "../../src/core/model/report.ts";
 
 const status: StatusReport = {
   state: "enforcing",

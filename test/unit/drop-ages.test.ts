@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { it } from "node:test";
-import { createDropAges } from "../../src/journal/drop-ages.ts";
-import type { IpAddress } from "../../src/model/address.ts";
+import { createDropAges } from "../../src/core/journal/drop-ages.ts";
+import type { IpAddress } from "../../src/core/model/address.ts";
 
 const entry = {
   asker: "198.18.1.2" as IpAddress,

@@ -2,14 +2,14 @@
 
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import type { DataPlaneLink } from "../../src/data-plane-link.ts";
-import { createEnforcement } from "../../src/enforcement.ts";
-import type { Classification } from "../../src/firewall/classify.ts";
-import { createLog } from "../../src/io/log.ts";
-import { createLifecycle } from "../../src/lifecycle.ts";
-import type { Readings, Topology } from "../../src/model/topology.ts";
-import type { Reporter } from "../../src/reporter.ts";
-import type { Wall } from "../../src/wall.ts";
+import { createEnforcement } from "../../src/control/enforcement.ts";
+import { createLifecycle } from "../../src/control/lifecycle.ts";
+import type { Reporter } from "../../src/control/reporter.ts";
+import type { Wall } from "../../src/control/wall.ts";
+import type { Classification } from "../../src/core/classify/networks.ts";
+import type { Readings, Topology } from "../../src/core/model/topology.ts";
+import { createLog } from "../../src/edge/host/log.ts";
+import type { DataPlaneLink } from "../../src/planes/link.ts";
 
 const classification: Classification = {
   guarded: [],

@@ -7,8 +7,8 @@ import { createServer } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
-import { defaultDockerSocket, engineFinder } from "../../src/io/dockerd.ts";
-import { connectEngine } from "../../src/io/engine.ts";
+import { defaultDockerSocket, engineFinder } from "../../src/edge/engine/dockerd.ts";
+import { connectEngine } from "../../src/edge/engine/engine.ts";
 
 /** How often a server at another socket is asked by two attempts at one where nobody listens. */
 async function askedElsewhere(findSocket: (elsewhere: string) => string | undefined): Promise<number> {

@@ -3,8 +3,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
-import { type AskerKey, EntryIndex } from "../../src/dns/entry-index.ts";
-import type { IpAddress } from "../../src/model/address.ts";
+import { type AskerKey, EntryIndex } from "../../src/core/grants/entry-index.ts";
+import type { IpAddress } from "../../src/core/model/address.ts";
 
 const askers = Array.from({ length: 4 }, (_, index) => `198.19.1.${index + 2}` as IpAddress);
 const networks = ["app", "other", "third"];

@@ -4,8 +4,8 @@ import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
-import { renderRuleset } from "../../src/firewall/ruleset.ts";
-import { setSpecs } from "../../src/firewall/sets.ts";
+import { renderRuleset } from "../../src/core/firewall/ruleset.ts";
+import { setSpecs } from "../../src/core/firewall/sets.ts";
 
 const entrypoint = readFileSync(join(import.meta.dirname, "../../entrypoint.sh"), "utf8");
 const own = /^(DOCKERWALL-.*|ACCEPT|DROP|RETURN)$/;

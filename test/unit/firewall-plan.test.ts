@@ -1,10 +1,10 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import fc from "fast-check";
-import { planChunks } from "../../src/firewall/chunks.ts";
-import { parseSave, planRules } from "../../src/firewall/plan.ts";
-import type { Table } from "../../src/firewall/ruleset.ts";
-import { chunkSize } from "../../src/firewall/sets.ts";
+import { planChunks } from "../../src/core/firewall/chunks.ts";
+import { parseSave, planRules } from "../../src/core/firewall/plan.ts";
+import type { Table } from "../../src/core/firewall/ruleset.ts";
+import { chunkSize } from "../../src/core/firewall/sets.ts";
 
 const desired: readonly Table[] = [
   {

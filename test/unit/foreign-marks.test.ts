@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { findForeignMarks, renderForeignMark } from "../../src/firewall/foreign-marks.ts";
+import { findForeignMarks, renderForeignMark } from "../../src/core/firewall/foreign-marks.ts";
 
 const accepted = [
   "-A PREROUTING -j CONNMARK --restore-mark --nfmask 0xffff --ctmask 0xffff",

@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { type Grant, GrantLedger, parseComment } from "../../src/dns/grant.ts";
-import type { IpAddress } from "../../src/model/address.ts";
-import { anyService, type Service } from "../../src/model/service.ts";
+import { type Grant, GrantLedger, parseComment } from "../../src/core/grants/ledger.ts";
+import type { IpAddress } from "../../src/core/model/address.ts";
+import { anyService, type Service } from "../../src/core/model/service.ts";
 
 const asker = "198.19.1.2" as IpAddress;
 const neighbour = "198.19.1.3" as IpAddress;

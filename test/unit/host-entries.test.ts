@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import type { Classification } from "../../src/firewall/classify.ts";
-import { hostMembers } from "../../src/firewall/host-entries.ts";
-import { type IpAddress, parsePrefix, renderPrefix } from "../../src/model/address.ts";
-import type { EntryList } from "../../src/policy/entry-list.ts";
+import type { Classification } from "../../src/core/classify/networks.ts";
+import { hostMembers } from "../../src/core/firewall/host-entries.ts";
+import { type IpAddress, parsePrefix, renderPrefix } from "../../src/core/model/address.ts";
+import type { EntryList } from "../../src/core/policy/entry-list.ts";
 import { listOf } from "../support/policies.ts";
 
 interface Given {

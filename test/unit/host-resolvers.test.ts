@@ -3,7 +3,7 @@ import { mkdirSync, mkdtempSync, renameSync, rmSync, symlinkSync, writeFileSync 
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
-import { openHostResolvers } from "../../src/io/host-resolvers.ts";
+import { openHostResolvers } from "../../src/edge/host/resolvers.ts";
 
 /** Runs with a folder that plays the engine's root. */
 function inRoot(work: (root: string) => void): void {

@@ -2,8 +2,8 @@
 
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { isGuardedInUse } from "../../src/firewall/in-use.ts";
-import type { Container } from "../../src/model/topology.ts";
+import { isGuardedInUse } from "../../src/core/classify/in-use.ts";
+import type { Container } from "../../src/core/model/topology.ts";
 
 function container(id: string, change: Partial<Container>): Container {
   const nothing = { labels: {}, networkMode: "app", sandbox: undefined, aliases: [], hazards: [] };

@@ -4,10 +4,10 @@
 import assert from "node:assert/strict";
 import { describe, it, type TestContext } from "node:test";
 import { setImmediate as turn } from "node:timers/promises";
-import type { Engine, EngineEvent } from "../../src/io/engine.ts";
-import { parseContainer, parseListedContainer } from "../../src/io/engine-answers.ts";
-import { createInventory } from "../../src/io/inventory.ts";
-import type { Container } from "../../src/model/topology.ts";
+import type { Container } from "../../src/core/model/topology.ts";
+import { parseContainer, parseListedContainer } from "../../src/edge/engine/answers.ts";
+import type { Engine, EngineEvent } from "../../src/edge/engine/engine.ts";
+import { createInventory } from "../../src/edge/engine/inventory.ts";
 import { until } from "../support/lab/command.ts";
 import { bridgeNetwork, newContainer, runningContainer } from "../support/topologies.ts";
 

@@ -1,12 +1,12 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
-import { readEntry, readLine, writeEntry } from "../../src/io/ipset-entry.ts";
-import { reasonOf } from "../../src/io/ipset-error.ts";
-import type { SetEntry, SetKey } from "../../src/io/ipset-message.ts";
-import { eachAttribute, viewOf } from "../../src/io/netlink-message.ts";
-import { NetlinkWriter } from "../../src/io/netlink-writer.ts";
-import { addressFromBytes, parsePrefix, renderPrefix } from "../../src/model/address.ts";
+import { addressFromBytes, parsePrefix, renderPrefix } from "../../src/core/model/address.ts";
+import { readEntry, readLine, writeEntry } from "../../src/edge/kernel/ipset/entry.ts";
+import { reasonOf } from "../../src/edge/kernel/ipset/error.ts";
+import type { SetEntry, SetKey } from "../../src/edge/kernel/ipset/message.ts";
+import { eachAttribute, viewOf } from "../../src/edge/kernel/netlink/message.ts";
+import { NetlinkWriter } from "../../src/edge/kernel/netlink/writer.ts";
 
 const address4 = fc.uint8Array({ minLength: 4, maxLength: 4 }).map(addressFromBytes);
 const address6 = fc.uint8Array({ minLength: 16, maxLength: 16 }).map(addressFromBytes);

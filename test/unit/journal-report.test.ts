@@ -1,11 +1,11 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { type DatedEntry, dropRows } from "../../src/journal/drops.ts";
-import { createLookupJournal } from "../../src/journal/lookups.ts";
-import { buildReport } from "../../src/journal/report.ts";
-import { type IpAddress, parsePrefix } from "../../src/model/address.ts";
-import type { GuardedNetwork } from "../../src/model/planes.ts";
-import type { Topology } from "../../src/model/topology.ts";
+import { type DatedEntry, dropRows } from "../../src/core/journal/drops.ts";
+import { createLookupJournal } from "../../src/core/journal/lookups.ts";
+import { buildReport } from "../../src/core/journal/report.ts";
+import { type IpAddress, parsePrefix } from "../../src/core/model/address.ts";
+import type { GuardedNetwork } from "../../src/core/model/planes.ts";
+import type { Topology } from "../../src/core/model/topology.ts";
 
 const ip = (text: string) => text as IpAddress;
 

@@ -3,10 +3,10 @@
 
 import assert from "node:assert/strict";
 import { describe, it, mock } from "node:test";
+import { every } from "../../src/control/every.ts";
+import { createLifecycle } from "../../src/control/lifecycle.ts";
+import { type DaemonState, isInForce, mayFollow, stateSentences } from "../../src/core/model/state.ts";
 import { DockerwallError } from "../../src/errors.ts";
-import { every } from "../../src/every.ts";
-import { createLifecycle } from "../../src/lifecycle.ts";
-import { type DaemonState, isInForce, mayFollow, stateSentences } from "../../src/model/state.ts";
 
 const states = Object.keys(stateSentences) as DaemonState[];
 

@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
 import { beforeEach, describe, it } from "node:test";
-import { renderEntry } from "../../src/policy/entry.ts";
-import type { EntryList } from "../../src/policy/entry-list.ts";
-import { createListStore, type ListStore } from "../../src/policy/list-store.ts";
-import { parsePresetEntries } from "../../src/policy/preset.ts";
+import { renderEntry } from "../../src/core/policy/entry.ts";
+import type { EntryList } from "../../src/core/policy/entry-list.ts";
+import { createListStore, type ListStore } from "../../src/core/policy/list-store.ts";
+import { parsePresetEntries } from "../../src/core/policy/preset.ts";
 import { presets } from "../support/policies.ts";
 
 const place = 'network "web", label dockerwall.allow';

@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { nameFromPlainText, nameText, rootName } from "../../src/dns/name.ts";
-import type { Question } from "../../src/dns/question.ts";
+import { nameFromPlainText, nameText, rootName } from "../../src/core/dns/wire/name.ts";
+import type { Question } from "../../src/core/dns/wire/question.ts";
+import { createLookups, type UpstreamChoice } from "../../src/data/resolvers.ts";
 import { messageOf } from "../../src/errors.ts";
-import { createLookups, type UpstreamChoice } from "../../src/lookups.ts";
 import { answerTo, startFakeUpstream } from "../support/fake-upstream.ts";
 
 function questionFor(text: string): Question {

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { readModeLabels } from "../../src/firewall/mode-labels.ts";
-import type { Network } from "../../src/model/topology.ts";
+import { readModeLabels } from "../../src/core/labels/mode.ts";
+import type { Network } from "../../src/core/model/topology.ts";
 
 const networkOf = (labels: Readonly<Record<string, string>>): Network => ({
   id: "1",

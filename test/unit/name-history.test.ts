@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { NameHistory } from "../../src/dns/name-history.ts";
-import { addressFromBytes, type IpAddress } from "../../src/model/address.ts";
+import { NameHistory } from "../../src/core/grants/name-history.ts";
+import { addressFromBytes, type IpAddress } from "../../src/core/model/address.ts";
 
 const asker = "198.19.1.2" as IpAddress;
 const neighbour = "198.19.1.3" as IpAddress;

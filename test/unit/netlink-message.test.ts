@@ -12,8 +12,8 @@ import {
   readBytes,
   readText,
   viewOf,
-} from "../../src/io/netlink-message.ts";
-import { NetlinkWriter } from "../../src/io/netlink-writer.ts";
+} from "../../src/edge/kernel/netlink/message.ts";
+import { NetlinkWriter } from "../../src/edge/kernel/netlink/writer.ts";
 
 function hex(bytes: Uint8Array): string {
   return Buffer.from(bytes).toString("hex");

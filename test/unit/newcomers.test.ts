@@ -2,8 +2,8 @@
 
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { Knowledge } from "../../src/dns/knowledge.ts";
-import { Newcomers } from "../../src/dns/newcomers.ts";
+import { Knowledge } from "../../src/core/askers/knowledge.ts";
+import { Newcomers } from "../../src/core/askers/unknown-sandboxes.ts";
 import { listOf } from "../support/policies.ts";
 import { bridgeNetwork, guardedNetwork, runningContainer } from "../support/topologies.ts";
 

@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { it } from "node:test";
-import { tellOverlaps } from "../../src/firewall/overlaps.ts";
+import { tellOverlaps } from "../../src/core/classify/overlaps.ts";
 import { bridgeNetwork } from "../support/topologies.ts";
 
 const guarded = bridgeNetwork("app", "198.19.0.0/24", "2001:db8:1::/64");

@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { it } from "node:test";
-import { createPace } from "../../src/io/pace.ts";
+import { createPace } from "../../src/edge/listener/pace.ts";
 
 const options = { burst: 3, everyMs: 50, mostMs: 200, calmMs: 2_000 };
 

@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
-import { isIcmpError, isOwnError, type PacketHead, parsePacket } from "../../src/firewall/packet.ts";
-import { addressBytes, parseAddress } from "../../src/model/address.ts";
+import { isIcmpError, isOwnError, type PacketHead, parsePacket } from "../../src/core/firewall/packet.ts";
+import { addressBytes, parseAddress } from "../../src/core/model/address.ts";
 
 function bytesOf(text: string): Uint8Array {
   const address = parseAddress(text);

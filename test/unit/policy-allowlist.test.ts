@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { parseAllowlist, renderProblem } from "../../src/policy/allowlist.ts";
-import { renderEntry } from "../../src/policy/entry.ts";
+import { parseAllowlist, renderProblem } from "../../src/core/policy/allowlist.ts";
+import { renderEntry } from "../../src/core/policy/entry.ts";
 import { presets } from "../support/policies.ts";
 
 const accepted: readonly [name: string, text: string, entries: readonly string[]][] = [

@@ -6,12 +6,12 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, it } from "node:test";
 import { setTimeout } from "node:timers/promises";
-import { gatherLists, onlyLabels } from "../../src/firewall/lists.ts";
-import { followPolicyFile } from "../../src/io/policy-file.ts";
-import { parseAddress } from "../../src/model/address.ts";
-import { decideName, decidePacket, type Policy } from "../../src/policy/decide.ts";
-import { compileList } from "../../src/policy/entry-list.ts";
-import { createListStore } from "../../src/policy/list-store.ts";
+import { gatherLists, onlyLabels } from "../../src/core/classify/gather.ts";
+import { parseAddress } from "../../src/core/model/address.ts";
+import { decideName, decidePacket, type Policy } from "../../src/core/policy/decide.ts";
+import { compileList } from "../../src/core/policy/entry-list.ts";
+import { createListStore } from "../../src/core/policy/list-store.ts";
+import { followPolicyFile } from "../../src/edge/host/policy-file.ts";
 import { presets } from "../support/policies.ts";
 
 const destination = parseAddress("203.0.113.7") ?? assert.fail();

@@ -1,13 +1,13 @@
 import assert from "node:assert/strict";
 import { beforeEach, describe, it } from "node:test";
+import { changeRules, type RuleContext, reportRules } from "../../src/control/api/change-overrides.ts";
+import { createRules } from "../../src/control/overrides.ts";
+import type { Classification } from "../../src/core/classify/networks.ts";
+import type { RuleRequest } from "../../src/core/model/report.ts";
+import type { Container } from "../../src/core/model/topology.ts";
+import { parsePresetEntries } from "../../src/core/policy/preset.ts";
+import { createSets } from "../../src/edge/kernel/ipset/desired-sets.ts";
 import { DockerwallError, type ErrorCode } from "../../src/errors.ts";
-import type { Classification } from "../../src/firewall/classify.ts";
-import { createSets } from "../../src/io/desired-sets.ts";
-import type { RuleRequest } from "../../src/model/report.ts";
-import type { Container } from "../../src/model/topology.ts";
-import { parsePresetEntries } from "../../src/policy/preset.ts";
-import { changeRules, type RuleContext, reportRules } from "../../src/policy-commands.ts";
-import { createRules } from "../../src/rules.ts";
 import { createFakeSets } from "../support/fake-sets.ts";
 import { presets } from "../support/policies.ts";
 

@@ -1,10 +1,10 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { type IpAddress, parseAddress } from "../../src/model/address.ts";
-import { renderService } from "../../src/model/service.ts";
-import { decideName, decidePacket, type Policy, servicesAt } from "../../src/policy/decide.ts";
-import { renderEntry } from "../../src/policy/entry.ts";
-import { compileList } from "../../src/policy/entry-list.ts";
+import { type IpAddress, parseAddress } from "../../src/core/model/address.ts";
+import { renderService } from "../../src/core/model/service.ts";
+import { decideName, decidePacket, type Policy, servicesAt } from "../../src/core/policy/decide.ts";
+import { renderEntry } from "../../src/core/policy/entry.ts";
+import { compileList } from "../../src/core/policy/entry-list.ts";
 import { listOf, policyOf } from "../support/policies.ts";
 
 /** What the addresses of the name may be reached for, as text; `-` for a denied name. */

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { parseEntry, renderEntry } from "../../src/policy/entry.ts";
+import { parseEntry, renderEntry } from "../../src/core/policy/entry.ts";
 
 const label63 = "a".repeat(63);
 const name253 = `${"a".repeat(59)}.${`${"b".repeat(63)}.`.repeat(3)}c`;

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { renderEntry } from "../../src/policy/entry.ts";
-import { noPolicyFile, type PolicyFile, parsePolicyFile } from "../../src/policy/policy-file.ts";
+import { renderEntry } from "../../src/core/policy/entry.ts";
+import { noPolicyFile, type PolicyFile, parsePolicyFile } from "../../src/core/policy/policy-file.ts";
 import { presets } from "../support/policies.ts";
 
 /** `preset @x: a b`, `networks x: a b`, … */

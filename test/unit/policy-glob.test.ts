@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import fc from "fast-check";
-import { GlobTable } from "../../src/policy/glob.ts";
+import { GlobTable } from "../../src/core/policy/glob.ts";
 
 const labels: readonly [pattern: string, matches: readonly string[], others: readonly string[]][] = [
   ["*", ["a", "abc"], []],

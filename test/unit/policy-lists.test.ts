@@ -1,10 +1,10 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { gatherLists, onlyLabels, type PolicySources } from "../../src/firewall/lists.ts";
-import { renderEntry } from "../../src/policy/entry.ts";
-import { createListStore } from "../../src/policy/list-store.ts";
-import { noPolicyFile } from "../../src/policy/policy-file.ts";
-import { groupRules, type Rule, type RuleTarget } from "../../src/policy/rule.ts";
+import { gatherLists, onlyLabels, type PolicySources } from "../../src/core/classify/gather.ts";
+import { renderEntry } from "../../src/core/policy/entry.ts";
+import { createListStore } from "../../src/core/policy/list-store.ts";
+import { groupRules, type Rule, type RuleTarget } from "../../src/core/policy/override.ts";
+import { noPolicyFile } from "../../src/core/policy/policy-file.ts";
 import { presets } from "../support/policies.ts";
 
 const app: RuleTarget = { kind: "network", name: "app" };

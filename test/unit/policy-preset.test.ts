@@ -1,9 +1,14 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { builtInPresets, presetsVersion } from "../../src/policy/built-in-presets.ts";
-import { parseEntry, renderEntry } from "../../src/policy/entry.ts";
-import { describeEntry, expandPreset, type Presets, parsePresetEntries } from "../../src/policy/preset.ts";
-import { warnOfPublicSuffixes } from "../../src/policy/public-suffix.ts";
+import { builtInPresets, presetsVersion } from "../../src/core/policy/built-in-presets.ts";
+import { parseEntry, renderEntry } from "../../src/core/policy/entry.ts";
+import {
+  describeEntry,
+  expandPreset,
+  type Presets,
+  parsePresetEntries,
+} from "../../src/core/policy/preset.ts";
+import { warnOfPublicSuffixes } from "../../src/core/policy/public-suffix.ts";
 import { presets } from "../support/policies.ts";
 
 function presetsOf(written: Readonly<Record<string, string>>): Presets {

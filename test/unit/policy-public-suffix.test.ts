@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { registrableDomain, warnOfPublicSuffixes } from "../../src/policy/public-suffix.ts";
+import { registrableDomain, warnOfPublicSuffixes } from "../../src/core/policy/public-suffix.ts";
 import { entriesOf } from "../support/policies.ts";
 
 const warned: readonly [entry: string, suffix: string][] = [

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { parseRule, type Rule, renderRule, rulesOf, withNegation } from "../../src/policy/rule.ts";
+import { parseRule, type Rule, renderRule, rulesOf, withNegation } from "../../src/core/policy/override.ts";
 
 const network = { kind: "network", name: "app" } as const;
 

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { parseTarget } from "../../src/policy/target.ts";
+import { parseTarget } from "../../src/core/policy/target.ts";
 
 const accepted: readonly [text: string, target: string][] = [
   ["api.example.com", "api.example.com 6:any"],

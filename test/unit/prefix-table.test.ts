@@ -11,8 +11,8 @@ import {
   parsePrefix,
   prefixContains,
   renderPrefix,
-} from "../../src/model/address.ts";
-import { PrefixTable } from "../../src/model/prefix-table.ts";
+} from "../../src/core/model/address.ts";
+import { PrefixTable } from "../../src/core/model/prefix-table.ts";
 
 function tableOf(prefixes: readonly Prefix[]): PrefixTable<string> {
   const table = new PrefixTable<string>();

@@ -2,10 +2,10 @@
 
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { AskerIndex } from "../../src/dns/asker.ts";
-import { Knowledge } from "../../src/dns/knowledge.ts";
-import type { IpAddress } from "../../src/model/address.ts";
-import { createPresence } from "../../src/presence.ts";
+import { AskerIndex } from "../../src/core/askers/index-of-askers.ts";
+import { Knowledge } from "../../src/core/askers/knowledge.ts";
+import type { IpAddress } from "../../src/core/model/address.ts";
+import { createPresence } from "../../src/data/waiting/presence.ts";
 import { bridgeNetwork, guardedNetwork } from "../support/topologies.ts";
 
 const address = "198.18.0.2" as IpAddress;

@@ -2,11 +2,11 @@
 
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { setSpecs } from "../../src/firewall/sets.ts";
-import type { IpAddress } from "../../src/model/address.ts";
-import { hostPrefix } from "../../src/model/address.ts";
-import type { Container, Network, Topology } from "../../src/model/topology.ts";
-import { assertCutOff, assertLetBack, whyNotCut } from "../../src/quarantine.ts";
+import { assertCutOff, assertLetBack, whyNotCut } from "../../src/control/quarantine.ts";
+import { setSpecs } from "../../src/core/firewall/sets.ts";
+import type { IpAddress } from "../../src/core/model/address.ts";
+import { hostPrefix } from "../../src/core/model/address.ts";
+import type { Container, Network, Topology } from "../../src/core/model/topology.ts";
 import { createFakeSets } from "../support/fake-sets.ts";
 
 const address = "198.19.1.2" as IpAddress;

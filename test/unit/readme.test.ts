@@ -3,7 +3,7 @@ import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
 import { commands } from "../../src/cli/commands.ts";
-import { settings } from "../../src/io/config.ts";
+import { settings } from "../../src/edge/host/config.ts";
 
 const repository = join(import.meta.dirname, "../..");
 const read = (name: string): string => readFileSync(join(repository, name), "utf8");

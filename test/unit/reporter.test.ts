@@ -2,11 +2,11 @@
 
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import type { Classification, ClassifiedNetwork } from "../../src/firewall/classify.ts";
-import { setSpecs } from "../../src/firewall/sets.ts";
-import { createLookupJournal } from "../../src/journal/lookups.ts";
-import type { DaemonState } from "../../src/model/state.ts";
-import { createReporter, type ProblemPlace, type Reporter } from "../../src/reporter.ts";
+import { createReporter, type ProblemPlace, type Reporter } from "../../src/control/reporter.ts";
+import type { Classification, ClassifiedNetwork } from "../../src/core/classify/networks.ts";
+import { setSpecs } from "../../src/core/firewall/sets.ts";
+import { createLookupJournal } from "../../src/core/journal/lookups.ts";
+import type { DaemonState } from "../../src/core/model/state.ts";
 import { createFakeSets } from "../support/fake-sets.ts";
 
 const app: ClassifiedNetwork = {

@@ -1,10 +1,10 @@
 import assert from "node:assert/strict";
 import { beforeEach, describe, it } from "node:test";
+import { createRules, type Rules } from "../../src/control/overrides.ts";
+import { setNames } from "../../src/core/firewall/names.ts";
+import type { Rule, RuleTarget } from "../../src/core/policy/override.ts";
+import { createSets } from "../../src/edge/kernel/ipset/desired-sets.ts";
 import { DockerwallError } from "../../src/errors.ts";
-import { setNames } from "../../src/firewall/names.ts";
-import { createSets } from "../../src/io/desired-sets.ts";
-import type { Rule, RuleTarget } from "../../src/policy/rule.ts";
-import { createRules, type Rules } from "../../src/rules.ts";
 import { createFakeSets, type FakeSets } from "../support/fake-sets.ts";
 
 const app: RuleTarget = { kind: "network", name: "app" };

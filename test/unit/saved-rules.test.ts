@@ -5,7 +5,7 @@ import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { test } from "node:test";
-import { findSavedRules } from "../../src/io/saved-rules.ts";
+import { findSavedRules } from "../../src/edge/kernel/iptables/saved-rules.ts";
 
 /** What is found in a root with these files; a text that starts with "->" is a link. */
 function foundIn(files: Readonly<Record<string, string>>): readonly string[] {

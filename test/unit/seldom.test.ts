@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { createSeldom } from "../../src/seldom.ts";
+import { createSeldom } from "../../src/data/rate-limited.ts";
 
 test("a flood of sentences is one, and the next tells how many there were", () => {
   const told: string[] = [];

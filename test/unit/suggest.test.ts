@@ -1,12 +1,12 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import fc from "fast-check";
-import type { Observation, SeenConnection, SeenLookup } from "../../src/journal/observed.ts";
-import { type SuggestContext, suggest } from "../../src/journal/suggest.ts";
-import { type IpAddress, parseAddress } from "../../src/model/address.ts";
-import { parseAllowlist } from "../../src/policy/allowlist.ts";
-import { decideName, decidePacket } from "../../src/policy/decide.ts";
-import { warnOfPublicSuffixes } from "../../src/policy/public-suffix.ts";
+import type { Observation, SeenConnection, SeenLookup } from "../../src/core/journal/observed.ts";
+import { type SuggestContext, suggest } from "../../src/core/journal/suggest.ts";
+import { type IpAddress, parseAddress } from "../../src/core/model/address.ts";
+import { parseAllowlist } from "../../src/core/policy/allowlist.ts";
+import { decideName, decidePacket } from "../../src/core/policy/decide.ts";
+import { warnOfPublicSuffixes } from "../../src/core/policy/public-suffix.ts";
 import { policyOf, presets } from "../support/policies.ts";
 
 const asker = "198.19.1.2" as IpAddress;

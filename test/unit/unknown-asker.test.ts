@@ -3,8 +3,8 @@
 
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { AskerIndex } from "../../src/dns/asker.ts";
-import type { Container } from "../../src/model/topology.ts";
+import { AskerIndex } from "../../src/core/askers/index-of-askers.ts";
+import type { Container } from "../../src/core/model/topology.ts";
 import { decodeMessage } from "../support/dns-bytes.ts";
 import { answerTo, startFakeUpstream } from "../support/fake-upstream.ts";
 import { type OneNetwork, startOneNetwork } from "../support/one-network.ts";

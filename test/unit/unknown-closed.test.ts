@@ -12,15 +12,15 @@ import {
   joinDecisions,
   type Picture,
   type Standing,
-} from "../../src/dns/asker.ts";
-import { allRead, Knowledge } from "../../src/dns/knowledge.ts";
-import { Newcomers } from "../../src/dns/newcomers.ts";
-import { createInventory, type Inventory } from "../../src/io/inventory.ts";
-import type { IpAddress } from "../../src/model/address.ts";
-import type { GuardedNetwork } from "../../src/model/planes.ts";
-import type { Readings, Topology } from "../../src/model/topology.ts";
-import type { EntryList } from "../../src/policy/entry-list.ts";
-import { createPresence } from "../../src/presence.ts";
+} from "../../src/core/askers/index-of-askers.ts";
+import { allRead, Knowledge } from "../../src/core/askers/knowledge.ts";
+import { Newcomers } from "../../src/core/askers/unknown-sandboxes.ts";
+import type { IpAddress } from "../../src/core/model/address.ts";
+import type { GuardedNetwork } from "../../src/core/model/planes.ts";
+import type { Readings, Topology } from "../../src/core/model/topology.ts";
+import type { EntryList } from "../../src/core/policy/entry-list.ts";
+import { createPresence } from "../../src/data/waiting/presence.ts";
+import { createInventory, type Inventory } from "../../src/edge/engine/inventory.ts";
 import { createModelEngine, type ModelContainer, type ModelEngine } from "../support/model-engine.ts";
 import { listOf } from "../support/policies.ts";
 import { bridgeNetwork, guardedNetwork } from "../support/topologies.ts";

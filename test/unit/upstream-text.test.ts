@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { parseUpstream, renderUpstream } from "../../src/dns/upstream-text.ts";
+import { parseUpstream, renderUpstream } from "../../src/core/dns/upstream-text.ts";
 
 const accepted: readonly (readonly [text: string, rendered: string])[] = [
   ["192.0.2.1", "192.0.2.1 port 53"],

@@ -1,7 +1,7 @@
 // What is tried again under other conditions: on a host whose bridges show iptables nothing, and beside a daemon that
 // hangs, is dead, or is just starting.
 
-import { setNames } from "../../../src/firewall/names.ts";
+import { setNames } from "../../../src/core/firewall/names.ts";
 import { enforcing, run } from "../../support/dockerwall.ts";
 import { until } from "../../support/lab/command.ts";
 import type { Engine } from "../../support/lab/engine.ts";

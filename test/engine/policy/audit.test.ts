@@ -5,7 +5,7 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
-import type { ReplayReport, SuggestReport } from "../../../src/model/report.ts";
+import type { ReplayReport, SuggestReport } from "../../../src/core/model/report.ts";
 import { chosen, printRow } from "../../support/chosen.ts";
 import { curl, deploy, fails, stats, succeeds, wall } from "../../support/dockerwall.ts";
 import { until } from "../../support/lab/command.ts";

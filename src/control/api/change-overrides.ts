@@ -1,0 +1,108 @@
+// What people do to policies at run time: `allow`, `deny`, and taking either back. In force, in the kernel and for
+// lookups, when it resolves.
+
+import type { Classification } from "../../core/classify/networks.ts";
+import type { RuleRequest, RulesReport } from "../../core/model/report.ts";
+import type { Topology } from "../../core/model/topology.ts";
+import { parseAllowlist, renderProblem } from "../../core/policy/allowlist.ts";
+import { parseEntry, renderEntry } from "../../core/policy/entry.ts";
+import type { Rule, RuleTarget } from "../../core/policy/override.ts";
+import { rulesOf, withNegation } from "../../core/policy/override.ts";
+import type { Presets } from "../../core/policy/preset.ts";
+import { DockerwallError } from "../../errors.ts";
+import type { Rules } from "../overrides.ts";
+import { findContainer } from "./find-container.ts";
+
+export interface RuleContext {
+  readonly rules: Rules;
+  readonly presets: Presets;
+  readonly topology: Topology;
+  readonly classification: Classification;
+  readonly nowMs: number;
+}
+
+/** Makes or takes back rules; they are in force after the next reconciliation. @throws DockerwallError */
+export function changeRules(request: RuleRequest, context: RuleContext): RuleTarget {
+  const target = findTarget(request.target, context);
+  const entries = checkEntries(request, context.presets);
+  if (request.verb === "undo") {
+    context.rules.remove(target, entries);
+    return target;
+  }
+  const negated = request.verb === "deny";
+  const endsAtMs = request.forSeconds === undefined ? undefined : context.nowMs + request.forSeconds * 1000;
+  context.rules.add(
+    entries.map((entry): Rule => ({ target, entry: withNegation(entry, negated) ?? entry, endsAtMs })),
+  );
+  return target;
+}
+
+/** The rules of a target as they are reported. */
+export function reportRules(target: RuleTarget, rules: readonly Rule[]): RulesReport {
+  const own = rulesOf(rules, target).map(({ entry, endsAtMs }) => ({ entry, endsAtMs }));
+  return { kind: target.kind, name: target.name, rules: own };
+}
+
+/** Entries in their canonical form, without `!`: the verb says what they do. */
+function checkEntries({ entries, verb, target }: RuleRequest, presets: Presets): readonly string[] {
+  const text = entries.join(" ");
+  const words = text.split(/[\s,]+/).filter((word) => word !== "");
+  const negated = words.find((word) => word.startsWith("!"));
+  if (negated !== undefined) {
+    throw new DockerwallError(
+      "BAD_ENTRY",
+      `${JSON.stringify(negated)}: leave out the \`!\`; allow grants, deny takes away`,
+    );
+  }
+  if (words.length === 0)
+    throw new DockerwallError("USAGE", `${verb} needs an entry, as in api.example.com:443`);
+  // The preset that a rule names may be gone from the policy file by now.
+  if (verb === "undo") return words.map((word) => withNegation(word, false) ?? word);
+  const result = parseAllowlist(text, presets);
+  if (!result.ok) {
+    const sentences = result.problems.map((problem) => renderProblem(`${verb} ${target}`, problem));
+    throw new DockerwallError("BAD_ENTRY", sentences.join("\n"));
+  }
+  return words.flatMap((word) => {
+    const parsed = parseEntry(word);
+    return "entry" in parsed ? [renderEntry(parsed.entry)] : [];
+  });
+}
+
+/** A guarded network by name, or a container on one by name or id; `network:` or `container:` in front says which. */
+function findTarget(text: string, { topology, classification }: RuleContext): RuleTarget {
+  const [, kind, name = text] = /^(network|container):(.+)$/.exec(text) ?? [];
+  const network = classification.guarded.find((candidate) => candidate.name === name);
+  const container = kind === "network" ? undefined : findContainerOrNone(topology, name);
+  if (kind !== "container" && network !== undefined) {
+    if (kind === undefined && container !== undefined) {
+      throw new DockerwallError(
+        "USAGE",
+        `there are a network and a container ${JSON.stringify(name)}; write network:${name} or container:${name}`,
+      );
+    }
+    return { kind: "network", name: network.name };
+  }
+  if (container === undefined) {
+    throw new DockerwallError(
+      "NOT_FOUND",
+      `there is no guarded network and no container ${JSON.stringify(name)}; see dockerwall status and docker ps`,
+    );
+  }
+  const guarded = new Set(classification.guarded.map(({ id }) => id));
+  if (!container.endpoints.some(({ networkId }) => guarded.has(networkId))) {
+    throw new DockerwallError(
+      "NOT_FOUND",
+      `container ${JSON.stringify(container.name)} is on no guarded network, so nothing holds it; label its network`,
+    );
+  }
+  return { kind: "container", name: container.name };
+}
+
+function findContainerOrNone(topology: Topology, name: string): ReturnType<typeof findContainer> | undefined {
+  try {
+    return findContainer(topology, name);
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,204 @@
+// What the daemon does for the CLI. Every command asks first whether the wall is in force.
+
+import type { LookupJournal } from "../../core/journal/lookups.ts";
+import type { IpAddress } from "../../core/model/address.ts";
+import type { RuleRequest, RulesReport } from "../../core/model/report.ts";
+import { stateSentences } from "../../core/model/state.ts";
+import type { Target } from "../../core/policy/target.ts";
+import type { ControlApi } from "../../edge/control-socket/server.ts";
+import type { Engine } from "../../edge/engine/engine.ts";
+import type { Inventory } from "../../edge/engine/inventory.ts";
+import { engineRoot } from "../../edge/engine/root.ts";
+import { listHostAddresses } from "../../edge/host/addresses.ts";
+import type { Log } from "../../edge/host/log.ts";
+import { readFlows, unstampAll } from "../../edge/kernel/flows/stamped.ts";
+import type { KernelSets } from "../../edge/kernel/ipset/kernel-sets.ts";
+import { findSavedRules } from "../../edge/kernel/iptables/saved-rules.ts";
+import { DockerwallError } from "../../errors.ts";
+import type { DataPlaneLink } from "../../planes/link.ts";
+import type { Enforcement } from "../enforcement.ts";
+import type { Lifecycle } from "../lifecycle.ts";
+import type { PolicyDesk } from "../policy-sources.ts";
+import { assertCutOff, assertLetBack, whyNotCut } from "../quarantine.ts";
+import type { Reporter } from "../reporter.ts";
+import type { Wall } from "../wall.ts";
+import { examineHost } from "./doctor.ts";
+import { explainTarget } from "./explain.ts";
+import { findContainer } from "./find-container.ts";
+import type { Present } from "./in-force.ts";
+import { prepareNetwork } from "./prepare-network.ts";
+import { replayOn, suggestFor } from "./suggest.ts";
+
+export interface ControlApiOptions {
+  readonly engine: Engine;
+  readonly wall: Wall;
+  readonly lifecycle: Lifecycle;
+  readonly reporter: Reporter;
+  readonly journal: LookupJournal;
+  readonly sets: KernelSets;
+  readonly desk: PolicyDesk;
+  readonly inventory: Pick<Inventory, "current">;
+  readonly enforcement: Enforcement;
+  readonly log: Log;
+  readonly dataPlane: () => DataPlaneLink | undefined;
+  /** Whether the data plane guards the ports of sandboxes. */
+  readonly guardsPorts: boolean;
+  /** Ends what acts by itself, and takes everything of ours out of the kernel. */
+  readonly takeDown: () => Promise<void>;
+}
+
+/** How long `prepare-network` waits for a new network to be enforced. */
+const enforceWithinMs = 10_000;
+
+export function createControlApi(options: ControlApiOptions): ControlApi {
+  const { wall, lifecycle, reporter, sets, desk, enforcement, log } = options;
+  const topology = options.inventory.current;
+  const seen = { sets, journal: options.journal, sinceMs: Date.now(), hostAddresses: listHostAddresses };
+  const explained = {
+    sets,
+    flows: readFlows,
+    hostAddresses: listHostAddresses,
+    explain: async (addresses: readonly IpAddress[], target: Target) => planeNow().explain(addresses, target),
+  };
+  let uninstalling: Promise<void> | undefined;
+
+  function planeNow(): DataPlaneLink {
+    const plane = options.dataPlane();
+    if (plane === undefined) throw new DockerwallError("NOT_ENFORCED", stateSentences.starting);
+    return plane;
+  }
+
+  function present(): Present {
+    lifecycle.assertInForce();
+    const classification = enforcement.classification();
+    if (classification === undefined) throw new DockerwallError("NOT_ENFORCED", stateSentences.starting);
+    return {
+      topology: topology(),
+      classification,
+      quarantine: wall.quarantine,
+      presets: desk.presets(),
+      nowMs: Date.now(),
+    };
+  }
+
+  /** Cuts a container off; in force, in the kernel and for lookups, and looked up there when it resolves. */
+  async function quarantine(name: string): Promise<void> {
+    lifecycle.assertInForce();
+    const container = findContainer(topology(), name);
+    const reason = whyNotCut(container, topology());
+    if (reason !== undefined) throw new DockerwallError("NOT_ENFORCED", reason);
+    wall.quarantine.add(container.id);
+    await enforcement.decideAnew();
+    // It may have got another address meanwhile; gone for good it is cut off as well as can be.
+    const now = topology().containers.find(({ id }) => id === container.id);
+    if (now !== undefined)
+      await assertCutOff(now, {
+        sets,
+        rulesStand: wall.stands,
+        portsAreCut: async (id) => (options.guardsPorts ? planeNow().isCutOff(id) : undefined),
+      });
+    log.warn("container cut off", { container: name });
+  }
+
+  /** Lets it back; in force when it resolves. */
+  async function release(name: string): Promise<void> {
+    lifecycle.assertInForce();
+    const container = findContainer(topology(), name);
+    if (!wall.quarantine.delete(container.id)) {
+      throw new DockerwallError("NOT_FOUND", `container ${JSON.stringify(name)} is not in quarantine`);
+    }
+    await enforcement.decideAnew();
+    assertLetBack(container, sets);
+    log.warn("container let back", { container: name });
+  }
+
+  /** Makes rules, or takes them back; what the kernel does not hold is not said to be in force. */
+  async function changeRules(request: RuleRequest): Promise<RulesReport> {
+    const report = await desk.change(request, present());
+    if (await wall.stands()) return report;
+    // Somebody may have been changing them at that very moment, and they are put right.
+    await enforcement.heal();
+    if (await wall.stands()) return report;
+    throw new DockerwallError(
+      "NOT_ENFORCED",
+      "it is remembered, but NOT in force: the rules in the kernel are not what they should be; see dockerwall status",
+    );
+  }
+
+  async function uninstall(): Promise<void> {
+    if (lifecycle.state === "uninstalled") return;
+    if (lifecycle.state !== "uninstalling") {
+      lifecycle.assertInForce();
+      lifecycle.become("uninstalling");
+    }
+    await options.takeDown();
+    unstampAll();
+    lifecycle.become("uninstalled");
+  }
+
+  return {
+    stats: async () => {
+      lifecycle.assertInForce();
+      await planeNow().flush();
+      return reporter.stats(topology(), Date.now());
+    },
+    status: async () => reporter.status(),
+    doctor: async () => {
+      lifecycle.assertInForce();
+      const root = engineRoot();
+      return examineHost({
+        engine: options.engine,
+        status: reporter.status(),
+        topology: topology(),
+        rulesStand: wall.stands,
+        foreignMarks: wall.foreignMarks,
+        examine: () => planeNow().examine(),
+        savedRules: root === undefined ? [] : findSavedRules(root),
+      });
+    },
+    prepareNetwork: async (request) => {
+      lifecycle.assertInForce();
+      const enforced = (id: string): Promise<void> => untilEnforced(id, reporter, enforcement.changes);
+      return prepareNetwork({ ...request, engine: options.engine, presets: desk.presets(), enforced });
+    },
+    changeRules,
+    explain: async (request) => explainTarget(request, present(), explained),
+    suggest: async ({ network }) => {
+      lifecycle.assertInForce();
+      await planeNow().flush();
+      return suggestFor(network, present(), seen);
+    },
+    replay: async (request) => {
+      lifecycle.assertInForce();
+      await planeNow().flush();
+      return replayOn(request, present(), seen);
+    },
+    quarantine: ({ container }) => quarantine(container),
+    release: ({ container }) => release(container),
+    uninstall: () => {
+      uninstalling ??= uninstall().finally(() => {
+        uninstalling = undefined;
+      });
+      return uninstalling;
+    },
+  };
+}
+
+async function untilEnforced(
+  id: string,
+  { isEnforced }: Pick<Reporter, "isEnforced">,
+  changes: EventTarget,
+): Promise<void> {
+  const { promise, resolve, reject } = Promise.withResolvers<void>();
+  const check = (): void => {
+    if (isEnforced(id)) resolve();
+  };
+  const message = `network ${id.slice(0, 12)} is not enforced after ${enforceWithinMs / 1000} s; see dockerwall status`;
+  const timer = setTimeout(() => reject(new DockerwallError("NOT_ENFORCED", message)), enforceWithinMs);
+  changes.addEventListener("change", check);
+  check();
+  await promise.finally(() => {
+    clearTimeout(timer);
+    changes.removeEventListener("change", check);
+  });
+}

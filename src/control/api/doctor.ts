@@ -1,0 +1,83 @@
+// `doctor`: the host and every guarded container, checked by behaviour. What is listed is not believed: a question is
+// asked from inside each sandbox, the rules are read from the kernel, the upstreams are asked.
+
+import type { DataPlaneFindings } from "../../core/model/planes.ts";
+import type { Check, DoctorReport, StatusReport } from "../../core/model/report.ts";
+import type { Topology } from "../../core/model/topology.ts";
+import type { Engine } from "../../edge/engine/engine.ts";
+
+export interface DoctorInput {
+  readonly engine: Engine;
+  readonly status: StatusReport;
+  readonly topology: Topology;
+  readonly rulesStand: () => Promise<boolean>;
+  readonly examine: () => Promise<DataPlaneFindings>;
+  /** Rules of others that write bits of our marks; one sentence each. */
+  readonly foreignMarks: () => Promise<readonly string[]>;
+  /** Files of the host that keep rules of ours for its next boot; one sentence each. */
+  readonly savedRules: readonly string[];
+}
+
+export async function examineHost(input: DoctorInput): Promise<DoctorReport> {
+  const [engine, rules, marks, findings] = await Promise.all([
+    input.engine.version().then(
+      ({ version }) => check("engine", true, `Docker ${version} answers`),
+      (error: Error) => check("engine", false, error.message),
+    ),
+    input.rulesStand().then(
+      (stand) =>
+        check(
+          "rules",
+          stand,
+          stand ? "both families stand as they should" : "they differ and are being put right",
+        ),
+      (error: Error) => check("rules", false, error.message),
+    ),
+    input.foreignMarks().catch((error: Error) => [`the rules of others cannot be read: ${error.message}`]),
+    input.examine(),
+  ]);
+  const { status } = input;
+  const sentences = [...status.problems, ...status.networks.flatMap((network) => network.problems)];
+  return {
+    checks: [
+      engine,
+      rules,
+      check("upstream", findings.upstream === undefined, findings.upstream ?? "a resolver answers"),
+      check(
+        "capture",
+        status.capture.problem === undefined,
+        status.capture.problem ?? "every sandbox is watched",
+      ),
+      ...status.held.map(({ bridge }) =>
+        check(
+          `bridge ${bridge}`,
+          false,
+          "no network of this engine is known to have it; it passes nothing but answers to the host, until the engine has been read once more",
+        ),
+      ),
+      ...findings.sandboxes.map((sandbox) => captureCheck(sandbox, input.topology)),
+      ...marks.map((sentence) => check("marks", false, sentence)),
+      ...input.savedRules.map((sentence) => check("saved rules", false, sentence)),
+      ...sentences.map((sentence) => check("configuration", false, sentence)),
+      ...status.warnings.map((warning) => check("containment", false, warning)),
+    ],
+  };
+}
+
+function captureCheck(
+  { addresses, captured }: DataPlaneFindings["sandboxes"][number],
+  topology: Topology,
+): Check {
+  const container = topology.containers.find(({ endpoints }) =>
+    endpoints.some((endpoint) => endpoint.addresses.some((address) => addresses.includes(address))),
+  );
+  const name = container?.name ?? addresses.join(" ");
+  const finding = captured
+    ? "a denied name asked inside it is denied by us"
+    : "a denied name asked inside it is NOT denied by us; restart the container, and look into the log";
+  return check(`capture of ${name}`, captured, finding);
+}
+
+function check(subject: string, ok: boolean, finding: string): Check {
+  return { subject, ok, finding };
+}

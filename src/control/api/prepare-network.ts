@@ -1,0 +1,60 @@
+// `prepare-network`: a labelled bridge network, created by the engine and handed out only once it is enforced.
+
+import { allowLabel } from "../../core/labels/table.ts";
+import { renderPrefix } from "../../core/model/address.ts";
+import type { PreparedNetwork } from "../../core/model/report.ts";
+import { parseAllowlist, renderProblem } from "../../core/policy/allowlist.ts";
+import type { Presets } from "../../core/policy/preset.ts";
+import type { Engine } from "../../edge/engine/engine.ts";
+import { DockerwallError } from "../../errors.ts";
+
+export interface PrepareOptions {
+  readonly engine: Engine;
+  readonly name: string;
+  readonly patterns: readonly string[];
+  readonly presets: Presets;
+  /** Resolves once the network of this id is enforced; rejects when that takes too long. */
+  readonly enforced: (id: string) => Promise<void>;
+}
+
+/** @throws DockerwallError BAD_ENTRY, USAGE, NETWORK_EXISTS, ENGINE_REFUSED, NOT_ENFORCED */
+export async function prepareNetwork(options: PrepareOptions): Promise<PreparedNetwork> {
+  const { engine, name, patterns } = options;
+  // moby: daemon/names, RestrictedNameChars
+  if (!/^[a-zA-Z0-9][a-zA-Z0-9_.-]{0,127}$/.test(name)) {
+    throw new DockerwallError(
+      "USAGE",
+      `${JSON.stringify(name)} is not a network name; use letters, digits, and . _ - after the first`,
+    );
+  }
+  const label = patterns.join(" ");
+  const allowlist = parseAllowlist(label, options.presets);
+  if (!allowlist.ok) {
+    const sentences = allowlist.problems.map((problem) =>
+      renderProblem(`network ${JSON.stringify(name)}`, problem),
+    );
+    throw new DockerwallError("BAD_ENTRY", sentences.join("\n"));
+  }
+  // The engine takes the beginning of an id for a name, too.
+  if ((await engine.inspectNetwork(name))?.name === name) {
+    throw new DockerwallError(
+      "NETWORK_EXISTS",
+      `network ${JSON.stringify(name)} exists already; labels cannot be changed: remove it with \`docker network rm ${name}\` first, or choose another name`,
+    );
+  }
+  const id = await engine.createBridgeNetwork(name, { [allowLabel]: label });
+  try {
+    await options.enforced(id);
+  } catch (error) {
+    await engine.removeNetwork(id);
+    throw error;
+  }
+  const network = await engine.inspectNetwork(id);
+  if (network?.bridge === undefined) {
+    throw new DockerwallError(
+      "NOT_ENFORCED",
+      `network ${JSON.stringify(name)} was removed while it was being prepared`,
+    );
+  }
+  return { id, name, bridge: network.bridge, subnets: network.subnets.map(renderPrefix) };
+}

@@ -1,0 +1,109 @@
+// Everything that decides beside labels, and changes while the daemon runs: presets, the policy file, and rules by
+// command with their ends. Whatever changes here is in force when `useOther` resolves.
+
+import type { RuleRequest, RulesReport } from "../core/model/report.ts";
+import { loadBuiltInPresets } from "../core/policy/built-in-presets.ts";
+import { createListStore, type ListStore } from "../core/policy/list-store.ts";
+import type { PolicyFile } from "../core/policy/policy-file.ts";
+import type { Presets } from "../core/policy/preset.ts";
+import type { Log } from "../edge/host/log.ts";
+import { followPolicyFile } from "../edge/host/policy-file.ts";
+import type { KernelSets } from "../edge/kernel/ipset/kernel-sets.ts";
+import { changeRules, type RuleContext, reportRules } from "./api/change-overrides.ts";
+import { createRules, type Rules } from "./overrides.ts";
+
+export interface PolicyDeskOptions {
+  readonly sets: KernelSets;
+  readonly policyFile: string;
+  readonly log: Log;
+  /** One sentence about the policy file, or undefined when it is well. */
+  readonly onProblem: (problem: string | undefined) => void;
+  /** Has everything decided anew; resolves when that is in force. */
+  readonly useOther: () => Promise<void>;
+}
+
+export interface PolicyDesk extends Disposable {
+  readonly store: ListStore;
+  readonly rules: Rules;
+  file(): PolicyFile;
+  presets(): Presets;
+  /** Makes rules, or takes them back; in force when it resolves. @throws DockerwallError */
+  change(request: RuleRequest, context: Omit<RuleContext, "rules">): Promise<RulesReport>;
+  /** Looks after what nobody tells of: rules that have ended, a file that changed unseen. */
+  look(): void;
+}
+
+/** The sets must be there. */
+export function openPolicyDesk({
+  sets,
+  policyFile,
+  log,
+  onProblem,
+  useOther,
+}: PolicyDeskOptions): PolicyDesk {
+  const builtIn = loadBuiltInPresets();
+  const store = createListStore(builtIn);
+  const rules = createRules({ sets, nowMs: Date.now });
+  const watch = followPolicyFile({
+    path: policyFile,
+    builtIn,
+    onChange: () => {
+      usePresets();
+      void useOther().catch(() => undefined);
+    },
+    onProblem,
+  });
+  let endTimer: NodeJS.Timeout | undefined;
+
+  // The same object while the file is the same: by another one every list would be parsed again.
+  let presets: Presets = builtIn;
+
+  function usePresets(): void {
+    presets = new Map([...builtIn, ...watch.current().presets]);
+    store.usePresets(presets);
+  }
+  usePresets();
+
+  /** Rules for a while end in the kernel by themselves; what was open by them ends here. */
+  function endRules(): void {
+    const ended = rules.expire();
+    for (const { target, entry } of ended) log.info("rule ended", { [target.kind]: target.name, entry });
+    // What goes wrong then is told by `status`, and tried again with the next reconciliation.
+    if (ended.length > 0) void useOther().catch(() => undefined);
+    scheduleEnd();
+  }
+
+  function scheduleEnd(): void {
+    clearTimeout(endTimer);
+    const endsAtMs = rules.nextEndMs();
+    if (endsAtMs !== undefined) endTimer = setTimeout(endRules, Math.max(0, endsAtMs - Date.now()) + 1);
+  }
+
+  return {
+    store,
+    rules,
+    presets: () => presets,
+    file: watch.current,
+    async change(request, context) {
+      const from = performance.now();
+      const target = changeRules(request, { rules, ...context });
+      await useOther();
+      log.info("policy changed", {
+        [target.kind]: target.name,
+        entry: request.entries.join(" "),
+        command: request.verb,
+        durationMs: Math.round(performance.now() - from),
+      });
+      scheduleEnd();
+      return reportRules(target, rules.current());
+    },
+    look() {
+      endRules();
+      watch.look();
+    },
+    [Symbol.dispose]: () => {
+      clearTimeout(endTimer);
+      watch[Symbol.dispose]();
+    },
+  };
+}

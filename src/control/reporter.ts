@@ -1,0 +1,246 @@
+// What the daemon says about itself: gathers what the planes report and answers `status` and `stats`.
+
+import type { Classification } from "../core/classify/networks.ts";
+import { createRecentDrops, fullTables } from "../core/firewall/full-tables.ts";
+import type { LookupJournal } from "../core/journal/lookups.ts";
+import { buildReport } from "../core/journal/report.ts";
+import { type IpAddress, prefixContains, renderPrefix } from "../core/model/address.ts";
+import type { NetworkStatus, ResolverReport, StatsReport, StatusReport } from "../core/model/report.ts";
+import { type DaemonState, isInForce } from "../core/model/state.ts";
+import type { Topology } from "../core/model/topology.ts";
+import type { Rule, RuleTarget } from "../core/policy/override.ts";
+import { readVersion } from "../edge/host/version.ts";
+import type { KernelSets } from "../edge/kernel/ipset/kernel-sets.ts";
+import type { Backend } from "../edge/kernel/iptables/iptables.ts";
+import { readTables } from "../edge/kernel/tables.ts";
+import { reportRules } from "./api/change-overrides.ts";
+import { createDeniedReading } from "./denied-counters.ts";
+
+export interface ReporterOptions {
+  readonly engineVersion: { readonly version: string; readonly apiVersion: string };
+  readonly backend: Backend;
+  readonly sets: KernelSets;
+  readonly journal: LookupJournal;
+  /** Where the daemon stands. */
+  readonly state: () => DaemonState;
+  /** Called when a problem appears or changes. */
+  readonly onProblem: (problem: string) => void;
+  /** Called when there may be more problems, or fewer. */
+  readonly onChange: (unwell: boolean) => void;
+  /** Numbers of the packet queues that are ours. */
+  readonly queues: readonly number[];
+  /** The rules made by command. */
+  readonly rules: () => readonly Rule[];
+  /** Resolvers that cannot answer, as their own lookups come back to them; one sentence each. */
+  readonly circles: (topology: Topology, classification: Classification) => readonly string[];
+}
+
+/** Where a problem lies; each place has at most one. */
+export type ProblemPlace =
+  | "engine"
+  | "containers"
+  | "reconcile"
+  | "rules"
+  | "capture"
+  | "ports"
+  | "policy file"
+  | `work: ${string}`;
+
+/** What keeps every network from being enforced while it lasts: the kernel does not take what it should hold. */
+const decisive: readonly ProblemPlace[] = ["rules", "reconcile"];
+
+/**
+ * Of no concern to health: a mistake of whoever writes policies denies what it concerns, a container that cannot be read
+ * is denied what hangs on it, and a kernel that has less to offer has not more for a daemon that is started anew.
+ */
+const bearable: readonly ProblemPlace[] = ["policy file", "containers", "ports"];
+
+export interface Reporter {
+  onClassified(topology: Topology, classification: Classification, nowMs: number): void;
+  onEnforced(ids: readonly string[]): void;
+  isEnforced(id: string): boolean;
+  /** Rules of so many families had been changed by somebody and were put right. */
+  onHealed(families: number): void;
+  onSandboxes(captured: number, problem: string | undefined): void;
+  onResolver(report: ResolverReport): void;
+  onProblem(place: ProblemPlace, problem: string): void;
+  clearProblem(place: ProblemPlace): void;
+  /** True while there is anything that must be corrected. */
+  isUnwell(): boolean;
+  status(): StatusReport;
+  stats(topology: Topology, nowMs: number): StatsReport;
+}
+
+export function createReporter(options: ReporterOptions): Reporter {
+  const version = readVersion();
+  const sinceMs = Date.now();
+  const problems = new Map<ProblemPlace, string>();
+  const guardedSince = new Map<string, number>();
+  let enforced: ReadonlySet<string> = new Set();
+  let classification: Classification | undefined;
+  let sandboxes = 0;
+  let rulesHealed = 0;
+  let resolver: ResolverReport | undefined;
+  let circles: readonly string[] = [];
+  const denied = createDeniedReading(options.sets, networkOf);
+  const recentDrops = createRecentDrops();
+  let said: ReadonlySet<string> = new Set();
+
+  function noteProblem(place: ProblemPlace, problem: string): void {
+    if (problems.get(place) === problem) return;
+    problems.set(place, problem);
+    options.onProblem(problem);
+    options.onChange(isUnwell());
+  }
+
+  function forgetProblem(place: ProblemPlace): void {
+    if (problems.delete(place)) options.onChange(isUnwell());
+  }
+
+  function isUnwell(): boolean {
+    return (
+      problems.size > 0 ||
+      (classification?.containers.problems.length ?? 0) > 0 ||
+      networkStatuses().some((network) => network.problems.length > 0)
+    );
+  }
+
+  /** The guarded network that an asker is on; none for one that is gone. */
+  function networkOf(asker: IpAddress): string {
+    const found = classification?.guarded.find(({ subnets }) =>
+      subnets.some((subnet) => prefixContains(subnet, asker)),
+    );
+    return found?.id ?? "";
+  }
+
+  /** Says each sentence when it is new since the last picture. */
+  function sayOnce(sentences: readonly string[]): void {
+    for (const sentence of sentences) if (!said.has(sentence)) options.onProblem(sentence);
+    said = new Set(sentences);
+  }
+
+  function networkStatuses(): NetworkStatus[] {
+    if (classification === undefined || !isInForce(options.state())) return [];
+    const fails = decisive.some((place) => problems.has(place));
+    const problemsOf = (id: string): readonly string[] => classification?.problems.get(id) ?? [];
+    return [
+      ...classification.guarded.map((network) => ({
+        name: network.name,
+        id: network.id,
+        bridge: network.bridge,
+        subnets: network.subnets.map(renderPrefix),
+        state: fails ? ("not-enforced" as const) : ("enforced" as const),
+        entries: network.lists.reduce((sum, { entries }) => sum + entries.length, 0),
+        mode: network.audit ? ("audit" as const) : ("enforce" as const),
+        sinceMs: guardedSince.get(network.id) ?? sinceMs,
+        problems: problemsOf(network.id),
+      })),
+      ...classification.refused.map((network) => ({
+        name: network.name,
+        id: network.id,
+        bridge: network.bridge,
+        subnets: network.subnets.map(renderPrefix),
+        state: "refused" as const,
+        entries: 0,
+        mode: "enforce" as const,
+        sinceMs,
+        problems: problemsOf(network.id),
+      })),
+    ];
+  }
+
+  /** In the time that people have. */
+  function heldNow(): StatusReport["held"] {
+    const startMs = Date.now() - performance.now();
+    return (classification?.held ?? []).map(({ bridge, sinceMs }) => ({
+      bridge,
+      sinceMs: Math.round(startMs + sinceMs),
+    }));
+  }
+
+  function tables(): string[] {
+    const read = readTables(options.queues);
+    const queueDropped = recentDrops(read.queueDropped, Date.now());
+    return fullTables({ ...read, queueDropped, setsFull: denied.full() });
+  }
+
+  return {
+    onClassified(topology, next, nowMs) {
+      options.journal.learn(topology);
+      circles = options.circles(topology, next);
+      sayOnce([
+        ...[...next.problems.values()].flat(),
+        ...next.containers.problems,
+        ...next.warnings,
+        ...next.containers.warnings,
+        ...circles,
+      ]);
+      classification = next;
+      denied.read(nowMs);
+      const ids = new Set(next.guarded.map((network) => network.id));
+      for (const id of guardedSince.keys()) if (!ids.has(id)) guardedSince.delete(id);
+      for (const id of ids) if (!guardedSince.has(id)) guardedSince.set(id, nowMs);
+      options.onChange(isUnwell());
+    },
+    onEnforced(ids) {
+      enforced = new Set(ids);
+    },
+    isEnforced: (id) => enforced.has(id) && !decisive.some((place) => problems.has(place)),
+    onHealed(families) {
+      rulesHealed += families;
+    },
+    onSandboxes(captured, problem) {
+      sandboxes = captured;
+      if (problem === undefined) forgetProblem("capture");
+      else noteProblem("capture", problem);
+    },
+    onResolver(report) {
+      resolver = report;
+    },
+    onProblem: noteProblem,
+    clearProblem: forgetProblem,
+    isUnwell,
+    status() {
+      const networks = networkStatuses();
+      const state = options.state();
+      const gone = state === "uninstalling" || state === "uninstalled";
+      return {
+        state,
+        healthy: isInForce(state) && [...problems.keys()].every((place) => bearable.includes(place)),
+        version,
+        sinceMs,
+        engine: options.engineVersion,
+        backend: options.backend,
+        rulesHealed,
+        capture: { sandboxes, problem: problems.get("capture") },
+        resolver,
+        networks,
+        held: gone ? [] : heldNow(),
+        rules: targetsOf(options.rules()).map((target) => reportRules(target, options.rules())),
+        problems: gone
+          ? []
+          : [
+              ...[...problems].filter(([place]) => place !== "capture").map(([, problem]) => problem),
+              ...(classification?.containers.problems ?? []),
+            ],
+        warnings: gone
+          ? []
+          : [
+              ...circles,
+              ...tables(),
+              ...(classification?.warnings ?? []),
+              ...(classification?.containers.warnings ?? []),
+            ],
+      };
+    },
+    stats(topology, nowMs) {
+      const guarded = classification?.guarded ?? [];
+      return buildReport({ topology, guarded, journal: options.journal, denied: denied.read(nowMs), nowMs });
+    },
+  };
+}
+
+/** Each target once. */
+function targetsOf(rules: readonly Rule[]): readonly RuleTarget[] {
+  return [...new Map(rules.map(({ target }) => [`${target.kind} ${target.name}`, target])).values()];
+}

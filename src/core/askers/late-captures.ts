@@ -1,0 +1,114 @@
+// What becomes of a question that the engine's resolver asks upstream, while the capture of some sandbox came late. Such
+// a question does not say for whom it is asked. So while the engine may still hold one that a guarded container asked
+// before its capture, none leaves: the engine fails it at once, whoever asks again is answered, by us or by the engine.
+
+import type { Standing } from "./index-of-askers.ts";
+
+/** A sandbox that may have been heard by the engine's resolver before it was captured. */
+export interface LateCapture {
+  /** Where it stands now, or stood when it went. */
+  readonly standing: () => Standing["kind"];
+  /** Whether anything in it has asked the engine's resolver; to be asked while it is there. */
+  readonly hasAskedPast: () => boolean;
+}
+
+/** Whose question it may be, as known when it was put before us; `judge` it until it is known what becomes of it. */
+export interface Suspicion {
+  readonly suspects: readonly Suspect[];
+  readonly sinceMs: number;
+}
+
+export type Verdict = "passes" | "refused" | "waits";
+
+interface Suspect {
+  readonly sandbox: string | undefined;
+  readonly late: LateCapture;
+  readonly sinceMs: number;
+  asked: boolean | undefined;
+  gone: boolean;
+}
+
+/**
+ * How long the engine may hold a question that it has been sent, measured from the capture: what is asked afterwards is
+ * asked of us. It forwards at once, but on a busy host its turn comes late. So until it has been seen with nothing to
+ * do, a second at least, as it may also wait for a lock of its own; but not for ever.
+ */
+const heldByEngineMs = { least: 1_000, most: 10_000 };
+/** A flow is tracked when its first packet is delivered; who sent one right before the capture has it by then. */
+const trackedAfterMs = 250;
+/** How long a question waits for its asker to be classified; Docker's own resolver gives up after 4 s. */
+const knownWithinMs = 3_500;
+/** Nobody but a host with thousands of containers that all start at once has more. */
+const maxSuspects = 4_096;
+
+export class LateCaptures {
+  #suspects: Suspect[] = [];
+
+  /** A sandbox was captured late. */
+  add(sandbox: string, late: LateCapture, nowMs: number): void {
+    this.#push({ sandbox, late, sinceMs: nowMs, asked: undefined, gone: false });
+  }
+
+  /**
+   * One was made and not seen yet. When it is seen it is captured, and late or not; when it has gone meanwhile, nobody
+   * will ever know where it stood.
+   */
+  addUnseen(fate: () => "pending" | "seen" | "gone", nowMs: number): void {
+    const standings = { pending: "unknown", seen: "open", gone: "guarded" } as const;
+    const late: LateCapture = { standing: () => standings[fate()], hasAskedPast: () => true };
+    this.#push({ sandbox: undefined, late, sinceMs: nowMs, asked: true, gone: false });
+  }
+
+  /** A sandbox goes; to be told while it can still be looked into. */
+  remove(sandbox: string, nowMs: number): void {
+    for (const suspect of this.#suspects) {
+      if (suspect.sandbox !== sandbox) continue;
+      this.#hasAsked(suspect, nowMs);
+      suspect.gone = true;
+    }
+  }
+
+  /** Who may have asked the question that the engine asks now. */
+  suspect(nowMs: number): Suspicion {
+    return { suspects: this.#suspects.filter((suspect) => this.#hasAsked(suspect, nowMs)), sinceMs: nowMs };
+  }
+
+  /** Whether somebody is under suspicion. */
+  get isSuspicious(): boolean {
+    return this.#suspects.length > 0;
+  }
+
+  /**
+   * Lets go who is above suspicion by now; to be called when every question that the engine had sent by then is judged.
+   * @param engineWasIdle whether the engine was seen with nothing to do at that moment
+   */
+  release(nowMs: number, engineWasIdle: boolean): void {
+    const { least, most } = heldByEngineMs;
+    this.#suspects = this.#suspects.filter(
+      ({ sinceMs, asked }) => asked !== false && nowMs - sinceMs <= (engineWasIdle ? least : most),
+    );
+  }
+
+  #push(suspect: Suspect): void {
+    if (this.#suspects.length >= maxSuspects) this.#suspects.shift();
+    this.#suspects.push(suspect);
+  }
+
+  #hasAsked(suspect: Suspect, nowMs: number): boolean {
+    if (suspect.asked !== undefined) return suspect.asked;
+    const asked = !suspect.gone && suspect.late.hasAskedPast();
+    if (asked || nowMs - suspect.sinceMs >= trackedAfterMs) suspect.asked = asked;
+    return asked;
+  }
+}
+
+/** What becomes of a question, by what is known of its suspects now. */
+export function judge({ suspects, sinceMs }: Suspicion, nowMs: number): Verdict {
+  const standings = suspects.map(({ late, gone }) => {
+    const kind = late.standing();
+    return gone && kind === "unknown" ? "guarded" : kind;
+  });
+  if (standings.includes("guarded")) return "refused";
+  if (!standings.includes("unknown")) return "passes";
+  return nowMs - sinceMs < knownWithinMs ? "waits" : "refused";
+}

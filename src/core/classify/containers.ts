@@ -1,0 +1,169 @@
+// What is particular about single containers: labels of their own, a second network that is not guarded, and
+// rights by which they could step around any wall. Found from the engine's picture, said once, guarded where it
+// can be.
+
+import { allowLabel } from "../labels/table.ts";
+import type { IpAddress } from "../model/address.ts";
+import type { GuardedNetwork, ServicePolicy } from "../model/planes.ts";
+import type { Container, Hazard, Network, Topology } from "../model/topology.ts";
+import { gatherLists, type PolicySources } from "./gather.ts";
+
+/** An address of a guarded container, guarded by itself on a bridge of another network of it that is not guarded. */
+export interface Stray {
+  readonly address: IpAddress;
+  readonly bridge: string;
+  readonly container: string;
+  /** True when every guarded network of the container lets everything pass. */
+  readonly audit: boolean;
+}
+
+export interface ContainerFindings {
+  readonly services: readonly ServicePolicy[];
+  readonly strays: readonly Stray[];
+  /** Every address of the containers in quarantine, and a marker for each. */
+  readonly quarantined: readonly { readonly address: IpAddress; readonly containerId: string }[];
+  /** One sentence each: what is wrong and must be corrected. */
+  readonly problems: readonly string[];
+  /** One sentence each: what the wall cannot hold. */
+  readonly warnings: readonly string[];
+}
+
+const hazardSentences: Readonly<Record<Hazard, string>> = {
+  "docker-socket": "has the Docker socket, and with it the host",
+  privileged: "is privileged, and can change the host's firewall",
+  "host-network": "is on the host's network, which is not guarded",
+  "host-pid": "sees the host's processes, and with SYS_ADMIN or SYS_PTRACE their networks",
+  "sys-admin": "has SYS_ADMIN, by which it can enter and change what is the host's",
+  kernel:
+    "has a right over the host's kernel (SYS_MODULE, SYS_RAWIO, SYS_BOOT, BPF or PERFMON), and with it the host",
+  "host-files": "has DAC_READ_SEARCH, by which it can open files of the host",
+  "host-devices": "has a device of the host that holds its memory or disks, and with it the host",
+  "net-admin":
+    "has NET_ADMIN, and unless the engine maps its users to others (userns-remap) with it the host's own interfaces: it is NOT contained",
+};
+
+export interface ExamineInput {
+  readonly topology: Topology;
+  /** Guarded networks by id. */
+  readonly guarded: ReadonlyMap<string, Pick<GuardedNetwork, "audit">>;
+  /** Ids of the containers in quarantine. */
+  readonly quarantine: ReadonlySet<string>;
+  readonly policy: PolicySources;
+  /** Id of the daemon's own container, of which nobody need be warned. */
+  readonly own?: string | undefined;
+}
+
+/** Examines every container. */
+export function examineContainers(input: ExamineInput): ContainerFindings {
+  const { topology, guarded } = input;
+  const networks = new Map(topology.networks.map((network) => [network.id, network]));
+  const services: ServicePolicy[] = [];
+  const strays: Stray[] = [];
+  const problems: string[] = [];
+  const warnings: string[] = [];
+  for (const container of topology.containers) {
+    const holder = networkHolder(container, topology.containers);
+    const homes = holder.endpoints.flatMap(({ networkId }) => guarded.get(networkId) ?? []);
+    const inside = homes.length > 0;
+    const audit = inside && homes.every((home) => home.audit);
+    const label = container.labels[allowLabel];
+    const own = gatherLists({ kind: "container", name: container.name }, label, input.policy);
+    problems.push(...own.problems);
+    warnings.push(...own.warnings);
+    if (own.lists.length > 0 && holder === container) services.push(serviceOf(container, own.lists, guarded));
+    if (label !== undefined) problems.push(...misplacedLabel(container, holder, inside));
+    const onHost = container.hazards.includes("host-network") && container.id !== input.own;
+    const concerned = inside || label !== undefined || onHost;
+    if (!concerned || !container.running) continue;
+    warnings.push(...container.hazards.map((hazard) => `${nameOf(container)} ${hazardSentences[hazard]}`));
+    const outside = container.endpoints.flatMap((endpoint) => {
+      return guarded.has(endpoint.networkId) ? [] : (networks.get(endpoint.networkId) ?? []);
+    });
+    // What a container shares another's network for is found with that one.
+    if (!inside || holder !== container) continue;
+    for (const network of outside) {
+      warnings.push(secondNetwork(container, network));
+      const { bridge } = network;
+      if (bridge === undefined) continue;
+      strays.push(...straysOn(bridge, container, networks).map((stray) => ({ ...stray, audit })));
+    }
+  }
+  const quarantined = topology.containers
+    .filter((container) => input.quarantine.has(container.id))
+    .flatMap(({ id, endpoints }) =>
+      [quarantineMarker(id), ...endpoints.flatMap(({ addresses }) => addresses)].map((address) => ({
+        address,
+        containerId: id,
+      })),
+    );
+  return { services, strays, quarantined, problems, warnings };
+}
+
+/**
+ * By every address that it has: it can send from any of them on any of its networks. To the kernel an address by itself
+ * on one bridge hides its subnet on another, so its own bridge is with it.
+ */
+function straysOn(
+  bridge: string,
+  container: Container,
+  networks: ReadonlyMap<string, Network>,
+): Omit<Stray, "audit">[] {
+  return container.endpoints.flatMap(({ networkId, addresses }) => {
+    const bridges = [...new Set([networks.get(networkId)?.bridge ?? bridge, bridge])];
+    return addresses.flatMap((address) =>
+      bridges.map((each) => ({ address, bridge: each, container: container.name })),
+    );
+  });
+}
+
+/** The container whose network it is on (`network_mode: container:NAME`, any number of times): itself mostly. */
+export function networkHolder(container: Container, containers: readonly Container[]): Container {
+  const met = new Set<Container>();
+  let holder = container;
+  while (!met.has(holder)) {
+    met.add(holder);
+    const other = /^container:(.+)$/.exec(holder.networkMode)?.[1];
+    // Nearly always: who looks through all containers for each of them is slow with thousands.
+    if (other === undefined) return holder;
+    holder = containers.find(({ id, name }) => other === id || other === name) ?? holder;
+  }
+  return holder;
+}
+
+/** Why the label of a running container counts for nothing, if so. */
+function misplacedLabel(container: Container, holder: Container, inside: boolean): string[] {
+  const place = `${nameOf(container)}, label ${allowLabel}`;
+  if (holder !== container) {
+    return [
+      `${place}: it is on the network of ${nameOf(holder)}, whose labels count for both; label that one`,
+    ];
+  }
+  if (inside) return [];
+  return [`${place}: none of its networks carries ${allowLabel}, so it is NOT contained; label a network`];
+}
+
+/** Nobody's address, made of the container's id: by it the set remembers one in quarantine that has none of its own. */
+function quarantineMarker(id: string): IpAddress {
+  const [first = 0, ...rest] = Buffer.from(id.slice(0, 8), "hex");
+  return `${240 + (first % 8)}.${rest.join(".")}` as IpAddress;
+}
+
+function serviceOf(
+  { id: containerId, name, endpoints }: Container,
+  lists: ServicePolicy["lists"],
+  guarded: ExamineInput["guarded"],
+): ServicePolicy {
+  const inside = endpoints.filter((endpoint) => guarded.has(endpoint.networkId));
+  return { containerId, name, addresses: inside.flatMap((endpoint) => endpoint.addresses), lists };
+}
+
+function secondNetwork(container: Container, network: Network): string {
+  const name = JSON.stringify(network.name);
+  return network.bridge === undefined
+    ? `${nameOf(container)} is on network ${name} (${network.driver}) too, which is not guarded: it is NOT contained`
+    : `${nameOf(container)} is on network ${name} too, which is not guarded: it is held to the same allowlist there`;
+}
+
+function nameOf(container: Container): string {
+  return `container ${JSON.stringify(container.name)}`;
+}

@@ -1,0 +1,159 @@
+// From the engine's picture and the bridges on the host: which bridge is guarded, which is open, which is held.
+
+import { heldPrefix } from "../firewall/names.ts";
+import { readDnsLabels } from "../labels/dns.ts";
+import { readModeLabels } from "../labels/mode.ts";
+import { allowLabel } from "../labels/table.ts";
+import type { GuardedNetwork } from "../model/planes.ts";
+import type { Network, Topology } from "../model/topology.ts";
+import type { HeldBridge } from "./bridge-claims.ts";
+import { type ContainerFindings, examineContainers } from "./containers.ts";
+import { gatherLists, type PolicySources } from "./gather.ts";
+import { tellOverlaps } from "./overlaps.ts";
+
+export interface ClassifiedNetwork extends GuardedNetwork {
+  readonly bridge: string;
+  /** True: who is denied is told so at once. */
+  readonly reject: boolean;
+}
+
+export interface Classification {
+  readonly guarded: readonly ClassifiedNetwork[];
+  /** Names of bridges that are none of our business. Bridges in neither list are held. */
+  readonly openBridges: readonly string[];
+  /** Bridges that pass nothing until it is known whose they are. */
+  readonly held: readonly HeldBridge[];
+  /** Networks that carry the label but cannot be guarded. */
+  readonly refused: readonly Network[];
+  /** By network id, one sentence each. */
+  readonly problems: ReadonlyMap<string, readonly string[]>;
+  /** Entries that allow more than it seems, and what names no network; one sentence each. */
+  readonly warnings: readonly string[];
+  readonly containers: ContainerFindings;
+}
+
+export interface ClassifyInput {
+  readonly topology: Topology;
+  /** Names of all bridge interfaces on the host. */
+  readonly bridges: readonly string[];
+  readonly policy: PolicySources;
+  /** Bridges that no engine network claimed for long enough to be somebody else's. */
+  readonly foreign: ReadonlySet<string>;
+  /** What hangs on a bridge that is no container's, in words; empty for one that may be guarded. */
+  readonly strangersOn: (bridge: string) => readonly string[];
+  /** Bridges of which nobody knows yet whose they are. */
+  readonly held: readonly HeldBridge[];
+  /** Ids of the containers in quarantine. */
+  readonly quarantine: ReadonlySet<string>;
+  /** Id of the daemon's own container. */
+  readonly own?: string | undefined;
+}
+
+/** Classifies every network and bridge. A bad label leaves in force what stood there before, or nothing. */
+export function classify(input: ClassifyInput): Classification {
+  const guarded: ClassifiedNetwork[] = [];
+  const warnings: string[] = [];
+  const refused: Network[] = [];
+  const problems = new Map<string, string[]>();
+  const open = new Set<string>();
+  const claimed = new Set<string>();
+  for (const network of input.topology.networks) {
+    const label = network.labels[allowLabel];
+    if (network.bridge !== undefined) claimed.add(network.bridge);
+    if (label === undefined) {
+      if (network.bridge !== undefined) open.add(network.bridge);
+      continue;
+    }
+    if (network.bridge === undefined) {
+      refused.push(network);
+      problems.set(network.id, [
+        `network ${JSON.stringify(network.name)} has driver ${network.driver}, which cannot be guarded: its containers are NOT contained; use the bridge driver`,
+      ]);
+      continue;
+    }
+    const strangers = input.strangersOn(network.bridge);
+    if (strangers.length > 0) {
+      refused.push(network);
+      open.add(network.bridge);
+      problems.set(network.id, [
+        `network ${JSON.stringify(network.name)} cannot be guarded: its bridge ${network.bridge} has ${strangers.join(", ")}, and to guard it would cut the host off; its containers are NOT contained: give them a network with a bridge of its own`,
+      ]);
+      continue;
+    }
+    const gathered = gatherLists({ kind: "network", name: network.name }, label, input.policy);
+    const { dns, problems: dnsProblems } = readDnsLabels(network);
+    const { audit, reject, problems: modeProblems } = readModeLabels(network);
+    const found = [
+      ...bridgeProblems(network, input.bridges),
+      ...gathered.problems,
+      ...dnsProblems,
+      ...modeProblems,
+    ];
+    if (found.length > 0) problems.set(network.id, found);
+    warnings.push(...gathered.warnings);
+    guarded.push({
+      id: network.id,
+      name: network.name,
+      bridge: network.bridge,
+      subnets: network.subnets,
+      gateways: network.gateways,
+      lists: gathered.lists,
+      audit,
+      reject,
+      dns,
+    });
+  }
+  const foreign = input.bridges.filter((bridge) => !claimed.has(bridge) && input.foreign.has(bridge));
+  const containers = examineContainers({
+    topology: input.topology,
+    guarded: new Map(guarded.map((network) => [network.id, network])),
+    quarantine: input.quarantine,
+    policy: input.policy,
+    own: input.own,
+  });
+  warnings.push(...strangersInFile(input, guarded));
+  warnings.push(...tellOverlaps(input.topology.networks, new Set(guarded.map(({ id }) => id))));
+  for (const { name } of guarded.filter(({ audit }) => audit)) {
+    warnings.push(`network ${JSON.stringify(name)} is in audit mode: everything passes, and is recorded`);
+  }
+  return {
+    guarded,
+    openBridges: [...open, ...foreign],
+    held: input.held.filter(({ bridge }) => bridge.startsWith(heldPrefix)),
+    refused,
+    problems,
+    warnings,
+    containers,
+  };
+}
+
+/** The engine keeps a network whose bridge somebody took away: nothing passes there, and nothing is enforced. */
+function bridgeProblems({ name, bridge = "" }: Network, bridges: readonly string[]): string[] {
+  if (bridges.includes(bridge)) return [];
+  return [
+    `network ${JSON.stringify(name)}: its bridge ${bridge} is gone from this host, and its containers reach nothing; remove the network and create it again`,
+  ];
+}
+
+/** Names in the policy file that nobody has: a slip there would take away or grant nothing, without a word. */
+function strangersInFile(
+  { topology, policy: { file } }: ClassifyInput,
+  guarded: readonly ClassifiedNetwork[],
+): string[] {
+  const networks = new Set(guarded.map(({ name }) => name));
+  const containers = new Set(topology.containers.map(({ name }) => name));
+  const sharing = new Set(
+    topology.containers.flatMap(({ name, networkMode }) => (/^container:/.test(networkMode) ? [name] : [])),
+  );
+  return [
+    ...[...file.networks.keys()]
+      .filter((name) => !networks.has(name))
+      .map((name) => `policy file: there is no guarded network ${JSON.stringify(name)}`),
+    ...[...file.containers.keys()].flatMap((name) => {
+      const text = JSON.stringify(name);
+      if (sharing.has(name))
+        return [`policy file: container ${text} shares another's network; name that one`];
+      return containers.has(name) ? [] : [`policy file: there is no container ${text}`];
+    }),
+  ];
+}

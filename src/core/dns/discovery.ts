@@ -1,0 +1,206 @@
+// Docker's own names, answered as its embedded resolver would (libnetwork sandbox.ResolveName, network.ResolveName):
+// a container's name, short id and aliases on each network that the asker shares with it, each also with the
+// network's name behind it, and the links that the asker was given. The asker's networks are tried in Docker's
+// order, and the first that has an address of the wanted family answers, alone.
+
+import { type Family, familyOf, type IpAddress } from "../model/address.ts";
+import type { Container, Endpoint, Network, Topology } from "../model/topology.ts";
+import type { LocalAnswer } from "./resolve.ts";
+import { types } from "./wire/codes.ts";
+import { nameFromPlainText, nameText } from "./wire/name.ts";
+import type { Question } from "./wire/question.ts";
+import { addressOfReverseName } from "./wire/reverse.ts";
+
+/** Who asks: the container with one of these addresses, or somebody new on these networks. */
+export interface DiscoveryAsker {
+  readonly networkIds: readonly string[];
+  readonly addresses: readonly IpAddress[];
+}
+
+export interface Discovery {
+  /** Docker's answer; undefined for a name that is none of Docker's. `random` gives 0 (included) to 1 (excluded). */
+  find(question: Question, asker: DiscoveryAsker, random: () => number): LocalAnswer | undefined;
+}
+
+/** Indexes one picture of the engine. Only running containers have names. */
+export function createDiscovery(topology: Topology): Discovery {
+  const networks = new Map(
+    topology.networks
+      .toSorted(byDockersOrder)
+      .map(({ id, name }, rank): [string, NetworkNames] => [
+        id,
+        { rank, name, canonicalName: canonicalText(name) ?? "", byName: new Map(), byAddress: new Map() },
+      ]),
+  );
+  const askers = new Map<IpAddress, Container>();
+  for (const container of topology.containers) {
+    if (!container.running) continue;
+    for (const endpoint of container.endpoints) {
+      for (const address of endpoint.addresses) askers.set(address, container);
+      const network = networks.get(endpoint.networkId);
+      if (network !== undefined) addEndpoint(network, container, endpoint);
+    }
+  }
+
+  /** In the order in which Docker tries them. */
+  const joinedBy = ({ networkIds, addresses }: DiscoveryAsker): readonly Joined[] => {
+    const endpoints = addresses.flatMap((address) => askers.get(address)?.endpoints ?? []);
+    const links = new Map(endpoints.map((endpoint) => [endpoint.networkId, linksOf(endpoint)]));
+    return [...new Set([...networkIds, ...links.keys()])]
+      .flatMap((id) => {
+        const names = networks.get(id);
+        return names === undefined ? [] : [{ names, links: links.get(id) ?? noLinks }];
+      })
+      .sort((a, b) => a.names.rank - b.names.rank);
+  };
+
+  return {
+    find({ name, type }, asker, random) {
+      const joined = joinedBy(asker);
+      if (type === types.ptr) {
+        const targets = findPointers(joined, name);
+        if (targets !== undefined) return { kind: "pointers", targets };
+      }
+      const family = type === types.a ? 4 : type === types.aaaa ? 6 : undefined;
+      const addresses = findAddresses(joined, name, family);
+      if (addresses === undefined) return undefined;
+      // The name is Docker's whatever is asked about it; it must not go outside.
+      return addresses.length === 0
+        ? { kind: "no-data" }
+        : { kind: "addresses", addresses: shuffle(addresses, random) };
+    },
+  };
+}
+
+/**
+ * libnetwork's order of a sandbox's endpoints, as far as the engine tells it: those with a way out first, then
+ * those with IPv6, then by name.
+ */
+function byDockersOrder(a: Network, b: Network): number {
+  return (
+    Number(a.internal) - Number(b.internal) ||
+    Number(hasIpv6(b)) - Number(hasIpv6(a)) ||
+    (a.name < b.name ? -1 : a.name > b.name ? 1 : 0)
+  );
+}
+
+function hasIpv6({ subnets }: Network): boolean {
+  return subnets.some(({ address }) => familyOf(address) === 6);
+}
+
+/** One network of the asker, and what it alone calls others there: from alias to name. */
+interface Joined {
+  readonly names: NetworkNames;
+  readonly links: ReadonlyMap<string, string>;
+}
+
+const noLinks: ReadonlyMap<string, string> = new Map();
+
+function linksOf({ links }: Endpoint): ReadonlyMap<string, string> {
+  if (links.length === 0) return noLinks;
+  return new Map(
+    links.flatMap(({ alias, name }) => {
+      const [from, to] = [canonicalText(alias), canonicalText(name)];
+      return from === undefined || to === undefined ? [] : [[from, to] as const];
+    }),
+  );
+}
+
+/** What Docker calls the names of one network. */
+interface NetworkNames {
+  /** Its place in Docker's order. */
+  readonly rank: number;
+  readonly name: string;
+  /** In the form that names of questions have. */
+  readonly canonicalName: string;
+  readonly byName: Map<string, Set<IpAddress>>;
+  /** Address to the name of its container. */
+  readonly byAddress: Map<IpAddress, string>;
+}
+
+const shortIdLength = 12;
+
+function addEndpoint(network: NetworkNames, container: Container, endpoint: Endpoint): void {
+  // Between the start and its address there is nothing to answer; an empty answer would be believed.
+  if (endpoint.addresses.length === 0) return;
+  const names = [container.name, container.id.slice(0, shortIdLength), ...endpoint.aliases];
+  for (const name of new Set(names.flatMap((text) => canonicalText(text) ?? []))) {
+    const addresses = network.byName.get(name) ?? new Set<IpAddress>();
+    network.byName.set(name, addresses);
+    for (const address of endpoint.addresses) addresses.add(address);
+  }
+  for (const address of endpoint.addresses) network.byAddress.set(address, container.name);
+}
+
+/** The form that names of questions have; undefined for a text that is no name at all. */
+function canonicalText(text: string): string | undefined {
+  const name = nameFromPlainText(text);
+  return name === undefined || text === "" ? undefined : nameText(name);
+}
+
+/**
+ * Both parts may have dots: `a.b.c` is `a.b.c` on any of the networks, then `a.b` on network `c`, then `a` on
+ * network `b.c`; each is tried as a link first. Empty for a name that has no address of this family.
+ */
+function findAddresses(
+  joined: readonly Joined[],
+  name: string,
+  family: Family | undefined,
+): readonly IpAddress[] | undefined {
+  for (const { host, domain } of splitsOf(name)) {
+    const networks =
+      domain === undefined ? joined : joined.filter(({ names }) => names.canonicalName === domain);
+    const linked = networks.flatMap(({ names, links }) => {
+      const target = links.get(host);
+      return target === undefined ? [] : (names.byName.get(target) ?? []);
+    });
+    const own = networks.flatMap(({ names, links }) =>
+      links.has(host) ? [] : (names.byName.get(host) ?? []),
+    );
+    const found = firstOf(linked, family) ?? firstOf(own, family);
+    if (found !== undefined) return found;
+  }
+  return undefined;
+}
+
+function splitsOf(name: string): readonly { readonly host: string; readonly domain: string | undefined }[] {
+  const splits: { host: string; domain: string | undefined }[] = [{ host: name, domain: undefined }];
+  for (let dot = name.lastIndexOf("."); dot > 0; dot = name.lastIndexOf(".", dot - 1))
+    splits.push({ host: name.slice(0, dot), domain: name.slice(dot + 1) });
+  return splits;
+}
+
+/** The first that has any of the family; none of any when only the name is known. */
+function firstOf(
+  found: readonly ReadonlySet<IpAddress>[],
+  family: Family | undefined,
+): readonly IpAddress[] | undefined {
+  if (found.length === 0) return undefined;
+  for (const addresses of found) {
+    const fitting = [...addresses].filter((address) => familyOf(address) === family);
+    if (fitting.length > 0) return fitting;
+  }
+  return [];
+}
+
+function findPointers(joined: readonly Joined[], name: string): readonly string[] | undefined {
+  const address = addressOfReverseName(name);
+  if (address === undefined) return undefined;
+  for (const { names } of joined) {
+    const container = names.byAddress.get(address);
+    if (container !== undefined) return [`${container}.${names.name}`];
+  }
+  return undefined;
+}
+
+/** Fisher and Yates: every order equally likely. */
+function shuffle<T>(items: readonly T[], random: () => number): readonly T[] {
+  const shuffled = [...items];
+  for (let last = shuffled.length - 1; last > 0; last--) {
+    const other = Math.floor(random() * (last + 1));
+    const [a, b] = [shuffled[last], shuffled[other]];
+    if (a !== undefined) shuffled[other] = a;
+    if (b !== undefined) shuffled[last] = b;
+  }
+  return shuffled;
+}

@@ -1,0 +1,61 @@
+// What upstream says about a question, from the cache where it may: fresh answers first, failures for a moment
+// (RFC 9520), stale ones when no upstream can be asked (RFC 8767). Hot answers are asked for again before they end.
+
+import { type AnswerCache, type CachedMessage, type CacheKey, RecentFailureError } from "./cache.ts";
+import { NoTurnError } from "./fair-queue.ts";
+import type { Looked } from "./resolve.ts";
+import { walkAnswer } from "./wire/answer.ts";
+import type { Question } from "./wire/question.ts";
+
+export type AskUpstream = (question: Question) => Promise<Uint8Array>;
+
+export interface LookupSources {
+  readonly cache: AnswerCache;
+  readonly ask: AskUpstream;
+  /** Milliseconds that only go forward. */
+  readonly nowMs: () => number;
+}
+
+/** Looks a question up. Throws or rejects, as `ask` does, when there is nothing old to serve either. */
+export function lookUp(question: Question, sources: LookupSources): Looked | Promise<Looked> {
+  const { cache, nowMs } = sources;
+  const key = keyOf(question);
+  const cached = cache.get(key, nowMs());
+  if (cached !== undefined && !cached.stale) {
+    // Whoever is answered now does not wait for it, and whether it succeeds shows at the next question.
+    if (cached.prefetch) void askAndKeep(question, sources).catch(() => undefined);
+    return lookedFrom(cached, question);
+  }
+  if (!cache.hasFailed(key, nowMs())) return askAndKeep(question, sources);
+  if (cached !== undefined) return lookedFrom(cached, question);
+  throw new RecentFailureError();
+}
+
+async function askAndKeep(question: Question, { cache, ask, nowMs }: LookupSources): Promise<Looked> {
+  const key = keyOf(question);
+  let message: Uint8Array;
+  try {
+    message = await ask(question);
+  } catch (error) {
+    if (!(error instanceof NoTurnError)) cache.fail(key, nowMs());
+    const kept = cache.get(key, nowMs());
+    if (kept === undefined) throw error;
+    return lookedFrom(kept, question);
+  }
+  const answer = walkAnswer(message, question);
+  if (answer.kind === "bad") {
+    cache.fail(key, nowMs());
+    const kept = cache.get(key, nowMs());
+    return kept === undefined ? { answer, ageSeconds: 0, stale: false } : lookedFrom(kept, question);
+  }
+  cache.put(key, message, answer.ttlSeconds, nowMs());
+  return { answer, ageSeconds: 0, stale: false };
+}
+
+function lookedFrom({ message, ageSeconds, stale }: CachedMessage, question: Question): Looked {
+  return { answer: walkAnswer(message, question), ageSeconds, stale };
+}
+
+function keyOf(question: Question): CacheKey {
+  return { name: question.qname.key, type: question.type };
+}

@@ -1,0 +1,294 @@
+// One query, in the order that makes it safe:
+//
+// 1. Docker's own names are answered from the inventory; nothing leaves.
+// 2. A denied name is answered here (P3): it never reaches an upstream, not even its first label.
+// 3. A type that we do not serve, or that this asker cannot use, is answered here.
+// 4. Upstream is asked with a message of our own making; no byte of the client's but its question is in it.
+// 5. What came back is walked, unrelated and private records are dropped (P6).
+// 6. The grants are admitted, and only then is there an answer (P2). Without grants there is no address.
+
+import { type LeaseSettings, leaseSeconds, toldSeconds } from "../grants/lease.ts";
+import { type Family, familyOf, type IpAddress } from "../model/address.ts";
+import type { Service } from "../model/service.ts";
+import type { Decision } from "../policy/decide.ts";
+import { type AddressFilter, refusesAddress } from "./address-filter.ts";
+import { RecentFailureError } from "./cache.ts";
+import { CircleError } from "./circles.ts";
+import { NoTurnError } from "./fair-queue.ts";
+import { type Answer, type BadAnswer, renderAnswer } from "./wire/answer.ts";
+import { type ExtendedError, extendedErrors, rcodes, types } from "./wire/codes.ts";
+import { labelCount } from "./wire/name.ts";
+import type { Query, Question } from "./wire/question.ts";
+import {
+  blockedBy,
+  respondAddresses,
+  respondAny,
+  respondError,
+  respondNoData,
+  respondNxDomain,
+  respondPointers,
+} from "./wire/respond.ts";
+import { addressOfReverseName } from "./wire/reverse.ts";
+
+/** Addresses that one answer may open. */
+const maxAddressesPerAnswer = 256;
+
+/** What an answer opens for its asker once it is admitted. */
+export interface Grant {
+  readonly address: IpAddress;
+  /** The name that was asked for. */
+  readonly domain: string;
+  readonly services: readonly Service[];
+  /** Life from now, seconds; renewal never shortens a longer one. */
+  readonly leaseSeconds: number;
+}
+
+/** An answer about one of Docker's own names or addresses. */
+export type LocalAnswer =
+  | { readonly kind: "addresses"; readonly addresses: readonly IpAddress[] }
+  | { readonly kind: "pointers"; readonly targets: readonly string[] }
+  | { readonly kind: "no-data" };
+
+/** What upstream said, or said some time ago. */
+export interface Looked {
+  readonly answer: Answer | BadAnswer;
+  /** How long ago it came, seconds. */
+  readonly ageSeconds: number;
+  /** True when its time is over and no upstream could be asked (RFC 8767). */
+  readonly stale: boolean;
+}
+
+export type FindLocal = (question: Question) => LocalAnswer | undefined | Promise<LocalAnswer | undefined>;
+/** Rejects when no upstream answered in time. */
+export type Lookup = (question: Question) => Looked | Promise<Looked>;
+/** Returns once every grant is in the kernel; throws or rejects when one of them is not. */
+export type Admit = (grants: readonly Grant[]) => void | Promise<void>;
+
+export interface ResolveRequest {
+  readonly query: Query;
+  readonly decision: Decision;
+  /** True when a denied name is looked up all the same, and every address is told: nothing of it is granted. */
+  readonly audit: boolean;
+  /** Bytes that the answer may have; see `payloadLimit`. */
+  readonly limit: number;
+  /** Families that the asker's networks have. */
+  readonly families: ReadonlySet<Family>;
+  /** Types served for this asker beyond the default ones (`dockerwall.types`). */
+  readonly extraTypes: ReadonlySet<number>;
+  readonly filter: AddressFilter;
+  readonly lease: LeaseSettings;
+  readonly findLocal: FindLocal;
+  readonly lookup: Lookup;
+  /** Why nobody can be asked for this asker, not even about what it may not have: it may be asking for others. */
+  readonly circle?: string | undefined;
+  readonly admit: Admit;
+  /** True for an address that this asker holds a live grant for: its reverse name may be asked for. */
+  readonly mayReverse?: (address: IpAddress) => boolean;
+}
+
+/** How a query ended. */
+export type Outcome = "local" | "denied" | "not-served" | "answered" | "refused-private" | "failed";
+
+export interface Resolution {
+  readonly bytes: Uint8Array;
+  readonly outcome: Outcome;
+  /** Addresses that the answer tells; in the kernel since before it, but for those that only audit mode lets pass. */
+  readonly granted: readonly IpAddress[];
+  /** Addresses that the private-answer filter left out. */
+  readonly refused: readonly IpAddress[];
+  /** How many addresses were left out because one answer opens no more. */
+  readonly excess: number;
+  /** Why it failed. */
+  readonly cause: unknown;
+}
+
+/** Resolves one query. Never throws and never rejects: every failure is an answer. */
+export async function resolveQuery(request: ResolveRequest): Promise<Resolution> {
+  try {
+    return (await answerLocally(request)) ?? (await answerFromUpstream(request));
+  } catch (error) {
+    if (error instanceof CircleError) return failed(request, reasonOf(error), error);
+    return failed(request, { code: extendedErrors.other, text: "internal error" }, error);
+  }
+}
+
+/** Types served for every allowed name; TXT only where an entry names the very name. */
+const servedTypes: ReadonlySet<number> = new Set([
+  types.a,
+  types.aaaa,
+  types.cname,
+  types.https,
+  types.svcb,
+  types.srv,
+  types.mx,
+  types.caa,
+  types.ns,
+  types.soa,
+  types.ptr,
+]);
+
+/** Firefox turns its own DNS over HTTPS off when this name does not exist. */
+const canaryName = "use-application-dns.net";
+
+async function answerLocally(request: ResolveRequest): Promise<Resolution | undefined> {
+  const { query, decision, findLocal } = request;
+  const reply = { head: query, limit: request.limit };
+  const found = (await findLocal(query.question)) ?? findLoopback(request);
+  if (found !== undefined) return local(respondLocal(request, found), "local");
+  if (!decision.allowed && !request.audit) {
+    if (isOpenReverse(request)) return undefined;
+    // A denial would be told to whoever asked this resolver, who may have the name.
+    if (request.circle !== undefined) throw new CircleError(request.circle);
+    return local(respondNxDomain({ ...reply, extendedError: blockedBy(decision.network) }), "denied");
+  }
+  const { name, qname, type } = query.question;
+  if (name === canaryName || labelCount(qname) < 2) return local(respondNxDomain(reply), "denied");
+  if (type === types.any) return local(respondAny(reply), "not-served");
+  if (!isServed(request)) return local(respondNoData(reply), "not-served");
+  return undefined;
+}
+
+/** A resolver answers `localhost` itself (RFC 6761 6.3): it means the container, and opens nothing. */
+function findLoopback({ query, families }: ResolveRequest): LocalAnswer | undefined {
+  const { name, type } = query.question;
+  if (name !== "localhost" && !name.endsWith(".localhost")) return undefined;
+  if (type === types.a && families.has(4)) return { kind: "addresses", addresses: [loopback4] };
+  if (type === types.aaaa && families.has(6)) return { kind: "addresses", addresses: [loopback6] };
+  return { kind: "no-data" };
+}
+
+const loopback4 = "127.0.0.1" as IpAddress;
+const loopback6 = "::1" as IpAddress;
+
+function respondLocal({ query, limit }: ResolveRequest, found: LocalAnswer): Uint8Array {
+  switch (found.kind) {
+    case "addresses":
+      return respondAddresses({ head: query, limit, addresses: found.addresses });
+    case "pointers":
+      return respondPointers({ head: query, limit, targets: found.targets });
+    case "no-data":
+      return respondNoData({ head: query, limit });
+  }
+}
+
+/** Whose address is open may be asked for by that address; nothing but the address itself leaves. */
+function isOpenReverse({ query, mayReverse }: ResolveRequest): boolean {
+  if (query.question.type !== types.ptr || mayReverse === undefined) return false;
+  const address = addressOfReverseName(query.question.name);
+  return address !== undefined && mayReverse(address);
+}
+
+function isServed({ query, decision, audit, families, extraTypes }: ResolveRequest): boolean {
+  const { type } = query.question;
+  if (type === types.a && !families.has(4)) return false;
+  if (type === types.aaaa && !families.has(6)) return false;
+  if (audit) return true;
+  const exact = decision.allowed && decision.exact;
+  return servedTypes.has(type) || extraTypes.has(type) || (type === types.txt && exact);
+}
+
+async function answerFromUpstream(request: ResolveRequest): Promise<Resolution> {
+  const { query, decision, lease } = request;
+  if (!decision.allowed && !request.audit && !isOpenReverse(request))
+    throw new Error("a denied name must not reach an upstream");
+  const services = decision.allowed ? decision.services : [];
+  let looked: Looked;
+  try {
+    looked = await request.lookup(query.question);
+  } catch (error) {
+    return failed(request, reasonOf(error), error);
+  }
+  const { answer } = looked;
+  if (answer.kind === "bad") {
+    const text = `upstream answer refused: ${answer.problem}`;
+    return failed(request, { code: extendedErrors.networkError, text }, new Error(text));
+  }
+  const told = looked.stale
+    ? Math.min(staleTtlSeconds, lease.ceilingSeconds)
+    : toldSeconds(lease, answer.ttlSeconds - looked.ageSeconds);
+  const picked = pickAddresses(request, answer);
+  const grants = (decision.allowed ? [...picked.granted] : []).map((address) => ({
+    address,
+    domain: query.question.name,
+    services,
+    leaseSeconds: leaseSeconds(lease, told),
+  }));
+  if (grants.length > 0) {
+    try {
+      await request.admit(grants);
+    } catch (error) {
+      return failed(
+        request,
+        { code: extendedErrors.other, text: "the grant failed; nothing was opened" },
+        error,
+      );
+    }
+  }
+  const onlyPrivate = picked.granted.size === 0 && picked.refused.length > 0 && !request.audit;
+  const bytes = renderAnswer(answer, {
+    head: query,
+    limit: request.limit,
+    tellTtl: () => told,
+    keep: (address) => picked.granted.has(address) || request.audit,
+    extendedError: onlyPrivate ? onlyPrivateAddresses : looked.stale ? staleAnswer : undefined,
+  });
+  return {
+    bytes,
+    outcome: onlyPrivate ? "refused-private" : "answered",
+    granted: request.audit ? [...picked.granted, ...picked.refused] : [...picked.granted],
+    refused: picked.refused,
+    excess: picked.excess,
+    cause: undefined,
+  };
+}
+
+const nobodyAnswered: ExtendedError = {
+  code: extendedErrors.noReachableAuthority,
+  text: "no upstream resolver answered",
+};
+const failedBefore: ExtendedError = { code: extendedErrors.cachedError, text: "it failed a moment ago" };
+
+function reasonOf(error: unknown): ExtendedError {
+  if (error instanceof CircleError) return { code: extendedErrors.noReachableAuthority, text: error.message };
+  if (error instanceof NoTurnError) return { code: extendedErrors.other, text: error.message };
+  return error instanceof RecentFailureError ? failedBefore : nobodyAnswered;
+}
+
+/** RFC 8767 4. */
+const staleTtlSeconds = 30;
+const staleAnswer: ExtendedError = {
+  code: extendedErrors.staleAnswer,
+  text: "no upstream resolver answered",
+};
+const onlyPrivateAddresses: ExtendedError = {
+  code: extendedErrors.blocked,
+  text: "it has only private addresses, which dockerwall.allow does not name",
+};
+
+interface Picked {
+  readonly granted: ReadonlySet<IpAddress>;
+  readonly refused: readonly IpAddress[];
+  readonly excess: number;
+}
+
+function pickAddresses({ filter, families }: ResolveRequest, answer: Answer): Picked {
+  const granted = new Set<IpAddress>();
+  const refused: IpAddress[] = [];
+  let excess = 0;
+  for (const { address, bytes } of answer.addresses) {
+    if (!families.has(familyOf(address))) continue;
+    if (refusesAddress(filter, address, bytes)) refused.push(address);
+    else if (granted.size < maxAddressesPerAnswer) granted.add(address);
+    else excess++;
+  }
+  return { granted, refused, excess };
+}
+
+function local(bytes: Uint8Array, outcome: Outcome): Resolution {
+  return { bytes, outcome, granted: [], refused: [], excess: 0, cause: undefined };
+}
+
+function failed({ query, limit }: ResolveRequest, extendedError: ExtendedError, cause: unknown): Resolution {
+  const bytes = respondError({ head: query, limit, rcode: rcodes.servFail, extendedError });
+  return { bytes, outcome: "failed", granted: [], refused: [], excess: 0, cause };
+}

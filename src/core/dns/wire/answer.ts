@@ -1,0 +1,320 @@
+// From the bytes of an upstream to what of them answers the question: the chain of CNAMEs from the question's
+// name and the records at its end. Whatever else the message holds has no right to be believed and is left out.
+
+import { addressFromBytes, type IpAddress } from "../../model/address.ts";
+import { classIn, type ExtendedError, flagBits, headerLength, rcodes, types } from "./codes.ts";
+import { type ResourceRecord, renderResponse } from "./message.ts";
+import { isWithin, type Name, nameText, readName } from "./name.ts";
+import type { Head, Question } from "./question.ts";
+import { readRdata } from "./rdata.ts";
+import { localSoa } from "./respond.ts";
+import { readWord } from "./words.ts";
+
+/** CNAMEs that are followed in one answer. */
+const maxChain = 16;
+
+/** A "no" holds no longer, seconds: a name that somebody has just made is wanted soon (RFC 2308 5 allows a limit). */
+const maxNegativeTtlSeconds = 900;
+
+/** A record of the answer; `address` is that of an A or AAAA record. */
+export interface AnswerRecord extends ResourceRecord {
+  readonly address: IpAddress | undefined;
+}
+
+export interface AnsweredAddress {
+  readonly address: IpAddress;
+  /** The same in 4 or 16 bytes. */
+  readonly bytes: Uint8Array;
+  /** Least TTL of its records, seconds, as upstream gave it. */
+  readonly ttlSeconds: number;
+}
+
+export interface Answer {
+  readonly kind: "answer";
+  readonly rcode: typeof rcodes.noError | typeof rcodes.nxDomain;
+  /** The names along the chain in presentation form, the question's first. */
+  readonly chainNames: readonly string[];
+  /** Without repetitions, in the order of the records. */
+  readonly addresses: readonly AnsweredAddress[];
+  /** CNAMEs first, in the order of the chain. Empty, or CNAMEs only, for a "no". */
+  readonly records: readonly AnswerRecord[];
+  /** For a "no": how long it holds. Its TTL is the negative TTL of RFC 2308 5. */
+  readonly soa: ResourceRecord | undefined;
+  /** How long the answer as a whole may be kept, seconds; 0 for a "no" without SOA. */
+  readonly ttlSeconds: number;
+}
+
+/** A message that answers nothing; the client gets SERVFAIL. */
+export interface BadAnswer {
+  readonly kind: "bad";
+  readonly problem: "malformed" | "another-question" | "truncated" | "upstream-error" | "chain";
+}
+
+/** Walks an upstream's message. Who sent it, and its id, were checked by the transport. */
+export function walkAnswer(message: Uint8Array, question: Question): Answer | BadAnswer {
+  const checked = checkHeader(message, question);
+  if ("problem" in checked) return checked;
+  const names: KnownNames = new Map([[headerLength, question.qname]]);
+  const section = readSection({ message, names, start: checked.end, count: readWord(message, 6), question });
+  if (section === undefined) return bad("malformed");
+  const chain = followChain(message, section.records, question);
+  if ("problem" in chain) return chain;
+  if (chain.found.length > 0 && checked.rcode !== rcodes.noError) return bad("malformed");
+  const records = [...chain.links, ...chain.found];
+  const negative = chain.found.length === 0;
+  const soa = negative
+    ? findSoa({ message, names, start: section.end, count: readWord(message, 8), last: chain.last })
+    : undefined;
+  if (soa === "malformed") return bad("malformed");
+  const keptUntil = [...records, ...(soa === undefined ? [] : [soa])].map((record) => record.ttlSeconds);
+  return {
+    kind: "answer",
+    rcode: checked.rcode,
+    chainNames: [question.name, ...chain.targets.map(nameText)],
+    addresses: addressesOf(chain.found),
+    records,
+    soa,
+    ttlSeconds: negative && soa === undefined ? 0 : Math.min(...keptUntil),
+  };
+}
+
+export interface AnswerRendering {
+  readonly head: Head;
+  readonly limit: number;
+  /** From a record's TTL to the TTL that the client is told, seconds. */
+  readonly tellTtl: (ttlSeconds: number) => number;
+  /** False for an address that is not granted; its record is left out. */
+  readonly keep: (address: IpAddress) => boolean;
+  readonly extendedError?: ExtendedError | undefined;
+}
+
+/** The client's answer. When all that it had is left out, it has become a "no" of ours, with our SOA. */
+export function renderAnswer(answer: Answer, rendering: AnswerRendering): Uint8Array {
+  const { head, limit, tellTtl, keep, extendedError } = rendering;
+  const shaped = (record: AnswerRecord): ResourceRecord => ({
+    ...record,
+    ttlSeconds: tellTtl(record.ttlSeconds),
+  });
+  const kept = answer.records.filter((record) => record.address === undefined || keep(record.address));
+  const emptied = kept.length < answer.records.length && kept.every((record) => record.type === types.cname);
+  const soa = emptied
+    ? localSoa(head)
+    : answer.soa && { ...answer.soa, ttlSeconds: tellTtl(answer.soa.ttlSeconds) };
+  return renderResponse({
+    head,
+    rcode: answer.rcode,
+    answer: kept.map(shaped),
+    authority: soa === undefined ? [] : [soa],
+    extendedError,
+    limit,
+  });
+}
+
+function bad(problem: BadAnswer["problem"]): BadAnswer {
+  return { kind: "bad", problem };
+}
+
+/** `end` is the first byte behind the question. */
+function checkHeader(
+  message: Uint8Array,
+  question: Question,
+): { readonly rcode: Answer["rcode"]; readonly end: number } | BadAnswer {
+  if (message.length < headerLength) return bad("malformed");
+  const flags = readWord(message, 2);
+  if ((flags & flagBits.response) === 0 || (flags & flagBits.opcode) !== 0) return bad("malformed");
+  const rcode = flags & flagBits.rcode;
+  if (rcode !== rcodes.noError && rcode !== rcodes.nxDomain) return bad("upstream-error");
+  if (readWord(message, 4) !== 1) return bad("malformed");
+  const read = readName(message, headerLength, "refused");
+  if (read === undefined || read.end + 4 > message.length) return bad("malformed");
+  const same =
+    read.name.key === question.qname.key &&
+    readWord(message, read.end) === question.type &&
+    readWord(message, read.end + 2) === classIn;
+  if (!same) return bad("another-question");
+  if ((flags & flagBits.truncated) !== 0) return bad("truncated");
+  return { rcode, end: read.end + 4 };
+}
+
+/** Where a record stands, before its rdata is worth reading. */
+interface Located {
+  readonly owner: Name;
+  readonly type: number;
+  readonly ttlSeconds: number;
+  readonly start: number;
+  readonly length: number;
+}
+
+/** Names that a pointer to this offset stands for: most records of an answer share one owner. */
+type KnownNames = Map<number, Name>;
+
+function readOwner(message: Uint8Array, offset: number, names: KnownNames): ReturnType<typeof readName> {
+  const first = message[offset] ?? 0;
+  if (first < 0xc0 || offset + 2 > message.length) return readName(message, offset, "allowed");
+  const target = readWord(message, offset) & 0x3fff;
+  const known = names.get(target);
+  if (known !== undefined) return { name: known, end: offset + 2 };
+  const read = readName(message, offset, "allowed");
+  if (read !== undefined) names.set(target, read.name);
+  return read;
+}
+
+/** Reads one record's frame; `record` is undefined for classes other than IN. */
+function locate(
+  message: Uint8Array,
+  offset: number,
+  names: KnownNames,
+): { readonly record: Located | undefined; readonly end: number } | undefined {
+  const read = readOwner(message, offset, names);
+  if (read === undefined || read.end + 10 > message.length) return undefined;
+  const length = readWord(message, read.end + 8);
+  const start = read.end + 10;
+  const end = start + length;
+  if (end > message.length) return undefined;
+  if (readWord(message, read.end + 2) !== classIn) return { record: undefined, end };
+  const ttl = readWord(message, read.end + 4) * 0x10000 + readWord(message, read.end + 6);
+  // A TTL with its highest bit set counts as zero (RFC 2181 8).
+  const ttlSeconds = ttl > 0x7fff_ffff ? 0 : ttl;
+  return { record: { owner: read.name, type: readWord(message, read.end), ttlSeconds, start, length }, end };
+}
+
+/** Records of the answer section that can matter, by owner: those of the question's type, and CNAMEs. */
+function readSection({
+  message,
+  names,
+  start,
+  count,
+  question,
+}: {
+  readonly message: Uint8Array;
+  readonly names: KnownNames;
+  readonly start: number;
+  readonly count: number;
+  readonly question: Question;
+}): { readonly records: ReadonlyMap<string, readonly Located[]>; readonly end: number } | undefined {
+  const records = new Map<string, Located[]>();
+  let offset = start;
+  for (let index = 0; index < count; index++) {
+    const located = locate(message, offset, names);
+    if (located === undefined) return undefined;
+    offset = located.end;
+    const { record } = located;
+    if (record === undefined || (record.type !== question.type && record.type !== types.cname)) continue;
+    const same = records.get(record.owner.key);
+    if (same === undefined) records.set(record.owner.key, [record]);
+    else same.push(record);
+  }
+  return { records, end: offset };
+}
+
+interface Chain {
+  readonly links: readonly AnswerRecord[];
+  readonly targets: readonly Name[];
+  readonly found: readonly AnswerRecord[];
+  /** Where the chain ends. */
+  readonly last: Name;
+}
+
+function followChain(
+  message: Uint8Array,
+  records: ReadonlyMap<string, readonly Located[]>,
+  question: Question,
+): Chain | BadAnswer {
+  const links: AnswerRecord[] = [];
+  const targets: Name[] = [];
+  let last = question.qname;
+  const visited = new Set([last.key]);
+  for (;;) {
+    const here = records.get(last.key) ?? [];
+    const found = readRrset(message, here, question.type);
+    if (found === undefined) return bad("malformed");
+    if (found.length > 0) return { links, targets, found, last };
+    const cnames = readRrset(message, here, types.cname);
+    if (cnames === undefined) return bad("malformed");
+    const [link] = cnames;
+    if (link === undefined) return { links, targets, found, last };
+    const target = targetOf(link);
+    // Two different CNAMEs at one name lead nowhere (RFC 2181 10.1); a repeated one does no harm.
+    if (target === undefined || cnames.some((other) => targetOf(other)?.key !== target.key))
+      return bad("malformed");
+    if (visited.has(target.key) || links.length === maxChain) return bad("chain");
+    visited.add(target.key);
+    links.push(link);
+    targets.push(target);
+    last = target;
+  }
+}
+
+function targetOf(cname: ResourceRecord): Name | undefined {
+  const [target] = cname.rdata;
+  return target !== undefined && "key" in target ? target : undefined;
+}
+
+/** The records of one type with one TTL, the least (RFC 2181 5.2); undefined when one of them is malformed. */
+function readRrset(
+  message: Uint8Array,
+  here: readonly Located[],
+  type: number,
+): readonly AnswerRecord[] | undefined {
+  const records: AnswerRecord[] = [];
+  const sameType = here.filter((record) => record.type === type);
+  const ttlSeconds = sameType.reduce(
+    (least, record) => Math.min(least, record.ttlSeconds),
+    Number.MAX_SAFE_INTEGER,
+  );
+  for (const record of sameType) {
+    const rdata = readRdata(message, type, record.start, record.length);
+    if (rdata === undefined) return undefined;
+    const address =
+      type === types.a || type === types.aaaa
+        ? addressFromBytes(message.subarray(record.start, record.start + record.length))
+        : undefined;
+    records.push({ owner: record.owner, type, ttlSeconds, rdata, address });
+  }
+  return records;
+}
+
+function addressesOf(records: readonly AnswerRecord[]): readonly AnsweredAddress[] {
+  const seen = new Map<IpAddress, AnsweredAddress>();
+  for (const { address, ttlSeconds, rdata } of records) {
+    const [bytes] = rdata;
+    if (address === undefined || !(bytes instanceof Uint8Array) || seen.has(address)) continue;
+    seen.set(address, { address, bytes, ttlSeconds });
+  }
+  return [...seen.values()];
+}
+
+/** The SOA of a zone that the end of the chain lies in; its TTL is the negative TTL. */
+function findSoa({
+  message,
+  names,
+  start,
+  count,
+  last,
+}: {
+  readonly message: Uint8Array;
+  readonly names: KnownNames;
+  readonly start: number;
+  readonly count: number;
+  readonly last: Name;
+}): ResourceRecord | undefined | "malformed" {
+  let offset = start;
+  for (let index = 0; index < count; index++) {
+    const located = locate(message, offset, names);
+    if (located === undefined) return "malformed";
+    offset = located.end;
+    const { record } = located;
+    if (record?.type !== types.soa || !isWithin(last, record.owner)) continue;
+    const rdata = readRdata(message, types.soa, record.start, record.length);
+    const numbers = rdata?.[2];
+    if (rdata === undefined || !(numbers instanceof Uint8Array)) return "malformed";
+    const minimum = new DataView(numbers.buffer, numbers.byteOffset, numbers.byteLength).getUint32(16);
+    const ttlSeconds = Math.min(
+      record.ttlSeconds,
+      minimum > 0x7fff_ffff ? 0 : minimum,
+      maxNegativeTtlSeconds,
+    );
+    return { owner: record.owner, type: types.soa, ttlSeconds, rdata };
+  }
+  return undefined;
+}

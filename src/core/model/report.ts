@@ -1,0 +1,227 @@
+// What the daemon tells about itself over the control socket: plain data, printed by the CLI as text or JSON.
+
+import type { ErrorCode } from "../../errors.ts";
+import type { Explanation } from "./planes.ts";
+import type { DaemonState } from "./state.ts";
+
+/** Why an allowed name opened nothing: it has private addresses only, or nobody answered. */
+export type LookupTrouble = "private" | "failed";
+
+export interface LookupRow {
+  readonly address: string;
+  /** Undefined when no container is known (any more) at that address. */
+  readonly container: string | undefined;
+  readonly domain: string;
+  /** False for a denied name, and for an allowed one with a trouble. */
+  readonly allowed: boolean;
+  readonly trouble?: LookupTrouble | undefined;
+  readonly count: number;
+  /** Milliseconds since the epoch. */
+  readonly lastSeenMs: number;
+}
+
+export interface DropRow {
+  readonly address: string;
+  readonly container: string | undefined;
+  readonly destination: string;
+  /** `tcp:443`, `udp:53`, `icmp:echo-request`, `gre:0`, … as `ipset list` prints it. */
+  readonly service: string;
+  readonly packets: number;
+  readonly bytes: number;
+  /** Milliseconds since the epoch, to within a few seconds: the kernel's counters are read that often. */
+  readonly lastSeenMs: number;
+  /** The name that this address was last answered for, to this container; undefined for a hard-coded address. */
+  readonly domain: string | undefined;
+}
+
+export interface NetworkStats {
+  readonly network: string;
+  /** In `audit` what is denied here passed all the same. */
+  readonly mode: "enforce" | "audit";
+  readonly subnets: readonly string[];
+  readonly lookups: readonly LookupRow[];
+  readonly drops: readonly DropRow[];
+}
+
+export interface StatsReport {
+  readonly generatedAtMs: number;
+  readonly networks: readonly NetworkStats[];
+}
+
+export interface NetworkStatus {
+  readonly name: string;
+  readonly id: string;
+  readonly bridge: string | undefined;
+  readonly subnets: readonly string[];
+  /**
+   * `refused` when it carries the label but cannot be guarded (driver, foreign ports), `not-enforced` while the kernel
+   * does not take what it should hold.
+   */
+  readonly state: "enforced" | "not-enforced" | "refused";
+  readonly entries: number;
+  /** In `audit` everything passes, and is recorded. */
+  readonly mode: "enforce" | "audit";
+  readonly sinceMs: number;
+  /** Bad entries, containers that are not contained, … each one sentence. */
+  readonly problems: readonly string[];
+}
+
+/** How busy the resolver is now, and what it has left out since it was started. */
+export interface ResolverReport {
+  /** Questions that an upstream is asked, and those that wait for their turn. */
+  readonly running: number;
+  readonly waiting: number;
+  /** Messages from upstream that answered nothing: late, repeated, or forged. */
+  readonly ignoredMessages: number;
+  /** Private addresses in answers to allowed names. */
+  readonly refusedAddresses: number;
+  /** Addresses beyond what one answer opens. */
+  readonly excessAddresses: number;
+  /** Answers withheld because the asker or its network holds too much, or a set of the kernel is full. */
+  readonly refusedGrants: number;
+  /** Lookups refused because their asker has too many under way. */
+  readonly refusedTurns: number;
+}
+
+export interface StatusReport {
+  readonly state: DaemonState;
+  /** True when the daemon can do its work, whatever labels and files say: what the image's HEALTHCHECK asks. */
+  readonly healthy: boolean;
+  readonly version: string;
+  readonly sinceMs: number;
+  readonly engine: { readonly version: string; readonly apiVersion: string } | undefined;
+  readonly backend: "nft" | "legacy";
+  /** How often the rules of a family had been changed by somebody and were put right. */
+  readonly rulesHealed: number;
+  readonly capture: {
+    /** Sandboxes whose own resolver we stand in for. */
+    readonly sandboxes: number;
+    /** Why layer 2 does not work; undefined when it does. */
+    readonly problem: string | undefined;
+  };
+  /** Undefined until the resolver has told. */
+  readonly resolver: ResolverReport | undefined;
+  readonly networks: readonly NetworkStatus[];
+  /** Bridges that pass nothing, as it is not known yet whose they are. */
+  readonly held: readonly { readonly bridge: string; readonly sinceMs: number }[];
+  /** What `allow` and `deny` have made. */
+  readonly rules: readonly RulesReport[];
+  /** What must be corrected; one sentence each. */
+  readonly problems: readonly string[];
+  /** What the wall cannot hold: containers with other ways out. One sentence each. */
+  readonly warnings: readonly string[];
+}
+
+/** One thing that `doctor` looked at. */
+export interface Check {
+  /** `engine`, `rules`, `upstream`, `capture of NAME`, … */
+  readonly subject: string;
+  readonly ok: boolean;
+  /** One sentence: what was seen, and what to do where that is not well. */
+  readonly finding: string;
+}
+
+export interface DoctorReport {
+  readonly checks: readonly Check[];
+}
+
+/** What `allow` and `deny` ask for. */
+export interface RuleRequest {
+  readonly verb: "allow" | "deny" | "undo";
+  /** A guarded network, or a container on one. */
+  readonly target: string;
+  readonly entries: readonly string[];
+  /** How long the rule is in force; undefined until the host is restarted. */
+  readonly forSeconds: number | undefined;
+}
+
+/** The rules made by command for one target. */
+export interface RulesReport {
+  readonly kind: "network" | "container";
+  readonly name: string;
+  readonly rules: readonly {
+    /** With `!` in front what `deny` takes away. */
+    readonly entry: string;
+    /** Milliseconds since the epoch; undefined until the host is restarted. */
+    readonly endsAtMs: number | undefined;
+  }[];
+}
+
+/** What `explain` asks: a container, and `NAME|ADDRESS[:PORT][/tcp|/udp]`. */
+export interface ExplainRequest {
+  readonly container: string;
+  readonly target: string;
+}
+
+export interface ExplainReport extends Explanation {
+  readonly container: string;
+  readonly target: string;
+  readonly quarantined: boolean;
+  /** What the kernel holds for the container and these addresses. */
+  readonly entries: readonly {
+    /** `grant` passes by itself; `pair` is a right to many ports, of which each is entered when it is first used. */
+    readonly set: "grant" | "pair";
+    readonly destination: string;
+    readonly service: string;
+    readonly comment: string;
+    readonly secondsLeft: number;
+    readonly packets: number;
+  }[];
+  /** Tracked connections of the container to these addresses. */
+  readonly flows: readonly {
+    readonly service: string;
+    readonly sourcePort: number;
+    readonly destination: string;
+    /** True when it was let pass; the others were denied, or are answers. */
+    readonly admitted: boolean;
+  }[];
+}
+
+export interface SuggestReport {
+  readonly network: string;
+  /** What Compose calls it, where Compose made it. */
+  readonly composeKey: string | undefined;
+  readonly mode: "enforce" | "audit";
+  /** Since when lookups are remembered, milliseconds since the epoch. */
+  readonly sinceMs: number;
+  /** The label as it is. */
+  readonly present: string;
+  /** Entries to add to it. */
+  readonly added: readonly string[];
+  readonly leftOut: readonly { readonly what: string; readonly why: string }[];
+  /** Entries of the label that nothing has used. */
+  readonly unused: readonly string[];
+}
+
+export interface ReplayReport {
+  readonly network: string;
+  readonly sinceMs: number;
+  /** Every lookup and connection that was seen, those that change first. */
+  readonly rows: readonly ReplayedRow[];
+}
+
+/** One lookup or connection, as it was judged and as it would be. */
+export interface ReplayedRow {
+  readonly kind: "lookup" | "connection";
+  readonly address: string;
+  readonly container: string | undefined;
+  /** A name, or `ADDRESS tcp:443` with the name that led there. */
+  readonly what: string;
+  readonly before: boolean;
+  readonly after: boolean;
+  /** Lookups, or packets. */
+  readonly count: number;
+}
+
+/** What `prepare-network` created. */
+export interface PreparedNetwork {
+  readonly id: string;
+  readonly name: string;
+  readonly bridge: string;
+  readonly subnets: readonly string[];
+}
+
+export interface ErrorReport {
+  readonly code: ErrorCode;
+  readonly message: string;
+}

@@ -1,0 +1,300 @@
+// Puts grants into the kernel and remembers them. When admit() returns, a packet of the asker passes; when it
+// throws, nothing was opened that the ledger does not know.
+
+import type { Membership } from "../core/askers/index-of-askers.ts";
+import { setNames } from "../core/firewall/names.ts";
+import { EntryIndex } from "../core/grants/entry-index.ts";
+import {
+  type Grant,
+  GrantLedger,
+  leaseCeilingSeconds,
+  parseComment,
+  readableDomain,
+} from "../core/grants/ledger.ts";
+import { NameHistory } from "../core/grants/name-history.ts";
+import { familyOf, hostPrefix, type IpAddress } from "../core/model/address.ts";
+import { intersectServices } from "../core/model/service-set.ts";
+import { decideName, decidePacket, servicesAt, type Verdict } from "../core/policy/decide.ts";
+import { digestOf } from "../core/policy/digest.ts";
+import type { KernelSets } from "../edge/kernel/ipset/kernel-sets.ts";
+import { DockerwallError } from "../errors.ts";
+import { addEntry, admitEntries, isCrowded } from "./grant-entries.ts";
+
+export interface Target {
+  readonly source: IpAddress;
+  readonly destination: IpAddress;
+  readonly protocol: number;
+  /** Undefined where the protocol has none. */
+  readonly port: number | undefined;
+}
+
+export interface Packet extends Target {
+  /** What the kernel's sets take for the port: the port, type * 256 + code for ICMP, else 0. */
+  readonly setPort: number;
+}
+
+/** Everybody's policies, as they are now. */
+export interface PolicyView {
+  /** While it is the same, nobody's key is another: most pictures bring a container, and no policy. */
+  readonly epoch: string;
+  /** Another key, another policy; undefined while nothing is known of the address. */
+  keyOf(asker: IpAddress): string | undefined;
+  membershipsOf(asker: IpAddress): readonly Membership[];
+}
+
+/** Who has an address, and what was decided by when something was last granted to it. */
+interface Owner {
+  readonly sandbox: string;
+  /** Of the policy; undefined until it was first judged. */
+  readonly digest: string | undefined;
+}
+
+export interface Admission {
+  /** @throws DockerwallError when the kernel refuses or the asker holds too much; nothing may be answered then. */
+  admit(grants: readonly Grant[], networkOf: (asker: IpAddress) => string): void;
+  /** Whether a first packet may pass; the entry that lets it and its like pass is in the kernel on return. */
+  judge(packet: Packet, memberships: readonly Membership[]): boolean;
+  /** What the asker's policies say of a packet, by the names that led it to the address; nothing is opened. */
+  verdict(packet: Target, memberships: readonly Membership[]): Verdict;
+  /** Seconds that a live right of the asker to the address still has for the packet; undefined without one. */
+  secondsLeft(packet: Target): number | undefined;
+  /** The names that led the asker to an address. */
+  namesOf(asker: IpAddress, destination: IpAddress): readonly string[];
+  /**
+   * Takes out of the kernel what these askers' policies, where they are others than before, no longer allow; then
+   * `cut` must do the same with the open flows of the askers whose policy is another one. Only when it has returned is
+   * it written down that they were judged: who dies in between is followed by one who judges again.
+   */
+  rejudge(policies: PolicyView, cut: (changed: ReadonlySet<IpAddress>) => void): void;
+  /** True when the asker holds a live right to this address, for whatever service. */
+  isOpen(asker: IpAddress, destination: IpAddress): boolean;
+  /**
+   * Says whose an address is. What another sandbox was granted at it, in this run or an earlier one, is taken away.
+   * @returns true when it has changed hands: its open flows are the earlier holder's, too
+   */
+  own(asker: IpAddress, sandbox: string): boolean;
+  /** Takes away what this sandbox was granted at the address; nothing when it is another's by now. */
+  disown(asker: IpAddress, sandbox: string): void;
+  /** Forgets what has run out. */
+  sweep(): void;
+}
+
+/** Live (asker, destination) pairs of one asker. */
+const pairsPerAsker = 8192;
+
+/** How long a flow right under an address entry of the allowlist stands before the kernel asks again, seconds. */
+const addressLeaseSeconds = 3600;
+
+/** Takes over what an earlier run left in the kernel. */
+export function startAdmission(options: {
+  readonly sets: KernelSets;
+  readonly nowMs: () => number;
+}): Admission {
+  const { sets, nowMs } = options;
+  const ledger = new GrantLedger({ pairsPerAsker });
+  const index = new EntryIndex();
+  const history = new NameHistory();
+  ledger.record(adoptRights(sets), nowMs());
+  adoptEntries(sets, index, history, nowMs());
+  const owners = adoptOwners(sets);
+  /** Whose policy was not known yet, or who has come since. */
+  let unjudged = new Set(owners.keys());
+  /** Whose flows are to be cut yet: the last attempt failed. */
+  let uncut: ReadonlySet<IpAddress> = new Set();
+  let judgedEpoch: string | undefined;
+
+  function revoke(asker: IpAddress): void {
+    ledger.forget(asker);
+    history.forget(asker);
+    for (const [set, keys] of index.take(asker)) sets.del(setNames[set], keys);
+  }
+
+  function setOwner(asker: IpAddress, owner: Owner): void {
+    const comment = owner.digest === undefined ? owner.sandbox : `${owner.sandbox} ${owner.digest}`;
+    sets.add(ownerSet(asker), [{ key: { kind: "net", prefix: hostPrefix(asker) }, comment }]);
+    owners.set(asker, owner);
+  }
+
+  /** By the policy of each network on which the source is the asker's. */
+  function verdict(
+    { source, destination, protocol, port }: Target,
+    memberships: readonly Membership[],
+  ): Verdict {
+    const names = [...history.namesOf(source, destination)];
+    const target = { destination, ipProtocol: protocol, port };
+    let last: Verdict = { allowed: false, by: undefined, name: undefined };
+    for (const { addresses, policy } of memberships) {
+      if (!addresses.includes(source)) continue;
+      last = decidePacket(policy, target, names, nowMs());
+      if (last.allowed) return last;
+    }
+    return last;
+  }
+
+  /** Those whose policy is another one, or was not known before, with its digest. */
+  function otherPolicies(epoch: string, keyOf: PolicyView["keyOf"]): ReadonlyMap<IpAddress, Owner> {
+    const found = new Map<IpAddress, Owner>();
+    const candidates = epoch === judgedEpoch ? unjudged : new Set(owners.keys());
+    judgedEpoch = epoch;
+    unjudged = new Set();
+    for (const asker of candidates) {
+      const owner = owners.get(asker);
+      if (owner === undefined) continue;
+      const key = keyOf(asker);
+      if (key === undefined) {
+        unjudged.add(asker);
+        continue;
+      }
+      const digest = digestOf([key]);
+      if (digest !== owner.digest) found.set(asker, { ...owner, digest });
+    }
+    return found;
+  }
+
+  function narrow(asker: IpAddress, memberships: readonly Membership[]): void {
+    const allows = (destination: IpAddress, protocol: number, port: number | undefined): boolean =>
+      verdict({ source: asker, destination, protocol, port }, memberships).allowed;
+    const mine = memberships.filter(({ addresses }) => addresses.includes(asker));
+    ledger.narrow(asker, (destination, { domain, service }) =>
+      // The right may have been another name's, too, that leads to the same address.
+      [...new Set([domain, ...history.namesOf(asker, destination)])].flatMap((name) =>
+        mine.flatMap(({ policy }) => {
+          const decision = decideName(policy, name, nowMs());
+          if (!decision.allowed) return [];
+          const granted = servicesAt(policy, decision.services, destination, nowMs());
+          return intersectServices([service], granted).map((left) => ({ domain: name, service: left }));
+        }),
+      ),
+    );
+    const gone = index.takeUnless(asker, (set, { first, protocol, port }) =>
+      set === "pair4" || set === "pair6"
+        ? ledger.isOpen(asker, first, nowMs())
+        : allows(first, protocol, port),
+    );
+    for (const [set, keys] of gone) sets.del(setNames[set], keys);
+  }
+
+  const entries = { sets, index, nowMs, isAsked: (to: IpAddress) => ledger.isAsked(to, nowMs()) };
+
+  return {
+    admit(grants, networkOf) {
+      if (ledger.exceedsLimit(grants)) {
+        const asker = grants[0]?.asker ?? "";
+        throw new DockerwallError(
+          "KERNEL_REFUSED",
+          `${asker} already holds ${pairsPerAsker} granted addresses; they run out by themselves`,
+        );
+      }
+      const now = nowMs();
+      const all = ledger.withEarlier(grants, now);
+      for (const { asker } of grants) index.place(asker, networkOf(asker));
+      admitEntries(entries, ledger.entriesFor(all, now));
+      ledger.record(all, now);
+      for (const { asker, destination, domain } of all) history.note(asker, destination, domain, now);
+    },
+
+    judge(packet, memberships) {
+      const { source, destination, protocol, port, setPort } = packet;
+      const { allowed, by, name } = verdict(packet, memberships);
+      if (!allowed) return false;
+      const right = ledger.judge(source, destination, { protocol, port }, nowMs());
+      if (name !== undefined && right === undefined) return false;
+      const network = memberships.find(({ addresses }) => addresses.includes(source))?.networkId ?? "";
+      index.place(source, network);
+      if (isCrowded(entries, source, network)) return false;
+      const lease = name === undefined ? addressLeaseSeconds : (right?.secondsLeft ?? 0);
+      const ends =
+        by?.endsAtMs === undefined ? leaseCeilingSeconds : Math.floor((by.endsAtMs - nowMs()) / 1000);
+      const timeoutSeconds = Math.min(lease, leaseCeilingSeconds, ends);
+      if (timeoutSeconds < 1) return false;
+      const comment = readableDomain(name ?? destination);
+      const place = { family: familyOf(destination), destination, asker: source, protocol, port: setPort };
+      addEntry(entries, { ...place, set: "grant", timeoutSeconds, comment });
+      return true;
+    },
+
+    verdict,
+
+    secondsLeft: ({ source, destination, protocol, port }) =>
+      ledger.judge(source, destination, { protocol, port }, nowMs())?.secondsLeft,
+
+    namesOf: (asker, destination) => [...history.namesOf(asker, destination)],
+
+    rejudge({ epoch, keyOf, membershipsOf }, cut) {
+      const judged = otherPolicies(epoch, keyOf);
+      // Who has just come has nothing yet that another policy could have allowed.
+      const changed = [...judged.keys()].filter(
+        (asker) => owners.get(asker)?.digest !== undefined || index.count(asker) > 0,
+      );
+      uncut = new Set([...uncut, ...changed]);
+      try {
+        for (const asker of changed) narrow(asker, membershipsOf(asker));
+        if (uncut.size > 0) cut(uncut);
+        for (const [asker, owner] of judged) setOwner(asker, owner);
+      } catch (error) {
+        // Nobody counts as judged: with the next picture, though it may be the same one, all of it is done again.
+        judgedEpoch = undefined;
+        throw error;
+      }
+      uncut = new Set();
+    },
+
+    isOpen: (asker, destination) => ledger.isOpen(asker, destination, nowMs()),
+
+    own(asker, sandbox) {
+      if (owners.get(asker)?.sandbox === sandbox) return false;
+      revoke(asker);
+      setOwner(asker, { sandbox, digest: undefined });
+      unjudged.add(asker);
+      return true;
+    },
+
+    disown(asker, sandbox) {
+      if (owners.get(asker)?.sandbox !== sandbox) return;
+      revoke(asker);
+      sets.del(ownerSet(asker), [{ kind: "net", prefix: hostPrefix(asker) }]);
+      owners.delete(asker);
+    },
+
+    sweep() {
+      ledger.sweep(nowMs());
+      index.sweep(nowMs());
+      history.sweep(nowMs());
+    },
+  };
+}
+
+function ownerSet(asker: IpAddress): string {
+  return setNames[`owner${familyOf(asker)}`];
+}
+
+function adoptRights(sets: KernelSets): Grant[] {
+  return [setNames.pair4, setNames.pair6].flatMap((name) =>
+    sets.list(name).flatMap(({ key, timeoutSeconds, comment }): Grant[] => {
+      const right = parseComment(comment ?? "");
+      if (key.kind !== "ip-port-ip" || right === undefined || !timeoutSeconds) return [];
+      return [{ ...right, asker: key.second, destination: key.first, leaseSeconds: timeoutSeconds }];
+    }),
+  );
+}
+
+function adoptEntries(sets: KernelSets, index: EntryIndex, history: NameHistory, nowMs: number): void {
+  for (const set of ["grant4", "grant6", "pair4", "pair6"] as const) {
+    for (const { key, timeoutSeconds, comment } of sets.list(setNames[set])) {
+      if (key.kind !== "ip-port-ip") continue;
+      index.note(set, key, nowMs + (timeoutSeconds ?? 0) * 1000);
+      const name = parseComment(comment ?? "")?.domain ?? comment;
+      if (name !== undefined) history.note(key.second, key.first, name, nowMs);
+    }
+  }
+}
+
+function adoptOwners(sets: KernelSets): Map<IpAddress, Owner> {
+  const entries = [setNames.owner4, setNames.owner6].flatMap((name) => sets.list(name));
+  return new Map(
+    entries.flatMap(({ key, comment = "" }) => {
+      const [sandbox = "", digest] = comment.split(" ");
+      return key.kind === "net" ? [[key.prefix.address, { sandbox, digest }] as const] : [];
+    }),
+  );
+}

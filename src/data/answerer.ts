@@ -1,0 +1,455 @@
+// From one message of one asker to one answer: gives resolveQuery() its effects. A message that no known guarded
+// container sent gets no answer that tells anything.
+
+import {
+  type AskerIndex,
+  type Decided,
+  decideForEach,
+  type GuardedStanding,
+  joinDecisions,
+  type Membership,
+  type Standing,
+} from "../core/askers/index-of-askers.ts";
+import { contain } from "../core/contain.ts";
+import { isPrivatePrefix } from "../core/dns/address-filter.ts";
+import { rootProblem, rootQuery } from "../core/dns/canary.ts";
+import { askAlong, type CircleInput, type Circles, findCircles } from "../core/dns/circles.ts";
+import { createDiscovery, type DiscoveryAsker } from "../core/dns/discovery.ts";
+import { type Grant, type Outcome, type Resolution, resolveQuery } from "../core/dns/resolve.ts";
+import { extendedErrors, rcodes } from "../core/dns/wire/codes.ts";
+import { payloadLimit, type Transport } from "../core/dns/wire/message.ts";
+import { labelCount } from "../core/dns/wire/name.ts";
+import { parseQuery, type Query } from "../core/dns/wire/question.ts";
+import { respondError, respondNow } from "../core/dns/wire/respond.ts";
+import type { Grant as LedgerGrant } from "../core/grants/ledger.ts";
+import { familyOf, type IpAddress, type Prefix } from "../core/model/address.ts";
+import type { DataPlaneSettings, GuardedNetwork, LookupEvent, Upstream } from "../core/model/planes.ts";
+import type { LookupTrouble, ResolverReport } from "../core/model/report.ts";
+import type { Topology } from "../core/model/topology.ts";
+import { addressRights, type Decision, servicesAt } from "../core/policy/decide.ts";
+import type { DnsClient } from "../edge/listener/udp.ts";
+import { DockerwallError, messageOf } from "../errors.ts";
+import type { Admission } from "./admission.ts";
+import { createLookupCounts } from "./lookup-counts.ts";
+import { createSeldom } from "./rate-limited.ts";
+import { createLookups } from "./resolvers.ts";
+import { createRecheck, recheckWithinMs } from "./waiting/engine-reading.ts";
+import { createWaits } from "./waiting/waits.ts";
+
+export interface AnswererOptions {
+  readonly settings: DataPlaneSettings;
+  readonly admission: Admission;
+  readonly indexNow: () => AskerIndex;
+  readonly ownAddresses: () => readonly Prefix[];
+  readonly onLookup: (event: LookupEvent) => void;
+  readonly onProblem: (problem: string) => void;
+  /** Somebody whom, or something which, we do not know yet: the engine must be read again. */
+  readonly onUnknown: (what: "asker" | "name") => void;
+  /** Whether there is a container that the engine has not told of, whose names we cannot know. */
+  readonly mayHaveCome: () => boolean;
+}
+
+type CirclesAmong = Omit<CircleInput, "own">;
+
+/** To be called exactly once; undefined is silence. */
+type Reply = (answer: Uint8Array | undefined) => void;
+
+type Client = Pick<DnsClient, "address" | "isGone">;
+
+/** A question, and who asks it. */
+interface Lookup {
+  readonly query: Query;
+  readonly transport: Transport;
+  /** For fairness. */
+  readonly asker: string;
+  readonly memberships: readonly Membership[];
+  /** Where its asker stands, whenever it is asked. */
+  readonly standing: () => Standing;
+  /** By performance.now(). */
+  readonly deadlineAtMs: number;
+  readonly isGone: (() => boolean) | undefined;
+}
+
+export interface Answerer {
+  /** A message of an asker whose networks are known. */
+  answer(request: {
+    readonly message: Uint8Array;
+    readonly transport: Transport;
+    /** Where its asker stands, whenever it is asked. */
+    readonly standing: () => Standing;
+    /** By performance.now(): whatever it waits for, the answer goes out before its client has given up. */
+    readonly arrivedAtMs: number;
+    /** True once its client waits no more. */
+    readonly isGone?: (() => boolean) | undefined;
+    readonly reply: Reply;
+  }): void;
+  /** A message that came to the host's listener; its sender is known by its address only. */
+  fromHost(message: Uint8Array, transport: Transport, client: Client, reply: Reply): void;
+  /** Answers that nothing can be said now. */
+  fail(message: Uint8Array, transport: Transport, reply: Reply): void;
+  useTopology(topology: Topology, guarded: readonly GuardedNetwork[]): void;
+  /** More is known of who asks: what waits for it is decided, if it can be by now. */
+  reconsider(): void;
+  /** Replaces the daemon's resolvers. */
+  useUpstreams(upstreams: readonly Upstream[]): void;
+  /** A reading of the engine that `onUnknown` asked for is over, and its picture is in use. */
+  refreshed(): void;
+  /** What a message of an asker who stands there would be answered, without opening anything. */
+  rehearse(message: Uint8Array, memberships: readonly Membership[]): Promise<Uint8Array | undefined>;
+  stats(): ResolverReport;
+  /** Why no upstream answers a question for the root; undefined when one does. */
+  probeUpstream(): Promise<string | undefined>;
+}
+
+/** From a question's arrival to its answer, all waits together; Docker's own resolver gives up after 4 s. */
+const answerWithinMs = 3_700;
+/** How long of it a lookup waits for its sender to become known. */
+const knownWithinMs = 3_500;
+/** Whoever asks can make lookups fail at will; the log is not theirs to fill. */
+const betweenFailuresMs = 1_000;
+/** Most that a client is told: it comes back before its grant has long been forgotten. */
+const toldCeilingSeconds = 3_600;
+
+export function createAnswerer(options: AnswererOptions): Answerer {
+  const { settings, admission } = options;
+  const lookups = createLookups(settings.upstreams);
+  const lease = {
+    floorSeconds: settings.leaseFloorSeconds,
+    graceSeconds: settings.leaseGraceSeconds,
+    ceilingSeconds: toldCeilingSeconds,
+  };
+  /** Subnets of the engine's networks, guarded or not: whoever is there is this host's business. */
+  let neighbours: readonly Prefix[] = [];
+  /** Rises with every picture of the engine and its policies. */
+  let picture = 0;
+  let discovery = createDiscovery({ networks: [], containers: [] });
+  const waits = createWaits();
+  let circlesAmong: CirclesAmong = {
+    topology: { networks: [], containers: [] },
+    guarded: [],
+    upstreams: settings.upstreams,
+  };
+  let circles = lookForCircles({});
+  const tellFailure = createSeldom(options.onProblem, () => performance.now(), betweenFailuresMs);
+  const tellExcess = createSeldom(options.onProblem, () => performance.now(), betweenFailuresMs);
+  const counts = createLookupCounts();
+  const recheck = createRecheck({ ask: () => options.onUnknown("name"), nowMs: () => performance.now() });
+
+  /** What may be a circle changes with the picture, and with whom the daemon asks. */
+  function lookForCircles(change: Partial<CirclesAmong>): Circles {
+    circlesAmong = { ...circlesAmong, ...change };
+    return findCircles({ ...circlesAmong, own: options.ownAddresses() });
+  }
+
+  async function resolve(
+    { query, transport, asker, memberships, standing, deadlineAtMs, isGone }: Lookup,
+    admit: (grants: readonly LedgerGrant[]) => void,
+  ): Promise<Resolution & { readonly decision: Decision; readonly speaker: Membership | undefined }> {
+    const askedWith = picture;
+    const nowMs = Date.now();
+    const { name } = query.question;
+    const decided = decideForEach(memberships, name, nowMs);
+    const decision = joinDecisions(decided);
+    // The network on whose behalf the name is looked up: the first that allows it.
+    const speaker = (decided.find((each) => each.decision.allowed) ?? decided[0])?.membership;
+    const own = memberships.flatMap(({ addresses }) => addresses);
+    const choice = speaker?.dns.upstreams;
+    const way = circles.allowed(choice, own);
+    const ends = decision.allowed ? decision.endsAtMs : undefined;
+    const resolution = await resolveQuery({
+      query,
+      decision,
+      audit: memberships.some((membership) => membership.audit),
+      limit: payloadLimit(query.edns, transport),
+      families: new Set(memberships.flatMap(({ addresses }) => addresses.map(familyOf))),
+      extraTypes: new Set(speaker?.dns.types),
+      filter: {
+        own: [...options.ownAddresses(), ...neighbours],
+        isNamed: (address) =>
+          latest().some(
+            ({ membership: { policy } }) => addressRights(policy, address, nowMs).granted.length > 0,
+          ),
+        isTaken: (address) => latest().every((each) => isTakenFrom(each, address, nowMs)),
+      },
+      lease: ends === undefined ? lease : endingLease(Math.floor((ends - nowMs) / 1000)),
+      findLocal: (question) => discovery.find(question, askerOf(memberships), Math.random),
+      lookup: (question) =>
+        askAlong({
+          circles,
+          choice,
+          asker: own,
+          ask: (upstreams) =>
+            lookups.lookUp(question, {
+              asker,
+              networkId: speaker?.networkId ?? "",
+              deadlineAtMs,
+              isGone,
+              choice: upstreams,
+            }),
+        }),
+      circle: "circle" in way ? way.circle : undefined,
+      mayReverse: (address) =>
+        memberships.some(({ addresses }) => addresses.some((own) => admission.isOpen(own, address))),
+      admit: (grants) => admit(grants.flatMap((grant) => grantsOf(grant, latest(), Date.now()))),
+    });
+    /** An upstream takes its time; what is allowed by now is what counts. */
+    function latest(): readonly Decided[] {
+      if (askedWith === picture) return decided;
+      const now = standing();
+      return now.kind === "guarded" && !now.mayLose ? decideForEach(now.memberships, name, Date.now()) : [];
+    }
+    return { ...resolution, decision, speaker };
+  }
+
+  /** The client of a name whose permission ends is told a TTL that ends with it. */
+  function endingLease(leftSeconds: number): typeof lease {
+    const told = Math.max(0, leftSeconds - 1);
+    return { ...lease, ceilingSeconds: Math.min(lease.ceilingSeconds, told) };
+  }
+
+  async function answerFor(lookup: Lookup): Promise<Uint8Array> {
+    const { query, memberships } = lookup;
+    const resolution = await resolve(lookup, (grants) =>
+      admission.admit(grants, (address) => networkOf(address, memberships)),
+    );
+    if (resolution.outcome === "failed") {
+      tellFailure(`lookup of ${query.question.name} failed: ${messageOf(resolution.cause)}`);
+    }
+    counts.note(resolution);
+    if (resolution.excess > 0) {
+      tellExcess(`${resolution.excess} addresses of ${query.question.name} were left out of its answer`);
+    }
+    if (resolution.outcome !== "local")
+      note(query, resolution.speaker, resolution.decision.allowed, resolution);
+    return resolution.bytes;
+  }
+
+  function note(
+    query: Query,
+    speaker: Membership | undefined,
+    allowed: boolean,
+    { outcome, granted }: Resolution,
+  ): void {
+    const asker = speaker?.addresses[0];
+    if (speaker === undefined || asker === undefined) return;
+    const { networkId } = speaker;
+    const trouble = allowed ? troubleOf(outcome) : undefined;
+    options.onLookup({
+      networkId,
+      asker,
+      domain: query.question.name,
+      allowed: allowed && trouble === undefined,
+      trouble,
+      atMs: Date.now(),
+      granted,
+    });
+  }
+
+  /** Whether more knowledge of its asker may turn the decision round: it is not made before that is there. */
+  function isUndecided({ question }: Query, standing: GuardedStanding): boolean {
+    if (standing.settled || standing.memberships.every(({ audit }) => audit)) return false;
+    // Docker's own names are nobody's to lose.
+    if (discovery.find(question, askerOf(standing.memberships), Math.random) !== undefined) return false;
+    if (standing.mayLose) return true;
+    return !joinDecisions(decideForEach(standing.memberships, question.name, Date.now())).allowed;
+  }
+
+  /** Nobody is called so yet. */
+  function mayBeNew({ question }: Query, { memberships }: GuardedStanding): boolean {
+    if (labelCount(question.qname) !== 1 || question.name === "localhost") return false;
+    if (discovery.find(question, askerOf(memberships), Math.random) !== undefined) return false;
+    return options.mayHaveCome();
+  }
+
+  const answerer: Answerer = {
+    answer({ message, transport, standing, arrivedAtMs, isGone, reply: replyTo }) {
+      let replied = false;
+      const reply: Reply = (answer) => {
+        if (replied) return;
+        replied = true;
+        replyTo(answer);
+      };
+      const query = parseQuery(message);
+      if (query.kind === "ignore") {
+        reply(undefined);
+        return;
+      }
+      if (query.kind === "reply-now") {
+        reply(respondNow(query, payloadLimit(query.edns, transport)));
+        return;
+      }
+      const deadlineAtMs = arrivedAtMs + answerWithinMs;
+      let waited = false;
+      /** Once only: on a busy machine the next reading may be due before this one is heard of. */
+      const waitsForReading = (now: GuardedStanding, leftMs: number): boolean => {
+        const asker = budgetOf(now.memberships);
+        if (waited || leftMs < recheckWithinMs || !mayBeNew(query, now)) return false;
+        waited = recheck.wait(asker, query.question.name, decide);
+        return waited;
+      };
+      const decide = (): void => contain(decideNow, failed);
+      const decideNow = (): void => {
+        const now = standing();
+        const leftMs = deadlineAtMs - performance.now();
+        if (now.kind !== "guarded") answerer.fail(message, transport, reply);
+        else if (isUndecided(query, now)) waitToDecide(budgetOf(now.memberships), leftMs);
+        else if (!waitsForReading(now, leftMs)) contain(() => answerNow(now), failed);
+      };
+      /** Without time or a place to wait nothing is decided: nobody is given what may be taken from them. */
+      const waitToDecide = (asker: string, leftMs: number): void => {
+        options.onUnknown("asker");
+        if (leftMs > 0 && waits.wait(asker, leftMs, decide)) return;
+        reply(respondUndecided(query, transport));
+      };
+      const answerNow = async ({ memberships }: GuardedStanding): Promise<void> => {
+        const asker = budgetOf(memberships);
+        reply(await answerFor({ query, transport, asker, memberships, standing, deadlineAtMs, isGone }));
+      };
+      const failed = (error: unknown): void => {
+        tellFailure(`a lookup failed: ${messageOf(error)}`);
+        answerer.fail(message, transport, reply);
+      };
+      decide();
+    },
+
+    fromHost(message, transport, { address, isGone }, reply) {
+      const standing = (): Standing => options.indexNow().standingOfSource(address);
+      const question = { message, transport, standing, isGone, arrivedAtMs: performance.now(), reply };
+      const { kind } = standing();
+      if (kind === "guarded") {
+        answerer.answer(question);
+      } else {
+        // Layer 1 redirects guarded containers only: one whose network we do not know yet has just come.
+        if (kind === "unknown") options.onUnknown("asker");
+        const again = (): void => answerer.answer(question);
+        if (kind === "open" || !waits.wait(address, knownWithinMs, again))
+          answerer.fail(message, transport, reply);
+      }
+    },
+
+    fail(message, transport, reply) {
+      const query = parseQuery(message);
+      if (query.kind === "ignore") {
+        reply(undefined);
+        return;
+      }
+      const limit = payloadLimit(query.edns, transport);
+      const extendedError = { code: extendedErrors.other, text: "dockerwall does not know this container" };
+      reply(respondError({ head: query, limit, rcode: rcodes.servFail, extendedError }));
+    },
+
+    async rehearse(message, memberships) {
+      const query = parseQuery(message);
+      if (query.kind !== "query") return undefined;
+      const deadlineAtMs = performance.now() + answerWithinMs;
+      const lookup: Lookup = {
+        query,
+        transport: "tcp",
+        asker: "rehearsal",
+        memberships,
+        standing: () => ({ kind: "guarded", memberships, settled: true, mayLose: false }),
+        deadlineAtMs,
+        isGone: undefined,
+      };
+      return (await resolve(lookup, () => undefined)).bytes;
+    },
+
+    async probeUpstream() {
+      const query = parseQuery(rootQuery());
+      if (query.kind !== "query") throw new DockerwallError("INTERNAL", "the root is no question");
+      try {
+        const problem = rootProblem(await lookups.probe(query.question, "doctor"));
+        return problem === undefined ? undefined : (circles.reasonFor(undefined) ?? problem);
+      } catch (error) {
+        return circles.reasonFor(undefined) ?? messageOf(error);
+      }
+    },
+
+    refreshed: recheck.done,
+
+    reconsider: waits.wake,
+
+    stats: () => ({ ...lookups.stats(), ...counts.current() }),
+
+    useUpstreams(upstreams) {
+      lookups.useUpstreams(upstreams);
+      circles = lookForCircles({ upstreams });
+    },
+
+    useTopology(topology, guarded) {
+      picture++;
+      discovery = createDiscovery(topology);
+      circles = lookForCircles({ topology, guarded });
+      // Nearly all are private anyway, and every address of every answer is compared with those that are left.
+      neighbours = topology.networks
+        .flatMap(({ subnets }) => subnets)
+        // A driver without addresses of its own tells of a pool of everything.
+        .filter((subnet) => subnet.length > 0 && !isPrivatePrefix(subnet));
+      lookups.retain(guarded.map(({ id, dns }) => ({ id, choice: dns.upstreams })));
+      waits.wake();
+    },
+  };
+  return answerer;
+}
+
+/** Who waits no longer is told why, and may ask again. */
+function respondUndecided(query: Query, transport: Transport): Uint8Array {
+  const limit = payloadLimit(query.edns, transport);
+  return respondError({ head: query, limit, rcode: rcodes.servFail, extendedError: undecided });
+}
+
+const undecided = {
+  code: extendedErrors.notReady,
+  text: "the engine has not told yet whose container this is, and its own label may decide otherwise",
+};
+
+function troubleOf(outcome: Outcome): LookupTrouble | undefined {
+  if (outcome === "refused-private") return "private";
+  return outcome === "failed" ? "failed" : undefined;
+}
+
+/** Whose share of what is bounded a question takes: one for a container, by whichever address it asks. */
+function budgetOf(memberships: readonly Membership[]): string {
+  return memberships[0]?.addresses[0] ?? "";
+}
+
+function askerOf(memberships: readonly Membership[]): DiscoveryAsker {
+  return {
+    networkIds: memberships.map(({ networkId }) => networkId),
+    addresses: memberships.flatMap(({ addresses }) => addresses),
+  };
+}
+
+function networkOf(address: IpAddress, memberships: readonly Membership[]): string {
+  return memberships.find(({ addresses }) => addresses.includes(address))?.networkId ?? "";
+}
+
+/** Whether `!` entries leave nothing of the address; not so where the name itself opens nothing. */
+function isTakenFrom(
+  { membership: { policy }, decision }: Decided,
+  address: IpAddress,
+  nowMs: number,
+): boolean {
+  return decision.allowed && servicesAt(policy, decision.services, address, nowMs).length === 0;
+}
+
+/** Each network that allows the name opens it for its own address of the asker, for what it allows, until that ends. */
+function grantsOf(grant: Grant, decided: readonly Decided[], nowMs: number): LedgerGrant[] {
+  const family = familyOf(grant.address);
+  const grants = decided.flatMap(({ membership: { policy, addresses }, decision }) => {
+    if (!decision.allowed) return [];
+    const { address: destination, domain } = grant;
+    const askers = addresses.filter((address) => familyOf(address) === family);
+    return decision.terms.flatMap(({ services, endsAtMs = Number.POSITIVE_INFINITY }) => {
+      const leaseSeconds = Math.min(grant.leaseSeconds, Math.floor((endsAtMs - nowMs) / 1000));
+      if (leaseSeconds < 1) return [];
+      return servicesAt(policy, services, destination, nowMs).flatMap((service) =>
+        askers.map((asker) => ({ asker, destination, domain, service, leaseSeconds })),
+      );
+    });
+  });
+  if (grants.length > 0) return grants;
+  if (!decided.some(({ decision }) => decision.allowed && (decision.endsAtMs ?? Infinity) - nowMs >= 1000))
+    throw new DockerwallError("NOT_FOUND", "it is no longer allowed; that ended while it was looked up");
+  throw new DockerwallError("INTERNAL", `no address of the asker may use ${grant.address}`);
+}

@@ -1,0 +1,192 @@
+// What the engine's own resolver asks upstream for containers, which the host's OUTPUT puts before us. By the time that
+// a question gets here, whoever asked it has a sandbox: so we look, capture what we have not captured, and know whether
+// it may be of a guarded container. However late we are, the question waits; its asker is never faster than we are.
+//
+//   A question passes at once when no capture came late, which is nearly always.
+//   Where one did, it waits until it is known where that sandbox stands, and is refused when that is guarded.
+//   Only what the engine sends is refused or held: the host's own lookups pass.
+
+import { judge, type LateCaptures, type Suspicion } from "../core/askers/late-captures.ts";
+import { contain } from "../core/contain.ts";
+import { askedMark, engineQueueNumber, rejectedMark, setNames } from "../core/firewall/names.ts";
+import { splitZero } from "../core/firewall/sets.ts";
+import { anyPrefix } from "../core/model/address.ts";
+import { adoptQueue, type QueuedPacket } from "../edge/kernel/flows/queue.ts";
+import type { KernelSets } from "../edge/kernel/ipset/kernel-sets.ts";
+import type { Readiness } from "../edge/kernel/readiness.ts";
+import { messageOf } from "../errors.ts";
+import { openOwnQueue } from "./first-packets.ts";
+
+export interface EngineQuestionsOptions {
+  /** That of first packets. */
+  readonly queueNumber: number;
+  /** What holdEngineQuestions() returned. */
+  readonly queueFd: number;
+  readonly readiness: Readiness;
+  readonly sets: KernelSets;
+  readonly lates: LateCaptures;
+  /** Captures what is not captured yet; done when it returns. */
+  readonly captureNow: () => void;
+  /** False when this IP packet, which was there by then (performance.now()), is certainly not the engine's. */
+  readonly mayBeEngines: (packet: Uint8Array, arrivedAtMs: number) => boolean;
+  /** False while the engine has something to do, as far as can be seen. */
+  readonly isEngineIdle: () => boolean;
+  /** It is not known where somebody stands: the engine must be read. */
+  readonly onUnknown: () => void;
+  readonly onProblem: (problem: string) => void;
+}
+
+/**
+ * Questions in the kernel's queue at most; more pass, as a host that asks so much must not be cut off. Of the engine's no
+ * more than half are held, and those behind them refused: who floods its resolver opens no way past us.
+ */
+const maxLength = 8192;
+const heldAtMost = maxLength / 2;
+/** What is served at a go, each up to 256 questions; the rest waits until everybody else has had a turn. */
+const batchesPerTurn = 4;
+/** Both headers with options. */
+const copyBytes = 128;
+/** How often what waits is judged again. */
+const againEveryMs = 20;
+const idleEveryMs = 100;
+/**
+ * When we have not said for so long that we are awake, questions pass us by: a daemon that hangs must not leave the host
+ * without names. Longer than any load makes us wait.
+ */
+const awakeSeconds = 30;
+const awakeEveryMs = 5_000;
+
+interface Held {
+  readonly packet: QueuedPacket;
+  readonly suspicion: Suspicion;
+}
+
+/**
+ * Has questions of the engine wait from now on, where rules that an earlier run left put them before us. An engine that
+ * was started anew starts the containers before it answers us; what they ask meanwhile waits until somebody decides.
+ * @returns the queue, for startEngineQuestions()
+ */
+export function holdEngineQuestions(queueNumber: number, sets: KernelSets): number {
+  const number = engineQueueNumber(queueNumber);
+  const { fd } = openOwnQueue({ number, maxLength, copyBytes, whenFull: "pass" });
+  const names = sets.names();
+  if (names.includes(setNames.awake4) && names.includes(setNames.awake6)) stayAwake(sets);
+  return fd;
+}
+
+function stayAwake(sets: KernelSets): void {
+  for (const family of [4, 6] as const) {
+    const entries = splitZero([anyPrefix(family)]).map((prefix) => ({
+      key: { kind: "net", prefix } as const,
+      timeoutSeconds: awakeSeconds,
+    }));
+    sets.add(setNames[`awake${family}`], entries);
+  }
+}
+
+/**
+ * Begins to decide; from here on no question of the engine leaves without us.
+ * @returns how to end it, and what becomes of questions that may be a guarded container's; all others pass
+ */
+export function startEngineQuestions(
+  options: EngineQuestionsOptions,
+): (suspicious: "accept" | "drop") => void {
+  const { lates, sets } = options;
+  const queue = adoptQueue(engineQueueNumber(options.queueNumber), options.queueFd);
+  let held: Held[] = [];
+  let isTimed = false;
+  let ended = false;
+
+  function decide({ packet, suspicion }: Held): "decided" | "waits" {
+    const verdict = judge(suspicion, performance.now());
+    if (verdict === "waits") return "waits";
+    send(packet, verdict);
+    return "decided";
+  }
+
+  function send(packet: QueuedPacket, verdict: "passes" | "refused"): void {
+    if (verdict === "refused")
+      options.onProblem("a question of the engine was refused: the capture of a container came late");
+    // Through the same hook once more: the rules of others behind ours must see it too.
+    queue.verdict(packet.id, "repeat", packet.mark | askedMark | (verdict === "refused" ? rejectedMark : 0));
+  }
+
+  function judgeAgain(): void {
+    isTimed = false;
+    if (ended) return;
+    look();
+    held = held.filter((question) => decide(question) === "waits");
+    if (held.length > 0) waitFurther();
+  }
+
+  function waitFurther(): void {
+    if (!isTimed) setTimeout(() => contain(judgeAgain, told), againEveryMs);
+    isTimed = true;
+  }
+
+  const told = (error: unknown): void => options.onProblem(`questions of the engine: ${messageOf(error)}`);
+  const look = (): void => contain(options.captureNow, told);
+
+  /** What cannot be told is the engine's. */
+  function mayBeEngines(packet: Uint8Array, arrivedAtMs: number): boolean {
+    try {
+      return options.mayBeEngines(packet, arrivedAtMs);
+    } catch (error) {
+      told(error);
+      return true;
+    }
+  }
+
+  /** Decides on what has been sent by now. @returns whether that was everything */
+  function serve(): boolean {
+    let isEmpty = false;
+    for (let batch = 0; batch < batchesPerTurn && !isEmpty; batch++) {
+      const packets = queue.receive();
+      isEmpty = packets.length === 0;
+      if (!isEmpty) serveBatch(packets);
+    }
+    if (held.length > 0 && !ended) waitFurther();
+    return isEmpty;
+  }
+
+  function serveBatch(packets: readonly QueuedPacket[]): void {
+    const arrivedAtMs = performance.now();
+    look();
+    const suspicion = lates.suspect(performance.now());
+    const nothing: Suspicion = { ...suspicion, suspects: [] };
+    for (const packet of packets) {
+      const suspicious = suspicion.suspects.length > 0 && mayBeEngines(packet.payload, arrivedAtMs);
+      const question = { packet, suspicion: suspicious ? suspicion : nothing };
+      if (decide(question) === "decided") continue;
+      options.onUnknown();
+      if (held.length < heldAtMost) held.push(question);
+      else send(packet, "refused");
+    }
+  }
+
+  /** Lets go whom the engine cannot be holding a question of any more. */
+  function rest(): void {
+    if (!lates.isSuspicious) return;
+    const nowMs = performance.now();
+    const idle = options.isEngineIdle();
+    // What the engine had sent by then is in the queue at the latest.
+    if (serve()) lates.release(nowMs, idle);
+  }
+
+  const unwatch = options.readiness.watch(queue.fd, () => contain(serve, told));
+  stayAwake(sets);
+  const staying = setInterval(() => contain(() => stayAwake(sets), told), awakeEveryMs);
+  const resting = setInterval(() => contain(rest, told), idleEveryMs);
+  return (suspicious) => {
+    // The number of a closed descriptor is soon somebody else's.
+    if (ended) return;
+    ended = true;
+    clearInterval(staying);
+    clearInterval(resting);
+    unwatch();
+    contain(serve, told);
+    if (suspicious === "accept") for (const { packet } of held) queue.verdict(packet.id, "accept");
+    held = [];
+    queue.close();
+  };
+}

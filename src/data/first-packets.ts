@@ -1,0 +1,112 @@
+// Packets that the kernel puts before us: the first ones to an address for which somebody may have a right to every
+// port, or which an allowlist names, and errors of ICMP, of which the kernel's rules cannot see what they quote. The
+// answer is an entry in the kernel and another look at the packet, or a mark that has it counted and dropped; an error
+// passes at once. While nobody listens here, the kernel drops them.
+
+import type { AskerIndex } from "../core/askers/index-of-askers.ts";
+import { askedMark, refusedMark } from "../core/firewall/names.ts";
+import { isIcmpError, isOwnError, parsePacket } from "../core/firewall/packet.ts";
+import { portProtocols } from "../core/model/service.ts";
+import {
+  openQueue,
+  type PacketQueue,
+  type QueuedPacket,
+  type QueueSpec,
+} from "../edge/kernel/flows/queue.ts";
+import { NetlinkError } from "../edge/kernel/netlink/socket.ts";
+import type { Readiness } from "../edge/kernel/readiness.ts";
+import { DockerwallError, messageOf } from "../errors.ts";
+import type { Admission, Packet } from "./admission.ts";
+
+export interface QueueOptions {
+  readonly number: number;
+  readonly readiness: Readiness;
+  readonly admission: Admission;
+  readonly indexNow: () => AskerIndex;
+  readonly onProblem: (problem: string) => void;
+}
+
+/**
+ * Packets that wait for us at most; more are dropped by the kernel and sent again by their senders. The limits of the
+ * rules let each address of a container have a burst of a thousand and as many errors, and it has nine at most: three
+ * that send all they can at once leave room for everybody else.
+ */
+const maxLength = 65_536;
+/** Enough for both headers with options. */
+const copyBytes = 256;
+
+/** The kernel says EPERM when somebody else reads the queue; by now it is known that we have the privilege. */
+export function openOwnQueue(spec: QueueSpec): PacketQueue {
+  try {
+    return openQueue(spec);
+  } catch (error) {
+    if (!(error instanceof NetlinkError) || error.code !== "NO_PRIVILEGE") throw error;
+    throw new DockerwallError(
+      "DAEMON_RUNNING",
+      `packet queue ${spec.number} is read by another program, probably another dockerwall daemon; stop it or set DOCKERWALL_QUEUE`,
+      { cause: error },
+    );
+  }
+}
+
+function setPortOf(
+  ipProtocol: number,
+  port: number | undefined,
+  icmp: { readonly type: number; readonly code: number } | undefined,
+): number {
+  if (icmp !== undefined) return icmp.type * 256 + icmp.code;
+  return portProtocols.has(ipProtocol) ? (port ?? 0) : 0;
+}
+
+export function startQueue(options: QueueOptions): void {
+  const queue = openOwnQueue({ number: options.number, maxLength, copyBytes });
+
+  function judge(payload: Uint8Array): "passes" | "passes now" | "refused" | "waits" {
+    const head = parsePacket(payload);
+    if (head === undefined) return "refused";
+    if (isIcmpError(head)) return isOwnError(head) ? "passes now" : "refused";
+    const { source, destination, ipProtocol, destinationPort, icmp } = head;
+    const packet: Packet = {
+      source,
+      destination,
+      protocol: ipProtocol,
+      port: destinationPort,
+      setPort: setPortOf(ipProtocol, destinationPort, icmp),
+    };
+    const standing = options.indexNow().standingOfSource(source);
+    if (standing.kind !== "guarded") return "refused";
+    // It is sent again, by when the engine will have told what is taken away from its sender.
+    if (standing.mayLose) return "waits";
+    return options.admission.judge(packet, standing.memberships) ? "passes" : "refused";
+  }
+
+  function decide({ id, mark, payload }: QueuedPacket): void {
+    // One that comes back although its entry is there would come back for ever.
+    const judged = (mark & askedMark) === 0 ? judge(payload) : "waits";
+    if (judged === "waits") queue.verdict(id, "drop");
+    else if (judged === "passes now") queue.verdict(id, "accept");
+    else queue.verdict(id, "repeat", mark | (judged === "passes" ? askedMark : refusedMark));
+  }
+
+  /** Whatever fails, the packet passes not, and the next one is looked at. */
+  function decideSafely(packet: QueuedPacket): void {
+    try {
+      decide(packet);
+    } catch (error) {
+      options.onProblem(`a first packet was refused: ${messageOf(error)}`);
+      try {
+        queue.verdict(packet.id, "drop");
+      } catch {
+        // The kernel holds it until we end; it opens nothing.
+      }
+    }
+  }
+
+  options.readiness.watch(queue.fd, () => {
+    try {
+      for (const packet of queue.receive()) decideSafely(packet);
+    } catch (error) {
+      options.onProblem(`first packets could not be read: ${messageOf(error)}`);
+    }
+  });
+}

@@ -1,0 +1,132 @@
+// The kernel entries behind grants: added all or none, and in an order in which a first packet never finds a door
+// whose right is not written down yet. Which entry is whose is in the index, and so is how many there are.
+
+import { setNames } from "../core/firewall/names.ts";
+import type { AskerKey, EntryIndex, Noted } from "../core/grants/entry-index.ts";
+import type { GrantEntry } from "../core/grants/ledger.ts";
+import { hostPrefix, type IpAddress } from "../core/model/address.ts";
+import type { KernelSets } from "../edge/kernel/ipset/kernel-sets.ts";
+import type { SetEntry, SetKey } from "../edge/kernel/ipset/message.ts";
+import { DockerwallError } from "../errors.ts";
+
+/** Most kernel entries of one asker; one more opens nothing. */
+const entriesPerAsker = 32_768;
+/** The same for all askers of one network together: a quarter of what a set holds. */
+const entriesPerNetwork = 262_144;
+
+/** What is granted opens last. */
+const order = ["pair", "ask", "grant"] as const;
+
+export interface GrantEntriesOptions {
+  readonly sets: KernelSets;
+  readonly index: EntryIndex;
+  /** True when an `ask` entry for the address is in the kernel already. */
+  readonly isAsked: (destination: IpAddress) => boolean;
+  readonly nowMs: () => number;
+}
+
+/** An entry on its way into the kernel. */
+interface Wanted {
+  readonly entry: GrantEntry;
+  readonly name: string;
+  readonly key: SetKey;
+  /** What the index knows of it. */
+  readonly noted: Noted | undefined;
+  /** True when it is not in the kernel yet. */
+  readonly fresh: boolean;
+}
+
+/**
+ * Adds entries, or none of them: what was there before stays, whatever happens.
+ * @throws KernelSetError; DockerwallError when the askers, or a network of theirs, would have more than they may
+ */
+export function admitEntries(options: GrantEntriesOptions, entries: readonly GrantEntry[]): void {
+  const wanted = entries.map((entry) => prepare(options, entry));
+  const fresh = wanted.flatMap(({ entry, fresh }) => (fresh && entry.set !== "ask" ? [entry] : []));
+  if (fresh.length > 0) assertRoom(options.index, fresh);
+  write(options, wanted);
+}
+
+/** Adds one entry of an asker that has room. @throws KernelSetError */
+export function addEntry(options: GrantEntriesOptions, entry: GrantEntry): void {
+  write(options, [prepare(options, entry)]);
+}
+
+/** True when one more entry is too many, for the asker or for its network. */
+export function isCrowded({ index }: GrantEntriesOptions, asker: IpAddress, network: string): boolean {
+  return index.count(asker) >= entriesPerAsker || index.countIn(network) >= entriesPerNetwork;
+}
+
+function prepare({ index, isAsked, nowMs }: GrantEntriesOptions, entry: GrantEntry): Wanted {
+  const { set, family, destination } = entry;
+  const name = setNames[`${set}${family}`];
+  if (set === "ask") {
+    const key = { kind: "net", prefix: hostPrefix(destination) } as const;
+    return { entry, name, key, noted: undefined, fresh: !isAsked(destination) };
+  }
+  const key = askerKey(entry);
+  const noted = index.find(`${set}${family}`, key);
+  return { entry, name, key, noted, fresh: noted === undefined || noted.expiresAtMs <= nowMs() };
+}
+
+function write({ sets, index, nowMs }: GrantEntriesOptions, wanted: readonly Wanted[]): void {
+  const now = nowMs();
+  const note = ({ entry, noted }: Wanted): void => {
+    const expiresAtMs = now + entry.timeoutSeconds * 1000;
+    if (noted !== undefined) noted.expiresAtMs = expiresAtMs;
+    else if (entry.set !== "ask") index.note(`${entry.set}${entry.family}`, askerKey(entry), expiresAtMs);
+  };
+  const added: Wanted[] = [];
+  try {
+    for (const set of order) {
+      for (const family of [4, 6] as const) {
+        const chosen = wanted.filter(({ entry }) => entry.set === set && entry.family === family);
+        if (chosen.length === 0) continue;
+        added.push(...chosen);
+        sets.add(setNames[`${set}${family}`], chosen.map(toSetEntry));
+      }
+    }
+  } catch (error) {
+    // Those that were there may have got a longer life by now, which a later revocation must know of.
+    for (const each of added) if (!each.fresh) note(each);
+    const fresh = added.filter((each) => each.fresh);
+    for (const [name, group] of Map.groupBy(fresh, (each) => each.name)) {
+      try {
+        sets.del(
+          name,
+          group.map(({ key }) => key),
+        );
+      } catch {
+        // What cannot be taken back is at least known.
+        group.forEach(note);
+      }
+    }
+    throw error;
+  }
+  wanted.forEach(note);
+}
+
+function assertRoom(index: EntryIndex, fresh: readonly GrantEntry[]): void {
+  for (const [asker, own] of Map.groupBy(fresh, (entry) => entry.asker)) {
+    if (index.count(asker) + own.length > entriesPerAsker) throw refusal(asker, entriesPerAsker);
+  }
+  for (const [network, own] of Map.groupBy(fresh, (entry) => index.networkOf(entry.asker))) {
+    if (network === undefined || index.countIn(network) + own.length <= entriesPerNetwork) continue;
+    throw refusal(`the network of ${own[0]?.asker}`, entriesPerNetwork);
+  }
+}
+
+function refusal(who: string, limit: number): DockerwallError {
+  return new DockerwallError(
+    "KERNEL_REFUSED",
+    `${who} may have ${limit} entries in the kernel and would have more; they run out by themselves`,
+  );
+}
+
+function askerKey({ destination, protocol, port, asker }: GrantEntry): AskerKey {
+  return { kind: "ip-port-ip", first: destination, protocol, port, second: asker };
+}
+
+function toSetEntry({ entry, key }: Wanted): SetEntry {
+  return { key, timeoutSeconds: entry.timeoutSeconds, comment: entry.comment };
+}

@@ -1,0 +1,129 @@
+// Whom a lookup goes to: the daemon's resolvers, or those that a network's label names; and what it said, kept for each
+// network by itself: the age of a common answer would tell what others have asked, and their floods would put it out.
+
+import { type AnswerCache, createCache } from "../core/dns/cache.ts";
+import { createFairQueue, type FairQueue } from "../core/dns/fair-queue.ts";
+import { lookUp } from "../core/dns/lookup.ts";
+import type { Looked } from "../core/dns/resolve.ts";
+import { renderUpstream } from "../core/dns/upstream-text.ts";
+import type { Question } from "../core/dns/wire/question.ts";
+import type { Upstream } from "../core/model/planes.ts";
+import type { ResolverReport } from "../core/model/report.ts";
+import {
+  createResolver,
+  defaultResolverSettings,
+  type QueryTerms,
+  type Resolver,
+} from "../edge/upstream/resolver.ts";
+
+/** Undefined stands for the daemon's own. */
+export type UpstreamChoice = readonly Upstream[] | undefined;
+
+export interface Asking extends QueryTerms {
+  /** Who asks, for fairness. */
+  readonly asker: string;
+  /** On whose behalf. */
+  readonly networkId: string;
+  readonly choice: UpstreamChoice;
+}
+
+export interface Lookups {
+  /** Throws or rejects when there is no answer, not even an old one. */
+  lookUp(question: Question, asking: Asking): Looked | Promise<Looked>;
+  /** Asks the daemon's resolvers past the cache. */
+  probe(question: Question, asker: string): Promise<Uint8Array>;
+  /** Replaces the daemon's resolvers. */
+  useUpstreams(upstreams: readonly Upstream[]): void;
+  /** Of all resolvers together. */
+  stats(): Pick<ResolverReport, "running" | "waiting" | "ignoredMessages">;
+  /** Forgets what no network that there is asks, or has asked. */
+  retain(networks: readonly { readonly id: string; readonly choice: UpstreamChoice }[]): void;
+}
+
+const cacheSettings = {
+  /** Of one network. */
+  maxBytes: 4 * 1024 * 1024,
+  maxTtlSeconds: 86_400,
+  maxStaleSeconds: 3_600,
+};
+/** Of all networks. */
+const maxCacheBytes = 32 * 1024 * 1024;
+
+/** Makes the daemon's resolver; others come with the first lookup that needs them, as do caches. */
+export function createLookups(upstreams: readonly Upstream[]): Lookups {
+  // One for all: who has containers on many networks with resolvers of their own gets no more than others.
+  const queue = createFairQueue(defaultResolverSettings.limits);
+  const own = createChoice(upstreams, queue);
+  const labelled = new Map<string, Resolver>();
+  const caches = new Map<string, AnswerCache>();
+  /** Of resolvers that were forgotten. */
+  let ignoredBefore = 0;
+
+  const resolverOf = (choice: UpstreamChoice): Resolver => {
+    if (choice === undefined) return own;
+    const key = keyOf(choice);
+    const resolver = labelled.get(key) ?? createChoice(choice, queue);
+    labelled.set(key, resolver);
+    return resolver;
+  };
+
+  const cacheOf = (networkId: string, choice: UpstreamChoice): AnswerCache => {
+    const key = cacheKeyOf(networkId, choice);
+    const cache = caches.get(key) ?? createCache(cacheSettings, shareSpace);
+    caches.set(key, cache);
+    return cache;
+  };
+
+  /** Who has most gives way. */
+  function shareSpace(): void {
+    for (;;) {
+      const all = [...caches.values()];
+      const excess = all.reduce((sum, each) => sum + each.sizeBytes, -maxCacheBytes);
+      if (excess <= 0) return;
+      const largest = all.reduce((most, each) => (each.sizeBytes > most.sizeBytes ? each : most));
+      largest.shrink(Math.max(0, largest.sizeBytes - excess));
+    }
+  }
+
+  return {
+    lookUp(question, asking) {
+      const resolver = resolverOf(asking.choice);
+      const cache = cacheOf(asking.networkId, asking.choice);
+      const ask = (asked: Question): Promise<Uint8Array> => resolver.query(asked, asking.asker, asking);
+      return lookUp(question, { cache, ask, nowMs: () => performance.now() });
+    },
+    probe: (question, asker) => own.query(question, asker),
+    useUpstreams: own.setUpstreams,
+    stats() {
+      const all = [own, ...labelled.values()].map((resolver) => resolver.stats());
+      return {
+        running: queue.running,
+        waiting: queue.waiting,
+        ignoredMessages: all.reduce((sum, { ignored }) => sum + ignored, ignoredBefore),
+      };
+    },
+    retain(networks) {
+      const kept = new Set(networks.map(({ id, choice }) => cacheKeyOf(id, choice)));
+      for (const key of caches.keys()) if (!kept.has(key)) caches.delete(key);
+      const keys = new Set(networks.flatMap(({ choice }) => (choice === undefined ? [] : [keyOf(choice)])));
+      for (const [key, resolver] of labelled) {
+        if (keys.has(key)) continue;
+        labelled.delete(key);
+        ignoredBefore += resolver.stats().ignored;
+        resolver.setUpstreams([]);
+      }
+    },
+  };
+}
+
+function createChoice(upstreams: readonly Upstream[], queue: FairQueue): Resolver {
+  return createResolver({ ...defaultResolverSettings, upstreams, queue });
+}
+
+function cacheKeyOf(networkId: string, choice: UpstreamChoice): string {
+  return `${networkId} ${choice === undefined ? "-" : keyOf(choice)}`;
+}
+
+function keyOf(upstreams: readonly Upstream[]): string {
+  return upstreams.map(renderUpstream).join(" ");
+}

@@ -1,0 +1,204 @@
+// Where a sandbox stands, and what that demands of the kernel: the addresses by which it is guarded on its other
+// networks, what may come in by its ports, and whether it is cut off. All of it is in the kernel before anybody is told
+// where the sandbox stands, and before the engine tells whose it is.
+
+import type { AskerIndex, Standing } from "../core/askers/index-of-askers.ts";
+import type { Asker } from "../core/askers/knowledge.ts";
+import type { Newcomers } from "../core/askers/unknown-sandboxes.ts";
+import type { IpAddress } from "../core/model/address.ts";
+import type { KernelSets } from "../edge/kernel/ipset/kernel-sets.ts";
+import { openPortTable } from "../edge/kernel/nftables/port-table.ts";
+import type { Readiness } from "../edge/kernel/readiness.ts";
+import { openPorts, type Port } from "../edge/sandbox/ports.ts";
+import { messageOf } from "../errors.ts";
+import { createSandboxEntries } from "./sandbox-entries.ts";
+
+export interface StandingsOptions {
+  readonly sets: KernelSets;
+  readonly readiness: Readiness;
+  /** Whether what comes in by the ports of the host is guarded there. */
+  readonly guardPorts: boolean;
+  readonly indexNow: () => AskerIndex;
+  readonly newcomersNow: () => Newcomers;
+  /** What is known of a sandbox that is there. */
+  readonly meet: (sandbox: string, addresses: readonly IpAddress[]) => Asker & { readonly sandbox: string };
+  /** It will be told what the engine has of a guarded one. */
+  readonly hearOf: (asker: Asker) => void;
+  /** Whether it is not certain yet that nothing need be done about it; it is judged again when more is known. */
+  readonly doubt: (sandbox: string, isIn: boolean) => void;
+  /** By the clock of the readings. */
+  readonly nowMs: () => number;
+  /** When the last list of the engine's networks and containers began. */
+  readonly listedAtMs: () => number;
+  /** A sandbox has this address: grants that an earlier holder of it had must not be inherited. */
+  readonly own: (address: IpAddress, sandbox: string) => void;
+  readonly holdersOf: (address: IpAddress) => ReadonlySet<string>;
+  /** Cuts a sandbox off inside of it, where that cannot be done at its ports. */
+  readonly cutInside: (sandbox: string, cut: boolean) => void;
+  readonly isCutInside: (sandbox: string) => boolean;
+  /** Something has changed by which a sandbox may stand elsewhere now. */
+  readonly onChange: (sandbox: string) => void;
+  readonly onProblem: (problem: string) => void;
+}
+
+export interface Standings {
+  /** To be told before it is asked about. @param namespaceFd stays open until gone() */
+  appear(sandbox: string, namespaceFd: number): void;
+  /** What the sandbox demands of the kernel is in there when it returns. */
+  of(sandbox: string, addresses: readonly IpAddress[]): Standing;
+  gone(sandbox: string): void;
+  /** Tells of sandboxes whose ports have changed by now before it returns. */
+  lookNow(): void;
+  /** Forgets sandboxes and ports that are no more, those of earlier runs among them. */
+  retain(isLive: (sandbox: string) => boolean): void;
+  /** Whether nothing comes in or goes out by any port of a sandbox, read from the kernel; false without a port. */
+  isCutOff(sandbox: string): boolean;
+  /** Puts back what somebody took away. */
+  heal(): void;
+  /** Lets everything pass by every port, and guards none from now on. */
+  release(): void;
+  /** The kernel keeps everything, for who comes next. */
+  close(): void;
+}
+
+interface PortsAndSenders {
+  readonly its: readonly Port[];
+  /** The addresses that they may send from. */
+  readonly senders: readonly IpAddress[];
+}
+
+/** Takes over what an earlier run left in the kernel. */
+export function createStandings(options: StandingsOptions): Standings {
+  const { indexNow, newcomersNow } = options;
+  let table = options.guardPorts ? openPortTable() : undefined;
+  const ports = openPorts({
+    readiness: options.readiness,
+    onChange: options.onChange,
+    onGone: () => attempt("ports that are gone", () => table?.retain(ports.isPresent)),
+  });
+  const strays = createSandboxEntries(options.sets, "guarded");
+  const cutOff = createSandboxEntries(options.sets, "quarantine");
+
+  /** Since when a sandbox is on bridges that the engine has not told of. */
+  const strangeSince = new Map<string, ReadonlyMap<string, number>>();
+
+  /** A bridge that is in no list which began after it was met is not the engine's. */
+  function awaitsList(sandbox: string, strange: readonly string[]): boolean {
+    const before = strangeSince.get(sandbox);
+    const since = new Map(strange.map((bridge) => [bridge, before?.get(bridge) ?? options.nowMs()]));
+    if (since.size === 0) strangeSince.delete(sandbox);
+    else strangeSince.set(sandbox, since);
+    return [...since.values()].some((metAtMs) => options.listedAtMs() <= metAtMs);
+  }
+
+  /** Whether no other sandbox has a better right to an address that the engine did not give to this one. */
+  function isFree(asker: Asker & { readonly sandbox: string }, address: IpAddress): boolean {
+    const { sandbox } = asker;
+    const index = indexNow();
+    const hasNow = (other: string): boolean => options.holdersOf(address).has(other);
+    if (!index.mayOwn(sandbox, address, hasNow)) return false;
+    // Who has just come has it from the engine.
+    return !index.isKnown(asker) || [...options.holdersOf(address)].every((holder) => holder === sandbox);
+  }
+
+  /** What fails leaves its container without a way out, or cut off as it was. */
+  function attempt(whose: string, work: () => void): void {
+    try {
+      work();
+    } catch (error) {
+      options.onProblem(`${whose}: ${messageOf(error)}`);
+    }
+  }
+
+  function cutPorts(sandbox: string, { its, senders }: PortsAndSenders, cut: boolean): void {
+    cutOff.put(sandbox, cut ? senders.map((address) => ({ address })) : []);
+    attempt(portsOf(sandbox), () => {
+      const bothWays = table !== undefined && its.map((port) => table?.cut(port, cut)).every((both) => both);
+      if (!bothWays) options.cutInside(sandbox, cut);
+    });
+  }
+
+  function guardPorts(sandbox: string, { its, senders }: PortsAndSenders, isGuarded: boolean): void {
+    attempt(portsOf(sandbox), () => {
+      for (const port of its) {
+        if (isGuarded) guard(port, senders);
+        else table?.open(port.index);
+      }
+    });
+  }
+
+  function guard(port: Port, senders: readonly IpAddress[]): void {
+    if (port.bridge === undefined) return;
+    const network = indexNow().networkOn(port.bridge);
+    table?.guard(port, {
+      senders,
+      neighbourhood: network?.subnets ?? [],
+      linkLocal: network?.guarded === true ? "judged" : "discovery",
+    });
+  }
+
+  return {
+    appear: ports.appear,
+
+    of(sandbox, addresses) {
+      const index = indexNow();
+      const newcomers = newcomersNow();
+      const its = ports.of(sandbox);
+      const bridges = its.flatMap(({ bridge }) => bridge ?? []);
+      const asker = options.meet(sandbox, addresses);
+      const strange = index.strangersAmong(bridges);
+      const known = bridges.filter((bridge) => !strange.includes(bridge));
+      const standing = index.standingOfSandbox(sandbox, addresses, known);
+      const quarantine = newcomers.quarantineOf(asker, standing.kind === "guarded");
+      const joins = standing.kind === "open" && newcomers.mayJoin(asker, index.networksOn(bridges));
+      const awaited = awaitsList(sandbox, strange) && standing.kind !== "guarded";
+      const doubtful = quarantine === "maybe" || joins || awaited;
+      options.doubt(sandbox, doubtful);
+      if (standing.kind === "guarded") options.hearOf(asker);
+      const senders = index.sendersOf(asker, bridges, (address) => isFree(asker, address));
+      for (const address of senders) options.own(address, sandbox);
+      // What an earlier run knew of a sandbox counts until this one does.
+      if (quarantine !== "unread") cutPorts(sandbox, { its, senders }, quarantine !== "no");
+      const isGuarded = standing.kind === "guarded" || joins;
+      if (standing.kind !== "unknown") {
+        strays.put(sandbox, isGuarded ? index.straysOf(senders, bridges) : []);
+        guardPorts(sandbox, { its, senders }, isGuarded);
+      }
+      return doubtful ? { kind: "unknown" } : standing;
+    },
+
+    gone(sandbox) {
+      strays.put(sandbox, []);
+      cutOff.put(sandbox, []);
+      strangeSince.delete(sandbox);
+      ports.gone(sandbox);
+    },
+
+    lookNow: ports.lookNow,
+
+    retain(isLive) {
+      for (const entries of [strays, cutOff]) entries.retain(isLive);
+      attempt("ports that are gone", () => table?.retain(ports.isPresent));
+    },
+
+    isCutOff(sandbox) {
+      const its = ports.of(sandbox);
+      if (its.length === 0) return false;
+      return its.every(({ index }) => table?.isCut(index)) || options.isCutInside(sandbox);
+    },
+
+    heal: () => attempt("the host's ports", () => table?.heal()),
+
+    release() {
+      table?.remove();
+      table?.close();
+      table = undefined;
+    },
+
+    close: () => table?.close(),
+  };
+}
+
+function portsOf(sandbox: string): string {
+  return `the ports of sandbox ${sandbox}`;
+}

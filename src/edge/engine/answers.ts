@@ -1,0 +1,177 @@
+// Answers of the Engine API to our model. Each parser returns a list of none or one, so that callers flatten.
+
+import { type IpAddress, parseAddress, parsePrefix } from "../../core/model/address.ts";
+import type { Container, Endpoint, Hazard, Link, Network } from "../../core/model/topology.ts";
+
+type Json = Readonly<Record<string, unknown>>;
+
+/** One element of `GET /networks`, or the answer of `GET /networks/ID`. */
+export function parseNetwork(answer: unknown): Network[] {
+  const json = objectOf(answer);
+  const id = textOf(json["Id"]);
+  if (id === "") return [];
+  const driver = textOf(json["Driver"]);
+  const configs = listOf(objectOf(json["IPAM"])["Config"]).map(objectOf);
+  return [
+    {
+      id,
+      name: textOf(json["Name"]),
+      driver,
+      bridge: driver === "bridge" ? bridgeOf(id, objectOf(json["Options"])) : undefined,
+      subnets: configs.flatMap((config) => parsePrefix(textOf(config["Subnet"])) ?? []),
+      gateways: configs.flatMap(
+        (config) => parseAddress(textOf(config["Gateway"]).replace(/\/.*$/, "")) ?? [],
+      ),
+      internal: json["Internal"] === true,
+      labels: textsOf(json["Labels"]),
+    },
+  ];
+}
+
+/** The answer of `GET /containers/ID/json`. */
+export function parseContainer(answer: unknown): Container[] {
+  const json = objectOf(answer);
+  const id = textOf(json["Id"]);
+  if (id === "") return [];
+  const settings = objectOf(json["NetworkSettings"]);
+  return [
+    {
+      id,
+      name: textOf(json["Name"]).replace(/^\//, ""),
+      labels: textsOf(objectOf(json["Config"])["Labels"]),
+      running: objectOf(json["State"])["Running"] === true,
+      networkMode: textOf(objectOf(json["HostConfig"])["NetworkMode"]),
+      sandbox: textOf(settings["SandboxKey"]).split("/").at(-1) || undefined,
+      endpoints: Object.values(objectOf(settings["Networks"])).flatMap(parseEndpoint),
+      configured: configuredOf(objectOf(settings["Networks"])),
+      hazards: hazardsOf(json),
+      ...publishedOf(settings["Ports"]),
+    },
+  ];
+}
+
+/** A container as the list of all has it: what is not in it is not known. */
+export interface ListedContainer {
+  readonly container: Container;
+  /** Another one, and it has to be read again. */
+  readonly stamp: string;
+}
+
+/** One element of `GET /containers/json`. */
+export function parseListedContainer(answer: unknown): ListedContainer[] {
+  const json = objectOf(answer);
+  const id = textOf(json["Id"]);
+  if (id === "") return [];
+  const networks = objectOf(objectOf(json["NetworkSettings"])["Networks"]);
+  const state = textOf(json["State"]);
+  const container: Container = {
+    id,
+    name: nameInList(listOf(json["Names"]).map(textOf)),
+    labels: textsOf(json["Labels"]),
+    running: ["running", "paused", "restarting"].includes(state),
+    networkMode: textOf(objectOf(json["HostConfig"])["NetworkMode"]),
+    sandbox: undefined,
+    endpoints: Object.values(networks).flatMap(parseEndpoint),
+    configured: configuredOf(networks),
+    hazards: [],
+  };
+  // Each start makes endpoints anew, also where addresses stay.
+  const endpoints = Object.values(networks).map((endpoint) => textOf(objectOf(endpoint)["EndpointID"]));
+  const stamp = JSON.stringify([container, state, endpoints]);
+  return [{ container, stamp }];
+}
+
+/** Links add names with the linking container's before them. */
+function nameInList(names: readonly string[]): string {
+  const own = names.find((name) => !name.slice(1).includes("/")) ?? "";
+  return own.replace(/^\//, "");
+}
+
+function configuredOf(networks: Json): string[] {
+  return Object.entries(networks).map(([name, endpoint]) => textOf(objectOf(endpoint)["NetworkID"]) || name);
+}
+
+/** Memory, ports and disks; a whole folder of devices has them, too. */
+const hostDevice =
+  /^\/dev(\/(k?mem|port|core|sd[a-z].*|vd[a-z].*|xvd[a-z].*|nvme\d.*|dm-\d+|mapper(\/.*)?|mmcblk\d.*))?$/;
+
+/** Where its port for DNS can be reached at addresses of the host. */
+function publishedOf(ports: unknown): Pick<Container, "published"> {
+  const published = listOf(objectOf(ports)["53/udp"]).flatMap((binding) => {
+    const { HostIp, HostPort } = objectOf(binding);
+    const address = parseAddress(textOf(HostIp) || "0.0.0.0");
+    return address === undefined ? [] : [{ address, port: Number(textOf(HostPort)) }];
+  });
+  return published.length === 0 ? {} : { published };
+}
+
+function hazardsOf(container: Json): Hazard[] {
+  const host = objectOf(container["HostConfig"]);
+  const added = listOf(host["CapAdd"]).map((name) => textOf(name).toUpperCase().replace(/^CAP_/, ""));
+  const mounts = listOf(container["Mounts"]).map((mount) => textOf(objectOf(mount)["Source"]));
+  const devices = listOf(host["Devices"]).map((device) => textOf(objectOf(device)["PathOnHost"]));
+  const has = (...names: readonly string[]): boolean =>
+    [...names, "ALL"].some((name) => added.includes(name));
+  const found: Readonly<Record<Hazard, boolean>> = {
+    "docker-socket": mounts.some(
+      (source) =>
+        /(^|\/)(docker|containerd|crio|podman)\.sock$/.test(source) ||
+        ["/", "/run", "/var/run", "/run/containerd", "/var/run/containerd"].includes(source),
+    ),
+    privileged: host["Privileged"] === true,
+    "host-network": textOf(host["NetworkMode"]) === "host",
+    "host-pid": textOf(host["PidMode"]) === "host",
+    "sys-admin": has("SYS_ADMIN"),
+    kernel: has("SYS_MODULE", "SYS_RAWIO", "SYS_BOOT", "BPF", "PERFMON"),
+    "host-files": has("DAC_READ_SEARCH"),
+    "host-devices": [...devices, ...mounts].some((path) => hostDevice.test(path)),
+    "net-admin": has("NET_ADMIN"),
+  };
+  return (Object.keys(found) as Hazard[]).filter((hazard) => found[hazard]);
+}
+
+function parseEndpoint(value: unknown): Endpoint[] {
+  const json = objectOf(value);
+  const networkId = textOf(json["NetworkID"]);
+  if (networkId === "") return [];
+  return [
+    {
+      networkId,
+      addresses: [json["IPAddress"], json["GlobalIPv6Address"]].flatMap((text): IpAddress[] =>
+        [parseAddress(textOf(text)) ?? []].flat(),
+      ),
+      aliases: listOf(json["Aliases"]).map(textOf).filter(Boolean),
+      links: listOf(json["Links"]).flatMap((link) => parseLink(textOf(link))),
+    },
+  ];
+}
+
+/** `NAME:ALIAS`, or `NAME` for both. */
+function parseLink(text: string): Link[] {
+  const [name = "", alias = name] = text.split(":");
+  return name === "" || alias === "" ? [] : [{ name, alias }];
+}
+
+/** Docker names a bridge `br-` and the first 12 digits of the network's id, unless told otherwise. */
+function bridgeOf(id: string, options: Json): string {
+  return textOf(options["com.docker.network.bridge.name"]) || `br-${id.slice(0, 12)}`;
+}
+
+function objectOf(value: unknown): Json {
+  return typeof value === "object" && value !== null && !Array.isArray(value) ? (value as Json) : {};
+}
+
+function listOf(value: unknown): readonly unknown[] {
+  return Array.isArray(value) ? value : [];
+}
+
+function textOf(value: unknown): string {
+  return typeof value === "string" ? value : "";
+}
+
+/** The members of an object that are text. */
+export function textsOf(value: unknown): Record<string, string> {
+  return Object.fromEntries(
+    Object.entries(objectOf(value)).filter((pair): pair is [string, string] => typeof pair[1] === "string"),
+  );
+}

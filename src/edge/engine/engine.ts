@@ -1,0 +1,190 @@
+// The Docker Engine API, reduced to what we read and the two things we write (create and remove a network).
+// Answers are checked field by field: what is missing or of another type becomes a default that opens nothing.
+
+import { createInterface } from "node:readline";
+import { Readable } from "node:stream";
+import Docker from "dockerode";
+import type { Container, Network } from "../../core/model/topology.ts";
+import { DockerwallError, messageOf } from "../../errors.ts";
+import {
+  type ListedContainer,
+  parseContainer,
+  parseListedContainer,
+  parseNetwork,
+  textsOf,
+} from "./answers.ts";
+
+export interface EngineEvent {
+  readonly type: string;
+  readonly action: string;
+  /** Id of the network or container that the event is about. */
+  readonly id: string;
+  /** For `network connect` and `disconnect`: the container. */
+  readonly container: string | undefined;
+  /** What the engine says beside: for containers `name`, `image` and every label. */
+  readonly attributes: Readonly<Record<string, string>>;
+}
+
+export interface Engine {
+  version(): Promise<{ readonly version: string; readonly apiVersion: string }>;
+  listNetworks(): Promise<Network[]>;
+  /** Undefined when there is none of that name or id. */
+  inspectNetwork(id: string): Promise<Network | undefined>;
+  /** All of them, by what the engine last wrote down of each: does not wait for one that is starting, or hangs. */
+  listContainers(): Promise<ListedContainer[]>;
+  /** Undefined when it is gone. Waits until a container that is starting has started, and as long as its shim hangs. */
+  inspectContainer(id: string, signal: AbortSignal): Promise<Container | undefined>;
+  /** @throws DockerwallError NETWORK_EXISTS */
+  createBridgeNetwork(name: string, labels: Readonly<Record<string, string>>): Promise<string>;
+  removeNetwork(id: string): Promise<void>;
+  /** Calls `onOpen` when subscribed, then `onEvent` for each; resolves when the stream ends. */
+  followEvents(onOpen: () => void, onEvent: (event: EngineEvent) => void, signal: AbortSignal): Promise<void>;
+}
+
+/**
+ * The engine behind a unix socket. An engine that was started anew has made its socket anew, and a mount still shows
+ * the old one: when that refuses, `findSocket` says where the new one is.
+ */
+export function connectEngine(socketPath: string, findSocket: () => string | undefined): Engine {
+  let docker = new Docker({ socketPath });
+
+  /** Looks for the engine elsewhere when nobody is behind the socket. */
+  function reconnect(error: unknown): void {
+    const code = typeof error === "object" && error !== null && "code" in error ? error.code : undefined;
+    if (code !== "ECONNREFUSED" && code !== "ENOENT") return;
+    docker = new Docker({ socketPath: findSocket() ?? socketPath });
+  }
+
+  async function call<T>(what: string, request: () => Promise<T>): Promise<T> {
+    try {
+      return await request();
+    } catch (error) {
+      reconnect(error);
+      throw engineError(what, socketPath, error);
+    }
+  }
+
+  async function found<T>(what: string, request: () => Promise<T>): Promise<T | undefined> {
+    try {
+      return await request();
+    } catch (error) {
+      if (statusOf(error) === 404) return undefined;
+      throw engineError(what, socketPath, error);
+    }
+  }
+
+  return {
+    version: () =>
+      call("version", async () => {
+        const answer = await docker.version();
+        return { version: answer.Version, apiVersion: answer.ApiVersion };
+      }),
+    listNetworks: () =>
+      call("list networks", async () =>
+        (await docker.listNetworks({ abortSignal: inTime() })).flatMap(parseNetwork),
+      ),
+    inspectNetwork: (id) =>
+      found("inspect network", async () => parseNetwork(await docker.getNetwork(id).inspect())[0]),
+    listContainers: () =>
+      call("list containers", async () =>
+        (await docker.listContainers({ all: true, abortSignal: inTime() })).flatMap(parseListedContainer),
+      ),
+    inspectContainer: (id, signal) =>
+      found(
+        "inspect container",
+        async () => parseContainer(await docker.getContainer(id).inspect({ abortSignal: signal }))[0],
+      ),
+    createBridgeNetwork: (name, labels) =>
+      call(`create network ${JSON.stringify(name)}`, async () => {
+        const options = { Name: name, Driver: "bridge", CheckDuplicate: true, Labels: { ...labels } };
+        return (await docker.createNetwork(options)).id;
+      }),
+    removeNetwork: (id) => call("remove network", async () => void (await docker.getNetwork(id).remove())),
+    followEvents: (onOpen, onEvent, signal) =>
+      call("follow events", async () => {
+        const stream = await docker.getEvents({ filters: { type: ["network", "container"] } });
+        const stop = (): void => void Readable.prototype.destroy.call(stream);
+        signal.addEventListener("abort", stop, { once: true });
+        onOpen();
+        try {
+          for await (const line of createInterface({ input: stream })) {
+            const event = parseEvent(line);
+            if (event !== undefined) onEvent(event);
+          }
+        } finally {
+          signal.removeEventListener("abort", stop);
+          stop();
+        }
+      }),
+  };
+}
+
+/** What the engine answers out of its memory comes in milliseconds, or not at all. */
+const answerWithinMs = 10_000;
+
+function inTime(): AbortSignal {
+  return AbortSignal.timeout(answerWithinMs);
+}
+
+function parseEvent(line: string): EngineEvent | undefined {
+  if (line.trim() === "") return undefined;
+  const parsed: unknown = JSON.parse(line);
+  if (typeof parsed !== "object" || parsed === null) return undefined;
+  const { Type, Action, Actor } = parsed as { Type?: unknown; Action?: unknown; Actor?: unknown };
+  const actor = (Actor ?? {}) as { ID?: unknown; Attributes?: unknown };
+  if (typeof Type !== "string" || typeof Action !== "string" || typeof actor.ID !== "string")
+    return undefined;
+  const attributes = textsOf(actor.Attributes);
+  return { type: Type, action: Action, id: actor.ID, container: attributes["container"], attributes };
+}
+
+function statusOf(error: unknown): number | undefined {
+  return typeof error === "object" && error !== null && "statusCode" in error
+    ? Number(error.statusCode)
+    : undefined;
+}
+
+function engineError(what: string, socketPath: string, error: unknown): DockerwallError {
+  if (error instanceof DockerwallError) return error;
+  const code = typeof error === "object" && error !== null && "code" in error ? error.code : undefined;
+  const options = { cause: error };
+  switch (code) {
+    case "ENOENT":
+    case "ENOTSOCK":
+      return new DockerwallError(
+        "ENGINE_UNREACHABLE",
+        `no Docker socket at ${socketPath}; mount it with \`-v /var/run/docker.sock:/var/run/docker.sock\``,
+        options,
+      );
+    case "ECONNREFUSED":
+      return new DockerwallError(
+        "ENGINE_UNREACHABLE",
+        `the Docker engine behind ${socketPath} is not running`,
+        options,
+      );
+    case "ABORT_ERR":
+      return new DockerwallError(
+        "ENGINE_UNREACHABLE",
+        `the Docker engine did not answer in time when asked to ${what}`,
+        options,
+      );
+    case "EACCES":
+      return new DockerwallError(
+        "NO_PRIVILEGE",
+        `no permission to use the Docker socket ${socketPath}; run as root`,
+        options,
+      );
+    default: {
+      const status = statusOf(error) ?? 0;
+      // What a proxy says that passes on reading only.
+      const hint = [403, 405].includes(status)
+        ? "; a proxy before its socket must let this request pass"
+        : "";
+      return new DockerwallError(
+        status === 409 ? "NETWORK_EXISTS" : "ENGINE_REFUSED",
+        `the Docker engine refused to ${what}: ${messageOf(error).trim()}${hint}`,
+        options,
+      );
+    }
+  }
+}

@@ -1,0 +1,99 @@
+// What the engine's process does, as far as its kernel tells: which packets are its own, and whether it has anything to
+// do. Asked only when it matters, as it takes a look at every descriptor or thread of that process.
+
+import { readdirSync, readFileSync } from "node:fs";
+import { socketInode } from "../kernel/packet-socket.ts";
+import { linkOf, readText } from "../listener/socket-holder.ts";
+import { findDockerd } from "./dockerd.ts";
+
+export interface EngineProcess {
+  /**
+   * False only when another process than the engine is known to have sent this IP packet.
+   * @param arrivedAtMs by performance.now(), when it was there already
+   */
+  maySend(packet: Uint8Array, arrivedAtMs: number): boolean;
+  /** True only when no thread of it ran during the call, or was about to; what it had been sent before is done. */
+  isIdle(): boolean;
+}
+
+/** Sockets of others that are remembered, and for how long: the engine does not get them from anybody. */
+const othersAtMost = 4_096;
+const othersForMs = 1_000;
+
+/** Remembers the engine's process while there is one. @param find its pid; by default looked for on this host */
+export function watchEngineProcess(
+  find: () => number | undefined = findDockerd,
+  comm = "dockerd",
+): EngineProcess {
+  let pid: number | undefined;
+  /** Undefined where it is not ours to look into. */
+  let own: ReadonlySet<string> | undefined = new Set();
+  let readAtMs = Number.NEGATIVE_INFINITY;
+  const others = new Set<number>();
+  let othersSinceMs = 0;
+
+  function engine(): number | undefined {
+    if (pid === undefined || readText(`/proc/${pid}/comm`) !== `${comm}\n`) pid = find();
+    return pid;
+  }
+
+  /** It may have thousands: read once for all packets that were there by then, not for each. */
+  function hasSocket(process: number, inode: number, arrivedAtMs: number): boolean {
+    const nowMs = performance.now();
+    if (nowMs - othersSinceMs > othersForMs || others.size >= othersAtMost) {
+      others.clear();
+      othersSinceMs = nowMs;
+    }
+    if (others.has(inode)) return false;
+    if (own?.has(`socket:[${inode}]`) === true) return true;
+    if (readAtMs < arrivedAtMs) {
+      readAtMs = nowMs;
+      own = socketsOf(process);
+    }
+    if (own === undefined || own.has(`socket:[${inode}]`)) return true;
+    others.add(inode);
+    return false;
+  }
+
+  return {
+    maySend(packet, arrivedAtMs) {
+      const process = engine();
+      const inode = socketInode(packet);
+      if (process === undefined || inode === undefined || inode === 0) return true;
+      return hasSocket(process, inode, arrivedAtMs);
+    },
+    isIdle() {
+      const process = engine();
+      if (process === undefined) return false;
+      const before = sleepOf(process);
+      // Threads are looked at one after the other: one may hand its work to another that was looked at before.
+      return before !== undefined && before === sleepOf(process);
+    },
+  };
+}
+
+function socketsOf(pid: number): ReadonlySet<string> | undefined {
+  const folder = `/proc/${pid}/fd`;
+  try {
+    return new Set(readdirSync(folder).map((fd) => linkOf(`${folder}/${fd}`)));
+  } catch {
+    return undefined;
+  }
+}
+
+/** Undefined when a thread is awake; the same text twice when none was awake in between. */
+function sleepOf(pid: number): string | undefined {
+  const folder = `/proc/${pid}/task`;
+  try {
+    const threads = readdirSync(folder).map((thread) => {
+      const status = readFileSync(`${folder}/${thread}/status`, "utf8");
+      return {
+        asleep: /^State:\tS/m.test(status),
+        switches: status.match(/^(non)?voluntary_ctxt_switches:.*$/gm),
+      };
+    });
+    return threads.every(({ asleep }) => asleep) ? JSON.stringify(threads) : undefined;
+  } catch {
+    return undefined; // A thread has ended meanwhile.
+  }
+}

@@ -1,0 +1,270 @@
+// The daemon's settings: one table, read from flags first and the environment second. Every problem is
+// reported at once, because a daemon in a restart loop shows its log one line at a time.
+
+import envVar from "env-var";
+import { maxUpstreams, parseUpstream, upstreamForms } from "../../core/dns/upstream-text.ts";
+import { didYouMean } from "../../core/model/did-you-mean.ts";
+import { parseDuration } from "../../core/model/duration.ts";
+import type { Upstream } from "../../core/model/planes.ts";
+import { DockerwallError, messageOf } from "../../errors.ts";
+import { defaultControlSocket } from "../control-socket/path.ts";
+import { defaultDockerSocket } from "../engine/dockerd.ts";
+
+export const logLevels = ["error", "warn", "info", "debug"] as const;
+export type LogLevel = (typeof logLevels)[number];
+
+/** Settings of the daemon, fixed for its life. */
+export interface Config {
+  /** Undefined: those of the host's resolv.conf. */
+  readonly upstreams: readonly Upstream[] | undefined;
+  /** How long a row of `stats` outlives its last lookup. */
+  readonly statsTtlSeconds: number;
+  /** Least life of a grant. */
+  readonly leaseFloorSeconds: number;
+  /** What a grant lives longer than the TTL that the client was told. */
+  readonly leaseGraceSeconds: number;
+  /** Port of the DNS listener on the host that layer 1 redirects to. */
+  readonly dnsPort: number;
+  readonly logLevel: LogLevel;
+  readonly controlSocket: string;
+  readonly dockerSocket: string;
+  readonly backend: "auto" | "nft" | "legacy";
+  /** True: a bridge that is not classified yet passes nothing. */
+  readonly hold: boolean;
+  /** NFQUEUE number of first packets; the engine's questions have the next one. */
+  readonly queueNumber: number;
+  /** `auto` (found by way of the engine's process), `off` (no layer 2), or the absolute path of the engine's netns folder. */
+  readonly sandboxFolder: string;
+  /** Where presets and entries of the user's own may stand; nothing need be there. */
+  readonly policyFile: string;
+}
+
+/** One row of the table: where a setting comes from, what it may be, and what it is otherwise. */
+export interface Setting<Value> {
+  readonly env: string;
+  /** Name of the flag of `daemon`, without the dashes. */
+  readonly flag: string;
+  /** What stands for the value in the help. */
+  readonly placeholder: string;
+  readonly help: string;
+  /** As a user would write it; undefined when there is none. */
+  readonly fallback: string | undefined;
+  /** @throws Error whose message completes "SETTING is VALUE, but ". */
+  readonly parse: (text: string) => Value;
+}
+
+/** A unix socket's path has at most 107 bytes, and the server binds under a longer, temporary name first. */
+const maxSocketPathBytes = 90;
+
+export const settings: { readonly [Key in keyof Config]: Setting<Config[Key]> } = {
+  upstreams: {
+    env: "DOCKERWALL_UPSTREAM",
+    flag: "upstream",
+    placeholder: "[tls://|https://]ADDRESS[:PORT][/PATH][#NAME],…",
+    help: "resolvers to ask, instead of those of the host's resolv.conf",
+    fallback: undefined,
+    parse: parseUpstreams,
+  },
+  statsTtlSeconds: {
+    env: "DOCKERWALL_STATS_TTL",
+    flag: "stats-ttl",
+    placeholder: "DURATION",
+    help: "how long `stats` remembers a lookup",
+    fallback: "24h",
+    parse: duration(60, 366 * 86_400),
+  },
+  leaseFloorSeconds: {
+    env: "DOCKERWALL_LEASE_FLOOR",
+    flag: "lease-floor",
+    placeholder: "DURATION",
+    help: "what a shorter TTL counts as in the life of a granted address, to which the grace is added",
+    fallback: "60s",
+    parse: duration(1, 86_400),
+  },
+  leaseGraceSeconds: {
+    env: "DOCKERWALL_LEASE_GRACE",
+    flag: "lease-grace",
+    placeholder: "DURATION",
+    help: "how long a granted address outlives the TTL of its answer",
+    fallback: "300s",
+    parse: duration(0, 86_400),
+  },
+  dnsPort: {
+    env: "DOCKERWALL_DNS_PORT",
+    flag: "dns-port",
+    placeholder: "PORT",
+    help: "port of the DNS listener on the host, never reachable but by redirection",
+    fallback: "5053",
+    parse: wholeNumber(1, 65_535),
+  },
+  logLevel: {
+    env: "DOCKERWALL_LOG_LEVEL",
+    flag: "log-level",
+    placeholder: logLevels.join("|"),
+    help: "least severity that is logged",
+    fallback: "info",
+    parse: oneOf(logLevels),
+  },
+  controlSocket: {
+    env: "DOCKERWALL_CONTROL_SOCKET",
+    flag: "control-socket",
+    placeholder: "PATH",
+    help: "unix socket that the other commands talk to",
+    fallback: defaultControlSocket,
+    parse: socketPath,
+  },
+  dockerSocket: {
+    env: "DOCKERWALL_DOCKER_SOCKET",
+    flag: "docker-socket",
+    placeholder: "PATH",
+    help: "unix socket of the Docker engine (DOCKER_HOST=unix://PATH is understood too)",
+    fallback: defaultDockerSocket,
+    parse: dockerSocketPath,
+  },
+  backend: {
+    env: "DOCKERWALL_BACKEND",
+    flag: "backend",
+    placeholder: "auto|nft|legacy",
+    help: "iptables variant",
+    fallback: "auto",
+    parse: oneOf(["auto", "nft", "legacy"]),
+  },
+  hold: {
+    env: "DOCKERWALL_HOLD",
+    flag: "hold",
+    placeholder: "on|off",
+    help: "close new bridges until they are known to be guarded or not",
+    fallback: "on",
+    parse: (text) => oneOf(["off", "on"])(text) === "on",
+  },
+  queueNumber: {
+    env: "DOCKERWALL_QUEUE",
+    flag: "queue",
+    placeholder: "NUMBER",
+    help: "NFQUEUE number; the next one is taken too",
+    fallback: "5353",
+    parse: wholeNumber(0, 65_534),
+  },
+  sandboxFolder: {
+    env: "DOCKERWALL_SANDBOX_FOLDER",
+    flag: "sandbox-folder",
+    placeholder: "auto|off|PATH",
+    help: "the engine's folder of network namespaces, for the capture of its resolver",
+    fallback: "auto",
+    parse: (text) => (text === "auto" || text === "off" ? text : absolutePath(text)),
+  },
+  policyFile: {
+    env: "DOCKERWALL_POLICY_FILE",
+    flag: "policy-file",
+    placeholder: "PATH",
+    help: "presets and entries of your own (docs/policy.md); read again when it changes",
+    fallback: "/etc/dockerwall/policy.yml",
+    parse: absolutePath,
+  },
+};
+
+export type Environment = Readonly<Record<string, string | undefined>>;
+/** Values of the flags that were given, by flag name. */
+export type Flags = Readonly<Record<string, string | undefined>>;
+
+/**
+ * Reads all settings. A flag wins over the environment; an empty variable is as good as none.
+ * @throws DockerwallError BAD_CONFIG with every problem, one line each.
+ */
+export function readConfig(environment: Environment, flags: Flags): Config {
+  const problems = unknownVariables(environment);
+  const read = <Value>(setting: Setting<Value>): Value | undefined => {
+    const source = locate(setting, environment, flags);
+    // env-var reports what it refuses as a sentence about the variable; only its reason is kept.
+    const accessors = envVar.from({ [setting.env]: source.text }, { asSetting: setting.parse });
+    try {
+      return accessors.get(setting.env).asSetting();
+    } catch (error) {
+      const reason = messageOf(error).replace(`env-var: "${setting.env}" `, "");
+      problems.push(`${source.place} is ${JSON.stringify(source.text)}, but ${reason}`);
+      return undefined;
+    }
+  };
+  const values = Object.entries(settings).map(([key, setting]) => [key, read<unknown>(setting)]);
+  if (problems.length > 0) throw new DockerwallError("BAD_CONFIG", problems.join("\n"));
+  return Object.freeze(Object.fromEntries(values)) as Config;
+}
+
+interface Source {
+  readonly place: string;
+  readonly text: string | undefined;
+}
+
+function locate(setting: Setting<unknown>, environment: Environment, flags: Flags): Source {
+  const flag = flags[setting.flag];
+  if (flag !== undefined) return { place: `--${setting.flag}`, text: flag };
+  const variable = environment[setting.env];
+  if (variable !== undefined && variable !== "") return { place: setting.env, text: variable };
+  const dockerHost = environment["DOCKER_HOST"];
+  if (setting.flag === settings.dockerSocket.flag && dockerHost !== undefined && dockerHost !== "") {
+    return { place: "DOCKER_HOST", text: dockerHost };
+  }
+  return { place: setting.env, text: setting.fallback };
+}
+
+/** A mistyped variable must not be ignored: the daemon would run with less than it was asked for. */
+function unknownVariables(environment: Environment): string[] {
+  const known = Object.values(settings).map((setting) => setting.env);
+  return Object.keys(environment)
+    .filter((name) => name.startsWith("DOCKERWALL_") && !known.includes(name))
+    .map((name) => `${name} is not a setting${didYouMean(name, known)}`);
+}
+
+function duration(least: number, most: number): (text: string) => number {
+  return (text) => {
+    const seconds = parseDuration(text);
+    if (seconds !== undefined && seconds >= least && seconds <= most) return seconds;
+    throw new Error(`it must be a duration from ${least}s to ${most}s, as in 24h, 90m or 3600s`);
+  };
+}
+
+function wholeNumber(least: number, most: number): (text: string) => number {
+  return (text) => {
+    const value = /^[0-9]{1,9}$/.test(text) ? Number(text) : Number.NaN;
+    if (value >= least && value <= most) return value;
+    throw new Error(`it must be a whole number from ${least} to ${most}`);
+  };
+}
+
+function oneOf<const Choice extends string>(choices: readonly Choice[]): (text: string) => Choice {
+  return (text) => {
+    const choice = choices.find((candidate) => candidate === text);
+    if (choice !== undefined) return choice;
+    throw new Error(`it must be one of ${choices.join(", ")}${didYouMean(text, choices)}`);
+  };
+}
+
+function absolutePath(text: string): string {
+  if (text.startsWith("/") && !text.includes("\0")) return text;
+  throw new Error("it must be an absolute path");
+}
+
+function socketPath(text: string): string {
+  if (Buffer.byteLength(absolutePath(text)) <= maxSocketPathBytes) return text;
+  throw new Error(`the path of a unix socket has at most ${maxSocketPathBytes} bytes here`);
+}
+
+function dockerSocketPath(text: string): string {
+  const scheme = /^([a-z]+):\/\//.exec(text)?.[1];
+  if (scheme === undefined) return absolutePath(text);
+  if (scheme === "unix") return absolutePath(text.slice("unix://".length));
+  throw new Error(
+    `an engine on another machine cannot be guarded from here; mount its socket and write unix:///var/run/docker.sock`,
+  );
+}
+
+function parseUpstreams(text: string): Upstream[] {
+  const parts = text.split(/[\s,]+/).filter((part) => part !== "");
+  if (parts.length === 0 || parts.length > maxUpstreams)
+    throw new Error(`it must name 1 to ${maxUpstreams} resolvers`);
+  return parts.map((part) => {
+    const upstream = parseUpstream(part);
+    if (upstream === undefined) throw new Error(`${JSON.stringify(part)} in it is not ${upstreamForms}`);
+    return upstream;
+  });
+}

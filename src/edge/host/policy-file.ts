@@ -1,0 +1,122 @@
+// The user's policy file, followed while it changes. A bad one, or one that is gone, leaves the last good one in force:
+// an editor that is halfway through must not close or open anything.
+
+import { type FSWatcher, readFileSync, statSync, watch } from "node:fs";
+import { dirname } from "node:path";
+import {
+  closedPolicyFile,
+  noPolicyFile,
+  type PolicyFile,
+  parsePolicyFile,
+} from "../../core/policy/policy-file.ts";
+import type { Presets } from "../../core/policy/preset.ts";
+import { messageOf } from "../../errors.ts";
+import { systemCode } from "../kernel/system-error.ts";
+
+export interface PolicyFileWatch extends Disposable {
+  /** The last good one; the same object until it is another. */
+  current(): PolicyFile;
+  /** Looks for changes that nobody tells of. */
+  look(): void;
+}
+
+export interface PolicyFileOptions {
+  readonly path: string;
+  readonly builtIn: Presets;
+  /** Called when what is in force is another one. */
+  readonly onChange: () => void;
+  /** One sentence, or undefined when all is well again. */
+  readonly onProblem: (problem: string | undefined) => void;
+}
+
+/**
+ * For how long nothing may have changed before a change is taken for whole, milliseconds: a file that is written in
+ * place is there in parts, and a part of it may be good.
+ */
+const quietMs = 60;
+
+/** Reads the file and follows it. That none is there at the start is no problem. */
+export function followPolicyFile(options: PolicyFileOptions): PolicyFileWatch {
+  const { path, builtIn } = options;
+  let last: string | undefined;
+  let current = noPolicyFile;
+  let wasGood = false;
+  let seen = identityOf(path);
+  let quietTimer: NodeJS.Timeout | undefined;
+  const watchers: FSWatcher[] = [];
+
+  function reread(): boolean {
+    let text: string;
+    try {
+      text = readFileSync(path, "utf8");
+    } catch (error) {
+      const code = systemCode(error);
+      if (code === "ENOENT" && last === undefined) return false;
+      // Whatever comes next is news, also the very text that was good before.
+      last = undefined;
+      if (code === "ENOENT") return refuse("it is gone", false);
+      return refuse(`it cannot be read (${messageOf(error)})`, true);
+    }
+    if (text === last) return false;
+    last = text;
+    const result = parsePolicyFile(text, builtIn);
+    if ("problems" in result) return refuse(result.problems.join("; "), text.includes("!"));
+    options.onProblem(undefined);
+    current = result.file;
+    wasGood = true;
+    return true;
+  }
+
+  /** Leaves the last good one in force. Without one, what may take something away closes everything. */
+  function refuse(problem: string, mayTakeAway: boolean): boolean {
+    const closes = !wasGood && !current.closed && mayTakeAway;
+    if (closes) current = closedPolicyFile;
+    const effect = current.closed
+      ? "nothing is allowed on any network until it is corrected, as what it takes away is not known"
+      : wasGood
+        ? "what it said before stays in force"
+        : "nothing of it is in force";
+    options.onProblem(`policy file ${path}: ${problem}; ${effect}`);
+    return closes;
+  }
+
+  function rereadWhenQuiet(): void {
+    clearTimeout(quietTimer);
+    quietTimer = setTimeout(() => {
+      if (reread()) options.onChange();
+    }, quietMs);
+  }
+
+  function follow(place: string): void {
+    try {
+      const watcher = watch(place, { persistent: false }, rereadWhenQuiet);
+      watcher.on("error", () => watcher.close());
+      watchers.push(watcher);
+    } catch {
+      // What cannot be watched is read again from time to time.
+    }
+  }
+
+  reread();
+  // A mounted folder tells of files that are replaced; a mounted file is not in the folder where it seems to be.
+  follow(dirname(path));
+  follow(path);
+  return {
+    current: () => current,
+    look: () => {
+      const now = identityOf(path);
+      if (now !== seen) rereadWhenQuiet();
+      seen = now;
+    },
+    [Symbol.dispose]: () => {
+      clearTimeout(quietTimer);
+      for (const watcher of watchers) watcher.close();
+    },
+  };
+}
+
+/** Another one for a file that was written or replaced. */
+function identityOf(path: string): string {
+  const found = statSync(path, { throwIfNoEntry: false });
+  return found === undefined ? "" : `${found.ino} ${found.size} ${found.mtimeMs}`;
+}

@@ -1,0 +1,176 @@
+// Packets that a rule put before us (-j NFQUEUE), and our verdicts on them. A queue is closed when it fails: without
+// --queue-bypass, and unless it says otherwise, the kernel drops what we do not take.
+// @see include/uapi/linux/netfilter/nfnetlink_queue.h
+
+import type { Family } from "../../../core/model/address.ts";
+import * as libc from "../libc.ts";
+import { AF_INET, AF_INET6 } from "../libc.ts";
+import {
+  eachAttribute,
+  type NetlinkMessage,
+  NLM_F_ACK,
+  NLM_F_REQUEST,
+  readBytes,
+} from "../netlink/message.ts";
+import { NETLINK_NETFILTER, NetlinkSocket, openNetlink } from "../netlink/socket.ts";
+
+const NFNL_SUBSYS_QUEUE = 3;
+const messages = { packet: 0, verdict: 1, config: 2 } as const;
+const attributes = { header: 1, verdict: 2, mark: 3, inputInterface: 5, payload: 10 } as const;
+const config = { command: 1, parameters: 2, maxLength: 3, mask: 4, flags: 5 } as const;
+const COMMAND_BIND = 1;
+const COPY_PACKET = 2;
+const FLAG_FAIL_OPEN = 1;
+const verdicts = { drop: 0, accept: 1, repeat: 4 } as const;
+const NETFILTER_HEADER = 4;
+/** Datagrams taken at once; the rest waits for the next turn of the event loop. */
+const TAKEN_AT_ONCE = 256;
+/** Of the socket's queue, which is counted twice this; a short packet costs some 1.3 KB in it. Taken only while used. */
+const RECEIVE_BYTES_PER_PACKET = 1024;
+
+export type Verdict = keyof typeof verdicts;
+
+export interface QueueSpec {
+  /** 0 to 65535, as in `--queue-num`. */
+  readonly number: number;
+  /** How many packets may wait for a verdict; more are dropped by the kernel. */
+  readonly maxLength: number;
+  /** How much of each packet is wanted, bytes, from the IP header on. */
+  readonly copyBytes: number;
+  /** What becomes of packets that find no room: `drop` when not said. */
+  readonly whenFull?: "drop" | "pass";
+}
+
+export interface QueuedPacket {
+  /** For verdict(). */
+  readonly id: number;
+  readonly family: Family;
+  /** 0 prerouting, 1 input, 2 forward, 3 output, 4 postrouting. */
+  readonly hook: number;
+  /** Index of the interface it came in by; undefined for one of the host's own. */
+  readonly inputInterface: number | undefined;
+  readonly mark: number;
+  readonly payload: Uint8Array;
+}
+
+export interface PacketQueue {
+  /** Readable when packets wait, see Readiness. */
+  readonly fd: number;
+  /** What waits now, up to 256 packets; never waits. Each of them is held by the kernel until its verdict. */
+  receive(): QueuedPacket[];
+  /**
+   * Decides on a packet, once. `repeat` has it go through the same hook again, from its first chain, with the new mark.
+   * A verdict on one that the kernel let go meanwhile changes nothing.
+   */
+  verdict(id: number, verdict: Verdict, mark?: number): void;
+  /** How often packets were dropped because we did not read fast enough. */
+  readonly overflows: number;
+  /** Drops everything that waits. */
+  close(): void;
+}
+
+/** Takes a queue of the calling thread's namespace. @throws NO_PRIVILEGE, also when somebody else has it (EPERM) */
+export function openQueue(spec: QueueSpec): PacketQueue {
+  const what = `packet queue ${spec.number}`;
+  const socket = openNetlink(NETLINK_NETFILTER, what);
+  const { writer } = socket;
+  libc.setsockopt(socket.fd, libc.SO_RCVBUFFORCE, spec.maxLength * RECEIVE_BYTES_PER_PACKET, what);
+  writer.message(messageType(messages.config), NLM_F_REQUEST | NLM_F_ACK).netfilterHeader(0, spec.number);
+  writer.value(config.command, Uint8Array.of(COMMAND_BIND, 0, 0, 0));
+  writer.message(messageType(messages.config), NLM_F_REQUEST | NLM_F_ACK).netfilterHeader(0, spec.number);
+  writer.value(config.parameters, copyParameters(spec.copyBytes)).u32be(config.maxLength, spec.maxLength);
+  if (spec.whenFull === "pass") writer.u32be(config.mask, FLAG_FAIL_OPEN).u32be(config.flags, FLAG_FAIL_OPEN);
+  try {
+    socket.request(what);
+  } catch (error) {
+    socket.close();
+    throw error;
+  }
+
+  return serveQueue(spec.number, socket);
+}
+
+/**
+ * Goes on with a queue that another thread of this process has opened, and leaves alone from now on.
+ * @param fd of that queue
+ */
+export function adoptQueue(number: number, fd: number): PacketQueue {
+  return serveQueue(number, new NetlinkSocket(fd, `packet queue ${number}`));
+}
+
+function serveQueue(number: number, socket: NetlinkSocket): PacketQueue {
+  const what = `packet queue ${number}`;
+  const { writer } = socket;
+  let overflows = 0;
+  return {
+    fd: socket.fd,
+    receive() {
+      const packets: QueuedPacket[] = [];
+      overflows += socket.receive((message) => {
+        const packet = packetIn(message);
+        if (packet !== undefined) packets.push(packet);
+      }, TAKEN_AT_ONCE);
+      return packets;
+    },
+    verdict(id, verdict, mark) {
+      // Unacknowledged. The only refusal is of an id that is gone; receive() passes over it.
+      writer.reset().message(messageType(messages.verdict), NLM_F_REQUEST).netfilterHeader(0, number);
+      writer.value(attributes.verdict, verdictHeader(verdicts[verdict], id));
+      if (mark !== undefined) writer.u32be(attributes.mark, mark);
+      socket.request(what);
+    },
+    get overflows() {
+      return overflows;
+    },
+    close: () => socket.close(),
+  };
+}
+
+function packetIn({ type, view, start, end }: NetlinkMessage): QueuedPacket | undefined {
+  if (type !== messageType(messages.packet)) return undefined;
+  const family = view.getUint8(start);
+  if (family !== AF_INET && family !== AF_INET6) return undefined;
+  let id: number | undefined;
+  let hook = 0;
+  let mark = 0;
+  let inputInterface: number | undefined;
+  let payload: Uint8Array = new Uint8Array();
+  eachAttribute(view, start + NETFILTER_HEADER, end, (attribute, from, to) => {
+    switch (attribute) {
+      case attributes.header:
+        id = view.getUint32(from);
+        hook = view.getUint8(from + 6);
+        return;
+      case attributes.mark:
+        mark = view.getUint32(from);
+        return;
+      case attributes.inputInterface:
+        inputInterface = view.getUint32(from);
+        return;
+      case attributes.payload:
+        payload = readBytes(view, from, to);
+    }
+  });
+  if (id === undefined) return undefined;
+  return { id, family: family === AF_INET ? 4 : 6, hook, inputInterface, mark, payload };
+}
+
+function messageType(message: number): number {
+  return (NFNL_SUBSYS_QUEUE << 8) | message;
+}
+
+/** struct nfqnl_msg_config_params, packed. */
+function copyParameters(copyBytes: number): Uint8Array {
+  const bytes = Buffer.alloc(5);
+  bytes.writeUInt32BE(copyBytes);
+  bytes.writeUInt8(COPY_PACKET, 4);
+  return bytes;
+}
+
+/** struct nfqnl_msg_verdict_hdr. */
+function verdictHeader(verdict: number, id: number): Uint8Array {
+  const bytes = Buffer.alloc(8);
+  bytes.writeUInt32BE(verdict);
+  bytes.writeUInt32BE(id, 4);
+  return bytes;
+}

@@ -1,0 +1,179 @@
+// Brings the control plane's kernel sets to what the classification wants: additions first, so that nothing
+// that stays is without its entry for a moment.
+
+import { planChunks } from "../../../core/firewall/chunks.ts";
+import { sandboxOf } from "../../../core/firewall/names.ts";
+import {
+  bridgeMember,
+  chunkSpec,
+  type DesiredSets,
+  type Member,
+  memberKey,
+  setSpecs,
+} from "../../../core/firewall/sets.ts";
+import type { Family } from "../../../core/model/address.ts";
+import { isSetFull, type KernelSetError } from "./error.ts";
+import type { KernelSets } from "./kernel-sets.ts";
+import type { SetEntry, SetKey } from "./message.ts";
+
+/** Creates the sets that the rules name, where they are missing. */
+export function createSets(sets: KernelSets): void {
+  for (const spec of setSpecs()) sets.create(spec);
+}
+
+/** False when somebody destroyed a set that the rules name. */
+export function setsExist(sets: KernelSets): boolean {
+  const names = new Set(sets.names());
+  return setSpecs().every((spec) => names.has(spec.name));
+}
+
+/**
+ * Applies the whole desired content. Returns whether anything had to change. Synchronous: it is in force on return.
+ * @param members "keep" takes none out, for a picture in which containers may be missing
+ * @throws KernelSetError of the first set that is full, when everything else is in force
+ */
+export function applySets(
+  sets: KernelSets,
+  desired: DesiredSets,
+  members: "replace" | "keep" = "replace",
+): boolean {
+  let changed = false;
+  let full: KernelSetError | undefined;
+  const removals: (() => void)[] = [];
+  for (const [name, wanted] of desired.members) {
+    const { add, remove: spare } = difference(wanted, membersOf(sets, name));
+    const remove = members === "keep" ? [] : spare;
+    try {
+      if (add.length > 0) sets.add(name, add.map(toEntry));
+    } catch (error) {
+      // One network's long list must not leave another open or unknown.
+      if (!isSetFull(error)) throw error;
+      full ??= error;
+    }
+    if (remove.length > 0)
+      removals.push(() =>
+        sets.del(
+          name,
+          remove.map((member) => toKey(member)),
+        ),
+      );
+    changed ||= add.length > 0 || remove.length > 0;
+  }
+  for (const [name, { family, bridges }] of desired.lists) {
+    const list = applyList(sets, name, family, bridges);
+    removals.push(...list.removals);
+    changed ||= list.changed;
+  }
+  for (const remove of removals) remove();
+  if (full !== undefined) throw full;
+  return changed;
+}
+
+function applyList(
+  sets: KernelSets,
+  list: string,
+  family: Family,
+  bridges: readonly string[],
+): { changed: boolean; removals: (() => void)[] } {
+  const chunks = chunkIndexes(sets, list);
+  const observed = new Map(
+    chunks.map((index) => [index, membersOf(sets, `${list}-${index}`).flatMap(({ iface }) => iface ?? [])]),
+  );
+  const plan = planChunks(bridges, observed);
+  for (const index of plan.create) {
+    const spec = chunkSpec(list, index, family);
+    sets.create(spec);
+    sets.add(list, [{ key: { kind: "set", name: spec.name } }]);
+  }
+  for (const { chunk, bridge } of plan.add)
+    sets.add(`${list}-${chunk}`, [toEntry(bridgeMember(bridge, family))]);
+  const removals = plan.remove.map(
+    ({ chunk, bridge }) =>
+      () =>
+        sets.del(`${list}-${chunk}`, [toKey(bridgeMember(bridge, family))]),
+  );
+  return { changed: plan.create.length + plan.add.length + plan.remove.length > 0, removals };
+}
+
+/** Removes every set of ours; the rules that name them must be gone. */
+export function destroySets(sets: KernelSets): void {
+  const own = sets.names().filter((name) => name.startsWith("dockerwall-"));
+  const lists = new Set(setSpecs().flatMap((spec) => (spec.type === "list:set" ? [spec.name] : [])));
+  // A list holds its chunks, so it goes first.
+  for (const name of own.filter((candidate) => lists.has(candidate))) sets.destroy(name);
+  for (const name of own.filter((candidate) => !lists.has(candidate))) sets.destroy(name);
+}
+
+/** The bridges in a list. */
+export function listedBridges(sets: KernelSets, list: string): readonly string[] {
+  return chunkIndexes(sets, list).flatMap((index) =>
+    membersOf(sets, `${list}-${index}`).flatMap(({ iface }) => iface ?? []),
+  );
+}
+
+/** Indexes of the chunks that are members of a list. */
+function chunkIndexes(sets: KernelSets, list: string): number[] {
+  return sets.list(list).flatMap(({ key }) => {
+    const suffix =
+      key.kind === "set" && key.name.startsWith(`${list}-`) ? key.name.slice(list.length + 1) : "";
+    return /^[0-9]+$/.test(suffix) ? [Number(suffix)] : [];
+  });
+}
+
+function membersOf(sets: KernelSets, name: string): Member[] {
+  return sets.list(name).flatMap(({ key, comment }): Member[] => {
+    const said = comment === undefined ? {} : { comment };
+    switch (key.kind) {
+      case "net":
+        return [{ prefix: key.prefix, ...said }];
+      case "net-iface":
+        return [{ prefix: key.prefix, iface: key.iface, ...said }];
+      case "net-port":
+        return [
+          {
+            prefix: key.prefix,
+            service: { protocol: key.protocol, port: key.port },
+            exception: key.nomatch === true,
+          },
+        ];
+      default:
+        return [];
+    }
+  });
+}
+
+function difference(
+  wanted: readonly Member[],
+  found: readonly Member[],
+): { readonly add: readonly Member[]; readonly remove: readonly Member[] } {
+  const wantedKeys = new Set(wanted.map(memberKey));
+  const foundKeys = new Set(found.map(memberKey));
+  // The kernel takes an entry and an exception for the same: adding the one replaces the other.
+  const wantedPlaces = new Set(wanted.map(placeKey));
+  return {
+    add: wanted.filter((member) => !foundKeys.has(memberKey(member))),
+    // What the data plane put there is its own to take away: it may know of a container that the engine has not told of.
+    remove: found.filter(
+      (member) =>
+        !wantedKeys.has(memberKey(member)) &&
+        !wantedPlaces.has(placeKey(member)) &&
+        sandboxOf(member.comment) === undefined,
+    ),
+  };
+}
+
+function placeKey(member: Member): string {
+  return memberKey({ ...member, exception: false });
+}
+
+function toEntry(member: Member): SetEntry {
+  const key = toKey(member);
+  return member.comment === undefined ? { key } : { key, comment: member.comment };
+}
+
+function toKey({ prefix, iface, service, exception }: Member): SetKey {
+  if (service !== undefined) {
+    return { kind: "net-port", prefix, ...service, ...(exception === true ? { nomatch: true } : {}) };
+  }
+  return iface === undefined ? { kind: "net", prefix } : { kind: "net-iface", prefix, iface };
+}

@@ -1,0 +1,50 @@
+// The only place that starts programs: no shell, a clean environment, a deadline, and text in and out.
+
+import { execa } from "execa";
+import { DockerwallError } from "../../../errors.ts";
+import { engineRoot } from "../../engine/root.ts";
+
+export interface ExecOptions {
+  /** Written to the program's standard input. */
+  readonly input?: string;
+  /** Default 20,000. */
+  readonly timeoutMs?: number;
+}
+
+/**
+ * All users of iptables-legacy on a host must share one lock file. It is reached through the engine's own root (pid: host):
+ * mounting it would leave a folder in its place on hosts that never had the file. Found each time: engines come and go.
+ */
+function lockFor(program: string): Record<string, string> {
+  const chosen = process.env["XTABLES_LOCKFILE"];
+  if (chosen !== undefined) return { XTABLES_LOCKFILE: chosen };
+  const root = program.includes("-legacy") ? engineRoot() : undefined;
+  return root === undefined ? {} : { XTABLES_LOCKFILE: `${root}/run/xtables.lock` };
+}
+
+/**
+ * Runs a program and returns its standard output.
+ * @throws DockerwallError NO_PRIVILEGE, or KERNEL_REFUSED with the first line of what it wrote to standard error.
+ */
+export async function exec(
+  program: string,
+  args: readonly string[],
+  options: ExecOptions = {},
+): Promise<string> {
+  const result = await execa(program, args, {
+    input: options.input ?? "",
+    env: { PATH: "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", ...lockFor(program) },
+    extendEnv: false,
+    timeout: options.timeoutMs ?? 20_000,
+    reject: false,
+    stripFinalNewline: false,
+    maxBuffer: 256 * 1024 * 1024,
+  });
+  if (!result.failed) return result.stdout;
+  const said =
+    result.stderr.split("\n").find((line) => line.trim() !== "") ?? result.shortMessage ?? "no reason given";
+  const code = /permission denied|operation not permitted|you must be root/i.test(said)
+    ? "NO_PRIVILEGE"
+    : "KERNEL_REFUSED";
+  throw new DockerwallError(code, `${program} ${args.join(" ")} failed: ${said.trim()}`, { cause: result });
+}

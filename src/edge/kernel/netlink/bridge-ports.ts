@@ -1,0 +1,91 @@
+// The ports of a bridge that are not plainly containers', and the devices of the host's default routes.
+
+import { closeSync, readdirSync } from "node:fs";
+import {
+  type BridgePort,
+  defaultRoutes4,
+  defaultRoutes6,
+  isPlainPort,
+  strangePort,
+} from "../../../core/classify/bridge-ports.ts";
+import { readText } from "../../listener/socket-holder.ts";
+import { interfaceIndex } from "../libc.ts";
+import { openNamespace } from "../netns.ts";
+import { askLink, askNamespaceId } from "./link-questions.ts";
+import { NETLINK_ROUTE, type NetlinkSocket, openNetlink } from "./socket.ts";
+
+/**
+ * A look at bridges: ports that are no container's, and the host's default routes, in words; nothing for a bridge that
+ * may be guarded. To be taken anew for each picture.
+ * @param sandboxFolder the engine's folder of sandboxes; without it a link with a name of its own passes for a container's
+ */
+export function lookAtBridges(sandboxFolder: string | undefined): (bridge: string) => readonly string[] {
+  let routes: readonly string[] | undefined;
+  return (bridge) => {
+    const ports = portsOf(bridge).filter((name) => !isPlainPort(name));
+    const strangers =
+      ports.length === 0 ? [] : withSocket((socket) => strangersAmong(socket, ports, sandboxFolder));
+    routes ??= [
+      ...defaultRoutes4(readText("/proc/net/route")),
+      // Empty for a kernel without IPv6.
+      ...defaultRoutes6(readText("/proc/net/ipv6_route")),
+    ];
+    return [...strangers, ...(routes.includes(bridge) ? ["the host's default route"] : [])];
+  };
+}
+
+function strangersAmong(
+  socket: NetlinkSocket,
+  ports: readonly string[],
+  sandboxFolder: string | undefined,
+): string[] {
+  let sandboxIds: ReadonlySet<number> | undefined;
+  return ports.flatMap((name) => {
+    const index = interfaceIndex(name);
+    const link = index === undefined ? undefined : askLink(socket, index);
+    if (link === undefined) return [];
+    if (link.kind === "veth" && sandboxFolder !== undefined)
+      sandboxIds ??= namespaceIds(socket, sandboxFolder);
+    const inSandbox = sandboxIds === undefined ? undefined : sandboxIds.has(link.peerNamespace ?? -1);
+    return strangePort({ name, kind: link.kind, inSandbox } satisfies BridgePort) ?? [];
+  });
+}
+
+/** Names of a bridge's ports. */
+function portsOf(bridge: string): string[] {
+  return namesIn(`/sys/class/net/${bridge}/brif`);
+}
+
+/** None where the folder is gone, or not made yet: an engine makes that of its sandboxes with its first container. */
+function namesIn(folder: string): string[] {
+  try {
+    return readdirSync(folder);
+  } catch {
+    return [];
+  }
+}
+
+/** What the kernel calls the sandboxes of the engine in this namespace. */
+function namespaceIds(socket: NetlinkSocket, folder: string): ReadonlySet<number> {
+  const ids = new Set<number>();
+  for (const name of namesIn(folder)) {
+    const fd = openNamespace(`${folder}/${name}`);
+    if (fd === undefined) continue;
+    try {
+      const id = askNamespaceId(socket, fd);
+      if (id !== undefined) ids.add(id);
+    } finally {
+      closeSync(fd);
+    }
+  }
+  return ids;
+}
+
+function withSocket<T>(work: (socket: NetlinkSocket) => T): T {
+  const socket = openNetlink(NETLINK_ROUTE, "ports of bridges");
+  try {
+    return work(socket);
+  } finally {
+    socket.close();
+  }
+}

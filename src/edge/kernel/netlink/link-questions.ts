@@ -1,0 +1,39 @@
+// What is asked of rtnetlink about one interface, or one namespace, at a time.
+
+import { ENOENT } from "../libc.ts";
+import { type Link, readLinkEvent, readNamespaceId, writeGetLink, writeGetNamespaceId } from "./links.ts";
+import { NetlinkError, type NetlinkSocket } from "./socket.ts";
+
+const ENODEV = 19;
+
+/** The interface of that index in the socket's namespace; undefined when there is none. @throws NetlinkError */
+export function askLink(socket: NetlinkSocket, index: number): Link | undefined {
+  writeGetLink(socket.writer.reset(), index);
+  let found: Link | undefined;
+  try {
+    socket.request("an interface", (message) => {
+      const event = readLinkEvent(message);
+      if (event?.kind === "link") found = event.link;
+    });
+  } catch (error) {
+    if (!(error instanceof NetlinkError && error.errno === ENODEV)) throw error;
+  }
+  return found;
+}
+
+/**
+ * The number that the socket's namespace has for another; undefined while it has none: no interface of either leads to
+ * the other. @throws NetlinkError; KERNEL_UNSUPPORTED where the kernel has no such numbers
+ */
+export function askNamespaceId(socket: NetlinkSocket, namespaceFd: number): number | undefined {
+  writeGetNamespaceId(socket.writer.reset(), namespaceFd);
+  let id: number | undefined;
+  try {
+    socket.request("the number of a namespace", (message) => {
+      id = readNamespaceId(message) ?? id;
+    });
+  } catch (error) {
+    if (!(error instanceof NetlinkError && error.errno === ENOENT)) throw error;
+  }
+  return id;
+}

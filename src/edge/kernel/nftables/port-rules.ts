@@ -1,0 +1,97 @@
+// The chain of a guarded port, in the bytes of nftables. What is neither IP nor ARP, and what comes from an address that
+// is not its container's, goes no further: not to the host, and not to a neighbour on the same bridge either, whether
+// or not the host's kernel shows bridged packets to iptables (br_netfilter).
+
+import { senderMark } from "../../../core/firewall/names.ts";
+import type { PortGuard } from "../../../core/firewall/port-guard.ts";
+import { addressBytes, familyOf, type IpAddress } from "../../../core/model/address.ts";
+import {
+  type addressAt,
+  addressIn,
+  type Expression,
+  frameProtocol,
+  messageType,
+  nextHeader,
+  otherInputInterface,
+  setMarkBits,
+  targetNotIn,
+  transportProtocol,
+  verdict,
+} from "./message.ts";
+
+const IP = 0x0800;
+const ARP = 0x0806;
+const IP6 = 0x86dd;
+const ICMPV6 = 58;
+/** Router advertisement and redirect: a container is no router, and its neighbours would believe it. */
+const routerMessages = [134, 137];
+/** Neighbour solicitation and advertisement; reports of groups, as old and as new hosts send them. */
+const discoveryMessages = [135, 136, 131, 132, 143];
+
+const ADVERTISEMENT = 136;
+/** Routing header, fragment, destination options: behind them a message is not what it seems. */
+const hidingHeaders = [43, 44, 60];
+
+const linkLocalBytes = Uint8Array.of(0xfe, 0x80, ...new Array<number>(14).fill(0));
+const linkLocal: Expression = addressIn("ip6Source", linkLocalBytes, 10);
+const unspecified6: Expression = addressIn("ip6Source", new Uint8Array(16), 128);
+const drop = verdict("drop");
+const accept = verdict("accept");
+const seen = [setMarkBits(senderMark), accept];
+const ip6 = frameProtocol(IP6);
+const icmp6 = [ip6, transportProtocol(ICMPV6)];
+
+/**
+ * The rules of a port's chain, in order.
+ * @param index of the port: its chain hangs on a name, which another device may have one day
+ */
+export function renderPortRules(index: number, guard: PortGuard): readonly (readonly Expression[])[] {
+  return [
+    [otherInputInterface(index), accept],
+    ...ofFamily(guard, 4).map((sender) => [frameProtocol(IP), from("ipSource", sender), ...seen]),
+    ...arpRules(guard),
+    ...routerMessages.map((type) => [...icmp6, messageType(type), drop]),
+    advertisementOfOthers(guard),
+    ...ofFamily(guard, 6).map((sender) => [ip6, from("ip6Source", sender), ...seen]),
+    ...hidingHeaders.map((header) => [ip6, nextHeader(header), drop]),
+    ...linkLocalRules(guard),
+    // No address is nobody's to judge: it looks whether one is free, and which groups it is in.
+    ...discoveryMessages.map((type) => [...icmp6, unspecified6, messageType(type), ...seen]),
+    [drop],
+  ];
+}
+
+/** A neighbour believes who says that an address is his: as with ARP, only the container's own may be said. */
+function advertisementOfOthers(guard: PortGuard): readonly Expression[] {
+  const own = ofFamily(guard, 6).map((address) => targetNotIn(addressBytes(address), 128));
+  return [...icmp6, messageType(ADVERTISEMENT), targetNotIn(linkLocalBytes, 10), ...own, drop];
+}
+
+function linkLocalRules({ linkLocal: may }: PortGuard): (readonly Expression[])[] {
+  if (may === "judged") return [[ip6, linkLocal, ...seen]];
+  return discoveryMessages.map((type) => [...icmp6, linkLocal, messageType(type), accept]);
+}
+
+/** From an address of the container, or from none yet, for an address of the network. */
+function arpRules({ neighbourhood, ...guard }: PortGuard): (readonly Expression[])[] {
+  const senders = [...ofFamily(guard, 4).map(addressBytes), new Uint8Array(4)];
+  const targets = neighbourhood.filter(({ address }) => familyOf(address) === 4);
+  return senders.flatMap((sender) => {
+    const asks = [frameProtocol(ARP), addressIn("arpSender", sender, 32)];
+    if (targets.length === 0) return [[...asks, accept]];
+    return targets.map(({ address, length }) => [
+      ...asks,
+      addressIn("arpTarget", addressBytes(address), length),
+      accept,
+    ]);
+  });
+}
+
+function ofFamily({ senders }: Pick<PortGuard, "senders">, family: 4 | 6): IpAddress[] {
+  return senders.filter((address) => familyOf(address) === family);
+}
+
+function from(at: keyof typeof addressAt, address: IpAddress): Expression {
+  const bytes = addressBytes(address);
+  return addressIn(at, bytes, bytes.length * 8);
+}

@@ -1,0 +1,68 @@
+// iptables-nft makes tables and built-in chains when the first rule goes into them, and never takes one away. What was
+// made for our rules goes with them, when nobody else has put anything into it.
+
+import { type Missing, type Remains, tableItself } from "../../../core/firewall/plan.ts";
+import type { Table } from "../../../core/firewall/ruleset.ts";
+import type { Family } from "../../../core/model/address.ts";
+import { NETLINK_NETFILTER, NetlinkError, type NetlinkSocket, openNetlink } from "../netlink/socket.ts";
+import { writeBatch, writeDeleteEmpty, writeGetPart } from "./message.ts";
+
+/** include/uapi/asm-generic/errno-base.h: gone already (2), or in use by now (16). */
+const passedOver: ReadonlySet<number> = new Set([2, 16]);
+
+/** Which tables and built-in chains the rules need and nobody has made yet; iptables-save shows all of a table. */
+export function findMissing(family: Family, desired: readonly Table[]): Missing {
+  return withSocket((socket) => {
+    const lacks = (table: string, chain?: string): boolean => !exists(socket, family, table, chain);
+    return new Map(
+      desired.map(({ name, jumps }) => {
+        const needed = jumps.filter(({ optional }) => optional !== true);
+        const hooks = needed.map(({ hook }) => hook).filter((hook) => lacks(name, hook));
+        return [name, lacks(name) ? [tableItself, ...hooks] : hooks];
+      }),
+    );
+  });
+}
+
+/**
+ * Removes chains, and their table where it is ours as a whole, in one step of the kernel; it refuses when there is a
+ * rule in one of them, so that what somebody adds meanwhile stays.
+ */
+export function removeRemains(family: Family, { table, chains, whole }: Remains): void {
+  withSocket((socket) => {
+    const there = chains.filter((chain) => exists(socket, family, table, chain));
+    const remove = (parts: readonly string[], all: boolean): boolean => {
+      writeBatch(socket.writer.reset(), () =>
+        writeDeleteEmpty(socket.writer, { family, table, chains: parts, whole: all }),
+      );
+      return passes(socket, `to remove what was made for us in table ${table}`);
+    };
+    if (whole && remove(there, true)) return;
+    for (const chain of there) remove([chain], false);
+  });
+}
+
+function exists(socket: NetlinkSocket, family: Family, table: string, chain: string | undefined): boolean {
+  writeGetPart(socket.writer.reset(), family, table, chain);
+  return passes(socket, `table ${table}`);
+}
+
+/** False when what the request is about is gone, or in use. */
+function passes(socket: NetlinkSocket, what: string): boolean {
+  try {
+    socket.request(what);
+    return true;
+  } catch (error) {
+    if (error instanceof NetlinkError && passedOver.has(error.errno)) return false;
+    throw error;
+  }
+}
+
+function withSocket<T>(work: (socket: NetlinkSocket) => T): T {
+  const socket = openNetlink(NETLINK_NETFILTER, "tables");
+  try {
+    return work(socket);
+  } finally {
+    socket.closeLater();
+  }
+}

@@ -1,0 +1,131 @@
+// Rules as the kernel holds them, without iptables-save: by their bytes and bytes. What is equal to a reading at which
+// iptables-save was read too still says what it said then, and that is known within a millisecond, without a process.
+
+import { type Observed, type ObservedTable, ownPrefix } from "../../../core/firewall/plan.ts";
+import type { Table } from "../../../core/firewall/ruleset.ts";
+import type { Family } from "../../../core/model/address.ts";
+import { ENOENT } from "../libc.ts";
+import { NETLINK_NETFILTER, NetlinkError, type NetlinkSocket, openNetlink } from "../netlink/socket.ts";
+import { type ReadRule, readRule, readTableNumber, writeGetPart, writeGetRules } from "./message.ts";
+
+/** What was read of the tables that rules of ours are in. */
+export interface RuleBytes {
+  /** By table; undefined where there is none. */
+  readonly tables: ReadonlyMap<string, bigint | undefined>;
+  /** By table and chain. */
+  readonly rules: ReadonlyMap<string, readonly ReadRule[]>;
+}
+
+/** Rules that were read in full, and the bytes that they had then. */
+export interface KnownRules {
+  readonly bytes: RuleBytes;
+  readonly observed: Observed;
+}
+
+const place = (table: string, chain: string): string => `${table} ${chain}`;
+
+/** Reads the chains that are desired, those in `others`, and the built-in ones that jump to them. */
+export function readRuleBytes(
+  family: Family,
+  desired: readonly Table[],
+  others: readonly string[],
+): RuleBytes {
+  const socket = openNetlink(NETLINK_NETFILTER, "the rules");
+  try {
+    const tables = new Map(desired.map(({ name }) => [name, tableNumber(socket, family, name)] as const));
+    const rules = new Map<string, readonly ReadRule[]>();
+    for (const { name, chains, jumps } of desired) {
+      for (const chain of [...chains.map((each) => each.name), ...others, ...jumps.map(({ hook }) => hook)])
+        rules.set(place(name, chain), readChain(socket, family, name, chain));
+    }
+    return { tables, rules };
+  } finally {
+    socket.closeLater();
+  }
+}
+
+function tableNumber(socket: NetlinkSocket, family: Family, table: string): bigint | undefined {
+  let number: bigint | undefined;
+  writeGetPart(socket.writer.reset(), family, table, undefined);
+  try {
+    socket.request(`table ${table}`, (message) => {
+      number = readTableNumber(message);
+    });
+  } catch (error) {
+    if (!(error instanceof NetlinkError) || error.errno !== ENOENT) throw error;
+  }
+  return number;
+}
+
+function readChain(socket: NetlinkSocket, family: Family, table: string, chain: string): ReadRule[] {
+  let rules: ReadRule[] = [];
+  writeGetRules(socket.writer.reset(), { family: family === 4 ? "ip" : "ip6", name: table }, chain);
+  socket.dump(
+    `the rules of ${table} ${chain}`,
+    () => {
+      rules = [];
+    },
+    (message) => rules.push(readRule(message)),
+  );
+  return rules;
+}
+
+/** Whether nothing at all has changed between two readings. */
+export function sameBytes(one: RuleBytes, other: RuleBytes): boolean {
+  return (
+    [...one.tables].every(([table, number]) => other.tables.get(table) === number) &&
+    [...one.rules].every(([key, rules]) => sameRules(rules, other.rules.get(key)))
+  );
+}
+
+function sameRules(one: readonly ReadRule[], other: readonly ReadRule[] | undefined): boolean {
+  return (
+    one.length === other?.length && one.every(({ identity }, index) => identity === other[index]?.identity)
+  );
+}
+
+/**
+ * What iptables-save would say, as far as a plan needs it, from a reading at which it was known and one of now: of a
+ * chain that has changed only that it has, of a built-in chain only where our jumps are.
+ * @returns undefined where only iptables-save can tell: a rule of somebody's that jumps to a chain of ours
+ */
+export function observeByBytes(
+  desired: readonly Table[],
+  known: KnownRules,
+  now: RuleBytes,
+): Observed | undefined {
+  const observed = new Map<string, ObservedTable>();
+  for (const table of desired) {
+    if (now.tables.get(table.name) === undefined) continue;
+    const hooks = observeHooks(table, now);
+    if (hooks === undefined) return undefined;
+    observed.set(table.name, new Map([...observeChains(table, known, now), ...hooks]));
+  }
+  return observed;
+}
+
+function observeChains({ name }: Table, known: KnownRules, now: RuleBytes): [string, readonly string[]][] {
+  const kept = known.bytes.tables.get(name) === now.tables.get(name);
+  const own = [...(known.observed.get(name) ?? [])].filter(([chain]) => chain.startsWith(ownPrefix));
+  return own.flatMap(([chain, bodies]) => {
+    const rules = now.rules.get(place(name, chain)) ?? [];
+    const same = kept && sameRules(rules, known.bytes.rules.get(place(name, chain)));
+    // One without a rule may be there or not; it is declared either way.
+    return rules.length === 0 ? [] : [[chain, same ? bodies : ["changed"]]];
+  });
+}
+
+function observeHooks({ name, jumps }: Table, now: RuleBytes): [string, readonly string[]][] | undefined {
+  const hooks = jumps.map(({ hook }) => [hook, now.rules.get(place(name, hook)) ?? []] as const);
+  if (hooks.some(([, rules]) => rules.some((rule) => leadsToOurs(rule) && !rule.bare))) return undefined;
+  return hooks
+    .filter(([, rules]) => rules.length > 0)
+    .map(([hook, rules]) => [
+      hook,
+      rules.map((rule) => (leadsToOurs(rule) ? `-j ${rule.jump}` : "somebody's")),
+    ]);
+}
+
+function leadsToOurs({ jump }: ReadRule): boolean {
+  return jump?.startsWith(ownPrefix) === true;
+}

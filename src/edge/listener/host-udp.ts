@@ -1,0 +1,54 @@
+// UDP sockets on the host that share a port: one for every address and interface, and one for each guarded bridge, which
+// the kernel prefers for what comes in there. A reply that cannot be delivered (nobody answers for the address) waits
+// in the kernel at its socket's cost for three seconds, and a socket without room sends nothing to anybody. So each
+// network has a socket of its own, with room for what may wait at all: 208 KiB for an address (unres_qlen_bytes).
+// @see socket(7), net/core/neighbour.c
+
+import { addressBytes, familyOf, type IpAddress } from "../../core/model/address.ts";
+import * as libc from "../kernel/libc.ts";
+import { socketAddress } from "./socket-address.ts";
+
+/** The kernel takes it twice: all nine addresses of 17 containers that take no answer. Used only where they do. */
+const SEND_QUEUE_BYTES = 16 << 20;
+/** A second of questions at what we answer in one; see the sockets in sandboxes. */
+const RECEIVE_QUEUE_BYTES = 12 << 20;
+
+export interface HostUdp {
+  readonly address: IpAddress;
+  /** 0 has the kernel choose. */
+  readonly port: number;
+  /** The interface that it is for; undefined for all. */
+  readonly device?: string;
+}
+
+/** A bound socket. @throws SystemCallError, with EADDRINUSE where the port is another program's */
+export function openHostUdp({ address, port, device }: HostUdp): number {
+  const family = familyOf(address);
+  const what = `UDP port ${port}${device === undefined ? "" : ` of ${device}`}`;
+  const fd = libc.socket(family === 4 ? libc.AF_INET : libc.AF_INET6, libc.SOCK_DGRAM, 0, what);
+  try {
+    if (family === 6) libc.setsockopt(fd, libc.IPV6_V6ONLY, 1, what);
+    if (device !== undefined) {
+      libc.setsockopt(fd, libc.SO_REUSEPORT, 1, what);
+      libc.bindToDevice(fd, device, what);
+    }
+    libc.bind(fd, socketAddress(addressBytes(address), port), what);
+    libc.setsockopt(fd, libc.SO_SNDBUFFORCE, SEND_QUEUE_BYTES, what);
+    libc.setsockopt(fd, libc.SO_RCVBUFFORCE, RECEIVE_QUEUE_BYTES, what);
+    return fd;
+  } catch (error) {
+    libc.close(fd);
+    throw error;
+  }
+}
+
+/**
+ * To be called once Node has taken the socket over. It makes every address reusable, so that any program could take the
+ * port with us; then nobody can but who has our user id (SO_REUSEPORT), as our own sockets for bridges need. The first
+ * one is bound without, and so finds out whether the port is somebody's.
+ */
+export function holdUdp(fd: number): void {
+  const what = "a UDP socket of ours";
+  libc.setsockopt(fd, libc.SO_REUSEADDR, 0, what);
+  libc.setsockopt(fd, libc.SO_REUSEPORT, 1, what);
+}

@@ -1,0 +1,67 @@
+// A listener in a place that others rule: a container with NET_ADMIN can destroy the sockets in its own namespace
+// (ss -K). What is destroyed is opened anew, ever more seldom, so that who does so without end costs next to nothing.
+
+import { messageOf } from "../../errors.ts";
+import type { DnsListener } from "./udp.ts";
+
+/** Doubled with each loss that follows soon. */
+const firstDelayMs = 50;
+const longestDelayMs = 30_000;
+/** One that has stood for so long was no victim of a row of losses. */
+const calmAfterMs = 60_000;
+
+export interface LastingOptions {
+  /** Opens it; `onLost` is called at most once, when its socket was destroyed. */
+  readonly open: (onLost: (problem: string) => void) => Promise<DnsListener>;
+  /** It stands, for the first time or again. */
+  readonly onOpen: () => void;
+  /** It does not, and why; it is tried again. */
+  readonly onProblem: (problem: string) => void;
+}
+
+export type Lasting = Pick<DnsListener, "close">;
+
+/** Resolves when it was tried once; what cannot be opened is tried again. */
+export async function listenLasting({ open, onProblem, onOpen }: LastingOptions): Promise<Lasting> {
+  let delayMs = firstDelayMs;
+  let openedAtMs = performance.now();
+  let timer: NodeJS.Timeout | undefined;
+  let closed = false;
+  let listener: DnsListener | undefined;
+  await reopen();
+
+  function lost(problem: string): void {
+    if (closed) return;
+    onProblem(problem);
+    void listener?.close();
+    if (performance.now() - openedAtMs > calmAfterMs) delayMs = firstDelayMs;
+    again();
+  }
+
+  function again(): void {
+    timer = setTimeout(() => void reopen(), delayMs);
+    delayMs = Math.min(delayMs * 2, longestDelayMs);
+  }
+
+  async function reopen(): Promise<void> {
+    try {
+      const opened = await open(lost);
+      if (closed) await opened.close();
+      listener = opened;
+      openedAtMs = performance.now();
+      onOpen();
+    } catch (error) {
+      if (closed) return;
+      onProblem(messageOf(error));
+      again();
+    }
+  }
+
+  return {
+    async close() {
+      closed = true;
+      clearTimeout(timer);
+      await listener?.close();
+    },
+  };
+}

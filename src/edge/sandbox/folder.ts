@@ -1,0 +1,227 @@
+// The folder in which an engine keeps the network namespaces of its containers, one file each. A new one has to be
+// seen within milliseconds: its container asks its first question some 70 ms later.
+//
+//   The engine makes an empty file and then mounts the namespace on it. inotify tells of the file only, so a new file
+//   is tried again until it is a namespace.
+//   A file is gone when it is removed, unmounted, or when another namespace is mounted on it.
+//   The engine makes the folder with its first container; until then the nearest folder above is watched.
+//   A host-network container leaves our own namespace there; it is never reported, nor is a second name of another.
+
+import { closeSync, existsSync, type FSWatcher, readdirSync, statSync, watch } from "node:fs";
+import { dirname, join } from "node:path";
+import { messageOf } from "../../errors.ts";
+import { isOwnNamespace, namespaceInode, openNamespace } from "../kernel/netns.ts";
+import { noticeMadeFiles } from "./made-files.ts";
+
+/** The name under which the host's namespace appears. */
+const HOST_NAMESPACE = "default";
+const NO_INODE = -1;
+const RETRY_MS = 1;
+const RETRY_FOR_MS = 5_000;
+/** Events can be lost (a full inotify queue, a mount over the folder), so it is listed anyway. */
+const RELIST_MS = 10_000;
+
+export interface SandboxFolderOptions {
+  readonly folder: string;
+  /** A namespace appeared; `namespaceFd` is the callee's to close, at the latest when it is gone. */
+  readonly onAppear: (name: string, namespaceFd: number) => void;
+  readonly onGone: (name: string) => void;
+  /**
+   * A file was made, and there is no namespace on it: not yet, or it has come and gone without having been reported, as
+   * an engine may leave the file for a minute. `fate` says what is known of it when it is asked.
+   */
+  readonly onUnseen: (fate: () => Fate) => void;
+  readonly onProblem: (problem: string) => void;
+}
+
+/** `seen`: it was reported, or is nobody's; `gone`: the file is gone too; `pending`: nothing is known yet. */
+export type Fate = "pending" | "seen" | "gone";
+
+export interface SandboxFolder {
+  /** Reports what has appeared by now before it returns. */
+  lookNow(): void;
+  close(): void;
+}
+
+/** Watches the folder until close(). What is there already is reported before it returns. */
+export function watchSandboxes(options: SandboxFolderOptions): SandboxFolder {
+  const { folder } = options;
+  /** Files that were made, and of which nothing has been seen yet. */
+  const unseen = new Map<string, { fate: Fate }>();
+  /** What has been seen since it was last asked which files were made. */
+  const seenEarly = new Set<string>();
+  const made = attempt(() => noticeMadeFiles(folder, options.onProblem));
+  /** Inode of the namespace that was reported under each name. */
+  const reported = new Map<string, number>();
+  /** Files that may become namespaces, and until when they are tried (performance.now()). */
+  const pending = new Map<string, number>();
+  let watched: Watched | undefined;
+  let retryTimer: NodeJS.Timeout | undefined;
+
+  /** First watches, then lists, so that nothing falls in between. */
+  function subscribe(): void {
+    watched?.watcher.close();
+    watched = undefined;
+    try {
+      watched = watchNearest(folder, onEvent, onWatchError);
+    } catch (error) {
+      options.onProblem(`cannot watch the sandbox folder ${folder}: ${messageOf(error)}`);
+    }
+    for (const name of namesIn(folder)) look(name, "retry");
+  }
+
+  function onEvent(name: string | null): void {
+    if (watched === undefined || isStale(watched, folder)) relist();
+    else if (watched.path === folder && name !== null) look(name, "retry");
+  }
+
+  function onWatchError(error: unknown): void {
+    options.onProblem(`the watch on the sandbox folder ${folder} failed: ${messageOf(error)}`);
+    watched?.watcher.close();
+    watched = undefined;
+  }
+
+  function relist(): void {
+    if (watched === undefined || isStale(watched, folder)) subscribe();
+    const present = new Set(namesIn(folder));
+    for (const name of reported.keys()) if (!present.has(name)) drop(name);
+    for (const name of present) look(name, "once");
+    lookNow();
+  }
+
+  /** Compares what is under a name now with what was reported. */
+  function look(name: string, otherwise: "retry" | "once"): void {
+    if (name === HOST_NAMESPACE) return;
+    const path = join(folder, name);
+    const fd = attempt(() => openNamespace(path));
+    const inode = fd === undefined ? undefined : namespaceInode(fd);
+    if (reported.get(name) !== inode) drop(name);
+    if (fd === undefined || inode === undefined) {
+      if (otherwise === "retry") retryLater(name);
+      return;
+    }
+    pending.delete(name);
+    resolve(name, "seen");
+    if (isOwnNamespace(fd) || [...reported.values()].includes(inode)) {
+      closeSync(fd);
+      return;
+    }
+    reported.set(name, inode);
+    attempt(() => options.onAppear(name, fd));
+  }
+
+  function drop(name: string): void {
+    if (reported.delete(name)) attempt(() => options.onGone(name));
+  }
+
+  function lookAgain(name: string): void {
+    const inode = inodeOf(join(folder, name));
+    if (inode === NO_INODE) resolve(name, "gone");
+    else if (reported.get(name) !== inode) look(name, "retry");
+  }
+
+  function resolve(name: string, fate: Fate): void {
+    const file = unseen.get(name);
+    unseen.delete(name);
+    if (file === undefined) seenEarly.add(name);
+    else file.fate = fate;
+  }
+
+  /** By what was made since the last look, so that one costs nothing while nothing is; all names when that is not known. */
+  function lookNow(): void {
+    const told = attempt(() => made?.take()) ?? "unwatched";
+    if (told === "unknown") options.onUnseen(() => "gone");
+    // Without a watch nothing can be said of those that are gone, and to suspect all for as long would be no suspicion.
+    const names = told === "unwatched" ? "unknown" : told;
+    const fresh = (names === "unknown" ? [] : names)
+      .filter((name) => name !== HOST_NAMESPACE && !seenEarly.has(name))
+      .map((name) => ({ name, fate: "pending" as Fate }));
+    for (const file of fresh) unseen.set(file.name, file);
+    seenEarly.clear();
+    for (const name of new Set([...(names === "unknown" ? namesIn(folder) : names), ...unseen.keys()]))
+      lookAgain(name);
+    for (const file of fresh) if (file.fate !== "seen") options.onUnseen(() => file.fate);
+  }
+
+  function retryLater(name: string): void {
+    if (!pending.has(name)) pending.set(name, performance.now() + RETRY_FOR_MS);
+    retryTimer ??= setTimeout(retry, RETRY_MS);
+  }
+
+  function retry(): void {
+    retryTimer = undefined;
+    for (const [name, until] of pending) {
+      if (performance.now() > until || !existsSync(join(folder, name))) pending.delete(name);
+      else look(name, "retry");
+    }
+  }
+
+  /** One bad file must not keep the others from being seen. */
+  function attempt<T>(work: () => T): T | undefined {
+    try {
+      return work();
+    } catch (error) {
+      options.onProblem(messageOf(error));
+      return undefined;
+    }
+  }
+
+  const relistTimer = setInterval(relist, RELIST_MS);
+  subscribe();
+  return {
+    lookNow,
+    close() {
+      made?.close();
+      clearInterval(relistTimer);
+      clearTimeout(retryTimer);
+      pending.clear();
+      watched?.watcher.close();
+      watched = undefined;
+    },
+  };
+}
+
+interface Watched {
+  readonly watcher: FSWatcher;
+  /** The folder, or the nearest existing one above. */
+  readonly path: string;
+  readonly inode: number;
+}
+
+function watchNearest(
+  folder: string,
+  onEvent: (name: string | null) => void,
+  onError: (error: unknown) => void,
+): Watched {
+  for (;;) {
+    const path = nearestExisting(folder);
+    const watcher = watch(path, (_event, name) => onEvent(name));
+    watcher.on("error", onError);
+    const watched = { watcher, path, inode: inodeOf(path) };
+    if (!isStale(watched, folder)) return watched;
+    watcher.close();
+  }
+}
+
+/** True when another folder should be watched: it was made, removed or replaced in the meantime. */
+function isStale(watched: Watched, folder: string): boolean {
+  return watched.path !== nearestExisting(folder) || watched.inode !== inodeOf(watched.path);
+}
+
+function nearestExisting(folder: string): string {
+  let path = folder;
+  while (!existsSync(path) && path !== dirname(path)) path = dirname(path);
+  return path;
+}
+
+function inodeOf(path: string): number {
+  return statSync(path, { throwIfNoEntry: false })?.ino ?? NO_INODE;
+}
+
+function namesIn(folder: string): string[] {
+  try {
+    return readdirSync(folder);
+  } catch {
+    return []; // Not there yet, or not any more: that is what the watch is for.
+  }
+}

@@ -1,0 +1,53 @@
+// A client that asks again and again from one UDP socket keeps its flow alive, and with it the translation that its
+// first question got: past us after a capture. A sandbox that was in use before has to forget those flows; in one that
+// was captured in time there are none.
+
+import { type Conntrack, type Flow, openConntrack } from "../kernel/flows/conntrack.ts";
+import { resolverAddress } from "./sockets.ts";
+
+/** Where our sockets listen in a sandbox. */
+interface OwnPorts {
+  readonly udpPort: number;
+  readonly tcpPort: number;
+}
+
+/**
+ * Whether anything in the namespace of the calling thread (see withNamespace) has asked the engine's resolver past us: a
+ * question leaves a flow for 30 s at least. Blocks for some 10 ms, as the kernel walks the flows of all namespaces
+ * (262,144 buckets) to find those of one.
+ */
+export function hasAskedPast(ours: OwnPorts): boolean {
+  return withFlowsPast(ours, (flows) => flows.length > 0);
+}
+
+/**
+ * Makes every flow that leads past us find its way anew, and blocks as long. To be called after the table was installed.
+ * A TCP connection to the engine's resolver breaks, and an answer that is on its way is lost.
+ * @returns how many there were
+ */
+export function forgetFlowsPast(ours: OwnPorts): number {
+  return withFlowsPast(ours, (flows, conntrack) => {
+    conntrack.remove(flows);
+    return flows.length;
+  });
+}
+
+function withFlowsPast<T>(
+  { udpPort, tcpPort }: OwnPorts,
+  work: (flows: readonly Flow[], conntrack: Conntrack) => T,
+): T {
+  const conntrack = openConntrack();
+  try {
+    const flows = conntrack
+      .flows(4)
+      .filter(
+        ({ original, reply }) =>
+          original.destination === resolverAddress &&
+          reply.sourcePort !== udpPort &&
+          reply.sourcePort !== tcpPort,
+      );
+    return work(flows, conntrack);
+  } finally {
+    conntrack.close();
+  }
+}

@@ -1,0 +1,148 @@
+// The sockets by which we stand in for Docker's resolver inside a container's sandbox. A socket belongs for life to
+// the namespace it was opened in, so it is opened there once and used from our own threads like any other.
+
+import { addressFromBytes, type IpAddress } from "../../core/model/address.ts";
+import * as libc from "../kernel/libc.ts";
+import { hostBytes, NLM_F_ACK, NLM_F_REQUEST } from "../kernel/netlink/message.ts";
+import { NETLINK_ROUTE, type NetlinkSocket, openNetlink } from "../kernel/netlink/socket.ts";
+import { withNamespace } from "../kernel/netns.ts";
+import { socketAddress } from "../listener/socket-address.ts";
+
+/** Where Docker's own resolver is for every container. We listen there too, on other ports. */
+export const resolverBytes = Uint8Array.of(127, 0, 0, 11);
+export const resolverAddress: IpAddress = addressFromBytes(resolverBytes);
+
+/** Where questions of our own come from: the guard drops what is sent to the resolver's address on other ports. */
+const loopbackBytes = Uint8Array.of(127, 0, 0, 1);
+const BACKLOG = 128;
+/**
+ * What may wait to be read; the kernel takes it twice, but counts what was read as still there until it is a quarter
+ * (udp_rmem_release()), and takes 768 bytes for a question. So 20,000 find room, about what we answer in a second, and
+ * a fifth more. With the default for all sockets a container that sends some 270 at once gets silence for the rest,
+ * where it should get an answer. Taken only while it is used.
+ */
+const RECEIVE_QUEUE_BYTES = 12 << 20;
+/** Some hundred; that more were lost is a reason to look, as each of them is. */
+const NOTIFICATION_BYTES = 64 << 10;
+const RTM_NEWLINK = 16;
+const IFF_UP = 1;
+/** The loopback is the first interface of every network namespace. */
+export const LOOPBACK_INDEX = 1;
+const RTMGRP_IPV4_IFADDR = 0x10;
+const RTMGRP_IPV6_IFADDR = 0x100;
+
+/** Descriptors are owned by the caller; all are non-blocking and close-on-exec. */
+export interface SandboxSockets {
+  /** Bound to 127.0.0.11; for `dgram.createSocket("udp4").bind({ fd })`, which then owns it. */
+  readonly udpFd: number;
+  /** Listening at 127.0.0.11; for `net.createServer().listen({ fd })`, which then owns it. */
+  readonly tcpFd: number;
+  readonly udpPort: number;
+  readonly tcpPort: number;
+  /** A netlink socket, readable when an address of the sandbox came or went; for readAddresses(). */
+  readonly addressFd: number;
+}
+
+/** Opens all of them in the namespace, or none. @throws SystemCallError */
+export function openSandboxSockets(namespaceFd: number): SandboxSockets {
+  return withNamespace(namespaceFd, () => {
+    const opened: number[] = [];
+    try {
+      const link = openNetlink(
+        NETLINK_ROUTE,
+        "addresses of a sandbox",
+        RTMGRP_IPV4_IFADDR | RTMGRP_IPV6_IFADDR,
+      );
+      const addressFd = link.fd;
+      opened.push(addressFd);
+      libc.setsockopt(addressFd, libc.SO_RCVBUFFORCE, NOTIFICATION_BYTES, "addresses of a sandbox");
+      raiseLoopback(link);
+      const udpFd = udpSocket(opened);
+      const tcpFd = tcpSocket(opened);
+      return { udpFd, tcpFd, addressFd, udpPort: portOf(udpFd), tcpPort: portOf(tcpFd) };
+    } catch (error) {
+      for (const fd of opened) libc.close(fd);
+      throw error;
+    }
+  });
+}
+
+/** One that was destroyed, again at the port that the capture leads to. @throws SystemCallError */
+export function reopenSandboxSocket(
+  namespaceFd: number,
+  transport: "udp" | "tcp",
+  { udpPort, tcpPort }: SandboxSockets,
+): number {
+  return withNamespace(namespaceFd, () => {
+    const opened: number[] = [];
+    try {
+      if (transport === "udp") return udpSocket(opened, udpPort);
+      return tcpSocket(opened, tcpPort);
+    } catch (error) {
+      for (const fd of opened) libc.close(fd);
+      throw error;
+    }
+  });
+}
+
+function udpSocket(opened: number[], port = 0): number {
+  const fd = boundSocket(libc.SOCK_DGRAM, opened, { bytes: resolverBytes, port });
+  libc.setsockopt(fd, libc.SO_RCVBUFFORCE, RECEIVE_QUEUE_BYTES, "a DNS socket in a sandbox");
+  return fd;
+}
+
+function tcpSocket(opened: number[], port = 0): number {
+  const fd = boundSocket(libc.SOCK_STREAM, opened, { bytes: resolverBytes, port });
+  libc.listen(fd, BACKLOG, "the sandbox's DNS over TCP");
+  return fd;
+}
+
+/** A UDP socket in the calling thread's namespace, on a port that the kernel chooses, for a question of our own. */
+export function openUdpSocket(): number {
+  const opened: number[] = [];
+  try {
+    return boundSocket(libc.SOCK_DGRAM, opened, { bytes: loopbackBytes, port: 0 });
+  } catch (error) {
+    for (const fd of opened) libc.close(fd);
+    throw error;
+  }
+}
+
+/**
+ * Docker does this too, a moment later. In a namespace that never had an address, the kernel takes every address for a
+ * broadcast one (inet_addr_type() without a local table); a socket bound then would answer from 127.0.0.1.
+ */
+function raiseLoopback(link: NetlinkSocket): void {
+  const header = new Uint8Array(16);
+  header.set(hostBytes(LOOPBACK_INDEX), 4);
+  header.set(hostBytes(IFF_UP), 8);
+  header.set(hostBytes(IFF_UP), 12);
+  link.writer
+    .reset()
+    .message(RTM_NEWLINK, NLM_F_REQUEST | NLM_F_ACK)
+    .raw(header);
+  link.request("to raise the loopback of a sandbox");
+  link.receive(() => undefined);
+}
+
+interface Place {
+  readonly bytes: Uint8Array;
+  /** 0 has the kernel choose. */
+  readonly port: number;
+}
+
+/** Freely, because the loopback is the container's to spoil; and beside connections of one that was there before. */
+function boundSocket(type: number, opened: number[], { bytes, port }: Place): number {
+  const what = `a DNS socket at ${resolverAddress} in a sandbox`;
+  const fd = libc.socket(libc.AF_INET, type, 0, what);
+  opened.push(fd);
+  libc.setsockopt(fd, libc.IP_FREEBIND, 1, what);
+  if (type === libc.SOCK_STREAM) libc.setsockopt(fd, libc.SO_REUSEADDR, 1, what);
+  libc.bind(fd, socketAddress(bytes, port), what);
+  return fd;
+}
+
+function portOf(fd: number): number {
+  const address = libc.getsockname(fd, "a DNS socket in a sandbox");
+  return ((address[2] ?? 0) << 8) | (address[3] ?? 0);
+}

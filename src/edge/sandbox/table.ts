@@ -1,0 +1,262 @@
+// Our nft tables inside a container's sandbox. The first turns what the container asks its resolver to our own sockets, which
+// are at the resolver's address too, on other ports. So it needs no routing of loopback addresses, no masquerade and no
+// reserved address, and the client still sees its answer come from 127.0.0.11:53.
+//
+//   capture  Runs before Docker's own NAT of the same packets (priority -100); the first translation of a flow is
+//            final, so Docker's rules may come before or after ours, by iptables-nft or iptables-legacy.
+//   guard    Docker's resolver itself listens at 127.0.0.11 on two other ports, and would answer who asks it there.
+//            It stands at input, where every packet to a local socket passes, also one that was put on a wire by
+//            hand; and it needs no conntrack state, which a forged first packet could turn round. It comes last of
+//            all: a container with NET_ADMIN could turn to Docker's ports what the guard has let pass before.
+//
+// A second table holds what leaves by an interface that is not known yet:
+//
+//   hold     An interface that the engine has just put into the sandbox may lead to a network that is not guarded, where
+//            the container must be guarded by its addresses before it sends. It stands at output, where every packet
+//            of the container's own passes but those that are put on a wire by hand.
+//
+// A third one stands in for what a kernel before 5.16 cannot do at a port:
+//
+//   cut      Nothing comes in or goes out but by loopback. Frames that are put on a wire by hand go past it.
+//
+// The tables belong to a socket of ours that stays open, so that NET_ADMIN in the container cannot take them away;
+// and they persist, so that they outlive us. Kernels before 6.9 cannot do both, and there they belong to nobody.
+
+import { cutTable, holdTable, sandboxTable } from "../../core/firewall/names.ts";
+import { type Protocol, protocolNumbers } from "../../core/model/service.ts";
+import { DockerwallError, messageOf } from "../../errors.ts";
+import { ENOENT } from "../kernel/libc.ts";
+import {
+  NETLINK_NETFILTER,
+  NetlinkError,
+  type NetlinkSocket,
+  openNetlink,
+} from "../kernel/netlink/socket.ts";
+import { withNewNamespace } from "../kernel/netns.ts";
+import {
+  destinationAddress,
+  destinationNat,
+  destinationPort,
+  type Expression,
+  inputInterface,
+  linkLocalMulticast,
+  outputInterface,
+  type TableName,
+  tableFlags,
+  transportProtocol,
+  verdict,
+  writeBatch,
+  writeDeleteTable,
+  writeGetTable,
+  writeNewChain,
+  writeNewRule,
+  writeNewTable,
+} from "../kernel/nftables/message.ts";
+import { LOOPBACK_INDEX, resolverBytes as resolver } from "./sockets.ts";
+
+const DNS_PORT = 53;
+/** Docker's is -100 (NF_IP_PRI_NAT_DST). */
+const BEFORE_DOCKER = -101;
+/** A chain that comes later with the same priority is put before it (nf_hook_entries_grow()). */
+const LAST = 0x7fff_ffff;
+/** Before conntrack (-200): what is held leaves no trace of a flow. */
+const FIRST = -300;
+
+export interface SandboxPorts {
+  readonly udpPort: number;
+  readonly tcpPort: number;
+}
+
+/** To whom the table of one sandbox belongs. */
+export type TableOwner = NetlinkSocket;
+
+/** In the namespace of the calling thread; to be closed by closeLater(), after which the table belongs to nobody. */
+export function openTableOwner(): TableOwner {
+  return openNetlink(NETLINK_NETFILTER, "the table of a sandbox");
+}
+
+/**
+ * Puts the table into the namespace of the calling thread (see withNamespace), in place of an older one, in one step.
+ * A flow that was translated before stays as it was, and the guard stops it: see forgetFlowsPast().
+ * @param owner without one, or on an old kernel, the table belongs to nobody
+ * @returns whether there was an older one
+ * @throws NetlinkError; KERNEL_UNSUPPORTED without nftables
+ */
+export function installSandboxTable(ports: SandboxPorts, owner?: TableOwner): boolean {
+  return replaceTable(sandboxTable, owner, (socket) => {
+    writeCapture(socket, ports);
+    writeGuard(socket, ports);
+  });
+}
+
+/** Indexes of interfaces in a sandbox. */
+export type Interfaces = readonly number[] | "all";
+
+/** Lets packets leave by these interfaces and loopback only, in place of what was so before, in one step. */
+export function holdInterfaces(interfaces: Interfaces, owner?: TableOwner): void {
+  replaceTable(holdTable, owner, ({ writer }) => {
+    const chain = {
+      table: holdTable,
+      name: "hold",
+      type: "filter",
+      hook: "output",
+      priority: FIRST,
+    } as const;
+    writeNewChain(writer, chain);
+    if (interfaces === "all") return;
+    for (const index of [LOOPBACK_INDEX, ...interfaces])
+      writeNewRule(writer, holdTable, chain.name, [outputInterface(index), verdict("accept")]);
+    // Cannot be routed, and an engine announces its containers' addresses so; refused, it does not start them.
+    writeNewRule(writer, holdTable, chain.name, [...linkLocalMulticast(), verdict("accept")]);
+    writeNewRule(writer, holdTable, chain.name, [verdict("drop")]);
+  });
+}
+
+/** Cuts the namespace of the calling thread off, or no longer. */
+export function cutInside(cut: boolean, owner?: TableOwner): void {
+  if (!cut) {
+    removeTables([cutTable], owner);
+    return;
+  }
+  replaceTable(cutTable, owner, ({ writer }) => {
+    for (const hook of ["input", "output"] as const) {
+      writeNewChain(writer, { table: cutTable, name: hook, type: "filter", hook, priority: FIRST });
+      const loopback = hook === "input" ? inputInterface(LOOPBACK_INDEX) : outputInterface(LOOPBACK_INDEX);
+      writeNewRule(writer, cutTable, hook, [loopback, verdict("accept")]);
+      writeNewRule(writer, cutTable, hook, [verdict("drop")]);
+    }
+  });
+}
+
+/** Whether the namespace of the calling thread is cut off, read from the kernel. */
+export function isCutInside(owner?: TableOwner): boolean {
+  return withSocket(owner, (socket) => isPresent(socket, cutTable));
+}
+
+function replaceTable(
+  table: TableName,
+  owner: TableOwner | undefined,
+  content: (socket: NetlinkSocket) => void,
+): boolean {
+  return withSocket(owner, (socket) => {
+    const replace = (flags: number): boolean => {
+      const replaced = isPresent(socket, table);
+      writeBatch(socket.writer.reset(), () => {
+        if (replaced) writeDeleteTable(socket.writer, table);
+        writeNewTable(socket.writer, table, flags);
+        content(socket);
+      });
+      socket.request(`the table ${table.name} in a sandbox`);
+      return replaced;
+    };
+    try {
+      return replace(owner === undefined ? tableFlags.none : tableFlags.owned | tableFlags.persistent);
+    } catch (error) {
+      if (owner === undefined || !(error instanceof NetlinkError) || error.code !== "KERNEL_UNSUPPORTED")
+        throw error;
+      return replace(tableFlags.none);
+    }
+  });
+}
+
+/**
+ * Tries the table in a namespace of its own. Who may not make one learns nothing here: what cannot be captured for want
+ * of the privilege is told of each container, and all the rest is guarded.
+ * @throws KERNEL_UNSUPPORTED when this kernel has no such table.
+ */
+export function probeSandboxTable(): void {
+  try {
+    withNewNamespace(() => installSandboxTable({ udpPort: 1, tcpPort: 1 }));
+  } catch (error) {
+    if (error instanceof DockerwallError && error.code === "NO_PRIVILEGE") return;
+    throw new DockerwallError(
+      "KERNEL_UNSUPPORTED",
+      `the kernel lacks nf_tables with nat, which the capture of lookups inside containers needs (${messageOf(error)}); run modprobe nft_chain_nat nft_nat on the host, or use a kernel that has them`,
+      { cause: error },
+    );
+  }
+}
+
+/** Takes our tables out of the namespace of the calling thread; none there is no error. */
+export function removeSandboxTables(owner?: TableOwner): void {
+  removeTables([sandboxTable, holdTable], owner);
+}
+
+/** The same with what cuts it off. */
+export function removeAllSandboxTables(): void {
+  removeTables([sandboxTable, holdTable, cutTable], undefined);
+}
+
+function removeTables(tables: readonly TableName[], owner: TableOwner | undefined): void {
+  withSocket(owner, (socket) => {
+    const present = tables.filter((table) => isPresent(socket, table));
+    if (present.length === 0) return;
+    writeBatch(socket.writer.reset(), () => {
+      for (const table of present) writeDeleteTable(socket.writer, table);
+    });
+    socket.request("to remove our tables from a sandbox");
+  });
+}
+
+function isPresent(socket: NetlinkSocket, table: TableName): boolean {
+  writeGetTable(socket.writer.reset(), table);
+  try {
+    socket.request(`the table ${table.name} in a sandbox`);
+    return true;
+  } catch (error) {
+    if (error instanceof NetlinkError && error.errno === ENOENT) return false;
+    throw error;
+  }
+}
+
+function writeCapture({ writer }: NetlinkSocket, ports: SandboxPorts): void {
+  writeNewChain(writer, {
+    table: sandboxTable,
+    name: "capture",
+    type: "nat",
+    hook: "output",
+    priority: BEFORE_DOCKER,
+  });
+  for (const protocol of ["udp", "tcp"] as const) {
+    writeNewRule(writer, sandboxTable, "capture", [
+      ...toResolver(protocol, DNS_PORT),
+      destinationNat(resolver, portFor(ports, protocol)),
+    ]);
+  }
+}
+
+function writeGuard({ writer }: NetlinkSocket, ports: SandboxPorts): void {
+  writeNewChain(writer, {
+    table: sandboxTable,
+    name: "guard",
+    type: "filter",
+    hook: "input",
+    priority: LAST,
+  });
+  for (const protocol of ["udp", "tcp"] as const) {
+    writeNewRule(writer, sandboxTable, "guard", [
+      inputInterface(LOOPBACK_INDEX),
+      ...toResolver(protocol, portFor(ports, protocol)),
+      verdict("accept"),
+    ]);
+  }
+  writeNewRule(writer, sandboxTable, "guard", [destinationAddress(resolver), verdict("drop")]);
+}
+
+function toResolver(protocol: Protocol, port: number): Expression[] {
+  return [destinationAddress(resolver), transportProtocol(protocolNumbers[protocol]), destinationPort(port)];
+}
+
+function portFor(ports: SandboxPorts, protocol: Protocol): number {
+  return protocol === "udp" ? ports.udpPort : ports.tcpPort;
+}
+
+function withSocket<T>(owner: TableOwner | undefined, work: (socket: NetlinkSocket) => T): T {
+  if (owner !== undefined) return work(owner);
+  const socket = openNetlink(NETLINK_NETFILTER, "the tables of a sandbox");
+  try {
+    return work(socket);
+  } finally {
+    socket.closeLater();
+  }
+}

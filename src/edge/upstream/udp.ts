@@ -1,0 +1,136 @@
+// UDP to one upstream server. Sockets are connected, so the kernel drops what comes from elsewhere; their ports
+// are the kernel's random choice; and none lives long. On one socket the queries differ by random ids.
+// A socket that is sent wrong answers is under attack: it is closed, and its queries go by TCP.
+
+import { createSocket, type Socket } from "node:dgram";
+import { readWord, writeWord } from "../../core/dns/wire/words.ts";
+import { familyOf } from "../../core/model/address.ts";
+import type { Upstream } from "../../core/model/planes.ts";
+import type { RandomBits } from "./random.ts";
+
+export interface UdpAsker {
+  /** Takes a message with this query's id; false when it does not answer it. */
+  readonly receive: (message: Uint8Array) => boolean;
+  /** `attacked`: ask by TCP. `failed`: the server cannot be reached so. */
+  readonly fail: (reason: "attacked" | "failed") => void;
+}
+
+export interface UdpPool {
+  /** Sends a query (its id is overwritten) and returns how to give it up. */
+  ask(query: Uint8Array, asker: UdpAsker): () => void;
+  close(): void;
+  /** Messages that answered nothing: late, repeated, or forged. */
+  readonly ignored: number;
+}
+
+/** Queries that one socket serves in its life. */
+const usesPerSocket = 64;
+/** How long a socket takes new queries, ms. */
+const socketLifeMs = 2_000;
+/** Wrong answers that a socket bears. */
+const maxStrikes = 32;
+
+interface Channel {
+  readonly socket: Socket;
+  readonly pending: Map<number, UdpAsker>;
+  /** Ids of queries that were given up; one answer to each is late, not wrong. */
+  readonly givenUp: Set<number>;
+  readonly openedAtMs: number;
+  uses: number;
+  strikes: number;
+}
+
+/** Makes a pool for one server; no socket is opened before the first query. */
+export function createUdpPool(upstream: Upstream, random: RandomBits, nowMs: () => number): UdpPool {
+  const channels = new Set<Channel>();
+  let current: Channel | undefined;
+  let ignored = 0;
+
+  const close = (channel: Channel, reason: "attacked" | "failed"): void => {
+    if (!channels.delete(channel)) return;
+    if (current === channel) current = undefined;
+    channel.socket.close();
+    const left = [...channel.pending.values()];
+    channel.pending.clear();
+    for (const asker of left) asker.fail(reason);
+  };
+  const retire = (channel: Channel): void => {
+    if (channel !== current && channel.pending.size === 0) close(channel, "failed");
+  };
+  const receive = (channel: Channel, message: Uint8Array): void => {
+    const id = readWord(message, 0);
+    const asker = channel.pending.get(id);
+    if (asker?.receive(message) === true) {
+      channel.pending.delete(id);
+      retire(channel);
+      return;
+    }
+    ignored++;
+    if (asker === undefined && channel.givenUp.delete(id)) return;
+    channel.strikes++;
+    if (channel.strikes >= maxStrikes) close(channel, "attacked");
+  };
+  const open = (): Channel => {
+    const family = familyOf(upstream.address);
+    const socket = createSocket({
+      type: family === 4 ? "udp4" : "udp6",
+      lookup: (hostname, _options, callback) => callback(null, hostname, family),
+    });
+    const channel: Channel = {
+      socket,
+      pending: new Map(),
+      givenUp: new Set(),
+      openedAtMs: nowMs(),
+      uses: 0,
+      strikes: 0,
+    };
+    channels.add(channel);
+    // Who waits for an answer has a timer; a socket that nobody waits at must not keep a process from ending.
+    socket.unref();
+    socket.on("message", (message) => receive(channel, message));
+    // Connected sockets hear of a closed port (ECONNREFUSED) and of a missing route.
+    socket.on("error", () => close(channel, "failed"));
+    socket.connect(upstream.port, upstream.address);
+    return channel;
+  };
+  const usable = (): Channel => {
+    const before = current;
+    if (before !== undefined && before.uses < usesPerSocket && nowMs() - before.openedAtMs < socketLifeMs) {
+      return before;
+    }
+    current = open();
+    if (before !== undefined) retire(before);
+    return current;
+  };
+
+  return {
+    ask(query, asker) {
+      const channel = usable();
+      let id = random.word();
+      while (channel.pending.has(id) || channel.givenUp.has(id)) id = random.word();
+      writeWord(query, 0, id);
+      channel.uses++;
+      channel.pending.set(id, asker);
+      try {
+        channel.socket.send(query, (error) => {
+          if (error !== null) close(channel, "failed");
+        });
+      } catch {
+        // It could not even be connected (no route, no descriptors), so it has no peer to send to.
+        close(channel, "failed");
+        if (channel.pending.delete(id)) asker.fail("failed");
+      }
+      return () => {
+        if (!channel.pending.delete(id)) return;
+        channel.givenUp.add(id);
+        retire(channel);
+      };
+    },
+    close() {
+      for (const channel of channels) close(channel, "failed");
+    },
+    get ignored() {
+      return ignored;
+    },
+  };
+}

@@ -1,0 +1,191 @@
+// The control plane's end of the data plane: starts the worker thread, numbers and acknowledges pictures, and
+// fails loudly when the worker does (the daemon then ends and is started again; the kernel keeps the wall up).
+
+import { once } from "node:events";
+import { Worker } from "node:worker_threads";
+import { contain } from "../core/contain.ts";
+import type { IpAddress } from "../core/model/address.ts";
+import type {
+  DataPlaneFindings,
+  DataPlaneSettings,
+  Explanation,
+  FromDataPlane,
+  LookupEvent,
+  ToDataPlane,
+  Upstream,
+} from "../core/model/planes.ts";
+import type { ResolverReport } from "../core/model/report.ts";
+import type { Readings } from "../core/model/topology.ts";
+import type { Target } from "../core/policy/target.ts";
+import { DockerwallError, messageOf } from "../errors.ts";
+import { createPoster, createReadingsPoster, type Picture } from "./picture.ts";
+
+export interface DataPlaneEvents {
+  readonly onLookups: (events: readonly LookupEvent[]) => void;
+  /** Somebody new has got these addresses. */
+  readonly onFreshAddresses: (addresses: readonly IpAddress[]) => void;
+  /** The engine is to be read, these containers in any case. */
+  readonly onRefresh: (suspects: readonly string[]) => void;
+  readonly onSandboxes: (captured: number, problem: string | undefined) => void;
+  readonly onResolver: (report: ResolverReport) => void;
+  readonly onProblem: (problem: string) => void;
+  /** The worker is gone; nothing more will come. */
+  readonly onDeath: (error: Error) => void;
+}
+
+/** What settles a request that waits. */
+type Answer = Extract<FromDataPlane, { readonly requestId: number }>;
+
+export interface DataPlaneLink extends AsyncDisposable {
+  /** Resolves when the data plane decides by this picture. @throws when it cannot */
+  post(picture: Picture): Promise<void>;
+  /** Tells how far the picture that was posted last is known to be true. */
+  tellReadings(readings: Readings): void;
+  /** Replaces the daemon's resolvers. */
+  useUpstreams(upstreams: readonly Upstream[]): void;
+  /** Tells that the engine has been read as `onRefresh` demanded. */
+  refreshed(): void;
+  /** Resolves when `onLookups` has been told of every lookup that was answered before. */
+  flush(): Promise<void>;
+  /** Examines itself by behaviour. */
+  examine(): Promise<DataPlaneFindings>;
+  /** What would be done with a target, asked for by the container at these addresses. */
+  explain(addresses: readonly IpAddress[], target: Target): Promise<Explanation>;
+  /** Whether nothing comes in or goes out by any port of a container, read from the kernel. */
+  isCutOff(containerId: string): Promise<boolean>;
+  /** Gives every sandbox back to Docker's own resolver. */
+  releaseAll(): Promise<void>;
+  /** Ends the worker thread, which must be gone before the main thread is (src/edge/kernel/readiness.ts). */
+  [Symbol.asyncDispose](): Promise<void>;
+}
+
+/** Resolves when the data plane listens. @throws what kept it from starting. */
+export async function startDataPlane(
+  settings: DataPlaneSettings,
+  events: DataPlaneEvents,
+): Promise<DataPlaneLink> {
+  // Run from source by a loader, or compiled: the worker has the extension that this file has.
+  const extension = import.meta.url.endsWith(".ts") ? "ts" : "js";
+  const worker = new Worker(new URL(`../data-plane.${extension}`, import.meta.url), {
+    workerData: settings,
+    trackUnmanagedFds: false,
+  });
+  const poster = createPoster();
+  const readingsPoster = createReadingsPoster();
+  const pending = new Map<number, (answer: Answer) => void>();
+  let requestId = 0;
+
+  const ready = Promise.withResolvers<void>();
+  let started = false;
+  let ended = false;
+  // What one message asks for may fail; the next one is taken all the same.
+  worker.on("message", (message: FromDataPlane) =>
+    contain(
+      () => take(message),
+      (error) => events.onProblem(`message ${message.kind}: ${messageOf(error)}`),
+    ),
+  );
+  worker.on("error", (error) => fail(error instanceof Error ? error : new Error(String(error))));
+  worker.on("exit", (code) => {
+    const expected = ended;
+    ended = true;
+    if (!expected) fail(new DockerwallError("INTERNAL", `the data plane ended with exit code ${code}`));
+  });
+
+  function take(message: FromDataPlane): void {
+    switch (message.kind) {
+      case "ready":
+        started = true;
+        ready.resolve();
+        break;
+      case "done":
+      case "refused":
+      case "examined":
+      case "explained":
+      case "is-cut-off":
+        pending.get(message.requestId)?.(message);
+        pending.delete(message.requestId);
+        break;
+      case "lookups":
+        events.onLookups(message.events);
+        break;
+      case "fresh-addresses":
+        events.onFreshAddresses(message.addresses);
+        break;
+      case "refresh":
+        events.onRefresh(message.suspects);
+        break;
+      case "sandboxes":
+        events.onSandboxes(message.captured, message.problem);
+        break;
+      case "resolver":
+        events.onResolver(message.report);
+        break;
+      case "problem":
+        events.onProblem(message.problem);
+        break;
+      case "failed":
+        fail(new DockerwallError(message.code, message.message));
+        break;
+    }
+  }
+
+  function fail(error: Error): void {
+    if (started) events.onDeath(error);
+    else void close().then(() => ready.reject(error));
+  }
+
+  async function close(): Promise<void> {
+    if (ended) return;
+    ended = true;
+    worker.postMessage({ kind: "end" } satisfies ToDataPlane);
+    await once(worker, "exit");
+  }
+
+  async function request(numbered: (requestId: number) => ToDataPlane): Promise<Answer> {
+    requestId += 1;
+    const { promise, resolve } = Promise.withResolvers<Answer>();
+    pending.set(requestId, resolve);
+    worker.postMessage(numbered(requestId));
+    const answer = await promise;
+    if (answer.kind === "refused") throw new DockerwallError(answer.code, answer.message);
+    return answer;
+  }
+
+  await ready.promise;
+  return {
+    async post(picture) {
+      await request((requestId) => ({ kind: "topology", requestId, ...poster(picture) }));
+    },
+    tellReadings(readings) {
+      worker.postMessage({ kind: "readings", ...readingsPoster(readings) } satisfies ToDataPlane);
+    },
+    useUpstreams(upstreams) {
+      worker.postMessage({ kind: "upstreams", upstreams } satisfies ToDataPlane);
+    },
+    refreshed() {
+      worker.postMessage({ kind: "refreshed" } satisfies ToDataPlane);
+    },
+    async flush() {
+      await request((requestId) => ({ kind: "flush", requestId }));
+    },
+    async examine() {
+      const answer = await request((requestId) => ({ kind: "examine", requestId }));
+      if (answer.kind === "examined") return answer.findings;
+      throw new DockerwallError("INTERNAL", "the data plane examined itself and found nothing");
+    },
+    async explain(addresses, target) {
+      const answer = await request((requestId) => ({ kind: "explain", requestId, addresses, target }));
+      if (answer.kind === "explained") return answer.explanation;
+      throw new DockerwallError("INTERNAL", "the data plane was asked to explain and did not");
+    },
+    async isCutOff(containerId) {
+      const answer = await request((requestId) => ({ kind: "cut-off", requestId, containerId }));
+      return answer.kind === "is-cut-off" && answer.cutOff;
+    },
+    async releaseAll() {
+      await request((requestId) => ({ kind: "release-all", requestId }));
+    },
+    [Symbol.asyncDispose]: close,
+  };
+}
