@@ -4,7 +4,7 @@
 
 import { AskerIndex } from "../src/core/askers/index-of-askers.ts";
 import { type IpAddress, parseAddress, parsePrefix } from "../src/core/model/address.ts";
-import type { GuardedNetwork, ServicePolicy } from "../src/core/model/planes.ts";
+import type { GuardedNetwork, ServicePolicy } from "../src/core/model/guarded-network.ts";
 import type { Container, Network } from "../src/core/model/topology.ts";
 import { loadBuiltInPresets } from "../src/core/policy/built-in-presets.ts";
 import { decideName, decidePacket } from "../src/core/policy/decide.ts";

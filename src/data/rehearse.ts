@@ -12,7 +12,7 @@ import { walkAnswer } from "../core/dns/wire/answer.ts";
 import { types } from "../core/dns/wire/codes.ts";
 import { parseQuery } from "../core/dns/wire/question.ts";
 import { familyOf, type IpAddress } from "../core/model/address.ts";
-import type { ExplainedAnswer, Explanation } from "../core/model/planes.ts";
+import type { ExplainedAnswer, Explanation } from "../core/model/explanation.ts";
 import { serviceCovers } from "../core/model/service.ts";
 import { type Match, serviceOf, servicesAt } from "../core/policy/decide.ts";
 import { describeEntry } from "../core/policy/preset.ts";

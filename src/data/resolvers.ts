@@ -7,8 +7,8 @@ import { lookUp } from "../core/dns/lookup.ts";
 import type { Looked } from "../core/dns/resolve.ts";
 import { renderUpstream } from "../core/dns/upstream-text.ts";
 import type { Question } from "../core/dns/wire/question.ts";
-import type { Upstream } from "../core/model/planes.ts";
 import type { ResolverReport } from "../core/model/report.ts";
+import type { Upstream } from "../core/model/upstream.ts";
 import {
   createResolver,
   defaultResolverSettings,

@@ -8,6 +8,7 @@ import { LateCaptures } from "../core/askers/late-captures.ts";
 import { Newcomers } from "../core/askers/unknown-sandboxes.ts";
 import { contain } from "../core/contain.ts";
 import { canaryQuery, isOurDenial } from "../core/dns/canary.ts";
+import type { LookupEvent } from "../core/journal/lookup-event.ts";
 import {
   anyAddress,
   hostPrefix,
@@ -15,13 +16,6 @@ import {
   type Prefix,
   prefixContains,
 } from "../core/model/address.ts";
-import type {
-  DataPlaneFindings,
-  DataPlaneSettings,
-  FromDataPlane,
-  LookupEvent,
-  ToDataPlane,
-} from "../core/model/planes.ts";
 import type { Readings, Topology } from "../core/model/topology.ts";
 import { createListCompiler } from "../core/policy/entry-list.ts";
 import { watchEngineProcess } from "../edge/engine/process.ts";
@@ -36,6 +30,7 @@ import type { DnsHandler } from "../edge/listener/udp.ts";
 import { createSandboxes, type Sandboxes } from "../edge/sandbox/sandboxes.ts";
 import { ConnectionPool } from "../edge/upstream/connection-pool.ts";
 import { DockerwallError, messageOf } from "../errors.ts";
+import type { DataPlaneFindings, DataPlaneSettings, FromDataPlane, ToDataPlane } from "../planes/messages.ts";
 import { createReceiver, epochOf, type Picture, withReadings } from "../planes/picture.ts";
 import { startAdmission } from "./admission.ts";
 import { createAnswerer } from "./answerer.ts";

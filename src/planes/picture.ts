@@ -1,9 +1,10 @@
 // How a picture travels from plane to plane: lists of entries may be long and change seldom, pictures come with every
 // start of a container. So a list is sent once, and compiled once, and pictures name it by its id.
 
-import type { GuardedNetwork, Posted, ServicePolicy, ToDataPlane } from "../core/model/planes.ts";
+import type { GuardedNetwork, ServicePolicy } from "../core/model/guarded-network.ts";
 import type { Readings, Topology } from "../core/model/topology.ts";
 import type { EntryList } from "../core/policy/entry-list.ts";
+import type { Posted, ToDataPlane } from "./messages.ts";
 
 export interface Picture {
   readonly topology: Topology;

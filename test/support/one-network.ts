@@ -3,9 +3,11 @@
 import assert from "node:assert/strict";
 import { AskerIndex } from "../../src/core/askers/index-of-askers.ts";
 import type { Grant } from "../../src/core/grants/ledger.ts";
+import type { LookupEvent } from "../../src/core/journal/lookup-event.ts";
 import { type IpAddress, type Prefix, parsePrefix } from "../../src/core/model/address.ts";
-import type { GuardedNetwork, LookupEvent, Upstream } from "../../src/core/model/planes.ts";
+import type { GuardedNetwork } from "../../src/core/model/guarded-network.ts";
 import type { Topology } from "../../src/core/model/topology.ts";
+import type { Upstream } from "../../src/core/model/upstream.ts";
 import type { Admission } from "../../src/data/admission.ts";
 import { type Answerer, type AnswererOptions, createAnswerer } from "../../src/data/answerer.ts";
 import { plainName, rawMessage, rawQuestion } from "./dns-bytes.ts";

@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { type IpAddress, parsePrefix } from "../../src/core/model/address.ts";
-import type { GuardedNetwork } from "../../src/core/model/planes.ts";
+import type { GuardedNetwork } from "../../src/core/model/guarded-network.ts";
 import type { Container, Network } from "../../src/core/model/topology.ts";
 
 /** A bridge network that is called as its id. */

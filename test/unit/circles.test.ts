@@ -4,8 +4,9 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { findCircles } from "../../src/core/dns/circles.ts";
 import { hostPrefix, type IpAddress, parseAddress } from "../../src/core/model/address.ts";
-import type { GuardedNetwork, Upstream } from "../../src/core/model/planes.ts";
+import type { GuardedNetwork } from "../../src/core/model/guarded-network.ts";
 import type { Container, Topology } from "../../src/core/model/topology.ts";
+import type { Upstream } from "../../src/core/model/upstream.ts";
 import { bridgeNetwork, guardedNetwork, runningContainer } from "../support/topologies.ts";
 
 const ip = (text: string): IpAddress => parseAddress(text) ?? assert.fail(text);

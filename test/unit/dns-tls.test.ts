@@ -8,7 +8,7 @@ import { createFrameReader, renderFrame } from "../../src/core/dns/wire/framing.
 import { nameFromPlainText, nameText, rootName } from "../../src/core/dns/wire/name.ts";
 import type { Question } from "../../src/core/dns/wire/question.ts";
 import type { IpAddress } from "../../src/core/model/address.ts";
-import type { Upstream } from "../../src/core/model/planes.ts";
+import type { Upstream } from "../../src/core/model/upstream.ts";
 import { createResolver, defaultResolverSettings } from "../../src/edge/upstream/resolver.ts";
 import { type Certificate, makeCertificate } from "../support/certificate.ts";
 import { answerTo } from "../support/fake-upstream.ts";

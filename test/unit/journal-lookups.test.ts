@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
+import type { LookupEvent } from "../../src/core/journal/lookup-event.ts";
 import { createLookupJournal, type LookupTally, othersLabel } from "../../src/core/journal/lookups.ts";
 import type { IpAddress } from "../../src/core/model/address.ts";
-import type { LookupEvent } from "../../src/core/model/planes.ts";
 import type { Topology } from "../../src/core/model/topology.ts";
 
 const ip = (text: string) => text as IpAddress;

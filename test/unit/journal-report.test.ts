@@ -4,7 +4,7 @@ import { type DatedEntry, dropRows } from "../../src/core/journal/drops.ts";
 import { createLookupJournal } from "../../src/core/journal/lookups.ts";
 import { buildReport } from "../../src/core/journal/report.ts";
 import { type IpAddress, parsePrefix } from "../../src/core/model/address.ts";
-import type { GuardedNetwork } from "../../src/core/model/planes.ts";
+import type { GuardedNetwork } from "../../src/core/model/guarded-network.ts";
 import type { Topology } from "../../src/core/model/topology.ts";
 
 const ip = (text: string) => text as IpAddress;

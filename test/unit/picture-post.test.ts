@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import fc from "fast-check";
-import type { GuardedNetwork, ServicePolicy } from "../../src/core/model/planes.ts";
+import type { GuardedNetwork, ServicePolicy } from "../../src/core/model/guarded-network.ts";
 import type { EntryList } from "../../src/core/policy/entry-list.ts";
 import { createPoster, createReceiver, type Picture } from "../../src/planes/picture.ts";
 import { entriesOf } from "../support/policies.ts";

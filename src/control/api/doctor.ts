@@ -1,10 +1,10 @@
 // `doctor`: the host and every guarded container, checked by behaviour. What is listed is not believed: a question is
 // asked from inside each sandbox, the rules are read from the kernel, the upstreams are asked.
 
-import type { DataPlaneFindings } from "../../core/model/planes.ts";
 import type { Check, DoctorReport, StatusReport } from "../../core/model/report.ts";
 import type { Topology } from "../../core/model/topology.ts";
 import type { Engine } from "../../edge/engine/engine.ts";
+import type { DataPlaneFindings } from "../../planes/messages.ts";
 
 export interface DoctorInput {
   readonly engine: Engine;

@@ -5,7 +5,7 @@ import { hostMembers } from "../../core/firewall/host-entries.ts";
 import { connectionMark, setNames } from "../../core/firewall/names.ts";
 import { renderDenied } from "../../core/journal/drops.ts";
 import { type Family, familyOf, type IpAddress, prefixContains } from "../../core/model/address.ts";
-import type { Explanation } from "../../core/model/planes.ts";
+import type { Explanation } from "../../core/model/explanation.ts";
 import type { ExplainReport, ExplainRequest } from "../../core/model/report.ts";
 import { parseTarget, type Target } from "../../core/policy/target.ts";
 import type { Flow } from "../../edge/kernel/flows/conntrack.ts";

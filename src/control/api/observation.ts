@@ -6,7 +6,7 @@ import type { DeniedEntry } from "../../core/journal/drops.ts";
 import type { LookupJournal } from "../../core/journal/lookups.ts";
 import { type Observation, observe } from "../../core/journal/observed.ts";
 import { type IpAddress, prefixContains } from "../../core/model/address.ts";
-import type { GuardedNetwork } from "../../core/model/planes.ts";
+import type { GuardedNetwork } from "../../core/model/guarded-network.ts";
 import type { KernelSets } from "../../edge/kernel/ipset/kernel-sets.ts";
 import type { ListedEntry } from "../../edge/kernel/ipset/message.ts";
 

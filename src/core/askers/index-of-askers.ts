@@ -3,7 +3,7 @@
 // picture of the engine; look-ups by address are one map probe for each distinct prefix length.
 
 import { type IpAddress, type Prefix, prefixContains } from "../model/address.ts";
-import type { GuardedNetwork, NetworkDns, ServicePolicy } from "../model/planes.ts";
+import type { GuardedNetwork, NetworkDns, ServicePolicy } from "../model/guarded-network.ts";
 import { PrefixTable } from "../model/prefix-table.ts";
 import type { Container, Network, Topology } from "../model/topology.ts";
 import { type Decision, decideName, type Policy } from "../policy/decide.ts";

@@ -4,7 +4,7 @@
 
 import { allowLabel } from "../labels/table.ts";
 import type { IpAddress } from "../model/address.ts";
-import type { GuardedNetwork, ServicePolicy } from "../model/planes.ts";
+import type { GuardedNetwork, ServicePolicy } from "../model/guarded-network.ts";
 import type { Container, Hazard, Network, Topology } from "../model/topology.ts";
 import { gatherLists, type PolicySources } from "./gather.ts";
 

@@ -4,7 +4,7 @@ import { heldPrefix } from "../firewall/names.ts";
 import { readDnsLabels } from "../labels/dns.ts";
 import { readModeLabels } from "../labels/mode.ts";
 import { allowLabel } from "../labels/table.ts";
-import type { GuardedNetwork } from "../model/planes.ts";
+import type { GuardedNetwork } from "../model/guarded-network.ts";
 import type { Network, Topology } from "../model/topology.ts";
 import type { HeldBridge } from "./bridge-claims.ts";
 import { type ContainerFindings, examineContainers } from "./containers.ts";

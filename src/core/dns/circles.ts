@@ -3,8 +3,9 @@
 // found. So nobody is asked on his own behalf; who asks in a circle is told so at once.
 
 import { familyOf, type IpAddress, type Prefix, parsePrefix, prefixContains } from "../model/address.ts";
-import type { GuardedNetwork, Upstream } from "../model/planes.ts";
+import type { GuardedNetwork } from "../model/guarded-network.ts";
 import type { Container, Topology } from "../model/topology.ts";
+import type { Upstream } from "../model/upstream.ts";
 import { NoTurnError } from "./fair-queue.ts";
 import type { Looked } from "./resolve.ts";
 

@@ -1,7 +1,7 @@
 // How a resolver is written in a setting or a label. Addresses only: a name would have to be looked up by somebody.
 
 import { parseAddress } from "../model/address.ts";
-import type { Upstream } from "../model/planes.ts";
+import type { Upstream } from "../model/upstream.ts";
 
 /** Most that one network, or the daemon, asks. */
 export const maxUpstreams = 8;

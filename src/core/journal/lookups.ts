@@ -7,10 +7,10 @@
 //   - expired rows are swept by the events themselves, one asker in turn with each: no pass over everything.
 
 import type { IpAddress } from "../model/address.ts";
-import type { LookupEvent } from "../model/planes.ts";
 import type { LookupTrouble } from "../model/report.ts";
 import type { Topology } from "../model/topology.ts";
 import { createContainerNames, endpointKey } from "./container-names.ts";
+import type { LookupEvent } from "./lookup-event.ts";
 
 /** Stands for the names, or the askers, that had to give way. */
 export const othersLabel = "(others)";

@@ -7,7 +7,7 @@ import {
   prefixContains,
   renderPrefix,
 } from "../model/address.ts";
-import type { GuardedNetwork } from "../model/planes.ts";
+import type { GuardedNetwork } from "../model/guarded-network.ts";
 import type { LookupRow, NetworkStats, StatsReport } from "../model/report.ts";
 import type { Topology } from "../model/topology.ts";
 import { type DatedEntry, dropRows } from "./drops.ts";

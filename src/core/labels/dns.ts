@@ -2,8 +2,9 @@
 
 import { maxUpstreams, parseUpstream, upstreamForms } from "../dns/upstream-text.ts";
 import { codeOfType } from "../dns/wire/type-text.ts";
-import type { NetworkDns, Upstream } from "../model/planes.ts";
+import type { NetworkDns } from "../model/guarded-network.ts";
 import type { Network } from "../model/topology.ts";
+import type { Upstream } from "../model/upstream.ts";
 import { renderProblem } from "../policy/allowlist.ts";
 import { typesLabel, upstreamLabel } from "./table.ts";
 

@@ -1,7 +1,7 @@
 // What the daemon tells about itself over the control socket: plain data, printed by the CLI as text or JSON.
 
 import type { ErrorCode } from "../../errors.ts";
-import type { Explanation } from "./planes.ts";
+import type { Explanation } from "./explanation.ts";
 import type { DaemonState } from "./state.ts";
 
 /** Why an allowed name opened nothing: it has private addresses only, or nobody answered. */

@@ -5,7 +5,7 @@ import envVar from "env-var";
 import { maxUpstreams, parseUpstream, upstreamForms } from "../../core/dns/upstream-text.ts";
 import { didYouMean } from "../../core/model/did-you-mean.ts";
 import { parseDuration } from "../../core/model/duration.ts";
-import type { Upstream } from "../../core/model/planes.ts";
+import type { Upstream } from "../../core/model/upstream.ts";
 import { DockerwallError, messageOf } from "../../errors.ts";
 import { defaultControlSocket } from "../control-socket/path.ts";
 import { defaultDockerSocket } from "../engine/dockerd.ts";

@@ -4,7 +4,7 @@
 import { isDeepStrictEqual } from "node:util";
 import { parseResolvConf } from "../../core/dns/resolv-conf.ts";
 import type { IpAddress } from "../../core/model/address.ts";
-import type { Upstream } from "../../core/model/planes.ts";
+import type { Upstream } from "../../core/model/upstream.ts";
 import { DockerwallError, messageOf } from "../../errors.ts";
 import { readInside } from "../sandbox/inside.ts";
 

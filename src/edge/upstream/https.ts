@@ -4,7 +4,7 @@
 import { type ClientHttp2Session, type ClientHttp2Stream, connect, constants } from "node:http2";
 import { connect as connectTls } from "node:tls";
 import { writeWord } from "../../core/dns/wire/words.ts";
-import type { Upstream, UpstreamTls } from "../../core/model/planes.ts";
+import type { Upstream, UpstreamTls } from "../../core/model/upstream.ts";
 import { createMuteWatch, type MuteWatch } from "./mute-watch.ts";
 import type { TcpAsker } from "./tcp.ts";
 import { connectionOptions, type TlsChannel } from "./tls.ts";

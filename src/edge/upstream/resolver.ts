@@ -17,7 +17,7 @@ import { renderUpstream } from "../../core/dns/upstream-text.ts";
 import { rcodes } from "../../core/dns/wire/codes.ts";
 import type { Question } from "../../core/dns/wire/question.ts";
 import { rcodeOf } from "../../core/dns/wire/upstream-query.ts";
-import type { Upstream } from "../../core/model/planes.ts";
+import type { Upstream } from "../../core/model/upstream.ts";
 import { DockerwallError } from "../../errors.ts";
 import { createRandomBits } from "./random.ts";
 import { createUpstreamServer, type UpstreamServer } from "./server.ts";

@@ -3,7 +3,7 @@
 import { rcodes } from "../../core/dns/wire/codes.ts";
 import type { Question } from "../../core/dns/wire/question.ts";
 import { isTruncated, judgeEcho, rcodeOf, renderUpstreamQuery } from "../../core/dns/wire/upstream-query.ts";
-import type { Upstream, UpstreamTls } from "../../core/model/planes.ts";
+import type { Upstream, UpstreamTls } from "../../core/model/upstream.ts";
 import { createHttpsChannel } from "./https.ts";
 import type { RandomBits } from "./random.ts";
 import { askByTcp } from "./tcp.ts";

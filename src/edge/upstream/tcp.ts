@@ -4,7 +4,7 @@
 import { createConnection } from "node:net";
 import { createFrameReader, renderFrame } from "../../core/dns/wire/framing.ts";
 import { readWord, writeWord } from "../../core/dns/wire/words.ts";
-import type { Upstream } from "../../core/model/planes.ts";
+import type { Upstream } from "../../core/model/upstream.ts";
 import type { RandomBits } from "./random.ts";
 
 export interface TcpAsker {

@@ -4,7 +4,7 @@
 import { type ConnectionOptions, connect, type TLSSocket } from "node:tls";
 import { createFrameReader, renderFrame } from "../../core/dns/wire/framing.ts";
 import { readWord, writeWord } from "../../core/dns/wire/words.ts";
-import type { Upstream, UpstreamTls } from "../../core/model/planes.ts";
+import type { Upstream, UpstreamTls } from "../../core/model/upstream.ts";
 import { createMuteWatch, type MuteWatch } from "./mute-watch.ts";
 import type { RandomBits } from "./random.ts";
 import type { TcpAsker } from "./tcp.ts";

@@ -5,7 +5,7 @@
 import { createSocket, type Socket } from "node:dgram";
 import { readWord, writeWord } from "../../core/dns/wire/words.ts";
 import { familyOf } from "../../core/model/address.ts";
-import type { Upstream } from "../../core/model/planes.ts";
+import type { Upstream } from "../../core/model/upstream.ts";
 import type { RandomBits } from "./random.ts";
 
 export interface UdpAsker {

@@ -1,41 +1,15 @@
 // What passes between the control plane (main thread) and the data plane (worker thread): plain data only.
 
-import type { ErrorCode } from "../../errors.ts";
-import type { EntryList } from "../policy/entry-list.ts";
-import type { Target } from "../policy/target.ts";
-import type { IpAddress, Prefix } from "./address.ts";
-import type { LookupTrouble, ResolverReport } from "./report.ts";
-import type { Topology } from "./topology.ts";
-
-/** A network whose containers may reach only what the entries grant. */
-export interface GuardedNetwork {
-  readonly id: string;
-  readonly name: string;
-  readonly subnets: readonly Prefix[];
-  readonly gateways: readonly IpAddress[];
-  /** Its label first, then what a policy file and commands add. */
-  readonly lists: readonly EntryList[];
-  /** True: everything passes and is recorded as it would have been judged. */
-  readonly audit: boolean;
-  readonly dns: NetworkDns;
-}
-
-/** How a network's names are looked up. */
-export interface NetworkDns {
-  /** Undefined: those of the daemon. Empty: none, and every lookup fails. */
-  readonly upstreams: readonly Upstream[] | undefined;
-  /** Codes of types that are served beyond the default ones. */
-  readonly types: readonly number[];
-}
-
-/** What a container's own label, a policy file and commands add to the lists of its networks, for it only. */
-export interface ServicePolicy {
-  readonly containerId: string;
-  readonly name: string;
-  /** Its addresses on guarded networks. */
-  readonly addresses: readonly IpAddress[];
-  readonly lists: readonly EntryList[];
-}
+import type { LookupEvent } from "../core/journal/lookup-event.ts";
+import type { IpAddress } from "../core/model/address.ts";
+import type { Explanation } from "../core/model/explanation.ts";
+import type { GuardedNetwork, ServicePolicy } from "../core/model/guarded-network.ts";
+import type { ResolverReport } from "../core/model/report.ts";
+import type { Topology } from "../core/model/topology.ts";
+import type { Upstream } from "../core/model/upstream.ts";
+import type { EntryList } from "../core/policy/entry-list.ts";
+import type { Target } from "../core/policy/target.ts";
+import type { ErrorCode } from "../errors.ts";
 
 /** Settings of the data plane, fixed for its life. */
 export interface DataPlaneSettings {
@@ -53,24 +27,6 @@ export interface DataPlaneSettings {
   readonly queueNumber: number;
   /** A queue in which questions of the engine wait already; undefined where none do. */
   readonly engineQueueFd?: number | undefined;
-}
-
-/** A resolver to ask: with `tls` over TLS or HTTPS and no other way, else by UDP and TCP. */
-export interface Upstream {
-  readonly address: IpAddress;
-  readonly port: number;
-  readonly tls?: UpstreamTls;
-  /** Whom a stub of the host's asks in turn, where that can be told. */
-  readonly leadsTo?: readonly IpAddress[];
-}
-
-export interface UpstreamTls {
-  /** The name that the certificate must hold; undefined demands the address in it. */
-  readonly serverName: string | undefined;
-  /** Where DNS over HTTPS is served; undefined is DNS over TLS. */
-  readonly httpPath?: string;
-  /** Certificates to trust in PEM; undefined trusts what Node does (NODE_EXTRA_CA_CERTS adds to it). */
-  readonly authorities?: string;
 }
 
 /** A policy as it is sent: its lists by their ids. */
@@ -116,64 +72,11 @@ export type ToDataPlane =
   | { readonly kind: "release-all"; readonly requestId: number }
   | { readonly kind: "end" };
 
-/** What a lookup of a name would be answered. */
-export interface ExplainedAnswer {
-  readonly type: "A" | "AAAA";
-  readonly rcode: "NOERROR" | "NXDOMAIN" | "SERVFAIL";
-  readonly addresses: readonly IpAddress[];
-  readonly ttlSeconds: number | undefined;
-}
-
-/** What would be done, and why. */
-export interface Explanation {
-  readonly allowed: boolean;
-  /**
-   * `port`: the name is allowed, that port is not. `no-lookup`: its name is allowed, but was not looked up. `no-address`:
-   * no address of an allowed name may be reached. `host`: an entry for the host itself decides. `neighbour`: same network.
-   */
-  readonly reason:
-    | "entry"
-    | "no-entry"
-    | "taken-away"
-    | "port"
-    | "no-lookup"
-    | "no-address"
-    | "host"
-    | "neighbour"
-    | "not-guarded"
-    | "unknown";
-  /** True when it passes all the same. */
-  readonly audit: boolean;
-  /** Guarded networks that the container is on. */
-  readonly networks: readonly string[];
-  /** The entry that decides, and where it stands. */
-  readonly by:
-    | { readonly entry: string; readonly source: string; readonly endsAtMs: number | undefined }
-    | undefined;
-  /** The names that led the container to the address. */
-  readonly names: readonly string[];
-  readonly answers: readonly ExplainedAnswer[];
-  /** What is left of the lease, for an address. */
-  readonly secondsLeft: number | undefined;
-}
-
 /** What the data plane found when it examined itself by behaviour. */
 export interface DataPlaneFindings {
   /** Why no upstream answers; undefined when one does. */
   readonly upstream: string | undefined;
   readonly sandboxes: readonly { readonly addresses: readonly IpAddress[]; readonly captured: boolean }[];
-}
-
-/** One decision about one lookup, aggregated by the journal. */
-export interface LookupEvent {
-  readonly networkId: string;
-  readonly asker: IpAddress;
-  readonly domain: string;
-  readonly allowed: boolean;
-  readonly trouble?: LookupTrouble | undefined;
-  readonly atMs: number;
-  /** Addresses that were granted with this lookup. */
-  readonly granted: readonly IpAddress[];
 }
 
 export type FromDataPlane =
