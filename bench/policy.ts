@@ -5,12 +5,13 @@
 import { AskerIndex } from "../src/core/askers/index-of-askers.ts";
 import { type IpAddress, parseAddress, parsePrefix } from "../src/core/model/address.ts";
 import type { GuardedNetwork, ServicePolicy } from "../src/core/model/guarded-network.ts";
+import type { Picture } from "../src/core/model/picture.ts";
 import type { Container, Network } from "../src/core/model/topology.ts";
 import { loadBuiltInPresets } from "../src/core/policy/built-in-presets.ts";
 import { decideName, decidePacket } from "../src/core/policy/decide.ts";
 import { compileList, createListCompiler, type EntryList } from "../src/core/policy/entry-list.ts";
 import { createListStore } from "../src/core/policy/list-store.ts";
-import { createPoster, createReceiver, type Picture } from "../src/planes/picture.ts";
+import { createPoster, createReceiver } from "../src/planes/picture.ts";
 
 const sizes = [10, 100, 1000, 10_000] as const;
 const services = 1000;

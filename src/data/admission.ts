@@ -14,13 +14,13 @@ import {
 import { NameHistory } from "../core/grants/name-history.ts";
 import { familyOf, hostPrefix, type IpAddress } from "../core/model/address.ts";
 import { intersectServices } from "../core/model/service-set.ts";
-import { decideName, decidePacket, servicesAt, type Verdict } from "../core/policy/decide.ts";
+import { decideName, decidePacket, type PacketDecision, servicesAt } from "../core/policy/decide.ts";
 import { digestOf } from "../core/policy/digest.ts";
 import type { KernelSets } from "../edge/kernel/ipset/kernel-sets.ts";
 import { DockerwallError } from "../errors.ts";
 import { addEntry, admitEntries, isCrowded } from "./grant-entries.ts";
 
-export interface Target {
+export interface PacketTuple {
   readonly source: IpAddress;
   readonly destination: IpAddress;
   readonly protocol: number;
@@ -28,7 +28,7 @@ export interface Target {
   readonly port: number | undefined;
 }
 
-export interface Packet extends Target {
+export interface Packet extends PacketTuple {
   /** What the kernel's sets take for the port: the port, type * 256 + code for ICMP, else 0. */
   readonly setPort: number;
 }
@@ -55,9 +55,9 @@ export interface Admission {
   /** Whether a first packet may pass; the entry that lets it and its like pass is in the kernel on return. */
   judge(packet: Packet, memberships: readonly Membership[]): boolean;
   /** What the asker's policies say of a packet, by the names that led it to the address; nothing is opened. */
-  verdict(packet: Target, memberships: readonly Membership[]): Verdict;
+  verdict(packet: PacketTuple, memberships: readonly Membership[]): PacketDecision;
   /** Seconds that a live right of the asker to the address still has for the packet; undefined without one. */
-  secondsLeft(packet: Target): number | undefined;
+  secondsLeft(packet: PacketTuple): number | undefined;
   /** The names that led the asker to an address. */
   namesOf(asker: IpAddress, destination: IpAddress): readonly string[];
   /**
@@ -117,12 +117,12 @@ export function startAdmission(options: {
 
   /** By the policy of each network on which the source is the asker's. */
   function verdict(
-    { source, destination, protocol, port }: Target,
+    { source, destination, protocol, port }: PacketTuple,
     memberships: readonly Membership[],
-  ): Verdict {
+  ): PacketDecision {
     const names = [...history.namesOf(source, destination)];
     const target = { destination, ipProtocol: protocol, port };
-    let last: Verdict = { allowed: false, by: undefined, name: undefined };
+    let last: PacketDecision = { allowed: false, by: undefined, name: undefined };
     for (const { addresses, policy } of memberships) {
       if (!addresses.includes(source)) continue;
       last = decidePacket(policy, target, names, nowMs());

@@ -15,13 +15,13 @@ import { isPrivatePrefix } from "../core/dns/address-filter.ts";
 import { rootProblem, rootQuery } from "../core/dns/canary.ts";
 import { askAlong, type CircleInput, type Circles, findCircles } from "../core/dns/circles.ts";
 import { createDiscovery, type DiscoveryAsker } from "../core/dns/discovery.ts";
-import { type Grant, type Outcome, type Resolution, resolveQuery } from "../core/dns/resolve.ts";
+import { type AnswerGrant, type Outcome, type Resolution, resolveQuery } from "../core/dns/resolve.ts";
 import { extendedErrors, rcodes } from "../core/dns/wire/codes.ts";
 import { payloadLimit, type Transport } from "../core/dns/wire/message.ts";
 import { labelCount } from "../core/dns/wire/name.ts";
 import { parseQuery, type Query } from "../core/dns/wire/question.ts";
 import { respondError, respondNow } from "../core/dns/wire/respond.ts";
-import type { Grant as LedgerGrant } from "../core/grants/ledger.ts";
+import type { Grant } from "../core/grants/ledger.ts";
 import type { LookupEvent } from "../core/journal/lookup-event.ts";
 import { familyOf, type IpAddress, type Prefix } from "../core/model/address.ts";
 import type { GuardedNetwork } from "../core/model/guarded-network.ts";
@@ -146,7 +146,7 @@ export function createAnswerer(options: AnswererOptions): Answerer {
 
   async function resolve(
     { query, transport, asker, memberships, standing, deadlineAtMs, isGone }: Lookup,
-    admit: (grants: readonly LedgerGrant[]) => void,
+    admit: (grants: readonly Grant[]) => void,
   ): Promise<Resolution & { readonly decision: Decision; readonly speaker: Membership | undefined }> {
     const askedWith = picture;
     const nowMs = Date.now();
@@ -437,7 +437,7 @@ function isTakenFrom(
 }
 
 /** Each network that allows the name opens it for its own address of the asker, for what it allows, until that ends. */
-function grantsOf(grant: Grant, decided: readonly Decided[], nowMs: number): LedgerGrant[] {
+function grantsOf(grant: AnswerGrant, decided: readonly Decided[], nowMs: number): Grant[] {
   const family = familyOf(grant.address);
   const grants = decided.flatMap(({ membership: { policy, addresses }, decision }) => {
     if (!decision.allowed) return [];

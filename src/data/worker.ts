@@ -16,6 +16,7 @@ import {
   type Prefix,
   prefixContains,
 } from "../core/model/address.ts";
+import type { Picture } from "../core/model/picture.ts";
 import type { Readings, Topology } from "../core/model/topology.ts";
 import { createListCompiler } from "../core/policy/entry-list.ts";
 import { watchEngineProcess } from "../edge/engine/process.ts";
@@ -31,7 +32,7 @@ import { createSandboxes, type Sandboxes } from "../edge/sandbox/sandboxes.ts";
 import { ConnectionPool } from "../edge/upstream/connection-pool.ts";
 import { DockerwallError, messageOf } from "../errors.ts";
 import type { DataPlaneFindings, DataPlaneSettings, FromDataPlane, ToDataPlane } from "../planes/messages.ts";
-import { createReceiver, epochOf, type Picture, withReadings } from "../planes/picture.ts";
+import { createReceiver, epochOf, withReadings } from "../planes/picture.ts";
 import { startAdmission } from "./admission.ts";
 import { createAnswerer } from "./answerer.ts";
 import { holdEngineQuestions, startEngineQuestions } from "./engine-questions.ts";

@@ -7,13 +7,14 @@ import { contain } from "../core/contain.ts";
 import type { LookupEvent } from "../core/journal/lookup-event.ts";
 import type { IpAddress } from "../core/model/address.ts";
 import type { Explanation } from "../core/model/explanation.ts";
+import type { Picture } from "../core/model/picture.ts";
 import type { ResolverReport } from "../core/model/report.ts";
 import type { Readings } from "../core/model/topology.ts";
 import type { Upstream } from "../core/model/upstream.ts";
 import type { Target } from "../core/policy/target.ts";
 import { DockerwallError, messageOf } from "../errors.ts";
 import type { DataPlaneFindings, DataPlaneSettings, FromDataPlane, ToDataPlane } from "./messages.ts";
-import { createPoster, createReadingsPoster, type Picture } from "./picture.ts";
+import { createPoster, createReadingsPoster } from "./picture.ts";
 
 export interface DataPlaneEvents {
   readonly onLookups: (events: readonly LookupEvent[]) => void;

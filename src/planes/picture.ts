@@ -2,16 +2,10 @@
 // start of a container. So a list is sent once, and compiled once, and pictures name it by its id.
 
 import type { GuardedNetwork, ServicePolicy } from "../core/model/guarded-network.ts";
-import type { Readings, Topology } from "../core/model/topology.ts";
+import type { Picture } from "../core/model/picture.ts";
+import type { Readings } from "../core/model/topology.ts";
 import type { EntryList } from "../core/policy/entry-list.ts";
 import type { Posted, ToDataPlane } from "./messages.ts";
-
-export interface Picture {
-  readonly topology: Topology;
-  readonly guarded: readonly GuardedNetwork[];
-  readonly services: readonly ServicePolicy[];
-  readonly quarantined: readonly string[];
-}
 
 type PostedPicture = Omit<Extract<ToDataPlane, { kind: "topology" }>, "kind" | "requestId">;
 

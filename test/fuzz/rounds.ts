@@ -2,7 +2,7 @@
 // naive reading. Every round asserts; none returns a verdict.
 
 import assert from "node:assert/strict";
-import { type Grant, type LocalAnswer, type Looked, resolveQuery } from "../../src/core/dns/resolve.ts";
+import { type AnswerGrant, type LocalAnswer, type Looked, resolveQuery } from "../../src/core/dns/resolve.ts";
 import { walkAnswer } from "../../src/core/dns/wire/answer.ts";
 import { createFrameReader, renderFrame } from "../../src/core/dns/wire/framing.ts";
 import { payloadLimit } from "../../src/core/dns/wire/message.ts";
@@ -45,11 +45,11 @@ function mayAsk(labels: readonly string[]): boolean {
 interface Passage {
   readonly bytes: Buffer;
   readonly lookups: number;
-  readonly grants: readonly Grant[];
+  readonly grants: readonly AnswerGrant[];
 }
 
 async function pass(query: Query, lookup: () => Looked): Promise<Passage> {
-  const grants: Grant[] = [];
+  const grants: AnswerGrant[] = [];
   let lookups = 0;
   const local: LocalAnswer = { kind: "addresses", addresses: [] };
   const { bytes, outcome, cause } = await resolveQuery({

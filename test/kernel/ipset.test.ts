@@ -4,10 +4,11 @@ import assert from "node:assert/strict";
 import { createSocket } from "node:dgram";
 import { once } from "node:events";
 import { afterEach, beforeEach, test } from "node:test";
+import type { SetSpec } from "../../src/core/firewall/sets.ts";
 import { type IpAddress, type Prefix, parseAddress, parsePrefix } from "../../src/core/model/address.ts";
 import { isSetMissing, KernelSetError } from "../../src/edge/kernel/ipset/error.ts";
 import { type KernelSets, openKernelSets } from "../../src/edge/kernel/ipset/kernel-sets.ts";
-import type { SetEntry, SetKey, SetSpec } from "../../src/edge/kernel/ipset/message.ts";
+import type { SetEntry, SetKey } from "../../src/edge/kernel/ipset/message.ts";
 import { enterNamespaces, run } from "../support/namespace.ts";
 
 enterNamespaces(import.meta.url);

@@ -1,9 +1,10 @@
 // Kernel sets in memory, as strict as the kernel: a missing set, a key of another type, a full set, a comment or a
 // timeout that does not fit are refused. Time is an argument.
 
+import type { SetSpec, SetType } from "../../src/core/firewall/sets.ts";
 import { KernelSetError } from "../../src/edge/kernel/ipset/error.ts";
 import type { KernelSets } from "../../src/edge/kernel/ipset/kernel-sets.ts";
-import type { SetEntry, SetKey, SetSpec, SetType } from "../../src/edge/kernel/ipset/message.ts";
+import type { SetEntry, SetKey } from "../../src/edge/kernel/ipset/message.ts";
 
 interface Stored {
   readonly key: SetKey;

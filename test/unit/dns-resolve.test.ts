@@ -3,7 +3,7 @@ import { test } from "node:test";
 import dnsPacket from "dns-packet";
 import { NoTurnError } from "../../src/core/dns/fair-queue.ts";
 import {
-  type Grant,
+  type AnswerGrant,
   type LocalAnswer,
   type Looked,
   type ResolveRequest,
@@ -79,7 +79,7 @@ interface World {
 
 async function run(world: World) {
   const order: string[] = [];
-  const grants: Grant[] = [];
+  const grants: AnswerGrant[] = [];
   const { query } = world;
   const resolution = await resolveQuery({
     query,

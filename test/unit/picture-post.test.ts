@@ -2,8 +2,9 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import fc from "fast-check";
 import type { GuardedNetwork, ServicePolicy } from "../../src/core/model/guarded-network.ts";
+import type { Picture } from "../../src/core/model/picture.ts";
 import type { EntryList } from "../../src/core/policy/entry-list.ts";
-import { createPoster, createReceiver, type Picture } from "../../src/planes/picture.ts";
+import { createPoster, createReceiver } from "../../src/planes/picture.ts";
 import { entriesOf } from "../support/policies.ts";
 
 const entries = entriesOf("a.example.com");

@@ -10,13 +10,13 @@ import {
   AskerIndex,
   decideForEach,
   joinDecisions,
-  type Picture,
   type Standing,
 } from "../../src/core/askers/index-of-askers.ts";
 import { allRead, Knowledge } from "../../src/core/askers/knowledge.ts";
 import { Newcomers } from "../../src/core/askers/unknown-sandboxes.ts";
 import type { IpAddress } from "../../src/core/model/address.ts";
 import type { GuardedNetwork } from "../../src/core/model/guarded-network.ts";
+import type { Picture } from "../../src/core/model/picture.ts";
 import type { Readings, Topology } from "../../src/core/model/topology.ts";
 import type { EntryList } from "../../src/core/policy/entry-list.ts";
 import { createPresence } from "../../src/data/waiting/presence.ts";

@@ -3,9 +3,10 @@
 // picture of the engine; look-ups by address are one map probe for each distinct prefix length.
 
 import { type IpAddress, type Prefix, prefixContains } from "../model/address.ts";
-import type { GuardedNetwork, NetworkDns, ServicePolicy } from "../model/guarded-network.ts";
+import type { GuardedNetwork, NetworkDns } from "../model/guarded-network.ts";
+import type { Picture } from "../model/picture.ts";
 import { PrefixTable } from "../model/prefix-table.ts";
-import type { Container, Network, Topology } from "../model/topology.ts";
+import type { Container, Network } from "../model/topology.ts";
 import { type Decision, decideName, type Policy } from "../policy/decide.ts";
 import { type CompiledList, compileList, type EntryList } from "../policy/entry-list.ts";
 import { type Asker, addressesOf, Knowledge } from "./knowledge.ts";
@@ -50,14 +51,6 @@ interface Known {
 interface Placed {
   readonly address: IpAddress;
   readonly known: Known | undefined;
-}
-
-export interface Picture {
-  readonly topology: Topology;
-  readonly guarded: readonly GuardedNetwork[];
-  readonly services: readonly ServicePolicy[];
-  /** Ids of containers that may reach nothing. */
-  readonly quarantined: readonly string[];
 }
 
 export class AskerIndex {

@@ -18,7 +18,7 @@ export interface Suspicion {
   readonly sinceMs: number;
 }
 
-export type Verdict = "passes" | "refused" | "waits";
+export type Outcome = "passes" | "refused" | "waits";
 
 interface Suspect {
   readonly sandbox: string | undefined;
@@ -103,7 +103,7 @@ export class LateCaptures {
 }
 
 /** What becomes of a question, by what is known of its suspects now. */
-export function judge({ suspects, sinceMs }: Suspicion, nowMs: number): Verdict {
+export function judge({ suspects, sinceMs }: Suspicion, nowMs: number): Outcome {
   const standings = suspects.map(({ late, gone }) => {
     const kind = late.standing();
     return gone && kind === "unknown" ? "guarded" : kind;

@@ -1,9 +1,9 @@
 // Whose a sandbox may be that the engine has not told of, where that matters before the engine tells: of containers in
 // quarantine, and of those that are about to join a guarded network.
 
+import type { Picture } from "../model/picture.ts";
 import type { Container } from "../model/topology.ts";
 import type { EntryList } from "../policy/entry-list.ts";
-import type { Picture } from "./index-of-askers.ts";
 import { type Asker, Knowledge, sharesAnother } from "./knowledge.ts";
 
 export class Newcomers {

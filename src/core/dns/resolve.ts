@@ -34,7 +34,7 @@ import { addressOfReverseName } from "./wire/reverse.ts";
 const maxAddressesPerAnswer = 256;
 
 /** What an answer opens for its asker once it is admitted. */
-export interface Grant {
+export interface AnswerGrant {
   readonly address: IpAddress;
   /** The name that was asked for. */
   readonly domain: string;
@@ -62,7 +62,7 @@ export type FindLocal = (question: Question) => LocalAnswer | undefined | Promis
 /** Rejects when no upstream answered in time. */
 export type Lookup = (question: Question) => Looked | Promise<Looked>;
 /** Returns once every grant is in the kernel; throws or rejects when one of them is not. */
-export type Admit = (grants: readonly Grant[]) => void | Promise<void>;
+export type Admit = (grants: readonly AnswerGrant[]) => void | Promise<void>;
 
 export interface ResolveRequest {
   readonly query: Query;

@@ -16,7 +16,7 @@ export interface PacketHead {
   readonly quoted: { readonly source: IpAddress; readonly destination: IpAddress } | undefined;
 }
 
-interface Transport {
+interface UpperLayer {
   readonly ipProtocol: number;
   /** Where its header begins; undefined when it is in another fragment. */
   readonly offset: number | undefined;
@@ -85,7 +85,7 @@ function parseVersion6(bytes: Uint8Array): PacketHead | undefined {
 }
 
 /** Walks the extension headers; each step goes at least 8 bytes on. */
-function transportOf(bytes: Uint8Array): Transport | undefined {
+function transportOf(bytes: Uint8Array): UpperLayer | undefined {
   let next = byteAt(bytes, 6);
   let offset = V6_HEADER;
   while (isExtension(next)) {
@@ -110,7 +110,7 @@ function extensionSize(header: number, length: number): number {
 }
 
 /** `addresses` are source and destination, side by side as in either version's header. */
-function headOf(bytes: Uint8Array, addresses: Uint8Array, { ipProtocol, offset }: Transport): PacketHead {
+function headOf(bytes: Uint8Array, addresses: Uint8Array, { ipProtocol, offset }: UpperLayer): PacketHead {
   const half = addresses.length / 2;
   const head = {
     source: addressFromBytes(addresses.subarray(0, half)),

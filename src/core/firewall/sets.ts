@@ -11,14 +11,16 @@ export type SetType = "hash:ip,port,ip" | "hash:net,iface" | "hash:net,port" | "
 export interface SetSpec {
   readonly name: string;
   readonly type: SetType;
-  readonly family: Family;
-  /** What an entry without a timeout of its own gets, 0 for ever; absent where entries carry none. */
+  /** Of a list:set no family is asked. */
+  readonly family?: Family;
+  /** What an entry without a timeout of its own gets, seconds, 0 for ever; absent where entries carry none. */
   readonly timeoutSeconds?: number;
-  readonly counters: boolean;
-  readonly comments: boolean;
-  /** Initial buckets, a power of two. Preset where a set grows under load: growing stalls an add. */
+  readonly counters?: boolean;
+  readonly comments?: boolean;
+  /** Initial buckets, a power of two. Preset where a set grows under load: growing stalls an add for 8 to 130 ms. */
   readonly hashSize?: number;
-  readonly maxEntries: number;
+  /** Without it 65536. A list:set does not hold to it (Linux 6.18). */
+  readonly maxEntries?: number;
 }
 
 /** hash:net,iface holds at most 64 entries with one prefix, so lists of bridges are kept in chunks. */

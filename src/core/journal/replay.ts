@@ -2,13 +2,13 @@
 
 import type { IpAddress } from "../model/address.ts";
 import type { ReplayedRow } from "../model/report.ts";
-import type { PacketTarget, Verdict } from "../policy/decide.ts";
+import type { PacketDecision, PacketTarget } from "../policy/decide.ts";
 import { renderDenied } from "./drops.ts";
 import type { Observation } from "./observed.ts";
 
 export interface ProposedPolicy {
   readonly allowsName: (asker: string, name: string) => boolean;
-  readonly judge: (asker: IpAddress, packet: PacketTarget, names: readonly string[]) => Verdict;
+  readonly judge: (asker: IpAddress, packet: PacketTarget, names: readonly string[]) => PacketDecision;
 }
 
 /** Every lookup and connection, with both verdicts; those that change first. */

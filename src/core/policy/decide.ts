@@ -111,7 +111,7 @@ export interface PacketTarget {
   readonly port: number | undefined;
 }
 
-export interface Verdict {
+export interface PacketDecision {
   readonly allowed: boolean;
   /** The entry that decides; undefined when no entry names the target. */
   readonly by: Match | undefined;
@@ -125,8 +125,8 @@ export function decidePacket(
   { destination, ipProtocol, port }: PacketTarget,
   names: Iterable<string>,
   nowMs: number,
-): Verdict {
-  let denied: Verdict = { allowed: false, by: undefined, name: undefined };
+): PacketDecision {
+  let denied: PacketDecision = { allowed: false, by: undefined, name: undefined };
   if (isClosed(policy)) return denied;
   const covers = (match: Match): boolean => serviceCovers(serviceOf(match), ipProtocol, port);
   const { granted, taken } = addressRights(policy, destination, nowMs);

@@ -40,8 +40,8 @@ import {
   type Expression,
   inputInterface,
   linkLocalMulticast,
+  type NftTable,
   outputInterface,
-  type TableName,
   tableFlags,
   transportProtocol,
   verdict,
@@ -134,7 +134,7 @@ export function isCutInside(owner?: TableOwner): boolean {
 }
 
 function replaceTable(
-  table: TableName,
+  table: NftTable,
   owner: TableOwner | undefined,
   content: (socket: NetlinkSocket) => void,
 ): boolean {
@@ -187,7 +187,7 @@ export function removeAllSandboxTables(): void {
   removeTables([sandboxTable, holdTable, cutTable], undefined);
 }
 
-function removeTables(tables: readonly TableName[], owner: TableOwner | undefined): void {
+function removeTables(tables: readonly NftTable[], owner: TableOwner | undefined): void {
   withSocket(owner, (socket) => {
     const present = tables.filter((table) => isPresent(socket, table));
     if (present.length === 0) return;
@@ -198,7 +198,7 @@ function removeTables(tables: readonly TableName[], owner: TableOwner | undefine
   });
 }
 
-function isPresent(socket: NetlinkSocket, table: TableName): boolean {
+function isPresent(socket: NetlinkSocket, table: NftTable): boolean {
   writeGetTable(socket.writer.reset(), table);
   try {
     socket.request(`the table ${table.name} in a sandbox`);

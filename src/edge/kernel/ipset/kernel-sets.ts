@@ -1,6 +1,7 @@
 // Kernel sets, told straight to the kernel by netlink. An entry is in the kernel when add() returns (about 5 µs),
 // which is what lets an answer follow its grant without waiting.
 
+import type { SetSpec, SetType } from "../../../core/firewall/sets.ts";
 import { DockerwallError } from "../../../errors.ts";
 import {
   eachAttribute,
@@ -23,8 +24,6 @@ import {
   type ListedEntry,
   type SetEntry,
   type SetKey,
-  type SetSpec,
-  type SetType,
   writeCommand,
   writeSpec,
 } from "./message.ts";

@@ -1,7 +1,8 @@
 // What the kernel's ipset subsystem is told and tells: commands, and what they say about sets.
 // @see include/uapi/linux/netfilter/ipset/ip_set.h, net/netfilter/ipset/ip_set_core.c
 
-import type { Family, IpAddress, Prefix } from "../../../core/model/address.ts";
+import type { SetSpec, SetType } from "../../../core/firewall/sets.ts";
+import type { IpAddress, Prefix } from "../../../core/model/address.ts";
 import { AF_INET, AF_INET6 } from "../libc.ts";
 import { NLA_F_NET_BYTEORDER } from "../netlink/message.ts";
 import type { NetlinkWriter } from "../netlink/writer.ts";
@@ -63,8 +64,6 @@ const WITH_COMMENT = 1 << 4;
 /** On a list command: names alone. */
 export const FLAG_LIST_SETNAME = 1 << 1;
 
-export type SetType = "hash:ip,port,ip" | "hash:net,iface" | "hash:net,port" | "hash:net" | "list:set";
-
 /**
  * Newest revision of each type whose attributes we know; the kernel's own newest is taken when that is older.
  * @see ip_set_hash_*.c, IPSET_TYPE_REV_MAX
@@ -76,21 +75,6 @@ export const knownRevisions: Readonly<Record<SetType, number>> = {
   "hash:net": 7,
   "list:set": 3,
 };
-
-export interface SetSpec {
-  readonly name: string;
-  readonly type: SetType;
-  /** Of a list:set no family is asked. */
-  readonly family?: Family;
-  /** Gives the entries timeouts; what an entry gets that names none, seconds. 0 is for ever. */
-  readonly timeoutSeconds?: number;
-  readonly counters?: boolean;
-  readonly comments?: boolean;
-  /** Buckets at the start, a power of two. Growth stalls adds for 8 to 130 ms: give what it is expected to hold. */
-  readonly hashSize?: number;
-  /** Without it 65536. A list:set does not hold to it (Linux 6.18). */
-  readonly maxEntries?: number;
-}
 
 /** What an entry says, by the type of its set. */
 export type SetKey =

@@ -69,7 +69,7 @@ const NFPROTO_NETDEV = 5;
 const protocols = { ip: AF_INET, ip6: AF_INET6, inet: NFPROTO_INET, netdev: NFPROTO_NETDEV } as const;
 
 /** A table of ours, in its family. */
-export interface TableName {
+export interface NftTable {
   readonly family: keyof typeof protocols;
   readonly name: string;
 }
@@ -78,7 +78,7 @@ export interface TableName {
 export type Expression = (writer: NetlinkWriter) => void;
 
 export interface BaseChain {
-  readonly table: TableName;
+  readonly table: NftTable;
   readonly name: string;
   readonly type: "nat" | "filter";
   readonly hook: keyof typeof hookNumbers;
@@ -101,12 +101,12 @@ export function writeBatch(writer: NetlinkWriter, content: () => void): void {
 export const tableFlags = { none: 0, owned: 2, persistent: 4 } as const;
 
 /** Makes a table if it is not there. @param flags sum of tableFlags */
-export function writeNewTable(writer: NetlinkWriter, of: TableName, flags: number = tableFlags.none): void {
+export function writeNewTable(writer: NetlinkWriter, of: NftTable, flags: number = tableFlags.none): void {
   begin(writer, messages.newTable, NLM_F_CREATE, protocolOf(of)).text(table.name, of.name);
   if (flags !== tableFlags.none) writer.u32be(table.flags, flags);
 }
 
-export function writeDeleteTable(writer: NetlinkWriter, of: TableName): void {
+export function writeDeleteTable(writer: NetlinkWriter, of: NftTable): void {
   begin(writer, messages.deleteTable, 0, protocolOf(of)).text(table.name, of.name);
 }
 
@@ -142,12 +142,12 @@ export function writeDeleteEmpty(writer: NetlinkWriter, parts: EmptyParts): void
   if (parts.whole) begin(writer, messages.deleteTable, NLM_F_NONREC, protocol).text(table.name, parts.table);
 }
 
-export function writeGetTable(writer: NetlinkWriter, of: TableName): void {
+export function writeGetTable(writer: NetlinkWriter, of: NftTable): void {
   begin(writer, messages.getTable, 0, protocolOf(of)).text(table.name, of.name);
 }
 
 /** Asks for every rule of a chain, or of all chains; there is none in a chain that is not there. */
-export function writeGetRules(writer: NetlinkWriter, of: TableName, chainName?: string): void {
+export function writeGetRules(writer: NetlinkWriter, of: NftTable, chainName?: string): void {
   writer
     .message((NFNL_SUBSYS_NFTABLES << 8) | messages.getRule, NLM_F_REQUEST | NLM_F_DUMP)
     .netfilterHeader(protocolOf(of))
@@ -165,7 +165,7 @@ export function readRulePlace({ view, start, end }: NetlinkMessage): { readonly 
 }
 
 /** Asks for every chain of every table of a family. */
-export function writeGetChains(writer: NetlinkWriter, { family }: Pick<TableName, "family">): void {
+export function writeGetChains(writer: NetlinkWriter, { family }: Pick<NftTable, "family">): void {
   writer
     .message((NFNL_SUBSYS_NFTABLES << 8) | messages.getChain, NLM_F_REQUEST | NLM_F_DUMP)
     .netfilterHeader(protocols[family]);
@@ -206,11 +206,11 @@ function deviceIn(view: DataView, start: number, end: number): string | undefine
 }
 
 /** Takes every rule out of a chain. */
-export function writeFlushChain(writer: NetlinkWriter, of: TableName, chainName: string): void {
+export function writeFlushChain(writer: NetlinkWriter, of: NftTable, chainName: string): void {
   begin(writer, messages.deleteRule, 0, protocolOf(of)).text(rule.table, of.name).text(rule.chain, chainName);
 }
 
-export function writeDeleteChain(writer: NetlinkWriter, of: TableName, chainName: string): void {
+export function writeDeleteChain(writer: NetlinkWriter, of: NftTable, chainName: string): void {
   begin(writer, messages.deleteChain, 0, protocolOf(of))
     .text(chain.table, of.name)
     .text(chain.name, chainName);
@@ -292,7 +292,7 @@ export function writeNewChain(writer: NetlinkWriter, spec: BaseChain): void {
 /** Appends a rule to a chain. */
 export function writeNewRule(
   writer: NetlinkWriter,
-  of: TableName,
+  of: NftTable,
   chainName: string,
   expressions: readonly Expression[],
 ): void {
@@ -467,7 +467,7 @@ function portBytes(port: number): Uint8Array {
   return Uint8Array.of(port >> 8, port & 0xff);
 }
 
-function protocolOf({ family }: TableName): number {
+function protocolOf({ family }: NftTable): number {
   return protocols[family];
 }
 

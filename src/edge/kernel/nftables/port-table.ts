@@ -77,7 +77,7 @@ interface Chain {
 }
 
 /** A chain that is in the kernel. */
-interface Present {
+interface FoundChain {
   /** That it hangs on; undefined where that is gone. */
   readonly device: string | undefined;
   /** Undefined where an earlier run has put it there. */
@@ -253,8 +253,8 @@ export function openPortTable(keeping: "ours" | "anybody's" = "ours"): PortTable
   };
 }
 
-function listChains(socket: NetlinkSocket): Map<string, Present> {
-  const chains = new Map<string, Present>();
+function listChains(socket: NetlinkSocket): Map<string, FoundChain> {
+  const chains = new Map<string, FoundChain>();
   writeGetChains(socket.writer.reset(), portTable);
   socket.dump(
     "the chains of the host's ports",
