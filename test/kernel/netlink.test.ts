@@ -10,7 +10,7 @@ import {
   openNetlink,
 } from "../../src/edge/kernel/netlink/socket.ts";
 import { withNamespace } from "../../src/edge/kernel/netns.ts";
-import { writeBatch, writeDeleteTable, writeNewTable } from "../../src/edge/kernel/nftables/message.ts";
+import { writeBatch, writeDeleteTable, writeNewTable } from "../../src/edge/kernel/nftables/write.ts";
 import { createNamespace, enterNamespaces, run } from "../support/namespace.ts";
 
 enterNamespaces(import.meta.url);

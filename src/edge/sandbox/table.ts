@@ -40,18 +40,20 @@ import {
   type Expression,
   inputInterface,
   linkLocalMulticast,
-  type NftTable,
   outputInterface,
-  tableFlags,
   transportProtocol,
   verdict,
+} from "../kernel/nftables/expressions.ts";
+import type { NftTable } from "../kernel/nftables/numbers.ts";
+import {
+  tableFlags,
   writeBatch,
   writeDeleteTable,
   writeGetTable,
   writeNewChain,
   writeNewRule,
   writeNewTable,
-} from "../kernel/nftables/message.ts";
+} from "../kernel/nftables/write.ts";
 import { LOOPBACK_INDEX, resolverBytes as resolver } from "./sockets.ts";
 
 const DNS_PORT = 53;

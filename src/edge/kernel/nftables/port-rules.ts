@@ -17,7 +17,7 @@ import {
   targetNotIn,
   transportProtocol,
   verdict,
-} from "./message.ts";
+} from "./expressions.ts";
 
 const IP = 0x0800;
 const ARP = 0x0806;

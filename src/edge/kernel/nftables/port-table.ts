@@ -15,14 +15,11 @@ import type { PortGuard } from "../../../core/firewall/port-guard.ts";
 import { ENOENT } from "../libc.ts";
 import { NETLINK_NETFILTER, NetlinkError, type NetlinkSocket, openNetlink } from "../netlink/socket.ts";
 import { withNewNamespace } from "../netns.ts";
+import { type Expression, inputInterface, outputInterface, verdict } from "./expressions.ts";
+import { renderPortRules } from "./port-rules.ts";
+import { readChain, readRulePlace } from "./read.ts";
 import {
-  type Expression,
-  inputInterface,
-  outputInterface,
-  readChain,
-  readRulePlace,
   tableFlags,
-  verdict,
   writeBatch,
   writeDeleteChain,
   writeDeleteTable,
@@ -33,8 +30,7 @@ import {
   writeNewChain,
   writeNewRule,
   writeNewTable,
-} from "./message.ts";
-import { renderPortRules } from "./port-rules.ts";
+} from "./write.ts";
 
 /** Of the message that makes the table, in a batch. */
 const tableIndex = 1;

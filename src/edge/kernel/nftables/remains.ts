@@ -5,7 +5,7 @@ import { type Missing, type Remains, tableItself } from "../../../core/firewall/
 import type { Table } from "../../../core/firewall/ruleset.ts";
 import type { Family } from "../../../core/model/address.ts";
 import { NETLINK_NETFILTER, NetlinkError, type NetlinkSocket, openNetlink } from "../netlink/socket.ts";
-import { writeBatch, writeDeleteEmpty, writeGetPart } from "./message.ts";
+import { writeBatch, writeDeleteEmpty, writeGetPart } from "./write.ts";
 
 /** include/uapi/asm-generic/errno-base.h: gone already (2), or in use by now (16). */
 const passedOver: ReadonlySet<number> = new Set([2, 16]);

@@ -6,7 +6,8 @@ import type { Table } from "../../../core/firewall/ruleset.ts";
 import type { Family } from "../../../core/model/address.ts";
 import { ENOENT } from "../libc.ts";
 import { NETLINK_NETFILTER, NetlinkError, type NetlinkSocket, openNetlink } from "../netlink/socket.ts";
-import { type ReadRule, readRule, readTableNumber, writeGetPart, writeGetRules } from "./message.ts";
+import { type ReadRule, readRule, readTableNumber } from "./read.ts";
+import { writeGetPart, writeGetRules } from "./write.ts";
 
 /** What was read of the tables that rules of ours are in. */
 export interface RuleBytes {

@@ -1,0 +1,223 @@
+// Expressions of rules, as nft would write them.
+// @see include/uapi/linux/netfilter/nf_tables.h
+
+import { AF_INET, AF_INET6 } from "../libc.ts";
+import { hostBytes } from "../netlink/message.ts";
+import type { NetlinkWriter } from "../netlink/writer.ts";
+import { datum, expression, immediateOf, LIST_ELEMENT, verdictOf, verdicts } from "./numbers.ts";
+
+/** Registers: one for verdicts, and two of sixteen bytes. */
+const REGISTER_VERDICT = 0;
+const REGISTER_1 = 1;
+const REGISTER_2 = 2;
+/** NFTA_PAYLOAD_…, NFTA_META_…, NFTA_CMP_…, NFTA_BITWISE_…, NFTA_NAT_… */
+const payload = { register: 1, base: 2, offset: 3, length: 4 } as const;
+const meta = { register: 1, key: 2, source: 3 } as const;
+const compare = { register: 1, operation: 2, data: 3 } as const;
+const bitwiseOf = { source: 1, register: 2, length: 3, mask: 4, flip: 5 } as const;
+const nat = { type: 1, family: 2, address: 3, port: 5 } as const;
+/** NFT_CMP_… */
+const COMPARE_EQUAL = 0;
+const COMPARE_NOT_EQUAL = 1;
+/** NFT_PAYLOAD_…_HEADER */
+const PAYLOAD_NETWORK = 1;
+const PAYLOAD_TRANSPORT = 2;
+/** NFT_META_… */
+const META_PROTOCOL = 1;
+const META_MARK = 3;
+const META_IIF = 4;
+const META_OIF = 5;
+const META_NFPROTO = 15;
+const META_L4PROTO = 16;
+/** NFT_NAT_DNAT */
+const NAT_DNAT = 1;
+
+/** One expression of a rule, written when its rule is. */
+export type Expression = (writer: NetlinkWriter) => void;
+
+/** `meta protocol NUMBER`: what a frame carries, in a table of devices */
+export function frameProtocol(type: number): Expression {
+  return metaIs(META_PROTOCOL, portBytes(type));
+}
+
+/** Where an address lies in a header. */
+export const addressAt = { ipSource: 12, ip6Source: 8, arpSender: 14, arpTarget: 24 } as const;
+
+/** `ip saddr PREFIX` and the like; @param bits its length */
+export function addressIn(at: keyof typeof addressAt, address: Uint8Array, bits: number): Expression {
+  return payloadIn({ base: PAYLOAD_NETWORK, offset: addressAt[at] }, address, bits);
+}
+
+/** What a message of neighbour discovery is about is not in PREFIX; after messageType(). */
+export function targetNotIn(address: Uint8Array, bits: number): Expression {
+  return payloadIn({ base: PAYLOAD_TRANSPORT, offset: 8, how: COMPARE_NOT_EQUAL }, address, bits);
+}
+
+/** `ip6 nexthdr NUMBER` */
+export function nextHeader(protocol: number): Expression {
+  return payloadIs(PAYLOAD_NETWORK, 6, Uint8Array.of(protocol));
+}
+
+/** `icmpv6 type TYPE`, after transportProtocol(). */
+export function messageType(type: number): Expression {
+  return payloadIs(PAYLOAD_TRANSPORT, 0, Uint8Array.of(type));
+}
+
+/** `meta mark set meta mark or BITS` */
+export function setMarkBits(bits: number): Expression {
+  return (writer) => {
+    loadMeta(META_MARK)(writer);
+    bitwise(hostBytes(~bits), hostBytes(bits))(writer);
+    storeMeta(META_MARK)(writer);
+  };
+}
+
+/** `ip daddr ADDRESS` */
+export function destinationAddress(address: Uint8Array): Expression {
+  return payloadIs(PAYLOAD_NETWORK, 16, address);
+}
+
+/** `meta l4proto NUMBER` */
+export function transportProtocol(protocol: number): Expression {
+  return metaIs(META_L4PROTO, Uint8Array.of(protocol));
+}
+
+/** `th dport PORT`, after transportProtocol(). */
+export function destinationPort(port: number): Expression {
+  return payloadIs(PAYLOAD_TRANSPORT, 2, portBytes(port));
+}
+
+/** `iif INDEX` */
+export function inputInterface(index: number): Expression {
+  return metaIs(META_IIF, hostBytes(index));
+}
+
+/** `iif != INDEX` */
+export function otherInputInterface(index: number): Expression {
+  return metaIs(META_IIF, hostBytes(index), COMPARE_NOT_EQUAL);
+}
+
+/** `oif INDEX` */
+export function outputInterface(index: number): Expression {
+  return metaIs(META_OIF, hostBytes(index));
+}
+
+/** `ip6 daddr ff02::/16`, in a table of both families */
+export function linkLocalMulticast(): readonly Expression[] {
+  return [
+    metaIs(META_NFPROTO, Uint8Array.of(AF_INET6)),
+    payloadIs(PAYLOAD_NETWORK, 24, Uint8Array.of(0xff, 2)),
+  ];
+}
+
+/** `accept` or `drop` */
+export function verdict(name: keyof typeof verdicts): Expression {
+  return expressionOf("immediate", (writer) => {
+    writer
+      .u32be(immediateOf.register, REGISTER_VERDICT)
+      .nest(immediateOf.data)
+      .nest(datum.verdict)
+      .u32be(verdictOf.code, verdicts[name])
+      .end()
+      .end();
+  });
+}
+
+/** `dnat to ADDRESS:PORT` */
+export function destinationNat(address: Uint8Array, port: number): Expression {
+  return (writer) => {
+    immediate(REGISTER_1, address)(writer);
+    immediate(REGISTER_2, portBytes(port))(writer);
+    expressionOf("nat", (inner) =>
+      inner
+        .u32be(nat.type, NAT_DNAT)
+        .u32be(nat.family, AF_INET)
+        .u32be(nat.address, REGISTER_1)
+        .u32be(nat.port, REGISTER_2),
+    )(writer);
+  };
+}
+
+interface PayloadPlace {
+  readonly base: number;
+  readonly offset: number;
+  readonly how?: number;
+}
+
+/** Loads bytes of a header into register 1 and compares. */
+function payloadIs(base: number, offset: number, value: Uint8Array): Expression {
+  return payloadIn({ base, offset }, value, value.length * 8);
+}
+
+/** The same with the first bits of them only. */
+function payloadIn({ base, offset, how }: PayloadPlace, value: Uint8Array, bits: number): Expression {
+  const mask = value.map((_, index) => (0xff00 >> Math.min(8, Math.max(0, bits - index * 8))) & 0xff);
+  return (writer) => {
+    expressionOf("payload", (inner) =>
+      inner
+        .u32be(payload.register, REGISTER_1)
+        .u32be(payload.base, base)
+        .u32be(payload.offset, offset)
+        .u32be(payload.length, value.length),
+    )(writer);
+    if (bits < value.length * 8) bitwise(mask, new Uint8Array(value.length))(writer);
+    registerIs(value, how)(writer);
+  };
+}
+
+/** Keeps the bits of `mask` in register 1, and turns those of `flip`. */
+function bitwise(mask: Uint8Array, flip: Uint8Array): Expression {
+  return expressionOf("bitwise", (writer) => {
+    writer
+      .u32be(bitwiseOf.source, REGISTER_1)
+      .u32be(bitwiseOf.register, REGISTER_1)
+      .u32be(bitwiseOf.length, mask.length);
+    writer.nest(bitwiseOf.mask).value(datum.value, mask).end();
+    writer.nest(bitwiseOf.flip).value(datum.value, flip).end();
+  });
+}
+
+/** Loads a property of the packet into register 1 and compares. */
+function metaIs(key: number, value: Uint8Array, how: number = COMPARE_EQUAL): Expression {
+  return (writer) => {
+    loadMeta(key)(writer);
+    registerIs(value, how)(writer);
+  };
+}
+
+function loadMeta(key: number): Expression {
+  return expressionOf("meta", (writer) => writer.u32be(meta.register, REGISTER_1).u32be(meta.key, key));
+}
+
+function storeMeta(key: number): Expression {
+  return expressionOf("meta", (writer) => writer.u32be(meta.key, key).u32be(meta.source, REGISTER_1));
+}
+
+function registerIs(value: Uint8Array, how: number = COMPARE_EQUAL): Expression {
+  return expressionOf("cmp", (writer) =>
+    writer
+      .u32be(compare.register, REGISTER_1)
+      .u32be(compare.operation, how)
+      .nest(compare.data)
+      .value(datum.value, value)
+      .end(),
+  );
+}
+
+function immediate(register: number, value: Uint8Array): Expression {
+  return expressionOf("immediate", (writer) =>
+    writer.u32be(immediateOf.register, register).nest(immediateOf.data).value(datum.value, value).end(),
+  );
+}
+
+function expressionOf(name: string, writeData: (writer: NetlinkWriter) => void): Expression {
+  return (writer) => {
+    writer.nest(LIST_ELEMENT).text(expression.name, name).nest(expression.data);
+    writeData(writer);
+    writer.end().end();
+  };
+}
+
+function portBytes(port: number): Uint8Array {
+  return Uint8Array.of(port >> 8, port & 0xff);
+}
