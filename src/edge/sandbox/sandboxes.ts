@@ -3,46 +3,28 @@
 // after: a container's first lookup must not be a race. What was asked in between waits for the classification,
 // and what an unguarded container asked is passed on to the resolver that it meant.
 
-import { closeSync } from "node:fs";
 import { networkInterfaces } from "node:os";
 import type { Standing } from "../../core/askers/index-of-askers.ts";
 import type { LateCapture } from "../../core/askers/late-captures.ts";
-import type { Transport } from "../../core/dns/wire/message.ts";
 import type { IpAddress } from "../../core/model/address.ts";
-import { DockerwallError, messageOf } from "../../errors.ts";
+import { messageOf } from "../../errors.ts";
 import { withNamespace } from "../kernel/netns.ts";
 import type { Readiness } from "../kernel/readiness.ts";
-import { type Lasting, listenLasting } from "../listener/lasting-listener.ts";
-import { createPace, type Pace } from "../listener/pace.ts";
-import { listenTcp } from "../listener/tcp.ts";
-import { type DnsClient, type DnsListener, type ListenAt, listenUdp } from "../listener/udp.ts";
-import { ConnectionPool } from "../upstream/connection-pool.ts";
 import { readAddresses, type SandboxAddress } from "./addresses.ts";
 import { type Fate, watchSandboxes } from "./folder.ts";
+import { createListening } from "./listening.ts";
+import { createPastFlows, mayHaveAskedPast } from "./past-flows.ts";
+import { createQuestions, type SandboxQuery } from "./questions.ts";
 import { askInSandbox } from "./relay.ts";
-import { forgetFlowsPast, hasAskedPast } from "./resolver-flows.ts";
-import { openSandboxSockets, reopenSandboxSocket, type SandboxSockets } from "./sockets.ts";
+import { closeSandbox, openSandbox, type Sandbox } from "./sandbox.ts";
 import {
   cutInside,
   holdInterfaces,
   type Interfaces,
   installSandboxTable,
   isCutInside,
-  openTableOwner,
   removeSandboxTables,
-  type TableOwner,
 } from "./table.ts";
-
-export interface SandboxQuery {
-  readonly message: Uint8Array;
-  readonly transport: Transport;
-  /** File name of the sandbox. */
-  readonly sandbox: string;
-  /** By performance.now(). */
-  readonly arrivedAtMs: number;
-  readonly isGone: (() => boolean) | undefined;
-  readonly reply: (answer: Uint8Array | undefined) => void;
-}
 
 export interface SandboxesOptions {
   readonly folder: string;
@@ -98,68 +80,36 @@ export interface ProbedSandbox {
   readonly answer: Uint8Array | undefined;
 }
 
-/** How long a question waits for its asker to be classified; Docker's own resolver gives up after 4 s. */
-const classifyWithinMs = 3_500;
-const maxWaiting = 256;
 const none: ReadonlySet<string> = new Set();
-const maxRelayed = 32;
-/** TCP connections to all sandboxes together. */
-const connectionsAtMost = 1_024;
 /**
  * A container joins its networks one after the other, within some tens of milliseconds, and the next may be a guarded
  * one. To take the tables away and put them back takes the kernel as long, and nothing else is seen meanwhile.
  */
 const releaseAfterMs = 250;
-const betweenForgettingMs = 25;
 /** How long an engine may take, on a busy host, to tell a client in a sandbox that its question was refused. */
 const refusedWithinMs = 1_000;
-/** A container with NET_ADMIN changes its addresses without end; an engine gives it a few, one after the other. */
-const reading = { burst: 24, everyMs: 50, mostMs: 1_000, calmMs: 2_000 } as const;
-
-/** Opens a listener at a socket of ours. */
-type Open = (at: ListenAt, onLost: (problem: string) => void) => Promise<DnsListener>;
-
-interface Sandbox {
-  readonly name: string;
-  readonly namespaceFd: number;
-  readonly sockets: SandboxSockets;
-  readonly owner: TableOwner;
-  readonly waiting: SandboxQuery[];
-  /** Questions that are with the engine's resolver now. */
-  relayed: number;
-  /** False for one that was there before us: its container may have open flows to Docker's resolver. */
-  readonly fresh: boolean;
-  /** As they were last read. */
-  found: readonly SandboxAddress[];
-  addresses: readonly IpAddress[];
-  readonly pace: Pace;
-  readTimer: NodeJS.Timeout | undefined;
-  /** Indexes of the interfaces that packets may leave by while it is captured. */
-  interfaces: Interfaces;
-  /** Never rejects. */
-  listening: Promise<readonly Lasting[]>;
-  unwatch: () => void;
-  releaseTimer: NodeJS.Timeout | undefined;
-  standing: Standing;
-  captured: boolean;
-  /** True once it is known that something in it asked the engine's resolver before it was captured. */
-  askedPast: boolean;
-}
-
 export function createSandboxes(options: SandboxesOptions): Sandboxes {
   const sandboxes = new Map<string, Sandbox>();
-  /** All clients of a sandbox are one, from whichever address of its loopback they come. */
-  const connections = new ConnectionPool(connectionsAtMost);
   const holders = new Map<IpAddress, Set<string>>();
-  const flowsToForget: Sandbox[] = [];
   /** Why, by name. */
   const uncaptured = new Map<string, string>();
-  /** Why there is no listener in some, by name and transport. */
-  const unheard = new Map<Transport, Map<string, string>>([
-    ["udp", new Map()],
-    ["tcp", new Map()],
-  ]);
   let started = false;
+  const isLive = (sandbox: Sandbox): boolean => sandboxes.get(sandbox.name) === sandbox;
+  const questions = createQuestions({
+    onQuery: options.onQuery,
+    onStranger: options.onStranger,
+    onUnknown: options.onUnknown,
+    release(sandbox) {
+      if (sandbox.captured) attempt(sandbox.name, () => release(sandbox));
+    },
+  });
+  const listening = createListening({
+    onQuery: questions.receive,
+    onChange: tellChange,
+    isLive,
+    onProblem: options.onProblem,
+  });
+  const pastFlows = createPastFlows({ isLive, attempt });
 
   const watcher = watchSandboxes({
     folder: options.folder,
@@ -182,7 +132,7 @@ export function createSandboxes(options: SandboxesOptions): Sandboxes {
   }
 
   function tellChange(): void {
-    const lacking = new Map([...[...unheard.values()].flatMap((each) => [...each]), ...uncaptured]);
+    const lacking = new Map([...listening.lacking(), ...uncaptured]);
     const [first] = lacking;
     const problem =
       first === undefined
@@ -201,47 +151,14 @@ export function createSandboxes(options: SandboxesOptions): Sandboxes {
 
   /** Nothing in here waits: when it returns the sandbox is captured. */
   function capture(name: string, namespaceFd: number): void {
-    const sandbox = open(name, namespaceFd);
+    const sandbox = openSandbox(name, namespaceFd, started);
     sandboxes.set(name, sandbox);
     // Before all else: its first question may come any moment.
     attempt(name, () => install(sandbox));
     attempt(name, () => options.onAppear(name, namespaceFd));
     read(sandbox);
-    sandbox.listening = listen(sandbox);
+    sandbox.listening = listening.listen(sandbox);
     follow(sandbox);
-  }
-
-  /** All that it needs, or nothing. */
-  function open(name: string, namespaceFd: number): Sandbox {
-    const opened: (() => void)[] = [() => closeSync(namespaceFd)];
-    try {
-      const sockets = openSandboxSockets(namespaceFd);
-      for (const fd of [sockets.udpFd, sockets.tcpFd, sockets.addressFd]) opened.push(() => closeSync(fd));
-      return {
-        name,
-        namespaceFd,
-        sockets,
-        owner: withNamespace(namespaceFd, openTableOwner),
-        waiting: [],
-        relayed: 0,
-        fresh: started,
-        found: [],
-        addresses: [],
-        pace: createPace(reading),
-        readTimer: undefined,
-        interfaces: [],
-        listening: Promise.resolve([]),
-        unwatch: () => undefined,
-        releaseTimer: undefined,
-        standing: { kind: "unknown" },
-        captured: false,
-        // What asked in one that was there before us may be long forgotten.
-        askedPast: !started,
-      };
-    } catch (error) {
-      for (const undo of opened) undo();
-      throw error;
-    }
   }
 
   /** Reads its addresses whenever they change, but not as often as its container can change them. */
@@ -287,12 +204,12 @@ export function createSandboxes(options: SandboxesOptions): Sandboxes {
     if (late) {
       options.onLate(sandbox.name, {
         standing: () => sandbox.standing.kind,
-        hasAskedPast: () => sandbox.askedPast || mayHaveAskedPast(sandbox),
+        hasAskedPast: () => sandbox.askedPast || mayHaveAskedPast(sandbox, attempt),
       });
     }
-    if (!sandbox.fresh) forgetFlowsSoon(sandbox);
+    if (!sandbox.fresh) pastFlows.forgetSoon(sandbox);
     // First the engine's refusal must have found its way back: who is refused asks again by another socket at once.
-    else if (late) setTimeout(() => forgetFlowsSoon(sandbox), refusedWithinMs);
+    else if (late) setTimeout(() => pastFlows.forgetSoon(sandbox), refusedWithinMs);
     tellChange();
   }
 
@@ -301,40 +218,9 @@ export function createSandboxes(options: SandboxesOptions): Sandboxes {
     return Object.values(networkInterfaces()).some((found) => found?.some(({ internal }) => !internal));
   }
 
-  /** Also when it cannot be told. */
-  function mayHaveAskedPast(sandbox: Sandbox): boolean {
-    let asked = true;
-    attempt(sandbox.name, () => {
-      asked = withNamespace(sandbox.namespaceFd, () => hasAskedPast(sandbox.sockets));
-    });
-    sandbox.askedPast ||= asked;
-    return sandbox.askedPast;
-  }
-
   /** Keeps back what leaves by an interface that settle() has not seen. */
   function hold({ name, namespaceFd, interfaces, owner }: Sandbox): void {
     attempt(name, () => withNamespace(namespaceFd, () => holdInterfaces(interfaces, owner)));
-  }
-
-  /**
-   * A container that was there before us may hold a socket whose flow still leads past us; the guard stops it, and
-   * forgetting the flow lets it start anew. Takes the kernel 12 ms, so lookups are let in between.
-   */
-  function forgetFlowsSoon(sandbox: Sandbox): void {
-    flowsToForget.push(sandbox);
-    if (flowsToForget.length > 1) return;
-    const next = (): void => {
-      const [first] = flowsToForget;
-      if (first !== undefined && sandboxes.get(first.name) === first) {
-        attempt(first.name, () => {
-          const count = withNamespace(first.namespaceFd, () => forgetFlowsPast(first.sockets));
-          first.askedPast ||= count > 0;
-        });
-      }
-      flowsToForget.shift();
-      if (flowsToForget.length > 0) setTimeout(next, betweenForgettingMs);
-    };
-    setTimeout(next, betweenForgettingMs);
   }
 
   function releaseSoon(sandbox: Sandbox): void {
@@ -348,56 +234,6 @@ export function createSandboxes(options: SandboxesOptions): Sandboxes {
     withNamespace(sandbox.namespaceFd, () => removeSandboxTables(sandbox.owner));
     sandbox.captured = false;
     tellChange();
-  }
-
-  async function listen(sandbox: Sandbox): Promise<readonly Lasting[]> {
-    const { udpFd, tcpFd } = sandbox.sockets;
-    const handler =
-      (transport: Transport) =>
-      (message: Uint8Array, { isGone }: DnsClient, reply: (answer: Uint8Array | undefined) => void): void =>
-        receive(sandbox, {
-          message,
-          transport,
-          sandbox: sandbox.name,
-          arrivedAtMs: performance.now(),
-          isGone,
-          reply,
-        });
-    const onProblem = (problem: string): void => options.onProblem(`sandbox ${sandbox.name}: ${problem}`);
-    const first = { udp: udpFd, tcp: tcpFd };
-    const lasting = (transport: Transport, open: Open): Promise<Lasting> => {
-      let fd: number | undefined = first[transport];
-      return listenLasting({
-        open: (onLost) => {
-          const at = {
-            fd: fd ?? reopenSandboxSocket(sandbox.namespaceFd, transport, sandbox.sockets),
-            family: 4,
-          } as const;
-          fd = undefined;
-          return open(at, onLost);
-        },
-        onOpen: () => {
-          if (unheard.get(transport)?.delete(sandbox.name) === true) tellChange();
-        },
-        onProblem: (problem) => {
-          onProblem(problem);
-          if (sandboxes.get(sandbox.name) !== sandbox) return;
-          unheard.get(transport)?.set(sandbox.name, problem);
-          tellChange();
-        },
-      });
-    };
-    return Promise.all([
-      lasting("udp", (at, onLost) => listenUdp(at, handler("udp"), { onProblem, onLost })),
-      lasting("tcp", (at, onLost) =>
-        listenTcp(
-          at,
-          handler("tcp"),
-          {},
-          { pool: connections, ownerOf: () => sandbox.name, onProblem, onLost },
-        ),
-      ),
-    ]);
   }
 
   /** Those whose addresses have been seen to. */
@@ -420,8 +256,7 @@ export function createSandboxes(options: SandboxesOptions): Sandboxes {
     // Only now: whatever had to be done about the addresses of a new interface has been done.
     else if (sandbox.captured && changed) hold(sandbox);
     if (!wanted && sandbox.captured) releaseSoon(sandbox);
-    if (sandbox.standing.kind === "unknown") return;
-    for (const query of sandbox.waiting.splice(0)) dispatch(sandbox, query);
+    if (sandbox.standing.kind !== "unknown") questions.settle(sandbox);
   }
 
   function noteAddresses(sandbox: Sandbox): void {
@@ -440,69 +275,16 @@ export function createSandboxes(options: SandboxesOptions): Sandboxes {
     options.onAddressLost(address, name);
   }
 
-  function receive(sandbox: Sandbox, query: SandboxQuery): void {
-    if (sandbox.standing.kind !== "unknown") {
-      dispatch(sandbox, query);
-      return;
-    }
-    if (sandbox.waiting.length >= maxWaiting) {
-      options.onStranger(query);
-      return;
-    }
-    sandbox.waiting.push(query);
-    options.onUnknown();
-    setTimeout(() => {
-      const index = sandbox.waiting.indexOf(query);
-      if (index < 0) return;
-      sandbox.waiting.splice(index, 1);
-      options.onStranger(query);
-    }, classifyWithinMs);
-  }
-
-  /** Our sockets stay in a released sandbox, where its container could flood them: only so many at a time. */
-  function relay(sandbox: Sandbox, query: SandboxQuery): void {
-    if (sandbox.relayed >= maxRelayed) {
-      options.onStranger(query);
-      return;
-    }
-    // The engine's resolver is behind the capture as long as that stands.
-    if (sandbox.captured) attempt(sandbox.name, () => release(sandbox));
-    sandbox.relayed += 1;
-    askInSandbox(sandbox.namespaceFd, query.message)
-      .then(query.reply, () => options.onStranger(query))
-      .finally(() => {
-        sandbox.relayed -= 1;
-      });
-  }
-
-  function dispatch(sandbox: Sandbox, query: SandboxQuery): void {
-    switch (sandbox.standing.kind) {
-      case "guarded":
-        options.onQuery(query, () => sandbox.standing);
-        break;
-      case "open":
-        relay(sandbox, query);
-        break;
-      case "unknown":
-        throw new DockerwallError("INTERNAL", "a question was dispatched before its sandbox was classified");
-    }
-  }
-
   async function forget(name: string): Promise<void> {
     const sandbox = sandboxes.get(name);
     if (uncaptured.delete(name)) tellChange();
     if (sandbox === undefined) return;
     sandboxes.delete(name);
-    for (const each of unheard.values()) each.delete(name);
+    listening.forget(name);
+    questions.forget(sandbox);
     for (const address of sandbox.addresses) lose(address, name);
     options.onGone(name);
-    clearTimeout(sandbox.releaseTimer);
-    clearTimeout(sandbox.readTimer);
-    sandbox.unwatch();
-    await Promise.all((await sandbox.listening).map((listener) => listener.close()));
-    closeSync(sandbox.sockets.addressFd);
-    sandbox.owner.closeLater();
-    closeSync(sandbox.namespaceFd);
+    await closeSandbox(sandbox);
     tellChange();
   }
 

@@ -1,0 +1,55 @@
+// Flows to Docker's resolver that began before a sandbox was captured, and lead past us as long as they are tracked.
+
+import { withNamespace } from "../kernel/netns.ts";
+import { forgetFlowsPast, hasAskedPast } from "./resolver-flows.ts";
+import type { Sandbox } from "./sandbox.ts";
+
+const betweenForgettingMs = 25;
+
+export interface PastFlows {
+  /**
+   * A container that was there before us may hold a socket whose flow still leads past us; the guard stops it, and
+   * forgetting the flow lets it start anew. Takes the kernel 12 ms, so lookups are let in between.
+   */
+  forgetSoon(sandbox: Sandbox): void;
+}
+
+export function createPastFlows(options: {
+  readonly isLive: (sandbox: Sandbox) => boolean;
+  /** Tells of what fails, and goes on. */
+  readonly attempt: (name: string, work: () => void) => void;
+}): PastFlows {
+  const due: Sandbox[] = [];
+
+  function forgetNext(): void {
+    const [first] = due;
+    if (first !== undefined && options.isLive(first)) {
+      options.attempt(first.name, () => {
+        const count = withNamespace(first.namespaceFd, () => forgetFlowsPast(first.sockets));
+        first.askedPast ||= count > 0;
+      });
+    }
+    due.shift();
+    if (due.length > 0) setTimeout(forgetNext, betweenForgettingMs);
+  }
+
+  return {
+    forgetSoon(sandbox) {
+      due.push(sandbox);
+      if (due.length === 1) setTimeout(forgetNext, betweenForgettingMs);
+    },
+  };
+}
+
+/** Whether something in a sandbox asked the engine's resolver before it was captured, also when it cannot be told. */
+export function mayHaveAskedPast(
+  sandbox: Sandbox,
+  attempt: (name: string, work: () => void) => void,
+): boolean {
+  let asked = true;
+  attempt(sandbox.name, () => {
+    asked = withNamespace(sandbox.namespaceFd, () => hasAskedPast(sandbox.sockets));
+  });
+  sandbox.askedPast ||= asked;
+  return sandbox.askedPast;
+}

@@ -1,0 +1,80 @@
+// One network sandbox of the engine: its namespace, our sockets and tables in it, and what is known of it.
+
+import { closeSync } from "node:fs";
+import type { Standing } from "../../core/askers/index-of-askers.ts";
+import type { IpAddress } from "../../core/model/address.ts";
+import { withNamespace } from "../kernel/netns.ts";
+import type { Lasting } from "../listener/lasting-listener.ts";
+import { createPace, type Pace } from "../listener/pace.ts";
+import type { SandboxAddress } from "./addresses.ts";
+import { openSandboxSockets, type SandboxSockets } from "./sockets.ts";
+import { type Interfaces, openTableOwner, type TableOwner } from "./table.ts";
+
+/** A container with NET_ADMIN changes its addresses without end; an engine gives it a few, one after the other. */
+const reading = { burst: 24, everyMs: 50, mostMs: 1_000, calmMs: 2_000 } as const;
+
+export interface Sandbox {
+  readonly name: string;
+  readonly namespaceFd: number;
+  readonly sockets: SandboxSockets;
+  readonly owner: TableOwner;
+  /** False for one that was there before us: its container may have open flows to Docker's resolver. */
+  readonly fresh: boolean;
+  /** As they were last read. */
+  found: readonly SandboxAddress[];
+  addresses: readonly IpAddress[];
+  readonly pace: Pace;
+  readTimer: NodeJS.Timeout | undefined;
+  /** Indexes of the interfaces that packets may leave by while it is captured. */
+  interfaces: Interfaces;
+  /** Never rejects. */
+  listening: Promise<readonly Lasting[]>;
+  unwatch: () => void;
+  releaseTimer: NodeJS.Timeout | undefined;
+  standing: Standing;
+  captured: boolean;
+  /** True once it is known that something in it asked the engine's resolver before it was captured. */
+  askedPast: boolean;
+}
+
+/** Opens all that a sandbox needs, or nothing. @param fresh whether it was made while we looked */
+export function openSandbox(name: string, namespaceFd: number, fresh: boolean): Sandbox {
+  const opened: (() => void)[] = [() => closeSync(namespaceFd)];
+  try {
+    const sockets = openSandboxSockets(namespaceFd);
+    for (const fd of [sockets.udpFd, sockets.tcpFd, sockets.addressFd]) opened.push(() => closeSync(fd));
+    return {
+      name,
+      namespaceFd,
+      sockets,
+      owner: withNamespace(namespaceFd, openTableOwner),
+      fresh,
+      found: [],
+      addresses: [],
+      pace: createPace(reading),
+      readTimer: undefined,
+      interfaces: [],
+      listening: Promise.resolve([]),
+      unwatch: () => undefined,
+      releaseTimer: undefined,
+      standing: { kind: "unknown" },
+      captured: false,
+      // What asked in one that was there before us may be long forgotten.
+      askedPast: !fresh,
+    };
+  } catch (error) {
+    for (const undo of opened) undo();
+    throw error;
+  }
+}
+
+/** Closes what is open of a sandbox, once nothing listens in it. */
+export async function closeSandbox(sandbox: Sandbox): Promise<void> {
+  clearTimeout(sandbox.releaseTimer);
+  clearTimeout(sandbox.readTimer);
+  sandbox.unwatch();
+  await Promise.all((await sandbox.listening).map((listener) => listener.close()));
+  closeSync(sandbox.sockets.addressFd);
+  sandbox.owner.closeLater();
+  closeSync(sandbox.namespaceFd);
+}
