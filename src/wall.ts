@@ -125,7 +125,9 @@ export function createWall(options: WallOptions): Wall {
     if (!setsExist(sets)) createSets(sets);
     const bridges = options.listBridges();
     const claimed = new Set(topology.networks.flatMap(({ bridge }) => bridge ?? []));
-    const reading = { claimed, begunAtMs: options.networksReadAtMs() };
+    const strangersOn = options.lookAtBridges();
+    const isHosts = (bridge: string): boolean => strangersOn(bridge).length > 0;
+    const reading = { claimed, begunAtMs: options.networksReadAtMs(), isHosts };
     const foreign = claims.observe(bridges, reading, options.uptimeMs());
     const { store, file, rules } = options.policy();
     const classification = classify({
@@ -133,7 +135,7 @@ export function createWall(options: WallOptions): Wall {
       bridges,
       policy: { store, file: file(), rules: groupRules(rules.current()), nowMs: options.nowMs() },
       foreign,
-      strangersOn: options.lookAtBridges(),
+      strangersOn,
       held: options.hold ? claims.held() : [],
       quarantine,
       own: options.ownContainer,
