@@ -149,7 +149,8 @@ export function createControlApi(options: ControlApiOptions): ControlApi {
       return examineHost({
         engine: options.engine,
         status: reporter.status(),
-        topology: topology(),
+        topology,
+        guarded: new Set(present().classification.guarded.map(({ id }) => id)),
         rulesStand: wall.stands,
         foreignMarks: wall.foreignMarks,
         examine: () => planeNow().examine(),

@@ -2,7 +2,7 @@
 // plane; rules on a schedule of their own. Each piece of work runs once at a time, and none when the wall is not ours.
 
 import type { DataPlaneLink } from "./data-plane-link.ts";
-import { messageOf } from "./errors.ts";
+import { DockerwallError, messageOf } from "./errors.ts";
 import type { Classification } from "./firewall/classify.ts";
 import type { Inventory } from "./io/inventory.ts";
 import type { Log } from "./io/log.ts";
@@ -25,6 +25,8 @@ export interface EnforcementOptions {
   readonly dataPlane: () => DataPlaneLink | undefined;
   /** Whether the data plane guards the ports of sandboxes, once it has its first picture. */
   readonly guardsPorts: boolean;
+  /** How long the data plane may take to decide by a picture. */
+  readonly takenWithinMs?: number;
 }
 
 export interface Enforcement {
@@ -49,6 +51,25 @@ export interface Enforcement {
   readonly changes: EventTarget;
   /** Resolves when nothing is under way. */
   idle(): Promise<void>;
+}
+
+/** How long the data plane may take to decide by a picture; one of five hundred networks takes it 0.1 s. */
+const takenWithinMs = 10_000;
+
+/** @throws DockerwallError NOT_ENFORCED when the data plane does not answer; what it does later is told by the next round */
+async function within(limitMs: number, taken: Promise<void>): Promise<void> {
+  const late = Promise.withResolvers<never>();
+  const timer = setTimeout(
+    () =>
+      late.reject(
+        new DockerwallError(
+          "NOT_ENFORCED",
+          `the data plane has not taken what is to be enforced for ${limitMs / 1000} s; if it stays so, restart the container of dockerwall`,
+        ),
+      ),
+    limitMs,
+  );
+  await Promise.race([taken, late.promise]).finally(() => clearTimeout(timer));
 }
 
 const working: ReadonlySet<DaemonState> = new Set(["starting", "enforcing", "degraded"]);
@@ -87,7 +108,10 @@ export function createEnforcement(options: EnforcementOptions): Enforcement {
     // Before it is answered: who has everybody judged anew meanwhile has it posted once more.
     posted = topology;
     try {
-      await dataPlane.post({ topology, guarded, services, quarantined: [...wall.quarantine] });
+      await within(
+        options.takenWithinMs ?? takenWithinMs,
+        dataPlane.post({ topology, guarded, services, quarantined: [...wall.quarantine] }),
+      );
     } catch (error) {
       posted = undefined;
       throw error;

@@ -57,6 +57,7 @@ const bearable: readonly ProblemPlace[] = ["policy file", "containers", "ports"]
 
 export interface Reporter {
   onClassified(topology: Topology, classification: Classification, nowMs: number): void;
+  /** The rules stand, the sets hold these networks, and the data plane decides by them. */
   onEnforced(ids: readonly string[]): void;
   isEnforced(id: string): boolean;
   /** Rules of so many families had been changed by somebody and were put right. */
@@ -129,7 +130,7 @@ export function createReporter(options: ReporterOptions): Reporter {
         id: network.id,
         bridge: network.bridge,
         subnets: network.subnets.map(renderPrefix),
-        state: fails ? ("not-enforced" as const) : ("enforced" as const),
+        state: fails || !enforced.has(network.id) ? ("not-enforced" as const) : ("enforced" as const),
         entries: network.lists.reduce((sum, { entries }) => sum + entries.length, 0),
         mode: network.audit ? ("audit" as const) : ("enforce" as const),
         sinceMs: guardedSince.get(network.id) ?? sinceMs,

@@ -92,6 +92,16 @@ describe("a network", () => {
     });
   }
 
+  it("is not enforced until the data plane decides by it", () => {
+    const { reporter, look } = watch();
+    look(classified());
+    assert.equal(reporter.status().networks[0]?.state, "not-enforced");
+    reporter.onEnforced(["n2"]);
+    assert.equal(reporter.status().networks[0]?.state, "not-enforced");
+    reporter.onEnforced(["n1"]);
+    assert.equal(reporter.status().networks[0]?.state, "enforced");
+  });
+
   it("with a mistake in its label leaves the daemon healthy, and unwell", () => {
     const { reporter, look, wells } = watch();
     look(classified('network "app": a bad entry'));
