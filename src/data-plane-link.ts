@@ -4,6 +4,7 @@
 import { once } from "node:events";
 import { Worker } from "node:worker_threads";
 import { contain } from "./contain.ts";
+import type { KernelRight } from "./dns/entry-index.ts";
 import { DockerwallError, messageOf } from "./errors.ts";
 import type { IpAddress } from "./model/address.ts";
 import type {
@@ -53,6 +54,11 @@ export interface DataPlaneLink extends AsyncDisposable {
   explain(addresses: readonly IpAddress[], target: Target): Promise<Explanation>;
   /** Whether nothing comes in or goes out by any port of a container, read from the kernel. */
   isCutOff(containerId: string): Promise<boolean>;
+  /**
+   * Takes from these addresses what is not allowed of the rights that the kernel was seen to hold, and of open flows.
+   * @returns how many there were: none when a change of policy was in force before
+   */
+  takeLeft(addresses: readonly IpAddress[], rights: readonly KernelRight[]): Promise<number>;
   /** Gives every sandbox back to Docker's own resolver. */
   releaseAll(): Promise<void>;
   /** Ends the worker thread, which must be gone before the main thread is (src/io/readiness.ts). */
@@ -103,6 +109,7 @@ export async function startDataPlane(
       case "examined":
       case "explained":
       case "is-cut-off":
+      case "left-taken":
         pending.get(message.requestId)?.(message);
         pending.delete(message.requestId);
         break;
@@ -182,6 +189,11 @@ export async function startDataPlane(
     async isCutOff(containerId) {
       const answer = await request((requestId) => ({ kind: "cut-off", requestId, containerId }));
       return answer.kind === "is-cut-off" && answer.cutOff;
+    },
+    async takeLeft(addresses, rights) {
+      const answer = await request((requestId) => ({ kind: "take-left", requestId, addresses, rights }));
+      if (answer.kind === "left-taken") return answer.count;
+      throw new DockerwallError("INTERNAL", "the data plane was asked what is left and did not say");
     },
     async releaseAll() {
       await request((requestId) => ({ kind: "release-all", requestId }));

@@ -386,6 +386,15 @@ async function start(): Promise<void> {
         });
         break;
       }
+      case "take-left": {
+        const askers = new Set(message.addresses);
+        const rights = admission.takeLeft(message.rights, (asker) =>
+          membershipsOf(index.standingOfSource(asker)),
+        );
+        const count = rights + forgetUnless(askers, isFlowAllowed);
+        tell({ kind: "left-taken", requestId: message.requestId, count });
+        break;
+      }
       case "release-all":
         endEngineQuestions("accept");
         standings?.release();

@@ -1,5 +1,6 @@
 // What passes between the control plane (main thread) and the data plane (worker thread): plain data only.
 
+import type { KernelRight } from "../dns/entry-index.ts";
 import type { ErrorCode } from "../errors.ts";
 import type { EntryList } from "../policy/entry-list.ts";
 import type { Target } from "../policy/target.ts";
@@ -113,6 +114,13 @@ export type ToDataPlane =
     }
   /** Whether nothing passes by any port of this container, read from the kernel. */
   | { readonly kind: "cut-off"; readonly requestId: number; readonly containerId: string }
+  /** Take from these addresses what is not allowed of the rights that the kernel was seen to hold, and of open flows. */
+  | {
+      readonly kind: "take-left";
+      readonly requestId: number;
+      readonly addresses: readonly IpAddress[];
+      readonly rights: readonly KernelRight[];
+    }
   | { readonly kind: "release-all"; readonly requestId: number }
   | { readonly kind: "end" };
 
@@ -190,6 +198,7 @@ export type FromDataPlane =
   | { readonly kind: "examined"; readonly requestId: number; readonly findings: DataPlaneFindings }
   | { readonly kind: "explained"; readonly requestId: number; readonly explanation: Explanation }
   | { readonly kind: "is-cut-off"; readonly requestId: number; readonly cutOff: boolean }
+  | { readonly kind: "left-taken"; readonly requestId: number; readonly count: number }
   | { readonly kind: "lookups"; readonly events: readonly LookupEvent[] }
   /** Addresses that somebody new has got; what is tracked of their flows is not his. */
   | { readonly kind: "fresh-addresses"; readonly addresses: readonly IpAddress[] }

@@ -65,6 +65,7 @@ export function startOneNetwork(change: {
     },
     admission: {
       admit: change.admit ?? ((admitted) => void grants.push(...admitted)),
+      takeLeft: () => 0,
       judge: () => false,
       verdict: () => ({ allowed: false, by: undefined, name: undefined }),
       secondsLeft: () => undefined,
