@@ -87,6 +87,11 @@ describe("doctor", () => {
       ["capture: layer 2 is switched off"],
     ],
     ["one of an open network", { topology: seen([web], [web]), guarded: new Set(["n2"]) }, []],
+    [
+      "rules of ours that the host's next boot would load",
+      { savedRules: ["/etc/iptables/rules.v4 holds them"] },
+      ["saved rules: /etc/iptables/rules.v4 holds them"],
+    ],
     ["rules that differ", { rulesStand: async () => false }, ["rules: they differ and are being put right"]],
   ];
   for (const [what, change, expected] of cases)
