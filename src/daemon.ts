@@ -10,7 +10,7 @@ import { createEnforcement } from "./enforcement.ts";
 import { holdEngineQuestions } from "./engine-questions.ts";
 import { DockerwallError, messageOf } from "./errors.ts";
 import { every } from "./every.ts";
-import { areQuestionsHeld } from "./firewall/boot-guard.ts";
+import { isEngineHeld } from "./firewall/engine-hold.ts";
 import { isGuardedInUse } from "./firewall/in-use.ts";
 import { engineQueueNumber } from "./firewall/names.ts";
 import { lookAtBridges } from "./io/bridge-ports.ts";
@@ -72,7 +72,7 @@ export async function runDaemon(config: Config): Promise<void> {
   const otherIptables = createIptables(backend === "nft" ? "legacy" : "nft");
   // The host's own questions wait in that queue too, and need not where the kernel holds the engine's by their sender.
   const engineQueueFd =
-    folder.path === undefined || (await doesUnitHoldQuestions([iptables, otherIptables]))
+    folder.path === undefined || (await isHeld([iptables, otherIptables]))
       ? undefined
       : holdEngineQuestions(config.queueNumber, sets);
   const engineVersion = await engine.version();
@@ -359,10 +359,10 @@ function leaveUnguardedPorts(unguarded: string | undefined): void {
   if (unguarded !== undefined) removePortTable();
 }
 
-/** Whether the boot guard's unit holds what the engine asks, until our first restore. */
-async function doesUnitHoldQuestions(tools: readonly ReturnType<typeof createIptables>[]): Promise<boolean> {
+/** Whether what the engine asks is held until our first restore. */
+async function isHeld(tools: readonly ReturnType<typeof createIptables>[]): Promise<boolean> {
   const saved = await Promise.all(tools.map((tool) => tool.save(4).catch(() => "")));
-  return saved.some(areQuestionsHeld);
+  return saved.some(isEngineHeld);
 }
 
 /** Whether there is a set of ours, or a rule in one of these variants. */

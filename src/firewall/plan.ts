@@ -103,7 +103,9 @@ export function concernsRules(desired: readonly Table[], table: string, chain: s
 function planTable(desired: Table, observed: ObservedTable): string {
   const wanted = new Map(desired.chains.map((chain) => [chain.name, chain.rules]));
   const changed = desired.chains.filter((chain) => !sameRules(chain.rules, observed.get(chain.name)));
-  const stale = [...observed.keys()].filter((name) => name.startsWith(ownPrefix) && !wanted.has(name));
+  const stale = [...observed.keys()].filter(
+    (name) => name.startsWith(ownPrefix) && !wanted.has(name) && desired.spared?.includes(name) !== true,
+  );
   const jumps = planJumps(desired, observed);
   if (changed.length === 0 && stale.length === 0 && jumps.length === 0) return "";
   const lines = [
@@ -118,11 +120,16 @@ function planTable(desired: Table, observed: ObservedTable): string {
   return `${lines.join("\n")}\n`;
 }
 
-/** Puts our jump first and once. A jump that is first already is left alone, so that no packet misses it. */
+/**
+ * Puts our jump first and once. A jump that is first already is left alone, so that no packet misses it. One to a chain
+ * that is spared may stand anywhere.
+ */
 function planJumps(desired: Table, observed: ObservedTable): string[] {
   const lines: string[] = [];
-  for (const [hook, rules] of observed) {
+  const spared = new Set(desired.spared?.map((name) => `-j ${name}`));
+  for (const [hook, found] of observed) {
     if (hook.startsWith(ownPrefix)) continue;
+    const rules = found.filter((rule) => !spared.has(rule));
     const wanted = desired.jumps.filter((jump) => jump.hook === hook).map((jump) => `-j ${jump.chain}`);
     const ours = rules.filter((rule) => targetsOurs(rule));
     const inPlace = ours.length === wanted.length && wanted.every((jump, index) => rules[index] === jump);

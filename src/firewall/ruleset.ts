@@ -45,6 +45,8 @@ export interface Table {
   readonly chains: readonly Chain[];
   /** Jumps that must stand first, and once, in a built-in chain. */
   readonly jumps: readonly Jump[];
+  /** Chains of ours that are left alone, with the jumps to them, whether they are there or not. */
+  readonly spared?: readonly string[];
 }
 
 export interface RulesetOptions {
@@ -59,7 +61,12 @@ export interface RulesetOptions {
    * portTable). Not where ports cannot be guarded, or are not yet.
    */
   readonly demandSender?: boolean;
+  /** Whether what holds the questions of a starting engine stays (see questionTables). */
+  readonly spareQuestions?: boolean;
 }
+
+/** Where what an engine asks is held while nobody has read that engine: the tables that have chainNames.engine then. */
+export const questionTables: readonly TableName[] = ["mangle", "filter"];
 
 /** Lookups per second and burst that one address may send before the rest is shed ahead of conntrack. */
 const lookupRate = { perSecond: 300, burst: 600 };
@@ -84,6 +91,14 @@ const flowsAtMost = 8192;
 
 /** The whole ruleset of one family. */
 export function renderRuleset(options: RulesetOptions): readonly Table[] {
+  const tables = renderTables(options);
+  if (options.spareQuestions !== true) return tables;
+  return tables.map((table) =>
+    questionTables.includes(table.name) ? { ...table, spared: [chain.engine] } : table,
+  );
+}
+
+function renderTables(options: RulesetOptions): readonly Table[] {
   const sets = setsOf(options.family);
   return [
     {

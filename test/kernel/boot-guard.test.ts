@@ -5,7 +5,8 @@ import assert from "node:assert/strict";
 import { execFileSync, spawnSync } from "node:child_process";
 import { writeFileSync } from "node:fs";
 import { describe, it } from "node:test";
-import { areQuestionsHeld, bootGuardUnit, bootSetsUnit } from "../../src/firewall/boot-guard.ts";
+import { bootGuardUnit, bootSetsUnit } from "../../src/firewall/boot-guard.ts";
+import { isEngineHeld } from "../../src/firewall/engine-hold.ts";
 import { renderRuleset } from "../../src/firewall/ruleset.ts";
 import { createSets, destroySets, setsExist } from "../../src/io/desired-sets.ts";
 import { openKernelSets } from "../../src/io/ipset.ts";
@@ -108,6 +109,14 @@ python3 /run/asks`;
       run("umount", "/run/groups");
     }
   }
+  const rulesOfBoth = ["iptables", "ip6tables"]
+    .flatMap((tool) =>
+      [
+        ...["-N DOCKER-USER", "-A FORWARD -j DOCKER-USER", "-N DOCKERWALL-REJECT"],
+        ...["OUTPUT", "DOCKER-USER"].map((hook) => `-I ${hook} -j DOCKERWALL-REJECT`),
+      ].map((rule) => `${tool} ${rule}`),
+    )
+    .join("; ");
   const groups = "mount -t cgroup2 none /sys/fs/cgroup";
   const engine = "mkdir -p /sys/fs/cgroup/system.slice/docker.service";
 
@@ -122,12 +131,14 @@ python3 /run/asks`;
       "is held when the engine's group is another one by then",
       '"$@"; rmdir /sys/fs/cgroup/system.slice/docker.service; "$@"',
     ],
+    // The kernel refuses this match in a chain that FORWARD leads to.
+    ["is held where the daemon's rules stand beside Docker's", `${rulesOfBoth}; "$@"`],
   ] as const) {
     it(title, () => {
       assert.deepEqual(questions(groups, before), [...held, ...left]);
       const rules = run(`iptables-${backend}-save`);
-      assert.equal(rules.match(/^-A .* held-since-boot -j (DROP|REJECT)/gm)?.length, 2, rules);
-      assert.equal(areQuestionsHeld(rules), true);
+      assert.equal(rules.match(/^-A .* held-since-start -j (DROP|REJECT)/gm)?.length, 2, rules);
+      assert.equal(isEngineHeld(rules), true);
     });
   }
 
