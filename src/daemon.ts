@@ -20,7 +20,7 @@ import { claimHost } from "./io/claim.ts";
 import type { Config } from "./io/config.ts";
 import { createControlServer } from "./io/control-server.ts";
 import { destroySets } from "./io/desired-sets.ts";
-import { engineFinder, findSandboxFolder, openEngineRoot } from "./io/dockerd.ts";
+import { engineFinder, findDockerd, findSandboxFolder, openEngineRoot } from "./io/dockerd.ts";
 import { connectEngine } from "./io/engine.ts";
 import { listHostAddresses } from "./io/host-addresses.ts";
 import { openHostResolvers } from "./io/host-resolvers.ts";
@@ -40,6 +40,7 @@ import { createLifecycle } from "./lifecycle.ts";
 import { hostPrefix } from "./model/address.ts";
 import { isInForce, stateSentences } from "./model/state.ts";
 import type { Topology } from "./model/topology.ts";
+import { createNextEngine } from "./next-engine.ts";
 import { openPolicyDesk } from "./policy-desk.ts";
 import { createReporter, type Reporter } from "./reporter.ts";
 import { createWall } from "./wall.ts";
@@ -85,7 +86,17 @@ export async function runDaemon(config: Config): Promise<void> {
   if (folder.path !== undefined) probeSandboxTable();
   const unguardedPorts = folder.path === undefined ? folder.problem : probePortTable();
 
+  const nextEngine = createNextEngine({
+    backend,
+    variants: [iptables, otherIptables],
+    sets,
+    find: findDockerd,
+    captures: folder.path !== undefined,
+    lifecycle,
+  });
+
   await using cleanup = new AsyncDisposableStack();
+  cleanup.defer(() => nextEngine.leave());
   /** What acts by itself, and ends before the wall is taken down. */
   const acting = cleanup.use(new DisposableStack());
   using made = takingBackSets(sets, adopts);
@@ -142,13 +153,19 @@ export async function runDaemon(config: Config): Promise<void> {
     onChange: () => void enforcement.reconcile(),
     onRead: () => enforcement.tellReadings(),
     onNetworks: () => void enforcement.heal(),
+    onLost: () => {
+      nextEngine.isAwaited();
+      enforcement.awaitEngine();
+    },
     onReconnect: () => {
       log.warn("engine is back");
+      nextEngine.isKnown();
       reporter.clearProblem("engine");
       void enforcement.heal();
     },
     onRefreshed: () => {
       reporter.clearProblem("engine");
+      if (!nextEngine.isLost) void enforcement.engineIsRead();
       // Only the first time does the wall learn by it that nobody is missing.
       const before = wasRead ? wall.quarantine.size : undefined;
       wasRead = true;
@@ -310,6 +327,10 @@ export async function runDaemon(config: Config): Promise<void> {
   });
 
   await end.promise;
+  // Who ends us may be an engine that is about to start containers.
+  await nextEngine
+    .hold()
+    .catch((error) => log.warn("lookups of the engine are not held", { problem: messageOf(error) }));
   const mayLift = config.hold && isInForce(lifecycle.state) && (await isNobodyGuarded());
   // Who is uninstalling is let finish: half of it would be worse than either.
   await takenDown;
