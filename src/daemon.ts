@@ -40,7 +40,7 @@ import { createLifecycle } from "./lifecycle.ts";
 import { hostPrefix } from "./model/address.ts";
 import { isInForce, stateSentences } from "./model/state.ts";
 import type { Topology } from "./model/topology.ts";
-import { createNextEngine } from "./next-engine.ts";
+import { createNextEngine, keepHeld } from "./next-engine.ts";
 import { openPolicyDesk } from "./policy-desk.ts";
 import { createReporter, type Reporter } from "./reporter.ts";
 import { createWall } from "./wall.ts";
@@ -71,11 +71,10 @@ export async function runDaemon(config: Config): Promise<void> {
   const folder = sandboxFolderOf(config);
   const iptables = createIptables(backend);
   const otherIptables = createIptables(backend === "nft" ? "legacy" : "nft");
-  // The host's own questions wait in that queue too, and need not where the kernel holds the engine's by their sender.
   const engineQueueFd =
-    folder.path === undefined || (await isHeld([iptables, otherIptables]))
+    folder.path === undefined
       ? undefined
-      : holdEngineQuestions(config.queueNumber, sets);
+      : await takeQuestions([iptables, otherIptables], config.queueNumber, sets);
   const engineVersion = await engine.version();
   // What an earlier run, or the boot guard, left closed stays closed when this start fails.
   const adopts = await findsAnything(sets, [iptables, otherIptables]);
@@ -380,10 +379,19 @@ function leaveUnguardedPorts(unguarded: string | undefined): void {
   if (unguarded !== undefined) removePortTable();
 }
 
-/** Whether what the engine asks is held until our first restore. */
-async function isHeld(tools: readonly ReturnType<typeof createIptables>[]): Promise<boolean> {
+/**
+ * The queue of the engine's questions. The host's own wait in it too, and need not where the kernel holds the engine's by
+ * their sender, until our first restore.
+ */
+async function takeQuestions(
+  tools: readonly Iptables[],
+  queueNumber: number,
+  sets: KernelSets,
+): Promise<number | undefined> {
   const saved = await Promise.all(tools.map((tool) => tool.save(4).catch(() => "")));
-  return saved.some(isEngineHeld);
+  if (!saved.some(isEngineHeld)) return holdEngineQuestions(queueNumber, sets);
+  keepHeld(sets);
+  return undefined;
 }
 
 /** Whether there is a set of ours, or a rule in one of these variants. */

@@ -15,6 +15,12 @@ import { isInForce } from "./model/state.ts";
 /** How long its questions are held when no daemon comes back; a busy host takes 45 s to start one. */
 const heldSeconds = 120;
 
+/** What is held so does not end before somebody who starts has read the engine. */
+export function keepHeld(sets: KernelSets): void {
+  const names = sets.names();
+  if (names.includes(setNames.awake4) && names.includes(setNames.awake6)) stayAwake(sets, heldSeconds);
+}
+
 export interface NextEngine {
   /** The engine that there is now is the one that we follow. */
   isKnown(): void;
@@ -87,7 +93,7 @@ export function createNextEngine(options: NextEngineOptions): NextEngine {
       return true;
     },
     leave() {
-      if (isHeld) stayAwake(sets, heldSeconds);
+      if (isHeld) keepHeld(sets);
     },
   };
 }

@@ -121,16 +121,16 @@ function planTable(desired: Table, observed: ObservedTable): string {
 }
 
 /**
- * Puts our jump first and once. A jump that is first already is left alone, so that no packet misses it. One to a chain
- * that is spared may stand anywhere.
+ * Puts our jump first and once. A jump that is first already is left alone, so that no packet misses it. Before it is
+ * only one to a chain that is spared: a queue that is passed by ends the walk through the hook.
  */
 function planJumps(desired: Table, observed: ObservedTable): string[] {
   const lines: string[] = [];
-  const spared = new Set(desired.spared?.map((name) => `-j ${name}`));
-  for (const [hook, found] of observed) {
+  for (const [hook, rules] of observed) {
     if (hook.startsWith(ownPrefix)) continue;
-    const rules = found.filter((rule) => !spared.has(rule));
-    const wanted = desired.jumps.filter((jump) => jump.hook === hook).map((jump) => `-j ${jump.chain}`);
+    const spared = (desired.spared ?? []).map((name) => `-j ${name}`).filter((jump) => rules.includes(jump));
+    const own = desired.jumps.filter((jump) => jump.hook === hook).map((jump) => `-j ${jump.chain}`);
+    const wanted = [...spared, ...own];
     const ours = rules.filter((rule) => targetsOurs(rule));
     const inPlace = ours.length === wanted.length && wanted.every((jump, index) => rules[index] === jump);
     if (inPlace) continue;

@@ -85,7 +85,17 @@ describe("planRules", () => {
     it("keeps nothing else from being put right", () => {
       assert.equal(
         planRules(sparing, parseSave(held.replace(`${jump}\n`, ""))),
-        "*mangle\n-I FORWARD 1 -j DOCKERWALL-FORWARD\nCOMMIT\n",
+        "*mangle\n-D FORWARD -j DOCKERWALL-ENGINE\n-I FORWARD 1 -j DOCKERWALL-FORWARD\n-I FORWARD 1 -j DOCKERWALL-ENGINE\nCOMMIT\n",
+      );
+    });
+
+    it("is led to before ours, where a queue that is passed by would end the walk", () => {
+      const behind = held
+        .replace("-A FORWARD -j DOCKERWALL-ENGINE\n", "")
+        .replace(jump, `${jump}\n-A FORWARD -j DOCKERWALL-ENGINE`);
+      assert.equal(
+        planRules(sparing, parseSave(behind)),
+        "*mangle\n-D FORWARD -j DOCKERWALL-FORWARD\n-D FORWARD -j DOCKERWALL-ENGINE\n-I FORWARD 1 -j DOCKERWALL-FORWARD\n-I FORWARD 1 -j DOCKERWALL-ENGINE\nCOMMIT\n",
       );
     });
 
