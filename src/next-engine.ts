@@ -3,9 +3,8 @@
 // the wall, unless we see to it while it ends us.
 
 import { stayAwake } from "./engine-questions.ts";
-import { isEngineHeld, renderEngineHold } from "./firewall/engine-hold.ts";
+import { engineHoldTables, isEngineHeld, renderEngineHold } from "./firewall/engine-hold.ts";
 import { chainNames, setNames } from "./firewall/names.ts";
-import { questionTables } from "./firewall/ruleset.ts";
 import { execBesideEngine, readEngineGroup } from "./io/engine-group.ts";
 import type { KernelSets } from "./io/ipset.ts";
 import type { Backend, Iptables } from "./io/iptables.ts";
@@ -58,12 +57,12 @@ export function createNextEngine(options: NextEngineOptions): NextEngine {
 
   async function holdFamily(pid: number, group: string, family: 4 | 6): Promise<void> {
     const tool = `${family === 4 ? "iptables" : "ip6tables"}-${backend}`;
-    const jumps = questionTables.flatMap((table) => [
+    const jumps = engineHoldTables(backend).flatMap((table) => [
       `*${table}`,
       `-I OUTPUT -j ${chainNames.engine}`,
       "COMMIT",
     ]);
-    const input = [...renderEngineHold(group, setNames[`awake${family}`]), ...jumps, ""].join("\n");
+    const input = [...renderEngineHold(backend, group, setNames[`awake${family}`]), ...jumps, ""].join("\n");
     const wait = backend === "legacy" ? ["-w", "5"] : [];
     await execBesideEngine(pid, `${tool}-restore`, [...wait, "--noflush"], input);
   }

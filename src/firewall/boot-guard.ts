@@ -2,9 +2,8 @@
 // chains of ours, so the daemon's first restore replaces them in one transaction, without a moment in between.
 
 import type { Family } from "../model/address.ts";
-import { renderEngineHold } from "./engine-hold.ts";
+import { engineHoldTables, renderEngineHold } from "./engine-hold.ts";
 import { chainNames, heldPrefix } from "./names.ts";
-import { questionTables } from "./ruleset.ts";
 import { type SetSpec, setSpecs } from "./sets.ts";
 
 /** A bridge that is called as Docker calls its own and is the host's way out. */
@@ -53,19 +52,22 @@ const engineGroup = "system.slice/docker.service";
  * of the engine. Where either is impossible that is said, with what the tools say, and the engine starts all the same.
  */
 function holdQuestions(): string {
-  const holds = (tool: string): string[] => [
-    `printf "${renderEngineHold(engineGroup).join("\\n")}\\n" | ${tool}-restore -w --noflush`,
-    ...questionTables.map((table) => {
-      const jump = `OUTPUT -j ${chainNames.engine}`;
-      // Only that it is not there yet would be said.
-      return `{ ${tool} -w -t ${table} -C ${jump} 2>/dev/null || ${tool} -w -t ${table} -I ${jump}; }`;
-    }),
-  ];
+  const holdsIn = (tool: string, variant: "nft" | "legacy"): string =>
+    [
+      `printf "${renderEngineHold(variant, engineGroup).join("\\n")}\\n" | ${tool}-restore -w --noflush`,
+      ...engineHoldTables(variant).map((table) => {
+        const jump = `OUTPUT -j ${chainNames.engine}`;
+        // Only that it is not there yet would be said.
+        return `{ ${tool} -w -t ${table} -C ${jump} 2>/dev/null || ${tool} -w -t ${table} -I ${jump}; }`;
+      }),
+    ].join(" && ");
+  const holds = (tool: string): string =>
+    `if ${tool} -V | grep -q legacy; then ${holdsIn(tool, "legacy")}; else ${holdsIn(tool, "nft")}; fi`;
   return [
     "{ cd /sys/fs/cgroup/unified 2>/dev/null || cd /sys/fs/cgroup; }",
     `mkdir -p ${engineGroup}`,
-    ...holds("iptables"),
-    `{ ${holds("ip6tables").join(" && ")} || test ! -e /proc/net/if_inet6; }`,
+    `{ ${holds("iptables")}; }`,
+    `{ { ${holds("ip6tables")}; } || test ! -e /proc/net/if_inet6; }`,
   ]
     .join(" && ")
     .concat(" || echo lookups of the engine are not held: no cgroup v2, or no match by it");
@@ -99,7 +101,7 @@ export function bootGuardUnit(hostBridges: readonly HostBridge[]): string {
       ? ["# No such bridge was the host's own way out when this was printed; print it anew when one is."]
       : known.map(({ bridge, why }) => `# Not held: ${bridge}, which has ${why.join(", ")}.`)),
     `# Holds what ${engineGroup} asks of port 53, for containers and for itself (pulls by name), until the daemon runs.`,
-    `# To pull an image before: for t in iptables ip6tables; do ${questionTables.map((table) => `$t -t ${table} -F ${chainNames.engine}`).join("; ")}; done`,
+    `# To pull an image before: for t in iptables ip6tables; do for b in ${[...engineHoldTables("nft"), ...engineHoldTables("legacy")].join(" ")}; do $t -t $b -F ${chainNames.engine}; done; done`,
     "[Unit]",
     "Description=Hold container networks until Dockerwall has classified them",
     "DefaultDependencies=no",

@@ -7,32 +7,59 @@
 // lead to as well. Who puts them in is the boot guard's unit, or a daemon that a starting engine ends.
 
 import { chainNames } from "./names.ts";
-import { questionTables } from "./ruleset.ts";
 
 const sinceStart = "-m comment --comment held-since-start";
 
-/** What becomes of questions, by table. TCP would send again what is only dropped, until it passes. */
-const rules: Readonly<Record<string, readonly [protocol: string, target: string]>> = {
-  mangle: ["udp", "DROP"],
-  filter: ["tcp", "REJECT --reject-with tcp-reset"],
+type Variant = "nft" | "legacy";
+
+interface Place {
+  readonly table: string;
+  /** What becomes of questions by each transport. */
+  readonly rules: readonly (readonly [protocol: string, target: string])[];
+}
+
+/**
+ * TCP would send again what is only dropped, until it passes. But the legacy tools write a table as a whole, and the kernel
+ * looks for the group of every rule in it then: who does not see that group, or finds it gone, could write nothing. So
+ * there it is a table that nobody else uses, and that cannot refuse.
+ */
+const places: Readonly<Record<Variant, readonly Place[]>> = {
+  nft: [
+    { table: "mangle", rules: [["udp", "DROP"]] },
+    { table: "filter", rules: [["tcp", "REJECT --reject-with tcp-reset"]] },
+  ],
+  legacy: [
+    {
+      table: "security",
+      rules: [
+        ["udp", "DROP"],
+        ["tcp", "DROP"],
+      ],
+    },
+  ],
 };
+
+/** The tables in which it is. */
+export function engineHoldTables(variant: Variant): readonly string[] {
+  return places[variant].map(({ table }) => table);
+}
 
 /**
  * Lines for `iptables-restore --noflush` that make the chains anew, without the jumps to them.
  * @param group of the engine, below the root of cgroup v2
  * @param whileIn a set of destinations, for as long as whose entries it holds
  */
-export function renderEngineHold(group: string, whileIn?: string): readonly string[] {
+export function renderEngineHold(variant: Variant, group: string, whileIn?: string): readonly string[] {
   const condition = whileIn === undefined ? "" : `-m set --match-set ${whileIn} dst `;
-  return questionTables.flatMap((table) => {
-    const [protocol, target] = rules[table] ?? [];
-    return [
-      `*${table}`,
-      `:${chainNames.engine} - [0:0]`,
-      `-A ${chainNames.engine} -p ${protocol} -m ${protocol} --dport 53 -m cgroup --path ${group} ${condition}${sinceStart} -j ${target}`,
-      "COMMIT",
-    ];
-  });
+  return places[variant].flatMap(({ table, rules }) => [
+    `*${table}`,
+    `:${chainNames.engine} - [0:0]`,
+    ...rules.map(
+      ([protocol, target]) =>
+        `-A ${chainNames.engine} -p ${protocol} -m ${protocol} --dport 53 -m cgroup --path ${group} ${condition}${sinceStart} -j ${target}`,
+    ),
+    "COMMIT",
+  ]);
 }
 
 /** Whether what the engine asks is held, by the output of iptables-save. */

@@ -42,8 +42,10 @@ export function planRules(
   const names = new Set<string>([...desired.map((table) => table.name), ...observed.keys()]);
   const parts = [...names].map((name) => {
     const table = desired.find((candidate) => candidate.name === name);
-    if (table === undefined)
-      return planTable({ name: name as TableName, chains: [], jumps: [] }, observed.get(name) ?? new Map());
+    if (table === undefined) {
+      const nothing = { name: name as TableName, chains: [], jumps: [], spared: desired[0]?.spared ?? [] };
+      return planTable(nothing, observed.get(name) ?? new Map());
+    }
     const found = observed.get(name);
     const made = [...new Set([...(found?.get(madeChain) ?? []), ...(missing.get(name) ?? []).map(madeRule)])];
     const chains = made.length > 0 ? [{ name: madeChain, rules: made }, ...table.chains] : table.chains;

@@ -61,12 +61,9 @@ export interface RulesetOptions {
    * portTable). Not where ports cannot be guarded, or are not yet.
    */
   readonly demandSender?: boolean;
-  /** Whether what holds the questions of a starting engine stays (see questionTables). */
+  /** Whether what holds the questions of a starting engine stays, in whatever table (src/firewall/engine-hold.ts). */
   readonly spareQuestions?: boolean;
 }
-
-/** Where what an engine asks is held while nobody has read that engine: the tables that have chainNames.engine then. */
-export const questionTables: readonly TableName[] = ["mangle", "filter"];
 
 /** Lookups per second and burst that one address may send before the rest is shed ahead of conntrack. */
 const lookupRate = { perSecond: 300, burst: 600 };
@@ -93,9 +90,7 @@ const flowsAtMost = 8192;
 export function renderRuleset(options: RulesetOptions): readonly Table[] {
   const tables = renderTables(options);
   if (options.spareQuestions !== true) return tables;
-  return tables.map((table) =>
-    questionTables.includes(table.name) ? { ...table, spared: [chain.engine] } : table,
-  );
+  return tables.map((table) => ({ ...table, spared: [chain.engine] }));
 }
 
 function renderTables(options: RulesetOptions): readonly Table[] {

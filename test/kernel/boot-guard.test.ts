@@ -81,7 +81,8 @@ for family, to in (socket.AF_INET, ("127.0.0.1", 53)), (socket.AF_INET6, ("::1",
     server.close()
 `;
   const left = ["left", "left", "left", "left"];
-  const held = ["held", "refused", "held", "refused"];
+  const byTcp = backend === "nft" ? "refused" : "sent again";
+  const held = ["held", byTcp, "held", byTcp];
   /** Runs the unit's command in a cgroup namespace of its own, and asks as the engine and as somebody else. */
   function questions(mount: string, before: string): string[] {
     const script = `
@@ -92,7 +93,8 @@ python3 /run/asks`;
     writeFileSync("/run/asks", asks);
     run("nft", "flush", "ruleset");
     for (const tool of ["iptables-legacy", "ip6tables-legacy"])
-      for (const table of ["mangle", "filter"]) for (const what of ["-F", "-X"]) run(tool, "-t", table, what);
+      for (const table of ["mangle", "filter", "security"])
+        for (const what of ["-F", "-X"]) run(tool, "-t", table, what);
     const group = `/run/groups/dockerwall-boot-${process.pid}`;
     run("mkdir", "-p", "/run/groups");
     run("mount", "-t", "cgroup2", "none", "/run/groups");
@@ -137,6 +139,9 @@ python3 /run/asks`;
     it(title, () => {
       assert.deepEqual(questions(groups, before), [...held, ...left]);
       const rules = run(`iptables-${backend}-save`);
+      // By now its group is gone, or not to be seen from here: others write their rules all the same.
+      for (const table of ["mangle", "filter"])
+        run(`iptables-${backend}`, "-t", table, "-A", "OUTPUT", "-j", "RETURN");
       assert.equal(rules.match(/^-A .* held-since-start -j (DROP|REJECT)/gm)?.length, 2, rules);
       assert.equal(isEngineHeld(rules), true);
     });
