@@ -10,7 +10,7 @@ import { createEnforcement } from "./enforcement.ts";
 import { holdEngineQuestions } from "./engine-questions.ts";
 import { DockerwallError, messageOf } from "./errors.ts";
 import { every } from "./every.ts";
-import { areQuestionsHeld } from "./firewall/boot-guard.ts";
+import { isEngineHeld } from "./firewall/engine-hold.ts";
 import { isGuardedInUse } from "./firewall/in-use.ts";
 import { engineQueueNumber } from "./firewall/names.ts";
 import { lookAtBridges } from "./io/bridge-ports.ts";
@@ -20,7 +20,7 @@ import { claimHost } from "./io/claim.ts";
 import type { Config } from "./io/config.ts";
 import { createControlServer } from "./io/control-server.ts";
 import { destroySets } from "./io/desired-sets.ts";
-import { engineFinder, findSandboxFolder, openEngineRoot } from "./io/dockerd.ts";
+import { engineFinder, findDockerd, findSandboxFolder, openEngineRoot } from "./io/dockerd.ts";
 import { connectEngine } from "./io/engine.ts";
 import { listHostAddresses } from "./io/host-addresses.ts";
 import { openHostResolvers } from "./io/host-resolvers.ts";
@@ -40,6 +40,7 @@ import { createLifecycle } from "./lifecycle.ts";
 import { hostPrefix } from "./model/address.ts";
 import { isInForce, stateSentences } from "./model/state.ts";
 import type { Topology } from "./model/topology.ts";
+import { createNextEngine, keepHeld } from "./next-engine.ts";
 import { openPolicyDesk } from "./policy-desk.ts";
 import { createReporter, type Reporter } from "./reporter.ts";
 import { createWall } from "./wall.ts";
@@ -70,11 +71,10 @@ export async function runDaemon(config: Config): Promise<void> {
   const folder = sandboxFolderOf(config);
   const iptables = createIptables(backend);
   const otherIptables = createIptables(backend === "nft" ? "legacy" : "nft");
-  // The host's own questions wait in that queue too, and need not where the kernel holds the engine's by their sender.
   const engineQueueFd =
-    folder.path === undefined || (await doesUnitHoldQuestions([iptables, otherIptables]))
+    folder.path === undefined
       ? undefined
-      : holdEngineQuestions(config.queueNumber, sets);
+      : await takeQuestions([iptables, otherIptables], config.queueNumber, sets);
   const engineVersion = await engine.version();
   // What an earlier run, or the boot guard, left closed stays closed when this start fails.
   const adopts = await findsAnything(sets, [iptables, otherIptables]);
@@ -85,7 +85,17 @@ export async function runDaemon(config: Config): Promise<void> {
   if (folder.path !== undefined) probeSandboxTable();
   const unguardedPorts = folder.path === undefined ? folder.problem : probePortTable();
 
+  const nextEngine = createNextEngine({
+    backend,
+    variants: [iptables, otherIptables],
+    sets,
+    find: findDockerd,
+    captures: folder.path !== undefined,
+    lifecycle,
+  });
+
   await using cleanup = new AsyncDisposableStack();
+  cleanup.defer(() => nextEngine.leave());
   /** What acts by itself, and ends before the wall is taken down. */
   const acting = cleanup.use(new DisposableStack());
   using made = takingBackSets(sets, adopts);
@@ -142,13 +152,19 @@ export async function runDaemon(config: Config): Promise<void> {
     onChange: () => void enforcement.reconcile(),
     onRead: () => enforcement.tellReadings(),
     onNetworks: () => void enforcement.heal(),
+    onLost: () => {
+      nextEngine.isAwaited();
+      enforcement.awaitEngine();
+    },
     onReconnect: () => {
       log.warn("engine is back");
+      nextEngine.isKnown();
       reporter.clearProblem("engine");
       void enforcement.heal();
     },
     onRefreshed: () => {
       reporter.clearProblem("engine");
+      if (!nextEngine.isLost) void enforcement.engineIsRead();
       // Only the first time does the wall learn by it that nobody is missing.
       const before = wasRead ? wall.quarantine.size : undefined;
       wasRead = true;
@@ -310,6 +326,10 @@ export async function runDaemon(config: Config): Promise<void> {
   });
 
   await end.promise;
+  // Who ends us may be an engine that is about to start containers.
+  await nextEngine
+    .hold()
+    .catch((error) => log.warn("lookups of the engine are not held", { problem: messageOf(error) }));
   const mayLift = config.hold && isInForce(lifecycle.state) && (await isNobodyGuarded());
   // Who is uninstalling is let finish: half of it would be worse than either.
   await takenDown;
@@ -359,10 +379,19 @@ function leaveUnguardedPorts(unguarded: string | undefined): void {
   if (unguarded !== undefined) removePortTable();
 }
 
-/** Whether the boot guard's unit holds what the engine asks, until our first restore. */
-async function doesUnitHoldQuestions(tools: readonly ReturnType<typeof createIptables>[]): Promise<boolean> {
+/**
+ * The queue of the engine's questions. The host's own wait in it too, and need not where the kernel holds the engine's by
+ * their sender, until our first restore.
+ */
+async function takeQuestions(
+  tools: readonly Iptables[],
+  queueNumber: number,
+  sets: KernelSets,
+): Promise<number | undefined> {
   const saved = await Promise.all(tools.map((tool) => tool.save(4).catch(() => "")));
-  return saved.some(areQuestionsHeld);
+  if (!saved.some(isEngineHeld)) return holdEngineQuestions(queueNumber, sets);
+  keepHeld(sets);
+  return undefined;
 }
 
 /** Whether there is a set of ours, or a rule in one of these variants. */

@@ -44,6 +44,10 @@ export interface Enforcement {
   heal(): Promise<void>;
   /** Has everybody judged by what is said now, also where the picture is the same. @throws what kept it from that */
   decideAnew(): Promise<void>;
+  /** The engine is away: what holds the questions of the next one stays until that one has been read. */
+  awaitEngine(): void;
+  /** It has been. Resolves when nothing is held any more that was held until now; never rejects. */
+  engineIsRead(): Promise<void>;
   /** A boot guard that is started again may put its rules into the variant that we do not look at. */
   cleanOther(): Promise<void>;
   classification(): Classification | undefined;
@@ -153,6 +157,13 @@ export function createEnforcement(options: EnforcementOptions): Enforcement {
     reporter.onProblem("rules", messageOf(error));
   });
 
+  async function cleanOther(): Promise<void> {
+    if (!working.has(lifecycle.state)) return;
+    await wall
+      .cleanOther()
+      .catch((error) => log.warn("the other iptables variant", { problem: messageOf(error) }));
+  }
+
   return {
     usePicture() {
       pictureIsWhole = true;
@@ -173,12 +184,17 @@ export function createEnforcement(options: EnforcementOptions): Enforcement {
       await reconciling.request();
       if (problem !== undefined) throw problem;
     },
-    async cleanOther() {
-      if (!working.has(lifecycle.state)) return;
-      await wall
-        .cleanOther()
-        .catch((error) => log.warn("the other iptables variant", { problem: messageOf(error) }));
+    awaitEngine() {
+      wall.spareQuestions(true);
     },
+    async engineIsRead() {
+      if (!wall.spareQuestions(false)) return;
+      // Other rules by our own will: nobody has changed them.
+      installed = false;
+      await healing.request();
+      await cleanOther();
+    },
+    cleanOther,
     classification: () => classification,
     changes,
     idle: async () => {

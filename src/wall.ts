@@ -81,6 +81,12 @@ export interface Wall {
    * classify() take out what nobody needs any more.
    */
   forgetGone(topology: Topology): void;
+  /**
+   * Whether what holds the questions of a starting engine is left alone; in force with the next applyRules() and
+   * cleanOther().
+   * @returns false when that was so already
+   */
+  spareQuestions(spare: boolean): boolean;
   /** Lets go of bridges that nobody has classified, and of those that come from now on; what is guarded stays guarded. */
   liftHold(): Promise<void>;
   /** Removes rules, in either variant, and sets. @throws DockerwallError naming what is left */
@@ -113,9 +119,13 @@ export function createWall(options: WallOptions): Wall {
   let rulesets: ReadonlyMap<Family, readonly Table[]>;
   let hold = options.hold;
   let demandSender = options.demandSender === true;
+  let spareQuestions = false;
   const renderRules = (): void => {
     rulesets = new Map(
-      ([4, 6] as const).map((family) => [family, renderRuleset({ ...options, family, hold, demandSender })]),
+      ([4, 6] as const).map((family) => [
+        family,
+        renderRuleset({ ...options, family, hold, demandSender, spareQuestions }),
+      ]),
     );
   };
   renderRules();
@@ -183,6 +193,8 @@ export function createWall(options: WallOptions): Wall {
     },
 
     async cleanOther() {
+      // The unit may have put it there, and what this variant is to be rid of is everything of ours.
+      if (spareQuestions) return;
       for (const family of rulesets.keys()) await options.otherIptables.apply(family, []);
     },
 
@@ -193,6 +205,13 @@ export function createWall(options: WallOptions): Wall {
     demandSenders() {
       if (demandSender) return false;
       demandSender = true;
+      renderRules();
+      return true;
+    },
+
+    spareQuestions(spare) {
+      if (spareQuestions === spare) return false;
+      spareQuestions = spare;
       renderRules();
       return true;
     },

@@ -71,6 +71,8 @@ export const chainNames = {
   accept: "DOCKERWALL-ACCEPT",
   output: "DOCKERWALL-OUTPUT",
   question: "DOCKERWALL-QUESTION",
+  /** Not of the ruleset: there from the start of an engine until a daemon has read it. */
+  engine: "DOCKERWALL-ENGINE",
 } as const;
 
 /**

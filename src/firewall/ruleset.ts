@@ -45,6 +45,8 @@ export interface Table {
   readonly chains: readonly Chain[];
   /** Jumps that must stand first, and once, in a built-in chain. */
   readonly jumps: readonly Jump[];
+  /** Chains of ours that are left alone, with the jumps to them, whether they are there or not. */
+  readonly spared?: readonly string[];
 }
 
 export interface RulesetOptions {
@@ -59,6 +61,8 @@ export interface RulesetOptions {
    * portTable). Not where ports cannot be guarded, or are not yet.
    */
   readonly demandSender?: boolean;
+  /** Whether what holds the questions of a starting engine stays, in whatever table (src/firewall/engine-hold.ts). */
+  readonly spareQuestions?: boolean;
 }
 
 /** Lookups per second and burst that one address may send before the rest is shed ahead of conntrack. */
@@ -84,6 +88,12 @@ const flowsAtMost = 8192;
 
 /** The whole ruleset of one family. */
 export function renderRuleset(options: RulesetOptions): readonly Table[] {
+  const tables = renderTables(options);
+  if (options.spareQuestions !== true) return tables;
+  return tables.map((table) => ({ ...table, spared: [chain.engine] }));
+}
+
+function renderTables(options: RulesetOptions): readonly Table[] {
   const sets = setsOf(options.family);
   return [
     {
