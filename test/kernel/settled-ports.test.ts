@@ -59,6 +59,8 @@ run(
 const marked = (): number =>
   Number(/packets (\d+)/.exec(run("nft", "list", "chain", "inet", "seen", "in"))?.[1]);
 const portOf = (mark: number): number => (mark ^ unsettledMark) >>> 0;
+/** Its kernel looks for routers and joins groups besides. */
+const isUdp = ({ family, payload }: QueuedPacket): boolean => payload[family === 4 ? 9 : 6] === 17;
 const send = ({ box }: typeof one, text: string, address = "198.19.3.1"): void =>
   void box.run("bash", "-c", `echo ${text} > /dev/udp/${address}/9`);
 const hears = (text: string): Promise<true> =>
@@ -101,7 +103,9 @@ for (const [backend, bridged] of [
       const packets: QueuedPacket[] = [];
       await until("what waits", 2_000, () => {
         packets.push(...queue.receive());
-        return packets.some(({ mark }) => portOf(mark) === from.index) ? true : undefined;
+        return packets.some((packet) => portOf(packet.mark) === from.index && isUdp(packet))
+          ? true
+          : undefined;
       });
       return packets;
     };
@@ -119,7 +123,7 @@ for (const [backend, bridged] of [
         await hears("settled");
         send(two, "held", address);
         const packets = (await waits(two)).filter(({ mark }) => portOf(mark) === two.index);
-        assert.equal(packets[0]?.family, family);
+        assert.ok(packets.some((packet) => packet.family === family && isUdp(packet)));
         await sleep(50);
         assert.equal(heard.includes("held"), false);
         for (const { id } of packets) queue.verdict(id, "repeat", 0);

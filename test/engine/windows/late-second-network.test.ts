@@ -127,11 +127,9 @@ function isLate(name: string): void {
       `${name}: ${what}`,
       10_000,
       async () => {
-        const packets = (await capture.packets()).slice(since);
+        const packets = (await capture.packets()).slice(since).filter(({ dport }) => dport === 9000);
         const lines = packets.flatMap(({ dst, payload }) =>
-          String(payload)
-            .split("\n")
-            .flatMap((line) => (line === "" ? [] : [`${dst} ${line}`])),
+          (String(payload).match(/^\w+ \d+$/gm) ?? []).map((line) => `${dst} ${line}`),
         );
         last = new Set(lines).size;
         return last === 2 * datagrams ? true : undefined;
