@@ -54,7 +54,7 @@ run(
   "nft",
   `add table inet seen
    add chain inet seen in { type filter hook prerouting priority -200; }
-   add rule inet seen in meta mark != 0 counter comment marked`,
+   add rule inet seen in udp dport 9 meta mark != 0 counter comment marked`,
 );
 const marked = (): number =>
   Number(/packets (\d+)/.exec(run("nft", "list", "chain", "inet", "seen", "in"))?.[1]);
