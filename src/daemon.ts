@@ -12,7 +12,7 @@ import { DockerwallError, messageOf } from "./errors.ts";
 import { every } from "./every.ts";
 import { isEngineHeld } from "./firewall/engine-hold.ts";
 import { isGuardedInUse } from "./firewall/in-use.ts";
-import { engineQueueNumber } from "./firewall/names.ts";
+import { engineQueueNumber, unsettledQueueNumber } from "./firewall/names.ts";
 import { lookAtBridges } from "./io/bridge-ports.ts";
 import { watchBridges } from "./io/bridge-watch.ts";
 import { listBridges } from "./io/bridges.ts";
@@ -34,6 +34,7 @@ import { hasPortTable, probePortTable, removePortTable } from "./io/port-table.t
 import { createReadiness } from "./io/readiness.ts";
 import { watchRules } from "./io/rule-watch.ts";
 import { probeSandboxTable } from "./io/sandbox-table.ts";
+import { probeSettledPorts, removeSettledPorts } from "./io/settled-ports.ts";
 import { unstampFlows } from "./io/stamped-flows.ts";
 import { createLookupJournal } from "./journal/lookups.ts";
 import { createLifecycle } from "./lifecycle.ts";
@@ -83,7 +84,7 @@ export async function runDaemon(config: Config): Promise<void> {
   );
   let upstreams = config.upstreams ?? hostResolvers.read();
   if (folder.path !== undefined) probeSandboxTable();
-  const unguardedPorts = folder.path === undefined ? folder.problem : probePortTable();
+  const { unguardedPorts, unheldPorts } = probePorts(folder);
 
   const nextEngine = createNextEngine({
     backend,
@@ -122,7 +123,11 @@ export async function runDaemon(config: Config): Promise<void> {
     backend,
     sets,
     journal,
-    queues: [config.queueNumber, engineQueueNumber(config.queueNumber)],
+    queues: [
+      config.queueNumber,
+      engineQueueNumber(config.queueNumber),
+      unsettledQueueNumber(config.queueNumber),
+    ],
     state: () => lifecycle.state,
     onProblem: (problem) => log.error("degraded", { problem }),
     onChange: (unwell) => lifecycle.observe(unwell),
@@ -130,7 +135,7 @@ export async function runDaemon(config: Config): Promise<void> {
     circles: (topology, { guarded }) =>
       findCircles({ topology, guarded, upstreams, own: listHostAddresses().map(hostPrefix) }).sentences,
   });
-  tellMissing(reporter, folder.problem, unguardedPorts);
+  tellMissing(reporter, { uncaptured: folder.problem, unguardedPorts, unheldPorts });
   const desk = openPolicyDesk({
     sets,
     policyFile: config.policyFile,
@@ -205,6 +210,7 @@ export async function runDaemon(config: Config): Promise<void> {
     await plane?.[Symbol.asyncDispose]();
     await wall.remove();
     removePortTable();
+    removeSettledPorts();
   }
 
   /** Reads the engine because the data plane met something new, and tells it when the picture is in use. */
@@ -229,6 +235,7 @@ export async function runDaemon(config: Config): Promise<void> {
         sandboxFolder: folder.path,
         engineQueueFd,
         guardPorts: unguardedPorts === undefined,
+        holdUnsettled: unheldPorts === undefined,
         queueNumber: config.queueNumber,
       },
       {
@@ -374,9 +381,19 @@ function takingBackSets(sets: KernelSets, adopts: boolean): DisposableStack {
   return made;
 }
 
+/** Why ports cannot be guarded, and why what new ones send cannot be held. */
+function probePorts(
+  folder: ReturnType<typeof sandboxFolderOf>,
+): Readonly<Record<"unguardedPorts" | "unheldPorts", string | undefined>> {
+  const unguardedPorts = folder.path === undefined ? folder.problem : probePortTable();
+  return { unguardedPorts, unheldPorts: unguardedPorts ?? probeSettledPorts() };
+}
+
 /** What an earlier run has left at ports nobody would change any more, nor let go whom it cut off. */
 function leaveUnguardedPorts(unguarded: string | undefined): void {
-  if (unguarded !== undefined) removePortTable();
+  if (unguarded === undefined) return;
+  removePortTable();
+  removeSettledPorts();
 }
 
 /**
@@ -420,10 +437,18 @@ function assertHostNetwork({ networks }: Topology): void {
 /** Says what this host or this container does not offer, and what is not closed for want of it. */
 function tellMissing(
   reporter: Pick<Reporter, "onProblem">,
-  uncaptured: string | undefined,
-  unguardedPorts: string | undefined,
+  {
+    uncaptured,
+    unguardedPorts,
+    unheldPorts,
+  }: Readonly<Record<"uncaptured" | "unguardedPorts" | "unheldPorts", string | undefined>>,
 ): void {
   if (uncaptured !== undefined) reporter.onProblem("capture", uncaptured);
+  if (unheldPorts !== undefined)
+    reporter.onProblem(
+      "bridges",
+      `what new containers send is not held (${unheldPorts}): one that is on an open network too can send by that one while the host is so busy that the daemon does not see it in time`,
+    );
   if (unguardedPorts === undefined) return;
   reporter.onProblem(
     "ports",

@@ -42,6 +42,8 @@ export interface DataPlaneLink extends AsyncDisposable {
   post(picture: Picture): Promise<void>;
   /** Tells how far the picture that was posted last is known to be true. */
   tellReadings(readings: Readings): void;
+  /** What comes by ports of which it is not known whose they are waits from now on: the rules know its mark. */
+  holdUnsettled(): void;
   /** Replaces the daemon's resolvers. */
   useUpstreams(upstreams: readonly Upstream[]): void;
   /** Tells that the engine has been read as `onRefresh` demanded. */
@@ -166,6 +168,9 @@ export async function startDataPlane(
     },
     tellReadings(readings) {
       worker.postMessage({ kind: "readings", ...readingsPoster(readings) } satisfies ToDataPlane);
+    },
+    holdUnsettled() {
+      worker.postMessage({ kind: "hold-unsettled" } satisfies ToDataPlane);
     },
     useUpstreams(upstreams) {
       worker.postMessage({ kind: "upstreams", upstreams } satisfies ToDataPlane);

@@ -38,6 +38,7 @@ import { createListCompiler } from "./policy/entry-list.ts";
 import { createPresence } from "./presence.ts";
 import { startQueue } from "./queue.ts";
 import { createStandings } from "./sandbox-standing.ts";
+import { startUnsettledQueue, type UnsettledQueue } from "./unsettled-queue.ts";
 
 /** How long lookups are gathered before the control plane hears of them. */
 const journalEveryMs = 200;
@@ -49,6 +50,9 @@ const betweenStrangersMs = 1_000;
 const doubtAgainMs = 1_000;
 /** How often what hangs on ports is compared, where the kernel does not keep others from it. */
 const healPortsEveryMs = 5_000;
+/** When we have not said for so long that we are awake, nothing waits for us. Longer than any load makes us wait. */
+const awakeMs = 30_000;
+const awakeEveryMs = 5_000;
 /** How often the host's own addresses are read again, and run-out grants forgotten. */
 const housekeepingEveryMs = 30_000;
 /** TCP connections of all networks together. */
@@ -184,6 +188,8 @@ async function start(): Promise<void> {
           holdersOf: (address) => sandboxes?.holdersOf(address) ?? nobody,
           cutInside: (sandbox, cut) => sandboxes?.cutInside(sandbox, cut),
           isCutInside: (sandbox) => sandboxes?.isCutInside(sandbox) === true,
+          isComplete: () => sandboxes?.isComplete() === true,
+          isUnheard: (asker) => knowledge.isUnheard(asker),
           onChange: (sandbox) => sandboxes?.judge(sandbox),
           onProblem: tellProblem,
         });
@@ -220,6 +226,33 @@ async function start(): Promise<void> {
     await listenTcp(at, handler, {}, { pool: connections, onProblem: tellProblem });
   }
 
+  /** Captures what is not captured yet, and takes in which ports there are; done when it returns. */
+  function lookNow(): void {
+    sandboxes?.captureNow();
+    standings?.lookNow();
+  }
+
+  let unsettled: UnsettledQueue | undefined;
+  /** Whatever is known by now is in the kernel before anything waits. */
+  function holdUnsettled(): void {
+    if (standings === undefined || unsettled !== undefined || !settings.holdUnsettled) return;
+    standings.settlePorts();
+    lookNow();
+    sandboxes?.reclassify();
+    unsettled = startUnsettledQueue({
+      queueNumber: settings.queueNumber,
+      readiness,
+      lookNow,
+      stateOf: standings.stateOfPort,
+      onUnknown: refresh,
+      onProblem: tellProblem,
+      nowMs: monotonicMs,
+    });
+    const stay = (): void => standings.stayAwake(awakeMs);
+    stay();
+    setInterval(() => contain(stay, (error) => tellProblem(messageOf(error))), awakeEveryMs);
+  }
+
   const lates = new LateCaptures();
   let endEngineQuestions: ReturnType<typeof startEngineQuestions> = () => undefined;
   if (settings.sandboxFolder !== undefined && standings !== undefined) {
@@ -231,10 +264,7 @@ async function start(): Promise<void> {
       readiness,
       sets,
       lates,
-      captureNow: () => {
-        sandboxes?.captureNow();
-        standings.lookNow();
-      },
+      captureNow: lookNow,
       mayBeEngines: engine.maySend,
       isEngineIdle: engine.isIdle,
       onUnknown: refresh,
@@ -307,6 +337,7 @@ async function start(): Promise<void> {
       cutFlows,
     );
     sandboxes?.reclassify();
+    unsettled?.judge();
     standings?.retain(isLive);
     hostListeners.follow(bridgesOf(picture));
     answerer.useTopology(picture.topology, picture.guarded);
@@ -342,6 +373,7 @@ async function start(): Promise<void> {
     const ids = new Set(topology.containers.map(({ id }) => id));
     readings = withReadings(readings, posted, (id) => ids.has(id));
     if (doubtful.size > 0) sandboxes?.reclassify();
+    unsettled?.judge();
     answerer.reconsider();
   }
 
@@ -360,6 +392,9 @@ async function start(): Promise<void> {
       case "refreshed":
         if (doubtful.size > 0) askAgain();
         answerer.refreshed();
+        break;
+      case "hold-unsettled":
+        holdUnsettled();
         break;
       case "flush":
         tellLookups();
@@ -397,6 +432,7 @@ async function start(): Promise<void> {
       }
       case "release-all":
         endEngineQuestions("accept");
+        unsettled?.close();
         standings?.release();
         return Promise.resolve(sandboxes?.releaseAll()).then(() => done(message));
     }

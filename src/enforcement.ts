@@ -88,6 +88,8 @@ export function createEnforcement(options: EnforcementOptions): Enforcement {
   let problem: unknown;
   let rulesProblem: unknown;
   let installed = false;
+  /** Whether the rules demand the marks of ports, and know those of ports that are not settled. */
+  let demanded = false;
   /** Half a picture would take out of the kernel what an earlier run put there for containers not read yet. */
   let pictureIsWhole = false;
 
@@ -127,6 +129,8 @@ export function createEnforcement(options: EnforcementOptions): Enforcement {
       installed = false;
       await healing.request();
     }
+    demanded = options.guardsPorts;
+    holdUnsettled();
     reporter.onEnforced(guarded.map((network) => network.id));
     changes.dispatchEvent(new Event("change"));
   }
@@ -145,7 +149,13 @@ export function createEnforcement(options: EnforcementOptions): Enforcement {
       reporter.onHealed(families.length);
     }
     installed = true;
+    holdUnsettled();
     reporter.clearProblem("rules");
+  }
+
+  /** Marks that no rule knows would go further than they may. */
+  function holdUnsettled(): void {
+    if (demanded && installed) options.dataPlane()?.holdUnsettled();
   }
 
   const reconciling = createSchedule(reconcile, (error) => {

@@ -43,6 +43,7 @@ export type ProblemPlace =
   | "rules"
   | "capture"
   | "ports"
+  | "bridges"
   | "policy file"
   | `work: ${string}`;
 
@@ -53,7 +54,7 @@ const decisive: readonly ProblemPlace[] = ["rules", "reconcile"];
  * Of no concern to health: a mistake of whoever writes policies denies what it concerns, a container that cannot be read
  * is denied what hangs on it, and a kernel that has less to offer has not more for a daemon that is started anew.
  */
-const bearable: readonly ProblemPlace[] = ["policy file", "containers", "ports"];
+const bearable: readonly ProblemPlace[] = ["policy file", "containers", "ports", "bridges"];
 
 export interface Reporter {
   onClassified(topology: Topology, classification: Classification, nowMs: number): void;

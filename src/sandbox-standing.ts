@@ -5,6 +5,7 @@
 import type { AskerIndex, Standing } from "./dns/asker.ts";
 import type { Asker } from "./dns/knowledge.ts";
 import type { Newcomers } from "./dns/newcomers.ts";
+import type { PortState } from "./dns/unsettled.ts";
 import { messageOf } from "./errors.ts";
 import type { KernelSets } from "./io/ipset.ts";
 import { openPortTable } from "./io/port-table.ts";
@@ -12,6 +13,7 @@ import { openPorts, type Port } from "./io/ports.ts";
 import type { Readiness } from "./io/readiness.ts";
 import type { IpAddress } from "./model/address.ts";
 import { createSandboxEntries } from "./sandbox-entries.ts";
+import { createSettling, type Settling } from "./settling.ts";
 
 export interface StandingsOptions {
   readonly sets: KernelSets;
@@ -36,6 +38,10 @@ export interface StandingsOptions {
   /** Cuts a sandbox off inside of it, where that cannot be done at its ports. */
   readonly cutInside: (sandbox: string, cut: boolean) => void;
   readonly isCutInside: (sandbox: string) => boolean;
+  /** Whether every sandbox that there is was seen. */
+  readonly isComplete: () => boolean;
+  /** The engine has not told of it, and no list that began since it appeared. */
+  readonly isUnheard: (asker: Asker) => boolean;
   /** Something has changed by which a sandbox may stand elsewhere now. */
   readonly onChange: (sandbox: string) => void;
   readonly onProblem: (problem: string) => void;
@@ -47,6 +53,12 @@ export interface Standings {
   /** What the sandbox demands of the kernel is in there when it returns. */
   of(sandbox: string, addresses: readonly IpAddress[]): Standing;
   gone(sandbox: string): void;
+  /** Begins to tell which ports are settled; all are to be judged anew then. */
+  settlePorts(): void;
+  /** What comes by ports that are not settled waits from now on, for so long. */
+  stayAwake(ms: number): void;
+  /** What is known of who sent by a port before it was settled. */
+  stateOfPort(index: number): PortState;
   /** Tells of sandboxes whose ports have changed by now before it returns. */
   lookNow(): void;
   /** Forgets sandboxes and ports that are no more, those of earlier runs among them. */
@@ -74,8 +86,9 @@ export function createStandings(options: StandingsOptions): Standings {
   const ports = openPorts({
     readiness: options.readiness,
     onChange: options.onChange,
-    onGone: () => attempt("ports that are gone", () => table?.retain(ports.isPresent)),
+    onGone: forgetPorts,
   });
+  let settling: Settling | undefined;
   const strays = createSandboxEntries(options.sets, "guarded");
   const cutOff = createSandboxEntries(options.sets, "quarantine");
 
@@ -101,13 +114,20 @@ export function createStandings(options: StandingsOptions): Standings {
     return !index.isKnown(asker) || [...options.holdersOf(address)].every((holder) => holder === sandbox);
   }
 
-  /** What fails leaves its container without a way out, or cut off as it was. */
-  function attempt(whose: string, work: () => void): void {
+  /** What fails leaves its container without a way out, or cut off as it was. @returns whether it was done */
+  function attempt(whose: string, work: () => void): boolean {
     try {
       work();
+      return true;
     } catch (error) {
       options.onProblem(`${whose}: ${messageOf(error)}`);
+      return false;
     }
+  }
+
+  function forgetPorts(): void {
+    attempt("ports that are gone", () => table?.retain(ports.isPresent));
+    attempt("ports that are gone", () => settling?.retain());
   }
 
   function cutPorts(sandbox: string, { its, senders }: PortsAndSenders, cut: boolean): void {
@@ -118,13 +138,31 @@ export function createStandings(options: StandingsOptions): Standings {
     });
   }
 
-  function guardPorts(sandbox: string, { its, senders }: PortsAndSenders, isGuarded: boolean): void {
-    attempt(portsOf(sandbox), () => {
+  function guardPorts(sandbox: string, { its, senders }: PortsAndSenders, isGuarded: boolean): boolean {
+    return attempt(portsOf(sandbox), () => {
       for (const port of its) {
         if (isGuarded) guard(port, senders);
         else table?.open(port.index);
       }
     });
+  }
+
+  /** @returns whether all of it is in force */
+  function putGuards(sandbox: string, found: PortsAndSenders, isGuarded: boolean): boolean {
+    const bridges = found.its.flatMap(({ bridge }) => bridge ?? []);
+    strays.put(sandbox, isGuarded ? indexNow().straysOf(found.senders, bridges) : []);
+    return guardPorts(sandbox, found, isGuarded);
+  }
+
+  /** By its ports alone it is on no guarded network; what the engine has of it may tell of one that it has not joined yet. */
+  function mayBeOnBoth({ kind }: Standing, asker: Asker): boolean {
+    return settling !== undefined && kind === "open" && options.isUnheard(asker);
+  }
+
+  function settle(sandbox: string, its: readonly Port[], state: PortState): void {
+    // One that is on no bridge yet has no guard either.
+    const onBridges = its.filter(({ bridge }) => bridge !== undefined);
+    attempt(portsOf(sandbox), () => settling?.judged(sandbox, onBridges, state));
   }
 
   function guard(port: Port, senders: readonly IpAddress[]): void {
@@ -153,17 +191,16 @@ export function createStandings(options: StandingsOptions): Standings {
       const joins = standing.kind === "open" && newcomers.mayJoin(asker, index.networksOn(bridges));
       const awaited = awaitsList(sandbox, strange) && standing.kind !== "guarded";
       const doubtful = quarantine === "maybe" || joins || awaited;
-      options.doubt(sandbox, doubtful);
+      const unheard = mayBeOnBoth(standing, asker);
+      options.doubt(sandbox, doubtful || unheard);
       if (standing.kind === "guarded") options.hearOf(asker);
       const senders = index.sendersOf(asker, bridges, (address) => isFree(asker, address));
       for (const address of senders) options.own(address, sandbox);
       // What an earlier run knew of a sandbox counts until this one does.
       if (quarantine !== "unread") cutPorts(sandbox, { its, senders }, quarantine !== "no");
       const isGuarded = standing.kind === "guarded" || joins;
-      if (standing.kind !== "unknown") {
-        strays.put(sandbox, isGuarded ? index.straysOf(senders, bridges) : []);
-        guardPorts(sandbox, { its, senders }, isGuarded);
-      }
+      const inForce = standing.kind !== "unknown" && putGuards(sandbox, { its, senders }, isGuarded);
+      settle(sandbox, its, inForce && !doubtful && !unheard ? standing.kind : "unknown");
       return doubtful ? { kind: "unknown" } : standing;
     },
 
@@ -171,14 +208,24 @@ export function createStandings(options: StandingsOptions): Standings {
       strays.put(sandbox, []);
       cutOff.put(sandbox, []);
       strangeSince.delete(sandbox);
+      settling?.gone(sandbox);
       ports.gone(sandbox);
     },
 
     lookNow: ports.lookNow,
 
+    settlePorts() {
+      const { isComplete, nowMs } = options;
+      if (table !== undefined) settling ??= createSettling({ ports, isComplete, nowMs });
+    },
+
+    stayAwake: (ms) => settling?.stayAwake(ms),
+
+    stateOfPort: (index) => settling?.stateOf(index) ?? "open",
+
     retain(isLive) {
       for (const entries of [strays, cutOff]) entries.retain(isLive);
-      attempt("ports that are gone", () => table?.retain(ports.isPresent));
+      forgetPorts();
     },
 
     isCutOff(sandbox) {
@@ -187,15 +234,23 @@ export function createStandings(options: StandingsOptions): Standings {
       return its.every(({ index }) => table?.isCut(index)) || options.isCutInside(sandbox);
     },
 
-    heal: () => attempt("the host's ports", () => table?.heal()),
+    heal() {
+      attempt("the host's ports", () => table?.heal());
+      attempt("the host's bridges", () => settling?.heal());
+    },
 
     release() {
+      settling?.close();
+      settling = undefined;
       table?.remove();
       table?.close();
       table = undefined;
     },
 
-    close: () => table?.close(),
+    close() {
+      settling?.close();
+      table?.close();
+    },
   };
 }
 

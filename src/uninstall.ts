@@ -10,6 +10,7 @@ import { createIptables } from "./io/iptables.ts";
 import { isOwnNamespace, openNamespace, withNamespace } from "./io/netns.ts";
 import { removePortTable } from "./io/port-table.ts";
 import { removeAllSandboxTables } from "./io/sandbox-table.ts";
+import { removeSettledPorts } from "./io/settled-ports.ts";
 import { unstampAll } from "./io/stamped-flows.ts";
 
 /** @throws DockerwallError naming everything that could not be removed; the rest is. */
@@ -35,6 +36,7 @@ export async function uninstallHere(): Promise<void> {
   }
   try {
     removePortTable();
+    removeSettledPorts();
   } catch (error) {
     problems.push(messageOf(error));
   }

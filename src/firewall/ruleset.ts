@@ -22,6 +22,8 @@ import {
   rejectedMark,
   senderMark,
   setNames,
+  unsettledMark,
+  unsettledQueueNumber,
 } from "./names.ts";
 import { ownersAtMost } from "./sets.ts";
 
@@ -101,7 +103,13 @@ function renderTables(options: RulesetOptions): readonly Table[] {
       jumps: [{ hook: "PREROUTING", chain: chain.raw }],
       chains: [
         { name: chain.raw, rules: rawRules(options, sets) },
-        ...(options.demandSender ? [{ name: chain.sender, rules: senderRules(options, sets) }] : []),
+        ...(options.demandSender
+          ? [
+              { name: chain.sender, rules: senderRules(options, sets) },
+              { name: chain.unsettled, rules: unsettledRules(options, sets) },
+              { name: chain.cleared, rules: clearedRules(options, sets) },
+            ]
+          : []),
         { name: chain.flood, rules: floodRules(options.family) },
       ],
     },
@@ -167,7 +175,6 @@ function renderTables(options: RulesetOptions): readonly Table[] {
 }
 
 const hex = (value: number): string => `0x${value.toString(16)}`;
-const seenMark = `${hex(senderMark)}/${hex(senderMark)}`;
 const toldMark = `${hex(rejectedMark)}/${hex(rejectedMark)}`;
 const auditedMark = `${hex(connectionMark.audited)}/${hex(connectionMark.mask)}`;
 const admittedMark = `${hex(connectionMark.admitted)}/${hex(connectionMark.mask)}`;
@@ -215,26 +222,66 @@ function comment(text: string): string {
 function rawRules(options: RulesetOptions, sets: FamilySets): string[] {
   if (options.demandSender) {
     return [
-      `-m mark --mark ${seenMark} ${comment("seen at the port of its sender")} -g ${chain.sender}`,
-      // Who starts while we are away must find his neighbours, as he does where the kernel shows us no bridged packets.
-      `${inSet(sets.guarded, "src,src")} ${inSet(sets.guarded, "dst,src")} -m addrtype ! --dst-type LOCAL ${comment("to a neighbour")} -j RETURN`,
-      `${inSet(sets.guarded, "src,src")} ${comment("not from whose address it is")} -j DROP`,
-      `${inSet(sets.open, "src,src")} ${comment("not guarded")} -j RETURN`,
-      ...(options.family === 6 ? linkLocalRules() : []),
-      ...strangerRules(sets),
+      // Both at once: what has no mark of ours, as nearly everything, walks one rule for them.
+      `-m mark ! --mark 0x0/${hex(senderMark + unsettledMark)} ${comment("seen at a port")} -g ${chain.sender}`,
+      ...unmarkedRules(options, sets),
     ];
   }
   return [
     `${inSet(sets.guarded, "src,src")} ${comment("guarded container")} -g ${chain.flood}`,
+    ...elsewhereRules(options, sets),
+  ];
+}
+
+/** What was not seen at the port of a guarded container. */
+function unmarkedRules(options: RulesetOptions, sets: FamilySets): string[] {
+  return [
+    // Who starts while we are away must find his neighbours, as he does where the kernel shows us no bridged packets.
+    `${inSet(sets.guarded, "src,src")} ${inSet(sets.guarded, "dst,src")} -m addrtype ! --dst-type LOCAL ${comment("to a neighbour")} -j RETURN`,
+    `${inSet(sets.guarded, "src,src")} ${comment("not from whose address it is")} -j DROP`,
+    ...elsewhereRules(options, sets),
+  ];
+}
+
+/** What is from no address of a guarded container. */
+function elsewhereRules({ family }: RulesetOptions, sets: FamilySets): string[] {
+  return [
     `${inSet(sets.open, "src,src")} ${comment("not guarded")} -j RETURN`,
-    ...(options.family === 6 ? linkLocalRules() : []),
+    ...(family === 6 ? linkLocalRules() : []),
     ...strangerRules(sets),
+  ];
+}
+
+/**
+ * What came by a port of which nobody knows yet whose it is waits for the daemon, which drops it or has it look again
+ * without the mark. When nobody listens it goes on at once, past the rest of this table: nothing of open networks hangs
+ * on the daemon. So what the rules can judge without it never gets there.
+ */
+function unsettledRules({ family, queueNumber }: RulesetOptions, sets: FamilySets): string[] {
+  return [
+    // Cannot be routed. Who is not answered for three seconds gives up all that he would have sent.
+    ...(family === 6
+      ? [
+          `-d ff02::/16 -p ipv6-icmp -m icmp6 --icmpv6-type 135 ${comment("looks for a neighbour")} -g ${chain.cleared}`,
+        ]
+      : []),
+    `${inSet(sets.guarded, "src,src")} ${comment("guarded container")} -g ${chain.cleared}`,
+    `${inSet(sets.closed, "src,src")} ${comment("guarded network")} -g ${chain.cleared}`,
+    `${comment("ask the daemon")} -j NFQUEUE --queue-num ${unsettledQueueNumber(queueNumber)} --queue-bypass`,
+  ];
+}
+
+function clearedRules(options: RulesetOptions, sets: FamilySets): string[] {
+  return [
+    `${comment("judged by its address")} -j MARK --set-xmark 0x0/0xffffffff`,
+    ...unmarkedRules(options, sets),
   ];
 }
 
 /** What the chain of a guarded port has let in. On an open bridge, too, only what a set knows by its address. */
 function senderRules(options: RulesetOptions, sets: FamilySets): string[] {
   return [
+    `-m mark --mark ${hex(unsettledMark)}/${hex(unsettledMark)} ${comment("nobody knows yet whose port it is")} -g ${chain.unsettled}`,
     // The host's own rules and routes may go by marks, and this one is nobody's business from here on.
     `${comment("seen")} -j MARK --set-xmark 0x0/${hex(senderMark)}`,
     `${inSet(sets.guarded, "src,src")} ${comment("guarded container")} -g ${chain.flood}`,

@@ -74,6 +74,8 @@ export interface SandboxesOptions {
 export interface Sandboxes {
   /** Captures what has appeared by now before it returns. */
   captureNow(): void;
+  /** Whether there is no sandbox that we could not look into. */
+  isComplete(): boolean;
   /** The addresses that a sandbox has now; undefined when there is none of that name. */
   addressesOf(name: string): readonly IpAddress[] | undefined;
   /** Which sandboxes have an address now. */
@@ -512,6 +514,7 @@ export function createSandboxes(options: SandboxesOptions): Sandboxes {
 
   return {
     captureNow: watcher.lookNow,
+    isComplete: () => [...uncaptured.keys()].every((name) => sandboxes.has(name)),
     addressesOf: (name) => sandboxes.get(name)?.addresses,
     holdersOf: (address) => holders.get(address) ?? none,
     reclassify() {

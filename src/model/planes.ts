@@ -51,6 +51,8 @@ export interface DataPlaneSettings {
   readonly sandboxFolder: string | undefined;
   /** Whether the ports of guarded sandboxes are guarded; false where the kernel cannot. */
   readonly guardPorts: boolean;
+  /** Whether what comes by ports that are not settled can wait; false where the kernel has no table for it. */
+  readonly holdUnsettled: boolean;
   readonly queueNumber: number;
   /** A queue in which questions of the engine wait already; undefined where none do. */
   readonly engineQueueFd?: number | undefined;
@@ -102,6 +104,8 @@ export type ToDataPlane =
   | { readonly kind: "upstreams"; readonly upstreams: readonly Upstream[] }
   /** A reading that `refresh` asked for is over, and its picture was sent before. */
   | { readonly kind: "refreshed" }
+  /** What comes by ports that are not settled waits from now on. */
+  | { readonly kind: "hold-unsettled" }
   /** Tell of the lookups that are over by now; done when told. */
   | { readonly kind: "flush"; readonly requestId: number }
   | { readonly kind: "examine"; readonly requestId: number }

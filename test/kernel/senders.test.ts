@@ -44,15 +44,12 @@ after(async () => {
   sets.close();
 });
 
-/** How many packets of IPv4 the rule with this comment has matched. */
+/** How many packets of IPv4 the rules with this comment have matched. */
 function hits(comment: string): number {
-  const rules = run("iptables-nft", "-t", "raw", "-nvxL").split("\n");
-  return Number(
-    rules
-      .find((rule) => rule.includes(`/* ${comment} */`))
-      ?.trim()
-      .split(/\s+/)[0],
-  );
+  return run("iptables-nft", "-t", "raw", "-nvxL")
+    .split("\n")
+    .filter((rule) => rule.includes(`/* ${comment} */`))
+    .reduce((sum, rule) => sum + Number(rule.trim().split(/\s+/)[0]), 0);
 }
 
 const sends = ({ run: inside }: TestNamespace, address: string): void =>

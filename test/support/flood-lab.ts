@@ -298,6 +298,7 @@ export async function startFloodLab(): Promise<FloodLab> {
       leaseGraceSeconds: 300,
       sandboxFolder: "/run/netns",
       guardPorts: true,
+      holdUnsettled: false,
     },
     {
       onLookups: (events) => journal.record(events, Date.now()),

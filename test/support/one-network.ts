@@ -61,6 +61,7 @@ export function startOneNetwork(change: {
       leaseGraceSeconds: 300,
       sandboxFolder: undefined,
       guardPorts: false,
+      holdUnsettled: false,
       queueNumber: 0,
     },
     admission: {

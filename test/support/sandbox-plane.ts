@@ -83,7 +83,7 @@ export interface Plane {
 
 /** Starts one; it fails the test on problems that are not expected. */
 export async function startPlane(
-  t: TestContext,
+  t: Pick<TestContext, "after">,
   {
     expectsProblems = false,
     guardPorts = true,
@@ -100,7 +100,8 @@ export async function startPlane(
       leaseGraceSeconds: 1,
       sandboxFolder: "/run/netns",
       guardPorts,
-      queueNumber: 5353 + 2 * started,
+      holdUnsettled: guardPorts,
+      queueNumber: 5353 + 3 * started,
     },
     {
       onLookups: () => undefined,
