@@ -46,6 +46,7 @@ const statusReport: StatusReport = {
   resolver: undefined,
   networks: [],
   rules: [],
+  quarantined: [],
   problems: [],
   warnings: [],
 };

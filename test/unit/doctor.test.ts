@@ -18,6 +18,7 @@ const status: StatusReport = {
   networks: [],
   held: [],
   rules: [],
+  quarantined: [],
   problems: [],
   warnings: [],
 };
