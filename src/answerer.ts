@@ -12,7 +12,7 @@ import {
   type Membership,
   type Standing,
 } from "./dns/asker.ts";
-import { rootProblem, rootQuery } from "./dns/canary.ts";
+import { canaryName, rootProblem, rootQuery } from "./dns/canary.ts";
 import { askAlong, type CircleInput, type Circles, findCircles } from "./dns/circles.ts";
 import { extendedErrors, rcodes } from "./dns/codes.ts";
 import { createDiscovery, type DiscoveryAsker } from "./dns/discovery.ts";
@@ -231,6 +231,8 @@ export function createAnswerer(options: AnswererOptions): Answerer {
     { outcome, granted }: Resolution,
   ): void {
     const asker = speaker?.addresses[0];
+    // Asked by us in the container's name: it is nothing that the container did, or that a label should allow.
+    if (query.question.name === canaryName) return;
     if (speaker === undefined || asker === undefined) return;
     const { networkId } = speaker;
     const trouble = allowed ? troubleOf(outcome) : undefined;

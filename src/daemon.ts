@@ -132,6 +132,7 @@ export async function runDaemon(config: Config): Promise<void> {
     onProblem: (problem) => log.error("degraded", { problem }),
     onChange: (unwell) => lifecycle.observe(unwell),
     rules: () => desk.rules.current(),
+    quarantined: () => wall.quarantine,
     circles: (topology, { guarded }) =>
       findCircles({ topology, guarded, upstreams, own: listHostAddresses().map(hostPrefix) }).sentences,
   });

@@ -31,6 +31,8 @@ export interface ReporterOptions {
   readonly queues: readonly number[];
   /** The rules made by command. */
   readonly rules: () => readonly Rule[];
+  /** Ids of the containers in quarantine. */
+  readonly quarantined: () => ReadonlySet<string>;
   /** Resolvers that cannot answer, as their own lookups come back to them; one sentence each. */
   readonly circles: (topology: Topology, classification: Classification) => readonly string[];
 }
@@ -80,6 +82,7 @@ export function createReporter(options: ReporterOptions): Reporter {
   const guardedSince = new Map<string, number>();
   let enforced: ReadonlySet<string> = new Set();
   let classification: Classification | undefined;
+  let containers: Topology["containers"] = [];
   let sandboxes = 0;
   let rulesHealed = 0;
   let resolver: ResolverReport | undefined;
@@ -160,6 +163,12 @@ export function createReporter(options: ReporterOptions): Reporter {
     }));
   }
 
+  /** In the order of their names; by id who has not been read yet. */
+  function quarantined(): string[] {
+    const names = new Map(containers.map(({ id, name }) => [id, name]));
+    return [...options.quarantined()].map((id) => names.get(id) ?? id.slice(0, 12)).sort();
+  }
+
   function tables(): string[] {
     const read = readTables(options.queues);
     const queueDropped = recentDrops(read.queueDropped, Date.now());
@@ -169,6 +178,7 @@ export function createReporter(options: ReporterOptions): Reporter {
   return {
     onClassified(topology, next, nowMs) {
       options.journal.learn(topology);
+      containers = topology.containers;
       circles = options.circles(topology, next);
       sayOnce([
         ...[...next.problems.values()].flat(),
@@ -219,6 +229,7 @@ export function createReporter(options: ReporterOptions): Reporter {
         networks,
         held: gone ? [] : heldNow(),
         rules: targetsOf(options.rules()).map((target) => reportRules(target, options.rules())),
+        quarantined: gone ? [] : quarantined(),
         problems: gone
           ? []
           : [

@@ -3,6 +3,7 @@
 
 import { closeSync, readdirSync } from "node:fs";
 import { DockerwallError, messageOf } from "./errors.ts";
+import { claimHost } from "./io/claim.ts";
 import { destroySets } from "./io/desired-sets.ts";
 import { findSandboxFolder } from "./io/dockerd.ts";
 import { openKernelSets } from "./io/ipset.ts";
@@ -13,8 +14,9 @@ import { removeAllSandboxTables } from "./io/sandbox-table.ts";
 import { removeSettledPorts } from "./io/settled-ports.ts";
 import { unstampAll } from "./io/stamped-flows.ts";
 
-/** @throws DockerwallError naming everything that could not be removed; the rest is. */
+/** @throws DockerwallError DAEMON_RUNNING before anything is removed, or naming what could not be; the rest is. */
 export async function uninstallHere(): Promise<void> {
+  using _claim = claimAlone();
   const problems: string[] = [];
   const folder = findSandboxFolder();
   if ("path" in folder) problems.push(...releaseSandboxes(folder.path));
@@ -42,6 +44,22 @@ export async function uninstallHere(): Promise<void> {
   }
   if (problems.length > 0)
     throw new DockerwallError("KERNEL_REFUSED", `not everything was removed:\n${problems.join("\n")}`);
+}
+
+/** A daemon whose socket is not where we looked would put back what we remove: half of it, and with a gap. */
+function claimAlone(): Disposable {
+  try {
+    return claimHost();
+  } catch (error) {
+    if (!(error instanceof DockerwallError) || error.code !== "DAEMON_RUNNING") throw error;
+    throw new DockerwallError(
+      "DAEMON_RUNNING",
+      `nothing was removed, as it would come back: ${error.message}`,
+      {
+        cause: error,
+      },
+    );
+  }
 }
 
 function releaseSandboxes(folder: string): string[] {

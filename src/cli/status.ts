@@ -8,6 +8,7 @@ import type { NetworkStatus, ResolverReport, StatusReport } from "../model/repor
 import { isInForce, stateSentences } from "../model/state.ts";
 import { type Command, jsonOption } from "./command.ts";
 import { printable, printableSentence, renderJson, renderSpan } from "./print.ts";
+import { renderRules } from "./rules.ts";
 import { bold } from "./style.ts";
 
 /** As of every other command then. */
@@ -57,11 +58,15 @@ export function renderStatus(report: StatusReport, nowMs: number, styled: boolea
       ({ bridge, sinceMs }) =>
         `Held:    ${printable(bridge)} for ${renderSpan(nowMs - sinceMs)}: no network of this engine is known to have it; it passes nothing but answers to the host, until the engine has been read once more\n`,
     ),
+    ...report.quarantined.map(
+      (name) => `Cut off: ${printable(name)}, in quarantine; dockerwall release lets it out\n`,
+    ),
     ...report.warnings.map((warning) => `Warning: ${printableSentence(warning)}\n`),
     ...report.networks.map((network) => `\n${renderNetwork(network, nowMs, styled)}`),
     report.networks.length === 0 && isInForce(report.state)
       ? "\nNo network carries the label dockerwall.allow.\n"
       : "",
+    ...report.rules.map((rules) => `\n${renderRules(rules, nowMs)}`),
   ].join("");
 }
 
@@ -80,8 +85,9 @@ function renderResolver(resolver: ResolverReport): string {
 
 function renderNetwork(network: NetworkStatus, nowMs: number, styled: boolean): string {
   const bridge = network.bridge === undefined ? "no bridge" : `bridge ${printable(network.bridge)}`;
+  const audited = network.mode === "audit" && network.state === "enforced";
   const facts = [
-    `${network.state.replace("-", " ")} for ${renderSpan(nowMs - network.sinceMs)}`,
+    `${audited ? "audited (everything passes)" : network.state.replace("-", " ")} for ${renderSpan(nowMs - network.sinceMs)}`,
     countOf(network.entries, "entry", "entries"),
     bridge,
   ];

@@ -47,6 +47,7 @@ const status: StatusReport = {
   resolver: undefined,
   networks: [],
   rules: [],
+  quarantined: [],
   problems: [],
   warnings: [],
 };

@@ -46,6 +46,7 @@ const statusReport: StatusReport = {
   resolver: undefined,
   networks: [],
   rules: [],
+  quarantined: [],
   problems: [],
   warnings: [],
 };
@@ -305,3 +306,16 @@ test("control: without the right to open it, the sentence says so", {
     process.seteuid?.(0);
   }
 });
+
+for (const [what, path] of [
+  ["a folder that nobody can make, as on a read-only root", "/proc/nosuch/control.sock"],
+  ["a file for its folder", "/dev/null/control.sock"],
+] as const) {
+  test(`control: ${what} is told with the way out`, async () => {
+    await assert.rejects(createControlServer({ path, api: apiOf() }), {
+      code: "BAD_CONFIG",
+      message:
+        /^the control socket \/\S+ cannot be created \(E[A-Z]+\): .*--tmpfs \/.*DOCKERWALL_CONTROL_SOCKET$/,
+    });
+  });
+}

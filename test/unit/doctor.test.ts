@@ -21,6 +21,7 @@ const status: StatusReport = {
   networks: [],
   held: [],
   rules: [],
+  quarantined: [],
   problems: [],
   warnings: [],
 };

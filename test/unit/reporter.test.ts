@@ -1,13 +1,14 @@
 // What `status` says of the daemon and its networks, and what is logged, as problems come and go.
 
 import assert from "node:assert/strict";
-import { describe, it } from "node:test";
+import { describe, it, test } from "node:test";
 import type { Classification, ClassifiedNetwork } from "../../src/firewall/classify.ts";
 import { setSpecs } from "../../src/firewall/sets.ts";
 import { createLookupJournal } from "../../src/journal/lookups.ts";
 import type { DaemonState } from "../../src/model/state.ts";
 import { createReporter, type ProblemPlace, type Reporter } from "../../src/reporter.ts";
 import { createFakeSets } from "../support/fake-sets.ts";
+import { newContainer } from "../support/topologies.ts";
 
 const app: ClassifiedNetwork = {
   id: "n1",
@@ -56,6 +57,7 @@ function watch(): Watched {
     onProblem: (problem) => logged.push(problem),
     onChange: (unwell) => wells.push(!unwell),
     rules: () => [],
+    quarantined: () => new Set(["c1", "c2"]),
     circles: () => [],
   });
   const watched: Watched = {
@@ -138,4 +140,11 @@ describe("a wall that is gone", () => {
       );
     });
   }
+});
+
+test("status names who is in quarantine, by id who has not been read", () => {
+  const { reporter } = watch();
+  const containers = [{ ...newContainer("c1", "n1"), name: "web" }];
+  reporter.onClassified({ networks: [], containers }, classified(), 0);
+  assert.deepEqual(reporter.status().quarantined, ["c2", "web"]);
 });
