@@ -203,8 +203,12 @@ test("a container that makes itself an address of a guarded network stays open",
 });
 
 test("a sandbox of which something cannot be said at first is captured, and listened to", async (t) => {
+  // The host's listeners open by themselves; each guarded bridge has its own in either family.
+  const listeners = (): number => run("cat", "/proc/net/udp", "/proc/net/udp6").split("\n").length;
+  const others = listeners();
   const { plane, problems } = await startPlane(t, { expectsProblems: true });
   await post(plane, []);
+  await until("the host's listeners", 5_000, () => (listeners() >= others + 4 ? true : undefined));
   const descriptors = (): number => readdirSync("/proc/self/fd").length;
   const before = descriptors();
   // The set of owners is gone: nothing can be said of an address.
