@@ -1,7 +1,16 @@
 // The user's policy file, followed while it changes. A bad one, or one that is gone, leaves the last good one in force:
 // an editor that is halfway through must not close or open anything.
 
-import { closeSync, constants, type FSWatcher, fstatSync, openSync, readFileSync, statSync, watch } from "node:fs";
+import {
+  closeSync,
+  constants,
+  type FSWatcher,
+  fstatSync,
+  openSync,
+  readFileSync,
+  statSync,
+  watch,
+} from "node:fs";
 import { dirname } from "node:path";
 import { messageOf } from "../errors.ts";
 import {

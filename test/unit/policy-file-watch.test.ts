@@ -2,12 +2,12 @@
 // the file said: only a whole file does.
 
 import assert from "node:assert/strict";
-import { execFileSync } from "node:child_process";
 import { mkdtempSync, renameSync, rmSync, symlinkSync, truncateSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, it } from "node:test";
 import { followPolicyFile } from "../../src/io/policy-file.ts";
+import { run } from "../support/namespace.ts";
 import { presets } from "../support/policies.ts";
 
 const takes = "networks: {app: '!www.example.com'}\n";
@@ -50,7 +50,7 @@ function follow() {
 
 describe("a policy file that takes something away", () => {
   const inItsPlace: readonly [what: string, put: (path: string) => void, told: RegExp][] = [
-    ["a pipe that nobody writes to", (path) => execFileSync("mkfifo", [path]), /it is not a regular file/],
+    ["a pipe that nobody writes to", (path) => run("mkfifo", path), /it is not a regular file/],
     ["a device without an end", (path) => symlinkSync("/dev/zero", path), /it is not a regular file/],
     [
       "300 megabytes",
