@@ -238,6 +238,9 @@ function linkLocalRules(): string[] {
   const onLink = inSet(setNames.link6, "src,src");
   return [
     `-p ipv6-icmp ${onLink} -m icmp6 --icmpv6-type 134 ${comment("containers are no routers")} -j DROP`,
+    // Nothing that stays on the link is judged by its flow, and its sender chooses both addresses: it could fill the
+    // table of tracked flows, which is the whole host's, with flows that live on for days after it.
+    `-s fe80::/10 ${onLink} -m addrtype ! --dst-type LOCAL ${comment("no flow to be tracked")} -j CT --notrack`,
     `-s fe80::/10 ${onLink} ${comment("link-local")} -j RETURN`,
     `-s ::/128 -p ipv6-icmp ${onLink} -m icmp6 --icmpv6-type 135 ${comment("looks whether an address is free")} -j RETURN`,
   ];
