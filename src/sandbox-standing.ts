@@ -10,6 +10,8 @@ import type { KernelSets } from "./io/ipset.ts";
 import { openPortTable } from "./io/port-table.ts";
 import { openPorts, type Port } from "./io/ports.ts";
 import type { Readiness } from "./io/readiness.ts";
+import type { SandboxAddresses } from "./io/sandbox-addresses.ts";
+import { LinkLocalOwners } from "./link-local-owners.ts";
 import type { IpAddress } from "./model/address.ts";
 import { createSandboxEntries } from "./sandbox-entries.ts";
 
@@ -33,6 +35,8 @@ export interface StandingsOptions {
   /** A sandbox has this address: grants that an earlier holder of it had must not be inherited. */
   readonly own: (address: IpAddress, sandbox: string) => void;
   readonly holdersOf: (address: IpAddress) => ReadonlySet<string>;
+  /** Whether the host itself has it, as far as that was read. */
+  readonly isHosts: (address: IpAddress) => boolean;
   /** Cuts a sandbox off inside of it, where that cannot be done at its ports. */
   readonly cutInside: (sandbox: string, cut: boolean) => void;
   readonly isCutInside: (sandbox: string) => boolean;
@@ -45,7 +49,7 @@ export interface Standings {
   /** To be told before it is asked about. @param namespaceFd stays open until gone() */
   appear(sandbox: string, namespaceFd: number): void;
   /** What the sandbox demands of the kernel is in there when it returns. */
-  of(sandbox: string, addresses: readonly IpAddress[]): Standing;
+  of(sandbox: string, found: SandboxAddresses): Standing;
   gone(sandbox: string): void;
   /** Tells of sandboxes whose ports have changed by now before it returns. */
   lookNow(): void;
@@ -65,6 +69,8 @@ interface PortsAndSenders {
   readonly its: readonly Port[];
   /** The addresses that they may send from. */
   readonly senders: readonly IpAddress[];
+  /** And the link-local ones, by bridge. */
+  readonly linkLocal: ReadonlyMap<string, readonly IpAddress[]>;
 }
 
 /** Takes over what an earlier run left in the kernel. */
@@ -78,6 +84,8 @@ export function createStandings(options: StandingsOptions): Standings {
   });
   const strays = createSandboxEntries(options.sets, "guarded");
   const cutOff = createSandboxEntries(options.sets, "quarantine");
+
+  const linkLocals = new LinkLocalOwners(options.isHosts);
 
   /** Since when a sandbox is on bridges that the engine has not told of. */
   const strangeSince = new Map<string, ReadonlyMap<string, number>>();
@@ -110,7 +118,11 @@ export function createStandings(options: StandingsOptions): Standings {
     }
   }
 
-  function cutPorts(sandbox: string, { its, senders }: PortsAndSenders, cut: boolean): void {
+  function cutPorts(
+    sandbox: string,
+    { its, senders }: Pick<PortsAndSenders, "its" | "senders">,
+    cut: boolean,
+  ): void {
     cutOff.put(sandbox, cut ? senders.map((address) => ({ address })) : []);
     attempt(portsOf(sandbox), () => {
       const bothWays = table !== undefined && its.map((port) => table?.cut(port, cut)).every((both) => both);
@@ -118,29 +130,31 @@ export function createStandings(options: StandingsOptions): Standings {
     });
   }
 
-  function guardPorts(sandbox: string, { its, senders }: PortsAndSenders, isGuarded: boolean): void {
+  function guardPorts(sandbox: string, { its, ...may }: PortsAndSenders, isGuarded: boolean): void {
     attempt(portsOf(sandbox), () => {
       for (const port of its) {
-        if (isGuarded) guard(port, senders);
+        if (isGuarded) guard(port, may);
         else table?.open(port.index);
       }
     });
   }
 
-  function guard(port: Port, senders: readonly IpAddress[]): void {
+  function guard(port: Port, { senders, linkLocal }: Omit<PortsAndSenders, "its">): void {
     if (port.bridge === undefined) return;
     const network = indexNow().networkOn(port.bridge);
     table?.guard(port, {
       senders,
       neighbourhood: network?.subnets ?? [],
-      linkLocal: network?.guarded === true ? "judged" : "discovery",
+      linkLocal: linkLocal.get(port.bridge) ?? [],
+      linkLocalMay: network?.guarded === true ? "judged" : "discovery",
     });
   }
 
   return {
     appear: ports.appear,
 
-    of(sandbox, addresses) {
+    of(sandbox, found) {
+      const addresses = [...new Set(found.addresses.map(({ address }) => address))];
       const index = indexNow();
       const newcomers = newcomersNow();
       const its = ports.of(sandbox);
@@ -157,12 +171,13 @@ export function createStandings(options: StandingsOptions): Standings {
       if (standing.kind === "guarded") options.hearOf(asker);
       const senders = index.sendersOf(asker, bridges, (address) => isFree(asker, address));
       for (const address of senders) options.own(address, sandbox);
+      const linkLocal = linkLocals.claim(sandbox, bridges, linkLocalBeside(senders, found));
       // What an earlier run knew of a sandbox counts until this one does.
       if (quarantine !== "unread") cutPorts(sandbox, { its, senders }, quarantine !== "no");
       const isGuarded = standing.kind === "guarded" || joins;
       if (standing.kind !== "unknown") {
         strays.put(sandbox, isGuarded ? index.straysOf(senders, bridges) : []);
-        guardPorts(sandbox, { its, senders }, isGuarded);
+        guardPorts(sandbox, { its, senders, linkLocal }, isGuarded);
       }
       return doubtful ? { kind: "unknown" } : standing;
     },
@@ -171,6 +186,7 @@ export function createStandings(options: StandingsOptions): Standings {
       strays.put(sandbox, []);
       cutOff.put(sandbox, []);
       strangeSince.delete(sandbox);
+      linkLocals.gone(sandbox);
       ports.gone(sandbox);
     },
 
@@ -197,6 +213,17 @@ export function createStandings(options: StandingsOptions): Standings {
 
     close: () => table?.close(),
   };
+}
+
+/** Those of interfaces by which it is known: an engine or a VPN inside of it makes others, with addresses of their own. */
+function linkLocalBeside(
+  senders: readonly IpAddress[],
+  { addresses, linkLocal }: SandboxAddresses,
+): IpAddress[] {
+  const known = new Set(
+    addresses.filter(({ address }) => senders.includes(address)).map(({ index }) => index),
+  );
+  return linkLocal.filter(({ index }) => known.has(index)).map(({ address }) => address);
 }
 
 function portsOf(sandbox: string): string {
