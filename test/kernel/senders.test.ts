@@ -160,7 +160,7 @@ test("ten thousand addresses of one container cost nobody else anything", { time
   t.diagnostic(`captured after ${besides.join(", ")} ms, and after ${alone.join(", ")} ms without it`);
   assert.ok(sets.list("dockerwall-owner4").length <= 16, "owners");
   // What else the machine does makes one or the other late.
-  assert.ok(median(besides) <= 2 * median(alone) + 100, "the median");
+  assert.ok(median(besides) <= 2 * median(alone) + 500, "the median");
   assert.ok(Math.max(...besides) <= 2 * Math.max(...alone) + 1_000, "the slowest");
   // Its own still pass, and it is in quarantine at once when it is to be.
   await guarded(box);
