@@ -109,7 +109,7 @@ async function start(): Promise<void> {
   let newcomers = new Newcomers(nothing, knowledge);
   const compiler = createListCompiler();
   const receive = createReceiver();
-  let ownAddresses = readOwnAddresses();
+  let { prefixes: ownAddresses, all: hostAddresses } = readOwnAddresses();
   let subnetsById: ReadonlyMap<string, readonly Prefix[]> = new Map();
   let lookups: LookupEvent[] = [];
   const freshAddresses: IpAddress[] = [];
@@ -186,6 +186,7 @@ async function start(): Promise<void> {
           listedAtMs: () => readings.listedAtMs,
           own,
           holdersOf: (address) => sandboxes?.holdersOf(address) ?? nobody,
+          isHosts: (address) => hostAddresses.has(address),
           cutInside: (sandbox, cut) => sandboxes?.cutInside(sandbox, cut),
           isCutInside: (sandbox) => sandboxes?.isCutInside(sandbox) === true,
           isComplete: () => sandboxes?.isComplete() === true,
@@ -276,7 +277,7 @@ async function start(): Promise<void> {
       folder: settings.sandboxFolder,
       readiness,
       onAppear: standings.appear,
-      standingOf: (addresses, sandbox) => standings.of(sandbox, addresses),
+      standingOf: (found, sandbox) => standings.of(sandbox, found),
       isTold: (sandbox) => knowledge.isTold(sandbox),
       onQuery: ({ sandbox, ...question }, standing) => {
         // Who asks in a sandbox is there: its addresses are its own before anything is granted to them, even
@@ -462,7 +463,7 @@ async function start(): Promise<void> {
   setInterval(() => {
     contain(
       () => {
-        ownAddresses = readOwnAddresses();
+        ({ prefixes: ownAddresses, all: hostAddresses } = readOwnAddresses());
         admission.sweep();
       },
       (error) => tellProblem(messageOf(error)),
@@ -500,8 +501,9 @@ function membershipsOf(standing: Standing): readonly Membership[] {
 }
 
 /** The host's addresses: an answer that names one of them opens nothing. */
-function readOwnAddresses(): readonly Prefix[] {
-  return listHostAddresses().map(hostPrefix);
+function readOwnAddresses(): { readonly prefixes: readonly Prefix[]; readonly all: ReadonlySet<IpAddress> } {
+  const addresses = listHostAddresses();
+  return { prefixes: addresses.map(hostPrefix), all: new Set(addresses) };
 }
 
 start().catch((error: unknown) => {

@@ -11,6 +11,8 @@ import type { KernelSets } from "./io/ipset.ts";
 import { openPortTable } from "./io/port-table.ts";
 import { openPorts, type Port } from "./io/ports.ts";
 import type { Readiness } from "./io/readiness.ts";
+import type { SandboxAddresses } from "./io/sandbox-addresses.ts";
+import { LinkLocalOwners } from "./link-local-owners.ts";
 import type { IpAddress } from "./model/address.ts";
 import { createSandboxEntries } from "./sandbox-entries.ts";
 import { createSettling, type Settling } from "./settling.ts";
@@ -35,6 +37,8 @@ export interface StandingsOptions {
   /** A sandbox has this address: grants that an earlier holder of it had must not be inherited. */
   readonly own: (address: IpAddress, sandbox: string) => void;
   readonly holdersOf: (address: IpAddress) => ReadonlySet<string>;
+  /** Whether the host itself has it, as far as that was read. */
+  readonly isHosts: (address: IpAddress) => boolean;
   /** Cuts a sandbox off inside of it, where that cannot be done at its ports. */
   readonly cutInside: (sandbox: string, cut: boolean) => void;
   readonly isCutInside: (sandbox: string) => boolean;
@@ -51,7 +55,7 @@ export interface Standings {
   /** To be told before it is asked about. @param namespaceFd stays open until gone() */
   appear(sandbox: string, namespaceFd: number): void;
   /** What the sandbox demands of the kernel is in there when it returns. */
-  of(sandbox: string, addresses: readonly IpAddress[]): Standing;
+  of(sandbox: string, found: SandboxAddresses): Standing;
   gone(sandbox: string): void;
   /** Begins to tell which ports are settled; all are to be judged anew then. */
   settlePorts(): void;
@@ -77,6 +81,8 @@ interface PortsAndSenders {
   readonly its: readonly Port[];
   /** The addresses that they may send from. */
   readonly senders: readonly IpAddress[];
+  /** And the link-local ones, by bridge. */
+  readonly linkLocal: ReadonlyMap<string, readonly IpAddress[]>;
 }
 
 /** Takes over what an earlier run left in the kernel. */
@@ -91,6 +97,8 @@ export function createStandings(options: StandingsOptions): Standings {
   let settling: Settling | undefined;
   const strays = createSandboxEntries(options.sets, "guarded");
   const cutOff = createSandboxEntries(options.sets, "quarantine");
+
+  const linkLocals = new LinkLocalOwners(options.isHosts);
 
   /** Since when a sandbox is on bridges that the engine has not told of. */
   const strangeSince = new Map<string, ReadonlyMap<string, number>>();
@@ -130,7 +138,11 @@ export function createStandings(options: StandingsOptions): Standings {
     attempt("ports that are gone", () => settling?.retain());
   }
 
-  function cutPorts(sandbox: string, { its, senders }: PortsAndSenders, cut: boolean): void {
+  function cutPorts(
+    sandbox: string,
+    { its, senders }: Pick<PortsAndSenders, "its" | "senders">,
+    cut: boolean,
+  ): void {
     cutOff.put(sandbox, cut ? senders.map((address) => ({ address })) : []);
     attempt(portsOf(sandbox), () => {
       const bothWays = table !== undefined && its.map((port) => table?.cut(port, cut)).every((both) => both);
@@ -138,10 +150,10 @@ export function createStandings(options: StandingsOptions): Standings {
     });
   }
 
-  function guardPorts(sandbox: string, { its, senders }: PortsAndSenders, isGuarded: boolean): boolean {
+  function guardPorts(sandbox: string, { its, ...may }: PortsAndSenders, isGuarded: boolean): boolean {
     return attempt(portsOf(sandbox), () => {
       for (const port of its) {
-        if (isGuarded) guard(port, senders);
+        if (isGuarded) guard(port, may);
         else table?.open(port.index);
       }
     });
@@ -165,20 +177,22 @@ export function createStandings(options: StandingsOptions): Standings {
     attempt(portsOf(sandbox), () => settling?.judged(sandbox, onBridges, state));
   }
 
-  function guard(port: Port, senders: readonly IpAddress[]): void {
+  function guard(port: Port, { senders, linkLocal }: Omit<PortsAndSenders, "its">): void {
     if (port.bridge === undefined) return;
     const network = indexNow().networkOn(port.bridge);
     table?.guard(port, {
       senders,
       neighbourhood: network?.subnets ?? [],
-      linkLocal: network?.guarded === true ? "judged" : "discovery",
+      linkLocal: linkLocal.get(port.bridge) ?? [],
+      linkLocalMay: network?.guarded === true ? "judged" : "discovery",
     });
   }
 
   return {
     appear: ports.appear,
 
-    of(sandbox, addresses) {
+    of(sandbox, found) {
+      const addresses = [...new Set(found.addresses.map(({ address }) => address))];
       const index = indexNow();
       const newcomers = newcomersNow();
       const its = ports.of(sandbox);
@@ -196,10 +210,12 @@ export function createStandings(options: StandingsOptions): Standings {
       if (standing.kind === "guarded") options.hearOf(asker);
       const senders = index.sendersOf(asker, bridges, (address) => isFree(asker, address));
       for (const address of senders) options.own(address, sandbox);
+      const linkLocal = linkLocals.claim(sandbox, bridges, linkLocalBeside(senders, found));
       // What an earlier run knew of a sandbox counts until this one does.
       if (quarantine !== "unread") cutPorts(sandbox, { its, senders }, quarantine !== "no");
       const isGuarded = standing.kind === "guarded" || joins;
-      const inForce = standing.kind !== "unknown" && putGuards(sandbox, { its, senders }, isGuarded);
+      const inForce =
+        standing.kind !== "unknown" && putGuards(sandbox, { its, senders, linkLocal }, isGuarded);
       settle(sandbox, its, inForce && !doubtful && !unheard ? standing.kind : "unknown");
       return doubtful ? { kind: "unknown" } : standing;
     },
@@ -209,6 +225,7 @@ export function createStandings(options: StandingsOptions): Standings {
       cutOff.put(sandbox, []);
       strangeSince.delete(sandbox);
       settling?.gone(sandbox);
+      linkLocals.gone(sandbox);
       ports.gone(sandbox);
     },
 
@@ -252,6 +269,17 @@ export function createStandings(options: StandingsOptions): Standings {
       table?.close();
     },
   };
+}
+
+/** Those of interfaces by which it is known: an engine or a VPN inside of it makes others, with addresses of their own. */
+function linkLocalBeside(
+  senders: readonly IpAddress[],
+  { addresses, linkLocal }: SandboxAddresses,
+): IpAddress[] {
+  const known = new Set(
+    addresses.filter(({ address }) => senders.includes(address)).map(({ index }) => index),
+  );
+  return linkLocal.filter(({ index }) => known.has(index)).map(({ address }) => address);
 }
 
 function portsOf(sandbox: string): string {

@@ -69,6 +69,7 @@ export const chainNames = {
   reject: "DOCKERWALL-REJECT",
   input: "DOCKERWALL-INPUT",
   host: "DOCKERWALL-HOST",
+  link: "DOCKERWALL-LINK",
   capture: "DOCKERWALL-CAPTURE",
   accept: "DOCKERWALL-ACCEPT",
   output: "DOCKERWALL-OUTPUT",

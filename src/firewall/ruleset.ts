@@ -136,6 +136,7 @@ function renderTables(options: RulesetOptions): readonly Table[] {
         },
         { name: chain.input, rules: inputRules(options, sets) },
         { name: chain.host, rules: hostRules(options, sets) },
+        ...(options.family === 6 ? [{ name: chain.link, rules: linkRules() }] : []),
         { name: chain.output, rules: outputRules() },
         { name: chain.question, rules: questionRules(options, sets) },
         { name: chain.deny, rules: denyRules(options, sets) },
@@ -440,7 +441,7 @@ function inputRules(options: RulesetOptions, sets: FamilySets): string[] {
     `${inSet(sets.quarantine, "src")} ${comment("in quarantine")} -g ${chain.deny}`,
     `${inSet(sets.guarded, "src,src")} ${comment("guarded container")} -g ${chain.host}`,
     ...(options.family === 6
-      ? [`${inSet(setNames.link6, "src,src")} ${comment("guarded container, link-local")} -g ${chain.host}`]
+      ? [`${inSet(setNames.link6, "src,src")} ${comment("guarded container, link-local")} -g ${chain.link}`]
       : []),
     ...strangerRules(sets),
     ...hostAnswerRules(options),
@@ -448,16 +449,26 @@ function inputRules(options: RulesetOptions, sets: FamilySets): string[] {
   ];
 }
 
+const discoveryRules = [135, 136].map(
+  (type) =>
+    `-p ipv6-icmp -m icmp6 --icmpv6-type ${type} -m hl --hl-eq 255 ${comment("neighbour discovery")} -j RETURN`,
+);
+const answerRule = `-m conntrack --ctstate ESTABLISHED --ctdir REPLY ${comment("answer to the host")} -j RETURN`;
+
+/**
+ * What comes to the host from a link-local address. No set says whose such an address is, and who has it may be on many
+ * networks: so what is denied is written into no table that others share.
+ */
+function linkRules(): string[] {
+  return [...discoveryRules, answerRule, `${comment("denied, and noted nowhere")} -j DROP`];
+}
+
 /** What a guarded container may ask of the host itself: its redirected lookups, and what `host` entries name. */
 function hostRules(options: RulesetOptions, sets: FamilySets): string[] {
   const redirected = "-m conntrack --ctstate DNAT --ctorigdstport 53";
-  const discovery = [135, 136].map(
-    (type) =>
-      `-p ipv6-icmp -m icmp6 --icmpv6-type ${type} -m hl --hl-eq 255 ${comment("neighbour discovery")} -j RETURN`,
-  );
   return [
-    ...(options.family === 6 ? discovery : []),
-    `-m conntrack --ctstate ESTABLISHED --ctdir REPLY ${comment("answer to the host")} -j RETURN`,
+    ...(options.family === 6 ? discoveryRules : []),
+    answerRule,
     ...["udp", "tcp"].map(
       (protocol) =>
         `-p ${protocol} -m ${protocol} --dport ${options.dnsPort} ${redirected} ${comment("redirected lookup")} -j RETURN`,

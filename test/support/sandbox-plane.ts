@@ -4,9 +4,13 @@
 import assert from "node:assert/strict";
 import type { TestContext } from "node:test";
 import { type DataPlaneLink, startDataPlane } from "../../src/data-plane-link.ts";
+import { type KernelSets, openKernelSets } from "../../src/io/ipset.ts";
+import { createIptables } from "../../src/io/iptables.ts";
 import { type IpAddress, parsePrefix } from "../../src/model/address.ts";
 import type { Container, Network } from "../../src/model/topology.ts";
+import { createWall } from "../../src/wall.ts";
 import { run, type TestNamespace } from "./namespace.ts";
+import { labelsOnly } from "./policies.ts";
 
 const networkOf = (name: string, net: number): Network => ({
   id: name.repeat(16),
@@ -54,6 +58,49 @@ export function makeBridges(): void {
     run("ip", "link", "add", bridge, "up", "type", "bridge");
     run("ip", "address", "add", `${gateways[0]}/24`, "dev", bridge);
   }
+}
+
+/** The real sets and rules, with nothing in the list of the guarded network. */
+export interface StandingWall {
+  readonly sets: KernelSets;
+  /** Puts back what stands in sets of its own. */
+  classify(): void;
+  remove(): Promise<void>;
+}
+
+export async function raiseWall(): Promise<StandingWall> {
+  const sets = openKernelSets();
+  const wall = createWall({
+    sets,
+    iptables: createIptables("nft"),
+    otherIptables: createIptables("legacy"),
+    dnsPort: 5053,
+    queueNumber: 5353,
+    hold: true,
+    demandSender: true,
+    listBridges: () => [app, plain].flatMap(({ bridge }) => bridge ?? []),
+    lookAtBridges: () => () => [],
+    nowMs: Date.now,
+    uptimeMs: () => 0,
+    networksReadAtMs: () => 0,
+    ...labelsOnly(),
+  });
+  const classify = (): void => {
+    wall.classify({
+      networks: [{ ...app, labels: { "dockerwall.allow": "" } }, plain],
+      containers: [],
+    });
+  };
+  classify();
+  await wall.applyRules();
+  return {
+    sets,
+    classify,
+    async remove() {
+      await wall.remove();
+      sets.close();
+    },
+  };
 }
 
 /** An interface with addresses, as an engine puts it into a sandbox; the other end is a port of the network's bridge. */
