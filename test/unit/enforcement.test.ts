@@ -36,6 +36,7 @@ function start(guardsPorts = false) {
       if (does === "hangs") await new Promise(() => undefined);
     },
     tellReadings: () => void happened.push("readings"),
+    holdUnsettled: () => undefined,
   };
   const reporter: Partial<Reporter> = {
     onClassified: () => undefined,
