@@ -17,7 +17,7 @@ import { createPace, type Pace } from "../listener/pace.ts";
 import { listenTcp } from "../listener/tcp.ts";
 import { type DnsClient, type DnsListener, type ListenAt, listenUdp } from "../listener/udp.ts";
 import { ConnectionPool } from "../upstream/connection-pool.ts";
-import { readAddresses, type SandboxAddress } from "./addresses.ts";
+import { readAddresses, type SandboxAddress, type SandboxAddresses } from "./addresses.ts";
 import { type Fate, watchSandboxes } from "./folder.ts";
 import { askInSandbox } from "./relay.ts";
 import { forgetFlowsPast, hasAskedPast } from "./resolver-flows.ts";
@@ -50,7 +50,7 @@ export interface SandboxesOptions {
   /** A sandbox has appeared; asked for its standing from now on. @param namespaceFd open until onGone() */
   readonly onAppear: (sandbox: string, namespaceFd: number) => void;
   /** What a sandbox with these addresses demands of the kernel is in there when it returns. */
-  readonly standingOf: (addresses: readonly IpAddress[], sandbox: string) => Standing;
+  readonly standingOf: (found: SandboxAddresses, sandbox: string) => Standing;
   /** Whether the engine has told whose a sandbox is. */
   readonly isTold: (sandbox: string) => boolean;
   /** A question of a guarded container. */
@@ -74,6 +74,8 @@ export interface SandboxesOptions {
 export interface Sandboxes {
   /** Captures what has appeared by now before it returns. */
   captureNow(): void;
+  /** Whether there is no sandbox that we could not look into. */
+  isComplete(): boolean;
   /** The addresses that a sandbox has now; undefined when there is none of that name. */
   addressesOf(name: string): readonly IpAddress[] | undefined;
   /** Which sandboxes have an address now. */
@@ -130,7 +132,7 @@ interface Sandbox {
   /** False for one that was there before us: its container may have open flows to Docker's resolver. */
   readonly fresh: boolean;
   /** As they were last read. */
-  found: readonly SandboxAddress[];
+  found: SandboxAddresses;
   addresses: readonly IpAddress[];
   readonly pace: Pace;
   readTimer: NodeJS.Timeout | undefined;
@@ -225,7 +227,7 @@ export function createSandboxes(options: SandboxesOptions): Sandboxes {
         waiting: [],
         relayed: 0,
         fresh: started,
-        found: [],
+        found: { addresses: [], linkLocal: [] },
         addresses: [],
         pace: createPace(reading),
         readTimer: undefined,
@@ -411,8 +413,8 @@ export function createSandboxes(options: SandboxesOptions): Sandboxes {
   function settle(sandbox: Sandbox): void {
     const { found } = sandbox;
     noteAddresses(sandbox);
-    sandbox.standing = options.standingOf(sandbox.addresses, sandbox.name);
-    const interfaces = interfacesOf(sandbox, found);
+    sandbox.standing = options.standingOf(found, sandbox.name);
+    const interfaces = interfacesOf(sandbox, found.addresses);
     const changed = interfaces.toString() !== sandbox.interfaces.toString();
     sandbox.interfaces = interfaces;
     const wanted = sandbox.standing.kind !== "open";
@@ -426,7 +428,7 @@ export function createSandboxes(options: SandboxesOptions): Sandboxes {
 
   function noteAddresses(sandbox: Sandbox): void {
     const { found, name } = sandbox;
-    const addresses = new Set(found.map(({ address }) => address));
+    const addresses = new Set(found.addresses.map(({ address }) => address));
     for (const address of sandbox.addresses) if (!addresses.has(address)) lose(address, name);
     for (const address of addresses)
       holders.set(address, (holders.get(address) ?? new Set<string>()).add(name));
@@ -512,6 +514,7 @@ export function createSandboxes(options: SandboxesOptions): Sandboxes {
 
   return {
     captureNow: watcher.lookNow,
+    isComplete: () => [...uncaptured.keys()].every((name) => sandboxes.has(name)),
     addressesOf: (name) => sandboxes.get(name)?.addresses,
     holdersOf: (address) => holders.get(address) ?? none,
     reclassify() {

@@ -32,11 +32,18 @@ const messages = {
   newRule: 6,
   getRule: 7,
   deleteRule: 8,
+  newSet: 9,
+  newElement: 12,
+  deleteElement: 14,
 } as const;
 const table = { name: 1, flags: 2, number: 4 } as const;
 const chain = { table: 1, name: 3, hook: 4, policy: 5, type: 7 } as const;
 const hook = { number: 1, priority: 2, device: 3, devices: 4 } as const;
 const rule = { table: 1, chain: 2, number: 3, expressions: 4, userData: 7 } as const;
+const set = { table: 1, name: 2, flags: 3, keyType: 4, keyLength: 5, id: 10, userData: 13 } as const;
+const SET_TIMEOUT = 0x10;
+const elements = { table: 1, set: 2, list: 3 } as const;
+const element = { key: 1, timeout: 4 } as const;
 const LIST_ELEMENT = 1;
 const expression = { name: 1, data: 2 } as const;
 const datum = { value: 1, verdict: 2 } as const;
@@ -54,19 +61,28 @@ const META_PROTOCOL = 1;
 const META_MARK = 3;
 const META_IIF = 4;
 const META_OIF = 5;
+const META_IIFNAME = 6;
 const META_NFPROTO = 15;
 const META_L4PROTO = 16;
 const NAT_DNAT = 1;
 
 /** Those of a device are counted apart (include/uapi/linux/netfilter.h). */
-export const hookNumbers = { input: 1, output: 3, ingress: 0, egress: 1 } as const;
+export const hookNumbers = { prerouting: 0, input: 1, output: 3, ingress: 0, egress: 1 } as const;
 const verdicts = { drop: 0, accept: 1 } as const;
 
 /** include/uapi/linux/netfilter.h: both families in one table. */
 const NFPROTO_INET = 1;
 /** What passes a device. */
 const NFPROTO_NETDEV = 5;
-const protocols = { ip: AF_INET, ip6: AF_INET6, inet: NFPROTO_INET, netdev: NFPROTO_NETDEV } as const;
+/** What passes a bridge. */
+const NFPROTO_BRIDGE = 7;
+const protocols = {
+  ip: AF_INET,
+  ip6: AF_INET6,
+  inet: NFPROTO_INET,
+  netdev: NFPROTO_NETDEV,
+  bridge: NFPROTO_BRIDGE,
+} as const;
 
 /** A table of ours, in its family. */
 export interface TableName {
@@ -304,6 +320,73 @@ export function writeNewRule(
   writer.end();
 }
 
+/** What a set is of, by its number in the tool `nft`, its length in bytes, and their order. */
+const keyTypes = {
+  iface_index: { type: 20, length: 4, order: 1 },
+  ether_type: { type: 10, length: 2, order: 2 },
+} as const;
+
+export interface SetDefinition {
+  readonly table: TableName;
+  readonly name: string;
+  readonly type: keyof typeof keyTypes;
+  /** Whether its elements run out. */
+  readonly timeout: boolean;
+}
+
+/** Makes a set. @param id of its own among those of one batch */
+export function writeNewSet(writer: NetlinkWriter, spec: SetDefinition, id: number): void {
+  const { type, length, order } = keyTypes[spec.type];
+  begin(writer, messages.newSet, NLM_F_CREATE, protocolOf(spec.table))
+    .text(set.table, spec.table.name)
+    .text(set.name, spec.name)
+    .u32be(set.flags, spec.timeout ? SET_TIMEOUT : 0)
+    .u32be(set.keyType, type)
+    .u32be(set.keyLength, length)
+    .u32be(set.id, id)
+    // For those who list it: whether its keys are in the order of the host (1) or of the network (2).
+    .value(set.userData, Uint8Array.of(0, 4, ...hostBytes(order)));
+}
+
+export interface SetElements {
+  readonly table: TableName;
+  readonly set: string;
+  readonly keys: readonly Uint8Array[];
+  readonly timeoutMs?: number;
+}
+
+export function writeAddElements(writer: NetlinkWriter, added: SetElements): void {
+  writeElements(begin(writer, messages.newElement, NLM_F_CREATE, protocolOf(added.table)), added);
+}
+
+/** One that is not there is an error. */
+export function writeDeleteElements(writer: NetlinkWriter, deleted: SetElements): void {
+  writeElements(begin(writer, messages.deleteElement, 0, protocolOf(deleted.table)), deleted);
+}
+
+/** Takes every element out of a set. */
+export function writeFlushSet(writer: NetlinkWriter, of: TableName, setName: string): void {
+  begin(writer, messages.deleteElement, 0, protocolOf(of))
+    .text(elements.table, of.name)
+    .text(elements.set, setName);
+}
+
+function writeElements(writer: NetlinkWriter, { table: of, set: name, keys, timeoutMs }: SetElements): void {
+  writer.text(elements.table, of.name).text(elements.set, name).nest(elements.list);
+  for (const key of keys) {
+    writer.nest(LIST_ELEMENT).nest(element.key).value(datum.value, key).end();
+    if (timeoutMs !== undefined) writer.value(element.timeout, longBytes(timeoutMs));
+    writer.end();
+  }
+  writer.end();
+}
+
+function longBytes(value: number): Uint8Array {
+  const bytes = Buffer.alloc(8);
+  bytes.writeBigUInt64BE(BigInt(value));
+  return bytes;
+}
+
 /** `meta protocol NUMBER`: what a frame carries, in a table of devices */
 export function frameProtocol(type: number): Expression {
   return metaIs(META_PROTOCOL, portBytes(type));
@@ -335,9 +418,18 @@ export function messageType(type: number): Expression {
 /** `meta mark set meta mark or BITS` */
 export function setMarkBits(bits: number): Expression {
   return (writer) => {
-    expressionOf("meta", (inner) => inner.u32be(1, 1).u32be(2, META_MARK))(writer);
+    loadMeta(META_MARK)(writer);
     bitwise(hostBytes(~bits), hostBytes(bits))(writer);
-    expressionOf("meta", (inner) => inner.u32be(2, META_MARK).u32be(3, 1))(writer);
+    storeMark(writer);
+  };
+}
+
+/** `meta mark set meta iif or BITS`; indexes of interfaces have no such bits */
+export function setMarkToInput(bits: number): Expression {
+  return (writer) => {
+    loadMeta(META_IIF)(writer);
+    bitwise(hostBytes(~bits), hostBytes(bits))(writer);
+    storeMark(writer);
   };
 }
 
@@ -364,6 +456,21 @@ export function inputInterface(index: number): Expression {
 /** `iif != INDEX` */
 export function otherInputInterface(index: number): Expression {
   return metaIs(META_IIF, hostBytes(index), COMPARE_NOT_EQUAL);
+}
+
+/** `iifname "PREFIX*"` */
+export function inputNameBegins(prefix: string): Expression {
+  return metaIs(META_IIFNAME, Buffer.from(prefix));
+}
+
+/** `iif @SET`, of a set of `iface_index` */
+export function inputInterfaceIn(setName: string): Expression {
+  return metaIn(META_IIF, setName);
+}
+
+/** `meta protocol @SET`, of a set of `ether_type` */
+export function frameProtocolIn(setName: string): Expression {
+  return metaIn(META_PROTOCOL, setName);
 }
 
 /** `oif INDEX` */
@@ -438,8 +545,23 @@ function bitwise(mask: Uint8Array, flip: Uint8Array): Expression {
 /** Loads a property of the packet into register 1 and compares. */
 function metaIs(key: number, value: Uint8Array, how: number = COMPARE_EQUAL): Expression {
   return (writer) => {
-    expressionOf("meta", (inner) => inner.u32be(1, 1).u32be(2, key))(writer);
+    loadMeta(key)(writer);
     registerIs(value, how)(writer);
+  };
+}
+
+function loadMeta(key: number): Expression {
+  return expressionOf("meta", (writer) => writer.u32be(1, 1).u32be(2, key));
+}
+
+function storeMark(writer: NetlinkWriter): void {
+  expressionOf("meta", (inner) => inner.u32be(2, META_MARK).u32be(3, 1))(writer);
+}
+
+function metaIn(key: number, setName: string): Expression {
+  return (writer) => {
+    loadMeta(key)(writer);
+    expressionOf("lookup", (inner) => inner.text(1, setName).u32be(2, 1))(writer);
   };
 }
 
