@@ -105,6 +105,7 @@ xt_conntrack|mangle|-m conntrack --ctstate DNAT --ctorigdstport 53 -j RETURN
 xt_connmark|mangle|-m connmark --mark 0x1/0xff -j CONNMARK --set-xmark 0x2/0xff
 xt_mark|mangle|-m mark --mark 0x1/0x1 -j MARK --set-xmark 0x0/0x1
 xt_set|mangle|-m set --match-set probe$1 dst,dst,src -j SET --add-set probe$1 src,dst,dst
+xt_CT|raw|-j CT --notrack
 xt_hashlimit|raw|-m hashlimit --hashlimit-above 9/sec --hashlimit-mode srcip --hashlimit-name probe$1 -j DROP
 xt_connlimit|mangle|-m connlimit --connlimit-above 9 --connlimit-mask 32 --connlimit-saddr -j DROP
 xt_addrtype|nat|-m addrtype --dst-type LOCAL -j RETURN

@@ -6,6 +6,7 @@ import { isInForce, stateSentences } from "../core/model/state.ts";
 import { createControlClient } from "../edge/control-socket/client.ts";
 import { controlSocketOf } from "../edge/control-socket/path.ts";
 import { DockerwallError } from "../errors.ts";
+import { renderRules } from "./allow-deny.ts";
 import { type Command, jsonOption } from "./command.ts";
 import { printable, printableSentence, renderJson, renderSpan } from "./terminal/print.ts";
 import { bold } from "./terminal/style.ts";
@@ -57,11 +58,15 @@ export function renderStatus(report: StatusReport, nowMs: number, styled: boolea
       ({ bridge, sinceMs }) =>
         `Held:    ${printable(bridge)} for ${renderSpan(nowMs - sinceMs)}: no network of this engine is known to have it; it passes nothing but answers to the host, until the engine has been read once more\n`,
     ),
+    ...report.quarantined.map(
+      (name) => `Cut off: ${printable(name)}, in quarantine; dockerwall release lets it out\n`,
+    ),
     ...report.warnings.map((warning) => `Warning: ${printableSentence(warning)}\n`),
     ...report.networks.map((network) => `\n${renderNetwork(network, nowMs, styled)}`),
     report.networks.length === 0 && isInForce(report.state)
       ? "\nNo network carries the label dockerwall.allow.\n"
       : "",
+    ...report.rules.map((rules) => `\n${renderRules(rules, nowMs)}`),
   ].join("");
 }
 
@@ -80,8 +85,9 @@ function renderResolver(resolver: ResolverReport): string {
 
 function renderNetwork(network: NetworkStatus, nowMs: number, styled: boolean): string {
   const bridge = network.bridge === undefined ? "no bridge" : `bridge ${printable(network.bridge)}`;
+  const audited = network.mode === "audit" && network.state === "enforced";
   const facts = [
-    `${network.state.replace("-", " ")} for ${renderSpan(nowMs - network.sinceMs)}`,
+    `${audited ? "audited (everything passes)" : network.state.replace("-", " ")} for ${renderSpan(nowMs - network.sinceMs)}`,
     countOf(network.entries, "entry", "entries"),
     bridge,
   ];

@@ -5,15 +5,15 @@
 import { setTimeout } from "node:timers/promises";
 import { isGuardedInUse } from "../core/classify/in-use.ts";
 import { findCircles } from "../core/dns/circles.ts";
-import { areQuestionsHeld } from "../core/firewall/boot-guard.ts";
-import { engineQueueNumber } from "../core/firewall/names.ts";
+import { isEngineHeld } from "../core/firewall/engine-hold.ts";
+import { engineQueueNumber, unsettledQueueNumber } from "../core/firewall/names.ts";
 import { createLookupJournal } from "../core/journal/lookups.ts";
 import { hostPrefix } from "../core/model/address.ts";
 import { isInForce, stateSentences } from "../core/model/state.ts";
 import type { Topology } from "../core/model/topology.ts";
 import { holdEngineQuestions } from "../data/engine-questions.ts";
 import { createControlServer } from "../edge/control-socket/server.ts";
-import { engineFinder, findSandboxFolder, openEngineRoot } from "../edge/engine/dockerd.ts";
+import { engineFinder, findDockerd, findSandboxFolder, openEngineRoot } from "../edge/engine/dockerd.ts";
 import { connectEngine } from "../edge/engine/engine.ts";
 import { createInventory } from "../edge/engine/inventory.ts";
 import { ownContainerId } from "../edge/engine/own-container.ts";
@@ -32,6 +32,7 @@ import { lookAtBridges } from "../edge/kernel/netlink/bridge-ports.ts";
 import { watchBridges } from "../edge/kernel/netlink/bridge-watch.ts";
 import { hasPortTable, probePortTable, removePortTable } from "../edge/kernel/nftables/port-table.ts";
 import { watchRules } from "../edge/kernel/nftables/rule-watch.ts";
+import { probeSettledPorts, removeSettledPorts } from "../edge/kernel/nftables/settled-ports.ts";
 import { createReadiness } from "../edge/kernel/readiness.ts";
 import { probeSandboxTable } from "../edge/sandbox/table.ts";
 import { DockerwallError, messageOf } from "../errors.ts";
@@ -40,6 +41,7 @@ import { createControlApi } from "./api/control-api.ts";
 import { createEnforcement } from "./enforcement.ts";
 import { every } from "./every.ts";
 import { createLifecycle } from "./lifecycle.ts";
+import { createNextEngine, keepHeld } from "./next-engine.ts";
 import { openPolicyDesk } from "./policy-sources.ts";
 import { createReporter, type Reporter } from "./reporter.ts";
 import { createWall } from "./wall.ts";
@@ -70,11 +72,10 @@ export async function runDaemon(config: Config): Promise<void> {
   const folder = sandboxFolderOf(config);
   const iptables = createIptables(backend);
   const otherIptables = createIptables(backend === "nft" ? "legacy" : "nft");
-  // The host's own questions wait in that queue too, and need not where the kernel holds the engine's by their sender.
   const engineQueueFd =
-    folder.path === undefined || (await doesUnitHoldQuestions([iptables, otherIptables]))
+    folder.path === undefined
       ? undefined
-      : holdEngineQuestions(config.queueNumber, sets);
+      : await takeQuestions([iptables, otherIptables], config.queueNumber, sets);
   const engineVersion = await engine.version();
   // What an earlier run, or the boot guard, left closed stays closed when this start fails.
   const adopts = await findsAnything(sets, [iptables, otherIptables]);
@@ -83,9 +84,19 @@ export async function runDaemon(config: Config): Promise<void> {
   );
   let upstreams = config.upstreams ?? hostResolvers.read();
   if (folder.path !== undefined) probeSandboxTable();
-  const unguardedPorts = folder.path === undefined ? folder.problem : probePortTable();
+  const { unguardedPorts, unheldPorts } = probePorts(folder);
+
+  const nextEngine = createNextEngine({
+    backend,
+    variants: [iptables, otherIptables],
+    sets,
+    find: findDockerd,
+    captures: folder.path !== undefined,
+    lifecycle,
+  });
 
   await using cleanup = new AsyncDisposableStack();
+  cleanup.defer(() => nextEngine.leave());
   /** What acts by itself, and ends before the wall is taken down. */
   const acting = cleanup.use(new DisposableStack());
   using made = takingBackSets(sets, adopts);
@@ -112,15 +123,20 @@ export async function runDaemon(config: Config): Promise<void> {
     backend,
     sets,
     journal,
-    queues: [config.queueNumber, engineQueueNumber(config.queueNumber)],
+    queues: [
+      config.queueNumber,
+      engineQueueNumber(config.queueNumber),
+      unsettledQueueNumber(config.queueNumber),
+    ],
     state: () => lifecycle.state,
     onProblem: (problem) => log.error("degraded", { problem }),
     onChange: (unwell) => lifecycle.observe(unwell),
     rules: () => desk.rules.current(),
+    quarantined: () => wall.quarantine,
     circles: (topology, { guarded }) =>
       findCircles({ topology, guarded, upstreams, own: listHostAddresses().map(hostPrefix) }).sentences,
   });
-  tellMissing(reporter, folder.problem, unguardedPorts);
+  tellMissing(reporter, { uncaptured: folder.problem, unguardedPorts, unheldPorts });
   const desk = openPolicyDesk({
     sets,
     policyFile: config.policyFile,
@@ -142,13 +158,19 @@ export async function runDaemon(config: Config): Promise<void> {
     onChange: () => void enforcement.reconcile(),
     onRead: () => enforcement.tellReadings(),
     onNetworks: () => void enforcement.heal(),
+    onLost: () => {
+      nextEngine.isAwaited();
+      enforcement.awaitEngine();
+    },
     onReconnect: () => {
       log.warn("engine is back");
+      nextEngine.isKnown();
       reporter.clearProblem("engine");
       void enforcement.heal();
     },
     onRefreshed: () => {
       reporter.clearProblem("engine");
+      if (!nextEngine.isLost) void enforcement.engineIsRead();
       // Only the first time does the wall learn by it that nobody is missing.
       const before = wasRead ? wall.quarantine.size : undefined;
       wasRead = true;
@@ -189,6 +211,7 @@ export async function runDaemon(config: Config): Promise<void> {
     await plane?.[Symbol.asyncDispose]();
     await wall.remove();
     removePortTable();
+    removeSettledPorts();
   }
 
   /** Reads the engine because the data plane met something new, and tells it when the picture is in use. */
@@ -213,6 +236,7 @@ export async function runDaemon(config: Config): Promise<void> {
         sandboxFolder: folder.path,
         engineQueueFd,
         guardPorts: unguardedPorts === undefined,
+        holdUnsettled: unheldPorts === undefined,
         queueNumber: config.queueNumber,
       },
       {
@@ -310,6 +334,10 @@ export async function runDaemon(config: Config): Promise<void> {
   });
 
   await end.promise;
+  // Who ends us may be an engine that is about to start containers.
+  await nextEngine
+    .hold()
+    .catch((error) => log.warn("lookups of the engine are not held", { problem: messageOf(error) }));
   const mayLift = config.hold && isInForce(lifecycle.state) && (await isNobodyGuarded());
   // Who is uninstalling is let finish: half of it would be worse than either.
   await takenDown;
@@ -354,15 +382,34 @@ function takingBackSets(sets: KernelSets, adopts: boolean): DisposableStack {
   return made;
 }
 
-/** What an earlier run has left at ports nobody would change any more, nor let go whom it cut off. */
-function leaveUnguardedPorts(unguarded: string | undefined): void {
-  if (unguarded !== undefined) removePortTable();
+/** Why ports cannot be guarded, and why what new ones send cannot be held. */
+function probePorts(
+  folder: ReturnType<typeof sandboxFolderOf>,
+): Readonly<Record<"unguardedPorts" | "unheldPorts", string | undefined>> {
+  const unguardedPorts = folder.path === undefined ? folder.problem : probePortTable();
+  return { unguardedPorts, unheldPorts: unguardedPorts ?? probeSettledPorts() };
 }
 
-/** Whether the boot guard's unit holds what the engine asks, until our first restore. */
-async function doesUnitHoldQuestions(tools: readonly ReturnType<typeof createIptables>[]): Promise<boolean> {
+/** What an earlier run has left at ports nobody would change any more, nor let go whom it cut off. */
+function leaveUnguardedPorts(unguarded: string | undefined): void {
+  if (unguarded === undefined) return;
+  removePortTable();
+  removeSettledPorts();
+}
+
+/**
+ * The queue of the engine's questions. The host's own wait in it too, and need not where the kernel holds the engine's by
+ * their sender, until our first restore.
+ */
+async function takeQuestions(
+  tools: readonly Iptables[],
+  queueNumber: number,
+  sets: KernelSets,
+): Promise<number | undefined> {
   const saved = await Promise.all(tools.map((tool) => tool.save(4).catch(() => "")));
-  return saved.some(areQuestionsHeld);
+  if (!saved.some(isEngineHeld)) return holdEngineQuestions(queueNumber, sets);
+  keepHeld(sets);
+  return undefined;
 }
 
 /** Whether there is a set of ours, or a rule in one of these variants. */
@@ -391,10 +438,18 @@ function assertHostNetwork({ networks }: Topology): void {
 /** Says what this host or this container does not offer, and what is not closed for want of it. */
 function tellMissing(
   reporter: Pick<Reporter, "onProblem">,
-  uncaptured: string | undefined,
-  unguardedPorts: string | undefined,
+  {
+    uncaptured,
+    unguardedPorts,
+    unheldPorts,
+  }: Readonly<Record<"uncaptured" | "unguardedPorts" | "unheldPorts", string | undefined>>,
 ): void {
   if (uncaptured !== undefined) reporter.onProblem("capture", uncaptured);
+  if (unheldPorts !== undefined)
+    reporter.onProblem(
+      "bridges",
+      `what new containers send is not held (${unheldPorts}): one that is on an open network too can send by that one while the host is so busy that the daemon does not see it in time`,
+    );
   if (unguardedPorts === undefined) return;
   reporter.onProblem(
     "ports",

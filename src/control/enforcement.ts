@@ -6,7 +6,7 @@ import type { DaemonState } from "../core/model/state.ts";
 import type { Topology } from "../core/model/topology.ts";
 import type { Inventory } from "../edge/engine/inventory.ts";
 import type { Log } from "../edge/host/log.ts";
-import { messageOf } from "../errors.ts";
+import { DockerwallError, messageOf } from "../errors.ts";
 import type { DataPlaneLink } from "../planes/link.ts";
 import type { Lifecycle } from "./lifecycle.ts";
 import type { Reporter } from "./reporter.ts";
@@ -25,6 +25,8 @@ export interface EnforcementOptions {
   readonly dataPlane: () => DataPlaneLink | undefined;
   /** Whether the data plane guards the ports of sandboxes, once it has its first picture. */
   readonly guardsPorts: boolean;
+  /** How long the data plane may take to decide by a picture. */
+  readonly takenWithinMs?: number;
 }
 
 export interface Enforcement {
@@ -42,6 +44,10 @@ export interface Enforcement {
   heal(): Promise<void>;
   /** Has everybody judged by what is said now, also where the picture is the same. @throws what kept it from that */
   decideAnew(): Promise<void>;
+  /** The engine is away: what holds the questions of the next one stays until that one has been read. */
+  awaitEngine(): void;
+  /** It has been. Resolves when nothing is held any more that was held until now; never rejects. */
+  engineIsRead(): Promise<void>;
   /** A boot guard that is started again may put its rules into the variant that we do not look at. */
   cleanOther(): Promise<void>;
   classification(): Classification | undefined;
@@ -49,6 +55,25 @@ export interface Enforcement {
   readonly changes: EventTarget;
   /** Resolves when nothing is under way. */
   idle(): Promise<void>;
+}
+
+/** How long the data plane may take to decide by a picture; one of five hundred networks takes it 0.1 s. */
+const takenWithinMs = 10_000;
+
+/** @throws DockerwallError NOT_ENFORCED when the data plane does not answer; what it does later is told by the next round */
+async function within(limitMs: number, taken: Promise<void>): Promise<void> {
+  const late = Promise.withResolvers<never>();
+  const timer = setTimeout(
+    () =>
+      late.reject(
+        new DockerwallError(
+          "NOT_ENFORCED",
+          `the data plane has not taken what is to be enforced for ${limitMs / 1000} s; if it stays so, restart the container of dockerwall`,
+        ),
+      ),
+    limitMs,
+  );
+  await Promise.race([taken, late.promise]).finally(() => clearTimeout(timer));
 }
 
 const working: ReadonlySet<DaemonState> = new Set(["starting", "enforcing", "degraded"]);
@@ -63,6 +88,8 @@ export function createEnforcement(options: EnforcementOptions): Enforcement {
   let problem: unknown;
   let rulesProblem: unknown;
   let installed = false;
+  /** Whether the rules demand the marks of ports, and know those of ports that are not settled. */
+  let demanded = false;
   /** Half a picture would take out of the kernel what an earlier run put there for containers not read yet. */
   let pictureIsWhole = false;
 
@@ -87,7 +114,10 @@ export function createEnforcement(options: EnforcementOptions): Enforcement {
     // Before it is answered: who has everybody judged anew meanwhile has it posted once more.
     posted = topology;
     try {
-      await dataPlane.post({ topology, guarded, services, quarantined: [...wall.quarantine] });
+      await within(
+        options.takenWithinMs ?? takenWithinMs,
+        dataPlane.post({ topology, guarded, services, quarantined: [...wall.quarantine] }),
+      );
     } catch (error) {
       posted = undefined;
       throw error;
@@ -99,6 +129,8 @@ export function createEnforcement(options: EnforcementOptions): Enforcement {
       installed = false;
       await healing.request();
     }
+    demanded = options.guardsPorts;
+    holdUnsettled();
     reporter.onEnforced(guarded.map((network) => network.id));
     changes.dispatchEvent(new Event("change"));
   }
@@ -117,7 +149,13 @@ export function createEnforcement(options: EnforcementOptions): Enforcement {
       reporter.onHealed(families.length);
     }
     installed = true;
+    holdUnsettled();
     reporter.clearProblem("rules");
+  }
+
+  /** Marks that no rule knows would go further than they may. */
+  function holdUnsettled(): void {
+    if (demanded && installed) options.dataPlane()?.holdUnsettled();
   }
 
   const reconciling = createSchedule(reconcile, (error) => {
@@ -128,6 +166,13 @@ export function createEnforcement(options: EnforcementOptions): Enforcement {
     rulesProblem = error;
     reporter.onProblem("rules", messageOf(error));
   });
+
+  async function cleanOther(): Promise<void> {
+    if (!working.has(lifecycle.state)) return;
+    await wall
+      .cleanOther()
+      .catch((error) => log.warn("the other iptables variant", { problem: messageOf(error) }));
+  }
 
   return {
     usePicture() {
@@ -149,12 +194,17 @@ export function createEnforcement(options: EnforcementOptions): Enforcement {
       await reconciling.request();
       if (problem !== undefined) throw problem;
     },
-    async cleanOther() {
-      if (!working.has(lifecycle.state)) return;
-      await wall
-        .cleanOther()
-        .catch((error) => log.warn("the other iptables variant", { problem: messageOf(error) }));
+    awaitEngine() {
+      wall.spareQuestions(true);
     },
+    async engineIsRead() {
+      if (!wall.spareQuestions(false)) return;
+      // Other rules by our own will: nobody has changed them.
+      installed = false;
+      await healing.request();
+      await cleanOther();
+    },
+    cleanOther,
     classification: () => classification,
     changes,
     idle: async () => {

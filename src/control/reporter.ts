@@ -31,6 +31,8 @@ export interface ReporterOptions {
   readonly queues: readonly number[];
   /** The rules made by command. */
   readonly rules: () => readonly Rule[];
+  /** Ids of the containers in quarantine. */
+  readonly quarantined: () => ReadonlySet<string>;
   /** Resolvers that cannot answer, as their own lookups come back to them; one sentence each. */
   readonly circles: (topology: Topology, classification: Classification) => readonly string[];
 }
@@ -43,6 +45,7 @@ export type ProblemPlace =
   | "rules"
   | "capture"
   | "ports"
+  | "bridges"
   | "policy file"
   | `work: ${string}`;
 
@@ -53,10 +56,11 @@ const decisive: readonly ProblemPlace[] = ["rules", "reconcile"];
  * Of no concern to health: a mistake of whoever writes policies denies what it concerns, a container that cannot be read
  * is denied what hangs on it, and a kernel that has less to offer has not more for a daemon that is started anew.
  */
-const bearable: readonly ProblemPlace[] = ["policy file", "containers", "ports"];
+const bearable: readonly ProblemPlace[] = ["policy file", "containers", "ports", "bridges"];
 
 export interface Reporter {
   onClassified(topology: Topology, classification: Classification, nowMs: number): void;
+  /** The rules stand, the sets hold these networks, and the data plane decides by them. */
   onEnforced(ids: readonly string[]): void;
   isEnforced(id: string): boolean;
   /** Rules of so many families had been changed by somebody and were put right. */
@@ -78,6 +82,7 @@ export function createReporter(options: ReporterOptions): Reporter {
   const guardedSince = new Map<string, number>();
   let enforced: ReadonlySet<string> = new Set();
   let classification: Classification | undefined;
+  let containers: Topology["containers"] = [];
   let sandboxes = 0;
   let rulesHealed = 0;
   let resolver: ResolverReport | undefined;
@@ -129,7 +134,7 @@ export function createReporter(options: ReporterOptions): Reporter {
         id: network.id,
         bridge: network.bridge,
         subnets: network.subnets.map(renderPrefix),
-        state: fails ? ("not-enforced" as const) : ("enforced" as const),
+        state: fails || !enforced.has(network.id) ? ("not-enforced" as const) : ("enforced" as const),
         entries: network.lists.reduce((sum, { entries }) => sum + entries.length, 0),
         mode: network.audit ? ("audit" as const) : ("enforce" as const),
         sinceMs: guardedSince.get(network.id) ?? sinceMs,
@@ -158,6 +163,12 @@ export function createReporter(options: ReporterOptions): Reporter {
     }));
   }
 
+  /** In the order of their names; by id who has not been read yet. */
+  function quarantined(): string[] {
+    const names = new Map(containers.map(({ id, name }) => [id, name]));
+    return [...options.quarantined()].map((id) => names.get(id) ?? id.slice(0, 12)).sort();
+  }
+
   function tables(): string[] {
     const read = readTables(options.queues);
     const queueDropped = recentDrops(read.queueDropped, Date.now());
@@ -167,6 +178,7 @@ export function createReporter(options: ReporterOptions): Reporter {
   return {
     onClassified(topology, next, nowMs) {
       options.journal.learn(topology);
+      containers = topology.containers;
       circles = options.circles(topology, next);
       sayOnce([
         ...[...next.problems.values()].flat(),
@@ -217,6 +229,7 @@ export function createReporter(options: ReporterOptions): Reporter {
         networks,
         held: gone ? [] : heldNow(),
         rules: targetsOf(options.rules()).map((target) => reportRules(target, options.rules())),
+        quarantined: gone ? [] : quarantined(),
         problems: gone
           ? []
           : [

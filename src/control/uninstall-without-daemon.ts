@@ -3,17 +3,20 @@
 
 import { closeSync, readdirSync } from "node:fs";
 import { findSandboxFolder } from "../edge/engine/dockerd.ts";
+import { claimHost } from "../edge/host/claim.ts";
 import { unstampAll } from "../edge/kernel/flows/stamped.ts";
 import { destroySets } from "../edge/kernel/ipset/desired-sets.ts";
 import { openKernelSets } from "../edge/kernel/ipset/kernel-sets.ts";
 import { createIptables } from "../edge/kernel/iptables/iptables.ts";
 import { isOwnNamespace, openNamespace, withNamespace } from "../edge/kernel/netns.ts";
 import { removePortTable } from "../edge/kernel/nftables/port-table.ts";
+import { removeSettledPorts } from "../edge/kernel/nftables/settled-ports.ts";
 import { removeAllSandboxTables } from "../edge/sandbox/table.ts";
 import { DockerwallError, messageOf } from "../errors.ts";
 
-/** @throws DockerwallError naming everything that could not be removed; the rest is. */
+/** @throws DockerwallError DAEMON_RUNNING before anything is removed, or naming what could not be; the rest is. */
 export async function uninstallHere(): Promise<void> {
+  using _claim = claimAlone();
   const problems: string[] = [];
   const folder = findSandboxFolder();
   if ("path" in folder) problems.push(...releaseSandboxes(folder.path));
@@ -35,11 +38,28 @@ export async function uninstallHere(): Promise<void> {
   }
   try {
     removePortTable();
+    removeSettledPorts();
   } catch (error) {
     problems.push(messageOf(error));
   }
   if (problems.length > 0)
     throw new DockerwallError("KERNEL_REFUSED", `not everything was removed:\n${problems.join("\n")}`);
+}
+
+/** A daemon whose socket is not where we looked would put back what we remove: half of it, and with a gap. */
+function claimAlone(): Disposable {
+  try {
+    return claimHost();
+  } catch (error) {
+    if (!(error instanceof DockerwallError) || error.code !== "DAEMON_RUNNING") throw error;
+    throw new DockerwallError(
+      "DAEMON_RUNNING",
+      `nothing was removed, as it would come back: ${error.message}`,
+      {
+        cause: error,
+      },
+    );
+  }
 }
 
 function releaseSandboxes(folder: string): string[] {

@@ -87,6 +87,12 @@ export interface Wall {
    * classify() take out what nobody needs any more.
    */
   forgetGone(topology: Topology): void;
+  /**
+   * Whether what holds the questions of a starting engine is left alone; in force with the next applyRules() and
+   * cleanOther().
+   * @returns false when that was so already
+   */
+  spareQuestions(spare: boolean): boolean;
   /** Lets go of bridges that nobody has classified, and of those that come from now on; what is guarded stays guarded. */
   liftHold(): Promise<void>;
   /** Removes rules, in either variant, and sets. @throws DockerwallError naming what is left */
@@ -119,9 +125,13 @@ export function createWall(options: WallOptions): Wall {
   let rulesets: ReadonlyMap<Family, readonly Table[]>;
   let hold = options.hold;
   let demandSender = options.demandSender === true;
+  let spareQuestions = false;
   const renderRules = (): void => {
     rulesets = new Map(
-      ([4, 6] as const).map((family) => [family, renderRuleset({ ...options, family, hold, demandSender })]),
+      ([4, 6] as const).map((family) => [
+        family,
+        renderRuleset({ ...options, family, hold, demandSender, spareQuestions }),
+      ]),
     );
   };
   renderRules();
@@ -131,7 +141,9 @@ export function createWall(options: WallOptions): Wall {
     if (!setsExist(sets)) createSets(sets);
     const bridges = options.listBridges();
     const claimed = new Set(topology.networks.flatMap(({ bridge }) => bridge ?? []));
-    const reading = { claimed, begunAtMs: options.networksReadAtMs() };
+    const strangersOn = options.lookAtBridges();
+    const isHosts = (bridge: string): boolean => strangersOn(bridge).length > 0;
+    const reading = { claimed, begunAtMs: options.networksReadAtMs(), isHosts };
     const foreign = claims.observe(bridges, reading, options.uptimeMs());
     const { store, file, rules } = options.policy();
     const classification = classify({
@@ -139,7 +151,7 @@ export function createWall(options: WallOptions): Wall {
       bridges,
       policy: { store, file: file(), rules: groupRules(rules.current()), nowMs: options.nowMs() },
       foreign,
-      strangersOn: options.lookAtBridges(),
+      strangersOn,
       held: options.hold ? claims.held() : [],
       quarantine,
       own: options.ownContainer,
@@ -187,6 +199,8 @@ export function createWall(options: WallOptions): Wall {
     },
 
     async cleanOther() {
+      // The unit may have put it there, and what this variant is to be rid of is everything of ours.
+      if (spareQuestions) return;
       for (const family of rulesets.keys()) await options.otherIptables.apply(family, []);
     },
 
@@ -197,6 +211,13 @@ export function createWall(options: WallOptions): Wall {
     demandSenders() {
       if (demandSender) return false;
       demandSender = true;
+      renderRules();
+      return true;
+    },
+
+    spareQuestions(spare) {
+      if (spareQuestions === spare) return false;
+      spareQuestions = spare;
       renderRules();
       return true;
     },

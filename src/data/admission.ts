@@ -3,7 +3,7 @@
 
 import type { Membership } from "../core/askers/index-of-askers.ts";
 import { setNames } from "../core/firewall/names.ts";
-import { EntryIndex } from "../core/grants/entry-index.ts";
+import { type AskerKey, type AskerSet, EntryIndex, type KernelRight } from "../core/grants/entry-index.ts";
 import {
   type Grant,
   GrantLedger,
@@ -66,6 +66,8 @@ export interface Admission {
    * it written down that they were judged: who dies in between is followed by one who judges again.
    */
   rejudge(policies: PolicyView, cut: (changed: ReadonlySet<IpAddress>) => void): void;
+  /** Takes out of the kernel what was read there and is not allowed, whoever put it there. @returns how much that was */
+  takeLeft(rights: readonly KernelRight[], membershipsOf: PolicyView["membershipsOf"]): number;
   /** True when the asker holds a live right to this address, for whatever service. */
   isOpen(asker: IpAddress, destination: IpAddress): boolean;
   /**
@@ -152,8 +154,6 @@ export function startAdmission(options: {
   }
 
   function narrow(asker: IpAddress, memberships: readonly Membership[]): void {
-    const allows = (destination: IpAddress, protocol: number, port: number | undefined): boolean =>
-      verdict({ source: asker, destination, protocol, port }, memberships).allowed;
     const mine = memberships.filter(({ addresses }) => addresses.includes(asker));
     ledger.narrow(asker, (destination, { domain, service }) =>
       // The right may have been another name's, too, that leads to the same address.
@@ -166,12 +166,17 @@ export function startAdmission(options: {
         }),
       ),
     );
-    const gone = index.takeUnless(asker, (set, { first, protocol, port }) =>
-      set === "pair4" || set === "pair6"
-        ? ledger.isOpen(asker, first, nowMs())
-        : allows(first, protocol, port),
-    );
+    const gone = index.takeUnless(asker, (set, key) => isHeldRightly(set, key, memberships));
     for (const [set, keys] of gone) sets.del(setNames[set], keys);
+  }
+
+  function isHeldRightly(
+    set: AskerSet,
+    { first: destination, second: source, protocol, port }: AskerKey,
+    memberships: readonly Membership[],
+  ): boolean {
+    if (set === "pair4" || set === "pair6") return ledger.isOpen(source, destination, nowMs());
+    return verdict({ source, destination, protocol, port }, memberships).allowed;
   }
 
   const entries = { sets, index, nowMs, isAsked: (to: IpAddress) => ledger.isAsked(to, nowMs()) };
@@ -237,6 +242,16 @@ export function startAdmission(options: {
         throw error;
       }
       uncut = new Set();
+    },
+
+    takeLeft(rights, membershipsOf) {
+      const left = rights.filter(({ set, key }) => !isHeldRightly(set, key, membershipsOf(key.second)));
+      for (const [set, found] of Map.groupBy(left, ({ set }) => set))
+        sets.del(
+          setNames[set],
+          found.map(({ key }) => key),
+        );
+      return left.length;
     },
 
     isOpen: (asker, destination) => ledger.isOpen(asker, destination, nowMs()),

@@ -12,7 +12,7 @@ import {
 } from "../core/askers/index-of-askers.ts";
 import { contain } from "../core/contain.ts";
 import { isPrivatePrefix } from "../core/dns/address-filter.ts";
-import { rootProblem, rootQuery } from "../core/dns/canary.ts";
+import { canaryName, rootProblem, rootQuery } from "../core/dns/canary.ts";
 import { askAlong, type CircleInput, type Circles, findCircles } from "../core/dns/circles.ts";
 import { createDiscovery, type DiscoveryAsker } from "../core/dns/discovery.ts";
 import { type AnswerGrant, type Outcome, type Resolution, resolveQuery } from "../core/dns/resolve.ts";
@@ -234,6 +234,8 @@ export function createAnswerer(options: AnswererOptions): Answerer {
     { outcome, granted }: Resolution,
   ): void {
     const asker = speaker?.addresses[0];
+    // Asked by us in the container's name: it is nothing that the container did, or that a label should allow.
+    if (query.question.name === canaryName) return;
     if (speaker === undefined || asker === undefined) return;
     const { networkId } = speaker;
     const trouble = allowed ? troubleOf(outcome) : undefined;

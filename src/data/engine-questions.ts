@@ -74,11 +74,12 @@ export function holdEngineQuestions(queueNumber: number, sets: KernelSets): numb
   return fd;
 }
 
-function stayAwake(sets: KernelSets): void {
+/** Lets rules go by it that the questions of the engine are to be held, for so long. */
+export function stayAwake(sets: KernelSets, seconds = awakeSeconds): void {
   for (const family of [4, 6] as const) {
     const entries = splitZero([anyPrefix(family)]).map((prefix) => ({
       key: { kind: "net", prefix } as const,
-      timeoutSeconds: awakeSeconds,
+      timeoutSeconds: seconds,
     }));
     sets.add(setNames[`awake${family}`], entries);
   }

@@ -4,14 +4,18 @@
 
 import type { AskerIndex, Standing } from "../core/askers/index-of-askers.ts";
 import type { Asker } from "../core/askers/knowledge.ts";
+import { LinkLocalOwners } from "../core/askers/link-local-owners.ts";
 import type { Newcomers } from "../core/askers/unknown-sandboxes.ts";
+import type { PortState } from "../core/askers/unsettled.ts";
 import type { IpAddress } from "../core/model/address.ts";
 import type { KernelSets } from "../edge/kernel/ipset/kernel-sets.ts";
 import { openPortTable } from "../edge/kernel/nftables/port-table.ts";
 import type { Readiness } from "../edge/kernel/readiness.ts";
+import type { SandboxAddresses } from "../edge/sandbox/addresses.ts";
 import { openPorts, type Port } from "../edge/sandbox/ports.ts";
 import { messageOf } from "../errors.ts";
 import { createSandboxEntries } from "./sandbox-entries.ts";
+import { createSettling, type Settling } from "./settling.ts";
 
 export interface StandingsOptions {
   readonly sets: KernelSets;
@@ -33,9 +37,15 @@ export interface StandingsOptions {
   /** A sandbox has this address: grants that an earlier holder of it had must not be inherited. */
   readonly own: (address: IpAddress, sandbox: string) => void;
   readonly holdersOf: (address: IpAddress) => ReadonlySet<string>;
+  /** Whether the host itself has it, as far as that was read. */
+  readonly isHosts: (address: IpAddress) => boolean;
   /** Cuts a sandbox off inside of it, where that cannot be done at its ports. */
   readonly cutInside: (sandbox: string, cut: boolean) => void;
   readonly isCutInside: (sandbox: string) => boolean;
+  /** Whether every sandbox that there is was seen. */
+  readonly isComplete: () => boolean;
+  /** The engine has not told of it, and no list that began since it appeared. */
+  readonly isUnheard: (asker: Asker) => boolean;
   /** Something has changed by which a sandbox may stand elsewhere now. */
   readonly onChange: (sandbox: string) => void;
   readonly onProblem: (problem: string) => void;
@@ -45,8 +55,14 @@ export interface Standings {
   /** To be told before it is asked about. @param namespaceFd stays open until gone() */
   appear(sandbox: string, namespaceFd: number): void;
   /** What the sandbox demands of the kernel is in there when it returns. */
-  of(sandbox: string, addresses: readonly IpAddress[]): Standing;
+  of(sandbox: string, found: SandboxAddresses): Standing;
   gone(sandbox: string): void;
+  /** Begins to tell which ports are settled; all are to be judged anew then. */
+  settlePorts(): void;
+  /** What comes by ports that are not settled waits from now on, for so long. */
+  stayAwake(ms: number): void;
+  /** What is known of who sent by a port before it was settled. */
+  stateOfPort(index: number): PortState;
   /** Tells of sandboxes whose ports have changed by now before it returns. */
   lookNow(): void;
   /** Forgets sandboxes and ports that are no more, those of earlier runs among them. */
@@ -65,6 +81,8 @@ interface PortsAndSenders {
   readonly its: readonly Port[];
   /** The addresses that they may send from. */
   readonly senders: readonly IpAddress[];
+  /** And the link-local ones, by bridge. */
+  readonly linkLocal: ReadonlyMap<string, readonly IpAddress[]>;
 }
 
 /** Takes over what an earlier run left in the kernel. */
@@ -74,10 +92,13 @@ export function createStandings(options: StandingsOptions): Standings {
   const ports = openPorts({
     readiness: options.readiness,
     onChange: options.onChange,
-    onGone: () => attempt("ports that are gone", () => table?.retain(ports.isPresent)),
+    onGone: forgetPorts,
   });
+  let settling: Settling | undefined;
   const strays = createSandboxEntries(options.sets, "guarded");
   const cutOff = createSandboxEntries(options.sets, "quarantine");
+
+  const linkLocals = new LinkLocalOwners(options.isHosts);
 
   /** Since when a sandbox is on bridges that the engine has not told of. */
   const strangeSince = new Map<string, ReadonlyMap<string, number>>();
@@ -101,16 +122,27 @@ export function createStandings(options: StandingsOptions): Standings {
     return !index.isKnown(asker) || [...options.holdersOf(address)].every((holder) => holder === sandbox);
   }
 
-  /** What fails leaves its container without a way out, or cut off as it was. */
-  function attempt(whose: string, work: () => void): void {
+  /** What fails leaves its container without a way out, or cut off as it was. @returns whether it was done */
+  function attempt(whose: string, work: () => void): boolean {
     try {
       work();
+      return true;
     } catch (error) {
       options.onProblem(`${whose}: ${messageOf(error)}`);
+      return false;
     }
   }
 
-  function cutPorts(sandbox: string, { its, senders }: PortsAndSenders, cut: boolean): void {
+  function forgetPorts(): void {
+    attempt("ports that are gone", () => table?.retain(ports.isPresent));
+    attempt("ports that are gone", () => settling?.retain());
+  }
+
+  function cutPorts(
+    sandbox: string,
+    { its, senders }: Pick<PortsAndSenders, "its" | "senders">,
+    cut: boolean,
+  ): void {
     cutOff.put(sandbox, cut ? senders.map((address) => ({ address })) : []);
     attempt(portsOf(sandbox), () => {
       const bothWays = table !== undefined && its.map((port) => table?.cut(port, cut)).every((both) => both);
@@ -118,29 +150,49 @@ export function createStandings(options: StandingsOptions): Standings {
     });
   }
 
-  function guardPorts(sandbox: string, { its, senders }: PortsAndSenders, isGuarded: boolean): void {
-    attempt(portsOf(sandbox), () => {
+  function guardPorts(sandbox: string, { its, ...may }: PortsAndSenders, isGuarded: boolean): boolean {
+    return attempt(portsOf(sandbox), () => {
       for (const port of its) {
-        if (isGuarded) guard(port, senders);
+        if (isGuarded) guard(port, may);
         else table?.open(port.index);
       }
     });
   }
 
-  function guard(port: Port, senders: readonly IpAddress[]): void {
+  /** @returns whether all of it is in force */
+  function putGuards(sandbox: string, found: PortsAndSenders, isGuarded: boolean): boolean {
+    const bridges = found.its.flatMap(({ bridge }) => bridge ?? []);
+    strays.put(sandbox, isGuarded ? indexNow().straysOf(found.senders, bridges) : []);
+    return guardPorts(sandbox, found, isGuarded);
+  }
+
+  /** By its ports alone it is on no guarded network; what the engine has of it may tell of one that it has not joined yet. */
+  function mayBeOnBoth({ kind }: Standing, asker: Asker): boolean {
+    return settling !== undefined && kind === "open" && options.isUnheard(asker);
+  }
+
+  function settle(sandbox: string, its: readonly Port[], state: PortState): void {
+    // One that is on no bridge yet has no guard either.
+    const onBridges = its.filter(({ bridge }) => bridge !== undefined);
+    attempt(portsOf(sandbox), () => settling?.judged(sandbox, onBridges, state));
+  }
+
+  function guard(port: Port, { senders, linkLocal }: Omit<PortsAndSenders, "its">): void {
     if (port.bridge === undefined) return;
     const network = indexNow().networkOn(port.bridge);
     table?.guard(port, {
       senders,
       neighbourhood: network?.subnets ?? [],
-      linkLocal: network?.guarded === true ? "judged" : "discovery",
+      linkLocal: linkLocal.get(port.bridge) ?? [],
+      linkLocalMay: network?.guarded === true ? "judged" : "discovery",
     });
   }
 
   return {
     appear: ports.appear,
 
-    of(sandbox, addresses) {
+    of(sandbox, found) {
+      const addresses = [...new Set(found.addresses.map(({ address }) => address))];
       const index = indexNow();
       const newcomers = newcomersNow();
       const its = ports.of(sandbox);
@@ -153,17 +205,18 @@ export function createStandings(options: StandingsOptions): Standings {
       const joins = standing.kind === "open" && newcomers.mayJoin(asker, index.networksOn(bridges));
       const awaited = awaitsList(sandbox, strange) && standing.kind !== "guarded";
       const doubtful = quarantine === "maybe" || joins || awaited;
-      options.doubt(sandbox, doubtful);
+      const unheard = mayBeOnBoth(standing, asker);
+      options.doubt(sandbox, doubtful || unheard);
       if (standing.kind === "guarded") options.hearOf(asker);
       const senders = index.sendersOf(asker, bridges, (address) => isFree(asker, address));
       for (const address of senders) options.own(address, sandbox);
+      const linkLocal = linkLocals.claim(sandbox, bridges, linkLocalBeside(senders, found));
       // What an earlier run knew of a sandbox counts until this one does.
       if (quarantine !== "unread") cutPorts(sandbox, { its, senders }, quarantine !== "no");
       const isGuarded = standing.kind === "guarded" || joins;
-      if (standing.kind !== "unknown") {
-        strays.put(sandbox, isGuarded ? index.straysOf(senders, bridges) : []);
-        guardPorts(sandbox, { its, senders }, isGuarded);
-      }
+      const inForce =
+        standing.kind !== "unknown" && putGuards(sandbox, { its, senders, linkLocal }, isGuarded);
+      settle(sandbox, its, inForce && !doubtful && !unheard ? standing.kind : "unknown");
       return doubtful ? { kind: "unknown" } : standing;
     },
 
@@ -171,14 +224,25 @@ export function createStandings(options: StandingsOptions): Standings {
       strays.put(sandbox, []);
       cutOff.put(sandbox, []);
       strangeSince.delete(sandbox);
+      settling?.gone(sandbox);
+      linkLocals.gone(sandbox);
       ports.gone(sandbox);
     },
 
     lookNow: ports.lookNow,
 
+    settlePorts() {
+      const { isComplete, nowMs } = options;
+      if (table !== undefined) settling ??= createSettling({ ports, isComplete, nowMs });
+    },
+
+    stayAwake: (ms) => settling?.stayAwake(ms),
+
+    stateOfPort: (index) => settling?.stateOf(index) ?? "open",
+
     retain(isLive) {
       for (const entries of [strays, cutOff]) entries.retain(isLive);
-      attempt("ports that are gone", () => table?.retain(ports.isPresent));
+      forgetPorts();
     },
 
     isCutOff(sandbox) {
@@ -187,16 +251,35 @@ export function createStandings(options: StandingsOptions): Standings {
       return its.every(({ index }) => table?.isCut(index)) || options.isCutInside(sandbox);
     },
 
-    heal: () => attempt("the host's ports", () => table?.heal()),
+    heal() {
+      attempt("the host's ports", () => table?.heal());
+      attempt("the host's bridges", () => settling?.heal());
+    },
 
     release() {
+      settling?.close();
+      settling = undefined;
       table?.remove();
       table?.close();
       table = undefined;
     },
 
-    close: () => table?.close(),
+    close() {
+      settling?.close();
+      table?.close();
+    },
   };
+}
+
+/** Those of interfaces by which it is known: an engine or a VPN inside of it makes others, with addresses of their own. */
+function linkLocalBeside(
+  senders: readonly IpAddress[],
+  { addresses, linkLocal }: SandboxAddresses,
+): IpAddress[] {
+  const known = new Set(
+    addresses.filter(({ address }) => senders.includes(address)).map(({ index }) => index),
+  );
+  return linkLocal.filter(({ index }) => known.has(index)).map(({ address }) => address);
 }
 
 function portsOf(sandbox: string): string {

@@ -39,6 +39,7 @@ import { holdEngineQuestions, startEngineQuestions } from "./engine-questions.ts
 import { startQueue } from "./first-packets.ts";
 import { explain } from "./rehearse.ts";
 import { createStandings } from "./sandbox-standing.ts";
+import { startUnsettledQueue, type UnsettledQueue } from "./unsettled-queue.ts";
 import { createPresence } from "./waiting/presence.ts";
 
 /** How long lookups are gathered before the control plane hears of them. */
@@ -51,6 +52,9 @@ const betweenStrangersMs = 1_000;
 const doubtAgainMs = 1_000;
 /** How often what hangs on ports is compared, where the kernel does not keep others from it. */
 const healPortsEveryMs = 5_000;
+/** When we have not said for so long that we are awake, nothing waits for us. Longer than any load makes us wait. */
+const awakeMs = 30_000;
+const awakeEveryMs = 5_000;
 /** How often the host's own addresses are read again, and run-out grants forgotten. */
 const housekeepingEveryMs = 30_000;
 /** TCP connections of all networks together. */
@@ -107,7 +111,7 @@ async function start(): Promise<void> {
   let newcomers = new Newcomers(nothing, knowledge);
   const compiler = createListCompiler();
   const receive = createReceiver();
-  let ownAddresses = readOwnAddresses();
+  let { prefixes: ownAddresses, all: hostAddresses } = readOwnAddresses();
   let subnetsById: ReadonlyMap<string, readonly Prefix[]> = new Map();
   let lookups: LookupEvent[] = [];
   const freshAddresses: IpAddress[] = [];
@@ -184,8 +188,11 @@ async function start(): Promise<void> {
           listedAtMs: () => readings.listedAtMs,
           own,
           holdersOf: (address) => sandboxes?.holdersOf(address) ?? nobody,
+          isHosts: (address) => hostAddresses.has(address),
           cutInside: (sandbox, cut) => sandboxes?.cutInside(sandbox, cut),
           isCutInside: (sandbox) => sandboxes?.isCutInside(sandbox) === true,
+          isComplete: () => sandboxes?.isComplete() === true,
+          isUnheard: (asker) => knowledge.isUnheard(asker),
           onChange: (sandbox) => sandboxes?.judge(sandbox),
           onProblem: tellProblem,
         });
@@ -222,6 +229,33 @@ async function start(): Promise<void> {
     await listenTcp(at, handler, {}, { pool: connections, onProblem: tellProblem });
   }
 
+  /** Captures what is not captured yet, and takes in which ports there are; done when it returns. */
+  function lookNow(): void {
+    sandboxes?.captureNow();
+    standings?.lookNow();
+  }
+
+  let unsettled: UnsettledQueue | undefined;
+  /** Whatever is known by now is in the kernel before anything waits. */
+  function holdUnsettled(): void {
+    if (standings === undefined || unsettled !== undefined || !settings.holdUnsettled) return;
+    standings.settlePorts();
+    lookNow();
+    sandboxes?.reclassify();
+    unsettled = startUnsettledQueue({
+      queueNumber: settings.queueNumber,
+      readiness,
+      lookNow,
+      stateOf: standings.stateOfPort,
+      onUnknown: refresh,
+      onProblem: tellProblem,
+      nowMs: monotonicMs,
+    });
+    const stay = (): void => standings.stayAwake(awakeMs);
+    stay();
+    setInterval(() => contain(stay, (error) => tellProblem(messageOf(error))), awakeEveryMs);
+  }
+
   const lates = new LateCaptures();
   let endEngineQuestions: ReturnType<typeof startEngineQuestions> = () => undefined;
   if (settings.sandboxFolder !== undefined && standings !== undefined) {
@@ -233,10 +267,7 @@ async function start(): Promise<void> {
       readiness,
       sets,
       lates,
-      captureNow: () => {
-        sandboxes?.captureNow();
-        standings.lookNow();
-      },
+      captureNow: lookNow,
       mayBeEngines: engine.maySend,
       isEngineIdle: engine.isIdle,
       onUnknown: refresh,
@@ -248,7 +279,7 @@ async function start(): Promise<void> {
       folder: settings.sandboxFolder,
       readiness,
       onAppear: standings.appear,
-      standingOf: (addresses, sandbox) => standings.of(sandbox, addresses),
+      standingOf: (found, sandbox) => standings.of(sandbox, found),
       isTold: (sandbox) => knowledge.isTold(sandbox),
       onQuery: ({ sandbox, ...question }, standing) => {
         // Who asks in a sandbox is there: its addresses are its own before anything is granted to them, even
@@ -309,6 +340,7 @@ async function start(): Promise<void> {
       cutFlows,
     );
     sandboxes?.reclassify();
+    unsettled?.judge();
     standings?.retain(isLive);
     hostListeners.follow(bridgesOf(picture));
     answerer.useTopology(picture.topology, picture.guarded);
@@ -344,6 +376,7 @@ async function start(): Promise<void> {
     const ids = new Set(topology.containers.map(({ id }) => id));
     readings = withReadings(readings, posted, (id) => ids.has(id));
     if (doubtful.size > 0) sandboxes?.reclassify();
+    unsettled?.judge();
     answerer.reconsider();
   }
 
@@ -362,6 +395,9 @@ async function start(): Promise<void> {
       case "refreshed":
         if (doubtful.size > 0) askAgain();
         answerer.refreshed();
+        break;
+      case "hold-unsettled":
+        holdUnsettled();
         break;
       case "flush":
         tellLookups();
@@ -388,8 +424,18 @@ async function start(): Promise<void> {
         });
         break;
       }
+      case "take-left": {
+        const askers = new Set(message.addresses);
+        const rights = admission.takeLeft(message.rights, (asker) =>
+          membershipsOf(index.standingOfSource(asker)),
+        );
+        const count = rights + forgetUnless(askers, isFlowAllowed);
+        tell({ kind: "left-taken", requestId: message.requestId, count });
+        break;
+      }
       case "release-all":
         endEngineQuestions("accept");
+        unsettled?.close();
         standings?.release();
         return Promise.resolve(sandboxes?.releaseAll()).then(() => done(message));
     }
@@ -419,7 +465,7 @@ async function start(): Promise<void> {
   setInterval(() => {
     contain(
       () => {
-        ownAddresses = readOwnAddresses();
+        ({ prefixes: ownAddresses, all: hostAddresses } = readOwnAddresses());
         admission.sweep();
       },
       (error) => tellProblem(messageOf(error)),
@@ -457,8 +503,9 @@ function membershipsOf(standing: Standing): readonly Membership[] {
 }
 
 /** The host's addresses: an answer that names one of them opens nothing. */
-function readOwnAddresses(): readonly Prefix[] {
-  return listHostAddresses().map(hostPrefix);
+function readOwnAddresses(): { readonly prefixes: readonly Prefix[]; readonly all: ReadonlySet<IpAddress> } {
+  const addresses = listHostAddresses();
+  return { prefixes: addresses.map(hostPrefix), all: new Set(addresses) };
 }
 
 start().catch((error: unknown) => {

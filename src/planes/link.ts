@@ -4,6 +4,7 @@
 import { once } from "node:events";
 import { Worker } from "node:worker_threads";
 import { contain } from "../core/contain.ts";
+import type { KernelRight } from "../core/grants/entry-index.ts";
 import type { LookupEvent } from "../core/journal/lookup-event.ts";
 import type { IpAddress } from "../core/model/address.ts";
 import type { Explanation } from "../core/model/explanation.ts";
@@ -37,6 +38,8 @@ export interface DataPlaneLink extends AsyncDisposable {
   post(picture: Picture): Promise<void>;
   /** Tells how far the picture that was posted last is known to be true. */
   tellReadings(readings: Readings): void;
+  /** What comes by ports of which it is not known whose they are waits from now on: the rules know its mark. */
+  holdUnsettled(): void;
   /** Replaces the daemon's resolvers. */
   useUpstreams(upstreams: readonly Upstream[]): void;
   /** Tells that the engine has been read as `onRefresh` demanded. */
@@ -49,6 +52,11 @@ export interface DataPlaneLink extends AsyncDisposable {
   explain(addresses: readonly IpAddress[], target: Target): Promise<Explanation>;
   /** Whether nothing comes in or goes out by any port of a container, read from the kernel. */
   isCutOff(containerId: string): Promise<boolean>;
+  /**
+   * Takes from these addresses what is not allowed of the rights that the kernel was seen to hold, and of open flows.
+   * @returns how many there were: none when a change of policy was in force before
+   */
+  takeLeft(addresses: readonly IpAddress[], rights: readonly KernelRight[]): Promise<number>;
   /** Gives every sandbox back to Docker's own resolver. */
   releaseAll(): Promise<void>;
   /** Ends the worker thread, which must be gone before the main thread is (src/edge/kernel/readiness.ts). */
@@ -62,7 +70,7 @@ export async function startDataPlane(
 ): Promise<DataPlaneLink> {
   // Run from source by a loader, or compiled: the worker has the extension that this file has.
   const extension = import.meta.url.endsWith(".ts") ? "ts" : "js";
-  const worker = new Worker(new URL(`../data-plane.${extension}`, import.meta.url), {
+  const worker = new Worker(new URL(`../data/worker.${extension}`, import.meta.url), {
     workerData: settings,
     trackUnmanagedFds: false,
   });
@@ -99,6 +107,7 @@ export async function startDataPlane(
       case "examined":
       case "explained":
       case "is-cut-off":
+      case "left-taken":
         pending.get(message.requestId)?.(message);
         pending.delete(message.requestId);
         break;
@@ -156,6 +165,9 @@ export async function startDataPlane(
     tellReadings(readings) {
       worker.postMessage({ kind: "readings", ...readingsPoster(readings) } satisfies ToDataPlane);
     },
+    holdUnsettled() {
+      worker.postMessage({ kind: "hold-unsettled" } satisfies ToDataPlane);
+    },
     useUpstreams(upstreams) {
       worker.postMessage({ kind: "upstreams", upstreams } satisfies ToDataPlane);
     },
@@ -178,6 +190,11 @@ export async function startDataPlane(
     async isCutOff(containerId) {
       const answer = await request((requestId) => ({ kind: "cut-off", requestId, containerId }));
       return answer.kind === "is-cut-off" && answer.cutOff;
+    },
+    async takeLeft(addresses, rights) {
+      const answer = await request((requestId) => ({ kind: "take-left", requestId, addresses, rights }));
+      if (answer.kind === "left-taken") return answer.count;
+      throw new DockerwallError("INTERNAL", "the data plane was asked what is left and did not say");
     },
     async releaseAll() {
       await request((requestId) => ({ kind: "release-all", requestId }));

@@ -1,5 +1,6 @@
 // What passes between the control plane (main thread) and the data plane (worker thread): plain data only.
 
+import type { KernelRight } from "../core/grants/entry-index.ts";
 import type { LookupEvent } from "../core/journal/lookup-event.ts";
 import type { IpAddress } from "../core/model/address.ts";
 import type { Explanation } from "../core/model/explanation.ts";
@@ -24,6 +25,8 @@ export interface DataPlaneSettings {
   readonly sandboxFolder: string | undefined;
   /** Whether the ports of guarded sandboxes are guarded; false where the kernel cannot. */
   readonly guardPorts: boolean;
+  /** Whether what comes by ports that are not settled can wait; false where the kernel has no table for it. */
+  readonly holdUnsettled: boolean;
   readonly queueNumber: number;
   /** A queue in which questions of the engine wait already; undefined where none do. */
   readonly engineQueueFd?: number | undefined;
@@ -57,6 +60,8 @@ export type ToDataPlane =
   | { readonly kind: "upstreams"; readonly upstreams: readonly Upstream[] }
   /** A reading that `refresh` asked for is over, and its picture was sent before. */
   | { readonly kind: "refreshed" }
+  /** What comes by ports that are not settled waits from now on. */
+  | { readonly kind: "hold-unsettled" }
   /** Tell of the lookups that are over by now; done when told. */
   | { readonly kind: "flush"; readonly requestId: number }
   | { readonly kind: "examine"; readonly requestId: number }
@@ -69,6 +74,13 @@ export type ToDataPlane =
     }
   /** Whether nothing passes by any port of this container, read from the kernel. */
   | { readonly kind: "cut-off"; readonly requestId: number; readonly containerId: string }
+  /** Take from these addresses what is not allowed of the rights that the kernel was seen to hold, and of open flows. */
+  | {
+      readonly kind: "take-left";
+      readonly requestId: number;
+      readonly addresses: readonly IpAddress[];
+      readonly rights: readonly KernelRight[];
+    }
   | { readonly kind: "release-all"; readonly requestId: number }
   | { readonly kind: "end" };
 
@@ -93,6 +105,7 @@ export type FromDataPlane =
   | { readonly kind: "examined"; readonly requestId: number; readonly findings: DataPlaneFindings }
   | { readonly kind: "explained"; readonly requestId: number; readonly explanation: Explanation }
   | { readonly kind: "is-cut-off"; readonly requestId: number; readonly cutOff: boolean }
+  | { readonly kind: "left-taken"; readonly requestId: number; readonly count: number }
   | { readonly kind: "lookups"; readonly events: readonly LookupEvent[] }
   /** Addresses that somebody new has got; what is tracked of their flows is not his. */
   | { readonly kind: "fresh-addresses"; readonly addresses: readonly IpAddress[] }

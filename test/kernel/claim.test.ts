@@ -4,8 +4,9 @@ import assert from "node:assert/strict";
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { afterEach, test } from "node:test";
+import { uninstallHere } from "../../src/control/uninstall-without-daemon.ts";
 import { claimHost } from "../../src/edge/host/claim.ts";
-import { enterNamespaces } from "../support/namespace.ts";
+import { enterNamespaces, run } from "../support/namespace.ts";
 
 enterNamespaces(import.meta.url);
 
@@ -63,4 +64,20 @@ test("whoever has no rights on the host's network cannot keep a daemon away", as
   assert.equal(await say(squatter, ...nobody), "squats");
   for (const as of [nobody, powerless]) assert.equal(await say(claimant, ...as), "NO_PRIVILEGE");
   claimHost()[Symbol.dispose]();
+});
+
+test("nobody uninstalls behind the back of a daemon, whose socket may be elsewhere: it would put all back", async () => {
+  run("iptables-nft", "-t", "mangle", "-N", "DOCKERWALL-FORWARD");
+  const was = run("iptables-nft-save");
+  assert.equal(await say(claimant), "claimed");
+  await assert.rejects(uninstallHere(), {
+    code: "DAEMON_RUNNING",
+    message: new RegExp(`^nothing was removed.*process ${others[0]?.pid} .*stop it first`),
+  });
+  assert.equal(run("iptables-nft-save").replaceAll(/^#.*$/gm, ""), was.replaceAll(/^#.*$/gm, ""));
+  const [holder] = others;
+  holder?.kill("SIGKILL");
+  if (holder !== undefined) await once(holder, "exit");
+  await uninstallHere().catch((error) => assert.match(error.message, /dockerd/));
+  assert.doesNotMatch(run("iptables-nft-save"), /DOCKERWALL/);
 });

@@ -64,6 +64,7 @@ test("a flush tells of every lookup that was answered before it", async (t) => {
       leaseGraceSeconds: 1,
       sandboxFolder: undefined,
       guardPorts: false,
+      holdUnsettled: false,
       queueNumber,
     },
     {

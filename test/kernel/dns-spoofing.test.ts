@@ -53,6 +53,7 @@ function startAnswerer(port: number, problems: string[]): Answerer {
       leaseGraceSeconds: 300,
       sandboxFolder: undefined,
       guardPorts: false,
+      holdUnsettled: false,
       queueNumber: 0,
     },
     admission: startAdmission({ sets, nowMs: Date.now }),

@@ -3,12 +3,12 @@
 // written down of it is complete. With the real rules and the real data plane.
 
 import assert from "node:assert/strict";
-import { readdirSync, readFileSync } from "node:fs";
-import { join } from "node:path";
+import { readdirSync } from "node:fs";
 import { after, describe, it } from "node:test";
 import { setNames } from "../../src/core/firewall/names.ts";
 import { openConntrack } from "../../src/edge/kernel/flows/conntrack.ts";
-import { type Family, type NeighbourReport, places, startFloodLab } from "../support/flood-lab.ts";
+import { floodChecks, isLinkLocal } from "../support/flood-checks.ts";
+import { places, startFloodLab } from "../support/flood-lab.ts";
 import { until } from "../support/lab/command.ts";
 import { enterNamespaces, run } from "../support/namespace.ts";
 
@@ -21,54 +21,7 @@ after(async () => {
   await lab.close();
 });
 
-/** Sources that a table of limits knows. */
-function limited(table: string, family: Family): string[] {
-  const folder = `/proc/net/ip${family === 4 ? "" : "6"}t_hashlimit`;
-  // The figures of the limit are in the name, too.
-  const name = readdirSync(folder).find((each) => each.startsWith(`dockerwall-${table}${family}-`));
-  assert.ok(name, `${table}${family} in ${folder}`);
-  return (
-    readFileSync(join(folder, name), "utf8")
-      .split("\n")
-      .filter((line) => line !== "")
-      .map((line) => shortened(/ (\S+):0->/.exec(line)?.[1] ?? assert.fail(line)))
-      // By their link-local addresses they look for routers.
-      .filter((source) => !source.startsWith("fe80:"))
-  );
-}
-
-/** As `places` writes it. */
-function shortened(address: string): string {
-  if (!address.includes(":")) return address;
-  const groups = address.split(":").map((group) => Number.parseInt(group, 16).toString(16));
-  return groups.join(":").replace(/(:0)+:/, "::");
-}
-
-function denials(family: Family): { readonly asker: string; readonly port: number }[] {
-  return lab.sets
-    .list(setNames[`denied${family}`])
-    .flatMap(({ key }) => (key.kind === "ip-port-ip" ? [{ asker: key.first, port: key.port }] : []));
-}
-
-const ownOf = (family: Family): string[] => [...places[family].attacker, places[family].neighbour];
-
-/** Nothing is lost, and everything is written down. */
-function assertUnharmed(family: Family, report: NeighbourReport): void {
-  assert.deepEqual(report.lost, []);
-  const { neighbour } = places[family];
-  const denied = new Set(denials(family).flatMap(({ asker, port }) => (asker === neighbour ? [port] : [])));
-  assert.deepEqual(
-    report.ports.filter((port) => !denied.has(port)),
-    [],
-  );
-  const rows = lab.journal.tallies(Date.now()).filter(({ networkId }) => networkId.startsWith("other"));
-  const names = new Set(rows.filter(({ allowed }) => allowed).map(({ domain }) => domain));
-  // By the asker's first address, whichever family it asked by.
-  assert.deepEqual(
-    report.names.filter((name) => !names.has(name)),
-    [],
-  );
-}
+const { limited, denials, ownOf, assertUnharmed, assertNoForgedLink } = floodChecks(lab);
 
 for (const family of [4, 6] as const)
   describe(`IPv${family}`, () => {
@@ -128,6 +81,13 @@ for (const family of [4, 6] as const)
       assert.ok(most - before <= attacker.length * 32 + 32, `${most - before} descriptors`);
     });
 
+    // Before each address has all the flows that it may have.
+    it("errors: the queue, limits", async () => {
+      const report = await lab.meanwhile(family, () => lab.flood("errors", family, 3_600));
+      assertUnharmed(family, report);
+      assert.deepEqual(new Set(limited("error", family)), new Set(attacker));
+    });
+
     it("granted flows: the table of the whole host's flows is not one address's", async () => {
       const [source = ""] = attacker;
       run("sh", "-c", `conntrack -D -f ipv${family} -s ${source} > /dev/null 2>&1; :`);
@@ -142,9 +102,7 @@ for (const family of [4, 6] as const)
       assertUnharmed(family, report);
       for (const table of ["dns", "ask", "denied"])
         for (const source of limited(table, family)) assert.ok(ownOf(family).includes(source), source);
-      const others = denials(family).filter(
-        ({ asker }) => !asker.startsWith("fe80:") && !ownOf(family).includes(asker),
-      );
+      const others = denials(family).filter(({ asker }) => !ownOf(family).includes(asker));
       assert.deepEqual(others, []);
       const ports = denials(family).flatMap(({ asker, port }) => (asker === neighbour ? [port] : []));
       assert.deepEqual(
@@ -158,6 +116,28 @@ for (const family of [4, 6] as const)
         (source) => source.startsWith(subnets.attacker) && ![...attacker, attackerGateway].includes(source),
       );
       assert.deepEqual(forged, []);
+    });
+
+    it("connections by TCP within a sandbox: descriptors", async () => {
+      const descriptors = (): number => readdirSync("/proc/self/fd").length;
+      const before = descriptors();
+      let most = 0;
+      const report = await lab.meanwhile(family, () =>
+        lab.flood("pool", family, 1_200, async () => {
+          most = descriptors();
+        }),
+      );
+      assertUnharmed(family, report);
+      assert.ok(most - before <= 64, `${most - before} descriptors`);
+    });
+
+    it("lookups of the host's root: the queue of the engine's questions", async () => {
+      let said: readonly string[] = [];
+      const report = await lab.meanwhile(family, async () => {
+        said = await lab.flood("questions", family, 3_600);
+      });
+      assertUnharmed(family, report);
+      assert.ok(said.includes("3600 of 3600 came back"), said.join());
     });
 
     it("addresses without number: owners, and guarded places", async () => {
@@ -182,10 +162,40 @@ for (const family of [4, 6] as const)
     });
   });
 
+describe("connections by TCP within many sandboxes", () => {
+  it("fill what all of them may have together, and the neighbour has his", async () => {
+    let most = 0;
+    const report = await lab.meanwhile(4, async () => {
+      most = await lab.crowd(40, 32, () => readdirSync("/proc/self/fd").length);
+    });
+    assertUnharmed(4, report);
+    assert.ok(most >= 900 && most <= 1_024 + 40 * 6 + 128, `${most} descriptors`);
+  });
+});
+
+describe("in the name of link-local addresses", () => {
+  it("nothing of it is anywhere", async () => {
+    const report = await lab.meanwhile(6, () => lab.flood("link", 6, 4_000));
+    assertNoForgedLink(report);
+  });
+});
+
 describe("where ports cannot be guarded", () => {
   it("whoever says that he is somebody takes a place as such", async () => {
     await lab.unguard();
     await lab.flood("forged", 6, 1_600);
     await until("places of others", 5_000, () => (limited("dns", 6).length > 400 ? true : undefined));
+  });
+
+  it("but what is denied to a link-local address is noted nowhere", async () => {
+    // Fewer than the host's table of neighbours has room for.
+    await lab.flood("link", 6, 400);
+    assert.deepEqual(
+      [...limited("denied", 6), ...denials(6).map(({ asker }) => asker)].filter(isLinkLocal),
+      [],
+    );
+    // They have come as far as that.
+    const solicited = run("ip", "-6", "neigh", "show", "dev", "br-app").split("\n").filter(isLinkLocal);
+    assert.ok(solicited.length > 100, `${solicited.length} neighbours`);
   });
 });

@@ -73,7 +73,8 @@ async function passes(sent: Uint8Array, from = box, to = neighbour): Promise<boo
 const guard: PortGuard = {
   senders: ["198.19.1.2", "198.19.1.77", "198.19.3.2", "2001:db8:1::2"] as IpAddress[],
   neighbourhood: [parsePrefix("198.19.1.0/24") ?? assert.fail()],
-  linkLocal: "judged",
+  linkLocal: ["fe80::1234"] as IpAddress[],
+  linkLocalMay: "judged",
 };
 
 function withTable(work: (table: PortTable) => Promise<void>): () => Promise<void> {
@@ -92,6 +93,7 @@ afterEach(() => assert.equal(hasPortTable(), false));
 
 describe("what may come in by a guarded port", () => {
   const link = "fe80::1234";
+  const others = "fe80::5678";
   const cases: readonly [name: string, sent: Uint8Array, judged: string, discovery: string][] = [
     ["its own address", udpFrame("198.19.1.2", "198.19.1.9", 9), "marked", "marked"],
     ["a floating one", udpFrame("198.19.1.77", "198.19.1.9", 9), "marked", "marked"],
@@ -104,12 +106,18 @@ describe("what may come in by a guarded port", () => {
     ["one of the internet", udpFrame("203.0.113.5", "198.19.1.1", 9), "no", "no"],
     ["no address", udpFrame("0.0.0.0", "255.255.255.255", 67), "no", "no"],
     ["link-local", udpFrame(link, "ff02::1", 5353), "marked", "no"],
+    ["a neighbour's link-local", udpFrame(others, "ff02::1", 5353), "no", "no"],
     ["discovery", icmp6Frame(135, link), "marked", "passes"],
+    ["discovery from a neighbour's", icmp6Frame(135, others), "no", "no"],
+    ["a report of groups from a neighbour's", icmp6Frame(143, others), "no", "no"],
     ["discovery of whether an address is free", icmp6Frame(135, "::"), "marked", "marked"],
     ["a report of groups", icmp6Frame(143, "::"), "marked", "marked"],
     ["something else from no address", icmp6Frame(128, "::"), "no", "no"],
     ["an advertisement of its own", icmp6Frame(136, link, "2001:db8:1::2"), "marked", "passes"],
     ["an advertisement of link-local", icmp6Frame(136, link, link), "marked", "passes"],
+    ["an advertisement of a neighbour's link-local", icmp6Frame(136, link, others), "no", "no"],
+    ["the same as the neighbour", icmp6Frame(136, others, others), "no", "no"],
+    ["the same from its own address", icmp6Frame(136, "2001:db8:1::2", others), "no", "no"],
     ["an advertisement of a neighbour's", icmp6Frame(136, link, "2001:db8:1::3"), "no", "no"],
     ["the same from its own", icmp6Frame(136, "2001:db8:1::2", "2001:db8:1::1"), "no", "no"],
     ["a router advertisement behind options", hiddenIcmp6Frame(60, 134, link), "no", "no"],
@@ -139,12 +147,12 @@ describe("what may come in by a guarded port", () => {
       name,
       withTable(async (table) => {
         assert.equal(await passes(sent), true, "without us");
-        for (const [linkLocal, expected] of [
+        for (const [linkLocalMay, expected] of [
           ["judged", judged],
           ["discovery", discovery],
         ] as const) {
-          table.guard(port, { ...guard, linkLocal });
-          assert.equal(await how(sent), expected, linkLocal);
+          table.guard(port, { ...guard, linkLocalMay });
+          assert.equal(await how(sent), expected, linkLocalMay);
         }
         table.open(port.index);
         assert.equal(await passes(sent), true, "opened again");
@@ -159,7 +167,7 @@ test(
       udpFrame("198.19.1.2", "198.19.1.9", 9),
       udpFrame("2001:db8:1::2", "2001:db8:1::9", 9),
       arpFrame("198.19.1.2", "198.19.1.9"),
-      icmp6Frame(135, "fe80::2"),
+      icmp6Frame(135, "fe80::1234"),
       frame(0x88b5, [1, 2, 3]),
     ];
     const arrive = async (): Promise<boolean[]> => {

@@ -85,3 +85,32 @@ describe("commands about quarantine", () => {
     assert.match((await daemon.cli("explain", "web", "198.51.100.1:443")).stdout, /^web → \S+: allowed ✅/);
   });
 });
+
+describe("a policy that is narrowed", () => {
+  it("leaves nothing in the kernel that it does not allow, whoever put it there", async () => {
+    await using engine = await startFakeEngine();
+    engine.networks.set(app, bridgeNetwork({ id: app, name: "app", allow: "198.51.100.1" }));
+    const address = "198.19.1.9";
+    engine.containers.set(
+      idOf("late"),
+      container({ id: idOf("late"), name: "late", on: { [app]: address } }),
+    );
+    await using daemon = startDaemon(engine);
+    await daemonEnforces(daemon);
+    const held = (): boolean => run("ipset", "list", "dockerwall-grant4").includes(`,${address} `);
+    for (const [verb, target] of [
+      ["deny", "app"],
+      ["deny", "late"],
+      ["allow", "app"],
+    ] as const) {
+      run("ipset", "add", "dockerwall-grant4", `198.51.100.7,tcp:443,${address}`, "timeout", "600");
+      assert.equal(held(), true);
+      const { exitCode, stderr } = await daemon.cli(verb, target, "www.example.com");
+      assert.deepEqual([exitCode, stderr], [0, ""]);
+      assert.equal(held(), false, `${verb} ${target}`);
+    }
+    run("ipset", "add", "dockerwall-grant4", `198.51.100.1,tcp:443,${address}`, "timeout", "600");
+    assert.equal((await daemon.cli("deny", "app", "www.example.com")).exitCode, 0);
+    assert.equal(held(), true);
+  });
+});

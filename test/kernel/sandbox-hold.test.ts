@@ -36,7 +36,9 @@ test("packets leave by loopback and the interfaces that are known only", () => {
     }
     return [`198.51.100.${net}2`, `2001:db8:${net}::2`];
   };
-  const known = (): number[] => [...new Set(readAddresses(addressFd, box.fd).map(({ index }) => index))];
+  const known = (): number[] => [
+    ...new Set(readAddresses(addressFd, box.fd).addresses.map(({ index }) => index)),
+  ];
   const hold = (...interfaces: number[]): void =>
     withNamespace(box.fd, () => holdInterfaces(interfaces, owner));
 

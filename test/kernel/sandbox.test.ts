@@ -185,7 +185,7 @@ test("the table in the kernel is the one in the documentation", () => {
 });
 
 const addressesIn = (addressFd: number, { fd }: TestNamespace) =>
-  readAddresses(addressFd, fd).map(({ address }) => address);
+  readAddresses(addressFd, fd).addresses.map(({ address }) => address);
 
 test("twenty thousand questions at once wait for us behind others that were read, and none is lost", () => {
   const box = createNamespace("crowd");

@@ -4,55 +4,35 @@
 import assert from "node:assert/strict";
 import { readdirSync } from "node:fs";
 import { after, test } from "node:test";
-import { createWall } from "../../src/control/wall.ts";
-import { openKernelSets } from "../../src/edge/kernel/ipset/kernel-sets.ts";
-import { createIptables } from "../../src/edge/kernel/iptables/iptables.ts";
 import { askInSandbox } from "../../src/edge/sandbox/relay.ts";
 import { plainName, rawMessage, rawQuestion } from "../support/dns-bytes.ts";
 import { udpFrame, Wire } from "../support/frames.ts";
 import { until } from "../support/lab/command.ts";
 import { createNamespace, enterNamespaces, run, type TestNamespace } from "../support/namespace.ts";
-import { labelsOnly } from "../support/policies.ts";
-import { app, containerOf, join, makeBridges, plain, post, startPlane } from "../support/sandbox-plane.ts";
+import {
+  app,
+  containerOf,
+  join,
+  makeBridges,
+  plain,
+  post,
+  raiseWall,
+  startPlane,
+} from "../support/sandbox-plane.ts";
 
 enterNamespaces(import.meta.url);
 
 makeBridges();
-const sets = openKernelSets();
-const wall = createWall({
-  sets,
-  iptables: createIptables("nft"),
-  otherIptables: createIptables("legacy"),
-  dnsPort: 5053,
-  queueNumber: 5353,
-  hold: true,
-  demandSender: true,
-  listBridges: () => ["br-app", "br-plain"],
-  lookAtBridges: () => () => [],
-  nowMs: Date.now,
-  uptimeMs: () => 0,
-  networksReadAtMs: () => 0,
-  ...labelsOnly(),
-});
-wall.classify({
-  networks: [{ ...app, labels: { "dockerwall.allow": "" } }, plain],
-  containers: [],
-});
-await wall.applyRules();
-after(async () => {
-  await wall.remove();
-  sets.close();
-});
+const wall = await raiseWall();
+const { sets } = wall;
+after(() => wall.remove());
 
-/** How many packets of IPv4 the rule with this comment has matched. */
+/** How many packets of IPv4 the rules with this comment have matched. */
 function hits(comment: string): number {
-  const rules = run("iptables-nft", "-t", "raw", "-nvxL").split("\n");
-  return Number(
-    rules
-      .find((rule) => rule.includes(`/* ${comment} */`))
-      ?.trim()
-      .split(/\s+/)[0],
-  );
+  return run("iptables-nft", "-t", "raw", "-nvxL")
+    .split("\n")
+    .filter((rule) => rule.includes(`/* ${comment} */`))
+    .reduce((sum, rule) => sum + Number(rule.trim().split(/\s+/)[0]), 0);
 }
 
 const sends = ({ run: inside }: TestNamespace, address: string): void =>
@@ -144,8 +124,27 @@ test("while nobody is there, who comes with the address of one that is gone does
   run("ip", "netns", "del", "heir");
 });
 
+/** How long it takes until each of five sandboxes that come one after the other is captured, ms. */
+async function captureLatencies(name: string): Promise<number[]> {
+  const latenciesMs: number[] = [];
+  for (let index = 0; index < 5; index++) {
+    const began = performance.now();
+    const next = createNamespace(`${name}${index}`);
+    await until("its capture", 5_000, () =>
+      next.run("nft", "list", "tables").includes("ip dockerwall") ? true : undefined,
+    );
+    latenciesMs.push(Math.round(performance.now() - began));
+    run("ip", "netns", "del", next.name);
+  }
+  return latenciesMs;
+}
+
+const median = (values: readonly number[]): number =>
+  values.toSorted((a, b) => a - b)[values.length >> 1] ?? 0;
+
 test("ten thousand addresses of one container cost nobody else anything", { timeout: 60_000 }, async (t) => {
   const { plane } = await startPlane(t);
+  const alone = await captureLatencies("calm");
   const box = createNamespace("many");
   join(box, "eth0", "198.19.1.20/24");
   await post(plane, [containerOf("many", "many", [app, "198.19.1.20"])]);
@@ -154,23 +153,12 @@ test("ten thousand addresses of one container cost nobody else anything", { time
   const games = `while :; do ip address add 10.9.9.9/32 dev lo; ip address del 10.9.9.9/32 dev lo; done`;
   const pid = box.run("sh", "-c", `(${games}) > /dev/null 2>&1 & echo $!`).trim();
   t.after(() => run("kill", pid));
-  const latenciesMs: number[] = [];
-  for (let index = 0; index < 5; index++) {
-    const name = `quick${index}`;
-    const began = performance.now();
-    const next = createNamespace(name);
-    await until("its capture", 5_000, () =>
-      next.run("nft", "list", "tables").includes("ip dockerwall") ? true : undefined,
-    );
-    latenciesMs.push(performance.now() - began);
-    run("ip", "netns", "del", name);
-  }
-  t.diagnostic(`captured after ${latenciesMs.map((ms) => ms.toFixed(0)).join(", ")} ms`);
+  const besides = await captureLatencies("busy");
+  t.diagnostic(`captured after ${besides.join(", ")} ms, and after ${alone.join(", ")} ms without it`);
   assert.ok(sets.list("dockerwall-owner4").length <= 16, "owners");
-  assert.ok(
-    Math.min(...latenciesMs) < 1_000,
-    `the fastest of ${latenciesMs.map((ms) => ms.toFixed(0)).join(" ")} ms`,
-  );
+  // What else the machine does makes one or the other late.
+  assert.ok(median(besides) <= 2 * median(alone) + 500, "the median");
+  assert.ok(Math.max(...besides) <= 2 * Math.max(...alone) + 1_000, "the slowest");
   // Its own still pass, and it is in quarantine at once when it is to be.
   await guarded(box);
   await post(plane, [containerOf("many", "many", [app, "198.19.1.20"])], "many");
@@ -206,8 +194,12 @@ test("a container that makes itself an address of a guarded network stays open",
 });
 
 test("a sandbox of which something cannot be said at first is captured, and listened to", async (t) => {
+  // The host's listeners open by themselves; each guarded bridge has its own in either family.
+  const listeners = (): number => run("cat", "/proc/net/udp", "/proc/net/udp6").split("\n").length;
+  const others = listeners();
   const { plane, problems } = await startPlane(t, { expectsProblems: true });
   await post(plane, []);
+  await until("the host's listeners", 5_000, () => (listeners() >= others + 4 ? true : undefined));
   const descriptors = (): number => readdirSync("/proc/self/fd").length;
   const before = descriptors();
   // The set of owners is gone: nothing can be said of an address.
@@ -216,7 +208,7 @@ test("a sandbox of which something cannot be said at first is captured, and list
   join(box, "eth0", "198.19.1.30/24");
   await until("the problem", 3_000, () => (problems.length > 0 ? true : undefined));
   assert.match(box.run("nft", "list", "tables"), /ip dockerwall/);
-  wall.classify({ networks: [{ ...app, labels: { "dockerwall.allow": "" } }, plain], containers: [] });
+  wall.classify();
   await post(plane, [containerOf("early", "early", [app, "198.19.1.30"])]);
   const question = rawMessage({ body: [rawQuestion(plainName("www.example.org"))] });
   assert.ok((await askInSandbox(box.fd, question)).length > 0);

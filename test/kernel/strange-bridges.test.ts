@@ -65,6 +65,16 @@ describe("a bridge that is not this engine's", () => {
     await isLetGo("br-eeeeeeeeeeee", place, 30_000);
   });
 
+  it("that comes with the host's own way as a port is let go before the engine is read", async () => {
+    engine.hangs = true;
+    const place = createLan("br-cccccccccccc");
+    run("ip", "tuntap", "add", "nic", "mode", "tap");
+    run("ip", "link", "set", "nic", "master", "br-cccccccccccc");
+    await until("it to be let go", 3_000, () => (reachability(place).in.every(Boolean) ? true : undefined));
+    assert.deepEqual(reachability(place), open);
+    engine.hangs = false;
+  });
+
   it("that comes while the daemon is dead answers the host, and is let go when it is back", async () => {
     await daemon.end("SIGKILL");
     const names = ["br-wan", "br-dddddddddddd"];

@@ -1,10 +1,12 @@
 // The control plane's hold on the kernel, with others at work on the same kernel: what they take away comes back.
 
 import assert from "node:assert/strict";
+import { spawnSync } from "node:child_process";
 import { after, before, describe, it } from "node:test";
 import { createWall, type Wall } from "../../src/control/wall.ts";
 import { type IpAddress, parsePrefix } from "../../src/core/model/address.ts";
 import type { Container, Network, Topology } from "../../src/core/model/topology.ts";
+import { stayAwake } from "../../src/data/engine-questions.ts";
 import { type KernelSets, openKernelSets } from "../../src/edge/kernel/ipset/kernel-sets.ts";
 import { type Backend, createIptables } from "../../src/edge/kernel/iptables/iptables.ts";
 import { enterNamespaces, run } from "../support/namespace.ts";
@@ -55,6 +57,56 @@ function state(backend: string): string {
       .split("\n")
       .sort(),
   ].join("\n");
+}
+
+/** Asks a resolver on loopback; whether the question left. */
+const asks = (): boolean =>
+  spawnSync("bash", ["-c", "echo x >/dev/udp/127.0.0.1/53"], { stdio: "ignore" }).status === 0;
+
+for (const unit of ["nft", "legacy"] as const) {
+  it(`leaves what holds the questions of a starting engine until that one is read (${unit})`, async () => {
+    const sets = openKernelSets();
+    const wall = wallOf("nft", sets);
+    wall.classify(topology);
+    const heal = async (): Promise<void> => {
+      await wall.applyRules();
+      await wall.cleanOther();
+    };
+    const hold = (): void => {
+      const tool = [`iptables-${unit}`, "-t", "mangle"];
+      for (const rule of [
+        "-N DOCKERWALL-ENGINE",
+        "-A DOCKERWALL-ENGINE -p udp --dport 53 -j DROP",
+        "-I OUTPUT -j DOCKERWALL-ENGINE",
+      ])
+        run(...(tool as [string]), ...rule.split(" "));
+    };
+    await heal();
+    // A queue that nobody listens to is passed by, and with it the rest of its hook.
+    stayAwake(sets);
+    assert.equal(asks(), true);
+    wall.spareQuestions(true);
+    hold();
+    assert.equal(asks(), false);
+    await heal();
+    assert.equal(asks(), false);
+    // What is put right beside it does not take it along.
+    run("iptables-nft", "-t", "mangle", "-D", "OUTPUT", "-j", "DOCKERWALL-OUTPUT");
+    await heal();
+    assert.match(run("iptables-nft", "-t", "mangle", "-S", "OUTPUT"), /-j DOCKERWALL-OUTPUT/);
+    assert.equal(asks(), false);
+    wall.spareQuestions(false);
+    await heal();
+    assert.equal(asks(), true);
+    assert.doesNotMatch(run(`iptables-${unit}-save`), /DOCKERWALL-ENGINE/);
+    // An engine that is read already has no questions to be held.
+    hold();
+    assert.equal(asks(), false);
+    await heal();
+    assert.equal(asks(), true);
+    await wall.remove();
+    sets.close();
+  });
 }
 
 it("leaves the tables of nft as they were, those of others and those that it made", async () => {

@@ -4,6 +4,7 @@
 import assert from "node:assert/strict";
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
+import { closeSync } from "node:fs";
 import { join as joinPath } from "node:path";
 import { createInterface, type Interface } from "node:readline";
 import { createWall } from "../../src/control/wall.ts";
@@ -15,6 +16,7 @@ import { type KernelSets, openKernelSets } from "../../src/edge/kernel/ipset/ker
 import { createIptables } from "../../src/edge/kernel/iptables/iptables.ts";
 import { type DataPlaneLink, startDataPlane } from "../../src/planes/link.ts";
 import { startFakeUpstream } from "./fake-upstream.ts";
+import { until } from "./lab/command.ts";
 import { createNamespace, run, type TestNamespace } from "./namespace.ts";
 import { labelsOnly } from "./policies.ts";
 
@@ -209,14 +211,41 @@ export interface FloodLab {
   readonly plane: DataPlaneLink;
   /** The neighbour at work while something else is done; it does some rounds before, and some after. */
   meanwhile(family: Family, work: () => Promise<unknown>): Promise<NeighbourReport>;
-  /** Floods from the attacker of a family, or in the name of others; returns when all was sent. */
-  flood(mode: FloodMode, family: Family, count: number, then?: () => Promise<void>): Promise<void>;
+  /**
+   * Floods from the attacker of a family, in the name of others, or from the host; returns when all was sent.
+   * @returns what the program said
+   */
+  flood(
+    mode: FloodMode,
+    family: Family,
+    count: number,
+    then?: () => Promise<void>,
+  ): Promise<readonly string[]>;
+  /**
+   * As many connections by TCP within each of so many more sandboxes, held while `then` is called.
+   * @returns what that returned
+   */
+  crowd<T>(sandboxes: number, each: number, then: () => T): Promise<T>;
   /** From now on senders are told by what they say: for what would be without ports' chains. */
   unguard(): Promise<void>;
   close(): Promise<void>;
 }
 
-export type FloodMode = "lookups" | "first" | "denied" | "flows" | "tcp" | "forged";
+export type FloodMode =
+  | "lookups"
+  | "first"
+  | "denied"
+  | "flows"
+  | "tcp"
+  | "forged"
+  /** In the name of link-local addresses. */
+  | "link"
+  /** Of ICMP, about flows of its own; each once more in the name of others. */
+  | "errors"
+  /** Connections by TCP within the sandbox. */
+  | "pool"
+  /** Lookups of root's on the host, as the engine makes them. */
+  | "questions";
 
 /** A program in a container, told line by line. */
 class Program {
@@ -225,11 +254,12 @@ class Program {
   readonly #reader: Interface;
   #news = Promise.withResolvers<void>();
 
-  constructor(where: TestNamespace, script: string, ...args: string[]) {
+  /** @param where undefined for the host */
+  constructor(where: TestNamespace | undefined, script: string, ...args: string[]) {
     const path = joinPath(import.meta.dirname, "floods", script);
-    this.#child = spawn("ip", ["netns", "exec", where.name, "python3", path, ...args], {
-      stdio: ["pipe", "pipe", "inherit"],
-    });
+    const within = where === undefined ? [] : ["ip", "netns", "exec", where.name];
+    const [command = "python3", ...rest] = [...within, "python3", path, ...args];
+    this.#child = spawn(command, rest, { stdio: ["pipe", "pipe", "inherit"] });
     this.#reader = createInterface({ input: this.#child.stdout ?? process.stdin });
     this.#reader.on("line", (line) => {
       this.lines.push(line);
@@ -258,7 +288,7 @@ class Program {
   }
 }
 
-export async function startFloodLab(): Promise<FloodLab> {
+export async function startFloodLab(backend: "nft" | "legacy" = "nft"): Promise<FloodLab> {
   const server = await makeLandscape();
   const all = networks.map(networkOf);
   const [app = assert.fail(), other = assert.fail()] = all;
@@ -268,8 +298,8 @@ export async function startFloodLab(): Promise<FloodLab> {
   const wall = createWall({
     ...settings,
     sets,
-    iptables: createIptables("nft"),
-    otherIptables: createIptables("legacy"),
+    iptables: createIptables(backend),
+    otherIptables: createIptables(backend === "nft" ? "legacy" : "nft"),
     hold: true,
     demandSender: true,
     listBridges: () => all.flatMap(({ bridge }) => bridge ?? []),
@@ -298,6 +328,7 @@ export async function startFloodLab(): Promise<FloodLab> {
       leaseGraceSeconds: 300,
       sandboxFolder: "/run/netns",
       guardPorts: true,
+      holdUnsettled: false,
     },
     {
       onLookups: (events) => journal.record(events, Date.now()),
@@ -341,17 +372,39 @@ export async function startFloodLab(): Promise<FloodLab> {
       return JSON.parse(neighbour.lines.at(-1) ?? "") as NeighbourReport;
     },
     async flood(mode, family, count, then) {
-      const { attackerGateway, granted, denied, attacker, neighbour, subnets } = places[family];
-      const sources = mode === "forged" ? [neighbour, subnets.attacker, subnets.neighbour] : attacker;
-      const args = [mode, String(family), String(count), attackerGateway, granted, denied, ...sources];
-      const program = new Program(boxes[family], "attacker.py", ...args);
+      const { attackerGateway, granted, denied, far, attacker, neighbour, subnets } = places[family];
+      const others = [neighbour, subnets.attacker, subnets.neighbour];
+      const sources = mode === "forged" ? others : mode === "errors" ? [...attacker, ...others] : attacker;
+      const args = [mode, String(family), String(count), attackerGateway, granted, denied, far, ...sources];
+      const where = mode === "questions" ? undefined : boxes[family];
+      const program = new Program(where, "attacker.py", ...args);
       await program.until((lines) => lines.includes("done"));
       await then?.();
       await program.end();
+      return program.lines;
+    },
+    async crowd(count, each, then) {
+      const names = Array.from({ length: count }, (_, index) => `crowd${index}`);
+      const made = names.map(createNamespace);
+      try {
+        await until("the capture of the last", 20_000, () =>
+          made.at(-1)?.run("nft", "list", "tables").includes("ip dockerwall") ? true : undefined,
+        );
+        const program = new Program(undefined, "crowd.py", String(each), ...made.map(({ path }) => path));
+        await program.until((lines) => lines.includes("done"));
+        const result = then();
+        await program.end();
+        return result;
+      } finally {
+        for (const { fd, name } of made) {
+          closeSync(fd);
+          run("ip", "netns", "del", name);
+        }
+      }
     },
     async unguard() {
       await plane.releaseAll();
-      for (const tool of ["iptables-nft", "ip6tables-nft"])
+      for (const tool of [`iptables-${backend}`, `ip6tables-${backend}`])
         run(tool, "-t", "raw", "-I", "DOCKERWALL-RAW", "-j", "DOCKERWALL-FLOOD");
     },
     async close() {

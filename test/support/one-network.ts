@@ -63,10 +63,12 @@ export function startOneNetwork(change: {
       leaseGraceSeconds: 300,
       sandboxFolder: undefined,
       guardPorts: false,
+      holdUnsettled: false,
       queueNumber: 0,
     },
     admission: {
       admit: change.admit ?? ((admitted) => void grants.push(...admitted)),
+      takeLeft: () => 0,
       judge: () => false,
       verdict: () => ({ allowed: false, by: undefined, name: undefined }),
       secondsLeft: () => undefined,

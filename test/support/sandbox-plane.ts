@@ -3,10 +3,14 @@
 
 import assert from "node:assert/strict";
 import type { TestContext } from "node:test";
+import { createWall } from "../../src/control/wall.ts";
 import { type IpAddress, parsePrefix } from "../../src/core/model/address.ts";
 import type { Container, Network } from "../../src/core/model/topology.ts";
+import { type KernelSets, openKernelSets } from "../../src/edge/kernel/ipset/kernel-sets.ts";
+import { createIptables } from "../../src/edge/kernel/iptables/iptables.ts";
 import { type DataPlaneLink, startDataPlane } from "../../src/planes/link.ts";
 import { run, type TestNamespace } from "./namespace.ts";
+import { labelsOnly } from "./policies.ts";
 
 const networkOf = (name: string, net: number): Network => ({
   id: name.repeat(16),
@@ -56,6 +60,49 @@ export function makeBridges(): void {
   }
 }
 
+/** The real sets and rules, with nothing in the list of the guarded network. */
+export interface StandingWall {
+  readonly sets: KernelSets;
+  /** Puts back what stands in sets of its own. */
+  classify(): void;
+  remove(): Promise<void>;
+}
+
+export async function raiseWall(): Promise<StandingWall> {
+  const sets = openKernelSets();
+  const wall = createWall({
+    sets,
+    iptables: createIptables("nft"),
+    otherIptables: createIptables("legacy"),
+    dnsPort: 5053,
+    queueNumber: 5353,
+    hold: true,
+    demandSender: true,
+    listBridges: () => [app, plain].flatMap(({ bridge }) => bridge ?? []),
+    lookAtBridges: () => () => [],
+    nowMs: Date.now,
+    uptimeMs: () => 0,
+    networksReadAtMs: () => 0,
+    ...labelsOnly(),
+  });
+  const classify = (): void => {
+    wall.classify({
+      networks: [{ ...app, labels: { "dockerwall.allow": "" } }, plain],
+      containers: [],
+    });
+  };
+  classify();
+  await wall.applyRules();
+  return {
+    sets,
+    classify,
+    async remove() {
+      await wall.remove();
+      sets.close();
+    },
+  };
+}
+
 /** An interface with addresses, as an engine puts it into a sandbox; the other end is a port of the network's bridge. */
 export function join(
   { name, run: inside }: TestNamespace,
@@ -83,7 +130,7 @@ export interface Plane {
 
 /** Starts one; it fails the test on problems that are not expected. */
 export async function startPlane(
-  t: TestContext,
+  t: Pick<TestContext, "after">,
   {
     expectsProblems = false,
     guardPorts = true,
@@ -100,7 +147,8 @@ export async function startPlane(
       leaseGraceSeconds: 1,
       sandboxFolder: "/run/netns",
       guardPorts,
-      queueNumber: 5353 + 2 * started,
+      holdUnsettled: guardPorts,
+      queueNumber: 5353 + 3 * started,
     },
     {
       onLookups: () => undefined,

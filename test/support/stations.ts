@@ -150,9 +150,24 @@ export class Station {
   }
 
   send(packet: IpPacket): void {
-    const bytes = renderIp(packet);
+    this.#write(renderIp(packet), "");
+  }
+
+  /**
+   * Sends a packet of which two bytes are still to be filled in with a checksum, as programs leave it to a network card
+   * (PACKET_VNET_HDR): whoever does it first writes `word` at `at`, bytes from the IP header on.
+   */
+  sendUnfilled(packet: IpPacket, at: number, word: number): void {
+    const bytes = renderIp({ ...packet, body: Buffer.concat([packet.body, Buffer.alloc(2)]) });
+    const rest = 0xffff - checksum(bytes.subarray(at));
+    bytes.writeUInt16BE((2 * 0xffff - word - rest) % 0xffff, bytes.length - 2);
+    this.#write(bytes, `${at} `);
+  }
+
+  #write(bytes: Buffer, unfilled: string): void {
     const type = Buffer.from((bytes[0] ?? 0) >> 4 === 4 ? "0800" : "86dd", "hex");
-    this.#child.stdin?.write(`${Buffer.concat([this.#peer, type, bytes]).toString("hex")}\n`);
+    const frame = Buffer.concat([this.#peer, type, bytes]).toString("hex");
+    this.#child.stdin?.write(`${unfilled}${frame}\n`);
   }
 
   /** Whether a packet with this text has come in so far. */
@@ -180,10 +195,14 @@ export class Station {
   }
 }
 
-/** Reads frames to send from its input, and writes those that came, each as a line of hexadecimal digits. */
+/**
+ * Reads frames to send from its input, and writes those that came, each as a line of hexadecimal digits. Before one that
+ * is to be filled in stands where.
+ */
 const wire = `
-import select, socket, sys
+import select, socket, struct, sys
 s = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(3)); s.bind(("eth0", 0))
+unfilled = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, 0); unfilled.bind(("eth0", 0)); unfilled.setsockopt(263, 15, 1)
 s.setsockopt(1, 33, 1 << 24); print("listening", flush=True)
 while True:
     for ready in select.select([s, sys.stdin], [], [])[0]:
@@ -195,7 +214,11 @@ while True:
             if not line: sys.exit()
             rest = globals().get("rest", b"") + line
             *whole, rest = rest.split(b"\\n")
-            for each in whole: s.send(bytes.fromhex(each.decode()))
+            for each in whole:
+                *at, frame = each.decode().split()
+                frame = bytes.fromhex(frame)
+                if at: unfilled.send(struct.pack("=BBHHHH", 1, 0, 0, 0, 14 + int(at[0]), 0) + frame)
+                else: s.send(frame)
 `;
 
 export function macOf(device: string): string {

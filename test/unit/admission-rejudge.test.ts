@@ -282,3 +282,24 @@ describe("flows that could not be cut", () => {
     assert.deepEqual(rejudge(view), [web]);
   });
 });
+
+describe("a name that is too long for a comment of the kernel's", () => {
+  // A label of 63 bytes, most of them written as `\001`: what a comment can hold would end in `.example.com`.
+  const name = `${"\\001".repeat(60)}aaa.example.com.below.example.net`;
+  const before = "*.example.net *.example.com";
+
+  for (const [after, left] of [
+    ["*.example.com", []],
+    ["*.example.net", open],
+  ] as const) {
+    it(`is judged by its end after a restart: ${after}`, () => {
+      rejudge(viewOf({ [web]: before }));
+      look(web, before, name, one);
+      const all = open();
+      assert.notDeepEqual(all, []);
+      restart();
+      rejudge(viewOf({ [web]: after }));
+      assert.deepEqual(open(), left === open ? all : left);
+    });
+  }
+});

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { setImmediate as nextTurn, setTimeout as sleep } from "node:timers/promises";
 import { AskerIndex, type Standing } from "../../src/core/askers/index-of-askers.ts";
+import { canaryQuery, isOurDenial } from "../../src/core/dns/canary.ts";
 import type { IpAddress } from "../../src/core/model/address.ts";
 import { DockerwallError } from "../../src/errors.ts";
 import { decodeMessage } from "../support/dns-bytes.ts";
@@ -120,6 +121,16 @@ test("an allowed name that opened nothing is not told as allowed, and is counted
     answerer.useUpstreams([]);
     await upstream.close();
   }
+});
+
+test("our own question whether capture works is no lookup of the container", async () => {
+  const { askBytes, message, events } = startOneNetwork({});
+  assert.ok(isOurDenial(await askBytes(canaryQuery(), "198.18.0.2")));
+  await askBytes(message("www.example.org"), "198.18.0.2");
+  assert.deepEqual(
+    events.map(({ domain }) => domain),
+    ["www.example.org"],
+  );
 });
 
 test("a mute upstream is told as SERVFAIL, with the reason, before the client gives up", async () => {

@@ -6,6 +6,7 @@ import { BridgeClaims } from "../../src/core/classify/bridge-claims.ts";
 
 const docker = "br-0123456789ab";
 const nobody: ReadonlySet<string> = new Set();
+const isHosts = (): boolean => false;
 
 function arrive(change: Partial<ConstructorParameters<typeof BridgeClaims>[0]> = {}): BridgeClaims {
   return new BridgeClaims({ bridges: [], open: nobody, held: false, nowMs: 0, ...change });
@@ -23,7 +24,7 @@ describe("a bridge that no network of the engine has", () => {
     it(`${what}, is let go by a reading that begins after ${freeBy} ms`, () => {
       const claims = arrive({ bridges: [bridge], held, open: new Set(open ? [bridge] : []) });
       const freeAt = (begunAtMs: number | undefined): boolean =>
-        claims.observe([bridge], { claimed: nobody, begunAtMs }, 60_000).has(bridge);
+        claims.observe([bridge], { claimed: nobody, begunAtMs, isHosts }, 60_000).has(bridge);
       assert.equal(freeAt(undefined), false);
       assert.equal(freeAt(freeBy - 1), false);
       assert.deepEqual(claims.held(), [{ bridge, sinceMs: 0 }]);
@@ -36,7 +37,7 @@ describe("a bridge that no network of the engine has", () => {
     it(`${bridge}, which comes later, is let go by a reading that began 10 s after it was seen`, () => {
       const claims = arrive();
       const look = (begunAtMs: number, nowMs: number): boolean =>
-        claims.observe([bridge], { claimed: nobody, begunAtMs }, nowMs).has(bridge);
+        claims.observe([bridge], { claimed: nobody, begunAtMs, isHosts }, nowMs).has(bridge);
       assert.equal(look(500, 1_000), false);
       assert.equal(look(10_999, 60_000), false);
       assert.deepEqual(
@@ -48,6 +49,17 @@ describe("a bridge that no network of the engine has", () => {
     });
   }
 
+  it("is let go at once when it carries the host's own way, and stays so", () => {
+    const claims = arrive();
+    const look = (hosts: boolean, claimed: ReadonlySet<string> = nobody): boolean =>
+      claims.observe([docker], { claimed, begunAtMs: undefined, isHosts: () => hosts }, 1_000).has(docker);
+    assert.equal(look(false), false);
+    assert.equal(look(true), true);
+    assert.deepEqual(claims.held(), []);
+    assert.equal(look(false), true);
+    assert.equal(look(true, new Set([docker])), false);
+  });
+
   it("is the engine's as soon as it says so, and a stranger anew when it has gone and come", () => {
     const claims = arrive({ bridges: [docker] });
     const look = (
@@ -55,7 +67,7 @@ describe("a bridge that no network of the engine has", () => {
       claimed: readonly string[],
       atMs: number,
     ): readonly string[] => [
-      ...claims.observe(bridges, { claimed: new Set(claimed), begunAtMs: atMs }, atMs),
+      ...claims.observe(bridges, { claimed: new Set(claimed), begunAtMs: atMs, isHosts }, atMs),
     ];
     assert.deepEqual(look([docker], [], 0), [docker]);
     assert.deepEqual(look([docker], [docker], 1_000), []);

@@ -51,6 +51,7 @@ const status: StatusReport = {
   resolver: undefined,
   networks: [],
   rules: [],
+  quarantined: [],
   problems: [],
   warnings: [],
 };

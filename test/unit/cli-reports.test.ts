@@ -165,6 +165,7 @@ const enforcing: StatusReport = {
     },
   ],
   rules: [],
+  quarantined: [],
   problems: [],
   warnings: [],
 };
@@ -245,6 +246,43 @@ const statuses: readonly {
       "Lookups: 3 under way, 0 waiting; so far 1 stray message, 2 private addresses, 7 refused grants, 1 lookup too many",
       "",
       "No network carries the label dockerwall.allow.",
+    ],
+  },
+  {
+    name: "what was changed by command, and an audited network",
+    report: {
+      ...enforcing,
+      networks: enforcing.networks.map((network) => ({ ...network, mode: "audit" as const })),
+      quarantined: ["web", "x\x1b[2J"],
+      rules: [
+        {
+          kind: "network",
+          name: "app",
+          rules: [
+            { entry: "0.0.0.0/0", endsAtMs: undefined },
+            { entry: "!api.example.com", endsAtMs: nowMs + 840_000 },
+          ],
+        },
+        { kind: "container", name: "web", rules: [{ entry: "host:22", endsAtMs: undefined }] },
+      ],
+    },
+    lines: [
+      "dockerwall 0.1.0: enforcing for 1h",
+      "Engine:  28.5.2 (API 1.51)",
+      "Rules:   iptables-nft",
+      "Capture: gateway and 1 sandbox",
+      "Cut off: web, in quarantine; dockerwall release lets it out",
+      "Cut off: x\\x1b[2J, in quarantine; dockerwall release lets it out",
+      "",
+      "Network: app (198.18.1.0/24)",
+      "  audited (everything passes) for 1m, 2 entries, bridge br-0123",
+      "",
+      "Rules by command for network app:",
+      "  allow 0.0.0.0/0",
+      "  deny api.example.com, for 14m more",
+      "",
+      "Rules by command for container web:",
+      "  allow host:22",
     ],
   },
   {

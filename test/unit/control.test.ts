@@ -50,6 +50,7 @@ const statusReport: StatusReport = {
   resolver: undefined,
   networks: [],
   rules: [],
+  quarantined: [],
   problems: [],
   warnings: [],
 };
@@ -308,4 +309,12 @@ test("control: without the right to open it, the sentence says so", {
   } finally {
     process.seteuid?.(0);
   }
+});
+
+test("control: a folder that cannot be made is told with the way out", async () => {
+  await assert.rejects(createControlServer({ path: "/dev/null/control.sock", api: apiOf() }), {
+    code: "BAD_CONFIG",
+    message:
+      /^the control socket \/dev\/null\/control\.sock cannot be created \(E[A-Z]+\): .*--tmpfs \/dev\/null`.*DOCKERWALL_CONTROL_SOCKET$/,
+  });
 });

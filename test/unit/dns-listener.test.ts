@@ -288,3 +288,44 @@ test("TCP: a handler can see that its client is gone", async () => {
   await until(() => client.isGone?.() === true);
   await listener.close();
 });
+
+/** Fails for the first question, as a bug would have it, and serves the others. */
+function failingOnce(): DnsHandler {
+  let failed = false;
+  return (message, _client, reply) => {
+    if (!failed) {
+      failed = true;
+      throw new Error("a bug");
+    }
+    reply(message);
+  };
+}
+
+test("UDP: what one question makes fail is told, and the next one is served", async () => {
+  const problems: string[] = [];
+  const listener = await listenUdp(loopback4, failingOnce(), { onProblem: (text) => problems.push(text) });
+  const client = createSocket("udp4");
+  const answer = once(client, "message");
+  client.send("first", listener.port, loopback4.address);
+  client.send("second", listener.port, loopback4.address);
+  assert.equal(String((await answer)[0]), "second");
+  assert.deepEqual(problems, ["a lookup was not answered: a bug"]);
+  client.close();
+  await listener.close();
+});
+
+test("TCP: what one question makes fail is told, and the next one is served", async () => {
+  const problems: string[] = [];
+  const listener = await listenTcp(
+    loopback4,
+    failingOnce(),
+    {},
+    { onProblem: (text) => problems.push(text) },
+  );
+  const { socket, messages } = await connect(listener.port);
+  socket.write(Buffer.concat([frame("first"), frame("second")]));
+  await until(() => messages.length === 1);
+  assert.deepEqual([messages, problems], [["second"], ["a lookup was not answered: a bug"]]);
+  socket.destroy();
+  await listener.close();
+});

@@ -3,7 +3,10 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { type DoctorInput, examineHost } from "../../src/control/api/doctor.ts";
+import type { IpAddress } from "../../src/core/model/address.ts";
 import type { StatusReport } from "../../src/core/model/report.ts";
+import type { Container } from "../../src/core/model/topology.ts";
+import { runningContainer } from "../support/topologies.ts";
 
 const status: StatusReport = {
   state: "enforcing",
@@ -18,6 +21,7 @@ const status: StatusReport = {
   networks: [],
   held: [],
   rules: [],
+  quarantined: [],
   problems: [],
   warnings: [],
 };
@@ -25,12 +29,26 @@ const status: StatusReport = {
 const well = {
   engine: { version: async () => ({ version: "28.5.2", apiVersion: "1.51" }) } as DoctorInput["engine"],
   status,
-  topology: { networks: [], containers: [] },
+  topology: () => ({ networks: [], containers: [] }),
+  guarded: new Set(["n1"]),
   rulesStand: async () => true,
   foreignMarks: async () => [],
   examine: async () => ({ upstream: undefined, sandboxes: [] }),
   savedRules: [],
 } satisfies DoctorInput;
+
+const web = runningContainer("web", "n1", "198.19.0.2");
+const found = (...addresses: string[]): DoctorInput["examine"] => {
+  const sandboxes = addresses.map((address) => ({ addresses: [address as IpAddress], captured: true }));
+  return async () => ({ upstream: undefined, sandboxes });
+};
+/** What is there when the examination begins, and when it ends. */
+function seen(...pictures: (readonly Container[])[]): DoctorInput["topology"] {
+  const left = pictures.map((containers) => ({ networks: [], containers }));
+  return () => left.shift() ?? assert.fail("asked too often");
+}
+const uncaptured =
+  "capture of web: it runs on a guarded network, and its lookups are NOT captured; restart the container, and look into the log";
 
 const fails = async (): Promise<never> => {
   throw new Error("somebody keeps the lock");
@@ -50,6 +68,30 @@ describe("doctor", () => {
       "rules of others that cannot be read",
       { foreignMarks: fails },
       ["marks: the rules of others cannot be read: somebody keeps the lock"],
+    ],
+    ["a container that is captured", { topology: seen([web], [web]), examine: found("198.19.0.2") }, []],
+    ["one in whose sandbox nothing was asked", { topology: seen([web], [web]) }, [uncaptured]],
+    [
+      "one beside another that is captured",
+      { topology: seen([web], [web]), examine: found("198.19.0.3") },
+      [uncaptured],
+    ],
+    ["one that has just come", { topology: seen([], [web]) }, []],
+    ["one that has just gone", { topology: seen([web], []) }, []],
+    ["one that does not run", { topology: seen([{ ...web, running: false }], [web]) }, []],
+    [
+      "any, where nothing can be captured",
+      {
+        topology: seen([web], [web]),
+        status: { ...status, capture: { sandboxes: 0, problem: "layer 2 is switched off" } },
+      },
+      ["capture: layer 2 is switched off"],
+    ],
+    ["one of an open network", { topology: seen([web], [web]), guarded: new Set(["n2"]) }, []],
+    [
+      "rules of ours that the host's next boot would load",
+      { savedRules: ["/etc/iptables/rules.v4 holds them"] },
+      ["saved rules: /etc/iptables/rules.v4 holds them"],
     ],
     ["rules that differ", { rulesStand: async () => false }, ["rules: they differ and are being put right"]],
   ];

@@ -23,7 +23,7 @@ const classification: Classification = {
 
 function start(guardsPorts = false) {
   const happened: string[] = [];
-  let refuses = false;
+  let does: "takes" | "refuses" | "hangs" = "takes";
   let demanded = false;
   /** Whether the rules demand senders; undefined before there are any. */
   let inForce: boolean | undefined;
@@ -31,10 +31,12 @@ function start(guardsPorts = false) {
   const readings: Readings = { listedAtMs: 1, readAtMs: new Map() };
   const dataPlane: Partial<DataPlaneLink> = {
     post: async () => {
-      happened.push(refuses ? "refused" : "taken");
-      if (refuses) throw new Error("no");
+      happened.push({ takes: "taken", refuses: "refused", hangs: "posted" }[does]);
+      if (does === "refuses") throw new Error("no");
+      if (does === "hangs") await new Promise(() => undefined);
     },
     tellReadings: () => void happened.push("readings"),
+    holdUnsettled: () => undefined,
   };
   const reporter: Partial<Reporter> = {
     onClassified: () => undefined,
@@ -68,6 +70,7 @@ function start(guardsPorts = false) {
     beforePost: () => undefined,
     dataPlane: () => dataPlane as DataPlaneLink,
     guardsPorts,
+    takenWithinMs: 20,
   });
   enforcement.usePicture();
   return {
@@ -77,8 +80,8 @@ function start(guardsPorts = false) {
       inForce = undefined;
     },
     /** What happens in one more round. */
-    async round(data: "refuses" | "takes", picture: "same" | "other"): Promise<readonly string[]> {
-      refuses = data === "refuses";
+    async round(data: typeof does, picture: "same" | "other"): Promise<readonly string[]> {
+      does = data;
       if (picture === "other") topology = { networks: [], containers: [] };
       await enforcement.reconcile();
       return happened.splice(0);
@@ -109,6 +112,15 @@ describe("a picture that the data plane refuses", () => {
     assert.deepEqual(read(), []);
     await round("takes", "same");
     assert.deepEqual(read(), ["readings"]);
+  });
+});
+
+describe("a picture that the data plane does not answer", () => {
+  it("is a problem after a while, is posted again, and holds nothing up", async () => {
+    const { round } = start();
+    assert.deepEqual(await round("hangs", "other"), ["posted", "problem: reconcile"]);
+    assert.deepEqual(await round("hangs", "same"), ["posted", "problem: reconcile"]);
+    assert.deepEqual(await round("takes", "same"), ["taken", "readings", "enforced", "well: reconcile"]);
   });
 });
 

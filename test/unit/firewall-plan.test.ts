@@ -71,6 +71,42 @@ describe("planRules", () => {
     it(name, () => assert.equal(planRules(desired, parseSave(observed)), plan));
   }
 
+  describe("a chain that is spared", () => {
+    const held = inPlace.replace(
+      ":DOCKERWALL-FORWARD - [0:0]\n",
+      ":DOCKERWALL-FORWARD - [0:0]\n:DOCKERWALL-ENGINE - [0:0]\n-A FORWARD -j DOCKERWALL-ENGINE\n-A DOCKERWALL-ENGINE -j DROP\n",
+    );
+    const sparing = desired.map((table) => ({ ...table, spared: ["DOCKERWALL-ENGINE"] }));
+
+    it("is left alone with its jump, though that stands before ours", () => {
+      assert.equal(planRules(sparing, parseSave(held)), "");
+    });
+
+    it("keeps nothing else from being put right", () => {
+      assert.equal(
+        planRules(sparing, parseSave(held.replace(`${jump}\n`, ""))),
+        "*mangle\n-D FORWARD -j DOCKERWALL-ENGINE\n-I FORWARD 1 -j DOCKERWALL-FORWARD\n-I FORWARD 1 -j DOCKERWALL-ENGINE\nCOMMIT\n",
+      );
+    });
+
+    it("is led to before ours, where a queue that is passed by would end the walk", () => {
+      const behind = held
+        .replace("-A FORWARD -j DOCKERWALL-ENGINE\n", "")
+        .replace(jump, `${jump}\n-A FORWARD -j DOCKERWALL-ENGINE`);
+      assert.equal(
+        planRules(sparing, parseSave(behind)),
+        "*mangle\n-D FORWARD -j DOCKERWALL-FORWARD\n-D FORWARD -j DOCKERWALL-ENGINE\n-I FORWARD 1 -j DOCKERWALL-FORWARD\n-I FORWARD 1 -j DOCKERWALL-ENGINE\nCOMMIT\n",
+      );
+    });
+
+    it("goes when it is spared no more", () => {
+      assert.equal(
+        planRules(desired, parseSave(held)),
+        "*mangle\n:DOCKERWALL-ENGINE - [0:0]\n-D FORWARD -j DOCKERWALL-ENGINE\n-D FORWARD -j DOCKERWALL-FORWARD\n-I FORWARD 1 -j DOCKERWALL-FORWARD\n-X DOCKERWALL-ENGINE\nCOMMIT\n",
+      );
+    });
+  });
+
   it("removes everything of ours and nothing else", () => {
     const plan = planRules([], parseSave(inPlace));
     assert.equal(

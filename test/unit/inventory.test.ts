@@ -73,6 +73,7 @@ function start(t: TestContext, ...given: readonly Container[]) {
     },
     onRead: () => undefined,
     onNetworks: () => undefined,
+    onLost: () => undefined,
     onReconnect: () => undefined,
     onRefreshed: () => undefined,
     onUnread: (those) => {

@@ -1,69 +1,48 @@
 import assert from "node:assert/strict";
-import { describe, it } from "node:test";
+import { test } from "node:test";
 import { NameHistory } from "../../src/core/grants/name-history.ts";
-import { addressFromBytes, type IpAddress } from "../../src/core/model/address.ts";
+import type { IpAddress } from "../../src/core/model/address.ts";
 
 const asker = "198.19.1.2" as IpAddress;
-const neighbour = "198.19.1.3" as IpAddress;
-const destination = "203.0.113.10" as IpAddress;
-const day = 86_400_000;
-const numbered = (index: number): IpAddress =>
-  addressFromBytes(Uint8Array.of(203, index >> 16, (index >> 8) & 255, index & 255));
+const destination = (n: number): IpAddress => `203.0.${113 + (n >> 8)}.${n & 255}` as IpAddress;
 
-function namesOf(history: NameHistory, who = asker, where = destination): string {
-  return [...history.namesOf(who, where)].join(" ");
+/** Sixteen names of its own for each of so many addresses, one asker after the other. */
+function lookUpMany(history: NameHistory, by: IpAddress, addresses: number): void {
+  for (let n = 0; n < addresses; n++)
+    for (let index = 0; index < 16; index++)
+      history.note(by, destination(n), `n${n}-${index}.example.org`, n);
 }
 
-describe("NameHistory", () => {
-  it("knows the names that led an asker to an address, the last one last", () => {
-    const history = new NameHistory();
-    history.note(asker, destination, "a.example.com", 0);
-    history.note(asker, destination, "b.example.com", 1);
-    history.note(asker, destination, "a.example.com", 2);
-    assert.equal(namesOf(history), "b.example.com a.example.com");
-  });
-  it("keeps askers and addresses apart", () => {
-    const history = new NameHistory();
-    history.note(asker, destination, "a.example.com", 0);
-    assert.equal(namesOf(history, neighbour), "");
-    assert.equal(namesOf(history, asker, numbered(1)), "");
-    history.forget(neighbour);
-    assert.equal(namesOf(history), "a.example.com");
-    history.forget(asker);
-    assert.equal(namesOf(history), "");
-  });
-  it("keeps the 16 names that were looked up last", () => {
-    const history = new NameHistory();
-    for (let index = 0; index < 20; index++) history.note(asker, destination, `n${index}`, index);
-    history.note(asker, destination, "n4", 20);
-    assert.equal(
-      namesOf(history),
-      [...Array.from({ length: 15 }, (_, index) => `n${index + 5}`), "n4"].join(" "),
-    );
-  });
-  it("keeps the 8192 addresses that were looked up last", () => {
-    const history = new NameHistory();
-    for (let index = 0; index < 8192; index++) history.note(asker, numbered(index), "x", index);
-    history.note(asker, numbered(0), "y", 9000);
-    history.note(asker, numbered(9000), "x", 9001);
-    assert.equal(namesOf(history, asker, numbered(0)), "x y");
-    assert.equal(namesOf(history, asker, numbered(1)), "");
-    assert.equal(namesOf(history, asker, numbered(2)), "x");
-    assert.equal(namesOf(history, asker, numbered(9000)), "x");
-  });
-  it("forgets after seven days what was not looked up again", () => {
-    const history = new NameHistory();
-    history.note(asker, destination, "a.example.com", 0);
-    history.note(asker, numbered(1), "b.example.com", day);
-    history.note(neighbour, destination, "c.example.com", 2 * day);
-    history.sweep(7 * day);
-    assert.equal(namesOf(history), "a.example.com");
-    history.sweep(7 * day + 1);
-    assert.equal(namesOf(history), "");
-    assert.equal(namesOf(history, asker, numbered(1)), "b.example.com");
-    history.note(asker, numbered(1), "b.example.com", 8 * day);
-    history.sweep(14 * day);
-    assert.equal(namesOf(history, asker, numbered(1)), "b.example.com");
-    assert.equal(namesOf(history, neighbour), "");
-  });
+const remembered = (history: NameHistory, of: IpAddress, addresses: number): number =>
+  Array.from({ length: addresses }, (_, n) => [...history.namesOf(of, destination(n))].length).reduce(
+    (sum, count) => sum + count,
+    0,
+  );
+
+test("what one asker has remembered is bounded, the latest stay, and others lose nothing", () => {
+  const history = new NameHistory();
+  const neighbour = "198.19.1.3" as IpAddress;
+  history.note(neighbour, destination(0), "www.example.org", 0);
+  lookUpMany(history, asker, 4096);
+  assert.equal(remembered(history, asker, 4096), 16_384);
+  assert.equal([...history.namesOf(asker, destination(4095))].length, 16);
+  assert.deepEqual([...history.namesOf(asker, destination(0))], []);
+  assert.deepEqual([...history.namesOf(neighbour, destination(0))], ["www.example.org"]);
+});
+
+test("names that have their week behind them make room", () => {
+  const history = new NameHistory();
+  lookUpMany(history, asker, 1024);
+  history.sweep(8 * 86_400_000);
+  assert.equal(remembered(history, asker, 1024), 0);
+  lookUpMany(history, asker, 1024);
+  assert.equal(remembered(history, asker, 1024), 16_384);
+});
+
+test("of the names that led to one address the sixteen latest are known", () => {
+  const history = new NameHistory();
+  const names = Array.from({ length: 20 }, (_, index) => `n${index}.example.org`);
+  for (const name of [...names, "n10.example.org"]) history.note(asker, destination(1), name, 0);
+  const latest = [...names.slice(4).filter((name) => name !== "n10.example.org"), "n10.example.org"];
+  assert.deepEqual([...history.namesOf(asker, destination(1))], latest);
 });

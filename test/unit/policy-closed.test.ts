@@ -110,7 +110,14 @@ describe("a policy file", () => {
       false,
       /it is gone; what it said before stays in force/,
     ],
-    ["that is gone and comes back empty", [takes, undefined, ""], true, /^$/],
+    [
+      "that is gone and comes back empty",
+      [takes, undefined, ""],
+      false,
+      /it says nothing.*what it said before stays in force/,
+    ],
+    ["that is gone and comes back with nothing in it", [takes, undefined, "{}"], true, /^$/],
+    ["that is closed and emptied", ["networks: {app: '!*'}", ""], false, /nothing is allowed on any network/],
   ];
   for (const [title, texts, allowed, told] of cases) {
     it(title, async () => {

@@ -149,3 +149,23 @@ describe("changeRules", () => {
     assert.equal(change("undo", "app", "@mirror"), "network app: ");
   });
 });
+
+describe("a rule for a container that is gone, or was renamed", () => {
+  beforeEach(() => {
+    change("deny", "web", "a.example.com");
+    change("allow", "web", "b.example.com");
+    const containers = topology.containers.filter(({ name }) => name !== "web");
+    context = { ...context, topology: { ...topology, containers } };
+  });
+
+  for (const target of ["web", "container:web"]) {
+    it(`is taken back by the name that it was made for (${target})`, () => {
+      assert.equal(change("undo", target, "a.example.com"), "container web: b.example.com");
+    });
+  }
+
+  it("is not found by another kind, and is not made anew", () => {
+    assert.throws(() => change("undo", "network:web", "a.example.com"), { code: "NOT_FOUND" });
+    assert.throws(() => change("deny", "web", "c.example.com"), { code: "NOT_FOUND" });
+  });
+});

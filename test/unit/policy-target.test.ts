@@ -19,7 +19,7 @@ const accepted: readonly [text: string, target: string][] = [
 const one = /write one name or address, as in api\.example\.com:443/;
 
 const refused: readonly [text: string, problem: RegExp][] = [
-  ["", /^"": /],
+  ["", one],
   ["localhost", /write a full domain/],
   ["api.example.com:0", /the port is 1 to 65535/],
   ["https://api.example.com", /it is a URL/],

@@ -1,13 +1,14 @@
 // What `status` says of the daemon and its networks, and what is logged, as problems come and go.
 
 import assert from "node:assert/strict";
-import { describe, it } from "node:test";
+import { describe, it, test } from "node:test";
 import { createReporter, type ProblemPlace, type Reporter } from "../../src/control/reporter.ts";
 import type { Classification, ClassifiedNetwork } from "../../src/core/classify/networks.ts";
 import { setSpecs } from "../../src/core/firewall/sets.ts";
 import { createLookupJournal } from "../../src/core/journal/lookups.ts";
 import type { DaemonState } from "../../src/core/model/state.ts";
 import { createFakeSets } from "../support/fake-sets.ts";
+import { newContainer } from "../support/topologies.ts";
 
 const app: ClassifiedNetwork = {
   id: "n1",
@@ -56,6 +57,7 @@ function watch(): Watched {
     onProblem: (problem) => logged.push(problem),
     onChange: (unwell) => wells.push(!unwell),
     rules: () => [],
+    quarantined: () => new Set(["c1", "c2"]),
     circles: () => [],
   });
   const watched: Watched = {
@@ -91,6 +93,16 @@ describe("a network", () => {
       assert.deepEqual([reporter.status().networks[0]?.state, reporter.isEnforced("n1")], ["enforced", true]);
     });
   }
+
+  it("is not enforced until the data plane decides by it", () => {
+    const { reporter, look } = watch();
+    look(classified());
+    assert.equal(reporter.status().networks[0]?.state, "not-enforced");
+    reporter.onEnforced(["n2"]);
+    assert.equal(reporter.status().networks[0]?.state, "not-enforced");
+    reporter.onEnforced(["n1"]);
+    assert.equal(reporter.status().networks[0]?.state, "enforced");
+  });
 
   it("with a mistake in its label leaves the daemon healthy, and unwell", () => {
     const { reporter, look, wells } = watch();
@@ -128,4 +140,11 @@ describe("a wall that is gone", () => {
       );
     });
   }
+});
+
+test("status names who is in quarantine, by id who has not been read", () => {
+  const { reporter } = watch();
+  const containers = [{ ...newContainer("c1", "n1"), name: "web" }];
+  reporter.onClassified({ networks: [], containers }, classified(), 0);
+  assert.deepEqual(reporter.status().quarantined, ["c2", "web"]);
 });

@@ -52,6 +52,7 @@ function startDaemon(model: ModelEngine, cutOff: ReadonlySet<string>, nowMs: () 
     onChange: () => undefined,
     onRead: () => undefined,
     onNetworks: () => undefined,
+    onLost: () => undefined,
     onReconnect: () => undefined,
     onRefreshed: () => undefined,
     onUnread: () => undefined,

@@ -13,6 +13,9 @@ import { DockerwallError } from "../../errors.ts";
 import type { Rules } from "../overrides.ts";
 import { findContainer } from "./find-container.ts";
 
+/** `network:` or `container:` in front of a name that both have. */
+const targetForm = /^(network|container):(.+)$/;
+
 export interface RuleContext {
   readonly rules: Rules;
   readonly presets: Presets;
@@ -23,7 +26,9 @@ export interface RuleContext {
 
 /** Makes or takes back rules; they are in force after the next reconciliation. @throws DockerwallError */
 export function changeRules(request: RuleRequest, context: RuleContext): RuleTarget {
-  const target = findTarget(request.target, context);
+  const target =
+    (request.verb === "undo" ? departedTarget(request.target, context) : undefined) ??
+    findTarget(request.target, context);
   const entries = checkEntries(request, context.presets);
   if (request.verb === "undo") {
     context.rules.remove(target, entries);
@@ -69,9 +74,25 @@ function checkEntries({ entries, verb, target }: RuleRequest, presets: Presets):
   });
 }
 
+/** Whom rules are for that is there no more, or is called otherwise now: what was made for him can be taken back. */
+function departedTarget(
+  text: string,
+  { rules, topology, classification }: RuleContext,
+): RuleTarget | undefined {
+  const [, kind, name = text] = targetForm.exec(text) ?? [];
+  const isThere =
+    classification.guarded.some((network) => network.name === name) ||
+    findContainerOrNone(topology, name) !== undefined;
+  if (isThere) return undefined;
+  return rules
+    .current()
+    .map(({ target }) => target)
+    .find((target) => target.name === name && (kind === undefined || kind === target.kind));
+}
+
 /** A guarded network by name, or a container on one by name or id; `network:` or `container:` in front says which. */
 function findTarget(text: string, { topology, classification }: RuleContext): RuleTarget {
-  const [, kind, name = text] = /^(network|container):(.+)$/.exec(text) ?? [];
+  const [, kind, name = text] = targetForm.exec(text) ?? [];
   const network = classification.guarded.find((candidate) => candidate.name === name);
   const container = kind === "network" ? undefined : findContainerOrNone(topology, name);
   if (kind !== "container" && network !== undefined) {

@@ -26,6 +26,7 @@ import { examineHost } from "./doctor.ts";
 import { explainTarget } from "./explain.ts";
 import { findContainer } from "./find-container.ts";
 import type { Present } from "./in-force.ts";
+import { listRights } from "./kernel-rights.ts";
 import { prepareNetwork } from "./prepare-network.ts";
 import { replayOn, suggestFor } from "./suggest.ts";
 
@@ -112,16 +113,29 @@ export function createControlApi(options: ControlApiOptions): ControlApi {
     log.warn("container let back", { container: name });
   }
 
+  /** By the kernel's word: the rules, and what is open for those whom it concerns. */
+  async function isInForce({ kind, name }: RulesReport): Promise<boolean> {
+    const { networks, containers } = topology();
+    const network = kind === "network" ? networks.find((each) => each.name === name)?.id : undefined;
+    const addresses = containers
+      .filter((container) => kind === "network" || container.name === name)
+      .flatMap(({ endpoints }) => endpoints)
+      .filter(({ networkId }) => kind === "container" || networkId === network)
+      .flatMap((endpoint) => endpoint.addresses);
+    const left = await planeNow().takeLeft(addresses, listRights(sets, new Set(addresses)));
+    return (await wall.stands()) && left === 0;
+  }
+
   /** Makes rules, or takes them back; what the kernel does not hold is not said to be in force. */
   async function changeRules(request: RuleRequest): Promise<RulesReport> {
     const report = await desk.change(request, present());
-    if (await wall.stands()) return report;
+    if (await isInForce(report)) return report;
     // Somebody may have been changing them at that very moment, and they are put right.
     await enforcement.heal();
-    if (await wall.stands()) return report;
+    if (await isInForce(report)) return report;
     throw new DockerwallError(
       "NOT_ENFORCED",
-      "it is remembered, but NOT in force: the rules in the kernel are not what they should be; see dockerwall status",
+      "it is remembered, but NOT in force: the kernel holds other rules, or more rights, than it should; see dockerwall status",
     );
   }
 
@@ -149,7 +163,8 @@ export function createControlApi(options: ControlApiOptions): ControlApi {
       return examineHost({
         engine: options.engine,
         status: reporter.status(),
-        topology: topology(),
+        topology,
+        guarded: new Set(present().classification.guarded.map(({ id }) => id)),
         rulesStand: wall.stands,
         foreignMarks: wall.foreignMarks,
         examine: () => planeNow().examine(),

@@ -2,14 +2,17 @@
 // asked from inside each sandbox, the rules are read from the kernel, the upstreams are asked.
 
 import type { Check, DoctorReport, StatusReport } from "../../core/model/report.ts";
-import type { Topology } from "../../core/model/topology.ts";
+import type { Container, Topology } from "../../core/model/topology.ts";
 import type { Engine } from "../../edge/engine/engine.ts";
 import type { DataPlaneFindings } from "../../planes/messages.ts";
 
 export interface DoctorInput {
   readonly engine: Engine;
   readonly status: StatusReport;
-  readonly topology: Topology;
+  /** As it is now; who is there before and after the examination should have been found by it. */
+  readonly topology: () => Topology;
+  /** Ids of the guarded networks. */
+  readonly guarded: ReadonlySet<string>;
   readonly rulesStand: () => Promise<boolean>;
   readonly examine: () => Promise<DataPlaneFindings>;
   /** Rules of others that write bits of our marks; one sentence each. */
@@ -19,6 +22,7 @@ export interface DoctorInput {
 }
 
 export async function examineHost(input: DoctorInput): Promise<DoctorReport> {
+  const before = input.topology();
   const [engine, rules, marks, findings] = await Promise.all([
     input.engine.version().then(
       ({ version }) => check("engine", true, `Docker ${version} answers`),
@@ -37,6 +41,7 @@ export async function examineHost(input: DoctorInput): Promise<DoctorReport> {
     input.examine(),
   ]);
   const { status } = input;
+  const topology = input.topology();
   const sentences = [...status.problems, ...status.networks.flatMap((network) => network.problems)];
   return {
     checks: [
@@ -55,7 +60,11 @@ export async function examineHost(input: DoctorInput): Promise<DoctorReport> {
           "no network of this engine is known to have it; it passes nothing but answers to the host, until the engine has been read once more",
         ),
       ),
-      ...findings.sandboxes.map((sandbox) => captureCheck(sandbox, input.topology)),
+      ...findings.sandboxes.map((sandbox) => captureCheck(sandbox, topology)),
+      // Where nothing can be captured that has been said, and the first layer does what it can.
+      ...(status.capture.problem === undefined
+        ? unexamined(findings, [before, topology], input.guarded)
+        : []),
       ...marks.map((sentence) => check("marks", false, sentence)),
       ...input.savedRules.map((sentence) => check("saved rules", false, sentence)),
       ...sentences.map((sentence) => check("configuration", false, sentence)),
@@ -76,6 +85,35 @@ function captureCheck(
     ? "a denied name asked inside it is denied by us"
     : "a denied name asked inside it is NOT denied by us; restart the container, and look into the log";
   return check(`capture of ${name}`, captured, finding);
+}
+
+/** Running containers of guarded networks in whose sandbox nothing was asked: silence is no finding. */
+function unexamined(
+  { sandboxes }: DataPlaneFindings,
+  pictures: readonly Topology[],
+  guarded: ReadonlySet<string>,
+): Check[] {
+  const examined = new Set<string>(sandboxes.flatMap(({ addresses }) => addresses));
+  const missing = pictures.map(
+    ({ containers }) => new Map(containers.filter(isMissing).map(({ id, name }) => [id, name])),
+  );
+  const [first = new Map<string, string>(), ...others] = missing;
+  return [...first]
+    .filter(([id]) => others.every((each) => each.has(id)))
+    .map(([, name]) =>
+      check(
+        `capture of ${name}`,
+        false,
+        "it runs on a guarded network, and its lookups are NOT captured; restart the container, and look into the log",
+      ),
+    );
+
+  function isMissing({ running, endpoints }: Container): boolean {
+    const its = endpoints.filter(({ networkId }) => guarded.has(networkId));
+    return (
+      running && its.length > 0 && !its.some(({ addresses }) => addresses.some((each) => examined.has(each)))
+    );
+  }
 }
 
 function check(subject: string, ok: boolean, finding: string): Check {

@@ -1,6 +1,7 @@
 // Whose a bridge is that no network of the engine has. The hold is for bridges that the engine is making just now: what
 // it does not name in a complete reading of its networks that began late enough is somebody else's, whatever it is
-// called, and is let go. Nobody waits for a reading that never comes: without one nothing is let go.
+// called, and is let go, and one that carries the host's own way at once. Nobody waits for a reading that never comes:
+// without one no other is let go.
 
 /** Where the engine's word stands. */
 export interface ClaimsReading {
@@ -8,6 +9,8 @@ export interface ClaimsReading {
   readonly claimed: ReadonlySet<string>;
   /** When the last complete reading of the networks began; undefined before the first. */
   readonly begunAtMs: number | undefined;
+  /** Whether a bridge has a port that is no container's, or the host's default route: the engine makes none like that. */
+  readonly isHosts: (bridge: string) => boolean;
 }
 
 export interface HeldBridge {
@@ -57,7 +60,7 @@ export class BridgeClaims {
   /** Bridges that are somebody else's, of those that there are now. */
   observe(
     bridges: readonly string[],
-    { claimed, begunAtMs }: ClaimsReading,
+    { claimed, begunAtMs, isHosts }: ClaimsReading,
     nowMs: number,
   ): ReadonlySet<string> {
     const there = new Set(bridges);
@@ -67,7 +70,7 @@ export class BridgeClaims {
     for (const bridge of there) {
       if (claimed.has(bridge)) continue;
       const known = this.#unclaimed.get(bridge) ?? { sinceMs: nowMs, dueMs: nowMs + makingMs, free: false };
-      known.free ||= begunAtMs !== undefined && begunAtMs >= known.dueMs;
+      known.free ||= (begunAtMs !== undefined && begunAtMs >= known.dueMs) || isHosts(bridge);
       this.#unclaimed.set(bridge, known);
     }
     return new Set([...this.#unclaimed].filter(([, { free }]) => free).map(([bridge]) => bridge));

@@ -5,9 +5,12 @@ import { tellsOfCircle } from "./circles.ts";
 import { rcodes } from "./wire/codes.ts";
 import { rcodeOf } from "./wire/upstream-query.ts";
 
-/** `dockerwall-canary.invalid`, type A, class IN, with an OPT record so that the denial explains itself. */
+/** As questions name it. */
+export const canaryName = "dockerwall-canary.invalid";
+
+/** For its address, class IN, with an OPT record so that the denial explains itself. */
 export function canaryQuery(): Uint8Array {
-  const labels = ["dockerwall-canary", "invalid"].flatMap((label) => [label.length, ...Buffer.from(label)]);
+  const labels = canaryName.split(".").flatMap((label) => [label.length, ...Buffer.from(label)]);
   const header = [0x64, 0x77, 0x01, 0x00, 0, 1, 0, 0, 0, 0, 0, 1];
   const option = [0, 0, 41, 0x04, 0xd0, 0, 0, 0, 0, 0, 0];
   return Uint8Array.from([...header, ...labels, 0, 0, 1, 0, 1, ...option]);

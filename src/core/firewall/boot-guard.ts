@@ -2,6 +2,7 @@
 // chains of ours, so the daemon's first restore replaces them in one transaction, without a moment in between.
 
 import type { Family } from "../model/address.ts";
+import { engineHoldTables, renderEngineHold } from "./engine-hold.ts";
 import { chainNames, heldPrefix } from "./names.ts";
 import { type SetSpec, setSpecs } from "./sets.ts";
 
@@ -41,52 +42,35 @@ function holdRules(family: Family, hostBridges: readonly HostBridge[]): string {
   ].join("\\n");
 }
 
-const sinceBoot = "-m comment --comment held-since-boot";
-
 /** Where systemd runs the engine, below the root of cgroup v2. */
 const engineGroup = "system.slice/docker.service";
 
-/** What the engine asks resolvers, and what becomes of it. TCP would send again what is only dropped, until it passes. */
-const questions = [
-  { table: "mangle", chain: chainNames.output, protocol: "udp", target: "DROP" },
-  { table: "filter", chain: chainNames.reject, protocol: "tcp", target: "REJECT --reject-with tcp-reset" },
-] as const;
-
 /**
- * A command that fails what the engine asks resolvers. From Engine 28 on, and earlier with a resolver on the host's
- * loopback, the lookups of containers leave from the host itself, where the hold on bridges does not see them; the engine
- * is told from other programs by its cgroup. Its own lookups, for pulls by name, look the same and wait as well.
+ * A command that fails what the engine asks resolvers (src/core/firewall/engine-hold.ts).
  *
  * The rule is for the group that there is when it is made, so the group is made first, and the rule anew with each start
- * of the engine. Where either is impossible that is said, and the engine starts all the same.
+ * of the engine. Where either is impossible that is said, with what the tools say, and the engine starts all the same.
  */
 function holdQuestions(): string {
-  const holds = (tool: string): string[] =>
-    questions.map(({ table, chain, protocol, target }) => {
-      const run = `${tool} -w -t ${table}`;
-      const rule = `${chain} -p ${protocol} -m ${protocol} --dport 53 -m cgroup --path ${engineGroup} ${sinceBoot} -j ${target}`;
-      const prepare = [
-        `${run} -N ${chain}`,
-        `${run} -C OUTPUT -j ${chain} || ${run} -I OUTPUT 1 -j ${chain}`,
-        `${run} -D ${rule}`,
-      ];
-      return `{ ${prepare.join("; ")}; true; } 2>/dev/null && ${run} -I ${rule}`;
-    });
+  const holdsIn = (tool: string, variant: "nft" | "legacy"): string =>
+    [
+      `printf "${renderEngineHold(variant, engineGroup).join("\\n")}\\n" | ${tool}-restore -w --noflush`,
+      ...engineHoldTables(variant).map((table) => {
+        const jump = `OUTPUT -j ${chainNames.engine}`;
+        // Only that it is not there yet would be said.
+        return `{ ${tool} -w -t ${table} -C ${jump} 2>/dev/null || ${tool} -w -t ${table} -I ${jump}; }`;
+      }),
+    ].join(" && ");
+  const holds = (tool: string): string =>
+    `if ${tool} -V | grep -q legacy; then ${holdsIn(tool, "legacy")}; else ${holdsIn(tool, "nft")}; fi`;
   return [
     "{ cd /sys/fs/cgroup/unified 2>/dev/null || cd /sys/fs/cgroup; }",
     `mkdir -p ${engineGroup}`,
-    ...holds("iptables"),
-    `{ ${holds("ip6tables").join(" && ")} || test ! -e /proc/net/if_inet6; }`,
+    `{ ${holds("iptables")}; }`,
+    `{ { ${holds("ip6tables")}; } || test ! -e /proc/net/if_inet6; }`,
   ]
     .join(" && ")
     .concat(" || echo lookups of the engine are not held: no cgroup v2, or no match by it");
-}
-
-/** Whether the unit's rules hold what the engine asks, by the output of iptables-save. */
-export function areQuestionsHeld(saved: string): boolean {
-  return saved
-    .split("\n")
-    .some((line) => line.startsWith(`-A ${chainNames.output} `) && line.includes(sinceBoot));
 }
 
 /** Whatever loads rules of the host's own at boot, and empties the tables before: the hold must come after it. */
@@ -117,7 +101,7 @@ export function bootGuardUnit(hostBridges: readonly HostBridge[]): string {
       ? ["# No such bridge was the host's own way out when this was printed; print it anew when one is."]
       : known.map(({ bridge, why }) => `# Not held: ${bridge}, which has ${why.join(", ")}.`)),
     `# Holds what ${engineGroup} asks of port 53, for containers and for itself (pulls by name), until the daemon runs.`,
-    `# To pull an image before: for t in iptables ip6tables; do ${questions.map(({ table, chain }) => `$t -t ${table} -F ${chain}`).join("; ")}; done`,
+    `# To pull an image before: for t in iptables ip6tables; do for b in ${[...engineHoldTables("nft"), ...engineHoldTables("legacy")].join(" ")}; do $t -t $b -F ${chainNames.engine}; done; done`,
     "[Unit]",
     "Description=Hold container networks until Dockerwall has classified them",
     "DefaultDependencies=no",

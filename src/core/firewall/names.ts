@@ -54,6 +54,8 @@ export const setNames = {
 export const chainNames = {
   raw: "DOCKERWALL-RAW",
   sender: "DOCKERWALL-SENDER",
+  unsettled: "DOCKERWALL-UNSETTLED",
+  cleared: "DOCKERWALL-CLEARED",
   flood: "DOCKERWALL-FLOOD",
   forward: "DOCKERWALL-FORWARD",
   inward: "DOCKERWALL-INWARD",
@@ -67,10 +69,13 @@ export const chainNames = {
   reject: "DOCKERWALL-REJECT",
   input: "DOCKERWALL-INPUT",
   host: "DOCKERWALL-HOST",
+  link: "DOCKERWALL-LINK",
   capture: "DOCKERWALL-CAPTURE",
   accept: "DOCKERWALL-ACCEPT",
   output: "DOCKERWALL-OUTPUT",
   question: "DOCKERWALL-QUESTION",
+  /** Not of the ruleset: there from the start of an engine until a daemon has read it. */
+  engine: "DOCKERWALL-ENGINE",
 } as const;
 
 /**
@@ -118,6 +123,11 @@ export function engineQueueNumber(queueNumber: number): number {
   return queueNumber + 1;
 }
 
+/** What comes from ports of which nobody knows yet whose they are waits in a queue of its own, which drops when full. */
+export function unsettledQueueNumber(queueNumber: number): number {
+  return queueNumber + 2;
+}
+
 /** Number of the packet queue by which a daemon claims the host; no rule leads to it. */
 export const claimQueueNumber = 53_535;
 
@@ -133,5 +143,14 @@ export const askedMark = 0x1000_0000;
  */
 export const portTable = { family: "netdev", name: "dockerwall" } as const;
 
+/** Own nft table of the host's bridges: marks what comes from ports that are not settled, so that it waits for the daemon. */
+export const bridgeTable = { family: "bridge", name: "dockerwall" } as const;
+
+/** What the names of ports begin with that Docker makes. */
+export const portPrefix = "veth";
+
 /** Bit of the packet mark of one that was seen to come from its sender's port; it never gets beyond raw. */
 export const senderMark = 0x4000_0000;
+
+/** Bit of the packet mark of one that came by a port that is not settled; the others tell the port. It never gets beyond raw. */
+export const unsettledMark = 0x8000_0000;

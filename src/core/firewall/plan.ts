@@ -42,8 +42,10 @@ export function planRules(
   const names = new Set<string>([...desired.map((table) => table.name), ...observed.keys()]);
   const parts = [...names].map((name) => {
     const table = desired.find((candidate) => candidate.name === name);
-    if (table === undefined)
-      return planTable({ name: name as TableName, chains: [], jumps: [] }, observed.get(name) ?? new Map());
+    if (table === undefined) {
+      const nothing = { name: name as TableName, chains: [], jumps: [], spared: desired[0]?.spared ?? [] };
+      return planTable(nothing, observed.get(name) ?? new Map());
+    }
     const found = observed.get(name);
     const made = [...new Set([...(found?.get(madeChain) ?? []), ...(missing.get(name) ?? []).map(madeRule)])];
     const chains = made.length > 0 ? [{ name: madeChain, rules: made }, ...table.chains] : table.chains;
@@ -103,7 +105,9 @@ export function concernsRules(desired: readonly Table[], table: string, chain: s
 function planTable(desired: Table, observed: ObservedTable): string {
   const wanted = new Map(desired.chains.map((chain) => [chain.name, chain.rules]));
   const changed = desired.chains.filter((chain) => !sameRules(chain.rules, observed.get(chain.name)));
-  const stale = [...observed.keys()].filter((name) => name.startsWith(ownPrefix) && !wanted.has(name));
+  const stale = [...observed.keys()].filter(
+    (name) => name.startsWith(ownPrefix) && !wanted.has(name) && desired.spared?.includes(name) !== true,
+  );
   const jumps = planJumps(desired, observed);
   if (changed.length === 0 && stale.length === 0 && jumps.length === 0) return "";
   const lines = [
@@ -118,12 +122,17 @@ function planTable(desired: Table, observed: ObservedTable): string {
   return `${lines.join("\n")}\n`;
 }
 
-/** Puts our jump first and once. A jump that is first already is left alone, so that no packet misses it. */
+/**
+ * Puts our jump first and once. A jump that is first already is left alone, so that no packet misses it. Before it is
+ * only one to a chain that is spared: a queue that is passed by ends the walk through the hook.
+ */
 function planJumps(desired: Table, observed: ObservedTable): string[] {
   const lines: string[] = [];
   for (const [hook, rules] of observed) {
     if (hook.startsWith(ownPrefix)) continue;
-    const wanted = desired.jumps.filter((jump) => jump.hook === hook).map((jump) => `-j ${jump.chain}`);
+    const spared = (desired.spared ?? []).map((name) => `-j ${name}`).filter((jump) => rules.includes(jump));
+    const own = desired.jumps.filter((jump) => jump.hook === hook).map((jump) => `-j ${jump.chain}`);
+    const wanted = [...spared, ...own];
     const ours = rules.filter((rule) => targetsOurs(rule));
     const inPlace = ours.length === wanted.length && wanted.every((jump, index) => rules[index] === jump);
     if (inPlace) continue;

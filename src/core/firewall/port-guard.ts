@@ -8,9 +8,11 @@ export interface PortGuard {
   readonly senders: readonly IpAddress[];
   /** What it may ask for by ARP: the other addresses of the host are not told. Empty: everything. */
   readonly neighbourhood: readonly Prefix[];
+  /** The link-local addresses that its container may send from. */
+  readonly linkLocal: readonly IpAddress[];
   /**
-   * What link-local addresses may send: `judged` by the rules of the host as everything else, `discovery` of neighbours
-   * and of groups only. No set knows the link-local addresses of a network that is not guarded.
+   * What these may send: what is `judged` by the rules of the host as everything else, or `discovery` of neighbours and
+   * of groups only. No set knows the link-local addresses of a network that is not guarded.
    */
-  readonly linkLocal: "judged" | "discovery";
+  readonly linkLocalMay: "judged" | "discovery";
 }

@@ -22,6 +22,8 @@ import {
   rejectedMark,
   senderMark,
   setNames,
+  unsettledMark,
+  unsettledQueueNumber,
 } from "./names.ts";
 import { ownersAtMost } from "./sets.ts";
 
@@ -45,6 +47,8 @@ export interface Table {
   readonly chains: readonly Chain[];
   /** Jumps that must stand first, and once, in a built-in chain. */
   readonly jumps: readonly Jump[];
+  /** Chains of ours that are left alone, with the jumps to them, whether they are there or not. */
+  readonly spared?: readonly string[];
 }
 
 export interface RulesetOptions {
@@ -59,6 +63,8 @@ export interface RulesetOptions {
    * portTable). Not where ports cannot be guarded, or are not yet.
    */
   readonly demandSender?: boolean;
+  /** Whether what holds the questions of a starting engine stays, in whatever table (src/core/firewall/engine-hold.ts). */
+  readonly spareQuestions?: boolean;
 }
 
 /** Lookups per second and burst that one address may send before the rest is shed ahead of conntrack. */
@@ -84,6 +90,12 @@ const flowsAtMost = 8192;
 
 /** The whole ruleset of one family. */
 export function renderRuleset(options: RulesetOptions): readonly Table[] {
+  const tables = renderTables(options);
+  if (options.spareQuestions !== true) return tables;
+  return tables.map((table) => ({ ...table, spared: [chain.engine] }));
+}
+
+function renderTables(options: RulesetOptions): readonly Table[] {
   const sets = setsOf(options.family);
   return [
     {
@@ -91,7 +103,13 @@ export function renderRuleset(options: RulesetOptions): readonly Table[] {
       jumps: [{ hook: "PREROUTING", chain: chain.raw }],
       chains: [
         { name: chain.raw, rules: rawRules(options, sets) },
-        ...(options.demandSender ? [{ name: chain.sender, rules: senderRules(options, sets) }] : []),
+        ...(options.demandSender
+          ? [
+              { name: chain.sender, rules: senderRules(options, sets) },
+              { name: chain.unsettled, rules: unsettledRules(options, sets) },
+              { name: chain.cleared, rules: clearedRules(options, sets) },
+            ]
+          : []),
         { name: chain.flood, rules: floodRules(options.family) },
       ],
     },
@@ -118,6 +136,7 @@ export function renderRuleset(options: RulesetOptions): readonly Table[] {
         },
         { name: chain.input, rules: inputRules(options, sets) },
         { name: chain.host, rules: hostRules(options, sets) },
+        ...(options.family === 6 ? [{ name: chain.link, rules: linkRules() }] : []),
         { name: chain.output, rules: outputRules() },
         { name: chain.question, rules: questionRules(options, sets) },
         { name: chain.deny, rules: denyRules(options, sets) },
@@ -157,7 +176,6 @@ export function renderRuleset(options: RulesetOptions): readonly Table[] {
 }
 
 const hex = (value: number): string => `0x${value.toString(16)}`;
-const seenMark = `${hex(senderMark)}/${hex(senderMark)}`;
 const toldMark = `${hex(rejectedMark)}/${hex(rejectedMark)}`;
 const auditedMark = `${hex(connectionMark.audited)}/${hex(connectionMark.mask)}`;
 const admittedMark = `${hex(connectionMark.admitted)}/${hex(connectionMark.mask)}`;
@@ -205,26 +223,66 @@ function comment(text: string): string {
 function rawRules(options: RulesetOptions, sets: FamilySets): string[] {
   if (options.demandSender) {
     return [
-      `-m mark --mark ${seenMark} ${comment("seen at the port of its sender")} -g ${chain.sender}`,
-      // Who starts while we are away must find his neighbours, as he does where the kernel shows us no bridged packets.
-      `${inSet(sets.guarded, "src,src")} ${inSet(sets.guarded, "dst,src")} -m addrtype ! --dst-type LOCAL ${comment("to a neighbour")} -j RETURN`,
-      `${inSet(sets.guarded, "src,src")} ${comment("not from whose address it is")} -j DROP`,
-      `${inSet(sets.open, "src,src")} ${comment("not guarded")} -j RETURN`,
-      ...(options.family === 6 ? linkLocalRules() : []),
-      ...strangerRules(sets),
+      // Both at once: what has no mark of ours, as nearly everything, walks one rule for them.
+      `-m mark ! --mark 0x0/${hex(senderMark + unsettledMark)} ${comment("seen at a port")} -g ${chain.sender}`,
+      ...unmarkedRules(options, sets),
     ];
   }
   return [
     `${inSet(sets.guarded, "src,src")} ${comment("guarded container")} -g ${chain.flood}`,
+    ...elsewhereRules(options, sets),
+  ];
+}
+
+/** What was not seen at the port of a guarded container. */
+function unmarkedRules(options: RulesetOptions, sets: FamilySets): string[] {
+  return [
+    // Who starts while we are away must find his neighbours, as he does where the kernel shows us no bridged packets.
+    `${inSet(sets.guarded, "src,src")} ${inSet(sets.guarded, "dst,src")} -m addrtype ! --dst-type LOCAL ${comment("to a neighbour")} -j RETURN`,
+    `${inSet(sets.guarded, "src,src")} ${comment("not from whose address it is")} -j DROP`,
+    ...elsewhereRules(options, sets),
+  ];
+}
+
+/** What is from no address of a guarded container. */
+function elsewhereRules({ family }: RulesetOptions, sets: FamilySets): string[] {
+  return [
     `${inSet(sets.open, "src,src")} ${comment("not guarded")} -j RETURN`,
-    ...(options.family === 6 ? linkLocalRules() : []),
+    ...(family === 6 ? linkLocalRules() : []),
     ...strangerRules(sets),
+  ];
+}
+
+/**
+ * What came by a port of which nobody knows yet whose it is waits for the daemon, which drops it or has it look again
+ * without the mark. When nobody listens it goes on at once, past the rest of this table: nothing of open networks hangs
+ * on the daemon. So what the rules can judge without it never gets there.
+ */
+function unsettledRules({ family, queueNumber }: RulesetOptions, sets: FamilySets): string[] {
+  return [
+    // Cannot be routed. Who is not answered for three seconds gives up all that he would have sent.
+    ...(family === 6
+      ? [
+          `-d ff02::/16 -p ipv6-icmp -m icmp6 --icmpv6-type 135 ${comment("looks for a neighbour")} -g ${chain.cleared}`,
+        ]
+      : []),
+    `${inSet(sets.guarded, "src,src")} ${comment("guarded container")} -g ${chain.cleared}`,
+    `${inSet(sets.closed, "src,src")} ${comment("guarded network")} -g ${chain.cleared}`,
+    `${comment("ask the daemon")} -j NFQUEUE --queue-num ${unsettledQueueNumber(queueNumber)} --queue-bypass`,
+  ];
+}
+
+function clearedRules(options: RulesetOptions, sets: FamilySets): string[] {
+  return [
+    `${comment("judged by its address")} -j MARK --set-xmark 0x0/0xffffffff`,
+    ...unmarkedRules(options, sets),
   ];
 }
 
 /** What the chain of a guarded port has let in. On an open bridge, too, only what a set knows by its address. */
 function senderRules(options: RulesetOptions, sets: FamilySets): string[] {
   return [
+    `-m mark --mark ${hex(unsettledMark)}/${hex(unsettledMark)} ${comment("nobody knows yet whose port it is")} -g ${chain.unsettled}`,
     // The host's own rules and routes may go by marks, and this one is nobody's business from here on.
     `${comment("seen")} -j MARK --set-xmark 0x0/${hex(senderMark)}`,
     `${inSet(sets.guarded, "src,src")} ${comment("guarded container")} -g ${chain.flood}`,
@@ -238,6 +296,9 @@ function linkLocalRules(): string[] {
   const onLink = inSet(setNames.link6, "src,src");
   return [
     `-p ipv6-icmp ${onLink} -m icmp6 --icmpv6-type 134 ${comment("containers are no routers")} -j DROP`,
+    // Nothing that stays on the link is judged by its flow, and its sender chooses both addresses: it could fill the
+    // table of tracked flows, which is the whole host's, with flows that live on for days after it.
+    `-s fe80::/10 ${onLink} -m addrtype ! --dst-type LOCAL ${comment("no flow to be tracked")} -j CT --notrack`,
     `-s fe80::/10 ${onLink} ${comment("link-local")} -j RETURN`,
     `-s ::/128 -p ipv6-icmp ${onLink} -m icmp6 --icmpv6-type 135 ${comment("looks whether an address is free")} -j RETURN`,
   ];
@@ -380,7 +441,7 @@ function inputRules(options: RulesetOptions, sets: FamilySets): string[] {
     `${inSet(sets.quarantine, "src")} ${comment("in quarantine")} -g ${chain.deny}`,
     `${inSet(sets.guarded, "src,src")} ${comment("guarded container")} -g ${chain.host}`,
     ...(options.family === 6
-      ? [`${inSet(setNames.link6, "src,src")} ${comment("guarded container, link-local")} -g ${chain.host}`]
+      ? [`${inSet(setNames.link6, "src,src")} ${comment("guarded container, link-local")} -g ${chain.link}`]
       : []),
     ...strangerRules(sets),
     ...hostAnswerRules(options),
@@ -388,16 +449,26 @@ function inputRules(options: RulesetOptions, sets: FamilySets): string[] {
   ];
 }
 
+const discoveryRules = [135, 136].map(
+  (type) =>
+    `-p ipv6-icmp -m icmp6 --icmpv6-type ${type} -m hl --hl-eq 255 ${comment("neighbour discovery")} -j RETURN`,
+);
+const answerRule = `-m conntrack --ctstate ESTABLISHED --ctdir REPLY ${comment("answer to the host")} -j RETURN`;
+
+/**
+ * What comes to the host from a link-local address. No set says whose such an address is, and who has it may be on many
+ * networks: so what is denied is written into no table that others share.
+ */
+function linkRules(): string[] {
+  return [...discoveryRules, answerRule, `${comment("denied, and noted nowhere")} -j DROP`];
+}
+
 /** What a guarded container may ask of the host itself: its redirected lookups, and what `host` entries name. */
 function hostRules(options: RulesetOptions, sets: FamilySets): string[] {
   const redirected = "-m conntrack --ctstate DNAT --ctorigdstport 53";
-  const discovery = [135, 136].map(
-    (type) =>
-      `-p ipv6-icmp -m icmp6 --icmpv6-type ${type} -m hl --hl-eq 255 ${comment("neighbour discovery")} -j RETURN`,
-  );
   return [
-    ...(options.family === 6 ? discovery : []),
-    `-m conntrack --ctstate ESTABLISHED --ctdir REPLY ${comment("answer to the host")} -j RETURN`,
+    ...(options.family === 6 ? discoveryRules : []),
+    answerRule,
     ...["udp", "tcp"].map(
       (protocol) =>
         `-p ${protocol} -m ${protocol} --dport ${options.dnsPort} ${redirected} ${comment("redirected lookup")} -j RETURN`,

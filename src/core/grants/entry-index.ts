@@ -16,10 +16,14 @@ export interface AskerKey {
   readonly second: IpAddress;
 }
 
-/** A remembered entry; whoever renews it says so here. */
-export interface Noted {
+/** An entry of an asker that is in the kernel. */
+export interface KernelRight {
   readonly set: AskerSet;
   readonly key: AskerKey;
+}
+
+/** A remembered entry; whoever renews it says so here. */
+export interface Noted extends KernelRight {
   expiresAtMs: number;
 }
 

@@ -52,6 +52,9 @@ const commonPorts = [80, 443] as const;
 /** Stands in a `pair` entry for every protocol but TCP and UDP; reserved, so no packet has it (IANA protocol numbers). */
 const otherProtocols = 255;
 
+/** Characters of a comment at most (IPSET_MAX_COMMENT_SIZE). */
+const commentLength = 255;
+
 /** Longest lease in seconds: what nobody looks up again for this long is closed. */
 export const leaseCeilingSeconds = 86_400;
 
@@ -231,12 +234,17 @@ export class GrantLedger {
 
 /** The comment of a `pair` entry: the service, then the domain; parseComment() reads it back after a restart. */
 function renderComment(service: Service, domain: string): string {
-  return `${renderService(service)} ${readableDomain(domain)}`.slice(0, 255);
+  const head = `${renderService(service)} `;
+  return head + readableDomain(domain, commentLength - head.length);
 }
 
-/** A queried name is the asker's own text: only what cannot harm a terminal or a tool's quoting is kept. */
-export function readableDomain(domain: string): string {
-  return domain.replaceAll(/[^A-Za-z0-9._\\-]/g, "?").slice(0, 255);
+/**
+ * A queried name is the asker's own text: only what cannot harm a terminal or a tool's quoting is kept. Of a name that is
+ * too long the end is: that tells whose it is, and after a restart what may be done for it.
+ */
+export function readableDomain(domain: string, atMost = commentLength): string {
+  const readable = domain.replaceAll(/[^A-Za-z0-9._\\-]/g, "?");
+  return readable.length <= atMost ? readable : `?${readable.slice(1 - atMost)}`;
 }
 
 /** Service and domain of a `pair` entry that an earlier run left in the kernel. */

@@ -7,6 +7,11 @@ import type { IpAddress } from "../model/address.ts";
 /** Addresses remembered for one asker; the one that was looked up longest ago gives way. */
 const addressesPerAsker = 8192;
 const namesPerAddress = 16;
+/**
+ * Names remembered for one asker, over all addresses: each is the asker's own text, and may be a thousand characters
+ * long. Whose names are forgotten has its flows denied when its policy changes, never passed.
+ */
+const namesPerAsker = 16_384;
 /** How long a name is remembered after it was last looked up, milliseconds: well beyond the longest lease. */
 const rememberedMs = 7 * 86_400_000;
 
@@ -16,26 +21,34 @@ interface Known {
   seenMs: number;
 }
 
+interface Asker {
+  /** The address that was looked up longest ago first. */
+  readonly addresses: Map<IpAddress, Known>;
+  nameCount: number;
+}
+
 export class NameHistory {
-  readonly #byAsker = new Map<IpAddress, Map<IpAddress, Known>>();
+  readonly #byAsker = new Map<IpAddress, Asker>();
 
   note(asker: IpAddress, destination: IpAddress, name: string, nowMs: number): void {
-    const addresses = this.#byAsker.get(asker) ?? new Map<IpAddress, Known>();
-    this.#byAsker.set(asker, addresses);
-    const known = addresses.get(destination) ?? { names: new Set<string>(), seenMs: nowMs };
+    const its = this.#byAsker.get(asker) ?? { addresses: new Map<IpAddress, Known>(), nameCount: 0 };
+    this.#byAsker.set(asker, its);
+    const known = its.addresses.get(destination) ?? { names: new Set<string>(), seenMs: nowMs };
     known.seenMs = nowMs;
+    const before = known.names.size;
     known.names.delete(name);
     known.names.add(name);
     if (known.names.size > namesPerAddress) dropFirst(known.names);
+    its.nameCount += known.names.size - before;
     // Taken out and put back, it is the most recent.
-    addresses.delete(destination);
-    addresses.set(destination, known);
-    if (addresses.size > addressesPerAsker) dropFirst(addresses);
+    its.addresses.delete(destination);
+    its.addresses.set(destination, known);
+    shrink(its);
   }
 
   /** The names that led this asker there. */
   namesOf(asker: IpAddress, destination: IpAddress): Iterable<string> {
-    return this.#byAsker.get(asker)?.get(destination)?.names ?? [];
+    return this.#byAsker.get(asker)?.addresses.get(destination)?.names ?? [];
   }
 
   forget(asker: IpAddress): void {
@@ -43,17 +56,31 @@ export class NameHistory {
   }
 
   sweep(nowMs: number): void {
-    for (const [asker, addresses] of this.#byAsker) {
-      for (const [destination, { seenMs }] of addresses) {
+    for (const [asker, its] of this.#byAsker) {
+      for (const [destination, { seenMs }] of its.addresses) {
         if (nowMs - seenMs <= rememberedMs) break;
-        addresses.delete(destination);
+        dropAddress(its, destination);
       }
-      if (addresses.size === 0) this.#byAsker.delete(asker);
+      if (its.addresses.size === 0) this.#byAsker.delete(asker);
     }
   }
 }
 
-function dropFirst<Key>(collection: { keys(): IterableIterator<Key>; delete(key: Key): boolean }): void {
-  const { value, done } = collection.keys().next();
-  if (done !== true) collection.delete(value);
+/** The address of the moment stays, whatever its names. */
+function shrink(asker: Asker): void {
+  const { addresses } = asker;
+  for (const [oldest] of addresses) {
+    if (addresses.size <= addressesPerAsker && asker.nameCount <= namesPerAsker) return;
+    dropAddress(asker, oldest);
+  }
+}
+
+function dropAddress(asker: Asker, destination: IpAddress): void {
+  asker.nameCount -= asker.addresses.get(destination)?.names.size ?? 0;
+  asker.addresses.delete(destination);
+}
+
+function dropFirst(names: Set<string>): void {
+  const [first] = names;
+  if (first !== undefined) names.delete(first);
 }

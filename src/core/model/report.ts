@@ -106,6 +106,8 @@ export interface StatusReport {
   readonly held: readonly { readonly bridge: string; readonly sinceMs: number }[];
   /** What `allow` and `deny` have made. */
   readonly rules: readonly RulesReport[];
+  /** Containers that are cut off, by name. */
+  readonly quarantined: readonly string[];
   /** What must be corrected; one sentence each. */
   readonly problems: readonly string[];
   /** What the wall cannot hold: containers with other ways out. One sentence each. */

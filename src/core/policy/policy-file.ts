@@ -36,8 +36,13 @@ export const closedPolicyFile: PolicyFile = { ...noPolicyFile, closed: true };
 
 export type PolicyFileResult = { readonly file: PolicyFile } | { readonly problems: readonly string[] };
 
-/** Longest file that is read, characters. */
-const maxLength = 4_194_304;
+/** True for a file without any content, comments aside; `{}` is one that says that there is nothing. */
+export function isBlank(result: PolicyFileResult): boolean {
+  return "file" in result && result.file === noPolicyFile;
+}
+
+/** Longest file that is read, characters; it has at least as many bytes. */
+export const maxLength = 4_194_304;
 
 const sections = ["presets", "networks", "containers"] as const;
 

@@ -17,12 +17,13 @@ const protocols = { any: 6, tcp: 6, udp: 17, other: 0 } as const;
 
 /** `NAME|ADDRESS[:PORT][/tcp|/udp]`; without a protocol TCP is meant. */
 export function parseTarget(text: string): Target | { readonly problem: string } {
-  const result = parseEntry(text);
-  if ("problem" in result) return { problem: `${JSON.stringify(text)}: ${result.problem}` };
-  const { entry } = result;
   const refused = {
     problem: `${JSON.stringify(text)}: write one name or address, as in api.example.com:443`,
   };
+  if (text === "") return refused;
+  const result = parseEntry(text);
+  if ("problem" in result) return { problem: `${JSON.stringify(text)}: ${result.problem}` };
+  const { entry } = result;
   if (entry.negated || entry.kind === "preset" || entry.kind === "host") return refused;
   const { ports, protocol } = entry.service;
   if (ports !== "any" && ports.from !== ports.to) return refused;

@@ -177,16 +177,16 @@ async function close(server: Server, path: string, inode: bigint): Promise<void>
 
 function describeBindError(error: unknown, path: string): unknown {
   const code = systemCode(error);
-  if (code === "EACCES" || code === "EPERM" || code === "EROFS") {
-    return new DockerwallError(
-      "NO_PRIVILEGE",
-      `the control socket ${path} cannot be created (${code}); run as root`,
-      {
-        cause: error,
-      },
-    );
-  }
-  return error;
+  if (code === undefined || error instanceof DockerwallError) return error;
+  const what = `the control socket ${path} cannot be created (${code})`;
+  if (code === "EACCES" || code === "EPERM")
+    return new DockerwallError("NO_PRIVILEGE", `${what}; run as root`, { cause: error });
+  // On a file system that is read-only Node says that there is no such folder.
+  return new DockerwallError(
+    "BAD_CONFIG",
+    `${what}: its folder must be one that can be written, as with \`--tmpfs ${dirname(path)}\`; or name another by DOCKERWALL_CONTROL_SOCKET`,
+    { cause: error },
+  );
 }
 
 type Handler = (request: IncomingMessage) => Promise<unknown>;

@@ -15,6 +15,8 @@ export interface InventoryOptions {
   readonly onRead: () => void;
   /** Called after an event about a network: the engine may have changed rules. */
   readonly onNetworks: () => void;
+  /** Called when the event stream has broken, and with every attempt that fails: the engine may be gone. */
+  readonly onLost: () => void;
   /** Called when the event stream opens again after it broke: the engine may have restarted. */
   readonly onReconnect: () => void;
   /** Called when everything has been listed again: whatever problem there was with that is over. */
@@ -270,6 +272,7 @@ export function createInventory(options: InventoryOptions): Inventory {
         if (opened === 0) throw error;
         report(error);
       }
+      if (!abort.signal.aborted) options.onLost();
       await pause(options.retryMs, abort.signal);
     }
   }

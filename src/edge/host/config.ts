@@ -141,9 +141,9 @@ export const settings: { readonly [Key in keyof Config]: Setting<Config[Key]> } 
     env: "DOCKERWALL_QUEUE",
     flag: "queue",
     placeholder: "NUMBER",
-    help: "NFQUEUE number; the next one is taken too",
+    help: "NFQUEUE number; the next two are taken too",
     fallback: "5353",
-    parse: wholeNumber(0, 65_534),
+    parse: wholeNumber(0, 65_533),
   },
   sandboxFolder: {
     env: "DOCKERWALL_SANDBOX_FOLDER",

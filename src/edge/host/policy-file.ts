@@ -1,10 +1,21 @@
 // The user's policy file, followed while it changes. A bad one, or one that is gone, leaves the last good one in force:
 // an editor that is halfway through must not close or open anything.
 
-import { type FSWatcher, readFileSync, statSync, watch } from "node:fs";
+import {
+  closeSync,
+  constants,
+  type FSWatcher,
+  fstatSync,
+  openSync,
+  readFileSync,
+  statSync,
+  watch,
+} from "node:fs";
 import { dirname } from "node:path";
 import {
   closedPolicyFile,
+  isBlank,
+  maxLength,
   noPolicyFile,
   type PolicyFile,
   parsePolicyFile,
@@ -43,12 +54,13 @@ export function followPolicyFile(options: PolicyFileOptions): PolicyFileWatch {
   let wasGood = false;
   let seen = identityOf(path);
   let quietTimer: NodeJS.Timeout | undefined;
+  let waitsFor: string | undefined;
   const watchers: FSWatcher[] = [];
 
   function reread(): boolean {
     let text: string;
     try {
-      text = readFileSync(path, "utf8");
+      text = readText(path);
     } catch (error) {
       const code = systemCode(error);
       if (code === "ENOENT" && last === undefined) return false;
@@ -60,6 +72,9 @@ export function followPolicyFile(options: PolicyFileOptions): PolicyFileWatch {
     if (text === last) return false;
     last = text;
     const result = parsePolicyFile(text, builtIn);
+    // Whoever writes it anew empties it first, and may take his time, or find the disk full.
+    if (isBlank(result) && current !== noPolicyFile)
+      return refuse("it says nothing; write {} to take back what it said", false);
     if ("problems" in result) return refuse(result.problems.join("; "), text.includes("!"));
     options.onProblem(undefined);
     current = result.file;
@@ -80,11 +95,25 @@ export function followPolicyFile(options: PolicyFileOptions): PolicyFileWatch {
     return closes;
   }
 
+  /** The folder tells of every file in it: only a change of this one has it wait for longer. */
   function rereadWhenQuiet(): void {
+    const now = identityNow();
+    if (now === waitsFor) return;
+    waitsFor = now;
     clearTimeout(quietTimer);
     quietTimer = setTimeout(() => {
+      waitsFor = undefined;
       if (reread()) options.onChange();
     }, quietMs);
+  }
+
+  /** The identity, or why there is none to be had. */
+  function identityNow(): string {
+    try {
+      return identityOf(path);
+    } catch (error) {
+      return messageOf(error);
+    }
   }
 
   function follow(place: string): void {
@@ -104,7 +133,7 @@ export function followPolicyFile(options: PolicyFileOptions): PolicyFileWatch {
   return {
     current: () => current,
     look: () => {
-      const now = identityOf(path);
+      const now = identityNow();
       if (now !== seen) rereadWhenQuiet();
       seen = now;
     },
@@ -113,6 +142,20 @@ export function followPolicyFile(options: PolicyFileOptions): PolicyFileWatch {
       for (const watcher of watchers) watcher.close();
     },
   };
+}
+
+/** Reads what is a file and not too long: a pipe would wait for a writer for ever, and the whole daemon with it. */
+function readText(path: string): string {
+  const file = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
+  try {
+    const found = fstatSync(file);
+    if (found.isDirectory()) throw new Error("it is a folder");
+    if (!found.isFile()) throw new Error("it is not a regular file");
+    if (found.size > maxLength) throw new Error(`it has ${found.size} bytes; at most ${maxLength} are read`);
+    return readFileSync(file, "utf8");
+  } finally {
+    closeSync(file);
+  }
 }
 
 /** Another one for a file that was written or replaced. */

@@ -31,7 +31,16 @@ export interface Ports {
   /** Tells of what has changed by now before it returns. */
   lookNow(): void;
   isPresent(index: number): boolean;
+  /** Whose a port is; undefined for one that is no sandbox's, as far as is known. */
+  ownerOf(index: number): string | undefined;
+  /** One that is no sandbox's, as it was at the last look; undefined when there is none. */
+  strangerAt(index: number): Stranger | undefined;
   close(): void;
+}
+
+export interface Stranger {
+  /** Where what is sent by it comes from: another namespace, our own, or no other end of a pair. */
+  readonly leads: "elsewhere" | "here" | "nowhere";
 }
 
 interface Namespace {
@@ -170,6 +179,13 @@ export function openPorts({ readiness, onChange, onGone }: PortsOptions): Ports 
       tellNow();
     },
     isPresent: (index) => watch.links.has(index),
+    ownerOf: (index) => owners.get(index),
+    strangerAt(index) {
+      const link = watch.links.get(index);
+      if (link === undefined || owners.has(index)) return undefined;
+      if (link.kind !== "veth") return { leads: "nowhere" };
+      return { leads: link.peerNamespace === undefined ? "here" : "elsewhere" };
+    },
     close: watch.close,
   };
 }

@@ -6,7 +6,7 @@ import type { IpAddress } from "../../core/model/address.ts";
 import { withNamespace } from "../kernel/netns.ts";
 import type { Lasting } from "../listener/lasting-listener.ts";
 import { createPace, type Pace } from "../listener/pace.ts";
-import type { SandboxAddress } from "./addresses.ts";
+import type { SandboxAddresses } from "./addresses.ts";
 import { openSandboxSockets, type SandboxSockets } from "./sockets.ts";
 import { type Interfaces, openTableOwner, type TableOwner } from "./table.ts";
 
@@ -21,7 +21,7 @@ export interface Sandbox {
   /** False for one that was there before us: its container may have open flows to Docker's resolver. */
   readonly fresh: boolean;
   /** As they were last read. */
-  found: readonly SandboxAddress[];
+  found: SandboxAddresses;
   addresses: readonly IpAddress[];
   readonly pace: Pace;
   readTimer: NodeJS.Timeout | undefined;
@@ -49,7 +49,7 @@ export function openSandbox(name: string, namespaceFd: number, fresh: boolean): 
       sockets,
       owner: withNamespace(namespaceFd, openTableOwner),
       fresh,
-      found: [],
+      found: { addresses: [], linkLocal: [] },
       addresses: [],
       pace: createPace(reading),
       readTimer: undefined,

@@ -10,7 +10,7 @@ import type { IpAddress } from "../../core/model/address.ts";
 import { messageOf } from "../../errors.ts";
 import { withNamespace } from "../kernel/netns.ts";
 import type { Readiness } from "../kernel/readiness.ts";
-import { readAddresses, type SandboxAddress } from "./addresses.ts";
+import { readAddresses, type SandboxAddress, type SandboxAddresses } from "./addresses.ts";
 import { type Fate, watchSandboxes } from "./folder.ts";
 import { createListening } from "./listening.ts";
 import { createPastFlows, mayHaveAskedPast } from "./past-flows.ts";
@@ -32,7 +32,7 @@ export interface SandboxesOptions {
   /** A sandbox has appeared; asked for its standing from now on. @param namespaceFd open until onGone() */
   readonly onAppear: (sandbox: string, namespaceFd: number) => void;
   /** What a sandbox with these addresses demands of the kernel is in there when it returns. */
-  readonly standingOf: (addresses: readonly IpAddress[], sandbox: string) => Standing;
+  readonly standingOf: (found: SandboxAddresses, sandbox: string) => Standing;
   /** Whether the engine has told whose a sandbox is. */
   readonly isTold: (sandbox: string) => boolean;
   /** A question of a guarded container. */
@@ -56,6 +56,8 @@ export interface SandboxesOptions {
 export interface Sandboxes {
   /** Captures what has appeared by now before it returns. */
   captureNow(): void;
+  /** Whether there is no sandbox that we could not look into. */
+  isComplete(): boolean;
   /** The addresses that a sandbox has now; undefined when there is none of that name. */
   addressesOf(name: string): readonly IpAddress[] | undefined;
   /** Which sandboxes have an address now. */
@@ -247,8 +249,8 @@ export function createSandboxes(options: SandboxesOptions): Sandboxes {
   function settle(sandbox: Sandbox): void {
     const { found } = sandbox;
     noteAddresses(sandbox);
-    sandbox.standing = options.standingOf(sandbox.addresses, sandbox.name);
-    const interfaces = interfacesOf(sandbox, found);
+    sandbox.standing = options.standingOf(found, sandbox.name);
+    const interfaces = interfacesOf(sandbox, found.addresses);
     const changed = interfaces.toString() !== sandbox.interfaces.toString();
     sandbox.interfaces = interfaces;
     const wanted = sandbox.standing.kind !== "open";
@@ -261,7 +263,7 @@ export function createSandboxes(options: SandboxesOptions): Sandboxes {
 
   function noteAddresses(sandbox: Sandbox): void {
     const { found, name } = sandbox;
-    const addresses = new Set(found.map(({ address }) => address));
+    const addresses = new Set(found.addresses.map(({ address }) => address));
     for (const address of sandbox.addresses) if (!addresses.has(address)) lose(address, name);
     for (const address of addresses)
       holders.set(address, (holders.get(address) ?? new Set<string>()).add(name));
@@ -294,6 +296,7 @@ export function createSandboxes(options: SandboxesOptions): Sandboxes {
 
   return {
     captureNow: watcher.lookNow,
+    isComplete: () => [...uncaptured.keys()].every((name) => sandboxes.has(name)),
     addressesOf: (name) => sandboxes.get(name)?.addresses,
     holdersOf: (address) => holders.get(address) ?? none,
     reclassify() {

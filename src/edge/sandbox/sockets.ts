@@ -30,6 +30,11 @@ const IFF_UP = 1;
 export const LOOPBACK_INDEX = 1;
 const RTMGRP_IPV4_IFADDR = 0x10;
 const RTMGRP_IPV6_IFADDR = 0x100;
+/**
+ * Of an address of IPv6 the kernel tells in the very moment in which it sends from it for the first time. While it looks
+ * whether the address is free, for a second or so, there is a route to its prefix already.
+ */
+const RTMGRP_IPV6_ROUTE = 0x400;
 
 /** Descriptors are owned by the caller; all are non-blocking and close-on-exec. */
 export interface SandboxSockets {
@@ -39,7 +44,7 @@ export interface SandboxSockets {
   readonly tcpFd: number;
   readonly udpPort: number;
   readonly tcpPort: number;
-  /** A netlink socket, readable when an address of the sandbox came or went; for readAddresses(). */
+  /** A netlink socket, readable when an address of the sandbox came or went, or is about to; for readAddresses(). */
   readonly addressFd: number;
 }
 
@@ -51,7 +56,7 @@ export function openSandboxSockets(namespaceFd: number): SandboxSockets {
       const link = openNetlink(
         NETLINK_ROUTE,
         "addresses of a sandbox",
-        RTMGRP_IPV4_IFADDR | RTMGRP_IPV6_IFADDR,
+        RTMGRP_IPV4_IFADDR | RTMGRP_IPV6_IFADDR | RTMGRP_IPV6_ROUTE,
       );
       const addressFd = link.fd;
       opened.push(addressFd);

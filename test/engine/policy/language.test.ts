@@ -267,7 +267,7 @@ function language(name: string): void {
     );
     assert.match(told, /entry "\*" at column 7/);
     await succeeds(engine, "job", ...curl("http://api.example.com/"));
-    await policy("");
+    await policy("{}");
     await until("the file to be empty", 5_000, async () =>
       (await explain("job", "api.example.com:80")).allowed ? undefined : true,
     );

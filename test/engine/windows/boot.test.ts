@@ -1,6 +1,7 @@
 // A reboot: nothing of ours is in the kernel, Docker starts containers before any container of ours, and the boot
 // guard's unit has run. Then the daemon comes, guards what is to be guarded and opens the rest. A restart of the engine:
-// the daemon goes with it, our rules stand, and systemd runs the unit again before the engine starts.
+// the daemon goes with it, our rules stand, and systemd runs the unit again before the engine starts. A crash: the daemon
+// runs on until the next engine ends it and all other containers, and starts them anew.
 
 import assert from "node:assert/strict";
 import { after, before, describe, it } from "node:test";
@@ -119,7 +120,7 @@ function boots({ name, backend, asks }: Case): void {
   /** The daemon has taken it away, and the engine answers unguarded containers. */
   const untilHoldIsOff = (): Promise<true> =>
     until("the hold to be off", 20_000, async () => {
-      if ((await saved()).includes("held-since-boot")) return undefined;
+      if (/held-since-(boot|start)/.test(await saved())) return undefined;
       const { exitCode } = await engine.docker("exec", "free", "getent", "ahostsv4", "www.example.org");
       return exitCode === 0 ? true : undefined;
     });
@@ -166,7 +167,7 @@ function boots({ name, backend, asks }: Case): void {
     const held = await saved();
     assert.equal(held.match(/^-A DOCKERWALL-\w+ -i br-\+ .* -j DROP$/gm)?.length, 4, held);
     assert.equal(held.match(/^-A (FORWARD|INPUT) -j DOCKERWALL-/gm)?.length, 4, held);
-    assert.equal(held.match(/^-A DOCKERWALL-\w+ .*--path .*held-since-boot/gm)?.length, 4, held);
+    assert.equal(held.match(/^-A DOCKERWALL-\w+ .*--path .*held-since-start/gm)?.length, 4, held);
     const capture = await lab.capture(name, `dst host ${denied}`);
     await lab.internet.forgetQueries();
     const startedAt = performance.now();
@@ -208,12 +209,17 @@ function boots({ name, backend, asks }: Case): void {
     if (name.startsWith("e28")) assert.ok(past > 0);
   });
 
-  it("asks nobody past the wall at a restart of the engine with the boot guard", async () => {
-    const host = await lookUpOnHost(engine, "restart");
+  /** The engine ends and is started anew. @returns what got past meanwhile */
+  async function startsAnew(
+    title: string,
+    end: () => Promise<void>,
+    before: () => Promise<void> = async () => undefined,
+  ): Promise<void> {
+    const host = await lookUpOnHost(engine, title.replaceAll(/\W/g, "-"));
     const capture = await lab.capture(name, `dst host ${denied}`);
     await lab.internet.forgetQueries();
-    await engine.stop();
-    await runUnit();
+    await end();
+    await before();
     const startedAt = performance.now();
     await engine.start();
     await enforcing(engine);
@@ -224,7 +230,7 @@ function boots({ name, backend, asks }: Case): void {
     await host.stop();
     printRow(
       name,
-      "restart of the engine, with the unit",
+      title,
       `${packets.length} packets`,
       `${past} lookups past`,
       `enforced ${tookMs} ms after the engine's start`,
@@ -234,5 +240,14 @@ function boots({ name, backend, asks }: Case): void {
     assert.equal(past, 0);
     assert.deepEqual(host.failed(), []);
     await untilHoldIsOff();
-  });
+  }
+
+  it("asks nobody past the wall at a restart of the engine with the boot guard", () =>
+    startsAnew("restart of the engine, with the unit", engine.stop, runUnit));
+
+  it("asks nobody past the wall after a crash of the engine with the boot guard", () =>
+    startsAnew("crash of the engine, with the unit", engine.kill, runUnit));
+
+  it("asks nobody past the wall after a crash of the engine without the boot guard", () =>
+    startsAnew("crash of the engine, no unit", engine.kill));
 }

@@ -1,7 +1,7 @@
 # Floods a table from the addresses of its container, or in the name of others.
-import random, socket, struct, sys, time
+import random, resource, socket, struct, sys, time
 
-mode, family, count, gateway, granted, denied, *sources = sys.argv[1:]
+mode, family, count, gateway, granted, denied, far, *sources = sys.argv[1:]
 family, count = int(family), int(count)
 kind = socket.AF_INET if family == 4 else socket.AF_INET6
 # In as many parts, so that the others have their turns meanwhile.
@@ -27,12 +27,12 @@ def put(s, message, to):
         pass
 
 
-def looks_up(source):
+def looks_up(source, name):
     with bound(source) as s:
         # What it has flooded before may still lie in the socket of its own network.
         s.settimeout(1)
         for attempt in range(60):
-            s.sendto(question("a.flood.example.com"), (gateway, 53))
+            s.sendto(question(name), (gateway, 53))
             try:
                 if s.recv(4096)[3] & 15 == 0:
                     return
@@ -60,6 +60,40 @@ def forged(source, to, port, message):
     return struct.pack("!IHBB", 6 << 28, length, 17, 64) + ends + head + message
 
 
+def headed(source, to, protocol, message):
+    ends = socket.inet_pton(kind, source) + socket.inet_pton(kind, to)
+    if family == 4:
+        return struct.pack("!BBHHHBBH", 0x45, 0, 20 + len(message), 0, 0, 64, protocol, 0) + ends + message
+    return struct.pack("!IHBB", 6 << 28, len(message), protocol, 255) + ends + message
+
+
+def icmp(source, to, message):
+    ends = socket.inet_pton(kind, source) + socket.inet_pton(kind, to)
+    pseudo = b"" if family == 4 else ends + struct.pack("!II", len(message), 58)
+    message = message[:2] + struct.pack("!H", checksum(pseudo + message)) + message[4:]
+    return headed(source, to, 1 if family == 4 else 58, message)
+
+
+def solicitation(source, target):
+    # With a MAC of its own: who is asked keeps it.
+    mac = b"\2" + random.randbytes(5)
+    return icmp(source, gateway, b"\x87\0" + bytes(6) + socket.inet_pton(kind, target) + b"\1\1" + mac)
+
+
+def error(source, quoted):
+    # Of a port that cannot be reached, about what the far end has sent.
+    head = b"\3\3" if family == 4 else b"\1\4"
+    return icmp(source, far, head + bytes(6) + quoted)
+
+
+def opens(source):
+    with bound(source, 5000) as s:
+        s.settimeout(8)
+        s.sendto(b"open", (far, 5000))
+        s.recv(100)
+    return headed(far, source, 17, struct.pack("!4H", 5000, 5000, 12, 0) + b"open")
+
+
 def stranger(index):
     # The neighbour's own; any of the attacker's network; any of the neighbour's network; anybody's.
     return [
@@ -81,6 +115,25 @@ def part(first, last):
                 put(raw, forged(stranger(index), to, port, message), (to, 0))
         return
     for index in range(first, last):
+        if mode == "link":
+            source = f"fe80::dead:{index >> 16:x}:{index & 65535:x}"
+            put(raw, forged(source, gateway, 1000 + index % 60000, b"denied"), (gateway, 0))
+            put(raw, solicitation(source, gateway), (gateway, 0))
+            continue
+        if mode == "errors":
+            source = sources[index % len(sources)]
+            put(raw, error(source, flows[source]), (far, 0))
+            put(raw, error(others[index % len(others)], flows[source]), (far, 0))
+            continue
+        if mode == "pool":
+            fresh = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+            fresh.settimeout(8)
+            fresh.connect(("127.0.0.11", 53))
+            held.append(fresh)
+            continue
+        if mode == "questions":
+            put(own[0], question(f"x{index}.example.org"), (far, 53))
+            continue
         s = own[index % len(own)]
         if mode == "lookups":
             put(s, question(f"x{index}.flood.example.com"), (gateway, 53))
@@ -99,16 +152,39 @@ def part(first, last):
 
 
 held = []
-if mode == "forged":
+if mode in ("forged", "link", "errors"):
     raw = socket.socket(kind, socket.SOCK_RAW, socket.IPPROTO_RAW)
-else:
+if mode == "errors":
+    # The last three are the neighbour's own, and what the addresses of two networks begin with.
+    others = [sources[-3]] + [prefix + str(50 + index) for prefix in sources[-2:] for index in range(50)]
+    sources = sources[:-3]
+    for source in sources:
+        looks_up(source, "a.example.com")
+    flows = {source: opens(source) for source in sources}
+elif mode == "pool":
+    resource.setrlimit(resource.RLIMIT_NOFILE, (count + 100, count + 100))
+elif mode == "questions":
+    own = [bound("", 0)]
+    own[0].setsockopt(socket.SOL_SOCKET, 33, 1 << 24)
+elif mode not in ("forged", "link"):
     own = [bound(source) for source in sources]
     if mode in ("first", "flows"):
         for source in sources:
-            looks_up(source)
+            looks_up(source, "a.flood.example.com")
 print("begins", flush=True)
 for index in range(parts):
     part(count * index // parts, count * (index + 1) // parts)
     time.sleep(rest)
+if mode == "questions":
+    # Each is sent back by the far end.
+    own[0].settimeout(8)
+    back = 0
+    try:
+        while back < count:
+            own[0].recv(4096)
+            back += 1
+    except TimeoutError:
+        pass
+    print(f"{back} of {count} came back", flush=True)
 print("done", flush=True)
 sys.stdin.read()

@@ -21,6 +21,12 @@ const config = { command: 1, parameters: 2, maxLength: 3, mask: 4, flags: 5 } as
 const COMMAND_BIND = 1;
 const COPY_PACKET = 2;
 const FLAG_FAIL_OPEN = 1;
+/**
+ * Packets are left as they are. Without it the kernel fills in checksums that their senders have left to the network
+ * card before it shows them to us, and a sender may have left any two bytes: the packet that goes on would be another
+ * than the one whose flow is tracked.
+ */
+const FLAG_UNFILLED = 4;
 const verdicts = { drop: 0, accept: 1, repeat: 4 } as const;
 const NETFILTER_HEADER = 4;
 /** Datagrams taken at once; the rest waits for the next turn of the event loop. */
@@ -79,7 +85,8 @@ export function openQueue(spec: QueueSpec): PacketQueue {
   writer.value(config.command, Uint8Array.of(COMMAND_BIND, 0, 0, 0));
   writer.message(messageType(messages.config), NLM_F_REQUEST | NLM_F_ACK).netfilterHeader(0, spec.number);
   writer.value(config.parameters, copyParameters(spec.copyBytes)).u32be(config.maxLength, spec.maxLength);
-  if (spec.whenFull === "pass") writer.u32be(config.mask, FLAG_FAIL_OPEN).u32be(config.flags, FLAG_FAIL_OPEN);
+  const flags = FLAG_UNFILLED | (spec.whenFull === "pass" ? FLAG_FAIL_OPEN : 0);
+  writer.u32be(config.mask, flags).u32be(config.flags, flags);
   try {
     socket.request(what);
   } catch (error) {

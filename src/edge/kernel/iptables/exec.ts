@@ -15,10 +15,10 @@ export interface ExecOptions {
  * All users of iptables-legacy on a host must share one lock file. It is reached through the engine's own root (pid: host):
  * mounting it would leave a folder in its place on hosts that never had the file. Found each time: engines come and go.
  */
-function lockFor(program: string): Record<string, string> {
+function lockFor(program: readonly string[]): Record<string, string> {
   const chosen = process.env["XTABLES_LOCKFILE"];
   if (chosen !== undefined) return { XTABLES_LOCKFILE: chosen };
-  const root = program.includes("-legacy") ? engineRoot() : undefined;
+  const root = program.some((word) => word.includes("-legacy")) ? engineRoot() : undefined;
   return root === undefined ? {} : { XTABLES_LOCKFILE: `${root}/run/xtables.lock` };
 }
 
@@ -33,7 +33,10 @@ export async function exec(
 ): Promise<string> {
   const result = await execa(program, args, {
     input: options.input ?? "",
-    env: { PATH: "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", ...lockFor(program) },
+    env: {
+      PATH: "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+      ...lockFor([program, ...args]),
+    },
     extendEnv: false,
     timeout: options.timeoutMs ?? 20_000,
     reject: false,

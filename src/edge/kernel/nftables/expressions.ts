@@ -10,11 +10,12 @@ import { datum, expression, immediateOf, LIST_ELEMENT, verdictOf, verdicts } fro
 const REGISTER_VERDICT = 0;
 const REGISTER_1 = 1;
 const REGISTER_2 = 2;
-/** NFTA_PAYLOAD_…, NFTA_META_…, NFTA_CMP_…, NFTA_BITWISE_…, NFTA_NAT_… */
+/** NFTA_PAYLOAD_…, NFTA_META_…, NFTA_CMP_…, NFTA_BITWISE_…, NFTA_LOOKUP_…, NFTA_NAT_… */
 const payload = { register: 1, base: 2, offset: 3, length: 4 } as const;
 const meta = { register: 1, key: 2, source: 3 } as const;
 const compare = { register: 1, operation: 2, data: 3 } as const;
 const bitwiseOf = { source: 1, register: 2, length: 3, mask: 4, flip: 5 } as const;
+const lookup = { set: 1, source: 2 } as const;
 const nat = { type: 1, family: 2, address: 3, port: 5 } as const;
 /** NFT_CMP_… */
 const COMPARE_EQUAL = 0;
@@ -27,6 +28,7 @@ const META_PROTOCOL = 1;
 const META_MARK = 3;
 const META_IIF = 4;
 const META_OIF = 5;
+const META_IIFNAME = 6;
 const META_NFPROTO = 15;
 const META_L4PROTO = 16;
 /** NFT_NAT_DNAT */
@@ -72,6 +74,15 @@ export function setMarkBits(bits: number): Expression {
   };
 }
 
+/** `meta mark set meta iif or BITS`; indexes of interfaces have no such bits */
+export function setMarkToInput(bits: number): Expression {
+  return (writer) => {
+    loadMeta(META_IIF)(writer);
+    bitwise(hostBytes(~bits), hostBytes(bits))(writer);
+    storeMeta(META_MARK)(writer);
+  };
+}
+
 /** `ip daddr ADDRESS` */
 export function destinationAddress(address: Uint8Array): Expression {
   return payloadIs(PAYLOAD_NETWORK, 16, address);
@@ -95,6 +106,21 @@ export function inputInterface(index: number): Expression {
 /** `iif != INDEX` */
 export function otherInputInterface(index: number): Expression {
   return metaIs(META_IIF, hostBytes(index), COMPARE_NOT_EQUAL);
+}
+
+/** `iifname "PREFIX*"` */
+export function inputNameBegins(prefix: string): Expression {
+  return metaIs(META_IIFNAME, Buffer.from(prefix));
+}
+
+/** `iif @SET`, of a set of `iface_index` */
+export function inputInterfaceIn(setName: string): Expression {
+  return metaIn(META_IIF, setName);
+}
+
+/** `meta protocol @SET`, of a set of `ether_type` */
+export function frameProtocolIn(setName: string): Expression {
+  return metaIn(META_PROTOCOL, setName);
 }
 
 /** `oif INDEX` */
@@ -182,6 +208,15 @@ function metaIs(key: number, value: Uint8Array, how: number = COMPARE_EQUAL): Ex
   return (writer) => {
     loadMeta(key)(writer);
     registerIs(value, how)(writer);
+  };
+}
+
+function metaIn(key: number, setName: string): Expression {
+  return (writer) => {
+    loadMeta(key)(writer);
+    expressionOf("lookup", (inner) => inner.text(lookup.set, setName).u32be(lookup.source, REGISTER_1))(
+      writer,
+    );
   };
 }
 

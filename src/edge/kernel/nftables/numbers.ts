@@ -18,6 +18,9 @@ export const messages = {
   newRule: 6,
   getRule: 7,
   deleteRule: 8,
+  newSet: 9,
+  newElement: 12,
+  deleteElement: 14,
 } as const;
 
 /** NFTA_TABLE_…, NFTA_CHAIN_…, NFTA_HOOK_…, NFTA_RULE_…, NFTA_EXPR_…, NFTA_DATA_…, NFTA_VERDICT_… */
@@ -28,6 +31,12 @@ export const rule = { table: 1, chain: 2, number: 3, expressions: 4, userData: 7
 export const expression = { name: 1, data: 2 } as const;
 export const datum = { value: 1, verdict: 2 } as const;
 export const verdictOf = { code: 1, chain: 2 } as const;
+/** NFTA_SET_…, NFTA_SET_ELEM_LIST_…, NFTA_SET_ELEM_… */
+export const set = { table: 1, name: 2, flags: 3, keyType: 4, keyLength: 5, id: 10, userData: 13 } as const;
+export const elements = { table: 1, set: 2, list: 3 } as const;
+export const element = { key: 1, timeout: 4 } as const;
+/** NFT_SET_TIMEOUT */
+export const SET_TIMEOUT = 0x10;
 /** NFTA_IMMEDIATE_… */
 export const immediateOf = { register: 1, data: 2 } as const;
 /** NFTA_LIST_ELEM */
@@ -37,15 +46,22 @@ export const LIST_ELEMENT = 1;
 export const verdicts = { drop: 0, accept: 1 } as const;
 
 /** Those of a device are counted apart (include/uapi/linux/netfilter.h). */
-export const hookNumbers = { input: 1, output: 3, ingress: 0, egress: 1 } as const;
+export const hookNumbers = { prerouting: 0, input: 1, output: 3, ingress: 0, egress: 1 } as const;
 
 /** struct nfgenmsg in front of the attributes. */
 export const GENERIC_HEADER = 4;
 
-/** include/uapi/linux/netfilter.h: both families in one table, and what passes a device. */
+/** include/uapi/linux/netfilter.h: both families in one table, what passes a device, and what passes a bridge. */
 const NFPROTO_INET = 1;
 const NFPROTO_NETDEV = 5;
-export const protocols = { ip: AF_INET, ip6: AF_INET6, inet: NFPROTO_INET, netdev: NFPROTO_NETDEV } as const;
+const NFPROTO_BRIDGE = 7;
+export const protocols = {
+  ip: AF_INET,
+  ip6: AF_INET6,
+  inet: NFPROTO_INET,
+  netdev: NFPROTO_NETDEV,
+  bridge: NFPROTO_BRIDGE,
+} as const;
 
 /** A table, in its family. */
 export interface NftTable {

@@ -32,8 +32,6 @@ const ADVERTISEMENT = 136;
 /** Routing header, fragment, destination options: behind them a message is not what it seems. */
 const hidingHeaders = [43, 44, 60];
 
-const linkLocalBytes = Uint8Array.of(0xfe, 0x80, ...new Array<number>(14).fill(0));
-const linkLocal: Expression = addressIn("ip6Source", linkLocalBytes, 10);
 const unspecified6: Expression = addressIn("ip6Source", new Uint8Array(16), 128);
 const drop = verdict("drop");
 const accept = verdict("accept");
@@ -63,13 +61,17 @@ export function renderPortRules(index: number, guard: PortGuard): readonly (read
 
 /** A neighbour believes who says that an address is his: as with ARP, only the container's own may be said. */
 function advertisementOfOthers(guard: PortGuard): readonly Expression[] {
-  const own = ofFamily(guard, 6).map((address) => targetNotIn(addressBytes(address), 128));
-  return [...icmp6, messageType(ADVERTISEMENT), targetNotIn(linkLocalBytes, 10), ...own, drop];
+  const own = [...ofFamily(guard, 6), ...guard.linkLocal];
+  const ofOthers = own.map((address) => targetNotIn(addressBytes(address), 128));
+  return [...icmp6, messageType(ADVERTISEMENT), ...ofOthers, drop];
 }
 
-function linkLocalRules({ linkLocal: may }: PortGuard): (readonly Expression[])[] {
-  if (may === "judged") return [[ip6, linkLocal, ...seen]];
-  return discoveryMessages.map((type) => [...icmp6, linkLocal, messageType(type), accept]);
+function linkLocalRules({ linkLocal, linkLocalMay: may }: PortGuard): (readonly Expression[])[] {
+  const senders = linkLocal.map((address) => from("ip6Source", address));
+  if (may === "judged") return senders.map((sender) => [ip6, sender, ...seen]);
+  return senders.flatMap((sender) =>
+    discoveryMessages.map((type) => [...icmp6, sender, messageType(type), accept]),
+  );
 }
 
 /** From an address of the container, or from none yet, for an address of the network. */

@@ -279,7 +279,8 @@ export function probePortTable(): string | undefined {
     withNewNamespace(() => {
       const table = openPortTable();
       try {
-        table.guard({ index: 1, name: "lo" }, { senders: [], neighbourhood: [], linkLocal: "judged" });
+        const nobody = { senders: [], neighbourhood: [], linkLocal: [], linkLocalMay: "judged" } as const;
+        table.guard({ index: 1, name: "lo" }, nobody);
       } finally {
         table.close();
       }

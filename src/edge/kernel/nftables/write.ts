@@ -157,7 +157,13 @@ function protocolOf({ family }: NftTable): number {
   return protocols[family];
 }
 
-function begin(writer: NetlinkWriter, message: number, flags: number, protocol: number): NetlinkWriter {
+/** Begins a message to nftables. @param flags beside those of a request that is acknowledged */
+export function begin(
+  writer: NetlinkWriter,
+  message: number,
+  flags: number,
+  protocol: number,
+): NetlinkWriter {
   return writer
     .message((NFNL_SUBSYS_NFTABLES << 8) | message, NLM_F_REQUEST | NLM_F_ACK | flags)
     .netfilterHeader(protocol);

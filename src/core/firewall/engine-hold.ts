@@ -1,0 +1,78 @@
+// What keeps an engine from asking resolvers until a daemon has read it. From Engine 28 on, and earlier with a resolver on
+// the host's loopback, the lookups of containers leave from the host itself, and an engine starts its containers before
+// any daemon of ours runs. It is told from other programs by its group of cgroup v2; its own lookups, for pulls by name,
+// look the same and wait as well.
+//
+// The rules stand in a chain of their own that only OUTPUT leads to: the kernel refuses this match in one that others
+// lead to as well. Who puts them in is the boot guard's unit, or a daemon that a starting engine ends.
+
+import { chainNames } from "./names.ts";
+
+const sinceStart = "-m comment --comment held-since-start";
+
+type Variant = "nft" | "legacy";
+
+interface Place {
+  readonly table: string;
+  /** What becomes of questions by each transport. */
+  readonly rules: readonly (readonly [protocol: string, target: string])[];
+}
+
+/**
+ * TCP would send again what is only dropped, until it passes. But the legacy tools write a table as a whole, and the kernel
+ * looks for the group of every rule in it then: who does not see that group, or finds it gone, could write nothing. So
+ * there it is a table that nobody else uses, and that cannot refuse.
+ */
+const places: Readonly<Record<Variant, readonly Place[]>> = {
+  nft: [
+    { table: "mangle", rules: [["udp", "DROP"]] },
+    { table: "filter", rules: [["tcp", "REJECT --reject-with tcp-reset"]] },
+  ],
+  legacy: [
+    {
+      table: "security",
+      rules: [
+        ["udp", "DROP"],
+        ["tcp", "DROP"],
+      ],
+    },
+  ],
+};
+
+/** The tables in which it is. */
+export function engineHoldTables(variant: Variant): readonly string[] {
+  return places[variant].map(({ table }) => table);
+}
+
+/**
+ * Lines for `iptables-restore --noflush` that make the chains anew, without the jumps to them.
+ * @param group of the engine, below the root of cgroup v2
+ * @param whileIn a set of destinations, for as long as whose entries it holds
+ */
+export function renderEngineHold(variant: Variant, group: string, whileIn?: string): readonly string[] {
+  const condition = whileIn === undefined ? "" : `-m set --match-set ${whileIn} dst `;
+  return places[variant].flatMap(({ table, rules }) => [
+    `*${table}`,
+    `:${chainNames.engine} - [0:0]`,
+    ...rules.map(
+      ([protocol, target]) =>
+        `-A ${chainNames.engine} -p ${protocol} -m ${protocol} --dport 53 -m cgroup --path ${group} ${condition}${sinceStart} -j ${target}`,
+    ),
+    "COMMIT",
+  ]);
+}
+
+/** Whether what the engine asks is held, by the output of iptables-save. */
+export function isEngineHeld(saved: string): boolean {
+  return saved
+    .split("\n")
+    .some((line) => line.startsWith(`-A ${chainNames.engine} `) && line.includes(sinceStart));
+}
+
+/**
+ * The group of an engine, by its /proc/PID/cgroup as its own cgroup namespace shows it. Undefined where others may be in
+ * it: systemd runs a service in one that nobody else is in.
+ */
+export function engineGroupOf(text: string): string | undefined {
+  return /^0::\/([\w.@:/-]+\.service)$/m.exec(text)?.[1];
+}

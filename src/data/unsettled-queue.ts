@@ -1,0 +1,97 @@
+// The queue in which packets from ports that are not settled wait. However late we are, they wait: we look which ports
+// there are by then, capture what is not captured, and know of each whether it may be a guarded container's.
+
+import { type PortState, UnsettledPackets } from "../core/askers/unsettled.ts";
+import { contain } from "../core/contain.ts";
+import { unsettledMark, unsettledQueueNumber } from "../core/firewall/names.ts";
+import type { Readiness } from "../edge/kernel/readiness.ts";
+import { messageOf } from "../errors.ts";
+import { openOwnQueue } from "./first-packets.ts";
+
+export interface UnsettledQueueOptions {
+  /** That of first packets. */
+  readonly queueNumber: number;
+  readonly readiness: Readiness;
+  /** Takes in which sandboxes and ports there are; done when it returns. */
+  readonly lookNow: () => void;
+  readonly stateOf: (port: number) => PortState;
+  /** It is not known where somebody stands: the engine must be read. */
+  readonly onUnknown: () => void;
+  readonly onProblem: (problem: string) => void;
+  readonly nowMs: () => number;
+}
+
+export interface UnsettledQueue {
+  /** To be called when more may be known. */
+  judge(): void;
+  /** What waits is dropped; nobody else waits from now on. */
+  close(): void;
+}
+
+/** More are dropped by the kernel. */
+const maxLength = 8192;
+/** Whose a packet is, its mark tells: nothing of it is looked at. */
+const copyBytes = 20;
+const batchesPerTurn = 4;
+/** How often what waits is judged again, as a sandbox may have come without a word of the engine's. */
+const againEveryMs = 20;
+
+export function startUnsettledQueue(options: UnsettledQueueOptions): UnsettledQueue {
+  const queue = openOwnQueue({
+    number: unsettledQueueNumber(options.queueNumber),
+    maxLength,
+    copyBytes,
+  });
+  const packets = new UnsettledPackets();
+  let timer: NodeJS.Timeout | undefined;
+  let closed = false;
+
+  const told = (error: unknown): void => options.onProblem(`packets of new containers: ${messageOf(error)}`);
+
+  function serve(): void {
+    for (let batch = 0; batch < batchesPerTurn; batch++) {
+      const received = queue.receive();
+      if (received.length === 0) break;
+      for (const { id, mark } of received) {
+        const port = (mark ^ unsettledMark) >>> 0;
+        if (!packets.add(id, port, options.nowMs())) queue.verdict(id, "drop");
+      }
+    }
+    judgeNow();
+    if (packets.size > 0) options.onUnknown();
+  }
+
+  function judgeNow(): void {
+    if (closed || packets.size === 0) return;
+    contain(options.lookNow, told);
+    let late = 0;
+    for (const { id, verdict, isLate } of packets.decide(options.stateOf, options.nowMs())) {
+      // From its first rule on, as a packet that nobody has marked.
+      if (verdict === "passes") queue.verdict(id, "repeat", 0);
+      else queue.verdict(id, "drop");
+      if (isLate) late += 1;
+    }
+    if (late > 0)
+      options.onProblem(
+        `${late} packets of a new container were dropped: the engine has not told in time whether it is on a guarded network`,
+      );
+    if (packets.size > 0) timer ??= setTimeout(again, againEveryMs);
+  }
+
+  function again(): void {
+    timer = undefined;
+    contain(judgeNow, told);
+  }
+
+  const unwatch = options.readiness.watch(queue.fd, () => contain(serve, told));
+  return {
+    judge: () => contain(judgeNow, told),
+    close() {
+      if (closed) return;
+      closed = true;
+      clearTimeout(timer);
+      unwatch();
+      queue.close();
+    },
+  };
+}

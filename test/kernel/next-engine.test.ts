@@ -1,0 +1,120 @@
+// What a daemon leaves when an engine that came after a crash ends it: that engine's questions are held, nobody else's,
+// and not for ever. The engine is a shell here, in a group of cgroup v2 as systemd makes one for a service.
+
+import assert from "node:assert/strict";
+import { type ChildProcess, spawn } from "node:child_process";
+import { once } from "node:events";
+import { createInterface } from "node:readline";
+import { after, before, describe, it } from "node:test";
+import { createNextEngine, type NextEngine } from "../../src/control/next-engine.ts";
+import type { DaemonState } from "../../src/core/model/state.ts";
+import { createSets, destroySets } from "../../src/edge/kernel/ipset/desired-sets.ts";
+import { openKernelSets } from "../../src/edge/kernel/ipset/kernel-sets.ts";
+import { createIptables } from "../../src/edge/kernel/iptables/iptables.ts";
+import { enterNamespaces, run } from "../support/namespace.ts";
+
+enterNamespaces(import.meta.url);
+
+const groups = "/run/groups";
+const group = `${groups}/dockerwall-next-${process.pid}.service`;
+const ask = `if echo x 2>/dev/null >/dev/udp/127.0.0.1/53; then echo left; else echo held; fi`;
+
+/** A shell that asks a resolver on loopback whenever it is told to. */
+class Asker {
+  readonly #shell: ChildProcess;
+  readonly #lines: AsyncIterator<string>;
+  constructor(enter = "") {
+    const script = `${enter} while read -r _; do ${ask}; done`;
+    this.#shell = spawn("bash", ["-c", script], { stdio: ["pipe", "pipe", "inherit"] });
+    if (this.#shell.stdout === null) throw new Error("no output");
+    this.#lines = createInterface({ input: this.#shell.stdout })[Symbol.asyncIterator]();
+  }
+  get pid(): number | undefined {
+    return this.#shell.pid;
+  }
+  async asks(): Promise<string> {
+    this.#shell.stdin?.write("\n");
+    return (await this.#lines.next()).value;
+  }
+  async end(): Promise<void> {
+    this.#shell.stdin?.end();
+    await once(this.#shell, "exit");
+  }
+}
+
+for (const backend of ["nft", "legacy"] as const)
+  describe(`the questions of the next engine (${backend})`, () => {
+    const sets = openKernelSets();
+    let engine: Asker;
+    let other: Asker;
+    let found: number | undefined;
+    before(() => {
+      run("mkdir", "-p", groups);
+      run("mount", "-t", "cgroup2", "none", groups);
+      run("mkdir", group);
+      createSets(sets);
+      engine = new Asker(`echo $$ >${group}/cgroup.procs;`);
+      other = new Asker();
+    });
+    after(async () => {
+      await engine.end();
+      await other.end();
+      run("rmdir", group);
+      run("umount", groups);
+      for (const family of [4, 6] as const) await createIptables(backend).apply(family, []);
+      destroySets(sets);
+      sets.close();
+    });
+
+    const both = async (): Promise<readonly string[]> => [await engine.asks(), await other.asks()];
+    function next(state: DaemonState = "enforcing"): NextEngine {
+      found = 1;
+      return createNextEngine({
+        backend,
+        variants: [createIptables("nft"), createIptables("legacy")],
+        sets,
+        find: () => found,
+        captures: true,
+        lifecycle: { state },
+      });
+    }
+
+    it("leave when nobody has lost an engine, when it is the same, or when the wall is gone", async () => {
+      const running = next();
+      found = engine.pid;
+      assert.equal(await running.hold(), false);
+      const known = next();
+      found = engine.pid;
+      known.isAwaited();
+      known.isKnown();
+      known.isAwaited();
+      assert.equal(await known.hold(), false);
+      const gone = next("uninstalled");
+      found = engine.pid;
+      gone.isAwaited();
+      assert.equal(await gone.hold(), false);
+      assert.deepEqual(await both(), ["left", "left"]);
+    });
+
+    it("leave when the engine is in a group that others may be in", async () => {
+      const lost = next();
+      found = process.pid;
+      lost.isAwaited();
+      assert.equal(await lost.hold(), false);
+      assert.deepEqual(await both(), ["left", "left"]);
+    });
+
+    it("are held, and nobody else's, until nobody comes to read it", async () => {
+      const lost = next();
+      found = engine.pid;
+      lost.isAwaited();
+      assert.equal(await lost.hold(), true);
+      lost.leave();
+      assert.deepEqual(await both(), ["held", "left"]);
+      const [entry] = sets.list("dockerwall-awake4");
+      assert.ok((entry?.timeoutSeconds ?? 0) > 60, JSON.stringify(entry));
+      // Its end, without the wait.
+      for (const family of ["4", "6"]) run("ipset", "flush", `dockerwall-awake${family}`);
+      assert.deepEqual(await both(), ["left", "left"]);
+    });
+  });
