@@ -5,8 +5,8 @@
 import { engineHoldTables, isEngineHeld, renderEngineHold } from "../core/firewall/engine-hold.ts";
 import { chainNames, setNames } from "../core/firewall/names.ts";
 import { isInForce } from "../core/model/state.ts";
-import { stayAwake } from "../data/engine-questions.ts";
 import { execBesideEngine, readEngineGroup } from "../edge/engine/group.ts";
+import { stayAwake } from "../edge/kernel/flows/engine-queue.ts";
 import type { KernelSets } from "../edge/kernel/ipset/kernel-sets.ts";
 import type { Backend, Iptables } from "../edge/kernel/iptables/iptables.ts";
 import type { Lifecycle } from "./lifecycle.ts";

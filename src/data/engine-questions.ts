@@ -8,14 +8,12 @@
 
 import { judge, type LateCaptures, type Suspicion } from "../core/askers/late-captures.ts";
 import { contain } from "../core/contain.ts";
-import { askedMark, engineQueueNumber, rejectedMark, setNames } from "../core/firewall/names.ts";
-import { splitZero } from "../core/firewall/sets.ts";
-import { anyPrefix } from "../core/model/address.ts";
+import { askedMark, engineQueueNumber, rejectedMark } from "../core/firewall/names.ts";
+import { engineQueueLength, stayAwake } from "../edge/kernel/flows/engine-queue.ts";
 import { adoptQueue, type QueuedPacket } from "../edge/kernel/flows/queue.ts";
 import type { KernelSets } from "../edge/kernel/ipset/kernel-sets.ts";
 import type { Readiness } from "../edge/kernel/readiness.ts";
 import { messageOf } from "../errors.ts";
-import { openOwnQueue } from "./first-packets.ts";
 
 export interface EngineQuestionsOptions {
   /** That of first packets. */
@@ -36,53 +34,19 @@ export interface EngineQuestionsOptions {
   readonly onProblem: (problem: string) => void;
 }
 
-/**
- * Questions in the kernel's queue at most; more pass, as a host that asks so much must not be cut off. Of the engine's no
- * more than half are held, and those behind them refused: who floods its resolver opens no way past us.
- */
-const maxLength = 8192;
-const heldAtMost = maxLength / 2;
+/** Of the engine's no more than half of the queue are held, and those behind them refused: who floods opens no way past us. */
+const heldAtMost = engineQueueLength / 2;
 /** What is served at a go, each up to 256 questions; the rest waits until everybody else has had a turn. */
 const batchesPerTurn = 4;
-/** Both headers with options. */
-const copyBytes = 128;
 /** How often what waits is judged again. */
 const againEveryMs = 20;
 const idleEveryMs = 100;
-/**
- * When we have not said for so long that we are awake, questions pass us by: a daemon that hangs must not leave the host
- * without names. Longer than any load makes us wait.
- */
-const awakeSeconds = 30;
+/** How often we say that we are awake. */
 const awakeEveryMs = 5_000;
 
 interface Held {
   readonly packet: QueuedPacket;
   readonly suspicion: Suspicion;
-}
-
-/**
- * Has questions of the engine wait from now on, where rules that an earlier run left put them before us. An engine that
- * was started anew starts the containers before it answers us; what they ask meanwhile waits until somebody decides.
- * @returns the queue, for startEngineQuestions()
- */
-export function holdEngineQuestions(queueNumber: number, sets: KernelSets): number {
-  const number = engineQueueNumber(queueNumber);
-  const { fd } = openOwnQueue({ number, maxLength, copyBytes, whenFull: "pass" });
-  const names = sets.names();
-  if (names.includes(setNames.awake4) && names.includes(setNames.awake6)) stayAwake(sets);
-  return fd;
-}
-
-/** Lets rules go by it that the questions of the engine are to be held, for so long. */
-export function stayAwake(sets: KernelSets, seconds = awakeSeconds): void {
-  for (const family of [4, 6] as const) {
-    const entries = splitZero([anyPrefix(family)]).map((prefix) => ({
-      key: { kind: "net", prefix } as const,
-      timeoutSeconds: seconds,
-    }));
-    sets.add(setNames[`awake${family}`], entries);
-  }
 }
 
 /**

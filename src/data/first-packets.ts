@@ -7,15 +7,9 @@ import type { AskerIndex } from "../core/askers/index-of-askers.ts";
 import { askedMark, refusedMark } from "../core/firewall/names.ts";
 import { isIcmpError, isOwnError, parsePacket } from "../core/firewall/packet.ts";
 import { portProtocols } from "../core/model/service.ts";
-import {
-  openQueue,
-  type PacketQueue,
-  type QueuedPacket,
-  type QueueSpec,
-} from "../edge/kernel/flows/queue.ts";
-import { NetlinkError } from "../edge/kernel/netlink/socket.ts";
+import { openOwnQueue, type QueuedPacket } from "../edge/kernel/flows/queue.ts";
 import type { Readiness } from "../edge/kernel/readiness.ts";
-import { DockerwallError, messageOf } from "../errors.ts";
+import { messageOf } from "../errors.ts";
 import type { Admission, Packet } from "./admission.ts";
 
 export interface QueueOptions {
@@ -34,20 +28,6 @@ export interface QueueOptions {
 const maxLength = 65_536;
 /** Enough for both headers with options. */
 const copyBytes = 256;
-
-/** The kernel says EPERM when somebody else reads the queue; by now it is known that we have the privilege. */
-export function openOwnQueue(spec: QueueSpec): PacketQueue {
-  try {
-    return openQueue(spec);
-  } catch (error) {
-    if (!(error instanceof NetlinkError) || error.code !== "NO_PRIVILEGE") throw error;
-    throw new DockerwallError(
-      "DAEMON_RUNNING",
-      `packet queue ${spec.number} is read by another program, probably another dockerwall daemon; stop it or set DOCKERWALL_QUEUE`,
-      { cause: error },
-    );
-  }
-}
 
 function setPortOf(
   ipProtocol: number,

@@ -4,9 +4,9 @@
 import { type PortState, UnsettledPackets } from "../core/askers/unsettled.ts";
 import { contain } from "../core/contain.ts";
 import { unsettledMark, unsettledQueueNumber } from "../core/firewall/names.ts";
+import { openOwnQueue } from "../edge/kernel/flows/queue.ts";
 import type { Readiness } from "../edge/kernel/readiness.ts";
 import { messageOf } from "../errors.ts";
-import { openOwnQueue } from "./first-packets.ts";
 
 export interface UnsettledQueueOptions {
   /** That of first packets. */

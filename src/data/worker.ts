@@ -21,6 +21,7 @@ import type { Readings, Topology } from "../core/model/topology.ts";
 import { createListCompiler } from "../core/policy/entry-list.ts";
 import { watchEngineProcess } from "../edge/engine/process.ts";
 import { listHostAddresses } from "../edge/host/addresses.ts";
+import { holdEngineQuestions } from "../edge/kernel/flows/engine-queue.ts";
 import { type FlowHead, forgetUnless } from "../edge/kernel/flows/stamped.ts";
 import { openKernelSets } from "../edge/kernel/ipset/kernel-sets.ts";
 import { monotonicMs } from "../edge/kernel/monotonic.ts";
@@ -35,7 +36,7 @@ import type { DataPlaneFindings, DataPlaneSettings, FromDataPlane, ToDataPlane }
 import { createReceiver, epochOf, withReadings } from "../planes/picture.ts";
 import { startAdmission } from "./admission.ts";
 import { createAnswerer } from "./answerer.ts";
-import { holdEngineQuestions, startEngineQuestions } from "./engine-questions.ts";
+import { startEngineQuestions } from "./engine-questions.ts";
 import { startQueue } from "./first-packets.ts";
 import { explain } from "./rehearse.ts";
 import { createStandings } from "./sandbox-standing.ts";

@@ -6,7 +6,7 @@ import { after, before, describe, it } from "node:test";
 import { createWall, type Wall } from "../../src/control/wall.ts";
 import { type IpAddress, parsePrefix } from "../../src/core/model/address.ts";
 import type { Container, Network, Topology } from "../../src/core/model/topology.ts";
-import { stayAwake } from "../../src/data/engine-questions.ts";
+import { stayAwake } from "../../src/edge/kernel/flows/engine-queue.ts";
 import { type KernelSets, openKernelSets } from "../../src/edge/kernel/ipset/kernel-sets.ts";
 import { type Backend, createIptables } from "../../src/edge/kernel/iptables/iptables.ts";
 import { enterNamespaces, run } from "../support/namespace.ts";

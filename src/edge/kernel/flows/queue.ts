@@ -3,6 +3,7 @@
 // @see include/uapi/linux/netfilter/nfnetlink_queue.h
 
 import type { Family } from "../../../core/model/address.ts";
+import { DockerwallError } from "../../../errors.ts";
 import * as libc from "../libc.ts";
 import { AF_INET, AF_INET6 } from "../libc.ts";
 import {
@@ -12,7 +13,7 @@ import {
   NLM_F_REQUEST,
   readBytes,
 } from "../netlink/message.ts";
-import { NETLINK_NETFILTER, NetlinkSocket, openNetlink } from "../netlink/socket.ts";
+import { NETLINK_NETFILTER, NetlinkError, NetlinkSocket, openNetlink } from "../netlink/socket.ts";
 
 const NFNL_SUBSYS_QUEUE = 3;
 const messages = { packet: 0, verdict: 1, config: 2 } as const;
@@ -180,4 +181,18 @@ function verdictHeader(verdict: number, id: number): Uint8Array {
   bytes.writeUInt32BE(verdict);
   bytes.writeUInt32BE(id, 4);
   return bytes;
+}
+
+/** The kernel says EPERM when somebody else reads the queue; by now it is known that we have the privilege. */
+export function openOwnQueue(spec: QueueSpec): PacketQueue {
+  try {
+    return openQueue(spec);
+  } catch (error) {
+    if (!(error instanceof NetlinkError) || error.code !== "NO_PRIVILEGE") throw error;
+    throw new DockerwallError(
+      "DAEMON_RUNNING",
+      `packet queue ${spec.number} is read by another program, probably another dockerwall daemon; stop it or set DOCKERWALL_QUEUE`,
+      { cause: error },
+    );
+  }
 }

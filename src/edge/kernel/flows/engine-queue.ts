@@ -1,0 +1,42 @@
+// The queue in which the engine's own questions wait. It is taken before anybody decides, and rules go by it only while
+// somebody says that they are looked after.
+
+import { engineQueueNumber, setNames } from "../../../core/firewall/names.ts";
+import { splitZero } from "../../../core/firewall/sets.ts";
+import { anyPrefix } from "../../../core/model/address.ts";
+import type { KernelSets } from "../ipset/kernel-sets.ts";
+import { openOwnQueue } from "./queue.ts";
+
+/** Questions in the kernel's queue at most; more pass, as a host that asks so much must not be cut off. */
+export const engineQueueLength = 8192;
+/** Both headers with options. */
+const copyBytes = 128;
+/**
+ * When we have not said for so long that we are awake, questions pass us by: a daemon that hangs must not leave the host
+ * without names. Longer than any load makes us wait.
+ */
+const awakeSeconds = 30;
+
+/**
+ * Has questions of the engine wait from now on, where rules that an earlier run left put them before us. An engine that
+ * was started anew starts the containers before it answers us; what they ask meanwhile waits until somebody decides.
+ * @returns the queue, for startEngineQuestions()
+ */
+export function holdEngineQuestions(queueNumber: number, sets: KernelSets): number {
+  const number = engineQueueNumber(queueNumber);
+  const { fd } = openOwnQueue({ number, maxLength: engineQueueLength, copyBytes, whenFull: "pass" });
+  const names = sets.names();
+  if (names.includes(setNames.awake4) && names.includes(setNames.awake6)) stayAwake(sets);
+  return fd;
+}
+
+/** Lets rules go by it that the questions of the engine are to be held, for so long. */
+export function stayAwake(sets: KernelSets, seconds = awakeSeconds): void {
+  for (const family of [4, 6] as const) {
+    const entries = splitZero([anyPrefix(family)]).map((prefix) => ({
+      key: { kind: "net", prefix } as const,
+      timeoutSeconds: seconds,
+    }));
+    sets.add(setNames[`awake${family}`], entries);
+  }
+}
