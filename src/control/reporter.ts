@@ -131,7 +131,7 @@ export function createReporter(options: ReporterOptions): Reporter {
         subnets: network.subnets.map(renderPrefix),
         state: fails ? ("not-enforced" as const) : ("enforced" as const),
         entries: network.lists.reduce((sum, { entries }) => sum + entries.length, 0),
-        mode: network.audit ? ("audit" as const) : ("enforce" as const),
+        mode: network.labels.mode,
         sinceMs: guardedSince.get(network.id) ?? sinceMs,
         problems: problemsOf(network.id),
       })),

@@ -7,6 +7,7 @@ import { type IpAddress, parsePrefix } from "../../src/core/model/address.ts";
 import type { Container, Network } from "../../src/core/model/topology.ts";
 import { type DataPlaneLink, startDataPlane } from "../../src/planes/link.ts";
 import { run, type TestNamespace } from "./namespace.ts";
+import { unlabelled } from "./topologies.ts";
 
 const networkOf = (name: string, net: number): Network => ({
   id: name.repeat(16),
@@ -124,7 +125,7 @@ export async function post(
 ): Promise<void> {
   await plane.post({
     topology: { networks: [app, plain], containers },
-    guarded: [{ ...app, lists: [], audit: false, dns: { upstreams: undefined, types: [] } }],
+    guarded: [{ ...app, lists: [], labels: unlabelled }],
     services: [],
     quarantined: quarantined.map((name) => name.repeat(16)),
   });

@@ -45,7 +45,7 @@ const hazardSentences: Readonly<Record<Hazard, string>> = {
 export interface ExamineInput {
   readonly topology: Topology;
   /** Guarded networks by id. */
-  readonly guarded: ReadonlyMap<string, Pick<GuardedNetwork, "audit">>;
+  readonly guarded: ReadonlyMap<string, Pick<GuardedNetwork, "labels">>;
   /** Ids of the containers in quarantine. */
   readonly quarantine: ReadonlySet<string>;
   readonly policy: PolicySources;
@@ -65,7 +65,7 @@ export function examineContainers(input: ExamineInput): ContainerFindings {
     const holder = networkHolder(container, topology.containers);
     const homes = holder.endpoints.flatMap(({ networkId }) => guarded.get(networkId) ?? []);
     const inside = homes.length > 0;
-    const audit = inside && homes.every((home) => home.audit);
+    const audit = inside && homes.every((home) => home.labels.mode === "audit");
     const label = container.labels[allowLabel];
     const own = gatherLists({ kind: "container", name: container.name }, label, input.policy);
     problems.push(...own.problems);
