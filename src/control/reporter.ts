@@ -101,8 +101,16 @@ export function createReporter(options: ReporterOptions): Reporter {
     return (
       problems.size > 0 ||
       (classification?.containers.problems.length ?? 0) > 0 ||
+      openProblems().length > 0 ||
       networkStatuses().some((network) => network.problems.length > 0)
     );
+  }
+
+  /** Of networks that are not guarded, and so are not told of by themselves: a slip in a label leaves one so. */
+  function openProblems(): readonly string[] {
+    if (classification === undefined) return [];
+    const told = new Set([...classification.guarded, ...classification.refused].map(({ id }) => id));
+    return [...classification.problems].flatMap(([id, sentences]) => (told.has(id) ? [] : sentences));
   }
 
   /** The guarded network that an asker is on; none for one that is gone. */
@@ -221,6 +229,7 @@ export function createReporter(options: ReporterOptions): Reporter {
           ? []
           : [
               ...[...problems].filter(([place]) => place !== "capture").map(([, problem]) => problem),
+              ...openProblems(),
               ...(classification?.containers.problems ?? []),
             ],
         warnings: gone

@@ -2,6 +2,7 @@
 
 import { heldPrefix } from "../firewall/names.ts";
 import { readLabels } from "../labels/read.ts";
+import { findSlips } from "../labels/slips.ts";
 import { allowLabel } from "../labels/table.ts";
 import type { GuardedNetwork } from "../model/planes.ts";
 import type { Network, Topology } from "../model/topology.ts";
@@ -22,7 +23,7 @@ export interface Classification {
   readonly held: readonly HeldBridge[];
   /** Networks that carry the label but cannot be guarded. */
   readonly refused: readonly Network[];
-  /** By network id, one sentence each. */
+  /** By network id, one sentence each; also of networks that are not guarded. */
   readonly problems: ReadonlyMap<string, readonly string[]>;
   /** Entries that allow more than it seems, and what names no network; one sentence each. */
   readonly warnings: readonly string[];
@@ -91,6 +92,10 @@ export function classify(input: ClassifyInput): Classification {
       lists: gathered.lists,
       labels,
     });
+  }
+  for (const network of input.topology.networks) {
+    const slips = findSlips({ kind: "network", ...network });
+    if (slips.length > 0) problems.set(network.id, [...(problems.get(network.id) ?? []), ...slips]);
   }
   const foreign = input.bridges.filter((bridge) => !claimed.has(bridge) && input.foreign.has(bridge));
   const containers = examineContainers({
