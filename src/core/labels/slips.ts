@@ -8,6 +8,7 @@ import {
   type LabelPlace,
   labelKeys,
   labelName,
+  labelPrefix,
   labels,
   placeOf,
 } from "./table.ts";
@@ -21,13 +22,15 @@ export interface Labelled {
 /** Most that are told of one network or container: an image brings labels, too. */
 const maxTold = 8;
 
+const ourName = labelPrefix.slice(0, -1);
+
 /** Stands before a label's own name, where `dockerwall.` has its dot. */
 const separator = /[./:_-](?=[^./:_-]*$)/;
 
 const known: ReadonlyMap<string, LabelKey> = new Map(labelKeys.map((key) => [labelName(key), key]));
 
 /** Others' labels are nearly all that there are, and every picture has them all: one look tells that they are others'. */
-const worthALook = new RegExp(`^\\s*dockerwall|(?:${labelKeys.join("|")})\\s*$`, "i");
+const worthALook = new RegExp(`^\\s*${ourName}|(?:${labelKeys.join("|")})\\s*$`, "i");
 
 /** One sentence for each label that somebody meant for us and that has no effect. */
 export function findSlips(object: Labelled): string[] {
@@ -60,10 +63,10 @@ function problemOf(label: string, kind: LabelPlace, guarded: boolean): string | 
 function meantBy(label: string): string | undefined {
   if (!worthALook.test(label)) return undefined;
   const text = label.trim().toLowerCase();
-  if (text === "dockerwall") return "";
-  if (text.startsWith("dockerwall.")) return text.slice("dockerwall.".length);
+  if (text === ourName) return "";
+  if (text.startsWith(labelPrefix)) return text.slice(labelPrefix.length);
   const [head = "", ownName = ""] = text.split(separator);
-  const isOurs = labelKeys.some((key) => key === ownName) && nearestOf(head, ["dockerwall"]) !== undefined;
+  const isOurs = labelKeys.some((key) => key === ownName) && nearestOf(head, [ourName]) !== undefined;
   return isOurs ? ownName : undefined;
 }
 

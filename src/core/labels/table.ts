@@ -69,7 +69,7 @@ export const valueLabels: { readonly [Key in keyof NetworkLabels]: ValueLabel<Ne
   },
   upstream: {
     on: ["network"],
-    values: "resolvers, at most 8",
+    values: `resolvers, at most ${maxUpstreams}`,
     help: "these are asked for this network, instead of the daemon's",
     effect: "nothing is looked up outside until it is corrected",
     affectsGrants: false,
