@@ -12,6 +12,7 @@ import { decideName, decidePacket } from "../src/core/policy/decide.ts";
 import { compileList, createListCompiler, type EntryList } from "../src/core/policy/entry-list.ts";
 import { createListStore } from "../src/core/policy/list-store.ts";
 import { createPoster, createReceiver } from "../src/planes/picture.ts";
+import { unlabelled } from "../test/support/topologies.ts";
 
 const sizes = [10, 100, 1000, 10_000] as const;
 const services = 1000;
@@ -177,8 +178,7 @@ function pictureOf(count: number, shared: EntryList): Picture {
     subnets,
     gateways: [],
     lists: [shared],
-    audit: false,
-    dns: { upstreams: undefined, types: [] },
+    labels: unlabelled,
   };
   const addresses = Array.from({ length: count }, (_, index) => addressOf(`10.0.${octets(index + 2)}`));
   const containers = addresses.map(

@@ -106,8 +106,16 @@ export function createReporter(options: ReporterOptions): Reporter {
     return (
       problems.size > 0 ||
       (classification?.containers.problems.length ?? 0) > 0 ||
+      openProblems().length > 0 ||
       networkStatuses().some((network) => network.problems.length > 0)
     );
+  }
+
+  /** Of networks that are not guarded, and so are not told of by themselves: a slip in a label leaves one so. */
+  function openProblems(): readonly string[] {
+    if (classification === undefined) return [];
+    const told = new Set([...classification.guarded, ...classification.refused].map(({ id }) => id));
+    return [...classification.problems].flatMap(([id, sentences]) => (told.has(id) ? [] : sentences));
   }
 
   /** The guarded network that an asker is on; none for one that is gone. */
@@ -136,7 +144,7 @@ export function createReporter(options: ReporterOptions): Reporter {
         subnets: network.subnets.map(renderPrefix),
         state: fails || !enforced.has(network.id) ? ("not-enforced" as const) : ("enforced" as const),
         entries: network.lists.reduce((sum, { entries }) => sum + entries.length, 0),
-        mode: network.audit ? ("audit" as const) : ("enforce" as const),
+        mode: network.labels.mode,
         sinceMs: guardedSince.get(network.id) ?? sinceMs,
         problems: problemsOf(network.id),
       })),
@@ -234,6 +242,7 @@ export function createReporter(options: ReporterOptions): Reporter {
           ? []
           : [
               ...[...problems].filter(([place]) => place !== "capture").map(([, problem]) => problem),
+              ...openProblems(),
               ...(classification?.containers.problems ?? []),
             ],
         warnings: gone

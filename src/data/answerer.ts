@@ -156,16 +156,16 @@ export function createAnswerer(options: AnswererOptions): Answerer {
     // The network on whose behalf the name is looked up: the first that allows it.
     const speaker = (decided.find((each) => each.decision.allowed) ?? decided[0])?.membership;
     const own = memberships.flatMap(({ addresses }) => addresses);
-    const choice = speaker?.dns.upstreams;
+    const choice = speaker?.labels.upstream;
     const way = circles.allowed(choice, own);
     const ends = decision.allowed ? decision.endsAtMs : undefined;
     const resolution = await resolveQuery({
       query,
       decision,
-      audit: memberships.some((membership) => membership.audit),
+      audit: memberships.some(({ labels }) => labels.mode === "audit"),
       limit: payloadLimit(query.edns, transport),
       families: new Set(memberships.flatMap(({ addresses }) => addresses.map(familyOf))),
-      extraTypes: new Set(speaker?.dns.types),
+      extraTypes: new Set(speaker?.labels.types),
       filter: {
         own: [...options.ownAddresses(), ...neighbours],
         isNamed: (address) =>
@@ -252,7 +252,7 @@ export function createAnswerer(options: AnswererOptions): Answerer {
 
   /** Whether more knowledge of its asker may turn the decision round: it is not made before that is there. */
   function isUndecided({ question }: Query, standing: GuardedStanding): boolean {
-    if (standing.settled || standing.memberships.every(({ audit }) => audit)) return false;
+    if (standing.settled || standing.memberships.every(({ labels }) => labels.mode === "audit")) return false;
     // Docker's own names are nobody's to lose.
     if (discovery.find(question, askerOf(standing.memberships), Math.random) !== undefined) return false;
     if (standing.mayLose) return true;
@@ -390,7 +390,7 @@ export function createAnswerer(options: AnswererOptions): Answerer {
         .flatMap(({ subnets }) => subnets)
         // A driver without addresses of its own tells of a pool of everything.
         .filter((subnet) => subnet.length > 0 && !isPrivatePrefix(subnet));
-      lookups.retain(guarded.map(({ id, dns }) => ({ id, choice: dns.upstreams })));
+      lookups.retain(guarded.map(({ id, labels }) => ({ id, choice: labels.upstream })));
       waits.wake();
     },
   };

@@ -40,7 +40,7 @@ export async function explain(options: ExplainOptions): Promise<Explanation> {
   const { memberships } = standing;
   if (standing.mayLose)
     return { ...nothing, reason: "unknown", networks: memberships.map(({ networkName }) => networkName) };
-  const audit = memberships.some((membership) => membership.audit);
+  const audit = memberships.some(({ labels }) => labels.mode === "audit");
   const explanation =
     target.name === undefined
       ? explainAddress(options, memberships, target.address)

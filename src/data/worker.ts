@@ -363,7 +363,8 @@ async function start(): Promise<void> {
       (subnetsById.get(networkId) ?? []).some((subnet) => prefixContains(subnet, destination)),
     );
     const isHost = ownAddresses.some((own) => prefixContains(own, destination));
-    if (isOnLink || isHost || (!stamped && memberships.some(({ audit }) => audit))) return true;
+    if (isOnLink || isHost || (!stamped && memberships.some(({ labels }) => labels.mode === "audit")))
+      return true;
     return admission.verdict(packet, memberships).allowed;
   }
 

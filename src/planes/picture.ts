@@ -1,6 +1,7 @@
 // How a picture travels from plane to plane: lists of entries may be long and change seldom, pictures come with every
 // start of a container. So a list is sent once, and compiled once, and pictures name it by its id.
 
+import { grantKeyOf } from "../core/labels/grants.ts";
 import type { GuardedNetwork, ServicePolicy } from "../core/model/guarded-network.ts";
 import type { Picture } from "../core/model/picture.ts";
 import type { Readings } from "../core/model/topology.ts";
@@ -79,7 +80,12 @@ function post<Policy extends { readonly lists: readonly EntryList[] }>({
 /** Equal for two pictures by which everybody who is in both is judged alike. */
 export function epochOf({ guarded, services, quarantined }: Picture): string {
   return JSON.stringify([
-    guarded.map(({ id, audit, subnets, lists }) => [id, audit, subnets, lists.map((list) => list.id)]),
+    guarded.map(({ id, labels, subnets, lists }) => [
+      id,
+      grantKeyOf(labels),
+      subnets,
+      lists.map((list) => list.id),
+    ]),
     services.map(({ containerId, lists }) => [containerId, lists.map((list) => list.id)]),
     quarantined,
   ]);

@@ -78,8 +78,12 @@ function particulars(name: string): void {
   it("a label of a container on no guarded network is told", async () => {
     const engine = lab.engine(name);
     await client(engine, "lost", "plain", "--label", "dockerwall.allow=www.example.com");
-    const { problems } = await status(engine);
-    assert.match(problems.join("\n"), /container "lost", .* NOT contained; label a network/);
+    // Before it has been read nobody knows which networks it is on.
+    await until("the problem", 5_000, async () =>
+      /container "lost", .* NOT contained; label a network/.test((await status(engine)).problems.join("\n"))
+        ? true
+        : undefined,
+    );
     await run(engine, "rm", "-f", "lost");
   });
 

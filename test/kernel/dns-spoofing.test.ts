@@ -15,6 +15,7 @@ import { openKernelSets } from "../../src/edge/kernel/ipset/kernel-sets.ts";
 import { decodeMessage, plainName, rawMessage, rawQuestion } from "../support/dns-bytes.ts";
 import { enterNamespaces, run } from "../support/namespace.ts";
 import { listOf } from "../support/policies.ts";
+import { unlabelled } from "../support/topologies.ts";
 
 enterNamespaces(import.meta.url);
 
@@ -40,8 +41,7 @@ function startAnswerer(port: number, problems: string[]): Answerer {
     {
       ...network,
       lists: [listOf("*.victim.example.org")],
-      audit: false,
-      dns: { upstreams: undefined, types: [] },
+      labels: unlabelled,
     },
   ];
   const index = new AskerIndex({ topology, guarded, services: [], quarantined: [] });

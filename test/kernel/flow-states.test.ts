@@ -29,6 +29,7 @@ import {
   tcp,
   udp,
 } from "../support/stations.ts";
+import { unlabelled } from "../support/topologies.ts";
 
 enterNamespaces(import.meta.url);
 
@@ -201,8 +202,7 @@ const index = new AskerIndex({
   guarded: networks.map((network) => ({
     ...network,
     lists: [listOf("")],
-    audit: network.name === "audited",
-    dns: { upstreams: undefined, types: [] },
+    labels: { ...unlabelled, mode: network.name === "audited" ? "audit" : "enforce" },
   })),
   services: [],
   quarantined: [],

@@ -18,6 +18,7 @@ import { createReadiness } from "../../src/edge/kernel/readiness.ts";
 import { createNamespace, enterNamespaces, run } from "../support/namespace.ts";
 import { listOf } from "../support/policies.ts";
 import { type IpPacket, macOf, Station, udp } from "../support/stations.ts";
+import { unlabelled } from "../support/topologies.ts";
 
 enterNamespaces(import.meta.url);
 
@@ -98,8 +99,7 @@ const index = new AskerIndex({
     {
       ...network,
       lists: [listOf("www.example.com")],
-      audit: false,
-      dns: { upstreams: undefined, types: [] },
+      labels: unlabelled,
     },
   ],
   services: [],

@@ -12,6 +12,7 @@ import type { Admission } from "../../src/data/admission.ts";
 import { type Answerer, type AnswererOptions, createAnswerer } from "../../src/data/answerer.ts";
 import { plainName, rawMessage, rawQuestion } from "./dns-bytes.ts";
 import { listOf } from "./policies.ts";
+import { unlabelled } from "./topologies.ts";
 
 /** EDNS without options, so that extended errors are told. */
 const emptyOpt = Buffer.from([0, 0, 41, 4, 208, 0, 0, 0, 0, 0, 0]);
@@ -50,7 +51,7 @@ export function startOneNetwork(change: {
     containers: [],
   };
   const lists = [listOf(change.allow ?? "")];
-  const guarded = [{ ...network, lists, audit: false, dns: { upstreams: undefined, types: [] } }];
+  const guarded = [{ ...network, lists, labels: unlabelled }];
   const index = new AskerIndex({ topology, guarded, services: [], quarantined: [] });
   const events: LookupEvent[] = [];
   const problems: string[] = [];

@@ -11,6 +11,7 @@ import { createIptables } from "../../src/edge/kernel/iptables/iptables.ts";
 import { type DataPlaneLink, startDataPlane } from "../../src/planes/link.ts";
 import { run, type TestNamespace } from "./namespace.ts";
 import { labelsOnly } from "./policies.ts";
+import { unlabelled } from "./topologies.ts";
 
 const networkOf = (name: string, net: number): Network => ({
   id: name.repeat(16),
@@ -172,7 +173,7 @@ export async function post(
 ): Promise<void> {
   await plane.post({
     topology: { networks: [app, plain], containers },
-    guarded: [{ ...app, lists: [], audit: false, dns: { upstreams: undefined, types: [] } }],
+    guarded: [{ ...app, lists: [], labels: unlabelled }],
     services: [],
     quarantined: quarantined.map((name) => name.repeat(16)),
   });

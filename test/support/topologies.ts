@@ -1,6 +1,8 @@
 // Networks and containers as the engine would tell of them.
 
 import assert from "node:assert/strict";
+import { readLabels } from "../../src/core/labels/read.ts";
+import type { NetworkLabels } from "../../src/core/labels/table.ts";
 import { type IpAddress, parsePrefix } from "../../src/core/model/address.ts";
 import type { GuardedNetwork } from "../../src/core/model/guarded-network.ts";
 import type { Container, Network } from "../../src/core/model/topology.ts";
@@ -40,7 +42,10 @@ export function runningContainer(id: string, networkId: string, address: string)
   return { ...newContainer(id, networkId), running: true, sandbox: `sandbox-${id}`, endpoints };
 }
 
+/** What a guarded network without any other label says. */
+export const unlabelled: NetworkLabels = readLabels({ name: "", labels: {} }).labels;
+
 /** The network guarded, with nothing allowed. */
 export function guardedNetwork(network: Network): GuardedNetwork {
-  return { ...network, lists: [], audit: false, dns: { upstreams: undefined, types: [] } };
+  return { ...network, lists: [], labels: unlabelled };
 }

@@ -10,6 +10,7 @@ import { type Admission, type PolicyView, startAdmission } from "../../src/data/
 import { createSets } from "../../src/edge/kernel/ipset/desired-sets.ts";
 import { createFakeSets, type FakeSets } from "../support/fake-sets.ts";
 import { policyOf } from "../support/policies.ts";
+import { unlabelled } from "../support/topologies.ts";
 
 const web = "198.19.1.2" as IpAddress;
 const neighbour = "198.19.1.3" as IpAddress;
@@ -29,8 +30,7 @@ function membershipOf(asker: IpAddress, label: string): Membership {
     networkId: "n",
     networkName: "n",
     policy: policyOf("n", label),
-    audit: false,
-    dns: { upstreams: undefined, types: [] },
+    labels: unlabelled,
     addresses: [asker],
   };
 }

@@ -7,7 +7,7 @@ import { hostPrefix, type IpAddress, parseAddress } from "../../src/core/model/a
 import type { GuardedNetwork } from "../../src/core/model/guarded-network.ts";
 import type { Container, Topology } from "../../src/core/model/topology.ts";
 import type { Upstream } from "../../src/core/model/upstream.ts";
-import { bridgeNetwork, guardedNetwork, runningContainer } from "../support/topologies.ts";
+import { bridgeNetwork, guardedNetwork, runningContainer, unlabelled } from "../support/topologies.ts";
 
 const ip = (text: string): IpAddress => parseAddress(text) ?? assert.fail(text);
 const at = (...addresses: readonly string[]): Upstream[] =>
@@ -41,8 +41,8 @@ function circlesOf({ host, labels = {}, ...change }: Case): {
   const guarded: readonly GuardedNetwork[] = networks
     .filter(({ id }) => id !== "plain")
     .map((network) => {
-      const upstreams = labels[network.id];
-      return { ...guardedNetwork(network), dns: { upstreams, types: [] } };
+      const upstream = labels[network.id];
+      return { ...guardedNetwork(network), labels: { ...unlabelled, upstream } };
     });
   const circles = findCircles({
     topology,
@@ -55,7 +55,7 @@ function circlesOf({ host, labels = {}, ...change }: Case): {
     asks: (name) => {
       const [endpoint] = topology.containers.find(({ id }) => id === name)?.endpoints ?? assert.fail(name);
       const network = guarded.find(({ id }) => id === endpoint?.networkId);
-      const allowed = circles.allowed(network?.dns.upstreams, endpoint?.addresses ?? []);
+      const allowed = circles.allowed(network?.labels.upstream, endpoint?.addresses ?? []);
       return "circle" in allowed ? allowed.circle : (allowed.choice ?? host).map(({ address }) => address);
     },
   };

@@ -11,7 +11,7 @@ import type { Container, Network, Topology } from "../../src/core/model/topology
 import { createListStore } from "../../src/core/policy/list-store.ts";
 import { parseContainer } from "../../src/edge/engine/answers.ts";
 import { presets } from "../support/policies.ts";
-import { bridgeNetwork } from "../support/topologies.ts";
+import { bridgeNetwork, unlabelled } from "../support/topologies.ts";
 
 type Settings = Readonly<Record<string, unknown>>;
 
@@ -47,7 +47,7 @@ const networks = [network("app"), network("plain"), network("wire", "macvlan"), 
 const examine = (containers: readonly Container[], own?: string) =>
   examineContainers({
     topology: { networks, containers } satisfies Topology,
-    guarded: new Map([["app", { audit: false }]]),
+    guarded: new Map([["app", { labels: unlabelled }]]),
     policy: onlyLabels(createListStore(presets), 0),
     quarantine: new Set(),
     own,

@@ -5,10 +5,9 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, it } from "node:test";
 import { parseUpstream } from "../../src/core/dns/upstream-text.ts";
-import { readDnsLabels } from "../../src/core/labels/dns.ts";
-import { readModeLabels } from "../../src/core/labels/mode.ts";
+import { readLabels } from "../../src/core/labels/read.ts";
+import { labelKeys, labelName } from "../../src/core/labels/table.ts";
 import { parseDuration } from "../../src/core/model/duration.ts";
-import type { Network } from "../../src/core/model/topology.ts";
 import { parseAllowlist } from "../../src/core/policy/allowlist.ts";
 import { parsePolicyFile } from "../../src/core/policy/policy-file.ts";
 import type { Presets } from "../../src/core/policy/preset.ts";
@@ -37,22 +36,10 @@ function checkEntries({ place, text }: Example): void {
 
 function checkLabel({ place, label, text }: LabelExample): void {
   if (isPlaceholder(text)) return;
-  const network = { name: "web", labels: { [`dockerwall.${label}`]: text } } as unknown as Network;
-  switch (label) {
-    case "allow":
-      checkEntries({ place, text });
-      break;
-    case "mode":
-    case "deny":
-      assert.deepEqual(readModeLabels(network).problems, []);
-      break;
-    case "upstream":
-    case "types":
-      assert.deepEqual(readDnsLabels(network).problems, []);
-      break;
-    default:
-      assert.fail(`${place}: there is no label dockerwall.${label}`);
-  }
+  const key = labelKeys.find((each) => each === label);
+  assert.ok(key, `${place}: there is no label dockerwall.${label}`);
+  if (key === "allow") checkEntries({ place, text });
+  else assert.deepEqual(readLabels({ name: "web", labels: { [labelName(key)]: text } }).problems, []);
 }
 
 /** Words as a shell would make them of quotes. */

@@ -6,6 +6,7 @@ import { buildReport } from "../../src/core/journal/report.ts";
 import { type IpAddress, parsePrefix } from "../../src/core/model/address.ts";
 import type { GuardedNetwork } from "../../src/core/model/guarded-network.ts";
 import type { Topology } from "../../src/core/model/topology.ts";
+import { unlabelled } from "../support/topologies.ts";
 
 const ip = (text: string) => text as IpAddress;
 
@@ -60,8 +61,7 @@ function network(id: string, name: string, ...subnets: string[]): GuardedNetwork
     subnets: prefixes,
     gateways: [],
     lists: [],
-    audit: false,
-    dns: { upstreams: undefined, types: [] },
+    labels: unlabelled,
   };
 }
 

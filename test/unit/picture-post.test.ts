@@ -6,6 +6,7 @@ import type { Picture } from "../../src/core/model/picture.ts";
 import type { EntryList } from "../../src/core/policy/entry-list.ts";
 import { createPoster, createReceiver } from "../../src/planes/picture.ts";
 import { entriesOf } from "../support/policies.ts";
+import { unlabelled } from "../support/topologies.ts";
 
 const entries = entriesOf("a.example.com");
 const listOf = (id: number): EntryList => ({
@@ -28,8 +29,7 @@ function pictureOf(
       subnets: [],
       gateways: [],
       lists: ids.map(listOf),
-      audit: index % 2 === 0,
-      dns: { upstreams: undefined, types: [] },
+      labels: { ...unlabelled, mode: index % 2 === 0 ? "audit" : "enforce" },
     }),
   );
   const own = services.map(

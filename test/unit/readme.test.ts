@@ -3,6 +3,7 @@ import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
 import { commands } from "../../src/cli/commands.ts";
+import { labelKeys, labelName, labels } from "../../src/core/labels/table.ts";
 import { settings } from "../../src/edge/host/config.ts";
 
 const repository = join(import.meta.dirname, "../..");
@@ -18,6 +19,15 @@ test("readme: the configuration table is the one in the code", () => {
   const rows = readme.split("\n").filter((line) => line.startsWith("| `DOCKERWALL_"));
   const expected = Object.values(settings).map(({ env, flag, fallback, help }) => {
     return `| \`${env}\` | \`--${flag}\` | ${fallback === undefined ? "" : `\`${fallback}\``} | ${help} |`;
+  });
+  assert.deepEqual(rows, expected);
+});
+
+test("readme: the table of labels is the one in the code", () => {
+  const rows = readme.split("\n").filter((line) => /^\|\s*`?dockerwall\./i.test(line));
+  const expected = labelKeys.map((key) => {
+    const { on, values, help, effect } = labels[key];
+    return `| \`${labelName(key)}\` | ${on.join(", ")} | ${values} | ${help} | ${effect} |`;
   });
   assert.deepEqual(rows, expected);
 });

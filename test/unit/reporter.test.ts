@@ -8,7 +8,7 @@ import { setSpecs } from "../../src/core/firewall/sets.ts";
 import { createLookupJournal } from "../../src/core/journal/lookups.ts";
 import type { DaemonState } from "../../src/core/model/state.ts";
 import { createFakeSets } from "../support/fake-sets.ts";
-import { newContainer } from "../support/topologies.ts";
+import { newContainer, unlabelled } from "../support/topologies.ts";
 
 const app: ClassifiedNetwork = {
   id: "n1",
@@ -17,9 +17,7 @@ const app: ClassifiedNetwork = {
   subnets: [],
   gateways: [],
   lists: [],
-  audit: false,
-  reject: false,
-  dns: { upstreams: undefined, types: [] },
+  labels: unlabelled,
 };
 
 function classified(...problems: readonly string[]): Classification {

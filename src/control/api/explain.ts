@@ -42,7 +42,7 @@ function explainLocally(
   );
   const said = {
     allowed: true,
-    audit: homes.some(({ audit }) => audit),
+    audit: homes.some(({ labels }) => labels.mode === "audit"),
     networks: homes.map(({ name }) => name),
     by: undefined,
     names: [],

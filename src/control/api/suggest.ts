@@ -51,7 +51,7 @@ export function suggestFor(name: string, present: Present, sources: SuggestionSo
   return {
     network: network.name,
     composeKey: labels["com.docker.compose.network"],
-    mode: network.audit ? "audit" : "enforce",
+    mode: network.labels.mode,
     sinceMs: sources.sinceMs,
     present: labels[allowLabel] ?? "",
     added: entries,

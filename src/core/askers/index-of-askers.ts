@@ -2,8 +2,10 @@
 // that its ports are on, which it cannot choose; its addresses tell who it is within a network. Built anew from every
 // picture of the engine; look-ups by address are one map probe for each distinct prefix length.
 
+import { grantKeyOf, withoutGrants } from "../labels/grants.ts";
+import type { NetworkLabels } from "../labels/table.ts";
 import { type IpAddress, type Prefix, prefixContains } from "../model/address.ts";
-import type { GuardedNetwork, NetworkDns } from "../model/guarded-network.ts";
+import type { GuardedNetwork } from "../model/guarded-network.ts";
 import type { Picture } from "../model/picture.ts";
 import { PrefixTable } from "../model/prefix-table.ts";
 import type { Container, Network } from "../model/topology.ts";
@@ -15,9 +17,8 @@ export interface Membership {
   readonly networkId: string;
   readonly networkName: string;
   readonly policy: Policy;
-  /** True when the network lets everything pass. */
-  readonly audit: boolean;
-  readonly dns: NetworkDns;
+  /** The network's; in quarantine without what they grant. */
+  readonly labels: NetworkLabels;
   /** The asker's own addresses on this network, and those on networks that are not guarded. */
   readonly addresses: readonly IpAddress[];
 }
@@ -147,14 +148,13 @@ export class AskerIndex {
     const memberships = new Map<string, Membership>();
     for (const { address, known } of places) {
       if (known?.guarded === undefined) continue;
-      const { id, name, audit, dns } = known.guarded;
+      const { id, name, labels } = known.guarded;
       const cutOff = container !== undefined && this.#quarantined.has(container.id);
       memberships.set(id, {
         networkId: id,
         networkName: name,
         policy: this.#policyOf(known.guarded, container),
-        audit: audit && !cutOff,
-        dns,
+        labels: cutOff ? withoutGrants(labels) : labels,
         addresses: [...(memberships.get(id)?.addresses ?? []), address],
       });
     }
@@ -268,8 +268,8 @@ export class AskerIndex {
     if (standing.kind === "open") return "open";
     return standing.memberships
       .filter(({ addresses }) => addresses.includes(asker))
-      .map(({ policy, audit }) =>
-        [audit ? "audit" : "enforce", ...policy.lists.map(({ digest }) => digest)].join(" "),
+      .map(({ policy, labels }) =>
+        [grantKeyOf(labels), ...policy.lists.map(({ digest }) => digest)].join(" "),
       )
       .toSorted()
       .join(",");

@@ -2,7 +2,8 @@
 // rights by which they could step around any wall. Found from the engine's picture, said once, guarded where it
 // can be.
 
-import { allowLabel } from "../labels/table.ts";
+import { findSlips } from "../labels/slips.ts";
+import { allowLabel, placeOf } from "../labels/table.ts";
 import type { IpAddress } from "../model/address.ts";
 import type { GuardedNetwork, ServicePolicy } from "../model/guarded-network.ts";
 import type { Container, Hazard, Network, Topology } from "../model/topology.ts";
@@ -45,7 +46,7 @@ const hazardSentences: Readonly<Record<Hazard, string>> = {
 export interface ExamineInput {
   readonly topology: Topology;
   /** Guarded networks by id. */
-  readonly guarded: ReadonlyMap<string, Pick<GuardedNetwork, "audit">>;
+  readonly guarded: ReadonlyMap<string, Pick<GuardedNetwork, "labels">>;
   /** Ids of the containers in quarantine. */
   readonly quarantine: ReadonlySet<string>;
   readonly policy: PolicySources;
@@ -65,13 +66,13 @@ export function examineContainers(input: ExamineInput): ContainerFindings {
     const holder = networkHolder(container, topology.containers);
     const homes = holder.endpoints.flatMap(({ networkId }) => guarded.get(networkId) ?? []);
     const inside = homes.length > 0;
-    const audit = inside && homes.every((home) => home.audit);
+    const audit = inside && homes.every((home) => home.labels.mode === "audit");
     const label = container.labels[allowLabel];
     const own = gatherLists({ kind: "container", name: container.name }, label, input.policy);
-    problems.push(...own.problems);
+    problems.push(...own.problems, ...findSlips({ kind: "container", ...container }));
     warnings.push(...own.warnings);
     if (own.lists.length > 0 && holder === container) services.push(serviceOf(container, own.lists, guarded));
-    if (label !== undefined) problems.push(...misplacedLabel(container, holder, inside));
+    if (label !== undefined) problems.push(...misplacedLabel(container, holder, inside, input));
     const onHost = container.hazards.includes("host-network") && container.id !== input.own;
     const concerned = inside || label !== undefined || onHost;
     if (!concerned || !container.running) continue;
@@ -130,16 +131,33 @@ export function networkHolder(container: Container, containers: readonly Contain
   return holder;
 }
 
-/** Why the label of a running container counts for nothing, if so. */
-function misplacedLabel(container: Container, holder: Container, inside: boolean): string[] {
-  const place = `${nameOf(container)}, label ${allowLabel}`;
+/** Why the allowlist of a container counts for nothing, if so; `inside` says that it is on a guarded network. */
+function misplacedLabel(
+  container: Container,
+  holder: Container,
+  inside: boolean,
+  input: ExamineInput,
+): string[] {
+  const place = placeOf({ kind: "container", name: container.name }, allowLabel);
   if (holder !== container) {
     return [
       `${place}: it is on the network of ${nameOf(holder)}, whose labels count for both; label that one`,
     ];
   }
-  if (inside) return [];
+  if (inside || (!container.running && mayStartInside(container, input))) return [];
   return [`${place}: none of its networks carries ${allowLabel}, so it is NOT contained; label a network`];
+}
+
+/** One that does not run has no addresses: it goes by what it is configured for, as far as that has been read. */
+function mayStartInside(
+  { networkMode, configured }: Container,
+  { topology, guarded }: ExamineInput,
+): boolean {
+  if (networkMode === "") return true;
+  if (configured.length === 0) return false;
+  const on = topology.networks.filter(({ id, name }) => configured.includes(id) || configured.includes(name));
+  // With none left it cannot be started, and needs no word before it is made anew.
+  return on.length === 0 || on.some(({ id }) => guarded.has(id));
 }
 
 /** Nobody's address, made of the container's id: by it the set remembers one in quarantine that has none of its own. */

@@ -1,7 +1,7 @@
 // Which lists of entries make a network's or a container's policy: its label, the policy file, and the rules made by
 // command. Each is bad or good by itself, and a bad one leaves in force what stood in its place before.
 
-import { allowLabel } from "../labels/table.ts";
+import { allowLabel, placeOf } from "../labels/table.ts";
 import type { EntryList } from "../policy/entry-list.ts";
 import type { ListStore } from "../policy/list-store.ts";
 import { type RulesByTarget, type RuleTarget, targetKey } from "../policy/override.ts";
@@ -39,8 +39,8 @@ export function onlyLabels(store: ListStore, nowMs: number): PolicySources {
 }
 
 /** What a label's list is called. */
-export function placeOfLabel({ kind, name }: RuleTarget): string {
-  return `${kind} ${JSON.stringify(name)}, label ${allowLabel}`;
+export function placeOfLabel(target: RuleTarget): string {
+  return placeOf(target, allowLabel);
 }
 
 /** The lists of one network or container; `label` is undefined where it has none. */

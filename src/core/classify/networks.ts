@@ -1,8 +1,8 @@
 // From the engine's picture and the bridges on the host: which bridge is guarded, which is open, which is held.
 
 import { heldPrefix } from "../firewall/names.ts";
-import { readDnsLabels } from "../labels/dns.ts";
-import { readModeLabels } from "../labels/mode.ts";
+import { readLabels } from "../labels/read.ts";
+import { findSlips } from "../labels/slips.ts";
 import { allowLabel } from "../labels/table.ts";
 import type { GuardedNetwork } from "../model/guarded-network.ts";
 import type { Network, Topology } from "../model/topology.ts";
@@ -13,8 +13,6 @@ import { tellOverlaps } from "./overlaps.ts";
 
 export interface ClassifiedNetwork extends GuardedNetwork {
   readonly bridge: string;
-  /** True: who is denied is told so at once. */
-  readonly reject: boolean;
 }
 
 export interface Classification {
@@ -25,7 +23,7 @@ export interface Classification {
   readonly held: readonly HeldBridge[];
   /** Networks that carry the label but cannot be guarded. */
   readonly refused: readonly Network[];
-  /** By network id, one sentence each. */
+  /** By network id, one sentence each; also of networks that are not guarded. */
   readonly problems: ReadonlyMap<string, readonly string[]>;
   /** Entries that allow more than it seems, and what names no network; one sentence each. */
   readonly warnings: readonly string[];
@@ -81,14 +79,8 @@ export function classify(input: ClassifyInput): Classification {
       continue;
     }
     const gathered = gatherLists({ kind: "network", name: network.name }, label, input.policy);
-    const { dns, problems: dnsProblems } = readDnsLabels(network);
-    const { audit, reject, problems: modeProblems } = readModeLabels(network);
-    const found = [
-      ...bridgeProblems(network, input.bridges),
-      ...gathered.problems,
-      ...dnsProblems,
-      ...modeProblems,
-    ];
+    const { labels, problems: badLabels } = readLabels(network);
+    const found = [...bridgeProblems(network, input.bridges), ...gathered.problems, ...badLabels];
     if (found.length > 0) problems.set(network.id, found);
     warnings.push(...gathered.warnings);
     guarded.push({
@@ -98,10 +90,12 @@ export function classify(input: ClassifyInput): Classification {
       subnets: network.subnets,
       gateways: network.gateways,
       lists: gathered.lists,
-      audit,
-      reject,
-      dns,
+      labels,
     });
+  }
+  for (const network of input.topology.networks) {
+    const slips = findSlips({ kind: "network", ...network });
+    if (slips.length > 0) problems.set(network.id, [...(problems.get(network.id) ?? []), ...slips]);
   }
   const foreign = input.bridges.filter((bridge) => !claimed.has(bridge) && input.foreign.has(bridge));
   const containers = examineContainers({
@@ -113,7 +107,7 @@ export function classify(input: ClassifyInput): Classification {
   });
   warnings.push(...strangersInFile(input, guarded), ...strangersInRules(input, guarded));
   warnings.push(...tellOverlaps(input.topology.networks, new Set(guarded.map(({ id }) => id))));
-  for (const { name } of guarded.filter(({ audit }) => audit)) {
+  for (const { name } of guarded.filter(({ labels }) => labels.mode === "audit")) {
     warnings.push(`network ${JSON.stringify(name)} is in audit mode: everything passes, and is recorded`);
   }
   return {

@@ -2,6 +2,7 @@
 // it asks is asked of its network's resolvers, and when that is itself, or somebody who asks it in turn, no name is ever
 // found. So nobody is asked on his own behalf; who asks in a circle is told so at once.
 
+import { labelName, placeOf } from "../labels/table.ts";
 import { familyOf, type IpAddress, type Prefix, parsePrefix, prefixContains } from "../model/address.ts";
 import type { GuardedNetwork } from "../model/guarded-network.ts";
 import type { Container, Topology } from "../model/topology.ts";
@@ -67,7 +68,7 @@ export function findCircles(input: CircleInput): Circles {
     return reached;
   }
 
-  const all = [...input.upstreams, ...input.guarded.flatMap(({ dns }) => dns.upstreams ?? [])];
+  const all = [...input.upstreams, ...input.guarded.flatMap(({ labels }) => labels.upstream ?? [])];
   const reached = new Map<string, ReadonlySet<string>>();
   for (const upstream of all)
     if (askersBehind(upstream).length > 0) reached.set(keyOf(upstream), reach(upstream));
@@ -125,13 +126,13 @@ export function findCircles(input: CircleInput): Circles {
     },
     reasonFor,
     sentences: [
-      ...(input.guarded.some(({ dns }) => dns.upstreams === undefined)
+      ...(input.guarded.some(({ labels }) => labels.upstream === undefined)
         ? sentenceFor(undefined, "the host's resolver")
         : []),
-      ...input.guarded.flatMap(({ name, dns }) =>
-        dns.upstreams === undefined
+      ...input.guarded.flatMap(({ name, labels }) =>
+        labels.upstream === undefined
           ? []
-          : sentenceFor(dns.upstreams, `network ${JSON.stringify(name)}, label dockerwall.upstream:`),
+          : sentenceFor(labels.upstream, `${placeOf({ kind: "network", name }, labelName("upstream"))}:`),
       ),
     ],
   };
@@ -168,7 +169,7 @@ function findAskers({
     const network = guarded.find(({ subnets }) => subnets.some((subnet) => prefixContains(subnet, address)));
     if (network !== undefined && !network.gateways.includes(address)) {
       const description = `an address of guarded network ${JSON.stringify(network.name)}`;
-      return { id: address, description, choices: [network.dns.upstreams] };
+      return { id: address, description, choices: [network.labels.upstream] };
     }
     return [...own, ...loopback].some((prefix) => prefixContains(prefix, address))
       ? published.find((place) => place.port === port && answersAt(place.address, address))?.asker
@@ -183,7 +184,7 @@ function askerOf(container: Container, guarded: ReadonlyMap<string, GuardedNetwo
   const [first] = networks;
   if (first === undefined) return undefined;
   const description = `container ${JSON.stringify(container.name)} on guarded network ${JSON.stringify(first.name)}`;
-  return { id: container.id, description, choices: networks.map(({ dns }) => dns.upstreams) };
+  return { id: container.id, description, choices: networks.map(({ labels }) => labels.upstream) };
 }
 
 /** A port that is published at no address in particular answers at each of its family. */

@@ -168,8 +168,8 @@ export function desiredSets(classification: Classification): DesiredSets {
     classification.containers.quarantined
       .filter(({ address }) => familyOf(address) === family)
       .map(({ address, containerId }) => ({ prefix: hostPrefix(address), comment: containerId }));
-  const audited = guarded.filter(({ audit }) => audit);
-  const rejecting = guarded.filter(({ reject }) => reject);
+  const audited = guarded.filter(({ labels }) => labels.mode === "audit");
+  const rejecting = guarded.filter(({ labels }) => labels.deny === "reject");
   const auditedStrays = classification.containers.strays.filter(({ audit }) => audit);
   const bridges = guarded.map((network) => network.bridge);
   const withIpv6 = guarded.filter((network) =>

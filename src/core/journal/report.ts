@@ -30,7 +30,7 @@ export function buildReport(input: ReportInput): StatsReport {
   const networks = guarded.map((network): NetworkStats => {
     return {
       network: network.name,
-      mode: network.audit ? "audit" : "enforce",
+      mode: network.labels.mode,
       subnets: network.subnets.map(renderPrefix),
       lookups: lookupRows(lookups.get(network.id) ?? []),
       drops: byAddress(dropRows(drops.get(network.id) ?? [], dropNames(journal, network.id))),

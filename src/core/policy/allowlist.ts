@@ -81,5 +81,10 @@ function excessOf(total: number, { prefix, host }: KernelCounts): string | undef
 
 /** One sentence for one problem, naming where it stands. `place` is like `network "web", label dockerwall.allow`. */
 export function renderProblem(place: string, problem: AllowlistProblem): string {
-  return `${place}: entry ${JSON.stringify(problem.entry)} at column ${problem.column}: ${problem.problem}`;
+  return `${place}: ${describeProblem(problem)}`;
+}
+
+/** The same without the place. */
+export function describeProblem({ entry, column, problem }: AllowlistProblem): string {
+  return `entry ${JSON.stringify(entry)} at column ${column}: ${problem}`;
 }
