@@ -15,13 +15,10 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
+import type { ControlApi } from "../../src/core/model/control-api.ts";
 import type { StatsReport, StatusReport } from "../../src/core/model/report.ts";
 import { createControlClient, daemonIsAbsent } from "../../src/edge/control-socket/client.ts";
-import {
-  type ControlApi,
-  type ControlServer,
-  createControlServer,
-} from "../../src/edge/control-socket/server.ts";
+import { type ControlServer, createControlServer } from "../../src/edge/control-socket/server.ts";
 import { DockerwallError } from "../../src/errors.ts";
 import { until } from "../support/lab/command.ts";
 

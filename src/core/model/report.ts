@@ -125,16 +125,6 @@ export interface DoctorReport {
   readonly checks: readonly Check[];
 }
 
-/** What `allow` and `deny` ask for. */
-export interface RuleRequest {
-  readonly verb: "allow" | "deny" | "undo";
-  /** A guarded network, or a container on one. */
-  readonly target: string;
-  readonly entries: readonly string[];
-  /** How long the rule is in force; undefined until the host is restarted. */
-  readonly forSeconds: number | undefined;
-}
-
 /** The rules made by command for one target. */
 export interface RulesReport {
   readonly kind: "network" | "container";
@@ -145,12 +135,6 @@ export interface RulesReport {
     /** Milliseconds since the epoch; undefined until the host is restarted. */
     readonly endsAtMs: number | undefined;
   }[];
-}
-
-/** What `explain` asks: a container, and `NAME|ADDRESS[:PORT][/tcp|/udp]`. */
-export interface ExplainRequest {
-  readonly container: string;
-  readonly target: string;
 }
 
 export interface ExplainReport extends Explanation {

@@ -3,6 +3,7 @@
 // One HTTP request per connection, written by hand: node:http alone would take 15 ms of the CLI's start.
 
 import { connect } from "node:net";
+import type { ControlApi } from "../../core/model/control-api.ts";
 import type {
   DoctorReport,
   ExplainReport,
@@ -15,7 +16,6 @@ import type {
 } from "../../core/model/report.ts";
 import { DockerwallError, isErrorCode, messageOf } from "../../errors.ts";
 import { systemCode } from "../kernel/system-error.ts";
-import type { ControlApi } from "./server.ts";
 
 const maxAnswerBytes = 64 * 1024 * 1024;
 /** A report is at hand; a change waits for the engine and the kernel. */

@@ -7,65 +7,13 @@ import type { IncomingMessage, RequestListener, Server, ServerResponse } from "n
 import { createRequire } from "node:module";
 import { connect } from "node:net";
 import { dirname, join } from "node:path";
-import type {
-  DoctorReport,
-  ErrorReport,
-  ExplainReport,
-  ExplainRequest,
-  PreparedNetwork,
-  ReplayReport,
-  RuleRequest,
-  RulesReport,
-  StatsReport,
-  StatusReport,
-  SuggestReport,
-} from "../../core/model/report.ts";
+import type { ControlApi, PrepareNetworkRequest, RuleRequest } from "../../core/model/control-api.ts";
+import type { ErrorReport } from "../../core/model/report.ts";
 import { DockerwallError, type ErrorCode, messageOf } from "../../errors.ts";
 import { systemCode } from "../kernel/system-error.ts";
 
 // An ESM import of node:http reads all its lazy exports, WebSocket among them: 30 ms that require() saves.
 const http = createRequire(import.meta.url)("node:http") as typeof import("node:http");
-
-/** What the daemon can be asked. */
-export interface ControlApi {
-  stats(): Promise<StatsReport>;
-  status(): Promise<StatusReport>;
-  doctor(): Promise<DoctorReport>;
-  /** @throws DockerwallError NETWORK_EXISTS, BAD_ENTRY, ENGINE_REFUSED, NOT_ENFORCED. */
-  prepareNetwork(request: PrepareNetworkRequest): Promise<PreparedNetwork>;
-  /** Makes rules, or takes them back; in force when it resolves. @throws DockerwallError BAD_ENTRY, NOT_FOUND, USAGE */
-  changeRules(request: RuleRequest): Promise<RulesReport>;
-  /** @throws DockerwallError BAD_ENTRY, NOT_FOUND */
-  explain(request: ExplainRequest): Promise<ExplainReport>;
-  /** @throws DockerwallError NOT_FOUND */
-  suggest(request: NetworkRequest): Promise<SuggestReport>;
-  /** @throws DockerwallError BAD_ENTRY, NOT_FOUND */
-  replay(request: ReplayRequest): Promise<ReplayReport>;
-  /** Cuts a container off from everything. @throws DockerwallError NOT_FOUND */
-  quarantine(request: ContainerRequest): Promise<void>;
-  /** Lets it back. @throws DockerwallError NOT_FOUND */
-  release(request: ContainerRequest): Promise<void>;
-  uninstall(): Promise<void>;
-}
-
-export interface ContainerRequest {
-  /** Name, id, or the beginning of an id. */
-  readonly container: string;
-}
-
-export interface NetworkRequest {
-  readonly network: string;
-}
-
-export interface ReplayRequest extends NetworkRequest {
-  /** A label as it might be. */
-  readonly allow: string;
-}
-
-export interface PrepareNetworkRequest {
-  readonly name: string;
-  readonly patterns: readonly string[];
-}
 
 export interface ControlServer {
   /** Lets running requests end (2 s at most), and takes the socket away. */
