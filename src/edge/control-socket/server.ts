@@ -2,15 +2,12 @@
 // Whoever can connect could also do worse, so the limits below guard against accidents (a client that
 // hangs, a loop that floods), not against an attacker with root.
 
-import { chmod, link, lstat, mkdir, mkdtemp, rename, rm } from "node:fs/promises";
 import type { IncomingMessage, RequestListener, Server, ServerResponse } from "node:http";
 import { createRequire } from "node:module";
-import { connect } from "node:net";
-import { dirname, join } from "node:path";
 import type { ControlApi, PrepareNetworkRequest, RuleRequest } from "../../core/model/control-api.ts";
 import type { ErrorReport } from "../../core/model/report.ts";
 import { DockerwallError, type ErrorCode, messageOf } from "../../errors.ts";
-import { systemCode } from "../kernel/system-error.ts";
+import { bindPrivately } from "./bind.ts";
 
 // An ESM import of node:http reads all its lazy exports, WebSocket among them: 30 ms that require() saves.
 const http = createRequire(import.meta.url)("node:http") as typeof import("node:http");
@@ -27,7 +24,7 @@ const timeouts = { headersTimeout: 3_000, requestTimeout: 5_000, connectionsChec
 
 /**
  * Listens on `path` with mode 0600. The socket of a dead daemon is replaced.
- * @throws DockerwallError DAEMON_RUNNING when a living daemon answers there, NO_PRIVILEGE, BAD_CONFIG.
+ * @throws DockerwallError BAD_CONFIG when something else is there, NO_PRIVILEGE.
  */
 export async function createControlServer(options: {
   readonly path: string;
@@ -37,83 +34,16 @@ export async function createControlServer(options: {
   const server = http.createServer({ ...timeouts, maxHeaderSize: 8 * 1024 }, listenerOf(api));
   server.maxConnections = maxConnections;
   try {
-    const inode = await bindPrivately(server, path);
-    return { close: () => close(server, path, inode) };
+    const remove = await bindPrivately(server, path);
+    return { close: () => close(server, remove) };
   } catch (error) {
     server.close();
-    throw describeBindError(error, path);
+    throw error;
   }
 }
 
-/**
- * Binds in a fresh 0700 folder, restricts the socket, and only then links it to its real name: nobody can
- * ever connect to a socket that is more open than it should be.
- */
-async function bindPrivately(server: Server, path: string): Promise<bigint> {
-  await mkdir(dirname(path), { recursive: true, mode: 0o700 });
-  const folder = await mkdtemp(join(dirname(path), ".c-"));
-  try {
-    const socket = join(folder, "s");
-    await new Promise<void>((resolve, reject) => {
-      server.once("error", reject);
-      server.listen({ path: socket }, resolve);
-    });
-    await chmod(socket, 0o600);
-    const { ino } = await lstat(socket, { bigint: true });
-    await claim(socket, path);
-    return ino;
-  } finally {
-    await rm(folder, { recursive: true, force: true });
-  }
-}
-
-/**
- * Links `socket` to `path`. A socket on which nobody answers is replaced, by one daemon only: whoever first
- * links its own to a name made of the dead one's identity. That name is a claim of the same kind, so that
- * who dies while holding it is in nobody's way.
- */
-async function claim(socket: string, path: string): Promise<void> {
-  for (let round = 0; round < 5; round++) {
-    const linked = await link(socket, path).then(() => true, ignoreExisting);
-    if (linked === true) return;
-    const found = await lstat(path, { bigint: true }).catch(ignoreMissing);
-    if (found === undefined) continue;
-    if (!found.isSocket()) {
-      throw new DockerwallError("BAD_CONFIG", `${path} is in the way and not a socket; remove it`);
-    }
-    if (await answers(path)) break;
-    const takeover = join(dirname(path), `.t-${found.ino}-${found.birthtimeNs}`);
-    await claim(socket, takeover);
-    const still = await lstat(path, { bigint: true }).catch(ignoreMissing);
-    if (still?.ino === found.ino) return rename(takeover, path);
-    await rm(takeover, { force: true });
-  }
-  throw new DockerwallError(
-    "DAEMON_RUNNING",
-    "another dockerwall daemon is running here; stop it first, or choose another --control-socket",
-  );
-}
-
-/** True unless the kernel says that nobody listens there. */
-function answers(path: string): Promise<boolean> {
-  return new Promise((resolve) => {
-    const socket = connect({ path, timeout: 2_000 });
-    const settle = (alive: boolean) => {
-      socket.destroy();
-      resolve(alive);
-    };
-    socket.once("connect", () => settle(true));
-    socket.once("timeout", () => settle(true));
-    socket.once("error", (error) => {
-      const code = systemCode(error);
-      settle(code !== "ECONNREFUSED" && code !== "ENOENT");
-    });
-  });
-}
-
-async function close(server: Server, path: string, inode: bigint): Promise<void> {
-  const found = await lstat(path, { bigint: true }).catch(ignoreMissing);
-  if (found?.ino === inode) await rm(path, { force: true });
+async function close(server: Server, remove: () => Promise<void>): Promise<void> {
+  await remove();
   const closed = new Promise<void>((resolve) => {
     server.close(() => resolve());
   });
@@ -121,20 +51,6 @@ async function close(server: Server, path: string, inode: bigint): Promise<void>
   const timer = setTimeout(() => server.closeAllConnections(), closeGraceMs);
   await closed;
   clearTimeout(timer);
-}
-
-function describeBindError(error: unknown, path: string): unknown {
-  const code = systemCode(error);
-  if (code === "EACCES" || code === "EPERM" || code === "EROFS") {
-    return new DockerwallError(
-      "NO_PRIVILEGE",
-      `the control socket ${path} cannot be created (${code}); run as root`,
-      {
-        cause: error,
-      },
-    );
-  }
-  return error;
 }
 
 type Handler = (request: IncomingMessage) => Promise<unknown>;
@@ -309,12 +225,4 @@ function parseRuleRequest(body: string): RuleRequest {
 
 function isString(value: unknown): value is string {
   return typeof value === "string";
-}
-
-function ignoreExisting(error: unknown): undefined {
-  if (systemCode(error) !== "EEXIST") throw error;
-}
-
-function ignoreMissing(error: unknown): undefined {
-  if (systemCode(error) !== "ENOENT") throw error;
 }
