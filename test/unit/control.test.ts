@@ -148,6 +148,7 @@ const requests: readonly {
   { name: "bad JSON", bytes: post("{"), status: 400 },
   { name: "JSON of another shape", bytes: post('{"name":1}'), status: 400 },
   { name: "JSON null", bytes: post("null"), status: 400 },
+  { name: "a field too many", bytes: post('{"name":"a","patterns":[],"force":true}'), status: 400 },
   { name: "patterns that are no strings", bytes: post('{"name":"a","patterns":[1]}'), status: 400 },
   { name: "a body over the limit", bytes: post(`{"name":"${"a".repeat(70_000)}"}`), status: 413 },
   {
