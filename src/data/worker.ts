@@ -7,6 +7,7 @@ import { allRead, Knowledge } from "../core/askers/knowledge.ts";
 import { LateCaptures } from "../core/askers/late-captures.ts";
 import { Newcomers } from "../core/askers/unknown-sandboxes.ts";
 import { contain } from "../core/contain.ts";
+import { readCounters } from "../core/counters.ts";
 import { canaryQuery, isOurDenial } from "../core/dns/canary.ts";
 import {
   anyAddress,
@@ -414,9 +415,9 @@ async function start(): Promise<void> {
   });
   let told = "";
   setInterval(() => {
-    const report = answerer.stats();
-    const text = JSON.stringify(report);
-    if (text !== told) tell({ kind: "resolver", report });
+    const now = { report: answerer.stats(), counters: readCounters() };
+    const text = JSON.stringify(now);
+    if (text !== told) tell({ kind: "resolver", ...now });
     told = text;
     tellLookups();
   }, journalEveryMs);

@@ -5,6 +5,7 @@ import { once } from "node:events";
 import { Worker } from "node:worker_threads";
 import { contain } from "../core/contain.ts";
 import type { IpAddress } from "../core/model/address.ts";
+import type { CounterReading } from "../core/model/counter.ts";
 import type {
   DataPlaneFindings,
   DataPlaneSettings,
@@ -27,7 +28,7 @@ export interface DataPlaneEvents {
   /** The engine is to be read, these containers in any case. */
   readonly onRefresh: (suspects: readonly string[]) => void;
   readonly onSandboxes: (captured: number, problem: string | undefined) => void;
-  readonly onResolver: (report: ResolverReport) => void;
+  readonly onResolver: (report: ResolverReport, counters: readonly CounterReading[]) => void;
   readonly onProblem: (problem: string) => void;
   /** The worker is gone; nothing more will come. */
   readonly onDeath: (error: Error) => void;
@@ -119,7 +120,7 @@ export async function startDataPlane(
         events.onSandboxes(message.captured, message.problem);
         break;
       case "resolver":
-        events.onResolver(message.report);
+        events.onResolver(message.report, message.counters);
         break;
       case "problem":
         events.onProblem(message.problem);

@@ -4,6 +4,7 @@ import type { ErrorCode } from "../../errors.ts";
 import type { EntryList } from "../policy/entry-list.ts";
 import type { Target } from "../policy/target.ts";
 import type { IpAddress, Prefix } from "./address.ts";
+import type { CounterReading } from "./counter.ts";
 import type { LookupTrouble, ResolverReport } from "./report.ts";
 import type { Topology } from "./topology.ts";
 
@@ -195,7 +196,12 @@ export type FromDataPlane =
   | { readonly kind: "fresh-addresses"; readonly addresses: readonly IpAddress[] }
   /** Somebody asked whom or what we do not know yet: list again, now, and read these containers in any case. */
   | { readonly kind: "refresh"; readonly suspects: readonly string[] }
-  | { readonly kind: "resolver"; readonly report: ResolverReport }
+  | {
+      readonly kind: "resolver";
+      readonly report: ResolverReport;
+      /** Of the data plane's thread, all of them. */
+      readonly counters: readonly CounterReading[];
+    }
   | { readonly kind: "sandboxes"; readonly captured: number; readonly problem: string | undefined }
   /** Something went wrong that the data plane lives on with: one sentence. */
   | { readonly kind: "problem"; readonly problem: string }

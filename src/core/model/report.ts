@@ -1,6 +1,7 @@
 // What the daemon tells about itself over the control socket: plain data, printed by the CLI as text or JSON.
 
 import type { ErrorCode } from "../../errors.ts";
+import type { CounterReading } from "./counter.ts";
 import type { Explanation } from "./planes.ts";
 import type { DaemonState } from "./state.ts";
 
@@ -66,21 +67,11 @@ export interface NetworkStatus {
   readonly problems: readonly string[];
 }
 
-/** How busy the resolver is now, and what it has left out since it was started. */
+/** How busy the resolver is now. */
 export interface ResolverReport {
   /** Questions that an upstream is asked, and those that wait for their turn. */
   readonly running: number;
   readonly waiting: number;
-  /** Messages from upstream that answered nothing: late, repeated, or forged. */
-  readonly ignoredMessages: number;
-  /** Private addresses in answers to allowed names. */
-  readonly refusedAddresses: number;
-  /** Addresses beyond what one answer opens. */
-  readonly excessAddresses: number;
-  /** Answers withheld because the asker or its network holds too much, or a set of the kernel is full. */
-  readonly refusedGrants: number;
-  /** Lookups refused because their asker has too many under way. */
-  readonly refusedTurns: number;
 }
 
 export interface StatusReport {
@@ -91,8 +82,6 @@ export interface StatusReport {
   readonly sinceMs: number;
   readonly engine: { readonly version: string; readonly apiVersion: string } | undefined;
   readonly backend: "nft" | "legacy";
-  /** How often the rules of a family had been changed by somebody and were put right. */
-  readonly rulesHealed: number;
   readonly capture: {
     /** Sandboxes whose own resolver we stand in for. */
     readonly sandboxes: number;
@@ -101,6 +90,8 @@ export interface StatusReport {
   };
   /** Undefined until the resolver has told. */
   readonly resolver: ResolverReport | undefined;
+  /** Everything that is counted, those at nought too, since the daemon was started. */
+  readonly counters: readonly CounterReading[];
   readonly networks: readonly NetworkStatus[];
   /** Bridges that pass nothing, as it is not known yet whose they are. */
   readonly held: readonly { readonly bridge: string; readonly sinceMs: number }[];

@@ -63,8 +63,11 @@ export interface PacketQueue {
    * A verdict on one that the kernel let go meanwhile changes nothing.
    */
   verdict(id: number, verdict: Verdict, mark?: number): void;
-  /** How often packets were dropped because we did not read fast enough. */
-  readonly overflows: number;
+  /**
+   * How often, since this was asked last, the kernel found the socket full because we did not read fast enough; what it
+   * did with those packets is what QueueSpec.whenFull says.
+   */
+  takeOverflows(): number;
   /** Drops everything that waits. */
   close(): void;
 }
@@ -119,8 +122,10 @@ function serveQueue(number: number, socket: NetlinkSocket): PacketQueue {
       if (mark !== undefined) writer.u32be(attributes.mark, mark);
       socket.request(what);
     },
-    get overflows() {
-      return overflows;
+    takeOverflows() {
+      const taken = overflows;
+      overflows = 0;
+      return taken;
     },
     close: () => socket.close(),
   };
