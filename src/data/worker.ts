@@ -62,7 +62,7 @@ const housekeepingEveryMs = 30_000;
 const hostConnections = 512;
 
 const port = parentPort;
-if (port === null) throw new DockerwallError("INTERNAL", "data-plane.ts runs as a worker thread only");
+if (port === null) throw new DockerwallError("INTERNAL", "data/worker.ts runs as a worker thread only");
 const settings = workerData as DataPlaneSettings;
 const tell = (message: FromDataPlane): void => port.postMessage(message);
 const done = ({ requestId }: { readonly requestId: number }): void => tell({ kind: "done", requestId });

@@ -67,7 +67,7 @@ export async function startDataPlane(
 ): Promise<DataPlaneLink> {
   // Run from source by a loader, or compiled: the worker has the extension that this file has.
   const extension = import.meta.url.endsWith(".ts") ? "ts" : "js";
-  const worker = new Worker(new URL(`../data-plane.${extension}`, import.meta.url), {
+  const worker = new Worker(new URL(`../data/worker.${extension}`, import.meta.url), {
     workerData: settings,
     trackUnmanagedFds: false,
   });
