@@ -23,6 +23,9 @@ export interface Route<Name extends RouteName> {
   readonly withinMs: number;
 }
 
+/** One of them, whichever it is. */
+export type AnyRoute = { readonly [Name in RouteName]: Route<Name> }[RouteName];
+
 /** What is told is at hand. */
 const atHandMs = 5_000;
 /** The engine, the kernel or a resolver is waited for. */
