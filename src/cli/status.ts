@@ -1,7 +1,8 @@
 // `dockerwall status`: what is guarded, how, since when, and what is wrong. Its exit code is the image's
 // HEALTHCHECK.
 
-import type { NetworkStatus, ResolverReport, StatusReport } from "../core/model/report.ts";
+import type { CounterReading } from "../core/model/counter.ts";
+import type { NetworkStatus, StatusReport } from "../core/model/report.ts";
 import { isInForce, stateSentences } from "../core/model/state.ts";
 import { createControlClient } from "../edge/control-socket/client.ts";
 import { controlSocketOf } from "../edge/control-socket/path.ts";
@@ -50,9 +51,12 @@ export function renderStatus(report: StatusReport, nowMs: number, styled: boolea
     bold(`dockerwall ${printable(report.version)}: ${report.state} for ${since}\n`, styled),
     ...(isInForce(report.state) ? [] : [`State:   ${stateSentences[report.state]}\n`]),
     `Engine:  ${engineLine}\n`,
-    `Rules:   iptables-${report.backend}${report.rulesHealed === 0 ? "" : `, put right ${countOf(report.rulesHealed, "time", "times")}`}\n`,
+    `Rules:   iptables-${report.backend}\n`,
     `Capture: ${captureLine}\n`,
-    report.resolver === undefined ? "" : `Lookups: ${renderResolver(report.resolver)}\n`,
+    report.resolver === undefined
+      ? ""
+      : `Lookups: ${report.resolver.running} under way, ${report.resolver.waiting} waiting\n`,
+    renderCounters(report.counters),
     ...report.problems.map((problem) => `Problem: ${printableSentence(problem)}\n`),
     ...report.held.map(
       ({ bridge, sinceMs }) =>
@@ -70,17 +74,15 @@ export function renderStatus(report: StatusReport, nowMs: number, styled: boolea
   ].join("");
 }
 
-/** What is under way, and what was left out, where anything was. */
-function renderResolver(resolver: ResolverReport): string {
-  const leftOut = [
-    countOf(resolver.ignoredMessages, "stray message", "stray messages"),
-    countOf(resolver.refusedAddresses, "private address", "private addresses"),
-    countOf(resolver.excessAddresses, "excess address", "excess addresses"),
-    countOf(resolver.refusedGrants, "refused grant", "refused grants"),
-    countOf(resolver.refusedTurns, "lookup too many", "lookups too many"),
-  ].filter((part) => !part.startsWith("0 "));
-  const parts = [`${resolver.running} under way`, `${resolver.waiting} waiting`];
-  return `${parts.join(", ")}${leftOut.length === 0 ? "" : `; so far ${leftOut.join(", ")}`}`;
+/** Whatever happened at all, by the words of who counts it. */
+function renderCounters(counters: readonly CounterReading[]): string {
+  const counted = counters
+    .filter(({ value }) => value > 0)
+    .map(({ value, words, label }) => {
+      const text = printableSentence(countOf(value, words.one, words.many));
+      return label === undefined ? text : `${text} (${printable(label.value)})`;
+    });
+  return counted.length === 0 ? "" : `Counted: ${counted.join(", ")}\n`;
 }
 
 function renderNetwork(network: NetworkStatus, nowMs: number, styled: boolean): string {

@@ -2,6 +2,7 @@
 // plane; rules on a schedule of their own. Each piece of work runs once at a time, and none when the wall is not ours.
 
 import type { Classification } from "../core/classify/networks.ts";
+import { declareCounters } from "../core/counters.ts";
 import type { DaemonState } from "../core/model/state.ts";
 import type { Topology } from "../core/model/topology.ts";
 import type { Inventory } from "../edge/engine/inventory.ts";
@@ -75,6 +76,12 @@ async function within(limitMs: number, taken: Promise<void>): Promise<void> {
   );
   await Promise.race([taken, late.promise]).finally(() => clearTimeout(timer));
 }
+const rulesPutRight = declareCounters({
+  name: "rules_put_right",
+  help: "How often the rules of a family had been changed by somebody and were put right.",
+  words: { one: "time rules put right", many: "times rules put right" },
+  label: { name: "family", values: ["IPv4", "IPv6"] },
+});
 
 const working: ReadonlySet<DaemonState> = new Set(["starting", "enforcing", "degraded"]);
 
@@ -145,8 +152,10 @@ export function createEnforcement(options: EnforcementOptions): Enforcement {
     rulesProblem = undefined;
     const families = await wall.applyRules();
     if (installed) {
-      for (const family of families) log.warn("rules put right", { family });
-      reporter.onHealed(families.length);
+      for (const family of families) {
+        log.warn("rules put right", { family });
+        rulesPutRight[`IPv${family}`].add();
+      }
     }
     installed = true;
     holdUnsettled();

@@ -1,7 +1,8 @@
 // Everything that decides beside labels, and changes while the daemon runs: presets, the policy file, and rules by
 // command with their ends. Whatever changes here is in force when `useOther` resolves.
 
-import type { RuleRequest, RulesReport } from "../core/model/report.ts";
+import type { RuleRequest } from "../core/model/control-api.ts";
+import type { RulesReport } from "../core/model/report.ts";
 import { loadBuiltInPresets } from "../core/policy/built-in-presets.ts";
 import { createListStore, type ListStore } from "../core/policy/list-store.ts";
 import type { PolicyFile } from "../core/policy/policy-file.ts";

@@ -1,10 +1,12 @@
 // What the daemon says about itself: gathers what the planes report and answers `status` and `stats`.
 
 import type { Classification } from "../core/classify/networks.ts";
+import { declareCounter, readCounters } from "../core/counters.ts";
 import { createRecentDrops, fullTables } from "../core/firewall/full-tables.ts";
 import type { LookupJournal } from "../core/journal/lookups.ts";
 import { buildReport } from "../core/journal/report.ts";
 import { type IpAddress, prefixContains, renderPrefix } from "../core/model/address.ts";
+import { type CounterReading, sumReadings } from "../core/model/counter.ts";
 import type { NetworkStatus, ResolverReport, StatsReport, StatusReport } from "../core/model/report.ts";
 import { type DaemonState, isInForce } from "../core/model/state.ts";
 import type { Topology } from "../core/model/topology.ts";
@@ -15,6 +17,12 @@ import type { Backend } from "../edge/kernel/iptables/iptables.ts";
 import { readTables } from "../edge/kernel/tables.ts";
 import { reportRules } from "./api/change-overrides.ts";
 import { createDeniedReading } from "./denied-counters.ts";
+
+const droppedPackets = declareCounter({
+  name: "queue_dropped_packets",
+  help: "Packets that the kernel dropped because too many waited in our packet queues (NFQUEUE), by its own count.",
+  words: { one: "packet dropped by a full queue", many: "packets dropped by full queues" },
+});
 
 export interface ReporterOptions {
   readonly engineVersion: { readonly version: string; readonly apiVersion: string };
@@ -63,10 +71,8 @@ export interface Reporter {
   /** The rules stand, the sets hold these networks, and the data plane decides by them. */
   onEnforced(ids: readonly string[]): void;
   isEnforced(id: string): boolean;
-  /** Rules of so many families had been changed by somebody and were put right. */
-  onHealed(families: number): void;
   onSandboxes(captured: number, problem: string | undefined): void;
-  onResolver(report: ResolverReport): void;
+  onResolver(report: ResolverReport, counters: readonly CounterReading[]): void;
   onProblem(place: ProblemPlace, problem: string): void;
   clearProblem(place: ProblemPlace): void;
   /** True while there is anything that must be corrected. */
@@ -84,11 +90,14 @@ export function createReporter(options: ReporterOptions): Reporter {
   let classification: Classification | undefined;
   let containers: Topology["containers"] = [];
   let sandboxes = 0;
-  let rulesHealed = 0;
   let resolver: ResolverReport | undefined;
+  /** Of the data plane. */
+  let counters: readonly CounterReading[] = [];
   let circles: readonly string[] = [];
   const denied = createDeniedReading(options.sets, networkOf);
   const recentDrops = createRecentDrops();
+  /** By our packet queues, when they were looked at last. */
+  let dropped = 0;
   let said: ReadonlySet<string> = new Set();
 
   function noteProblem(place: ProblemPlace, problem: string): void {
@@ -180,6 +189,9 @@ export function createReporter(options: ReporterOptions): Reporter {
   function tables(): string[] {
     const read = readTables(options.queues);
     const queueDropped = recentDrops(read.queueDropped, Date.now());
+    // The kernel's own counter begins anew with its queue.
+    droppedPackets.add(read.queueDropped - (read.queueDropped < dropped ? 0 : dropped));
+    dropped = read.queueDropped;
     return fullTables({ ...read, queueDropped, setsFull: denied.full() });
   }
 
@@ -206,16 +218,14 @@ export function createReporter(options: ReporterOptions): Reporter {
       enforced = new Set(ids);
     },
     isEnforced: (id) => enforced.has(id) && !decisive.some((place) => problems.has(place)),
-    onHealed(families) {
-      rulesHealed += families;
-    },
     onSandboxes(captured, problem) {
       sandboxes = captured;
       if (problem === undefined) forgetProblem("capture");
       else noteProblem("capture", problem);
     },
-    onResolver(report) {
+    onResolver(report, theirs) {
       resolver = report;
+      counters = theirs;
     },
     onProblem: noteProblem,
     clearProblem: forgetProblem,
@@ -224,6 +234,7 @@ export function createReporter(options: ReporterOptions): Reporter {
       const networks = networkStatuses();
       const state = options.state();
       const gone = state === "uninstalling" || state === "uninstalled";
+      const full = gone ? [] : tables();
       return {
         state,
         healthy: isInForce(state) && [...problems.keys()].every((place) => bearable.includes(place)),
@@ -231,9 +242,9 @@ export function createReporter(options: ReporterOptions): Reporter {
         sinceMs,
         engine: options.engineVersion,
         backend: options.backend,
-        rulesHealed,
         capture: { sandboxes, problem: problems.get("capture") },
         resolver,
+        counters: sumReadings([...readCounters(), ...counters]),
         networks,
         held: gone ? [] : heldNow(),
         rules: targetsOf(options.rules()).map((target) => reportRules(target, options.rules())),
@@ -249,7 +260,7 @@ export function createReporter(options: ReporterOptions): Reporter {
           ? []
           : [
               ...circles,
-              ...tables(),
+              ...full,
               ...(classification?.warnings ?? []),
               ...(classification?.containers.warnings ?? []),
             ],

@@ -33,7 +33,7 @@ import type { DnsClient } from "../edge/listener/udp.ts";
 import { DockerwallError, messageOf } from "../errors.ts";
 import type { DataPlaneSettings } from "../planes/messages.ts";
 import type { Admission } from "./admission.ts";
-import { createLookupCounts } from "./lookup-counts.ts";
+import { countLookup } from "./lookup-counts.ts";
 import { createSeldom } from "./rate-limited.ts";
 import { createLookups } from "./resolvers.ts";
 import { createRecheck, recheckWithinMs } from "./waiting/engine-reading.ts";
@@ -135,7 +135,6 @@ export function createAnswerer(options: AnswererOptions): Answerer {
   let circles = lookForCircles({});
   const tellFailure = createSeldom(options.onProblem, () => performance.now(), betweenFailuresMs);
   const tellExcess = createSeldom(options.onProblem, () => performance.now(), betweenFailuresMs);
-  const counts = createLookupCounts();
   const recheck = createRecheck({ ask: () => options.onUnknown("name"), nowMs: () => performance.now() });
 
   /** What may be a circle changes with the picture, and with whom the daemon asks. */
@@ -218,7 +217,7 @@ export function createAnswerer(options: AnswererOptions): Answerer {
     if (resolution.outcome === "failed") {
       tellFailure(`lookup of ${query.question.name} failed: ${messageOf(resolution.cause)}`);
     }
-    counts.note(resolution);
+    countLookup(resolution);
     if (resolution.excess > 0) {
       tellExcess(`${resolution.excess} addresses of ${query.question.name} were left out of its answer`);
     }
@@ -374,7 +373,7 @@ export function createAnswerer(options: AnswererOptions): Answerer {
 
     reconsider: waits.wake,
 
-    stats: () => ({ ...lookups.stats(), ...counts.current() }),
+    stats: lookups.stats,
 
     useUpstreams(upstreams) {
       lookups.useUpstreams(upstreams);

@@ -8,12 +8,19 @@
 
 import { judge, type LateCaptures, type Suspicion } from "../core/askers/late-captures.ts";
 import { contain } from "../core/contain.ts";
+import { declareCounter } from "../core/counters.ts";
 import { askedMark, engineQueueNumber, rejectedMark } from "../core/firewall/names.ts";
 import { engineQueueLength, stayAwake } from "../edge/kernel/flows/engine-queue.ts";
 import { adoptQueue, type QueuedPacket } from "../edge/kernel/flows/queue.ts";
 import type { KernelSets } from "../edge/kernel/ipset/kernel-sets.ts";
 import type { Readiness } from "../edge/kernel/readiness.ts";
 import { messageOf } from "../errors.ts";
+
+const overflows = declareCounter({
+  name: "engine_questions_overflows",
+  help: "How often questions of the engine or the host passed unseen because we did not read them fast enough.",
+  words: { one: "overflow of the queue of questions", many: "overflows of the queue of questions" },
+});
 
 export interface EngineQuestionsOptions {
   /** That of first packets. */
@@ -107,6 +114,7 @@ export function startEngineQuestions(
     let isEmpty = false;
     for (let batch = 0; batch < batchesPerTurn && !isEmpty; batch++) {
       const packets = queue.receive();
+      overflows.add(queue.takeOverflows());
       isEmpty = packets.length === 0;
       if (!isEmpty) serveBatch(packets);
     }

@@ -4,6 +4,7 @@
 // passes at once. While nobody listens here, the kernel drops them.
 
 import type { AskerIndex } from "../core/askers/index-of-askers.ts";
+import { declareCounter } from "../core/counters.ts";
 import { askedMark, refusedMark } from "../core/firewall/names.ts";
 import { isIcmpError, isOwnError, parsePacket } from "../core/firewall/packet.ts";
 import { portProtocols } from "../core/model/service.ts";
@@ -11,6 +12,12 @@ import { openOwnQueue, type QueuedPacket } from "../edge/kernel/flows/queue.ts";
 import type { Readiness } from "../edge/kernel/readiness.ts";
 import { messageOf } from "../errors.ts";
 import type { Admission, Packet } from "./admission.ts";
+
+const overflows = declareCounter({
+  name: "first_packets_overflows",
+  help: "How often first packets were dropped because we did not read them fast enough; they are sent again.",
+  words: { one: "overflow of the queue of first packets", many: "overflows of the queue of first packets" },
+});
 
 export interface QueueOptions {
   readonly number: number;
@@ -85,6 +92,7 @@ export function startQueue(options: QueueOptions): void {
   options.readiness.watch(queue.fd, () => {
     try {
       for (const packet of queue.receive()) decideSafely(packet);
+      overflows.add(queue.takeOverflows());
     } catch (error) {
       options.onProblem(`first packets could not be read: ${messageOf(error)}`);
     }

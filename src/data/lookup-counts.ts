@@ -1,25 +1,39 @@
-// What the resolver left out or refused since it was started, for `status`.
+// What the resolver left out or refused.
 
+import { declareCounter } from "../core/counters.ts";
 import { NoTurnError } from "../core/dns/fair-queue.ts";
 import type { Resolution } from "../core/dns/resolve.ts";
-import type { ResolverReport } from "../core/model/report.ts";
 import { DockerwallError } from "../errors.ts";
 
-export type LookupCounts = Omit<ResolverReport, "running" | "waiting" | "ignoredMessages">;
+const refusedAddresses = declareCounter({
+  name: "lookup_private_addresses",
+  help: "Private addresses in answers to allowed names, which were left out.",
+  words: { one: "private address left out", many: "private addresses left out" },
+});
+const excessAddresses = declareCounter({
+  name: "lookup_excess_addresses",
+  help: "Addresses beyond what one answer opens, which were left out.",
+  words: { one: "excess address left out", many: "excess addresses left out" },
+});
+const refusedGrants = declareCounter({
+  name: "lookup_refused_grants",
+  help: "Answers withheld because the asker or its network holds too much, or a set of the kernel is full.",
+  words: { one: "refused grant", many: "refused grants" },
+});
+const refusedTurns = declareCounter({
+  name: "lookup_refused_turns",
+  help: "Lookups refused because their asker has too many under way.",
+  words: { one: "lookup too many", many: "lookups too many" },
+});
 
-/** Counters of lookups that ended. */
-export function createLookupCounts(): {
-  note(resolution: Resolution): void;
-  current(): LookupCounts;
-} {
-  const counts = { refusedAddresses: 0, excessAddresses: 0, refusedGrants: 0, refusedTurns: 0 };
-  return {
-    note({ refused, excess, cause }) {
-      counts.refusedAddresses += refused.length;
-      counts.excessAddresses += excess;
-      if (cause instanceof NoTurnError && cause.reason === "crowded") counts.refusedTurns++;
-      else if (cause instanceof DockerwallError && cause.code === "KERNEL_REFUSED") counts.refusedGrants++;
-    },
-    current: () => ({ ...counts }),
-  };
+/** Counts a lookup that ended. */
+export function countLookup({
+  refused,
+  excess,
+  cause,
+}: Pick<Resolution, "refused" | "excess" | "cause">): void {
+  refusedAddresses.add(refused.length);
+  excessAddresses.add(excess);
+  if (cause instanceof NoTurnError && cause.reason === "crowded") refusedTurns.add();
+  else if (cause instanceof DockerwallError && cause.code === "KERNEL_REFUSED") refusedGrants.add();
 }

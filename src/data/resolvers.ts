@@ -35,7 +35,7 @@ export interface Lookups {
   /** Replaces the daemon's resolvers. */
   useUpstreams(upstreams: readonly Upstream[]): void;
   /** Of all resolvers together. */
-  stats(): Pick<ResolverReport, "running" | "waiting" | "ignoredMessages">;
+  stats(): ResolverReport;
   /** Forgets what no network that there is asks, or has asked. */
   retain(networks: readonly { readonly id: string; readonly choice: UpstreamChoice }[]): void;
 }
@@ -56,8 +56,6 @@ export function createLookups(upstreams: readonly Upstream[]): Lookups {
   const own = createChoice(upstreams, queue);
   const labelled = new Map<string, Resolver>();
   const caches = new Map<string, AnswerCache>();
-  /** Of resolvers that were forgotten. */
-  let ignoredBefore = 0;
 
   const resolverOf = (choice: UpstreamChoice): Resolver => {
     if (choice === undefined) return own;
@@ -94,14 +92,7 @@ export function createLookups(upstreams: readonly Upstream[]): Lookups {
     },
     probe: (question, asker) => own.query(question, asker),
     useUpstreams: own.setUpstreams,
-    stats() {
-      const all = [own, ...labelled.values()].map((resolver) => resolver.stats());
-      return {
-        running: queue.running,
-        waiting: queue.waiting,
-        ignoredMessages: all.reduce((sum, { ignored }) => sum + ignored, ignoredBefore),
-      };
-    },
+    stats: () => ({ running: queue.running, waiting: queue.waiting }),
     retain(networks) {
       const kept = new Set(networks.map(({ id, choice }) => cacheKeyOf(id, choice)));
       for (const key of caches.keys()) if (!kept.has(key)) caches.delete(key);
@@ -109,7 +100,6 @@ export function createLookups(upstreams: readonly Upstream[]): Lookups {
       for (const [key, resolver] of labelled) {
         if (keys.has(key)) continue;
         labelled.delete(key);
-        ignoredBefore += resolver.stats().ignored;
         resolver.setUpstreams([]);
       }
     },

@@ -7,6 +7,7 @@ import { allRead, Knowledge } from "../core/askers/knowledge.ts";
 import { LateCaptures } from "../core/askers/late-captures.ts";
 import { Newcomers } from "../core/askers/unknown-sandboxes.ts";
 import { contain } from "../core/contain.ts";
+import { readCounters } from "../core/counters.ts";
 import { canaryQuery, isOurDenial } from "../core/dns/canary.ts";
 import type { LookupEvent } from "../core/journal/lookup-event.ts";
 import {
@@ -62,7 +63,7 @@ const housekeepingEveryMs = 30_000;
 const hostConnections = 512;
 
 const port = parentPort;
-if (port === null) throw new DockerwallError("INTERNAL", "data-plane.ts runs as a worker thread only");
+if (port === null) throw new DockerwallError("INTERNAL", "data/worker.ts runs as a worker thread only");
 const settings = workerData as DataPlaneSettings;
 const tell = (message: FromDataPlane): void => port.postMessage(message);
 const done = ({ requestId }: { readonly requestId: number }): void => tell({ kind: "done", requestId });
@@ -458,9 +459,9 @@ async function start(): Promise<void> {
   });
   let told = "";
   setInterval(() => {
-    const report = answerer.stats();
-    const text = JSON.stringify(report);
-    if (text !== told) tell({ kind: "resolver", report });
+    const now = { report: answerer.stats(), counters: readCounters() };
+    const text = JSON.stringify(now);
+    if (text !== told) tell({ kind: "resolver", ...now });
     told = text;
     tellLookups();
   }, journalEveryMs);

@@ -7,6 +7,7 @@ import { contain } from "../core/contain.ts";
 import type { KernelRight } from "../core/grants/entry-index.ts";
 import type { LookupEvent } from "../core/journal/lookup-event.ts";
 import type { IpAddress } from "../core/model/address.ts";
+import type { CounterReading } from "../core/model/counter.ts";
 import type { Explanation } from "../core/model/explanation.ts";
 import type { Picture } from "../core/model/picture.ts";
 import type { ResolverReport } from "../core/model/report.ts";
@@ -24,7 +25,7 @@ export interface DataPlaneEvents {
   /** The engine is to be read, these containers in any case. */
   readonly onRefresh: (suspects: readonly string[]) => void;
   readonly onSandboxes: (captured: number, problem: string | undefined) => void;
-  readonly onResolver: (report: ResolverReport) => void;
+  readonly onResolver: (report: ResolverReport, counters: readonly CounterReading[]) => void;
   readonly onProblem: (problem: string) => void;
   /** The worker is gone; nothing more will come. */
   readonly onDeath: (error: Error) => void;
@@ -124,7 +125,7 @@ export async function startDataPlane(
         events.onSandboxes(message.captured, message.problem);
         break;
       case "resolver":
-        events.onResolver(message.report);
+        events.onResolver(message.report, message.counters);
         break;
       case "problem":
         events.onProblem(message.problem);

@@ -3,6 +3,7 @@
 import type { KernelRight } from "../core/grants/entry-index.ts";
 import type { LookupEvent } from "../core/journal/lookup-event.ts";
 import type { IpAddress } from "../core/model/address.ts";
+import type { CounterReading } from "../core/model/counter.ts";
 import type { Explanation } from "../core/model/explanation.ts";
 import type { GuardedNetwork, ServicePolicy } from "../core/model/guarded-network.ts";
 import type { ResolverReport } from "../core/model/report.ts";
@@ -111,7 +112,12 @@ export type FromDataPlane =
   | { readonly kind: "fresh-addresses"; readonly addresses: readonly IpAddress[] }
   /** Somebody asked whom or what we do not know yet: list again, now, and read these containers in any case. */
   | { readonly kind: "refresh"; readonly suspects: readonly string[] }
-  | { readonly kind: "resolver"; readonly report: ResolverReport }
+  | {
+      readonly kind: "resolver";
+      readonly report: ResolverReport;
+      /** Of the data plane's thread, all of them. */
+      readonly counters: readonly CounterReading[];
+    }
   | { readonly kind: "sandboxes"; readonly captured: number; readonly problem: string | undefined }
   /** Something went wrong that the data plane lives on with: one sentence. */
   | { readonly kind: "problem"; readonly problem: string }

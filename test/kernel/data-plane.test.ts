@@ -55,6 +55,7 @@ test("a flush tells of every lookup that was answered before it", async (t) => {
   const { guarded } = wall.classify(topology);
   const events: LookupEvent[] = [];
   const problems: string[] = [];
+  const counters = Promise.withResolvers<readonly string[]>();
   const unexpected = (what?: unknown): never => assert.fail(String(what));
   await using dataPlane = await startDataPlane(
     {
@@ -75,7 +76,7 @@ test("a flush tells of every lookup that was answered before it", async (t) => {
       onFreshAddresses: unexpected,
       onRefresh: () => undefined,
       onSandboxes: unexpected,
-      onResolver: () => undefined,
+      onResolver: (_report, readings) => counters.resolve(readings.map(({ name }) => name)),
       onProblem: (problem) => problems.push(problem),
       onDeath: unexpected,
     },
@@ -96,6 +97,16 @@ test("a flush tells of every lookup that was answered before it", async (t) => {
       Array.from({ length: round }, (_, index) => `round-${index + 1}.example.org`),
     );
   }
+  // Its counters are those of its own thread, and all of them.
+  assert.deepEqual((await counters.promise).toSorted(), [
+    "engine_questions_overflows",
+    "first_packets_overflows",
+    "lookup_excess_addresses",
+    "lookup_private_addresses",
+    "lookup_refused_grants",
+    "lookup_refused_turns",
+    "upstream_stray_messages",
+  ]);
   // What a message asks for may fail, and ends nothing.
   assert.deepEqual(problems, ["message lookups: the journal is broken"]);
 });

@@ -6,6 +6,7 @@ import { createDeniedReading } from "../../src/control/denied-counters.ts";
 import type { IpAddress } from "../../src/core/model/address.ts";
 import { createSets } from "../../src/edge/kernel/ipset/desired-sets.ts";
 import { openKernelSets } from "../../src/edge/kernel/ipset/kernel-sets.ts";
+import { flushSet } from "../support/flush-set.ts";
 import { enterNamespaces } from "../support/namespace.ts";
 
 enterNamespaces(import.meta.url);
@@ -58,5 +59,5 @@ for (const { set, address, quiet } of families)
     assert.deepEqual(reading.full(), []);
     const some = sets.list(set, 1_000);
     assert.ok(some.length >= 1_000 && some.length < 2_000, `${some.length}`);
-    sets.flush(set);
+    flushSet(sets, set);
   });

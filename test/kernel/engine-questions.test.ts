@@ -19,6 +19,7 @@ import { openKernelSets } from "../../src/edge/kernel/ipset/kernel-sets.ts";
 import { createIptables } from "../../src/edge/kernel/iptables/iptables.ts";
 import { socketInode } from "../../src/edge/kernel/packet-socket.ts";
 import { createReadiness, type Readiness } from "../../src/edge/kernel/readiness.ts";
+import { flushSet } from "../support/flush-set.ts";
 import { until } from "../support/lab/command.ts";
 import { enterNamespaces, run } from "../support/namespace.ts";
 
@@ -207,7 +208,7 @@ function questions(backend: "nft" | "legacy"): void {
     readiness.close();
     await ask("udp", "127.0.0.1", "held");
     assert.deepEqual(heard, []);
-    sets.flush("dockerwall-awake4");
+    flushSet(sets, "dockerwall-awake4");
     await ask("udp", "127.0.0.1", "passes");
     assert.deepEqual(heard, ["passes"]);
   });

@@ -14,6 +14,7 @@ import { applySets, createSets } from "../../src/edge/kernel/ipset/desired-sets.
 import { openKernelSets } from "../../src/edge/kernel/ipset/kernel-sets.ts";
 import { createIptables } from "../../src/edge/kernel/iptables/iptables.ts";
 import { createReadiness } from "../../src/edge/kernel/readiness.ts";
+import { flushSet } from "../support/flush-set.ts";
 import { createNamespace, enterNamespaces, run } from "../support/namespace.ts";
 import { listOf } from "../support/policies.ts";
 import {
@@ -241,7 +242,7 @@ function statesOf(plan: Plan, backend: "nft" | "legacy"): void {
   }
   const grant = (owner: Owner, transport: Transport, to = port): void =>
     sets.add(setNames[`grant${family}`], [{ key: grantKey(owner, transport, to), timeoutSeconds: 300 }]);
-  const takeGrants = (): void => sets.flush(setNames[`grant${family}`]);
+  const takeGrants = (): void => flushSet(sets, setNames[`grant${family}`]);
 
   type Place = "first" | "later";
   /** The packet of a transport; of an echo, `from` is its identifier. */

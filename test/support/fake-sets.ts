@@ -84,12 +84,6 @@ export function createFakeSets(nowMs: () => number): FakeSets {
       if (!sets.has(spec.name)) sets.set(spec.name, { spec, entries: new Map() });
     },
     destroy: (name) => void sets.delete(name),
-    flush: (name) => find(name).entries.clear(),
-    swap(name, other) {
-      const [one, two] = [find(name), find(other)];
-      sets.set(name, { ...one, entries: two.entries });
-      sets.set(other, { ...two, entries: one.entries });
-    },
     add(name, entries) {
       const set = find(name);
       for (const [index, entry] of entries.entries()) {

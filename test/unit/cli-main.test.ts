@@ -4,12 +4,9 @@ import { mkdtempSync, rmSync, symlinkSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
+import type { ControlApi } from "../../src/core/model/control-api.ts";
 import type { StatsReport, StatusReport } from "../../src/core/model/report.ts";
-import {
-  type ControlApi,
-  type ControlServer,
-  createControlServer,
-} from "../../src/edge/control-socket/server.ts";
+import { type ControlServer, createControlServer } from "../../src/edge/control-socket/server.ts";
 import { DockerwallError } from "../../src/errors.ts";
 
 const main = join(import.meta.dirname, "../../src/main.ts");
@@ -46,9 +43,9 @@ const status: StatusReport = {
   sinceMs: 0,
   engine: undefined,
   backend: "nft",
-  rulesHealed: 0,
   capture: { sandboxes: 0, problem: undefined },
   resolver: undefined,
+  counters: [],
   networks: [],
   rules: [],
   quarantined: [],

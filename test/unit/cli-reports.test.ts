@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { renderStats } from "../../src/cli/stats.ts";
 import { renderStatus } from "../../src/cli/status.ts";
+import type { CountedWords, CounterReading } from "../../src/core/model/counter.ts";
 import type { DropRow, LookupRow, StatsReport, StatusReport } from "../../src/core/model/report.ts";
 
 const nowMs = 1_000_000_000;
@@ -148,9 +149,9 @@ const enforcing: StatusReport = {
   sinceMs: nowMs - 3_700_000,
   engine: { version: "28.5.2", apiVersion: "1.51" },
   backend: "nft",
-  rulesHealed: 0,
   capture: { sandboxes: 1, problem: undefined },
   resolver: undefined,
+  counters: [],
   networks: [
     {
       name: "app",
@@ -169,6 +170,16 @@ const enforcing: StatusReport = {
   problems: [],
   warnings: [],
 };
+
+function counted(value: number, words: CountedWords, label?: string): CounterReading {
+  return {
+    name: words.one.replaceAll(" ", "_"),
+    label: label === undefined ? undefined : { name: "family", value: label },
+    help: "",
+    words,
+    value,
+  };
+}
 
 const statuses: readonly {
   readonly name: string;
@@ -224,26 +235,25 @@ const statuses: readonly {
     ],
   },
   {
-    name: "what the resolver does and has left out",
+    name: "what the resolver does, and what has been counted",
     report: {
       ...enforcing,
       networks: [],
-      resolver: {
-        running: 3,
-        waiting: 0,
-        ignoredMessages: 1,
-        refusedAddresses: 2,
-        excessAddresses: 0,
-        refusedGrants: 7,
-        refusedTurns: 1,
-      },
+      resolver: { running: 3, waiting: 0 },
+      counters: [
+        counted(1, { one: "stray message", many: "stray messages" }),
+        counted(0, { one: "refused grant", many: "refused grants" }),
+        counted(2, { one: "time rules put right", many: "times rules put right" }, "IPv6"),
+        counted(3, { one: "odd\x1bword", many: "odd\x1bwords" }),
+      ],
     },
     lines: [
       "dockerwall 0.1.0: enforcing for 1h",
       "Engine:  28.5.2 (API 1.51)",
       "Rules:   iptables-nft",
       "Capture: gateway and 1 sandbox",
-      "Lookups: 3 under way, 0 waiting; so far 1 stray message, 2 private addresses, 7 refused grants, 1 lookup too many",
+      "Lookups: 3 under way, 0 waiting",
+      "Counted: 1 stray message, 2 times rules put right (IPv6), 3 odd\\x1bwords",
       "",
       "No network carries the label dockerwall.allow.",
     ],

@@ -1,9 +1,11 @@
 import assert from "node:assert/strict";
+import { spawn } from "node:child_process";
 import { once } from "node:events";
 import {
   chmodSync,
   existsSync,
   linkSync,
+  mkdirSync,
   mkdtempSync,
   readdirSync,
   rmSync,
@@ -12,16 +14,13 @@ import {
 } from "node:fs";
 import { connect, createServer, type Socket } from "node:net";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { after, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
+import type { ControlApi } from "../../src/core/model/control-api.ts";
 import type { StatsReport, StatusReport } from "../../src/core/model/report.ts";
 import { createControlClient, daemonIsAbsent } from "../../src/edge/control-socket/client.ts";
-import {
-  type ControlApi,
-  type ControlServer,
-  createControlServer,
-} from "../../src/edge/control-socket/server.ts";
+import { type ControlServer, createControlServer } from "../../src/edge/control-socket/server.ts";
 import { DockerwallError } from "../../src/errors.ts";
 import { until } from "../support/lab/command.ts";
 
@@ -45,9 +44,9 @@ const statusReport: StatusReport = {
   sinceMs: 0,
   engine: undefined,
   backend: "nft",
-  rulesHealed: 0,
   capture: { sandboxes: 0, problem: undefined },
   resolver: undefined,
+  counters: [],
   networks: [],
   rules: [],
   quarantined: [],
@@ -150,6 +149,7 @@ const requests: readonly {
   { name: "bad JSON", bytes: post("{"), status: 400 },
   { name: "JSON of another shape", bytes: post('{"name":1}'), status: 400 },
   { name: "JSON null", bytes: post("null"), status: 400 },
+  { name: "a field too many", bytes: post('{"name":"a","patterns":[],"force":true}'), status: 400 },
   { name: "patterns that are no strings", bytes: post('{"name":"a","patterns":[1]}'), status: 400 },
   { name: "a body over the limit", bytes: post(`{"name":"${"a".repeat(70_000)}"}`), status: 413 },
   {
@@ -196,28 +196,78 @@ test("control: connections are capped, and free again when clients leave", { tim
   assert.deepEqual(await until("room for another client", 5_000, again), statsReport);
 });
 
-test("control: a second daemon is refused, and the first still answers", async () => {
+test("control: a living socket is left alone, and its holder told", async () => {
+  const path = join(folder, "squatted.sock");
+  const squatter = spawn(
+    process.execPath,
+    [
+      "-e",
+      `require("net").createServer((c) => c.on("error", () => {}).end("mine")).listen(${JSON.stringify(path)}, () => console.log("up"))`,
+    ],
+    { stdio: ["ignore", "pipe", "inherit"] },
+  );
+  try {
+    await once(squatter.stdout, "data");
+    await assert.rejects(createControlServer({ path, api: apiOf() }), {
+      code: "BAD_CONFIG",
+      message: new RegExp(
+        `^${path} is in use by process ${squatter.pid} \\(node\\).*, or choose another --control-socket$`,
+      ),
+    });
+    assert.equal(await exchange(path, ""), "mine");
+    assert.deepEqual(
+      readdirSync(folder).filter((name) => name.startsWith(".")),
+      [],
+    );
+  } finally {
+    squatter.kill();
+  }
+});
+
+test("control: a living socket whose holder cannot be told is left alone", async () => {
   const path = await serve();
-  await assert.rejects(createControlServer({ path, api: apiOf() }), { code: "DAEMON_RUNNING" });
+  await assert.rejects(createControlServer({ path, api: apiOf() }), {
+    code: "BAD_CONFIG",
+    message: /control\.sock is in use by a process that cannot be looked into from here; /,
+  });
   assert.deepEqual(await createControlClient({ path }).stats(), statsReport);
 });
 
-test("control: of many daemons that start at once on a stale socket, one wins", async () => {
-  const path = freshPath();
-  await leaveStaleSocket(path);
-  const outcomes = await Promise.allSettled(
-    Array.from({ length: 8 }, () => createControlServer({ path, api: apiOf() })),
-  );
-  const won = outcomes.filter((outcome) => outcome.status === "fulfilled").map((outcome) => outcome.value);
-  servers.push(...won);
-  assert.equal(won.length, 1);
-  for (const outcome of outcomes) {
-    if (outcome.status === "rejected")
-      assert.equal((outcome.reason as DockerwallError).code, "DAEMON_RUNNING");
-  }
-  assert.deepEqual(await createControlClient({ path }).stats(), statsReport);
-  assert.deepEqual(readdirSync(join(path, "..")), ["control.sock"]);
+test("control: one daemon's socket is of no concern to another path", async () => {
+  const [first, second] = [await serve(), await serve()];
+  for (const path of [first, second])
+    assert.deepEqual(await createControlClient({ path }).stats(), statsReport);
 });
+
+test("control: folders that are not there are made", async () => {
+  const path = join(folder, "a", "b", "c", "control.sock");
+  await serve(apiOf(), path);
+  assert.equal(statSync(join(folder, "a", "b", "c")).mode & 0o777, 0o700);
+  assert.deepEqual(await createControlClient({ path }).stats(), statsReport);
+});
+
+const nowhere: readonly { readonly name: string; readonly path: () => string }[] = [
+  { name: "a file where a folder should be", path: () => join(fileAt("plain"), "control.sock") },
+  { name: "a file far above", path: () => join(fileAt("far"), "x", "y", "control.sock") },
+  { name: "a folder of its own name", path: () => dirname(join(folder, "a-folder", "control.sock", "x")) },
+];
+
+function fileAt(name: string): string {
+  writeFileSync(join(folder, name), "mine");
+  return join(folder, name);
+}
+
+for (const { name, path } of nowhere) {
+  test(`control: ${name} is a sentence that names it`, async () => {
+    const at = path();
+    if (name.startsWith("a folder")) mkdirSync(at, { recursive: true });
+    await assert.rejects(createControlServer({ path: at, api: apiOf() }), (error) => {
+      assert.ok(error instanceof DockerwallError && error.code === "BAD_CONFIG", String(error));
+      assert.ok(error.message.includes(at), error.message);
+      return true;
+    });
+  });
+}
 
 /** As a daemon leaves it that was killed: the socket is there, and nobody listens. */
 async function leaveStaleSocket(path: string): Promise<void> {
@@ -238,7 +288,9 @@ test("control: the socket of a dead daemon is replaced", async () => {
   const path = freshPath();
   await leaveStaleSocket(path);
   await serve(apiOf(), path);
+  assert.equal(statSync(path).mode & 0o7777, 0o600);
   assert.deepEqual(await createControlClient({ path }).stats(), statsReport);
+  assert.deepEqual(readdirSync(dirname(path)), ["control.sock"]);
 });
 
 test("control: what is not a socket is not touched", async () => {

@@ -7,9 +7,11 @@ import { createLifecycle } from "../../src/control/lifecycle.ts";
 import type { Reporter } from "../../src/control/reporter.ts";
 import type { Wall } from "../../src/control/wall.ts";
 import type { Classification } from "../../src/core/classify/networks.ts";
+import { readCounters } from "../../src/core/counters.ts";
 import type { Readings, Topology } from "../../src/core/model/topology.ts";
 import { createLog } from "../../src/edge/host/log.ts";
 import type { DataPlaneLink } from "../../src/planes/link.ts";
+import { countedSince } from "../support/counted.ts";
 
 const classification: Classification = {
   guarded: [],
@@ -41,9 +43,6 @@ function start(guardsPorts = false) {
   const reporter: Partial<Reporter> = {
     onClassified: () => undefined,
     onEnforced: () => void happened.push("enforced"),
-    onHealed(families) {
-      if (families > 0) happened.push(`put right: ${families}`);
-    },
     onProblem: (place) => void happened.push(`problem: ${place}`),
     clearProblem: (place) => void happened.push(`well: ${place}`),
   };
@@ -127,6 +126,7 @@ describe("a picture that the data plane does not answer", () => {
 describe("rules", () => {
   it("that demand senders from now on are no rules that somebody had changed", async () => {
     const { enforcement, round, flush, read } = start(true);
+    const before = readCounters();
     await enforcement.install();
     read();
     assert.deepEqual(await round("takes", "other"), [
@@ -136,8 +136,10 @@ describe("rules", () => {
       "enforced",
       "well: reconcile",
     ]);
+    assert.deepEqual(countedSince(before), {});
     flush();
     await enforcement.heal();
-    assert.deepEqual(read(), ["put right: 2", "well: rules", "readings"]);
+    assert.deepEqual(read(), ["well: rules", "readings"]);
+    assert.deepEqual(countedSince(before), { "rules_put_right IPv4": 1, "rules_put_right IPv6": 1 });
   });
 });

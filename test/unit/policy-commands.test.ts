@@ -3,7 +3,7 @@ import { beforeEach, describe, it } from "node:test";
 import { changeRules, type RuleContext, reportRules } from "../../src/control/api/change-overrides.ts";
 import { createRules } from "../../src/control/overrides.ts";
 import type { Classification } from "../../src/core/classify/networks.ts";
-import type { RuleRequest } from "../../src/core/model/report.ts";
+import type { RuleRequest } from "../../src/core/model/control-api.ts";
 import type { Container } from "../../src/core/model/topology.ts";
 import { parsePresetEntries } from "../../src/core/policy/preset.ts";
 import { createSets } from "../../src/edge/kernel/ipset/desired-sets.ts";

@@ -6,6 +6,7 @@ import type { Rule, RuleTarget } from "../../src/core/policy/override.ts";
 import { createSets } from "../../src/edge/kernel/ipset/desired-sets.ts";
 import { DockerwallError } from "../../src/errors.ts";
 import { createFakeSets, type FakeSets } from "../support/fake-sets.ts";
+import { flushSet } from "../support/flush-set.ts";
 
 const app: RuleTarget = { kind: "network", name: "app" };
 const web: RuleTarget = { kind: "container", name: "web" };
@@ -156,7 +157,7 @@ describe("createRules", () => {
     add(app, "a.example.com");
     add(app, "b.example.com", 60);
     const before = sets.dump();
-    sets.flush(setNames.rules);
+    flushSet(sets, setNames.rules);
     rules.restore();
     assert.deepEqual(sets.dump(), before);
     now = 30_000;

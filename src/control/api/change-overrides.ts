@@ -2,7 +2,8 @@
 // lookups, when it resolves.
 
 import type { Classification } from "../../core/classify/networks.ts";
-import type { RuleRequest, RulesReport } from "../../core/model/report.ts";
+import type { RuleRequest } from "../../core/model/control-api.ts";
+import type { RulesReport } from "../../core/model/report.ts";
 import type { Topology } from "../../core/model/topology.ts";
 import { parseAllowlist, renderProblem } from "../../core/policy/allowlist.ts";
 import { parseEntry, renderEntry } from "../../core/policy/entry.ts";

@@ -2,10 +2,10 @@
 
 import type { LookupJournal } from "../../core/journal/lookups.ts";
 import type { IpAddress } from "../../core/model/address.ts";
-import type { RuleRequest, RulesReport } from "../../core/model/report.ts";
+import type { ControlApi, RuleRequest } from "../../core/model/control-api.ts";
+import type { RulesReport } from "../../core/model/report.ts";
 import { stateSentences } from "../../core/model/state.ts";
 import type { Target } from "../../core/policy/target.ts";
-import type { ControlApi } from "../../edge/control-socket/server.ts";
 import type { Engine } from "../../edge/engine/engine.ts";
 import type { Inventory } from "../../edge/engine/inventory.ts";
 import { engineRoot } from "../../edge/engine/root.ts";

@@ -35,9 +35,7 @@ export interface AnswerCache {
   hasFailed(key: CacheKey, nowMs: number): boolean;
   /** Lets the answers go that were used least recently, until there are no more than so many bytes. */
   shrink(maxBytes: number): void;
-  clear(): void;
   readonly sizeBytes: number;
-  readonly entries: number;
 }
 
 export interface CacheSettings {
@@ -142,16 +140,8 @@ export function createCache(settings: CacheSettings, onGrown: () => void = () =>
       failures.delete(id);
       return false;
     },
-    clear() {
-      stored.clear();
-      failures.clear();
-      sizeBytes = 0;
-    },
     get sizeBytes() {
       return sizeBytes;
-    },
-    get entries() {
-      return stored.size;
     },
   };
 }

@@ -1,6 +1,7 @@
 // What the daemon tells about itself over the control socket: plain data, printed by the CLI as text or JSON.
 
 import type { ErrorCode } from "../../errors.ts";
+import type { CounterReading } from "./counter.ts";
 import type { Explanation } from "./explanation.ts";
 import type { DaemonState } from "./state.ts";
 
@@ -66,21 +67,11 @@ export interface NetworkStatus {
   readonly problems: readonly string[];
 }
 
-/** How busy the resolver is now, and what it has left out since it was started. */
+/** How busy the resolver is now. */
 export interface ResolverReport {
   /** Questions that an upstream is asked, and those that wait for their turn. */
   readonly running: number;
   readonly waiting: number;
-  /** Messages from upstream that answered nothing: late, repeated, or forged. */
-  readonly ignoredMessages: number;
-  /** Private addresses in answers to allowed names. */
-  readonly refusedAddresses: number;
-  /** Addresses beyond what one answer opens. */
-  readonly excessAddresses: number;
-  /** Answers withheld because the asker or its network holds too much, or a set of the kernel is full. */
-  readonly refusedGrants: number;
-  /** Lookups refused because their asker has too many under way. */
-  readonly refusedTurns: number;
 }
 
 export interface StatusReport {
@@ -91,8 +82,6 @@ export interface StatusReport {
   readonly sinceMs: number;
   readonly engine: { readonly version: string; readonly apiVersion: string } | undefined;
   readonly backend: "nft" | "legacy";
-  /** How often the rules of a family had been changed by somebody and were put right. */
-  readonly rulesHealed: number;
   readonly capture: {
     /** Sandboxes whose own resolver we stand in for. */
     readonly sandboxes: number;
@@ -101,6 +90,8 @@ export interface StatusReport {
   };
   /** Undefined until the resolver has told. */
   readonly resolver: ResolverReport | undefined;
+  /** Everything that is counted, those at nought too, since the daemon was started. */
+  readonly counters: readonly CounterReading[];
   readonly networks: readonly NetworkStatus[];
   /** Bridges that pass nothing, as it is not known yet whose they are. */
   readonly held: readonly { readonly bridge: string; readonly sinceMs: number }[];
@@ -127,16 +118,6 @@ export interface DoctorReport {
   readonly checks: readonly Check[];
 }
 
-/** What `allow` and `deny` ask for. */
-export interface RuleRequest {
-  readonly verb: "allow" | "deny" | "undo";
-  /** A guarded network, or a container on one. */
-  readonly target: string;
-  readonly entries: readonly string[];
-  /** How long the rule is in force; undefined until the host is restarted. */
-  readonly forSeconds: number | undefined;
-}
-
 /** The rules made by command for one target. */
 export interface RulesReport {
   readonly kind: "network" | "container";
@@ -147,12 +128,6 @@ export interface RulesReport {
     /** Milliseconds since the epoch; undefined until the host is restarted. */
     readonly endsAtMs: number | undefined;
   }[];
-}
-
-/** What `explain` asks: a container, and `NAME|ADDRESS[:PORT][/tcp|/udp]`. */
-export interface ExplainRequest {
-  readonly container: string;
-  readonly target: string;
 }
 
 export interface ExplainReport extends Explanation {

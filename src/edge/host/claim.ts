@@ -5,10 +5,10 @@
 
 import { claimQueueNumber } from "../../core/firewall/names.ts";
 import { DockerwallError } from "../../errors.ts";
-import { containerOf } from "../engine/own-container.ts";
 import { openQueue } from "../kernel/flows/queue.ts";
 import { NETLINK_NETFILTER } from "../kernel/netlink/socket.ts";
-import { findSocketHolder, readText } from "../listener/socket-holder.ts";
+import { findSocketHolder, readText, type SocketHolder } from "../listener/socket-holder.ts";
+import { describeHolder } from "./describe-holder.ts";
 
 /**
  * Claims this host until the process ends, or the claim is given up.
@@ -24,7 +24,7 @@ export function claimHost(): Disposable {
     if (portId === undefined) throw error;
     throw new DockerwallError(
       "DAEMON_RUNNING",
-      `another dockerwall daemon guards this host: ${describeHolder(portId)}`,
+      `another dockerwall daemon guards this host: ${describeHolder(holderOf(portId))}`,
       { cause: error },
     );
   }
@@ -37,17 +37,11 @@ function holdersPortId(): string | undefined {
   )?.[1];
 }
 
-function describeHolder(portId: string): string {
+function holderOf(portId: string): SocketHolder | undefined {
   const sockets = rowsOf("/proc/net/netlink").filter(
     ([, protocol, address]) => protocol === String(NETLINK_NETFILTER) && address === portId,
   );
-  const holder = findSocketHolder(new Set(sockets.flatMap((row) => row.at(-1) ?? [])));
-  if (holder === undefined)
-    return "a process that cannot be looked into from here; see `docker ps`, and stop it first";
-  const container = containerOf(holder.pid)?.slice(0, 12);
-  return container === undefined
-    ? `process ${holder.pid} (${holder.program}), in no container; stop it first`
-    : `process ${holder.pid} (${holder.program}) in container ${container}; stop it first (docker stop ${container})`;
+  return findSocketHolder(new Set(sockets.flatMap((row) => row.at(-1) ?? [])));
 }
 
 function rowsOf(path: string): readonly (readonly string[])[] {

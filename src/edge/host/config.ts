@@ -175,7 +175,8 @@ export function readConfig(environment: Environment, flags: Flags): Config {
   const problems = unknownVariables(environment);
   const read = <Value>(setting: Setting<Value>): Value | undefined => {
     const source = locate(setting, environment, flags);
-    // env-var reports what it refuses as a sentence about the variable; only its reason is kept.
+    // Its own accessors know no range of ours, no near miss and no flag, so each setting brings its own check; what is
+    // refused env-var reports as a sentence about the variable, of which only the reason is kept.
     const accessors = envVar.from({ [setting.env]: source.text }, { asSetting: setting.parse });
     try {
       return accessors.get(setting.env).asSetting();

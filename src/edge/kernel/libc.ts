@@ -74,8 +74,6 @@ const native = {
 };
 
 const { EPERM, EACCES, EINTR, EAGAIN } = constants.errno;
-/** "No such file", and what netlink says of anything that is not there. */
-export const { ENOENT } = constants.errno;
 
 /** True for the errno of a missing capability. */
 export function isPrivilegeErrno(errno: number): boolean {

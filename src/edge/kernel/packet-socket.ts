@@ -1,9 +1,9 @@
 // Which socket of the calling thread's namespace a packet that leaves came from.
 // @see sock_diag(7), net/ipv4/inet_diag.c, net/ipv4/udp_diag.c
 
-import { AF_INET, AF_INET6, ENOENT } from "./libc.ts";
+import { AF_INET, AF_INET6 } from "./libc.ts";
 import { NLM_F_ACK, NLM_F_REQUEST, readHostInt } from "./netlink/message.ts";
-import { NETLINK_SOCK_DIAG, NetlinkError, openNetlink } from "./netlink/socket.ts";
+import { isMissing, NETLINK_SOCK_DIAG, NetlinkError, openNetlink } from "./netlink/socket.ts";
 
 const SOCK_DIAG_BY_FAMILY = 20;
 const TCP = 6;
@@ -47,8 +47,9 @@ export function socketInode(packet: Uint8Array): number | undefined {
     });
     return inode;
   } catch (error) {
-    // Gone (ENOENT), or a kernel without it.
-    if (error instanceof NetlinkError) return error.errno === ENOENT ? 0 : undefined;
+    // Gone, or a kernel without it.
+    if (isMissing(error)) return 0;
+    if (error instanceof NetlinkError) return undefined;
     throw error;
   } finally {
     socket.close();

@@ -25,8 +25,8 @@
 import { cutTable, holdTable, sandboxTable } from "../../core/firewall/names.ts";
 import { type Protocol, protocolNumbers } from "../../core/model/service.ts";
 import { DockerwallError, messageOf } from "../../errors.ts";
-import { ENOENT } from "../kernel/libc.ts";
 import {
+  isMissing,
   NETLINK_NETFILTER,
   NetlinkError,
   type NetlinkSocket,
@@ -206,7 +206,7 @@ function isPresent(socket: NetlinkSocket, table: NftTable): boolean {
     socket.request(`the table ${table.name} in a sandbox`);
     return true;
   } catch (error) {
-    if (error instanceof NetlinkError && error.errno === ENOENT) return false;
+    if (isMissing(error)) return false;
     throw error;
   }
 }

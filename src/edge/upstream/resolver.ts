@@ -54,8 +54,6 @@ export interface ResolverStats {
   /** Of all who share its places. */
   readonly running: number;
   readonly waiting: number;
-  /** Messages from upstream that answered nothing: late, repeated, or forged. */
-  readonly ignored: number;
 }
 
 export interface Resolver {
@@ -79,8 +77,6 @@ export function createResolver(settings: ResolverSettings): Resolver {
   const queue = settings.queue ?? createFairQueue(settings.limits);
   const underWay = new Map<string, Promise<Uint8Array>>();
   let servers: readonly UpstreamServer[] = [];
-  /** By servers that were replaced. */
-  let ignoredBefore = 0;
 
   const setUpstreams = (upstreams: readonly Upstream[]): void => {
     const before = servers;
@@ -90,7 +86,6 @@ export function createResolver(settings: ResolverSettings): Resolver {
     });
     for (const server of before) {
       if (servers.includes(server)) continue;
-      ignoredBefore += server.ignored;
       setTimeout(server.close, deadlineMs).unref();
     }
   };
@@ -149,7 +144,6 @@ export function createResolver(settings: ResolverSettings): Resolver {
     stats: () => ({
       running: queue.running,
       waiting: queue.waiting,
-      ignored: servers.reduce((sum, server) => sum + server.ignored, ignoredBefore),
     }),
     close() {
       for (const server of servers) server.close();

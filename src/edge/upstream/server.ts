@@ -26,7 +26,6 @@ export interface UpstreamServer {
   readonly rttMs: number;
   /** True while it is left alone for having failed. */
   readonly resting: boolean;
-  readonly ignored: number;
   decay(): void;
   close(): void;
 }
@@ -125,9 +124,6 @@ export function createUpstreamServer(
     },
     get resting() {
       return nowMs() < restsUntilMs;
-    },
-    get ignored() {
-      return udp.ignored;
     },
     decay() {
       rttMs *= 0.98;

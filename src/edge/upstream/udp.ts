@@ -3,10 +3,17 @@
 // A socket that is sent wrong answers is under attack: it is closed, and its queries go by TCP.
 
 import { createSocket, type Socket } from "node:dgram";
+import { declareCounter } from "../../core/counters.ts";
 import { readWord, writeWord } from "../../core/dns/wire/words.ts";
 import { familyOf } from "../../core/model/address.ts";
 import type { Upstream } from "../../core/model/upstream.ts";
 import type { RandomBits } from "./random.ts";
+
+const strayMessages = declareCounter({
+  name: "upstream_stray_messages",
+  help: "Messages from upstream that answered nothing: late, repeated, or forged.",
+  words: { one: "stray message from upstream", many: "stray messages from upstream" },
+});
 
 export interface UdpAsker {
   /** Takes a message with this query's id; false when it does not answer it. */
@@ -19,8 +26,6 @@ export interface UdpPool {
   /** Sends a query (its id is overwritten) and returns how to give it up. */
   ask(query: Uint8Array, asker: UdpAsker): () => void;
   close(): void;
-  /** Messages that answered nothing: late, repeated, or forged. */
-  readonly ignored: number;
 }
 
 /** Queries that one socket serves in its life. */
@@ -44,7 +49,6 @@ interface Channel {
 export function createUdpPool(upstream: Upstream, random: RandomBits, nowMs: () => number): UdpPool {
   const channels = new Set<Channel>();
   let current: Channel | undefined;
-  let ignored = 0;
 
   const close = (channel: Channel, reason: "attacked" | "failed"): void => {
     if (!channels.delete(channel)) return;
@@ -65,7 +69,7 @@ export function createUdpPool(upstream: Upstream, random: RandomBits, nowMs: () 
       retire(channel);
       return;
     }
-    ignored++;
+    strayMessages.add();
     if (asker === undefined && channel.givenUp.delete(id)) return;
     channel.strikes++;
     if (channel.strikes >= maxStrikes) close(channel, "attacked");
@@ -128,9 +132,6 @@ export function createUdpPool(upstream: Upstream, random: RandomBits, nowMs: () 
     },
     close() {
       for (const channel of channels) close(channel, "failed");
-    },
-    get ignored() {
-      return ignored;
     },
   };
 }

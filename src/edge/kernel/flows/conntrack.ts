@@ -8,7 +8,7 @@ import {
   familyOf,
   type IpAddress,
 } from "../../../core/model/address.ts";
-import { AF_INET, AF_INET6, ENOENT } from "../libc.ts";
+import { AF_INET, AF_INET6 } from "../libc.ts";
 import {
   eachAttribute,
   hostBytes,
@@ -19,7 +19,7 @@ import {
   NLM_F_REQUEST,
   readBytes,
 } from "../netlink/message.ts";
-import { NETLINK_NETFILTER, NetlinkError, openNetlink } from "../netlink/socket.ts";
+import { isMissing, NETLINK_NETFILTER, openNetlink } from "../netlink/socket.ts";
 
 const NFNL_SUBSYS_CTNETLINK = 1;
 const messages = { update: 0, get: 1, remove: 2 } as const;
@@ -92,7 +92,7 @@ export function openConntrack(): Conntrack {
     try {
       socket.request(what);
     } catch (error) {
-      if (!(error instanceof NetlinkError) || error.errno !== ENOENT) throw error;
+      if (!isMissing(error)) throw error;
     }
   }
 

@@ -2,7 +2,6 @@
 // --queue-bypass, and unless it says otherwise, the kernel drops what we do not take.
 // @see include/uapi/linux/netfilter/nfnetlink_queue.h
 
-import type { Family } from "../../../core/model/address.ts";
 import { DockerwallError } from "../../../errors.ts";
 import * as libc from "../libc.ts";
 import { AF_INET, AF_INET6 } from "../libc.ts";
@@ -17,7 +16,7 @@ import { NETLINK_NETFILTER, NetlinkError, NetlinkSocket, openNetlink } from "../
 
 const NFNL_SUBSYS_QUEUE = 3;
 const messages = { packet: 0, verdict: 1, config: 2 } as const;
-const attributes = { header: 1, verdict: 2, mark: 3, inputInterface: 5, payload: 10 } as const;
+const attributes = { header: 1, verdict: 2, mark: 3, payload: 10 } as const;
 const config = { command: 1, parameters: 2, maxLength: 3, mask: 4, flags: 5 } as const;
 const COMMAND_BIND = 1;
 const COPY_PACKET = 2;
@@ -51,11 +50,6 @@ export interface QueueSpec {
 export interface QueuedPacket {
   /** For verdict(). */
   readonly id: number;
-  readonly family: Family;
-  /** 0 prerouting, 1 input, 2 forward, 3 output, 4 postrouting. */
-  readonly hook: number;
-  /** Index of the interface it came in by; undefined for one of the host's own. */
-  readonly inputInterface: number | undefined;
   readonly mark: number;
   readonly payload: Uint8Array;
 }
@@ -70,8 +64,11 @@ export interface PacketQueue {
    * A verdict on one that the kernel let go meanwhile changes nothing.
    */
   verdict(id: number, verdict: Verdict, mark?: number): void;
-  /** How often packets were dropped because we did not read fast enough. */
-  readonly overflows: number;
+  /**
+   * How often, since this was asked last, the kernel found the socket full because we did not read fast enough; what it
+   * did with those packets is what QueueSpec.whenFull says.
+   */
+  takeOverflows(): number;
   /** Drops everything that waits. */
   close(): void;
 }
@@ -127,8 +124,10 @@ function serveQueue(number: number, socket: NetlinkSocket): PacketQueue {
       if (mark !== undefined) writer.u32be(attributes.mark, mark);
       socket.request(what);
     },
-    get overflows() {
-      return overflows;
+    takeOverflows() {
+      const taken = overflows;
+      overflows = 0;
+      return taken;
     },
     close: () => socket.close(),
   };
@@ -139,28 +138,22 @@ function packetIn({ type, view, start, end }: NetlinkMessage): QueuedPacket | un
   const family = view.getUint8(start);
   if (family !== AF_INET && family !== AF_INET6) return undefined;
   let id: number | undefined;
-  let hook = 0;
   let mark = 0;
-  let inputInterface: number | undefined;
   let payload: Uint8Array = new Uint8Array();
   eachAttribute(view, start + NETFILTER_HEADER, end, (attribute, from, to) => {
     switch (attribute) {
       case attributes.header:
         id = view.getUint32(from);
-        hook = view.getUint8(from + 6);
         return;
       case attributes.mark:
         mark = view.getUint32(from);
-        return;
-      case attributes.inputInterface:
-        inputInterface = view.getUint32(from);
         return;
       case attributes.payload:
         payload = readBytes(view, from, to);
     }
   });
   if (id === undefined) return undefined;
-  return { id, family: family === AF_INET ? 4 : 6, hook, inputInterface, mark, payload };
+  return { id, mark, payload };
 }
 
 function messageType(message: number): number {

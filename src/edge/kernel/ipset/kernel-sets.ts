@@ -50,9 +50,6 @@ export interface KernelSets {
    * @throws KernelSetError "in-use" while a rule or a list refers to it.
    */
   destroy(name: string): void;
-  flush(name: string): void;
-  /** Exchanges the contents of two sets of the same type in one step. */
-  swap(name: string, other: string): void;
   /**
    * Adds entries; they are in the kernel on return. An entry that is there already gets the new timeout and
    * comment (without them: the set's default and none) and keeps its counters.
@@ -170,12 +167,6 @@ export function openKernelSets(): KernelSets {
       } catch (error) {
         if (!isSetMissing(error)) throw error; // Older kernels refuse it, newer ones pass over it.
       }
-    },
-    flush: (name) => command(commands.flush, `to flush set ${name}`, name),
-    swap(name, other) {
-      command(commands.swap, `to swap sets ${name} and ${other}`, name, () =>
-        writer.text(attributes.otherSetName, other),
-      );
     },
     add: (name, entries) => change(commands.add, "to add to set", name, entries),
     del(name, keys) {

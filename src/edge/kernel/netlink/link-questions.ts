@@ -1,10 +1,7 @@
 // What is asked of rtnetlink about one interface, or one namespace, at a time.
 
-import { ENOENT } from "../libc.ts";
 import { type Link, readLinkEvent, readNamespaceId, writeGetLink, writeGetNamespaceId } from "./links.ts";
-import { NetlinkError, type NetlinkSocket } from "./socket.ts";
-
-const ENODEV = 19;
+import { isInterfaceMissing, isMissing, type NetlinkSocket } from "./socket.ts";
 
 /** The interface of that index in the socket's namespace; undefined when there is none. @throws NetlinkError */
 export function askLink(socket: NetlinkSocket, index: number): Link | undefined {
@@ -16,7 +13,7 @@ export function askLink(socket: NetlinkSocket, index: number): Link | undefined 
       if (event?.kind === "link") found = event.link;
     });
   } catch (error) {
-    if (!(error instanceof NetlinkError && error.errno === ENODEV)) throw error;
+    if (!isInterfaceMissing(error)) throw error;
   }
   return found;
 }
@@ -33,7 +30,7 @@ export function askNamespaceId(socket: NetlinkSocket, namespaceFd: number): numb
       id = readNamespaceId(message) ?? id;
     });
   } catch (error) {
-    if (!(error instanceof NetlinkError && error.errno === ENOENT)) throw error;
+    if (!isMissing(error)) throw error;
   }
   return id;
 }

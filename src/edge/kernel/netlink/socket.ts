@@ -3,6 +3,7 @@
 // @see netlink(7), net/netlink/af_netlink.c
 
 import { close } from "node:fs";
+import { constants } from "node:os";
 import { getSystemErrorName } from "node:util";
 import { DockerwallError, type ErrorCode } from "../../../errors.ts";
 import * as libc from "../libc.ts";
@@ -33,6 +34,11 @@ const NLMSGERR_ATTR_MSG = 1;
 const HEADER_SIZE = 16;
 const DUMP_TRIES = 5;
 
+const { ENOENT, ENODEV, EBUSY } = constants.errno;
+
+/** What a refusal means for whoever asked. */
+export type RefusalReason = "missing" | "no-interface" | "in-use" | "other";
+
 /** Room for some 2,000 acknowledgements; the kernel counts an overhead of about 0.8 KB for each. */
 const RECEIVE_QUEUE_BYTES = 4 << 20;
 /** The kernel refuses a send() that is larger than this queue. */
@@ -50,6 +56,7 @@ const unsupportedErrnos = new Set(["EOPNOTSUPP", "EPROTONOSUPPORT", "EAFNOSUPPOR
 export class NetlinkError extends DockerwallError {
   /** Positive; subsystems have their own above 4096. */
   readonly errno: number;
+  readonly reason: RefusalReason;
   /** Which message of the request was refused, from 0. */
   readonly index: number;
   /** The refused message as the kernel sent it back, without its header; empty when it did not. */
@@ -60,9 +67,25 @@ export class NetlinkError extends DockerwallError {
     super(codeOf(errno), `the kernel refused ${what}: ${getSystemErrorName(-errno)}${said}`);
     this.name = "NetlinkError";
     this.errno = errno;
+    this.reason = reasonOf(errno);
     this.index = index;
     this.echo = echo;
   }
+}
+
+/** True when what a request is about is not there (any more). */
+export function isMissing(error: unknown): error is NetlinkError {
+  return error instanceof NetlinkError && error.reason === "missing";
+}
+
+/** True when the interface that a request is about is not there (any more). */
+export function isInterfaceMissing(error: unknown): error is NetlinkError {
+  return error instanceof NetlinkError && error.reason === "no-interface";
+}
+
+/** True when what was to be removed has something in it, or something that refers to it. */
+export function isInUse(error: unknown): error is NetlinkError {
+  return error instanceof NetlinkError && error.reason === "in-use";
 }
 
 interface Refusal {
@@ -241,6 +264,19 @@ function refusalIn(message: NetlinkMessage, what: string, index: number): Netlin
   }
   const echo = readBytes(view, echoStart, Math.max(echoStart, echoEnd));
   return new NetlinkError(what, index, { errno: -code, hint, echo });
+}
+
+function reasonOf(errno: number): RefusalReason {
+  switch (errno) {
+    case ENOENT:
+      return "missing";
+    case ENODEV:
+      return "no-interface";
+    case EBUSY:
+      return "in-use";
+    default:
+      return "other";
+  }
 }
 
 function codeOf(errno: number): ErrorCode {

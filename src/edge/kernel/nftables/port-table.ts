@@ -12,8 +12,13 @@
 
 import { portTable } from "../../../core/firewall/names.ts";
 import type { PortGuard } from "../../../core/firewall/port-guard.ts";
-import { ENOENT } from "../libc.ts";
-import { NETLINK_NETFILTER, NetlinkError, type NetlinkSocket, openNetlink } from "../netlink/socket.ts";
+import {
+  isMissing,
+  NETLINK_NETFILTER,
+  NetlinkError,
+  type NetlinkSocket,
+  openNetlink,
+} from "../netlink/socket.ts";
 import { withNewNamespace } from "../netns.ts";
 import { type Expression, inputInterface, outputInterface, verdict } from "./expressions.ts";
 import { renderPortRules } from "./port-rules.ts";
@@ -303,7 +308,7 @@ function isThere(socket: NetlinkSocket): boolean {
     socket.request("the table of the host's ports");
     return true;
   } catch (error) {
-    if (error instanceof NetlinkError && error.errno === ENOENT) return false;
+    if (isMissing(error)) return false;
     throw error;
   }
 }

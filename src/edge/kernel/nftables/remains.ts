@@ -4,11 +4,8 @@
 import { type Missing, type Remains, tableItself } from "../../../core/firewall/plan.ts";
 import type { Table } from "../../../core/firewall/ruleset.ts";
 import type { Family } from "../../../core/model/address.ts";
-import { NETLINK_NETFILTER, NetlinkError, type NetlinkSocket, openNetlink } from "../netlink/socket.ts";
+import { isInUse, isMissing, NETLINK_NETFILTER, type NetlinkSocket, openNetlink } from "../netlink/socket.ts";
 import { writeBatch, writeDeleteEmpty, writeGetPart } from "./write.ts";
-
-/** include/uapi/asm-generic/errno-base.h: gone already (2), or in use by now (16). */
-const passedOver: ReadonlySet<number> = new Set([2, 16]);
 
 /** Which tables and built-in chains the rules need and nobody has made yet; iptables-save shows all of a table. */
 export function findMissing(family: Family, desired: readonly Table[]): Missing {
@@ -53,7 +50,7 @@ function passes(socket: NetlinkSocket, what: string): boolean {
     socket.request(what);
     return true;
   } catch (error) {
-    if (error instanceof NetlinkError && passedOver.has(error.errno)) return false;
+    if (isMissing(error) || isInUse(error)) return false;
     throw error;
   }
 }

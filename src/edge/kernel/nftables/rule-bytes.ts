@@ -4,8 +4,7 @@
 import { type Observed, type ObservedTable, ownPrefix } from "../../../core/firewall/plan.ts";
 import type { Table } from "../../../core/firewall/ruleset.ts";
 import type { Family } from "../../../core/model/address.ts";
-import { ENOENT } from "../libc.ts";
-import { NETLINK_NETFILTER, NetlinkError, type NetlinkSocket, openNetlink } from "../netlink/socket.ts";
+import { isMissing, NETLINK_NETFILTER, type NetlinkSocket, openNetlink } from "../netlink/socket.ts";
 import { type ReadRule, readRule, readTableNumber } from "./read.ts";
 import { writeGetPart, writeGetRules } from "./write.ts";
 
@@ -53,7 +52,7 @@ function tableNumber(socket: NetlinkSocket, family: Family, table: string): bigi
       number = readTableNumber(message);
     });
   } catch (error) {
-    if (!(error instanceof NetlinkError) || error.errno !== ENOENT) throw error;
+    if (!isMissing(error)) throw error;
   }
   return number;
 }

@@ -11,9 +11,14 @@
 // take it away when the daemon is killed: there it marks nothing more when that has not said for long that it is awake.
 
 import { bridgeTable, portPrefix, unsettledMark } from "../../../core/firewall/names.ts";
-import { ENOENT } from "../libc.ts";
 import { hostBytes } from "../netlink/message.ts";
-import { NETLINK_NETFILTER, NetlinkError, type NetlinkSocket, openNetlink } from "../netlink/socket.ts";
+import {
+  isMissing,
+  NETLINK_NETFILTER,
+  NetlinkError,
+  type NetlinkSocket,
+  openNetlink,
+} from "../netlink/socket.ts";
 import { withNewNamespace } from "../netns.ts";
 import {
   frameProtocolIn,
@@ -116,7 +121,7 @@ export function openSettledPorts(keeping: "ours" | "anybody's" = "ours"): Settle
     try {
       write(content);
     } catch (error) {
-      if (!(error instanceof NetlinkError) || error.errno !== ENOENT) throw error;
+      if (!isMissing(error)) throw error;
       make();
     }
   }
@@ -196,7 +201,7 @@ function isThere(socket: NetlinkSocket): boolean {
     socket.request(what);
     return true;
   } catch (error) {
-    if (error instanceof NetlinkError && error.errno === ENOENT) return false;
+    if (isMissing(error)) return false;
     throw error;
   }
 }

@@ -1,0 +1,68 @@
+// What the daemon can be asked, whoever carries the question: plain data there and back. The reports are in report.ts.
+
+import type {
+  DoctorReport,
+  ExplainReport,
+  PreparedNetwork,
+  ReplayReport,
+  RulesReport,
+  StatsReport,
+  StatusReport,
+  SuggestReport,
+} from "./report.ts";
+
+/** Each method takes one request or none; src/edge/control-socket/routes.ts has a route for each. */
+export interface ControlApi {
+  stats(): Promise<StatsReport>;
+  status(): Promise<StatusReport>;
+  doctor(): Promise<DoctorReport>;
+  /** @throws DockerwallError NETWORK_EXISTS, BAD_ENTRY, ENGINE_REFUSED, NOT_ENFORCED. */
+  prepareNetwork(request: PrepareNetworkRequest): Promise<PreparedNetwork>;
+  /** Makes rules, or takes them back; in force when it resolves. @throws DockerwallError BAD_ENTRY, NOT_FOUND, USAGE */
+  changeRules(request: RuleRequest): Promise<RulesReport>;
+  /** @throws DockerwallError BAD_ENTRY, NOT_FOUND */
+  explain(request: ExplainRequest): Promise<ExplainReport>;
+  /** @throws DockerwallError NOT_FOUND */
+  suggest(request: NetworkRequest): Promise<SuggestReport>;
+  /** @throws DockerwallError BAD_ENTRY, NOT_FOUND */
+  replay(request: ReplayRequest): Promise<ReplayReport>;
+  /** Cuts a container off from everything. @throws DockerwallError NOT_FOUND */
+  quarantine(request: ContainerRequest): Promise<void>;
+  /** Lets it back. @throws DockerwallError NOT_FOUND */
+  release(request: ContainerRequest): Promise<void>;
+  uninstall(): Promise<void>;
+}
+
+export interface ContainerRequest {
+  /** Name, id, or the beginning of an id. */
+  readonly container: string;
+}
+
+export interface NetworkRequest {
+  readonly network: string;
+}
+
+export interface ReplayRequest extends NetworkRequest {
+  /** A label as it might be. */
+  readonly allow: string;
+}
+
+export interface PrepareNetworkRequest {
+  readonly name: string;
+  readonly patterns: readonly string[];
+}
+
+/** What `allow` and `deny` ask for. */
+export interface RuleRequest {
+  readonly verb: "allow" | "deny" | "undo";
+  /** A guarded network, or a container on one. */
+  readonly target: string;
+  readonly entries: readonly string[];
+  /** How long the rule is in force; undefined until the host is restarted. */
+  readonly forSeconds: number | undefined;
+}
+
+/** What `explain` asks: a container, and `NAME|ADDRESS[:PORT][/tcp|/udp]`. */
+export interface ExplainRequest extends ContainerRequest {
+  readonly target: string;
+}

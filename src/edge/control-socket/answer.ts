@@ -1,0 +1,88 @@
+// From a request to its answer, by the table of routes: nothing in here knows what carries them. Whoever does says
+// first who may ask.
+
+import type { ControlApi } from "../../core/model/control-api.ts";
+import type { ErrorReport } from "../../core/model/report.ts";
+import { DockerwallError, type ErrorCode, messageOf } from "../../errors.ts";
+import { BadRequest, parseBody } from "./requests.ts";
+import { type RequestOf, type ResponseOf, type RouteName, routes, routesAt } from "./routes.ts";
+
+export interface ControlRequest {
+  readonly method: string;
+  /** Without a query. */
+  readonly path: string;
+  /** Called once at most, and only where a body is wanted. @throws BadRequest when it cannot be had */
+  readonly readBody: () => Promise<string>;
+}
+
+export interface ControlAnswer {
+  /** Of HTTP. */
+  readonly status: number;
+  /** For JSON: a report, an empty object, or an ErrorReport. */
+  readonly value: unknown;
+  /** Methods that the path takes, where it does not take this one. */
+  readonly allow?: string;
+}
+
+/** Never rejects: what fails is an ErrorReport. */
+export async function answerRequest(api: ControlApi, request: ControlRequest): Promise<ControlAnswer> {
+  const { method, path } = request;
+  const found = routesAt(path);
+  if (found.length === 0) return refusal(404, "NOT_FOUND", `there is nothing at ${path}`);
+  const name = found.find((each) => routes[each].method === method);
+  if (name === undefined) {
+    const allow = found.map((each) => routes[each].method).join(", ");
+    return { ...refusal(405, "PROTOCOL", `${path} does not take ${method}`), allow };
+  }
+  try {
+    const body = method === "GET" ? {} : parseBody(await request.readBody());
+    const value = await call(api, name, body);
+    return { status: 200, value: routes[name].answer === "nothing" ? {} : value };
+  } catch (error) {
+    const code = error instanceof DockerwallError ? error.code : "INTERNAL";
+    return refusal(error instanceof BadRequest ? error.status : statusOf(code), code, messageOf(error));
+  }
+}
+
+type Handlers = {
+  readonly [Name in RouteName]: (request: RequestOf<Name>) => Promise<ResponseOf<Name>>;
+};
+
+function call<Name extends RouteName>(api: Handlers, name: Name, body: unknown): Promise<ResponseOf<Name>> {
+  return api[name](routes[name].request(body));
+}
+
+function refusal(status: number, code: ErrorCode, message: string): ControlAnswer {
+  return { status, value: { code, message } satisfies ErrorReport };
+}
+
+function statusOf(code: ErrorCode): number {
+  switch (code) {
+    case "USAGE":
+    case "BAD_ENTRY":
+    case "BAD_CONFIG":
+    case "PROTOCOL":
+      return 400;
+    case "NO_PRIVILEGE":
+      return 403;
+    case "NOT_FOUND":
+      return 404;
+    case "NETWORK_EXISTS":
+    case "DAEMON_RUNNING":
+    case "PORT_TAKEN":
+      return 409;
+    case "ENGINE_UNREACHABLE":
+    case "ENGINE_REFUSED":
+      return 502;
+    case "NOT_ENFORCED":
+    case "UNINSTALLED":
+    case "DAEMON_UNREACHABLE":
+      return 503;
+    case "KERNEL_UNSUPPORTED":
+    case "KERNEL_REFUSED":
+    case "INTERNAL":
+      return 500;
+    default:
+      return code satisfies never;
+  }
+}

@@ -1,0 +1,106 @@
+// Where the control socket stands in the file system. That no other daemon runs on this host is known before
+// (src/edge/host/claim.ts), so a socket on which nobody listens is a dead daemon's, and is replaced.
+
+import { chmod, link, lstat, mkdir, mkdtemp, rm } from "node:fs/promises";
+import { connect, type Server } from "node:net";
+import { dirname, join } from "node:path";
+import { DockerwallError } from "../../errors.ts";
+import { describeHolder } from "../host/describe-holder.ts";
+import { systemCode } from "../kernel/system-error.ts";
+import { findSocketHolder, readText } from "../listener/socket-holder.ts";
+
+/**
+ * Binds in a fresh 0700 folder, restricts the socket, and only then links it to its real name: nobody can
+ * ever connect to a socket that is more open than it should be.
+ * @returns how to take the name away again
+ * @throws DockerwallError BAD_CONFIG, NO_PRIVILEGE
+ */
+export async function bindPrivately(server: Server, path: string): Promise<() => Promise<void>> {
+  let folder: string | undefined;
+  try {
+    await mkdir(dirname(path), { recursive: true, mode: 0o700 });
+    folder = await mkdtemp(join(dirname(path), ".c-"));
+    const socket = join(folder, "s");
+    await new Promise<void>((resolve, reject) => {
+      server.once("error", reject);
+      server.listen({ path: socket }, resolve);
+    });
+    await chmod(socket, 0o600);
+    await clearWay(path);
+    await link(socket, path);
+    const { ino } = await lstat(socket, { bigint: true });
+    return () => removeOwn(path, ino);
+  } catch (error) {
+    throw describeBindError(error, path);
+  } finally {
+    if (folder !== undefined) await rm(folder, { recursive: true, force: true });
+  }
+}
+
+/** Removes a socket on which nobody listens. @throws DockerwallError BAD_CONFIG for anything else that is there */
+async function clearWay(path: string): Promise<void> {
+  const found = await lstat(path).catch(ignoreMissing);
+  if (found === undefined) return;
+  if (!found.isSocket()) {
+    throw new DockerwallError("BAD_CONFIG", `${path} is in the way and not a socket; remove it`);
+  }
+  if (await answers(path)) {
+    const holder = describeHolder(findSocketHolder(listenersAt(path)));
+    throw new DockerwallError(
+      "BAD_CONFIG",
+      `${path} is in use by ${holder}, or choose another --control-socket`,
+    );
+  }
+  await rm(path, { force: true });
+}
+
+/** True unless the kernel says that nobody listens there. */
+function answers(path: string): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = connect({ path, timeout: 2_000 });
+    const settle = (alive: boolean) => {
+      socket.destroy();
+      resolve(alive);
+    };
+    socket.once("connect", () => settle(true));
+    socket.once("timeout", () => settle(true));
+    socket.once("error", (error) => {
+      const code = systemCode(error);
+      settle(code !== "ECONNREFUSED" && code !== "ENOENT");
+    });
+  });
+}
+
+/** Inodes of sockets that were bound to a path in this network namespace; a daemon's own is bound elsewhere and linked. */
+function listenersAt(path: string): ReadonlySet<string> {
+  const rows = readText("/proc/net/unix").split("\n");
+  return new Set(
+    rows.flatMap((row) => {
+      const [, inode, bound] = /^(?:\S+ +){6}([0-9]+) (.+)$/.exec(row) ?? [];
+      return inode !== undefined && bound === path ? [inode] : [];
+    }),
+  );
+}
+
+async function removeOwn(path: string, inode: bigint): Promise<void> {
+  const found = await lstat(path, { bigint: true }).catch(ignoreMissing);
+  if (found?.ino === inode) await rm(path, { force: true });
+}
+
+function describeBindError(error: unknown, path: string): unknown {
+  const code = systemCode(error);
+  if (code === undefined || error instanceof DockerwallError) return error;
+  const what = `the control socket ${path} cannot be created (${code})`;
+  if (code === "EACCES" || code === "EPERM")
+    return new DockerwallError("NO_PRIVILEGE", `${what}; run as root`, { cause: error });
+  // On a file system that is read-only Node says that there is no such folder.
+  return new DockerwallError(
+    "BAD_CONFIG",
+    `${what}: its folder must be one that can be written, as with \`--tmpfs ${dirname(path)}\`; or name another by DOCKERWALL_CONTROL_SOCKET`,
+    { cause: error },
+  );
+}
+
+function ignoreMissing(error: unknown): undefined {
+  if (systemCode(error) !== "ENOENT") throw error;
+}

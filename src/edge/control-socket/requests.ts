@@ -1,0 +1,120 @@
+// What a request's body must be: a field and its check. Whoever writes the page or the command gets every mistake at
+// once, each with field, value and what is expected; what nobody asked for is refused, as it was meant to do something.
+
+import { didYouMean } from "../../core/model/did-you-mean.ts";
+import { DockerwallError, messageOf } from "../../errors.ts";
+
+/** A request that is not understood. */
+export class BadRequest extends DockerwallError {
+  /** Of HTTP. */
+  readonly status: number;
+
+  constructor(message: string, status = 400) {
+    super("PROTOCOL", message);
+    this.name = "BadRequest";
+    this.status = status;
+  }
+}
+
+/** What a field may hold. */
+export interface Check<Value> {
+  /** Completes "it must be ". */
+  readonly expected: string;
+  readonly holds: (value: unknown) => value is Value;
+}
+
+export const text: Check<string> = { expected: "a text", holds: isText };
+
+export const texts: Check<readonly string[]> = {
+  expected: "a list of texts",
+  holds: (value): value is readonly string[] => Array.isArray(value) && value.every(isText),
+};
+
+export function oneOf<const Choice extends string>(choices: readonly Choice[]): Check<Choice> {
+  return {
+    expected: `one of ${choices.join(", ")}`,
+    holds: (value): value is Choice => choices.some((choice) => choice === value),
+  };
+}
+
+/** One that every digit of is kept. */
+export function wholeNumber(least: number): Check<number> {
+  return {
+    expected: `a whole number from ${least}`,
+    holds: (value): value is number => Number.isSafeInteger(value) && Number(value) >= least,
+  };
+}
+
+/** The field may be left out; `null` is no way to do so. */
+export function optional<Value>({ expected, holds }: Check<Value>): Check<Value | undefined> {
+  return {
+    expected,
+    holds: (value): value is Value | undefined => value === undefined || holds(value),
+  };
+}
+
+/** Reads a parsed body. @throws BadRequest */
+export type Reader<Shape> = (body: unknown) => Shape;
+
+/** Reads an object of just these fields. */
+export function fields<Shape extends object>(
+  checks: {
+    readonly [Key in keyof Shape]-?: Check<Shape[Key]>;
+  },
+): Reader<Shape> {
+  const known = Object.entries(checks) as readonly (readonly [string, Check<unknown>])[];
+  const names = known.map(([name]) => name);
+  return (body) => {
+    if (!isObject(body)) throw new BadRequest(`the request is ${show(body)}, but must be an object`);
+    // What an object has from its prototype was not sent.
+    const sentAs = (name: string): unknown => (Object.hasOwn(body, name) ? body[name] : undefined);
+    const problems = [
+      ...known.flatMap(([name, check]) => problemOf(name, sentAs(name), check)),
+      ...Object.keys(body).flatMap((name) => (names.includes(name) ? [] : unknownField(name, names))),
+    ];
+    if (problems.length > 0) throw new BadRequest(problems.join("; "));
+    return Object.fromEntries(names.map((name) => [name, sentAs(name)])) as Shape;
+  };
+}
+
+const noFields = fields<Record<never, never>>({});
+
+/** A request without anything to say. */
+export const nothing: Reader<undefined> = (body) => {
+  noFields(body);
+};
+
+/** A body is JSON; none at all says nothing. @throws BadRequest */
+export function parseBody(body: string): unknown {
+  try {
+    return body === "" ? {} : JSON.parse(body);
+  } catch (error) {
+    throw new BadRequest(`the request is not JSON: ${messageOf(error)}`);
+  }
+}
+
+function problemOf(name: string, value: unknown, { expected, holds }: Check<unknown>): string[] {
+  if (holds(value)) return [];
+  const field = `field ${JSON.stringify(name)}`;
+  return value === undefined
+    ? [`${field} is missing and must be ${expected}`]
+    : [`${field} is ${show(value)}, but must be ${expected}`];
+}
+
+function unknownField(name: string, known: readonly string[]): string[] {
+  return [`field ${show(name)} is not known here${didYouMean(name, known)}`];
+}
+
+/** A value as it was sent, as far as a sentence has room for it. */
+function show(value: unknown): string {
+  const shown = JSON.stringify(value);
+  return shown.length <= 80 ? shown : `${shown.slice(0, 80)}…`;
+}
+
+function isText(value: unknown): value is string {
+  return typeof value === "string";
+}
+
+function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}
