@@ -1,7 +1,7 @@
 // `dockerwall status`: what is guarded, how, since when, and what is wrong. Its exit code is the image's
 // HEALTHCHECK.
 
-import type { CounterReading } from "../core/model/counter.ts";
+import type { CounterReading } from "../core/counters/reading.ts";
 import type { NetworkStatus, StatusReport } from "../core/model/report.ts";
 import { isInForce, stateSentences } from "../core/model/state.ts";
 import { createControlClient } from "../edge/control-socket/client.ts";

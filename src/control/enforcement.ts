@@ -2,7 +2,7 @@
 // plane; rules on a schedule of their own. Each piece of work runs once at a time, and none when the wall is not ours.
 
 import type { Classification } from "../core/classify/networks.ts";
-import { declareCounters } from "../core/counters.ts";
+import { declareCounters } from "../core/counters/registry.ts";
 import type { DaemonState } from "../core/model/state.ts";
 import type { Topology } from "../core/model/topology.ts";
 import type { Inventory } from "../edge/engine/inventory.ts";

@@ -1,12 +1,12 @@
 // What the daemon says about itself: gathers what the planes report and answers `status` and `stats`.
 
 import type { Classification } from "../core/classify/networks.ts";
-import { declareCounter, readCounters } from "../core/counters.ts";
+import { type CounterReading, sumReadings } from "../core/counters/reading.ts";
+import { declareCounter, readCounters } from "../core/counters/registry.ts";
 import { createRecentDrops, fullTables } from "../core/firewall/full-tables.ts";
 import type { LookupJournal } from "../core/journal/lookups.ts";
 import { buildReport } from "../core/journal/report.ts";
 import { type IpAddress, prefixContains, renderPrefix } from "../core/model/address.ts";
-import { type CounterReading, sumReadings } from "../core/model/counter.ts";
 import type { NetworkStatus, ResolverReport, StatsReport, StatusReport } from "../core/model/report.ts";
 import { type DaemonState, isInForce } from "../core/model/state.ts";
 import type { Topology } from "../core/model/topology.ts";

@@ -8,7 +8,7 @@
 
 import { judge, type LateCaptures, type Suspicion } from "../core/askers/late-captures.ts";
 import { contain } from "../core/contain.ts";
-import { declareCounter } from "../core/counters.ts";
+import { declareCounter } from "../core/counters/registry.ts";
 import { askedMark, engineQueueNumber, rejectedMark } from "../core/firewall/names.ts";
 import { engineQueueLength, stayAwake } from "../edge/kernel/flows/engine-queue.ts";
 import { adoptQueue, type QueuedPacket } from "../edge/kernel/flows/queue.ts";

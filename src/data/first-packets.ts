@@ -4,7 +4,7 @@
 // passes at once. While nobody listens here, the kernel drops them.
 
 import type { AskerIndex } from "../core/askers/index-of-askers.ts";
-import { declareCounter } from "../core/counters.ts";
+import { declareCounter } from "../core/counters/registry.ts";
 import { askedMark, refusedMark } from "../core/firewall/names.ts";
 import { isIcmpError, isOwnError, parsePacket } from "../core/firewall/packet.ts";
 import { portProtocols } from "../core/model/service.ts";

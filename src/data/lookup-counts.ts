@@ -1,6 +1,6 @@
 // What the resolver left out or refused.
 
-import { declareCounter } from "../core/counters.ts";
+import { declareCounter } from "../core/counters/registry.ts";
 import { NoTurnError } from "../core/dns/fair-queue.ts";
 import type { Resolution } from "../core/dns/resolve.ts";
 import { DockerwallError } from "../errors.ts";

@@ -7,7 +7,7 @@ import { allRead, Knowledge } from "../core/askers/knowledge.ts";
 import { LateCaptures } from "../core/askers/late-captures.ts";
 import { Newcomers } from "../core/askers/unknown-sandboxes.ts";
 import { contain } from "../core/contain.ts";
-import { readCounters } from "../core/counters.ts";
+import { readCounters } from "../core/counters/registry.ts";
 import { canaryQuery, isOurDenial } from "../core/dns/canary.ts";
 import type { LookupEvent } from "../core/journal/lookup-event.ts";
 import {

@@ -4,10 +4,10 @@
 import { once } from "node:events";
 import { Worker } from "node:worker_threads";
 import { contain } from "../core/contain.ts";
+import type { CounterReading } from "../core/counters/reading.ts";
 import type { KernelRight } from "../core/grants/entry-index.ts";
 import type { LookupEvent } from "../core/journal/lookup-event.ts";
 import type { IpAddress } from "../core/model/address.ts";
-import type { CounterReading } from "../core/model/counter.ts";
 import type { Explanation } from "../core/model/explanation.ts";
 import type { Picture } from "../core/model/picture.ts";
 import type { ResolverReport } from "../core/model/report.ts";

@@ -1,9 +1,9 @@
 // What passes between the control plane (main thread) and the data plane (worker thread): plain data only.
 
+import type { CounterReading } from "../core/counters/reading.ts";
 import type { KernelRight } from "../core/grants/entry-index.ts";
 import type { LookupEvent } from "../core/journal/lookup-event.ts";
 import type { IpAddress } from "../core/model/address.ts";
-import type { CounterReading } from "../core/model/counter.ts";
 import type { Explanation } from "../core/model/explanation.ts";
 import type { GuardedNetwork, ServicePolicy } from "../core/model/guarded-network.ts";
 import type { ResolverReport } from "../core/model/report.ts";

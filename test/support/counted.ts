@@ -1,7 +1,7 @@
 // What this thread has counted meanwhile, by name: counters go on from test to test.
 
-import { readCounters } from "../../src/core/counters.ts";
-import type { CounterReading } from "../../src/core/model/counter.ts";
+import type { CounterReading } from "../../src/core/counters/reading.ts";
+import { readCounters } from "../../src/core/counters/registry.ts";
 
 /** Those that have risen, with the value of their label where they have one. */
 export function countedSince(before: readonly CounterReading[]): Readonly<Record<string, number>> {

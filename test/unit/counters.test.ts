@@ -6,10 +6,10 @@ import { join } from "node:path";
 import { describe, it } from "node:test";
 import { renderStatus } from "../../src/cli/status.ts";
 import { createReporter } from "../../src/control/reporter.ts";
-import { declareCounter, declareCounters, readCounters } from "../../src/core/counters.ts";
+import { type CounterReading, sumReadings } from "../../src/core/counters/reading.ts";
+import { declareCounter, declareCounters, readCounters } from "../../src/core/counters/registry.ts";
 import { setSpecs } from "../../src/core/firewall/sets.ts";
 import { createLookupJournal } from "../../src/core/journal/lookups.ts";
-import { type CounterReading, sumReadings } from "../../src/core/model/counter.ts";
 import { createFakeSets } from "../support/fake-sets.ts";
 
 const source = join(import.meta.dirname, "../../src");
@@ -17,9 +17,9 @@ const declaration = /^(?:export )?const (\w+) = declareCounters?\(\{\n {2}name: 
 
 /** The modules that declare counters, with the declarations in each. */
 const modules = readdirSync(source, { recursive: true, encoding: "utf8" })
-  .filter((file) => file.endsWith(".ts") && file !== "core/counters.ts")
+  .filter((file) => file.endsWith(".ts") && file !== "core/counters/registry.ts")
   .map((file) => ({ file, text: readFileSync(join(source, file), "utf8") }))
-  .filter(({ text }) => text.includes("core/counters.ts"))
+  .filter(({ text }) => text.includes("core/counters/registry.ts"))
   .map(({ file, text }) => ({
     file,
     text,

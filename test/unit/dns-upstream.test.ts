@@ -5,7 +5,7 @@ import { createSocket } from "node:dgram";
 import { test } from "node:test";
 import { setImmediate as nextTurn } from "node:timers/promises";
 import dnsPacket from "dns-packet";
-import { readCounters } from "../../src/core/counters.ts";
+import { readCounters } from "../../src/core/counters/registry.ts";
 import { walkAnswer } from "../../src/core/dns/wire/answer.ts";
 import { nameFromPlainText, nameText, rootName } from "../../src/core/dns/wire/name.ts";
 import type { Question } from "../../src/core/dns/wire/question.ts";

@@ -7,7 +7,7 @@ import { createLifecycle } from "../../src/control/lifecycle.ts";
 import type { Reporter } from "../../src/control/reporter.ts";
 import type { Wall } from "../../src/control/wall.ts";
 import type { Classification } from "../../src/core/classify/networks.ts";
-import { readCounters } from "../../src/core/counters.ts";
+import { readCounters } from "../../src/core/counters/registry.ts";
 import type { Readings, Topology } from "../../src/core/model/topology.ts";
 import { createLog } from "../../src/edge/host/log.ts";
 import type { DataPlaneLink } from "../../src/planes/link.ts";

@@ -1,7 +1,7 @@
 // What the daemon tells about itself over the control socket: plain data, printed by the CLI as text or JSON.
 
 import type { ErrorCode } from "../../errors.ts";
-import type { CounterReading } from "./counter.ts";
+import type { CounterReading } from "../counters/reading.ts";
 import type { Explanation } from "./explanation.ts";
 import type { DaemonState } from "./state.ts";
 

@@ -3,7 +3,7 @@
 // A socket that is sent wrong answers is under attack: it is closed, and its queries go by TCP.
 
 import { createSocket, type Socket } from "node:dgram";
-import { declareCounter } from "../../core/counters.ts";
+import { declareCounter } from "../../core/counters/registry.ts";
 import { readWord, writeWord } from "../../core/dns/wire/words.ts";
 import { familyOf } from "../../core/model/address.ts";
 import type { Upstream } from "../../core/model/upstream.ts";

@@ -1,7 +1,7 @@
 // Counters of this thread: plain numbers that only rise, from its start on. Each is declared where it is counted, and a
 // declaration is all that it takes to be told: `status` and whatever exports numbers go by the registry, not by names.
 
-import type { CountedWords, CounterReading } from "./model/counter.ts";
+import type { CountedWords, CounterReading } from "./reading.ts";
 
 export interface CounterSpec {
   /** snake_case, unique. */
