@@ -6,9 +6,9 @@ import { type Classification, classify } from "../core/classify/networks.ts";
 import { findForeignMarks, renderForeignMark } from "../core/firewall/foreign-marks.ts";
 import { sandboxOf, setNames } from "../core/firewall/names.ts";
 import { concernsRules } from "../core/firewall/plan.ts";
-import type { Table } from "../core/firewall/ruleset.ts";
-import { renderRuleset } from "../core/firewall/ruleset.ts";
+import { desiredRules } from "../core/firewall/ruleset.ts";
 import { desiredSets } from "../core/firewall/sets.ts";
+import type { Table } from "../core/firewall/table.ts";
 import type { Family } from "../core/model/address.ts";
 import type { Topology } from "../core/model/topology.ts";
 import type { ListStore } from "../core/policy/list-store.ts";
@@ -119,12 +119,12 @@ export function createWall(options: WallOptions): Wall {
   let rulesets: ReadonlyMap<Family, readonly Table[]>;
   let hold = options.hold;
   let demandSender = options.demandSender === true;
-  const renderRules = (): void => {
+  const makeRules = (): void => {
     rulesets = new Map(
-      ([4, 6] as const).map((family) => [family, renderRuleset({ ...options, family, hold, demandSender })]),
+      ([4, 6] as const).map((family) => [family, desiredRules({ ...options, family, hold, demandSender })]),
     );
   };
-  renderRules();
+  makeRules();
 
   function classifyNow(topology: Topology): Classification {
     last = topology;
@@ -197,13 +197,13 @@ export function createWall(options: WallOptions): Wall {
     demandSenders() {
       if (demandSender) return false;
       demandSender = true;
-      renderRules();
+      makeRules();
       return true;
     },
 
     async liftHold() {
       hold = false;
-      renderRules();
+      makeRules();
       await applyRules();
     },
 

@@ -6,7 +6,7 @@ import { loadavg } from "node:os";
 import { after, before, describe, it } from "node:test";
 import { createSchedule } from "../../src/control/schedule.ts";
 import { createWall } from "../../src/control/wall.ts";
-import { renderRuleset } from "../../src/core/firewall/ruleset.ts";
+import { desiredRules } from "../../src/core/firewall/ruleset.ts";
 import type { Family } from "../../src/core/model/address.ts";
 import { openKernelSets } from "../../src/edge/kernel/ipset/kernel-sets.ts";
 import { createIptables } from "../../src/edge/kernel/iptables/iptables.ts";
@@ -45,7 +45,7 @@ const healing = createSchedule(
 
 /** Whether every jump of ours is first and every chain of ours has as many rules as it should. */
 function looksWhole(family: Family): boolean {
-  const desired = renderRuleset({ ...options, family });
+  const desired = desiredRules({ ...options, family });
   const { rules } = readRuleBytes(family, desired, []);
   const rulesOf = (table: string, chain: string) => rules.get(`${table} ${chain}`) ?? [];
   return desired.every(

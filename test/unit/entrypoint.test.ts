@@ -4,15 +4,16 @@ import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
-import { renderRuleset } from "../../src/core/firewall/ruleset.ts";
+import { renderRule } from "../../src/core/firewall/render.ts";
+import { desiredRules } from "../../src/core/firewall/ruleset.ts";
 import { setSpecs } from "../../src/core/firewall/sets.ts";
 
 const entrypoint = readFileSync(join(import.meta.dirname, "../../entrypoint.sh"), "utf8");
 const own = /^(DOCKERWALL-.*|ACCEPT|DROP|RETURN)$/;
 
 const rules = ([4, 6] as const)
-  .flatMap((family) => renderRuleset({ family, dnsPort: 5053, queueNumber: 5353, hold: true }))
-  .flatMap(({ chains }) => chains.flatMap((chain) => chain.rules));
+  .flatMap((family) => desiredRules({ family, dnsPort: 5053, queueNumber: 5353, hold: true }))
+  .flatMap(({ name, chains }) => chains.flatMap(({ rules }) => rules.map((rule) => renderRule(rule, name))));
 const words = (flag: string): string[] => [
   ...new Set(
     rules.flatMap((rule) =>

@@ -2,8 +2,15 @@
 // chains of ours, so the daemon's first restore replaces them in one transaction, without a moment in between.
 
 import type { Family } from "../model/address.ts";
-import { chainNames, heldPrefix } from "./names.ts";
-import { type SetSpec, setSpecs } from "./sets.ts";
+import { fromInterface, isAnswer, toPort } from "./match.ts";
+import { type ChainName, chainNames, heldPrefix } from "./names.ts";
+import { planRules } from "./plan.ts";
+import { renderRule } from "./render.ts";
+import { renderSet } from "./render-set.ts";
+import { fromHeldBridge, neighbourDiscovery } from "./ruleset/bridges.ts";
+import { setSpecs } from "./sets.ts";
+import { type Rule, rule, type Table, type TableName } from "./table.ts";
+import { drop, returnIt, type Target } from "./target.ts";
 
 /** A bridge that is called as Docker calls its own and is the host's way out. */
 export interface HostBridge {
@@ -12,45 +19,46 @@ export interface HostBridge {
   readonly why: readonly string[];
 }
 
+// Comments of one word: systemd and the shell both have their own idea of quotes.
+const sinceBoot = "held-since-boot";
+
 /**
  * Rules that drop whatever comes from a bridge that Docker may have made; for `iptables-restore --noflush`. What the host
  * asked for itself is answered on all of them.
  */
 function holdRules(family: Family, hostBridges: readonly HostBridge[]): string {
-  // Comments of one word: systemd and the shell both have their own idea of quotes.
-  const held = `-i ${heldPrefix}+ -m comment --comment held-since-boot -j DROP`;
-  const own = hostBridges.map(({ bridge }) => `-i ${bridge} -m comment --comment way-of-the-host -j RETURN`);
-  const answers = [
-    `-i ${heldPrefix}+ -m conntrack --ctstate ESTABLISHED --ctdir REPLY -j RETURN`,
-    ...(family === 4
-      ? []
-      : [135, 136].map(
-          (type) =>
-            `-i ${heldPrefix}+ -p ipv6-icmp -m icmp6 --icmpv6-type ${type} -m hl --hl-eq 255 -j RETURN`,
-        )),
-  ];
-  return [
-    "*mangle",
-    `:${chainNames.forward} - [0:0]`,
-    `:${chainNames.input} - [0:0]`,
-    ...[...own, held].map((rule) => `-A ${chainNames.forward} ${rule}`),
-    ...[...own, ...answers, held].map((rule) => `-A ${chainNames.input} ${rule}`),
-    `-I FORWARD 1 -j ${chainNames.forward}`,
-    `-I INPUT 1 -j ${chainNames.input}`,
-    "COMMIT",
-  ].join("\\n");
+  const held = rule(sinceBoot, [fromHeldBridge], drop);
+  const own = hostBridges.map(({ bridge }) => rule("way-of-the-host", [fromInterface(bridge)], returnIt));
+  const answers = [[isAnswer], ...(family === 6 ? neighbourDiscovery : [])].map((match) => ({
+    match: [fromHeldBridge, ...match],
+    target: returnIt,
+  }));
+  const hold: Table = {
+    name: "mangle",
+    chains: [
+      { name: chainNames.forward, rules: [...own, held] },
+      { name: chainNames.input, rules: [...own, ...answers, held] },
+    ],
+    jumps: [
+      { hook: "FORWARD", chain: chainNames.forward },
+      { hook: "INPUT", chain: chainNames.input },
+    ],
+  };
+  return planRules([hold], new Map()).trimEnd().replaceAll("\n", "\\n");
 }
-
-const sinceBoot = "-m comment --comment held-since-boot";
 
 /** Where systemd runs the engine, below the root of cgroup v2. */
 const engineGroup = "system.slice/docker.service";
 
 /** What the engine asks resolvers, and what becomes of it. TCP would send again what is only dropped, until it passes. */
-const questions = [
-  { table: "mangle", chain: chainNames.output, protocol: "udp", target: "DROP" },
-  { table: "filter", chain: chainNames.reject, protocol: "tcp", target: "REJECT --reject-with tcp-reset" },
-] as const;
+const questions: readonly { readonly table: TableName; readonly chain: ChainName; readonly rule: Rule }[] = [
+  { table: "mangle", chain: chainNames.output, rule: ofEngine("udp", drop) },
+  { table: "filter", chain: chainNames.reject, rule: ofEngine("tcp", { kind: "reject", with: "tcp-reset" }) },
+];
+
+function ofEngine(protocol: "tcp" | "udp", target: Target): Rule {
+  return rule(sinceBoot, [toPort(protocol, 53), { kind: "cgroup", path: engineGroup }], target);
+}
 
 /**
  * A command that fails what the engine asks resolvers. From Engine 28 on, and earlier with a resolver on the host's
@@ -62,15 +70,15 @@ const questions = [
  */
 function holdQuestions(): string {
   const holds = (tool: string): string[] =>
-    questions.map(({ table, chain, protocol, target }) => {
+    questions.map(({ table, chain, rule }) => {
       const run = `${tool} -w -t ${table}`;
-      const rule = `${chain} -p ${protocol} -m ${protocol} --dport 53 -m cgroup --path ${engineGroup} ${sinceBoot} -j ${target}`;
+      const place = `${chain} ${renderRule(rule, table)}`;
       const prepare = [
         `${run} -N ${chain}`,
         `${run} -C OUTPUT -j ${chain} || ${run} -I OUTPUT 1 -j ${chain}`,
-        `${run} -D ${rule}`,
+        `${run} -D ${place}`,
       ];
-      return `{ ${prepare.join("; ")}; true; } 2>/dev/null && ${run} -I ${rule}`;
+      return `{ ${prepare.join("; ")}; true; } 2>/dev/null && ${run} -I ${place}`;
     });
   return [
     "{ cd /sys/fs/cgroup/unified 2>/dev/null || cd /sys/fs/cgroup; }",
@@ -86,7 +94,7 @@ function holdQuestions(): string {
 export function areQuestionsHeld(saved: string): boolean {
   return saved
     .split("\n")
-    .some((line) => line.startsWith(`-A ${chainNames.output} `) && line.includes(sinceBoot));
+    .some((line) => line.startsWith(`-A ${chainNames.output} `) && line.includes(`--comment ${sinceBoot} `));
 }
 
 /** Whatever loads rules of the host's own at boot, and empties the tables before: the hold must come after it. */
@@ -145,7 +153,9 @@ export function bootGuardUnit(hostBridges: readonly HostBridge[]): string {
  * whole where the sets that it names are missing, the host's own rules with it.
  */
 export function bootSetsUnit(): string {
-  const lines = setSpecs().map(renderCreate).join("\\n");
+  const lines = setSpecs()
+    .map((spec) => `create ${renderSet(spec)}`)
+    .join("\\n");
   return [
     "[Unit]",
     "Description=Make the sets that saved rules of Dockerwall name",
@@ -163,17 +173,4 @@ export function bootSetsUnit(): string {
     "WantedBy=multi-user.target",
     "",
   ].join("\n");
-}
-
-/** A line for `ipset restore`. */
-function renderCreate({ name, type, family, ...spec }: SetSpec): string {
-  if (type === "list:set") return `create ${name} ${type} size ${spec.maxEntries}`;
-  return [
-    `create ${name} ${type} family ${family === 4 ? "inet" : "inet6"}`,
-    ...(spec.hashSize === undefined ? [] : [`hashsize ${spec.hashSize}`]),
-    `maxelem ${spec.maxEntries}`,
-    ...(spec.timeoutSeconds === undefined ? [] : [`timeout ${spec.timeoutSeconds}`]),
-    ...(spec.counters ? ["counters"] : []),
-    ...(spec.comments ? ["comment"] : []),
-  ].join(" ");
 }

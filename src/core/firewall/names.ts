@@ -71,14 +71,15 @@ export const chainNames = {
   accept: "DOCKERWALL-ACCEPT",
   output: "DOCKERWALL-OUTPUT",
   question: "DOCKERWALL-QUESTION",
+  /**
+   * A chain that nothing jumps to, in each table where something was missing before us: one rule says by its comment
+   * that the table, or a built-in chain of it, was made for us. So the kernel remembers, for whichever process
+   * uninstalls, what may go when nothing else is in it.
+   */
+  made: "DOCKERWALL-MADE",
 } as const;
 
-/**
- * A chain that nothing jumps to, in each table where something was missing before us: one rule says by its comment
- * that the table, or a built-in chain of it, was made for us. So the kernel remembers, for whichever process
- * uninstalls, what may go when nothing else is in it.
- */
-export const madeChain = "DOCKERWALL-MADE";
+export type ChainName = (typeof chainNames)[keyof typeof chainNames];
 
 /** What the comment of an entry starts with that the data plane put into a set of the control plane; no name has a colon. */
 const sandboxPrefix = "sandbox:";
@@ -135,3 +136,6 @@ export const portTable = { family: "netdev", name: "dockerwall" } as const;
 
 /** Bit of the packet mark of one that was seen to come from its sender's port; it never gets beyond raw. */
 export const senderMark = 0x4000_0000;
+
+/** Every bit of the packet mark that is ours: no rule of ours reads or writes another. */
+export const packetMarkMask = refusedMark | rejectedMark | askedMark | senderMark;

@@ -1,9 +1,11 @@
 // The host's rules, by iptables-save and iptables-restore: observe, apply, read back. On the nft backend what has
 // changed is seen by the bytes of the rules, without iptables-save.
 
-import { madeChain } from "../../../core/firewall/names.ts";
-import { findRemains, type Missing, parseSave, planRules, readMade } from "../../../core/firewall/plan.ts";
-import type { Table } from "../../../core/firewall/ruleset.ts";
+import { findRemains, type Missing, readMade } from "../../../core/firewall/made.ts";
+import { chainNames } from "../../../core/firewall/names.ts";
+import { parseSave } from "../../../core/firewall/observed.ts";
+import { planRules } from "../../../core/firewall/plan.ts";
+import type { Table } from "../../../core/firewall/table.ts";
 import type { Family } from "../../../core/model/address.ts";
 import { DockerwallError, messageOf } from "../../../errors.ts";
 import { findMissing, removeRemains } from "../nftables/remains.ts";
@@ -79,7 +81,7 @@ export function createIptables(backend: Backend): Iptables {
   /** iptables-save, and the bytes of the rules where nobody changed one while it ran. */
   async function look(family: Family, desired: readonly Table[]): Promise<Look> {
     const bytes = (): RuleBytes | undefined =>
-      remember ? readRuleBytes(family, desired, [madeChain]) : undefined;
+      remember ? readRuleBytes(family, desired, [chainNames.made]) : undefined;
     const before = bytes();
     const text = await save(family);
     const after = bytes();
@@ -112,7 +114,7 @@ export function createIptables(backend: Backend): Iptables {
   ): Promise<"equal" | "applied" | "unknown"> {
     const last = known.get(family);
     if (last?.desired !== desired) return "unknown";
-    const observed = observeByBytes(desired, last, readRuleBytes(family, desired, [madeChain]));
+    const observed = observeByBytes(desired, last, readRuleBytes(family, desired, [chainNames.made]));
     if (observed === undefined) return "unknown";
     if (planRules(desired, observed) === "") return "equal";
     try {

@@ -1,0 +1,76 @@
+// What is for the host itself: from guarded containers only lookups, and what `host` entries name.
+
+import { inSet, isAnswer, type Match, toPort } from "../match.ts";
+import { chainNames as chain, setNames } from "../names.ts";
+import { type Chain, rule } from "../table.ts";
+import { accept, drop, goTo, returnIt } from "../target.ts";
+import { discoveryRules, heldRules, hostAnswerRules, strangerRules } from "./bridges.ts";
+import type { RulesetInput } from "./options.ts";
+
+const transports = ["udp", "tcp"] as const;
+
+export function inputChain(input: RulesetInput): Chain {
+  const { dnsPort, family, sets } = input;
+  // What the host says to itself is none of our business, whoever has the port while no daemon runs.
+  const fromOutside: Match = { kind: "in-interface", name: "lo", not: true };
+  const notRedirected: Match = { kind: "conntrack", states: ["DNAT"], not: true };
+  const onLink = inSet(setNames.link6, "src,src");
+  return {
+    name: chain.input,
+    rules: [
+      ...transports.map((protocol) =>
+        rule("by redirection only", [fromOutside, toPort(protocol, dnsPort), notRedirected], drop),
+      ),
+      rule("in quarantine", [inSet(sets.quarantine, "src")], goTo(chain.deny)),
+      rule("guarded container", [inSet(sets.guarded, "src,src")], goTo(chain.host)),
+      ...(family === 6 ? [rule("guarded container, link-local", [onLink], goTo(chain.host))] : []),
+      ...strangerRules(input),
+      ...hostAnswerRules(input),
+      ...heldRules(input),
+    ],
+  };
+}
+
+export function hostChain({ dnsPort, family, sets }: RulesetInput): Chain {
+  const redirected: Match = { kind: "conntrack", states: ["DNAT"], originalPort: 53 };
+  return {
+    name: chain.host,
+    rules: [
+      ...(family === 6 ? discoveryRules([]) : []),
+      rule("answer to the host", [isAnswer], returnIt),
+      ...transports.map((protocol) =>
+        rule("redirected lookup", [toPort(protocol, dnsPort), redirected], returnIt),
+      ),
+      rule("host entry", [inSet(sets.host, "src,dst")], returnIt),
+      rule("not granted", [], goTo(chain.deny)),
+    ],
+  };
+}
+
+/** A host that drops by default (ufw, firewalld) must still let the redirected lookups in. */
+export function acceptChain({ dnsPort, sets }: RulesetInput): Chain {
+  return {
+    name: chain.accept,
+    rules: transports.map((protocol) =>
+      rule("redirected lookup", [toPort(protocol, dnsPort), inSet(sets.guarded, "src,src")], accept),
+    ),
+  };
+}
+
+/** Lookups to whatever server come to us; a DNS server inside the same network stays reachable. */
+export function captureChain({ dnsPort, sets }: RulesetInput): Chain {
+  return {
+    name: chain.capture,
+    rules: [
+      rule("not guarded", [{ kind: "set", set: sets.guarded, by: "src,src", not: true }], returnIt),
+      rule(
+        "server in the same network",
+        [inSet(sets.guarded, "dst,src"), { kind: "local-destination", not: true }],
+        returnIt,
+      ),
+      ...transports.map((protocol) =>
+        rule("lookup to whatever server", [toPort(protocol, 53)], { kind: "redirect", port: dnsPort }),
+      ),
+    ],
+  };
+}
