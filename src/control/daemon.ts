@@ -23,15 +23,16 @@ import { claimHost } from "../edge/host/claim.ts";
 import type { Config } from "../edge/host/config.ts";
 import { createLog } from "../edge/host/log.ts";
 import { openHostResolvers } from "../edge/host/resolvers.ts";
+import type { Firewall } from "../edge/kernel/firewall.ts";
 import { unstampFlows } from "../edge/kernel/flows/stamped.ts";
 import { destroySets } from "../edge/kernel/ipset/desired-sets.ts";
 import { type KernelSets, openKernelSets } from "../edge/kernel/ipset/kernel-sets.ts";
-import { type Backend, createIptables, type Iptables } from "../edge/kernel/iptables/iptables.ts";
+import { createFirewall } from "../edge/kernel/iptables/firewall.ts";
+import type { Backend } from "../edge/kernel/iptables/iptables.ts";
 import { monotonicMs } from "../edge/kernel/monotonic.ts";
 import { lookAtBridges } from "../edge/kernel/netlink/bridge-ports.ts";
 import { watchBridges } from "../edge/kernel/netlink/bridge-watch.ts";
 import { hasPortTable, probePortTable, removePortTable } from "../edge/kernel/nftables/port-table.ts";
-import { watchRules } from "../edge/kernel/nftables/rule-watch.ts";
 import { createReadiness } from "../edge/kernel/readiness.ts";
 import { probeSandboxTable } from "../edge/sandbox/table.ts";
 import { DockerwallError, messageOf } from "../errors.ts";
@@ -68,16 +69,15 @@ export async function runDaemon(config: Config): Promise<void> {
   const ownContainer = ownContainerId();
   const sets = openKernelSets();
   const folder = sandboxFolderOf(config);
-  const iptables = createIptables(backend);
-  const otherIptables = createIptables(backend === "nft" ? "legacy" : "nft");
+  const firewall = createFirewall(backend);
   // The host's own questions wait in that queue too, and need not where the kernel holds the engine's by their sender.
   const engineQueueFd =
-    folder.path === undefined || (await doesUnitHoldQuestions([iptables, otherIptables]))
+    folder.path === undefined || (await doesUnitHoldQuestions(firewall))
       ? undefined
       : holdEngineQuestions(config.queueNumber, sets);
   const engineVersion = await engine.version();
   // What an earlier run, or the boot guard, left closed stays closed when this start fails.
-  const adopts = await findsAnything(sets, [iptables, otherIptables]);
+  const adopts = await findsAnything(sets, firewall);
   const hostResolvers = openHostResolvers(openEngineRoot(), (problem) =>
     log.warn("host resolvers", { problem }),
   );
@@ -91,8 +91,7 @@ export async function runDaemon(config: Config): Promise<void> {
   using made = takingBackSets(sets, adopts);
   const wall = createWall({
     sets,
-    iptables,
-    otherIptables,
+    firewall,
     dnsPort: config.dnsPort,
     queueNumber: config.queueNumber,
     hold: config.hold,
@@ -258,7 +257,7 @@ export async function runDaemon(config: Config): Promise<void> {
     const readiness = createReadiness();
     acting.defer(readiness.close);
     watchBridges(readiness, () => void enforcement.reconcile());
-    watchRules({ readiness, concerns: wall.concerns, onChange: () => void enforcement.heal() });
+    wall.watchRules(readiness, () => void enforcement.heal());
   }
 
   made.move();
@@ -360,21 +359,14 @@ function leaveUnguardedPorts(unguarded: string | undefined): void {
 }
 
 /** Whether the boot guard's unit holds what the engine asks, until our first restore. */
-async function doesUnitHoldQuestions(tools: readonly ReturnType<typeof createIptables>[]): Promise<boolean> {
-  const saved = await Promise.all(tools.map((tool) => tool.save(4).catch(() => "")));
+async function doesUnitHoldQuestions(firewall: Firewall): Promise<boolean> {
+  const saved = await Promise.all(firewall.saves(4).map((text) => text.catch(() => "")));
   return saved.some(areQuestionsHeld);
 }
 
-/** Whether there is a set of ours, or a rule in one of these variants. */
-async function findsAnything(
-  sets: Pick<KernelSets, "names">,
-  variants: readonly Iptables[],
-): Promise<boolean> {
-  if (sets.names().some((name) => name.startsWith("dockerwall-"))) return true;
-  const clean = await Promise.all(
-    variants.flatMap((iptables) => ([4, 6] as const).map((family) => iptables.stands(family, []))),
-  );
-  return clean.includes(false);
+/** Whether there is a set of ours, or a rule. */
+async function findsAnything(sets: Pick<KernelSets, "names">, firewall: Firewall): Promise<boolean> {
+  return sets.names().some((name) => name.startsWith("dockerwall-")) || !(await firewall.isClean());
 }
 
 /** Rules that stand in another network namespace than the bridges guard nothing. */

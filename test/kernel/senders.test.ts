@@ -6,7 +6,7 @@ import { readdirSync } from "node:fs";
 import { after, test } from "node:test";
 import { createWall } from "../../src/control/wall.ts";
 import { openKernelSets } from "../../src/edge/kernel/ipset/kernel-sets.ts";
-import { createIptables } from "../../src/edge/kernel/iptables/iptables.ts";
+import { createFirewall } from "../../src/edge/kernel/iptables/firewall.ts";
 import { askInSandbox } from "../../src/edge/sandbox/relay.ts";
 import { plainName, rawMessage, rawQuestion } from "../support/dns-bytes.ts";
 import { udpFrame, Wire } from "../support/frames.ts";
@@ -21,8 +21,7 @@ makeBridges();
 const sets = openKernelSets();
 const wall = createWall({
   sets,
-  iptables: createIptables("nft"),
-  otherIptables: createIptables("legacy"),
+  firewall: createFirewall("nft"),
   dnsPort: 5053,
   queueNumber: 5353,
   hold: true,

@@ -12,7 +12,7 @@ import { createLookupJournal, type LookupJournal } from "../../src/core/journal/
 import { addressBytes, type IpAddress, parsePrefix } from "../../src/core/model/address.ts";
 import type { Container, Network, Topology } from "../../src/core/model/topology.ts";
 import { type KernelSets, openKernelSets } from "../../src/edge/kernel/ipset/kernel-sets.ts";
-import { createIptables } from "../../src/edge/kernel/iptables/iptables.ts";
+import { createFirewall } from "../../src/edge/kernel/iptables/firewall.ts";
 import { type DataPlaneLink, startDataPlane } from "../../src/planes/link.ts";
 import { startFakeUpstream } from "./fake-upstream.ts";
 import { createNamespace, run, type TestNamespace } from "./namespace.ts";
@@ -268,8 +268,7 @@ export async function startFloodLab(): Promise<FloodLab> {
   const wall = createWall({
     ...settings,
     sets,
-    iptables: createIptables("nft"),
-    otherIptables: createIptables("legacy"),
+    firewall: createFirewall("nft"),
     hold: true,
     demandSender: true,
     listBridges: () => all.flatMap(({ bridge }) => bridge ?? []),

@@ -79,6 +79,7 @@ describe("renderRule", () => {
     ["a reset of what is not TCP", rule("z", [], reset), "filter"],
     ["REJECT in mangle", rule("z", [tcp], reset)],
     ["REDIRECT in filter", rule("z", [toPort("tcp", 53)], redirect), "filter"],
+    ["DROP in nat", rule("z", [], drop), "nat"],
     ["REDIRECT of every protocol", rule("z", [], redirect), "nat"],
   ];
   for (const [what, value, table] of refused)

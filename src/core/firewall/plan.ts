@@ -5,7 +5,7 @@ import { type Missing, madeIn, madeRule } from "./made.ts";
 import { chainNames } from "./names.ts";
 import { type Observed, type ObservedChain, type ObservedTable, ownPrefix } from "./observed.ts";
 import { renderRule } from "./render.ts";
-import type { Jump, Table, TableName } from "./table.ts";
+import type { Chain, Jump, Table, TableName } from "./table.ts";
 
 const nothing: ObservedTable = { own: new Map(), hooks: new Map() };
 
@@ -41,7 +41,7 @@ export function concernsRules(desired: readonly Table[], table: string, chain: s
 
 function planTable({ name: table, chains, jumps }: Table, observed: ObservedTable): string {
   const wanted = new Map<string, readonly string[]>(
-    chains.map(({ name, rules }) => [name, rules.map((rule) => renderRule(rule, table))]),
+    chains.map((chain) => [chain.name, textOf(chain, table)]),
   );
   const changed = [...wanted].filter(([name, rules]) => !holds(observed.own.get(name), rules));
   const stale = [...observed.own.keys()].filter((name) => !wanted.has(name));
@@ -57,6 +57,15 @@ function planTable({ name: table, chains, jumps }: Table, observed: ObservedTabl
     "COMMIT",
   ];
   return `${lines.join("\n")}\n`;
+}
+
+/** Rendered once: the same chains are planned for as long as a daemon runs, and who waits for a plan is an open door. */
+const texts = new WeakMap<Chain, readonly string[]>();
+
+function textOf(chain: Chain, table: TableName): readonly string[] {
+  const text = texts.get(chain) ?? chain.rules.map((rule) => renderRule(rule, table));
+  texts.set(chain, text);
+  return text;
 }
 
 function holds(chain: ObservedChain | undefined, wanted: readonly string[]): boolean {

@@ -144,6 +144,8 @@ function checkPlace(target: Target, table: TableName, protocol: string | undefin
   } else if (target.kind === "redirect") {
     check(table === "nat", `REDIRECT in table ${table}`);
     check(protocol === "-p tcp" || protocol === "-p udp", "a port of a protocol without any");
+  } else if (target.kind === "drop") {
+    check(table !== "nat", "DROP in table nat, which sees the first packet of a flow only");
   }
 }
 

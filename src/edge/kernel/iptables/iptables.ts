@@ -20,9 +20,21 @@ import { exec } from "./exec.ts";
 
 export type Backend = "nft" | "legacy";
 
+/** The programs of one variant. */
+export interface RuleTools {
+  /** What iptables-save prints. */
+  save(family: Family): Promise<string>;
+  /** What iptables-restore makes of a file, of which a table is put in as a whole or not at all. */
+  restore(family: Family, input: string): Promise<unknown>;
+  /** Whether it would take the file; nothing is put in. */
+  test(family: Family, input: string): Promise<unknown>;
+}
+
 export interface Iptables {
   /** Brings one family's rules to what is desired, reads them back, and tells whether anything had to change. */
   apply(family: Family, desired: readonly Table[]): Promise<boolean>;
+  /** Has the kernel look at what would be done, and changes nothing. @throws DockerwallError KERNEL_REFUSED */
+  dryRun(family: Family, desired: readonly Table[]): Promise<void>;
   /** What iptables-save prints, somebody else's rules with ours. */
   save(family: Family): Promise<string>;
   /** Whether the rules are what is desired, without touching them. */
@@ -58,13 +70,26 @@ async function refusalOf(apply: () => Promise<unknown>): Promise<unknown> {
   }
 }
 
-/** Rules by the given backend. Calls for one family must not overlap. */
-export function createIptables(backend: Backend): Iptables {
-  const tool = (family: Family): string => `${family === 4 ? "iptables" : "ip6tables"}-${backend}`;
+function toolName(family: Family, backend: Backend): string {
+  return `${family === 4 ? "iptables" : "ip6tables"}-${backend}`;
+}
+
+function toolsOf(backend: Backend): RuleTools {
+  const tool = (family: Family): string => toolName(family, backend);
   // Only the legacy tools share a lock with other writers; nft transactions need none.
   const wait = backend === "legacy" ? ["-w", String(lockedSeconds)] : [];
+  const restore = (family: Family, input: string, ...flags: readonly string[]): Promise<string> =>
+    exec(`${tool(family)}-restore`, [...wait, "--noflush", ...flags], { input });
+  return {
+    save: (family) => exec(`${tool(family)}-save`, []),
+    restore: (family, input) => restore(family, input),
+    test: (family, input) => restore(family, input, "--test"),
+  };
+}
 
-  const save = (family: Family): Promise<string> => exec(`${tool(family)}-save`, []);
+/** Rules by the given backend. Calls for one family must not overlap. */
+export function createIptables(backend: Backend, tools: RuleTools = toolsOf(backend)): Iptables {
+  const { save, restore } = tools;
   // The legacy tables of a network namespace, once there, stay as long as it does: nothing to remember.
   const remember = backend === "nft";
   const planFor = (desired: readonly Table[], text: string): string => planRules(desired, parseSave(text));
@@ -104,9 +129,6 @@ export function createIptables(backend: Backend): Iptables {
     );
   }
 
-  const restore = (family: Family, input: string): Promise<string> =>
-    exec(`${tool(family)}-restore`, [...wait, "--noflush"], { input });
-
   /** By bytes, and with one process at most: who waits for more is an open door. It is read back afterwards. */
   async function applyByBytes(
     family: Family,
@@ -128,6 +150,10 @@ export function createIptables(backend: Backend): Iptables {
 
   return {
     save,
+    async dryRun(family, desired) {
+      const plan = planFor(desired, await save(family));
+      if (plan !== "") await tools.test(family, plan);
+    },
     stands: async (family, desired) => planFor(desired, await save(family)) === "",
     async apply(family, desired) {
       const quickly = await applyByBytes(family, desired);
@@ -150,7 +176,7 @@ export function createIptables(backend: Backend): Iptables {
       if (plan !== "") {
         throw new DockerwallError(
           "KERNEL_REFUSED",
-          `the IPv${family} rules read back differ from those applied by ${tool(family)}-restore; another program may be changing them at the same time:\n${plan}`,
+          `the IPv${family} rules read back differ from those applied by ${toolName(family, backend)}-restore; another program may be changing them at the same time:\n${plan}`,
         );
       }
       learn(family, desired, found);
