@@ -11,9 +11,10 @@
 // marks of whatever flow it quotes: the daemon looks whether that packet had been sent to it.
 
 import { chainNames as chain } from "./names.ts";
+import { acceptChain, captureChain } from "./ruleset/capture.ts";
 import { denyChains, rejectChain } from "./ruleset/deny.ts";
 import { forwardChain, inwardChain } from "./ruleset/forward.ts";
-import { acceptChain, captureChain, hostChain, inputChain } from "./ruleset/host.ts";
+import { hostChain, inputChain } from "./ruleset/host.ts";
 import { judgeChains } from "./ruleset/judge.ts";
 import { type RulesetOptions, setsOf } from "./ruleset/options.ts";
 import { questionChains } from "./ruleset/questions.ts";

@@ -3,11 +3,10 @@
 import { inSet, isAnswer, type Match, toPort } from "../match.ts";
 import { chainNames as chain, setNames } from "../names.ts";
 import { type Chain, rule } from "../table.ts";
-import { accept, drop, goTo, returnIt } from "../target.ts";
+import { drop, goTo, returnIt } from "../target.ts";
 import { discoveryRules, heldRules, hostAnswerRules, strangerRules } from "./bridges.ts";
+import { transports } from "./capture.ts";
 import type { RulesetInput } from "./options.ts";
-
-const transports = ["udp", "tcp"] as const;
 
 export function inputChain(input: RulesetInput): Chain {
   const { dnsPort, family, sets } = input;
@@ -43,34 +42,6 @@ export function hostChain({ dnsPort, family, sets }: RulesetInput): Chain {
       ),
       rule("host entry", [inSet(sets.host, "src,dst")], returnIt),
       rule("not granted", [], goTo(chain.deny)),
-    ],
-  };
-}
-
-/** A host that drops by default (ufw, firewalld) must still let the redirected lookups in. */
-export function acceptChain({ dnsPort, sets }: RulesetInput): Chain {
-  return {
-    name: chain.accept,
-    rules: transports.map((protocol) =>
-      rule("redirected lookup", [toPort(protocol, dnsPort), inSet(sets.guarded, "src,src")], accept),
-    ),
-  };
-}
-
-/** Lookups to whatever server come to us; a DNS server inside the same network stays reachable. */
-export function captureChain({ dnsPort, sets }: RulesetInput): Chain {
-  return {
-    name: chain.capture,
-    rules: [
-      rule("not guarded", [{ kind: "set", set: sets.guarded, by: "src,src", not: true }], returnIt),
-      rule(
-        "server in the same network",
-        [inSet(sets.guarded, "dst,src"), { kind: "local-destination", not: true }],
-        returnIt,
-      ),
-      ...transports.map((protocol) =>
-        rule("lookup to whatever server", [toPort(protocol, 53)], { kind: "redirect", port: dnsPort }),
-      ),
     ],
   };
 }
