@@ -81,44 +81,98 @@ docker_chains() { "iptables-$1-save" 2>/dev/null | grep -c '^:DOCKER' || true; }
 # All at once, and one by one only when that is refused: to start quickly matters more than to fail quickly.
 # The table inside of containers is tried by the daemon itself, for nothing in this image but it can write one.
 
-# Type and options of every kind of set.
+# Made from the values of the rules and sets (src/core/firewall/probe.ts); test/unit/entrypoint.test.ts compares it, and
+# writes it anew with UPDATE_PROBE=1.
+# BEGIN PROBE
+# Module of the kernel, and what to create.
 sets() {
-  for family in inet inet6; do
-    cat <<END
-hash:ip,port,ip family $family timeout 9 counters comment
-hash:net family $family timeout 9 comment
-hash:net,port family $family comment
-hash:net,iface family $family comment
+  cat <<'END'
+ip_set_hash_netiface|dockerwall-guarded4 hash:net,iface family inet hashsize 1024 maxelem 65536 comment
+ip_set_hash_ipportip|dockerwall-grant4 hash:ip,port,ip family inet hashsize 16384 maxelem 1048576 timeout 0 counters comment
+ip_set_hash_ipportip|dockerwall-pair4 hash:ip,port,ip family inet hashsize 16384 maxelem 1048576 timeout 0 comment
+ip_set_hash_ipportip|dockerwall-denied4 hash:ip,port,ip family inet hashsize 4096 maxelem 262144 timeout 86400 counters comment
+ip_set_hash_net|dockerwall-ask4 hash:net family inet hashsize 16384 maxelem 1048576 timeout 0 comment
+ip_set_hash_netport|dockerwall-host4 hash:net,port family inet hashsize 1024 maxelem 1048576 comment
+ip_set_hash_net|dockerwall-quarantine4 hash:net family inet hashsize 64 maxelem 65536 timeout 0 comment
+ip_set_list_set|dockerwall-open4 list:set size 64
+ip_set_hash_netiface|dockerwall-guarded6 hash:net,iface family inet6 hashsize 1024 maxelem 65536 comment
+ip_set_hash_ipportip|dockerwall-grant6 hash:ip,port,ip family inet6 hashsize 16384 maxelem 1048576 timeout 0 counters comment
+ip_set_hash_ipportip|dockerwall-pair6 hash:ip,port,ip family inet6 hashsize 16384 maxelem 1048576 timeout 0 comment
+ip_set_hash_ipportip|dockerwall-denied6 hash:ip,port,ip family inet6 hashsize 4096 maxelem 262144 timeout 86400 counters comment
+ip_set_hash_net|dockerwall-ask6 hash:net family inet6 hashsize 16384 maxelem 1048576 timeout 0 comment
+ip_set_hash_netport|dockerwall-host6 hash:net,port family inet6 hashsize 1024 maxelem 1048576 comment
+ip_set_hash_net|dockerwall-quarantine6 hash:net family inet6 hashsize 64 maxelem 65536 timeout 0 comment
 END
-  done
-  echo list:set
 }
 
-# $1 is 4 or 6. The kernel module, the table, a rule that needs it; `probe4` and `probe6` are sets of type hash:ip,port,ip.
-rules() {
-  for table in filter mangle raw nat; do echo "$(table_module "$1" "$table")|$table|-j RETURN"; done
-  cat <<END
-xt_comment|filter|-m comment --comment probe -j RETURN
-xt_tcpudp|filter|-p tcp -m tcp --dport 53 -j RETURN
-xt_conntrack|mangle|-m conntrack --ctstate ESTABLISHED --ctdir REPLY -j RETURN
-xt_conntrack|mangle|-m conntrack --ctstate DNAT --ctorigdstport 53 -j RETURN
-xt_connmark|mangle|-m connmark --mark 0x1/0xff -j CONNMARK --set-xmark 0x2/0xff
-xt_mark|mangle|-m mark --mark 0x1/0x1 -j MARK --set-xmark 0x0/0x1
-xt_set|mangle|-m set --match-set probe$1 dst,dst,src -j SET --add-set probe$1 src,dst,dst
-xt_CT|raw|-j CT --notrack
-xt_hashlimit|raw|-m hashlimit --hashlimit-above 9/sec --hashlimit-mode srcip --hashlimit-name probe$1 -j DROP
-xt_connlimit|mangle|-m connlimit --connlimit-above 9 --connlimit-mask 32 --connlimit-saddr -j DROP
-xt_addrtype|nat|-m addrtype --dst-type LOCAL -j RETURN
-xt_owner|mangle|-m owner --uid-owner 0 -j RETURN
-xt_NFQUEUE|mangle|-j NFQUEUE --queue-num 0
-xt_REDIRECT|nat|-p udp -m udp --dport 53 -j REDIRECT --to-ports 5053
-xt_REJECT|filter|-p tcp -j REJECT --reject-with tcp-reset
-END
-  [ "$1" -eq 4 ] || cat <<END
-ip6_tables|raw|-p ipv6-icmp -m icmp6 --icmpv6-type 134 -j DROP
-xt_hl|mangle|-p ipv6-icmp -m icmp6 --icmpv6-type 135 -m hl --hl-eq 255 -j RETURN
+# Module of the kernel, table, chain and rule.
+rules4() {
+  cat <<'END'
+table|raw|PREROUTING|-j RETURN
+table|mangle|FORWARD|-j RETURN
+table|nat|PREROUTING|-j RETURN
+table|filter|INPUT|-j RETURN
+xt_mark|raw|PREROUTING|-m mark ! --mark 0x0/0xc0000000 -j RETURN
+xt_comment|raw|PREROUTING|-m comment --comment "seen at a port" -j RETURN
+xt_set|raw|PREROUTING|-m set --match-set dockerwall-guarded4 src,src -j RETURN
+xt_addrtype|raw|PREROUTING|-m addrtype ! --dst-type LOCAL -j RETURN
+xt_mark|raw|PREROUTING|-j MARK --set-xmark 0x0/0x40000000
+xt_NFQUEUE|raw|PREROUTING|-j NFQUEUE --queue-num 5355 --queue-bypass
+xt_mark|raw|PREROUTING|-j MARK --set-xmark 0x0/0xffffffff
+xt_tcpudp|raw|PREROUTING|-p udp -m udp --dport 53 -j RETURN
+xt_hashlimit|raw|PREROUTING|-m hashlimit --hashlimit-above 300/sec --hashlimit-burst 600 --hashlimit-mode srcip --hashlimit-name dockerwall-dns4-300-600 --hashlimit-htable-size 16384 --hashlimit-htable-max 65536 --hashlimit-htable-expire 10000 -j RETURN
+xt_set|mangle|FORWARD|-m set --match-set dockerwall-quarantine4 src -j RETURN
+xt_conntrack|mangle|FORWARD|-m conntrack --ctstate NEW,RELATED -j RETURN
+xt_conntrack|mangle|FORWARD|-m conntrack --ctstate ESTABLISHED --ctdir REPLY -j RETURN
+xt_conntrack|mangle|FORWARD|-m conntrack --ctstate NEW,ESTABLISHED --ctstatus CONFIRMED -j RETURN
+xt_connmark|mangle|FORWARD|-m connmark --mark 0x1000000/0xf000000 -j RETURN
+xt_set|mangle|FORWARD|-m set --match-set dockerwall-grant4 dst,dst,src -j RETURN
+xt_NFQUEUE|mangle|FORWARD|-j NFQUEUE --queue-num 5353
+xt_connlimit|mangle|FORWARD|-m connlimit --connlimit-above 8192 --connlimit-mask 32 --connlimit-saddr -j RETURN
+xt_connmark|mangle|FORWARD|-j CONNMARK --set-xmark 0x1000000/0xf000000
+xt_set|mangle|FORWARD|-j SET --add-set dockerwall-denied4 src,dst,dst
+xt_conntrack|mangle|INPUT|-m conntrack --ctstate DNAT --ctorigdstport 53 -j RETURN
+xt_owner|mangle|OUTPUT|-m owner --uid-owner 0 -j RETURN
+xt_REDIRECT|nat|PREROUTING|-p udp -j REDIRECT --to-ports 5053
+ipt_REJECT|filter|OUTPUT|-p tcp -j REJECT --reject-with tcp-reset
 END
 }
+
+rules6() {
+  cat <<'END'
+table|raw|PREROUTING|-j RETURN
+table|mangle|FORWARD|-j RETURN
+table|nat|PREROUTING|-j RETURN
+table|filter|INPUT|-j RETURN
+xt_mark|raw|PREROUTING|-m mark ! --mark 0x0/0xc0000000 -j RETURN
+xt_comment|raw|PREROUTING|-m comment --comment "seen at a port" -j RETURN
+xt_set|raw|PREROUTING|-m set --match-set dockerwall-guarded6 src,src -j RETURN
+xt_addrtype|raw|PREROUTING|-m addrtype ! --dst-type LOCAL -j RETURN
+ip6t_icmp6|raw|PREROUTING|-p ipv6-icmp -m icmp6 --icmpv6-type 134 -j RETURN
+xt_CT|raw|PREROUTING|-j CT --notrack
+xt_mark|raw|PREROUTING|-j MARK --set-xmark 0x0/0x40000000
+xt_NFQUEUE|raw|PREROUTING|-j NFQUEUE --queue-num 5355 --queue-bypass
+xt_mark|raw|PREROUTING|-j MARK --set-xmark 0x0/0xffffffff
+xt_tcpudp|raw|PREROUTING|-p udp -m udp --dport 53 -j RETURN
+xt_hashlimit|raw|PREROUTING|-m hashlimit --hashlimit-above 300/sec --hashlimit-burst 600 --hashlimit-mode srcip --hashlimit-name dockerwall-dns6-300-600 --hashlimit-htable-size 16384 --hashlimit-htable-max 65536 --hashlimit-htable-expire 10000 -j RETURN
+xt_set|mangle|FORWARD|-m set --match-set dockerwall-quarantine6 src -j RETURN
+xt_conntrack|mangle|FORWARD|-m conntrack --ctstate NEW,RELATED -j RETURN
+xt_conntrack|mangle|FORWARD|-m conntrack --ctstate ESTABLISHED --ctdir REPLY -j RETURN
+xt_conntrack|mangle|FORWARD|-m conntrack --ctstate NEW,ESTABLISHED --ctstatus CONFIRMED -j RETURN
+xt_connmark|mangle|FORWARD|-m connmark --mark 0x1000000/0xf000000 -j RETURN
+xt_set|mangle|FORWARD|-m set --match-set dockerwall-grant6 dst,dst,src -j RETURN
+xt_NFQUEUE|mangle|FORWARD|-j NFQUEUE --queue-num 5353
+xt_connlimit|mangle|FORWARD|-m connlimit --connlimit-above 8192 --connlimit-mask 128 --connlimit-saddr -j RETURN
+xt_connmark|mangle|FORWARD|-j CONNMARK --set-xmark 0x1000000/0xf000000
+xt_set|mangle|FORWARD|-j SET --add-set dockerwall-denied6 src,dst,dst
+xt_hl|mangle|INPUT|-m hl --hl-eq 255 -j RETURN
+xt_conntrack|mangle|INPUT|-m conntrack --ctstate DNAT --ctorigdstport 53 -j RETURN
+xt_owner|mangle|OUTPUT|-m owner --uid-owner 0 -j RETURN
+xt_REDIRECT|nat|PREROUTING|-p udp -j REDIRECT --to-ports 5053
+ip6t_REJECT|filter|OUTPUT|-p tcp -j REJECT --reject-with tcp-reset
+END
+}
+# END PROBE
 
 table_module() {
   case $backend-$2-$1 in
@@ -133,60 +187,36 @@ probe_kernel() {
   backend=$1
   export XTABLES_LOCKFILE=/dev/null
   probe_sets
-  ipset create probe4 hash:ip,port,ip family inet timeout 9
-  ipset create probe6 hash:ip,port,ip family inet6 timeout 9
   probe_rules 4 "iptables-$backend"
   probe_rules 6 "ip6tables-$backend"
 }
 
+# They stay: rules name them.
 probe_sets() {
-  ! sets | numbered | quietly ipset restore || return 0
-  sets | while read -r type options; do
+  ! sets | sed 's/^[^|]*|/create /' | quietly ipset restore || return 0
+  sets | while IFS='| ' read -r module name type options; do
     # shellcheck disable=SC2086 # options are several words
-    quietly ipset create one "$type" $options ||
-      fail 71 "the kernel lacks sets of type $type; run modprobe $(module_of "$type") on the host, or use a kernel that has it"
-    ipset destroy one
-  done
-}
-
-numbered() {
-  number=0
-  while read -r set; do
-    number=$((number + 1))
-    echo "create all-$number $set"
+    quietly ipset -exist create "$name" "$type" $options ||
+      fail 71 "the kernel lacks sets of type $type; run modprobe $module on the host, or use a kernel that has it"
   done
 }
 
 probe_rules() {
-  ! rules "$1" | as_tables | quietly "$2-restore" --noflush || return 0
-  rules "$1" | while IFS='|' read -r module table rule; do
-    echo "$module|$table|$rule" | as_tables | quietly "$2-restore" --noflush ||
+  ! "rules$1" | as_tables | quietly "$2-restore" --noflush || return 0
+  "rules$1" | while IFS='|' read -r module table hook rule; do
+    echo "$module|$table|$hook|$rule" | as_tables | quietly "$2-restore" --noflush || {
+      [ "$module" != table ] || module=$(table_module "$1" "$table")
       fail 71 "the kernel lacks $module, tried with $2; run modprobe $module on the host, or use a kernel that has it"
+    }
   done
 }
 
 as_tables() {
-  while IFS='|' read -r _ table rule; do
-    printf '*%s\n-A %s %s\nCOMMIT\n' "$table" "$(hook_of "$table" "$rule")" "$rule"
+  while IFS='|' read -r _ table hook rule; do
+    printf '*%s\n-A %s %s\nCOMMIT\n' "$table" "$hook" "$rule"
   done
 }
 
-# A hook that the table has and the rule may stand in.
-hook_of() {
-  case "$1 $2" in
-    *"-m owner "*) echo OUTPUT ;;
-    filter*) echo INPUT ;;
-    *) echo PREROUTING ;;
-  esac
-}
-
 quietly() { "$@" >/dev/null 2>&1; }
-
-module_of() {
-  case $1 in
-    list:set) echo ip_set_list_set ;;
-    *) echo "ip_set_$(echo "$1" | tr : _ | tr -d ,)" ;;
-  esac
-}
 
 main "$@"

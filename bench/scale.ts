@@ -7,7 +7,7 @@ import { AskerIndex } from "../src/core/askers/index-of-askers.ts";
 import { parseAddress, parsePrefix } from "../src/core/model/address.ts";
 import type { Container, Network, Topology } from "../src/core/model/topology.ts";
 import { openKernelSets } from "../src/edge/kernel/ipset/kernel-sets.ts";
-import { createIptables } from "../src/edge/kernel/iptables/iptables.ts";
+import { createFirewall } from "../src/edge/kernel/iptables/firewall.ts";
 import { enterNamespaces, run } from "../test/support/namespace.ts";
 import { labelsOnly } from "../test/support/policies.ts";
 import { buildHost } from "./walk.ts";
@@ -61,8 +61,7 @@ const rules = (): string[] =>
     .filter((line) => line.startsWith("-A "));
 const wall = createWall({
   sets: openKernelSets(),
-  iptables: createIptables("nft"),
-  otherIptables: createIptables("legacy"),
+  firewall: createFirewall("nft"),
   dnsPort: 5053,
   queueNumber: 5353,
   hold: true,

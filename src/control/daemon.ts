@@ -22,16 +22,17 @@ import { claimHost } from "../edge/host/claim.ts";
 import type { Config } from "../edge/host/config.ts";
 import { createLog } from "../edge/host/log.ts";
 import { openHostResolvers } from "../edge/host/resolvers.ts";
+import type { Firewall } from "../edge/kernel/firewall.ts";
 import { holdEngineQuestions } from "../edge/kernel/flows/engine-queue.ts";
 import { unstampFlows } from "../edge/kernel/flows/stamped.ts";
 import { destroySets } from "../edge/kernel/ipset/desired-sets.ts";
 import { type KernelSets, openKernelSets } from "../edge/kernel/ipset/kernel-sets.ts";
-import { type Backend, createIptables, type Iptables } from "../edge/kernel/iptables/iptables.ts";
+import { createFirewall } from "../edge/kernel/iptables/firewall.ts";
+import type { Backend } from "../edge/kernel/iptables/iptables.ts";
 import { monotonicMs } from "../edge/kernel/monotonic.ts";
 import { lookAtBridges } from "../edge/kernel/netlink/bridge-ports.ts";
 import { watchBridges } from "../edge/kernel/netlink/bridge-watch.ts";
 import { hasPortTable, probePortTable, removePortTable } from "../edge/kernel/nftables/port-table.ts";
-import { watchRules } from "../edge/kernel/nftables/rule-watch.ts";
 import { probeSettledPorts, removeSettledPorts } from "../edge/kernel/nftables/settled-ports.ts";
 import { createReadiness } from "../edge/kernel/readiness.ts";
 import { probeSandboxTable } from "../edge/sandbox/table.ts";
@@ -70,15 +71,12 @@ export async function runDaemon(config: Config): Promise<void> {
   const ownContainer = ownContainerId();
   const sets = openKernelSets();
   const folder = sandboxFolderOf(config);
-  const iptables = createIptables(backend);
-  const otherIptables = createIptables(backend === "nft" ? "legacy" : "nft");
+  const firewall = createFirewall(backend);
   const engineQueueFd =
-    folder.path === undefined
-      ? undefined
-      : await takeQuestions([iptables, otherIptables], config.queueNumber, sets);
+    folder.path === undefined ? undefined : await takeQuestions(firewall, config.queueNumber, sets);
   const engineVersion = await engine.version();
   // What an earlier run, or the boot guard, left closed stays closed when this start fails.
-  const adopts = await findsAnything(sets, [iptables, otherIptables]);
+  const adopts = await findsAnything(sets, firewall);
   const hostResolvers = openHostResolvers(openEngineRoot(), (problem) =>
     log.warn("host resolvers", { problem }),
   );
@@ -88,7 +86,7 @@ export async function runDaemon(config: Config): Promise<void> {
 
   const nextEngine = createNextEngine({
     backend,
-    variants: [iptables, otherIptables],
+    firewall,
     sets,
     find: findDockerd,
     captures: folder.path !== undefined,
@@ -102,8 +100,7 @@ export async function runDaemon(config: Config): Promise<void> {
   using made = takingBackSets(sets, adopts);
   const wall = createWall({
     sets,
-    iptables,
-    otherIptables,
+    firewall,
     dnsPort: config.dnsPort,
     queueNumber: config.queueNumber,
     hold: config.hold,
@@ -282,7 +279,7 @@ export async function runDaemon(config: Config): Promise<void> {
     const readiness = createReadiness();
     acting.defer(readiness.close);
     watchBridges(readiness, () => void enforcement.reconcile());
-    watchRules({ readiness, concerns: wall.concerns, onChange: () => void enforcement.heal() });
+    wall.watchRules(readiness, () => void enforcement.heal());
   }
 
   made.move();
@@ -402,26 +399,19 @@ function leaveUnguardedPorts(unguarded: string | undefined): void {
  * their sender, until our first restore.
  */
 async function takeQuestions(
-  tools: readonly Iptables[],
+  firewall: Firewall,
   queueNumber: number,
   sets: KernelSets,
 ): Promise<number | undefined> {
-  const saved = await Promise.all(tools.map((tool) => tool.save(4).catch(() => "")));
+  const saved = await Promise.all(firewall.saves(4).map((text) => text.catch(() => "")));
   if (!saved.some(isEngineHeld)) return holdEngineQuestions(queueNumber, sets);
   keepHeld(sets);
   return undefined;
 }
 
-/** Whether there is a set of ours, or a rule in one of these variants. */
-async function findsAnything(
-  sets: Pick<KernelSets, "names">,
-  variants: readonly Iptables[],
-): Promise<boolean> {
-  if (sets.names().some((name) => name.startsWith("dockerwall-"))) return true;
-  const clean = await Promise.all(
-    variants.flatMap((iptables) => ([4, 6] as const).map((family) => iptables.stands(family, []))),
-  );
-  return clean.includes(false);
+/** Whether there is a set of ours, or a rule. */
+async function findsAnything(sets: Pick<KernelSets, "names">, firewall: Firewall): Promise<boolean> {
+  return sets.names().some((name) => name.startsWith("dockerwall-")) || !(await firewall.isClean());
 }
 
 /** Rules that stand in another network namespace than the bridges guard nothing. */

@@ -6,9 +6,10 @@ import { engineHoldTables, isEngineHeld, renderEngineHold } from "../core/firewa
 import { chainNames, setNames } from "../core/firewall/names.ts";
 import { isInForce } from "../core/model/state.ts";
 import { execBesideEngine, readEngineGroup } from "../edge/engine/group.ts";
+import type { Firewall } from "../edge/kernel/firewall.ts";
 import { stayAwake } from "../edge/kernel/flows/engine-queue.ts";
 import type { KernelSets } from "../edge/kernel/ipset/kernel-sets.ts";
-import type { Backend, Iptables } from "../edge/kernel/iptables/iptables.ts";
+import type { Backend } from "../edge/kernel/iptables/iptables.ts";
 import type { Lifecycle } from "./lifecycle.ts";
 
 /** How long its questions are held when no daemon comes back; a busy host takes 45 s to start one. */
@@ -39,8 +40,7 @@ export interface NextEngine {
 
 export interface NextEngineOptions {
   readonly backend: Backend;
-  /** In either variant: the unit's may be in the other. */
-  readonly variants: readonly Pick<Iptables, "save">[];
+  readonly firewall: Pick<Firewall, "saves">;
   readonly sets: KernelSets;
   /** The pid of the engine that there is. */
   readonly find: () => number | undefined;
@@ -50,7 +50,7 @@ export interface NextEngineOptions {
 }
 
 export function createNextEngine(options: NextEngineOptions): NextEngine {
-  const { backend, variants, sets, find } = options;
+  const { backend, firewall, sets, find } = options;
   let followed = find();
   let isLost = false;
   let isHeld = false;
@@ -82,8 +82,8 @@ export function createNextEngine(options: NextEngineOptions): NextEngine {
       const isOurs = options.captures && isInForce(options.lifecycle.state);
       const next = isLost && isOurs ? find() : undefined;
       if (next === undefined || next === followed) return false;
-      // The unit's ends when a daemon is back, however late that is.
-      const saved = await Promise.all(variants.map((each) => each.save(4)));
+      // The unit's, which may be in either variant, ends when a daemon is back, however late that is.
+      const saved = await Promise.all(firewall.saves(4));
       if (saved.some(isEngineHeld)) return true;
       const group = await readEngineGroup(next);
       if (group === undefined) return false;

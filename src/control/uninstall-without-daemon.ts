@@ -7,7 +7,7 @@ import { claimHost } from "../edge/host/claim.ts";
 import { unstampAll } from "../edge/kernel/flows/stamped.ts";
 import { destroySets } from "../edge/kernel/ipset/desired-sets.ts";
 import { openKernelSets } from "../edge/kernel/ipset/kernel-sets.ts";
-import { createIptables } from "../edge/kernel/iptables/iptables.ts";
+import { createFirewall } from "../edge/kernel/iptables/firewall.ts";
 import { isOwnNamespace, openNamespace, withNamespace } from "../edge/kernel/netns.ts";
 import { removePortTable } from "../edge/kernel/nftables/port-table.ts";
 import { removeSettledPorts } from "../edge/kernel/nftables/settled-ports.ts";
@@ -21,14 +21,10 @@ export async function uninstallHere(): Promise<void> {
   const folder = findSandboxFolder();
   if ("path" in folder) problems.push(...releaseSandboxes(folder.path));
   else problems.push(folder.problem);
-  for (const backend of ["nft", "legacy"] as const) {
-    for (const family of [4, 6] as const) {
-      try {
-        await createIptables(backend).apply(family, []);
-      } catch (error) {
-        problems.push(messageOf(error));
-      }
-    }
+  try {
+    await createFirewall("nft").remove();
+  } catch (error) {
+    problems.push(messageOf(error));
   }
   try {
     destroySets(openKernelSets());

@@ -5,15 +5,14 @@ import { BridgeClaims } from "../core/classify/bridge-claims.ts";
 import { type Classification, classify } from "../core/classify/networks.ts";
 import { findForeignMarks, renderForeignMark } from "../core/firewall/foreign-marks.ts";
 import { sandboxOf, setNames } from "../core/firewall/names.ts";
-import { concernsRules } from "../core/firewall/plan.ts";
-import type { Table } from "../core/firewall/ruleset.ts";
-import { renderRuleset } from "../core/firewall/ruleset.ts";
+import { desiredRules } from "../core/firewall/ruleset.ts";
 import { desiredSets } from "../core/firewall/sets.ts";
 import type { Family } from "../core/model/address.ts";
 import type { Topology } from "../core/model/topology.ts";
 import type { ListStore } from "../core/policy/list-store.ts";
 import { groupRules, type Rule } from "../core/policy/override.ts";
 import type { PolicyFile } from "../core/policy/policy-file.ts";
+import type { Firewall, Ruleset } from "../edge/kernel/firewall.ts";
 import {
   applySets,
   createSets,
@@ -22,14 +21,12 @@ import {
   setsExist,
 } from "../edge/kernel/ipset/desired-sets.ts";
 import type { KernelSets } from "../edge/kernel/ipset/kernel-sets.ts";
-import type { Iptables } from "../edge/kernel/iptables/iptables.ts";
+import type { Readiness } from "../edge/kernel/readiness.ts";
 import { DockerwallError } from "../errors.ts";
 
 export interface WallOptions {
   readonly sets: KernelSets;
-  readonly iptables: Iptables;
-  /** The other variant. */
-  readonly otherIptables: Iptables;
+  readonly firewall: Firewall;
   readonly dnsPort: number;
   readonly queueNumber: number;
   readonly hold: boolean;
@@ -76,8 +73,8 @@ export interface Wall {
   stands(): Promise<boolean>;
   /** The rules of others, in either variant, that write bits of our marks; one sentence each. */
   foreignMarks(): Promise<readonly string[]>;
-  /** Whether a change of rules in this place is worth a look at ours. */
-  concerns(table: string, chain: string | undefined): boolean;
+  /** Calls back when somebody changes rules near ours, where the kernel tells of it. */
+  watchRules(readiness: Readiness, onChange: () => void): void;
   /** Removes what an earlier run, or the boot guard, left in the other variant of iptables. */
   cleanOther(): Promise<void>;
   /** Ids of the containers that are cut off, to be changed by whoever decides on it; in force with classify(). */
@@ -103,11 +100,13 @@ export interface Wall {
 const rounds = 5;
 
 export function createWall(options: WallOptions): Wall {
-  const { sets, iptables } = options;
+  const { sets, firewall } = options;
   /** Until every container has been read, what an earlier run put there for one is not taken out. */
   let complete = false;
   let last: Topology = { networks: [], containers: [] };
   const adopted = setsExist(sets);
+  /** On a host without any of ours the kernel looks at all rules before it takes one: a table goes in by itself. */
+  let tried = adopted;
   createSets(sets);
   const claims = new BridgeClaims({
     bridges: options.listBridges(),
@@ -122,19 +121,19 @@ export function createWall(options: WallOptions): Wall {
     ),
   );
 
-  let rulesets: ReadonlyMap<Family, readonly Table[]>;
+  let ruleset: Ruleset;
   let hold = options.hold;
   let demandSender = options.demandSender === true;
   let spareQuestions = false;
-  const renderRules = (): void => {
-    rulesets = new Map(
+  const makeRules = (): void => {
+    ruleset = new Map(
       ([4, 6] as const).map((family) => [
         family,
-        renderRuleset({ ...options, family, hold, demandSender, spareQuestions }),
+        desiredRules({ ...options, family, hold, demandSender, spareQuestions }),
       ]),
     );
   };
-  renderRules();
+  makeRules();
 
   function classifyNow(topology: Topology): Classification {
     last = topology;
@@ -163,45 +162,35 @@ export function createWall(options: WallOptions): Wall {
   async function applyRules(): Promise<readonly Family[]> {
     for (let round = 1; ; round++) {
       if (!setsExist(sets)) classifyNow(last);
-      // Side by side: who waits is an open door.
-      const results = await Promise.allSettled(
-        [...rulesets].map(async ([family, desired]) =>
-          (await iptables.apply(family, desired)) ? [family] : [],
-        ),
-      );
-      const refused = results.find((result) => result.status === "rejected");
-      if (refused === undefined)
-        return results.flatMap((result) => (result.status === "fulfilled" ? result.value : []));
-      // Somebody who destroys the sets too does so while the rules that name them are being put back.
-      if (round === rounds || setsExist(sets)) throw refused.reason;
+      try {
+        if (!tried) await firewall.dryRun(ruleset);
+        tried = true;
+        return await firewall.apply(ruleset);
+      } catch (error) {
+        // Somebody who destroys the sets too does so while the rules that name them are being put back.
+        if (round === rounds || setsExist(sets)) throw error;
+      }
     }
   }
 
   return {
     quarantine,
 
-    concerns: (table, chain) =>
-      [...rulesets.values()].some((desired) => concernsRules(desired, table, chain)),
+    watchRules: firewall.watch,
 
-    async stands() {
-      for (const [family, desired] of rulesets) if (!(await iptables.stands(family, desired))) return false;
-      return true;
-    },
+    stands: () => firewall.stands(ruleset),
 
     awaitsReading: () => options.hold && claims.awaitsReading(options.uptimeMs()),
 
     async foreignMarks() {
-      const saved = [iptables, options.otherIptables].flatMap((each) =>
-        ([4, 6] as const).map((family) => each.save(family)),
-      );
-      const marks = (await Promise.all(saved)).flatMap(findForeignMarks);
+      const saved = await Promise.all(([4, 6] as const).flatMap(firewall.saves));
+      const marks = saved.flatMap(findForeignMarks);
       return [...new Set(marks.map(renderForeignMark))];
     },
 
     async cleanOther() {
       // The unit may have put it there, and what this variant is to be rid of is everything of ours.
-      if (spareQuestions) return;
-      for (const family of rulesets.keys()) await options.otherIptables.apply(family, []);
+      if (!spareQuestions) await firewall.cleanOther();
     },
 
     classify: classifyNow,
@@ -211,20 +200,20 @@ export function createWall(options: WallOptions): Wall {
     demandSenders() {
       if (demandSender) return false;
       demandSender = true;
-      renderRules();
+      makeRules();
       return true;
     },
 
     spareQuestions(spare) {
       if (spareQuestions === spare) return false;
       spareQuestions = spare;
-      renderRules();
+      makeRules();
       return true;
     },
 
     async liftHold() {
       hold = false;
-      renderRules();
+      makeRules();
       await applyRules();
     },
 
@@ -235,8 +224,7 @@ export function createWall(options: WallOptions): Wall {
     },
 
     async remove() {
-      for (const tool of [iptables, options.otherIptables])
-        for (const family of rulesets.keys()) await tool.apply(family, []);
+      await firewall.remove();
       destroySets(sets);
       const left = sets.names().filter((name) => name.startsWith("dockerwall-"));
       if (left.length === 0) return;

@@ -103,7 +103,10 @@ describe("the daemon says in one sentence", () => {
   // The real entrypoint, but it wants a kind of set that the lab's kernel does not have.
   it("a kernel that lacks something", async () => {
     const original = await readFile(join(repository, "entrypoint.sh"), "utf8");
-    const wanting = original.replace("hash:net,port ", "hash:net,net ");
+    const wanting = original.replace(
+      "ip_set_hash_netport|dockerwall-host4 hash:net,port ",
+      "ip_set_hash_netnet|dockerwall-host4 hash:net,net ",
+    );
     assert.notEqual(wanting, original);
     const file = `/tmp/${lab.name}-entrypoint.sh`;
     await writeFile(file, wanting);

@@ -7,7 +7,7 @@ import { writeFileSync } from "node:fs";
 import { describe, it } from "node:test";
 import { bootGuardUnit, bootSetsUnit } from "../../src/core/firewall/boot-guard.ts";
 import { isEngineHeld } from "../../src/core/firewall/engine-hold.ts";
-import { renderRuleset } from "../../src/core/firewall/ruleset.ts";
+import { desiredRules } from "../../src/core/firewall/ruleset.ts";
 import { createSets, destroySets, setsExist } from "../../src/edge/kernel/ipset/desired-sets.ts";
 import { openKernelSets } from "../../src/edge/kernel/ipset/kernel-sets.ts";
 import { createIptables } from "../../src/edge/kernel/iptables/iptables.ts";
@@ -163,7 +163,7 @@ describe("saved rules that name our sets", () => {
       const sets = openKernelSets();
       run("nft", "flush", "ruleset");
       createSets(sets);
-      const tables = renderRuleset({ family: 4, dnsPort: 5053, queueNumber: 5353, hold: true });
+      const tables = desiredRules({ family: 4, dnsPort: 5053, queueNumber: 5353, hold: true });
       await createIptables(backend).apply(4, tables);
       run(`iptables-${backend}`, "-A", "INPUT", "-s", "192.0.2.99", "-j", "DROP");
       const saved = run(`iptables-${backend}-save`);

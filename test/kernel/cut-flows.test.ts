@@ -5,7 +5,7 @@ import { spawn } from "node:child_process";
 import { createInterface } from "node:readline";
 import { after, test } from "node:test";
 import { setNames } from "../../src/core/firewall/names.ts";
-import { renderRuleset } from "../../src/core/firewall/ruleset.ts";
+import { desiredRules } from "../../src/core/firewall/ruleset.ts";
 import type { IpAddress } from "../../src/core/model/address.ts";
 import { forgetUnless } from "../../src/edge/kernel/flows/stamped.ts";
 import { applySets, createSets } from "../../src/edge/kernel/ipset/desired-sets.ts";
@@ -94,7 +94,7 @@ for (const { family, length, container, outside, gateway, uplink, forwarding, is
     run("sysctl", "-qw", forwarding);
     await createIptables("nft").apply(
       family,
-      renderRuleset({ family, dnsPort: 5053, queueNumber: 77, hold: true }),
+      desiredRules({ family, dnsPort: 5053, queueNumber: 77, hold: true }),
     );
     const [first, second] = [outside as IpAddress, container as IpAddress];
     const key = { kind: "ip-port-ip", first, protocol: 17, port: 9000, second } as const;

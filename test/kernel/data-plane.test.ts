@@ -10,7 +10,7 @@ import type { LookupEvent } from "../../src/core/journal/lookup-event.ts";
 import { parsePrefix } from "../../src/core/model/address.ts";
 import type { Network, Topology } from "../../src/core/model/topology.ts";
 import { openKernelSets } from "../../src/edge/kernel/ipset/kernel-sets.ts";
-import { createIptables } from "../../src/edge/kernel/iptables/iptables.ts";
+import { createFirewall } from "../../src/edge/kernel/iptables/firewall.ts";
 import { startDataPlane } from "../../src/planes/link.ts";
 import { plainName, rawMessage, rawQuestion } from "../support/dns-bytes.ts";
 import { enterNamespaces, run } from "../support/namespace.ts";
@@ -39,8 +39,7 @@ test("a flush tells of every lookup that was answered before it", async (t) => {
   t.after(sets.close);
   const wall = createWall({
     sets,
-    iptables: createIptables("nft"),
-    otherIptables: createIptables("legacy"),
+    firewall: createFirewall("nft"),
     dnsPort,
     queueNumber,
     hold: true,

@@ -10,7 +10,7 @@ import { after, afterEach, beforeEach, describe, it } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Standing } from "../../src/core/askers/index-of-askers.ts";
 import { LateCaptures } from "../../src/core/askers/late-captures.ts";
-import { renderRuleset } from "../../src/core/firewall/ruleset.ts";
+import { desiredRules } from "../../src/core/firewall/ruleset.ts";
 import { startEngineQuestions } from "../../src/data/engine-questions.ts";
 import { watchEngineProcess } from "../../src/edge/engine/process.ts";
 import { holdEngineQuestions } from "../../src/edge/kernel/flows/engine-queue.ts";
@@ -123,7 +123,7 @@ function questions(backend: "nft" | "legacy"): void {
     for (const family of [4, 6] as const)
       await createIptables(backend).apply(
         family,
-        renderRuleset({ family, dnsPort: 5053, queueNumber, hold: true }),
+        desiredRules({ family, dnsPort: 5053, queueNumber, hold: true }),
       );
     readiness = createReadiness();
     lates = new LateCaptures();

@@ -6,6 +6,7 @@ import { once } from "node:events";
 import { copyFileSync, existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { afterEach, test } from "node:test";
+import { returnIt } from "../../src/core/firewall/target.ts";
 import { createIptables } from "../../src/edge/kernel/iptables/iptables.ts";
 import { until } from "../support/lab/command.ts";
 import { enterNamespaces, run } from "../support/namespace.ts";
@@ -38,9 +39,12 @@ async function end(engine: ChildProcess): Promise<void> {
   await once(engine, "exit");
 }
 
-const chain = { name: "DOCKERWALL-RAW", rules: ["-j RETURN"] };
 const desired = [
-  { name: "raw", chains: [chain], jumps: [{ hook: "PREROUTING", chain: chain.name }] },
+  {
+    name: "raw",
+    chains: [{ name: "DOCKERWALL-RAW", rules: [{ match: [], target: returnIt }] }],
+    jumps: [{ hook: "PREROUTING", chain: "DOCKERWALL-RAW" }],
+  },
 ] as const;
 const iptables = createIptables("legacy");
 const locks = (engine: ChildProcess): boolean => existsSync(`/proc/${engine.pid}/root/run/xtables.lock`);

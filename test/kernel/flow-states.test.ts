@@ -5,7 +5,7 @@ import assert from "node:assert/strict";
 import { after, before, describe, it } from "node:test";
 import { AskerIndex } from "../../src/core/askers/index-of-askers.ts";
 import { connectionMark, setNames } from "../../src/core/firewall/names.ts";
-import { renderRuleset } from "../../src/core/firewall/ruleset.ts";
+import { desiredRules } from "../../src/core/firewall/ruleset.ts";
 import { type IpAddress, parsePrefix } from "../../src/core/model/address.ts";
 import { startAdmission } from "../../src/data/admission.ts";
 import { startQueue } from "../../src/data/first-packets.ts";
@@ -232,7 +232,7 @@ function statesOf(plan: Plan, backend: "nft" | "legacy"): void {
   const addressOf = (owner: Owner): string => plan.address(owners[owner].network, owners[owner].host);
   const stationOf = (owner: Owner): Station => stations.get(owner) ?? assert.fail(owner);
   const apply = (): Promise<unknown> =>
-    iptables.apply(family, renderRuleset({ family, dnsPort: 5053, queueNumber: 77, hold: true }));
+    iptables.apply(family, desiredRules({ family, dnsPort: 5053, queueNumber: 77, hold: true }));
   const number = (transport: Transport): number => protocolNumber(transport, family);
 
   function grantKey(owner: Owner, transport: Transport, to: number) {

@@ -6,12 +6,11 @@ import { loadavg } from "node:os";
 import { after, before, describe, it } from "node:test";
 import { createSchedule } from "../../src/control/schedule.ts";
 import { createWall } from "../../src/control/wall.ts";
-import { renderRuleset } from "../../src/core/firewall/ruleset.ts";
+import { desiredRules } from "../../src/core/firewall/ruleset.ts";
 import type { Family } from "../../src/core/model/address.ts";
 import { openKernelSets } from "../../src/edge/kernel/ipset/kernel-sets.ts";
-import { createIptables } from "../../src/edge/kernel/iptables/iptables.ts";
+import { createFirewall } from "../../src/edge/kernel/iptables/firewall.ts";
 import { readRuleBytes } from "../../src/edge/kernel/nftables/rule-bytes.ts";
-import { watchRules } from "../../src/edge/kernel/nftables/rule-watch.ts";
 import { createReadiness } from "../../src/edge/kernel/readiness.ts";
 import { printRow } from "../support/chosen.ts";
 import { pause } from "../support/lab/command.ts";
@@ -27,8 +26,7 @@ const options = { dnsPort: 5053, queueNumber: 5353, hold: true };
 const wall = createWall({
   ...options,
   sets: openKernelSets(),
-  iptables: createIptables("nft"),
-  otherIptables: createIptables("legacy"),
+  firewall: createFirewall("nft"),
   listBridges: () => [],
   lookAtBridges: () => () => [],
   nowMs: Date.now,
@@ -45,7 +43,7 @@ const healing = createSchedule(
 
 /** Whether every jump of ours is first and every chain of ours has as many rules as it should. */
 function looksWhole(family: Family): boolean {
-  const desired = renderRuleset({ ...options, family });
+  const desired = desiredRules({ ...options, family });
   const { rules } = readRuleBytes(family, desired, []);
   const rulesOf = (table: string, chain: string) => rules.get(`${table} ${chain}`) ?? [];
   return desired.every(
@@ -70,11 +68,7 @@ describe("healing", { concurrency: 1 }, () => {
   before(async () => {
     wall.classify({ networks: [], containers: [] });
     await wall.applyRules();
-    watchRules({
-      readiness,
-      concerns: wall.concerns,
-      onChange: () => void healing.request(),
-    });
+    wall.watchRules(readiness, () => void healing.request());
   });
 
   after(() => readiness.close());

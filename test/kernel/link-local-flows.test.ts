@@ -6,7 +6,7 @@ import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { after, before, test } from "node:test";
 import { setNames } from "../../src/core/firewall/names.ts";
-import { renderRuleset } from "../../src/core/firewall/ruleset.ts";
+import { desiredRules } from "../../src/core/firewall/ruleset.ts";
 import { parsePrefix } from "../../src/core/model/address.ts";
 import { applySets, createSets } from "../../src/edge/kernel/ipset/desired-sets.ts";
 import { openKernelSets } from "../../src/edge/kernel/ipset/kernel-sets.ts";
@@ -78,7 +78,7 @@ test("what stays on the link is not tracked, and arrives", async () => {
   assert.equal(tracked().length, 1);
   assert.match(tracked()[0] ?? "", /ESTABLISHED.*ASSURED/);
   run("conntrack", "-F");
-  await iptables.apply(6, renderRuleset({ family: 6, dnsPort: 5053, queueNumber: 77, hold: true }));
+  await iptables.apply(6, desiredRules({ family: 6, dnsPort: 5053, queueNumber: 77, hold: true }));
   for (const port of [4002, 4003, 4004]) await converse(port);
   assert.deepEqual(tracked(), []);
 });

@@ -10,6 +10,7 @@ import { createNextEngine, type NextEngine } from "../../src/control/next-engine
 import type { DaemonState } from "../../src/core/model/state.ts";
 import { createSets, destroySets } from "../../src/edge/kernel/ipset/desired-sets.ts";
 import { openKernelSets } from "../../src/edge/kernel/ipset/kernel-sets.ts";
+import { createFirewall } from "../../src/edge/kernel/iptables/firewall.ts";
 import { createIptables } from "../../src/edge/kernel/iptables/iptables.ts";
 import { enterNamespaces, run } from "../support/namespace.ts";
 
@@ -71,7 +72,7 @@ for (const backend of ["nft", "legacy"] as const)
       found = 1;
       return createNextEngine({
         backend,
-        variants: [createIptables("nft"), createIptables("legacy")],
+        firewall: createFirewall(backend),
         sets,
         find: () => found,
         captures: true,

@@ -7,7 +7,7 @@ import { readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { describe, it } from "node:test";
 import { onlyLabels } from "../../src/core/classify/gather.ts";
 import { classify } from "../../src/core/classify/networks.ts";
-import { renderRuleset } from "../../src/core/firewall/ruleset.ts";
+import { desiredRules } from "../../src/core/firewall/ruleset.ts";
 import { desiredSets } from "../../src/core/firewall/sets.ts";
 import { parsePrefix } from "../../src/core/model/address.ts";
 import type { Network } from "../../src/core/model/topology.ts";
@@ -46,7 +46,7 @@ function networkOf(index: number, labels: Record<string, string>): Network {
 for (const backend of ["nft", "legacy"] as const) {
   describe(`rules by iptables-${backend}`, () => {
     const iptables = createIptables(backend);
-    const rendered = new Map(families.map((family) => [family, renderRuleset({ family, ...options })]));
+    const rendered = new Map(families.map((family) => [family, desiredRules({ family, ...options })]));
     /** The same value each time, as in the daemon: by it what was read before is known to be about the same rules. */
     const desired = (family: 4 | 6) => rendered.get(family) ?? assert.fail();
     const tool = (family: 4 | 6): string => `${family === 4 ? "iptables" : "ip6tables"}-${backend}`;
@@ -75,7 +75,7 @@ for (const backend of ["nft", "legacy"] as const) {
         );
       });
 
-      const wounds: readonly [name: string, ...args: string[]][] = [
+      const wounds: [name: string, ...args: string[]][] = [
         ["a rule put first", "-t", "mangle", "-I", "FORWARD", "-j", "ACCEPT"],
         ["a flushed table", "-t", "mangle", "-F"],
         ["a deleted jump", "-t", "raw", "-D", "PREROUTING", "-j", "DOCKERWALL-RAW"],
@@ -85,6 +85,17 @@ for (const backend of ["nft", "legacy"] as const) {
         ["an emptied chain", "-t", "raw", "-F", "DOCKERWALL-RAW"],
         ["a jump of somebody's", "-t", "mangle", "-I", "FORWARD", "-p", "tcp", "-j", "DOCKERWALL-DENY"],
       ];
+      // What was made for us is remembered by iptables-nft only.
+      if (backend === "nft")
+        wounds.push([
+          "a rule put to what is remembered",
+          "-t",
+          "mangle",
+          "-I",
+          "DOCKERWALL-MADE",
+          "-j",
+          "ACCEPT",
+        ]);
       for (const [name, ...args] of wounds) {
         it(`heal from ${name}, IPv${family}`, async () => {
           run(tool(family), ...args);
@@ -153,7 +164,7 @@ describe("limits", () => {
       const tool = `iptables-${backend}`;
       for (const name of ["ask4", "denied4", "dns4", "error4"])
         run(tool, "-A", "OUTPUT", ...`${old} --hashlimit-name dockerwall-${name}`.split(" "));
-      await createIptables(backend).apply(4, renderRuleset({ family: 4, ...options }));
+      await createIptables(backend).apply(4, desiredRules({ family: 4, ...options }));
       const tables = readdirSync("/proc/net/ipt_hashlimit").filter((name) => /^dockerwall-.*-/.test(name));
       await createIptables(backend).apply(4, []);
       run(tool, "-F", "OUTPUT");
@@ -174,7 +185,7 @@ describe("docs/ruleset.md", () => {
     const iptables = createIptables("nft");
     const parts: string[] = [];
     for (const family of families) {
-      await iptables.apply(family, renderRuleset({ family, ...options }));
+      await iptables.apply(family, desiredRules({ family, ...options }));
       const saved = run(`${family === 4 ? "iptables" : "ip6tables"}-nft-save`).split("\n");
       const own = saved.filter((line) => line.startsWith("*") || line.includes("DOCKERWALL-"));
       parts.push(`## IPv${family}\n\n\`\`\`\n${own.join("\n")}\n\`\`\`\n`);

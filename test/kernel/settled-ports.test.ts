@@ -6,7 +6,7 @@ import { once } from "node:events";
 import { after, afterEach, before, beforeEach, describe, it, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { unsettledMark, unsettledQueueNumber } from "../../src/core/firewall/names.ts";
-import { renderRuleset } from "../../src/core/firewall/ruleset.ts";
+import { desiredRules } from "../../src/core/firewall/ruleset.ts";
 import { openQueue, type PacketQueue, type QueuedPacket } from "../../src/edge/kernel/flows/queue.ts";
 import { createSets } from "../../src/edge/kernel/ipset/desired-sets.ts";
 import { openKernelSets } from "../../src/edge/kernel/ipset/kernel-sets.ts";
@@ -83,7 +83,7 @@ for (const [backend, bridged] of [
       for (const family of [4, 6] as const)
         await createIptables(backend).apply(
           family,
-          renderRuleset({ family, dnsPort: 5053, queueNumber, hold: false, demandSender: true }),
+          desiredRules({ family, dnsPort: 5053, queueNumber, hold: false, demandSender: true }),
         );
     });
     after(async () => {

@@ -6,7 +6,7 @@ import assert from "node:assert/strict";
 import { after, before, describe, it } from "node:test";
 import { AskerIndex } from "../../src/core/askers/index-of-askers.ts";
 import { setNames } from "../../src/core/firewall/names.ts";
-import { renderRuleset } from "../../src/core/firewall/ruleset.ts";
+import { desiredRules } from "../../src/core/firewall/ruleset.ts";
 import { addressBytes, type IpAddress, parsePrefix } from "../../src/core/model/address.ts";
 import { anyService } from "../../src/core/model/service.ts";
 import { startAdmission } from "../../src/data/admission.ts";
@@ -154,7 +154,7 @@ for (const plan of plans)
       );
 
     before(async () => {
-      await iptables.apply(family, renderRuleset({ family, dnsPort: 5053, queueNumber: 77, hold: true }));
+      await iptables.apply(family, desiredRules({ family, dnsPort: 5053, queueNumber: 77, hold: true }));
       // Both destinations are put before the daemon; each is granted to one of the two.
       grant(plan.neighbour, asked);
       grant(plan.own, granted);

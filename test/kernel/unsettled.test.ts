@@ -9,7 +9,7 @@ import { after, afterEach, before, beforeEach, describe, test } from "node:test"
 import { setTimeout as sleep } from "node:timers/promises";
 import { createWall } from "../../src/control/wall.ts";
 import { openKernelSets } from "../../src/edge/kernel/ipset/kernel-sets.ts";
-import { createIptables } from "../../src/edge/kernel/iptables/iptables.ts";
+import { createFirewall } from "../../src/edge/kernel/iptables/firewall.ts";
 import { monotonicMs } from "../../src/edge/kernel/monotonic.ts";
 import type { DataPlaneLink } from "../../src/planes/link.ts";
 import { until } from "../support/lab/command.ts";
@@ -67,8 +67,7 @@ function newcomers(bridged: string): void {
   const number = started;
   const wall = createWall({
     sets,
-    iptables: createIptables("nft"),
-    otherIptables: createIptables("legacy"),
+    firewall: createFirewall("nft"),
     dnsPort: 5053 + number,
     queueNumber: 5353 + 3 * number,
     hold: true,

@@ -8,7 +8,8 @@ import { type IpAddress, parsePrefix } from "../../src/core/model/address.ts";
 import type { Container, Network, Topology } from "../../src/core/model/topology.ts";
 import { stayAwake } from "../../src/edge/kernel/flows/engine-queue.ts";
 import { type KernelSets, openKernelSets } from "../../src/edge/kernel/ipset/kernel-sets.ts";
-import { type Backend, createIptables } from "../../src/edge/kernel/iptables/iptables.ts";
+import { createFirewall } from "../../src/edge/kernel/iptables/firewall.ts";
+import type { Backend } from "../../src/edge/kernel/iptables/iptables.ts";
 import { enterNamespaces, run } from "../support/namespace.ts";
 import { labelsOnly } from "../support/policies.ts";
 
@@ -30,8 +31,7 @@ const topology: Topology = { networks: [network], containers: [] };
 function wallOf(backend: Backend, sets: KernelSets): Wall {
   return createWall({
     sets,
-    iptables: createIptables(backend),
-    otherIptables: createIptables(backend === "nft" ? "legacy" : "nft"),
+    firewall: createFirewall(backend),
     dnsPort: 5053,
     queueNumber: 5353,
     hold: true,

@@ -13,7 +13,7 @@ import { createLookupJournal, type LookupJournal } from "../../src/core/journal/
 import { addressBytes, type IpAddress, parsePrefix } from "../../src/core/model/address.ts";
 import type { Container, Network, Topology } from "../../src/core/model/topology.ts";
 import { type KernelSets, openKernelSets } from "../../src/edge/kernel/ipset/kernel-sets.ts";
-import { createIptables } from "../../src/edge/kernel/iptables/iptables.ts";
+import { createFirewall } from "../../src/edge/kernel/iptables/firewall.ts";
 import { type DataPlaneLink, startDataPlane } from "../../src/planes/link.ts";
 import { startFakeUpstream } from "./fake-upstream.ts";
 import { until } from "./lab/command.ts";
@@ -298,8 +298,7 @@ export async function startFloodLab(backend: "nft" | "legacy" = "nft"): Promise<
   const wall = createWall({
     ...settings,
     sets,
-    iptables: createIptables(backend),
-    otherIptables: createIptables(backend === "nft" ? "legacy" : "nft"),
+    firewall: createFirewall(backend),
     hold: true,
     demandSender: true,
     listBridges: () => all.flatMap(({ bridge }) => bridge ?? []),

@@ -7,7 +7,7 @@ import { createWall } from "../../src/control/wall.ts";
 import { type IpAddress, parsePrefix } from "../../src/core/model/address.ts";
 import type { Container, Network } from "../../src/core/model/topology.ts";
 import { type KernelSets, openKernelSets } from "../../src/edge/kernel/ipset/kernel-sets.ts";
-import { createIptables } from "../../src/edge/kernel/iptables/iptables.ts";
+import { createFirewall } from "../../src/edge/kernel/iptables/firewall.ts";
 import { type DataPlaneLink, startDataPlane } from "../../src/planes/link.ts";
 import { run, type TestNamespace } from "./namespace.ts";
 import { labelsOnly } from "./policies.ts";
@@ -73,8 +73,7 @@ export async function raiseWall(): Promise<StandingWall> {
   const sets = openKernelSets();
   const wall = createWall({
     sets,
-    iptables: createIptables("nft"),
-    otherIptables: createIptables("legacy"),
+    firewall: createFirewall("nft"),
     dnsPort: 5053,
     queueNumber: 5353,
     hold: true,

@@ -2,15 +2,27 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import fc from "fast-check";
 import { planChunks } from "../../src/core/firewall/chunks.ts";
-import { parseSave, planRules } from "../../src/core/firewall/plan.ts";
-import type { Table } from "../../src/core/firewall/ruleset.ts";
+import { parseSave } from "../../src/core/firewall/observed.ts";
+import { planRules } from "../../src/core/firewall/plan.ts";
 import { chunkSize } from "../../src/core/firewall/sets.ts";
+import type { Table } from "../../src/core/firewall/table.ts";
+import { drop, returnIt } from "../../src/core/firewall/target.ts";
+import type { ReadRule } from "../../src/edge/kernel/nftables/read.ts";
+import { observeByBytes, type RuleBytes } from "../../src/edge/kernel/nftables/rule-bytes.ts";
 
 const desired: readonly Table[] = [
   {
     name: "mangle",
     jumps: [{ hook: "FORWARD", chain: "DOCKERWALL-FORWARD" }],
-    chains: [{ name: "DOCKERWALL-FORWARD", rules: ["-i br-+ -j DROP", "-j RETURN"] }],
+    chains: [
+      {
+        name: "DOCKERWALL-FORWARD",
+        rules: [
+          { match: [{ kind: "in-interface", name: "br-+" }], target: drop },
+          { match: [], target: returnIt },
+        ],
+      },
+    ],
   },
 ];
 
@@ -76,7 +88,7 @@ describe("planRules", () => {
       ":DOCKERWALL-FORWARD - [0:0]\n",
       ":DOCKERWALL-FORWARD - [0:0]\n:DOCKERWALL-ENGINE - [0:0]\n-A FORWARD -j DOCKERWALL-ENGINE\n-A DOCKERWALL-ENGINE -j DROP\n",
     );
-    const sparing = desired.map((table) => ({ ...table, spared: ["DOCKERWALL-ENGINE"] }));
+    const sparing = desired.map((table) => ({ ...table, spared: ["DOCKERWALL-ENGINE"] as const }));
 
     it("is left alone with its jump, though that stands before ours", () => {
       assert.equal(planRules(sparing, parseSave(held)), "");
@@ -113,6 +125,51 @@ describe("planRules", () => {
       plan,
       "*mangle\n:DOCKERWALL-FORWARD - [0:0]\n-D FORWARD -j DOCKERWALL-FORWARD\n-X DOCKERWALL-FORWARD\nCOMMIT\n",
     );
+  });
+});
+
+describe("rules that are seen by their bytes", () => {
+  const marked = inPlace.replace(
+    "COMMIT",
+    ":DOCKERWALL-MADE - [0:0]\n-A DOCKERWALL-MADE -m comment --comment made-table -j RETURN\nCOMMIT",
+  );
+  const jumps = { identity: "j", jump: "DOCKERWALL-FORWARD", bare: true };
+  const other = { identity: "o", jump: "OTHERS", bare: true };
+  const own = (identity: string) => ({ identity, jump: undefined, bare: false });
+  const reading = (changes: Readonly<Record<string, readonly ReadRule[]>> = {}): RuleBytes => ({
+    tables: new Map([["mangle", 1n]]),
+    rules: new Map([
+      ["mangle FORWARD", [jumps, other]],
+      ["mangle DOCKERWALL-FORWARD", [own("1"), own("2")]],
+      ["mangle DOCKERWALL-MADE", [own("3")]],
+      ...Object.entries(changes).map(([chain, rules]) => [`mangle ${chain}`, rules] as const),
+    ]),
+  });
+  const known = { bytes: reading(), observed: parseSave(marked) };
+  const made = new Map([["mangle", ["table"]]]);
+  const chain =
+    "*mangle\n:DOCKERWALL-FORWARD - [0:0]\n-A DOCKERWALL-FORWARD -i br-+ -j DROP\n-A DOCKERWALL-FORWARD -j RETURN\nCOMMIT\n";
+  const marks =
+    "*mangle\n:DOCKERWALL-MADE - [0:0]\n-A DOCKERWALL-MADE -m comment --comment made-table -j RETURN\nCOMMIT\n";
+  const cases: readonly [name: string, now: RuleBytes, plan: string][] = [
+    ["nothing to do", reading(), ""],
+    ["a rule of ours is another", reading({ "DOCKERWALL-FORWARD": [own("1"), own("9")] }), chain],
+    ["our chain is empty", reading({ "DOCKERWALL-FORWARD": [] }), chain],
+    ["what is remembered has changed", reading({ "DOCKERWALL-MADE": [own("9"), own("3")] }), marks],
+    [
+      "somebody put a rule before ours",
+      reading({ FORWARD: [other, jumps] }),
+      "*mangle\n-D FORWARD -j DOCKERWALL-FORWARD\n-I FORWARD 1 -j DOCKERWALL-FORWARD\nCOMMIT\n",
+    ],
+  ];
+  for (const [name, now, plan] of cases)
+    it(name, () =>
+      assert.equal(planRules(desired, observeByBytes(desired, known, now) ?? assert.fail(), made), plan),
+    );
+
+  it("a jump with a condition is for iptables-save to tell", () => {
+    const conditional = { identity: "c", jump: "DOCKERWALL-FORWARD", bare: false };
+    assert.equal(observeByBytes(desired, known, reading({ FORWARD: [conditional, jumps] })), undefined);
   });
 });
 

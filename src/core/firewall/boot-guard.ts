@@ -3,8 +3,14 @@
 
 import type { Family } from "../model/address.ts";
 import { engineHoldTables, renderEngineHold } from "./engine-hold.ts";
+import { fromInterface, isAnswer } from "./match.ts";
 import { chainNames, heldPrefix } from "./names.ts";
-import { type SetSpec, setSpecs } from "./sets.ts";
+import { planRules } from "./plan.ts";
+import { renderSet } from "./render-set.ts";
+import { fromHeldBridge, neighbourDiscovery } from "./ruleset/bridges.ts";
+import { setSpecs } from "./sets.ts";
+import { rule, type Table } from "./table.ts";
+import { drop, returnIt } from "./target.ts";
 
 /** A bridge that is called as Docker calls its own and is the host's way out. */
 export interface HostBridge {
@@ -13,33 +19,32 @@ export interface HostBridge {
   readonly why: readonly string[];
 }
 
+// Comments of one word: systemd and the shell both have their own idea of quotes.
+const sinceBoot = "held-since-boot";
+
 /**
  * Rules that drop whatever comes from a bridge that Docker may have made; for `iptables-restore --noflush`. What the host
  * asked for itself is answered on all of them.
  */
 function holdRules(family: Family, hostBridges: readonly HostBridge[]): string {
-  // Comments of one word: systemd and the shell both have their own idea of quotes.
-  const held = `-i ${heldPrefix}+ -m comment --comment held-since-boot -j DROP`;
-  const own = hostBridges.map(({ bridge }) => `-i ${bridge} -m comment --comment way-of-the-host -j RETURN`);
-  const answers = [
-    `-i ${heldPrefix}+ -m conntrack --ctstate ESTABLISHED --ctdir REPLY -j RETURN`,
-    ...(family === 4
-      ? []
-      : [135, 136].map(
-          (type) =>
-            `-i ${heldPrefix}+ -p ipv6-icmp -m icmp6 --icmpv6-type ${type} -m hl --hl-eq 255 -j RETURN`,
-        )),
-  ];
-  return [
-    "*mangle",
-    `:${chainNames.forward} - [0:0]`,
-    `:${chainNames.input} - [0:0]`,
-    ...[...own, held].map((rule) => `-A ${chainNames.forward} ${rule}`),
-    ...[...own, ...answers, held].map((rule) => `-A ${chainNames.input} ${rule}`),
-    `-I FORWARD 1 -j ${chainNames.forward}`,
-    `-I INPUT 1 -j ${chainNames.input}`,
-    "COMMIT",
-  ].join("\\n");
+  const held = rule(sinceBoot, [fromHeldBridge], drop);
+  const own = hostBridges.map(({ bridge }) => rule("way-of-the-host", [fromInterface(bridge)], returnIt));
+  const answers = [[isAnswer], ...(family === 6 ? neighbourDiscovery : [])].map((match) => ({
+    match: [fromHeldBridge, ...match],
+    target: returnIt,
+  }));
+  const hold: Table = {
+    name: "mangle",
+    chains: [
+      { name: chainNames.forward, rules: [...own, held] },
+      { name: chainNames.input, rules: [...own, ...answers, held] },
+    ],
+    jumps: [
+      { hook: "FORWARD", chain: chainNames.forward },
+      { hook: "INPUT", chain: chainNames.input },
+    ],
+  };
+  return planRules([hold], new Map()).trimEnd().replaceAll("\n", "\\n");
 }
 
 /** Where systemd runs the engine, below the root of cgroup v2. */
@@ -129,7 +134,9 @@ export function bootGuardUnit(hostBridges: readonly HostBridge[]): string {
  * whole where the sets that it names are missing, the host's own rules with it.
  */
 export function bootSetsUnit(): string {
-  const lines = setSpecs().map(renderCreate).join("\\n");
+  const lines = setSpecs()
+    .map((spec) => `create ${renderSet(spec)}`)
+    .join("\\n");
   return [
     "[Unit]",
     "Description=Make the sets that saved rules of Dockerwall name",
@@ -147,17 +154,4 @@ export function bootSetsUnit(): string {
     "WantedBy=multi-user.target",
     "",
   ].join("\n");
-}
-
-/** A line for `ipset restore`. */
-function renderCreate({ name, type, family, ...spec }: SetSpec): string {
-  if (type === "list:set") return `create ${name} ${type} size ${spec.maxEntries}`;
-  return [
-    `create ${name} ${type} family ${family === 4 ? "inet" : "inet6"}`,
-    ...(spec.hashSize === undefined ? [] : [`hashsize ${spec.hashSize}`]),
-    `maxelem ${spec.maxEntries}`,
-    ...(spec.timeoutSeconds === undefined ? [] : [`timeout ${spec.timeoutSeconds}`]),
-    ...(spec.counters ? ["counters"] : []),
-    ...(spec.comments ? ["comment"] : []),
-  ].join(" ");
 }

@@ -6,16 +6,20 @@
 // The rules stand in a chain of their own that only OUTPUT leads to: the kernel refuses this match in one that others
 // lead to as well. Who puts them in is the boot guard's unit, or a daemon that a starting engine ends.
 
+import { inSet, type Match, type SetName, toPort } from "./match.ts";
 import { chainNames } from "./names.ts";
+import { renderRule } from "./render.ts";
+import { rule, type TableName } from "./table.ts";
+import { drop, type Target } from "./target.ts";
 
-const sinceStart = "-m comment --comment held-since-start";
+const sinceStart = "held-since-start";
 
 type Variant = "nft" | "legacy";
 
 interface Place {
-  readonly table: string;
+  readonly table: TableName;
   /** What becomes of questions by each transport. */
-  readonly rules: readonly (readonly [protocol: string, target: string])[];
+  readonly rules: readonly (readonly [protocol: "udp" | "tcp", target: Target])[];
 }
 
 /**
@@ -25,22 +29,22 @@ interface Place {
  */
 const places: Readonly<Record<Variant, readonly Place[]>> = {
   nft: [
-    { table: "mangle", rules: [["udp", "DROP"]] },
-    { table: "filter", rules: [["tcp", "REJECT --reject-with tcp-reset"]] },
+    { table: "mangle", rules: [["udp", drop]] },
+    { table: "filter", rules: [["tcp", { kind: "reject", with: "tcp-reset" }]] },
   ],
   legacy: [
     {
       table: "security",
       rules: [
-        ["udp", "DROP"],
-        ["tcp", "DROP"],
+        ["udp", drop],
+        ["tcp", drop],
       ],
     },
   ],
 };
 
 /** The tables in which it is. */
-export function engineHoldTables(variant: Variant): readonly string[] {
+export function engineHoldTables(variant: Variant): readonly TableName[] {
   return places[variant].map(({ table }) => table);
 }
 
@@ -49,15 +53,18 @@ export function engineHoldTables(variant: Variant): readonly string[] {
  * @param group of the engine, below the root of cgroup v2
  * @param whileIn a set of destinations, for as long as whose entries it holds
  */
-export function renderEngineHold(variant: Variant, group: string, whileIn?: string): readonly string[] {
-  const condition = whileIn === undefined ? "" : `-m set --match-set ${whileIn} dst `;
+export function renderEngineHold(variant: Variant, group: string, whileIn?: SetName): readonly string[] {
+  const conditions: readonly Match[] = [
+    { kind: "cgroup", path: group },
+    ...(whileIn === undefined ? [] : [inSet(whileIn, "dst")]),
+  ];
   return places[variant].flatMap(({ table, rules }) => [
     `*${table}`,
     `:${chainNames.engine} - [0:0]`,
-    ...rules.map(
-      ([protocol, target]) =>
-        `-A ${chainNames.engine} -p ${protocol} -m ${protocol} --dport 53 -m cgroup --path ${group} ${condition}${sinceStart} -j ${target}`,
-    ),
+    ...rules.map(([protocol, target]) => {
+      const held = rule(sinceStart, [toPort(protocol, 53), ...conditions], target);
+      return `-A ${chainNames.engine} ${renderRule(held, table)}`;
+    }),
     "COMMIT",
   ]);
 }
@@ -66,7 +73,7 @@ export function renderEngineHold(variant: Variant, group: string, whileIn?: stri
 export function isEngineHeld(saved: string): boolean {
   return saved
     .split("\n")
-    .some((line) => line.startsWith(`-A ${chainNames.engine} `) && line.includes(sinceStart));
+    .some((line) => line.startsWith(`-A ${chainNames.engine} `) && line.includes(`--comment ${sinceStart} `));
 }
 
 /**

@@ -2,15 +2,7 @@
 // flow that has passed our rules before, and flows are cut by address. But flows lose their stamp and end with their
 // lease, or packets are taken for denied. Read from what iptables-save prints.
 
-import {
-  askedMark,
-  chainNames,
-  connectionMark,
-  madeChain,
-  refusedMark,
-  rejectedMark,
-  senderMark,
-} from "./names.ts";
+import { chainNames, connectionMark, packetMarkMask } from "./names.ts";
 
 export interface ForeignMark {
   /** As iptables-save prints it, with its table. */
@@ -21,8 +13,7 @@ export interface ForeignMark {
   readonly bits: number;
 }
 
-const packetBits = askedMark | refusedMark | rejectedMark | senderMark;
-const ownChains: ReadonlySet<string> = new Set([...Object.values(chainNames), madeChain]);
+const ownChains: ReadonlySet<string> = new Set(Object.values(chainNames));
 
 /** The rules in the output of iptables-save, of whatever family and variant, that overwrite bits of ours. */
 export function findForeignMarks(saved: string): ForeignMark[] {
@@ -33,7 +24,7 @@ export function findForeignMarks(saved: string): ForeignMark[] {
     if (chain === undefined || ownChains.has(chain)) return [];
     const written = writtenBits(line);
     if (written === undefined) return [];
-    const ours = written.writes === "packet mark" ? packetBits : connectionMark.mask;
+    const ours = written.writes === "packet mark" ? packetMarkMask : connectionMark.mask;
     const bits = (written.bits & ours) >>> 0;
     return bits === 0 ? [] : [{ rule: `${table}: ${line}`, writes: written.writes, bits }];
   });

@@ -76,14 +76,15 @@ export const chainNames = {
   question: "DOCKERWALL-QUESTION",
   /** Not of the ruleset: there from the start of an engine until a daemon has read it. */
   engine: "DOCKERWALL-ENGINE",
+  /**
+   * A chain that nothing jumps to, in each table where something was missing before us: one rule says by its comment
+   * that the table, or a built-in chain of it, was made for us. So the kernel remembers, for whichever process
+   * uninstalls, what may go when nothing else is in it.
+   */
+  made: "DOCKERWALL-MADE",
 } as const;
 
-/**
- * A chain that nothing jumps to, in each table where something was missing before us: one rule says by its comment
- * that the table, or a built-in chain of it, was made for us. So the kernel remembers, for whichever process
- * uninstalls, what may go when nothing else is in it.
- */
-export const madeChain = "DOCKERWALL-MADE";
+export type ChainName = (typeof chainNames)[keyof typeof chainNames];
 
 /** What the comment of an entry starts with that the data plane put into a set of the control plane; no name has a colon. */
 const sandboxPrefix = "sandbox:";
@@ -154,3 +155,6 @@ export const senderMark = 0x4000_0000;
 
 /** Bit of the packet mark of one that came by a port that is not settled; the others tell the port. It never gets beyond raw. */
 export const unsettledMark = 0x8000_0000;
+
+/** Every bit of the packet mark that is ours, beside unsettledMark. */
+export const packetMarkMask = refusedMark | rejectedMark | askedMark | senderMark;

@@ -1,9 +1,11 @@
 // The host's rules, by iptables-save and iptables-restore: observe, apply, read back. On the nft backend what has
 // changed is seen by the bytes of the rules, without iptables-save.
 
-import { madeChain } from "../../../core/firewall/names.ts";
-import { findRemains, type Missing, parseSave, planRules, readMade } from "../../../core/firewall/plan.ts";
-import type { Table } from "../../../core/firewall/ruleset.ts";
+import { findRemains, type Missing, readMade } from "../../../core/firewall/made.ts";
+import { chainNames } from "../../../core/firewall/names.ts";
+import { parseSave } from "../../../core/firewall/observed.ts";
+import { planRules } from "../../../core/firewall/plan.ts";
+import type { Table } from "../../../core/firewall/table.ts";
 import type { Family } from "../../../core/model/address.ts";
 import { DockerwallError, messageOf } from "../../../errors.ts";
 import { findMissing, removeRemains } from "../nftables/remains.ts";
@@ -18,9 +20,21 @@ import { exec } from "./exec.ts";
 
 export type Backend = "nft" | "legacy";
 
+/** The programs of one variant. */
+export interface RuleTools {
+  /** What iptables-save prints. */
+  save(family: Family): Promise<string>;
+  /** What iptables-restore makes of a file, of which a table is put in as a whole or not at all. */
+  restore(family: Family, input: string): Promise<unknown>;
+  /** Whether it would take the file; nothing is put in. */
+  test(family: Family, input: string): Promise<unknown>;
+}
+
 export interface Iptables {
   /** Brings one family's rules to what is desired, reads them back, and tells whether anything had to change. */
   apply(family: Family, desired: readonly Table[]): Promise<boolean>;
+  /** Has the kernel look at what would be done, and changes nothing. @throws DockerwallError KERNEL_REFUSED */
+  dryRun(family: Family, desired: readonly Table[]): Promise<void>;
   /** What iptables-save prints, somebody else's rules with ours. */
   save(family: Family): Promise<string>;
   /** Whether the rules are what is desired, without touching them. */
@@ -56,13 +70,26 @@ async function refusalOf(apply: () => Promise<unknown>): Promise<unknown> {
   }
 }
 
-/** Rules by the given backend. Calls for one family must not overlap. */
-export function createIptables(backend: Backend): Iptables {
-  const tool = (family: Family): string => `${family === 4 ? "iptables" : "ip6tables"}-${backend}`;
+function toolName(family: Family, backend: Backend): string {
+  return `${family === 4 ? "iptables" : "ip6tables"}-${backend}`;
+}
+
+function toolsOf(backend: Backend): RuleTools {
+  const tool = (family: Family): string => toolName(family, backend);
   // Only the legacy tools share a lock with other writers; nft transactions need none.
   const wait = backend === "legacy" ? ["-w", String(lockedSeconds)] : [];
+  const restore = (family: Family, input: string, ...flags: readonly string[]): Promise<string> =>
+    exec(`${tool(family)}-restore`, [...wait, "--noflush", ...flags], { input });
+  return {
+    save: (family) => exec(`${tool(family)}-save`, []),
+    restore: (family, input) => restore(family, input),
+    test: (family, input) => restore(family, input, "--test"),
+  };
+}
 
-  const save = (family: Family): Promise<string> => exec(`${tool(family)}-save`, []);
+/** Rules by the given backend. Calls for one family must not overlap. */
+export function createIptables(backend: Backend, tools: RuleTools = toolsOf(backend)): Iptables {
+  const { save, restore } = tools;
   // The legacy tables of a network namespace, once there, stay as long as it does: nothing to remember.
   const remember = backend === "nft";
   const planFor = (desired: readonly Table[], text: string): string => planRules(desired, parseSave(text));
@@ -79,7 +106,7 @@ export function createIptables(backend: Backend): Iptables {
   /** iptables-save, and the bytes of the rules where nobody changed one while it ran. */
   async function look(family: Family, desired: readonly Table[]): Promise<Look> {
     const bytes = (): RuleBytes | undefined =>
-      remember ? readRuleBytes(family, desired, [madeChain]) : undefined;
+      remember ? readRuleBytes(family, desired, [chainNames.made]) : undefined;
     const before = bytes();
     const text = await save(family);
     const after = bytes();
@@ -102,9 +129,6 @@ export function createIptables(backend: Backend): Iptables {
     );
   }
 
-  const restore = (family: Family, input: string): Promise<string> =>
-    exec(`${tool(family)}-restore`, [...wait, "--noflush"], { input });
-
   /** By bytes, and with one process at most: who waits for more is an open door. It is read back afterwards. */
   async function applyByBytes(
     family: Family,
@@ -112,7 +136,7 @@ export function createIptables(backend: Backend): Iptables {
   ): Promise<"equal" | "applied" | "unknown"> {
     const last = known.get(family);
     if (last?.desired !== desired) return "unknown";
-    const observed = observeByBytes(desired, last, readRuleBytes(family, desired, [madeChain]));
+    const observed = observeByBytes(desired, last, readRuleBytes(family, desired, [chainNames.made]));
     if (observed === undefined) return "unknown";
     if (planRules(desired, observed) === "") return "equal";
     try {
@@ -126,6 +150,10 @@ export function createIptables(backend: Backend): Iptables {
 
   return {
     save,
+    async dryRun(family, desired) {
+      const plan = planFor(desired, await save(family));
+      if (plan !== "") await tools.test(family, plan);
+    },
     stands: async (family, desired) => planFor(desired, await save(family)) === "",
     async apply(family, desired) {
       const quickly = await applyByBytes(family, desired);
@@ -148,7 +176,7 @@ export function createIptables(backend: Backend): Iptables {
       if (plan !== "") {
         throw new DockerwallError(
           "KERNEL_REFUSED",
-          `the IPv${family} rules read back differ from those applied by ${tool(family)}-restore; another program may be changing them at the same time:\n${plan}`,
+          `the IPv${family} rules read back differ from those applied by ${toolName(family, backend)}-restore; another program may be changing them at the same time:\n${plan}`,
         );
       }
       learn(family, desired, found);

@@ -1,8 +1,14 @@
-// Rules as the kernel holds them, without iptables-save: by their bytes and bytes. What is equal to a reading at which
+// Rules as the kernel holds them, without iptables-save: compared byte for byte. What is equal to a reading at which
 // iptables-save was read too still says what it said then, and that is known within a millisecond, without a process.
 
-import { type Observed, type ObservedTable, ownPrefix } from "../../../core/firewall/plan.ts";
-import type { Table } from "../../../core/firewall/ruleset.ts";
+import {
+  type Observed,
+  type ObservedChain,
+  type ObservedRule,
+  type ObservedTable,
+  ownPrefix,
+} from "../../../core/firewall/observed.ts";
+import type { Table } from "../../../core/firewall/table.ts";
 import type { Family } from "../../../core/model/address.ts";
 import { isMissing, NETLINK_NETFILTER, type NetlinkSocket, openNetlink } from "../netlink/socket.ts";
 import { type ReadRule, readRule, readTableNumber } from "./read.ts";
@@ -99,31 +105,36 @@ export function observeByBytes(
     if (now.tables.get(table.name) === undefined) continue;
     const hooks = observeHooks(table, now);
     if (hooks === undefined) return undefined;
-    observed.set(table.name, new Map([...observeChains(table, known, now), ...hooks]));
+    observed.set(table.name, { own: observeOwn(table, known, now), hooks });
   }
   return observed;
 }
 
-function observeChains({ name }: Table, known: KnownRules, now: RuleBytes): [string, readonly string[]][] {
+function observeOwn({ name }: Table, known: KnownRules, now: RuleBytes): ObservedTable["own"] {
   const kept = known.bytes.tables.get(name) === now.tables.get(name);
-  const own = [...(known.observed.get(name) ?? [])].filter(([chain]) => chain.startsWith(ownPrefix));
-  return own.flatMap(([chain, bodies]) => {
+  const own = new Map<string, ObservedChain>();
+  for (const [chain, content] of known.observed.get(name)?.own ?? []) {
     const rules = now.rules.get(place(name, chain)) ?? [];
-    const same = kept && sameRules(rules, known.bytes.rules.get(place(name, chain)));
     // One without a rule may be there or not; it is declared either way.
-    return rules.length === 0 ? [] : [[chain, same ? bodies : ["changed"]]];
-  });
+    if (rules.length === 0) continue;
+    const same = kept && sameRules(rules, known.bytes.rules.get(place(name, chain)));
+    own.set(chain, same ? content : { kind: "changed" });
+  }
+  return own;
 }
 
-function observeHooks({ name, jumps }: Table, now: RuleBytes): [string, readonly string[]][] | undefined {
-  const hooks = jumps.map(({ hook }) => [hook, now.rules.get(place(name, hook)) ?? []] as const);
-  if (hooks.some(([, rules]) => rules.some((rule) => leadsToOurs(rule) && !rule.bare))) return undefined;
-  return hooks
-    .filter(([, rules]) => rules.length > 0)
-    .map(([hook, rules]) => [
-      hook,
-      rules.map((rule) => (leadsToOurs(rule) ? `-j ${rule.jump}` : "somebody's")),
-    ]);
+function observeHooks({ name, jumps }: Table, now: RuleBytes): ObservedTable["hooks"] | undefined {
+  const hooks = new Map<string, readonly ObservedRule[]>();
+  for (const { hook } of jumps) {
+    const rules = now.rules.get(place(name, hook)) ?? [];
+    if (rules.some((rule) => leadsToOurs(rule) && !rule.bare)) return undefined;
+    if (rules.length > 0) hooks.set(hook, rules.map(observeRule));
+  }
+  return hooks;
+}
+
+function observeRule(rule: ReadRule): ObservedRule {
+  return leadsToOurs(rule) ? { kind: "ours", body: `-j ${rule.jump}` } : { kind: "foreign" };
 }
 
 function leadsToOurs({ jump }: ReadRule): boolean {

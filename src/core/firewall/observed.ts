@@ -1,0 +1,57 @@
+// The rules that stand, as far as a plan needs them: of our chains what is in them, of all others only where our jumps are.
+
+/** A chain of ours. */
+export type ObservedChain =
+  /** Rule bodies as iptables-save prints them, in order. */
+  | { readonly kind: "read"; readonly rules: readonly string[] }
+  /** It is not what it was when it was last read, and what it is now has not been read. */
+  | { readonly kind: "changed" };
+
+/** A rule in a chain that is not ours, where it matters only by its place or because it leads to a chain of ours. */
+export type ObservedRule = { readonly kind: "ours"; readonly body: string } | { readonly kind: "foreign" };
+
+export interface ObservedTable {
+  readonly own: ReadonlyMap<string, ObservedChain>;
+  /** Built-in chains, and those of others. */
+  readonly hooks: ReadonlyMap<string, readonly ObservedRule[]>;
+}
+
+export type Observed = ReadonlyMap<string, ObservedTable>;
+
+/** What the name of every chain of ours begins with. */
+export const ownPrefix = "DOCKERWALL-";
+
+const leadsToOurs = new RegExp(`(^| )-[jg] ${ownPrefix}`);
+
+/** Reads the output of iptables-save or ip6tables-save. Lines that are no table, chain or rule are passed over. */
+export function parseSave(text: string): Observed {
+  const chainsOf = new Map<string, Map<string, string[]>>();
+  let current = new Map<string, string[]>();
+  for (const line of text.split("\n")) {
+    if (line.startsWith("*")) {
+      current = new Map();
+      chainsOf.set(line.slice(1), current);
+    } else if (line.startsWith(":")) {
+      current.set(line.slice(1).split(" ", 1)[0] ?? "", []);
+    } else if (line.startsWith("-A ")) {
+      const [, name = "", body = ""] = /^-A (\S+) ?(.*)$/.exec(line) ?? [];
+      current.get(name)?.push(body);
+    }
+  }
+  return new Map([...chainsOf].map(([table, chains]) => [table, observe([...chains])]));
+}
+
+function observe(chains: readonly (readonly [string, readonly string[]])[]): ObservedTable {
+  const isOwn = ([name]: readonly [string, unknown]): boolean => name.startsWith(ownPrefix);
+  return {
+    own: new Map(chains.filter(isOwn).map(([name, rules]) => [name, { kind: "read", rules }])),
+    hooks: new Map(
+      chains
+        .filter((chain) => !isOwn(chain))
+        .map(([name, rules]) => [
+          name,
+          rules.map((body) => (leadsToOurs.test(body) ? { kind: "ours", body } : { kind: "foreign" })),
+        ]),
+    ),
+  };
+}

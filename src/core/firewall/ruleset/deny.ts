@@ -1,0 +1,72 @@
+// What becomes of a denied packet: it is remembered, and dropped, told of, or in audit mode let pass.
+
+import { hasMark, inSet, inState, notInSet } from "../match.ts";
+import { chainNames as chain, connectionMark, rejectedMark } from "../names.ts";
+import { type Chain, type Rule, rule } from "../table.ts";
+import { drop, goTo, setMark } from "../target.ts";
+import { deniedRate, limited } from "./limits.ts";
+import type { RulesetInput } from "./options.ts";
+
+export function denyChains(input: RulesetInput): Chain[] {
+  const auditStamp = { value: connectionMark.audited, mask: connectionMark.mask };
+  return [
+    { name: chain.deny, rules: denyRules(input) },
+    { name: chain.refuse, rules: refuseRules(input) },
+    {
+      name: chain.post,
+      // Behind whatever should have told the sender: Docker's rules may come before, or there may be none.
+      rules: [rule("denied, told or not", [hasMark(rejectedMark)], drop)],
+    },
+    {
+      name: chain.audit,
+      rules: [
+        rule("would be denied", [inState("NEW", "ESTABLISHED")], { kind: "set-connmark", mark: auditStamp }),
+      ],
+    },
+  ];
+}
+
+function denyRules(input: RulesetInput): Rule[] {
+  return [
+    noteRule(input),
+    rule("in quarantine", [inSet(input.sets.quarantine, "src")], drop),
+    rule("audit lets it pass", [inSet(input.sets.audit, "src,src")], goTo(chain.audit)),
+    rule("denied", [], drop),
+  ];
+}
+
+/** A denied packet on its way out: dropped, or marked for whoever can tell its sender. */
+function refuseRules(input: RulesetInput): Rule[] {
+  return [
+    rule("nobody is told", [notInSet(input.sets.reject, "src,src")], goTo(chain.deny)),
+    rule("audit decides", [inSet(input.sets.audit, "src,src")], goTo(chain.deny)),
+    noteRule(input),
+    rule("denied, and told", [], setMark(rejectedMark)),
+  ];
+}
+
+/**
+ * The first packet of a (asker, service, destination) adds the entry, later ones only count: adding with
+ * `--exist` would reset the counters on every packet.
+ */
+function noteRule({ family, sets: { denied } }: RulesetInput): Rule {
+  const rate = limited(`dockerwall-denied${family}`, "upto", deniedRate);
+  const entry = { set: denied, by: "src,dst,dst" } as const;
+  return rule("remember it", [notInSet(entry.set, entry.by), rate], { kind: "add-to-set", ...entry });
+}
+
+/** What is marked is answered as if the destination had refused. */
+export function rejectChain({ family }: RulesetInput): Chain {
+  const told = hasMark(rejectedMark);
+  const prohibited = family === 4 ? "icmp-admin-prohibited" : "icmp6-adm-prohibited";
+  return {
+    name: chain.reject,
+    rules: [
+      rule("told at once", [{ kind: "protocol", protocol: "tcp" }, told], {
+        kind: "reject",
+        with: "tcp-reset",
+      }),
+      rule("told at once", [told], { kind: "reject", with: prohibited }),
+    ],
+  };
+}

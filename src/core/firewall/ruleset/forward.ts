@@ -1,0 +1,41 @@
+// What is forwarded: whose packets are judged, and who may come in.
+
+import { inSet, inState, notInSet } from "../match.ts";
+import { chainNames as chain } from "../names.ts";
+import { type Chain, rule } from "../table.ts";
+import { drop, goTo, returnIt } from "../target.ts";
+import { heldRules, onLinkDestinations, strangerRules, tellsOfPacket } from "./bridges.ts";
+import type { RulesetInput } from "./options.ts";
+
+export function forwardChain(input: RulesetInput): Chain {
+  const { sets } = input;
+  return {
+    name: chain.forward,
+    rules: [
+      rule("in quarantine", [inSet(sets.quarantine, "src")], goTo(chain.deny)),
+      rule("in quarantine", [inSet(sets.quarantine, "dst")], drop),
+      rule("guarded container", [inSet(sets.guarded, "src,src")], goTo(chain.judge)),
+      ...onLinkDestinations(input),
+      ...strangerRules(input),
+      ...heldRules(input),
+      rule("neighbour of a container with a second network", [inSet(sets.guarded, "dst,src")], returnIt),
+      rule(
+        "to a guarded container",
+        [inState("NEW", "RELATED"), inSet(sets.guarded, "dst,dst"), notInSet(sets.audit, "dst,dst")],
+        goTo(chain.inward),
+      ),
+    ],
+  };
+}
+
+/** A helper that expects a flow translates its destination too; nobody has published that port. */
+export function inwardChain(input: RulesetInput): Chain {
+  return {
+    name: chain.inward,
+    rules: [
+      rule("tells of a packet", tellsOfPacket(input), returnIt),
+      rule("published port", [inState("NEW"), inState("DNAT")], returnIt),
+      rule("only published ports lead in", [], drop),
+    ],
+  };
+}

@@ -1,0 +1,103 @@
+// Table raw: whether a packet comes from whose address it has, before anything else looks at it.
+
+import { hasMark, inSet, type Match, toPort } from "../match.ts";
+import { chainNames as chain, senderMark, unsettledMark, unsettledQueueNumber } from "../names.ts";
+import { type Chain, type Rule, rule } from "../table.ts";
+import { clearMark, drop, goTo, returnIt } from "../target.ts";
+import { linkLocalRules, strangerRules } from "./bridges.ts";
+import { limited, lookupRate } from "./limits.ts";
+import type { RulesetInput } from "./options.ts";
+
+export function rawChains(input: RulesetInput): Chain[] {
+  return [
+    { name: chain.raw, rules: rawRules(input) },
+    ...(input.demandSender
+      ? [
+          { name: chain.sender, rules: senderRules(input) },
+          { name: chain.unsettled, rules: unsettledRules(input) },
+          { name: chain.cleared, rules: clearedRules(input) },
+        ]
+      : []),
+    { name: chain.flood, rules: floodRules(input) },
+  ];
+}
+
+const fromGuarded = ({ sets }: RulesetInput): Match => inSet(sets.guarded, "src,src");
+
+function rawRules(input: RulesetInput): Rule[] {
+  if (!input.demandSender)
+    return [rule("guarded container", [fromGuarded(input)], goTo(chain.flood)), ...elsewhereRules(input)];
+  // Both at once: what has no mark of ours, as nearly everything, walks one rule for them.
+  const unmarked = { value: 0, mask: senderMark + unsettledMark };
+  return [
+    rule("seen at a port", [{ kind: "mark", mark: unmarked, not: true }], goTo(chain.sender)),
+    ...unmarkedRules(input),
+  ];
+}
+
+/** What was not seen at the port of a guarded container. */
+function unmarkedRules(input: RulesetInput): Rule[] {
+  const guarded = fromGuarded(input);
+  return [
+    // Who starts while we are away must find his neighbours, as he does where the kernel shows us no bridged packets.
+    rule(
+      "to a neighbour",
+      [guarded, inSet(input.sets.guarded, "dst,src"), { kind: "local-destination", not: true }],
+      returnIt,
+    ),
+    rule("not from whose address it is", [guarded], drop),
+    ...elsewhereRules(input),
+  ];
+}
+
+/** What is from no address of a guarded container. */
+function elsewhereRules(input: RulesetInput): Rule[] {
+  return [
+    rule("not guarded", [inSet(input.sets.open, "src,src")], returnIt),
+    ...linkLocalRules(input),
+    ...strangerRules(input),
+  ];
+}
+
+/**
+ * What came by a port of which nobody knows yet whose it is waits for the daemon, which drops it or has it look again
+ * without the mark. When nobody listens it goes on at once, past the rest of this table: nothing of open networks hangs
+ * on the daemon. So what the rules can judge without it never gets there.
+ */
+function unsettledRules(input: RulesetInput): Rule[] {
+  const { family, queueNumber, sets } = input;
+  const looksForNeighbour: readonly Match[] = [
+    { kind: "destination", prefix: "ff02::/16" },
+    { kind: "icmpv6-type", type: 135 },
+  ];
+  return [
+    // Cannot be routed. Who is not answered for three seconds gives up all that he would have sent.
+    ...(family === 6 ? [rule("looks for a neighbour", looksForNeighbour, goTo(chain.cleared))] : []),
+    rule("guarded container", [fromGuarded(input)], goTo(chain.cleared)),
+    rule("guarded network", [inSet(sets.closed, "src,src")], goTo(chain.cleared)),
+    rule("ask the daemon", [], { kind: "queue", number: unsettledQueueNumber(queueNumber), bypass: true }),
+  ];
+}
+
+/** Its mark tells a port by all of the bits, and so all of them go. */
+function clearedRules(input: RulesetInput): Rule[] {
+  return [rule("judged by its address", [], { kind: "clear-whole-mark" }), ...unmarkedRules(input)];
+}
+
+/** What the chain of a guarded port has let in. On an open bridge, too, only what a set knows by its address. */
+function senderRules(input: RulesetInput): Rule[] {
+  return [
+    rule("nobody knows yet whose port it is", [hasMark(unsettledMark)], goTo(chain.unsettled)),
+    // The host's own rules and routes may go by marks, and this one is nobody's business from here on.
+    rule("seen", [], clearMark(senderMark)),
+    rule("guarded container", [fromGuarded(input)], goTo(chain.flood)),
+    ...linkLocalRules(input),
+    rule("not an address of this network", [], drop),
+  ];
+}
+
+/** Floods of lookups are shed here, before conntrack and before our socket. */
+function floodRules({ family }: RulesetInput): Rule[] {
+  const limit = limited(`dockerwall-dns${family}`, "above", lookupRate);
+  return [rule("flood of lookups", [toPort("udp", 53), limit], drop)];
+}

@@ -1,0 +1,41 @@
+// Rules, chains and tables as values. Text is made of them in one place (render.ts), and in another what has to be done
+// (plan.ts).
+
+import type { Match } from "./match.ts";
+import type { ChainName } from "./names.ts";
+import type { Target } from "./target.ts";
+
+export type TableName = "raw" | "mangle" | "nat" | "filter" | "security";
+
+export interface Rule {
+  /** All of them; none means every packet. Their order is that of the text, not of importance. */
+  readonly match: readonly Match[];
+  readonly target: Target;
+  /** What whoever lists the rules is told. Jumps in built-in chains have none. */
+  readonly comment?: string;
+}
+
+export interface Chain {
+  readonly name: ChainName;
+  readonly rules: readonly Rule[];
+}
+
+export interface Jump {
+  readonly hook: string;
+  readonly chain: ChainName;
+  /** True where the hook is a chain of somebody's, which may not be there; then there is no jump. */
+  readonly optional?: boolean;
+}
+
+export interface Table {
+  readonly name: TableName;
+  readonly chains: readonly Chain[];
+  /** Jumps that must stand first, and once, in a built-in chain. */
+  readonly jumps: readonly Jump[];
+  /** Chains of ours that are left alone, with the jumps to them, whether they are there or not. */
+  readonly spared?: readonly ChainName[];
+}
+
+export function rule(comment: string, match: readonly Match[], target: Target): Rule {
+  return { match, target, comment };
+}

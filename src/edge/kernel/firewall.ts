@@ -1,0 +1,30 @@
+// The host's firewall, as the control plane sees it: rules are values, and what writes them is below.
+
+import type { Table } from "../../core/firewall/table.ts";
+import type { Family } from "../../core/model/address.ts";
+import type { Readiness } from "./readiness.ts";
+
+/** What should stand, by family. */
+export type Ruleset = ReadonlyMap<Family, readonly Table[]>;
+
+export interface Firewall {
+  /**
+   * Brings the rules to what is desired, both families side by side, and reads them back; resolves to the families that
+   * had to change. The same value each time is known to be about the same rules. Calls must not overlap.
+   */
+  apply(desired: Ruleset): Promise<readonly Family[]>;
+  /** Has the kernel look at what apply() would do, and changes nothing. @throws DockerwallError KERNEL_REFUSED */
+  dryRun(desired: Ruleset): Promise<void>;
+  /** Whether the rules are what is desired, without touching them. */
+  stands(desired: Ruleset): Promise<boolean>;
+  /** Calls back when somebody changes rules near those that were last applied, where the kernel tells of it. */
+  watch(readiness: Readiness, onChange: () => void): void;
+  /** Whether no rule of ours stands, in whichever variant. */
+  isClean(): Promise<boolean>;
+  /** What stands, somebody else's rules with ours, as text: one for each variant. */
+  saves(family: Family): readonly Promise<string>[];
+  /** Removes what an earlier run, or the boot guard, left in the variant that is not used. */
+  cleanOther(): Promise<void>;
+  /** Removes every rule of ours, in both variants. @throws DockerwallError naming whatever is left; the rest is gone */
+  remove(): Promise<void>;
+}

@@ -1,0 +1,76 @@
+// The firewall by iptables, in both of its variants: one is used, and the other kept clean.
+
+import { concernsRules } from "../../../core/firewall/plan.ts";
+import { DockerwallError, messageOf } from "../../../errors.ts";
+import type { Firewall, Ruleset } from "../firewall.ts";
+import { watchRules } from "../nftables/rule-watch.ts";
+import { type Backend, createIptables, type Iptables } from "./iptables.ts";
+
+const families = [4, 6] as const;
+
+/** By the given variants; of two, the second is the one that is not used. */
+export function createFirewall(
+  backend: Backend,
+  variantOf: (backend: Backend) => Iptables = createIptables,
+): Firewall {
+  const used = variantOf(backend);
+  const other = variantOf(backend === "nft" ? "legacy" : "nft");
+  /** What was last to be applied. */
+  let wanted: Ruleset = new Map();
+
+  return {
+    async apply(desired) {
+      wanted = desired;
+      // All are waited for: who goes on while one still writes would write over it.
+      const results = await Promise.allSettled(
+        [...desired].map(async ([family, tables]) => ((await used.apply(family, tables)) ? [family] : [])),
+      );
+      const refused = results.find((result) => result.status === "rejected");
+      if (refused !== undefined) throw refused.reason;
+      return results.flatMap((result) => (result.status === "fulfilled" ? result.value : []));
+    },
+
+    async dryRun(desired) {
+      await Promise.all([...desired].map(([family, tables]) => used.dryRun(family, tables)));
+    },
+
+    async stands(desired) {
+      for (const [family, tables] of desired) if (!(await used.stands(family, tables))) return false;
+      return true;
+    },
+
+    watch(readiness, onChange) {
+      const concerns = (table: string, chain: string | undefined): boolean =>
+        [...wanted.values()].some((tables) => concernsRules(tables, table, chain));
+      watchRules({ readiness, concerns, onChange });
+    },
+
+    async isClean() {
+      const clean = [used, other].flatMap((each) => families.map((family) => each.stands(family, [])));
+      return !(await Promise.all(clean)).includes(false);
+    },
+
+    saves: (family) => [used, other].map((each) => each.save(family)),
+
+    async cleanOther() {
+      for (const family of families) await other.apply(family, []);
+    },
+
+    async remove() {
+      wanted = new Map();
+      const problems: string[] = [];
+      for (const each of [used, other])
+        for (const family of families) problems.push(...(await problemOf(() => each.apply(family, []))));
+      if (problems.length > 0) throw new DockerwallError("KERNEL_REFUSED", problems.join("\n"));
+    },
+  };
+}
+
+async function problemOf(work: () => Promise<unknown>): Promise<readonly string[]> {
+  try {
+    await work();
+    return [];
+  } catch (error) {
+    return [messageOf(error)];
+  }
+}

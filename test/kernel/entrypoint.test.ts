@@ -1,0 +1,70 @@
+// What the entrypoint tries of the kernel: a kernel that has it all passes, and of one that lacks something it is said
+// what, whatever it is.
+
+import assert from "node:assert/strict";
+import { spawnSync } from "node:child_process";
+import { readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { describe, it } from "node:test";
+import { enterNamespaces } from "../support/namespace.ts";
+
+enterNamespaces(import.meta.url);
+
+const original = readFileSync(join(import.meta.dirname, "../../entrypoint.sh"), "utf8");
+
+/** Of the script, changed, in a network namespace of its own, as it starts itself. */
+function probe(backend: string, change: (script: string) => string = (script) => script) {
+  writeFileSync("/run/entrypoint.sh", change(original));
+  const args = ["--net", "sh", "/run/entrypoint.sh", "--probe-kernel", backend];
+  const { status, stdout, stderr } = spawnSync("unshare", args, { encoding: "utf8" });
+  return { status, said: stdout + stderr };
+}
+
+/** A kernel that has no such thing; the script must have it. */
+function without(wanted: string, nothing: string): (script: string) => string {
+  return (script) => {
+    assert.ok(script.includes(wanted), wanted);
+    return script.replace(wanted, nothing);
+  };
+}
+
+for (const backend of ["nft", "legacy"]) {
+  describe(`the kernel, tried with iptables-${backend}`, () => {
+    it("has everything", () => assert.deepEqual(probe(backend), { status: 0, said: "" }));
+
+    const lacking: readonly [what: string, change: (script: string) => string, sentence: RegExp][] = [
+      [
+        "a kind of set",
+        without("hash:net,port family", "hash:net,nothing family"),
+        /^dockerwall: the kernel lacks sets of type hash:net,nothing; run modprobe ip_set_hash_netport on the host/,
+      ],
+      [
+        "a match of IPv4",
+        without("-m owner --uid-owner 0", "-m nothing"),
+        /^dockerwall: the kernel lacks xt_owner, tried with iptables-\w+; run modprobe xt_owner on the host/,
+      ],
+      [
+        "a match of IPv6",
+        without("-m hl --hl-eq 255", "-m nothing"),
+        /^dockerwall: the kernel lacks xt_hl, tried with ip6tables-\w+; run modprobe xt_hl on the host/,
+      ],
+      [
+        "a target",
+        without("-j REJECT --reject-with tcp-reset", "-j NOTHING"),
+        /^dockerwall: the kernel lacks ipt_REJECT, tried with iptables-\w+; run modprobe ipt_REJECT on the host/,
+      ],
+      [
+        "a table",
+        without("table|raw|PREROUTING", "table|nothing|PREROUTING"),
+        backend === "nft" ? /the kernel lacks nf_tables, / : /the kernel lacks iptable_nothing, /,
+      ],
+    ];
+    for (const [what, change, sentence] of lacking)
+      it(`lacks ${what}`, () => {
+        const { status, said } = probe(backend, change);
+        assert.match(said, sentence);
+        assert.equal(said.trimEnd().split("\n").length, 1);
+        assert.equal(status, 71);
+      });
+  });
+}
