@@ -6,7 +6,7 @@ import { once } from "node:events";
 import { copyFileSync, existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { afterEach, test } from "node:test";
-import { returnIt } from "../../src/core/firewall/target.ts";
+import { returnIt } from "../../src/core/firewall/rules/target.ts";
 import { createIptables } from "../../src/edge/kernel/iptables/iptables.ts";
 import { until } from "../support/lab/command.ts";
 import { enterNamespaces, run } from "../support/namespace.ts";

@@ -5,7 +5,7 @@ import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
 import { describe, it } from "node:test";
 import { connectionMark, packetMarkMask } from "../../src/core/firewall/names.ts";
-import { renderRule } from "../../src/core/firewall/render.ts";
+import { renderRule } from "../../src/core/firewall/rules/render.ts";
 import { desiredRules } from "../../src/core/firewall/ruleset.ts";
 import { createSets } from "../../src/edge/kernel/ipset/desired-sets.ts";
 import { openKernelSets } from "../../src/edge/kernel/ipset/kernel-sets.ts";

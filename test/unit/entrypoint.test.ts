@@ -4,8 +4,8 @@ import assert from "node:assert/strict";
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, it } from "node:test";
-import { probeRules, probeSets } from "../../src/core/firewall/probe.ts";
-import { renderRule } from "../../src/core/firewall/render.ts";
+import { probeRules, probeSets } from "../../src/core/firewall/rules/probe.ts";
+import { renderRule } from "../../src/core/firewall/rules/render.ts";
 import { desiredRules } from "../../src/core/firewall/ruleset.ts";
 import { setSpecs } from "../../src/core/firewall/sets.ts";
 

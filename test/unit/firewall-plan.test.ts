@@ -2,11 +2,11 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import fc from "fast-check";
 import { planChunks } from "../../src/core/firewall/chunks.ts";
-import { parseSave } from "../../src/core/firewall/observed.ts";
-import { planRules } from "../../src/core/firewall/plan.ts";
+import { parseSave } from "../../src/core/firewall/rules/observed.ts";
+import { planRules } from "../../src/core/firewall/rules/plan.ts";
+import type { Table } from "../../src/core/firewall/rules/table.ts";
+import { drop, returnIt } from "../../src/core/firewall/rules/target.ts";
 import { chunkSize } from "../../src/core/firewall/sets.ts";
-import type { Table } from "../../src/core/firewall/table.ts";
-import { drop, returnIt } from "../../src/core/firewall/target.ts";
 import type { ReadRule } from "../../src/edge/kernel/nftables/read.ts";
 import { observeByBytes, type RuleBytes } from "../../src/edge/kernel/nftables/rule-bytes.ts";
 

@@ -9,11 +9,9 @@ import {
   isAnswer,
   type Match,
   toPort,
-} from "../../src/core/firewall/match.ts";
-import { renderRule } from "../../src/core/firewall/render.ts";
-import { desiredRules } from "../../src/core/firewall/ruleset.ts";
-import { setSpecs } from "../../src/core/firewall/sets.ts";
-import { type Rule, rule, type TableName } from "../../src/core/firewall/table.ts";
+} from "../../src/core/firewall/rules/match.ts";
+import { renderRule } from "../../src/core/firewall/rules/render.ts";
+import { type Rule, rule, type TableName } from "../../src/core/firewall/rules/table.ts";
 import {
   clearMark,
   drop,
@@ -22,7 +20,9 @@ import {
   returnIt,
   setMark,
   type Target,
-} from "../../src/core/firewall/target.ts";
+} from "../../src/core/firewall/rules/target.ts";
+import { desiredRules } from "../../src/core/firewall/ruleset.ts";
+import { setSpecs } from "../../src/core/firewall/sets.ts";
 
 const mark = (value: number, mask: number): Match => ({ kind: "mark", mark: { value, mask } });
 const stamp = (value: number, mask: number): Match => ({ kind: "connmark", mark: { value, mask } });

@@ -3,14 +3,14 @@
 
 import type { Family } from "../model/address.ts";
 import { engineHoldTables, renderEngineHold } from "./engine-hold.ts";
-import { fromInterface, isAnswer } from "./match.ts";
 import { chainNames, heldPrefix } from "./names.ts";
-import { planRules } from "./plan.ts";
 import { renderSet } from "./render-set.ts";
+import { fromInterface, isAnswer } from "./rules/match.ts";
+import { planRules } from "./rules/plan.ts";
+import { rule, type Table } from "./rules/table.ts";
+import { drop, returnIt } from "./rules/target.ts";
 import { fromHeldBridge, neighbourDiscovery } from "./ruleset/bridges.ts";
 import { setSpecs } from "./sets.ts";
-import { rule, type Table } from "./table.ts";
-import { drop, returnIt } from "./target.ts";
 
 /** A bridge that is called as Docker calls its own and is the host's way out. */
 export interface HostBridge {

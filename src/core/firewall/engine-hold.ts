@@ -6,11 +6,11 @@
 // The rules stand in a chain of their own that only OUTPUT leads to: the kernel refuses this match in one that others
 // lead to as well. Who puts them in is the boot guard's unit, or a daemon that a starting engine ends.
 
-import { inSet, type Match, type SetName, toPort } from "./match.ts";
 import { chainNames } from "./names.ts";
-import { renderRule } from "./render.ts";
-import { rule, type TableName } from "./table.ts";
-import { drop, type Target } from "./target.ts";
+import { inSet, type Match, type SetName, toPort } from "./rules/match.ts";
+import { renderRule } from "./rules/render.ts";
+import { rule, type TableName } from "./rules/table.ts";
+import { drop, type Target } from "./rules/target.ts";
 
 const sinceStart = "held-since-start";
 

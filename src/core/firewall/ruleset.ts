@@ -11,6 +11,7 @@
 // marks of whatever flow it quotes: the daemon looks whether that packet had been sent to it.
 
 import { chainNames as chain } from "./names.ts";
+import type { Table } from "./rules/table.ts";
 import { acceptChain, captureChain } from "./ruleset/capture.ts";
 import { denyChains, rejectChain } from "./ruleset/deny.ts";
 import { forwardChain, inwardChain } from "./ruleset/forward.ts";
@@ -19,7 +20,6 @@ import { judgeChains } from "./ruleset/judge.ts";
 import { type RulesetOptions, setsOf } from "./ruleset/options.ts";
 import { questionChains } from "./ruleset/questions.ts";
 import { rawChains } from "./ruleset/raw.ts";
-import type { Table } from "./table.ts";
 
 /** The whole ruleset of one family. */
 export function desiredRules(options: RulesetOptions): readonly Table[] {

@@ -1,6 +1,6 @@
 // The host's firewall, as the control plane sees it: rules are values, and what writes them is below.
 
-import type { Table } from "../../core/firewall/table.ts";
+import type { Table } from "../../core/firewall/rules/table.ts";
 import type { Family } from "../../core/model/address.ts";
 import type { Readiness } from "./readiness.ts";
 

@@ -1,9 +1,9 @@
 // Rules by the bridge that a packet comes from, which stand in more than one chain.
 
-import { fromInterface, inSet, inState, isAnswer, type Match, notInSet } from "../match.ts";
 import { heldPrefix, setNames } from "../names.ts";
-import { type Rule, rule } from "../table.ts";
-import { drop, noTrack, returnIt } from "../target.ts";
+import { fromInterface, inSet, inState, isAnswer, type Match, notInSet } from "../rules/match.ts";
+import { type Rule, rule } from "../rules/table.ts";
+import { drop, noTrack, returnIt } from "../rules/target.ts";
 import type { RulesetInput } from "./options.ts";
 
 /** From a bridge that is called as Docker calls its own. */

@@ -1,9 +1,9 @@
 // Lookups of guarded containers, to whatever server, are led to us.
 
-import { inSet, notInSet, toPort } from "../match.ts";
 import { chainNames as chain } from "../names.ts";
-import { type Chain, rule } from "../table.ts";
-import { accept, returnIt } from "../target.ts";
+import { inSet, notInSet, toPort } from "../rules/match.ts";
+import { type Chain, rule } from "../rules/table.ts";
+import { accept, returnIt } from "../rules/target.ts";
 import type { RulesetInput } from "./options.ts";
 
 /** By which lookups come. */

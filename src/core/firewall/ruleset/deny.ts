@@ -1,9 +1,9 @@
 // What becomes of a denied packet: it is remembered, and dropped, told of, or in audit mode let pass.
 
-import { hasMark, inSet, inState, notInSet } from "../match.ts";
 import { chainNames as chain, connectionMark, rejectedMark } from "../names.ts";
-import { type Chain, type Rule, rule } from "../table.ts";
-import { drop, goTo, setMark } from "../target.ts";
+import { hasMark, inSet, inState, notInSet } from "../rules/match.ts";
+import { type Chain, type Rule, rule } from "../rules/table.ts";
+import { drop, goTo, setMark } from "../rules/target.ts";
 import { deniedRate, limited } from "./limits.ts";
 import type { RulesetInput } from "./options.ts";
 

@@ -1,9 +1,9 @@
 // What is forwarded: whose packets are judged, and who may come in.
 
-import { inSet, inState, notInSet } from "../match.ts";
 import { chainNames as chain } from "../names.ts";
-import { type Chain, rule } from "../table.ts";
-import { drop, goTo, returnIt } from "../target.ts";
+import { inSet, inState, notInSet } from "../rules/match.ts";
+import { type Chain, rule } from "../rules/table.ts";
+import { drop, goTo, returnIt } from "../rules/target.ts";
 import { heldRules, onLinkDestinations, strangerRules, tellsOfPacket } from "./bridges.ts";
 import type { RulesetInput } from "./options.ts";
 

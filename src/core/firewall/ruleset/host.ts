@@ -1,9 +1,9 @@
 // What is for the host itself: from guarded containers only lookups, and what `host` entries name.
 
-import { inSet, isAnswer, type Match, toPort } from "../match.ts";
 import { chainNames as chain, setNames } from "../names.ts";
-import { type Chain, rule } from "../table.ts";
-import { drop, goTo, returnIt } from "../target.ts";
+import { inSet, isAnswer, type Match, toPort } from "../rules/match.ts";
+import { type Chain, rule } from "../rules/table.ts";
+import { drop, goTo, returnIt } from "../rules/target.ts";
 import { discoveryRules, heldRules, hostAnswerRules, strangerRules } from "./bridges.ts";
 import { transports } from "./capture.ts";
 import type { RulesetInput } from "./options.ts";

@@ -1,9 +1,9 @@
 // What a guarded container sends out: granted, put before the daemon, or refused.
 
-import { hasMark, inSet, inState, isAnswer, type Match } from "../match.ts";
 import { askedMark, chainNames as chain, connectionMark, refusedMark } from "../names.ts";
-import { type Chain, type Rule, rule } from "../table.ts";
-import { clearMark, goTo, returnIt, type Target } from "../target.ts";
+import { hasMark, inSet, inState, isAnswer, type Match } from "../rules/match.ts";
+import { type Chain, type Rule, rule } from "../rules/table.ts";
+import { clearMark, goTo, returnIt, type Target } from "../rules/target.ts";
 import { onLinkDestinations, tellsOfPacket } from "./bridges.ts";
 import { askRate, errorRate, flowsAtMost, limited } from "./limits.ts";
 import type { RulesetInput } from "./options.ts";

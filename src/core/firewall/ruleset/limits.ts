@@ -1,6 +1,6 @@
 // How much of what one address may do before the rest is shed.
 
-import type { Hashlimit, Match } from "../match.ts";
+import type { Hashlimit, Match } from "../rules/match.ts";
 import { ownersAtMost } from "../sets.ts";
 
 interface Rate {

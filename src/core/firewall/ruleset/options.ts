@@ -1,8 +1,8 @@
 // What the rules of one family are made from.
 
 import type { Family } from "../../model/address.ts";
-import type { SetName } from "../match.ts";
 import { setNames } from "../names.ts";
+import type { SetName } from "../rules/match.ts";
 
 export interface RulesetOptions {
   readonly family: Family;

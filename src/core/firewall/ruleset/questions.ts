@@ -3,10 +3,10 @@
 // guarded container whose capture came late (src/data/engine-questions.ts). Nothing of the host is cut for want of a daemon:
 // when nobody listens to the queue, and soon when who listens no longer answers, questions pass it by.
 
-import { inSet, inState, type Match, toPort } from "../match.ts";
 import { askedMark, chainNames as chain, engineQueueNumber } from "../names.ts";
-import { type Chain, rule } from "../table.ts";
-import { clearMark, goTo } from "../target.ts";
+import { inSet, inState, type Match, toPort } from "../rules/match.ts";
+import { type Chain, rule } from "../rules/table.ts";
+import { clearMark, goTo } from "../rules/target.ts";
 import type { RulesetInput } from "./options.ts";
 
 export function questionChains({ queueNumber, sets }: RulesetInput): Chain[] {

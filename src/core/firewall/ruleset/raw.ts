@@ -1,9 +1,9 @@
 // Table raw: whether a packet comes from whose address it has, before anything else looks at it.
 
-import { hasMark, inSet, type Match, toPort } from "../match.ts";
 import { chainNames as chain, senderMark, unsettledMark, unsettledQueueNumber } from "../names.ts";
-import { type Chain, type Rule, rule } from "../table.ts";
-import { clearMark, drop, goTo, returnIt } from "../target.ts";
+import { hasMark, inSet, type Match, toPort } from "../rules/match.ts";
+import { type Chain, type Rule, rule } from "../rules/table.ts";
+import { clearMark, drop, goTo, returnIt } from "../rules/target.ts";
 import { linkLocalRules, strangerRules } from "./bridges.ts";
 import { limited, lookupRate } from "./limits.ts";
 import type { RulesetInput } from "./options.ts";

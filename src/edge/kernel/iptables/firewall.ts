@@ -1,6 +1,6 @@
 // The firewall by iptables, in both of its variants: one is used, and the other kept clean.
 
-import { concernsRules } from "../../../core/firewall/plan.ts";
+import { concernsRules } from "../../../core/firewall/rules/plan.ts";
 import { DockerwallError, messageOf } from "../../../errors.ts";
 import type { Firewall, Ruleset } from "../firewall.ts";
 import { watchRules } from "../nftables/rule-watch.ts";

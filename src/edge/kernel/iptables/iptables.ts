@@ -1,11 +1,11 @@
 // The host's rules, by iptables-save and iptables-restore: observe, apply, read back. On the nft backend what has
 // changed is seen by the bytes of the rules, without iptables-save.
 
-import { findRemains, type Missing, readMade } from "../../../core/firewall/made.ts";
 import { chainNames } from "../../../core/firewall/names.ts";
-import { parseSave } from "../../../core/firewall/observed.ts";
-import { planRules } from "../../../core/firewall/plan.ts";
-import type { Table } from "../../../core/firewall/table.ts";
+import { findRemains, type Missing, readMade } from "../../../core/firewall/rules/made.ts";
+import { parseSave } from "../../../core/firewall/rules/observed.ts";
+import { planRules } from "../../../core/firewall/rules/plan.ts";
+import type { Table } from "../../../core/firewall/rules/table.ts";
 import type { Family } from "../../../core/model/address.ts";
 import { DockerwallError, messageOf } from "../../../errors.ts";
 import { findMissing, removeRemains } from "../nftables/remains.ts";

@@ -1,8 +1,8 @@
 // iptables-nft makes tables and built-in chains when the first rule goes into them, and never takes one away. What was
 // made for our rules goes with them, when nobody else has put anything into it.
 
-import { type Missing, type Remains, tableItself } from "../../../core/firewall/made.ts";
-import type { Table } from "../../../core/firewall/table.ts";
+import { type Missing, type Remains, tableItself } from "../../../core/firewall/rules/made.ts";
+import type { Table } from "../../../core/firewall/rules/table.ts";
 import type { Family } from "../../../core/model/address.ts";
 import { isInUse, isMissing, NETLINK_NETFILTER, type NetlinkSocket, openNetlink } from "../netlink/socket.ts";
 import { writeBatch, writeDeleteEmpty, writeGetPart } from "./write.ts";

@@ -7,8 +7,8 @@ import {
   type ObservedRule,
   type ObservedTable,
   ownPrefix,
-} from "../../../core/firewall/observed.ts";
-import type { Table } from "../../../core/firewall/table.ts";
+} from "../../../core/firewall/rules/observed.ts";
+import type { Table } from "../../../core/firewall/rules/table.ts";
 import type { Family } from "../../../core/model/address.ts";
 import { isMissing, NETLINK_NETFILTER, type NetlinkSocket, openNetlink } from "../netlink/socket.ts";
 import { type ReadRule, readRule, readTableNumber } from "./read.ts";

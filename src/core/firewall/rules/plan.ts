@@ -1,8 +1,8 @@
 // From the rules that should stand and the rules that do, the one restore file that makes them equal, or nothing. Our
 // chains are replaced whole; in built-in chains only our own jumps are touched.
 
+import { type ChainName, chainNames } from "../names.ts";
 import { type Missing, madeIn, madeRule } from "./made.ts";
-import { type ChainName, chainNames } from "./names.ts";
 import { type Observed, type ObservedChain, type ObservedTable, ownPrefix } from "./observed.ts";
 import { renderRule } from "./render.ts";
 import type { Chain, Table, TableName } from "./table.ts";

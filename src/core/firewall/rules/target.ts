@@ -1,7 +1,7 @@
 // What a rule can do with a packet, as a closed list of values.
 
+import type { ChainName } from "../names.ts";
 import type { Dimensions, Mark, SetName } from "./match.ts";
-import type { ChainName } from "./names.ts";
 
 export type Target =
   | { readonly kind: "accept" | "drop" | "return" }

@@ -1,8 +1,8 @@
 // Which module of the kernel a rule's parts need: what is told where one is missing, as the word after `modprobe`.
 
-import type { Family } from "../model/address.ts";
+import type { Family } from "../../model/address.ts";
+import type { SetType } from "../sets.ts";
 import type { Match } from "./match.ts";
-import type { SetType } from "./sets.ts";
 import type { Target } from "./target.ts";
 
 /** Undefined for what every table can do by itself. */

@@ -1,8 +1,8 @@
 // Rules, chains and tables as values. Text is made of them in one place (render.ts), and in another what has to be done
 // (plan.ts).
 
+import type { ChainName } from "../names.ts";
 import type { Match } from "./match.ts";
-import type { ChainName } from "./names.ts";
 import type { Target } from "./target.ts";
 
 export type TableName = "raw" | "mangle" | "nat" | "filter" | "security";

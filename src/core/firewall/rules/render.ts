@@ -1,9 +1,9 @@
 // The text of rules, exactly as iptables-save prints it, so that reading back is comparing text.
 // What the kernel would refuse, or take for something else than it says here, is refused before: it is a slip of ours.
 
-import { parsePrefix, renderPrefix } from "../model/address.ts";
+import { parsePrefix, renderPrefix } from "../../model/address.ts";
+import { connectionMark, packetMarkMask, unsettledMark } from "../names.ts";
 import type { ConntrackState, Mark, Match } from "./match.ts";
-import { connectionMark, packetMarkMask, unsettledMark } from "./names.ts";
 import type { Rule, TableName } from "./table.ts";
 import type { Target } from "./target.ts";
 

@@ -1,7 +1,7 @@
 // What was made for our rules: iptables-nft makes tables and built-in chains when the first rule goes into them, and
 // never takes one away. A chain of ours remembers them in the kernel, for whichever process uninstalls.
 
-import { chainNames } from "./names.ts";
+import { chainNames } from "../names.ts";
 import type { Observed, ObservedTable } from "./observed.ts";
 import type { Rule } from "./table.ts";
 import { returnIt } from "./target.ts";

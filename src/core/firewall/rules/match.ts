@@ -1,6 +1,6 @@
 // What a rule can look at, as a closed list of values. Each is written in the words of its iptables extension.
 
-import type { setNames } from "./names.ts";
+import type { setNames } from "../names.ts";
 
 export type SetName = (typeof setNames)[keyof typeof setNames];
 

@@ -1,13 +1,13 @@
 // What the kernel must be able to do for our rules, as the shortest rules and sets that need it: tried before the daemon
 // starts (entrypoint.sh), where a shell can say in one sentence what is missing.
 
-import type { Family } from "../model/address.ts";
+import type { Family } from "../../model/address.ts";
+import { renderSet } from "../render-set.ts";
+import { desiredRules } from "../ruleset.ts";
+import { type SetSpec, setSpecs } from "../sets.ts";
 import { commentModule, moduleOfMatch, moduleOfSet, moduleOfTarget } from "./kernel-modules.ts";
 import type { Match } from "./match.ts";
 import { renderRule } from "./render.ts";
-import { renderSet } from "./render-set.ts";
-import { desiredRules } from "./ruleset.ts";
-import { type SetSpec, setSpecs } from "./sets.ts";
 import type { Chain, Rule, Table } from "./table.ts";
 import { returnIt } from "./target.ts";
 
