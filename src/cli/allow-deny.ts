@@ -2,7 +2,7 @@
 // host is restarted.
 
 import { parseDuration } from "../core/model/duration.ts";
-import type { RulesReport } from "../core/model/report.ts";
+import type { OverridesReport } from "../core/model/report.ts";
 import { createControlClient } from "../edge/control-socket/client.ts";
 import { controlSocketOf } from "../edge/control-socket/path.ts";
 import { DockerwallError } from "../errors.ts";
@@ -50,7 +50,7 @@ async function change(
 ): Promise<number> {
   const [name = "", ...entries] = operands;
   const client = createControlClient({ path: controlSocketOf(environment) });
-  const report = await client.changeRules({
+  const report = await client.changeOverrides({
     verb: "undo" in options ? "undo" : verb,
     target: name,
     entries,
@@ -71,7 +71,7 @@ function spanOf(text: string | undefined): number | undefined {
 }
 
 /** What is in force for a target by command, a line each. */
-export function renderRules({ kind, name, rules }: RulesReport, nowMs: number): string {
+export function renderRules({ kind, name, rules }: OverridesReport, nowMs: number): string {
   const place = `${kind} ${printable(name)}`;
   if (rules.length === 0) return `No rules by command for ${place}\n`;
   const lines = rules.map(({ entry, endsAtMs }) => {

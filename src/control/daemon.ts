@@ -43,7 +43,7 @@ import { createEnforcement } from "./enforcement.ts";
 import { every } from "./every.ts";
 import { createLifecycle } from "./lifecycle.ts";
 import { createNextEngine, keepHeld } from "./next-engine.ts";
-import { openPolicyDesk } from "./policy-sources.ts";
+import { openPolicySources } from "./policy-sources.ts";
 import { createReporter, type Reporter } from "./reporter.ts";
 import { createWall } from "./wall.ts";
 
@@ -111,7 +111,7 @@ export async function runDaemon(config: Config): Promise<void> {
     nowMs: Date.now,
     uptimeMs: monotonicMs,
     networksReadAtMs: () => inventory.networksReadAtMs(),
-    policy: () => desk,
+    policy: () => policies,
     ownContainer,
   });
   const journal = createLookupJournal({ ttlSeconds: config.statsTtlSeconds });
@@ -128,13 +128,13 @@ export async function runDaemon(config: Config): Promise<void> {
     state: () => lifecycle.state,
     onProblem: (problem) => log.error("degraded", { problem }),
     onChange: (unwell) => lifecycle.observe(unwell),
-    rules: () => desk.rules.current(),
+    rules: () => policies.rules.current(),
     quarantined: () => wall.quarantine,
     circles: (topology, { guarded }) =>
       findCircles({ topology, guarded, upstreams, own: listHostAddresses().map(hostPrefix) }).sentences,
   });
   tellMissing(reporter, { uncaptured: folder.problem, unguardedPorts, unheldPorts });
-  const desk = openPolicyDesk({
+  const policies = openPolicySources({
     sets,
     policyFile: config.policyFile,
     log,
@@ -144,7 +144,7 @@ export async function runDaemon(config: Config): Promise<void> {
     },
     useOther: () => enforcement.decideAnew(),
   });
-  acting.use(desk);
+  acting.use(policies);
   let dataPlane: DataPlaneLink | undefined;
   let wasRead = false;
   const inventory = createInventory({
@@ -184,7 +184,7 @@ export async function runDaemon(config: Config): Promise<void> {
     reporter,
     log,
     inventory,
-    beforePost: () => desk.rules.restore(),
+    beforePost: () => policies.rules.restore(),
     dataPlane: () => dataPlane,
     guardsPorts: unguardedPorts === undefined,
   });
@@ -262,7 +262,7 @@ export async function runDaemon(config: Config): Promise<void> {
         reporter,
         journal,
         sets,
-        desk,
+        policies,
         inventory,
         enforcement,
         log,
@@ -318,10 +318,10 @@ export async function runDaemon(config: Config): Promise<void> {
     if (wall.awaitsReading()) await refresh();
     await enforcement.reconcile();
   });
-  repeat(reconcileEveryMs, "policies that end", desk.look);
+  repeat(reconcileEveryMs, "policies that end", policies.look);
   repeat(healEveryMs[backend], "comparing rules", () => enforcement.heal().then(enforcement.cleanOther));
   repeat(refreshEveryMs, "reading the engine", refresh);
-  desk.look();
+  policies.look();
   lifecycle.become("enforcing");
   lifecycle.observe(reporter.isUnwell());
   log.info("enforcing", {

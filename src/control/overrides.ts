@@ -3,20 +3,26 @@
 
 import { setNames } from "../core/firewall/names.ts";
 import { hostPrefix, type IpAddress } from "../core/model/address.ts";
-import { parseRule, type Rule, type RuleTarget, renderRule, withNegation } from "../core/policy/override.ts";
+import {
+  type Override,
+  type OverrideTarget,
+  parseOverride,
+  renderOverride,
+  withNegation,
+} from "../core/policy/override.ts";
 import type { KernelSets } from "../edge/kernel/ipset/kernel-sets.ts";
 import type { SetKey } from "../edge/kernel/ipset/message.ts";
 import { DockerwallError } from "../errors.ts";
 
-export interface Rules {
+export interface Overrides {
   /** Those that have not ended. */
-  current(): readonly Rule[];
+  current(): readonly Override[];
   /** Makes rules, or renews them; each takes the place of its opposite. @throws DockerwallError USAGE, KERNEL_REFUSED */
-  add(rules: readonly Rule[]): void;
+  add(rules: readonly Override[]): void;
   /** Takes rules back, granting and denying alike. @throws DockerwallError NOT_FOUND for those that were not made. */
-  remove(target: RuleTarget, entries: readonly string[]): void;
+  remove(target: OverrideTarget, entries: readonly string[]): void;
   /** Forgets the rules that have ended, and returns them. */
-  expire(): readonly Rule[];
+  expire(): readonly Override[];
   /** When the next one ends, milliseconds since the epoch. */
   nextEndMs(): number | undefined;
   /** Puts back what somebody has taken out of the kernel. */
@@ -30,29 +36,29 @@ const maxRules = 4000;
 const longestSeconds = 2_147_483;
 
 /** Takes over what an earlier run left; the set must be there. */
-export function createRules({
+export function createOverrides({
   sets,
   nowMs,
 }: {
   readonly sets: KernelSets;
   readonly nowMs: () => number;
-}): Rules {
+}): Overrides {
   /** By a number that is the key of the kernel's entry. */
-  const rules = new Map<number, Rule>();
+  const rules = new Map<number, Override>();
   for (const { key, comment, timeoutSeconds } of sets.list(setNames.rules)) {
     const endsAtMs = timeoutSeconds ? nowMs() + timeoutSeconds * 1000 : undefined;
-    const rule = parseRule(comment ?? "", endsAtMs);
+    const rule = parseOverride(comment ?? "", endsAtMs);
     if (key.kind === "net" && rule !== undefined) rules.set(numberOf(key.prefix.address), rule);
   }
 
-  function numberFor(rule: Rule): number {
+  function numberFor(rule: Override): number {
     for (const [number, known] of rules) if (isSame(known, rule)) return number;
     let number = 1;
     while (rules.has(number)) number += 1;
     return number;
   }
 
-  function write(number: number, rule: Rule): void {
+  function write(number: number, rule: Override): void {
     const comment = commentOf(rule);
     const seconds =
       rule.endsAtMs === undefined ? 0 : Math.max(1, Math.round((rule.endsAtMs - nowMs()) / 1000));
@@ -60,7 +66,7 @@ export function createRules({
   }
 
   /** @throws DockerwallError USAGE */
-  function check(rule: Rule): void {
+  function check(rule: Override): void {
     commentOf(rule);
     if (rule.endsAtMs === undefined || rule.endsAtMs - nowMs() <= longestSeconds * 1000) return;
     throw new DockerwallError(
@@ -122,14 +128,14 @@ export function createRules({
     },
     restore() {
       const kept = new Set(sets.list(setNames.rules).flatMap(({ comment }) => comment ?? []));
-      for (const [number, rule] of rules) if (!kept.has(renderRule(rule) ?? "")) write(number, rule);
+      for (const [number, rule] of rules) if (!kept.has(renderOverride(rule) ?? "")) write(number, rule);
     },
   };
 }
 
 /** @throws DockerwallError USAGE */
-function commentOf(rule: Rule): string {
-  const comment = renderRule(rule);
+function commentOf(rule: Override): string {
+  const comment = renderOverride(rule);
   if (comment !== undefined) return comment;
   throw new DockerwallError(
     "USAGE",
@@ -137,11 +143,11 @@ function commentOf(rule: Rule): string {
   );
 }
 
-function isOf(rule: Rule, target: RuleTarget): boolean {
+function isOf(rule: Override, target: OverrideTarget): boolean {
   return rule.target.kind === target.kind && rule.target.name === target.name;
 }
 
-function isSame(a: Rule, b: Rule): boolean {
+function isSame(a: Override, b: Override): boolean {
   return isOf(a, b.target) && a.entry === b.entry;
 }
 

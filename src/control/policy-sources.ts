@@ -1,8 +1,8 @@
 // Everything that decides beside labels, and changes while the daemon runs: presets, the policy file, and rules by
 // command with their ends. Whatever changes here is in force when `useOther` resolves.
 
-import type { RuleRequest } from "../core/model/control-api.ts";
-import type { RulesReport } from "../core/model/report.ts";
+import type { OverrideRequest } from "../core/model/control-api.ts";
+import type { OverridesReport } from "../core/model/report.ts";
 import { loadBuiltInPresets } from "../core/policy/built-in-presets.ts";
 import { createListStore, type ListStore } from "../core/policy/list-store.ts";
 import type { PolicyFile } from "../core/policy/policy-file.ts";
@@ -10,10 +10,10 @@ import type { Presets } from "../core/policy/preset.ts";
 import type { Log } from "../edge/host/log.ts";
 import { followPolicyFile } from "../edge/host/policy-file.ts";
 import type { KernelSets } from "../edge/kernel/ipset/kernel-sets.ts";
-import { changeRules, type RuleContext, reportRules } from "./api/change-overrides.ts";
-import { createRules, type Rules } from "./overrides.ts";
+import { changeOverrides, type OverrideContext, reportOverrides } from "./api/change-overrides.ts";
+import { createOverrides, type Overrides } from "./overrides.ts";
 
-export interface PolicyDeskOptions {
+export interface PolicySourcesOptions {
   readonly sets: KernelSets;
   readonly policyFile: string;
   readonly log: Log;
@@ -23,28 +23,28 @@ export interface PolicyDeskOptions {
   readonly useOther: () => Promise<void>;
 }
 
-export interface PolicyDesk extends Disposable {
+export interface PolicySources extends Disposable {
   readonly store: ListStore;
-  readonly rules: Rules;
+  readonly rules: Overrides;
   file(): PolicyFile;
   presets(): Presets;
   /** Makes rules, or takes them back; in force when it resolves. @throws DockerwallError */
-  change(request: RuleRequest, context: Omit<RuleContext, "rules">): Promise<RulesReport>;
+  change(request: OverrideRequest, context: Omit<OverrideContext, "rules">): Promise<OverridesReport>;
   /** Looks after what nobody tells of: rules that have ended, a file that changed unseen. */
   look(): void;
 }
 
 /** The sets must be there. */
-export function openPolicyDesk({
+export function openPolicySources({
   sets,
   policyFile,
   log,
   onProblem,
   useOther,
-}: PolicyDeskOptions): PolicyDesk {
+}: PolicySourcesOptions): PolicySources {
   const builtIn = loadBuiltInPresets();
   const store = createListStore(builtIn);
-  const rules = createRules({ sets, nowMs: Date.now });
+  const rules = createOverrides({ sets, nowMs: Date.now });
   const watch = followPolicyFile({
     path: policyFile,
     builtIn,
@@ -87,7 +87,7 @@ export function openPolicyDesk({
     file: watch.current,
     async change(request, context) {
       const from = performance.now();
-      const target = changeRules(request, { rules, ...context });
+      const target = changeOverrides(request, { rules, ...context });
       await useOther();
       log.info("policy changed", {
         [target.kind]: target.name,
@@ -96,7 +96,7 @@ export function openPolicyDesk({
         durationMs: Math.round(performance.now() - from),
       });
       scheduleEnd();
-      return reportRules(target, rules.current());
+      return reportOverrides(target, rules.current());
     },
     look() {
       endRules();

@@ -10,12 +10,12 @@ import { type IpAddress, prefixContains, renderPrefix } from "../core/model/addr
 import type { NetworkStatus, ResolverReport, StatsReport, StatusReport } from "../core/model/report.ts";
 import { type DaemonState, isInForce } from "../core/model/state.ts";
 import type { Topology } from "../core/model/topology.ts";
-import type { Rule, RuleTarget } from "../core/policy/override.ts";
+import type { Override, OverrideTarget } from "../core/policy/override.ts";
 import { readVersion } from "../edge/host/version.ts";
 import type { KernelSets } from "../edge/kernel/ipset/kernel-sets.ts";
 import type { Backend } from "../edge/kernel/iptables/iptables.ts";
 import { readTables } from "../edge/kernel/tables.ts";
-import { reportRules } from "./api/change-overrides.ts";
+import { reportOverrides } from "./api/change-overrides.ts";
 import { createDeniedReading } from "./denied-counters.ts";
 
 const droppedPackets = declareCounter({
@@ -38,7 +38,7 @@ export interface ReporterOptions {
   /** Numbers of the packet queues that are ours. */
   readonly queues: readonly number[];
   /** The rules made by command. */
-  readonly rules: () => readonly Rule[];
+  readonly rules: () => readonly Override[];
   /** Ids of the containers in quarantine. */
   readonly quarantined: () => ReadonlySet<string>;
   /** Resolvers that cannot answer, as their own lookups come back to them; one sentence each. */
@@ -247,7 +247,7 @@ export function createReporter(options: ReporterOptions): Reporter {
         counters: sumReadings([...readCounters(), ...counters]),
         networks,
         held: gone ? [] : heldNow(),
-        rules: targetsOf(options.rules()).map((target) => reportRules(target, options.rules())),
+        rules: targetsOf(options.rules()).map((target) => reportOverrides(target, options.rules())),
         quarantined: gone ? [] : quarantined(),
         problems: gone
           ? []
@@ -274,6 +274,6 @@ export function createReporter(options: ReporterOptions): Reporter {
 }
 
 /** Each target once. */
-function targetsOf(rules: readonly Rule[]): readonly RuleTarget[] {
+function targetsOf(rules: readonly Override[]): readonly OverrideTarget[] {
   return [...new Map(rules.map(({ target }) => [`${target.kind} ${target.name}`, target])).values()];
 }

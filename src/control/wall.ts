@@ -10,7 +10,7 @@ import { desiredSets } from "../core/firewall/sets.ts";
 import type { Family } from "../core/model/address.ts";
 import type { Topology } from "../core/model/topology.ts";
 import type { ListStore } from "../core/policy/list-store.ts";
-import { groupRules, type Rule } from "../core/policy/override.ts";
+import { groupOverrides, type Override } from "../core/policy/override.ts";
 import type { PolicyFile } from "../core/policy/policy-file.ts";
 import type { Firewall, Ruleset } from "../edge/kernel/firewall.ts";
 import {
@@ -51,7 +51,7 @@ export interface WallPolicy {
   /** The last good policy file. */
   file(): PolicyFile;
   /** The rules made by command. */
-  readonly rules: { current(): readonly Rule[] };
+  readonly rules: { current(): readonly Override[] };
 }
 
 export interface Wall {
@@ -148,7 +148,7 @@ export function createWall(options: WallOptions): Wall {
     const classification = classify({
       topology,
       bridges,
-      policy: { store, file: file(), rules: groupRules(rules.current()), nowMs: options.nowMs() },
+      policy: { store, file: file(), rules: groupOverrides(rules.current()), nowMs: options.nowMs() },
       foreign,
       strangersOn,
       held: options.hold ? claims.held() : [],

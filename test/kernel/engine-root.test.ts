@@ -49,7 +49,7 @@ const desired = [
 const iptables = createIptables("legacy");
 const locks = (engine: ChildProcess): boolean => existsSync(`/proc/${engine.pid}/root/run/xtables.lock`);
 
-async function changeRules(): Promise<void> {
+async function changeOverrides(): Promise<void> {
   run("iptables-legacy", "-t", "raw", "-F");
   rmSync("/run/xtables.lock", { force: true });
   assert.equal(await iptables.apply(4, desired), true);
@@ -58,13 +58,13 @@ async function changeRules(): Promise<void> {
 test("the rules can be written when the engine has ended, and its lock is used again when it is back", async () => {
   const same = ":";
   const first = await startEngine(same);
-  await changeRules();
+  await changeOverrides();
   assert.ok(locks(first), "before");
   await end(first);
-  await changeRules();
+  await changeOverrides();
   assert.ok(existsSync("/run/xtables.lock"), "without an engine: the place outlives the process");
   const second = await startEngine(same);
-  await changeRules();
+  await changeOverrides();
   assert.ok(locks(second), "after");
 });
 
@@ -72,12 +72,12 @@ test("an engine that took its mounts along is not waited for, and the next one i
   // Its program, too, is below the /run that it hides.
   const own = `exec 9<${folder}; mount -t tmpfs tmpfs /run; mkdir -p ${folder}; cp /proc/self/fd/9/dockerd ${program}`;
   const first = await startEngine(own);
-  await changeRules();
+  await changeOverrides();
   assert.ok(locks(first) && !existsSync("/run/xtables.lock"), "in its own /run");
   await end(first);
-  await changeRules();
+  await changeOverrides();
   const second = await startEngine(own);
-  await changeRules();
+  await changeOverrides();
   assert.ok(locks(second) && !existsSync("/run/xtables.lock"), "in its own /run");
 });
 

@@ -45,12 +45,12 @@ const healing = createSchedule(
 function looksWhole(family: Family): boolean {
   const desired = desiredRules({ ...options, family });
   const { rules } = readRuleBytes(family, desired, []);
-  const rulesOf = (table: string, chain: string) => rules.get(`${table} ${chain}`) ?? [];
+  const overridesOf = (table: string, chain: string) => rules.get(`${table} ${chain}`) ?? [];
   return desired.every(
     ({ name, jumps, chains }) =>
       jumps.every(
-        ({ hook, chain, optional }) => optional === true || rulesOf(name, hook)[0]?.jump === chain,
-      ) && chains.every((chain) => rulesOf(name, chain.name).length === chain.rules.length),
+        ({ hook, chain, optional }) => optional === true || overridesOf(name, hook)[0]?.jump === chain,
+      ) && chains.every((chain) => overridesOf(name, chain.name).length === chain.rules.length),
   );
 }
 

@@ -4,24 +4,24 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { classify } from "../../src/core/classify/networks.ts";
 import { createListStore } from "../../src/core/policy/list-store.ts";
-import { groupRules, type Rule } from "../../src/core/policy/override.ts";
+import { groupOverrides, type Override } from "../../src/core/policy/override.ts";
 import { noPolicyFile } from "../../src/core/policy/policy-file.ts";
 import { presets } from "../support/policies.ts";
 import { bridgeNetwork, runningContainer } from "../support/topologies.ts";
 
 const app = { ...bridgeNetwork("app", "198.18.0.0/24"), labels: { "dockerwall.allow": "api.example.com" } };
 
-function rule(kind: "network" | "container", name: string, entry: string): Rule {
+function rule(kind: "network" | "container", name: string, entry: string): Override {
   return { target: { kind, name }, entry, endsAtMs: undefined };
 }
 
-function warningsOf(...rules: readonly Rule[]): readonly string[] {
+function warningsOf(...rules: readonly Override[]): readonly string[] {
   return classify({
     topology: { networks: [app], containers: [runningContainer("web", "app", "198.18.0.2")] },
     bridges: ["br-app"],
     held: [],
     quarantine: new Set(),
-    policy: { store: createListStore(presets), file: noPolicyFile, rules: groupRules(rules), nowMs: 0 },
+    policy: { store: createListStore(presets), file: noPolicyFile, rules: groupOverrides(rules), nowMs: 0 },
     foreign: new Set(),
     strangersOn: () => [],
     own: undefined,

@@ -65,7 +65,7 @@ const api: ControlApi = {
   explain: () => Promise.reject(new Error("not asked for")),
   suggest: () => Promise.reject(new Error("not asked for")),
   replay: () => Promise.reject(new Error("not asked for")),
-  changeRules: ({ target, entries }) =>
+  changeOverrides: ({ target, entries }) =>
     Promise.resolve({
       kind: "network",
       name: target,

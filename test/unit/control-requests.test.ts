@@ -24,7 +24,7 @@ const accepted: { readonly [Name in keyof ControlApi]: readonly unknown[] } = {
     { name: "n", patterns: ["a.example.com"] },
     { name: "", patterns: [] },
   ],
-  changeRules: [
+  changeOverrides: [
     { verb: "allow", target: "t", entries: ["example.com"], forSeconds: 900 },
     { verb: "undo", target: "t", entries: [], forSeconds: undefined },
   ],

@@ -1,9 +1,13 @@
 import assert from "node:assert/strict";
 import { beforeEach, describe, it } from "node:test";
-import { changeRules, type RuleContext, reportRules } from "../../src/control/api/change-overrides.ts";
-import { createRules } from "../../src/control/overrides.ts";
+import {
+  changeOverrides,
+  type OverrideContext,
+  reportOverrides,
+} from "../../src/control/api/change-overrides.ts";
+import { createOverrides } from "../../src/control/overrides.ts";
 import type { Classification } from "../../src/core/classify/networks.ts";
-import type { RuleRequest } from "../../src/core/model/control-api.ts";
+import type { OverrideRequest } from "../../src/core/model/control-api.ts";
 import type { Container } from "../../src/core/model/topology.ts";
 import { parsePresetEntries } from "../../src/core/policy/preset.ts";
 import { createSets } from "../../src/edge/kernel/ipset/desired-sets.ts";
@@ -35,13 +39,13 @@ const topology = {
   ],
 };
 
-let context: RuleContext;
+let context: OverrideContext;
 
 beforeEach(() => {
   const sets = createFakeSets(() => 1_000_000);
   createSets(sets);
   context = {
-    rules: createRules({ sets, nowMs: () => 1_000_000 }),
+    rules: createOverrides({ sets, nowMs: () => 1_000_000 }),
     presets,
     topology,
     classification: { guarded } as unknown as Classification,
@@ -49,9 +53,9 @@ beforeEach(() => {
   };
 });
 
-function change(verb: RuleRequest["verb"], target: string, entries: string, forSeconds?: number): string {
-  const found = changeRules({ verb, target, entries: [entries], forSeconds }, context);
-  const { kind, name, rules } = reportRules(found, context.rules.current());
+function change(verb: OverrideRequest["verb"], target: string, entries: string, forSeconds?: number): string {
+  const found = changeOverrides({ verb, target, entries: [entries], forSeconds }, context);
+  const { kind, name, rules } = reportOverrides(found, context.rules.current());
   return `${kind} ${name}: ${rules.map(({ entry, endsAtMs }) => entry + (endsAtMs ? ` until ${endsAtMs}` : "")).join(" ")}`;
 }
 
@@ -73,7 +77,7 @@ const made: readonly [verb: "allow" | "deny", target: string, entries: string, r
 ];
 
 const refused: readonly [
-  verb: RuleRequest["verb"],
+  verb: OverrideRequest["verb"],
   target: string,
   entries: string,
   code: ErrorCode,
@@ -120,7 +124,7 @@ const refused: readonly [
   ["undo", "app", "a..b", "NOT_FOUND", /no command made a rule of "a\.\.b"/],
 ];
 
-describe("changeRules", () => {
+describe("changeOverrides", () => {
   for (const [verb, target, entries, rules] of made)
     it(`${verb} ${target} ${entries}`, () => assert.equal(change(verb, target, entries), rules));
   for (const [verb, target, entries, code, problem] of refused) {

@@ -3,23 +3,31 @@ import { describe, it } from "node:test";
 import { gatherLists, onlyLabels, type PolicySources } from "../../src/core/classify/gather.ts";
 import { renderEntry } from "../../src/core/policy/entry.ts";
 import { createListStore } from "../../src/core/policy/list-store.ts";
-import { groupRules, type Rule, type RuleTarget } from "../../src/core/policy/override.ts";
+import { groupOverrides, type Override, type OverrideTarget } from "../../src/core/policy/override.ts";
 import { noPolicyFile } from "../../src/core/policy/policy-file.ts";
 import { presets } from "../support/policies.ts";
 
-const app: RuleTarget = { kind: "network", name: "app" };
-const rule = (target: RuleTarget, entry: string, endsAtMs?: number): Rule => ({ target, entry, endsAtMs });
+const app: OverrideTarget = { kind: "network", name: "app" };
+const rule = (target: OverrideTarget, entry: string, endsAtMs?: number): Override => ({
+  target,
+  entry,
+  endsAtMs,
+});
 
 function sourcesOf({
   rules = [],
   ...sources
-}: Partial<Omit<PolicySources, "rules">> & { readonly rules?: readonly Rule[] }): PolicySources {
+}: Partial<Omit<PolicySources, "rules">> & { readonly rules?: readonly Override[] }): PolicySources {
   const defaults = { store: createListStore(presets), file: noPolicyFile, nowMs: 0 };
-  return { ...defaults, ...sources, rules: groupRules(rules) };
+  return { ...defaults, ...sources, rules: groupOverrides(rules) };
 }
 
 /** `PLACE: ENTRIES`, one line for each list. */
-function gathered(target: RuleTarget, label: string | undefined, sources: PolicySources): readonly string[] {
+function gathered(
+  target: OverrideTarget,
+  label: string | undefined,
+  sources: PolicySources,
+): readonly string[] {
   return gatherLists(target, label, sources).lists.map(
     ({ source, entries, endsAtMs }) =>
       `${source}: ${entries.map(renderEntry).join(" ")}${endsAtMs === undefined ? "" : ` until ${endsAtMs}`}`,

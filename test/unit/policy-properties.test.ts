@@ -7,7 +7,7 @@ import { parseAllowlist } from "../../src/core/policy/allowlist.ts";
 import { decideName, decidePacket, type Policy, servicesAt } from "../../src/core/policy/decide.ts";
 import { type Entry, parseEntry, renderEntry } from "../../src/core/policy/entry.ts";
 import { compileList } from "../../src/core/policy/entry-list.ts";
-import { parseRule, renderRule } from "../../src/core/policy/override.ts";
+import { parseOverride, renderOverride } from "../../src/core/policy/override.ts";
 import { type NaivePacket, namesName, passes, passesByName } from "../support/naive-policy.ts";
 import { presets } from "../support/policies.ts";
 import { addresses, entries, grants, names, packets } from "../support/random-policies.ts";
@@ -84,7 +84,7 @@ describe("renderEntry and parseEntry", () => {
         fc.constantFrom("app", "my net", "a b c"),
         (entry, kind, name) => {
           const rule = { target: { kind, name }, entry: renderEntry(entry), endsAtMs: undefined };
-          assert.deepEqual(parseRule(renderRule(rule) ?? "", undefined), rule);
+          assert.deepEqual(parseOverride(renderOverride(rule) ?? "", undefined), rule);
         },
       ),
     );

@@ -1,11 +1,17 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { parseRule, type Rule, renderRule, rulesOf, withNegation } from "../../src/core/policy/override.ts";
+import {
+  type Override,
+  overridesOf,
+  parseOverride,
+  renderOverride,
+  withNegation,
+} from "../../src/core/policy/override.ts";
 
 const network = { kind: "network", name: "app" } as const;
 
 describe("renderRule and parseRule", () => {
-  const rules: readonly Rule[] = [
+  const rules: readonly Override[] = [
     { target: network, entry: "api.example.com:443/tcp", endsAtMs: undefined },
     { target: network, entry: "!*.example.com", endsAtMs: 5000 },
     { target: { kind: "container", name: "project-app-1" }, entry: "@debian", endsAtMs: 1 },
@@ -14,7 +20,7 @@ describe("renderRule and parseRule", () => {
   ];
   for (const rule of rules) {
     it(`keep ${rule.entry} for ${rule.target.name}`, () =>
-      assert.deepEqual(parseRule(renderRule(rule) ?? "", rule.endsAtMs), rule));
+      assert.deepEqual(parseOverride(renderOverride(rule) ?? "", rule.endsAtMs), rule));
   }
   for (const comment of [
     "",
@@ -26,16 +32,16 @@ describe("renderRule and parseRule", () => {
     "network app ",
   ])
     it(`take ${JSON.stringify(comment)} for nothing of ours`, () =>
-      assert.equal(parseRule(comment, undefined), undefined));
+      assert.equal(parseOverride(comment, undefined), undefined));
   it("keep no rule that does not fit into a comment of the kernel, in bytes", () => {
-    const entry = (length: number): Rule => ({
+    const entry = (length: number): Override => ({
       target: network,
       entry: "x".repeat(length),
       endsAtMs: undefined,
     });
-    assert.equal(renderRule(entry(243))?.length, 255);
-    assert.equal(renderRule(entry(244)), undefined);
-    assert.equal(renderRule({ ...entry(241), target: { kind: "network", name: "üüü" } }), undefined);
+    assert.equal(renderOverride(entry(243))?.length, 255);
+    assert.equal(renderOverride(entry(244)), undefined);
+    assert.equal(renderOverride({ ...entry(241), target: { kind: "network", name: "üüü" } }), undefined);
   });
 });
 
@@ -53,13 +59,13 @@ describe("withNegation", () => {
     it(`${text}, ${negated}, is ${expected}`, () => assert.equal(withNegation(text, negated), expected));
 });
 
-describe("rulesOf", () => {
+describe("overridesOf", () => {
   it("are those of this target alone", () => {
-    const rules: readonly Rule[] = [
+    const rules: readonly Override[] = [
       { target: network, entry: "a.example.com", endsAtMs: undefined },
       { target: { kind: "container", name: "app" }, entry: "b.example.com", endsAtMs: undefined },
       { target: { kind: "network", name: "app2" }, entry: "c.example.com", endsAtMs: undefined },
     ];
-    assert.deepEqual(rulesOf(rules, network), rules.slice(0, 1));
+    assert.deepEqual(overridesOf(rules, network), rules.slice(0, 1));
   });
 });

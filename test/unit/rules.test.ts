@@ -1,31 +1,31 @@
 import assert from "node:assert/strict";
 import { beforeEach, describe, it } from "node:test";
-import { createRules, type Rules } from "../../src/control/overrides.ts";
+import { createOverrides, type Overrides } from "../../src/control/overrides.ts";
 import { setNames } from "../../src/core/firewall/names.ts";
-import type { Rule, RuleTarget } from "../../src/core/policy/override.ts";
+import type { Override, OverrideTarget } from "../../src/core/policy/override.ts";
 import { createSets } from "../../src/edge/kernel/ipset/desired-sets.ts";
 import { DockerwallError } from "../../src/errors.ts";
 import { createFakeSets, type FakeSets } from "../support/fake-sets.ts";
 import { flushSet } from "../support/flush-set.ts";
 
-const app: RuleTarget = { kind: "network", name: "app" };
-const web: RuleTarget = { kind: "container", name: "web" };
+const app: OverrideTarget = { kind: "network", name: "app" };
+const web: OverrideTarget = { kind: "container", name: "web" };
 const day = 86_400_000;
 
 let now = 0;
 let sets: FakeSets;
-let rules: Rules;
+let rules: Overrides;
 
 /** A daemon that finds what its predecessor left. */
 function restart(): void {
-  rules = createRules({ sets, nowMs: () => now });
+  rules = createOverrides({ sets, nowMs: () => now });
 }
 
-function add(target: RuleTarget, entry: string, seconds?: number): void {
+function add(target: OverrideTarget, entry: string, seconds?: number): void {
   rules.add([{ target, entry, endsAtMs: seconds === undefined ? undefined : now + seconds * 1000 }]);
 }
 
-const texts = (list: readonly Rule[]): readonly string[] =>
+const texts = (list: readonly Override[]): readonly string[] =>
   list.map(({ target, entry, endsAtMs }) => `${target.name} ${entry}${endsAtMs ? ` until ${endsAtMs}` : ""}`);
 const inKernel = (): readonly string[] => sets.list(setNames.rules).map(({ comment = "" }) => comment);
 
@@ -36,7 +36,7 @@ beforeEach(() => {
   restart();
 });
 
-describe("createRules", () => {
+describe("createOverrides", () => {
   it("keeps rules in the kernel, where a restart finds them", () => {
     add(app, "a.example.com:443");
     add(web, "!b.example.com", 60);

@@ -2,23 +2,23 @@
 // lookups, when it resolves.
 
 import type { Classification } from "../../core/classify/networks.ts";
-import type { RuleRequest } from "../../core/model/control-api.ts";
-import type { RulesReport } from "../../core/model/report.ts";
+import type { OverrideRequest } from "../../core/model/control-api.ts";
+import type { OverridesReport } from "../../core/model/report.ts";
 import type { Topology } from "../../core/model/topology.ts";
 import { parseAllowlist, renderProblem } from "../../core/policy/allowlist.ts";
 import { parseEntry, renderEntry } from "../../core/policy/entry.ts";
-import type { Rule, RuleTarget } from "../../core/policy/override.ts";
-import { rulesOf, withNegation } from "../../core/policy/override.ts";
+import type { Override, OverrideTarget } from "../../core/policy/override.ts";
+import { overridesOf, withNegation } from "../../core/policy/override.ts";
 import type { Presets } from "../../core/policy/preset.ts";
 import { DockerwallError } from "../../errors.ts";
-import type { Rules } from "../overrides.ts";
+import type { Overrides } from "../overrides.ts";
 import { findContainer } from "./find-container.ts";
 
 /** `network:` or `container:` in front of a name that both have. */
 const targetForm = /^(network|container):(.+)$/;
 
-export interface RuleContext {
-  readonly rules: Rules;
+export interface OverrideContext {
+  readonly rules: Overrides;
   readonly presets: Presets;
   readonly topology: Topology;
   readonly classification: Classification;
@@ -26,7 +26,7 @@ export interface RuleContext {
 }
 
 /** Makes or takes back rules; they are in force after the next reconciliation. @throws DockerwallError */
-export function changeRules(request: RuleRequest, context: RuleContext): RuleTarget {
+export function changeOverrides(request: OverrideRequest, context: OverrideContext): OverrideTarget {
   const target =
     (request.verb === "undo" ? departedTarget(request.target, context) : undefined) ??
     findTarget(request.target, context);
@@ -38,19 +38,19 @@ export function changeRules(request: RuleRequest, context: RuleContext): RuleTar
   const negated = request.verb === "deny";
   const endsAtMs = request.forSeconds === undefined ? undefined : context.nowMs + request.forSeconds * 1000;
   context.rules.add(
-    entries.map((entry): Rule => ({ target, entry: withNegation(entry, negated) ?? entry, endsAtMs })),
+    entries.map((entry): Override => ({ target, entry: withNegation(entry, negated) ?? entry, endsAtMs })),
   );
   return target;
 }
 
 /** The rules of a target as they are reported. */
-export function reportRules(target: RuleTarget, rules: readonly Rule[]): RulesReport {
-  const own = rulesOf(rules, target).map(({ entry, endsAtMs }) => ({ entry, endsAtMs }));
+export function reportOverrides(target: OverrideTarget, rules: readonly Override[]): OverridesReport {
+  const own = overridesOf(rules, target).map(({ entry, endsAtMs }) => ({ entry, endsAtMs }));
   return { kind: target.kind, name: target.name, rules: own };
 }
 
 /** Entries in their canonical form, without `!`: the verb says what they do. */
-function checkEntries({ entries, verb, target }: RuleRequest, presets: Presets): readonly string[] {
+function checkEntries({ entries, verb, target }: OverrideRequest, presets: Presets): readonly string[] {
   const text = entries.join(" ");
   const words = text.split(/[\s,]+/).filter((word) => word !== "");
   const negated = words.find((word) => word.startsWith("!"));
@@ -78,8 +78,8 @@ function checkEntries({ entries, verb, target }: RuleRequest, presets: Presets):
 /** Whom rules are for that is there no more, or is called otherwise now: what was made for him can be taken back. */
 function departedTarget(
   text: string,
-  { rules, topology, classification }: RuleContext,
-): RuleTarget | undefined {
+  { rules, topology, classification }: OverrideContext,
+): OverrideTarget | undefined {
   const [, kind, name = text] = targetForm.exec(text) ?? [];
   const isThere =
     classification.guarded.some((network) => network.name === name) ||
@@ -92,7 +92,7 @@ function departedTarget(
 }
 
 /** A guarded network by name, or a container on one by name or id; `network:` or `container:` in front says which. */
-function findTarget(text: string, { topology, classification }: RuleContext): RuleTarget {
+function findTarget(text: string, { topology, classification }: OverrideContext): OverrideTarget {
   const [, kind, name = text] = targetForm.exec(text) ?? [];
   const network = classification.guarded.find((candidate) => candidate.name === name);
   const container = kind === "network" ? undefined : findContainerOrNone(topology, name);

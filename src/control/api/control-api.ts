@@ -2,8 +2,8 @@
 
 import type { LookupJournal } from "../../core/journal/lookups.ts";
 import type { IpAddress } from "../../core/model/address.ts";
-import type { ControlApi, RuleRequest } from "../../core/model/control-api.ts";
-import type { RulesReport } from "../../core/model/report.ts";
+import type { ControlApi, OverrideRequest } from "../../core/model/control-api.ts";
+import type { OverridesReport } from "../../core/model/report.ts";
 import { stateSentences } from "../../core/model/state.ts";
 import type { Target } from "../../core/policy/target.ts";
 import type { Engine } from "../../edge/engine/engine.ts";
@@ -18,7 +18,7 @@ import { DockerwallError } from "../../errors.ts";
 import type { DataPlaneLink } from "../../planes/link.ts";
 import type { Enforcement } from "../enforcement.ts";
 import type { Lifecycle } from "../lifecycle.ts";
-import type { PolicyDesk } from "../policy-sources.ts";
+import type { PolicySources } from "../policy-sources.ts";
 import { assertCutOff, assertLetBack, whyNotCut } from "../quarantine.ts";
 import type { Reporter } from "../reporter.ts";
 import type { Wall } from "../wall.ts";
@@ -37,7 +37,7 @@ export interface ControlApiOptions {
   readonly reporter: Reporter;
   readonly journal: LookupJournal;
   readonly sets: KernelSets;
-  readonly desk: PolicyDesk;
+  readonly policies: PolicySources;
   readonly inventory: Pick<Inventory, "current">;
   readonly enforcement: Enforcement;
   readonly log: Log;
@@ -52,7 +52,7 @@ export interface ControlApiOptions {
 const enforceWithinMs = 10_000;
 
 export function createControlApi(options: ControlApiOptions): ControlApi {
-  const { wall, lifecycle, reporter, sets, desk, enforcement, log } = options;
+  const { wall, lifecycle, reporter, sets, policies, enforcement, log } = options;
   const topology = options.inventory.current;
   const seen = { sets, journal: options.journal, sinceMs: Date.now(), hostAddresses: listHostAddresses };
   const explained = {
@@ -77,7 +77,7 @@ export function createControlApi(options: ControlApiOptions): ControlApi {
       topology: topology(),
       classification,
       quarantine: wall.quarantine,
-      presets: desk.presets(),
+      presets: policies.presets(),
       nowMs: Date.now(),
     };
   }
@@ -114,7 +114,7 @@ export function createControlApi(options: ControlApiOptions): ControlApi {
   }
 
   /** By the kernel's word: the rules, and what is open for those whom it concerns. */
-  async function isInForce({ kind, name }: RulesReport): Promise<boolean> {
+  async function isInForce({ kind, name }: OverridesReport): Promise<boolean> {
     const { networks, containers } = topology();
     const network = kind === "network" ? networks.find((each) => each.name === name)?.id : undefined;
     const addresses = containers
@@ -127,8 +127,8 @@ export function createControlApi(options: ControlApiOptions): ControlApi {
   }
 
   /** Makes rules, or takes them back; what the kernel does not hold is not said to be in force. */
-  async function changeRules(request: RuleRequest): Promise<RulesReport> {
-    const report = await desk.change(request, present());
+  async function changeOverrides(request: OverrideRequest): Promise<OverridesReport> {
+    const report = await policies.change(request, present());
     if (await isInForce(report)) return report;
     // Somebody may have been changing them at that very moment, and they are put right.
     await enforcement.heal();
@@ -174,9 +174,9 @@ export function createControlApi(options: ControlApiOptions): ControlApi {
     prepareNetwork: async (request) => {
       lifecycle.assertInForce();
       const enforced = (id: string): Promise<void> => untilEnforced(id, reporter, enforcement.changes);
-      return prepareNetwork({ ...request, engine: options.engine, presets: desk.presets(), enforced });
+      return prepareNetwork({ ...request, engine: options.engine, presets: policies.presets(), enforced });
     },
-    changeRules,
+    changeOverrides,
     explain: async (request) => explainTarget(request, present(), explained),
     suggest: async ({ network }) => {
       lifecycle.assertInForce();

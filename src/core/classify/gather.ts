@@ -4,7 +4,7 @@
 import { allowLabel, placeOf } from "../labels/table.ts";
 import type { EntryList } from "../policy/entry-list.ts";
 import type { ListStore } from "../policy/list-store.ts";
-import { type RulesByTarget, type RuleTarget, targetKey } from "../policy/override.ts";
+import { type OverridesByTarget, type OverrideTarget, targetKey } from "../policy/override.ts";
 import { noPolicyFile, type PolicyFile } from "../policy/policy-file.ts";
 
 /** Everything that says what may be reached, beside the labels. */
@@ -12,7 +12,7 @@ export interface PolicySources {
   readonly store: ListStore;
   /** The last good one. */
   readonly file: PolicyFile;
-  readonly rules: RulesByTarget;
+  readonly rules: OverridesByTarget;
   readonly nowMs: number;
 }
 
@@ -39,13 +39,13 @@ export function onlyLabels(store: ListStore, nowMs: number): PolicySources {
 }
 
 /** What a label's list is called. */
-export function placeOfLabel(target: RuleTarget): string {
+export function placeOfLabel(target: OverrideTarget): string {
   return placeOf(target, allowLabel);
 }
 
 /** The lists of one network or container; `label` is undefined where it has none. */
 export function gatherLists(
-  target: RuleTarget,
+  target: OverrideTarget,
   label: string | undefined,
   { store, file, rules, nowMs }: PolicySources,
 ): GatheredLists {

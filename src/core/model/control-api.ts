@@ -3,9 +3,9 @@
 import type {
   DoctorReport,
   ExplainReport,
+  OverridesReport,
   PreparedNetwork,
   ReplayReport,
-  RulesReport,
   StatsReport,
   StatusReport,
   SuggestReport,
@@ -19,7 +19,7 @@ export interface ControlApi {
   /** @throws DockerwallError NETWORK_EXISTS, BAD_ENTRY, ENGINE_REFUSED, NOT_ENFORCED. */
   prepareNetwork(request: PrepareNetworkRequest): Promise<PreparedNetwork>;
   /** Makes rules, or takes them back; in force when it resolves. @throws DockerwallError BAD_ENTRY, NOT_FOUND, USAGE */
-  changeRules(request: RuleRequest): Promise<RulesReport>;
+  changeOverrides(request: OverrideRequest): Promise<OverridesReport>;
   /** @throws DockerwallError BAD_ENTRY, NOT_FOUND */
   explain(request: ExplainRequest): Promise<ExplainReport>;
   /** @throws DockerwallError NOT_FOUND */
@@ -53,7 +53,7 @@ export interface PrepareNetworkRequest {
 }
 
 /** What `allow` and `deny` ask for. */
-export interface RuleRequest {
+export interface OverrideRequest {
   readonly verb: "allow" | "deny" | "undo";
   /** A guarded network, or a container on one. */
   readonly target: string;

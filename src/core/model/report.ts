@@ -96,7 +96,7 @@ export interface StatusReport {
   /** Bridges that pass nothing, as it is not known yet whose they are. */
   readonly held: readonly { readonly bridge: string; readonly sinceMs: number }[];
   /** What `allow` and `deny` have made. */
-  readonly rules: readonly RulesReport[];
+  readonly rules: readonly OverridesReport[];
   /** Containers that are cut off, by name. */
   readonly quarantined: readonly string[];
   /** What must be corrected; one sentence each. */
@@ -119,7 +119,7 @@ export interface DoctorReport {
 }
 
 /** The rules made by command for one target. */
-export interface RulesReport {
+export interface OverridesReport {
   readonly kind: "network" | "container";
   readonly name: string;
   readonly rules: readonly {

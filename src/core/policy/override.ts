@@ -3,13 +3,13 @@
 
 import { parseEntry, renderEntry } from "./entry.ts";
 
-export interface RuleTarget {
+export interface OverrideTarget {
   readonly kind: "network" | "container";
   readonly name: string;
 }
 
-export interface Rule {
-  readonly target: RuleTarget;
+export interface Override {
+  readonly target: OverrideTarget;
   /** One entry as it would stand in a label; `!` for what `deny` takes away. */
   readonly entry: string;
   /** Milliseconds since the epoch; undefined until the host is restarted. */
@@ -20,13 +20,13 @@ export interface Rule {
 const maxCommentBytes = 255;
 
 /** The comment that stands for a rule, undefined when it does not fit. */
-export function renderRule({ target, entry }: Rule): string | undefined {
+export function renderOverride({ target, entry }: Override): string | undefined {
   const text = `${target.kind} ${target.name} ${entry}`;
   return Buffer.byteLength(text) <= maxCommentBytes ? text : undefined;
 }
 
 /** The rule of a comment that renderRule() made; undefined for another. */
-export function parseRule(comment: string, endsAtMs: number | undefined): Rule | undefined {
+export function parseOverride(comment: string, endsAtMs: number | undefined): Override | undefined {
   // Engines take spaces in the name of a network.
   const [, kind, name, entry] = /^(network|container) (.+) (\S+)$/.exec(comment) ?? [];
   if ((kind !== "network" && kind !== "container") || !name || !entry) return undefined;
@@ -40,18 +40,18 @@ export function withNegation(text: string, negated: boolean): string | undefined
 }
 
 /** Rules by their target, for whoever asks for many targets. */
-export type RulesByTarget = ReadonlyMap<string, readonly Rule[]>;
+export type OverridesByTarget = ReadonlyMap<string, readonly Override[]>;
 
-export function groupRules(rules: readonly Rule[]): RulesByTarget {
+export function groupOverrides(rules: readonly Override[]): OverridesByTarget {
   return Map.groupBy(rules, ({ target }) => targetKey(target));
 }
 
-/** What names a target in RulesByTarget. */
-export function targetKey({ kind, name }: RuleTarget): string {
+/** What names a target in OverridesByTarget. */
+export function targetKey({ kind, name }: OverrideTarget): string {
   return `${kind} ${name}`;
 }
 
 /** Rules of one target. */
-export function rulesOf(rules: readonly Rule[], { kind, name }: RuleTarget): readonly Rule[] {
+export function overridesOf(rules: readonly Override[], { kind, name }: OverrideTarget): readonly Override[] {
   return rules.filter(({ target }) => target.kind === kind && target.name === name);
 }

@@ -42,7 +42,7 @@ export const routes: { readonly [Name in RouteName]: Route<Name> } = {
     answer: "report",
     withinMs: elsewhereMs,
   },
-  changeRules: {
+  changeOverrides: {
     method: "POST",
     path: "/v1/rules",
     request: fields({
