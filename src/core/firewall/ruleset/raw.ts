@@ -27,10 +27,12 @@ const fromGuarded = ({ sets }: RulesetInput): Match => inSet(sets.guarded, "src,
 function rawRules(input: RulesetInput): Rule[] {
   if (!input.demandSender)
     return [rule("guarded container", [fromGuarded(input)], goTo(chain.flood)), ...elsewhereRules(input)];
+  // What the host sends to itself keeps its marks on the way, and they are somebody else's.
+  const fromOutside: Match = { kind: "in-interface", name: "lo", not: true };
   // Both at once: what has no mark of ours, as nearly everything, walks one rule for them.
   const unmarked = { value: 0, mask: senderMark + unsettledMark };
   return [
-    rule("seen at a port", [{ kind: "mark", mark: unmarked, not: true }], goTo(chain.sender)),
+    rule("seen at a port", [fromOutside, { kind: "mark", mark: unmarked, not: true }], goTo(chain.sender)),
     ...unmarkedRules(input),
   ];
 }
