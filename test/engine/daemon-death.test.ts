@@ -1,5 +1,5 @@
 // SIGKILL in the middle of traffic: open flows go on, nothing new opens, unguarded containers do not notice; when
-// the daemon is back everything works within two seconds, and no rule stands twice.
+// the daemon is back everything works within seconds, and no rule stands twice.
 
 import assert from "node:assert/strict";
 import { after, before, describe, it } from "node:test";
@@ -14,8 +14,8 @@ const engines = [
   { kind: "e28", name: "e28" },
   { kind: "e28", name: "e28l", iptables: "legacy" },
 ] as const;
-/** After the command that starts the daemon. */
-const backWithinMs = 2_000;
+/** After the command that starts the daemon, on a machine that does other things too (docs/measurements.md). */
+const backWithinMs = 5_000;
 
 /**
  * Begins a connection to each of its arguments every 100 ms until one succeeds, then says `TARGET MILLISECONDS`. Each
