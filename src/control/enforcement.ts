@@ -90,6 +90,8 @@ export function createEnforcement(options: EnforcementOptions): Enforcement {
   const changes = new EventTarget();
   let classification: Classification | undefined;
   let posted: Topology | undefined;
+  /** The guarded networks in it: which they are depends on the ports of bridges, too, of which the engine does not tell. */
+  let postedGuarded = "";
   /** What the data plane decides by. */
   let inUse: Topology | undefined;
   let problem: unknown;
@@ -108,7 +110,8 @@ export function createEnforcement(options: EnforcementOptions): Enforcement {
     options.beforePost();
     reporter.onClassified(topology, classification, Date.now());
     const dataPlane = options.dataPlane();
-    if (dataPlane !== undefined && posted !== topology) await post(dataPlane, topology, classification);
+    const isOther = posted !== topology || postedGuarded !== idsOf(classification);
+    if (dataPlane !== undefined && isOther) await post(dataPlane, topology, classification);
     // What the data plane has refused is a problem until it takes it.
     reporter.clearProblem("reconcile");
   }
@@ -120,6 +123,7 @@ export function createEnforcement(options: EnforcementOptions): Enforcement {
   ): Promise<void> {
     // Before it is answered: who has everybody judged anew meanwhile has it posted once more.
     posted = topology;
+    postedGuarded = idsOf({ guarded });
     try {
       await within(
         options.takenWithinMs ?? takenWithinMs,
@@ -220,4 +224,8 @@ export function createEnforcement(options: EnforcementOptions): Enforcement {
       await Promise.all([reconciling.idle(), healing.idle()]);
     },
   };
+}
+
+function idsOf({ guarded }: Pick<Classification, "guarded">): string {
+  return guarded.map(({ id }) => id).join(" ");
 }
