@@ -44,6 +44,16 @@ export function isErrorCode(value: unknown): value is ErrorCode {
   return typeof value === "string" && Object.hasOwn(exitCodes, value);
 }
 
+/** What was wrong with a piece of work that others are not to wait for: one sentence, or none. */
+export async function problemsOf(work: () => unknown): Promise<readonly string[]> {
+  try {
+    await work();
+    return [];
+  } catch (error) {
+    return [messageOf(error)];
+  }
+}
+
 /** The one sentence of any thrown value. */
 export function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);

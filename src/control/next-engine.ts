@@ -7,9 +7,9 @@ import { chainNames, setNames } from "../core/firewall/names.ts";
 import { isInForce } from "../core/model/state.ts";
 import { execBesideEngine, readEngineGroup } from "../edge/engine/group.ts";
 import type { Firewall } from "../edge/kernel/firewall.ts";
-import { stayAwake } from "../edge/kernel/flows/engine-queue.ts";
+import { stayAwakeIfAdopted } from "../edge/kernel/flows/engine-queue.ts";
 import type { KernelSets } from "../edge/kernel/ipset/kernel-sets.ts";
-import type { Backend } from "../edge/kernel/iptables/iptables.ts";
+import { type Backend, restoreCommand } from "../edge/kernel/iptables/iptables.ts";
 import type { Lifecycle } from "./lifecycle.ts";
 
 /** How long its questions are held when no daemon comes back; a busy host takes 45 s to start one. */
@@ -17,8 +17,7 @@ const heldSeconds = 120;
 
 /** What is held so does not end before somebody who starts has read the engine. */
 export function keepHeld(sets: KernelSets): void {
-  const names = sets.names();
-  if (names.includes(setNames.awake4) && names.includes(setNames.awake6)) stayAwake(sets, heldSeconds);
+  stayAwakeIfAdopted(sets, heldSeconds);
 }
 
 export interface NextEngine {
@@ -56,15 +55,13 @@ export function createNextEngine(options: NextEngineOptions): NextEngine {
   let isHeld = false;
 
   async function holdFamily(pid: number, group: string, family: 4 | 6): Promise<void> {
-    const tool = `${family === 4 ? "iptables" : "ip6tables"}-${backend}`;
     const jumps = engineHoldTables(backend).flatMap((table) => [
       `*${table}`,
       `-I OUTPUT -j ${chainNames.engine}`,
       "COMMIT",
     ]);
     const input = [...renderEngineHold(backend, group, setNames[`awake${family}`]), ...jumps, ""].join("\n");
-    const wait = backend === "legacy" ? ["-w", "5"] : [];
-    await execBesideEngine(pid, `${tool}-restore`, [...wait, "--noflush"], input);
+    await execBesideEngine(pid, ...restoreCommand(family, backend), input);
   }
 
   return {

@@ -12,7 +12,7 @@ import { isOwnNamespace, openNamespace, withNamespace } from "../edge/kernel/net
 import { removePortTable } from "../edge/kernel/nftables/port-table.ts";
 import { removeSettledPorts } from "../edge/kernel/nftables/settled-ports.ts";
 import { removeAllSandboxTables } from "../edge/sandbox/table.ts";
-import { DockerwallError, messageOf } from "../errors.ts";
+import { DockerwallError, messageOf, problemsOf } from "../errors.ts";
 
 /** @throws DockerwallError DAEMON_RUNNING before anything is removed, or naming what could not be; the rest is. */
 export async function uninstallHere(): Promise<void> {
@@ -21,23 +21,18 @@ export async function uninstallHere(): Promise<void> {
   const folder = findSandboxFolder();
   if ("path" in folder) problems.push(...releaseSandboxes(folder.path));
   else problems.push(folder.problem);
-  try {
-    await createFirewall("nft").remove();
-  } catch (error) {
-    problems.push(messageOf(error));
-  }
-  try {
-    destroySets(openKernelSets());
-    unstampAll();
-  } catch (error) {
-    problems.push(messageOf(error));
-  }
-  try {
-    removePortTable();
-    removeSettledPorts();
-  } catch (error) {
-    problems.push(messageOf(error));
-  }
+  const removals: readonly (() => unknown)[] = [
+    () => createFirewall("nft").remove(),
+    () => {
+      destroySets(openKernelSets());
+      unstampAll();
+    },
+    () => {
+      removePortTable();
+      removeSettledPorts();
+    },
+  ];
+  for (const remove of removals) problems.push(...(await problemsOf(remove)));
   if (problems.length > 0)
     throw new DockerwallError("KERNEL_REFUSED", `not everything was removed:\n${problems.join("\n")}`);
 }

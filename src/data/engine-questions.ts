@@ -10,7 +10,7 @@ import { judge, type LateCaptures, type Suspicion } from "../core/askers/late-ca
 import { contain } from "../core/contain.ts";
 import { declareCounter } from "../core/counters/registry.ts";
 import { askedMark, engineQueueNumber, rejectedMark } from "../core/firewall/names.ts";
-import { engineQueueLength, stayAwake } from "../edge/kernel/flows/engine-queue.ts";
+import { awakeEveryMs, engineQueueLength, stayAwake } from "../edge/kernel/flows/engine-queue.ts";
 import { adoptQueue, type QueuedPacket } from "../edge/kernel/flows/queue.ts";
 import type { KernelSets } from "../edge/kernel/ipset/kernel-sets.ts";
 import type { Readiness } from "../edge/kernel/readiness.ts";
@@ -48,8 +48,6 @@ const batchesPerTurn = 4;
 /** How often what waits is judged again. */
 const againEveryMs = 20;
 const idleEveryMs = 100;
-/** How often we say that we are awake. */
-const awakeEveryMs = 5_000;
 
 interface Held {
   readonly packet: QueuedPacket;

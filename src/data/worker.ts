@@ -22,7 +22,7 @@ import type { Readings, Topology } from "../core/model/topology.ts";
 import { createListCompiler } from "../core/policy/entry-list.ts";
 import { watchEngineProcess } from "../edge/engine/process.ts";
 import { listHostAddresses } from "../edge/host/addresses.ts";
-import { holdEngineQuestions } from "../edge/kernel/flows/engine-queue.ts";
+import { awakeEveryMs, awakeSeconds, holdEngineQuestions } from "../edge/kernel/flows/engine-queue.ts";
 import { type FlowHead, forgetUnless } from "../edge/kernel/flows/stamped.ts";
 import { openKernelSets } from "../edge/kernel/ipset/kernel-sets.ts";
 import { monotonicMs } from "../edge/kernel/monotonic.ts";
@@ -54,9 +54,6 @@ const betweenStrangersMs = 1_000;
 const doubtAgainMs = 1_000;
 /** How often what hangs on ports is compared, where the kernel does not keep others from it. */
 const healPortsEveryMs = 5_000;
-/** When we have not said for so long that we are awake, nothing waits for us. Longer than any load makes us wait. */
-const awakeMs = 30_000;
-const awakeEveryMs = 5_000;
 /** How often the host's own addresses are read again, and run-out grants forgotten. */
 const housekeepingEveryMs = 30_000;
 /** TCP connections of all networks together. */
@@ -253,7 +250,7 @@ async function start(): Promise<void> {
       onProblem: tellProblem,
       nowMs: monotonicMs,
     });
-    const stay = (): void => standings.stayAwake(awakeMs);
+    const stay = (): void => standings.stayAwake(awakeSeconds * 1000);
     stay();
     setInterval(() => contain(stay, (error) => tellProblem(messageOf(error))), awakeEveryMs);
   }

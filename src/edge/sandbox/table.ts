@@ -26,7 +26,6 @@ import { cutTable, holdTable, sandboxTable } from "../../core/firewall/names.ts"
 import { type Protocol, protocolNumbers } from "../../core/model/service.ts";
 import { DockerwallError, messageOf } from "../../errors.ts";
 import {
-  isMissing,
   NETLINK_NETFILTER,
   NetlinkError,
   type NetlinkSocket,
@@ -45,11 +44,11 @@ import {
   verdict,
 } from "../kernel/nftables/expressions.ts";
 import type { NftTable } from "../kernel/nftables/numbers.ts";
+import { isTableThere, removeTables } from "../kernel/nftables/tables.ts";
 import {
   tableFlags,
   writeBatch,
   writeDeleteTable,
-  writeGetTable,
   writeNewChain,
   writeNewRule,
   writeNewTable,
@@ -117,7 +116,7 @@ export function holdInterfaces(interfaces: Interfaces, owner?: TableOwner): void
 /** Cuts the namespace of the calling thread off, or no longer. */
 export function cutInside(cut: boolean, owner?: TableOwner): void {
   if (!cut) {
-    removeTables([cutTable], owner);
+    removeOurs([cutTable], owner);
     return;
   }
   replaceTable(cutTable, owner, ({ writer }) => {
@@ -132,7 +131,7 @@ export function cutInside(cut: boolean, owner?: TableOwner): void {
 
 /** Whether the namespace of the calling thread is cut off, read from the kernel. */
 export function isCutInside(owner?: TableOwner): boolean {
-  return withSocket(owner, (socket) => isPresent(socket, cutTable));
+  return withSocket(owner, (socket) => isTableThere(socket, cutTable, nameOf(cutTable)));
 }
 
 function replaceTable(
@@ -142,13 +141,13 @@ function replaceTable(
 ): boolean {
   return withSocket(owner, (socket) => {
     const replace = (flags: number): boolean => {
-      const replaced = isPresent(socket, table);
+      const replaced = isTableThere(socket, table, nameOf(table));
       writeBatch(socket.writer.reset(), () => {
         if (replaced) writeDeleteTable(socket.writer, table);
         writeNewTable(socket.writer, table, flags);
         content(socket);
       });
-      socket.request(`the table ${table.name} in a sandbox`);
+      socket.request(nameOf(table));
       return replaced;
     };
     try {
@@ -181,34 +180,20 @@ export function probeSandboxTable(): void {
 
 /** Takes our tables out of the namespace of the calling thread; none there is no error. */
 export function removeSandboxTables(owner?: TableOwner): void {
-  removeTables([sandboxTable, holdTable], owner);
+  removeOurs([sandboxTable, holdTable], owner);
 }
 
 /** The same with what cuts it off. */
 export function removeAllSandboxTables(): void {
-  removeTables([sandboxTable, holdTable, cutTable], undefined);
+  removeOurs([sandboxTable, holdTable, cutTable], undefined);
 }
 
-function removeTables(tables: readonly NftTable[], owner: TableOwner | undefined): void {
-  withSocket(owner, (socket) => {
-    const present = tables.filter((table) => isPresent(socket, table));
-    if (present.length === 0) return;
-    writeBatch(socket.writer.reset(), () => {
-      for (const table of present) writeDeleteTable(socket.writer, table);
-    });
-    socket.request("to remove our tables from a sandbox");
-  });
+function removeOurs(tables: readonly NftTable[], owner: TableOwner | undefined): void {
+  withSocket(owner, (socket) => removeTables(socket, tables, "our tables from a sandbox"));
 }
 
-function isPresent(socket: NetlinkSocket, table: NftTable): boolean {
-  writeGetTable(socket.writer.reset(), table);
-  try {
-    socket.request(`the table ${table.name} in a sandbox`);
-    return true;
-  } catch (error) {
-    if (isMissing(error)) return false;
-    throw error;
-  }
+function nameOf({ name }: NftTable): string {
+  return `the table ${name} in a sandbox`;
 }
 
 function writeCapture({ writer }: NetlinkSocket, ports: SandboxPorts): void {

@@ -12,10 +12,12 @@ export const engineQueueLength = 8192;
 /** Both headers with options. */
 const copyBytes = 128;
 /**
- * When we have not said for so long that we are awake, questions pass us by: a daemon that hangs must not leave the host
- * without names. Longer than any load makes us wait.
+ * When we have not said for so long that we are awake, what waits for us passes us by: a daemon that hangs must not leave
+ * the host without names. Longer than any load makes us wait.
  */
-const awakeSeconds = 30;
+export const awakeSeconds = 30;
+/** How often we say that we are awake. */
+export const awakeEveryMs = 5_000;
 
 /**
  * Has questions of the engine wait from now on, where rules that an earlier run left put them before us. An engine that
@@ -25,9 +27,14 @@ const awakeSeconds = 30;
 export function holdEngineQuestions(queueNumber: number, sets: KernelSets): number {
   const number = engineQueueNumber(queueNumber);
   const { fd } = openOwnQueue({ number, maxLength: engineQueueLength, copyBytes, whenFull: "pass" });
-  const names = sets.names();
-  if (names.includes(setNames.awake4) && names.includes(setNames.awake6)) stayAwake(sets);
+  stayAwakeIfAdopted(sets);
   return fd;
+}
+
+/** The same as stayAwake() where an earlier run has left the sets; before the first one there is nothing to go by. */
+export function stayAwakeIfAdopted(sets: KernelSets, seconds = awakeSeconds): void {
+  const names = sets.names();
+  if (names.includes(setNames.awake4) && names.includes(setNames.awake6)) stayAwake(sets, seconds);
 }
 
 /** Lets rules go by it that the questions of the engine are to be held, for so long. */

@@ -1,7 +1,7 @@
 // The firewall by iptables, in both of its variants: one is used, and the other kept clean.
 
 import { concernsRules } from "../../../core/firewall/rules/plan.ts";
-import { DockerwallError, messageOf } from "../../../errors.ts";
+import { DockerwallError, problemsOf } from "../../../errors.ts";
 import type { Firewall, Ruleset } from "../firewall.ts";
 import { watchRules } from "../nftables/rule-watch.ts";
 import { type Backend, createIptables, type Iptables } from "./iptables.ts";
@@ -60,17 +60,8 @@ export function createFirewall(
       wanted = new Map();
       const problems: string[] = [];
       for (const each of [used, other])
-        for (const family of families) problems.push(...(await problemOf(() => each.apply(family, []))));
+        for (const family of families) problems.push(...(await problemsOf(() => each.apply(family, []))));
       if (problems.length > 0) throw new DockerwallError("KERNEL_REFUSED", problems.join("\n"));
     },
   };
-}
-
-async function problemOf(work: () => Promise<unknown>): Promise<readonly string[]> {
-  try {
-    await work();
-    return [];
-  } catch (error) {
-    return [messageOf(error)];
-  }
 }

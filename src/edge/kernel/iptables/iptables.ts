@@ -74,14 +74,23 @@ function toolName(family: Family, backend: Backend): string {
   return `${family === 4 ? "iptables" : "ip6tables"}-${backend}`;
 }
 
-function toolsOf(backend: Backend): RuleTools {
-  const tool = (family: Family): string => toolName(family, backend);
+/** The program that takes a restore file and leaves what it does not speak of, and its arguments. */
+export function restoreCommand(
+  family: Family,
+  backend: Backend,
+): readonly [program: string, args: readonly string[]] {
   // Only the legacy tools share a lock with other writers; nft transactions need none.
   const wait = backend === "legacy" ? ["-w", String(lockedSeconds)] : [];
-  const restore = (family: Family, input: string, ...flags: readonly string[]): Promise<string> =>
-    exec(`${tool(family)}-restore`, [...wait, "--noflush", ...flags], { input });
+  return [`${toolName(family, backend)}-restore`, [...wait, "--noflush"]];
+}
+
+function toolsOf(backend: Backend): RuleTools {
+  const restore = (family: Family, input: string, ...flags: readonly string[]): Promise<string> => {
+    const [program, args] = restoreCommand(family, backend);
+    return exec(program, [...args, ...flags], { input });
+  };
   return {
-    save: (family) => exec(`${tool(family)}-save`, []),
+    save: (family) => exec(`${toolName(family, backend)}-save`, []),
     restore: (family, input) => restore(family, input),
     test: (family, input) => restore(family, input, "--test"),
   };

@@ -12,26 +12,20 @@
 
 import { portTable } from "../../../core/firewall/names.ts";
 import type { PortGuard } from "../../../core/firewall/port-guard.ts";
-import {
-  isMissing,
-  NETLINK_NETFILTER,
-  NetlinkError,
-  type NetlinkSocket,
-  openNetlink,
-} from "../netlink/socket.ts";
+import { messageOf } from "../../../errors.ts";
+import { NETLINK_NETFILTER, NetlinkError, type NetlinkSocket, openNetlink } from "../netlink/socket.ts";
 import { withNewNamespace } from "../netns.ts";
 import { type Expression, inputInterface, outputInterface, verdict } from "./expressions.ts";
 import { renderPortRules } from "./port-rules.ts";
 import { readChain, readRulePlace } from "./read.ts";
+import { isTableThere, removeTables } from "./tables.ts";
 import {
   tableFlags,
   writeBatch,
   writeDeleteChain,
-  writeDeleteTable,
   writeFlushChain,
   writeGetChains,
   writeGetRules,
-  writeGetTable,
   writeNewChain,
   writeNewRule,
   writeNewTable,
@@ -39,6 +33,7 @@ import {
 
 /** Of the message that makes the table, in a batch. */
 const tableIndex = 1;
+const ours = "the table of the host's ports";
 /** Before whatever else may hang there. */
 const FIRST = -500;
 
@@ -93,7 +88,7 @@ const nameOf = ({ kind, port }: Chain): string => chainName(kind, port.index);
  * @param keeping whether the kernel is to keep others from it, where it can
  */
 export function openPortTable(keeping: "ours" | "anybody's" = "ours"): PortTable {
-  const socket = openNetlink(NETLINK_NETFILTER, "the table of the host's ports");
+  const socket = openNetlink(NETLINK_NETFILTER, ours);
   let present = listChains(socket);
   let flags: number = keeping === "ours" ? tableFlags.owned | tableFlags.persistent : tableFlags.none;
   let egress = true;
@@ -190,7 +185,7 @@ export function openPortTable(keeping: "ours" | "anybody's" = "ours"): PortTable
   }
 
   // By itself: the kernel makes no chain in the same step in which a table changes hands.
-  if (isThere(socket)) write("to take over the table of the host's ports", () => undefined);
+  if (isTableThere(socket, portTable, ours)) write(`to take over ${ours}`, () => undefined);
 
   return {
     guard(port, guard) {
@@ -248,7 +243,7 @@ export function openPortTable(keeping: "ours" | "anybody's" = "ours"): PortTable
     },
     remove() {
       present.clear();
-      removeTable(socket);
+      removeTables(socket, [portTable], ours);
     },
     close: () => socket.close(),
   };
@@ -270,12 +265,12 @@ function listChains(socket: NetlinkSocket): Map<string, FoundChain> {
 
 /** Whether an earlier run has left its table in the namespace of the calling thread. */
 export function hasPortTable(): boolean {
-  return withSocket(isThere);
+  return withSocket((socket) => isTableThere(socket, portTable, ours));
 }
 
 /** Takes the table away; none there is no error. */
 export function removePortTable(): void {
-  withSocket(removeTable);
+  withSocket((socket) => removeTables(socket, [portTable], ours));
 }
 
 /** Tries such a table in a namespace of its own. @returns why this kernel has none; undefined when it has */
@@ -292,29 +287,12 @@ export function probePortTable(): string | undefined {
     });
     return undefined;
   } catch (error) {
-    return error instanceof Error ? error.message : String(error);
-  }
-}
-
-function removeTable(socket: NetlinkSocket): void {
-  if (!isThere(socket)) return;
-  writeBatch(socket.writer.reset(), () => writeDeleteTable(socket.writer, portTable));
-  socket.request("to remove the table of the host's ports");
-}
-
-function isThere(socket: NetlinkSocket): boolean {
-  writeGetTable(socket.writer.reset(), portTable);
-  try {
-    socket.request("the table of the host's ports");
-    return true;
-  } catch (error) {
-    if (isMissing(error)) return false;
-    throw error;
+    return messageOf(error);
   }
 }
 
 function withSocket<T>(work: (socket: NetlinkSocket) => T): T {
-  const socket = openNetlink(NETLINK_NETFILTER, "the table of the host's ports");
+  const socket = openNetlink(NETLINK_NETFILTER, ours);
   try {
     return work(socket);
   } finally {

@@ -11,14 +11,9 @@
 // take it away when the daemon is killed: there it marks nothing more when that has not said for long that it is awake.
 
 import { bridgeTable, portPrefix, unsettledMark } from "../../../core/firewall/names.ts";
+import { messageOf } from "../../../errors.ts";
 import { hostBytes } from "../netlink/message.ts";
-import {
-  isMissing,
-  NETLINK_NETFILTER,
-  NetlinkError,
-  type NetlinkSocket,
-  openNetlink,
-} from "../netlink/socket.ts";
+import { isMissing, NETLINK_NETFILTER, NetlinkError, openNetlink } from "../netlink/socket.ts";
 import { withNewNamespace } from "../netns.ts";
 import {
   frameProtocolIn,
@@ -28,15 +23,8 @@ import {
   verdict,
 } from "./expressions.ts";
 import { writeAddElements, writeDeleteElements, writeFlushSet, writeNewSet } from "./sets.ts";
-import {
-  tableFlags,
-  writeBatch,
-  writeDeleteTable,
-  writeGetTable,
-  writeNewChain,
-  writeNewRule,
-  writeNewTable,
-} from "./write.ts";
+import { isTableThere, removeTables } from "./tables.ts";
+import { tableFlags, writeBatch, writeNewChain, writeNewRule, writeNewTable } from "./write.ts";
 
 /** Of the message that makes the table, in a batch. */
 const tableIndex = 1;
@@ -80,7 +68,7 @@ export function openSettledPorts(keeping: "ours" | "anybody's" = "ours"): Settle
   }
 
   function make(): void {
-    removeTable(socket);
+    removeTables(socket, [bridgeTable], what);
     const attempt = (): void =>
       write(() => {
         writeNewTable(writer, bridgeTable, flags);
@@ -156,10 +144,10 @@ export function openSettledPorts(keeping: "ours" | "anybody's" = "ours"): Settle
       insist(renew);
     },
     heal() {
-      if (flags === tableFlags.none && !isThere(socket)) make();
+      if (flags === tableFlags.none && !isTableThere(socket, bridgeTable, what)) make();
     },
     close() {
-      removeTable(socket);
+      removeTables(socket, [bridgeTable], what);
       socket.close();
     },
   };
@@ -173,7 +161,7 @@ function elementsOf(indexes: readonly number[]): Parameters<typeof writeAddEleme
 export function removeSettledPorts(): void {
   const socket = openNetlink(NETLINK_NETFILTER, what);
   try {
-    removeTable(socket);
+    removeTables(socket, [bridgeTable], what);
   } finally {
     socket.closeLater();
   }
@@ -185,23 +173,6 @@ export function probeSettledPorts(): string | undefined {
     withNewNamespace(() => openSettledPorts().close());
     return undefined;
   } catch (error) {
-    return error instanceof Error ? error.message : String(error);
-  }
-}
-
-function removeTable(socket: NetlinkSocket): void {
-  if (!isThere(socket)) return;
-  writeBatch(socket.writer.reset(), () => writeDeleteTable(socket.writer, bridgeTable));
-  socket.request(what);
-}
-
-function isThere(socket: NetlinkSocket): boolean {
-  writeGetTable(socket.writer.reset(), bridgeTable);
-  try {
-    socket.request(what);
-    return true;
-  } catch (error) {
-    if (isMissing(error)) return false;
-    throw error;
+    return messageOf(error);
   }
 }
