@@ -81,7 +81,7 @@ docker_chains() { "iptables-$1-save" 2>/dev/null | grep -c '^:DOCKER' || true; }
 # All at once, and one by one only when that is refused: to start quickly matters more than to fail quickly.
 # The table inside of containers is tried by the daemon itself, for nothing in this image but it can write one.
 
-# Made from the values of the rules and sets (src/core/firewall/rules/probe.ts); test/unit/entrypoint.test.ts compares it, and
+# Made from the values of the rules and sets (src/core/firewall/rules/probe.ts); test/unit/docs/entrypoint.test.ts compares it, and
 # writes it anew with UPDATE_PROBE=1.
 # BEGIN PROBE
 # Module of the kernel, and what to create.

@@ -54,6 +54,25 @@ export async function readMatrix(): Promise<string> {
   return text.slice(text.indexOf(begin) + begin.length, text.indexOf(end)).trim();
 }
 
+/** What the document holds of one row of a section, by column; nothing for a row that it does not have. */
+export type Kept = (section: string, row: string, column: string) => string | undefined;
+
+/** The cells of the matrix that the document holds, for the columns of engines that are not run. */
+export async function readKept(): Promise<Kept> {
+  const cells = new Map<string, string>();
+  let section = "";
+  let columns: readonly string[] = [];
+  for (const line of (await readMatrix()).split("\n")) {
+    if (line.startsWith("### ")) section = line.slice("### ".length);
+    const values = line.split(" | ").map((part) => part.replace(/^\| | \|$/g, ""));
+    if (line.startsWith("| | ")) columns = values.slice(1);
+    else if (line.startsWith("| "))
+      for (const [index, column] of columns.entries())
+        cells.set(`${section}\n${values[0]}\n${column}`, values[index + 1] ?? "");
+  }
+  return (title, row, column) => cells.get(`${title}\n${row}\n${column}`);
+}
+
 export async function writeMatrix(matrix: string): Promise<void> {
   const text = await readFile(document, "utf8");
   const [from, to] = [text.indexOf(begin) + begin.length, text.indexOf(end)];

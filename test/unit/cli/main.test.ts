@@ -1,0 +1,243 @@
+import assert from "node:assert/strict";
+import { spawn } from "node:child_process";
+import { mkdtempSync, rmSync, symlinkSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { after, before, test } from "node:test";
+import type { ControlApi } from "../../../src/core/model/control-api.ts";
+import type { StatsReport, StatusReport } from "../../../src/core/model/report.ts";
+import { type ControlServer, createControlServer } from "../../../src/edge/control-socket/server.ts";
+import { DockerwallError } from "../../../src/errors.ts";
+
+const main = join(import.meta.dirname, "../../../src/main.ts");
+const folder = mkdtempSync(join(tmpdir(), "dockerwall-cli-"));
+const controlSocket = join(folder, "control.sock");
+const links = { stats: join(folder, "stats"), dockerwall: join(folder, "dockerwall") };
+
+const stats: StatsReport = {
+  generatedAtMs: 20_000,
+  networks: [
+    {
+      mode: "enforce",
+      network: "app",
+      subnets: ["198.18.1.0/24"],
+      lookups: [
+        {
+          address: "198.18.1.2",
+          container: "c",
+          domain: "example.com",
+          allowed: true,
+          count: 2,
+          lastSeenMs: 8000,
+        },
+      ],
+      drops: [],
+    },
+  ],
+};
+const status: StatusReport = {
+  state: "enforcing",
+  healthy: true,
+  held: [],
+  version: "0",
+  sinceMs: 0,
+  engine: undefined,
+  backend: "nft",
+  capture: { sandboxes: 0, problem: undefined },
+  resolver: undefined,
+  counters: [],
+  networks: [],
+  rules: [],
+  quarantined: [],
+  problems: [],
+  warnings: [],
+};
+const api: ControlApi = {
+  stats: async () => stats,
+  status: async () => status,
+  prepareNetwork: async ({ name, patterns }) => {
+    if (name === "taken")
+      throw new DockerwallError("NETWORK_EXISTS", `network "${name}" exists already; remove it first`);
+    if (patterns.includes("*")) throw new DockerwallError("BAD_ENTRY", "`*` alone would allow everything");
+    return { id: "0123", name, bridge: "br-0123", subnets: ["198.18.7.0/24"] };
+  },
+  doctor: () => Promise.resolve({ checks: [] }),
+  explain: () => Promise.reject(new Error("not asked for")),
+  suggest: () => Promise.reject(new Error("not asked for")),
+  replay: () => Promise.reject(new Error("not asked for")),
+  changeOverrides: ({ target, entries }) =>
+    Promise.resolve({
+      kind: "network",
+      name: target,
+      rules: entries.map((entry) => ({ entry, endsAtMs: undefined })),
+    }),
+  quarantine: () => Promise.resolve(),
+  release: () => Promise.resolve(),
+  uninstall: async () => undefined,
+};
+let server: ControlServer | undefined;
+
+before(async () => {
+  symlinkSync(main, links.stats);
+  symlinkSync(main, links.dockerwall);
+  server = await createControlServer({ path: controlSocket, api });
+});
+
+after(async () => {
+  await server?.close();
+  rmSync(folder, { recursive: true, force: true });
+});
+
+interface Result {
+  readonly code: number | null;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+interface Invocation {
+  readonly program?: string;
+  readonly environment?: Readonly<Record<string, string>>;
+}
+
+function run(
+  args: readonly string[],
+  { program = main, environment = {} }: Invocation = {},
+): Promise<Result> {
+  return new Promise((resolve) => {
+    const env = { PATH: process.env["PATH"], DOCKERWALL_CONTROL_SOCKET: controlSocket, ...environment };
+    const child = spawn(process.execPath, [program, ...args], { env });
+    let stdout = "";
+    let stderr = "";
+    child.stdout.on("data", (chunk: Buffer) => {
+      stdout += chunk.toString();
+    });
+    child.stderr.on("data", (chunk: Buffer) => {
+      stderr += chunk.toString();
+    });
+    child.on("close", (code) => resolve({ code, stdout, stderr }));
+  });
+}
+
+const rows = "Network: app (198.18.1.0/24)\n  198.18.1.2  c  example.com  2 ✅  12s ago\n";
+
+interface Case extends Invocation {
+  readonly args: readonly string[];
+  readonly code: number;
+  readonly stdout?: RegExp | string;
+  readonly stderr?: RegExp | string;
+}
+
+const missing = { DOCKERWALL_CONTROL_SOCKET: join(folder, "missing.sock") };
+
+const cases: readonly Case[] = [
+  { args: ["stats"], code: 0, stdout: rows },
+  { args: ["stats", "--json"], code: 0, stdout: `${JSON.stringify(stats, null, 2)}\n` },
+  { args: [], program: links.stats, code: 0, stdout: rows },
+  { args: ["--json"], program: links.stats, code: 0, stdout: /^\{\n {2}"generatedAtMs": 20000/ },
+  { args: ["stats"], program: links.dockerwall, code: 0, stdout: rows },
+  { args: ["status"], code: 0, stdout: /^dockerwall 0: enforcing for / },
+  {
+    args: ["prepare-network", "n", "*.example.com"],
+    code: 0,
+    stdout: "Network: n (198.18.7.0/24) enforced\n",
+  },
+  { args: ["prepare-network", "n", "a.example.com", "--json"], code: 0, stdout: /"bridge": "br-0123"/ },
+  {
+    args: ["prepare-network", "taken", "a.example.com"],
+    code: 73,
+    stderr: 'dockerwall: network "taken" exists already; remove it first\n',
+  },
+  { args: ["prepare-network", "n", "*"], code: 65, stderr: "dockerwall: `*` alone would allow everything\n" },
+  {
+    args: ["prepare-network", "n"],
+    code: 64,
+    stderr: /needs more arguments; write dockerwall prepare-network NAME PATTERN\.\.\.\n$/,
+  },
+  { args: ["uninstall"], code: 0, stdout: /^Dockerwall is uninstalled/ },
+  { args: ["uninstall", "--json"], code: 0, stdout: /"by": "daemon"/ },
+  { args: [], code: 64, stderr: /Usage: dockerwall COMMAND/ },
+  { args: ["--help"], code: 0, stdout: /Usage: dockerwall COMMAND/ },
+  { args: ["help", "stats"], code: 0, stdout: /^Usage: dockerwall stats/ },
+  { args: ["daemon", "-h"], code: 0, stdout: /--stats-ttl DURATION/ },
+  { args: ["--version"], code: 0, stdout: /^[0-9]+\.[0-9]+\.[0-9]+\n$/ },
+  { args: ["stat"], code: 64, stderr: 'dockerwall: there is no command "stat"; did you mean stats?\n' },
+  { args: ["constructor"], code: 64, stderr: /there is no command "constructor"; see dockerwall --help\n$/ },
+  { args: ["--jsn"], code: 64, stderr: /there is no option "--jsn"/ },
+  {
+    args: ["stats", "--jsno"],
+    code: 64,
+    stderr: 'dockerwall: stats has no option "--jsno"; did you mean --json?\n',
+  },
+  { args: ["stats", "--json=yes"], code: 64, stderr: 'dockerwall: --json takes no value, but got "yes"\n' },
+  { args: ["stats", "app"], code: 64, stderr: /^dockerwall: stats does not know what to do with "app"/ },
+  { args: ["stats", "\x1b[2J"], code: 64, stderr: /with "\\u001b\[2J"/ },
+  {
+    args: ["daemon", "--dns-port"],
+    code: 64,
+    stderr: "dockerwall: --dns-port needs a value: --dns-port PORT\n",
+  },
+  {
+    args: ["daemon", "--dns-port", "0", "--hold=maybe"],
+    code: 78,
+    stderr: /^dockerwall: --dns-port is "0", but .*\ndockerwall: --hold is "maybe", but .*\n$/,
+  },
+  {
+    args: ["stats"],
+    environment: missing,
+    code: 69,
+    stderr: /^dockerwall: the daemon is not running: no socket at .*missing\.sock; start it with .*\n$/,
+  },
+  { args: ["status"], environment: missing, code: 69, stderr: /^dockerwall: the daemon is not running/ },
+  {
+    args: ["stats"],
+    environment: { ...missing, DOCKERWALL_LOG_LEVEL: "debug" },
+    code: 69,
+    stderr: /^dockerwall: the daemon is not running.*\n.*\n +at /,
+  },
+];
+
+for (const { args, program, environment, code, stdout = "", stderr = "" } of cases) {
+  const name = [program === undefined ? "dockerwall" : "linked", ...args].join(" ");
+  test(`main: ${JSON.stringify(name)} exits with ${code}`, async () => {
+    const result = await run(args, {
+      ...(program === undefined ? {} : { program }),
+      ...(environment === undefined ? {} : { environment }),
+    });
+    for (const [shown, expected] of [
+      [result.stdout, stdout],
+      [result.stderr, stderr],
+    ] as const) {
+      if (typeof expected === "string") assert.equal(shown, expected);
+      else assert.match(shown, expected);
+    }
+    assert.equal(result.code, code);
+  });
+}
+
+test("main: every state but enforcing makes status exit with 1", async () => {
+  const other = join(folder, "degraded.sock");
+  const degraded = await createControlServer({
+    path: other,
+    api: { ...api, status: async () => ({ ...status, state: "degraded" }) },
+  });
+  try {
+    const result = await run(["status"], { environment: { DOCKERWALL_CONTROL_SOCKET: other } });
+    assert.equal(result.code, 1);
+  } finally {
+    await degraded.close();
+  }
+});
+
+test("main: a reader that leaves early is no error", async () => {
+  const env = { PATH: process.env["PATH"], DOCKERWALL_CONTROL_SOCKET: controlSocket };
+  const child = spawn(process.execPath, [main, "stats"], { env });
+  child.stdout.destroy();
+  let stderr = "";
+  child.stderr.on("data", (chunk: Buffer) => {
+    stderr += chunk.toString();
+  });
+  const code = await new Promise((resolve) => {
+    child.on("close", resolve);
+  });
+  assert.deepEqual({ code, stderr }, { code: 0, stderr: "" });
+});

@@ -1,0 +1,314 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { renderStats } from "../../../src/cli/stats.ts";
+import { renderStatus } from "../../../src/cli/status.ts";
+import type { CountedWords, CounterReading } from "../../../src/core/counters/reading.ts";
+import type { DropRow, LookupRow, StatsReport, StatusReport } from "../../../src/core/model/report.ts";
+
+const nowMs = 1_000_000_000;
+
+function lookup(row: Partial<LookupRow>): LookupRow {
+  return {
+    address: "198.18.1.2",
+    container: "app-1",
+    domain: "api.github.com",
+    allowed: true,
+    count: 1,
+    lastSeenMs: nowMs - 12_000,
+    ...row,
+  };
+}
+
+function drop(row: Partial<DropRow>): DropRow {
+  return {
+    address: "198.18.1.2",
+    container: "app-1",
+    destination: "203.0.113.66",
+    service: "tcp:443",
+    packets: 5,
+    bytes: 300,
+    lastSeenMs: nowMs - 42_000,
+    domain: undefined,
+    ...row,
+  };
+}
+
+function stats(...networks: StatsReport["networks"]): StatsReport {
+  return { generatedAtMs: nowMs, networks };
+}
+
+interface Case {
+  readonly name: string;
+  readonly report: StatsReport;
+  readonly lines: readonly string[];
+}
+
+const cases: readonly Case[] = [
+  {
+    name: "no network",
+    report: stats(),
+    lines: ["No network is guarded: give one the label dockerwall.allow, or use dockerwall prepare-network."],
+  },
+  {
+    name: "a quiet network",
+    report: stats({ mode: "enforce", network: "app", subnets: ["198.18.1.0/24"], lookups: [], drops: [] }),
+    lines: ["Network: app (198.18.1.0/24)", "  no activity yet"],
+  },
+  {
+    name: "allowed and blocked rows apart, and blocked connections",
+    report: stats(
+      {
+        mode: "enforce",
+        network: "app",
+        subnets: ["198.18.1.0/24", "2001:db8:1::/64"],
+        lookups: [
+          lookup({ count: 120 }),
+          lookup({ allowed: false, lastSeenMs: nowMs - 180_000 }),
+          lookup({ address: "198.18.1.10", container: undefined, domain: "example.com", lastSeenMs: nowMs }),
+        ],
+        drops: [
+          drop({}),
+          drop({
+            service: "icmp:echo-request",
+            packets: 1,
+            destination: "198.51.100.7",
+            domain: "old.example.com",
+          }),
+        ],
+      },
+      {
+        mode: "enforce",
+        network: "db",
+        subnets: ["198.18.2.0/24"],
+        lookups: [],
+        drops: [drop({ container: undefined })],
+      },
+    ),
+    lines: [
+      "Network: app (198.18.1.0/24, 2001:db8:1::/64)",
+      "  198.18.1.2   app-1  api.github.com  120 ✅  12s ago",
+      "  198.18.1.2   app-1  api.github.com    1 ❌   3m ago",
+      "  198.18.1.10  -      example.com       1 ✅   0s ago",
+      "  Blocked connections:",
+      "  198.18.1.2  app-1  tcp:443            203.0.113.66  5 packets  42s ago  no lookup",
+      "  198.18.1.2  app-1  icmp:echo-request  198.51.100.7   1 packet  42s ago  old.example.com",
+      "",
+      "Network: db (198.18.2.0/24)",
+      "  Blocked connections:",
+      "  198.18.1.2  -  tcp:443  203.0.113.66  5 packets  42s ago  no lookup",
+    ],
+  },
+  {
+    name: "allowed names that opened nothing",
+    report: stats({
+      mode: "enforce",
+      network: "app",
+      subnets: [],
+      lookups: [
+        lookup({ count: 2 }),
+        lookup({ allowed: false, trouble: "private" }),
+        lookup({ allowed: false, trouble: "failed" }),
+      ],
+      drops: [],
+    }),
+    lines: [
+      "Network: app ()",
+      "  198.18.1.2  app-1  api.github.com  2 ✅  12s ago",
+      "  198.18.1.2  app-1  api.github.com  1 ❌  12s ago  only private addresses",
+      "  198.18.1.2  app-1  api.github.com  1 ❌  12s ago  lookup failed",
+    ],
+  },
+  {
+    name: "names that attack the terminal",
+    report: stats({
+      mode: "enforce",
+      network: "app",
+      subnets: [],
+      lookups: [lookup({ container: "x\x1b[2J", domain: "a\u202eb c.example.org", allowed: false })],
+      drops: [],
+    }),
+    lines: ["Network: app ()", "  198.18.1.2  x\\x1b[2J  a\\u{202e}b\\x20c.example.org  1 ❌  12s ago"],
+  },
+];
+
+for (const { name, report, lines } of cases) {
+  test(`stats: ${name}`, () => assert.equal(renderStats(report, false), `${lines.join("\n")}\n`));
+}
+
+test("stats: styles only where they are wanted", () => {
+  const report = stats({ mode: "enforce", network: "app", subnets: [], lookups: [], drops: [] });
+  assert.ok(renderStats(report, true).includes("\x1b["));
+  assert.ok(!renderStats(report, false).includes("\x1b["));
+});
+
+const enforcing: StatusReport = {
+  state: "enforcing",
+  healthy: true,
+  held: [],
+  version: "0.1.0",
+  sinceMs: nowMs - 3_700_000,
+  engine: { version: "28.5.2", apiVersion: "1.51" },
+  backend: "nft",
+  capture: { sandboxes: 1, problem: undefined },
+  resolver: undefined,
+  counters: [],
+  networks: [
+    {
+      name: "app",
+      id: "0123",
+      bridge: "br-0123",
+      subnets: ["198.18.1.0/24"],
+      state: "enforced",
+      entries: 2,
+      mode: "enforce",
+      sinceMs: nowMs - 60_000,
+      problems: [],
+    },
+  ],
+  rules: [],
+  quarantined: [],
+  problems: [],
+  warnings: [],
+};
+
+function counted(value: number, words: CountedWords, label?: string): CounterReading {
+  return {
+    name: words.one.replaceAll(" ", "_"),
+    label: label === undefined ? undefined : { name: "family", value: label },
+    help: "",
+    words,
+    value,
+  };
+}
+
+const statuses: readonly {
+  readonly name: string;
+  readonly report: StatusReport;
+  readonly lines: readonly string[];
+}[] = [
+  {
+    name: "all is well",
+    report: enforcing,
+    lines: [
+      "dockerwall 0.1.0: enforcing for 1h",
+      "Engine:  28.5.2 (API 1.51)",
+      "Rules:   iptables-nft",
+      "Capture: gateway and 1 sandbox",
+      "",
+      "Network: app (198.18.1.0/24)",
+      "  enforced for 1m, 2 entries, bridge br-0123",
+    ],
+  },
+  {
+    name: "problems everywhere",
+    report: {
+      ...enforcing,
+      state: "degraded",
+      backend: "legacy",
+      engine: undefined,
+      capture: { sandboxes: 0, problem: "no dockerd process is visible" },
+      problems: ["the engine does not answer"],
+      networks: [
+        {
+          name: "mac\x1bvlan",
+          id: "4567",
+          bridge: undefined,
+          subnets: [],
+          state: "refused",
+          entries: 0,
+          mode: "enforce",
+          sinceMs: nowMs,
+          problems: ['network "mac\\u001bvlan" has driver macvlan'],
+        },
+      ],
+    },
+    lines: [
+      "dockerwall 0.1.0: degraded for 1h",
+      "Engine:  not reached yet",
+      "Rules:   iptables-legacy",
+      "Capture: gateway only: no dockerd process is visible",
+      "Problem: the engine does not answer",
+      "",
+      "Network: mac\\x1bvlan ()",
+      "  refused for 0s, 0 entries, no bridge",
+      '  Problem: network "mac\\u001bvlan" has driver macvlan',
+    ],
+  },
+  {
+    name: "what the resolver does, and what has been counted",
+    report: {
+      ...enforcing,
+      networks: [],
+      resolver: { running: 3, waiting: 0 },
+      counters: [
+        counted(1, { one: "stray message", many: "stray messages" }),
+        counted(0, { one: "refused grant", many: "refused grants" }),
+        counted(2, { one: "time rules put right", many: "times rules put right" }, "IPv6"),
+        counted(3, { one: "odd\x1bword", many: "odd\x1bwords" }),
+      ],
+    },
+    lines: [
+      "dockerwall 0.1.0: enforcing for 1h",
+      "Engine:  28.5.2 (API 1.51)",
+      "Rules:   iptables-nft",
+      "Capture: gateway and 1 sandbox",
+      "Lookups: 3 under way, 0 waiting",
+      "Counted: 1 stray message, 2 times rules put right (IPv6), 3 odd\\x1bwords",
+      "",
+      "No network carries the label dockerwall.allow.",
+    ],
+  },
+  {
+    name: "what was changed by command, and an audited network",
+    report: {
+      ...enforcing,
+      networks: enforcing.networks.map((network) => ({ ...network, mode: "audit" as const })),
+      quarantined: ["web", "x\x1b[2J"],
+      rules: [
+        {
+          kind: "network",
+          name: "app",
+          rules: [
+            { entry: "0.0.0.0/0", endsAtMs: undefined },
+            { entry: "!api.example.com", endsAtMs: nowMs + 840_000 },
+          ],
+        },
+        { kind: "container", name: "web", rules: [{ entry: "host:22", endsAtMs: undefined }] },
+      ],
+    },
+    lines: [
+      "dockerwall 0.1.0: enforcing for 1h",
+      "Engine:  28.5.2 (API 1.51)",
+      "Rules:   iptables-nft",
+      "Capture: gateway and 1 sandbox",
+      "Cut off: web, in quarantine; dockerwall release lets it out",
+      "Cut off: x\\x1b[2J, in quarantine; dockerwall release lets it out",
+      "",
+      "Network: app (198.18.1.0/24)",
+      "  audited (everything passes) for 1m, 2 entries, bridge br-0123",
+      "",
+      "Rules by command for network app:",
+      "  allow 0.0.0.0/0",
+      "  deny api.example.com, for 14m more",
+      "",
+      "Rules by command for container web:",
+      "  allow host:22",
+    ],
+  },
+  {
+    name: "nothing to guard",
+    report: { ...enforcing, networks: [] },
+    lines: [
+      "dockerwall 0.1.0: enforcing for 1h",
+      "Engine:  28.5.2 (API 1.51)",
+      "Rules:   iptables-nft",
+      "Capture: gateway and 1 sandbox",
+      "",
+      "No network carries the label dockerwall.allow.",
+    ],
+  },
+];
+
+for (const { name, report, lines } of statuses) {
+  test(`status: ${name}`, () => assert.equal(renderStatus(report, nowMs, false), `${lines.join("\n")}\n`));
+}

@@ -1,0 +1,175 @@
+import assert from "node:assert/strict";
+import { beforeEach, describe, it } from "node:test";
+import {
+  changeOverrides,
+  type OverrideContext,
+  reportOverrides,
+} from "../../../../src/control/api/change-overrides.ts";
+import { createOverrides } from "../../../../src/control/overrides.ts";
+import type { Classification } from "../../../../src/core/classify/networks.ts";
+import type { OverrideRequest } from "../../../../src/core/model/control-api.ts";
+import type { Container } from "../../../../src/core/model/topology.ts";
+import { parsePresetEntries } from "../../../../src/core/policy/preset.ts";
+import { createSets } from "../../../../src/edge/kernel/ipset/desired-sets.ts";
+import { DockerwallError, type ErrorCode } from "../../../../src/errors.ts";
+import { createFakeSets } from "../../../support/fake-sets.ts";
+import { presets } from "../../../support/policies.ts";
+
+const container = (name: string, id: string, ...networkIds: readonly string[]): Container => ({
+  id: id.repeat(64).slice(0, 64),
+  name,
+  labels: {},
+  running: true,
+  networkMode: "",
+  sandbox: undefined,
+  configured: [],
+  hazards: [],
+  endpoints: networkIds.map((networkId) => ({ networkId, addresses: [], aliases: [], links: [] })),
+});
+
+const guarded = ["app", "both", "my net"].map((name) => ({ id: `id-${name}`, name }));
+const topology = {
+  networks: [],
+  containers: [
+    container("web", "abc1", "id-app"),
+    container("db", "abc2", "id-app", "id-open"),
+    container("both", "abc3", "id-both"),
+    container("free", "abd4", "id-open"),
+    container("app:1", "ffff", "id-app"),
+  ],
+};
+
+let context: OverrideContext;
+
+beforeEach(() => {
+  const sets = createFakeSets(() => 1_000_000);
+  createSets(sets);
+  context = {
+    rules: createOverrides({ sets, nowMs: () => 1_000_000 }),
+    presets,
+    topology,
+    classification: { guarded } as unknown as Classification,
+    nowMs: 1_000_000,
+  };
+});
+
+function change(verb: OverrideRequest["verb"], target: string, entries: string, forSeconds?: number): string {
+  const found = changeOverrides({ verb, target, entries: [entries], forSeconds }, context);
+  const { kind, name, rules } = reportOverrides(found, context.rules.current());
+  return `${kind} ${name}: ${rules.map(({ entry, endsAtMs }) => entry + (endsAtMs ? ` until ${endsAtMs}` : "")).join(" ")}`;
+}
+
+const made: readonly [verb: "allow" | "deny", target: string, entries: string, rules: string][] = [
+  ["allow", "app", "a.example.com", "network app: a.example.com"],
+  ["allow", "network:app", "A.example.com.:0443", "network app: a.example.com:443"],
+  ["allow", "web", "a.example.com", "container web: a.example.com"],
+  ["allow", "container:web", "a.example.com, b.example.com", "container web: a.example.com b.example.com"],
+  ["allow", "abc1", "a.example.com", "container web: a.example.com"],
+  ["allow", "abc1".repeat(16), "a.example.com", "container web: a.example.com"],
+  ["allow", "network:both", "a.example.com", "network both: a.example.com"],
+  ["allow", "container:both", "a.example.com", "container both: a.example.com"],
+  ["allow", "my net", "a.example.com", "network my net: a.example.com"],
+  ["allow", "app:1", "a.example.com", "container app:1: a.example.com"],
+  ["allow", "app", "@npm:443 203.0.113.7/24", "network app: @npm:443 203.0.113.0/24"],
+  ["allow", "app", "bücher.example", "network app: xn--bcher-kva.example"],
+  ["deny", "app", "*.example.com:80/tcp", "network app: !*.example.com:80/tcp"],
+  ["deny", "db", "@debian host:22", "container db: !@debian !host:22"],
+];
+
+const refused: readonly [
+  verb: OverrideRequest["verb"],
+  target: string,
+  entries: string,
+  code: ErrorCode,
+  problem: RegExp,
+][] = [
+  [
+    "allow",
+    "nothing",
+    "a.example.com",
+    "NOT_FOUND",
+    /no guarded network and no container "nothing"; see dockerwall status/,
+  ],
+  ["allow", "network:web", "a.example.com", "NOT_FOUND", /no guarded network and no container "web"/],
+  ["allow", "container:app", "a.example.com", "NOT_FOUND", /no guarded network and no container "app"/],
+  ["allow", "ab", "a.example.com", "NOT_FOUND", /no guarded network and no container "ab"/],
+  [
+    "allow",
+    "free",
+    "a.example.com",
+    "NOT_FOUND",
+    /container "free" is on no guarded network, so nothing holds it; label its network/,
+  ],
+  ["allow", "both", "a.example.com", "USAGE", /write network:both or container:both/],
+  ["allow", "app", "", "USAGE", /allow needs an entry, as in api\.example\.com:443/],
+  ["undo", "app", " , ", "USAGE", /undo needs an entry/],
+  [
+    "allow",
+    "app",
+    "ok.example.com !a.example.com",
+    "BAD_ENTRY",
+    /"!a\.example\.com": leave out the `!`; allow grants, deny takes away/,
+  ],
+  ["deny", "app", "!a.example.com", "BAD_ENTRY", /leave out the `!`/],
+  ["undo", "app", "!a.example.com", "BAD_ENTRY", /leave out the `!`/],
+  [
+    "allow",
+    "app",
+    "* a..b",
+    "BAD_ENTRY",
+    /allow app: entry "\*" at column 1: .*\nallow app: entry "a\.\.b" at column 3: /,
+  ],
+  ["allow", "app", "@debain", "BAD_ENTRY", /did you mean @debian\?/],
+  ["undo", "app", "a.example.com", "NOT_FOUND", /no command made a rule of "a\.example\.com" for app/],
+  ["undo", "app", "a..b", "NOT_FOUND", /no command made a rule of "a\.\.b"/],
+];
+
+describe("changeOverrides", () => {
+  for (const [verb, target, entries, rules] of made)
+    it(`${verb} ${target} ${entries}`, () => assert.equal(change(verb, target, entries), rules));
+  for (const [verb, target, entries, code, problem] of refused) {
+    it(`refuses ${verb} ${target} ${entries}`, () => {
+      assert.throws(
+        () => change(verb, target, entries),
+        (error) => error instanceof DockerwallError && error.code === code && problem.test(error.message),
+      );
+      assert.deepEqual(context.rules.current(), []);
+    });
+  }
+  it("for a while", () => {
+    assert.equal(change("allow", "app", "a.example.com", 900), "network app: a.example.com until 1900000");
+  });
+  it("undo finds a rule however it is written, and whatever it did", () => {
+    change("allow", "app", "bücher.example:443");
+    change("deny", "app", "203.0.113.7");
+    assert.equal(change("undo", "app", "BÜCHER.example.:443 203.0.113.7/32"), "network app: ");
+  });
+  it("undo takes back a rule whose preset is gone from the policy file", () => {
+    const own = parsePresetEntries("mirror", ["apt.example.org"]);
+    assert.ok("entries" in own);
+    context = { ...context, presets: new Map([["mirror", own.entries]]) };
+    change("allow", "app", "@mirror");
+    context = { ...context, presets };
+    assert.equal(change("undo", "app", "@mirror"), "network app: ");
+  });
+});
+
+describe("a rule for a container that is gone, or was renamed", () => {
+  beforeEach(() => {
+    change("deny", "web", "a.example.com");
+    change("allow", "web", "b.example.com");
+    const containers = topology.containers.filter(({ name }) => name !== "web");
+    context = { ...context, topology: { ...topology, containers } };
+  });
+
+  for (const target of ["web", "container:web"]) {
+    it(`is taken back by the name that it was made for (${target})`, () => {
+      assert.equal(change("undo", target, "a.example.com"), "container web: b.example.com");
+    });
+  }
+
+  it("is not found by another kind, and is not made anew", () => {
+    assert.throws(() => change("undo", "network:web", "a.example.com"), { code: "NOT_FOUND" });
+    assert.throws(() => change("deny", "web", "c.example.com"), { code: "NOT_FOUND" });
+  });
+});

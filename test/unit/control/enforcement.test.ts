@@ -1,0 +1,145 @@
+// What the control plane says and tells of a picture that the data plane does not take.
+
+import assert from "node:assert/strict";
+import { describe, it } from "node:test";
+import { createEnforcement } from "../../../src/control/enforcement.ts";
+import { createLifecycle } from "../../../src/control/lifecycle.ts";
+import type { Reporter } from "../../../src/control/reporter.ts";
+import type { Wall } from "../../../src/control/wall.ts";
+import type { Classification } from "../../../src/core/classify/networks.ts";
+import { readCounters } from "../../../src/core/counters/registry.ts";
+import type { Readings, Topology } from "../../../src/core/model/topology.ts";
+import { createLog } from "../../../src/edge/host/log.ts";
+import type { DataPlaneLink } from "../../../src/planes/link.ts";
+import { countedSince } from "../../support/counted.ts";
+
+const classification: Classification = {
+  guarded: [],
+  openBridges: [],
+  held: [],
+  refused: [],
+  problems: new Map(),
+  warnings: [],
+  containers: { services: [], strays: [], quarantined: [], problems: [], warnings: [] },
+};
+
+function start(guardsPorts = false) {
+  const happened: string[] = [];
+  let does: "takes" | "refuses" | "hangs" = "takes";
+  let demanded = false;
+  /** Whether the rules demand senders; undefined before there are any. */
+  let inForce: boolean | undefined;
+  let topology: Topology = { networks: [], containers: [] };
+  const readings: Readings = { listedAtMs: 1, readAtMs: new Map() };
+  const dataPlane: Partial<DataPlaneLink> = {
+    post: async () => {
+      happened.push({ takes: "taken", refuses: "refused", hangs: "posted" }[does]);
+      if (does === "refuses") throw new Error("no");
+      if (does === "hangs") await new Promise(() => undefined);
+    },
+    tellReadings: () => void happened.push("readings"),
+    holdUnsettled: () => undefined,
+  };
+  const reporter: Partial<Reporter> = {
+    onClassified: () => undefined,
+    onEnforced: () => void happened.push("enforced"),
+    onProblem: (place) => void happened.push(`problem: ${place}`),
+    clearProblem: (place) => void happened.push(`well: ${place}`),
+  };
+  const wall: Partial<Wall> = {
+    classify: () => classification,
+    quarantine: new Set<string>(),
+    applyRules: async () => {
+      const applied = inForce === demanded ? [] : ([4, 6] as const);
+      inForce = demanded;
+      return applied;
+    },
+    demandSenders() {
+      if (demanded) return false;
+      demanded = true;
+      return true;
+    },
+  };
+  const enforcement = createEnforcement({
+    wall: wall as Wall,
+    lifecycle: createLifecycle(() => undefined),
+    reporter: reporter as Reporter,
+    log: createLog("error"),
+    inventory: { current: () => topology, readings: () => readings },
+    beforePost: () => undefined,
+    dataPlane: () => dataPlane as DataPlaneLink,
+    guardsPorts,
+    takenWithinMs: 20,
+  });
+  enforcement.usePicture();
+  return {
+    enforcement,
+    /** Somebody takes the rules away. */
+    flush() {
+      inForce = undefined;
+    },
+    /** What happens in one more round. */
+    async round(data: typeof does, picture: "same" | "other"): Promise<readonly string[]> {
+      does = data;
+      if (picture === "other") topology = { networks: [], containers: [] };
+      await enforcement.reconcile();
+      return happened.splice(0);
+    },
+    /** What happens when more has been read. */
+    read(): readonly string[] {
+      enforcement.tellReadings();
+      return happened.splice(0);
+    },
+  };
+}
+
+describe("a picture that the data plane refuses", () => {
+  it("is a problem until it is taken, without a moment of being well in between", async () => {
+    const { round } = start();
+    assert.deepEqual(await round("takes", "other"), ["taken", "readings", "enforced", "well: reconcile"]);
+    assert.deepEqual(await round("refuses", "other"), ["refused", "problem: reconcile"]);
+    assert.deepEqual(await round("refuses", "same"), ["refused", "problem: reconcile"]);
+    assert.deepEqual(await round("takes", "same"), ["taken", "readings", "enforced", "well: reconcile"]);
+    assert.deepEqual(await round("refuses", "same"), ["well: reconcile"]);
+  });
+
+  it("has no readings told that are of it: they would say that nobody is missing in the one in use", async () => {
+    const { round, read } = start();
+    await round("takes", "other");
+    assert.deepEqual(read(), ["readings"]);
+    await round("refuses", "other");
+    assert.deepEqual(read(), []);
+    await round("takes", "same");
+    assert.deepEqual(read(), ["readings"]);
+  });
+});
+
+describe("a picture that the data plane does not answer", () => {
+  it("is a problem after a while, is posted again, and holds nothing up", async () => {
+    const { round } = start();
+    assert.deepEqual(await round("hangs", "other"), ["posted", "problem: reconcile"]);
+    assert.deepEqual(await round("hangs", "same"), ["posted", "problem: reconcile"]);
+    assert.deepEqual(await round("takes", "same"), ["taken", "readings", "enforced", "well: reconcile"]);
+  });
+});
+
+describe("rules", () => {
+  it("that demand senders from now on are no rules that somebody had changed", async () => {
+    const { enforcement, round, flush, read } = start(true);
+    const before = readCounters();
+    await enforcement.install();
+    read();
+    assert.deepEqual(await round("takes", "other"), [
+      "taken",
+      "readings",
+      "well: rules",
+      "enforced",
+      "well: reconcile",
+    ]);
+    assert.deepEqual(countedSince(before), {});
+    flush();
+    await enforcement.heal();
+    assert.deepEqual(read(), ["well: rules", "readings"]);
+    assert.deepEqual(countedSince(before), { "rules_put_right IPv4": 1, "rules_put_right IPv6": 1 });
+  });
+});

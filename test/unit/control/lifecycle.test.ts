@@ -1,0 +1,105 @@
+// The daemon's states: what may follow on what, what commands are told in each, and that a failing round of a timer
+// ends nothing.
+
+import assert from "node:assert/strict";
+import { describe, it, mock } from "node:test";
+import { every } from "../../../src/control/every.ts";
+import { createLifecycle } from "../../../src/control/lifecycle.ts";
+import { type DaemonState, isInForce, mayFollow, stateSentences } from "../../../src/core/model/state.ts";
+import { DockerwallError } from "../../../src/errors.ts";
+
+const states = Object.keys(stateSentences) as DaemonState[];
+
+/** A way from the start to each state. */
+const ways: Readonly<Record<DaemonState, readonly DaemonState[]>> = {
+  starting: [],
+  enforcing: ["enforcing"],
+  degraded: ["degraded"],
+  uninstalling: ["enforcing", "uninstalling"],
+  uninstalled: ["enforcing", "uninstalling", "uninstalled"],
+  stopping: ["stopping"],
+};
+
+function at(state: DaemonState): ReturnType<typeof createLifecycle> {
+  const lifecycle = createLifecycle(() => undefined);
+  for (const step of ways[state]) lifecycle.become(step);
+  assert.equal(lifecycle.state, state);
+  return lifecycle;
+}
+
+describe("a daemon's state", () => {
+  it("leads nowhere but to its end once the wall is uninstalled", () => {
+    assert.deepEqual(
+      states.filter((next) => mayFollow("uninstalled", next)),
+      ["stopping"],
+    );
+    for (const next of states.filter((state) => isInForce(state)))
+      assert.throws(() => at("uninstalled").become(next), /cannot become/);
+  });
+
+  it("is told with each transition, once", () => {
+    const told: string[] = [];
+    const lifecycle = createLifecycle((from, to) => told.push(`${from} ${to}`));
+    lifecycle.observe(true);
+    lifecycle.become("enforcing");
+    for (const unwell of [false, true, true, false]) lifecycle.observe(unwell);
+    lifecycle.become("uninstalling");
+    lifecycle.observe(true);
+    lifecycle.become("uninstalled");
+    lifecycle.observe(false);
+    assert.deepEqual(told, [
+      "starting enforcing",
+      "enforcing degraded",
+      "degraded enforcing",
+      "enforcing uninstalling",
+      "uninstalling uninstalled",
+    ]);
+  });
+
+  const refusals: readonly [DaemonState, string | undefined, number][] = [
+    ["starting", "NOT_ENFORCED", 75],
+    ["enforcing", undefined, 0],
+    ["degraded", undefined, 0],
+    ["uninstalling", "UNINSTALLED", 69],
+    ["uninstalled", "UNINSTALLED", 69],
+    ["stopping", "NOT_ENFORCED", 75],
+  ];
+  for (const [state, code, exitCode] of refusals) {
+    it(`${code === undefined ? "lets" : "keeps"} commands ${code === undefined ? "work" : "from working"} while ${state}`, () => {
+      const ask = (): void => at(state).assertInForce();
+      if (code === undefined) ask();
+      else
+        assert.throws(ask, (error) => {
+          assert.ok(error instanceof DockerwallError);
+          assert.deepEqual(
+            [error.code, error.exitCode, error.message],
+            [code, exitCode, stateSentences[state]],
+          );
+          return true;
+        });
+    });
+  }
+});
+
+describe("work that is done again and again", () => {
+  for (const [how, work] of [
+    ["throws", () => assert.fail("broken")],
+    ["rejects", () => Promise.reject(new Error("broken"))],
+  ] as const) {
+    it(`goes on when a round ${how}, and tells`, async (t) => {
+      t.mock.timers.enable({ apis: ["setInterval"] });
+      const failures = mock.fn();
+      let rounds = 0;
+      const round = (): unknown => (++rounds === 2 ? undefined : work());
+      const wells = mock.fn();
+      const timer = every({ everyMs: 10, work: round, onFailure: failures, onSuccess: wells });
+      for (let turn = 0; turn < 3; turn++) {
+        t.mock.timers.tick(10);
+        await new Promise((resolve) => setImmediate(resolve));
+      }
+      timer[Symbol.dispose]();
+      t.mock.timers.tick(100);
+      assert.deepEqual([rounds, failures.mock.callCount(), wells.mock.callCount()], [3, 2, 1]);
+    });
+  }
+});

@@ -1,0 +1,124 @@
+// Whom quarantine cannot cut is refused; what it says is what the kernel holds.
+
+import assert from "node:assert/strict";
+import { describe, it } from "node:test";
+import { assertCutOff, assertLetBack, whyNotCut } from "../../../src/control/quarantine.ts";
+import { setSpecs } from "../../../src/core/firewall/sets.ts";
+import type { IpAddress } from "../../../src/core/model/address.ts";
+import { hostPrefix } from "../../../src/core/model/address.ts";
+import type { Container, Network, Topology } from "../../../src/core/model/topology.ts";
+import { createFakeSets } from "../../support/fake-sets.ts";
+
+const address = "198.19.1.2" as IpAddress;
+
+function container(name: string, change: Partial<Container> = {}): Container {
+  return {
+    id: name.padEnd(64, "0"),
+    name,
+    labels: {},
+    running: true,
+    networkMode: "app",
+    sandbox: undefined,
+    endpoints: [],
+    configured: [],
+    hazards: [],
+    ...change,
+  };
+}
+
+function network(id: string, driver: string): Network {
+  const bridge = driver === "bridge" ? `br-${id}` : undefined;
+  return { id, name: id, driver, bridge, subnets: [], gateways: [], internal: false, labels: {} };
+}
+
+const on = (networkId: string): Partial<Container> => ({
+  endpoints: [{ networkId, addresses: [address], aliases: [], links: [] }],
+});
+const web = container("web", on("app"));
+const hosted = container("hosted", { networkMode: "host", hazards: ["host-network"] });
+const shares = (name: string, other: Container): Container =>
+  container(name, { networkMode: `container:${other.id}` });
+const side = shares("side", web);
+
+describe("a container that is to be cut off", () => {
+  const cases: readonly [what: string, container: Container, expected: RegExp | undefined][] = [
+    ["on a bridge network", web, undefined],
+    ["that has stopped", container("web", { running: false }), undefined],
+    ["without a network", container("none", { networkMode: "none" }), undefined],
+    [
+      "on another's network",
+      side,
+      /^container "side" is on the network of container "web", .*dockerwall quarantine web$/,
+    ],
+    ["on the network of one on another's network", shares("third", side), /container "web".*quarantine web$/],
+    [
+      "on the network of one that is gone",
+      shares("orphan", container("gone")),
+      /that is gone; .*docker stop orphan$/,
+    ],
+    ["on the host's network", hosted, /on the host's network, .*docker stop hosted$/],
+    [
+      "on the network of one on the host's",
+      shares("guest", hosted),
+      /^container "guest" is on the host's network/,
+    ],
+    [
+      "on a macvlan network too",
+      container("both", on("wire")),
+      /network "wire" \(macvlan\) too, .*disconnect wire both/,
+    ],
+  ];
+  for (const [what, one, expected] of cases) {
+    it(what, () => {
+      const topology: Topology = {
+        networks: [network("app", "bridge"), network("wire", "macvlan")],
+        containers: [web, hosted, side, one],
+      };
+      const reason = whyNotCut(one, topology);
+      if (expected === undefined) assert.equal(reason, undefined);
+      else assert.match(reason ?? "", expected);
+    });
+  }
+});
+
+describe("what is said of it", () => {
+  const cases: readonly [
+    what: string,
+    held: boolean,
+    rules: boolean,
+    ports: boolean | undefined,
+    RegExp | undefined,
+  ][] = [
+    ["everything holds", true, true, true, undefined],
+    ["everything holds that can, without guarded ports", true, true, undefined, undefined],
+    [
+      "its address is not in the set",
+      false,
+      true,
+      true,
+      /NOT cut off: its address 198\.19\.1\.2 is not in the set/,
+    ],
+    ["the rules are gone", true, false, true, /NOT cut off: the rules are not what they should be/],
+    ["its ports are open", true, true, false, /NOT cut off: its neighbours are still reached/],
+  ];
+  for (const [what, held, rules, ports, expected] of cases) {
+    it(what, async () => {
+      const sets = createFakeSets(() => 0);
+      for (const spec of setSpecs()) sets.create(spec);
+      if (held)
+        sets.add("dockerwall-quarantine4", [
+          { key: { kind: "net", prefix: hostPrefix(address) }, comment: web.id },
+        ]);
+      const asserted = assertCutOff(web, {
+        sets,
+        rulesStand: () => Promise.resolve(rules),
+        portsAreCut: () => Promise.resolve(ports),
+      });
+      if (expected === undefined) await asserted;
+      else await assert.rejects(asserted, { code: "NOT_ENFORCED", message: expected });
+      if (held)
+        assert.throws(() => assertLetBack(web, sets), { code: "NOT_ENFORCED", message: /198\.19\.1\.2/ });
+      else assertLetBack(web, sets);
+    });
+  }
+});

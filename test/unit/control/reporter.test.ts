@@ -1,0 +1,148 @@
+// What `status` says of the daemon and its networks, and what is logged, as problems come and go.
+
+import assert from "node:assert/strict";
+import { describe, it, test } from "node:test";
+import { createReporter, type ProblemPlace, type Reporter } from "../../../src/control/reporter.ts";
+import type { Classification, ClassifiedNetwork } from "../../../src/core/classify/networks.ts";
+import { setSpecs } from "../../../src/core/firewall/sets.ts";
+import { createLookupJournal } from "../../../src/core/journal/lookups.ts";
+import type { DaemonState } from "../../../src/core/model/state.ts";
+import { createFakeSets } from "../../support/fake-sets.ts";
+import { newContainer, unlabelled } from "../../support/topologies.ts";
+
+const app: ClassifiedNetwork = {
+  id: "n1",
+  name: "app",
+  bridge: "br-n1",
+  subnets: [],
+  gateways: [],
+  lists: [],
+  labels: unlabelled,
+};
+
+function classified(...problems: readonly string[]): Classification {
+  return {
+    guarded: [app],
+    openBridges: [],
+    held: [],
+    refused: [],
+    problems: new Map(problems.length === 0 ? [] : [["n1", problems]]),
+    warnings: [],
+    containers: { services: [], strays: [], quarantined: [], problems: [], warnings: [] },
+  };
+}
+
+interface Watched {
+  readonly reporter: Reporter;
+  readonly logged: string[];
+  readonly wells: boolean[];
+  state: DaemonState;
+  look(classification: Classification): void;
+}
+
+function watch(): Watched {
+  const sets = createFakeSets(() => 0);
+  for (const spec of setSpecs()) sets.create(spec);
+  const logged: string[] = [];
+  const wells: boolean[] = [];
+  const reporter = createReporter({
+    engineVersion: { version: "28.5.2", apiVersion: "1.51" },
+    backend: "nft",
+    queues: [],
+    sets,
+    journal: createLookupJournal({ ttlSeconds: 60 }),
+    state: () => watched.state,
+    onProblem: (problem) => logged.push(problem),
+    onChange: (unwell) => wells.push(!unwell),
+    rules: () => [],
+    quarantined: () => new Set(["c1", "c2"]),
+    circles: () => [],
+  });
+  const watched: Watched = {
+    reporter,
+    logged,
+    wells,
+    state: "enforcing",
+    look: (classification) => reporter.onClassified({ networks: [], containers: [] }, classification, 0),
+  };
+  return watched;
+}
+
+describe("a network", () => {
+  const places: readonly [ProblemPlace, "enforced" | "not-enforced", healthy: boolean][] = [
+    ["rules", "not-enforced", false],
+    ["reconcile", "not-enforced", false],
+    ["engine", "enforced", false],
+    ["capture", "enforced", false],
+    ["policy file", "enforced", true],
+    ["ports", "enforced", true],
+    ["containers", "enforced", true],
+  ];
+  for (const [place, state, healthy] of places) {
+    it(`is ${state} while there is a problem with: ${place}`, () => {
+      const { reporter, look } = watch();
+      look(classified());
+      reporter.onEnforced(["n1"]);
+      reporter.onProblem(place, "broken");
+      const status = reporter.status();
+      assert.deepEqual([status.networks[0]?.state, status.healthy], [state, healthy]);
+      assert.equal(reporter.isEnforced("n1"), state === "enforced");
+      reporter.clearProblem(place);
+      assert.deepEqual([reporter.status().networks[0]?.state, reporter.isEnforced("n1")], ["enforced", true]);
+    });
+  }
+
+  it("is not enforced until the data plane decides by it", () => {
+    const { reporter, look } = watch();
+    look(classified());
+    assert.equal(reporter.status().networks[0]?.state, "not-enforced");
+    reporter.onEnforced(["n2"]);
+    assert.equal(reporter.status().networks[0]?.state, "not-enforced");
+    reporter.onEnforced(["n1"]);
+    assert.equal(reporter.status().networks[0]?.state, "enforced");
+  });
+
+  it("with a mistake in its label leaves the daemon healthy, and unwell", () => {
+    const { reporter, look, wells } = watch();
+    look(classified('network "app": a bad entry'));
+    assert.deepEqual([reporter.status().healthy, reporter.isUnwell(), wells.at(-1)], [true, true, false]);
+    look(classified());
+    assert.deepEqual([reporter.isUnwell(), wells.at(-1)], [false, true]);
+  });
+
+  it("has each of its problems logged when it is new, whatever it had before", () => {
+    const { look, logged } = watch();
+    for (const problems of [["one"], ["one"], ["one", "two"], ["two"], [], ["one"]])
+      look(classified(...problems));
+    assert.deepEqual(logged, ["one", "two", "one"]);
+  });
+});
+
+describe("a wall that is gone", () => {
+  for (const state of ["uninstalling", "uninstalled"] as const) {
+    it(`has neither networks nor problems (${state})`, () => {
+      const watched = watch();
+      watched.look(classified("one"));
+      watched.reporter.onProblem("engine", "broken");
+      watched.state = state;
+      const { networks, problems, warnings, held, healthy } = watched.reporter.status();
+      assert.deepEqual(
+        { networks, problems, warnings, held, healthy },
+        {
+          networks: [],
+          problems: [],
+          warnings: [],
+          held: [],
+          healthy: false,
+        },
+      );
+    });
+  }
+});
+
+test("status names who is in quarantine, by id who has not been read", () => {
+  const { reporter } = watch();
+  const containers = [{ ...newContainer("c1", "n1"), name: "web" }];
+  reporter.onClassified({ networks: [], containers }, classified(), 0);
+  assert.deepEqual(reporter.status().quarantined, ["c2", "web"]);
+});

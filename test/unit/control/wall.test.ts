@@ -1,0 +1,126 @@
+// The wall on rules and sets in memory: what somebody does to them in any order is put right, and nothing is left.
+
+import assert from "node:assert/strict";
+import { beforeEach, describe, it } from "node:test";
+import fc from "fast-check";
+import { createWall, type Wall } from "../../../src/control/wall.ts";
+import type { Family } from "../../../src/core/model/address.ts";
+import { createFirewall } from "../../../src/edge/kernel/iptables/firewall.ts";
+import { type Backend, createIptables } from "../../../src/edge/kernel/iptables/iptables.ts";
+import { createFakeRules, type FakeRules } from "../../support/fake-rules.ts";
+import { createFakeSets, type FakeSets } from "../../support/fake-sets.ts";
+import { labelsOnly } from "../../support/policies.ts";
+
+const families = [4, 6] as const;
+
+let sets: FakeSets;
+let rules: FakeRules;
+let others: FakeRules;
+let wall: Wall;
+
+function start(): void {
+  // Neither is read by netlink.
+  const variant = (backend: Backend) => createIptables("legacy", backend === "nft" ? others : rules);
+  wall = createWall({
+    sets,
+    firewall: createFirewall("legacy", variant),
+    dnsPort: 5053,
+    queueNumber: 5353,
+    hold: true,
+    listBridges: () => [],
+    lookAtBridges: () => () => [],
+    nowMs: () => 0,
+    uptimeMs: () => 0,
+    networksReadAtMs: () => 0,
+    ...labelsOnly(),
+  });
+  wall.classify({ networks: [], containers: [] });
+}
+
+const state = async (): Promise<string> => (await Promise.all(families.map(rules.save))).join("\n");
+
+beforeEach(async () => {
+  sets = createFakeSets(() => 0);
+  const hasSet = (name: string): boolean => sets.names().includes(name);
+  rules = createFakeRules({ hasSet });
+  others = createFakeRules({ hasSet });
+  for (const family of families)
+    await rules.restore(family, "*filter\n:DOCKER-USER - [0:0]\n-A FORWARD -j DOCKER-USER\nCOMMIT\n");
+  start();
+});
+
+/** What others do; each is taken, whatever was done before. */
+const changes: Readonly<Record<string, (family: Family) => Promise<unknown>>> = {
+  "a rule put first": (family) => rules.restore(family, "*mangle\n-I FORWARD 1 -j ACCEPT\nCOMMIT\n"),
+  "a rule put behind": (family) => rules.restore(family, "*raw\n-A PREROUTING -p tcp -j ACCEPT\nCOMMIT\n"),
+  "a flushed hook": (family) => rules.restore(family, "*mangle\n-F FORWARD\n-F INPUT\nCOMMIT\n"),
+  "an emptied chain": (family) => rules.restore(family, "*mangle\n:DOCKERWALL-DENY - [0:0]\nCOMMIT\n"),
+  "a rule in our chain": (family) =>
+    rules.restore(family, "*mangle\n:DOCKERWALL-JUDGE - [0:0]\n-A DOCKERWALL-JUDGE -j ACCEPT\nCOMMIT\n"),
+  "a jump of somebody's": (family) =>
+    rules.restore(family, "*mangle\n:DOCKERWALL-OLD - [0:0]\n-A OUTPUT -p tcp -g DOCKERWALL-OLD\nCOMMIT\n"),
+  "our jump twice": (family) =>
+    rules.restore(family, "*nat\n:DOCKERWALL-CAPTURE - [0:0]\n-A PREROUTING -j DOCKERWALL-CAPTURE\nCOMMIT\n"),
+  "demanding senders": async () => wall.demandSenders(),
+  "a restart": async () => start(),
+};
+
+const withoutForeign = (text: string): string =>
+  text
+    .split("\n")
+    .filter((line) => !/^-A (?!DOCKERWALL-)/.test(line) || line.includes("DOCKERWALL-"))
+    .join("\n");
+
+describe("the wall", () => {
+  it("puts right whatever others do, in whichever order, and leaves nothing", async () => {
+    const step = fc.tuple(
+      fc.constantFrom(...Object.keys(changes)),
+      fc.constantFrom(...families),
+      fc.boolean(),
+    );
+    await fc.assert(
+      fc.asyncProperty(fc.array(step, { maxLength: 12 }), async (steps) => {
+        await wall.applyRules();
+        for (const [what, family, applied] of steps) {
+          await changes[what]?.(family);
+          if (applied) await wall.applyRules();
+        }
+        await wall.applyRules();
+        assert.equal(await wall.stands(), true);
+        assert.deepEqual(await wall.applyRules(), []);
+        const healed = withoutForeign(await state());
+        await wall.remove();
+        assert.doesNotMatch(await state(), /DOCKERWALL/);
+        assert.deepEqual(sets.names(), []);
+        // What comes after all that is what comes first.
+        start();
+        if (healed.includes("DOCKERWALL-SENDER")) wall.demandSenders();
+        await wall.applyRules();
+        assert.equal(withoutForeign(await state()), healed);
+        await wall.remove();
+      }),
+      { numRuns: 40 },
+    );
+  });
+
+  it("changes nothing on a host whose kernel would refuse a part of it", async () => {
+    rules.lack("-j NFQUEUE");
+    const before = await state();
+    await assert.rejects(wall.applyRules(), /the kernel lacks -j NFQUEUE/);
+    assert.equal(await state(), before);
+    assert.doesNotMatch(rules.restored.join(""), /DOCKERWALL/);
+  });
+
+  it("takes away what is left in the other variant, and only that", async () => {
+    await wall.applyRules();
+    const before = await state();
+    await others.restore(
+      4,
+      "*mangle\n:DOCKERWALL-FORWARD - [0:0]\n-A DOCKERWALL-FORWARD -i br-+ -j DROP\n-I FORWARD 1 -j DOCKERWALL-FORWARD\n-A FORWARD -j ACCEPT\nCOMMIT\n",
+    );
+    await wall.cleanOther();
+    assert.match(await others.save(4), /^-A FORWARD -j ACCEPT$/m);
+    assert.doesNotMatch(await others.save(4), /DOCKERWALL/);
+    assert.equal(await state(), before);
+  });
+});

@@ -1,0 +1,237 @@
+// What is said of single containers: every right by which one could step around the wall is told of every container
+// that is behind it, also of one that shares another's network, and of none that is not.
+
+import assert from "node:assert/strict";
+import { describe, it } from "node:test";
+import { examineContainers } from "../../../../src/core/classify/containers.ts";
+import { onlyLabels } from "../../../../src/core/classify/gather.ts";
+import { classify } from "../../../../src/core/classify/networks.ts";
+import { renderPrefix } from "../../../../src/core/model/address.ts";
+import type { Container, Network, Topology } from "../../../../src/core/model/topology.ts";
+import { createListStore } from "../../../../src/core/policy/list-store.ts";
+import { parseContainer } from "../../../../src/edge/engine/answers.ts";
+import { presets } from "../../../support/policies.ts";
+import { bridgeNetwork, unlabelled } from "../../../support/topologies.ts";
+
+type Settings = Readonly<Record<string, unknown>>;
+
+const network = (id: string, driver = "bridge", labels: Record<string, string> = {}): Network => ({
+  id,
+  name: id,
+  driver,
+  bridge: driver === "bridge" ? `br-${id}` : undefined,
+  subnets: [],
+  gateways: [],
+  internal: false,
+  labels,
+});
+
+/** As the engine tells of it. */
+function container(name: string, on: Record<string, string>, more: Settings = {}): Container {
+  const [networkMode = "none"] = Object.keys(on);
+  const { HostConfig, Mounts, Labels } = more;
+  const endpoints = Object.entries(on).map(([id, address]) => [id, { NetworkID: id, IPAddress: address }]);
+  const [parsed] = parseContainer({
+    Id: `id-of-${name}`,
+    Name: `/${name}`,
+    State: { Running: more["Running"] ?? true },
+    Config: { Labels },
+    HostConfig: { NetworkMode: networkMode, ...(HostConfig as Settings) },
+    Mounts,
+    NetworkSettings: { Networks: Object.fromEntries(endpoints) },
+  });
+  return parsed ?? assert.fail(name);
+}
+
+const networks = [network("app"), network("plain"), network("wire", "macvlan"), network("host", "host")];
+const examine = (containers: readonly Container[], own?: string) =>
+  examineContainers({
+    topology: { networks, containers } satisfies Topology,
+    guarded: new Map([["app", { labels: unlabelled }]]),
+    policy: onlyLabels(createListStore(presets), 0),
+    quarantine: new Set(),
+    own,
+  });
+const web = container("web", { app: "198.19.1.2" });
+
+const hazards: readonly [name: string, more: Settings, sentence: RegExp][] = [
+  ["the Docker socket", { Mounts: [{ Source: "/var/run/docker.sock" }] }, /has the Docker socket/],
+  ["the folder of the Docker socket", { Mounts: [{ Source: "/run" }] }, /has the Docker socket/],
+  ["the host's root folder", { Mounts: [{ Source: "/" }] }, /has the Docker socket/],
+  ["privileged", { HostConfig: { Privileged: true } }, /is privileged/],
+  ["the host's processes", { HostConfig: { PidMode: "host" } }, /sees the host's processes/],
+  [
+    "NET_ADMIN",
+    { HostConfig: { CapAdd: ["NET_ADMIN"] } },
+    /has NET_ADMIN, and unless the engine maps its users .* NOT contained/,
+  ],
+  ["CAP_NET_ADMIN", { HostConfig: { CapAdd: ["CAP_NET_ADMIN"] } }, /has NET_ADMIN/],
+  ["SYS_ADMIN", { HostConfig: { CapAdd: ["SYS_ADMIN"] } }, /has SYS_ADMIN/],
+  ...["SYS_MODULE", "CAP_SYS_RAWIO", "sys_boot", "BPF", "PERFMON"].map((name): [string, Settings, RegExp] => [
+    name,
+    { HostConfig: { CapAdd: [name] } },
+    /has a right over the host's kernel/,
+  ]),
+  ["DAC_READ_SEARCH", { HostConfig: { CapAdd: ["DAC_READ_SEARCH"] } }, /has DAC_READ_SEARCH/],
+  ["a disk", { HostConfig: { Devices: [{ PathOnHost: "/dev/sda1" }] } }, /has a device of the host/],
+  ["the memory", { HostConfig: { Devices: [{ PathOnHost: "/dev/mem" }] } }, /has a device of the host/],
+  ["every device", { Mounts: [{ Source: "/dev" }] }, /has a device of the host/],
+  [
+    "containerd's socket",
+    { Mounts: [{ Source: "/run/containerd/containerd.sock" }] },
+    /has the Docker socket/,
+  ],
+  ["all capabilities", { HostConfig: { CapAdd: ["all"] } }, /has NET_ADMIN/],
+];
+
+describe("what is no hazard", () => {
+  const harmless: readonly [name: string, more: Settings][] = [
+    [
+      "capabilities that Docker gives anyway",
+      { HostConfig: { CapAdd: ["NET_RAW", "CHOWN", "MKNOD", "SYS_TIME"] } },
+    ],
+    [
+      "a harmless device",
+      { HostConfig: { Devices: [{ PathOnHost: "/dev/fuse" }, { PathOnHost: "/dev/snd" }] } },
+    ],
+    ["a folder of its own", { Mounts: [{ Source: "/srv/data" }, { Source: "/dev/shm" }] }],
+  ];
+  for (const [name, more] of harmless)
+    it(name, () => assert.deepEqual(examine([container("it", { app: "198.19.1.3" }, more)]).warnings, []));
+});
+
+describe("hazards of containers", () => {
+  for (const [name, more, sentence] of hazards) {
+    const shared = (mode: string): Settings => ({
+      ...more,
+      HostConfig: { ...(more["HostConfig"] as Settings), NetworkMode: mode },
+    });
+    const told: readonly [where: string, containers: readonly Container[]][] = [
+      ["on a guarded network", [container("it", { app: "198.19.1.3" }, more)]],
+      ["on another one too", [container("it", { plain: "198.19.3.3", app: "198.19.1.3" }, more)]],
+      ["on a guarded container's network", [web, container("it", {}, shared("container:id-of-web"))]],
+      ["on it, by its name", [web, container("it", {}, shared("container:web"))]],
+      [
+        "on it, by way of a third",
+        [
+          web,
+          container("it", {}, shared("container:id-of-mid")),
+          container("mid", {}, { HostConfig: { NetworkMode: "container:id-of-web" } }),
+        ],
+      ],
+      ["on the host's network", [container("it", { host: "" }, more)]],
+      [
+        "on no guarded network, with a label",
+        [container("it", { plain: "198.19.3.3" }, { ...more, Labels: { "dockerwall.allow": "" } })],
+      ],
+    ];
+    for (const [where, containers] of told) {
+      it(`${name}, ${where}`, () => {
+        const warnings = examine(containers).warnings.filter((warning) => sentence.test(warning));
+        assert.equal(warnings.length, 1, warnings.join("\n"));
+        assert.match(warnings.join(), /^container "it" /);
+      });
+    }
+    const untold: readonly [where: string, containers: readonly Container[]][] = [
+      ["behind nothing", [container("it", { plain: "198.19.3.3" }, more)]],
+      ["stopped", [container("it", { app: "" }, { ...more, Running: false })]],
+      [
+        "on the network of one behind nothing",
+        [container("free", { plain: "198.19.3.3" }), container("it", {}, shared("container:id-of-free"))],
+      ],
+      ["on the network of one that is gone", [web, container("it", {}, shared("container:id-of-gone"))]],
+      ["on its own network, by mistake", [container("it", {}, shared("container:id-of-it"))]],
+    ];
+    for (const [where, containers] of untold) {
+      it(`not ${name}, ${where}`, () => assert.deepEqual(examine(containers).warnings, []));
+    }
+  }
+
+  it("the host's network", () => {
+    const sentence = 'container "it" is on the host\'s network, which is not guarded';
+    assert.deepEqual(examine([container("it", { host: "" })]).warnings, [sentence]);
+  });
+
+  it("nothing of the daemon's own container", () => {
+    const own = container("dockerwall", { host: "" }, { HostConfig: { Privileged: true } });
+    assert.deepEqual(examine([own], own.id).warnings, []);
+  });
+});
+
+describe("second networks of containers", () => {
+  it("a bridge: guarded there by every address that it has", () => {
+    const { strays, warnings } = examine([container("both", { app: "198.19.1.3", plain: "198.19.3.3" })]);
+    assert.deepEqual(
+      strays.map(({ address, bridge }) => `${address} ${bridge}`),
+      ["198.19.1.3 br-app", "198.19.1.3 br-plain", "198.19.3.3 br-plain"],
+    );
+    assert.match(
+      warnings.join("\n"),
+      /^container "both" is on network "plain" too, .*held to the same allowlist there/,
+    );
+  });
+
+  it("macvlan: not contained", () => {
+    const { strays, warnings } = examine([container("both", { app: "198.19.1.3", wire: "198.19.4.3" })]);
+    assert.deepEqual(strays, []);
+    assert.match(
+      warnings.join("\n"),
+      /^container "both" is on network "wire" \(macvlan\) too, .*NOT contained/,
+    );
+  });
+});
+
+describe("labels of containers", () => {
+  const label = { Labels: { "dockerwall.allow": "www.example.com" } };
+  it("one that shares a guarded container's network is told whose label counts", () => {
+    const side = container("side", {}, { ...label, HostConfig: { NetworkMode: "container:id-of-web" } });
+    const { problems, services } = examine([web, side]);
+    assert.deepEqual(services, []);
+    assert.deepEqual(problems, [
+      'container "side", label dockerwall.allow: it is on the network of container "web", whose labels count for both; label that one',
+    ]);
+  });
+});
+
+it("a guarded network whose bridge somebody took away is told, and stays closed", () => {
+  const network = { ...bridgeNetwork("app", "198.19.1.0/24"), labels: { "dockerwall.allow": "" } };
+  const of = (bridges: readonly string[]) =>
+    classify({
+      topology: { networks: [network], containers: [] },
+      bridges,
+      policy: onlyLabels(createListStore(presets), 0),
+      foreign: new Set(),
+      strangersOn: () => [],
+      held: [],
+      quarantine: new Set(),
+    });
+  assert.equal(of([network.bridge ?? ""]).problems.size, 0);
+  const { guarded, problems } = of(["br-other"]);
+  assert.equal(guarded.length, 1);
+  assert.match(problems.get(network.id)?.join() ?? "", /"app": its bridge .* is gone from this host/);
+});
+
+describe("networks that cannot be guarded", () => {
+  for (const driver of ["macvlan", "ipvlan", "overlay", "host", "null", "weave:latest"]) {
+    it(driver, () => {
+      const labels = { "dockerwall.allow": "www.example.com" };
+      const { guarded, openBridges, refused, problems } = classify({
+        topology: { networks: [network("far", driver, labels)], containers: [] },
+        bridges: ["br-far"],
+        policy: onlyLabels(createListStore(presets), 0),
+        foreign: new Set(),
+        strangersOn: () => [],
+        held: [],
+        quarantine: new Set(),
+      });
+      assert.deepEqual([guarded, openBridges], [[], []]);
+      assert.deepEqual(
+        refused.map(({ name, subnets }) => [name, subnets.map(renderPrefix)]),
+        [["far", []]],
+      );
+      assert.deepEqual(problems.get("far"), [
+        `network "far" has driver ${driver}, which cannot be guarded: its containers are NOT contained; use the bridge driver`,
+      ]);
+    });
+  }
+});

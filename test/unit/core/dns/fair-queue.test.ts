@@ -1,0 +1,121 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import fc from "fast-check";
+import {
+  createFairQueue,
+  type FairQueue,
+  type FairQueueLimits,
+  type Turn,
+} from "../../../../src/core/dns/fair-queue.ts";
+
+test("bounds hold, and those who wait are served in turn", () => {
+  const queue = createFairQueue({ running: 4, runningPerAsker: 2, waiting: 6, waitingPerAsker: 4 });
+  const started: string[] = [];
+  const refused: string[] = [];
+  const enter = (asker: string): string =>
+    queue.enter(asker, { start: () => started.push(asker), refuse: () => refused.push(asker) });
+  const enterAll = (askers: string): string => [...askers].map(enter).join(" ");
+  assert.equal(enterAll("aaaaaaa"), "started started waiting waiting waiting waiting refused");
+  assert.equal(enterAll("bbbcd"), "started started waiting waiting waiting");
+  // The last finds the queue full, and whoever has most waiting gives way.
+  assert.deepEqual(refused, ["a"]);
+  assert.deepEqual([queue.running, queue.waiting], [4, 6]);
+  started.length = 0;
+  for (const asker of "aab") queue.leave(asker);
+  assert.deepEqual(started, ["c", "d", "a"]);
+  for (const asker of "aaabbcd") queue.leave(asker);
+  assert.deepEqual([queue.running, queue.waiting], [0, 0]);
+});
+
+test("who withdraws is not started", () => {
+  const queue = createFairQueue({ running: 1, runningPerAsker: 1, waiting: 10, waitingPerAsker: 10 });
+  const started: number[] = [];
+  const turns: Turn[] = [0, 1, 2].map((i) => ({ start: () => started.push(i), refuse: assert.fail }));
+  for (const turn of turns) queue.enter("a", turn);
+  if (turns[1] !== undefined) queue.withdraw("a", turns[1]);
+  queue.leave("a");
+  queue.leave("a");
+  assert.deepEqual(started, [0, 2]);
+  assert.deepEqual([queue.running, queue.waiting], [0, 0]);
+});
+
+test("a crowd of few that fills the queue keeps nobody out", () => {
+  const queue = createFairQueue({ running: 2, runningPerAsker: 1, waiting: 8, waitingPerAsker: 4 });
+  const started: string[] = [];
+  const refused: string[] = [];
+  const enter = (asker: string): string =>
+    queue.enter(asker, { start: () => started.push(asker), refuse: () => refused.push(asker) });
+  for (const asker of "aaaaabbbbb") enter(asker);
+  assert.deepEqual([queue.running, queue.waiting], [2, 8]);
+  assert.equal(enter("a"), "refused");
+  assert.deepEqual([enter("c"), enter("c"), enter("d")], ["waiting", "waiting", "waiting"]);
+  assert.deepEqual([refused.sort(), queue.waiting], [["a", "a", "b"], 8]);
+  for (let served = 0; served < 10; served++) queue.leave(started[served] ?? assert.fail());
+  assert.deepEqual([queue.running, queue.waiting, started.length], [0, 0, 10]);
+  assert.ok(started.slice(0, 6).includes("c") && started.slice(0, 6).includes("d"));
+});
+
+/** What the queue should know, kept in the plainest way. */
+class Model {
+  readonly queue: FairQueue;
+  readonly running: string[] = [];
+  readonly waiting: { readonly asker: string; readonly turn: Turn }[] = [];
+
+  constructor(limits: FairQueueLimits) {
+    this.queue = createFairQueue(limits);
+  }
+
+  enter(asker: string): void {
+    const turn: Turn = {
+      start: () => {
+        this.running.push(asker);
+        const index = this.waiting.findIndex((entry) => entry.turn === turn);
+        if (index >= 0) this.waiting.splice(index, 1);
+      },
+      refuse: () => {
+        const index = this.waiting.findIndex((entry) => entry.turn === turn);
+        assert.ok(index >= 0);
+        this.waiting.splice(index, 1);
+      },
+    };
+    if (this.queue.enter(asker, turn) === "waiting") this.waiting.push({ asker, turn });
+  }
+
+  leave(asker: string): void {
+    const index = this.running.indexOf(asker);
+    if (index < 0) return;
+    this.running.splice(index, 1);
+    this.queue.leave(asker);
+  }
+
+  withdraw(asker: string): void {
+    const index = this.waiting.findIndex((entry) => entry.asker === asker);
+    const [entry] = index < 0 ? [] : this.waiting.splice(index, 1);
+    if (entry !== undefined) this.queue.withdraw(asker, entry.turn);
+  }
+
+  runningOf(asker: string): number {
+    return this.running.filter((other) => other === asker).length;
+  }
+}
+
+test("whatever happens, the counts are right, bounds hold, and nobody waits while there is room", () => {
+  const limits = { running: 5, runningPerAsker: 2, waiting: 8, waitingPerAsker: 3 };
+  const step = fc.tuple(fc.constantFrom("enter", "enter", "leave", "withdraw"), fc.constantFrom(..."abcd"));
+  fc.assert(
+    fc.property(fc.array(step, { maxLength: 100 }), (steps) => {
+      const model = new Model(limits);
+      for (const [verb, asker] of steps) {
+        model[verb as "enter" | "leave" | "withdraw"](asker);
+        assert.deepEqual(
+          [model.queue.running, model.queue.waiting],
+          [model.running.length, model.waiting.length],
+        );
+        assert.ok(model.running.length <= limits.running && model.waiting.length <= limits.waiting);
+        assert.ok([..."abcd"].every((who) => model.runningOf(who) <= limits.runningPerAsker));
+        const couldRun = model.waiting.some((entry) => model.runningOf(entry.asker) < limits.runningPerAsker);
+        assert.ok(model.running.length === limits.running || !couldRun);
+      }
+    }),
+  );
+});

@@ -1,0 +1,382 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import dnsPacket from "dns-packet";
+import { NoTurnError } from "../../../../src/core/dns/fair-queue.ts";
+import {
+  type AnswerGrant,
+  type LocalAnswer,
+  type Looked,
+  type ResolveRequest,
+  resolveQuery,
+} from "../../../../src/core/dns/resolve.ts";
+import { walkAnswer } from "../../../../src/core/dns/wire/answer.ts";
+import { payloadLimit } from "../../../../src/core/dns/wire/message.ts";
+import { parseQuery, type Query } from "../../../../src/core/dns/wire/question.ts";
+import { respondNow } from "../../../../src/core/dns/wire/respond.ts";
+import type { IpAddress, Prefix } from "../../../../src/core/model/address.ts";
+import { anyService } from "../../../../src/core/model/service.ts";
+import type { Decision } from "../../../../src/core/policy/decide.ts";
+import { filterOf } from "../../../support/policies.ts";
+
+type Answers = dnsPacket.Answer[];
+
+const exact: Decision = {
+  allowed: true,
+  services: [anyService],
+  exact: true,
+  endsAtMs: undefined,
+  terms: [],
+  by: [],
+};
+const wildcard: Decision = {
+  allowed: true,
+  services: [anyService],
+  exact: false,
+  endsAtMs: undefined,
+  terms: [],
+  by: [],
+};
+const denied: Decision = { allowed: false, network: "web", by: [] };
+
+function queryFor(name: string, type: dnsPacket.RecordType | "ANY" = "A", edns = true): Query {
+  const opt = {
+    type: "OPT",
+    name: ".",
+    udpPayloadSize: 1232,
+    flags: 0,
+    options: [],
+  } as unknown as Answers[number];
+  const bytes = dnsPacket.encode({
+    type: "query",
+    id: 0x1234,
+    flags: dnsPacket.RECURSION_DESIRED,
+    questions: [{ name, type: type as dnsPacket.RecordType }],
+    additionals: edns ? [opt] : [],
+  });
+  const parsed = parseQuery(bytes);
+  assert.equal(parsed.kind, "query");
+  return parsed as Query;
+}
+
+interface World {
+  readonly query: Query;
+  readonly decision?: Decision;
+  readonly answers?: Answers;
+  readonly authorities?: Answers;
+  readonly rcode?: number;
+  readonly local?: LocalAnswer;
+  readonly admitFails?: boolean;
+  readonly upstreamFails?: boolean;
+  readonly noTurn?: NoTurnError["reason"];
+  readonly families?: readonly (4 | 6)[];
+  readonly stale?: boolean;
+  readonly named?: readonly Prefix[];
+  readonly own?: ResolveRequest["filter"]["own"];
+  readonly mayReverse?: ResolveRequest["mayReverse"];
+  readonly ageSeconds?: number;
+  readonly audit?: boolean;
+}
+
+async function run(world: World) {
+  const order: string[] = [];
+  const grants: AnswerGrant[] = [];
+  const { query } = world;
+  const resolution = await resolveQuery({
+    query,
+    decision: world.decision ?? exact,
+    limit: payloadLimit(query.edns, "udp"),
+    families: new Set(world.families ?? [4, 6]),
+    extraTypes: new Set(),
+    audit: world.audit ?? false,
+    filter: filterOf(world.own, world.named),
+    lease: { floorSeconds: 60, graceSeconds: 300, ceilingSeconds: 86_400 },
+    findLocal: () => world.local,
+    ...(world.mayReverse === undefined ? {} : { mayReverse: world.mayReverse }),
+    lookup: (): Looked => {
+      order.push("upstream");
+      if (world.upstreamFails === true) throw new Error("no upstream");
+      if (world.noTurn !== undefined) throw new NoTurnError(world.noTurn);
+      const message = dnsPacket.encode({
+        type: "response",
+        id: 1,
+        flags: dnsPacket.RECURSION_DESIRED | dnsPacket.RECURSION_AVAILABLE | (world.rcode ?? 0),
+        questions: [
+          {
+            name: query.question.name,
+            type:
+              dnsPacket.decode(
+                Buffer.concat([Buffer.from([0, 0, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0]), query.questionBytes]),
+              ).questions?.[0]?.type ?? "A",
+          },
+        ],
+        answers: world.answers ?? [],
+        authorities: world.authorities ?? [],
+      });
+      return {
+        answer: walkAnswer(message, query.question),
+        ageSeconds: world.ageSeconds ?? 0,
+        stale: world.stale ?? false,
+      };
+    },
+    admit: async (wanted) => {
+      order.push("admit");
+      if (world.admitFails === true) throw new Error("set full");
+      grants.push(...wanted);
+    },
+  });
+  return { resolution, grants, order, decoded: dnsPacket.decode(Buffer.from(resolution.bytes)) };
+}
+
+function rcodeOf(decoded: dnsPacket.DecodedPacket): string {
+  return (decoded as unknown as { rcode: string }).rcode;
+}
+
+test("an allowed name is granted before it is answered", async () => {
+  const query = queryFor("api.example.org");
+  const { resolution, grants, order, decoded } = await run({
+    query,
+    answers: [
+      { type: "CNAME", name: "api.example.org", ttl: 30, data: "edge.example.net" },
+      { type: "A", name: "edge.example.net", ttl: 600, data: "203.0.113.7" },
+      { type: "A", name: "unrelated.example.net", ttl: 600, data: "203.0.113.99" },
+    ],
+  });
+  assert.deepEqual(order, ["upstream", "admit"]);
+  assert.deepEqual(
+    grants.map(({ address, domain, leaseSeconds }) => ({ address, domain, leaseSeconds })),
+    [{ address: "203.0.113.7", domain: "api.example.org", leaseSeconds: 360 }],
+  );
+  assert.equal(resolution.outcome, "answered");
+  assert.equal(decoded.id, 0x1234);
+  assert.deepEqual(
+    decoded.answers?.map((a) => [
+      a.type,
+      a.name,
+      (a as { ttl?: number }).ttl,
+      (a as { data?: unknown }).data,
+    ]),
+    [
+      ["CNAME", "api.example.org", 30, "edge.example.net"],
+      ["A", "edge.example.net", 30, "203.0.113.7"],
+    ],
+  );
+});
+
+test("a denied name never reaches upstream and says why", async () => {
+  const { resolution, order, decoded } = await run({ query: queryFor("evil.example.com"), decision: denied });
+  assert.deepEqual(order, []);
+  assert.equal(resolution.outcome, "denied");
+  assert.equal(rcodeOf(decoded), "NXDOMAIN");
+  assert.equal(decoded.authorities?.[0]?.type, "SOA");
+  assert.ok(Buffer.from(resolution.bytes).includes("not in dockerwall.allow of web"));
+});
+
+test("a failed grant opens nothing and is a SERVFAIL", async () => {
+  const { resolution, decoded } = await run({
+    query: queryFor("api.example.org"),
+    answers: [{ type: "A", name: "api.example.org", ttl: 30, data: "203.0.113.7" }],
+    admitFails: true,
+  });
+  assert.equal(resolution.outcome, "failed");
+  assert.equal(rcodeOf(decoded), "SERVFAIL");
+  assert.deepEqual(decoded.answers, []);
+  assert.deepEqual(resolution.granted, []);
+});
+
+test("private addresses are left out and opened for nobody", async () => {
+  const { resolution, grants, decoded } = await run({
+    query: queryFor("rebind.example.org"),
+    answers: [
+      { type: "A", name: "rebind.example.org", ttl: 30, data: "10.0.0.5" },
+      { type: "A", name: "rebind.example.org", ttl: 30, data: "203.0.113.8" },
+    ],
+  });
+  assert.deepEqual(
+    grants.map((g) => g.address),
+    ["203.0.113.8"],
+  );
+  assert.deepEqual(resolution.refused, ["10.0.0.5"]);
+  assert.equal(decoded.answers?.length, 1);
+});
+
+const local: readonly { name: string; world: World; rcode: string; answers?: number }[] = [
+  {
+    name: "AAAA without IPv6",
+    world: { query: queryFor("api.example.org", "AAAA"), families: [4] },
+    rcode: "NOERROR",
+  },
+  {
+    name: "TXT under a wildcard",
+    world: { query: queryFor("x.example.org", "TXT"), decision: wildcard },
+    rcode: "NOERROR",
+  },
+  { name: "a type not served", world: { query: queryFor("x.example.org", "SSHFP") }, rcode: "NOERROR" },
+  { name: "ANY", world: { query: queryFor("x.example.org", "ANY") }, rcode: "NOERROR", answers: 1 },
+  { name: "one label", world: { query: queryFor("printer") }, rcode: "NXDOMAIN" },
+  { name: "canary", world: { query: queryFor("use-application-dns.net") }, rcode: "NXDOMAIN" },
+  {
+    name: "localhost",
+    world: { query: queryFor("localhost"), decision: denied },
+    rcode: "NOERROR",
+    answers: 1,
+  },
+  {
+    name: "below localhost",
+    world: { query: queryFor("a.LocalHost", "AAAA"), decision: denied },
+    rcode: "NOERROR",
+    answers: 1,
+  },
+  {
+    name: "localhost without IPv6",
+    world: { query: queryFor("localhost", "AAAA"), decision: denied, families: [4] },
+    rcode: "NOERROR",
+  },
+  { name: "A without IPv4", world: { query: queryFor("api.example.org"), families: [6] }, rcode: "NOERROR" },
+  {
+    name: "ANY of a denied name",
+    world: { query: queryFor("evil.example.com", "ANY"), decision: denied },
+    rcode: "NXDOMAIN",
+  },
+  {
+    name: "HTTPS of a denied name",
+    world: { query: queryFor("evil.example.com", "UNKNOWN_65" as dnsPacket.RecordType), decision: denied },
+    rcode: "NXDOMAIN",
+  },
+  { name: "the root", world: { query: queryFor(".", "NS"), decision: denied }, rcode: "NXDOMAIN" },
+  {
+    name: "PTR of an address that is not open",
+    world: { query: queryFor("7.113.0.203.in-addr.arpa", "PTR"), decision: denied, mayReverse: () => false },
+    rcode: "NXDOMAIN",
+  },
+  {
+    name: "PTR of a zone",
+    world: { query: queryFor("113.0.203.in-addr.arpa", "PTR"), decision: denied, mayReverse: () => true },
+    rcode: "NXDOMAIN",
+  },
+  {
+    name: "A of a reverse name",
+    world: { query: queryFor("7.113.0.203.in-addr.arpa"), decision: denied, mayReverse: () => true },
+    rcode: "NXDOMAIN",
+  },
+  {
+    name: "Docker's own name",
+    world: { query: queryFor("db"), decision: denied, local: { kind: "pointers", targets: [] } },
+    rcode: "NOERROR",
+  },
+];
+for (const { name, world, rcode, answers } of local) {
+  test(`answered here: ${name}`, async () => {
+    const { order, decoded } = await run(world);
+    assert.deepEqual(order, []);
+    assert.equal(rcodeOf(decoded), rcode);
+    assert.equal(decoded.answers?.length, answers ?? 0);
+  });
+}
+
+const a = (name: string, data: string, ttl = 30): Answers[number] => ({ type: "A", name, ttl, data });
+
+test("the reverse name of an open address is asked for, and opens nothing", async () => {
+  const { order, decoded, grants } = await run({
+    query: queryFor("7.113.0.203.in-addr.arpa", "PTR"),
+    decision: denied,
+    mayReverse: (address) => address === "203.0.113.7",
+    answers: [{ type: "PTR", name: "7.113.0.203.in-addr.arpa", ttl: 30, data: "edge.example.net" }],
+  });
+  assert.deepEqual([order, grants], [["upstream"], []]);
+  assert.equal(decoded.answers?.length, 1);
+});
+
+test("one answer opens 256 addresses, and tells of no more", async () => {
+  const answers = Array.from({ length: 300 }, (_, i) => a("api.example.org", `203.0.${i >> 8}.${i & 255}`));
+  const { resolution, grants } = await run({ query: queryFor("api.example.org"), answers });
+  assert.deepEqual([grants.length, resolution.granted.length, resolution.excess], [256, 256, 44]);
+});
+
+test("a name with private addresses only is a no that says why", async () => {
+  const { resolution, order, decoded } = await run({
+    query: queryFor("rebind.example.org"),
+    answers: [a("rebind.example.org", "10.0.0.5"), a("rebind.example.org", "203.0.113.10")],
+    own: [{ address: "203.0.113.10" as IpAddress, length: 32 }],
+  });
+  assert.deepEqual(order, ["upstream"]);
+  assert.equal(resolution.outcome, "refused-private");
+  assert.deepEqual(resolution.refused, ["10.0.0.5", "203.0.113.10"]);
+  assert.deepEqual([decoded.answers?.length, decoded.authorities?.[0]?.type], [0, "SOA"]);
+  assert.ok(Buffer.from(resolution.bytes).includes("only private addresses"));
+});
+
+test("a private address that the allowlist names is opened", async () => {
+  const { resolution } = await run({
+    query: queryFor("db.example.org"),
+    answers: [a("db.example.org", "10.0.0.5")],
+    named: [{ address: "10.0.0.0" as IpAddress, length: 24 }],
+  });
+  assert.deepEqual(resolution.granted, ["10.0.0.5"]);
+});
+
+const leases: readonly {
+  readonly name: string;
+  readonly ttl: number;
+  readonly age?: number;
+  readonly stale?: boolean;
+  readonly told: number;
+  readonly lease: number;
+}[] = [
+  { name: "a TTL of 0 stays 0", ttl: 0, told: 0, lease: 360 },
+  { name: "a short TTL is granted for the floor", ttl: 5, told: 5, lease: 360 },
+  { name: "a long TTL is capped", ttl: 1_000_000, told: 86_400, lease: 86_700 },
+  { name: "a cached TTL has become less", ttl: 300, age: 100, told: 200, lease: 500 },
+  { name: "a TTL that is over is 0", ttl: 10, age: 20, told: 0, lease: 360 },
+  { name: "a stale answer is told for 30 s", ttl: 10, age: 500, stale: true, told: 30, lease: 360 },
+];
+for (const { name, ttl, age, stale, told, lease } of leases) {
+  test(`lease: ${name}`, async () => {
+    const { grants, decoded } = await run({
+      query: queryFor("api.example.org"),
+      answers: [a("api.example.org", "203.0.113.7", ttl)],
+      ageSeconds: age ?? 0,
+      stale: stale ?? false,
+    });
+    assert.equal(grants[0]?.leaseSeconds, lease);
+    assert.equal((decoded.answers?.[0] as { ttl?: number } | undefined)?.ttl, told);
+  });
+}
+
+const failures: readonly {
+  readonly name: string;
+  readonly world: Omit<World, "query">;
+  readonly text: string;
+}[] = [
+  { name: "no upstream answers", world: { upstreamFails: true }, text: "no upstream resolver answered" },
+  {
+    name: "its asker has too many under way",
+    world: { noTurn: "crowded" },
+    text: "this container has too many lookups under way",
+  },
+  { name: "its turn comes too late", world: { noTurn: "late" }, text: "waited too long for its turn" },
+  { name: "upstream fails", world: { rcode: 2 }, text: "upstream answer refused: upstream-error" },
+  { name: "upstream refuses", world: { rcode: 5 }, text: "upstream answer refused: upstream-error" },
+  {
+    name: "the chain is a loop",
+    world: { answers: [{ type: "CNAME", name: "api.example.org", ttl: 1, data: "api.example.org" }] },
+    text: "upstream answer refused: chain",
+  },
+];
+for (const { name, world, text } of failures) {
+  test(`SERVFAIL when ${name}`, async () => {
+    const { resolution, decoded, grants } = await run({ query: queryFor("api.example.org"), ...world });
+    assert.equal(rcodeOf(decoded), "SERVFAIL");
+    assert.equal(resolution.outcome, "failed");
+    assert.ok(resolution.cause instanceof Error);
+    assert.deepEqual(grants, []);
+    assert.ok(Buffer.from(resolution.bytes).includes(text));
+  });
+}
+
+test("a message without EDNS gets none back, and one that is no query a FORMERR", () => {
+  const bytes = Buffer.from([0, 7, 1, 0, 0, 2, 0, 0, 0, 0, 0, 0]);
+  const parsed = parseQuery(bytes);
+  assert.equal(parsed.kind, "reply-now");
+  if (parsed.kind !== "reply-now") return;
+  assert.deepEqual([...respondNow(parsed, 512)], [0, 7, 0x81, 0x81, 0, 0, 0, 0, 0, 0, 0, 0]);
+});

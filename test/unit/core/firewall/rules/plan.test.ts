@@ -1,0 +1,216 @@
+import assert from "node:assert/strict";
+import { describe, it } from "node:test";
+import fc from "fast-check";
+import { planChunks } from "../../../../../src/core/firewall/chunks.ts";
+import { parseSave } from "../../../../../src/core/firewall/rules/observed.ts";
+import { planRules } from "../../../../../src/core/firewall/rules/plan.ts";
+import type { Table } from "../../../../../src/core/firewall/rules/table.ts";
+import { drop, returnIt } from "../../../../../src/core/firewall/rules/target.ts";
+import { chunkSize } from "../../../../../src/core/firewall/sets.ts";
+import type { ReadRule } from "../../../../../src/edge/kernel/nftables/read.ts";
+import { observeByBytes, type RuleBytes } from "../../../../../src/edge/kernel/nftables/rule-bytes.ts";
+
+const desired: readonly Table[] = [
+  {
+    name: "mangle",
+    jumps: [{ hook: "FORWARD", chain: "DOCKERWALL-FORWARD" }],
+    chains: [
+      {
+        name: "DOCKERWALL-FORWARD",
+        rules: [
+          { match: [{ kind: "in-interface", name: "br-+" }], target: drop },
+          { match: [], target: returnIt },
+        ],
+      },
+    ],
+  },
+];
+
+const inPlace = [
+  "*mangle",
+  ":FORWARD ACCEPT [0:0]",
+  ":DOCKERWALL-FORWARD - [0:0]",
+  "-A FORWARD -j DOCKERWALL-FORWARD",
+  "-A FORWARD -j OTHERS",
+  "-A DOCKERWALL-FORWARD -i br-+ -j DROP",
+  "-A DOCKERWALL-FORWARD -j RETURN",
+  "COMMIT",
+].join("\n");
+
+const jump = "-A FORWARD -j DOCKERWALL-FORWARD";
+const rule = "-A DOCKERWALL-FORWARD -i br-+ -j DROP";
+
+describe("planRules", () => {
+  const cases: readonly [name: string, observed: string, plan: string][] = [
+    ["nothing to do", inPlace, ""],
+    [
+      "an empty table",
+      "*mangle\n:FORWARD ACCEPT [0:0]\nCOMMIT",
+      "*mangle\n:DOCKERWALL-FORWARD - [0:0]\n-A DOCKERWALL-FORWARD -i br-+ -j DROP\n-A DOCKERWALL-FORWARD -j RETURN\n-I FORWARD 1 -j DOCKERWALL-FORWARD\nCOMMIT\n",
+    ],
+    [
+      "a table that is not there yet",
+      "",
+      "*mangle\n:DOCKERWALL-FORWARD - [0:0]\n-A DOCKERWALL-FORWARD -i br-+ -j DROP\n-A DOCKERWALL-FORWARD -j RETURN\n-I FORWARD 1 -j DOCKERWALL-FORWARD\nCOMMIT\n",
+    ],
+    [
+      "somebody put a rule before ours",
+      inPlace.replace(jump, `-A FORWARD -j ACCEPT\n${jump}`),
+      "*mangle\n-D FORWARD -j DOCKERWALL-FORWARD\n-I FORWARD 1 -j DOCKERWALL-FORWARD\nCOMMIT\n",
+    ],
+    [
+      "our jump was deleted",
+      inPlace.replace(`${jump}\n`, ""),
+      "*mangle\n-I FORWARD 1 -j DOCKERWALL-FORWARD\nCOMMIT\n",
+    ],
+    [
+      "our jump stands twice",
+      inPlace.replace(jump, `${jump}\n${jump}`),
+      "*mangle\n-D FORWARD -j DOCKERWALL-FORWARD\n-D FORWARD -j DOCKERWALL-FORWARD\n-I FORWARD 1 -j DOCKERWALL-FORWARD\nCOMMIT\n",
+    ],
+    [
+      "a rule of ours was deleted",
+      inPlace.replace(`${rule}\n`, ""),
+      "*mangle\n:DOCKERWALL-FORWARD - [0:0]\n-A DOCKERWALL-FORWARD -i br-+ -j DROP\n-A DOCKERWALL-FORWARD -j RETURN\nCOMMIT\n",
+    ],
+    [
+      "a chain of an older version",
+      inPlace.replace(":DOCKERWALL-FORWARD", ":DOCKERWALL-OLD - [0:0]\n:DOCKERWALL-FORWARD"),
+      "*mangle\n:DOCKERWALL-OLD - [0:0]\n-X DOCKERWALL-OLD\nCOMMIT\n",
+    ],
+  ];
+  for (const [name, observed, plan] of cases) {
+    it(name, () => assert.equal(planRules(desired, parseSave(observed)), plan));
+  }
+
+  describe("a chain that is spared", () => {
+    const held = inPlace.replace(
+      ":DOCKERWALL-FORWARD - [0:0]\n",
+      ":DOCKERWALL-FORWARD - [0:0]\n:DOCKERWALL-ENGINE - [0:0]\n-A FORWARD -j DOCKERWALL-ENGINE\n-A DOCKERWALL-ENGINE -j DROP\n",
+    );
+    const sparing = desired.map((table) => ({ ...table, spared: ["DOCKERWALL-ENGINE"] as const }));
+
+    it("is left alone with its jump, though that stands before ours", () => {
+      assert.equal(planRules(sparing, parseSave(held)), "");
+    });
+
+    it("keeps nothing else from being put right", () => {
+      assert.equal(
+        planRules(sparing, parseSave(held.replace(`${jump}\n`, ""))),
+        "*mangle\n-D FORWARD -j DOCKERWALL-ENGINE\n-I FORWARD 1 -j DOCKERWALL-FORWARD\n-I FORWARD 1 -j DOCKERWALL-ENGINE\nCOMMIT\n",
+      );
+    });
+
+    it("is led to before ours, where a queue that is passed by would end the walk", () => {
+      const behind = held
+        .replace("-A FORWARD -j DOCKERWALL-ENGINE\n", "")
+        .replace(jump, `${jump}\n-A FORWARD -j DOCKERWALL-ENGINE`);
+      assert.equal(
+        planRules(sparing, parseSave(behind)),
+        "*mangle\n-D FORWARD -j DOCKERWALL-FORWARD\n-D FORWARD -j DOCKERWALL-ENGINE\n-I FORWARD 1 -j DOCKERWALL-FORWARD\n-I FORWARD 1 -j DOCKERWALL-ENGINE\nCOMMIT\n",
+      );
+    });
+
+    it("goes when it is spared no more", () => {
+      assert.equal(
+        planRules(desired, parseSave(held)),
+        "*mangle\n:DOCKERWALL-ENGINE - [0:0]\n-D FORWARD -j DOCKERWALL-ENGINE\n-D FORWARD -j DOCKERWALL-FORWARD\n-I FORWARD 1 -j DOCKERWALL-FORWARD\n-X DOCKERWALL-ENGINE\nCOMMIT\n",
+      );
+    });
+  });
+
+  it("removes everything of ours and nothing else", () => {
+    const plan = planRules([], parseSave(inPlace));
+    assert.equal(
+      plan,
+      "*mangle\n:DOCKERWALL-FORWARD - [0:0]\n-D FORWARD -j DOCKERWALL-FORWARD\n-X DOCKERWALL-FORWARD\nCOMMIT\n",
+    );
+  });
+});
+
+describe("rules that are seen by their bytes", () => {
+  const marked = inPlace.replace(
+    "COMMIT",
+    ":DOCKERWALL-MADE - [0:0]\n-A DOCKERWALL-MADE -m comment --comment made-table -j RETURN\nCOMMIT",
+  );
+  const jumps = { identity: "j", jump: "DOCKERWALL-FORWARD", bare: true };
+  const other = { identity: "o", jump: "OTHERS", bare: true };
+  const own = (identity: string) => ({ identity, jump: undefined, bare: false });
+  const reading = (changes: Readonly<Record<string, readonly ReadRule[]>> = {}): RuleBytes => ({
+    tables: new Map([["mangle", 1n]]),
+    rules: new Map([
+      ["mangle FORWARD", [jumps, other]],
+      ["mangle DOCKERWALL-FORWARD", [own("1"), own("2")]],
+      ["mangle DOCKERWALL-MADE", [own("3")]],
+      ...Object.entries(changes).map(([chain, rules]) => [`mangle ${chain}`, rules] as const),
+    ]),
+  });
+  const known = { bytes: reading(), observed: parseSave(marked) };
+  const made = new Map([["mangle", ["table"]]]);
+  const chain =
+    "*mangle\n:DOCKERWALL-FORWARD - [0:0]\n-A DOCKERWALL-FORWARD -i br-+ -j DROP\n-A DOCKERWALL-FORWARD -j RETURN\nCOMMIT\n";
+  const marks =
+    "*mangle\n:DOCKERWALL-MADE - [0:0]\n-A DOCKERWALL-MADE -m comment --comment made-table -j RETURN\nCOMMIT\n";
+  const cases: readonly [name: string, now: RuleBytes, plan: string][] = [
+    ["nothing to do", reading(), ""],
+    ["a rule of ours is another", reading({ "DOCKERWALL-FORWARD": [own("1"), own("9")] }), chain],
+    ["our chain is empty", reading({ "DOCKERWALL-FORWARD": [] }), chain],
+    ["what is remembered has changed", reading({ "DOCKERWALL-MADE": [own("9"), own("3")] }), marks],
+    [
+      "somebody put a rule before ours",
+      reading({ FORWARD: [other, jumps] }),
+      "*mangle\n-D FORWARD -j DOCKERWALL-FORWARD\n-I FORWARD 1 -j DOCKERWALL-FORWARD\nCOMMIT\n",
+    ],
+  ];
+  for (const [name, now, plan] of cases)
+    it(name, () =>
+      assert.equal(planRules(desired, observeByBytes(desired, known, now) ?? assert.fail(), made), plan),
+    );
+
+  it("a jump with a condition is for iptables-save to tell", () => {
+    const conditional = { identity: "c", jump: "DOCKERWALL-FORWARD", bare: false };
+    assert.equal(observeByBytes(desired, known, reading({ FORWARD: [conditional, jumps] })), undefined);
+  });
+});
+
+describe("planChunks", () => {
+  it("never moves a name that stays, and fills no chunk beyond its size", () => {
+    const names = fc.uniqueArray(
+      fc.integer({ min: 0, max: 999 }).map((n) => `br-${n}`),
+      { maxLength: 300 },
+    );
+    fc.assert(
+      fc.property(names, names, (first, second) => {
+        let chunks = apply(new Map(), first);
+        const before = new Map(
+          [...chunks].flatMap(([chunk, bridges]) => bridges.map((bridge) => [bridge, chunk] as const)),
+        );
+        chunks = apply(chunks, second);
+        const after = [...chunks].flatMap(([chunk, bridges]) =>
+          bridges.map((bridge) => [bridge, chunk] as const),
+        );
+        assert.deepEqual(new Set(after.map(([bridge]) => bridge)), new Set(second));
+        assert.equal(after.length, second.length);
+        for (const [bridge, chunk] of after) assert.equal(chunk, before.get(bridge) ?? chunk);
+      }),
+    );
+  });
+});
+
+/** What the kernel would hold after the plan; fails where it would refuse. */
+function apply(
+  observed: ReadonlyMap<number, readonly string[]>,
+  wanted: readonly string[],
+): Map<number, string[]> {
+  const plan = planChunks(wanted, observed);
+  const chunks = new Map<number, string[]>([...observed].map(([index, bridges]) => [index, [...bridges]]));
+  for (const index of plan.create) chunks.set(index, []);
+  for (const { chunk, bridge } of plan.add) {
+    chunks.get(chunk)?.push(bridge);
+    assert.ok((chunks.get(chunk)?.length ?? chunkSize + 1) <= chunkSize);
+  }
+  for (const { chunk, bridge } of plan.remove) {
+    chunks.set(chunk, chunks.get(chunk)?.filter((other) => other !== bridge) ?? []);
+  }
+  return chunks;
+}

@@ -1,0 +1,292 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import fc from "fast-check";
+import type { LookupEvent } from "../../../../src/core/journal/lookup-event.ts";
+import { createLookupJournal, type LookupTally, othersLabel } from "../../../../src/core/journal/lookups.ts";
+import type { IpAddress } from "../../../../src/core/model/address.ts";
+import type { Topology } from "../../../../src/core/model/topology.ts";
+
+const ip = (text: string) => text as IpAddress;
+
+function lookup(event: Partial<LookupEvent> & { readonly domain: string }): LookupEvent {
+  return { networkId: "n1", asker: ip("198.18.0.2"), allowed: true, atMs: 1000, granted: [], ...event };
+}
+
+function containers(...list: readonly (readonly [id: string, name: string, address: string])[]): Topology {
+  return {
+    networks: [],
+    containers: list.map(([id, name, address]) => ({
+      id,
+      name,
+      labels: {},
+      running: true,
+      networkMode: "n1",
+      sandbox: undefined,
+      configured: [],
+      hazards: [],
+      endpoints: [{ networkId: "n1", addresses: [ip(address)], aliases: [], links: [] }],
+    })),
+  };
+}
+
+/** `asker container domain +count@lastSeen`, sorted. */
+function dump(tallies: readonly LookupTally[]): string[] {
+  return tallies
+    .map(({ asker, container, domain, allowed, count, lastSeenMs }) => {
+      return `${asker} ${container ?? "-"} ${domain} ${allowed ? "+" : "-"}${count}@${lastSeenMs}`;
+    })
+    .sort();
+}
+
+test("lookups: one row for network, asker, domain and verdict", () => {
+  const journal = createLookupJournal({ ttlSeconds: 60 });
+  journal.record(
+    [
+      lookup({ domain: "a.example.com" }),
+      lookup({ domain: "a.example.com", atMs: 3000 }),
+      lookup({ domain: "a.example.com", atMs: 2000 }),
+      lookup({ domain: "a.example.com", allowed: false, atMs: 4000 }),
+      lookup({ domain: "a.example.com", asker: ip("198.18.0.3") }),
+      lookup({ domain: "a.example.com", networkId: "n2" }),
+    ],
+    4000,
+  );
+  assert.deepEqual(dump(journal.tallies(4000)), [
+    "198.18.0.2 - a.example.com +1@1000",
+    "198.18.0.2 - a.example.com +3@3000",
+    "198.18.0.2 - a.example.com -1@4000",
+    "198.18.0.3 - a.example.com +1@1000",
+  ]);
+});
+
+test("lookups: a row goes when its last lookup is older than the TTL", () => {
+  const journal = createLookupJournal({ ttlSeconds: 60 });
+  journal.record([lookup({ domain: "old.example.com" }), lookup({ domain: "used.example.com" })], 1000);
+  journal.record([lookup({ domain: "used.example.com", atMs: 30_000 })], 30_000);
+  assert.equal(journal.tallies(61_000).length, 2);
+  assert.deepEqual(dump(journal.tallies(61_001)), ["198.18.0.2 - used.example.com +2@30000"]);
+  assert.deepEqual(journal.tallies(90_001), []);
+});
+
+test("lookups: events sweep what expired, of others too", () => {
+  const journal = createLookupJournal({ ttlSeconds: 60, maxRows: 100, maxRowsPerAsker: 10 });
+  const crowd = Array.from({ length: 10 }, (_, index) =>
+    lookup({ domain: "x.example.com", asker: ip(`198.18.1.${index}`) }),
+  );
+  journal.record(crowd, 1000);
+  for (let index = 0; index < 20; index++) {
+    journal.record([lookup({ domain: "y.example.com", atMs: 100_000 })], 100_000);
+  }
+  // Looked at with a clock that would still show them.
+  assert.deepEqual(dump(journal.tallies(1000)), ["198.18.0.2 - y.example.com +20@100000"]);
+});
+
+test("lookups: an asker keeps its most recent rows, and a count of the others", () => {
+  const journal = createLookupJournal({ ttlSeconds: 60, maxRowsPerAsker: 3 });
+  journal.record([lookup({ domain: "kept.example.com" })], 1000);
+  for (let index = 0; index < 1000; index++) {
+    const denied = lookup({ domain: `n${index}.example.org`, allowed: false, atMs: 2000 + index });
+    journal.record([denied, lookup({ domain: "kept.example.com", atMs: 2000 + index })], 3000);
+  }
+  assert.deepEqual(dump(journal.tallies(3000)), [
+    `198.18.0.2 - ${othersLabel} -998@2997`,
+    "198.18.0.2 - kept.example.com +1001@2999",
+    "198.18.0.2 - n998.example.org -1@2998",
+    "198.18.0.2 - n999.example.org -1@2999",
+  ]);
+});
+
+test("lookups: a full journal takes from who has most, never from who has less", () => {
+  const journal = createLookupJournal({ ttlSeconds: 60, maxRows: 100, maxRowsPerAsker: 80 });
+  const quiet = Array.from({ length: 10 }, (_, index) =>
+    lookup({ domain: `q${index}.example.com`, asker: ip("198.18.0.9") }),
+  );
+  journal.record(quiet, 1000);
+  for (let index = 0; index < 1000; index++) {
+    for (const asker of ["198.18.0.2", "198.18.0.3"]) {
+      journal.record([lookup({ domain: `n${index}.example.org`, allowed: false, asker: ip(asker) })], 1000);
+    }
+  }
+  const tallies = journal.tallies(1000).filter(({ domain }) => domain !== othersLabel);
+  assert.equal(tallies.length, 100);
+  assert.equal(tallies.filter(({ asker }) => asker === "198.18.0.9").length, 10);
+});
+
+test("lookups: more askers than are kept are counted together", () => {
+  const journal = createLookupJournal({ ttlSeconds: 60, maxAskers: 5 });
+  for (let index = 0; index < 1000; index++) {
+    journal.record(
+      [lookup({ domain: `n${index}.example.org`, asker: `198.18.1.${index}` as IpAddress })],
+      1000,
+    );
+  }
+  const tallies = journal.tallies(1000);
+  assert.equal(tallies.length, 6);
+  assert.equal(tallies.find(({ asker }) => asker === othersLabel)?.count, 995);
+});
+
+test("lookups: a flood in one network takes no row of another's", () => {
+  const flood = (journal: ReturnType<typeof createLookupJournal>): void => {
+    // Each asker of the flood has fewer rows than the quiet one, and there are more of them than are kept.
+    for (let index = 0; index < 3_000; index++) {
+      const asker = ip(`198.19.${Math.floor(index / 30) % 10}.${Math.floor(index / 3) % 100}`);
+      const event = lookup({ networkId: "n2", domain: `n${index}.example.org`, allowed: false, asker });
+      journal.record([event], 1000);
+    }
+  };
+  const quiet = Array.from({ length: 40 }, (_, index) =>
+    lookup({ domain: `q${index % 10}.example.com`, asker: ip(`198.18.0.${Math.floor(index / 10)}`) }),
+  );
+  for (const late of [false, true]) {
+    const journal = createLookupJournal({ ttlSeconds: 60, maxRows: 100, maxAskers: 20 });
+    if (!late) journal.record(quiet, 1000);
+    flood(journal);
+    if (late) journal.record(quiet, 1000);
+    const mine = journal.tallies(1000).filter(({ networkId }) => networkId === "n1");
+    assert.deepEqual(
+      mine.map(({ asker, domain, count }) => `${asker} ${domain} ${count}`).sort(),
+      quiet.map(({ asker, domain }) => `${asker} ${domain} 1`).sort(),
+    );
+    const all = journal.tallies(1000);
+    assert.equal(
+      all.reduce((sum, { count }) => sum + count, 0),
+      3_040,
+    );
+    assert.ok(all.filter(({ domain }) => domain !== othersLabel).length <= 100);
+  }
+});
+
+test("lookups: no lookup is lost or counted twice, whatever the bounds", () => {
+  const events = fc.array(
+    fc.record({ domain: fc.nat(30), asker: fc.nat(6), allowed: fc.boolean(), network: fc.nat(1) }),
+    { maxLength: 400 },
+  );
+  fc.assert(
+    fc.property(
+      events,
+      fc.integer({ min: 1, max: 40 }),
+      fc.integer({ min: 1, max: 20 }),
+      fc.integer({ min: 1, max: 8 }),
+      (list, maxRows, maxRowsPerAsker, maxAskers) => {
+        const journal = createLookupJournal({ ttlSeconds: 60, maxRows, maxRowsPerAsker, maxAskers });
+        for (const { domain, asker, allowed, network } of list) {
+          journal.record(
+            [
+              lookup({
+                domain: `n${domain}`,
+                asker: ip(`198.18.0.${asker}`),
+                allowed,
+                networkId: `${network}`,
+              }),
+            ],
+            1000,
+          );
+        }
+        const tallies = journal.tallies(1000);
+        const rows = tallies.filter(({ domain }) => domain !== othersLabel);
+        assert.equal(
+          tallies.reduce((sum, { count }) => sum + count, 0),
+          list.length,
+        );
+        assert.equal(
+          tallies.reduce((sum, { count, allowed }) => sum + (allowed ? count : 0), 0),
+          list.filter(({ allowed }) => allowed).length,
+        );
+        assert.ok(rows.length <= maxRows);
+        for (const mine of Map.groupBy(rows, ({ asker, networkId }) => `${networkId} ${asker}`).values()) {
+          assert.ok(mine.length <= maxRowsPerAsker);
+        }
+      },
+    ),
+  );
+});
+
+test("lookups: names of containers, of gone ones too, and no mixing when an address is used again", () => {
+  const journal = createLookupJournal({ ttlSeconds: 60 });
+  journal.learn(containers(["c1", "first", "198.18.0.2"]));
+  journal.record([lookup({ domain: "a.example.com" })], 1000);
+  journal.learn(containers());
+  assert.deepEqual(dump(journal.tallies(1000)), ["198.18.0.2 first a.example.com +1@1000"]);
+  journal.learn(containers(["c2", "second", "198.18.0.2"]));
+  journal.record([lookup({ domain: "a.example.com" })], 1000);
+  assert.deepEqual(dump(journal.tallies(1000)), [
+    "198.18.0.2 first a.example.com +1@1000",
+    "198.18.0.2 second a.example.com +1@1000",
+  ]);
+  assert.equal(journal.containerAt("n1", "198.18.0.2"), "second");
+});
+
+const identities: readonly {
+  readonly name: string;
+  readonly before: Topology;
+  readonly after: Topology;
+  readonly rows: readonly string[];
+}[] = [
+  {
+    name: "a renamed container",
+    before: containers(["c1", "old", "198.18.0.2"]),
+    after: containers(["c1", "new", "198.18.0.2"]),
+    rows: ["198.18.0.2 new a.example.com +2@1000"],
+  },
+  {
+    name: "a container created anew under its name",
+    before: containers(["c1", "web", "198.18.0.2"]),
+    after: containers(["c2", "web", "198.18.0.2"]),
+    rows: ["198.18.0.2 web a.example.com +2@1000"],
+  },
+  {
+    name: "a container that was known late",
+    before: containers(),
+    after: containers(["c1", "web", "198.18.0.2"]),
+    rows: ["198.18.0.2 web a.example.com +2@1000"],
+  },
+];
+
+for (const { name, before, after, rows } of identities) {
+  test(`lookups: ${name} keeps its rows`, () => {
+    const journal = createLookupJournal({ ttlSeconds: 60 });
+    journal.learn(before);
+    journal.record([lookup({ domain: "a.example.com" })], 1000);
+    journal.learn(after);
+    journal.record([lookup({ domain: "a.example.com" })], 1000);
+    assert.deepEqual(dump(journal.tallies(1000)), rows);
+  });
+}
+
+test("lookups: the last name that an address was granted for, to this asker only", () => {
+  const journal = createLookupJournal({ ttlSeconds: 60 });
+  const granted = [ip("203.0.113.1"), ip("203.0.113.2")];
+  journal.record(
+    [
+      lookup({ domain: "a.example.com", granted }),
+      lookup({ domain: "b.example.com", granted: [ip("203.0.113.2")] }),
+      lookup({ domain: "c.example.com", granted: [ip("203.0.113.1")], asker: ip("198.18.0.3") }),
+      lookup({ domain: "b.example.com", granted: [ip("203.0.113.3")] }),
+    ],
+    1000,
+  );
+  assert.deepEqual(Object.fromEntries(journal.grantedNames("n1", ip("198.18.0.2"))), {
+    "203.0.113.1": "a.example.com",
+    "203.0.113.2": "b.example.com",
+    "203.0.113.3": "b.example.com",
+  });
+  assert.equal(journal.grantedNames("n1", ip("198.18.0.4")).size, 0);
+});
+
+test("lookups: of a million distinct names a bounded number is kept", () => {
+  const journal = createLookupJournal({ ttlSeconds: 86_400 });
+  for (let index = 0; index < 1_000_000; index++) {
+    journal.record(
+      [
+        lookup({
+          domain: `${index}.flood.example.org`,
+          allowed: false,
+          asker: ip(`198.18.0.${index % 100}`),
+        }),
+      ],
+      1000,
+    );
+  }
+  const tallies = journal.tallies(1000);
+  assert.equal(tallies.filter(({ domain }) => domain !== othersLabel).length, 50_000);
+});

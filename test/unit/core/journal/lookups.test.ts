@@ -1,0 +1,123 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { nameFromPlainText, nameText, rootName } from "../../../../src/core/dns/wire/name.ts";
+import type { Question } from "../../../../src/core/dns/wire/question.ts";
+import { createLookups, type UpstreamChoice } from "../../../../src/data/resolvers.ts";
+import { messageOf } from "../../../../src/errors.ts";
+import { answerTo, startFakeUpstream } from "../../../support/fake-upstream.ts";
+
+function questionFor(text: string): Question {
+  const qname = nameFromPlainText(text) ?? rootName;
+  return { name: nameText(qname), qname, type: 1 };
+}
+
+test("each choice of resolvers has its own answers", async () => {
+  const servers = await Promise.all(
+    ["203.0.113.1", "203.0.113.2", "203.0.113.3"].map((address) =>
+      startFakeUpstream({ onUdp: ({ message, reply }) => reply(answerTo(message, [address])) }),
+    ),
+  );
+  const [one, two, three] = servers.map(({ address, port }) => [{ address, port }]);
+  const lookups = createLookups(one ?? []);
+  const ask = async (choice: UpstreamChoice, name = "www.example.org"): Promise<readonly string[]> => {
+    const { answer } = await lookups.lookUp(questionFor(name), {
+      asker: "a",
+      networkId: "n",
+      choice,
+      deadlineAtMs: performance.now() + 3_000,
+    });
+    return answer.kind === "answer" ? answer.addresses.map(({ address }) => address) : [];
+  };
+  try {
+    assert.deepEqual(await ask(undefined), ["203.0.113.1"]);
+    assert.deepEqual(await ask(two), ["203.0.113.2"]);
+    assert.deepEqual(await ask(undefined), ["203.0.113.1"]);
+    await assert.rejects(ask([]), /no upstream resolver is configured/);
+    lookups.retain([two, undefined].map((choice) => ({ id: "n", choice })));
+    assert.deepEqual(await ask(two), ["203.0.113.2"]);
+    lookups.retain([{ id: "n", choice: undefined }]);
+    assert.deepEqual(await ask(two), ["203.0.113.2"]);
+    // Other resolvers of the daemon: what is cached stays good, what is new is asked of them.
+    lookups.useUpstreams(three ?? []);
+    assert.deepEqual(await ask(undefined), ["203.0.113.1"]);
+    assert.deepEqual(await ask(undefined, "new.example.org"), ["203.0.113.3"]);
+  } finally {
+    lookups.useUpstreams([]);
+    lookups.retain([]);
+    await Promise.all(servers.map((server) => server.close()));
+  }
+});
+
+test("one asker has one budget, however many choices of resolvers it asks by, and it holds 1,024 questions", async () => {
+  const servers = await Promise.all([1, 2].map(() => startFakeUpstream({ onUdp: () => undefined })));
+  const [one, two] = servers.map(({ address, port }) => [{ address, port }]);
+  const lookups = createLookups(one ?? []);
+  const asked: Promise<string>[] = [];
+  const ask = (asker: string, choice: UpstreamChoice): void => {
+    const question = questionFor(`n${asked.length}.example.org`);
+    const deadlineAtMs = performance.now() + 500;
+    const looked = async () => lookups.lookUp(question, { asker, networkId: "n", choice, deadlineAtMs });
+    asked.push(looked().then(() => "answered", messageOf));
+  };
+  try {
+    for (let i = 0; i < 700; i++) {
+      ask("a", undefined);
+      ask("a", two);
+    }
+    const { running, waiting } = lookups.stats();
+    assert.deepEqual([running, waiting], [256, 1_024]);
+    ask("b", two);
+    assert.equal(lookups.stats().running, 257);
+    const outcomes = await Promise.all(asked);
+    const crowded = outcomes.filter((outcome) => outcome === "this container has too many lookups under way");
+    assert.equal(crowded.length, 1_400 - 256 - 1_024);
+  } finally {
+    lookups.useUpstreams([]);
+    lookups.retain([]);
+    await Promise.all(servers.map((server) => server.close()));
+  }
+});
+
+test("one network's cache says nothing of another's, and no flood puts another's answers out", async () => {
+  const asked: string[] = [];
+  const padding = Array.from({ length: 2_000 }, (_, i) => `203.0.${i >> 8}.${i & 255}`);
+  const server = await startFakeUpstream({
+    onUdp: ({ message, reply }) => {
+      asked.push(message.toString("latin1", 13, 17).toLowerCase());
+      // Long answers come by TCP.
+      reply(answerTo(message, [], { flags: 0x8380 }));
+    },
+    onTcp: (message) => answerTo(message, padding),
+  });
+  const lookups = createLookups([server]);
+  const ask = (networkId: string, name: string) =>
+    lookups.lookUp(questionFor(`${name}.example.org`), {
+      asker: networkId,
+      networkId,
+      choice: undefined,
+      deadlineAtMs: performance.now() + 3_000,
+    });
+  const seconds = async (networkId: string): Promise<number> => (await ask(networkId, "same")).ageSeconds;
+  try {
+    await ask("one", "same");
+    assert.deepEqual(asked, ["same"]);
+    assert.equal(await seconds("two"), 0);
+    assert.deepEqual(asked, ["same", "same"]);
+    // More than one network may keep, and more than all together.
+    for (let i = 0; i < 150; i++) await ask("flood", `f${i}`);
+    assert.equal(asked.length, 152);
+    await ask("one", "same");
+    assert.equal(asked.length, 152);
+    // The oldest of its own are gone.
+    await ask("flood", "f0");
+    assert.equal(asked.length, 153);
+    lookups.retain([{ id: "two", choice: undefined }]);
+    await ask("two", "same");
+    assert.equal(asked.length, 153);
+    await ask("one", "same");
+    assert.equal(asked.length, 154);
+  } finally {
+    lookups.useUpstreams([]);
+    await server.close();
+  }
+});

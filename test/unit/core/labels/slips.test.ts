@@ -1,0 +1,341 @@
+// A label that does not exist, or counts for nothing where it stands, is told with its place and the fix by `status`,
+// `doctor` and the log. It changes nothing of what is guarded, and it keeps nobody's containers from starting.
+
+import assert from "node:assert/strict";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { after, describe, it } from "node:test";
+import fc from "fast-check";
+import { statusCommand } from "../../../../src/cli/status.ts";
+import { examineHost } from "../../../../src/control/api/doctor.ts";
+import { createLifecycle } from "../../../../src/control/lifecycle.ts";
+import { createReporter } from "../../../../src/control/reporter.ts";
+import { onlyLabels } from "../../../../src/core/classify/gather.ts";
+import { type Classification, classify } from "../../../../src/core/classify/networks.ts";
+import { setSpecs } from "../../../../src/core/firewall/sets.ts";
+import { createLookupJournal } from "../../../../src/core/journal/lookups.ts";
+import { findSlips } from "../../../../src/core/labels/slips.ts";
+import type { Container, Network, Topology } from "../../../../src/core/model/topology.ts";
+import { createListStore } from "../../../../src/core/policy/list-store.ts";
+import { createControlServer } from "../../../../src/edge/control-socket/server.ts";
+import { createFakeSets } from "../../../support/fake-sets.ts";
+import { presets } from "../../../support/policies.ts";
+import { bridgeNetwork, newContainer, runningContainer } from "../../../support/topologies.ts";
+
+type Written = Readonly<Record<string, string>>;
+
+const networkOf = (labels: Written): Network => ({ ...bridgeNetwork("app", "198.19.1.0/24"), labels });
+const web = (labels: Written): Container => ({ ...runningContainer("web", "app", "198.19.1.2"), labels });
+const guarding = { "dockerwall.allow": "www.example.com" };
+
+function classified(topology: Topology): Classification {
+  return classify({
+    topology,
+    bridges: topology.networks.flatMap(({ bridge }) => bridge ?? []),
+    policy: onlyLabels(createListStore(presets), 0),
+    foreign: new Set(),
+    strangersOn: () => [],
+    held: [],
+    quarantine: new Set(),
+  });
+}
+
+const saidOf = ({ problems, containers }: Classification): string[] => [
+  ...[...problems.values()].flat(),
+  ...containers.problems,
+];
+
+const namesOfNetworks =
+  "dockerwall.allow, dockerwall.mode, dockerwall.deny, dockerwall.upstream, dockerwall.types";
+
+const onNetworks: readonly [labels: Written, sentences: readonly string[]][] = [
+  [
+    { "dockerwall.alow": "x" },
+    ["label dockerwall.alow: there is no such label; did you mean dockerwall.allow?"],
+  ],
+  ...["Dockerwall.Allow", "dockerwall.Allow", "DOCKERWALL.ALLOW"].map((name): [Written, string[]] => [
+    { [name]: "x" },
+    [`label ${name}: there is no such label; did you mean dockerwall.allow?`],
+  ]),
+  ...[" dockerwall.allow", "dockerwall.allow ", "dockerwall.allow\t", " Dockerwall.Alow"].map(
+    (name): [Written, string[]] => [
+      { [name]: "x" },
+      [`label ${JSON.stringify(name)}: there is no such label; did you mean dockerwall.allow?`],
+    ],
+  ),
+  [
+    { "dockerwall.allow\u200b": "x" },
+    ['label "dockerwall.allow\\u200b": there is no such label; did you mean dockerwall.allow?'],
+  ],
+  ...["dockerwall.", "dockerwall", "dockerwall.xyz", "dockerwall.allow-list"].map(
+    (name): [Written, string[]] => [
+      { [name]: "x" },
+      [`label ${name}: there is no such label; a network may have ${namesOfNetworks}`],
+    ],
+  ),
+  ...[
+    "dockerwal.allow",
+    "dockrwall.allow",
+    "docker-wall.allow",
+    "docker.wall.allow",
+    "com.dockerwall.allow",
+  ].map((name): [Written, string[]] => [
+    { [name]: "x" },
+    [`label ${name}: there is no such label; did you mean dockerwall.allow?`],
+  ]),
+  ...["dockerwall_allow", "dockerwall-allow", "dockerwall/allow"].map((name): [Written, string[]] => [
+    { [name]: "x" },
+    [`label ${name}: there is no such label; did you mean dockerwall.allow?`],
+  ]),
+  [
+    { "dockerwall.mode": "audit" },
+    [
+      "label dockerwall.mode: it counts for nothing without dockerwall.allow, and the network is not guarded; add dockerwall.allow",
+    ],
+  ],
+  [
+    { "dockerwall.alow": "", "dockerwall.deny": "reject" },
+    [
+      "label dockerwall.alow: there is no such label; did you mean dockerwall.allow?",
+      "label dockerwall.deny: it counts for nothing without dockerwall.allow, and the network is not guarded; add dockerwall.allow",
+    ],
+  ],
+  [
+    { ...guarding, "dockerwall.mod": "audit" },
+    ["label dockerwall.mod: there is no such label; did you mean dockerwall.mode?"],
+  ],
+  [
+    { ...guarding, "Dockerwall.Allow": "" },
+    ["label Dockerwall.Allow: there is no such label; did you mean dockerwall.allow?"],
+  ],
+  [{}, []],
+  [{ ...guarding, "dockerwall.mode": "enforce", "dockerwall.upstream": "192.0.2.1" }, []],
+  [
+    {
+      "com.docker.compose.network": "app",
+      "com.example.allow": "all",
+      "docker.allow": "all",
+      "traefik.mode": "x",
+      "firewall.deny": "x",
+      "dockerwallpaper.colour": "x",
+      "": "",
+    },
+    [],
+  ],
+];
+
+const onContainers: readonly [labels: Written, sentences: readonly string[]][] = [
+  [
+    { "dockerwall.alow": "x" },
+    ["label dockerwall.alow: there is no such label; did you mean dockerwall.allow?"],
+  ],
+  [{ "dockerwall.mode": "audit" }, ["label dockerwall.mode: it counts on a network only; move it there"]],
+  [
+    { "Dockerwall.Mode": "audit" },
+    [
+      "label Dockerwall.Mode: there is no such label; did you mean dockerwall.mode, which counts on a network only?",
+    ],
+  ],
+  [
+    { "dockerwall.nothing": "" },
+    ["label dockerwall.nothing: there is no such label; a container may have dockerwall.allow"],
+  ],
+  [guarding, []],
+  [{}, []],
+];
+
+describe("a label of a network", () => {
+  for (const [labels, sentences] of onNetworks) {
+    it(JSON.stringify(labels), () => {
+      const expected = sentences.map((sentence) => `network "app", ${sentence}`);
+      assert.deepEqual(saidOf(classified({ networks: [networkOf(labels)], containers: [] })), expected);
+    });
+  }
+
+  it("that does not exist is told of networks that cannot be guarded, too", () => {
+    const far = { ...networkOf({ ...guarding, "dockerwall.mod": "" }), driver: "macvlan", bridge: undefined };
+    const said = saidOf(classified({ networks: [far], containers: [] }));
+    assert.match(said.join("\n"), /has driver macvlan.*\n.*label dockerwall\.mod: there is no such label/);
+  });
+
+  it("that does not exist leaves the network open, or guarded, as it was", () => {
+    for (const labels of [{}, guarding]) {
+      const [before, after] = [labels, { ...labels, "dockerwall.alow": "x" }].map((each) =>
+        classified({ networks: [networkOf(each)], containers: [] }),
+      );
+      assert.deepEqual({ ...after, problems: 0, guarded: 0 }, { ...before, problems: 0, guarded: 0 });
+      assert.equal(after?.guarded.length, before?.guarded.length);
+    }
+  });
+
+  it("is told eight times at most, and how many there are", () => {
+    const labels = Object.fromEntries(
+      Array.from({ length: 5000 }, (_, index) => [`dockerwall.x${index}`, ""]),
+    );
+    const said = saidOf(classified({ networks: [networkOf(labels)], containers: [] }));
+    assert.equal(said.length, 9);
+    assert.equal(said.at(-1), 'network "app": 4992 more of its labels do not exist or count for nothing');
+  });
+
+  it("with a very long name is told shortly", () => {
+    const labels = { [`dockerwall.${"y".repeat(60_000)}`]: "" };
+    assert.ok(saidOf(classified({ networks: [networkOf(labels)], containers: [] })).join().length < 400);
+  });
+});
+
+describe("a label of a container", () => {
+  for (const [labels, sentences] of onContainers) {
+    it(JSON.stringify(labels), () => {
+      const expected = sentences.map((sentence) => `container "web", ${sentence}`);
+      assert.deepEqual(
+        saidOf(classified({ networks: [networkOf(guarding)], containers: [web(labels)] })),
+        expected,
+      );
+    });
+  }
+});
+
+it("whatever stands in a label's name, what is told of it can be seen", () => {
+  const name = fc.oneof(fc.string({ unit: "binary" }), fc.string({ unit: "grapheme" }));
+  const label = fc.tuple(fc.constantFrom("dockerwall.", " Dockerwall.", "", "x.dockerwall-"), name);
+  fc.assert(
+    fc.property(fc.array(label), (written) => {
+      const labels = Object.fromEntries(written.map(([head, rest]) => [`${head}${rest}`, ""]));
+      for (const sentence of findSlips({ kind: "network", name: "app", labels }))
+        assert.match(sentence, /^network "app"(?:, label |: \d+ more )[\x20-\x7e]{1,600}$/);
+    }),
+  );
+});
+
+describe("dockerwall.allow on a container", () => {
+  const networks = [networkOf(guarding), bridgeNetwork("plain", "198.19.2.0/24")];
+  const nowhere =
+    'container "web", label dockerwall.allow: none of its networks carries dockerwall.allow, so it is NOT contained; label a network';
+  const created = (networkMode: string, configured: readonly string[]): Container => ({
+    ...newContainer("web", networkMode),
+    configured,
+  });
+  const cases: readonly [name: string, container: Container, said: readonly string[]][] = [
+    ["on no guarded network", runningContainer("web", "plain", "198.19.2.2"), [nowhere]],
+    ["on a guarded one", runningContainer("web", "app", "198.19.1.2"), []],
+    ["of which an event has told only", created("", []), []],
+    ["created for a guarded network", created("app", ["app"]), []],
+    ["created for another", created("plain", ["plain"]), [nowhere]],
+    ["created for both", created("plain", ["plain", "app"]), []],
+    ["whose network has been removed", created("gone", ["f".repeat(64)]), []],
+  ];
+  for (const [name, container, said] of cases) {
+    it(name, () => {
+      const found = classified({ networks, containers: [{ ...container, labels: guarding }] });
+      assert.deepEqual(saidOf(found), said);
+    });
+  }
+});
+
+const folder = mkdtempSync(join(tmpdir(), "dockerwall-slips-"));
+after(() => rmSync(folder, { recursive: true, force: true }));
+
+/** A daemon's reporter in force, and what it logs. */
+function daemon() {
+  const sets = createFakeSets(() => 0);
+  for (const spec of setSpecs()) sets.create(spec);
+  const logged: string[] = [];
+  const lifecycle = createLifecycle(() => undefined);
+  lifecycle.become("enforcing");
+  const reporter = createReporter({
+    engineVersion: { version: "28.5.2", apiVersion: "1.51" },
+    backend: "nft",
+    queues: [],
+    sets,
+    journal: createLookupJournal({ ttlSeconds: 60 }),
+    state: () => lifecycle.state,
+    onProblem: (problem) => logged.push(problem),
+    onChange: (unwell) => lifecycle.observe(unwell),
+    rules: () => [],
+    circles: () => [],
+    quarantined: () => new Set(),
+  });
+  const look = (networks: readonly Network[], containers: readonly Container[] = []): void => {
+    const topology = { networks, containers };
+    reporter.onClassified(topology, classified(topology), 0);
+  };
+  return { reporter, logged, look };
+}
+
+let sockets = 0;
+
+/** What `status` prints, and its exit codes without and with `--health`. */
+async function statusOf(reporter: ReturnType<typeof daemon>["reporter"]): Promise<[string, number, number]> {
+  sockets += 1;
+  const path = join(folder, `${sockets}`, "control.sock");
+  const api = { status: async () => reporter.status() } as Parameters<typeof createControlServer>[0]["api"];
+  const server = await createControlServer({ path, api });
+  const printed: string[] = [];
+  const run = (options: Readonly<Record<string, string>>): Promise<number> =>
+    statusCommand.run({
+      options,
+      operands: [],
+      environment: { DOCKERWALL_CONTROL_SOCKET: path },
+      output: { write: (text) => void printed.push(text), styled: false },
+    });
+  try {
+    const codes = [await run({}), await run({ health: "" })] as const;
+    return [printed[0] ?? "", ...codes];
+  } finally {
+    await server.close();
+  }
+}
+
+describe("a slip in a label", () => {
+  const sentence =
+    'network "app", label dockerwall.alow: there is no such label; did you mean dockerwall.allow?';
+  const slip = { "dockerwall.alow": "www.example.com" };
+  const places: readonly [string, readonly Network[], readonly Container[], RegExp][] = [
+    ["of a network that is not guarded", [networkOf(slip)], [], /dockerwall\.alow/],
+    ["of one that is", [networkOf({ ...guarding, ...slip })], [], /dockerwall\.alow/],
+    ["of a container", [networkOf(guarding)], [web(slip)], /container "web", label dockerwall\.alow/],
+  ];
+  for (const [name, networks, containers, said] of places) {
+    it(`${name} fails status and doctor, not the image's health`, async () => {
+      const { reporter, logged, look } = daemon();
+      look([networkOf(guarding)], [web({})]);
+      assert.deepEqual((await statusOf(reporter)).slice(1), [0, 0]);
+      look(networks, containers);
+      const [printed, code, health] = await statusOf(reporter);
+      assert.deepEqual([code, health], [1, 0]);
+      assert.equal(printed.split("dockerwall.alow").length, 2, printed);
+      assert.match(printed, said);
+      assert.equal(logged.length, 1);
+      assert.match(logged.join(), said);
+      const { checks } = await examineHost({
+        engine: { version: async () => ({ version: "28.5.2", apiVersion: "1.51" }) } as never,
+        status: reporter.status(),
+        topology: () => ({ networks: [], containers: [] }),
+        guarded: new Set(),
+        rulesStand: async () => true,
+        foreignMarks: async () => [],
+        examine: async () => ({ upstream: undefined, sandboxes: [] }),
+        savedRules: [],
+      });
+      const unwell = checks.filter(({ ok }) => !ok);
+      assert.deepEqual(
+        unwell.map(({ subject }) => subject),
+        ["configuration"],
+      );
+      assert.match(unwell[0]?.finding ?? "", said);
+    });
+  }
+
+  it("is forgotten with its network, and told again of the next one", async () => {
+    const { reporter, logged, look } = daemon();
+    look([networkOf(slip)]);
+    assert.deepEqual(reporter.status().problems, [sentence]);
+    look([]);
+    assert.deepEqual(reporter.status().problems, []);
+    assert.equal((await statusOf(reporter))[1], 0);
+    look([{ ...networkOf(slip), id: "another" }]);
+    assert.deepEqual(reporter.status().problems, [sentence]);
+    assert.deepEqual(logged, [sentence, sentence]);
+  });
+});

@@ -1,0 +1,255 @@
+import assert from "node:assert/strict";
+import { describe, it } from "node:test";
+import { type IpAddress, parseAddress } from "../../../../src/core/model/address.ts";
+import { renderService } from "../../../../src/core/model/service.ts";
+import { decideName, decidePacket, type Policy, servicesAt } from "../../../../src/core/policy/decide.ts";
+import { renderEntry } from "../../../../src/core/policy/entry.ts";
+import { compileList } from "../../../../src/core/policy/entry-list.ts";
+import { listOf, policyOf } from "../../../support/policies.ts";
+
+/** What the addresses of the name may be reached for, as text; `-` for a denied name. */
+function decided(policy: Policy, name: string, nowMs = 0): string {
+  const decision = decideName(policy, name, nowMs);
+  return decision.allowed ? decision.services.map(renderService).join(" ") : "-";
+}
+
+function addressOf(text: string): IpAddress {
+  return parseAddress(text) ?? assert.fail(text);
+}
+
+const names: readonly [label: string, name: string, services: string][] = [
+  ["example.com", "example.com", "any"],
+  ["example.com", "a.example.com", "-"],
+  ["example.com", "com", "-"],
+  ["example.com", "", "-"],
+  ["example.com", "notexample.com", "-"],
+  ["example.com", "example.com.evil.org", "-"],
+  ["example.com", "evil\\.example.com", "-"],
+  ["*.example.com", "example.com", "any"],
+  ["*.example.com", "a.b.c.d.example.com", "any"],
+  ["*.example.com", "_x.example.com", "any"],
+  ["*.example.com", "xexample.com", "-"],
+  ["*.example.com", "evil\\.example.com", "-"],
+  ["*.example.com", "a\\.b.example.com", "any"],
+  ["*.example.com", "a\\\\.example.com", "any"],
+  ["*.example.com", "a\\.example.com.net", "-"],
+  ["*.example.com", "example.org", "-"],
+  ["*.com", "example.com", "any"],
+  ["*.com", "com", "any"],
+  ["*.com", "example.community", "-"],
+  ["BÜCHER.example", "xn--bcher-kva.example", "any"],
+  ["xn--bcher-kva.example", "xn--bcher-kva.example", "any"],
+  ["*.xn--bcher-kva.example", "a.xn--bcher-kva.example", "any"],
+  ["api.example.org:443", "api.example.org", "443"],
+  ["api.example.org:443 api.example.org:80/tcp", "api.example.org", "443 80/tcp"],
+  ["*.example.com *.api.example.com:8443/tcp", "x.api.example.com", "8443/tcp any"],
+  ["a*.example.com:443 *.example.com:80", "ab.example.com", "443 80"],
+  ["a*.example.com", "b.example.com", "-"],
+  ["203.0.113.7", "203.0.113.7", "-"],
+  ["host:22", "host", "-"],
+  ["@npm", "registry.npmjs.org", "443/tcp"],
+  ["@npm:80-443", "registry.npmjs.org", "443/tcp"],
+  ["@debian:80", "deb.debian.org", "80/tcp"],
+
+  ["*.example.com !a.example.com", "a.example.com", "-"],
+  ["*.example.com !a.example.com", "b.a.example.com", "any"],
+  ["*.example.com !*.a.example.com", "b.a.example.com", "-"],
+  ["*.example.com !*.a.example.com", "example.com", "any"],
+  ["!a.example.com *.example.com a.example.com", "a.example.com", "-"],
+  ["a.example.com !*.example.com", "a.example.com", "-"],
+  ["a.example.com !*.com", "a.example.com", "-"],
+  ["*.example.com !a*.example.com", "ab.example.com", "-"],
+  ["*.example.com !a*.example.com", "b.example.com", "any"],
+  ["a.example.com !a.example.com:443", "a.example.com", "1-442 444-65535 any/other"],
+  ["a.example.com !a.example.com/tcp", "a.example.com", "any/udp any/other"],
+  ["a.example.com/tcp !a.example.com/tcp", "a.example.com", "-"],
+  ["a.example.com:443 !a.example.com:443/udp", "a.example.com", "443/tcp"],
+  ["a.example.com:443 !a.example.com:80", "a.example.com", "443"],
+  ["a.example.com:1-9 !a.example.com:3 !a.example.com:5-6", "a.example.com", "1-2 4 7-9"],
+  ["a.example.com:443 !*.example.com:1-65535", "a.example.com", "-"],
+  ["!a.example.com", "a.example.com", "-"],
+  ["@npm !registry.npmjs.org", "registry.npmjs.org", "-"],
+  ["registry.npmjs.org !@npm", "registry.npmjs.org", "1-442/tcp 444-65535/tcp any/udp any/other"],
+  ["*.debian.org !@debian:80", "deb.debian.org", "1-79/tcp 81-65535/tcp any/udp any/other"],
+];
+
+describe("decideName", () => {
+  for (const [label, name, services] of names) {
+    it(`${JSON.stringify(label)} says ${services} of ${JSON.stringify(name)}`, () =>
+      assert.equal(decided(policyOf("web", label), name), services));
+  }
+
+  it("takes lists together, and `!` in one from what another grants", () => {
+    const policy = policyOf("web", "*.example.com:443", "!a.example.com b.example.org");
+    assert.equal(decided(policy, "a.example.com"), "-");
+    assert.equal(decided(policy, "c.example.com"), "443");
+    assert.equal(decided(policy, "b.example.org"), "any");
+  });
+
+  it("is exact when an entry names the very name", () => {
+    const policy = policyOf("web", "*.example.com a.example.com b*.example.com");
+    const exact = (name: string): boolean => {
+      const decision = decideName(policy, name, 0);
+      return decision.allowed && decision.exact;
+    };
+    assert.deepEqual(
+      ["a", "b", "c"].map((label) => exact(`${label}.example.com`)),
+      [true, false, false],
+    );
+  });
+
+  it("names the entries that decide, and the network that denies", () => {
+    const policy = policyOf("web", "*.example.com !a.example.com");
+    const denied = decideName(policy, "a.example.com", 0);
+    assert.ok(!denied.allowed);
+    assert.equal(denied.network, "web");
+    assert.deepEqual(
+      denied.by.map(({ entry }) => renderEntry(entry)),
+      ["!a.example.com"],
+    );
+    const allowed = decideName(policy, "b.example.com", 0);
+    assert.deepEqual(
+      allowed.by.map(({ entry }) => renderEntry(entry)),
+      ["*.example.com"],
+    );
+    assert.deepEqual(decideName(policy, "example.org", 0), { allowed: false, network: "web", by: [] });
+  });
+
+  it("ends when the last of what allows it ends", () => {
+    const end = (now: number, ...lists: readonly [string, number | undefined][]): unknown => {
+      const compiled = lists.map(([text, endsAtMs]) => compileList(listOf(text, endsAtMs)));
+      const decision = decideName({ network: "web", lists: compiled }, "a.example.com", now);
+      return decision.allowed ? decision.endsAtMs : "denied";
+    };
+    assert.equal(end(0, ["a.example.com", 1000]), 1000);
+    assert.equal(end(999, ["a.example.com", 1000]), 1000);
+    assert.equal(end(1000, ["a.example.com", 1000]), "denied");
+    assert.equal(end(0, ["a.example.com", 1000], ["*.example.com", 3000], ["b.example.com", 5000]), 3000);
+    assert.equal(end(0, ["a.example.com", 1000], ["*.example.com", undefined]), undefined);
+    assert.equal(end(0, ["a.example.com", undefined], ["!*.example.com", 1000]), "denied");
+    assert.equal(end(1000, ["a.example.com", undefined], ["!*.example.com", 1000]), undefined);
+  });
+});
+
+const packets: readonly [label: string, address: string, packet: string, names: string, verdict: string][] = [
+  ["203.0.113.0/24:443/tcp", "203.0.113.9", "tcp 443", "", "203.0.113.0/24:443/tcp"],
+  ["203.0.113.0/24:443/tcp", "203.0.113.9", "udp 443", "", "-"],
+  ["203.0.113.0/24:443/tcp", "203.0.113.9", "tcp 444", "", "-"],
+  ["203.0.113.0/24:443/tcp", "203.0.114.9", "tcp 443", "", "-"],
+  ["203.0.113.0/24:443", "203.0.113.9", "icmp", "", "-"],
+  ["203.0.113.7", "203.0.113.7", "icmp", "", "203.0.113.7/32"],
+  ["203.0.113.7", "203.0.113.8", "tcp 443", "", "-"],
+  ["203.0.113.7/tcp", "203.0.113.7", "icmp", "", "-"],
+  ["2001:db8::/32", "2001:db8::1", "tcp 443", "", "2001:db8::/32"],
+  ["::/0", "203.0.113.7", "tcp 443", "", "-"],
+  ["0.0.0.0/0", "2001:db8::1", "tcp 443", "", "-"],
+  ["0.0.0.0/0:1-99 203.0.113.7:443", "203.0.113.7", "tcp 443", "", "203.0.113.7/32:443"],
+  ["203.0.113.0/24 !203.0.113.7", "203.0.113.7", "tcp 443", "", "- !203.0.113.7/32"],
+  ["203.0.113.7 !203.0.113.0/24", "203.0.113.7", "tcp 443", "", "- !203.0.113.0/24"],
+  ["203.0.113.0/24 !203.0.113.7:443", "203.0.113.7", "tcp 444", "", "203.0.113.0/24"],
+  ["203.0.113.0/24 !203.0.113.7:443", "203.0.113.7", "icmp", "", "203.0.113.0/24"],
+  ["203.0.113.0/24 !203.0.113.7/udp", "203.0.113.7", "udp 1", "", "- !203.0.113.7/32/udp"],
+  ["host:22", "203.0.113.7", "tcp 22", "", "-"],
+
+  ["a.example.com", "203.0.113.7", "tcp 443", "a.example.com", "a.example.com by a.example.com"],
+  ["a.example.com", "203.0.113.7", "icmp", "a.example.com", "a.example.com by a.example.com"],
+  ["a.example.com", "203.0.113.7", "tcp 443", "", "-"],
+  ["a.example.com", "203.0.113.7", "tcp 443", "b.example.com", "- by b.example.com"],
+  [
+    "a.example.com",
+    "203.0.113.7",
+    "tcp 443",
+    "b.example.com a.example.com",
+    "a.example.com by a.example.com",
+  ],
+  ["a.example.com:443", "203.0.113.7", "tcp 80", "a.example.com", "- by a.example.com"],
+  ["a.example.com:443", "203.0.113.7", "udp 443", "a.example.com", "a.example.com:443 by a.example.com"],
+  ["a.example.com:443", "203.0.113.7", "icmp", "a.example.com", "- by a.example.com"],
+  [
+    "a.example.com:1 b.example.com:2",
+    "203.0.113.7",
+    "tcp 2",
+    "a.example.com b.example.com",
+    "b.example.com:2 by b.example.com",
+  ],
+  ["*.example.com !a.example.com:443", "203.0.113.7", "tcp 443", "a.example.com", "- by a.example.com"],
+  [
+    "*.example.com !a.example.com:443",
+    "203.0.113.7",
+    "icmp",
+    "a.example.com",
+    "*.example.com by a.example.com",
+  ],
+  [
+    "*.example.com !a.example.com",
+    "203.0.113.7",
+    "tcp 443",
+    "a.example.com",
+    "- !a.example.com by a.example.com",
+  ],
+  ["*.example.com !203.0.113.0/24", "203.0.113.7", "tcp 443", "a.example.com", "- !203.0.113.0/24"],
+  [
+    "*.example.com !203.0.113.0/24:80",
+    "203.0.113.7",
+    "tcp 443",
+    "a.example.com",
+    "*.example.com by a.example.com",
+  ],
+  ["203.0.113.7 !a.example.com", "203.0.113.7", "tcp 443", "a.example.com", "203.0.113.7/32"],
+];
+
+const protocols: Readonly<Record<string, number>> = { tcp: 6, udp: 17, icmp: 1 };
+
+describe("decidePacket", () => {
+  for (const [label, address, packet, known, expected] of packets) {
+    it(`${JSON.stringify(label)}: ${packet} to ${address}, looked up as ${JSON.stringify(known)}`, () => {
+      const [protocol = "", port] = packet.split(" ");
+      const target = {
+        destination: addressOf(address),
+        ipProtocol: protocols[protocol] ?? assert.fail(),
+        port: port === undefined ? undefined : Number(port),
+      };
+      const { allowed, by, name } = decidePacket(
+        policyOf("web", label),
+        target,
+        known.split(" ").filter((text) => text !== ""),
+        0,
+      );
+      const words = [...(allowed ? [] : ["-"]), ...(by === undefined ? [] : [renderEntry(by.entry)])];
+      assert.equal([...words, ...(name === undefined ? [] : ["by", name])].join(" "), expected);
+    });
+  }
+
+  it("takes ended lists for none", () => {
+    const policy: Policy = {
+      network: "web",
+      lists: [compileList(listOf("203.0.113.7", 1000)), compileList(listOf("!203.0.113.8", 1000))],
+    };
+    const target = { destination: addressOf("203.0.113.7"), ipProtocol: 6, port: 443 };
+    assert.ok(decidePacket(policy, target, [], 999).allowed);
+    assert.ok(!decidePacket(policy, target, [], 1000).allowed);
+  });
+});
+
+describe("servicesAt", () => {
+  const services: readonly [label: string, address: string, left: string][] = [
+    ["*.example.com", "203.0.113.7", "443"],
+    ["!203.0.113.7", "203.0.113.7", ""],
+    ["!203.0.113.7", "203.0.113.8", "443"],
+    ["!203.0.113.0/24:443/tcp", "203.0.113.7", "443/udp"],
+    ["!2001:db8::/32", "2001:db8::1", ""],
+    ["203.0.113.7", "203.0.113.7", "443"],
+  ];
+  for (const [label, address, left] of services) {
+    it(`${label} leaves ${left || "nothing"} of port 443 at ${address}`, () => {
+      const policy = policyOf("web", label);
+      const found = servicesAt(
+        policy,
+        [{ protocol: "any", ports: { from: 443, to: 443 } }],
+        addressOf(address),
+        0,
+      );
+      assert.equal(found.map(renderService).join(" "), left);
+    });
+  }
+});

@@ -1,0 +1,93 @@
+import assert from "node:assert/strict";
+import { describe, it } from "node:test";
+import { gatherLists, onlyLabels, type PolicySources } from "../../../../src/core/classify/gather.ts";
+import { renderEntry } from "../../../../src/core/policy/entry.ts";
+import { createListStore } from "../../../../src/core/policy/list-store.ts";
+import { groupOverrides, type Override, type OverrideTarget } from "../../../../src/core/policy/override.ts";
+import { noPolicyFile } from "../../../../src/core/policy/policy-file.ts";
+import { presets } from "../../../support/policies.ts";
+
+const app: OverrideTarget = { kind: "network", name: "app" };
+const rule = (target: OverrideTarget, entry: string, endsAtMs?: number): Override => ({
+  target,
+  entry,
+  endsAtMs,
+});
+
+function sourcesOf({
+  rules = [],
+  ...sources
+}: Partial<Omit<PolicySources, "rules">> & { readonly rules?: readonly Override[] }): PolicySources {
+  const defaults = { store: createListStore(presets), file: noPolicyFile, nowMs: 0 };
+  return { ...defaults, ...sources, rules: groupOverrides(rules) };
+}
+
+/** `PLACE: ENTRIES`, one line for each list. */
+function gathered(
+  target: OverrideTarget,
+  label: string | undefined,
+  sources: PolicySources,
+): readonly string[] {
+  return gatherLists(target, label, sources).lists.map(
+    ({ source, entries, endsAtMs }) =>
+      `${source}: ${entries.map(renderEntry).join(" ")}${endsAtMs === undefined ? "" : ` until ${endsAtMs}`}`,
+  );
+}
+
+describe("gatherLists", () => {
+  it("takes the label, the policy file and commands, in this order", () => {
+    const file = { ...noPolicyFile, networks: new Map([["app", "b.example.com"]]) };
+    const rules = [
+      rule(app, "d.example.com", 5000),
+      rule(app, "c.example.com"),
+      rule({ kind: "container", name: "app" }, "x.example.com"),
+      rule(app, "!e.example.com"),
+      rule({ kind: "network", name: "other" }, "y.example.com"),
+    ];
+    assert.deepEqual(gathered(app, "a.example.com", sourcesOf({ file, rules })), [
+      'network "app", label dockerwall.allow: a.example.com',
+      'network "app", policy file: b.example.com',
+      'network "app", command d.example.com: d.example.com until 5000',
+      'network "app", command c.example.com: c.example.com',
+      'network "app", command !e.example.com: !e.example.com',
+    ]);
+  });
+  it("tells networks from containers of one name", () => {
+    const file = {
+      ...noPolicyFile,
+      networks: new Map([["app", "n.example.com"]]),
+      containers: new Map([["app", "c.example.com"]]),
+    };
+    assert.deepEqual(gathered({ kind: "container", name: "app" }, undefined, sourcesOf({ file })), [
+      'container "app", policy file: c.example.com',
+    ]);
+  });
+  it("has no list without a label, and an empty one for an empty label", () => {
+    assert.deepEqual(gathered(app, undefined, onlyLabels(createListStore(presets), 0)), []);
+    assert.deepEqual(gathered(app, "", onlyLabels(createListStore(presets), 0)), [
+      'network "app", label dockerwall.allow: ',
+    ]);
+  });
+  it("keeps a `deny` in force beside a rule whose preset is gone", () => {
+    const rules = [rule(app, "@gone"), rule(app, "!e.example.com"), rule(app, "c.example.com")];
+    assert.deepEqual(gathered(app, undefined, sourcesOf({ rules })), [
+      'network "app", command !e.example.com: !e.example.com',
+      'network "app", command c.example.com: c.example.com',
+    ]);
+  });
+  it("passes over rules that have ended", () => {
+    const rules = [rule(app, "a.example.com", 1000)];
+    assert.equal(gathered(app, undefined, sourcesOf({ rules, nowMs: 999 })).length, 1);
+    assert.equal(gathered(app, undefined, sourcesOf({ rules, nowMs: 1000 })).length, 0);
+  });
+  it("judges each place by itself, and says what is in force", () => {
+    const sources = sourcesOf({ rules: [rule(app, "c.example.com")] });
+    const first = gatherLists(app, "localhost", sources);
+    assert.equal(first.lists.length, 1);
+    assert.match(first.problems[0] ?? "", /write a full domain; it allows nothing until it is corrected$/);
+    gatherLists(app, "a.example.com", sources);
+    const later = gatherLists(app, "a.example.com *", sources);
+    assert.equal(later.lists.length, 2);
+    assert.match(later.problems[0] ?? "", /; what stood there before stays in force$/);
+  });
+});

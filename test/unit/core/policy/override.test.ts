@@ -1,0 +1,71 @@
+import assert from "node:assert/strict";
+import { describe, it } from "node:test";
+import {
+  type Override,
+  overridesOf,
+  parseOverride,
+  renderOverride,
+  withNegation,
+} from "../../../../src/core/policy/override.ts";
+
+const network = { kind: "network", name: "app" } as const;
+
+describe("renderRule and parseRule", () => {
+  const rules: readonly Override[] = [
+    { target: network, entry: "api.example.com:443/tcp", endsAtMs: undefined },
+    { target: network, entry: "!*.example.com", endsAtMs: 5000 },
+    { target: { kind: "container", name: "project-app-1" }, entry: "@debian", endsAtMs: 1 },
+    { target: { kind: "network", name: "my net" }, entry: "[2001:db8::/32]:443", endsAtMs: undefined },
+    { target: { kind: "network", name: "networkübung" }, entry: "a.example.com", endsAtMs: undefined },
+  ];
+  for (const rule of rules) {
+    it(`keep ${rule.entry} for ${rule.target.name}`, () =>
+      assert.deepEqual(parseOverride(renderOverride(rule) ?? "", rule.endsAtMs), rule));
+  }
+  for (const comment of [
+    "",
+    "network",
+    "network app",
+    "networks app a.example.com",
+    "host app x",
+    " network a b",
+    "network app ",
+  ])
+    it(`take ${JSON.stringify(comment)} for nothing of ours`, () =>
+      assert.equal(parseOverride(comment, undefined), undefined));
+  it("keep no rule that does not fit into a comment of the kernel, in bytes", () => {
+    const entry = (length: number): Override => ({
+      target: network,
+      entry: "x".repeat(length),
+      endsAtMs: undefined,
+    });
+    assert.equal(renderOverride(entry(243))?.length, 255);
+    assert.equal(renderOverride(entry(244)), undefined);
+    assert.equal(renderOverride({ ...entry(241), target: { kind: "network", name: "üüü" } }), undefined);
+  });
+});
+
+describe("withNegation", () => {
+  const cases: readonly [text: string, negated: boolean, expected: string | undefined][] = [
+    ["a.example.com", true, "!a.example.com"],
+    ["!a.example.com", true, "!a.example.com"],
+    ["!a.example.com", false, "a.example.com"],
+    ["A.example.com.:0443", false, "a.example.com:443"],
+    ["@Debian:443", true, "!@debian:443"],
+    ["203.0.113.7", true, "!203.0.113.7/32"],
+    ["localhost", true, undefined],
+  ];
+  for (const [text, negated, expected] of cases)
+    it(`${text}, ${negated}, is ${expected}`, () => assert.equal(withNegation(text, negated), expected));
+});
+
+describe("overridesOf", () => {
+  it("are those of this target alone", () => {
+    const rules: readonly Override[] = [
+      { target: network, entry: "a.example.com", endsAtMs: undefined },
+      { target: { kind: "container", name: "app" }, entry: "b.example.com", endsAtMs: undefined },
+      { target: { kind: "network", name: "app2" }, entry: "c.example.com", endsAtMs: undefined },
+    ];
+    assert.deepEqual(overridesOf(rules, network), rules.slice(0, 1));
+  });
+});

@@ -1,0 +1,52 @@
+import assert from "node:assert/strict";
+import { describe, it } from "node:test";
+import { parseTarget } from "../../../../src/core/policy/target.ts";
+
+const accepted: readonly [text: string, target: string][] = [
+  ["api.example.com", "api.example.com 6:any"],
+  ["API.example.com.", "api.example.com 6:any"],
+  ["api.example.com:443", "api.example.com 6:443"],
+  ["api.example.com:53/udp", "api.example.com 17:53"],
+  ["api.example.com/udp", "api.example.com 17:any"],
+  ["bücher.example:443/tcp", "xn--bcher-kva.example 6:443"],
+  ["203.0.113.7", "203.0.113.7 6:any"],
+  ["203.0.113.7:443", "203.0.113.7 6:443"],
+  ["203.0.113.7/32", "203.0.113.7 6:any"],
+  ["2001:DB8::1", "2001:db8::1 6:any"],
+  ["[2001:db8::1]:443/udp", "2001:db8::1 17:443"],
+];
+
+const one = /write one name or address, as in api\.example\.com:443/;
+
+const refused: readonly [text: string, problem: RegExp][] = [
+  ["", one],
+  ["localhost", /write a full domain/],
+  ["api.example.com:0", /the port is 1 to 65535/],
+  ["https://api.example.com", /it is a URL/],
+  ["*.example.com", one],
+  ["a*.x.example.com", one],
+  ["!api.example.com", one],
+  ["@npm", one],
+  ["host:22", one],
+  ["203.0.113.0/24", one],
+  ["2001:db8::/64", one],
+  ["api.example.com:1-9", one],
+];
+
+describe("parseTarget", () => {
+  for (const [text, expected] of accepted) {
+    it(`accepts ${text}`, () => {
+      const target = parseTarget(text);
+      assert.ok(!("problem" in target), JSON.stringify(target));
+      const { name, address, port = "any", ipProtocol } = target;
+      assert.equal(`${name ?? address} ${ipProtocol}:${port}`, expected);
+    });
+  }
+  for (const [text, problem] of refused) {
+    it(`refuses ${JSON.stringify(text)}`, () => {
+      const target = parseTarget(text);
+      assert.ok("problem" in target);
+      assert.match(target.problem, problem);
+    });
+  }
+});

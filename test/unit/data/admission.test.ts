@@ -1,0 +1,116 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { setNames } from "../../../src/core/firewall/names.ts";
+import type { Grant } from "../../../src/core/grants/ledger.ts";
+import type { IpAddress } from "../../../src/core/model/address.ts";
+import { anyService, type Service } from "../../../src/core/model/service.ts";
+import { startAdmission } from "../../../src/data/admission.ts";
+import { createSets } from "../../../src/edge/kernel/ipset/desired-sets.ts";
+import { createFakeSets, type FakeSets } from "../../support/fake-sets.ts";
+
+const asker = "198.18.0.2" as IpAddress;
+const onePort: Service = { protocol: "tcp", ports: { from: 443, to: 443 } };
+/** 16 ports of two protocols: 32 entries for one address. */
+const wide: Service = { protocol: "any", ports: { from: 8000, to: 8015 } };
+
+function grant(last: number, service: Service = onePort, change: Partial<Grant> = {}): Grant {
+  const destination = `203.${last >> 16}.${(last >> 8) & 255}.${last & 255}` as IpAddress;
+  return { asker, destination, domain: "www.example.org", service, leaseSeconds: 300, ...change };
+}
+
+function freshSets(nowMs: () => number = () => 0): FakeSets {
+  const sets = createFakeSets(nowMs);
+  createSets(sets);
+  return sets;
+}
+
+function start() {
+  const sets = freshSets();
+  return { sets, admission: startAdmission({ sets, nowMs: () => 0 }) };
+}
+
+const onNetwork = (): string => "n1";
+
+test("a grant that does not fit leaves nothing of itself, and everything that was there before", () => {
+  const { sets, admission } = start();
+  admission.admit([grant(1), grant(2, anyService)], onNetwork);
+  const before = sets.dump();
+  for (const [set, service] of [
+    ["grant4", wide],
+    ["grant4", anyService],
+    ["ask4", anyService],
+    ["pair4", anyService],
+  ] as const) {
+    sets.limit(setNames[set], sets.list(setNames[set]).length + 1);
+    assert.throws(
+      () =>
+        admission.admit([grant(1), grant(2, anyService), grant(3, service), grant(4, service)], onNetwork),
+      /full/,
+    );
+    assert.deepEqual(sets.dump(), before);
+    assert.equal(admission.isOpen(asker, grant(3).destination), false);
+    sets.limit(setNames[set], Number.POSITIVE_INFINITY);
+  }
+});
+
+test("an address that another asker's rights are asked for stays asked for", () => {
+  const { sets, admission } = start();
+  const neighbour = "198.18.0.3" as IpAddress;
+  admission.admit([grant(1, anyService, { asker: neighbour })], onNetwork);
+  const before = sets.dump();
+  sets.limit(setNames.grant4, 3);
+  assert.throws(() => admission.admit([grant(1, anyService)], onNetwork), /full/);
+  assert.deepEqual(sets.dump(), before);
+});
+
+test("what a failed grant prolonged is taken away with its asker", () => {
+  let nowMs = 0;
+  const sets = freshSets(() => nowMs);
+  const admission = startAdmission({ sets, nowMs: () => nowMs });
+  admission.own(asker, "sandbox-1");
+  admission.admit([grant(1, onePort, { leaseSeconds: 60 })], onNetwork);
+  sets.limit(setNames.grant4, 1);
+  assert.throws(() => admission.admit([grant(1, onePort, { leaseSeconds: 600 }), grant(2)], onNetwork));
+  nowMs = 100_000;
+  admission.sweep();
+  admission.own(asker, "sandbox-2");
+  assert.deepEqual(sets.list(setNames.grant4), []);
+});
+
+test("one asker has so many entries and no more, however wide its services are", () => {
+  const { sets, admission } = start();
+  const admitted = Array.from({ length: 1_100 }, (_, i) => {
+    try {
+      admission.admit([grant(i, wide)], onNetwork);
+      return true;
+    } catch (error) {
+      assert.match(String(error), /198\.18\.0\.2 may have 32768 entries in the kernel/);
+      return false;
+    }
+  });
+  assert.equal(admitted.filter(Boolean).length, 1_024);
+  assert.equal(sets.list(setNames.grant4).length, 32_768);
+  admission.admit([grant(1, wide)], onNetwork);
+});
+
+test("the askers of one network share a part of the kernel's set, and another network's have theirs", () => {
+  const { sets, admission } = start();
+  const networkOf = (address: IpAddress): string => (address.startsWith("198.18.") ? "n1" : "n2");
+  const fill = (from: IpAddress): number => {
+    let count = 0;
+    for (let i = 0; i < 1_024; i += 64) {
+      const grants = Array.from({ length: 64 }, (_, j) => grant(i + j, wide, { asker: from }));
+      try {
+        admission.admit(grants, networkOf);
+        count += 64;
+      } catch (error) {
+        assert.match(String(error), /the network of 198\.18\.0\.\d+ may have 262144 entries/);
+      }
+    }
+    return count;
+  };
+  const counts = Array.from({ length: 10 }, (_, i) => fill(`198.18.0.${i + 2}` as IpAddress));
+  assert.deepEqual(counts, [...Array(8).fill(1_024), 0, 0]);
+  assert.equal(fill("198.19.0.2" as IpAddress), 1_024);
+  assert.equal(sets.list(setNames.grant4).length, 262_144 + 32_768);
+});

@@ -1,0 +1,294 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { setImmediate as nextTurn, setTimeout as sleep } from "node:timers/promises";
+import { AskerIndex, type Standing } from "../../../src/core/askers/index-of-askers.ts";
+import { readCounters } from "../../../src/core/counters/registry.ts";
+import { canaryQuery, isOurDenial } from "../../../src/core/dns/canary.ts";
+import type { IpAddress } from "../../../src/core/model/address.ts";
+import { DockerwallError } from "../../../src/errors.ts";
+import { countedSince } from "../../support/counted.ts";
+import { decodeMessage } from "../../support/dns-bytes.ts";
+import { answerTo, startFakeUpstream } from "../../support/fake-upstream.ts";
+import { startOneNetwork } from "../../support/one-network.ts";
+import { listOf } from "../../support/policies.ts";
+import { bridgeNetwork, newContainer, runningContainer } from "../../support/topologies.ts";
+
+test("an unknown single label waits for one reading of the engine only, however late that is", async () => {
+  let readings = 0;
+  const { ask } = startOneNetwork({
+    options: {
+      onUnknown: () => {
+        readings++;
+        // So busy that the next reading is due when this one is given up.
+        const untilMs = performance.now() + 1_100;
+        while (performance.now() < untilMs);
+      },
+    },
+  });
+  const startedAtMs = performance.now();
+  assert.equal(decodeMessage(await ask("nobody")).rcode, "NXDOMAIN");
+  assert.equal(readings, 1);
+  assert.ok(performance.now() - startedAtMs < 2_500);
+});
+
+test("an unknown single label is answered at once, and nobody is asked, while nobody has come", async () => {
+  const unexpected = (): never => assert.fail("the engine was asked");
+  const { ask } = startOneNetwork({ options: { onUnknown: unexpected, mayHaveCome: () => false } });
+  const startedAtMs = performance.now();
+  for (let i = 0; i < 10; i++) assert.equal(decodeMessage(await ask(`nobody-${i}`)).rcode, "NXDOMAIN");
+  assert.ok(performance.now() - startedAtMs < 500);
+});
+
+test("a name that leads into a network of the engine opens nothing, unless the allowlist names the range", async () => {
+  const upstream = await startFakeUpstream({
+    onUdp: ({ message, reply }) =>
+      reply(answerTo(message, [`203.0.113.${/n(\d+)/i.exec(message.toString("latin1", 13))?.[1]}`])),
+  });
+  const started = startOneNetwork({ allow: "*.example.org 203.0.113.32/28", upstreams: [upstream] });
+  const { ask, answerer, topology, guarded } = started;
+  const opened = async (name: string): Promise<readonly string[]> => {
+    started.grants.splice(0);
+    await ask(`${name}.example.org`);
+    return started.grants.map(({ destination }) => destination);
+  };
+  try {
+    assert.deepEqual(await opened("n17"), ["203.0.113.17"]);
+    const others = [
+      bridgeNetwork("n2", "10.9.0.0/16", "203.0.113.16/28"),
+      bridgeNetwork("n3", "203.0.113.32/28"),
+    ];
+    answerer.useTopology({ ...topology, networks: [...topology.networks, ...others] }, guarded);
+    assert.deepEqual(await opened("n17"), []);
+    assert.deepEqual(await opened("n31"), []);
+    assert.deepEqual(await opened("n15"), ["203.0.113.15"]);
+    assert.deepEqual(await opened("n33"), ["203.0.113.33"]);
+    answerer.useTopology(topology, guarded);
+    assert.deepEqual(await opened("n17"), ["203.0.113.17"]);
+  } finally {
+    answerer.useUpstreams([]);
+    await upstream.close();
+  }
+});
+
+test("an allowed name that opened nothing is not told as allowed, and is counted", async () => {
+  const many = Array.from({ length: 300 }, (_, i) => `203.0.${113 + (i >> 8)}.${i & 255}`);
+  const upstream = await startFakeUpstream({
+    onUdp: ({ message, reply }) => {
+      const [label = ""] = message
+        .toString("latin1", 13)
+        .toLowerCase()
+        .split(/[^a-z]/);
+      if (label === "private") reply(answerTo(message, ["192.168.0.1", "10.0.0.1"]));
+      else if (label === "mixed") reply(answerTo(message, ["192.168.0.1", "203.0.113.1"]));
+      else if (label === "broken") reply(answerTo(message, [], { flags: 0x8182 }));
+      else if (label === "many") reply(answerTo(message, [], { flags: 0x8380 }));
+      else reply(answerTo(message, ["203.0.113.1"]));
+    },
+    onTcp: (message) => answerTo(message, many),
+  });
+  const before = readCounters();
+  const { ask, events, problems, answerer } = startOneNetwork({
+    allow: "*.example.org",
+    upstreams: [upstream],
+    admit: (grants) => {
+      if (grants[0]?.domain === "full.example.org") throw new DockerwallError("KERNEL_REFUSED", "full");
+    },
+  });
+  try {
+    for (const name of ["good", "private", "mixed", "broken", "full", "many"])
+      await ask(`${name}.example.org`);
+    await ask("www.example.com");
+    assert.deepEqual(
+      events.map(({ domain, allowed, trouble, granted }) => [domain, allowed, trouble, granted.length]),
+      [
+        ["good.example.org", true, undefined, 1],
+        ["private.example.org", false, "private", 0],
+        ["mixed.example.org", true, undefined, 1],
+        ["broken.example.org", false, "failed", 0],
+        ["full.example.org", false, "failed", 0],
+        ["many.example.org", true, undefined, 256],
+        ["www.example.com", false, undefined, 0],
+      ],
+    );
+    assert.deepEqual(answerer.stats(), { running: 0, waiting: 0 });
+    assert.deepEqual(countedSince(before), {
+      lookup_private_addresses: 3,
+      lookup_excess_addresses: 44,
+      lookup_refused_grants: 1,
+    });
+    assert.ok(problems.some((problem) => problem.startsWith("44 addresses of many.example.org")));
+  } finally {
+    answerer.useUpstreams([]);
+    await upstream.close();
+  }
+});
+
+test("our own question whether capture works is no lookup of the container", async () => {
+  const { askBytes, message, events } = startOneNetwork({});
+  assert.ok(isOurDenial(await askBytes(canaryQuery(), "198.18.0.2")));
+  await askBytes(message("www.example.org"), "198.18.0.2");
+  assert.deepEqual(
+    events.map(({ domain }) => domain),
+    ["www.example.org"],
+  );
+});
+
+test("a mute upstream is told as SERVFAIL, with the reason, before the client gives up", async () => {
+  const upstream = await startFakeUpstream({ onUdp: () => undefined });
+  const { ask, answerer } = startOneNetwork({ allow: "*.example.org", upstreams: [upstream] });
+  try {
+    const startedAtMs = performance.now();
+    const answer = decodeMessage(await ask("www.example.org"));
+    assert.ok(performance.now() - startedAtMs < 4_000);
+    assert.deepEqual([answer.rcode, answer.opt?.errorCode], ["SERVFAIL", 22]);
+  } finally {
+    answerer.useUpstreams([]);
+    await upstream.close();
+  }
+});
+
+test("the first question of a container that becomes known late is answered in time, too", async () => {
+  const upstream = await startFakeUpstream({ onUdp: () => undefined });
+  const nothing = { topology: { networks: [], containers: [] }, guarded: [] };
+  let index = new AskerIndex({ ...nothing, services: [], quarantined: [] });
+  const { ask, answerer, topology, guarded } = startOneNetwork({
+    allow: "*.example.org",
+    upstreams: [upstream],
+    options: { indexNow: () => index },
+  });
+  try {
+    const startedAtMs = performance.now();
+    const answers = Promise.all([ask("www.example.org"), ask("denied.example.com"), ask("nobody")]);
+    await sleep(3_200);
+    index = new AskerIndex({ topology, guarded, services: [], quarantined: [] });
+    answerer.useTopology(topology, guarded);
+    const rcodes = (await answers).map((answer) => decodeMessage(answer).rcode);
+    assert.ok(performance.now() - startedAtMs < 4_000);
+    assert.deepEqual(rcodes, ["SERVFAIL", "NXDOMAIN", "NXDOMAIN"]);
+  } finally {
+    answerer.useUpstreams([]);
+    await upstream.close();
+  }
+});
+
+test("a container has one budget, by whichever of its addresses and sockets it asks", async () => {
+  const upstream = await startFakeUpstream({ onUdp: () => undefined });
+  const addresses = ["198.18.0.2", "2001:db8:1::2"] as IpAddress[];
+  const endpoints = [{ networkId: "n1", addresses, aliases: [], links: [] }];
+  const web = {
+    id: "web",
+    name: "web",
+    labels: {},
+    running: true,
+    networkMode: "web",
+    configured: [],
+    hazards: [],
+  };
+  const containers = [{ ...web, sandbox: "s1", endpoints }];
+  let index: AskerIndex | undefined;
+  const { ask, message, answerer, topology, guarded } = startOneNetwork({
+    allow: "*.example.org",
+    upstreams: [upstream],
+    options: { indexNow: () => index ?? assert.fail() },
+  });
+  index = new AskerIndex({ topology: { ...topology, containers }, guarded, services: [], quarantined: [] });
+  const standing = (): Standing =>
+    index?.standingOfSandbox("s1", addresses.toReversed(), []) ?? assert.fail();
+  try {
+    for (let i = 0; i < 150; i++) {
+      for (const address of addresses) void ask(`n${i}-${address.length}.example.org`, address);
+      const arrivedAtMs = performance.now();
+      answerer.answer({
+        message: message(`s${i}.example.org`),
+        transport: "udp",
+        standing,
+        arrivedAtMs,
+        reply: () => undefined,
+      });
+    }
+    await nextTurn();
+    assert.deepEqual([answerer.stats().running, answerer.stats().waiting], [256, 450 - 256]);
+  } finally {
+    answerer.useUpstreams([]);
+    await upstream.close();
+  }
+});
+
+test("what is no longer allowed when the upstream answers is not opened", async () => {
+  let answerNow: (() => void) | undefined;
+  const upstream = await startFakeUpstream({
+    onUdp: ({ message, reply }) => {
+      answerNow = () => reply(answerTo(message, ["203.0.113.1"]));
+      asked.resolve();
+    },
+  });
+  let asked = Promise.withResolvers<void>();
+  let index: AskerIndex | undefined;
+  const { ask, answerer, topology, guarded, grants, problems } = startOneNetwork({
+    allow: "*.example.org",
+    upstreams: [upstream],
+    options: { indexNow: () => index ?? assert.fail() },
+  });
+  const use = (lists: (typeof guarded)[number]["lists"]): void => {
+    const policies = guarded.map((network) => ({ ...network, lists }));
+    index = new AskerIndex({ topology, guarded: policies, services: [], quarantined: [] });
+    answerer.useTopology(topology, policies);
+  };
+  const lists = guarded[0]?.lists ?? [];
+  const askDuring = async (name: string, change: () => void): Promise<unknown> => {
+    asked = Promise.withResolvers<void>();
+    const answer = ask(name);
+    await asked.promise;
+    change();
+    answerNow?.();
+    return decodeMessage(await answer).rcode;
+  };
+  try {
+    use(lists);
+    assert.equal(await askDuring("kept.example.org", () => use(lists)), "NOERROR");
+    assert.equal(grants.length, 1);
+    assert.equal(await askDuring("narrowed.example.org", () => use([])), "SERVFAIL");
+    assert.equal(grants.length, 1);
+    assert.match(problems.join(), /narrowed\.example\.org failed: it is no longer allowed/);
+  } finally {
+    answerer.useUpstreams([]);
+    await upstream.close();
+  }
+});
+
+test("a newcomer who may lose the name is not granted it before the engine tells whose the address is", async () => {
+  let asks = 0;
+  const upstream = await startFakeUpstream({
+    onUdp: ({ message, reply }) => {
+      asks++;
+      reply(answerTo(message, ["203.0.113.7"]));
+    },
+  });
+  let index: AskerIndex | undefined;
+  const started = startOneNetwork({
+    allow: "www.example.com",
+    upstreams: [upstream],
+    options: { indexNow: () => index ?? assert.fail() },
+  });
+  const { topology, guarded, answerer, grants, ask } = started;
+  const starting = newContainer("strict", "n1");
+  const show = (container: typeof starting): void => {
+    const services = [
+      { containerId: "strict", name: "strict", addresses: [], lists: [listOf("!www.example.com")] },
+    ];
+    const containers = [container];
+    index = new AskerIndex({ topology: { ...topology, containers }, guarded, services, quarantined: [] });
+    answerer.useTopology({ ...topology, containers }, guarded);
+  };
+  try {
+    show(starting);
+    const asked = ask("www.example.com");
+    show(runningContainer("strict", "n1", "198.18.0.2"));
+    assert.equal(decodeMessage(await asked).rcode, "NXDOMAIN");
+    assert.deepEqual([asks, grants], [0, []]);
+    assert.equal(decodeMessage(await ask("www.example.com", "198.18.0.3")).rcode, "NOERROR");
+    assert.equal(grants.length, 1);
+  } finally {
+    await upstream.close();
+  }
+});

@@ -1,0 +1,67 @@
+// What the entrypoint tries of the kernel is what the rules and the sets need.
+
+import assert from "node:assert/strict";
+import { readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { describe, it } from "node:test";
+import { probeRules, probeSets } from "../../../src/core/firewall/rules/probe.ts";
+import { renderRule } from "../../../src/core/firewall/rules/render.ts";
+import { desiredRules } from "../../../src/core/firewall/ruleset.ts";
+import { setSpecs } from "../../../src/core/firewall/sets.ts";
+
+const path = join(import.meta.dirname, "../../../entrypoint.sh");
+const families = [4, 6] as const;
+
+const printed = (name: string, lines: readonly string[]): readonly string[] => [
+  `${name}() {`,
+  "  cat <<'END'",
+  ...lines,
+  "END",
+  "}",
+];
+const block = [
+  "# BEGIN PROBE",
+  "# Module of the kernel, and what to create.",
+  ...printed("sets", probeSets()),
+  "",
+  "# Module of the kernel, table, chain and rule.",
+  ...families.flatMap((family) => [
+    ...(family === 4 ? [] : [""]),
+    ...printed(`rules${family}`, probeRules(family)),
+  ]),
+  "# END PROBE",
+].join("\n");
+
+describe("the entrypoint", () => {
+  it("tries what the rules and sets need (UPDATE_PROBE=1 writes it anew)", () => {
+    const script = readFileSync(path, "utf8");
+    const updated = script.replace(/# BEGIN PROBE\n.*# END PROBE/s, () => block);
+    if (process.env["UPDATE_PROBE"] === "1") writeFileSync(path, updated);
+    assert.equal(readFileSync(path, "utf8"), updated, `entrypoint.sh should have:\n${block}`);
+    assert.ok(updated.includes(block));
+  });
+
+  // By the text alone, so that nothing is passed over that the values fail to name a module for.
+  it("tries each match, each target and each kind of set that there is a word for", () => {
+    const rules = families.flatMap((family) =>
+      desiredRules({ family, dnsPort: 5053, queueNumber: 5353, hold: true, demandSender: true }).flatMap(
+        ({ name, chains }) => chains.flatMap((chain) => chain.rules.map((rule) => renderRule(rule, name))),
+      ),
+    );
+    const words = (flag: string): string[] =>
+      rules.flatMap((rule) =>
+        [...rule.matchAll(new RegExp(`(?:^| )(${flag} \\S+)`, "g"))].map(([, word = ""]) => word),
+      );
+    const own = /^-j (DOCKERWALL-.*|ACCEPT|DROP|RETURN)$/;
+    const wanted = new Set([
+      ...setSpecs().map(({ type }) => ` ${type} `),
+      ...words("-m").filter((word) => word !== "-m tcp"),
+      ...words("-j").filter((word) => !own.test(word)),
+    ]);
+    assert.ok(wanted.size > 15);
+    assert.deepEqual(
+      [...wanted].filter((word) => !block.includes(word)),
+      [],
+    );
+  });
+});

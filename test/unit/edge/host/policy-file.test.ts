@@ -1,0 +1,97 @@
+// What stands where the policy file should be, or is on its way there, never stops the daemon, and never takes back what
+// the file said: only a whole file does.
+
+import assert from "node:assert/strict";
+import { mkdtempSync, renameSync, rmSync, symlinkSync, truncateSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { describe, it } from "node:test";
+import { followPolicyFile } from "../../../../src/edge/host/policy-file.ts";
+import { run } from "../../../support/namespace.ts";
+import { presets } from "../../../support/policies.ts";
+
+const takes = "networks: {app: '!www.example.com'}\n";
+
+/** A followed file in a folder of its own, and what was told of it last. */
+function follow() {
+  const folder = mkdtempSync(join(tmpdir(), "dockerwall-policy-"));
+  const path = join(folder, "policy.yml");
+  writeFileSync(path, takes);
+  let next = Promise.withResolvers<string>();
+  const tell = (news: string): void => {
+    const { resolve } = next;
+    next = Promise.withResolvers();
+    resolve(news);
+  };
+  const watch = followPolicyFile({
+    path,
+    builtIn: presets,
+    onChange: () => tell("changed"),
+    onProblem: (problem) => {
+      if (problem !== undefined) tell(problem);
+    },
+  });
+  return {
+    folder,
+    path,
+    /** What is told of what a change does. */
+    after: async (change: () => void): Promise<string> => {
+      const { promise } = next;
+      change();
+      return promise;
+    },
+    list: () => watch.current().networks.get("app"),
+    [Symbol.dispose]: () => {
+      watch[Symbol.dispose]();
+      rmSync(folder, { recursive: true });
+    },
+  };
+}
+
+describe("a policy file that takes something away", () => {
+  const inItsPlace: readonly [what: string, put: (path: string) => void, told: RegExp][] = [
+    ["a pipe that nobody writes to", (path) => run("mkfifo", path), /it is not a regular file/],
+    ["a device without an end", (path) => symlinkSync("/dev/zero", path), /it is not a regular file/],
+    [
+      "300 megabytes",
+      (path) => {
+        writeFileSync(path, "");
+        truncateSync(path, 300_000_000);
+      },
+      /it has 300000000 bytes; at most 4194304 are read/,
+    ],
+    ["nothing at all", (path) => writeFileSync(path, ""), /it says nothing.*write \{\}/],
+    ["a comment alone", (path) => writeFileSync(path, "# soon\n"), /it says nothing.*write \{\}/],
+  ];
+  for (const [what, put, told] of inItsPlace) {
+    it(`stays in force with ${what} in its place`, async () => {
+      using file = follow();
+      const news = await file.after(() => {
+        put(`${file.path}.new`);
+        renameSync(`${file.path}.new`, file.path);
+      });
+      assert.match(news, told);
+      assert.match(news, /what it said before stays in force$/);
+      assert.equal(file.list(), "!www.example.com");
+    });
+  }
+
+  it("says nothing any more when it is an empty map", async () => {
+    using file = follow();
+    assert.equal(await file.after(() => writeFileSync(file.path, "{}\n")), "changed");
+    assert.equal(file.list(), undefined);
+  });
+
+  it("is read again beside a file that changes all the time", async () => {
+    using file = follow();
+    const neighbour = setInterval(() => writeFileSync(join(file.folder, "log"), "x"), 5);
+    const giveUp = new Promise<string>((resolve) => setTimeout(resolve, 3_000, "never read").unref());
+    const news = await Promise.race([
+      file.after(() => writeFileSync(file.path, "networks: {app: a.example.org}\n")),
+      giveUp,
+    ]);
+    clearInterval(neighbour);
+    assert.equal(news, "changed");
+    assert.equal(file.list(), "a.example.org");
+  });
+});
