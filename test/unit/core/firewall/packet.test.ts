@@ -1,7 +1,12 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
-import { isIcmpError, isOwnError, type PacketHead, parsePacket } from "../../../../src/core/firewall/packet.ts";
+import {
+  isIcmpError,
+  isOwnError,
+  type PacketHead,
+  parsePacket,
+} from "../../../../src/core/firewall/packet.ts";
 import { addressBytes, parseAddress } from "../../../../src/core/model/address.ts";
 
 function bytesOf(text: string): Uint8Array {

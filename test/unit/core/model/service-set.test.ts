@@ -1,7 +1,12 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import fc from "fast-check";
-import { anyService, renderService, type Service, serviceCovers } from "../../../../src/core/model/service.ts";
+import {
+  anyService,
+  renderService,
+  type Service,
+  serviceCovers,
+} from "../../../../src/core/model/service.ts";
 import { intersectServices, subtractServices } from "../../../../src/core/model/service-set.ts";
 import { services } from "../../../support/random-policies.ts";
 

@@ -8,7 +8,11 @@ import { walkAnswer } from "../../../../src/core/dns/wire/answer.ts";
 import { nameFromPlainText, nameText, rootName } from "../../../../src/core/dns/wire/name.ts";
 import type { Question } from "../../../../src/core/dns/wire/question.ts";
 import type { IpAddress } from "../../../../src/core/model/address.ts";
-import { createResolver, defaultResolverSettings, type Resolver } from "../../../../src/edge/upstream/resolver.ts";
+import {
+  createResolver,
+  defaultResolverSettings,
+  type Resolver,
+} from "../../../../src/edge/upstream/resolver.ts";
 import { type Certificate, makeCertificate } from "../../../support/certificate.ts";
 import { answerTo } from "../../../support/fake-upstream.ts";
 
