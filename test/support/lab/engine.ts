@@ -3,6 +3,7 @@ import { dirname } from "node:path";
 import type { Image } from "../images/image.ts";
 import { type LinkPlan, linkPlan } from "./addresses.ts";
 import type { Box } from "./box.ts";
+import { assertBridgeFilter, setBridgeFilter } from "./bridge-filter.ts";
 import type { CommandOptions, Outcome } from "./command.ts";
 import { command } from "./command.ts";
 import { copyDataRoot } from "./data-root.ts";
@@ -67,6 +68,8 @@ export type Engine = {
   /** Starts dockerd after `stop` or `kill`, with a daemon.json changed by `daemon`. */
   readonly start: (daemon?: DaemonConfig) => Promise<void>;
   readonly restart: (daemon?: DaemonConfig) => Promise<void>;
+  /** @throws Error when the host is not any more what this run of the lab is for */
+  readonly assertAsAsked: () => Promise<void>;
 };
 
 function daemonConfig(run: Run, options: EngineOptions, link: LinkPlan): DaemonConfig {
@@ -116,6 +119,7 @@ export async function startEngine(
   let config = daemonConfig(run, options, link);
   const service = options.systemd === true ? openService(run, box.name) : undefined;
   let dockerd: Dockerd = await startDockerd(box, config, service);
+  await setBridgeFilter(box);
 
   const execWith = (given: CommandOptions, ...argv: string[]): Promise<Outcome> => box.attempt(argv, given);
   const dockerWith = (given: CommandOptions, ...args: string[]): Promise<Outcome> =>
@@ -123,8 +127,10 @@ export async function startEngine(
   const startAgain = async (changes: DaemonConfig = {}): Promise<void> => {
     config = { ...config, ...changes };
     dockerd = await startDockerd(box, config, service);
+    await setBridgeFilter(box);
   };
   const end = async (signal: "SIGTERM" | "SIGKILL"): Promise<void> => {
+    await assertBridgeFilter(box);
     await endDockerd(box, dockerd, signal);
     service?.ended();
   };
@@ -159,5 +165,6 @@ export async function startEngine(
       await stop();
       await startAgain(changes);
     },
+    assertAsAsked: async () => await assertBridgeFilter(box),
   };
 }

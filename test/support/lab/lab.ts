@@ -108,7 +108,11 @@ export async function startLab(options: LabOptions): Promise<Lab> {
           snapBytes,
         });
       },
-      down: async () => await endRun(run.name),
+      down: async () => {
+        const asked = await Promise.allSettled(engines.map((each) => each.assertAsAsked()));
+        await endRun(run.name);
+        for (const outcome of asked) if (outcome.status === "rejected") throw outcome.reason;
+      },
     };
   } catch (error) {
     await endRun(run.name);
