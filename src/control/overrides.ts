@@ -21,7 +21,9 @@ export interface Overrides {
   add(rules: readonly Override[]): void;
   /** Takes rules back, granting and denying alike. @throws DockerwallError NOT_FOUND for those that were not made. */
   remove(target: OverrideTarget, entries: readonly string[]): void;
-  /** Forgets the rules that have ended, and returns them. */
+  /** Those that have ended, and are not forgotten yet. */
+  ended(): readonly Override[];
+  /** Forgets them, and returns them. @throws DockerwallError when the kernel would not; they are forgotten all the same */
   expire(): readonly Override[];
   /** When the next one ends, milliseconds since the epoch. */
   nextEndMs(): number | undefined;
@@ -80,8 +82,13 @@ export function createOverrides({
     sets.del(setNames.rules, [keyOf(number)]);
   }
 
+  function findEnded(): readonly (readonly [number, Override])[] {
+    return [...rules].filter(([, { endsAtMs }]) => endsAtMs !== undefined && endsAtMs <= nowMs());
+  }
+
   return {
     current: () => [...rules.values()].filter(({ endsAtMs }) => endsAtMs === undefined || endsAtMs > nowMs()),
+    ended: () => findEnded().map(([, rule]) => rule),
     add(added) {
       if (rules.size + added.length > maxRules) {
         throw new DockerwallError(
@@ -118,8 +125,10 @@ export function createOverrides({
       for (const number of found.flatMap(({ numbers }) => numbers)) drop(number);
     },
     expire() {
-      const ended = [...rules].filter(([, { endsAtMs }]) => endsAtMs !== undefined && endsAtMs <= nowMs());
-      for (const [number] of ended) drop(number);
+      const ended = findEnded();
+      for (const [number] of ended) rules.delete(number);
+      const keys = ended.map(([number]) => keyOf(number));
+      if (keys.length > 0) sets.del(setNames.rules, keys);
       return ended.map(([, rule]) => rule);
     },
     nextEndMs() {

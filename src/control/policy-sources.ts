@@ -1,6 +1,7 @@
 // Everything that decides beside labels, and changes while the daemon runs: presets, the policy file, and rules by
 // command with their ends. Whatever changes here is in force when `useOther` resolves.
 
+import { contain } from "../core/contain.ts";
 import type { OverrideRequest } from "../core/model/control-api.ts";
 import type { OverridesReport } from "../core/model/report.ts";
 import { loadBuiltInPresets } from "../core/policy/built-in-presets.ts";
@@ -17,17 +18,30 @@ export interface PolicySourcesOptions {
   readonly sets: KernelSets;
   readonly policyFile: string;
   readonly log: Log;
+}
+
+/** Who has to know of changes. */
+export interface PolicyListener {
   /** One sentence about the policy file, or undefined when it is well. */
   readonly onProblem: (problem: string | undefined) => void;
+  /** Called with what kept a change that nobody asked for from being used; the next look() tries again. */
+  readonly onFailure: (error: unknown) => void;
   /** Has everything decided anew; resolves when that is in force. */
   readonly useOther: () => Promise<void>;
 }
 
-export interface PolicySources extends Disposable {
+/** As they are now; what they say may be asked for at any time. */
+export interface OpenPolicySources extends Disposable {
   readonly store: ListStore;
   readonly rules: Overrides;
   file(): PolicyFile;
   presets(): Presets;
+  /** Tells what is the matter with the file now, and follows every source from now on. To be called once. */
+  follow(listener: PolicyListener): PolicySources;
+}
+
+/** With whoever has to know of changes. */
+export interface PolicySources extends Pick<OpenPolicySources, "store" | "rules" | "file" | "presets"> {
   /** Makes rules, or takes them back; in force when it resolves. @throws DockerwallError */
   change(request: OverrideRequest, context: Omit<OverrideContext, "rules">): Promise<OverridesReport>;
   /** Looks after what nobody tells of: rules that have ended, a file that changed unseen. */
@@ -35,26 +49,32 @@ export interface PolicySources extends Disposable {
 }
 
 /** The sets must be there. */
-export function openPolicySources({
-  sets,
-  policyFile,
-  log,
-  onProblem,
-  useOther,
-}: PolicySourcesOptions): PolicySources {
+export function openPolicySources({ sets, policyFile, log }: PolicySourcesOptions): OpenPolicySources {
   const builtIn = loadBuiltInPresets();
   const store = createListStore(builtIn);
   const rules = createOverrides({ sets, nowMs: Date.now });
+  /** Undefined until somebody follows: whoever reads before that reads what there is. */
+  let listener: PolicyListener | undefined;
+  let problem: string | undefined;
   const watch = followPolicyFile({
     path: policyFile,
     builtIn,
-    onChange: () => {
-      usePresets();
-      void useOther().catch(() => undefined);
+    onChange: () =>
+      contain(
+        () => {
+          usePresets();
+          // What goes wrong then is told by `status`, and tried again with the next reconciliation.
+          listener?.useOther().catch(() => undefined);
+        },
+        (error) => listener?.onFailure(error),
+      ),
+    onProblem: (next) => {
+      problem = next;
+      listener?.onProblem(next);
     },
-    onProblem,
   });
-  let endTimer: NodeJS.Timeout | undefined;
+  const closing = new DisposableStack();
+  closing.use(watch);
 
   // The same object while the file is the same: by another one every list would be parsed again.
   let presets: Presets = builtIn;
@@ -65,46 +85,73 @@ export function openPolicySources({
   }
   usePresets();
 
-  /** Rules for a while end in the kernel by themselves; what was open by them ends here. */
-  function endRules(): void {
-    const ended = rules.expire();
-    for (const { target, entry } of ended) log.info("rule ended", { [target.kind]: target.name, entry });
-    // What goes wrong then is told by `status`, and tried again with the next reconciliation.
-    if (ended.length > 0) void useOther().catch(() => undefined);
-    scheduleEnd();
-  }
-
-  function scheduleEnd(): void {
-    clearTimeout(endTimer);
-    const endsAtMs = rules.nextEndMs();
-    if (endsAtMs !== undefined) endTimer = setTimeout(endRules, Math.max(0, endsAtMs - Date.now()) + 1);
-  }
-
+  const now = { store, rules, presets: () => presets, file: watch.current };
   return {
-    store,
-    rules,
-    presets: () => presets,
-    file: watch.current,
-    async change(request, context) {
-      const from = performance.now();
-      const target = changeOverrides(request, { rules, ...context });
-      await useOther();
-      log.info("policy changed", {
-        [target.kind]: target.name,
-        entry: request.entries.join(" "),
-        command: request.verb,
-        durationMs: Math.round(performance.now() - from),
-      });
-      scheduleEnd();
-      return reportOverrides(target, rules.current());
+    ...now,
+    follow(next) {
+      listener = next;
+      if (problem !== undefined) next.onProblem(problem);
+      const ends = closing.use(followEnds(rules, next, log));
+      return {
+        ...now,
+        change: (request, context) => change(request, { rules, ...context }, { ...next, ends, log }),
+        look() {
+          ends.look();
+          watch.look();
+        },
+      };
     },
-    look() {
-      endRules();
-      watch.look();
-    },
-    [Symbol.dispose]: () => {
-      clearTimeout(endTimer);
-      watch[Symbol.dispose]();
-    },
+    [Symbol.dispose]: () => closing.dispose(),
   };
+}
+
+async function change(
+  request: OverrideRequest,
+  context: OverrideContext,
+  { useOther, ends, log }: Pick<PolicyListener, "useOther"> & { readonly ends: RuleEnds; readonly log: Log },
+): Promise<OverridesReport> {
+  const from = performance.now();
+  const target = changeOverrides(request, context);
+  await useOther();
+  log.info("policy changed", {
+    [target.kind]: target.name,
+    entry: request.entries.join(" "),
+    command: request.verb,
+    durationMs: Math.round(performance.now() - from),
+  });
+  ends.schedule();
+  return reportOverrides(target, context.rules.current());
+}
+
+interface RuleEnds extends Disposable {
+  /** Ends what has ended. @throws DockerwallError when the kernel would not forget it; it is not in force all the same */
+  look(): void;
+  /** Waits for the next end. */
+  schedule(): void;
+}
+
+/** Rules for a while end in the kernel by themselves; what was open by them ends here. */
+function followEnds(rules: Overrides, { useOther, onFailure }: PolicyListener, log: Log): RuleEnds {
+  let timer: NodeJS.Timeout | undefined;
+
+  function look(): void {
+    const ended = rules.ended();
+    try {
+      rules.expire();
+    } finally {
+      for (const { target, entry } of ended) log.info("rule ended", { [target.kind]: target.name, entry });
+      // What goes wrong then is told by `status`, and tried again with the next reconciliation.
+      if (ended.length > 0) void useOther().catch(() => undefined);
+      schedule();
+    }
+  }
+
+  function schedule(): void {
+    clearTimeout(timer);
+    const endsAtMs = rules.nextEndMs();
+    if (endsAtMs === undefined) return;
+    timer = setTimeout(() => contain(look, onFailure), Math.max(0, endsAtMs - Date.now()) + 1);
+  }
+
+  return { look, schedule, [Symbol.dispose]: () => clearTimeout(timer) };
 }

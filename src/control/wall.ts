@@ -44,6 +44,8 @@ export interface WallOptions {
   readonly policy: () => WallPolicy;
   /** Id of the container that this process is in. */
   readonly ownContainer?: string | undefined;
+  /** Whether an earlier run left its sets; for whoever has made what was missing of them since. */
+  readonly adopted?: boolean;
 }
 
 export interface WallPolicy {
@@ -73,8 +75,8 @@ export interface Wall {
   stands(): Promise<boolean>;
   /** The rules of others, in either variant, that write bits of our marks; one sentence each. */
   foreignMarks(): Promise<readonly string[]>;
-  /** Calls back when somebody changes rules near ours, where the kernel tells of it. */
-  watchRules(readiness: Readiness, onChange: () => void): void;
+  /** Calls back when somebody changes rules near ours, where the kernel tells of it; see Firewall.watch(). */
+  watchRules(readiness: Readiness, onChange: () => void, onFailure: (error: unknown) => void): void;
   /** Removes what an earlier run, or the boot guard, left in the other variant of iptables. */
   cleanOther(): Promise<void>;
   /** Ids of the containers that are cut off, to be changed by whoever decides on it; in force with classify(). */
@@ -104,7 +106,7 @@ export function createWall(options: WallOptions): Wall {
   /** Until every container has been read, what an earlier run put there for one is not taken out. */
   let complete = false;
   let last: Topology = { networks: [], containers: [] };
-  const adopted = setsExist(sets);
+  const adopted = options.adopted ?? setsExist(sets);
   /** On a host without any of ours the kernel looks at all rules before it takes one: a table goes in by itself. */
   let tried = adopted;
   createSets(sets);

@@ -69,7 +69,11 @@ describe("healing", { concurrency: 1 }, () => {
   before(async () => {
     wall.classify({ networks: [], containers: [] });
     await wall.applyRules();
-    wall.watchRules(readiness, () => void healing.request());
+    wall.watchRules(
+      readiness,
+      () => void healing.request(),
+      (error) => assert.fail(String(error)),
+    );
   });
 
   after(() => readiness.close());

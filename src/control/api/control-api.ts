@@ -1,5 +1,6 @@
 // What the daemon does for the CLI. Every command asks first whether the wall is in force.
 
+import { contain } from "../../core/contain.ts";
 import type { LookupJournal } from "../../core/journal/lookups.ts";
 import type { IpAddress } from "../../core/model/address.ts";
 import type { ControlApi, OverrideRequest } from "../../core/model/control-api.ts";
@@ -205,9 +206,10 @@ async function untilEnforced(
   changes: EventTarget,
 ): Promise<void> {
   const { promise, resolve, reject } = Promise.withResolvers<void>();
-  const check = (): void => {
-    if (isEnforced(id)) resolve();
-  };
+  const check = (): void =>
+    contain(() => {
+      if (isEnforced(id)) resolve();
+    }, reject);
   const message = `network ${id.slice(0, 12)} is not enforced after ${enforceWithinMs / 1000} s; see dockerwall status`;
   const timer = setTimeout(() => reject(new DockerwallError("NOT_ENFORCED", message)), enforceWithinMs);
   changes.addEventListener("change", check);

@@ -29,6 +29,8 @@ const timeouts = { headersTimeout: 3_000, requestTimeout: 5_000, connectionsChec
 export async function createControlServer(options: {
   readonly path: string;
   readonly api: ControlApi;
+  /** Called with why the kernel would not hand over a connection; the next one is taken all the same. */
+  readonly onFailure?: (error: unknown) => void;
 }): Promise<ControlServer> {
   const { path, api } = options;
   const server = http.createServer({ ...timeouts, maxHeaderSize: 8 * 1024 }, (request, response) => {
@@ -44,6 +46,7 @@ export async function createControlServer(options: {
   server.maxConnections = maxConnections;
   try {
     const remove = await bindPrivately(server, path);
+    server.on("error", (error) => options.onFailure?.(error));
     return { close: () => close(server, remove) };
   } catch (error) {
     server.close();

@@ -2,6 +2,7 @@
 // where to look; what is true is read from the engine.
 
 import { isDeepStrictEqual } from "node:util";
+import { contain } from "../../core/contain.ts";
 import type { Container, Network, Readings, Topology } from "../../core/model/topology.ts";
 import type { ListedContainer } from "./answers.ts";
 import { type ContainerReading, createContainerReader } from "./container-reader.ts";
@@ -9,6 +10,16 @@ import type { Engine, EngineEvent } from "./engine.ts";
 
 export interface InventoryOptions {
   readonly engine: Engine;
+  /** By the clock that readings are told by. */
+  readonly nowMs: () => number;
+  /** Pause between attempts to reach an engine that is away, milliseconds. */
+  readonly retryMs: number;
+  /** How long one container may take to be read before it is told, milliseconds. */
+  readonly slowAfterMs: number;
+}
+
+/** Whom an inventory tells. One that throws is a problem of the engine's picture, which goes on to be followed. */
+export interface InventoryEvents {
   /** Called when the picture is another one. */
   readonly onChange: () => void;
   /** Called when more has been read, whether the picture is another one or not. */
@@ -23,21 +34,17 @@ export interface InventoryOptions {
   readonly onRefreshed: () => void;
   /** Called with those that cannot be read, by name, and why, whenever they are others. */
   readonly onUnread: (unread: readonly { readonly name: string; readonly why: string }[]) => void;
+  /** Must not throw. */
   readonly onProblem: (problem: unknown) => void;
-  /** By the clock that readings are told by. */
-  readonly nowMs: () => number;
-  /** Pause between attempts to reach an engine that is away, milliseconds. */
-  readonly retryMs: number;
-  /** How long one container may take to be read before it is told, milliseconds. */
-  readonly slowAfterMs: number;
 }
 
 export interface Inventory {
   /**
-   * All networks have been read when this resolves, and all containers are known by the list at least.
+   * To be called once; nobody is told of anything before. All networks have been read when this resolves, and all
+   * containers are known by the list at least.
    * @throws when the engine cannot be reached.
    */
-  start(): Promise<void>;
+  start(events: InventoryEvents): Promise<void>;
   /** The same object until something is other than before. */
   current(): Topology;
   /** Up to when that is true. */
@@ -58,6 +65,8 @@ export function createInventory(options: InventoryOptions): Inventory {
   const networks = new Map<string, Network>();
   const containers = new Map<string, Container>();
   const abort = new AbortController();
+  /** Undefined until it is started. */
+  let events: InventoryEvents | undefined;
   let networksReadAtMs: number | undefined;
   let picture: Topology = { networks: [], containers: [] };
   let listedAtMs = Number.NEGATIVE_INFINITY;
@@ -73,10 +82,10 @@ export function createInventory(options: InventoryOptions): Inventory {
   const tellIf = (changed: boolean): void => {
     if (!changed) return;
     picture = { networks: [...networks.values()], containers: [...containers.values()] };
-    options.onChange();
+    events?.onChange();
   };
   const report = (problem: unknown): void => {
-    if (!abort.signal.aborted) options.onProblem(problem);
+    if (!abort.signal.aborted) events?.onProblem(problem);
   };
 
   /** Ids that an event or an answer spoke of, by when: a list that was begun earlier says nothing about them. */
@@ -93,7 +102,7 @@ export function createInventory(options: InventoryOptions): Inventory {
     nowMs: options.nowMs,
     stampOf: (id) => listedStamps.get(id),
     onRead: useReading,
-    onUnread: () => options.onUnread(unreadNow()),
+    onUnread: () => contain(() => events?.onUnread(unreadNow()), report),
     slowAfterMs: options.slowAfterMs,
   });
 
@@ -113,7 +122,7 @@ export function createInventory(options: InventoryOptions): Inventory {
     readAtMs.set(id, begunAtMs);
     readStamps.set(id, stamp);
     tellIf(put(containers, id, container));
-    options.onRead();
+    events?.onRead();
   }
 
   /** There is no such container any more. */
@@ -155,7 +164,7 @@ export function createInventory(options: InventoryOptions): Inventory {
     }
     listedAtMs = begunAtMs;
     tellIf(changed);
-    options.onRead();
+    events?.onRead();
     return listed;
   }
 
@@ -205,7 +214,7 @@ export function createInventory(options: InventoryOptions): Inventory {
     );
     const readings = wanted.map(([id]) => ({ id, reading: reader.read(id) }));
     await Promise.all(readings.flatMap(({ id, reading }) => (slow.has(id) ? [] : reading)));
-    options.onRefreshed();
+    events?.onRefreshed();
   }
 
   async function readNetwork(id: string): Promise<void> {
@@ -233,7 +242,7 @@ export function createInventory(options: InventoryOptions): Inventory {
 
   function onEvent(event: EngineEvent): void {
     if (event.type === "network") {
-      options.onNetworks();
+      events?.onNetworks();
       if (event.action === "destroy") {
         touch(event.id);
         tellIf(put(networks, event.id, undefined));
@@ -259,7 +268,7 @@ export function createInventory(options: InventoryOptions): Inventory {
             opened += 1;
             if (opened === 1) onFirst();
             else {
-              options.onReconnect();
+              events?.onReconnect();
               // What it did meanwhile, it may have done to anybody.
               readStamps.clear();
               refresh().catch(report);
@@ -272,7 +281,7 @@ export function createInventory(options: InventoryOptions): Inventory {
         if (opened === 0) throw error;
         report(error);
       }
-      if (!abort.signal.aborted) options.onLost();
+      if (!abort.signal.aborted) contain(() => events?.onLost(), report);
       await pause(options.retryMs, abort.signal);
     }
   }
@@ -282,7 +291,8 @@ export function createInventory(options: InventoryOptions): Inventory {
     readings: () => ({ listedAtMs, readAtMs }),
     networksReadAtMs: () => networksReadAtMs,
     refresh,
-    async start() {
+    async start(told) {
+      events = told;
       await new Promise<void>((resolve, reject) => {
         follow(resolve).catch(reject);
       });

@@ -34,7 +34,7 @@ export interface PolicyFileWatch extends Disposable {
 export interface PolicyFileOptions {
   readonly path: string;
   readonly builtIn: Presets;
-  /** Called when what is in force is another one. */
+  /** Called when what is in force is another one; must not throw. */
   readonly onChange: () => void;
   /** One sentence, or undefined when all is well again. */
   readonly onProblem: (problem: string | undefined) => void;
@@ -57,7 +57,17 @@ export function followPolicyFile(options: PolicyFileOptions): PolicyFileWatch {
   let waitsFor: string | undefined;
   const watchers: FSWatcher[] = [];
 
+  /** Returns whether another file is in force. */
   function reread(): boolean {
+    try {
+      return rereadNow();
+    } catch (error) {
+      // What it takes away is not known either.
+      return refuse(`it cannot be understood (${messageOf(error)})`, true);
+    }
+  }
+
+  function rereadNow(): boolean {
     let text: string;
     try {
       text = readText(path);

@@ -17,8 +17,11 @@ export interface Firewall {
   dryRun(desired: Ruleset): Promise<void>;
   /** Whether the rules are what is desired, without touching them. */
   stands(desired: Ruleset): Promise<boolean>;
-  /** Calls back when somebody changes rules near those that were last applied, where the kernel tells of it. */
-  watch(readiness: Readiness, onChange: () => void): void;
+  /**
+   * Calls back when somebody changes rules near those that were last applied, where the kernel tells of it; with an
+   * error when that could not be read, and goes on.
+   */
+  watch(readiness: Readiness, onChange: () => void, onFailure: (error: unknown) => void): void;
   /** Whether no rule of ours stands, in whichever variant. */
   isClean(): Promise<boolean>;
   /** What stands, somebody else's rules with ours, as text: one for each variant. */

@@ -39,10 +39,10 @@ export function createFirewall(
       return true;
     },
 
-    watch(readiness, onChange) {
+    watch(readiness, onChange, onFailure) {
       const concerns = (table: string, chain: string | undefined): boolean =>
         [...wanted.values()].some((tables) => concernsRules(tables, table, chain));
-      watchRules({ readiness, concerns, onChange });
+      watchRules({ readiness, concerns, onChange, onFailure });
     },
 
     async isClean() {

@@ -1,6 +1,7 @@
 // Tells at once when something that is no container's joins a bridge, or leaves it.
 
 import { isPlainPort } from "../../../core/classify/bridge-ports.ts";
+import { contain } from "../../../core/contain.ts";
 import type { Readiness } from "../readiness.ts";
 import { eachAttribute, readText } from "./message.ts";
 import { NETLINK_ROUTE, openNetlink } from "./socket.ts";
@@ -18,10 +19,17 @@ const LINK_HEADER = 16;
 /** In struct rtmsg: the length of the destination's prefix. */
 const PREFIX_LENGTH_AT = 1;
 
+export interface BridgeWatchOptions {
+  readonly readiness: Readiness;
+  readonly onChange: () => void;
+  /** Called with why what the kernel told could not be read: something may have changed. The watch goes on. */
+  readonly onFailure: (error: unknown) => void;
+}
+
 /** Watches until the readiness is closed. @throws DockerwallError NO_PRIVILEGE, KERNEL_REFUSED */
-export function watchBridges(readiness: Readiness, onChange: () => void): void {
+export function watchBridges({ readiness, onChange, onFailure }: BridgeWatchOptions): void {
   const socket = openNetlink(NETLINK_ROUTE, "changes of bridges", GROUPS);
-  readiness.watch(socket.fd, () => {
+  const look = (): void => {
     let concerned = false;
     const overflows = socket.receive(({ type, view, start, end }) => {
       if (type === RTM_NEWROUTE || type === RTM_DELROUTE) {
@@ -37,5 +45,6 @@ export function watchBridges(readiness: Readiness, onChange: () => void): void {
       }
     });
     if (concerned || overflows > 0) onChange();
-  });
+  };
+  readiness.watch(socket.fd, () => contain(look, onFailure));
 }

@@ -1,6 +1,7 @@
 // Tells at once when somebody changes rules near ours. The nft backend announces every change by netlink; the legacy
 // one announces nothing, and is looked at on a timer only.
 
+import { contain } from "../../../core/contain.ts";
 import { eachAttribute, readText } from "../netlink/message.ts";
 import { NETLINK_NETFILTER, openNetlink } from "../netlink/socket.ts";
 import type { Readiness } from "../readiness.ts";
@@ -24,12 +25,14 @@ export interface RuleWatchOptions {
   /** Whether a change in this chain is worth a look; `chain` is undefined when a whole table went. */
   readonly concerns: (table: string, chain: string | undefined) => boolean;
   readonly onChange: () => void;
+  /** Called with why what the kernel told could not be read: something may have changed. The watch goes on. */
+  readonly onFailure: (error: unknown) => void;
 }
 
 /** Watches until the process ends. @throws DockerwallError NO_PRIVILEGE, KERNEL_REFUSED */
-export function watchRules({ readiness, concerns, onChange }: RuleWatchOptions): void {
+export function watchRules({ readiness, concerns, onChange, onFailure }: RuleWatchOptions): void {
   const socket = openNetlink(NETLINK_NETFILTER, "changes of the rules", NFTABLES_GROUP);
-  readiness.watch(socket.fd, () => {
+  const look = (): void => {
     let concerned = false;
     const overflows = socket.receive(({ type, view, start, end }) => {
       const places = type >> 8 === NFNL_SUBSYS_NFTABLES ? messages[type & 0xff] : undefined;
@@ -43,5 +46,6 @@ export function watchRules({ readiness, concerns, onChange }: RuleWatchOptions):
       concerned = concerns(table, chain);
     });
     if (concerned || overflows > 0) onChange();
-  });
+  };
+  readiness.watch(socket.fd, () => contain(look, onFailure));
 }

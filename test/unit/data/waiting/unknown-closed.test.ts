@@ -20,7 +20,11 @@ import type { Picture } from "../../../../src/core/model/picture.ts";
 import type { Readings, Topology } from "../../../../src/core/model/topology.ts";
 import type { EntryList } from "../../../../src/core/policy/entry-list.ts";
 import { createPresence } from "../../../../src/data/waiting/presence.ts";
-import { createInventory, type Inventory } from "../../../../src/edge/engine/inventory.ts";
+import {
+  createInventory,
+  type Inventory,
+  type InventoryEvents,
+} from "../../../../src/edge/engine/inventory.ts";
 import { createModelEngine, type ModelContainer, type ModelEngine } from "../../../support/model-engine.ts";
 import { listOf } from "../../../support/policies.ts";
 import { bridgeNetwork, guardedNetwork } from "../../../support/topologies.ts";
@@ -47,8 +51,8 @@ interface Daemon {
 }
 
 function startDaemon(model: ModelEngine, cutOff: ReadonlySet<string>, nowMs: () => number): Daemon {
-  const inventory = createInventory({
-    engine: model.engine,
+  const inventory = createInventory({ engine: model.engine, nowMs, retryMs: 0, slowAfterMs: 100_000 });
+  const events: InventoryEvents = {
     onChange: () => undefined,
     onRead: () => undefined,
     onNetworks: () => undefined,
@@ -57,11 +61,8 @@ function startDaemon(model: ModelEngine, cutOff: ReadonlySet<string>, nowMs: () 
     onRefreshed: () => undefined,
     onUnread: () => undefined,
     onProblem: () => undefined,
-    nowMs,
-    retryMs: 0,
-    slowAfterMs: 100_000,
-  });
-  inventory.start().catch(() => undefined);
+  };
+  inventory.start(events).catch(() => undefined);
   const live = (sandbox: string): ModelContainer | undefined =>
     [...model.containers.values()].find((each) => each.sandbox === sandbox);
   const presence = createPresence(

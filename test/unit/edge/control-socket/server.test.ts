@@ -12,6 +12,8 @@ import {
   statSync,
   writeFileSync,
 } from "node:fs";
+import type { Server } from "node:http";
+import { createRequire } from "node:module";
 import { connect, createServer, type Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
@@ -369,4 +371,17 @@ test("control: a folder that cannot be made is told with the way out", async () 
     message:
       /^the control socket \/dev\/null\/control\.sock cannot be created \(E[A-Z]+\): .*--tmpfs \/dev\/null`.*DOCKERWALL_CONTROL_SOCKET$/,
   });
+});
+
+test("connections that the kernel will not hand over end nothing, and are told", async (t) => {
+  const http = createRequire(import.meta.url)("node:http") as typeof import("node:http");
+  const { mock } = t.mock.method(http, "createServer");
+  const path = join(folder, "refused.sock");
+  const failures: unknown[] = [];
+  servers.push(await createControlServer({ path, api: apiOf(), onFailure: (error) => failures.push(error) }));
+  const server: Server = mock.calls[0]?.result ?? assert.fail("no server");
+  const errors = [1, 2].map((number) => new Error(`accept ENFILE ${number}`));
+  for (const error of errors) server.emit("error", error);
+  assert.deepEqual(failures, errors);
+  assert.deepEqual(await createControlClient({ path }).stats(), statsReport);
 });

@@ -7,7 +7,7 @@ import { setImmediate as turn } from "node:timers/promises";
 import type { Container } from "../../../../src/core/model/topology.ts";
 import { parseContainer, parseListedContainer } from "../../../../src/edge/engine/answers.ts";
 import type { Engine, EngineEvent } from "../../../../src/edge/engine/engine.ts";
-import { createInventory } from "../../../../src/edge/engine/inventory.ts";
+import { createInventory, type InventoryEvents } from "../../../../src/edge/engine/inventory.ts";
 import { until } from "../../../support/lab/command.ts";
 import { bridgeNetwork, newContainer, runningContainer } from "../../../support/topologies.ts";
 
@@ -31,6 +31,7 @@ function start(t: TestContext, ...given: readonly Container[]) {
   };
   const unhang: (() => void)[] = [];
   let onEvent: ((event: EngineEvent) => void) | undefined;
+  let breakOff: (() => void) | undefined;
   const refused = (): Promise<never> => Promise.reject(new Error("not asked"));
   const engine: Engine = {
     version: refused,
@@ -59,6 +60,7 @@ function start(t: TestContext, ...given: readonly Container[]) {
     followEvents: (onOpen, onEach, signal) =>
       new Promise((resolve) => {
         onEvent = onEach;
+        breakOff = resolve;
         signal.addEventListener("abort", () => resolve());
         onOpen();
       }),
@@ -66,8 +68,8 @@ function start(t: TestContext, ...given: readonly Container[]) {
   let changes = 0;
   let clock = 0;
   let unread: readonly { readonly name: string; readonly why: string }[] = [];
-  const inventory = createInventory({
-    engine,
+  const inventory = createInventory({ engine, nowMs: () => ++clock, retryMs: 1, slowAfterMs: 50 });
+  const events: InventoryEvents = {
     onChange: () => {
       changes += 1;
     },
@@ -80,13 +82,11 @@ function start(t: TestContext, ...given: readonly Container[]) {
       unread = those;
     },
     onProblem: (problem) => assert.fail(String(problem)),
-    nowMs: () => ++clock,
-    retryMs: 1,
-    slowAfterMs: 50,
-  });
+  };
   t.after(inventory.stop);
   return {
-    inventory,
+    inventory: { ...inventory, start: (other = events) => inventory.start(other) },
+    events,
     answers,
     changes: () => changes,
     unread: () => unread.map(({ name }) => name),
@@ -97,6 +97,8 @@ function start(t: TestContext, ...given: readonly Container[]) {
     event: (action: string, id: string, attributes = {}) =>
       onEvent?.({ type: "container", action, id, container: undefined, attributes }),
     nowMs: () => ++clock,
+    /** The engine ends the stream of its events. */
+    breakOff: () => breakOff?.(),
   };
 }
 
@@ -225,4 +227,43 @@ describe("what the engine lists", () => {
   }
 
   it("without anything in it is nobody", () => assert.deepEqual(parseListedContainer({}), []));
+});
+
+describe("a listener that throws", () => {
+  const broken = (): never => {
+    throw new Error("no");
+  };
+
+  it("is told of as a problem, and the engine is followed all the same", async (t) => {
+    const { inventory, events, breakOff, changes, event, answers } = start(t, web);
+    const problems: string[] = [];
+    const onProblem = (problem: unknown): void => void problems.push(String(problem));
+    let reconnects = 0;
+    const onReconnect = (): void => {
+      reconnects += 1;
+    };
+    await inventory.start({ ...events, onLost: broken, onReconnect, onProblem });
+    for (const times of [1, 2]) {
+      breakOff();
+      await until("another stream of events", 1_000, () => (reconnects === times ? true : undefined));
+    }
+    assert.deepEqual(problems, ["Error: no", "Error: no"]);
+    const before = changes();
+    answers.containers.set("strict", strict);
+    event("start", "strict");
+    await until("the event", 1_000, () => (changes() > before ? true : undefined));
+  });
+
+  it("to containers that cannot be read ends nothing", async (t) => {
+    const { inventory, events, answers } = start(t, web, strict);
+    const problems: string[] = [];
+    answers.hung.add("strict");
+    await inventory.start({
+      ...events,
+      onUnread: broken,
+      onProblem: (problem) => void problems.push(String(problem)),
+    });
+    await until("the slow one", 1_000, () => (problems.length > 0 ? true : undefined));
+    assert.deepEqual(problems, ["Error: no"]);
+  });
 });

@@ -7,6 +7,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, it } from "node:test";
 import { followPolicyFile } from "../../../../src/edge/host/policy-file.ts";
+import { until } from "../../../support/lab/command.ts";
 import { run } from "../../../support/namespace.ts";
 import { presets } from "../../../support/policies.ts";
 
@@ -93,5 +94,38 @@ describe("a policy file that takes something away", () => {
     clearInterval(neighbour);
     assert.equal(news, "changed");
     assert.equal(file.list(), "a.example.org");
+  });
+});
+
+describe("a policy file that cannot be understood for a fault of ours", () => {
+  it("leaves what is in force, or closes everything where nothing is, and is read again when it changes", async () => {
+    const folder = mkdtempSync(join(tmpdir(), "dockerwall-policy-"));
+    const path = join(folder, "policy.yml");
+    writeFileSync(path, "presets: {mine: [www.example.com]}\n");
+    let fails = false;
+    const told: (string | undefined)[] = [];
+    const builtIn = new Map(presets);
+    builtIn[Symbol.iterator] = () => (fails ? assert.fail("no") : builtIn.entries());
+    let changes = 0;
+    using watch = followPolicyFile({
+      path,
+      builtIn,
+      onChange: () => {
+        changes += 1;
+      },
+      onProblem: (problem) => void told.push(problem),
+    });
+    const was = watch.current();
+    fails = true;
+    writeFileSync(path, "presets: {mine: [api.example.com]}\n");
+    await until("the failure", 5_000, () => told.at(-1));
+    assert.match(told.at(-1) ?? "", /cannot be understood \(no\); what it said before stays in force$/);
+    assert.deepEqual([watch.current(), changes], [was, 0]);
+    using first = followPolicyFile({ path, builtIn, onChange: () => undefined, onProblem: () => undefined });
+    assert.equal(first.current().closed, true);
+    fails = false;
+    writeFileSync(path, "presets: {mine: [cdn.example.com]}\n");
+    await until("the correction", 5_000, () => (changes === 1 ? true : undefined));
+    rmSync(folder, { recursive: true });
   });
 });

@@ -1,0 +1,96 @@
+// The data plane as the control plane holds it: there is none before the sets are filled, nor after it was taken down.
+
+import { contain } from "../../core/contain.ts";
+import type { LookupJournal } from "../../core/journal/lookups.ts";
+import type { Inventory } from "../../edge/engine/inventory.ts";
+import type { Config } from "../../edge/host/config.ts";
+import type { Log } from "../../edge/host/log.ts";
+import { unstampFlows } from "../../edge/kernel/flows/stamped.ts";
+import { messageOf } from "../../errors.ts";
+import type { DataPlaneEvents, DataPlaneLink } from "../../planes/link.ts";
+import type { DataPlaneSettings } from "../../planes/messages.ts";
+import type { Enforcement } from "../enforcement.ts";
+import type { Reporter } from "../reporter.ts";
+import type { Boundary } from "./boundary.ts";
+import { readEngine } from "./engine-events.ts";
+import type { Host } from "./host.ts";
+
+/** Where the link to it is, while there is one. */
+export interface DataPlanePlace extends AsyncDisposable {
+  readonly current: () => DataPlaneLink | undefined;
+  fill(link: DataPlaneLink): void;
+  /** Nobody finds it there any more. @returns what was there, to be ended by the caller */
+  empty(): DataPlaneLink | undefined;
+}
+
+/** Ends what is in it when it is disposed. */
+export function createDataPlanePlace(): DataPlanePlace {
+  let link: DataPlaneLink | undefined;
+  return {
+    current: () => link,
+    fill(started) {
+      link = started;
+    },
+    empty() {
+      const last = link;
+      link = undefined;
+      return last;
+    },
+    [Symbol.asyncDispose]: async () => link?.[Symbol.asyncDispose](),
+  };
+}
+
+export function dataPlaneSettings(config: Config, host: Host): DataPlaneSettings {
+  return {
+    dnsPort: config.dnsPort,
+    upstreams: host.upstreams.current(),
+    leaseFloorSeconds: config.leaseFloorSeconds,
+    leaseGraceSeconds: config.leaseGraceSeconds,
+    sandboxFolder: host.sandboxFolder,
+    engineQueueFd: host.engineQueueFd,
+    guardPorts: host.missing.unguardedPorts === undefined,
+    holdUnsettled: host.missing.unheldPorts === undefined,
+    queueNumber: config.queueNumber,
+  };
+}
+
+export interface DataPlaneListener {
+  readonly log: Log;
+  readonly boundary: Pick<Boundary, "enter">;
+  readonly dataPlane: Pick<DataPlanePlace, "current">;
+  readonly enforcement: Pick<Enforcement, "usePictureOfNow">;
+  readonly inventory: Inventory;
+  readonly journal: Pick<LookupJournal, "record">;
+  readonly reporter: Pick<Reporter, "onProblem" | "onSandboxes" | "onResolver">;
+}
+
+/** What the control plane does when the data plane tells it something. */
+export function createDataPlaneEvents(
+  listener: DataPlaneListener,
+  onDeath: (error: Error) => void,
+): DataPlaneEvents {
+  const { log, boundary, journal, reporter } = listener;
+  return {
+    onLookups: (events) => journal.record(events, Date.now()),
+    onFreshAddresses: (addresses) =>
+      contain(
+        () => unstampFlows(new Set(addresses)),
+        (error) => log.warn("flows of an earlier container", { problem: messageOf(error) }),
+      ),
+    onRefresh: (suspects) => boundary.enter("reading the engine anew", () => readAnew(listener, suspects)),
+    onSandboxes: reporter.onSandboxes,
+    onResolver: reporter.onResolver,
+    onProblem: (problem) => log.warn("data plane", { problem }),
+    onDeath,
+  };
+}
+
+/** Reads the engine because the data plane met something new, and tells it when the picture is in use. */
+async function readAnew(
+  { inventory, reporter, enforcement, dataPlane }: DataPlaneListener,
+  suspects: readonly string[],
+): Promise<void> {
+  await readEngine({ inventory, reporter }, suspects);
+  await enforcement.usePictureOfNow();
+  dataPlane.current()?.refreshed();
+}

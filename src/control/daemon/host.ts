@@ -1,0 +1,118 @@
+// What a daemon finds on its host, and claims of it, before it changes anything there.
+
+import { isEngineHeld } from "../../core/firewall/engine-hold.ts";
+import { engineFinder, findSandboxFolder } from "../../edge/engine/dockerd.ts";
+import { connectEngine, type Engine } from "../../edge/engine/engine.ts";
+import { ownContainerId } from "../../edge/engine/own-container.ts";
+import { claimHost } from "../../edge/host/claim.ts";
+import type { Config } from "../../edge/host/config.ts";
+import type { Log } from "../../edge/host/log.ts";
+import type { Firewall } from "../../edge/kernel/firewall.ts";
+import { holdEngineQuestions } from "../../edge/kernel/flows/engine-queue.ts";
+import { type KernelSets, openKernelSets } from "../../edge/kernel/ipset/kernel-sets.ts";
+import { createFirewall } from "../../edge/kernel/iptables/firewall.ts";
+import type { Backend } from "../../edge/kernel/iptables/iptables.ts";
+import { probePortTable } from "../../edge/kernel/nftables/port-table.ts";
+import { probeSettledPorts } from "../../edge/kernel/nftables/settled-ports.ts";
+import { probeSandboxTable } from "../../edge/sandbox/table.ts";
+import { keepHeld } from "../next-engine.ts";
+import { openUpstreams, type Upstreams } from "./upstreams.ts";
+
+export interface Host {
+  readonly backend: Backend;
+  readonly engine: Engine;
+  readonly engineVersion: Awaited<ReturnType<Engine["version"]>>;
+  /** Id of the container that this process is in. */
+  readonly ownContainer: string | undefined;
+  readonly sets: KernelSets;
+  readonly firewall: Firewall;
+  /** The engine's folder of sandboxes; undefined turns layer 2 off. */
+  readonly sandboxFolder: string | undefined;
+  /** A queue in which questions of the engine wait already. */
+  readonly engineQueueFd: number | undefined;
+  /** What an earlier run, or the boot guard, left closed stays closed when this start fails. */
+  readonly adopts: boolean;
+  readonly upstreams: Upstreams;
+  readonly missing: Missing;
+}
+
+/** Why something is not to be had on this host, one sentence each; undefined where it is. */
+export interface Missing {
+  /** Lookups are not captured in their sandboxes. */
+  readonly uncaptured: string | undefined;
+  /** Ports of sandboxes are not guarded. */
+  readonly unguardedPorts: string | undefined;
+  /** What new ports send is not held. */
+  readonly unheldPorts: string | undefined;
+}
+
+/** @throws DockerwallError DAEMON_RUNNING before anything else, or what this host does not let us do */
+export async function acquireHost(config: Config, log: Log): Promise<Host> {
+  const backend: Backend = config.backend === "legacy" ? "legacy" : "nft";
+  const engine = connectEngine(config.dockerSocket, engineFinder(config.dockerSocket));
+  // Before anything is touched: two daemons would take each other's rules and captures away.
+  claimHost();
+  const ownContainer = ownContainerId();
+  const sets = openKernelSets();
+  const folder = sandboxFolderOf(config);
+  const firewall = createFirewall(backend);
+  const engineQueueFd =
+    folder.path === undefined ? undefined : await takeQuestions(firewall, config.queueNumber, sets);
+  const engineVersion = await engine.version();
+  const adopts = await findsAnything(sets, firewall);
+  const upstreams = openUpstreams(config.upstreams, log);
+  if (folder.path !== undefined) probeSandboxTable();
+  return {
+    backend,
+    engine,
+    engineVersion,
+    ownContainer,
+    sets,
+    firewall,
+    sandboxFolder: folder.path,
+    engineQueueFd,
+    adopts,
+    upstreams,
+    missing: findMissing(folder),
+  };
+}
+
+/** The folder, or why there is none. */
+interface FoundFolder {
+  readonly path: string | undefined;
+  readonly problem: string | undefined;
+}
+
+function sandboxFolderOf(config: Config): FoundFolder {
+  if (config.sandboxFolder === "off") return { path: undefined, problem: "layer 2 is switched off" };
+  if (config.sandboxFolder !== "auto") return { path: config.sandboxFolder, problem: undefined };
+  const found = findSandboxFolder();
+  return "path" in found
+    ? { path: found.path, problem: undefined }
+    : { path: undefined, problem: found.problem };
+}
+
+/**
+ * The queue of the engine's questions. The host's own wait in it too, and need not where the kernel holds the engine's by
+ * their sender, until our first restore.
+ */
+async function takeQuestions(
+  firewall: Firewall,
+  queueNumber: number,
+  sets: KernelSets,
+): Promise<number | undefined> {
+  const saved = await Promise.all(firewall.saves(4).map((text) => text.catch(() => "")));
+  if (!saved.some(isEngineHeld)) return holdEngineQuestions(queueNumber, sets);
+  keepHeld(sets);
+  return undefined;
+}
+
+/** Whether there is a set of ours, or a rule. */
+async function findsAnything(sets: Pick<KernelSets, "names">, firewall: Firewall): Promise<boolean> {
+  return sets.names().some((name) => name.startsWith("dockerwall-")) || !(await firewall.isClean());
+}
+
+function findMissing({ path, problem }: FoundFolder): Missing {
+  const unguardedPorts = path === undefined ? problem : probePortTable();
+  return { uncaptured: problem, unguardedPorts, unheldPorts: unguardedPorts ?? probeSettledPorts() };
+}

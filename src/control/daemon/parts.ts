@@ -1,0 +1,187 @@
+// The parts of the control plane, each made of those before it. None of them acts by itself yet, and nobody is told of
+// anything until it is started; of the kernel only the sets are touched.
+
+import { findCircles } from "../../core/dns/circles.ts";
+import { engineQueueNumber, unsettledQueueNumber } from "../../core/firewall/names.ts";
+import { createLookupJournal, type LookupJournal } from "../../core/journal/lookups.ts";
+import { hostPrefix } from "../../core/model/address.ts";
+import { stateSentences } from "../../core/model/state.ts";
+import { findDockerd } from "../../edge/engine/dockerd.ts";
+import { createInventory, type Inventory } from "../../edge/engine/inventory.ts";
+import { listHostAddresses } from "../../edge/host/addresses.ts";
+import { listBridges } from "../../edge/host/bridges.ts";
+import type { Config } from "../../edge/host/config.ts";
+import type { Log } from "../../edge/host/log.ts";
+import { createSets, destroySets, setsExist } from "../../edge/kernel/ipset/desired-sets.ts";
+import { monotonicMs } from "../../edge/kernel/monotonic.ts";
+import { lookAtBridges } from "../../edge/kernel/netlink/bridge-ports.ts";
+import { hasPortTable } from "../../edge/kernel/nftables/port-table.ts";
+import { createEnforcement, type Enforcement } from "../enforcement.ts";
+import { createLifecycle, type Lifecycle } from "../lifecycle.ts";
+import { createNextEngine, type NextEngine } from "../next-engine.ts";
+import { type OpenPolicySources, openPolicySources, type PolicySources } from "../policy-sources.ts";
+import { createReporter, type Reporter } from "../reporter.ts";
+import { createWall, type Wall } from "../wall.ts";
+import { type Boundary, createBoundary } from "./boundary.ts";
+import { createDataPlanePlace, type DataPlanePlace } from "./data-plane.ts";
+import type { Host } from "./host.ts";
+import { tellMissing } from "./problems.ts";
+
+/** What a daemon is made of. */
+export interface Ground {
+  readonly config: Config;
+  readonly log: Log;
+  readonly host: Host;
+}
+
+export interface Parts extends Ground {
+  readonly lifecycle: Lifecycle;
+  readonly nextEngine: NextEngine;
+  /** What acts by itself, and ends before the wall is taken down. */
+  readonly acting: DisposableStack;
+  readonly policies: PolicySources;
+  readonly inventory: Inventory;
+  readonly wall: Wall;
+  readonly journal: LookupJournal;
+  readonly reporter: Reporter;
+  readonly boundary: Boundary;
+  readonly dataPlane: DataPlanePlace;
+  readonly enforcement: Enforcement;
+}
+
+/** How long the event stream of an engine that is away is left alone, and when a container counts as not to be read. */
+const inventoryTimes = { retryMs: 500, slowAfterMs: 5_000 } as const;
+
+/**
+ * What is to be ended goes to `cleanup`. The sets that are made here are taken back when it throws, where nothing of ours
+ * stood before; from then on the caller answers for them.
+ */
+export function makeParts(ground: Ground, cleanup: AsyncDisposableStack): Parts {
+  const { config, log, host } = ground;
+  const { sets, missing } = host;
+  const lifecycle = createLifecycle((_from, state) =>
+    log.info("state", { state, ...(state === "degraded" ? {} : { problem: stateSentences[state] }) }),
+  );
+  const nextEngine = makeNextEngine(host, lifecycle);
+  cleanup.defer(() => nextEngine.leave());
+  const acting = cleanup.use(new DisposableStack());
+  using made = new DisposableStack();
+  if (!host.adopts) made.defer(() => destroySets(sets));
+  const adopted = setsExist(sets);
+  createSets(sets);
+  const open = acting.use(openPolicySources({ sets, policyFile: config.policyFile, log }));
+  const inventory = createInventory({ engine: host.engine, nowMs: monotonicMs, ...inventoryTimes });
+  acting.defer(inventory.stop);
+  const wall = makeWall(ground, { open, inventory, adopted });
+  const journal = createLookupJournal({ ttlSeconds: config.statsTtlSeconds });
+  const reporter = makeReporter(ground, { lifecycle, journal, open, wall });
+  tellMissing(reporter, missing);
+  const boundary = createBoundary({ log, reporter, nowMs: monotonicMs });
+  const dataPlane = createDataPlanePlace();
+  const enforcement = createEnforcement({
+    wall,
+    lifecycle,
+    reporter,
+    log,
+    inventory,
+    beforePost: () => open.rules.restore(),
+    dataPlane: dataPlane.current,
+    guardsPorts: missing.unguardedPorts === undefined,
+  });
+  const policies = followPolicies(open, { reporter, boundary, enforcement });
+  made.move();
+  return {
+    ...ground,
+    lifecycle,
+    nextEngine,
+    acting,
+    policies,
+    inventory,
+    wall,
+    journal,
+    reporter,
+    boundary,
+    dataPlane,
+    enforcement,
+  };
+}
+
+function makeNextEngine({ backend, firewall, sets, sandboxFolder }: Host, lifecycle: Lifecycle): NextEngine {
+  const captures = sandboxFolder !== undefined;
+  return createNextEngine({ backend, firewall, sets, find: findDockerd, captures, lifecycle });
+}
+
+function makeWall(
+  { config, host }: Ground,
+  {
+    open,
+    inventory,
+    adopted,
+  }: { readonly open: OpenPolicySources; readonly inventory: Inventory; readonly adopted: boolean },
+): Wall {
+  return createWall({
+    sets: host.sets,
+    firewall: host.firewall,
+    dnsPort: config.dnsPort,
+    queueNumber: config.queueNumber,
+    hold: config.hold,
+    // Nothing of a flow that is open is lost: until ports are guarded, nothing is demanded of them.
+    demandSender: host.missing.unguardedPorts === undefined && hasPortTable(),
+    listBridges,
+    lookAtBridges: () => lookAtBridges(host.sandboxFolder),
+    nowMs: Date.now,
+    uptimeMs: monotonicMs,
+    networksReadAtMs: inventory.networksReadAtMs,
+    policy: () => open,
+    ownContainer: host.ownContainer,
+    adopted,
+  });
+}
+
+function makeReporter(
+  { config, log, host }: Ground,
+  {
+    lifecycle,
+    journal,
+    open,
+    wall,
+  }: Pick<Parts, "lifecycle" | "journal" | "wall"> & { open: OpenPolicySources },
+): Reporter {
+  return createReporter({
+    engineVersion: host.engineVersion,
+    backend: host.backend,
+    sets: host.sets,
+    journal,
+    queues: [
+      config.queueNumber,
+      engineQueueNumber(config.queueNumber),
+      unsettledQueueNumber(config.queueNumber),
+    ],
+    state: () => lifecycle.state,
+    onProblem: (problem) => log.error("degraded", { problem }),
+    onChange: (unwell) => lifecycle.observe(unwell),
+    rules: open.rules.current,
+    quarantined: () => wall.quarantine,
+    circles: (topology, { guarded }) =>
+      findCircles({
+        topology,
+        guarded,
+        upstreams: host.upstreams.current(),
+        own: listHostAddresses().map(hostPrefix),
+      }).sentences,
+  });
+}
+
+function followPolicies(
+  open: OpenPolicySources,
+  { reporter, boundary, enforcement }: Pick<Parts, "reporter" | "boundary" | "enforcement">,
+): PolicySources {
+  return open.follow({
+    onProblem: (problem) => {
+      if (problem === undefined) reporter.clearProblem("policy file");
+      else reporter.onProblem("policy file", problem);
+    },
+    onFailure: (error) => boundary.tell("policies that change", error),
+    useOther: enforcement.decideAnew,
+  });
+}

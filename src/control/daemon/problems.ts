@@ -1,0 +1,39 @@
+// What the host or the engine does not give us, as sentences that say what is not closed for want of it.
+
+import type { Reporter } from "../reporter.ts";
+import type { Missing } from "./host.ts";
+
+/** Says what this host or this container does not offer, and what is not closed for want of it. */
+export function tellMissing(
+  reporter: Pick<Reporter, "onProblem">,
+  { uncaptured, unguardedPorts, unheldPorts }: Missing,
+): void {
+  if (uncaptured !== undefined) reporter.onProblem("capture", uncaptured);
+  if (unheldPorts !== undefined)
+    reporter.onProblem(
+      "bridges",
+      `what new containers send is not held (${unheldPorts}): one that is on an open network too can send by that one while the host is so busy that the daemon does not see it in time`,
+    );
+  if (unguardedPorts === undefined) return;
+  reporter.onProblem(
+    "ports",
+    `who sends is told by addresses alone (${unguardedPorts}): a container can send as its neighbour, quarantine does not cut neighbours where the host has no br_netfilter, and a new container that gets the address of one that is gone is not told from it until it is known`,
+  );
+}
+
+/** Says which containers cannot be read, and what that means. */
+export function tellUnread(
+  reporter: Pick<Reporter, "onProblem" | "clearProblem">,
+  unread: readonly { readonly name: string; readonly why: string }[],
+): void {
+  if (unread.length === 0) {
+    reporter.clearProblem("containers");
+    return;
+  }
+  const told = unread.slice(0, 5).map(({ name, why }) => `container ${JSON.stringify(name)} (${why})`);
+  const more = unread.length > told.length ? [`${unread.length - told.length} more`] : [];
+  reporter.onProblem(
+    "containers",
+    `what the engine has of ${[...told, ...more].join(", ")} cannot be read: lookups that depend on it fail until it is; look at \`docker inspect\` of it`,
+  );
+}

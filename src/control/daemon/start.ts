@@ -1,0 +1,103 @@
+// The order of a start: sets before rules, listeners before rules, and all of it before anything is answered. A start that
+// fails takes back what it did; what stood before it stands after it.
+
+import type { Topology } from "../../core/model/topology.ts";
+import { type ControlServer, createControlServer } from "../../edge/control-socket/server.ts";
+import { listBridges } from "../../edge/host/bridges.ts";
+import { watchBridges } from "../../edge/kernel/netlink/bridge-watch.ts";
+import { createReadiness } from "../../edge/kernel/readiness.ts";
+import { DockerwallError, messageOf } from "../../errors.ts";
+import { startDataPlane } from "../../planes/link.ts";
+import { createControlApi } from "../api/control-api.ts";
+import { createDataPlaneEvents, dataPlaneSettings } from "./data-plane.ts";
+import { createEngineEvents } from "./engine-events.ts";
+import type { Parts } from "./parts.ts";
+import { removePortTables, type TakeDown } from "./take-down.ts";
+
+export interface StartOptions {
+  /** Is given what is to be ended with the daemon, however it ends. */
+  readonly cleanup: AsyncDisposableStack;
+  readonly takeDown: TakeDown;
+  /** The data plane is gone; nothing more will come of it. */
+  readonly onDeath: (error: Error) => void;
+}
+
+/** The wall stands when this resolves. @throws what kept it from that */
+export async function start(parts: Parts, options: StartOptions): Promise<void> {
+  try {
+    await startInOrder(parts, options);
+  } catch (error) {
+    if (!parts.host.adopts)
+      await options.takeDown
+        .begin()
+        .catch((cause) => parts.log.error("the failed start left rules", { problem: messageOf(cause) }));
+    throw error;
+  }
+}
+
+async function startInOrder(parts: Parts, { cleanup, takeDown, onDeath }: StartOptions): Promise<void> {
+  const { config, host, inventory, enforcement, dataPlane } = parts;
+  await inventory.start(createEngineEvents(parts));
+  assertHostNetwork(inventory.current());
+  // Whatever is on this host now must be in its set before the first rule, or rules would cut it off.
+  enforcement.usePicture();
+  // Its listeners, too, come before the first rule: a port that somebody has is the commonest failure of a start.
+  dataPlane.fill(
+    await startDataPlane(dataPlaneSettings(config, host), createDataPlaneEvents(parts, onDeath)),
+  );
+  cleanup.use(dataPlane);
+  const control = await serveCommands(parts, takeDown);
+  cleanup.defer(control.close);
+  await enforcement.install();
+  if (host.missing.unguardedPorts !== undefined) removePortTables();
+  await enforcement.cleanOther();
+  await enforcement.reconcile();
+  watchKernel(parts);
+}
+
+/** Rules that stand in another network namespace than the bridges guard nothing. */
+function assertHostNetwork({ networks }: Topology): void {
+  const wanted = networks.flatMap(({ bridge }) => bridge ?? []);
+  const bridges = listBridges();
+  if (wanted.length === 0 || wanted.some((bridge) => bridges.includes(bridge))) return;
+  throw new DockerwallError(
+    "BAD_CONFIG",
+    `none of the engine's bridges (${wanted.slice(0, 3).join(", ")}) is in this network namespace; run with \`network_mode: host\``,
+  );
+}
+
+function serveCommands(parts: Parts, takeDown: TakeDown): Promise<ControlServer> {
+  const { config, host, boundary, dataPlane } = parts;
+  return createControlServer({
+    path: config.controlSocket,
+    api: createControlApi({
+      ...parts,
+      engine: host.engine,
+      sets: host.sets,
+      dataPlane: dataPlane.current,
+      guardsPorts: host.missing.unguardedPorts === undefined,
+      takeDown: takeDown.begin,
+    }),
+    onFailure: (error) => boundary.tell("the control socket", error),
+  });
+}
+
+/** What cannot be read may have been any change: then everything is compared. */
+function watchKernel({ acting, boundary, enforcement, wall }: Parts): void {
+  const readiness = createReadiness();
+  acting.defer(readiness.close);
+  const onBridges = (): void => void enforcement.reconcile();
+  const onRules = (): void => void enforcement.heal();
+  watchBridges({
+    readiness,
+    onChange: onBridges,
+    onFailure: (error) => {
+      boundary.tell("watching bridges", error);
+      onBridges();
+    },
+  });
+  wall.watchRules(readiness, onRules, (error) => {
+    boundary.tell("watching rules", error);
+    onRules();
+  });
+}

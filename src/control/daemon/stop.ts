@@ -1,0 +1,59 @@
+// The order of a stop. The kernel keeps rules and sets, so that nothing opens while nobody is there.
+
+import { setTimeout } from "node:timers/promises";
+import { isGuardedInUse } from "../../core/classify/in-use.ts";
+import { isInForce } from "../../core/model/state.ts";
+import { messageOf } from "../../errors.ts";
+import type { Parts } from "./parts.ts";
+import type { TakeDown } from "./take-down.ts";
+
+/** How long a daemon that was told to stop waits for the engine; Docker ends it after 10 s. */
+const lastReadingMs = 2_000;
+
+/** Nothing acts any more when this resolves. */
+export async function stop(parts: Parts, takeDown: TakeDown): Promise<void> {
+  const { acting, config, enforcement, lifecycle, log, nextEngine } = parts;
+  // Who ends us may be an engine that is about to start containers.
+  await nextEngine
+    .hold()
+    .catch((error) => log.warn("lookups of the engine are not held", { problem: messageOf(error) }));
+  const mayLift = config.hold && isInForce(lifecycle.state) && (await isNobodyGuarded(parts));
+  // Who is uninstalling is let finish: half of it would be worse than either.
+  await takeDown.settled();
+  const uninstalled = lifecycle.state === "uninstalled" || lifecycle.state === "uninstalling";
+  const lifts = mayLift && !uninstalled;
+  lifecycle.become("stopping");
+  acting.dispose();
+  await enforcement.idle();
+  const lifted = lifts && (await liftHold(parts));
+  if (uninstalled) log.info("stopped; nothing is left");
+  else if (lifted)
+    log.info("stopped; nobody is guarded, so new networks are not held; the kernel keeps the rules");
+  else log.info("stopped; the kernel keeps the rules, nothing new opens");
+}
+
+/** What cannot be lifted stays closed until a daemon is back. */
+async function liftHold({ wall, log }: Pick<Parts, "wall" | "log">): Promise<boolean> {
+  try {
+    await wall.liftHold();
+    return true;
+  } catch (error) {
+    log.warn("new networks stay held", { problem: messageOf(error) });
+    return false;
+  }
+}
+
+/** By the engine's word of now: when it does not say in time, somebody may be. */
+async function isNobodyGuarded({
+  inventory,
+  enforcement,
+  host,
+}: Pick<Parts, "inventory" | "enforcement" | "host">): Promise<boolean> {
+  const asked = inventory.refresh().then(
+    () => true,
+    () => false,
+  );
+  const isRead = await Promise.race([asked, setTimeout(lastReadingMs, false)]);
+  const guarded = new Set(enforcement.classification()?.guarded.flatMap(({ id, name }) => [id, name]));
+  return isRead && !isGuardedInUse(inventory.current(), guarded, host.ownContainer);
+}

@@ -1,0 +1,32 @@
+// What is looked at again and again although nobody tells of a change.
+
+import type { Backend } from "../../edge/kernel/iptables/iptables.ts";
+import { readEngine } from "./engine-events.ts";
+import type { Parts } from "./parts.ts";
+
+const compareEveryMs = 5_000;
+/** The same for rules. Nobody tells of changes by the legacy tools; who changes them has an open door until then. */
+const healEveryMs: Readonly<Record<Backend, number>> = { nft: 5_000, legacy: 1_500 };
+const readEveryMs = 30_000;
+
+export function startTimers(parts: Parts): void {
+  const { acting, boundary, enforcement, host, policies, wall } = parts;
+  const repeat = (everyMs: number, name: string, work: () => unknown): void => {
+    acting.use(boundary.repeat(name, everyMs, work));
+  };
+  repeat(compareEveryMs, "the host's resolvers", () => followUpstreams(parts));
+  repeat(compareEveryMs, "comparing sets", async () => {
+    if (wall.awaitsReading()) await readEngine(parts);
+    await enforcement.reconcile();
+  });
+  repeat(compareEveryMs, "policies that end", policies.look);
+  repeat(healEveryMs[host.backend], "comparing rules", () => enforcement.heal().then(enforcement.cleanOther));
+  repeat(readEveryMs, "reading the engine", () => readEngine(parts));
+}
+
+function followUpstreams({ host, log, dataPlane }: Parts): void {
+  const changed = host.upstreams.look();
+  if (changed === undefined) return;
+  log.info("upstream resolvers changed", { count: changed.length });
+  dataPlane.current()?.useUpstreams(changed);
+}

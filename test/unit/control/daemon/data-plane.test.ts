@@ -1,0 +1,96 @@
+// What the data plane asks of the control plane: a reading of the engine that it is told of when the picture is in use.
+
+import assert from "node:assert/strict";
+import { describe, it } from "node:test";
+import { setImmediate as turn } from "node:timers/promises";
+import { createBoundary } from "../../../../src/control/daemon/boundary.ts";
+import {
+  createDataPlaneEvents,
+  createDataPlanePlace,
+  type DataPlaneListener,
+} from "../../../../src/control/daemon/data-plane.ts";
+import type { DataPlaneLink } from "../../../../src/planes/link.ts";
+
+function start(refresh: () => Promise<void>, refreshed: () => void) {
+  const happened: string[] = [];
+  const dataPlane = createDataPlanePlace();
+  const end = async (): Promise<void> => void happened.push("ended");
+  const link = { refreshed, [Symbol.asyncDispose]: end } as Partial<DataPlaneLink> as DataPlaneLink;
+  dataPlane.fill(link);
+  const log = {
+    info: assert.fail,
+    warn: assert.fail,
+    error: (_: string, { problem = "" } = {}) => happened.push(problem),
+  };
+  const reporter = {
+    onProblem: (place: string, problem: string) => void happened.push(`${place}: ${problem}`),
+    clearProblem: assert.fail,
+  };
+  const listener: Partial<Record<keyof DataPlaneListener, unknown>> = {
+    log,
+    boundary: createBoundary({ log, reporter, nowMs: () => 0 }),
+    dataPlane,
+    enforcement: { usePictureOfNow: async () => void happened.push("in use") },
+    inventory: {
+      refresh: (suspects: readonly string[]) => {
+        happened.push(`read ${suspects.join(" ")}`);
+        return refresh();
+      },
+    },
+    reporter,
+  };
+  return {
+    happened,
+    link,
+    dataPlane,
+    events: createDataPlaneEvents(listener as DataPlaneListener, assert.fail),
+  };
+}
+
+describe("a reading that the data plane asks for", () => {
+  it("is told of when the picture is in use", async () => {
+    const { happened, events } = start(
+      async () => undefined,
+      () => void happened.push("told"),
+    );
+    events.onRefresh(["web"]);
+    await turn();
+    assert.deepEqual(happened, ["read web", "in use", "told"]);
+  });
+
+  it("that fails is a problem of the engine's, and told of all the same", async () => {
+    const { happened, events } = start(
+      () => Promise.reject(new Error("away")),
+      () => void happened.push("told"),
+    );
+    events.onRefresh(["web"]);
+    await turn();
+    assert.deepEqual(happened, ["read web", "engine: away", "in use", "told"]);
+  });
+
+  it("that cannot be told of ends nothing", async () => {
+    const { happened, events } = start(
+      async () => undefined,
+      () => {
+        throw new Error("no");
+      },
+    );
+    events.onRefresh(["web"]);
+    await turn();
+    assert.deepEqual(happened, ["read web", "in use", "reading the engine anew: no"]);
+  });
+
+  it("is told to nobody when the data plane was taken out meanwhile", async () => {
+    const reading = Promise.withResolvers<void>();
+    const { happened, events, dataPlane, link } = start(() => reading.promise, assert.fail);
+    events.onRefresh(["web"]);
+    assert.equal(dataPlane.empty(), link);
+    assert.equal(dataPlane.empty(), undefined);
+    reading.resolve();
+    await turn();
+    assert.deepEqual(happened, ["read web", "in use"]);
+    // Whoever took it out ends it.
+    await dataPlane[Symbol.asyncDispose]();
+    assert.deepEqual(happened, ["read web", "in use"]);
+  });
+});

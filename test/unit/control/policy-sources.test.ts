@@ -1,0 +1,78 @@
+// What decides beside labels is known before anybody follows it, and what changes by itself ends nothing when that fails.
+
+import assert from "node:assert/strict";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { describe, it, type TestContext } from "node:test";
+import { openPolicySources } from "../../../src/control/policy-sources.ts";
+import { setNames } from "../../../src/core/firewall/names.ts";
+import { createLog } from "../../../src/edge/host/log.ts";
+import { createSets } from "../../../src/edge/kernel/ipset/desired-sets.ts";
+import { createFakeSets } from "../../support/fake-sets.ts";
+import { until } from "../../support/lab/command.ts";
+
+function open(t: TestContext, file = "{}") {
+  const folder = mkdtempSync(join(tmpdir(), "dockerwall-sources-"));
+  const policyFile = join(folder, "policy.yml");
+  writeFileSync(policyFile, file);
+  const sets = createFakeSets(Date.now);
+  createSets(sets);
+  const happened: string[] = [];
+  const sources = openPolicySources({ sets, policyFile, log: createLog("error") });
+  t.after(() => {
+    sources[Symbol.dispose]();
+    rmSync(folder, { recursive: true });
+  });
+  const listener = {
+    onProblem: (problem: string | undefined) => void happened.push(problem ?? "well"),
+    onFailure: (error: unknown) => void happened.push(`failure: ${error}`),
+    useOther: async () => void happened.push("decided anew"),
+  };
+  return { sets, sources, policyFile, happened, listener };
+}
+
+describe("the policy file", () => {
+  it("is in force before anybody follows it, and what is the matter with it is told to who does", async (t) => {
+    const good = open(t, "networks: {app: www.example.com}\n");
+    assert.equal(good.sources.file().networks.get("app"), "www.example.com");
+    good.sources.follow(good.listener);
+    assert.deepEqual(good.happened, []);
+    const bad = open(t, "networks: 5\n");
+    bad.sources.follow(bad.listener);
+    assert.equal(bad.happened.length, 1);
+    assert.match(bad.happened[0] ?? "", /^policy file /);
+  });
+
+  it("has everything decided anew when it changes, and ends nothing when that fails", async (t) => {
+    const { sources, policyFile, happened, listener } = open(t);
+    sources.follow({
+      ...listener,
+      useOther: () => {
+        throw new Error("no");
+      },
+    });
+    writeFileSync(policyFile, "networks: {app: www.example.com}\n");
+    await until("the change", 5_000, () => (happened.length === 2 ? true : undefined));
+    assert.deepEqual(happened, ["well", "failure: Error: no"]);
+    assert.equal(sources.file().networks.get("app"), "www.example.com");
+  });
+});
+
+describe("a rule that ends", () => {
+  it("is not in force any more, also when the kernel has no set to take it out of", async (t) => {
+    const { sets, sources, happened, listener } = open(t);
+    const policies = sources.follow(listener);
+    const rule = { target: { kind: "network", name: "app" }, entry: "www.example.com" } as const;
+    sources.rules.add([{ ...rule, endsAtMs: Date.now() + 50 }]);
+    policies.look();
+    sets.destroy(setNames.rules);
+    await until("the end", 5_000, () => (happened.length === 2 ? true : undefined));
+    assert.equal(happened[0], "decided anew");
+    assert.match(happened[1] ?? "", /^failure: .*dockerwall-rules/);
+    assert.deepEqual([sources.rules.current(), sources.rules.ended()], [[], []]);
+    // Nothing is left to fail again.
+    policies.look();
+    assert.equal(happened.length, 2);
+  });
+});
