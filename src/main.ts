@@ -54,6 +54,17 @@ async function loadCommand(name: string): Promise<Command> {
 }
 
 async function runCommand(name: string, command: Command, args: readonly string[]): Promise<number> {
+  try {
+    return await parseAndRun(name, command, args);
+  } catch (error) {
+    const isUsage = error instanceof DockerwallError && error.code === "USAGE";
+    if (!isUsage || command.usageExitCode === undefined) throw error;
+    report(error);
+    return command.usageExitCode;
+  }
+}
+
+async function parseAndRun(name: string, command: Command, args: readonly string[]): Promise<number> {
   const parsed = parseArguments(name, command, args);
   if ("help" in parsed) {
     process.stdout.write(renderHelp(name, command));

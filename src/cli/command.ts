@@ -38,6 +38,8 @@ export interface Command {
   /** More lines for `--help`. */
   readonly details: string;
   readonly options: Readonly<Record<string, Option>>;
+  /** The exit code of bad usage, where it is not everybody's. */
+  readonly usageExitCode?: number;
   /** Does it, prints it, and returns the exit code. @throws DockerwallError */
   readonly run: (invocation: Invocation) => Promise<number>;
 }

@@ -40,6 +40,10 @@ export const commands: Readonly<Record<string, CommandEntry>> = {
     summary: "tell what another label would have changed",
     load: async () => (await import("./replay.ts")).replayCommand,
   },
+  check: {
+    summary: "judge the labels of Compose files, or entries, before anything is up",
+    load: async () => (await import("./check.ts")).checkCommand,
+  },
   presets: {
     summary: "list what @debian, @npm and the like stand for",
     load: async () => (await import("./presets.ts")).presetsCommand,

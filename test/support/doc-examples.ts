@@ -21,6 +21,11 @@ export interface Page {
   readonly text: string;
 }
 
+/** A Compose file, and what `dockerwall check` says of it. */
+export interface CheckExample extends Example {
+  readonly output: string;
+}
+
 interface DocExamples {
   readonly labels: readonly LabelExample[];
   /** Code in the first column of tables that begin with `Entry`. */
@@ -28,6 +33,7 @@ interface DocExamples {
   readonly policyFiles: readonly Example[];
   /** Lines of shell that call `dockerwall`, without what stands before the command. */
   readonly commands: readonly Example[];
+  readonly checks: readonly CheckExample[];
 }
 
 interface Block extends Example {
@@ -59,6 +65,7 @@ export function findExamples(pages: readonly Page[]): DocExamples {
     entries: pages.flatMap(entriesOf),
     policyFiles: yaml.filter(({ text }) => isPolicyFile(text)),
     commands: shell.flatMap(commandsOf),
+    checks: pages.flatMap((page) => checksOf(blocksOf(page))),
   };
 }
 
@@ -70,6 +77,14 @@ function blocksOf({ name: page, text }: Page): readonly Block[] {
       language,
     }),
   );
+}
+
+/** The Compose file is the block before. */
+function checksOf(blocks: readonly Block[]): readonly CheckExample[] {
+  return blocks.flatMap(({ place, text }, index) => {
+    const output = /^\$ .*dockerwall check\n([\s\S]+)$/.exec(text)?.[1];
+    return output === undefined ? [] : [{ place, text: blocks[index - 1]?.text ?? "", output }];
+  });
 }
 
 /** `labels` of Compose as a map, and as a list of `NAME=VALUE`. */

@@ -41,7 +41,7 @@ export function findSlips(object: Labelled): string[] {
     const problem = problemOf(label, object.kind, guarded);
     if (problem === undefined) continue;
     if (sentences.length === maxTold) untold += 1;
-    else sentences.push(`${placeOf(object, quote(label))}: ${problem}`);
+    else sentences.push(`${placeOf(object, quoteLabel(label))}: ${problem}`);
   }
   if (untold === 0) return sentences;
   const rest = `${object.kind} ${JSON.stringify(object.name)}: ${untold} more of its labels do not exist or count for nothing`;
@@ -84,7 +84,7 @@ function placesOf(key: LabelKey): string {
 }
 
 /** As it is where that can be read, otherwise with everything escaped that cannot be seen. */
-function quote(label: string): string {
+export function quoteLabel(label: string): string {
   const short = label.slice(0, 80);
   if (/^[\x21-\x7e]+$/.test(short)) return short;
   return JSON.stringify(short).replace(

@@ -51,7 +51,7 @@ export function warnOfPublicSuffixes(place: string, entries: readonly Entry[]): 
 }
 
 /** What follows the last label with a `*`. */
-function literalPart(pattern: string): string {
+export function literalPart(pattern: string): string {
   const labels = pattern.split(".");
   return labels.slice(labels.findLastIndex((label) => label.includes("*")) + 1).join(".");
 }

@@ -1,7 +1,8 @@
 // Answers of the Engine API to our model. Each parser returns a list of none or one, so that callers flatten.
 
+import { type HostSettings, hazardsOf } from "../../core/classify/hazards.ts";
 import { type IpAddress, parseAddress, parsePrefix } from "../../core/model/address.ts";
-import type { Container, Endpoint, Hazard, Link, Network } from "../../core/model/topology.ts";
+import type { Container, Endpoint, Link, Network } from "../../core/model/topology.ts";
 
 type Json = Readonly<Record<string, unknown>>;
 
@@ -44,7 +45,7 @@ export function parseContainer(answer: unknown): Container[] {
       sandbox: textOf(settings["SandboxKey"]).split("/").at(-1) || undefined,
       endpoints: Object.values(objectOf(settings["Networks"])).flatMap(parseEndpoint),
       configured: configuredOf(objectOf(settings["Networks"])),
-      hazards: hazardsOf(json),
+      hazards: hazardsOf(hostSettingsOf(json)),
       ...publishedOf(settings["Ports"]),
     },
   ];
@@ -91,10 +92,6 @@ function configuredOf(networks: Json): string[] {
   return Object.entries(networks).map(([name, endpoint]) => textOf(objectOf(endpoint)["NetworkID"]) || name);
 }
 
-/** Memory, ports and disks; a whole folder of devices has them, too. */
-const hostDevice =
-  /^\/dev(\/(k?mem|port|core|sd[a-z].*|vd[a-z].*|xvd[a-z].*|nvme\d.*|dm-\d+|mapper(\/.*)?|mmcblk\d.*))?$/;
-
 /** Where its port for DNS can be reached at addresses of the host. */
 function publishedOf(ports: unknown): Pick<Container, "published"> {
   const published = listOf(objectOf(ports)["53/udp"]).flatMap((binding) => {
@@ -105,29 +102,17 @@ function publishedOf(ports: unknown): Pick<Container, "published"> {
   return published.length === 0 ? {} : { published };
 }
 
-function hazardsOf(container: Json): Hazard[] {
+/** What it is given of the host. */
+function hostSettingsOf(container: Json): HostSettings {
   const host = objectOf(container["HostConfig"]);
-  const added = listOf(host["CapAdd"]).map((name) => textOf(name).toUpperCase().replace(/^CAP_/, ""));
-  const mounts = listOf(container["Mounts"]).map((mount) => textOf(objectOf(mount)["Source"]));
-  const devices = listOf(host["Devices"]).map((device) => textOf(objectOf(device)["PathOnHost"]));
-  const has = (...names: readonly string[]): boolean =>
-    [...names, "ALL"].some((name) => added.includes(name));
-  const found: Readonly<Record<Hazard, boolean>> = {
-    "docker-socket": mounts.some(
-      (source) =>
-        /(^|\/)(docker|containerd|crio|podman)\.sock$/.test(source) ||
-        ["/", "/run", "/var/run", "/run/containerd", "/var/run/containerd"].includes(source),
-    ),
+  return {
     privileged: host["Privileged"] === true,
-    "host-network": textOf(host["NetworkMode"]) === "host",
-    "host-pid": textOf(host["PidMode"]) === "host",
-    "sys-admin": has("SYS_ADMIN"),
-    kernel: has("SYS_MODULE", "SYS_RAWIO", "SYS_BOOT", "BPF", "PERFMON"),
-    "host-files": has("DAC_READ_SEARCH"),
-    "host-devices": [...devices, ...mounts].some((path) => hostDevice.test(path)),
-    "net-admin": has("NET_ADMIN"),
+    networkMode: textOf(host["NetworkMode"]),
+    pidMode: textOf(host["PidMode"]),
+    capAdd: listOf(host["CapAdd"]).map(textOf),
+    mounts: listOf(container["Mounts"]).map((mount) => textOf(objectOf(mount)["Source"])),
+    devices: listOf(host["Devices"]).map((device) => textOf(objectOf(device)["PathOnHost"])),
   };
-  return (Object.keys(found) as Hazard[]).filter((hazard) => found[hazard]);
 }
 
 function parseEndpoint(value: unknown): Endpoint[] {

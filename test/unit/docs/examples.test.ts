@@ -4,6 +4,10 @@ import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, it } from "node:test";
+import { renderCheck } from "../../../src/cli/check-report.ts";
+import { judge } from "../../../src/core/check/judge.ts";
+import { loadProject } from "../../../src/core/compose/load.ts";
+import { readProject } from "../../../src/core/compose/project.ts";
 import { parseUpstream } from "../../../src/core/dns/upstream-text.ts";
 import { readLabels } from "../../../src/core/labels/read.ts";
 import { labelKeys, labelName } from "../../../src/core/labels/table.ts";
@@ -15,7 +19,7 @@ import { parseTarget } from "../../../src/core/policy/target.ts";
 import { type Example, findExamples, type LabelExample, readPages } from "../../support/doc-examples.ts";
 import { presets } from "../../support/policies.ts";
 
-const { labels, entries, policyFiles, commands } = findExamples(readPages());
+const { labels, entries, policyFiles, commands, checks } = findExamples(readPages());
 
 /** Those that come with us, and those that a policy file on the same pages defines. */
 const known: Presets = new Map([
@@ -57,6 +61,7 @@ function checkCommand({ place, text }: Example): void {
   const written = given.slice(1).filter((word) => !isPlaceholder(word));
   if (verb === "allow" || verb === "deny" || verb === "prepare-network")
     checkEntries({ place, text: written.join(" ") });
+  if (verb === "check") checkEntries({ place, text: words.slice(1).join(" ") });
   if (verb === "explain")
     for (const target of written) assert.ok(!("problem" in parseTarget(target)), `${place}: ${target}`);
 }
@@ -74,8 +79,19 @@ describe("examples of the documentation", () => {
   for (const example of commands)
     it(`${example.place}: dockerwall ${example.text}`, () => checkCommand(example));
 
+  for (const { place, text, output } of checks)
+    it(`${place}: what dockerwall check says`, () => {
+      const { tree, problems } = loadProject({
+        files: ["compose.yml"],
+        read: (path) => (path === "compose.yml" ? { text } : undefined),
+        environment: () => undefined,
+      });
+      const report = judge({ project: readProject(tree), tree, problems, presets });
+      assert.equal(renderCheck(report, false), output);
+    });
+
   it("are found", () => {
-    assert.ok(labels.length >= 2 && entries.length >= 7);
+    assert.ok(labels.length >= 2 && entries.length >= 7 && checks.length >= 1);
   });
 
   const readme = readFileSync(join(import.meta.dirname, "../../../README.md"), "utf8");

@@ -1,0 +1,161 @@
+// A project's labels as the daemon would judge them, by the daemon's own code, with the line of each mistake.
+
+import { networkHolder } from "../classify/containers.ts";
+import { onlyLabels } from "../classify/gather.ts";
+import { type Classification, classify } from "../classify/networks.ts";
+import type { ComposeNetwork, Project, WrittenLabel } from "../compose/project.ts";
+import { type Finding, type MapTree, placeWithin } from "../compose/tree.ts";
+import { allowLabel, type LabelPlace, labelPrefix } from "../labels/table.ts";
+import type { Topology } from "../model/topology.ts";
+import { createListStore } from "../policy/list-store.ts";
+import type { Presets } from "../policy/preset.ts";
+import { findMisplaced } from "./misplaced.ts";
+import { openedBy, splitList } from "./opens.ts";
+import { placesOfSentences } from "./places.ts";
+import type { CheckReport, EntryCheck, NetworkCheck, NetworkState, ServiceCheck } from "./report.ts";
+import { tellUnneeded } from "./tell-unneeded.ts";
+import { topologyOf } from "./topology.ts";
+
+export interface JudgeInput {
+  readonly project: Project;
+  /** The whole of it, where labels may stand that nobody gets. */
+  readonly tree: MapTree;
+  /** What was found while it was loaded. */
+  readonly problems: readonly Finding[];
+  readonly presets: Presets;
+}
+
+/** The daemon's own service: what it has of the host it needs, and nobody need be warned. */
+const ownImage = /(^|\/)dockerwall([:@]|$)/;
+
+/** Judges a project. */
+export function judge({ project, tree, problems, presets }: JudgeInput): CheckReport {
+  const topology = topologyOf(project);
+  const own = project.services.find(({ image }) => ownImage.test(image));
+  const classification = classifyAlone(topology, presets, own?.name);
+  const stateOf = statesIn(project, classification);
+  const placed = placesOfSentences(project, presets);
+  const modes = new Map(classification.guarded.map(({ id, labels }) => [id, labels.mode]));
+  const services = project.services.map((service): ServiceCheck => {
+    const container = topology.containers.find(({ id }) => id === service.name);
+    const holder = container === undefined ? undefined : networkHolder(container, topology.containers);
+    const on = project.services.find(({ name }) => name === holder?.id) ?? service;
+    const { name, place, networkMode, profiles } = service;
+    return {
+      name,
+      place,
+      networks: on.networks.map((key) => ({ name: key, state: stateOf(key) })),
+      networkMode,
+      profiles,
+      entries: entriesOf(service.labels, presets),
+    };
+  });
+  const networks = project.networks.map(
+    ({ key, place, labels }): NetworkCheck => ({
+      name: key,
+      place,
+      state: stateOf(key),
+      mode: modes.get(key),
+      services: project.services.filter((service) => service.networks.includes(key)).map(({ name }) => name),
+      entries: stateOf(key) === "guarded" ? entriesOf(labels, presets) : [],
+    }),
+  );
+  const wrong = [
+    ...problems,
+    ...project.problems,
+    ...[...classification.problems.values(), classification.containers.problems].flat().map(placed),
+    ...project.networks.flatMap(labelsOfOthers),
+    ...findMisplaced(tree),
+  ];
+  const doubtful = [
+    ...[...classification.warnings, ...classification.containers.warnings].map(placed),
+    ...unsetVariables(project),
+    ...notMade(networks),
+    ...tellUnneeded(project, stateOf, presets),
+  ];
+  return {
+    ok: wrong.length === 0,
+    networks,
+    services,
+    problems: inOrder(wrong),
+    warnings: inOrder(doubtful),
+  };
+}
+
+/** With every bridge there, no policy file, no rules by command, and nobody in quarantine. */
+function classifyAlone(topology: Topology, presets: Presets, own: string | undefined): Classification {
+  return classify({
+    topology,
+    bridges: topology.networks.flatMap(({ bridge }) => bridge ?? []),
+    policy: onlyLabels(createListStore(presets), 0),
+    foreign: new Set(),
+    strangersOn: () => [],
+    held: [],
+    quarantine: new Set(),
+    own,
+  });
+}
+
+function statesIn(
+  { networks }: Project,
+  { guarded, refused }: Classification,
+): (key: string) => NetworkState {
+  const made = new Set(networks.filter(({ external }) => !external).map(({ key }) => key));
+  return (key) => {
+    if (!made.has(key)) return "unknown";
+    if (refused.some(({ id }) => id === key)) return "refused";
+    return guarded.some(({ id }) => id === key) ? "guarded" : "open";
+  };
+}
+
+/** Nothing of a list with a bad entry is in force. */
+function entriesOf(labels: readonly WrittenLabel[], presets: Presets): readonly EntryCheck[] {
+  const label = labels.find(({ name }) => name === allowLabel);
+  if (label === undefined) return [];
+  const entries = splitList(label.value, presets);
+  if (entries.length < (label.value.match(/[^\s,]+/g) ?? []).length) return [];
+  return entries.map(({ word, entries: meant }) => ({
+    entry: word,
+    place: label.written === undefined ? label.place : placeWithin(label.written, word),
+    takesAway: meant.some(({ negated }) => negated),
+    opens: meant.map(openedBy),
+  }));
+}
+
+/** Compose gives no labels to a network that it does not make. */
+function labelsOfOthers({ key, external, labels }: ComposeNetwork): Finding[] {
+  if (!external) return [];
+  return labels.flatMap(({ name, place }) => {
+    if (!name.startsWith(labelPrefix)) return [];
+    const text = `network ${JSON.stringify(key)}, label ${name}: the network is external, and labels given here never reach it; label it where it is made`;
+    return [{ place, text }];
+  });
+}
+
+function unsetVariables({ networks, services }: Project): Finding[] {
+  const tell = (kind: LabelPlace, name: string, labels: readonly WrittenLabel[]): Finding[] =>
+    labels.flatMap(({ name: label, place, written }) => {
+      if (!label.startsWith(labelPrefix)) return [];
+      return (written?.unset ?? []).map((variable) => ({
+        place,
+        text: `${kind} ${JSON.stringify(name)}, label ${label}: the variable ${variable} is not set, and counts as empty`,
+      }));
+    });
+  return [
+    ...networks.flatMap(({ key, labels }) => tell("network", key, labels)),
+    ...services.flatMap(({ name, labels }) => tell("container", name, labels)),
+  ];
+}
+
+function notMade(networks: readonly NetworkCheck[]): Finding[] {
+  return networks
+    .filter(({ state, services }) => state === "guarded" && services.length === 0)
+    .map(({ name, place }) => ({
+      place,
+      text: `network ${JSON.stringify(name)} has no service on it, so Compose does not make it`,
+    }));
+}
+
+function inOrder(findings: readonly Finding[]): readonly Finding[] {
+  return findings.toSorted((a, b) => a.place.file.localeCompare(b.place.file) || a.place.line - b.place.line);
+}

@@ -1,0 +1,56 @@
+// Our labels where no network and no container gets them: under `build:`, under `deploy:`, beside `labels:` instead of
+// in it. Somebody meant them, and they guard nothing.
+
+import type { Finding, MapTree, Place, Tree } from "../compose/tree.ts";
+import { labelKeys, labelName, labelPrefix, labels } from "../labels/table.ts";
+import { nearestOf } from "../model/did-you-mean.ts";
+
+/** One sentence for each label that stands where it counts for nothing. */
+export function findMisplaced(root: MapTree): readonly Finding[] {
+  return findIn(root, []);
+}
+
+function findIn(tree: Tree, path: readonly string[]): Finding[] {
+  if (tree.kind === "list") return tree.items.flatMap((item) => findInList(item, path));
+  if (tree.kind !== "map") return [];
+  return [...tree.items].flatMap(([name, { key, value }]) => {
+    // Extensions hold what is used elsewhere, by an alias.
+    if (name.startsWith("x-") || isHome([...path, name])) return [];
+    return isOurs(name) ? [tell(name, key, path)] : findIn(value, [...path, name]);
+  });
+}
+
+/** Texts of other lists may well name a label: a command does. */
+function findInList(item: Tree, path: readonly string[]): Finding[] {
+  if (item.kind !== "text") return findIn(item, path);
+  const [name = ""] = item.text.split("=");
+  return path.at(-1) === "labels" && isOurs(name) ? [tell(name, item.place, path)] : [];
+}
+
+function isOurs(name: string): boolean {
+  return name.trim().toLowerCase().startsWith(labelPrefix);
+}
+
+function tell(name: string, place: Place, path: readonly string[]): Finding {
+  const where = path.length === 0 ? "at the top of the file" : `under ${path.join(".")}`;
+  return { place, text: `label ${name} ${where}: ${reasonOf(path)}${adviceOn(name)}` };
+}
+
+/** Where labels are those of a network or a container. */
+function isHome([section, , member, ...rest]: readonly string[]): boolean {
+  return (section === "networks" || section === "services") && member === "labels" && rest.length === 0;
+}
+
+function reasonOf(path: readonly string[]): string {
+  if (path.at(-1) === "labels" && path.includes("build")) return "it becomes one of the image";
+  if (path.at(-1) === "labels" && path.includes("deploy")) return "it becomes one of a Swarm service";
+  return "no network and no container gets it";
+}
+
+function adviceOn(name: string): string {
+  const nearest = nearestOf(name.trim().toLowerCase().slice(labelPrefix.length), labelKeys);
+  const key = labelKeys.find((each) => each === nearest);
+  if (key === undefined) return "; there is no such label";
+  const instead = labelName(key) === name ? "move it" : `did you mean ${labelName(key)}? It stands`;
+  return `; ${instead} under labels of a ${labels[key].on.join(" or of a ")}`;
+}

@@ -1,0 +1,43 @@
+// By what of its settings a container could step around any wall on its network.
+
+import type { Hazard } from "../model/topology.ts";
+
+/** What a container is given of the host, as the engine and Compose call it. */
+export interface HostSettings {
+  readonly privileged: boolean;
+  readonly networkMode: string;
+  readonly pidMode: string;
+  /** Capabilities, in either form and case. */
+  readonly capAdd: readonly string[];
+  /** Paths on the host. */
+  readonly mounts: readonly string[];
+  readonly devices: readonly string[];
+}
+
+/** Memory, ports and disks; a whole folder of devices has them, too. */
+const hostDevice =
+  /^\/dev(\/(k?mem|port|core|sd[a-z].*|vd[a-z].*|xvd[a-z].*|nvme\d.*|dm-\d+|mapper(\/.*)?|mmcblk\d.*))?$/;
+
+/** What such a container has that no wall can hold. */
+export function hazardsOf(settings: HostSettings): Hazard[] {
+  const { mounts, devices } = settings;
+  const added = settings.capAdd.map((name) => name.toUpperCase().replace(/^CAP_/, ""));
+  const has = (...names: readonly string[]): boolean =>
+    [...names, "ALL"].some((name) => added.includes(name));
+  const found: Readonly<Record<Hazard, boolean>> = {
+    "docker-socket": mounts.some(
+      (source) =>
+        /(^|\/)(docker|containerd|crio|podman)\.sock$/.test(source) ||
+        ["/", "/run", "/var/run", "/run/containerd", "/var/run/containerd"].includes(source),
+    ),
+    privileged: settings.privileged,
+    "host-network": settings.networkMode === "host",
+    "host-pid": settings.pidMode === "host",
+    "sys-admin": has("SYS_ADMIN"),
+    kernel: has("SYS_MODULE", "SYS_RAWIO", "SYS_BOOT", "BPF", "PERFMON"),
+    "host-files": has("DAC_READ_SEARCH"),
+    "host-devices": [...devices, ...mounts].some((path) => hostDevice.test(path)),
+    "net-admin": has("NET_ADMIN"),
+  };
+  return (Object.keys(found) as Hazard[]).filter((hazard) => found[hazard]);
+}

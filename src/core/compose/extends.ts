@@ -1,0 +1,100 @@
+// `extends`: a service on top of another one, of the same file or of another.
+
+import { didYouMean } from "../model/did-you-mean.ts";
+import { mergeMaps } from "./merge.ts";
+import {
+  type Finding,
+  itemsAt,
+  type MapTree,
+  type Place,
+  type Tree,
+  textAt,
+  treeAt,
+  withItem,
+} from "./tree.ts";
+
+export interface ExtendInput<Context> {
+  /** The documents of a file, in their long forms; `from` is what names it. */
+  readonly documents: (file: string, context: Context, from: Place) => readonly MapTree[];
+  /** A path as it is written to one that can be read. */
+  readonly resolve: (path: string, context: Context) => string;
+  readonly tell: (finding: Finding) => void;
+}
+
+/** The document with every service written out; a service that cannot be extended is told, and left as it is. */
+export function createExtender<Context extends { readonly folder: string }>({
+  documents,
+  resolve,
+  tell,
+}: ExtendInput<Context>): (document: MapTree, file: string, context: Context) => MapTree {
+  function extendAll(document: MapTree, file: string, context: Context): MapTree {
+    const services = treeAt(document, "services");
+    const key = document.items.get("services")?.key;
+    if (services?.kind !== "map" || key === undefined) return document;
+    const items = [...services.items].map(([name, item]) => {
+      const value = written({ document, file, name }, item.value, context, []);
+      return [name, { key: item.key, value }] as const;
+    });
+    return withItem(document, "services", { key, value: { ...services, items: new Map(items) } });
+  }
+
+  function written(at: Named, service: Tree, context: Context, trail: readonly string[]): Tree {
+    const reference = treeAt(service, "extends");
+    if (service.kind !== "map" || reference === undefined) return service;
+    const found = baseOf(at, reference, context, trail);
+    if ("problem" in found) {
+      if (found.problem !== undefined) {
+        const text = `service ${JSON.stringify(at.name)} extends ${found.problem}`;
+        tell({ place: reference.place, text });
+      }
+      return service;
+    }
+    const folder = found.file === at.file ? context.folder : folderOf(found.file);
+    const here = [...trail, keyOf(found)];
+    const source = written(found, found.service, { ...context, folder }, here);
+    return source.kind === "map" ? mergeMaps(source, service) : service;
+  }
+
+  /** The service that is meant; a problem that is told already is undefined. */
+  function baseOf(
+    at: Named,
+    reference: Tree,
+    context: Context,
+    trail: readonly string[],
+  ): (Named & { readonly service: Tree }) | { readonly problem: string | undefined } {
+    const name = textAt(reference, "service")?.text;
+    const path = textAt(reference, "file")?.text;
+    if (name === undefined) return { problem: "nothing; name a service" };
+    if (path !== undefined && /^[a-z+]+:/.test(path))
+      return { problem: `one in ${path}, which is not followed, as it is not a file here` };
+    const file = path === undefined ? at.file : resolve(path, context);
+    if (trail.includes(keyOf({ file, name })) || keyOf(at) === keyOf({ file, name }))
+      return { problem: "itself" };
+    const found = file === at.file ? [at.document] : documents(file, context, reference.place);
+    if (found.length === 0) return { problem: undefined };
+    for (const document of found) {
+      const service = treeAt(document, "services", name);
+      if (service !== undefined) return { document, file, name, service };
+    }
+    const names = found.flatMap((document) => [...itemsAt(document, "services").keys()]);
+    const hint = didYouMean(name, names);
+    return { problem: `${JSON.stringify(name)}, which ${file} does not define${hint}` };
+  }
+
+  return extendAll;
+}
+
+interface Named {
+  readonly document: MapTree;
+  readonly file: string;
+  readonly name: string;
+}
+
+function keyOf({ file, name }: Pick<Named, "file" | "name">): string {
+  return `${file} ${name}`;
+}
+
+function folderOf(file: string): string {
+  const slash = file.lastIndexOf("/");
+  return slash < 0 ? "." : file.slice(0, slash);
+}

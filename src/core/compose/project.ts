@@ -1,0 +1,159 @@
+// What of a Compose project decides who may reach what: its networks and services, with their labels.
+
+import type { HostSettings } from "../classify/hazards.ts";
+import { didYouMean } from "../model/did-you-mean.ts";
+import {
+  type Finding,
+  itemsAt,
+  listAt,
+  type MapTree,
+  type Place,
+  type TextTree,
+  type Tree,
+  textAt,
+  treeAt,
+} from "./tree.ts";
+
+export interface WrittenLabel {
+  readonly name: string;
+  readonly place: Place;
+  /** The value, empty where there is none. */
+  readonly value: string;
+  /** As it is written; undefined where there is no value. */
+  readonly written: TextTree | undefined;
+}
+
+export interface ComposeNetwork {
+  /** Its name within the project. */
+  readonly key: string;
+  readonly place: Place;
+  /** Made by somebody else: what labels it has is not known here. */
+  readonly external: boolean;
+  readonly driver: string;
+  readonly labels: readonly WrittenLabel[];
+}
+
+export interface ComposeService {
+  readonly name: string;
+  readonly place: Place;
+  readonly labels: readonly WrittenLabel[];
+  /** Keys of the networks that it joins. */
+  readonly networks: readonly string[];
+  /** `host`, `none`, `service:NAME` and so on; undefined for its networks. */
+  readonly networkMode: string | undefined;
+  /** It is started with one of these only; always where there are none. */
+  readonly profiles: readonly string[];
+  /** Empty where it is built and not named. */
+  readonly image: string;
+  readonly host: HostSettings;
+}
+
+export interface Project {
+  readonly networks: readonly ComposeNetwork[];
+  readonly services: readonly ComposeService[];
+  /** What Compose would refuse, and what cannot be followed. */
+  readonly problems: readonly Finding[];
+}
+
+/** Reads a loaded tree. */
+export function readProject(tree: MapTree): Project {
+  const problems: Finding[] = [];
+  const networks = [...itemsAt(tree, "networks")].map(([key, { key: place, value }]) =>
+    readNetwork(key, place, value, problems),
+  );
+  const services = [...itemsAt(tree, "services")].map(([name, { key: place, value }]) =>
+    readService(name, place, value, problems),
+  );
+  const user = services.find((service) => service.networks.includes("default"));
+  // Compose makes it for whoever names no network.
+  if (user !== undefined && !networks.some(({ key }) => key === "default"))
+    networks.push({ key: "default", place: user.place, external: false, driver: "bridge", labels: [] });
+  const keys = networks.map(({ key }) => key);
+  for (const { name, place, networks: joined } of services)
+    for (const key of joined) {
+      if (keys.includes(key)) continue;
+      const text = `service ${JSON.stringify(name)} is on network ${JSON.stringify(key)}, which nothing defines${didYouMean(key, keys)}`;
+      problems.push({ place, text });
+    }
+  const names = services.map(({ name }) => name);
+  for (const { name, place, networkMode } of services) {
+    const other = /^service:(.*)$/.exec(networkMode ?? "")?.[1];
+    if (other === undefined || names.includes(other)) continue;
+    const text = `service ${JSON.stringify(name)} is on the network of service ${JSON.stringify(other)}, which nothing defines${didYouMean(other, names)}`;
+    problems.push({ place, text });
+  }
+  return { networks, services, problems };
+}
+
+function readNetwork(key: string, place: Place, value: Tree, problems: Finding[]): ComposeNetwork {
+  const external = treeAt(value, "external");
+  const labels = readLabelsAt(value, `network ${JSON.stringify(key)}`, problems);
+  return {
+    key,
+    place,
+    external: external !== undefined && !(external.kind === "text" && external.text === "false"),
+    driver: textAt(value, "driver")?.text || "bridge",
+    labels,
+  };
+}
+
+function readService(name: string, place: Place, value: Tree, problems: Finding[]): ComposeService {
+  const subject = `service ${JSON.stringify(name)}`;
+  const mode = textAt(value, "network_mode");
+  const joined = [...itemsAt(value, "networks").keys()];
+  if (mode?.problem !== undefined) problems.push({ place: mode.place, text: `${subject}: ${mode.problem}` });
+  if (mode !== undefined && joined.length > 0) {
+    const text = `${subject} has networks and a network_mode; Compose takes one of the two`;
+    problems.push({ place: mode.place, text });
+  }
+  for (const path of listAt(value, "label_file"))
+    problems.push({
+      place: path.place,
+      text: `${subject}: label_file is not followed; write the labels out`,
+    });
+  const isDefault = mode === undefined && joined.length === 0;
+  return {
+    name,
+    place,
+    labels: readLabelsAt(value, subject, problems),
+    networks: isDefault ? ["default"] : mode === undefined ? joined : [],
+    networkMode: mode?.text,
+    profiles: textsAt(value, "profiles"),
+    image: textAt(value, "image")?.text ?? "",
+    host: {
+      privileged: textAt(value, "privileged")?.text === "true",
+      networkMode: mode?.text ?? "",
+      pidMode: textAt(value, "pid")?.text ?? "",
+      capAdd: textsAt(value, "cap_add"),
+      mounts: sourcesAt(value, "volumes"),
+      devices: sourcesAt(value, "devices"),
+    },
+  };
+}
+
+/** Labels that Compose would give; what is no text or cannot be filled in is told. */
+function readLabelsAt(tree: Tree, subject: string, problems: Finding[]): WrittenLabel[] {
+  const labels = treeAt(tree, "labels");
+  if (labels !== undefined && labels.kind !== "map")
+    problems.push({ place: labels.place, text: `${subject}: labels must be a map or a list of NAME=VALUE` });
+  return [...itemsAt(tree, "labels")].flatMap(([name, { key: place, value }]): WrittenLabel[] => {
+    if (value.kind === "nothing") return [{ name, place, value: "", written: undefined }];
+    if (value.kind === "text" && value.problem === undefined)
+      return [{ name, place, value: value.text, written: value }];
+    const problem = value.kind === "text" ? value.problem : `its value must be text, not a ${value.kind}`;
+    problems.push({ place, text: `${subject}, label ${name}: ${problem}` });
+    return [];
+  });
+}
+
+function textsAt(tree: Tree, name: string): string[] {
+  return listAt(tree, name).flatMap((item) => (item.kind === "text" ? [item.text] : []));
+}
+
+/** What of the host is given, in the short form `SOURCE:TARGET` or the long one. */
+function sourcesAt(tree: Tree, name: string): string[] {
+  return listAt(tree, name).flatMap((item) => {
+    if (item.kind === "text") return [item.text.split(":")[0] ?? ""];
+    return textAt(item, "source")?.text ?? [];
+  });
+}

@@ -1,0 +1,288 @@
+// A project is judged as the daemon would judge what Compose makes of it, with the line of each mistake.
+
+import assert from "node:assert/strict";
+import { describe, it } from "node:test";
+import { judge } from "../../../../src/core/check/judge.ts";
+import type { CheckReport } from "../../../../src/core/check/report.ts";
+import { loadProject } from "../../../../src/core/compose/load.ts";
+import { readProject } from "../../../../src/core/compose/project.ts";
+import type { Finding } from "../../../../src/core/compose/tree.ts";
+import { presets } from "../../../support/policies.ts";
+
+function check(text: string): CheckReport {
+  const { tree, problems } = loadProject({
+    files: ["compose.yml"],
+    read: (path) => (path === "compose.yml" ? { text } : undefined),
+    environment: () => undefined,
+  });
+  return judge({ project: readProject(tree), tree, problems, presets });
+}
+
+const linesOf = (findings: readonly Finding[]): string[] =>
+  findings.map(({ place, text }) => `${place.line}: ${text}`);
+
+const mediaStack = `
+name: media
+x-common: &common
+  restart: unless-stopped
+  environment: { PUID: 1000, TZ: Etc/UTC }
+services:
+  gluetun:
+    image: qmcgaw/gluetun
+    cap_add: [NET_ADMIN]
+    devices: ["/dev/net/tun:/dev/net/tun"]
+    networks: [vpn]
+  qbittorrent:
+    <<: *common
+    network_mode: service:gluetun
+    volumes: ["./downloads:/downloads"]
+  sonarr:
+    <<: *common
+    networks: [media]
+    labels:
+      dockerwall.allow: "*.thetvdb.example:443/tcp"
+    ports: ["8989:8989"]
+  prowlarr:
+    <<: *common
+    networks:
+      media:
+        aliases: [indexers]
+      proxy:
+  jellyfin:
+    <<: *common
+    network_mode: host
+networks:
+  media:
+    labels:
+      dockerwall.allow: >-
+        api.github.com:443/tcp
+        images.example.org
+  vpn:
+    labels:
+      - dockerwall.allow=198.51.100.0/24:51820/udp
+      - dockerwall.deny=reject
+  proxy:
+`;
+
+describe("a stack without a mistake", () => {
+  const report = check(mediaStack);
+  it("is enforced", () => {
+    assert.deepEqual(report.problems, []);
+    assert.equal(report.ok, true);
+  });
+  it("is told by network", () => {
+    assert.deepEqual(
+      report.networks.map(({ name, place, state, mode, services }) => [
+        name,
+        place.line,
+        state,
+        mode,
+        services,
+      ]),
+      [
+        ["media", 32, "guarded", "enforce", ["sonarr", "prowlarr"]],
+        ["vpn", 37, "guarded", "enforce", ["gluetun"]],
+        ["proxy", 41, "open", undefined, ["prowlarr"]],
+      ],
+    );
+  });
+  it("is told by service", () => {
+    assert.deepEqual(
+      report.services.map(({ name, networks, networkMode }) => [
+        name,
+        networkMode ?? "",
+        networks.map((network) => `${network.name} ${network.state}`).join(),
+      ]),
+      [
+        ["gluetun", "", "vpn guarded"],
+        ["qbittorrent", "service:gluetun", "vpn guarded"],
+        ["sonarr", "", "media guarded"],
+        ["prowlarr", "", "media guarded,proxy open"],
+        ["jellyfin", "host", ""],
+      ],
+    );
+  });
+  it("has each entry with its line and what it opens", () => {
+    assert.deepEqual(report.networks[0]?.entries, [
+      {
+        entry: "api.github.com:443/tcp",
+        place: { file: "compose.yml", line: 35 },
+        takesAway: false,
+        opens: [
+          { what: "name", target: "api.github.com", protocols: ["tcp"], ports: { from: 443, to: 443 } },
+        ],
+      },
+      {
+        entry: "images.example.org",
+        place: { file: "compose.yml", line: 36 },
+        takesAway: false,
+        opens: [{ what: "name", target: "images.example.org", protocols: "any", ports: "any" }],
+      },
+    ]);
+    assert.deepEqual(report.services[2]?.entries[0]?.opens, [
+      { what: "subtree", target: "thetvdb.example", protocols: ["tcp"], ports: { from: 443, to: 443 } },
+    ]);
+  });
+  it("says what is open, and what no wall holds", () => {
+    assert.deepEqual(linesOf(report.warnings), [
+      '7: container "gluetun" has NET_ADMIN, and unless the engine maps its users to others (userns-remap) with it the host\'s own interfaces: it is NOT contained',
+      '22: container "prowlarr" is on network "proxy" too, which is not guarded: it is held to the same allowlist there',
+      '28: container "jellyfin" is on the host\'s network, which is not guarded',
+    ]);
+  });
+});
+
+const wrong: readonly [name: string, text: string, problems: readonly string[]][] = [
+  [
+    "a slip in a label's name",
+    `
+services:
+  front: { networks: [front, back] }
+  back: { networks: [back] }
+networks:
+  front:
+    labels: { dockerwall.allow: "" }
+  back:
+    labels:
+      dockerwall.alow: db.example.com
+`,
+    ['10: network "back", label dockerwall.alow: there is no such label; did you mean dockerwall.allow?'],
+  ],
+  [
+    "a network's label on a service",
+    "services:\n  web:\n    labels:\n      - dockerwall.mode=audit\n",
+    ['4: container "web", label dockerwall.mode: it counts on a network only; move it there'],
+  ],
+  [
+    "a service's label without a guarded network",
+    "services:\n  web:\n    labels: { dockerwall.allow: a.example.com }\n",
+    [
+      '3: container "web", label dockerwall.allow: none of its networks carries dockerwall.allow, so it is NOT contained; label a network',
+    ],
+  ],
+  [
+    "a label of a service that shares another's network",
+    `
+services:
+  vpn: { networks: [vpn] }
+  app: { network_mode: "service:vpn", labels: { dockerwall.allow: a.example.com } }
+networks: { vpn: { labels: { dockerwall.allow: } } }
+`,
+    [
+      '4: container "app", label dockerwall.allow: it is on the network of container "vpn", whose labels count for both; label that one',
+    ],
+  ],
+  [
+    "labels where nobody gets them",
+    `
+services:
+  web:
+    dockerwall.allow: a.example.com
+    build:
+      context: .
+      labels: [dockerwall.allow=a.example.com]
+    deploy: { labels: { dockerwall.deny: reject } }
+    command: [docker, run, --label, dockerwall.allow=b.example.com]
+    networks: [app]
+networks:
+  app:
+    label: { dockerwall.alow: a.example.com }
+dockerwall.foo: 1
+`,
+    [
+      "4: label dockerwall.allow under services.web: no network and no container gets it; move it under labels of a network or of a container",
+      "7: label dockerwall.allow under services.web.build.labels: it becomes one of the image; move it under labels of a network or of a container",
+      "8: label dockerwall.deny under services.web.deploy.labels: it becomes one of a Swarm service; move it under labels of a network",
+      "13: label dockerwall.alow under networks.app.label: no network and no container gets it; did you mean dockerwall.allow? It stands under labels of a network or of a container",
+      "14: label dockerwall.foo at the top of the file: no network and no container gets it; there is no such label",
+    ],
+  ],
+  [
+    "bad entries and values, each on its line",
+    `
+services: { web: { networks: [app] } }
+networks:
+  app:
+    labels:
+      dockerwall.allow: |
+        a.example.com:99999
+        https://b.example.com/
+        !c.example.com
+      dockerwall.upstream: 999.1.1.1
+`,
+    [
+      '7: network "app", label dockerwall.allow: entry "a.example.com:99999" at column 1: the port is 1 to 65535, or FROM-TO, not "99999"; nothing at all is allowed until it is corrected, as what it takes away is not known',
+      '8: network "app", label dockerwall.allow: entry "https://b.example.com/" at column 21: it is a URL; leave out what stands before the host, and the path; nothing at all is allowed until it is corrected, as what it takes away is not known',
+    ],
+  ],
+  [
+    "a driver that cannot be guarded",
+    "services: { web: { networks: [lan] } }\nnetworks:\n  lan: { driver: macvlan, labels: { dockerwall.allow: } }\n",
+    [
+      '3: network "lan" has driver macvlan, which cannot be guarded: its containers are NOT contained; use the bridge driver',
+    ],
+  ],
+  [
+    "labels of an external network",
+    "services: { web: { networks: [out] } }\nnetworks:\n  out:\n    external: true\n    labels: { dockerwall.allow: a.example.com }\n",
+    [
+      '5: network "out", label dockerwall.allow: the network is external, and labels given here never reach it; label it where it is made',
+    ],
+  ],
+];
+
+describe("a project with", () => {
+  for (const [name, text, problems] of wrong)
+    it(`${name} is not enforced`, () => {
+      const report = check(text);
+      const found = linesOf(report.problems);
+      assert.deepEqual(found.slice(0, problems.length), problems);
+      assert.ok(
+        found.slice(problems.length).every((line) => line.includes("dockerwall.upstream")),
+        found.join("\n"),
+      );
+      assert.equal(report.ok, false);
+    });
+});
+
+describe("what is doubtful", () => {
+  it("is told, and no problem", () => {
+    const report = check(`
+services:
+  web:
+    networks: [app]
+    labels: { dockerwall.allow: "a.example.com:443" }
+networks:
+  app: { labels: { dockerwall.allow: "*.example.com *.co.uk \${MORE}", dockerwall.mode: audit } }
+  idle: { labels: { dockerwall.allow: "" } }
+`);
+    assert.equal(report.ok, true);
+    assert.deepEqual(linesOf(report.warnings), [
+      '5: container "web", label dockerwall.allow: entry "a.example.com:443" is not needed: *.example.com covers it, but for TXT records of that very name',
+      '7: network "app", label dockerwall.allow: entry "*.co.uk" covers names that anybody can register below co.uk; name those that are meant',
+      '7: network "app" is in audit mode: everything passes, and is recorded',
+      '7: network "app", label dockerwall.allow: the variable MORE is not set, and counts as empty',
+      '8: network "idle" has no service on it, so Compose does not make it',
+    ]);
+  });
+  it("of networks that are made elsewhere nobody guesses", () => {
+    const report = check(`
+services:
+  web:
+    networks: [out]
+    labels: { dockerwall.allow: a.example.com }
+  side: { network_mode: "container:other", labels: { dockerwall.allow: a.example.com } }
+networks: { out: { external: true } }
+`);
+    assert.deepEqual([report.problems, report.warnings], [[], []]);
+    assert.equal(report.networks[0]?.state, "unknown");
+  });
+});
+
+describe("the daemon's own service", () => {
+  it("has what it needs of the host without a word", () => {
+    const text =
+      "services: { wall: { image: 'example.org/dockerwall:1', network_mode: host, privileged: true } }";
+    assert.deepEqual(check(text).warnings, []);
+  });
+});
