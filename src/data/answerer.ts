@@ -34,9 +34,9 @@ import { DockerwallError, messageOf } from "../errors.ts";
 import type { DataPlaneSettings } from "../planes/messages.ts";
 import type { Admission } from "./admission.ts";
 import { countLookup } from "./lookup-counts.ts";
-import { createSeldom } from "./rate-limited.ts";
+import { createRateLimited } from "./rate-limited.ts";
 import { createLookups } from "./resolvers.ts";
-import { createRecheck, recheckWithinMs } from "./waiting/engine-reading.ts";
+import { createReadingWaits, readingWithinMs } from "./waiting/engine-reading.ts";
 import { createWaits } from "./waiting/waits.ts";
 
 export interface AnswererOptions {
@@ -115,7 +115,7 @@ const toldCeilingSeconds = 3_600;
 
 export function createAnswerer(options: AnswererOptions): Answerer {
   const { settings, admission } = options;
-  const lookups = createLookups(settings.upstreams);
+  const lookups = createLookups(settings.upstreams, options.onProblem);
   const lease = {
     floorSeconds: settings.leaseFloorSeconds,
     graceSeconds: settings.leaseGraceSeconds,
@@ -126,16 +126,21 @@ export function createAnswerer(options: AnswererOptions): Answerer {
   /** Rises with every picture of the engine and its policies. */
   let picture = 0;
   let discovery = createDiscovery({ networks: [], containers: [] });
-  const waits = createWaits();
+  const tellFailure = createRateLimited(options.onProblem, () => performance.now(), betweenFailuresMs);
+  const tellLookupFailure = (error: unknown): void => tellFailure(`a lookup failed: ${messageOf(error)}`);
+  const waits = createWaits(tellLookupFailure);
   let circlesAmong: CirclesAmong = {
     topology: { networks: [], containers: [] },
     guarded: [],
     upstreams: settings.upstreams,
   };
   let circles = lookForCircles({});
-  const tellFailure = createSeldom(options.onProblem, () => performance.now(), betweenFailuresMs);
-  const tellExcess = createSeldom(options.onProblem, () => performance.now(), betweenFailuresMs);
-  const recheck = createRecheck({ ask: () => options.onUnknown("name"), nowMs: () => performance.now() });
+  const tellExcess = createRateLimited(options.onProblem, () => performance.now(), betweenFailuresMs);
+  const readingWaits = createReadingWaits({
+    ask: () => options.onUnknown("name"),
+    nowMs: () => performance.now(),
+    onFailure: tellLookupFailure,
+  });
 
   /** What may be a circle changes with the picture, and with whom the daemon asks. */
   function lookForCircles(change: Partial<CirclesAmong>): Circles {
@@ -287,8 +292,8 @@ export function createAnswerer(options: AnswererOptions): Answerer {
       /** Once only: on a busy machine the next reading may be due before this one is heard of. */
       const waitsForReading = (now: GuardedStanding, leftMs: number): boolean => {
         const asker = budgetOf(now.memberships);
-        if (waited || leftMs < recheckWithinMs || !mayBeNew(query, now)) return false;
-        waited = recheck.wait(asker, query.question.name, decide);
+        if (waited || leftMs < readingWithinMs || !mayBeNew(query, now)) return false;
+        waited = readingWaits.wait(asker, query.question.name, decide);
         return waited;
       };
       const decide = (): void => contain(decideNow, failed);
@@ -310,7 +315,7 @@ export function createAnswerer(options: AnswererOptions): Answerer {
         reply(await answerFor({ query, transport, asker, memberships, standing, deadlineAtMs, isGone }));
       };
       const failed = (error: unknown): void => {
-        tellFailure(`a lookup failed: ${messageOf(error)}`);
+        tellLookupFailure(error);
         answerer.fail(message, transport, reply);
       };
       decide();
@@ -369,7 +374,7 @@ export function createAnswerer(options: AnswererOptions): Answerer {
       }
     },
 
-    refreshed: recheck.done,
+    refreshed: readingWaits.done,
 
     reconsider: waits.wake,
 

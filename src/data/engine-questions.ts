@@ -7,7 +7,7 @@
 //   Only what the engine sends is refused or held: the host's own lookups pass.
 
 import { judge, type LateCaptures, type Suspicion } from "../core/askers/late-captures.ts";
-import { contain } from "../core/contain.ts";
+import { contain, contained, tellFailure } from "../core/contain.ts";
 import { declareCounter } from "../core/counters/registry.ts";
 import { askedMark, engineQueueNumber, rejectedMark } from "../core/firewall/names.ts";
 import { awakeEveryMs, engineQueueLength, stayAwake } from "../edge/kernel/flows/engine-queue.ts";
@@ -85,13 +85,24 @@ export function startEngineQuestions(
     isTimed = false;
     if (ended) return;
     look();
-    held = held.filter((question) => decide(question) === "waits");
+    held = held.filter((question) => decideSafely(question) === "waits");
     if (held.length > 0) waitFurther();
   }
 
   function waitFurther(): void {
-    if (!isTimed) setTimeout(() => contain(judgeAgain, told), againEveryMs);
+    if (!isTimed) setTimeout(contained(judgeAgain, told), againEveryMs);
     isTimed = true;
+  }
+
+  /** A question of which it cannot be told what becomes of it is dropped: it keeps no place, and no other waiting. */
+  function decideSafely(question: Held): "decided" | "waits" {
+    try {
+      return decide(question);
+    } catch (error) {
+      tellFailure(error, told);
+      contain(() => queue.verdict(question.packet.id, "drop"), told);
+      return "decided";
+    }
   }
 
   const told = (error: unknown): void => options.onProblem(`questions of the engine: ${messageOf(error)}`);
@@ -128,11 +139,14 @@ export function startEngineQuestions(
     for (const packet of packets) {
       const suspicious = suspicion.suspects.length > 0 && mayBeEngines(packet.payload, arrivedAtMs);
       const question = { packet, suspicion: suspicious ? suspicion : nothing };
-      if (decide(question) === "decided") continue;
-      options.onUnknown();
-      if (held.length < heldAtMost) held.push(question);
-      else send(packet, "refused");
+      if (decideSafely(question) === "waits") wait(question);
     }
+  }
+
+  function wait(question: Held): void {
+    if (held.length < heldAtMost) held.push(question);
+    else contain(() => send(question.packet, "refused"), told);
+    contain(options.onUnknown, told);
   }
 
   /** Lets go whom the engine cannot be holding a question of any more. */
@@ -144,10 +158,13 @@ export function startEngineQuestions(
     if (serve()) lates.release(nowMs, idle);
   }
 
-  const unwatch = options.readiness.watch(queue.fd, () => contain(serve, told));
+  const unwatch = options.readiness.watch(queue.fd, contained(serve, told));
   stayAwake(sets);
-  const staying = setInterval(() => contain(() => stayAwake(sets), told), awakeEveryMs);
-  const resting = setInterval(() => contain(rest, told), idleEveryMs);
+  const staying = setInterval(
+    contained(() => stayAwake(sets), told),
+    awakeEveryMs,
+  );
+  const resting = setInterval(contained(rest, told), idleEveryMs);
   return (suspicious) => {
     // The number of a closed descriptor is soon somebody else's.
     if (ended) return;

@@ -4,6 +4,7 @@
 // passes at once. While nobody listens here, the kernel drops them.
 
 import type { AskerIndex } from "../core/askers/index-of-askers.ts";
+import { contained, tellFailure } from "../core/contain.ts";
 import { declareCounter } from "../core/counters/registry.ts";
 import { askedMark, refusedMark } from "../core/firewall/names.ts";
 import { isIcmpError, isOwnError, parsePacket } from "../core/firewall/packet.ts";
@@ -80,21 +81,20 @@ export function startQueue(options: QueueOptions): void {
     try {
       decide(packet);
     } catch (error) {
-      options.onProblem(`a first packet was refused: ${messageOf(error)}`);
-      try {
+      tellFailure(error, (failure) => {
+        options.onProblem(`a first packet was refused: ${messageOf(failure)}`);
+        // Where that is refused too, the kernel holds it until we end; it opens nothing.
         queue.verdict(packet.id, "drop");
-      } catch {
-        // The kernel holds it until we end; it opens nothing.
-      }
+      });
     }
   }
 
-  options.readiness.watch(queue.fd, () => {
-    try {
-      for (const packet of queue.receive()) decideSafely(packet);
-      overflows.add(queue.takeOverflows());
-    } catch (error) {
-      options.onProblem(`first packets could not be read: ${messageOf(error)}`);
-    }
-  });
+  function serve(): void {
+    for (const packet of queue.receive()) decideSafely(packet);
+    overflows.add(queue.takeOverflows());
+  }
+
+  const told = (error: unknown): void =>
+    options.onProblem(`first packets could not be read: ${messageOf(error)}`);
+  options.readiness.watch(queue.fd, contained(serve, told));
 }

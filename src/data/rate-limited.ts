@@ -1,7 +1,7 @@
 // Sentences that a container can cause as often as it likes are told once in a while, with how many were not.
 
 /** Passes one sentence on, then none for `everyMs`; the next one tells how many were left out. */
-export function createSeldom(
+export function createRateLimited(
   tell: (sentence: string) => void,
   nowMs: () => number,
   everyMs: number,

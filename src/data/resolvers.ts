@@ -2,7 +2,7 @@
 // network by itself: the age of a common answer would tell what others have asked, and their floods would put it out.
 
 import { type AnswerCache, createCache } from "../core/dns/cache.ts";
-import { createFairQueue, type FairQueue } from "../core/dns/fair-queue.ts";
+import { createFairQueue } from "../core/dns/fair-queue.ts";
 import { lookUp } from "../core/dns/lookup.ts";
 import type { Looked } from "../core/dns/resolve.ts";
 import { renderUpstream } from "../core/dns/upstream-text.ts";
@@ -49,18 +49,23 @@ const cacheSettings = {
 /** Of all networks. */
 const maxCacheBytes = 32 * 1024 * 1024;
 
-/** Makes the daemon's resolver; others come with the first lookup that needs them, as do caches. */
-export function createLookups(upstreams: readonly Upstream[]): Lookups {
+/**
+ * Makes the daemon's resolver; others come with the first lookup that needs them, as do caches.
+ * @param onProblem told of what fails on our side
+ */
+export function createLookups(upstreams: readonly Upstream[], onProblem: (problem: string) => void): Lookups {
   // One for all: who has containers on many networks with resolvers of their own gets no more than others.
   const queue = createFairQueue(defaultResolverSettings.limits);
-  const own = createChoice(upstreams, queue);
+  const createChoice = (chosen: readonly Upstream[]): Resolver =>
+    createResolver({ ...defaultResolverSettings, upstreams: chosen, queue, onProblem });
+  const own = createChoice(upstreams);
   const labelled = new Map<string, Resolver>();
   const caches = new Map<string, AnswerCache>();
 
   const resolverOf = (choice: UpstreamChoice): Resolver => {
     if (choice === undefined) return own;
     const key = keyOf(choice);
-    const resolver = labelled.get(key) ?? createChoice(choice, queue);
+    const resolver = labelled.get(key) ?? createChoice(choice);
     labelled.set(key, resolver);
     return resolver;
   };
@@ -104,10 +109,6 @@ export function createLookups(upstreams: readonly Upstream[]): Lookups {
       }
     },
   };
-}
-
-function createChoice(upstreams: readonly Upstream[], queue: FairQueue): Resolver {
-  return createResolver({ ...defaultResolverSettings, upstreams, queue });
 }
 
 function cacheKeyOf(networkId: string, choice: UpstreamChoice): string {

@@ -93,6 +93,7 @@ export function createStandings(options: StandingsOptions): Standings {
     readiness: options.readiness,
     onChange: options.onChange,
     onGone: forgetPorts,
+    onProblem: options.onProblem,
   });
   let settling: Settling | undefined;
   const strays = createSandboxEntries(options.sets, "guarded");

@@ -1,10 +1,10 @@
 // The queue in which packets from ports that are not settled wait. However late we are, they wait: we look which ports
 // there are by then, capture what is not captured, and know of each whether it may be a guarded container's.
 
-import { type PortState, UnsettledPackets } from "../core/askers/unsettled.ts";
-import { contain } from "../core/contain.ts";
+import { type Decision, type PortState, UnsettledPackets } from "../core/askers/unsettled.ts";
+import { contain, contained } from "../core/contain.ts";
 import { unsettledMark, unsettledQueueNumber } from "../core/firewall/names.ts";
-import { openOwnQueue } from "../edge/kernel/flows/queue.ts";
+import { openOwnQueue, type QueuedPacket } from "../edge/kernel/flows/queue.ts";
 import type { Readiness } from "../edge/kernel/readiness.ts";
 import { messageOf } from "../errors.ts";
 
@@ -52,30 +52,35 @@ export function startUnsettledQueue(options: UnsettledQueueOptions): UnsettledQu
     for (let batch = 0; batch < batchesPerTurn; batch++) {
       const received = queue.receive();
       if (received.length === 0) break;
-      for (const { id, mark } of received) {
-        const port = (mark ^ unsettledMark) >>> 0;
-        if (!packets.add(id, port, options.nowMs())) queue.verdict(id, "drop");
-      }
+      for (const packet of received) take(packet);
     }
     judgeNow();
     if (packets.size > 0) options.onUnknown();
   }
 
+  function take({ id, mark }: QueuedPacket): void {
+    const port = (mark ^ unsettledMark) >>> 0;
+    if (!packets.add(id, port, options.nowMs())) contain(() => queue.verdict(id, "drop"), told);
+  }
+
   function judgeNow(): void {
     if (closed || packets.size === 0) return;
+    // Whatever fails now is judged again.
+    timer ??= setTimeout(again, againEveryMs);
     contain(options.lookNow, told);
-    let late = 0;
-    for (const { id, verdict, isLate } of packets.decide(options.stateOf, options.nowMs())) {
-      // From its first rule on, as a packet that nobody has marked.
-      if (verdict === "passes") queue.verdict(id, "repeat", 0);
-      else queue.verdict(id, "drop");
-      if (isLate) late += 1;
-    }
+    const decisions = packets.decide(options.stateOf, options.nowMs());
+    for (const decision of decisions) contain(() => carryOut(decision), told);
+    const late = decisions.filter(({ isLate }) => isLate).length;
     if (late > 0)
       options.onProblem(
         `${late} packets of a new container were dropped: the engine has not told in time whether it is on a guarded network`,
       );
-    if (packets.size > 0) timer ??= setTimeout(again, againEveryMs);
+  }
+
+  function carryOut({ id, verdict }: Decision): void {
+    // From its first rule on, as a packet that nobody has marked.
+    if (verdict === "passes") queue.verdict(id, "repeat", 0);
+    else queue.verdict(id, "drop");
   }
 
   function again(): void {
@@ -83,7 +88,7 @@ export function startUnsettledQueue(options: UnsettledQueueOptions): UnsettledQu
     contain(judgeNow, told);
   }
 
-  const unwatch = options.readiness.watch(queue.fd, () => contain(serve, told));
+  const unwatch = options.readiness.watch(queue.fd, contained(serve, told));
   return {
     judge: () => contain(judgeNow, told),
     close() {

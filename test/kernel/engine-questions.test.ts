@@ -5,6 +5,7 @@ import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
 import { createSocket, type Socket } from "node:dgram";
 import { once } from "node:events";
+import { readFileSync } from "node:fs";
 import { connect, createServer, type Server } from "node:net";
 import { after, afterEach, beforeEach, describe, it } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -158,6 +159,21 @@ function questions(backend: "nft" | "legacy"): void {
       assert.equal(await ask("udp", "127.0.0.1", "then"), "");
       assert.deepEqual(heard, passes ? ["last", "then"] : ["then"]);
     });
+
+  it("that cannot be judged are told, and keep no place in the queue", async () => {
+    const standing = (): never => {
+      throw new Error("a bug");
+    };
+    lates.add("box", { standing, hasAskedPast: () => true }, performance.now());
+    execFileSync("bash", ["-c", "printf %s bad >/dev/udp/127.0.0.1/53"]);
+    await until("the problem", 1_000, () => problems[0]);
+    assert.deepEqual([problems, heard], [["questions of the engine: a bug"], []]);
+    const queues = readFileSync("/proc/net/netfilter/nfnetlink_queue", "utf8").trim().split("\n");
+    assert.deepEqual(
+      queues.map((line) => line.trim().split(/\s+/)[2]),
+      ["0"],
+    );
+  });
 
   for (const [transport, address] of ways) {
     const way = `${transport} to ${address}`;

@@ -11,12 +11,23 @@ enterNamespaces(import.meta.url);
 
 for (const bridge of ["br-app", "br-plain"]) run("ip", "link", "add", bridge, "type", "bridge");
 
-function open(t: TestContext): { readonly ports: Ports; readonly changed: string[] } {
+function open(
+  t: TestContext,
+  onChange: (sandbox: string) => void = () => undefined,
+): { readonly ports: Ports; readonly changed: string[]; readonly problems: string[] } {
   const changed: string[] = [];
-  const readiness = createReadiness();
-  const ports = openPorts({ readiness, onChange: (name) => changed.push(name), onGone: () => undefined });
+  const problems: string[] = [];
+  const ports = openPorts({
+    readiness: createReadiness(),
+    onChange: (name) => {
+      changed.push(name);
+      onChange(name);
+    },
+    onGone: () => undefined,
+    onProblem: (problem) => problems.push(problem),
+  });
   t.after(ports.close);
-  return { ports, changed };
+  return { ports, changed, problems };
 }
 
 const on = (ports: Ports, sandbox: string): string[] =>
@@ -122,4 +133,16 @@ test("the number of a namespace that is gone is another's later, and its ports a
   run("ip", "link", "set", "p-second", "master", "br-plain");
   assert.deepEqual(on(ports, "second"), ["p-second br-plain"]);
   run("ip", "netns", "del", "second");
+});
+
+test("a change that makes somebody fail is told, and keeps no other from being told", async (t) => {
+  const { ports, changed, problems } = open(t, (name) => {
+    if (name === "bad") throw new Error("a bug");
+  });
+  for (const name of ["bad", "good"]) ports.appear(name, createNamespace(name).fd);
+  for (const name of ["bad", "good"])
+    run("ip", "link", "add", `p-${name}`, "type", "veth", "peer", "name", "eth0", "netns", name);
+  await until("both changes", 3_000, () => (changed.includes("good") ? true : undefined));
+  assert.ok(changed.includes("bad"));
+  assert.deepEqual([...new Set(problems)], ["the ports of the host: a bug"]);
 });

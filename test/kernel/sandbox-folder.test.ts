@@ -198,6 +198,15 @@ test("a folder that cannot be watched is told once, and puts nobody under suspic
   );
 });
 
+test("a name that cannot be looked at is told, and keeps no other from being seen", async () => {
+  start();
+  symlinkSync(`${folder}/loop`, `${folder}/loop`);
+  await appear("a");
+  watcher?.lookNow();
+  assert.ok(seen.includes("+a"), seen.join("\n"));
+  assert.match(seen.join(), /!.*ELOOP/);
+});
+
 test("nothing is reported after close", async () => {
   start();
   watcher?.close();

@@ -2,14 +2,18 @@
 // started: the engine is read once more before the answer is no. One reading a second serves everybody who waits for
 // it, and each asker has places of its own in it, so that whoever floods such labels takes nobody's.
 
-export interface RecheckOptions {
+import { contain, contained, type OnFailure } from "../../core/contain.ts";
+
+export interface ReadingWaitsOptions {
   /** Has the engine read again; `done` is to be called when the outcome is known. */
   readonly ask: () => void;
   readonly nowMs: () => number;
+  /** Told of an `ask` or `again` that fails: it keeps no other from being called. */
+  readonly onFailure: OnFailure;
 }
 
-export interface Recheck {
-  /** True when `again` will be called, once, within `recheckWithinMs`; false when the name is to be taken for unknown. */
+export interface ReadingWaits {
+  /** True when `again` will be called, once, within `readingWithinMs`; false when the name is to be taken for unknown. */
   wait(asker: string, name: string, again: () => void): boolean;
   /** The engine has been read, and the picture is in use. */
   done(): void;
@@ -20,7 +24,7 @@ const betweenMs = 1_000;
 /** The engine keeps readers waiting while it starts a container; a client waits longer than this. */
 const readWithinMs = 900;
 /** The longest that somebody waits: for a reading to begin, and for its end. */
-export const recheckWithinMs = betweenMs + readWithinMs;
+export const readingWithinMs = betweenMs + readWithinMs;
 /** Who may wait for one reading, of one asker and in all. */
 const maxWaitingPerAsker = 16;
 const maxWaiting = 1_024;
@@ -32,7 +36,7 @@ interface Reading {
   readonly waiting: (() => void)[];
 }
 
-export function createRecheck({ ask, nowMs }: RecheckOptions): Recheck {
+export function createReadingWaits({ ask, nowMs, onFailure }: ReadingWaitsOptions): ReadingWaits {
   let askedAtMs = Number.NEGATIVE_INFINITY;
   let current: Reading | undefined;
   /** Who came when a reading had begun, which may have missed what they ask for. */
@@ -45,22 +49,22 @@ export function createRecheck({ ask, nowMs }: RecheckOptions): Recheck {
     current = next;
     next = undefined;
     askedAtMs = nowMs();
-    endTimer = setTimeout(done, readWithinMs);
-    ask();
+    endTimer = setTimeout(contained(done, onFailure), readWithinMs);
+    contain(ask, onFailure);
   }
 
   function beginSoon(): void {
     if (current !== undefined || next === undefined || beginTimer !== undefined) return;
     const leftMs = askedAtMs + betweenMs - nowMs();
     if (leftMs <= 0) begin();
-    else beginTimer = setTimeout(begin, leftMs);
+    else beginTimer = setTimeout(contained(begin, onFailure), leftMs);
   }
 
   function done(): void {
     clearTimeout(endTimer);
     const waiting = current?.waiting ?? [];
     current = undefined;
-    for (const again of waiting) again();
+    for (const again of waiting) contain(again, onFailure);
     beginSoon();
   }
 

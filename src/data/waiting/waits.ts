@@ -1,6 +1,8 @@
 // Lookups that cannot be decided on what is known: each tries again when more is known, or when its time is over. The
 // places are bounded for each asker and in all, so that whoever has many under way takes none of anybody else's.
 
+import { contain, type OnFailure } from "../../core/contain.ts";
+
 export interface Waits {
   /** True when `again` will be called, once: with the next `wake`, or `withinMs` from now. False without a place. */
   wait(asker: string, withinMs: number, again: () => void): boolean;
@@ -12,7 +14,8 @@ export interface Waits {
 const maxPerAsker = 128;
 const maxInAll = 8_192;
 
-export function createWaits(): Waits {
+/** @param onFailure told of an `again` that fails: it keeps no other from being called */
+export function createWaits(onFailure: OnFailure): Waits {
   const waiting = new Set<() => void>();
   const perAsker = new Map<string, number>();
 
@@ -31,7 +34,7 @@ export function createWaits(): Waits {
         clearTimeout(timer);
         waiting.delete(attempt);
         leave(asker);
-        again();
+        contain(again, onFailure);
       };
       const timer = setTimeout(attempt, withinMs);
       waiting.add(attempt);

@@ -2,8 +2,10 @@
 // ready. Every resource that a client can hold is bounded: connections, questions under way, unread answers.
 
 import { createServer, type Socket } from "node:net";
+import { contain, contained, type OnFailure } from "../../core/contain.ts";
 import { createFrameReader, renderFrame } from "../../core/dns/wire/framing.ts";
 import { familyOf, type IpAddress } from "../../core/model/address.ts";
+import { messageOf } from "../../errors.ts";
 import { isListening } from "../kernel/libc.ts";
 import { ConnectionPool } from "../upstream/connection-pool.ts";
 import type { Turns } from "./turns.ts";
@@ -61,9 +63,11 @@ export async function listenTcp(
   const limits = { ...defaultLimits, ...changed };
   const { pool = new ConnectionPool(connectionsAlone), ownerOf = String, onProblem, onLost } = sharing;
   const open = new Set<Socket>();
-  const contained = containHandler(handler, onProblem);
-  // Half-open: a client may close its side behind its last question and still wait for the answers.
-  const server = createServer({ allowHalfOpen: true, noDelay: true }, (socket) => {
+  const handlerContained = containHandler(handler, onProblem);
+  const told = (error: unknown): void =>
+    onProblem?.(`a connection for lookups was not served: ${messageOf(error)}`);
+
+  function accept(socket: Socket): void {
     const address = clientAddress(socket.remoteAddress ?? "");
     const port = socket.remotePort;
     const owner = address === undefined ? "" : ownerOf(address);
@@ -78,14 +82,25 @@ export async function listenTcp(
       pool.leave(owner, socket);
     });
     const client = { address, port, isGone: () => socket.destroyed };
-    serve({ socket, client, handler: contained, limits, turns: pool.turns, owner });
-  });
+    serve({ socket, client, handler: handlerContained, limits, turns: pool.turns, owner, told });
+  }
+
+  // Half-open: a client may close its side behind its last question and still wait for the answers.
+  const server = createServer({ allowHalfOpen: true, noDelay: true }, (socket) =>
+    contain(
+      () => accept(socket),
+      (error) => {
+        socket.destroy();
+        told(error);
+      },
+    ),
+  );
   await new Promise<void>((resolve, reject) => {
     server.once("error", (error) => reject(listenError(error, at, "tcp")));
     server.once("listening", () => {
       server.removeAllListeners("error");
       // Accepting fails when file descriptors run out; the connection waits in the backlog.
-      server.on("error", () => undefined);
+      server.on("error", told);
       resolve();
     });
     if ("fd" in at) server.listen({ fd: at.fd });
@@ -93,7 +108,12 @@ export async function listenTcp(
   });
   const bound = server.address();
   const looking =
-    "fd" in at && onLost !== undefined ? setInterval(look, lookEveryMs, at.fd).unref() : undefined;
+    "fd" in at && onLost !== undefined
+      ? setInterval(
+          contained(() => look(at.fd), told),
+          lookEveryMs,
+        ).unref()
+      : undefined;
 
   function look(fd: number): void {
     if (isListening(fd, "a listener in a sandbox")) return;
@@ -119,9 +139,11 @@ interface Serving {
   readonly limits: TcpLimits;
   readonly turns: Turns;
   readonly owner: string;
+  /** Told of what fails; the connection is closed then. */
+  readonly told: OnFailure;
 }
 
-function serve({ socket, client, handler, limits, turns, owner }: Serving): void {
+function serve({ socket, client, handler, limits, turns, owner, told }: Serving): void {
   const next = messagesOf(socket);
   /** The next message, while it has no place. */
   let waiting: Uint8Array | undefined;
@@ -137,7 +159,7 @@ function serve({ socket, client, handler, limits, turns, owner }: Serving): void
   }, limits.idleTimeoutMs);
   const hasRoom = (): boolean =>
     pending < limits.pendingPerConnection && !socket.writableNeedDrain && !socket.destroyed;
-  const proceed = (): void => {
+  const proceedNow = (): void => {
     waiting ??= next();
     while (waiting !== undefined && hasRoom()) {
       if (!turns.take(owner)) {
@@ -151,20 +173,23 @@ function serve({ socket, client, handler, limits, turns, owner }: Serving): void
     else if (socket.isPaused()) socket.resume();
     if (ended && pending === 0 && waiting === undefined) socket.end();
   };
+  const proceed = contained(proceedNow, (error) => {
+    socket.destroy();
+    told(error);
+  });
   const ask = (message: Uint8Array): void => {
     pending++;
     idle.refresh();
     handler(message, client, (answer) => {
       pending--;
       if (socket.destroyed) return;
-      if (answer !== undefined) {
-        idle.refresh();
-        socket.write(renderFrame(answer));
-        unreadBefore = socket.writableLength;
-        if (socket.writableLength > limits.unreadBytes) socket.destroy();
-      }
       // Not from inside an answer that came at once: a long row of those must not grow the stack.
       turns.next(proceed);
+      if (answer === undefined) return;
+      idle.refresh();
+      socket.write(renderFrame(answer));
+      unreadBefore = socket.writableLength;
+      if (socket.writableLength > limits.unreadBytes) socket.destroy();
     });
   };
   socket.on("data", proceed);

@@ -3,6 +3,7 @@
 // file descriptor.
 
 import { createSocket } from "node:dgram";
+import { tellFailure } from "../../core/contain.ts";
 import { type Family, familyOf, type IpAddress, parseAddress } from "../../core/model/address.ts";
 import { DockerwallError, messageOf } from "../../errors.ts";
 import { SystemCallError } from "../kernel/libc.ts";
@@ -100,22 +101,31 @@ function openUdp(at: Exclude<ListenAt, { readonly fd: number }>): number {
   }
 }
 
-/** One message that makes a handler fail gets silence, and ends nothing else. */
+/**
+ * One message that makes a handler fail, or an answer that cannot be given, gets silence, and ends nothing else. As
+ * contain() does it, without a closure for each message.
+ */
 export function containHandler(
   handler: DnsHandler,
   onProblem: ((problem: string) => void) | undefined,
 ): DnsHandler {
+  const told = (error: unknown): void => onProblem?.(`a lookup was not answered: ${messageOf(error)}`);
   return (message, client, reply) => {
     let replied = false;
     const once: typeof reply = (answer) => {
+      if (replied) return;
       replied = true;
-      reply(answer);
+      try {
+        reply(answer);
+      } catch (error) {
+        tellFailure(error, told);
+      }
     };
     try {
       handler(message, client, once);
     } catch (error) {
-      onProblem?.(`a lookup was not answered: ${messageOf(error)}`);
-      if (!replied) reply(undefined);
+      tellFailure(error, told);
+      once(undefined);
     }
   };
 }

@@ -9,6 +9,7 @@
 
 import { closeSync, existsSync, type FSWatcher, readdirSync, statSync, watch } from "node:fs";
 import { dirname, join } from "node:path";
+import { contain, contained } from "../../core/contain.ts";
 import { messageOf } from "../../errors.ts";
 import { isOwnNamespace, namespaceInode, openNamespace } from "../kernel/netns.ts";
 import { noticeMadeFiles } from "./made-files.ts";
@@ -46,6 +47,7 @@ export interface SandboxFolder {
 /** Watches the folder until close(). What is there already is reported before it returns. */
 export function watchSandboxes(options: SandboxFolderOptions): SandboxFolder {
   const { folder } = options;
+  const told = (error: unknown): void => options.onProblem(messageOf(error));
   /** Files that were made, and of which nothing has been seen yet. */
   const unseen = new Map<string, { fate: Fate }>();
   /** What has been seen since it was last asked which files were made. */
@@ -67,10 +69,15 @@ export function watchSandboxes(options: SandboxFolderOptions): SandboxFolder {
     } catch (error) {
       options.onProblem(`cannot watch the sandbox folder ${folder}: ${messageOf(error)}`);
     }
-    for (const name of namesIn(folder)) look(name, "retry");
+    for (const name of namesIn(folder)) attempt(() => look(name, "retry"));
   }
 
+  /** A name that fails now is looked at again with all others. */
   function onEvent(name: string | null): void {
+    attempt(() => takeEvent(name));
+  }
+
+  function takeEvent(name: string | null): void {
     if (watched === undefined || isStale(watched, folder)) relist();
     else if (watched.path === folder && name !== null) look(name, "retry");
   }
@@ -82,10 +89,12 @@ export function watchSandboxes(options: SandboxFolderOptions): SandboxFolder {
   }
 
   function relist(): void {
-    if (watched === undefined || isStale(watched, folder)) subscribe();
+    attempt(() => {
+      if (watched === undefined || isStale(watched, folder)) subscribe();
+    });
     const present = new Set(namesIn(folder));
     for (const name of reported.keys()) if (!present.has(name)) drop(name);
-    for (const name of present) look(name, "once");
+    for (const name of present) attempt(() => look(name, "once"));
     lookNow();
   }
 
@@ -139,34 +148,33 @@ export function watchSandboxes(options: SandboxFolderOptions): SandboxFolder {
     for (const file of fresh) unseen.set(file.name, file);
     seenEarly.clear();
     for (const name of new Set([...(names === "unknown" ? namesIn(folder) : names), ...unseen.keys()]))
-      lookAgain(name);
+      attempt(() => lookAgain(name));
     for (const file of fresh) if (file.fate !== "seen") options.onUnseen(() => file.fate);
   }
 
   function retryLater(name: string): void {
     if (!pending.has(name)) pending.set(name, performance.now() + RETRY_FOR_MS);
-    retryTimer ??= setTimeout(retry, RETRY_MS);
+    retryTimer ??= setTimeout(contained(retry, told), RETRY_MS);
   }
 
   function retry(): void {
     retryTimer = undefined;
     for (const [name, until] of pending) {
       if (performance.now() > until || !existsSync(join(folder, name))) pending.delete(name);
-      else look(name, "retry");
+      else attempt(() => look(name, "retry"));
     }
   }
 
   /** One bad file must not keep the others from being seen. */
   function attempt<T>(work: () => T): T | undefined {
-    try {
-      return work();
-    } catch (error) {
-      options.onProblem(messageOf(error));
-      return undefined;
-    }
+    let result: T | undefined;
+    contain(() => {
+      result = work();
+    }, told);
+    return result;
   }
 
-  const relistTimer = setInterval(relist, RELIST_MS);
+  const relistTimer = setInterval(contained(relist, told), RELIST_MS);
   subscribe();
   return {
     lookNow,

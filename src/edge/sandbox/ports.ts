@@ -2,6 +2,8 @@
 // container. It is found by the namespace that its other end is in, and stays its sandbox's as long as it is there:
 // with enough rights a container moves its end to another namespace of its own making.
 
+import { contain, contained } from "../../core/contain.ts";
+import { messageOf } from "../../errors.ts";
 import { watchLinks } from "../kernel/netlink/link-watch.ts";
 import type { Link } from "../kernel/netlink/links.ts";
 import type { Readiness } from "../kernel/readiness.ts";
@@ -19,6 +21,7 @@ export interface PortsOptions {
   readonly onChange: (sandbox: string) => void;
   /** Ports are no more. */
   readonly onGone: () => void;
+  readonly onProblem: (problem: string) => void;
 }
 
 export interface Ports {
@@ -49,7 +52,7 @@ interface Namespace {
   id: number | undefined;
 }
 
-export function openPorts({ readiness, onChange, onGone }: PortsOptions): Ports {
+export function openPorts({ readiness, onChange, onGone, onProblem }: PortsOptions): Ports {
   const sandboxes = new Map<string, Namespace>();
   const byId = new Map<number, string>();
   /** Whose a port is, for good. */
@@ -61,7 +64,9 @@ export function openPorts({ readiness, onChange, onGone }: PortsOptions): Ports 
   let lost = false;
   let telling = false;
 
-  const watch = watchLinks({ readiness, onEvent: takeIn });
+  const told = (error: unknown): void => onProblem(`the ports of the host: ${messageOf(error)}`);
+  // What could not be taken in now is taken in with the next look.
+  const watch = watchLinks({ readiness, onEvent: contained(takeIn, told) });
   for (const link of watch.links.values()) place(link);
 
   function takeIn(): void {
@@ -96,9 +101,10 @@ export function openPorts({ readiness, onChange, onGone }: PortsOptions): Ports 
   function tellNow(): void {
     const names = touched;
     touched = new Set();
-    if (lost) onGone();
+    const wasLost = lost;
     lost = false;
-    for (const name of names) if (sandboxes.has(name)) onChange(name);
+    if (wasLost) contain(onGone, told);
+    for (const name of names) if (sandboxes.has(name)) contain(() => onChange(name), told);
   }
 
   function place(link: Link): void {

@@ -2,8 +2,9 @@
 // that is guarded, and passed on to the engine's resolver where it is open.
 
 import type { Standing } from "../../core/askers/index-of-askers.ts";
+import { contain, contained } from "../../core/contain.ts";
 import type { Transport } from "../../core/dns/wire/message.ts";
-import { DockerwallError } from "../../errors.ts";
+import { DockerwallError, messageOf } from "../../errors.ts";
 import { askInSandbox } from "./relay.ts";
 import type { Sandbox } from "./sandbox.ts";
 
@@ -27,6 +28,7 @@ export interface QuestionsOptions {
   readonly onUnknown: () => void;
   /** The engine's resolver must be within reach of this sandbox on return. */
   readonly release: (sandbox: Sandbox) => void;
+  readonly onProblem: (problem: string) => void;
 }
 
 export interface Questions {
@@ -59,37 +61,60 @@ export function createQuestions(options: QuestionsOptions): Questions {
     return asked;
   }
 
+  function told(query: SandboxQuery, error: unknown): void {
+    options.onProblem(`sandbox ${query.sandbox}: ${messageOf(error)}`);
+  }
+
+  /** Answers with a failure; where that fails too, with silence. */
+  function fail(query: SandboxQuery): void {
+    contain(
+      () => options.onStranger(query),
+      (error) => {
+        query.reply(undefined);
+        told(query, error);
+      },
+    );
+  }
+
   function wait(sandbox: Sandbox, query: SandboxQuery): void {
     const { waiting } = askedIn(sandbox);
     if (waiting.length >= maxWaiting) {
-      options.onStranger(query);
+      fail(query);
       return;
     }
     waiting.push(query);
-    options.onUnknown();
-    setTimeout(() => {
+    const expire = (): void => {
       const index = waiting.indexOf(query);
       if (index < 0) return;
       waiting.splice(index, 1);
-      options.onStranger(query);
-    }, classifyWithinMs);
+      fail(query);
+    };
+    setTimeout(
+      contained(expire, (error) => told(query, error)),
+      classifyWithinMs,
+    );
+    options.onUnknown();
   }
 
   /** Our sockets stay in a released sandbox, where its container could flood them: only so many at a time. */
   function relay(sandbox: Sandbox, query: SandboxQuery): void {
     const asked = askedIn(sandbox);
     if (asked.relayed >= maxRelayed) {
-      options.onStranger(query);
+      fail(query);
       return;
     }
     // The engine's resolver is behind the capture as long as that stands.
     options.release(sandbox);
     asked.relayed += 1;
-    askInSandbox(sandbox.namespaceFd, query.message)
-      .then(query.reply, () => options.onStranger(query))
+    const relayed = askInSandbox(sandbox.namespaceFd, query.message)
+      .then(query.reply, () => fail(query))
       .finally(() => {
         asked.relayed -= 1;
       });
+    contain(
+      () => relayed,
+      (error) => told(query, error),
+    );
   }
 
   function dispatch(sandbox: Sandbox, query: SandboxQuery): void {
@@ -111,7 +136,15 @@ export function createQuestions(options: QuestionsOptions): Questions {
       else dispatch(sandbox, query);
     },
     settle(sandbox) {
-      for (const query of askedIn(sandbox).waiting.splice(0)) dispatch(sandbox, query);
+      for (const query of askedIn(sandbox).waiting.splice(0)) {
+        contain(
+          () => dispatch(sandbox, query),
+          (error) => {
+            told(query, error);
+            fail(query);
+          },
+        );
+      }
     },
     forget: (sandbox) => void bySandbox.delete(sandbox),
   };

@@ -3,7 +3,9 @@
 // by behaviour that a guarded one is captured.
 
 import { createSocket } from "node:dgram";
+import { contain } from "../../core/contain.ts";
 import { DockerwallError } from "../../errors.ts";
+import * as libc from "../kernel/libc.ts";
 import { withNamespace } from "../kernel/netns.ts";
 import { openUdpSocket, resolverAddress } from "./sockets.ts";
 
@@ -23,7 +25,13 @@ export async function askInSandbox(namespaceFd: number, message: Uint8Array): Pr
   socket.on("message", (answer) => {
     if (answer.length >= 2 && answer[0] === message[0] && answer[1] === message[1]) resolve(answer);
   });
-  socket.bind({ fd }, () => socket.send(message, 53, resolverAddress));
+  try {
+    socket.bind({ fd }, () => contain(() => socket.send(message, 53, resolverAddress), reject));
+  } catch (error) {
+    // Node has not taken it over.
+    libc.close(fd);
+    reject(error);
+  }
   return promise.finally(() => {
     clearTimeout(timer);
     socket.close();

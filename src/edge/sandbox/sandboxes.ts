@@ -104,6 +104,7 @@ export function createSandboxes(options: SandboxesOptions): Sandboxes {
     release(sandbox) {
       if (sandbox.captured) attempt(sandbox.name, () => release(sandbox));
     },
+    onProblem: options.onProblem,
   });
   const listening = createListening({
     onQuery: questions.receive,

@@ -6,6 +6,7 @@
 // - equal questions under way share one answer, which also keeps a forger from betting on many at once;
 // - work is bounded in all and for each asker, and who waits is served in turn.
 
+import { contained, type OnFailure, tellFailure } from "../../core/contain.ts";
 import {
   createFairQueue,
   type FairQueue,
@@ -18,7 +19,7 @@ import { rcodes } from "../../core/dns/wire/codes.ts";
 import type { Question } from "../../core/dns/wire/question.ts";
 import { rcodeOf } from "../../core/dns/wire/upstream-query.ts";
 import type { Upstream } from "../../core/model/upstream.ts";
-import { DockerwallError } from "../../errors.ts";
+import { DockerwallError, messageOf } from "../../errors.ts";
 import { createRandomBits } from "./random.ts";
 import { createUpstreamServer, type UpstreamServer } from "./server.ts";
 
@@ -33,6 +34,8 @@ export interface ResolverSettings {
   readonly queue?: FairQueue;
   /** Milliseconds that only go forward. */
   readonly nowMs: () => number;
+  /** Told of what fails on our side; an attempt that it was about counts as failed. */
+  readonly onProblem?: (problem: string) => void;
 }
 
 export const defaultResolverSettings: Omit<ResolverSettings, "upstreams"> = {
@@ -76,6 +79,7 @@ export function createResolver(settings: ResolverSettings): Resolver {
   const random = createRandomBits();
   const queue = settings.queue ?? createFairQueue(settings.limits);
   const underWay = new Map<string, Promise<Uint8Array>>();
+  const told = (error: unknown): void => settings.onProblem?.(`asking upstream: ${messageOf(error)}`);
   let servers: readonly UpstreamServer[] = [];
 
   const setUpstreams = (upstreams: readonly Upstream[]): void => {
@@ -86,7 +90,7 @@ export function createResolver(settings: ResolverSettings): Resolver {
     });
     for (const server of before) {
       if (servers.includes(server)) continue;
-      setTimeout(server.close, deadlineMs).unref();
+      setTimeout(contained(server.close, told), deadlineMs).unref();
     }
   };
   setUpstreams(settings.upstreams);
@@ -104,9 +108,20 @@ export function createResolver(settings: ResolverSettings): Resolver {
       const next = underWay.get(key);
       if (next !== undefined) return before(deadlineAtMs - nowMs(), next);
     }
-    const asked = race({ question, servers, deadlineAtMs, settings }).finally(() => underWay.delete(key));
+    const asked = race({ question, servers, deadlineAtMs, settings, told }).finally(() =>
+      underWay.delete(key),
+    );
     underWay.set(key, asked);
     return asked;
+  };
+
+  /** Whoever has waited for the place begins in here. */
+  const leave = (asker: string): void => {
+    try {
+      queue.leave(asker);
+    } catch (error) {
+      tellFailure(error, told);
+    }
   };
 
   return {
@@ -129,7 +144,7 @@ export function createResolver(settings: ResolverSettings): Resolver {
             asked
               // Without the time that others have, silence says nothing about the upstreams.
               .then(resolve, (error: unknown) => reject(isLate ? new NoTurnError("late") : error))
-              .finally(() => queue.leave(asker));
+              .finally(() => leave(asker));
           },
         };
         const timer = setTimeout(() => {
@@ -175,6 +190,7 @@ interface Race {
   readonly servers: readonly UpstreamServer[];
   readonly deadlineAtMs: number;
   readonly settings: ResolverSettings;
+  readonly told: OnFailure;
 }
 
 /** Attempts in all, so that one question never becomes many. */
@@ -186,7 +202,7 @@ interface Started {
   readonly giveUp: () => void;
 }
 
-function race({ question, servers, deadlineAtMs, settings }: Race): Promise<Uint8Array> {
+function race({ question, servers, deadlineAtMs, settings, told }: Race): Promise<Uint8Array> {
   const { nowMs } = settings;
   return new Promise((resolve, reject) => {
     const order = byPreference(servers);
@@ -201,12 +217,12 @@ function race({ question, servers, deadlineAtMs, settings }: Race): Promise<Uint
       over = true;
       clearTimeout(hedgeTimer);
       clearTimeout(deadlineTimer);
+      if (message !== undefined) resolve(message);
+      else reject(new DockerwallError("INTERNAL", silenceText(servers)));
       for (const { server, startedAtMs, giveUp } of live.values()) {
         giveUp();
         server.noteSilence(nowMs() - startedAtMs);
       }
-      if (message !== undefined) resolve(message);
-      else reject(new DockerwallError("INTERNAL", silenceText(servers)));
     };
     const start = (): void => {
       const server = order[attempts % order.length];
@@ -223,16 +239,26 @@ function race({ question, servers, deadlineAtMs, settings }: Race): Promise<Uint
         else if (attempts < order.length) start();
         else if (live.size === 0) finish(worse);
       };
-      const giveUp = server.ask(question, { done: end, fail: () => end(undefined) });
-      if (!ended) live.set(number, { server, startedAtMs: nowMs(), giveUp });
+      const fail = (cause?: unknown): void => {
+        if (cause !== undefined) told(cause);
+        end(undefined);
+      };
+      try {
+        const giveUp = server.ask(question, { done: end, fail });
+        if (!ended) live.set(number, { server, startedAtMs: nowMs(), giveUp });
+      } catch (error) {
+        tellFailure(error, fail);
+      }
     };
     const hedge = (waitMs: number): void => {
-      hedgeTimer = setTimeout(() => {
+      const again = (): void => {
         start();
         if (!over && attempts < maxAttempts) hedge(waitMs * 2);
-      }, waitMs);
+      };
+      hedgeTimer = setTimeout(contained(again, told), waitMs);
     };
-    const deadlineTimer = setTimeout(() => finish(worse), Math.max(0, deadlineAtMs - nowMs()));
+    const expire = (): void => finish(worse);
+    const deadlineTimer = setTimeout(contained(expire, told), Math.max(0, deadlineAtMs - nowMs()));
     hedge(settings.hedgeMs);
     start();
     if (order.length === 0) finish(undefined);

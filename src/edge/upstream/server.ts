@@ -1,5 +1,6 @@
 // One upstream server: how fast it is, whether it is well, what it copes with, and one attempt to ask it.
 
+import { tellFailure } from "../../core/contain.ts";
 import { rcodes } from "../../core/dns/wire/codes.ts";
 import type { Question } from "../../core/dns/wire/question.ts";
 import { isTruncated, judgeEcho, rcodeOf, renderUpstreamQuery } from "../../core/dns/wire/upstream-query.ts";
@@ -13,7 +14,8 @@ import { createUdpPool } from "./udp.ts";
 export interface Attempt {
   /** Takes the server's answer, whatever its rcode. */
   readonly done: (message: Uint8Array) => void;
-  readonly fail: () => void;
+  /** @param cause what failed on our side; undefined where it was the server */
+  readonly fail: (cause?: unknown) => void;
 }
 
 export interface UpstreamServer {
@@ -82,18 +84,27 @@ export function createUpstreamServer(
       }
       attempt.done(message);
     };
-    const fail = (): void => {
+    const fail = (cause?: unknown): void => {
       noteFailure();
-      attempt.fail();
+      attempt.fail(cause);
     };
+    // What a message makes fail, fails the attempt: in place, without a closure for each.
     const receiveStreamed = (message: Uint8Array): void => {
-      const echo = judgeEcho(query, message);
-      if (echo === "folded") foldsUntilMs = nowMs() + memoryMs;
-      if (echo === "foreign" || isTruncated(message)) fail();
-      else settle(message);
+      try {
+        const echo = judgeEcho(query, message);
+        if (echo === "folded") foldsUntilMs = nowMs() + memoryMs;
+        if (echo === "foreign" || isTruncated(message)) fail();
+        else settle(message);
+      } catch (error) {
+        tellFailure(error, fail);
+      }
     };
     const goTcp = (): void => {
-      giveUp = askByTcp(upstream, query, random, { receive: receiveStreamed, fail });
+      try {
+        giveUp = askByTcp(upstream, query, random, { receive: receiveStreamed, fail });
+      } catch (error) {
+        tellFailure(error, fail);
+      }
     };
     if (tls !== undefined) {
       giveUp = tls.ask(query, { receive: receiveStreamed, fail });
@@ -101,10 +112,14 @@ export function createUpstreamServer(
     }
     giveUp = udp.ask(query, {
       receive: (message) => {
-        const echo = judgeEcho(query, message);
-        if (echo === "foreign") return false;
-        if (echo !== "echo" || isTruncated(message)) goTcp();
-        else settle(message);
+        try {
+          const echo = judgeEcho(query, message);
+          if (echo === "foreign") return false;
+          if (echo !== "echo" || isTruncated(message)) goTcp();
+          else settle(message);
+        } catch (error) {
+          tellFailure(error, fail);
+        }
         return true;
       },
       fail: (reason) => (reason === "attacked" ? goTcp() : fail()),

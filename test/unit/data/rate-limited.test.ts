@@ -1,11 +1,11 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { createSeldom } from "../../../src/data/rate-limited.ts";
+import { createRateLimited } from "../../../src/data/rate-limited.ts";
 
 test("a flood of sentences is one, and the next tells how many there were", () => {
   const told: string[] = [];
   let nowMs = 0;
-  const tell = createSeldom(
+  const tell = createRateLimited(
     (sentence) => told.push(sentence),
     () => nowMs,
     1_000,

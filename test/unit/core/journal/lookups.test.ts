@@ -18,7 +18,7 @@ test("each choice of resolvers has its own answers", async () => {
     ),
   );
   const [one, two, three] = servers.map(({ address, port }) => [{ address, port }]);
-  const lookups = createLookups(one ?? []);
+  const lookups = createLookups(one ?? [], assert.fail);
   const ask = async (choice: UpstreamChoice, name = "www.example.org"): Promise<readonly string[]> => {
     const { answer } = await lookups.lookUp(questionFor(name), {
       asker: "a",
@@ -51,7 +51,7 @@ test("each choice of resolvers has its own answers", async () => {
 test("one asker has one budget, however many choices of resolvers it asks by, and it holds 1,024 questions", async () => {
   const servers = await Promise.all([1, 2].map(() => startFakeUpstream({ onUdp: () => undefined })));
   const [one, two] = servers.map(({ address, port }) => [{ address, port }]);
-  const lookups = createLookups(one ?? []);
+  const lookups = createLookups(one ?? [], assert.fail);
   const asked: Promise<string>[] = [];
   const ask = (asker: string, choice: UpstreamChoice): void => {
     const question = questionFor(`n${asked.length}.example.org`);
@@ -89,7 +89,7 @@ test("one network's cache says nothing of another's, and no flood puts another's
     },
     onTcp: (message) => answerTo(message, padding),
   });
-  const lookups = createLookups([server]);
+  const lookups = createLookups([server], assert.fail);
   const ask = (networkId: string, name: string) =>
     lookups.lookUp(questionFor(`${name}.example.org`), {
       asker: networkId,

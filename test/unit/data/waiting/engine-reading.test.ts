@@ -1,65 +1,69 @@
 import assert from "node:assert/strict";
 import { afterEach, beforeEach, mock, test } from "node:test";
-import { createRecheck } from "../../../../src/data/waiting/engine-reading.ts";
+import { createReadingWaits } from "../../../../src/data/waiting/engine-reading.ts";
 
 beforeEach(() => mock.timers.enable({ apis: ["setTimeout", "Date"] }));
 afterEach(() => mock.timers.reset());
 
 function start() {
   const seen: string[] = [];
-  const recheck = createRecheck({ ask: () => seen.push("ask"), nowMs: Date.now });
+  const readings = createReadingWaits({
+    ask: () => seen.push("ask"),
+    nowMs: Date.now,
+    onFailure: assert.ifError,
+  });
   return {
     seen,
-    recheck,
-    wait: (name: string, asker = "a", who = name) => recheck.wait(asker, name, () => seen.push(who)),
-    readings: () => seen.filter((what) => what === "ask").length,
+    readings,
+    wait: (name: string, asker = "a", who = name) => readings.wait(asker, name, () => seen.push(who)),
+    count: () => seen.filter((what) => what === "ask").length,
     pass: (ms: number) => mock.timers.tick(ms),
   };
 }
 
 test("an unknown name waits for one reading of the engine, and so does who asks for the same", () => {
-  const { recheck, seen, wait } = start();
+  const { readings, seen, wait } = start();
   assert.equal(wait("db", "a", "first"), true);
   assert.equal(wait("db", "a", "second"), true);
   assert.deepEqual(seen, ["ask"]);
-  recheck.done();
+  readings.done();
   assert.deepEqual(seen, ["ask", "first", "second"]);
 });
 
 test("who comes after a reading has begun waits for the next one, which begins a second later", () => {
-  const { recheck, seen, wait, pass } = start();
+  const { readings, seen, wait, pass } = start();
   wait("db");
   wait("cache", "b");
-  recheck.done();
+  readings.done();
   assert.deepEqual(seen, ["ask", "db"]);
   pass(999);
   assert.deepEqual(seen, ["ask", "db"]);
   pass(1);
   assert.deepEqual(seen, ["ask", "db", "ask"]);
-  recheck.done();
+  readings.done();
   assert.deepEqual(seen, ["ask", "db", "ask", "cache"]);
 });
 
 test("a flood of names causes one reading a second, and few of it wait", () => {
-  const { recheck, wait, pass, readings } = start();
+  const { readings, wait, pass, count } = start();
   wait("first");
-  recheck.done();
+  readings.done();
   for (let second = 0; second < 3; second++) {
     const waited = Array.from({ length: 10_000 }, (_, i) => wait(`n${i}`)).filter(Boolean);
     assert.equal(waited.length, 16);
     pass(1_000);
-    recheck.done();
+    readings.done();
   }
-  assert.equal(readings(), 4);
+  assert.equal(count(), 4);
 });
 
 test("a neighbour of whoever floods is read for, within two seconds", () => {
-  const { recheck, seen, wait, pass } = start();
+  const { readings, seen, wait, pass } = start();
   for (let tenth = 0; tenth < 50; tenth++) {
     for (let i = 0; i < 1_000; i++) wait(`n${tenth}-${i}`, "flooder");
     if (tenth === 17) assert.equal(wait("db", "neighbour"), true);
     pass(100);
-    recheck.done();
+    readings.done();
     if (tenth === 17 + 11) assert.ok(seen.includes("db"));
   }
   assert.ok(seen.includes("db"));

@@ -329,3 +329,63 @@ test("TCP: what one question makes fail is told, and the next one is served", as
   socket.destroy();
   await listener.close();
 });
+
+/** Answers the first question with what cannot be sent, and later, when nobody stands around it; the others at once. */
+function unsendableOnce(): DnsHandler {
+  let failed = false;
+  return (message, _client, reply) => {
+    if (failed) {
+      reply(message);
+      return;
+    }
+    failed = true;
+    setImmediate(() => reply(null as unknown as Uint8Array));
+  };
+}
+
+test("UDP: an answer that cannot be sent is told, and the next one is", async () => {
+  const problems: string[] = [];
+  const listener = await listenUdp(loopback4, unsendableOnce(), { onProblem: (text) => problems.push(text) });
+  const client = createSocket("udp4");
+  const answer = once(client, "message");
+  client.send("first", listener.port, loopback4.address);
+  await until(() => problems.length === 1);
+  client.send("second", listener.port, loopback4.address);
+  assert.equal(String((await answer)[0]), "second");
+  assert.match(problems.join(), /^a lookup was not answered: /);
+  client.close();
+  await listener.close();
+});
+
+test("TCP: an answer that cannot be sent is told, and the next one is", async () => {
+  const problems: string[] = [];
+  const events = { onProblem: (text: string) => problems.push(text) };
+  const listener = await listenTcp(loopback4, unsendableOnce(), {}, events);
+  const { socket, messages } = await connect(listener.port);
+  socket.write(Buffer.concat([frame("first"), frame("second")]));
+  await until(() => messages.length === 1 && problems.length === 1);
+  assert.deepEqual(messages, ["second"]);
+  assert.match(problems.join(), /^a lookup was not answered: /);
+  socket.destroy();
+  await listener.close();
+});
+
+test("TCP: a connection that cannot be taken is closed and told, and the next one is served", async () => {
+  const problems: string[] = [];
+  let failed = false;
+  const ownerOf = (): string => {
+    if (failed) return "its sandbox";
+    failed = true;
+    throw new Error("a bug");
+  };
+  const events = { ownerOf, onProblem: (text: string) => problems.push(text) };
+  const listener = await listenTcp(loopback4, echo, {}, events);
+  const first = await connect(listener.port);
+  await first.closed;
+  const { socket, messages } = await connect(listener.port);
+  socket.write(frame("second"));
+  await until(() => messages.length === 1);
+  assert.deepEqual(problems, ["a connection for lookups was not served: a bug"]);
+  socket.destroy();
+  await listener.close();
+});

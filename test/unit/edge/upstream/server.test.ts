@@ -138,3 +138,23 @@ test("the fastest is asked, and the others again after a while", async () => {
     await Promise.all([slow.close(), quick.close()]);
   }
 });
+
+test("an attempt that fails on our side is told, and the next server answers", async () => {
+  const upstream = await startFakeUpstream({ onUdp: ({ message, reply }) => reply(answerTo(message, [])) });
+  const problems: string[] = [];
+  const broken = {
+    ...upstream,
+    get port(): number {
+      throw new Error("a bug");
+    },
+  };
+  const settings = { ...defaultResolverSettings, onProblem: (problem: string) => problems.push(problem) };
+  const resolver = createResolver({ ...settings, upstreams: [broken, upstream] });
+  try {
+    assert.ok((await resolver.query(questionFor("api.example.org"), "asker")).length > 0);
+    assert.deepEqual(problems, ["asking upstream: a bug"]);
+  } finally {
+    resolver.close();
+    await upstream.close();
+  }
+});
