@@ -278,7 +278,7 @@ async function start(): Promise<void> {
       folder: settings.sandboxFolder,
       readiness,
       onAppear: standings.appear,
-      standingOf: (found, sandbox) => standings.of(sandbox, found),
+      enforce: (found, sandbox) => standings.of(sandbox, found),
       isTold: (sandbox) => knowledge.isTold(sandbox),
       onQuery: ({ sandbox, ...question }, standing) => {
         // Who asks in a sandbox is there: its addresses are its own before anything is granted to them, even

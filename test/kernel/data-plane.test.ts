@@ -98,6 +98,7 @@ test("a flush tells of every lookup that was answered before it", async (t) => {
   }
   // Its counters are those of its own thread, and all of them.
   assert.deepEqual((await counters.promise).toSorted(), [
+    "contained_failures",
     "engine_questions_overflows",
     "first_packets_overflows",
     "lookup_excess_addresses",

@@ -10,7 +10,7 @@ import { openKernelSets } from "../../src/edge/kernel/ipset/kernel-sets.ts";
 import * as libc from "../../src/edge/kernel/libc.ts";
 import { monotonicMs } from "../../src/edge/kernel/monotonic.ts";
 import { withNamespace } from "../../src/edge/kernel/netns.ts";
-import { askInSandbox } from "../../src/edge/sandbox/relay.ts";
+import { askInSandbox } from "../../src/edge/sandbox/lookups/relay.ts";
 import { until } from "../support/lab/command.ts";
 import { createNamespace, enterNamespaces, run, type TestNamespace } from "../support/namespace.ts";
 import { app, containerOf, join, makeBridges, plain, post, startPlane } from "../support/sandbox-plane.ts";

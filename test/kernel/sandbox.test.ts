@@ -10,7 +10,7 @@ import { Worker } from "node:worker_threads";
 import * as libc from "../../src/edge/kernel/libc.ts";
 import { withNamespace } from "../../src/edge/kernel/netns.ts";
 import { readAddresses } from "../../src/edge/sandbox/addresses.ts";
-import { forgetFlowsPast } from "../../src/edge/sandbox/resolver-flows.ts";
+import { forgetFlowsPast } from "../../src/edge/sandbox/flows/resolver-flows.ts";
 import { openSandboxSockets, resolverBytes, type SandboxSockets } from "../../src/edge/sandbox/sockets.ts";
 import { installSandboxTable, probeSandboxTable, removeSandboxTables } from "../../src/edge/sandbox/table.ts";
 import { connect } from "../support/connect.ts";

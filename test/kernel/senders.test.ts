@@ -4,7 +4,7 @@
 import assert from "node:assert/strict";
 import { readdirSync } from "node:fs";
 import { after, test } from "node:test";
-import { askInSandbox } from "../../src/edge/sandbox/relay.ts";
+import { askInSandbox } from "../../src/edge/sandbox/lookups/relay.ts";
 import { plainName, rawMessage, rawQuestion } from "../support/dns-bytes.ts";
 import { udpFrame, Wire } from "../support/frames.ts";
 import { until } from "../support/lab/command.ts";

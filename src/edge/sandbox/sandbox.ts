@@ -8,7 +8,7 @@ import type { Lasting } from "../listener/lasting-listener.ts";
 import { createPace, type Pace } from "../listener/pace.ts";
 import type { SandboxAddresses } from "./addresses.ts";
 import { openSandboxSockets, type SandboxSockets } from "./sockets.ts";
-import { type Interfaces, openTableOwner, type TableOwner } from "./table.ts";
+import { cutInside, type Interfaces, isCutInside, openTableOwner, type TableOwner } from "./table.ts";
 
 /** A container with NET_ADMIN changes its addresses without end; an engine gives it a few, one after the other. */
 const reading = { burst: 24, everyMs: 50, mostMs: 1_000, calmMs: 2_000 } as const;
@@ -36,6 +36,9 @@ export interface Sandbox {
   /** True once it is known that something in it asked the engine's resolver before it was captured. */
   askedPast: boolean;
 }
+
+/** Does what may fail for one sandbox: it is told with its name, and goes no further. */
+export type Attempt = (name: string, work: () => void) => void;
 
 /** Opens all that a sandbox needs, or nothing. @param fresh whether it was made while we looked */
 export function openSandbox(name: string, namespaceFd: number, fresh: boolean): Sandbox {
@@ -77,4 +80,16 @@ export async function closeSandbox(sandbox: Sandbox): Promise<void> {
   closeSync(sandbox.sockets.addressFd);
   sandbox.owner.closeLater();
   closeSync(sandbox.namespaceFd);
+}
+
+/** Cuts a sandbox off inside of it, or no longer. */
+export function cutSandbox({ namespaceFd, owner }: Sandbox, cut: boolean): void {
+  withNamespace(namespaceFd, () => {
+    if (isCutInside(owner) !== cut) cutInside(cut, owner);
+  });
+}
+
+/** Whether it is, read from the kernel. */
+export function isSandboxCut({ namespaceFd, owner }: Sandbox): boolean {
+  return withNamespace(namespaceFd, () => isCutInside(owner));
 }

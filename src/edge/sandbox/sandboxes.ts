@@ -3,28 +3,21 @@
 // after: a container's first lookup must not be a race. What was asked in between waits for the classification,
 // and what an unguarded container asked is passed on to the resolver that it meant.
 
-import { networkInterfaces } from "node:os";
 import type { Standing } from "../../core/askers/index-of-askers.ts";
 import type { LateCapture } from "../../core/askers/late-captures.ts";
+import { contain } from "../../core/contain.ts";
 import type { IpAddress } from "../../core/model/address.ts";
 import { messageOf } from "../../errors.ts";
 import { withNamespace } from "../kernel/netns.ts";
 import type { Readiness } from "../kernel/readiness.ts";
-import { readAddresses, type SandboxAddress, type SandboxAddresses } from "./addresses.ts";
-import { type Fate, watchSandboxes } from "./folder.ts";
-import { createListening } from "./listening.ts";
-import { createPastFlows, mayHaveAskedPast } from "./past-flows.ts";
-import { createQuestions, type SandboxQuery } from "./questions.ts";
-import { askInSandbox } from "./relay.ts";
-import { closeSandbox, openSandbox, type Sandbox } from "./sandbox.ts";
-import {
-  cutInside,
-  holdInterfaces,
-  type Interfaces,
-  installSandboxTable,
-  isCutInside,
-  removeSandboxTables,
-} from "./table.ts";
+import { watchAddresses } from "./address-watch.ts";
+import type { SandboxAddresses } from "./addresses.ts";
+import { type Fate, watchSandboxes } from "./folder/watch.ts";
+import type { SandboxQuery } from "./lookups/questions.ts";
+import { askInSandbox } from "./lookups/relay.ts";
+import { createParts, type Parts } from "./parts.ts";
+import { closeSandbox, cutSandbox, isSandboxCut, openSandbox, type Sandbox } from "./sandbox.ts";
+import { cutInside } from "./table.ts";
 
 export interface SandboxesOptions {
   readonly folder: string;
@@ -32,7 +25,7 @@ export interface SandboxesOptions {
   /** A sandbox has appeared; asked for its standing from now on. @param namespaceFd open until onGone() */
   readonly onAppear: (sandbox: string, namespaceFd: number) => void;
   /** What a sandbox with these addresses demands of the kernel is in there when it returns. */
-  readonly standingOf: (found: SandboxAddresses, sandbox: string) => Standing;
+  readonly enforce: (found: SandboxAddresses, sandbox: string) => Standing;
   /** Whether the engine has told whose a sandbox is. */
   readonly isTold: (sandbox: string) => boolean;
   /** A question of a guarded container. */
@@ -62,7 +55,7 @@ export interface Sandboxes {
   addressesOf(name: string): readonly IpAddress[] | undefined;
   /** Which sandboxes have an address now. */
   holdersOf(address: IpAddress): ReadonlySet<string>;
-  /** To be called when what `standingOf` says of all may have changed. */
+  /** To be called when what `enforce` makes of all may have changed. */
   reclassify(): void;
   /** The same for one. */
   judge(name: string): void;
@@ -82,260 +75,97 @@ export interface ProbedSandbox {
   readonly answer: Uint8Array | undefined;
 }
 
-const none: ReadonlySet<string> = new Set();
-/**
- * A container joins its networks one after the other, within some tens of milliseconds, and the next may be a guarded
- * one. To take the tables away and put them back takes the kernel as long, and nothing else is seen meanwhile.
- */
-const releaseAfterMs = 250;
-/** How long an engine may take, on a busy host, to tell a client in a sandbox that its question was refused. */
-const refusedWithinMs = 1_000;
+/** Begins to capture; what is there already is captured when it returns. */
 export function createSandboxes(options: SandboxesOptions): Sandboxes {
-  const sandboxes = new Map<string, Sandbox>();
-  const holders = new Map<IpAddress, Set<string>>();
-  /** Why, by name. */
-  const uncaptured = new Map<string, string>();
+  const parts = createParts(options);
+  const { register, holders, classification, attempt } = parts;
   let started = false;
-  const isLive = (sandbox: Sandbox): boolean => sandboxes.get(sandbox.name) === sandbox;
-  const questions = createQuestions({
-    onQuery: options.onQuery,
-    onStranger: options.onStranger,
-    onUnknown: options.onUnknown,
-    release(sandbox) {
-      if (sandbox.captured) attempt(sandbox.name, () => release(sandbox));
-    },
-    onProblem: options.onProblem,
-  });
-  const listening = createListening({
-    onQuery: questions.receive,
-    onChange: tellChange,
-    isLive,
-    onProblem: options.onProblem,
-  });
-  const pastFlows = createPastFlows({ isLive, attempt });
-
   const watcher = watchSandboxes({
     folder: options.folder,
-    onAppear: appear,
-    onGone: (name) => void forget(name),
+    onAppear: (name, namespaceFd) => appear(parts, name, namespaceFd, started),
+    onGone: (name) =>
+      contain(
+        () => forget(parts, name),
+        (error) => options.onProblem(`sandbox ${name}: ${messageOf(error)}`),
+      ),
     onUnseen: options.onUnseen,
     onProblem: options.onProblem,
   });
   // The first listing is done when watchSandboxes() returns: what comes from here on has just been made.
   started = true;
-
-  /** A sandbox that cannot be captured is told loudly: its traffic stays denied, its lookups go past us. */
-  function appear(name: string, namespaceFd: number): void {
-    try {
-      capture(name, namespaceFd);
-    } catch (error) {
-      uncaptured.set(name, messageOf(error));
-      tellChange();
-    }
-  }
-
-  function tellChange(): void {
-    const lacking = new Map([...listening.lacking(), ...uncaptured]);
-    const [first] = lacking;
-    const problem =
-      first === undefined
-        ? undefined
-        : `the lookups of ${lacking.size} container(s) cannot be captured, sandbox ${first[0]}: ${first[1]}`;
-    options.onChange(countCaptured(), problem);
-  }
-
-  function attempt(name: string, work: () => void): void {
-    try {
-      work();
-    } catch (error) {
-      options.onProblem(`sandbox ${name}: ${messageOf(error)}`);
-    }
-  }
-
-  /** Nothing in here waits: when it returns the sandbox is captured. */
-  function capture(name: string, namespaceFd: number): void {
-    const sandbox = openSandbox(name, namespaceFd, started);
-    sandboxes.set(name, sandbox);
-    // Before all else: its first question may come any moment.
-    attempt(name, () => install(sandbox));
-    attempt(name, () => options.onAppear(name, namespaceFd));
-    read(sandbox);
-    sandbox.listening = listening.listen(sandbox);
-    follow(sandbox);
-  }
-
-  /** Reads its addresses whenever they change, but not as often as its container can change them. */
-  function follow(sandbox: Sandbox): void {
-    sandbox.unwatch = options.readiness.watch(sandbox.sockets.addressFd, () => {
-      const waitMs = sandbox.pace.next(performance.now());
-      if (waitMs === 0) {
-        read(sandbox);
-        return;
-      }
-      sandbox.unwatch();
-      sandbox.readTimer = setTimeout(() => {
-        read(sandbox);
-        follow(sandbox);
-      }, waitMs);
-    });
-  }
-
-  /** One that cannot be classified stays captured, and its questions wait. */
-  function read(sandbox: Sandbox): void {
-    try {
-      if (!sandbox.captured && sandbox.standing.kind !== "open") install(sandbox);
-      sandbox.found = readAddresses(sandbox.sockets.addressFd, sandbox.namespaceFd);
-      settle(sandbox);
-    } catch (error) {
-      if (sandbox.captured) options.onProblem(`sandbox ${sandbox.name}: ${messageOf(error)}`);
-      else {
-        uncaptured.set(sandbox.name, messageOf(error));
-        tellChange();
-      }
-    }
-  }
-
-  function install(sandbox: Sandbox): void {
-    const { namespaceFd, sockets, owner } = sandbox;
-    const late = withNamespace(
-      namespaceFd,
-      () => !installSandboxTable(sockets, owner) && (!sandbox.fresh || isConnected()),
-    );
-    sandbox.captured = true;
-    uncaptured.delete(sandbox.name);
-    hold(sandbox);
-    if (late) {
-      options.onLate(sandbox.name, {
-        standing: () => sandbox.standing.kind,
-        hasAskedPast: () => sandbox.askedPast || mayHaveAskedPast(sandbox, attempt),
-      });
-    }
-    if (!sandbox.fresh) pastFlows.forgetSoon(sandbox);
-    // First the engine's refusal must have found its way back: who is refused asks again by another socket at once.
-    else if (late) setTimeout(() => pastFlows.forgetSoon(sandbox), refusedWithinMs);
-    tellChange();
-  }
-
-  /** Nothing runs in a new one before it is connected. */
-  function isConnected(): boolean {
-    return Object.values(networkInterfaces()).some((found) => found?.some(({ internal }) => !internal));
-  }
-
-  /** Keeps back what leaves by an interface that settle() has not seen. */
-  function hold({ name, namespaceFd, interfaces, owner }: Sandbox): void {
-    attempt(name, () => withNamespace(namespaceFd, () => holdInterfaces(interfaces, owner)));
-  }
-
-  function releaseSoon(sandbox: Sandbox): void {
-    sandbox.releaseTimer ??= setTimeout(() => {
-      sandbox.releaseTimer = undefined;
-      if (sandbox.standing.kind === "open" && sandbox.captured) attempt(sandbox.name, () => release(sandbox));
-    }, releaseAfterMs);
-  }
-
-  function release(sandbox: Sandbox): void {
-    withNamespace(sandbox.namespaceFd, () => removeSandboxTables(sandbox.owner));
-    sandbox.captured = false;
-    tellChange();
-  }
-
-  /** Those whose addresses have been seen to. */
-  function interfacesOf({ name, standing }: Sandbox, found: readonly SandboxAddress[]): Interfaces {
-    // The engine gives out no addresses on some networks; what it has told of and left without one is nobody's to hold.
-    if (standing.kind === "unknown" && options.isTold(name)) return "all";
-    return [...new Set(found.map(({ index }) => index))].sort();
-  }
-
-  /** Acts on where the sandbox stands now, by the addresses that were last read. */
-  function settle(sandbox: Sandbox): void {
-    const { found } = sandbox;
-    noteAddresses(sandbox);
-    sandbox.standing = options.standingOf(found, sandbox.name);
-    const interfaces = interfacesOf(sandbox, found.addresses);
-    const changed = interfaces.toString() !== sandbox.interfaces.toString();
-    sandbox.interfaces = interfaces;
-    const wanted = sandbox.standing.kind !== "open";
-    if (wanted && !sandbox.captured) install(sandbox);
-    // Only now: whatever had to be done about the addresses of a new interface has been done.
-    else if (sandbox.captured && changed) hold(sandbox);
-    if (!wanted && sandbox.captured) releaseSoon(sandbox);
-    if (sandbox.standing.kind !== "unknown") questions.settle(sandbox);
-  }
-
-  function noteAddresses(sandbox: Sandbox): void {
-    const { found, name } = sandbox;
-    const addresses = new Set(found.addresses.map(({ address }) => address));
-    for (const address of sandbox.addresses) if (!addresses.has(address)) lose(address, name);
-    for (const address of addresses)
-      holders.set(address, (holders.get(address) ?? new Set<string>()).add(name));
-    sandbox.addresses = [...addresses];
-  }
-
-  function lose(address: IpAddress, name: string): void {
-    const its = holders.get(address);
-    its?.delete(name);
-    if (its?.size === 0) holders.delete(address);
-    options.onAddressLost(address, name);
-  }
-
-  async function forget(name: string): Promise<void> {
-    const sandbox = sandboxes.get(name);
-    if (uncaptured.delete(name)) tellChange();
-    if (sandbox === undefined) return;
-    sandboxes.delete(name);
-    listening.forget(name);
-    questions.forget(sandbox);
-    for (const address of sandbox.addresses) lose(address, name);
-    options.onGone(name);
-    await closeSandbox(sandbox);
-    tellChange();
-  }
-
-  function countCaptured(): number {
-    return [...sandboxes.values()].filter((sandbox) => sandbox.captured).length;
-  }
-
+  const settle = (sandbox: Sandbox): void => attempt(sandbox.name, () => classification.settle(sandbox));
+  const ifThere = <T>(name: string, work: (sandbox: Sandbox) => T): T | undefined => {
+    const sandbox = register.get(name);
+    return sandbox && work(sandbox);
+  };
   return {
     captureNow: watcher.lookNow,
-    isComplete: () => [...uncaptured.keys()].every((name) => sandboxes.has(name)),
-    addressesOf: (name) => sandboxes.get(name)?.addresses,
-    holdersOf: (address) => holders.get(address) ?? none,
-    reclassify() {
-      for (const sandbox of sandboxes.values()) attempt(sandbox.name, () => settle(sandbox));
-    },
-    judge(name) {
-      const sandbox = sandboxes.get(name);
-      if (sandbox !== undefined) attempt(name, () => settle(sandbox));
-    },
-    cutInside(name, cut) {
-      const sandbox = sandboxes.get(name);
-      if (sandbox === undefined) return;
-      withNamespace(sandbox.namespaceFd, () => {
-        if (isCutInside(sandbox.owner) !== cut) cutInside(cut, sandbox.owner);
-      });
-    },
-    isCutInside(name) {
-      const sandbox = sandboxes.get(name);
-      return sandbox !== undefined && withNamespace(sandbox.namespaceFd, () => isCutInside(sandbox.owner));
-    },
-    probe: (message) => {
-      const guarded = [...sandboxes.values()].filter((sandbox) => sandbox.standing.kind === "guarded");
-      return Promise.all(
-        guarded.map(async ({ namespaceFd, addresses }) => ({
-          addresses,
-          answer: await askInSandbox(namespaceFd, message).catch(() => undefined),
-        })),
-      );
-    },
+    isComplete: () => register.isComplete,
+    addressesOf: (name) => register.get(name)?.addresses,
+    holdersOf: (address) => holders.of(address),
+    reclassify: () => register.values().forEach(settle),
+    judge: (name) => ifThere(name, settle),
+    cutInside: (name, cut) => ifThere(name, (sandbox) => cutSandbox(sandbox, cut)),
+    isCutInside: (name) => ifThere(name, isSandboxCut) === true,
+    probe: (message) => probe(register.values(), message),
     async releaseAll() {
       watcher.close();
-      for (const sandbox of sandboxes.values()) {
-        attempt(sandbox.name, () => {
-          release(sandbox);
-          withNamespace(sandbox.namespaceFd, () => cutInside(false, sandbox.owner));
-        });
-      }
-      await Promise.all([...sandboxes.keys()].map(forget));
+      await releaseAll(parts);
     },
   };
+}
+
+/** Nothing in here waits: when it returns the sandbox is captured, or it is told that it cannot be. */
+function appear(parts: Parts, name: string, namespaceFd: number, fresh: boolean): void {
+  const { options, register, attempt, capture, classification, listening } = parts;
+  try {
+    const sandbox = openSandbox(name, namespaceFd, fresh);
+    register.add(sandbox);
+    // Before all else: its first question may come any moment.
+    attempt(name, () => capture.install(sandbox));
+    attempt(name, () => options.onAppear(name, namespaceFd));
+    classification.read(sandbox);
+    sandbox.listening = listening.listen(sandbox);
+    watchAddresses(sandbox, {
+      readiness: options.readiness,
+      read: classification.read,
+      onFailure: (error) => options.onProblem(`sandbox ${name}: ${messageOf(error)}`),
+    });
+  } catch (error) {
+    register.noteUncaptured(name, messageOf(error));
+  }
+}
+
+/** Whatever of it fails, its descriptors are closed. */
+async function forget(parts: Parts, name: string): Promise<void> {
+  const { options, register, attempt, holders, listening, questions } = parts;
+  const sandbox = register.remove(name);
+  if (sandbox === undefined) return;
+  listening.forget(name);
+  questions.forget(sandbox);
+  attempt(name, () => holders.forget(sandbox));
+  attempt(name, () => options.onGone(name));
+  await closeSandbox(sandbox);
+  register.tell();
+}
+
+async function probe(sandboxes: readonly Sandbox[], message: Uint8Array): Promise<readonly ProbedSandbox[]> {
+  const guarded = sandboxes.filter(({ standing }) => standing.kind === "guarded");
+  return Promise.all(
+    guarded.map(async ({ namespaceFd, addresses }) => ({
+      addresses,
+      answer: await askInSandbox(namespaceFd, message).catch(() => undefined),
+    })),
+  );
+}
+
+async function releaseAll(parts: Parts): Promise<void> {
+  const { register, attempt, capture } = parts;
+  for (const sandbox of register.values()) {
+    attempt(sandbox.name, () => {
+      capture.release(sandbox);
+      withNamespace(sandbox.namespaceFd, () => cutInside(false, sandbox.owner));
+    });
+  }
+  await Promise.all(register.values().map(({ name }) => forget(parts, name)));
 }

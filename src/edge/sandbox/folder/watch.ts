@@ -7,16 +7,16 @@
 //   The engine makes the folder with its first container; until then the nearest folder above is watched.
 //   A host-network container leaves our own namespace there; it is never reported, nor is a second name of another.
 
-import { closeSync, existsSync, type FSWatcher, readdirSync, statSync, watch } from "node:fs";
-import { dirname, join } from "node:path";
-import { contain, contained } from "../../core/contain.ts";
-import { messageOf } from "../../errors.ts";
-import { isOwnNamespace, namespaceInode, openNamespace } from "../kernel/netns.ts";
+import { closeSync, existsSync } from "node:fs";
+import { join } from "node:path";
+import { contain, contained } from "../../../core/contain.ts";
+import { messageOf } from "../../../errors.ts";
+import { isOwnNamespace, namespaceInode, openNamespace } from "../../kernel/netns.ts";
 import { noticeMadeFiles } from "./made-files.ts";
+import { inodeOf, isStale, NO_INODE, namesIn, type Watched, watchNearest } from "./nearest.ts";
 
 /** The name under which the host's namespace appears. */
 const HOST_NAMESPACE = "default";
-const NO_INODE = -1;
 const RETRY_MS = 1;
 const RETRY_FOR_MS = 5_000;
 /** Events can be lost (a full inotify queue, a mount over the folder), so it is listed anyway. */
@@ -187,49 +187,4 @@ export function watchSandboxes(options: SandboxFolderOptions): SandboxFolder {
       watched = undefined;
     },
   };
-}
-
-interface Watched {
-  readonly watcher: FSWatcher;
-  /** The folder, or the nearest existing one above. */
-  readonly path: string;
-  readonly inode: number;
-}
-
-function watchNearest(
-  folder: string,
-  onEvent: (name: string | null) => void,
-  onError: (error: unknown) => void,
-): Watched {
-  for (;;) {
-    const path = nearestExisting(folder);
-    const watcher = watch(path, (_event, name) => onEvent(name));
-    watcher.on("error", onError);
-    const watched = { watcher, path, inode: inodeOf(path) };
-    if (!isStale(watched, folder)) return watched;
-    watcher.close();
-  }
-}
-
-/** True when another folder should be watched: it was made, removed or replaced in the meantime. */
-function isStale(watched: Watched, folder: string): boolean {
-  return watched.path !== nearestExisting(folder) || watched.inode !== inodeOf(watched.path);
-}
-
-function nearestExisting(folder: string): string {
-  let path = folder;
-  while (!existsSync(path) && path !== dirname(path)) path = dirname(path);
-  return path;
-}
-
-function inodeOf(path: string): number {
-  return statSync(path, { throwIfNoEntry: false })?.ino ?? NO_INODE;
-}
-
-function namesIn(folder: string): string[] {
-  try {
-    return readdirSync(folder);
-  } catch {
-    return []; // Not there yet, or not any more: that is what the watch is for.
-  }
 }

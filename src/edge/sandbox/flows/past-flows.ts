@@ -1,8 +1,8 @@
 // Flows to Docker's resolver that began before a sandbox was captured, and lead past us as long as they are tracked.
 
-import { withNamespace } from "../kernel/netns.ts";
+import { withNamespace } from "../../kernel/netns.ts";
+import type { Attempt, Sandbox } from "../sandbox.ts";
 import { forgetFlowsPast, hasAskedPast } from "./resolver-flows.ts";
-import type { Sandbox } from "./sandbox.ts";
 
 const betweenForgettingMs = 25;
 
@@ -17,7 +17,7 @@ export interface PastFlows {
 export function createPastFlows(options: {
   readonly isLive: (sandbox: Sandbox) => boolean;
   /** Tells of what fails, and goes on. */
-  readonly attempt: (name: string, work: () => void) => void;
+  readonly attempt: Attempt;
 }): PastFlows {
   const due: Sandbox[] = [];
 
@@ -42,10 +42,7 @@ export function createPastFlows(options: {
 }
 
 /** Whether something in a sandbox asked the engine's resolver before it was captured, also when it cannot be told. */
-export function mayHaveAskedPast(
-  sandbox: Sandbox,
-  attempt: (name: string, work: () => void) => void,
-): boolean {
+export function mayHaveAskedPast(sandbox: Sandbox, attempt: Attempt): boolean {
   let asked = true;
   attempt(sandbox.name, () => {
     asked = withNamespace(sandbox.namespaceFd, () => hasAskedPast(sandbox.sockets));

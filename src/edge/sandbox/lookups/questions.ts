@@ -1,12 +1,12 @@
 // What becomes of a question that came in a sandbox: it waits until the sandbox is classified, is answered by us where
 // that is guarded, and passed on to the engine's resolver where it is open.
 
-import type { Standing } from "../../core/askers/index-of-askers.ts";
-import { contain, contained } from "../../core/contain.ts";
-import type { Transport } from "../../core/dns/wire/message.ts";
-import { DockerwallError, messageOf } from "../../errors.ts";
+import type { Standing } from "../../../core/askers/index-of-askers.ts";
+import { contain, contained } from "../../../core/contain.ts";
+import type { Transport } from "../../../core/dns/wire/message.ts";
+import { DockerwallError, messageOf } from "../../../errors.ts";
+import type { Sandbox } from "../sandbox.ts";
 import { askInSandbox } from "./relay.ts";
-import type { Sandbox } from "./sandbox.ts";
 
 export interface SandboxQuery {
   readonly message: Uint8Array;

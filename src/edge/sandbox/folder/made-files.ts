@@ -3,8 +3,8 @@
 // @see inotify(7)
 
 import { endianness } from "node:os";
-import { messageOf } from "../../errors.ts";
-import * as libc from "../kernel/libc.ts";
+import { messageOf } from "../../../errors.ts";
+import * as libc from "../../kernel/libc.ts";
 
 const IN_MOVED_TO = 0x80;
 const IN_CREATE = 0x100;

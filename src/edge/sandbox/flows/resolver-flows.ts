@@ -2,8 +2,8 @@
 // first question got: past us after a capture. A sandbox that was in use before has to forget those flows; in one that
 // was captured in time there are none.
 
-import { type Conntrack, type Flow, openConntrack } from "../kernel/flows/conntrack.ts";
-import { resolverAddress } from "./sockets.ts";
+import { type Conntrack, type Flow, openConntrack } from "../../kernel/flows/conntrack.ts";
+import { resolverAddress } from "../sockets.ts";
 
 /** Where our sockets listen in a sandbox. */
 interface OwnPorts {

@@ -1,13 +1,13 @@
 // Our listeners inside a sandbox, by UDP and TCP. A socket that the container destroys is opened anew.
 
-import type { Transport } from "../../core/dns/wire/message.ts";
-import { type Lasting, listenLasting } from "../listener/lasting-listener.ts";
-import { listenTcp } from "../listener/tcp.ts";
-import { type DnsClient, type DnsListener, type ListenAt, listenUdp } from "../listener/udp.ts";
-import { ConnectionPool } from "../upstream/connection-pool.ts";
+import type { Transport } from "../../../core/dns/wire/message.ts";
+import { type Lasting, listenLasting } from "../../listener/lasting-listener.ts";
+import { listenTcp } from "../../listener/tcp.ts";
+import { type DnsClient, type DnsListener, type ListenAt, listenUdp } from "../../listener/udp.ts";
+import { ConnectionPool } from "../../upstream/connection-pool.ts";
+import type { Sandbox } from "../sandbox.ts";
+import { reopenSandboxSocket } from "../sockets.ts";
 import type { SandboxQuery } from "./questions.ts";
-import type { Sandbox } from "./sandbox.ts";
-import { reopenSandboxSocket } from "./sockets.ts";
 
 export interface ListeningOptions {
   readonly onQuery: (sandbox: Sandbox, query: SandboxQuery) => void;

@@ -3,11 +3,11 @@
 // by behaviour that a guarded one is captured.
 
 import { createSocket } from "node:dgram";
-import { contain } from "../../core/contain.ts";
-import { DockerwallError } from "../../errors.ts";
-import * as libc from "../kernel/libc.ts";
-import { withNamespace } from "../kernel/netns.ts";
-import { openUdpSocket, resolverAddress } from "./sockets.ts";
+import { contain } from "../../../core/contain.ts";
+import { DockerwallError } from "../../../errors.ts";
+import * as libc from "../../kernel/libc.ts";
+import { withNamespace } from "../../kernel/netns.ts";
+import { openUdpSocket, resolverAddress } from "../sockets.ts";
 
 /** Docker's own resolver gives up after 4 s on each of at most three upstreams. */
 const timeoutMs = 12_500;

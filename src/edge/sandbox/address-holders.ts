@@ -1,0 +1,43 @@
+// Which sandboxes have an address, as their addresses were last read.
+
+import type { IpAddress } from "../../core/model/address.ts";
+import type { Sandbox } from "./sandbox.ts";
+
+const none: ReadonlySet<string> = new Set();
+
+export class AddressHolders {
+  readonly #onLost: (address: IpAddress, sandbox: string) => void;
+  readonly #names = new Map<IpAddress, Set<string>>();
+
+  /** @param onLost a sandbox no longer has it, or is gone */
+  constructor(onLost: (address: IpAddress, sandbox: string) => void) {
+    this.#onLost = onLost;
+  }
+
+  /** Names of the sandboxes that have it now. */
+  of(address: IpAddress): ReadonlySet<string> {
+    return this.#names.get(address) ?? none;
+  }
+
+  /** Takes in what was found in a sandbox, in place of what it had before. */
+  note(sandbox: Sandbox): void {
+    const { found, name } = sandbox;
+    const addresses = new Set(found.addresses.map(({ address }) => address));
+    for (const address of sandbox.addresses) if (!addresses.has(address)) this.#lose(address, name);
+    for (const address of addresses)
+      this.#names.set(address, (this.#names.get(address) ?? new Set<string>()).add(name));
+    sandbox.addresses = [...addresses];
+  }
+
+  /** The sandbox is gone. */
+  forget({ addresses, name }: Sandbox): void {
+    for (const address of addresses) this.#lose(address, name);
+  }
+
+  #lose(address: IpAddress, name: string): void {
+    const its = this.#names.get(address);
+    its?.delete(name);
+    if (its?.size === 0) this.#names.delete(address);
+    this.#onLost(address, name);
+  }
+}

@@ -1,0 +1,83 @@
+// The capture of one sandbox: our tables in it, put in before anything runs there, and taken out again when it is on no
+// guarded network.
+
+import { networkInterfaces } from "node:os";
+import type { LateCapture } from "../../core/askers/late-captures.ts";
+import { withNamespace } from "../kernel/netns.ts";
+import { mayHaveAskedPast, type PastFlows } from "./flows/past-flows.ts";
+import type { Attempt, Sandbox } from "./sandbox.ts";
+import { holdInterfaces, installSandboxTable, removeSandboxTables } from "./table.ts";
+
+export interface CaptureOptions {
+  readonly attempt: Attempt;
+  readonly pastFlows: PastFlows;
+  /** A sandbox was captured when its container may have been asking already. */
+  readonly onLate: (sandbox: string, late: LateCapture) => void;
+  /** A sandbox is captured now, or no longer. */
+  readonly onChange: (sandbox: Sandbox) => void;
+}
+
+export interface Capture {
+  /** Captures a sandbox, or does so anew, before it returns. @throws NetlinkError, SystemCallError */
+  install(sandbox: Sandbox): void;
+  /** Keeps back what leaves by an interface that is not among the sandbox's. */
+  hold(sandbox: Sandbox): void;
+  /** Gives it back to the engine's own resolver, when it is still open then. */
+  releaseSoon(sandbox: Sandbox): void;
+  /** The same at once, wherever it stands. @throws NetlinkError, SystemCallError */
+  release(sandbox: Sandbox): void;
+}
+
+/**
+ * A container joins its networks one after the other, within some tens of milliseconds, and the next may be a guarded
+ * one. To take the tables away and put them back takes the kernel as long, and nothing else is seen meanwhile.
+ */
+const releaseAfterMs = 250;
+/** How long an engine may take, on a busy host, to tell a client in a sandbox that its question was refused. */
+const refusedWithinMs = 1_000;
+
+export function createCapture({ attempt, pastFlows, onLate, onChange }: CaptureOptions): Capture {
+  function install(sandbox: Sandbox): void {
+    const { namespaceFd, sockets, owner } = sandbox;
+    const late = withNamespace(
+      namespaceFd,
+      () => !installSandboxTable(sockets, owner) && (!sandbox.fresh || isConnected()),
+    );
+    sandbox.captured = true;
+    hold(sandbox);
+    if (late) {
+      onLate(sandbox.name, {
+        standing: () => sandbox.standing.kind,
+        hasAskedPast: () => sandbox.askedPast || mayHaveAskedPast(sandbox, attempt),
+      });
+    }
+    if (!sandbox.fresh) pastFlows.forgetSoon(sandbox);
+    // First the engine's refusal must have found its way back: who is refused asks again by another socket at once.
+    else if (late) setTimeout(() => pastFlows.forgetSoon(sandbox), refusedWithinMs);
+    onChange(sandbox);
+  }
+
+  function hold({ name, namespaceFd, interfaces, owner }: Sandbox): void {
+    attempt(name, () => withNamespace(namespaceFd, () => holdInterfaces(interfaces, owner)));
+  }
+
+  function release(sandbox: Sandbox): void {
+    withNamespace(sandbox.namespaceFd, () => removeSandboxTables(sandbox.owner));
+    sandbox.captured = false;
+    onChange(sandbox);
+  }
+
+  function releaseSoon(sandbox: Sandbox): void {
+    sandbox.releaseTimer ??= setTimeout(() => {
+      sandbox.releaseTimer = undefined;
+      if (sandbox.standing.kind === "open" && sandbox.captured) attempt(sandbox.name, () => release(sandbox));
+    }, releaseAfterMs);
+  }
+
+  return { install, hold, release, releaseSoon };
+}
+
+/** Whether the namespace of the calling thread has more than its loopback: nothing runs in a new one before. */
+function isConnected(): boolean {
+  return Object.values(networkInterfaces()).some((found) => found?.some(({ internal }) => !internal));
+}

@@ -1,0 +1,71 @@
+// Where a sandbox stands, by the addresses that it has now: it is captured unless it is open, what leaves by interfaces
+// that have not been seen to is kept back, and its questions that waited go their way.
+
+import type { Standing } from "../../core/askers/index-of-askers.ts";
+import { messageOf } from "../../errors.ts";
+import type { AddressHolders } from "./address-holders.ts";
+import { readAddresses, type SandboxAddress, type SandboxAddresses } from "./addresses.ts";
+import type { Capture } from "./capture.ts";
+import type { Questions } from "./lookups/questions.ts";
+import type { SandboxRegister } from "./register.ts";
+import type { Sandbox } from "./sandbox.ts";
+import type { Interfaces } from "./table.ts";
+
+export interface ClassificationOptions {
+  /** What a sandbox with these addresses demands of the kernel is in there when it returns. */
+  readonly enforce: (found: SandboxAddresses, sandbox: string) => Standing;
+  /** Whether the engine has told whose a sandbox is. */
+  readonly isTold: (sandbox: string) => boolean;
+  readonly register: SandboxRegister;
+  readonly holders: AddressHolders;
+  readonly capture: Capture;
+  readonly questions: Questions;
+  readonly onProblem: (problem: string) => void;
+}
+
+export interface Classification {
+  /** Reads the addresses of a sandbox, and acts on where it stands by them. */
+  read(sandbox: Sandbox): void;
+  /** Acts on where it stands now, by the addresses that were last read. @throws what the kernel refuses */
+  settle(sandbox: Sandbox): void;
+}
+
+export function createClassification(options: ClassificationOptions): Classification {
+  const { register, holders, capture, questions } = options;
+
+  /** One that cannot be classified stays captured, and its questions wait. */
+  function read(sandbox: Sandbox): void {
+    try {
+      if (!sandbox.captured && sandbox.standing.kind !== "open") capture.install(sandbox);
+      sandbox.found = readAddresses(sandbox.sockets.addressFd, sandbox.namespaceFd);
+      settle(sandbox);
+    } catch (error) {
+      if (sandbox.captured) options.onProblem(`sandbox ${sandbox.name}: ${messageOf(error)}`);
+      else register.noteUncaptured(sandbox.name, messageOf(error));
+    }
+  }
+
+  function settle(sandbox: Sandbox): void {
+    const { found } = sandbox;
+    holders.note(sandbox);
+    sandbox.standing = options.enforce(found, sandbox.name);
+    const interfaces = interfacesOf(sandbox, found.addresses);
+    const changed = interfaces.toString() !== sandbox.interfaces.toString();
+    sandbox.interfaces = interfaces;
+    const wanted = sandbox.standing.kind !== "open";
+    if (wanted && !sandbox.captured) capture.install(sandbox);
+    // Only now: whatever had to be done about the addresses of a new interface has been done.
+    else if (sandbox.captured && changed) capture.hold(sandbox);
+    if (!wanted && sandbox.captured) capture.releaseSoon(sandbox);
+    if (sandbox.standing.kind !== "unknown") questions.settle(sandbox);
+  }
+
+  /** Those whose addresses have been seen to. */
+  function interfacesOf({ name, standing }: Sandbox, found: readonly SandboxAddress[]): Interfaces {
+    // The engine gives out no addresses on some networks; what it has told of and left without one is nobody's to hold.
+    if (standing.kind === "unknown" && options.isTold(name)) return "all";
+    return [...new Set(found.map(({ index }) => index))].sort();
+  }
+
+  return { read, settle };
+}

@@ -1,0 +1,65 @@
+// What captured sandboxes are handled with: each part knows those that it needs, and nothing of the rest.
+
+import { contain } from "../../core/contain.ts";
+import { messageOf } from "../../errors.ts";
+import { AddressHolders } from "./address-holders.ts";
+import { type Capture, createCapture } from "./capture.ts";
+import { type Classification, createClassification } from "./classification.ts";
+import { createPastFlows } from "./flows/past-flows.ts";
+import { createListening, type Listening } from "./lookups/listening.ts";
+import { createQuestions, type Questions } from "./lookups/questions.ts";
+import { SandboxRegister } from "./register.ts";
+import type { Attempt, Sandbox } from "./sandbox.ts";
+import type { SandboxesOptions } from "./sandboxes.ts";
+
+export interface Parts {
+  readonly options: SandboxesOptions;
+  readonly attempt: Attempt;
+  readonly register: SandboxRegister;
+  readonly holders: AddressHolders;
+  readonly listening: Listening;
+  readonly questions: Questions;
+  readonly capture: Capture;
+  readonly classification: Classification;
+}
+
+export function createParts(options: SandboxesOptions): Parts {
+  const { onProblem } = options;
+  const attempt: Attempt = (name, work) =>
+    contain(work, (error) => onProblem(`sandbox ${name}: ${messageOf(error)}`));
+  const isLive = (sandbox: Sandbox): boolean => register.isLive(sandbox);
+  const register = new SandboxRegister({ lacking: () => listening.lacking(), onChange: options.onChange });
+  const holders = new AddressHolders(options.onAddressLost);
+  const capture = createCapture({
+    attempt,
+    pastFlows: createPastFlows({ isLive, attempt }),
+    onLate: options.onLate,
+    onChange: (sandbox) => register.noteCapture(sandbox),
+  });
+  const questions = createQuestions({
+    onQuery: options.onQuery,
+    onStranger: options.onStranger,
+    onUnknown: options.onUnknown,
+    release(sandbox) {
+      if (sandbox.captured) attempt(sandbox.name, () => capture.release(sandbox));
+    },
+    onProblem,
+  });
+  const listening = createListening({
+    onQuery: questions.receive,
+    onChange: () => register.tell(),
+    isLive,
+    onProblem,
+  });
+  const { enforce, isTold } = options;
+  const classification = createClassification({
+    enforce,
+    isTold,
+    onProblem,
+    register,
+    holders,
+    capture,
+    questions,
+  });
+  return { options, attempt, register, holders, listening, questions, capture, classification };
+}

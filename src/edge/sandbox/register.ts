@@ -1,0 +1,73 @@
+// Which sandboxes there are, and which of them are not captured.
+
+import type { Sandbox } from "./sandbox.ts";
+
+export interface RegisterOptions {
+  /** Why our sockets are missing in some, by name. */
+  readonly lacking: () => readonly (readonly [name: string, why: string])[];
+  /** How many are captured, and why some are not: one sentence. */
+  readonly onChange: (captured: number, problem: string | undefined) => void;
+}
+
+export class SandboxRegister {
+  readonly #options: RegisterOptions;
+  readonly #sandboxes = new Map<string, Sandbox>();
+  /** Why, by name; also of those that could not even be opened. */
+  readonly #uncaptured = new Map<string, string>();
+
+  constructor(options: RegisterOptions) {
+    this.#options = options;
+  }
+
+  /** Whether there is no sandbox that we could not look into. */
+  get isComplete(): boolean {
+    return [...this.#uncaptured.keys()].every((name) => this.#sandboxes.has(name));
+  }
+
+  get(name: string): Sandbox | undefined {
+    return this.#sandboxes.get(name);
+  }
+
+  values(): readonly Sandbox[] {
+    return [...this.#sandboxes.values()];
+  }
+
+  isLive(sandbox: Sandbox): boolean {
+    return this.#sandboxes.get(sandbox.name) === sandbox;
+  }
+
+  add(sandbox: Sandbox): void {
+    this.#sandboxes.set(sandbox.name, sandbox);
+  }
+
+  /** @returns the sandbox that has gone; undefined where it could not be opened */
+  remove(name: string): Sandbox | undefined {
+    const sandbox = this.#sandboxes.get(name);
+    this.#sandboxes.delete(name);
+    if (this.#uncaptured.delete(name)) this.tell();
+    return sandbox;
+  }
+
+  /** A sandbox that cannot be captured is told loudly: its traffic stays denied, its lookups go past us. */
+  noteUncaptured(name: string, why: string): void {
+    this.#uncaptured.set(name, why);
+    this.tell();
+  }
+
+  /** It is captured, or was given back as it is open. */
+  noteCapture({ name, captured }: Sandbox): void {
+    if (captured) this.#uncaptured.delete(name);
+    this.tell();
+  }
+
+  /** Tells how many are captured now. */
+  tell(): void {
+    const uncaptured = new Map([...this.#options.lacking(), ...this.#uncaptured]);
+    const [first] = uncaptured;
+    const problem =
+      first === undefined
+        ? undefined
+        : `the lookups of ${uncaptured.size} container(s) cannot be captured, sandbox ${first[0]}: ${first[1]}`;
+    this.#options.onChange(this.values().filter(({ captured }) => captured).length, problem);
+  }
+}
