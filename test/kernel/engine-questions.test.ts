@@ -12,7 +12,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import type { Standing } from "../../src/core/askers/index-of-askers.ts";
 import { LateCaptures } from "../../src/core/askers/late-captures.ts";
 import { desiredRules } from "../../src/core/firewall/ruleset.ts";
-import { startEngineQuestions } from "../../src/data/engine-questions.ts";
+import { startEngineQuestions } from "../../src/data/packets/engine-questions.ts";
 import { watchEngineProcess } from "../../src/edge/engine/process.ts";
 import { holdEngineQuestions } from "../../src/edge/kernel/flows/engine-queue.ts";
 import { createSets } from "../../src/edge/kernel/ipset/desired-sets.ts";

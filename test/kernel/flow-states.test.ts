@@ -8,7 +8,7 @@ import { connectionMark, setNames } from "../../src/core/firewall/names.ts";
 import { desiredRules } from "../../src/core/firewall/ruleset.ts";
 import { type IpAddress, parsePrefix } from "../../src/core/model/address.ts";
 import { startAdmission } from "../../src/data/admission.ts";
-import { startQueue } from "../../src/data/first-packets.ts";
+import { startQueue } from "../../src/data/packets/first-packets.ts";
 import { openConntrack } from "../../src/edge/kernel/flows/conntrack.ts";
 import { applySets, createSets } from "../../src/edge/kernel/ipset/desired-sets.ts";
 import { openKernelSets } from "../../src/edge/kernel/ipset/kernel-sets.ts";

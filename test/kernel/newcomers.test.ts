@@ -71,7 +71,7 @@ test("a guarded sandbox is guarded on a second network before anything leaves by
   run("ip", "netns", "del", "both");
 });
 
-test("one that joins the open network first is in doubt while one on both is away", async (t) => {
+test("one that joins the open network first is undecided while one on both is away", async (t) => {
   const { plane, asked } = await startPlane(t);
   const away = containerOf("web", undefined, [plain, ""], [app, ""]);
   await post(plane, [away]);
@@ -134,7 +134,7 @@ test("while one in quarantine is away, a new sandbox is cut off until the engine
   // It is the one.
   await post(plane, [containerOf("web", "back", [app, "198.19.1.7"])], "web");
   assert.deepEqual(entries("quarantine4"), ["198.19.1.7 sandbox:back"]);
-  // Nobody else is in doubt now.
+  // Nobody else is undecided now.
   const other = createNamespace("neighbour");
   join(other, "eth0", "198.19.1.8/24");
   await until("the neighbour", 3_000, () => (sends(other, "198.19.1.9") ? true : undefined));

@@ -4,7 +4,7 @@
 import assert from "node:assert/strict";
 import { it } from "node:test";
 import { type IpAddress, parsePrefix } from "../../src/core/model/address.ts";
-import { createSandboxEntries, type Place } from "../../src/data/sandbox-entries.ts";
+import { createSandboxEntries, type Place } from "../../src/data/sandboxes/sandbox-entries.ts";
 import { applySets, createSets } from "../../src/edge/kernel/ipset/desired-sets.ts";
 import { openKernelSets } from "../../src/edge/kernel/ipset/kernel-sets.ts";
 import { enterNamespaces } from "../support/namespace.ts";

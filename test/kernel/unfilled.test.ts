@@ -10,7 +10,7 @@ import { desiredRules } from "../../src/core/firewall/ruleset.ts";
 import { addressBytes, type IpAddress, parsePrefix } from "../../src/core/model/address.ts";
 import { anyService } from "../../src/core/model/service.ts";
 import { startAdmission } from "../../src/data/admission.ts";
-import { startQueue } from "../../src/data/first-packets.ts";
+import { startQueue } from "../../src/data/packets/first-packets.ts";
 import { applySets, createSets } from "../../src/edge/kernel/ipset/desired-sets.ts";
 import { openKernelSets } from "../../src/edge/kernel/ipset/kernel-sets.ts";
 import { createIptables } from "../../src/edge/kernel/iptables/iptables.ts";

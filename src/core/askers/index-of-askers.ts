@@ -101,7 +101,7 @@ export class AskerIndex {
   }
 
   /** Where somebody with all of these addresses stands. One guarded network makes it guarded, on every network. */
-  standingOf(
+  standingOfAddresses(
     addresses: readonly IpAddress[],
     asker: Asker = { sandbox: undefined, sinceMs: Number.NEGATIVE_INFINITY, addresses },
   ): Standing {
@@ -144,7 +144,9 @@ export class AskerIndex {
 
   #standingAt(places: readonly Placed[], asker: Asker): Standing {
     const container = this.#knowledge.whoIs(asker);
-    const strays = places.filter(({ known }) => known?.guarded === undefined).map(({ address }) => address);
+    const unguarded = places
+      .filter(({ known }) => known?.guarded === undefined)
+      .map(({ address }) => address);
     const memberships = new Map<string, Membership>();
     for (const { address, known } of places) {
       if (known?.guarded === undefined) continue;
@@ -161,9 +163,9 @@ export class AskerIndex {
     if (memberships.size > 0) {
       const all = [...memberships.values()].map((membership) => ({
         ...membership,
-        addresses: [...membership.addresses, ...strays],
+        addresses: [...membership.addresses, ...unguarded],
       }));
-      return { kind: "guarded", memberships: all, ...this.#doubtsAbout(asker) };
+      return { kind: "guarded", memberships: all, ...this.#certaintyAbout(asker) };
     }
     if (places.length === 0 || places.some(({ known }) => known === undefined)) return { kind: "unknown" };
     return { kind: "open" };
@@ -239,7 +241,7 @@ export class AskerIndex {
    * Where a guarded sandbox with these addresses must be guarded beside its guarded networks: by each address on each
    * of its other bridges, as it can send from any of them on any, and on its own.
    */
-  straysOf(
+  guardedAddressesOf(
     addresses: readonly IpAddress[],
     bridges: readonly string[],
   ): { address: IpAddress; bridge: string }[] {
@@ -281,11 +283,11 @@ export class AskerIndex {
     const container = this.#knowledge.whoIs(asker);
     const given = container === undefined ? asker.addresses : addressesOf(container);
     // A floating address is the container's too.
-    return this.standingOf(given.includes(source) ? given : [...given, source], asker);
+    return this.standingOfAddresses(given.includes(source) ? given : [...given, source], asker);
   }
 
   /** What the lists of the containers that it may be could change. */
-  #doubtsAbout(asker: Asker): Pick<GuardedStanding, "settled" | "mayLose"> {
+  #certaintyAbout(asker: Asker): Pick<GuardedStanding, "settled" | "mayLose"> {
     if (this.#knowledge.whoIs(asker) !== undefined) return { settled: true, mayLose: false };
     if (this.#knowledge.isUnheard(asker)) return { settled: false, mayLose: true };
     const its = this.#listed.filter(({ container }) => this.#knowledge.mayBe(asker, container));

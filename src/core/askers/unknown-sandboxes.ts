@@ -6,7 +6,7 @@ import type { Container } from "../model/topology.ts";
 import type { EntryList } from "../policy/entry-list.ts";
 import { type Asker, Knowledge, sharesAnother } from "./knowledge.ts";
 
-export class Newcomers {
+export class UnknownSandboxes {
   readonly #knowledge: Knowledge;
   /** Whether there is a picture, with every container in quarantine in it. */
   readonly #complete: boolean;
@@ -24,7 +24,7 @@ export class Newcomers {
   constructor(
     picture: Picture,
     knowledge: Knowledge = new Knowledge(picture),
-    before?: Newcomers,
+    before?: UnknownSandboxes,
     isLive: (sandbox: string) => boolean = () => false,
   ) {
     const { topology, guarded, services, quarantined } = picture;

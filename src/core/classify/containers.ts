@@ -10,7 +10,7 @@ import type { Container, Hazard, Network, Topology } from "../model/topology.ts"
 import { gatherLists, type PolicySources } from "./gather.ts";
 
 /** An address of a guarded container, guarded by itself on a bridge of another network of it that is not guarded. */
-export interface Stray {
+export interface GuardedAddress {
   readonly address: IpAddress;
   readonly bridge: string;
   readonly container: string;
@@ -20,7 +20,7 @@ export interface Stray {
 
 export interface ContainerFindings {
   readonly services: readonly ServicePolicy[];
-  readonly strays: readonly Stray[];
+  readonly guardedAddresses: readonly GuardedAddress[];
   /** Every address of the containers in quarantine, and a marker for each. */
   readonly quarantined: readonly { readonly address: IpAddress; readonly containerId: string }[];
   /** One sentence each: what is wrong and must be corrected. */
@@ -59,7 +59,7 @@ export function examineContainers(input: ExamineInput): ContainerFindings {
   const { topology, guarded } = input;
   const networks = new Map(topology.networks.map((network) => [network.id, network]));
   const services: ServicePolicy[] = [];
-  const strays: Stray[] = [];
+  const guardedAddresses: GuardedAddress[] = [];
   const problems: string[] = [];
   const warnings: string[] = [];
   for (const container of topology.containers) {
@@ -86,7 +86,9 @@ export function examineContainers(input: ExamineInput): ContainerFindings {
       warnings.push(secondNetwork(container, network));
       const { bridge } = network;
       if (bridge === undefined) continue;
-      strays.push(...straysOn(bridge, container, networks).map((stray) => ({ ...stray, audit })));
+      guardedAddresses.push(
+        ...guardedAddressesOn(bridge, container, networks).map((guarded) => ({ ...guarded, audit })),
+      );
     }
   }
   const quarantined = topology.containers
@@ -97,18 +99,18 @@ export function examineContainers(input: ExamineInput): ContainerFindings {
         containerId: id,
       })),
     );
-  return { services, strays, quarantined, problems, warnings };
+  return { services, guardedAddresses, quarantined, problems, warnings };
 }
 
 /**
  * By every address that it has: it can send from any of them on any of its networks. To the kernel an address by itself
  * on one bridge hides its subnet on another, so its own bridge is with it.
  */
-function straysOn(
+function guardedAddressesOn(
   bridge: string,
   container: Container,
   networks: ReadonlyMap<string, Network>,
-): Omit<Stray, "audit">[] {
+): Omit<GuardedAddress, "audit">[] {
   return container.endpoints.flatMap(({ networkId, addresses }) => {
     const bridges = [...new Set([networks.get(networkId)?.bridge ?? bridge, bridge])];
     return addresses.flatMap((address) =>

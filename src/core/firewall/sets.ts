@@ -143,7 +143,7 @@ export function desiredSets(classification: Classification): DesiredSets {
         .filter((subnet) => familyOf(subnet.address) === family)
         .map((prefix) => ({ prefix, iface: network.bridge, comment: readable(network.name) })),
     );
-  const strays = (family: Family, chosen = classification.containers.strays): Member[] =>
+  const guardedAddresses = (family: Family, chosen = classification.containers.guardedAddresses): Member[] =>
     chosen
       .filter(({ address }) => familyOf(address) === family)
       .map(({ address, bridge, container }) => ({
@@ -170,7 +170,7 @@ export function desiredSets(classification: Classification): DesiredSets {
       .map(({ address, containerId }) => ({ prefix: hostPrefix(address), comment: containerId }));
   const audited = guarded.filter(({ labels }) => labels.mode === "audit");
   const rejecting = guarded.filter(({ labels }) => labels.deny === "reject");
-  const auditedStrays = classification.containers.strays.filter(({ audit }) => audit);
+  const auditedAddresses = classification.containers.guardedAddresses.filter(({ audit }) => audit);
   const bridges = guarded.map((network) => network.bridge);
   const withIpv6 = guarded.filter((network) =>
     network.subnets.some(({ address }) => familyOf(address) === 6),
@@ -178,10 +178,10 @@ export function desiredSets(classification: Classification): DesiredSets {
   const held = classification.openBridges.filter((name) => name.startsWith(heldPrefix));
   return {
     members: new Map([
-      [setNames.guarded4, [...ofFamily(4), ...strays(4)]],
-      [setNames.guarded6, [...ofFamily(6), ...strays(6)]],
-      [setNames.audit4, [...ofFamily(4, audited), ...strays(4, auditedStrays)]],
-      [setNames.audit6, [...ofFamily(6, audited), ...strays(6, auditedStrays)]],
+      [setNames.guarded4, [...ofFamily(4), ...guardedAddresses(4)]],
+      [setNames.guarded6, [...ofFamily(6), ...guardedAddresses(6)]],
+      [setNames.audit4, [...ofFamily(4, audited), ...guardedAddresses(4, auditedAddresses)]],
+      [setNames.audit6, [...ofFamily(6, audited), ...guardedAddresses(6, auditedAddresses)]],
       [setNames.reject4, ofFamily(4, rejecting)],
       [setNames.reject6, ofFamily(6, rejecting)],
       [setNames.static4, fixed(4)],

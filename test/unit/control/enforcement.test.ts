@@ -20,7 +20,7 @@ const classification: Classification = {
   refused: [],
   problems: new Map(),
   warnings: [],
-  containers: { services: [], strays: [], quarantined: [], problems: [], warnings: [] },
+  containers: { services: [], guardedAddresses: [], quarantined: [], problems: [], warnings: [] },
 };
 
 function start(guardsPorts = false) {

@@ -28,7 +28,7 @@ function classified(...problems: readonly string[]): Classification {
     refused: [],
     problems: new Map(problems.length === 0 ? [] : [["n1", problems]]),
     warnings: [],
-    containers: { services: [], strays: [], quarantined: [], problems: [], warnings: [] },
+    containers: { services: [], guardedAddresses: [], quarantined: [], problems: [], warnings: [] },
   };
 }
 

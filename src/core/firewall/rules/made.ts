@@ -27,7 +27,7 @@ export function madeIn(table: ObservedTable | undefined): readonly string[] {
   return marks.rules.flatMap((rule) => /--comment made-(\S+) /.exec(rule)?.[1] ?? []);
 }
 
-export interface Remains {
+export interface UnusedChains {
   readonly table: string;
   /** Built-in chains that were made for us, hold no rule and accept by default. */
   readonly chains: readonly string[];
@@ -36,7 +36,7 @@ export interface Remains {
 }
 
 /** What is left of what was made for us: by the marks from before the removal, and iptables-save after it. */
-export function findRemains(before: Observed, after: string): Remains[] {
+export function findUnusedChains(before: Observed, after: string): UnusedChains[] {
   const lines = after.split("\n");
   return [...readMade(before)].flatMap(([table, made]) => {
     const from = lines.indexOf(`*${table}`) + 1;

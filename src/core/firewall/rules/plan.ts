@@ -12,7 +12,7 @@ const nothing: ObservedTable = { own: new Map(), hooks: new Map() };
 /**
  * The restore file (for `iptables-restore --noflush`) that turns what is observed into what is desired; empty
  * when they are equal. An empty `desired` removes every trace of ours.
- * @param missing tables, and built-in chains of them, that are not there: remembered in the kernel, see findRemains()
+ * @param missing tables, and built-in chains of them, that are not there: remembered in the kernel, see findUnusedChains()
  */
 export function planRules(
   desired: readonly Table[],

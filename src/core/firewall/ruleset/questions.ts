@@ -1,6 +1,6 @@
 // What the engine's own resolver asks for containers leaves by the host's OUTPUT, where it looks like a question of any
 // program of root's. So each such question waits for the daemon, which lets it go at once unless it may be that of a
-// guarded container whose capture came late (src/data/engine-questions.ts). Nothing of the host is cut for want of a daemon:
+// guarded container whose capture came late (src/data/packets/engine-questions.ts). Nothing of the host is cut for want of a daemon:
 // when nobody listens to the queue, and soon when who listens no longer answers, questions pass it by.
 
 import { askedMark, chainNames as chain, engineQueueNumber } from "../names.ts";

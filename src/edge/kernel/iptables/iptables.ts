@@ -2,13 +2,12 @@
 // changed is seen by the bytes of the rules, without iptables-save.
 
 import { chainNames } from "../../../core/firewall/names.ts";
-import { findRemains, type Missing, readMade } from "../../../core/firewall/rules/made.ts";
+import { findUnusedChains, type Missing, readMade } from "../../../core/firewall/rules/made.ts";
 import { parseSave } from "../../../core/firewall/rules/observed.ts";
 import { planRules } from "../../../core/firewall/rules/plan.ts";
 import type { Table } from "../../../core/firewall/rules/table.ts";
 import type { Family } from "../../../core/model/address.ts";
 import { DockerwallError, messageOf } from "../../../errors.ts";
-import { findMissing, removeRemains } from "../nftables/remains.ts";
 import {
   type KnownRules,
   observeByBytes,
@@ -16,6 +15,7 @@ import {
   readRuleBytes,
   sameBytes,
 } from "../nftables/rule-bytes.ts";
+import { findMissing, removeUnusedChains } from "../nftables/unused-chains.ts";
 import { exec } from "./exec.ts";
 
 export type Backend = "nft" | "legacy";
@@ -106,7 +106,8 @@ export function createIptables(backend: Backend, tools: RuleTools = toolsOf(back
   /** What was made for our rules alone, by the marks that were in it. */
   async function removeMade(family: Family, before: string): Promise<void> {
     if (!remember) return;
-    for (const remains of findRemains(parseSave(before), await save(family))) removeRemains(family, remains);
+    for (const unused of findUnusedChains(parseSave(before), await save(family)))
+      removeUnusedChains(family, unused);
   }
 
   /** The rules when they were last read to be what was desired. */

@@ -130,7 +130,7 @@ describe("where the sender of a packet stands", () => {
 });
 
 describe("where a guarded sandbox is guarded beside its guarded networks", () => {
-  const strays: readonly [
+  const guardedAddresses: readonly [
     name: string,
     addresses: readonly string[],
     bridges: readonly string[],
@@ -150,9 +150,9 @@ describe("where a guarded sandbox is guarded beside its guarded networks", () =>
       ["198.19.1.2 br-strict", "198.19.1.2 br-lan"],
     ],
   ];
-  for (const [name, addresses, bridges, expected] of strays) {
+  for (const [name, addresses, bridges, expected] of guardedAddresses) {
     it(name, () => {
-      const found = index.straysOf(addresses as IpAddress[], bridges);
+      const found = index.guardedAddressesOf(addresses as IpAddress[], bridges);
       assert.deepEqual(
         found.map(({ address, bridge }) => `${address} ${bridge}`),
         expected,

@@ -1,116 +1,107 @@
-// A container that may lose a name by its own label, which the engine has not told of yet: whatever keeps its lookups
-// from waiting, nothing of it is answered or opened by the network's list alone.
+// Whose a new sandbox may be before the engine tells.
 
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { AskerIndex } from "../../../../src/core/askers/index-of-askers.ts";
-import type { Container } from "../../../../src/core/model/topology.ts";
-import { decodeMessage } from "../../../support/dns-bytes.ts";
-import { answerTo, startFakeUpstream } from "../../../support/fake-upstream.ts";
-import { type OneNetwork, startOneNetwork } from "../../../support/one-network.ts";
+import { Knowledge } from "../../../../src/core/askers/knowledge.ts";
+import { UnknownSandboxes } from "../../../../src/core/askers/unknown-sandboxes.ts";
 import { listOf } from "../../../support/policies.ts";
-import { newContainer, runningContainer } from "../../../support/topologies.ts";
+import { bridgeNetwork, guardedNetwork, runningContainer } from "../../../support/topologies.ts";
 
-interface Newcomer extends OneNetwork {
-  readonly asks: () => number;
-  /** The engine's picture has this container, and no other. */
-  show(container: Container): void;
-  close(): Promise<void>;
-}
-
-async function startNewcomer(own: string): Promise<Newcomer> {
-  let asks = 0;
-  const upstream = await startFakeUpstream({
-    onUdp: ({ message, reply }) => {
-      asks++;
-      reply(answerTo(message, ["203.0.113.7"]));
+const networks = [
+  bridgeNetwork("strict", "198.19.1.0/24"),
+  bridgeNetwork("lax", "198.19.2.0/24"),
+  bridgeNetwork("open", "198.19.3.0/24"),
+];
+describe("whose a new sandbox may be", () => {
+  const away = { running: false, sandbox: undefined, endpoints: [] };
+  const unknownSandboxes = new UnknownSandboxes({
+    topology: {
+      networks,
+      containers: [
+        runningContainer("web", "strict", "198.19.1.2"),
+        { ...runningContainer("cut", "strict", "198.19.1.3"), ...away },
+        { ...runningContainer("seated", "strict", "198.19.1.4") },
+        { ...runningContainer("both", "open", ""), ...away, configured: ["open", "strict"] },
+        { ...runningContainer("beside", "strict", ""), ...away, networkMode: "container:id" },
+      ],
     },
+    guarded: networks.slice(0, 2).map(guardedNetwork),
+    services: [],
+    quarantined: ["cut", "seated", "beside"],
   });
-  let index: AskerIndex | undefined;
-  const started = startOneNetwork({
-    allow: "www.example.com *.many.example.com",
-    upstreams: [upstream],
-    options: { indexNow: () => index ?? assert.fail() },
-  });
-  const { topology, guarded, answerer } = started;
-  const show = (container: Container): void => {
-    const services = [{ containerId: "strict", name: "strict", addresses: [], lists: [listOf(own)] }];
-    const containers = [container];
-    index = new AskerIndex({ topology: { ...topology, containers }, guarded, services, quarantined: [] });
-    answerer.useTopology({ ...topology, containers }, guarded);
-  };
-  show(newContainer("strict", "n1"));
-  const close = async (): Promise<void> => {
-    answerer.useUpstreams([]);
-    await upstream.close();
-  };
-  return { ...started, asks: () => asks, show, close };
-}
+  const asker = (sandbox: string) => ({ sandbox, sinceMs: 0, addresses: [] });
 
-const told = runningContainer("strict", "n1", "198.18.0.2");
-const tally = (answers: readonly Uint8Array[]): Readonly<Record<string, number>> => {
-  const counts: Record<string, number> = {};
-  for (const answer of answers) {
-    const { rcode, opt } = decodeMessage(answer);
-    const what = `${rcode} ${opt?.errorCode}`;
-    counts[what] = (counts[what] ?? 0) + 1;
-  }
-  return counts;
-};
+  const quarantine: readonly [name: string, sandbox: string, expected: string][] = [
+    ["one that the engine told of", "sandbox-web", "no"],
+    ["that of one in quarantine", "sandbox-seated", "yes"],
+    ["a new one, while one in quarantine is away", "sandbox-new", "maybe"],
+  ];
+  for (const [name, sandbox, expected] of quarantine)
+    it(`in quarantine: ${name}`, () =>
+      assert.equal(unknownSandboxes.quarantineOf(asker(sandbox), false), expected));
 
-describe("a container that may lose a name", () => {
-  it("opens nothing by 1,500 lookups at once, more than can wait", async () => {
-    const { ask, show, grants, asks, close } = await startNewcomer("!www.example.com !*.many.example.com");
-    try {
-      const names = Array.from({ length: 1_499 }, (_, i) => `n${i}.many.example.com`);
-      const answers = Promise.all([...names, "www.example.com"].map((name) => ask(name)));
-      show(told);
-      const counts = tally(await answers);
-      assert.deepEqual([grants.length, asks()], [0, 0]);
-      assert.deepEqual(Object.keys(counts).toSorted(), ["NXDOMAIN 15", "SERVFAIL 14"]);
-    } finally {
-      await close();
-    }
+  it("in quarantine: the last one of one that has stopped, while it is there and that is in quarantine", () => {
+    const stopped = (quarantined: string[]) => ({
+      topology: {
+        networks,
+        containers: [{ ...runningContainer("seated", "strict", "198.19.1.4"), ...away }],
+      },
+      guarded: [],
+      services: [],
+      quarantined,
+    });
+    const of = (quarantined: string[], isLive: boolean) =>
+      new UnknownSandboxes(
+        stopped(quarantined),
+        new Knowledge(stopped(quarantined)),
+        unknownSandboxes,
+        () => isLive,
+      ).quarantineOf(asker("sandbox-seated"), false);
+    assert.deepEqual([of(["seated"], true), of(["seated"], false), of([], true)], ["yes", "maybe", "no"]);
   });
 
-  it("is answered SERVFAIL with the reason when the engine does not tell in time", async () => {
-    const { ask, grants, asks, close } = await startNewcomer("!www.example.com");
-    try {
-      const startedAtMs = performance.now();
-      const { rcode, opt } = decodeMessage(await ask("www.example.com"));
-      assert.deepEqual([rcode, opt?.errorCode], ["SERVFAIL", 14]);
-      assert.match(opt?.errorText ?? "", /the engine has not told/);
-      assert.deepEqual([grants.length, asks()], [0, 0]);
-      assert.ok(performance.now() - startedAtMs < 4_000);
-    } finally {
-      await close();
-    }
+  it("in quarantine: unread, while one in quarantine is not in the picture", () => {
+    const early = new UnknownSandboxes({
+      topology: { networks, containers: [runningContainer("web", "strict", "198.19.1.2")] },
+      guarded: [],
+      services: [],
+      quarantined: ["cut"],
+    });
+    assert.equal(early.quarantineOf(asker("sandbox-new"), false), "unread");
+    assert.equal(early.quarantineOf(asker("sandbox-web"), false), "no");
   });
 
-  it("leaves room for its neighbours' lookups to wait", async () => {
-    const { ask, show, grants, close } = await startNewcomer("!www.example.com");
-    try {
-      const flood = Array.from({ length: 5_000 }, () => ask("www.example.com"));
-      const neighbour = ask("www.example.com", "198.18.0.3");
-      show(told);
-      assert.equal(decodeMessage(await neighbour).rcode, "NOERROR");
-      await Promise.all(flood);
-      assert.deepEqual(new Set(grants.map(({ asker }) => asker)), new Set(["198.18.0.3"]));
-    } finally {
-      await close();
-    }
-  });
+  const joining: readonly [name: string, sandbox: string, on: string, expected: boolean][] = [
+    ["a new one on the open network of one that is on both", "sandbox-new", "open", true],
+    ["a new one elsewhere", "sandbox-new", "lax", false],
+    ["one that the engine told of", "sandbox-web", "open", false],
+  ];
+  for (const [name, sandbox, on, expected] of joining)
+    it(`about to join: ${name}`, () =>
+      assert.equal(unknownSandboxes.mayJoin(asker(sandbox), [on]), expected));
 });
 
-describe("a container that may be allowed more", () => {
-  it("is not told no while the engine has not told", async () => {
-    const { ask, close } = await startNewcomer("api.example.org");
-    try {
-      const { rcode, opt } = decodeMessage(await ask("api.example.org"));
-      assert.deepEqual([rcode, opt?.errorCode], ["SERVFAIL", 14]);
-      assert.equal(decodeMessage(await ask("www.example.com")).rcode, "NOERROR");
-    } finally {
-      await close();
-    }
-  });
+describe("a port of the host that one container loses", () => {
+  const [strict = assert.fail()] = networks;
+  const loser = runningContainer("loser", "strict", "");
+  const of = (entries: string, own: string, listedAtMs: number, read: readonly [string, number][] = []) => {
+    const picture = {
+      topology: { networks, containers: [{ ...loser, running: false, sandbox: undefined, endpoints: [] }] },
+      guarded: [{ ...guardedNetwork(strict), lists: [listOf(entries)] }],
+      services: [{ containerId: "loser", name: "loser", addresses: [], lists: [listOf(own)] }],
+      quarantined: [],
+    };
+    const knowledge = new Knowledge(picture, () => ({ listedAtMs, readAtMs: new Map(read) }));
+    const unknownSandboxes = new UnknownSandboxes(picture, knowledge);
+    const asker = { sandbox: "new", sinceMs: 10, addresses: [] };
+    return (["open", "guarded"] as const).map((at) => unknownSandboxes.quarantineOf(asker, at === "guarded"));
+  };
+  const cases: readonly [name: string, found: string[], expected: string[]][] = [
+    ["is no new one's that may be it", of("host:8080", "!host:8080", 11), ["no", "maybe"]],
+    ["or that nobody has told of", of("host:8080", "www.example.com", 9), ["no", "maybe"]],
+    ["is one's that is not it", of("host:8080", "!host:8080", 11, [["loser", 11]]), ["no", "no"]],
+    ["is one's when nobody loses it", of("host:8080", "!www.example.com", 11), ["no", "no"]],
+    ["is nobody's to lose that has none", of("www.example.com", "!host:8080", 9), ["no", "no"]],
+  ];
+  for (const [name, found, expected] of cases) it(name, () => assert.deepEqual(found, expected));
 });

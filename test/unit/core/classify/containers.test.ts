@@ -160,9 +160,11 @@ describe("hazards of containers", () => {
 
 describe("second networks of containers", () => {
   it("a bridge: guarded there by every address that it has", () => {
-    const { strays, warnings } = examine([container("both", { app: "198.19.1.3", plain: "198.19.3.3" })]);
+    const { guardedAddresses, warnings } = examine([
+      container("both", { app: "198.19.1.3", plain: "198.19.3.3" }),
+    ]);
     assert.deepEqual(
-      strays.map(({ address, bridge }) => `${address} ${bridge}`),
+      guardedAddresses.map(({ address, bridge }) => `${address} ${bridge}`),
       ["198.19.1.3 br-app", "198.19.1.3 br-plain", "198.19.3.3 br-plain"],
     );
     assert.match(
@@ -172,8 +174,10 @@ describe("second networks of containers", () => {
   });
 
   it("macvlan: not contained", () => {
-    const { strays, warnings } = examine([container("both", { app: "198.19.1.3", wire: "198.19.4.3" })]);
-    assert.deepEqual(strays, []);
+    const { guardedAddresses, warnings } = examine([
+      container("both", { app: "198.19.1.3", wire: "198.19.4.3" }),
+    ]);
+    assert.deepEqual(guardedAddresses, []);
     assert.match(
       warnings.join("\n"),
       /^container "both" is on network "wire" \(macvlan\) too, .*NOT contained/,

@@ -13,7 +13,7 @@ import {
   type Standing,
 } from "../../../../src/core/askers/index-of-askers.ts";
 import { allRead, Knowledge } from "../../../../src/core/askers/knowledge.ts";
-import { Newcomers } from "../../../../src/core/askers/unknown-sandboxes.ts";
+import { UnknownSandboxes } from "../../../../src/core/askers/unknown-sandboxes.ts";
 import type { IpAddress } from "../../../../src/core/model/address.ts";
 import type { GuardedNetwork } from "../../../../src/core/model/guarded-network.ts";
 import type { Picture } from "../../../../src/core/model/picture.ts";
@@ -80,7 +80,7 @@ function startDaemon(model: ModelEngine, cutOff: ReadonlySet<string>, nowMs: () 
   };
   let knowledge = new Knowledge(picture, () => readings, presence);
   let index = new AskerIndex(picture, undefined, knowledge);
-  let newcomers = new Newcomers(picture, knowledge);
+  let unknownSandboxes = new UnknownSandboxes(picture, knowledge);
   const tell = (): void => {
     if (posted === inventory.current())
       readings = { ...inventory.readings(), readAtMs: new Map(inventory.readings().readAtMs) };
@@ -101,12 +101,17 @@ function startDaemon(model: ModelEngine, cutOff: ReadonlySet<string>, nowMs: () 
       };
       knowledge = new Knowledge(picture, () => readings, presence);
       index = new AskerIndex(picture, undefined, knowledge);
-      newcomers = new Newcomers(picture, knowledge, newcomers, (sandbox) => live(sandbox) !== undefined);
+      unknownSandboxes = new UnknownSandboxes(
+        picture,
+        knowledge,
+        unknownSandboxes,
+        (sandbox) => live(sandbox) !== undefined,
+      );
       tell();
     },
     tell,
     ask() {
-      const suspects = new Set([...index.concerned(), ...newcomers.concerned()]);
+      const suspects = new Set([...index.concerned(), ...unknownSandboxes.concerned()]);
       inventory.refresh([...suspects]).catch(() => undefined);
     },
     standings: ({ sandbox = "", address }) =>
@@ -114,7 +119,7 @@ function startDaemon(model: ModelEngine, cutOff: ReadonlySet<string>, nowMs: () 
         ? []
         : [index.standingOfSandbox(sandbox, [address], bridges), index.standingOfSource(address)],
     quarantineOf: ({ sandbox = "", address }) =>
-      newcomers.quarantineOf(
+      unknownSandboxes.quarantineOf(
         {
           ...knowledge.ofSandbox(sandbox, address === undefined ? [] : [address]),
           sandbox,

@@ -1,9 +1,9 @@
 // Which ports of the host are settled: those of sandboxes of which it is known where they stand, with all in the kernel
 // that this demands, and those that are no container's. What comes by any other port waits until it is one of these.
 
-import type { PortState } from "../core/askers/unsettled.ts";
-import { openSettledPorts, type SettledPorts } from "../edge/kernel/nftables/settled-ports.ts";
-import type { Port, Ports } from "../edge/sandbox/ports.ts";
+import type { PortState } from "../../core/askers/unsettled.ts";
+import { openSettledPorts, type SettledPorts } from "../../edge/kernel/nftables/settled-ports.ts";
+import type { Port, Ports } from "../../edge/sandbox/ports.ts";
 
 export interface SettlingOptions {
   readonly ports: Pick<Ports, "strangerAt" | "ownerOf" | "isPresent">;

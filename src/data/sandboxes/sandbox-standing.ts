@@ -2,18 +2,18 @@
 // networks, what may come in by its ports, and whether it is cut off. All of it is in the kernel before anybody is told
 // where the sandbox stands, and before the engine tells whose it is.
 
-import type { AskerIndex, Standing } from "../core/askers/index-of-askers.ts";
-import type { Asker } from "../core/askers/knowledge.ts";
-import { LinkLocalOwners } from "../core/askers/link-local-owners.ts";
-import type { Newcomers } from "../core/askers/unknown-sandboxes.ts";
-import type { PortState } from "../core/askers/unsettled.ts";
-import type { IpAddress } from "../core/model/address.ts";
-import type { KernelSets } from "../edge/kernel/ipset/kernel-sets.ts";
-import { openPortTable } from "../edge/kernel/nftables/port-table.ts";
-import type { Readiness } from "../edge/kernel/readiness.ts";
-import type { SandboxAddresses } from "../edge/sandbox/addresses.ts";
-import { openPorts, type Port } from "../edge/sandbox/ports.ts";
-import { messageOf } from "../errors.ts";
+import type { AskerIndex, Standing } from "../../core/askers/index-of-askers.ts";
+import type { Asker } from "../../core/askers/knowledge.ts";
+import { LinkLocalOwners } from "../../core/askers/link-local-owners.ts";
+import type { UnknownSandboxes } from "../../core/askers/unknown-sandboxes.ts";
+import type { PortState } from "../../core/askers/unsettled.ts";
+import type { IpAddress } from "../../core/model/address.ts";
+import type { KernelSets } from "../../edge/kernel/ipset/kernel-sets.ts";
+import { openPortTable } from "../../edge/kernel/nftables/port-table.ts";
+import type { Readiness } from "../../edge/kernel/readiness.ts";
+import type { SandboxAddresses } from "../../edge/sandbox/addresses.ts";
+import { openPorts, type Port } from "../../edge/sandbox/ports.ts";
+import { messageOf } from "../../errors.ts";
 import { createSandboxEntries } from "./sandbox-entries.ts";
 import { createSettling, type Settling } from "./settling.ts";
 
@@ -23,13 +23,13 @@ export interface StandingsOptions {
   /** Whether what comes in by the ports of the host is guarded there. */
   readonly guardPorts: boolean;
   readonly indexNow: () => AskerIndex;
-  readonly newcomersNow: () => Newcomers;
+  readonly unknownSandboxesNow: () => UnknownSandboxes;
   /** What is known of a sandbox that is there. */
   readonly meet: (sandbox: string, addresses: readonly IpAddress[]) => Asker & { readonly sandbox: string };
   /** It will be told what the engine has of a guarded one. */
   readonly hearOf: (asker: Asker) => void;
   /** Whether it is not certain yet that nothing need be done about it; it is judged again when more is known. */
-  readonly doubt: (sandbox: string, isIn: boolean) => void;
+  readonly markUndecided: (sandbox: string, isUndecided: boolean) => void;
   /** By the clock of the readings. */
   readonly nowMs: () => number;
   /** When the last list of the engine's networks and containers began. */
@@ -54,8 +54,8 @@ export interface StandingsOptions {
 export interface Standings {
   /** To be told before it is asked about. @param namespaceFd stays open until gone() */
   appear(sandbox: string, namespaceFd: number): void;
-  /** What the sandbox demands of the kernel is in there when it returns. */
-  of(sandbox: string, found: SandboxAddresses): Standing;
+  /** Puts into the kernel what a sandbox with these addresses demands, and says where it stands. */
+  enforce(sandbox: string, found: SandboxAddresses): Standing;
   gone(sandbox: string): void;
   /** Begins to tell which ports are settled; all are to be judged anew then. */
   settlePorts(): void;
@@ -87,7 +87,7 @@ interface PortsAndSenders {
 
 /** Takes over what an earlier run left in the kernel. */
 export function createStandings(options: StandingsOptions): Standings {
-  const { indexNow, newcomersNow } = options;
+  const { indexNow, unknownSandboxesNow } = options;
   let table = options.guardPorts ? openPortTable() : undefined;
   const ports = openPorts({
     readiness: options.readiness,
@@ -96,7 +96,7 @@ export function createStandings(options: StandingsOptions): Standings {
     onProblem: options.onProblem,
   });
   let settling: Settling | undefined;
-  const strays = createSandboxEntries(options.sets, "guarded");
+  const guardedEntries = createSandboxEntries(options.sets, "guarded");
   const cutOff = createSandboxEntries(options.sets, "quarantine");
 
   const linkLocals = new LinkLocalOwners(options.isHosts);
@@ -163,7 +163,7 @@ export function createStandings(options: StandingsOptions): Standings {
   /** @returns whether all of it is in force */
   function putGuards(sandbox: string, found: PortsAndSenders, isGuarded: boolean): boolean {
     const bridges = found.its.flatMap(({ bridge }) => bridge ?? []);
-    strays.put(sandbox, isGuarded ? indexNow().straysOf(found.senders, bridges) : []);
+    guardedEntries.put(sandbox, isGuarded ? indexNow().guardedAddressesOf(found.senders, bridges) : []);
     return guardPorts(sandbox, found, isGuarded);
   }
 
@@ -192,22 +192,22 @@ export function createStandings(options: StandingsOptions): Standings {
   return {
     appear: ports.appear,
 
-    of(sandbox, found) {
+    enforce(sandbox, found) {
       const addresses = [...new Set(found.addresses.map(({ address }) => address))];
       const index = indexNow();
-      const newcomers = newcomersNow();
+      const unknownSandboxes = unknownSandboxesNow();
       const its = ports.of(sandbox);
       const bridges = its.flatMap(({ bridge }) => bridge ?? []);
       const asker = options.meet(sandbox, addresses);
       const strange = index.strangersAmong(bridges);
       const known = bridges.filter((bridge) => !strange.includes(bridge));
       const standing = index.standingOfSandbox(sandbox, addresses, known);
-      const quarantine = newcomers.quarantineOf(asker, standing.kind === "guarded");
-      const joins = standing.kind === "open" && newcomers.mayJoin(asker, index.networksOn(bridges));
+      const quarantine = unknownSandboxes.quarantineOf(asker, standing.kind === "guarded");
+      const joins = standing.kind === "open" && unknownSandboxes.mayJoin(asker, index.networksOn(bridges));
       const awaited = awaitsList(sandbox, strange) && standing.kind !== "guarded";
-      const doubtful = quarantine === "maybe" || joins || awaited;
+      const undecided = quarantine === "maybe" || joins || awaited;
       const unheard = mayBeOnBoth(standing, asker);
-      options.doubt(sandbox, doubtful || unheard);
+      options.markUndecided(sandbox, undecided || unheard);
       if (standing.kind === "guarded") options.hearOf(asker);
       const senders = index.sendersOf(asker, bridges, (address) => isFree(asker, address));
       for (const address of senders) options.own(address, sandbox);
@@ -217,12 +217,12 @@ export function createStandings(options: StandingsOptions): Standings {
       const isGuarded = standing.kind === "guarded" || joins;
       const inForce =
         standing.kind !== "unknown" && putGuards(sandbox, { its, senders, linkLocal }, isGuarded);
-      settle(sandbox, its, inForce && !doubtful && !unheard ? standing.kind : "unknown");
-      return doubtful ? { kind: "unknown" } : standing;
+      settle(sandbox, its, inForce && !undecided && !unheard ? standing.kind : "unknown");
+      return undecided ? { kind: "unknown" } : standing;
     },
 
     gone(sandbox) {
-      strays.put(sandbox, []);
+      guardedEntries.put(sandbox, []);
       cutOff.put(sandbox, []);
       strangeSince.delete(sandbox);
       settling?.gone(sandbox);
@@ -242,7 +242,7 @@ export function createStandings(options: StandingsOptions): Standings {
     stateOfPort: (index) => settling?.stateOf(index) ?? "open",
 
     retain(isLive) {
-      for (const entries of [strays, cutOff]) entries.retain(isLive);
+      for (const entries of [guardedEntries, cutOff]) entries.retain(isLive);
       forgetPorts();
     },
 

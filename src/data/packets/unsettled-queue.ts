@@ -1,12 +1,12 @@
 // The queue in which packets from ports that are not settled wait. However late we are, they wait: we look which ports
 // there are by then, capture what is not captured, and know of each whether it may be a guarded container's.
 
-import { type Decision, type PortState, UnsettledPackets } from "../core/askers/unsettled.ts";
-import { contain, contained } from "../core/contain.ts";
-import { unsettledMark, unsettledQueueNumber } from "../core/firewall/names.ts";
-import { openOwnQueue, type QueuedPacket } from "../edge/kernel/flows/queue.ts";
-import type { Readiness } from "../edge/kernel/readiness.ts";
-import { messageOf } from "../errors.ts";
+import { type Decision, type PortState, UnsettledPackets } from "../../core/askers/unsettled.ts";
+import { contain, contained } from "../../core/contain.ts";
+import { unsettledMark, unsettledQueueNumber } from "../../core/firewall/names.ts";
+import { openOwnQueue, type QueuedPacket } from "../../edge/kernel/flows/queue.ts";
+import type { Readiness } from "../../edge/kernel/readiness.ts";
+import { messageOf } from "../../errors.ts";
 
 export interface UnsettledQueueOptions {
   /** That of first packets. */

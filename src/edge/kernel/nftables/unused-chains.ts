@@ -1,7 +1,7 @@
 // iptables-nft makes tables and built-in chains when the first rule goes into them, and never takes one away. What was
 // made for our rules goes with them, when nobody else has put anything into it.
 
-import { type Missing, type Remains, tableItself } from "../../../core/firewall/rules/made.ts";
+import { type Missing, tableItself, type UnusedChains } from "../../../core/firewall/rules/made.ts";
 import type { Table } from "../../../core/firewall/rules/table.ts";
 import type { Family } from "../../../core/model/address.ts";
 import { isInUse, isMissing, NETLINK_NETFILTER, type NetlinkSocket, openNetlink } from "../netlink/socket.ts";
@@ -25,7 +25,7 @@ export function findMissing(family: Family, desired: readonly Table[]): Missing 
  * Removes chains, and their table where it is ours as a whole, in one step of the kernel; it refuses when there is a
  * rule in one of them, so that what somebody adds meanwhile stays.
  */
-export function removeRemains(family: Family, { table, chains, whole }: Remains): void {
+export function removeUnusedChains(family: Family, { table, chains, whole }: UnusedChains): void {
   withSocket((socket) => {
     const there = chains.filter((chain) => exists(socket, family, table, chain));
     const remove = (parts: readonly string[], all: boolean): boolean => {

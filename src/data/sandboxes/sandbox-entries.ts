@@ -2,10 +2,10 @@
 // engine tells whose they are. Each says by its comment which sandbox it is for; the control plane neither removes nor
 // repeats such an entry, so it stays until its sandbox no longer needs it.
 
-import { sandboxComment, sandboxOf, setNames } from "../core/firewall/names.ts";
-import { familyOf, hostPrefix, type IpAddress } from "../core/model/address.ts";
-import type { KernelSets } from "../edge/kernel/ipset/kernel-sets.ts";
-import type { SetKey } from "../edge/kernel/ipset/message.ts";
+import { sandboxComment, sandboxOf, setNames } from "../../core/firewall/names.ts";
+import { familyOf, hostPrefix, type IpAddress } from "../../core/model/address.ts";
+import type { KernelSets } from "../../edge/kernel/ipset/kernel-sets.ts";
+import type { SetKey } from "../../edge/kernel/ipset/message.ts";
 
 /** An address, and where the set asks for one the bridge that it counts on. */
 export interface Place {

@@ -6,15 +6,15 @@
 //   Where one did, it waits until it is known where that sandbox stands, and is refused when that is guarded.
 //   Only what the engine sends is refused or held: the host's own lookups pass.
 
-import { judge, type LateCaptures, type Suspicion } from "../core/askers/late-captures.ts";
-import { contain, contained, tellFailure } from "../core/contain.ts";
-import { declareCounter } from "../core/counters/registry.ts";
-import { askedMark, engineQueueNumber, rejectedMark } from "../core/firewall/names.ts";
-import { awakeEveryMs, engineQueueLength, stayAwake } from "../edge/kernel/flows/engine-queue.ts";
-import { adoptQueue, type QueuedPacket } from "../edge/kernel/flows/queue.ts";
-import type { KernelSets } from "../edge/kernel/ipset/kernel-sets.ts";
-import type { Readiness } from "../edge/kernel/readiness.ts";
-import { messageOf } from "../errors.ts";
+import { judge, type LateCaptures, type Suspicion } from "../../core/askers/late-captures.ts";
+import { contain, contained, tellFailure } from "../../core/contain.ts";
+import { declareCounter } from "../../core/counters/registry.ts";
+import { askedMark, engineQueueNumber, rejectedMark } from "../../core/firewall/names.ts";
+import { awakeEveryMs, engineQueueLength, stayAwake } from "../../edge/kernel/flows/engine-queue.ts";
+import { adoptQueue, type QueuedPacket } from "../../edge/kernel/flows/queue.ts";
+import type { KernelSets } from "../../edge/kernel/ipset/kernel-sets.ts";
+import type { Readiness } from "../../edge/kernel/readiness.ts";
+import { messageOf } from "../../errors.ts";
 
 const overflows = declareCounter({
   name: "engine_questions_overflows",

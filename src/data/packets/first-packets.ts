@@ -3,16 +3,16 @@
 // answer is an entry in the kernel and another look at the packet, or a mark that has it counted and dropped; an error
 // passes at once. While nobody listens here, the kernel drops them.
 
-import type { AskerIndex } from "../core/askers/index-of-askers.ts";
-import { contained, tellFailure } from "../core/contain.ts";
-import { declareCounter } from "../core/counters/registry.ts";
-import { askedMark, refusedMark } from "../core/firewall/names.ts";
-import { isIcmpError, isOwnError, parsePacket } from "../core/firewall/packet.ts";
-import { portProtocols } from "../core/model/service.ts";
-import { openOwnQueue, type QueuedPacket } from "../edge/kernel/flows/queue.ts";
-import type { Readiness } from "../edge/kernel/readiness.ts";
-import { messageOf } from "../errors.ts";
-import type { Admission, Packet } from "./admission.ts";
+import type { AskerIndex } from "../../core/askers/index-of-askers.ts";
+import { contained, tellFailure } from "../../core/contain.ts";
+import { declareCounter } from "../../core/counters/registry.ts";
+import { askedMark, refusedMark } from "../../core/firewall/names.ts";
+import { isIcmpError, isOwnError, parsePacket } from "../../core/firewall/packet.ts";
+import { portProtocols } from "../../core/model/service.ts";
+import { openOwnQueue, type QueuedPacket } from "../../edge/kernel/flows/queue.ts";
+import type { Readiness } from "../../edge/kernel/readiness.ts";
+import { messageOf } from "../../errors.ts";
+import type { Admission, Packet } from "../admission.ts";
 
 const overflows = declareCounter({
   name: "first_packets_overflows",

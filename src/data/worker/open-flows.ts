@@ -1,0 +1,27 @@
+// Flows that are open already, judged by the policies as they are now: one that is no longer allowed is cut.
+
+import { type IpAddress, prefixContains } from "../../core/model/address.ts";
+import { type FlowHead, forgetUnless } from "../../edge/kernel/flows/stamped.ts";
+import type { Admission } from "../admission.ts";
+import type { HostAddresses } from "./host-addresses.ts";
+import type { View } from "./view.ts";
+
+/** Cuts flows of these askers that are not allowed. @returns how many there were. @throws what the kernel refuses */
+export type CutFlows = (askers: ReadonlySet<IpAddress>) => number;
+
+export function createFlowCuts(view: View, admission: Admission, hostAddresses: HostAddresses): CutFlows {
+  /** Flows among neighbours and to the host itself are judged by other rules, and audit lets all pass. */
+  function isAllowed({ stamped, ...packet }: FlowHead): boolean {
+    const memberships = view.membershipsAt(packet.source);
+    const { destination } = packet;
+    const isOnLink = memberships.some(({ networkId }) =>
+      view.subnetsOf(networkId).some((subnet) => prefixContains(subnet, destination)),
+    );
+    const isHost = hostAddresses.prefixes.some((own) => prefixContains(own, destination));
+    if (isOnLink || isHost || (!stamped && memberships.some(({ labels }) => labels.mode === "audit")))
+      return true;
+    return admission.verdict(packet, memberships).allowed;
+  }
+
+  return (askers) => forgetUnless(askers, isAllowed);
+}

@@ -1,0 +1,85 @@
+// Puts the data plane together, in the order in which its parts may begin.
+
+import type { Presence } from "../../core/askers/knowledge.ts";
+import { openKernelSets } from "../../edge/kernel/ipset/kernel-sets.ts";
+import { monotonicMs } from "../../edge/kernel/monotonic.ts";
+import { createReadiness } from "../../edge/kernel/readiness.ts";
+import type { DataPlaneSettings } from "../../planes/messages.ts";
+import { startAdmission } from "../admission.ts";
+import { type Answerer, createAnswerer } from "../answerer.ts";
+import { startListeners } from "../listeners.ts";
+import { startQueue } from "../packets/first-packets.ts";
+import { createPresence, type PresenceBook } from "../waiting/presence.ts";
+import { createEngineRequests } from "./engine-requests.ts";
+import { HostAddresses } from "./host-addresses.ts";
+import { createFlowCuts } from "./open-flows.ts";
+import { createOwnership } from "./ownership.ts";
+import type { BaseParts, Parts } from "./parts.ts";
+import { PendingSandboxes } from "./pending-sandboxes.ts";
+import { SandboxLayer } from "./sandbox-layer.ts";
+import type { Telling } from "./telling.ts";
+import { View } from "./view.ts";
+
+/** Resolves when lookups are listened for and sandboxes captured. @throws DockerwallError, what keeps it from that */
+export async function startPlane(settings: DataPlaneSettings, telling: Telling): Promise<Parts> {
+  const { sandboxFolder, queueNumber, dnsPort } = settings;
+  const parts = createBase(settings, telling, (sandbox) => sandboxLayer?.addressesOf(sandbox));
+  const { view, admission, hostAddresses, readiness } = parts;
+  const sandboxLayer = sandboxFolder === undefined ? undefined : new SandboxLayer(parts, sandboxFolder);
+  const answerer = startAnswerer(parts, sandboxLayer);
+  const indexNow = (): typeof view.index => view.index;
+  startQueue({ number: queueNumber, readiness, admission, indexNow, onProblem: telling.problem });
+  const listeners = await startListeners(dnsPort, answerer, telling.problem);
+  sandboxLayer?.begin(answerer);
+  const cutFlows = createFlowCuts(view, admission, hostAddresses);
+  return { ...parts, answerer, cutFlows, listeners, sandboxLayer };
+}
+
+/** @param addressesOf what a sandbox has now; undefined when there is none of that name */
+function createBase(
+  settings: DataPlaneSettings,
+  telling: Telling,
+  addressesOf: Parameters<typeof createPresence>[0],
+): BaseParts {
+  const engine = createEngineRequests(() => view, telling);
+  const presence = createPresence(addressesOf, monotonicMs, engine.refreshForStranger);
+  const view = new View({
+    presence: settings.sandboxFolder === undefined ? presenceByPicture(presence) : presence,
+    isLive: (sandbox) => addressesOf(sandbox) !== undefined,
+  });
+  const hostAddresses = new HostAddresses();
+  const sets = openKernelSets();
+  const admission = startAdmission({ sets, nowMs: Date.now });
+  return {
+    settings,
+    telling,
+    sets,
+    readiness: createReadiness(),
+    view,
+    presence,
+    pending: new PendingSandboxes(),
+    engine,
+    admission,
+    ownership: createOwnership(presence, admission, telling),
+    hostAddresses,
+  };
+}
+
+/** Without sandboxes of our own, who has which address is told by the picture only. */
+function presenceByPicture(presence: PresenceBook): Presence {
+  return { ...presence, isInUse: () => true, holderOf: () => undefined };
+}
+
+function startAnswerer(parts: BaseParts, sandboxLayer: SandboxLayer | undefined): Answerer {
+  const { settings, admission, view, hostAddresses, telling, engine } = parts;
+  return createAnswerer({
+    settings,
+    admission,
+    indexNow: () => view.index,
+    ownAddresses: () => hostAddresses.prefixes,
+    onLookup: telling.lookup,
+    onProblem: telling.problem,
+    onUnknown: engine.refresh,
+    mayHaveCome: () => sandboxLayer === undefined || sandboxLayer.mayHaveCome(),
+  });
+}

@@ -1,0 +1,167 @@
+// Layer 2: the engine's sandboxes, captured as they appear, with all that waits until it is known where they stand.
+
+import { LateCaptures } from "../../core/askers/late-captures.ts";
+import { watchEngineProcess } from "../../edge/engine/process.ts";
+import { awakeEveryMs, awakeSeconds, holdEngineQuestions } from "../../edge/kernel/flows/engine-queue.ts";
+import { monotonicMs } from "../../edge/kernel/monotonic.ts";
+import { createSandboxes, type ProbedSandbox, type Sandboxes } from "../../edge/sandbox/sandboxes.ts";
+import type { Answerer } from "../answerer.ts";
+import { startEngineQuestions } from "../packets/engine-questions.ts";
+import { startUnsettledQueue, type UnsettledQueue } from "../packets/unsettled-queue.ts";
+import type { Standings } from "../sandboxes/sandbox-standing.ts";
+import type { BaseParts } from "./parts.ts";
+import { startStandings } from "./standings.ts";
+import { every } from "./throttle.ts";
+import { membershipsOf } from "./view.ts";
+
+/** How often what hangs on ports is compared, where the kernel does not keep others from it. */
+const healPortsEveryMs = 5_000;
+
+export class SandboxLayer {
+  readonly #parts: BaseParts;
+  readonly #folder: string;
+  readonly #standings: Standings;
+  readonly #lates = new LateCaptures();
+  #sandboxes: Sandboxes | undefined;
+  #unsettled: UnsettledQueue | undefined;
+  #endEngineQuestions: (suspicious: "accept" | "drop") => void = () => undefined;
+
+  /** Takes over what an earlier run left of ports; nothing is captured before begin(). */
+  constructor(parts: BaseParts, folder: string) {
+    this.#parts = parts;
+    this.#folder = folder;
+    this.#standings = startStandings(parts, () => this.#sandboxes);
+    // A thread that ends leaves its descriptors to its process.
+    process.once("exit", () => this.#standings.close());
+  }
+
+  /** Captures what is there, and whatever appears from now on. */
+  begin(answerer: Answerer): void {
+    // Before anything is captured: from here on what was asked before it cannot leave any more.
+    this.#beginEngineQuestions();
+    this.#sandboxes = this.#capture(answerer);
+    every(healPortsEveryMs, () => this.#standings.heal(), this.#parts.telling.failure);
+  }
+
+  /** The addresses that a sandbox has now; undefined when there is none of that name. */
+  addressesOf(sandbox: string): ReturnType<Sandboxes["addressesOf"]> {
+    return this.#sandboxes?.addressesOf(sandbox);
+  }
+
+  /** Whether a container may have come whose names are not known. */
+  mayHaveCome(): boolean {
+    const { pending, view } = this.#parts;
+    return this.#sandboxes === undefined || pending.mayBeNamed(view.knowledge);
+  }
+
+  /** There is another picture: all stand by it on return, and what waited for it is let go. */
+  usePicture(): void {
+    this.#sandboxes?.reclassify();
+    this.#unsettled?.judge();
+    this.#standings.retain((sandbox) => this.addressesOf(sandbox) !== undefined);
+  }
+
+  /** More has been read: those that were undecided may stand somewhere now. */
+  useReadings(): void {
+    if (this.#parts.pending.hasUndecided) this.#sandboxes?.reclassify();
+    this.#unsettled?.judge();
+  }
+
+  /** What comes by ports that are not settled waits from now on; whatever is known by now is in the kernel before. */
+  holdUnsettled(): void {
+    const { settings, readiness, engine, telling } = this.#parts;
+    if (this.#unsettled !== undefined || !settings.holdUnsettled) return;
+    this.#standings.settlePorts();
+    this.#lookNow();
+    this.#sandboxes?.reclassify();
+    this.#unsettled = startUnsettledQueue({
+      queueNumber: settings.queueNumber,
+      readiness,
+      lookNow: () => this.#lookNow(),
+      stateOf: this.#standings.stateOfPort,
+      onUnknown: engine.refresh,
+      onProblem: telling.problem,
+      nowMs: monotonicMs,
+    });
+    const stay = (): void => this.#standings.stayAwake(awakeSeconds * 1000);
+    every(awakeEveryMs, stay, telling.failure);
+    stay();
+  }
+
+  /** Whether nothing passes by any port of a sandbox, read from the kernel. */
+  isCutOff(sandbox: string): boolean {
+    return this.#standings.isCutOff(sandbox);
+  }
+
+  /** Asks this question inside every guarded sandbox. */
+  async probe(message: Uint8Array): Promise<readonly ProbedSandbox[]> {
+    return (await this.#sandboxes?.probe(message)) ?? [];
+  }
+
+  /** Gives every sandbox back to the engine's own resolver, and lets everything pass by every port. */
+  async releaseAll(): Promise<void> {
+    this.#endEngineQuestions("accept");
+    this.#unsettled?.close();
+    this.#standings.release();
+    await this.#sandboxes?.releaseAll();
+  }
+
+  /** Captures what is not captured yet, and takes in which ports there are; done when it returns. */
+  #lookNow(): void {
+    this.#sandboxes?.captureNow();
+    this.#standings.lookNow();
+  }
+
+  #beginEngineQuestions(): void {
+    const { settings, readiness, sets, engine, telling } = this.#parts;
+    const engineProcess = watchEngineProcess();
+    this.#endEngineQuestions = startEngineQuestions({
+      queueNumber: settings.queueNumber,
+      queueFd: settings.engineQueueFd ?? holdEngineQuestions(settings.queueNumber, sets),
+      readiness,
+      sets,
+      lates: this.#lates,
+      captureNow: () => this.#lookNow(),
+      mayBeEngines: engineProcess.maySend,
+      isEngineIdle: engineProcess.isIdle,
+      onUnknown: engine.refresh,
+      onProblem: telling.problem,
+    });
+    // The queue would take the host's own questions along.
+    process.once("exit", () => this.#endEngineQuestions("drop"));
+  }
+
+  #capture(answerer: Answerer): Sandboxes {
+    const { readiness, view, engine, telling, ownership } = this.#parts;
+    const lates = this.#lates;
+    return createSandboxes({
+      folder: this.#folder,
+      readiness,
+      onAppear: this.#standings.appear,
+      enforce: (found, sandbox) => this.#standings.enforce(sandbox, found),
+      isTold: (sandbox) => view.knowledge.isTold(sandbox),
+      onQuery: ({ sandbox, ...question }, standing) => {
+        // Who asks in a sandbox is there: its addresses are its own before anything is granted to them, even
+        // while the engine has not told yet that their earlier holder is gone.
+        for (const address of membershipsOf(standing()).flatMap((membership) => membership.addresses))
+          ownership.own(address, sandbox);
+        answerer.answer({ ...question, standing });
+      },
+      onGone: (sandbox) => this.#forget(sandbox),
+      onLate: (sandbox, late) => lates.add(sandbox, late, performance.now()),
+      onUnseen: (fate) => lates.addUnseen(fate, performance.now()),
+      onStranger: ({ message, transport, reply }) => answerer.fail(message, transport, reply),
+      onUnknown: () => engine.refresh(),
+      onAddressLost: ownership.lost,
+      onChange: (captured, problem) => telling.tell({ kind: "sandboxes", captured, problem }),
+      onProblem: telling.problem,
+    });
+  }
+
+  #forget(sandbox: string): void {
+    this.#lates.remove(sandbox, performance.now());
+    this.#standings.gone(sandbox);
+    this.#parts.pending.gone(sandbox);
+    this.#parts.presence.gone(sandbox);
+  }
+}

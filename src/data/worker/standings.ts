@@ -1,0 +1,43 @@
+// What the standings of sandboxes go by, from the parts of the data plane.
+
+import type { IpAddress } from "../../core/model/address.ts";
+import { monotonicMs } from "../../edge/kernel/monotonic.ts";
+import type { Sandboxes } from "../../edge/sandbox/sandboxes.ts";
+import { createStandings, type Standings } from "../sandboxes/sandbox-standing.ts";
+import type { BaseParts } from "./parts.ts";
+
+const nobody: ReadonlySet<string> = new Set();
+
+/** @param sandboxes undefined until they are captured */
+export function startStandings(parts: BaseParts, sandboxes: () => Sandboxes | undefined): Standings {
+  const { settings, sets, readiness, view, presence, pending, engine } = parts;
+  return createStandings({
+    sets,
+    readiness,
+    guardPorts: settings.guardPorts,
+    indexNow: () => view.index,
+    unknownSandboxesNow: () => view.unknownSandboxes,
+    meet(sandbox: string, addresses: readonly IpAddress[]) {
+      if (presence.appeared(sandbox)) pending.appeared(sandbox);
+      return { ...view.knowledge.ofSandbox(sandbox, addresses), sandbox };
+    },
+    // Before it asks anything, it is known then whether it may have a label that nobody has told of.
+    hearOf(asker) {
+      if (view.knowledge.isUnheard(asker)) engine.refresh();
+    },
+    markUndecided(sandbox, isUndecided) {
+      if (pending.mark(sandbox, isUndecided)) engine.refresh();
+    },
+    nowMs: monotonicMs,
+    listedAtMs: () => view.listedAtMs,
+    own: parts.ownership.own,
+    holdersOf: (address) => sandboxes()?.holdersOf(address) ?? nobody,
+    isHosts: (address) => parts.hostAddresses.has(address),
+    cutInside: (sandbox, cut) => sandboxes()?.cutInside(sandbox, cut),
+    isCutInside: (sandbox) => sandboxes()?.isCutInside(sandbox) === true,
+    isComplete: () => sandboxes()?.isComplete() === true,
+    isUnheard: (asker) => view.knowledge.isUnheard(asker),
+    onChange: (sandbox) => sandboxes()?.judge(sandbox),
+    onProblem: parts.telling.problem,
+  });
+}

@@ -1,0 +1,66 @@
+// What the control plane is told: what happened, in batches, and what went wrong, so many sentences a second.
+
+import { contained, type OnFailure } from "../../core/contain.ts";
+import type { LookupEvent } from "../../core/journal/lookup-event.ts";
+import type { IpAddress } from "../../core/model/address.ts";
+import { messageOf } from "../../errors.ts";
+import type { FromDataPlane } from "../../planes/messages.ts";
+
+export interface Telling {
+  readonly tell: (message: FromDataPlane) => void;
+  /** One sentence. */
+  readonly problem: (problem: string) => void;
+  /** The same of what failed. */
+  readonly failure: OnFailure;
+  /** A lookup is over; it is told with the next batch. */
+  readonly lookup: (event: LookupEvent) => void;
+  /** Tells of the lookups that are over by now. */
+  readonly flush: () => void;
+  /** Somebody new has got an address; told once for all of one turn of the event loop. */
+  readonly freshAddress: (address: IpAddress) => void;
+}
+
+/** Containers can cause problems at will; the log gets so many a second, and how many it was spared. */
+const problemsPerSecond = 5;
+
+export function createTelling(tell: (message: FromDataPlane) => void): Telling {
+  let lookups: LookupEvent[] = [];
+  const freshAddresses: IpAddress[] = [];
+  const problem = limitProblems((text) => tell({ kind: "problem", problem: text }));
+  const failure = (error: unknown): void => problem(messageOf(error));
+  const tellFresh = contained(
+    () => tell({ kind: "fresh-addresses", addresses: freshAddresses.splice(0) }),
+    failure,
+  );
+  return {
+    tell,
+    problem,
+    failure,
+    lookup: (event) => void lookups.push(event),
+    flush() {
+      if (lookups.length === 0) return;
+      tell({ kind: "lookups", events: lookups });
+      lookups = [];
+    },
+    // Each walk over the tracked flows takes the kernel 10 ms; the control plane has them, and one for many.
+    freshAddress(address) {
+      if (freshAddresses.push(address) === 1) setImmediate(tellFresh);
+    },
+  };
+}
+
+function limitProblems(tell: (problem: string) => void): (problem: string) => void {
+  let second = 0;
+  let count = 0;
+  return (problem) => {
+    const now = Math.floor(performance.now() / 1000);
+    if (now !== second) {
+      const spared = count - problemsPerSecond;
+      if (spared > 0) tell(`${spared} more problems within one second`);
+      second = now;
+      count = 0;
+    }
+    count += 1;
+    if (count <= problemsPerSecond) tell(problem);
+  };
+}
