@@ -15,33 +15,25 @@ import type { PortGuard } from "../../../core/firewall/port-guard.ts";
 import { messageOf } from "../../../errors.ts";
 import { NETLINK_NETFILTER, NetlinkError, type NetlinkSocket, openNetlink } from "../netlink/socket.ts";
 import { withNewNamespace } from "../netns.ts";
-import { type Expression, inputInterface, outputInterface, verdict } from "./expressions.ts";
-import { renderPortRules } from "./port-rules.ts";
-import { readChain, readRulePlace } from "./read.ts";
-import { isTableThere, removeTables } from "./tables.ts";
 import {
-  tableFlags,
-  writeBatch,
-  writeDeleteChain,
-  writeFlushChain,
-  writeGetChains,
-  writeGetRules,
-  writeNewChain,
-  writeNewRule,
-  writeNewTable,
-} from "./write.ts";
+  chainName,
+  cutChain,
+  cutOutChain,
+  guardChain,
+  listChains,
+  listFilledChains,
+  nameOf,
+  type PortChain,
+  type PortDevice,
+  portIndexOf,
+  writePortChain,
+} from "./port-chains.ts";
+import { isTableThere, removeTables } from "./tables.ts";
+import { tableFlags, writeBatch, writeDeleteChain, writeFlushChain, writeNewTable } from "./write.ts";
 
 /** Of the message that makes the table, in a batch. */
 const tableIndex = 1;
 const ours = "the table of the host's ports";
-/** Before whatever else may hang there. */
-const FIRST = -500;
-
-/** A port, by its index and the name of the device. */
-export interface PortDevice {
-  readonly index: number;
-  readonly name: string;
-}
 
 export interface PortTable {
   /** What may come in by a port, in place of what was so before, in one step; in force on return. */
@@ -61,206 +53,151 @@ export interface PortTable {
   close(): void;
 }
 
-const kinds = ["guard", "cut", "cut-out"] as const;
-type ChainKind = (typeof kinds)[number];
-
-interface Chain {
-  readonly kind: ChainKind;
-  readonly port: PortDevice;
-  readonly rules: readonly (readonly Expression[])[];
-  /** Two chains of one text are one. */
-  readonly text: string;
-}
-
-/** A chain that is in the kernel. */
-interface FoundChain {
-  /** That it hangs on; undefined where that is gone. */
-  readonly device: string | undefined;
-  /** Undefined where an earlier run has put it there. */
-  readonly chain: Chain | undefined;
-}
-
-const chainName = (kind: ChainKind, index: number): string => `${kind}-${index}`;
-const nameOf = ({ kind, port }: Chain): string => chainName(kind, port.index);
-
 /**
  * Takes over the table that an earlier run left in the namespace of the calling thread.
  * @param keeping whether the kernel is to keep others from it, where it can
  */
 export function openPortTable(keeping: "ours" | "anybody's" = "ours"): PortTable {
-  const socket = openNetlink(NETLINK_NETFILTER, ours);
-  let present = listChains(socket);
-  let flags: number = keeping === "ours" ? tableFlags.owned | tableFlags.persistent : tableFlags.none;
-  let egress = true;
+  return new KernelPortTable(keeping === "ours" ? tableFlags.owned | tableFlags.persistent : tableFlags.none);
+}
 
-  function write(what: string, content: () => void): void {
+class KernelPortTable implements PortTable {
+  readonly #socket = openNetlink(NETLINK_NETFILTER, ours);
+  #chains = listChains(this.#socket);
+  #flags: number;
+  /** Whether the kernel can hang a chain on what goes out. */
+  #hasEgress = true;
+
+  constructor(flags: number) {
+    this.#flags = flags;
+    // By itself: the kernel makes no chain in the same step in which a table changes hands.
+    if (isTableThere(this.#socket, portTable, ours)) this.#write(`to take over ${ours}`, () => undefined);
+  }
+
+  guard(port: PortDevice, guard: PortGuard): void {
+    this.#put([guardChain(port, guard)]);
+  }
+
+  open(index: number): void {
+    this.#take([chainName("guard", index)]);
+  }
+
+  cut(port: PortDevice, cutOff: boolean): boolean {
+    if (cutOff) this.#cutOff(port);
+    else this.#take([chainName("cut", port.index), chainName("cut-out", port.index)]);
+    return this.#hasEgress;
+  }
+
+  isCut(index: number): boolean {
+    const chains = listChains(this.#socket);
+    const filled = listFilledChains(this.#socket);
+    return (["cut", "cut-out"] as const).every((kind) => {
+      const name = chainName(kind, index);
+      return chains.get(name)?.device !== undefined && filled.has(name);
+    });
+  }
+
+  retain(isPresent: (index: number) => boolean): void {
+    this.#take([...this.#chains.keys()].filter((name) => !isPresent(portIndexOf(name))));
+  }
+
+  heal(): void {
+    if (this.#flags !== tableFlags.none) return;
+    const wanted = [...this.#chains.values()].flatMap(({ chain }) => chain ?? []);
+    this.#look();
+    const filled = listFilledChains(this.#socket);
+    for (const [name, { device }] of this.#chains)
+      if (!filled.has(name)) this.#chains.set(name, { device, chain: undefined });
+    this.#put(wanted);
+  }
+
+  remove(): void {
+    this.#chains.clear();
+    removeTables(this.#socket, [portTable], ours);
+  }
+
+  close(): void {
+    this.#socket.close();
+  }
+
+  #cutOff(port: PortDevice): void {
+    const inward = cutChain(port);
+    try {
+      this.#put(this.#hasEgress ? [inward, cutOutChain(port)] : [inward]);
+    } catch (error) {
+      // Before Linux 5.16 there is no way to hang on what goes out.
+      if (!this.#hasEgress || !(error instanceof NetlinkError) || error.code !== "KERNEL_UNSUPPORTED")
+        throw error;
+      this.#hasEgress = false;
+      this.#put([inward]);
+    }
+  }
+
+  /** In one step. */
+  #put(chains: readonly PortChain[]): void {
+    const fresh = chains.filter((chain) => this.#chains.get(nameOf(chain))?.chain?.text !== chain.text);
+    if (fresh.length === 0) return;
+    this.#insist(() =>
+      this.#write("the chains of a port", () => {
+        for (const chain of fresh)
+          writePortChain(this.#socket.writer, chain, this.#chains.get(nameOf(chain)));
+      }),
+    );
+    for (const chain of fresh) this.#chains.set(nameOf(chain), { device: chain.port.name, chain });
+  }
+
+  #take(names: readonly string[]): void {
+    this.#insist(() => {
+      const there = names.filter((name) => this.#chains.has(name));
+      if (there.length === 0) return;
+      this.#write("to remove the chains of a port", () => {
+        for (const name of there) {
+          writeFlushChain(this.#socket.writer, portTable, name);
+          writeDeleteChain(this.#socket.writer, portTable, name);
+        }
+      });
+      for (const name of there) this.#chains.delete(name);
+    });
+  }
+
+  #write(what: string, content: () => void): void {
     const attempt = (): void => {
-      writeBatch(socket.writer.reset(), () => {
-        writeNewTable(socket.writer, portTable, flags);
+      writeBatch(this.#socket.writer.reset(), () => {
+        writeNewTable(this.#socket.writer, portTable, this.#flags);
         content();
       });
-      socket.request(what);
+      this.#socket.request(what);
     };
     try {
       attempt();
     } catch (error) {
       // Before Linux 6.9, or where an earlier run could not own it.
-      if (flags === tableFlags.none || !(error instanceof NetlinkError) || error.index !== tableIndex)
+      if (this.#flags === tableFlags.none || !(error instanceof NetlinkError) || error.index !== tableIndex)
         throw error;
-      flags = tableFlags.none;
+      this.#flags = tableFlags.none;
       attempt();
     }
   }
 
   /** Where the kernel has another table than we thought, it is looked at and tried once more. */
-  function insist(attempt: () => void): void {
+  #insist(attempt: () => void): void {
     try {
       attempt();
     } catch (error) {
       if (!(error instanceof NetlinkError) || error.code === "KERNEL_UNSUPPORTED") throw error;
-      look();
+      this.#look();
       attempt();
     }
   }
 
-  function look(): void {
-    const before = present;
-    present = listChains(socket);
-    for (const [name, { device }] of present) {
+  #look(): void {
+    const before = this.#chains;
+    this.#chains = listChains(this.#socket);
+    for (const [name, { device }] of this.#chains) {
       const chain = before.get(name)?.chain;
-      if (device !== undefined && device === chain?.port.name) present.set(name, { device, chain });
+      if (device !== undefined && device === chain?.port.name) this.#chains.set(name, { device, chain });
     }
   }
-
-  function writeChain(chain: Chain): void {
-    const { kind, port, rules } = chain;
-    const name = nameOf(chain);
-    const there = present.get(name);
-    if (there !== undefined) writeFlushChain(socket.writer, portTable, name);
-    if (there !== undefined && there.device !== port.name) writeDeleteChain(socket.writer, portTable, name);
-    if (there?.device !== port.name) {
-      writeNewChain(socket.writer, {
-        table: portTable,
-        name,
-        type: "filter",
-        hook: kind === "cut-out" ? "egress" : "ingress",
-        priority: kind === "cut" ? FIRST - 1 : FIRST,
-        device: port.name,
-      });
-    }
-    for (const rule of rules) writeNewRule(socket.writer, portTable, name, rule);
-  }
-
-  /** In one step. */
-  function put(chains: readonly Chain[]): void {
-    const fresh = chains.filter((chain) => present.get(nameOf(chain))?.chain?.text !== chain.text);
-    if (fresh.length === 0) return;
-    insist(() => write("the chains of a port", () => fresh.forEach(writeChain)));
-    for (const chain of fresh) present.set(nameOf(chain), { device: chain.port.name, chain });
-  }
-
-  function take(names: readonly string[]): void {
-    insist(() => {
-      const there = names.filter((name) => present.has(name));
-      if (there.length === 0) return;
-      write("to remove the chains of a port", () => {
-        for (const name of there) {
-          writeFlushChain(socket.writer, portTable, name);
-          writeDeleteChain(socket.writer, portTable, name);
-        }
-      });
-      for (const name of there) present.delete(name);
-    });
-  }
-
-  function chainsWithRules(): Set<string> {
-    const names = new Set<string>();
-    writeGetRules(socket.writer.reset(), portTable);
-    socket.dump(
-      "the rules of the host's ports",
-      () => names.clear(),
-      (message) => names.add(readRulePlace(message).chain),
-    );
-    return names;
-  }
-
-  // By itself: the kernel makes no chain in the same step in which a table changes hands.
-  if (isTableThere(socket, portTable, ours)) write(`to take over ${ours}`, () => undefined);
-
-  return {
-    guard(port, guard) {
-      const rules = renderPortRules(port.index, guard);
-      put([{ kind: "guard", port, rules, text: JSON.stringify([port, guard]) }]);
-    },
-    open: (index) => take([chainName("guard", index)]),
-    cut(port, cutOff) {
-      if (!cutOff) {
-        take([chainName("cut", port.index), chainName("cut-out", port.index)]);
-        return egress;
-      }
-      const text = JSON.stringify(port);
-      const inward: Chain = {
-        kind: "cut",
-        port,
-        rules: [[inputInterface(port.index), verdict("drop")]],
-        text,
-      };
-      const outward: Chain = {
-        kind: "cut-out",
-        port,
-        rules: [[outputInterface(port.index), verdict("drop")]],
-        text,
-      };
-      try {
-        put(egress ? [inward, outward] : [inward]);
-      } catch (error) {
-        // Before Linux 5.16 there is no way to hang on what goes out.
-        if (!egress || !(error instanceof NetlinkError) || error.code !== "KERNEL_UNSUPPORTED") throw error;
-        egress = false;
-        put([inward]);
-      }
-      return egress;
-    },
-    isCut(index) {
-      const chains = listChains(socket);
-      const filled = chainsWithRules();
-      return (["cut", "cut-out"] as const).every((kind) => {
-        const name = chainName(kind, index);
-        return chains.get(name)?.device !== undefined && filled.has(name);
-      });
-    },
-    retain(isPresent) {
-      take([...present.keys()].filter((name) => !isPresent(Number(name.slice(name.lastIndexOf("-") + 1)))));
-    },
-    heal() {
-      if (flags !== tableFlags.none) return;
-      const wanted = [...present.values()].flatMap(({ chain }) => chain ?? []);
-      look();
-      const filled = chainsWithRules();
-      for (const [name, { device }] of present)
-        if (!filled.has(name)) present.set(name, { device, chain: undefined });
-      put(wanted);
-    },
-    remove() {
-      present.clear();
-      removeTables(socket, [portTable], ours);
-    },
-    close: () => socket.close(),
-  };
-}
-
-function listChains(socket: NetlinkSocket): Map<string, FoundChain> {
-  const chains = new Map<string, FoundChain>();
-  writeGetChains(socket.writer.reset(), portTable);
-  socket.dump(
-    "the chains of the host's ports",
-    () => chains.clear(),
-    (message) => {
-      const { table, name, device } = readChain(message);
-      if (table === portTable.name) chains.set(name, { device, chain: undefined });
-    },
-  );
-  return chains;
 }
 
 /** Whether an earlier run has left its table in the namespace of the calling thread. */
