@@ -1,12 +1,14 @@
 // The engine's picture, kept current by its events: subscribe first, then list, then follow. An event only says
 // where to look; what is true is read from the engine.
 
-import { isDeepStrictEqual } from "node:util";
 import { contain } from "../../core/contain.ts";
-import type { Container, Network, Readings, Topology } from "../../core/model/topology.ts";
+import type { Readings, Topology } from "../../core/model/topology.ts";
 import type { ListedContainer } from "./answers.ts";
-import { type ContainerReading, createContainerReader } from "./container-reader.ts";
+import { type ContainerReader, createContainerReader } from "./container-reader.ts";
 import type { Engine, EngineEvent } from "./engine.ts";
+import { followEvents } from "./event-stream.ts";
+import { EnginePicture } from "./picture.ts";
+import { shareRuns } from "./shared-run.ts";
 
 export interface InventoryOptions {
   readonly engine: Engine;
@@ -59,266 +61,156 @@ export interface Inventory {
   stop(): void;
 }
 
-/** Networks are read in the order of their events and before containers: their bridges are held until then. */
-export function createInventory(options: InventoryOptions): Inventory {
-  const { engine } = options;
-  const networks = new Map<string, Network>();
-  const containers = new Map<string, Container>();
-  const abort = new AbortController();
-  /** Undefined until it is started. */
-  let events: InventoryEvents | undefined;
-  let networksReadAtMs: number | undefined;
-  let picture: Topology = { networks: [], containers: [] };
-  let listedAtMs = Number.NEGATIVE_INFINITY;
-  const readAtMs = new Map<string, number>();
-
-  /** A picture that is the same costs everybody who is told of it as much as another one. */
-  function put<Value>(map: Map<string, Value>, id: string, value: Value | undefined): boolean {
-    if (isDeepStrictEqual(map.get(id), value)) return false;
-    if (value === undefined) map.delete(id);
-    else map.set(id, value);
-    return true;
-  }
-  const tellIf = (changed: boolean): void => {
-    if (!changed) return;
-    picture = { networks: [...networks.values()], containers: [...containers.values()] };
-    events?.onChange();
-  };
-  const report = (problem: unknown): void => {
-    if (!abort.signal.aborted) events?.onProblem(problem);
-  };
-
-  /** Ids that an event or an answer spoke of, by when: a list that was begun earlier says nothing about them. */
-  const touchedAt = new Map<string, number>();
-  let clock = 0;
-  const touch = (id: string): void => void touchedAt.set(id, ++clock);
-  const outdated = (id: string, begunAt: number): boolean => (touchedAt.get(id) ?? 0) > begunAt;
-
-  /** What the last list said of each, and what it had said when each was read. */
-  let listedStamps: ReadonlyMap<string, string> = new Map();
-  const readStamps = new Map<string, string | undefined>();
-  const reader = createContainerReader({
-    inspect: engine.inspectContainer,
-    nowMs: options.nowMs,
-    stampOf: (id) => listedStamps.get(id),
-    onRead: useReading,
-    onUnread: () => contain(() => events?.onUnread(unreadNow()), report),
-    slowAfterMs: options.slowAfterMs,
-  });
-
-  function unreadNow(): { name: string; why: string }[] {
-    return [...reader.unread()].map(([id, why]) => ({
-      name: containers.get(id)?.name ?? id.slice(0, 12),
-      why,
-    }));
-  }
-
-  function useReading({ id, container, begunAtMs, stamp }: ContainerReading): void {
-    touch(id);
-    if (container === undefined) {
-      drop(id);
-      return;
-    }
-    readAtMs.set(id, begunAtMs);
-    readStamps.set(id, stamp);
-    tellIf(put(containers, id, container));
-    events?.onRead();
-  }
-
-  /** There is no such container any more. */
-  function drop(id: string): void {
-    touch(id);
-    reader.forget(id);
-    readAtMs.delete(id);
-    readStamps.delete(id);
-    tellIf(put(containers, id, undefined));
-  }
-
-  async function readNetworks(): Promise<void> {
-    const begunAt = ++clock;
-    const begunAtMs = options.nowMs();
-    const listed = new Map((await engine.listNetworks()).map((network) => [network.id, network]));
-    let changed = false;
-    for (const [id, network] of listed) {
-      if (!outdated(id, begunAt)) changed = put(networks, id, network) || changed;
-    }
-    for (const id of [...networks.keys()]) {
-      if (!listed.has(id) && !outdated(id, begunAt)) changed = put(networks, id, undefined) || changed;
-    }
-    networksReadAtMs = begunAtMs;
-    tellIf(changed);
-  }
-
-  /** Resolves to what the list says of each. */
-  async function listContainers(begunAtMs: number): Promise<ReadonlyMap<string, ListedContainer>> {
-    const begunAt = ++clock;
-    const listed = new Map((await engine.listContainers()).map((each) => [each.container.id, each]));
-    listedStamps = new Map([...listed].map(([id, { stamp }]) => [id, stamp]));
-    for (const id of [...containers.keys()]) if (!listed.has(id) && !outdated(id, begunAt)) drop(id);
-    for (const id of touchedAt.keys()) {
-      if (!networks.has(id) && !containers.has(id) && !listed.has(id)) touchedAt.delete(id);
-    }
-    let changed = false;
-    for (const [id, { container }] of listed) {
-      if (!outdated(id, begunAt)) changed = put(containers, id, merge(id, container)) || changed;
-    }
-    listedAtMs = begunAtMs;
-    tellIf(changed);
-    events?.onRead();
-    return listed;
-  }
-
-  /** What was read of it stays true, but for what the list says otherwise. */
-  function merge(id: string, listed: Container): Container {
-    const known = containers.get(id);
-    if (known === undefined || !readAtMs.has(id)) return listed;
-    const { name, running } = listed;
-    return running ? { ...known, name } : { ...known, name, running, sandbox: undefined, endpoints: [] };
-  }
-
-  let listing: Promise<ReadonlyMap<string, ListedContainer>> | undefined;
-  let nextListing: typeof listing;
-
-  /** Overlapping calls share one listing that began after the last of them but one. */
-  function listAll(): NonNullable<typeof listing> {
-    if (nextListing !== undefined) return nextListing;
-    if (listing === undefined) return beginListing();
-    nextListing = listing.then(beginListing, beginListing);
-    return nextListing;
-  }
-
-  function beginListing(): NonNullable<typeof listing> {
-    nextListing = undefined;
-    const begunAtMs = options.nowMs();
-    // Networks decide what is held: a container that is told of first would be on one that nobody knows.
-    listing = readNetworks()
-      .then(() => listContainers(begunAtMs))
-      .finally(() => {
-        listing = undefined;
-      });
-    return listing;
-  }
-
-  async function refresh(suspects: readonly string[] = []): Promise<void> {
-    await readListed(await listAll(), suspects);
-  }
-
-  async function readListed(
-    listed: ReadonlyMap<string, ListedContainer>,
-    suspects: readonly string[],
-  ): Promise<void> {
-    const slow = new Set(reader.unread().keys());
-    const asked = new Set(suspects);
-    const wanted = [...listed].filter(
-      ([id, { stamp }]) => asked.has(id) || readStamps.get(id) !== stamp || slow.has(id),
-    );
-    const readings = wanted.map(([id]) => ({ id, reading: reader.read(id) }));
-    await Promise.all(readings.flatMap(({ id, reading }) => (slow.has(id) ? [] : reading)));
-    events?.onRefreshed();
-  }
-
-  async function readNetwork(id: string): Promise<void> {
-    touch(id);
-    const begunAt = clock;
-    const network = await engine.inspectNetwork(id);
-    if (!outdated(id, begunAt)) tellIf(put(networks, id, network));
-  }
-
-  /** The engine keeps us from reading a container while it starts; its labels stand in the event already. */
-  function announce({ id, attributes }: EngineEvent): void {
-    if (containers.has(id)) return;
-    const name = attributes["name"] ?? id.slice(0, 12);
-    const unknown = {
-      running: false,
-      networkMode: "",
-      sandbox: undefined,
-      endpoints: [],
-      configured: [],
-      hazards: [],
-    };
-    touch(id);
-    tellIf(put(containers, id, { id, name, labels: attributes, ...unknown }));
-  }
-
-  function onEvent(event: EngineEvent): void {
-    if (event.type === "network") {
-      events?.onNetworks();
-      if (event.action === "destroy") {
-        touch(event.id);
-        tellIf(put(networks, event.id, undefined));
-      } else if (event.container !== undefined) {
-        void reader.read(event.container);
-      } else {
-        readNetwork(event.id).catch(report);
-      }
-    } else if (event.action === "destroy") {
-      drop(event.id);
-    } else if (containerActions.has(event.action)) {
-      if (event.action === "create") announce(event);
-      void reader.read(event.id);
-    }
-  }
-
-  async function follow(onFirst: () => void): Promise<void> {
-    let opened = 0;
-    while (!abort.signal.aborted) {
-      try {
-        await engine.followEvents(
-          () => {
-            opened += 1;
-            if (opened === 1) onFirst();
-            else {
-              events?.onReconnect();
-              // What it did meanwhile, it may have done to anybody.
-              readStamps.clear();
-              refresh().catch(report);
-            }
-          },
-          onEvent,
-          abort.signal,
-        );
-      } catch (error) {
-        if (opened === 0) throw error;
-        report(error);
-      }
-      if (!abort.signal.aborted) contain(() => events?.onLost(), report);
-      await pause(options.retryMs, abort.signal);
-    }
-  }
-
-  return {
-    current: () => picture,
-    readings: () => ({ listedAtMs, readAtMs }),
-    networksReadAtMs: () => networksReadAtMs,
-    refresh,
-    async start(told) {
-      events = told;
-      await new Promise<void>((resolve, reject) => {
-        follow(resolve).catch(reject);
-      });
-      const listed = await listAll();
-      readListed(listed, []).catch(report);
-    },
-    stop() {
-      abort.abort();
-      reader.stop();
-    },
-  };
-}
+type Listed = ReadonlyMap<string, ListedContainer>;
 
 /** Container events after which its name, addresses or state may differ. */
 const containerActions = new Set(["create", "start", "die", "rename", "update"]);
 
-function pause(ms: number, signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    const timer = setTimeout(resolve, ms);
-    signal.addEventListener(
-      "abort",
-      () => {
-        clearTimeout(timer);
-        resolve();
+/** Networks are read in the order of their events and before containers: their bridges are held until then. */
+export function createInventory(options: InventoryOptions): Inventory {
+  const inventory = new EngineInventory(options);
+  return {
+    start: (events) => inventory.start(events),
+    current: () => inventory.current(),
+    readings: () => inventory.readings(),
+    networksReadAtMs: () => inventory.networksReadAtMs(),
+    refresh: (suspects) => inventory.refresh(suspects),
+    stop: () => inventory.stop(),
+  };
+}
+
+class EngineInventory implements Inventory {
+  readonly #options: InventoryOptions;
+  readonly #abort = new AbortController();
+  readonly #picture: EnginePicture;
+  readonly #reader: ContainerReader;
+  readonly #listAll = shareRuns(() => this.#list());
+  readonly #report = (problem: unknown): void => {
+    if (!this.#abort.signal.aborted) this.#events?.onProblem(problem);
+  };
+  /** Undefined until it is started. */
+  #events: InventoryEvents | undefined;
+
+  constructor(options: InventoryOptions) {
+    this.#options = options;
+    this.#picture = new EnginePicture({
+      onChange: () => this.#events?.onChange(),
+      onGone: (id) => this.#reader.forget(id),
+    });
+    this.#reader = createContainerReader({
+      inspect: options.engine.inspectContainer,
+      nowMs: options.nowMs,
+      stampOf: (id) => this.#picture.stampOf(id),
+      onRead: (reading) => {
+        this.#picture.useReading(reading);
+        if (reading.container !== undefined) this.#events?.onRead();
       },
-      { once: true },
+      onUnread: () => contain(() => this.#events?.onUnread(this.#unread()), this.#report),
+      slowAfterMs: options.slowAfterMs,
+    });
+  }
+
+  current(): Topology {
+    return this.#picture.topology;
+  }
+
+  readings(): Readings {
+    return this.#picture.readings;
+  }
+
+  networksReadAtMs(): number | undefined {
+    return this.#picture.networksReadAtMs;
+  }
+
+  async start(events: InventoryEvents): Promise<void> {
+    this.#events = events;
+    await new Promise<void>((resolve, reject) => {
+      this.#follow(resolve).catch(reject);
+    });
+    const listed = await this.#listAll();
+    this.#readListed(listed, []).catch(this.#report);
+  }
+
+  async refresh(suspects: readonly string[] = []): Promise<void> {
+    await this.#readListed(await this.#listAll(), suspects);
+  }
+
+  stop(): void {
+    this.#abort.abort();
+    this.#reader.stop();
+  }
+
+  #follow(onFirst: () => void): Promise<void> {
+    const { engine, retryMs } = this.#options;
+    return followEvents({
+      engine,
+      onFirst,
+      onReconnect: () => {
+        this.#events?.onReconnect();
+        // What it did meanwhile, it may have done to anybody.
+        this.#picture.forgetStamps();
+        this.refresh().catch(this.#report);
+      },
+      onEvent: (event) => this.#take(event),
+      onLost: () => contain(() => this.#events?.onLost(), this.#report),
+      onProblem: this.#report,
+      retryMs,
+      signal: this.#abort.signal,
+    });
+  }
+
+  #take(event: EngineEvent): void {
+    if (event.type === "network") {
+      this.#events?.onNetworks();
+      this.#takeNetworkEvent(event);
+    } else if (event.action === "destroy") {
+      this.#picture.dropContainer(event.id);
+    } else if (containerActions.has(event.action)) {
+      if (event.action === "create") this.#picture.announce(event.id, event.attributes);
+      void this.#reader.read(event.id);
+    }
+  }
+
+  #takeNetworkEvent({ action, id, container }: EngineEvent): void {
+    if (action === "destroy") {
+      this.#picture.putNetwork(id, undefined, this.#picture.touch(id));
+    } else if (container !== undefined) {
+      void this.#reader.read(container);
+    } else {
+      this.#readNetwork(id).catch(this.#report);
+    }
+  }
+
+  async #readNetwork(id: string): Promise<void> {
+    const askedAt = this.#picture.touch(id);
+    this.#picture.putNetwork(id, await this.#options.engine.inspectNetwork(id), askedAt);
+  }
+
+  /** Networks decide what is held: a container that is told of first would be on one that nobody knows. */
+  async #list(): Promise<Listed> {
+    const { engine, nowMs } = this.#options;
+    const begunAtMs = nowMs();
+    const networksAskedAt = this.#picture.now();
+    this.#picture.useNetworks(await engine.listNetworks(), networksAskedAt, begunAtMs);
+    const askedAt = this.#picture.now();
+    const listed = new Map((await engine.listContainers()).map((each) => [each.container.id, each]));
+    this.#picture.useContainers(listed, askedAt, begunAtMs);
+    this.#events?.onRead();
+    return listed;
+  }
+
+  async #readListed(listed: Listed, suspects: readonly string[]): Promise<void> {
+    const slow = new Set(this.#reader.unread().keys());
+    const asked = new Set(suspects);
+    const wanted = [...listed].filter(
+      ([id, { stamp }]) => asked.has(id) || this.#picture.isOutdated(id, stamp) || slow.has(id),
     );
-  });
+    const readings = wanted.map(([id]) => ({ id, reading: this.#reader.read(id) }));
+    await Promise.all(readings.flatMap(({ id, reading }) => (slow.has(id) ? [] : reading)));
+    this.#events?.onRefreshed();
+  }
+
+  #unread(): { name: string; why: string }[] {
+    return [...this.#reader.unread()].map(([id, why]) => ({ name: this.#picture.nameOf(id), why }));
+  }
 }
