@@ -8,7 +8,7 @@ import { LateCaptures } from "../core/askers/late-captures.ts";
 import { Newcomers } from "../core/askers/unknown-sandboxes.ts";
 import { contain } from "../core/contain.ts";
 import { readCounters } from "../core/counters/registry.ts";
-import { canaryQuery, isOurDenial } from "../core/dns/canary.ts";
+import { canaryQuery, isOurDenial } from "../core/dns/probe.ts";
 import type { LookupEvent } from "../core/journal/lookup-event.ts";
 import {
   anyAddress,

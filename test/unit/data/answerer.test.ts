@@ -3,7 +3,7 @@ import { test } from "node:test";
 import { setImmediate as nextTurn, setTimeout as sleep } from "node:timers/promises";
 import { AskerIndex, type Standing } from "../../../src/core/askers/index-of-askers.ts";
 import { readCounters } from "../../../src/core/counters/registry.ts";
-import { canaryQuery, isOurDenial } from "../../../src/core/dns/canary.ts";
+import { canaryQuery, isOurDenial } from "../../../src/core/dns/probe.ts";
 import type { IpAddress } from "../../../src/core/model/address.ts";
 import { DockerwallError } from "../../../src/errors.ts";
 import { countedSince } from "../../support/counted.ts";
