@@ -43,6 +43,7 @@ import { explain } from "./rehearse.ts";
 import { createStandings } from "./sandbox-standing.ts";
 import { startUnsettledQueue, type UnsettledQueue } from "./unsettled-queue.ts";
 import { createPresence } from "./waiting/presence.ts";
+import { createTrailing } from "./waiting/trailing.ts";
 
 /** How long lookups are gathered before the control plane hears of them. */
 const journalEveryMs = 200;
@@ -473,23 +474,6 @@ async function start(): Promise<void> {
   }, housekeepingEveryMs);
   if (standings !== undefined) setInterval(standings.heal, healPortsEveryMs);
   tell({ kind: "ready" });
-}
-
-/** Runs at once, and then for all calls within `everyMs` together once more: what is asked for is always begun later. */
-function createTrailing(everyMs: number, work: () => void): () => void {
-  let ranAtMs = Number.NEGATIVE_INFINITY;
-  let timer: NodeJS.Timeout | undefined;
-  const run = (): void => {
-    timer = undefined;
-    ranAtMs = performance.now();
-    work();
-  };
-  return () => {
-    if (timer !== undefined) return;
-    const leftMs = ranAtMs + everyMs - performance.now();
-    if (leftMs <= 0) run();
-    else timer = setTimeout(run, leftMs);
-  };
 }
 
 /** Bridges of guarded networks. */
