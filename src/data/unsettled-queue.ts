@@ -3,10 +3,22 @@
 
 import { type PortState, UnsettledPackets } from "../core/askers/unsettled.ts";
 import { contain } from "../core/contain.ts";
+import { declareCounter } from "../core/counters/registry.ts";
 import { unsettledMark, unsettledQueueNumber } from "../core/firewall/names.ts";
 import { openOwnQueue } from "../edge/kernel/flows/queue.ts";
 import type { Readiness } from "../edge/kernel/readiness.ts";
 import { messageOf } from "../errors.ts";
+
+const overflows = declareCounter({
+  name: "unsettled_packets_overflows",
+  help: "How often packets of new containers were dropped because we did not read them fast enough.",
+  words: { one: "overflow of the queue of new containers", many: "overflows of the queue of new containers" },
+});
+const dropped = declareCounter({
+  name: "unsettled_packets_dropped",
+  help: "Packets of new containers dropped before it was known whose they are: too many waited, or for too long.",
+  words: { one: "packet of a new container dropped", many: "packets of new containers dropped" },
+});
 
 export interface UnsettledQueueOptions {
   /** That of first packets. */
@@ -54,9 +66,12 @@ export function startUnsettledQueue(options: UnsettledQueueOptions): UnsettledQu
       if (received.length === 0) break;
       for (const { id, mark } of received) {
         const port = (mark ^ unsettledMark) >>> 0;
-        if (!packets.add(id, port, options.nowMs())) queue.verdict(id, "drop");
+        if (packets.add(id, port, options.nowMs())) continue;
+        queue.verdict(id, "drop");
+        dropped.add();
       }
     }
+    overflows.add(queue.takeOverflows());
     judgeNow();
     if (packets.size > 0) options.onUnknown();
   }
@@ -71,6 +86,7 @@ export function startUnsettledQueue(options: UnsettledQueueOptions): UnsettledQu
       else queue.verdict(id, "drop");
       if (isLate) late += 1;
     }
+    dropped.add(late);
     if (late > 0)
       options.onProblem(
         `${late} packets of a new container were dropped: the engine has not told in time whether it is on a guarded network`,

@@ -104,6 +104,8 @@ test("a flush tells of every lookup that was answered before it", async (t) => {
     "lookup_private_addresses",
     "lookup_refused_grants",
     "lookup_refused_turns",
+    "unsettled_packets_dropped",
+    "unsettled_packets_overflows",
     "upstream_stray_messages",
   ]);
   // What a message asks for may fail, in either thread, and ends nothing.

@@ -8,7 +8,7 @@ import { type OverridesByTarget, type OverrideTarget, targetKey } from "../polic
 import { noPolicyFile, type PolicyFile } from "../policy/policy-file.ts";
 
 /** Everything that says what may be reached, beside the labels. */
-export interface PolicySources {
+export interface OtherPolicies {
   readonly store: ListStore;
   /** The last good one. */
   readonly file: PolicyFile;
@@ -34,7 +34,7 @@ const closedList: EntryList = {
 };
 
 /** No file and no overrides. */
-export function onlyLabels(store: ListStore, nowMs: number): PolicySources {
+export function onlyLabels(store: ListStore, nowMs: number): OtherPolicies {
   return { store, file: noPolicyFile, overrides: new Map(), nowMs };
 }
 
@@ -47,7 +47,7 @@ export function placeOfLabel(target: OverrideTarget): string {
 export function gatherLists(
   target: OverrideTarget,
   label: string | undefined,
-  { store, file, overrides, nowMs }: PolicySources,
+  { store, file, overrides, nowMs }: OtherPolicies,
 ): GatheredLists {
   const place = `${target.kind} ${JSON.stringify(target.name)}`;
   const lists: EntryList[] = [];

@@ -8,7 +8,7 @@ import type { GuardedNetwork } from "../model/guarded-network.ts";
 import type { Network, Topology } from "../model/topology.ts";
 import type { HeldBridge } from "./bridge-claims.ts";
 import { type ContainerFindings, examineContainers } from "./containers.ts";
-import { gatherLists, type PolicySources } from "./gather.ts";
+import { gatherLists, type OtherPolicies } from "./gather.ts";
 import { tellOverlaps } from "./overlaps.ts";
 
 export interface ClassifiedNetwork extends GuardedNetwork {
@@ -34,7 +34,7 @@ export interface ClassifyInput {
   readonly topology: Topology;
   /** Names of all bridge interfaces on the host. */
   readonly bridges: readonly string[];
-  readonly policy: PolicySources;
+  readonly policy: OtherPolicies;
   /** Bridges that no engine network claimed for long enough to be somebody else's. */
   readonly foreign: ReadonlySet<string>;
   /** What hangs on a bridge that is no container's, in words; empty for one that may be guarded. */

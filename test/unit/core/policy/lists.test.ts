@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { gatherLists, onlyLabels, type PolicySources } from "../../../../src/core/classify/gather.ts";
+import { gatherLists, type OtherPolicies, onlyLabels } from "../../../../src/core/classify/gather.ts";
 import { renderEntry } from "../../../../src/core/policy/entry.ts";
 import { createListStore } from "../../../../src/core/policy/list-store.ts";
 import { groupOverrides, type Override, type OverrideTarget } from "../../../../src/core/policy/override.ts";
@@ -17,7 +17,7 @@ const override = (target: OverrideTarget, entry: string, endsAtMs?: number): Ove
 function sourcesOf({
   overrides = [],
   ...sources
-}: Partial<Omit<PolicySources, "overrides">> & { readonly overrides?: readonly Override[] }): PolicySources {
+}: Partial<Omit<OtherPolicies, "overrides">> & { readonly overrides?: readonly Override[] }): OtherPolicies {
   const defaults = { store: createListStore(presets), file: noPolicyFile, nowMs: 0 };
   return { ...defaults, ...sources, overrides: groupOverrides(overrides) };
 }
@@ -26,7 +26,7 @@ function sourcesOf({
 function gathered(
   target: OverrideTarget,
   label: string | undefined,
-  sources: PolicySources,
+  sources: OtherPolicies,
 ): readonly string[] {
   return gatherLists(target, label, sources).lists.map(
     ({ source, entries, endsAtMs }) =>
