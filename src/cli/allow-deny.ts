@@ -1,4 +1,4 @@
-// `dockerwall allow` and `dockerwall deny`: rules at run time, for a network or a container, for a while or until the
+// `dockerwall allow` and `dockerwall deny`: overrides at run time, for a network or a container, for a while or until the
 // host is restarted.
 
 import { parseDuration } from "../core/model/duration.ts";
@@ -9,7 +9,7 @@ import { DockerwallError } from "../errors.ts";
 import { type Command, type Invocation, jsonOption } from "./command.ts";
 import { printable, renderJson, renderSpan } from "./terminal/print.ts";
 
-/** The kernel keeps rules as entries that time out, after 2,147,483 s at most. */
+/** The kernel keeps overrides as entries that time out, after 2,147,483 s at most. */
 const longestSeconds = 24 * 86_400;
 
 const common = {
@@ -19,9 +19,9 @@ const common = {
   options: {
     for: {
       placeholder: "DURATION",
-      help: "end the rule after 15m, 2h, 7d; without it it is in force until the host restarts",
+      help: "end the override after 15m, 2h, 7d; without it it is in force until the host restarts",
     },
-    undo: { help: "take such a rule back" },
+    undo: { help: "take such an override back" },
     json: jsonOption,
   },
 } as const;
@@ -56,7 +56,7 @@ async function change(
     entries,
     forSeconds: spanOf(options["for"]),
   });
-  output.write("json" in options ? renderJson(report) : renderRules(report, Date.now()));
+  output.write("json" in options ? renderJson(report) : renderOverrides(report, Date.now()));
   return 0;
 }
 
@@ -71,12 +71,12 @@ function spanOf(text: string | undefined): number | undefined {
 }
 
 /** What is in force for a target by command, a line each. */
-export function renderRules({ kind, name, rules }: OverridesReport, nowMs: number): string {
+export function renderOverrides({ kind, name, overrides }: OverridesReport, nowMs: number): string {
   const place = `${kind} ${printable(name)}`;
-  if (rules.length === 0) return `No rules by command for ${place}\n`;
-  const lines = rules.map(({ entry, endsAtMs }) => {
+  if (overrides.length === 0) return `No overrides for ${place}\n`;
+  const lines = overrides.map(({ entry, endsAtMs }) => {
     const verb = entry.startsWith("!") ? `deny ${printable(entry.slice(1))}` : `allow ${printable(entry)}`;
     return `  ${verb}${endsAtMs === undefined ? "" : `, for ${renderSpan(endsAtMs - nowMs)} more`}\n`;
   });
-  return `Rules by command for ${place}:\n${lines.join("")}`;
+  return `Overrides for ${place}:\n${lines.join("")}`;
 }

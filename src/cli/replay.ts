@@ -14,7 +14,7 @@ export const replayCommand: Command = {
   mostOperands: 1,
   summary:
     "Tell what another label would have changed of everything that was looked up and connected to so far.",
-  details: "Labels of containers, the policy file and rules by command stay as they are. Nothing is changed.",
+  details: "Labels of containers, the policy file and overrides stay as they are. Nothing is changed.",
   options: {
     allow: { placeholder: "ENTRIES", help: "the label to try" },
     json: jsonOption,

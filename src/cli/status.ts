@@ -7,7 +7,7 @@ import { isInForce, stateSentences } from "../core/model/state.ts";
 import { createControlClient } from "../edge/control-socket/client.ts";
 import { controlSocketOf } from "../edge/control-socket/path.ts";
 import { DockerwallError } from "../errors.ts";
-import { renderRules } from "./allow-deny.ts";
+import { renderOverrides } from "./allow-deny.ts";
 import { type Command, jsonOption } from "./command.ts";
 import { printable, printableSentence, renderJson, renderSpan } from "./terminal/print.ts";
 import { bold } from "./terminal/style.ts";
@@ -70,7 +70,7 @@ export function renderStatus(report: StatusReport, nowMs: number, styled: boolea
     report.networks.length === 0 && isInForce(report.state)
       ? "\nNo network carries the label dockerwall.allow.\n"
       : "",
-    ...report.rules.map((rules) => `\n${renderRules(rules, nowMs)}`),
+    ...report.overrides.map((each) => `\n${renderOverrides(each, nowMs)}`),
   ].join("");
 }
 

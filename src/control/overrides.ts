@@ -1,5 +1,5 @@
-// The rules made by `dockerwall allow` and `dockerwall deny`. The kernel keeps them, as comments in a set whose entries
-// time out, so that a new daemon finds them, and a rule for a while ends on time whoever is running.
+// What is made by `dockerwall allow` and `dockerwall deny`. The kernel keeps them, as comments in a set whose entries
+// time out, so that a new daemon finds them, and an override for a while ends on time whoever is running.
 
 import { setNames } from "../core/firewall/names.ts";
 import { hostPrefix, type IpAddress } from "../core/model/address.ts";
@@ -17,9 +17,9 @@ import { DockerwallError } from "../errors.ts";
 export interface Overrides {
   /** Those that have not ended. */
   current(): readonly Override[];
-  /** Makes rules, or renews them; each takes the place of its opposite. @throws DockerwallError USAGE, KERNEL_REFUSED */
-  add(rules: readonly Override[]): void;
-  /** Takes rules back, granting and denying alike. @throws DockerwallError NOT_FOUND for those that were not made. */
+  /** Makes overrides, or renews them; each takes the place of its opposite. @throws DockerwallError USAGE, KERNEL_REFUSED */
+  add(overrides: readonly Override[]): void;
+  /** Takes overrides back, granting and denying alike. @throws DockerwallError NOT_FOUND for those that were not made. */
   remove(target: OverrideTarget, entries: readonly string[]): void;
   /** Those that have ended, and are not forgotten yet. */
   ended(): readonly Override[];
@@ -32,7 +32,7 @@ export interface Overrides {
 }
 
 /** Most that are kept: each is read by people, and by every classification. */
-const maxRules = 4000;
+const maxOverrides = 4000;
 
 /** Longest life of a kernel entry, seconds: the kernel cuts what is longer, and a restart would take that for its end. */
 const longestSeconds = 2_147_483;
@@ -46,71 +46,75 @@ export function createOverrides({
   readonly nowMs: () => number;
 }): Overrides {
   /** By a number that is the key of the kernel's entry. */
-  const rules = new Map<number, Override>();
-  for (const { key, comment, timeoutSeconds } of sets.list(setNames.rules)) {
+  const overrides = new Map<number, Override>();
+  for (const { key, comment, timeoutSeconds } of sets.list(setNames.overrides)) {
     const endsAtMs = timeoutSeconds ? nowMs() + timeoutSeconds * 1000 : undefined;
-    const rule = parseOverride(comment ?? "", endsAtMs);
-    if (key.kind === "net" && rule !== undefined) rules.set(numberOf(key.prefix.address), rule);
+    const override = parseOverride(comment ?? "", endsAtMs);
+    if (key.kind === "net" && override !== undefined) overrides.set(numberOf(key.prefix.address), override);
   }
 
-  function numberFor(rule: Override): number {
-    for (const [number, known] of rules) if (isSame(known, rule)) return number;
+  function numberFor(override: Override): number {
+    for (const [number, known] of overrides) if (isSame(known, override)) return number;
     let number = 1;
-    while (rules.has(number)) number += 1;
+    while (overrides.has(number)) number += 1;
     return number;
   }
 
-  function write(number: number, rule: Override): void {
-    const comment = commentOf(rule);
+  function write(number: number, override: Override): void {
+    const comment = commentOf(override);
     const seconds =
-      rule.endsAtMs === undefined ? 0 : Math.max(1, Math.round((rule.endsAtMs - nowMs()) / 1000));
-    sets.add(setNames.rules, [{ key: keyOf(number), timeoutSeconds: seconds, comment }]);
+      override.endsAtMs === undefined ? 0 : Math.max(1, Math.round((override.endsAtMs - nowMs()) / 1000));
+    sets.add(setNames.overrides, [{ key: keyOf(number), timeoutSeconds: seconds, comment }]);
   }
 
   /** @throws DockerwallError USAGE */
-  function check(rule: Override): void {
-    commentOf(rule);
-    if (rule.endsAtMs === undefined || rule.endsAtMs - nowMs() <= longestSeconds * 1000) return;
+  function check(override: Override): void {
+    commentOf(override);
+    if (override.endsAtMs === undefined || override.endsAtMs - nowMs() <= longestSeconds * 1000) return;
     throw new DockerwallError(
       "USAGE",
-      "a rule for a while is kept for 24 days at most; leave --for out, and take the rule back with --undo",
+      "an override for a while is kept for 24 days at most; leave --for out, and take it back with --undo",
     );
   }
 
   function drop(number: number): void {
-    rules.delete(number);
-    sets.del(setNames.rules, [keyOf(number)]);
+    overrides.delete(number);
+    sets.del(setNames.overrides, [keyOf(number)]);
   }
 
   function findEnded(): readonly (readonly [number, Override])[] {
-    return [...rules].filter(([, { endsAtMs }]) => endsAtMs !== undefined && endsAtMs <= nowMs());
+    return [...overrides].filter(([, { endsAtMs }]) => endsAtMs !== undefined && endsAtMs <= nowMs());
   }
 
   return {
-    current: () => [...rules.values()].filter(({ endsAtMs }) => endsAtMs === undefined || endsAtMs > nowMs()),
-    ended: () => findEnded().map(([, rule]) => rule),
+    current: () =>
+      [...overrides.values()].filter(({ endsAtMs }) => endsAtMs === undefined || endsAtMs > nowMs()),
+    ended: () => findEnded().map(([, override]) => override),
     add(added) {
-      if (rules.size + added.length > maxRules) {
+      if (overrides.size + added.length > maxOverrides) {
         throw new DockerwallError(
           "USAGE",
-          `there are ${rules.size} rules already; put them into labels or the policy file`,
+          `there are ${overrides.size} overrides already; put them into labels or the policy file`,
         );
       }
       // None is made when one of them cannot be.
-      for (const rule of added) check(rule);
-      for (const rule of added) {
-        const opposite = { ...rule, entry: withNegation(rule.entry, !rule.entry.startsWith("!")) ?? "" };
-        const number = numberFor(rule);
-        write(number, rule);
-        rules.set(number, rule);
-        for (const [other, known] of [...rules]) if (isSame(known, opposite)) drop(other);
+      for (const override of added) check(override);
+      for (const override of added) {
+        const opposite = {
+          ...override,
+          entry: withNegation(override.entry, !override.entry.startsWith("!")) ?? "",
+        };
+        const number = numberFor(override);
+        write(number, override);
+        overrides.set(number, override);
+        for (const [other, known] of [...overrides]) if (isSame(known, opposite)) drop(other);
       }
     },
     remove(target, entries) {
       const found = entries.map((entry) => ({
         entry,
-        numbers: [...rules]
-          .filter(([, rule]) => isOf(rule, target) && withNegation(rule.entry, false) === entry)
+        numbers: [...overrides]
+          .filter(([, override]) => isOf(override, target) && withNegation(override.entry, false) === entry)
           .map(([number]) => number),
       }));
       const missing = found
@@ -119,41 +123,42 @@ export function createOverrides({
       if (missing.length > 0) {
         throw new DockerwallError(
           "NOT_FOUND",
-          `no command made a rule of ${missing.join(", ")} for ${target.name}; see dockerwall status`,
+          `no command made an override of ${missing.join(", ")} for ${target.name}; see dockerwall status`,
         );
       }
       for (const number of found.flatMap(({ numbers }) => numbers)) drop(number);
     },
     expire() {
       const ended = findEnded();
-      for (const [number] of ended) rules.delete(number);
+      for (const [number] of ended) overrides.delete(number);
       const keys = ended.map(([number]) => keyOf(number));
-      if (keys.length > 0) sets.del(setNames.rules, keys);
-      return ended.map(([, rule]) => rule);
+      if (keys.length > 0) sets.del(setNames.overrides, keys);
+      return ended.map(([, override]) => override);
     },
     nextEndMs() {
-      const ends = [...rules.values()].flatMap(({ endsAtMs }) => endsAtMs ?? []);
+      const ends = [...overrides.values()].flatMap(({ endsAtMs }) => endsAtMs ?? []);
       return ends.length === 0 ? undefined : Math.min(...ends);
     },
     restore() {
-      const kept = new Set(sets.list(setNames.rules).flatMap(({ comment }) => comment ?? []));
-      for (const [number, rule] of rules) if (!kept.has(renderOverride(rule) ?? "")) write(number, rule);
+      const kept = new Set(sets.list(setNames.overrides).flatMap(({ comment }) => comment ?? []));
+      for (const [number, override] of overrides)
+        if (!kept.has(renderOverride(override) ?? "")) write(number, override);
     },
   };
 }
 
 /** @throws DockerwallError USAGE */
-function commentOf(rule: Override): string {
-  const comment = renderOverride(rule);
+function commentOf(override: Override): string {
+  const comment = renderOverride(override);
   if (comment !== undefined) return comment;
   throw new DockerwallError(
     "USAGE",
-    `${JSON.stringify(rule.entry)} for ${rule.target.name} is too long to be kept; put it into a label or the policy file`,
+    `${JSON.stringify(override.entry)} for ${override.target.name} is too long to be kept; put it into a label or the policy file`,
   );
 }
 
-function isOf(rule: Override, target: OverrideTarget): boolean {
-  return rule.target.kind === target.kind && rule.target.name === target.name;
+function isOf(override: Override, target: OverrideTarget): boolean {
+  return override.target.kind === target.kind && override.target.name === target.name;
 }
 
 function isSame(a: Override, b: Override): boolean {

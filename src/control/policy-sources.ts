@@ -1,5 +1,5 @@
-// Everything that decides beside labels, and changes while the daemon runs: presets, the policy file, and rules by
-// command with their ends. Whatever changes here is in force when `useOther` resolves.
+// Everything that decides beside labels, and changes while the daemon runs: presets, the policy file, and overrides
+// with their ends. Whatever changes here is in force when `useOther` resolves.
 
 import { contain } from "../core/contain.ts";
 import type { OverrideRequest } from "../core/model/control-api.ts";
@@ -33,7 +33,7 @@ export interface PolicyListener {
 /** As they are now; what they say may be asked for at any time. */
 export interface OpenPolicySources extends Disposable {
   readonly store: ListStore;
-  readonly rules: Overrides;
+  readonly overrides: Overrides;
   file(): PolicyFile;
   presets(): Presets;
   /** Tells what is the matter with the file now, and follows every source from now on. To be called once. */
@@ -41,10 +41,10 @@ export interface OpenPolicySources extends Disposable {
 }
 
 /** With whoever has to know of changes. */
-export interface PolicySources extends Pick<OpenPolicySources, "store" | "rules" | "file" | "presets"> {
-  /** Makes rules, or takes them back; in force when it resolves. @throws DockerwallError */
-  change(request: OverrideRequest, context: Omit<OverrideContext, "rules">): Promise<OverridesReport>;
-  /** Looks after what nobody tells of: rules that have ended, a file that changed unseen. */
+export interface PolicySources extends Pick<OpenPolicySources, "store" | "overrides" | "file" | "presets"> {
+  /** Makes overrides, or takes them back; in force when it resolves. @throws DockerwallError */
+  change(request: OverrideRequest, context: Omit<OverrideContext, "overrides">): Promise<OverridesReport>;
+  /** Looks after what nobody tells of: overrides that have ended, a file that changed unseen. */
   look(): void;
 }
 
@@ -52,7 +52,7 @@ export interface PolicySources extends Pick<OpenPolicySources, "store" | "rules"
 export function openPolicySources({ sets, policyFile, log }: PolicySourcesOptions): OpenPolicySources {
   const builtIn = loadBuiltInPresets();
   const store = createListStore(builtIn);
-  const rules = createOverrides({ sets, nowMs: Date.now });
+  const overrides = createOverrides({ sets, nowMs: Date.now });
   /** Undefined until somebody follows: whoever reads before that reads what there is. */
   let listener: PolicyListener | undefined;
   let problem: string | undefined;
@@ -85,16 +85,16 @@ export function openPolicySources({ sets, policyFile, log }: PolicySourcesOption
   }
   usePresets();
 
-  const now = { store, rules, presets: () => presets, file: watch.current };
+  const now = { store, overrides, presets: () => presets, file: watch.current };
   return {
     ...now,
     follow(next) {
       listener = next;
       if (problem !== undefined) next.onProblem(problem);
-      const ends = closing.use(followEnds(rules, next, log));
+      const ends = closing.use(followEnds(overrides, next, log));
       return {
         ...now,
-        change: (request, context) => change(request, { rules, ...context }, { ...next, ends, log }),
+        change: (request, context) => change(request, { overrides, ...context }, { ...next, ends, log }),
         look() {
           ends.look();
           watch.look();
@@ -108,7 +108,11 @@ export function openPolicySources({ sets, policyFile, log }: PolicySourcesOption
 async function change(
   request: OverrideRequest,
   context: OverrideContext,
-  { useOther, ends, log }: Pick<PolicyListener, "useOther"> & { readonly ends: RuleEnds; readonly log: Log },
+  {
+    useOther,
+    ends,
+    log,
+  }: Pick<PolicyListener, "useOther"> & { readonly ends: OverrideEnds; readonly log: Log },
 ): Promise<OverridesReport> {
   const from = performance.now();
   const target = changeOverrides(request, context);
@@ -120,26 +124,27 @@ async function change(
     durationMs: Math.round(performance.now() - from),
   });
   ends.schedule();
-  return reportOverrides(target, context.rules.current());
+  return reportOverrides(target, context.overrides.current());
 }
 
-interface RuleEnds extends Disposable {
+interface OverrideEnds extends Disposable {
   /** Ends what has ended. @throws DockerwallError when the kernel would not forget it; it is not in force all the same */
   look(): void;
   /** Waits for the next end. */
   schedule(): void;
 }
 
-/** Rules for a while end in the kernel by themselves; what was open by them ends here. */
-function followEnds(rules: Overrides, { useOther, onFailure }: PolicyListener, log: Log): RuleEnds {
+/** Overrides for a while end in the kernel by themselves; what was open by them ends here. */
+function followEnds(overrides: Overrides, { useOther, onFailure }: PolicyListener, log: Log): OverrideEnds {
   let timer: NodeJS.Timeout | undefined;
 
   function look(): void {
-    const ended = rules.ended();
+    const ended = overrides.ended();
     try {
-      rules.expire();
+      overrides.expire();
     } finally {
-      for (const { target, entry } of ended) log.info("rule ended", { [target.kind]: target.name, entry });
+      for (const { target, entry } of ended)
+        log.info("override ended", { [target.kind]: target.name, entry });
       // What goes wrong then is told by `status`, and tried again with the next reconciliation.
       if (ended.length > 0) void useOther().catch(() => undefined);
       schedule();
@@ -148,7 +153,7 @@ function followEnds(rules: Overrides, { useOther, onFailure }: PolicyListener, l
 
   function schedule(): void {
     clearTimeout(timer);
-    const endsAtMs = rules.nextEndMs();
+    const endsAtMs = overrides.nextEndMs();
     if (endsAtMs === undefined) return;
     timer = setTimeout(() => contain(look, onFailure), Math.max(0, endsAtMs - Date.now()) + 1);
   }

@@ -37,8 +37,8 @@ export interface ReporterOptions {
   readonly onChange: (unwell: boolean) => void;
   /** Numbers of the packet queues that are ours. */
   readonly queues: readonly number[];
-  /** The rules made by command. */
-  readonly rules: () => readonly Override[];
+  /** Made by command. */
+  readonly overrides: () => readonly Override[];
   /** Ids of the containers in quarantine. */
   readonly quarantined: () => ReadonlySet<string>;
   /** Resolvers that cannot answer, as their own lookups come back to them; one sentence each. */
@@ -247,7 +247,9 @@ export function createReporter(options: ReporterOptions): Reporter {
         counters: sumReadings([...readCounters(), ...counters]),
         networks,
         held: gone ? [] : heldNow(),
-        rules: targetsOf(options.rules()).map((target) => reportOverrides(target, options.rules())),
+        overrides: targetsOf(options.overrides()).map((target) =>
+          reportOverrides(target, options.overrides()),
+        ),
         quarantined: gone ? [] : quarantined(),
         problems: gone
           ? []
@@ -274,6 +276,6 @@ export function createReporter(options: ReporterOptions): Reporter {
 }
 
 /** Each target once. */
-function targetsOf(rules: readonly Override[]): readonly OverrideTarget[] {
-  return [...new Map(rules.map(({ target }) => [`${target.kind} ${target.name}`, target])).values()];
+function targetsOf(overrides: readonly Override[]): readonly OverrideTarget[] {
+  return [...new Map(overrides.map(({ target }) => [`${target.kind} ${target.name}`, target])).values()];
 }

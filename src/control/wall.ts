@@ -52,8 +52,8 @@ export interface WallPolicy {
   readonly store: ListStore;
   /** The last good policy file. */
   file(): PolicyFile;
-  /** The rules made by command. */
-  readonly rules: { current(): readonly Override[] };
+  /** Made by command. */
+  readonly overrides: { current(): readonly Override[] };
 }
 
 export interface Wall {
@@ -146,11 +146,11 @@ export function createWall(options: WallOptions): Wall {
     const isHosts = (bridge: string): boolean => strangersOn(bridge).length > 0;
     const reading = { claimed, begunAtMs: options.networksReadAtMs(), isHosts };
     const foreign = claims.observe(bridges, reading, options.uptimeMs());
-    const { store, file, rules } = options.policy();
+    const { store, file, overrides } = options.policy();
     const classification = classify({
       topology,
       bridges,
-      policy: { store, file: file(), rules: groupOverrides(rules.current()), nowMs: options.nowMs() },
+      policy: { store, file: file(), overrides: groupOverrides(overrides.current()), nowMs: options.nowMs() },
       foreign,
       strangersOn,
       held: options.hold ? claims.held() : [],

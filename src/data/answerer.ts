@@ -12,9 +12,9 @@ import {
 } from "../core/askers/index-of-askers.ts";
 import { contain } from "../core/contain.ts";
 import { isPrivatePrefix } from "../core/dns/address-filter.ts";
-import { canaryName, rootProblem, rootQuery } from "../core/dns/canary.ts";
 import { askAlong, type CircleInput, type Circles, findCircles } from "../core/dns/circles.ts";
 import { createDiscovery, type DiscoveryAsker } from "../core/dns/discovery.ts";
+import { canaryName, rootProblem, rootQuestion } from "../core/dns/probe.ts";
 import { type AnswerGrant, type Outcome, type Resolution, resolveQuery } from "../core/dns/resolve.ts";
 import { extendedErrors, rcodes } from "../core/dns/wire/codes.ts";
 import { payloadLimit, type Transport } from "../core/dns/wire/message.ts";
@@ -364,10 +364,8 @@ export function createAnswerer(options: AnswererOptions): Answerer {
     },
 
     async probeUpstream() {
-      const query = parseQuery(rootQuery());
-      if (query.kind !== "query") throw new DockerwallError("INTERNAL", "the root is no question");
       try {
-        const problem = rootProblem(await lookups.probe(query.question, "doctor"));
+        const problem = rootProblem(await lookups.probe(rootQuestion, "doctor"));
         return problem === undefined ? undefined : (circles.reasonFor(undefined) ?? problem);
       } catch (error) {
         return circles.reasonFor(undefined) ?? messageOf(error);

@@ -7,10 +7,7 @@ import {
   type Membership,
   type Standing,
 } from "../core/askers/index-of-askers.ts";
-import { plainQuery } from "../core/dns/plain-query.ts";
-import { walkAnswer } from "../core/dns/wire/answer.ts";
-import { types } from "../core/dns/wire/codes.ts";
-import { parseQuery } from "../core/dns/wire/question.ts";
+import { addressQuery, readAddressAnswer } from "../core/dns/probe.ts";
 import { familyOf, type IpAddress } from "../core/model/address.ts";
 import type { ExplainedAnswer, Explanation } from "../core/model/explanation.ts";
 import { serviceCovers } from "../core/model/service.ts";
@@ -110,7 +107,7 @@ async function explainName(
   const decision = joinDecisions(decideForEach(memberships, name, nowMs));
   const networks = memberships.map(({ networkName }) => networkName);
   const families = new Set(memberships.flatMap(({ addresses }) => addresses.map(familyOf)));
-  const wanted = [...(families.has(4) ? [types.a] : []), ...(families.has(6) ? [types.aaaa] : [])];
+  const wanted = [...(families.has(4) ? ["A" as const] : []), ...(families.has(6) ? ["AAAA" as const] : [])];
   const answers = await Promise.all(wanted.map((type) => answerFor(answerer, memberships, { name, type })));
   if (!decision.allowed) {
     const [by] = decision.by;
@@ -146,27 +143,16 @@ async function explainName(
 async function answerFor(
   answerer: Answerer,
   memberships: readonly Membership[],
-  { name, type }: { readonly name: string; readonly type: number },
+  { name, type }: { readonly name: string; readonly type: "A" | "AAAA" },
 ): Promise<ExplainedAnswer> {
-  const said = {
-    type: type === types.a ? "A" : "AAAA",
-    rcode: "SERVFAIL",
-    addresses: [],
-    ttlSeconds: undefined,
-  } as const;
-  const message = plainQuery(name, type);
-  const query = message === undefined ? undefined : parseQuery(message);
-  if (message === undefined || query?.kind !== "query") return said;
-  const bytes = await answerer.rehearse(message, memberships);
-  const answer = bytes === undefined ? undefined : walkAnswer(bytes, query.question);
-  if (answer?.kind !== "answer") return said;
-  return {
-    ...said,
-    rcode: answer.rcode === 0 ? "NOERROR" : "NXDOMAIN",
-    addresses: answer.addresses.map(({ address }) => address),
-    ttlSeconds: answer.ttlSeconds,
-  };
+  const bytes = await answerer.rehearse(addressQuery(name, type), memberships);
+  const { rcode, addresses, ttlSeconds } = bytes === undefined ? noAnswer : readAddressAnswer(bytes);
+  return rcode === "NOERROR" || rcode === "NXDOMAIN"
+    ? { type, rcode, addresses, ttlSeconds }
+    : { type, ...noAnswer };
 }
+
+const noAnswer = { rcode: "SERVFAIL", addresses: [], ttlSeconds: undefined } as const;
 
 function told({ entry, source, endsAtMs }: Match): NonNullable<Explanation["by"]> {
   return { entry: describeEntry(entry), source, endsAtMs };

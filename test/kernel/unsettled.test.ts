@@ -59,7 +59,12 @@ for (const bridged of ["0", "1"]) describe(`with br_netfilter ${bridged}`, () =>
 after(() => sets.close());
 
 function newcomers(bridged: string): void {
-  const plane = { ended: false } as { ended: boolean; link: DataPlaneLink; problems: readonly string[] };
+  const plane = { ended: false } as {
+    ended: boolean;
+    link: DataPlaneLink;
+    problems: readonly string[];
+    counted: (name: string) => number;
+  };
   const boxes: string[] = [];
   const ends: (() => unknown)[] = [];
   started += 1;
@@ -85,11 +90,15 @@ function newcomers(bridged: string): void {
       run("sh", "-c", `echo ${bridged} > /proc/sys/net/bridge/bridge-nf-call-${family}`);
     wall.classify({ networks: [{ ...app, labels: { "dockerwall.allow": "" } }, plain], containers: [] });
     await wall.applyRules();
-    const { plane: link, problems } = await startPlane(
+    const {
+      plane: link,
+      problems,
+      counted,
+    } = await startPlane(
       { after: (end) => void (end && ends.push(end as () => unknown)) },
       { expectsProblems: true },
     );
-    Object.assign(plane, { link, problems });
+    Object.assign(plane, { link, problems, counted });
     await post(link, []);
   });
   beforeEach(() => {
@@ -168,6 +177,9 @@ function newcomers(bridged: string): void {
     );
     assert.ok(performance.now() - sentAtMs > 9_000);
     assert.deepEqual(heard, []);
+    await until("it to be counted", 3_000, () =>
+      plane.counted("unsettled_packets_dropped") > 0 ? true : undefined,
+    );
   });
 
   test("passes from a namespace that is no sandbox", async () => {

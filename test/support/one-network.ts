@@ -19,6 +19,7 @@ const emptyOpt = Buffer.from([0, 0, 41, 4, 208, 0, 0, 0, 0, 0, 0]);
 
 export interface OneNetwork {
   readonly answerer: Answerer;
+  readonly admission: Admission;
   readonly topology: Topology;
   readonly guarded: readonly GuardedNetwork[];
   readonly events: LookupEvent[];
@@ -56,6 +57,19 @@ export function startOneNetwork(change: {
   const events: LookupEvent[] = [];
   const problems: string[] = [];
   const grants: Grant[] = [];
+  const admission: Admission = {
+    admit: change.admit ?? ((admitted) => void grants.push(...admitted)),
+    takeLeft: () => 0,
+    judge: () => false,
+    verdict: () => ({ allowed: false, by: undefined, name: undefined }),
+    secondsLeft: () => undefined,
+    namesOf: () => [],
+    rejudge: () => undefined,
+    isOpen: () => false,
+    own: () => false,
+    disown: () => undefined,
+    sweep: () => undefined,
+  };
   const answerer = createAnswerer({
     settings: {
       dnsPort: 5053,
@@ -67,19 +81,7 @@ export function startOneNetwork(change: {
       holdUnsettled: false,
       queueNumber: 0,
     },
-    admission: {
-      admit: change.admit ?? ((admitted) => void grants.push(...admitted)),
-      takeLeft: () => 0,
-      judge: () => false,
-      verdict: () => ({ allowed: false, by: undefined, name: undefined }),
-      secondsLeft: () => undefined,
-      namesOf: () => [],
-      rejudge: () => undefined,
-      isOpen: () => false,
-      own: () => false,
-      disown: () => undefined,
-      sweep: () => undefined,
-    },
+    admission,
     indexNow: () => index,
     ownAddresses: () => [],
     onLookup: (event) => events.push(event),
@@ -97,6 +99,7 @@ export function startOneNetwork(change: {
     );
   return {
     answerer,
+    admission,
     message: messageFor,
     topology,
     guarded,

@@ -47,6 +47,10 @@ export function filterOf(own: readonly Prefix[] = [], named: readonly Prefix[] =
 
 /** What a wall decides by when there are labels and nothing else. */
 export function labelsOnly(): Pick<WallOptions, "policy"> {
-  const policy = { store: createListStore(presets), file: () => noPolicyFile, rules: { current: () => [] } };
+  const policy = {
+    store: createListStore(presets),
+    file: () => noPolicyFile,
+    overrides: { current: () => [] },
+  };
   return { policy: () => policy };
 }

@@ -7,6 +7,7 @@ import {
   rawOpt,
   rawQuestion,
   rawRecord,
+  v4,
   wireName,
   words,
 } from "./dns-bytes.ts";
@@ -89,6 +90,14 @@ export const accepted: readonly {
   {
     name: "EDNS with unknown flags",
     message: { counts: [1, 0, 0, 1], body: [question, rawOpt({ flags: 0xffff })] },
+    text: "www.example.org",
+  },
+  {
+    name: "a record behind OPT that means nothing to us",
+    message: {
+      counts: [1, 0, 0, 2],
+      body: [question, rawOpt(), rawRecord({ owner: plainName("a"), type: 1, rdata: v4("203.0.113.5") })],
+    },
     text: "www.example.org",
   },
   {

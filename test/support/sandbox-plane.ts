@@ -4,6 +4,7 @@
 import assert from "node:assert/strict";
 import type { TestContext } from "node:test";
 import { createWall } from "../../src/control/wall.ts";
+import type { CounterReading } from "../../src/core/counters/reading.ts";
 import { type IpAddress, parsePrefix } from "../../src/core/model/address.ts";
 import type { Container, Network } from "../../src/core/model/topology.ts";
 import { type KernelSets, openKernelSets } from "../../src/edge/kernel/ipset/kernel-sets.ts";
@@ -126,6 +127,8 @@ export interface Plane {
   /** The containers that it had the engine read. */
   readonly asked: () => readonly string[];
   readonly problems: readonly string[];
+  /** Where a counter of its thread stands; nought until it has told. */
+  readonly counted: (name: string) => number;
 }
 
 /** Starts one; it fails the test on problems that are not expected. */
@@ -139,6 +142,7 @@ export async function startPlane(
   const asked: string[] = [];
   started += 1;
   const problems: string[] = [];
+  let counters: readonly CounterReading[] = [];
   const plane = await startDataPlane(
     {
       dnsPort: 5053 + started,
@@ -155,13 +159,16 @@ export async function startPlane(
       onFreshAddresses: () => undefined,
       onRefresh: (suspects) => void asked.push(...suspects),
       onSandboxes: () => undefined,
-      onResolver: () => undefined,
+      onResolver: (_report, readings) => {
+        counters = readings;
+      },
       onProblem: (problem) => (expectsProblems ? problems.push(problem) : assert.fail(problem)),
       onDeath: (error) => assert.fail(error),
     },
   );
   t.after(() => plane[Symbol.asyncDispose]());
-  return { plane, asked: () => asked, problems };
+  const counted = (name: string): number => counters.find((each) => each.name === name)?.value ?? 0;
+  return { plane, asked: () => asked, problems, counted };
 }
 
 /** Posts what the engine tells: these containers, of which some are in quarantine by name. */

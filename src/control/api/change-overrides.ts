@@ -18,35 +18,35 @@ import { findContainer } from "./find-container.ts";
 const targetForm = /^(network|container):(.+)$/;
 
 export interface OverrideContext {
-  readonly rules: Overrides;
+  readonly overrides: Overrides;
   readonly presets: Presets;
   readonly topology: Topology;
   readonly classification: Classification;
   readonly nowMs: number;
 }
 
-/** Makes or takes back rules; they are in force after the next reconciliation. @throws DockerwallError */
+/** Makes or takes back overrides; they are in force after the next reconciliation. @throws DockerwallError */
 export function changeOverrides(request: OverrideRequest, context: OverrideContext): OverrideTarget {
   const target =
     (request.verb === "undo" ? departedTarget(request.target, context) : undefined) ??
     findTarget(request.target, context);
   const entries = checkEntries(request, context.presets);
   if (request.verb === "undo") {
-    context.rules.remove(target, entries);
+    context.overrides.remove(target, entries);
     return target;
   }
   const negated = request.verb === "deny";
   const endsAtMs = request.forSeconds === undefined ? undefined : context.nowMs + request.forSeconds * 1000;
-  context.rules.add(
+  context.overrides.add(
     entries.map((entry): Override => ({ target, entry: withNegation(entry, negated) ?? entry, endsAtMs })),
   );
   return target;
 }
 
-/** The rules of a target as they are reported. */
-export function reportOverrides(target: OverrideTarget, rules: readonly Override[]): OverridesReport {
-  const own = overridesOf(rules, target).map(({ entry, endsAtMs }) => ({ entry, endsAtMs }));
-  return { kind: target.kind, name: target.name, rules: own };
+/** The overrides of a target as they are reported. */
+export function reportOverrides(target: OverrideTarget, overrides: readonly Override[]): OverridesReport {
+  const own = overridesOf(overrides, target).map(({ entry, endsAtMs }) => ({ entry, endsAtMs }));
+  return { kind: target.kind, name: target.name, overrides: own };
 }
 
 /** Entries in their canonical form, without `!`: the verb says what they do. */
@@ -62,7 +62,7 @@ function checkEntries({ entries, verb, target }: OverrideRequest, presets: Prese
   }
   if (words.length === 0)
     throw new DockerwallError("USAGE", `${verb} needs an entry, as in api.example.com:443`);
-  // The preset that a rule names may be gone from the policy file by now.
+  // The preset that an override names may be gone from the policy file by now.
   if (verb === "undo") return words.map((word) => withNegation(word, false) ?? word);
   const result = parseAllowlist(text, presets);
   if (!result.ok) {
@@ -75,17 +75,17 @@ function checkEntries({ entries, verb, target }: OverrideRequest, presets: Prese
   });
 }
 
-/** Whom rules are for that is there no more, or is called otherwise now: what was made for him can be taken back. */
+/** Whom overrides are for that is there no more, or is called otherwise now: what was made for him can be taken back. */
 function departedTarget(
   text: string,
-  { rules, topology, classification }: OverrideContext,
+  { overrides, topology, classification }: OverrideContext,
 ): OverrideTarget | undefined {
   const [, kind, name = text] = targetForm.exec(text) ?? [];
   const isThere =
     classification.guarded.some((network) => network.name === name) ||
     findContainerOrNone(topology, name) !== undefined;
   if (isThere) return undefined;
-  return rules
+  return overrides
     .current()
     .map(({ target }) => target)
     .find((target) => target.name === name && (kind === undefined || kind === target.kind));

@@ -127,7 +127,7 @@ export function createControlApi(options: ControlApiOptions): ControlApi {
     return (await wall.stands()) && left === 0;
   }
 
-  /** Makes rules, or takes them back; what the kernel does not hold is not said to be in force. */
+  /** Makes overrides, or takes them back; what the kernel does not hold is not said to be in force. */
   async function changeOverrides(request: OverrideRequest): Promise<OverridesReport> {
     const report = await policies.change(request, present());
     if (await isInForce(report)) return report;

@@ -1,6 +1,7 @@
 // What a daemon finds on its host, and claims of it, before it changes anything there.
 
 import { isEngineHeld } from "../../core/firewall/engine-hold.ts";
+import { awaitEngine } from "../../edge/engine/await-engine.ts";
 import { engineFinder, findSandboxFolder } from "../../edge/engine/dockerd.ts";
 import { connectEngine, type Engine } from "../../edge/engine/engine.ts";
 import { ownContainerId } from "../../edge/engine/own-container.ts";
@@ -58,7 +59,7 @@ export async function acquireHost(config: Config, log: Log): Promise<Host> {
   const firewall = createFirewall(backend);
   const engineQueueFd =
     folder.path === undefined ? undefined : await takeQuestions(firewall, config.queueNumber, sets);
-  const engineVersion = await engine.version();
+  const engineVersion = await awaitEngine(engine, (problem) => log.warn("engine", { problem }));
   const adopts = await findsAnything(sets, firewall);
   const upstreams = openUpstreams(config.upstreams, log);
   if (folder.path !== undefined) probeSandboxTable();

@@ -84,7 +84,7 @@ export function makeParts(ground: Ground, cleanup: AsyncDisposableStack): Parts 
     reporter,
     log,
     inventory,
-    beforePost: () => open.rules.restore(),
+    beforePost: () => open.overrides.restore(),
     dataPlane: dataPlane.current,
     guardsPorts: missing.unguardedPorts === undefined,
   });
@@ -160,7 +160,7 @@ function makeReporter(
     state: () => lifecycle.state,
     onProblem: (problem) => log.error("degraded", { problem }),
     onChange: (unwell) => lifecycle.observe(unwell),
-    rules: open.rules.current,
+    overrides: open.overrides.current,
     quarantined: () => wall.quarantine,
     circles: (topology, { guarded }) =>
       findCircles({

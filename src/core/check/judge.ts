@@ -82,7 +82,7 @@ export function judge({ project, tree, problems, presets }: JudgeInput): CheckRe
   };
 }
 
-/** With every bridge there, no policy file, no rules by command, and nobody in quarantine. */
+/** With every bridge there, no policy file, no overrides, and nobody in quarantine. */
 function classifyAlone(topology: Topology, presets: Presets, own: string | undefined): Classification {
   return classify({
     topology,

@@ -7,7 +7,7 @@ import { allowLabel, placeOf } from "../labels/table.ts";
 import type { IpAddress } from "../model/address.ts";
 import type { GuardedNetwork, ServicePolicy } from "../model/guarded-network.ts";
 import type { Container, Hazard, Network, Topology } from "../model/topology.ts";
-import { gatherLists, type PolicySources } from "./gather.ts";
+import { gatherLists, type OtherPolicies } from "./gather.ts";
 
 /** An address of a guarded container, guarded by itself on a bridge of another network of it that is not guarded. */
 export interface GuardedAddress {
@@ -49,7 +49,7 @@ export interface ExamineInput {
   readonly guarded: ReadonlyMap<string, Pick<GuardedNetwork, "labels">>;
   /** Ids of the containers in quarantine. */
   readonly quarantine: ReadonlySet<string>;
-  readonly policy: PolicySources;
+  readonly policy: OtherPolicies;
   /** Id of the daemon's own container, of which nobody need be warned. */
   readonly own?: string | undefined;
 }

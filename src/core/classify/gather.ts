@@ -1,5 +1,5 @@
-// Which lists of entries make a network's or a container's policy: its label, the policy file, and the rules made by
-// command. Each is bad or good by itself, and a bad one leaves in force what stood in its place before.
+// Which lists of entries make a network's or a container's policy: its label, the policy file, and the overrides
+// made by command. Each is bad or good by itself, and a bad one leaves in force what stood in its place before.
 
 import { allowLabel, placeOf } from "../labels/table.ts";
 import type { EntryList } from "../policy/entry-list.ts";
@@ -8,11 +8,11 @@ import { type OverridesByTarget, type OverrideTarget, targetKey } from "../polic
 import { noPolicyFile, type PolicyFile } from "../policy/policy-file.ts";
 
 /** Everything that says what may be reached, beside the labels. */
-export interface PolicySources {
+export interface OtherPolicies {
   readonly store: ListStore;
   /** The last good one. */
   readonly file: PolicyFile;
-  readonly rules: OverridesByTarget;
+  readonly overrides: OverridesByTarget;
   readonly nowMs: number;
 }
 
@@ -33,9 +33,9 @@ const closedList: EntryList = {
   closes: true,
 };
 
-/** No file and no rules. */
-export function onlyLabels(store: ListStore, nowMs: number): PolicySources {
-  return { store, file: noPolicyFile, rules: new Map(), nowMs };
+/** No file and no overrides. */
+export function onlyLabels(store: ListStore, nowMs: number): OtherPolicies {
+  return { store, file: noPolicyFile, overrides: new Map(), nowMs };
 }
 
 /** What a label's list is called. */
@@ -47,7 +47,7 @@ export function placeOfLabel(target: OverrideTarget): string {
 export function gatherLists(
   target: OverrideTarget,
   label: string | undefined,
-  { store, file, rules, nowMs }: PolicySources,
+  { store, file, overrides, nowMs }: OtherPolicies,
 ): GatheredLists {
   const place = `${target.kind} ${JSON.stringify(target.name)}`;
   const lists: EntryList[] = [];
@@ -69,7 +69,7 @@ export function gatherLists(
   if (file.closed) lists.push(closedList);
   const inFile = (target.kind === "network" ? file.networks : file.containers).get(target.name);
   if (inFile !== undefined) read(`${place}, policy file`, inFile);
-  const own = (rules.get(targetKey(target)) ?? []).filter(
+  const own = (overrides.get(targetKey(target)) ?? []).filter(
     ({ endsAtMs }) => endsAtMs === undefined || endsAtMs > nowMs,
   );
   // Each by itself: one that is bad by now, because its preset is gone, must not take a `deny` out of force.

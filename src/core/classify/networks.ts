@@ -8,7 +8,7 @@ import type { GuardedNetwork } from "../model/guarded-network.ts";
 import type { Network, Topology } from "../model/topology.ts";
 import type { HeldBridge } from "./bridge-claims.ts";
 import { type ContainerFindings, examineContainers } from "./containers.ts";
-import { gatherLists, type PolicySources } from "./gather.ts";
+import { gatherLists, type OtherPolicies } from "./gather.ts";
 import { tellOverlaps } from "./overlaps.ts";
 
 export interface ClassifiedNetwork extends GuardedNetwork {
@@ -34,7 +34,7 @@ export interface ClassifyInput {
   readonly topology: Topology;
   /** Names of all bridge interfaces on the host. */
   readonly bridges: readonly string[];
-  readonly policy: PolicySources;
+  readonly policy: OtherPolicies;
   /** Bridges that no engine network claimed for long enough to be somebody else's. */
   readonly foreign: ReadonlySet<string>;
   /** What hangs on a bridge that is no container's, in words; empty for one that may be guarded. */
@@ -105,7 +105,7 @@ export function classify(input: ClassifyInput): Classification {
     policy: input.policy,
     own: input.own,
   });
-  warnings.push(...strangersInFile(input, guarded), ...strangersInRules(input, guarded));
+  warnings.push(...strangersInFile(input, guarded), ...strangersInOverrides(input, guarded));
   warnings.push(...tellOverlaps(input.topology.networks, new Set(guarded.map(({ id }) => id))));
   for (const { name } of guarded.filter(({ labels }) => labels.mode === "audit")) {
     warnings.push(`network ${JSON.stringify(name)} is in audit mode: everything passes, and is recorded`);
@@ -129,25 +129,23 @@ function bridgeProblems({ name, bridge = "" }: Network, bridges: readonly string
   ];
 }
 
-/** Rules by command for names that nobody has: one who was renamed is not held by them any more. */
-function strangersInRules(
-  { topology, policy: { rules, nowMs } }: ClassifyInput,
+/** Overrides for names that nobody has: one who was renamed is not held by them any more. */
+function strangersInOverrides(
+  { topology, policy: { overrides, nowMs } }: ClassifyInput,
   guarded: readonly ClassifiedNetwork[],
 ): string[] {
   const there = {
     network: new Set(guarded.map(({ name }) => name)),
     container: new Set(topology.containers.map(({ name }) => name)),
   };
-  return [...rules.values()].flatMap((all) => {
+  return [...overrides.values()].flatMap((all) => {
     const own = all.filter(({ endsAtMs }) => endsAtMs === undefined || endsAtMs > nowMs);
     const [first] = own;
     if (first === undefined || there[first.target.kind].has(first.target.name)) return [];
     const { kind, name } = first.target;
     const who = `${kind === "network" ? "guarded network" : "container"} ${JSON.stringify(name)}`;
     const entries = own.map(({ entry }) => entry).join(", ");
-    return [
-      `rules by command: there is no ${who} for ${entries}; if it was renamed, they are not in force for it`,
-    ];
+    return [`overrides: there is no ${who} for ${entries}; if it was renamed, they are not in force for it`];
   });
 }
 

@@ -43,7 +43,7 @@ interface Asker {
 }
 
 /** What is in the text of every refusal for a circle. */
-const circleWords = "come back here";
+export const circleWords = "come back here";
 
 /** A lookup that would come back to itself, or that failed as its resolver's own do. */
 export class CircleError extends Error {}
@@ -191,11 +191,6 @@ function askerOf(container: Container, guarded: ReadonlyMap<string, GuardedNetwo
 function answersAt(published: IpAddress, address: IpAddress): boolean {
   if (published === address) return true;
   return (published === "0.0.0.0" || published === "::") && familyOf(published) === familyOf(address);
-}
-
-/** True for a refusal of ours for a circle, as the container gets it. */
-export function tellsOfCircle(answer: Uint8Array): boolean {
-  return Buffer.from(answer).includes(circleWords);
 }
 
 /** Who is asked, and what is said when nobody could be. */

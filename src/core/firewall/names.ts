@@ -38,8 +38,8 @@ export const setNames = {
   /** hash:net,iface (subnet, bridge): guarded networks whose containers are told that they were denied. */
   reject4: "dockerwall-reject4",
   reject6: "dockerwall-reject6",
-  /** hash:net (a number), timeout, comment (a rule made by `allow` or `deny`): kept here so that a restart finds them. */
-  rules: "dockerwall-rules",
+  /** hash:net (a number), timeout, comment (what `allow` or `deny` made): a restart finds it here, and an upgrade by this name. */
+  overrides: "dockerwall-rules",
   /** hash:net (half of all addresses), timeout: there as long as the daemon answers what the host's OUTPUT puts before it. */
   awake4: "dockerwall-awake4",
   awake6: "dockerwall-awake6",

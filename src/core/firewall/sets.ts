@@ -96,7 +96,7 @@ export function setSpecs(): readonly SetSpec[] {
         hashSize: 64,
         maxEntries: 65_536,
       })),
-      ...(family === 4 ? [{ name: setNames.rules, ...netSet, hashSize: 64, maxEntries: 4096 }] : []),
+      ...(family === 4 ? [{ name: setNames.overrides, ...netSet, hashSize: 64, maxEntries: 4096 }] : []),
       { name: setNames[`open${family}`], ...list, maxEntries: maxChunks },
       { name: setNames[`closed${family}`], ...list, maxEntries: maxChunks },
       ...(family === 6 ? [{ name: setNames.link6, ...list, maxEntries: maxChunks }] : []),

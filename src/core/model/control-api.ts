@@ -18,7 +18,7 @@ export interface ControlApi {
   doctor(): Promise<DoctorReport>;
   /** @throws DockerwallError NETWORK_EXISTS, BAD_ENTRY, ENGINE_REFUSED, NOT_ENFORCED. */
   prepareNetwork(request: PrepareNetworkRequest): Promise<PreparedNetwork>;
-  /** Makes rules, or takes them back; in force when it resolves. @throws DockerwallError BAD_ENTRY, NOT_FOUND, USAGE */
+  /** Makes overrides, or takes them back; in force when it resolves. @throws DockerwallError BAD_ENTRY, NOT_FOUND, USAGE */
   changeOverrides(request: OverrideRequest): Promise<OverridesReport>;
   /** @throws DockerwallError BAD_ENTRY, NOT_FOUND */
   explain(request: ExplainRequest): Promise<ExplainReport>;
@@ -58,7 +58,7 @@ export interface OverrideRequest {
   /** A guarded network, or a container on one. */
   readonly target: string;
   readonly entries: readonly string[];
-  /** How long the rule is in force; undefined until the host is restarted. */
+  /** How long the override is in force; undefined until the host is restarted. */
   readonly forSeconds: number | undefined;
 }
 

@@ -96,7 +96,7 @@ export interface StatusReport {
   /** Bridges that pass nothing, as it is not known yet whose they are. */
   readonly held: readonly { readonly bridge: string; readonly sinceMs: number }[];
   /** What `allow` and `deny` have made. */
-  readonly rules: readonly OverridesReport[];
+  readonly overrides: readonly OverridesReport[];
   /** Containers that are cut off, by name. */
   readonly quarantined: readonly string[];
   /** What must be corrected; one sentence each. */
@@ -118,11 +118,11 @@ export interface DoctorReport {
   readonly checks: readonly Check[];
 }
 
-/** The rules made by command for one target. */
+/** What was made by command for one target. */
 export interface OverridesReport {
   readonly kind: "network" | "container";
   readonly name: string;
-  readonly rules: readonly {
+  readonly overrides: readonly {
     /** With `!` in front what `deny` takes away. */
     readonly entry: string;
     /** Milliseconds since the epoch; undefined until the host is restarted. */

@@ -1,4 +1,4 @@
-// Rules that `dockerwall allow` and `dockerwall deny` make at run time, and how the kernel keeps them: as comments in a
+// Overrides, which `dockerwall allow` and `dockerwall deny` make at run time, and how the kernel keeps them: as comments in a
 // set of ours, so that they outlive the daemon and end on time without it.
 
 import { parseEntry, renderEntry } from "./entry.ts";
@@ -19,13 +19,13 @@ export interface Override {
 /** Longest comment of a set's entry, bytes. @see ipset(8), comment */
 const maxCommentBytes = 255;
 
-/** The comment that stands for a rule, undefined when it does not fit. */
+/** The comment that stands for an override, undefined when it does not fit. */
 export function renderOverride({ target, entry }: Override): string | undefined {
   const text = `${target.kind} ${target.name} ${entry}`;
   return Buffer.byteLength(text) <= maxCommentBytes ? text : undefined;
 }
 
-/** The rule of a comment that renderRule() made; undefined for another. */
+/** The override of a comment that renderOverride() made; undefined for another. */
 export function parseOverride(comment: string, endsAtMs: number | undefined): Override | undefined {
   // Engines take spaces in the name of a network.
   const [, kind, name, entry] = /^(network|container) (.+) (\S+)$/.exec(comment) ?? [];
@@ -39,11 +39,11 @@ export function withNegation(text: string, negated: boolean): string | undefined
   return "entry" in result ? renderEntry({ ...result.entry, negated }) : undefined;
 }
 
-/** Rules by their target, for whoever asks for many targets. */
+/** Overrides by their target, for whoever asks for many targets. */
 export type OverridesByTarget = ReadonlyMap<string, readonly Override[]>;
 
-export function groupOverrides(rules: readonly Override[]): OverridesByTarget {
-  return Map.groupBy(rules, ({ target }) => targetKey(target));
+export function groupOverrides(overrides: readonly Override[]): OverridesByTarget {
+  return Map.groupBy(overrides, ({ target }) => targetKey(target));
 }
 
 /** What names a target in OverridesByTarget. */
@@ -51,7 +51,10 @@ export function targetKey({ kind, name }: OverrideTarget): string {
   return `${kind} ${name}`;
 }
 
-/** Rules of one target. */
-export function overridesOf(rules: readonly Override[], { kind, name }: OverrideTarget): readonly Override[] {
-  return rules.filter(({ target }) => target.kind === kind && target.name === name);
+/** Overrides of one target. */
+export function overridesOf(
+  overrides: readonly Override[],
+  { kind, name }: OverrideTarget,
+): readonly Override[] {
+  return overrides.filter(({ target }) => target.kind === kind && target.name === name);
 }

@@ -23,8 +23,8 @@ const overflows = declareCounter({
 export interface QueueOptions {
   readonly number: number;
   readonly readiness: Readiness;
-  readonly admission: Admission;
-  readonly indexNow: () => AskerIndex;
+  readonly admission: Pick<Admission, "judge">;
+  readonly indexNow: () => Pick<AskerIndex, "standingOfSource">;
   readonly onProblem: (problem: string) => void;
 }
 

@@ -3,10 +3,22 @@
 
 import { type Decision, type PortState, UnsettledPackets } from "../../core/askers/unsettled.ts";
 import { contain, contained } from "../../core/contain.ts";
+import { declareCounter } from "../../core/counters/registry.ts";
 import { unsettledMark, unsettledQueueNumber } from "../../core/firewall/names.ts";
 import { openOwnQueue, type QueuedPacket } from "../../edge/kernel/flows/queue.ts";
 import type { Readiness } from "../../edge/kernel/readiness.ts";
 import { messageOf } from "../../errors.ts";
+
+const overflows = declareCounter({
+  name: "unsettled_packets_overflows",
+  help: "How often packets of new containers were dropped because we did not read them fast enough.",
+  words: { one: "overflow of the queue of new containers", many: "overflows of the queue of new containers" },
+});
+const dropped = declareCounter({
+  name: "unsettled_packets_dropped",
+  help: "Packets of new containers dropped before it was known whose they are: too many waited, or for too long.",
+  words: { one: "packet of a new container dropped", many: "packets of new containers dropped" },
+});
 
 export interface UnsettledQueueOptions {
   /** That of first packets. */
@@ -54,13 +66,16 @@ export function startUnsettledQueue(options: UnsettledQueueOptions): UnsettledQu
       if (received.length === 0) break;
       for (const packet of received) take(packet);
     }
+    overflows.add(queue.takeOverflows());
     judgeNow();
     if (packets.size > 0) options.onUnknown();
   }
 
   function take({ id, mark }: QueuedPacket): void {
     const port = (mark ^ unsettledMark) >>> 0;
-    if (!packets.add(id, port, options.nowMs())) contain(() => queue.verdict(id, "drop"), told);
+    if (packets.add(id, port, options.nowMs())) return;
+    dropped.add();
+    contain(() => queue.verdict(id, "drop"), told);
   }
 
   function judgeNow(): void {
@@ -71,6 +86,7 @@ export function startUnsettledQueue(options: UnsettledQueueOptions): UnsettledQu
     const decisions = packets.decide(options.stateOf, options.nowMs());
     for (const decision of decisions) contain(() => carryOut(decision), told);
     const late = decisions.filter(({ isLate }) => isLate).length;
+    dropped.add(late);
     if (late > 0)
       options.onProblem(
         `${late} packets of a new container were dropped: the engine has not told in time whether it is on a guarded network`,

@@ -2,7 +2,7 @@
 // a number is refused.
 
 import { contain } from "../../core/contain.ts";
-import { canaryQuery, isOurDenial } from "../../core/dns/canary.ts";
+import { canaryQuery, isOurDenial } from "../../core/dns/probe.ts";
 import { DockerwallError, messageOf } from "../../errors.ts";
 import type { DataPlaneFindings, ToDataPlane } from "../../planes/messages.ts";
 import { createReceiver } from "../../planes/picture.ts";

@@ -44,7 +44,7 @@ export const routes: { readonly [Name in RouteName]: Route<Name> } = {
   },
   changeOverrides: {
     method: "POST",
-    path: "/v1/rules",
+    path: "/v1/overrides",
     request: fields({
       verb: oneOf(["allow", "deny", "undo"]),
       target: text,

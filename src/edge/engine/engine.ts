@@ -41,32 +41,46 @@ export interface Engine {
   followEvents(onOpen: () => void, onEvent: (event: EngineEvent) => void, signal: AbortSignal): Promise<void>;
 }
 
+export interface EngineLimits {
+  /** How long it may take to answer out of its memory: that comes in milliseconds, or not at all. */
+  readonly answerWithinMs: number;
+  /** How long it may take to make or remove a network: it runs tools that wait for others. */
+  readonly changeWithinMs: number;
+}
+
+const defaultLimits: EngineLimits = { answerWithinMs: 10_000, changeWithinMs: 30_000 };
+
 /**
- * The engine behind a unix socket. An engine that was started anew has made its socket anew, and a mount still shows
+ * The engine behind a unix socket. No request waits for ever, but for the stream of events once it is open. An engine that was started anew has made its socket anew, and a mount still shows
  * the old one: when that refuses, `findSocket` says where the new one is.
  */
-export function connectEngine(socketPath: string, findSocket: () => string | undefined): Engine {
+export function connectEngine(
+  socketPath: string,
+  findSocket: () => string | undefined,
+  limits: EngineLimits = defaultLimits,
+): Engine {
   let docker = new Docker({ socketPath });
+  const inTime = (): AbortSignal => AbortSignal.timeout(limits.answerWithinMs);
 
   /** Looks for the engine elsewhere when nobody is behind the socket. */
   function reconnect(error: unknown): void {
-    const code = typeof error === "object" && error !== null && "code" in error ? error.code : undefined;
+    const code = codeOf(error);
     if (code !== "ECONNREFUSED" && code !== "ENOENT") return;
     docker = new Docker({ socketPath: findSocket() ?? socketPath });
   }
 
-  async function call<T>(what: string, request: () => Promise<T>): Promise<T> {
+  async function call<T>(what: string, request: Request<T>, signal = inTime()): Promise<T> {
     try {
-      return await request();
+      return await request(signal);
     } catch (error) {
       reconnect(error);
       throw engineError(what, socketPath, error);
     }
   }
 
-  async function found<T>(what: string, request: () => Promise<T>): Promise<T | undefined> {
+  async function found<T>(what: string, request: Request<T>, signal = inTime()): Promise<T | undefined> {
     try {
-      return await request();
+      return await request(signal);
     } catch (error) {
       if (statusOf(error) === 404) return undefined;
       throw engineError(what, socketPath, error);
@@ -75,34 +89,44 @@ export function connectEngine(socketPath: string, findSocket: () => string | und
 
   return {
     version: () =>
-      call("version", async () => {
-        const answer = await docker.version();
+      call("tell its version", async (abortSignal) => {
+        const answer = await telling(docker).version({ abortSignal });
         return { version: answer.Version, apiVersion: answer.ApiVersion };
       }),
     listNetworks: () =>
-      call("list networks", async () =>
-        (await docker.listNetworks({ abortSignal: inTime() })).flatMap(parseNetwork),
+      call("list networks", async (abortSignal) =>
+        (await docker.listNetworks({ abortSignal })).flatMap(parseNetwork),
       ),
     inspectNetwork: (id) =>
-      found("inspect network", async () => parseNetwork(await docker.getNetwork(id).inspect())[0]),
+      found("inspect network", async (signal) => parseNetwork(await readNetwork(docker, id, signal))[0]),
     listContainers: () =>
-      call("list containers", async () =>
-        (await docker.listContainers({ all: true, abortSignal: inTime() })).flatMap(parseListedContainer),
+      call("list containers", async (abortSignal) =>
+        (await docker.listContainers({ all: true, abortSignal })).flatMap(parseListedContainer),
       ),
     inspectContainer: (id, signal) =>
       found(
         "inspect container",
-        async () => parseContainer(await docker.getContainer(id).inspect({ abortSignal: signal }))[0],
+        async (abortSignal) => parseContainer(await docker.getContainer(id).inspect({ abortSignal }))[0],
+        signal,
       ),
     createBridgeNetwork: (name, labels) =>
-      call(`create network ${JSON.stringify(name)}`, async () => {
-        const options = { Name: name, Driver: "bridge", CheckDuplicate: true, Labels: { ...labels } };
-        return (await docker.createNetwork(options)).id;
-      }),
-    removeNetwork: (id) => call("remove network", async () => void (await docker.getNetwork(id).remove())),
+      call(
+        `create network ${JSON.stringify(name)}`,
+        async (abortSignal) => {
+          const options = { Name: name, Driver: "bridge", CheckDuplicate: true, Labels: { ...labels } };
+          return (await docker.createNetwork({ ...options, abortSignal })).id;
+        },
+        AbortSignal.timeout(limits.changeWithinMs),
+      ),
+    removeNetwork: (id) =>
+      call(
+        "remove network",
+        async (abortSignal) => void (await docker.getNetwork(id).remove({ abortSignal })),
+        AbortSignal.timeout(limits.changeWithinMs),
+      ),
     followEvents: (onOpen, onEvent, signal) =>
       call("follow events", async () => {
-        const stream = await docker.getEvents({ filters: { type: ["network", "container"] } });
+        const stream = await openEvents(docker, limits.answerWithinMs);
         const stop = (): void => void Readable.prototype.destroy.call(stream);
         signal.addEventListener("abort", stop, { once: true });
         onOpen();
@@ -119,12 +143,45 @@ export function connectEngine(socketPath: string, findSocket: () => string | und
   };
 }
 
-/** What the engine answers out of its memory comes in milliseconds, or not at all. */
-const answerWithinMs = 10_000;
+/** To be given up when the signal says so. */
+type Request<T> = (abortSignal: AbortSignal) => Promise<T>;
 
-function inTime(): AbortSignal {
-  return AbortSignal.timeout(answerWithinMs);
+/** The package's types leave out that this one takes a signal as others do. */
+const telling = (
+  docker: Docker,
+): { version(options: { readonly abortSignal: AbortSignal }): Promise<Docker.DockerVersion> } =>
+  docker as never;
+
+/** As the package's own `inspect()` of networks, which takes no signal. */
+function readNetwork(docker: Docker, id: string, abortSignal: AbortSignal): Promise<unknown> {
+  const statusCodes = { 200: true, 404: "no such network", 500: "server error" };
+  const request = { path: `/networks/${id}`, method: "GET", abortSignal, statusCodes };
+  const { promise, resolve, reject } = Promise.withResolvers<unknown>();
+  docker.modem.dial(request, (error: unknown, answer: unknown) =>
+    error === null ? resolve(answer) : reject(error),
+  );
+  return promise;
 }
+
+/** The stream is open without an end; only its beginning has to come in time. */
+async function openEvents(docker: Docker, withinMs: number): Promise<NodeJS.ReadableStream> {
+  const abort = new AbortController();
+  const timer = setTimeout(() => abort.abort(), withinMs);
+  const filters = { type: ["network" as const, "container" as const] };
+  const options = { filters, abortSignal: abort.signal };
+  try {
+    return await docker.getEvents(options);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+/** True when the engine may answer later: it has taken the request, and said nothing in time. */
+export function isSilence(error: unknown): boolean {
+  return error instanceof DockerwallError && codeOf(error.cause) === abortedCode;
+}
+
+const abortedCode = "ABORT_ERR";
 
 function parseEvent(line: string): EngineEvent | undefined {
   if (line.trim() === "") return undefined;
@@ -138,6 +195,10 @@ function parseEvent(line: string): EngineEvent | undefined {
   return { type: Type, action: Action, id: actor.ID, container: attributes["container"], attributes };
 }
 
+function codeOf(error: unknown): unknown {
+  return typeof error === "object" && error !== null && "code" in error ? error.code : undefined;
+}
+
 function statusOf(error: unknown): number | undefined {
   return typeof error === "object" && error !== null && "statusCode" in error
     ? Number(error.statusCode)
@@ -146,9 +207,8 @@ function statusOf(error: unknown): number | undefined {
 
 function engineError(what: string, socketPath: string, error: unknown): DockerwallError {
   if (error instanceof DockerwallError) return error;
-  const code = typeof error === "object" && error !== null && "code" in error ? error.code : undefined;
   const options = { cause: error };
-  switch (code) {
+  switch (codeOf(error)) {
     case "ENOENT":
     case "ENOTSOCK":
       return new DockerwallError(
@@ -162,7 +222,7 @@ function engineError(what: string, socketPath: string, error: unknown): Dockerwa
         `the Docker engine behind ${socketPath} is not running`,
         options,
       );
-    case "ABORT_ERR":
+    case abortedCode:
       return new DockerwallError(
         "ENGINE_UNREACHABLE",
         `the Docker engine did not answer in time when asked to ${what}`,

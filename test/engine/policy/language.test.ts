@@ -200,7 +200,7 @@ function language(name: string): void {
       "deny, in force when it returns",
       `${(performance.now() - from).toFixed(0)} ms with docker exec, ${took} ms of it in the daemon`,
     );
-    assert.deepEqual(denied.rules, [{ entry: "!api.example.com" }]);
+    assert.deepEqual(denied.overrides, [{ entry: "!api.example.com" }]);
     // What the far end still sends comes to the host, whose flow it is no more; it says so, by a reset or by ICMP.
     const capture = await lab.capture(name, "dst host 203.0.113.12 and (udp or tcp[tcpflags] & tcp-rst = 0)");
     await cut.stands();
@@ -229,15 +229,15 @@ function language(name: string): void {
     await succeeds(engine, "job", ...curl("http://v4only.example.com/"));
     await succeeds(engine, "job", ...curl("http://mixed.example.com/"));
     await until("the rule to end", 60_000, async () => {
-      const mine = (await status(engine)).rules.find((target) => target.name === "job");
-      const rules = mine?.rules.map(({ entry }) => entry) ?? [];
+      const mine = (await status(engine)).overrides.find((target) => target.name === "job");
+      const rules = mine?.overrides.map(({ entry }) => entry) ?? [];
       return rules.includes("v4only.example.com") ? undefined : true;
     });
     const capture = await lab.capture(name, "dst host 203.0.113.13");
     await fails(engine, "job", ...curl("--max-time", "1", "http://203.0.113.13/"));
     await fails(engine, "job", ...curl("http://v4only.example.com/"));
     assert.deepEqual(await capture.stop(), []);
-    assert.match(await run(engine, "logs", "dockerwall"), /"entry":"v4only\.example\.com".*"rule ended"/);
+    assert.match(await run(engine, "logs", "dockerwall"), /"entry":"v4only\.example\.com".*"override ended"/);
     await succeeds(engine, "job", ...curl("http://mixed.example.com/"));
   });
 

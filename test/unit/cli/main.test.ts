@@ -47,7 +47,7 @@ const status: StatusReport = {
   resolver: undefined,
   counters: [],
   networks: [],
-  rules: [],
+  overrides: [],
   quarantined: [],
   problems: [],
   warnings: [],
@@ -69,7 +69,7 @@ const api: ControlApi = {
     Promise.resolve({
       kind: "network",
       name: target,
-      rules: entries.map((entry) => ({ entry, endsAtMs: undefined })),
+      overrides: entries.map((entry) => ({ entry, endsAtMs: undefined })),
     }),
   quarantine: () => Promise.resolve(),
   release: () => Promise.resolve(),

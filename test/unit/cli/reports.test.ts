@@ -165,7 +165,7 @@ const enforcing: StatusReport = {
       problems: [],
     },
   ],
-  rules: [],
+  overrides: [],
   quarantined: [],
   problems: [],
   warnings: [],
@@ -264,16 +264,16 @@ const statuses: readonly {
       ...enforcing,
       networks: enforcing.networks.map((network) => ({ ...network, mode: "audit" as const })),
       quarantined: ["web", "x\x1b[2J"],
-      rules: [
+      overrides: [
         {
           kind: "network",
           name: "app",
-          rules: [
+          overrides: [
             { entry: "0.0.0.0/0", endsAtMs: undefined },
             { entry: "!api.example.com", endsAtMs: nowMs + 840_000 },
           ],
         },
-        { kind: "container", name: "web", rules: [{ entry: "host:22", endsAtMs: undefined }] },
+        { kind: "container", name: "web", overrides: [{ entry: "host:22", endsAtMs: undefined }] },
       ],
     },
     lines: [
@@ -287,11 +287,11 @@ const statuses: readonly {
       "Network: app (198.18.1.0/24)",
       "  audited (everything passes) for 1m, 2 entries, bridge br-0123",
       "",
-      "Rules by command for network app:",
+      "Overrides for network app:",
       "  allow 0.0.0.0/0",
       "  deny api.example.com, for 14m more",
       "",
-      "Rules by command for container web:",
+      "Overrides for container web:",
       "  allow host:22",
     ],
   },

@@ -59,18 +59,18 @@ describe("the policy file", () => {
   });
 });
 
-describe("a rule that ends", () => {
+describe("an override that ends", () => {
   it("is not in force any more, also when the kernel has no set to take it out of", async (t) => {
     const { sets, sources, happened, listener } = open(t);
     const policies = sources.follow(listener);
-    const rule = { target: { kind: "network", name: "app" }, entry: "www.example.com" } as const;
-    sources.rules.add([{ ...rule, endsAtMs: Date.now() + 50 }]);
+    const override = { target: { kind: "network", name: "app" }, entry: "www.example.com" } as const;
+    sources.overrides.add([{ ...override, endsAtMs: Date.now() + 50 }]);
     policies.look();
-    sets.destroy(setNames.rules);
+    sets.destroy(setNames.overrides);
     await until("the end", 5_000, () => (happened.length === 2 ? true : undefined));
     assert.equal(happened[0], "decided anew");
     assert.match(happened[1] ?? "", /^failure: .*dockerwall-rules/);
-    assert.deepEqual([sources.rules.current(), sources.rules.ended()], [[], []]);
+    assert.deepEqual([sources.overrides.current(), sources.overrides.ended()], [[], []]);
     // Nothing is left to fail again.
     policies.look();
     assert.equal(happened.length, 2);

@@ -54,7 +54,7 @@ function watch(): Watched {
     state: () => watched.state,
     onProblem: (problem) => logged.push(problem),
     onChange: (unwell) => wells.push(!unwell),
-    rules: () => [],
+    overrides: () => [],
     quarantined: () => new Set(["c1", "c2"]),
     circles: () => [],
   });

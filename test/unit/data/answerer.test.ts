@@ -3,7 +3,7 @@ import { test } from "node:test";
 import { setImmediate as nextTurn, setTimeout as sleep } from "node:timers/promises";
 import { AskerIndex, type Standing } from "../../../src/core/askers/index-of-askers.ts";
 import { readCounters } from "../../../src/core/counters/registry.ts";
-import { canaryQuery, isOurDenial } from "../../../src/core/dns/canary.ts";
+import { canaryQuery, isOurDenial } from "../../../src/core/dns/probe.ts";
 import type { IpAddress } from "../../../src/core/model/address.ts";
 import { DockerwallError } from "../../../src/errors.ts";
 import { countedSince } from "../../support/counted.ts";
@@ -56,6 +56,8 @@ test("a name that leads into a network of the engine opens nothing, unless the a
     const others = [
       bridgeNetwork("n2", "10.9.0.0/16", "203.0.113.16/28"),
       bridgeNetwork("n3", "203.0.113.32/28"),
+      // As a driver without addresses of its own tells of its pool: that is nobody's network.
+      bridgeNetwork("n4", "0.0.0.0/0", "::/0"),
     ];
     answerer.useTopology({ ...topology, networks: [...topology.networks, ...others] }, guarded);
     assert.deepEqual(await opened("n17"), []);
@@ -250,6 +252,34 @@ test("what is no longer allowed when the upstream answers is not opened", async 
     assert.equal(await askDuring("narrowed.example.org", () => use([])), "SERVFAIL");
     assert.equal(grants.length, 1);
     assert.match(problems.join(), /narrowed\.example\.org failed: it is no longer allowed/);
+  } finally {
+    answerer.useUpstreams([]);
+    await upstream.close();
+  }
+});
+
+test("what ends while the upstream takes its time is not opened, and told as what it is", async () => {
+  let asked = 0;
+  const upstream = await startFakeUpstream({
+    onUdp: ({ message, reply }) => {
+      asked += 1;
+      if (asked === 1) setTimeout(() => reply(answerTo(message, ["203.0.113.1"])), 350);
+    },
+  });
+  let index: AskerIndex | undefined;
+  const { ask, answerer, topology, guarded, grants, problems } = startOneNetwork({
+    upstreams: [upstream],
+    options: { indexNow: () => index ?? assert.fail() },
+  });
+  // The shortest lease is a second.
+  const lists = [listOf("www.example.org", Date.now() + 1_300)];
+  const policies = guarded.map((network) => ({ ...network, lists }));
+  index = new AskerIndex({ topology, guarded: policies, services: [], quarantined: [] });
+  answerer.useTopology(topology, policies);
+  try {
+    assert.equal(decodeMessage(await ask("www.example.org")).rcode, "SERVFAIL");
+    assert.deepEqual(grants, []);
+    assert.match(problems.join(), /www\.example\.org failed: it is no longer allowed; that ended/);
   } finally {
     answerer.useUpstreams([]);
     await upstream.close();

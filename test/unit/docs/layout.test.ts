@@ -1,21 +1,29 @@
 // A folder is something that can be taken in at a glance; who may import whom is checked by the linter.
 
 import assert from "node:assert/strict";
-import { readdirSync } from "node:fs";
+import { readdirSync, readFileSync } from "node:fs";
 import { join, relative } from "node:path";
 import { test } from "node:test";
 
 const src = join(import.meta.dirname, "../../../src");
 const filesAtMost = 14;
 
-/** The folders of src that hold code, with the number of files directly in them. Commands are one file each. */
-const folders = readdirSync(src, { recursive: true, withFileTypes: true })
+const files = readdirSync(src, { recursive: true, withFileTypes: true })
   .filter((entry) => entry.isFile() && entry.name.endsWith(".ts"))
-  .map(({ parentPath }) => relative(src, parentPath))
-  .filter((folder) => folder !== "cli");
+  .map(({ parentPath, name }) => ({ folder: relative(src, parentPath), name }));
 
-for (const [folder, files] of Map.groupBy(folders, (each) => each)) {
+/** The folders of src that hold code, with the number of files directly in them. Commands are one file each. */
+const folders = files.map(({ folder }) => folder).filter((folder) => folder !== "cli");
+
+for (const [folder, inIt] of Map.groupBy(folders, (each) => each)) {
   test(`layout: src/${folder} holds ${filesAtMost} files at most`, () => {
-    assert.ok(files.length <= filesAtMost, `${files.length} files`);
+    assert.ok(inIt.length <= filesAtMost, `${inIt.length} files`);
   });
 }
+
+test("layout: bytes of others are read by our own code; the library is for our own questions", () => {
+  const users = files
+    .map(({ folder, name }) => join(folder, name))
+    .filter((file) => readFileSync(join(src, file), "utf8").includes('from "dns-packet"'));
+  assert.deepEqual(users, ["core/dns/probe.ts"]);
+});

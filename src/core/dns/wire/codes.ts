@@ -46,6 +46,9 @@ export const types = {
 /** The Internet, the only class that we serve. */
 export const classIn = 1;
 
+/** The option of EDNS that holds one (RFC 8914 2). */
+export const extendedErrorOption = 15;
+
 /** Codes of Extended DNS Errors (RFC 8914). */
 export const extendedErrors = {
   other: 0,

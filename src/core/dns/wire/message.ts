@@ -4,6 +4,7 @@
 import {
   classIn,
   type ExtendedError,
+  extendedErrorOption,
   flagBits,
   headerLength,
   maxTcpPayload,
@@ -199,7 +200,6 @@ function writeOpt(output: Output, edns: Edns, { rcode, extendedError, limit }: R
   bytes.set(text, length + 17);
 }
 
-const extendedErrorOption = 15;
 const encoder = new TextEncoder();
 
 /** At most 200 bytes, cut between characters. */

@@ -20,7 +20,7 @@ const status: StatusReport = {
   counters: [],
   networks: [],
   held: [],
-  rules: [],
+  overrides: [],
   quarantined: [],
   problems: [],
   warnings: [],

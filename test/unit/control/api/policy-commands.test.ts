@@ -45,7 +45,7 @@ beforeEach(() => {
   const sets = createFakeSets(() => 1_000_000);
   createSets(sets);
   context = {
-    rules: createOverrides({ sets, nowMs: () => 1_000_000 }),
+    overrides: createOverrides({ sets, nowMs: () => 1_000_000 }),
     presets,
     topology,
     classification: { guarded } as unknown as Classification,
@@ -55,11 +55,11 @@ beforeEach(() => {
 
 function change(verb: OverrideRequest["verb"], target: string, entries: string, forSeconds?: number): string {
   const found = changeOverrides({ verb, target, entries: [entries], forSeconds }, context);
-  const { kind, name, rules } = reportOverrides(found, context.rules.current());
-  return `${kind} ${name}: ${rules.map(({ entry, endsAtMs }) => entry + (endsAtMs ? ` until ${endsAtMs}` : "")).join(" ")}`;
+  const { kind, name, overrides } = reportOverrides(found, context.overrides.current());
+  return `${kind} ${name}: ${overrides.map(({ entry, endsAtMs }) => entry + (endsAtMs ? ` until ${endsAtMs}` : "")).join(" ")}`;
 }
 
-const made: readonly [verb: "allow" | "deny", target: string, entries: string, rules: string][] = [
+const made: readonly [verb: "allow" | "deny", target: string, entries: string, overrides: string][] = [
   ["allow", "app", "a.example.com", "network app: a.example.com"],
   ["allow", "network:app", "A.example.com.:0443", "network app: a.example.com:443"],
   ["allow", "web", "a.example.com", "container web: a.example.com"],
@@ -120,31 +120,31 @@ const refused: readonly [
     /allow app: entry "\*" at column 1: .*\nallow app: entry "a\.\.b" at column 3: /,
   ],
   ["allow", "app", "@debain", "BAD_ENTRY", /did you mean @debian\?/],
-  ["undo", "app", "a.example.com", "NOT_FOUND", /no command made a rule of "a\.example\.com" for app/],
-  ["undo", "app", "a..b", "NOT_FOUND", /no command made a rule of "a\.\.b"/],
+  ["undo", "app", "a.example.com", "NOT_FOUND", /no command made an override of "a\.example\.com" for app/],
+  ["undo", "app", "a..b", "NOT_FOUND", /no command made an override of "a\.\.b"/],
 ];
 
 describe("changeOverrides", () => {
-  for (const [verb, target, entries, rules] of made)
-    it(`${verb} ${target} ${entries}`, () => assert.equal(change(verb, target, entries), rules));
+  for (const [verb, target, entries, overrides] of made)
+    it(`${verb} ${target} ${entries}`, () => assert.equal(change(verb, target, entries), overrides));
   for (const [verb, target, entries, code, problem] of refused) {
     it(`refuses ${verb} ${target} ${entries}`, () => {
       assert.throws(
         () => change(verb, target, entries),
         (error) => error instanceof DockerwallError && error.code === code && problem.test(error.message),
       );
-      assert.deepEqual(context.rules.current(), []);
+      assert.deepEqual(context.overrides.current(), []);
     });
   }
   it("for a while", () => {
     assert.equal(change("allow", "app", "a.example.com", 900), "network app: a.example.com until 1900000");
   });
-  it("undo finds a rule however it is written, and whatever it did", () => {
+  it("undo finds an override however it is written, and whatever it did", () => {
     change("allow", "app", "bücher.example:443");
     change("deny", "app", "203.0.113.7");
     assert.equal(change("undo", "app", "BÜCHER.example.:443 203.0.113.7/32"), "network app: ");
   });
-  it("undo takes back a rule whose preset is gone from the policy file", () => {
+  it("undo takes back an override whose preset is gone from the policy file", () => {
     const own = parsePresetEntries("mirror", ["apt.example.org"]);
     assert.ok("entries" in own);
     context = { ...context, presets: new Map([["mirror", own.entries]]) };
@@ -154,7 +154,7 @@ describe("changeOverrides", () => {
   });
 });
 
-describe("a rule for a container that is gone, or was renamed", () => {
+describe("an override for a container that is gone, or was renamed", () => {
   beforeEach(() => {
     change("deny", "web", "a.example.com");
     change("allow", "web", "b.example.com");

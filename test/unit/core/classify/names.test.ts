@@ -1,4 +1,4 @@
-// Rules by command and the policy file go by name. A name that nobody has (any more) is told: what it took away is open.
+// Overrides and the policy file go by name. A name that nobody has (any more) is told: what it took away is open.
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
@@ -11,40 +11,45 @@ import { bridgeNetwork, runningContainer } from "../../../support/topologies.ts"
 
 const app = { ...bridgeNetwork("app", "198.18.0.0/24"), labels: { "dockerwall.allow": "api.example.com" } };
 
-function rule(kind: "network" | "container", name: string, entry: string): Override {
+function override(kind: "network" | "container", name: string, entry: string): Override {
   return { target: { kind, name }, entry, endsAtMs: undefined };
 }
 
-function warningsOf(...rules: readonly Override[]): readonly string[] {
+function warningsOf(...overrides: readonly Override[]): readonly string[] {
   return classify({
     topology: { networks: [app], containers: [runningContainer("web", "app", "198.18.0.2")] },
     bridges: ["br-app"],
     held: [],
     quarantine: new Set(),
-    policy: { store: createListStore(presets), file: noPolicyFile, rules: groupOverrides(rules), nowMs: 0 },
+    policy: {
+      store: createListStore(presets),
+      file: noPolicyFile,
+      overrides: groupOverrides(overrides),
+      nowMs: 0,
+    },
     foreign: new Set(),
     strangersOn: () => [],
     own: undefined,
   }).warnings;
 }
 
-test("rules for those who are there are no news", () => {
+test("overrides for those who are there are no news", () => {
   assert.deepEqual(
-    warningsOf(rule("network", "app", "!a.example.com"), rule("container", "web", "b.org")),
+    warningsOf(override("network", "app", "!a.example.com"), override("container", "web", "b.org")),
     [],
   );
 });
 
-test("rules for a container that was renamed, and a network that is gone", () => {
+test("overrides for a container that was renamed, and a network that is gone", () => {
   assert.deepEqual(
     warningsOf(
-      rule("container", "web-old", "!api.example.com"),
-      rule("container", "web-old", "b.example.com"),
-      rule("network", "gone", "!api.example.com"),
+      override("container", "web-old", "!api.example.com"),
+      override("container", "web-old", "b.example.com"),
+      override("network", "gone", "!api.example.com"),
     ),
     [
-      'rules by command: there is no container "web-old" for !api.example.com, b.example.com; if it was renamed, they are not in force for it',
-      'rules by command: there is no guarded network "gone" for !api.example.com; if it was renamed, they are not in force for it',
+      'overrides: there is no container "web-old" for !api.example.com, b.example.com; if it was renamed, they are not in force for it',
+      'overrides: there is no guarded network "gone" for !api.example.com; if it was renamed, they are not in force for it',
     ],
   );
 });

@@ -59,7 +59,7 @@ describe("every counter that the product declares", async () => {
       state: () => "enforcing",
       onProblem: () => undefined,
       onChange: () => undefined,
-      rules: () => [],
+      overrides: () => [],
       circles: () => [],
       quarantined: () => new Set(),
     });

@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { canaryQuery, isOurDenial } from "../../../../src/core/dns/canary.ts";
+import { canaryQuery, isOurDenial } from "../../../../src/core/dns/probe.ts";
 import type { IpAddress } from "../../../../src/core/model/address.ts";
 import { decodeMessage } from "../../../support/dns-bytes.ts";
 import { answerTo, startFakeUpstream } from "../../../support/fake-upstream.ts";

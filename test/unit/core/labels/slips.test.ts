@@ -252,7 +252,7 @@ function daemon() {
     state: () => lifecycle.state,
     onProblem: (problem) => logged.push(problem),
     onChange: (unwell) => lifecycle.observe(unwell),
-    rules: () => [],
+    overrides: () => [],
     circles: () => [],
     quarantined: () => new Set(),
   });

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { gatherLists, onlyLabels, type PolicySources } from "../../../../src/core/classify/gather.ts";
+import { gatherLists, type OtherPolicies, onlyLabels } from "../../../../src/core/classify/gather.ts";
 import { renderEntry } from "../../../../src/core/policy/entry.ts";
 import { createListStore } from "../../../../src/core/policy/list-store.ts";
 import { groupOverrides, type Override, type OverrideTarget } from "../../../../src/core/policy/override.ts";
@@ -8,25 +8,25 @@ import { noPolicyFile } from "../../../../src/core/policy/policy-file.ts";
 import { presets } from "../../../support/policies.ts";
 
 const app: OverrideTarget = { kind: "network", name: "app" };
-const rule = (target: OverrideTarget, entry: string, endsAtMs?: number): Override => ({
+const override = (target: OverrideTarget, entry: string, endsAtMs?: number): Override => ({
   target,
   entry,
   endsAtMs,
 });
 
 function sourcesOf({
-  rules = [],
+  overrides = [],
   ...sources
-}: Partial<Omit<PolicySources, "rules">> & { readonly rules?: readonly Override[] }): PolicySources {
+}: Partial<Omit<OtherPolicies, "overrides">> & { readonly overrides?: readonly Override[] }): OtherPolicies {
   const defaults = { store: createListStore(presets), file: noPolicyFile, nowMs: 0 };
-  return { ...defaults, ...sources, rules: groupOverrides(rules) };
+  return { ...defaults, ...sources, overrides: groupOverrides(overrides) };
 }
 
 /** `PLACE: ENTRIES`, one line for each list. */
 function gathered(
   target: OverrideTarget,
   label: string | undefined,
-  sources: PolicySources,
+  sources: OtherPolicies,
 ): readonly string[] {
   return gatherLists(target, label, sources).lists.map(
     ({ source, entries, endsAtMs }) =>
@@ -37,14 +37,14 @@ function gathered(
 describe("gatherLists", () => {
   it("takes the label, the policy file and commands, in this order", () => {
     const file = { ...noPolicyFile, networks: new Map([["app", "b.example.com"]]) };
-    const rules = [
-      rule(app, "d.example.com", 5000),
-      rule(app, "c.example.com"),
-      rule({ kind: "container", name: "app" }, "x.example.com"),
-      rule(app, "!e.example.com"),
-      rule({ kind: "network", name: "other" }, "y.example.com"),
+    const overrides = [
+      override(app, "d.example.com", 5000),
+      override(app, "c.example.com"),
+      override({ kind: "container", name: "app" }, "x.example.com"),
+      override(app, "!e.example.com"),
+      override({ kind: "network", name: "other" }, "y.example.com"),
     ];
-    assert.deepEqual(gathered(app, "a.example.com", sourcesOf({ file, rules })), [
+    assert.deepEqual(gathered(app, "a.example.com", sourcesOf({ file, overrides })), [
       'network "app", label dockerwall.allow: a.example.com',
       'network "app", policy file: b.example.com',
       'network "app", command d.example.com: d.example.com until 5000',
@@ -68,20 +68,24 @@ describe("gatherLists", () => {
       'network "app", label dockerwall.allow: ',
     ]);
   });
-  it("keeps a `deny` in force beside a rule whose preset is gone", () => {
-    const rules = [rule(app, "@gone"), rule(app, "!e.example.com"), rule(app, "c.example.com")];
-    assert.deepEqual(gathered(app, undefined, sourcesOf({ rules })), [
+  it("keeps a `deny` in force beside an override whose preset is gone", () => {
+    const overrides = [
+      override(app, "@gone"),
+      override(app, "!e.example.com"),
+      override(app, "c.example.com"),
+    ];
+    assert.deepEqual(gathered(app, undefined, sourcesOf({ overrides })), [
       'network "app", command !e.example.com: !e.example.com',
       'network "app", command c.example.com: c.example.com',
     ]);
   });
-  it("passes over rules that have ended", () => {
-    const rules = [rule(app, "a.example.com", 1000)];
-    assert.equal(gathered(app, undefined, sourcesOf({ rules, nowMs: 999 })).length, 1);
-    assert.equal(gathered(app, undefined, sourcesOf({ rules, nowMs: 1000 })).length, 0);
+  it("passes over overrides that have ended", () => {
+    const overrides = [override(app, "a.example.com", 1000)];
+    assert.equal(gathered(app, undefined, sourcesOf({ overrides, nowMs: 999 })).length, 1);
+    assert.equal(gathered(app, undefined, sourcesOf({ overrides, nowMs: 1000 })).length, 0);
   });
   it("judges each place by itself, and says what is in force", () => {
-    const sources = sourcesOf({ rules: [rule(app, "c.example.com")] });
+    const sources = sourcesOf({ overrides: [override(app, "c.example.com")] });
     const first = gatherLists(app, "localhost", sources);
     assert.equal(first.lists.length, 1);
     assert.match(first.problems[0] ?? "", /write a full domain; it allows nothing until it is corrected$/);

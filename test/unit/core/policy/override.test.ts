@@ -11,16 +11,16 @@ import {
 const network = { kind: "network", name: "app" } as const;
 
 describe("renderRule and parseRule", () => {
-  const rules: readonly Override[] = [
+  const overrides: readonly Override[] = [
     { target: network, entry: "api.example.com:443/tcp", endsAtMs: undefined },
     { target: network, entry: "!*.example.com", endsAtMs: 5000 },
     { target: { kind: "container", name: "project-app-1" }, entry: "@debian", endsAtMs: 1 },
     { target: { kind: "network", name: "my net" }, entry: "[2001:db8::/32]:443", endsAtMs: undefined },
     { target: { kind: "network", name: "networkübung" }, entry: "a.example.com", endsAtMs: undefined },
   ];
-  for (const rule of rules) {
-    it(`keep ${rule.entry} for ${rule.target.name}`, () =>
-      assert.deepEqual(parseOverride(renderOverride(rule) ?? "", rule.endsAtMs), rule));
+  for (const override of overrides) {
+    it(`keep ${override.entry} for ${override.target.name}`, () =>
+      assert.deepEqual(parseOverride(renderOverride(override) ?? "", override.endsAtMs), override));
   }
   for (const comment of [
     "",
@@ -33,7 +33,7 @@ describe("renderRule and parseRule", () => {
   ])
     it(`take ${JSON.stringify(comment)} for nothing of ours`, () =>
       assert.equal(parseOverride(comment, undefined), undefined));
-  it("keep no rule that does not fit into a comment of the kernel, in bytes", () => {
+  it("keep no override that does not fit into a comment of the kernel, in bytes", () => {
     const entry = (length: number): Override => ({
       target: network,
       entry: "x".repeat(length),
@@ -61,11 +61,11 @@ describe("withNegation", () => {
 
 describe("overridesOf", () => {
   it("are those of this target alone", () => {
-    const rules: readonly Override[] = [
+    const overrides: readonly Override[] = [
       { target: network, entry: "a.example.com", endsAtMs: undefined },
       { target: { kind: "container", name: "app" }, entry: "b.example.com", endsAtMs: undefined },
       { target: { kind: "network", name: "app2" }, entry: "c.example.com", endsAtMs: undefined },
     ];
-    assert.deepEqual(overridesOf(rules, network), rules.slice(0, 1));
+    assert.deepEqual(overridesOf(overrides, network), overrides.slice(0, 1));
   });
 });

@@ -93,13 +93,13 @@ const refused: readonly {
   },
   { path: "/v1/uninstall", body: '{"force":true}', message: 'field "force" is not known here' },
   {
-    path: "/v1/rules",
+    path: "/v1/overrides",
     body: '{"verb":"alow","target":"t","entries":[],"forSeconds":0}',
     message:
       'field "verb" is "alow", but must be one of allow, deny, undo; field "forSeconds" is 0, but must be a whole number from 1',
   },
   ...["1.5", "-1", "1e300", '"900"', "null"].map((value) => ({
-    path: "/v1/rules",
+    path: "/v1/overrides",
     body: `{"verb":"allow","target":"t","entries":[],"forSeconds":${value}}`,
     message: `field "forSeconds" is ${JSON.stringify(JSON.parse(value))}, but must be a whole number from 1`,
   })),

@@ -1,0 +1,71 @@
+// A sandbox that cannot be classified at first, because the kernel refuses something: it is captured, somebody listens in
+// it, and its question is answered as soon as it is known where it stands.
+
+import assert from "node:assert/strict";
+import { readdirSync } from "node:fs";
+import { test } from "node:test";
+import type { Standing } from "../../src/core/askers/index-of-askers.ts";
+import { createReadiness } from "../../src/edge/kernel/readiness.ts";
+import { askInSandbox } from "../../src/edge/sandbox/lookups/relay.ts";
+import { createSandboxes } from "../../src/edge/sandbox/sandboxes.ts";
+import { until } from "../support/lab/command.ts";
+import { createNamespace, enterNamespaces, run } from "../support/namespace.ts";
+
+enterNamespaces(import.meta.url);
+
+const guarded: Standing = { kind: "guarded", memberships: [], settled: true, mayLose: false };
+const openFiles = (): number => readdirSync("/proc/self/fd").length;
+
+test("a sandbox whose classification fails is listened in, and classified later", async () => {
+  run("mkdir", "-p", "/run/netns");
+  const problems: string[] = [];
+  const gone: string[] = [];
+  let waiting = 0;
+  let fails = true;
+  const readiness = createReadiness();
+  const before = openFiles();
+  const sandboxes = createSandboxes({
+    folder: "/run/netns",
+    readiness,
+    onAppear: () => undefined,
+    enforce() {
+      if (fails) throw new Error("a set is missing");
+      return guarded;
+    },
+    isTold: () => false,
+    onQuery: ({ message, reply }) => reply(message),
+    onGone: (name) => gone.push(name),
+    onStranger: ({ reply }) => reply(undefined),
+    onUnknown: () => waiting++,
+    onAddressLost: () => undefined,
+    onLate: () => undefined,
+    onUnseen: () => undefined,
+    onChange: (_captured, problem) => assert.equal(problem, undefined),
+    onProblem: (problem) => problems.push(problem),
+  });
+  const box = createNamespace("box");
+  box.run("ip", "link", "set", "lo", "up");
+  sandboxes.captureNow();
+  assert.deepEqual(problems, ["sandbox box: a set is missing"]);
+  assert.equal(sandboxes.isComplete(), true);
+
+  const question = Uint8Array.of(1, 2, 3);
+  const answer = askInSandbox(box.fd, question);
+  await until("the question to wait", 3_000, () => (waiting > 0 ? true : undefined));
+  fails = false;
+  sandboxes.reclassify();
+  assert.deepEqual(new Uint8Array(await answer), question);
+
+  // Nothing of it stays open when it is gone.
+  run("ip", "netns", "delete", "box");
+  await until("its end", 5_000, () => (gone.length > 0 ? true : undefined));
+  await sandboxes.releaseAll();
+  readiness.close();
+  const own = 1;
+  await until(
+    "everything to be closed",
+    5_000,
+    () => (openFiles() <= before + own ? true : undefined),
+    () => `${openFiles()} open, ${before} before`,
+  );
+});
