@@ -19,7 +19,7 @@ const declaration = /^(?:export )?const (\w+) = declareCounters?\(\{\n {2}name: 
 const modules = readdirSync(source, { recursive: true, encoding: "utf8" })
   .filter((file) => file.endsWith(".ts") && file !== "core/counters/registry.ts")
   .map((file) => ({ file, text: readFileSync(join(source, file), "utf8") }))
-  .filter(({ text }) => text.includes("core/counters/registry.ts"))
+  .filter(({ text }) => text.includes("counters/registry.ts"))
   .map(({ file, text }) => ({
     file,
     text,
