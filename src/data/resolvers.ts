@@ -3,8 +3,8 @@
 
 import { type AnswerCache, createCache } from "../core/dns/cache.ts";
 import { createFairQueue } from "../core/dns/fair-queue.ts";
+import type { Looked } from "../core/dns/looked.ts";
 import { lookUp } from "../core/dns/lookup.ts";
-import type { Looked } from "../core/dns/resolve.ts";
 import { renderUpstream } from "../core/dns/upstream-text.ts";
 import type { Question } from "../core/dns/wire/question.ts";
 import type { ResolverReport } from "../core/model/report.ts";

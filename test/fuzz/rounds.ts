@@ -2,7 +2,8 @@
 // naive reading. Every round asserts; none returns a verdict.
 
 import assert from "node:assert/strict";
-import { type AnswerGrant, type LocalAnswer, type Looked, resolveQuery } from "../../src/core/dns/resolve.ts";
+import type { Looked } from "../../src/core/dns/looked.ts";
+import { type AnswerGrant, type LocalAnswer, resolveQuery } from "../../src/core/dns/resolve.ts";
 import { walkAnswer } from "../../src/core/dns/wire/answer.ts";
 import { createFrameReader, renderFrame } from "../../src/core/dns/wire/framing.ts";
 import { payloadLimit } from "../../src/core/dns/wire/message.ts";

@@ -8,7 +8,7 @@ import type { GuardedNetwork } from "../model/guarded-network.ts";
 import type { Container, Topology } from "../model/topology.ts";
 import type { Upstream } from "../model/upstream.ts";
 import { NoTurnError } from "./fair-queue.ts";
-import type { Looked } from "./resolve.ts";
+import type { Looked } from "./looked.ts";
 
 export interface CircleInput {
   readonly topology: Topology;

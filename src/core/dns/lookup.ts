@@ -3,7 +3,7 @@
 
 import { type AnswerCache, type CachedMessage, type CacheKey, RecentFailureError } from "./cache.ts";
 import { NoTurnError } from "./fair-queue.ts";
-import type { Looked } from "./resolve.ts";
+import type { Looked } from "./looked.ts";
 import { walkAnswer } from "./wire/answer.ts";
 import type { Question } from "./wire/question.ts";
 

@@ -15,7 +15,8 @@ import { type AddressFilter, refusesAddress } from "./address-filter.ts";
 import { RecentFailureError } from "./cache.ts";
 import { CircleError } from "./circles.ts";
 import { NoTurnError } from "./fair-queue.ts";
-import { type Answer, type BadAnswer, renderAnswer } from "./wire/answer.ts";
+import type { Looked, Lookup } from "./looked.ts";
+import { type Answer, renderAnswer } from "./wire/answer.ts";
 import { type ExtendedError, extendedErrors, rcodes, types } from "./wire/codes.ts";
 import { labelCount } from "./wire/name.ts";
 import type { Query, Question } from "./wire/question.ts";
@@ -49,18 +50,7 @@ export type LocalAnswer =
   | { readonly kind: "pointers"; readonly targets: readonly string[] }
   | { readonly kind: "no-data" };
 
-/** What upstream said, or said some time ago. */
-export interface Looked {
-  readonly answer: Answer | BadAnswer;
-  /** How long ago it came, seconds. */
-  readonly ageSeconds: number;
-  /** True when its time is over and no upstream could be asked (RFC 8767). */
-  readonly stale: boolean;
-}
-
 export type FindLocal = (question: Question) => LocalAnswer | undefined | Promise<LocalAnswer | undefined>;
-/** Rejects when no upstream answered in time. */
-export type Lookup = (question: Question) => Looked | Promise<Looked>;
 /** Returns once every grant is in the kernel; throws or rejects when one of them is not. */
 export type Admit = (grants: readonly AnswerGrant[]) => void | Promise<void>;
 

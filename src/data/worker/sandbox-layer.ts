@@ -9,8 +9,8 @@ import type { Answerer } from "../answerer.ts";
 import { startEngineQuestions } from "../packets/engine-questions.ts";
 import { startUnsettledQueue, type UnsettledQueue } from "../packets/unsettled-queue.ts";
 import type { Standings } from "../sandboxes/sandbox-standing.ts";
-import type { BaseParts } from "./parts.ts";
-import { startStandings } from "./standings.ts";
+import { startStandings } from "../sandboxes/standing-sources.ts";
+import type { BaseParts } from "./base-parts.ts";
 import { every } from "./throttle.ts";
 import { membershipsOf } from "./view.ts";
 

@@ -8,9 +8,9 @@ import { type Classification, createClassification } from "./classification.ts";
 import { createPastFlows } from "./flows/past-flows.ts";
 import { createListening, type Listening } from "./lookups/listening.ts";
 import { createQuestions, type Questions } from "./lookups/questions.ts";
+import type { SandboxesOptions } from "./options.ts";
 import { SandboxRegister } from "./register.ts";
 import type { Attempt, Sandbox } from "./sandbox.ts";
-import type { SandboxesOptions } from "./sandboxes.ts";
 
 export interface Parts {
   readonly options: SandboxesOptions;

@@ -3,48 +3,17 @@
 // after: a container's first lookup must not be a race. What was asked in between waits for the classification,
 // and what an unguarded container asked is passed on to the resolver that it meant.
 
-import type { Standing } from "../../core/askers/index-of-askers.ts";
-import type { LateCapture } from "../../core/askers/late-captures.ts";
 import { contain } from "../../core/contain.ts";
 import type { IpAddress } from "../../core/model/address.ts";
 import { messageOf } from "../../errors.ts";
 import { withNamespace } from "../kernel/netns.ts";
-import type { Readiness } from "../kernel/readiness.ts";
 import { watchAddresses } from "./address-watch.ts";
-import type { SandboxAddresses } from "./addresses.ts";
-import { type Fate, watchSandboxes } from "./folder/watch.ts";
-import type { SandboxQuery } from "./lookups/questions.ts";
+import { watchSandboxes } from "./folder/watch.ts";
 import { askInSandbox } from "./lookups/relay.ts";
+import type { SandboxesOptions } from "./options.ts";
 import { createParts, type Parts } from "./parts.ts";
 import { closeSandbox, cutSandbox, isSandboxCut, openSandbox, type Sandbox } from "./sandbox.ts";
 import { cutInside } from "./table.ts";
-
-export interface SandboxesOptions {
-  readonly folder: string;
-  readonly readiness: Readiness;
-  /** A sandbox has appeared; asked for its standing from now on. @param namespaceFd open until onGone() */
-  readonly onAppear: (sandbox: string, namespaceFd: number) => void;
-  /** What a sandbox with these addresses demands of the kernel is in there when it returns. */
-  readonly enforce: (found: SandboxAddresses, sandbox: string) => Standing;
-  /** Whether the engine has told whose a sandbox is. */
-  readonly isTold: (sandbox: string) => boolean;
-  /** A question of a guarded container. */
-  readonly onQuery: (query: SandboxQuery, standing: () => Standing) => void;
-  readonly onGone: (sandbox: string) => void;
-  /** A question of a container that could not be classified in time: it must be answered with a failure. */
-  readonly onStranger: (query: SandboxQuery) => void;
-  /** Somebody asks whom we cannot classify yet. */
-  readonly onUnknown: () => void;
-  /** A sandbox no longer has it, or is gone. */
-  readonly onAddressLost: (address: IpAddress, sandbox: string) => void;
-  /** One was captured when its container may have been asking already. */
-  readonly onLate: (sandbox: string, late: LateCapture) => void;
-  /** One may have come and gone uncaptured. */
-  readonly onUnseen: (fate: () => Fate) => void;
-  /** How many are captured, and why some are not: one sentence. */
-  readonly onChange: (captured: number, problem: string | undefined) => void;
-  readonly onProblem: (problem: string) => void;
-}
 
 export interface Sandboxes {
   /** Captures what has appeared by now before it returns. */

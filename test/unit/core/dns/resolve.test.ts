@@ -2,10 +2,10 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import dnsPacket from "dns-packet";
 import { NoTurnError } from "../../../../src/core/dns/fair-queue.ts";
+import type { Looked } from "../../../../src/core/dns/looked.ts";
 import {
   type AnswerGrant,
   type LocalAnswer,
-  type Looked,
   type ResolveRequest,
   resolveQuery,
 } from "../../../../src/core/dns/resolve.ts";

@@ -3,8 +3,8 @@
 import type { IpAddress } from "../../core/model/address.ts";
 import { monotonicMs } from "../../edge/kernel/monotonic.ts";
 import type { Sandboxes } from "../../edge/sandbox/sandboxes.ts";
-import { createStandings, type Standings } from "../sandboxes/sandbox-standing.ts";
-import type { BaseParts } from "./parts.ts";
+import type { BaseParts } from "../worker/base-parts.ts";
+import { createStandings, type Standings } from "./sandbox-standing.ts";
 
 const nobody: ReadonlySet<string> = new Set();
 
