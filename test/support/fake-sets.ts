@@ -72,7 +72,6 @@ export function createFakeSets(
     const seconds = timeoutSeconds ?? 0;
     if (!Number.isInteger(seconds) || seconds < 0 || seconds > longestSeconds)
       refuse("bad-entry", `timeout ${seconds}`);
-    if (key.kind === "set" && !sets.has(key.name)) refuse("missing", `there is no set ${key.name}`);
     const most = limits.get(spec.name) ?? spec.maxEntries ?? 65_536;
     if (!entries.has(idOf(key)) && entries.size >= most) refuse("full", `${spec.name} is full`, index);
   }
@@ -107,6 +106,7 @@ export function createFakeSets(
       const set = find(name);
       for (const [index, entry] of entries.entries()) {
         check(set, entry, index);
+        if (entry.key.kind === "set") find(entry.key.name);
         const seconds = entry.timeoutSeconds ?? set.spec.timeoutSeconds ?? 0;
         const endsAtMs = seconds === 0 ? undefined : nowMs() + seconds * 1000;
         set.entries.set(idOf(entry.key), { key: entry.key, comment: entry.comment, endsAtMs });
