@@ -90,8 +90,11 @@ export function createEnforcement(options: EnforcementOptions): Enforcement {
   const changes = new EventTarget();
   let classification: Classification | undefined;
   let posted: Topology | undefined;
-  /** The guarded networks in it: which they are depends on the ports of bridges, too, of which the engine does not tell. */
-  let postedGuarded = "";
+  /**
+   * What else was told with it: which networks are guarded depends on the ports of bridges, too, of which the engine does
+   * not tell, and who was in quarantine is forgotten only when everything has been read without him.
+   */
+  let postedBeside = "";
   /** What the data plane decides by. */
   let inUse: Topology | undefined;
   let problem: unknown;
@@ -110,7 +113,7 @@ export function createEnforcement(options: EnforcementOptions): Enforcement {
     options.beforePost();
     reporter.onClassified(topology, classification, Date.now());
     const dataPlane = options.dataPlane();
-    const isOther = posted !== topology || postedGuarded !== idsOf(classification);
+    const isOther = posted !== topology || postedBeside !== besideOf(classification);
     if (dataPlane !== undefined && isOther) await post(dataPlane, topology, classification);
     // What the data plane has refused is a problem until it takes it.
     reporter.clearProblem("reconcile");
@@ -123,7 +126,7 @@ export function createEnforcement(options: EnforcementOptions): Enforcement {
   ): Promise<void> {
     // Before it is answered: who has everybody judged anew meanwhile has it posted once more.
     posted = topology;
-    postedGuarded = idsOf({ guarded });
+    postedBeside = besideOf({ guarded });
     try {
       await within(
         options.takenWithinMs ?? takenWithinMs,
@@ -224,8 +227,8 @@ export function createEnforcement(options: EnforcementOptions): Enforcement {
       await Promise.all([reconciling.idle(), healing.idle()]);
     },
   };
-}
 
-function idsOf({ guarded }: Pick<Classification, "guarded">): string {
-  return guarded.map(({ id }) => id).join(" ");
+  function besideOf({ guarded }: Pick<Classification, "guarded">): string {
+    return JSON.stringify([guarded.map(({ id }) => id), [...wall.quarantine]]);
+  }
 }

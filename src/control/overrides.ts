@@ -10,6 +10,7 @@ import {
   renderOverride,
   withNegation,
 } from "../core/policy/override.ts";
+import { isSetMissing } from "../edge/kernel/ipset/error.ts";
 import type { KernelSets } from "../edge/kernel/ipset/kernel-sets.ts";
 import type { SetKey } from "../edge/kernel/ipset/message.ts";
 import { DockerwallError } from "../errors.ts";
@@ -64,7 +65,9 @@ export function createOverrides({
     const comment = commentOf(override);
     const seconds =
       override.endsAtMs === undefined ? 0 : Math.max(1, Math.round((override.endsAtMs - nowMs()) / 1000));
-    sets.add(setNames.overrides, [{ key: keyOf(number), timeoutSeconds: seconds, comment }]);
+    unlessDestroyed(() =>
+      sets.add(setNames.overrides, [{ key: keyOf(number), timeoutSeconds: seconds, comment }]),
+    );
   }
 
   /** @throws DockerwallError USAGE */
@@ -79,7 +82,7 @@ export function createOverrides({
 
   function drop(number: number): void {
     overrides.delete(number);
-    sets.del(setNames.overrides, [keyOf(number)]);
+    unlessDestroyed(() => sets.del(setNames.overrides, [keyOf(number)]));
   }
 
   function findEnded(): readonly (readonly [number, Override])[] {
@@ -145,6 +148,15 @@ export function createOverrides({
         if (!kept.has(renderOverride(override) ?? "")) write(number, override);
     },
   };
+}
+
+/** Somebody may have destroyed the set, which no rule holds; restore() follows when it has been made again. */
+function unlessDestroyed(work: () => void): void {
+  try {
+    work();
+  } catch (error) {
+    if (!isSetMissing(error)) throw error;
+  }
 }
 
 /** @throws DockerwallError USAGE */

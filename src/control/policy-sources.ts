@@ -137,6 +137,8 @@ interface OverrideEnds extends Disposable {
 /** Overrides for a while end in the kernel by themselves; what was open by them ends here. */
 function followEnds(overrides: Overrides, { useOther, onFailure }: PolicyListener, log: Log): OverrideEnds {
   let timer: NodeJS.Timeout | undefined;
+  /** A command that is answered after the end must not have anything done by itself. */
+  let disposed = false;
 
   function look(): void {
     const ended = overrides.ended();
@@ -154,9 +156,16 @@ function followEnds(overrides: Overrides, { useOther, onFailure }: PolicyListene
   function schedule(): void {
     clearTimeout(timer);
     const endsAtMs = overrides.nextEndMs();
-    if (endsAtMs === undefined) return;
+    if (endsAtMs === undefined || disposed) return;
     timer = setTimeout(() => contain(look, onFailure), Math.max(0, endsAtMs - Date.now()) + 1);
   }
 
-  return { look, schedule, [Symbol.dispose]: () => clearTimeout(timer) };
+  return {
+    look,
+    schedule,
+    [Symbol.dispose]: () => {
+      disposed = true;
+      clearTimeout(timer);
+    },
+  };
 }

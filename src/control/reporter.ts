@@ -247,9 +247,9 @@ export function createReporter(options: ReporterOptions): Reporter {
         counters: sumReadings([...readCounters(), ...counters]),
         networks,
         held: gone ? [] : heldNow(),
-        overrides: targetsOf(options.overrides()).map((target) =>
-          reportOverrides(target, options.overrides()),
-        ),
+        overrides: gone
+          ? []
+          : targetsOf(options.overrides()).map((target) => reportOverrides(target, options.overrides())),
         quarantined: gone ? [] : quarantined(),
         problems: gone
           ? []

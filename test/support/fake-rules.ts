@@ -19,6 +19,8 @@ interface FakeTable {
 
 export interface FakeRulesOptions {
   readonly hasSet: (name: string) => boolean;
+  /** Called after each table that was put in; what it throws ends the file there. */
+  readonly onWrite?: () => void;
 }
 
 export interface FakeRules extends RuleTools {
@@ -26,9 +28,13 @@ export interface FakeRules extends RuleTools {
   lack(text: string): void;
   /** Every file that was put in, also in part; the oldest first. */
   readonly restored: readonly string[];
+  /** The bodies of the rules of a chain; undefined where there is none. */
+  chain(family: Family, table: string, name: string): readonly string[] | undefined;
+  /** What `save` prints, at once. */
+  text(family: Family): string;
 }
 
-export function createFakeRules({ hasSet }: FakeRulesOptions): FakeRules {
+export function createFakeRules({ hasSet, onWrite = () => undefined }: FakeRulesOptions): FakeRules {
   const families = new Map<Family, Map<string, FakeTable>>([
     [4, new Map()],
     [6, new Map()],
@@ -55,14 +61,25 @@ export function createFakeRules({ hasSet }: FakeRulesOptions): FakeRules {
       const work = copyOf(tablesOf(family).get(name) ?? emptyTable(name));
       for (const command of commands) change(work, command, (body) => parse(name, body));
       checkReach(work);
-      if (commit) tablesOf(family).set(name, work);
+      if (!commit) continue;
+      tablesOf(family).set(name, work);
+      onWrite();
     }
   }
 
+  const text = (family: Family): string =>
+    [...tablesOf(family)].map(([name, table]) => printTable(name, table)).join("");
+
   return {
     restored,
-    lack: (text) => void lacking.push(text),
-    save: async (family) => [...tablesOf(family)].map(([name, table]) => printTable(name, table)).join(""),
+    lack: (missing) => void lacking.push(missing),
+    chain: (family, table, name) =>
+      tablesOf(family)
+        .get(table)
+        ?.chains.get(name)
+        ?.map(({ body }) => body),
+    text,
+    save: async (family) => text(family),
     restore: async (family, input) => {
       restored.push(input);
       run(family, input, true);
@@ -86,7 +103,16 @@ function copyOf({ policies, chains }: FakeTable): FakeTable {
   };
 }
 
-function printTable(name: string, { policies, chains }: FakeTable): string {
+/** A table that is in the kernel does not change any more: another one takes its place. */
+const printed = new WeakMap<FakeTable, string>();
+
+function printTable(name: string, table: FakeTable): string {
+  const text = printed.get(table) ?? print(name, table);
+  printed.set(table, text);
+  return text;
+}
+
+function print(name: string, { policies, chains }: FakeTable): string {
   const own = [...chains.keys()].filter((chain) => !policies.has(chain)).toSorted();
   const order = [...policies.keys(), ...own];
   return [

@@ -1,5 +1,5 @@
 // Kernel sets in memory, as strict as the kernel: a missing set, a key of another type, a full set, a comment or a
-// timeout that does not fit are refused. Time is an argument.
+// timeout that does not fit, and the end of a set that is in use are refused. Time is an argument.
 
 import type { SetSpec, SetType } from "../../src/core/firewall/sets.ts";
 import { KernelSetError } from "../../src/edge/kernel/ipset/error.ts";
@@ -36,8 +36,18 @@ export interface FakeSets extends KernelSets {
   dump(): readonly string[];
 }
 
+export interface FakeSetsOptions {
+  /** Whether a rule names the set. */
+  readonly isNamed?: (name: string) => boolean;
+  /** Called after each entry, and each set, that came or went; what it throws ends the command there. */
+  readonly onWrite?: () => void;
+}
+
 /** Sets that stay when a daemon goes: give the same object to its successor. */
-export function createFakeSets(nowMs: () => number): FakeSets {
+export function createFakeSets(
+  nowMs: () => number,
+  { isNamed = () => false, onWrite = () => undefined }: FakeSetsOptions = {},
+): FakeSets {
   const sets = new Map<string, FakeSet>();
   const limits = new Map<string, number>();
 
@@ -81,23 +91,33 @@ export function createFakeSets(nowMs: () => number): FakeSets {
 
   return {
     create(spec) {
-      if (!sets.has(spec.name)) sets.set(spec.name, { spec, entries: new Map() });
+      if (sets.has(spec.name)) return;
+      sets.set(spec.name, { spec, entries: new Map() });
+      onWrite();
     },
-    destroy: (name) => void sets.delete(name),
+    destroy(name) {
+      const isListed = [...sets.values()].some(
+        ({ spec, entries }) => spec.type === "list:set" && entries.has(name),
+      );
+      if (isListed || isNamed(name)) refuse("in-use", `${name} is in use`);
+      if (sets.delete(name)) onWrite();
+    },
     add(name, entries) {
       const set = find(name);
       for (const [index, entry] of entries.entries()) {
         check(set, entry, index);
+        if (entry.key.kind === "set") find(entry.key.name);
         const seconds = entry.timeoutSeconds ?? set.spec.timeoutSeconds ?? 0;
         const endsAtMs = seconds === 0 ? undefined : nowMs() + seconds * 1000;
         set.entries.set(idOf(entry.key), { key: entry.key, comment: entry.comment, endsAtMs });
+        onWrite();
       }
     },
     del(name, keys) {
       const set = find(name);
       for (const key of keys) {
         if (key.kind !== kinds[set.spec.type]) refuse("bad-entry", `${key.kind} in ${name}`);
-        set.entries.delete(idOf(key));
+        if (set.entries.delete(idOf(key))) onWrite();
       }
     },
     list: (name) => listed(name).map((entry) => ({ ...entry, packets: undefined, bytes: undefined })),

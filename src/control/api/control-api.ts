@@ -47,6 +47,8 @@ export interface ControlApiOptions {
   readonly guardsPorts: boolean;
   /** Ends what acts by itself, and takes everything of ours out of the kernel. */
   readonly takeDown: () => Promise<void>;
+  /** Takes our stamps from the flows of this host; by its kernel when undefined. */
+  readonly unstamp?: () => unknown;
 }
 
 /** How long `prepare-network` waits for a new network to be enforced. */
@@ -83,9 +85,18 @@ export function createControlApi(options: ControlApiOptions): ControlApi {
     };
   }
 
+  /** Does what counts only while the wall is in force; what its end overtakes is told that, whatever it has met. */
+  async function whileInForce<T>(work: () => Promise<T>): Promise<T> {
+    lifecycle.assertInForce();
+    try {
+      return await work();
+    } finally {
+      lifecycle.assertInForce();
+    }
+  }
+
   /** Cuts a container off; in force, in the kernel and for lookups, and looked up there when it resolves. */
   async function quarantine(name: string): Promise<void> {
-    lifecycle.assertInForce();
     const container = findContainer(topology(), name);
     const reason = whyNotCut(container, topology());
     if (reason !== undefined) throw new DockerwallError("NOT_ENFORCED", reason);
@@ -104,7 +115,6 @@ export function createControlApi(options: ControlApiOptions): ControlApi {
 
   /** Lets it back; in force when it resolves. */
   async function release(name: string): Promise<void> {
-    lifecycle.assertInForce();
     const container = findContainer(topology(), name);
     if (!wall.quarantine.delete(container.id)) {
       throw new DockerwallError("NOT_FOUND", `container ${JSON.stringify(name)} is not in quarantine`);
@@ -147,7 +157,7 @@ export function createControlApi(options: ControlApiOptions): ControlApi {
       lifecycle.become("uninstalling");
     }
     await options.takeDown();
-    unstampAll();
+    (options.unstamp ?? unstampAll)();
     lifecycle.become("uninstalled");
   }
 
@@ -177,7 +187,7 @@ export function createControlApi(options: ControlApiOptions): ControlApi {
       const enforced = (id: string): Promise<void> => untilEnforced(id, reporter, enforcement.changes);
       return prepareNetwork({ ...request, engine: options.engine, presets: policies.presets(), enforced });
     },
-    changeOverrides,
+    changeOverrides: (request) => whileInForce(() => changeOverrides(request)),
     explain: async (request) => explainTarget(request, present(), explained),
     suggest: async ({ network }) => {
       lifecycle.assertInForce();
@@ -189,8 +199,8 @@ export function createControlApi(options: ControlApiOptions): ControlApi {
       await planeNow().flush();
       return replayOn(request, present(), seen);
     },
-    quarantine: ({ container }) => quarantine(container),
-    release: ({ container }) => release(container),
+    quarantine: ({ container }) => whileInForce(() => quarantine(container)),
+    release: ({ container }) => whileInForce(() => release(container)),
     uninstall: () => {
       uninstalling ??= uninstall().finally(() => {
         uninstalling = undefined;

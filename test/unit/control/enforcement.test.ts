@@ -30,6 +30,7 @@ function start(guardsPorts = false) {
   /** Whether the rules demand senders; undefined before there are any. */
   let inForce: boolean | undefined;
   let topology: Topology = { networks: [], containers: [] };
+  const quarantine = new Set<string>();
   const readings: Readings = { listedAtMs: 1, readAtMs: new Map() };
   const dataPlane: Partial<DataPlaneLink> = {
     post: async () => {
@@ -48,7 +49,7 @@ function start(guardsPorts = false) {
   };
   const wall: Partial<Wall> = {
     classify: () => classification,
-    quarantine: new Set<string>(),
+    quarantine,
     applyRules: async () => {
       const applied = inForce === demanded ? [] : ([4, 6] as const);
       inForce = demanded;
@@ -74,6 +75,7 @@ function start(guardsPorts = false) {
   enforcement.usePicture();
   return {
     enforcement,
+    quarantine,
     /** Somebody takes the rules away. */
     flush() {
       inForce = undefined;
@@ -111,6 +113,18 @@ describe("a picture that the data plane refuses", () => {
     assert.deepEqual(read(), []);
     await round("takes", "same");
     assert.deepEqual(read(), ["readings"]);
+  });
+});
+
+describe("a picture that is the same", () => {
+  it("is posted again when others are in quarantine: one that is gone would keep those beside him unknown", async () => {
+    const { round, quarantine } = start();
+    quarantine.add("gone");
+    await round("takes", "other");
+    assert.deepEqual(await round("takes", "same"), ["well: reconcile"]);
+    quarantine.delete("gone");
+    assert.deepEqual(await round("takes", "same"), ["taken", "readings", "enforced", "well: reconcile"]);
+    assert.deepEqual(await round("takes", "same"), ["well: reconcile"]);
   });
 });
 

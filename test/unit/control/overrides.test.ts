@@ -178,6 +178,16 @@ describe("createOverrides", () => {
     ]);
   });
 
+  it("makes overrides and takes them back while the set is destroyed, and writes them when it is there again", () => {
+    add(app, "a.example.com");
+    sets.destroy(setNames.overrides);
+    add(web, "c.example.com");
+    overrides.remove(app, ["a.example.com"]);
+    createSets(sets);
+    overrides.restore();
+    assert.deepEqual(inKernel(), ["container web c.example.com"]);
+  });
+
   it("passes over what is no override of ours", () => {
     sets.add(setNames.overrides, [
       { key: { kind: "net", prefix: { address: "0.0.0.9" as never, length: 32 } }, comment: "hello" },

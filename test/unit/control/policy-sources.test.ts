@@ -6,9 +6,10 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, it, type TestContext } from "node:test";
 import { openPolicySources } from "../../../src/control/policy-sources.ts";
+import type { Classification } from "../../../src/core/classify/networks.ts";
 import { setNames } from "../../../src/core/firewall/names.ts";
 import { createLog } from "../../../src/edge/host/log.ts";
-import { createSets } from "../../../src/edge/kernel/ipset/desired-sets.ts";
+import { createSets, destroySets } from "../../../src/edge/kernel/ipset/desired-sets.ts";
 import { createFakeSets } from "../../support/fake-sets.ts";
 import { until } from "../../support/lab/command.ts";
 
@@ -74,5 +75,28 @@ describe("an override that ends", () => {
     // Nothing is left to fail again.
     policies.look();
     assert.equal(happened.length, 2);
+  });
+
+  it("does nothing any more when all has been taken down before its command was answered", async (t) => {
+    t.mock.timers.enable({ apis: ["setTimeout", "Date"], now: 1_000_000 });
+    const { sets, sources, happened, listener } = open(t);
+    const inForce = Promise.withResolvers<void>();
+    const policies = sources.follow({ ...listener, useOther: () => inForce.promise });
+    const answer = policies.change(
+      { verb: "allow", target: "app", entries: ["a.example.com"], forSeconds: 10 },
+      {
+        presets: sources.presets(),
+        topology: { networks: [], containers: [] },
+        classification: { guarded: [{ id: "n1", name: "app" }] } as unknown as Classification,
+        nowMs: Date.now(),
+      },
+    );
+    sources[Symbol.dispose]();
+    destroySets(sets);
+    inForce.resolve();
+    await answer;
+    t.mock.timers.tick(60_000);
+    assert.deepEqual(happened, []);
+    assert.deepEqual(sets.names(), []);
   });
 });

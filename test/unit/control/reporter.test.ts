@@ -54,7 +54,9 @@ function watch(): Watched {
     state: () => watched.state,
     onProblem: (problem) => logged.push(problem),
     onChange: (unwell) => wells.push(!unwell),
-    overrides: () => [],
+    overrides: () => [
+      { target: { kind: "network", name: "app" }, entry: "a.example.com", endsAtMs: undefined },
+    ],
     quarantined: () => new Set(["c1", "c2"]),
     circles: () => [],
   });
@@ -120,16 +122,17 @@ describe("a network", () => {
 
 describe("a wall that is gone", () => {
   for (const state of ["uninstalling", "uninstalled"] as const) {
-    it(`has neither networks nor problems (${state})`, () => {
+    it(`has neither networks, overrides nor problems (${state})`, () => {
       const watched = watch();
       watched.look(classified("one"));
       watched.reporter.onProblem("engine", "broken");
       watched.state = state;
-      const { networks, problems, warnings, held, healthy } = watched.reporter.status();
+      const { networks, overrides, problems, warnings, held, healthy } = watched.reporter.status();
       assert.deepEqual(
-        { networks, problems, warnings, held, healthy },
+        { networks, overrides, problems, warnings, held, healthy },
         {
           networks: [],
+          overrides: [],
           problems: [],
           warnings: [],
           held: [],

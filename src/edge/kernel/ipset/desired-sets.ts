@@ -83,6 +83,11 @@ function applyList(
   for (const index of plan.create) {
     const spec = chunkSpec(list, index, family);
     sets.create(spec);
+    // One that somebody took out of the list holds what was right then.
+    sets.del(
+      spec.name,
+      sets.list(spec.name).map(({ key }) => key),
+    );
     sets.add(list, [{ key: { kind: "set", name: spec.name } }]);
   }
   for (const { chunk, bridge } of plan.add)
@@ -134,6 +139,7 @@ function membersOf(sets: KernelSets, name: string): Member[] {
             prefix: key.prefix,
             service: { protocol: key.protocol, port: key.port },
             exception: key.nomatch === true,
+            ...said,
           },
         ];
       default:
@@ -142,24 +148,30 @@ function membersOf(sets: KernelSets, name: string): Member[] {
   });
 }
 
+/** What to write, and what to take out: an entry that has another comment is written again. */
 function difference(
   wanted: readonly Member[],
   found: readonly Member[],
 ): { readonly add: readonly Member[]; readonly remove: readonly Member[] } {
-  const wantedKeys = new Set(wanted.map(memberKey));
-  const foundKeys = new Set(found.map(memberKey));
+  const wantedBy = new Map(wanted.map((member) => [memberKey(member), member]));
+  const foundBy = new Map(found.map((member) => [memberKey(member), member]));
   // The kernel takes an entry and an exception for the same: adding the one replaces the other.
   const wantedPlaces = new Set(wanted.map(placeKey));
   return {
-    add: wanted.filter((member) => !foundKeys.has(memberKey(member))),
-    // What the data plane put there is its own to take away: it may know of a container that the engine has not told of.
+    add: [...wantedBy].flatMap(([key, member]) => {
+      const known = foundBy.get(key);
+      return known !== undefined && (isSandboxes(known) || known.comment === member.comment) ? [] : [member];
+    }),
     remove: found.filter(
       (member) =>
-        !wantedKeys.has(memberKey(member)) &&
-        !wantedPlaces.has(placeKey(member)) &&
-        sandboxOf(member.comment) === undefined,
+        !wantedBy.has(memberKey(member)) && !wantedPlaces.has(placeKey(member)) && !isSandboxes(member),
     ),
   };
+}
+
+/** What the data plane put there is its own to take away: it may know of a container that the engine has not told of. */
+function isSandboxes({ comment }: Member): boolean {
+  return sandboxOf(comment) !== undefined;
 }
 
 function placeKey(member: Member): string {

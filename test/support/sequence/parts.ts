@@ -1,0 +1,147 @@
+// What a daemon of a sequence is made of: the product's own parts, and a data plane that takes whatever it is told.
+
+import { createControlApi } from "../../../src/control/api/control-api.ts";
+import { createEnforcement, type Enforcement } from "../../../src/control/enforcement.ts";
+import type { Lifecycle } from "../../../src/control/lifecycle.ts";
+import type { NextEngine } from "../../../src/control/next-engine.ts";
+import { openPolicySources, type PolicySources } from "../../../src/control/policy-sources.ts";
+import { createReporter, type Reporter } from "../../../src/control/reporter.ts";
+import { createWall, type Wall } from "../../../src/control/wall.ts";
+import { findCircles } from "../../../src/core/dns/circles.ts";
+import { createLookupJournal } from "../../../src/core/journal/lookups.ts";
+import { hostPrefix } from "../../../src/core/model/address.ts";
+import type { ControlApi } from "../../../src/core/model/control-api.ts";
+import type { Picture } from "../../../src/core/model/picture.ts";
+import type { Topology } from "../../../src/core/model/topology.ts";
+import type { Engine } from "../../../src/edge/engine/engine.ts";
+import type { Log } from "../../../src/edge/host/log.ts";
+import { createSets, setsExist } from "../../../src/edge/kernel/ipset/desired-sets.ts";
+import { messageOf } from "../../../src/errors.ts";
+import type { DataPlaneLink } from "../../../src/planes/link.ts";
+import type { Host } from "./host.ts";
+import type { Hand, SequenceKernel } from "./kernel.ts";
+
+export interface PartsOptions {
+  readonly kernel: SequenceKernel;
+  readonly hand: Hand;
+  readonly host: Host;
+  readonly policyFile: string;
+  readonly lifecycle: Lifecycle;
+  /** What acts by itself. */
+  readonly acting: DisposableStack;
+  /** What the engine has told. */
+  readonly seen: () => Topology;
+  readonly readAtMs: () => number | undefined;
+  readonly dataPlane: () => DataPlaneLink | undefined;
+  readonly takeDown: () => Promise<void>;
+}
+
+export interface Parts {
+  readonly wall: Wall;
+  readonly reporter: Reporter;
+  readonly policies: PolicySources;
+  readonly enforcement: Enforcement;
+  readonly api: ControlApi;
+}
+
+/** A log that nobody reads. */
+export const silent: Log = { info: () => undefined, warn: () => undefined, error: () => undefined };
+
+export function createParts(options: PartsOptions): Parts {
+  const { kernel, hand, host, policyFile, lifecycle, acting, seen, readAtMs, dataPlane, takeDown } = options;
+  const adopted = setsExist(hand.sets);
+  createSets(hand.sets);
+  const open = acting.use(openPolicySources({ sets: hand.sets, policyFile, log: silent }));
+  const wall = createWall({
+    sets: hand.sets,
+    firewall: hand.firewall,
+    dnsPort: 5053,
+    queueNumber: 5353,
+    hold: true,
+    demandSender: kernel.portTable,
+    listBridges: host.listBridges,
+    lookAtBridges: () => (bridge) => (host.strangersOn.has(bridge) ? ["a port of the host"] : []),
+    nowMs: Date.now,
+    uptimeMs: Date.now,
+    networksReadAtMs: readAtMs,
+    policy: () => open,
+    adopted,
+  });
+  const journal = createLookupJournal({ ttlSeconds: 60 });
+  const reporter = createReporter({
+    engineVersion: { version: "28.5.2", apiVersion: "1.51" },
+    backend: "legacy",
+    sets: hand.sets,
+    journal,
+    state: () => lifecycle.state,
+    onProblem: () => undefined,
+    onChange: (unwell) => lifecycle.observe(unwell),
+    queues: [],
+    overrides: open.overrides.current,
+    quarantined: () => wall.quarantine,
+    circles: (topology, { guarded }) =>
+      findCircles({ topology, guarded, upstreams: [], own: host.addresses.map(hostPrefix) }).sentences,
+  });
+  const enforcement = createEnforcement({
+    wall,
+    lifecycle,
+    reporter,
+    log: silent,
+    inventory: { current: seen, readings: () => ({ listedAtMs: 0, readAtMs: new Map() }) },
+    beforePost: () => open.overrides.restore(),
+    dataPlane,
+    guardsPorts: true,
+  });
+  const policies = open.follow({
+    onProblem: () => undefined,
+    onFailure: (error) => reporter.onProblem("work: policies that change", messageOf(error)),
+    useOther: enforcement.decideAnew,
+  });
+  const api = createControlApi({
+    engine: {} as Engine,
+    wall,
+    lifecycle,
+    reporter,
+    journal,
+    sets: hand.sets,
+    policies,
+    inventory: { current: seen },
+    enforcement,
+    log: silent,
+    dataPlane,
+    guardsPorts: true,
+    takeDown,
+    unstamp: () => undefined,
+  });
+  return { wall, reporter, policies, enforcement, api };
+}
+
+/** Calls back with every picture. */
+export function createPlane(decideBy: (picture: Picture) => void): DataPlaneLink {
+  const does: Partial<DataPlaneLink> = {
+    post: async (picture) => decideBy(picture),
+    tellReadings: () => undefined,
+    holdUnsettled: () => undefined,
+    isCutOff: async () => true,
+    takeLeft: async () => 0,
+  };
+  return does as DataPlaneLink;
+}
+
+/** Of an engine that is lost and comes back; what a next one asks is nobody's business here. */
+export function createEngineWatch(): NextEngine {
+  let isLost = false;
+  return {
+    isKnown() {
+      isLost = false;
+    },
+    isAwaited() {
+      isLost = true;
+    },
+    get isLost() {
+      return isLost;
+    },
+    hold: async () => false,
+    leave: () => undefined,
+  };
+}

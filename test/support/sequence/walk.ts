@@ -1,0 +1,198 @@
+// What rules make of the first packet of a flow: a walk through a hook, by the text of the rules and the members of sets.
+
+import assert from "node:assert/strict";
+import {
+  type Family,
+  type IpAddress,
+  type Prefix,
+  parsePrefix,
+  prefixContains,
+} from "../../../src/core/model/address.ts";
+import type { KernelSets } from "../../../src/edge/kernel/ipset/kernel-sets.ts";
+import type { SetKey } from "../../../src/edge/kernel/ipset/message.ts";
+
+/** A SYN, of a flow that nobody knows. */
+export interface Packet {
+  readonly family: Family;
+  readonly source: IpAddress;
+  readonly destination: IpAddress;
+  readonly port: number;
+  readonly from: string;
+  /** The interface that it would leave by; none when it is for the host. */
+  readonly to: string | undefined;
+}
+
+export type Fate = "passes" | "dropped" | "asked";
+
+/** As far as a walk needs it. */
+export interface WalkedKernel {
+  readonly chain: (family: Family, table: string, name: string) => readonly string[] | undefined;
+  readonly sets: Pick<KernelSets, "list" | "names">;
+}
+
+/** A table, and a built-in chain of it. */
+export type Hook = readonly [table: string, chain: string];
+
+interface Walk {
+  readonly packet: Packet;
+  table: string;
+  readonly kernel: WalkedKernel;
+  mark: number;
+}
+
+type Test = (walk: Walk) => boolean;
+
+interface Rule {
+  readonly tests: readonly Test[];
+  readonly flag: string;
+  readonly target: string;
+  /** Mark and mask that the target writes. */
+  readonly written: readonly [number, number] | undefined;
+}
+
+/** What becomes of a packet on its way through these hooks. */
+export function fateOf(kernel: WalkedKernel, packet: Packet, hooks: readonly Hook[]): Fate {
+  const walk: Walk = { packet, table: "", kernel, mark: 0 };
+  for (const [table, hook] of hooks) {
+    walk.table = table;
+    const fate = through(hook, walk) ?? "passes";
+    if (fate !== "passes") return fate;
+  }
+  return "passes";
+}
+
+/** Undefined for one that comes back. */
+function through(chain: string, walk: Walk): Fate | undefined {
+  for (const body of walk.kernel.chain(walk.packet.family, walk.table, chain) ?? []) {
+    const rule = ruleOf(body);
+    if (!rule.tests.every((test) => test(walk))) continue;
+    switch (rule.target) {
+      case "ACCEPT":
+        return "passes";
+      case "DROP":
+      case "REJECT":
+        return "dropped";
+      case "NFQUEUE":
+        return "asked";
+      case "RETURN":
+        return undefined;
+      case "MARK":
+        if (rule.written !== undefined) walk.mark = (walk.mark & ~rule.written[1]) ^ rule.written[0];
+        continue;
+      case "CONNMARK":
+      case "SET":
+      case "CT":
+        continue;
+      default: {
+        const fate = through(rule.target, walk);
+        if (fate !== undefined || rule.flag === "-g") return fate;
+      }
+    }
+  }
+  return undefined;
+}
+
+const rules = new Map<string, Rule>();
+
+function ruleOf(body: string): Rule {
+  const known = rules.get(body) ?? readRule(body);
+  rules.set(body, known);
+  return known;
+}
+
+/** Options that say nothing of this packet. */
+const silent =
+  /^-m$|^--(?:comment|hashlimit-(?:burst|mode|name|htable-\w+)|connlimit-mask|ctorigdstport|reject-with|to-ports|queue-num)$/;
+/** Options without a value. */
+const flags = /^--(?:connlimit-saddr|queue-bypass|notrack)$/;
+
+/** Options that are not true of it, whatever their value. */
+const untrue = /^--(?:hashlimit-above|connlimit-above|ctstatus|ctdir|icmpv6-type|hl-eq|uid-owner)$/;
+
+function readRule(body: string): Rule {
+  const words = body.match(/"[^"]*"|\S+/g) ?? [];
+  const next = (): string => words.shift() ?? "";
+  const tests: Test[] = [];
+  let goal: Pick<Rule, "flag" | "target"> = { flag: "", target: "" };
+  let written: Rule["written"];
+  let not = false;
+  while (words.length > 0) {
+    const word = next();
+    const negated = not;
+    not = word === "!";
+    if (not || flags.test(word)) continue;
+    const value = next();
+    if (word === "-j" || word === "-g") goal = { flag: word, target: value };
+    else if (word === "--set-xmark") written = bitsOf(value);
+    else if (word === "--add-set") next();
+    else if (!silent.test(word)) {
+      const test = testOf(word, value, word === "--match-set" ? next().split(",") : []);
+      tests.push((walk) => test(walk) !== negated);
+    }
+  }
+  return { ...goal, tests, written };
+}
+
+function testOf(option: string, value: string, sides: readonly string[]): Test {
+  switch (option) {
+    case "-s":
+      return ({ packet }) => prefixContains(prefixOf(value), packet.source);
+    case "-d":
+      return ({ packet }) => prefixContains(prefixOf(value), packet.destination);
+    case "-i":
+      return ({ packet }) =>
+        value.endsWith("+") ? packet.from.startsWith(value.slice(0, -1)) : packet.from === value;
+    case "-p":
+      return () => value === "tcp";
+    case "--dport":
+      return ({ packet }) => packet.port === Number(value);
+    case "--match-set":
+      return ({ packet, kernel }) => isIn(kernel.sets, value, packet, sides);
+    case "--mark":
+      return ({ mark }) => (mark & bitsOf(value)[1]) === bitsOf(value)[0];
+    case "--ctstate":
+      return () => value.split(",").includes("NEW");
+    case "--dst-type":
+      return ({ packet }) => packet.to === undefined;
+    case "--hashlimit-upto":
+      return () => true;
+    default:
+      assert.match(option, untrue);
+      return () => false;
+  }
+}
+
+function isIn(
+  sets: WalkedKernel["sets"],
+  name: string,
+  packet: Packet,
+  [first = "", second = ""]: readonly string[],
+): boolean {
+  const address = first === "src" ? packet.source : packet.destination;
+  const holds = (key: SetKey): boolean => {
+    switch (key.kind) {
+      case "net":
+        return prefixContains(key.prefix, address);
+      case "net-iface":
+        return (
+          prefixContains(key.prefix, address) && key.iface === (second === "src" ? packet.from : packet.to)
+        );
+      case "net-port":
+        return prefixContains(key.prefix, address) && key.protocol === 6 && key.port === packet.port;
+      case "set":
+        return isIn(sets, key.name, packet, [first, second]);
+      case "ip-port-ip":
+        return false;
+    }
+  };
+  return sets.list(name).some(({ key }) => holds(key));
+}
+
+function prefixOf(text: string): Prefix {
+  return parsePrefix(text) ?? assert.fail(text);
+}
+
+function bitsOf(text: string): readonly [number, number] {
+  const [value = 0, mask = 0] = text.split("/").map(Number);
+  return [value, mask];
+}

@@ -1,0 +1,65 @@
+// Sets are brought to what is wanted, comments and all: whoever reads them, a new daemon among them, goes by those.
+
+import assert from "node:assert/strict";
+import { beforeEach, describe, it } from "node:test";
+import { setNames } from "../../../../../src/core/firewall/names.ts";
+import type { Member } from "../../../../../src/core/firewall/sets.ts";
+import { parsePrefix } from "../../../../../src/core/model/address.ts";
+import { applySets, createSets } from "../../../../../src/edge/kernel/ipset/desired-sets.ts";
+import { createFakeSets, type FakeSets } from "../../../../support/fake-sets.ts";
+
+let sets: FakeSets;
+
+beforeEach(() => {
+  sets = createFakeSets(() => 0);
+  createSets(sets);
+});
+
+function apply(name: string, ...members: readonly Member[]): boolean {
+  return applySets(sets, { members: new Map([[name, members]]), lists: new Map() });
+}
+
+const prefix = parsePrefix("198.18.0.2") ?? assert.fail();
+const service = { protocol: 6, port: 5432 };
+
+describe("an entry that is there with another comment", () => {
+  const cases: readonly [set: string, member: Member, dump: string][] = [
+    [setNames.quarantine4, { prefix }, "198.18.0.2/32 0"],
+    [setNames.guarded4, { prefix, iface: "br-a" }, "198.18.0.2/32,br-a "],
+    [setNames.host4, { prefix, service }, "198.18.0.2/32,6:5432 "],
+  ];
+  for (const [set, member, dump] of cases) {
+    it(`gets the one that it should have (${set})`, () => {
+      apply(set, { ...member, comment: "before" });
+      assert.equal(apply(set, { ...member, comment: "now" }), true);
+      assert.deepEqual(sets.dump(), [`${set} ${dump} now`]);
+      assert.equal(apply(set, { ...member, comment: "now" }), false);
+    });
+  }
+
+  it("is left alone where it is the data plane's", () => {
+    sets.add(setNames.quarantine4, [{ key: { kind: "net", prefix }, comment: "sandbox:s1" }]);
+    assert.equal(apply(setNames.quarantine4, { prefix, comment: "c1" }), false);
+    assert.equal(apply(setNames.quarantine4), false);
+    assert.deepEqual(sets.dump(), [`${setNames.quarantine4} 198.18.0.2/32 0 sandbox:s1`]);
+  });
+
+  it("is written once where two want it", () => {
+    const both = ["one", "two"].map((comment): Member => ({ prefix, comment }));
+    assert.equal(apply(setNames.quarantine4, ...both), true);
+    assert.equal(apply(setNames.quarantine4, ...both), false);
+  });
+});
+
+describe("a bridge of a list", () => {
+  it("is none because a chunk that was no part of it held it before", () => {
+    const list = (...bridges: readonly string[]): boolean =>
+      applySets(sets, { members: new Map(), lists: new Map([[setNames.open4, { family: 4, bridges }]]) });
+    list("br-a", "br-b");
+    sets.del(setNames.open4, [{ kind: "set", name: `${setNames.open4}-0` }]);
+    list("br-b");
+    const held = sets.list(`${setNames.open4}-0`).map(({ key }) => key.kind === "net-iface" && key.iface);
+    assert.deepEqual(held, ["br-b"]);
+    assert.equal(list("br-b"), false);
+  });
+});
