@@ -1,6 +1,6 @@
 #!/bin/sh
-# Before the daemon starts: choose the iptables variant, and say in one sentence what this container or this
-# host lacks. Other commands need none of it.
+# Before the daemon starts: choose the iptables variant, and say in one sentence what this container or host lacks. Other
+# commands need none of this.
 set -eu
 
 main() {
@@ -20,10 +20,10 @@ main() {
   case $backend in
     auto) backend=$(choose_backend) ;;
     nft | legacy) ;;
-    *) run "$@" ;; # The daemon says what is wrong with it.
+    *) run "$@" ;; # The daemon reports the bad value.
   esac
   export DOCKERWALL_BACKEND="$backend"
-  # In a network namespace of its own, which ends with the probe: no trace on the host.
+  # In a separate network namespace, which ends with the probe and leaves no trace on the host.
   ! has_capability "$sys_admin" || unshare --net -- "$0" --probe-kernel "$backend"
   run "$@"
 }
@@ -64,7 +64,7 @@ backend_of() {
   echo "$chosen"
 }
 
-# The variant in which Docker keeps its own chains; nft where both or neither have them, and the kernel has nft.
+# The variant that holds Docker's own chains; nft if both or neither hold them and the kernel has nft.
 choose_backend() {
   if ! iptables-nft-save >/dev/null 2>&1; then
     echo legacy
@@ -78,11 +78,11 @@ choose_backend() {
 docker_chains() { "iptables-$1-save" 2>/dev/null | grep -c '^:DOCKER' || true; }
 
 # --- What the kernel offers, tried in an empty network namespace -------------------------------------------
-# All at once, and one by one only when that is refused: to start quickly matters more than to fail quickly.
-# The table inside of containers is tried by the daemon itself, for nothing in this image but it can write one.
+# All at once, and one by one only if that is refused: a quick start matters more than a quick failure. The daemon itself
+# tries the table inside containers, as nothing else in this image can write one.
 
-# Made from the values of the rules and sets (src/core/firewall/rules/probe.ts); test/unit/docs/entrypoint.test.ts compares it, and
-# writes it anew with UPDATE_PROBE=1.
+# Generated from the rules and sets (src/core/firewall/rules/probe.ts). test/unit/docs/entrypoint.test.ts compares it, and
+# rewrites it with UPDATE_PROBE=1.
 # BEGIN PROBE
 # Module of the kernel, and what to create.
 sets() {
@@ -191,7 +191,7 @@ probe_kernel() {
   probe_rules 6 "ip6tables-$backend"
 }
 
-# They stay: rules name them.
+# The sets stay, as rules name them.
 probe_sets() {
   ! sets | sed 's/^[^|]*|/create /' | quietly ipset restore || return 0
   sets | while IFS='| ' read -r module name type options; do

@@ -1,5 +1,5 @@
-// One table of stable error codes. Every failure that a user can meet ends in one of these, with one
-// sentence that names the value, the place and the fix, and with the exit code below.
+// One table of stable error codes. Every failure that a user can meet has one of these codes, the exit code below, and
+// one sentence that names the value, the place and the fix.
 
 /** Exit codes of the CLI, by error code. 64 and up follow sysexits.h where one fits. */
 const exitCodes = {
@@ -39,12 +39,12 @@ export class DockerwallError extends Error {
   }
 }
 
-/** True for a string that is one of our codes (a code that came over the control socket). */
+/** True if a string, such as one from the control socket, is one of our codes. */
 export function isErrorCode(value: unknown): value is ErrorCode {
   return typeof value === "string" && Object.hasOwn(exitCodes, value);
 }
 
-/** What was wrong with a piece of work that others are not to wait for: one sentence, or none. */
+/** Runs work whose failure must not stop other work; returns the failure as one sentence, or nothing. */
 export async function problemsOf(work: () => unknown): Promise<readonly string[]> {
   try {
     await work();
@@ -54,7 +54,7 @@ export async function problemsOf(work: () => unknown): Promise<readonly string[]
   }
 }
 
-/** The one sentence of any thrown value. */
+/** The message of any thrown value. */
 export function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
 }

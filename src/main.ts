@@ -1,6 +1,6 @@
 #!/usr/bin/env node
-// From argv to a command and its exit code. The only file that touches the process's arguments, streams
-// and exit; what a command needs is loaded when it is known which one it is.
+// From argv to a command and its exit code. The only file that touches the process's arguments, streams and exit. Each
+// command is loaded only once it is known to be the one to run.
 
 import { basename } from "node:path";
 import { type Command, parseArguments, renderHelp } from "./cli/command.ts";
@@ -12,7 +12,7 @@ import { DockerwallError, messageOf } from "./errors.ts";
 const usageExitCode = 64;
 const internalExitCode = 70;
 
-/** A link to this file that is named like a command is that command: the image has `stats` on its PATH. */
+/** A link to this file with the name of a command runs that command: the image has `stats` on its PATH. */
 function argumentsOf(argv: readonly string[]): readonly string[] {
   const invokedAs = basename(argv[1] ?? "");
   return Object.hasOwn(commands, invokedAs) ? [invokedAs, ...argv.slice(2)] : argv.slice(2);
@@ -77,7 +77,7 @@ async function parseAndRun(name: string, command: Command, args: readonly string
   return command.run({ ...parsed, environment: process.env, output });
 }
 
-/** One sentence, or one per line where there are several; never a stack, unless it was asked for. */
+/** One sentence per line; no stack, unless the log level asks for it. */
 function report(error: unknown): number {
   const known = error instanceof DockerwallError;
   const text = known ? error.message : `internal error: ${messageOf(error)}`;
@@ -107,5 +107,5 @@ try {
 } catch (error) {
   process.exitCode = report(error);
 }
-// A daemon that was told to stop must not linger on a handle that somebody forgot.
+// A stopped daemon must not linger because of a forgotten handle.
 if (args[0] === "daemon") process.exit();

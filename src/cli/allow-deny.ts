@@ -1,5 +1,5 @@
-// `dockerwall allow` and `dockerwall deny`: overrides at run time, for a network or a container, for a while or until the
-// host is restarted.
+// `dockerwall allow` and `dockerwall deny`: overrides at run time for a network or a container, either for a limited time
+// or until the host restarts.
 
 import { parseDuration } from "../core/model/duration.ts";
 import type { OverridesReport } from "../core/model/report.ts";
@@ -9,7 +9,7 @@ import { DockerwallError } from "../errors.ts";
 import { type Command, type Invocation, jsonOption } from "./command.ts";
 import { printable, renderJson, renderSpan } from "./terminal/print.ts";
 
-/** The kernel keeps overrides as entries that time out, after 2,147,483 s at most. */
+/** The kernel keeps overrides as entries with a timeout of at most 2,147,483 s. */
 const longestSeconds = 24 * 86_400;
 
 const common = {
@@ -19,28 +19,28 @@ const common = {
   options: {
     for: {
       placeholder: "DURATION",
-      help: "end the override after 15m, 2h, 7d; without it it is in force until the host restarts",
+      help: "end the override after 15m, 2h, 7d (default: when the host restarts)",
     },
-    undo: { help: "take such an override back" },
+    undo: { help: "take the override back" },
     json: jsonOption,
   },
 } as const;
 
 const target =
-  "Write network:NAME or container:NAME where both have the name. ENTRY is what a label takes, without `!`.";
+  "Write network:NAME or container:NAME if both exist. ENTRY is written as in a label, without `!`.";
 
 export const allowCommand: Command = {
   ...common,
   summary: "Let a guarded network, or one container on it, reach more.",
-  details: `${target} It takes the place of a \`deny\` of the same entry; a \`!\` in a label still wins.`,
+  details: `${target} The override replaces a \`deny\` of the same entry; a \`!\` in a label still wins.`,
   run: (invocation) => change("allow", invocation),
 };
 
 export const denyCommand: Command = {
   ...common,
   summary:
-    "Take something away from a guarded network, or from one container on it; open connections to it are cut.",
-  details: `${target} It wins over every label.`,
+    "Take something away from a guarded network, or from one container on it, and cut open connections to it.",
+  details: `${target} The override wins over every label.`,
   run: (invocation) => change("deny", invocation),
 };
 
@@ -66,11 +66,11 @@ function spanOf(text: string | undefined): number | undefined {
   if (seconds !== undefined && seconds >= 1 && seconds <= longestSeconds) return seconds;
   throw new DockerwallError(
     "USAGE",
-    `--for takes a duration up to 24d, as in 15m, but got ${JSON.stringify(text)}`,
+    `--for is ${JSON.stringify(text)}, but must be a duration from 1s to 24d, as in 15m`,
   );
 }
 
-/** What is in force for a target by command, a line each. */
+/** The overrides in force for a target, one per line. */
 export function renderOverrides({ kind, name, overrides }: OverridesReport, nowMs: number): string {
   const place = `${kind} ${printable(name)}`;
   if (overrides.length === 0) return `No overrides for ${place}\n`;

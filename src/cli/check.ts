@@ -1,5 +1,5 @@
-// `dockerwall check`: labels judged before anything is up, by the daemon's own code. It reads files and nothing else:
-// no daemon, no engine, no rights.
+// `dockerwall check`: judges labels before anything runs, with the daemon's own code. It only reads files, and needs no
+// daemon, no engine and no rights.
 
 import { loadBuiltInPresets } from "../core/policy/built-in-presets.ts";
 import { parsePolicyFile } from "../core/policy/policy-file.ts";
@@ -14,14 +14,14 @@ export const checkCommand: Command = {
   leastOperands: 0,
   mostOperands: Number.POSITIVE_INFINITY,
   summary:
-    "Judge the labels of Compose files, or entries, before anything is up. It needs no daemon and no rights.",
+    "Judge the labels of Compose files, or entries, before anything runs. This needs no daemon and no rights.",
   details: [
-    "Without operands: the files that `docker compose` would read in this folder, with .env and the environment.",
-    "Operands that end in .yml or .yaml are Compose files, later ones over earlier ones; others are entries.",
-    "The exit code is 0 when a daemon would enforce all of it, 1 on a problem, 2 on bad usage.",
+    "Without operands, it reads the files that `docker compose` would read here, with .env and the environment.",
+    "Operands that end in .yml or .yaml are Compose files, where later ones override earlier ones; others are entries.",
+    "Exit code: 0 if a daemon would enforce everything, 1 on a problem, 2 on bad usage.",
   ].join("\n"),
   options: {
-    "policy-file": { placeholder: "PATH", help: "know the presets of this policy file, too" },
+    "policy-file": { placeholder: "PATH", help: "also use the presets of this policy file" },
     json: jsonOption,
   },
   usageExitCode: 2,
@@ -65,7 +65,7 @@ async function checkEntries({ options, operands, output }: Invocation, presets: 
   return report.ok ? 0 : 1;
 }
 
-/** Those that come with Dockerwall, and those of a policy file. */
+/** The presets that come with Dockerwall, and those of a policy file. */
 function presetsOf(path: string | undefined): Presets {
   const builtIn = loadBuiltInPresets();
   if (path === undefined) return builtIn;

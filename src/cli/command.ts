@@ -1,4 +1,4 @@
-// What a command of the CLI is, and how its arguments are read from the command line.
+// What a CLI command is, and how its arguments are parsed.
 
 import { createRequire } from "node:module";
 import { didYouMean } from "../core/model/did-you-mean.ts";
@@ -7,15 +7,15 @@ import { DockerwallError } from "../errors.ts";
 // An ESM import of node:util reads all its lazy exports, TextDecoder among them: 4 ms of every start.
 const { parseArgs } = createRequire(import.meta.url)("node:util") as typeof import("node:util");
 
-/** Where a command prints to, and how. */
+/** Where a command prints, and how. */
 export interface Output {
   write(text: string): void;
-  /** True when escape sequences for bold and dim are welcome: a terminal, and NO_COLOR is not set. */
+  /** True if escape sequences for bold and dim may be used: on a terminal, without NO_COLOR. */
   readonly styled: boolean;
 }
 
 export interface Option {
-  /** What stands for the value in the help; undefined for a switch. */
+  /** The value's name in the help; undefined for a switch. */
   readonly placeholder?: string;
   readonly help: string;
 }
@@ -38,16 +38,16 @@ export interface Command {
   /** More lines for `--help`. */
   readonly details: string;
   readonly options: Readonly<Record<string, Option>>;
-  /** The exit code of bad usage, where it is not everybody's. */
+  /** The exit code of bad usage, if it differs from the common one. */
   readonly usageExitCode?: number;
-  /** Does it, prints it, and returns the exit code. @throws DockerwallError */
+  /** Runs the command, prints its result, and returns the exit code. @throws DockerwallError */
   readonly run: (invocation: Invocation) => Promise<number>;
 }
 
 export const jsonOption: Option = { help: "print JSON" };
 const helpOption: Option = { help: "print this help" };
 
-/** Arguments of one command, or the wish for its help. @throws DockerwallError USAGE */
+/** Parses the arguments of one command, or finds that its help is wanted. @throws DockerwallError USAGE */
 export function parseArguments(
   name: string,
   command: Command,
@@ -85,7 +85,7 @@ export function parseArguments(
 function readValue(rawName: string, option: Option, value: string | undefined, inline: boolean): string {
   if (option.placeholder === undefined) {
     if (value === undefined) return "";
-    throw new DockerwallError("USAGE", `${rawName} takes no value, but got ${JSON.stringify(value)}`);
+    throw new DockerwallError("USAGE", `${rawName} takes no value, but has ${JSON.stringify(value)}`);
   }
   if (value !== undefined && (inline || !value.startsWith("-"))) return value;
   throw new DockerwallError("USAGE", `${rawName} needs a value: ${rawName} ${option.placeholder}`);
@@ -110,7 +110,7 @@ function checkOperands(name: string, command: Command, operands: readonly string
   }
   if (operands.length > command.mostOperands) {
     const extra = JSON.stringify(operands[command.mostOperands]);
-    throw new DockerwallError("USAGE", `${name} does not know what to do with ${extra}; ${usage}`);
+    throw new DockerwallError("USAGE", `${name} has too many arguments, from ${extra} on; ${usage}`);
   }
 }
 

@@ -1,4 +1,4 @@
-// The list of commands. Each is loaded only when it is asked for: `stats` must not pay for the daemon.
+// The list of commands. Each is loaded on demand: `stats` must not pay for the daemon.
 
 import type { Command } from "./command.ts";
 
@@ -9,7 +9,7 @@ export interface CommandEntry {
 
 export const commands: Readonly<Record<string, CommandEntry>> = {
   daemon: {
-    summary: "guard the networks of the Docker engine on this host",
+    summary: "guard the labelled networks of this host's Docker engine",
     load: async () => (await import("./daemon.ts")).daemonCommand,
   },
   "prepare-network": {
@@ -37,7 +37,7 @@ export const commands: Readonly<Record<string, CommandEntry>> = {
     load: async () => (await import("./suggest.ts")).suggestCommand,
   },
   replay: {
-    summary: "tell what another label would have changed",
+    summary: "show what another label would have changed",
     load: async () => (await import("./replay.ts")).replayCommand,
   },
   check: {
@@ -49,7 +49,7 @@ export const commands: Readonly<Record<string, CommandEntry>> = {
     load: async () => (await import("./presets.ts")).presetsCommand,
   },
   allow: {
-    summary: "let a network or a container reach more, at once, for a while if you like",
+    summary: "let a network or a container reach more, at once, for good or for a while",
     load: async () => (await import("./allow-deny.ts")).allowCommand,
   },
   deny: {
@@ -69,7 +69,7 @@ export const commands: Readonly<Record<string, CommandEntry>> = {
     load: async () => (await import("./boot-guard.ts")).bootGuardCommand,
   },
   uninstall: {
-    summary: "take every rule, set and capture of Dockerwall off this host",
+    summary: "remove every rule, set and capture of Dockerwall from this host",
     load: async () => (await import("./uninstall.ts")).uninstallCommand,
   },
 };
@@ -86,7 +86,7 @@ export function renderOverview(version: string): string {
     "Commands:",
     ...lines,
     "",
-    "dockerwall COMMAND --help explains one of them; dockerwall --version prints the version.",
+    "dockerwall COMMAND --help explains a command; dockerwall --version prints the version.",
     "",
   ].join("\n");
 }

@@ -1,4 +1,4 @@
-// `dockerwall daemon`: settings from flags and environment, then the daemon until it is told to stop.
+// `dockerwall daemon`: reads the settings from flags and environment, then runs the daemon until it is stopped.
 
 import { readConfig, settings } from "../edge/host/config.ts";
 import type { Command, Option } from "./command.ts";
@@ -8,7 +8,7 @@ export const daemonCommand: Command = {
   leastOperands: 0,
   mostOperands: 0,
   summary: "Guard the networks that carry the label dockerwall.allow.",
-  details: "A flag wins over the environment. DURATION is 24h, 90m, 3600s or plain seconds.",
+  details: "A flag overrides the environment. DURATION is 24h, 90m, 3600s or plain seconds.",
   options: Object.fromEntries(Object.values(settings).map((setting) => [setting.flag, optionOf(setting)])),
   run: async ({ options, environment }) => {
     const config = readConfig(environment, options);

@@ -11,7 +11,7 @@ export const doctorCommand: Command = {
   leastOperands: 0,
   mostOperands: 0,
   summary: "Check the host and every guarded container by behaviour.",
-  details: "Exit code: 0 when all is well, 1 when anything is not, 69 when no daemon answers.",
+  details: "Exit code: 0 if all is well, 1 if anything is not, 69 if no daemon answers.",
   options: { json: jsonOption },
   run: async ({ options, environment, output }) => {
     const report = await createControlClient({ path: controlSocketOf(environment) }).doctor();
@@ -20,7 +20,7 @@ export const doctorCommand: Command = {
   },
 };
 
-/** One line a check. */
+/** One line per check. */
 export function renderDoctor({ checks }: DoctorReport): string {
   return checks
     .map(

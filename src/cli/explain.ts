@@ -1,4 +1,4 @@
-// `dockerwall explain`: may this container reach that, and why. The daemon's own decision, not a second opinion.
+// `dockerwall explain`: whether a container may reach a target, and why. The daemon's own decision, not a second opinion.
 
 import type { ExplainReport } from "../core/model/report.ts";
 import { createControlClient } from "../edge/control-socket/client.ts";
@@ -16,8 +16,8 @@ export const explainCommand: Command = {
   mostOperands: 2,
   summary: "Tell whether a container may reach a name or an address, and why.",
   details: [
-    "TARGET is NAME or ADDRESS, with :PORT and /tcp or /udp where they matter; an IPv6 address with a port is",
-    "[ADDRESS]:PORT. Nothing is opened by asking. The exit code is 0 when it is allowed, 1 when it is denied.",
+    "TARGET is NAME or ADDRESS, with :PORT and /tcp or /udp where they matter. Write an IPv6 address with a port as",
+    "[ADDRESS]:PORT. Asking opens nothing. Exit code: 0 if the target is allowed, 1 if it is denied.",
   ].join("\n"),
   options: { json: jsonOption },
   run: async ({ options, operands, environment, output }) => {
@@ -44,7 +44,7 @@ export function renderExplanation(report: ExplainReport, nowMs: number): string 
       ? []
       : [
           ["entry", printable(report.by.entry)],
-          ["stands in", printableSentence(report.by.source)],
+          ["found in", printableSentence(report.by.source)],
         ]),
     ...(report.by?.endsAtMs === undefined ? [] : [["ends", `in ${renderSpan(report.by.endsAtMs - nowMs)}`]]),
     ...(report.names.length === 0 ? [] : [["looked up as", report.names.map(printable).join(" ")]]),
@@ -66,29 +66,29 @@ export function renderExplanation(report: ExplainReport, nowMs: number): string 
 }
 
 function reasonOf({ reason, quarantined, networks }: ExplainReport): string {
-  if (quarantined) return "it is in quarantine; dockerwall release lets it out";
+  if (quarantined) return "the container is in quarantine; dockerwall release lets it out";
   const where = networks.map(printable).join(", ");
   switch (reason) {
     case "entry":
       return `an entry for ${where} allows it`;
     case "no-entry":
-      return `no entry for ${where} names it`;
+      return `no entry for ${where} covers it`;
     case "taken-away":
       return "a `!` entry takes it away";
     case "port":
       return "its name is allowed, but not with this port";
     case "no-lookup":
-      return "its name is allowed, but no lookup of it is in force; look it up again";
+      return "its name is allowed, but no recent lookup has opened it; look the name up again";
     case "no-address":
-      return "its name is allowed, but it has no address now that may be reached";
+      return "its name is allowed, but currently has no address that may be reached";
     case "host":
-      return "it is an address of the Docker host, where only `host` entries count";
+      return "it is an address of the Docker host, which only `host` entries open";
     case "neighbour":
       return "it is on the container's own network, which is always open";
     case "not-guarded":
-      return "the container is on no guarded network";
+      return "none of the container's networks is guarded";
     case "unknown":
-      return "the engine has not told enough of the container yet; see dockerwall status";
+      return "the engine has not reported enough about the container yet; see dockerwall status";
     default:
       return reason satisfies never;
   }

@@ -1,4 +1,4 @@
-// `dockerwall prepare-network`: a guarded network in one step, enforced before anything can run on it.
+// `dockerwall prepare-network`: creates a guarded network in one step, enforced before anything can run on it.
 
 import { createControlClient } from "../edge/control-socket/client.ts";
 import { controlSocketOf } from "../edge/control-socket/path.ts";
@@ -9,11 +9,11 @@ export const prepareNetworkCommand: Command = {
   operands: "NAME PATTERN...",
   leastOperands: 2,
   mostOperands: Number.POSITIVE_INFINITY,
-  summary: "Create a bridge network from which only what the patterns allow can be reached.",
+  summary: "Create a bridge network whose containers reach only what the patterns allow.",
   details: [
-    "Returns when the rules are in the kernel. Use the network with docker run --network NAME.",
-    "PATTERN is HOST[:PORT[-PORT]][/tcp|/udp]; HOST is a domain, *.DOMAIN (the domain and all below it), an",
-    "address or a prefix. Write '*.example.com' in quotes, or the shell may expand it.",
+    "The command returns when the rules are in the kernel. Use the network with docker run --network NAME.",
+    "PATTERN is HOST[:PORT[-PORT]][/tcp|/udp]; HOST is a domain, *.DOMAIN (the domain and all names below it), an",
+    "address or a prefix. Put '*.example.com' in quotes, or the shell may expand it.",
   ].join("\n"),
   options: { json: jsonOption },
   run: async ({ options, operands, environment, output }) => {

@@ -1,4 +1,4 @@
-// `dockerwall presets`: what `@debian` and the like stand for, and where each entry is documented.
+// `dockerwall presets`: shows what `@debian` and the like stand for, and where each entry is documented.
 
 import { didYouMean } from "../core/model/did-you-mean.ts";
 import { builtInPresets, presetsVersion } from "../core/policy/built-in-presets.ts";
@@ -14,7 +14,7 @@ export const presetsCommand: Command = {
   leastOperands: 0,
   mostOperands: 1,
   summary: "List the presets that come with Dockerwall, or the entries of one with their sources.",
-  details: "A policy file may add its own, or replace one of these; docs/policy.md tells how.",
+  details: "A policy file can add presets or replace these; docs/policy.md explains how.",
   options: { json: jsonOption },
   run: async ({ options, operands, output }) => {
     const name = operands[0]?.replace(/^@/, "");
@@ -35,7 +35,7 @@ function reportOf(name: string | undefined): unknown {
   return { version: presetsVersion, presets: chosen };
 }
 
-/** All by their summaries, or one by its entries. */
+/** All presets with their summaries, or one with its entries. */
 export function renderPresets(name: string | undefined): string {
   if (name === undefined) {
     const rows = Object.entries(builtInPresets).map(([preset, { summary }]) => [`@${preset}`, summary]);

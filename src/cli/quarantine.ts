@@ -1,4 +1,4 @@
-// `dockerwall quarantine`: stops a container at once, whatever its allowlist says.
+// `dockerwall quarantine`: cuts a container off at once, whatever its allowlist says.
 
 import { createControlClient } from "../edge/control-socket/client.ts";
 import { controlSocketOf } from "../edge/control-socket/path.ts";
@@ -9,9 +9,9 @@ export const quarantineCommand: Command = {
   operands: "CONTAINER",
   leastOperands: 1,
   mostOperands: 1,
-  summary: "Cut a container off from everything, its open connections included.",
+  summary: "Cut a container off from everything, open connections included.",
   details:
-    "CONTAINER is a name, an id, or the beginning of an id. It stays cut off, over restarts of the daemon too, until it is released or removed.",
+    "CONTAINER is a name, an id, or the beginning of an id. It stays cut off, even across restarts of the daemon, until you release or remove it.",
   options: { json: jsonOption },
   run: async ({ options, operands, environment, output }) => {
     const [container = ""] = operands;

@@ -1,4 +1,4 @@
-// `dockerwall release`: ends what `dockerwall quarantine` began.
+// `dockerwall release`: ends a quarantine.
 
 import { createControlClient } from "../edge/control-socket/client.ts";
 import { controlSocketOf } from "../edge/control-socket/path.ts";
@@ -11,12 +11,12 @@ export const releaseCommand: Command = {
   mostOperands: 1,
   summary: "Let a container out of quarantine.",
   details:
-    "CONTAINER is a name, an id, or the beginning of an id. Its network's allowlist holds again; what it had open must be opened anew.",
+    "CONTAINER is a name, an id, or the beginning of an id. Its network's allowlist applies again; the container must reconnect.",
   options: { json: jsonOption },
   run: async ({ options, operands, environment, output }) => {
     const [container = ""] = operands;
     await createControlClient({ path: controlSocketOf(environment) }).release({ container });
-    const text = `Container ${printable(container)} is let back\n`;
+    const text = `Container ${printable(container)} is released\n`;
     output.write("json" in options ? renderJson({ container, quarantined: false }) : text);
     return 0;
   },

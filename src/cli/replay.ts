@@ -1,4 +1,4 @@
-// `dockerwall replay`: what was seen, judged by a label that is not in force.
+// `dockerwall replay`: judges past traffic by a label that is not in force.
 
 import type { ReplayReport } from "../core/model/report.ts";
 import { createControlClient } from "../edge/control-socket/client.ts";
@@ -12,9 +12,8 @@ export const replayCommand: Command = {
   operands: "NETWORK",
   leastOperands: 1,
   mostOperands: 1,
-  summary:
-    "Tell what another label would have changed of everything that was looked up and connected to so far.",
-  details: "Labels of containers, the policy file and overrides stay as they are. Nothing is changed.",
+  summary: "Show what another label would have changed about the lookups and connections seen so far.",
+  details: "Container labels, the policy file and overrides stay as they are. The command changes nothing.",
   options: {
     allow: { placeholder: "ENTRIES", help: "the label to try" },
     json: jsonOption,
@@ -39,7 +38,7 @@ export const replayCommand: Command = {
 
 const left = { align: "left" } as const;
 
-/** What changes, a line each, and a count of what does not. */
+/** One line for each change, and the number of rows that stay the same. */
 export function renderReplay({ network, sinceMs, rows }: ReplayReport, nowMs: number): string {
   const changed = rows.filter(({ before, after }) => before !== after);
   const table = renderTable(
@@ -55,8 +54,8 @@ export function renderReplay({ network, sinceMs, rows }: ReplayReport, nowMs: nu
   const same = rows.length - changed.length;
   const kept = rows.filter(({ before, after }) => before && after).length;
   return [
-    `Network: ${printable(network)}, what was seen since ${renderAge(sinceMs, nowMs)}\n`,
+    `Network: ${printable(network)}, seen since ${renderAge(sinceMs, nowMs)}\n`,
     changed.length === 0 ? "  Nothing would change.\n" : table,
-    `  ${same} stay as they are, ${kept} of them allowed.\n`,
+    `  ${same} stay the same, ${kept} of them allowed.\n`,
   ].join("");
 }

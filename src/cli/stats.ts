@@ -1,4 +1,4 @@
-// `dockerwall stats`: per network who looked up what, and which connections were blocked.
+// `dockerwall stats`: for each network, which container looked up what, and which connections were blocked.
 
 import type { DropRow, LookupRow, LookupTrouble, NetworkStats, StatsReport } from "../core/model/report.ts";
 import { createControlClient } from "../edge/control-socket/client.ts";
@@ -15,9 +15,9 @@ export const statsCommand: Command = {
   summary:
     "Show, for each guarded network, what its containers looked up and which connections were blocked.",
   details: [
-    "Lookups: address, container, domain, how often, allowed or not, last time.",
-    "Blocked connections: address, container, service, destination, packets, age, and the name that this",
-    "container last got this address for; `no lookup` is an address that was written into the program.",
+    "Lookups: address, container, domain, count, allowed or not, age of the last one.",
+    "Blocked connections: address, container, service, destination, packets, age, and the name for which this",
+    "container last got the address; `no lookup` means that the container has the address from elsewhere.",
   ].join("\n"),
   options: { json: jsonOption },
   run: async ({ options, environment, output }) => {
@@ -30,7 +30,7 @@ export const statsCommand: Command = {
 /** The report as text. */
 export function renderStats(report: StatsReport, styled: boolean): string {
   if (report.networks.length === 0) {
-    return "No network is guarded: give one the label dockerwall.allow, or use dockerwall prepare-network.\n";
+    return "No network is guarded. Give one the label dockerwall.allow, or use dockerwall prepare-network.\n";
   }
   return report.networks.map((network) => renderNetwork(network, report.generatedAtMs, styled)).join("\n");
 }

@@ -1,4 +1,4 @@
-// `dockerwall status`: what is guarded, how, since when, and what is wrong. Its exit code is the image's
+// `dockerwall status`: shows what is guarded, how, since when, and what is wrong. Its exit code is the image's
 // HEALTHCHECK.
 
 import type { CounterReading } from "../core/counters/reading.ts";
@@ -12,7 +12,7 @@ import { type Command, jsonOption } from "./command.ts";
 import { printable, printableSentence, renderJson, renderSpan } from "./terminal/print.ts";
 import { bold } from "./terminal/style.ts";
 
-/** As of every other command then. */
+/** The exit code of every other command after an uninstall. */
 const { exitCode: uninstalledExitCode } = new DockerwallError("UNINSTALLED", "");
 
 export const statusCommand: Command = {
@@ -21,9 +21,9 @@ export const statusCommand: Command = {
   mostOperands: 0,
   summary: "Show what is guarded, how, since when, and every problem.",
   details: [
-    "Exit code: 0 enforcing, 1 starting, stopping or degraded, 69 when it is uninstalled or no daemon answers.",
-    "With --health it is 0 as soon as, and as long as, the daemon can do its work: mistakes in labels and in the",
-    "policy file, which deny more than was meant, and warnings do not count. The image's HEALTHCHECK asks so.",
+    "Exit code: 0 if enforcing, 1 if starting, stopping or degraded, 69 if uninstalled or if no daemon answers.",
+    "With --health it is 0 as long as the daemon can do its work. Warnings do not count, nor do mistakes in labels and in",
+    "the policy file, which deny more than was meant. The image's HEALTHCHECK uses --health.",
   ].join("\n"),
   options: { json: jsonOption, health: { help: "exit with 0 whenever the daemon can do its work" } },
   run: async ({ options, environment, output }) => {
@@ -60,7 +60,7 @@ export function renderStatus(report: StatusReport, nowMs: number, styled: boolea
     ...report.problems.map((problem) => `Problem: ${printableSentence(problem)}\n`),
     ...report.held.map(
       ({ bridge, sinceMs }) =>
-        `Held:    ${printable(bridge)} for ${renderSpan(nowMs - sinceMs)}: no network of this engine is known to have it; it passes nothing but answers to the host, until the engine has been read once more\n`,
+        `Held:    ${printable(bridge)} for ${renderSpan(nowMs - sinceMs)}: no known network of this engine has it; until the engine has been read once more, it passes only answers to the host\n`,
     ),
     ...report.quarantined.map(
       (name) => `Cut off: ${printable(name)}, in quarantine; dockerwall release lets it out\n`,
@@ -74,7 +74,7 @@ export function renderStatus(report: StatusReport, nowMs: number, styled: boolea
   ].join("");
 }
 
-/** Whatever happened at all, by the words of who counts it. */
+/** All counters above zero, each in its own words. */
 function renderCounters(counters: readonly CounterReading[]): string {
   const counted = counters
     .filter(({ value }) => value > 0)

@@ -1,4 +1,4 @@
-// `dockerwall suggest`: from what was seen to a label, ready to paste.
+// `dockerwall suggest`: turns what was seen into a label, ready to paste.
 
 import type { SuggestReport } from "../core/model/report.ts";
 import { createControlClient } from "../edge/control-socket/client.ts";
@@ -11,11 +11,11 @@ export const suggestCommand: Command = {
   leastOperands: 1,
   mostOperands: 1,
   summary:
-    "Print the smallest label that would allow everything that was denied, or let pass by audit, so far.",
+    "Print the smallest label that would allow everything that was denied, or that audit mode let pass, so far.",
   details: [
-    "The label that is there comes first, then what it lacks, with the ports that were tried. A name whose ports were",
-    "never seen, as its lookup was denied, stands without any; audit mode shows them. Wildcards stand only in place of",
-    "four names or more, and never above what one owner registered.",
+    "The present label comes first, then the missing entries with the ports that were tried. A name whose lookup was",
+    "denied has no ports, as they were never seen; audit mode shows them. A wildcard replaces four names or more, and",
+    "never covers more than what one owner registered.",
   ].join("\n"),
   options: { unused: { help: "also list entries of the label that nothing has used" }, json: jsonOption },
   run: async ({ options, operands, environment, output }) => {
@@ -28,14 +28,14 @@ export const suggestCommand: Command = {
   },
 };
 
-/** YAML with comments; all of it may be pasted. */
+/** YAML with comments, all of it fit for pasting. */
 export function renderSuggestion(report: SuggestReport, withUnused: boolean, nowMs: number): string {
   const since = `since ${renderAge(report.sinceMs, nowMs)}`;
   const present = report.present.split(/[\s,]+/).filter((entry) => entry !== "");
   const added =
     report.added.length === 0
       ? [`# Nothing was denied ${since} that an entry would allow.`]
-      : [`# Added by what was denied ${since}: ${report.added.map(printable).join(" ")}`];
+      : [`# Added, as denied ${since}: ${report.added.map(printable).join(" ")}`];
   const entries = [...present, ...report.added].map(printable);
   const label =
     entries.length === 0

@@ -1,5 +1,5 @@
-// `dockerwall uninstall`: by the daemon when there is one, since it would put back what it finds missing;
-// by ourselves when there is none.
+// `dockerwall uninstall`: the daemon does it, if one runs, since it would restore whatever it finds missing; otherwise
+// this process does.
 
 import { createControlClient, daemonIsAbsent } from "../edge/control-socket/client.ts";
 import { controlSocketOf } from "../edge/control-socket/path.ts";
@@ -12,7 +12,7 @@ export const uninstallCommand: Command = {
   mostOperands: 0,
   summary: "Remove every rule, set and capture of Dockerwall from this host.",
   details:
-    "Networks that were guarded are open afterwards. The daemon, when one runs, does it and stands by.",
+    "Guarded networks are open afterwards. A running daemon does the work, then keeps running without guarding anything.",
   options: { json: jsonOption },
   run: async ({ options, environment, output }) => {
     const by = await uninstall(controlSocketOf(environment));

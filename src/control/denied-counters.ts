@@ -1,4 +1,4 @@
-// What the kernel counted as denied: read as seldom as it takes time to read, and kept so small that it takes little.
+// The kernel's counters of denied connections: read less often the longer a reading takes, and trimmed to keep it short.
 
 import { setNames } from "../core/firewall/names.ts";
 import { type DeniedLimits, planTrim } from "../core/journal/denied-shares.ts";
@@ -8,17 +8,17 @@ import { familyOf, type IpAddress } from "../core/model/address.ts";
 import type { KernelSets } from "../edge/kernel/ipset/kernel-sets.ts";
 
 export interface DeniedReading {
-  /** What was denied and when it was last tried, as it is now or was a moment ago. */
+  /** The denied connections, and when each was last tried; may be a moment old. */
   read(nowMs: number): readonly DatedEntry[];
-  /** Names of sets that held more than is read at once; there may be denied connections that nobody is told of. */
+  /** Names of sets with more entries than we read at once; some denied connections may go unreported. */
   full(): readonly string[];
 }
 
-/** 32,768 entries are read in a third of a second. */
+/** Reading 32,768 entries takes a third of a second. */
 const limits: DeniedLimits = { perAsker: 1_024, perNetwork: 8_192, inAll: 32_768 };
-/** Of each family. What is beyond is read once what was read has been trimmed. */
+/** For each family. The rest is read after the entries already read have been trimmed. */
 const readAtOnce = 65_536;
-/** A reading is not repeated before this many times what it took. */
+/** The next reading waits for this many times the duration of the last one. */
 const restFactor = 10;
 
 export function createDeniedReading(

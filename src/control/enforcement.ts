@@ -1,5 +1,5 @@
-// Keeps the kernel and the data plane at what the engine's picture and the policies say: sets at once, then the data
-// plane; rules on a schedule of their own. Each piece of work runs once at a time, and none when the wall is not ours.
+// Keeps the kernel and the data plane in line with the engine's picture and the policies: first the sets, then the data
+// plane; rules on a schedule of their own. Each piece of work runs one at a time, and only while the wall is ours.
 
 import type { Classification } from "../core/classify/networks.ts";
 import { declareCounters } from "../core/counters/registry.ts";
@@ -20,48 +20,48 @@ export interface EnforcementOptions {
   readonly reporter: Reporter;
   readonly log: Log;
   readonly inventory: Pick<Inventory, "current" | "readings">;
-  /** Called with each round, when the sets are what they should be and the data plane does not know yet. */
+  /** Called in each round, when the sets are as they should be and the data plane does not know yet. */
   readonly beforePost: () => void;
   /** Undefined while there is none. */
   readonly dataPlane: () => DataPlaneLink | undefined;
   /** Whether the data plane guards the ports of sandboxes, once it has its first picture. */
   readonly guardsPorts: boolean;
-  /** How long the data plane may take to decide by a picture. */
+  /** How long the data plane may take to adopt a picture. */
   readonly takenWithinMs?: number;
 }
 
 export interface Enforcement {
-  /** The picture holds every network from now on; the sets are in force on return. */
+  /** From now on the picture contains every network; the sets are in force on return. */
   usePicture(): void;
-  /** Puts the rules up. @throws what kept it from that */
+  /** Installs the rules. @throws the error that prevented it */
   install(): Promise<void>;
-  /** Resolves when sets and data plane are at the picture; never rejects. */
+  /** Resolves when sets and data plane match the picture; never rejects. */
   reconcile(): Promise<void>;
-  /** The same, but only where the data plane has another picture. */
+  /** The same, but only if the data plane has another picture. */
   usePictureOfNow(): Promise<void>;
-  /** Tells the data plane up to when its picture is true. */
+  /** Tells the data plane up to when its picture is known to be true. */
   tellReadings(): void;
-  /** Resolves when the rules have been compared, and put right; never rejects. */
+  /** Resolves when the rules have been compared and put right; never rejects. */
   heal(): Promise<void>;
-  /** Has everybody judged by what is said now, also where the picture is the same. @throws what kept it from that */
+  /** Has every asker judged by the present policy, even if the picture is the same. @throws the error that prevented it */
   decideAnew(): Promise<void>;
-  /** The engine is away: what holds the questions of the next one stays until that one has been read. */
+  /** The engine is gone: the hold on the next one's questions stays until that engine has been read. */
   awaitEngine(): void;
-  /** It has been. Resolves when nothing is held any more that was held until now; never rejects. */
+  /** The next engine has been read. Resolves when its questions are no longer held; never rejects. */
   engineIsRead(): Promise<void>;
-  /** A boot guard that is started again may put its rules into the variant that we do not look at. */
+  /** Cleans the other iptables variant: a boot guard that starts again may put its rules there. */
   cleanOther(): Promise<void>;
   classification(): Classification | undefined;
-  /** Told of with every picture that the data plane decides by. */
+  /** Emits `change` with every picture that the data plane adopts. */
   readonly changes: EventTarget;
-  /** Resolves when nothing is under way. */
+  /** Resolves when no work is under way. */
   idle(): Promise<void>;
 }
 
-/** How long the data plane may take to decide by a picture; one of five hundred networks takes it 0.1 s. */
+/** How long the data plane may take to adopt a picture; a picture of five hundred networks takes 0.1 s. */
 const takenWithinMs = 10_000;
 
-/** @throws DockerwallError NOT_ENFORCED when the data plane does not answer; what it does later is told by the next round */
+/** @throws DockerwallError NOT_ENFORCED if the data plane does not answer; the next round reports what it does later */
 async function within(limitMs: number, taken: Promise<void>): Promise<void> {
   const late = Promise.withResolvers<never>();
   const timer = setTimeout(
@@ -69,7 +69,7 @@ async function within(limitMs: number, taken: Promise<void>): Promise<void> {
       late.reject(
         new DockerwallError(
           "NOT_ENFORCED",
-          `the data plane has not taken what is to be enforced for ${limitMs / 1000} s; if it stays so, restart the container of dockerwall`,
+          `the data plane has not adopted the latest policy for ${limitMs / 1000} s; if this lasts, restart Dockerwall's container`,
         ),
       ),
     limitMs,
@@ -78,7 +78,7 @@ async function within(limitMs: number, taken: Promise<void>): Promise<void> {
 }
 const rulesPutRight = declareCounters({
   name: "rules_put_right",
-  help: "How often the rules of a family had been changed by somebody and were put right.",
+  help: "How often other software had changed the rules of a family and we put them right.",
   words: { one: "time rules put right", many: "times rules put right" },
   label: { name: "family", values: ["IPv4", "IPv6"] },
 });
@@ -91,18 +91,18 @@ export function createEnforcement(options: EnforcementOptions): Enforcement {
   let classification: Classification | undefined;
   let posted: Topology | undefined;
   /**
-   * What else was told with it: which networks are guarded depends on the ports of bridges, too, of which the engine does
-   * not tell, and who was in quarantine is forgotten only when everything has been read without him.
+   * What was posted with it. Which networks are guarded also depends on the ports of bridges, which the engine does not
+   * report; and a quarantined container is dropped only when everything has been read without it.
    */
   let postedBeside = "";
-  /** What the data plane decides by. */
+  /** The picture that the data plane decides by. */
   let inUse: Topology | undefined;
   let problem: unknown;
   let rulesProblem: unknown;
   let installed = false;
-  /** Whether the rules demand the marks of ports, and know those of ports that are not settled. */
+  /** Whether the rules demand the marks of ports, and know the marks of unsettled ports. */
   let demanded = false;
-  /** Half a picture would take out of the kernel what an earlier run put there for containers not read yet. */
+  /** Half a picture would remove the kernel entries that an earlier run made for containers not read yet. */
   let pictureIsWhole = false;
 
   async function reconcile(): Promise<void> {
@@ -115,7 +115,7 @@ export function createEnforcement(options: EnforcementOptions): Enforcement {
     const dataPlane = options.dataPlane();
     const isOther = posted !== topology || postedBeside !== besideOf(classification);
     if (dataPlane !== undefined && isOther) await post(dataPlane, topology, classification);
-    // What the data plane has refused is a problem until it takes it.
+    // A picture that the data plane has refused is a problem until it adopts one.
     reporter.clearProblem("reconcile");
   }
 
@@ -124,7 +124,7 @@ export function createEnforcement(options: EnforcementOptions): Enforcement {
     topology: Topology,
     { guarded, containers: { services } }: Classification,
   ): Promise<void> {
-    // Before it is answered: who has everybody judged anew meanwhile has it posted once more.
+    // Set before the answer: a decideAnew() meanwhile has the picture posted once more.
     posted = topology;
     postedBeside = besideOf({ guarded });
     try {
@@ -139,7 +139,7 @@ export function createEnforcement(options: EnforcementOptions): Enforcement {
     inUse = topology;
     tellReadings();
     if (options.guardsPorts && wall.demandSenders()) {
-      // Other rules by our own will: nobody has changed them.
+      // We want other rules now: this does not count as a change by other software.
       installed = false;
       await healing.request();
     }
@@ -149,7 +149,7 @@ export function createEnforcement(options: EnforcementOptions): Enforcement {
     changes.dispatchEvent(new Event("change"));
   }
 
-  /** Readings that tell of another picture than the one in use go with that one. */
+  /** Readings of a picture that is not in use yet are told together with that picture. */
   function tellReadings(): void {
     if (inUse === inventory.current()) options.dataPlane()?.tellReadings(inventory.readings());
   }
@@ -169,7 +169,7 @@ export function createEnforcement(options: EnforcementOptions): Enforcement {
     reporter.clearProblem("rules");
   }
 
-  /** Marks that no rule knows would go further than they may. */
+  /** Only once the rules know these marks: packets with unknown marks would get further than they may. */
   function holdUnsettled(): void {
     if (demanded && installed) options.dataPlane()?.holdUnsettled();
   }
@@ -215,7 +215,7 @@ export function createEnforcement(options: EnforcementOptions): Enforcement {
     },
     async engineIsRead() {
       if (!wall.spareQuestions(false)) return;
-      // Other rules by our own will: nobody has changed them.
+      // As above: we want other rules now.
       installed = false;
       await healing.request();
       await cleanOther();

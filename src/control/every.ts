@@ -1,18 +1,18 @@
-// Work that is done again and again. A round that fails is told, and the next one comes all the same: what a timer
-// throws would end the daemon.
+// Work that is repeated. A failed round is reported, and the next one comes all the same: an error thrown in a timer
+// would end the daemon.
 
 import { contain } from "../core/contain.ts";
 
 export interface RepeatedWork {
   readonly everyMs: number;
-  /** Rounds of work that takes longer than that overlap, unless the work itself sees to it. */
+  /** Rounds overlap if the work takes longer than this, unless the work itself prevents it. */
   readonly work: () => unknown;
   readonly onFailure: (error: unknown) => void;
-  /** Called after each round that did not fail. */
+  /** Called after each successful round. */
   readonly onSuccess?: () => void;
 }
 
-/** Starts with the first round after `everyMs`; disposing it ends it. */
+/** The first round comes after `everyMs`; disposing ends the work. */
 export function every({ everyMs, work, onFailure, onSuccess }: RepeatedWork): Disposable {
   const round = async (): Promise<void> => {
     await work();

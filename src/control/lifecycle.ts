@@ -1,20 +1,20 @@
-// Where the daemon stands between its start and its end. Everything that acts by itself, and every command, asks here
-// first: a timer or a message that comes late finds a wall that is gone, and leaves it so.
+// The state of the daemon between its start and its end. All background work and every command ask here first, so that a
+// late timer or message does not bring back a wall that is gone.
 
 import { type DaemonState, isInForce, mayFollow, stateSentences } from "../core/model/state.ts";
 import { DockerwallError } from "../errors.ts";
 
 export interface Lifecycle {
   readonly state: DaemonState;
-  /** Goes on to another state; the one that it is in already is none. @throws DockerwallError INTERNAL */
+  /** Moves to another state; does nothing if already there. @throws DockerwallError INTERNAL */
   become(next: DaemonState): void;
-  /** While the wall is in force: `degraded` while something is unwell. */
+  /** While the wall is in force: `degraded` if something is unwell, else `enforcing`. */
   observe(unwell: boolean): void;
   /** @throws DockerwallError UNINSTALLED, or NOT_ENFORCED while it starts or stops */
   assertInForce(): void;
 }
 
-/** `onChange` is told of every transition. */
+/** Calls `onChange` at every transition. */
 export function createLifecycle(onChange: (from: DaemonState, to: DaemonState) => void): Lifecycle {
   let state: DaemonState = "starting";
 

@@ -1,6 +1,6 @@
-// An engine that was started anew after a crash, without live-restore, ends the containers that its predecessor left, us
-// among them, and starts them again before it answers anybody. What it asks for those that come before us leaves past
-// the wall, unless we see to it while it ends us.
+// An engine that restarts after a crash, without live-restore, ends the containers that its predecessor left, ours among
+// them, and starts them again before it answers any request. Its lookups for containers that start before ours would
+// leave past the wall, so we hold them while the engine ends us.
 
 import { engineHoldTables, isEngineHeld, renderEngineHold } from "../core/firewall/engine-hold.ts";
 import { chainNames, setNames } from "../core/firewall/names.ts";
@@ -12,28 +12,28 @@ import type { KernelSets } from "../edge/kernel/ipset/kernel-sets.ts";
 import { type Backend, restoreCommand } from "../edge/kernel/iptables/iptables.ts";
 import type { Lifecycle } from "./lifecycle.ts";
 
-/** How long its questions are held when no daemon comes back; a busy host takes 45 s to start one. */
+/** How long the engine's questions are held if no daemon comes back; a busy host takes 45 s to start one. */
 const heldSeconds = 120;
 
-/** What is held so does not end before somebody who starts has read the engine. */
+/** Keeps such a hold from ending before a starting daemon has read the engine. */
 export function keepHeld(sets: KernelSets): void {
   stayAwakeIfAdopted(sets, heldSeconds);
 }
 
 export interface NextEngine {
-  /** The engine that there is now is the one that we follow. */
+  /** From now on we follow the present engine. */
   isKnown(): void;
-  /** We have lost the one that we follow. */
+  /** We have lost the engine that we follow. */
   isAwaited(): void;
-  /** Whether we have. */
+  /** Whether we have lost it. */
   readonly isLost: boolean;
   /**
-   * To be called when somebody ends us: where that is an engine that came since we lost ours, what it asks is held.
-   * @returns whether it is
-   * @throws DockerwallError what kept it from that
+   * To be called when we are told to end: if a new engine has come since we lost ours, its questions are held.
+   * @returns whether they are
+   * @throws DockerwallError naming what prevented it
    */
   hold(): Promise<boolean>;
-  /** To be called when nobody else says any more that we are awake: the hold ends by itself. */
+  /** To be called once nothing else renews the sign that we are awake: the hold then ends by itself. */
   leave(): void;
 }
 
@@ -41,9 +41,9 @@ export interface NextEngineOptions {
   readonly backend: Backend;
   readonly firewall: Pick<Firewall, "saves">;
   readonly sets: KernelSets;
-  /** The pid of the engine that there is. */
+  /** The pid of the present engine. */
   readonly find: () => number | undefined;
-  /** Whether lookups of containers are captured in their sandboxes; where not, nothing is held. */
+  /** Whether lookups of containers are captured in their sandboxes; if not, nothing is held. */
   readonly captures: boolean;
   readonly lifecycle: Pick<Lifecycle, "state">;
 }
@@ -79,7 +79,7 @@ export function createNextEngine(options: NextEngineOptions): NextEngine {
       const isOurs = options.captures && isInForce(options.lifecycle.state);
       const next = isLost && isOurs ? find() : undefined;
       if (next === undefined || next === followed) return false;
-      // The unit's, which may be in either variant, ends when a daemon is back, however late that is.
+      // The unit's hold, which may be in either variant, ends when a daemon is back, however late.
       const saved = await Promise.all(firewall.saves(4));
       if (saved.some(isEngineHeld)) return true;
       const group = await readEngineGroup(next);

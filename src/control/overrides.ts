@@ -1,5 +1,5 @@
-// What is made by `dockerwall allow` and `dockerwall deny`. The kernel keeps them, as comments in a set whose entries
-// time out, so that a new daemon finds them, and an override for a while ends on time whoever is running.
+// The overrides made by `dockerwall allow` and `dockerwall deny`. The kernel keeps them, as comments in a set whose entries
+// time out, so that a new daemon finds them, and an override with an end ends on time even without a daemon.
 
 import { setNames } from "../core/firewall/names.ts";
 import { hostPrefix, type IpAddress } from "../core/model/address.ts";
@@ -16,11 +16,11 @@ import type { SetKey } from "../edge/kernel/ipset/message.ts";
 import { DockerwallError } from "../errors.ts";
 
 export interface Overrides {
-  /** Those that have not ended. */
+  /** The overrides that have not ended. */
   current(): readonly Override[];
-  /** Makes overrides, or renews them; each takes the place of its opposite. @throws DockerwallError USAGE, KERNEL_REFUSED */
+  /** Makes overrides, or renews them; each replaces its opposite. @throws DockerwallError USAGE, KERNEL_REFUSED */
   add(overrides: readonly Override[]): void;
-  /** Takes overrides back, granting and denying alike. @throws DockerwallError NOT_FOUND for those that were not made. */
+  /** Takes overrides back, granting and denying alike. @throws DockerwallError NOT_FOUND if one does not exist. */
   remove(target: OverrideTarget, entries: readonly string[]): void;
   /** Those that have ended, and are not forgotten yet. */
   ended(): readonly Override[];
@@ -28,17 +28,17 @@ export interface Overrides {
   expire(): readonly Override[];
   /** When the next one ends, milliseconds since the epoch. */
   nextEndMs(): number | undefined;
-  /** Puts back what somebody has taken out of the kernel. */
+  /** Puts back overrides that other software has removed from the kernel. */
   restore(): void;
 }
 
-/** Most that are kept: each is read by people, and by every classification. */
+/** The most overrides that we keep: people read each of them, and so does every classification. */
 const maxOverrides = 4000;
 
-/** Longest life of a kernel entry, seconds: the kernel cuts what is longer, and a restart would take that for its end. */
+/** Longest life of a kernel entry, seconds. The kernel cuts a longer one, and a restart would take the cut for its end. */
 const longestSeconds = 2_147_483;
 
-/** Takes over what an earlier run left; the set must be there. */
+/** Takes over the overrides of an earlier run; the set must exist. */
 export function createOverrides({
   sets,
   nowMs,
@@ -46,7 +46,7 @@ export function createOverrides({
   readonly sets: KernelSets;
   readonly nowMs: () => number;
 }): Overrides {
-  /** By a number that is the key of the kernel's entry. */
+  /** By the number that is the key of the kernel's entry. */
   const overrides = new Map<number, Override>();
   for (const { key, comment, timeoutSeconds } of sets.list(setNames.overrides)) {
     const endsAtMs = timeoutSeconds ? nowMs() + timeoutSeconds * 1000 : undefined;
@@ -76,7 +76,7 @@ export function createOverrides({
     if (override.endsAtMs === undefined || override.endsAtMs - nowMs() <= longestSeconds * 1000) return;
     throw new DockerwallError(
       "USAGE",
-      "an override for a while is kept for 24 days at most; leave --for out, and take it back with --undo",
+      "--for takes at most 24 days; leave it out, and take the override back with --undo",
     );
   }
 
@@ -97,10 +97,10 @@ export function createOverrides({
       if (overrides.size + added.length > maxOverrides) {
         throw new DockerwallError(
           "USAGE",
-          `there are ${overrides.size} overrides already; put them into labels or the policy file`,
+          `there are already ${overrides.size} overrides, and at most ${maxOverrides} fit; put them into labels or the policy file`,
         );
       }
-      // None is made when one of them cannot be.
+      // All or none: one bad override makes none of them.
       for (const override of added) check(override);
       for (const override of added) {
         const opposite = {
@@ -126,7 +126,7 @@ export function createOverrides({
       if (missing.length > 0) {
         throw new DockerwallError(
           "NOT_FOUND",
-          `no command made an override of ${missing.join(", ")} for ${target.name}; see dockerwall status`,
+          `${target.name} has no override for ${missing.join(", ")}; see dockerwall status`,
         );
       }
       for (const number of found.flatMap(({ numbers }) => numbers)) drop(number);
@@ -165,7 +165,7 @@ function commentOf(override: Override): string {
   if (comment !== undefined) return comment;
   throw new DockerwallError(
     "USAGE",
-    `${JSON.stringify(override.entry)} for ${override.target.name} is too long to be kept; put it into a label or the policy file`,
+    `the override ${JSON.stringify(override.entry)} for ${override.target.name} is too long to keep; put it into a label or the policy file`,
   );
 }
 

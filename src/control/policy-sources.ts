@@ -1,5 +1,5 @@
-// Everything that decides beside labels, and changes while the daemon runs: presets, the policy file, and overrides
-// with their ends. Whatever changes here is in force when `useOther` resolves.
+// Everything besides labels that decides, and may change while the daemon runs: presets, the policy file, and overrides
+// with their ends. A change is in force when `useOther` resolves.
 
 import { contain } from "../core/contain.ts";
 import type { OverrideRequest } from "../core/model/control-api.ts";
@@ -20,13 +20,13 @@ export interface PolicySourcesOptions {
   readonly log: Log;
 }
 
-/** Who has to know of changes. */
+/** Handles changes. */
 export interface PolicyListener {
-  /** One sentence about the policy file, or undefined when it is well. */
+  /** One sentence about the policy file, or undefined if it is fine. */
   readonly onProblem: (problem: string | undefined) => void;
-  /** Called with what kept a change that nobody asked for from being used; the next look() tries again. */
+  /** Called when a change that no command asked for could not be applied; the next look() tries again. */
   readonly onFailure: (error: unknown) => void;
-  /** Has everything decided anew; resolves when that is in force. */
+  /** Has everything decided again; resolves when that is in force. */
   readonly useOther: () => Promise<void>;
 }
 
@@ -36,19 +36,19 @@ export interface OpenPolicySources extends Disposable {
   readonly overrides: Overrides;
   file(): PolicyFile;
   presets(): Presets;
-  /** Tells what is the matter with the file now, and follows every source from now on. To be called once. */
+  /** Reports the file's present problem, and follows every source from now on. To be called once. */
   follow(listener: PolicyListener): PolicySources;
 }
 
-/** With whoever has to know of changes. */
+/** The sources, once a listener follows them. */
 export interface PolicySources extends Pick<OpenPolicySources, "store" | "overrides" | "file" | "presets"> {
   /** Makes overrides, or takes them back; in force when it resolves. @throws DockerwallError */
   change(request: OverrideRequest, context: Omit<OverrideContext, "overrides">): Promise<OverridesReport>;
-  /** Looks after what nobody tells of: overrides that have ended, a file that changed unseen. */
+  /** Checks what no event reports: overrides that have ended, a file that changed unseen. */
   look(): void;
 }
 
-/** The sets must be there. */
+/** The sets must exist. */
 export function openPolicySources({ sets, policyFile, log }: PolicySourcesOptions): OpenPolicySources {
   const builtIn = loadBuiltInPresets();
   const store = createListStore(builtIn);
@@ -63,7 +63,7 @@ export function openPolicySources({ sets, policyFile, log }: PolicySourcesOption
       contain(
         () => {
           usePresets();
-          // What goes wrong then is told by `status`, and tried again with the next reconciliation.
+          // `status` reports a failure here, and the next reconciliation tries again.
           listener?.useOther().catch(() => undefined);
         },
         (error) => listener?.onFailure(error),
@@ -76,7 +76,7 @@ export function openPolicySources({ sets, policyFile, log }: PolicySourcesOption
   const closing = new DisposableStack();
   closing.use(watch);
 
-  // The same object while the file is the same: by another one every list would be parsed again.
+  // The same object while the file is the same: a new object would have every list parsed again.
   let presets: Presets = builtIn;
 
   function usePresets(): void {
@@ -128,13 +128,13 @@ async function change(
 }
 
 interface OverrideEnds extends Disposable {
-  /** Ends what has ended. @throws DockerwallError when the kernel would not forget it; it is not in force all the same */
+  /** Removes ended overrides. @throws DockerwallError if the kernel refuses; they are not in force all the same */
   look(): void;
   /** Waits for the next end. */
   schedule(): void;
 }
 
-/** Overrides for a while end in the kernel by themselves; what was open by them ends here. */
+/** Timed overrides end in the kernel by themselves; the connections that they opened end here. */
 function followEnds(overrides: Overrides, { useOther, onFailure }: PolicyListener, log: Log): OverrideEnds {
   let timer: NodeJS.Timeout | undefined;
   /** A command that is answered after the end must not have anything done by itself. */
@@ -147,7 +147,7 @@ function followEnds(overrides: Overrides, { useOther, onFailure }: PolicyListene
     } finally {
       for (const { target, entry } of ended)
         log.info("override ended", { [target.kind]: target.name, entry });
-      // What goes wrong then is told by `status`, and tried again with the next reconciliation.
+      // `status` reports a failure here, and the next reconciliation tries again.
       if (ended.length > 0) void useOther().catch(() => undefined);
       schedule();
     }

@@ -1,5 +1,5 @@
-// `quarantine` and `release`: what is said is what was looked up in the kernel afterwards. Whom quarantine cannot cut is
-// refused, with who could be cut instead.
+// `quarantine` and `release` report what they find in the kernel afterwards. A container that quarantine cannot cut off
+// is refused, with what to do instead.
 
 import { networkHolder } from "../core/classify/containers.ts";
 import { setNames } from "../core/firewall/names.ts";
@@ -7,25 +7,25 @@ import type { Container, Topology } from "../core/model/topology.ts";
 import type { KernelSets } from "../edge/kernel/ipset/kernel-sets.ts";
 import { DockerwallError } from "../errors.ts";
 
-/** Sentence of why a container cannot be cut off; undefined for one that can. */
+/** One sentence on why a container cannot be cut off; undefined if it can. */
 export function whyNotCut(container: Container, { networks, containers }: Topology): string | undefined {
   const name = JSON.stringify(container.name);
   const holder = networkHolder(container, containers);
   if (holder.networkMode === "host" || holder.hazards.includes("host-network"))
-    return `container ${name} is on the host's network, and cannot be cut off without the host; stop it: docker stop ${container.name}`;
+    return `container ${name} is on the host's network and cannot be cut off without cutting off the host; stop it: docker stop ${container.name}`;
   if (holder !== container)
-    return `container ${name} is on the network of container ${JSON.stringify(holder.name)}, and is cut off with it: dockerwall quarantine ${holder.name}`;
+    return `container ${name} uses the network of container ${JSON.stringify(holder.name)} and can only be cut off together with it: dockerwall quarantine ${holder.name}`;
   if (/^container:/.test(container.networkMode))
-    return `container ${name} is on the network of a container that is gone; stop it: docker stop ${container.name}`;
+    return `container ${name} uses the network of a container that is gone; stop it: docker stop ${container.name}`;
   const far = networks.find(
     ({ id, bridge }) => bridge === undefined && container.endpoints.some(({ networkId }) => networkId === id),
   );
   if (far === undefined) return undefined;
-  return `container ${name} is on network ${JSON.stringify(far.name)} (${far.driver}) too, which passes by this host's rules: it would not be cut off there; run docker network disconnect ${far.name} ${container.name} first, or stop it`;
+  return `container ${name} is also on network ${JSON.stringify(far.name)} (${far.driver}), which bypasses this host's rules: it would not be cut off there; run docker network disconnect ${far.name} ${container.name} first, or stop it`;
 }
 
 /**
- * What the kernel holds of a container in quarantine: its addresses, whoever of us put them there, and its marker.
+ * The kernel's entries for a container in quarantine: its addresses, whichever plane put them there, and its marker.
  */
 function heldOf(sets: KernelSets, { id, endpoints }: Container): readonly string[] {
   const own = new Set<string>(endpoints.flatMap(({ addresses }) => addresses));
@@ -40,23 +40,23 @@ function heldOf(sets: KernelSets, { id, endpoints }: Container): readonly string
 
 export interface CutOffSources {
   readonly sets: KernelSets;
-  /** Whether the rules of both families are what they should be. */
+  /** Whether the rules of both families are as they should be. */
   readonly rulesStand: () => Promise<boolean>;
-  /** Whether nothing comes in or goes out by any port of it, read from the kernel; undefined where ports are not guarded. */
+  /** Whether the kernel blocks every port of it in both directions; undefined where ports are not guarded. */
   readonly portsAreCut: (containerId: string) => Promise<boolean | undefined>;
 }
 
-/** @throws DockerwallError NOT_ENFORCED naming what the kernel does not hold */
+/** @throws DockerwallError NOT_ENFORCED naming what is missing in the kernel */
 export async function assertCutOff(container: Container, sources: CutOffSources): Promise<void> {
   const { id, name, endpoints, running } = container;
   const held = new Set<string>(heldOf(sources.sets, container));
   const open = endpoints.flatMap(({ addresses }) => addresses).filter((address) => !held.has(address));
   const missing = [
     ...open.map((address) => `its address ${address} is not in the set`),
-    ...(held.size === 0 ? ["nothing in the set says that it is in quarantine"] : []),
-    ...((await sources.rulesStand()) ? [] : ["the rules are not what they should be"]),
+    ...(held.size === 0 ? ["the set does not name it"] : []),
+    ...((await sources.rulesStand()) ? [] : ["the rules are not as they should be"]),
     ...(running && endpoints.length > 0 && (await sources.portsAreCut(id)) === false
-      ? ["its neighbours are still reached through its ports"]
+      ? ["it can still reach its neighbours through its ports"]
       : []),
   ];
   if (missing.length === 0) return;
@@ -66,12 +66,12 @@ export async function assertCutOff(container: Container, sources: CutOffSources)
   );
 }
 
-/** @throws DockerwallError NOT_ENFORCED when the kernel still holds something against it */
+/** @throws DockerwallError NOT_ENFORCED if the kernel still holds entries against it */
 export function assertLetBack(container: Container, sets: KernelSets): void {
   const held = heldOf(sets, container);
   if (held.length === 0) return;
   throw new DockerwallError(
     "NOT_ENFORCED",
-    `container ${JSON.stringify(container.name)} is NOT let back: the kernel still holds ${held.join(", ")}; see dockerwall status`,
+    `container ${JSON.stringify(container.name)} is NOT released: the kernel still holds ${held.join(", ")}; see dockerwall status`,
   );
 }

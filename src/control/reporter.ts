@@ -1,4 +1,4 @@
-// What the daemon says about itself: gathers what the planes report and answers `status` and `stats`.
+// The daemon's reports: gathers what the planes report, and answers `status` and `stats`.
 
 import type { Classification } from "../core/classify/networks.ts";
 import { type CounterReading, sumReadings } from "../core/counters/reading.ts";
@@ -20,7 +20,7 @@ import { createDeniedReading } from "./denied-counters.ts";
 
 const droppedPackets = declareCounter({
   name: "queue_dropped_packets",
-  help: "Packets that the kernel dropped because too many waited in our packet queues (NFQUEUE), by its own count.",
+  help: "Packets that the kernel dropped, by its own count, because too many waited in our packet queues (NFQUEUE).",
   words: { one: "packet dropped by a full queue", many: "packets dropped by full queues" },
 });
 
@@ -29,11 +29,11 @@ export interface ReporterOptions {
   readonly backend: Backend;
   readonly sets: KernelSets;
   readonly journal: LookupJournal;
-  /** Where the daemon stands. */
+  /** The daemon's state. */
   readonly state: () => DaemonState;
   /** Called when a problem appears or changes. */
   readonly onProblem: (problem: string) => void;
-  /** Called when there may be more problems, or fewer. */
+  /** Called when the problems may have changed. */
   readonly onChange: (unwell: boolean) => void;
   /** Numbers of the packet queues that are ours. */
   readonly queues: readonly number[];
@@ -41,11 +41,11 @@ export interface ReporterOptions {
   readonly overrides: () => readonly Override[];
   /** Ids of the containers in quarantine. */
   readonly quarantined: () => ReadonlySet<string>;
-  /** Resolvers that cannot answer, as their own lookups come back to them; one sentence each. */
+  /** Resolvers that cannot answer, because their own lookups come back to them; one sentence each. */
   readonly circles: (topology: Topology, classification: Classification) => readonly string[];
 }
 
-/** Where a problem lies; each place has at most one. */
+/** The place of a problem; each place has at most one. */
 export type ProblemPlace =
   | "engine"
   | "containers"
@@ -57,25 +57,25 @@ export type ProblemPlace =
   | "policy file"
   | `work: ${string}`;
 
-/** What keeps every network from being enforced while it lasts: the kernel does not take what it should hold. */
+/** Problems that keep every network from being enforced: the kernel does not accept what it should hold. */
 const decisive: readonly ProblemPlace[] = ["rules", "reconcile"];
 
 /**
- * Of no concern to health: a mistake of whoever writes policies denies what it concerns, a container that cannot be read
- * is denied what hangs on it, and a kernel that has less to offer has not more for a daemon that is started anew.
+ * Problems that do not affect health. A mistake in a policy denies what it concerns, a container that cannot be read is
+ * denied what depends on it, and a kernel that lacks something lacks it for a restarted daemon, too.
  */
 const bearable: readonly ProblemPlace[] = ["policy file", "containers", "ports", "bridges"];
 
 export interface Reporter {
   onClassified(topology: Topology, classification: Classification, nowMs: number): void;
-  /** The rules stand, the sets hold these networks, and the data plane decides by them. */
+  /** The rules are in place, the sets hold these networks, and the data plane decides by them. */
   onEnforced(ids: readonly string[]): void;
   isEnforced(id: string): boolean;
   onSandboxes(captured: number, problem: string | undefined): void;
   onResolver(report: ResolverReport, counters: readonly CounterReading[]): void;
   onProblem(place: ProblemPlace, problem: string): void;
   clearProblem(place: ProblemPlace): void;
-  /** True while there is anything that must be corrected. */
+  /** True while anything needs correcting. */
   isUnwell(): boolean;
   status(): StatusReport;
   stats(topology: Topology, nowMs: number): StatsReport;
@@ -91,12 +91,12 @@ export function createReporter(options: ReporterOptions): Reporter {
   let containers: Topology["containers"] = [];
   let sandboxes = 0;
   let resolver: ResolverReport | undefined;
-  /** Of the data plane. */
+  /** The data plane's counters. */
   let counters: readonly CounterReading[] = [];
   let circles: readonly string[] = [];
   const denied = createDeniedReading(options.sets, networkOf);
   const recentDrops = createRecentDrops();
-  /** By our packet queues, when they were looked at last. */
+  /** Packets that our queues had dropped at the last look. */
   let dropped = 0;
   let said: ReadonlySet<string> = new Set();
 
@@ -120,7 +120,7 @@ export function createReporter(options: ReporterOptions): Reporter {
     );
   }
 
-  /** Of networks that are not guarded, and so are not told of by themselves: a slip in a label leaves one so. */
+  /** Problems of networks that are not guarded, and so not listed: a slip in a label leaves a network unguarded. */
   function openProblems(): readonly string[] {
     if (classification === undefined) return [];
     const told = new Set([...classification.guarded, ...classification.refused].map(({ id }) => id));
@@ -135,7 +135,7 @@ export function createReporter(options: ReporterOptions): Reporter {
     return found?.id ?? "";
   }
 
-  /** Says each sentence when it is new since the last picture. */
+  /** Logs each sentence that is new since the last picture. */
   function sayOnce(sentences: readonly string[]): void {
     for (const sentence of sentences) if (!said.has(sentence)) options.onProblem(sentence);
     said = new Set(sentences);
@@ -171,7 +171,7 @@ export function createReporter(options: ReporterOptions): Reporter {
     ];
   }
 
-  /** In the time that people have. */
+  /** In wall-clock time. */
   function heldNow(): StatusReport["held"] {
     const startMs = Date.now() - performance.now();
     return (classification?.held ?? []).map(({ bridge, sinceMs }) => ({
@@ -180,7 +180,7 @@ export function createReporter(options: ReporterOptions): Reporter {
     }));
   }
 
-  /** In the order of their names; by id who has not been read yet. */
+  /** Sorted by name; containers that have not been read yet appear by id. */
   function quarantined(): string[] {
     const names = new Map(containers.map(({ id, name }) => [id, name]));
     return [...options.quarantined()].map((id) => names.get(id) ?? id.slice(0, 12)).sort();
@@ -189,7 +189,7 @@ export function createReporter(options: ReporterOptions): Reporter {
   function tables(): string[] {
     const read = readTables(options.queues);
     const queueDropped = recentDrops(read.queueDropped, Date.now());
-    // The kernel's own counter begins anew with its queue.
+    // The kernel's counter restarts with its queue.
     droppedPackets.add(read.queueDropped - (read.queueDropped < dropped ? 0 : dropped));
     dropped = read.queueDropped;
     return fullTables({ ...read, queueDropped, setsFull: denied.full() });

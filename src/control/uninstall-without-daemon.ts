@@ -1,5 +1,5 @@
-// Removes every trace of ours from the kernel when no daemon runs: sandboxes first (lookups go back to Docker's
-// own resolver), then rules on both backends, then the sets that they named, and what hangs on the host's ports.
+// Removes every trace of ours from the kernel when no daemon runs: first from sandboxes (lookups go back to Docker's own
+// resolver), then the rules in both backends, then the sets that they name, and then the tables on the host's ports.
 
 import { closeSync, readdirSync } from "node:fs";
 import { findSandboxFolder } from "../edge/engine/dockerd.ts";
@@ -14,7 +14,7 @@ import { removeSettledPorts } from "../edge/kernel/nftables/settled-ports.ts";
 import { removeAllSandboxTables } from "../edge/sandbox/table.ts";
 import { DockerwallError, messageOf, problemsOf } from "../errors.ts";
 
-/** @throws DockerwallError DAEMON_RUNNING before anything is removed, or naming what could not be; the rest is. */
+/** @throws DockerwallError DAEMON_RUNNING before anything is removed, or naming what could not be removed; the rest is. */
 export async function uninstallHere(): Promise<void> {
   using _claim = claimAlone();
   const problems: string[] = [];
@@ -37,7 +37,7 @@ export async function uninstallHere(): Promise<void> {
     throw new DockerwallError("KERNEL_REFUSED", `not everything was removed:\n${problems.join("\n")}`);
 }
 
-/** A daemon whose socket is not where we looked would put back what we remove: half of it, and with a gap. */
+/** A daemon with its socket elsewhere would put back what we remove: half of it, and with a gap. */
 function claimAlone(): Disposable {
   try {
     return claimHost();
@@ -45,7 +45,7 @@ function claimAlone(): Disposable {
     if (!(error instanceof DockerwallError) || error.code !== "DAEMON_RUNNING") throw error;
     throw new DockerwallError(
       "DAEMON_RUNNING",
-      `nothing was removed, as it would come back: ${error.message}`,
+      `nothing was removed, as a running daemon would put it back: ${error.message}`,
       {
         cause: error,
       },

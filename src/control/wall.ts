@@ -1,5 +1,5 @@
-// The control plane's hold on the kernel: from the engine's picture to sets (at once, synchronously) and rules
-// (checked after every change and on a timer). Sets first: a rule never names a set that is not filled.
+// The control plane's hold on the kernel: turns the engine's picture into sets (at once, synchronously) and rules
+// (checked after every change and on a timer). Sets come first: a rule never names a set that is not filled.
 
 import { BridgeClaims } from "../core/classify/bridge-claims.ts";
 import { type Classification, classify } from "../core/classify/networks.ts";
@@ -30,21 +30,21 @@ export interface WallOptions {
   readonly dnsPort: number;
   readonly queueNumber: number;
   readonly hold: boolean;
-  /** Whether ports have been guarded already, by an earlier run. */
+  /** Whether an earlier run already guarded ports. */
   readonly demandSender?: boolean;
   readonly listBridges: () => readonly string[];
-  /** Takes a look at what hangs on bridges that is no container's, in words. */
+  /** Finds what is attached to bridges and belongs to no container, in words. */
   readonly lookAtBridges: () => (bridge: string) => readonly string[];
   readonly nowMs: () => number;
-  /** Milliseconds of a clock that only goes forward, the one that readings of the engine are told by. */
+  /** Milliseconds of a clock that only goes forward, the one that dates readings of the engine. */
   readonly uptimeMs: () => number;
   /** When the last complete reading of the engine's networks began. */
   readonly networksReadAtMs: () => number | undefined;
-  /** What decides beside labels, whenever it is asked for. */
+  /** What decides besides labels, at the time of the call. */
   readonly policy: () => WallPolicy;
-  /** Id of the container that this process is in. */
+  /** Id of the container that this process runs in. */
   readonly ownContainer?: string | undefined;
-  /** Whether an earlier run left its sets; for whoever has made what was missing of them since. */
+  /** Whether an earlier run left its sets; given by a caller that has created the missing ones since. */
   readonly adopted?: boolean;
 }
 
@@ -57,57 +57,57 @@ export interface WallPolicy {
 }
 
 export interface Wall {
-  /** Brings the sets to the picture; in force on return. */
+  /** Updates the sets to the picture; in force on return. */
   classify(topology: Topology): Classification;
   /**
-   * Brings the rules of both families to what they should be, and first the sets that they name where somebody
-   * destroyed them; resolves to the families that had to change.
+   * Puts the rules of both families right, after recreating the sets that they name if these were destroyed. Resolves
+   * to the families that had to change.
    */
   applyRules(): Promise<readonly Family[]>;
-  /** True when a bridge is held that another reading of the engine's networks would let go. */
+  /** True while a bridge is held that another reading of the engine's networks would release. */
   awaitsReading(): boolean;
   /**
-   * From the next applyRules() on, only what was seen at its sender's port passes: the ports are guarded now.
-   * @returns false when that was so already
+   * From the next applyRules() on, only packets that were seen at their sender's port pass: the ports are guarded now.
+   * @returns false if that was already so
    */
   demandSenders(): boolean;
-  /** Whether the rules of both families are what they should be, without touching them. */
+  /** Whether the rules of both families are as they should be; changes nothing. */
   stands(): Promise<boolean>;
-  /** The rules of others, in either variant, that write bits of our marks; one sentence each. */
+  /** Rules of other software, in either variant, that write bits of our marks; one sentence each. */
   foreignMarks(): Promise<readonly string[]>;
-  /** Calls back when somebody changes rules near ours, where the kernel tells of it; see Firewall.watch(). */
+  /** Calls back when rules near ours change, where the kernel reports it; see Firewall.watch(). */
   watchRules(readiness: Readiness, onChange: () => void, onFailure: (error: unknown) => void): void;
-  /** Removes what an earlier run, or the boot guard, left in the other variant of iptables. */
+  /** Removes what an earlier run, or the boot guard, left in the other iptables variant. */
   cleanOther(): Promise<void>;
-  /** Ids of the containers that are cut off, to be changed by whoever decides on it; in force with classify(). */
+  /** Ids of the containers that are cut off. The caller changes it; a change is in force after classify(). */
   readonly quarantine: Set<string>;
   /**
-   * To be called with every container that there is: forgets who was in quarantine and is gone for good, and lets
-   * classify() take out what nobody needs any more.
+   * To be called with a complete topology: drops quarantined containers that no longer exist, and lets classify()
+   * remove entries that are no longer needed.
    */
   forgetGone(topology: Topology): void;
   /**
-   * Whether what holds the questions of a starting engine is left alone; in force with the next applyRules() and
+   * Whether to leave the hold on a starting engine's questions alone; in force with the next applyRules() and
    * cleanOther().
-   * @returns false when that was so already
+   * @returns false if that was already so
    */
   spareQuestions(spare: boolean): boolean;
-  /** Lets go of bridges that nobody has classified, and of those that come from now on; what is guarded stays guarded. */
+  /** Releases unclassified bridges, present and future; guarded networks stay guarded. */
   liftHold(): Promise<void>;
-  /** Removes rules, in either variant, and sets. @throws DockerwallError naming what is left */
+  /** Removes the rules, in either variant, and the sets. @throws DockerwallError naming what is left */
   remove(): Promise<void>;
 }
 
-/** How often rules are put back whose sets are destroyed meanwhile. */
+/** How often to put rules back if their sets are destroyed meanwhile. */
 const rounds = 5;
 
 export function createWall(options: WallOptions): Wall {
   const { sets, firewall } = options;
-  /** Until every container has been read, what an earlier run put there for one is not taken out. */
+  /** Until every container has been read, the entries of an earlier run are not removed. */
   let complete = false;
   let last: Topology = { networks: [], containers: [] };
   const adopted = options.adopted ?? setsExist(sets);
-  /** On a host without any of ours the kernel looks at all rules before it takes one: a table goes in by itself. */
+  /** Without rules of ours on the host, we have the kernel check all of them first: each table goes in separately. */
   let tried = adopted;
   createSets(sets);
   const claims = new BridgeClaims({
@@ -116,7 +116,7 @@ export function createWall(options: WallOptions): Wall {
     held: adopted,
     nowMs: options.uptimeMs(),
   });
-  // What an earlier run put into quarantine stays there: the sets remember.
+  // Containers that an earlier run put into quarantine stay there: the sets remember them.
   const quarantine = new Set(
     [setNames.quarantine4, setNames.quarantine6].flatMap((name) =>
       sets.list(name).flatMap(({ comment }) => (sandboxOf(comment) === undefined ? (comment ?? []) : [])),
@@ -169,7 +169,7 @@ export function createWall(options: WallOptions): Wall {
         tried = true;
         return await firewall.apply(ruleset);
       } catch (error) {
-        // Somebody who destroys the sets too does so while the rules that name them are being put back.
+        // The sets may be destroyed while the rules that name them are being put back.
         if (round === rounds || setsExist(sets)) throw error;
       }
     }
@@ -191,7 +191,7 @@ export function createWall(options: WallOptions): Wall {
     },
 
     async cleanOther() {
-      // The unit may have put it there, and what this variant is to be rid of is everything of ours.
+      // The unit may have put the hold into this variant, and cleaning would remove everything of ours there.
       if (!spareQuestions) await firewall.cleanOther();
     },
 
@@ -230,7 +230,10 @@ export function createWall(options: WallOptions): Wall {
       destroySets(sets);
       const left = sets.names().filter((name) => name.startsWith("dockerwall-"));
       if (left.length === 0) return;
-      throw new DockerwallError("KERNEL_REFUSED", `sets are left in the kernel: ${left.join(", ")}`);
+      throw new DockerwallError(
+        "KERNEL_REFUSED",
+        `these sets are left in the kernel: ${left.join(", ")}; run dockerwall uninstall again`,
+      );
     },
   };
 }

@@ -1,5 +1,5 @@
-// The boundary around what comes from outside a request: a message, a packet, a timer, an event whose work fails ends
-// nothing but itself. It is told, counted, and what it was about fails.
+// The boundary around input from outside a request: if the work for a message, packet, timer or event fails, nothing else
+// ends with it. The failure is reported and counted.
 
 import { declareCounter } from "./counters/registry.ts";
 

@@ -1,5 +1,5 @@
-// Puts grants into the kernel and remembers them. When admit() returns, a packet of the asker passes; when it
-// throws, nothing was opened that the ledger does not know.
+// Puts grants into the kernel and remembers them. When admit() returns, the asker's packets pass; when it throws, the
+// ledger knows about everything that was opened.
 
 import type { Membership } from "../core/askers/index-of-askers.ts";
 import { setNames } from "../core/firewall/names.ts";

@@ -1,5 +1,5 @@
-// From one message of one asker to one answer: gives resolveQuery() its effects. A message that no known guarded
-// container sent gets no answer that tells anything.
+// From one message of one asker to one answer: gives resolveQuery() its effects. A message that does not come from a
+// known guarded container gets an answer that reveals nothing.
 
 import {
   type AskerIndex,
@@ -407,7 +407,7 @@ function respondUndecided(query: Query, transport: Transport): Uint8Array {
 
 const undecided = {
   code: extendedErrors.notReady,
-  text: "the engine has not told yet whose container this is, and its own label may decide otherwise",
+  text: "the engine has not yet said which container this is, and its own label may decide otherwise",
 };
 
 function troubleOf(outcome: Outcome): LookupTrouble | undefined {
@@ -457,6 +457,6 @@ function grantsOf(grant: AnswerGrant, decided: readonly Decided[], nowMs: number
   });
   if (grants.length > 0) return grants;
   if (!decided.some(({ decision }) => decision.allowed && (decision.endsAtMs ?? Infinity) - nowMs >= 1000))
-    throw new DockerwallError("NOT_FOUND", "it is no longer allowed; that ended while it was looked up");
+    throw new DockerwallError("NOT_FOUND", "the name is no longer allowed; its override ended during the lookup");
   throw new DockerwallError("INTERNAL", `no address of the asker may use ${grant.address}`);
 }

@@ -1,5 +1,5 @@
-// The kernel entries behind grants: added all or none, and in an order in which a first packet never finds a door
-// whose right is not written down yet. Which entry is whose is in the index, and so is how many there are.
+// The kernel entries behind grants: all or none are added, in an order in which a first packet never finds a door whose
+// right is not recorded yet. The index says whose each entry is, and how many there are.
 
 import { setNames } from "../core/firewall/names.ts";
 import type { AskerKey, EntryIndex, Noted } from "../core/grants/entry-index.ts";
@@ -119,7 +119,7 @@ function assertRoom(index: EntryIndex, fresh: readonly GrantEntry[]): void {
 function refusal(who: string, limit: number): DockerwallError {
   return new DockerwallError(
     "KERNEL_REFUSED",
-    `${who} may have ${limit} entries in the kernel and would have more; they run out by themselves`,
+    `${who} may have at most ${limit} entries in the kernel, and this lookup would exceed that; its entries run out by themselves`,
   );
 }
 

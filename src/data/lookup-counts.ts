@@ -1,4 +1,4 @@
-// What the resolver left out or refused.
+// Counters of what the resolver left out or refused.
 
 import { declareCounter } from "../core/counters/registry.ts";
 import { NoTurnError } from "../core/dns/fair-queue.ts";
@@ -7,22 +7,22 @@ import { DockerwallError } from "../errors.ts";
 
 const refusedAddresses = declareCounter({
   name: "lookup_private_addresses",
-  help: "Private addresses in answers to allowed names, which were left out.",
+  help: "Private addresses that were left out of answers to allowed names.",
   words: { one: "private address left out", many: "private addresses left out" },
 });
 const excessAddresses = declareCounter({
   name: "lookup_excess_addresses",
-  help: "Addresses beyond what one answer opens, which were left out.",
+  help: "Addresses left out because an answer had more than it may open.",
   words: { one: "excess address left out", many: "excess addresses left out" },
 });
 const refusedGrants = declareCounter({
   name: "lookup_refused_grants",
-  help: "Answers withheld because the asker or its network holds too much, or a set of the kernel is full.",
+  help: "Answers withheld because the asker or its network holds too many entries, or because a kernel set is full.",
   words: { one: "refused grant", many: "refused grants" },
 });
 const refusedTurns = declareCounter({
   name: "lookup_refused_turns",
-  help: "Lookups refused because their asker has too many under way.",
+  help: "Lookups refused because the asker had too many under way.",
   words: { one: "lookup too many", many: "lookups too many" },
 });
 

@@ -1,4 +1,4 @@
-// Sentences that a container can cause as often as it likes are told once in a while, with how many were not.
+// A container can cause some messages as often as it likes. These are logged now and then, with the number left out.
 
 /** Passes one sentence on, then none for `everyMs`; the next one tells how many were left out. */
 export function createRateLimited(

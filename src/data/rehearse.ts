@@ -1,4 +1,4 @@
-// What the data plane would do with a name or a packet of a container, by the very code that does it, and without
+// What the data plane would do with a container's name or packet, found by the very code that does it, but without
 // opening anything.
 
 import {

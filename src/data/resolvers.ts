@@ -1,5 +1,6 @@
-// Whom a lookup goes to: the daemon's resolvers, or those that a network's label names; and what it said, kept for each
-// network by itself: the age of a common answer would tell what others have asked, and their floods would put it out.
+// Which resolvers a lookup goes to: the daemon's, or those of the network's label; and a cache of their answers for
+// each network. With a common cache, an answer's age would reveal what others have asked, and their floods would empty
+// it.
 
 import { type AnswerCache, createCache } from "../core/dns/cache.ts";
 import { createFairQueue } from "../core/dns/fair-queue.ts";

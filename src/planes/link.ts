@@ -1,5 +1,5 @@
-// The control plane's end of the data plane: starts the worker thread, numbers and acknowledges pictures, and
-// fails loudly when the worker does (the daemon then ends and is started again; the kernel keeps the wall up).
+// The control plane's end of the data plane: starts the worker thread, numbers and acknowledges pictures, and fails
+// loudly if the worker does (the daemon then ends and is restarted; the kernel keeps the wall up).
 
 import { once } from "node:events";
 import { Worker } from "node:worker_threads";
@@ -181,12 +181,12 @@ export async function startDataPlane(
     async examine() {
       const answer = await request((requestId) => ({ kind: "examine", requestId }));
       if (answer.kind === "examined") return answer.findings;
-      throw new DockerwallError("INTERNAL", "the data plane examined itself and found nothing");
+      throw new DockerwallError("INTERNAL", "the data plane examined itself and returned no findings");
     },
     async explain(addresses, target) {
       const answer = await request((requestId) => ({ kind: "explain", requestId, addresses, target }));
       if (answer.kind === "explained") return answer.explanation;
-      throw new DockerwallError("INTERNAL", "the data plane was asked to explain and did not");
+      throw new DockerwallError("INTERNAL", "the data plane was asked for an explanation and returned none");
     },
     async isCutOff(containerId) {
       const answer = await request((requestId) => ({ kind: "cut-off", requestId, containerId }));
@@ -195,7 +195,7 @@ export async function startDataPlane(
     async takeLeft(addresses, rights) {
       const answer = await request((requestId) => ({ kind: "take-left", requestId, addresses, rights }));
       if (answer.kind === "left-taken") return answer.count;
-      throw new DockerwallError("INTERNAL", "the data plane was asked what is left and did not say");
+      throw new DockerwallError("INTERNAL", "the data plane was asked what is left and returned no answer");
     },
     async releaseAll() {
       await request((requestId) => ({ kind: "release-all", requestId }));

@@ -1,4 +1,4 @@
-// What passes between the control plane (main thread) and the data plane (worker thread): plain data only.
+// What the control plane (main thread) and the data plane (worker thread) exchange: plain data only.
 
 import type { CounterReading } from "../core/counters/reading.ts";
 import type { KernelRight } from "../core/grants/entry-index.ts";

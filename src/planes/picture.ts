@@ -1,5 +1,5 @@
-// How a picture travels from plane to plane: lists of entries may be long and change seldom, pictures come with every
-// start of a container. So a list is sent once, and compiled once, and pictures name it by its id.
+// How a picture travels between the planes. Lists of entries may be long and change rarely, but a picture comes with
+// every start of a container. So a list is sent and compiled once, and pictures name it by its id.
 
 import { grantKeyOf } from "../core/labels/grants.ts";
 import type { GuardedNetwork, ServicePolicy } from "../core/model/guarded-network.ts";

@@ -92,7 +92,7 @@ function particulars(name: string): void {
     await client(engine, "both", "app");
     await run(engine, "network", "connect", "plain", "both");
     await until("the warning", 5_000, async () =>
-      (await status(engine)).warnings.some((warning) => warning.includes('"both" is on network "plain" too'))
+      (await status(engine)).warnings.some((warning) => warning.includes('"both" is also on network "plain"'))
         ? true
         : undefined,
     );

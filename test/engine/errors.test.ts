@@ -141,7 +141,7 @@ describe("a bad label", () => {
     const problem = report.networks.find((entry) => entry.name === "bad")?.problems[0] ?? "";
     assert.match(
       problem,
-      /^network "bad", label dockerwall\.allow: entry "\*" at column 15: .*; it allows nothing until it is corrected$/,
+      /^network "bad", label dockerwall\.allow: entry "\*" at column 15: .*; it allows nothing until you correct it$/,
     );
     assert.ok((await run(engine, "logs", "dockerwall")).includes('entry \\"*\\" at column 15'));
   });

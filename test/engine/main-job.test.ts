@@ -174,7 +174,7 @@ function mainJob(name: string): void {
     const report = await status(engine);
     assert.equal(report.state, "enforcing");
     const doctor = await run(engine, "exec", "dockerwall", "dockerwall", "doctor");
-    assert.match(doctor, /✅ capture of web: a denied name asked inside it is denied by us/);
+    assert.match(doctor, /✅ capture of web: a lookup of a denied name inside it is denied by us/);
     assert.match(doctor, /✅ rules: /);
     assert.equal(report.backend, name === "e28l" ? "legacy" : "nft");
     assert.deepEqual(

@@ -77,7 +77,7 @@ for (const name of engines) {
       assert.equal(exitCode, 69, stderr);
       assert.match(
         stderr,
-        /the Docker engine refused to create network "fresh": .*403.*Forbidden.*; a proxy before its socket must let/s,
+        /the Docker engine refused to create network "fresh": .*403.*Forbidden.*; a proxy in front of its socket must let/s,
       );
       assert.match(log(), /^403 POST \/networks\/create\?/m);
     });

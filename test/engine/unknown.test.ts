@@ -134,13 +134,13 @@ for (const name of engines) {
       it("what its own label may take away is neither answered nor opened, with the reason", async () => {
         const { stdout } = await within("dig", taken);
         assert.match(stdout, /status: SERVFAIL/);
-        assert.match(stdout, /EDE: 14.*the engine has not told/);
+        assert.match(stdout, /EDE: 14.*the engine has not yet said/);
         assert.notEqual((await within(...curl(`http://${address}/`))).exitCode, 0);
       });
 
       it("explain says that it is not known", async () => {
         const { stdout, exitCode } = await wall(engine, "explain", "strict", taken);
-        assert.match(stdout, /the engine has not told enough of the container yet/);
+        assert.match(stdout, /the engine has not reported enough about the container yet/);
         assert.equal(exitCode, 1);
       });
 

@@ -55,8 +55,8 @@ describe("commands about quarantine", () => {
   });
 
   const refused: readonly [name: string, sentence: RegExp][] = [
-    ["side", /container "side" is on the network of container "web", .*dockerwall quarantine web/],
-    ["hosted", /container "hosted" is on the host's network, and cannot be cut off/],
+    ["side", /container "side" uses the network of container "web" .*dockerwall quarantine web/],
+    ["hosted", /container "hosted" is on the host's network and cannot be cut off/],
   ];
   for (const [name, sentence] of refused) {
     it(`refuse ${name}`, async () => {
@@ -74,7 +74,11 @@ describe("commands about quarantine", () => {
     assert.equal(reaches("198.19.1.3"), false);
     for (const target of ["198.51.100.1:443", "198.19.1.3:5432", "198.19.1.1:22"]) {
       const explained = await daemon.cli("explain", "web", target);
-      assert.match(explained.stdout, /^web → \S+: denied ❌\n +because +it is in quarantine/, target);
+      assert.match(
+        explained.stdout,
+        /^web → \S+: denied ❌\n +because +the container is in quarantine/,
+        target,
+      );
       assert.equal(explained.exitCode, 1, target);
     }
   });

@@ -184,7 +184,7 @@ test("a folder that cannot be watched is told once, and puts nobody under suspic
   for (let i = 0; i < 5; i++) watcher?.lookNow();
   assert.equal(fates.length, 0);
   assert.equal(seen.filter((text) => text.startsWith("!")).length, 1, seen.join("\n"));
-  assert.match(seen.join(), /cannot be noticed: .*ELOOP/);
+  assert.match(seen.join(), /cannot be watched: .*ELOOP/);
   rmSync(folder);
   mkdirSync(folder);
   await appear("a");

@@ -60,7 +60,7 @@ describe("a bridge that is not this engine's", () => {
     assert.deepEqual(reachability(place), answersOnly);
     assert.match(
       (await daemon.cli("status")).stdout,
-      /^Held: {4}br-eeeeeeeeeeee for \d+s: no network of this engine/m,
+      /^Held: {4}br-eeeeeeeeeeee for \d+s: no known network of this engine/m,
     );
     await isLetGo("br-eeeeeeeeeeee", place, 30_000);
   });

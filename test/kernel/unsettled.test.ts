@@ -171,7 +171,7 @@ function newcomers(bridged: string): void {
     const sentAtMs = performance.now();
     sends(newcomer("never"), 25, "never told");
     await until("it to be given up", 20_000, () =>
-      plane.problems.slice(before).some((problem) => problem.includes("has not told in time"))
+      plane.problems.slice(before).some((problem) => problem.includes("did not say in time"))
         ? true
         : undefined,
     );

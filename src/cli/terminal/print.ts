@@ -1,14 +1,14 @@
-// How text gets to a terminal. Names of containers and domains come from whom we guard against: nothing in
-// them may move the cursor, change colours, reorder text, or pass for a second column.
+// How text gets to a terminal. Names of containers and domains come from those we guard against: nothing in them may
+// move the cursor, change colours, reorder text, or pass for a second column.
 
-/** What nearly all names are made of. */
+/** The characters of nearly all names. */
 const plain = /^[\x21-\x5b\x5d-\x7e]*$/;
 /** Every kind of control, format, unassigned or separator character, and the backslash that escapes them. */
 const unsafe = /[\p{C}\p{Z}\\]/gu;
 /** In JSON the C0 controls and the backslash are escaped already; a space is harmless. */
 const unsafeInJson = /[\p{Cf}\p{Co}\p{Cn}\p{Zl}\p{Zp}\u007f-\u009f]/gu;
 
-/** The text with all that is not plainly visible escaped: `\x1b`, `\u{202e}`. */
+/** The text with everything invisible escaped: `\x1b`, `\u{202e}`. */
 export function printable(text: string): string {
   if (plain.test(text)) return text;
   return text.replace(unsafe, (character) => {
@@ -42,7 +42,7 @@ export function renderAge(thenMs: number, nowMs: number): string {
   return `${renderSpan(nowMs - thenMs)} ago`;
 }
 
-/** The largest whole unit: `12s`, `3m`, `5h`, `2d`. A negative span is none: clocks are set back now and then. */
+/** In the largest whole unit: `12s`, `3m`, `5h`, `2d`. A negative span is `0s`: clocks are set back now and then. */
 export function renderSpan(spanMs: number): string {
   const seconds = Math.max(0, Math.floor(spanMs / 1000));
   if (seconds < 60) return `${seconds}s`;

@@ -1,10 +1,10 @@
-// Aligned columns for terminals, where a character may take no cell, one, or two.
+// Aligned columns for terminals, where a character takes no cell, one, or two.
 
 export interface Column {
   readonly align: "left" | "right";
 }
 
-/** Lines of cells, each column as wide as its widest cell, two spaces apart; nothing trails. */
+/** Lines of cells. Each column is as wide as its widest cell; columns are two spaces apart; no trailing spaces. */
 export function renderTable(
   columns: readonly Column[],
   rows: readonly (readonly string[])[],

@@ -1,5 +1,5 @@
-// What people do to policies at run time: `allow`, `deny`, and taking either back. In force, in the kernel and for
-// lookups, when it resolves.
+// Changes to policies at run time: `allow`, `deny`, and taking either back. They are in force, in the kernel and for
+// lookups, when the call resolves.
 
 import type { Classification } from "../../core/classify/networks.ts";
 import type { OverrideRequest } from "../../core/model/control-api.ts";
@@ -14,7 +14,7 @@ import { DockerwallError } from "../../errors.ts";
 import type { Overrides } from "../overrides.ts";
 import { findContainer } from "./find-container.ts";
 
-/** `network:` or `container:` in front of a name that both have. */
+/** `network:` or `container:` in front of a name, for names that both have. */
 const targetForm = /^(network|container):(.+)$/;
 
 export interface OverrideContext {
@@ -25,7 +25,7 @@ export interface OverrideContext {
   readonly nowMs: number;
 }
 
-/** Makes or takes back overrides; they are in force after the next reconciliation. @throws DockerwallError */
+/** Makes overrides or takes them back; the change is in force after the next reconciliation. @throws DockerwallError */
 export function changeOverrides(request: OverrideRequest, context: OverrideContext): OverrideTarget {
   const target =
     (request.verb === "undo" ? departedTarget(request.target, context) : undefined) ??
@@ -49,7 +49,7 @@ export function reportOverrides(target: OverrideTarget, overrides: readonly Over
   return { kind: target.kind, name: target.name, overrides: own };
 }
 
-/** Entries in their canonical form, without `!`: the verb says what they do. */
+/** Entries in canonical form, without `!`: the verb says what they do. */
 function checkEntries({ entries, verb, target }: OverrideRequest, presets: Presets): readonly string[] {
   const text = entries.join(" ");
   const words = text.split(/[\s,]+/).filter((word) => word !== "");
@@ -57,12 +57,12 @@ function checkEntries({ entries, verb, target }: OverrideRequest, presets: Prese
   if (negated !== undefined) {
     throw new DockerwallError(
       "BAD_ENTRY",
-      `${JSON.stringify(negated)}: leave out the \`!\`; allow grants, deny takes away`,
+      `${verb} ${target}, entry ${JSON.stringify(negated)}: leave out the \`!\`; allow grants, deny takes away`,
     );
   }
   if (words.length === 0)
     throw new DockerwallError("USAGE", `${verb} needs an entry, as in api.example.com:443`);
-  // The preset that an override names may be gone from the policy file by now.
+  // The override's preset may be gone from the policy file by now.
   if (verb === "undo") return words.map((word) => withNegation(word, false) ?? word);
   const result = parseAllowlist(text, presets);
   if (!result.ok) {
@@ -75,7 +75,7 @@ function checkEntries({ entries, verb, target }: OverrideRequest, presets: Prese
   });
 }
 
-/** Whom overrides are for that is there no more, or is called otherwise now: what was made for him can be taken back. */
+/** A target of overrides that is gone or was renamed: the overrides can still be taken back by its old name. */
 function departedTarget(
   text: string,
   { overrides, topology, classification }: OverrideContext,
@@ -100,7 +100,7 @@ function findTarget(text: string, { topology, classification }: OverrideContext)
     if (kind === undefined && container !== undefined) {
       throw new DockerwallError(
         "USAGE",
-        `there are a network and a container ${JSON.stringify(name)}; write network:${name} or container:${name}`,
+        `a network and a container are both named ${JSON.stringify(name)}; write network:${name} or container:${name}`,
       );
     }
     return { kind: "network", name: network.name };
@@ -108,14 +108,14 @@ function findTarget(text: string, { topology, classification }: OverrideContext)
   if (container === undefined) {
     throw new DockerwallError(
       "NOT_FOUND",
-      `there is no guarded network and no container ${JSON.stringify(name)}; see dockerwall status and docker ps`,
+      `neither a guarded network nor a container is named ${JSON.stringify(name)}; see dockerwall status and docker ps`,
     );
   }
   const guarded = new Set(classification.guarded.map(({ id }) => id));
   if (!container.endpoints.some(({ networkId }) => guarded.has(networkId))) {
     throw new DockerwallError(
       "NOT_FOUND",
-      `container ${JSON.stringify(container.name)} is on no guarded network, so nothing holds it; label its network`,
+      `container ${JSON.stringify(container.name)} is on no guarded network, so the override would have no effect; label its network`,
     );
   }
   return { kind: "container", name: container.name };

@@ -1,4 +1,4 @@
-// What the daemon does for the CLI. Every command asks first whether the wall is in force.
+// What the daemon does for the CLI. Every command first checks that the wall is in force.
 
 import { contain } from "../../core/contain.ts";
 import type { LookupJournal } from "../../core/journal/lookups.ts";
@@ -45,7 +45,7 @@ export interface ControlApiOptions {
   readonly dataPlane: () => DataPlaneLink | undefined;
   /** Whether the data plane guards the ports of sandboxes. */
   readonly guardsPorts: boolean;
-  /** Ends what acts by itself, and takes everything of ours out of the kernel. */
+  /** Ends all background work, and removes everything of ours from the kernel. */
   readonly takeDown: () => Promise<void>;
   /** Takes our stamps from the flows of this host; by its kernel when undefined. */
   readonly unstamp?: () => unknown;
@@ -85,7 +85,7 @@ export function createControlApi(options: ControlApiOptions): ControlApi {
     };
   }
 
-  /** Does what counts only while the wall is in force; what its end overtakes is told that, whatever it has met. */
+  /** Runs work that counts only while the wall is in force; if that ends meanwhile, the caller is told so, whatever the work met. */
   async function whileInForce<T>(work: () => Promise<T>): Promise<T> {
     lifecycle.assertInForce();
     try {
@@ -95,14 +95,14 @@ export function createControlApi(options: ControlApiOptions): ControlApi {
     }
   }
 
-  /** Cuts a container off; in force, in the kernel and for lookups, and looked up there when it resolves. */
+  /** Cuts a container off. When it resolves, the cut is in force in the kernel and for lookups, and verified there. */
   async function quarantine(name: string): Promise<void> {
     const container = findContainer(topology(), name);
     const reason = whyNotCut(container, topology());
     if (reason !== undefined) throw new DockerwallError("NOT_ENFORCED", reason);
     wall.quarantine.add(container.id);
     await enforcement.decideAnew();
-    // It may have got another address meanwhile; gone for good it is cut off as well as can be.
+    // It may have another address by now; if it is gone for good, there is nothing left to cut.
     const now = topology().containers.find(({ id }) => id === container.id);
     if (now !== undefined)
       await assertCutOff(now, {
@@ -113,7 +113,7 @@ export function createControlApi(options: ControlApiOptions): ControlApi {
     log.warn("container cut off", { container: name });
   }
 
-  /** Lets it back; in force when it resolves. */
+  /** Releases it; in force when it resolves. */
   async function release(name: string): Promise<void> {
     const container = findContainer(topology(), name);
     if (!wall.quarantine.delete(container.id)) {
@@ -121,10 +121,10 @@ export function createControlApi(options: ControlApiOptions): ControlApi {
     }
     await enforcement.decideAnew();
     assertLetBack(container, sets);
-    log.warn("container let back", { container: name });
+    log.warn("container released", { container: name });
   }
 
-  /** By the kernel's word: the rules, and what is open for those whom it concerns. */
+  /** As the kernel has it: the rules, and what is open for the containers concerned. */
   async function isInForce({ kind, name }: OverridesReport): Promise<boolean> {
     const { networks, containers } = topology();
     const network = kind === "network" ? networks.find((each) => each.name === name)?.id : undefined;
@@ -137,16 +137,16 @@ export function createControlApi(options: ControlApiOptions): ControlApi {
     return (await wall.stands()) && left === 0;
   }
 
-  /** Makes overrides, or takes them back; what the kernel does not hold is not said to be in force. */
+  /** Makes overrides, or takes them back. Fails if the kernel does not hold the result. */
   async function changeOverrides(request: OverrideRequest): Promise<OverridesReport> {
     const report = await policies.change(request, present());
     if (await isInForce(report)) return report;
-    // Somebody may have been changing them at that very moment, and they are put right.
+    // Other software may have changed the rules at this very moment; if so, we put them right.
     await enforcement.heal();
     if (await isInForce(report)) return report;
     throw new DockerwallError(
       "NOT_ENFORCED",
-      "it is remembered, but NOT in force: the kernel holds other rules, or more rights, than it should; see dockerwall status",
+      "the change is remembered, but NOT in force: the kernel holds other rules, or more rights, than it should; see dockerwall status",
     );
   }
 

@@ -1,5 +1,5 @@
-// `doctor`: the host and every guarded container, checked by behaviour. What is listed is not believed: a question is
-// asked from inside each sandbox, the rules are read from the kernel, the upstreams are asked.
+// `doctor`: checks the host and every guarded container by behaviour. It does not trust lists: it asks a question inside
+// each sandbox, reads the rules from the kernel, and asks the upstreams.
 
 import type { Check, DoctorReport, StatusReport } from "../../core/model/report.ts";
 import type { Container, Topology } from "../../core/model/topology.ts";
@@ -9,13 +9,13 @@ import type { DataPlaneFindings } from "../../planes/messages.ts";
 export interface DoctorInput {
   readonly engine: Engine;
   readonly status: StatusReport;
-  /** As it is now; who is there before and after the examination should have been found by it. */
+  /** The present one; a container that is there before and after the examination should have been found by it. */
   readonly topology: () => Topology;
   /** Ids of the guarded networks. */
   readonly guarded: ReadonlySet<string>;
   readonly rulesStand: () => Promise<boolean>;
   readonly examine: () => Promise<DataPlaneFindings>;
-  /** Rules of others that write bits of our marks; one sentence each. */
+  /** Rules of other software that write bits of our marks; one sentence each. */
   readonly foreignMarks: () => Promise<readonly string[]>;
   /** Files of the host that keep rules of ours for its next boot; one sentence each. */
   readonly savedRules: readonly string[];
@@ -33,11 +33,13 @@ export async function examineHost(input: DoctorInput): Promise<DoctorReport> {
         check(
           "rules",
           stand,
-          stand ? "both families stand as they should" : "they differ and are being put right",
+          stand ? "the rules of both families are as they should be" : "they differ and are being put right",
         ),
       (error: Error) => check("rules", false, error.message),
     ),
-    input.foreignMarks().catch((error: Error) => [`the rules of others cannot be read: ${error.message}`]),
+    input
+      .foreignMarks()
+      .catch((error: Error) => [`the rules of other software cannot be read: ${error.message}`]),
     input.examine(),
   ]);
   const { status } = input;
@@ -57,11 +59,11 @@ export async function examineHost(input: DoctorInput): Promise<DoctorReport> {
         check(
           `bridge ${bridge}`,
           false,
-          "no network of this engine is known to have it; it passes nothing but answers to the host, until the engine has been read once more",
+          "no known network of this engine has it; until the engine has been read once more, it passes only answers to the host",
         ),
       ),
       ...findings.sandboxes.map((sandbox) => captureCheck(sandbox, topology)),
-      // Where nothing can be captured that has been said, and the first layer does what it can.
+      // If nothing can be captured, the report says so above, and the first layer does what it can.
       ...(status.capture.problem === undefined
         ? unexamined(findings, [before, topology], input.guarded)
         : []),
@@ -82,12 +84,12 @@ function captureCheck(
   );
   const name = container?.name ?? addresses.join(" ");
   const finding = captured
-    ? "a denied name asked inside it is denied by us"
-    : "a denied name asked inside it is NOT denied by us; restart the container, and look into the log";
+    ? "a lookup of a denied name inside it is denied by us"
+    : "a lookup of a denied name inside it is NOT denied by us; restart the container, and look into the log";
   return check(`capture of ${name}`, captured, finding);
 }
 
-/** Running containers of guarded networks in whose sandbox nothing was asked: silence is no finding. */
+/** Running containers of guarded networks in whose sandbox nothing was asked: silence must not pass for health. */
 function unexamined(
   { sandboxes }: DataPlaneFindings,
   pictures: readonly Topology[],
@@ -104,7 +106,7 @@ function unexamined(
       check(
         `capture of ${name}`,
         false,
-        "it runs on a guarded network, and its lookups are NOT captured; restart the container, and look into the log",
+        "it runs on a guarded network, but its lookups are NOT captured; restart the container, and look into the log",
       ),
     );
 

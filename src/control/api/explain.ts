@@ -31,7 +31,7 @@ interface Local {
   readonly classification: Classification;
 }
 
-/** Packets that never come before the allowlist: to the host, where sets of its own decide, and to neighbours. */
+/** Explains packets that the allowlist never judges: to the host, where separate sets decide, and to neighbours. */
 function explainLocally(
   { address, port = 0, ipProtocol }: Target,
   { askers, classification }: Local,
@@ -83,7 +83,7 @@ export async function explainTarget(
   if (addresses.length === 0) {
     throw new DockerwallError(
       "NOT_FOUND",
-      `container ${JSON.stringify(container.name)} has no address: it does not run, or shares another's network`,
+      `container ${JSON.stringify(container.name)} has no address: start it, or name the container whose network it shares`,
     );
   }
   const guarded = new Set(classification.guarded.map(({ id }) => id));
@@ -102,7 +102,7 @@ export async function explainTarget(
   const quarantined = quarantine.has(container.id);
   return {
     ...explanation,
-    // Neither an entry nor audit mode lets anything of it pass, nor to its neighbours.
+    // In quarantine neither an entry nor audit mode lets anything pass, not even to its neighbours.
     allowed: explanation.allowed && !quarantined,
     audit: explanation.audit && !quarantined,
     container: container.name,

@@ -1,9 +1,9 @@
-// Containers as people name them.
+// Finds containers by the names that people use.
 
 import type { Container, Topology } from "../../core/model/topology.ts";
 import { DockerwallError } from "../../errors.ts";
 
-/** By name, id, or the beginning of an id of at least 4 digits that fits one only. @throws DockerwallError NOT_FOUND */
+/** By name, id, or at least the first 4 digits of an id, if only one fits. @throws DockerwallError NOT_FOUND */
 export function findContainer(topology: Topology, name: string): Container {
   const exact = topology.containers.find((container) => container.name === name || container.id === name);
   if (exact !== undefined) return exact;

@@ -1,4 +1,4 @@
-// What is in force now, as the commands that explain it see it.
+// What is in force now, for the commands that explain it.
 
 import { AskerIndex, type Membership } from "../../core/askers/index-of-askers.ts";
 import type { Classification, ClassifiedNetwork } from "../../core/classify/networks.ts";
@@ -26,7 +26,7 @@ export function findNetwork(name: string, { classification }: Present): Classifi
   );
 }
 
-/** Who is where, as the data plane sees it; `guarded` may be another than what is in force. */
+/** Who is where, as the data plane sees it; `guarded` may differ from what is in force. */
 export function indexOf(
   { topology, classification, quarantine }: Present,
   guarded: readonly ClassifiedNetwork[] = classification.guarded,
@@ -35,7 +35,7 @@ export function indexOf(
   return new AskerIndex({ topology, guarded, services, quarantined: [...quarantine] });
 }
 
-/** The guarded networks of whoever is, or was, at an address; none for what is no address. */
+/** The guarded networks of the container that is, or was, at an address; none for a text that is not an address. */
 export function membershipsAt(index: AskerIndex, asker: string): readonly Membership[] {
   const address = parseAddress(asker);
   const standing = address === undefined ? undefined : index.standingOfSource(address);

@@ -1,11 +1,11 @@
-// What the kernel lets containers reach now, by the sets that the rules look into.
+// What the kernel lets containers reach now, from the sets that the rules use.
 
 import { setNames } from "../../core/firewall/names.ts";
 import type { KernelRight } from "../../core/grants/entry-index.ts";
 import type { IpAddress } from "../../core/model/address.ts";
 import type { KernelSets } from "../../edge/kernel/ipset/kernel-sets.ts";
 
-/** The rights of these askers. Takes some 8 µs for each entry of all askers. */
+/** The rights of these askers. Takes about 8 µs for each entry of any asker. */
 export function listRights(
   sets: Pick<KernelSets, "list">,
   askers: ReadonlySet<IpAddress>,

@@ -1,5 +1,5 @@
-// What the containers of a network were seen to do: the journal's lookups, and the kernel's counters of what passed and
-// what did not.
+// What the containers of a network have done: the journal's lookups, and the kernel's counters of what passed and what
+// did not.
 
 import { setNames } from "../../core/firewall/names.ts";
 import type { DeniedEntry } from "../../core/journal/drops.ts";

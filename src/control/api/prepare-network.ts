@@ -1,4 +1,4 @@
-// `prepare-network`: a labelled bridge network, created by the engine and handed out only once it is enforced.
+// `prepare-network`: has the engine create a labelled bridge network, and returns it only once it is enforced.
 
 import { allowLabel } from "../../core/labels/table.ts";
 import { renderPrefix } from "../../core/model/address.ts";
@@ -13,7 +13,7 @@ export interface PrepareOptions {
   readonly name: string;
   readonly patterns: readonly string[];
   readonly presets: Presets;
-  /** Resolves once the network of this id is enforced; rejects when that takes too long. */
+  /** Resolves once the network with this id is enforced; rejects if that takes too long. */
   readonly enforced: (id: string) => Promise<void>;
 }
 
@@ -24,7 +24,7 @@ export async function prepareNetwork(options: PrepareOptions): Promise<PreparedN
   if (!/^[a-zA-Z0-9][a-zA-Z0-9_.-]{0,127}$/.test(name)) {
     throw new DockerwallError(
       "USAGE",
-      `${JSON.stringify(name)} is not a network name; use letters, digits, and . _ - after the first`,
+      `${JSON.stringify(name)} is not a network name; use letters and digits, and after the first also . _ -`,
     );
   }
   const label = patterns.join(" ");
@@ -35,11 +35,11 @@ export async function prepareNetwork(options: PrepareOptions): Promise<PreparedN
     );
     throw new DockerwallError("BAD_ENTRY", sentences.join("\n"));
   }
-  // The engine takes the beginning of an id for a name, too.
+  // The engine also accepts the beginning of an id as a name.
   if ((await engine.inspectNetwork(name))?.name === name) {
     throw new DockerwallError(
       "NETWORK_EXISTS",
-      `network ${JSON.stringify(name)} exists already; labels cannot be changed: remove it with \`docker network rm ${name}\` first, or choose another name`,
+      `network ${JSON.stringify(name)} already exists, and its labels cannot be changed; remove it with \`docker network rm ${name}\` first, or choose another name`,
     );
   }
   const id = await engine.createBridgeNetwork(name, { [allowLabel]: label });
@@ -53,7 +53,7 @@ export async function prepareNetwork(options: PrepareOptions): Promise<PreparedN
   if (network?.bridge === undefined) {
     throw new DockerwallError(
       "NOT_ENFORCED",
-      `network ${JSON.stringify(name)} was removed while it was being prepared`,
+      `network ${JSON.stringify(name)} was removed while it was being prepared; run the command again`,
     );
   }
   return { id, name, bridge: network.bridge, subnets: network.subnets.map(renderPrefix) };

@@ -1,4 +1,4 @@
-// The control plane's part of `suggest` and `replay`: what was seen, judged by what is in force and by what might be.
+// The control plane's part of `suggest` and `replay`: judges past traffic by the policy in force and by another one.
 
 import { decideForEach, joinDecisions } from "../../core/askers/index-of-askers.ts";
 import { placeOfLabel } from "../../core/classify/gather.ts";

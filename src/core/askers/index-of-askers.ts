@@ -1,6 +1,6 @@
-// Who asks: the guarded networks that a container is on, with the policy of each. On which it is, is told by the bridges
-// that its ports are on, which it cannot choose; its addresses tell who it is within a network. Built anew from every
-// picture of the engine; look-ups by address are one map probe for each distinct prefix length.
+// Who asks: the guarded networks that a container is on, with the policy of each. The bridges of its ports, which it
+// cannot choose, tell which networks it is on; its addresses tell which container it is within a network. Rebuilt from
+// every picture of the engine; a look-up by address is one map probe for each distinct prefix length.
 
 import { grantKeyOf, withoutGrants } from "../labels/grants.ts";
 import type { NetworkLabels } from "../labels/table.ts";

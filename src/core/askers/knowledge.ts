@@ -1,14 +1,14 @@
-// The one rule for what is not known: who a sandbox may be, and when that is certain. The engine keeps readers of a
-// container waiting while it starts it, and for as long as it likes when a shim hangs; the list of containers it gives
-// at once, with their labels. So of a sandbox that the engine has not told of it is known
+// The one rule for what is not known: which container a sandbox may belong to, and when that is certain. While the
+// engine starts a container, or for as long as its shim hangs, it keeps readers of that container waiting; but it
+// returns the list of containers, with their labels, at once. So for a sandbox that the engine has not reported we know
 //
-// - that its container is in the list, if the list began after the sandbox appeared: a container is made before its
-//   sandbox is. Until then it may be one with any label;
-// - that it is not a container that was read after the sandbox appeared and is elsewhere, nor one whose sandbox is in
-//   use, nor, in a list of that time, one that has other addresses.
+// - that its container is in the list, if the list began after the sandbox appeared: a container is created before its
+//   sandbox. Until there is such a list, it may be a container with any label;
+// - that it is not a container that was read after the sandbox appeared and is elsewhere, nor one whose own sandbox is
+//   in use, nor, in a list of that time, one that has other addresses.
 //
-// Whoever remains may be in it. What one of them would be denied is not granted, what one of them would be allowed is
-// not denied; both wait, or fail.
+// Any remaining container may be in the sandbox. What one of them would be denied is not granted, and what one of them
+// would be allowed is not denied; both wait, or fail.
 
 import type { IpAddress } from "../model/address.ts";
 import type { Container, Readings, Topology } from "../model/topology.ts";

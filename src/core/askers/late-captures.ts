@@ -1,6 +1,7 @@
-// What becomes of a question that the engine's resolver asks upstream, while the capture of some sandbox came late. Such
-// a question does not say for whom it is asked. So while the engine may still hold one that a guarded container asked
-// before its capture, none leaves: the engine fails it at once, whoever asks again is answered, by us or by the engine.
+// What happens to a question that the engine's resolver asks upstream after a sandbox was captured late. The question
+// does not say for which container it is asked. So while the engine may still hold one that a guarded container asked
+// before its capture, none leaves: the engine fails it at once, and a client that asks again is answered, by us or by
+// the engine.
 
 import type { Standing } from "./index-of-askers.ts";
 

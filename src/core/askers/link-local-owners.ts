@@ -1,5 +1,5 @@
-// Who may send from which link-local address, on each bridge. The kernel gives one to each interface; with NET_ADMIN a
-// container puts on others, a neighbour's or the host's among them. Who has had one longest keeps it.
+// Which container may send from which link-local address, on each bridge. The kernel gives one to each interface; with
+// NET_ADMIN a container can add others, such as a neighbour's or the host's. The longest owner keeps an address.
 
 import type { IpAddress } from "../model/address.ts";
 

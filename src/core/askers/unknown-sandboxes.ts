@@ -1,5 +1,5 @@
-// Whose a sandbox may be that the engine has not told of, where that matters before the engine tells: of containers in
-// quarantine, and of those that are about to join a guarded network.
+// Which container a sandbox may belong to that the engine has not reported yet, where this matters: for containers in
+// quarantine, and for those that are about to join a guarded network.
 
 import type { Picture } from "../model/picture.ts";
 import type { Container } from "../model/topology.ts";

@@ -1,5 +1,5 @@
-// What becomes of packets from ports of which it is not known yet where their sandbox stands. They were sent before the
-// rules of the host could know their sender: who turns out to be guarded has sent them past his guard.
+// What happens to packets from ports whose sandbox is not known yet. They were sent before the host's rules could know
+// their sender: if the sender turns out to be guarded, it has sent them past its guard.
 
 /**
  * What is known of a port: its container is on no guarded network, is on one, or may be; or it is gone, and nobody will

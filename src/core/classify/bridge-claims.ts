@@ -1,46 +1,46 @@
-// Whose a bridge is that no network of the engine has. The hold is for bridges that the engine is making just now: what
-// it does not name in a complete reading of its networks that began late enough is somebody else's, whatever it is
-// called, and is let go, and one that carries the host's own way at once. Nobody waits for a reading that never comes:
-// without one no other is let go.
+// Who owns a bridge that no network of the engine claims. The hold is meant for bridges that the engine is just creating.
+// A bridge that a complete reading of its networks does not name, if the reading began late enough, belongs to other
+// software, whatever its name, and is released. A bridge with the host's own way out is released at once. If no reading
+// ever completes, no other bridge is released.
 
-/** Where the engine's word stands. */
+/** What the engine's last reading says. */
 export interface ClaimsReading {
   /** Bridges of the engine's networks. */
   readonly claimed: ReadonlySet<string>;
   /** When the last complete reading of the networks began; undefined before the first. */
   readonly begunAtMs: number | undefined;
-  /** Whether a bridge has a port that is no container's, or the host's default route: the engine makes none like that. */
+  /** Whether a bridge has a port of no container, or the host's default route: the engine creates no such bridge. */
   readonly isHosts: (bridge: string) => boolean;
 }
 
 export interface HeldBridge {
   readonly bridge: string;
-  /** Since when it has been seen without a network. */
+  /** When it was first seen without a network. */
   readonly sinceMs: number;
 }
 
-/** The engine may take this long from the bridge to the network that its list tells of. */
+/** The engine may take this long from creating a bridge to listing its network. */
 const makingMs = 10_000;
 
-/** The same for one that was there when we came: it was there before whatever the engine makes after that. */
+/** The same for a bridge that was there when we started, and so before anything that the engine creates later. */
 const adoptingMs = 2_000;
 
-/** What Docker calls a bridge unless told otherwise: the engine that we came to may be making it. */
+/** Docker's default name for a bridge: at our start, the engine may be just creating one. */
 const dockerBridge = /^br-[0-9a-f]{12}$/;
 
 export interface Arrival {
   /** Bridges that were there before the first reading of the engine began. */
   readonly bridges: readonly string[];
-  /** Those that were let go before us. */
+  /** Bridges that an earlier run released. */
   readonly open: ReadonlySet<string>;
-  /** True when rules of ours stood already: a new bridge has been held since it came. */
+  /** True if our rules were already in place: each new bridge has been held since its creation. */
   readonly held: boolean;
   readonly nowMs: number;
 }
 
 interface Unclaimed {
   readonly sinceMs: number;
-  /** A reading that begins now or later decides. */
+  /** A reading that begins at this time or later decides. */
   readonly dueMs: number;
   free: boolean;
 }
@@ -57,7 +57,7 @@ export class BridgeClaims {
     }
   }
 
-  /** Bridges that are somebody else's, of those that there are now. */
+  /** Those of the present bridges that belong to other software. */
   observe(
     bridges: readonly string[],
     { claimed, begunAtMs, isHosts }: ClaimsReading,
@@ -76,14 +76,14 @@ export class BridgeClaims {
     return new Set([...this.#unclaimed].filter(([, { free }]) => free).map(([bridge]) => bridge));
   }
 
-  /** Those that are held until the engine has been read once more. */
+  /** The bridges that are held until the engine has been read once more. */
   held(): readonly HeldBridge[] {
     return [...this.#unclaimed]
       .filter(([, { free }]) => !free)
       .map(([bridge, { sinceMs }]) => ({ bridge, sinceMs }));
   }
 
-  /** True when a reading that begins now would let one go. */
+  /** True if a reading that begins now would release a bridge. */
   awaitsReading(nowMs: number): boolean {
     return [...this.#unclaimed.values()].some(({ free, dueMs }) => !free && dueMs <= nowMs);
   }

@@ -1,19 +1,19 @@
-// What hangs on a bridge beside containers. A bridge with the host's own way out as a port, or with the host's default
-// route, carries packets that are none of ours: to guard it would cut the host off, so it is refused.
+// What is attached to a bridge besides containers. A bridge that has the host's own way out as a port, or carries the
+// host's default route, carries packets that are not ours. Guarding it would cut the host off, so it is refused.
 
 /** A port of a bridge, as the kernel describes it. */
 export interface BridgePort {
   readonly name: string;
   /** `veth`, `bond`, `vlan`, `tun`, …; undefined for a physical device. */
   readonly kind: string | undefined;
-  /** For a veth: whether its other end is in a sandbox of the engine; undefined when that cannot be told. */
+  /** For a veth: whether its other end is in a sandbox of the engine; undefined if that is not known. */
   readonly inSandbox: boolean | undefined;
 }
 
-/** What the engine calls the host's end of a container's link. */
+/** The engine's name for the host's end of a container's link. */
 const dockerPort = /^veth[0-9a-f]{7}$/;
 
-/** True for a port that need not be looked at more closely: a look costs a question to the kernel. */
+/** True for a port that needs no closer look: a look costs a question to the kernel. */
 export function isPlainPort(name: string): boolean {
   return dockerPort.test(name);
 }
@@ -22,7 +22,7 @@ export function isPlainPort(name: string): boolean {
 export function strangePort({ name, kind, inSandbox }: BridgePort): string | undefined {
   if (kind === undefined) return `${name} (a physical device)`;
   if (kind !== "veth") return `${name} (${kind})`;
-  // One that somebody has given a name of its own is a container's all the same.
+  // A port with a custom name may be a container's all the same.
   return inSandbox === false ? `${name} (a link that leads to no container)` : undefined;
 }
 
@@ -39,8 +39,8 @@ export function defaultRoutes4(text: string): readonly string[] {
 }
 
 /**
- * The same in `/proc/net/ipv6_route`. One that a router advertisement made does not count: whoever is on the bridge
- * could have sent it, and so have the wall taken away.
+ * The same in `/proc/net/ipv6_route`. A route from a router advertisement does not count: any container on the bridge
+ * could have sent it, and so have brought the wall down.
  */
 export function defaultRoutes6(text: string): readonly string[] {
   return text.split("\n").flatMap((line) => {

@@ -1,6 +1,5 @@
-// What is particular about single containers: labels of their own, a second network that is not guarded, and
-// rights by which they could step around any wall. Found from the engine's picture, said once, guarded where it
-// can be.
+// What is special about single containers: their own labels, a second network that is not guarded, and rights that get
+// them around any wall. We find these in the engine's picture, report them once, and guard them where possible.
 
 import { findSlips } from "../labels/slips.ts";
 import { allowLabel, placeOf } from "../labels/table.ts";
@@ -9,12 +8,12 @@ import type { GuardedNetwork, ServicePolicy } from "../model/guarded-network.ts"
 import type { Container, Hazard, Network, Topology } from "../model/topology.ts";
 import { gatherLists, type OtherPolicies } from "./gather.ts";
 
-/** An address of a guarded container, guarded by itself on a bridge of another network of it that is not guarded. */
+/** An address of a guarded container on a bridge that is not guarded, so that the address is guarded by itself there. */
 export interface GuardedAddress {
   readonly address: IpAddress;
   readonly bridge: string;
   readonly container: string;
-  /** True when every guarded network of the container lets everything pass. */
+  /** True if every guarded network of the container is in audit mode. */
   readonly audit: boolean;
 }
 
@@ -23,24 +22,24 @@ export interface ContainerFindings {
   readonly guardedAddresses: readonly GuardedAddress[];
   /** Every address of the containers in quarantine, and a marker for each. */
   readonly quarantined: readonly { readonly address: IpAddress; readonly containerId: string }[];
-  /** One sentence each: what is wrong and must be corrected. */
+  /** What needs correcting; one sentence each. */
   readonly problems: readonly string[];
-  /** One sentence each: what the wall cannot hold. */
+  /** What the wall cannot contain; one sentence each. */
   readonly warnings: readonly string[];
 }
 
 const hazardSentences: Readonly<Record<Hazard, string>> = {
-  "docker-socket": "has the Docker socket, and with it the host",
+  "docker-socket": "has the Docker socket, and with it control of the host",
   privileged: "is privileged, and can change the host's firewall",
   "host-network": "is on the host's network, which is not guarded",
   "host-pid": "sees the host's processes, and with SYS_ADMIN or SYS_PTRACE their networks",
-  "sys-admin": "has SYS_ADMIN, by which it can enter and change what is the host's",
+  "sys-admin": "has SYS_ADMIN, with which it can enter and change the host's namespaces",
   kernel:
-    "has a right over the host's kernel (SYS_MODULE, SYS_RAWIO, SYS_BOOT, BPF or PERFMON), and with it the host",
-  "host-files": "has DAC_READ_SEARCH, by which it can open files of the host",
-  "host-devices": "has a device of the host that holds its memory or disks, and with it the host",
+    "has a right over the host's kernel (SYS_MODULE, SYS_RAWIO, SYS_BOOT, BPF or PERFMON), and with it control of the host",
+  "host-files": "has DAC_READ_SEARCH, with which it can open files of the host",
+  "host-devices": "has a host device that holds the host's memory or disks, and with it control of the host",
   "net-admin":
-    "has NET_ADMIN, and unless the engine maps its users to others (userns-remap) with it the host's own interfaces: it is NOT contained",
+    "has NET_ADMIN, and with it the host's own interfaces unless the engine maps users (userns-remap): it is NOT contained",
 };
 
 export interface ExamineInput {
@@ -50,7 +49,7 @@ export interface ExamineInput {
   /** Ids of the containers in quarantine. */
   readonly quarantine: ReadonlySet<string>;
   readonly policy: OtherPolicies;
-  /** Id of the daemon's own container, of which nobody need be warned. */
+  /** Id of the daemon's own container, which needs no warning. */
   readonly own?: string | undefined;
 }
 
@@ -80,7 +79,7 @@ export function examineContainers(input: ExamineInput): ContainerFindings {
     const outside = container.endpoints.flatMap((endpoint) => {
       return guarded.has(endpoint.networkId) ? [] : (networks.get(endpoint.networkId) ?? []);
     });
-    // What a container shares another's network for is found with that one.
+    // A container that shares another's network is covered by that other container.
     if (!inside || holder !== container) continue;
     for (const network of outside) {
       warnings.push(secondNetwork(container, network));
@@ -103,8 +102,8 @@ export function examineContainers(input: ExamineInput): ContainerFindings {
 }
 
 /**
- * By every address that it has: it can send from any of them on any of its networks. To the kernel an address by itself
- * on one bridge hides its subnet on another, so its own bridge is with it.
+ * All addresses of the container: it can send from any of them on any of its networks. In the kernel's set, a single
+ * address on one bridge hides its subnet on another, so the address's own bridge is included.
  */
 function guardedAddressesOn(
   bridge: string,
@@ -119,21 +118,21 @@ function guardedAddressesOn(
   });
 }
 
-/** The container whose network it is on (`network_mode: container:NAME`, any number of times): itself mostly. */
+/** The container whose network it uses (`network_mode: container:NAME`, in any number of steps): usually itself. */
 export function networkHolder(container: Container, containers: readonly Container[]): Container {
   const met = new Set<Container>();
   let holder = container;
   while (!met.has(holder)) {
     met.add(holder);
     const other = /^container:(.+)$/.exec(holder.networkMode)?.[1];
-    // Nearly always: who looks through all containers for each of them is slow with thousands.
+    // Nearly always. Searching all containers for each of them would be slow with thousands.
     if (other === undefined) return holder;
     holder = containers.find(({ id, name }) => other === id || other === name) ?? holder;
   }
   return holder;
 }
 
-/** Why the allowlist of a container counts for nothing, if so; `inside` says that it is on a guarded network. */
+/** Why the allowlist of a container has no effect, if so; `inside` says that it is on a guarded network. */
 function misplacedLabel(
   container: Container,
   holder: Container,
@@ -143,14 +142,14 @@ function misplacedLabel(
   const place = placeOf({ kind: "container", name: container.name }, allowLabel);
   if (holder !== container) {
     return [
-      `${place}: it is on the network of ${nameOf(holder)}, whose labels count for both; label that one`,
+      `${place}: it uses the network of ${nameOf(holder)}, whose labels apply to both; label that container`,
     ];
   }
   if (inside || (!container.running && mayStartInside(container, input))) return [];
   return [`${place}: none of its networks carries ${allowLabel}, so it is NOT contained; label a network`];
 }
 
-/** One that does not run has no addresses: it goes by what it is configured for, as far as that has been read. */
+/** A stopped container has no addresses: its configured networks decide, as far as they have been read. */
 function mayStartInside(
   { networkMode, configured }: Container,
   { topology, guarded }: ExamineInput,
@@ -158,11 +157,11 @@ function mayStartInside(
   if (networkMode === "") return true;
   if (configured.length === 0) return false;
   const on = topology.networks.filter(({ id, name }) => configured.includes(id) || configured.includes(name));
-  // With none left it cannot be started, and needs no word before it is made anew.
+  // If none is left, the container cannot start, and needs no warning before it is recreated.
   return on.length === 0 || on.some(({ id }) => guarded.has(id));
 }
 
-/** Nobody's address, made of the container's id: by it the set remembers one in quarantine that has none of its own. */
+/** An unused address made of the container's id: with it the set remembers a quarantined container that has none. */
 function quarantineMarker(id: string): IpAddress {
   const [first = 0, ...rest] = Buffer.from(id.slice(0, 8), "hex");
   return `${240 + (first % 8)}.${rest.join(".")}` as IpAddress;
@@ -180,8 +179,8 @@ function serviceOf(
 function secondNetwork(container: Container, network: Network): string {
   const name = JSON.stringify(network.name);
   return network.bridge === undefined
-    ? `${nameOf(container)} is on network ${name} (${network.driver}) too, which is not guarded: it is NOT contained`
-    : `${nameOf(container)} is on network ${name} too, which is not guarded: it is held to the same allowlist there`;
+    ? `${nameOf(container)} is also on network ${name} (${network.driver}), which is not guarded: it is NOT contained`
+    : `${nameOf(container)} is also on network ${name}, which is not guarded: the same allowlist applies to it there`;
 }
 
 function nameOf(container: Container): string {

@@ -1,5 +1,5 @@
-// Which lists of entries make a network's or a container's policy: its label, the policy file, and the overrides
-// made by command. Each is bad or good by itself, and a bad one leaves in force what stood in its place before.
+// Which lists of entries make up the policy of a network or a container: its label, the policy file, and the
+// overrides made by command. Each is good or bad by itself; a bad one leaves the previous list of its place in force.
 
 import { allowLabel, placeOf } from "../labels/table.ts";
 import type { EntryList } from "../policy/entry-list.ts";
@@ -7,10 +7,10 @@ import type { ListStore } from "../policy/list-store.ts";
 import { type OverridesByTarget, type OverrideTarget, targetKey } from "../policy/override.ts";
 import { noPolicyFile, type PolicyFile } from "../policy/policy-file.ts";
 
-/** Everything that says what may be reached, beside the labels. */
+/** Everything besides labels that says what may be reached. */
 export interface OtherPolicies {
   readonly store: ListStore;
-  /** The last good one. */
+  /** The last good file. */
   readonly file: PolicyFile;
   readonly overrides: OverridesByTarget;
   readonly nowMs: number;
@@ -23,7 +23,7 @@ export interface GatheredLists {
   readonly warnings: readonly string[];
 }
 
-/** In force everywhere while a policy file that takes something away cannot be read. */
+/** In force everywhere while an unreadable policy file may take something away. */
 const closedList: EntryList = {
   id: 0,
   source: "policy file",
@@ -38,7 +38,7 @@ export function onlyLabels(store: ListStore, nowMs: number): OtherPolicies {
   return { store, file: noPolicyFile, overrides: new Map(), nowMs };
 }
 
-/** What a label's list is called. */
+/** The name of a label's list. */
 export function placeOfLabel(target: OverrideTarget): string {
   return placeOf(target, allowLabel);
 }
@@ -58,10 +58,10 @@ export function gatherLists(
     if (found.list !== undefined) lists.push(found.list);
     const effect =
       found.list === undefined
-        ? "it allows nothing until it is corrected"
+        ? "it allows nothing until you correct it"
         : found.list.closes === true
-          ? "nothing at all is allowed until it is corrected, as what it takes away is not known"
-          : "what stood there before stays in force";
+          ? "nothing at all is allowed until you correct it, as it is not known what it takes away"
+          : "the previous list stays in force";
     problems.push(...found.problems.map((problem) => `${problem}; ${effect}`));
     warnings.push(...found.warnings);
   };
@@ -72,7 +72,7 @@ export function gatherLists(
   const own = (overrides.get(targetKey(target)) ?? []).filter(
     ({ endsAtMs }) => endsAtMs === undefined || endsAtMs > nowMs,
   );
-  // Each by itself: one that is bad by now, because its preset is gone, must not take a `deny` out of force.
+  // One at a time: an override that has become bad, because its preset is gone, must not disable a `deny`.
   for (const { entry, endsAtMs } of own) read(`${place}, command ${entry}`, entry, endsAtMs);
   return { lists, problems, warnings };
 }

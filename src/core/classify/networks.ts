@@ -1,4 +1,4 @@
-// From the engine's picture and the bridges on the host: which bridge is guarded, which is open, which is held.
+// Decides, from the engine's picture and the host's bridges, which bridge is guarded, which is open, and which is held.
 
 import { heldPrefix } from "../firewall/names.ts";
 import { readLabels } from "../labels/read.ts";
@@ -17,15 +17,15 @@ export interface ClassifiedNetwork extends GuardedNetwork {
 
 export interface Classification {
   readonly guarded: readonly ClassifiedNetwork[];
-  /** Names of bridges that are none of our business. Bridges in neither list are held. */
+  /** Names of bridges that we leave open. Bridges in neither list are held. */
   readonly openBridges: readonly string[];
-  /** Bridges that pass nothing until it is known whose they are. */
+  /** Bridges that pass nothing until their owner is known. */
   readonly held: readonly HeldBridge[];
   /** Networks that carry the label but cannot be guarded. */
   readonly refused: readonly Network[];
-  /** By network id, one sentence each; also of networks that are not guarded. */
+  /** By network id, one sentence each; also for networks that are not guarded. */
   readonly problems: ReadonlyMap<string, readonly string[]>;
-  /** Entries that allow more than it seems, and what names no network; one sentence each. */
+  /** Entries that allow more than they seem to, and names that nothing has; one sentence each. */
   readonly warnings: readonly string[];
   readonly containers: ContainerFindings;
 }
@@ -35,11 +35,11 @@ export interface ClassifyInput {
   /** Names of all bridge interfaces on the host. */
   readonly bridges: readonly string[];
   readonly policy: OtherPolicies;
-  /** Bridges that no engine network claimed for long enough to be somebody else's. */
+  /** Bridges of other software: no engine network has claimed them for long enough. */
   readonly foreign: ReadonlySet<string>;
-  /** What hangs on a bridge that is no container's, in words; empty for one that may be guarded. */
+  /** The ports and routes of a bridge that belong to no container, in words; empty for a bridge that may be guarded. */
   readonly strangersOn: (bridge: string) => readonly string[];
-  /** Bridges of which nobody knows yet whose they are. */
+  /** Bridges whose owner is not known yet. */
   readonly held: readonly HeldBridge[];
   /** Ids of the containers in quarantine. */
   readonly quarantine: ReadonlySet<string>;
@@ -47,7 +47,7 @@ export interface ClassifyInput {
   readonly own?: string | undefined;
 }
 
-/** Classifies every network and bridge. A bad label leaves in force what stood there before, or nothing. */
+/** Classifies every network and bridge. A bad label leaves the previous list in force, if there was one. */
 export function classify(input: ClassifyInput): Classification {
   const guarded: ClassifiedNetwork[] = [];
   const warnings: string[] = [];
@@ -74,7 +74,7 @@ export function classify(input: ClassifyInput): Classification {
       refused.push(network);
       open.add(network.bridge);
       problems.set(network.id, [
-        `network ${JSON.stringify(network.name)} cannot be guarded: its bridge ${network.bridge} has ${strangers.join(", ")}, and to guard it would cut the host off; its containers are NOT contained: give them a network with a bridge of its own`,
+        `network ${JSON.stringify(network.name)} cannot be guarded: its bridge ${network.bridge} has ${strangers.join(", ")}, and guarding it would cut the host off; its containers are NOT contained: give them a network with a bridge of its own`,
       ]);
       continue;
     }
@@ -121,7 +121,7 @@ export function classify(input: ClassifyInput): Classification {
   };
 }
 
-/** The engine keeps a network whose bridge somebody took away: nothing passes there, and nothing is enforced. */
+/** The engine keeps a network even if its bridge has been deleted: nothing passes there, and nothing is enforced. */
 function bridgeProblems({ name, bridge = "" }: Network, bridges: readonly string[]): string[] {
   if (bridges.includes(bridge)) return [];
   return [
@@ -129,7 +129,7 @@ function bridgeProblems({ name, bridge = "" }: Network, bridges: readonly string
   ];
 }
 
-/** Overrides for names that nobody has: one who was renamed is not held by them any more. */
+/** Overrides for names that do not exist: they no longer apply to a container that was renamed. */
 function strangersInOverrides(
   { topology, policy: { overrides, nowMs } }: ClassifyInput,
   guarded: readonly ClassifiedNetwork[],
@@ -145,11 +145,11 @@ function strangersInOverrides(
     const { kind, name } = first.target;
     const who = `${kind === "network" ? "guarded network" : "container"} ${JSON.stringify(name)}`;
     const entries = own.map(({ entry }) => entry).join(", ");
-    return [`overrides: there is no ${who} for ${entries}; if it was renamed, they are not in force for it`];
+    return [`overrides: there is no ${who} for ${entries}; if it was renamed, they no longer apply to it`];
   });
 }
 
-/** Names in the policy file that nobody has: a slip there would take away or grant nothing, without a word. */
+/** Names in the policy file that do not exist: such a slip would silently take away or grant nothing. */
 function strangersInFile(
   { topology, policy: { file } }: ClassifyInput,
   guarded: readonly ClassifiedNetwork[],
@@ -166,7 +166,7 @@ function strangersInFile(
     ...[...file.containers.keys()].flatMap((name) => {
       const text = JSON.stringify(name);
       if (sharing.has(name))
-        return [`policy file: container ${text} shares another's network; name that one`];
+        return [`policy file: container ${text} shares the network of another container; name that one`];
       return containers.has(name) ? [] : [`policy file: there is no container ${text}`];
     }),
   ];

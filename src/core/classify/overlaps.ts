@@ -1,11 +1,11 @@
-// Networks of an engine whose address ranges overlap. A wide range of another driver, or of a whole swarm, may hold the
-// range of a guarded network: who is where is told by ports, but an address alone says less then than it seems.
+// Networks of an engine whose address ranges overlap. A wide range of another driver, or of a whole swarm, may contain
+// the range of a guarded network. Ports still tell who is where, but an address alone then says less than it seems to.
 
 import { type Prefix, renderPrefix } from "../model/address.ts";
 import { PrefixTable } from "../model/prefix-table.ts";
 import type { Network } from "../model/topology.ts";
 
-/** One sentence for each network that a guarded one overlaps with. A pool of everything is no range. */
+/** One sentence for each network that overlaps with a guarded one. A pool of all addresses does not count. */
 export function tellOverlaps(networks: readonly Network[], guardedIds: ReadonlySet<string>): string[] {
   const ranges = networks.flatMap((network) =>
     network.subnets.filter(({ length }) => length > 0).map((subnet) => ({ network, subnet })),
@@ -13,7 +13,7 @@ export function tellOverlaps(networks: readonly Network[], guardedIds: ReadonlyS
   const table = new PrefixTable<{ readonly network: Network; readonly subnet: Prefix }>();
   for (const range of ranges) table.add(range.subnet, range);
   const sentences = ranges.flatMap(({ network, subnet }) =>
-    // The wider of two that overlap holds the first address of the other.
+    // Of two that overlap, the wider one contains the other's first address.
     table
       .match(subnet.address)
       .filter((wide) => wide.network !== network)
@@ -22,7 +22,7 @@ export function tellOverlaps(networks: readonly Network[], guardedIds: ReadonlyS
         const [one, other] = guardedIds.has(network.id)
           ? [{ network, subnet }, wide]
           : [wide, { network, subnet }];
-        return `network ${JSON.stringify(one.network.name)} (${renderPrefix(one.subnet)}) overlaps with ${JSON.stringify(other.network.name)} (${other.network.driver}, ${renderPrefix(other.subnet)}): an address in both is taken for the narrower one's where only the address is known; give them ranges of their own`;
+        return `network ${JSON.stringify(one.network.name)} (${renderPrefix(one.subnet)}) overlaps with ${JSON.stringify(other.network.name)} (${other.network.driver}, ${renderPrefix(other.subnet)}): where only the address is known, an address in both counts as one of the narrower range; give them separate ranges`;
       }),
   );
   return [...new Set(sentences)];

@@ -1,4 +1,4 @@
-// What is counted, as it passes from thread to thread and to whoever asks: plain data.
+// Counter readings, as they pass from thread to thread and into reports: plain data.
 
 /** A counter and where it stands. */
 export interface CounterReading {

@@ -1,5 +1,5 @@
-// Counters of this thread: plain numbers that only rise, from its start on. Each is declared where it is counted, and a
-// declaration is all that it takes to be told: `status` and whatever exports numbers go by the registry, not by names.
+// The counters of this thread: plain numbers that only rise, from its start on. Each is declared where it is counted,
+// and the declaration is all it needs to be reported: `status` and any exporter go by the registry, not by names.
 
 import type { CountedWords, CounterReading } from "./reading.ts";
 

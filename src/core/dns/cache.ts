@@ -1,5 +1,5 @@
-// Answers of upstream by question, bounded by bytes. Time is an argument; what is stored is the message itself,
-// so that the size is known and a hit takes the same way as an answer that has just come.
+// Upstream answers by question, bounded by bytes. Time is an argument. The message itself is stored, so that its size
+// is known and a hit is handled exactly like a fresh answer.
 
 import { DockerwallError } from "../../errors.ts";
 

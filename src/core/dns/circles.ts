@@ -1,6 +1,6 @@
-// Resolvers whose own lookups come back to them. A resolver in a guarded container is captured like everybody in one: what
-// it asks is asked of its network's resolvers, and when that is itself, or somebody who asks it in turn, no name is ever
-// found. So nobody is asked on his own behalf; who asks in a circle is told so at once.
+// Resolvers whose own lookups come back to them. A resolver in a guarded container is captured like any other container:
+// its questions go to its network's resolvers. If that is the resolver itself, or one that asks it in turn, no name is
+// ever found. So no resolver is asked on its own behalf; one that asks in a circle gets an error at once.
 
 import { labelName, placeOf } from "../labels/table.ts";
 import { familyOf, type IpAddress, type Prefix, parsePrefix, prefixContains } from "../model/address.ts";
@@ -13,28 +13,28 @@ import type { Looked } from "./looked.ts";
 export interface CircleInput {
   readonly topology: Topology;
   readonly guarded: readonly GuardedNetwork[];
-  /** The daemon's own: of networks without the label. */
+  /** The daemon's own resolvers, for networks without the label. */
   readonly upstreams: readonly Upstream[];
   /** The host's addresses; every loopback address is one. */
   readonly own: readonly Prefix[];
 }
 
-/** Undefined stands for the daemon's own. */
+/** Undefined stands for the daemon's own resolvers. */
 type Choice = readonly Upstream[] | undefined;
 
 export interface Circles {
-  /** Whom an asker with these addresses may ask, or why nobody: one sentence. */
+  /** The resolvers that an asker with these addresses may ask, or why there are none: one sentence. */
   allowed(
     choice: Choice,
     asker: readonly IpAddress[],
   ): { readonly choice: Choice } | { readonly circle: string };
-  /** Why nobody of this choice may answer: one sentence; undefined while one of them leads into no circle. */
+  /** Why no resolver of this choice may answer: one sentence; undefined if one of them leads into no circle. */
   reasonFor(choice: Choice): string | undefined;
-  /** One for each choice that leads into circles only, with what to do. */
+  /** One for each choice that leads only into circles, with what to do. */
   readonly sentences: readonly string[];
 }
 
-/** Somebody who looks names up, under all of his addresses. */
+/** A container or address that looks names up, with all its addresses. */
 interface Asker {
   readonly id: string;
   /** In words, after "is". */
@@ -42,21 +42,21 @@ interface Asker {
   readonly choices: readonly Choice[];
 }
 
-/** What is in the text of every refusal for a circle. */
+/** Part of the text of every refusal because of a circle. */
 export const circleWords = "come back here";
 
-/** A lookup that would come back to itself, or that failed as its resolver's own do. */
+/** A lookup that would come back to itself, or that failed because its resolver's own lookups do. */
 export class CircleError extends Error {}
 
 export function findCircles(input: CircleInput): Circles {
   const listOf = (choice: Choice): readonly Upstream[] => choice ?? input.upstreams;
   const askerAt = findAskers(input);
 
-  /** Whom an upstream is, or asks. */
+  /** The askers that an upstream is, or asks. */
   const askersBehind = (upstream: Upstream): readonly Asker[] =>
     placesOf(upstream).flatMap((address) => askerAt(address, upstream.port) ?? []);
 
-  /** Everybody who is asked when this upstream is. */
+  /** All askers that are asked when this upstream is asked. */
   function reach(upstream: Upstream): ReadonlySet<string> {
     const reached = new Set<string>();
     const next = [...askersBehind(upstream)];
@@ -74,7 +74,7 @@ export function findCircles(input: CircleInput): Circles {
     if (askersBehind(upstream).length > 0) reached.set(keyOf(upstream), reach(upstream));
   const leadsTo = (upstream: Upstream, id: string): boolean => reached.get(keyOf(upstream))?.has(id) === true;
 
-  /** The asker behind an upstream whose lookups come back to itself. */
+  /** The asker behind an upstream, if its lookups come back to itself. */
   function inCircle(upstream: Upstream): Asker | undefined {
     return askersBehind(upstream).find(
       ({ id, choices }) =>
@@ -107,13 +107,13 @@ export function findCircles(input: CircleInput): Circles {
     const [first] = listOf(choice);
     if (first === undefined || reasonFor(choice) === undefined) return [];
     return [
-      `${place} ${described(first)}, whose own lookups come back to it: names cannot be looked up; put it on a network without dockerwall.allow, or name a resolver outside (DOCKERWALL_UPSTREAM, or the label dockerwall.upstream of its network)`,
+      `${place} ${described(first)}, whose own lookups come back to it: names cannot be looked up; move it to a network without dockerwall.allow, or name a resolver outside (DOCKERWALL_UPSTREAM, or the label dockerwall.upstream of its network)`,
     ];
   }
 
   return {
     allowed(choice, addresses) {
-      // Nearly always nobody's resolver is in a container.
+      // Nearly always: no resolver is in a container.
       if (reached.size === 0) return { choice };
       const ids = addresses.flatMap((address) => askerAt(address, 53)?.id ?? []);
       const list = listOf(choice);
@@ -146,7 +146,7 @@ function placesOf({ address, leadsTo = [] }: Upstream): readonly IpAddress[] {
   return [address, ...leadsTo];
 }
 
-/** Who answers at an address and port, among those whose lookups come to us. */
+/** The asker at an address and port, among those whose lookups come to us. */
 function findAskers({
   topology,
   guarded,
@@ -187,13 +187,13 @@ function askerOf(container: Container, guarded: ReadonlyMap<string, GuardedNetwo
   return { id: container.id, description, choices: networks.map(({ labels }) => labels.upstream) };
 }
 
-/** A port that is published at no address in particular answers at each of its family. */
+/** A port that is published at the unspecified address answers at every address of its family. */
 function answersAt(published: IpAddress, address: IpAddress): boolean {
   if (published === address) return true;
   return (published === "0.0.0.0" || published === "::") && familyOf(published) === familyOf(address);
 }
 
-/** Who is asked, and what is said when nobody could be. */
+/** A lookup, its asker, and the resolvers it may go to. */
 export interface WayRequest {
   readonly circles: Circles;
   readonly choice: Choice;
@@ -201,7 +201,7 @@ export interface WayRequest {
   readonly ask: (choice: Choice) => Looked | Promise<Looked>;
 }
 
-/** Asks whom the asker may ask. Throws or rejects as `ask` does, and CircleError where there is a circle behind it. */
+/** Asks the resolvers that the asker may ask. Throws or rejects as `ask` does, or with CircleError for a circle. */
 export function askAlong({ circles, choice, asker, ask }: WayRequest): Looked | Promise<Looked> {
   const way = circles.allowed(choice, asker);
   if ("circle" in way) throw new CircleError(way.circle);
@@ -209,7 +209,7 @@ export function askAlong({ circles, choice, asker, ask }: WayRequest): Looked | 
   return reason === undefined ? ask(way.choice) : askInto(reason, () => ask(way.choice));
 }
 
-/** Resolvers in a circle may know names of their own, or have another way out: what they cannot say is told with why. */
+/** Resolvers in a circle may know some names, or have another way out; only their failures become a CircleError. */
 async function askInto(reason: string, ask: () => Looked | Promise<Looked>): Promise<Looked> {
   let looked: Looked;
   try {

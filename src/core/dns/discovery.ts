@@ -1,7 +1,7 @@
 // Docker's own names, answered as its embedded resolver would (libnetwork sandbox.ResolveName, network.ResolveName):
-// a container's name, short id and aliases on each network that the asker shares with it, each also with the
-// network's name behind it, and the links that the asker was given. The asker's networks are tried in Docker's
-// order, and the first that has an address of the wanted family answers, alone.
+// a container's name, short id and aliases on each network that the asker shares with it, each also with the network's
+// name appended, and the links of the asker. The asker's networks are tried in Docker's order; only the first that has
+// an address of the wanted family answers.
 
 import { type Family, familyOf, type IpAddress } from "../model/address.ts";
 import type { Container, Endpoint, Network, Topology } from "../model/topology.ts";

@@ -1,5 +1,5 @@
-// Places for work under way, shared fairly among askers: each has its own bound and its own queue, and the
-// queues are served in turn, so that one asker's flood waits behind itself only (promise P9).
+// Places for running work, shared fairly among askers: each asker has its own bound and queue, and the queues are served
+// in turn, so that one asker's flood waits only behind itself (promise P9).
 
 import { DockerwallError } from "../../errors.ts";
 
@@ -7,21 +7,21 @@ export interface FairQueueLimits {
   /** Work under way in all, and for one asker. */
   readonly running: number;
   readonly runningPerAsker: number;
-  /** Work that waits, in all and for one asker; more is refused at once. */
+  /** Waiting work, in all and for one asker; more is refused at once. */
   readonly waiting: number;
   readonly waitingPerAsker: number;
 }
 
 const noTurnTexts = {
-  /** Its asker has too many under way. */
+  /** Its asker has too much work under way. */
   crowded: "this container has too many lookups under way",
   /** Too little time was left when its turn came. */
   late: "the lookup waited too long for its turn",
-  /** Nobody waits for the answer any more. */
+  /** The client no longer waits for the answer. */
   gone: "its client has closed the connection",
 } as const;
 
-/** The asker's own crowd is the reason, not an upstream: nobody else may be told of a failure. */
+/** The asker's own load is the reason, not an upstream: the failure must not reach other askers. */
 export class NoTurnError extends DockerwallError {
   readonly reason: keyof typeof noTurnTexts;
 
@@ -34,14 +34,14 @@ export class NoTurnError extends DockerwallError {
 
 /** One piece of work that wants a place. */
 export interface Turn {
-  /** Called when the place is there; may be called before `enter` returns. */
+  /** Called when it gets a place; may be called before `enter` returns. */
   readonly start: () => void;
-  /** Called when it waited and gives way to somebody who has less: it will not start. */
+  /** Called if it was waiting and gives way to an asker with less work: it will not start. */
   readonly refuse: () => void;
 }
 
 export interface FairQueue {
-  /** Starts now or later, or refuses. Who started must `leave`; who waits may `withdraw`. */
+  /** Starts the work now or later, or refuses it. Started work must `leave`; waiting work may `withdraw`. */
   enter(asker: string, turn: Turn): "started" | "waiting" | "refused";
   withdraw(asker: string, turn: Turn): void;
   leave(asker: string): void;
@@ -52,7 +52,7 @@ export interface FairQueue {
 /** Makes an empty queue. */
 export function createFairQueue(limits: FairQueueLimits): FairQueue {
   const askers = new Map<string, { running: number; readonly waiting: Set<Turn> }>();
-  /** Askers with work that waits and with room of their own; a Set keeps the order of turns. */
+  /** Askers with waiting work and room of their own; a Set keeps the order of turns. */
   const ready = new Set<string>();
   let running = 0;
   let waiting = 0;
@@ -71,7 +71,7 @@ export function createFairQueue(limits: FairQueueLimits): FairQueue {
     if (state.waiting.size > 0 && state.running < limits.runningPerAsker) ready.add(asker);
     else ready.delete(asker);
   };
-  /** When no more may wait, the first of whoever has most gives way, so that a crowd of few keeps nobody out. */
+  /** When the queue is full, the asker with the most waiting work gives up its first, so that no few askers fill it. */
   const makeRoom = (asker: string, own: number): boolean => {
     if (waiting < limits.waiting) return true;
     let crowd = asker;

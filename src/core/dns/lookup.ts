@@ -1,5 +1,5 @@
-// What upstream says about a question, from the cache where it may: fresh answers first, failures for a moment
-// (RFC 9520), stale ones when no upstream can be asked (RFC 8767). Hot answers are asked for again before they end.
+// What upstream says about a question, from the cache where possible: fresh answers first, failures for a moment
+// (RFC 9520), stale answers if no upstream can be asked (RFC 8767). Hot answers are refreshed before they expire.
 
 import { type AnswerCache, type CachedMessage, type CacheKey, RecentFailureError } from "./cache.ts";
 import { NoTurnError } from "./fair-queue.ts";

@@ -65,7 +65,7 @@ export function isOurDenial(answer: Uint8Array | undefined): boolean {
 export function rootProblem(answer: Uint8Array): string | undefined {
   switch (rcodeOf(answer)) {
     case rcodes.nxDomain:
-      return "a resolver answers, but says that there is no root (NXDOMAIN): it was denied what it asked for; if it is a container on a guarded network, put it on one without dockerwall.allow";
+      return "a resolver answers that the root does not exist (NXDOMAIN): its own lookup was denied; if it is a container on a guarded network, move it to a network without dockerwall.allow";
     case rcodes.servFail:
       return "a resolver answers that it cannot look up the root (SERVFAIL): it reaches nobody itself";
     default:

@@ -1,4 +1,4 @@
-// The host's resolv.conf (resolv.conf(5)), as far as it says whom to ask.
+// The host's resolv.conf (resolv.conf(5)), as far as it names resolvers.
 
 import { type IpAddress, parseAddress } from "../model/address.ts";
 
@@ -32,7 +32,7 @@ export function parseResolvConf(text: string): ResolvConf {
     const address = "127.0.0.1" as IpAddress;
     return {
       nameservers: [{ address, port: 53 }],
-      problems: ["it names no server; 127.0.0.1 is asked instead"],
+      problems: ["it names no server; Dockerwall asks 127.0.0.1 instead"],
     };
   }
   return { nameservers: [...nameservers.values()], problems };

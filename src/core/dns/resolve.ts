@@ -3,8 +3,8 @@
 // 1. Docker's own names are answered from the inventory; nothing leaves.
 // 2. A denied name is answered here (P3): it never reaches an upstream, not even its first label.
 // 3. A type that we do not serve, or that this asker cannot use, is answered here.
-// 4. Upstream is asked with a message of our own making; no byte of the client's but its question is in it.
-// 5. What came back is walked, unrelated and private records are dropped (P6).
+// 4. Upstream is asked with our own message; apart from the question, no byte of the client's is in it.
+// 5. The answer is walked; unrelated and private records are dropped (P6).
 // 6. The grants are admitted, and only then is there an answer (P2). Without grants there is no address.
 
 import { type LeaseSettings, leaseSeconds, toldSeconds } from "../grants/lease.ts";

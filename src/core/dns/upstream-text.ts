@@ -1,4 +1,4 @@
-// How a resolver is written in a setting or a label. Addresses only: a name would have to be looked up by somebody.
+// How a resolver is written in a setting or a label. Addresses only: a name would itself have to be looked up.
 
 import { parseAddress } from "../model/address.ts";
 import type { Upstream } from "../model/upstream.ts";

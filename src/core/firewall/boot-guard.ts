@@ -1,5 +1,5 @@
-// What holds container networks between boot and the daemon: a few rules, put in before Docker starts. They stand in
-// chains of ours, so the daemon's first restore replaces them in one transaction, without a moment in between.
+// What holds container networks between boot and the daemon: a few rules, installed before Docker starts. They are in
+// our own chains, so the daemon's first restore replaces them in one transaction, without a gap.
 
 import type { Family } from "../model/address.ts";
 import { engineHoldTables, renderEngineHold } from "./engine-hold.ts";
@@ -12,7 +12,7 @@ import { drop, returnIt } from "./rules/target.ts";
 import { fromHeldBridge, neighbourDiscovery } from "./ruleset/bridges.ts";
 import { setSpecs } from "./sets.ts";
 
-/** A bridge that is called as Docker calls its own and is the host's way out. */
+/** A bridge with a name like Docker's own that is the host's way out. */
 export interface HostBridge {
   readonly bridge: string;
   /** What makes it that, in words. */
@@ -23,8 +23,8 @@ export interface HostBridge {
 const sinceBoot = "held-since-boot";
 
 /**
- * Rules that drop whatever comes from a bridge that Docker may have made; for `iptables-restore --noflush`. What the host
- * asked for itself is answered on all of them.
+ * Rules that drop all packets from a bridge that Docker may have made; for `iptables-restore --noflush`. Answers to the
+ * host's own connections pass on all of them.
  */
 function holdRules(family: Family, hostBridges: readonly HostBridge[]): string {
   const held = rule(sinceBoot, [fromHeldBridge], drop);
@@ -53,8 +53,8 @@ const engineGroup = "system.slice/docker.service";
 /**
  * A command that fails what the engine asks resolvers (src/core/firewall/engine-hold.ts).
  *
- * The rule is for the group that there is when it is made, so the group is made first, and the rule anew with each start
- * of the engine. Where either is impossible that is said, with what the tools say, and the engine starts all the same.
+ * The rule matches the group that exists when the rule is made, so the group is created first, and the rule again at each
+ * start of the engine. If either is impossible, the unit says so, with the tools' messages, and the engine starts anyway.
  */
 function holdQuestions(): string {
   const holdsIn = (tool: string, variant: "nft" | "legacy"): string =>
@@ -78,7 +78,7 @@ function holdQuestions(): string {
     .concat(" || echo lookups of the engine are not held: no cgroup v2, or no match by it");
 }
 
-/** Whatever loads rules of the host's own at boot, and empties the tables before: the hold must come after it. */
+/** Services that load the host's own rules at boot, and empty the tables first: the hold must come after them. */
 const rulesOfHost = [
   "nftables.service",
   "netfilter-persistent.service",
@@ -89,10 +89,10 @@ const rulesOfHost = [
 ];
 
 /**
- * The unit. It changes nothing when the daemon's rules stand already (a restart of the unit at run time), unless they
- * do in the other variant of iptables: then the daemon takes the hold away within seconds.
+ * The unit. It changes nothing if the daemon's rules are already in place (a restart of the unit at run time), unless
+ * they are in the other variant of iptables: then the daemon removes the hold within seconds.
  *
- * Docker does not start without it: bridges that nothing holds would be open. One failure is none: where the kernel
+ * Docker does not start without it: bridges that nothing holds would be open. One failure does not count: if the kernel
  * has no IPv6 (ipv6.disable=1), ip6tables cannot hold it, and no bridge can carry it either.
  */
 export function bootGuardUnit(hostBridges: readonly HostBridge[]): string {
@@ -101,11 +101,11 @@ export function bootGuardUnit(hostBridges: readonly HostBridge[]): string {
   // A name with anything else in it would be another one to systemd, the shell or iptables.
   const known = hostBridges.filter(({ bridge }) => /^[A-Za-z0-9._-]+$/.test(bridge));
   return [
-    `# Holds every bridge named ${heldPrefix}*: nothing that comes from one is forwarded or reaches the host, but answers to the host.`,
+    `# Holds every bridge named ${heldPrefix}*: packets from it are neither forwarded nor reach the host, except answers to the host.`,
     ...(known.length === 0
-      ? ["# No such bridge was the host's own way out when this was printed; print it anew when one is."]
+      ? ["# No such bridge was the host's own way out when this was printed; print it again when one is."]
       : known.map(({ bridge, why }) => `# Not held: ${bridge}, which has ${why.join(", ")}.`)),
-    `# Holds what ${engineGroup} asks of port 53, for containers and for itself (pulls by name), until the daemon runs.`,
+    `# Holds lookups of ${engineGroup} to port 53, for containers and for itself (pulls by name), until the daemon runs.`,
     `# To pull an image before: for t in iptables ip6tables; do for b in ${[...engineHoldTables("nft"), ...engineHoldTables("legacy")].join(" ")}; do $t -t $b -F ${chainNames.engine}; done; done`,
     "[Unit]",
     "Description=Hold container networks until Dockerwall has classified them",
@@ -139,7 +139,7 @@ export function bootSetsUnit(): string {
     .join("\\n");
   return [
     "[Unit]",
-    "Description=Make the sets that saved rules of Dockerwall name",
+    "Description=Create the sets that saved rules of Dockerwall name",
     "DefaultDependencies=no",
     "After=systemd-modules-load.service local-fs.target",
     `Before=${rulesOfHost.join(" ")} network-pre.target`,

@@ -1,5 +1,5 @@
-// Places bridge names in the chunks of a list so that names which stay never move: a name that moved would
-// be in no chunk for a moment, and its packets would be dropped.
+// Assigns bridge names to the chunks of a list so that names that stay never move: a name that moved would be in no
+// chunk for a moment, and its packets would be dropped.
 
 import { chunkSize } from "./sets.ts";
 

@@ -1,10 +1,10 @@
-// What keeps an engine from asking resolvers until a daemon has read it. From Engine 28 on, and earlier with a resolver on
+// Keeps an engine from asking resolvers until a daemon has read it. From Engine 28 on, and earlier with a resolver on
 // the host's loopback, the lookups of containers leave from the host itself, and an engine starts its containers before
-// any daemon of ours runs. It is told from other programs by its group of cgroup v2; its own lookups, for pulls by name,
-// look the same and wait as well.
+// our daemon runs. The engine's cgroup v2 group distinguishes it from other programs; its own lookups, for pulls by
+// name, look the same and wait as well.
 //
-// The rules stand in a chain of their own that only OUTPUT leads to: the kernel refuses this match in one that others
-// lead to as well. Who puts them in is the boot guard's unit, or a daemon that a starting engine ends.
+// The rules are in a chain of their own that only OUTPUT leads to: the kernel refuses this match in a chain that others
+// lead to as well. The boot guard's unit installs them, or a daemon that a starting engine ends.
 
 import { chainNames } from "./names.ts";
 import { inSet, type Match, type SetName, toPort } from "./rules/match.ts";

@@ -1,6 +1,6 @@
-// Rules of somebody else's that write the bits of marks that are ours. Nothing opens by it: a stamp counts only for a
-// flow that has passed our rules before, and flows are cut by address. But flows lose their stamp and end with their
-// lease, or packets are taken for denied. Read from what iptables-save prints.
+// Rules of other software that write our bits of the marks. They open nothing: a stamp counts only for a flow that has
+// passed our rules before, and flows are cut by address. But flows lose their stamp and end with their lease, or
+// packets count as denied. Found in the output of iptables-save.
 
 import { chainNames, connectionMark, packetMarkMask } from "./names.ts";
 
@@ -52,5 +52,5 @@ function optionBits(line: string, name: "ctmask" | "nfmask"): number {
 
 /** What is to be said about one. */
 export function renderForeignMark({ rule, writes, bits }: ForeignMark): string {
-  return `a rule of somebody else's overwrites bits 0x${bits.toString(16)} of the ${writes}, which are Dockerwall's: ${rule}; give it a mask without them`;
+  return `a rule of other software overwrites bits 0x${bits.toString(16)} of the ${writes}, which Dockerwall uses: ${rule}; give it a mask without them`;
 }

@@ -1,4 +1,4 @@
-// What there is to say about tables of the kernel that have no room left: each costs somebody packets or records.
+// What to report about full kernel tables: each costs packets or records.
 
 export interface TableReadings {
   /** Tables of limits that are full, by name: sources that are not in one are dropped. */
@@ -43,7 +43,7 @@ export function createRecentDrops(): (total: number, nowMs: number) => number {
 /** One sentence for each. */
 export function fullTables({ limitsFull, flows, queueDropped, setsFull }: TableReadings): string[] {
   return [
-    ...limitsFull.map((name) => `the table of limits ${name} is full: packets of more sources are dropped`),
+    ...limitsFull.map((name) => `the limit table ${name} is full: packets of further sources are dropped`),
     ...(flows !== undefined && flows.count >= flows.most * 0.9
       ? [
           `connection tracking is nearly full (${flows.count} of ${flows.most} flows): new connections of the whole host are dropped; raise net.netfilter.nf_conntrack_max or find who opens them`,
@@ -51,9 +51,9 @@ export function fullTables({ limitsFull, flows, queueDropped, setsFull }: TableR
       : []),
     ...(queueDropped > 0
       ? [
-          `${queueDropped} packets were lately dropped by our packet queues (NFQUEUE) because too many waited; who sent them sends them again`,
+          `${queueDropped} packets were recently dropped because too many waited in our packet queues (NFQUEUE); their senders will send them again`,
         ]
       : []),
-    ...setsFull.map((name) => `set ${name} is full: not every denied connection is remembered`),
+    ...setsFull.map((name) => `set ${name} is full: some denied connections are not recorded`),
   ];
 }

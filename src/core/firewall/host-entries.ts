@@ -1,5 +1,5 @@
-// `host` entries as members of a kernel set: who may reach which port of the host itself. `!` takes away from every
-// list; where a container loses what its whole network has, it is an exception from the network's member.
+// `host` entries as members of a kernel set: which container may reach which port of the host itself. `!` takes away
+// from every list; if a container loses what its whole network has, it becomes an exception from the network's member.
 
 import type { Classification } from "../classify/networks.ts";
 import { hostPrefix, type IpAddress, type Prefix, prefixContains } from "../model/address.ts";

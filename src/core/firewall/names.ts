@@ -1,4 +1,4 @@
-// The names of everything that we own in the kernel. Whatever is not named here is not ours.
+// The names of everything that we own in the kernel. What is not named here is not ours.
 
 /** Kernel sets. Suffix 4 or 6 is the address family. ipset names have at most 31 bytes. */
 export const setNames = {

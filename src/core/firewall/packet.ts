@@ -1,4 +1,4 @@
-// The head of an IP packet that was put before us: enough to ask the policy about it, and no more.
+// The head of an IP packet that the kernel passed to us: enough to ask the policy about it, and no more.
 // @see RFC 791 section 3.1, RFC 792, RFC 4443 section 3, RFC 8200 sections 3 and 4, RFC 4302 section 2.2
 
 import { addressFromBytes, familyOf, type IpAddress } from "../model/address.ts";

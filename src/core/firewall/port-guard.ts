@@ -1,4 +1,4 @@
-// What may come in by a port, as data. A port is the host's end of a container's interface: unlike an address, the
+// What may come in through a port, as data. A port is the host's end of a container's interface: unlike an address, the
 // container cannot choose it.
 
 import type { IpAddress, Prefix } from "../model/address.ts";

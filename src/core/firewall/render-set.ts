@@ -1,4 +1,4 @@
-// The text of sets, in the words of ipset: for tools that make them where no daemon runs.
+// Sets as text, in ipset's words: for tools that create them where no daemon runs.
 
 import type { SetSpec } from "./sets.ts";
 

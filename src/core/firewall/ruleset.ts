@@ -1,14 +1,14 @@
-// The rules, as data. They never change while the daemon runs: what varies (networks, containers, grants)
-// stands in kernel sets, so that a packet walks the same few rules on a host with one network and with five
-// hundred, and a new network or grant costs a set entry, not a ruleset.
+// The rules, as data. They never change while the daemon runs: everything that varies (networks, containers, grants) is
+// in kernel sets. So a packet walks the same few rules on a host with one network and with five hundred, and a new
+// network or grant costs a set entry, not a ruleset.
 //
 // Order of decision for a packet of a guarded container, first match wins:
 //   raw      it was seen at its sender's port, and its source is one of its network's addresses, on its network's
 //            bridge; else drop
 //   mangle   same network; reply; stamped flow; granted (destination, port, asker); ask the daemon; else drop
-// Connection state and stamps speak for the flow that a packet is of. One that is RELATED is of no flow yet (what a
-// helper expects, and then it is judged as a new one), or tells of another packet (an error of ICMP) and carries the
-// marks of whatever flow it quotes: the daemon looks whether that packet had been sent to it.
+// Connection state and stamps describe the flow that a packet belongs to. A RELATED packet either belongs to no flow
+// yet (a flow that a helper expects, which is judged as new), or it is an ICMP error about another packet and carries
+// the marks of the flow that it quotes: the daemon checks whether that packet was sent to the error's sender.
 
 import { chainNames as chain } from "./names.ts";
 import type { Table } from "./rules/table.ts";

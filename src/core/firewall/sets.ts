@@ -1,5 +1,5 @@
-// The kernel sets, as data: what each is made of, and which members the classification wants in those that the
-// control plane owns. Grants are the data plane's and never pass through here.
+// The kernel sets, as data: the type of each, and the members that the classification demands in the control plane's
+// sets. Grants belong to the data plane and never pass through here.
 
 import type { Classification } from "../classify/networks.ts";
 import { anyPrefix, type Family, familyOf, hostPrefix, type Prefix, renderPrefix } from "../model/address.ts";

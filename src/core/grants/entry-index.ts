@@ -1,5 +1,5 @@
-// Which kernel entries belong to which asker: sets are keyed by destination, and revoking must not read a million
-// entries to find the few of one container. Time is an argument.
+// Which kernel entries belong to which asker: sets are keyed by destination, and a revocation must not read a million
+// entries to find a container's few. Time is an argument.
 
 import type { IpAddress } from "../model/address.ts";
 

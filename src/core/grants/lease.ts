@@ -1,4 +1,4 @@
-// How long a grant lives and what TTL the client is told: always told less than granted (promise P2).
+// How long a grant lives, and the TTL in the client's answer: always shorter than the grant (promise P2).
 
 export interface LeaseSettings {
   /** Least life of a grant before the grace, seconds. */

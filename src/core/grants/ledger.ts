@@ -1,6 +1,6 @@
-// The ledger of what is open: which asker may reach which address for what, until when. The kernel sets enforce;
-// the ledger remembers what a set entry cannot say (a right to every port), keeps the later of two expiries, and
-// answers the kernel's questions about first packets. Time is an argument.
+// The ledger of what is open: which asker may reach which address, for what, until when. The kernel sets enforce; the
+// ledger remembers what a set entry cannot say (a right to every port), keeps the later of two expiries, and answers
+// the kernel's questions about first packets. Time is an argument.
 
 import { type Family, familyOf, type IpAddress } from "../model/address.ts";
 import {

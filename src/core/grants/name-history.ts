@@ -1,6 +1,6 @@
-// Which names led an asker to an address, also after the grant has run out: a flow that was admitted for a name goes on
-// for as long as its policy allows that name, and when the policy changes somebody must know which name it was. Bounded
-// for each asker; time is an argument.
+// Which names led an asker to an address, even after the grant has run out: a flow that was admitted for a name goes on
+// for as long as the policy allows that name, so when the policy changes we must know which name it was. Bounded per
+// asker; time is an argument.
 
 import type { IpAddress } from "../model/address.ts";
 

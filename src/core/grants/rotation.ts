@@ -1,5 +1,5 @@
-// Which addresses a name led an asker to, and when each last stood in an answer: names that give one address of many
-// with each answer are answered with another one while the earlier is still in use. Time is an argument.
+// Which addresses a name has led an asker to, and when each was last in an answer: a name that returns one of many
+// addresses may return another one while the earlier one is still in use. Time is an argument.
 
 import type { IpAddress } from "../model/address.ts";
 

@@ -1,5 +1,5 @@
-// Which container is, or was last, at an address of a network. The last name is kept when a container is
-// gone, because short-lived ones are those that one wants to read about afterwards.
+// Which container is, or was last, at an address of a network. The last name is kept when a container is gone, because
+// people want to read about short-lived containers afterwards.
 
 import type { Topology } from "../model/topology.ts";
 

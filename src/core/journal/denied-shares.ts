@@ -1,5 +1,5 @@
-// Which denied connections are forgotten so that nobody fills the kernel's set: every network has its share, and in it
-// every asker, so that who tries much takes nothing from who tries little.
+// Which denied connections are forgotten so that no one fills the kernel's set: every network has its share, and every
+// asker has its share in it, so that an asker that tries a lot takes nothing from one that tries little.
 
 import type { IpAddress } from "../model/address.ts";
 import type { DatedEntry } from "./drops.ts";

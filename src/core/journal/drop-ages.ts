@@ -1,5 +1,5 @@
-// When each denied connection was last tried. The kernel counts packets and keeps no time, so the counters are
-// compared from one reading to the next. Bounded by the kernel's set: what it has forgotten is forgotten here.
+// When each denied connection was last tried. The kernel counts packets but keeps no time, so we compare the counters
+// from one reading to the next. Bounded by the kernel's set: what it has forgotten is forgotten here.
 
 import type { DatedEntry, DeniedEntry } from "./drops.ts";
 

@@ -1,5 +1,5 @@
-// What the kernel counted as denied, in words: who tried to reach what. The counters are the kernel's own,
-// of the sets that the drop rule fills; they carry no time.
+// The kernel's denied counters, in words: which container tried to reach what. The counters come from the kernel's sets
+// that the drop rule fills; they carry no time.
 
 import type { IpAddress } from "../model/address.ts";
 import type { DropRow } from "../model/report.ts";

@@ -1,4 +1,4 @@
-// One decision about one lookup, as the data plane tells of it.
+// One decision about one lookup, as the data plane reports it.
 
 import type { IpAddress } from "../model/address.ts";
 import type { LookupTrouble } from "../model/report.ts";

@@ -1,10 +1,10 @@
-// Who looked up what, how often, when last. Whoever asks is a suspect: a container may ask for a million
-// names that do not exist, so memory has hard bounds, and the bounds hit only those who reach them:
-//   - an asker keeps its most recent rows; older ones melt into one count, `(others)`;
-//   - when the journal as a whole is full, the network that has most rows gives one up, and in it the asker that
-//     has most: nobody loses a row to a network or to an asker that has more. It is the same for the askers, of which
-//     the network that has most counts its first one among its others;
-//   - expired rows are swept by the events themselves, one asker in turn with each: no pass over everything.
+// Who looked up what, how often, and when last. Every asker is suspect: a container may ask for a million names that do
+// not exist, so memory has hard bounds, and the bounds affect only those who reach them:
+//   - an asker keeps its most recent rows; older ones are merged into one count, `(others)`;
+//   - when the journal as a whole is full, the network with the most rows gives one up, and in it the asker with the
+//     most: no one loses a row to a network or an asker that has more. The same applies to askers: the network with the
+//     most of them counts its first one among its others;
+//   - events themselves sweep expired rows, one asker in turn with each event: there is no pass over everything.
 
 import type { IpAddress } from "../model/address.ts";
 import type { LookupTrouble } from "../model/report.ts";

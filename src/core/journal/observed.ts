@@ -1,5 +1,5 @@
-// What a network's containers were seen to do: lookups from the journal, connections from the kernel's counters. What
-// `suggest` and `replay` judge.
+// What a network's containers have done: lookups from the journal, connections from the kernel's counters. `suggest`
+// and `replay` judge it.
 
 import type { IpAddress } from "../model/address.ts";
 import { isIcmp, portProtocols } from "../model/service.ts";

@@ -1,4 +1,4 @@
-// What a proposed policy would have done with what was seen.
+// What a proposed policy would have done with past traffic.
 
 import type { IpAddress } from "../model/address.ts";
 import type { ReplayedRow } from "../model/report.ts";

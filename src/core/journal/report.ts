@@ -73,7 +73,7 @@ function dropNames(journal: LookupJournal, networkId: string): Parameters<typeof
   };
 }
 
-/** In the order of addresses as numbers, IPv4 first, what is no address last; otherwise as it was. */
+/** Sorted by address as a number: IPv4 first, anything that is not an address last; a stable sort. */
 function byAddress<Row extends { readonly address: string }>(rows: readonly Row[]): Row[] {
   const keys = new Map<string, string>();
   for (const { address } of rows) if (!keys.has(address)) keys.set(address, sortKey(address));
@@ -87,7 +87,7 @@ function sortKey(text: string): string {
   return `${bytes.length === 4 ? 4 : 6}${Buffer.from(bytes).toString("hex")}`;
 }
 
-/** By name; what stands for many names last. */
+/** By name; the row that stands for many names comes last. */
 function compareDomains(a: string, b: string): number {
   return Number(a === othersLabel) - Number(b === othersLabel) || compareText(a, b);
 }

@@ -1,5 +1,5 @@
 // The smallest allowlist that would have allowed what was seen: names with the ports that were tried, addresses where no
-// lookup led there, wildcards only where they save at least three names and only at or below what one owner registered.
+// lookup led there, and wildcards only where they save at least three names, at or below a name that one owner registered.
 
 import type { IpAddress } from "../model/address.ts";
 import { protocolNumbers, type Service } from "../model/service.ts";
@@ -67,7 +67,7 @@ export function suggest({ lookups, connections }: Observation, context: SuggestC
   };
 }
 
-/** Whoever tries every port of the host does not need them all: what no entry can say is left out. */
+/** A program that tries every port of the host does not need them all: what no entry can express is left out. */
 function hostEntries(services: readonly Service[], leftOut: LeftOut[]): string[] {
   return subtractServices(services, []).flatMap((service) => {
     const entry = `host${renderSuffix(service)}`;
@@ -95,7 +95,7 @@ function whyNot({ destination, ipProtocol }: SeenConnection, context: SuggestCon
   if (taken !== undefined) return `${taken} takes it away`;
   const known = ipProtocol === protocolNumbers.tcp || ipProtocol === protocolNumbers.udp;
   if (context.isHost(destination))
-    return known ? undefined : "of the host only TCP and UDP ports can be allowed";
+    return known ? undefined : "only TCP and UDP ports of the host can be allowed";
   return context.unfit(destination);
 }
 
@@ -108,7 +108,7 @@ function whyNotName(name: string, context: SuggestContext): string | undefined {
   if ("problem" in parsed) return parsed.problem;
   const { entry } = parsed;
   const plain = entry.kind === "domain" && entry.scope === "exact" && !entry.negated && entry.domain === name;
-  return plain && isAny(entry.service) ? undefined : "it is no name of anything outside";
+  return plain && isAny(entry.service) ? undefined : "it is not the name of anything outside";
 }
 
 function isAny({ protocol, ports }: Service): boolean {

@@ -1,4 +1,4 @@
-// Which entries of an allowlist something has used, by what was seen.
+// Which entries of an allowlist have been used, according to past traffic.
 
 import type { IpAddress } from "../model/address.ts";
 import { anyService, serviceCovers } from "../model/service.ts";

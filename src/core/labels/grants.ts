@@ -1,4 +1,4 @@
-// What labels mean for grants: a policy is known by every label that affects them, and a quarantine knows none of them.
+// What labels mean for grants: every label that affects grants is part of a policy's key; in quarantine none applies.
 
 import { type NetworkLabels, valueLabels } from "./table.ts";
 
@@ -7,8 +7,8 @@ const affecting = (Object.keys(valueLabels) as readonly (keyof NetworkLabels)[])
 );
 
 /**
- * Stands for all that these labels grant: another key, another policy. Equal from one run of the daemon to the next; a
- * label that says what is so without it adds nothing, so that a version with more labels judges nobody anew.
+ * Stands for all that these labels grant: a new key means a new policy. It is stable across runs of the daemon. A label
+ * that only states the default adds nothing, so that a version with more labels does not judge everything again.
  */
 export function grantKeyOf(labels: NetworkLabels): string {
   const others = affecting.flatMap((key) => {
@@ -18,7 +18,7 @@ export function grantKeyOf(labels: NetworkLabels): string {
   return others.length === 0 ? "enforce" : others.join(" ");
 }
 
-/** The labels with everything taken out that could grant something. */
+/** The labels without anything that could grant something. */
 export function withoutGrants(labels: NetworkLabels): NetworkLabels {
   return { ...labels, ...Object.fromEntries(affecting.map((key) => [key, valueLabels[key].strict])) };
 }

@@ -1,13 +1,12 @@
-// How values of labels are read: one of two words, or a list. What is wrong is told in words that follow the label's
-// place.
+// How label values are parsed: one of two words, or a list. Each problem is worded to follow the label's place.
 
 import { describeProblem } from "../policy/allowlist.ts";
 
 export type Parsed<Value> =
-  /** `remarks` tell what of it does not count. */
+  /** `remarks` name the parts that are ignored. */
   { readonly value: Value; readonly remarks: readonly string[] } | { readonly problems: readonly string[] };
 
-/** Most problems that are told of one label. */
+/** The most problems reported for one label. */
 const maxProblems = 100;
 
 /** The first word is the strict one. */
@@ -27,13 +26,13 @@ export function choice<const Word extends string>(
 export interface ListForm {
   /** What each entry must be; completes "it is not …". */
   readonly expected: string;
-  /** How many count; all of them where it is undefined. */
+  /** How many entries are used; undefined for all. */
   readonly most?: number;
-  /** Told of a list with more. */
+  /** The remark for a longer list. */
   readonly beyond?: (count: number) => string;
 }
 
-/** Entries separated by spaces, commas or newlines; one bad entry refuses the list, and an empty one is a mistake. */
+/** Entries separated by spaces, commas or newlines. One bad entry refuses the whole list; an empty list is a mistake. */
 export function list<Value>(
   parse: (entry: string) => Value | undefined,
   { expected, most = Number.POSITIVE_INFINITY, beyond }: ListForm,
@@ -51,7 +50,7 @@ export function list<Value>(
       if (problems.length === maxProblems) break;
     }
     if (problems.length > 0) return { problems };
-    if (values.length === 0) return { problems: ["it is empty"] };
+    if (values.length === 0) return { problems: [`it is empty; give ${expected}, or remove the label`] };
     const remarks = values.length > most && beyond !== undefined ? [beyond(values.length)] : [];
     return { value: values.slice(0, most), remarks };
   };

@@ -1,4 +1,4 @@
-// What the labels of a network say, its allowlist aside.
+// What a network's labels say, apart from its allowlist.
 
 import type { Network } from "../model/topology.ts";
 import { labelName, type NetworkLabels, placeOf, valueLabels } from "./table.ts";
@@ -9,7 +9,7 @@ export interface ReadLabels {
   readonly problems: readonly string[];
 }
 
-/** Reads every label of the table; in place of a bad one its strict value is in force. */
+/** Reads every label of the table; a bad value is replaced by the strict one. */
 export function readLabels({ name, labels }: Pick<Network, "name" | "labels">): ReadLabels {
   const problems: string[] = [];
   const read = <Key extends keyof NetworkLabels>(key: Key): NetworkLabels[Key] => {

@@ -1,5 +1,5 @@
-// Labels that do not exist, or count for nothing where they stand. A slip there guards nothing, or not as was meant,
-// without a word; so it is told, and changes nothing else.
+// Labels that do not exist, or have no effect in their place. Such a slip would silently guard nothing, or not what was
+// meant, so we report it; it changes nothing else.
 
 import { nearestOf } from "../model/did-you-mean.ts";
 import {
@@ -19,7 +19,7 @@ export interface Labelled {
   readonly labels: Readonly<Record<string, string>>;
 }
 
-/** Most that are told of one network or container: an image brings labels, too. */
+/** The most slips that we report for one network or container: images bring labels, too. */
 const maxTold = 8;
 
 const ourName = labelPrefix.slice(0, -1);
@@ -29,10 +29,10 @@ const separator = /[./:_-](?=[^./:_-]*$)/;
 
 const known: ReadonlyMap<string, LabelKey> = new Map(labelKeys.map((key) => [labelName(key), key]));
 
-/** Others' labels are nearly all that there are, and every picture has them all: one look tells that they are others'. */
+/** Nearly all labels belong to other software, and every picture has them all: one quick look rules them out. */
 const worthALook = new RegExp(`^\\s*${ourName}|(?:${labelKeys.join("|")})\\s*$`, "i");
 
-/** One sentence for each label that somebody meant for us and that has no effect. */
+/** One sentence for each label that was meant for us and has no effect. */
 export function findSlips(object: Labelled): string[] {
   const guarded = object.kind !== "network" || allowLabel in object.labels;
   const sentences: string[] = [];
@@ -44,22 +44,23 @@ export function findSlips(object: Labelled): string[] {
     else sentences.push(`${placeOf(object, quoteLabel(label))}: ${problem}`);
   }
   if (untold === 0) return sentences;
-  const rest = `${object.kind} ${JSON.stringify(object.name)}: ${untold} more of its labels do not exist or count for nothing`;
+  const rest = `${object.kind} ${JSON.stringify(object.name)}: ${untold} more of its labels do not exist or have no effect`;
   return [...sentences, rest];
 }
 
 function problemOf(label: string, kind: LabelPlace, guarded: boolean): string | undefined {
   const key = known.get(label);
   if (key !== undefined) {
-    if (!labels[key].on.includes(kind)) return `it counts on a ${placesOf(key)} only; move it there`;
+    if (!labels[key].on.includes(kind))
+      return `it has no effect here, only on a ${placesOf(key)}; move it there`;
     if (guarded) return undefined;
-    return `it counts for nothing without ${allowLabel}, and the network is not guarded; add ${allowLabel}`;
+    return `it has no effect without ${allowLabel}, and the network is not guarded; add ${allowLabel}`;
   }
   const meant = meantBy(label);
   return meant === undefined ? undefined : `there is no such label${adviceOn(meant, kind)}`;
 }
 
-/** What was meant as a label's own name, for a label that was meant for us; undefined for those of others. */
+/** The key that a label meant for us was probably meant to have; undefined for labels of other software. */
 function meantBy(label: string): string | undefined {
   if (!worthALook.test(label)) return undefined;
   const text = label.trim().toLowerCase();
@@ -75,7 +76,7 @@ function adviceOn(meant: string, kind: LabelPlace): string {
   const found = nearestOf(meant, here) ?? nearestOf(meant, labelKeys);
   const key = labelKeys.find((each) => each === found);
   if (key === undefined) return `; a ${kind} may have ${here.map(labelName).join(", ")}`;
-  const elsewhere = here.includes(key) ? "" : `, which counts on a ${placesOf(key)} only`;
+  const elsewhere = here.includes(key) ? "" : `, which has an effect on a ${placesOf(key)} only`;
   return `; did you mean ${labelName(key)}${elsewhere}?`;
 }
 
@@ -83,7 +84,7 @@ function placesOf(key: LabelKey): string {
   return labels[key].on.join(" or a ");
 }
 
-/** As it is where that can be read, otherwise with everything escaped that cannot be seen. */
+/** The label as it is, if it is readable; otherwise with all invisible characters escaped. */
 export function quoteLabel(label: string): string {
   const short = label.slice(0, 80);
   if (/^[\x21-\x7e]+$/.test(short)) return short;

@@ -1,6 +1,6 @@
-// The labels that we read, one row each: reading, what a policy is known by, what is said of mistakes, and the README's
-// table come from here. Whoever can set a label can already do worse with the engine; what stands in it is still
-// checked as if a stranger had written it.
+// The labels that we read, one row each: parsing, a policy's key, the messages about mistakes, and the README's table
+// all come from here. A user who can set a label can already do worse with the engine; we still check its value as if
+// a stranger had written it.
 
 import { maxUpstreams, parseUpstream, upstreamForms } from "../dns/upstream-text.ts";
 import { codeOfType } from "../dns/wire/type-text.ts";
@@ -14,7 +14,7 @@ export type LabelPlace = "network" | "container";
 export interface NetworkLabels {
   /** In `audit` everything passes and is recorded as it would have been judged. */
   readonly mode: "enforce" | "audit";
-  /** With `reject` who is denied is told so at once. */
+  /** With `reject` a denied connection fails at once. */
   readonly deny: "drop" | "reject";
   /** Undefined: those of the daemon. Empty: none, and every lookup fails. */
   readonly upstream: readonly Upstream[] | undefined;
@@ -22,9 +22,9 @@ export interface NetworkLabels {
   readonly types: readonly number[];
 }
 
-/** What is known of every label. */
+/** What we know about each label. */
 export interface Label {
-  /** Where it counts. */
+  /** Where it has an effect. */
   readonly on: readonly LabelPlace[];
   /** What may be written, in the README's words. */
   readonly values: string;
@@ -32,7 +32,7 @@ export interface Label {
   readonly help: string;
   /** What a bad value means; completes a sentence. */
   readonly effect: string;
-  /** True: with another value what was granted is judged again, and cut where it is not allowed any more. */
+  /** True: a new value has existing grants judged again; those no longer allowed are cut. */
   readonly affectsGrants: boolean;
 }
 
@@ -42,7 +42,7 @@ export interface ValueLabel<Value> extends Label {
   readonly parse: (text: string) => Parsed<Value>;
   /** Without the label. */
   readonly absent: Value;
-  /** With a bad one: opens nothing. In quarantine, too, where it affects grants. */
+  /** With a bad value: opens nothing. Also used in quarantine, if the label affects grants. */
   readonly strict: Value;
 }
 
@@ -50,7 +50,7 @@ export const valueLabels: { readonly [Key in keyof NetworkLabels]: ValueLabel<Ne
   mode: {
     on: ["network"],
     values: "`enforce` (default) or `audit`",
-    help: "`audit` lets everything pass and records it; `dockerwall suggest` makes a label of that",
+    help: "`audit` lets everything pass and records it; `dockerwall suggest` turns the record into a label",
     effect: "enforce is in force",
     affectsGrants: true,
     parse: choice("enforce", "audit"),
@@ -60,7 +60,7 @@ export const valueLabels: { readonly [Key in keyof NetworkLabels]: ValueLabel<Ne
   deny: {
     on: ["network"],
     values: "`drop` (default) or `reject`",
-    help: "with `reject` a denied connection fails at once instead of running into its timeout",
+    help: "`reject` makes a denied connection fail at once instead of timing out",
     effect: "drop is in force",
     affectsGrants: false,
     parse: choice("drop", "reject"),
@@ -70,8 +70,8 @@ export const valueLabels: { readonly [Key in keyof NetworkLabels]: ValueLabel<Ne
   upstream: {
     on: ["network"],
     values: `resolvers, at most ${maxUpstreams}`,
-    help: "these are asked for this network, instead of the daemon's",
-    effect: "nothing is looked up outside until it is corrected",
+    help: "the resolvers to ask for this network, instead of the daemon's",
+    effect: "no lookup leaves the host until you correct it",
     affectsGrants: false,
     parse: list(parseUpstream, {
       expected: upstreamForms,
@@ -83,12 +83,12 @@ export const valueLabels: { readonly [Key in keyof NetworkLabels]: ValueLabel<Ne
   },
   types: {
     on: ["network"],
-    values: "types of records",
-    help: "these are served beside the default ones; `TXT` below wildcards, too",
-    effect: "only the default types are served until it is corrected",
+    values: "record types",
+    help: "the types to serve besides the default ones; `TXT` then also below wildcards",
+    effect: "only the default types are served until you correct it",
     affectsGrants: false,
     parse: list(codeOfType, {
-      expected: "a type of records that can be asked for, like TXT or TYPE65280",
+      expected: "a record type that can be asked for, like TXT or TYPE65280",
     }),
     absent: [],
     strict: [],
@@ -97,12 +97,12 @@ export const valueLabels: { readonly [Key in keyof NetworkLabels]: ValueLabel<Ne
 
 /** Every label, by what follows `dockerwall.` in its name. */
 export const labels: Readonly<Record<"allow" | keyof NetworkLabels, Label>> = {
-  // Its lists are parsed where they are remembered, and are in every policy by their digests (policy/list-store.ts).
+  // Its lists are parsed where they are stored; each policy contains their digests (policy/list-store.ts).
   allow: {
     on: ["network", "container"],
     values: "entries, or nothing",
-    help: "on a network: guards it, and lists what may be reached; on a container: adds to that, for it only",
-    effect: "what stood there before stays in force; where nothing did, nothing is allowed",
+    help: "on a network: guards it, and lists what its containers may reach; on a container: adds to that list, for this container only",
+    effect: "the previous list stays in force; if there was none, nothing is allowed",
     affectsGrants: true,
   },
   ...valueLabels,
@@ -119,10 +119,10 @@ export function labelName(key: LabelKey): string {
   return `${labelPrefix}${key}`;
 }
 
-/** What makes a network guarded, also when it is empty. */
+/** The label that makes a network guarded, even when it is empty. */
 export const allowLabel = labelName("allow");
 
-/** Where a label stands, as every sentence about one begins. */
+/** The place of a label, with which every sentence about it begins. */
 export function placeOf({ kind, name }: { kind: LabelPlace; name: string }, label: string): string {
   return `${kind} ${JSON.stringify(name)}, label ${label}`;
 }

@@ -1,5 +1,5 @@
-// IP addresses and prefixes. An address is kept as its canonical text (RFC 5952 for IPv6), so that it can
-// be a map key, and turned to bytes only where a packet or a netlink message is written.
+// IP addresses and prefixes. An address is kept as its canonical text (RFC 5952 for IPv6), so that it can be a map key,
+// and converted to bytes only where a packet or a netlink message is written.
 
 import { isIP } from "node:net";
 

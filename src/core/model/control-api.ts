@@ -1,4 +1,4 @@
-// What the daemon can be asked, whoever carries the question: plain data there and back. The reports are in report.ts.
+// What the daemon can be asked, over any transport: plain data in both directions. The reports are in report.ts.
 
 import type {
   DoctorReport,

@@ -1,4 +1,4 @@
-// "Did you mean …": the known word that a mistyped one is closest to.
+// "Did you mean …": the known word closest to a mistyped one.
 
 /** The candidate with the fewest edits, when they are few enough for a slip of the fingers. */
 export function nearestOf(word: string, candidates: Iterable<string>): string | undefined {

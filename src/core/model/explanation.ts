@@ -1,4 +1,4 @@
-// What would be done with a lookup or a packet, and why.
+// What would happen to a lookup or a packet, and why.
 
 import type { IpAddress } from "./address.ts";
 

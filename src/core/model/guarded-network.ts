@@ -1,4 +1,4 @@
-// A guarded network, and a container that has entries of its own.
+// A guarded network, and a container with its own entries.
 
 import type { NetworkLabels } from "../labels/table.ts";
 import type { EntryList } from "../policy/entry-list.ts";

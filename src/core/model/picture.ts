@@ -1,4 +1,4 @@
-// What the control plane knows, and the data plane decides by.
+// What the control plane knows and the data plane decides by.
 
 import type { GuardedNetwork, ServicePolicy } from "./guarded-network.ts";
 import type { Topology } from "./topology.ts";

@@ -1,5 +1,4 @@
-// Values by address prefix. A look-up is one map probe for each distinct prefix length, whatever the number of
-// prefixes.
+// Values by address prefix. A look-up is one map probe for each distinct prefix length, for any number of prefixes.
 
 import { addressBytes, type Family, familyOf, type IpAddress, type Prefix } from "./address.ts";
 

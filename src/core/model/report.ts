@@ -1,11 +1,11 @@
-// What the daemon tells about itself over the control socket: plain data, printed by the CLI as text or JSON.
+// What the daemon reports over the control socket: plain data, which the CLI prints as text or JSON.
 
 import type { ErrorCode } from "../../errors.ts";
 import type { CounterReading } from "../counters/reading.ts";
 import type { Explanation } from "./explanation.ts";
 import type { DaemonState } from "./state.ts";
 
-/** Why an allowed name opened nothing: it has private addresses only, or nobody answered. */
+/** Why an allowed name opened nothing: it has private addresses only, or no resolver answered. */
 export type LookupTrouble = "private" | "failed";
 
 export interface LookupRow {
@@ -37,7 +37,7 @@ export interface DropRow {
 
 export interface NetworkStats {
   readonly network: string;
-  /** In `audit` what is denied here passed all the same. */
+  /** In `audit` the denied traffic passed all the same. */
   readonly mode: "enforce" | "audit";
   readonly subnets: readonly string[];
   readonly lookups: readonly LookupRow[];
@@ -55,8 +55,8 @@ export interface NetworkStatus {
   readonly bridge: string | undefined;
   readonly subnets: readonly string[];
   /**
-   * `refused` when it carries the label but cannot be guarded (driver, foreign ports), `not-enforced` while the kernel
-   * does not take what it should hold.
+   * `refused` if the network carries the label but cannot be guarded (driver, foreign ports), `not-enforced` while the
+   * kernel does not accept its rules or entries.
    */
   readonly state: "enforced" | "not-enforced" | "refused";
   readonly entries: number;
@@ -67,16 +67,16 @@ export interface NetworkStatus {
   readonly problems: readonly string[];
 }
 
-/** How busy the resolver is now. */
+/** The resolver's present load. */
 export interface ResolverReport {
-  /** Questions that an upstream is asked, and those that wait for their turn. */
+  /** Questions now at an upstream, and those waiting for their turn. */
   readonly running: number;
   readonly waiting: number;
 }
 
 export interface StatusReport {
   readonly state: DaemonState;
-  /** True when the daemon can do its work, whatever labels and files say: what the image's HEALTHCHECK asks. */
+  /** True if the daemon can do its work, whatever labels and files say: the image's HEALTHCHECK asks for it. */
   readonly healthy: boolean;
   readonly version: string;
   readonly sinceMs: number;
@@ -88,29 +88,29 @@ export interface StatusReport {
     /** Why layer 2 does not work; undefined when it does. */
     readonly problem: string | undefined;
   };
-  /** Undefined until the resolver has told. */
+  /** Undefined until the resolver's first report. */
   readonly resolver: ResolverReport | undefined;
-  /** Everything that is counted, those at nought too, since the daemon was started. */
+  /** All counters since the daemon's start, including those at zero. */
   readonly counters: readonly CounterReading[];
   readonly networks: readonly NetworkStatus[];
-  /** Bridges that pass nothing, as it is not known yet whose they are. */
+  /** Bridges that pass nothing, as their owner is not known yet. */
   readonly held: readonly { readonly bridge: string; readonly sinceMs: number }[];
-  /** What `allow` and `deny` have made. */
+  /** The overrides that `allow` and `deny` have made. */
   readonly overrides: readonly OverridesReport[];
   /** Containers that are cut off, by name. */
   readonly quarantined: readonly string[];
-  /** What must be corrected; one sentence each. */
+  /** What needs correcting; one sentence each. */
   readonly problems: readonly string[];
-  /** What the wall cannot hold: containers with other ways out. One sentence each. */
+  /** What the wall cannot contain: containers with other ways out. One sentence each. */
   readonly warnings: readonly string[];
 }
 
-/** One thing that `doctor` looked at. */
+/** One thing that `doctor` checked. */
 export interface Check {
   /** `engine`, `rules`, `upstream`, `capture of NAME`, … */
   readonly subject: string;
   readonly ok: boolean;
-  /** One sentence: what was seen, and what to do where that is not well. */
+  /** One sentence: what was found and, if it is not well, what to do. */
   readonly finding: string;
 }
 
@@ -123,7 +123,7 @@ export interface OverridesReport {
   readonly kind: "network" | "container";
   readonly name: string;
   readonly overrides: readonly {
-    /** With `!` in front what `deny` takes away. */
+    /** Entries of `deny` begin with `!`. */
     readonly entry: string;
     /** Milliseconds since the epoch; undefined until the host is restarted. */
     readonly endsAtMs: number | undefined;
@@ -149,14 +149,14 @@ export interface ExplainReport extends Explanation {
     readonly service: string;
     readonly sourcePort: number;
     readonly destination: string;
-    /** True when it was let pass; the others were denied, or are answers. */
+    /** True if it was admitted; the others were denied, or are replies. */
     readonly admitted: boolean;
   }[];
 }
 
 export interface SuggestReport {
   readonly network: string;
-  /** What Compose calls it, where Compose made it. */
+  /** The network's name in Compose, if Compose created it. */
   readonly composeKey: string | undefined;
   readonly mode: "enforce" | "audit";
   /** Since when lookups are remembered, milliseconds since the epoch. */
@@ -177,7 +177,7 @@ export interface ReplayReport {
   readonly rows: readonly ReplayedRow[];
 }
 
-/** One lookup or connection, as it was judged and as it would be. */
+/** One lookup or connection, as it was judged and as it would be judged. */
 export interface ReplayedRow {
   readonly kind: "lookup" | "connection";
   readonly address: string;

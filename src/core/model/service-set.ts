@@ -1,5 +1,5 @@
-// Sets of services, for `!` entries (what is left when something is taken away) and for presets that are narrowed
-// to ports. A set is written as ranges of ports for each protocol, and whether every other protocol is in it.
+// Sets of services, for `!` entries (what is left after taking something away) and for presets that are narrowed to
+// ports. A set consists of port ranges for each protocol, and of whether every other protocol is in it.
 
 import { anyService, type Protocol, type Service } from "./service.ts";
 

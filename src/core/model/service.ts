@@ -1,4 +1,4 @@
-// What part of an address a grant opens: a protocol and a range of ports.
+// The part of an address that a grant opens: a protocol and a range of ports.
 
 export type Protocol = "tcp" | "udp";
 

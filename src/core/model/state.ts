@@ -1,20 +1,20 @@
-// What the daemon is doing, as a closed set: whoever asks it anything is told by the same words.
+// What the daemon is doing, as a closed set with fixed sentences: every command reports a state in the same words.
 
-/** `degraded` enforces what it can, and `status` says what it cannot. */
+/** A `degraded` daemon enforces what it can; `status` says what it cannot. */
 export type DaemonState = "starting" | "enforcing" | "degraded" | "uninstalling" | "uninstalled" | "stopping";
 
 /** One line each, to be read after "dockerwall: ". */
 export const stateSentences: Readonly<Record<DaemonState, string>> = {
   starting: "the daemon is still starting; ask again in a moment",
   enforcing: "every guarded network is enforced",
-  degraded: "something must be corrected; see dockerwall status",
-  uninstalling: "Dockerwall is being uninstalled; run `dockerwall uninstall` again if that has failed",
+  degraded: "something needs correcting; see dockerwall status",
+  uninstalling: "Dockerwall is being uninstalled; if that has failed, run `dockerwall uninstall` again",
   uninstalled:
-    "Dockerwall is uninstalled and guards nothing; `docker restart dockerwall` guards again, `docker rm -f dockerwall` is the end of it",
+    "Dockerwall is uninstalled and guards nothing; `docker restart dockerwall` makes it guard again, `docker rm -f dockerwall` removes it for good",
   stopping: "the daemon is stopping; the kernel keeps the rules, and nothing new opens",
 };
 
-/** Nothing leads back from an uninstalled wall: only another process guards again. */
+/** There is no way back from an uninstalled wall: only a new process guards again. */
 const successors: Readonly<Record<DaemonState, readonly DaemonState[]>> = {
   starting: ["enforcing", "degraded", "stopping"],
   enforcing: ["degraded", "uninstalling", "stopping"],
@@ -28,7 +28,7 @@ export function mayFollow(state: DaemonState, next: DaemonState): boolean {
   return successors[state].includes(next);
 }
 
-/** True while rules are kept as they should be, and commands that change something make sense. */
+/** True while the daemon maintains the rules, and commands that change something make sense. */
 export function isInForce(state: DaemonState): boolean {
   return state === "enforcing" || state === "degraded";
 }

@@ -1,4 +1,4 @@
-// What the engine told us, reduced to what decides: networks, containers and their endpoints.
+// What the engine told us, reduced to what decisions need: networks, containers and their endpoints.
 
 import type { IpAddress, Prefix } from "./address.ts";
 

@@ -1,4 +1,4 @@
-// A resolver that is asked.
+// A resolver that we ask.
 
 import type { IpAddress } from "./address.ts";
 

@@ -7,13 +7,13 @@ import { expandPreset, type Presets } from "./preset.ts";
 /** Longest allowlist that is read, in characters; longer ones are refused, not cut. */
 const maxLength = 1_048_576;
 
-/** Most problems that are told of one list: more are not read, and a list of them must not fill the memory. */
+/** The most problems reported for one list. People read no more, and the report must not fill the memory. */
 const maxProblems = 1000;
 
 /** Most entries of one list. */
 const maxEntries = 100_000;
 
-/** Most that one list may put into the kernel: prefixes, and ports of the host, of each protocol. */
+/** The most kernel entries of one list: prefixes, and ports of the host, for each protocol. */
 const maxKernelEntries = { prefix: 16_384, host: 4096 } as const;
 
 export interface AllowlistProblem {
@@ -31,7 +31,7 @@ export type AllowlistResult =
 /** Parses a whole label. One bad entry refuses all of it, and every bad entry is reported, up to 1000. */
 export function parseAllowlist(text: string, presets: Presets): AllowlistResult {
   if (text.length > maxLength) {
-    const problem = `the list has ${text.length} characters; at most ${maxLength} are read`;
+    const problem = `the list has ${text.length} characters, but may have at most ${maxLength}; shorten it`;
     return { ok: false, problems: [{ entry: text.slice(0, 80), column: 1, problem }] };
   }
   const entries: Entry[] = [];
@@ -41,7 +41,7 @@ export function parseAllowlist(text: string, presets: Presets): AllowlistResult 
     const tell = (problem: string): void =>
       void problems.push({ entry: match[0].slice(0, 80), column: match.index + 1, problem });
     if (problems.length === maxProblems) {
-      tell("what follows was not read; correct what stands before it");
+      tell("Dockerwall stopped reading here; correct the entries before it first");
       break;
     }
     const result = parseEntry(match[0]);
@@ -71,15 +71,15 @@ function count(entries: readonly Entry[], counts: KernelCounts): void {
 
 function excessOf(total: number, { prefix, host }: KernelCounts): string | undefined {
   if (total > maxEntries)
-    return `with this there are more than ${maxEntries} entries, presets counted in full; name fewer`;
+    return `this is one more than ${maxEntries} entries, presets counted in full; name fewer`;
   if (prefix > maxKernelEntries.prefix)
-    return `with this there are more than ${maxKernelEntries.prefix} addresses and prefixes; name wider ones`;
+    return `this is one more than ${maxKernelEntries.prefix} addresses and prefixes; name wider ones`;
   if (host > maxKernelEntries.host)
-    return `with this there are more than ${maxKernelEntries.host} ports of the host; name those that are needed`;
+    return `this makes more than ${maxKernelEntries.host} ports of the host; name only the ports you need`;
   return undefined;
 }
 
-/** One sentence for one problem, naming where it stands. `place` is like `network "web", label dockerwall.allow`. */
+/** One sentence for one problem, with its place, such as `network "web", label dockerwall.allow`. */
 export function renderProblem(place: string, problem: AllowlistProblem): string {
   return `${place}: ${describeProblem(problem)}`;
 }

@@ -1,9 +1,9 @@
-// The presets that come with Dockerwall. Each entry says where it is documented that a client needs it; what a service
-// merely happens to use is left out. Only names that one party controls: no shared hosting, no whole cloud.
+// The presets that come with Dockerwall. Each entry says where it is documented that a client needs it; names that a
+// service merely happens to use are left out. Only names that one party controls: no shared hosting, no whole cloud.
 
 import { type Presets, parsePresetEntries } from "./preset.ts";
 
-/** Raised with every change of an entry below; the changelog says which. */
+/** Raised with every change of an entry below; the changelog lists the changes. */
 export const presetsVersion = "2026-11-25";
 
 interface PresetSource {

@@ -1,5 +1,5 @@
-// The one place that decides what allowlists say of a name or of a packet. Enforcement, and everything that explains
-// or predicts enforcement, asks here. `!` wins over every grant, in whichever list either stands.
+// The one place that decides what allowlists say about a name or a packet. Enforcement asks here, and so does everything
+// that explains or predicts enforcement. `!` wins over every grant, whichever lists they are in.
 
 import type { IpAddress } from "../model/address.ts";
 import { type Service, serviceCovers } from "../model/service.ts";
@@ -7,14 +7,14 @@ import { subtractServices } from "../model/service-set.ts";
 import type { Entry } from "./entry.ts";
 import type { CompiledList } from "./entry-list.ts";
 
-/** What one asker may reach by one network. */
+/** What one asker may reach through one network. */
 export interface Policy {
   /** Name of the network, for refusals. */
   readonly network: string;
   readonly lists: readonly CompiledList[];
 }
 
-/** An entry that decided, and where it stands. */
+/** The entry that decided, and its place. */
 export interface Match {
   readonly entry: Entry;
   readonly source: string;
@@ -42,7 +42,7 @@ export type Decision =
       readonly terms: readonly Term[];
       readonly by: readonly Match[];
     }
-  /** `by` is what takes it away; nothing when no entry names it. */
+  /** `by` holds the entries that take it away; empty if no entry names it. */
   | { readonly allowed: false; readonly network: string; readonly by: readonly Match[] };
 
 /** Decides on a name, in presentation form made from the wire labels: lower case, no trailing dot, odd bytes escaped. */
@@ -73,15 +73,15 @@ function termsOf(granting: readonly Match[], taking: readonly Match[]): readonly
   });
 }
 
-/** What entries say of an address, whatever name led there. */
+/** What entries say about an address, whichever name led there. */
 export interface AddressRights {
-  /** May be reached without any lookup. */
+  /** Entries that open it without a lookup. */
   readonly granted: readonly Match[];
-  /** May not be reached, whatever else grants it. */
+  /** Entries that close it, whatever else grants it. */
   readonly taken: readonly Match[];
 }
 
-/** Everything that names the address. */
+/** All entries that name the address. */
 export function addressRights(policy: Policy, address: IpAddress, nowMs: number): AddressRights {
   const granted: Match[] = [];
   const taken: Match[] = [];

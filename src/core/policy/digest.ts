@@ -1,8 +1,8 @@
-// Digests of policies, by which a daemon that comes back sees whether its predecessor decided by the same.
+// Digests of policies, so that a restarted daemon can see whether its predecessor decided by the same policy.
 
 import { createHash } from "node:crypto";
 
-/** Equal exactly for equal texts, also from one run to the next. */
+/** Equal exactly for equal texts, across runs too. */
 export function digestOf(texts: readonly string[]): string {
   return createHash("sha256").update(texts.join("\n")).digest("hex").slice(0, 16);
 }

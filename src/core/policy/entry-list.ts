@@ -1,5 +1,5 @@
-// A list of entries from one place (a label, the policy file, a command), and its compiled form, in which the cost of
-// a look-up does not depend on the number of entries.
+// A list of entries from one place (a label, the policy file, a command), and its compiled form, in which a look-up
+// costs the same for any number of entries.
 
 import type { IpAddress } from "../model/address.ts";
 import { PrefixTable } from "../model/prefix-table.ts";
@@ -8,16 +8,16 @@ import { GlobTable } from "./glob.ts";
 import { parentOf } from "./name-text.ts";
 
 export interface EntryList {
-  /** Names the list for as long as the daemon runs: other entries, another id. */
+  /** Identifies the list while the daemon runs: new entries, new id. */
   readonly id: number;
-  /** Where it stands, for people: `network "web", label dockerwall.allow`. */
+  /** The list's place, for people: `network "web", label dockerwall.allow`. */
   readonly source: string;
   readonly entries: readonly Entry[];
-  /** Equal for equal entries, also from one run of the daemon to the next. */
+  /** Equal for equal entries, across runs of the daemon too. */
   readonly digest: string;
   /** When it ends, milliseconds since the epoch; undefined for never. */
   readonly endsAtMs: number | undefined;
-  /** True: nothing is allowed, whatever other lists say. What should have been taken away could not be read. */
+  /** True: nothing is allowed, whatever other lists say, because an unreadable list may take something away. */
   readonly closes?: boolean;
 }
 
@@ -64,7 +64,7 @@ export function compileList({ entries, ...list }: EntryList): CompiledList {
   };
 }
 
-/** Compiles each list once, for as long as somebody retains it. */
+/** Compiles each list once, and keeps it until retain() drops it. */
 export function createListCompiler(): {
   compile(list: EntryList): CompiledList;
   /** Forgets all but these. */

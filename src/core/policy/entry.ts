@@ -1,6 +1,6 @@
 // The grammar of one allowlist entry: [!]HOST[:PORT[-PORT]][/tcp|/udp].
 // HOST is a domain, `*.domain` (the domain and every name below it), a pattern with `*` inside of labels, an address
-// or a CIDR prefix, `@preset`, or `host`. Labels are written by people and by programs that may be hostile: whatever
+// or a CIDR prefix, `@preset`, or `host`. People write labels, and so do programs that may be hostile: everything that
 // is not plainly legal is refused.
 
 import { domainToASCII } from "node:url";
@@ -8,7 +8,7 @@ import { type Prefix, parsePrefix, renderPrefix } from "../model/address.ts";
 import { anyService, type Protocol, renderService, type Service } from "../model/service.ts";
 
 interface Negatable {
-  /** True for `!`: takes away, and wins over whatever grants. */
+  /** True for `!`: takes away, and wins over every grant. */
   readonly negated: boolean;
 }
 
@@ -39,10 +39,10 @@ export interface HostEntry extends Negatable {
   readonly to: number;
 }
 
-/** What decides. `preset` names where the entry stands when it was not written out. */
+/** An entry that decides. `preset` names the preset that it comes from, if it was not written out. */
 export type Entry = (DomainEntry | PrefixEntry | HostEntry) & { readonly preset?: string };
 
-/** A named list, in place of which its entries decide, narrowed to the service. */
+/** A reference to a named list: the list's entries decide in its place, narrowed to the service. */
 export interface PresetReference extends Negatable {
   readonly kind: "preset";
   /** Lower case, without the `@`. */
@@ -56,19 +56,19 @@ export const presetName = /^[a-z0-9]([a-z0-9._-]{0,62}[a-z0-9])?$/;
 /** Each port of a `host` entry is a kernel entry of its own. */
 const widestHostRange = 1024;
 
-/** Rightmost labels of a pattern that must be written out: a `*` there would leave the choice of the owner open. */
+/** How many rightmost labels of a pattern must be written out: a `*` there would match names of any owner. */
 const literalLabels = 2;
 
 export type EntryResult = { readonly entry: Entry | PresetReference } | { readonly problem: string };
 
-/** Parses one entry. The problem, if any, says what is wrong with it and how to write it. */
+/** Parses one entry. A problem says what is wrong and how to write it. */
 export function parseEntry(text: string): EntryResult {
   const negated = text.startsWith("!");
   const positive = negated ? text.slice(1) : text;
-  if (positive === "") return { problem: "nothing follows the `!`; write what it takes away" };
-  if (positive.startsWith("!")) return { problem: "one `!` is enough" };
+  if (positive === "") return { problem: "nothing follows the `!`; write what to take away" };
+  if (positive.startsWith("!")) return { problem: "it has more than one `!`; write only one" };
   if (/^[a-z]+:\/\//i.test(positive))
-    return { problem: "it is a URL; leave out what stands before the host, and the path" };
+    return { problem: "it is a URL; write only the host, without the scheme and the path" };
   const split = splitEntry(positive);
   if ("problem" in split) return split;
   const service = parseService(split.port, split.protocol);
@@ -121,7 +121,7 @@ function splitEntry(text: string): SplitEntry | { readonly problem: string } {
   if (bracketed !== null) {
     const [, host = "", port] = bracketed;
     if (parsePrefix(host) !== undefined && host.includes(":")) return { host, port, protocol };
-    return { problem: "brackets are for IPv6 addresses only; write HOST:PORT" };
+    return { problem: "only IPv6 addresses may have brackets; write HOST:PORT" };
   }
   const outside = /^\[([^\]]*)\](\/\d+)/.exec(rest);
   if (outside !== null) {
@@ -136,7 +136,9 @@ function splitEntry(text: string): SplitEntry | { readonly problem: string } {
     return { host, port, protocol };
   }
   if (colons > 1 && parsePrefix(rest) === undefined) {
-    return { problem: "it has more than one `:` and is no IPv6 address; write HOST:PORT or [ADDRESS]:PORT" };
+    return {
+      problem: "it has more than one `:` and is not an IPv6 address; write HOST:PORT or [ADDRESS]:PORT",
+    };
   }
   return { host: rest, port: undefined, protocol };
 }
@@ -146,7 +148,7 @@ function parseService(
   protocol: string | undefined,
 ): { readonly service: Service } | { readonly problem: string } {
   if (protocol !== undefined && protocol !== "tcp" && protocol !== "udp") {
-    return { problem: `the protocol is tcp or udp, not ${quote(protocol)}` };
+    return { problem: `the protocol must be tcp or udp, not ${quote(protocol)}` };
   }
   const known: Protocol | "any" = protocol ?? "any";
   if (port === undefined) {
@@ -156,7 +158,7 @@ function parseService(
   const from = Number(range?.[1]);
   const to = Number(range?.[2] ?? range?.[1]);
   if (range === null || from < 1 || to > 65535 || from > to) {
-    return { problem: `the port is 1 to 65535, or FROM-TO, not ${quote(port)}` };
+    return { problem: `the port must be 1 to 65535, or FROM-TO, not ${quote(port)}` };
   }
   return { service: { protocol: known, ports: { from, to } } };
 }
@@ -165,7 +167,7 @@ function parsePreset(text: string, service: Service, negated: boolean): EntryRes
   const name = text.toLowerCase();
   if (!presetName.test(name)) {
     return {
-      problem: `${quote(`@${text}`)} is not the name of a preset; write it as in @debian or @npm:443`,
+      problem: `${quote(`@${text}`)} is not a preset name; write it as in @debian or @npm:443`,
     };
   }
   return { entry: { kind: "preset", name, service, negated } };
@@ -174,21 +176,21 @@ function parsePreset(text: string, service: Service, negated: boolean): EntryRes
 function parseHost(host: string, service: Service, negated: boolean): EntryResult {
   const prefix = parsePrefix(host);
   if (prefix !== undefined && /^::ffff:/.test(prefix.address))
-    return { problem: "it is an IPv4 address in IPv6's form; write the IPv4 address" };
+    return { problem: "it is an IPv4 address in IPv6 form; write the IPv4 address" };
   if (prefix !== undefined) return { entry: { kind: "prefix", prefix, service, negated } };
   if (host.includes("/")) return { problem: "it is not an address prefix; write ADDRESS/LENGTH" };
   if (host.toLowerCase() === "host") return hostEntry(service, negated);
   if (host === "*") {
     return {
       problem: negated
-        ? "`!*` would take away everything; leave the label empty"
-        : "`*` alone would allow everything; remove the label to leave the network open",
+        ? "`!*` would take everything away; to do so, leave the label empty"
+        : "`*` alone would allow everything; to leave the network open, remove the label",
     };
   }
   const subtree = host.startsWith("*.");
   const name = subtree ? host.slice(2) : host;
   if (name.includes("*")) return globEntry(host, service, negated);
-  // All below a top-level domain is a lot, but can be meant: `*.internal`. One name of one label cannot.
+  // Everything below a top-level domain is a lot, but may be intended: `*.internal`. A single-label name is not.
   const domain = canonicalDomain(name, subtree ? 1 : 2);
   if ("problem" in domain) return domain;
   const scope = subtree ? "subtree" : "exact";
@@ -198,7 +200,7 @@ function parseHost(host: string, service: Service, negated: boolean): EntryResul
 function hostEntry({ protocol, ports }: Service, negated: boolean): EntryResult {
   if (ports === "any") return { problem: "`host` needs a port, as in host:5432" };
   if (ports.to - ports.from >= widestHostRange) {
-    return { problem: `\`host\` takes at most ${widestHostRange} ports; name those that are needed` };
+    return { problem: `\`host\` takes at most ${widestHostRange} ports; name only the ports you need` };
   }
   const known = protocol === "tcp" || protocol === "udp" ? protocol : "any";
   return { entry: { kind: "host", protocol: known, ...ports, negated } };
@@ -210,14 +212,15 @@ function globEntry(text: string, service: Service, negated: boolean): EntryResul
     return { problem: "the last two labels must be written out, as in build-*.ci.example.com" };
   }
   if (labels[0] === "*" && labels.slice(1).some((label) => label.includes("*"))) {
-    return { problem: "a leading `*.` covers every depth; `*` inside of later labels cannot follow it" };
+    return { problem: "a leading `*.` covers every depth; remove it, or every `*` in later labels" };
   }
-  if (labels.some((label) => label.includes("**"))) return { problem: "one `*` in a row is enough" };
+  if (labels.some((label) => label.includes("**")))
+    return { problem: "it has more than one `*` in a row; write only one" };
   // A letter in place of each `*`: what is around it must make a legal name.
   const domain = canonicalDomain(labels.join(".").replaceAll("*", "x"), literalLabels + 1);
   if ("problem" in domain || labels.includes("") || !/^[a-z0-9_.*-]+$/.test(labels.join("."))) {
     return {
-      problem: `${quote(text)} is not a pattern of a domain name; write it as in build-*.ci.example.com, other letters than a to z in their xn-- form`,
+      problem: `${quote(text)} is not a domain name pattern; write it as in build-*.ci.example.com, and letters other than a to z in their xn-- form`,
     };
   }
   return { entry: { kind: "domain", domain: labels.join("."), scope: "glob", service, negated } };
@@ -242,19 +245,19 @@ function canonicalDomain(
     };
   }
   if (labels.length < leastLabels) {
-    return { problem: "a name of one label is never looked up outside; write a full domain" };
+    return { problem: "a single-label name is never looked up outside; write a full domain" };
   }
   return { domain };
 }
 
-/** In lower case, with A-labels; a text that is no domain name stays one that is none. */
+/** In lower case, with A-labels; a text that is not a domain name stays invalid. */
 function toAscii(text: string): string {
   if (!/[\u{80}-\u{10ffff}]/u.test(text)) return text.toLowerCase();
   // Node reads the host of a URL here: `?x` would end it, and `%63` would be a letter.
   return /^[\w.\u{80}-\u{10ffff}-]+$/u.test(text) ? domainToASCII(text) : "";
 }
 
-/** Entries may be as long as a label; problems are read by people. */
+/** Shortened: entries may be as long as a label, and people read the problems. */
 function quote(text: string): string {
   return JSON.stringify(text.slice(0, 80));
 }

@@ -1,6 +1,6 @@
-// Patterns with `*` inside of labels. A look-up walks the name's labels and, in one of them, the lengths of the literal
-// ends that patterns have there (`build-*-x86` has 6 and 4): it does not grow with the number of patterns, unless many
-// share both ends and all that follows their first pattern label.
+// Patterns with `*` inside labels. A look-up walks the name's labels and, in one of them, the lengths of the literal
+// ends that patterns have there (`build-*-x86` has 6 and 4). Its cost does not grow with the number of patterns, unless
+// many of them share both ends and everything after their first pattern label.
 
 import { parentOf } from "./name-text.ts";
 
@@ -32,7 +32,7 @@ interface Pattern<Value> {
   readonly value: Value;
 }
 
-/** Patterns that have the same literal rest. */
+/** Patterns with the same literal rest. */
 interface Group<Value> {
   /** By what stands before the first and after the last `*` of the label next to the rest. */
   readonly byEnds: Map<string, Pattern<Value>[]>;

@@ -1,6 +1,6 @@
-// Lists of entries by the place where they are written. A text that did not change is not parsed again and keeps its
-// id; a bad one leaves what stood there before in force, also when the network or container was made anew meanwhile,
-// as Compose does on every change of a label. Time is an argument.
+// Lists of entries by the place where they are written. An unchanged text is not parsed again and keeps its id. A bad
+// text leaves the previous list of its place in force, even if the network or container has been recreated meanwhile,
+// as Compose does whenever a label changes. Time is an argument.
 
 import { parseAllowlist, renderProblem } from "./allowlist.ts";
 import { digestOf } from "./digest.ts";
@@ -9,7 +9,7 @@ import { describeEntry, type Presets } from "./preset.ts";
 import { warnOfPublicSuffixes } from "./public-suffix.ts";
 
 export interface ReadList {
-  /** What decides; undefined when the text is bad and nothing good stood there before. */
+  /** The list in force; undefined if the text is bad and its place had no good one before. */
   readonly list: EntryList | undefined;
   /** One sentence for every bad entry. */
   readonly problems: readonly string[];
@@ -33,7 +33,7 @@ interface Place {
   seenMs: number;
 }
 
-/** How long a place is remembered that nobody reads any more: `docker compose up` makes it again within seconds. */
+/** How long a place is remembered after its last reading: `docker compose up` recreates it within seconds. */
 const rememberedMs = 600_000;
 
 export function createListStore(initial: Presets): ListStore {
@@ -70,7 +70,7 @@ export function createListStore(initial: Presets): ListStore {
     return { list: { id: lastId, source: place, entries, digest, endsAtMs }, problems: [], warnings };
   }
 
-  /** A list that takes something away, and cannot be read, must not leave in force what others grant. */
+  /** If an unreadable list takes something away, the grants of other lists must not stay in force. */
   function closedUnless(grantsOnly: boolean, source: string): EntryList | undefined {
     if (grantsOnly) return undefined;
     lastId += 1;

@@ -1,4 +1,4 @@
-// Names in presentation form, as they are decided on: lower case, no trailing dot, odd bytes escaped.
+// Names in the presentation form that decisions use: lower case, no trailing dot, odd bytes escaped.
 
 /** The name without its first label. A dot inside a label is escaped by a backslash and does not count. */
 export function parentOf(name: string): string {

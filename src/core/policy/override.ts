@@ -1,5 +1,5 @@
-// Overrides, which `dockerwall allow` and `dockerwall deny` make at run time, and how the kernel keeps them: as comments in a
-// set of ours, so that they outlive the daemon and end on time without it.
+// Overrides, which `dockerwall allow` and `dockerwall deny` make at run time. The kernel keeps them, as comments in a set of
+// ours, so that they outlive the daemon and end on time without it.
 
 import { parseEntry, renderEntry } from "./entry.ts";
 
@@ -19,15 +19,15 @@ export interface Override {
 /** Longest comment of a set's entry, bytes. @see ipset(8), comment */
 const maxCommentBytes = 255;
 
-/** The comment that stands for an override, undefined when it does not fit. */
+/** The comment for an override; undefined if it does not fit. */
 export function renderOverride({ target, entry }: Override): string | undefined {
   const text = `${target.kind} ${target.name} ${entry}`;
   return Buffer.byteLength(text) <= maxCommentBytes ? text : undefined;
 }
 
-/** The override of a comment that renderOverride() made; undefined for another. */
+/** The override of a comment that renderOverride() made; undefined for any other comment. */
 export function parseOverride(comment: string, endsAtMs: number | undefined): Override | undefined {
-  // Engines take spaces in the name of a network.
+  // Engines allow spaces in the name of a network.
   const [, kind, name, entry] = /^(network|container) (.+) (\S+)$/.exec(comment) ?? [];
   if ((kind !== "network" && kind !== "container") || !name || !entry) return undefined;
   return { target: { kind, name }, entry, endsAtMs };
@@ -39,7 +39,7 @@ export function withNegation(text: string, negated: boolean): string | undefined
   return "entry" in result ? renderEntry({ ...result.entry, negated }) : undefined;
 }
 
-/** Overrides by their target, for whoever asks for many targets. */
+/** Overrides by their target, for looking up many targets. */
 export type OverridesByTarget = ReadonlyMap<string, readonly Override[]>;
 
 export function groupOverrides(overrides: readonly Override[]): OverridesByTarget {

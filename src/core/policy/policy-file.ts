@@ -1,5 +1,5 @@
-// The policy file: presets of the user's own, and entries for networks and containers by name, which add to their
-// labels. YAML, so that JSON is understood too. The whole file is good or bad.
+// The policy file: the user's own presets, and entries for networks and containers by name, which add to their labels.
+// It is YAML, so JSON works too. The whole file is good or bad.
 //
 //   presets:
 //     mirror: [apt.example.org:443, "*.mirror.example.org"]
@@ -19,7 +19,7 @@ export interface PolicyFile {
   /** Allowlists by name. */
   readonly networks: ReadonlyMap<string, string>;
   readonly containers: ReadonlyMap<string, string>;
-  /** True: it could never be read, and may take something away, so nothing is allowed anywhere. */
+  /** True: no good version was ever read, and the file may take something away, so nothing is allowed anywhere. */
   readonly closed: boolean;
 }
 
@@ -31,12 +31,12 @@ export const noPolicyFile: PolicyFile = {
   closed: false,
 };
 
-/** One that is bad and may take something away, where nothing good stood before. */
+/** Stands for a bad file that may take something away, when there was no good one before. */
 export const closedPolicyFile: PolicyFile = { ...noPolicyFile, closed: true };
 
 export type PolicyFileResult = { readonly file: PolicyFile } | { readonly problems: readonly string[] };
 
-/** True for a file without any content, comments aside; `{}` is one that says that there is nothing. */
+/** True for a file without content, apart from comments. `{}` is content: it says that there are no entries. */
 export function isBlank(result: PolicyFileResult): boolean {
   return "file" in result && result.file === noPolicyFile;
 }
@@ -50,18 +50,18 @@ const quoteHint = "entries that begin with ! * or @ need quotes";
 
 type Section = (typeof sections)[number];
 
-/** What stands in a section: entries by name, and the line of the name. */
+/** The content of a section: entries by name, and the line of the name. */
 type Written = Map<string, { readonly texts: readonly string[]; readonly line: string }>;
 
 type At = (node: Node | null | undefined) => string;
 
-/** Reads a policy file; every problem is told, with its line. `builtIn` are the presets that come with Dockerwall. */
+/** Reads a policy file and reports every problem, with its line. `builtIn` are the presets that come with Dockerwall. */
 export function parsePolicyFile(text: string, builtIn: Presets): PolicyFileResult {
   if (text.length > maxLength)
-    return { problems: [`it has ${text.length} characters; at most ${maxLength} are read`] };
+    return { problems: [`it has ${text.length} characters, but may have at most ${maxLength}; shorten it`] };
   const lines = new LineCounter();
   const document = parseDocument(text, { lineCounter: lines, prettyErrors: false, uniqueKeys: true });
-  // A warning is about a tag: to YAML, `!name` without quotes is no text that begins so, but nothing at all.
+  // Warnings are about tags: to YAML, `!name` without quotes is a tag, and the text is lost.
   const wrong = [...document.errors, ...document.warnings];
   if (wrong.length > 0) {
     return {
@@ -89,7 +89,7 @@ function readSections(root: Node, found: Record<Section, Written>, at: At): stri
     const section = sections.find((name) => isScalar(key) && key.value === name);
     const node = value as Node | null;
     if (section === undefined)
-      return [`${at(key as Node)}: ${JSON.stringify(String(key))} is none of ${sections.join(", ")}`];
+      return [`${at(key as Node)}: ${JSON.stringify(String(key))} must be one of ${sections.join(", ")}`];
     if (isNothing(node)) return [];
     if (isMap(node)) return readSection(node, found[section], at);
     return [`${at(node)}: ${section} must be a map of names to entries`];
@@ -102,7 +102,7 @@ function readPresets(written: Written, problems: string[]): Presets {
     const read = parsePresetEntries(name, texts);
     if (!presetName.test(name)) {
       problems.push(
-        `${line}: ${JSON.stringify(name)} is not a name for a preset; use lower-case letters, digits, . _ -`,
+        `${line}: ${JSON.stringify(name)} is not a preset name; use lower-case letters, digits, . _ -`,
       );
     } else if ("problems" in read) problems.push(...read.problems.map((problem) => `${line}: ${problem}`));
     else presets.set(name, read.entries);
@@ -126,7 +126,7 @@ function readLists(
   return lists;
 }
 
-/** Names to one text or a list of texts. Returns what is wrong. */
+/** Reads names with one text or a list of texts. Returns the problems. */
 function readSection(
   section: { readonly items: readonly { readonly key: unknown; readonly value: unknown }[] },
   into: Written,
@@ -150,7 +150,7 @@ function readSection(
   });
 }
 
-/** Undefined also for `! name`, which YAML takes for a text without the `!`. */
+/** Undefined also for `! name`, which YAML reads as a text without the `!`. */
 function textOf(node: unknown): string | undefined {
   return isScalar(node) && typeof node.value === "string" && node.tag !== "!" ? node.value : undefined;
 }

@@ -1,5 +1,5 @@
-// Presets: named lists that entries like `@debian` stand for. Those that come with Dockerwall stand in
-// built-in-presets.ts; a policy file adds its own, or replaces one of these.
+// Presets: named lists that entries like `@debian` stand for. Dockerwall's own are in built-in-presets.ts; a policy file
+// can add more, or replace these.
 
 import { nearestOf } from "../model/did-you-mean.ts";
 import { intersectServices } from "../model/service-set.ts";
@@ -8,7 +8,7 @@ import { type Entry, type PresetReference, parseEntry, renderEntry, renderSuffix
 /** Entries by the name of their preset, lower case, without the `@`. */
 export type Presets = ReadonlyMap<string, readonly Entry[]>;
 
-/** What stands for an entry: itself, or what its preset names, narrowed to the services it was written with. */
+/** The entries that an entry stands for: itself, or those of its preset, narrowed to the services it was written with. */
 export function expandPreset(
   entry: Entry | PresetReference,
   presets: Presets,
@@ -21,13 +21,15 @@ export function expandPreset(
     narrow(member, entry).map((narrowed) => ({ ...narrowed, negated, preset: name })),
   );
   if (entries.length > 0) return { entries };
-  return { problem: `nothing of @${name} is left with ${renderSuffix(entry.service)}; leave the port out` };
+  return {
+    problem: `no entry of @${name} covers ${renderSuffix(entry.service)}; leave it out`,
+  };
 }
 
 function suggestion(name: string, presets: Presets): string {
   const nearest = nearestOf(name, [...presets.keys()]);
   if (nearest !== undefined) return `; did you mean @${nearest}?`;
-  return `; there are ${[...presets.keys()].map((known) => `@${known}`).join(" ")}`;
+  return `; the presets are ${[...presets.keys()].map((known) => `@${known}`).join(" ")}`;
 }
 
 function narrow(entry: Entry, { service }: PresetReference): Entry[] {
@@ -46,7 +48,7 @@ function narrow(entry: Entry, { service }: PresetReference): Entry[] {
 
 export type PresetResult = { readonly entries: readonly Entry[] } | { readonly problems: readonly string[] };
 
-/** Reads the entries of a preset. They grant and name no other preset: what takes away stands where it is used. */
+/** Reads the entries of a preset. They only grant, and name no other preset; `!` is written where the preset is used. */
 export function parsePresetEntries(name: string, texts: readonly string[]): PresetResult {
   const entries: Entry[] = [];
   const problems: string[] = [];
@@ -54,15 +56,16 @@ export function parsePresetEntries(name: string, texts: readonly string[]): Pres
     const result = parseEntry(text);
     const place = `preset @${name}, entry ${JSON.stringify(text.slice(0, 80))}`;
     if ("problem" in result) problems.push(`${place}: ${result.problem}`);
-    else if (result.entry.kind === "preset") problems.push(`${place}: a preset names no other preset`);
+    else if (result.entry.kind === "preset")
+      problems.push(`${place}: a preset cannot name another preset; write out its entries`);
     else if (result.entry.negated)
-      problems.push(`${place}: a preset takes nothing away; write \`!\` where it is used`);
+      problems.push(`${place}: a preset cannot take anything away; write \`!\` where the preset is used`);
     else entries.push(result.entry);
   }
   return problems.length === 0 ? { entries } : { problems };
 }
 
-/** An entry as it decides, and the preset it comes from. */
+/** An entry, and the preset that it comes from. */
 export function describeEntry(entry: Entry): string {
   const text = renderEntry(entry);
   return entry.preset === undefined ? text : `${text} (of @${entry.preset})`;

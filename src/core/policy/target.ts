@@ -1,4 +1,4 @@
-// What `explain` is asked about: a name or an address, with a port and a protocol where they matter.
+// The target of `explain`: a name or an address, with a port and a protocol where they matter.
 
 import { type IpAddress, parseAddress } from "../model/address.ts";
 import { parseEntry } from "./entry.ts";
@@ -15,7 +15,7 @@ export interface Target {
 
 const protocols = { any: 6, tcp: 6, udp: 17, other: 0 } as const;
 
-/** `NAME|ADDRESS[:PORT][/tcp|/udp]`; without a protocol TCP is meant. */
+/** `NAME|ADDRESS[:PORT][/tcp|/udp]`; the default protocol is TCP. */
 export function parseTarget(text: string): Target | { readonly problem: string } {
   const refused = {
     problem: `${JSON.stringify(text)}: write one name or address, as in api.example.com:443`,

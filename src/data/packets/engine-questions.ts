@@ -1,10 +1,11 @@
-// What the engine's own resolver asks upstream for containers, which the host's OUTPUT puts before us. By the time that
-// a question gets here, whoever asked it has a sandbox: so we look, capture what we have not captured, and know whether
-// it may be of a guarded container. However late we are, the question waits; its asker is never faster than we are.
+// Lookups that the engine's own resolver makes upstream for containers, and that the host's OUTPUT passes to us. By the
+// time that a question gets here, the container that asked it has a sandbox. So we look, capture what we have not
+// captured, and know whether the question may be a guarded container's. However late we are, the question waits; its
+// asker is never faster than we are.
 //
-//   A question passes at once when no capture came late, which is nearly always.
-//   Where one did, it waits until it is known where that sandbox stands, and is refused when that is guarded.
-//   Only what the engine sends is refused or held: the host's own lookups pass.
+//   A question passes at once if no capture came late, which is nearly always so.
+//   If one did, the question waits until that sandbox is known, and is refused if the sandbox is guarded.
+//   Only the engine's questions are refused or held: the host's own lookups pass.
 
 import { judge, type LateCaptures, type Suspicion } from "../../core/askers/late-captures.ts";
 import { contain, contained, tellFailure } from "../../core/contain.ts";
@@ -18,7 +19,7 @@ import { messageOf } from "../../errors.ts";
 
 const overflows = declareCounter({
   name: "engine_questions_overflows",
-  help: "How often questions of the engine or the host passed unseen because we did not read them fast enough.",
+  help: "How often lookups of the engine or the host passed unseen because we did not read them fast enough.",
   words: { one: "overflow of the queue of questions", many: "overflows of the queue of questions" },
 });
 
@@ -76,7 +77,7 @@ export function startEngineQuestions(
 
   function send(packet: QueuedPacket, verdict: "passes" | "refused"): void {
     if (verdict === "refused")
-      options.onProblem("a question of the engine was refused: the capture of a container came late");
+      options.onProblem("a lookup of the engine was refused: the capture of a container came late");
     // Through the same hook once more: the rules of others behind ours must see it too.
     queue.verdict(packet.id, "repeat", packet.mark | askedMark | (verdict === "refused" ? rejectedMark : 0));
   }

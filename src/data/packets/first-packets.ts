@@ -1,7 +1,7 @@
-// Packets that the kernel puts before us: the first ones to an address for which somebody may have a right to every
-// port, or which an allowlist names, and errors of ICMP, of which the kernel's rules cannot see what they quote. The
-// answer is an entry in the kernel and another look at the packet, or a mark that has it counted and dropped; an error
-// passes at once. While nobody listens here, the kernel drops them.
+// Packets that the kernel passes to us: the first ones to an address that an asker may have a right to every port of,
+// or that an allowlist names, and ICMP errors, because the kernel's rules cannot see what they quote. The answer is an
+// entry in the kernel and another look at the packet, or a mark that has it counted and dropped; an ICMP error that may
+// pass does so at once. While nothing listens here, the kernel drops these packets.
 
 import type { AskerIndex } from "../../core/askers/index-of-askers.ts";
 import { contained, tellFailure } from "../../core/contain.ts";

@@ -1,5 +1,5 @@
-// The queue in which packets from ports that are not settled wait. However late we are, they wait: we look which ports
-// there are by then, capture what is not captured, and know of each whether it may be a guarded container's.
+// The queue in which packets from unsettled ports wait. However late we are, they wait: we look which ports exist by
+// then, capture what is not captured, and know for each port whether it may be a guarded container's.
 
 import { type Decision, type PortState, UnsettledPackets } from "../../core/askers/unsettled.ts";
 import { contain, contained } from "../../core/contain.ts";
@@ -89,7 +89,7 @@ export function startUnsettledQueue(options: UnsettledQueueOptions): UnsettledQu
     dropped.add(late);
     if (late > 0)
       options.onProblem(
-        `${late} packets of a new container were dropped: the engine has not told in time whether it is on a guarded network`,
+        `${late} packets of a new container were dropped: the engine did not say in time whether it is on a guarded network`,
       );
   }
 

@@ -1,6 +1,6 @@
-// Entries that the data plane adds to sets of the control plane, because it sees a sandbox's addresses before the
-// engine tells whose they are. Each says by its comment which sandbox it is for; the control plane neither removes nor
-// repeats such an entry, so it stays until its sandbox no longer needs it.
+// Entries that the data plane adds to the control plane's sets, because it sees a sandbox's addresses before the engine
+// says whose they are. The comment of each names its sandbox; the control plane neither removes nor repeats such an
+// entry, so it stays until its sandbox no longer needs it.
 
 import { sandboxComment, sandboxOf, setNames } from "../../core/firewall/names.ts";
 import { familyOf, hostPrefix, type IpAddress } from "../../core/model/address.ts";

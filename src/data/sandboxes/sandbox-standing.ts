@@ -1,6 +1,6 @@
-// Where a sandbox stands, and what that demands of the kernel: the addresses by which it is guarded on its other
-// networks, what may come in by its ports, and whether it is cut off. All of it is in the kernel before anybody is told
-// where the sandbox stands, and before the engine tells whose it is.
+// Where a sandbox stands, and what follows for the kernel: the addresses by which it is guarded on its other networks,
+// what may come in through its ports, and whether it is cut off. All of it is in the kernel before the standing is used
+// anywhere, and before the engine says whose sandbox it is.
 
 import type { AskerIndex, Standing } from "../../core/askers/index-of-askers.ts";
 import type { Asker } from "../../core/askers/knowledge.ts";

@@ -1,5 +1,5 @@
-// Which ports of the host are settled: those of sandboxes of which it is known where they stand, with all in the kernel
-// that this demands, and those that are no container's. What comes by any other port waits until it is one of these.
+// Which ports of the host are settled: ports of sandboxes whose standing is known, with everything that follows from it
+// in the kernel, and ports of no container. Packets from any other port wait until it is settled.
 
 import type { PortState } from "../../core/askers/unsettled.ts";
 import { openSettledPorts, type SettledPorts } from "../../edge/kernel/nftables/settled-ports.ts";

@@ -1,6 +1,6 @@
-// A single label that no container answers to, as far as we know, may belong to one that the engine has just
-// started: the engine is read once more before the answer is no. One reading a second serves everybody who waits for
-// it, and each asker has places of its own in it, so that whoever floods such labels takes nobody's.
+// A single label that no known container answers to may belong to one that the engine has just started, so the engine
+// is read once more before the answer is no. One reading a second serves all waiting lookups, and each asker has its
+// own places in it, so that an asker that floods such labels takes no one else's.
 
 import { contain, contained, type OnFailure } from "../../core/contain.ts";
 

@@ -1,4 +1,4 @@
-// Which sandboxes there are, since when, and which of them has an address: seen by ourselves, before the engine tells.
+// Which sandboxes exist, since when, and which of them have an address: we see this ourselves, before the engine tells.
 
 import type { Presence } from "../../core/askers/knowledge.ts";
 import type { IpAddress } from "../../core/model/address.ts";

@@ -1,5 +1,5 @@
-// Lookups that cannot be decided on what is known: each tries again when more is known, or when its time is over. The
-// places are bounded for each asker and in all, so that whoever has many under way takes none of anybody else's.
+// Lookups that cannot be decided yet: each is retried when more is known, or when its time is over. The places are
+// bounded per asker and in total, so that an asker with many lookups under way takes no one else's places.
 
 import { contain, type OnFailure } from "../../core/contain.ts";
 

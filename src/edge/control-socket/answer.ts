@@ -1,5 +1,5 @@
-// From a request to its answer, by the table of routes: nothing in here knows what carries them. Whoever does says
-// first who may ask.
+// From a request to its answer, by the table of routes. Nothing here knows the transport, which decides first who may
+// ask.
 
 import type { ControlApi } from "../../core/model/control-api.ts";
 import type { ErrorReport } from "../../core/model/report.ts";
@@ -11,7 +11,7 @@ export interface ControlRequest {
   readonly method: string;
   /** Without a query. */
   readonly path: string;
-  /** Called once at most, and only where a body is wanted. @throws BadRequest when it cannot be had */
+  /** Called at most once, and only if a body is needed. @throws BadRequest if it cannot be read */
   readonly readBody: () => Promise<string>;
 }
 
@@ -20,11 +20,11 @@ export interface ControlAnswer {
   readonly status: number;
   /** For JSON: a report, an empty object, or an ErrorReport. */
   readonly value: unknown;
-  /** Methods that the path takes, where it does not take this one. */
+  /** The methods that the path takes, if it does not take this one. */
   readonly allow?: string;
 }
 
-/** Never rejects: what fails is an ErrorReport. */
+/** Never rejects: a failure becomes an ErrorReport. */
 export async function answerRequest(api: ControlApi, request: ControlRequest): Promise<ControlAnswer> {
   const { method, path } = request;
   const found = routesAt(path);

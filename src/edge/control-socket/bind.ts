@@ -1,5 +1,5 @@
-// Where the control socket stands in the file system. That no other daemon runs on this host is known before
-// (src/edge/host/claim.ts), so a socket on which nobody listens is a dead daemon's, and is replaced.
+// The control socket's place in the file system. We already know that no other daemon runs on this host
+// (src/edge/host/claim.ts), so a socket without a listener was left by a dead daemon and is replaced.
 
 import { chmod, link, lstat, mkdir, mkdtemp, rm } from "node:fs/promises";
 import { connect, type Server } from "node:net";
@@ -10,9 +10,9 @@ import { systemCode } from "../kernel/system-error.ts";
 import { findSocketHolder, readText } from "../listener/socket-holder.ts";
 
 /**
- * Binds in a fresh 0700 folder, restricts the socket, and only then links it to its real name: nobody can
- * ever connect to a socket that is more open than it should be.
- * @returns how to take the name away again
+ * Binds in a fresh 0700 folder, restricts the socket, and only then links it to its real name, so that the socket is
+ * never more open than it should be.
+ * @returns a function that removes the name again
  * @throws DockerwallError BAD_CONFIG, NO_PRIVILEGE
  */
 export async function bindPrivately(server: Server, path: string): Promise<() => Promise<void>> {
@@ -37,24 +37,27 @@ export async function bindPrivately(server: Server, path: string): Promise<() =>
   }
 }
 
-/** Removes a socket on which nobody listens. @throws DockerwallError BAD_CONFIG for anything else that is there */
+/** Removes a socket without a listener. @throws DockerwallError BAD_CONFIG if anything else is there */
 async function clearWay(path: string): Promise<void> {
   const found = await lstat(path).catch(ignoreMissing);
   if (found === undefined) return;
   if (!found.isSocket()) {
-    throw new DockerwallError("BAD_CONFIG", `${path} is in the way and not a socket; remove it`);
+    throw new DockerwallError(
+      "BAD_CONFIG",
+      `the control socket ${path} cannot be created: something other than a socket is there; remove it`,
+    );
   }
   if (await answers(path)) {
     const holder = describeHolder(findSocketHolder(listenersAt(path)));
     throw new DockerwallError(
       "BAD_CONFIG",
-      `${path} is in use by ${holder}, or choose another --control-socket`,
+      `the control socket ${path} is in use by ${holder}, or choose another --control-socket`,
     );
   }
   await rm(path, { force: true });
 }
 
-/** True unless the kernel says that nobody listens there. */
+/** True unless the kernel says that there is no listener. */
 function answers(path: string): Promise<boolean> {
   return new Promise((resolve) => {
     const socket = connect({ path, timeout: 2_000 });
@@ -71,7 +74,7 @@ function answers(path: string): Promise<boolean> {
   });
 }
 
-/** Inodes of sockets that were bound to a path in this network namespace; a daemon's own is bound elsewhere and linked. */
+/** Inodes of sockets bound to a path in this network namespace; a daemon binds its own elsewhere, and links it. */
 function listenersAt(path: string): ReadonlySet<string> {
   const rows = readText("/proc/net/unix").split("\n");
   return new Set(
@@ -93,10 +96,10 @@ function describeBindError(error: unknown, path: string): unknown {
   const what = `the control socket ${path} cannot be created (${code})`;
   if (code === "EACCES" || code === "EPERM")
     return new DockerwallError("NO_PRIVILEGE", `${what}; run as root`, { cause: error });
-  // On a file system that is read-only Node says that there is no such folder.
+  // On a read-only file system Node reports that there is no such folder.
   return new DockerwallError(
     "BAD_CONFIG",
-    `${what}: its folder must be one that can be written, as with \`--tmpfs ${dirname(path)}\`; or name another by DOCKERWALL_CONTROL_SOCKET`,
+    `${what}; make its folder writable, as with \`--tmpfs ${dirname(path)}\`, or set DOCKERWALL_CONTROL_SOCKET to another path`,
     { cause: error },
   );
 }

@@ -1,6 +1,6 @@
-// The CLI's side of the control socket. It speaks for the daemon when that is not there: every failure ends
-// in a sentence that says what to do.
-// One HTTP request per connection, written by hand: node:http, also by require(), costs each start 20 ms of CPU time.
+// The CLI's side of the control socket. It speaks for an absent daemon: every failure ends in a sentence that says what
+// to do. One HTTP request per connection, written by hand: node:http, even by require(), costs each start 20 ms of CPU
+// time.
 
 import { connect } from "node:net";
 import type { ControlApi } from "../../core/model/control-api.ts";
@@ -11,7 +11,7 @@ import { type AnyRoute, routes } from "./routes.ts";
 const maxAnswerBytes = 64 * 1024 * 1024;
 
 /**
- * The daemon at the other end of `path`, asked anew with every call.
+ * The daemon at the other end of `path`; every call opens a new connection.
  * All methods throw the daemon's own DockerwallError, or DAEMON_UNREACHABLE, NO_PRIVILEGE, PROTOCOL.
  */
 export function createControlClient({ path }: { readonly path: string }): ControlApi {
@@ -22,7 +22,7 @@ export function createControlClient({ path }: { readonly path: string }): Contro
   return Object.fromEntries(methods) as ControlApi;
 }
 
-/** True when no daemon is there at all, as opposed to one that does not answer. */
+/** True if there is no daemon at all, as opposed to one that does not answer. */
 export function daemonIsAbsent(error: unknown): boolean {
   if (!(error instanceof DockerwallError) || error.code !== "DAEMON_UNREACHABLE") return false;
   const code = systemCode(error.cause);
@@ -40,7 +40,7 @@ async function ask(path: string, route: AnyRoute, request: unknown): Promise<unk
   return route.answer === "nothing" ? undefined : value;
 }
 
-/** Sends the request, and returns all that comes back until the daemon closes the connection. */
+/** Sends the request, and returns everything that the daemon sends until it closes the connection. */
 function exchange(
   path: string,
   { method, path: url, withinMs }: AnyRoute,
@@ -55,7 +55,7 @@ function exchange(
     socket.on("data", (chunk: Buffer) => {
       length += chunk.length;
       if (length <= maxAnswerBytes) chunks.push(chunk);
-      else socket.destroy(new Error(`it answers with more than ${maxAnswerBytes} bytes`));
+      else socket.destroy(new Error(`its answer has more than ${maxAnswerBytes} bytes`));
     });
     socket.once("error", reject);
     socket.once("close", () => {
@@ -94,7 +94,10 @@ function parseAnswer(answer: Buffer, path: string): object {
     const { code, message } = value as { readonly code?: unknown; readonly message?: unknown };
     if (isErrorCode(code) && typeof message === "string") throw new DockerwallError(code, message);
   }
-  throw new DockerwallError("PROTOCOL", `what answers at ${path} is not a dockerwall daemon`);
+  throw new DockerwallError(
+    "PROTOCOL",
+    `what answers at ${path} is not a dockerwall daemon; set DOCKERWALL_CONTROL_SOCKET to the daemon's socket`,
+  );
 }
 
 function parseJson(text: string): unknown {
@@ -119,14 +122,14 @@ function describeFailure(error: unknown, path: string, withinMs: number): Docker
     case "ECONNREFUSED":
       return new DockerwallError(
         "DAEMON_UNREACHABLE",
-        `the daemon is not running: nobody listens at ${path}; ${startIt}`,
+        `the daemon is not running: nothing listens at ${path}; ${startIt}`,
         cause,
       );
     case "EACCES":
     case "EPERM":
       return new DockerwallError(
         "NO_PRIVILEGE",
-        `the control socket ${path} is for root only; run as root`,
+        `only root may use the control socket ${path}; run as root`,
         cause,
       );
     case "ETIMEDOUT":
@@ -141,7 +144,7 @@ function describeFailure(error: unknown, path: string, withinMs: number): Docker
     default:
       return new DockerwallError(
         "PROTOCOL",
-        `the daemon at ${path} cannot be asked: ${messageOf(error)}`,
+        `cannot talk to the daemon at ${path}: ${messageOf(error)}`,
         cause,
       );
   }

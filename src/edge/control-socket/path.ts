@@ -1,4 +1,4 @@
-// Where the CLI finds the daemon. Apart from config.ts, which is too heavy for a command that only asks.
+// Where the CLI finds the daemon. Separate from config.ts, which is too heavy for a command that only asks.
 
 export const defaultControlSocket = "/run/dockerwall/control.sock";
 

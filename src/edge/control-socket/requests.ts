@@ -1,10 +1,10 @@
-// What a request's body must be: a field and its check. Whoever writes the page or the command gets every mistake at
-// once, each with field, value and what is expected; what nobody asked for is refused, as it was meant to do something.
+// What a request's body must be: fields with their checks. The caller gets all mistakes at once, each with the field, the
+// value and what is expected. Unknown fields are refused: they were meant to do something.
 
 import { didYouMean } from "../../core/model/did-you-mean.ts";
 import { DockerwallError, messageOf } from "../../errors.ts";
 
-/** A request that is not understood. */
+/** A request that we do not understand. */
 export class BadRequest extends DockerwallError {
   /** Of HTTP. */
   readonly status: number;
@@ -37,7 +37,7 @@ export function oneOf<const Choice extends string>(choices: readonly Choice[]): 
   };
 }
 
-/** One that every digit of is kept. */
+/** A number that JavaScript represents exactly. */
 export function wholeNumber(least: number): Check<number> {
   return {
     expected: `a whole number from ${least}`,
@@ -45,7 +45,7 @@ export function wholeNumber(least: number): Check<number> {
   };
 }
 
-/** The field may be left out; `null` is no way to do so. */
+/** The field may be left out, but not be `null`. */
 export function optional<Value>({ expected, holds }: Check<Value>): Check<Value | undefined> {
   return {
     expected,
@@ -56,7 +56,7 @@ export function optional<Value>({ expected, holds }: Check<Value>): Check<Value 
 /** Reads a parsed body. @throws BadRequest */
 export type Reader<Shape> = (body: unknown) => Shape;
 
-/** Reads an object of just these fields. */
+/** Reads an object with exactly these fields. */
 export function fields<Shape extends object>(
   checks: {
     readonly [Key in keyof Shape]-?: Check<Shape[Key]>;
@@ -66,7 +66,7 @@ export function fields<Shape extends object>(
   const names = known.map(([name]) => name);
   return (body) => {
     if (!isObject(body)) throw new BadRequest(`the request is ${show(body)}, but must be an object`);
-    // What an object has from its prototype was not sent.
+    // Fields inherited from the prototype were not sent.
     const sentAs = (name: string): unknown => (Object.hasOwn(body, name) ? body[name] : undefined);
     const problems = [
       ...known.flatMap(([name, check]) => problemOf(name, sentAs(name), check)),
@@ -79,12 +79,12 @@ export function fields<Shape extends object>(
 
 const noFields = fields<Record<never, never>>({});
 
-/** A request without anything to say. */
+/** A request without fields. */
 export const nothing: Reader<undefined> = (body) => {
   noFields(body);
 };
 
-/** A body is JSON; none at all says nothing. @throws BadRequest */
+/** Parses a JSON body; an empty body has no fields. @throws BadRequest */
 export function parseBody(body: string): unknown {
   try {
     return body === "" ? {} : JSON.parse(body);
@@ -102,10 +102,10 @@ function problemOf(name: string, value: unknown, { expected, holds }: Check<unkn
 }
 
 function unknownField(name: string, known: readonly string[]): string[] {
-  return [`field ${show(name)} is not known here${didYouMean(name, known)}`];
+  return [`there is no field ${show(name)}${didYouMean(name, known)}`];
 }
 
-/** A value as it was sent, as far as a sentence has room for it. */
+/** A value as it was sent, cut to fit into a sentence. */
 function show(value: unknown): string {
   const shown = JSON.stringify(value);
   return shown.length <= 80 ? shown : `${shown.slice(0, 80)}…`;

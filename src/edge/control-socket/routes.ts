@@ -1,34 +1,34 @@
-// The control API as a table: a route for each method of ControlApi, by its name. Whatever carries requests serves them
-// by this table (answer.ts), and the CLI asks by it (client.ts), so that a method without a route does not compile.
+// The control API as a table: one route for each method of ControlApi, by name. Every transport serves this table
+// (answer.ts) and the CLI uses it (client.ts), so a method without a route does not compile.
 
 import type { ControlApi } from "../../core/model/control-api.ts";
 import { fields, nothing, oneOf, optional, type Reader, text, texts, wholeNumber } from "./requests.ts";
 
 export type RouteName = keyof ControlApi;
 
-/** `undefined` for a method that takes none. */
+/** `undefined` for a method without a request. */
 export type RequestOf<Name extends RouteName> =
   Parameters<ControlApi[Name]> extends readonly [infer Request] ? Request : undefined;
 
 export type ResponseOf<Name extends RouteName> = Awaited<ReturnType<ControlApi[Name]>>;
 
 export interface Route<Name extends RouteName> {
-  /** Only a question may be asked by GET: whoever follows a link changes nothing. */
+  /** GET is for questions only: following a link must not change anything. */
   readonly method: "GET" | "POST";
   readonly path: `/v1/${string}`;
   readonly request: Reader<RequestOf<Name>>;
-  /** `nothing`: an empty object says that it is done. */
+  /** `nothing`: an empty object confirms success. */
   readonly answer: ResponseOf<Name> extends void ? "nothing" : "report";
-  /** How long its answer may take. */
+  /** How long the answer may take. */
   readonly withinMs: number;
 }
 
-/** One of them, whichever it is. */
+/** Any of the routes. */
 export type AnyRoute = { readonly [Name in RouteName]: Route<Name> }[RouteName];
 
-/** What is told is at hand. */
+/** The daemon has the answer at hand. */
 const atHandMs = 5_000;
-/** The engine, the kernel or a resolver is waited for. */
+/** The daemon waits for the engine, the kernel or a resolver. */
 const elsewhereMs = 60_000;
 
 export const routes: { readonly [Name in RouteName]: Route<Name> } = {
@@ -100,7 +100,7 @@ export const routes: { readonly [Name in RouteName]: Route<Name> } = {
 
 const names = Object.keys(routes) as readonly RouteName[];
 
-/** The routes at a path, by their methods. */
+/** The routes at a path, one per method. */
 export function routesAt(path: string): readonly RouteName[] {
   return names.filter((name) => routes[name].path === path);
 }

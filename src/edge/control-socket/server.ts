@@ -1,6 +1,6 @@
-// The daemon's side of the control socket: HTTP with JSON on a unix socket that only root may open.
-// Whoever can connect could also do worse, so the limits below guard against accidents (a client that
-// hangs, a loop that floods), not against an attacker with root.
+// The daemon's side of the control socket: HTTP with JSON on a unix socket that only root may open. A client that can
+// connect could do worse anyway, so the limits below guard against accidents (a client that hangs, a loop that floods),
+// not against an attacker with root.
 
 import type { IncomingMessage, Server, ServerResponse } from "node:http";
 import { createRequire } from "node:module";
@@ -13,7 +13,7 @@ import { BadRequest } from "./requests.ts";
 const http = createRequire(import.meta.url)("node:http") as typeof import("node:http");
 
 export interface ControlServer {
-  /** Lets running requests end (2 s at most), and takes the socket away. */
+  /** Removes the socket, and lets running requests end (2 s at most). */
   close(): Promise<void>;
 }
 
@@ -24,7 +24,7 @@ const timeouts = { headersTimeout: 3_000, requestTimeout: 5_000, connectionsChec
 
 /**
  * Listens on `path` with mode 0600. The socket of a dead daemon is replaced.
- * @throws DockerwallError BAD_CONFIG when something else is there, NO_PRIVILEGE.
+ * @throws DockerwallError BAD_CONFIG if something else is there, NO_PRIVILEGE.
  */
 export async function createControlServer(options: {
   readonly path: string;
@@ -65,7 +65,7 @@ async function close(server: Server, remove: () => Promise<void>): Promise<void>
   clearTimeout(timer);
 }
 
-/** One request per connection: there is nothing to gain from keeping it, and much to keep track of. */
+/** One request per connection: keeping it open would gain nothing, and need bookkeeping. */
 function respond(response: ServerResponse, { status, value, allow }: ControlAnswer): void {
   const body = Buffer.from(JSON.stringify(value));
   response.writeHead(status, {
@@ -84,7 +84,7 @@ function readBody(request: IncomingMessage): Promise<string> {
     request.on("data", (chunk: Buffer) => {
       length += chunk.length;
       if (length <= maxBodyBytes) chunks.push(chunk);
-      else reject(new BadRequest(`the request has more than ${maxBodyBytes} bytes`, 413));
+      else reject(new BadRequest(`the request has more than ${maxBodyBytes} bytes; send a shorter one`, 413));
     });
     request.once("end", () => resolve(Buffer.concat(chunks).toString("utf8")));
     request.once("error", reject);

@@ -1,4 +1,4 @@
-// Answers of the Engine API to our model. Each parser returns a list of none or one, so that callers flatten.
+// From answers of the Engine API to our model. Each parser returns a list of none or one, so that callers can flatten.
 
 import { type HostSettings, hazardsOf } from "../../core/classify/hazards.ts";
 import { type IpAddress, parseAddress, parsePrefix } from "../../core/model/address.ts";

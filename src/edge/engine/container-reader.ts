@@ -1,6 +1,6 @@
 // Reads single containers. The engine keeps a reader waiting while it starts the container, and for as long as its shim
-// hangs: one such reading keeps no other from being made, and goes on until it is answered, as asking again would only
-// leave one more waiting in the engine.
+// hangs. Such a reading does not hold up others. It goes on until it is answered, because asking again would only leave
+// one more reader waiting in the engine.
 
 import type { Container } from "../../core/model/topology.ts";
 import { messageOf } from "../../errors.ts";
@@ -80,7 +80,7 @@ export function createContainerReader(options: ContainerReaderOptions): Containe
     const give = await place();
     const slow = setTimeout(() => {
       give();
-      fail(id, `the engine has not answered for ${options.slowAfterMs / 1000} s`);
+      fail(id, `the engine has not answered within ${options.slowAfterMs / 1000} s`);
     }, options.slowAfterMs);
     const begunAtMs = options.nowMs();
     const stamp = options.stampOf(id);

@@ -20,7 +20,7 @@ export function findSandboxFolder(): SandboxFolder {
   if (pid === undefined) {
     return {
       problem:
-        "no dockerd process of this network namespace can be looked into; run with `pid: host`, `network_mode: host` and the capability SYS_PTRACE",
+        "no dockerd process of this network namespace can be inspected; run with `pid: host`, `network_mode: host` and the capability SYS_PTRACE",
     };
   }
   const path = `/proc/${pid}/root${execRootOf(pid)}/netns`;

@@ -1,5 +1,5 @@
-// The Docker Engine API, reduced to what we read and the two things we write (create and remove a network).
-// Answers are checked field by field: what is missing or of another type becomes a default that opens nothing.
+// The Docker Engine API, reduced to what we read and the two things we write (create and remove a network). Answers are
+// checked field by field: a field that is missing or of the wrong type gets a default that opens nothing.
 
 import { createInterface } from "node:readline";
 import { Readable } from "node:stream";
@@ -231,14 +231,14 @@ function engineError(what: string, socketPath: string, error: unknown): Dockerwa
     case "EACCES":
       return new DockerwallError(
         "NO_PRIVILEGE",
-        `no permission to use the Docker socket ${socketPath}; run as root`,
+        `Dockerwall has no permission to use the Docker socket ${socketPath}; run as root`,
         options,
       );
     default: {
       const status = statusOf(error) ?? 0;
       // What a proxy says that passes on reading only.
       const hint = [403, 405].includes(status)
-        ? "; a proxy before its socket must let this request pass"
+        ? "; a proxy in front of its socket must let this request pass"
         : "";
       return new DockerwallError(
         status === 409 ? "NETWORK_EXISTS" : "ENGINE_REFUSED",

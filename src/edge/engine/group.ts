@@ -1,5 +1,5 @@
-// The engine's group of cgroup v2, and rules that know it. A container sees groups from its own downwards, so both are
-// done in the engine's own cgroup namespace.
+// The engine's cgroup v2 group, and rules that match it. A container sees groups only from its own downwards, so both
+// need the engine's own cgroup namespace.
 
 import { engineGroupOf } from "../../core/firewall/engine-hold.ts";
 import { exec } from "../kernel/iptables/exec.ts";

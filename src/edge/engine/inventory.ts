@@ -1,5 +1,5 @@
-// The engine's picture, kept current by its events: subscribe first, then list, then follow. An event only says
-// where to look; what is true is read from the engine.
+// The engine's picture, kept current by its events: subscribe first, then list, then follow. An event only says where
+// to look; the truth is read from the engine.
 
 import { contain } from "../../core/contain.ts";
 import type { Readings, Topology } from "../../core/model/topology.ts";

@@ -1,4 +1,4 @@
-// Which container a process is in: Dockerwall is on the host's network with many rights, and need not warn of itself.
+// Which container a process is in: Dockerwall is on the host's network with many rights, and must not warn of itself.
 
 import { readText } from "../listener/socket-holder.ts";
 

@@ -1,5 +1,5 @@
-// What the engine's process does, as far as its kernel tells: which packets are its own, and whether it has anything to
-// do. Asked only when it matters, as it takes a look at every descriptor or thread of that process.
+// What the engine's process does, as far as the kernel tells: which packets are its own, and whether it is idle. Asked
+// only when it matters, because it takes a look at every descriptor or thread of that process.
 
 import { readdirSync, readFileSync } from "node:fs";
 import { socketInode } from "../kernel/packet-socket.ts";

@@ -1,5 +1,5 @@
-// The engine's root folder, and what it sees there, while engines come and go: dockerd may be started anew beside us, with
-// live-restore without our containers noticing, and its pid names nothing any more then.
+// The engine's root folder and what it sees there, even as engines come and go: dockerd may restart beside us, which
+// with live-restore our containers do not notice, and its old pid then names nothing.
 
 import { closeSync, openSync, statSync } from "node:fs";
 import { readText } from "../listener/socket-holder.ts";

@@ -1,6 +1,6 @@
-// One daemon for one host. The claim is a packet queue that no rule leads to: the kernel gives each number of a network
-// namespace to one holder, only to who has NET_ADMIN there, and takes it back when the holder ends, however it ends. A
-// name that anybody may take (an abstract socket, a port, a file in /tmp) would let anybody keep the daemon away.
+// One daemon per host. The claim is a packet queue that no rule leads to. In a network namespace, the kernel gives each
+// queue number to one holder, who needs NET_ADMIN there, and takes it back however the holder ends. With a name that any
+// user may take (an abstract socket, a port, a file in /tmp), any user could keep the daemon from starting.
 // @see net/netfilter/nfnetlink_queue.c
 
 import { claimQueueNumber } from "../../core/firewall/names.ts";
@@ -11,7 +11,7 @@ import { findSocketHolder, readText, type SocketHolder } from "../listener/socke
 import { describeHolder } from "./describe-holder.ts";
 
 /**
- * Claims this host until the process ends, or the claim is given up.
+ * Claims this host until the process ends or the claim is disposed.
  * @throws DockerwallError DAEMON_RUNNING with the holder's name, NO_PRIVILEGE
  */
 export function claimHost(): Disposable {
@@ -19,18 +19,18 @@ export function claimHost(): Disposable {
     const queue = openQueue({ number: claimQueueNumber, maxLength: 1, copyBytes: 0 });
     return { [Symbol.dispose]: () => queue.close() };
   } catch (error) {
-    // Without the right to it the kernel says the same (EPERM): the claim is taken only when it is listed.
+    // Without NET_ADMIN the kernel returns the same error (EPERM): only a listed claim is really taken.
     const portId = holdersPortId();
     if (portId === undefined) throw error;
     throw new DockerwallError(
       "DAEMON_RUNNING",
-      `another dockerwall daemon guards this host: ${describeHolder(holderOf(portId))}`,
+      `another dockerwall daemon already guards this host: ${describeHolder(holderOf(portId))}`,
       { cause: error },
     );
   }
 }
 
-/** The holder's netlink address; undefined when nobody claims this host, or only root may know. */
+/** The holder's netlink address; undefined if the host is not claimed, or if only root may know. */
 function holdersPortId(): string | undefined {
   return rowsOf("/proc/net/netfilter/nfnetlink_queue").find(
     ([number]) => number === String(claimQueueNumber),

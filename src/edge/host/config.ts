@@ -1,5 +1,5 @@
-// The daemon's settings: one table, read from flags first and the environment second. Every problem is
-// reported at once, because a daemon in a restart loop shows its log one line at a time.
+// The daemon's settings, in one table: flags first, then the environment. All problems are reported at once, because
+// a daemon in a restart loop shows its log one line at a time.
 
 import envVar from "env-var";
 import { maxUpstreams, parseUpstream, upstreamForms } from "../../core/dns/upstream-text.ts";
@@ -15,13 +15,13 @@ export type LogLevel = (typeof logLevels)[number];
 
 /** Settings of the daemon, fixed for its life. */
 export interface Config {
-  /** Undefined: those of the host's resolv.conf. */
+  /** Undefined: the resolvers of the host's resolv.conf. */
   readonly upstreams: readonly Upstream[] | undefined;
   /** How long a row of `stats` outlives its last lookup. */
   readonly statsTtlSeconds: number;
-  /** Least life of a grant. */
+  /** The least TTL that a grant counts with. */
   readonly leaseFloorSeconds: number;
-  /** What a grant lives longer than the TTL that the client was told. */
+  /** How much longer a grant lives than the TTL in the client's answer. */
   readonly leaseGraceSeconds: number;
   /** Port of the DNS listener on the host that layer 1 redirects to. */
   readonly dnsPort: number;
@@ -35,11 +35,11 @@ export interface Config {
   readonly queueNumber: number;
   /** `auto` (found by way of the engine's process), `off` (no layer 2), or the absolute path of the engine's netns folder. */
   readonly sandboxFolder: string;
-  /** Where presets and entries of the user's own may stand; nothing need be there. */
+  /** A file with the user's own presets and entries; it need not exist. */
   readonly policyFile: string;
 }
 
-/** One row of the table: where a setting comes from, what it may be, and what it is otherwise. */
+/** One row of the table: where a setting comes from, its valid values, and its default. */
 export interface Setting<Value> {
   readonly env: string;
   /** Name of the flag of `daemon`, without the dashes. */
@@ -77,7 +77,7 @@ export const settings: { readonly [Key in keyof Config]: Setting<Config[Key]> } 
     env: "DOCKERWALL_LEASE_FLOOR",
     flag: "lease-floor",
     placeholder: "DURATION",
-    help: "what a shorter TTL counts as in the life of a granted address, to which the grace is added",
+    help: "least TTL to count for the life of a granted address; the grace comes on top",
     fallback: "60s",
     parse: duration(1, 86_400),
   },
@@ -85,7 +85,7 @@ export const settings: { readonly [Key in keyof Config]: Setting<Config[Key]> } 
     env: "DOCKERWALL_LEASE_GRACE",
     flag: "lease-grace",
     placeholder: "DURATION",
-    help: "how long a granted address outlives the TTL of its answer",
+    help: "how long a granted address outlives its answer's TTL",
     fallback: "300s",
     parse: duration(0, 86_400),
   },
@@ -93,7 +93,7 @@ export const settings: { readonly [Key in keyof Config]: Setting<Config[Key]> } 
     env: "DOCKERWALL_DNS_PORT",
     flag: "dns-port",
     placeholder: "PORT",
-    help: "port of the DNS listener on the host, never reachable but by redirection",
+    help: "port of the DNS listener on the host; only redirected lookups reach it",
     fallback: "5053",
     parse: wholeNumber(1, 65_535),
   },
@@ -101,7 +101,7 @@ export const settings: { readonly [Key in keyof Config]: Setting<Config[Key]> } 
     env: "DOCKERWALL_LOG_LEVEL",
     flag: "log-level",
     placeholder: logLevels.join("|"),
-    help: "least severity that is logged",
+    help: "lowest severity to log",
     fallback: "info",
     parse: oneOf(logLevels),
   },
@@ -117,7 +117,7 @@ export const settings: { readonly [Key in keyof Config]: Setting<Config[Key]> } 
     env: "DOCKERWALL_DOCKER_SOCKET",
     flag: "docker-socket",
     placeholder: "PATH",
-    help: "unix socket of the Docker engine (DOCKER_HOST=unix://PATH is understood too)",
+    help: "unix socket of the Docker engine (DOCKER_HOST=unix://PATH works too)",
     fallback: defaultDockerSocket,
     parse: dockerSocketPath,
   },
@@ -133,7 +133,7 @@ export const settings: { readonly [Key in keyof Config]: Setting<Config[Key]> } 
     env: "DOCKERWALL_HOLD",
     flag: "hold",
     placeholder: "on|off",
-    help: "close new bridges until they are known to be guarded or not",
+    help: "keep new bridges closed until it is known whether they are guarded",
     fallback: "on",
     parse: (text) => oneOf(["off", "on"])(text) === "on",
   },
@@ -141,7 +141,7 @@ export const settings: { readonly [Key in keyof Config]: Setting<Config[Key]> } 
     env: "DOCKERWALL_QUEUE",
     flag: "queue",
     placeholder: "NUMBER",
-    help: "NFQUEUE number; the next two are taken too",
+    help: "NFQUEUE number; Dockerwall uses the next two as well",
     fallback: "5353",
     parse: wholeNumber(0, 65_533),
   },
@@ -149,7 +149,7 @@ export const settings: { readonly [Key in keyof Config]: Setting<Config[Key]> } 
     env: "DOCKERWALL_SANDBOX_FOLDER",
     flag: "sandbox-folder",
     placeholder: "auto|off|PATH",
-    help: "the engine's folder of network namespaces, for the capture of its resolver",
+    help: "the engine's folder of network namespaces, needed to capture its resolver",
     fallback: "auto",
     parse: (text) => (text === "auto" || text === "off" ? text : absolutePath(text)),
   },
@@ -157,7 +157,7 @@ export const settings: { readonly [Key in keyof Config]: Setting<Config[Key]> } 
     env: "DOCKERWALL_POLICY_FILE",
     flag: "policy-file",
     placeholder: "PATH",
-    help: "presets and entries of your own (docs/policy.md); read again when it changes",
+    help: "file with your own presets and entries (docs/policy.md); read again when it changes",
     fallback: "/etc/dockerwall/policy.yml",
     parse: absolutePath,
   },
@@ -168,15 +168,15 @@ export type Environment = Readonly<Record<string, string | undefined>>;
 export type Flags = Readonly<Record<string, string | undefined>>;
 
 /**
- * Reads all settings. A flag wins over the environment; an empty variable is as good as none.
+ * Reads all settings. A flag overrides the environment; an empty variable counts as unset.
  * @throws DockerwallError BAD_CONFIG with every problem, one line each.
  */
 export function readConfig(environment: Environment, flags: Flags): Config {
   const problems = unknownVariables(environment);
   const read = <Value>(setting: Setting<Value>): Value | undefined => {
     const source = locate(setting, environment, flags);
-    // Its own accessors know no range of ours, no near miss and no flag, so each setting brings its own check; what is
-    // refused env-var reports as a sentence about the variable, of which only the reason is kept.
+    // env-var's own accessors know neither our ranges nor near misses nor flags, so each setting brings its own check.
+    // env-var words a refusal as a sentence about the variable; we keep only the reason.
     const accessors = envVar.from({ [setting.env]: source.text }, { asSetting: setting.parse });
     try {
       return accessors.get(setting.env).asSetting();
@@ -208,7 +208,7 @@ function locate(setting: Setting<unknown>, environment: Environment, flags: Flag
   return { place: setting.env, text: setting.fallback };
 }
 
-/** A mistyped variable must not be ignored: the daemon would run with less than it was asked for. */
+/** A mistyped variable must not be ignored: the daemon would run without a setting that the user asked for. */
 function unknownVariables(environment: Environment): string[] {
   const known = Object.values(settings).map((setting) => setting.env);
   return Object.keys(environment)
@@ -242,12 +242,14 @@ function oneOf<const Choice extends string>(choices: readonly Choice[]): (text: 
 
 function absolutePath(text: string): string {
   if (text.startsWith("/") && !text.includes("\0")) return text;
-  throw new Error("it must be an absolute path");
+  throw new Error("it must be an absolute path, beginning with /");
 }
 
 function socketPath(text: string): string {
   if (Buffer.byteLength(absolutePath(text)) <= maxSocketPathBytes) return text;
-  throw new Error(`the path of a unix socket has at most ${maxSocketPathBytes} bytes here`);
+  throw new Error(
+    `it may have at most ${maxSocketPathBytes} bytes, as the path of a unix socket; choose a shorter one`,
+  );
 }
 
 function dockerSocketPath(text: string): string {
@@ -255,14 +257,14 @@ function dockerSocketPath(text: string): string {
   if (scheme === undefined) return absolutePath(text);
   if (scheme === "unix") return absolutePath(text.slice("unix://".length));
   throw new Error(
-    `an engine on another machine cannot be guarded from here; mount its socket and write unix:///var/run/docker.sock`,
+    `Dockerwall can only guard the engine of its own machine; mount the engine's socket and write unix:///var/run/docker.sock`,
   );
 }
 
 function parseUpstreams(text: string): Upstream[] {
   const parts = text.split(/[\s,]+/).filter((part) => part !== "");
   if (parts.length === 0 || parts.length > maxUpstreams)
-    throw new Error(`it must name 1 to ${maxUpstreams} resolvers`);
+    throw new Error(`it must name 1 to ${maxUpstreams} resolvers, not ${parts.length}`);
   return parts.map((part) => {
     const upstream = parseUpstream(part);
     if (upstream === undefined) throw new Error(`${JSON.stringify(part)} in it is not ${upstreamForms}`);

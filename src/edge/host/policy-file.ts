@@ -1,5 +1,5 @@
-// The user's policy file, followed while it changes. A bad one, or one that is gone, leaves the last good one in force:
-// an editor that is halfway through must not close or open anything.
+// Follows the user's policy file as it changes. A bad or missing file leaves the last good version in force: an editor
+// that is halfway through saving must not close or open anything.
 
 import {
   closeSync,
@@ -25,28 +25,28 @@ import { messageOf } from "../../errors.ts";
 import { systemCode } from "../kernel/system-error.ts";
 
 export interface PolicyFileWatch extends Disposable {
-  /** The last good one; the same object until it is another. */
+  /** The last good version; the same object until it changes. */
   current(): PolicyFile;
-  /** Looks for changes that nobody tells of. */
+  /** Looks for changes without an event. */
   look(): void;
 }
 
 export interface PolicyFileOptions {
   readonly path: string;
   readonly builtIn: Presets;
-  /** Called when what is in force is another one; must not throw. */
+  /** Called when another version comes into force; must not throw. */
   readonly onChange: () => void;
-  /** One sentence, or undefined when all is well again. */
+  /** One sentence, or undefined once all is well again. */
   readonly onProblem: (problem: string | undefined) => void;
 }
 
 /**
- * For how long nothing may have changed before a change is taken for whole, milliseconds: a file that is written in
- * place is there in parts, and a part of it may be good.
+ * How long a file must stay unchanged before a change counts as complete, milliseconds: a file that is written in place
+ * appears in parts, and a part may be valid.
  */
 const quietMs = 60;
 
-/** Reads the file and follows it. That none is there at the start is no problem. */
+/** Reads the file and follows it. A missing file at the start is not a problem. */
 export function followPolicyFile(options: PolicyFileOptions): PolicyFileWatch {
   const { path, builtIn } = options;
   let last: string | undefined;
@@ -74,7 +74,7 @@ export function followPolicyFile(options: PolicyFileOptions): PolicyFileWatch {
     } catch (error) {
       const code = systemCode(error);
       if (code === "ENOENT" && last === undefined) return false;
-      // Whatever comes next is news, also the very text that was good before.
+      // Any text that comes next is news, even the one that was good before.
       last = undefined;
       if (code === "ENOENT") return refuse("it is gone", false);
       return refuse(`it cannot be read (${messageOf(error)})`, true);
@@ -82,9 +82,9 @@ export function followPolicyFile(options: PolicyFileOptions): PolicyFileWatch {
     if (text === last) return false;
     last = text;
     const result = parsePolicyFile(text, builtIn);
-    // Whoever writes it anew empties it first, and may take his time, or find the disk full.
+    // A program that rewrites the file empties it first, and may take its time or find the disk full.
     if (isBlank(result) && current !== noPolicyFile)
-      return refuse("it says nothing; write {} to take back what it said", false);
+      return refuse("it has no content; write {} to take back everything it said", false);
     if ("problems" in result) return refuse(result.problems.join("; "), text.includes("!"));
     options.onProblem(undefined);
     current = result.file;
@@ -92,20 +92,20 @@ export function followPolicyFile(options: PolicyFileOptions): PolicyFileWatch {
     return true;
   }
 
-  /** Leaves the last good one in force. Without one, what may take something away closes everything. */
+  /** Leaves the last good version in force. If there is none, a file that may take something away closes everything. */
   function refuse(problem: string, mayTakeAway: boolean): boolean {
     const closes = !wasGood && !current.closed && mayTakeAway;
     if (closes) current = closedPolicyFile;
     const effect = current.closed
-      ? "nothing is allowed on any network until it is corrected, as what it takes away is not known"
+      ? "nothing is allowed on any network until you correct it, as it is not known what it takes away"
       : wasGood
-        ? "what it said before stays in force"
+        ? "its last good version stays in force"
         : "nothing of it is in force";
     options.onProblem(`policy file ${path}: ${problem}; ${effect}`);
     return closes;
   }
 
-  /** The folder tells of every file in it: only a change of this one has it wait for longer. */
+  /** The folder reports changes of all its files: only a change of this one restarts the wait. */
   function rereadWhenQuiet(): void {
     const now = identityNow();
     if (now === waitsFor) return;
@@ -117,7 +117,7 @@ export function followPolicyFile(options: PolicyFileOptions): PolicyFileWatch {
     }, quietMs);
   }
 
-  /** The identity, or why there is none to be had. */
+  /** The file's identity, or the reason why it has none. */
   function identityNow(): string {
     try {
       return identityOf(path);
@@ -132,12 +132,12 @@ export function followPolicyFile(options: PolicyFileOptions): PolicyFileWatch {
       watcher.on("error", () => watcher.close());
       watchers.push(watcher);
     } catch {
-      // What cannot be watched is read again from time to time.
+      // A place that cannot be watched is read again from time to time.
     }
   }
 
   reread();
-  // A mounted folder tells of files that are replaced; a mounted file is not in the folder where it seems to be.
+  // A mounted folder reports replaced files; a mounted file is not in the folder where it seems to be.
   follow(dirname(path));
   follow(path);
   return {
@@ -154,14 +154,15 @@ export function followPolicyFile(options: PolicyFileOptions): PolicyFileWatch {
   };
 }
 
-/** Reads what is a file and not too long: a pipe would wait for a writer for ever, and the whole daemon with it. */
+/** Reads a regular file of limited length: a pipe would keep the whole daemon waiting for a writer. */
 function readText(path: string): string {
   const file = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
   try {
     const found = fstatSync(file);
     if (found.isDirectory()) throw new Error("it is a folder");
     if (!found.isFile()) throw new Error("it is not a regular file");
-    if (found.size > maxLength) throw new Error(`it has ${found.size} bytes; at most ${maxLength} are read`);
+    if (found.size > maxLength)
+      throw new Error(`it has ${found.size} bytes, but may have at most ${maxLength}; shorten it`);
     return readFileSync(file, "utf8");
   } finally {
     closeSync(file);

@@ -1,5 +1,5 @@
-// The resolvers of the host: the resolv.conf that the engine sees. A container on the host's network has a copy of it
-// that Docker made when it started the container and never renews; with `pid: host` the engine's own is read instead.
+// The host's resolvers: the resolv.conf that the engine sees. A container on the host's network has only a copy, which
+// Docker makes when it starts the container and never renews; with `pid: host` we read the engine's own file instead.
 
 import { isDeepStrictEqual } from "node:util";
 import { parseResolvConf } from "../../core/dns/resolv-conf.ts";
@@ -9,19 +9,19 @@ import { DockerwallError, messageOf } from "../../errors.ts";
 import { readInside } from "../sandbox/inside.ts";
 
 const path = "/etc/resolv.conf";
-/** What systemd-resolved's stub asks in turn, and where it listens. @see systemd-resolved.service(8) */
+/** The resolvers that systemd-resolved's stub asks, and where the stub listens. @see systemd-resolved.service(8) */
 const stub = { path: "/run/systemd/resolve/resolv.conf", addresses: ["127.0.0.53", "127.0.0.54"] } as const;
 
 export interface HostResolvers {
-  /** @throws DockerwallError BAD_CONFIG when there is none that can be asked. */
+  /** @throws DockerwallError BAD_CONFIG if there is no resolver that can be asked. */
   read(): readonly Upstream[];
-  /** Reads again; undefined when nothing has changed, or what stands there now is of no use. */
+  /** Reads the file again; undefined if nothing has changed, or if the file is now of no use. */
   reread(): readonly Upstream[] | undefined;
 }
 
 /**
- * `root` is the folder that the engine sees as /; undefined takes our own. `onProblem` is told each line that names a
- * server which cannot be used, once while it stands there.
+ * `root` is the folder that the engine sees as /; undefined means our own. `onProblem` gets each line with a server that
+ * cannot be used, once for as long as the line is there.
  */
 export function openHostResolvers(
   root: string | undefined,
@@ -40,7 +40,7 @@ export function openHostResolvers(
       return isStub && lastOfStub.length > 0 ? { ...upstream, leadsTo: lastOfStub } : upstream;
     });
   };
-  /** Nothing where there is no such file, or it says nothing. */
+  /** Empty if the file is missing, or names no server. */
   const readStub = (): readonly IpAddress[] => {
     try {
       return parseResolvConf(readInside(root ?? "", stub.path)).nameservers.map(({ address }) => address);
@@ -59,7 +59,7 @@ export function openHostResolvers(
       }
       const nameservers = parse(last);
       if (nameservers.length > 0) return nameservers;
-      const message = `${path} names no resolver that can be asked; set DOCKERWALL_UPSTREAM`;
+      const message = `${path} names no usable resolver; set DOCKERWALL_UPSTREAM`;
       throw new DockerwallError("BAD_CONFIG", message);
     },
     reread() {

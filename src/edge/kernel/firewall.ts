@@ -1,4 +1,4 @@
-// The host's firewall, as the control plane sees it: rules are values, and what writes them is below.
+// The host's firewall, as the control plane sees it: rules are values, and the code that writes them is below.
 
 import type { Table } from "../../core/firewall/rules/table.ts";
 import type { Family } from "../../core/model/address.ts";

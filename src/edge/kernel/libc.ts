@@ -1,5 +1,5 @@
-// The system calls that Node does not offer, called straight through the C library (glibc or musl) by koffi.
-// Each runs on the calling thread and returns at once. Numbers are those of Linux on x86-64 and arm64.
+// System calls that Node does not offer, called directly through the C library (glibc or musl) by koffi. Each runs on
+// the calling thread and returns at once. Numbers are those of Linux on x86-64 and arm64.
 
 import { constants } from "node:os";
 import { getSystemErrorName } from "node:util";

@@ -1,5 +1,5 @@
 // Entering other network namespaces. setns(2) moves one OS thread, and Node runs our code on one OS thread, so a
-// synchronous function can work in a container's sandbox while everybody else stays where they are.
+// synchronous function can work in a container's sandbox while all other threads stay where they are.
 
 import { closeSync, constants, fstatSync, openSync, statSync, writeSync } from "node:fs";
 import { DockerwallError, messageOf } from "../../errors.ts";

@@ -1,4 +1,4 @@
-// Which socket of the calling thread's namespace a packet that leaves came from.
+// Finds the socket, in the calling thread's namespace, that sent an outgoing packet.
 // @see sock_diag(7), net/ipv4/inet_diag.c, net/ipv4/udp_diag.c
 
 import { AF_INET, AF_INET6 } from "./libc.ts";

@@ -1,6 +1,7 @@
 // Readiness of descriptors for which Node has no class (netlink sockets). libuv can watch any descriptor that epoll
-// can, and koffi hands its uv_poll_t out; so no second thread and no message is needed, here or in a worker thread.
-// koffi says that this interface may change: its version is pinned, and test/kernel/readiness.test.ts holds it.
+// can, and koffi gives access to its uv_poll_t; so this needs no second thread and no messages, here or in a worker
+// thread. koffi says that this interface may change: its version is pinned, and test/kernel/readiness.test.ts checks
+// it.
 
 import koffi from "koffi";
 import { DockerwallError } from "../../errors.ts";

@@ -1,4 +1,4 @@
-// How full the kernel's tables are, by what it tells in /proc of the network namespace.
+// How full the kernel's tables are, according to /proc of the network namespace.
 
 import { closeSync, openSync, readdirSync, readFileSync, readSync } from "node:fs";
 import { queueDropped, type TableReadings } from "../../core/firewall/full-tables.ts";

@@ -1,7 +1,7 @@
-// UDP sockets on the host that share a port: one for every address and interface, and one for each guarded bridge, which
-// the kernel prefers for what comes in there. A reply that cannot be delivered (nobody answers for the address) waits
-// in the kernel at its socket's cost for three seconds, and a socket without room sends nothing to anybody. So each
-// network has a socket of its own, with room for what may wait at all: 208 KiB for an address (unres_qlen_bytes).
+// UDP sockets on the host that share a port: one for every address and interface, and one for each guarded bridge,
+// which the kernel prefers for packets from that bridge. A reply that cannot be delivered (nothing answers for the
+// address) waits in the kernel for three seconds and counts against its socket, and a full socket cannot send at all.
+// So each network has its own socket, with room for everything that may wait: 208 KiB per address (unres_qlen_bytes).
 // @see socket(7), net/core/neighbour.c
 
 import { addressBytes, familyOf, type IpAddress } from "../../core/model/address.ts";

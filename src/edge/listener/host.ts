@@ -1,5 +1,5 @@
-// Where redirected lookups arrive on the host: a socket for every address, and one for each guarded bridge, so that what
-// one network does to a socket is no other network's loss.
+// Where redirected lookups arrive on the host: one socket for every address, and one for each guarded bridge, so that
+// whatever a network does to its socket harms no other network.
 
 import { anyAddress } from "../../core/model/address.ts";
 import { messageOf } from "../../errors.ts";

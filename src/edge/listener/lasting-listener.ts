@@ -1,5 +1,5 @@
-// A listener in a place that others rule: a container with NET_ADMIN can destroy the sockets in its own namespace
-// (ss -K). What is destroyed is opened anew, ever more seldom, so that who does so without end costs next to nothing.
+// A listener in a place that others control: a container with NET_ADMIN can destroy the sockets in its own namespace
+// (ss -K). A destroyed socket is reopened, at growing intervals, so that endless destruction costs us next to nothing.
 
 import { messageOf } from "../../errors.ts";
 import type { DnsListener } from "./udp.ts";

@@ -1,4 +1,4 @@
-// How often something may be done that somebody else can demand at will.
+// How often to do something that others can demand at will.
 
 export interface Pace {
   /** How long to wait before it is done, ms; 0 is at once. To be called once for each time that it is done. */

@@ -1,4 +1,5 @@
-// Who has a port of this network namespace: the socket's inode by /proc/net, and the process that has it open.
+// Which process holds a port of this network namespace: the socket's inode from /proc/net, and the process that has the
+// socket open.
 
 import { findSocketHolder, readText, type SocketHolder } from "./socket-holder.ts";
 

@@ -1,4 +1,4 @@
-// Addresses of sockets as the system calls take them. @see ip(7), ipv6(7)
+// Socket addresses as the system calls take them. @see ip(7), ipv6(7)
 
 import { AF_INET, AF_INET6 } from "../kernel/libc.ts";
 

@@ -1,5 +1,5 @@
-// DNS over TCP for clients (RFC 7766): many questions on one connection, answers in the order in which they are
-// ready. Every resource that a client can hold is bounded: connections, questions under way, unread answers.
+// DNS over TCP for clients (RFC 7766): many questions on one connection, answers in the order in which they are ready.
+// Every resource that a client can hold is bounded: connections, questions under way, unread answers.
 
 import { createServer, type Socket } from "node:net";
 import { contain, contained, type OnFailure } from "../../core/contain.ts";

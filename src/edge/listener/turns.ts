@@ -1,5 +1,5 @@
-// What one owner may do in a turn of the event loop. Work that is done at once, again and again, would let nobody else's
-// packets be read meanwhile.
+// How much one owner may do in a turn of the event loop. Endless work that completes at once would keep the packets of
+// all others from being read.
 
 export class Turns {
   readonly #limit: number;

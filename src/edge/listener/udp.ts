@@ -1,6 +1,6 @@
-// The UDP sockets that guarded containers' questions arrive at: on the host, which layer 1 redirects to, one for each
-// guarded bridge beside the one for all, and one in each captured sandbox, opened there by others and adopted by its
-// file descriptor.
+// The UDP sockets that receive guarded containers' questions: on the host, where layer 1 redirects to, one for each
+// guarded bridge and one for all others; and one in each captured sandbox, opened there by other code and adopted by
+// its file descriptor.
 
 import { createSocket } from "node:dgram";
 import { tellFailure } from "../../core/contain.ts";
@@ -151,7 +151,9 @@ export function listenError(
     return new DockerwallError("PORT_TAKEN", message, { cause: error });
   }
   if (error.code === "EACCES" || error.code === "EPERM") {
-    return new DockerwallError("NO_PRIVILEGE", `listening on ${place} is not permitted`, { cause: error });
+    return new DockerwallError("NO_PRIVILEGE", `Dockerwall may not listen on ${place}; run as root`, {
+      cause: error,
+    });
   }
   return new DockerwallError("INTERNAL", `listening on ${place} failed: ${error.message}`, { cause: error });
 }

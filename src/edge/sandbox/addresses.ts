@@ -1,6 +1,6 @@
-// Which addresses a sandbox has: by them a container that just appeared is known before the engine tells of it, and may
-// send from them. With NET_ADMIN a container has as many as it likes, so only the first of them are read, and few of
-// those are kept.
+// The addresses of a sandbox: they identify a new container before the engine reports it, and let it send. With
+// NET_ADMIN a container can have any number of addresses, so only the first of them are read, and few of those are
+// kept.
 
 import { addressFromBytes, type IpAddress } from "../../core/model/address.ts";
 import { AF_INET, AF_INET6 } from "../kernel/libc.ts";

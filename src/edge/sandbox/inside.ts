@@ -1,4 +1,4 @@
-// Reading what another sees: a file below somebody's root folder, by the links as they are there.
+// Reads what another process sees: a file below its root folder, following links as they are there.
 
 import { readFileSync, readlinkSync } from "node:fs";
 import { dirname, join } from "node:path";

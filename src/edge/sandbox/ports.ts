@@ -1,6 +1,6 @@
-// Which ports of the host are whose. A port is the host's end of the pair of interfaces that an engine makes for a
-// container. It is found by the namespace that its other end is in, and stays its sandbox's as long as it is there:
-// with enough rights a container moves its end to another namespace of its own making.
+// Which ports of the host belong to which sandbox. A port is the host's end of the pair of interfaces that an engine
+// makes for a container. We find it by the namespace of its other end, and it stays its sandbox's for as long as it
+// exists: with enough rights a container can move its end to another namespace of its own making.
 
 import { contain, contained } from "../../core/contain.ts";
 import { messageOf } from "../../errors.ts";

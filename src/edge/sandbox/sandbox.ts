@@ -1,4 +1,4 @@
-// One network sandbox of the engine: its namespace, our sockets and tables in it, and what is known of it.
+// One network sandbox of the engine: its namespace, our sockets and tables in it, and what we know about it.
 
 import { closeSync } from "node:fs";
 import type { Standing } from "../../core/askers/index-of-askers.ts";

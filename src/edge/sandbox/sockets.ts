@@ -1,5 +1,5 @@
-// The sockets by which we stand in for Docker's resolver inside a container's sandbox. A socket belongs for life to
-// the namespace it was opened in, so it is opened there once and used from our own threads like any other.
+// The sockets with which we stand in for Docker's resolver inside a container's sandbox. A socket belongs for life to
+// the namespace that it was opened in, so we open it there once and use it from our own threads like any other.
 
 import { addressFromBytes, type IpAddress } from "../../core/model/address.ts";
 import * as libc from "../kernel/libc.ts";

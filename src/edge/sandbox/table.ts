@@ -1,26 +1,26 @@
-// Our nft tables inside a container's sandbox. The first turns what the container asks its resolver to our own sockets, which
+// Our nft tables inside a container's sandbox. The first redirects the container's questions to our own sockets, which
 // are at the resolver's address too, on other ports. So it needs no routing of loopback addresses, no masquerade and no
 // reserved address, and the client still sees its answer come from 127.0.0.11:53.
 //
 //   capture  Runs before Docker's own NAT of the same packets (priority -100); the first translation of a flow is
 //            final, so Docker's rules may come before or after ours, by iptables-nft or iptables-legacy.
-//   guard    Docker's resolver itself listens at 127.0.0.11 on two other ports, and would answer who asks it there.
-//            It stands at input, where every packet to a local socket passes, also one that was put on a wire by
-//            hand; and it needs no conntrack state, which a forged first packet could turn round. It comes last of
-//            all: a container with NET_ADMIN could turn to Docker's ports what the guard has let pass before.
+//   guard    Docker's resolver itself listens at 127.0.0.11 on two other ports, and would answer questions sent there.
+//            The guard is at input, which every packet to a local socket passes, even one that was put on a wire by
+//            hand; and it needs no conntrack state, which a forged first packet could turn round. It comes last of all:
+//            otherwise a container with NET_ADMIN could redirect packets to Docker's ports after the guard.
 //
-// A second table holds what leaves by an interface that is not known yet:
+// A second table holds packets that leave by an interface that is not known yet:
 //
 //   hold     An interface that the engine has just put into the sandbox may lead to a network that is not guarded, where
-//            the container must be guarded by its addresses before it sends. It stands at output, where every packet
-//            of the container's own passes but those that are put on a wire by hand.
+//            the container must be guarded by its addresses before it sends. The hold is at output, which every packet
+//            of the container passes except those that are put on a wire by hand.
 //
-// A third one stands in for what a kernel before 5.16 cannot do at a port:
+// A third one replaces what a kernel before 5.16 cannot do at a port:
 //
-//   cut      Nothing comes in or goes out but by loopback. Frames that are put on a wire by hand go past it.
+//   cut      Nothing comes in or goes out except by loopback. Frames that are put on a wire by hand bypass it.
 //
-// The tables belong to a socket of ours that stays open, so that NET_ADMIN in the container cannot take them away;
-// and they persist, so that they outlive us. Kernels before 6.9 cannot do both, and there they belong to nobody.
+// The tables belong to a socket of ours that stays open, so that NET_ADMIN in the container cannot remove them; and
+// they persist, so that they outlive us. Kernels before 6.9 cannot do both, and there the tables have no owner.
 
 import { cutTable, holdTable, sandboxTable } from "../../core/firewall/names.ts";
 import { type Protocol, protocolNumbers } from "../../core/model/service.ts";

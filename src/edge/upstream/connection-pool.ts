@@ -1,5 +1,5 @@
-// Connections of clients that do not know each other, bounded all together: every one costs a descriptor of ours. When
-// there is no room, whoever has most gives one up, so that nobody keeps out who has fewer.
+// Connections of independent clients, bounded in total: each costs us a descriptor. When there is no room, the client
+// with the most connections loses one, so that no client keeps out another that has fewer.
 
 import { Turns } from "../listener/turns.ts";
 

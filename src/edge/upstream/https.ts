@@ -1,5 +1,5 @@
 // DNS over HTTPS to one upstream server (RFC 8484): POST on one HTTP/2 connection, kept while it is used, with many
-// queries on it at once. The server proves its name or its address, or nothing is asked.
+// queries on it at once. The server must prove its name or its address before we ask anything.
 
 import { type ClientHttp2Session, type ClientHttp2Stream, connect, constants } from "node:http2";
 import { connect as connectTls } from "node:tls";

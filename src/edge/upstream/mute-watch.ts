@@ -1,5 +1,5 @@
-// Notices a server that has gone mute while its connection stays open: no packet says so, and the timeouts of a
-// socket do not either, because what we write puts them off.
+// Notices a server that has gone silent while its connection stays open: no packet says so, and a socket's timeouts do
+// not either, because our own writes postpone them.
 
 export interface MuteWatch {
   /** Something was asked; the server has its time from here on, or from what was asked before. */

@@ -1,5 +1,5 @@
-// Random bits for ids and letter case, from the kernel's generator, drawn in blocks: one call for each query
-// would cost more than the query.
+// Random bits for ids and letter case, from the kernel's generator, drawn in blocks: a call for each query would cost
+// more than the query.
 
 import { randomFillSync } from "node:crypto";
 

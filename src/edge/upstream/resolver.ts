@@ -1,10 +1,10 @@
-// Asks the upstream resolvers, as one answer that comes in time or an error that does:
+// Asks the upstream resolvers, with one answer or one error in time:
 //
-// - the server that answers fastest is asked first, those that fail rest for a while;
-// - when it is silent for a moment a second one is asked as well, and the first answer wins (hedging);
-// - all is over before the client's own resolver gives up;
+// - the fastest server is asked first; failing servers rest for a while;
+// - if it is silent for a moment, a second one is asked as well, and the first answer wins (hedging);
+// - everything is over before the client's own resolver gives up;
 // - equal questions under way share one answer, which also keeps a forger from betting on many at once;
-// - work is bounded in all and for each asker, and who waits is served in turn.
+// - work is bounded in total and per asker, and waiting askers are served in turn.
 
 import { contained, type OnFailure, tellFailure } from "../../core/contain.ts";
 import {

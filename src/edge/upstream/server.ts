@@ -1,4 +1,4 @@
-// One upstream server: how fast it is, whether it is well, what it copes with, and one attempt to ask it.
+// One upstream server: how fast it is, whether it is healthy, what it copes with, and one attempt to ask it.
 
 import { tellFailure } from "../../core/contain.ts";
 import { rcodes } from "../../core/dns/wire/codes.ts";

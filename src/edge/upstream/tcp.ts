@@ -1,5 +1,5 @@
-// TCP to one upstream server: one connection for one query. It is the rare way, for answers that do not fit
-// into a datagram and for servers that somebody forges.
+// TCP to one upstream server: one connection per query. This is the rare way, for answers that do not fit into a
+// datagram and for servers whose answers are being forged.
 
 import { createConnection } from "node:net";
 import { createFrameReader, renderFrame } from "../../core/dns/wire/framing.ts";

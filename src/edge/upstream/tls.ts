@@ -1,5 +1,5 @@
-// DNS over TLS to one upstream server (RFC 7858): one connection, kept while it is used, with many queries on it
-// at once (RFC 7766 6.2.1.1). The server proves its name or its address, or nothing is asked.
+// DNS over TLS to one upstream server (RFC 7858): one connection, kept while it is used, with many queries on it at
+// once (RFC 7766 6.2.1.1). The server must prove its name or its address before we ask anything.
 
 import { type ConnectionOptions, connect, type TLSSocket } from "node:tls";
 import { createFrameReader, renderFrame } from "../../core/dns/wire/framing.ts";

@@ -1,6 +1,6 @@
-// UDP to one upstream server. Sockets are connected, so the kernel drops what comes from elsewhere; their ports
-// are the kernel's random choice; and none lives long. On one socket the queries differ by random ids.
-// A socket that is sent wrong answers is under attack: it is closed, and its queries go by TCP.
+// UDP to one upstream server. Sockets are connected, so the kernel drops packets from elsewhere; their ports are the
+// kernel's random choice; and none lives long. The queries on one socket differ by random ids. A socket that receives
+// wrong answers is under attack: it is closed, and its queries go by TCP.
 
 import { createSocket, type Socket } from "node:dgram";
 import { declareCounter } from "../../core/counters/registry.ts";
@@ -11,7 +11,7 @@ import type { RandomBits } from "./random.ts";
 
 const strayMessages = declareCounter({
   name: "upstream_stray_messages",
-  help: "Messages from upstream that answered nothing: late, repeated, or forged.",
+  help: "Messages from upstream that answered no open question: late, repeated, or forged.",
   words: { one: "stray message from upstream", many: "stray messages from upstream" },
 });
 

@@ -11,7 +11,7 @@ export async function preparesNetwork(lab: Lab, name: string): Promise<void> {
   await run(engine, ...prepare, "prepared", "*.example.com");
   const twice = await engine.docker(...prepare, "prepared", "*.example.com");
   assert.equal(twice.exitCode, 73);
-  assert.match(twice.stderr, /^dockerwall: network "prepared" exists already/);
+  assert.match(twice.stderr, /^dockerwall: network "prepared" already exists/);
   const bad = await engine.docker(...prepare, "other", "*");
   assert.equal(bad.exitCode, 65);
   const fetch = ["busybox:lab", "wget", "-q", "-O", "/dev/null", "http://www.example.com/"];

@@ -147,7 +147,7 @@ function language(name: string): void {
       ?.problems.join("\n");
     assert.match(
       sentences ?? "",
-      /entry "\*\.example\.com:70000" at column 17: the port is 1 to 65535.*allows nothing until/,
+      /entry "\*\.example\.com:70000" at column 17: the port must be 1 to 65535.*allows nothing until/,
     );
     assert.match(sentences ?? "", /entry "@debain" at column 37: .*did you mean @debian\?/);
     // Made anew with a good one, and then with a bad one again, as Compose does it.
@@ -164,7 +164,7 @@ function language(name: string): void {
     await fails(engine, "stuck", ...curl("http://v4only.example.com/"));
     assert.match(
       (await status(engine)).networks.find((entry) => entry.name === "bad")?.problems.join() ?? "",
-      /what stood there before stays in force/,
+      /the previous list stays in force/,
     );
     await run(engine, "rm", "-f", "stuck");
     await run(engine, "network", "rm", "bad");
@@ -263,7 +263,7 @@ function language(name: string): void {
     });
     assert.match(
       told,
-      /policy\.yml: line 2: networks "app": entry "@mine" at column 1: there is no preset @mine.*what it said before stays in force/,
+      /policy\.yml: line 2: networks "app": entry "@mine" at column 1: there is no preset @mine.*its last good version stays in force/,
     );
     assert.match(told, /entry "\*" at column 7/);
     await succeeds(engine, "job", ...curl("http://api.example.com/"));

@@ -175,7 +175,7 @@ const cases: readonly Case[] = [
     name: "a bad entry",
     args: ["a.example.com", "foo"],
     code: 1,
-    stdout: /Problem: entry "foo": a name of one label /,
+    stdout: /Problem: entry "foo": a single-label name /,
   },
   { name: "entries as JSON", args: ["--json", "192.0.2.7"], code: 0, stdout: /"target": "192.0.2.7\/32"/ },
   {

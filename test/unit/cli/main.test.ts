@@ -57,7 +57,7 @@ const api: ControlApi = {
   status: async () => status,
   prepareNetwork: async ({ name, patterns }) => {
     if (name === "taken")
-      throw new DockerwallError("NETWORK_EXISTS", `network "${name}" exists already; remove it first`);
+      throw new DockerwallError("NETWORK_EXISTS", `network "${name}" already exists; remove it first`);
     if (patterns.includes("*")) throw new DockerwallError("BAD_ENTRY", "`*` alone would allow everything");
     return { id: "0123", name, bridge: "br-0123", subnets: ["198.18.7.0/24"] };
   },
@@ -145,7 +145,7 @@ const cases: readonly Case[] = [
   {
     args: ["prepare-network", "taken", "a.example.com"],
     code: 73,
-    stderr: 'dockerwall: network "taken" exists already; remove it first\n',
+    stderr: 'dockerwall: network "taken" already exists; remove it first\n',
   },
   { args: ["prepare-network", "n", "*"], code: 65, stderr: "dockerwall: `*` alone would allow everything\n" },
   {
@@ -168,9 +168,13 @@ const cases: readonly Case[] = [
     code: 64,
     stderr: 'dockerwall: stats has no option "--jsno"; did you mean --json?\n',
   },
-  { args: ["stats", "--json=yes"], code: 64, stderr: 'dockerwall: --json takes no value, but got "yes"\n' },
-  { args: ["stats", "app"], code: 64, stderr: /^dockerwall: stats does not know what to do with "app"/ },
-  { args: ["stats", "\x1b[2J"], code: 64, stderr: /with "\\u001b\[2J"/ },
+  { args: ["stats", "--json=yes"], code: 64, stderr: 'dockerwall: --json takes no value, but has "yes"\n' },
+  {
+    args: ["stats", "app"],
+    code: 64,
+    stderr: /^dockerwall: stats has too many arguments, from "app" on; write dockerwall stats/,
+  },
+  { args: ["stats", "\x1b[2J"], code: 64, stderr: /from "\\u001b\[2J" on/ },
   {
     args: ["daemon", "--dns-port"],
     code: 64,

@@ -47,7 +47,7 @@ const cases: readonly Case[] = [
   {
     name: "no network",
     report: stats(),
-    lines: ["No network is guarded: give one the label dockerwall.allow, or use dockerwall prepare-network."],
+    lines: ["No network is guarded. Give one the label dockerwall.allow, or use dockerwall prepare-network."],
   },
   {
     name: "a quiet network",

@@ -113,7 +113,7 @@ describe("createOverrides", () => {
       (error) =>
         error instanceof DockerwallError &&
         error.code === "NOT_FOUND" &&
-        /no command made an override of "b\.example\.com" for app/.test(error.message),
+        /app has no override for "b\.example\.com"/.test(error.message),
     );
     assert.equal(overrides.current().length, 1);
   });
@@ -125,16 +125,13 @@ describe("createOverrides", () => {
       entry,
       endsAtMs: undefined,
     }));
-    assert.throws(
-      () => overrides.add(both),
-      /is too long to be kept; put it into a label or the policy file/,
-    );
+    assert.throws(() => overrides.add(both), /is too long to keep; put it into a label or the policy file/);
     assert.deepEqual(overrides.current(), []);
     assert.deepEqual(sets.dump(), []);
   });
 
   it("refuses what the kernel would end too early", () => {
-    assert.throws(() => add(app, "!a.example.com", 25 * 86_400), /24 days at most; leave --for out/);
+    assert.throws(() => add(app, "!a.example.com", 25 * 86_400), /--for takes at most 24 days; leave it out/);
     add(app, "!a.example.com", 24 * 86_400);
     now = 23 * day;
     restart();
@@ -152,7 +149,7 @@ describe("createOverrides", () => {
       entry: `b${index}.example.com`,
       endsAtMs: undefined,
     }));
-    assert.throws(() => overrides.add(many), /there are 300 overrides already/);
+    assert.throws(() => overrides.add(many), /there are already 300 overrides/);
     assert.equal(overrides.current().length, 300);
   });
 

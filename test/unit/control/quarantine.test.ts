@@ -48,7 +48,7 @@ describe("a container that is to be cut off", () => {
     [
       "on another's network",
       side,
-      /^container "side" is on the network of container "web", .*dockerwall quarantine web$/,
+      /^container "side" uses the network of container "web" .*dockerwall quarantine web$/,
     ],
     ["on the network of one on another's network", shares("third", side), /container "web".*quarantine web$/],
     [
@@ -56,7 +56,7 @@ describe("a container that is to be cut off", () => {
       shares("orphan", container("gone")),
       /that is gone; .*docker stop orphan$/,
     ],
-    ["on the host's network", hosted, /on the host's network, .*docker stop hosted$/],
+    ["on the host's network", hosted, /on the host's network and .*docker stop hosted$/],
     [
       "on the network of one on the host's",
       shares("guest", hosted),
@@ -65,7 +65,7 @@ describe("a container that is to be cut off", () => {
     [
       "on a macvlan network too",
       container("both", on("wire")),
-      /network "wire" \(macvlan\) too, .*disconnect wire both/,
+      /network "wire" \(macvlan\), .*disconnect wire both/,
     ],
   ];
   for (const [what, one, expected] of cases) {
@@ -98,8 +98,8 @@ describe("what is said of it", () => {
       true,
       /NOT cut off: its address 198\.19\.1\.2 is not in the set/,
     ],
-    ["the rules are gone", true, false, true, /NOT cut off: the rules are not what they should be/],
-    ["its ports are open", true, true, false, /NOT cut off: its neighbours are still reached/],
+    ["the rules are gone", true, false, true, /NOT cut off: the rules are not as they should be/],
+    ["its ports are open", true, true, false, /NOT cut off: it can still reach its neighbours/],
   ];
   for (const [what, held, rules, ports, expected] of cases) {
     it(what, async () => {

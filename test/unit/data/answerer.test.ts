@@ -251,7 +251,7 @@ test("what is no longer allowed when the upstream answers is not opened", async 
     assert.equal(grants.length, 1);
     assert.equal(await askDuring("narrowed.example.org", () => use([])), "SERVFAIL");
     assert.equal(grants.length, 1);
-    assert.match(problems.join(), /narrowed\.example\.org failed: it is no longer allowed/);
+    assert.match(problems.join(), /narrowed\.example\.org failed: the name is no longer allowed/);
   } finally {
     answerer.useUpstreams([]);
     await upstream.close();
@@ -279,7 +279,7 @@ test("what ends while the upstream takes its time is not opened, and told as wha
   try {
     assert.equal(decodeMessage(await ask("www.example.org")).rcode, "SERVFAIL");
     assert.deepEqual(grants, []);
-    assert.match(problems.join(), /www\.example\.org failed: it is no longer allowed; that ended/);
+    assert.match(problems.join(), /www\.example\.org failed: the name is no longer allowed; its override ended/);
   } finally {
     answerer.useUpstreams([]);
     await upstream.close();

@@ -1,5 +1,5 @@
-// From the bytes of an upstream to what of them answers the question: the chain of CNAMEs from the question's
-// name and the records at its end. Whatever else the message holds has no right to be believed and is left out.
+// From an upstream's bytes to the part that answers the question: the chain of CNAMEs from the question's name and the
+// records at its end. Nothing else in the message deserves trust, so it is left out.
 
 import { addressFromBytes, type IpAddress } from "../../model/address.ts";
 import { classIn, type ExtendedError, flagBits, headerLength, rcodes, types } from "./codes.ts";

@@ -1,4 +1,4 @@
-// Numbers of the DNS protocol that we decide by (IANA "Domain Name System (DNS) Parameters").
+// The DNS protocol numbers that we decide by (IANA "Domain Name System (DNS) Parameters").
 
 /** Response codes; those above 15 need the OPT record (RFC 6891 6.1.3). */
 export const rcodes = {

@@ -1,5 +1,5 @@
-// DNS messages in a byte stream: two bytes of length before each (RFC 1035 4.2.2, RFC 7766 8). Pieces may be
-// cut anywhere, inside the length too; memory is one message at most, and each byte is copied once.
+// DNS messages in a byte stream, each after two bytes of length (RFC 1035 4.2.2, RFC 7766 8). Pieces may be cut
+// anywhere, even inside the length; memory is at most one message, and each byte is copied once.
 
 import { readWord, writeWord } from "./words.ts";
 

@@ -1,5 +1,5 @@
-// Records to the bytes of a response: owner names and the names of old types are compressed, and what does
-// not fit is cut by whole rrsets with TC set (RFC 2181 9).
+// From records to the bytes of a response: owner names and the names in old types are compressed, and records that do
+// not fit are cut by whole rrsets with TC set (RFC 2181 9).
 
 import {
   classIn,

@@ -1,5 +1,5 @@
-// Domain names on the wire. A name is judged, compared and mapped by its labels as bytes, never by a text in
-// which a dot could be either a separator or a part of a label.
+// Domain names on the wire. We judge, compare and map a name by its labels as bytes, never by a text in which a dot
+// could be either a separator or part of a label.
 
 import { readWord } from "./words.ts";
 

@@ -1,5 +1,5 @@
-// From the bytes of a client to one question, or to the decision that there is none. Everything that a
-// hostile client can put into a message is decided here, so that what follows meets only clean questions.
+// From a client's bytes to one question, or to the decision that there is none. Everything that a hostile client can
+// put into a message is handled here, so that later code only sees clean questions.
 
 import { classIn, flagBits, headerLength, type Rcode, rcodes, types } from "./codes.ts";
 import { type Name, nameText, readName, skipName } from "./name.ts";

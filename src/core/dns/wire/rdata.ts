@@ -1,5 +1,5 @@
-// Rdata in parts: names that may be compressed are read out whole, as they would be broken at another offset,
-// and what would lead a client past its permission is taken out of HTTPS and SVCB records.
+// Rdata in parts: names that may be compressed are read in full, as they would break at another offset, and data that
+// would lead a client past its permission is removed from HTTPS and SVCB records.
 
 import { types } from "./codes.ts";
 import { type Name, readName } from "./name.ts";

@@ -1,4 +1,4 @@
-// Answers that we make ourselves. Each takes the head of the query and the bytes that the response may have.
+// Answers that we make ourselves. Each takes the head of the query and the maximum size of the response in bytes.
 
 import { addressBytes, familyOf, type IpAddress } from "../../model/address.ts";
 import { type ExtendedError, extendedErrors, type Rcode, rcodes, types } from "./codes.ts";

@@ -1,4 +1,4 @@
-// The names that stand for addresses in reverse lookups (RFC 1035 3.5, RFC 3596 2.5).
+// The names of addresses in reverse lookups (RFC 1035 3.5, RFC 3596 2.5).
 
 import { addressFromBytes, type IpAddress, parseAddress } from "../../model/address.ts";
 

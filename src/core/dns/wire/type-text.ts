@@ -1,4 +1,4 @@
-// Types of records by name (IANA "Resource Record (RR) TYPEs"), as far as a container may ask for them.
+// Record types by name (IANA "Resource Record (RR) TYPEs"), as far as a container may ask for them.
 
 import { types } from "./codes.ts";
 

@@ -1,5 +1,5 @@
-// Our own questions to an upstream, and whether what comes back is about them. No byte of a client but its
-// question goes out; the letters' case is random where the server copes (0x20), and it must come back so.
+// Our own questions to an upstream, and the check that an answer belongs to one. Apart from the question, no byte of a
+// client's goes out; the case of the letters is random if the server copes (0x20), and must come back unchanged.
 
 import { classIn, flagBits, headerLength, maxUdpPayload, types } from "./codes.ts";
 import type { Question } from "./question.ts";

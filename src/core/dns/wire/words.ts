@@ -1,4 +1,4 @@
-// 16-bit words in network order. Reading past the end gives zeros: bounds are checked where they decide.
+// 16-bit words in network order. Reading past the end returns zeros: bounds are checked where they matter.
 
 /** The word at `offset`. */
 export function readWord(bytes: Uint8Array, offset: number): number {

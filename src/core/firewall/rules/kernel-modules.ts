@@ -1,4 +1,4 @@
-// Which module of the kernel a rule's parts need: what is told where one is missing, as the word after `modprobe`.
+// Which kernel module each part of a rule needs: error messages name it as the argument of `modprobe`.
 
 import type { Family } from "../../model/address.ts";
 import type { SetType } from "../sets.ts";

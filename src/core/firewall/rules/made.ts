@@ -1,5 +1,5 @@
-// What was made for our rules: iptables-nft makes tables and built-in chains when the first rule goes into them, and
-// never takes one away. A chain of ours remembers them in the kernel, for whichever process uninstalls.
+// Tables and built-in chains that were created for our rules: iptables-nft creates them when the first rule goes in,
+// and never removes one. A chain of ours remembers them in the kernel, for whichever process uninstalls.
 
 import { chainNames } from "../names.ts";
 import type { Observed, ObservedTable } from "./observed.ts";

@@ -1,4 +1,4 @@
-// What a rule can look at, as a closed list of values. Each is written in the words of its iptables extension.
+// What a rule can match, as a closed list of values. Each is written in the words of its iptables extension.
 
 import type { setNames } from "../names.ts";
 

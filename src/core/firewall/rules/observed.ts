@@ -1,4 +1,4 @@
-// The rules that stand, as far as a plan needs them: of our chains what is in them, of all others only where our jumps are.
+// The present rules, as far as a plan needs them: the contents of our chains, and only our jumps in all others.
 
 /** A chain of ours. */
 export type ObservedChain =

@@ -1,5 +1,5 @@
-// From the rules that should stand and the rules that do, the one restore file that makes them equal, or nothing. Our
-// chains are replaced whole; in built-in chains only our own jumps are touched.
+// From the desired and the present rules to the one restore file that makes them equal, or to nothing. Our chains are
+// replaced as a whole; in built-in chains we touch only our own jumps.
 
 import { type ChainName, chainNames } from "../names.ts";
 import { type Missing, madeIn, madeRule } from "./made.ts";

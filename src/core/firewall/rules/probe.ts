@@ -1,5 +1,5 @@
-// What the kernel must be able to do for our rules, as the shortest rules and sets that need it: tried before the daemon
-// starts (entrypoint.sh), where a shell can say in one sentence what is missing.
+// What the kernel must support for our rules, as the shortest rules and sets that need it. They are tried before the
+// daemon starts (entrypoint.sh), where a shell can say in one sentence what is missing.
 
 import type { Family } from "../../model/address.ts";
 import { renderSet } from "../render-set.ts";

@@ -1,5 +1,5 @@
-// The text of rules, exactly as iptables-save prints it, so that reading back is comparing text.
-// What the kernel would refuse, or take for something else than it says here, is refused before: it is a slip of ours.
+// Rules as text, exactly as iptables-save prints them, so that reading back means comparing text. A value that the
+// kernel would refuse or misread is a mistake of ours, and is refused here.
 
 import { parsePrefix, renderPrefix } from "../../model/address.ts";
 import { connectionMark, packetMarkMask, unsettledMark } from "../names.ts";

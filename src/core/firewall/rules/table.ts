@@ -1,5 +1,4 @@
-// Rules, chains and tables as values. Text is made of them in one place (render.ts), and in another what has to be done
-// (plan.ts).
+// Rules, chains and tables as values. One place turns them into text (render.ts), another plans the changes (plan.ts).
 
 import type { ChainName } from "../names.ts";
 import type { Match } from "./match.ts";

@@ -1,4 +1,4 @@
-// Rules by the bridge that a packet comes from, which stand in more than one chain.
+// Rules about the bridge that a packet comes from; they are used in more than one chain.
 
 import { heldPrefix, setNames } from "../names.ts";
 import { fromInterface, inSet, inState, isAnswer, type Match, notInSet } from "../rules/match.ts";

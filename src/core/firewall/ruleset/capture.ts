@@ -1,4 +1,4 @@
-// Lookups of guarded containers, to whatever server, are led to us.
+// Leads the lookups of guarded containers to us, whichever server they were sent to.
 
 import { chainNames as chain } from "../names.ts";
 import { inSet, notInSet, toPort } from "../rules/match.ts";

@@ -1,4 +1,4 @@
-// What becomes of a denied packet: it is remembered, and dropped, told of, or in audit mode let pass.
+// What happens to a denied packet: it is recorded, and then dropped, rejected, or in audit mode let pass.
 
 import { chainNames as chain, connectionMark, rejectedMark } from "../names.ts";
 import { hasMark, inSet, inState, notInSet } from "../rules/match.ts";

@@ -1,4 +1,4 @@
-// What is forwarded: whose packets are judged, and who may come in.
+// Forwarded packets: which are judged, and which may come in.
 
 import { chainNames as chain } from "../names.ts";
 import { inSet, inState, notInSet } from "../rules/match.ts";

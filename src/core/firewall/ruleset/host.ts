@@ -1,4 +1,4 @@
-// What is for the host itself: from guarded containers only lookups, and what `host` entries name.
+// Packets to the host itself: guarded containers may send only lookups, and what `host` entries name.
 
 import { chainNames as chain, setNames } from "../names.ts";
 import { inSet, isAnswer, type Match, toPort } from "../rules/match.ts";

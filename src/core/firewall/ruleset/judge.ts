@@ -1,4 +1,4 @@
-// What a guarded container sends out: granted, put before the daemon, or refused.
+// Packets that a guarded container sends out: granted, passed to the daemon, or refused.
 
 import { askedMark, chainNames as chain, connectionMark, refusedMark } from "../names.ts";
 import { hasMark, inSet, inState, isAnswer, type Match } from "../rules/match.ts";

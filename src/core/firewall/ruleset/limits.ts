@@ -1,4 +1,4 @@
-// How much of what one address may do before the rest is shed.
+// How much one address may do before the rest is dropped.
 
 import type { Hashlimit, Match } from "../rules/match.ts";
 import { ownersAtMost } from "../sets.ts";

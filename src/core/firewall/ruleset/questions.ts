@@ -1,7 +1,8 @@
-// What the engine's own resolver asks for containers leaves by the host's OUTPUT, where it looks like a question of any
-// program of root's. So each such question waits for the daemon, which lets it go at once unless it may be that of a
-// guarded container whose capture came late (src/data/packets/engine-questions.ts). Nothing of the host is cut for want of a daemon:
-// when nobody listens to the queue, and soon when who listens no longer answers, questions pass it by.
+// Lookups that the engine's own resolver makes for containers leave through the host's OUTPUT, where they look like
+// those of any program of root. So each such question waits for the daemon, which lets it go at once unless it may
+// belong to a guarded container that was captured late (src/data/packets/engine-questions.ts). A missing daemon
+// must not cut the host off: questions bypass the queue when nothing listens to it, and soon after the listener has
+// stopped responding.
 
 import { askedMark, chainNames as chain, engineQueueNumber } from "../names.ts";
 import { inSet, inState, type Match, toPort } from "../rules/match.ts";

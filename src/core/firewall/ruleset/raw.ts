@@ -1,4 +1,4 @@
-// Table raw: whether a packet comes from whose address it has, before anything else looks at it.
+// Table raw: checks, before anything else sees a packet, that it comes from the owner of its source address.
 
 import { chainNames as chain, senderMark, unsettledMark, unsettledQueueNumber } from "../names.ts";
 import { hasMark, inSet, type Match, toPort } from "../rules/match.ts";

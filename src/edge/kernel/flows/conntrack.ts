@@ -1,4 +1,4 @@
-// The kernel's connection tracking: which flows there are, what they are marked with, and how to change or forget them.
+// The kernel's connection tracking: which flows exist, how they are marked, and how to change or forget them.
 // @see include/uapi/linux/netfilter/nfnetlink_conntrack.h, net/netfilter/nf_conntrack_netlink.c
 
 import {

@@ -1,5 +1,5 @@
-// The queue in which the engine's own questions wait. It is taken before anybody decides, and rules go by it only while
-// somebody says that they are looked after.
+// The queue in which the engine's questions wait. We open it before anything can decide about them, and the rules use
+// it only while a daemon says that it is awake.
 
 import { engineQueueNumber, setNames } from "../../../core/firewall/names.ts";
 import { splitZero } from "../../../core/firewall/sets.ts";

@@ -1,5 +1,5 @@
-// Packets that a rule put before us (-j NFQUEUE), and our verdicts on them. A queue is closed when it fails: without
-// --queue-bypass, and unless it says otherwise, the kernel drops what we do not take.
+// Packets that a rule passes to us (-j NFQUEUE), and our verdicts on them. A queue that fails is closed: without
+// --queue-bypass, and unless it says otherwise, the kernel then drops the packets.
 // @see include/uapi/linux/netfilter/nfnetlink_queue.h
 
 import { DockerwallError } from "../../../errors.ts";

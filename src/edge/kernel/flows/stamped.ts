@@ -1,5 +1,5 @@
-// Who gets an address that another had must not get his open flows: a packet with the same ports would pass by the
-// stamp of a flow that was admitted for somebody else.
+// A container that gets another's former address must not inherit its open flows: a packet with the same ports would
+// pass because of the stamp of a flow that was admitted for the former owner.
 
 import { connectionMark } from "../../../core/firewall/names.ts";
 import { type Family, familyOf, type IpAddress } from "../../../core/model/address.ts";

@@ -1,5 +1,5 @@
-// Brings the control plane's kernel sets to what the classification wants: additions first, so that nothing
-// that stays is without its entry for a moment.
+// Updates the control plane's kernel sets to what the classification demands: additions first, so that everything that
+// stays always has its entry.
 
 import { planChunks } from "../../../core/firewall/chunks.ts";
 import { sandboxOf } from "../../../core/firewall/names.ts";

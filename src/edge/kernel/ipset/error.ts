@@ -1,4 +1,4 @@
-// How the kernel refuses what is done to a set, told apart by what to do about it.
+// The kernel's refusals of changes to a set, classified by what to do about them.
 // @see include/uapi/linux/netfilter/ipset/ip_set.h (enum ipset_errno), ip_set_hash.h, ip_set_list.h
 
 import { constants } from "node:os";

@@ -1,5 +1,5 @@
-// Kernel sets, told straight to the kernel by netlink. An entry is in the kernel when add() returns (about 5 µs),
-// which is what lets an answer follow its grant without waiting.
+// Kernel sets, changed directly by netlink. An entry is in the kernel when add() returns (about 5 µs), which lets an
+// answer follow its grant without waiting.
 
 import type { SetSpec, SetType } from "../../../core/firewall/sets.ts";
 import { DockerwallError } from "../../../errors.ts";

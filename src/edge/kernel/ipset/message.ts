@@ -1,4 +1,4 @@
-// What the kernel's ipset subsystem is told and tells: commands, and what they say about sets.
+// Messages to and from the kernel's ipset subsystem: commands, and what they say about sets.
 // @see include/uapi/linux/netfilter/ipset/ip_set.h, net/netfilter/ipset/ip_set_core.c
 
 import type { SetSpec, SetType } from "../../../core/firewall/sets.ts";

@@ -1,4 +1,4 @@
-// The firewall by iptables, in both of its variants: one is used, and the other kept clean.
+// The firewall by iptables, in both variants: one is used, the other kept clean.
 
 import { concernsRules } from "../../../core/firewall/rules/plan.ts";
 import { DockerwallError, problemsOf } from "../../../errors.ts";

@@ -1,5 +1,5 @@
-// The host's rules, by iptables-save and iptables-restore: observe, apply, read back. On the nft backend what has
-// changed is seen by the bytes of the rules, without iptables-save.
+// The host's rules, by iptables-save and iptables-restore: observe, apply, read back. On the nft backend we see changes
+// in the bytes of the rules, without iptables-save.
 
 import { chainNames } from "../../../core/firewall/names.ts";
 import { findUnusedChains, type Missing, readMade } from "../../../core/firewall/rules/made.ts";

@@ -1,5 +1,5 @@
-// Rules of ours in what the host keeps for its next boot. Whoever saves all rules while we run (iptables-save,
-// netfilter-persistent save) saves ours too, and their sets are in no such file: at boot the whole of it is refused.
+// Rules of ours in the host's saved rules. Saving all rules while we run (iptables-save, netfilter-persistent save)
+// saves ours too, but not their sets: at boot the whole file is then refused.
 
 import { readdirSync } from "node:fs";
 import { readInside } from "../../sandbox/inside.ts";
@@ -33,7 +33,7 @@ export function findSavedRules(root: string): readonly string[] {
     const fix = oneRuleEach.test(text)
       ? `take them out (sed -i /DOCKERWALL-/d ${path})`
       : "delete each table dockerwall, each chain DOCKERWALL-* and each rule that jumps to one";
-    return `${path} holds rules of Dockerwall, and sets that they name are missing at boot: it is refused as a whole then, the host's own rules with it; ${fix}, or have the sets made before (dockerwall boot-guard --sets)`;
+    return `${path} contains rules of Dockerwall whose sets are missing at boot, so the whole file is refused then, the host's own rules included; ${fix}, or have the sets created first (dockerwall boot-guard --sets)`;
   });
 }
 

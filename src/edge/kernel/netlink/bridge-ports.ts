@@ -1,4 +1,4 @@
-// The ports of a bridge that are not plainly containers', and the devices of the host's default routes.
+// The ports of a bridge that are not plainly a container's, and the devices of the host's default routes.
 
 import { closeSync, readdirSync } from "node:fs";
 import {

@@ -1,4 +1,4 @@
-// Tells at once when something that is no container's joins a bridge, or leaves it.
+// Reports at once when a device that is not a container's joins or leaves a bridge.
 
 import { isPlainPort } from "../../../core/classify/bridge-ports.ts";
 import { contain } from "../../../core/contain.ts";

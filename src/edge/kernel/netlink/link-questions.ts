@@ -1,4 +1,4 @@
-// What is asked of rtnetlink about one interface, or one namespace, at a time.
+// Questions to rtnetlink about a single interface or namespace.
 
 import { type Link, readLinkEvent, readNamespaceId, writeGetLink, writeGetNamespaceId } from "./links.ts";
 import { isInterfaceMissing, isMissing, type NetlinkSocket } from "./socket.ts";

@@ -1,6 +1,5 @@
-// Follows the interfaces of the host: which bridge each is a port of, and in which network namespace its other end is.
-// What a container does inside of its own namespace changes nothing here, so what is decided by it is not the
-// container's to choose.
+// Follows the host's interfaces: which bridge each is a port of, and in which network namespace its other end is. What
+// a container does inside its own namespace changes nothing here, so it cannot influence decisions based on this.
 
 import { DockerwallError } from "../../../errors.ts";
 import type { Readiness } from "../readiness.ts";

@@ -1,4 +1,4 @@
-// The interfaces of a network namespace, as rtnetlink tells of them.
+// The interfaces of a network namespace, as rtnetlink reports them.
 // @see rtnetlink(7), include/uapi/linux/if_link.h
 
 import { AF_UNSPEC } from "../libc.ts";

@@ -1,5 +1,5 @@
-// The bytes of netlink: messages, the attributes in them, and how to read them. Numbers in headers are in host order; those in
-// attributes are in whichever order the subsystem wants, so the order is in the method's name.
+// The bytes of netlink: messages, their attributes, and how to read them. Numbers in headers are in host order; those
+// in attributes are in the subsystem's order, so the method's name says which.
 // @see netlink(7), include/net/netlink.h, include/uapi/linux/netfilter/nfnetlink.h
 
 import { endianness } from "node:os";

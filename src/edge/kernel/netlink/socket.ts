@@ -1,5 +1,5 @@
-// A netlink socket whose requests are answered before they return: the kernel runs a netfilter request inside
-// send(), so its acknowledgement lies in the receive queue when send() returns. Nothing here ever waits.
+// A netlink socket whose requests are answered before they return: the kernel runs a netfilter request inside send(),
+// so the acknowledgement is in the receive queue when send() returns. Nothing here ever waits.
 // @see netlink(7), net/netlink/af_netlink.c
 
 import { close } from "node:fs";

@@ -1,6 +1,6 @@
-// The chain of a guarded port, in the bytes of nftables. What is neither IP nor ARP, and what comes from an address that
-// is not its container's, goes no further: not to the host, and not to a neighbour on the same bridge either, whether
-// or not the host's kernel shows bridged packets to iptables (br_netfilter).
+// The chain of a guarded port, in the bytes of nftables. A packet that is neither IP nor ARP, or that comes from an
+// address that is not its container's, goes no further: neither to the host nor to a neighbour on the same bridge,
+// whether or not the host's kernel shows bridged packets to iptables (br_netfilter).
 
 import { senderMark } from "../../../core/firewall/names.ts";
 import type { PortGuard } from "../../../core/firewall/port-guard.ts";

@@ -1,14 +1,14 @@
-// Our nft table of the host, hung on the ports of guarded containers and of those in quarantine.
+// Our nft table on the host, attached to the ports of guarded and quarantined containers.
 //
-//   guard-N     What may come in by the port with index N, and the mark of what was seen to come from its sender.
+//   guard-N     What may come in through the port with index N, and the mark of packets seen to come from its sender.
 //   cut-N       Nothing comes in.
 //   cut-out-N   Nothing goes out: no neighbour reaches it either.
 //
-// Chains hang on a device by its name. Where a device is gone its chain may stay, and hang on the next one of that name:
-// so each rule asks for the index too, and the chain is taken away when its port is.
+// Chains are attached to a device by name. When the device is gone its chain may stay, and get attached to the next one
+// with that name: so each rule also checks the index, and the chain is removed when its port is gone.
 //
-// The table outlives us: while the daemon is dead, a port that comes has no chain, so nothing that it sends is marked,
-// and a guarded bridge takes nothing without the mark. Kernels from 6.9 on keep it from everybody's hands but ours.
+// The table outlives us: a port that appears while the daemon is dead has no chain, so nothing that it sends is marked,
+// and a guarded bridge takes nothing without the mark. From 6.9 on, the kernel lets only us change the table.
 
 import { portTable } from "../../../core/firewall/names.ts";
 import type { PortGuard } from "../../../core/firewall/port-guard.ts";

@@ -1,4 +1,4 @@
-// What nftables tells of tables, chains and rules.
+// What nftables reports about tables, chains and rules.
 // @see include/uapi/linux/netfilter/nf_tables.h
 
 import { eachAttribute, type NetlinkMessage, readBytes, readText } from "../netlink/message.ts";

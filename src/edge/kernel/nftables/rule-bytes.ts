@@ -1,5 +1,5 @@
-// Rules as the kernel holds them, without iptables-save: compared byte for byte. What is equal to a reading at which
-// iptables-save was read too still says what it said then, and that is known within a millisecond, without a process.
+// Rules as the kernel holds them, without iptables-save: compared byte for byte. If they equal a reading that
+// iptables-save confirmed at the time, they still say the same; we know this within a millisecond, without a process.
 
 import {
   type Observed,

@@ -1,5 +1,5 @@
-// Tells at once when somebody changes rules near ours. The nft backend announces every change by netlink; the legacy
-// one announces nothing, and is looked at on a timer only.
+// Reports at once when rules near ours change. The nft backend announces every change by netlink; the legacy one
+// announces nothing, so only a timer looks at it.
 
 import { contain } from "../../../core/contain.ts";
 import { eachAttribute, readText } from "../netlink/message.ts";

@@ -1,4 +1,4 @@
-// Sets of nftables, in the bytes of netlink: making one, and what is in it.
+// Sets of nftables, in the bytes of netlink: creating one, and its elements.
 // @see include/uapi/linux/netfilter/nf_tables.h
 
 import { hostBytes, NLM_F_CREATE } from "../netlink/message.ts";

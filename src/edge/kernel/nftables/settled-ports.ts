@@ -1,14 +1,14 @@
-// Our nft table of the host's bridges. A port is settled when it is known where its sandbox stands and the kernel has
-// what that demands, or when it is no container's. What comes from any other port is marked with it, so that it waits in a
-// queue for the daemon (rules of raw): behind the bridge nobody knows the port any more, and what else is in a packet its
-// sender can choose.
+// Our nft table for the host's bridges. A port is settled if its sandbox is known and the kernel has everything that
+// follows from this, or if it belongs to no container. Packets from any other port are marked with it, so that they
+// wait in a queue for the daemon (rules of raw): behind the bridge the port is no longer known, and the sender can
+// choose everything else in a packet.
 //
 //   settled  The settled ports, by index. No other port ever has that index.
-//   awake    IP and IPv6, for as long as the daemon has lately said that it is there: nothing waits for one that hangs.
-//   mark     Comes before br_netfilter shows the packet to the rules of iptables.
+//   awake    IP and IPv6, while the daemon has recently said that it is awake: nothing waits for one that hangs.
+//   mark     Comes before br_netfilter shows the packet to iptables.
 //
-// The table goes with the daemon, so that nothing is marked which nobody takes the mark from. Kernels before 5.12 do not
-// take it away when the daemon is killed: there it marks nothing more when that has not said for long that it is awake.
+// The table goes away with the daemon, so that no packet gets a mark that nothing removes. Kernels before 5.12 do not
+// remove it when the daemon is killed: there it stops marking when the daemon has long not said that it is awake.
 
 import { bridgeTable, portPrefix, unsettledMark } from "../../../core/firewall/names.ts";
 import { messageOf } from "../../../errors.ts";

@@ -1,4 +1,4 @@
-// Whether tables of nftables are there, and taking them away.
+// Whether nftables tables exist, and removing them.
 
 import { isMissing, type NetlinkSocket } from "../netlink/socket.ts";
 import type { NftTable } from "./numbers.ts";

@@ -1,5 +1,5 @@
-// iptables-nft makes tables and built-in chains when the first rule goes into them, and never takes one away. What was
-// made for our rules goes with them, when nobody else has put anything into it.
+// iptables-nft creates tables and built-in chains when the first rule goes in, and never removes one. Those that were
+// created for our rules go with them, unless other software has put something in.
 
 import { type Missing, tableItself, type UnusedChains } from "../../../core/firewall/rules/made.ts";
 import type { Table } from "../../../core/firewall/rules/table.ts";

@@ -1,4 +1,4 @@
-// What nftables is told, in the bytes of netlink: one batch, tables, base chains, and rules as lists of expressions.
+// Messages to nftables, in the bytes of netlink: one batch with tables, base chains, and rules as lists of expressions.
 // @see include/uapi/linux/netfilter/nf_tables.h, net/netfilter/nfnetlink.c (batch)
 
 import type { Family } from "../../../core/model/address.ts";

@@ -1,4 +1,4 @@
-// Flows to Docker's resolver that began before a sandbox was captured, and lead past us as long as they are tracked.
+// Flows to Docker's resolver that began before a sandbox was captured, and bypass us for as long as they are tracked.
 
 import { withNamespace } from "../../kernel/netns.ts";
 import type { Attempt, Sandbox } from "../sandbox.ts";

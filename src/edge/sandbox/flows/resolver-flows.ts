@@ -1,6 +1,6 @@
-// A client that asks again and again from one UDP socket keeps its flow alive, and with it the translation that its
-// first question got: past us after a capture. A sandbox that was in use before has to forget those flows; in one that
-// was captured in time there are none.
+// A client that keeps asking from one UDP socket keeps its flow alive, and with it the translation of its first
+// question: past us, even after a capture. A sandbox that was in use before must forget those flows; in a sandbox
+// captured in time there are none.
 
 import { type Conntrack, type Flow, openConntrack } from "../../kernel/flows/conntrack.ts";
 import { resolverAddress } from "../sockets.ts";

@@ -1,5 +1,5 @@
-// Which files have been made in a folder, told when we ask and complete at that moment. Node's own watch tells of it in
-// a later turn of the event loop, when what had to be decided by it is decided.
+// Which files have been made in a folder: asked synchronously, and complete at that moment. Node's own watch reports
+// them in a later turn of the event loop, after the decision that needs them.
 // @see inotify(7)
 
 import { endianness } from "node:os";
@@ -53,7 +53,7 @@ export function noticeMadeFiles(folder: string, onProblem: (problem: string) => 
     } catch (error) {
       const problem = messageOf(error);
       if (problem !== unwatchable)
-        onProblem(`what comes and goes in ${folder} cannot be noticed: ${problem}; it is tried again`);
+        onProblem(`changes in ${folder} cannot be watched: ${problem}; trying again`);
       unwatchable = problem;
     }
     return watched;

@@ -1,8 +1,8 @@
-// The folder in which an engine keeps the network namespaces of its containers, one file each. A new one has to be
-// seen within milliseconds: its container asks its first question some 70 ms later.
+// The folder in which an engine keeps the network namespaces of its containers, one file each. We must see a new one
+// within milliseconds: its container asks its first question some 70 ms later.
 //
-//   The engine makes an empty file and then mounts the namespace on it. inotify tells of the file only, so a new file
-//   is tried again until it is a namespace.
+//   The engine makes an empty file and then mounts the namespace on it. inotify reports the file only, so a new file is
+//   tried again until it is a namespace.
 //   A file is gone when it is removed, unmounted, or when another namespace is mounted on it.
 //   The engine makes the folder with its first container; until then the nearest folder above is watched.
 //   A host-network container leaves our own namespace there; it is never reported, nor is a second name of another.

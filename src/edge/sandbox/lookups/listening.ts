@@ -1,4 +1,4 @@
-// Our listeners inside a sandbox, by UDP and TCP. A socket that the container destroys is opened anew.
+// Our listeners inside a sandbox, by UDP and TCP. A socket that the container destroys is reopened.
 
 import type { Transport } from "../../../core/dns/wire/message.ts";
 import { type Lasting, listenLasting } from "../../listener/lasting-listener.ts";

@@ -1,5 +1,5 @@
-// What becomes of a question that came in a sandbox: it waits until the sandbox is classified, is answered by us where
-// that is guarded, and passed on to the engine's resolver where it is open.
+// What happens to a question that arrives in a sandbox: it waits until the sandbox is classified; then we answer it if
+// the sandbox is guarded, or pass it on to the engine's resolver if it is open.
 
 import type { Standing } from "../../../core/askers/index-of-askers.ts";
 import { contain, contained } from "../../../core/contain.ts";

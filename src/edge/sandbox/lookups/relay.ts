@@ -1,6 +1,6 @@
-// Asks a question from inside a sandbox, as its container would. Used to pass a question of an unguarded container on
-// to the resolver that it meant (in the moment between its first address and our giving the sandbox back), and to see
-// by behaviour that a guarded one is captured.
+// Asks a question from inside a sandbox, as its container would. Used to pass an unguarded container's question on to
+// the resolver that it was meant for (between the sandbox's first address and its release), and to check by behaviour
+// that a guarded container is captured.
 
 import { createSocket } from "node:dgram";
 import { contain } from "../../../core/contain.ts";

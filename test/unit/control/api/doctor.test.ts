@@ -48,7 +48,7 @@ function seen(...pictures: (readonly Container[])[]): DoctorInput["topology"] {
   return () => left.shift() ?? assert.fail("asked too often");
 }
 const uncaptured =
-  "capture of web: it runs on a guarded network, and its lookups are NOT captured; restart the container, and look into the log";
+  "capture of web: it runs on a guarded network, but its lookups are NOT captured; restart the container, and look into the log";
 
 const fails = async (): Promise<never> => {
   throw new Error("somebody keeps the lock");
@@ -67,7 +67,7 @@ describe("doctor", () => {
     [
       "rules of others that cannot be read",
       { foreignMarks: fails },
-      ["marks: the rules of others cannot be read: somebody keeps the lock"],
+      ["marks: the rules of other software cannot be read: somebody keeps the lock"],
     ],
     ["a container that is captured", { topology: seen([web], [web]), examine: found("198.19.0.2") }, []],
     ["one in whose sandbox nothing was asked", { topology: seen([web], [web]) }, [uncaptured]],

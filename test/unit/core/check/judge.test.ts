@@ -125,8 +125,8 @@ describe("a stack without a mistake", () => {
   });
   it("says what is open, and what no wall holds", () => {
     assert.deepEqual(linesOf(report.warnings), [
-      '7: container "gluetun" has NET_ADMIN, and unless the engine maps its users to others (userns-remap) with it the host\'s own interfaces: it is NOT contained',
-      '22: container "prowlarr" is on network "proxy" too, which is not guarded: it is held to the same allowlist there',
+      '7: container "gluetun" has NET_ADMIN, and with it the host\'s own interfaces unless the engine maps users (userns-remap): it is NOT contained',
+      '22: container "prowlarr" is also on network "proxy", which is not guarded: the same allowlist applies to it there',
       '28: container "jellyfin" is on the host\'s network, which is not guarded',
     ]);
   });
@@ -151,7 +151,7 @@ networks:
   [
     "a network's label on a service",
     "services:\n  web:\n    labels:\n      - dockerwall.mode=audit\n",
-    ['4: container "web", label dockerwall.mode: it counts on a network only; move it there'],
+    ['4: container "web", label dockerwall.mode: it has no effect here, only on a network; move it there'],
   ],
   [
     "a service's label without a guarded network",
@@ -169,7 +169,7 @@ services:
 networks: { vpn: { labels: { dockerwall.allow: } } }
 `,
     [
-      '4: container "app", label dockerwall.allow: it is on the network of container "vpn", whose labels count for both; label that one',
+      '4: container "app", label dockerwall.allow: it uses the network of container "vpn", whose labels apply to both; label that container',
     ],
   ],
   [
@@ -211,8 +211,8 @@ networks:
       dockerwall.upstream: 999.1.1.1
 `,
     [
-      '7: network "app", label dockerwall.allow: entry "a.example.com:99999" at column 1: the port is 1 to 65535, or FROM-TO, not "99999"; nothing at all is allowed until it is corrected, as what it takes away is not known',
-      '8: network "app", label dockerwall.allow: entry "https://b.example.com/" at column 21: it is a URL; leave out what stands before the host, and the path; nothing at all is allowed until it is corrected, as what it takes away is not known',
+      '7: network "app", label dockerwall.allow: entry "a.example.com:99999" at column 1: the port must be 1 to 65535, or FROM-TO, not "99999"; nothing at all is allowed until you correct it, as it is not known what it takes away',
+      '8: network "app", label dockerwall.allow: entry "https://b.example.com/" at column 21: it is a URL; write only the host, without the scheme and the path; nothing at all is allowed until you correct it, as it is not known what it takes away',
     ],
   ],
   [
@@ -259,7 +259,7 @@ networks:
     assert.equal(report.ok, true);
     assert.deepEqual(linesOf(report.warnings), [
       '5: container "web", label dockerwall.allow: entry "a.example.com:443" is not needed: *.example.com covers it, but for TXT records of that very name',
-      '7: network "app", label dockerwall.allow: entry "*.co.uk" covers names that anybody can register below co.uk; name those that are meant',
+      '7: network "app", label dockerwall.allow: entry "*.co.uk" covers names that anyone can register below co.uk; name only those you need',
       '7: network "app" is in audit mode: everything passes, and is recorded',
       '7: network "app", label dockerwall.allow: the variable MORE is not set, and counts as empty',
       '8: network "idle" has no service on it, so Compose does not make it',

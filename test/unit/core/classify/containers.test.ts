@@ -63,7 +63,7 @@ const hazards: readonly [name: string, more: Settings, sentence: RegExp][] = [
   [
     "NET_ADMIN",
     { HostConfig: { CapAdd: ["NET_ADMIN"] } },
-    /has NET_ADMIN, and unless the engine maps its users .* NOT contained/,
+    /has NET_ADMIN, and with it .* unless the engine maps users .* NOT contained/,
   ],
   ["CAP_NET_ADMIN", { HostConfig: { CapAdd: ["CAP_NET_ADMIN"] } }, /has NET_ADMIN/],
   ["SYS_ADMIN", { HostConfig: { CapAdd: ["SYS_ADMIN"] } }, /has SYS_ADMIN/],
@@ -73,9 +73,9 @@ const hazards: readonly [name: string, more: Settings, sentence: RegExp][] = [
     /has a right over the host's kernel/,
   ]),
   ["DAC_READ_SEARCH", { HostConfig: { CapAdd: ["DAC_READ_SEARCH"] } }, /has DAC_READ_SEARCH/],
-  ["a disk", { HostConfig: { Devices: [{ PathOnHost: "/dev/sda1" }] } }, /has a device of the host/],
-  ["the memory", { HostConfig: { Devices: [{ PathOnHost: "/dev/mem" }] } }, /has a device of the host/],
-  ["every device", { Mounts: [{ Source: "/dev" }] }, /has a device of the host/],
+  ["a disk", { HostConfig: { Devices: [{ PathOnHost: "/dev/sda1" }] } }, /has a host device/],
+  ["the memory", { HostConfig: { Devices: [{ PathOnHost: "/dev/mem" }] } }, /has a host device/],
+  ["every device", { Mounts: [{ Source: "/dev" }] }, /has a host device/],
   [
     "containerd's socket",
     { Mounts: [{ Source: "/run/containerd/containerd.sock" }] },
@@ -169,7 +169,7 @@ describe("second networks of containers", () => {
     );
     assert.match(
       warnings.join("\n"),
-      /^container "both" is on network "plain" too, .*held to the same allowlist there/,
+      /^container "both" is also on network "plain", .*the same allowlist applies to it there/,
     );
   });
 
@@ -180,7 +180,7 @@ describe("second networks of containers", () => {
     assert.deepEqual(guardedAddresses, []);
     assert.match(
       warnings.join("\n"),
-      /^container "both" is on network "wire" \(macvlan\) too, .*NOT contained/,
+      /^container "both" is also on network "wire" \(macvlan\), .*NOT contained/,
     );
   });
 });
@@ -192,7 +192,7 @@ describe("labels of containers", () => {
     const { problems, services } = examine([web, side]);
     assert.deepEqual(services, []);
     assert.deepEqual(problems, [
-      'container "side", label dockerwall.allow: it is on the network of container "web", whose labels count for both; label that one',
+      'container "side", label dockerwall.allow: it uses the network of container "web", whose labels apply to both; label that container',
     ]);
   });
 });

@@ -48,8 +48,8 @@ test("overrides for a container that was renamed, and a network that is gone", (
       override("network", "gone", "!api.example.com"),
     ),
     [
-      'overrides: there is no container "web-old" for !api.example.com, b.example.com; if it was renamed, they are not in force for it',
-      'overrides: there is no guarded network "gone" for !api.example.com; if it was renamed, they are not in force for it',
+      'overrides: there is no container "web-old" for !api.example.com, b.example.com; if it was renamed, they no longer apply to it',
+      'overrides: there is no guarded network "gone" for !api.example.com; if it was renamed, they no longer apply to it',
     ],
   );
 });

@@ -91,14 +91,14 @@ const onNetworks: readonly [labels: Written, sentences: readonly string[]][] = [
   [
     { "dockerwall.mode": "audit" },
     [
-      "label dockerwall.mode: it counts for nothing without dockerwall.allow, and the network is not guarded; add dockerwall.allow",
+      "label dockerwall.mode: it has no effect without dockerwall.allow, and the network is not guarded; add dockerwall.allow",
     ],
   ],
   [
     { "dockerwall.alow": "", "dockerwall.deny": "reject" },
     [
       "label dockerwall.alow: there is no such label; did you mean dockerwall.allow?",
-      "label dockerwall.deny: it counts for nothing without dockerwall.allow, and the network is not guarded; add dockerwall.allow",
+      "label dockerwall.deny: it has no effect without dockerwall.allow, and the network is not guarded; add dockerwall.allow",
     ],
   ],
   [
@@ -130,11 +130,14 @@ const onContainers: readonly [labels: Written, sentences: readonly string[]][] =
     { "dockerwall.alow": "x" },
     ["label dockerwall.alow: there is no such label; did you mean dockerwall.allow?"],
   ],
-  [{ "dockerwall.mode": "audit" }, ["label dockerwall.mode: it counts on a network only; move it there"]],
+  [
+    { "dockerwall.mode": "audit" },
+    ["label dockerwall.mode: it has no effect here, only on a network; move it there"],
+  ],
   [
     { "Dockerwall.Mode": "audit" },
     [
-      "label Dockerwall.Mode: there is no such label; did you mean dockerwall.mode, which counts on a network only?",
+      "label Dockerwall.Mode: there is no such label; did you mean dockerwall.mode, which has an effect on a network only?",
     ],
   ],
   [
@@ -175,7 +178,7 @@ describe("a label of a network", () => {
     );
     const said = saidOf(classified({ networks: [networkOf(labels)], containers: [] }));
     assert.equal(said.length, 9);
-    assert.equal(said.at(-1), 'network "app": 4992 more of its labels do not exist or count for nothing');
+    assert.equal(said.at(-1), 'network "app": 4992 more of its labels do not exist or have no effect');
   });
 
   it("with a very long name is told shortly", () => {

@@ -68,9 +68,13 @@ const refused: readonly [written: Written, said: string, ...problems: RegExp[]][
   [
     { upstream: "192.0.2.1 dns.example.org" },
     "enforce; drop; ; ",
-    /^network "web", label dockerwall.upstream: entry "dns.example.org" at column 11: it is not ADDRESS, .*; nothing is looked up/,
+    /^network "web", label dockerwall.upstream: entry "dns.example.org" at column 11: it is not ADDRESS, .*; no lookup leaves/,
   ],
-  [{ upstream: "" }, "enforce; drop; ; ", /dockerwall.upstream: it is empty; nothing is looked up/],
+  [
+    { upstream: "" },
+    "enforce; drop; ; ",
+    /dockerwall.upstream: it is empty; give ADDRESS, .*; no lookup leaves/,
+  ],
   [
     { upstream: [...eight, "192.0.2.9"].join() },
     `enforce; drop; ${eight.map((address) => `${address} port 53`).join(" ")}; `,

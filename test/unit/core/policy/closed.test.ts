@@ -31,9 +31,9 @@ function allows(policy: Policy): boolean {
 describe("a label of a container, on a network that allows www.example.com", () => {
   const cases: readonly [label: string, allowed: boolean, told: RegExp][] = [
     ["!www.example.org", true, /^$/],
-    ["*", true, /it allows nothing until it is corrected$/],
-    ["!*", false, /nothing at all is allowed until it is corrected/],
-    ["!www.example.org a..b", false, /nothing at all is allowed until it is corrected/],
+    ["*", true, /it allows nothing until you correct it$/],
+    ["!*", false, /nothing at all is allowed until you correct it/],
+    ["!www.example.org a..b", false, /nothing at all is allowed until you correct it/],
   ];
   for (const [label, allowed, told] of cases) {
     it(label, () => {
@@ -103,18 +103,18 @@ describe("a policy file", () => {
       /nothing is allowed on any network/,
     ],
     ["that is corrected", ["networks: {app: '!*'}", "networks: {app: 'a.example.org'}"], true, /^$/],
-    ["that takes away and goes bad", [takes, "networks: ["], false, /what it said before stays in force/],
+    ["that takes away and goes bad", [takes, "networks: ["], false, /its last good version stays in force/],
     [
       "that takes away and is gone",
       [takes, undefined],
       false,
-      /it is gone; what it said before stays in force/,
+      /it is gone; its last good version stays in force/,
     ],
     [
       "that is gone and comes back empty",
       [takes, undefined, ""],
       false,
-      /it says nothing.*what it said before stays in force/,
+      /it has no content.*its last good version stays in force/,
     ],
     ["that is gone and comes back with nothing in it", [takes, undefined, "{}"], true, /^$/],
     ["that is closed and emptied", ["networks: {app: '!*'}", ""], false, /nothing is allowed on any network/],

@@ -130,27 +130,27 @@ const accepted: readonly [text: string, canonical: string][] = [
 
 const full = /write a full domain/;
 const name = /is not a domain name; write letters, digits, - and _ between dots/;
-const pattern = /is not a pattern of a domain name; write it as in build-\*\.ci\.example\.com/;
+const pattern = /is not a domain name pattern; write it as in build-\*\.ci\.example\.com/;
 const numbers = /neither an address nor a domain name; write it as 192\.0\.2\.10/;
-const port = /the port is 1 to 65535, or FROM-TO, not "/;
-const protocol = /the protocol is tcp or udp, not "/;
+const port = /the port must be 1 to 65535, or FROM-TO, not "/;
+const protocol = /the protocol must be tcp or udp, not "/;
 const prefix = /not an address prefix; write ADDRESS\/LENGTH/;
-const colons = /more than one `:` and is no IPv6 address; write HOST:PORT or \[ADDRESS\]:PORT/;
-const brackets = /brackets are for IPv6 addresses only; write HOST:PORT/;
+const colons = /more than one `:` and is not an IPv6 address; write HOST:PORT or \[ADDRESS\]:PORT/;
+const brackets = /only IPv6 addresses may have brackets; write HOST:PORT/;
 const written = /the last two labels must be written out, as in/;
 const depth = /a leading `\*\.` covers every depth/;
-const row = /one `\*` in a row is enough/;
-const preset = /is not the name of a preset; write it as in @debian/;
-const url = /it is a URL; leave out what stands before the host/;
+const row = /more than one `\*` in a row; write only one/;
+const preset = /is not a preset name; write it as in @debian/;
+const url = /it is a URL; write only the host/;
 
 const refused: readonly [text: string, problem: RegExp][] = [
-  ["*", /`\*` alone would allow everything; remove the label/],
-  ["!*", /`!\*` would take away everything; leave the label empty/],
-  ["!", /nothing follows the `!`; write what it takes away/],
-  ["!!a.example.com", /one `!` is enough/],
-  ["!!!", /one `!` is enough/],
-  ["::ffff:192.0.2.1", /IPv4 address in IPv6's form; write the IPv4 address/],
-  ["![::ffff:c000:201]:443", /IPv4 address in IPv6's form; write the IPv4 address/],
+  ["*", /`\*` alone would allow everything; to leave the network open, remove the label/],
+  ["!*", /`!\*` would take everything away; to do so, leave the label empty/],
+  ["!", /nothing follows the `!`; write what to take away/],
+  ["!!a.example.com", /more than one `!`; write only one/],
+  ["!!!", /more than one `!`; write only one/],
+  ["::ffff:192.0.2.1", /IPv4 address in IPv6 form; write the IPv4 address/],
+  ["![::ffff:c000:201]:443", /IPv4 address in IPv6 form; write the IPv4 address/],
 
   ["localhost", full],
   ["localhost.", full],
@@ -324,7 +324,7 @@ const refused: readonly [text: string, problem: RegExp][] = [
   ["host", /`host` needs a port, as in host:5432/],
   ["!host", /`host` needs a port/],
   ["host/tcp", /`host` needs a port/],
-  ["host:1-1025", /`host` takes at most 1024 ports; name those that are needed/],
+  ["host:1-1025", /`host` takes at most 1024 ports; name only the ports you need/],
   ["host:1-65535/tcp", /at most 1024 ports/],
 
   ["@", preset],

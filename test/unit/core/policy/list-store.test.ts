@@ -49,8 +49,8 @@ describe("createListStore", () => {
   it("names place, entry, column and fix of every problem", () => {
     const { problems } = store.read(place, "ok.example.com *, a.example.com:0", 0);
     assert.deepEqual(problems, [
-      `${place}: entry "*" at column 16: \`*\` alone would allow everything; remove the label to leave the network open`,
-      `${place}: entry "a.example.com:0" at column 19: the port is 1 to 65535, or FROM-TO, not "0"`,
+      `${place}: entry "*" at column 16: \`*\` alone would allow everything; to leave the network open, remove the label`,
+      `${place}: entry "a.example.com:0" at column 19: the port must be 1 to 65535, or FROM-TO, not "0"`,
     ]);
   });
   it("warns of names that anybody can own, also when the text is read again", () => {

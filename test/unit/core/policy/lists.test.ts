@@ -88,10 +88,10 @@ describe("gatherLists", () => {
     const sources = sourcesOf({ overrides: [override(app, "c.example.com")] });
     const first = gatherLists(app, "localhost", sources);
     assert.equal(first.lists.length, 1);
-    assert.match(first.problems[0] ?? "", /write a full domain; it allows nothing until it is corrected$/);
+    assert.match(first.problems[0] ?? "", /write a full domain; it allows nothing until you correct it$/);
     gatherLists(app, "a.example.com", sources);
     const later = gatherLists(app, "a.example.com *", sources);
     assert.equal(later.lists.length, 2);
-    assert.match(later.problems[0] ?? "", /; what stood there before stays in force$/);
+    assert.match(later.problems[0] ?? "", /; the previous list stays in force$/);
   });
 });

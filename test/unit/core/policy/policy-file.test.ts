@@ -72,7 +72,7 @@ const refused: readonly [name: string, text: string, problems: readonly RegExp[]
   [
     "another section",
     "networks: {}\nnetwork: {app: a.example.com}",
-    [/^line 2: "network" is none of presets, networks, containers$/],
+    [/^line 2: "network" must be one of presets, networks, containers$/],
   ],
   [
     "a section that is a list",
@@ -131,17 +131,17 @@ const refused: readonly [name: string, text: string, problems: readonly RegExp[]
   [
     "a preset's name",
     "presets:\n  Mirror: a.example.com\n",
-    [/^line 2: "Mirror" is not a name for a preset; use lower-case/],
+    [/^line 2: "Mirror" is not a preset name; use lower-case/],
   ],
   [
     "`!` in a preset",
     "presets:\n  mirror: '!a.example.com'\n",
-    [/^line 2: preset @mirror, .*takes nothing away/],
+    [/^line 2: preset @mirror, .*cannot take anything away/],
   ],
   [
     "a preset in a preset",
     "presets:\n  mirror: '@debian'\n",
-    [/^line 2: preset @mirror, .*names no other preset/],
+    [/^line 2: preset @mirror, .*cannot name another preset/],
   ],
   [
     "a preset that there is not",
@@ -189,7 +189,7 @@ describe("parsePolicyFile", () => {
   it("refuses what is too long, and what is nested too deep, without an exception", () => {
     const long = parsePolicyFile("#".repeat(4_194_305), presets);
     assert.ok("problems" in long);
-    assert.match(long.problems[0] ?? "", /4194305 characters; at most 4194304 are read/);
+    assert.match(long.problems[0] ?? "", /4194305 characters, but may have at most 4194304/);
     assert.ok("problems" in parsePolicyFile("[".repeat(20_000), presets));
     assert.ok("problems" in parsePolicyFile("{a: ".repeat(20_000), presets));
   });

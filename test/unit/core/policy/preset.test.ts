@@ -48,9 +48,9 @@ const expanded: readonly [reference: string, entries: string][] = [
 const refused: readonly [reference: string, problem: RegExp][] = [
   ["@wep", /there is no preset @wep; did you mean @web\?/],
   ["@miexd", /did you mean @mixed\?/],
-  ["@zzzzzzzz", /there is no preset @zzzzzzzz; there are @web @mixed @nothing/],
-  ["@nothing:11", /nothing of @nothing is left with :11; leave the port out/],
-  ["@nothing/udp", /nothing of @nothing is left with \/udp/],
+  ["@zzzzzzzz", /there is no preset @zzzzzzzz; the presets are @web @mixed @nothing/],
+  ["@nothing:11", /no entry of @nothing covers :11; leave it out/],
+  ["@nothing/udp", /no entry of @nothing covers \/udp/],
 ];
 
 describe("expandPreset", () => {
@@ -82,7 +82,7 @@ describe("parsePresetEntries", () => {
     assert.ok("problems" in result);
     assert.match(
       result.problems.join("\n"),
-      /^.*takes nothing away; write `!`.*\n.*names no other.*\n.*1 to 65535.*$/,
+      /^.*cannot take anything away; write `!`.*\n.*cannot name another.*\n.*1 to 65535.*$/,
     );
   });
 });

@@ -21,7 +21,7 @@ const one = /write one name or address, as in api\.example\.com:443/;
 const refused: readonly [text: string, problem: RegExp][] = [
   ["", one],
   ["localhost", /write a full domain/],
-  ["api.example.com:0", /the port is 1 to 65535/],
+  ["api.example.com:0", /the port must be 1 to 65535/],
   ["https://api.example.com", /it is a URL/],
   ["*.example.com", one],
   ["a*.x.example.com", one],

@@ -84,14 +84,14 @@ const refused: readonly {
     path: "/v1/suggest",
     body: '{"netwrok":"n"}',
     message:
-      'field "network" is missing and must be a text; field "netwrok" is not known here; did you mean network?',
+      'field "network" is missing and must be a text; there is no field "netwrok"; did you mean network?',
   },
   {
     path: "/v1/suggest",
     body: '{"network":"n","__proto__":{"network":"m"}}',
-    message: 'field "__proto__" is not known here',
+    message: 'there is no field "__proto__"',
   },
-  { path: "/v1/uninstall", body: '{"force":true}', message: 'field "force" is not known here' },
+  { path: "/v1/uninstall", body: '{"force":true}', message: 'there is no field "force"' },
   {
     path: "/v1/overrides",
     body: '{"verb":"alow","target":"t","entries":[],"forSeconds":0}',

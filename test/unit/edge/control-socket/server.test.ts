@@ -213,7 +213,7 @@ test("control: a living socket is left alone, and its holder told", async () => 
     await assert.rejects(createControlServer({ path, api: apiOf() }), {
       code: "BAD_CONFIG",
       message: new RegExp(
-        `^${path} is in use by process ${squatter.pid} \\(node\\).*, or choose another --control-socket$`,
+        `^the control socket ${path} is in use by process ${squatter.pid} \\(node\\).*, or choose another --control-socket$`,
       ),
     });
     assert.equal(await exchange(path, ""), "mine");
@@ -230,7 +230,7 @@ test("control: a living socket whose holder cannot be told is left alone", async
   const path = await serve();
   await assert.rejects(createControlServer({ path, api: apiOf() }), {
     code: "BAD_CONFIG",
-    message: /control\.sock is in use by a process that cannot be looked into from here; /,
+    message: /control\.sock is in use by a process that we cannot look into from here; /,
   });
   assert.deepEqual(await createControlClient({ path }).stats(), statsReport);
 });
@@ -327,7 +327,7 @@ test("control: every way of not being there has its sentence", async () => {
   const stale = freshPath();
   await leaveStaleSocket(stale);
   await assert.rejects(createControlClient({ path: stale }).stats(), (error) => {
-    assert.match(String(error), /nobody listens at/);
+    assert.match(String(error), /nothing listens at/);
     return daemonIsAbsent(error);
   });
   const foreign = join(folder, "foreign.sock");
@@ -369,7 +369,7 @@ test("control: a folder that cannot be made is told with the way out", async () 
   await assert.rejects(createControlServer({ path: "/dev/null/control.sock", api: apiOf() }), {
     code: "BAD_CONFIG",
     message:
-      /^the control socket \/dev\/null\/control\.sock cannot be created \(E[A-Z]+\): .*--tmpfs \/dev\/null`.*DOCKERWALL_CONTROL_SOCKET$/,
+      /^the control socket \/dev\/null\/control\.sock cannot be created \(E[A-Z]+\); .*--tmpfs \/dev\/null`.*DOCKERWALL_CONTROL_SOCKET to another path$/,
   });
 });
 

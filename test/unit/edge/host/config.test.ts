@@ -125,9 +125,10 @@ const refused: readonly Refused[] = [
   { environment: { DOCKERWALL_UPSTREAM: " , " }, message: /1 to 8 resolvers/ },
   {
     environment: { DOCKER_HOST: "tcp://192.0.2.1:2375" },
-    message: /^DOCKER_HOST is "tcp:\/\/192\.0\.2\.1:2375", but an engine on another machine/,
+    message:
+      /^DOCKER_HOST is "tcp:\/\/192\.0\.2\.1:2375", but Dockerwall can only guard the engine of its own machine/,
   },
-  { environment: { DOCKER_HOST: "ssh://example.org" }, message: /another machine/ },
+  { environment: { DOCKER_HOST: "ssh://example.org" }, message: /engine of its own machine/ },
   { flags: { "control-socket": "control.sock" }, message: /absolute path/ },
   { flags: { "control-socket": `/${"a".repeat(100)}` }, message: /at most 90 bytes/ },
   {

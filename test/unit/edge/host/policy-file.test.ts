@@ -59,10 +59,10 @@ describe("a policy file that takes something away", () => {
         writeFileSync(path, "");
         truncateSync(path, 300_000_000);
       },
-      /it has 300000000 bytes; at most 4194304 are read/,
+      /it has 300000000 bytes, but may have at most 4194304/,
     ],
-    ["nothing at all", (path) => writeFileSync(path, ""), /it says nothing.*write \{\}/],
-    ["a comment alone", (path) => writeFileSync(path, "# soon\n"), /it says nothing.*write \{\}/],
+    ["nothing at all", (path) => writeFileSync(path, ""), /it has no content.*write \{\}/],
+    ["a comment alone", (path) => writeFileSync(path, "# soon\n"), /it has no content.*write \{\}/],
   ];
   for (const [what, put, told] of inItsPlace) {
     it(`stays in force with ${what} in its place`, async () => {
@@ -72,7 +72,7 @@ describe("a policy file that takes something away", () => {
         renameSync(`${file.path}.new`, file.path);
       });
       assert.match(news, told);
-      assert.match(news, /what it said before stays in force$/);
+      assert.match(news, /its last good version stays in force$/);
       assert.equal(file.list(), "!www.example.com");
     });
   }
@@ -119,7 +119,7 @@ describe("a policy file that cannot be understood for a fault of ours", () => {
     fails = true;
     writeFileSync(path, "presets: {mine: [api.example.com]}\n");
     await until("the failure", 5_000, () => told.at(-1));
-    assert.match(told.at(-1) ?? "", /cannot be understood \(no\); what it said before stays in force$/);
+    assert.match(told.at(-1) ?? "", /cannot be understood \(no\); its last good version stays in force$/);
     assert.deepEqual([watch.current(), changes], [was, 0]);
     using first = followPolicyFile({ path, builtIn, onChange: () => undefined, onProblem: () => undefined });
     assert.equal(first.current().closed, true);

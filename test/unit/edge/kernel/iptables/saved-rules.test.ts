@@ -55,7 +55,7 @@ for (const [path, text, fix] of found) {
   test(`saved rules: ${path} with rules of ours is found, with what to do`, () => {
     const [sentence = "", ...more] = foundIn({ [path]: text });
     assert.deepEqual(more, []);
-    assert.ok(sentence.startsWith(`${path} holds rules of Dockerwall`), sentence);
+    assert.ok(sentence.startsWith(`${path} contains rules of Dockerwall`), sentence);
     assert.match(sentence, fix);
   });
 }
