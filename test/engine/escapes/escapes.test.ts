@@ -99,7 +99,7 @@ const counted = new Map<string, Awaited<ReturnType<typeof readCounted>>>();
 let lab: Lab;
 before(async () => {
   lab = await startLab({ engines, product: true });
-  await startTunnelServers(lab);
+  startTunnelServers(lab);
 });
 after(async () => {
   await lab?.down();
@@ -213,7 +213,7 @@ async function tryAll(name: string, index: number): Promise<void> {
   const bothWithTunnels = async (when: When): ReturnType<typeof tryTunnels> => {
     await newcomers();
     await lookUp(stage);
-    const trying = tryTunnels(engine);
+    const trying = tryTunnels(lab, engine);
     await trial.make(when, rows);
     const tried = await trying;
     note("tunnels");
