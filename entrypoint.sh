@@ -122,7 +122,7 @@ xt_mark|raw|PREROUTING|-j MARK --set-xmark 0x0/0xffffffff
 xt_tcpudp|raw|PREROUTING|-p udp -m udp --dport 53 -j RETURN
 xt_hashlimit|raw|PREROUTING|-m hashlimit --hashlimit-above 300/sec --hashlimit-burst 600 --hashlimit-mode srcip --hashlimit-name dockerwall-dns4-300-600 --hashlimit-htable-size 16384 --hashlimit-htable-max 65536 --hashlimit-htable-expire 10000 -j RETURN
 xt_set|mangle|FORWARD|-m set --match-set dockerwall-quarantine4 src -j RETURN
-xt_conntrack|mangle|FORWARD|-m conntrack --ctstate NEW,RELATED -j RETURN
+xt_conntrack|mangle|FORWARD|-m conntrack ! --ctstate ESTABLISHED -j RETURN
 xt_conntrack|mangle|FORWARD|-m conntrack --ctstate ESTABLISHED --ctdir REPLY -j RETURN
 xt_conntrack|mangle|FORWARD|-m conntrack --ctstate NEW,ESTABLISHED --ctstatus CONFIRMED -j RETURN
 xt_connmark|mangle|FORWARD|-m connmark --mark 0x1000000/0xf000000 -j RETURN
@@ -156,7 +156,7 @@ xt_mark|raw|PREROUTING|-j MARK --set-xmark 0x0/0xffffffff
 xt_tcpudp|raw|PREROUTING|-p udp -m udp --dport 53 -j RETURN
 xt_hashlimit|raw|PREROUTING|-m hashlimit --hashlimit-above 300/sec --hashlimit-burst 600 --hashlimit-mode srcip --hashlimit-name dockerwall-dns6-300-600 --hashlimit-htable-size 16384 --hashlimit-htable-max 65536 --hashlimit-htable-expire 10000 -j RETURN
 xt_set|mangle|FORWARD|-m set --match-set dockerwall-quarantine6 src -j RETURN
-xt_conntrack|mangle|FORWARD|-m conntrack --ctstate NEW,RELATED -j RETURN
+xt_conntrack|mangle|FORWARD|-m conntrack ! --ctstate ESTABLISHED -j RETURN
 xt_conntrack|mangle|FORWARD|-m conntrack --ctstate ESTABLISHED --ctdir REPLY -j RETURN
 xt_conntrack|mangle|FORWARD|-m conntrack --ctstate NEW,ESTABLISHED --ctstatus CONFIRMED -j RETURN
 xt_connmark|mangle|FORWARD|-m connmark --mark 0x1000000/0xf000000 -j RETURN

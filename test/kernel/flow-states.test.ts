@@ -508,6 +508,53 @@ function statesOf(plan: Plan, backend: "nft" | "legacy"): void {
     return attacker.has(text);
   }
 
+  /** What comes from outside and begins no flow, nor is of one: to a container that publishes nothing there. */
+  const ofNoFlow: Readonly<Record<string, (text: string) => Promise<Pick<IpPacket, "protocol" | "body">>>> = {
+    "invalid TCP": async (text) => ({ protocol: 6, body: tcp(port, ++lastPort, 4, text) }),
+    "invalid SCTP": async (text) => ({ protocol: 132, body: sctp(port, ++lastPort, "COOKIE ECHO", text) }),
+    "an echo reply without a request": async (text) => ({
+      protocol: number("icmp"),
+      body: icmp(plan.echo.reply, 0, ++lastPort * 65_536, Buffer.from(text)),
+    }),
+    "an error about somebody else's flow": async (text) => {
+      grant("another network's", "udp");
+      const flow = await begin("another network's", "udp");
+      takeGrants();
+      const quoted = renderIp(await seenOf(flow));
+      return {
+        protocol: number("icmp"),
+        body: icmp(...(plan.errors[0] ?? [3, 3]), 0, Buffer.concat([quoted, Buffer.from(text)])),
+      };
+    },
+    ...(family === 6
+      ? {
+          "what is not tracked": async (text: string) => ({
+            protocol: number("icmp"),
+            body: icmp(135, 0, 0, Buffer.concat([Buffer.alloc(16), Buffer.from(text)])),
+          }),
+        }
+      : {}),
+  };
+
+  for (const [name, build] of Object.entries(ofNoFlow))
+    it(`${name} does not come in`, async () => {
+      assert.equal(await comesIn(build), false);
+      await iptables.apply(family, []);
+      try {
+        assert.equal(await comesIn(build), true);
+      } finally {
+        await apply();
+      }
+    });
+
+  async function comesIn(build: (typeof ofNoFlow)[string]): Promise<boolean> {
+    const [text, behind] = [mark(), mark()];
+    far.send({ source: plan.far, destination: attackerAddress, ...(await build(text)) });
+    far.send(answerTo("udp", await seenOf(fence), behind));
+    await attacker.next(behind);
+    return attacker.has(text);
+  }
+
   it("without our rules all of it arrives", async () => {
     await iptables.apply(family, []);
     for (const transport of transports)

@@ -2,7 +2,7 @@
 # "sport", "to", "to6", "code"}]} from stdin. Each attempt is a line of Python over the words below; what becomes of
 # it is seen elsewhere, by its token in the payload or by its source port. Prints one line for each that raised.
 
-import fcntl, json, os, random, socket, struct, subprocess, sys, threading, time
+import base64, fcntl, json, os, random, socket, struct, subprocess, sys, threading, time
 
 QUICK = 1.5
 
@@ -62,6 +62,10 @@ class Attempt:
             for _ in range(2):
                 s.sendto(packet, (to, 0))
                 time.sleep(0.002)
+
+    def raw_any(self, proto, to, payload, src):
+        """A packet of either family."""
+        self.raw6(proto, to, payload) if ":" in to else self.raw(proto, to, payload, src=src)
 
     def error_about(self, owner, to, proto="udp", kind=None, code=1, port=None):
         """
@@ -137,6 +141,92 @@ class Attempt:
         head = struct.pack("!BBHII", 64, 0, 0, 0, 0)
         return ip6(src or self.link6(), to, 58, icmp6(src or self.link6(), to, 134, head + option), 255)
 
+    # With an accomplice in the internet, who may be asked.
+
+    def far(self, *packets):
+        """Has the accomplice send packets from there. What asks for them must not be taken for them."""
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:
+            for packet in packets:
+                quietly(lambda: s.sendto(base64.b64encode(packet), (self.facts["ally"], 7000)))
+                time.sleep(0.005)
+
+    def comes(self, *packets):
+        """The same; one that gets here with the token is a reply."""
+        with sniffer("eth0", 0x86DD if packets[0][0] >> 4 == 6 else 0x0800) as s:
+            for _ in range(3):
+                self.far(*packets)
+                if heard(s, lambda frame: self.token in frame, 0.7):
+                    return self.reply()
+
+    def far_error(self, to, owner, server, proto):
+        """A time exceeded from the internet, about a packet of a flow that flows.py holds; `owner` as the far side sees it."""
+        v6 = ":" in to
+        base = int(self.facts["flow"])
+        number, quoted = {
+            "udp": lambda: (17, udp_segment(owner, server, base, 9000, self.token)),
+            "tcp": lambda: (6, tcp_segment(owner, server, base + 1, 9000, 16, self.token)),
+            "echo": lambda: (58, icmp6(owner, server, 128, struct.pack("!HH", base + 2, 1) + self.token)) if v6
+                       else (1, icmp4(8, 0, struct.pack("!HH", base + 2, 1) + self.token)),
+            "sctp": lambda: (132, sctp_init(base + 3, 9000, self.token)),
+            "99": lambda: (99, self.token),
+        }[proto]()
+        body = bytes(4) + ip(owner, server, number, quoted)
+        src = self.facts["far6"] if v6 else self.facts["far_address"]
+        return ip(src, to, 58, icmp6(src, to, 3, body)) if v6 else ip(src, to, 1, icmp4(11, 0, body))
+
+    def seen6(self):
+        """As which the internet sees this container by IPv6."""
+        return self.facts["natted6"] or self.own6()
+
+    def rebind(self, address):
+        """Looks a name up until it has an address that it had not at first; whether that is told."""
+        for _ in range(4):
+            found = self.lookup(self.rebound(address)) or []
+            if any(packed(each[4][0]) == packed(address) for each in found):
+                return True
+        return False
+
+    def rebound(self, address):
+        """A name that nobody else asks for, and that leads to another address at first; questions must not be taken for more."""
+        asker = f"{self.facts['host'].replace('.', '-')}-{self.sport}"
+        kind = base64.b32encode(packed(address)).decode().rstrip("=").lower()
+        return f"{asker}.{kind}.rebind.tunnel.example.net"
+
+    # By devices of its own.
+
+    def vxlan(self, own, remote):
+        """Frames in VXLAN, by a device of this namespace (NET_ADMIN)."""
+        device = f"vx{self.sport}"
+        self.sh(f"ip link add {device} type vxlan id {self.sport} dstport 4789 local {own} remote {remote} dev eth0; ip link set {device} up")
+        for _ in range(3):
+            time.sleep(0.3)
+            self.frame4("10.98.0.1", "10.98.0.2", dst="02:00:00:00:00:02", device=device)
+
+    def beyond_window(self, own, to):
+        """A segment of a flow of its own, from a port by which nothing is known, far beyond what the receiver awaits."""
+        port, v6 = self.sport + 8000, ":" in to
+        at = 54 if v6 else 34
+        with sniffer("eth0", 0x86DD if v6 else 0x0800) as wire, socket.socket(family(to), socket.SOCK_STREAM) as s:
+            s.bind(("", port))
+            s.settimeout(QUICK)
+            quietly(lambda: s.connect((to, 9000)))
+            accepted = answered(wire, lambda frame: frame[at:at + 4] == struct.pack("!HH", 9000, port) and frame[at + 13] == 18)
+            if accepted:
+                awaited = struct.unpack("!I", accepted[at + 8:at + 12])[0]
+                segment = tcp_at(own, to, port, 9000, (awaited + (1 << 29)) % (1 << 32), self.token)
+                (self.frame6 if v6 else self.frame4)(own, to, 6, segment)
+
+    def macvlan(self, mode):
+        """A device with a MAC of its own on eth0 (NET_ADMIN)."""
+        device = f"mv{self.sport}"
+        self.sh(f"ip link add {device} link eth0 type macvlan mode {mode}; ip link set {device} up")
+        return device
+
+    def gretap(self, src, to):
+        """A frame in GRE (RFC 1701, ethertype of transparent bridging)."""
+        inside = mac("020000000002") + mac("020000000001") + b"\x08\0" + ip4("10.98.0.1", "10.98.0.2", 17, self.udp_segment("10.98.0.1", "10.98.0.2"))
+        return struct.pack("!HH", 0, 0x6558) + inside
+
     def under_mac(self, address, src_mac):
         """Sends under the MAC of another for a while, and listens for what is meant for it: by sockets that see every frame."""
         with sniffer("eth0", 0x0800) as s:
@@ -155,6 +245,9 @@ class Attempt:
 
     def tcp_segment(self, src, to, flags, dport=80, sport=None):
         return tcp_segment(src, to, sport or self.sport, dport, flags, self.token)
+
+    def tcp_between(self, src, to, sport, dport, flags):
+        return tcp_segment(src, to, sport, dport, flags, self.token)
 
     def icmp6(self, src, to, kind, body=b"\0\0\0\0"):
         return icmp6(src, to, kind, body + self.token)
@@ -291,13 +384,18 @@ def sniffer(device, kind):
 
 def heard(s, wanted, seconds=1):
     """Whether a wanted frame comes within that time."""
+    return answered(s, wanted, seconds) is not None
+
+
+def answered(s, wanted, seconds=1):
+    """A wanted frame that comes within that time."""
     until = time.monotonic() + seconds
     while (left := until - time.monotonic()) > 0:
         s.settimeout(left)
         frame = quietly(lambda: s.recv(2048))
         if frame is not None and len(frame) >= 34 and wanted(frame + bytes(78)):
-            return True
-    return False
+            return frame
+    return None
 
 
 def solicited_node(address):
@@ -373,6 +471,16 @@ def ip6(src, dst, next_header, payload, hops=64):
     return struct.pack("!IHBB", 0x60000000, len(payload), next_header, hops) + packed(src) + packed(dst) + payload
 
 
+def ip(src, dst, proto, payload):
+    """A packet of the family that its addresses are of."""
+    return (ip6 if ":" in dst else ip4)(src, dst, proto, payload)
+
+
+def spoiled(segment, at):
+    """The same with another checksum."""
+    return segment[:at] + bytes([segment[at] ^ 0x55]) + segment[at + 1:]
+
+
 def udp_segment(src, dst, sport, dport, data):
     head = struct.pack("!HHHH", sport, dport, 8 + len(data), 0)
     value = checksum(pseudo(src, dst, 17, len(head + data)) + head + data) or 0xFFFF
@@ -383,6 +491,13 @@ def tcp_segment(src, dst, sport, dport, flags, data=b""):
     head = struct.pack("!HHIIBBHHH", sport, dport, 1000, 1000 if flags & 16 else 0, 0x50, flags, 8192, 0, 0)
     value = checksum(pseudo(src, dst, 6, len(head + data)) + head + data)
     return head[:16] + struct.pack("!H", value) + head[18:] + data
+
+
+def tcp_at(src, dst, sport, dport, at, data):
+    """A segment at some place of its stream."""
+    segment = tcp_segment(src, dst, sport, dport, 16, data)
+    moved = segment[:4] + struct.pack("!I", at) + segment[8:16] + b"\0\0" + segment[18:]
+    return moved[:16] + struct.pack("!H", checksum(pseudo(src, dst, 6, len(moved)) + moved)) + moved[18:]
 
 
 def icmp4(kind, code, body):
@@ -400,11 +515,47 @@ def dns_question(name, kind=1):
     return struct.pack("!HHHHHH", random.randrange(65536), 0x0100, 1, 0, 0, 0) + labels + b"\0" + struct.pack("!HH", kind, 1)
 
 
+def sip_invite(own, server, sport, rtp):
+    """An INVITE that names an own port for what is said (RFC 3261, RFC 8866)."""
+    family = "IP6" if ":" in own else "IP4"
+    host, far = (f"[{own}]", f"[{server}]") if ":" in own else (own, server)
+    spoken = ["v=0", f"o=- 1 1 IN {family} {own}", "s=-", f"c=IN {family} {own}", "t=0 0", f"m=audio {rtp} RTP/AVP 0"]
+    body = "".join(line + "\r\n" for line in spoken)
+    head = [f"INVITE sip:b@{far} SIP/2.0", f"Via: SIP/2.0/UDP {host}:{sport};branch=z9hG4bK{sport}", f"From: <sip:a@{host}>;tag=1",
+            f"To: <sip:b@{far}>", f"Call-ID: {sport}@{host}", "CSeq: 1 INVITE", f"Contact: <sip:a@{host}:{sport}>",
+            "Content-Type: application/sdp", f"Content-Length: {len(body)}"]
+    return ("".join(line + "\r\n" for line in head) + "\r\n" + body).encode()
+
+
+def sip_agreed(server, invitation, port):
+    """200 to an INVITE, with a port of the server's own."""
+    head, _, body = invitation.decode().partition("\r\n\r\n")
+    kept = [line for line in head.split("\r\n")[1:] if line.split(":")[0] in ("Via", "From", "To", "Call-ID", "CSeq")]
+    at = f"[{server}]" if ":" in server else server
+    lines = body.split("\r\n")
+    family = "IP6" if ":" in server else "IP4"
+    lines[1], lines[3] = f"o=- 1 1 IN {family} {server}", f"c=IN {family} {server}"
+    lines[5] = f"m=audio {port} RTP/AVP 0"
+    spoken = "\r\n".join(lines)
+    rest = [f"Contact: <sip:b@{at}:5060>", "Content-Type: application/sdp", f"Content-Length: {len(spoken)}"]
+    return ("\r\n".join(["SIP/2.0 200 OK", *kept, *rest]) + "\r\n\r\n" + spoken).encode()
+
+
 def sctp_init(sport, dport, data):
-    """An SCTP packet with an INIT chunk, data in an unknown parameter, and the right checksum (RFC 9260)."""
-    head = struct.pack("!HHI", sport, dport, 0)
+    """An SCTP packet with an INIT chunk, data in an unknown parameter (RFC 9260)."""
     parameter = struct.pack("!HH", 0xC000, 4 + len(data)) + data
     chunk = struct.pack("!BBHIIHHI", 1, 0, 20 + len(parameter), 7, 65535, 1, 1, 7) + parameter
+    return sctp_packet(sport, dport, 0, chunk)
+
+
+def sctp_data(sport, dport, data):
+    """One with a DATA chunk."""
+    return sctp_packet(sport, dport, 7, struct.pack("!BBHIHHI", 0, 3, 16 + len(data), 1, 0, 0, 0) + data)
+
+
+def sctp_packet(sport, dport, tag, chunk):
+    """With the right checksum."""
+    head = struct.pack("!HHI", sport, dport, tag)
     chunk += bytes(-len(chunk) % 4)
     crc = 0xFFFFFFFF
     for byte in head + b"\0\0\0\0" + chunk:

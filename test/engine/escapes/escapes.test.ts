@@ -9,8 +9,13 @@ import { chosen } from "../../support/chosen.ts";
 import { deploy, run } from "../../support/dockerwall.ts";
 import { localRanges, localRanges6 } from "../../support/lab/addresses.ts";
 import { type Lab, startLab } from "../../support/lab/lab.ts";
+import { startAccomplice } from "./accomplice.ts";
 import { type Condition, conditions } from "./conditions.ts";
+import { encapsulated } from "./encapsulated.ts";
 import { errors } from "./errors.ts";
+import { expected as expectedFlows } from "./expected.ts";
+import { hairpins } from "./hairpins.ts";
+import { handshakes } from "./handshakes.ts";
 import { fromOutside, spoofed, toContainers, toHost } from "./inward.ts";
 import { broughtAlong, hostByIpv6, outByIpv6 } from "./ipv6.ts";
 import { kept, stated } from "./kept.ts";
@@ -25,7 +30,9 @@ import {
   writeMatrix,
 } from "./matrix.ts";
 import { grants, resolvers, shapes, straightOut } from "./outward.ts";
+import { paused, sleep, wasSeen } from "./paused.ts";
 import { quarantined } from "./quarantined.ts";
+import { rebound } from "./rebinding.ts";
 import { type Broken, containerOf, makeAttempts, marksOf, type Run, readWatchers, Sightings } from "./run.ts";
 import { second } from "./second.ts";
 import {
@@ -42,6 +49,7 @@ import {
   startAnew,
 } from "./stage.ts";
 import { started, takesAddresses } from "./started.ts";
+import { inwardStates, states } from "./states.ts";
 import type { Claim, Expected, Round, Row, Section } from "./table.ts";
 import { startTunnelServers, tryTunnels, tunnels } from "./tunnels.ts";
 
@@ -51,7 +59,14 @@ const attempted: readonly Section[] = [
     outByIpv6,
     hostByIpv6,
     broughtAlong,
+    states,
+    inwardStates,
     errors,
+    expectedFlows,
+    handshakes,
+    hairpins,
+    rebound,
+    encapsulated,
     second,
     link,
     quarantined,
@@ -65,6 +80,7 @@ const rows: readonly Row[] = attempted.flatMap((section) => section.rows);
 const sections: readonly Section<Claim>[] = [
   ...attempted.slice(0, -2),
   held,
+  paused,
   tunnels,
   ...conditions,
   ...attempted.slice(-2),
@@ -99,7 +115,8 @@ const counted = new Map<string, Awaited<ReturnType<typeof readCounted>>>();
 let lab: Lab;
 before(async () => {
   lab = await startLab({ engines, product: true });
-  await startTunnelServers(lab);
+  startTunnelServers(lab);
+  await startAccomplice(lab);
 });
 after(async () => {
   await lab?.down();
@@ -200,7 +217,7 @@ async function tryAll(name: string, index: number): Promise<void> {
     notes.push(`${what}: ${((Date.now() - since) / 1000).toFixed(1)} s`);
     since = Date.now();
   };
-  const stage = await buildStage(engine, index);
+  const stage = await buildStage(lab, engine, index);
   note("stage");
   // Answers of the internet are most of the packets, and prove nothing.
   const answers = [...localRanges, ...localRanges6].map((range) => `src net ${range}`);
@@ -210,14 +227,14 @@ async function tryAll(name: string, index: number): Promise<void> {
     await prepareHeir(stage);
     await startAnew(stage);
   };
-  const bothWithTunnels = async (when: When): ReturnType<typeof tryTunnels> => {
+  const everything = async (when: "before" | "guarded") => {
     await newcomers();
     await lookUp(stage);
-    const trying = tryTunnels(engine);
+    const beside = Promise.all([tryTunnels(lab, engine), sleep(stage, when === "guarded")]);
     await trial.make(when, rows);
-    const tried = await trying;
-    note("tunnels");
-    return tried;
+    const [tunnelled, slept] = await beside;
+    note("tunnels and pause");
+    return { tunnelled, slept };
   };
   const under = async (condition: Condition, when: When): Promise<void> => {
     // The daemon is dead before it starts, and grants nothing.
@@ -232,7 +249,7 @@ async function tryAll(name: string, index: number): Promise<void> {
     await leave();
     note(`after ${condition.condition}`);
   };
-  const tunnelsBefore = await bothWithTunnels("before");
+  const before = await everything("before");
   for (const condition of conditions)
     if (condition.ownControl) await under(condition, `before ${condition.condition}`);
   const deployedAt = new Date();
@@ -246,7 +263,7 @@ async function tryAll(name: string, index: number): Promise<void> {
   note("joined");
   for (const container of jailed)
     await run(engine, "exec", "dockerwall", "dockerwall", "quarantine", container);
-  const tunnelsGuarded = await bothWithTunnels("guarded");
+  const guarded = await everything("guarded");
   counted.set(name, await readCounted(stage));
   for (const condition of conditions) await under(condition, condition.condition);
   const packets = await capture.stop();
@@ -271,9 +288,15 @@ async function tryAll(name: string, index: number): Promise<void> {
       enforced: [deployedAt, enforcedAt],
       joined: [joiningAt, joinedAt],
     }[row.until] as [Date, Date];
-    const before = sent.some(({ time }) => time < openUntil);
-    const guarded = sent.some(({ time }) => time > closedFrom);
-    found?.set(row, [cellOf(before, guarded), undefined]);
+    const cell = cellOf(
+      sent.some(({ time }) => time < openUntil),
+      sent.some(({ time }) => time > closedFrom),
+    );
+    found?.set(row, [cell, undefined]);
+  }
+  for (const row of paused.rows) {
+    const cell = cellOf(wasSeen(row, packets, before.slept), wasSeen(row, packets, guarded.slept));
+    found?.set(row, [cell, undefined]);
   }
   for (const row of tunnels.rows) {
     const own: readonly string[] = [engine.link.host, engine.link.host6];
@@ -284,10 +307,13 @@ async function tryAll(name: string, index: number): Promise<void> {
             asked.some(({ time }) => time < deployedAt),
             asked.some(({ time }) => time > enforcedAt),
           )
-        : cellOf(tunnelsBefore.get(row.domain)?.up === true, tunnelsGuarded.get(row.domain)?.up === true);
+        : cellOf(
+            before.tunnelled.get(row.domain)?.up === true,
+            guarded.tunnelled.get(row.domain)?.up === true,
+          );
     found?.set(row, [undefined, cell]);
   }
-  if (partial) console.log(notes.join("\n"), tunnelsGuarded);
+  if (partial) console.log(notes.join("\n"), guarded.tunnelled);
 }
 
 /** An attempt that breaks off only with Dockerwall in force proves nothing, and neither does a container that crashes. */

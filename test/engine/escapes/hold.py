@@ -1,5 +1,5 @@
 # Opens flows and keeps them busy until the end, whatever happens to them. argv: tcp:ADDRESS, udp:ADDRESS or ping:ADDRESS
-# for each.
+# for each; tcp-again or udp-again for flows that are opened anew all the time.
 
 import socket, struct, sys, time
 
@@ -13,6 +13,8 @@ def checksum(data):
 def open_flow(kind, to):
     """A function that sends a few bytes on the flow."""
     family = socket.AF_INET6 if ":" in to else socket.AF_INET
+    if kind.endswith("-again"):
+        return lambda: open_once(kind.removesuffix("-again"), family, to)
     if kind == "tcp":
         s = socket.create_connection((to, 9000), timeout=3)
         s.setblocking(False)
@@ -27,6 +29,16 @@ def open_flow(kind, to):
     # The kernel sums ICMPv6 itself.
     echo = body if v6 else body[:2] + struct.pack("!H", checksum(body)) + body[4:]
     return lambda: s.sendto(echo, (to, 0))
+
+
+def open_once(kind, family, to):
+    with socket.socket(family, socket.SOCK_STREAM if kind == "tcp" else socket.SOCK_DGRAM) as s:
+        s.setblocking(False)
+        try:
+            s.connect((to, 9000))
+        except BlockingIOError:
+            time.sleep(0.05)
+        s.send(b"held")
 
 
 flows = [open_flow(*text.split(":", 1)) for text in sys.argv[1:]]

@@ -1,9 +1,12 @@
 // What must go on to work, and what is left open and said so.
 
+import { keptEncapsulated } from "./encapsulated.ts";
 import { ownErrors } from "./errors.ts";
 import { takesFrames } from "./link.ts";
+import { keptRebound } from "./rebinding.ts";
 import { keptBySecond } from "./second.ts";
 import { keptAddresses } from "./started.ts";
+import { errorsOfRouters } from "./states.ts";
 import type { Row, Section } from "./table.ts";
 
 const open = { guarded: "open" } as const;
@@ -62,7 +65,10 @@ export const kept: Section = {
       seen: ["host"],
       ...open,
     },
+    keptRebound,
     ...ownErrors,
+    ...errorsOfRouters,
+    ...keptEncapsulated,
     ...keptBySecond,
     ...keptAddresses,
     replied("a published port, from the internet", "internet", "request $host 8092"),

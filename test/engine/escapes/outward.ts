@@ -95,7 +95,7 @@ export const shapes: Section = {
     {
       name: "an ICMP error about a granted flow, to somebody else",
       attempt:
-        "lookup('www.example.com')\nudp('203.0.113.11', 9000, sport=sport + 4000, data=b'granted')\nraw(1, to, icmp4(3, 1, bytes(4) + ip4('203.0.113.11', own(), 17, udp_segment('203.0.113.11', own(), sport + 4000, 9000))))",
+        "lookup('www.example.com')\nudp('203.0.113.11', 9000, sport=sport + 8000, data=b'granted')\nraw(1, to, icmp4(3, 1, bytes(4) + ip4('203.0.113.11', own(), 17, udp_segment('203.0.113.11', own(), sport + 8000, 9000))))",
       seen: ["wire"],
     },
     {
@@ -113,7 +113,7 @@ export const shapes: Section = {
     {
       name: "a scan by nmap, FIN and fragments",
       attempt:
-        "sh('LD_LIBRARY_PATH=/usr/lib/x86_64-linux-gnu/blas:/usr/lib/x86_64-linux-gnu/lapack nmap -n -Pn -sF -f -p 80 --max-retries 0 $to', 10)",
+        "sh('LD_LIBRARY_PATH=/usr/lib/x86_64-linux-gnu/blas:/usr/lib/x86_64-linux-gnu/lapack nmap -n -Pn -sF -f -p 80 --max-retries 0 $to', 40)",
       ...wire,
     },
     { name: "hping3, raw IP", attempt: "sh('hping3 -0 -H 200 -c 1 -d 20 $to')", ...wire },

@@ -7,6 +7,7 @@ import { until } from "../../support/lab/command.ts";
 import type { Engine } from "../../support/lab/engine.ts";
 import type { Lab } from "../../support/lab/lab.ts";
 import { repository } from "../../support/lab/repository.ts";
+import { ally, ally6, far, far6, routeTo } from "./accomplice.ts";
 import { gone } from "./started.ts";
 import {
   type Attacker,
@@ -19,8 +20,11 @@ import {
 } from "./table.ts";
 
 /** The label of the network that most attempts are made from. */
-export const allow =
-  "www.example.com allowed.example.com api.example.com:443/tcp v6only.example.com:443/tcp 198.51.100.21:80/tcp 198.51.100.24/31:80/tcp [2001:db8:1::1a]:80/tcp [2001:db8:1::1c]:80/tcp [2001:db8:1::1e]:80/tcp *.tunnel.example.net host:8097/tcp";
+export const allow = [
+  "www.example.com allowed.example.com api.example.com:443/tcp v6only.example.com:443/tcp 198.51.100.21:80/tcp 198.51.100.24/31:80/tcp [2001:db8:1::1a]:80/tcp [2001:db8:1::1c]:80/tcp [2001:db8:1::1e]:80/tcp *.tunnel.example.net host:8097/tcp",
+  // Where the accomplice is asked to send, and whom flows with helpers lead to.
+  `${ally}:7000/udp ${ally}:69/udp ${ally}:5060/udp [${ally6}]:69/udp [${ally6}]:5060/udp`,
+].join(" ");
 
 interface Plan {
   readonly label?: string;
@@ -58,7 +62,7 @@ export interface Stage {
 const scripts = ["-v", `${joinPath(repository, "test/engine/escapes")}:/escapes:ro`];
 
 /** Builds everything; nothing here needs Dockerwall, and the labels mean nothing yet. */
-export async function buildStage(engine: Engine, index: number): Promise<Stage> {
+export async function buildStage(lab: Lab, engine: Engine, index: number): Promise<Stage> {
   const networks = plans(engine, index);
   for (const [name, { label, v4, v6 }] of Object.entries(networks)) {
     const four = v4 === undefined ? ["--ipv4=false"] : ["--subnet", `${v4}0/24`, "--gateway", `${v4}1`];
@@ -66,6 +70,7 @@ export async function buildStage(engine: Engine, index: number): Promise<Stage> 
     await network(engine, name, label, ...four, ...six);
   }
   const { guarded, plain, other } = networks;
+  await routeTo(lab, `${guarded?.v4}0/24`, engine);
   const check = ["--health-cmd", "curl -sS -o /dev/null http://neighbour:8000/", "--health-interval", "1s"];
   const tunnel = ["--cap-add", "NET_ADMIN", "--device", "/dev/net/tun"];
   const plainPorts = ["-p", "8090:8000", "-p", "8091:8001/udp"];
@@ -75,7 +80,10 @@ export async function buildStage(engine: Engine, index: number): Promise<Stage> 
     watch(engine, "plain", { on: "plain", options: [...at(plain, 10), ...plainPorts] }),
     watch(engine, "victim", { on: "guarded", options: at(guarded, 12) }),
     watch(engine, "victim-admin", { on: "guarded", options: at(guarded, 16) }),
-    watch(engine, "other", { on: "other", options: [...at(other, 10), "-p", "8094:8000"] }),
+    watch(engine, "other", {
+      on: "other",
+      options: [...at(other, 10), "-p", "8094:8000", "-p", "8093:8001/udp"],
+    }),
     watch(engine, "default", { on: "bridge" }),
     watch(engine, "published", { on: "guarded", options: [...at(guarded, 11), "-p", "8092:8000", ...check] }),
   ]);
@@ -92,6 +100,7 @@ export async function buildStage(engine: Engine, index: number): Promise<Stage> 
     attack(engine, networks, ...adminOnly),
   ]);
   await withoutIsolation(engine);
+  await helpFlows(engine);
   for (const port of [8090, 8092, 8094]) {
     const { stdout } = await engine.exec("ss", "-Hltnp", `sport = :${port}`);
     assert.match(stdout, /docker-proxy/, `${engine.name}: who accepts at port ${port}`);
@@ -120,6 +129,19 @@ async function withoutIsolation(engine: Engine): Promise<void> {
     await engine.exec(tool, "-I", "DOCKER-USER", "-j", "ACCEPT");
     await engine.exec(tool, "-t", "raw", "-F", "PREROUTING");
   }
+}
+
+/** Gives flows that need one their helper, as administrators do. */
+async function helpFlows(engine: Engine): Promise<void> {
+  for (const tool of ["iptables", "ip6tables"])
+    for (const [port, helper] of [
+      ["69", "tftp"],
+      ["5060", "sip"],
+    ] as const) {
+      const match = ["-t", "raw", "-A", "PREROUTING", "-p", "udp", "--dport", port];
+      const { exitCode, stderr } = await engine.exec(tool, ...match, "-j", "CT", "--helper", helper);
+      assert.equal(exitCode, 0, `${engine.name}: ${stderr}`);
+    }
 }
 
 const kinds = ["tcp", "udp", "ping"];
@@ -178,7 +200,8 @@ interface Given {
   readonly options?: readonly string[];
 }
 
-async function start(
+/** Starts a container that has the scripts. */
+export async function start(
   engine: Engine,
   name: string,
   { on, options = [], command = [] }: Given & { readonly command?: readonly string[] },
@@ -253,7 +276,7 @@ export async function attack(
 export async function prepareHeir({ engine, networks }: Stage): Promise<void> {
   await engine.docker("rm", "-f", "heir");
   await attack(engine, networks, "gone");
-  await run(engine, "exec", "gone", "python3", "/escapes/flows.py", "20000", "1", gone.v4, gone.v6);
+  await run(engine, "exec", "gone", "python3", "/escapes/flows.py", "15900", "1", gone.v4, gone.v6);
 }
 
 /** What the kernel keeps of senders, with the addresses of some that sent and of some that others sent as. */
@@ -356,6 +379,12 @@ async function fixedFacts(engine: Engine, { guarded, plain, other }: Record<stri
     plainfree6: `${plain?.v6}77`,
     othergw: `${other?.v4}1`,
     defaultgw: "198.19.255.1",
+    ally,
+    ally6,
+    far_address: far,
+    far6,
+    // As which the internet sees containers by IPv6; before Engine 27, by their own addresses.
+    natted6: engine.kind === "e28" ? engine.link.host6 : "",
     neighbour: `${guarded?.v4}10`,
     neighbour6: `${guarded?.v6}10`,
     ...Object.fromEntries(

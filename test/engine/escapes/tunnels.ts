@@ -5,6 +5,7 @@ import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { Engine } from "../../support/lab/engine.ts";
 import type { Lab } from "../../support/lab/lab.ts";
+import type { Background } from "../../support/lab/run.ts";
 import { delegations } from "../../support/lab/zones.ts";
 import type { Claim, Section } from "./table.ts";
 
@@ -35,34 +36,46 @@ export const tunnels: Section<TunnelRow> = {
 
 const password = "lab";
 
-/** Starts the far ends; they last as long as the lab. */
-export async function startTunnelServers(lab: Lab): Promise<void> {
-  const { box, addresses } = lab.internet;
-  for (const [index, { domain, port }] of delegations.entries()) {
-    // dns2tcpd never sleeps.
-    if (domain.startsWith("dns2tcp")) {
-      const file = `dns2tcpd-${port}.conf`;
-      const lines = [
-        ...[`listen = ${addresses.tunnels}`, `port = ${port}`, "user = root", "chroot = /run"],
-        ...[`domain = ${domain}`, `key = ${password}`, "resources = echo:203.0.113.80:7"],
-      ];
-      await writeFile(join(box.runFolder, file), `${lines.join("\n")}\n`);
-      box.background(`dns2tcpd-${port}`, [
-        "nice",
-        "-n",
-        "19",
-        "dns2tcpd",
-        "-F",
-        "-d",
-        "1",
-        "-f",
-        `/run/${file}`,
-      ]);
-    } else {
-      const own = `10.5${index}.0.1/24`;
-      const at = ["-l", addresses.tunnels, "-p", String(port)];
-      box.background(`iodined-${port}`, ["iodined", "-f", "-c", "-P", password, ...at, own, domain]);
-    }
+/** The delegated names that a program tunnels below. */
+const tunnelled = delegations.filter(({ domain }) => /^(dns2tcp|iodine)\./.test(domain));
+
+/** Starts the far ends of iodine; they last as long as the lab, and sleep. */
+export function startTunnelServers({ internet: { box, addresses } }: Lab): void {
+  for (const [index, { domain, port }] of tunnelled.entries()) {
+    if (!domain.startsWith("iodine")) continue;
+    const own = `10.5${index}.0.1/24`;
+    const at = ["-l", addresses.tunnels, "-p", String(port)];
+    box.background(`iodined-${port}`, ["iodined", "-f", "-c", "-P", password, ...at, own, domain]);
+  }
+}
+
+/** dns2tcpd never sleeps: it runs while somebody tries, on whatever engine. */
+const awake = { users: 0, servers: Promise.resolve<readonly Background[]>([]) };
+
+async function startDns2tcp({ internet: { box, addresses } }: Lab): Promise<readonly Background[]> {
+  const starting = tunnelled.map(async ({ domain, port }) => {
+    if (!domain.startsWith("dns2tcp")) return [];
+    const file = `dns2tcpd-${port}.conf`;
+    const lines = [
+      ...[`listen = ${addresses.tunnels}`, `port = ${port}`, "user = root", "chroot = /run"],
+      ...[`domain = ${domain}`, `key = ${password}`, "resources = echo:203.0.113.80:7"],
+    ];
+    await writeFile(join(box.runFolder, file), `${lines.join("\n")}\n`);
+    const command = ["nice", "-n", "19", "dns2tcpd", "-F", "-d", "1", "-f", `/run/${file}`];
+    return [box.background(`dns2tcpd-${port}`, command)];
+  });
+  return (await Promise.all(starting)).flat();
+}
+
+async function whileAwake<Result>(lab: Lab, work: () => Promise<Result>): Promise<Result> {
+  awake.users += 1;
+  if (awake.users === 1) awake.servers = startDns2tcp(lab);
+  const servers = await awake.servers;
+  try {
+    return await work();
+  } finally {
+    awake.users -= 1;
+    if (awake.users === 0) for (const { alive, pid } of servers) if (alive()) process.kill(pid, "SIGKILL");
   }
 }
 
@@ -100,16 +113,15 @@ kill $client 2>/dev/null
 
 /** Tries every tunnel from the container `tunneller`; the domains whose tunnel was up. */
 export async function tryTunnels(
+  lab: Lab,
   engine: Engine,
 ): Promise<ReadonlyMap<string, { up: boolean; said: string }>> {
-  const tried = delegations.map(async ({ domain, port }, index) => {
+  const tried = tunnelled.map(async ({ domain, port }, index) => {
     const variables = [`domain=${domain}`, `port=${port}`, `device=dns${index}`, `peer=10.5${index}.0.1`];
     const script = domain.startsWith("dns2tcp") ? dns2tcp : iodine;
-    const outcome = await engine.docker(
-      "exec",
-      ...variables.flatMap((variable) => ["-e", variable]),
-      ...["tunneller", "sh", "-c", script],
-    );
+    const variablesOf = variables.flatMap((variable) => ["-e", variable]);
+    const attempt = async () => engine.docker("exec", ...variablesOf, "tunneller", "sh", "-c", script);
+    const outcome = await (domain.startsWith("dns2tcp") ? whileAwake(lab, attempt) : attempt());
     return [
       domain,
       { up: /^up$/m.test(outcome.stdout), said: `${outcome.stdout}\n${outcome.stderr}` },

@@ -43,7 +43,7 @@ export const roots = {
     suite: "trixie",
     packages: [
       ...host,
-      ...["iproute2", "knot", "tcpdump", "openssl", "ca-certificates"],
+      ...["iproute2", "knot", "tcpdump", "openssl", "ca-certificates", "python3"],
       // The far ends of tunnels.
       ...["iodine", "dns2tcp"],
     ],

@@ -8,7 +8,8 @@ import { basename, join } from "node:path";
 import { internetAddresses } from "./addresses.ts";
 
 /**
- * Domains whose every query is passed on to a server in the internet, for who wants to run one: the far end of a tunnel.
+ * Domains whose every query is passed on to a server in the internet, for who wants to run one: the far end of a tunnel,
+ * or one that says now this and now that.
  * Nothing listens there by itself.
  */
 export const delegations: readonly { readonly domain: string; readonly port: number }[] = [
@@ -16,6 +17,7 @@ export const delegations: readonly { readonly domain: string; readonly port: num
   { domain: "dns2tcp.tunnel.example.net", port: 5312 },
   { domain: "iodine.example.org", port: 5313 },
   { domain: "iodine.tunnel.example.net", port: 5314 },
+  { domain: "rebind.tunnel.example.net", port: 5315 },
 ];
 
 const source = join(import.meta.dirname, "zones");

@@ -1,0 +1,61 @@
+# Whom guarded containers may ask, in the internet. Sends the packets that it is asked to send, whatever they say of
+# themselves; and answers questions for names below rebind.tunnel.example.net: with an address of the internet at
+# first, and from then on with the address that the name's second label tells. argv: where it is asked to send, and
+# the address and port of questions.
+
+import base64, socket, struct, sys, threading
+
+FIRST4, FIRST6 = "203.0.113.89", "2001:db8:2::59"
+ally, resolver, port = sys.argv[1:4]
+
+
+def throw():
+    raw4 = socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_RAW)
+    raw6 = socket.socket(socket.AF_INET6, socket.SOCK_RAW, socket.IPPROTO_RAW)
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:
+        s.bind((ally, 7000))
+        while True:
+            packet = base64.b64decode(s.recv(65535))
+            v6 = packet[0] >> 4 == 6
+            to = socket.inet_ntop(socket.AF_INET6, packet[24:40]) if v6 else socket.inet_ntoa(packet[16:20])
+            try:
+                (raw6 if v6 else raw4).sendto(packet, (to, 0))
+            except OSError as error:
+                print(to, error, flush=True)
+
+
+def answer(message, asked):
+    at = 12
+    labels = []
+    while message[at]:
+        labels.append(message[at + 1:at + 1 + message[at]].decode().lower())
+        at += 1 + message[at]
+    kind = struct.unpack("!H", message[at + 1:at + 3])[0]
+    told = labels[1].upper()
+    second = base64.b32decode(told + "=" * (-len(told) % 8))
+    size, first = (4, socket.inet_aton(FIRST4)) if kind == 1 else (16, socket.inet_pton(socket.AF_INET6, FIRST6))
+    found = b""
+    if kind in (1, 28) and len(second) == size:
+        found = second if (labels[0], kind) in asked else first
+        asked.add((labels[0], kind))
+    head = message[:2] + struct.pack("!HHHHH", 0x8580, 1, 1 if found else 0, 0, 0)
+    # A name by reference to the question, of the internet's class, with a TTL of 0.
+    record = struct.pack("!HHHIH", 0xC00C, kind, 1, 0, len(found)) + found if found else b""
+    return head + message[12:at + 5] + record
+
+
+def rebind():
+    asked = set()
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:
+        s.bind((resolver, int(port)))
+        print("ready", flush=True)
+        while True:
+            message, peer = s.recvfrom(2048)
+            try:
+                s.sendto(answer(message, asked), peer)
+            except (IndexError, ValueError, struct.error) as error:
+                print(peer, error, flush=True)
+
+
+threading.Thread(target=throw, daemon=True).start()
+rebind()

@@ -1,0 +1,81 @@
+// A container that is paused while what it was granted ends: what it has open is cut all the same, and what it sends
+// when it goes on is judged anew.
+
+import { run } from "../../support/dockerwall.ts";
+import { pause, until } from "../../support/lab/command.ts";
+import type { Packet } from "../../support/lab/pcap.ts";
+import { type Stage, start } from "./stage.ts";
+import type { Claim, Section } from "./table.ts";
+
+export interface PausedRow extends Claim {
+  readonly to: string;
+  readonly when: "before the pause" | "after it";
+}
+
+/** What it holds, in the words of hold.py, and where to. */
+const flows = [
+  ["an open TCP flow", "tcp", "203.0.113.95"],
+  ["an open UDP flow", "udp", "203.0.113.96"],
+  ["an echo that goes on", "ping", "203.0.113.97"],
+  ["new TCP flows", "tcp-again", "203.0.113.98"],
+  ["new UDP flows", "udp-again", "203.0.113.99"],
+  ["an open TCP flow, IPv6", "tcp", "2001:db8:2::35"],
+  ["an open UDP flow, IPv6", "udp", "2001:db8:2::36"],
+  ["an echo that goes on, IPv6", "ping", "2001:db8:2::37"],
+  ["new TCP flows, IPv6", "tcp-again", "2001:db8:2::38"],
+  ["new UDP flows, IPv6", "udp-again", "2001:db8:2::39"],
+] as const;
+
+export const paused: Section<PausedRow> = {
+  title: "Paused while what was granted for a while ends",
+  rows: flows.flatMap(([name, , to]): PausedRow[] => [
+    { name: `before the pause: ${name}`, to, when: "before the pause", guarded: "open" },
+    { name: `after it: ${name}`, to, when: "after it" },
+  ]),
+};
+
+/** When it was begun, paused, let go on, and ended. */
+export interface Slept {
+  readonly begunAt: Date;
+  readonly pausedAt: Date;
+  readonly resumedAt: Date;
+  readonly endedAt: Date;
+}
+
+const grantedSeconds = 20;
+
+/** Has a container open its flows, pauses it, and lets it go on; with Dockerwall in force they are granted until then. */
+export async function sleep({ engine }: Stage, guarded: boolean): Promise<Slept> {
+  const begunAt = new Date();
+  await start(engine, "sleeper", { on: "guarded" });
+  if (guarded) {
+    const entries = flows.map(([, , to]) => (to.includes(":") ? `[${to}]` : to));
+    const rule = ["allow", "sleeper", ...entries, "--for", `${grantedSeconds}s`];
+    await run(engine, "exec", "dockerwall", "dockerwall", ...rule);
+  }
+  const grantedAt = Date.now();
+  const held = flows.map(([, kind, to]) => `${kind}:${to}`);
+  await run(engine, "exec", "-d", "sleeper", "python3", "/escapes/hold.py", ...held);
+  await pause(4000);
+  // On a busy machine runc may give up before the last process has stopped.
+  await until("the pause", 20_000, async () => {
+    const { exitCode } = await engine.docker("pause", "sleeper");
+    return exitCode === 0 ? true : undefined;
+  });
+  const pausedAt = new Date();
+  // Two seconds more: of the end of a rule the daemon learns by a timer.
+  await pause(Math.max(0, grantedAt + (grantedSeconds + 2) * 1000 - Date.now()));
+  const resumedAt = new Date();
+  await run(engine, "unpause", "sleeper");
+  await pause(4000);
+  const endedAt = new Date();
+  await run(engine, "rm", "-f", "sleeper");
+  return { begunAt, pausedAt, resumedAt, endedAt };
+}
+
+/** Whether a row's packets were seen when it is about. */
+export function wasSeen({ to, when }: PausedRow, packets: readonly Packet[], slept: Slept): boolean {
+  const [from, end] =
+    when === "after it" ? [slept.resumedAt, slept.endedAt] : [slept.begunAt, slept.pausedAt];
+  return packets.some(({ dst, time }) => dst === to && time > from && time < end);
+}
