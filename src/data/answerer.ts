@@ -457,6 +457,9 @@ function grantsOf(grant: AnswerGrant, decided: readonly Decided[], nowMs: number
   });
   if (grants.length > 0) return grants;
   if (!decided.some(({ decision }) => decision.allowed && (decision.endsAtMs ?? Infinity) - nowMs >= 1000))
-    throw new DockerwallError("NOT_FOUND", "the name is no longer allowed; its override ended during the lookup");
+    throw new DockerwallError(
+      "NOT_FOUND",
+      "the name is no longer allowed; its override ended during the lookup",
+    );
   throw new DockerwallError("INTERNAL", `no address of the asker may use ${grant.address}`);
 }

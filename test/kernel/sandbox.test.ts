@@ -3,6 +3,7 @@
 import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
 import { once } from "node:events";
+import { writeFileSync } from "node:fs";
 import { after, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { promisify } from "node:util";
@@ -14,6 +15,7 @@ import { forgetFlowsPast } from "../../src/edge/sandbox/flows/resolver-flows.ts"
 import { openSandboxSockets, resolverBytes, type SandboxSockets } from "../../src/edge/sandbox/sockets.ts";
 import { installSandboxTable, probeSandboxTable, removeSandboxTables } from "../../src/edge/sandbox/table.ts";
 import { connect } from "../support/connect.ts";
+import { dockerDnsTable } from "../support/docker-nftables.ts";
 import { createNamespace, enterNamespaces, run, type TestNamespace } from "../support/namespace.ts";
 
 enterNamespaces(import.meta.url);
@@ -100,14 +102,22 @@ test("a captured sandbox is answered by us, from the address and port that it as
   assert.deepEqual(await answers(box, docker), captured);
 });
 
-for (const tool of ["iptables-nft", "iptables-legacy"]) {
+/** What Docker 29 does with its nftables backend; ours is at a priority of its own, and goes first. */
+function addDockerTable(box: TestNamespace, docker: SandboxSockets): void {
+  writeFileSync("/run/docker-dns", dockerDnsTable(docker));
+  box.run("nft", "-f", "/run/docker-dns");
+}
+
+for (const tool of ["iptables-nft", "iptables-legacy", "nft"]) {
+  const add = (box: TestNamespace, docker: SandboxSockets): void =>
+    tool === "nft" ? addDockerTable(box, docker) : addDockerRules(box, tool, docker);
   for (const order of ["before", "after"]) {
     test(`Docker's rules by ${tool}, put in ${order} ours, change nothing until we leave`, async () => {
       const { box, ours, docker } = await createSandbox(`${tool}-${order}`);
       box.run("ip", "link", "set", "lo", "up");
-      if (order === "before") addDockerRules(box, tool, docker);
+      if (order === "before") add(box, docker);
       withNamespace(box.fd, () => installSandboxTable(ours));
-      if (order === "after") addDockerRules(box, tool, docker);
+      if (order === "after") add(box, docker);
       assert.deepEqual(await answers(box, docker), captured);
       withNamespace(box.fd, removeSandboxTables);
       assert.equal(hasTable(box), false);

@@ -8,26 +8,46 @@ import { join } from "node:path";
 
 type Json = Readonly<Record<string, unknown>>;
 
+/** The versions of its API that an engine takes in a path. */
+export interface EngineApi {
+  readonly least: string;
+  readonly most: string;
+}
+
 export interface FakeEngine extends AsyncDisposable {
   readonly socket: string;
+  api: EngineApi;
+  /** Whether `GET /version` says which version is the newest. */
+  saysVersion: boolean;
+  /** Every path that was asked for, the oldest first. */
+  readonly asked: string[];
+  /** As `GET /info` has it. */
+  info: Json;
   /** As `GET /networks` lists them, by id. */
   readonly networks: Map<string, Json>;
   /** As `GET /containers/ID/json` has them, by id. */
   readonly containers: Map<string, Json>;
   /** While true nothing is answered. */
   hangs: boolean;
+  /** Writes to whoever follows events. */
+  say(text: string): void;
   /** Tells of a change. */
   tell(type: "network" | "container", action: string, id: string): void;
 }
 
-export async function startFakeEngine(): Promise<FakeEngine> {
+/** @param api of engine 28.5 unless told otherwise */
+export async function startFakeEngine(api: EngineApi = { least: "1.24", most: "1.51" }): Promise<FakeEngine> {
   const folder = mkdtempSync(join(tmpdir(), "dockerwall-engine-"));
   const socket = join(folder, "docker.sock");
   const networks = new Map<string, Json>();
   const containers = new Map<string, Json>();
   const followers = new Set<ServerResponse>();
   const answers: readonly [path: RegExp, answer: (id: string) => unknown][] = [
-    [/^\/version$/, () => ({ Version: "28.5.2", ApiVersion: "1.51" })],
+    [
+      /^\/version$/,
+      () => ({ Version: "28.5.2", ...(engine.saysVersion ? { ApiVersion: engine.api.most } : {}) }),
+    ],
+    [/^\/info$/, () => engine.info],
     [/^\/networks$/, () => [...networks.values()]],
     [/^\/networks\/([^/]+)$/, (id) => networks.get(id)],
     [/^\/containers\/json$/, () => [...containers.values()].map(listed)],
@@ -35,7 +55,16 @@ export async function startFakeEngine(): Promise<FakeEngine> {
   ];
   const server = createServer((request, response) => {
     if (engine.hangs) return;
-    const path = (request.url ?? "").replace(/\?.*$/, "").replace(/^\/v[0-9.]+/, "");
+    engine.asked.push(request.url ?? "");
+    const [, version = engine.api.most, path = ""] =
+      /^(?:\/v([0-9.]+))?([^?]*)/.exec(request.url ?? "") ?? [];
+    const refusal = refusalOf(version, engine.api);
+    if (refusal !== undefined) {
+      response
+        .writeHead(400, { "Content-Type": "application/json" })
+        .end(JSON.stringify({ message: refusal }));
+      return;
+    }
     if (path === "/events") {
       followers.add(response);
       response.once("close", () => followers.delete(response));
@@ -59,9 +88,15 @@ export async function startFakeEngine(): Promise<FakeEngine> {
     networks,
     containers,
     hangs: false,
+    api,
+    saysVersion: true,
+    asked: [],
+    info: {},
+    say(text) {
+      for (const follower of followers) follower.write(text);
+    },
     tell(type, action, id) {
-      const line = JSON.stringify({ Type: type, Action: action, Actor: { ID: id, Attributes: {} } });
-      for (const follower of followers) follower.write(`${line}\n`);
+      engine.say(`${JSON.stringify({ Type: type, Action: action, Actor: { ID: id, Attributes: {} } })}\n`);
     },
     async [Symbol.asyncDispose]() {
       server.closeAllConnections();
@@ -71,6 +106,16 @@ export async function startFakeEngine(): Promise<FakeEngine> {
     },
   };
   return engine;
+}
+
+/** What an engine says of a version that it does not take, in its words. */
+function refusalOf(version: string, { least, most }: EngineApi): string | undefined {
+  const minor = (text: string): number => Number(text.replace("1.", ""));
+  if (minor(version) < minor(least))
+    return `client version ${version} is too old. Minimum supported API version is ${least}, please upgrade your client to a newer version`;
+  if (minor(version) > minor(most))
+    return `client version ${version} is too new. Maximum supported API version is ${most}`;
+  return undefined;
 }
 
 /** A bridge network as the engine lists it; `allow` undefined is one that nobody guards. */

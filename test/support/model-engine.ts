@@ -94,6 +94,7 @@ export function createModelEngine(network: Network): ModelEngine {
     containers,
     engine: {
       version: () => Promise.reject(new Error("not asked")),
+      firewallDriver: () => Promise.reject(new Error("not asked")),
       listNetworks: () => request(() => ({ value: [network] })),
       inspectNetwork: () => request(() => ({ value: network })),
       listContainers: () =>

@@ -11,6 +11,7 @@ import type { Engine } from "../../edge/engine/engine.ts";
 import type { Inventory } from "../../edge/engine/inventory.ts";
 import { engineRoot } from "../../edge/engine/root.ts";
 import { listHostAddresses } from "../../edge/host/addresses.ts";
+import { forwardingSwitchedOff } from "../../edge/host/forwarding.ts";
 import type { Log } from "../../edge/host/log.ts";
 import { readFlows, unstampAll } from "../../edge/kernel/flows/stamped.ts";
 import type { KernelSets } from "../../edge/kernel/ipset/kernel-sets.ts";
@@ -180,6 +181,7 @@ export function createControlApi(options: ControlApiOptions): ControlApi {
         foreignMarks: wall.foreignMarks,
         examine: () => planeNow().examine(),
         savedRules: root === undefined ? [] : findSavedRules(root),
+        forwardingSwitchedOff,
       });
     },
     prepareNetwork: async (request) => {

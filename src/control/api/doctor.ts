@@ -1,13 +1,14 @@
 // `doctor`: checks the host and every guarded container by behaviour. It does not trust lists: it asks a question inside
 // each sandbox, reads the rules from the kernel, and asks the upstreams.
 
+import { type Family, familyOf } from "../../core/model/address.ts";
 import type { Check, DoctorReport, StatusReport } from "../../core/model/report.ts";
 import type { Container, Topology } from "../../core/model/topology.ts";
 import type { Engine } from "../../edge/engine/engine.ts";
 import type { DataPlaneFindings } from "../../planes/messages.ts";
 
 export interface DoctorInput {
-  readonly engine: Engine;
+  readonly engine: Pick<Engine, "version" | "firewallDriver">;
   readonly status: StatusReport;
   /** The present one; a container that is there before and after the examination should have been found by it. */
   readonly topology: () => Topology;
@@ -19,15 +20,14 @@ export interface DoctorInput {
   readonly foreignMarks: () => Promise<readonly string[]>;
   /** Files of the host that keep rules of ours for its next boot; one sentence each. */
   readonly savedRules: readonly string[];
+  /** The name of the switch by which the host forwards nothing of a family; undefined where it forwards. */
+  readonly forwardingSwitchedOff: (family: Family) => string | undefined;
 }
 
 export async function examineHost(input: DoctorInput): Promise<DoctorReport> {
   const before = input.topology();
   const [engine, rules, marks, findings] = await Promise.all([
-    input.engine.version().then(
-      ({ version }) => check("engine", true, `Docker ${version} answers`),
-      (error: Error) => check("engine", false, error.message),
-    ),
+    engineCheck(input.engine),
     input.rulesStand().then(
       (stand) =>
         check(
@@ -67,12 +67,42 @@ export async function examineHost(input: DoctorInput): Promise<DoctorReport> {
       ...(status.capture.problem === undefined
         ? unexamined(findings, [before, topology], input.guarded)
         : []),
+      ...forwardingChecks(input, topology),
       ...marks.map((sentence) => check("marks", false, sentence)),
       ...input.savedRules.map((sentence) => check("saved rules", false, sentence)),
       ...sentences.map((sentence) => check("configuration", false, sentence)),
       ...status.warnings.map((warning) => check("containment", false, warning)),
     ],
   };
+}
+
+/** A proxy may keep from us what the engine says of its firewall: nothing else hangs on it. */
+async function engineCheck(engine: DoctorInput["engine"]): Promise<Check> {
+  const [answer, driver] = await Promise.all([
+    engine.version().catch((error: Error) => error),
+    engine.firewallDriver().catch(() => undefined),
+  ]);
+  if (answer instanceof Error) return check("engine", false, answer.message);
+  const rules = driver === undefined ? "" : `, and writes its rules by ${driver.replace("+", " with ")}`;
+  return check("engine", true, `Docker ${answer.version} answers${rules}`);
+}
+
+/** Only what guarded networks have and would send out: a host without IPv6 containers need not forward it. */
+function forwardingChecks(
+  { guarded, forwardingSwitchedOff }: DoctorInput,
+  { networks }: Topology,
+): readonly Check[] {
+  const outward = networks.filter(({ id, internal }) => guarded.has(id) && !internal);
+  const families = new Set(outward.flatMap(({ subnets }) => subnets.map(({ address }) => familyOf(address))));
+  return [...families].flatMap((family) => {
+    const name = forwardingSwitchedOff(family);
+    if (name === undefined) return [];
+    return check(
+      "forwarding",
+      false,
+      `${name} is 0, so nothing that is allowed leaves by it; Docker does not turn it on with its nftables backend: run sysctl -w ${name}=1, and write it to /etc/sysctl.d for the next boot`,
+    );
+  });
 }
 
 function captureCheck(

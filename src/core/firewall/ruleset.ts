@@ -62,11 +62,13 @@ function tablesOf(options: RulesetOptions): readonly Table[] {
     },
     {
       name: "filter",
-      // REJECT works in this table only. Docker moves jumps in FORWARD about, but leaves what its users put here.
+      // REJECT works in this table only. Docker moves jumps in FORWARD about, but leaves what its users put into
+      // DOCKER-USER. There is none with its nftables backend, which writes to tables of its own and leaves FORWARD alone.
       jumps: [
         { hook: "INPUT", chain: chain.accept },
         { hook: "OUTPUT", chain: chain.reject },
         { hook: "DOCKER-USER", chain: chain.reject, optional: true },
+        { hook: "FORWARD", chain: chain.reject, unless: "DOCKER-USER" },
       ],
       chains: [acceptChain(input), rejectChain(input)],
     },

@@ -6,6 +6,16 @@ import type { Container, Endpoint, Link, Network } from "../../core/model/topolo
 
 type Json = Readonly<Record<string, unknown>>;
 
+/** The newest version of the API, in the answer of `GET /version`; undefined where it says none. */
+export function parseApiVersion(answer: unknown): string | undefined {
+  return /^\d+\.\d+$/.exec(textOf(objectOf(answer)["ApiVersion"]))?.[0];
+}
+
+/** What the answer of `GET /info` says of the firewall; undefined where it says nothing. */
+export function parseFirewallDriver(answer: unknown): string | undefined {
+  return textOf(objectOf(objectOf(answer)["FirewallBackend"])["Driver"]) || undefined;
+}
+
 /** One element of `GET /networks`, or the answer of `GET /networks/ID`. */
 export function parseNetwork(answer: unknown): Network[] {
   const json = objectOf(answer);

@@ -8,11 +8,14 @@ import type { Container, Network } from "../../core/model/topology.ts";
 import { DockerwallError, messageOf } from "../../errors.ts";
 import {
   type ListedContainer,
+  parseApiVersion,
   parseContainer,
+  parseFirewallDriver,
   parseListedContainer,
   parseNetwork,
   textsOf,
 } from "./answers.ts";
+import { agreeOnVersion, isVersionRefused } from "./api-version.ts";
 
 export interface EngineEvent {
   readonly type: string;
@@ -27,6 +30,8 @@ export interface EngineEvent {
 
 export interface Engine {
   version(): Promise<{ readonly version: string; readonly apiVersion: string }>;
+  /** What the engine writes its rules by, in its own word; undefined from engines before 28.2. */
+  firewallDriver(): Promise<string | undefined>;
   listNetworks(): Promise<Network[]>;
   /** Undefined when there is none of that name or id. */
   inspectNetwork(id: string): Promise<Network | undefined>;
@@ -59,60 +64,89 @@ export function connectEngine(
   findSocket: () => string | undefined,
   limits: EngineLimits = defaultLimits,
 ): Engine {
-  let docker = new Docker({ socketPath });
+  let place = socketPath;
+  let agreed: Promise<string> | undefined;
   const inTime = (): AbortSignal => AbortSignal.timeout(limits.answerWithinMs);
+  const speaking = (version: string): Docker => new Docker({ socketPath: place, version: `v${version}` });
 
-  /** Looks for the engine elsewhere when nobody is behind the socket. */
-  function reconnect(error: unknown): void {
-    const code = codeOf(error);
-    if (code !== "ECONNREFUSED" && code !== "ENOENT") return;
-    docker = new Docker({ socketPath: findSocket() ?? socketPath });
+  /** What is agreed on stands until an engine refuses it: one that was started anew may be another one. */
+  async function connect(): Promise<Docker> {
+    agreed ??= agreeOnVersion(async (version) =>
+      parseApiVersion(await telling(speaking(version)).version({ abortSignal: inTime() })),
+    );
+    try {
+      return speaking(await agreed);
+    } catch (error) {
+      agreed = undefined;
+      throw error;
+    }
   }
 
-  async function call<T>(what: string, request: Request<T>, signal = inTime()): Promise<T> {
+  /** Looks for the engine elsewhere when nobody is behind the socket, and for another version when it refuses that. */
+  function reconnect(error: unknown): void {
+    if (isVersionRefused(error)) agreed = undefined;
+    const code = codeOf(error);
+    if (code !== "ECONNREFUSED" && code !== "ENOENT") return;
+    place = findSocket() ?? socketPath;
+  }
+
+  async function call<T>(what: string, request: Request<T>, signal?: AbortSignal): Promise<T> {
     try {
-      return await request(signal);
+      const docker = await connect();
+      return await request(docker, signal ?? inTime());
     } catch (error) {
       reconnect(error);
       throw engineError(what, socketPath, error);
     }
   }
 
-  async function found<T>(what: string, request: Request<T>, signal = inTime()): Promise<T | undefined> {
-    try {
-      return await request(signal);
-    } catch (error) {
-      if (statusOf(error) === 404) return undefined;
-      throw engineError(what, socketPath, error);
-    }
+  /** Undefined for what is not there; a version that cannot be agreed on says nothing about that. */
+  function found<T>(what: string, request: Request<T>, signal?: AbortSignal): Promise<T | undefined> {
+    const orNone: Request<T | undefined> = async (docker, abortSignal) => {
+      try {
+        return await request(docker, abortSignal);
+      } catch (error) {
+        if (statusOf(error) === 404) return undefined;
+        throw error;
+      }
+    };
+    return call(what, orNone, signal);
   }
 
   return {
     version: () =>
-      call("tell its version", async (abortSignal) => {
+      call("tell its version", async (docker, abortSignal) => {
         const answer = await telling(docker).version({ abortSignal });
         return { version: answer.Version, apiVersion: answer.ApiVersion };
       }),
+    firewallDriver: () =>
+      call("tell of itself", async (docker, abortSignal) =>
+        parseFirewallDriver(await telling(docker).info({ abortSignal })),
+      ),
     listNetworks: () =>
-      call("list networks", async (abortSignal) =>
+      call("list networks", async (docker, abortSignal) =>
         (await docker.listNetworks({ abortSignal })).flatMap(parseNetwork),
       ),
     inspectNetwork: (id) =>
-      found("inspect network", async (signal) => parseNetwork(await readNetwork(docker, id, signal))[0]),
+      found(
+        "inspect network",
+        async (docker, signal) => parseNetwork(await readNetwork(docker, id, signal))[0],
+      ),
     listContainers: () =>
-      call("list containers", async (abortSignal) =>
+      call("list containers", async (docker, abortSignal) =>
         (await docker.listContainers({ all: true, abortSignal })).flatMap(parseListedContainer),
       ),
     inspectContainer: (id, signal) =>
       found(
         "inspect container",
-        async (abortSignal) => parseContainer(await docker.getContainer(id).inspect({ abortSignal }))[0],
+        async (docker, abortSignal) =>
+          parseContainer(await docker.getContainer(id).inspect({ abortSignal }))[0],
         signal,
       ),
     createBridgeNetwork: (name, labels) =>
       call(
         `create network ${JSON.stringify(name)}`,
-        async (abortSignal) => {
+        async (docker, abortSignal) => {
           const options = { Name: name, Driver: "bridge", CheckDuplicate: true, Labels: { ...labels } };
           return (await docker.createNetwork({ ...options, abortSignal })).id;
         },
@@ -121,11 +155,11 @@ export function connectEngine(
     removeNetwork: (id) =>
       call(
         "remove network",
-        async (abortSignal) => void (await docker.getNetwork(id).remove({ abortSignal })),
+        async (docker, abortSignal) => void (await docker.getNetwork(id).remove({ abortSignal })),
         AbortSignal.timeout(limits.changeWithinMs),
       ),
     followEvents: (onOpen, onEvent, signal) =>
-      call("follow events", async () => {
+      call("follow events", async (docker) => {
         const stream = await openEvents(docker, limits.answerWithinMs);
         const stop = (): void => void Readable.prototype.destroy.call(stream);
         signal.addEventListener("abort", stop, { once: true });
@@ -144,13 +178,15 @@ export function connectEngine(
 }
 
 /** To be given up when the signal says so. */
-type Request<T> = (abortSignal: AbortSignal) => Promise<T>;
+type Request<T> = (docker: Docker, abortSignal: AbortSignal) => Promise<T>;
 
-/** The package's types leave out that this one takes a signal as others do. */
-const telling = (
-  docker: Docker,
-): { version(options: { readonly abortSignal: AbortSignal }): Promise<Docker.DockerVersion> } =>
-  docker as never;
+interface Telling {
+  version(options: { readonly abortSignal: AbortSignal }): Promise<Docker.DockerVersion>;
+  info(options: { readonly abortSignal: AbortSignal }): Promise<unknown>;
+}
+
+/** The package's types leave out that these take a signal as others do. */
+const telling = (docker: Docker): Telling => docker as never;
 
 /** As the package's own `inspect()` of networks, which takes no signal. */
 function readNetwork(docker: Docker, id: string, abortSignal: AbortSignal): Promise<unknown> {
@@ -183,9 +219,13 @@ export function isSilence(error: unknown): boolean {
 
 const abortedCode = "ABORT_ERR";
 
+/** RFC 7464 puts it before each text, where somebody on the way has asked for application/json-seq. */
+const recordSeparator = "\x1e";
+
 function parseEvent(line: string): EngineEvent | undefined {
-  if (line.trim() === "") return undefined;
-  const parsed: unknown = JSON.parse(line);
+  const text = line.replace(recordSeparator, "").trim();
+  if (text === "") return undefined;
+  const parsed: unknown = JSON.parse(text);
   if (typeof parsed !== "object" || parsed === null) return undefined;
   const { Type, Action, Actor } = parsed as { Type?: unknown; Action?: unknown; Actor?: unknown };
   const actor = (Actor ?? {}) as { ID?: unknown; Attributes?: unknown };

@@ -279,7 +279,10 @@ test("what ends while the upstream takes its time is not opened, and told as wha
   try {
     assert.equal(decodeMessage(await ask("www.example.org")).rcode, "SERVFAIL");
     assert.deepEqual(grants, []);
-    assert.match(problems.join(), /www\.example\.org failed: the name is no longer allowed; its override ended/);
+    assert.match(
+      problems.join(),
+      /www\.example\.org failed: the name is no longer allowed; its override ended/,
+    );
   } finally {
     answerer.useUpstreams([]);
     await upstream.close();

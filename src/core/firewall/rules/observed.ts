@@ -7,8 +7,13 @@ export type ObservedChain =
   /** It is not what it was when it was last read, and what it is now has not been read. */
   | { readonly kind: "changed" };
 
-/** A rule in a chain that is not ours, where it matters only by its place or because it leads to a chain of ours. */
-export type ObservedRule = { readonly kind: "ours"; readonly body: string } | { readonly kind: "foreign" };
+/**
+ * A rule in a chain that is not ours, where it matters only by its place or by the chain that it leads to: one of ours, or
+ * another one to which it leads every packet.
+ */
+export type ObservedRule =
+  | { readonly kind: "ours"; readonly body: string }
+  | { readonly kind: "foreign"; readonly jump?: string };
 
 export interface ObservedTable {
   readonly own: ReadonlyMap<string, ObservedChain>;
@@ -41,17 +46,18 @@ export function parseSave(text: string): Observed {
   return new Map([...chainsOf].map(([table, chains]) => [table, observe([...chains])]));
 }
 
+function observeRule(body: string): ObservedRule {
+  if (leadsToOurs.test(body)) return { kind: "ours", body };
+  const [, jump] = /^-j (\S+)$/.exec(body) ?? [];
+  return jump === undefined ? { kind: "foreign" } : { kind: "foreign", jump };
+}
+
 function observe(chains: readonly (readonly [string, readonly string[]])[]): ObservedTable {
   const isOwn = ([name]: readonly [string, unknown]): boolean => name.startsWith(ownPrefix);
   return {
     own: new Map(chains.filter(isOwn).map(([name, rules]) => [name, { kind: "read", rules }])),
     hooks: new Map(
-      chains
-        .filter((chain) => !isOwn(chain))
-        .map(([name, rules]) => [
-          name,
-          rules.map((body) => (leadsToOurs.test(body) ? { kind: "ours", body } : { kind: "foreign" })),
-        ]),
+      chains.filter((chain) => !isOwn(chain)).map(([name, rules]) => [name, rules.map(observeRule)]),
     ),
   };
 }

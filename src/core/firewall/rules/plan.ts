@@ -3,9 +3,15 @@
 
 import { type ChainName, chainNames } from "../names.ts";
 import { type Missing, madeIn, madeRule } from "./made.ts";
-import { type Observed, type ObservedChain, type ObservedTable, ownPrefix } from "./observed.ts";
+import {
+  type Observed,
+  type ObservedChain,
+  type ObservedRule,
+  type ObservedTable,
+  ownPrefix,
+} from "./observed.ts";
 import { renderRule } from "./render.ts";
-import type { Chain, Table, TableName } from "./table.ts";
+import type { Chain, Jump, Table, TableName } from "./table.ts";
 
 const nothing: ObservedTable = { own: new Map(), hooks: new Map() };
 
@@ -78,6 +84,11 @@ function holds(chain: ObservedChain | undefined, wanted: readonly string[]): boo
   return wanted.every((rule, index) => rule === chain.rules[index]);
 }
 
+/** Whether the hook leads to where a jump of ours stands already. */
+function isRedundant({ unless }: Jump, rules: readonly ObservedRule[]): boolean {
+  return unless !== undefined && rules.some((rule) => rule.kind === "foreign" && rule.jump === unless);
+}
+
 /**
  * Puts our jump first and once. A jump that is first already is left alone, so that no packet misses it. Before it is
  * only one to a chain that is spared: a queue that is passed by ends the walk through the hook.
@@ -89,7 +100,9 @@ function planJumps({ name: table, jumps, spared = [] }: Table, { hooks }: Observ
   for (const [hook, rules] of hooks) {
     const bodies = rules.map((rule) => (rule.kind === "ours" ? rule.body : undefined));
     const ours = bodies.filter((body) => body !== undefined);
-    const own = jumps.filter((jump) => jump.hook === hook).map(({ chain }) => jumpTo(chain));
+    const own = jumps
+      .filter((jump) => jump.hook === hook && !isRedundant(jump, rules))
+      .map(({ chain }) => jumpTo(chain));
     const wanted = [...spared.map(jumpTo).filter((jump) => ours.includes(jump)), ...own];
     if (ours.length === wanted.length && wanted.every((jump, index) => bodies[index] === jump)) continue;
     lines.push(...ours.map((body) => `-D ${hook} ${body}`));

@@ -24,6 +24,8 @@ export interface Jump {
   readonly chain: ChainName;
   /** True where the hook is a chain of somebody's, which may not be there; then there is no jump. */
   readonly optional?: boolean;
+  /** A chain of somebody's, where another jump stands: none is needed here while the hook leads there. */
+  readonly unless?: string;
 }
 
 export interface Table {

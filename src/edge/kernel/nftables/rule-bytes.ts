@@ -130,11 +130,17 @@ function observeHooks({ name, jumps }: Table, now: RuleBytes): ObservedTable["ho
     if (rules.some((rule) => leadsToOurs(rule) && !rule.bare)) return undefined;
     if (rules.length > 0) hooks.set(hook, rules.map(observeRule));
   }
+  // One without a rule in it is there all the same when another one leads to it.
+  for (const rule of [...hooks.values()].flat()) {
+    const led = rule.kind === "foreign" ? rule.jump : undefined;
+    if (led !== undefined && jumps.some(({ hook }) => hook === led) && !hooks.has(led)) hooks.set(led, []);
+  }
   return hooks;
 }
 
 function observeRule(rule: ReadRule): ObservedRule {
-  return leadsToOurs(rule) ? { kind: "ours", body: `-j ${rule.jump}` } : { kind: "foreign" };
+  if (leadsToOurs(rule)) return { kind: "ours", body: `-j ${rule.jump}` };
+  return rule.jump !== undefined && rule.bare ? { kind: "foreign", jump: rule.jump } : { kind: "foreign" };
 }
 
 function leadsToOurs({ jump }: ReadRule): boolean {

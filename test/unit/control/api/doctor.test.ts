@@ -3,9 +3,9 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { type DoctorInput, examineHost } from "../../../../src/control/api/doctor.ts";
-import type { IpAddress } from "../../../../src/core/model/address.ts";
+import { type Family, type IpAddress, parsePrefix } from "../../../../src/core/model/address.ts";
 import type { StatusReport } from "../../../../src/core/model/report.ts";
-import type { Container } from "../../../../src/core/model/topology.ts";
+import type { Container, Network } from "../../../../src/core/model/topology.ts";
 import { runningContainer } from "../../../support/topologies.ts";
 
 const status: StatusReport = {
@@ -27,7 +27,10 @@ const status: StatusReport = {
 };
 
 const well = {
-  engine: { version: async () => ({ version: "28.5.2", apiVersion: "1.51" }) } as DoctorInput["engine"],
+  engine: {
+    version: async () => ({ version: "28.5.2", apiVersion: "1.51" }),
+    firewallDriver: async () => "iptables",
+  },
   status,
   topology: () => ({ networks: [], containers: [] }),
   guarded: new Set(["n1"]),
@@ -35,7 +38,23 @@ const well = {
   foreignMarks: async () => [],
   examine: async () => ({ upstream: undefined, sandboxes: [] }),
   savedRules: [],
+  forwardingSwitchedOff: () => undefined,
 } satisfies DoctorInput;
+
+/** A guarded network with a subnet of each family. */
+function networkOf(subnets: readonly string[], internal = false): DoctorInput["topology"] {
+  const network: Network = {
+    ...{ id: "n1", name: "app", driver: "bridge", bridge: "br-n1", gateways: [], internal, labels: {} },
+    subnets: subnets.map((text) => parsePrefix(text) ?? assert.fail(text)),
+  };
+  return () => ({ networks: [network], containers: [] });
+}
+const switchedOff =
+  (...families: readonly Family[]): DoctorInput["forwardingSwitchedOff"] =>
+  (family) =>
+    families.includes(family) ? `switch${family}` : undefined;
+const notForwarded = (name: string): string =>
+  `forwarding: ${name} is 0, so nothing that is allowed leaves by it; Docker does not turn it on with its nftables backend: run sysctl -w ${name}=1, and write it to /etc/sysctl.d for the next boot`;
 
 const web = runningContainer("web", "n1", "198.19.0.2");
 const found = (...addresses: string[]): DoctorInput["examine"] => {
@@ -93,8 +112,51 @@ describe("doctor", () => {
       { savedRules: ["/etc/iptables/rules.v4 holds them"] },
       ["saved rules: /etc/iptables/rules.v4 holds them"],
     ],
+    [
+      "a host that does not forward",
+      { topology: networkOf(["198.19.0.0/24", "2001:db8::/64"]), forwardingSwitchedOff: switchedOff(4, 6) },
+      [notForwarded("switch4"), notForwarded("switch6")],
+    ],
+    [
+      "one that forwards what there is",
+      { topology: networkOf(["198.19.0.0/24"]), forwardingSwitchedOff: switchedOff(6) },
+      [],
+    ],
+    [
+      "one that has nothing to forward",
+      { topology: networkOf(["198.19.0.0/24"], true), forwardingSwitchedOff: switchedOff(4, 6) },
+      [],
+    ],
+    [
+      "one that has nobody guarded to forward for",
+      {
+        topology: networkOf(["198.19.0.0/24"]),
+        guarded: new Set(["n2"]),
+        forwardingSwitchedOff: switchedOff(4),
+      },
+      [],
+    ],
     ["rules that differ", { rulesStand: async () => false }, ["rules: they differ and are being put right"]],
   ];
   for (const [what, change, expected] of cases)
     it(what, async () => assert.deepEqual(await unwell(change), expected));
+
+  const drivers: readonly [driver: DoctorInput["engine"]["firewallDriver"], finding: string][] = [
+    [async () => undefined, "Docker 28.5.2 answers"],
+    [fails, "Docker 28.5.2 answers"],
+    [async () => "iptables", "Docker 28.5.2 answers, and writes its rules by iptables"],
+    [
+      async () => "iptables+firewalld",
+      "Docker 28.5.2 answers, and writes its rules by iptables with firewalld",
+    ],
+    [
+      async () => "nftables+firewalld",
+      "Docker 28.5.2 answers, and writes its rules by nftables with firewalld",
+    ],
+  ];
+  for (const [firewallDriver, finding] of drivers)
+    it(`says of the engine: ${finding}`, async () => {
+      const { checks } = await examineHost({ ...well, engine: { ...well.engine, firewallDriver } });
+      assert.deepEqual(checks[0], { subject: "engine", ok: true, finding });
+    });
 });

@@ -312,7 +312,10 @@ describe("a slip in a label", () => {
       assert.equal(logged.length, 1);
       assert.match(logged.join(), said);
       const { checks } = await examineHost({
-        engine: { version: async () => ({ version: "28.5.2", apiVersion: "1.51" }) } as never,
+        engine: {
+          version: async () => ({ version: "28.5.2", apiVersion: "1.51" }),
+          firewallDriver: async () => undefined,
+        },
         status: reporter.status(),
         topology: () => ({ networks: [], containers: [] }),
         guarded: new Set(),
@@ -320,6 +323,7 @@ describe("a slip in a label", () => {
         foreignMarks: async () => [],
         examine: async () => ({ upstream: undefined, sandboxes: [] }),
         savedRules: [],
+        forwardingSwitchedOff: () => undefined,
       });
       const unwell = checks.filter(({ ok }) => !ok);
       assert.deepEqual(

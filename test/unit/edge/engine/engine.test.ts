@@ -35,6 +35,7 @@ const requests: Readonly<Record<string, (engine: Engine) => Promise<unknown>>> =
   "a container": (engine) => engine.inspectContainer("app", AbortSignal.timeout(50)),
   "a new network": (engine) => engine.createBridgeNetwork("web", {}),
   "the end of a network": (engine) => engine.removeNetwork("web"),
+  "its firewall": (engine) => engine.firewallDriver(),
   "its events": (engine) =>
     engine.followEvents(
       () => assert.fail("nothing is open"),
@@ -61,8 +62,12 @@ for (const [what, request] of Object.entries(requests)) {
 
 test("events that are open stay open, however long nothing happens", async () => {
   await withEngine(
-    (_request, response) => {
+    ({ url }, response) => {
       response.writeHead(200).flushHeaders();
+      if (url?.includes("/events") !== true) {
+        response.end("{}");
+        return;
+      }
       setTimeout(
         () => response.end('{"Type":"network","Action":"create","Actor":{"ID":"n1"}}\n'),
         4 * limits.answerWithinMs,
@@ -114,10 +119,22 @@ test("an engine that is not there, or refuses, is not waited for", async () => {
   );
 });
 
+test("a network is not taken for gone when no version can be agreed on", async () => {
+  await withEngine(
+    (_request, response) => response.writeHead(404).end("{}"),
+    async (engine) => {
+      await assert.rejects(engine.inspectNetwork("n1"), { code: "ENGINE_REFUSED" });
+      await assert.rejects(engine.inspectContainer("c1", AbortSignal.timeout(5_000)), {
+        code: "ENGINE_REFUSED",
+      });
+    },
+  );
+});
+
 test("a network is read by its id; one that is gone is none", async () => {
   await withEngine(
     ({ url }, response) => {
-      const isThere = url === "/networks/n1";
+      const isThere = url?.endsWith("/networks/n1") || url?.endsWith("/version");
       response.writeHead(isThere ? 200 : 404, { "content-type": "application/json" });
       response.end(isThere ? '{"Id":"n1","Name":"web","Driver":"bridge"}' : '{"message":"no such network"}');
     },

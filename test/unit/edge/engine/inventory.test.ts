@@ -35,6 +35,7 @@ function start(t: TestContext, ...given: readonly Container[]) {
   const refused = (): Promise<never> => Promise.reject(new Error("not asked"));
   const engine: Engine = {
     version: refused,
+    firewallDriver: refused,
     createBridgeNetwork: refused,
     removeNetwork: refused,
     listNetworks: async () => [{ ...network }],

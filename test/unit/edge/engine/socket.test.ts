@@ -10,13 +10,13 @@ import { test } from "node:test";
 import { defaultDockerSocket, engineFinder } from "../../../../src/edge/engine/dockerd.ts";
 import { connectEngine } from "../../../../src/edge/engine/engine.ts";
 
-/** How often a server at another socket is asked by two attempts at one where nobody listens. */
+/** How often a server at another socket is asked for networks by two attempts at one where nobody listens. */
 async function askedElsewhere(findSocket: (elsewhere: string) => string | undefined): Promise<number> {
   const folder = mkdtempSync(join(tmpdir(), "engine-"));
   const elsewhere = join(folder, "engine.sock");
   let asked = 0;
-  const server = createServer((_question, answer) => {
-    asked += 1;
+  const server = createServer((question, answer) => {
+    if (question.url?.endsWith("/networks") === true) asked += 1;
     answer.end("[]");
   }).listen(elsewhere);
   await once(server, "listening");

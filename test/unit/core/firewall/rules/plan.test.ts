@@ -128,6 +128,84 @@ describe("planRules", () => {
   });
 });
 
+describe("a jump that another one stands in for", () => {
+  const filter: readonly Table[] = [
+    {
+      name: "filter",
+      jumps: [
+        { hook: "DOCKER-USER", chain: "DOCKERWALL-REJECT", optional: true },
+        { hook: "FORWARD", chain: "DOCKERWALL-REJECT", unless: "DOCKER-USER" },
+      ],
+      chains: [{ name: "DOCKERWALL-REJECT", rules: [{ match: [], target: returnIt }] }],
+    },
+  ];
+  const save = (user: readonly string[] | undefined, forward: readonly string[]): string =>
+    [
+      "*filter",
+      ":FORWARD ACCEPT [0:0]",
+      ...(user === undefined ? [] : [":DOCKER-USER - [0:0]"]),
+      ":DOCKERWALL-REJECT - [0:0]",
+      ...forward.map((body) => `-A FORWARD ${body}`),
+      ...(user ?? []).map((body) => `-A DOCKER-USER ${body}`),
+      "-A DOCKERWALL-REJECT -j RETURN",
+      "COMMIT",
+    ].join("\n");
+  const ours = "-j DOCKERWALL-REJECT";
+  const cases: readonly [name: string, observed: string, plan: readonly string[]][] = [
+    ["is not put in", save([ours], ["-j DOCKER-USER"]), []],
+    ["is not put in, though others come first", save([ours], ["-j ACCEPT", "-j DOCKER-USER"]), []],
+    ["is taken out", save([ours], ["-j DOCKER-USER", ours]), [`-D FORWARD ${ours}`]],
+    [
+      "is taken out once the other one can be put in",
+      save([], ["-j DOCKER-USER", ours]),
+      [`-D FORWARD ${ours}`, `-I DOCKER-USER 1 ${ours}`],
+    ],
+    ["is put in where there is no such chain", save(undefined, []), [`-I FORWARD 1 ${ours}`]],
+    ["is left where there is no such chain", save(undefined, [ours]), []],
+    ["is put in where nothing leads there", save([ours], ["-j OTHERS"]), [`-I FORWARD 1 ${ours}`]],
+    [
+      "is put in where not every packet is led there",
+      save([ours], ["-i docker0 -j DOCKER-USER"]),
+      [`-I FORWARD 1 ${ours}`],
+    ],
+  ];
+  for (const [name, observed, lines] of cases) {
+    const plan = lines.length === 0 ? "" : ["*filter", ...lines, "COMMIT", ""].join("\n");
+    it(name, () => assert.equal(planRules(filter, parseSave(observed)), plan));
+  }
+
+  const user = { identity: "u", jump: "DOCKER-USER", bare: true };
+  const mine = { identity: "m", jump: "DOCKERWALL-REJECT", bare: true };
+  const inside = { identity: "r", jump: undefined, bare: true };
+  const reading = (there: readonly ReadRule[], forward: readonly ReadRule[]): RuleBytes => ({
+    tables: new Map([["filter", 1n]]),
+    rules: new Map([
+      ["filter DOCKERWALL-REJECT", [inside]],
+      ["filter DOCKER-USER", there],
+      ["filter FORWARD", forward],
+    ]),
+  });
+  const known = { bytes: reading([mine], [user]), observed: parseSave(save([ours], ["-j DOCKER-USER"])) };
+  const seen: readonly [name: string, now: RuleBytes, plan: string][] = [
+    ["is not put in, by the bytes of the rules", reading([mine], [user]), ""],
+    [
+      "is not put in, but the other one, where somebody flushed it",
+      reading([], [user]),
+      `*filter\n-I DOCKER-USER 1 ${ours}\nCOMMIT\n`,
+    ],
+    ["is put in, by the bytes of the rules", reading([], []), `*filter\n-I FORWARD 1 ${ours}\nCOMMIT\n`],
+    [
+      "is put in where not every packet is led there, by the bytes of the rules",
+      reading([mine], [{ ...user, bare: false }]),
+      `*filter\n-I FORWARD 1 ${ours}\nCOMMIT\n`,
+    ],
+  ];
+  for (const [name, now, plan] of seen)
+    it(name, () =>
+      assert.equal(planRules(filter, observeByBytes(filter, known, now) ?? assert.fail()), plan),
+    );
+});
+
 describe("rules that are seen by their bytes", () => {
   const marked = inPlace.replace(
     "COMMIT",

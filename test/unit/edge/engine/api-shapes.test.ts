@@ -1,0 +1,269 @@
+// What engines answer in the versions of their API from 1.44 to 1.57, as api/docs/CHANGELOG.md and the specifications beside
+// it in moby/moby describe it: whatever a version has left out or put in, the same is read.
+
+import assert from "node:assert/strict";
+import { describe, it } from "node:test";
+import { parsePrefix } from "../../../../src/core/model/address.ts";
+import { parseContainer, parseListedContainer, parseNetwork } from "../../../../src/edge/engine/answers.ts";
+import { connectEngine, type EngineEvent } from "../../../../src/edge/engine/engine.ts";
+import { type FakeEngine, startFakeEngine } from "../../../support/fake-engine.ts";
+
+const id = "4fa6e0f0c6786287e131c3852c58a2e01cc697a68231826813597e4994f1d6e2";
+const networkId = "7d86d31b1478e7cca9ebed7e73aa0fdeec46c5ca29497431d3007d2d9e15ed99";
+
+/** The events about one container: it starts, and is connected to a network. */
+const older = [
+  {
+    status: "start",
+    id,
+    from: "debian:trixie",
+    Type: "container",
+    Action: "start",
+    Actor: { ID: id, Attributes: { image: "debian:trixie", name: "web", "dockerwall.allow": "!a.example" } },
+    scope: "local",
+    time: 1764300000,
+    timeNano: 1764300000123456789n.toString(),
+  },
+  {
+    Type: "network",
+    Action: "connect",
+    Actor: { ID: networkId, Attributes: { container: id, name: "app", type: "bridge" } },
+    scope: "local",
+    time: 1764300001,
+    timeNano: 1764300001123456789n.toString(),
+  },
+];
+/** From 1.52 on. */
+const newer = older.map(({ status: _status, id: _id, from: _from, ...event }) => event);
+
+async function read(fake: FakeEngine, stream: string): Promise<EngineEvent[]> {
+  const engine = connectEngine(fake.socket, () => undefined);
+  const stop = new AbortController();
+  const open = Promise.withResolvers<void>();
+  const events: EngineEvent[] = [];
+  const all = Promise.withResolvers<void>();
+  const onEvent = (event: EngineEvent): void => {
+    if (events.push(event) === older.length) all.resolve();
+  };
+  engine.followEvents(open.resolve, onEvent, stop.signal).catch(all.reject);
+  await open.promise;
+  fake.say(stream);
+  await all.promise;
+  stop.abort();
+  return events;
+}
+
+describe("events", () => {
+  const lines = (events: readonly unknown[], before = ""): string =>
+    events.map((event) => `${before}${JSON.stringify(event)}\n`).join("");
+  const streams: readonly [name: string, stream: string][] = [
+    ["with `status`, `id` and `from`, as up to 1.51", lines(older)],
+    ["without them, as from 1.52 on", lines(newer)],
+    ["as application/x-ndjson, with lines that keep the stream open", `\n${lines(newer)}\n`],
+    ["as application/json-seq, which a proxy may ask for", lines(newer, "\x1e")],
+  ];
+  for (const [name, stream] of streams) {
+    it(name, async () => {
+      await using fake = await startFakeEngine({ least: "1.44", most: "1.52" });
+      assert.deepEqual(await read(fake, stream), [
+        {
+          type: "container",
+          action: "start",
+          id,
+          container: undefined,
+          attributes: { image: "debian:trixie", name: "web", "dockerwall.allow": "!a.example" },
+        },
+        {
+          type: "network",
+          action: "connect",
+          id: networkId,
+          container: id,
+          attributes: { container: id, name: "app", type: "bridge" },
+        },
+      ]);
+    });
+  }
+});
+
+describe("a container", () => {
+  const endpoint = {
+    IPAMConfig: null,
+    Links: null,
+    Aliases: ["web"],
+    DriverOpts: null,
+    GwPriority: 0,
+    NetworkID: networkId,
+    EndpointID: "e7d06dfb7e9e8a4e8a8c05ed3e0b1ee9e0e9b3b1f6d3f3f9c2b2ce8b2d6c7f11",
+    Gateway: "198.18.0.1",
+    IPAddress: "198.18.0.2",
+    MacAddress: "02:42:c6:12:00:02",
+    IPPrefixLen: 24,
+    IPv6Gateway: "",
+    GlobalIPv6Address: "2001:db8:1::2",
+    GlobalIPv6PrefixLen: 64,
+    DNSNames: ["web", "4fa6e0f0c678"],
+  };
+  const kept = {
+    SandboxID: "a3c1b7",
+    SandboxKey: "/var/run/docker/netns/a3c1b7",
+    Ports: {
+      "53/udp": [
+        { HostIp: "0.0.0.0", HostPort: "5300" },
+        { HostIp: "::", HostPort: "5300" },
+      ],
+      "80/tcp": null,
+    },
+    Networks: { app: endpoint },
+  };
+  const gone = {
+    Bridge: "",
+    HairpinMode: false,
+    LinkLocalIPv6Address: "",
+    LinkLocalIPv6PrefixLen: 0,
+    SecondaryIPAddresses: null,
+    SecondaryIPv6Addresses: null,
+    EndpointID: "",
+    Gateway: "",
+    GlobalIPv6Address: "",
+    GlobalIPv6PrefixLen: 0,
+    IPAddress: "",
+    IPPrefixLen: 0,
+    IPv6Gateway: "",
+    MacAddress: "",
+  };
+  const inspected = (NetworkSettings: object): object => ({
+    Id: id,
+    Name: "/web",
+    State: { Status: "running", Running: true },
+    Config: { Labels: { "dockerwall.allow": "!a.example" } },
+    HostConfig: { NetworkMode: "app", CapAdd: ["CAP_NET_ADMIN"] },
+    Mounts: [],
+    NetworkSettings,
+  });
+  const container = {
+    id,
+    name: "web",
+    labels: { "dockerwall.allow": "!a.example" },
+    running: true,
+    networkMode: "app",
+    sandbox: "a3c1b7",
+    endpoints: [{ networkId, addresses: ["198.18.0.2", "2001:db8:1::2"], aliases: ["web"], links: [] }],
+    configured: [networkId],
+    hazards: ["net-admin"],
+    published: [
+      { address: "0.0.0.0", port: 5300 },
+      { address: "::", port: 5300 },
+    ],
+  };
+
+  for (const [name, settings] of [
+    ["with addresses beside its networks, as up to 1.51", { ...gone, ...kept }],
+    ["with those of its networks only, as from 1.52 on", kept],
+  ] as const)
+    it(name, () => assert.deepEqual(parseContainer(inspected(settings)), [container]));
+
+  it("in the list, which has said no more of it than now in any of them", () => {
+    const listed = {
+      Id: id,
+      Names: ["/web"],
+      State: "running",
+      Status: "Up 5 minutes",
+      Labels: container.labels,
+      HostConfig: { NetworkMode: "app", Annotations: { "io.example": "1" } },
+      NetworkSettings: { Networks: { app: endpoint } },
+      Health: { Status: "healthy", FailingStreak: 0 },
+    };
+    const { published: _published, ...rest } = container;
+    assert.deepEqual(parseListedContainer(listed)[0]?.container, {
+      ...rest,
+      sandbox: undefined,
+      hazards: [],
+    });
+  });
+});
+
+describe("a network", () => {
+  const shape = {
+    Name: "app",
+    Id: networkId,
+    Created: "2025-11-28T10:00:00Z",
+    Scope: "local",
+    Driver: "bridge",
+    EnableIPv4: true,
+    EnableIPv6: true,
+    IPAM: {
+      Driver: "default",
+      Options: {},
+      Config: [
+        { Subnet: "198.18.0.0/24", IPRange: "", Gateway: "198.18.0.1" },
+        { Subnet: "2001:db8:1::/64", Gateway: "2001:db8:1::1" },
+      ],
+    },
+    Internal: false,
+    Attachable: false,
+    Ingress: false,
+    ConfigFrom: { Network: "" },
+    ConfigOnly: false,
+    Options: {},
+    Labels: { "dockerwall.allow": "" },
+  };
+  const status = {
+    IPAM: {
+      Subnets: {
+        "198.18.0.0/24": { IPsInUse: 4, DynamicIPsAvailable: 252 },
+        "2001:db8:1::/64": { IPsInUse: 3, DynamicIPsAvailable: 18446744073709551613n.toString() },
+      },
+    },
+  };
+  for (const [name, answer] of [
+    ["as up to 1.51", shape],
+    ["with `Status`, as from 1.52 on", { ...shape, Status: status, Containers: { [id]: { Name: "web" } } }],
+  ] as const) {
+    it(name, () =>
+      assert.deepEqual(parseNetwork(answer), [
+        {
+          id: networkId,
+          name: "app",
+          driver: "bridge",
+          bridge: "br-7d86d31b1478",
+          subnets: ["198.18.0.0/24", "2001:db8:1::/64"].map(parsePrefix),
+          gateways: ["198.18.0.1", "2001:db8:1::1"],
+          internal: false,
+          labels: { "dockerwall.allow": "" },
+        },
+      ]),
+    );
+  }
+});
+
+describe("the firewall", () => {
+  const answers: readonly [name: string, info: Record<string, unknown>, driver: string | undefined][] = [
+    ["of an engine that does not say", {}, undefined],
+    ["by iptables", { FirewallBackend: { Driver: "iptables" } }, "iptables"],
+    [
+      "by iptables, with firewalld",
+      { FirewallBackend: { Driver: "iptables+firewalld", Info: [["ReloadedAt", "2025-11-28T10:00:00Z"]] } },
+      "iptables+firewalld",
+    ],
+    ["by nftables", { FirewallBackend: { Driver: "nftables" } }, "nftables"],
+    [
+      "by nftables, with firewalld and other keys",
+      {
+        FirewallBackend: {
+          Driver: "nftables+firewalld",
+          Info: [
+            ["EnableUserlandProxy", "true"],
+            ["ReloadedAt", "2025-11-28T10:00:00Z"],
+          ],
+        },
+      },
+      "nftables+firewalld",
+    ],
+  ];
+  for (const [name, info, driver] of answers)
+    it(name, async () => {
+      await using fake = await startFakeEngine({ least: "1.44", most: "1.52" });
+      fake.info = info;
+      assert.equal(await connectEngine(fake.socket, () => undefined).firewallDriver(), driver);
+    });
+});
