@@ -108,7 +108,6 @@ export async function runDaemon(config: Config): Promise<void> {
     demandSender: unguardedPorts === undefined && hasPortTable(),
     listBridges,
     lookAtBridges: () => lookAtBridges(folder.path),
-    nowMs: Date.now,
     uptimeMs: monotonicMs,
     networksReadAtMs: () => inventory.networksReadAtMs(),
     policy: () => policies,

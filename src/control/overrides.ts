@@ -23,7 +23,7 @@ export interface Overrides {
   remove(target: OverrideTarget, entries: readonly string[]): void;
   /** Forgets the rules that have ended, and returns them. */
   expire(): readonly Override[];
-  /** When the next one ends, milliseconds since the epoch. */
+  /** When the next one ends, by the clock of createOverrides(). */
   nextEndMs(): number | undefined;
   /** Puts back what somebody has taken out of the kernel. */
   restore(): void;
@@ -35,7 +35,7 @@ const maxRules = 4000;
 /** Longest life of a kernel entry, seconds: the kernel cuts what is longer, and a restart would take that for its end. */
 const longestSeconds = 2_147_483;
 
-/** Takes over what an earlier run left; the set must be there. */
+/** Takes over what an earlier run left; the set must be there. `nowMs` is a clock that only goes forward. */
 export function createOverrides({
   sets,
   nowMs,

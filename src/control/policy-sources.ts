@@ -10,6 +10,7 @@ import type { Presets } from "../core/policy/preset.ts";
 import type { Log } from "../edge/host/log.ts";
 import { followPolicyFile } from "../edge/host/policy-file.ts";
 import type { KernelSets } from "../edge/kernel/ipset/kernel-sets.ts";
+import { monotonicMs } from "../edge/kernel/monotonic.ts";
 import { changeOverrides, type OverrideContext, reportOverrides } from "./api/change-overrides.ts";
 import { createOverrides, type Overrides } from "./overrides.ts";
 
@@ -44,7 +45,7 @@ export function openPolicySources({
 }: PolicySourcesOptions): PolicySources {
   const builtIn = loadBuiltInPresets();
   const store = createListStore(builtIn);
-  const rules = createOverrides({ sets, nowMs: Date.now });
+  const rules = createOverrides({ sets, nowMs: monotonicMs });
   const watch = followPolicyFile({
     path: policyFile,
     builtIn,
@@ -77,7 +78,7 @@ export function openPolicySources({
   function scheduleEnd(): void {
     clearTimeout(endTimer);
     const endsAtMs = rules.nextEndMs();
-    if (endsAtMs !== undefined) endTimer = setTimeout(endRules, Math.max(0, endsAtMs - Date.now()) + 1);
+    if (endsAtMs !== undefined) endTimer = setTimeout(endRules, Math.max(0, endsAtMs - monotonicMs()) + 1);
   }
 
   return {

@@ -35,8 +35,7 @@ export interface WallOptions {
   readonly listBridges: () => readonly string[];
   /** Takes a look at what hangs on bridges that is no container's, in words. */
   readonly lookAtBridges: () => (bridge: string) => readonly string[];
-  readonly nowMs: () => number;
-  /** Milliseconds of a clock that only goes forward, the one that readings of the engine are told by. */
+  /** Milliseconds of a clock that only goes forward, the one that readings of the engine are told by and rules end by. */
   readonly uptimeMs: () => number;
   /** When the last complete reading of the engine's networks began. */
   readonly networksReadAtMs: () => number | undefined;
@@ -148,7 +147,7 @@ export function createWall(options: WallOptions): Wall {
     const classification = classify({
       topology,
       bridges,
-      policy: { store, file: file(), rules: groupOverrides(rules.current()), nowMs: options.nowMs() },
+      policy: { store, file: file(), rules: groupOverrides(rules.current()), nowMs: options.uptimeMs() },
       foreign,
       strangersOn,
       held: options.hold ? claims.held() : [],

@@ -29,6 +29,7 @@ import type { LookupTrouble, ResolverReport } from "../core/model/report.ts";
 import type { Topology } from "../core/model/topology.ts";
 import type { Upstream } from "../core/model/upstream.ts";
 import { addressRights, type Decision, servicesAt } from "../core/policy/decide.ts";
+import { monotonicMs } from "../edge/kernel/monotonic.ts";
 import type { DnsClient } from "../edge/listener/udp.ts";
 import { DockerwallError, messageOf } from "../errors.ts";
 import type { DataPlaneSettings } from "../planes/messages.ts";
@@ -148,7 +149,7 @@ export function createAnswerer(options: AnswererOptions): Answerer {
     admit: (grants: readonly Grant[]) => void,
   ): Promise<Resolution & { readonly decision: Decision; readonly speaker: Membership | undefined }> {
     const askedWith = picture;
-    const nowMs = Date.now();
+    const nowMs = monotonicMs();
     const { name } = query.question;
     const decided = decideForEach(memberships, name, nowMs);
     const decision = joinDecisions(decided);

@@ -157,7 +157,7 @@ async function start(): Promise<void> {
   const tellFresh = (): void => tell({ kind: "fresh-addresses", addresses: freshAddresses.splice(0) });
 
   const sets = openKernelSets();
-  const admission = startAdmission({ sets, nowMs: Date.now });
+  const admission = startAdmission({ sets, nowMs: monotonicMs });
   /** Sandboxes of which it is not certain that they need nothing done about them. */
   const doubtful = new Set<string>();
   const readiness = createReadiness();
@@ -410,7 +410,7 @@ async function start(): Promise<void> {
       case "explain": {
         const { requestId, addresses, target } = message;
         const standing = index.standingOf(addresses);
-        return explain({ admission, answerer, standing, target, nowMs: Date.now() }).then((explanation) =>
+        return explain({ admission, answerer, standing, target, nowMs: monotonicMs() }).then((explanation) =>
           tell({ kind: "explained", requestId, explanation }),
         );
       }

@@ -14,6 +14,7 @@ import type { Log } from "../../edge/host/log.ts";
 import { readFlows, unstampAll } from "../../edge/kernel/flows/stamped.ts";
 import type { KernelSets } from "../../edge/kernel/ipset/kernel-sets.ts";
 import { findSavedRules } from "../../edge/kernel/iptables/saved-rules.ts";
+import { monotonicMs } from "../../edge/kernel/monotonic.ts";
 import { DockerwallError } from "../../errors.ts";
 import type { DataPlaneLink } from "../../planes/link.ts";
 import type { Enforcement } from "../enforcement.ts";
@@ -79,6 +80,7 @@ export function createControlApi(options: ControlApiOptions): ControlApi {
       quarantine: wall.quarantine,
       presets: policies.presets(),
       nowMs: Date.now(),
+      uptimeMs: monotonicMs(),
     };
   }
 

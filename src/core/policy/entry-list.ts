@@ -15,7 +15,7 @@ export interface EntryList {
   readonly entries: readonly Entry[];
   /** Equal for equal entries, also from one run of the daemon to the next. */
   readonly digest: string;
-  /** When it ends, milliseconds since the epoch; undefined for never. */
+  /** When it ends, by the clock that decisions are made by, milliseconds; undefined for never. */
   readonly endsAtMs: number | undefined;
   /** True: nothing is allowed, whatever other lists say. What should have been taken away could not be read. */
   readonly closes?: boolean;
