@@ -255,6 +255,7 @@ async function start(): Promise<void> {
     setInterval(() => contain(stay, (error) => tellProblem(messageOf(error))), awakeEveryMs);
   }
 
+  let knowsPicture = false;
   const lates = new LateCaptures();
   let endEngineQuestions: ReturnType<typeof startEngineQuestions> = () => undefined;
   if (settings.sandboxFolder !== undefined && standings !== undefined) {
@@ -305,6 +306,10 @@ async function start(): Promise<void> {
       onChange: (captured, problem) => tell({ kind: "sandboxes", captured, problem }),
       onProblem: tellProblem,
     });
+    // A start that fails leaves nobody without a resolver who had one before it.
+    process.once("exit", () => {
+      if (!knowsPicture) sandboxes?.giveBack();
+    });
   }
 
   async function examine(): Promise<DataPlaneFindings> {
@@ -319,6 +324,7 @@ async function start(): Promise<void> {
   }
 
   function usePicture(picture: Picture): void {
+    knowsPicture = true;
     ({ topology } = picture);
     knowledge = knowledgeOf(picture);
     index = new AskerIndex(picture, compiler.compile, knowledge);

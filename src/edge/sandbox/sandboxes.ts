@@ -72,6 +72,11 @@ export interface Sandboxes {
   isCutInside(name: string): boolean;
   /** Asks this question inside every guarded sandbox, as its container would. */
   probe(message: Uint8Array): Promise<readonly ProbedSandbox[]>;
+  /**
+   * For a run that ends without having learned who anybody is: gives back whom it has captured and found neither captured
+   * nor just made. Nothing in here waits.
+   */
+  giveBack(): void;
   /** Gives every sandbox back for good and stops watching. */
   releaseAll(): Promise<void>;
 }
@@ -196,10 +201,11 @@ export function createSandboxes(options: SandboxesOptions): Sandboxes {
 
   function install(sandbox: Sandbox): void {
     const { namespaceFd, sockets, owner } = sandbox;
-    const late = withNamespace(
-      namespaceFd,
-      () => !installSandboxTable(sockets, owner) && (!sandbox.fresh || isConnected()),
-    );
+    const { replaced, late } = withNamespace(namespaceFd, () => {
+      const replaced = installSandboxTable(sockets, owner);
+      return { replaced, late: !replaced && (!sandbox.fresh || isConnected()) };
+    });
+    sandbox.inherited ||= replaced && !sandbox.captured && !sandbox.fresh;
     sandbox.captured = true;
     uncaptured.delete(sandbox.name);
     hold(sandbox);
@@ -325,6 +331,12 @@ export function createSandboxes(options: SandboxesOptions): Sandboxes {
           answer: await askInSandbox(namespaceFd, message).catch(() => undefined),
         })),
       );
+    },
+    giveBack() {
+      for (const sandbox of sandboxes.values()) {
+        const { captured, inherited, fresh } = sandbox;
+        if (captured && !inherited && !fresh) attempt(sandbox.name, () => release(sandbox));
+      }
     },
     async releaseAll() {
       watcher.close();
