@@ -67,7 +67,6 @@ const wall = createWall({
   hold: true,
   listBridges: () => [],
   lookAtBridges: () => () => [],
-  nowMs: Date.now,
   uptimeMs: () => 0,
   networksReadAtMs: () => 0,
   ...labelsOnly(),

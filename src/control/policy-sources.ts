@@ -17,6 +17,8 @@ import { createOverrides, type Overrides } from "./overrides.ts";
 export interface PolicySourcesOptions {
   readonly sets: KernelSets;
   readonly policyFile: string;
+  /** Milliseconds of a clock that only goes forward: overrides end by it. */
+  readonly nowMs: () => number;
   readonly log: Log;
 }
 
@@ -34,6 +36,8 @@ export interface PolicyListener {
 export interface OpenPolicySources extends Disposable {
   readonly store: ListStore;
   readonly overrides: Overrides;
+  /** The clock that overrides end by. */
+  readonly nowMs: () => number;
   file(): PolicyFile;
   presets(): Presets;
   /** Reports the file's present problem, and follows every source from now on. To be called once. */
@@ -41,7 +45,8 @@ export interface OpenPolicySources extends Disposable {
 }
 
 /** The sources, once a listener follows them. */
-export interface PolicySources extends Pick<OpenPolicySources, "store" | "overrides" | "file" | "presets"> {
+export interface PolicySources
+  extends Pick<OpenPolicySources, "store" | "overrides" | "nowMs" | "file" | "presets"> {
   /** Makes overrides, or takes them back; in force when it resolves. @throws DockerwallError */
   change(request: OverrideRequest, context: Omit<OverrideContext, "overrides">): Promise<OverridesReport>;
   /** Checks what no event reports: overrides that have ended, a file that changed unseen. */
@@ -49,10 +54,10 @@ export interface PolicySources extends Pick<OpenPolicySources, "store" | "overri
 }
 
 /** The sets must exist. */
-export function openPolicySources({ sets, policyFile, log }: PolicySourcesOptions): OpenPolicySources {
+export function openPolicySources({ sets, policyFile, nowMs, log }: PolicySourcesOptions): OpenPolicySources {
   const builtIn = loadBuiltInPresets();
   const store = createListStore(builtIn);
-  const overrides = createOverrides({ sets, nowMs: Date.now });
+  const overrides = createOverrides({ sets, nowMs });
   /** Undefined until somebody follows: whoever reads before that reads what there is. */
   let listener: PolicyListener | undefined;
   let problem: string | undefined;
@@ -85,13 +90,13 @@ export function openPolicySources({ sets, policyFile, log }: PolicySourcesOption
   }
   usePresets();
 
-  const now = { store, overrides, presets: () => presets, file: watch.current };
+  const now = { store, overrides, nowMs, presets: () => presets, file: watch.current };
   return {
     ...now,
     follow(next) {
       listener = next;
       if (problem !== undefined) next.onProblem(problem);
-      const ends = closing.use(followEnds(overrides, next, log));
+      const ends = closing.use(followEnds(overrides, next, { nowMs, log }));
       return {
         ...now,
         change: (request, context) => change(request, { overrides, ...context }, { ...next, ends, log }),
@@ -135,7 +140,11 @@ interface OverrideEnds extends Disposable {
 }
 
 /** Timed overrides end in the kernel by themselves; the connections that they opened end here. */
-function followEnds(overrides: Overrides, { useOther, onFailure }: PolicyListener, log: Log): OverrideEnds {
+function followEnds(
+  overrides: Overrides,
+  { useOther, onFailure }: PolicyListener,
+  { nowMs, log }: Pick<PolicySourcesOptions, "nowMs" | "log">,
+): OverrideEnds {
   let timer: NodeJS.Timeout | undefined;
   /** A command that is answered after the end must not have anything done by itself. */
   let disposed = false;
@@ -157,7 +166,7 @@ function followEnds(overrides: Overrides, { useOther, onFailure }: PolicyListene
     clearTimeout(timer);
     const endsAtMs = overrides.nextEndMs();
     if (endsAtMs === undefined || disposed) return;
-    timer = setTimeout(() => contain(look, onFailure), Math.max(0, endsAtMs - Date.now()) + 1);
+    timer = setTimeout(() => contain(look, onFailure), Math.max(0, endsAtMs - nowMs()) + 1);
   }
 
   return {

@@ -35,7 +35,6 @@ export interface WallOptions {
   readonly listBridges: () => readonly string[];
   /** Finds what is attached to bridges and belongs to no container, in words. */
   readonly lookAtBridges: () => (bridge: string) => readonly string[];
-  readonly nowMs: () => number;
   /** Milliseconds of a clock that only goes forward, the one that dates readings of the engine. */
   readonly uptimeMs: () => number;
   /** When the last complete reading of the engine's networks began. */
@@ -150,7 +149,12 @@ export function createWall(options: WallOptions): Wall {
     const classification = classify({
       topology,
       bridges,
-      policy: { store, file: file(), overrides: groupOverrides(overrides.current()), nowMs: options.nowMs() },
+      policy: {
+        store,
+        file: file(),
+        overrides: groupOverrides(overrides.current()),
+        nowMs: options.uptimeMs(),
+      },
       foreign,
       strangersOn,
       held: options.hold ? claims.held() : [],

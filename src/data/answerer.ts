@@ -29,6 +29,7 @@ import type { LookupTrouble, ResolverReport } from "../core/model/report.ts";
 import type { Topology } from "../core/model/topology.ts";
 import type { Upstream } from "../core/model/upstream.ts";
 import { addressRights, type Decision, servicesAt } from "../core/policy/decide.ts";
+import { monotonicMs } from "../edge/kernel/monotonic.ts";
 import type { DnsClient } from "../edge/listener/udp.ts";
 import { DockerwallError, messageOf } from "../errors.ts";
 import type { DataPlaneSettings } from "../planes/messages.ts";
@@ -153,7 +154,7 @@ export function createAnswerer(options: AnswererOptions): Answerer {
     admit: (grants: readonly Grant[]) => void,
   ): Promise<Resolution & { readonly decision: Decision; readonly speaker: Membership | undefined }> {
     const askedWith = picture;
-    const nowMs = Date.now();
+    const nowMs = monotonicMs();
     const { name } = query.question;
     const decided = decideForEach(memberships, name, nowMs);
     const decision = joinDecisions(decided);
@@ -197,13 +198,15 @@ export function createAnswerer(options: AnswererOptions): Answerer {
       circle: "circle" in way ? way.circle : undefined,
       mayReverse: (address) =>
         memberships.some(({ addresses }) => addresses.some((own) => admission.isOpen(own, address))),
-      admit: (grants) => admit(grants.flatMap((grant) => grantsOf(grant, latest(), Date.now()))),
+      admit: (grants) => admit(grants.flatMap((grant) => grantsOf(grant, latest(), monotonicMs()))),
     });
     /** An upstream takes its time; what is allowed by now is what counts. */
     function latest(): readonly Decided[] {
       if (askedWith === picture) return decided;
       const now = standing();
-      return now.kind === "guarded" && !now.mayLose ? decideForEach(now.memberships, name, Date.now()) : [];
+      return now.kind === "guarded" && !now.mayLose
+        ? decideForEach(now.memberships, name, monotonicMs())
+        : [];
     }
     return { ...resolution, decision, speaker };
   }
@@ -260,7 +263,7 @@ export function createAnswerer(options: AnswererOptions): Answerer {
     // Docker's own names are nobody's to lose.
     if (discovery.find(question, askerOf(standing.memberships), Math.random) !== undefined) return false;
     if (standing.mayLose) return true;
-    return !joinDecisions(decideForEach(standing.memberships, question.name, Date.now())).allowed;
+    return !joinDecisions(decideForEach(standing.memberships, question.name, monotonicMs())).allowed;
   }
 
   /** Nobody is called so yet. */

@@ -14,6 +14,7 @@ import { serviceCovers } from "../core/model/service.ts";
 import { type Match, serviceOf, servicesAt } from "../core/policy/decide.ts";
 import { describeEntry } from "../core/policy/preset.ts";
 import type { Target } from "../core/policy/target.ts";
+import { epochMs } from "../edge/kernel/monotonic.ts";
 import type { Admission } from "./admission.ts";
 import type { Answerer } from "./answerer.ts";
 
@@ -22,6 +23,7 @@ export interface ExplainOptions {
   readonly answerer: Answerer;
   readonly standing: Standing;
   readonly target: Target;
+  /** By the clock that grants and lists end by. */
   readonly nowMs: number;
 }
 
@@ -155,5 +157,6 @@ async function answerFor(
 const noAnswer = { rcode: "SERVFAIL", addresses: [], ttlSeconds: undefined } as const;
 
 function told({ entry, source, endsAtMs }: Match): NonNullable<Explanation["by"]> {
-  return { entry: describeEntry(entry), source, endsAtMs };
+  const ends = endsAtMs === undefined ? undefined : epochMs(endsAtMs);
+  return { entry: describeEntry(entry), source, endsAtMs: ends };
 }

@@ -10,7 +10,7 @@ import { describe, it } from "node:test";
 import { daemonEnforces, mountSys, startDaemon } from "../support/daemon-process.ts";
 import { bridgeNetwork, container, type FakeEngine, startFakeEngine } from "../support/fake-engine.ts";
 import { until } from "../support/lab/command.ts";
-import { enterNamespaces, run } from "../support/namespace.ts";
+import { createNamespace, enterNamespaces, run } from "../support/namespace.ts";
 
 enterNamespaces(import.meta.url);
 mountSys();
@@ -18,6 +18,8 @@ mountSys();
 const id = "0123456789ab".padEnd(64, "0");
 const bridge = "br-0123456789ab";
 const web = "ab".repeat(32);
+const plain = "fedcba987654".padEnd(64, "0");
+const other = "cd".repeat(32);
 run("ip", "link", "add", bridge, "type", "bridge");
 run("ip", "addr", "add", "198.19.1.1/24", "dev", bridge);
 
@@ -107,6 +109,34 @@ describe("a start that fails", () => {
     assert.match(stderr, /ELOOP/);
     assert.notEqual(exitCode, 0);
     assert.equal(kernelState(), was);
+  });
+
+  it("gives back who was nobody's before it, also where an earlier run has left its rules", async () => {
+    await using engine = await engineWithApp();
+    engine.networks.set(plain, bridgeNetwork({ id: plain, name: "plain", subnet: "198.19.2.0/24" }));
+    const on = { [plain]: "198.19.2.2" };
+    engine.containers.set(other, container({ id: other, name: "other", sandbox: "other", on }));
+    const sandbox = createNamespace("other");
+    run("ip", "link", "add", "br-fedcba987654", "up", "type", "bridge");
+    run("ip", "link", "add", "vethother", "type", "veth", "peer", "name", "eth0", "netns", "other");
+    run("ip", "link", "set", "vethother", "master", "br-fedcba987654", "up");
+    sandbox.run("ip", "addr", "add", "198.19.2.2/24", "dev", "eth0");
+    sandbox.run("ip", "link", "set", "eth0", "up");
+    await using first = startDaemon(engine);
+    await daemonEnforces(first);
+    await until("the open container to be given back", 10_000, () =>
+      sandbox.run("nft", "list", "tables") === "" ? true : undefined,
+    );
+    await first.end("SIGKILL");
+    await using second = startDaemon(engine, { DOCKERWALL_CONTROL_SOCKET: "/dev/null/control.sock" });
+    assert.notEqual((await second.end()).exitCode, 0);
+    assert.equal(sandbox.run("nft", "list", "tables"), "");
+    await using third = startDaemon(engine);
+    await daemonEnforces(third);
+    assert.equal((await third.cli("uninstall")).exitCode, 0);
+    await third.end("SIGTERM");
+    run("ip", "netns", "delete", "other");
+    run("ip", "link", "delete", "br-fedcba987654");
   });
 
   it("leaves standing what an earlier run put there", async () => {

@@ -45,7 +45,6 @@ test("a flush tells of every lookup that was answered before it", async (t) => {
     hold: true,
     listBridges: () => [],
     lookAtBridges: () => () => [],
-    nowMs: Date.now,
     uptimeMs: () => 0,
     networksReadAtMs: () => 0,
     ...labelsOnly(),

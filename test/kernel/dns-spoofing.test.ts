@@ -12,6 +12,7 @@ import { startAdmission } from "../../src/data/admission.ts";
 import { type Answerer, createAnswerer } from "../../src/data/answerer.ts";
 import { createSets } from "../../src/edge/kernel/ipset/desired-sets.ts";
 import { openKernelSets } from "../../src/edge/kernel/ipset/kernel-sets.ts";
+import { monotonicMs } from "../../src/edge/kernel/monotonic.ts";
 import { decodeMessage, plainName, rawMessage, rawQuestion } from "../support/dns-bytes.ts";
 import { enterNamespaces, run } from "../support/namespace.ts";
 import { listOf } from "../support/policies.ts";
@@ -56,7 +57,7 @@ function startAnswerer(port: number, problems: string[]): Answerer {
       holdUnsettled: false,
       queueNumber: 0,
     },
-    admission: startAdmission({ sets, nowMs: Date.now }),
+    admission: startAdmission({ sets, nowMs: monotonicMs }),
     indexNow: () => index,
     ownAddresses: () => [],
     onLookup: () => undefined,

@@ -154,7 +154,6 @@ const wallOf = (backend: "nft" | "legacy") =>
     firewall: createFirewall(backend),
     listBridges: () => [app, other],
     lookAtBridges: () => () => [],
-    nowMs: Date.now,
     uptimeMs: () => 0,
     networksReadAtMs: () => 0,
     ...labelsOnly(),

@@ -13,6 +13,7 @@ import { openConntrack } from "../../src/edge/kernel/flows/conntrack.ts";
 import { applySets, createSets } from "../../src/edge/kernel/ipset/desired-sets.ts";
 import { openKernelSets } from "../../src/edge/kernel/ipset/kernel-sets.ts";
 import { createIptables } from "../../src/edge/kernel/iptables/iptables.ts";
+import { monotonicMs } from "../../src/edge/kernel/monotonic.ts";
 import { createReadiness } from "../../src/edge/kernel/readiness.ts";
 import { flushSet } from "../support/flush-set.ts";
 import { createNamespace, enterNamespaces, run } from "../support/namespace.ts";
@@ -609,7 +610,7 @@ function statesOf(plan: Plan, backend: "nft" | "legacy"): void {
 startQueue({
   number: 77,
   readiness,
-  admission: startAdmission({ sets, nowMs: Date.now }),
+  admission: startAdmission({ sets, nowMs: monotonicMs }),
   indexNow: () => index,
   onProblem: (problem) => assert.fail(problem),
 });

@@ -8,6 +8,7 @@ import type { IpAddress } from "../../src/core/model/address.ts";
 import { anyService } from "../../src/core/model/service.ts";
 import { startAdmission } from "../../src/data/admission.ts";
 import { openKernelSets } from "../../src/edge/kernel/ipset/kernel-sets.ts";
+import { monotonicMs } from "../../src/edge/kernel/monotonic.ts";
 import { enterNamespaces, run } from "../support/namespace.ts";
 
 enterNamespaces(import.meta.url);
@@ -26,7 +27,7 @@ test("a grant that the kernel takes half of is taken back whole", () => {
   for (const spec of setSpecs()) {
     sets.create(spec.name === setNames.grant4 ? { ...spec, hashSize: 1024, maxEntries: 100 } : spec);
   }
-  const admission = startAdmission({ sets, nowMs: Date.now });
+  const admission = startAdmission({ sets, nowMs: monotonicMs });
   const grantsTo = (from: number, count: number) =>
     Array.from({ length: count }, (_, i) => ({
       asker: "198.18.0.2" as IpAddress,

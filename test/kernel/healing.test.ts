@@ -30,7 +30,6 @@ const wall = createWall({
   firewall: createFirewall("nft"),
   listBridges: () => [],
   lookAtBridges: () => () => [],
-  nowMs: Date.now,
   uptimeMs: () => 0,
   networksReadAtMs: () => 0,
   ...labelsOnly(),

@@ -14,6 +14,7 @@ import { startQueue } from "../../src/data/packets/first-packets.ts";
 import { applySets, createSets } from "../../src/edge/kernel/ipset/desired-sets.ts";
 import { openKernelSets } from "../../src/edge/kernel/ipset/kernel-sets.ts";
 import { createIptables } from "../../src/edge/kernel/iptables/iptables.ts";
+import { monotonicMs } from "../../src/edge/kernel/monotonic.ts";
 import { createReadiness } from "../../src/edge/kernel/readiness.ts";
 import { createNamespace, enterNamespaces, run } from "../support/namespace.ts";
 import { listOf } from "../support/policies.ts";
@@ -106,7 +107,7 @@ const index = new AskerIndex({
   quarantined: [],
 });
 const readiness = createReadiness();
-const admission = startAdmission({ sets, nowMs: Date.now });
+const admission = startAdmission({ sets, nowMs: monotonicMs });
 startQueue({
   number: 77,
   readiness,

@@ -79,7 +79,6 @@ function newcomers(bridged: string): void {
     demandSender: true,
     listBridges: () => ["br-app", "br-plain"],
     lookAtBridges: () => () => [],
-    nowMs: Date.now,
     uptimeMs: () => 0,
     networksReadAtMs: () => 0,
     ...labelsOnly(),

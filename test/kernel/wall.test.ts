@@ -37,7 +37,6 @@ function wallOf(backend: Backend, sets: KernelSets): Wall {
     hold: true,
     listBridges: () => [bridge],
     lookAtBridges: () => () => [],
-    nowMs: Date.now,
     uptimeMs: () => 0,
     networksReadAtMs: () => 0,
     ...labelsOnly(),

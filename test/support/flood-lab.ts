@@ -303,7 +303,6 @@ export async function startFloodLab(backend: "nft" | "legacy" = "nft"): Promise<
     demandSender: true,
     listBridges: () => all.flatMap(({ bridge }) => bridge ?? []),
     lookAtBridges: () => () => [],
-    nowMs: Date.now,
     uptimeMs: () => 0,
     networksReadAtMs: () => 0,
     ...labelsOnly(),

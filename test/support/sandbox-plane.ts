@@ -81,7 +81,6 @@ export async function raiseWall(): Promise<StandingWall> {
     demandSender: true,
     listBridges: () => [app, plain].flatMap(({ bridge }) => bridge ?? []),
     lookAtBridges: () => () => [],
-    nowMs: Date.now,
     uptimeMs: () => 0,
     networksReadAtMs: () => 0,
     ...labelsOnly(),

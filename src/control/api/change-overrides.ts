@@ -10,6 +10,7 @@ import { parseEntry, renderEntry } from "../../core/policy/entry.ts";
 import type { Override, OverrideTarget } from "../../core/policy/override.ts";
 import { overridesOf, withNegation } from "../../core/policy/override.ts";
 import type { Presets } from "../../core/policy/preset.ts";
+import { epochMs } from "../../edge/kernel/monotonic.ts";
 import { DockerwallError } from "../../errors.ts";
 import type { Overrides } from "../overrides.ts";
 import { findContainer } from "./find-container.ts";
@@ -22,7 +23,8 @@ export interface OverrideContext {
   readonly presets: Presets;
   readonly topology: Topology;
   readonly classification: Classification;
-  readonly nowMs: number;
+  /** By the clock that overrides end by. */
+  readonly uptimeMs: number;
 }
 
 /** Makes overrides or takes them back; the change is in force after the next reconciliation. @throws DockerwallError */
@@ -36,7 +38,8 @@ export function changeOverrides(request: OverrideRequest, context: OverrideConte
     return target;
   }
   const negated = request.verb === "deny";
-  const endsAtMs = request.forSeconds === undefined ? undefined : context.nowMs + request.forSeconds * 1000;
+  const endsAtMs =
+    request.forSeconds === undefined ? undefined : context.uptimeMs + request.forSeconds * 1000;
   context.overrides.add(
     entries.map((entry): Override => ({ target, entry: withNegation(entry, negated) ?? entry, endsAtMs })),
   );
@@ -45,7 +48,10 @@ export function changeOverrides(request: OverrideRequest, context: OverrideConte
 
 /** The overrides of a target as they are reported. */
 export function reportOverrides(target: OverrideTarget, overrides: readonly Override[]): OverridesReport {
-  const own = overridesOf(overrides, target).map(({ entry, endsAtMs }) => ({ entry, endsAtMs }));
+  const own = overridesOf(overrides, target).map(({ entry, endsAtMs }) => ({
+    entry,
+    endsAtMs: endsAtMs === undefined ? undefined : epochMs(endsAtMs),
+  }));
   return { kind: target.kind, name: target.name, overrides: own };
 }
 

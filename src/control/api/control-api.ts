@@ -83,6 +83,7 @@ export function createControlApi(options: ControlApiOptions): ControlApi {
       quarantine: wall.quarantine,
       presets: policies.presets(),
       nowMs: Date.now(),
+      uptimeMs: policies.nowMs(),
     };
   }
 

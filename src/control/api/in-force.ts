@@ -13,7 +13,10 @@ export interface Present {
   readonly classification: Classification;
   readonly quarantine: ReadonlySet<string>;
   readonly presets: Presets;
+  /** In the time that people have, by which it is remembered what was looked up. */
   readonly nowMs: number;
+  /** By the clock that only goes forward, by which rules end. */
+  readonly uptimeMs: number;
 }
 
 /** @throws DockerwallError NOT_FOUND */

@@ -28,7 +28,7 @@ export interface SuggestionSources extends ObservationSources {
 /** @throws DockerwallError NOT_FOUND */
 export function suggestFor(name: string, present: Present, sources: SuggestionSources): SuggestReport {
   const network = findNetwork(name, present);
-  const { topology, nowMs } = present;
+  const { topology, nowMs, uptimeMs } = present;
   sources.journal.learn(topology);
   const seen = readObservation(network, sources, nowMs);
   const policies = policiesOn(
@@ -38,8 +38,8 @@ export function suggestFor(name: string, present: Present, sources: SuggestionSo
   );
   const host = new Set(sources.hostAddresses());
   const { entries, leftOut } = suggest(seen, {
-    allowsName: (domain) => policies.every((policy) => decideName(policy, domain, nowMs).allowed),
-    takenBy: (target) => takenBy(policies, target, nowMs),
+    allowsName: (domain) => policies.every((policy) => decideName(policy, domain, uptimeMs).allowed),
+    takenBy: (target) => takenBy(policies, target, uptimeMs),
     isHost: (address) => host.has(address),
     unfit: (address) =>
       isNeverOutside(addressBytes(address))
@@ -67,7 +67,7 @@ export function replayOn(
   sources: SuggestionSources,
 ): ReplayReport {
   const network = findNetwork(name, present);
-  const { classification, topology, presets, nowMs } = present;
+  const { classification, topology, presets, nowMs, uptimeMs } = present;
   const proposed = parseProposal(allow, presets);
   const guarded = classification.guarded.map((known) =>
     known.id === network.id
@@ -78,11 +78,11 @@ export function replayOn(
   sources.journal.learn(topology);
   const rows = replay(readObservation(network, sources, nowMs), {
     allowsName: (asker, domain) =>
-      joinDecisions(decideForEach(membershipsAt(index, asker), domain, nowMs)).allowed,
+      joinDecisions(decideForEach(membershipsAt(index, asker), domain, uptimeMs)).allowed,
     judge: (asker, packet, names) => {
       const mine = membershipsAt(index, asker).find(({ networkId }) => networkId === network.id);
       if (mine === undefined) return { allowed: false, by: undefined, name: undefined };
-      return decidePacket(mine.policy, packet, names, nowMs);
+      return decidePacket(mine.policy, packet, names, uptimeMs);
     },
   });
   return { network: network.name, sinceMs: sources.sinceMs, rows };
@@ -129,13 +129,13 @@ function policiesOn(
 function takenBy(
   policies: readonly Policy[],
   { name, address }: { readonly name?: string; readonly address?: IpAddress },
-  nowMs: number,
+  uptimeMs: number,
 ): string | undefined {
   for (const policy of policies) {
-    const byName = name === undefined ? undefined : decideName(policy, name, nowMs);
+    const byName = name === undefined ? undefined : decideName(policy, name, uptimeMs);
     const [taken] = [
       ...(byName !== undefined && !byName.allowed ? byName.by : []),
-      ...(address === undefined ? [] : addressRights(policy, address, nowMs).taken),
+      ...(address === undefined ? [] : addressRights(policy, address, uptimeMs).taken),
     ];
     if (taken !== undefined) return `${describeEntry(taken.entry)} (${taken.source})`;
   }

@@ -69,7 +69,9 @@ export function makeParts(ground: Ground, cleanup: AsyncDisposableStack): Parts 
   if (!host.adopts) made.defer(() => destroySets(sets));
   const adopted = setsExist(sets);
   createSets(sets);
-  const open = acting.use(openPolicySources({ sets, policyFile: config.policyFile, log }));
+  const open = acting.use(
+    openPolicySources({ sets, policyFile: config.policyFile, nowMs: monotonicMs, log }),
+  );
   const inventory = createInventory({ engine: host.engine, nowMs: monotonicMs, ...inventoryTimes });
   acting.defer(inventory.stop);
   const wall = makeWall(ground, { open, inventory, adopted });
@@ -129,7 +131,6 @@ function makeWall(
     demandSender: host.missing.unguardedPorts === undefined && hasPortTable(),
     listBridges,
     lookAtBridges: () => lookAtBridges(host.sandboxFolder),
-    nowMs: Date.now,
     uptimeMs: monotonicMs,
     networksReadAtMs: inventory.networksReadAtMs,
     policy: () => open,

@@ -18,14 +18,14 @@ export interface Policy {
 export interface Match {
   readonly entry: Entry;
   readonly source: string;
-  /** When its list ends, milliseconds since the epoch; undefined for never. */
+  /** When its list ends, by the clock that decisions are made by, milliseconds; undefined for never. */
   readonly endsAtMs: number | undefined;
 }
 
 /** Services that end together. */
 export interface Term {
   readonly services: readonly Service[];
-  /** Milliseconds since the epoch; undefined for never. */
+  /** By the clock that decisions are made by, milliseconds; undefined for never. */
   readonly endsAtMs: number | undefined;
 }
 
@@ -36,7 +36,7 @@ export type Decision =
       readonly services: readonly Service[];
       /** True when an entry names this very name, not only a pattern or a wildcard above it. */
       readonly exact: boolean;
-      /** When the last of what allows it ends, milliseconds since the epoch; undefined for never. */
+      /** When the last of what allows it ends, by the clock that decisions are made by, milliseconds; undefined for never. */
       readonly endsAtMs: number | undefined;
       /** The same services, by when what grants them ends. */
       readonly terms: readonly Term[];

@@ -15,7 +15,7 @@ export interface EntryList {
   readonly entries: readonly Entry[];
   /** Equal for equal entries, across runs of the daemon too. */
   readonly digest: string;
-  /** When it ends, milliseconds since the epoch; undefined for never. */
+  /** When it ends, by the clock that decisions are made by, milliseconds; undefined for never. */
   readonly endsAtMs: number | undefined;
   /** True: nothing is allowed, whatever other lists say, because an unreadable list may take something away. */
   readonly closes?: boolean;

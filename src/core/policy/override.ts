@@ -12,7 +12,7 @@ export interface Override {
   readonly target: OverrideTarget;
   /** One entry as it would stand in a label; `!` for what `deny` takes away. */
   readonly entry: string;
-  /** Milliseconds since the epoch; undefined until the host is restarted. */
+  /** By the clock that only goes forward, milliseconds; undefined until the host is restarted. */
   readonly endsAtMs: number | undefined;
 }
 

@@ -3,6 +3,7 @@
 
 import { contain } from "../../core/contain.ts";
 import { canaryQuery, isOurDenial } from "../../core/dns/probe.ts";
+import { monotonicMs } from "../../edge/kernel/monotonic.ts";
 import { DockerwallError, messageOf } from "../../errors.ts";
 import type { DataPlaneFindings, ToDataPlane } from "../../planes/messages.ts";
 import { createReceiver } from "../../planes/picture.ts";
@@ -93,7 +94,7 @@ async function tellExplanation(
   { requestId, addresses, target }: Message<"explain">,
 ): Promise<void> {
   const standing = view.index.standingOfAddresses(addresses);
-  const explanation = await explain({ admission, answerer, standing, target, nowMs: Date.now() });
+  const explanation = await explain({ admission, answerer, standing, target, nowMs: monotonicMs() });
   telling.tell({ kind: "explained", requestId, explanation });
 }
 

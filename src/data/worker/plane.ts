@@ -50,7 +50,7 @@ function createBase(
   });
   const hostAddresses = new HostAddresses();
   const sets = openKernelSets();
-  const admission = startAdmission({ sets, nowMs: Date.now });
+  const admission = startAdmission({ sets, nowMs: monotonicMs });
   return {
     settings,
     telling,

@@ -24,6 +24,7 @@ export class SandboxLayer {
   readonly #lates = new LateCaptures();
   #sandboxes: Sandboxes | undefined;
   #unsettled: UnsettledQueue | undefined;
+  #knowsPicture = false;
   #endEngineQuestions: (suspicious: "accept" | "drop") => void = () => undefined;
 
   /** Takes over what an earlier run left of ports; nothing is captured before begin(). */
@@ -39,7 +40,12 @@ export class SandboxLayer {
   begin(answerer: Answerer): void {
     // Before anything is captured: from here on what was asked before it cannot leave any more.
     this.#beginEngineQuestions();
-    this.#sandboxes = this.#capture(answerer);
+    const sandboxes = this.#capture(answerer);
+    this.#sandboxes = sandboxes;
+    // A start that fails leaves nobody without a resolver who had one before it.
+    process.once("exit", () => {
+      if (!this.#knowsPicture) sandboxes.giveBack();
+    });
     every(healPortsEveryMs, () => this.#standings.heal(), this.#parts.telling.failure);
   }
 
@@ -56,6 +62,7 @@ export class SandboxLayer {
 
   /** There is another picture: all stand by it on return, and what waited for it is let go. */
   usePicture(): void {
+    this.#knowsPicture = true;
     this.#sandboxes?.reclassify();
     this.#unsettled?.judge();
     this.#standings.retain((sandbox) => this.addressesOf(sandbox) !== undefined);

@@ -39,10 +39,11 @@ const refusedWithinMs = 1_000;
 export function createCapture({ attempt, pastFlows, onLate, onChange }: CaptureOptions): Capture {
   function install(sandbox: Sandbox): void {
     const { namespaceFd, sockets, owner } = sandbox;
-    const late = withNamespace(
-      namespaceFd,
-      () => !installSandboxTable(sockets, owner) && (!sandbox.fresh || isConnected()),
-    );
+    const { replaced, late } = withNamespace(namespaceFd, () => {
+      const replaced = installSandboxTable(sockets, owner);
+      return { replaced, late: !replaced && (!sandbox.fresh || isConnected()) };
+    });
+    sandbox.inherited ||= replaced && !sandbox.captured && !sandbox.fresh;
     sandbox.captured = true;
     hold(sandbox);
     if (late) {

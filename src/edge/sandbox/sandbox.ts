@@ -33,6 +33,8 @@ export interface Sandbox {
   releaseTimer: NodeJS.Timeout | undefined;
   standing: Standing;
   captured: boolean;
+  /** True when it was captured when we came: by a run that has decided that it is to be. */
+  inherited: boolean;
   /** True once it is known that something in it asked the engine's resolver before it was captured. */
   askedPast: boolean;
 }
@@ -62,6 +64,7 @@ export function openSandbox(name: string, namespaceFd: number, fresh: boolean): 
       releaseTimer: undefined,
       standing: { kind: "unknown" },
       captured: false,
+      inherited: false,
       // What asked in one that was there before us may be long forgotten.
       askedPast: !fresh,
     };

@@ -34,6 +34,11 @@ export interface Sandboxes {
   isCutInside(name: string): boolean;
   /** Asks this question inside every guarded sandbox, as its container would. */
   probe(message: Uint8Array): Promise<readonly ProbedSandbox[]>;
+  /**
+   * For a run that ends before it has learned who anybody is: gives back those sandboxes that it captured itself and that
+   * were there before it. Nothing in here waits.
+   */
+  giveBack(): void;
   /** Gives every sandbox back for good and stops watching. */
   releaseAll(): Promise<void>;
 }
@@ -47,7 +52,7 @@ export interface ProbedSandbox {
 /** Begins to capture; what is there already is captured when it returns. */
 export function createSandboxes(options: SandboxesOptions): Sandboxes {
   const parts = createParts(options);
-  const { register, holders, classification, attempt } = parts;
+  const { register, holders, classification, capture, attempt } = parts;
   let started = false;
   const watcher = watchSandboxes({
     folder: options.folder,
@@ -77,6 +82,12 @@ export function createSandboxes(options: SandboxesOptions): Sandboxes {
     cutInside: (name, cut) => ifThere(name, (sandbox) => cutSandbox(sandbox, cut)),
     isCutInside: (name) => ifThere(name, isSandboxCut) === true,
     probe: (message) => probe(register.values(), message),
+    giveBack() {
+      for (const sandbox of register.values()) {
+        const { captured, inherited, fresh } = sandbox;
+        if (captured && !inherited && !fresh) attempt(sandbox.name, () => capture.release(sandbox));
+      }
+    },
     async releaseAll() {
       watcher.close();
       await releaseAll(parts);

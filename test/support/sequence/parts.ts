@@ -51,7 +51,7 @@ export function createParts(options: PartsOptions): Parts {
   const { kernel, hand, host, policyFile, lifecycle, acting, seen, readAtMs, dataPlane, takeDown } = options;
   const adopted = setsExist(hand.sets);
   createSets(hand.sets);
-  const open = acting.use(openPolicySources({ sets: hand.sets, policyFile, log: silent }));
+  const open = acting.use(openPolicySources({ sets: hand.sets, policyFile, nowMs: Date.now, log: silent }));
   const wall = createWall({
     sets: hand.sets,
     firewall: hand.firewall,
@@ -61,7 +61,6 @@ export function createParts(options: PartsOptions): Parts {
     demandSender: kernel.portTable,
     listBridges: host.listBridges,
     lookAtBridges: () => (bridge) => (host.strangersOn.has(bridge) ? ["a port of the host"] : []),
-    nowMs: Date.now,
     uptimeMs: Date.now,
     networksReadAtMs: readAtMs,
     policy: () => open,

@@ -10,17 +10,20 @@ import type { Classification } from "../../../src/core/classify/networks.ts";
 import { setNames } from "../../../src/core/firewall/names.ts";
 import { createLog } from "../../../src/edge/host/log.ts";
 import { createSets, destroySets } from "../../../src/edge/kernel/ipset/desired-sets.ts";
+import { epochMs, monotonicMs } from "../../../src/edge/kernel/monotonic.ts";
 import { createFakeSets } from "../../support/fake-sets.ts";
 import { until } from "../../support/lab/command.ts";
 
-function open(t: TestContext, file = "{}") {
+const hourMs = 3_600_000;
+
+function open(t: TestContext, file = "{}", nowMs: () => number = monotonicMs) {
   const folder = mkdtempSync(join(tmpdir(), "dockerwall-sources-"));
   const policyFile = join(folder, "policy.yml");
   writeFileSync(policyFile, file);
-  const sets = createFakeSets(Date.now);
+  const sets = createFakeSets(nowMs);
   createSets(sets);
   const happened: string[] = [];
-  const sources = openPolicySources({ sets, policyFile, log: createLog("error") });
+  const sources = openPolicySources({ sets, policyFile, nowMs, log: createLog("error") });
   t.after(() => {
     sources[Symbol.dispose]();
     rmSync(folder, { recursive: true });
@@ -65,7 +68,7 @@ describe("an override that ends", () => {
     const { sets, sources, happened, listener } = open(t);
     const policies = sources.follow(listener);
     const override = { target: { kind: "network", name: "app" }, entry: "www.example.com" } as const;
-    sources.overrides.add([{ ...override, endsAtMs: Date.now() + 50 }]);
+    sources.overrides.add([{ ...override, endsAtMs: monotonicMs() + 50 }]);
     policies.look();
     sets.destroy(setNames.overrides);
     await until("the end", 5_000, () => (happened.length === 2 ? true : undefined));
@@ -77,9 +80,41 @@ describe("an override that ends", () => {
     assert.equal(happened.length, 2);
   });
 
+  it("ends no sooner because the host's clock was set forward", (t) => {
+    const { sources, listener } = open(t);
+    t.mock.timers.enable({ apis: ["Date"], now: Date.now() });
+    const policies = sources.follow(listener);
+    sources.overrides.add([
+      { target: { kind: "network", name: "app" }, entry: "!a.example.com", endsAtMs: monotonicMs() + hourMs },
+    ]);
+    t.mock.timers.setTime(Date.now() + 12 * hourMs);
+    policies.look();
+    assert.equal(sources.overrides.current().length, 1);
+  });
+
+  it("ends no later because the host's clock was set back", async (t) => {
+    const { sources, happened, listener } = open(t);
+    t.mock.timers.enable({ apis: ["Date"], now: Date.now() });
+    const policies = sources.follow(listener);
+    sources.overrides.add([
+      { target: { kind: "network", name: "app" }, entry: "a.example.com", endsAtMs: monotonicMs() + 50 },
+    ]);
+    policies.look();
+    t.mock.timers.setTime(Date.now() - 12 * hourMs);
+    await until("the end", 5_000, () => (happened.length > 0 ? true : undefined));
+    assert.equal(sources.overrides.current().length, 0);
+  });
+
+  it("is reported in wall-clock time, as the host's clock stands now", (t) => {
+    t.mock.timers.enable({ apis: ["Date"], now: Date.now() });
+    const inAnHour = monotonicMs() + hourMs;
+    t.mock.timers.setTime(Date.now() + 12 * hourMs);
+    assert.ok(Math.abs(epochMs(inAnHour) - (Date.now() + hourMs)) < 1_000);
+  });
+
   it("does nothing any more when all has been taken down before its command was answered", async (t) => {
     t.mock.timers.enable({ apis: ["setTimeout", "Date"], now: 1_000_000 });
-    const { sets, sources, happened, listener } = open(t);
+    const { sets, sources, happened, listener } = open(t, "{}", Date.now);
     const inForce = Promise.withResolvers<void>();
     const policies = sources.follow({ ...listener, useOther: () => inForce.promise });
     const answer = policies.change(
@@ -88,7 +123,7 @@ describe("an override that ends", () => {
         presets: sources.presets(),
         topology: { networks: [], containers: [] },
         classification: { guarded: [{ id: "n1", name: "app" }] } as unknown as Classification,
-        nowMs: Date.now(),
+        uptimeMs: Date.now(),
       },
     );
     sources[Symbol.dispose]();

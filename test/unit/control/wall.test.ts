@@ -29,7 +29,6 @@ function start(): void {
     hold: true,
     listBridges: () => [],
     lookAtBridges: () => () => [],
-    nowMs: () => 0,
     uptimeMs: () => 0,
     networksReadAtMs: () => 0,
     ...labelsOnly(),

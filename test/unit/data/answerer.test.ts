@@ -5,6 +5,7 @@ import { AskerIndex, type Standing } from "../../../src/core/askers/index-of-ask
 import { readCounters } from "../../../src/core/counters/registry.ts";
 import { canaryQuery, isOurDenial } from "../../../src/core/dns/probe.ts";
 import type { IpAddress } from "../../../src/core/model/address.ts";
+import { monotonicMs } from "../../../src/edge/kernel/monotonic.ts";
 import { DockerwallError } from "../../../src/errors.ts";
 import { countedSince } from "../../support/counted.ts";
 import { decodeMessage } from "../../support/dns-bytes.ts";
@@ -272,7 +273,7 @@ test("what ends while the upstream takes its time is not opened, and told as wha
     options: { indexNow: () => index ?? assert.fail() },
   });
   // The shortest lease is a second.
-  const lists = [listOf("www.example.org", Date.now() + 1_300)];
+  const lists = [listOf("www.example.org", monotonicMs() + 1_300)];
   const policies = guarded.map((network) => ({ ...network, lists }));
   index = new AskerIndex({ topology, guarded: policies, services: [], quarantined: [] });
   answerer.useTopology(topology, policies);

@@ -6,6 +6,7 @@ import { AskerIndex } from "../../../src/core/askers/index-of-askers.ts";
 import type { IpAddress } from "../../../src/core/model/address.ts";
 import type { Explanation } from "../../../src/core/model/explanation.ts";
 import { explain } from "../../../src/data/rehearse.ts";
+import { monotonicMs } from "../../../src/edge/kernel/monotonic.ts";
 import { answerTo, startFakeUpstream } from "../../support/fake-upstream.ts";
 import { startOneNetwork } from "../../support/one-network.ts";
 
@@ -30,7 +31,7 @@ async function explained(
       answerer,
       standing: index.standingOfSource("198.18.0.2" as IpAddress),
       target: { name, address: undefined, port: 443, ipProtocol: 6 },
-      nowMs: Date.now(),
+      nowMs: monotonicMs(),
     });
     return { explanation, opened: grants.length };
   } finally {

@@ -11,6 +11,7 @@ import type { OverrideRequest } from "../../../../src/core/model/control-api.ts"
 import type { Container } from "../../../../src/core/model/topology.ts";
 import { parsePresetEntries } from "../../../../src/core/policy/preset.ts";
 import { createSets } from "../../../../src/edge/kernel/ipset/desired-sets.ts";
+import { epochMs } from "../../../../src/edge/kernel/monotonic.ts";
 import { DockerwallError, type ErrorCode } from "../../../../src/errors.ts";
 import { createFakeSets } from "../../../support/fake-sets.ts";
 import { presets } from "../../../support/policies.ts";
@@ -49,14 +50,19 @@ beforeEach(() => {
     presets,
     topology,
     classification: { guarded } as unknown as Classification,
-    nowMs: 1_000_000,
+    uptimeMs: 1_000_000,
   };
 });
+
+/** Seconds from the moment of the context, of a moment in wall-clock time. */
+function secondsFromStart(endsAtMs: number): number {
+  return Math.round((endsAtMs - epochMs(1_000_000)) / 1000);
+}
 
 function change(verb: OverrideRequest["verb"], target: string, entries: string, forSeconds?: number): string {
   const found = changeOverrides({ verb, target, entries: [entries], forSeconds }, context);
   const { kind, name, overrides } = reportOverrides(found, context.overrides.current());
-  return `${kind} ${name}: ${overrides.map(({ entry, endsAtMs }) => entry + (endsAtMs ? ` until ${endsAtMs}` : "")).join(" ")}`;
+  return `${kind} ${name}: ${overrides.map(({ entry, endsAtMs }) => entry + (endsAtMs ? ` for ${secondsFromStart(endsAtMs)} s` : "")).join(" ")}`;
 }
 
 const made: readonly [verb: "allow" | "deny", target: string, entries: string, overrides: string][] = [
@@ -149,7 +155,7 @@ describe("changeOverrides", () => {
     });
   }
   it("for a while", () => {
-    assert.equal(change("allow", "app", "a.example.com", 900), "network app: a.example.com until 1900000");
+    assert.equal(change("allow", "app", "a.example.com", 900), "network app: a.example.com for 900 s");
   });
   it("undo finds an override however it is written, and whatever it did", () => {
     change("allow", "app", "bücher.example:443");
