@@ -146,7 +146,7 @@ class Attempt:
     def far(self, *packets):
         """Has the accomplice send packets from there. What asks for them must not be taken for them."""
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:
-            for packet in packets:
+            for packet in packets * 2:
                 quietly(lambda: s.sendto(base64.b64encode(packet), (self.facts["ally"], 7000)))
                 time.sleep(0.005)
 

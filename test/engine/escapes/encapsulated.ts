@@ -30,7 +30,8 @@ const vxlan6 = (to: string): string => `vxlan(own6(), ${to})`;
 const rowsOf = (name: string, attempt: string, seen: Observer): Row => ({ name, attempt, seen: [seen] });
 /** Of a protocol without ports, only one container can have a flow to one address. */
 const byOne = (row: Row): Row => ({ ...row, from: "published" });
-const byAdmin = (row: Row): Row => ({ ...row, from: "floater" });
+/** One with NET_ADMIN that keeps its own address, and takes nobody's. */
+const byAdmin = (row: Row): Row => ({ ...row, from: "flusher" });
 
 export const encapsulated: Section = {
   title: "In packets of another protocol, and by devices of its own",

@@ -166,7 +166,8 @@ class Trial {
     });
     this.#flows += 5;
     const flow = 14_000 + stage.index * 200 + this.#flows;
-    await holdFlows(lab, stage, flow, 60);
+    // As long as a round takes on a busy machine; the kernel forgets those of SCTP first, within seconds.
+    await holdFlows(lab, stage, flow, 120);
     const made = await Promise.all(runs.map((run) => makeAttempts(lab, stage, { run, flow })));
     for (const [index, outcome] of made.entries()) {
       sightings.addReplies(outcome.replies);

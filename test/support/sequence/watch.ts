@@ -4,6 +4,7 @@
 import assert from "node:assert/strict";
 import { heldPrefix, setNames } from "../../../src/core/firewall/names.ts";
 import { type Family, familyOf, type IpAddress, parseAddress } from "../../../src/core/model/address.ts";
+import { listedBridges } from "../../../src/edge/kernel/ipset/desired-sets.ts";
 import { addressIn, type Host, type HostNetwork } from "./host.ts";
 import { families, type SequenceKernel } from "./kernel.ts";
 import { fateOf, type Hook, type Packet } from "./walk.ts";
@@ -65,14 +66,16 @@ export function createWatch(kernel: SequenceKernel, host: Host, quarantine: Read
     (fateOf(cached, packet, hooks) === "passes") === passes;
   let cached: Pick<SequenceKernel, "chain" | "sets"> = kernel;
 
-  function isLetGo(bridge: string, family: Family): boolean {
-    const names = cached.sets.names().filter((name) => name.startsWith("dockerwall-"));
-    if (!bridge.startsWith(heldPrefix) || names.length === 0) return true;
-    return names.some(
-      (name) =>
-        name.startsWith(`${setNames[`open${family}`]}-`) &&
-        cached.sets.list(name).some(({ key }) => key.kind === "net-iface" && key.iface === bridge),
-    );
+  function isListed(list: "open" | "closed", family: Family, bridge: string): boolean {
+    const name = setNames[`${list}${family}`];
+    return cached.sets.names().includes(name) && listedBridges(cached.sets, name).includes(bridge);
+  }
+
+  /** Where there is no wall, everybody is let go. */
+  function isLetGo(bridge: string): boolean {
+    if (!cached.sets.names().some((name) => name.startsWith("dockerwall-"))) return true;
+    if (families.some((family) => isListed("closed", family, bridge))) return false;
+    return !bridge.startsWith(heldPrefix) || families.every((family) => isListed("open", family, bridge));
   }
 
   /** The sets do not change while probes are tried. */
@@ -101,8 +104,7 @@ export function createWatch(kernel: SequenceKernel, host: Host, quarantine: Read
       take();
       for (const probe of probes) {
         if (isAsMeant(probe)) {
-          if (probe.bridge === undefined || isLetGo(probe.bridge, probe.packet.family))
-            holding.add(probe.name);
+          if (probe.bridge === undefined || isLetGo(probe.bridge)) holding.add(probe.name);
         } else if (holding.delete(probe.name) && !(broken && written === "sets")) {
           violations.add(`${probe.name}: ${probe.passes ? "is held" : "passes"}, and did not before`);
         }
