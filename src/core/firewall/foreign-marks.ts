@@ -2,7 +2,7 @@
 // passed our rules before, and flows are cut by address. But flows lose their stamp and end with their lease, or
 // packets count as denied. Found in the output of iptables-save.
 
-import { chainNames, connectionMark, packetMarkMask } from "./names.ts";
+import { chainNames, connectionMark, packetMarkMask, unsettledMark } from "./names.ts";
 
 export interface ForeignMark {
   /** As iptables-save prints it, with its table. */
@@ -24,10 +24,15 @@ export function findForeignMarks(saved: string): ForeignMark[] {
     if (chain === undefined || ownChains.has(chain)) return [];
     const written = writtenBits(line);
     if (written === undefined) return [];
-    const ours = written.writes === "packet mark" ? packetMarkMask : connectionMark.mask;
-    const bits = (written.bits & ours) >>> 0;
+    const bits = (written.bits & oursIn(table, written.writes)) >>> 0;
     return bits === 0 ? [] : [{ rule: `${table}: ${line}`, writes: written.writes, bits }];
   });
+}
+
+/** A port's mark never gets beyond raw: what writes it later meets nothing of ours. */
+function oursIn(table: string, writes: ForeignMark["writes"]): number {
+  if (writes === "connection mark") return connectionMark.mask;
+  return table === "raw" ? packetMarkMask | unsettledMark : packetMarkMask;
 }
 
 /** The bits that a rule sets or clears; a value outside of its mask turns bits round. */

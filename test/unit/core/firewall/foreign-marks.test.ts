@@ -45,3 +45,10 @@ for (const [rule, writes, bits] of found)
       new RegExp(`0x${bits.toString(16)} of the ${writes}`),
     );
   });
+
+test("the mark of a new port is overwritten in raw only", () => {
+  const rule = "-A cali-PREROUTING -j MARK --set-xmark 0x0/0x80000000";
+  const bitsIn = (table: string): readonly number[] =>
+    findForeignMarks(`*${table}\n${rule}\nCOMMIT\n`).map(({ bits }) => bits);
+  assert.deepEqual([bitsIn("raw"), bitsIn("mangle")], [[0x8000_0000], []]);
+});
