@@ -43,16 +43,20 @@ async function liftHold({ wall, log }: Pick<Parts, "wall" | "log">): Promise<boo
   }
 }
 
-/** By the engine's word of now: when it does not say in time, somebody may be. */
+/** By the engine's word of now, and once the sets are at it: when that is not so in time, somebody may be. */
 async function isNobodyGuarded({
   inventory,
   enforcement,
   host,
 }: Pick<Parts, "inventory" | "enforcement" | "host">): Promise<boolean> {
-  const asked = inventory.refresh().then(
-    () => true,
-    () => false,
-  );
+  // What is read now may be read while a round is under way, and no other begins once we are stopping.
+  const asked = inventory
+    .refresh()
+    .then(enforcement.decideAnew)
+    .then(
+      () => true,
+      () => false,
+    );
   const isRead = await Promise.race([asked, setTimeout(lastReadingMs, false)]);
   const guarded = new Set(enforcement.classification()?.guarded.flatMap(({ id, name }) => [id, name]));
   return isRead && !isGuardedInUse(inventory.current(), guarded, host.ownContainer);

@@ -2,11 +2,11 @@
 // memory, in the order in which the daemon starts and ends them.
 
 import { createEngineEvents } from "../../../src/control/daemon/engine-events.ts";
+import type { Parts as ProductParts } from "../../../src/control/daemon/parts.ts";
+import { stop as stopParts } from "../../../src/control/daemon/stop.ts";
 import { every } from "../../../src/control/every.ts";
 import { createLifecycle, type Lifecycle } from "../../../src/control/lifecycle.ts";
-import { isGuardedInUse } from "../../../src/core/classify/in-use.ts";
 import type { Picture } from "../../../src/core/model/picture.ts";
-import { isInForce } from "../../../src/core/model/state.ts";
 import type { Topology } from "../../../src/core/model/topology.ts";
 import { DockerwallError, messageOf } from "../../../src/errors.ts";
 import type { DataPlaneLink } from "../../../src/planes/link.ts";
@@ -18,7 +18,7 @@ export interface SequenceDaemon extends Parts {
   readonly lifecycle: Lifecycle;
   /** What its data plane decides by; undefined while it has been told nothing. */
   readonly picture: () => Picture | undefined;
-  /** Undefined while it starts, then whether that went well. */
+  /** Undefined until it is known. */
   readonly hasStarted: () => boolean | undefined;
   /** Whether it was killed between two writes. */
   readonly isDead: () => boolean;
@@ -78,7 +78,7 @@ export function startDaemon({ kernel, host, policyFile, reads }: SequenceDaemonO
   });
 
   /** Resolves when nothing is being taken down; never rejects. */
-  let takenDown: Promise<unknown> = Promise.resolve();
+  let takenDown: Promise<void> = Promise.resolve();
 
   function takeDown(): Promise<void> {
     const work = takeDownNow();
@@ -152,22 +152,17 @@ export function startDaemon({ kernel, host, policyFile, reads }: SequenceDaemonO
     }
   }
 
-  function isNobodyGuarded(): boolean {
-    const guarded = new Set(enforcement.classification()?.guarded.flatMap(({ id, name }) => [id, name]));
-    return !isGuardedInUse(host.topology("all"), guarded, undefined);
-  }
-
   async function stop(): Promise<void> {
-    const lifts = isInForce(lifecycle.state) && host.answers;
-    if (lifts) refresh();
-    const mayLift = lifts && isNobodyGuarded();
-    // Who is uninstalling is let finish.
-    await takenDown;
-    const uninstalled = lifecycle.state === "uninstalled" || lifecycle.state === "uninstalling";
-    lifecycle.become("stopping");
-    acting.dispose();
-    await enforcement.idle();
-    if (mayLift && !uninstalled) await wall.liftHold();
+    const inventory = {
+      async refresh() {
+        if (!host.answers) throw new DockerwallError("ENGINE_UNREACHABLE", "the engine does not answer");
+        refresh();
+      },
+      current: () => seen,
+    };
+    const given = { config: { hold: true }, host: { ownContainer: undefined }, log: silent, inventory };
+    const parts: unknown = { ...given, acting, enforcement, lifecycle, nextEngine, wall };
+    await stopParts(parts as ProductParts, { begin: takeDown, settled: async () => takenDown });
     hand.cutOff();
   }
 

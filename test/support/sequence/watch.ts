@@ -71,9 +71,13 @@ export function createWatch(kernel: SequenceKernel, host: Host, quarantine: Read
     return cached.sets.names().includes(name) && listedBridges(cached.sets, name).includes(bridge);
   }
 
-  /** Where there is no wall, everybody is let go. */
+  /**
+   * Where there is no wall, everybody is let go. Of a bridge that is called as Docker calls its own, and is somebody's, the
+   * next daemon may think that it is being made, when it finds a trace of one before it.
+   */
   function isLetGo(bridge: string): boolean {
-    if (!cached.sets.names().some((name) => name.startsWith("dockerwall-"))) return true;
+    const isDoubtful = host.bridges.has(bridge) && /^br-[0-9a-f]{12}$/.test(bridge);
+    if (!isDoubtful && !cached.sets.names().some((name) => name.startsWith("dockerwall-"))) return true;
     if (families.some((family) => isListed("closed", family, bridge))) return false;
     return !bridge.startsWith(heldPrefix) || families.every((family) => isListed("open", family, bridge));
   }

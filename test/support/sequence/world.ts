@@ -31,6 +31,8 @@ export function createWorld(policyFile: string): World {
   /** What the kernel remembers may be less than was said, or anything at all. */
   let doubt: "none" | "less" | "any" = "none";
   let pending = 0;
+  /** A command was taken, and refused after all: what comes of it is known when everything has come to rest. */
+  let isUnsure = false;
   /** From when on whatever others did has been put right. */
   let healthyFromMs = 0;
 
@@ -58,10 +60,11 @@ export function createWorld(policyFile: string): World {
   function leave(): void {
     const state = daemon?.lifecycle.state;
     if (state === "uninstalled") memory.clear();
-    else if (pending > 0 || state === "uninstalling") doubt = "any";
+    else if (pending > 0 || isUnsure || state === "uninstalling") doubt = "any";
     daemon?.kill();
     daemon = undefined;
     pending = 0;
+    isUnsure = false;
     kernel.writesLeft = Number.POSITIVE_INFINITY;
     watch.look();
   }
@@ -77,6 +80,7 @@ export function createWorld(policyFile: string): World {
   async function command(given: Promise<unknown>): Promise<unknown> {
     const own = daemon;
     let refused: unknown;
+    let isLate = false;
     pending++;
     given
       .then(
@@ -86,6 +90,7 @@ export function createWorld(policyFile: string): World {
         },
         (error) => {
           refused = error;
+          if (isLate && own === daemon) isUnsure = true;
           story.push(`  refused: ${messageOf(error)}`);
           if (isGone(own) && !isToldGone(error)) watch.violations.add(`not said to be uninstalled: ${error}`);
         },
@@ -94,6 +99,7 @@ export function createWorld(policyFile: string): World {
         if (own === daemon) pending--;
       });
     for (let each = 0; each < 8; each++) await null;
+    isLate = true;
     return refused;
   }
 
@@ -112,6 +118,7 @@ export function createWorld(policyFile: string): World {
     await turn();
     while (memory.endsAt(nowMs())) await tick(1);
     doubt = "none";
+    isUnsure = false;
   }
 
   async function compare(): Promise<void> {
