@@ -56,7 +56,11 @@ export async function sleep({ engine }: Stage, guarded: boolean): Promise<Slept>
   const grantedAt = Date.now();
   const held = flows.map(([, kind, to]) => `${kind}:${to}`);
   await run(engine, "exec", "-d", "sleeper", "python3", "/escapes/hold.py", ...held);
-  await pause(4000);
+  await until("the flows", 15_000, async () => {
+    const { exitCode } = await engine.docker("exec", "sleeper", "test", "-e", "/tmp/holding");
+    return exitCode === 0 ? true : undefined;
+  });
+  await pause(2000);
   // On a busy machine runc may give up before the last process has stopped.
   await until("the pause", 20_000, async () => {
     const { exitCode } = await engine.docker("pause", "sleeper");
