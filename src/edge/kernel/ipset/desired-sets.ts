@@ -2,7 +2,7 @@
 // stays always has its entry.
 
 import { planChunks } from "../../../core/firewall/chunks.ts";
-import { sandboxOf } from "../../../core/firewall/names.ts";
+import { sandboxOf, setNames } from "../../../core/firewall/names.ts";
 import {
   bridgeMember,
   chunkSpec,
@@ -11,7 +11,7 @@ import {
   memberKey,
   setSpecs,
 } from "../../../core/firewall/sets.ts";
-import type { Family } from "../../../core/model/address.ts";
+import { type Family, hostPrefix } from "../../../core/model/address.ts";
 import { isSetFull, type KernelSetError } from "./error.ts";
 import type { KernelSets } from "./kernel-sets.ts";
 import type { SetEntry, SetKey } from "./message.ts";
@@ -29,7 +29,7 @@ export function setsExist(sets: KernelSets): boolean {
 
 /**
  * Applies the whole desired content. Returns whether anything had to change. Synchronous: it is in force on return.
- * @param members "keep" takes none out, for a picture in which containers may be missing
+ * @param members "keep" takes none out that may be a container's, for a picture in which some may be missing
  * @throws KernelSetError of the first set that is full, when everything else is in force
  */
 export function applySets(
@@ -42,7 +42,7 @@ export function applySets(
   const removals: (() => void)[] = [];
   for (const [name, wanted] of desired.members) {
     const { add, remove: spare } = difference(wanted, membersOf(sets, name));
-    const remove = members === "keep" ? [] : spare;
+    const remove = members === "keep" ? spare.filter((member) => isNetworks(name, member)) : spare;
     try {
       if (add.length > 0) sets.add(name, add.map(toEntry));
     } catch (error) {
@@ -167,6 +167,12 @@ function difference(
         !wantedBy.has(memberKey(member)) && !wantedPlaces.has(placeKey(member)) && !isSandboxes(member),
     ),
   };
+}
+
+/** Whether it is of a whole network. Where destinations stand, a prefix may be from a container's own list. */
+function isNetworks(set: string, { prefix }: Member): boolean {
+  const isDestination = set === setNames.static4 || set === setNames.static6;
+  return !isDestination && prefix.length < hostPrefix(prefix.address).length;
 }
 
 /** What the data plane put there is its own to take away: it may know of a container that the engine has not told of. */

@@ -51,6 +51,24 @@ describe("an entry that is there with another comment", () => {
   });
 });
 
+describe("what is not wanted, while containers may be missing", () => {
+  const subnet = parsePrefix("198.18.0.0/24") ?? assert.fail();
+  const cases: readonly [what: string, set: string, member: Member, stays: boolean][] = [
+    ["goes with its network", setNames.audit4, { prefix: subnet, iface: "br-a" }, false],
+    ["goes with its network's entry", setNames.host4, { prefix: subnet, service }, false],
+    ["stays for a container", setNames.guarded4, { prefix, iface: "br-a" }, true],
+    ["stays for a container's entry", setNames.host4, { prefix, service }, true],
+    ["stays where it may be a destination of a container's", setNames.static4, { prefix: subnet }, true],
+  ];
+  for (const [what, set, member, stays] of cases) {
+    it(`${what} (${set})`, () => {
+      apply(set, member);
+      applySets(sets, { members: new Map([[set, []]]), lists: new Map() }, "keep");
+      assert.equal(sets.list(set).length, stays ? 1 : 0);
+    });
+  }
+});
+
 describe("a bridge of a list", () => {
   it("is none because a chunk that was no part of it held it before", () => {
     const list = (...bridges: readonly string[]): boolean =>
