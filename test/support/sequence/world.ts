@@ -31,7 +31,7 @@ export function createWorld(policyFile: string): World {
   /** What the kernel remembers may be less than was said, or anything at all. */
   let doubt: "none" | "less" | "any" = "none";
   let pending = 0;
-  /** A command was taken, and refused after all: what comes of it is known when everything has come to rest. */
+  /** What comes of a command that was taken, and refused after all, is known when everything has come to rest. */
   let isUnsure = false;
   /** From when on whatever others did has been put right. */
   let healthyFromMs = 0;
@@ -164,8 +164,14 @@ export function createWorld(policyFile: string): World {
     command,
     uninstall() {
       const own = daemon;
+      // One that is killed before the end may have left the memory, or not.
+      isUnsure = own !== undefined;
       own?.api.uninstall().then(
-        () => own === daemon && memory.clear(),
+        () => {
+          if (own !== daemon) return;
+          memory.clear();
+          isUnsure = false;
+        },
         (error) => story.push(`  refused: ${messageOf(error)}`),
       );
     },
