@@ -79,7 +79,7 @@ for (const name of engines) {
         stderr,
         /the Docker engine refused to create network "fresh": .*403.*Forbidden.*; a proxy in front of its socket must let/s,
       );
-      assert.match(log(), /^403 POST \/networks\/create\?/m);
+      assert.match(log(), /^403 POST \/v1\.\d+\/networks\/create\?/m);
     });
 
     it("does not go round a proxy that is gone", async () => {
