@@ -5,9 +5,10 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
 import type { ControlApi } from "../../../src/core/model/control-api.ts";
-import type { StatsReport, StatusReport } from "../../../src/core/model/report.ts";
+import type { StatsReport } from "../../../src/core/model/report.ts";
 import { type ControlServer, createControlServer } from "../../../src/edge/control-socket/server.ts";
 import { DockerwallError } from "../../../src/errors.ts";
+import { quietStatus } from "../../support/quiet-status.ts";
 
 const main = join(import.meta.dirname, "../../../src/main.ts");
 const folder = mkdtempSync(join(tmpdir(), "dockerwall-cli-"));
@@ -35,26 +36,9 @@ const stats: StatsReport = {
     },
   ],
 };
-const status: StatusReport = {
-  state: "enforcing",
-  healthy: true,
-  held: [],
-  version: "0",
-  sinceMs: 0,
-  engine: undefined,
-  backend: "nft",
-  capture: { sandboxes: 0, problem: undefined },
-  resolver: undefined,
-  counters: [],
-  networks: [],
-  overrides: [],
-  quarantined: [],
-  problems: [],
-  warnings: [],
-};
 const api: ControlApi = {
   stats: async () => stats,
-  status: async () => status,
+  status: async () => quietStatus,
   prepareNetwork: async ({ name, patterns }) => {
     if (name === "taken")
       throw new DockerwallError("NETWORK_EXISTS", `network "${name}" already exists; remove it first`);
@@ -222,7 +206,7 @@ test("main: every state but enforcing makes status exit with 1", async () => {
   const other = join(folder, "degraded.sock");
   const degraded = await createControlServer({
     path: other,
-    api: { ...api, status: async () => ({ ...status, state: "degraded" }) },
+    api: { ...api, status: async () => ({ ...quietStatus, state: "degraded" }) },
   });
   try {
     const result = await run(["status"], { environment: { DOCKERWALL_CONTROL_SOCKET: other } });

@@ -6,24 +6,13 @@ import { type DoctorInput, examineHost } from "../../../../src/control/api/docto
 import { type Family, type IpAddress, parsePrefix } from "../../../../src/core/model/address.ts";
 import type { StatusReport } from "../../../../src/core/model/report.ts";
 import type { Container, Network } from "../../../../src/core/model/topology.ts";
+import { quietStatus } from "../../../support/quiet-status.ts";
 import { runningContainer } from "../../../support/topologies.ts";
 
 const status: StatusReport = {
-  state: "enforcing",
-  healthy: true,
-  version: "0",
-  sinceMs: 0,
+  ...quietStatus,
   engine: { version: "28.5.2", apiVersion: "1.51" },
   backend: "legacy",
-  capture: { sandboxes: 0, problem: undefined },
-  resolver: undefined,
-  counters: [],
-  networks: [],
-  held: [],
-  overrides: [],
-  quarantined: [],
-  problems: [],
-  warnings: [],
 };
 
 const well = {

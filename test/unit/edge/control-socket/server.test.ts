@@ -20,11 +20,12 @@ import { dirname, join } from "node:path";
 import { after, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { ControlApi } from "../../../../src/core/model/control-api.ts";
-import type { StatsReport, StatusReport } from "../../../../src/core/model/report.ts";
+import type { StatsReport } from "../../../../src/core/model/report.ts";
 import { createControlClient, daemonIsAbsent } from "../../../../src/edge/control-socket/client.ts";
 import { type ControlServer, createControlServer } from "../../../../src/edge/control-socket/server.ts";
 import { DockerwallError } from "../../../../src/errors.ts";
 import { until } from "../../../support/lab/command.ts";
+import { quietStatus } from "../../../support/quiet-status.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "dockerwall-control-"));
 const servers: ControlServer[] = [];
@@ -38,28 +39,11 @@ after(async () => {
 });
 
 const statsReport: StatsReport = { generatedAtMs: 1, networks: [] };
-const statusReport: StatusReport = {
-  state: "enforcing",
-  healthy: true,
-  held: [],
-  version: "0",
-  sinceMs: 0,
-  engine: undefined,
-  backend: "nft",
-  capture: { sandboxes: 0, problem: undefined },
-  resolver: undefined,
-  counters: [],
-  networks: [],
-  overrides: [],
-  quarantined: [],
-  problems: [],
-  warnings: [],
-};
 
 function apiOf(overrides: Partial<ControlApi> = {}): ControlApi {
   return {
     stats: async () => statsReport,
-    status: async () => statusReport,
+    status: async () => quietStatus,
     prepareNetwork: async ({ name, patterns }) => ({ id: "i", name, bridge: "br-i", subnets: [...patterns] }),
     doctor: () => Promise.resolve({ checks: [] }),
     explain: () => Promise.reject(new Error("not asked for")),
@@ -101,7 +85,7 @@ function exchange(path: string, bytes: string): Promise<string> {
 test("control: a client gets what the daemon tells", async () => {
   const client = createControlClient({ path: await serve() });
   assert.deepEqual(await client.stats(), statsReport);
-  assert.deepEqual(await client.status(), JSON.parse(JSON.stringify(statusReport)));
+  assert.deepEqual(await client.status(), JSON.parse(JSON.stringify(quietStatus)));
   assert.deepEqual(await client.prepareNetwork({ name: "n", patterns: ["*.example.com"] }), {
     id: "i",
     name: "n",

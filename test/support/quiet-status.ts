@@ -1,0 +1,20 @@
+import type { StatusReport } from "../../src/core/model/report.ts";
+
+/** The status of a daemon that is well and has nothing to say. */
+export const quietStatus: StatusReport = {
+  state: "enforcing",
+  healthy: true,
+  held: [],
+  version: "0",
+  sinceMs: 0,
+  engine: undefined,
+  backend: "nft",
+  capture: { sandboxes: 0, problem: undefined },
+  resolver: undefined,
+  counters: [],
+  networks: [],
+  overrides: [],
+  quarantined: [],
+  problems: [],
+  warnings: [],
+};
