@@ -7,9 +7,10 @@
 // lead to as well. The boot guard's unit installs them, or a daemon that a starting engine ends.
 
 import { chainNames } from "./names.ts";
-import { inSet, type Match, type SetName, toPort } from "./rules/match.ts";
+import { inSet, type Match, toPort } from "./rules/match.ts";
+import type { SetName, TableName } from "./rules/parts.ts";
 import { renderRule } from "./rules/render.ts";
-import { rule, type TableName } from "./rules/table.ts";
+import { rule } from "./rules/table.ts";
 import { drop, type Target } from "./rules/target.ts";
 
 const sinceStart = "held-since-start";

@@ -1,65 +1,48 @@
-// What a rule can match, as a closed list of values. Each is written in the words of its iptables extension.
+// The conditions of rules as values, and what the rest of the code may know of one without knowing its kind.
 
-import type { setNames } from "../names.ts";
+import type { Family } from "../../model/address.ts";
+import type { HeadFlag, MatchKind } from "./match-kind.ts";
+import { matchKinds } from "./match-kinds.ts";
+import type { Dimensions, SetName } from "./parts.ts";
 
-export type SetName = (typeof setNames)[keyof typeof setNames];
+type Kinds = typeof matchKinds;
+type ValueOf<Row> = Row extends MatchKind<infer Value> ? Value : never;
+type MatchOf<Kind extends keyof Kinds> = { readonly kind: Kind } & ValueOf<Kinds[Kind]>;
 
-type Side = "src" | "dst";
-/** Which side of the packet each part of a set's entry is compared with. */
-export type Dimensions = Side | `${Side},${Side}` | `${Side},${Side},${Side}`;
+/** A value of one of the kinds. */
+export type Match = { readonly [Kind in keyof Kinds]: MatchOf<Kind> }[keyof Kinds];
 
-export type Protocol = "tcp" | "udp" | "icmp" | "ipv6-icmp";
-
-/** Bits of a mark, and which bits those are among. */
-export interface Mark {
-  readonly value: number;
-  readonly mask: number;
+/** The row of a value, which takes that value. */
+function rowOf(match: Match): MatchKind<Match> {
+  return matchKinds[match.kind] as unknown as MatchKind<Match>;
 }
 
-export type ConntrackState = "INVALID" | "NEW" | "RELATED" | "ESTABLISHED" | "DNAT";
-
-/** A limit for each source. */
-export interface Hashlimit {
-  readonly name: string;
-  readonly side: "upto" | "above";
-  readonly perSecond: number;
-  readonly burst: number;
-  readonly buckets: number;
-  /** Most sources that are remembered; what comes from any other is dropped, whatever the rule says. */
-  readonly sources: number;
-  readonly expireMs: number;
+/** What is printed of it before all matches; undefined where there is nothing. @throws Error for one that cannot be meant */
+export function headOf(match: Match): readonly [flag: HeadFlag, text: string] | undefined {
+  return rowOf(match).head?.(match);
 }
 
-export type Match =
-  | { readonly kind: "source"; readonly prefix: string }
-  | { readonly kind: "destination"; readonly prefix: string }
-  /** A name that ends in + stands for all that begin so. */
-  | { readonly kind: "in-interface"; readonly name: string; readonly not?: true }
-  | { readonly kind: "protocol"; readonly protocol: Protocol }
-  /** Destination port. */
-  | { readonly kind: "port"; readonly protocol: "tcp" | "udp"; readonly port: number }
-  | { readonly kind: "icmpv6-type"; readonly type: number }
-  | { readonly kind: "set"; readonly set: SetName; readonly by: Dimensions; readonly not?: true }
-  | { readonly kind: "mark"; readonly mark: Mark; readonly not?: true }
-  | { readonly kind: "connmark"; readonly mark: Mark }
-  | {
-      readonly kind: "conntrack";
-      readonly states: readonly [ConntrackState, ...ConntrackState[]];
-      readonly not?: true;
-      readonly confirmed?: true;
-      /** Destination port before it was translated. */
-      readonly originalPort?: number;
-      readonly direction?: "REPLY";
-    }
-  /** The destination is an address of the host. */
-  | { readonly kind: "local-destination"; readonly not?: true }
-  | ({ readonly kind: "hashlimit" } & Hashlimit)
-  /** More flows than these from one prefix of this length. */
-  | { readonly kind: "connlimit"; readonly above: number; readonly prefixLength: number }
-  | { readonly kind: "owner"; readonly uid: number }
-  | { readonly kind: "hop-limit"; readonly equals: number }
-  /** Path below the root of cgroup v2. */
-  | { readonly kind: "cgroup"; readonly path: string };
+/** What is printed of it in its place; undefined where there is nothing. @throws Error for one that cannot be meant */
+export function textOf(match: Match): string | undefined {
+  return rowOf(match).text?.(match);
+}
+
+/** The kernel module that has it; undefined for what every table can do by itself. */
+export function moduleOfMatch(match: Match): string | undefined {
+  return rowOf(match).module;
+}
+
+/** Values of every kind that the family has. */
+export function sampleMatches(family: Family): readonly Match[] {
+  return (Object.keys(matchKinds) as readonly (keyof Kinds)[]).flatMap((kind) =>
+    (matchKinds[kind].samples[family] ?? []).map((value) => ({ kind, ...value }) as Match),
+  );
+}
+
+/** Whether rules of the family can have it. */
+export function existsIn({ kind }: Match, family: Family): boolean {
+  return family in matchKinds[kind].samples;
+}
 
 export function inSet(set: SetName, by: Dimensions): Match {
   return { kind: "set", set, by };
@@ -77,7 +60,7 @@ export function fromInterface(name: string): Match {
   return { kind: "in-interface", name };
 }
 
-export function inState(...states: readonly [ConntrackState, ...ConntrackState[]]): Match {
+export function inState(...states: MatchOf<"conntrack">["states"]): Match {
   return { kind: "conntrack", states };
 }
 

@@ -10,8 +10,9 @@ import {
   type ObservedTable,
   ownPrefix,
 } from "./observed.ts";
+import type { TableName } from "./parts.ts";
 import { renderRule } from "./render.ts";
-import type { Chain, Jump, Table, TableName } from "./table.ts";
+import type { Chain, Jump, Table } from "./table.ts";
 
 const nothing: ObservedTable = { own: new Map(), hooks: new Map() };
 

@@ -4,15 +4,16 @@
 import type { Family } from "../../model/address.ts";
 import { renderSet } from "../render-set.ts";
 import { desiredRules } from "../ruleset.ts";
-import { type SetSpec, setSpecs } from "../sets.ts";
-import { commentModule, moduleOfMatch, moduleOfSet, moduleOfTarget } from "./kernel-modules.ts";
-import type { Match } from "./match.ts";
+import { type SetSpec, type SetType, setSpecs } from "../sets.ts";
+import { existsIn, type Match, moduleOfMatch } from "./match.ts";
 import { renderRule } from "./render.ts";
 import type { Chain, Rule, Table } from "./table.ts";
-import { returnIt } from "./target.ts";
+import { moduleOfTarget, returnIt } from "./target.ts";
 
 /** Where a table's own module stands: its name depends on the variant of iptables. */
 const tableModule = "table";
+
+const commentModule = "xt_comment";
 
 interface Feature {
   /** Equal for what needs the same of the kernel. */
@@ -21,7 +22,10 @@ interface Feature {
   readonly rule: Rule;
 }
 
-/** A line for each thing that the rules of a family need: module, table, built-in chain and rule. */
+/**
+ * A line for each thing that the rules of a family need: module, table, built-in chain and rule.
+ * @throws Error for a match that the family does not have
+ */
 export function probeRules(family: Family): readonly string[] {
   const tables = desiredRules({ family, dnsPort: 5053, queueNumber: 5353, hold: true, demandSender: true });
   const tried = new Set<string>();
@@ -56,6 +60,8 @@ function reachedFrom({ chains }: Table, first: string): readonly Chain[] {
 }
 
 function featuresOf({ match, target, comment }: Rule, family: Family): readonly Feature[] {
+  for (const each of match)
+    if (!existsIn(each, family)) throw new Error(`IPv${family} has no match ${each.kind}`);
   const protocols = match.flatMap((each): Match[] =>
     each.kind === "protocol" || each.kind === "port" ? [{ kind: "protocol", protocol: each.protocol }] : [],
   );
@@ -92,4 +98,8 @@ export function probeSets(): readonly string[] {
       return isNew || named.includes(` ${spec.name} `);
     })
     .map((spec) => `${moduleOfSet(spec.type)}|${renderSet(spec)}`);
+}
+
+function moduleOfSet(type: SetType): string {
+  return `ip_set_${type.replaceAll(":", "_").replaceAll(",", "")}`;
 }

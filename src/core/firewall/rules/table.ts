@@ -2,9 +2,8 @@
 
 import type { ChainName } from "../names.ts";
 import type { Match } from "./match.ts";
+import type { TableName } from "./parts.ts";
 import type { Target } from "./target.ts";
-
-export type TableName = "raw" | "mangle" | "nat" | "filter" | "security";
 
 export interface Rule {
   /** All of them; none means every packet. Their order is that of the text, not of importance. */

@@ -1,24 +1,37 @@
-// What a rule can do with a packet, as a closed list of values.
+// What rules do with packets as values, and what the rest of the code may know of one without knowing its kind.
 
+import type { Family } from "../../model/address.ts";
 import type { ChainName } from "../names.ts";
-import type { Dimensions, Mark, SetName } from "./match.ts";
+import type { TableName } from "./parts.ts";
+import { type TargetKind, targetKinds } from "./target-kinds.ts";
 
-export type Target =
-  | { readonly kind: "accept" | "drop" | "return" }
-  /** A jump comes back where its chain ends, a goto where the chain that it stands in would. */
-  | { readonly kind: "jump" | "goto"; readonly chain: ChainName }
-  | { readonly kind: "reject"; readonly with: "tcp-reset" | "icmp-admin-prohibited" | "icmp6-adm-prohibited" }
-  /** Writes the bits of the mask. */
-  | { readonly kind: "set-mark" | "set-connmark"; readonly mark: Mark }
-  /** Clears every bit, whoever's it is: for marks that were made as a whole by us. */
-  | { readonly kind: "clear-whole-mark" }
-  | { readonly kind: "add-to-set"; readonly set: SetName; readonly by: Dimensions }
-  /** With `bypass` a packet goes on where nobody listens to the queue; without, it is dropped. */
-  | { readonly kind: "queue"; readonly number: number; readonly bypass?: true }
-  /** The packet is of no flow that is tracked. */
-  | { readonly kind: "notrack" }
-  /** To a port of the host's own. */
-  | { readonly kind: "redirect"; readonly port: number };
+type Kinds = typeof targetKinds;
+type ValueOf<Row> = Row extends TargetKind<infer Value> ? Value : never;
+
+/** A value of one of the kinds. */
+export type Target = {
+  readonly [Kind in keyof Kinds]: { readonly kind: Kind } & ValueOf<Kinds[Kind]>;
+}[keyof Kinds];
+
+/** The row of a value, which takes that value. */
+function rowOf(target: Target): TargetKind<Target> {
+  return targetKinds[target.kind] as unknown as TargetKind<Target>;
+}
+
+/**
+ * Its text in a rule of this table, about packets of this protocol, which is printed; undefined for all.
+ * @throws Error for a value that cannot be meant, or not there
+ */
+export function targetText(target: Target, table: TableName, protocol: string | undefined): string {
+  rowOf(target).checkPlace?.(target, table, protocol);
+  return rowOf(target).text(target);
+}
+
+/** The kernel module that has it; undefined for what every table can do by itself. */
+export function moduleOfTarget(target: Target, family: Family): string | undefined {
+  const { module } = rowOf(target);
+  return typeof module === "object" ? module[family] : module;
+}
 
 export const drop: Target = { kind: "drop" };
 export const accept: Target = { kind: "accept" };

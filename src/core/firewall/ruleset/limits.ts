@@ -1,6 +1,7 @@
 // How much one address may do before the rest is dropped.
 
-import type { Hashlimit, Match } from "../rules/match.ts";
+import type { Match } from "../rules/match.ts";
+import type { Hashlimit } from "../rules/match-kinds.ts";
 import { ownersAtMost } from "../sets.ts";
 
 interface Rate {

@@ -2,7 +2,7 @@
 
 import type { Family } from "../../model/address.ts";
 import { setNames } from "../names.ts";
-import type { SetName } from "../rules/match.ts";
+import type { SetName } from "../rules/parts.ts";
 
 export interface RulesetOptions {
   readonly family: Family;

@@ -10,8 +10,9 @@ import {
   type Match,
   toPort,
 } from "../../../../../src/core/firewall/rules/match.ts";
+import type { TableName } from "../../../../../src/core/firewall/rules/parts.ts";
 import { renderRule } from "../../../../../src/core/firewall/rules/render.ts";
-import { type Rule, rule, type TableName } from "../../../../../src/core/firewall/rules/table.ts";
+import { type Rule, rule } from "../../../../../src/core/firewall/rules/table.ts";
 import {
   clearMark,
   drop,
