@@ -26,8 +26,8 @@ for (const backend of ["nft", "legacy"]) {
           const input = `*mangle\n:SAMPLE - [0:0]\n-A SAMPLE ${rule}\nCOMMIT\n`;
           const { status, stderr } = spawnSync(`${tool}-restore`, ["--noflush"], { input, encoding: "utf8" });
           assert.equal(status, 0, stderr);
-          const printed = run(`${tool}-save`).replaceAll('"', "");
-          assert.match(printed, new RegExp(`^-A SAMPLE ${RegExp.escape(rule)}$`, "m"));
+          const printed = run(`${tool}-save`).replaceAll('"', "").split("\n");
+          assert.ok(printed.includes(`-A SAMPLE ${rule}`), printed.join("\n"));
         });
       }
     });

@@ -6,9 +6,9 @@
 import { type Family, familyOf, type IpAddress } from "../model/address.ts";
 import type { Container, Endpoint, Network, Topology } from "../model/topology.ts";
 import type { LocalAnswer } from "./resolve.ts";
-import { types } from "./wire/codes.ts";
 import { nameFromPlainText, nameText } from "./wire/name.ts";
 import type { Question } from "./wire/question.ts";
+import { types } from "./wire/record-types.ts";
 import { addressOfReverseName } from "./wire/reverse.ts";
 
 /** Who asks: the container with one of these addresses, or somebody new on these networks. */

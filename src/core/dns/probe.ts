@@ -4,9 +4,10 @@
 import dnsPacket, { type Answer, type DecodedPacket, type OptAnswer } from "dns-packet";
 import { type IpAddress, parseAddress } from "../model/address.ts";
 import { circleWords } from "./circles.ts";
-import { extendedErrorOption, maxUdpPayload, rcodes, types } from "./wire/codes.ts";
+import { extendedErrorOption, maxUdpPayload, rcodes } from "./wire/codes.ts";
 import { rootName } from "./wire/name.ts";
 import type { Question } from "./wire/question.ts";
+import { types } from "./wire/record-types.ts";
 import { blockedBy } from "./wire/respond.ts";
 import { rcodeOf } from "./wire/upstream-query.ts";
 

@@ -17,9 +17,10 @@ import { CircleError } from "./circles.ts";
 import { NoTurnError } from "./fair-queue.ts";
 import type { Looked, Lookup } from "./looked.ts";
 import { type Answer, renderAnswer } from "./wire/answer.ts";
-import { type ExtendedError, extendedErrors, rcodes, types } from "./wire/codes.ts";
+import { type ExtendedError, extendedErrors, rcodes } from "./wire/codes.ts";
 import { labelCount } from "./wire/name.ts";
 import type { Query, Question } from "./wire/question.ts";
+import { recordType, types } from "./wire/record-types.ts";
 import {
   blockedBy,
   respondAddresses,
@@ -102,21 +103,6 @@ export async function resolveQuery(request: ResolveRequest): Promise<Resolution>
   }
 }
 
-/** Types served for every allowed name; TXT only where an entry names the very name. */
-const servedTypes: ReadonlySet<number> = new Set([
-  types.a,
-  types.aaaa,
-  types.cname,
-  types.https,
-  types.svcb,
-  types.srv,
-  types.mx,
-  types.caa,
-  types.ns,
-  types.soa,
-  types.ptr,
-]);
-
 /** Firefox turns its own DNS over HTTPS off when this name does not exist. */
 const canaryName = "use-application-dns.net";
 
@@ -173,8 +159,9 @@ function isServed({ query, decision, audit, families, extraTypes }: ResolveReque
   if (type === types.a && !families.has(4)) return false;
   if (type === types.aaaa && !families.has(6)) return false;
   if (audit) return true;
+  const served = recordType(type)?.served;
   const exact = decision.allowed && decision.exact;
-  return servedTypes.has(type) || extraTypes.has(type) || (type === types.txt && exact);
+  return served === "always" || (served === "exact" && exact) || extraTypes.has(type);
 }
 
 async function answerFromUpstream(request: ResolveRequest): Promise<Resolution> {

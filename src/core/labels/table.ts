@@ -3,7 +3,7 @@
 // a stranger had written it.
 
 import { maxUpstreams, parseUpstream, upstreamForms } from "../dns/upstream-text.ts";
-import { codeOfType } from "../dns/wire/type-text.ts";
+import { codeOfType } from "../dns/wire/record-types.ts";
 import type { Upstream } from "../model/upstream.ts";
 import { choice, list, type Parsed } from "./parse.ts";
 

@@ -2,11 +2,12 @@
 // records at its end. Nothing else in the message deserves trust, so it is left out.
 
 import { addressFromBytes, type IpAddress } from "../../model/address.ts";
-import { classIn, type ExtendedError, flagBits, headerLength, rcodes, types } from "./codes.ts";
+import { classIn, type ExtendedError, flagBits, headerLength, rcodes } from "./codes.ts";
 import { type ResourceRecord, renderResponse } from "./message.ts";
 import { isWithin, type Name, nameText, readName } from "./name.ts";
 import type { Head, Question } from "./question.ts";
 import { readRdata } from "./rdata.ts";
+import { types } from "./record-types.ts";
 import { localSoa } from "./respond.ts";
 import { readWord } from "./words.ts";
 

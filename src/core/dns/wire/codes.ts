@@ -13,36 +13,6 @@ export const rcodes = {
 
 export type Rcode = (typeof rcodes)[keyof typeof rcodes];
 
-/** Types of records, and of questions (ANY, AXFR, … exist in questions only). */
-export const types = {
-  a: 1,
-  ns: 2,
-  cname: 5,
-  soa: 6,
-  ptr: 12,
-  hinfo: 13,
-  mx: 15,
-  txt: 16,
-  rp: 17,
-  afsdb: 18,
-  aaaa: 28,
-  srv: 33,
-  naptr: 35,
-  kx: 36,
-  dname: 39,
-  opt: 41,
-  svcb: 64,
-  https: 65,
-  tkey: 249,
-  tsig: 250,
-  ixfr: 251,
-  axfr: 252,
-  mailb: 253,
-  maila: 254,
-  any: 255,
-  caa: 257,
-} as const;
-
 /** The Internet, the only class that we serve. */
 export const classIn = 1;
 

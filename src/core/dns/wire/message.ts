@@ -11,10 +11,10 @@ import {
   maxUdpPayload,
   plainUdpPayload,
   type Rcode,
-  types,
 } from "./codes.ts";
 import { type Name, nameOf } from "./name.ts";
 import type { Edns, Head } from "./question.ts";
+import { recordType, types } from "./record-types.ts";
 import { writeWord } from "./words.ts";
 
 /** Rdata is kept in parts, so that the names in it can be compressed anew at another offset. */
@@ -78,9 +78,6 @@ export function renderResponse(content: ResponseContent): Uint8Array {
   return output.bytes.subarray(0, output.length);
 }
 
-/** Types whose names every reader decompresses; in all others names stand whole (RFC 3597 4, RFC 2782). */
-const compressedTypes: ReadonlySet<number> = new Set([types.ns, types.cname, types.soa, types.ptr, types.mx]);
-
 const maxOptLength = 11 + 6 + 200;
 
 interface Output {
@@ -139,9 +136,10 @@ function writeRecord(output: Output, record: ResourceRecord, room: number): bool
   writeWord(output.bytes, fixed + 4, record.ttlSeconds >>> 16);
   writeWord(output.bytes, fixed + 6, record.ttlSeconds & 0xffff);
   output.length = fixed + 10;
+  const compress = recordType(record.type)?.compressed === true;
   for (const part of record.rdata) {
     if (isName(part)) {
-      if (!writeName(output, part, room, compressedTypes.has(record.type))) return false;
+      if (!writeName(output, part, room, compress)) return false;
     } else {
       if (output.length + part.length > room) return false;
       output.bytes.set(part, output.length);

@@ -1,8 +1,9 @@
 // From a client's bytes to one question, or to the decision that there is none. Everything that a hostile client can
 // put into a message is handled here, so that later code only sees clean questions.
 
-import { classIn, flagBits, headerLength, type Rcode, rcodes, types } from "./codes.ts";
+import { classIn, flagBits, headerLength, type Rcode, rcodes } from "./codes.ts";
 import { type Name, nameText, readName, skipName } from "./name.ts";
+import { types } from "./record-types.ts";
 import { readWord } from "./words.ts";
 
 export interface Question {

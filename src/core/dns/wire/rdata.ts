@@ -1,8 +1,8 @@
 // Rdata in parts: names that may be compressed are read in full, as they would break at another offset, and data that
 // would lead a client past its permission is removed from HTTPS and SVCB records.
 
-import { types } from "./codes.ts";
 import { type Name, readName } from "./name.ts";
+import { type Field, recordType } from "./record-types.ts";
 import { readWord } from "./words.ts";
 
 export type Rdata = readonly (Uint8Array | Name)[];
@@ -19,47 +19,22 @@ export function readRdata(
 ): Rdata | undefined {
   const end = start + length;
   if (end > message.length) return undefined;
-  switch (type) {
-    case types.a:
-      return length === 4 ? [message.subarray(start, end)] : undefined;
-    case types.aaaa:
-      return length === 16 ? [message.subarray(start, end)] : undefined;
-    case types.https:
-    case types.svcb:
-      return readServiceBinding(message.subarray(start, end));
-    default: {
-      const layout = layouts.get(type);
-      return layout === undefined ? [message.subarray(start, end)] : readLayout(message, layout, start, end);
-    }
-  }
+  const fields = recordType(type)?.rdata;
+  if (fields === undefined) return [message.subarray(start, end)];
+  return fields === "service binding"
+    ? readServiceBinding(message.subarray(start, end))
+    : readFields(message, fields, start, end);
 }
 
-type Field = number | "name" | "text";
-
-/** Types with names in them: bytes of fixed fields, names, and character strings, in order (RFC 3597 4). */
-const layouts: ReadonlyMap<number, readonly Field[]> = new Map<number, readonly Field[]>([
-  [types.ns, ["name"]],
-  [types.cname, ["name"]],
-  [types.ptr, ["name"]],
-  [types.dname, ["name"]],
-  [types.mx, [2, "name"]],
-  [types.afsdb, [2, "name"]],
-  [types.kx, [2, "name"]],
-  [types.rp, ["name", "name"]],
-  [types.soa, ["name", "name", 20]],
-  [types.srv, [6, "name"]],
-  [types.naptr, [4, "text", "text", "text", "name"]],
-]);
-
-function readLayout(
+function readFields(
   message: Uint8Array,
-  layout: readonly Field[],
+  fields: readonly Field[],
   start: number,
   end: number,
 ): Rdata | undefined {
   const parts: (Uint8Array | Name)[] = [];
   let offset = start;
-  for (const field of layout) {
+  for (const field of fields) {
     if (field === "name") {
       const read = readName(message, offset, "allowed");
       if (read === undefined) return undefined;

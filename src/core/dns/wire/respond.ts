@@ -1,10 +1,11 @@
 // Answers that we make ourselves. Each takes the head of the query and the maximum size of the response in bytes.
 
 import { addressBytes, familyOf, type IpAddress } from "../../model/address.ts";
-import { type ExtendedError, extendedErrors, type Rcode, rcodes, types } from "./codes.ts";
+import { type ExtendedError, extendedErrors, type Rcode, rcodes } from "./codes.ts";
 import { type ResourceRecord, renderResponse } from "./message.ts";
 import { type Name, nameFromPlainText, nameOf, parentName, rootName } from "./name.ts";
 import type { Head, ReplyNow } from "./question.ts";
+import { types } from "./record-types.ts";
 
 /** How long a client may keep a "no" of ours, seconds: short, as a changed label must be felt at once. */
 const negativeTtlSeconds = 5;

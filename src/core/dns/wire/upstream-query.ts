@@ -1,8 +1,9 @@
 // Our own questions to an upstream, and the check that an answer belongs to one. Apart from the question, no byte of a
 // client's goes out; the case of the letters is random if the server copes (0x20), and must come back unchanged.
 
-import { classIn, flagBits, headerLength, maxUdpPayload, types } from "./codes.ts";
+import { classIn, flagBits, headerLength, maxUdpPayload } from "./codes.ts";
 import type { Question } from "./question.ts";
+import { types } from "./record-types.ts";
 import { readWord, writeWord } from "./words.ts";
 
 export interface UpstreamQueryOptions {
