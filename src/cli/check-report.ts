@@ -35,12 +35,13 @@ function renderFinding({ place, text }: Finding): string {
 }
 
 function renderNetwork(network: NetworkCheck, styled: boolean): string {
-  const { name, place, state, mode, services, entries } = network;
+  const { name, place, state, mode, labels, services, entries } = network;
   const on = services.length === 0 ? "" : `; on it: ${services.map(printable).join(", ")}`;
   const audited = mode === "audit" ? "guarded in audit mode (everything passes)" : describeState(state);
   return [
     bold(`Network ${printable(name)}`, styled),
     ` (${printableSentence(`${place.file}:${place.line}`)}): ${audited}${on}\n`,
+    ...labels.map((phrase) => `  ${printableSentence(phrase)}\n`),
     renderEntries(entries, "  "),
     state === "guarded" && entries.length === 0 ? "  nothing is allowed\n" : "",
   ].join("");

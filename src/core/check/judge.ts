@@ -5,6 +5,7 @@ import { onlyLabels } from "../classify/gather.ts";
 import { type Classification, classify } from "../classify/networks.ts";
 import type { ComposeNetwork, Project, WrittenLabel } from "../compose/project.ts";
 import { type Finding, type MapTree, placeWithin } from "../compose/tree.ts";
+import { shownLabels } from "../labels/shown.ts";
 import { allowLabel, type LabelPlace, labelPrefix } from "../labels/table.ts";
 import type { Topology } from "../model/topology.ts";
 import { createListStore } from "../policy/list-store.ts";
@@ -35,7 +36,7 @@ export function judge({ project, tree, problems, presets }: JudgeInput): CheckRe
   const classification = classifyAlone(topology, presets, own?.name);
   const stateOf = statesIn(project, classification);
   const placed = placesOfSentences(project, presets);
-  const modes = new Map(classification.guarded.map(({ id, labels }) => [id, labels.mode]));
+  const labelsOf = new Map(classification.guarded.map(({ id, labels }) => [id, labels]));
   const services = project.services.map((service): ServiceCheck => {
     const container = topology.containers.find(({ id }) => id === service.name);
     const holder = container === undefined ? undefined : networkHolder(container, topology.containers);
@@ -50,16 +51,18 @@ export function judge({ project, tree, problems, presets }: JudgeInput): CheckRe
       entries: entriesOf(service.labels, presets),
     };
   });
-  const networks = project.networks.map(
-    ({ key, place, labels }): NetworkCheck => ({
+  const networks = project.networks.map(({ key, place, labels }): NetworkCheck => {
+    const read = labelsOf.get(key);
+    return {
       name: key,
       place,
       state: stateOf(key),
-      mode: modes.get(key),
+      mode: read?.mode,
+      labels: read === undefined ? [] : shownLabels(read),
       services: project.services.filter((service) => service.networks.includes(key)).map(({ name }) => name),
       entries: stateOf(key) === "guarded" ? entriesOf(labels, presets) : [],
-    }),
-  );
+    };
+  });
   const wrong = [
     ...problems,
     ...project.problems,

@@ -23,6 +23,8 @@ export interface NetworkCheck {
   readonly state: NetworkState;
   /** Undefined where it is not guarded. */
   readonly mode: "enforce" | "audit" | undefined;
+  /** What its other labels say, one phrase each; none for what goes without saying, and where it is not guarded. */
+  readonly labels: readonly string[];
   /** Services on it. */
   readonly services: readonly string[];
   readonly entries: readonly EntryCheck[];

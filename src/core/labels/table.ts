@@ -1,9 +1,9 @@
-// The labels that we read, one row each: parsing, a policy's key, the messages about mistakes, and the README's table
-// all come from here. A user who can set a label can already do worse with the engine; we still check its value as if
+// The labels that we read, one row each: parsing, a policy's key, the messages about mistakes, what the CLI shows, and the
+// README's table all come from here. A user who can set a label can already do worse with the engine; we still check its value as if
 // a stranger had written it.
 
-import { maxUpstreams, parseUpstream, upstreamForms } from "../dns/upstream-text.ts";
-import { codeOfType } from "../dns/wire/record-types.ts";
+import { maxUpstreams, parseUpstream, renderUpstream, upstreamForms } from "../dns/upstream-text.ts";
+import { codeOfType, nameOfType } from "../dns/wire/record-types.ts";
 import type { Upstream } from "../model/upstream.ts";
 import { choice, list, type Parsed } from "./parse.ts";
 
@@ -44,6 +44,8 @@ export interface ValueLabel<Value> extends Label {
   readonly absent: Value;
   /** With a bad value: opens nothing. Also used in quarantine, if the label affects grants. */
   readonly strict: Value;
+  /** What `status` and `check` say of a network with this value; undefined for a value that goes without saying. */
+  readonly shown: (value: Value) => string | undefined;
 }
 
 export const valueLabels: { readonly [Key in keyof NetworkLabels]: ValueLabel<NetworkLabels[Key]> } = {
@@ -56,6 +58,8 @@ export const valueLabels: { readonly [Key in keyof NetworkLabels]: ValueLabel<Ne
     parse: choice("enforce", "audit"),
     absent: "enforce",
     strict: "enforce",
+    // It is a part of the network's state, and said with it.
+    shown: () => undefined,
   },
   deny: {
     on: ["network"],
@@ -66,6 +70,7 @@ export const valueLabels: { readonly [Key in keyof NetworkLabels]: ValueLabel<Ne
     parse: choice("drop", "reject"),
     absent: "drop",
     strict: "drop",
+    shown: (deny) => (deny === "reject" ? "a denied connection fails at once" : undefined),
   },
   upstream: {
     on: ["network"],
@@ -80,6 +85,12 @@ export const valueLabels: { readonly [Key in keyof NetworkLabels]: ValueLabel<Ne
     }),
     absent: undefined,
     strict: [],
+    shown: (upstream) => {
+      if (upstream === undefined) return undefined;
+      return upstream.length === 0
+        ? "no resolver is asked"
+        : `asks ${upstream.map(renderUpstream).join(", ")}`;
+    },
   },
   types: {
     on: ["network"],
@@ -92,6 +103,7 @@ export const valueLabels: { readonly [Key in keyof NetworkLabels]: ValueLabel<Ne
     }),
     absent: [],
     strict: [],
+    shown: (types) => (types.length === 0 ? undefined : `also serves ${types.map(nameOfType).join(", ")}`),
   },
 };
 

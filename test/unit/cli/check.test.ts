@@ -105,10 +105,11 @@ const cases: readonly Case[] = [
     files: {
       ".env": "COMPOSE_FILE=a.yml;b.yml\nCOMPOSE_PATH_SEPARATOR=;\n",
       "a.yml": good,
-      "b.yml": "networks: {app: {labels: [dockerwall.mode=audit]}}",
+      "b.yml": "networks: {app: {labels: [dockerwall.mode=audit, dockerwall.types=TXT]}}",
     },
     code: 0,
-    stdout: /guarded in audit mode \(everything passes\)/,
+    stdout:
+      /guarded in audit mode \(everything passes\); on it: app\n {2}also serves TXT\n {2}a\.example\.com/,
   },
   {
     name: ".env",

@@ -262,7 +262,11 @@ const statuses: readonly {
     name: "what was changed by command, and an audited network",
     report: {
       ...enforcing,
-      networks: enforcing.networks.map((network) => ({ ...network, mode: "audit" as const })),
+      networks: enforcing.networks.map((network) => ({
+        ...network,
+        mode: "audit" as const,
+        labels: ["a denied connection fails at once", "also serves TXT, x\x1b[2J"],
+      })),
       quarantined: ["web", "x\x1b[2J"],
       overrides: [
         {
@@ -286,6 +290,8 @@ const statuses: readonly {
       "",
       "Network: app (198.18.1.0/24)",
       "  audited (everything passes) for 1m, 2 entries, bridge br-0123",
+      "  a denied connection fails at once",
+      "  also serves TXT, x\\x1b[2J",
       "",
       "Overrides for network app:",
       "  allow 0.0.0.0/0",

@@ -5,6 +5,7 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { renderUpstream } from "../../../../src/core/dns/upstream-text.ts";
 import { type ReadLabels, readLabels } from "../../../../src/core/labels/read.ts";
+import { shownLabels } from "../../../../src/core/labels/shown.ts";
 import { valueLabels } from "../../../../src/core/labels/table.ts";
 
 type Written = Readonly<Record<string, string>>;
@@ -116,4 +117,19 @@ describe("the table of labels", () => {
       if (absent !== undefined) assert.deepEqual(strict, absent);
     });
   }
+});
+
+describe("what labels say, for people", () => {
+  const shown: readonly [written: Written, ...phrases: string[]][] = [
+    [{ allow: "www.example.com", mode: "audit", deny: "drop" }],
+    [{ deny: "reject" }, "a denied connection fails at once"],
+    [
+      { types: "TXT TYPE44 TYPE65280", upstream: "192.0.2.1 tls://192.0.2.2#dns.example.org" },
+      "asks 192.0.2.1 port 53, tls://192.0.2.2:853#dns.example.org",
+      "also serves TXT, SSHFP, TYPE65280",
+    ],
+    [{ upstream: "dns.example.org" }, "no resolver is asked"],
+  ];
+  for (const [written, ...phrases] of shown)
+    it(JSON.stringify(written), () => assert.deepEqual(shownLabels(readOf(written).labels), phrases));
 });
