@@ -11,9 +11,9 @@ import { addressQuery, readAddressAnswer } from "../core/dns/probe.ts";
 import { familyOf, type IpAddress } from "../core/model/address.ts";
 import type { ExplainedAnswer, Explanation } from "../core/model/explanation.ts";
 import { serviceCovers } from "../core/model/service.ts";
-import { type Match, serviceOf, servicesAt } from "../core/policy/decide.ts";
+import { type MatchedEntry, serviceOf, servicesAt } from "../core/policy/decide.ts";
 import { describeEntry } from "../core/policy/preset.ts";
-import type { Target } from "../core/policy/target.ts";
+import type { ExplainTarget } from "../core/policy/target.ts";
 import { epochMs } from "../edge/kernel/monotonic.ts";
 import type { Admission } from "./admission.ts";
 import type { Answerer } from "./answerer.ts";
@@ -22,7 +22,7 @@ export interface ExplainOptions {
   readonly admission: Admission;
   readonly answerer: Answerer;
   readonly standing: Standing;
-  readonly target: Target;
+  readonly target: ExplainTarget;
   /** By the clock that grants and lists end by. */
   readonly nowMs: number;
 }
@@ -128,7 +128,7 @@ async function explainName(
   );
   if (reachable.length === 0) return { ...nothing, reason: "no-address", networks, answers };
   const { port, ipProtocol } = target;
-  const fits = ({ entry }: Match): boolean =>
+  const fits = ({ entry }: MatchedEntry): boolean =>
     port === undefined || serviceCovers(serviceOf({ entry }), ipProtocol, port);
   const covered = port === undefined || reachable.some((service) => serviceCovers(service, ipProtocol, port));
   const by = decision.by.find(fits) ?? decision.by[0];
@@ -156,7 +156,7 @@ async function answerFor(
 
 const noAnswer = { rcode: "SERVFAIL", addresses: [], ttlSeconds: undefined } as const;
 
-function told({ entry, source, endsAtMs }: Match): NonNullable<Explanation["by"]> {
+function told({ entry, source, endsAtMs }: MatchedEntry): NonNullable<Explanation["by"]> {
   const ends = endsAtMs === undefined ? undefined : epochMs(endsAtMs);
   return { entry: describeEntry(entry), source, endsAtMs: ends };
 }

@@ -13,7 +13,7 @@ import type { Picture } from "../core/model/picture.ts";
 import type { ResolverReport } from "../core/model/report.ts";
 import type { Readings } from "../core/model/topology.ts";
 import type { Upstream } from "../core/model/upstream.ts";
-import type { Target } from "../core/policy/target.ts";
+import type { ExplainTarget } from "../core/policy/target.ts";
 import { DockerwallError, messageOf } from "../errors.ts";
 import type { DataPlaneFindings, DataPlaneSettings, FromDataPlane, ToDataPlane } from "./messages.ts";
 import { createPoster, createReadingsPoster } from "./picture.ts";
@@ -50,7 +50,7 @@ export interface DataPlaneLink extends AsyncDisposable {
   /** Examines itself by behaviour. */
   examine(): Promise<DataPlaneFindings>;
   /** What would be done with a target, asked for by the container at these addresses. */
-  explain(addresses: readonly IpAddress[], target: Target): Promise<Explanation>;
+  explain(addresses: readonly IpAddress[], target: ExplainTarget): Promise<Explanation>;
   /** Whether nothing comes in or goes out by any port of a container, read from the kernel. */
   isCutOff(containerId: string): Promise<boolean>;
   /**

@@ -10,7 +10,7 @@ import type { ResolverReport } from "../core/model/report.ts";
 import type { Topology } from "../core/model/topology.ts";
 import type { Upstream } from "../core/model/upstream.ts";
 import type { EntryList } from "../core/policy/entry-list.ts";
-import type { Target } from "../core/policy/target.ts";
+import type { ExplainTarget } from "../core/policy/target.ts";
 import type { ErrorCode } from "../errors.ts";
 
 /** Settings of the data plane, fixed for its life. */
@@ -71,7 +71,7 @@ export type ToDataPlane =
       readonly kind: "explain";
       readonly requestId: number;
       readonly addresses: readonly IpAddress[];
-      readonly target: Target;
+      readonly target: ExplainTarget;
     }
   /** Whether nothing passes by any port of this container, read from the kernel. */
   | { readonly kind: "cut-off"; readonly requestId: number; readonly containerId: string }

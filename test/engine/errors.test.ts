@@ -15,7 +15,7 @@ import {
   status,
   succeeds,
 } from "../support/dockerwall.ts";
-import { type Outcome, until } from "../support/lab/command.ts";
+import { type CommandResult, until } from "../support/lab/command.ts";
 import { type Lab, startLab } from "../support/lab/lab.ts";
 import { repository } from "../support/lab/repository.ts";
 
@@ -31,7 +31,7 @@ after(async () => {
   await lab?.down();
 });
 
-function endsInOneSentence({ stdout, stderr, exitCode }: Outcome, expected: number, sentence: RegExp): void {
+function endsInOneSentence({ stdout, stderr, exitCode }: CommandResult, expected: number, sentence: RegExp): void {
   assert.match(stderr, sentence);
   assert.match(stderr, /^dockerwall: [^\n]+$/);
   assert.doesNotMatch(stdout, /^\s+at /m);

@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import type { StatsReport, StatusReport } from "../../src/core/model/report.ts";
-import type { Outcome } from "./lab/command.ts";
+import type { CommandResult } from "./lab/command.ts";
 import { until } from "./lab/command.ts";
 import type { Engine } from "./lab/engine.ts";
 
@@ -48,7 +48,7 @@ export async function deployWith(
 
 /** Waits until `dockerwall status` says that every guarded network is enforced. */
 export async function enforcing(engine: Engine): Promise<void> {
-  let last: Outcome | undefined;
+  let last: CommandResult | undefined;
   await until(
     `${engine.name}: dockerwall to enforce`,
     60_000,
@@ -64,7 +64,7 @@ export async function enforcing(engine: Engine): Promise<void> {
 }
 
 /** A command of the CLI, inside the daemon's container; it may fail. */
-export async function wall(engine: Engine, ...args: string[]): Promise<Outcome> {
+export async function wall(engine: Engine, ...args: string[]): Promise<CommandResult> {
   return engine.docker("exec", "dockerwall", "dockerwall", ...args);
 }
 
@@ -96,7 +96,7 @@ export async function client(engine: Engine, name: string, on: string, ...option
 }
 
 /** Runs a command in a container. */
-export async function inside(engine: Engine, container: string, ...argv: string[]): Promise<Outcome> {
+export async function inside(engine: Engine, container: string, ...argv: string[]): Promise<CommandResult> {
   return engine.docker("exec", container, ...argv);
 }
 
@@ -112,7 +112,7 @@ export async function succeeds(engine: Engine, container: string, ...argv: strin
 }
 
 /** Asserts that a command in a container fails; how it ended. */
-export async function fails(engine: Engine, container: string, ...argv: string[]): Promise<Outcome> {
+export async function fails(engine: Engine, container: string, ...argv: string[]): Promise<CommandResult> {
   const outcome = await inside(engine, container, ...argv);
   assert.notEqual(
     outcome.exitCode,

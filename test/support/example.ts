@@ -2,7 +2,7 @@
 
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import type { Outcome } from "./lab/command.ts";
+import type { CommandResult } from "./lab/command.ts";
 import type { Engine } from "./lab/engine.ts";
 import { repository } from "./lab/repository.ts";
 
@@ -18,7 +18,7 @@ export interface Example {
 }
 
 /** Runs Compose on the file, with an app that has the tools to try it. */
-function composeExample(engine: Engine, ...args: string[]): Promise<Outcome> {
+function composeExample(engine: Engine, ...args: string[]): Promise<CommandResult> {
   const options = { cwd: repository, env: { APP_IMAGE: "client:lab" } };
   return engine.dockerWith(options, "compose", "-f", file, ...args);
 }
@@ -40,7 +40,7 @@ export async function endExample(engine: Engine): Promise<void> {
   mustWork(await composeExample(engine, "down", "--timeout", "10"));
 }
 
-function mustWork({ stdout, stderr, exitCode }: Outcome): string {
+function mustWork({ stdout, stderr, exitCode }: CommandResult): string {
   if (exitCode !== 0) throw new Error(`ended with ${exitCode}:\n${stdout}\n${stderr}`);
   return stdout.trim();
 }

@@ -6,7 +6,7 @@ import type { IpAddress } from "../../core/model/address.ts";
 import type { ControlApi, OverrideRequest } from "../../core/model/control-api.ts";
 import type { OverridesReport } from "../../core/model/report.ts";
 import { stateSentences } from "../../core/model/state.ts";
-import type { Target } from "../../core/policy/target.ts";
+import type { ExplainTarget } from "../../core/policy/target.ts";
 import type { Engine } from "../../edge/engine/engine.ts";
 import type { Inventory } from "../../edge/engine/inventory.ts";
 import { engineRoot } from "../../edge/engine/root.ts";
@@ -63,7 +63,8 @@ export function createControlApi(options: ControlApiOptions): ControlApi {
     sets,
     flows: readFlows,
     hostAddresses: listHostAddresses,
-    explain: async (addresses: readonly IpAddress[], target: Target) => planeNow().explain(addresses, target),
+    explain: async (addresses: readonly IpAddress[], target: ExplainTarget) =>
+      planeNow().explain(addresses, target),
   };
   let uninstalling: Promise<void> | undefined;
 

@@ -8,7 +8,7 @@ import { type Family, familyOf, type IpAddress, prefixContains } from "../../cor
 import type { ExplainRequest } from "../../core/model/control-api.ts";
 import type { Explanation } from "../../core/model/explanation.ts";
 import type { ExplainReport } from "../../core/model/report.ts";
-import { parseTarget, type Target } from "../../core/policy/target.ts";
+import { type ExplainTarget, parseTarget } from "../../core/policy/target.ts";
 import type { Flow } from "../../edge/kernel/flows/conntrack.ts";
 import type { KernelSets } from "../../edge/kernel/ipset/kernel-sets.ts";
 import { DockerwallError } from "../../errors.ts";
@@ -20,7 +20,7 @@ export interface ExplanationSources {
   /** The tracked flows of a family. */
   readonly flows: (family: Family) => readonly Flow[];
   /** The data plane's decision. */
-  readonly explain: (addresses: readonly IpAddress[], target: Target) => Promise<Explanation>;
+  readonly explain: (addresses: readonly IpAddress[], target: ExplainTarget) => Promise<Explanation>;
   readonly hostAddresses: () => readonly IpAddress[];
 }
 
@@ -33,7 +33,7 @@ interface Local {
 
 /** Explains packets that the allowlist never judges: to the host, where separate sets decide, and to neighbours. */
 function explainLocally(
-  { address, port = 0, ipProtocol }: Target,
+  { address, port = 0, ipProtocol }: ExplainTarget,
   { askers, classification }: Local,
   { hostAddresses }: ExplanationSources,
 ): Explanation | undefined {

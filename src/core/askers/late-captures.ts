@@ -19,7 +19,7 @@ export interface Suspicion {
   readonly sinceMs: number;
 }
 
-export type Outcome = "passes" | "refused" | "waits";
+export type QuestionVerdict = "passes" | "refused" | "waits";
 
 interface Suspect {
   readonly sandbox: string | undefined;
@@ -104,7 +104,7 @@ export class LateCaptures {
 }
 
 /** What becomes of a question, by what is known of its suspects now. */
-export function judge({ suspects, sinceMs }: Suspicion, nowMs: number): Outcome {
+export function judge({ suspects, sinceMs }: Suspicion, nowMs: number): QuestionVerdict {
   const standings = suspects.map(({ late, gone }) => {
     const kind = late.standing();
     return gone && kind === "unknown" ? "guarded" : kind;

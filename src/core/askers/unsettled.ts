@@ -7,7 +7,7 @@
  */
 export type PortState = "open" | "guarded" | "unknown" | "gone";
 
-export interface Decision {
+export interface PacketVerdict {
   readonly id: number;
   readonly verdict: "passes" | "refused";
   /** True where nobody has told in time whose port it is. */
@@ -43,9 +43,9 @@ export class UnsettledPackets {
   }
 
   /** Decides on those of which enough is known by now, in the order in which they came. */
-  decide(stateOf: (port: number) => PortState, nowMs: number): readonly Decision[] {
+  decide(stateOf: (port: number) => PortState, nowMs: number): readonly PacketVerdict[] {
     const states = new Map<number, PortState>();
-    const decisions: Decision[] = [];
+    const decisions: PacketVerdict[] = [];
     const rest: Held[] = [];
     this.#counts.clear();
     for (const held of this.#held) {

@@ -15,7 +15,7 @@ export interface Policy {
 }
 
 /** The entry that decided, and its place. */
-export interface Match {
+export interface MatchedEntry {
   readonly entry: Entry;
   readonly source: string;
   /** When its list ends, by the clock that decisions are made by, milliseconds; undefined for never. */
@@ -40,16 +40,16 @@ export type Decision =
       readonly endsAtMs: number | undefined;
       /** The same services, by when what grants them ends. */
       readonly terms: readonly Term[];
-      readonly by: readonly Match[];
+      readonly by: readonly MatchedEntry[];
     }
   /** `by` holds the entries that take it away; empty if no entry names it. */
-  | { readonly allowed: false; readonly network: string; readonly by: readonly Match[] };
+  | { readonly allowed: false; readonly network: string; readonly by: readonly MatchedEntry[] };
 
 /** Decides on a name, in presentation form made from the wire labels: lower case, no trailing dot, odd bytes escaped. */
 export function decideName(policy: Policy, name: string, nowMs: number): Decision {
   if (isClosed(policy)) return { allowed: false, network: policy.network, by: [] };
-  const granting: Match[] = [];
-  const taking: Match[] = [];
+  const granting: MatchedEntry[] = [];
+  const taking: MatchedEntry[] = [];
   for (const { source, endsAtMs, nameEntries } of policy.lists) {
     if (endsAtMs !== undefined && endsAtMs <= nowMs) continue;
     for (const entry of nameEntries(name))
@@ -62,7 +62,7 @@ export function decideName(policy: Policy, name: string, nowMs: number): Decisio
   return { allowed: true, services, exact, endsAtMs: lastEnd(granting), terms, by: granting };
 }
 
-function termsOf(granting: readonly Match[], taking: readonly Match[]): readonly Term[] {
+function termsOf(granting: readonly MatchedEntry[], taking: readonly MatchedEntry[]): readonly Term[] {
   const byEnd = Map.groupBy(granting, ({ endsAtMs }) => endsAtMs);
   return [...byEnd].map(([endsAtMs, matches]) => {
     const granted = matches.map(serviceOf);
@@ -76,15 +76,15 @@ function termsOf(granting: readonly Match[], taking: readonly Match[]): readonly
 /** What entries say about an address, whichever name led there. */
 export interface AddressRights {
   /** Entries that open it without a lookup. */
-  readonly granted: readonly Match[];
+  readonly granted: readonly MatchedEntry[];
   /** Entries that close it, whatever else grants it. */
-  readonly taken: readonly Match[];
+  readonly taken: readonly MatchedEntry[];
 }
 
 /** All entries that name the address. */
 export function addressRights(policy: Policy, address: IpAddress, nowMs: number): AddressRights {
-  const granted: Match[] = [];
-  const taken: Match[] = [];
+  const granted: MatchedEntry[] = [];
+  const taken: MatchedEntry[] = [];
   for (const { source, endsAtMs, addressEntries } of policy.lists) {
     if (endsAtMs !== undefined && endsAtMs <= nowMs) continue;
     for (const entry of addressEntries(address))
@@ -114,7 +114,7 @@ export interface PacketTarget {
 export interface PacketDecision {
   readonly allowed: boolean;
   /** The entry that decides; undefined when no entry names the target. */
-  readonly by: Match | undefined;
+  readonly by: MatchedEntry | undefined;
   /** The name through which it is allowed, or by which it was denied; undefined when the address itself decides. */
   readonly name: string | undefined;
 }
@@ -128,7 +128,7 @@ export function decidePacket(
 ): PacketDecision {
   let denied: PacketDecision = { allowed: false, by: undefined, name: undefined };
   if (isClosed(policy)) return denied;
-  const covers = (match: Match): boolean => serviceCovers(serviceOf(match), ipProtocol, port);
+  const covers = (match: MatchedEntry): boolean => serviceCovers(serviceOf(match), ipProtocol, port);
   const { granted, taken } = addressRights(policy, destination, nowMs);
   const forbidden = taken.find(covers);
   if (forbidden !== undefined) return { allowed: false, by: forbidden, name: undefined };
@@ -153,12 +153,12 @@ function isClosed({ lists }: Policy): boolean {
 }
 
 /** The service that an entry grants or takes away. */
-export function serviceOf({ entry }: Pick<Match, "entry">): Service {
+export function serviceOf({ entry }: Pick<MatchedEntry, "entry">): Service {
   if (entry.kind !== "host") return entry.service;
   return { protocol: entry.protocol, ports: { from: entry.from, to: entry.to } };
 }
 
-function lastEnd(matches: readonly Match[]): number | undefined {
+function lastEnd(matches: readonly MatchedEntry[]): number | undefined {
   let last = 0;
   for (const { endsAtMs } of matches) {
     if (endsAtMs === undefined) return undefined;

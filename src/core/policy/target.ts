@@ -3,7 +3,7 @@
 import { type IpAddress, parseAddress } from "../model/address.ts";
 import { parseEntry } from "./entry.ts";
 
-export interface Target {
+export interface ExplainTarget {
   /** Lower case, A-labels; undefined for an address. */
   readonly name: string | undefined;
   readonly address: IpAddress | undefined;
@@ -16,7 +16,7 @@ export interface Target {
 const protocols = { any: 6, tcp: 6, udp: 17, other: 0 } as const;
 
 /** `NAME|ADDRESS[:PORT][/tcp|/udp]`; the default protocol is TCP. */
-export function parseTarget(text: string): Target | { readonly problem: string } {
+export function parseTarget(text: string): ExplainTarget | { readonly problem: string } {
   const refused = {
     problem: `${JSON.stringify(text)}: write one name or address, as in api.example.com:443`,
   };

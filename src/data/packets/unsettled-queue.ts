@@ -1,7 +1,7 @@
 // The queue in which packets from unsettled ports wait. However late we are, they wait: we look which ports exist by
 // then, capture what is not captured, and know for each port whether it may be a guarded container's.
 
-import { type Decision, type PortState, UnsettledPackets } from "../../core/askers/unsettled.ts";
+import { type PacketVerdict, type PortState, UnsettledPackets } from "../../core/askers/unsettled.ts";
 import { contain, contained } from "../../core/contain.ts";
 import { declareCounter } from "../../core/counters/registry.ts";
 import { unsettledMark, unsettledQueueNumber } from "../../core/firewall/names.ts";
@@ -93,7 +93,7 @@ export function startUnsettledQueue(options: UnsettledQueueOptions): UnsettledQu
       );
   }
 
-  function carryOut({ id, verdict }: Decision): void {
+  function carryOut({ id, verdict }: PacketVerdict): void {
     // From its first rule on, as a packet that nobody has marked.
     if (verdict === "passes") queue.verdict(id, "repeat", 0);
     else queue.verdict(id, "drop");

@@ -8,7 +8,7 @@ import { chosen, long, printRow } from "../../support/chosen.ts";
 import { client, curl, deploy, inside, network, run } from "../../support/dockerwall.ts";
 import { denied } from "../../support/flood.ts";
 import type { Capture } from "../../support/lab/capture.ts";
-import { type Outcome, pause, until } from "../../support/lab/command.ts";
+import { type CommandResult, pause, until } from "../../support/lab/command.ts";
 import type { Engine } from "../../support/lab/engine.ts";
 import { type Lab, startLab } from "../../support/lab/lab.ts";
 import type { Packet } from "../../support/lab/pcap.ts";
@@ -100,7 +100,7 @@ function noWindow(name: string): void {
     await client(engine, "both", "app");
     await run(engine, "network", "connect", plain, "both");
     await run(engine, "exec", "-d", "both", "python3", "-m", "http.server", "8000");
-    let last: Outcome | undefined;
+    let last: CommandResult | undefined;
     for (const on of ["app", plain]) {
       await client(engine, `beside-${on}`, on);
       const address = await run(

@@ -4,7 +4,7 @@
 import { existsSync, readFileSync } from "node:fs";
 import { mkdir, rm, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
-import { attempt, type CommandOptions, command, type Outcome, until } from "./command.ts";
+import { attempt, type CommandOptions, type CommandResult, command, until } from "./command.ts";
 import type { Background, Run } from "./run.ts";
 
 /** A folder or file of the machine, seen in the box at `to`. */
@@ -31,7 +31,7 @@ export type Box = {
   readonly netns: string;
   /** The argv that runs a command inside. */
   readonly inside: (argv: readonly string[], options?: CommandOptions) => string[];
-  readonly attempt: (argv: readonly string[], options?: CommandOptions) => Promise<Outcome>;
+  readonly attempt: (argv: readonly string[], options?: CommandOptions) => Promise<CommandResult>;
   readonly command: (argv: readonly string[], options?: CommandOptions) => Promise<string>;
   readonly background: (name: string, argv: readonly string[]) => Background;
   /** Ends the box ahead of its run. What still runs inside must have been ended before. */

@@ -2,7 +2,7 @@
 import { execa } from "execa";
 
 /** What a command said and how it ended. */
-export type Outcome = { readonly stdout: string; readonly stderr: string; readonly exitCode: number };
+export type CommandResult = { readonly stdout: string; readonly stderr: string; readonly exitCode: number };
 
 /** How to run it; `input` is fed to stdin, or stdin is empty. */
 export type CommandOptions = {
@@ -14,7 +14,7 @@ export type CommandOptions = {
 };
 
 /** Runs a command and returns its outcome, whatever the exit code; 124 when the time was up, 127 when it could not start. */
-export async function attempt(argv: readonly string[], options: CommandOptions = {}): Promise<Outcome> {
+export async function attempt(argv: readonly string[], options: CommandOptions = {}): Promise<CommandResult> {
   const [file, ...args] = argv;
   if (file === undefined) throw new Error("lab: empty command");
   const result = await execa(file, args, {

@@ -4,7 +4,7 @@ import type { Image } from "../images/image.ts";
 import { type LinkPlan, linkPlan } from "./addresses.ts";
 import type { Box } from "./box.ts";
 import { assertBridgeFilter, setBridgeFilter } from "./bridge-filter.ts";
-import type { CommandOptions, Outcome } from "./command.ts";
+import type { CommandOptions, CommandResult } from "./command.ts";
 import { command } from "./command.ts";
 import { copyDataRoot } from "./data-root.ts";
 import { type DaemonConfig, type Dockerd, endDockerd, socketOf, startDockerd } from "./dockerd.ts";
@@ -45,16 +45,16 @@ export type Engine = {
   /** Path of dockerd's log on the machine. */
   readonly log: string;
   /** Runs the docker CLI in the host; paths in the repository and in /tmp are the same there. */
-  readonly docker: (...args: string[]) => Promise<Outcome>;
+  readonly docker: (...args: string[]) => Promise<CommandResult>;
   /** The same with options: input, working folder, environment, timeout. */
-  readonly dockerWith: (options: CommandOptions, ...args: string[]) => Promise<Outcome>;
+  readonly dockerWith: (options: CommandOptions, ...args: string[]) => Promise<CommandResult>;
   /** `docker compose -f FILE ARGS…` in the file's folder. */
-  readonly compose: (file: string, ...args: string[]) => Promise<Outcome>;
+  readonly compose: (file: string, ...args: string[]) => Promise<CommandResult>;
   /** Runs a command in the host's root and network. */
-  readonly exec: (...argv: string[]) => Promise<Outcome>;
-  readonly execWith: (options: CommandOptions, ...argv: string[]) => Promise<Outcome>;
+  readonly exec: (...argv: string[]) => Promise<CommandResult>;
+  readonly execWith: (options: CommandOptions, ...argv: string[]) => Promise<CommandResult>;
   /** The same as systemd runs the command of a unit. @throws Error when the engine was not to be run by `systemd` */
-  readonly unit: (...argv: string[]) => Promise<Outcome>;
+  readonly unit: (...argv: string[]) => Promise<CommandResult>;
   /** The argv that runs a command in the host, for tests that spawn by themselves. */
   readonly inside: Box["inside"];
   /** Starts a process in the host; its output goes to a log. It is ended with the run at the latest. */
@@ -121,8 +121,9 @@ export async function startEngine(
   let dockerd: Dockerd = await startDockerd(box, config, service);
   await setBridgeFilter(box);
 
-  const execWith = (given: CommandOptions, ...argv: string[]): Promise<Outcome> => box.attempt(argv, given);
-  const dockerWith = (given: CommandOptions, ...args: string[]): Promise<Outcome> =>
+  const execWith = (given: CommandOptions, ...argv: string[]): Promise<CommandResult> =>
+    box.attempt(argv, given);
+  const dockerWith = (given: CommandOptions, ...args: string[]): Promise<CommandResult> =>
     execWith(given, "docker", ...args);
   const startAgain = async (changes: DaemonConfig = {}): Promise<void> => {
     config = { ...config, ...changes };
