@@ -1,6 +1,6 @@
 // Counters of what the resolver left out or refused.
 
-import { declareCounter } from "../core/counters/registry.ts";
+import { declareCounter, declareCounters } from "../core/counters/registry.ts";
 import { NoTurnError } from "../core/dns/fair-queue.ts";
 import type { Resolution } from "../core/dns/resolve.ts";
 import { DockerwallError } from "../errors.ts";
@@ -25,13 +25,16 @@ const refusedTurns = declareCounter({
   help: "Lookups refused because the asker had too many under way.",
   words: { one: "lookup too many", many: "lookups too many" },
 });
+const notAsked = declareCounters({
+  name: "lookup_not_asked",
+  help: "Lookups of allowed names that were answered without an upstream: their type is not served, or the asker's networks lack the family of the addresses.",
+  words: { one: "lookup not asked upstream", many: "lookups not asked upstream" },
+  label: { name: "outcome", values: ["not-served", "no-family"] },
+});
 
 /** Counts a lookup that ended. */
-export function countLookup({
-  refused,
-  excess,
-  cause,
-}: Pick<Resolution, "refused" | "excess" | "cause">): void {
+export function countLookup({ outcome, refused, excess, cause }: Resolution): void {
+  if (outcome === "not-served" || outcome === "no-family") notAsked[outcome].add();
   refusedAddresses.add(refused.length);
   excessAddresses.add(excess);
   if (cause instanceof NoTurnError && cause.reason === "crowded") refusedTurns.add();

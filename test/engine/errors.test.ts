@@ -31,7 +31,11 @@ after(async () => {
   await lab?.down();
 });
 
-function endsInOneSentence({ stdout, stderr, exitCode }: CommandResult, expected: number, sentence: RegExp): void {
+function endsInOneSentence(
+  { stdout, stderr, exitCode }: CommandResult,
+  expected: number,
+  sentence: RegExp,
+): void {
   assert.match(stderr, sentence);
   assert.match(stderr, /^dockerwall: [^\n]+$/);
   assert.doesNotMatch(stdout, /^\s+at /m);

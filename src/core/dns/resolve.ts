@@ -77,8 +77,18 @@ export interface ResolveRequest {
   readonly mayReverse?: (address: IpAddress) => boolean;
 }
 
-/** How a query ended. */
-export type Outcome = "local" | "denied" | "not-served" | "answered" | "refused-private" | "failed";
+/**
+ * How a query ended. Of those that a name is allowed for, two never go upstream: `not-served` is of a type that this
+ * asker is not served, `no-family` asks for addresses of a family that none of its networks has.
+ */
+export type Outcome =
+  | "local"
+  | "denied"
+  | "not-served"
+  | "no-family"
+  | "answered"
+  | "refused-private"
+  | "failed";
 
 export interface Resolution {
   readonly bytes: Uint8Array;
@@ -120,6 +130,7 @@ async function answerLocally(request: ResolveRequest): Promise<Resolution | unde
   const { name, qname, type } = query.question;
   if (name === canaryName || labelCount(qname) < 2) return local(respondNxDomain(reply), "denied");
   if (type === types.any) return local(respondAny(reply), "not-served");
+  if (lacksFamily(request)) return local(respondNoData(reply), "no-family");
   if (!isServed(request)) return local(respondNoData(reply), "not-served");
   return undefined;
 }
@@ -154,10 +165,14 @@ function isOpenReverse({ query, mayReverse }: ResolveRequest): boolean {
   return address !== undefined && mayReverse(address);
 }
 
-function isServed({ query, decision, audit, families, extraTypes }: ResolveRequest): boolean {
+/** No address that is asked for could be used: no network of the asker has the family. */
+function lacksFamily({ query, families }: ResolveRequest): boolean {
   const { type } = query.question;
-  if (type === types.a && !families.has(4)) return false;
-  if (type === types.aaaa && !families.has(6)) return false;
+  return (type === types.a && !families.has(4)) || (type === types.aaaa && !families.has(6));
+}
+
+function isServed({ query, decision, audit, extraTypes }: ResolveRequest): boolean {
+  const { type } = query.question;
   if (audit) return true;
   const served = recordType(type)?.served;
   const exact = decision.allowed && decision.exact;

@@ -8,7 +8,7 @@ import type { IpAddress } from "../../../src/core/model/address.ts";
 import { monotonicMs } from "../../../src/edge/kernel/monotonic.ts";
 import { DockerwallError } from "../../../src/errors.ts";
 import { countedSince } from "../../support/counted.ts";
-import { decodeMessage } from "../../support/dns-bytes.ts";
+import { decodeMessage, plainName, rawMessage, rawQuestion } from "../../support/dns-bytes.ts";
 import { answerTo, startFakeUpstream } from "../../support/fake-upstream.ts";
 import { startOneNetwork } from "../../support/one-network.ts";
 import { listOf } from "../../support/policies.ts";
@@ -90,7 +90,7 @@ test("an allowed name that opened nothing is not told as allowed, and is counted
     onTcp: (message) => answerTo(message, many),
   });
   const before = readCounters();
-  const { ask, events, problems, answerer } = startOneNetwork({
+  const { ask, askBytes, events, problems, answerer } = startOneNetwork({
     allow: "*.example.org",
     upstreams: [upstream],
     admit: (grants) => {
@@ -101,6 +101,8 @@ test("an allowed name that opened nothing is not told as allowed, and is counted
     for (const name of ["good", "private", "mixed", "broken", "full", "many"])
       await ask(`${name}.example.org`);
     await ask("www.example.com");
+    const sshfp = rawMessage({ body: [rawQuestion(plainName("good.example.org"), 44)] });
+    await askBytes(sshfp, "198.18.0.5");
     assert.deepEqual(
       events.map(({ domain, allowed, trouble, granted }) => [domain, allowed, trouble, granted.length]),
       [
@@ -111,6 +113,7 @@ test("an allowed name that opened nothing is not told as allowed, and is counted
         ["full.example.org", false, "failed", 0],
         ["many.example.org", true, undefined, 256],
         ["www.example.com", false, undefined, 0],
+        ["good.example.org", true, undefined, 0],
       ],
     );
     assert.deepEqual(answerer.stats(), { running: 0, waiting: 0 });
@@ -118,6 +121,7 @@ test("an allowed name that opened nothing is not told as allowed, and is counted
       lookup_private_addresses: 3,
       lookup_excess_addresses: 44,
       lookup_refused_grants: 1,
+      "lookup_not_asked not-served": 1,
     });
     assert.ok(problems.some((problem) => problem.startsWith("44 addresses of many.example.org")));
   } finally {

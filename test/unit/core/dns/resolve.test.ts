@@ -6,6 +6,7 @@ import type { Looked } from "../../../../src/core/dns/looked.ts";
 import {
   type AnswerGrant,
   type LocalAnswer,
+  type Outcome,
   type ResolveRequest,
   resolveQuery,
 } from "../../../../src/core/dns/resolve.ts";
@@ -199,19 +200,38 @@ test("private addresses are left out and opened for nobody", async () => {
   assert.equal(decoded.answers?.length, 1);
 });
 
-const local: readonly { name: string; world: World; rcode: string; answers?: number }[] = [
+const local: readonly {
+  name: string;
+  world: World;
+  rcode: string;
+  answers?: number;
+  outcome?: Outcome;
+}[] = [
   {
     name: "AAAA without IPv6",
     world: { query: queryFor("api.example.org", "AAAA"), families: [4] },
+    outcome: "no-family",
     rcode: "NOERROR",
   },
   {
     name: "TXT under a wildcard",
     world: { query: queryFor("x.example.org", "TXT"), decision: wildcard },
+    outcome: "not-served",
     rcode: "NOERROR",
   },
-  { name: "a type not served", world: { query: queryFor("x.example.org", "SSHFP") }, rcode: "NOERROR" },
-  { name: "ANY", world: { query: queryFor("x.example.org", "ANY") }, rcode: "NOERROR", answers: 1 },
+  {
+    name: "a type not served",
+    world: { query: queryFor("x.example.org", "SSHFP") },
+    rcode: "NOERROR",
+    outcome: "not-served",
+  },
+  {
+    name: "ANY",
+    world: { query: queryFor("x.example.org", "ANY") },
+    rcode: "NOERROR",
+    answers: 1,
+    outcome: "not-served",
+  },
   { name: "one label", world: { query: queryFor("printer") }, rcode: "NXDOMAIN" },
   { name: "canary", world: { query: queryFor("use-application-dns.net") }, rcode: "NXDOMAIN" },
   {
@@ -229,9 +249,15 @@ const local: readonly { name: string; world: World; rcode: string; answers?: num
   {
     name: "localhost without IPv6",
     world: { query: queryFor("localhost", "AAAA"), decision: denied, families: [4] },
+    outcome: "local",
     rcode: "NOERROR",
   },
-  { name: "A without IPv4", world: { query: queryFor("api.example.org"), families: [6] }, rcode: "NOERROR" },
+  {
+    name: "A without IPv4",
+    world: { query: queryFor("api.example.org"), families: [6] },
+    rcode: "NOERROR",
+    outcome: "no-family",
+  },
   {
     name: "ANY of a denied name",
     world: { query: queryFor("evil.example.com", "ANY"), decision: denied },
@@ -261,12 +287,14 @@ const local: readonly { name: string; world: World; rcode: string; answers?: num
   {
     name: "Docker's own name",
     world: { query: queryFor("db"), decision: denied, local: { kind: "pointers", targets: [] } },
+    outcome: "local",
     rcode: "NOERROR",
   },
 ];
-for (const { name, world, rcode, answers } of local) {
+for (const { name, world, rcode, answers, outcome } of local) {
   test(`answered here: ${name}`, async () => {
-    const { order, decoded } = await run(world);
+    const { resolution, order, decoded } = await run(world);
+    if (outcome !== undefined) assert.equal(resolution.outcome, outcome);
     assert.deepEqual(order, []);
     assert.equal(rcodeOf(decoded), rcode);
     assert.equal(decoded.answers?.length, answers ?? 0);
