@@ -3,6 +3,7 @@
 
 import { type ClientHttp2Session, type ClientHttp2Stream, connect, constants } from "node:http2";
 import { connect as connectTls } from "node:tls";
+import { contain } from "../../core/contain.ts";
 import { writeWord } from "../../core/dns/wire/words.ts";
 import type { Upstream, UpstreamTls } from "../../core/model/upstream.ts";
 import { createMuteWatch, type MuteWatch } from "./mute-watch.ts";
@@ -70,7 +71,10 @@ export function createHttpsChannel(upstream: Upstream, tls: UpstreamTls, path: s
     let stream: ClientHttp2Stream;
     let giveUp = (): void => undefined;
     const fail = (): void => {
-      if (connection.proven && !again && !closed && !isUsable(connection)) giveUp = send(query, asker, true);
+      if (connection.proven && !again && !closed && !isUsable(connection))
+        contain(() => {
+          giveUp = send(query, asker, true);
+        }, asker.fail);
       else asker.fail();
     };
     try {
@@ -113,8 +117,8 @@ export function createHttpsChannel(upstream: Upstream, tls: UpstreamTls, path: s
           receive: (message) => {
             if (!over) asker.receive(message);
           },
-          fail: () => {
-            if (!over) asker.fail();
+          fail: (cause) => {
+            if (!over) asker.fail(cause);
           },
         },
         false,

@@ -10,7 +10,8 @@ import type { RandomBits } from "./random.ts";
 export interface TcpAsker {
   /** Takes a message with this query's id. */
   readonly receive: (message: Uint8Array) => void;
-  readonly fail: () => void;
+  /** @param cause what failed on our side; undefined where it was the server */
+  readonly fail: (cause?: unknown) => void;
 }
 
 /** Sends a query (its id is overwritten) and returns how to give it up; one of the two is called, once. */

@@ -2,6 +2,7 @@
 // once (RFC 7766 6.2.1.1). The server must prove its name or its address before we ask anything.
 
 import { type ConnectionOptions, connect, type TLSSocket } from "node:tls";
+import { contain } from "../../core/contain.ts";
 import { createFrameReader, renderFrame } from "../../core/dns/wire/framing.ts";
 import { readWord, writeWord } from "../../core/dns/wire/words.ts";
 import type { Upstream, UpstreamTls } from "../../core/model/upstream.ts";
@@ -54,7 +55,8 @@ export function createTlsChannel(upstream: Upstream, tls: UpstreamTls, random: R
     connection.pending.clear();
     for (const pending of left) {
       // RFC 7766 6.2.4: the server may close at any time, and the query is then asked again.
-      if (connection.proven && !pending.again && !closed) send({ ...pending, again: true });
+      if (connection.proven && !pending.again && !closed)
+        contain(() => send({ ...pending, again: true }), pending.asker.fail);
       else pending.asker.fail();
     }
   };
@@ -97,8 +99,8 @@ export function createTlsChannel(upstream: Upstream, tls: UpstreamTls, random: R
         receive: (message) => {
           if (!over) asker.receive(message);
         },
-        fail: () => {
-          if (!over) asker.fail();
+        fail: (cause) => {
+          if (!over) asker.fail(cause);
         },
       };
       const forget = send({ query, asker: once, again: false });

@@ -4,16 +4,20 @@ import assert from "node:assert/strict";
 import { createSecureServer, type Http2SecureServer, type ServerHttp2Stream } from "node:http2";
 import { connect, createServer, type Socket } from "node:net";
 import { after, before, describe, test } from "node:test";
+import { readCounters } from "../../../../src/core/counters/registry.ts";
 import { walkAnswer } from "../../../../src/core/dns/wire/answer.ts";
 import { nameFromPlainText, nameText, rootName } from "../../../../src/core/dns/wire/name.ts";
 import type { Question } from "../../../../src/core/dns/wire/question.ts";
+import { renderUpstreamQuery } from "../../../../src/core/dns/wire/upstream-query.ts";
 import type { IpAddress } from "../../../../src/core/model/address.ts";
+import { createHttpsChannel } from "../../../../src/edge/upstream/https.ts";
 import {
   createResolver,
   defaultResolverSettings,
   type Resolver,
 } from "../../../../src/edge/upstream/resolver.ts";
 import { type Certificate, makeCertificate } from "../../../support/certificate.ts";
+import { countedSince } from "../../../support/counted.ts";
 import { answerTo } from "../../../support/fake-upstream.ts";
 
 interface Request {
@@ -64,6 +68,11 @@ function resolverFor(port: number, serverName: string | undefined = "dns.example
   });
 }
 
+function dnsQuery(): Uint8Array {
+  const question: Question = { name: nameText(rootName), qname: rootName, type: 1 };
+  return renderUpstreamQuery(question, { edns: true, randomWord: undefined, padded: true });
+}
+
 async function ask(resolver: Resolver, text: string): Promise<string> {
   const qname = nameFromPlainText(text) ?? rootName;
   const question: Question = { name: nameText(qname), qname, type: 1 };
@@ -98,6 +107,36 @@ describe("DNS over HTTPS", () => {
       }
     } finally {
       resolver.close();
+    }
+  });
+
+  test("a connection that cannot be replaced fails its queries, and ends nothing else", async () => {
+    const server = await startServer((request) => {
+      if (server.requests.length === 1) answer(request);
+      else if (server.requests.length === 3) request.stream.session?.destroy();
+    });
+    const trouble = new Error("no connection can be made");
+    let opened = 0;
+    const tls = {
+      serverName: "dns.example.org",
+      get authorities() {
+        if (++opened > 1) throw trouble;
+        return certificate.cert;
+      },
+    };
+    const upstream = { address: "127.0.0.1" as IpAddress, port: server.port, tls };
+    const channel = createHttpsChannel(upstream, tls, "/dns-query");
+    const ask = (): Promise<unknown> =>
+      new Promise((resolve) =>
+        channel.ask(dnsQuery(), { receive: () => resolve("answered"), fail: resolve }),
+      );
+    const before = readCounters();
+    try {
+      assert.equal(await ask(), "answered");
+      assert.deepEqual(await Promise.all([ask(), ask()]), [trouble, trouble]);
+      assert.deepEqual(countedSince(before), { contained_failures: 2 });
+    } finally {
+      channel.close();
     }
   });
 
