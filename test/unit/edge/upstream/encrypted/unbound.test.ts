@@ -6,14 +6,14 @@ import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
-import { parseUpstream } from "../../../../src/core/dns/upstream-text.ts";
-import { walkAnswer } from "../../../../src/core/dns/wire/answer.ts";
-import { nameFromPlainText, nameText, rootName } from "../../../../src/core/dns/wire/name.ts";
-import type { Question } from "../../../../src/core/dns/wire/question.ts";
-import { createResolver, defaultResolverSettings } from "../../../../src/edge/upstream/resolver.ts";
-import { makeCertificate } from "../../../support/certificate.ts";
-import { cannotUnpack, endServer, spawnUnbound } from "../../../support/debian-server.ts";
-import { until } from "../../../support/lab/command.ts";
+import { parseUpstream } from "../../../../../src/core/dns/upstream-text.ts";
+import { walkAnswer } from "../../../../../src/core/dns/wire/answer.ts";
+import { nameFromPlainText, nameText, rootName } from "../../../../../src/core/dns/wire/name.ts";
+import type { Question } from "../../../../../src/core/dns/wire/question.ts";
+import { createResolver, defaultResolverSettings } from "../../../../../src/edge/upstream/resolver.ts";
+import { makeCertificate } from "../../../../support/certificate.ts";
+import { cannotUnpack, endServer, spawnUnbound } from "../../../../support/debian-server.ts";
+import { until } from "../../../../support/lab/command.ts";
 
 async function freePort(): Promise<number> {
   const server = createServer();

@@ -4,21 +4,21 @@ import assert from "node:assert/strict";
 import { createSecureServer, type Http2SecureServer, type ServerHttp2Stream } from "node:http2";
 import { connect, createServer, type Socket } from "node:net";
 import { after, before, describe, test } from "node:test";
-import { readCounters } from "../../../../src/core/counters/registry.ts";
-import { walkAnswer } from "../../../../src/core/dns/wire/answer.ts";
-import { nameFromPlainText, nameText, rootName } from "../../../../src/core/dns/wire/name.ts";
-import type { Question } from "../../../../src/core/dns/wire/question.ts";
-import { renderUpstreamQuery } from "../../../../src/core/dns/wire/upstream-query.ts";
-import type { IpAddress } from "../../../../src/core/model/address.ts";
-import { createHttpsChannel } from "../../../../src/edge/upstream/https.ts";
+import { readCounters } from "../../../../../src/core/counters/registry.ts";
+import { walkAnswer } from "../../../../../src/core/dns/wire/answer.ts";
+import { nameFromPlainText, nameText, rootName } from "../../../../../src/core/dns/wire/name.ts";
+import type { Question } from "../../../../../src/core/dns/wire/question.ts";
+import { renderUpstreamQuery } from "../../../../../src/core/dns/wire/upstream-query.ts";
+import type { IpAddress } from "../../../../../src/core/model/address.ts";
+import { createHttpsChannel } from "../../../../../src/edge/upstream/encrypted/https.ts";
 import {
   createResolver,
   defaultResolverSettings,
   type Resolver,
-} from "../../../../src/edge/upstream/resolver.ts";
-import { type Certificate, makeCertificate } from "../../../support/certificate.ts";
-import { countedSince } from "../../../support/counted.ts";
-import { answerTo } from "../../../support/fake-upstream.ts";
+} from "../../../../../src/edge/upstream/resolver.ts";
+import { type Certificate, makeCertificate } from "../../../../support/certificate.ts";
+import { countedSince } from "../../../../support/counted.ts";
+import { answerTo } from "../../../../support/fake-upstream.ts";
 
 interface Request {
   readonly message: Buffer;
