@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { type TestContext, test } from "node:test";
 import { createReadiness } from "../../src/edge/kernel/readiness.ts";
-import { openPorts, type Ports } from "../../src/edge/sandbox/ports.ts";
+import { openPorts, type Ports } from "../../src/edge/sandbox/ports/ports.ts";
 import { until } from "../support/lab/command.ts";
 import { createNamespace, enterNamespaces, run } from "../support/namespace.ts";
 
@@ -26,7 +26,7 @@ function open(
     onGone: () => undefined,
     onProblem: (problem) => problems.push(problem),
   });
-  t.after(ports.close);
+  t.after(() => ports.close());
   return { ports, changed, problems };
 }
 

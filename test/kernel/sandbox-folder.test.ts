@@ -4,7 +4,8 @@ import { afterEach, beforeEach, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { isDeepStrictEqual } from "node:util";
 import { namespaceInode } from "../../src/edge/kernel/netns.ts";
-import { type Fate, type SandboxFolder, watchSandboxes } from "../../src/edge/sandbox/folder/watch.ts";
+import type { Fate } from "../../src/edge/sandbox/folder/unseen-files.ts";
+import { type SandboxFolder, watchSandboxes } from "../../src/edge/sandbox/folder/watch.ts";
 import { until } from "../support/lab/command.ts";
 import { createNamespace, enterNamespaces, run } from "../support/namespace.ts";
 

@@ -3,8 +3,9 @@
 // anywhere, and before the engine says whose sandbox it is.
 
 import type { AskerIndex, Standing } from "../../core/askers/index-of-askers.ts";
+import { judgeSandbox } from "../../core/askers/judgement.ts";
 import type { Asker } from "../../core/askers/knowledge.ts";
-import { LinkLocalOwners } from "../../core/askers/link-local-owners.ts";
+import { StrangeBridges } from "../../core/askers/strange-bridges.ts";
 import type { UnknownSandboxes } from "../../core/askers/unknown-sandboxes.ts";
 import type { PortState } from "../../core/askers/unsettled.ts";
 import type { IpAddress } from "../../core/model/address.ts";
@@ -12,9 +13,11 @@ import type { KernelSets } from "../../edge/kernel/ipset/kernel-sets.ts";
 import { openPortTable } from "../../edge/kernel/nftables/port-table.ts";
 import type { Readiness } from "../../edge/kernel/readiness.ts";
 import type { SandboxAddresses } from "../../edge/sandbox/addresses.ts";
-import { openPorts, type Port } from "../../edge/sandbox/ports.ts";
-import { messageOf } from "../../errors.ts";
-import { createSandboxEntries } from "./sandbox-entries.ts";
+import { openPorts, type Port, type Ports } from "../../edge/sandbox/ports/ports.ts";
+import { type Attempt, createAttempt, portsOf } from "./attempt.ts";
+import { PortGuards } from "./port-guards.ts";
+import { createSandboxEntries, type SandboxEntries } from "./sandbox-entries.ts";
+import { Senders } from "./senders.ts";
 import { createSettling, type Settling } from "./settling.ts";
 
 export interface StandingsOptions {
@@ -77,212 +80,145 @@ export interface Standings {
   close(): void;
 }
 
-interface PortsAndSenders {
-  readonly its: readonly Port[];
-  /** The addresses that they may send from. */
-  readonly senders: readonly IpAddress[];
-  /** And the link-local ones, by bridge. */
-  readonly linkLocal: ReadonlyMap<string, readonly IpAddress[]>;
-}
-
 /** Takes over what an earlier run left in the kernel. */
 export function createStandings(options: StandingsOptions): Standings {
-  const { indexNow, unknownSandboxesNow } = options;
-  let table = options.guardPorts ? openPortTable() : undefined;
-  const ports = openPorts({
-    readiness: options.readiness,
-    onChange: options.onChange,
-    onGone: forgetPorts,
-    onProblem: options.onProblem,
-  });
-  let settling: Settling | undefined;
-  const guardedEntries = createSandboxEntries(options.sets, "guarded");
-  const cutOff = createSandboxEntries(options.sets, "quarantine");
+  return new KernelStandings(options);
+}
 
-  const linkLocals = new LinkLocalOwners(options.isHosts);
+class KernelStandings implements Standings {
+  readonly #options: StandingsOptions;
+  readonly #attempt: Attempt;
+  readonly #guards: PortGuards;
+  readonly #ports: Ports;
+  readonly #guardedEntries: SandboxEntries;
+  readonly #cutOff: SandboxEntries;
+  readonly #senders: Senders;
+  readonly #strangeBridges = new StrangeBridges();
+  /** From settlePorts() on. */
+  #settling: Settling | undefined;
 
-  /** Since when a sandbox is on bridges that the engine has not told of. */
-  const strangeSince = new Map<string, ReadonlyMap<string, number>>();
-
-  /** A bridge that is in no list which began after it was met is not the engine's. */
-  function awaitsList(sandbox: string, strange: readonly string[]): boolean {
-    const before = strangeSince.get(sandbox);
-    const since = new Map(strange.map((bridge) => [bridge, before?.get(bridge) ?? options.nowMs()]));
-    if (since.size === 0) strangeSince.delete(sandbox);
-    else strangeSince.set(sandbox, since);
-    return [...since.values()].some((metAtMs) => options.listedAtMs() <= metAtMs);
+  constructor(options: StandingsOptions) {
+    const { sets, readiness, indexNow, onProblem } = options;
+    this.#options = options;
+    this.#attempt = createAttempt(onProblem);
+    this.#guards = new PortGuards({
+      table: options.guardPorts ? openPortTable() : undefined,
+      networkOn: (bridge) => indexNow().networkOn(bridge),
+      cutInside: options.cutInside,
+      isCutInside: options.isCutInside,
+      attempt: this.#attempt,
+    });
+    const onGone = (): void => this.#forgetPorts();
+    this.#ports = openPorts({ readiness, onChange: options.onChange, onGone, onProblem });
+    this.#guardedEntries = createSandboxEntries(sets, "guarded");
+    this.#cutOff = createSandboxEntries(sets, "quarantine");
+    this.#senders = new Senders(options);
   }
 
-  /** Whether no other sandbox has a better right to an address that the engine did not give to this one. */
-  function isFree(asker: Asker & { readonly sandbox: string }, address: IpAddress): boolean {
-    const { sandbox } = asker;
+  appear(sandbox: string, namespaceFd: number): void {
+    this.#ports.appear(sandbox, namespaceFd);
+  }
+
+  enforce(sandbox: string, found: SandboxAddresses): Standing {
+    const { indexNow, unknownSandboxesNow, meet, markUndecided, hearOf, own } = this.#options;
+    const addresses = [...new Set(found.addresses.map(({ address }) => address))];
     const index = indexNow();
-    const hasNow = (other: string): boolean => options.holdersOf(address).has(other);
-    if (!index.mayOwn(sandbox, address, hasNow)) return false;
-    // Who has just come has it from the engine.
-    return !index.isKnown(asker) || [...options.holdersOf(address)].every((holder) => holder === sandbox);
+    const unknownSandboxes = unknownSandboxesNow();
+    const its = this.#ports.of(sandbox);
+    const bridges = its.flatMap(({ bridge }) => bridge ?? []);
+    const asker = meet(sandbox, addresses);
+    const strange = index.strangersAmong(bridges);
+    const awaitsList = this.#awaitsList(sandbox, strange);
+    const evidence = { index, unknownSandboxes, asker, addresses, bridges, strange, awaitsList };
+    const { standing, quarantine, isGuarded, isUndecided } = judgeSandbox(evidence);
+    const unheard = this.#mayBeOnBoth(standing, asker);
+    markUndecided(sandbox, isUndecided || unheard);
+    if (standing.kind === "guarded") hearOf(asker);
+    const may = this.#senders.claim(asker, bridges, found);
+    for (const address of may.senders) own(address, sandbox);
+    // What an earlier run knew of a sandbox counts until this one does.
+    if (quarantine !== "unread") this.#cut(sandbox, its, may.senders, quarantine !== "no");
+    const guarded = isGuarded ? indexNow().guardedAddressesOf(may.senders, bridges) : [];
+    if (standing.kind !== "unknown") this.#guardedEntries.put(sandbox, guarded);
+    const inForce = standing.kind !== "unknown" && this.#guards.put(sandbox, its, may, isGuarded);
+    this.#settle(sandbox, its, inForce && !isUndecided && !unheard ? standing.kind : "unknown");
+    return isUndecided ? { kind: "unknown" } : standing;
   }
 
-  /** What fails leaves its container without a way out, or cut off as it was. @returns whether it was done */
-  function attempt(whose: string, work: () => void): boolean {
-    try {
-      work();
-      return true;
-    } catch (error) {
-      options.onProblem(`${whose}: ${messageOf(error)}`);
-      return false;
-    }
+  gone(sandbox: string): void {
+    this.#guardedEntries.put(sandbox, []);
+    this.#cutOff.put(sandbox, []);
+    this.#strangeBridges.gone(sandbox);
+    this.#settling?.gone(sandbox);
+    this.#senders.gone(sandbox);
+    this.#ports.gone(sandbox);
   }
 
-  function forgetPorts(): void {
-    attempt("ports that are gone", () => table?.retain(ports.isPresent));
-    attempt("ports that are gone", () => settling?.retain());
+  lookNow(): void {
+    this.#ports.lookNow();
   }
 
-  function cutPorts(
-    sandbox: string,
-    { its, senders }: Pick<PortsAndSenders, "its" | "senders">,
-    cut: boolean,
-  ): void {
-    cutOff.put(sandbox, cut ? senders.map((address) => ({ address })) : []);
-    attempt(portsOf(sandbox), () => {
-      const bothWays = table !== undefined && its.map((port) => table?.cut(port, cut)).every((both) => both);
-      if (!bothWays) options.cutInside(sandbox, cut);
-    });
+  settlePorts(): void {
+    const { isComplete, nowMs } = this.#options;
+    if (this.#guards.areInForce) this.#settling ??= createSettling({ ports: this.#ports, isComplete, nowMs });
   }
 
-  function guardPorts(sandbox: string, { its, ...may }: PortsAndSenders, isGuarded: boolean): boolean {
-    return attempt(portsOf(sandbox), () => {
-      for (const port of its) {
-        if (isGuarded) guard(port, may);
-        else table?.open(port.index);
-      }
-    });
+  stayAwake(ms: number): void {
+    this.#settling?.stayAwake(ms);
   }
 
-  /** @returns whether all of it is in force */
-  function putGuards(sandbox: string, found: PortsAndSenders, isGuarded: boolean): boolean {
-    const bridges = found.its.flatMap(({ bridge }) => bridge ?? []);
-    guardedEntries.put(sandbox, isGuarded ? indexNow().guardedAddressesOf(found.senders, bridges) : []);
-    return guardPorts(sandbox, found, isGuarded);
+  stateOfPort(index: number): PortState {
+    return this.#settling?.stateOf(index) ?? "open";
+  }
+
+  retain(isLive: (sandbox: string) => boolean): void {
+    for (const entries of [this.#guardedEntries, this.#cutOff]) entries.retain(isLive);
+    this.#forgetPorts();
+  }
+
+  isCutOff(sandbox: string): boolean {
+    return this.#guards.isCutOff(sandbox, this.#ports.of(sandbox));
+  }
+
+  heal(): void {
+    this.#guards.heal();
+    this.#attempt("the host's bridges", () => this.#settling?.heal());
+  }
+
+  release(): void {
+    this.#settling?.close();
+    this.#settling = undefined;
+    this.#guards.release();
+  }
+
+  close(): void {
+    this.#settling?.close();
+    this.#guards.close();
+  }
+
+  #awaitsList(sandbox: string, strange: readonly string[]): boolean {
+    const { nowMs, listedAtMs } = this.#options;
+    return this.#strangeBridges.note(sandbox, strange, nowMs(), listedAtMs());
   }
 
   /** By its ports alone it is on no guarded network; what the engine has of it may tell of one that it has not joined yet. */
-  function mayBeOnBoth({ kind }: Standing, asker: Asker): boolean {
-    return settling !== undefined && kind === "open" && options.isUnheard(asker);
+  #mayBeOnBoth({ kind }: Standing, asker: Asker): boolean {
+    return this.#settling !== undefined && kind === "open" && this.#options.isUnheard(asker);
   }
 
-  function settle(sandbox: string, its: readonly Port[], state: PortState): void {
+  #cut(sandbox: string, its: readonly Port[], senders: readonly IpAddress[], cut: boolean): void {
+    this.#cutOff.put(sandbox, cut ? senders.map((address) => ({ address })) : []);
+    this.#guards.cut(sandbox, its, cut);
+  }
+
+  #settle(sandbox: string, its: readonly Port[], state: PortState): void {
     // One that is on no bridge yet has no guard either.
     const onBridges = its.filter(({ bridge }) => bridge !== undefined);
-    attempt(portsOf(sandbox), () => settling?.judged(sandbox, onBridges, state));
+    this.#attempt(portsOf(sandbox), () => this.#settling?.judged(sandbox, onBridges, state));
   }
 
-  function guard(port: Port, { senders, linkLocal }: Omit<PortsAndSenders, "its">): void {
-    if (port.bridge === undefined) return;
-    const network = indexNow().networkOn(port.bridge);
-    table?.guard(port, {
-      senders,
-      neighbourhood: network?.subnets ?? [],
-      linkLocal: linkLocal.get(port.bridge) ?? [],
-      linkLocalMay: network?.guarded === true ? "judged" : "discovery",
-    });
+  #forgetPorts(): void {
+    this.#guards.retain((index) => this.#ports.isPresent(index));
+    this.#attempt("ports that are gone", () => this.#settling?.retain());
   }
-
-  return {
-    appear: ports.appear,
-
-    enforce(sandbox, found) {
-      const addresses = [...new Set(found.addresses.map(({ address }) => address))];
-      const index = indexNow();
-      const unknownSandboxes = unknownSandboxesNow();
-      const its = ports.of(sandbox);
-      const bridges = its.flatMap(({ bridge }) => bridge ?? []);
-      const asker = options.meet(sandbox, addresses);
-      const strange = index.strangersAmong(bridges);
-      const known = bridges.filter((bridge) => !strange.includes(bridge));
-      const standing = index.standingOfSandbox(sandbox, addresses, known);
-      const quarantine = unknownSandboxes.quarantineOf(asker, standing.kind === "guarded");
-      const joins = standing.kind === "open" && unknownSandboxes.mayJoin(asker, index.networksOn(bridges));
-      const awaited = awaitsList(sandbox, strange) && standing.kind !== "guarded";
-      const undecided = quarantine === "maybe" || joins || awaited;
-      const unheard = mayBeOnBoth(standing, asker);
-      options.markUndecided(sandbox, undecided || unheard);
-      if (standing.kind === "guarded") options.hearOf(asker);
-      const senders = index.sendersOf(asker, bridges, (address) => isFree(asker, address));
-      for (const address of senders) options.own(address, sandbox);
-      const linkLocal = linkLocals.claim(sandbox, bridges, linkLocalBeside(senders, found));
-      // What an earlier run knew of a sandbox counts until this one does.
-      if (quarantine !== "unread") cutPorts(sandbox, { its, senders }, quarantine !== "no");
-      const isGuarded = standing.kind === "guarded" || joins;
-      const inForce =
-        standing.kind !== "unknown" && putGuards(sandbox, { its, senders, linkLocal }, isGuarded);
-      settle(sandbox, its, inForce && !undecided && !unheard ? standing.kind : "unknown");
-      return undecided ? { kind: "unknown" } : standing;
-    },
-
-    gone(sandbox) {
-      guardedEntries.put(sandbox, []);
-      cutOff.put(sandbox, []);
-      strangeSince.delete(sandbox);
-      settling?.gone(sandbox);
-      linkLocals.gone(sandbox);
-      ports.gone(sandbox);
-    },
-
-    lookNow: ports.lookNow,
-
-    settlePorts() {
-      const { isComplete, nowMs } = options;
-      if (table !== undefined) settling ??= createSettling({ ports, isComplete, nowMs });
-    },
-
-    stayAwake: (ms) => settling?.stayAwake(ms),
-
-    stateOfPort: (index) => settling?.stateOf(index) ?? "open",
-
-    retain(isLive) {
-      for (const entries of [guardedEntries, cutOff]) entries.retain(isLive);
-      forgetPorts();
-    },
-
-    isCutOff(sandbox) {
-      const its = ports.of(sandbox);
-      if (its.length === 0) return false;
-      return its.every(({ index }) => table?.isCut(index)) || options.isCutInside(sandbox);
-    },
-
-    heal() {
-      attempt("the host's ports", () => table?.heal());
-      attempt("the host's bridges", () => settling?.heal());
-    },
-
-    release() {
-      settling?.close();
-      settling = undefined;
-      table?.remove();
-      table?.close();
-      table = undefined;
-    },
-
-    close() {
-      settling?.close();
-      table?.close();
-    },
-  };
-}
-
-/** Those of interfaces by which it is known: an engine or a VPN inside of it makes others, with addresses of their own. */
-function linkLocalBeside(
-  senders: readonly IpAddress[],
-  { addresses, linkLocal }: SandboxAddresses,
-): IpAddress[] {
-  const known = new Set(
-    addresses.filter(({ address }) => senders.includes(address)).map(({ index }) => index),
-  );
-  return linkLocal.filter(({ index }) => known.has(index)).map(({ address }) => address);
-}
-
-function portsOf(sandbox: string): string {
-  return `the ports of sandbox ${sandbox}`;
 }

@@ -3,7 +3,7 @@
 
 import type { PortState } from "../../core/askers/unsettled.ts";
 import { openSettledPorts, type SettledPorts } from "../../edge/kernel/nftables/settled-ports.ts";
-import type { Port, Ports } from "../../edge/sandbox/ports.ts";
+import type { Port, Ports } from "../../edge/sandbox/ports/ports.ts";
 
 export interface SettlingOptions {
   readonly ports: Pick<Ports, "strangerAt" | "ownerOf" | "isPresent">;
@@ -72,7 +72,7 @@ export function createSettling({ ports, isComplete, nowMs }: SettlingOptions): S
     gone: (sandbox) => void states.delete(sandbox),
     retain() {
       for (const index of metAtMs.keys()) if (!ports.isPresent(index)) metAtMs.delete(index);
-      table.retain(ports.isPresent);
+      table.retain((index) => ports.isPresent(index));
     },
     heal: () => table.heal(),
     close: () => table.close(),

@@ -85,7 +85,7 @@ export class SandboxLayer {
       queueNumber: settings.queueNumber,
       readiness,
       lookNow: () => this.#lookNow(),
-      stateOf: this.#standings.stateOfPort,
+      stateOf: (port) => this.#standings.stateOfPort(port),
       onUnknown: engine.refresh,
       onProblem: telling.problem,
       nowMs: monotonicMs,
@@ -144,7 +144,7 @@ export class SandboxLayer {
     return createSandboxes({
       folder: this.#folder,
       readiness,
-      onAppear: this.#standings.appear,
+      onAppear: (sandbox, namespaceFd) => this.#standings.appear(sandbox, namespaceFd),
       enforce: (found, sandbox) => this.#standings.enforce(sandbox, found),
       isTold: (sandbox) => view.knowledge.isTold(sandbox),
       onQuery: ({ sandbox, ...question }, standing) => {

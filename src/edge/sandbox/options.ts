@@ -5,8 +5,8 @@ import type { LateCapture } from "../../core/askers/late-captures.ts";
 import type { IpAddress } from "../../core/model/address.ts";
 import type { Readiness } from "../kernel/readiness.ts";
 import type { SandboxAddresses } from "./addresses.ts";
-import type { Fate } from "./folder/watch.ts";
-import type { SandboxQuery } from "./lookups/questions.ts";
+import type { Fate } from "./folder/unseen-files.ts";
+import type { SandboxQuery } from "./lookups/query.ts";
 
 export interface SandboxesOptions {
   readonly folder: string;

@@ -46,7 +46,7 @@ export function createParts(options: SandboxesOptions): Parts {
     onProblem,
   });
   const listening = createListening({
-    onQuery: questions.receive,
+    onQuery: (sandbox, query) => questions.receive(sandbox, query),
     onChange: () => register.tell(),
     isLive,
     onProblem,

@@ -73,7 +73,7 @@ export function createSandboxes(options: SandboxesOptions): Sandboxes {
     return sandbox && work(sandbox);
   };
   return {
-    captureNow: watcher.lookNow,
+    captureNow: () => watcher.lookNow(),
     isComplete: () => register.isComplete,
     addressesOf: (name) => register.get(name)?.addresses,
     holdersOf: (address) => holders.of(address),

@@ -3,11 +3,11 @@
 import type { Transport } from "../../../core/dns/wire/message.ts";
 import { type Lasting, listenLasting } from "../../listener/lasting-listener.ts";
 import { listenTcp } from "../../listener/tcp.ts";
-import { type DnsClient, type DnsListener, type ListenAt, listenUdp } from "../../listener/udp.ts";
+import { type DnsHandler, type DnsListener, type ListenAt, listenUdp } from "../../listener/udp.ts";
 import { ConnectionPool } from "../../upstream/connection-pool.ts";
 import type { Sandbox } from "../sandbox.ts";
 import { reopenSandboxSocket } from "../sockets.ts";
-import type { SandboxQuery } from "./questions.ts";
+import type { SandboxQuery } from "./query.ts";
 
 export interface ListeningOptions {
   readonly onQuery: (sandbox: Sandbox, query: SandboxQuery) => void;
@@ -35,44 +35,18 @@ type Open = (at: ListenAt, onLost: (problem: string) => void) => Promise<DnsList
 export function createListening(options: ListeningOptions): Listening {
   /** All clients of a sandbox are one, from whichever address of its loopback they come. */
   const pool = new ConnectionPool(connectionsAtMost);
-  /** Why there is no listener in some, by name and transport. */
-  const unheard = { udp: new Map<string, string>(), tcp: new Map<string, string>() };
+  const lacking = new LackingListeners();
 
-  function handlerOf(sandbox: Sandbox, transport: Transport) {
-    return (
-      message: Uint8Array,
-      { isGone }: DnsClient,
-      reply: (answer: Uint8Array | undefined) => void,
-    ): void =>
-      options.onQuery(sandbox, {
-        message,
-        transport,
-        sandbox: sandbox.name,
-        arrivedAtMs: performance.now(),
-        isGone,
-        reply,
-      });
-  }
-
-  /** The first time at the socket that the sandbox was opened with. */
   function lasting(sandbox: Sandbox, transport: Transport, open: Open): Promise<Lasting> {
-    let fd: number | undefined = transport === "udp" ? sandbox.sockets.udpFd : sandbox.sockets.tcpFd;
     return listenLasting({
-      open: (onLost) => {
-        const at = {
-          fd: fd ?? reopenSandboxSocket(sandbox.namespaceFd, transport, sandbox.sockets),
-          family: 4,
-        } as const;
-        fd = undefined;
-        return open(at, onLost);
-      },
+      open: opener(sandbox, transport, open),
       onOpen: () => {
-        if (unheard[transport].delete(sandbox.name)) options.onChange();
+        if (lacking.delete(sandbox.name, transport)) options.onChange();
       },
       onProblem: (problem) => {
         options.onProblem(`sandbox ${sandbox.name}: ${problem}`);
         if (!options.isLive(sandbox)) return;
-        unheard[transport].set(sandbox.name, problem);
+        lacking.set(sandbox.name, transport, problem);
         options.onChange();
       },
     });
@@ -80,20 +54,71 @@ export function createListening(options: ListeningOptions): Listening {
 
   return {
     listen(sandbox) {
+      const { onQuery } = options;
       const onProblem = (problem: string): void => options.onProblem(`sandbox ${sandbox.name}: ${problem}`);
       const owned = { pool, ownerOf: () => sandbox.name, onProblem };
       return Promise.all([
         lasting(sandbox, "udp", (at, onLost) =>
-          listenUdp(at, handlerOf(sandbox, "udp"), { onProblem, onLost }),
+          listenUdp(at, handlerOf(sandbox, "udp", onQuery), { onProblem, onLost }),
         ),
         lasting(sandbox, "tcp", (at, onLost) =>
-          listenTcp(at, handlerOf(sandbox, "tcp"), {}, { ...owned, onLost }),
+          listenTcp(at, handlerOf(sandbox, "tcp", onQuery), {}, { ...owned, onLost }),
         ),
       ]);
     },
-    forget(name) {
-      for (const each of Object.values(unheard)) each.delete(name);
-    },
-    lacking: () => Object.values(unheard).flatMap((each) => [...each]),
+    forget: (name) => lacking.forget(name),
+    lacking: () => lacking.entries(),
   };
+}
+
+/** Why there is no listener in some sandboxes. */
+class LackingListeners {
+  /** By name of the sandbox. */
+  readonly #why = { udp: new Map<string, string>(), tcp: new Map<string, string>() };
+
+  set(name: string, transport: Transport, why: string): void {
+    this.#why[transport].set(name, why);
+  }
+
+  /** @returns whether it was lacking */
+  delete(name: string, transport: Transport): boolean {
+    return this.#why[transport].delete(name);
+  }
+
+  forget(name: string): void {
+    for (const each of Object.values(this.#why)) each.delete(name);
+  }
+
+  entries(): readonly (readonly [name: string, why: string])[] {
+    return Object.values(this.#why).flatMap((each) => [...each]);
+  }
+}
+
+/** Opens the first time at the socket that the sandbox was opened with, and at a new one from then on. */
+function opener(
+  sandbox: Sandbox,
+  transport: Transport,
+  open: Open,
+): (onLost: (problem: string) => void) => Promise<DnsListener> {
+  let fd: number | undefined = transport === "udp" ? sandbox.sockets.udpFd : sandbox.sockets.tcpFd;
+  return (onLost) => {
+    const at = {
+      fd: fd ?? reopenSandboxSocket(sandbox.namespaceFd, transport, sandbox.sockets),
+      family: 4,
+    } as const;
+    fd = undefined;
+    return open(at, onLost);
+  };
+}
+
+function handlerOf(sandbox: Sandbox, transport: Transport, onQuery: ListeningOptions["onQuery"]): DnsHandler {
+  return (message, { isGone }, reply) =>
+    onQuery(sandbox, {
+      message,
+      transport,
+      sandbox: sandbox.name,
+      arrivedAtMs: performance.now(),
+      isGone,
+      reply,
+    });
 }

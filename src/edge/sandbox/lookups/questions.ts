@@ -2,22 +2,12 @@
 // the sandbox is guarded, or pass it on to the engine's resolver if it is open.
 
 import type { Standing } from "../../../core/askers/index-of-askers.ts";
-import { contain, contained } from "../../../core/contain.ts";
-import type { Transport } from "../../../core/dns/wire/message.ts";
+import { contain } from "../../../core/contain.ts";
 import { DockerwallError, messageOf } from "../../../errors.ts";
 import type { Sandbox } from "../sandbox.ts";
+import type { SandboxQuery } from "./query.ts";
 import { askInSandbox } from "./relay.ts";
-
-export interface SandboxQuery {
-  readonly message: Uint8Array;
-  readonly transport: Transport;
-  /** File name of the sandbox. */
-  readonly sandbox: string;
-  /** By performance.now(). */
-  readonly arrivedAtMs: number;
-  readonly isGone: (() => boolean) | undefined;
-  readonly reply: (answer: Uint8Array | undefined) => void;
-}
+import { WaitingQuestions } from "./waiting.ts";
 
 export interface QuestionsOptions {
   /** A question of a guarded container. */
@@ -38,114 +28,112 @@ export interface Questions {
   forget(sandbox: Sandbox): void;
 }
 
-/** How long a question waits for its asker to be classified; Docker's own resolver gives up after 4 s. */
-const classifyWithinMs = 3_500;
-const maxWaiting = 256;
+/** Questions of one sandbox that are with the engine's resolver at a time. */
 const maxRelayed = 32;
 
 /** Of one sandbox. */
 interface Asked {
-  readonly waiting: SandboxQuery[];
+  readonly waiting: WaitingQuestions;
   /** Questions that are with the engine's resolver now. */
   relayed: number;
 }
 
 export function createQuestions(options: QuestionsOptions): Questions {
-  const bySandbox = new WeakMap<Sandbox, Asked>();
+  return new SandboxQuestions(options);
+}
 
-  function askedIn(sandbox: Sandbox): Asked {
-    const known = bySandbox.get(sandbox);
+class SandboxQuestions implements Questions {
+  readonly #options: QuestionsOptions;
+  readonly #bySandbox = new WeakMap<Sandbox, Asked>();
+
+  constructor(options: QuestionsOptions) {
+    this.#options = options;
+  }
+
+  receive(sandbox: Sandbox, query: SandboxQuery): void {
+    if (sandbox.standing.kind === "unknown") this.#wait(sandbox, query);
+    else this.#dispatch(sandbox, query);
+  }
+
+  settle(sandbox: Sandbox): void {
+    for (const query of this.#askedIn(sandbox).waiting.take()) {
+      contain(
+        () => this.#dispatch(sandbox, query),
+        (error) => {
+          this.#tell(query, error);
+          this.#fail(query);
+        },
+      );
+    }
+  }
+
+  forget(sandbox: Sandbox): void {
+    this.#bySandbox.delete(sandbox);
+  }
+
+  #askedIn(sandbox: Sandbox): Asked {
+    const known = this.#bySandbox.get(sandbox);
     if (known !== undefined) return known;
-    const asked: Asked = { waiting: [], relayed: 0 };
-    bySandbox.set(sandbox, asked);
+    const waiting = new WaitingQuestions({
+      onExpire: (query) => this.#fail(query),
+      onFailure: (query, error) => this.#tell(query, error),
+    });
+    const asked: Asked = { waiting, relayed: 0 };
+    this.#bySandbox.set(sandbox, asked);
     return asked;
   }
 
-  function told(query: SandboxQuery, error: unknown): void {
-    options.onProblem(`sandbox ${query.sandbox}: ${messageOf(error)}`);
+  #wait(sandbox: Sandbox, query: SandboxQuery): void {
+    if (this.#askedIn(sandbox).waiting.add(query)) this.#options.onUnknown();
+    else this.#fail(query);
   }
 
-  /** Answers with a failure; where that fails too, with silence. */
-  function fail(query: SandboxQuery): void {
-    contain(
-      () => options.onStranger(query),
-      (error) => {
-        query.reply(undefined);
-        told(query, error);
-      },
-    );
-  }
-
-  function wait(sandbox: Sandbox, query: SandboxQuery): void {
-    const { waiting } = askedIn(sandbox);
-    if (waiting.length >= maxWaiting) {
-      fail(query);
-      return;
-    }
-    waiting.push(query);
-    const expire = (): void => {
-      const index = waiting.indexOf(query);
-      if (index < 0) return;
-      waiting.splice(index, 1);
-      fail(query);
-    };
-    setTimeout(
-      contained(expire, (error) => told(query, error)),
-      classifyWithinMs,
-    );
-    options.onUnknown();
-  }
-
-  /** Our sockets stay in a released sandbox, where its container could flood them: only so many at a time. */
-  function relay(sandbox: Sandbox, query: SandboxQuery): void {
-    const asked = askedIn(sandbox);
-    if (asked.relayed >= maxRelayed) {
-      fail(query);
-      return;
-    }
-    // The engine's resolver is behind the capture as long as that stands.
-    options.release(sandbox);
-    asked.relayed += 1;
-    const relayed = askInSandbox(sandbox.namespaceFd, query.message)
-      .then(query.reply, () => fail(query))
-      .finally(() => {
-        asked.relayed -= 1;
-      });
-    contain(
-      () => relayed,
-      (error) => told(query, error),
-    );
-  }
-
-  function dispatch(sandbox: Sandbox, query: SandboxQuery): void {
+  #dispatch(sandbox: Sandbox, query: SandboxQuery): void {
     switch (sandbox.standing.kind) {
       case "guarded":
-        options.onQuery(query, () => sandbox.standing);
+        this.#options.onQuery(query, () => sandbox.standing);
         break;
       case "open":
-        relay(sandbox, query);
+        this.#relay(sandbox, query);
         break;
       case "unknown":
         throw new DockerwallError("INTERNAL", "a question was dispatched before its sandbox was classified");
     }
   }
 
-  return {
-    receive(sandbox, query) {
-      if (sandbox.standing.kind === "unknown") wait(sandbox, query);
-      else dispatch(sandbox, query);
-    },
-    settle(sandbox) {
-      for (const query of askedIn(sandbox).waiting.splice(0)) {
-        contain(
-          () => dispatch(sandbox, query),
-          (error) => {
-            told(query, error);
-            fail(query);
-          },
-        );
-      }
-    },
-    forget: (sandbox) => void bySandbox.delete(sandbox),
-  };
+  /** Our sockets stay in a released sandbox, where its container could flood them: only so many at a time. */
+  #relay(sandbox: Sandbox, query: SandboxQuery): void {
+    const asked = this.#askedIn(sandbox);
+    if (asked.relayed >= maxRelayed) {
+      this.#fail(query);
+      return;
+    }
+    // The engine's resolver is behind the capture as long as that stands.
+    this.#options.release(sandbox);
+    asked.relayed += 1;
+    const relayed = askInSandbox(sandbox.namespaceFd, query.message)
+      .then(query.reply, () => this.#fail(query))
+      .finally(() => {
+        asked.relayed -= 1;
+      });
+    contain(
+      () => relayed,
+      (error) => this.#tell(query, error),
+    );
+  }
+
+  /** Answers with a failure; where that fails too, with silence. */
+  #fail(query: SandboxQuery): void {
+    contain(
+      () => this.#options.onStranger(query),
+      (error) => {
+        query.reply(undefined);
+        this.#tell(query, error);
+      },
+    );
+  }
+
+  #tell(query: SandboxQuery, error: unknown): void {
+    this.#options.onProblem(`sandbox ${query.sandbox}: ${messageOf(error)}`);
+  }
 }

@@ -1,0 +1,45 @@
+// What is decided about a sandbox, by what is known of it and by the bridges that its ports are on.
+
+import type { IpAddress } from "../model/address.ts";
+import type { AskerIndex, Standing } from "./index-of-askers.ts";
+import type { Asker } from "./knowledge.ts";
+import type { UnknownSandboxes } from "./unknown-sandboxes.ts";
+
+export interface Evidence {
+  readonly index: Pick<AskerIndex, "standingOfSandbox" | "networksOn">;
+  readonly unknownSandboxes: Pick<UnknownSandboxes, "quarantineOf" | "mayJoin">;
+  readonly asker: Asker & { readonly sandbox: string };
+  readonly addresses: readonly IpAddress[];
+  /** Those that its ports are on. */
+  readonly bridges: readonly string[];
+  /** Those among them that the engine has not told of. */
+  readonly strange: readonly string[];
+  /** Whether the engine may still tell of one of them. */
+  readonly awaitsList: boolean;
+}
+
+export interface Judgement {
+  /** By the bridges that are known. */
+  readonly standing: Standing;
+  /** Whether it is to be cut off; "maybe" closes, and "unread" leaves it as an earlier run did. */
+  readonly quarantine: "yes" | "no" | "maybe" | "unread";
+  /** Whether its addresses and ports are guarded: one that may be about to join a guarded network is, too. */
+  readonly isGuarded: boolean;
+  /** Whether it is to be judged again before anybody may go by its standing. */
+  readonly isUndecided: boolean;
+}
+
+export function judgeSandbox(evidence: Evidence): Judgement {
+  const { index, unknownSandboxes, asker, addresses, bridges, strange, awaitsList } = evidence;
+  const known = bridges.filter((bridge) => !strange.includes(bridge));
+  const standing = index.standingOfSandbox(asker.sandbox, addresses, known);
+  const onGuarded = standing.kind === "guarded";
+  const quarantine = unknownSandboxes.quarantineOf(asker, onGuarded);
+  const joins = standing.kind === "open" && unknownSandboxes.mayJoin(asker, index.networksOn(bridges));
+  return {
+    standing,
+    quarantine,
+    isGuarded: onGuarded || joins,
+    isUndecided: quarantine === "maybe" || joins || (awaitsList && !onGuarded),
+  };
+}

@@ -1,0 +1,24 @@
+// What is tried for one sandbox, or for all ports. What fails leaves its container without a way out, or cut off as it
+// was, and is told.
+
+import { messageOf } from "../../errors.ts";
+
+/** @returns whether it was done */
+export type Attempt = (whose: string, work: () => void) => boolean;
+
+export function createAttempt(onProblem: (problem: string) => void): Attempt {
+  return (whose, work) => {
+    try {
+      work();
+      return true;
+    } catch (error) {
+      onProblem(`${whose}: ${messageOf(error)}`);
+      return false;
+    }
+  };
+}
+
+/** As a problem names them. */
+export function portsOf(sandbox: string): string {
+  return `the ports of sandbox ${sandbox}`;
+}

@@ -1,0 +1,159 @@
+// Which ports of the host belong to which sandbox. A port is the host's end of the pair of interfaces that an engine
+// makes for a container. We find it by the namespace of its other end, and it stays its sandbox's for as long as it
+// exists: with enough rights a container can move its end to another namespace of its own making.
+
+import { contained } from "../../../core/contain.ts";
+import { messageOf } from "../../../errors.ts";
+import { type LinkWatch, watchLinks } from "../../kernel/netlink/link-watch.ts";
+import type { Link } from "../../kernel/netlink/links.ts";
+import type { Readiness } from "../../kernel/readiness.ts";
+import { PortChanges } from "./changes.ts";
+import { SandboxNamespaces } from "./namespaces.ts";
+import { PortOwners } from "./owners.ts";
+
+export interface Port {
+  readonly index: number;
+  readonly name: string;
+  /** Name of the bridge that it is on; undefined for one on none. */
+  readonly bridge: string | undefined;
+}
+
+export interface PortsOptions {
+  readonly readiness: Readiness;
+  /** What of() says of a sandbox may have changed. */
+  readonly onChange: (sandbox: string) => void;
+  /** Ports are no more. */
+  readonly onGone: () => void;
+  readonly onProblem: (problem: string) => void;
+}
+
+export interface Ports {
+  /** To be told before it is asked about. @param namespaceFd stays open until gone() */
+  appear(sandbox: string, namespaceFd: number): void;
+  /** Its ports stay its own until they are gone. */
+  gone(sandbox: string): void;
+  /** The ports of a sandbox, as the kernel has them now. */
+  of(sandbox: string): readonly Port[];
+  /** Tells of what has changed by now before it returns. */
+  lookNow(): void;
+  isPresent(index: number): boolean;
+  /** Whose a port is; undefined for one that is no sandbox's, as far as is known. */
+  ownerOf(index: number): string | undefined;
+  /** One that is no sandbox's, as it was at the last look; undefined when there is none. */
+  strangerAt(index: number): Stranger | undefined;
+  close(): void;
+}
+
+export interface Stranger {
+  /** Where what is sent by it comes from: another namespace, our own, or no other end of a pair. */
+  readonly leads: "elsewhere" | "here" | "nowhere";
+}
+
+export function openPorts(options: PortsOptions): Ports {
+  return new KernelPorts(options);
+}
+
+class KernelPorts implements Ports {
+  readonly #watch: LinkWatch;
+  readonly #namespaces: SandboxNamespaces;
+  readonly #owners: PortOwners;
+  readonly #changes: PortChanges;
+
+  constructor({ readiness, onChange, onGone, onProblem }: PortsOptions) {
+    const onFailure = (error: unknown): void => onProblem(`the ports of the host: ${messageOf(error)}`);
+    // What could not be taken in now is taken in with the next look.
+    const onEvent = contained(() => this.#takeIn(), onFailure);
+    const watch = watchLinks({ readiness, onEvent });
+    const namespaces = new SandboxNamespaces((fd) => watch.namespaceId(fd));
+    const onChangeOfLive = (sandbox: string): void => {
+      if (namespaces.has(sandbox)) onChange(sandbox);
+    };
+    this.#watch = watch;
+    this.#namespaces = namespaces;
+    this.#owners = new PortOwners((id) => namespaces.sandboxIn(id));
+    this.#changes = new PortChanges({ onChange: onChangeOfLive, onGone, onFailure });
+    for (const link of watch.links.values()) this.#place(link);
+  }
+
+  appear(sandbox: string, namespaceFd: number): void {
+    const id = this.#namespaces.add(sandbox, namespaceFd);
+    if (id === undefined) return;
+    for (const index of this.#owners.strangers()) {
+      const link = this.#watch.links.get(index);
+      if (link?.peerNamespace === id) this.#place(link);
+    }
+  }
+
+  gone(sandbox: string): void {
+    this.#namespaces.remove(sandbox);
+  }
+
+  of(sandbox: string): readonly Port[] {
+    this.#takeIn();
+    // Of an end that moves the kernel tells, but older ones not whereto.
+    if (this.#owners.portsOf(sandbox).length === 0) this.#askForStrangers();
+    this.#changes.tellLater();
+    const { links } = this.#watch;
+    return this.#owners.portsOf(sandbox).flatMap((index) => {
+      const link = links.get(index);
+      if (link === undefined) return [];
+      const bridge = link.master === undefined ? undefined : links.get(link.master)?.name;
+      return { index, name: link.name, bridge };
+    });
+  }
+
+  lookNow(): void {
+    this.#takeIn();
+    this.#askForStrangers();
+    this.#changes.tellNow();
+  }
+
+  isPresent(index: number): boolean {
+    return this.#watch.links.has(index);
+  }
+
+  ownerOf(index: number): string | undefined {
+    return this.#owners.ownerOf(index);
+  }
+
+  strangerAt(index: number): Stranger | undefined {
+    const link = this.#watch.links.get(index);
+    if (link === undefined || this.#owners.ownerOf(index) !== undefined) return undefined;
+    if (link.kind !== "veth") return { leads: "nowhere" };
+    return { leads: link.peerNamespace === undefined ? "here" : "elsewhere" };
+  }
+
+  close(): void {
+    this.#watch.close();
+  }
+
+  #takeIn(): void {
+    const { changed, gone } = this.#watch.look();
+    for (const index of gone) this.#remove(index);
+    for (const link of changed) this.#place(link);
+    this.#changes.tellLater();
+  }
+
+  /** Looks again for those whose other end was not yet in its sandbox when the kernel told of them. */
+  #askForStrangers(): void {
+    for (const index of this.#owners.strangers()) {
+      const before = this.#watch.links.get(index);
+      if (before === undefined) this.#owners.forgetStranger(index);
+      else if (before.peerNamespace === undefined && before.master !== undefined) {
+        const link = this.#watch.ask(index);
+        if (link?.peerNamespace !== undefined) this.#place(link);
+      }
+    }
+  }
+
+  #place(link: Link): void {
+    const owner = this.#owners.place(link);
+    if (owner !== undefined) this.#changes.touch(owner);
+  }
+
+  #remove(index: number): void {
+    const { wasPort, owner } = this.#owners.remove(index);
+    if (wasPort) this.#changes.lose();
+    if (owner !== undefined) this.#changes.touch(owner);
+  }
+}
