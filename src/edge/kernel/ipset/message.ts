@@ -4,7 +4,7 @@
 import type { SetSpec, SetType } from "../../../core/firewall/sets.ts";
 import type { IpAddress, Prefix } from "../../../core/model/address.ts";
 import { AF_INET, AF_INET6 } from "../libc.ts";
-import { NLA_F_NET_BYTEORDER } from "../netlink/message.ts";
+import { NLA_F_NET_BYTEORDER, NLM_F_ACK, NLM_F_REQUEST } from "../netlink/message.ts";
 import type { NetlinkWriter } from "../netlink/writer.ts";
 
 const NFNL_SUBSYS_IPSET = 6;
@@ -19,6 +19,9 @@ export const commands = {
   header: 12,
   type: 13,
 } as const;
+
+/** Flags of a command that the kernel says was carried out. */
+export const ACKNOWLEDGED = NLM_F_REQUEST | NLM_F_ACK;
 
 /** Attributes of a command. */
 export const attributes = {

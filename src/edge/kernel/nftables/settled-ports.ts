@@ -10,31 +10,13 @@
 // The table goes away with the daemon, so that no packet gets a mark that nothing removes. Kernels before 5.12 do not
 // remove it when the daemon is killed: there it stops marking when the daemon has long not said that it is awake.
 
-import { bridgeTable, portPrefix, unsettledMark } from "../../../core/firewall/names.ts";
+import { bridgeTable } from "../../../core/firewall/names.ts";
 import { messageOf } from "../../../errors.ts";
-import { hostBytes } from "../netlink/message.ts";
-import { isMissing, NETLINK_NETFILTER, NetlinkError, openNetlink } from "../netlink/socket.ts";
+import { NETLINK_NETFILTER, openNetlink } from "../netlink/socket.ts";
 import { withNewNamespace } from "../netns.ts";
-import {
-  frameProtocolIn,
-  inputInterfaceIn,
-  inputNameBegins,
-  setMarkToInput,
-  verdict,
-} from "./expressions.ts";
-import { writeAddElements, writeDeleteElements, writeFlushSet, writeNewSet } from "./sets.ts";
-import { isTableThere, removeTables } from "./tables.ts";
-import { tableFlags, writeBatch, writeNewChain, writeNewRule, writeNewTable } from "./write.ts";
-
-/** Of the message that makes the table, in a batch. */
-const tableIndex = 1;
-/** Before br_netfilter (0) and the rules of ebtables. */
-const FIRST = -300;
-const SETTLED = "settled";
-const AWAKE = "awake";
-const MARK = "mark";
-const protocols = [Uint8Array.of(0x08, 0x00), Uint8Array.of(0x86, 0xdd)];
-const what = "the table of the host's bridges";
+import { BridgeTable, bridgeTableText } from "./bridge-table.ts";
+import { removeTables } from "./tables.ts";
+import { tableFlags } from "./write.ts";
 
 export interface SettledPorts {
   /** In force on return. */
@@ -57,76 +39,21 @@ export interface SettledPorts {
  * @param keeping whether the kernel is to keep others from it, where it can
  */
 export function openSettledPorts(keeping: "ours" | "anybody's" = "ours"): SettledPorts {
-  const socket = openNetlink(NETLINK_NETFILTER, what);
-  const { writer } = socket;
   const settled = new Set<number>();
-  let flags: number = keeping === "ours" ? tableFlags.owned : tableFlags.none;
-
-  function write(content: () => void): void {
-    writeBatch(writer.reset(), content);
-    socket.request(what);
-  }
-
-  function make(): void {
-    removeTables(socket, [bridgeTable], what);
-    const attempt = (): void =>
-      write(() => {
-        writeNewTable(writer, bridgeTable, flags);
-        writeContent();
-      });
-    try {
-      attempt();
-    } catch (error) {
-      // Before Linux 5.12.
-      if (flags === tableFlags.none || !(error instanceof NetlinkError) || error.index !== tableIndex)
-        throw error;
-      flags = tableFlags.none;
-      attempt();
-    }
-  }
-
-  function writeContent(): void {
-    writeNewSet(writer, { table: bridgeTable, name: SETTLED, type: "iface_index", timeout: false }, 1);
-    writeNewSet(writer, { table: bridgeTable, name: AWAKE, type: "ether_type", timeout: true }, 2);
-    writeNewChain(writer, {
-      table: bridgeTable,
-      name: MARK,
-      type: "filter",
-      hook: "prerouting",
-      priority: FIRST,
-    });
-    writeNewRule(writer, bridgeTable, MARK, [inputInterfaceIn(SETTLED), verdict("accept")]);
-    writeNewRule(writer, bridgeTable, MARK, [
-      frameProtocolIn(AWAKE),
-      inputNameBegins(portPrefix),
-      setMarkToInput(unsettledMark),
-    ]);
-    if (settled.size > 0) writeAddElements(writer, elementsOf([...settled]));
-  }
-
-  /** Where somebody has taken it away it is made anew, with all that is settled now. */
-  function insist(content: () => void): void {
-    try {
-      write(content);
-    } catch (error) {
-      if (!isMissing(error)) throw error;
-      make();
-    }
-  }
+  const table = new BridgeTable(keeping === "ours" ? tableFlags.owned : tableFlags.none, () => [...settled]);
 
   function unsettle(indexes: readonly number[]): void {
     const there = indexes.filter((index) => settled.delete(index));
-    if (there.length > 0) insist(() => writeDeleteElements(writer, elementsOf(there)));
+    if (there.length > 0) table.unsettle(there);
   }
 
-  make();
   return {
     settle(indexes) {
       const fresh = indexes.filter((index) => !settled.has(index));
       if (fresh.length === 0) return;
       for (const index of fresh) settled.add(index);
       try {
-        insist(() => writeAddElements(writer, elementsOf(fresh)));
+        table.settle(fresh);
       } catch (error) {
         for (const index of fresh) settled.delete(index);
         throw error;
@@ -135,33 +62,17 @@ export function openSettledPorts(keeping: "ours" | "anybody's" = "ours"): Settle
     unsettle,
     has: (index) => settled.has(index),
     retain: (isPresent) => unsettle([...settled].filter((index) => !isPresent(index))),
-    stayAwake(ms) {
-      const renew = (): void => {
-        // What is there already would keep its time.
-        writeFlushSet(writer, bridgeTable, AWAKE);
-        writeAddElements(writer, { table: bridgeTable, set: AWAKE, keys: protocols, timeoutMs: ms });
-      };
-      insist(renew);
-    },
-    heal() {
-      if (flags === tableFlags.none && !isTableThere(socket, bridgeTable, what)) make();
-    },
-    close() {
-      removeTables(socket, [bridgeTable], what);
-      socket.close();
-    },
+    stayAwake: (ms) => table.stayAwake(ms),
+    heal: () => table.heal(),
+    close: () => table.close(),
   };
-}
-
-function elementsOf(indexes: readonly number[]): Parameters<typeof writeAddElements>[1] {
-  return { table: bridgeTable, set: SETTLED, keys: indexes.map(hostBytes) };
 }
 
 /** Takes the table away; none there is no error. */
 export function removeSettledPorts(): void {
-  const socket = openNetlink(NETLINK_NETFILTER, what);
+  const socket = openNetlink(NETLINK_NETFILTER, bridgeTableText);
   try {
-    removeTables(socket, [bridgeTable], what);
+    removeTables(socket, [bridgeTable], bridgeTableText);
   } finally {
     socket.closeLater();
   }

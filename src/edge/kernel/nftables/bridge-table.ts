@@ -1,0 +1,130 @@
+// Our nft table for the host's bridges, as a whole: it is made with all that is to be in it, and made anew where somebody
+// has taken it away.
+
+import { bridgeTable, portPrefix, unsettledMark } from "../../../core/firewall/names.ts";
+import { hostBytes } from "../netlink/message.ts";
+import { isMissing, NETLINK_NETFILTER, NetlinkError, openNetlink } from "../netlink/socket.ts";
+import type { NetlinkWriter } from "../netlink/writer.ts";
+import {
+  frameProtocolIn,
+  inputInterfaceIn,
+  inputNameBegins,
+  setMarkToInput,
+  verdict,
+} from "./expressions.ts";
+import { writeAddElements, writeDeleteElements, writeFlushSet, writeNewSet } from "./sets.ts";
+import { isTableThere, removeTables } from "./tables.ts";
+import { tableFlags, writeBatch, writeNewChain, writeNewRule, writeNewTable } from "./write.ts";
+
+/** Of the message that makes the table, in a batch. */
+const tableIndex = 1;
+/** Before br_netfilter (0) and the rules of ebtables. */
+const FIRST = -300;
+const SETTLED = "settled";
+const AWAKE = "awake";
+const MARK = "mark";
+const protocols = [Uint8Array.of(0x08, 0x00), Uint8Array.of(0x86, 0xdd)];
+/** What a failure is about. */
+export const bridgeTableText = "the table of the host's bridges";
+
+export class BridgeTable {
+  readonly #socket = openNetlink(NETLINK_NETFILTER, bridgeTableText);
+  readonly #settledNow: () => readonly number[];
+  #flags: number;
+
+  /**
+   * Makes the table in the namespace of the calling thread, in place of what an earlier run left there.
+   * @param flags of the table; none where the kernel has no such flags
+   * @param settledNow the ports that are to be settled in a table that is made anew
+   */
+  constructor(flags: number, settledNow: () => readonly number[]) {
+    this.#flags = flags;
+    this.#settledNow = settledNow;
+    this.#make();
+  }
+
+  settle(indexes: readonly number[]): void {
+    this.#insist((writer) => writeAddElements(writer, elementsOf(indexes)));
+  }
+
+  unsettle(indexes: readonly number[]): void {
+    this.#insist((writer) => writeDeleteElements(writer, elementsOf(indexes)));
+  }
+
+  stayAwake(ms: number): void {
+    this.#insist((writer) => {
+      // What is there already would keep its time.
+      writeFlushSet(writer, bridgeTable, AWAKE);
+      writeAddElements(writer, { table: bridgeTable, set: AWAKE, keys: protocols, timeoutMs: ms });
+    });
+  }
+
+  /** Puts back what somebody took away; nothing to do where the kernel keeps it from them. */
+  heal(): void {
+    if (this.#flags === tableFlags.none && !isTableThere(this.#socket, bridgeTable, bridgeTableText))
+      this.#make();
+  }
+
+  /** Takes the table away. */
+  close(): void {
+    removeTables(this.#socket, [bridgeTable], bridgeTableText);
+    this.#socket.close();
+  }
+
+  /** Where somebody has taken it away it is made anew, with all that is settled now. */
+  #insist(content: (writer: NetlinkWriter) => void): void {
+    try {
+      this.#write(content);
+    } catch (error) {
+      if (!isMissing(error)) throw error;
+      this.#make();
+    }
+  }
+
+  #make(): void {
+    removeTables(this.#socket, [bridgeTable], bridgeTableText);
+    const attempt = (): void =>
+      this.#write((writer) => {
+        writeNewTable(writer, bridgeTable, this.#flags);
+        writeContent(writer, this.#settledNow());
+      });
+    try {
+      attempt();
+    } catch (error) {
+      // Before Linux 5.12.
+      if (this.#flags === tableFlags.none || !(error instanceof NetlinkError) || error.index !== tableIndex)
+        throw error;
+      this.#flags = tableFlags.none;
+      attempt();
+    }
+  }
+
+  #write(content: (writer: NetlinkWriter) => void): void {
+    const { writer } = this.#socket;
+    writeBatch(writer.reset(), () => content(writer));
+    this.#socket.request(bridgeTableText);
+  }
+}
+
+function writeContent(writer: NetlinkWriter, settled: readonly number[]): void {
+  writeNewSet(writer, { table: bridgeTable, name: SETTLED, type: "iface_index", timeout: false }, 1);
+  writeNewSet(writer, { table: bridgeTable, name: AWAKE, type: "ether_type", timeout: true }, 2);
+  writeNewChain(writer, {
+    table: bridgeTable,
+    name: MARK,
+    type: "filter",
+    hook: "prerouting",
+    priority: FIRST,
+  });
+  writeNewRule(writer, bridgeTable, MARK, [inputInterfaceIn(SETTLED), verdict("accept")]);
+  writeNewRule(writer, bridgeTable, MARK, [
+    frameProtocolIn(AWAKE),
+    inputNameBegins(portPrefix),
+    setMarkToInput(unsettledMark),
+  ]);
+  if (settled.length > 0) writeAddElements(writer, elementsOf(settled));
+}
+
+function elementsOf(indexes: readonly number[]): Parameters<typeof writeAddElements>[1] {
+  return { table: bridgeTable, set: SETTLED, keys: indexes.map(hostBytes) };
+}
