@@ -2,7 +2,8 @@ import assert from "node:assert/strict";
 import { createSocket } from "node:dgram";
 import { once } from "node:events";
 import { after, beforeEach, test } from "node:test";
-import { type Conntrack, type Flow, openConntrack } from "../../src/edge/kernel/flows/conntrack.ts";
+import { type Conntrack, openConntrack } from "../../src/edge/kernel/flows/conntrack.ts";
+import type { Flow } from "../../src/edge/kernel/flows/flow-message.ts";
 import { enterNamespaces, run } from "../support/namespace.ts";
 
 enterNamespaces(import.meta.url);

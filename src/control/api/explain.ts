@@ -9,7 +9,7 @@ import type { ExplainRequest } from "../../core/model/control-api.ts";
 import type { Explanation } from "../../core/model/explanation.ts";
 import type { ExplainReport } from "../../core/model/report.ts";
 import { type ExplainTarget, parseTarget } from "../../core/policy/target.ts";
-import type { Flow } from "../../edge/kernel/flows/conntrack.ts";
+import type { Flow } from "../../edge/kernel/flows/flow-message.ts";
 import type { KernelSets } from "../../edge/kernel/ipset/kernel-sets.ts";
 import { DockerwallError } from "../../errors.ts";
 import { findContainer } from "./find-container.ts";

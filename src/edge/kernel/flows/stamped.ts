@@ -4,7 +4,8 @@
 import { connectionMark } from "../../../core/firewall/names.ts";
 import { type Family, familyOf, type IpAddress } from "../../../core/model/address.ts";
 import { portProtocols } from "../../../core/model/service.ts";
-import { type Conntrack, type Flow, openConntrack } from "./conntrack.ts";
+import { type Conntrack, openConntrack } from "./conntrack.ts";
+import type { Flow } from "./flow-message.ts";
 
 /**
  * Takes our stamp from every flow that began at one of these addresses; the next packet of each is judged anew.

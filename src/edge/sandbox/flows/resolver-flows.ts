@@ -2,7 +2,8 @@
 // question: past us, even after a capture. A sandbox that was in use before must forget those flows; in a sandbox
 // captured in time there are none.
 
-import { type Conntrack, type Flow, openConntrack } from "../../kernel/flows/conntrack.ts";
+import { type Conntrack, openConntrack } from "../../kernel/flows/conntrack.ts";
+import type { Flow } from "../../kernel/flows/flow-message.ts";
 import { resolverAddress } from "../sockets.ts";
 
 /** Where our sockets listen in a sandbox. */

@@ -1,0 +1,132 @@
+// The messages of the kernel's connection tracking.
+// @see include/uapi/linux/netfilter/nfnetlink_conntrack.h, net/netfilter/nf_conntrack_netlink.c
+
+import { addressBytes, addressFromBytes, type Family, type IpAddress } from "../../../core/model/address.ts";
+import { AF_INET, AF_INET6 } from "../libc.ts";
+import {
+  eachAttribute,
+  hostBytes,
+  type NetlinkMessage,
+  NLA_F_NESTED,
+  NLM_F_REQUEST,
+  readBytes,
+} from "../netlink/message.ts";
+import type { NetlinkWriter } from "../netlink/writer.ts";
+
+const NFNL_SUBSYS_CTNETLINK = 1;
+export const messages = { update: 0, get: 1, remove: 2 } as const;
+const attributes = { original: 1, reply: 2, mark: 8, zone: 18, markMask: 21, filter: 25 } as const;
+/** Which parts of a tuple a filter compares. */
+const filter = { originalFlags: 1, sourceAddress: 1 << 0 } as const;
+const tuple = { ip: 1, protocol: 2 } as const;
+const ip = { source4: 1, destination4: 2, source6: 3, destination6: 4 } as const;
+const protocol = { number: 1, sourcePort: 2, destinationPort: 3 } as const;
+const NETFILTER_HEADER = 4;
+const ALL_BITS = 0xffff_ffff;
+
+/** One direction of a flow. */
+export interface FlowTuple {
+  readonly source: IpAddress;
+  readonly destination: IpAddress;
+  readonly ipProtocol: number;
+  /** 0 where the protocol has none. */
+  readonly sourcePort: number;
+  readonly destinationPort: number;
+}
+
+export interface Flow {
+  readonly family: Family;
+  /** As its first packet was sent, before any translation. */
+  readonly original: FlowTuple;
+  /** As its answers come in: the source is where it really goes, behind a destination NAT. */
+  readonly reply: FlowTuple;
+  readonly mark: number;
+  /** What names the flow to the kernel. */
+  readonly identity: FlowIdentity;
+}
+
+export interface FlowIdentity {
+  readonly original: Uint8Array;
+  readonly zone: Uint8Array | undefined;
+}
+
+/** A value under a mask: the bits outside of the mask do not matter, or stay as they are. */
+export interface Mark {
+  readonly value: number;
+  /** All bits when undefined. */
+  readonly mask?: number;
+}
+
+/** Begins a message about flows of a family. */
+export function writeHeader(writer: NetlinkWriter, message: number, flags: number, family: Family): void {
+  writer.message((NFNL_SUBSYS_CTNETLINK << 8) | message, NLM_F_REQUEST | flags);
+  writer.netfilterHeader(family === 4 ? AF_INET : AF_INET6);
+}
+
+export function writeIdentity(writer: NetlinkWriter, { original, zone }: FlowIdentity): void {
+  writer.value(attributes.original | NLA_F_NESTED, original);
+  if (zone !== undefined) writer.value(attributes.zone, zone);
+}
+
+export function writeMark(writer: NetlinkWriter, { value, mask = ALL_BITS }: Mark): void {
+  writer.u32be(attributes.mark, value).u32be(attributes.markMask, mask);
+}
+
+/** Asks for those alone that began at an IPv4 address. */
+export function writeSourceFilter(writer: NetlinkWriter, source: IpAddress): void {
+  writer.nest(attributes.original).nest(tuple.ip).value(ip.source4, addressBytes(source)).end().end();
+  writer.nest(attributes.filter).value(filter.originalFlags, hostBytes(filter.sourceAddress)).end();
+}
+
+/** Undefined for what is no whole flow. */
+export function readFlow({ view, start, end }: NetlinkMessage, family: Family): Flow | undefined {
+  const found = attributesIn(view, start + NETFILTER_HEADER, end);
+  const original = found.get(attributes.original);
+  const reply = found.get(attributes.reply);
+  const originalTuple = original && tupleIn(original);
+  const replyTuple = reply && tupleIn(reply);
+  if (original === undefined || originalTuple === undefined || replyTuple === undefined) return undefined;
+  return {
+    family,
+    original: originalTuple,
+    reply: replyTuple,
+    mark: found.get(attributes.mark)?.getUint32(0) ?? 0,
+    identity: { original: bytesOf(original), zone: bytesOf(found.get(attributes.zone)) },
+  };
+}
+
+function tupleIn(nest: DataView): FlowTuple | undefined {
+  const parts = attributesIn(nest);
+  const addresses = attributesIn(parts.get(tuple.ip));
+  const transport = attributesIn(parts.get(tuple.protocol));
+  const source = bytesOf(addresses.get(ip.source4) ?? addresses.get(ip.source6));
+  const destination = bytesOf(addresses.get(ip.destination4) ?? addresses.get(ip.destination6));
+  if (source === undefined || destination === undefined) return undefined;
+  return {
+    source: addressFromBytes(source),
+    destination: addressFromBytes(destination),
+    ipProtocol: transport.get(protocol.number)?.getUint8(0) ?? 0,
+    sourcePort: transport.get(protocol.sourcePort)?.getUint16(0) ?? 0,
+    destinationPort: transport.get(protocol.destinationPort)?.getUint16(0) ?? 0,
+  };
+}
+
+function attributesIn(
+  view: DataView | undefined,
+  start = 0,
+  end = view?.byteLength ?? 0,
+): Map<number, DataView> {
+  const found = new Map<number, DataView>();
+  if (view === undefined) return found;
+  eachAttribute(view, start, end, (type, from, to) => {
+    found.set(type, new DataView(view.buffer, view.byteOffset + from, to - from));
+  });
+  return found;
+}
+
+/** A copy, since the view lies in the receive buffer. */
+function bytesOf(view: DataView): Uint8Array;
+function bytesOf(view: DataView | undefined): Uint8Array | undefined;
+function bytesOf(view: DataView | undefined): Uint8Array | undefined {
+  return view && readBytes(view, 0, view.byteLength);
+}

@@ -1,0 +1,60 @@
+// What events and lists make of the host's interfaces.
+
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { LinkTable } from "../../../../../src/edge/kernel/netlink/link-table.ts";
+import type { Link } from "../../../../../src/edge/kernel/netlink/links.ts";
+
+function veth(index: number, parts: Partial<Link> = {}): Link {
+  const name = `veth${index}`;
+  return {
+    index,
+    name,
+    kind: "veth",
+    master: undefined,
+    peer: undefined,
+    peerNamespace: undefined,
+    ...parts,
+  };
+}
+
+function tableOf(...links: readonly Link[]): LinkTable {
+  const table = new LinkTable();
+  table.replace(new Map(links.map((link) => [link.index, link])));
+  table.takeChanges();
+  return table;
+}
+
+test("what came and went between two looks is gone; what went and came is changed", () => {
+  const table = tableOf(veth(1));
+  table.apply({ kind: "link", link: veth(2) });
+  table.apply({ kind: "gone", index: 2, to: undefined });
+  table.apply({ kind: "gone", index: 1, to: undefined });
+  table.apply({ kind: "link", link: veth(1) });
+  table.apply({ kind: "gone", index: 9, to: undefined });
+  assert.deepEqual(table.takeChanges(), { changed: [veth(1)], gone: [2] });
+  assert.deepEqual(table.takeChanges(), { changed: [], gone: [] });
+});
+
+test("what is told again as it was is no change", () => {
+  const table = tableOf(veth(1));
+  table.apply({ kind: "link", link: veth(1) });
+  assert.deepEqual(table.takeChanges(), { changed: [], gone: [] });
+});
+
+test("an end that goes into a namespace takes its peer with it, until that namespace is gone", () => {
+  const table = tableOf(veth(1, { peer: 2 }), veth(2, { peer: 1 }));
+  table.apply({ kind: "gone", index: 2, to: 7 });
+  const inside = veth(1, { peer: 2, peerNamespace: 7 });
+  assert.deepEqual(table.takeChanges(), { changed: [inside], gone: [2] });
+  table.apply({ kind: "namespace-gone", id: 7 });
+  assert.deepEqual(table.takeChanges().changed, [veth(1, { peer: 2 })]);
+});
+
+test("a list after lost events tells of what they would have told", () => {
+  const table = tableOf(veth(1), veth(2));
+  table.apply({ kind: "gone", index: 1, to: undefined });
+  table.replace(new Map([veth(1), veth(3)].map((link) => [link.index, link])));
+  assert.deepEqual(table.takeChanges(), { changed: [veth(1), veth(3)], gone: [2] });
+  assert.deepEqual([...table.links.keys()].sort(), [1, 3]);
+});
