@@ -9,7 +9,7 @@ import { execBesideEngine, readEngineGroup } from "../edge/engine/group.ts";
 import type { Firewall } from "../edge/kernel/firewall.ts";
 import { stayAwakeIfAdopted } from "../edge/kernel/flows/engine-queue.ts";
 import type { KernelSets } from "../edge/kernel/ipset/kernel-sets.ts";
-import { type Backend, restoreCommand } from "../edge/kernel/iptables/iptables.ts";
+import { type Backend, restoreCommand } from "../edge/kernel/iptables/tools.ts";
 import type { Lifecycle } from "./lifecycle.ts";
 
 /** How long the engine's questions are held if no daemon comes back; a busy host takes 45 s to start one. */

@@ -13,7 +13,7 @@ import type { Topology } from "../core/model/topology.ts";
 import type { Override, OverrideTarget } from "../core/policy/override.ts";
 import { readVersion } from "../edge/host/version.ts";
 import type { KernelSets } from "../edge/kernel/ipset/kernel-sets.ts";
-import type { Backend } from "../edge/kernel/iptables/iptables.ts";
+import type { Backend } from "../edge/kernel/iptables/tools.ts";
 import { readTables } from "../edge/kernel/tables.ts";
 import { reportOverrides } from "./api/change-overrides.ts";
 import { createDeniedReading } from "./denied-counters.ts";

@@ -9,7 +9,7 @@ import type { Container, Network, Topology } from "../../src/core/model/topology
 import { stayAwake } from "../../src/edge/kernel/flows/engine-queue.ts";
 import { type KernelSets, openKernelSets } from "../../src/edge/kernel/ipset/kernel-sets.ts";
 import { createFirewall } from "../../src/edge/kernel/iptables/firewall.ts";
-import type { Backend } from "../../src/edge/kernel/iptables/iptables.ts";
+import type { Backend } from "../../src/edge/kernel/iptables/tools.ts";
 import { enterNamespaces, run } from "../support/namespace.ts";
 import { labelsOnly } from "../support/policies.ts";
 

@@ -2,7 +2,7 @@
 // not at all, and what is unknown is refused: a chain, a set, a match, a target, a place where one of them does not work.
 
 import type { Family } from "../../src/core/model/address.ts";
-import type { RuleTools } from "../../src/edge/kernel/iptables/iptables.ts";
+import type { RuleTools } from "../../src/edge/kernel/iptables/tools.ts";
 import { type FakeRule, parseFakeRule, refuse } from "./fake-rule.ts";
 
 const hooks: Readonly<Record<string, readonly string[]>> = {

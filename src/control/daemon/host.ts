@@ -12,7 +12,7 @@ import type { Firewall } from "../../edge/kernel/firewall.ts";
 import { holdEngineQuestions } from "../../edge/kernel/flows/engine-queue.ts";
 import { type KernelSets, openKernelSets } from "../../edge/kernel/ipset/kernel-sets.ts";
 import { createFirewall } from "../../edge/kernel/iptables/firewall.ts";
-import type { Backend } from "../../edge/kernel/iptables/iptables.ts";
+import type { Backend } from "../../edge/kernel/iptables/tools.ts";
 import { probePortTable } from "../../edge/kernel/nftables/port-table.ts";
 import { probeSettledPorts } from "../../edge/kernel/nftables/settled-ports.ts";
 import { probeSandboxTable } from "../../edge/sandbox/table.ts";

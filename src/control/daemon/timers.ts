@@ -1,6 +1,6 @@
 // What is looked at again and again although nobody tells of a change.
 
-import type { Backend } from "../../edge/kernel/iptables/iptables.ts";
+import type { Backend } from "../../edge/kernel/iptables/tools.ts";
 import { readEngine } from "./engine-events.ts";
 import type { Parts } from "./parts.ts";
 

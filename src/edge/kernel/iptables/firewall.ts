@@ -4,7 +4,8 @@ import { concernsRules } from "../../../core/firewall/rules/plan.ts";
 import { DockerwallError, problemsOf } from "../../../errors.ts";
 import type { Firewall, Ruleset } from "../firewall.ts";
 import { watchRules } from "../nftables/rule-watch.ts";
-import { type Backend, createIptables, type Iptables } from "./iptables.ts";
+import { createIptables, type Iptables } from "./iptables.ts";
+import type { Backend } from "./tools.ts";
 
 const families = [4, 6] as const;
 
