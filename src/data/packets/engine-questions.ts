@@ -11,11 +11,12 @@ import { judge, type LateCaptures, type Suspicion } from "../../core/askers/late
 import { contain, contained, tellFailure } from "../../core/contain.ts";
 import { declareCounter } from "../../core/counters/registry.ts";
 import { askedMark, engineQueueNumber, rejectedMark } from "../../core/firewall/names.ts";
-import { awakeEveryMs, engineQueueLength, stayAwake } from "../../edge/kernel/flows/engine-queue.ts";
-import { adoptQueue, type QueuedPacket } from "../../edge/kernel/flows/queue.ts";
+import { awakeEveryMs, stayAwake } from "../../edge/kernel/flows/engine-queue.ts";
+import { adoptQueue, type PacketQueue, type QueuedPacket } from "../../edge/kernel/flows/queue.ts";
 import type { KernelSets } from "../../edge/kernel/ipset/kernel-sets.ts";
 import type { Readiness } from "../../edge/kernel/readiness.ts";
 import { messageOf } from "../../errors.ts";
+import { type HeldQuestion, HeldQuestions } from "./held-questions.ts";
 
 const overflows = declareCounter({
   name: "engine_questions_overflows",
@@ -42,18 +43,9 @@ export interface EngineQuestionsOptions {
   readonly onProblem: (problem: string) => void;
 }
 
-/** Of the engine's no more than half of the queue are held, and those behind them refused: who floods opens no way past us. */
-const heldAtMost = engineQueueLength / 2;
 /** What is served at a go, each up to 256 questions; the rest waits until everybody else has had a turn. */
 const batchesPerTurn = 4;
-/** How often what waits is judged again. */
-const againEveryMs = 20;
 const idleEveryMs = 100;
-
-interface Held {
-  readonly packet: QueuedPacket;
-  readonly suspicion: Suspicion;
-}
 
 /**
  * Begins to decide; from here on no question of the engine leaves without us.
@@ -62,120 +54,131 @@ interface Held {
 export function startEngineQuestions(
   options: EngineQuestionsOptions,
 ): (suspicious: "accept" | "drop") => void {
-  const { lates, sets } = options;
-  const queue = adoptQueue(engineQueueNumber(options.queueNumber), options.queueFd);
-  let held: Held[] = [];
-  let isTimed = false;
-  let ended = false;
+  const questions = new EngineQuestions(options);
+  return (suspicious) => questions.end(suspicious);
+}
 
-  function decide({ packet, suspicion }: Held): "decided" | "waits" {
-    const verdict = judge(suspicion, performance.now());
-    if (verdict === "waits") return "waits";
-    send(packet, verdict);
-    return "decided";
+class EngineQuestions {
+  readonly #options: EngineQuestionsOptions;
+  readonly #queue: PacketQueue;
+  readonly #held: HeldQuestions;
+  readonly #unwatch: () => void;
+  readonly #staying: NodeJS.Timeout;
+  readonly #resting: NodeJS.Timeout;
+  #isEnded = false;
+
+  constructor(options: EngineQuestionsOptions) {
+    const { readiness, sets, queueNumber, queueFd } = options;
+    this.#options = options;
+    this.#queue = adoptQueue(engineQueueNumber(queueNumber), queueFd);
+    this.#held = new HeldQuestions({
+      look: () => this.#look(),
+      decide: (question) => this.#decideSafely(question),
+      onFailure: this.#tell,
+    });
+    this.#unwatch = readiness.watch(
+      this.#queue.fd,
+      contained(() => this.#serve(), this.#tell),
+    );
+    stayAwake(sets);
+    this.#staying = setInterval(
+      contained(() => stayAwake(sets), this.#tell),
+      awakeEveryMs,
+    );
+    this.#resting = setInterval(
+      contained(() => this.#rest(), this.#tell),
+      idleEveryMs,
+    );
   }
 
-  function send(packet: QueuedPacket, verdict: "passes" | "refused"): void {
-    if (verdict === "refused")
-      options.onProblem("a lookup of the engine was refused: the capture of a container came late");
-    // Through the same hook once more: the rules of others behind ours must see it too.
-    queue.verdict(packet.id, "repeat", packet.mark | askedMark | (verdict === "refused" ? rejectedMark : 0));
+  end(suspicious: "accept" | "drop"): void {
+    // The number of a closed descriptor is soon somebody else's.
+    if (this.#isEnded) return;
+    this.#isEnded = true;
+    clearInterval(this.#staying);
+    clearInterval(this.#resting);
+    this.#unwatch();
+    contain(() => this.#serve(), this.#tell);
+    const left = this.#held.end();
+    if (suspicious === "accept") for (const { packet } of left) this.#queue.verdict(packet.id, "accept");
+    this.#queue.close();
   }
 
-  function judgeAgain(): void {
-    isTimed = false;
-    if (ended) return;
-    look();
-    held = held.filter((question) => decideSafely(question) === "waits");
-    if (held.length > 0) waitFurther();
+  /** Decides on what has been sent by now. @returns whether that was everything */
+  #serve(): boolean {
+    let isEmpty = false;
+    for (let batch = 0; batch < batchesPerTurn && !isEmpty; batch++) {
+      const packets = this.#queue.receive();
+      overflows.add(this.#queue.takeOverflows());
+      isEmpty = packets.length === 0;
+      if (!isEmpty) this.#serveBatch(packets);
+    }
+    if (!this.#isEnded) this.#held.judgeLater();
+    return isEmpty;
   }
 
-  function waitFurther(): void {
-    if (!isTimed) setTimeout(contained(judgeAgain, told), againEveryMs);
-    isTimed = true;
-  }
-
-  /** A question of which it cannot be told what becomes of it is dropped: it keeps no place, and no other waiting. */
-  function decideSafely(question: Held): "decided" | "waits" {
-    try {
-      return decide(question);
-    } catch (error) {
-      tellFailure(error, told);
-      contain(() => queue.verdict(question.packet.id, "drop"), told);
-      return "decided";
+  #serveBatch(packets: readonly QueuedPacket[]): void {
+    const arrivedAtMs = performance.now();
+    this.#look();
+    const suspicion = this.#options.lates.suspect(performance.now());
+    const nothing: Suspicion = { ...suspicion, suspects: [] };
+    for (const packet of packets) {
+      const suspicious = suspicion.suspects.length > 0 && this.#mayBeEngines(packet.payload, arrivedAtMs);
+      const question = { packet, suspicion: suspicious ? suspicion : nothing };
+      if (this.#decideSafely(question) === "waits") this.#wait(question);
     }
   }
 
-  const told = (error: unknown): void => options.onProblem(`questions of the engine: ${messageOf(error)}`);
-  const look = (): void => contain(options.captureNow, told);
+  #wait(question: HeldQuestion): void {
+    if (!this.#held.add(question)) contain(() => this.#send(question.packet, "refused"), this.#tell);
+    contain(this.#options.onUnknown, this.#tell);
+  }
+
+  /** A question of which it cannot be told what becomes of it is dropped: it keeps no place, and no other waiting. */
+  #decideSafely({ packet, suspicion }: HeldQuestion): "decided" | "waits" {
+    try {
+      const verdict = judge(suspicion, performance.now());
+      if (verdict === "waits") return "waits";
+      this.#send(packet, verdict);
+    } catch (error) {
+      tellFailure(error, this.#tell);
+      contain(() => this.#queue.verdict(packet.id, "drop"), this.#tell);
+    }
+    return "decided";
+  }
+
+  #send(packet: QueuedPacket, verdict: "passes" | "refused"): void {
+    if (verdict === "refused")
+      this.#options.onProblem("a lookup of the engine was refused: the capture of a container came late");
+    // Through the same hook once more: the rules of others behind ours must see it too.
+    const mark = packet.mark | askedMark | (verdict === "refused" ? rejectedMark : 0);
+    this.#queue.verdict(packet.id, "repeat", mark);
+  }
 
   /** What cannot be told is the engine's. */
-  function mayBeEngines(packet: Uint8Array, arrivedAtMs: number): boolean {
+  #mayBeEngines(packet: Uint8Array, arrivedAtMs: number): boolean {
     try {
-      return options.mayBeEngines(packet, arrivedAtMs);
+      return this.#options.mayBeEngines(packet, arrivedAtMs);
     } catch (error) {
-      told(error);
+      this.#tell(error);
       return true;
     }
   }
 
-  /** Decides on what has been sent by now. @returns whether that was everything */
-  function serve(): boolean {
-    let isEmpty = false;
-    for (let batch = 0; batch < batchesPerTurn && !isEmpty; batch++) {
-      const packets = queue.receive();
-      overflows.add(queue.takeOverflows());
-      isEmpty = packets.length === 0;
-      if (!isEmpty) serveBatch(packets);
-    }
-    if (held.length > 0 && !ended) waitFurther();
-    return isEmpty;
-  }
-
-  function serveBatch(packets: readonly QueuedPacket[]): void {
-    const arrivedAtMs = performance.now();
-    look();
-    const suspicion = lates.suspect(performance.now());
-    const nothing: Suspicion = { ...suspicion, suspects: [] };
-    for (const packet of packets) {
-      const suspicious = suspicion.suspects.length > 0 && mayBeEngines(packet.payload, arrivedAtMs);
-      const question = { packet, suspicion: suspicious ? suspicion : nothing };
-      if (decideSafely(question) === "waits") wait(question);
-    }
-  }
-
-  function wait(question: Held): void {
-    if (held.length < heldAtMost) held.push(question);
-    else contain(() => send(question.packet, "refused"), told);
-    contain(options.onUnknown, told);
-  }
-
   /** Lets go whom the engine cannot be holding a question of any more. */
-  function rest(): void {
+  #rest(): void {
+    const { lates, isEngineIdle } = this.#options;
     if (!lates.isSuspicious) return;
     const nowMs = performance.now();
-    const idle = options.isEngineIdle();
+    const idle = isEngineIdle();
     // What the engine had sent by then is in the queue at the latest.
-    if (serve()) lates.release(nowMs, idle);
+    if (this.#serve()) lates.release(nowMs, idle);
   }
 
-  const unwatch = options.readiness.watch(queue.fd, contained(serve, told));
-  stayAwake(sets);
-  const staying = setInterval(
-    contained(() => stayAwake(sets), told),
-    awakeEveryMs,
-  );
-  const resting = setInterval(contained(rest, told), idleEveryMs);
-  return (suspicious) => {
-    // The number of a closed descriptor is soon somebody else's.
-    if (ended) return;
-    ended = true;
-    clearInterval(staying);
-    clearInterval(resting);
-    unwatch();
-    contain(serve, told);
-    if (suspicious === "accept") for (const { packet } of held) queue.verdict(packet.id, "accept");
-    held = [];
-    queue.close();
-  };
+  #look(): void {
+    contain(this.#options.captureNow, this.#tell);
+  }
+
+  readonly #tell = (error: unknown): void =>
+    this.#options.onProblem(`questions of the engine: ${messageOf(error)}`);
 }

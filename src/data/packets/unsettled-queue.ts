@@ -5,7 +5,7 @@ import { type PacketVerdict, type PortState, UnsettledPackets } from "../../core
 import { contain, contained } from "../../core/contain.ts";
 import { declareCounter } from "../../core/counters/registry.ts";
 import { unsettledMark, unsettledQueueNumber } from "../../core/firewall/names.ts";
-import { openOwnQueue, type QueuedPacket } from "../../edge/kernel/flows/queue.ts";
+import { openOwnQueue, type PacketQueue, type QueuedPacket } from "../../edge/kernel/flows/queue.ts";
 import type { Readiness } from "../../edge/kernel/readiness.ts";
 import { messageOf } from "../../errors.ts";
 
@@ -48,71 +48,84 @@ const batchesPerTurn = 4;
 /** How often what waits is judged again, as a sandbox may have come without a word of the engine's. */
 const againEveryMs = 20;
 
+/** Begins to take packets. */
 export function startUnsettledQueue(options: UnsettledQueueOptions): UnsettledQueue {
-  const queue = openOwnQueue({
-    number: unsettledQueueNumber(options.queueNumber),
-    maxLength,
-    copyBytes,
-  });
-  const packets = new UnsettledPackets();
-  let timer: NodeJS.Timeout | undefined;
-  let closed = false;
+  return new KernelUnsettledQueue(options);
+}
 
-  const told = (error: unknown): void => options.onProblem(`packets of new containers: ${messageOf(error)}`);
+class KernelUnsettledQueue implements UnsettledQueue {
+  readonly #options: UnsettledQueueOptions;
+  readonly #queue: PacketQueue;
+  readonly #packets = new UnsettledPackets();
+  readonly #unwatch: () => void;
+  /** While packets wait. */
+  #timer: NodeJS.Timeout | undefined;
+  #isClosed = false;
 
-  function serve(): void {
+  constructor(options: UnsettledQueueOptions) {
+    this.#options = options;
+    this.#queue = openOwnQueue({ number: unsettledQueueNumber(options.queueNumber), maxLength, copyBytes });
+    const serve = contained(() => this.#serve(), this.#tell);
+    this.#unwatch = options.readiness.watch(this.#queue.fd, serve);
+  }
+
+  judge(): void {
+    contain(() => this.#judgeNow(), this.#tell);
+  }
+
+  close(): void {
+    if (this.#isClosed) return;
+    this.#isClosed = true;
+    clearTimeout(this.#timer);
+    this.#unwatch();
+    this.#queue.close();
+  }
+
+  #serve(): void {
     for (let batch = 0; batch < batchesPerTurn; batch++) {
-      const received = queue.receive();
+      const received = this.#queue.receive();
       if (received.length === 0) break;
-      for (const packet of received) take(packet);
+      for (const packet of received) this.#take(packet);
     }
-    overflows.add(queue.takeOverflows());
-    judgeNow();
-    if (packets.size > 0) options.onUnknown();
+    overflows.add(this.#queue.takeOverflows());
+    this.#judgeNow();
+    if (this.#packets.size > 0) this.#options.onUnknown();
   }
 
-  function take({ id, mark }: QueuedPacket): void {
+  #take({ id, mark }: QueuedPacket): void {
     const port = (mark ^ unsettledMark) >>> 0;
-    if (packets.add(id, port, options.nowMs())) return;
+    if (this.#packets.add(id, port, this.#options.nowMs())) return;
     dropped.add();
-    contain(() => queue.verdict(id, "drop"), told);
+    contain(() => this.#queue.verdict(id, "drop"), this.#tell);
   }
 
-  function judgeNow(): void {
-    if (closed || packets.size === 0) return;
+  #judgeNow(): void {
+    if (this.#isClosed || this.#packets.size === 0) return;
+    const { lookNow, stateOf, nowMs, onProblem } = this.#options;
     // Whatever fails now is judged again.
-    timer ??= setTimeout(again, againEveryMs);
-    contain(options.lookNow, told);
-    const decisions = packets.decide(options.stateOf, options.nowMs());
-    for (const decision of decisions) contain(() => carryOut(decision), told);
+    this.#timer ??= setTimeout(() => this.#again(), againEveryMs);
+    contain(lookNow, this.#tell);
+    const decisions = this.#packets.decide(stateOf, nowMs());
+    for (const decision of decisions) contain(() => this.#carryOut(decision), this.#tell);
     const late = decisions.filter(({ isLate }) => isLate).length;
     dropped.add(late);
     if (late > 0)
-      options.onProblem(
+      onProblem(
         `${late} packets of a new container were dropped: the engine did not say in time whether it is on a guarded network`,
       );
   }
 
-  function carryOut({ id, verdict }: PacketVerdict): void {
+  #carryOut({ id, verdict }: PacketVerdict): void {
     // From its first rule on, as a packet that nobody has marked.
-    if (verdict === "passes") queue.verdict(id, "repeat", 0);
-    else queue.verdict(id, "drop");
+    if (verdict === "passes") this.#queue.verdict(id, "repeat", 0);
+    else this.#queue.verdict(id, "drop");
   }
 
-  function again(): void {
-    timer = undefined;
-    contain(judgeNow, told);
+  #again(): void {
+    this.#timer = undefined;
+    this.judge();
   }
 
-  const unwatch = options.readiness.watch(queue.fd, contained(serve, told));
-  return {
-    judge: () => contain(judgeNow, told),
-    close() {
-      if (closed) return;
-      closed = true;
-      clearTimeout(timer);
-      unwatch();
-      queue.close();
-    },
-  };
+  readonly #tell = (error: unknown): void =>
+    this.#options.onProblem(`packets of new containers: ${messageOf(error)}`);
 }
