@@ -1,34 +1,22 @@
 // DNS over TCP for clients (RFC 7766): many questions on one connection, answers in the order in which they are ready.
 // Every resource that a client can hold is bounded: connections, questions under way, unread answers.
 
-import { createServer, type Socket } from "node:net";
+import { createServer, type Server, type Socket } from "node:net";
 import { contain, contained, type OnFailure } from "../../core/contain.ts";
-import { createFrameReader, renderFrame } from "../../core/dns/wire/framing.ts";
 import { familyOf, type IpAddress } from "../../core/model/address.ts";
 import { messageOf } from "../../errors.ts";
 import { isListening } from "../kernel/libc.ts";
 import { ConnectionPool } from "../upstream/connection-pool.ts";
-import type { Turns } from "./turns.ts";
+import { type Serving, serveConnection, type TcpLimits } from "./tcp-connection.ts";
 import {
   clientAddress,
   containHandler,
-  type DnsClient,
   type DnsHandler,
   type DnsListener,
   type ListenAt,
   type ListenerEvents,
   listenError,
 } from "./udp.ts";
-
-export interface TcpLimits {
-  /** How long a connection without questions and without progress stays open, ms. */
-  readonly idleTimeoutMs: number;
-  readonly connectionsPerClient: number;
-  /** Questions under way on one connection; reading stops at this many. */
-  readonly pendingPerConnection: number;
-  /** Bytes of answers that the client has not taken; one more cuts the connection. */
-  readonly unreadBytes: number;
-}
 
 const defaultLimits: TcpLimits = {
   idleTimeoutMs: 10_000,
@@ -60,14 +48,63 @@ export async function listenTcp(
   changed: Partial<TcpLimits> = {},
   sharing: TcpSharing = {},
 ): Promise<DnsListener> {
-  const limits = { ...defaultLimits, ...changed };
-  const { pool = new ConnectionPool(connectionsAlone), ownerOf = String, onProblem, onLost } = sharing;
-  const open = new Set<Socket>();
-  const handlerContained = containHandler(handler, onProblem);
+  const { onProblem, onLost } = sharing;
   const told = (error: unknown): void =>
     onProblem?.(`a connection for lookups was not served: ${messageOf(error)}`);
+  const clients = new TcpClients({
+    handler: containHandler(handler, onProblem),
+    limits: { ...defaultLimits, ...changed },
+    pool: sharing.pool ?? new ConnectionPool(connectionsAlone),
+    ownerOf: sharing.ownerOf ?? String,
+    told,
+  });
+  // Half-open: a client may close its side behind its last question and still wait for the answers.
+  const server = createServer({ allowHalfOpen: true, noDelay: true }, (socket) =>
+    contain(
+      () => clients.accept(socket),
+      (error) => {
+        socket.destroy();
+        told(error);
+      },
+    ),
+  );
+  await listen(server, at, told);
+  const bound = server.address();
+  const unwatch =
+    "fd" in at && onLost !== undefined
+      ? watchSocket(at.fd, told, () => {
+          server.close();
+          onLost("the socket for lookups by TCP was destroyed");
+        })
+      : undefined;
+  return {
+    port: typeof bound === "object" && bound !== null ? bound.port : 0,
+    close: () =>
+      new Promise((resolve) => {
+        unwatch?.();
+        server.close(() => resolve());
+        clients.close();
+      }),
+  };
+}
 
-  function accept(socket: Socket): void {
+interface TcpClientsOptions extends Pick<Serving, "handler" | "limits" | "told"> {
+  readonly pool: ConnectionPool;
+  readonly ownerOf: (address: IpAddress) => string;
+}
+
+/** The connections of one listener. */
+class TcpClients {
+  readonly #options: TcpClientsOptions;
+  readonly #open = new Set<Socket>();
+
+  constructor(options: TcpClientsOptions) {
+    this.#options = options;
+  }
+
+  /** Serves a connection, or closes it where there is no room for it. */
+  accept(socket: Socket): void {
+    const { pool, ownerOf, handler, limits, told } = this.#options;
     const address = clientAddress(socket.remoteAddress ?? "");
     const port = socket.remotePort;
     const owner = address === undefined ? "" : ownerOf(address);
@@ -76,26 +113,22 @@ export async function listenTcp(
       socket.destroy();
       return;
     }
-    open.add(socket);
+    this.#open.add(socket);
     socket.once("close", () => {
-      open.delete(socket);
+      this.#open.delete(socket);
       pool.leave(owner, socket);
     });
     const client = { address, port, isGone: () => socket.destroyed };
-    serve({ socket, client, handler: handlerContained, limits, turns: pool.turns, owner, told });
+    serveConnection({ socket, client, handler, limits, turns: pool.turns, owner, told });
   }
 
-  // Half-open: a client may close its side behind its last question and still wait for the answers.
-  const server = createServer({ allowHalfOpen: true, noDelay: true }, (socket) =>
-    contain(
-      () => accept(socket),
-      (error) => {
-        socket.destroy();
-        told(error);
-      },
-    ),
-  );
-  await new Promise<void>((resolve, reject) => {
+  close(): void {
+    for (const socket of this.#open) socket.destroy();
+  }
+}
+
+function listen(server: Server, at: ListenAt, told: OnFailure): Promise<void> {
+  return new Promise((resolve, reject) => {
     server.once("error", (error) => reject(listenError(error, at, "tcp")));
     server.once("listening", () => {
       server.removeAllListeners("error");
@@ -106,119 +139,15 @@ export async function listenTcp(
     if ("fd" in at) server.listen({ fd: at.fd });
     else server.listen({ host: at.address, port: at.port, ipv6Only: familyOf(at.address) === 6 });
   });
-  const bound = server.address();
-  const looking =
-    "fd" in at && onLost !== undefined
-      ? setInterval(
-          contained(() => look(at.fd), told),
-          lookEveryMs,
-        ).unref()
-      : undefined;
+}
 
-  function look(fd: number): void {
+/** Looks whether a socket still listens, until it does not. @returns how to stop looking */
+function watchSocket(fd: number, told: OnFailure, onGone: () => void): () => void {
+  const look = (): void => {
     if (isListening(fd, "a listener in a sandbox")) return;
     clearInterval(looking);
-    server.close();
-    onLost?.("the socket for lookups by TCP was destroyed");
-  }
-  return {
-    port: typeof bound === "object" && bound !== null ? bound.port : 0,
-    close: () =>
-      new Promise((resolve) => {
-        clearInterval(looking);
-        server.close(() => resolve());
-        for (const socket of open) socket.destroy();
-      }),
+    onGone();
   };
-}
-
-interface Serving {
-  readonly socket: Socket;
-  readonly client: DnsClient;
-  readonly handler: DnsHandler;
-  readonly limits: TcpLimits;
-  readonly turns: Turns;
-  readonly owner: string;
-  /** Told of what fails; the connection is closed then. */
-  readonly told: OnFailure;
-}
-
-function serve({ socket, client, handler, limits, turns, owner, told }: Serving): void {
-  const next = messagesOf(socket);
-  /** The next message, while it has no place. */
-  let waiting: Uint8Array | undefined;
-  let pending = 0;
-  let ended = false;
-  let unreadBefore = 0;
-  // Every question ends within its deadline, which is shorter, so silence means that nothing is to come; answers
-  // that lie unread must have become fewer.
-  const idle = setTimeout(() => {
-    if (socket.writableLength >= unreadBefore) socket.destroy();
-    unreadBefore = socket.writableLength;
-    idle.refresh();
-  }, limits.idleTimeoutMs);
-  const hasRoom = (): boolean =>
-    pending < limits.pendingPerConnection && !socket.writableNeedDrain && !socket.destroyed;
-  const proceedNow = (): void => {
-    waiting ??= next();
-    while (waiting !== undefined && hasRoom()) {
-      if (!turns.take(owner)) {
-        turns.next(proceed);
-        break;
-      }
-      ask(waiting);
-      waiting = next();
-    }
-    if (waiting !== undefined || !hasRoom()) socket.pause();
-    else if (socket.isPaused()) socket.resume();
-    if (ended && pending === 0 && waiting === undefined) socket.end();
-  };
-  const proceed = contained(proceedNow, (error) => {
-    socket.destroy();
-    told(error);
-  });
-  const ask = (message: Uint8Array): void => {
-    pending++;
-    idle.refresh();
-    handler(message, client, (answer) => {
-      pending--;
-      if (socket.destroyed) return;
-      // Not from inside an answer that came at once: a long row of those must not grow the stack.
-      turns.next(proceed);
-      if (answer === undefined) return;
-      idle.refresh();
-      socket.write(renderFrame(answer));
-      unreadBefore = socket.writableLength;
-      if (socket.writableLength > limits.unreadBytes) socket.destroy();
-    });
-  };
-  socket.on("data", proceed);
-  socket.on("drain", proceed);
-  socket.on("end", () => {
-    ended = true;
-    proceed();
-  });
-  // A connection that breaks takes its questions with it; there is nobody to tell.
-  socket.on("error", () => socket.destroy());
-  socket.on("close", () => clearTimeout(idle));
-}
-
-/**
- * The messages that have arrived, one at a call. What waits is kept as it came, at most one piece as reading stops
- * meanwhile: cut into messages it would take a hundred times its size.
- */
-function messagesOf(socket: Socket): () => Uint8Array | undefined {
-  const frames = createFrameReader();
-  const pieces: Uint8Array[] = [];
-  let current: IterableIterator<Uint8Array> | undefined;
-  socket.on("data", (piece) => pieces.push(piece));
-  return () => {
-    for (;;) {
-      const message = current?.next();
-      if (message?.done === false) return message.value;
-      const piece = pieces.shift();
-      current = piece && frames.each(piece);
-      if (current === undefined) return undefined;
-    }
-  };
+  const looking = setInterval(contained(look, told), lookEveryMs).unref();
+  return () => clearInterval(looking);
 }
