@@ -4,7 +4,8 @@
 
 import type { IpAddress } from "../../src/core/model/address.ts";
 import type { Container, Network } from "../../src/core/model/topology.ts";
-import type { Engine, EngineEvent } from "../../src/edge/engine/engine.ts";
+import type { EngineEvent } from "../../src/edge/engine/api/events.ts";
+import type { Engine } from "../../src/edge/engine/engine.ts";
 import { DockerwallError } from "../../src/errors.ts";
 import { newContainer } from "./topologies.ts";
 

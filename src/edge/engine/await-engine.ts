@@ -1,7 +1,8 @@
 // An engine that starts takes requests long before it answers them: it starts its containers first, and we may be one.
 
 import { messageOf } from "../../errors.ts";
-import { type Engine, isSilence } from "./engine.ts";
+import { isSilence } from "./api/errors.ts";
+import type { Engine } from "./engine.ts";
 
 /**
  * The version of the engine, once it answers.

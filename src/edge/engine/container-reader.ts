@@ -4,6 +4,7 @@
 
 import type { Container } from "../../core/model/topology.ts";
 import { messageOf } from "../../errors.ts";
+import { ReadingPlaces } from "./reading-places.ts";
 
 export interface ContainerReading {
   readonly id: string;
@@ -48,90 +49,88 @@ interface Run {
 }
 
 export function createContainerReader(options: ContainerReaderOptions): ContainerReader {
-  const runs = new Map<string, Run>();
-  const unread = new Map<string, string>();
-  const queue: (() => void)[] = [];
-  let active = 0;
-  let stopped = false;
+  return new SingleReader(options);
+}
 
-  function leave(): void {
-    active -= 1;
-    queue.shift()?.();
+class SingleReader implements ContainerReader {
+  readonly #options: ContainerReaderOptions;
+  readonly #runs = new Map<string, Run>();
+  readonly #unread = new Map<string, string>();
+  readonly #places = new ReadingPlaces(atOnce);
+  #isStopped = false;
+
+  constructor(options: ContainerReaderOptions) {
+    this.#options = options;
   }
 
-  /** Resolves to what gives the place back, once. */
-  async function place(): Promise<() => void> {
-    if (active >= atOnce) await new Promise<void>((resolve) => queue.push(resolve));
-    active += 1;
-    let left = false;
-    return () => {
-      if (!left) leave();
-      left = true;
-    };
+  read(id: string): Promise<void> {
+    return this.#isStopped ? Promise.resolve() : atMost(this.#request(id), this.#options.slowAfterMs);
   }
 
-  function fail(id: string, why: string): void {
-    if (stopped) return;
-    unread.set(id, why);
-    options.onUnread();
+  forget(id: string): void {
+    this.#end(id);
+    if (this.#unread.delete(id)) this.#options.onUnread();
   }
 
-  async function readNow(id: string, abort: AbortController): Promise<void> {
-    const give = await place();
+  unread(): ReadonlyMap<string, string> {
+    return this.#unread;
+  }
+
+  stop(): void {
+    this.#isStopped = true;
+    for (const id of [...this.#runs.keys()]) this.#end(id);
+  }
+
+  #request(id: string): Promise<void> {
+    const run = this.#runs.get(id);
+    if (run === undefined) return this.#start(id);
+    run.next ??= run.ended.then(() => (run.abort.signal.aborted ? undefined : this.#start(id)));
+    return run.next;
+  }
+
+  #start(id: string): Promise<void> {
+    const abort = new AbortController();
+    const run: Run = { abort, next: undefined, ended: Promise.resolve() };
+    this.#runs.set(id, run);
+    run.ended = this.#readNow(id, abort).finally(() => {
+      if (this.#runs.get(id) === run && run.next === undefined) this.#runs.delete(id);
+    });
+    return run.ended;
+  }
+
+  #end(id: string): void {
+    this.#runs.get(id)?.abort.abort();
+    this.#runs.delete(id);
+  }
+
+  async #readNow(id: string, abort: AbortController): Promise<void> {
+    const { slowAfterMs, nowMs, stampOf, inspect, onRead, onUnread } = this.#options;
+    const give = await this.#places.take();
     const slow = setTimeout(() => {
       give();
-      fail(id, `the engine has not answered within ${options.slowAfterMs / 1000} s`);
-    }, options.slowAfterMs);
-    const begunAtMs = options.nowMs();
-    const stamp = options.stampOf(id);
+      this.#fail(id, `the engine has not answered within ${slowAfterMs / 1000} s`);
+    }, slowAfterMs);
+    const begunAtMs = nowMs();
+    const stamp = stampOf(id);
     try {
       const signal = AbortSignal.any([abort.signal, AbortSignal.timeout(giveUpAfterMs)]);
-      const container = await options.inspect(id, signal);
+      const container = await inspect(id, signal);
       if (abort.signal.aborted) return;
-      if (unread.delete(id)) options.onUnread();
-      options.onRead({ id, container, begunAtMs, stamp });
+      if (this.#unread.delete(id)) onUnread();
+      onRead({ id, container, begunAtMs, stamp });
     } catch (error) {
-      if (!abort.signal.aborted) fail(id, messageOf(error));
+      if (!abort.signal.aborted) this.#fail(id, messageOf(error));
     } finally {
       clearTimeout(slow);
       give();
     }
   }
 
-  function start(id: string): Promise<void> {
-    const abort = new AbortController();
-    const run: Run = { abort, next: undefined, ended: Promise.resolve() };
-    runs.set(id, run);
-    run.ended = readNow(id, abort).finally(() => {
-      if (runs.get(id) === run && run.next === undefined) runs.delete(id);
-    });
-    return run.ended;
+  #fail(id: string, why: string): void {
+    if (this.#isStopped) return;
+    this.#unread.set(id, why);
+    this.#options.onUnread();
   }
-
-  function request(id: string): Promise<void> {
-    const run = runs.get(id);
-    if (run === undefined) return start(id);
-    run.next ??= run.ended.then(() => (run.abort.signal.aborted ? undefined : start(id)));
-    return run.next;
-  }
-
-  function end(id: string): void {
-    runs.get(id)?.abort.abort();
-    runs.delete(id);
-  }
-
-  return {
-    read: (id) => (stopped ? Promise.resolve() : atMost(request(id), options.slowAfterMs)),
-    forget(id) {
-      end(id);
-      if (unread.delete(id)) options.onUnread();
-    },
-    unread: () => unread,
-    stop() {
-      stopped = true;
-      for (const id of [...runs.keys()]) end(id);
-    },
-  };
 }
 
 async function atMost(work: Promise<void>, ms: number): Promise<void> {

@@ -1,6 +1,7 @@
 // The engine's events, followed for as long as it is wanted: a stream that breaks is opened again.
 
-import type { Engine, EngineEvent } from "./engine.ts";
+import type { EngineEvent } from "./api/events.ts";
+import type { Engine } from "./engine.ts";
 
 export interface EventStreamOptions {
   readonly engine: Engine;

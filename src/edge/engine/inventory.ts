@@ -3,9 +3,10 @@
 
 import { contain } from "../../core/contain.ts";
 import type { Readings, Topology } from "../../core/model/topology.ts";
-import type { ListedContainer } from "./answers.ts";
+import type { ListedContainer } from "./api/answers.ts";
+import type { EngineEvent } from "./api/events.ts";
 import { type ContainerReader, createContainerReader } from "./container-reader.ts";
-import type { Engine, EngineEvent } from "./engine.ts";
+import type { Engine } from "./engine.ts";
 import { followEvents } from "./event-stream.ts";
 import { EnginePicture } from "./picture.ts";
 import { shareRuns } from "./shared-run.ts";
@@ -98,7 +99,7 @@ class EngineInventory implements Inventory {
       onGone: (id) => this.#reader.forget(id),
     });
     this.#reader = createContainerReader({
-      inspect: options.engine.inspectContainer,
+      inspect: (id, signal) => options.engine.inspectContainer(id, signal),
       nowMs: options.nowMs,
       stampOf: (id) => this.#picture.stampOf(id),
       onRead: (reading) => {

@@ -3,7 +3,7 @@
 
 import { isDeepStrictEqual } from "node:util";
 import type { Container, Network, Readings, Topology } from "../../core/model/topology.ts";
-import type { ListedContainer } from "./answers.ts";
+import type { ListedContainer } from "./api/answers.ts";
 import type { ContainerReading } from "./container-reader.ts";
 
 export interface EnginePictureOptions {

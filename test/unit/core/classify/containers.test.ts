@@ -9,7 +9,7 @@ import { classify } from "../../../../src/core/classify/networks.ts";
 import { renderPrefix } from "../../../../src/core/model/address.ts";
 import type { Container, Network, Topology } from "../../../../src/core/model/topology.ts";
 import { createListStore } from "../../../../src/core/policy/list-store.ts";
-import { parseContainer } from "../../../../src/edge/engine/answers.ts";
+import { parseContainer } from "../../../../src/edge/engine/api/answers.ts";
 import { presets } from "../../../support/policies.ts";
 import { bridgeNetwork, unlabelled } from "../../../support/topologies.ts";
 

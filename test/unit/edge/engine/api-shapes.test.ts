@@ -4,8 +4,13 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { parsePrefix } from "../../../../src/core/model/address.ts";
-import { parseContainer, parseListedContainer, parseNetwork } from "../../../../src/edge/engine/answers.ts";
-import { connectEngine, type EngineEvent } from "../../../../src/edge/engine/engine.ts";
+import {
+  parseContainer,
+  parseListedContainer,
+  parseNetwork,
+} from "../../../../src/edge/engine/api/answers.ts";
+import type { EngineEvent } from "../../../../src/edge/engine/api/events.ts";
+import { connectEngine } from "../../../../src/edge/engine/engine.ts";
 import { type FakeEngine, startFakeEngine } from "../../../support/fake-engine.ts";
 
 const id = "4fa6e0f0c6786287e131c3852c58a2e01cc697a68231826813597e4994f1d6e2";

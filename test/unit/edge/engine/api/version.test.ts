@@ -2,8 +2,8 @@
 
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { connectEngine, type Engine } from "../../../../src/edge/engine/engine.ts";
-import { type EngineApi, startFakeEngine } from "../../../support/fake-engine.ts";
+import { connectEngine, type Engine } from "../../../../../src/edge/engine/engine.ts";
+import { type EngineApi, startFakeEngine } from "../../../../support/fake-engine.ts";
 
 const nowhere = (): undefined => undefined;
 

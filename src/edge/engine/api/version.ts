@@ -1,7 +1,7 @@
 // Which version of its API an engine is asked by. One that both know stands in every path: without one an engine answers in
 // the form of its newest, which may be one that was made after us.
 
-import { DockerwallError, messageOf } from "../../errors.ts";
+import { DockerwallError, messageOf } from "../../../errors.ts";
 
 /** What an answer has been read by: its members are there, with the same meaning, in all versions between. */
 const oldest = "1.40";

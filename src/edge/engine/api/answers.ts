@@ -1,8 +1,8 @@
 // From answers of the Engine API to our model. Each parser returns a list of none or one, so that callers can flatten.
 
-import { type HostSettings, hazardsOf } from "../../core/classify/hazards.ts";
-import { type IpAddress, parseAddress, parsePrefix } from "../../core/model/address.ts";
-import type { Container, Endpoint, Link, Network } from "../../core/model/topology.ts";
+import { type HostSettings, hazardsOf } from "../../../core/classify/hazards.ts";
+import { type IpAddress, parseAddress, parsePrefix } from "../../../core/model/address.ts";
+import type { Container, Endpoint, Link, Network } from "../../../core/model/topology.ts";
 
 type Json = Readonly<Record<string, unknown>>;
 
