@@ -16,7 +16,7 @@ export function createTlsChannel(upstream: Upstream, tls: UpstreamTls, random: R
   const open = (): TlsConnection => {
     const connection = new TlsConnection(connect(connectionOptions(upstream, tls, "dot")), random, (left) => {
       if (current === connection) current = undefined;
-      for (const query of left) replace(connection, query);
+      for (const query of left) contain(() => replace(connection, query), query.asker.fail);
     });
     return connection;
   };
@@ -26,9 +26,8 @@ export function createTlsChannel(upstream: Upstream, tls: UpstreamTls, random: R
   };
   /** RFC 7766 6.2.4: the server may close at any time, and the query is then asked again. */
   const replace = (connection: TlsConnection, query: TlsQuery): void => {
-    const { asker, again } = query;
-    if (connection.isProven && !again && !closed) contain(() => send({ ...query, again: true }), asker.fail);
-    else asker.fail();
+    if (connection.isProven && !query.again && !closed) send({ ...query, again: true });
+    else query.asker.fail();
   };
 
   return {
