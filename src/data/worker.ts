@@ -3,13 +3,13 @@
 
 import { parentPort, workerData } from "node:worker_threads";
 import { readCounters } from "../core/counters/registry.ts";
+import { every } from "../edge/host/every.ts";
 import { DockerwallError, messageOf } from "../errors.ts";
 import type { DataPlaneSettings, FromDataPlane, ToDataPlane } from "../planes/messages.ts";
 import { createMessageTaker } from "./worker/messages.ts";
 import type { Parts } from "./worker/parts.ts";
 import { startPlane } from "./worker/plane.ts";
 import { createTelling, type Telling } from "./worker/telling.ts";
-import { every } from "./worker/throttle.ts";
 
 /** How long lookups are gathered before the control plane hears of them. */
 const journalEveryMs = 200;
@@ -27,9 +27,12 @@ port.on("message", ({ kind }: ToDataPlane) => {
 async function start(): Promise<void> {
   const parts = await startPlane(settings, telling);
   port?.on("message", createMessageTaker(parts));
-  every(journalEveryMs, createJournal(parts, telling), telling.failure);
-  every(housekeepingEveryMs, () => parts.hostAddresses.read(), telling.failure);
-  every(housekeepingEveryMs, () => parts.admission.sweep(), telling.failure);
+  // All of it lasts as long as the thread.
+  const repeat = (everyMs: number, work: () => unknown): void =>
+    void every({ everyMs, work, onFailure: telling.failure });
+  repeat(journalEveryMs, createJournal(parts, telling));
+  repeat(housekeepingEveryMs, () => parts.hostAddresses.read());
+  repeat(housekeepingEveryMs, () => parts.admission.sweep());
   telling.tell({ kind: "ready" });
 }
 

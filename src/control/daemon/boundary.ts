@@ -2,9 +2,9 @@
 // fails there ends nothing but itself: it is told, and the wall stays as it was until the next comparison.
 
 import { contain } from "../../core/contain.ts";
+import { every } from "../../edge/host/every.ts";
 import type { Log } from "../../edge/host/log.ts";
 import { messageOf } from "../../errors.ts";
-import { every } from "../every.ts";
 import type { Reporter } from "../reporter.ts";
 
 export interface Boundary {

@@ -2,6 +2,7 @@
 
 import { LateCaptures } from "../../core/askers/late-captures.ts";
 import { watchEngineProcess } from "../../edge/engine/process.ts";
+import { every } from "../../edge/host/every.ts";
 import { awakeEveryMs, awakeSeconds, holdEngineQuestions } from "../../edge/kernel/flows/engine-queue.ts";
 import { monotonicMs } from "../../edge/kernel/monotonic.ts";
 import { createSandboxes, type ProbedSandbox, type Sandboxes } from "../../edge/sandbox/sandboxes.ts";
@@ -11,7 +12,6 @@ import { startUnsettledQueue, type UnsettledQueue } from "../packets/unsettled-q
 import type { Standings } from "../sandboxes/sandbox-standing.ts";
 import { startStandings } from "../sandboxes/standing-sources.ts";
 import type { BaseParts } from "./base-parts.ts";
-import { every } from "./throttle.ts";
 import { membershipsOf } from "./view.ts";
 
 /** How often what hangs on ports is compared, where the kernel does not keep others from it. */
@@ -46,7 +46,11 @@ export class SandboxLayer {
     process.once("exit", () => {
       if (!this.#knowsPicture) sandboxes.giveBack();
     });
-    every(healPortsEveryMs, () => this.#standings.heal(), this.#parts.telling.failure);
+    every({
+      everyMs: healPortsEveryMs,
+      work: () => this.#standings.heal(),
+      onFailure: this.#parts.telling.failure,
+    });
   }
 
   /** The addresses that a sandbox has now; undefined when there is none of that name. */
@@ -91,7 +95,7 @@ export class SandboxLayer {
       nowMs: monotonicMs,
     });
     const stay = (): void => this.#standings.stayAwake(awakeSeconds * 1000);
-    every(awakeEveryMs, stay, telling.failure);
+    every({ everyMs: awakeEveryMs, work: stay, onFailure: telling.failure });
     stay();
   }
 

@@ -1,6 +1,6 @@
 // Work that is asked for again and again, and done now and then.
 
-import { contain, contained, type OnFailure } from "../../core/contain.ts";
+import { contain, type OnFailure } from "../../core/contain.ts";
 
 /** Runs at once, and then for all calls within `everyMs` together once more: what is asked for is always begun later. */
 export function createThrottle(everyMs: number, work: () => void, onFailure: OnFailure): () => void {
@@ -17,9 +17,4 @@ export function createThrottle(everyMs: number, work: () => void, onFailure: OnF
     if (leftMs <= 0) run();
     else timer = setTimeout(run, leftMs);
   };
-}
-
-/** Does the work every so often, whatever becomes of it, until the thread ends. */
-export function every(everyMs: number, work: () => unknown, onFailure: OnFailure): void {
-  setInterval(contained(work, onFailure), everyMs);
 }

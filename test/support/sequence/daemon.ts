@@ -4,10 +4,10 @@
 import { createEngineEvents } from "../../../src/control/daemon/engine-events.ts";
 import type { Parts as ProductParts } from "../../../src/control/daemon/parts.ts";
 import { stop as stopParts } from "../../../src/control/daemon/stop.ts";
-import { every } from "../../../src/control/every.ts";
 import { createLifecycle, type Lifecycle } from "../../../src/control/lifecycle.ts";
 import type { Picture } from "../../../src/core/model/picture.ts";
 import type { Topology } from "../../../src/core/model/topology.ts";
+import { every } from "../../../src/edge/host/every.ts";
 import { DockerwallError, messageOf } from "../../../src/errors.ts";
 import type { DataPlaneLink } from "../../../src/planes/link.ts";
 import type { Host } from "./host.ts";

@@ -1,9 +1,7 @@
-// The daemon's states: what may follow on what, what commands are told in each, and that a failing round of a timer
-// ends nothing.
+// The daemon's states: what may follow on what, and what commands are told in each.
 
 import assert from "node:assert/strict";
-import { describe, it, mock } from "node:test";
-import { every } from "../../../src/control/every.ts";
+import { describe, it } from "node:test";
 import { createLifecycle } from "../../../src/control/lifecycle.ts";
 import { type DaemonState, isInForce, mayFollow, stateSentences } from "../../../src/core/model/state.ts";
 import { DockerwallError } from "../../../src/errors.ts";
@@ -77,29 +75,6 @@ describe("a daemon's state", () => {
           );
           return true;
         });
-    });
-  }
-});
-
-describe("work that is done again and again", () => {
-  for (const [how, work] of [
-    ["throws", () => assert.fail("broken")],
-    ["rejects", () => Promise.reject(new Error("broken"))],
-  ] as const) {
-    it(`goes on when a round ${how}, and tells`, async (t) => {
-      t.mock.timers.enable({ apis: ["setInterval"] });
-      const failures = mock.fn();
-      let rounds = 0;
-      const round = (): unknown => (++rounds === 2 ? undefined : work());
-      const wells = mock.fn();
-      const timer = every({ everyMs: 10, work: round, onFailure: failures, onSuccess: wells });
-      for (let turn = 0; turn < 3; turn++) {
-        t.mock.timers.tick(10);
-        await new Promise((resolve) => setImmediate(resolve));
-      }
-      timer[Symbol.dispose]();
-      t.mock.timers.tick(100);
-      assert.deepEqual([rounds, failures.mock.callCount(), wells.mock.callCount()], [3, 2, 1]);
     });
   }
 });

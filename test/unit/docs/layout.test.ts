@@ -21,9 +21,16 @@ for (const [folder, inIt] of Map.groupBy(folders, (each) => each)) {
   });
 }
 
-test("layout: bytes of others are read by our own code; the library is for our own questions", () => {
-  const users = files
+/** The files of src whose text contains this. */
+const filesWith = (text: string): readonly string[] =>
+  files
     .map(({ folder, name }) => join(folder, name))
-    .filter((file) => readFileSync(join(src, file), "utf8").includes('from "dns-packet"'));
-  assert.deepEqual(users, ["core/dns/probe.ts"]);
+    .filter((file) => readFileSync(join(src, file), "utf8").includes(text));
+
+test("layout: bytes of others are read by our own code; the library is for our own questions", () => {
+  assert.deepEqual(filesWith('from "dns-packet"'), ["core/dns/probe.ts"]);
+});
+
+test("layout: one function repeats work in both planes", () => {
+  assert.deepEqual(filesWith("function every("), ["edge/host/every.ts"]);
 });

@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { afterEach, beforeEach, mock, test } from "node:test";
-import { createThrottle, every } from "../../../../src/data/worker/throttle.ts";
+import { createThrottle } from "../../../../src/data/worker/throttle.ts";
 
-beforeEach(() => mock.timers.enable({ apis: ["setTimeout", "setInterval"] }));
+beforeEach(() => mock.timers.enable({ apis: ["setTimeout"] }));
 afterEach(() => mock.timers.reset());
 
 test("what is asked for meanwhile is done once more, later, also after it has failed", () => {
@@ -21,15 +21,4 @@ test("what is asked for meanwhile is done once more, later, also after it has fa
   assert.deepEqual(seen, ["done", "Error: no", "done", "Error: no"]);
   mock.timers.tick(60_000);
   assert.equal(seen.length, 4);
-});
-
-test("work that fails, now or later, is told each time and done again", async () => {
-  const seen: string[] = [];
-  const told = (error: unknown): void => void seen.push(String(error));
-  every(10, () => assert.fail("at once"), told);
-  every(10, () => Promise.reject(new Error("later")), told);
-  mock.timers.tick(20);
-  await Promise.resolve();
-  assert.equal(seen.filter((text) => text.includes("at once")).length, 2);
-  assert.equal(seen.filter((text) => text.includes("later")).length, 2);
 });

@@ -1,13 +1,13 @@
-// Work that is repeated. A failed round is reported, and the next one comes all the same: an error thrown in a timer
-// would end the daemon.
+// Work that is repeated, in either plane. A failed round is reported, and the next one comes all the same: an error
+// thrown in a timer would end the daemon.
 
-import { contain } from "../core/contain.ts";
+import { contain, type OnFailure } from "../../core/contain.ts";
 
 export interface RepeatedWork {
   readonly everyMs: number;
   /** Rounds overlap if the work takes longer than this, unless the work itself prevents it. */
   readonly work: () => unknown;
-  readonly onFailure: (error: unknown) => void;
+  readonly onFailure: OnFailure;
   /** Called after each successful round. */
   readonly onSuccess?: () => void;
 }
