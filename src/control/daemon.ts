@@ -4,6 +4,7 @@
 
 import type { Config } from "../edge/host/config.ts";
 import { createLog } from "../edge/host/log.ts";
+import { createEnd } from "./daemon/end.ts";
 import { acquireHost } from "./daemon/host.ts";
 import { makeParts, type Parts } from "./daemon/parts.ts";
 import { start } from "./daemon/start.ts";
@@ -14,20 +15,22 @@ import { startTimers } from "./daemon/timers.ts";
 /** Runs until SIGTERM or SIGINT; throws when it cannot start or go on. */
 export async function runDaemon(config: Config): Promise<void> {
   const log = createLog(config.logLevel);
-  const end = Promise.withResolvers<void>();
+  const end = createEnd();
   // They stay for good: while a tool of iptables runs, execa listens too, and ends who has no listener of its own left.
-  for (const signal of ["SIGTERM", "SIGINT"] as const) process.on(signal, () => end.resolve());
+  for (const signal of ["SIGTERM", "SIGINT"] as const) process.on(signal, end.ask);
   const host = await acquireHost(config, log);
   await using cleanup = new AsyncDisposableStack();
   const parts = makeParts({ config, log, host }, cleanup);
   const takeDown = createTakeDown(parts);
 
-  await start(parts, { cleanup, takeDown, onDeath: end.reject });
+  await start(parts, { cleanup, takeDown, onDeath: end.fail });
+  // The data plane may have died meanwhile: as after a later death, the kernel keeps what it has.
+  end.assertNotFailed();
   startTimers(parts);
   parts.policies.look();
   enterForce(parts);
 
-  await end.promise;
+  await end.reached();
   await stop(parts, takeDown);
 }
 

@@ -1,9 +1,7 @@
 // The control plane's end of the data plane: starts the worker thread, numbers and acknowledges pictures, and fails
 // loudly if the worker does (the daemon then ends and is restarted; the kernel keeps the wall up).
 
-import { once } from "node:events";
 import { Worker } from "node:worker_threads";
-import { contain } from "../core/contain.ts";
 import type { CounterReading } from "../core/counters/reading.ts";
 import type { KernelRight } from "../core/grants/entry-index.ts";
 import type { LookupEvent } from "../core/journal/lookup-event.ts";
@@ -14,9 +12,11 @@ import type { ResolverReport } from "../core/model/report.ts";
 import type { Readings } from "../core/model/topology.ts";
 import type { Upstream } from "../core/model/upstream.ts";
 import type { ExplainTarget } from "../core/policy/target.ts";
-import { DockerwallError, messageOf } from "../errors.ts";
-import type { DataPlaneFindings, DataPlaneSettings, FromDataPlane, ToDataPlane } from "./messages.ts";
+import { DockerwallError } from "../errors.ts";
+import type { DataPlaneFindings, DataPlaneSettings } from "./messages.ts";
 import { createPoster, createReadingsPoster } from "./picture.ts";
+import type { Answer } from "./requests.ts";
+import { DataPlaneThread, type Report } from "./thread.ts";
 
 export interface DataPlaneEvents {
   readonly onLookups: (events: readonly LookupEvent[]) => void;
@@ -27,12 +27,9 @@ export interface DataPlaneEvents {
   readonly onSandboxes: (captured: number, problem: string | undefined) => void;
   readonly onResolver: (report: ResolverReport, counters: readonly CounterReading[]) => void;
   readonly onProblem: (problem: string) => void;
-  /** The worker is gone; nothing more will come. */
+  /** The worker is gone; nothing more will come, and every request fails. May be called before the start is over. */
   readonly onDeath: (error: Error) => void;
 }
-
-/** What settles a request that waits. */
-type Answer = Extract<FromDataPlane, { readonly requestId: number }>;
 
 export interface DataPlaneLink extends AsyncDisposable {
   /** Resolves when the data plane decides by this picture. @throws when it cannot */
@@ -75,131 +72,83 @@ export async function startDataPlane(
     workerData: settings,
     trackUnmanagedFds: false,
   });
+  const { onProblem, onDeath } = events;
+  const thread = new DataPlaneThread(worker, {
+    onReport: (report) => tell(report, events),
+    onProblem,
+    onDeath,
+  });
+  await thread.ready();
+  return createLink(thread);
+}
+
+function tell(report: Report, events: DataPlaneEvents): void {
+  switch (report.kind) {
+    case "lookups":
+      events.onLookups(report.events);
+      break;
+    case "fresh-addresses":
+      events.onFreshAddresses(report.addresses);
+      break;
+    case "refresh":
+      events.onRefresh(report.suspects);
+      break;
+    case "sandboxes":
+      events.onSandboxes(report.captured, report.problem);
+      break;
+    case "resolver":
+      events.onResolver(report.report, report.counters);
+      break;
+    case "problem":
+      events.onProblem(report.problem);
+      break;
+  }
+}
+
+/** What can be asked of the thread, as messages. */
+function createLink(thread: DataPlaneThread): DataPlaneLink {
+  const { requests } = thread;
   const poster = createPoster();
   const readingsPoster = createReadingsPoster();
-  const pending = new Map<number, (answer: Answer) => void>();
-  let requestId = 0;
-
-  const ready = Promise.withResolvers<void>();
-  let started = false;
-  let ended = false;
-  // What one message asks for may fail; the next one is taken all the same.
-  worker.on("message", (message: FromDataPlane) =>
-    contain(
-      () => take(message),
-      (error) => events.onProblem(`message ${message.kind}: ${messageOf(error)}`),
-    ),
-  );
-  worker.on("error", (error) => fail(error instanceof Error ? error : new Error(String(error))));
-  worker.on("exit", (code) => {
-    const expected = ended;
-    ended = true;
-    if (!expected) fail(new DockerwallError("INTERNAL", `the data plane ended with exit code ${code}`));
-  });
-
-  function take(message: FromDataPlane): void {
-    switch (message.kind) {
-      case "ready":
-        started = true;
-        ready.resolve();
-        break;
-      case "done":
-      case "refused":
-      case "examined":
-      case "explained":
-      case "is-cut-off":
-      case "left-taken":
-        pending.get(message.requestId)?.(message);
-        pending.delete(message.requestId);
-        break;
-      case "lookups":
-        events.onLookups(message.events);
-        break;
-      case "fresh-addresses":
-        events.onFreshAddresses(message.addresses);
-        break;
-      case "refresh":
-        events.onRefresh(message.suspects);
-        break;
-      case "sandboxes":
-        events.onSandboxes(message.captured, message.problem);
-        break;
-      case "resolver":
-        events.onResolver(message.report, message.counters);
-        break;
-      case "problem":
-        events.onProblem(message.problem);
-        break;
-      case "failed":
-        fail(new DockerwallError(message.code, message.message));
-        break;
-    }
-  }
-
-  function fail(error: Error): void {
-    if (started) events.onDeath(error);
-    else void close().then(() => ready.reject(error));
-  }
-
-  async function close(): Promise<void> {
-    if (ended) return;
-    ended = true;
-    worker.postMessage({ kind: "end" } satisfies ToDataPlane);
-    await once(worker, "exit");
-  }
-
-  async function request(numbered: (requestId: number) => ToDataPlane): Promise<Answer> {
-    requestId += 1;
-    const { promise, resolve } = Promise.withResolvers<Answer>();
-    pending.set(requestId, resolve);
-    worker.postMessage(numbered(requestId));
-    const answer = await promise;
-    if (answer.kind === "refused") throw new DockerwallError(answer.code, answer.message);
-    return answer;
-  }
-
-  await ready.promise;
   return {
     async post(picture) {
-      await request((requestId) => ({ kind: "topology", requestId, ...poster(picture) }));
+      await requests.ask((requestId) => ({ kind: "topology", requestId, ...poster(picture) }));
     },
-    tellReadings(readings) {
-      worker.postMessage({ kind: "readings", ...readingsPoster(readings) } satisfies ToDataPlane);
-    },
-    holdUnsettled() {
-      worker.postMessage({ kind: "hold-unsettled" } satisfies ToDataPlane);
-    },
-    useUpstreams(upstreams) {
-      worker.postMessage({ kind: "upstreams", upstreams } satisfies ToDataPlane);
-    },
-    refreshed() {
-      worker.postMessage({ kind: "refreshed" } satisfies ToDataPlane);
-    },
+    tellReadings: (readings) => thread.post({ kind: "readings", ...readingsPoster(readings) }),
+    holdUnsettled: () => thread.post({ kind: "hold-unsettled" }),
+    useUpstreams: (upstreams) => thread.post({ kind: "upstreams", upstreams }),
+    refreshed: () => thread.post({ kind: "refreshed" }),
     async flush() {
-      await request((requestId) => ({ kind: "flush", requestId }));
+      await requests.ask((requestId) => ({ kind: "flush", requestId }));
     },
     async examine() {
-      const answer = await request((requestId) => ({ kind: "examine", requestId }));
-      if (answer.kind === "examined") return answer.findings;
-      throw new DockerwallError("INTERNAL", "the data plane examined itself and returned no findings");
+      const answer = await requests.ask((requestId) => ({ kind: "examine", requestId }));
+      return expected(answer, "examined").findings;
     },
     async explain(addresses, target) {
-      const answer = await request((requestId) => ({ kind: "explain", requestId, addresses, target }));
-      if (answer.kind === "explained") return answer.explanation;
-      throw new DockerwallError("INTERNAL", "the data plane was asked for an explanation and returned none");
+      const answer = await requests.ask((requestId) => ({ kind: "explain", requestId, addresses, target }));
+      return expected(answer, "explained").explanation;
     },
     async isCutOff(containerId) {
-      const answer = await request((requestId) => ({ kind: "cut-off", requestId, containerId }));
+      const answer = await requests.ask((requestId) => ({ kind: "cut-off", requestId, containerId }));
       return answer.kind === "is-cut-off" && answer.cutOff;
     },
     async takeLeft(addresses, rights) {
-      const answer = await request((requestId) => ({ kind: "take-left", requestId, addresses, rights }));
-      if (answer.kind === "left-taken") return answer.count;
-      throw new DockerwallError("INTERNAL", "the data plane was asked what is left and returned no answer");
+      const answer = await requests.ask((requestId) => ({ kind: "take-left", requestId, addresses, rights }));
+      return expected(answer, "left-taken").count;
     },
     async releaseAll() {
-      await request((requestId) => ({ kind: "release-all", requestId }));
+      await requests.ask((requestId) => ({ kind: "release-all", requestId }));
     },
-    [Symbol.asyncDispose]: close,
+    [Symbol.asyncDispose]: () => thread.end(),
   };
+}
+
+/** @throws DockerwallError INTERNAL for an answer to another question */
+function expected<Kind extends Answer["kind"]>(
+  answer: Answer,
+  kind: Kind,
+): Extract<Answer, { readonly kind: Kind }> {
+  if (answer.kind === kind) return answer as Extract<Answer, { readonly kind: Kind }>;
+  throw new DockerwallError("INTERNAL", `the data plane answered ${answer.kind} where ${kind} was asked for`);
 }

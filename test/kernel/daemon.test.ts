@@ -6,6 +6,7 @@ import { createSocket, type Socket } from "node:dgram";
 import { once } from "node:events";
 import { symlinkSync } from "node:fs";
 import { createServer } from "node:net";
+import { join } from "node:path";
 import { describe, it } from "node:test";
 import { daemonEnforces, mountSys, startDaemon } from "../support/daemon-process.ts";
 import { bridgeNetwork, container, type FakeEngine, startFakeEngine } from "../support/fake-engine.ts";
@@ -156,6 +157,22 @@ describe("a start that fails", () => {
     assert.equal((await third.cli("uninstall")).exitCode, 0);
     assert.equal(kernelState(), "");
     await third.end("SIGTERM");
+  });
+});
+
+describe("a data plane that dies while the daemon starts", () => {
+  it("ends the daemon as a later death does: it says why, and the wall stands", async () => {
+    await using engine = await engineWithApp();
+    const preload = join(import.meta.dirname, "../support/dying-worker.mjs");
+    await using dying = startDaemon(engine, { NODE_OPTIONS: `--import ${preload}` });
+    const { stderr, stdout } = await dying.end();
+    assert.match(stderr, /^dockerwall: the data plane ended with exit code 3$/m);
+    assert.doesNotMatch(stdout, /"message":"enforcing"/);
+    assert.match(kernelState(), /held until classified/);
+    await using next = startDaemon(engine);
+    await daemonEnforces(next);
+    assert.equal((await next.cli("uninstall")).exitCode, 0);
+    await next.end("SIGTERM");
   });
 });
 

@@ -1,0 +1,43 @@
+// What the control plane has asked the data plane and waits for, by number.
+
+import { DockerwallError } from "../errors.ts";
+import type { FromDataPlane, ToDataPlane } from "./messages.ts";
+
+/** What settles a request. */
+export type Answer = Extract<FromDataPlane, { readonly requestId: number }>;
+
+export class Requests {
+  readonly #post: (message: ToDataPlane) => void;
+  readonly #waiting = new Map<number, PromiseWithResolvers<Answer>>();
+  #lastId = 0;
+  /** Why nothing is answered any more. */
+  #failure: Error | undefined;
+
+  constructor(post: (message: ToDataPlane) => void) {
+    this.#post = post;
+  }
+
+  /** Sends a request under a number of its own. @throws what it was refused with, or what ended the data plane */
+  async ask(numbered: (requestId: number) => ToDataPlane): Promise<Answer> {
+    if (this.#failure !== undefined) throw this.#failure;
+    this.#lastId += 1;
+    const waiting = Promise.withResolvers<Answer>();
+    this.#waiting.set(this.#lastId, waiting);
+    this.#post(numbered(this.#lastId));
+    const answer = await waiting.promise;
+    if (answer.kind === "refused") throw new DockerwallError(answer.code, answer.message);
+    return answer;
+  }
+
+  settle(answer: Answer): void {
+    this.#waiting.get(answer.requestId)?.resolve(answer);
+    this.#waiting.delete(answer.requestId);
+  }
+
+  /** Nothing is answered any more; the first reason counts. */
+  fail(error: Error): void {
+    this.#failure ??= error;
+    for (const { reject } of this.#waiting.values()) reject(this.#failure);
+    this.#waiting.clear();
+  }
+}
