@@ -2,13 +2,13 @@
 // plane; rules on a schedule of their own. Each piece of work runs one at a time, and only while the wall is ours.
 
 import type { Classification } from "../core/classify/networks.ts";
-import { declareCounters } from "../core/counters/registry.ts";
 import type { DaemonState } from "../core/model/state.ts";
-import type { Topology } from "../core/model/topology.ts";
 import type { Inventory } from "../edge/engine/inventory.ts";
 import type { Log } from "../edge/host/log.ts";
-import { DockerwallError, messageOf } from "../errors.ts";
+import { messageOf } from "../errors.ts";
 import type { DataPlaneLink } from "../planes/link.ts";
+import { Healing } from "./enforcement/healing.ts";
+import { Posting } from "./enforcement/posting.ts";
 import type { Lifecycle } from "./lifecycle.ts";
 import type { Reporter } from "./reporter.ts";
 import { createSchedule } from "./schedule.ts";
@@ -58,177 +58,129 @@ export interface Enforcement {
   idle(): Promise<void>;
 }
 
-/** How long the data plane may take to adopt a picture; a picture of five hundred networks takes 0.1 s. */
-const takenWithinMs = 10_000;
-
-/** @throws DockerwallError NOT_ENFORCED if the data plane does not answer; the next round reports what it does later */
-async function within(limitMs: number, taken: Promise<void>): Promise<void> {
-  const late = Promise.withResolvers<never>();
-  const timer = setTimeout(
-    () =>
-      late.reject(
-        new DockerwallError(
-          "NOT_ENFORCED",
-          `the data plane has not adopted the latest policy for ${limitMs / 1000} s; if this lasts, restart Dockerwall's container`,
-        ),
-      ),
-    limitMs,
-  );
-  await Promise.race([taken, late.promise]).finally(() => clearTimeout(timer));
-}
-const rulesPutRight = declareCounters({
-  name: "rules_put_right",
-  help: "How often other software had changed the rules of a family and we put them right.",
-  words: { one: "time rules put right", many: "times rules put right" },
-  label: { name: "family", values: ["IPv4", "IPv6"] },
-});
-
 const working: ReadonlySet<DaemonState> = new Set(["starting", "enforcing", "degraded"]);
 
 export function createEnforcement(options: EnforcementOptions): Enforcement {
-  const { wall, lifecycle, reporter, log, inventory } = options;
-  const changes = new EventTarget();
-  let classification: Classification | undefined;
-  let posted: Topology | undefined;
-  /**
-   * What was posted with it. Which networks are guarded also depends on the ports of bridges, which the engine does not
-   * report; and a quarantined container is dropped only when everything has been read without it.
-   */
-  let postedBeside = "";
-  /** The picture that the data plane decides by. */
-  let inUse: Topology | undefined;
-  let problem: unknown;
-  let rulesProblem: unknown;
-  let installed = false;
-  /** Whether the rules demand the marks of ports, and know the marks of unsettled ports. */
-  let demanded = false;
+  const rounds = new Rounds(options);
+  const { reconciling, healing, posting } = rounds;
+  const { wall, inventory } = options;
+  const cleanOther = (): Promise<void> => rounds.cleanOther();
+  return {
+    usePicture: () => rounds.usePicture(),
+    install: () => healing.install(),
+    reconcile: () => reconciling.request(),
+    usePictureOfNow: async () => {
+      if (!posting.isPosted(inventory.current())) await reconciling.request();
+    },
+    tellReadings: () => rounds.tellReadings(),
+    heal: () => healing.heal(),
+    decideAnew: () => rounds.decideAnew(),
+    awaitEngine() {
+      wall.spareQuestions(true);
+    },
+    async engineIsRead() {
+      if (!wall.spareQuestions(false)) return;
+      await healing.installOthers();
+      await cleanOther();
+    },
+    cleanOther,
+    classification: () => rounds.classification,
+    changes: rounds.changes,
+    idle: async () => {
+      await Promise.all([reconciling.idle(), healing.idle()]);
+    },
+  };
+}
+
+/** What a round of reconciliation leaves for the next one. */
+class Rounds {
+  readonly #options: EnforcementOptions;
+  readonly changes = new EventTarget();
+  readonly posting: Posting;
+  readonly healing: Healing;
+  readonly reconciling = createSchedule(
+    () => this.#reconcile(),
+    (error) => this.#fail(error),
+  );
+  classification: Classification | undefined;
+  /** Why the last round failed. */
+  #problem: unknown;
   /** Half a picture would remove the kernel entries that an earlier run made for containers not read yet. */
-  let pictureIsWhole = false;
+  #pictureIsWhole = false;
+  /** Whether the rules demand the marks of ports, and know the marks of unsettled ports. */
+  #demanded = false;
 
-  async function reconcile(): Promise<void> {
-    if (!working.has(lifecycle.state) || !pictureIsWhole) return;
-    problem = undefined;
-    const topology = inventory.current();
-    classification = wall.classify(topology);
-    options.beforePost();
-    reporter.onClassified(topology, classification, Date.now());
-    const dataPlane = options.dataPlane();
-    const isOther = posted !== topology || postedBeside !== besideOf(classification);
-    if (dataPlane !== undefined && isOther) await post(dataPlane, topology, classification);
-    // A picture that the data plane has refused is a problem until it adopts one.
-    reporter.clearProblem("reconcile");
+  constructor(options: EnforcementOptions) {
+    this.#options = options;
+    const { wall, dataPlane, takenWithinMs } = options;
+    this.posting = new Posting({ dataPlane, quarantine: wall.quarantine, takenWithinMs });
+    this.healing = new Healing({
+      ...options,
+      mayWork: () => this.#mayWork(),
+      onInstalled: () => this.#holdUnsettled(),
+    });
   }
 
-  async function post(
-    dataPlane: DataPlaneLink,
-    topology: Topology,
-    { guarded, containers: { services } }: Classification,
-  ): Promise<void> {
-    // Set before the answer: a decideAnew() meanwhile has the picture posted once more.
-    posted = topology;
-    postedBeside = besideOf({ guarded });
-    try {
-      await within(
-        options.takenWithinMs ?? takenWithinMs,
-        dataPlane.post({ topology, guarded, services, quarantined: [...wall.quarantine] }),
-      );
-    } catch (error) {
-      posted = undefined;
-      throw error;
-    }
-    inUse = topology;
-    tellReadings();
-    if (options.guardsPorts && wall.demandSenders()) {
-      // We want other rules now: this does not count as a change by other software.
-      installed = false;
-      await healing.request();
-    }
-    demanded = options.guardsPorts;
-    holdUnsettled();
-    reporter.onEnforced(guarded.map((network) => network.id));
-    changes.dispatchEvent(new Event("change"));
+  usePicture(): void {
+    this.#pictureIsWhole = true;
+    this.classification = this.#options.wall.classify(this.#options.inventory.current());
   }
 
-  /** Readings of a picture that is not in use yet are told together with that picture. */
-  function tellReadings(): void {
-    if (inUse === inventory.current()) options.dataPlane()?.tellReadings(inventory.readings());
+  tellReadings(): void {
+    const { inventory } = this.#options;
+    this.posting.tellReadings(inventory.current(), inventory.readings());
   }
 
-  async function heal(): Promise<void> {
-    if (!working.has(lifecycle.state) || !pictureIsWhole) return;
-    rulesProblem = undefined;
-    const families = await wall.applyRules();
-    if (installed) {
-      for (const family of families) {
-        log.warn("rules put right", { family });
-        rulesPutRight[`IPv${family}`].add();
-      }
-    }
-    installed = true;
-    holdUnsettled();
-    reporter.clearProblem("rules");
+  async decideAnew(): Promise<void> {
+    this.posting.forget();
+    await this.reconciling.request();
+    if (this.#problem !== undefined) throw this.#problem;
   }
 
-  /** Only once the rules know these marks: packets with unknown marks would get further than they may. */
-  function holdUnsettled(): void {
-    if (demanded && installed) options.dataPlane()?.holdUnsettled();
-  }
-
-  const reconciling = createSchedule(reconcile, (error) => {
-    problem = error;
-    reporter.onProblem("reconcile", messageOf(error));
-  });
-  const healing = createSchedule(heal, (error) => {
-    rulesProblem = error;
-    reporter.onProblem("rules", messageOf(error));
-  });
-
-  async function cleanOther(): Promise<void> {
+  async cleanOther(): Promise<void> {
+    const { wall, lifecycle, log } = this.#options;
     if (!working.has(lifecycle.state)) return;
     await wall
       .cleanOther()
       .catch((error) => log.warn("the other iptables variant", { problem: messageOf(error) }));
   }
 
-  return {
-    usePicture() {
-      pictureIsWhole = true;
-      classification = wall.classify(inventory.current());
-    },
-    async install() {
-      await healing.request();
-      if (rulesProblem !== undefined) throw rulesProblem;
-    },
-    reconcile: () => reconciling.request(),
-    usePictureOfNow: async () => {
-      if (posted !== inventory.current()) await reconciling.request();
-    },
-    tellReadings,
-    heal: () => healing.request(),
-    async decideAnew() {
-      posted = undefined;
-      await reconciling.request();
-      if (problem !== undefined) throw problem;
-    },
-    awaitEngine() {
-      wall.spareQuestions(true);
-    },
-    async engineIsRead() {
-      if (!wall.spareQuestions(false)) return;
-      // As above: we want other rules now.
-      installed = false;
-      await healing.request();
-      await cleanOther();
-    },
-    cleanOther,
-    classification: () => classification,
-    changes,
-    idle: async () => {
-      await Promise.all([reconciling.idle(), healing.idle()]);
-    },
-  };
+  #mayWork(): boolean {
+    return working.has(this.#options.lifecycle.state) && this.#pictureIsWhole;
+  }
 
-  function besideOf({ guarded }: Pick<Classification, "guarded">): string {
-    return JSON.stringify([guarded.map(({ id }) => id), [...wall.quarantine]]);
+  async #reconcile(): Promise<void> {
+    if (!this.#mayWork()) return;
+    const { wall, inventory, reporter, beforePost } = this.#options;
+    this.#problem = undefined;
+    const topology = inventory.current();
+    const classification = wall.classify(topology);
+    this.classification = classification;
+    beforePost();
+    reporter.onClassified(topology, classification, Date.now());
+    if (await this.posting.post(topology, classification)) await this.#adopted(classification);
+    // A picture that the data plane has refused is a problem until it adopts one.
+    reporter.clearProblem("reconcile");
+  }
+
+  /** The data plane decides by a picture that was posted: what waited for that follows. */
+  async #adopted({ guarded }: Classification): Promise<void> {
+    const { wall, guardsPorts, reporter } = this.#options;
+    this.tellReadings();
+    if (guardsPorts && wall.demandSenders()) await this.healing.installOthers();
+    this.#demanded = guardsPorts;
+    this.#holdUnsettled();
+    reporter.onEnforced(guarded.map((network) => network.id));
+    this.changes.dispatchEvent(new Event("change"));
+  }
+
+  /** Only once the rules know these marks: packets with unknown marks would get further than they may. */
+  #holdUnsettled(): void {
+    if (this.#demanded && this.healing.isInstalled) this.#options.dataPlane()?.holdUnsettled();
+  }
+
+  #fail(error: unknown): void {
+    this.#problem = error;
+    this.#options.reporter.onProblem("reconcile", messageOf(error));
   }
 }

@@ -2,7 +2,7 @@
 // is refused, with what to do instead.
 
 import { networkHolder } from "../core/classify/containers.ts";
-import { setNames } from "../core/firewall/names.ts";
+import { sandboxOf, setNames } from "../core/firewall/names.ts";
 import type { Container, Topology } from "../core/model/topology.ts";
 import type { KernelSets } from "../edge/kernel/ipset/kernel-sets.ts";
 import { DockerwallError } from "../errors.ts";
@@ -22,6 +22,13 @@ export function whyNotCut(container: Container, { networks, containers }: Topolo
   );
   if (far === undefined) return undefined;
   return `container ${name} is also on network ${JSON.stringify(far.name)} (${far.driver}), which bypasses this host's rules: it would not be cut off there; run docker network disconnect ${far.name} ${container.name} first, or stop it`;
+}
+
+/** Ids of the containers that an earlier run put into quarantine; they stay there: the sets remember them. */
+export function readQuarantine(sets: Pick<KernelSets, "list">): Set<string> {
+  const entries = [setNames.quarantine4, setNames.quarantine6].flatMap((name) => sets.list(name));
+  // Entries of the data plane name a sandbox instead.
+  return new Set(entries.flatMap(({ comment }) => (sandboxOf(comment) === undefined ? (comment ?? []) : [])));
 }
 
 /**

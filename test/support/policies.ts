@@ -1,7 +1,7 @@
 // Policies as tests write them: the text of a label.
 
 import assert from "node:assert/strict";
-import type { WallOptions } from "../../src/control/wall.ts";
+import type { WallOptions } from "../../src/control/wall/options.ts";
 import type { AddressFilter } from "../../src/core/dns/address-filter.ts";
 import type { Prefix } from "../../src/core/model/address.ts";
 import { prefixContains } from "../../src/core/model/address.ts";

@@ -4,6 +4,7 @@
 import type { Topology } from "../../core/model/topology.ts";
 import { type ControlServer, createControlServer } from "../../edge/control-socket/server.ts";
 import { listBridges } from "../../edge/host/bridges.ts";
+import { unstampAll } from "../../edge/kernel/flows/stamped.ts";
 import { watchBridges } from "../../edge/kernel/netlink/bridge-watch.ts";
 import { createReadiness } from "../../edge/kernel/readiness.ts";
 import { DockerwallError, messageOf } from "../../errors.ts";
@@ -18,7 +19,7 @@ export interface StartOptions {
   /** Is given what is to be ended with the daemon, however it ends. */
   readonly cleanup: AsyncDisposableStack;
   readonly takeDown: TakeDown;
-  /** The data plane is gone; nothing more will come of it. */
+  /** The data plane is gone; nothing more will come of it. The start goes on: what it closes is to stand. */
   readonly onDeath: (error: Error) => void;
 }
 
@@ -77,6 +78,7 @@ function serveCommands(parts: Parts, takeDown: TakeDown): Promise<ControlServer>
       dataPlane: dataPlane.current,
       guardsPorts: host.missing.unguardedPorts === undefined,
       takeDown: takeDown.begin,
+      unstamp: unstampAll,
     }),
     onFailure: (error) => boundary.tell("the control socket", error),
   });

@@ -1,0 +1,64 @@
+// `allow` and `deny` as commands: they resolve when the kernel holds what they say, and no right beyond it.
+
+import type { IpAddress } from "../../core/model/address.ts";
+import type { OverrideRequest } from "../../core/model/control-api.ts";
+import type { OverridesReport } from "../../core/model/report.ts";
+import type { Topology } from "../../core/model/topology.ts";
+import type { OverrideTarget } from "../../core/policy/override.ts";
+import type { KernelSets } from "../../edge/kernel/ipset/kernel-sets.ts";
+import { DockerwallError } from "../../errors.ts";
+import type { DataPlaneLink } from "../../planes/link.ts";
+import type { Enforcement } from "../enforcement.ts";
+import type { PolicySources } from "../policy-sources.ts";
+import type { Wall } from "../wall.ts";
+import type { Present } from "./in-force.ts";
+import { listRights } from "./kernel-rights.ts";
+
+export interface ApplyContext {
+  readonly topology: () => Topology;
+  readonly policies: Pick<PolicySources, "change">;
+  readonly enforcement: Pick<Enforcement, "heal">;
+  readonly wall: Pick<Wall, "stands">;
+  readonly sets: Pick<KernelSets, "list">;
+  readonly takeLeft: DataPlaneLink["takeLeft"];
+}
+
+/** Makes overrides, or takes them back. @throws DockerwallError NOT_ENFORCED if the kernel does not hold the result */
+export async function applyOverrides(
+  request: OverrideRequest,
+  present: Present,
+  context: ApplyContext,
+): Promise<OverridesReport> {
+  const report = await context.policies.change(request, present);
+  if (await isInForce(report, context)) return report;
+  // Other software may have changed the rules at this very moment; if so, we put them right.
+  await context.enforcement.heal();
+  if (await isInForce(report, context)) return report;
+  throw new DockerwallError(
+    "NOT_ENFORCED",
+    "the change is remembered, but NOT in force: the kernel holds other rules, or more rights, than it should; see dockerwall status",
+  );
+}
+
+/** As the kernel has it: the rules, and what is open for the containers concerned. */
+async function isInForce(
+  target: OverrideTarget,
+  { topology, wall, sets, takeLeft }: ApplyContext,
+): Promise<boolean> {
+  const addresses = addressesOf(target, topology());
+  const left = await takeLeft(addresses, listRights(sets, new Set(addresses)));
+  return (await wall.stands()) && left === 0;
+}
+
+/** The addresses that an override for this target is about. */
+export function addressesOf(
+  { kind, name }: OverrideTarget,
+  { networks, containers }: Topology,
+): readonly IpAddress[] {
+  const network = kind === "network" ? networks.find((each) => each.name === name)?.id : undefined;
+  return containers
+    .filter((container) => kind === "network" || container.name === name)
+    .flatMap(({ endpoints }) => endpoints)
+    .filter(({ networkId }) => kind === "container" || networkId === network)
+    .flatMap((endpoint) => endpoint.addresses);
+}

@@ -1,0 +1,34 @@
+// `uninstall` as a command: one at a time, and again after one that failed.
+
+import type { Lifecycle } from "../lifecycle.ts";
+
+export interface UninstallOptions {
+  readonly lifecycle: Lifecycle;
+  /** Ends all background work, and removes everything of ours from the kernel but the stamps of flows. */
+  readonly takeDown: () => Promise<void>;
+  /** Takes our stamps from the flows of this host. */
+  readonly unstamp: () => unknown;
+}
+
+/** The command; whoever asks while it runs gets the same result. It throws what is left, or why it may not begin. */
+export function createUninstall({ lifecycle, takeDown, unstamp }: UninstallOptions): () => Promise<void> {
+  let running: Promise<void> | undefined;
+
+  async function uninstall(): Promise<void> {
+    if (lifecycle.state === "uninstalled") return;
+    if (lifecycle.state !== "uninstalling") {
+      lifecycle.assertInForce();
+      lifecycle.become("uninstalling");
+    }
+    await takeDown();
+    unstamp();
+    lifecycle.become("uninstalled");
+  }
+
+  return () => {
+    running ??= uninstall().finally(() => {
+      running = undefined;
+    });
+    return running;
+  };
+}

@@ -1,0 +1,85 @@
+// The rules, put right whenever they are not as they should be: whose change that was, and what may follow on it.
+
+import { declareCounters } from "../../core/counters/registry.ts";
+import type { Log } from "../../edge/host/log.ts";
+import { messageOf } from "../../errors.ts";
+import type { Reporter } from "../reporter.ts";
+import { createSchedule } from "../schedule.ts";
+import type { Wall } from "../wall.ts";
+
+const rulesPutRight = declareCounters({
+  name: "rules_put_right",
+  help: "How often other software had changed the rules of a family and we put them right.",
+  words: { one: "time rules put right", many: "times rules put right" },
+  label: { name: "family", values: ["IPv4", "IPv6"] },
+});
+
+export interface HealingOptions {
+  readonly wall: Pick<Wall, "applyRules">;
+  readonly reporter: Pick<Reporter, "onProblem" | "clearProblem">;
+  readonly log: Pick<Log, "warn">;
+  /** Whether the wall is ours, and whole. */
+  readonly mayWork: () => boolean;
+  /** The rules are as they should be. */
+  readonly onInstalled: () => void;
+}
+
+export class Healing {
+  readonly #options: HealingOptions;
+  readonly #rounds = createSchedule(
+    () => this.#round(),
+    (error) => this.#fail(error),
+  );
+  /** Why the last round failed. */
+  #problem: unknown;
+  /** Whether the rules that we want now have been installed: any difference since then is a change by other software. */
+  #isInstalled = false;
+
+  constructor(options: HealingOptions) {
+    this.#options = options;
+  }
+
+  get isInstalled(): boolean {
+    return this.#isInstalled;
+  }
+
+  /** Resolves when the rules have been compared and put right; never rejects. */
+  heal(): Promise<void> {
+    return this.#rounds.request();
+  }
+
+  /** The same. @throws the error that prevented it */
+  async install(): Promise<void> {
+    await this.heal();
+    if (this.#problem !== undefined) throw this.#problem;
+  }
+
+  /** The same for rules that are others now by our own decision; never rejects. */
+  installOthers(): Promise<void> {
+    this.#isInstalled = false;
+    return this.heal();
+  }
+
+  idle(): Promise<void> {
+    return this.#rounds.idle();
+  }
+
+  async #round(): Promise<void> {
+    const { wall, reporter, log, mayWork, onInstalled } = this.#options;
+    if (!mayWork()) return;
+    this.#problem = undefined;
+    const families = await wall.applyRules();
+    for (const family of this.#isInstalled ? families : []) {
+      log.warn("rules put right", { family });
+      rulesPutRight[`IPv${family}`].add();
+    }
+    this.#isInstalled = true;
+    onInstalled();
+    reporter.clearProblem("rules");
+  }
+
+  #fail(error: unknown): void {
+    this.#problem = error;
+    this.#options.reporter.onProblem("rules", messageOf(error));
+  }
+}

@@ -1,0 +1,38 @@
+// What the wall is made of, and what it decides by.
+
+import type { ListStore } from "../../core/policy/list-store.ts";
+import type { Override } from "../../core/policy/override.ts";
+import type { PolicyFile } from "../../core/policy/policy-file.ts";
+import type { Firewall } from "../../edge/kernel/firewall.ts";
+import type { KernelSets } from "../../edge/kernel/ipset/kernel-sets.ts";
+
+export interface WallOptions {
+  readonly sets: KernelSets;
+  readonly firewall: Firewall;
+  readonly dnsPort: number;
+  readonly queueNumber: number;
+  readonly hold: boolean;
+  /** Whether an earlier run already guarded ports. */
+  readonly demandSender?: boolean;
+  readonly listBridges: () => readonly string[];
+  /** Finds what is attached to bridges and belongs to no container, in words. */
+  readonly lookAtBridges: () => (bridge: string) => readonly string[];
+  /** Milliseconds of a clock that only goes forward, the one that dates readings of the engine. */
+  readonly uptimeMs: () => number;
+  /** When the last complete reading of the engine's networks began. */
+  readonly networksReadAtMs: () => number | undefined;
+  /** What decides besides labels, at the time of the call. */
+  readonly policy: () => WallPolicy;
+  /** Id of the container that this process runs in. */
+  readonly ownContainer?: string | undefined;
+  /** Whether an earlier run left its sets; given by a caller that has created the missing ones since. */
+  readonly adopted?: boolean;
+}
+
+export interface WallPolicy {
+  readonly store: ListStore;
+  /** The last good policy file. */
+  file(): PolicyFile;
+  /** Made by command. */
+  readonly overrides: { current(): readonly Override[] };
+}

@@ -1,0 +1,93 @@
+// The control plane's sets, filled from the last picture and from what the host has.
+
+import { BridgeClaims } from "../../core/classify/bridge-claims.ts";
+import { type Classification, classify } from "../../core/classify/networks.ts";
+import { setNames } from "../../core/firewall/names.ts";
+import { desiredSets } from "../../core/firewall/sets.ts";
+import type { Topology } from "../../core/model/topology.ts";
+import { groupOverrides } from "../../core/policy/override.ts";
+import { applySets, createSets, listedBridges, setsExist } from "../../edge/kernel/ipset/desired-sets.ts";
+import type { WallOptions } from "./options.ts";
+
+export type WallSetsOptions = Pick<
+  WallOptions,
+  | "sets"
+  | "listBridges"
+  | "lookAtBridges"
+  | "uptimeMs"
+  | "networksReadAtMs"
+  | "policy"
+  | "hold"
+  | "ownContainer"
+> & {
+  /** Whether an earlier run left its sets. */
+  readonly adopted: boolean;
+  readonly quarantine: ReadonlySet<string>;
+};
+
+export class WallSets {
+  readonly #options: WallSetsOptions;
+  readonly #claims: BridgeClaims;
+  #last: Topology = { networks: [], containers: [] };
+  /** Until every container has been read, the entries of an earlier run are not removed. */
+  #isComplete = false;
+
+  /** The sets must exist. */
+  constructor(options: WallSetsOptions) {
+    const { sets, listBridges, adopted, uptimeMs } = options;
+    this.#options = options;
+    this.#claims = new BridgeClaims({
+      bridges: listBridges(),
+      open: new Set(listedBridges(sets, setNames.open4)),
+      held: adopted,
+      nowMs: uptimeMs(),
+    });
+  }
+
+  /** Updates the sets to the picture; in force on return. */
+  classify(topology: Topology): Classification {
+    const { sets } = this.#options;
+    this.#last = topology;
+    if (!setsExist(sets)) createSets(sets);
+    const classification = this.#decide(topology);
+    applySets(sets, desiredSets(classification), this.#isComplete ? "replace" : "keep");
+    return classification;
+  }
+
+  /** Makes the sets anew, if there are none, and fills them as they were last. */
+  restore(): void {
+    this.classify(this.#last);
+  }
+
+  /** From now on pictures contain every container. */
+  becomeComplete(): void {
+    this.#isComplete = true;
+  }
+
+  /** True while a bridge is held that another reading of the engine's networks would release. */
+  awaitsReading(): boolean {
+    const { hold, uptimeMs } = this.#options;
+    return hold && this.#claims.awaitsReading(uptimeMs());
+  }
+
+  #decide(topology: Topology): Classification {
+    const { listBridges, lookAtBridges, uptimeMs, hold, quarantine, ownContainer } = this.#options;
+    const bridges = listBridges();
+    const claimed = new Set(topology.networks.flatMap(({ bridge }) => bridge ?? []));
+    const strangersOn = lookAtBridges();
+    const isHosts = (bridge: string): boolean => strangersOn(bridge).length > 0;
+    const reading = { claimed, begunAtMs: this.#options.networksReadAtMs(), isHosts };
+    const foreign = this.#claims.observe(bridges, reading, uptimeMs());
+    const { store, file, overrides } = this.#options.policy();
+    return classify({
+      topology,
+      bridges,
+      policy: { store, file: file(), overrides: groupOverrides(overrides.current()), nowMs: uptimeMs() },
+      foreign,
+      strangersOn,
+      held: hold ? this.#claims.held() : [],
+      quarantine,
+      own: ownContainer,
+    });
+  }
+}

@@ -1,0 +1,65 @@
+// Whose change of the rules it was that was put right.
+
+import assert from "node:assert/strict";
+import { beforeEach, describe, it } from "node:test";
+import { Healing } from "../../../../src/control/enforcement/healing.ts";
+import type { Family } from "../../../../src/core/model/address.ts";
+
+let happened: string[];
+let changed: readonly Family[] | Error;
+let mayWork: boolean;
+let healing: Healing;
+
+beforeEach(() => {
+  happened = [];
+  changed = [4, 6];
+  mayWork = true;
+  healing = new Healing({
+    wall: {
+      applyRules: async () => {
+        if (changed instanceof Error) throw changed;
+        return changed;
+      },
+    },
+    reporter: {
+      onProblem: (place, problem) => happened.push(`${place}: ${problem}`),
+      clearProblem: (place) => happened.push(`${place} are well`),
+    },
+    log: { warn: (_, { family } = {}) => happened.push(`put right: IPv${family}`) },
+    mayWork: () => mayWork,
+    onInstalled: () => happened.push("installed"),
+  });
+});
+
+describe("rules that differ", () => {
+  it("are put right as somebody's change only once they were installed", async () => {
+    await healing.install();
+    assert.deepEqual(happened.splice(0), ["installed", "rules are well"]);
+    await healing.heal();
+    assert.deepEqual(happened.splice(0), [
+      "put right: IPv4",
+      "put right: IPv6",
+      "installed",
+      "rules are well",
+    ]);
+    await healing.installOthers();
+    assert.deepEqual(happened.splice(0), ["installed", "rules are well"]);
+  });
+
+  it("that cannot be put right are a problem until they are, and thrown by an install", async () => {
+    changed = new Error("refused");
+    await healing.heal();
+    await assert.rejects(healing.install(), /refused/);
+    assert.deepEqual(happened.splice(0), ["rules: refused", "rules: refused"]);
+    assert.equal(healing.isInstalled, false);
+    changed = [];
+    await healing.install();
+    assert.deepEqual(happened, ["installed", "rules are well"]);
+  });
+
+  it("are left alone while the wall is not ours", async () => {
+    mayWork = false;
+    await healing.install();
+    assert.deepEqual(happened, []);
+  });
+});
