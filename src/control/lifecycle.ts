@@ -1,7 +1,7 @@
 // The state of the daemon between its start and its end. All background work and every command ask here first, so that a
 // late timer or message does not bring back a wall that is gone.
 
-import { type DaemonState, isInForce, mayFollow, stateSentences } from "../core/model/state.ts";
+import { type DaemonState, isGone, isInForce, mayFollow, stateSentences } from "../core/model/state.ts";
 import { DockerwallError } from "../errors.ts";
 
 export interface Lifecycle {
@@ -37,8 +37,7 @@ export function createLifecycle(onChange: (from: DaemonState, to: DaemonState) =
     },
     assertInForce() {
       if (isInForce(state)) return;
-      const gone = state === "uninstalling" || state === "uninstalled";
-      throw new DockerwallError(gone ? "UNINSTALLED" : "NOT_ENFORCED", stateSentences[state]);
+      throw new DockerwallError(isGone(state) ? "UNINSTALLED" : "NOT_ENFORCED", stateSentences[state]);
     },
   };
 }

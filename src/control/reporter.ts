@@ -2,27 +2,23 @@
 
 import type { Classification } from "../core/classify/networks.ts";
 import { type CounterReading, sumReadings } from "../core/counters/reading.ts";
-import { declareCounter, readCounters } from "../core/counters/registry.ts";
-import { createRecentDrops, fullTables } from "../core/firewall/full-tables.ts";
+import { readCounters } from "../core/counters/registry.ts";
 import type { LookupJournal } from "../core/journal/lookups.ts";
 import { buildReport } from "../core/journal/report.ts";
-import { type IpAddress, prefixContains, renderPrefix } from "../core/model/address.ts";
-import type { NetworkStatus, ResolverReport, StatsReport, StatusReport } from "../core/model/report.ts";
-import { type DaemonState, isInForce } from "../core/model/state.ts";
+import type { ResolverReport, StatsReport, StatusReport } from "../core/model/report.ts";
+import { type DaemonState, isGone } from "../core/model/state.ts";
 import type { Topology } from "../core/model/topology.ts";
-import type { Override, OverrideTarget } from "../core/policy/override.ts";
+import { type Override, type OverrideTarget, targetKey } from "../core/policy/override.ts";
+import { guardedSinceOf, networkOf } from "../core/status/networks.ts";
+import { type ProblemPlace, Problems } from "../core/status/problems.ts";
+import { buildStatus, isUnwell } from "../core/status/status.ts";
 import { readVersion } from "../edge/host/version.ts";
 import type { KernelSets } from "../edge/kernel/ipset/kernel-sets.ts";
 import type { Backend } from "../edge/kernel/iptables/tools.ts";
 import { readTables } from "../edge/kernel/tables.ts";
 import { reportOverrides } from "./api/change-overrides.ts";
 import { createDeniedReading } from "./denied-counters.ts";
-
-const droppedPackets = declareCounter({
-  name: "queue_dropped_packets",
-  help: "Packets that the kernel dropped, by its own count, because too many waited in our packet queues (NFQUEUE).",
-  words: { one: "packet dropped by a full queue", many: "packets dropped by full queues" },
-});
+import { TableWatch } from "./reporter/table-watch.ts";
 
 export interface ReporterOptions {
   readonly engineVersion: { readonly version: string; readonly apiVersion: string };
@@ -45,27 +41,6 @@ export interface ReporterOptions {
   readonly circles: (topology: Topology, classification: Classification) => readonly string[];
 }
 
-/** The place of a problem; each place has at most one. */
-export type ProblemPlace =
-  | "engine"
-  | "containers"
-  | "reconcile"
-  | "rules"
-  | "capture"
-  | "ports"
-  | "bridges"
-  | "policy file"
-  | `work: ${string}`;
-
-/** Problems that keep every network from being enforced: the kernel does not accept what it should hold. */
-const decisive: readonly ProblemPlace[] = ["rules", "reconcile"];
-
-/**
- * Problems that do not affect health. A mistake in a policy denies what it concerns, a container that cannot be read is
- * denied what depends on it, and a kernel that lacks something lacks it for a restarted daemon, too.
- */
-const bearable: readonly ProblemPlace[] = ["policy file", "containers", "ports", "bridges"];
-
 export interface Reporter {
   onClassified(topology: Topology, classification: Classification, nowMs: number): void;
   /** The rules are in place, the sets hold these networks, and the data plane decides by them. */
@@ -81,201 +56,137 @@ export interface Reporter {
   stats(topology: Topology, nowMs: number): StatsReport;
 }
 
+/** What has been reported last. */
+interface Told {
+  classification: Classification | undefined;
+  containers: Topology["containers"];
+  circles: readonly string[];
+  /** By network id. */
+  guardedSince: ReadonlyMap<string, number>;
+  /** Ids of the networks that the data plane decides for. */
+  adopted: ReadonlySet<string>;
+  sandboxes: number;
+  resolver: ResolverReport | undefined;
+  /** The data plane's counters. */
+  counters: readonly CounterReading[];
+  /** Sentences of the last picture that have been logged. */
+  logged: ReadonlySet<string>;
+}
+
 export function createReporter(options: ReporterOptions): Reporter {
   const version = readVersion();
   const sinceMs = Date.now();
-  const problems = new Map<ProblemPlace, string>();
-  const guardedSince = new Map<string, number>();
-  let enforced: ReadonlySet<string> = new Set();
-  let classification: Classification | undefined;
-  let containers: Topology["containers"] = [];
-  let sandboxes = 0;
-  let resolver: ResolverReport | undefined;
-  /** The data plane's counters. */
-  let counters: readonly CounterReading[] = [];
-  let circles: readonly string[] = [];
-  const denied = createDeniedReading(options.sets, networkOf);
-  const recentDrops = createRecentDrops();
-  /** Packets that our queues had dropped at the last look. */
-  let dropped = 0;
-  let said: ReadonlySet<string> = new Set();
+  const problems = new Problems();
+  const told: Told = {
+    classification: undefined,
+    containers: [],
+    circles: [],
+    guardedSince: new Map(),
+    adopted: new Set(),
+    sandboxes: 0,
+    resolver: undefined,
+    counters: [],
+    logged: new Set(),
+  };
+  const denied = createDeniedReading(options.sets, (asker) =>
+    networkOf(told.classification?.guarded ?? [], asker),
+  );
+  const tables = new TableWatch(() => ({ ...readTables(options.queues), setsFull: denied.full() }));
 
+  const unwell = (): boolean => isUnwell({ ...told, problems, state: options.state(), sinceMs });
   function noteProblem(place: ProblemPlace, problem: string): void {
-    if (problems.get(place) === problem) return;
-    problems.set(place, problem);
+    if (!problems.note(place, problem)) return;
     options.onProblem(problem);
-    options.onChange(isUnwell());
+    options.onChange(unwell());
   }
-
-  function forgetProblem(place: ProblemPlace): void {
-    if (problems.delete(place)) options.onChange(isUnwell());
-  }
-
-  function isUnwell(): boolean {
-    return (
-      problems.size > 0 ||
-      (classification?.containers.problems.length ?? 0) > 0 ||
-      openProblems().length > 0 ||
-      networkStatuses().some((network) => network.problems.length > 0)
-    );
-  }
-
-  /** Problems of networks that are not guarded, and so not listed: a slip in a label leaves a network unguarded. */
-  function openProblems(): readonly string[] {
-    if (classification === undefined) return [];
-    const told = new Set([...classification.guarded, ...classification.refused].map(({ id }) => id));
-    return [...classification.problems].flatMap(([id, sentences]) => (told.has(id) ? [] : sentences));
-  }
-
-  /** The guarded network that an asker is on; none for one that is gone. */
-  function networkOf(asker: IpAddress): string {
-    const found = classification?.guarded.find(({ subnets }) =>
-      subnets.some((subnet) => prefixContains(subnet, asker)),
-    );
-    return found?.id ?? "";
-  }
-
-  /** Logs each sentence that is new since the last picture. */
-  function sayOnce(sentences: readonly string[]): void {
-    for (const sentence of sentences) if (!said.has(sentence)) options.onProblem(sentence);
-    said = new Set(sentences);
-  }
-
-  function networkStatuses(): NetworkStatus[] {
-    if (classification === undefined || !isInForce(options.state())) return [];
-    const fails = decisive.some((place) => problems.has(place));
-    const problemsOf = (id: string): readonly string[] => classification?.problems.get(id) ?? [];
-    return [
-      ...classification.guarded.map((network) => ({
-        name: network.name,
-        id: network.id,
-        bridge: network.bridge,
-        subnets: network.subnets.map(renderPrefix),
-        state: fails || !enforced.has(network.id) ? ("not-enforced" as const) : ("enforced" as const),
-        entries: network.lists.reduce((sum, { entries }) => sum + entries.length, 0),
-        mode: network.labels.mode,
-        sinceMs: guardedSince.get(network.id) ?? sinceMs,
-        problems: problemsOf(network.id),
-      })),
-      ...classification.refused.map((network) => ({
-        name: network.name,
-        id: network.id,
-        bridge: network.bridge,
-        subnets: network.subnets.map(renderPrefix),
-        state: "refused" as const,
-        entries: 0,
-        mode: "enforce" as const,
-        sinceMs,
-        problems: problemsOf(network.id),
-      })),
-    ];
-  }
-
-  /** In wall-clock time. */
-  function heldNow(): StatusReport["held"] {
-    const startMs = Date.now() - performance.now();
-    return (classification?.held ?? []).map(({ bridge, sinceMs }) => ({
-      bridge,
-      sinceMs: Math.round(startMs + sinceMs),
-    }));
-  }
-
-  /** Sorted by name; containers that have not been read yet appear by id. */
-  function quarantined(): string[] {
-    const names = new Map(containers.map(({ id, name }) => [id, name]));
-    return [...options.quarantined()].map((id) => names.get(id) ?? id.slice(0, 12)).sort();
-  }
-
-  function tables(): string[] {
-    const read = readTables(options.queues);
-    const queueDropped = recentDrops(read.queueDropped, Date.now());
-    // The kernel's counter restarts with its queue.
-    droppedPackets.add(read.queueDropped - (read.queueDropped < dropped ? 0 : dropped));
-    dropped = read.queueDropped;
-    return fullTables({ ...read, queueDropped, setsFull: denied.full() });
+  function clearProblem(place: ProblemPlace): void {
+    if (problems.clear(place)) options.onChange(unwell());
   }
 
   return {
     onClassified(topology, next, nowMs) {
       options.journal.learn(topology);
-      containers = topology.containers;
-      circles = options.circles(topology, next);
-      sayOnce([
-        ...[...next.problems.values()].flat(),
-        ...next.containers.problems,
-        ...next.warnings,
-        ...next.containers.warnings,
-        ...circles,
-      ]);
-      classification = next;
+      const circles = options.circles(topology, next);
+      told.logged = logNew(sentencesOf(next, circles), told.logged, options.onProblem);
+      told.guardedSince = guardedSinceOf(told.guardedSince, next, nowMs);
+      told.containers = topology.containers;
+      told.circles = circles;
+      told.classification = next;
       denied.read(nowMs);
-      const ids = new Set(next.guarded.map((network) => network.id));
-      for (const id of guardedSince.keys()) if (!ids.has(id)) guardedSince.delete(id);
-      for (const id of ids) if (!guardedSince.has(id)) guardedSince.set(id, nowMs);
-      options.onChange(isUnwell());
+      options.onChange(unwell());
     },
     onEnforced(ids) {
-      enforced = new Set(ids);
+      told.adopted = new Set(ids);
     },
-    isEnforced: (id) => enforced.has(id) && !decisive.some((place) => problems.has(place)),
+    isEnforced: (id) => told.adopted.has(id) && !problems.areDecisive,
     onSandboxes(captured, problem) {
-      sandboxes = captured;
-      if (problem === undefined) forgetProblem("capture");
+      told.sandboxes = captured;
+      if (problem === undefined) clearProblem("capture");
       else noteProblem("capture", problem);
     },
-    onResolver(report, theirs) {
-      resolver = report;
-      counters = theirs;
+    onResolver(resolver, counters) {
+      told.resolver = resolver;
+      told.counters = counters;
     },
     onProblem: noteProblem,
-    clearProblem: forgetProblem,
-    isUnwell,
+    clearProblem,
+    isUnwell: unwell,
     status() {
-      const networks = networkStatuses();
+      const { engineVersion: engine, backend } = options;
       const state = options.state();
-      const gone = state === "uninstalling" || state === "uninstalled";
-      const full = gone ? [] : tables();
-      return {
-        state,
-        healthy: isInForce(state) && [...problems.keys()].every((place) => bearable.includes(place)),
-        version,
-        sinceMs,
-        engine: options.engineVersion,
-        backend: options.backend,
-        capture: { sandboxes, problem: problems.get("capture") },
-        resolver,
-        counters: sumReadings([...readCounters(), ...counters]),
-        networks,
-        held: gone ? [] : heldNow(),
-        overrides: gone
-          ? []
-          : targetsOf(options.overrides()).map((target) => reportOverrides(target, options.overrides())),
-        quarantined: gone ? [] : quarantined(),
-        problems: gone
-          ? []
-          : [
-              ...[...problems].filter(([place]) => place !== "capture").map(([, problem]) => problem),
-              ...openProblems(),
-              ...(classification?.containers.problems ?? []),
-            ],
-        warnings: gone
-          ? []
-          : [
-              ...circles,
-              ...full,
-              ...(classification?.warnings ?? []),
-              ...(classification?.containers.warnings ?? []),
-            ],
-      };
+      // Before the counters are read: it counts.
+      const full = isGone(state) ? [] : tables.look(Date.now());
+      const counters = sumReadings([...readCounters(), ...told.counters]);
+      return buildStatus({
+        ...told,
+        ...{ state, problems, version, sinceMs, engine, backend, counters },
+        overrides: reportsOf(options.overrides()),
+        quarantined: namesOf(options.quarantined(), told.containers),
+        warnings: [...told.circles, ...full],
+        clockStartMs: Date.now() - performance.now(),
+      });
     },
     stats(topology, nowMs) {
-      const guarded = classification?.guarded ?? [];
+      const guarded = told.classification?.guarded ?? [];
       return buildReport({ topology, guarded, journal: options.journal, denied: denied.read(nowMs), nowMs });
     },
   };
 }
 
-/** Each target once. */
-function targetsOf(overrides: readonly Override[]): readonly OverrideTarget[] {
-  return [...new Map(overrides.map(({ target }) => [`${target.kind} ${target.name}`, target])).values()];
+/** What a picture has to say, as it is logged. */
+function sentencesOf(
+  { problems, warnings, containers }: Classification,
+  circles: readonly string[],
+): readonly string[] {
+  return [
+    ...[...problems.values()].flat(),
+    ...containers.problems,
+    ...warnings,
+    ...containers.warnings,
+    ...circles,
+  ];
+}
+
+/** Logs each sentence that is new since the last picture. @returns those of this one */
+function logNew(
+  sentences: readonly string[],
+  logged: ReadonlySet<string>,
+  log: (sentence: string) => void,
+): ReadonlySet<string> {
+  for (const sentence of sentences) if (!logged.has(sentence)) log(sentence);
+  return new Set(sentences);
+}
+
+/** Sorted; containers that have not been read yet appear by id. */
+function namesOf(ids: ReadonlySet<string>, containers: Topology["containers"]): readonly string[] {
+  const names = new Map(containers.map(({ id, name }) => [id, name]));
+  return [...ids].map((id) => names.get(id) ?? id.slice(0, 12)).sort();
+}
+
+/** One for each target. */
+function reportsOf(overrides: readonly Override[]): StatusReport["overrides"] {
+  const targets = new Map(
+    overrides.map(({ target }): [string, OverrideTarget] => [targetKey(target), target]),
+  );
+  return [...targets.values()].map((target) => reportOverrides(target, overrides));
 }

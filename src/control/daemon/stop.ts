@@ -2,7 +2,7 @@
 
 import { setTimeout } from "node:timers/promises";
 import { isGuardedInUse } from "../../core/classify/in-use.ts";
-import { isInForce } from "../../core/model/state.ts";
+import { isGone, isInForce } from "../../core/model/state.ts";
 import { messageOf } from "../../errors.ts";
 import type { Parts } from "./parts.ts";
 import type { TakeDown } from "./take-down.ts";
@@ -20,7 +20,7 @@ export async function stop(parts: Parts, takeDown: TakeDown): Promise<void> {
   const mayLift = config.hold && isInForce(lifecycle.state) && (await isNobodyGuarded(parts));
   // Who is uninstalling is let finish: half of it would be worse than either.
   await takeDown.settled();
-  const uninstalled = lifecycle.state === "uninstalled" || lifecycle.state === "uninstalling";
+  const uninstalled = isGone(lifecycle.state);
   const lifts = mayLift && !uninstalled;
   lifecycle.become("stopping");
   acting.dispose();

@@ -32,3 +32,8 @@ export function mayFollow(state: DaemonState, next: DaemonState): boolean {
 export function isInForce(state: DaemonState): boolean {
   return state === "enforcing" || state === "degraded";
 }
+
+/** True once nothing of the wall is left to be told of. */
+export function isGone(state: DaemonState): boolean {
+  return state === "uninstalling" || state === "uninstalled";
+}

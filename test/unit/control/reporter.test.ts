@@ -2,11 +2,12 @@
 
 import assert from "node:assert/strict";
 import { describe, it, test } from "node:test";
-import { createReporter, type ProblemPlace, type Reporter } from "../../../src/control/reporter.ts";
+import { createReporter, type Reporter } from "../../../src/control/reporter.ts";
 import type { Classification, ClassifiedNetwork } from "../../../src/core/classify/networks.ts";
 import { setSpecs } from "../../../src/core/firewall/sets.ts";
 import { createLookupJournal } from "../../../src/core/journal/lookups.ts";
 import type { DaemonState } from "../../../src/core/model/state.ts";
+import type { ProblemPlace } from "../../../src/core/status/problems.ts";
 import { createFakeSets } from "../../support/fake-sets.ts";
 import { newContainer, unlabelled } from "../../support/topologies.ts";
 

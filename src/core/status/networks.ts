@@ -1,0 +1,68 @@
+// What `status` says of each network.
+
+import type { Classification } from "../classify/networks.ts";
+import { type IpAddress, prefixContains, renderPrefix } from "../model/address.ts";
+import type { NetworkStatus } from "../model/report.ts";
+import type { Network } from "../model/topology.ts";
+
+export interface NetworkFacts {
+  readonly classification: Classification;
+  /** Ids of the networks that rules, sets and data plane enforce; none while the kernel refuses what it should hold. */
+  readonly enforced: ReadonlySet<string>;
+  /** By network id. */
+  readonly guardedSince: ReadonlyMap<string, number>;
+  /** The daemon's start. */
+  readonly sinceMs: number;
+}
+
+/** The networks that carry the label, those that are guarded first. */
+export function networkStatuses(facts: NetworkFacts): NetworkStatus[] {
+  const { classification, enforced, guardedSince, sinceMs } = facts;
+  const problemsOf = ({ id }: Pick<Network, "id">): readonly string[] =>
+    classification.problems.get(id) ?? [];
+  return [
+    ...classification.guarded.map((network) => ({
+      name: network.name,
+      id: network.id,
+      bridge: network.bridge,
+      subnets: network.subnets.map(renderPrefix),
+      state: enforced.has(network.id) ? ("enforced" as const) : ("not-enforced" as const),
+      entries: network.lists.reduce((sum, { entries }) => sum + entries.length, 0),
+      mode: network.labels.mode,
+      sinceMs: guardedSince.get(network.id) ?? sinceMs,
+      problems: problemsOf(network),
+    })),
+    ...classification.refused.map((network) => ({
+      name: network.name,
+      id: network.id,
+      bridge: network.bridge,
+      subnets: network.subnets.map(renderPrefix),
+      state: "refused" as const,
+      entries: 0,
+      mode: "enforce" as const,
+      sinceMs,
+      problems: problemsOf(network),
+    })),
+  ];
+}
+
+/** Problems of networks that are not guarded, and so not listed: a slip in a label leaves a network unguarded. */
+export function unlistedProblems({ guarded, refused, problems }: Classification): readonly string[] {
+  const listed = new Set([...guarded, ...refused].map(({ id }) => id));
+  return [...problems].flatMap(([id, sentences]) => (listed.has(id) ? [] : sentences));
+}
+
+/** Since when each network has been guarded, with the guarded networks of now. */
+export function guardedSinceOf(
+  before: ReadonlyMap<string, number>,
+  { guarded }: Pick<Classification, "guarded">,
+  nowMs: number,
+): ReadonlyMap<string, number> {
+  return new Map(guarded.map(({ id }) => [id, before.get(id) ?? nowMs]));
+}
+
+/** The id of the guarded network that an asker is on; empty for one that is gone. */
+export function networkOf(guarded: Classification["guarded"], asker: IpAddress): string {
+  const found = guarded.find(({ subnets }) => subnets.some((subnet) => prefixContains(subnet, asker)));
+  return found?.id ?? "";
+}

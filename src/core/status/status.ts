@@ -1,0 +1,94 @@
+// `status`, from what is known at one moment.
+
+import type { Classification } from "../classify/networks.ts";
+import type { NetworkStatus, StatusReport } from "../model/report.ts";
+import { isGone, isInForce } from "../model/state.ts";
+import { type NetworkFacts, networkStatuses, unlistedProblems } from "./networks.ts";
+import type { Problems } from "./problems.ts";
+
+type Copied = "state" | "version" | "sinceMs" | "engine" | "backend" | "resolver" | "counters" | "overrides";
+
+export interface StatusFacts
+  extends Pick<StatusReport, Copied | "quarantined">,
+    Pick<NetworkFacts, "guardedSince"> {
+  readonly problems: Problems;
+  /** Undefined before the first picture. */
+  readonly classification: Classification | undefined;
+  /** Ids of the networks that the data plane decides for, whatever the kernel holds. */
+  readonly adopted: ReadonlySet<string>;
+  /** Sandboxes whose own resolver we stand in for. */
+  readonly sandboxes: number;
+  /** What no classification tells, in sentences. */
+  readonly warnings: readonly string[];
+  /** When the clock that dates bridges began, milliseconds since the epoch. */
+  readonly clockStartMs: number;
+}
+
+export function buildStatus(facts: StatusFacts): StatusReport {
+  const { state, version, sinceMs, engine, backend, resolver, counters, problems } = facts;
+  return {
+    state,
+    healthy: isInForce(state) && problems.areBearable,
+    version,
+    sinceMs,
+    engine,
+    backend,
+    capture: { sandboxes: facts.sandboxes, problem: problems.at("capture") },
+    resolver,
+    counters,
+    networks: listedNetworks(facts),
+    ...(isGone(state) ? nothing : presentOf(facts)),
+  };
+}
+
+/** Whether anything needs correcting. */
+export function isUnwell(
+  facts: Pick<StatusFacts, "problems" | "classification" | "state" | "adopted" | "guardedSince" | "sinceMs">,
+): boolean {
+  const { problems, classification } = facts;
+  return (
+    !problems.areNone ||
+    (classification?.containers.problems.length ?? 0) > 0 ||
+    (classification !== undefined && unlistedProblems(classification).length > 0) ||
+    listedNetworks(facts).some((network) => network.problems.length > 0)
+  );
+}
+
+/** None while the wall is not in force. */
+function listedNetworks({
+  state,
+  problems,
+  classification,
+  adopted,
+  guardedSince,
+  sinceMs,
+}: Parameters<typeof isUnwell>[0]): readonly NetworkStatus[] {
+  if (classification === undefined || !isInForce(state)) return [];
+  const enforced: ReadonlySet<string> = problems.areDecisive ? new Set() : adopted;
+  return networkStatuses({ classification, enforced, guardedSince, sinceMs });
+}
+
+type Present = Pick<StatusReport, "held" | "overrides" | "quarantined" | "problems" | "warnings">;
+
+const nothing: Present = { held: [], overrides: [], quarantined: [], problems: [], warnings: [] };
+
+function presentOf({ classification, clockStartMs, ...facts }: StatusFacts): Present {
+  return {
+    held: (classification?.held ?? []).map(({ bridge, sinceMs }) => ({
+      bridge,
+      sinceMs: Math.round(clockStartMs + sinceMs),
+    })),
+    overrides: facts.overrides,
+    quarantined: facts.quarantined,
+    problems: [
+      ...facts.problems.except("capture"),
+      ...(classification === undefined ? [] : unlistedProblems(classification)),
+      ...(classification?.containers.problems ?? []),
+    ],
+    warnings: [
+      ...facts.warnings,
+      ...(classification?.warnings ?? []),
+      ...(classification?.containers.warnings ?? []),
+    ],
+  };
+}

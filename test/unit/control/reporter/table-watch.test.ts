@@ -1,0 +1,32 @@
+// What full queues have dropped is counted once, over every queue that the kernel opens anew.
+
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { TableWatch } from "../../../../src/control/reporter/table-watch.ts";
+import { readCounters } from "../../../../src/core/counters/registry.ts";
+import { countedSince } from "../../../support/counted.ts";
+
+test("packets that were dropped are counted once, also when the kernel counts from zero again", () => {
+  const before = readCounters();
+  let queueDropped = 0;
+  const watch = new TableWatch(() => ({
+    limitsFull: ["dockerwall-first"],
+    flows: undefined,
+    queueDropped,
+    setsFull: [],
+  }));
+  const full = /^the limit table dockerwall-first is full/;
+  for (const [dropped, nowMs] of [
+    [5, 0],
+    [5, 1_000],
+    [7, 2_000],
+    [3, 3_000],
+  ] as const) {
+    queueDropped = dropped;
+    const [limit = "", queue = ""] = watch.look(nowMs);
+    assert.match(limit, full);
+    assert.match(queue, /packets were recently dropped/);
+  }
+  assert.deepEqual(countedSince(before), { queue_dropped_packets: 10 });
+  assert.equal(watch.look(100_000).length, 1);
+});

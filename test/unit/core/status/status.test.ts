@@ -1,0 +1,166 @@
+// What a status says of problems, networks and their time.
+
+import assert from "node:assert/strict";
+import { describe, it } from "node:test";
+import type { Classification, ClassifiedNetwork } from "../../../../src/core/classify/networks.ts";
+import { type IpAddress, parsePrefix } from "../../../../src/core/model/address.ts";
+import {
+  guardedSinceOf,
+  networkOf,
+  networkStatuses,
+  unlistedProblems,
+} from "../../../../src/core/status/networks.ts";
+import { type ProblemPlace, Problems } from "../../../../src/core/status/problems.ts";
+import { buildStatus, isUnwell, type StatusFacts } from "../../../../src/core/status/status.ts";
+import { bridgeNetwork, guardedNetwork } from "../../../support/topologies.ts";
+
+const guarded = (id: string, subnet: string): ClassifiedNetwork => ({
+  ...guardedNetwork(bridgeNetwork(id, subnet)),
+  bridge: `br-${id}`,
+});
+const app = guarded("app", "198.19.1.0/24");
+const web = guarded("web", "198.19.2.0/24");
+
+function classified(change: Partial<Classification> = {}): Classification {
+  return {
+    guarded: [app, web],
+    openBridges: [],
+    held: [{ bridge: "br-new", sinceMs: 500 }],
+    refused: [bridgeNetwork("far")],
+    problems: new Map([["open", ["a slip"]]]),
+    warnings: ["wide"],
+    containers: { services: [], guardedAddresses: [], quarantined: [], problems: [], warnings: ["hazard"] },
+    ...change,
+  };
+}
+
+function facts(change: Partial<StatusFacts> = {}): StatusFacts {
+  return {
+    state: "degraded",
+    version: "1",
+    sinceMs: 1_000,
+    engine: undefined,
+    backend: "nft",
+    resolver: undefined,
+    counters: [],
+    overrides: [],
+    quarantined: [],
+    guardedSince: new Map([["app", 2_000]]),
+    problems: new Problems(),
+    classification: classified(),
+    adopted: new Set(["app"]),
+    sandboxes: 0,
+    warnings: ["full"],
+    clockStartMs: 10_000,
+    ...change,
+  };
+}
+
+const noted = (...places: readonly ProblemPlace[]): Problems => {
+  const problems = new Problems();
+  for (const place of places) problems.note(place, `no ${place}`);
+  return problems;
+};
+
+describe("problems", () => {
+  it("are news where their place had none, or another", () => {
+    const problems = new Problems();
+    assert.deepEqual(
+      [problems.note("engine", "gone"), problems.note("engine", "gone"), problems.note("engine", "slow")],
+      [true, false, true],
+    );
+    assert.deepEqual(
+      [problems.at("engine"), problems.clear("engine"), problems.clear("engine")],
+      ["slow", true, false],
+    );
+    assert.ok(problems.areNone);
+  });
+
+  const cases: readonly [ProblemPlace, areBearable: boolean, areDecisive: boolean][] = [
+    ["rules", false, true],
+    ["reconcile", false, true],
+    ["engine", false, false],
+    ["work: x", false, false],
+    ["ports", true, false],
+    ["policy file", true, false],
+  ];
+  for (const [place, bearable, decisive] of cases)
+    it(`with ${place} are ${bearable ? "" : "not "}bearable, and ${decisive ? "" : "not "}decisive`, () => {
+      const problems = noted(place, "containers");
+      assert.deepEqual([problems.areBearable, problems.areDecisive], [bearable, decisive]);
+      assert.deepEqual(problems.except(place), ["no containers"]);
+    });
+});
+
+describe("networks", () => {
+  const states = (change: Partial<StatusFacts>): readonly string[] =>
+    buildStatus(facts(change)).networks.map(({ name, state }) => `${name} ${state}`);
+
+  it("are enforced where the data plane has adopted them, and the kernel takes what it should hold", () => {
+    assert.deepEqual(states({}), ["app enforced", "web not-enforced", "far refused"]);
+    assert.deepEqual(states({ problems: noted("rules") }), [
+      "app not-enforced",
+      "web not-enforced",
+      "far refused",
+    ]);
+    assert.deepEqual(states({ state: "starting" }), []);
+    assert.deepEqual(states({ classification: undefined }), []);
+  });
+
+  it("count from when they were first guarded", () => {
+    const since = guardedSinceOf(
+      new Map([
+        ["app", 1],
+        ["gone", 1],
+      ]),
+      { guarded: [app, web] },
+      5,
+    );
+    assert.deepEqual(
+      [...since],
+      [
+        ["app", 1],
+        ["web", 5],
+      ],
+    );
+    const statuses = networkStatuses({
+      classification: classified(),
+      enforced: new Set(),
+      guardedSince: new Map([["app", 2]]),
+      sinceMs: 1,
+    });
+    assert.deepEqual(
+      statuses.map(({ sinceMs }) => sinceMs),
+      [2, 1, 1],
+    );
+  });
+
+  it("are found by the address of an asker", () => {
+    assert.ok(parsePrefix("198.19.2.0/24"));
+    const found = ["198.19.2.7", "198.19.3.7"].map((address) => networkOf([app, web], address as IpAddress));
+    assert.deepEqual(found, ["web", ""]);
+  });
+});
+
+describe("a status", () => {
+  it("lists problems of networks that are not listed, and every warning", () => {
+    const { problems, warnings, held } = buildStatus(facts({ problems: noted("capture", "engine") }));
+    assert.deepEqual(problems, ["no engine", "a slip"]);
+    assert.deepEqual(warnings, ["full", "wide", "hazard"]);
+    assert.deepEqual(held, [{ bridge: "br-new", sinceMs: 10_500 }]);
+    assert.deepEqual(unlistedProblems(classified({ problems: new Map([["app", ["bad entry"]]]) })), []);
+  });
+
+  it("is unwell by any problem, of whatever is listed or not", () => {
+    const well = classified({ problems: new Map() });
+    const cases: readonly [Partial<StatusFacts>, boolean][] = [
+      [{ classification: well }, false],
+      [{ classification: undefined }, false],
+      [{}, true],
+      [{ classification: well, problems: noted("ports") }, true],
+      [{ classification: classified({ problems: new Map([["app", ["bad entry"]]]) }) }, true],
+      [{ classification: { ...well, containers: { ...well.containers, problems: ["bad label"] } } }, true],
+    ];
+    for (const [change, expected] of cases) assert.equal(isUnwell(facts(change)), expected);
+  });
+});
