@@ -1,9 +1,9 @@
 // Which Compose files `dockerwall check` reads, and their text.
 
 import { existsSync, readFileSync, statSync } from "node:fs";
+import type { ReadText } from "../core/compose/documents.ts";
 import { parseEnvFile } from "../core/compose/env-file.ts";
 import type { Lookup } from "../core/compose/interpolate.ts";
-import type { ReadText } from "../core/compose/load.ts";
 import { DockerwallError, messageOf } from "../errors.ts";
 
 /** The first that is there counts, as for Compose. */

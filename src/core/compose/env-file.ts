@@ -1,12 +1,36 @@
 // `.env` files, as Compose reads them: quotes, escapes, comments, variables within, values over several lines.
 // @see https://docs.docker.com/compose/how-tos/environment-variables/variable-interpolation/#env-file-syntax
 
+import type { ReadText } from "./documents.ts";
 import { interpolate, type Lookup } from "./interpolate.ts";
 import type { Finding } from "./tree.ts";
 
 export interface EnvFile {
   readonly variables: ReadonlyMap<string, string>;
   readonly problems: readonly Finding[];
+}
+
+/** What is set by `outer`, or else by these files, earlier ones first; a file that there is not says nothing. */
+export function readEnvFiles(
+  read: ReadText,
+  paths: readonly string[],
+  outer: Lookup,
+): { readonly lookup: Lookup; readonly problems: readonly Finding[] } {
+  const problems: Finding[] = [];
+  let lookup = outer;
+  for (const path of paths) {
+    const found = read(path);
+    if (found === undefined) continue;
+    if ("problem" in found) {
+      problems.push({ place: { file: path, line: 1 }, text: found.problem });
+      continue;
+    }
+    const parsed = parseEnvFile(path, found.text, lookup);
+    problems.push(...parsed.problems);
+    const before = lookup;
+    lookup = (name) => before(name) ?? parsed.variables.get(name);
+  }
+  return { lookup, problems };
 }
 
 /** Reads one; `lookup` has what is set already, which wins over the file in the values of other variables. */

@@ -41,7 +41,11 @@ export function createExtender<Context extends { readonly folder: string }>({
   function written(at: Named, service: Tree, context: Context, trail: readonly string[]): Tree {
     const reference = treeAt(service, "extends");
     if (service.kind !== "map" || reference === undefined) return service;
-    const found = baseOf(at, reference, context, trail);
+    const found = findBase(at, reference, {
+      resolve: (path) => resolve(path, context),
+      documents: (file) => documents(file, context, reference.place),
+      isTrailed: (base) => trail.includes(keyOf(base)),
+    });
     if ("problem" in found) {
       if (found.problem !== undefined) {
         const text = `service ${JSON.stringify(at.name)} extends ${found.problem}`;
@@ -55,32 +59,6 @@ export function createExtender<Context extends { readonly folder: string }>({
     return source.kind === "map" ? mergeMaps(source, service) : service;
   }
 
-  /** The service that is meant; a problem that is told already is undefined. */
-  function baseOf(
-    at: Named,
-    reference: Tree,
-    context: Context,
-    trail: readonly string[],
-  ): (Named & { readonly service: Tree }) | { readonly problem: string | undefined } {
-    const name = textAt(reference, "service")?.text;
-    const path = textAt(reference, "file")?.text;
-    if (name === undefined) return { problem: "nothing; name a service" };
-    if (path !== undefined && /^[a-z+]+:/.test(path))
-      return { problem: `one in ${path}, which is not followed, as it is not a file here` };
-    const file = path === undefined ? at.file : resolve(path, context);
-    if (trail.includes(keyOf({ file, name })) || keyOf(at) === keyOf({ file, name }))
-      return { problem: "itself" };
-    const found = file === at.file ? [at.document] : documents(file, context, reference.place);
-    if (found.length === 0) return { problem: undefined };
-    for (const document of found) {
-      const service = treeAt(document, "services", name);
-      if (service !== undefined) return { document, file, name, service };
-    }
-    const names = found.flatMap((document) => [...itemsAt(document, "services").keys()]);
-    const hint = didYouMean(name, names);
-    return { problem: `${JSON.stringify(name)}, which ${file} does not define${hint}` };
-  }
-
   return extendAll;
 }
 
@@ -88,6 +66,38 @@ interface Named {
   readonly document: MapTree;
   readonly file: string;
   readonly name: string;
+}
+
+/** How the base of one service is found. */
+interface BaseSearch {
+  readonly resolve: (path: string) => string;
+  readonly documents: (file: string) => readonly MapTree[];
+  /** Whether a service is one that led here. */
+  readonly isTrailed: (service: Pick<Named, "file" | "name">) => boolean;
+}
+
+/** The service that is meant; a problem that is told already is undefined. */
+function findBase(
+  at: Named,
+  reference: Tree,
+  { resolve, documents, isTrailed }: BaseSearch,
+): (Named & { readonly service: Tree }) | { readonly problem: string | undefined } {
+  const name = textAt(reference, "service")?.text;
+  const path = textAt(reference, "file")?.text;
+  if (name === undefined) return { problem: "nothing; name a service" };
+  if (path !== undefined && /^[a-z+]+:/.test(path))
+    return { problem: `one in ${path}, which is not followed, as it is not a file here` };
+  const file = path === undefined ? at.file : resolve(path);
+  if (isTrailed({ file, name }) || keyOf(at) === keyOf({ file, name })) return { problem: "itself" };
+  const found = file === at.file ? [at.document] : documents(file);
+  if (found.length === 0) return { problem: undefined };
+  for (const document of found) {
+    const service = treeAt(document, "services", name);
+    if (service !== undefined) return { document, file, name, service };
+  }
+  const names = found.flatMap((document) => [...itemsAt(document, "services").keys()]);
+  const hint = didYouMean(name, names);
+  return { problem: `${JSON.stringify(name)}, which ${file} does not define${hint}` };
 }
 
 function keyOf({ file, name }: Pick<Named, "file" | "name">): string {

@@ -16,65 +16,81 @@ export interface Interpolated {
 
 /** Fills in the variables of one text; values are taken as they are, words after an operator are filled in, too. */
 export function interpolate(template: string, lookup: Lookup): Interpolated {
-  const unset: string[] = [];
-  let problem: string | undefined;
+  const filling = new Filling(lookup);
+  return { text: filling.fill(template), unset: filling.unset, problem: filling.problem };
+}
 
-  function fill(text: string): string {
+/** What stands at a `$`, and where the text goes on behind it. */
+type Substitution = { readonly next: number } & (
+  | { readonly kind: "text"; readonly text: string }
+  | { readonly kind: "variable"; readonly name: string }
+  | { readonly kind: "choice"; readonly name: string; readonly operator: string; readonly word: string }
+);
+
+/** Undefined for what is no variable. */
+function substitutionAt(text: string, dollar: number): Substitution | undefined {
+  if (text[dollar + 1] === "$") return { kind: "text", text: "$", next: dollar + 2 };
+  const braced = text[dollar + 1] === "{";
+  const from = dollar + (braced ? 2 : 1);
+  const name = nameAt(text, from);
+  const end = from + name.length;
+  if (name === "") return undefined;
+  if (!braced) return { kind: "variable", name, next: end };
+  if (text[end] === "}") return { kind: "variable", name, next: end + 1 };
+  const [operator] = /^:?[-?+]/.exec(text.slice(end, end + 2)) ?? [];
+  const close = closingBrace(text, end);
+  if (operator === undefined || close < 0) return undefined;
+  return { kind: "choice", name, operator, word: text.slice(end + operator.length, close), next: close + 1 };
+}
+
+/** The filling of one text, with what it has met so far. */
+class Filling {
+  readonly #lookup: Lookup;
+  readonly unset: string[] = [];
+  problem: string | undefined;
+
+  constructor(lookup: Lookup) {
+    this.#lookup = lookup;
+  }
+
+  /** Ends at the first problem. */
+  fill(text: string): string {
     let filled = "";
     let at = 0;
-    for (
-      let dollar = text.indexOf("$");
-      dollar >= 0 && problem === undefined;
-      dollar = text.indexOf("$", at)
-    ) {
+    let dollar = text.indexOf("$");
+    while (dollar >= 0 && this.problem === undefined) {
       filled += text.slice(at, dollar);
-      const [value, next] = substitute(text, dollar);
-      filled += value;
-      at = next;
+      const found = substitutionAt(text, dollar);
+      filled += found === undefined ? this.#refuse(text.slice(dollar, dollar + 20)) : this.#valueOf(found);
+      at = found?.next ?? text.length;
+      dollar = text.indexOf("$", at);
     }
     return filled + text.slice(at);
   }
 
-  /** What stands for the variable at a `$`, and where the text goes on. */
-  function substitute(text: string, dollar: number): readonly [value: string, next: number] {
-    if (text[dollar + 1] === "$") return ["$", dollar + 2];
-    const braced = text[dollar + 1] === "{";
-    const name = nameAt(text, dollar + (braced ? 2 : 1));
-    const end = dollar + (braced ? 2 : 1) + name.length;
-    if (name === "") return invalid(text, dollar);
-    if (!braced) return [plain(name), end];
-    if (text[end] === "}") return [plain(name), end + 1];
-    const [operator] = /^:?[-?+]/.exec(text.slice(end, end + 2)) ?? [];
-    const close = closingBrace(text, end);
-    if (operator === undefined || close < 0) return invalid(text, dollar);
-    return [apply(name, operator, text.slice(end + operator.length, close)), close + 1];
-  }
-
-  function plain(name: string): string {
-    const value = lookup(name);
-    if (value === undefined && !unset.includes(name)) unset.push(name);
+  #valueOf(found: Substitution): string {
+    if (found.kind === "text") return found.text;
+    if (found.kind === "choice") return this.#choose(found);
+    const value = this.#lookup(found.name);
+    if (value === undefined && !this.unset.includes(found.name)) this.unset.push(found.name);
     return value ?? "";
   }
 
-  function apply(name: string, operator: string, word: string): string {
-    const value = lookup(name);
+  #choose({ name, operator, word }: Extract<Substitution, { readonly kind: "choice" }>): string {
+    const value = this.#lookup(name);
     const counts = value !== undefined && (value !== "" || !operator.startsWith(":"));
-    if (operator.endsWith("+")) return counts ? fill(word) : "";
+    if (operator.endsWith("+")) return counts ? this.fill(word) : "";
     if (counts) return value;
-    if (operator.endsWith("-")) return fill(word);
-    const why = fill(word);
-    problem ??= `the variable ${name} must be set${why === "" ? "" : `: ${why}`}`;
+    if (operator.endsWith("-")) return this.fill(word);
+    const why = this.fill(word);
+    this.problem ??= `the variable ${name} must be set${why === "" ? "" : `: ${why}`}`;
     return "";
   }
 
-  function invalid(text: string, dollar: number): readonly [value: string, next: number] {
-    const quoted = JSON.stringify(text.slice(dollar, dollar + 20));
-    problem ??= `${quoted} is no variable; write \${NAME}, or $$ for a $`;
-    return ["", text.length];
+  #refuse(part: string): string {
+    this.problem ??= `${JSON.stringify(part)} is no variable; write \${NAME}, or $$ for a $`;
+    return "";
   }
-
-  const text = fill(template);
-  return { text, unset, problem };
 }
 
 function nameAt(text: string, at: number): string {

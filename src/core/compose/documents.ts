@@ -1,0 +1,32 @@
+// The documents of one Compose file, with variables filled in and short forms written out.
+
+import { interpolateTree, type Lookup } from "./interpolate.ts";
+import { normalize } from "./normalize.ts";
+import { readYaml } from "./read-yaml.ts";
+import type { Finding, MapTree, Place } from "./tree.ts";
+
+/** A file's text, or in words why there is none; undefined where there is no such file. */
+export type ReadText = (path: string) => { readonly text: string } | { readonly problem: string } | undefined;
+
+export interface Documents {
+  readonly trees: readonly MapTree[];
+  readonly problems: readonly Finding[];
+}
+
+/** Reads a file that is named at `from`. */
+export function readDocuments(read: ReadText, file: string, lookup: Lookup, from?: Place): Documents {
+  const found = read(file);
+  if (found === undefined || "problem" in found) {
+    const problem = found === undefined ? "there is no such file" : found.problem;
+    return { trees: [], problems: [{ place: from ?? { file, line: 1 }, text: `${file}: ${problem}` }] };
+  }
+  const result = readYaml(file, found.text);
+  if ("problems" in result) return { trees: [], problems: result.problems };
+  const trees: MapTree[] = [];
+  const problems: Finding[] = [];
+  for (const tree of result.trees) {
+    if (tree.kind === "map") trees.push(normalize(interpolateTree(tree, lookup) as MapTree));
+    else problems.push({ place: tree.place, text: "it must be a map of services, networks and so on" });
+  }
+  return { trees, problems };
+}
