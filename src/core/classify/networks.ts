@@ -10,6 +10,7 @@ import type { HeldBridge } from "./bridge-claims.ts";
 import { type ContainerFindings, examineContainers } from "./containers.ts";
 import { gatherLists, type OtherPolicies } from "./gather.ts";
 import { tellOverlaps } from "./overlaps.ts";
+import { strangersInFile, strangersInOverrides } from "./strangers.ts";
 
 export interface ClassifiedNetwork extends GuardedNetwork {
   readonly bridge: string;
@@ -49,54 +50,10 @@ export interface ClassifyInput {
 
 /** Classifies every network and bridge. A bad label leaves the previous list in force, if there was one. */
 export function classify(input: ClassifyInput): Classification {
-  const guarded: ClassifiedNetwork[] = [];
-  const warnings: string[] = [];
-  const refused: Network[] = [];
-  const problems = new Map<string, string[]>();
-  const open = new Set<string>();
-  const claimed = new Set<string>();
-  for (const network of input.topology.networks) {
-    const label = network.labels[allowLabel];
-    if (network.bridge !== undefined) claimed.add(network.bridge);
-    if (label === undefined) {
-      if (network.bridge !== undefined) open.add(network.bridge);
-      continue;
-    }
-    if (network.bridge === undefined) {
-      refused.push(network);
-      problems.set(network.id, [
-        `network ${JSON.stringify(network.name)} has driver ${network.driver}, which cannot be guarded: its containers are NOT contained; use the bridge driver`,
-      ]);
-      continue;
-    }
-    const strangers = input.strangersOn(network.bridge);
-    if (strangers.length > 0) {
-      refused.push(network);
-      open.add(network.bridge);
-      problems.set(network.id, [
-        `network ${JSON.stringify(network.name)} cannot be guarded: its bridge ${network.bridge} has ${strangers.join(", ")}, and guarding it would cut the host off; its containers are NOT contained: give them a network with a bridge of its own`,
-      ]);
-      continue;
-    }
-    const gathered = gatherLists({ kind: "network", name: network.name }, label, input.policy);
-    const { labels, problems: badLabels } = readLabels(network);
-    const found = [...bridgeProblems(network, input.bridges), ...gathered.problems, ...badLabels];
-    if (found.length > 0) problems.set(network.id, found);
-    warnings.push(...gathered.warnings);
-    guarded.push({
-      id: network.id,
-      name: network.name,
-      bridge: network.bridge,
-      subnets: network.subnets,
-      gateways: network.gateways,
-      lists: gathered.lists,
-      labels,
-    });
-  }
-  for (const network of input.topology.networks) {
-    const slips = findSlips({ kind: "network", ...network });
-    if (slips.length > 0) problems.set(network.id, [...(problems.get(network.id) ?? []), ...slips]);
-  }
+  const { networks } = input.topology;
+  const verdicts = networks.map((network) => classifyNetwork(network, input));
+  const guarded = verdicts.flatMap((verdict) => (verdict.kind === "guarded" ? [verdict.network] : []));
+  const claimed = new Set(networks.flatMap(({ bridge }) => bridge ?? []));
   const foreign = input.bridges.filter((bridge) => !claimed.has(bridge) && input.foreign.has(bridge));
   const containers = examineContainers({
     topology: input.topology,
@@ -105,20 +62,76 @@ export function classify(input: ClassifyInput): Classification {
     policy: input.policy,
     own: input.own,
   });
-  warnings.push(...strangersInFile(input, guarded), ...strangersInOverrides(input, guarded));
-  warnings.push(...tellOverlaps(input.topology.networks, new Set(guarded.map(({ id }) => id))));
-  for (const { name } of guarded.filter(({ labels }) => labels.mode === "audit")) {
-    warnings.push(`network ${JSON.stringify(name)} is in audit mode: everything passes, and is recorded`);
-  }
   return {
     guarded,
-    openBridges: [...open, ...foreign],
+    openBridges: [...new Set(verdicts.flatMap(({ open }) => open ?? [])), ...foreign],
     held: input.held.filter(({ bridge }) => bridge.startsWith(heldPrefix)),
-    refused,
-    problems,
-    warnings,
+    refused: networks.filter((_, index) => verdicts[index]?.kind === "refused"),
+    problems: problemsById(networks, verdicts),
+    warnings: [
+      ...verdicts.flatMap(({ warnings = [] }) => warnings),
+      ...strangersInFile(input, guarded),
+      ...strangersInOverrides(input, guarded),
+      ...tellOverlaps(networks, new Set(guarded.map(({ id }) => id))),
+      ...guarded.flatMap(({ name, labels }) =>
+        labels.mode === "audit"
+          ? [`network ${JSON.stringify(name)} is in audit mode: everything passes, and is recorded`]
+          : [],
+      ),
+    ],
     containers,
   };
+}
+
+/** What becomes of one network. */
+type Verdict = {
+  /** The bridge that is left open. */
+  readonly open?: string | undefined;
+  readonly problems?: readonly string[];
+  readonly warnings?: readonly string[];
+} & (
+  | { readonly kind: "open" }
+  | { readonly kind: "refused" }
+  | { readonly kind: "guarded"; readonly network: ClassifiedNetwork }
+);
+
+function classifyNetwork(
+  network: Network,
+  { bridges, strangersOn, policy }: Pick<ClassifyInput, "bridges" | "strangersOn" | "policy">,
+): Verdict {
+  const { id, bridge, subnets, gateways } = network;
+  const label = network.labels[allowLabel];
+  const name = JSON.stringify(network.name);
+  if (label === undefined) return { kind: "open", open: bridge };
+  if (bridge === undefined) {
+    const problem = `network ${name} has driver ${network.driver}, which cannot be guarded: its containers are NOT contained; use the bridge driver`;
+    return { kind: "refused", problems: [problem] };
+  }
+  const strangers = strangersOn(bridge);
+  if (strangers.length > 0) {
+    const problem = `network ${name} cannot be guarded: its bridge ${bridge} has ${strangers.join(", ")}, and guarding it would cut the host off; its containers are NOT contained: give them a network with a bridge of its own`;
+    return { kind: "refused", open: bridge, problems: [problem] };
+  }
+  const { lists, problems, warnings } = gatherLists({ kind: "network", name: network.name }, label, policy);
+  const { labels, problems: badLabels } = readLabels(network);
+  return {
+    kind: "guarded",
+    network: { id, name: network.name, bridge, subnets, gateways, lists, labels },
+    problems: [...bridgeProblems(network, bridges), ...problems, ...badLabels],
+    warnings,
+  };
+}
+
+/** Only networks that have any. */
+function problemsById(
+  networks: readonly Network[],
+  verdicts: readonly Verdict[],
+): ReadonlyMap<string, readonly string[]> {
+  const all = networks.map((network, index) => {
+    const slips = findSlips({ kind: "network", ...network });
+    return [network.id, [...(verdicts[index]?.problems ?? []), ...slips]] as const;
+  });
+  return new Map(all.filter(([, problems]) => problems.length > 0));
 }
 
 /** The engine keeps a network even if its bridge has been deleted: nothing passes there, and nothing is enforced. */
@@ -126,48 +139,5 @@ function bridgeProblems({ name, bridge = "" }: Network, bridges: readonly string
   if (bridges.includes(bridge)) return [];
   return [
     `network ${JSON.stringify(name)}: its bridge ${bridge} is gone from this host, and its containers reach nothing; remove the network and create it again`,
-  ];
-}
-
-/** Overrides for names that do not exist: they no longer apply to a container that was renamed. */
-function strangersInOverrides(
-  { topology, policy: { overrides, nowMs } }: ClassifyInput,
-  guarded: readonly ClassifiedNetwork[],
-): string[] {
-  const there = {
-    network: new Set(guarded.map(({ name }) => name)),
-    container: new Set(topology.containers.map(({ name }) => name)),
-  };
-  return [...overrides.values()].flatMap((all) => {
-    const own = all.filter(({ endsAtMs }) => endsAtMs === undefined || endsAtMs > nowMs);
-    const [first] = own;
-    if (first === undefined || there[first.target.kind].has(first.target.name)) return [];
-    const { kind, name } = first.target;
-    const who = `${kind === "network" ? "guarded network" : "container"} ${JSON.stringify(name)}`;
-    const entries = own.map(({ entry }) => entry).join(", ");
-    return [`overrides: there is no ${who} for ${entries}; if it was renamed, they no longer apply to it`];
-  });
-}
-
-/** Names in the policy file that do not exist: such a slip would silently take away or grant nothing. */
-function strangersInFile(
-  { topology, policy: { file } }: ClassifyInput,
-  guarded: readonly ClassifiedNetwork[],
-): string[] {
-  const networks = new Set(guarded.map(({ name }) => name));
-  const containers = new Set(topology.containers.map(({ name }) => name));
-  const sharing = new Set(
-    topology.containers.flatMap(({ name, networkMode }) => (/^container:/.test(networkMode) ? [name] : [])),
-  );
-  return [
-    ...[...file.networks.keys()]
-      .filter((name) => !networks.has(name))
-      .map((name) => `policy file: there is no guarded network ${JSON.stringify(name)}`),
-    ...[...file.containers.keys()].flatMap((name) => {
-      const text = JSON.stringify(name);
-      if (sharing.has(name))
-        return [`policy file: container ${text} shares the network of another container; name that one`];
-      return containers.has(name) ? [] : [`policy file: there is no container ${text}`];
-    }),
   ];
 }

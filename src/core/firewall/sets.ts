@@ -37,71 +37,41 @@ const maxChunks = 64;
 
 /** Every set that must exist before the rules that name it, in order of creation. */
 export function setSpecs(): readonly SetSpec[] {
-  return ([4, 6] as const).flatMap((family) => {
-    const portSet = { type: "hash:ip,port,ip", family, timeoutSeconds: 0, comments: true } as const;
-    const netSet = { type: "hash:net", family, timeoutSeconds: 0, counters: false, comments: true } as const;
-    const list = { type: "list:set", family, counters: false, comments: false } as const;
-    return [
-      {
-        name: setNames[`guarded${family}`],
-        type: "hash:net,iface",
-        family,
-        counters: false,
-        comments: true,
-        hashSize: 1024,
-        maxEntries: 65_536,
-      },
-      {
-        name: setNames[`grant${family}`],
-        ...portSet,
-        counters: true,
-        hashSize: 16_384,
-        maxEntries: 1_048_576,
-      },
-      {
-        name: setNames[`pair${family}`],
-        ...portSet,
-        counters: false,
-        hashSize: 16_384,
-        maxEntries: 1_048_576,
-      },
-      {
-        name: setNames[`denied${family}`],
-        ...portSet,
-        timeoutSeconds: deniedSeconds,
-        counters: true,
-        hashSize: 4096,
-        maxEntries: 262_144,
-      },
-      { name: setNames[`ask${family}`], ...netSet, hashSize: 16_384, maxEntries: 1_048_576 },
-      { name: setNames[`static${family}`], ...netSet, hashSize: 1024, maxEntries: 1_048_576 },
-      {
-        name: setNames[`host${family}`],
-        type: "hash:net,port",
-        family,
-        counters: false,
-        comments: true,
-        hashSize: 1024,
-        maxEntries: 1_048_576,
-      },
-      { name: setNames[`owner${family}`], ...netSet, hashSize: 1024, maxEntries: ownersAtMost },
-      { name: setNames[`awake${family}`], ...netSet, hashSize: 64, maxEntries: 64 },
-      { name: setNames[`quarantine${family}`], ...netSet, hashSize: 64, maxEntries: 65_536 },
-      ...(["audit", "reject"] as const).map((name) => ({
-        name: setNames[`${name}${family}`],
-        type: "hash:net,iface" as const,
-        family,
-        counters: false,
-        comments: true,
-        hashSize: 64,
-        maxEntries: 65_536,
-      })),
-      ...(family === 4 ? [{ name: setNames.overrides, ...netSet, hashSize: 64, maxEntries: 4096 }] : []),
-      { name: setNames[`open${family}`], ...list, maxEntries: maxChunks },
-      { name: setNames[`closed${family}`], ...list, maxEntries: maxChunks },
-      ...(family === 6 ? [{ name: setNames.link6, ...list, maxEntries: maxChunks }] : []),
-    ] satisfies SetSpec[];
-  });
+  return ([4, 6] as const).flatMap(specsOf);
+}
+
+function specsOf(family: Family): readonly SetSpec[] {
+  const portSet = { type: "hash:ip,port,ip", family, timeoutSeconds: 0, comments: true } as const;
+  const netSet = { type: "hash:net", family, timeoutSeconds: 0, counters: false, comments: true } as const;
+  const bridgeSet = { type: "hash:net,iface", family, counters: false, comments: true } as const;
+  const hostSet = { type: "hash:net,port", family, counters: false, comments: true } as const;
+  const list = { type: "list:set", family, counters: false, comments: false, maxEntries: maxChunks } as const;
+  const most = 1_048_576;
+  return [
+    { name: setNames[`guarded${family}`], ...bridgeSet, hashSize: 1024, maxEntries: 65_536 },
+    { name: setNames[`grant${family}`], ...portSet, counters: true, hashSize: 16_384, maxEntries: most },
+    { name: setNames[`pair${family}`], ...portSet, counters: false, hashSize: 16_384, maxEntries: most },
+    {
+      name: setNames[`denied${family}`],
+      ...portSet,
+      timeoutSeconds: deniedSeconds,
+      counters: true,
+      hashSize: 4096,
+      maxEntries: 262_144,
+    },
+    { name: setNames[`ask${family}`], ...netSet, hashSize: 16_384, maxEntries: most },
+    { name: setNames[`static${family}`], ...netSet, hashSize: 1024, maxEntries: most },
+    { name: setNames[`host${family}`], ...hostSet, hashSize: 1024, maxEntries: most },
+    { name: setNames[`owner${family}`], ...netSet, hashSize: 1024, maxEntries: ownersAtMost },
+    { name: setNames[`awake${family}`], ...netSet, hashSize: 64, maxEntries: 64 },
+    { name: setNames[`quarantine${family}`], ...netSet, hashSize: 64, maxEntries: 65_536 },
+    { name: setNames[`audit${family}`], ...bridgeSet, hashSize: 64, maxEntries: 65_536 },
+    { name: setNames[`reject${family}`], ...bridgeSet, hashSize: 64, maxEntries: 65_536 },
+    ...(family === 4 ? [{ name: setNames.overrides, ...netSet, hashSize: 64, maxEntries: 4096 }] : []),
+    { name: setNames[`open${family}`], ...list },
+    { name: setNames[`closed${family}`], ...list },
+    ...(family === 6 ? [{ name: setNames.link6, ...list }] : []),
+  ];
 }
 
 /** The set of one chunk of a list of bridges. */
@@ -136,61 +106,33 @@ export interface DesiredSets {
 
 /** What the control plane's sets should hold. */
 export function desiredSets(classification: Classification): DesiredSets {
-  const guarded = classification.guarded;
-  const ofFamily = (family: Family, networks = guarded): Member[] =>
-    networks.flatMap((network) =>
-      network.subnets
-        .filter((subnet) => familyOf(subnet.address) === family)
-        .map((prefix) => ({ prefix, iface: network.bridge, comment: readable(network.name) })),
-    );
-  const guardedAddresses = (family: Family, chosen = classification.containers.guardedAddresses): Member[] =>
-    chosen
-      .filter(({ address }) => familyOf(address) === family)
-      .map(({ address, bridge, container }) => ({
-        prefix: hostPrefix(address),
-        iface: bridge,
-        comment: readable(container),
-      }));
-  const fixed = (family: Family): Member[] => {
-    const lists = [...guarded, ...classification.containers.services].flatMap((policy) => policy.lists);
-    const prefixes = [...new Set(lists)]
-      .flatMap(({ entries }) => entries)
-      .flatMap((entry) => (entry.kind === "prefix" && !entry.negated ? [entry.prefix] : []));
-    return splitZero(prefixes.filter((prefix) => familyOf(prefix.address) === family)).map((prefix) => ({
-      prefix,
-    }));
-  };
-  const hosts = (family: Family): Member[] =>
-    hostMembers(classification)
-      .map((member) => ({ ...member, comment: readable(member.comment) }))
-      .filter(({ prefix }) => familyOf(prefix.address) === family);
-  const quarantined = (family: Family): Member[] =>
-    classification.containers.quarantined
-      .filter(({ address }) => familyOf(address) === family)
-      .map(({ address, containerId }) => ({ prefix: hostPrefix(address), comment: containerId }));
+  const { guarded, openBridges, containers } = classification;
   const audited = guarded.filter(({ labels }) => labels.mode === "audit");
   const rejecting = guarded.filter(({ labels }) => labels.deny === "reject");
-  const auditedAddresses = classification.containers.guardedAddresses.filter(({ audit }) => audit);
+  const auditedAddresses = containers.guardedAddresses.filter(({ audit }) => audit);
+  const bySet = {
+    guarded: [...subnetMembers(guarded), ...addressMembers(containers.guardedAddresses)],
+    audit: [...subnetMembers(audited), ...addressMembers(auditedAddresses)],
+    reject: subnetMembers(rejecting),
+    static: splitZero(namedPrefixes(classification)).map((prefix) => ({ prefix })),
+    host: hostMembers(classification).map((member) => ({ ...member, comment: readable(member.comment) })),
+    quarantine: containers.quarantined.map(({ address, containerId }) => ({
+      prefix: hostPrefix(address),
+      comment: containerId,
+    })),
+  } satisfies Record<string, readonly Member[]>;
   const bridges = guarded.map((network) => network.bridge);
-  const withIpv6 = guarded.filter((network) =>
-    network.subnets.some(({ address }) => familyOf(address) === 6),
-  );
-  const held = classification.openBridges.filter((name) => name.startsWith(heldPrefix));
+  const withIpv6 = guarded.filter(({ subnets }) => subnets.some((subnet) => isOf(6, subnet)));
+  const held = openBridges.filter((name) => name.startsWith(heldPrefix));
   return {
-    members: new Map([
-      [setNames.guarded4, [...ofFamily(4), ...guardedAddresses(4)]],
-      [setNames.guarded6, [...ofFamily(6), ...guardedAddresses(6)]],
-      [setNames.audit4, [...ofFamily(4, audited), ...guardedAddresses(4, auditedAddresses)]],
-      [setNames.audit6, [...ofFamily(6, audited), ...guardedAddresses(6, auditedAddresses)]],
-      [setNames.reject4, ofFamily(4, rejecting)],
-      [setNames.reject6, ofFamily(6, rejecting)],
-      [setNames.static4, fixed(4)],
-      [setNames.static6, fixed(6)],
-      [setNames.host4, hosts(4)],
-      [setNames.host6, hosts(6)],
-      [setNames.quarantine4, quarantined(4)],
-      [setNames.quarantine6, quarantined(6)],
-    ]),
+    members: new Map(
+      (Object.keys(bySet) as (keyof typeof bySet)[]).flatMap((set) =>
+        ([4, 6] as const).map((family): [string, readonly Member[]] => [
+          setNames[`${set}${family}`],
+          (bySet[set] as readonly Member[]).filter(({ prefix }) => isOf(family, prefix)),
+        ]),
+      ),
+    ),
     lists: new Map([
       [setNames.open4, { family: 4, bridges: held }],
       [setNames.open6, { family: 6, bridges: held }],
@@ -199,6 +141,34 @@ export function desiredSets(classification: Classification): DesiredSets {
       [setNames.link6, { family: 6, bridges: withIpv6.map((network) => network.bridge) }],
     ]),
   };
+}
+
+function isOf(family: Family, { address }: Prefix): boolean {
+  return familyOf(address) === family;
+}
+
+/** Every subnet of these networks, on the bridge of its network. */
+function subnetMembers(networks: Classification["guarded"]): readonly Member[] {
+  return networks.flatMap(({ name, bridge, subnets }) =>
+    subnets.map((prefix) => ({ prefix, iface: bridge, comment: readable(name) })),
+  );
+}
+
+/** Addresses of guarded containers on networks that are not guarded. */
+function addressMembers(addresses: Classification["containers"]["guardedAddresses"]): readonly Member[] {
+  return addresses.map(({ address, bridge, container }) => ({
+    prefix: hostPrefix(address),
+    iface: bridge,
+    comment: readable(container),
+  }));
+}
+
+/** Every prefix that a list in force allows. */
+function namedPrefixes({ guarded, containers }: Classification): readonly Prefix[] {
+  const lists = new Set([...guarded, ...containers.services].flatMap((policy) => policy.lists));
+  return [...lists]
+    .flatMap(({ entries }) => entries)
+    .flatMap((entry) => (entry.kind === "prefix" && !entry.negated ? [entry.prefix] : []));
 }
 
 /** A name as a comment that no terminal, quoting or length limit (255 bytes) trips over. */

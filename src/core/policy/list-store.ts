@@ -48,42 +48,6 @@ export function createListStore(initial: Presets): ListStore {
     for (const [key, { seenMs }] of places) if (nowMs - seenMs > rememberedMs) places.delete(key);
   }
 
-  function parse(
-    place: string,
-    text: string,
-    good: EntryList | undefined,
-    endsAtMs: number | undefined,
-  ): ReadList {
-    const result = parseAllowlist(text, presets);
-    if (!result.ok) {
-      return {
-        list: good ?? closedUnless(!text.includes("!"), place),
-        problems: result.problems.map((problem) => renderProblem(place, problem)),
-        warnings: [],
-      };
-    }
-    const { entries } = result;
-    const digest = digestOf(entries.map(describeEntry));
-    const warnings = warnOfPublicSuffixes(place, entries);
-    if (good?.digest === digest) return { list: good, problems: [], warnings };
-    lastId += 1;
-    return { list: { id: lastId, source: place, entries, digest, endsAtMs }, problems: [], warnings };
-  }
-
-  /** If an unreadable list takes something away, the grants of other lists must not stay in force. */
-  function closedUnless(grantsOnly: boolean, source: string): EntryList | undefined {
-    if (grantsOnly) return undefined;
-    lastId += 1;
-    return {
-      id: lastId,
-      source,
-      entries: [],
-      digest: digestOf(["closed"]),
-      endsAtMs: undefined,
-      closes: true,
-    };
-  }
-
   return {
     read(place, text, nowMs, endsAtMs) {
       sweep(nowMs);
@@ -91,7 +55,13 @@ export function createListStore(initial: Presets): ListStore {
       const known = places.get(key);
       if (known !== undefined) known.seenMs = nowMs;
       if (known !== undefined && known.text === text && known.presets === presets) return known.read;
-      const read = parse(place, text, known?.good, endsAtMs);
+      const read = parseList(text, {
+        source: place,
+        endsAtMs,
+        presets,
+        good: known?.good,
+        newId: () => ++lastId,
+      });
       const good = read.problems.length === 0 ? read.list : known?.good;
       places.set(key, { text, read, good, presets, seenMs: nowMs });
       return read;
@@ -100,4 +70,36 @@ export function createListStore(initial: Presets): ListStore {
       presets = next;
     },
   };
+}
+
+/** What a text is read with. */
+interface ListContext {
+  readonly source: string;
+  readonly endsAtMs: number | undefined;
+  readonly presets: Presets;
+  /** The last good list of the place. */
+  readonly good: EntryList | undefined;
+  readonly newId: () => number;
+}
+
+function parseList(text: string, { source, endsAtMs, presets, good, newId }: ListContext): ReadList {
+  const result = parseAllowlist(text, presets);
+  if (!result.ok) {
+    // If an unreadable list takes something away, the grants of other lists must not stay in force.
+    const closes = good === undefined && text.includes("!");
+    return {
+      list: closes ? closedList(newId(), source) : good,
+      problems: result.problems.map((problem) => renderProblem(source, problem)),
+      warnings: [],
+    };
+  }
+  const { entries } = result;
+  const digest = digestOf(entries.map(describeEntry));
+  const warnings = warnOfPublicSuffixes(source, entries);
+  if (good?.digest === digest) return { list: good, problems: [], warnings };
+  return { list: { id: newId(), source, entries, digest, endsAtMs }, problems: [], warnings };
+}
+
+function closedList(id: number, source: string): EntryList {
+  return { id, source, entries: [], digest: digestOf(["closed"]), endsAtMs: undefined, closes: true };
 }
