@@ -3,12 +3,12 @@
 
 import { setNames } from "../core/firewall/names.ts";
 import { hostPrefix, type IpAddress } from "../core/model/address.ts";
+import { OverrideBook } from "../core/policy/override/book.ts";
 import {
   type Override,
   type OverrideTarget,
   parseOverride,
   renderOverride,
-  withNegation,
 } from "../core/policy/override.ts";
 import { isSetMissing } from "../edge/kernel/ipset/error.ts";
 import type { KernelSets } from "../edge/kernel/ipset/kernel-sets.ts";
@@ -32,6 +32,12 @@ export interface Overrides {
   restore(): void;
 }
 
+export interface OverridesOptions {
+  readonly sets: KernelSets;
+  /** Milliseconds of the clock that overrides end by. */
+  readonly nowMs: () => number;
+}
+
 /** The most overrides that we keep: people read each of them, and so does every classification. */
 const maxOverrides = 4000;
 
@@ -39,115 +45,93 @@ const maxOverrides = 4000;
 const longestSeconds = 2_147_483;
 
 /** Takes over the overrides of an earlier run; the set must exist. */
-export function createOverrides({
-  sets,
-  nowMs,
-}: {
-  readonly sets: KernelSets;
-  readonly nowMs: () => number;
-}): Overrides {
-  /** By the number that is the key of the kernel's entry. */
-  const overrides = new Map<number, Override>();
-  for (const { key, comment, timeoutSeconds } of sets.list(setNames.overrides)) {
-    const endsAtMs = timeoutSeconds ? nowMs() + timeoutSeconds * 1000 : undefined;
-    const override = parseOverride(comment ?? "", endsAtMs);
-    if (key.kind === "net" && override !== undefined) overrides.set(numberOf(key.prefix.address), override);
-  }
-
-  function numberFor(override: Override): number {
-    for (const [number, known] of overrides) if (isSame(known, override)) return number;
-    let number = 1;
-    while (overrides.has(number)) number += 1;
-    return number;
-  }
-
-  function write(number: number, override: Override): void {
-    const comment = commentOf(override);
-    const seconds =
-      override.endsAtMs === undefined ? 0 : Math.max(1, Math.round((override.endsAtMs - nowMs()) / 1000));
-    unlessDestroyed(() =>
-      sets.add(setNames.overrides, [{ key: keyOf(number), timeoutSeconds: seconds, comment }]),
-    );
-  }
-
-  /** @throws DockerwallError USAGE */
-  function check(override: Override): void {
-    commentOf(override);
-    if (override.endsAtMs === undefined || override.endsAtMs - nowMs() <= longestSeconds * 1000) return;
-    throw new DockerwallError(
-      "USAGE",
-      "--for takes at most 24 days; leave it out, and take the override back with --undo",
-    );
-  }
-
+export function createOverrides(options: OverridesOptions): Overrides {
+  const { sets, nowMs } = options;
+  const book = readBook(options);
   function drop(number: number): void {
-    overrides.delete(number);
+    book.forget(number);
     unlessDestroyed(() => sets.del(setNames.overrides, [keyOf(number)]));
   }
-
-  function findEnded(): readonly (readonly [number, Override])[] {
-    return [...overrides].filter(([, { endsAtMs }]) => endsAtMs !== undefined && endsAtMs <= nowMs());
-  }
-
   return {
-    current: () =>
-      [...overrides.values()].filter(({ endsAtMs }) => endsAtMs === undefined || endsAtMs > nowMs()),
-    ended: () => findEnded().map(([, override]) => override),
+    current: () => book.current(nowMs()),
+    ended: () => book.ended(nowMs()).map(({ override }) => override),
     add(added) {
-      if (overrides.size + added.length > maxOverrides) {
-        throw new DockerwallError(
-          "USAGE",
-          `there are already ${overrides.size} overrides, and at most ${maxOverrides} fit; put them into labels or the policy file`,
-        );
-      }
+      assertRoom(book.size, added.length);
       // All or none: one bad override makes none of them.
-      for (const override of added) check(override);
+      for (const override of added) assertKeepable(override, nowMs());
       for (const override of added) {
-        const opposite = {
-          ...override,
-          entry: withNegation(override.entry, !override.entry.startsWith("!")) ?? "",
-        };
-        const number = numberFor(override);
-        write(number, override);
-        overrides.set(number, override);
-        for (const [other, known] of [...overrides]) if (isSame(known, opposite)) drop(other);
+        const number = book.numberFor(override);
+        write(options, number, override);
+        book.put(number, override);
+        for (const opposite of book.opposites(override)) drop(opposite);
       }
     },
     remove(target, entries) {
-      const found = entries.map((entry) => ({
-        entry,
-        numbers: [...overrides]
-          .filter(([, override]) => isOf(override, target) && withNegation(override.entry, false) === entry)
-          .map(([number]) => number),
-      }));
-      const missing = found
-        .filter(({ numbers }) => numbers.length === 0)
-        .map(({ entry }) => JSON.stringify(entry));
+      const found = entries.map((entry) => ({ entry, numbers: book.about(target, entry) }));
+      const missing = found.filter(({ numbers }) => numbers.length === 0);
       if (missing.length > 0) {
+        const names = missing.map(({ entry }) => JSON.stringify(entry)).join(", ");
         throw new DockerwallError(
           "NOT_FOUND",
-          `${target.name} has no override for ${missing.join(", ")}; see dockerwall status`,
+          `${target.name} has no override for ${names}; see dockerwall status`,
         );
       }
       for (const number of found.flatMap(({ numbers }) => numbers)) drop(number);
     },
     expire() {
-      const ended = findEnded();
-      for (const [number] of ended) overrides.delete(number);
-      const keys = ended.map(([number]) => keyOf(number));
-      if (keys.length > 0) sets.del(setNames.overrides, keys);
-      return ended.map(([, override]) => override);
+      const ended = book.ended(nowMs());
+      for (const { number } of ended) book.forget(number);
+      if (ended.length > 0)
+        sets.del(
+          setNames.overrides,
+          ended.map(({ number }) => keyOf(number)),
+        );
+      return ended.map(({ override }) => override);
     },
-    nextEndMs() {
-      const ends = [...overrides.values()].flatMap(({ endsAtMs }) => endsAtMs ?? []);
-      return ends.length === 0 ? undefined : Math.min(...ends);
-    },
+    nextEndMs: () => book.nextEndMs(),
     restore() {
       const kept = new Set(sets.list(setNames.overrides).flatMap(({ comment }) => comment ?? []));
-      for (const [number, override] of overrides)
-        if (!kept.has(renderOverride(override) ?? "")) write(number, override);
+      for (const { number, override } of book.all())
+        if (!kept.has(renderOverride(override) ?? "")) write(options, number, override);
     },
   };
+}
+
+/** What an earlier run left in the set. */
+function readBook({ sets, nowMs }: OverridesOptions): OverrideBook {
+  const book = new OverrideBook();
+  for (const { key, comment, timeoutSeconds } of sets.list(setNames.overrides)) {
+    const endsAtMs = timeoutSeconds ? nowMs() + timeoutSeconds * 1000 : undefined;
+    const override = parseOverride(comment ?? "", endsAtMs);
+    if (key.kind === "net" && override !== undefined) book.put(numberOf(key.prefix.address), override);
+  }
+  return book;
+}
+
+function write({ sets, nowMs }: OverridesOptions, number: number, override: Override): void {
+  const { endsAtMs } = override;
+  const comment = commentOf(override);
+  const timeoutSeconds = endsAtMs === undefined ? 0 : Math.max(1, Math.round((endsAtMs - nowMs()) / 1000));
+  unlessDestroyed(() => sets.add(setNames.overrides, [{ key: keyOf(number), timeoutSeconds, comment }]));
+}
+
+/** @throws DockerwallError USAGE */
+function assertRoom(present: number, added: number): void {
+  if (present + added <= maxOverrides) return;
+  throw new DockerwallError(
+    "USAGE",
+    `there are already ${present} overrides, and at most ${maxOverrides} fit; put them into labels or the policy file`,
+  );
+}
+
+/** @throws DockerwallError USAGE */
+function assertKeepable(override: Override, nowMs: number): void {
+  commentOf(override);
+  if (override.endsAtMs === undefined || override.endsAtMs - nowMs <= longestSeconds * 1000) return;
+  throw new DockerwallError(
+    "USAGE",
+    "--for takes at most 24 days; leave it out, and take the override back with --undo",
+  );
 }
 
 /** Somebody may have destroyed the set, which no rule holds; restore() follows when it has been made again. */
@@ -167,14 +151,6 @@ function commentOf(override: Override): string {
     "USAGE",
     `the override ${JSON.stringify(override.entry)} for ${override.target.name} is too long to keep; put it into a label or the policy file`,
   );
-}
-
-function isOf(override: Override, target: OverrideTarget): boolean {
-  return override.target.kind === target.kind && override.target.name === target.name;
-}
-
-function isSame(a: Override, b: Override): boolean {
-  return isOf(a, b.target) && a.entry === b.entry;
 }
 
 function keyOf(number: number): SetKey {

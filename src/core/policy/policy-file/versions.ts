@@ -1,0 +1,75 @@
+// Which version of the policy file is in force. A bad or missing file leaves the last good one in force; if there was
+// none, a file that may take something away closes everything.
+
+import { closedPolicyFile, isBlank, noPolicyFile, type PolicyFile, parsePolicyFile } from "../policy-file.ts";
+import type { Presets } from "../preset.ts";
+
+/** What was found in the file's place; `failed` is why nothing could be read there. */
+export type FoundFile =
+  | { readonly kind: "text"; readonly text: string }
+  | { readonly kind: "missing" }
+  | { readonly kind: "unreadable" | "not-understood"; readonly why: string };
+
+/** What a look at the file changes. */
+export interface Taken {
+  /** Whether another version is in force. */
+  readonly changed: boolean;
+  /** What is to be told: one sentence, or undefined once all is well; null for no news. */
+  readonly news: string | undefined | null;
+}
+
+const noNews: Taken = { changed: false, news: null };
+
+export class PolicyFileVersions {
+  readonly #builtIn: Presets;
+  /** The last text, good or bad; undefined while there is none. */
+  #text: string | undefined;
+  #current = noPolicyFile;
+  /** Whether a good version has been in force. */
+  #wasGood = false;
+
+  constructor(builtIn: Presets) {
+    this.#builtIn = builtIn;
+  }
+
+  /** The version in force; the same object until another one is. */
+  get current(): PolicyFile {
+    return this.#current;
+  }
+
+  /** Takes what was found. @throws what parsing it throws, which is a fault of ours: see take() of "not-understood" */
+  take(found: FoundFile): Taken {
+    if (found.kind === "text") return this.#takeText(found.text);
+    // What it takes away is not known either.
+    if (found.kind === "not-understood") return this.#refuse(`it cannot be understood (${found.why})`, true);
+    if (found.kind === "missing" && this.#text === undefined) return noNews;
+    // Any text that comes next is news, even the one that was good before.
+    this.#text = undefined;
+    if (found.kind === "missing") return this.#refuse("it is gone", false);
+    return this.#refuse(`it cannot be read (${found.why})`, true);
+  }
+
+  #takeText(text: string): Taken {
+    if (text === this.#text) return noNews;
+    this.#text = text;
+    const result = parsePolicyFile(text, this.#builtIn);
+    // A program that rewrites the file empties it first, and may take its time or find the disk full.
+    if (isBlank(result) && this.#current !== noPolicyFile)
+      return this.#refuse("it has no content; write {} to take back everything it said", false);
+    if ("problems" in result) return this.#refuse(result.problems.join("; "), text.includes("!"));
+    this.#current = result.file;
+    this.#wasGood = true;
+    return { changed: true, news: undefined };
+  }
+
+  #refuse(problem: string, mayTakeAway: boolean): Taken {
+    const closes = !this.#wasGood && !this.#current.closed && mayTakeAway;
+    if (closes) this.#current = closedPolicyFile;
+    const effect = this.#current.closed
+      ? "nothing is allowed on any network until you correct it, as it is not known what it takes away"
+      : this.#wasGood
+        ? "its last good version stays in force"
+        : "nothing of it is in force";
+    return { changed: closes, news: `${problem}; ${effect}` };
+  }
+}
