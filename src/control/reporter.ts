@@ -9,7 +9,7 @@ import type { ResolverReport, StatsReport, StatusReport } from "../core/model/re
 import { type DaemonState, isGone } from "../core/model/state.ts";
 import type { Topology } from "../core/model/topology.ts";
 import { type Override, type OverrideTarget, targetKey } from "../core/policy/override.ts";
-import { guardedSinceOf, networkOf } from "../core/status/networks.ts";
+import { networkOf } from "../core/status/networks.ts";
 import { type ProblemPlace, Problems } from "../core/status/problems.ts";
 import { buildStatus, isUnwell } from "../core/status/status.ts";
 import { readVersion } from "../edge/host/version.ts";
@@ -19,6 +19,7 @@ import { readTables } from "../edge/kernel/tables.ts";
 import { reportOverrides } from "./api/change-overrides.ts";
 import { createDeniedReading } from "./denied-counters.ts";
 import { TableWatch } from "./reporter/table-watch.ts";
+import { Told } from "./reporter/told.ts";
 
 export interface ReporterOptions {
   readonly engineVersion: { readonly version: string; readonly apiVersion: string };
@@ -56,38 +57,11 @@ export interface Reporter {
   stats(topology: Topology, nowMs: number): StatsReport;
 }
 
-/** What has been reported last. */
-interface Told {
-  classification: Classification | undefined;
-  containers: Topology["containers"];
-  circles: readonly string[];
-  /** By network id. */
-  guardedSince: ReadonlyMap<string, number>;
-  /** Ids of the networks that the data plane decides for. */
-  adopted: ReadonlySet<string>;
-  sandboxes: number;
-  resolver: ResolverReport | undefined;
-  /** The data plane's counters. */
-  counters: readonly CounterReading[];
-  /** Sentences of the last picture that have been logged. */
-  logged: ReadonlySet<string>;
-}
-
 export function createReporter(options: ReporterOptions): Reporter {
   const version = readVersion();
   const sinceMs = Date.now();
   const problems = new Problems();
-  const told: Told = {
-    classification: undefined,
-    containers: [],
-    circles: [],
-    guardedSince: new Map(),
-    adopted: new Set(),
-    sandboxes: 0,
-    resolver: undefined,
-    counters: [],
-    logged: new Set(),
-  };
+  const told = new Told();
   const denied = createDeniedReading(options.sets, (asker) =>
     networkOf(told.classification?.guarded ?? [], asker),
   );
@@ -106,12 +80,8 @@ export function createReporter(options: ReporterOptions): Reporter {
   return {
     onClassified(topology, next, nowMs) {
       options.journal.learn(topology);
-      const circles = options.circles(topology, next);
-      told.logged = logNew(sentencesOf(next, circles), told.logged, options.onProblem);
-      told.guardedSince = guardedSinceOf(told.guardedSince, next, nowMs);
-      told.containers = topology.containers;
-      told.circles = circles;
-      told.classification = next;
+      const fresh = told.learn(topology, next, options.circles(topology, next), nowMs);
+      for (const sentence of fresh) options.onProblem(sentence);
       denied.read(nowMs);
       options.onChange(unwell());
     },
@@ -132,19 +102,9 @@ export function createReporter(options: ReporterOptions): Reporter {
     clearProblem,
     isUnwell: unwell,
     status() {
-      const { engineVersion: engine, backend } = options;
       const state = options.state();
-      // Before the counters are read: it counts.
       const full = isGone(state) ? [] : tables.look(Date.now());
-      const counters = sumReadings([...readCounters(), ...told.counters]);
-      return buildStatus({
-        ...told,
-        ...{ state, problems, version, sinceMs, engine, backend, counters },
-        overrides: reportsOf(options.overrides()),
-        quarantined: namesOf(options.quarantined(), told.containers),
-        warnings: [...told.circles, ...full],
-        clockStartMs: Date.now() - performance.now(),
-      });
+      return buildStatus({ ...told, ...factsOf(options, told, full), state, problems, version, sinceMs });
     },
     stats(topology, nowMs) {
       const guarded = told.classification?.guarded ?? [];
@@ -153,28 +113,17 @@ export function createReporter(options: ReporterOptions): Reporter {
   };
 }
 
-/** What a picture has to say, as it is logged. */
-function sentencesOf(
-  { problems, warnings, containers }: Classification,
-  circles: readonly string[],
-): readonly string[] {
-  return [
-    ...[...problems.values()].flat(),
-    ...containers.problems,
-    ...warnings,
-    ...containers.warnings,
-    ...circles,
-  ];
-}
-
-/** Logs each sentence that is new since the last picture. @returns those of this one */
-function logNew(
-  sentences: readonly string[],
-  logged: ReadonlySet<string>,
-  log: (sentence: string) => void,
-): ReadonlySet<string> {
-  for (const sentence of sentences) if (!logged.has(sentence)) log(sentence);
-  return new Set(sentences);
+/** What a status says besides what has been told, as it is now; `full` are the tables that are full, in sentences. */
+function factsOf(options: ReporterOptions, told: Told, full: readonly string[]) {
+  return {
+    engine: options.engineVersion,
+    backend: options.backend,
+    counters: sumReadings([...readCounters(), ...told.counters]),
+    overrides: reportsOf(options.overrides()),
+    quarantined: namesOf(options.quarantined(), told.containers),
+    warnings: [...told.circles, ...full],
+    clockStartMs: Date.now() - performance.now(),
+  };
 }
 
 /** Sorted; containers that have not been read yet appear by id. */

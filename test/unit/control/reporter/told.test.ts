@@ -1,0 +1,29 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { Told } from "../../../../src/control/reporter/told.ts";
+import type { Classification } from "../../../../src/core/classify/networks.ts";
+
+test("a picture tells what is new since the last one, and a network counts from its first", () => {
+  const told = new Told();
+  const learn = (warnings: readonly string[], ids: readonly string[], nowMs: number): readonly string[] => {
+    const classification = {
+      guarded: ids.map((id) => ({ id })),
+      problems: new Map([["n1", ["slip"]]]),
+      warnings,
+      containers: { problems: [], warnings: [] },
+    } as unknown as Classification;
+    return told.learn({ containers: [] }, classification, ["circle"], nowMs);
+  };
+  assert.deepEqual(learn(["wide"], ["n1"], 1), ["slip", "wide", "circle"]);
+  assert.deepEqual(learn(["wide", "new"], ["n1", "n2"], 2), ["new"]);
+  assert.deepEqual(
+    [...told.guardedSince],
+    [
+      ["n1", 1],
+      ["n2", 2],
+    ],
+  );
+  assert.deepEqual(learn([], ["n2"], 3), []);
+  assert.deepEqual(learn(["wide"], ["n1"], 4), ["wide"]);
+  assert.deepEqual([...told.guardedSince], [["n1", 4]]);
+});
