@@ -1,0 +1,72 @@
+// The sets follow the last picture, also after they were destroyed, and keep an earlier run's entries until all is read.
+
+import assert from "node:assert/strict";
+import { beforeEach, describe, it } from "node:test";
+import { readQuarantine } from "../../../../src/control/quarantine.ts";
+import { WallSets } from "../../../../src/control/wall/sets.ts";
+import { hostPrefix, type IpAddress } from "../../../../src/core/model/address.ts";
+import type { Topology } from "../../../../src/core/model/topology.ts";
+import { createSets, destroySets } from "../../../../src/edge/kernel/ipset/desired-sets.ts";
+import { createFakeSets, type FakeSets } from "../../../support/fake-sets.ts";
+import { labelsOnly } from "../../../support/policies.ts";
+import { bridgeNetwork } from "../../../support/topologies.ts";
+
+const app = { ...bridgeNetwork("app", "198.19.1.0/24"), labels: { "dockerwall.allow": "" } };
+const picture: Topology = { networks: [app], containers: [] };
+const nothing: Topology = { networks: [], containers: [] };
+
+let sets: FakeSets;
+let filled: WallSets;
+
+beforeEach(() => {
+  sets = createFakeSets(() => 0);
+  createSets(sets);
+  filled = new WallSets({
+    sets,
+    listBridges: () => ["br-app"],
+    lookAtBridges: () => () => [],
+    uptimeMs: () => 0,
+    networksReadAtMs: () => 0,
+    ...labelsOnly(),
+    hold: true,
+    adopted: false,
+    quarantine: new Set(),
+  });
+});
+
+const guarded = (): number => sets.list("dockerwall-guarded4").length;
+
+describe("the sets of the wall", () => {
+  it("are made and filled again as they were last", () => {
+    assert.deepEqual(
+      filled.classify(picture).guarded.map(({ name }) => name),
+      ["app"],
+    );
+    assert.equal(guarded(), 1);
+    destroySets(sets);
+    filled.restore();
+    assert.equal(guarded(), 1);
+  });
+
+  it("keep what an earlier run put there until everything has been read", () => {
+    const kept = (): number => sets.list("dockerwall-static4").length;
+    sets.add("dockerwall-static4", [
+      { key: { kind: "net", prefix: hostPrefix("203.0.113.7" as IpAddress) }, comment: "" },
+    ]);
+    filled.classify(nothing);
+    assert.equal(kept(), 1);
+    filled.becomeComplete();
+    filled.classify(nothing);
+    assert.equal(kept(), 0);
+  });
+
+  it("remember who is in quarantine by the ids of containers, not of sandboxes", () => {
+    const entry = (address: string, comment: string) => ({
+      key: { kind: "net" as const, prefix: hostPrefix(address as IpAddress) },
+      comment,
+    });
+    sets.add("dockerwall-quarantine4", [entry("198.19.1.2", "c1"), entry("198.19.1.3", "sandbox:s1")]);
+    sets.add("dockerwall-quarantine6", [entry("2001:db8::2", "c1")]);
+    assert.deepEqual([...readQuarantine(sets)], ["c1"]);
+  });
+});
