@@ -21,9 +21,10 @@ export class Requests {
   async ask(numbered: (requestId: number) => ToDataPlane): Promise<Answer> {
     if (this.#failure !== undefined) throw this.#failure;
     this.#lastId += 1;
+    // What cannot be sent waits for nothing. Answers come in later turns.
+    this.#post(numbered(this.#lastId));
     const waiting = Promise.withResolvers<Answer>();
     this.#waiting.set(this.#lastId, waiting);
-    this.#post(numbered(this.#lastId));
     const answer = await waiting.promise;
     if (answer.kind === "refused") throw new DockerwallError(answer.code, answer.message);
     return answer;

@@ -3,6 +3,7 @@
 import assert from "node:assert/strict";
 import { EventEmitter } from "node:events";
 import { beforeEach, describe, it } from "node:test";
+import { setImmediate as turn } from "node:timers/promises";
 import type { ToDataPlane } from "../../../src/planes/messages.ts";
 import { DataPlaneThread } from "../../../src/planes/thread.ts";
 
@@ -88,6 +89,16 @@ describe("a thread that serves", () => {
     fake.emit("message", { kind: "done", requestId: 1 });
     assert.deepEqual(await first, { kind: "done", requestId: 1 });
     await assert.rejects(second, /not that/);
+  });
+
+  it("leaves nothing waiting of a request that cannot be sent", async () => {
+    await assert.rejects(
+      thread.requests.ask(() => assert.fail("no message")),
+      /no message/,
+    );
+    // What still waited would be rejected now, with nothing to handle that, and fail this test.
+    fake.emit("exit", 1);
+    await turn();
   });
 
   it("goes on after a report that could not be taken", () => {
