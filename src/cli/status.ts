@@ -96,7 +96,7 @@ function renderNetwork(network: NetworkStatus, nowMs: number, styled: boolean): 
   return [
     bold(`Network: ${printable(network.name)} (${network.subnets.map(printable).join(", ")})\n`, styled),
     `  ${facts.join(", ")}\n`,
-    ...(network.labels ?? []).map((phrase) => `  ${printableSentence(phrase)}\n`),
+    ...network.labels.map((phrase) => `  ${printableSentence(phrase)}\n`),
     ...network.problems.map((problem) => `  Problem: ${printableSentence(problem)}\n`),
   ].join("");
 }

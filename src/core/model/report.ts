@@ -63,7 +63,7 @@ export interface NetworkStatus {
   /** In `audit` everything passes, and is recorded. */
   readonly mode: "enforce" | "audit";
   /** What its other labels say, one phrase each; none for what goes without saying. */
-  readonly labels?: readonly string[];
+  readonly labels: readonly string[];
   readonly sinceMs: number;
   /** Bad entries, containers that are not contained, … each one sentence. */
   readonly problems: readonly string[];

@@ -1,6 +1,7 @@
 // What `status` says of each network.
 
 import type { Classification } from "../classify/networks.ts";
+import { shownLabels } from "../labels/shown.ts";
 import { type IpAddress, prefixContains, renderPrefix } from "../model/address.ts";
 import type { NetworkStatus } from "../model/report.ts";
 import type { Network } from "../model/topology.ts";
@@ -29,6 +30,7 @@ export function networkStatuses(facts: NetworkFacts): NetworkStatus[] {
       state: enforced.has(network.id) ? ("enforced" as const) : ("not-enforced" as const),
       entries: network.lists.reduce((sum, { entries }) => sum + entries.length, 0),
       mode: network.labels.mode,
+      labels: shownLabels(network.labels),
       sinceMs: guardedSince.get(network.id) ?? sinceMs,
       problems: problemsOf(network),
     })),
@@ -40,6 +42,7 @@ export function networkStatuses(facts: NetworkFacts): NetworkStatus[] {
       state: "refused" as const,
       entries: 0,
       mode: "enforce" as const,
+      labels: [],
       sinceMs,
       problems: problemsOf(network),
     })),
