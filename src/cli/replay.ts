@@ -51,11 +51,17 @@ export function renderReplay({ network, sinceMs, rows }: ReplayReport, nowMs: nu
     ]),
     "  ",
   );
+  const explained = rows.filter(({ why }) => why !== undefined);
+  const reasons = explained.map(
+    ({ kind, what, why = "" }) =>
+      `  Still denied: ${kind === "lookup" ? "lookup of" : "connection to"} ${printableSentence(what)}: ${printableSentence(why)}\n`,
+  );
   const same = rows.length - changed.length;
   const kept = rows.filter(({ before, after }) => before && after).length;
   return [
     `Network: ${printable(network)}, seen since ${renderAge(sinceMs, nowMs)}\n`,
     changed.length === 0 ? "  Nothing would change.\n" : table,
+    ...new Set(reasons),
     `  ${same} stay the same, ${kept} of them allowed.\n`,
   ].join("");
 }

@@ -15,7 +15,8 @@ export const statsCommand: Command = {
   summary:
     "Show, for each guarded network, what its containers looked up and which connections were blocked.",
   details: [
-    "Lookups: address, container, domain, count, allowed or not, age of the last one.",
+    "Lookups: address, container, domain, count, allowed or not, age of the last one. A container that does not exist",
+    "any more is marked as gone; what it did is never shown as another's that has its address or its name now.",
     "Blocked connections: address, container, service, destination, packets, age, and the name for which this",
     "container last got the address; `no lookup` means that the container has the address from elsewhere.",
   ].join("\n"),
@@ -38,6 +39,7 @@ export function renderStats(report: StatsReport, styled: boolean): string {
 const troubles: Readonly<Record<LookupTrouble, string>> = {
   private: "only private addresses",
   failed: "lookup failed",
+  type: "this type is not served",
 };
 
 const left = { align: "left" } as const;
@@ -71,8 +73,8 @@ function renderNetwork(stats: NetworkStats, nowMs: number, styled: boolean): str
 function lookupCells(row: LookupRow, nowMs: number): string[] {
   return [
     printable(row.address),
-    containerCell(row.container),
-    printable(row.domain),
+    containerCell(row),
+    printable(row.type === undefined ? row.domain : `${row.domain} ${row.type}`),
     `${row.count} ${row.allowed ? "✅" : "❌"}`,
     renderAge(row.lastSeenMs, nowMs),
     row.trouble === undefined ? "" : troubles[row.trouble],
@@ -82,7 +84,7 @@ function lookupCells(row: LookupRow, nowMs: number): string[] {
 function dropCells(row: DropRow, nowMs: number): string[] {
   return [
     printable(row.address),
-    containerCell(row.container),
+    containerCell(row),
     printable(row.service),
     printable(row.destination),
     `${row.packets} ${row.packets === 1 ? "packet" : "packets"}`,
@@ -91,6 +93,7 @@ function dropCells(row: DropRow, nowMs: number): string[] {
   ];
 }
 
-function containerCell(container: string | undefined): string {
-  return container === undefined ? "-" : printable(container);
+function containerCell({ container, gone }: LookupRow | DropRow): string {
+  if (container === undefined) return "-";
+  return gone === true ? `${printable(container)} (gone)` : printable(container);
 }

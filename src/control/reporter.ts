@@ -3,29 +3,25 @@
 import type { Classification } from "../core/classify/networks.ts";
 import { type CounterReading, sumReadings } from "../core/counters/reading.ts";
 import { readCounters } from "../core/counters/registry.ts";
-import type { LookupJournal } from "../core/journal/lookups.ts";
 import { buildReport } from "../core/journal/report.ts";
 import type { ResolverReport, StatsReport, StatusReport } from "../core/model/report.ts";
 import { type DaemonState, isGone } from "../core/model/state.ts";
 import type { Topology } from "../core/model/topology.ts";
 import { type Override, type OverrideTarget, targetKey } from "../core/policy/override.ts";
-import { networkOf } from "../core/status/networks.ts";
 import { type ProblemPlace, Problems } from "../core/status/problems.ts";
 import { buildStatus, isUnwell } from "../core/status/status.ts";
 import { readVersion } from "../edge/host/version.ts";
-import type { KernelSets } from "../edge/kernel/ipset/kernel-sets.ts";
 import type { Backend } from "../edge/kernel/iptables/tools.ts";
 import { readTables } from "../edge/kernel/tables.ts";
 import { reportOverrides } from "./api/change-overrides.ts";
-import { createDeniedReading } from "./denied-counters.ts";
+import type { History } from "./history/history.ts";
 import { TableWatch } from "./reporter/table-watch.ts";
 import { Told } from "./reporter/told.ts";
 
 export interface ReporterOptions {
   readonly engineVersion: { readonly version: string; readonly apiVersion: string };
   readonly backend: Backend;
-  readonly sets: KernelSets;
-  readonly journal: LookupJournal;
+  readonly history: History;
   /** The daemon's state. */
   readonly state: () => DaemonState;
   /** Called when a problem appears or changes. */
@@ -54,7 +50,7 @@ export interface Reporter {
   /** True while anything needs correcting. */
   isUnwell(): boolean;
   status(): StatusReport;
-  stats(topology: Topology, nowMs: number): StatsReport;
+  stats(nowMs: number): StatsReport;
 }
 
 export function createReporter(options: ReporterOptions): Reporter {
@@ -62,10 +58,7 @@ export function createReporter(options: ReporterOptions): Reporter {
   const sinceMs = Date.now();
   const problems = new Problems();
   const told = new Told();
-  const denied = createDeniedReading(options.sets, (asker) =>
-    networkOf(told.classification?.guarded ?? [], asker),
-  );
-  const tables = new TableWatch(() => ({ ...readTables(options.queues), setsFull: denied.full() }));
+  const tables = new TableWatch(() => ({ ...readTables(options.queues), setsFull: options.history.full() }));
 
   const unwell = (): boolean => isUnwell({ ...told, problems, state: options.state(), sinceMs });
   function noteProblem(place: ProblemPlace, problem: string): void {
@@ -79,10 +72,9 @@ export function createReporter(options: ReporterOptions): Reporter {
 
   return {
     onClassified(topology, next, nowMs) {
-      options.journal.learn(topology);
+      options.history.usePicture(topology, next, nowMs);
       const fresh = told.learn(topology, next, options.circles(topology, next), nowMs);
       for (const sentence of fresh) options.onProblem(sentence);
-      denied.read(nowMs);
       options.onChange(unwell());
     },
     onEnforced(ids) {
@@ -106,9 +98,15 @@ export function createReporter(options: ReporterOptions): Reporter {
       const full = isGone(state) ? [] : tables.look(Date.now());
       return buildStatus({ ...told, ...factsOf(options, told, full), state, problems, version, sinceMs });
     },
-    stats(topology, nowMs) {
-      const guarded = told.classification?.guarded ?? [];
-      return buildReport({ topology, guarded, journal: options.journal, denied: denied.read(nowMs), nowMs });
+    stats(nowMs) {
+      const { history } = options;
+      return buildReport({
+        guarded: told.classification?.guarded ?? [],
+        lookups: history.lookups(nowMs),
+        denied: history.denied(nowMs),
+        isGone: history.isGone,
+        nowMs,
+      });
     },
   };
 }

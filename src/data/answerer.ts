@@ -20,15 +20,16 @@ import { extendedErrors, rcodes } from "../core/dns/wire/codes.ts";
 import { payloadLimit, type Transport } from "../core/dns/wire/message.ts";
 import { labelCount } from "../core/dns/wire/name.ts";
 import { parseQuery, type Query } from "../core/dns/wire/question.ts";
+import { nameOfType, recordType } from "../core/dns/wire/record-types.ts";
 import { respondError, respondNow } from "../core/dns/wire/respond.ts";
 import type { Grant } from "../core/grants/ledger.ts";
 import type { LookupEvent } from "../core/journal/lookup-event.ts";
-import { familyOf, type IpAddress, type Prefix } from "../core/model/address.ts";
+import { familyOf, type IpAddress, type Prefix, prefixContains } from "../core/model/address.ts";
 import type { GuardedNetwork } from "../core/model/guarded-network.ts";
 import type { LookupTrouble, ResolverReport } from "../core/model/report.ts";
 import type { Topology } from "../core/model/topology.ts";
 import type { Upstream } from "../core/model/upstream.ts";
-import { addressRights, type Decision, servicesAt } from "../core/policy/decide.ts";
+import { addressRights, type Decision, opensHost, servicesAt } from "../core/policy/decide.ts";
 import { monotonicMs } from "../edge/kernel/monotonic.ts";
 import type { DnsClient } from "../edge/listener/udp.ts";
 import { DockerwallError, messageOf } from "../errors.ts";
@@ -143,6 +144,10 @@ export function createAnswerer(options: AnswererOptions): Answerer {
     onFailure: tellLookupFailure,
   });
 
+  function isHosts(address: IpAddress): boolean {
+    return options.ownAddresses().some((own) => prefixContains(own, address));
+  }
+
   /** What may be a circle changes with the picture, and with whom the daemon asks. */
   function lookForCircles(change: Partial<CirclesAmong>): Circles {
     circlesAmong = { ...circlesAmong, ...change };
@@ -175,7 +180,9 @@ export function createAnswerer(options: AnswererOptions): Answerer {
         own: [...options.ownAddresses(), ...neighbours],
         isNamed: (address) =>
           latest().some(
-            ({ membership: { policy } }) => addressRights(policy, address, nowMs).granted.length > 0,
+            ({ membership: { policy } }) =>
+              addressRights(policy, address, nowMs).granted.length > 0 ||
+              (opensHost(policy, nowMs) && isHosts(address)),
           ),
         isTaken: (address) => latest().every((each) => isTakenFrom(each, address, nowMs)),
       },
@@ -238,14 +245,15 @@ export function createAnswerer(options: AnswererOptions): Answerer {
     query: Query,
     speaker: Membership | undefined,
     allowed: boolean,
-    { outcome, granted }: Resolution,
+    { outcome, granted, onlyRefused, refused, isNoName }: Resolution,
   ): void {
     const asker = speaker?.addresses[0];
     // Asked by us in the container's name: it is nothing that the container did, or that a label should allow.
     if (query.question.name === canaryName) return;
     if (speaker === undefined || asker === undefined) return;
     const { networkId } = speaker;
-    const trouble = allowed ? troubleOf(outcome) : undefined;
+    const type = telltaleType(query.question.type);
+    const trouble = allowed ? troubleOf(outcome, type) : undefined;
     options.onLookup({
       networkId,
       asker,
@@ -254,6 +262,9 @@ export function createAnswerer(options: AnswererOptions): Answerer {
       trouble,
       atMs: Date.now(),
       granted,
+      ...(type === undefined ? {} : { type }),
+      ...(onlyRefused ? { refused } : {}),
+      ...(isNoName ? { noName: true } : {}),
     });
   }
 
@@ -325,7 +336,7 @@ export function createAnswerer(options: AnswererOptions): Answerer {
     },
 
     fromHost(message, transport, { address, isGone }, reply) {
-      const standing = (): Standing => options.indexNow().standingOfSource(address);
+      const standing = (): Standing => askedBy(address, options.indexNow().standingOfSource(address));
       const question = { message, transport, standing, isGone, arrivedAtMs: performance.now(), reply };
       const { kind } = standing();
       if (kind === "guarded") {
@@ -413,14 +424,30 @@ const undecided = {
   text: "the engine has not yet said which container this is, and its own label may decide otherwise",
 };
 
-function troubleOf(outcome: Outcome): LookupTrouble | undefined {
+/** The name of a type that is served to some only; undefined for those that are served always or never. */
+function telltaleType(code: number): string | undefined {
+  const served = recordType(code)?.served ?? "labelled";
+  return served === "always" || served === "never" ? undefined : nameOfType(code);
+}
+
+function troubleOf(outcome: Outcome, type: string | undefined): LookupTrouble | undefined {
   if (outcome === "refused-private") return "private";
+  if (outcome === "not-served" && type !== undefined) return "type";
   return outcome === "failed" ? "failed" : undefined;
 }
 
 /** Whose share of what is bounded a question takes: one for a container, by whichever address it asks. */
 function budgetOf(memberships: readonly Membership[]): string {
   return memberships[0]?.addresses[0] ?? "";
+}
+
+/** The network by which it was asked comes first. */
+function askedBy(source: IpAddress, standing: Standing): Standing {
+  if (standing.kind !== "guarded") return standing;
+  const by = standing.memberships.find(({ addresses }) => addresses.includes(source));
+  if (by === undefined) return standing;
+  const others = standing.memberships.filter((membership) => membership !== by);
+  return { ...standing, memberships: [by, ...others] };
 }
 
 function askerOf(memberships: readonly Membership[]): DiscoveryAsker {

@@ -4,6 +4,7 @@
 import { Worker } from "node:worker_threads";
 import type { CounterReading } from "../core/counters/reading.ts";
 import type { KernelRight } from "../core/grants/entry-index.ts";
+import type { FreshAddress } from "../core/journal/holders.ts";
 import type { LookupEvent } from "../core/journal/lookup-event.ts";
 import type { IpAddress } from "../core/model/address.ts";
 import type { Explanation } from "../core/model/explanation.ts";
@@ -21,7 +22,7 @@ import { DataPlaneThread, type Report } from "./thread.ts";
 export interface DataPlaneEvents {
   readonly onLookups: (events: readonly LookupEvent[]) => void;
   /** Somebody new has got these addresses. */
-  readonly onFreshAddresses: (addresses: readonly IpAddress[]) => void;
+  readonly onFreshAddresses: (addresses: readonly FreshAddress[]) => void;
   /** The engine is to be read, these containers in any case. */
   readonly onRefresh: (suspects: readonly string[]) => void;
   readonly onSandboxes: (captured: number, problem: string | undefined) => void;

@@ -2,6 +2,7 @@
 
 import type { CounterReading } from "../core/counters/reading.ts";
 import type { KernelRight } from "../core/grants/entry-index.ts";
+import type { FreshAddress } from "../core/journal/holders.ts";
 import type { LookupEvent } from "../core/journal/lookup-event.ts";
 import type { IpAddress } from "../core/model/address.ts";
 import type { Explanation } from "../core/model/explanation.ts";
@@ -108,8 +109,11 @@ export type FromDataPlane =
   | { readonly kind: "is-cut-off"; readonly requestId: number; readonly cutOff: boolean }
   | { readonly kind: "left-taken"; readonly requestId: number; readonly count: number }
   | { readonly kind: "lookups"; readonly events: readonly LookupEvent[] }
-  /** Addresses that somebody new has got; what is tracked of their flows is not his. */
-  | { readonly kind: "fresh-addresses"; readonly addresses: readonly IpAddress[] }
+  /**
+   * Addresses that somebody new has got; what is tracked of their flows is not his, nor are lookups that were told of
+   * before.
+   */
+  | { readonly kind: "fresh-addresses"; readonly addresses: readonly FreshAddress[] }
   /** Somebody asked whom or what we do not know yet: list again, now, and read these containers in any case. */
   | { readonly kind: "refresh"; readonly suspects: readonly string[] }
   | {

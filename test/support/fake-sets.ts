@@ -11,6 +11,8 @@ interface Stored {
   readonly comment: string | undefined;
   /** Undefined for ever. */
   readonly endsAtMs: number | undefined;
+  /** Undefined in a set without counters. */
+  readonly packets: number | undefined;
 }
 
 interface FakeSet {
@@ -32,6 +34,8 @@ const longestSeconds = 2_147_483;
 export interface FakeSets extends KernelSets {
   /** Most entries that a set holds from now on, in place of what it was created with. */
   limit(name: string, maxEntries: number): void;
+  /** What a rule does that notes a packet: adds the entry, or counts one more for it. */
+  hit(name: string, key: SetKey): void;
   /** Entries of every set as text, for comparison. */
   dump(): readonly string[];
 }
@@ -109,7 +113,9 @@ export function createFakeSets(
         if (entry.key.kind === "set") find(entry.key.name);
         const seconds = entry.timeoutSeconds ?? set.spec.timeoutSeconds ?? 0;
         const endsAtMs = seconds === 0 ? undefined : nowMs() + seconds * 1000;
-        set.entries.set(idOf(entry.key), { key: entry.key, comment: entry.comment, endsAtMs });
+        const packets =
+          set.spec.counters === true ? (set.entries.get(idOf(entry.key))?.packets ?? 0) : undefined;
+        set.entries.set(idOf(entry.key), { key: entry.key, comment: entry.comment, endsAtMs, packets });
         onWrite();
       }
     },
@@ -120,7 +126,13 @@ export function createFakeSets(
         if (set.entries.delete(idOf(key))) onWrite();
       }
     },
-    list: (name) => listed(name).map((entry) => ({ ...entry, packets: undefined, bytes: undefined })),
+    hit(name, key) {
+      const { spec, entries } = find(name);
+      const endsAtMs = nowMs() + (spec.timeoutSeconds ?? 0) * 1000;
+      const known = entries.get(idOf(key)) ?? { key, comment: undefined, endsAtMs, packets: 0 };
+      entries.set(idOf(key), { ...known, packets: (known.packets ?? 0) + 1 });
+    },
+    list: (name) => listed(name).map((entry) => ({ ...entry, bytes: entry.packets })),
     names: () => [...sets.keys()],
     close: () => {},
     limit: (name, maxEntries) => void limits.set(name, maxEntries),

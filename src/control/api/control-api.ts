@@ -1,6 +1,5 @@
 // What the daemon does for the CLI. Every command first checks that the wall is in force.
 
-import type { LookupJournal } from "../../core/journal/lookups.ts";
 import type { ControlApi } from "../../core/model/control-api.ts";
 import type { DoctorReport } from "../../core/model/report.ts";
 import { stateSentences } from "../../core/model/state.ts";
@@ -17,6 +16,7 @@ import { DockerwallError } from "../../errors.ts";
 import type { DataPlaneLink } from "../../planes/link.ts";
 import { untilEnforced } from "../enforcement/until-enforced.ts";
 import type { Enforcement } from "../enforcement.ts";
+import type { History } from "../history/history.ts";
 import type { Lifecycle } from "../lifecycle.ts";
 import type { PolicySources } from "../policy-sources.ts";
 import type { Reporter } from "../reporter.ts";
@@ -27,14 +27,15 @@ import { explainTarget } from "./explain.ts";
 import type { Present } from "./in-force.ts";
 import { prepareNetwork } from "./prepare-network.ts";
 import { type QuarantineContext, quarantineContainer, releaseContainer } from "./quarantine.ts";
-import { replayOn, suggestFor } from "./suggest.ts";
+import { replayOn } from "./replay.ts";
+import { suggestFor } from "./suggest.ts";
 import { createUninstall, type UninstallOptions } from "./uninstall.ts";
 
 export interface ControlApiOptions extends UninstallOptions {
   readonly engine: Engine;
   readonly wall: Wall;
   readonly reporter: Reporter;
-  readonly journal: LookupJournal;
+  readonly history: History;
   readonly sets: KernelSets;
   readonly policies: PolicySources;
   readonly inventory: Pick<Inventory, "current">;
@@ -52,8 +53,7 @@ export function createControlApi(options: ControlApiOptions): ControlApi {
   const plane = (): DataPlaneLink => dataPlaneOf(options);
   const seen = {
     sets: options.sets,
-    journal: options.journal,
-    sinceMs: Date.now(),
+    history: options.history,
     hostAddresses: listHostAddresses,
   };
   const explain: DataPlaneLink["explain"] = async (addresses, target) => plane().explain(addresses, target);
@@ -76,7 +76,7 @@ export function createControlApi(options: ControlApiOptions): ControlApi {
   return {
     stats: async () => {
       await flushed();
-      return reporter.stats(topology(), Date.now());
+      return reporter.stats(Date.now());
     },
     status: async () => reporter.status(),
     doctor: () => examine(options),
@@ -89,9 +89,9 @@ export function createControlApi(options: ControlApiOptions): ControlApi {
     changeOverrides: (request) =>
       whileInForce(lifecycle, async () => applyOverrides(request, present(), applied)),
     explain: async (request) => explainTarget(request, present(), explained),
-    suggest: async ({ network }) => {
+    suggest: async (request) => {
       await flushed();
-      return suggestFor(network, present(), seen);
+      return suggestFor(request, present(), seen);
     },
     replay: async (request) => {
       await flushed();

@@ -2,58 +2,47 @@
 // did not.
 
 import { setNames } from "../../core/firewall/names.ts";
-import type { DeniedEntry } from "../../core/journal/drops.ts";
-import type { LookupJournal } from "../../core/journal/lookups.ts";
-import { type Observation, observe } from "../../core/journal/observed.ts";
-import { type IpAddress, prefixContains } from "../../core/model/address.ts";
+import { bookedUnder } from "../../core/journal/report.ts";
+import type { IpAddress } from "../../core/model/address.ts";
 import type { GuardedNetwork } from "../../core/model/guarded-network.ts";
+import { type Observation, observe, type Passed } from "../../core/suggest/observed.ts";
 import type { KernelSets } from "../../edge/kernel/ipset/kernel-sets.ts";
 import type { ListedEntry } from "../../edge/kernel/ipset/message.ts";
+import type { History } from "../history/history.ts";
 
 export interface ObservationSources {
   readonly sets: KernelSets;
-  readonly journal: LookupJournal;
+  readonly history: Pick<History, "lookups" | "denied" | "holderOf" | "namesOf">;
 }
 
+/** @param guarded all guarded networks, of which this is one */
 export function readObservation(
   network: GuardedNetwork,
-  { sets, journal }: ObservationSources,
+  guarded: readonly GuardedNetwork[],
+  { sets, history }: ObservationSources,
   nowMs: number,
 ): Observation {
-  const list = (names: readonly string[]): ListedEntry[] => names.flatMap((name) => sets.list(name));
-  const mine = ({ asker }: DeniedEntry): boolean =>
-    network.subnets.some((subnet) => prefixContains(subnet, asker));
-  const granted = list([setNames.grant4, setNames.grant6]);
-  const denied = list([setNames.denied4, setNames.denied6]);
-  const comments = new Map(
-    granted.flatMap(({ key, comment = "" }) =>
-      key.kind === "ip-port-ip" ? [[`${key.second} ${key.first}`, comment] as const] : [],
-    ),
-  );
-  const tallies = journal.tallies(nowMs).filter(({ networkId }) => networkId === network.id);
-  const byAsker = new Map<IpAddress, ReadonlyMap<string, readonly string[]>>();
+  const networkOf = bookedUnder(guarded);
+  const names = new Map<string, ReadonlyMap<IpAddress, readonly string[]>>();
+  const namesOf = (containerId: string, destination: IpAddress): readonly string[] => {
+    const known = names.get(containerId) ?? history.namesOf(containerId);
+    names.set(containerId, known);
+    return known.get(destination) ?? [];
+  };
+  /** A grant is taken away when its address passes on, so it is the present holder's. */
+  const passed = ({ key, packets = 0, bytes = 0, comment = "" }: ListedEntry): Passed[] => {
+    if (key.kind !== "ip-port-ip") return [];
+    const { first: destination, second: asker, protocol, port } = key;
+    const holder = history.holderOf(asker);
+    if (holder?.networkId !== network.id) return [];
+    const known = namesOf(holder.containerId, destination);
+    const noted = comment === "" || comment === destination ? [] : [comment];
+    const counted = { asker, destination, protocol, port, packets, bytes };
+    return [{ ...counted, holder, names: known.length > 0 ? known : noted }];
+  };
   return observe(
-    tallies,
-    denied.flatMap((entry) => counted(entry, "asker-first")).filter(mine),
-    granted.flatMap((entry) => counted(entry, "asker-last")).filter(mine),
-    {
-      containerOf: (asker) => journal.containerAt(network.id, asker),
-      namesOf(asker, destination) {
-        const names = byAsker.get(asker) ?? journal.namesByAddress(network.id, asker);
-        byAsker.set(asker, names);
-        const comment = comments.get(`${asker} ${destination}`);
-        return names.get(destination) ?? (comment === undefined || comment === destination ? [] : [comment]);
-      },
-    },
+    history.lookups(nowMs).filter(({ networkId }) => networkId === network.id),
+    history.denied(nowMs).filter((record) => networkOf(record) === network.id),
+    [setNames.grant4, setNames.grant6].flatMap((name) => sets.list(name)).flatMap(passed),
   );
-}
-
-function counted(
-  { key, packets = 0, bytes = 0 }: ListedEntry,
-  order: "asker-first" | "asker-last",
-): DeniedEntry[] {
-  if (key.kind !== "ip-port-ip") return [];
-  const { first, second, protocol, port } = key;
-  const [asker, destination] = order === "asker-first" ? [first, second] : [second, first];
-  return [{ asker, destination, protocol, port, packets, bytes }];
 }

@@ -1,143 +1,181 @@
-// The control plane's part of `suggest` and `replay`: judges past traffic by the policy in force and by another one.
+// The control plane's part of `suggest`: who is on the network, what each of them has done, and what their labels lack.
 
-import { decideForEach, joinDecisions } from "../../core/askers/index-of-askers.ts";
 import { placeOfLabel } from "../../core/classify/gather.ts";
 import type { ClassifiedNetwork } from "../../core/classify/networks.ts";
-import { isNeverOutside } from "../../core/dns/address-filter.ts";
-import { replay } from "../../core/journal/replay.ts";
-import { suggest } from "../../core/journal/suggest.ts";
-import { unusedEntries } from "../../core/journal/usage.ts";
-import { allowLabel } from "../../core/labels/table.ts";
-import { addressBytes, type IpAddress } from "../../core/model/address.ts";
-import type { ReplayReport, SuggestReport } from "../../core/model/report.ts";
-import { parseAllowlist, renderProblem } from "../../core/policy/allowlist.ts";
-import { addressRights, decideName, decidePacket, type Policy } from "../../core/policy/decide.ts";
-import { digestOf } from "../../core/policy/digest.ts";
-import { compileList, type EntryList } from "../../core/policy/entry-list.ts";
-import { describeEntry, type Presets } from "../../core/policy/preset.ts";
-import { DockerwallError } from "../../errors.ts";
-import { findNetwork, indexOf, membershipsAt, type Present } from "./in-force.ts";
+import { shortId } from "../../core/journal/denied-notes.ts";
+import { allowLabel, labelName } from "../../core/labels/table.ts";
+import type { IpAddress } from "../../core/model/address.ts";
+import type { SuggestRequest } from "../../core/model/control-api.ts";
+import type { SuggestReport } from "../../core/model/report.ts";
+import type { Container } from "../../core/model/topology.ts";
+import { compileList } from "../../core/policy/entry-list.ts";
+import {
+  type Inside,
+  insideOf,
+  labelView,
+  lastingLists,
+  listsOf,
+  takenBy,
+} from "../../core/suggest/label-view.ts";
+import type { LeftOut } from "../../core/suggest/needs.ts";
+import type { Doer, Observation } from "../../core/suggest/observed.ts";
+import { type Subject, shareOut } from "../../core/suggest/share-out.ts";
+import { suggest } from "../../core/suggest/suggest.ts";
+import { unusedEntries } from "../../core/suggest/usage.ts";
+import type { History } from "../history/history.ts";
+import { findNetwork, type Present } from "./in-force.ts";
 import { type ObservationSources, readObservation } from "./observation.ts";
 
 export interface SuggestionSources extends ObservationSources {
-  /** Since when lookups are remembered, milliseconds since the epoch. */
-  readonly sinceMs: number;
+  readonly history: ObservationSources["history"] & Pick<History, "isGone" | "sinceMs">;
   readonly hostAddresses: () => readonly IpAddress[];
 }
 
+/** Who has needs of its own: a container, or all containers of one Compose service. */
+interface Group {
+  readonly name: string;
+  readonly isService: boolean;
+  /** One of them, if it is there. */
+  readonly container: Container | undefined;
+}
+
 /** @throws DockerwallError NOT_FOUND */
-export function suggestFor(name: string, present: Present, sources: SuggestionSources): SuggestReport {
+export function suggestFor(
+  { network: name, wildcards = false, gone = false }: SuggestRequest,
+  present: Present,
+  sources: SuggestionSources,
+): SuggestReport {
   const network = findNetwork(name, present);
-  const { topology, nowMs, uptimeMs } = present;
-  sources.journal.learn(topology);
-  const seen = readObservation(network, sources, nowMs);
-  const policies = policiesOn(
-    network,
-    seen.lookups.map(({ asker }) => asker),
-    present,
+  const { topology, classification, nowMs } = present;
+  const seen = readObservation(network, classification.guarded, sources, nowMs);
+  const inside = insideOf(sources.hostAddresses(), topology);
+  const groups = groupsOn(network, present);
+  const { byGroup, leftOut } = divide(seen, groups, gone ? () => false : sources.history.isGone);
+  const subjects = [...byGroup].map(([group, own]) =>
+    subjectOf(group, own, { network, present, inside, wildcards }),
   );
-  const host = new Set(sources.hostAddresses());
-  const { entries, leftOut } = suggest(seen, {
-    allowsName: (domain) => policies.every((policy) => decideName(policy, domain, uptimeMs).allowed),
-    takenBy: (target) => takenBy(policies, target, uptimeMs),
-    isHost: (address) => host.has(address),
-    unfit: (address) =>
-      isNeverOutside(addressBytes(address))
-        ? "link-local, multicast and broadcast addresses are never suggested"
-        : undefined,
-  });
+  const shared = shareOut(subjects);
   const labels = topology.networks.find(({ id }) => id === network.id)?.labels ?? {};
-  const own = network.lists.find(({ source }) => source === labelOf(network));
+  const label = network.lists.find(
+    ({ source }) => source === placeOfLabel({ kind: "network", name: network.name }),
+  );
+  const suggestions = subjects.map(({ suggestion }) => suggestion);
   return {
     network: network.name,
     composeKey: labels["com.docker.compose.network"],
     mode: network.labels.mode,
-    sinceMs: sources.sinceMs,
+    sinceMs: sources.history.sinceMs,
     present: labels[allowLabel] ?? "",
-    added: entries,
-    leftOut,
-    unused: own === undefined ? [] : unusedEntries(compileList(own), own.entries, seen),
-  };
-}
-
-/** @throws DockerwallError BAD_ENTRY, NOT_FOUND */
-export function replayOn(
-  { network: name, allow }: { readonly network: string; readonly allow: string },
-  present: Present,
-  sources: SuggestionSources,
-): ReplayReport {
-  const network = findNetwork(name, present);
-  const { classification, topology, presets, nowMs, uptimeMs } = present;
-  const proposed = parseProposal(allow, presets);
-  const guarded = classification.guarded.map((known) =>
-    known.id === network.id
-      ? { ...known, lists: [proposed, ...known.lists.filter(({ source }) => source !== labelOf(network))] }
-      : known,
-  );
-  const index = indexOf({ ...present, quarantine: new Set() }, guarded);
-  sources.journal.learn(topology);
-  const rows = replay(readObservation(network, sources, nowMs), {
-    allowsName: (asker, domain) =>
-      joinDecisions(decideForEach(membershipsAt(index, asker), domain, uptimeMs)).allowed,
-    judge: (asker, packet, names) => {
-      const mine = membershipsAt(index, asker).find(({ networkId }) => networkId === network.id);
-      if (mine === undefined) return { allowed: false, by: undefined, name: undefined };
-      return decidePacket(mine.policy, packet, names, uptimeMs);
+    added: shared.network,
+    containers: shared.subjects.map(({ subject: { name, isService, present }, added }) => ({
+      name,
+      isService,
+      present,
+      added,
+    })),
+    types: {
+      present: labels[labelName("types")] ?? "",
+      added: unique(suggestions.flatMap(({ types }) => types)),
     },
-  });
-  return { network: network.name, sinceMs: sources.sinceMs, rows };
-}
-
-/** Where the network's label stands, as its list says. */
-function labelOf({ name }: ClassifiedNetwork): string {
-  return placeOfLabel({ kind: "network", name });
-}
-
-function parseProposal(allow: string, presets: Presets): EntryList {
-  const parsed = parseAllowlist(allow, presets);
-  if (!parsed.ok) {
-    const sentences = parsed.problems.map((problem) => renderProblem("--allow", problem));
-    throw new DockerwallError("BAD_ENTRY", sentences.join("\n"));
-  }
-  const { entries } = parsed;
-  return {
-    id: -1,
-    source: "--allow",
-    entries,
-    digest: digestOf(entries.map(describeEntry)),
-    endsAtMs: undefined,
+    notes: unique(suggestions.flatMap(({ notes }) => notes)),
+    leftOut: distinct([...leftOut, ...suggestions.flatMap((suggestion) => suggestion.leftOut)]),
+    unused: label === undefined ? [] : unusedEntries(compileList(label), label.entries, seen),
   };
 }
 
-/** The policies of everybody on the network who was seen; the network's own when nobody was. */
-function policiesOn(
-  network: ClassifiedNetwork,
-  askers: readonly string[],
-  present: Present,
-): readonly Policy[] {
-  const index = indexOf(present);
-  const found = [...new Set(askers)].flatMap((asker) =>
-    membershipsAt(index, asker)
-      .filter(({ networkId }) => networkId === network.id)
-      .map(({ policy }) => policy),
+/** Who is on the network, by id. */
+function groupsOn({ id }: ClassifiedNetwork, { topology }: Present): ReadonlyMap<string, Group> {
+  const groups = new Map<string, Group>();
+  const on = topology.containers.filter(({ endpoints }) =>
+    endpoints.some(({ networkId }) => networkId === id),
   );
-  if (found.length > 0) return [...new Set(found)];
-  return [{ network: network.name, lists: network.lists.map(compileList) }];
+  const byContainer = on.map((container) => {
+    const service = container.labels["com.docker.compose.service"];
+    const name = service ?? container.name;
+    const key = `${container.labels["com.docker.compose.project"]} ${service} ${name}`;
+    const group = groups.get(key) ?? { name, isService: service !== undefined, container };
+    groups.set(key, group);
+    return [shortId(container.id), group] as const;
+  });
+  return new Map(byContainer);
 }
 
-/** The `!` entry that takes a name or an address away from anybody, and where it stands. */
-function takenBy(
-  policies: readonly Policy[],
-  { name, address }: { readonly name?: string; readonly address?: IpAddress },
-  uptimeMs: number,
-): string | undefined {
-  for (const policy of policies) {
-    const byName = name === undefined ? undefined : decideName(policy, name, uptimeMs);
-    const [taken] = [
-      ...(byName !== undefined && !byName.allowed ? byName.by : []),
-      ...(address === undefined ? [] : addressRights(policy, address, uptimeMs).taken),
-    ];
-    if (taken !== undefined) return `${describeEntry(taken.entry)} (${taken.source})`;
-  }
-  return undefined;
+/** What each group has done; those who have done nothing are groups, too. */
+function divide(
+  { lookups, connections }: Observation,
+  groups: ReadonlyMap<string, Group>,
+  isGone: (containerId: string) => boolean,
+): { readonly byGroup: ReadonlyMap<Group, Observation>; readonly leftOut: readonly LeftOut[] } {
+  const gone = new Map<string, Group>();
+  const out = new Set<string>();
+  const groupOf = ({ container }: { readonly container: Doer | undefined }): Group | undefined => {
+    const found = groups.get(container?.id ?? "");
+    if (found !== undefined) return found;
+    if (container === undefined || isGone(container.id)) {
+      out.add(container?.name ?? "");
+      return undefined;
+    }
+    const { name } = container;
+    const same = [...groups.values()].find((group) => !group.isService && group.name === name);
+    const group = same ?? gone.get(name) ?? { name, isService: false, container: undefined };
+    if (same === undefined) gone.set(name, group);
+    return group;
+  };
+  const ofLookups = Map.groupBy(lookups, groupOf);
+  const ofConnections = Map.groupBy(connections, groupOf);
+  const all = new Set([...groups.values(), ...gone.values()]);
+  const byGroup = [...all]
+    .toSorted((a, b) => (a.name < b.name ? -1 : 1))
+    .map((group) => {
+      return [
+        group,
+        { lookups: ofLookups.get(group) ?? [], connections: ofConnections.get(group) ?? [] },
+      ] as const;
+    });
+  const leftOut = [...out]
+    .toSorted()
+    .map((name) =>
+      name === ""
+        ? { what: "containers that were never known", why: "they came and went too fast" }
+        : { what: `container ${name}`, why: "it is gone; --gone includes it" },
+    );
+  return { byGroup: new Map(byGroup), leftOut };
+}
+
+function subjectOf(
+  { name, isService, container }: Group,
+  seen: Observation,
+  {
+    network,
+    present,
+    inside,
+    wildcards,
+  }: {
+    readonly network: ClassifiedNetwork;
+    readonly present: Present;
+    readonly inside: Inside;
+    readonly wildcards: boolean;
+  },
+): Subject {
+  const { uptimeMs } = present;
+  const lists = listsOf(network, container?.id, present.classification);
+  const lasting = lastingLists(lists, network.name, container?.name ?? name);
+  const context = {
+    ...labelView(network, lasting, inside, uptimeMs),
+    takenBy: takenBy({ network: network.name, lists: lists.map(compileList) }, uptimeMs),
+  };
+  return {
+    name,
+    isService,
+    present: container?.labels[allowLabel] ?? "",
+    suggestion: suggest(seen, context, { wildcards }),
+  };
+}
+
+function unique(texts: readonly string[]): string[] {
+  return [...new Set(texts)].toSorted();
+}
+
+function distinct(rows: readonly LeftOut[]): LeftOut[] {
+  return [...new Map(rows.map((row) => [`${row.what}\n${row.why}`, row])).values()];
 }

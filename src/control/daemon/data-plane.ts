@@ -1,7 +1,6 @@
 // The data plane as the control plane holds it: there is none before the sets are filled, nor after it was taken down.
 
 import { contain } from "../../core/contain.ts";
-import type { LookupJournal } from "../../core/journal/lookups.ts";
 import type { Inventory } from "../../edge/engine/inventory.ts";
 import type { Config } from "../../edge/host/config.ts";
 import type { Log } from "../../edge/host/log.ts";
@@ -10,6 +9,7 @@ import { messageOf } from "../../errors.ts";
 import type { DataPlaneEvents, DataPlaneLink } from "../../planes/link.ts";
 import type { DataPlaneSettings } from "../../planes/messages.ts";
 import type { Enforcement } from "../enforcement.ts";
+import type { History } from "../history/history.ts";
 import type { Reporter } from "../reporter.ts";
 import type { Boundary } from "./boundary.ts";
 import { readEngine } from "./engine-events.ts";
@@ -60,7 +60,7 @@ export interface DataPlaneListener {
   readonly dataPlane: Pick<DataPlanePlace, "current">;
   readonly enforcement: Pick<Enforcement, "usePictureOfNow">;
   readonly inventory: Inventory;
-  readonly journal: Pick<LookupJournal, "record">;
+  readonly history: Pick<History, "record" | "passOn">;
   readonly reporter: Pick<Reporter, "onProblem" | "onSandboxes" | "onResolver">;
 }
 
@@ -69,14 +69,16 @@ export function createDataPlaneEvents(
   listener: DataPlaneListener,
   onDeath: (error: Error) => void,
 ): DataPlaneEvents {
-  const { log, boundary, journal, reporter } = listener;
+  const { log, boundary, history, reporter } = listener;
   return {
-    onLookups: (events) => journal.record(events, Date.now()),
-    onFreshAddresses: (addresses) =>
+    onLookups: (events) => history.record(events, Date.now()),
+    onFreshAddresses: (fresh) => {
       contain(
-        () => unstampFlows(new Set(addresses)),
+        () => unstampFlows(new Set(fresh.map(({ address }) => address))),
         (error) => log.warn("flows of an earlier container", { problem: messageOf(error) }),
-      ),
+      );
+      boundary.enter("what an earlier container was denied", () => history.passOn(fresh, Date.now()));
+    },
     onRefresh: (suspects) => boundary.enter("reading the engine anew", () => readAnew(listener, suspects)),
     onSandboxes: reporter.onSandboxes,
     onResolver: reporter.onResolver,

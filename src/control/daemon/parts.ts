@@ -3,7 +3,6 @@
 
 import { findCircles } from "../../core/dns/circles.ts";
 import { engineQueueNumber, unsettledQueueNumber } from "../../core/firewall/names.ts";
-import { createLookupJournal, type LookupJournal } from "../../core/journal/lookups.ts";
 import { hostPrefix } from "../../core/model/address.ts";
 import { stateSentences } from "../../core/model/state.ts";
 import { findDockerd } from "../../edge/engine/dockerd.ts";
@@ -16,7 +15,9 @@ import { createSets, destroySets, setsExist } from "../../edge/kernel/ipset/desi
 import { monotonicMs } from "../../edge/kernel/monotonic.ts";
 import { lookAtBridges } from "../../edge/kernel/netlink/bridge-ports.ts";
 import { hasPortTable } from "../../edge/kernel/nftables/port-table.ts";
+import { messageOf } from "../../errors.ts";
 import { createEnforcement, type Enforcement } from "../enforcement.ts";
+import { createHistory, type History } from "../history/history.ts";
 import { createLifecycle, type Lifecycle } from "../lifecycle.ts";
 import { createNextEngine, type NextEngine } from "../next-engine.ts";
 import { type OpenPolicySources, openPolicySources, type PolicySources } from "../policy-sources.ts";
@@ -42,7 +43,7 @@ export interface Parts extends Ground {
   readonly policies: PolicySources;
   readonly inventory: Inventory;
   readonly wall: Wall;
-  readonly journal: LookupJournal;
+  readonly history: History;
   readonly reporter: Reporter;
   readonly boundary: Boundary;
   readonly dataPlane: DataPlanePlace;
@@ -75,8 +76,13 @@ export function makeParts(ground: Ground, cleanup: AsyncDisposableStack): Parts 
   const inventory = createInventory({ engine: host.engine, nowMs: monotonicMs, ...inventoryTimes });
   acting.defer(inventory.stop);
   const wall = makeWall(ground, { open, inventory, adopted });
-  const journal = createLookupJournal({ ttlSeconds: config.statsTtlSeconds });
-  const reporter = makeReporter(ground, { lifecycle, journal, open, wall });
+  const history = createHistory({
+    sets,
+    ttlSeconds: config.statsTtlSeconds,
+    nowMs: Date.now(),
+    onFailure: (error) => log.warn("denied connections", { problem: messageOf(error) }),
+  });
+  const reporter = makeReporter(ground, { lifecycle, history, open, wall });
   tellMissing(reporter, missing);
   const boundary = createBoundary({ log, reporter, nowMs: monotonicMs });
   const dataPlane = createDataPlanePlace();
@@ -100,7 +106,7 @@ export function makeParts(ground: Ground, cleanup: AsyncDisposableStack): Parts 
     policies,
     inventory,
     wall,
-    journal,
+    history,
     reporter,
     boundary,
     dataPlane,
@@ -143,16 +149,15 @@ function makeReporter(
   { config, log, host }: Ground,
   {
     lifecycle,
-    journal,
+    history,
     open,
     wall,
-  }: Pick<Parts, "lifecycle" | "journal" | "wall"> & { open: OpenPolicySources },
+  }: Pick<Parts, "lifecycle" | "history" | "wall"> & { open: OpenPolicySources },
 ): Reporter {
   return createReporter({
     engineVersion: host.engineVersion,
     backend: host.backend,
-    sets: host.sets,
-    journal,
+    history,
     queues: [
       config.queueNumber,
       engineQueueNumber(config.queueNumber),

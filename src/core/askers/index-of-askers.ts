@@ -161,7 +161,7 @@ export class AskerIndex {
       });
     }
     if (memberships.size > 0) {
-      const all = [...memberships.values()].map((membership) => ({
+      const all = this.#byWayOut([...memberships.values()]).map((membership) => ({
         ...membership,
         addresses: [...membership.addresses, ...unguarded],
       }));
@@ -169,6 +169,14 @@ export class AskerIndex {
     }
     if (places.length === 0 || places.some(({ known }) => known === undefined)) return { kind: "unknown" };
     return { kind: "open" };
+  }
+
+  /** As the engine chooses the network by which a container sends to the outside: the first by name; internal ones last. */
+  #byWayOut(memberships: readonly Membership[]): Membership[] {
+    if (memberships.length < 2) return [...memberships];
+    const rank = ({ networkId, networkName }: Membership): string =>
+      `${this.#byId.get(networkId)?.network.internal === true ? 1 : 0} ${networkName}`;
+    return memberships.toSorted((a, b) => (rank(a) < rank(b) ? -1 : 1));
   }
 
   /** What the rules must know of a port on this bridge; undefined where nobody has heard of the bridge. */

@@ -43,6 +43,11 @@ export function placeOfLabel(target: OverrideTarget): string {
   return placeOf(target, allowLabel);
 }
 
+/** What the names of the lists of its overrides begin with. */
+export function placeOfOverrides({ kind, name }: OverrideTarget): string {
+  return `${kind} ${JSON.stringify(name)}, command `;
+}
+
 /** The lists of one network or container; `label` is undefined where it has none. */
 export function gatherLists(
   target: OverrideTarget,
@@ -73,6 +78,6 @@ export function gatherLists(
     ({ endsAtMs }) => endsAtMs === undefined || endsAtMs > nowMs,
   );
   // One at a time: an override that has become bad, because its preset is gone, must not disable a `deny`.
-  for (const { entry, endsAtMs } of own) read(`${place}, command ${entry}`, entry, endsAtMs);
+  for (const { entry, endsAtMs } of own) read(`${placeOfOverrides(target)}${entry}`, entry, endsAtMs);
   return { lists, problems, warnings };
 }

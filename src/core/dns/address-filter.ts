@@ -58,10 +58,14 @@ export interface AddressFilter {
 export function refusesAddress(filter: AddressFilter, address: IpAddress, bytes: Uint8Array): boolean {
   const forms = [bytes, ...carried(bytes)];
   if (filter.isTaken(address) || forms.some((form) => filter.isTaken(addressFromBytes(form)))) return true;
-  const leadsInside = forms.some(
-    (form) => hasNoMeaningOutside(form) || filter.own.some((own) => covers(own, form)),
+  return leadsInside(filter.own, bytes) && !filter.isNamed(address);
+}
+
+/** True for an address that no answer may open unless the allowlist names it; `bytes` are its 4 or 16 bytes. */
+export function leadsInside(own: readonly Prefix[], bytes: Uint8Array): boolean {
+  return [bytes, ...carried(bytes)].some(
+    (form) => hasNoMeaningOutside(form) || own.some((prefix) => covers(prefix, form)),
   );
-  return leadsInside && !filter.isNamed(address);
 }
 
 const neverOutside: readonly Prefix[] = [

@@ -95,8 +95,12 @@ export interface Resolution {
   readonly outcome: Outcome;
   /** Addresses that the answer tells; in the kernel since before it, but for those that only audit mode lets pass. */
   readonly granted: readonly IpAddress[];
-  /** Addresses that the private-answer filter left out. */
+  /** Addresses that the private-answer filter left out, or would have but for audit mode. */
   readonly refused: readonly IpAddress[];
+  /** True when it left out all that there were, or would have. */
+  readonly onlyRefused: boolean;
+  /** True when there is no such name, by the upstream's word. */
+  readonly isNoName: boolean;
   /** How many addresses were left out because one answer opens no more. */
   readonly excess: number;
   /** Why it failed. */
@@ -131,9 +135,15 @@ async function answerLocally(request: ResolveRequest): Promise<Resolution | unde
   if (name === canaryName || labelCount(qname) < 2) return local(respondNxDomain(reply), "denied");
   if (type === types.any) return local(respondAny(reply), "not-served");
   if (lacksFamily(request)) return local(respondNoData(reply), "no-family");
-  if (!isServed(request)) return local(respondNoData(reply), "not-served");
+  if (!isServed(request))
+    return local(respondNoData({ ...reply, extendedError: typeNotServed }), "not-served");
   return undefined;
 }
+
+const typeNotServed: ExtendedError = {
+  code: extendedErrors.blocked,
+  text: "TXT is served for names that are written out, and other types where dockerwall.types names them",
+};
 
 /** A resolver answers `localhost` itself (RFC 6761 6.3): it means the container, and opens nothing. */
 function findLoopback({ query, families }: ResolveRequest): LocalAnswer | undefined {
@@ -216,7 +226,8 @@ async function answerFromUpstream(request: ResolveRequest): Promise<Resolution> 
       );
     }
   }
-  const onlyPrivate = picked.granted.size === 0 && picked.refused.length > 0 && !request.audit;
+  const onlyRefused = picked.granted.size === 0 && picked.refused.length > 0;
+  const onlyPrivate = onlyRefused && !request.audit;
   const bytes = renderAnswer(answer, {
     head: query,
     limit: request.limit,
@@ -229,6 +240,8 @@ async function answerFromUpstream(request: ResolveRequest): Promise<Resolution> 
     outcome: onlyPrivate ? "refused-private" : "answered",
     granted: request.audit ? [...picked.granted, ...picked.refused] : [...picked.granted],
     refused: picked.refused,
+    onlyRefused,
+    isNoName: answer.rcode === rcodes.nxDomain,
     excess: picked.excess,
     cause: undefined,
   };
@@ -277,10 +290,19 @@ function pickAddresses({ filter, families }: ResolveRequest, answer: Answer): Pi
 }
 
 function local(bytes: Uint8Array, outcome: Outcome): Resolution {
-  return { bytes, outcome, granted: [], refused: [], excess: 0, cause: undefined };
+  return { ...nothing, bytes, outcome };
 }
+
+const nothing = {
+  granted: [],
+  refused: [],
+  onlyRefused: false,
+  isNoName: false,
+  excess: 0,
+  cause: undefined,
+} as const;
 
 function failed({ query, limit }: ResolveRequest, extendedError: ExtendedError, cause: unknown): Resolution {
   const bytes = respondError({ head: query, limit, rcode: rcodes.servFail, extendedError });
-  return { bytes, outcome: "failed", granted: [], refused: [], excess: 0, cause };
+  return { ...nothing, bytes, outcome: "failed", cause };
 }

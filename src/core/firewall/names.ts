@@ -45,7 +45,12 @@ export const setNames = {
   awake6: "dockerwall-awake6",
   /** list:set of hash:net,iface chunks (::/0, bridge): bridges of guarded networks that have IPv6. */
   link6: "dockerwall-link6",
-  /** hash:ip,port,ip (asker, protocol:port, destination), timeout, counters: what was dropped. */
+  /** hash:net (a number), timeout, comment: what was denied to former holders of an address. */
+  past: "dockerwall-past",
+  /**
+   * hash:ip,port,ip (asker, protocol:port, destination), timeout, counters, comment: what was dropped, and whose it was,
+   * as far as a daemon has seen it.
+   */
   denied4: "dockerwall-denied4",
   denied6: "dockerwall-denied6",
 } as const;

@@ -26,8 +26,8 @@ export interface SetSpec {
 /** hash:net,iface holds at most 64 entries with one prefix, so lists of bridges are kept in chunks. */
 export const chunkSize = 64;
 
-/** How long a denied connection is remembered after its first packet; then it may be counted anew. */
-const deniedSeconds = 86_400;
+/** How long a denied connection is remembered: after its first packet, and after each later one that a daemon notices. */
+export const deniedSeconds = 86_400;
 
 /** Addresses of sandboxes in each family. */
 export const ownersAtMost = 65_536;
@@ -67,7 +67,12 @@ function specsOf(family: Family): readonly SetSpec[] {
     { name: setNames[`quarantine${family}`], ...netSet, hashSize: 64, maxEntries: 65_536 },
     { name: setNames[`audit${family}`], ...bridgeSet, hashSize: 64, maxEntries: 65_536 },
     { name: setNames[`reject${family}`], ...bridgeSet, hashSize: 64, maxEntries: 65_536 },
-    ...(family === 4 ? [{ name: setNames.overrides, ...netSet, hashSize: 64, maxEntries: 4096 }] : []),
+    ...(family === 4
+      ? [
+          { name: setNames.overrides, ...netSet, hashSize: 64, maxEntries: 4096 },
+          { name: setNames.past, ...netSet, hashSize: 64, maxEntries: 8192 },
+        ]
+      : []),
     { name: setNames[`open${family}`], ...list },
     { name: setNames[`closed${family}`], ...list },
     ...(family === 6 ? [{ name: setNames.link6, ...list }] : []),

@@ -2,7 +2,12 @@
 // asker has its share in it, so that an asker that tries a lot takes nothing from one that tries little.
 
 import type { IpAddress } from "../model/address.ts";
-import type { DatedEntry } from "./drops.ts";
+import type { DeniedEntry } from "./denied-record.ts";
+
+/** With the time at which it was last tried, milliseconds since the epoch. */
+interface Dated extends DeniedEntry {
+  readonly lastSeenMs: number;
+}
 
 export interface DeniedLimits {
   readonly perAsker: number;
@@ -11,11 +16,11 @@ export interface DeniedLimits {
 }
 
 /** The entries to forget, least recently tried first for each asker. */
-export function planTrim(
-  entries: readonly DatedEntry[],
+export function planTrim<Entry extends Dated>(
+  entries: readonly Entry[],
   networkOf: (asker: IpAddress) => string,
   { perAsker, perNetwork, inAll }: DeniedLimits,
-): DatedEntry[] {
+): Entry[] {
   const byAsker = [...Map.groupBy(entries, ({ asker }) => asker)];
   const byNetwork = [...Map.groupBy(byAsker, ([asker]) => networkOf(asker)).values()];
   const sums = byNetwork.map((askers) =>
@@ -46,7 +51,7 @@ export function waterLine(counts: readonly number[], total: number): number {
   return Number.POSITIVE_INFINITY;
 }
 
-function oldest(entries: readonly DatedEntry[], count: number): readonly DatedEntry[] {
+function oldest<Entry extends Dated>(entries: readonly Entry[], count: number): readonly Entry[] {
   if (count <= 0) return [];
   return entries.toSorted((a, b) => a.lastSeenMs - b.lastSeenMs || a.packets - b.packets).slice(0, count);
 }

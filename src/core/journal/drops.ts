@@ -1,46 +1,48 @@
 // The kernel's denied counters, in words: which container tried to reach what. The counters come from the kernel's sets
-// that the drop rule fills; they carry no time.
+// that the drop rule fills.
 
-import type { IpAddress } from "../model/address.ts";
 import type { DropRow } from "../model/report.ts";
+import type { DeniedRecord } from "./denied-record.ts";
 
-/** One entry of a denied set. */
-export interface DeniedEntry {
-  readonly asker: IpAddress;
-  readonly destination: IpAddress;
-  /** IP protocol number. */
-  readonly protocol: number;
-  /** Port; for ICMP type * 256 + code; 0 where the protocol has neither. */
-  readonly port: number;
-  readonly packets: number;
-  readonly bytes: number;
+/** Records as rows: those of one container for one destination are one; most packets first, then in order. */
+export function dropRows(
+  records: readonly DeniedRecord[],
+  isGone: (containerId: string) => boolean,
+): DropRow[] {
+  const rows = new Map<string, DropRow>();
+  for (const record of records.toSorted((a, b) => a.lastSeenMs - b.lastSeenMs)) {
+    const row = rowOf(record, isGone);
+    const key = [record.owner?.containerId, row.address, row.destination, row.service].join(" ");
+    const before = rows.get(key);
+    rows.set(key, before === undefined ? row : joined(before, row));
+  }
+  return [...rows]
+    .toSorted(([a, one], [b, other]) => other.packets - one.packets || (a < b ? -1 : 1))
+    .map(([, row]) => row);
 }
 
-/** The same with the time of the last reading at which it had grown, milliseconds since the epoch. */
-export interface DatedEntry extends DeniedEntry {
-  readonly lastSeenMs: number;
+function rowOf(
+  { owner, domains, ...entry }: DeniedRecord,
+  isGone: (containerId: string) => boolean,
+): DropRow {
+  return {
+    address: entry.asker,
+    container: owner?.name,
+    ...(owner !== undefined && isGone(owner.containerId) ? { gone: true } : {}),
+    destination: entry.destination,
+    service: renderDenied(entry.protocol, entry.port),
+    packets: entry.packets,
+    bytes: entry.bytes,
+    lastSeenMs: entry.lastSeenMs,
+    domain: domains.at(-1),
+  };
 }
 
-export interface DropNames {
-  readonly containerOf: (asker: IpAddress) => string | undefined;
-  /** The name that the destination was last granted for, to this asker. */
-  readonly domainOf: (asker: IpAddress, destination: IpAddress) => string | undefined;
-}
-
-/** The entries joined with names; most packets first. */
-export function dropRows(entries: readonly DatedEntry[], names: DropNames): DropRow[] {
-  return entries
-    .map((entry) => ({
-      address: entry.asker,
-      container: names.containerOf(entry.asker),
-      destination: entry.destination,
-      service: renderDenied(entry.protocol, entry.port),
-      packets: entry.packets,
-      bytes: entry.bytes,
-      lastSeenMs: entry.lastSeenMs,
-      domain: names.domainOf(entry.asker, entry.destination),
-    }))
-    .sort((a, b) => b.packets - a.packets);
+/** Two lives of one connection; the later one has its last name. */
+function joined(before: DropRow, row: DropRow): DropRow {
+  const { packets, bytes } = before;
+  const domain = row.domain ?? before.domain;
+  return { ...row, packets: packets + row.packets, bytes: bytes + row.bytes, domain };
 }
 
 /** As `ipset list` prints it. @see https://www.iana.org/assignments/protocol-numbers */

@@ -8,9 +8,15 @@ export interface LookupEvent {
   readonly networkId: string;
   readonly asker: IpAddress;
   readonly domain: string;
+  /** `TXT`, `TYPE65280`; undefined for the types that every allowed name is served. */
+  readonly type?: string | undefined;
   readonly allowed: boolean;
   readonly trouble?: LookupTrouble | undefined;
   readonly atMs: number;
-  /** Addresses that were granted with this lookup. */
+  /** Addresses that were granted with this lookup, or that audit mode has told. */
   readonly granted: readonly IpAddress[];
+  /** All addresses of an answer that had only such as an allowlist must name itself; none of any other answer. */
+  readonly refused?: readonly IpAddress[] | undefined;
+  /** True when there is no such name, by the upstream's word. */
+  readonly noName?: boolean | undefined;
 }

@@ -1,47 +1,48 @@
 // Who looked up what, how often, and when last. Every asker is suspect: a container may ask for a million names that do
-// not exist, so memory has hard bounds, and the bounds affect only those who reach them:
-//   - an asker keeps its most recent rows; older ones are merged into one count, `(others)`;
-//   - when the journal as a whole is full, the network with the most rows gives one up, and in it the asker with the
-//     most: no one loses a row to a network or an asker that has more. The same applies to askers: the network with the
-//     most of them counts its first one among its others;
-//   - events themselves sweep expired rows, one asker in turn with each event: there is no pass over everything.
+// not exist, so memory has hard bounds (lookup-askers.ts). What was asked from an address belongs to the container that
+// had it then; once the address has passed on, the next one's lookups are its own. Events themselves sweep expired rows,
+// one asker in turn with each event: there is no pass over everything.
 
 import type { IpAddress } from "../model/address.ts";
 import type { LookupTrouble } from "../model/report.ts";
-import type { Topology } from "../model/topology.ts";
-import { createContainerNames, endpointKey } from "./container-names.ts";
+import type { FreshAddress, Holder, Holders } from "./holders.ts";
+import { type Asker, LookupAskers } from "./lookup-askers.ts";
 import type { LookupEvent } from "./lookup-event.ts";
-
-/** Stands for the names, or the askers, that had to give way. */
-export const othersLabel = "(others)";
+import { addLookup, addTo, othersLabel, sweepRows } from "./lookup-rows.ts";
 
 export interface LookupTally {
   readonly networkId: string;
   /** An address, or `(others)`. */
   readonly asker: string;
-  /** Undefined when no container was ever known at that address. */
-  readonly container: string | undefined;
+  /** Who had the address then; undefined if the engine has never told. */
+  readonly container: { readonly id: string; readonly name: string } | undefined;
   /** A name, or `(others)`. */
   readonly domain: string;
+  readonly type: string | undefined;
   readonly allowed: boolean;
   readonly trouble: LookupTrouble | undefined;
   readonly count: number;
   readonly lastSeenMs: number;
+  /** Addresses of answers that had only such as an allowlist must name itself. */
+  readonly refused: readonly IpAddress[];
+  /** False if there is no such name, by every answer. */
+  readonly mayExist: boolean;
 }
 
 export interface LookupJournal {
   /** Adds decisions, and sweeps a little. */
   record(events: readonly LookupEvent[], nowMs: number): void;
-  /** Tells which container is at which address. What is gone keeps its last known name. */
-  learn(topology: Topology): void;
+  /** What was asked from these addresses until now was not asked by whoever has them from now on. */
+  passOn(fresh: readonly FreshAddress[]): void;
+  /**
+   * Takes who has which address from now on, and forgets what was asked in networks that have ended. The holders are
+   * asked until there are others: they may change meanwhile, but for what is passed on here too.
+   */
+  learn(holders: Pick<Holders, "at" | "isGuarded">): void;
   /** Everything that has not expired, in no order. */
   tallies(nowMs: number): LookupTally[];
-  /** The name that each address was last granted for, to this asker, among its remembered lookups. */
-  grantedNames(networkId: string, asker: IpAddress): ReadonlyMap<string, string>;
-  /** Every name that led this asker to each address, least recent first. */
-  namesByAddress(networkId: string, asker: IpAddress): ReadonlyMap<string, readonly string[]>;
-  /** The container that is, or was last, at this address. */
-  containerAt(networkId: string, address: string): string | undefined;
+  /** Every name that led this container to each address, by whichever of its addresses it asked; least recent first. */
+  namesOf(containerId: string): ReadonlyMap<IpAddress, readonly string[]>;
 }
 
 export interface LookupJournalOptions {
@@ -52,187 +53,77 @@ export interface LookupJournalOptions {
   readonly maxAskers?: number;
 }
 
-interface Row {
-  readonly domain: string;
-  readonly allowed: boolean;
-  readonly trouble: LookupTrouble | undefined;
-  count: number;
-  lastSeenMs: number;
-  granted: readonly IpAddress[];
-}
-
-/** What one network has of the journal. */
-interface Share {
-  readonly networkId: string;
-  /** Those with an address; longest known first. */
-  readonly askers: Set<Asker>;
-  /** Askers by how many rows they have: who has most is found without looking at all. */
-  readonly bySize: Set<Asker>[];
-  rowCount: number;
-}
-
-interface Asker {
-  readonly share: Share;
-  readonly networkId: string;
-  readonly address: string;
-  container: { readonly id: string; readonly name: string } | undefined;
-  /** By verdict, trouble and domain; least recent first. */
-  readonly rows: Map<string, Row>;
-  readonly others: { readonly allowed: Row; readonly denied: Row };
-}
-
-/** Granted addresses remembered per row, for naming drops. */
-const maxGrantedPerRow = 16;
-
 /** An empty journal. Rows take some 300 bytes each, so the default bounds keep it under 20 MB. */
 export function createLookupJournal(options: LookupJournalOptions): LookupJournal {
   const { ttlSeconds, maxRows = 50_000, maxRowsPerAsker = 1000, maxAskers = 10_000 } = options;
-  const names = createContainerNames();
-  const askers = new Set<Asker>();
-  const shares = new Map<string, Share>();
-  /** The asker that is now at an address; one whose address went to another container is only in `askers`. */
+  /** The asker that is now at an address; those whose address has passed on are only among the askers. */
   const present = new Map<string, Asker>();
-  let rowCount = 0;
-  let askerCount = 0;
-  let turn = askers.values();
-
-  function resize(asker: Asker, before: number): void {
-    const after = asker.rows.size;
-    const { share } = asker;
-    const { bySize } = share;
-    rowCount += after - before;
-    share.rowCount += after - before;
-    bySize[before]?.delete(asker);
-    while (bySize.length <= after) bySize.push(new Set());
-    bySize[after]?.add(asker);
-    shrink(bySize);
-  }
-
-  function shareOf(networkId: string): Share {
-    const share = shares.get(networkId) ?? { networkId, askers: new Set(), bySize: [], rowCount: 0 };
-    shares.set(networkId, share);
-    return share;
-  }
+  /** By container. */
+  const known = new Map<string, Set<Asker>>();
+  const askers = new LookupAskers({ maxRows, maxRowsPerAsker, maxAskers, onForget });
+  let turn = askers.all.values();
+  let holders: Pick<Holders, "at"> | undefined;
 
   function askerOf(networkId: string, address: string): Asker {
-    const key = endpointKey(networkId, address);
+    const key = keyOf(networkId, address);
     const found = present.get(key);
     if (found !== undefined) return found;
-    const share = shareOf(networkId);
-    if (address !== othersLabel && isFullFor(share)) return askerOf(networkId, othersLabel);
-    const others = { allowed: newRow(othersLabel, true), denied: newRow(othersLabel, false) };
-    const asker: Asker = { share, networkId, address, container: names.at(key), rows: new Map(), others };
-    askers.add(asker);
-    if (address !== othersLabel) {
-      share.askers.add(asker);
-      askerCount++;
-    }
+    const asker = askers.add(networkId, address);
+    if (asker.address === othersLabel) return asker;
     present.set(key, asker);
-    resize(asker, 0);
-    return asker;
-  }
-
-  /** Makes room for one more asker where another network has more of them. */
-  function isFullFor(share: Share): boolean {
-    if (askerCount < maxAskers) return false;
-    const most = largestShare(share, ({ askers }) => askers.size);
-    const [first] = most.askers;
-    if (most === share || first === undefined) return true;
-    const { allowed, denied } = askerOf(most.networkId, othersLabel).others;
-    for (const row of [...first.rows.values(), first.others.allowed, first.others.denied])
-      if (row.count > 0) addTo(row.allowed ? allowed : denied, row.count, row.lastSeenMs);
-    const before = first.rows.size;
-    first.rows.clear();
-    resize(first, before);
-    forget(first);
-    return false;
-  }
-
-  /** Whichever has most; of equals the one that asks. */
-  function largestShare(asking: Share, sizeOf: (share: Share) => number): Share {
-    let most = asking;
-    for (const share of shares.values()) if (sizeOf(share) > sizeOf(most)) most = share;
-    return most;
-  }
-
-  /** An asker without rows. */
-  function forget(asker: Asker): void {
-    const { share, networkId, address } = asker;
-    askers.delete(asker);
-    if (share.askers.delete(asker)) askerCount--;
-    share.bySize[0]?.delete(asker);
-    shrink(share.bySize);
-    if (share.bySize.length === 0) shares.delete(networkId);
-    const key = endpointKey(networkId, address);
-    if (present.get(key) === asker) present.delete(key);
-  }
-
-  function dropOldest(asker: Asker): void {
-    const before = asker.rows.size;
-    const oldest = asker.rows.entries().next().value;
-    if (oldest === undefined) return;
-    asker.rows.delete(oldest[0]);
-    addTo(
-      oldest[1].allowed ? asker.others.allowed : asker.others.denied,
-      oldest[1].count,
-      oldest[1].lastSeenMs,
-    );
-    resize(asker, before);
+    const holder = holders?.at(address as IpAddress);
+    return holder === undefined ? asker : identify(asker, holder);
   }
 
   function add(event: LookupEvent): void {
     const asker = askerOf(event.networkId, event.asker);
-    if (asker.address === othersLabel) {
+    if (asker.address === othersLabel)
       addTo(event.allowed ? asker.others.allowed : asker.others.denied, 1, event.atMs);
-      return;
-    }
-    const before = asker.rows.size;
-    const key = `${event.allowed ? "+" : "-"}${event.trouble ?? ""} ${event.domain}`;
-    const row = asker.rows.get(key) ?? newRow(event.domain, event.allowed, event.trouble);
-    addTo(row, 1, event.atMs);
-    row.granted = mergeGranted(event.granted, row.granted);
-    // Taken out and put back, it is the most recent.
-    asker.rows.delete(key);
-    asker.rows.set(key, row);
-    resize(asker, before);
-    if (asker.rows.size > maxRowsPerAsker) dropOldest(asker);
-    if (rowCount > maxRows) dropOldest(largest(asker));
+    else askers.change(asker, () => addLookup(asker.rows, event));
   }
 
-  /** Whoever has most rows, of the network that has most; of equals the one who asks. */
-  function largest(asking: Asker): Asker {
-    const most = largestShare(asking.share, ({ rowCount }) => rowCount).bySize.at(-1);
-    if (most === undefined || most.has(asking)) return asking;
-    return most.values().next().value ?? asking;
+  function onForget(asker: Asker): void {
+    const key = keyOf(asker.networkId, asker.address);
+    if (present.get(key) === asker) present.delete(key);
+    const { container } = asker;
+    const its = container && known.get(container.id);
+    if (its?.delete(asker) === true && its.size === 0) known.delete(container?.id ?? "");
   }
 
   function sweep(asker: Asker, nowMs: number): void {
-    const oldestMs = nowMs - ttlSeconds * 1000;
-    const before = asker.rows.size;
-    for (const [key, row] of asker.rows) {
-      if (row.lastSeenMs >= oldestMs) break;
-      asker.rows.delete(key);
-    }
-    resize(asker, before);
-    for (const row of [asker.others.allowed, asker.others.denied])
-      if (row.lastSeenMs < oldestMs) row.count = 0;
-    if (asker.rows.size > 0 || asker.others.allowed.count > 0 || asker.others.denied.count > 0) return;
-    forget(asker);
+    let isLeft = true;
+    askers.change(asker, () => {
+      isLeft = sweepRows(asker.rows, asker.others, nowMs - ttlSeconds * 1000);
+    });
+    if (!isLeft) askers.forget(asker);
   }
 
   function sweepNext(nowMs: number): void {
     let next = turn.next();
     if (next.done === true) {
-      turn = askers.values();
+      turn = askers.all.values();
       next = turn.next();
     }
     if (next.value !== undefined) sweep(next.value, nowMs);
   }
 
-  function namedAddresses(networkId: string, address: IpAddress): (readonly [string, string])[] {
-    const asker = present.get(endpointKey(networkId, address));
-    const rows = asker === undefined ? [] : [...asker.rows.values()];
-    return rows.flatMap(({ granted, domain }) => granted.map((granted) => [granted, domain] as const));
+  /** Says who an asker is. @returns itself; one that has come back to its address goes on where it was */
+  function identify(asker: Asker, { containerId: id, name }: Holder): Asker {
+    const container = { id, name };
+    const its = known.get(id) ?? new Set();
+    known.set(id, its);
+    const earlier = [...its].find(
+      ({ networkId, address }) => networkId === asker.networkId && address === asker.address,
+    );
+    if (earlier !== undefined && earlier !== asker) {
+      askers.merge(asker, earlier);
+      present.set(keyOf(asker.networkId, asker.address), earlier);
+      earlier.container = container;
+      return earlier;
+    }
+    asker.container = container;
+    its.add(asker);
+    return asker;
   }
 
   return {
@@ -242,63 +133,55 @@ export function createLookupJournal(options: LookupJournalOptions): LookupJourna
         sweepNext(nowMs);
       }
     },
-    learn(topology) {
-      names.learn(topology);
+    passOn(fresh) {
+      const addresses = new Set<string>(fresh.map(({ address }) => address));
+      for (const [key, { address }] of present) if (addresses.has(address)) present.delete(key);
+    },
+    learn(now) {
+      holders = now;
+      for (const asker of [...askers.all]) {
+        if (now.isGuarded(asker.networkId)) continue;
+        askers.clear(asker);
+        askers.forget(asker);
+      }
       for (const [key, asker] of present) {
-        const now = names.at(key);
-        if (now === undefined || asker.address === othersLabel) continue;
+        const holder = now.at(asker.address as IpAddress);
+        if (holder === undefined) continue;
         const was = asker.container;
-        if (was === undefined || was.id === now.id || was.name === now.name) asker.container = now;
-        else present.delete(key);
+        if (was !== undefined && was.id !== holder.containerId) present.delete(key);
+        else identify(asker, holder);
       }
     },
     tallies(nowMs) {
-      for (const asker of [...askers]) sweep(asker, nowMs);
-      return [...askers].flatMap(talliesOf);
+      for (const asker of [...askers.all]) sweep(asker, nowMs);
+      return [...askers.all].flatMap(talliesOf);
     },
-    grantedNames(networkId, address) {
-      return new Map(namedAddresses(networkId, address));
+    namesOf(containerId) {
+      const rows = [...(known.get(containerId) ?? [])].flatMap((asker) => [...asker.rows.values()]);
+      const pairs = rows
+        .toSorted((a, b) => a.lastSeenMs - b.lastSeenMs)
+        .flatMap(({ granted, refused, domain }) =>
+          [...granted, ...refused].map((address) => [address, domain] as const),
+        );
+      const byAddress = Map.groupBy(pairs, ([address]) => address);
+      // Of one that is there twice the last place counts.
+      const latest = (found: typeof pairs): string[] => [
+        ...new Set(found.map(([, domain]) => domain).toReversed()),
+      ];
+      return new Map(
+        [...byAddress].map(([address, found]) => [address, latest(found).toReversed()] as const),
+      );
     },
-    namesByAddress(networkId, address) {
-      const byAddress = Map.groupBy(namedAddresses(networkId, address), ([granted]) => granted);
-      return new Map([...byAddress].map(([granted, pairs]) => [granted, pairs.map(([, domain]) => domain)]));
-    },
-    containerAt: (networkId, address) => names.at(endpointKey(networkId, address))?.name,
   };
 }
 
-/** Nobody has so many any more. */
-function shrink(bySize: Set<Asker>[]): void {
-  while (bySize.length > 0 && bySize.at(-1)?.size === 0) bySize.pop();
-}
-
-function newRow(domain: string, allowed: boolean, trouble?: LookupTrouble): Row {
-  return { domain, allowed, trouble, count: 0, lastSeenMs: 0, granted: [] };
-}
-
-function addTo(row: Row, count: number, seenMs: number): void {
-  row.count += count;
-  row.lastSeenMs = Math.max(row.lastSeenMs, seenMs);
-}
-
-/** The new ones first, then those of earlier answers, as many as are kept. */
-function mergeGranted(fresh: readonly IpAddress[], known: readonly IpAddress[]): readonly IpAddress[] {
-  if (fresh.every((address) => known.includes(address))) return known;
-  return [...new Set([...fresh, ...known])].slice(0, maxGrantedPerRow);
+function keyOf(networkId: string, address: string): string {
+  return `${networkId} ${address}`;
 }
 
 function talliesOf(asker: Asker): LookupTally[] {
   const { networkId, address, container, rows, others } = asker;
   return [...rows.values(), others.allowed, others.denied]
     .filter((row) => row.count > 0)
-    .map(({ domain, allowed, trouble, count, lastSeenMs }) => ({
-      networkId,
-      asker: address,
-      container: container?.name,
-      domain,
-      allowed,
-      trouble,
-      count,
-      lastSeenMs,
-    }));
+    .map(({ granted: _, ...row }) => ({ networkId, asker: address, container, ...row }));
 }

@@ -9,67 +9,75 @@ import {
 } from "../model/address.ts";
 import type { GuardedNetwork } from "../model/guarded-network.ts";
 import type { LookupRow, NetworkStats, StatsReport } from "../model/report.ts";
-import type { Topology } from "../model/topology.ts";
-import { type DatedEntry, dropRows } from "./drops.ts";
-import { type LookupJournal, type LookupTally, othersLabel } from "./lookups.ts";
+import { shortId } from "./denied-notes.ts";
+import type { DeniedRecord } from "./denied-record.ts";
+import { dropRows } from "./drops.ts";
+import { othersLabel } from "./lookup-rows.ts";
+import type { LookupTally } from "./lookups.ts";
 
 export interface ReportInput {
-  readonly topology: Topology;
   readonly guarded: readonly GuardedNetwork[];
-  readonly journal: LookupJournal;
-  readonly denied: readonly DatedEntry[];
+  readonly lookups: readonly LookupTally[];
+  readonly denied: readonly DeniedRecord[];
+  /** Whether there is no such container any more; by the first digits of its id, too. */
+  readonly isGone: (containerId: string) => boolean;
   readonly nowMs: number;
 }
 
 /** Every guarded network, by name, quiet ones too. */
-export function buildReport(input: ReportInput): StatsReport {
-  const { topology, guarded, journal, denied, nowMs } = input;
-  journal.learn(topology);
-  const lookups = Map.groupBy(journal.tallies(nowMs), (tally) => tally.networkId);
-  const drops = Map.groupBy(denied, networkFinder(guarded));
+export function buildReport({ guarded, lookups, denied, isGone, nowMs }: ReportInput): StatsReport {
+  const byNetwork = Map.groupBy(lookups, (tally) => tally.networkId);
+  const drops = Map.groupBy(denied, bookedUnder(guarded));
   const networks = guarded.map((network): NetworkStats => {
     return {
       network: network.name,
       mode: network.labels.mode,
       subnets: network.subnets.map(renderPrefix),
-      lookups: lookupRows(lookups.get(network.id) ?? []),
-      drops: byAddress(dropRows(drops.get(network.id) ?? [], dropNames(journal, network.id))),
+      lookups: lookupRows(byNetwork.get(network.id) ?? [], isGone),
+      drops: byAddress(dropRows(drops.get(network.id) ?? [], isGone)),
     };
   });
   return { generatedAtMs: nowMs, networks: networks.sort((a, b) => compareText(a.network, b.network)) };
 }
 
-function lookupRows(tallies: readonly LookupTally[]): LookupRow[] {
+function lookupRows(tallies: readonly LookupTally[], isGone: ReportInput["isGone"]): LookupRow[] {
   const rows = tallies
-    .toSorted((a, b) => compareDomains(a.domain, b.domain) || Number(b.allowed) - Number(a.allowed))
-    .map(({ asker, container, domain, allowed, trouble, count, lastSeenMs }) => {
-      const row = { address: asker, container, domain, allowed, count, lastSeenMs };
-      return trouble === undefined ? row : { ...row, trouble };
+    .toSorted(
+      (a, b) =>
+        compareDomains(a.domain, b.domain) ||
+        compareText(a.type ?? "", b.type ?? "") ||
+        Number(b.allowed) - Number(a.allowed) ||
+        compareText(a.container?.name ?? "", b.container?.name ?? ""),
+    )
+    .map(({ asker, container, domain, type, allowed, trouble, count, lastSeenMs }): LookupRow => {
+      return {
+        address: asker,
+        container: container?.name,
+        ...(container !== undefined && isGone(container.id) ? { gone: true } : {}),
+        domain,
+        ...(type === undefined ? {} : { type }),
+        allowed,
+        ...(trouble === undefined ? {} : { trouble }),
+        count,
+        lastSeenMs,
+      };
     });
   return byAddress(rows);
 }
 
-/** Which guarded network an asker belongs to; undefined for none (any more). */
-function networkFinder(guarded: readonly GuardedNetwork[]): (entry: DatedEntry) => string | undefined {
+/** The guarded network of a record: its owner's; by the address alone where nobody is known to have had that. */
+export function bookedUnder(
+  guarded: readonly Pick<GuardedNetwork, "id" | "subnets">[],
+): (record: Pick<DeniedRecord, "asker" | "owner">) => string | undefined {
+  const ids = new Map(guarded.map(({ id }) => [shortId(id), id]));
   const found = new Map<IpAddress, string | undefined>();
-  return ({ asker }) => {
+  return ({ asker, owner }) => {
+    if (owner !== undefined) return ids.get(owner.networkId);
     if (!found.has(asker)) {
       const network = guarded.find(({ subnets }) => subnets.some((subnet) => prefixContains(subnet, asker)));
       found.set(asker, network?.id);
     }
     return found.get(asker);
-  };
-}
-
-function dropNames(journal: LookupJournal, networkId: string): Parameters<typeof dropRows>[1] {
-  const granted = new Map<IpAddress, ReadonlyMap<string, string>>();
-  return {
-    containerOf: (asker) => journal.containerAt(networkId, asker),
-    domainOf: (asker, destination) => {
-      const names = granted.get(asker) ?? journal.grantedNames(networkId, asker);
-      granted.set(asker, names);
-      return names.get(destination);
-    },
   };
 }
 

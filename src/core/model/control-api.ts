@@ -23,7 +23,7 @@ export interface ControlApi {
   /** @throws DockerwallError BAD_ENTRY, NOT_FOUND */
   explain(request: ExplainRequest): Promise<ExplainReport>;
   /** @throws DockerwallError NOT_FOUND */
-  suggest(request: NetworkRequest): Promise<SuggestReport>;
+  suggest(request: SuggestRequest): Promise<SuggestReport>;
   /** @throws DockerwallError BAD_ENTRY, NOT_FOUND */
   replay(request: ReplayRequest): Promise<ReplayReport>;
   /** Cuts a container off from everything. @throws DockerwallError NOT_FOUND */
@@ -31,6 +31,14 @@ export interface ControlApi {
   /** Lets it back. @throws DockerwallError NOT_FOUND */
   release(request: ContainerRequest): Promise<void>;
   uninstall(): Promise<void>;
+}
+
+export interface SuggestRequest {
+  readonly network: string;
+  /** Whether a wildcard may stand for four names or more. */
+  readonly wildcards?: boolean | undefined;
+  /** Whether containers that are gone count too. */
+  readonly gone?: boolean | undefined;
 }
 
 export interface ContainerRequest {

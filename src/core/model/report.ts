@@ -5,14 +5,21 @@ import type { CounterReading } from "../counters/reading.ts";
 import type { Explanation } from "./explanation.ts";
 import type { DaemonState } from "./state.ts";
 
-/** Why an allowed name opened nothing: it has private addresses only, or no resolver answered. */
-export type LookupTrouble = "private" | "failed";
+/**
+ * Why an allowed name opened nothing: it has private addresses only, no resolver answered, or records of this type are
+ * not served for it.
+ */
+export type LookupTrouble = "private" | "failed" | "type";
 
 export interface LookupRow {
   readonly address: string;
-  /** Undefined when no container is known (any more) at that address. */
+  /** The container that had the address then; undefined if it was never known. */
   readonly container: string | undefined;
+  /** There is no such container any more. */
+  readonly gone?: true;
   readonly domain: string;
+  /** The record type, where it is one that is not served for every allowed name: `TXT`, `TYPE65280`. */
+  readonly type?: string;
   /** False for a denied name, and for an allowed one with a trouble. */
   readonly allowed: boolean;
   readonly trouble?: LookupTrouble | undefined;
@@ -23,7 +30,10 @@ export interface LookupRow {
 
 export interface DropRow {
   readonly address: string;
+  /** The container that had the address then; undefined if it was never known. */
   readonly container: string | undefined;
+  /** There is no such container any more. */
+  readonly gone?: true;
   readonly destination: string;
   /** `tcp:443`, `udp:53`, `icmp:echo-request`, `gre:0`, … as `ipset list` prints it. */
   readonly service: string;
@@ -165,8 +175,20 @@ export interface SuggestReport {
   readonly sinceMs: number;
   /** The label as it is. */
   readonly present: string;
-  /** Entries to add to it. */
+  /** Entries to add to it: what every container on the network needs. */
   readonly added: readonly string[];
+  /** What some of them need beside that, for labels of their own. */
+  readonly containers: readonly {
+    readonly name: string;
+    /** True for a service of Compose, however many containers it has. */
+    readonly isService: boolean;
+    readonly present: string;
+    readonly added: readonly string[];
+  }[];
+  /** The label `dockerwall.types`, and what to add to it. */
+  readonly types: { readonly present: string; readonly added: readonly string[] };
+  /** What to know about the entries; one sentence each. */
+  readonly notes: readonly string[];
   readonly leftOut: readonly { readonly what: string; readonly why: string }[];
   /** Entries of the label that nothing has used. */
   readonly unused: readonly string[];
@@ -188,6 +210,8 @@ export interface ReplayedRow {
   readonly what: string;
   readonly before: boolean;
   readonly after: boolean;
+  /** Why it would be denied although an entry names it, with what to write. */
+  readonly why?: string;
   /** Lookups, or packets. */
   readonly count: number;
 }

@@ -93,6 +93,14 @@ export function addressRights(policy: Policy, address: IpAddress, nowMs: number)
   return { granted, taken };
 }
 
+/** Whether any port of the host is granted: then a name may lead to the host. */
+export function opensHost(policy: Policy, nowMs: number): boolean {
+  if (isClosed(policy)) return false;
+  return policy.lists.some(
+    ({ opensHost: opens, endsAtMs }) => opens && (endsAtMs === undefined || endsAtMs > nowMs),
+  );
+}
+
 /** What is left of a name's services at one address: `!` entries may name the address, too. */
 export function servicesAt(
   policy: Policy,

@@ -25,6 +25,8 @@ export interface EntryList {
 export interface CompiledList extends Omit<EntryList, "entries"> {
   nameEntries(name: string): readonly DomainEntry[];
   addressEntries(address: IpAddress): readonly PrefixEntry[];
+  /** Whether it grants any port of the host. */
+  readonly opensHost: boolean;
 }
 
 /** Compiles a list. */
@@ -35,7 +37,7 @@ export function compileList({ entries, ...list }: EntryList): CompiledList {
   const prefixes = new PrefixTable<PrefixEntry>();
   for (const entry of entries) {
     if (entry.kind === "prefix") prefixes.add(entry.prefix, entry);
-    // The kernel decides about the host by itself: no name leads there, and no answer may.
+    // The kernel decides about ports of the host by itself, whichever name led there.
     else if (entry.kind === "domain") addName(entry);
   }
 
@@ -61,6 +63,7 @@ export function compileList({ entries, ...list }: EntryList): CompiledList {
       return found;
     },
     addressEntries: (address) => prefixes.match(address),
+    opensHost: entries.some(({ kind, negated }) => kind === "host" && !negated),
   };
 }
 

@@ -21,7 +21,7 @@ export function createOwnership(
 ): Ownership {
   function own(address: IpAddress, sandbox: string): void {
     presence.holds(sandbox, address);
-    if (admission.own(address, sandbox)) freshAddress(address);
+    if (admission.own(address, sandbox)) freshAddress({ address, sandbox });
   }
 
   return {

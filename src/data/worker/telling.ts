@@ -1,8 +1,8 @@
 // What the control plane is told: what happened, in batches, and what went wrong, so many sentences a second.
 
 import { contained, type OnFailure } from "../../core/contain.ts";
+import type { FreshAddress } from "../../core/journal/holders.ts";
 import type { LookupEvent } from "../../core/journal/lookup-event.ts";
-import type { IpAddress } from "../../core/model/address.ts";
 import { messageOf } from "../../errors.ts";
 import type { FromDataPlane } from "../../planes/messages.ts";
 
@@ -17,7 +17,7 @@ export interface Telling {
   /** Tells of the lookups that are over by now. */
   readonly flush: () => void;
   /** Somebody new has got an address; told once for all of one turn of the event loop. */
-  readonly freshAddress: (address: IpAddress) => void;
+  readonly freshAddress: (fresh: FreshAddress) => void;
 }
 
 /** Containers can cause problems at will; the log gets so many a second, and how many it was spared. */
@@ -25,26 +25,32 @@ const problemsPerSecond = 5;
 
 export function createTelling(tell: (message: FromDataPlane) => void): Telling {
   let lookups: LookupEvent[] = [];
-  const freshAddresses: IpAddress[] = [];
+  let freshAddresses: FreshAddress[] = [];
   const problem = limitProblems((text) => tell({ kind: "problem", problem: text }));
   const failure = (error: unknown): void => problem(messageOf(error));
-  const tellFresh = contained(
-    () => tell({ kind: "fresh-addresses", addresses: freshAddresses.splice(0) }),
-    failure,
-  );
+  const tellFresh = contained(() => {
+    if (freshAddresses.length === 0) return;
+    const addresses = freshAddresses;
+    freshAddresses = [];
+    tell({ kind: "fresh-addresses", addresses });
+  }, failure);
+  /** Whoever asked before an address passed on is told of before that, and whoever asks afterwards after it. */
+  function flush(): void {
+    tellFresh();
+    if (lookups.length === 0) return;
+    tell({ kind: "lookups", events: lookups });
+    lookups = [];
+  }
   return {
     tell,
     problem,
     failure,
     lookup: (event) => void lookups.push(event),
-    flush() {
-      if (lookups.length === 0) return;
-      tell({ kind: "lookups", events: lookups });
-      lookups = [];
-    },
+    flush,
     // Each walk over the tracked flows takes the kernel 10 ms; the control plane has them, and one for many.
-    freshAddress(address) {
-      if (freshAddresses.push(address) === 1) setImmediate(tellFresh);
+    freshAddress(fresh) {
+      if (lookups.length > 0) flush();
+      if (freshAddresses.push(fresh) === 1) setImmediate(tellFresh);
     },
   };
 }

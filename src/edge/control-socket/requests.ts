@@ -30,6 +30,11 @@ export const texts: Check<readonly string[]> = {
   holds: (value): value is readonly string[] => Array.isArray(value) && value.every(isText),
 };
 
+export const flag: Check<boolean> = {
+  expected: "true or false",
+  holds: (value) => typeof value === "boolean",
+};
+
 export function oneOf<const Choice extends string>(choices: readonly Choice[]): Check<Choice> {
   return {
     expected: `one of ${choices.join(", ")}`,

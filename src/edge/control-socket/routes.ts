@@ -2,7 +2,7 @@
 // (answer.ts) and the CLI uses it (client.ts), so a method without a route does not compile.
 
 import type { ControlApi } from "../../core/model/control-api.ts";
-import { fields, nothing, oneOf, optional, type Reader, text, texts, wholeNumber } from "./requests.ts";
+import { fields, flag, nothing, oneOf, optional, type Reader, text, texts, wholeNumber } from "./requests.ts";
 
 export type RouteName = keyof ControlApi;
 
@@ -64,7 +64,7 @@ export const routes: { readonly [Name in RouteName]: Route<Name> } = {
   suggest: {
     method: "POST",
     path: "/v1/suggest",
-    request: fields({ network: text }),
+    request: fields({ network: text, wildcards: optional(flag), gone: optional(flag) }),
     answer: "report",
     withinMs: elsewhereMs,
   },

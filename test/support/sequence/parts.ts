@@ -2,13 +2,13 @@
 
 import { createControlApi } from "../../../src/control/api/control-api.ts";
 import { createEnforcement, type Enforcement } from "../../../src/control/enforcement.ts";
+import { createHistory } from "../../../src/control/history/history.ts";
 import type { Lifecycle } from "../../../src/control/lifecycle.ts";
 import type { NextEngine } from "../../../src/control/next-engine.ts";
 import { openPolicySources, type PolicySources } from "../../../src/control/policy-sources.ts";
 import { createReporter, type Reporter } from "../../../src/control/reporter.ts";
 import { createWall, type Wall } from "../../../src/control/wall.ts";
 import { findCircles } from "../../../src/core/dns/circles.ts";
-import { createLookupJournal } from "../../../src/core/journal/lookups.ts";
 import { hostPrefix } from "../../../src/core/model/address.ts";
 import type { ControlApi } from "../../../src/core/model/control-api.ts";
 import type { Picture } from "../../../src/core/model/picture.ts";
@@ -66,12 +66,16 @@ export function createParts(options: PartsOptions): Parts {
     policy: () => open,
     adopted,
   });
-  const journal = createLookupJournal({ ttlSeconds: 60 });
+  const history = createHistory({
+    sets: hand.sets,
+    ttlSeconds: 60,
+    nowMs: Date.now(),
+    onFailure: () => undefined,
+  });
   const reporter = createReporter({
     engineVersion: { version: "28.5.2", apiVersion: "1.51" },
     backend: "legacy",
-    sets: hand.sets,
-    journal,
+    history,
     state: () => lifecycle.state,
     onProblem: () => undefined,
     onChange: (unwell) => lifecycle.observe(unwell),
@@ -101,7 +105,7 @@ export function createParts(options: PartsOptions): Parts {
     wall,
     lifecycle,
     reporter,
-    journal,
+    history,
     sets: hand.sets,
     policies,
     inventory: { current: seen },

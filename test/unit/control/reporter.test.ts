@@ -2,10 +2,10 @@
 
 import assert from "node:assert/strict";
 import { describe, it, test } from "node:test";
+import { createHistory } from "../../../src/control/history/history.ts";
 import { createReporter, type Reporter } from "../../../src/control/reporter.ts";
 import type { Classification, ClassifiedNetwork } from "../../../src/core/classify/networks.ts";
 import { setSpecs } from "../../../src/core/firewall/sets.ts";
-import { createLookupJournal } from "../../../src/core/journal/lookups.ts";
 import type { DaemonState } from "../../../src/core/model/state.ts";
 import type { ProblemPlace } from "../../../src/core/status/problems.ts";
 import { createFakeSets } from "../../support/fake-sets.ts";
@@ -50,8 +50,7 @@ function watch(): Watched {
     engineVersion: { version: "28.5.2", apiVersion: "1.51" },
     backend: "nft",
     queues: [],
-    sets,
-    journal: createLookupJournal({ ttlSeconds: 60 }),
+    history: createHistory({ sets, ttlSeconds: 60, nowMs: 0, onFailure: () => undefined }),
     state: () => watched.state,
     onProblem: (problem) => logged.push(problem),
     onChange: (unwell) => wells.push(!unwell),

@@ -17,6 +17,8 @@ test("what was answered without asking is counted by why, and nothing else is", 
       bytes: new Uint8Array(),
       granted: [],
       refused: [],
+      onlyRefused: false,
+      isNoName: false,
       excess: 0,
       cause: undefined,
     });

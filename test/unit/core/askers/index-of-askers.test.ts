@@ -59,7 +59,7 @@ const cases: readonly Case[] = [
     "sandbox-web",
     ["198.19.1.2", "198.19.2.9"],
     ["br-strict", "br-lax"],
-    "guarded by strict,lax",
+    "guarded by lax,strict",
   ],
   ["its port is not seen", "sandbox-web", ["198.19.1.2"], [], "guarded by strict"],
   ["an open container's own", "sandbox-free", ["198.19.3.2"], ["br-open"], "open"],

@@ -5,11 +5,11 @@ import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, it } from "node:test";
 import { renderStatus } from "../../../../src/cli/status.ts";
+import { createHistory } from "../../../../src/control/history/history.ts";
 import { createReporter } from "../../../../src/control/reporter.ts";
 import { type CounterReading, sumReadings } from "../../../../src/core/counters/reading.ts";
 import { declareCounter, declareCounters, readCounters } from "../../../../src/core/counters/registry.ts";
 import { setSpecs } from "../../../../src/core/firewall/sets.ts";
-import { createLookupJournal } from "../../../../src/core/journal/lookups.ts";
 import { createFakeSets } from "../../../support/fake-sets.ts";
 
 const source = join(import.meta.dirname, "../../../../src");
@@ -54,8 +54,7 @@ describe("every counter that the product declares", async () => {
       engineVersion: { version: "28.5.2", apiVersion: "1.51" },
       backend: "nft",
       queues: [],
-      sets,
-      journal: createLookupJournal({ ttlSeconds: 60 }),
+      history: createHistory({ sets, ttlSeconds: 60, nowMs: 0, onFailure: () => undefined }),
       state: () => "enforcing",
       onProblem: () => undefined,
       onChange: () => undefined,

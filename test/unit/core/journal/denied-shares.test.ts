@@ -2,11 +2,15 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
 import { createRecentDrops, fullTables, queueDropped } from "../../../../src/core/firewall/full-tables.ts";
+import type { DeniedEntry } from "../../../../src/core/journal/denied-record.ts";
 import { planTrim, waterLine } from "../../../../src/core/journal/denied-shares.ts";
-import type { DatedEntry } from "../../../../src/core/journal/drops.ts";
 import type { IpAddress } from "../../../../src/core/model/address.ts";
 
-const entry = (asker: string, port: number, lastSeenMs = 0): DatedEntry => ({
+const entry = (
+  asker: string,
+  port: number,
+  lastSeenMs = 0,
+): DeniedEntry & { readonly lastSeenMs: number } => ({
   asker: asker as IpAddress,
   destination: "203.0.113.9" as IpAddress,
   protocol: 6,

@@ -1,8 +1,10 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
+import { createHolders, type Holders } from "../../../../src/core/journal/holders.ts";
 import type { LookupEvent } from "../../../../src/core/journal/lookup-event.ts";
-import { createLookupJournal, type LookupTally, othersLabel } from "../../../../src/core/journal/lookups.ts";
+import { othersLabel } from "../../../../src/core/journal/lookup-rows.ts";
+import { createLookupJournal, type LookupTally } from "../../../../src/core/journal/lookups.ts";
 import type { IpAddress } from "../../../../src/core/model/address.ts";
 import type { Topology } from "../../../../src/core/model/topology.ts";
 
@@ -29,11 +31,18 @@ function containers(...list: readonly (readonly [id: string, name: string, addre
   };
 }
 
+/** Who is where by the last of these pictures, on the guarded network n1. */
+function holdersBy(...pictures: readonly Topology[]): Holders {
+  const holders = createHolders(() => undefined);
+  for (const picture of pictures) holders.learn(picture, new Set(["n1"]), 0);
+  return holders;
+}
+
 /** `asker container domain +count@lastSeen`, sorted. */
 function dump(tallies: readonly LookupTally[]): string[] {
   return tallies
     .map(({ asker, container, domain, allowed, count, lastSeenMs }) => {
-      return `${asker} ${container ?? "-"} ${domain} ${allowed ? "+" : "-"}${count}@${lastSeenMs}`;
+      return `${asker} ${container === undefined ? "-" : `${container.name}/${container.id}`} ${domain} ${allowed ? "+" : "-"}${count}@${lastSeenMs}`;
     })
     .sort();
 }
@@ -201,19 +210,53 @@ test("lookups: no lookup is lost or counted twice, whatever the bounds", () => {
   );
 });
 
-test("lookups: names of containers, of gone ones too, and no mixing when an address is used again", () => {
+test("lookups: they stay with the container that made them, whoever has its address later", () => {
   const journal = createLookupJournal({ ttlSeconds: 60 });
-  journal.learn(containers(["c1", "first", "198.18.0.2"]));
+  const first = containers(["c1", "first", "198.18.0.2"]);
+  journal.learn(holdersBy(first));
   journal.record([lookup({ domain: "a.example.com" })], 1000);
-  journal.learn(containers());
-  assert.deepEqual(dump(journal.tallies(1000)), ["198.18.0.2 first a.example.com +1@1000"]);
-  journal.learn(containers(["c2", "second", "198.18.0.2"]));
+  const holders = holdersBy(first, containers());
+  journal.learn(holders);
+  assert.deepEqual(dump(journal.tallies(1000)), ["198.18.0.2 first/c1 a.example.com +1@1000"]);
+  const fresh = { address: ip("198.18.0.2"), sandbox: "s2" };
+  journal.passOn([fresh]);
+  holders.passOn(fresh);
   journal.record([lookup({ domain: "a.example.com" })], 1000);
   assert.deepEqual(dump(journal.tallies(1000)), [
-    "198.18.0.2 first a.example.com +1@1000",
-    "198.18.0.2 second a.example.com +1@1000",
+    "198.18.0.2 - a.example.com +1@1000",
+    "198.18.0.2 first/c1 a.example.com +1@1000",
   ]);
-  assert.equal(journal.containerAt("n1", "198.18.0.2"), "second");
+  journal.learn(holdersBy(containers(["c2", "second", "198.18.0.2"])));
+  assert.deepEqual(dump(journal.tallies(1000)), [
+    "198.18.0.2 first/c1 a.example.com +1@1000",
+    "198.18.0.2 second/c2 a.example.com +1@1000",
+  ]);
+});
+
+test("lookups: those of a network end with it", () => {
+  const journal = createLookupJournal({ ttlSeconds: 60 });
+  journal.record(
+    [lookup({ domain: "a.example.com" }), lookup({ domain: "b.example.com", networkId: "n0" })],
+    0,
+  );
+  journal.learn(holdersBy(containers()));
+  assert.deepEqual(dump(journal.tallies(1000)), ["198.18.0.2 - a.example.com +1@1000"]);
+});
+
+test("lookups: a container that restarts at its address again and again is one asker", () => {
+  const journal = createLookupJournal({ ttlSeconds: 60, maxRowsPerAsker: 3 });
+  const there = holdersBy(containers(["c1", "web", "198.18.0.2"]));
+  for (let start = 0; start < 10; start++) {
+    journal.passOn([{ address: ip("198.18.0.2"), sandbox: `s${start}` }]);
+    journal.record([lookup({ domain: "a.example.com" }), lookup({ domain: `n${start}.example.com` })], 1000);
+    journal.learn(there);
+  }
+  assert.deepEqual(dump(journal.tallies(1000)), [
+    `198.18.0.2 web/c1 ${othersLabel} +8@1000`,
+    "198.18.0.2 web/c1 a.example.com +10@1000",
+    "198.18.0.2 web/c1 n8.example.com +1@1000",
+    "198.18.0.2 web/c1 n9.example.com +1@1000",
+  ]);
 });
 
 const identities: readonly {
@@ -223,54 +266,61 @@ const identities: readonly {
   readonly rows: readonly string[];
 }[] = [
   {
-    name: "a renamed container",
+    name: "a renamed container keeps its rows",
     before: containers(["c1", "old", "198.18.0.2"]),
     after: containers(["c1", "new", "198.18.0.2"]),
-    rows: ["198.18.0.2 new a.example.com +2@1000"],
+    rows: ["198.18.0.2 new/c1 a.example.com +2@1000"],
   },
   {
-    name: "a container created anew under its name",
+    name: "a container created anew under its name and address begins anew",
     before: containers(["c1", "web", "198.18.0.2"]),
     after: containers(["c2", "web", "198.18.0.2"]),
-    rows: ["198.18.0.2 web a.example.com +2@1000"],
+    rows: ["198.18.0.2 web/c1 a.example.com +1@1000", "198.18.0.2 web/c2 a.example.com +1@1000"],
   },
   {
-    name: "a container that was known late",
+    name: "a container that was known late has its rows",
     before: containers(),
     after: containers(["c1", "web", "198.18.0.2"]),
-    rows: ["198.18.0.2 web a.example.com +2@1000"],
+    rows: ["198.18.0.2 web/c1 a.example.com +2@1000"],
   },
 ];
 
 for (const { name, before, after, rows } of identities) {
-  test(`lookups: ${name} keeps its rows`, () => {
+  test(`lookups: ${name}`, () => {
     const journal = createLookupJournal({ ttlSeconds: 60 });
-    journal.learn(before);
+    journal.learn(holdersBy(before));
     journal.record([lookup({ domain: "a.example.com" })], 1000);
-    journal.learn(after);
+    journal.learn(holdersBy(before, after));
     journal.record([lookup({ domain: "a.example.com" })], 1000);
+    journal.learn(holdersBy(before, after));
     assert.deepEqual(dump(journal.tallies(1000)), rows);
   });
 }
 
-test("lookups: the last name that an address was granted for, to this asker only", () => {
+test("lookups: the names that led a container to an address, by whichever address it asked", () => {
   const journal = createLookupJournal({ ttlSeconds: 60 });
   const granted = [ip("203.0.113.1"), ip("203.0.113.2")];
+  const topology = containers(
+    ["c1", "web", "198.18.0.2"],
+    ["c1", "web", "198.18.0.9"],
+    ["c2", "db", "198.18.0.3"],
+  );
   journal.record(
     [
       lookup({ domain: "a.example.com", granted }),
-      lookup({ domain: "b.example.com", granted: [ip("203.0.113.2")] }),
+      lookup({ domain: "b.example.com", granted: [ip("203.0.113.2")], asker: ip("198.18.0.9"), atMs: 1001 }),
       lookup({ domain: "c.example.com", granted: [ip("203.0.113.1")], asker: ip("198.18.0.3") }),
-      lookup({ domain: "b.example.com", granted: [ip("203.0.113.3")] }),
+      lookup({ domain: "p.example.com", refused: [ip("10.0.0.1")] }),
     ],
     1000,
   );
-  assert.deepEqual(Object.fromEntries(journal.grantedNames("n1", ip("198.18.0.2"))), {
-    "203.0.113.1": "a.example.com",
-    "203.0.113.2": "b.example.com",
-    "203.0.113.3": "b.example.com",
+  journal.learn(holdersBy(topology));
+  assert.deepEqual(Object.fromEntries(journal.namesOf("c1")), {
+    "203.0.113.1": ["a.example.com"],
+    "203.0.113.2": ["a.example.com", "b.example.com"],
+    "10.0.0.1": ["p.example.com"],
   });
-  assert.equal(journal.grantedNames("n1", ip("198.18.0.4")).size, 0);
+  assert.equal(journal.namesOf("c3").size, 0);
 });
 
 test("lookups: of a million distinct names a bounded number is kept", () => {

@@ -1,16 +1,18 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { type DatedEntry, dropRows } from "../../../../src/core/journal/drops.ts";
-import { createLookupJournal } from "../../../../src/core/journal/lookups.ts";
+import type { DeniedRecord } from "../../../../src/core/journal/denied-record.ts";
+import { dropRows } from "../../../../src/core/journal/drops.ts";
+import type { LookupTally } from "../../../../src/core/journal/lookups.ts";
 import { buildReport } from "../../../../src/core/journal/report.ts";
 import { type IpAddress, parsePrefix } from "../../../../src/core/model/address.ts";
 import type { GuardedNetwork } from "../../../../src/core/model/guarded-network.ts";
-import type { Topology } from "../../../../src/core/model/topology.ts";
 import { unlabelled } from "../../../support/topologies.ts";
 
 const ip = (text: string) => text as IpAddress;
 
-function denied(entry: Partial<DatedEntry>): DatedEntry {
+const web = { name: "web", containerId: "c1", networkId: "n1" };
+
+function denied(entry: Partial<DeniedRecord>): DeniedRecord {
   return {
     asker: ip("198.18.1.2"),
     destination: ip("203.0.113.9"),
@@ -19,6 +21,8 @@ function denied(entry: Partial<DatedEntry>): DatedEntry {
     packets: 1,
     bytes: 60,
     lastSeenMs: 500,
+    owner: web,
+    domains: [],
     ...entry,
   };
 }
@@ -36,10 +40,7 @@ const services: readonly (readonly [protocol: number, port: number, service: str
 
 for (const [protocol, port, service] of services) {
   test(`drops: protocol ${protocol}, port ${port} is ${service}`, () => {
-    const [row] = dropRows([denied({ protocol, port })], {
-      containerOf: () => "web",
-      domainOf: () => undefined,
-    });
+    const [row] = dropRows([denied({ protocol, port })], () => false);
     assert.deepEqual(row, {
       address: "198.18.1.2",
       container: "web",
@@ -65,51 +66,59 @@ function network(id: string, name: string, ...subnets: string[]): GuardedNetwork
   };
 }
 
-const topology: Topology = {
-  networks: [],
-  containers: [
-    {
-      id: "c1",
-      name: "web",
-      labels: {},
-      running: true,
-      networkMode: "app",
-      sandbox: undefined,
-      configured: [],
-      hazards: [],
-      endpoints: [
-        { networkId: "n1", addresses: [ip("198.18.1.2"), ip("2001:db8:1::2")], aliases: [], links: [] },
-      ],
-    },
-  ],
-};
+function tally(row: Partial<LookupTally>): LookupTally {
+  return {
+    networkId: "n1",
+    asker: "198.18.1.2",
+    container: { id: "c1", name: "web" },
+    domain: "a.example.com",
+    type: undefined,
+    allowed: true,
+    trouble: undefined,
+    count: 1,
+    lastSeenMs: 1000,
+    refused: [],
+    mayExist: true,
+    ...row,
+  };
+}
 
-test("report: networks by name, rows by address as a number, drops named by what their asker was granted", () => {
-  const journal = createLookupJournal({ ttlSeconds: 60 });
-  const event = { networkId: "n1", allowed: true, atMs: 1000, granted: [] };
-  journal.record(
-    [
-      { ...event, asker: ip("198.18.1.10"), domain: "z.example.com" },
-      { ...event, asker: ip("198.18.1.2"), domain: "b.example.com", granted: [ip("203.0.113.1")] },
-      { ...event, asker: ip("198.18.1.2"), domain: "a.example.com", allowed: false },
-      { ...event, asker: ip("198.18.1.2"), domain: "a.example.com" },
-      { ...event, asker: ip("198.18.1.9"), domain: "gone.example.com", networkId: "removed" },
-    ],
-    1000,
-  );
+test("report: networks by name, rows by address as a number, each with who did it", () => {
   const report = buildReport({
-    topology,
     guarded: [
       network("n2", "quiet", "198.18.2.0/24"),
       network("n1", "app", "198.18.1.0/24", "2001:db8:1::/64"),
     ],
-    journal,
-    denied: [
-      denied({ destination: ip("203.0.113.1"), port: 22, packets: 2 }),
-      denied({ packets: 7 }),
-      denied({ asker: ip("2001:db8:1::2"), destination: ip("2001:db8:9::1") }),
-      denied({ asker: ip("192.0.2.77") }),
+    lookups: [
+      tally({ asker: "198.18.1.10", container: undefined, domain: "z.example.com" }),
+      tally({ domain: "b.example.com", container: { id: "c0", name: "web" } }),
+      tally({ type: "TXT", allowed: false, trouble: "type" }),
+      tally({ allowed: false }),
+      tally({}),
     ],
+    denied: [
+      denied({
+        destination: ip("203.0.113.1"),
+        port: 22,
+        packets: 2,
+        domains: ["a.example.com", "b.example.com"],
+      }),
+      denied({ packets: 7 }),
+      // On an open network, and at an address that nobody is known to have had.
+      denied({ asker: ip("192.0.2.77"), owner: { ...web, name: "both", containerId: "c2" } }),
+      denied({ asker: ip("2001:db8:1::2"), destination: ip("2001:db8:9::1"), owner: undefined }),
+      denied({ asker: ip("192.0.2.78"), owner: undefined }),
+      denied({ owner: { ...web, networkId: "removed" } }),
+      // Two lives of one address.
+      denied({ owner: { ...web, containerId: "c0" }, packets: 1, lastSeenMs: 400 }),
+      denied({
+        owner: { ...web, containerId: "c0" },
+        packets: 2,
+        lastSeenMs: 300,
+        domains: ["old.example.com"],
+      }),
+    ],
+    isGone: (id) => id === "c0",
     nowMs: 2000,
   });
   const seen = { count: 1, lastSeenMs: 1000 };
@@ -122,6 +131,7 @@ test("report: networks by name, rows by address as a number, drops named by what
     lastSeenMs: 500,
     domain: undefined,
   };
+  const at = { address: "198.18.1.2", container: "web" };
   assert.deepEqual(report, {
     generatedAtMs: 2000,
     networks: [
@@ -130,13 +140,24 @@ test("report: networks by name, rows by address as a number, drops named by what
         mode: "enforce",
         subnets: ["198.18.1.0/24", "2001:db8:1::/64"],
         lookups: [
-          { address: "198.18.1.2", container: "web", domain: "a.example.com", allowed: true, ...seen },
-          { address: "198.18.1.2", container: "web", domain: "a.example.com", allowed: false, ...seen },
-          { address: "198.18.1.2", container: "web", domain: "b.example.com", allowed: true, ...seen },
+          { ...at, domain: "a.example.com", allowed: true, ...seen },
+          { ...at, domain: "a.example.com", allowed: false, ...seen },
+          { ...at, domain: "a.example.com", type: "TXT", allowed: false, trouble: "type", ...seen },
+          { ...at, gone: true, domain: "b.example.com", allowed: true, ...seen },
           { address: "198.18.1.10", container: undefined, domain: "z.example.com", allowed: true, ...seen },
         ],
         drops: [
+          { ...drop, address: "192.0.2.77", container: "both" },
           { ...drop, address: "198.18.1.2", packets: 7 },
+          {
+            ...drop,
+            address: "198.18.1.2",
+            gone: true,
+            packets: 3,
+            bytes: 120,
+            lastSeenMs: 400,
+            domain: "old.example.com",
+          },
           {
             ...drop,
             address: "198.18.1.2",
@@ -145,7 +166,7 @@ test("report: networks by name, rows by address as a number, drops named by what
             packets: 2,
             domain: "b.example.com",
           },
-          { ...drop, address: "2001:db8:1::2", destination: "2001:db8:9::1" },
+          { ...drop, address: "2001:db8:1::2", container: undefined, destination: "2001:db8:9::1" },
         ],
       },
       { network: "quiet", mode: "enforce", subnets: ["198.18.2.0/24"], lookups: [], drops: [] },

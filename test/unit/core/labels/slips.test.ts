@@ -9,12 +9,12 @@ import { after, describe, it } from "node:test";
 import fc from "fast-check";
 import { statusCommand } from "../../../../src/cli/status.ts";
 import { examineHost } from "../../../../src/control/api/doctor.ts";
+import { createHistory } from "../../../../src/control/history/history.ts";
 import { createLifecycle } from "../../../../src/control/lifecycle.ts";
 import { createReporter } from "../../../../src/control/reporter.ts";
 import { onlyLabels } from "../../../../src/core/classify/gather.ts";
 import { type Classification, classify } from "../../../../src/core/classify/networks.ts";
 import { setSpecs } from "../../../../src/core/firewall/sets.ts";
-import { createLookupJournal } from "../../../../src/core/journal/lookups.ts";
 import { findSlips } from "../../../../src/core/labels/slips.ts";
 import type { Container, Network, Topology } from "../../../../src/core/model/topology.ts";
 import { createListStore } from "../../../../src/core/policy/list-store.ts";
@@ -250,8 +250,7 @@ function daemon() {
     engineVersion: { version: "28.5.2", apiVersion: "1.51" },
     backend: "nft",
     queues: [],
-    sets,
-    journal: createLookupJournal({ ttlSeconds: 60 }),
+    history: createHistory({ sets, ttlSeconds: 60, nowMs: 0, onFailure: () => undefined }),
     state: () => lifecycle.state,
     onProblem: (problem) => logged.push(problem),
     onChange: (unwell) => lifecycle.observe(unwell),

@@ -29,7 +29,7 @@ const accepted: { readonly [Name in keyof ControlApi]: readonly unknown[] } = {
     { verb: "undo", target: "t", entries: [], forSeconds: undefined },
   ],
   explain: [{ container: "c", target: "example.com:443" }],
-  suggest: [{ network: "n" }],
+  suggest: [{ network: "n", wildcards: true, gone: undefined }],
   replay: [{ network: "n", allow: "example.com" }],
   quarantine: [{ container: "c" }],
   release: [{ container: "c" }],

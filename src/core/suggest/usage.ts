@@ -1,6 +1,5 @@
 // Which entries of an allowlist have been used, according to past traffic.
 
-import type { IpAddress } from "../model/address.ts";
 import { anyService, serviceCovers } from "../model/service.ts";
 import type { Entry } from "../policy/entry.ts";
 import { renderEntry } from "../policy/entry.ts";
@@ -23,7 +22,7 @@ export function unusedEntries(
   }
   for (const { destination, ipProtocol, port, allowed } of connections) {
     if (!allowed) continue;
-    for (const entry of list.addressEntries(destination as IpAddress)) {
+    for (const entry of list.addressEntries(destination)) {
       if (serviceCovers(entry.service ?? anyService, ipProtocol, port)) use(entry);
     }
   }

@@ -1,0 +1,108 @@
+// What containers have done, booked on who did it: lookups in memory, denied connections where the kernel counts them.
+
+import type { Classification } from "../../core/classify/networks.ts";
+import { contain, type OnFailure } from "../../core/contain.ts";
+import { setNames } from "../../core/firewall/names.ts";
+import type { DeniedRecord } from "../../core/journal/denied-record.ts";
+import { createHolders, type FreshAddress, type Holder } from "../../core/journal/holders.ts";
+import type { LookupEvent } from "../../core/journal/lookup-event.ts";
+import { createLookupJournal, type LookupTally } from "../../core/journal/lookups.ts";
+import { type IpAddress, prefixContains } from "../../core/model/address.ts";
+import type { GuardedNetwork } from "../../core/model/guarded-network.ts";
+import type { Topology } from "../../core/model/topology.ts";
+import type { KernelSets } from "../../edge/kernel/ipset/kernel-sets.ts";
+import { createDeniedReading } from "./denied.ts";
+import { createPastDenied } from "./past.ts";
+
+export interface History {
+  /** Since when lookups are remembered, milliseconds since the epoch. */
+  readonly sinceMs: number;
+  record(events: readonly LookupEvent[], nowMs: number): void;
+  /** What was done from these addresses until now was not done by whoever has them from now on. */
+  passOn(fresh: readonly FreshAddress[], nowMs: number): void;
+  /** Takes who is where now. The history of a network ends with it. */
+  usePicture(topology: Topology, classification: Pick<Classification, "guarded">, nowMs: number): void;
+  lookups(nowMs: number): readonly LookupTally[];
+  denied(nowMs: number): readonly DeniedRecord[];
+  /** Who has, or had last, an address that has not passed on. */
+  holderOf(address: IpAddress): Holder | undefined;
+  /** The names that led a container to each address, least recent first. */
+  namesOf(containerId: string): ReadonlyMap<IpAddress, readonly string[]>;
+  /** Whether there is no such container any more; by the first digits of its id, too. */
+  isGone(containerId: string): boolean;
+  /** Names of sets with more entries than we read at once. */
+  full(): readonly string[];
+}
+
+export interface HistoryOptions {
+  readonly sets: KernelSets;
+  /** How long a lookup is remembered. */
+  readonly ttlSeconds: number;
+  readonly nowMs: number;
+  /** The kernel's counters could not be read or noted; nothing else suffers from that. */
+  readonly onFailure: OnFailure;
+  /** By which it is measured how long a reading takes, milliseconds. */
+  readonly clockMs?: () => number;
+}
+
+/** Takes over what an earlier run left in the kernel; the sets must exist. */
+export function createHistory(options: HistoryOptions): History {
+  const { sets, ttlSeconds, nowMs: sinceMs, onFailure, clockMs = () => performance.now() } = options;
+  const owners = readOwners(sets);
+  const holders = createHolders((address) => owners.get(address));
+  const journal = createLookupJournal({ ttlSeconds });
+  const past = createPastDenied(sets, sinceMs);
+  let guarded: readonly Pick<GuardedNetwork, "id" | "subnets">[] = [];
+  const denied = createDeniedReading({
+    sets,
+    holders,
+    past,
+    networkAt,
+    namesOf: journal.namesOf,
+    clockMs,
+  });
+  let isFirst = true;
+
+  function networkAt(address: IpAddress): { readonly id: string; readonly sinceMs: number } | undefined {
+    const found = guarded.find(({ subnets }) => subnets.some((subnet) => prefixContains(subnet, address)));
+    return found && { id: found.id, sinceMs: holders.guardedSinceMs(found.id) };
+  }
+
+  return {
+    sinceMs,
+    record: journal.record,
+    passOn(fresh, nowMs) {
+      if (!isFirst) contain(() => denied.passOn(fresh, nowMs), onFailure);
+      journal.passOn(fresh);
+      for (const each of fresh) holders.passOn(each);
+    },
+    usePicture(topology, classification, nowMs) {
+      // By who was there until now: it is theirs.
+      if (!isFirst) contain(() => void denied.read(nowMs), onFailure);
+      isFirst = false;
+      guarded = classification.guarded;
+      holders.learn(topology, new Set(guarded.map(({ id }) => id)), nowMs);
+      journal.learn(holders);
+      contain(() => past.retain(holders.isGuarded), onFailure);
+    },
+    lookups(nowMs) {
+      if (!isFirst) journal.learn(holders);
+      return journal.tallies(nowMs);
+    },
+    denied: (nowMs) => (isFirst ? [] : denied.read(nowMs)),
+    holderOf: holders.at,
+    namesOf: journal.namesOf,
+    isGone: holders.isGone,
+    full: denied.full,
+  };
+}
+
+/** The sandbox that an earlier run knew at each address. */
+function readOwners(sets: KernelSets): ReadonlyMap<IpAddress, string> {
+  const entries = [setNames.owner4, setNames.owner6].flatMap((name) => sets.list(name));
+  return new Map(
+    entries.flatMap(({ key, comment = "" }) =>
+      key.kind === "net" ? [[key.prefix.address, comment.split(" ")[0] ?? ""] as const] : [],
+    ),
+  );
+}

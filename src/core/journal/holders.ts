@@ -1,0 +1,125 @@
+// Which container has an address, and under which guarded network what comes from there is booked. A gone container
+// stays the holder of its last address until that address passes on, or the network ends: what it did just before it
+// went is its own.
+
+import type { IpAddress } from "../model/address.ts";
+import type { Container, Network, Topology } from "../model/topology.ts";
+import { shortId } from "./denied-notes.ts";
+
+export interface Holder {
+  readonly containerId: string;
+  readonly name: string;
+  /** The guarded network of the address; for an address on an open network, the container's first guarded one. */
+  readonly networkId: string;
+  /** Undefined until the engine has told. */
+  readonly sandbox: string | undefined;
+  /** When it was first seen to have the address, milliseconds since the epoch; 0 if that was before we looked. */
+  readonly sinceMs: number;
+}
+
+/** An address that a sandbox has got. */
+export interface FreshAddress {
+  readonly address: IpAddress;
+  readonly sandbox: string;
+}
+
+export interface Holders {
+  /** Takes a complete picture of the engine, with the ids of its guarded networks. */
+  learn(topology: Topology, guarded: ReadonlySet<string>, nowMs: number): void;
+  /** Nobody is known to have the address, unless it is known to be this very sandbox's. */
+  passOn(fresh: FreshAddress): void;
+  at(address: IpAddress): Holder | undefined;
+  /** By a network's id, or its first digits. */
+  isGuarded(networkId: string): boolean;
+  /** Since when a guarded network is known, milliseconds since the epoch; 0 if that was before we looked. */
+  guardedSinceMs(networkId: string): number;
+  /** Whether the engine has no such container any more; by its id, or the first digits. */
+  isGone(containerId: string): boolean;
+}
+
+/** Addresses remembered, of containers that are gone and of those that are not. */
+const maxHolders = 16_384;
+
+/** @param ownerAt the sandbox that an earlier run of the daemon knew at an address */
+export function createHolders(ownerAt: (address: IpAddress) => string | undefined): Holders {
+  /** Least recently present first. */
+  const holders = new Map<IpAddress, Holder>();
+  let since: ReadonlyMap<string, number> = new Map();
+  /** Whole ids, and their first digits. */
+  let networks: ReadonlySet<string> = new Set();
+  let containers: ReadonlySet<string> = new Set();
+  let isFirst = true;
+
+  function note(address: IpAddress, found: Omit<Holder, "sinceMs">, nowMs: number): void {
+    const before = holders.get(address);
+    const same = before?.containerId === found.containerId && before.sandbox === found.sandbox;
+    const owner = isFirst ? ownerAt(address) : undefined;
+    const since = isFirst && (owner === undefined || owner === found.sandbox) ? 0 : nowMs;
+    holders.delete(address);
+    holders.set(address, { ...found, sinceMs: same ? before.sinceMs : since });
+  }
+
+  return {
+    learn(topology, guarded, nowMs) {
+      since = new Map([...guarded].map((id) => [id, since.get(id) ?? (isFirst ? 0 : nowMs)]));
+      networks = withShort(guarded);
+      containers = withShort(topology.containers.map(({ id }) => id));
+      for (const [address, { networkId }] of holders) if (!guarded.has(networkId)) holders.delete(address);
+      // Two networks may give out one address: then the one that is guarded comes last.
+      const found = placesOf(topology, guarded).toSorted((a, b) => Number(a.isHome) - Number(b.isHome));
+      for (const { address, holder } of found) note(address, holder, nowMs);
+      for (const address of holders.keys()) {
+        if (holders.size <= maxHolders) break;
+        holders.delete(address);
+      }
+      isFirst = false;
+    },
+    passOn({ address, sandbox }) {
+      if (holders.get(address)?.sandbox !== sandbox) holders.delete(address);
+    },
+    at: (address) => holders.get(address),
+    isGuarded: (networkId) => networks.has(networkId),
+    guardedSinceMs: (networkId) => since.get(networkId) ?? 0,
+    isGone: (containerId) => !containers.has(containerId),
+  };
+}
+
+function withShort(ids: Iterable<string>): Set<string> {
+  return new Set([...ids].flatMap((id) => [id, shortId(id)]));
+}
+
+interface Place {
+  readonly address: IpAddress;
+  readonly holder: Omit<Holder, "sinceMs">;
+  /** Whether it is on a guarded network. */
+  readonly isHome: boolean;
+}
+
+/** The addresses of every container that is on a guarded network. */
+function placesOf({ networks, containers }: Topology, guarded: ReadonlySet<string>): Place[] {
+  const byId = new Map(networks.map((network) => [network.id, network]));
+  return containers.flatMap((container) => {
+    const [home] = homesOf(container, byId, guarded);
+    if (home === undefined) return [];
+    const { id: containerId, name, sandbox } = container;
+    return container.endpoints.flatMap(({ networkId, addresses }) => {
+      const isHome = guarded.has(networkId);
+      const holder = { containerId, name, sandbox, networkId: isHome ? networkId : home };
+      return addresses.map((address) => ({ address, holder, isHome }));
+    });
+  });
+}
+
+/** Its guarded networks; first the one by which the engine would have it send to the outside. */
+function homesOf(
+  { endpoints }: Container,
+  networks: ReadonlyMap<string, Network>,
+  guarded: ReadonlySet<string>,
+): string[] {
+  const homes = endpoints.map(({ networkId }) => networkId).filter((id) => guarded.has(id));
+  const rank = (id: string): string => {
+    const network = networks.get(id);
+    return `${network?.internal === true ? 1 : 0} ${network?.name ?? ""}`;
+  };
+  return homes.toSorted((a, b) => (rank(a) < rank(b) ? -1 : 1));
+}

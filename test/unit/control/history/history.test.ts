@@ -1,0 +1,310 @@
+// Whose history what was denied is, as addresses pass on, networks end, and the daemon is restarted.
+
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { createHistory, type History } from "../../../../src/control/history/history.ts";
+import type { ClassifiedNetwork } from "../../../../src/core/classify/networks.ts";
+import { setSpecs } from "../../../../src/core/firewall/sets.ts";
+import { buildReport } from "../../../../src/core/journal/report.ts";
+import type { IpAddress } from "../../../../src/core/model/address.ts";
+import type { Container, Network, Topology } from "../../../../src/core/model/topology.ts";
+import { createFakeSets, type FakeSets } from "../../../support/fake-sets.ts";
+import { bridgeNetwork, guardedNetwork, runningContainer } from "../../../support/topologies.ts";
+
+const startMs = 1_000_000_000;
+const minute = 60_000;
+
+interface Host {
+  readonly sets: FakeSets;
+  /** Tries what is denied, once. */
+  attempt(asker: string, destination?: string, port?: number): void;
+  wait(ms: number): void;
+  /** Another daemon on the same kernel. */
+  restart(): void;
+  /** The engine tells what there is. */
+  tell(topology: Topology): void;
+  /** A sandbox has got an address. */
+  appear(address: string, sandbox: string): void;
+  /** `network address container service destination packets age`, age in seconds. */
+  drops(): readonly string[];
+  history(): History;
+}
+
+function startHost(): Host {
+  let nowMs = startMs;
+  const failures: unknown[] = [];
+  const sets = createFakeSets(() => nowMs);
+  for (const spec of setSpecs()) sets.create(spec);
+  const start = (): History =>
+    createHistory({
+      sets,
+      ttlSeconds: 60,
+      nowMs,
+      onFailure: (error) => failures.push(error),
+      clockMs: () => 0,
+    });
+  let history = start();
+  let guarded: readonly ClassifiedNetwork[] = [];
+  return {
+    sets,
+    attempt(asker, destination = "203.0.113.9", port = 443) {
+      const [first, second] = [asker as IpAddress, destination as IpAddress];
+      sets.hit("dockerwall-denied4", { kind: "ip-port-ip", first, protocol: 6, port, second });
+    },
+    wait: (ms) => {
+      nowMs += ms;
+    },
+    restart() {
+      history = start();
+    },
+    tell(topology) {
+      guarded = topology.networks
+        .filter(({ id }) => id.startsWith("g"))
+        .map((network) => ({ ...guardedNetwork(network), bridge: `br-${network.id}` }));
+      history.usePicture(topology, { guarded }, nowMs);
+    },
+    appear(address, sandbox) {
+      history.passOn([{ address: address as IpAddress, sandbox }], nowMs);
+      const prefix = { address: address as IpAddress, length: 32 };
+      sets.add("dockerwall-owner4", [{ key: { kind: "net", prefix }, comment: sandbox }]);
+    },
+    drops() {
+      assert.deepEqual(failures, []);
+      return buildReport({
+        guarded,
+        lookups: history.lookups(nowMs),
+        denied: history.denied(nowMs),
+        isGone: history.isGone,
+        nowMs,
+      }).networks.flatMap(({ network, drops }) =>
+        drops.map(({ address, container = "-", gone, service, destination, packets, lastSeenMs }) =>
+          [
+            network,
+            address,
+            gone === true ? `${container} (gone)` : container,
+            service,
+            destination,
+            packets,
+            Math.round((nowMs - lastSeenMs) / 1000),
+          ].join(" "),
+        ),
+      );
+    },
+    history: () => history,
+  };
+}
+
+const g1 = bridgeNetwork("g1", "198.18.1.0/24");
+const g2 = bridgeNetwork("g2", "198.18.2.0/24");
+const open = bridgeNetwork("o1", "198.18.9.0/24");
+
+function picture(networks: readonly Network[], ...containers: readonly Container[]): Topology {
+  return { networks, containers };
+}
+
+const web = runningContainer("web", "g1", "198.18.1.2");
+const next = runningContainer("next", "g1", "198.18.1.2");
+
+test("what is denied stays its container's when the address passes on, as its sandbox is seen", () => {
+  const host = startHost();
+  host.appear("198.18.1.2", "sandbox-web");
+  host.tell(picture([g1], web));
+  host.attempt("198.18.1.2");
+  host.wait(minute);
+  host.tell(picture([g1]));
+  host.appear("198.18.1.2", "sandbox-next");
+  assert.deepEqual(host.drops(), ["g1 198.18.1.2 web (gone) tcp:443 203.0.113.9 1 60"]);
+  // Its first instruction, before the engine has told of it.
+  host.attempt("198.18.1.2", "203.0.113.8");
+  host.attempt("198.18.1.2");
+  host.tell(picture([g1], next));
+  host.wait(minute);
+  assert.deepEqual(host.drops().toSorted(), [
+    "g1 198.18.1.2 next tcp:443 203.0.113.8 1 60",
+    "g1 198.18.1.2 next tcp:443 203.0.113.9 1 60",
+    "g1 198.18.1.2 web (gone) tcp:443 203.0.113.9 1 120",
+  ]);
+});
+
+test("the same when only the engine tells of it, and nothing of the next one is known", () => {
+  const host = startHost();
+  host.tell(picture([g1], web));
+  host.attempt("198.18.1.2");
+  host.tell(picture([g1], next));
+  host.wait(minute);
+  assert.deepEqual(host.drops(), ["g1 198.18.1.2 web (gone) tcp:443 203.0.113.9 1 60"]);
+});
+
+test("a container with the name and the address of one that is gone has none of its history", () => {
+  const host = startHost();
+  host.tell(picture([g1], web));
+  host.attempt("198.18.1.2");
+  host.appear("198.18.1.2", "sandbox-again");
+  host.tell(picture([g1], { ...next, id: "again", name: "web", sandbox: "sandbox-again" }));
+  assert.deepEqual(host.drops(), ["g1 198.18.1.2 web (gone) tcp:443 203.0.113.9 1 0"]);
+});
+
+test("a container that restarts at its address goes on counting", () => {
+  const host = startHost();
+  host.tell(picture([g1], web));
+  for (const start of ["one", "two", "three"]) {
+    host.appear("198.18.1.2", start);
+    host.tell(picture([g1], { ...web, sandbox: start }));
+    host.attempt("198.18.1.2");
+    host.attempt("198.18.1.2");
+  }
+  assert.deepEqual(host.drops(), ["g1 198.18.1.2 web tcp:443 203.0.113.9 6 0"]);
+});
+
+test("the history of a network ends with it, whoever has its name and subnet then", () => {
+  for (const isRead of [true, false]) {
+    const host = startHost();
+    host.tell(picture([g1], web));
+    host.attempt("198.18.1.2");
+    if (isRead) host.drops();
+    host.wait(minute);
+    const again = { ...g1, id: "g9" };
+    host.tell(picture([again], runningContainer("next", "g9", "198.18.1.2")));
+    assert.deepEqual(host.drops(), []);
+    host.restart();
+    host.tell(picture([again], runningContainer("next", "g9", "198.18.1.2")));
+    assert.deepEqual(host.drops(), []);
+    assert.deepEqual(host.sets.list("dockerwall-denied4"), []);
+  }
+});
+
+test("what a guarded container is denied on an open network is its own, under its guarded network", () => {
+  const host = startHost();
+  const endpoints = ["g2", "o1", "g1"].map((networkId) => ({
+    networkId,
+    addresses: [`198.18.${networkId.slice(1).replace("1", networkId === "o1" ? "9" : "1")}.5` as IpAddress],
+    aliases: [],
+    links: [],
+  }));
+  host.tell(
+    picture(
+      [g1, g2, open],
+      { ...runningContainer("both", "g1", ""), endpoints },
+      runningContainer("free", "o1", "198.18.9.6"),
+    ),
+  );
+  for (const asker of ["198.18.9.5", "198.18.2.5", "198.18.9.6"]) host.attempt(asker);
+  assert.deepEqual(host.drops(), [
+    "g1 198.18.9.5 both tcp:443 203.0.113.9 1 0",
+    "g2 198.18.2.5 both tcp:443 203.0.113.9 1 0",
+  ]);
+});
+
+test("a restarted daemon knows whose it was, what it was called and when it was", () => {
+  const host = startHost();
+  const other = runningContainer("other", "g1", "198.18.1.3");
+  for (const { id, endpoints } of [web, other])
+    host.appear(endpoints[0]?.addresses[0] ?? "", `sandbox-${id}`);
+  host.tell(picture([g1], web, other));
+  host.history().record(
+    [
+      {
+        networkId: "g1",
+        asker: "198.18.1.3" as IpAddress,
+        domain: "www.example.com",
+        allowed: true,
+        atMs: startMs,
+        granted: ["203.0.113.7" as IpAddress],
+      },
+    ],
+    startMs,
+  );
+  host.attempt("198.18.1.2");
+  host.attempt("198.18.1.3", "203.0.113.7");
+  host.attempt("198.18.1.3", "203.0.113.7");
+  host.tell(picture([g1], web, other));
+  host.wait(60 * minute);
+  host.appear("198.18.1.2", "sandbox-next");
+  host.tell(picture([g1], next, other));
+  host.attempt("198.18.1.2", "203.0.113.6");
+  host.tell(picture([g1], next, other));
+  host.wait(minute);
+  const before = host.drops();
+  assert.deepEqual(before.toSorted(), [
+    "g1 198.18.1.2 next tcp:443 203.0.113.6 1 60",
+    "g1 198.18.1.2 web (gone) tcp:443 203.0.113.9 1 3660",
+    "g1 198.18.1.3 other tcp:443 203.0.113.7 2 3660",
+  ]);
+  host.restart();
+  host.tell(picture([g1], next, other));
+  assert.deepEqual(host.drops(), before);
+  assert.deepEqual(
+    host
+      .history()
+      .denied(startMs)
+      .flatMap(({ domains }) => domains),
+    ["www.example.com"],
+  );
+});
+
+test("what was tried while no daemon was there is not booked on who came meanwhile", () => {
+  const host = startHost();
+  host.appear("198.18.1.2", "sandbox-web");
+  host.tell(picture([g1], web));
+  host.attempt("198.18.1.2");
+  host.drops();
+  host.wait(minute);
+  host.attempt("198.18.1.2");
+  host.attempt("198.18.1.2", "203.0.113.8");
+  host.wait(minute);
+  host.restart();
+  host.tell(picture([g1], next));
+  assert.deepEqual(host.drops(), ["g1 198.18.1.2 web (gone) tcp:443 203.0.113.9 1 120"]);
+  // One that is there still has it.
+  const same = startHost();
+  same.appear("198.18.1.2", "sandbox-web");
+  same.tell(picture([g1], web));
+  same.attempt("198.18.1.2");
+  same.wait(minute);
+  same.restart();
+  same.tell(picture([g1], web));
+  assert.deepEqual(same.drops(), ["g1 198.18.1.2 web tcp:443 203.0.113.9 1 60"]);
+});
+
+test("comments of others and damaged ones are nobody's history", () => {
+  const host = startHost();
+  const entry = (index: number, comment: string) => ({
+    key: { kind: "net", prefix: { address: `0.0.0.${index}` as IpAddress, length: 32 } } as const,
+    comment,
+    timeoutSeconds: 100,
+  });
+  host.sets.add("dockerwall-past", [
+    entry(1, ""),
+    entry(2, "web c1 g1 one 40 198.18.1.2 6:443 203.0.113.9"),
+    entry(3, "web c1 g1 1 40 198.18.1 6:443 203.0.113.9"),
+    entry(4, "web c1 g1 1 40 198.18.1.2 6:443 203.0.113.9 www.example.com"),
+  ]);
+  host.restart();
+  host.tell(picture([g1]));
+  assert.deepEqual(host.drops(), ["g1 198.18.1.2 web (gone) tcp:443 203.0.113.9 1 86300"]);
+});
+
+test("what is kept of former holders is bounded, by network too", () => {
+  const host = startHost();
+  const record = (network: string, index: number, port: number) => ({
+    networks: network,
+    asker: `198.18.${network}.${index % 250}`,
+    port,
+  });
+  for (let index = 0; index < 40; index++) {
+    const address = record("1", index + 2, 0).asker;
+    host.tell(
+      picture(
+        [g1, g2],
+        runningContainer(`c${index}`, "g1", address),
+        runningContainer("q", "g2", "198.18.2.2"),
+      ),
+    );
+    for (let port = 1; port <= 300; port++) host.attempt(address, "203.0.113.9", port);
+    if (index === 0) host.attempt("198.18.2.2");
+    host.appear(address, `x${index}`);
+    if (index === 0) host.appear("198.18.2.2", "x");
+  }
+  assert.ok(host.sets.list("dockerwall-past").length <= 1_025);
+  assert.ok(host.drops().some((row) => row.startsWith("g2 198.18.2.2 q ")));
+});

@@ -1,0 +1,352 @@
+import assert from "node:assert/strict";
+import { describe, it } from "node:test";
+import fc from "fast-check";
+import { codeOfType } from "../../../../src/core/dns/wire/record-types.ts";
+import { type IpAddress, parseAddress } from "../../../../src/core/model/address.ts";
+import { parseAllowlist } from "../../../../src/core/policy/allowlist.ts";
+import { warnOfPublicSuffixes } from "../../../../src/core/policy/public-suffix.ts";
+import { insideOf, labelView } from "../../../../src/core/suggest/label-view.ts";
+import type { NeedsContext } from "../../../../src/core/suggest/needs.ts";
+import type { Observation, SeenConnection, SeenLookup } from "../../../../src/core/suggest/observed.ts";
+import { shareOut } from "../../../../src/core/suggest/share-out.ts";
+import { suggest as suggestWith } from "../../../../src/core/suggest/suggest.ts";
+import { listOf, presets } from "../../../support/policies.ts";
+import { bridgeNetwork, guardedNetwork } from "../../../support/topologies.ts";
+
+const asker = "198.19.1.2" as IpAddress;
+const gateway = "198.19.1.1" as IpAddress;
+
+const home = guardedNetwork(bridgeNetwork("home", "198.19.1.0/24"));
+const neighbour = bridgeNetwork("neighbour", "198.19.2.0/24");
+const inside = insideOf([gateway], { networks: [neighbour], containers: [] });
+
+/** With this label. */
+function contextOf(allow: string, types: readonly number[] = []): NeedsContext {
+  const network = { ...home, labels: { ...home.labels, types } };
+  return { ...labelView(network, [listOf(allow)], inside, 0), takenBy: () => undefined };
+}
+
+const nothingYet = contextOf("");
+const suggest = (seen: Observation, context: NeedsContext, wildcards = false) =>
+  suggestWith(seen, context, { wildcards });
+
+const container = { id: "c1", name: "web" };
+const lookup = (domain: string, allowed = false, more: Partial<SeenLookup> = {}): SeenLookup => ({
+  asker,
+  container,
+  domain,
+  type: undefined,
+  allowed,
+  trouble: undefined,
+  count: 1,
+  refused: [],
+  mayExist: true,
+  ...more,
+});
+const txt = (domain: string): SeenLookup => lookup(domain, false, { type: "TXT" });
+const leadsTo = (domain: string, ...refused: readonly string[]): SeenLookup =>
+  lookup(domain, false, { refused: refused as readonly IpAddress[] });
+
+/** `tcp:443`, `udp:53` or `icmp`, to an address or to the address of names. */
+function connection(to: string, packet: string, ...names: readonly string[]): SeenConnection {
+  const [protocol = "", port] = packet.split(":");
+  return {
+    asker,
+    container,
+    destination: parseAddress(to) ?? assert.fail(to),
+    ipProtocol: { tcp: 6, udp: 17, icmp: 1 }[protocol] ?? assert.fail(packet),
+    port: port === undefined ? undefined : Number(port),
+    names,
+    allowed: false,
+    packets: 1,
+  };
+}
+
+const one = "203.0.113.1";
+const within = "10.20.0.5";
+const cases: readonly [
+  name: string,
+  seen: Partial<Observation>,
+  entries: readonly string[],
+  label?: string,
+][] = [
+  ["nothing", {}, []],
+  ["what the label allows already", { lookups: [lookup("a.example.com", true)] }, [], "a.example.com"],
+  ["what only an override allowed", { lookups: [lookup("a.example.com", true)] }, ["a.example.com"]],
+  ["a name that was only looked up", { lookups: [lookup("a.example.com")] }, ["a.example.com"]],
+  ["a name that nobody has", { lookups: [lookup("a.example.com", false, { mayExist: false })] }, []],
+  [
+    "a name with the ports that were tried",
+    {
+      lookups: [lookup("a.example.com")],
+      connections: [connection(one, "tcp:443", "a.example.com"), connection(one, "tcp:80", "a.example.com")],
+    },
+    ["a.example.com:443/tcp", "a.example.com:80/tcp"],
+  ],
+  [
+    "TCP and UDP to one port",
+    { connections: [connection(one, "tcp:53", "a.example.com"), connection(one, "udp:53", "a.example.com")] },
+    ["a.example.com:53"],
+  ],
+  ["another protocol", { connections: [connection(one, "icmp", "a.example.com")] }, ["a.example.com"]],
+  ["an address without a lookup", { connections: [connection(one, "tcp:443")] }, ["203.0.113.1:443/tcp"]],
+  [
+    "what was denied before the label allowed it",
+    { connections: [connection(one, "tcp:443")] },
+    [],
+    "203.0.113.0/24",
+  ],
+  ["IPv6", { connections: [connection("2001:db8::1", "tcp:443")] }, ["[2001:db8::1]:443/tcp"]],
+  ["the host", { connections: [connection(gateway, "tcp:5432")] }, ["host:5432/tcp"]],
+  ["a port of the host that is open", { connections: [connection(gateway, "tcp:5432")] }, [], "host:5432"],
+  [
+    "a name that leads to the host: with the port of the host",
+    {
+      lookups: [leadsTo("app.example.com", gateway)],
+      connections: [connection(gateway, "tcp:443", "app.example.com")],
+    },
+    ["app.example.com:443/tcp", "host:443/tcp"],
+  ],
+  [
+    "a name that leads to the host, and to the container that publishes the port there",
+    { lookups: [leadsTo("app.example.com", gateway)], connections: [connection("198.19.2.2", "tcp:8443")] },
+    ["app.example.com", "198.19.1.1", "198.19.2.2:8443/tcp"],
+  ],
+  [
+    "a name that leads inside: with the address",
+    {
+      lookups: [leadsTo("db.example.com", within)],
+      connections: [connection(within, "tcp:5432", "db.example.com")],
+    },
+    ["db.example.com:5432/tcp", "10.20.0.5:5432/tcp"],
+  ],
+  [
+    "the same where only the name is in the label",
+    { lookups: [lookup("db.example.com", true, { trouble: "private", refused: [within as IpAddress] })] },
+    ["10.20.0.5:5432/tcp"],
+    "db.example.com:5432/tcp",
+  ],
+  [
+    "the same where the address is in the label",
+    {
+      lookups: [leadsTo("db.example.com", within)],
+      connections: [connection(within, "tcp:5432", "db.example.com")],
+    },
+    ["db.example.com:5432/tcp"],
+    "10.20.0.0/16:5432/tcp",
+  ],
+  [
+    "an answer of which one address of two was used",
+    {
+      lookups: [leadsTo("db.example.com", "10.20.0.4", within)],
+      connections: [connection(within, "tcp:5432", "db.example.com")],
+    },
+    ["db.example.com:5432/tcp", "10.20.0.5:5432/tcp"],
+  ],
+  [
+    "a TXT record below a wildcard, which opens no more ports than that",
+    { lookups: [lookup("a.example.com", true, { type: "TXT", trouble: "type" })] },
+    ["a.example.com:443/tcp"],
+    "*.example.com:443/tcp",
+  ],
+  [
+    "a TXT record of a name that is written out",
+    { lookups: [txt("a.example.com")] },
+    [],
+    "a.example.com:443",
+  ],
+  [
+    "many names of one owner, each by itself",
+    { lookups: ["a", "b", "c", "d", "e"].map((label) => lookup(`${label}.example.com`)) },
+    ["a.example.com", "b.example.com", "c.example.com", "d.example.com", "e.example.com"],
+  ],
+];
+
+const wildcardCases: typeof cases = [
+  [
+    "three names of one owner",
+    { lookups: ["a", "b", "c"].map((label) => lookup(`${label}.example.com`)) },
+    ["a.example.com", "b.example.com", "c.example.com"],
+  ],
+  [
+    "four names of one owner",
+    { lookups: ["a", "b", "c", "d"].map((label) => lookup(`${label}.example.com`)) },
+    ["*.example.com"],
+  ],
+  [
+    "four names and one whose TXT record is needed",
+    {
+      lookups: ["a", "b", "c", "d"]
+        .map((label) => lookup(`${label}.example.com`))
+        .concat(txt("e.example.com")),
+    },
+    ["*.example.com", "e.example.com"],
+  ],
+  [
+    "four names deep down",
+    { lookups: ["a", "b", "c", "d"].map((label) => lookup(`${label}.x.example.com`)) },
+    ["*.x.example.com"],
+  ],
+  [
+    "four names of different owners",
+    { lookups: ["a", "b", "c", "d"].map((label) => lookup(`${label}.github.io`)) },
+    ["a.github.io", "b.github.io", "c.github.io", "d.github.io"],
+  ],
+];
+
+describe("suggest", () => {
+  for (const [name, seen, entries, label = ""] of cases) {
+    it(name, () => {
+      const all = { lookups: [], connections: [], ...seen };
+      assert.deepEqual(suggest(all, contextOf(label)).entries, entries);
+      // With what was suggested there is nothing to add.
+      const again = suggest(all, contextOf([label, ...entries].join(" ")));
+      assert.deepEqual([again.entries, again.types], [[], []]);
+    });
+  }
+  for (const [name, seen, entries] of wildcardCases) {
+    it(`${name}, where wildcards are wanted`, () =>
+      assert.deepEqual(
+        suggest({ lookups: [], connections: [], ...seen }, nothingYet, true).entries,
+        entries,
+      ));
+  }
+
+  it("says what a wildcard stands for", () => {
+    const lookups = ["a", "b", "c", "d"].map((label) => lookup(`${label}.example.com`));
+    assert.deepEqual(suggest({ lookups, connections: [] }, nothingYet, true).notes, [
+      "*.example.com stands for a.example.com, b.example.com, c.example.com, d.example.com",
+      "no connection was seen to a.example.com, b.example.com, c.example.com, d.example.com: every port is open as printed; add those that are needed",
+    ]);
+  });
+
+  it("names the types of records that are not served by default", () => {
+    const lookups = [lookup("a.example.com", true, { type: "SSHFP", trouble: "type" })];
+    const { entries, types } = suggest({ lookups, connections: [] }, contextOf("*.example.com"));
+    assert.deepEqual([entries, types], [[], ["SSHFP"]]);
+    assert.deepEqual(suggest({ lookups, connections: [] }, contextOf("*.example.com", [44])).types, []);
+  });
+
+  it("gives the network what all of its containers need, and each of them the rest", () => {
+    const subject = (name: string, ...ports: readonly number[]) => ({
+      name,
+      isService: true,
+      present: "",
+      suggestion: suggest(
+        { lookups: [], connections: ports.map((port) => connection(one, `tcp:${port}`)) },
+        nothingYet,
+      ),
+    });
+    const shared = (...subjects: readonly ReturnType<typeof subject>[]) => {
+      const { network, subjects: own } = shareOut(subjects);
+      return [network, own.map(({ subject: { name }, added }) => [name, ...added])];
+    };
+    assert.deepEqual(shared(subject("web", 80, 443)), [[`${one}:80/tcp`, `${one}:443/tcp`], []]);
+    assert.deepEqual(shared(subject("web", 80, 443), subject("db", 443)), [
+      [`${one}:443/tcp`],
+      [["web", `${one}:80/tcp`]],
+    ]);
+    assert.deepEqual(shared(subject("web", 80), subject("idle")), [[], [["web", `${one}:80/tcp`]]]);
+  });
+
+  it("ports of the host in entries that can be pasted, however many were tried", () => {
+    const connections = Array.from({ length: 3000 }, (_, index) => connection(gateway, `tcp:${index + 1}`));
+    const { entries, leftOut } = suggest(
+      { lookups: [], connections: [...connections, connection(gateway, "udp:53")] },
+      nothingYet,
+    );
+    assert.deepEqual(entries, ["host:53/udp"]);
+    assert.match(leftOut[0]?.why ?? "", /at most 1024 ports/);
+  });
+
+  // A container may look up what it likes: what would be pasted as something else than a name is left out.
+  const hostile = [
+    "0.0.0.0/0",
+    "203.0.113.1",
+    "*.com",
+    "*",
+    "host",
+    "host:22",
+    "!www.example.com",
+    "@github",
+    "www.example.com:443",
+    "a.example.com/tcp",
+    "a b.example.com",
+  ];
+  for (const name of hostile)
+    it(`no ${JSON.stringify(name)}, whoever looked it up`, () => {
+      const connections = [connection(one, "tcp:443", name)];
+      const { entries, leftOut } = suggest({ lookups: [lookup(name)], connections }, nothingYet);
+      assert.deepEqual(entries, []);
+      assert.deepEqual(leftOut.map(({ what }) => what).includes(name), true);
+    });
+
+  const names = fc.constantFrom(
+    ...["example.com", "x.example.com", "co.uk", "github.io"].flatMap((owner) =>
+      ["a", "b", "c", "d", "a.b", "_x"].map((label) => `${label}.${owner}`),
+    ),
+    "localhost",
+    "odd\\.name.example.com",
+    "1.113.0.203.in-addr.arpa",
+  );
+  const packets = fc.oneof(
+    fc.tuple(fc.constantFrom("tcp", "udp"), fc.integer({ min: 1, max: 30 })).map((parts) => parts.join(":")),
+    fc.constant("icmp"),
+  );
+  const destinations = [one, "203.0.113.2", "2001:db8::1", within, gateway, "198.19.2.2"];
+  /** The names that led to each address, and what was tried for: a connection has all the names of its address. */
+  const connections = fc
+    .tuple(
+      fc.tuple(...destinations.map(() => fc.uniqueArray(names, { maxLength: 2 }))),
+      fc.array(fc.tuple(fc.nat(destinations.length - 1), packets)),
+    )
+    .map(([known, tried]) =>
+      tried.map(([to, packet]) => connection(destinations[to] ?? one, packet, ...(known[to] ?? []))),
+    );
+  const lookups = fc
+    .tuple(
+      names,
+      fc.constantFrom(undefined, "TXT", "SSHFP"),
+      fc.constantFrom([], [within], [gateway], [gateway, within, "10.20.0.6"]),
+    )
+    .map(([name, type, refused]) =>
+      lookup(name, false, { type, refused: refused.flatMap((text) => parseAddress(text) ?? []) }),
+    );
+  it("allows all that was seen and is not left out, twice the same, and needs each of its entries", () => {
+    fc.assert(
+      fc.property(fc.array(lookups), connections, fc.boolean(), (asked, tried, wildcards) => {
+        // Who knows a name has looked it up.
+        const known = tried.flatMap((each) => each.names).map((name) => lookup(name));
+        const seen = { lookups: [...asked, ...known], connections: tried };
+        const { entries, types, leftOut } = suggest(seen, nothingYet, wildcards);
+        const parsed = parseAllowlist(entries.join(" "), presets);
+        assert.ok(parsed.ok, JSON.stringify(parsed));
+        assert.deepEqual(warnOfPublicSuffixes("here", parsed.entries), []);
+        assert.equal(new Set(entries).size, entries.length);
+        const reversed = { lookups: seen.lookups.toReversed(), connections: tried.toReversed() };
+        assert.deepEqual(suggest(reversed, nothingYet, wildcards).entries, entries);
+        const codes = types.map((type) => codeOfType(type) ?? assert.fail(type));
+        const granted = (label: readonly string[]) =>
+          suggest(seen, contextOf(label.join(" "), codes), wildcards);
+        const again = granted(entries);
+        assert.deepEqual([again.entries, again.types], [[], []]);
+        // A wildcard may cover what is no name to be written out.
+        if (!wildcards) assert.deepEqual(again.leftOut, leftOut);
+        // Which of two names a connection was for cannot be told, so both have it.
+        if (wildcards || tried.some((each) => each.names.length > 1)) return;
+        // A name that leads inside has the same ports as its address, of which only the latter's are needed.
+        const leadsInside = tried.some(
+          ({ destination, names: [name] }) => name !== undefined && inside.isInside(destination),
+        );
+        const hostOf = (entry: string): string => entry.replace(/(:\d+(-\d+)?)?(\/\w+)?$/, "");
+        for (const entry of entries) {
+          const isPart = (each: string): boolean =>
+            leadsInside ? hostOf(each) === hostOf(entry) : each === entry;
+          const without = granted(entries.filter((each) => !isPart(each)));
+          assert.notDeepEqual(without.entries, [], `${entry} of ${entries.join(" ")}`);
+        }
+      }),
+      { numRuns: 500 },
+    );
+  });
+});
