@@ -74,7 +74,7 @@ export function createHistory(options: HistoryOptions): History {
     passOn(fresh, nowMs) {
       if (!isFirst) contain(() => denied.passOn(fresh, nowMs), onFailure);
       journal.passOn(fresh);
-      for (const each of fresh) holders.passOn(each);
+      for (const each of fresh) holders.passOn(each, nowMs);
     },
     usePicture(topology, classification, nowMs) {
       // By who was there until now: it is theirs.

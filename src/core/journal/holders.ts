@@ -26,8 +26,8 @@ export interface FreshAddress {
 export interface Holders {
   /** Takes a complete picture of the engine, with the ids of its guarded networks. */
   learn(topology: Topology, guarded: ReadonlySet<string>, nowMs: number): void;
-  /** Nobody is known to have the address, unless it is known to be this very sandbox's. */
-  passOn(fresh: FreshAddress): void;
+  /** From now on nobody is known to have the address, unless it is known to be this very sandbox's. */
+  passOn(fresh: FreshAddress, nowMs: number): void;
   at(address: IpAddress): Holder | undefined;
   /** By a network's id, or its first digits. */
   isGuarded(networkId: string): boolean;
@@ -49,14 +49,25 @@ export function createHolders(ownerAt: (address: IpAddress) => string | undefine
   let networks: ReadonlySet<string> = new Set();
   let containers: ReadonlySet<string> = new Set();
   let isFirst = true;
+  /** Addresses whose next holder the engine has not told of. */
+  const passed = new Map<IpAddress, Passing>();
+
+  /** The engine's list of all has no sandboxes: until the container is read, it is the one that it was. */
+  function isSame(before: Holder | undefined, { containerId, sandbox }: Omit<Holder, "sinceMs">): boolean {
+    if (before?.containerId !== containerId) return false;
+    return before.sandbox === undefined || sandbox === undefined || before.sandbox === sandbox;
+  }
 
   function note(address: IpAddress, found: Omit<Holder, "sinceMs">, nowMs: number): void {
     const before = holders.get(address);
-    const same = before?.containerId === found.containerId && before.sandbox === found.sandbox;
     const owner = isFirst ? ownerAt(address) : undefined;
     const since = isFirst && (owner === undefined || owner === found.sandbox) ? 0 : nowMs;
+    const passing = passed.get(address);
+    if (passing !== undefined && isFormer(passing, found)) return;
+    const sinceMs = isSame(before, found) ? before?.sinceMs : passing?.atMs;
     holders.delete(address);
-    holders.set(address, { ...found, sinceMs: same ? before.sinceMs : since });
+    holders.set(address, { ...found, sinceMs: sinceMs ?? since });
+    passed.delete(address);
   }
 
   return {
@@ -74,14 +85,34 @@ export function createHolders(ownerAt: (address: IpAddress) => string | undefine
       }
       isFirst = false;
     },
-    passOn({ address, sandbox }) {
-      if (holders.get(address)?.sandbox !== sandbox) holders.delete(address);
+    passOn({ address, sandbox }, nowMs) {
+      if (holders.get(address)?.sandbox === sandbox) return;
+      passed.set(address, { sandbox, from: holders.get(address)?.containerId, atMs: nowMs });
+      holders.delete(address);
+      for (const oldest of passed.keys()) {
+        if (passed.size <= maxHolders) break;
+        passed.delete(oldest);
+      }
     },
     at: (address) => holders.get(address),
     isGuarded: (networkId) => networks.has(networkId),
     guardedSinceMs: (networkId) => since.get(networkId) ?? 0,
     isGone: (containerId) => !containers.has(containerId),
   };
+}
+
+/** An address that has passed on. */
+interface Passing {
+  /** Whose it is now. */
+  readonly sandbox: string;
+  /** The container whose it was. */
+  readonly from: string | undefined;
+  readonly atMs: number;
+}
+
+/** Whether a picture is older than the passing, or may be. */
+function isFormer({ sandbox, from }: Passing, found: Omit<Holder, "sinceMs">): boolean {
+  return found.sandbox === undefined ? found.containerId === from : found.sandbox !== sandbox;
 }
 
 function withShort(ids: Iterable<string>): Set<string> {

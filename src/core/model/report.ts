@@ -177,7 +177,7 @@ export interface SuggestReport {
   readonly present: string;
   /** Entries to add to it: what every container on the network needs. */
   readonly added: readonly string[];
-  /** What some of them need beside that, for labels of their own. */
+  /** What some of them need beside that, for labels of their own; those who have a label are among them in any case. */
   readonly containers: readonly {
     readonly name: string;
     /** True for a service of Compose, however many containers it has. */

@@ -15,7 +15,7 @@ export interface Subject {
 
 export interface SharedOut {
   readonly network: readonly string[];
-  /** By name; those who need nothing of their own are not among them. */
+  /** By name; those who have no label and need none are not among them. */
   readonly subjects: readonly { readonly subject: Subject; readonly added: readonly string[] }[];
 }
 
@@ -26,7 +26,7 @@ export function shareOut(subjects: readonly Subject[]): SharedOut {
   );
   const own = subjects.flatMap((subject) => {
     const added = subject.suggestion.entries.filter((entry) => !common.includes(entry));
-    return added.length === 0 ? [] : [{ subject, added }];
+    return added.length === 0 && subject.present === "" ? [] : [{ subject, added }];
   });
   return {
     network: common,

@@ -92,13 +92,13 @@ function learns(name: string): void {
     const explained = await wall(engine, "explain", app, "www.example.com:443");
     assert.equal(explained.exitCode, 1);
     assert.match(explained.stdout, /audit mode lets it pass/);
-    const { stdout } = await wall(engine, "suggest", network);
+    const { stdout } = await wall(engine, "suggest", network, "--wildcards");
     suggested = stdout;
     printRow(name, "audit to suggestion", `${((performance.now() - from) / 1000).toFixed(1)} s`);
   });
 
   it("suggest prints the smallest label with its ports, ready to paste", async () => {
-    const { stdout } = await wall(engine, "suggest", network, "--json");
+    const { stdout } = await wall(engine, "suggest", network, "--wildcards", "--json");
     const report = JSON.parse(stdout) as SuggestReport;
     assert.equal(report.composeKey, "backend");
     for (const entry of [

@@ -114,15 +114,21 @@ test("what is denied stays its container's when the address passes on, as its sa
   host.tell(picture([g1]));
   host.appear("198.18.1.2", "sandbox-next");
   assert.deepEqual(host.drops(), ["g1 198.18.1.2 web (gone) tcp:443 203.0.113.9 1 60"]);
-  // Its first instruction, before the engine has told of it.
+  // Its first instruction, long before the engine tells of it.
   host.attempt("198.18.1.2", "203.0.113.8");
   host.attempt("198.18.1.2");
+  host.drops();
+  host.wait(10_000);
+  // What the engine was asked before it knew.
+  host.tell(picture([g1], web));
+  host.drops();
+  host.tell(picture([g1], { ...next, sandbox: undefined }));
   host.tell(picture([g1], next));
   host.wait(minute);
   assert.deepEqual(host.drops().toSorted(), [
-    "g1 198.18.1.2 next tcp:443 203.0.113.8 1 60",
-    "g1 198.18.1.2 next tcp:443 203.0.113.9 1 60",
-    "g1 198.18.1.2 web (gone) tcp:443 203.0.113.9 1 120",
+    "g1 198.18.1.2 next tcp:443 203.0.113.8 1 70",
+    "g1 198.18.1.2 next tcp:443 203.0.113.9 1 70",
+    "g1 198.18.1.2 web (gone) tcp:443 203.0.113.9 1 130",
   ]);
 });
 

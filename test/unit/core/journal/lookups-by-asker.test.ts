@@ -220,7 +220,7 @@ test("lookups: they stay with the container that made them, whoever has its addr
   assert.deepEqual(dump(journal.tallies(1000)), ["198.18.0.2 first/c1 a.example.com +1@1000"]);
   const fresh = { address: ip("198.18.0.2"), sandbox: "s2" };
   journal.passOn([fresh]);
-  holders.passOn(fresh);
+  holders.passOn(fresh, 0);
   journal.record([lookup({ domain: "a.example.com" })], 1000);
   assert.deepEqual(dump(journal.tallies(1000)), [
     "198.18.0.2 - a.example.com +1@1000",

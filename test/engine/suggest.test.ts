@@ -1,0 +1,204 @@
+// What `suggest` prints works: random needs are seen in audit mode, the labels are put as printed on a new network that is
+// enforced, and all of the needs are met there; without any of the lines, something is not. Twice the same is printed.
+
+import assert from "node:assert/strict";
+import { after, before, describe, it } from "node:test";
+import type { SuggestReport } from "../../src/core/model/report.ts";
+import { chosen, long, printRow } from "../support/chosen.ts";
+import { client, curl, deploy, inside, network, run, stats, succeeds, wall } from "../support/dockerwall.ts";
+import { until } from "../support/lab/command.ts";
+import type { Engine } from "../support/lab/engine.ts";
+import { type Lab, startLab } from "../support/lab/lab.ts";
+import { type Random, seeded } from "../support/seeded.ts";
+
+const engines = chosen(["e20", "e26", "e28"] as const);
+const seeds = long ? [1, 2, 3, 4, 5, 6] : [Number(process.env["DOCKERWALL_SEED"] ?? 1)];
+/** Lines that are left out, one at a time. */
+const linesTried = long ? Number.POSITIVE_INFINITY : 5;
+
+let lab: Lab;
+before(async () => {
+  lab = await startLab({ engines, product: true });
+  // A server at a private address, somewhere behind the host.
+  await lab.internet.exec(["ip", "route", "add", "local", "10.0.0.1", "dev", "lo"]);
+});
+after(async () => {
+  await lab?.down();
+});
+
+describe("suggest", { concurrency: true }, () => {
+  for (const name of engines)
+    describe(name, { concurrency: 1 }, () => {
+      before(() => prepare(lab.engine(name)));
+      for (const seed of seeds)
+        it(`what was seen works with the labels that it prints (seed ${seed})`, () =>
+          roundTrip(lab.engine(name), seed));
+      it("a container that has an address after another one has nothing of its history", () =>
+        passesOn(lab.engine(name)));
+    });
+});
+
+/** Something that a container needs, as a command that fails where it is not met. */
+type Need = readonly string[];
+
+const lookUp = (type: string, name: string): Need => [
+  "sh",
+  "-c",
+  `dig +short +time=4 +tries=1 ${type} ${name} | grep -q .`,
+];
+
+/** Each has an address of its own: which of two names a connection was for cannot be told. One is a chain of aliases. */
+const names = ["www", "api", "v4only", "shared-a", "chain", "aa.wild", "deep.er.down"];
+const ports = ["http://NAME:80/", "http://NAME:8080/", "https://NAME:443/", "https://NAME:8443/"];
+
+/** All kinds of needs, of each as many as chance will have. */
+function needsOf(random: Random, gateway: string, { link }: Engine): Need[] {
+  const some = <T>(from: readonly T[], most: number): T[] =>
+    from
+      .map((each) => [random(1_000), each] as const)
+      .toSorted(([a], [b]) => a - b)
+      .slice(0, 1 + random(most))
+      .map(([, each]) => each);
+  const web = some(names, 5).flatMap((name) =>
+    some(ports, 2).map((url) => curl("--insecure", url.replace("NAME", `${name}.example.com`))),
+  );
+  return [
+    ...web,
+    ...some(["198.51.100.10", "203.0.113.77"], 2).map((address) => curl(`http://${address}:8080/`)),
+    ...some(["_dmarc.example.com", "example.com"], 2).map((name) => lookUp("TXT", name)),
+    ...some(["_service._tcp.example.com"], 1).map((name) => lookUp("SRV", name)),
+    ...some(["10.0.0.1", "host"], 2).map((leads) =>
+      leads === "host"
+        ? curl(`http://hairpin${link.host.split(".")[2]}.example.com:8099/`)
+        : curl("http://private10.example.com:8080/"),
+    ),
+    ...some([gateway], 1).map((address) => curl(`http://${address}:8099/`)),
+  ];
+}
+
+/** The daemon, and a service of the host. */
+async function prepare(engine: Engine): Promise<void> {
+  const serve = ["python3", "-m", "http.server", "8099"];
+  await run(engine, "run", "-d", "--name", "service", "--network", "host", "client:lab", ...serve);
+  await deploy(engine);
+}
+
+interface Printed {
+  readonly network: readonly string[];
+  readonly web: readonly string[];
+  readonly types: string;
+}
+
+async function suggestion(engine: Engine, on: string): Promise<Printed> {
+  const { stdout, stderr } = await wall(engine, "suggest", on, "--json");
+  const report = JSON.parse(stdout || stderr) as SuggestReport;
+  const own = report.containers.find(({ name }) => name.startsWith("web"));
+  const words = (text: string): string[] => text.split(/\s+/).filter((word) => word !== "");
+  return {
+    network: [...words(report.present), ...report.added],
+    web: [...words(own?.present ?? ""), ...(own?.added ?? [])],
+    types: [...words(report.types.present), ...report.types.added].join(" "),
+  };
+}
+
+/** A new network with these labels, and a container on it beside an idle one. */
+async function put(engine: Engine, name: string, printed: Printed, ...labels: string[]): Promise<void> {
+  const types = printed.types === "" ? [] : ["--label", `dockerwall.types=${printed.types}`];
+  await network(engine, name, printed.network.join(" "), ...types, ...labels);
+  const own = printed.web.length === 0 ? [] : ["--label", `dockerwall.allow=${printed.web.join(" ")}`];
+  await client(engine, `web-${name}`, name, ...own);
+}
+
+async function unmet(engine: Engine, container: string, needs: readonly Need[]): Promise<readonly Need[]> {
+  const outcomes = await Promise.all(needs.map((need) => inside(engine, container, ...need)));
+  return needs.filter((_, index) => outcomes[index]?.exitCode !== 0);
+}
+
+async function remove(engine: Engine, name: string): Promise<void> {
+  const { stdout } = await engine.docker("ps", "-aq", "--filter", `network=${name}`);
+  for (const id of stdout.split("\n").filter(Boolean)) await run(engine, "rm", "-f", id);
+  await run(engine, "network", "rm", name);
+}
+
+async function roundTrip(engine: Engine, seed: number): Promise<void> {
+  const nothing: Printed = { network: [], web: [], types: "" };
+  await put(engine, "seen", nothing, "--label", "dockerwall.mode=audit");
+  const gateway = await run(
+    engine,
+    "network",
+    "inspect",
+    "seen",
+    "--format",
+    "{{(index .IPAM.Config 0).Gateway}}",
+  );
+  const isAlone = seed % 2 === 0;
+  if (!isAlone) await client(engine, "idle-seen", "seen");
+  const needs = needsOf(seeded(seed), gateway, engine);
+  assert.deepEqual(await unmet(engine, "web-seen", needs), [], "in audit mode");
+  const printed = await suggestion(engine, "seen");
+  assert.deepEqual(await suggestion(engine, "seen"), printed, "twice the same");
+  const text = JSON.stringify(printed);
+  await remove(engine, "seen");
+
+  await put(engine, "pasted", printed);
+  if (!isAlone) await client(engine, "idle-pasted", "pasted");
+  assert.deepEqual(await unmet(engine, "web-pasted", needs), [], text);
+  assert.deepEqual(await suggestion(engine, "pasted"), printed, "again after it was pasted");
+  await remove(engine, "pasted");
+
+  const lines = [...printed.network, ...printed.web];
+  const random = seeded(seed + 1_000);
+  const start = random(Math.max(1, lines.length));
+  const tried = lines.filter((_, index) => (index - start + lines.length) % lines.length < linesTried);
+  for (const line of tried) {
+    const without = (entries: readonly string[]): string[] => entries.filter((entry) => entry !== line);
+    await put(engine, "less", { ...printed, network: without(printed.network), web: without(printed.web) });
+    assert.notDeepEqual(await unmet(engine, "web-less", needs), [], `without ${line} of ${text}`);
+    await remove(engine, "less");
+  }
+  printRow(
+    engine.name,
+    `seed ${seed}`,
+    `${needs.length} needs`,
+    `${lines.length} lines`,
+    `${tried.length} tried`,
+  );
+}
+
+async function passesOn(engine: Engine): Promise<void> {
+  await network(engine, "handed", "www.example.com", "--subnet", "198.19.77.0/24");
+  const at = ["--ip", "198.19.77.7"];
+  await client(engine, "first", "handed", ...at);
+  await inside(engine, "first", ...curl("http://203.0.113.77:8080/"));
+  await inside(engine, "first", ...curl("http://denied.example.com/"));
+  const rows = async (): Promise<string[]> => {
+    const found = (await stats(engine)).networks.find((entry) => entry.network === "handed");
+    return [
+      ...(found?.lookups ?? []).map(({ container, gone, domain }) => `${container} ${gone} ${domain}`),
+      ...(found?.drops ?? []).map(({ container, gone, service }) => `${container} ${gone} ${service}`),
+    ];
+  };
+  await until("its rows", 10_000, async () => ((await rows()).length === 2 ? true : undefined));
+  await run(engine, "rm", "-f", "first");
+  // At once, and again with the name of the first one.
+  await client(engine, "second", "handed", ...at);
+  const gone = ["first true denied.example.com", "first true tcp:8080"];
+  assert.deepEqual(await rows(), gone);
+  await succeeds(engine, "second", ...curl("http://www.example.com/"));
+  await run(engine, "rm", "-f", "second");
+  await client(engine, "first", "handed", ...at);
+  await run(engine, "restart", "dockerwall");
+  await until("the daemon", 30_000, async () =>
+    (await wall(engine, "status")).exitCode === 0 ? true : undefined,
+  );
+  assert.deepEqual(await rows(), ["first true tcp:8080"]);
+  const { stdout } = await wall(engine, "suggest", "handed", "--json");
+  assert.deepEqual((JSON.parse(stdout) as SuggestReport).added, []);
+  const { stdout: all } = await wall(engine, "suggest", "handed", "--gone", "--json");
+  assert.match(all, /203\.0\.113\.77:8080\/tcp/);
+  await remove(engine, "handed");
+  await network(engine, "handed", "www.example.com", "--subnet", "198.19.77.0/24");
+  await client(engine, "third", "handed", ...at);
+  assert.deepEqual(await rows(), []);
+  await remove(engine, "handed");
+}

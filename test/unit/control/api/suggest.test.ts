@@ -1,0 +1,143 @@
+// Whose needs `suggest` finds: services of Compose, containers, those that are gone, and what overrides allow.
+
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { renderSuggestion } from "../../../../src/cli/suggest.ts";
+import type { Present } from "../../../../src/control/api/in-force.ts";
+import { type SuggestionSources, suggestFor } from "../../../../src/control/api/suggest.ts";
+import type { ClassifiedNetwork } from "../../../../src/core/classify/networks.ts";
+import { setSpecs } from "../../../../src/core/firewall/sets.ts";
+import type { DeniedRecord } from "../../../../src/core/journal/denied-record.ts";
+import type { LookupTally } from "../../../../src/core/journal/lookups.ts";
+import type { IpAddress } from "../../../../src/core/model/address.ts";
+import type { Container } from "../../../../src/core/model/topology.ts";
+import { createFakeSets } from "../../../support/fake-sets.ts";
+import { listOf, presets } from "../../../support/policies.ts";
+import { bridgeNetwork, guardedNetwork, runningContainer } from "../../../support/topologies.ts";
+
+const app = {
+  ...bridgeNetwork("app", "198.18.1.0/24"),
+  labels: { "dockerwall.allow": "www.example.com", "com.docker.compose.network": "back" },
+};
+const label = { ...listOf("www.example.com"), source: 'network "app", label dockerwall.allow' };
+const override = { ...listOf("made.example.com"), source: 'network "app", command made.example.com' };
+const network: ClassifiedNetwork = { ...guardedNetwork(app), bridge: "br-app", lists: [label, override] };
+
+const service = (id: string, address: string, name: string): Container => ({
+  ...runningContainer(id, "app", address),
+  labels: { "com.docker.compose.project": "shop", "com.docker.compose.service": name },
+});
+const containers = [
+  service("shop-web-1", "198.18.1.2", "web"),
+  service("shop-web-2", "198.18.1.3", "web"),
+  runningContainer("tool", "app", "198.18.1.4"),
+];
+
+const present: Present = {
+  topology: { networks: [app], containers },
+  classification: {
+    ...{ guarded: [network], openBridges: [], held: [], refused: [], problems: new Map(), warnings: [] },
+    containers: { services: [], guardedAddresses: [], quarantined: [], problems: [], warnings: [] },
+  },
+  quarantine: new Set(),
+  presets,
+  nowMs: 0,
+  uptimeMs: 0,
+};
+
+const asked = (id: string | undefined, domain: string): LookupTally => ({
+  ...{ networkId: "app", asker: "198.18.1.9", container: id === undefined ? undefined : { id, name: id } },
+  ...{
+    domain,
+    type: undefined,
+    allowed: ["made.example.com", "www.example.com"].includes(domain),
+    trouble: undefined,
+    count: 1,
+  },
+  ...{ lastSeenMs: 0, refused: [], mayExist: true },
+});
+const tried = (id: string, port: number): DeniedRecord => ({
+  ...{ asker: "198.18.1.9" as IpAddress, destination: "203.0.113.9" as IpAddress, protocol: 6, port },
+  ...{ packets: 1, bytes: 40, lastSeenMs: 0, domains: [] },
+  owner: { name: id, containerId: id.slice(0, 12), networkId: "app" },
+});
+
+function sourcesOf(lookups: readonly LookupTally[], denied: readonly DeniedRecord[]): SuggestionSources {
+  const sets = createFakeSets(() => 0);
+  for (const spec of setSpecs()) sets.create(spec);
+  return {
+    sets,
+    hostAddresses: () => [],
+    history: {
+      sinceMs: 0,
+      lookups: () => lookups,
+      denied: () => denied,
+      holderOf: () => undefined,
+      namesOf: () => new Map(),
+      isGone: (id) => !containers.some((container) => container.id.startsWith(id)),
+    },
+  };
+}
+
+const sources = sourcesOf(
+  [
+    asked("shop-web-1", "one.example.com"),
+    asked("shop-web-2", "two.example.com"),
+    asked("shop-web-2", "both.example.com"),
+    asked("tool", "both.example.com"),
+    asked("tool", "made.example.com"),
+    asked("tool", "www.example.com"),
+    asked("job", "gone.example.com"),
+    asked(undefined, "nobody.example.com"),
+  ],
+  [tried("tool", 443), tried("job", 22)],
+);
+
+test("suggest: what all need for the network, the rest for each service or container", () => {
+  const report = suggestFor({ network: "app" }, present, sources);
+  assert.equal(
+    renderSuggestion(report, true, 60_000),
+    `# Added, as seen since 1m ago: both.example.com made.example.com 203.0.113.9:443/tcp one.example.com two.example.com
+# Note: no connection was seen to both.example.com, made.example.com: every port is open as printed; add those that are needed
+# Note: no connection was seen to both.example.com, one.example.com, two.example.com: every port is open as printed; add those that are needed
+services:
+  tool: # not made by Compose: a label of docker run
+    labels:
+      dockerwall.allow: >-
+        made.example.com
+        203.0.113.9:443/tcp
+  web:
+    labels:
+      dockerwall.allow: >-
+        one.example.com
+        two.example.com
+networks:
+  back:
+    labels:
+      dockerwall.allow: >-
+        www.example.com
+        both.example.com
+# Left out: containers that were never known: they came and went too fast
+# Left out: container job: it is gone; --gone includes it
+# Every entry was used since 1m ago.
+`,
+  );
+});
+
+test("suggest: with those that are gone", () => {
+  const { containers: own, leftOut } = suggestFor({ network: "app", gone: true }, present, sources);
+  assert.deepEqual(own.find(({ name }) => name === "job")?.added, ["gone.example.com", "203.0.113.9:22/tcp"]);
+  assert.ok(!leftOut.some(({ what }) => what === "container job"));
+});
+
+test("suggest: a label that lacks nothing is printed as it is", () => {
+  const own = {
+    ...runningContainer("own", "app", "198.18.1.5"),
+    labels: { "dockerwall.allow": "own.example.com" },
+  };
+  const topology = { networks: [app], containers: [...containers, own] };
+  const report = suggestFor({ network: "app" }, { ...present, topology }, sourcesOf([], []));
+  assert.deepEqual(report.containers, [
+    { name: "own", isService: false, present: "own.example.com", added: [] },
+  ]);
+});

@@ -1,0 +1,143 @@
+// What is told of a lookup: enough to say later what would have let it through, and by which network it was made.
+
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { AskerIndex, type Standing } from "../../../src/core/askers/index-of-askers.ts";
+import type { IpAddress } from "../../../src/core/model/address.ts";
+import type { Topology } from "../../../src/core/model/topology.ts";
+import { createTelling } from "../../../src/data/worker/telling.ts";
+import type { FromDataPlane } from "../../../src/planes/messages.ts";
+import { decodeMessage, plainName, rawMessage, rawOpt, rawQuestion } from "../../support/dns-bytes.ts";
+import { answerTo, startFakeUpstream } from "../../support/fake-upstream.ts";
+import { startOneNetwork } from "../../support/one-network.ts";
+import { bridgeNetwork, guardedNetwork, runningContainer } from "../../support/topologies.ts";
+
+const host = { address: "203.0.113.5" as IpAddress, length: 32 };
+
+test("what an answer had that the allowlist must name, a type that is not served, and a name that nobody has", async () => {
+  const upstream = await startFakeUpstream({
+    onUdp: ({ message, reply }) => {
+      const name = message.toString("latin1", 13).toLowerCase();
+      if (name.startsWith("inside")) reply(answerTo(message, ["10.0.0.1", "10.0.0.2"]));
+      else if (name.startsWith("mixed")) reply(answerTo(message, ["10.0.0.1", "203.0.113.1"]));
+      else reply(answerTo(message, [], { flags: 0x8183 }));
+    },
+  });
+  const { ask, askBytes, events, answerer } = startOneNetwork({
+    allow: "*.example.org:443",
+    upstreams: [upstream],
+  });
+  try {
+    for (const name of ["inside", "mixed", "nobody"]) await ask(`${name}.example.org`);
+    const question = rawQuestion(plainName("text.example.org"), 16);
+    const text = await askBytes(
+      rawMessage({ counts: [1, 0, 0, 1], body: [question, rawOpt()] }),
+      "198.18.0.2",
+    );
+    assert.match(Buffer.from(text).toString("latin1"), /TXT is served for names that are written out/);
+    assert.deepEqual(
+      events.map(({ domain, type, allowed, trouble, refused, noName }) =>
+        [domain, type, allowed, trouble, refused, noName].filter((each) => each !== undefined),
+      ),
+      [
+        ["inside.example.org", false, "private", ["10.0.0.1", "10.0.0.2"]],
+        ["mixed.example.org", true],
+        ["nobody.example.org", true, true],
+        ["text.example.org", "TXT", false, "type"],
+      ],
+    );
+  } finally {
+    answerer.useUpstreams([]);
+    await upstream.close();
+  }
+});
+
+test("a name may lead to the host where the list has a port of the host, whichever", async () => {
+  const upstream = await startFakeUpstream({
+    onUdp: ({ message, reply }) => reply(answerTo(message, [host.address])),
+  });
+  for (const [allow, leads] of [
+    ["app.example.org:443/tcp", false],
+    ["app.example.org:443/tcp host:443/tcp", true],
+    ["app.example.org:443/tcp !host:443/tcp", false],
+  ] as const) {
+    const { ask, answerer } = startOneNetwork({
+      allow,
+      upstreams: [upstream],
+      options: { ownAddresses: () => [host] },
+    });
+    const { answers } = decodeMessage(await ask("app.example.org"));
+    answerer.useUpstreams([]);
+    assert.equal(answers?.length, leads ? 1 : 0, allow);
+  }
+  await upstream.close();
+});
+
+test("a lookup is booked under the network by which it came, or else by which its container sends", async () => {
+  const networks = [
+    { ...bridgeNetwork("a-inner", "198.18.1.0/24"), internal: true },
+    bridgeNetwork("c-back", "198.18.3.0/24"),
+    bridgeNetwork("b-front", "198.18.2.0/24"),
+  ];
+  const endpoints = networks.map(({ id }, index) => ({
+    networkId: id,
+    addresses: [`198.18.${[1, 3, 2][index]}.7` as IpAddress],
+    aliases: [],
+    links: [],
+  }));
+  const topology: Topology = {
+    networks,
+    containers: [{ ...runningContainer("web", "a-inner", ""), sandbox: "s1", endpoints }],
+  };
+  const guarded = networks.map(guardedNetwork);
+  const index = new AskerIndex({ topology, guarded, services: [], quarantined: [] });
+  const { ask, answerer, message, events } = startOneNetwork({ options: { indexNow: () => index } });
+  for (const source of ["198.18.3.7", "198.18.1.7"]) await ask("www.example.org", source);
+  const standing = (): Standing =>
+    index.standingOfSandbox("s1", [], ["br-a-inner", "br-c-back", "br-b-front"]);
+  await new Promise((reply) =>
+    answerer.answer({
+      message: message("www.example.org"),
+      transport: "udp",
+      standing,
+      arrivedAtMs: performance.now(),
+      reply,
+    }),
+  );
+  assert.deepEqual(
+    events.map(({ networkId, asker }) => `${networkId} ${asker}`),
+    ["c-back 198.18.3.7", "a-inner 198.18.1.7", "b-front 198.18.2.7"],
+  );
+});
+
+test("lookups of an address are told before it passes on, and those of its next holder afterwards", async () => {
+  const told: FromDataPlane[] = [];
+  const telling = createTelling((message) => told.push(message));
+  const lookup = (domain: string): void =>
+    telling.lookup({
+      networkId: "n1",
+      asker: "198.18.0.2" as IpAddress,
+      domain,
+      allowed: true,
+      atMs: 0,
+      granted: [],
+    });
+  const fresh = (sandbox: string): void =>
+    telling.freshAddress({ address: "198.18.0.2" as IpAddress, sandbox });
+  lookup("one");
+  fresh("s2");
+  fresh("s3");
+  lookup("two");
+  telling.flush();
+  lookup("three");
+  fresh("s4");
+  await new Promise((done) => setImmediate(done));
+  assert.deepEqual(
+    told.map((message) =>
+      message.kind === "lookups"
+        ? message.events.map(({ domain }) => domain)
+        : message.kind === "fresh-addresses" && message.addresses.map(({ sandbox }) => sandbox),
+    ),
+    [["one"], ["s2", "s3"], ["two"], ["three"], ["s4"]],
+  );
+});
