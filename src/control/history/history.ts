@@ -7,9 +7,9 @@ import type { DeniedRecord } from "../../core/journal/denied-record.ts";
 import { createHolders, type FreshAddress, type Holder } from "../../core/journal/holders.ts";
 import type { LookupEvent } from "../../core/journal/lookup-event.ts";
 import { createLookupJournal, type LookupTally } from "../../core/journal/lookups.ts";
-import { type IpAddress, prefixContains } from "../../core/model/address.ts";
-import type { GuardedNetwork } from "../../core/model/guarded-network.ts";
+import type { IpAddress } from "../../core/model/address.ts";
 import type { Topology } from "../../core/model/topology.ts";
+import { networkOf } from "../../core/status/networks.ts";
 import type { KernelSets } from "../../edge/kernel/ipset/kernel-sets.ts";
 import { createDeniedReading } from "./denied.ts";
 import { createPastDenied } from "./past.ts";
@@ -52,7 +52,7 @@ export function createHistory(options: HistoryOptions): History {
   const holders = createHolders((address) => owners.get(address));
   const journal = createLookupJournal({ ttlSeconds });
   const past = createPastDenied(sets, sinceMs);
-  let guarded: readonly Pick<GuardedNetwork, "id" | "subnets">[] = [];
+  let guarded: Classification["guarded"] = [];
   const denied = createDeniedReading({
     sets,
     holders,
@@ -64,8 +64,8 @@ export function createHistory(options: HistoryOptions): History {
   let isFirst = true;
 
   function networkAt(address: IpAddress): { readonly id: string; readonly sinceMs: number } | undefined {
-    const found = guarded.find(({ subnets }) => subnets.some((subnet) => prefixContains(subnet, address)));
-    return found && { id: found.id, sinceMs: holders.guardedSinceMs(found.id) };
+    const id = networkOf(guarded, address);
+    return id === "" ? undefined : { id, sinceMs: holders.guardedSinceMs(id) };
   }
 
   return {
