@@ -35,6 +35,8 @@ describe("suggest", { concurrency: true }, () => {
           roundTrip(lab.engine(name), seed));
       it("a container that has an address after another one has nothing of its history", () =>
         passesOn(lab.engine(name)));
+      it("what a guarded container is denied on an open network shows, and is suggested", () =>
+        isDeniedElsewhere(lab.engine(name)));
     });
 });
 
@@ -201,4 +203,27 @@ async function passesOn(engine: Engine): Promise<void> {
   await client(engine, "third", "handed", ...at);
   assert.deepEqual(await rows(), []);
   await remove(engine, "handed");
+}
+
+async function isDeniedElsewhere(engine: Engine): Promise<void> {
+  await network(engine, "kept", "");
+  // The engine has containers send by the first of their networks, by name.
+  await network(engine, "free", undefined, "--subnet", "198.19.78.0/24");
+  await client(engine, "both", "kept");
+  await run(engine, "network", "connect", "free", "both");
+  const need = curl("http://203.0.113.77:8080/");
+  assert.deepEqual(await unmet(engine, "both", [need]), [need]);
+  const drops = (await stats(engine)).networks.find((entry) => entry.network === "kept")?.drops ?? [];
+  assert.deepEqual(
+    drops.map(({ address, container, service }) => [address.startsWith("198.19.78."), container, service]),
+    [[true, "both", "tcp:8080"]],
+  );
+  const { network: entries } = await suggestion(engine, "kept");
+  assert.deepEqual(entries, ["203.0.113.77:8080/tcp"]);
+  await run(engine, "exec", "dockerwall", "dockerwall", "allow", "kept", ...entries);
+  assert.deepEqual(await unmet(engine, "both", [need]), []);
+  assert.deepEqual((await suggestion(engine, "kept")).network, entries);
+  await run(engine, "exec", "dockerwall", "dockerwall", "allow", "kept", ...entries, "--undo");
+  await remove(engine, "kept");
+  await run(engine, "network", "rm", "free");
 }
