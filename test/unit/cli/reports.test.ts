@@ -119,6 +119,24 @@ const cases: readonly Case[] = [
     ],
   },
   {
+    name: "containers that are gone, and types that are not served",
+    report: stats({
+      mode: "enforce",
+      network: "app",
+      subnets: [],
+      lookups: [lookup({ gone: true }), lookup({ type: "TXT", allowed: false, trouble: "type" })],
+      drops: [drop({ gone: true }), drop({})],
+    }),
+    lines: [
+      "Network: app ()",
+      "  198.18.1.2  app-1 (gone)  api.github.com      1 ✅  12s ago",
+      "  198.18.1.2  app-1         api.github.com TXT  1 ❌  12s ago  this type is not served",
+      "  Blocked connections:",
+      "  198.18.1.2  app-1 (gone)  tcp:443  203.0.113.66  5 packets  42s ago  no lookup",
+      "  198.18.1.2  app-1         tcp:443  203.0.113.66  5 packets  42s ago  no lookup",
+    ],
+  },
+  {
     name: "names that attack the terminal",
     report: stats({
       mode: "enforce",
