@@ -74,7 +74,7 @@ function lookupCells(row: LookupRow, nowMs: number): string[] {
   return [
     printable(row.address),
     containerCell(row),
-    printable(row.type === undefined ? row.domain : `${row.domain} ${row.type}`),
+    [row.domain, ...(row.type === undefined ? [] : [row.type])].map(printable).join(" "),
     `${row.count} ${row.allowed ? "✅" : "❌"}`,
     renderAge(row.lastSeenMs, nowMs),
     row.trouble === undefined ? "" : troubles[row.trouble],
