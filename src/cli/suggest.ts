@@ -54,7 +54,7 @@ export function renderSuggestion(report: SuggestReport, withUnused: boolean, now
     `  ${printable(report.composeKey ?? report.network)}:`,
     "    labels:",
     ...renderLabel("dockerwall.allow", entriesOf(report)),
-    ...(report.types.added.length === 0 ? [] : renderLabel("dockerwall.types", entriesOf(report.types))),
+    ...(entriesOf(report.types).length === 0 ? [] : renderLabel("dockerwall.types", entriesOf(report.types))),
     ...report.leftOut.map(
       ({ what, why }) => `# Left out: ${printableSentence(what)}: ${printableSentence(why)}`,
     ),

@@ -141,3 +141,20 @@ test("suggest: a label that lacks nothing is printed as it is", () => {
     { name: "own", isService: false, present: "own.example.com", added: [] },
   ]);
 });
+
+test("suggest: types of records are printed beside the entries, those that the label has too", () => {
+  const typed = { ...app, labels: { ...app.labels, "dockerwall.types": "NAPTR" } };
+  const guarded = [{ ...network, labels: { ...network.labels, types: [35] } }];
+  const withTypes: Present = {
+    ...present,
+    topology: { networks: [typed], containers: containers.slice(2) },
+    classification: { ...present.classification, guarded },
+  };
+  const asks = (type: string): LookupTally => ({ ...asked("tool", "www.example.com"), type });
+  const printed = (...types: readonly string[]): string => {
+    const report = suggestFor({ network: "app" }, withTypes, sourcesOf(types.map(asks), []));
+    return renderSuggestion(report, false, 0).split("www.example.com\n")[1] ?? "";
+  };
+  assert.equal(printed("NAPTR", "TXT"), "      dockerwall.types: >-\n        NAPTR\n");
+  assert.equal(printed("SSHFP"), "      dockerwall.types: >-\n        NAPTR\n        SSHFP\n");
+});
