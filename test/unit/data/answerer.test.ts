@@ -113,7 +113,7 @@ test("an allowed name that opened nothing is not told as allowed, and is counted
         ["full.example.org", false, "failed", 0],
         ["many.example.org", true, undefined, 256],
         ["www.example.com", false, undefined, 0],
-        ["good.example.org", true, undefined, 0],
+        ["good.example.org", false, "type", 0],
       ],
     );
     assert.deepEqual(answerer.stats(), { running: 0, waiting: 0 });
