@@ -50,8 +50,14 @@ interface Owner {
 }
 
 export interface Admission {
-  /** @throws DockerwallError when the kernel refuses or the asker holds too much; nothing may be answered then. */
-  admit(grants: readonly Grant[], networkOf: (asker: IpAddress) => string): void;
+  /**
+   * The kernel is told only of what it would forget too soon.
+   * @returns when the first of these rights ends, ms by `nowMs`
+   * @throws DockerwallError when the kernel refuses or the asker holds too much; nothing may be answered then.
+   */
+  admit(grants: readonly Grant[], networkOf: (asker: IpAddress) => string): number;
+  /** How often rights were taken away; what was concluded from rights before stands while it is the same. */
+  readonly revocations: number;
   /** Whether a first packet may pass; the entry that lets it and its like pass is in the kernel on return. */
   judge(packet: Packet, memberships: readonly Membership[]): boolean;
   /** What the asker's policies say of a packet, by the names that led it to the address; nothing is opened. */
@@ -90,10 +96,12 @@ const addressLeaseSeconds = 3600;
 /** Takes over what an earlier run left in the kernel. */
 export function startAdmission(options: {
   readonly sets: KernelSets;
+  /** What a right lives longer than what its client was told, seconds. */
+  readonly graceSeconds: number;
   readonly nowMs: () => number;
 }): Admission {
   const { sets, nowMs } = options;
-  const ledger = new GrantLedger({ pairsPerAsker });
+  const ledger = new GrantLedger({ pairsPerAsker, renewalGainSeconds: options.graceSeconds / 2 });
   const index = new EntryIndex();
   const history = new NameHistory();
   ledger.record(adoptRights(sets), nowMs());
@@ -104,8 +112,10 @@ export function startAdmission(options: {
   /** Whose flows are to be cut yet: the last attempt failed. */
   let uncut: ReadonlySet<IpAddress> = new Set();
   let judgedEpoch: string | undefined;
+  let revocations = 0;
 
   function revoke(asker: IpAddress): void {
+    revocations++;
     ledger.forget(asker);
     history.forget(asker);
     for (const [set, keys] of index.take(asker)) sets.del(setNames[set], keys);
@@ -154,6 +164,7 @@ export function startAdmission(options: {
   }
 
   function narrow(asker: IpAddress, memberships: readonly Membership[]): void {
+    revocations++;
     const mine = memberships.filter(({ addresses }) => addresses.includes(asker));
     ledger.narrow(asker, (destination, { domain, service }) =>
       // The right may have been another name's, too, that leads to the same address.
@@ -183,19 +194,26 @@ export function startAdmission(options: {
 
   return {
     admit(grants, networkOf) {
-      if (ledger.exceedsLimit(grants)) {
-        const asker = grants[0]?.asker ?? "";
+      const now = nowMs();
+      const due = ledger.due(grants, now);
+      if (ledger.exceedsLimit(due)) {
+        const asker = due[0]?.asker ?? "";
         throw new DockerwallError(
           "KERNEL_REFUSED",
           `${asker} already holds ${pairsPerAsker} granted addresses; they run out by themselves`,
         );
       }
-      const now = nowMs();
-      const all = ledger.withEarlier(grants, now);
-      for (const { asker } of grants) index.place(asker, networkOf(asker));
+      const all = ledger.withEarlier(due, now);
+      for (const { asker } of due) index.place(asker, networkOf(asker));
       admitEntries(entries, ledger.entriesFor(all, now));
       ledger.record(all, now);
-      for (const { asker, destination, domain } of all) history.note(asker, destination, domain, now);
+      for (const { asker, destination, domain } of [...grants, ...all])
+        history.note(asker, destination, domain, now);
+      return ledger.firstEnd(grants);
+    },
+
+    get revocations() {
+      return revocations;
     },
 
     judge(packet, memberships) {

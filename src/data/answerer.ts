@@ -16,7 +16,7 @@ import { askAlong, type CircleInput, type Circles, findCircles } from "../core/d
 import { createDiscovery, type DiscoveryAsker } from "../core/dns/discovery.ts";
 import { canaryName, rootProblem, rootQuestion } from "../core/dns/probe.ts";
 import { type AnswerGrant, type Outcome, type Resolution, resolveQuery } from "../core/dns/resolve.ts";
-import { extendedErrors, rcodes } from "../core/dns/wire/codes.ts";
+import { extendedErrors, rcodes, types } from "../core/dns/wire/codes.ts";
 import { payloadLimit, type Transport } from "../core/dns/wire/message.ts";
 import { labelCount } from "../core/dns/wire/name.ts";
 import { parseQuery, type Query } from "../core/dns/wire/question.ts";
@@ -35,6 +35,7 @@ import type { DnsClient } from "../edge/listener/udp.ts";
 import { DockerwallError, messageOf } from "../errors.ts";
 import type { DataPlaneSettings } from "../planes/messages.ts";
 import type { Admission } from "./admission.ts";
+import { AnswerMemo, type FinishedAnswer, type MemoEpoch } from "./answer-memo.ts";
 import { countLookup } from "./lookup-counts.ts";
 import { createRateLimited } from "./rate-limited.ts";
 import { createLookups } from "./resolvers.ts";
@@ -60,6 +61,13 @@ type CirclesAmong = Omit<CircleInput, "own">;
 type Reply = (answer: Uint8Array | undefined) => void;
 
 type Client = Pick<DnsClient, "address" | "isGone">;
+
+/** How a lookup ended, and what the policies say of its name. */
+interface Judged extends Resolution {
+  readonly decision: Decision;
+  /** On whose behalf the name was looked up. */
+  readonly speaker: Membership | undefined;
+}
 
 /** A question, and who asks it. */
 interface Lookup {
@@ -127,6 +135,14 @@ export function createAnswerer(options: AnswererOptions): Answerer {
   let neighbours: readonly Prefix[] = [];
   /** Rises with every picture of the engine and its policies. */
   let picture = 0;
+  /** Rises with every picture, and with other upstreams. */
+  let knowledge = 0;
+  const epochNow = (): MemoEpoch => ({
+    knowledge,
+    revocations: admission.revocations,
+    own: options.ownAddresses(),
+  });
+  const memo = new AnswerMemo(lease, epochNow);
   let discovery = createDiscovery({ networks: [], containers: [] });
   const tellFailure = createRateLimited(options.onProblem, () => performance.now(), betweenFailuresMs);
   const tellLookupFailure = (error: unknown): void => tellFailure(`a lookup failed: ${messageOf(error)}`);
@@ -157,7 +173,7 @@ export function createAnswerer(options: AnswererOptions): Answerer {
   async function resolve(
     { query, transport, asker, memberships, standing, deadlineAtMs, isGone }: Lookup,
     admit: (grants: readonly Grant[]) => void,
-  ): Promise<Resolution & { readonly decision: Decision; readonly speaker: Membership | undefined }> {
+  ): Promise<Judged> {
     const askedWith = picture;
     const nowMs = monotonicMs();
     const { name } = query.question;
@@ -224,11 +240,14 @@ export function createAnswerer(options: AnswererOptions): Answerer {
     return { ...lease, ceilingSeconds: Math.min(lease.ceilingSeconds, told) };
   }
 
-  async function answerFor(lookup: Lookup): Promise<Uint8Array> {
+  /** @param keep takes what the same question may be answered for a while */
+  async function answerFor(lookup: Lookup, keep: (finished: FinishedAnswer) => void): Promise<Uint8Array> {
     const { query, memberships } = lookup;
-    const resolution = await resolve(lookup, (grants) =>
-      admission.admit(grants, (address) => networkOf(address, memberships)),
-    );
+    let rightsEndAtMs = Number.POSITIVE_INFINITY;
+    const resolution = await resolve(lookup, (grants) => {
+      const endAtMs = admission.admit(grants, (address) => networkOf(address, memberships));
+      rightsEndAtMs = performance.now() + (endAtMs - monotonicMs());
+    });
     if (resolution.outcome === "failed") {
       tellFailure(`lookup of ${query.question.name} failed: ${messageOf(resolution.cause)}`);
     }
@@ -236,36 +255,28 @@ export function createAnswerer(options: AnswererOptions): Answerer {
     if (resolution.excess > 0) {
       tellExcess(`${resolution.excess} addresses of ${query.question.name} were left out of its answer`);
     }
-    if (resolution.outcome !== "local")
-      note(query, resolution.speaker, resolution.decision.allowed, resolution);
-    return resolution.bytes;
+    const event = eventOf(query, resolution);
+    if (event !== undefined) options.onLookup({ ...event, atMs: Date.now() });
+    const { bytes, repeats } = resolution;
+    if (repeats !== undefined && mayRepeat(lookup)) keep({ bytes, repeats, rightsEndAtMs, event });
+    return bytes;
   }
 
-  function note(
-    query: Query,
-    speaker: Membership | undefined,
-    allowed: boolean,
-    { outcome, granted, onlyRefused, refused, isNoName }: Resolution,
-  ): void {
-    const asker = speaker?.addresses[0];
-    // Asked by us in the container's name: it is nothing that the container did, or that a label should allow.
-    if (query.question.name === canaryName) return;
-    if (speaker === undefined || asker === undefined) return;
-    const { networkId } = speaker;
-    const type = telltaleType(query.question.type);
-    const trouble = allowed ? troubleOf(outcome, type) : undefined;
-    options.onLookup({
-      networkId,
-      asker,
-      domain: query.question.name,
-      allowed: allowed && trouble === undefined,
-      trouble,
-      atMs: Date.now(),
-      granted,
-      ...(type === undefined ? {} : { type }),
-      ...(onlyRefused ? { refused } : {}),
-      ...(isNoName ? { noName: true } : {}),
-    });
+  /** Answers what the same asker was answered a moment ago. @returns whether it was */
+  function repeat(message: Uint8Array, standing: Standing, reply: Reply): boolean {
+    const found = standing.kind === "guarded" ? memo.find(standing, message, performance.now()) : undefined;
+    if (found === undefined) return false;
+    if (found.event !== undefined) options.onLookup({ ...found.event, atMs: Date.now() });
+    reply(found.bytes);
+    return true;
+  }
+
+  /** What time alone may change is looked at anew, as is what may become a name of Docker's without a new picture. */
+  function mayRepeat({ query: { question }, transport, memberships }: Lookup): boolean {
+    const ends = memberships.some(({ policy }) =>
+      policy.lists.some(({ endsAtMs }) => endsAtMs !== undefined),
+    );
+    return !ends && transport === "udp" && question.type !== types.ptr && labelCount(question.qname) > 1;
   }
 
   /** Whether more knowledge of its asker may turn the decision round: it is not made before that is there. */
@@ -292,6 +303,7 @@ export function createAnswerer(options: AnswererOptions): Answerer {
         replied = true;
         replyTo(answer);
       };
+      if (transport === "udp" && repeat(message, standing(), replyTo)) return;
       const query = parseQuery(message);
       if (query.kind === "ignore") {
         reply(undefined);
@@ -302,6 +314,7 @@ export function createAnswerer(options: AnswererOptions): Answerer {
         return;
       }
       const deadlineAtMs = arrivedAtMs + answerWithinMs;
+      const epoch = epochNow();
       let waited = false;
       /** Once only: on a busy machine the next reading may be due before this one is heard of. */
       const waitsForReading = (now: GuardedStanding, leftMs: number): boolean => {
@@ -324,9 +337,15 @@ export function createAnswerer(options: AnswererOptions): Answerer {
         if (leftMs > 0 && waits.wait(asker, leftMs, decide)) return;
         reply(respondUndecided(query, transport));
       };
-      const answerNow = async ({ memberships }: GuardedStanding): Promise<void> => {
+      const answerNow = async (now: GuardedStanding): Promise<void> => {
+        const { memberships } = now;
         const asker = budgetOf(memberships);
-        reply(await answerFor({ query, transport, asker, memberships, standing, deadlineAtMs, isGone }));
+        const lookup = { query, transport, asker, memberships, standing, deadlineAtMs, isGone };
+        reply(
+          await answerFor(lookup, (finished) => {
+            if (now.settled && standing() === now) memo.keep(now, message, epoch, finished);
+          }),
+        );
       };
       const failed = (error: unknown): void => {
         tellLookupFailure(error);
@@ -393,12 +412,14 @@ export function createAnswerer(options: AnswererOptions): Answerer {
     stats: lookups.stats,
 
     useUpstreams(upstreams) {
+      knowledge++;
       lookups.useUpstreams(upstreams);
       circles = lookForCircles({ upstreams });
     },
 
     useTopology(topology, guarded) {
       picture++;
+      knowledge++;
       discovery = createDiscovery(topology);
       circles = lookForCircles({ topology, guarded });
       // Nearly all are private anyway, and every address of every answer is compared with those that are left.
@@ -428,6 +449,27 @@ const undecided = {
 function telltaleType(code: number): string | undefined {
   const served = recordType(code)?.served ?? "labelled";
   return served === "always" || served === "never" ? undefined : nameOfType(code);
+}
+
+/** What the journal is told of a lookup; undefined for Docker's own names, and for what we asked in its asker's name. */
+function eventOf({ question }: Query, judged: Judged): FinishedAnswer["event"] {
+  const { outcome, granted, refused, onlyRefused, isNoName, speaker, decision } = judged;
+  const asker = speaker?.addresses[0];
+  if (outcome === "local" || question.name === canaryName || speaker === undefined || asker === undefined)
+    return undefined;
+  const type = telltaleType(question.type);
+  const trouble = decision.allowed ? troubleOf(outcome, type) : undefined;
+  return {
+    networkId: speaker.networkId,
+    asker,
+    domain: question.name,
+    allowed: decision.allowed && trouble === undefined,
+    trouble,
+    granted,
+    ...(type === undefined ? {} : { type }),
+    ...(onlyRefused ? { refused } : {}),
+    ...(isNoName ? { noName: true } : {}),
+  };
 }
 
 function troubleOf(outcome: Outcome, type: string | undefined): LookupTrouble | undefined {

@@ -102,6 +102,7 @@ export async function fuzzQuestion(random: Random, tally: Tally): Promise<void> 
     answer: { kind: "bad", problem: "malformed" },
     ageSeconds: 0,
     stale: false,
+    kept: undefined,
   }));
   checkShape(bytes, message, limit);
   assert.equal(grants.length, 0);
@@ -150,7 +151,12 @@ export async function fuzzAnswer(random: Random, tally: Tally): Promise<void> {
   judgeRound(query, original, random, tally);
   const message = mutate(original, random, answerBytes);
   const answer = walkAnswer(message, query.question);
-  const { bytes, grants } = await pass(query, () => ({ answer, ageSeconds: 0, stale: false }));
+  const { bytes, grants } = await pass(query, () => ({
+    answer,
+    ageSeconds: 0,
+    stale: false,
+    kept: undefined,
+  }));
   checkShape(bytes, rawMessage({}), 1232);
   if (answer.kind === "answer") tally.answered++;
   tally.granted += grants.length;

@@ -57,7 +57,7 @@ function startAnswerer(port: number, problems: string[]): Answerer {
       holdUnsettled: false,
       queueNumber: 0,
     },
-    admission: startAdmission({ sets, nowMs: monotonicMs }),
+    admission: startAdmission({ sets, graceSeconds: 0, nowMs: monotonicMs }),
     indexNow: () => index,
     ownAddresses: () => [],
     onLookup: () => undefined,

@@ -610,7 +610,7 @@ function statesOf(plan: Plan, backend: "nft" | "legacy"): void {
 startQueue({
   number: 77,
   readiness,
-  admission: startAdmission({ sets, nowMs: monotonicMs }),
+  admission: startAdmission({ sets, graceSeconds: 0, nowMs: monotonicMs }),
   indexNow: () => index,
   onProblem: (problem) => assert.fail(problem),
 });

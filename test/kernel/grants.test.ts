@@ -27,7 +27,7 @@ test("a grant that the kernel takes half of is taken back whole", () => {
   for (const spec of setSpecs()) {
     sets.create(spec.name === setNames.grant4 ? { ...spec, hashSize: 1024, maxEntries: 100 } : spec);
   }
-  const admission = startAdmission({ sets, nowMs: monotonicMs });
+  const admission = startAdmission({ sets, graceSeconds: 0, nowMs: monotonicMs });
   const grantsTo = (from: number, count: number) =>
     Array.from({ length: count }, (_, i) => ({
       asker: "198.18.0.2" as IpAddress,

@@ -107,7 +107,7 @@ const index = new AskerIndex({
   quarantined: [],
 });
 const readiness = createReadiness();
-const admission = startAdmission({ sets, nowMs: monotonicMs });
+const admission = startAdmission({ sets, graceSeconds: 0, nowMs: monotonicMs });
 startQueue({
   number: 77,
   readiness,
@@ -140,7 +140,7 @@ for (const plan of plans)
       protocol: 17,
       body: udp(from, port, text),
     });
-    const grant = (asker: string, destination: string): void =>
+    const grant = (asker: string, destination: string): number =>
       admission.admit(
         [
           {

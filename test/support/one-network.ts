@@ -58,7 +58,13 @@ export function startOneNetwork(change: {
   const problems: string[] = [];
   const grants: Grant[] = [];
   const admission: Admission = {
-    admit: change.admit ?? ((admitted) => void grants.push(...admitted)),
+    admit:
+      change.admit ??
+      ((admitted) => {
+        grants.push(...admitted);
+        return Number.POSITIVE_INFINITY;
+      }),
+    revocations: 0,
     takeLeft: () => 0,
     judge: () => false,
     verdict: () => ({ allowed: false, by: undefined, name: undefined }),

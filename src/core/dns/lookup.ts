@@ -46,14 +46,16 @@ async function askAndKeep(question: Question, { cache, ask, nowMs }: LookupSourc
   if (answer.kind === "bad") {
     cache.fail(key, nowMs());
     const kept = cache.get(key, nowMs());
-    return kept === undefined ? { answer, ageSeconds: 0, stale: false } : lookedFrom(kept, question);
+    return kept === undefined
+      ? { answer, ageSeconds: 0, stale: false, kept: undefined }
+      : lookedFrom(kept, question);
   }
-  cache.put(key, message, answer.ttlSeconds, nowMs());
-  return { answer, ageSeconds: 0, stale: false };
+  const kept = cache.put(key, message, answer.ttlSeconds, nowMs());
+  return { answer, ageSeconds: 0, stale: false, kept };
 }
 
-function lookedFrom({ message, ageSeconds, stale }: CachedMessage, question: Question): Looked {
-  return { answer: walkAnswer(message, question), ageSeconds, stale };
+function lookedFrom({ message, ageSeconds, stale, kept }: CachedMessage, question: Question): Looked {
+  return { answer: walkAnswer(message, question), ageSeconds, stale, kept: stale ? undefined : kept };
 }
 
 function keyOf(question: Question): CacheKey {

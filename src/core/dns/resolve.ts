@@ -15,7 +15,7 @@ import { type AddressFilter, refusesAddress } from "./address-filter.ts";
 import { RecentFailureError } from "./cache.ts";
 import { CircleError } from "./circles.ts";
 import { NoTurnError } from "./fair-queue.ts";
-import type { Looked, Lookup } from "./looked.ts";
+import type { Kept, Looked, Lookup } from "./looked.ts";
 import { type Answer, renderAnswer } from "./wire/answer.ts";
 import { type ExtendedError, extendedErrors, rcodes } from "./wire/codes.ts";
 import { labelCount } from "./wire/name.ts";
@@ -105,7 +105,12 @@ export interface Resolution {
   readonly excess: number;
   /** Why it failed. */
   readonly cause: unknown;
+  /** For how long the same question may be answered in the same way; undefined where it must be looked at anew. */
+  readonly repeats: Repeats | undefined;
 }
+
+/** The same bytes for ever, or until an upstream's answer is over, whose TTL goes down meanwhile. */
+export type Repeats = "unchanged" | (Kept & { readonly ttlSeconds: number });
 
 /** Resolves one query. Never throws and never rejects: every failure is an answer. */
 export async function resolveQuery(request: ResolveRequest): Promise<Resolution> {
@@ -129,14 +134,18 @@ async function answerLocally(request: ResolveRequest): Promise<Resolution | unde
     if (isOpenReverse(request)) return undefined;
     // A denial would be told to whoever asked this resolver, who may have the name.
     if (request.circle !== undefined) throw new CircleError(request.circle);
-    return local(respondNxDomain({ ...reply, extendedError: blockedBy(decision.network) }), "denied");
+    return local(
+      respondNxDomain({ ...reply, extendedError: blockedBy(decision.network) }),
+      "denied",
+      "unchanged",
+    );
   }
   const { name, qname, type } = query.question;
   if (name === canaryName || labelCount(qname) < 2) return local(respondNxDomain(reply), "denied");
   if (type === types.any) return local(respondAny(reply), "not-served");
-  if (lacksFamily(request)) return local(respondNoData(reply), "no-family");
+  if (lacksFamily(request)) return local(respondNoData(reply), "no-family", "unchanged");
   if (!isServed(request))
-    return local(respondNoData({ ...reply, extendedError: typeNotServed }), "not-served");
+    return local(respondNoData({ ...reply, extendedError: typeNotServed }), "not-served", "unchanged");
   return undefined;
 }
 
@@ -244,7 +253,18 @@ async function answerFromUpstream(request: ResolveRequest): Promise<Resolution> 
     isNoName: answer.rcode === rcodes.nxDomain,
     excess: picked.excess,
     cause: undefined,
+    repeats: repeatsOf(looked, answer, picked),
   };
+}
+
+/** What left something out is counted each time. */
+function repeatsOf(
+  { kept }: Looked,
+  { ttlSeconds }: Answer,
+  { refused, excess }: Picked,
+): Repeats | undefined {
+  if (kept === undefined || refused.length > 0 || excess > 0) return undefined;
+  return { ...kept, ttlSeconds };
 }
 
 const nobodyAnswered: ExtendedError = {
@@ -289,8 +309,8 @@ function pickAddresses({ filter, families }: ResolveRequest, answer: Answer): Pi
   return { granted, refused, excess };
 }
 
-function local(bytes: Uint8Array, outcome: Outcome): Resolution {
-  return { ...nothing, bytes, outcome };
+function local(bytes: Uint8Array, outcome: Outcome, repeats?: "unchanged"): Resolution {
+  return { ...nothing, bytes, outcome, repeats };
 }
 
 const nothing = {
@@ -300,6 +320,7 @@ const nothing = {
   isNoName: false,
   excess: 0,
   cause: undefined,
+  repeats: undefined,
 } as const;
 
 function failed({ query, limit }: ResolveRequest, extendedError: ExtendedError, cause: unknown): Resolution {

@@ -38,9 +38,11 @@ export interface GrantEntry {
   readonly comment: string;
 }
 
-export interface LedgerLimits {
+export interface LedgerSettings {
   /** Most (asker, destination) pairs of one asker that are live at once. */
   readonly pairsPerAsker: number;
+  /** A right is renewed once it would gain at least so much, seconds: what is left lasts longer than any answer. */
+  readonly renewalGainSeconds: number;
 }
 
 /** Ranges up to this width become one entry a port; wider ones are asked for packet by packet, once each. */
@@ -70,15 +72,36 @@ interface Right {
 }
 
 export class GrantLedger {
-  readonly #limits: LedgerLimits;
+  readonly #settings: LedgerSettings;
   /** asker → destination → rendered service → right */
   readonly #rights = new Map<IpAddress, Map<IpAddress, Map<string, Right>>>();
   /** Latest expiry of each destination that is asked for. */
   readonly #asked = new Map<IpAddress, number>();
   readonly #rotation = new Rotation();
 
-  constructor(limits: LedgerLimits) {
-    this.#limits = limits;
+  constructor(settings: LedgerSettings) {
+    this.#settings = settings;
+  }
+
+  /**
+   * The grants that the kernel must be told of: the others are in it for nearly as long as they would be. All of them
+   * count as answered now.
+   */
+  due(grants: readonly Grant[], nowMs: number): Grant[] {
+    return grants.filter((grant) => {
+      const gainMs = this.#expiry(grant, nowMs) - (this.#known(grant)?.expiresAtMs ?? 0);
+      if (gainMs > this.#settings.renewalGainSeconds * 1000) return true;
+      this.#rotation.note(grant.asker, grant.domain, grant.destination, nowMs);
+      return false;
+    });
+  }
+
+  /** When the first of these rights ends, ms; Infinity for none. */
+  firstEnd(grants: readonly Grant[]): number {
+    return grants.reduce(
+      (first, grant) => Math.min(first, this.#known(grant)?.expiresAtMs ?? 0),
+      Number.POSITIVE_INFINITY,
+    );
   }
 
   /**
@@ -149,7 +172,7 @@ export class GrantLedger {
       entryOf(added, asker, () => new Set<IpAddress>()).add(destination);
     }
     return [...added].some(
-      ([asker, fresh]) => (this.#rights.get(asker)?.size ?? 0) + fresh.size > this.#limits.pairsPerAsker,
+      ([asker, fresh]) => (this.#rights.get(asker)?.size ?? 0) + fresh.size > this.#settings.pairsPerAsker,
     );
   }
 
@@ -226,9 +249,12 @@ export class GrantLedger {
 
   /** A shorter lease never cuts a longer one short. */
   #expiry(grant: Grant, nowMs: number): number {
-    const known = this.#rights.get(grant.asker)?.get(grant.destination)?.get(renderService(grant.service));
     const lease = Math.min(Math.max(1, grant.leaseSeconds), leaseCeilingSeconds);
-    return Math.max(nowMs + lease * 1000, known?.expiresAtMs ?? 0);
+    return Math.max(nowMs + lease * 1000, this.#known(grant)?.expiresAtMs ?? 0);
+  }
+
+  #known({ asker, destination, service }: Grant): Right | undefined {
+    return this.#rights.get(asker)?.get(destination)?.get(renderService(service));
   }
 }
 

@@ -11,6 +11,7 @@ export class HostAddresses {
     this.read();
   }
 
+  /** The same array as long as they are the same. */
   get prefixes(): readonly Prefix[] {
     return this.#prefixes;
   }
@@ -22,6 +23,7 @@ export class HostAddresses {
   /** Reads them again. */
   read(): void {
     const addresses = listHostAddresses();
+    if (addresses.length === this.#all.size && addresses.every((address) => this.#all.has(address))) return;
     this.#prefixes = addresses.map(hostPrefix);
     this.#all = new Set(addresses);
   }

@@ -50,7 +50,11 @@ function createBase(
   });
   const hostAddresses = new HostAddresses();
   const sets = openKernelSets();
-  const admission = startAdmission({ sets, nowMs: monotonicMs });
+  const admission = startAdmission({
+    sets,
+    graceSeconds: settings.leaseGraceSeconds,
+    nowMs: monotonicMs,
+  });
   return {
     settings,
     telling,

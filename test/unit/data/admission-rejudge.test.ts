@@ -22,7 +22,7 @@ let sets: FakeSets;
 let admission: Admission;
 
 function restart(): void {
-  admission = startAdmission({ sets, nowMs: () => now });
+  admission = startAdmission({ sets, graceSeconds: 0, nowMs: () => now });
 }
 
 function membershipOf(asker: IpAddress, label: string): Membership {

@@ -26,7 +26,7 @@ function freshSets(nowMs: () => number = () => 0): FakeSets {
 
 function start() {
   const sets = freshSets();
-  return { sets, admission: startAdmission({ sets, nowMs: () => 0 }) };
+  return { sets, admission: startAdmission({ sets, graceSeconds: 0, nowMs: () => 0 }) };
 }
 
 const onNetwork = (): string => "n1";
@@ -66,7 +66,7 @@ test("an address that another asker's rights are asked for stays asked for", () 
 test("what a failed grant prolonged is taken away with its asker", () => {
   let nowMs = 0;
   const sets = freshSets(() => nowMs);
-  const admission = startAdmission({ sets, nowMs: () => nowMs });
+  const admission = startAdmission({ sets, graceSeconds: 0, nowMs: () => nowMs });
   admission.own(asker, "sandbox-1");
   admission.admit([grant(1, onePort, { leaseSeconds: 60 })], onNetwork);
   sets.limit(setNames.grant4, 1);

@@ -95,6 +95,7 @@ test("an allowed name that opened nothing is not told as allowed, and is counted
     upstreams: [upstream],
     admit: (grants) => {
       if (grants[0]?.domain === "full.example.org") throw new DockerwallError("KERNEL_REFUSED", "full");
+      return Number.POSITIVE_INFINITY;
     },
   });
   try {

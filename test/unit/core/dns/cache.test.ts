@@ -21,6 +21,7 @@ test("cache: an answer ages, is stale, and is gone", () => {
     ageSeconds: 0,
     stale: false,
     prefetch: false,
+    kept: { sinceMs: 1000, untilMs: 10_000 },
   });
   assert.equal(cache.get(key("a"), 10_999)?.ageSeconds, 9);
   assert.equal(cache.get(key("a"), 11_000)?.stale, true);

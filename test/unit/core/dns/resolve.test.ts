@@ -117,6 +117,7 @@ async function run(world: World) {
         answer: walkAnswer(message, query.question),
         ageSeconds: world.ageSeconds ?? 0,
         stale: world.stale ?? false,
+        kept: undefined,
       };
     },
     admit: async (wanted) => {

@@ -15,7 +15,7 @@ function grant(service: Service, leaseSeconds = 300, domain = "www.example.com")
 }
 
 function ledgerWith(...grants: Grant[]): GrantLedger {
-  const ledger = new GrantLedger({ pairsPerAsker: 3 });
+  const ledger = new GrantLedger({ pairsPerAsker: 3, renewalGainSeconds: 0 });
   ledger.record(grants, 0);
   return ledger;
 }
@@ -134,7 +134,7 @@ describe("GrantLedger.withEarlier", () => {
   });
 
   it("remembers so many addresses of a name and of an asker, and no more", () => {
-    const ledger = new GrantLedger({ pairsPerAsker: 100_000 });
+    const ledger = new GrantLedger({ pairsPerAsker: 100_000, renewalGainSeconds: 0 });
     const address = (i: number): IpAddress => `203.${i >> 16}.${(i >> 8) & 255}.${i & 255}` as IpAddress;
     for (let i = 0; i < 1_000; i++) lookUp(ledger, 0, address(i));
     assert.equal(lookUp(ledger, 100_000, address(1_000)).length, 257);
