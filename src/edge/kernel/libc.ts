@@ -62,6 +62,10 @@ const native = {
   setsockopt: library.func("int setsockopt(int fd, int level, int name, const void *value, uint32_t length)"),
   getsockopt: library.func("int getsockopt(int fd, int level, int name, void *value, void *length)"),
   send: library.func("intptr_t send(int fd, const void *bytes, size_t length, int flags)"),
+  recvmmsg: library.func(
+    "int recvmmsg(int fd, void *messages, unsigned int count, int flags, void *timeout)",
+  ),
+  sendmmsg: library.func("int sendmmsg(int fd, uint64_t messages, unsigned int count, int flags)"),
   recv: library.func("intptr_t recv(int fd, void *bytes, size_t length, int flags)"),
   close: library.func("int close(int fd)"),
   read: library.func("intptr_t read(int fd, void *bytes, size_t length)"),
@@ -73,7 +77,7 @@ const native = {
   abort: library.func("void abort()"),
 };
 
-const { EPERM, EACCES, EINTR, EAGAIN } = constants.errno;
+const { EPERM, EACCES, EINTR, EAGAIN, ENOBUFS } = constants.errno;
 
 /** True for the errno of a missing capability. */
 export function isPrivilegeErrno(errno: number): boolean {
@@ -138,6 +142,26 @@ export function send(fd: number, bytes: Uint8Array, what: string): number | unde
 /** Receives one datagram into `bytes`, never waiting; undefined when there is none. */
 export function recv(fd: number, bytes: Uint8Array, what: string): number | undefined {
   return checkedUnlessAgain("recv", what, () => native.recv(fd, bytes, bytes.length, MSG_DONTWAIT));
+}
+
+/** Receives datagrams into the vector of struct mmsghdr at `messages`, never waiting; undefined when there is none. */
+export function recvmmsg(fd: number, messages: unknown, count: number, what: string): number | undefined {
+  return checkedUnlessAgain("recvmmsg", what, () => native.recvmmsg(fd, messages, count, MSG_DONTWAIT, null));
+}
+
+/**
+ * Sends datagrams from a vector of struct mmsghdr, never waiting.
+ * @param messages address of the first one
+ * @returns how many were sent; 0 when the first one cannot be
+ */
+export function sendmmsg(fd: number, messages: bigint, count: number): number | "no-room" {
+  for (;;) {
+    const result = native.sendmmsg(fd, messages, count, MSG_DONTWAIT);
+    if (result >= 0) return result;
+    const errno = koffi.errno();
+    if (errno === EAGAIN || errno === ENOBUFS) return "no-room";
+    if (errno !== EINTR) return 0;
+  }
 }
 
 /** Reads what a non-blocking descriptor has; undefined when it has nothing now. */

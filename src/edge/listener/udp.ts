@@ -2,11 +2,12 @@
 // guarded bridge and one for all others; and one in each captured sandbox, opened there by other code and adopted by
 // its file descriptor.
 
-import { createSocket } from "node:dgram";
 import { tellFailure } from "../../core/contain.ts";
-import { type Family, familyOf, type IpAddress, parseAddress } from "../../core/model/address.ts";
+import { type Family, type IpAddress, parseAddress } from "../../core/model/address.ts";
 import { DockerwallError, messageOf } from "../../errors.ts";
-import { SystemCallError } from "../kernel/libc.ts";
+import * as libc from "../kernel/libc.ts";
+import { createReadiness } from "../kernel/readiness.ts";
+import { clientOf, portOf, ReplyQueue, receiveBatch } from "./datagrams.ts";
 import { holdUdp, openHostUdp } from "./host-udp.ts";
 import { findPortHolder } from "./port-holder.ts";
 
@@ -49,54 +50,43 @@ export async function listenUdp(
   handler: DnsHandler,
   { onProblem, onLost }: ListenerEvents = {},
 ): Promise<DnsListener> {
-  const family = "fd" in at ? at.family : familyOf(at.address);
   const fd = "fd" in at ? at.fd : openUdp(at);
-  const socket = createSocket({
-    type: family === 4 ? "udp4" : "udp6",
-    // Addresses only: the default lookup would cost every reply a turn of the event loop.
-    lookup: (hostname, _options, callback) => callback(null, hostname, family),
-  });
-  const contained = containHandler(handler, onProblem);
-  let open = true;
-  socket.on("message", (message, { address, port }) => {
-    const client = clientAddress(address);
-    // A packet can be forged to come from port 0; nothing can be sent there.
-    if (client === undefined || port === 0) return;
-    contained(message, { address: client, port }, (answer) => {
-      // The sender's address goes back as it came, with the zone of a link-local one.
-      if (answer !== undefined && open) socket.send(answer, port, address);
-    });
-  });
-  await new Promise<void>((resolve, reject) => {
-    socket.once("error", (error) => reject(listenError(error, at, "udp")));
-    socket.once("listening", () => {
-      socket.removeAllListeners("error");
-      // A reply that cannot be sent is a reply that got lost; the client asks again.
-      socket.on("error", ({ code }: NodeJS.ErrnoException) => {
-        if (code !== "ECONNABORTED" || !open) return;
-        onLost?.(`the socket for lookups by UDP was destroyed: ${code}`);
-      });
-      resolve();
-    });
-    socket.bind({ fd });
-  });
   if (!("fd" in at)) holdUdp(fd);
-  const { port } = socket.address();
-  return {
-    port,
-    close: () => {
-      if (!open) return Promise.resolve();
-      open = false;
-      return new Promise((resolve) => socket.close(() => resolve()));
-    },
+  const readiness = createReadiness();
+  const contained = containHandler(handler, onProblem);
+  const replies = new ReplyQueue(fd);
+  let open = true;
+  const close = (): void => {
+    if (!open) return;
+    open = false;
+    readiness.close();
+    replies.close();
+    libc.close(fd);
   };
+  readiness.watch(fd, () => {
+    try {
+      receiveBatch(fd, (message, sender) => {
+        const client = clientOf(sender);
+        // A packet can be forged to come from port 0; nothing can be sent there.
+        if (client.port === 0) return;
+        contained(message, client, (answer) => {
+          if (answer !== undefined) replies.put(answer, sender);
+        });
+      });
+      replies.flush();
+    } catch (error) {
+      close();
+      onLost?.(`the socket for lookups by UDP was destroyed: ${messageOf(error)}`);
+    }
+  });
+  return { port: portOf(libc.getsockname(fd, "a UDP socket of ours")), close: async () => close() };
 }
 
 function openUdp(at: Exclude<ListenAt, { readonly fd: number }>): number {
   try {
     return openHostUdp(at);
   } catch (error) {
-    if (!(error instanceof SystemCallError)) throw error;
+    if (!(error instanceof libc.SystemCallError)) throw error;
     throw listenError(Object.assign(new Error(error.message), { code: error.errnoName }), at, "udp");
   }
 }
