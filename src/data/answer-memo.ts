@@ -41,7 +41,7 @@ export interface MemoEpoch {
 }
 
 /** Answers of one asker: twice as many at most. */
-const recentAtMost = 512;
+const recentAtMost = 1_024;
 /** Answers of all askers; who has most gives way. */
 const answersAtMost = 16_384;
 /** A question or an answer with more bytes is not remembered. */
