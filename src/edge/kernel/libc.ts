@@ -57,6 +57,7 @@ const library = koffi.load(null);
 const native = {
   socket: library.func("int socket(int domain, int type, int protocol)"),
   bind: library.func("int bind(int fd, const void *address, uint32_t length)"),
+  connect: library.func("int connect(int fd, const void *address, uint32_t length)"),
   listen: library.func("int listen(int fd, int backlog)"),
   getsockname: library.func("int getsockname(int fd, void *address, void *length)"),
   setsockopt: library.func("int setsockopt(int fd, int level, int name, const void *value, uint32_t length)"),
@@ -92,6 +93,11 @@ export function socket(domain: number, type: number, protocol: number, what: str
 /** Binds to the bytes of a `sockaddr`. */
 export function bind(fd: number, address: Uint8Array, what: string): void {
   checked("bind", what, native.bind(fd, address, address.length));
+}
+
+/** Connects a datagram socket to the bytes of a `sockaddr`: it hears of no other peer. */
+export function connect(fd: number, address: Uint8Array, what: string): void {
+  checked("connect", what, native.connect(fd, address, address.length));
 }
 
 export function listen(fd: number, backlog: number, what: string): void {

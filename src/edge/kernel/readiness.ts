@@ -21,9 +21,10 @@ process.once("exit", () => {
 export interface Readiness {
   /**
    * Calls `onReadable` on this thread whenever the descriptor has something to read, again and again until it has not.
+   * @param keepsAlive false where a process may end that watches nothing else
    * @returns unwatch, which must be called before the descriptor is closed; no call comes after it.
    */
-  watch(fd: number, onReadable: () => void): () => void;
+  watch(fd: number, onReadable: () => void, keepsAlive?: boolean): () => void;
   /** Unwatches everything. */
   close(): void;
 }
@@ -40,7 +41,7 @@ export function createReadiness(): Readiness {
   }
 
   return {
-    watch(fd, onReadable) {
+    watch(fd, onReadable, keepsAlive = true) {
       if (watched.has(fd)) throw new DockerwallError("INTERNAL", `descriptor ${fd} is watched twice`);
       const handle = koffi.node.poll(fd, { readable: true }, () => {
         // koffi calls from outside of Node's callback scope: no promises would be settled and a throw would be lost.
@@ -49,6 +50,7 @@ export function createReadiness(): Readiness {
           if (watched.get(fd) === handle) onReadable();
         });
       });
+      if (!keepsAlive) handle.unref();
       watched.set(fd, handle);
       openHandles.add(handle);
       return () => unwatch(fd, handle);

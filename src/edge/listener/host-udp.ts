@@ -6,7 +6,7 @@
 
 import { addressBytes, familyOf, type IpAddress } from "../../core/model/address.ts";
 import * as libc from "../kernel/libc.ts";
-import { socketAddress } from "./socket-address.ts";
+import { socketAddress } from "../kernel/socket-address.ts";
 
 /** The kernel takes it twice: all nine addresses of 17 containers that take no answer. Used only where they do. */
 const SEND_QUEUE_BYTES = 16 << 20;

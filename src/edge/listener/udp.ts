@@ -5,9 +5,10 @@
 import { tellFailure } from "../../core/contain.ts";
 import { type Family, type IpAddress, parseAddress } from "../../core/model/address.ts";
 import { DockerwallError, messageOf } from "../../errors.ts";
+import { receiveBatch, SendQueue } from "../kernel/datagrams.ts";
 import * as libc from "../kernel/libc.ts";
 import { createReadiness } from "../kernel/readiness.ts";
-import { clientOf, portOf, ReplyQueue, receiveBatch } from "./datagrams.ts";
+import { clientOf, portOf } from "../kernel/socket-address.ts";
 import { holdUdp, openHostUdp } from "./host-udp.ts";
 import { findPortHolder } from "./port-holder.ts";
 
@@ -54,7 +55,7 @@ export async function listenUdp(
   if (!("fd" in at)) holdUdp(fd);
   const readiness = createReadiness();
   const contained = containHandler(handler, onProblem);
-  const replies = new ReplyQueue(fd);
+  const replies = new SendQueue(fd);
   let open = true;
   const close = (): void => {
     if (!open) return;

@@ -6,7 +6,7 @@ import * as libc from "../kernel/libc.ts";
 import { hostBytes, NLM_F_ACK, NLM_F_REQUEST } from "../kernel/netlink/message.ts";
 import { NETLINK_ROUTE, type NetlinkSocket, openNetlink } from "../kernel/netlink/socket.ts";
 import { withNamespace } from "../kernel/netns.ts";
-import { socketAddress } from "../listener/socket-address.ts";
+import { socketAddress } from "../kernel/socket-address.ts";
 
 /** Where Docker's own resolver is for every container. We listen there too, on other ports. */
 export const resolverBytes = Uint8Array.of(127, 0, 0, 11);

@@ -2,11 +2,14 @@
 // kernel's random choice; and none lives long. The queries on one socket differ by random ids. A socket that receives
 // wrong answers is under attack: it is closed, and its queries go by TCP.
 
-import { createSocket, type Socket } from "node:dgram";
 import { declareCounter } from "../../core/counters/registry.ts";
 import { readWord, writeWord } from "../../core/dns/wire/words.ts";
-import { familyOf } from "../../core/model/address.ts";
+import { addressBytes, familyOf } from "../../core/model/address.ts";
 import type { Upstream } from "../../core/model/upstream.ts";
+import { receiveBatch, SendQueue } from "../kernel/datagrams.ts";
+import * as libc from "../kernel/libc.ts";
+import { createReadiness } from "../kernel/readiness.ts";
+import { socketAddress } from "../kernel/socket-address.ts";
 import type { RandomBits } from "./random.ts";
 
 const strayMessages = declareCounter({
@@ -36,7 +39,9 @@ const socketLifeMs = 2_000;
 const maxStrikes = 32;
 
 interface Channel {
-  readonly socket: Socket;
+  readonly fd: number;
+  readonly sending: SendQueue;
+  readonly unwatch: () => void;
   readonly pending: Map<number, UdpAsker>;
   /** Ids of queries that were given up; one answer to each is late, not wrong. */
   readonly givenUp: Set<number>;
@@ -47,13 +52,16 @@ interface Channel {
 
 /** Makes a pool for one server; no socket is opened before the first query. */
 export function createUdpPool(upstream: Upstream, random: RandomBits, nowMs: () => number): UdpPool {
+  const readiness = createReadiness();
   const channels = new Set<Channel>();
   let current: Channel | undefined;
 
   const close = (channel: Channel, reason: "attacked" | "failed"): void => {
     if (!channels.delete(channel)) return;
     if (current === channel) current = undefined;
-    channel.socket.close();
+    channel.sending.close();
+    channel.unwatch();
+    libc.close(channel.fd);
     const left = [...channel.pending.values()];
     channel.pending.clear();
     for (const asker of left) asker.fail(reason);
@@ -75,13 +83,20 @@ export function createUdpPool(upstream: Upstream, random: RandomBits, nowMs: () 
     if (channel.strikes >= maxStrikes) close(channel, "attacked");
   };
   const open = (): Channel => {
-    const family = familyOf(upstream.address);
-    const socket = createSocket({
-      type: family === 4 ? "udp4" : "udp6",
-      lookup: (hostname, _options, callback) => callback(null, hostname, family),
-    });
+    const { address, port } = upstream;
+    const what = `a socket for ${address}`;
+    const fd = libc.socket(familyOf(address) === 4 ? libc.AF_INET : libc.AF_INET6, libc.SOCK_DGRAM, 0, what);
+    try {
+      libc.connect(fd, socketAddress(addressBytes(address), port), what);
+    } catch (error) {
+      libc.close(fd);
+      throw error;
+    }
     const channel: Channel = {
-      socket,
+      fd,
+      sending: new SendQueue(fd, () => close(channel, "failed")),
+      // Who waits for an answer has a timer; a socket that nobody waits at must not keep a process from ending.
+      unwatch: readiness.watch(fd, () => read(channel), false),
       pending: new Map(),
       givenUp: new Set(),
       openedAtMs: nowMs(),
@@ -89,13 +104,18 @@ export function createUdpPool(upstream: Upstream, random: RandomBits, nowMs: () 
       strikes: 0,
     };
     channels.add(channel);
-    // Who waits for an answer has a timer; a socket that nobody waits at must not keep a process from ending.
-    socket.unref();
-    socket.on("message", (message) => receive(channel, message));
-    // Connected sockets hear of a closed port (ECONNREFUSED) and of a missing route.
-    socket.on("error", () => close(channel, "failed"));
-    socket.connect(upstream.port, upstream.address);
     return channel;
+  };
+  /** Connected sockets hear of a closed port (ECONNREFUSED) and of a missing route. */
+  const read = (channel: Channel): void => {
+    try {
+      receiveBatch(channel.fd, (message) => {
+        if (channels.has(channel)) receive(channel, message);
+      });
+    } catch (error) {
+      if (!(error instanceof libc.SystemCallError)) throw error;
+      close(channel, "failed");
+    }
   };
   const usable = (): Channel => {
     const before = current;
@@ -109,21 +129,21 @@ export function createUdpPool(upstream: Upstream, random: RandomBits, nowMs: () 
 
   return {
     ask(query, asker) {
-      const channel = usable();
+      let channel: Channel;
+      try {
+        channel = usable();
+      } catch (error) {
+        if (!(error instanceof libc.SystemCallError)) throw error;
+        // It could not even be connected (no route, no descriptors), so it has no peer to send to.
+        asker.fail("failed");
+        return () => undefined;
+      }
       let id = random.word();
       while (channel.pending.has(id) || channel.givenUp.has(id)) id = random.word();
       writeWord(query, 0, id);
       channel.uses++;
       channel.pending.set(id, asker);
-      try {
-        channel.socket.send(query, (error) => {
-          if (error !== null) close(channel, "failed");
-        });
-      } catch {
-        // It could not even be connected (no route, no descriptors), so it has no peer to send to.
-        close(channel, "failed");
-        if (channel.pending.delete(id)) asker.fail("failed");
-      }
+      channel.sending.put(query);
       return () => {
         if (!channel.pending.delete(id)) return;
         channel.givenUp.add(id);

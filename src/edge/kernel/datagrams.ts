@@ -1,0 +1,74 @@
+// Datagrams in batches: one system call reads what has come to a socket, one sends what a turn of the event loop has put
+// into it.
+
+import { MessageVector } from "./message-vector.ts";
+
+/** Datagrams that one socket is served before the others of its thread have their turn. */
+const batch = 64;
+/** No question and no answer that we take or give is longer; the rest of one is cut. */
+const datagramBytes = 4_096;
+
+// The thread uses one at a time, whichever socket it is for.
+let receiving: MessageVector | undefined;
+let sending: MessageVector | undefined;
+
+/**
+ * Takes what has come to a socket, at most a batch.
+ * @param take gets copies, which are its own; the sender is the bytes of a `sockaddr`
+ * @throws SystemCallError when the socket is no more, or its peer cannot be reached
+ */
+export function receiveBatch(
+  fd: number,
+  take: (message: Uint8Array<ArrayBuffer>, sender: Uint8Array<ArrayBuffer>) => void,
+): void {
+  receiving ??= new MessageVector(batch, datagramBytes);
+  const vector = receiving;
+  const count = vector.receive(fd, "datagrams");
+  for (let slot = 0; slot < count; slot++)
+    take(Buffer.from(vector.datagram(slot)), vector.sender(slot).slice());
+}
+
+/** For a connected socket. */
+const nobody = new Uint8Array(0);
+
+/** What a socket has to send; what is put in in one turn of the event loop goes together. */
+export class SendQueue {
+  readonly #fd: number;
+  readonly #onLoss: () => void;
+  #waiting: { readonly datagram: Uint8Array; readonly to: Uint8Array }[] = [];
+  #flushing: NodeJS.Immediate | undefined;
+  #open = true;
+
+  /** @param onLoss called when something could not be sent; it is lost, as datagrams are */
+  constructor(fd: number, onLoss: () => void = () => undefined) {
+    this.#fd = fd;
+    this.#onLoss = onLoss;
+  }
+
+  /** @param to the bytes of a `sockaddr`; left out for a connected socket */
+  put(datagram: Uint8Array, to = nobody): void {
+    if (!this.#open || datagram.length > datagramBytes) return;
+    this.#waiting.push({ datagram, to });
+    this.#flushing ??= setImmediate(() => this.flush());
+    if (this.#waiting.length >= batch) this.flush();
+  }
+
+  /** Sends what waits. */
+  flush(): void {
+    if (this.#flushing !== undefined) clearImmediate(this.#flushing);
+    this.#flushing = undefined;
+    const waiting = this.#waiting;
+    if (waiting.length === 0) return;
+    this.#waiting = [];
+    sending ??= new MessageVector(batch, datagramBytes);
+    for (const [slot, { datagram, to }] of waiting.entries()) sending.put(slot, datagram, to);
+    if (sending.send(this.#fd, waiting.length) < waiting.length) this.#onLoss();
+  }
+
+  /** The descriptor may be another's by now: nothing more is sent. */
+  close(): void {
+    this.#open = false;
+    this.#waiting = [];
+    if (this.#flushing !== undefined) clearImmediate(this.#flushing);
+  }
+}
