@@ -4,7 +4,7 @@
 // but the two of its socket, 25 µs instead of 230 µs.
 
 import type { GuardedStanding } from "../core/askers/index-of-askers.ts";
-import type { Repeats } from "../core/dns/resolve.ts";
+import type { Outcome, Repeats } from "../core/dns/resolve.ts";
 import { ttlOffsets } from "../core/dns/wire/ttl-offsets.ts";
 import { writeWord } from "../core/dns/wire/words.ts";
 import { type LeaseSettings, toldSeconds } from "../core/grants/lease.ts";
@@ -13,6 +13,7 @@ import type { LookupEvent } from "../core/journal/lookup-event.ts";
 /** An answer, and what it depends on. Times by performance.now(). */
 export interface FinishedAnswer {
   readonly bytes: Uint8Array;
+  readonly outcome: Outcome;
   readonly repeats: Repeats;
   /** When the first of its rights ends; Infinity for none. */
   readonly rightsEndAtMs: number;
@@ -67,7 +68,7 @@ export class AnswerMemo {
     standing: GuardedStanding,
     message: Uint8Array,
     nowMs: number,
-  ): (Pick<FinishedAnswer, "event"> & { readonly bytes: Uint8Array }) | undefined {
+  ): (Pick<FinishedAnswer, "event" | "outcome"> & { readonly bytes: Uint8Array }) | undefined {
     this.#forgetOthers();
     const answers = this.#byStanding.get(standing);
     if (answers === undefined || message.length > bytesAtMost) return undefined;
@@ -83,7 +84,7 @@ export class AnswerMemo {
       writeWord(bytes, offset, told >>> 16);
       writeWord(bytes, offset + 2, told);
     }
-    return { event: found.event, bytes };
+    return { event: found.event, outcome: found.outcome, bytes };
   }
 
   /** Remembers what a message of an asker who stands there was answered. @param epoch before it was looked at */

@@ -36,7 +36,7 @@ import { DockerwallError, messageOf } from "../errors.ts";
 import type { DataPlaneSettings } from "../planes/messages.ts";
 import type { Admission } from "./admission.ts";
 import { AnswerMemo, type FinishedAnswer, type MemoEpoch } from "./answer-memo.ts";
-import { countLookup } from "./lookup-counts.ts";
+import { countLookup, countRepeated } from "./lookup-counts.ts";
 import { createRateLimited } from "./rate-limited.ts";
 import { createLookups } from "./resolvers.ts";
 import { createReadingWaits, readingWithinMs } from "./waiting/engine-reading.ts";
@@ -257,8 +257,8 @@ export function createAnswerer(options: AnswererOptions): Answerer {
     }
     const event = eventOf(query, resolution);
     if (event !== undefined) options.onLookup({ ...event, atMs: Date.now() });
-    const { bytes, repeats } = resolution;
-    if (repeats !== undefined && mayRepeat(lookup)) keep({ bytes, repeats, rightsEndAtMs, event });
+    const { bytes, outcome, repeats } = resolution;
+    if (repeats !== undefined && mayRepeat(lookup)) keep({ bytes, outcome, repeats, rightsEndAtMs, event });
     return bytes;
   }
 
@@ -266,6 +266,7 @@ export function createAnswerer(options: AnswererOptions): Answerer {
   function repeat(message: Uint8Array, standing: Standing, reply: Reply): boolean {
     const found = standing.kind === "guarded" ? memo.find(standing, message, performance.now()) : undefined;
     if (found === undefined) return false;
+    countRepeated(found.outcome);
     if (found.event !== undefined) options.onLookup({ ...found.event, atMs: Date.now() });
     reply(found.bytes);
     return true;

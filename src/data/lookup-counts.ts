@@ -2,7 +2,7 @@
 
 import { declareCounter, declareCounters } from "../core/counters/registry.ts";
 import { NoTurnError } from "../core/dns/fair-queue.ts";
-import type { Resolution } from "../core/dns/resolve.ts";
+import type { Outcome, Resolution } from "../core/dns/resolve.ts";
 import { DockerwallError } from "../errors.ts";
 
 const refusedAddresses = declareCounter({
@@ -34,9 +34,14 @@ const notAsked = declareCounters({
 
 /** Counts a lookup that ended. */
 export function countLookup({ outcome, refused, excess, cause }: Resolution): void {
-  if (outcome === "not-served" || outcome === "no-family") notAsked[outcome].add();
+  countRepeated(outcome);
   refusedAddresses.add(refused.length);
   excessAddresses.add(excess);
   if (cause instanceof NoTurnError && cause.reason === "crowded") refusedTurns.add();
   else if (cause instanceof DockerwallError && cause.code === "KERNEL_REFUSED") refusedGrants.add();
+}
+
+/** Counts one that was answered as one before it, which left nothing out and refused nothing. */
+export function countRepeated(outcome: Outcome): void {
+  if (outcome === "not-served" || outcome === "no-family") notAsked[outcome].add();
 }

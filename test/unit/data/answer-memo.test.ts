@@ -95,6 +95,7 @@ test("a repeated question is answered in the same turn, by its own id, and is to
 const message = question("www.example.org");
 const finished: FinishedAnswer = {
   bytes: answerTo(message, ["203.0.113.1"]),
+  outcome: "answered",
   repeats: { sinceMs: 0, untilMs: 60_000, ttlSeconds: 60 },
   rightsEndAtMs: 360_000,
   event: undefined,
