@@ -16,11 +16,11 @@ import { askAlong, type CircleInput, type Circles, findCircles } from "../core/d
 import { createDiscovery, type DiscoveryAsker } from "../core/dns/discovery.ts";
 import { canaryName, rootProblem, rootQuestion } from "../core/dns/probe.ts";
 import { type AnswerGrant, type Outcome, type Resolution, resolveQuery } from "../core/dns/resolve.ts";
-import { extendedErrors, rcodes, types } from "../core/dns/wire/codes.ts";
+import { extendedErrors, rcodes } from "../core/dns/wire/codes.ts";
 import { payloadLimit, type Transport } from "../core/dns/wire/message.ts";
 import { labelCount } from "../core/dns/wire/name.ts";
 import { parseQuery, type Query } from "../core/dns/wire/question.ts";
-import { nameOfType, recordType } from "../core/dns/wire/record-types.ts";
+import { nameOfType, recordType, types } from "../core/dns/wire/record-types.ts";
 import { respondError, respondNow } from "../core/dns/wire/respond.ts";
 import type { Grant } from "../core/grants/ledger.ts";
 import type { LookupEvent } from "../core/journal/lookup-event.ts";

@@ -21,6 +21,7 @@ test("what was answered without asking is counted by why, and nothing else is", 
       isNoName: false,
       excess: 0,
       cause: undefined,
+      repeats: undefined,
     });
   assert.deepEqual(countedSince(before), {
     "lookup_not_asked no-family": 2,

@@ -1,7 +1,8 @@
 // Where the TTLs stand in a response that we rendered, so that it can be told again with others.
 
-import { headerLength, types } from "./codes.ts";
+import { headerLength } from "./codes.ts";
 import { skipName } from "./name.ts";
+import { types } from "./record-types.ts";
 import { readWord } from "./words.ts";
 
 /**
