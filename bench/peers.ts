@@ -1,0 +1,130 @@
+// The servers that ours is measured beside, each as its own manual would have it for this: one thread, a cache large
+// enough, the same upstream.
+
+import { type ChildProcess, spawn } from "node:child_process";
+import { mkdtempSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { run } from "../test/support/namespace.ts";
+
+export interface Peer {
+  readonly name: string;
+  readonly port: number;
+  readonly process: ChildProcess;
+}
+
+/** Settings in a file, as some take no others. */
+function settingsFile(name: string, text: string): string {
+  const path = join(mkdtempSync(join(tmpdir(), "dockerwall-bench-")), name);
+  writeFileSync(path, text);
+  return path;
+}
+
+interface Command {
+  readonly name: string;
+  /** As it is started, with the port that it listens on and its upstream's. */
+  readonly line: (port: number, upstream: number) => readonly string[];
+}
+
+/**
+ * dnsmasq makes its table of ports from the limit of descriptors, and looks through all of it each time; and each new
+ * name has it look through its whole cache. So it has a limit, and two of it run, each with the kinder size.
+ */
+function dnsmasq(port: number, upstream: number, cacheSize: number): readonly string[] {
+  const bare = ["-k", "-C", "/dev/null", "--no-hosts", "--no-resolv", "--user=root", "--pid-file"];
+  const at = [
+    "--listen-address=127.0.0.1",
+    "--listen-address=198.19.3.1",
+    "--bind-interfaces",
+    `--port=${port}`,
+  ];
+  const limits = [`--cache-size=${cacheSize}`, "--dns-forward-max=1000", "--ipset=/bench.example/bench"];
+  return ["prlimit", "--nofile=1024", "dnsmasq", ...bare, ...at, `--server=127.0.0.1#${upstream}`, ...limits];
+}
+
+const commands: readonly Command[] = [
+  { name: "dnsmasq, ipset, large cache", line: (port, upstream) => dnsmasq(port, upstream, 25_000) },
+  { name: "dnsmasq, ipset, small cache", line: (port, upstream) => dnsmasq(port, upstream, 150) },
+  {
+    name: "unbound",
+    line: (port, upstream) => [
+      "unbound",
+      "-d",
+      "-c",
+      settingsFile(
+        "unbound.conf",
+        `server:
+  num-threads: 1
+  interface: 198.19.3.1
+  port: ${port}
+  access-control: 0.0.0.0/0 allow
+  do-not-query-localhost: no
+  username: ""
+  chroot: ""
+  pidfile: ""
+  use-syslog: no
+  module-config: "iterator"
+  msg-cache-size: 64m
+  rrset-cache-size: 128m
+  outgoing-range: 4096
+  num-queries-per-thread: 2048
+forward-zone:
+  name: "."
+  forward-addr: 127.0.0.1@${upstream}
+`,
+      ),
+    ],
+  },
+  {
+    name: "smartdns, ipset",
+    line: (port, upstream) => [
+      "smartdns",
+      "-f",
+      "-p",
+      "-",
+      "-c",
+      settingsFile(
+        "smartdns.conf",
+        `bind 198.19.3.1:${port}
+server 127.0.0.1:${upstream}
+cache-size 25000
+speed-check-mode none
+dualstack-ip-selection no
+prefetch-domain no
+serve-expired no
+ipset /bench.example/bench
+log-level error
+`,
+      ),
+    ],
+  },
+  {
+    name: "dnsdist",
+    line: (port, upstream) => [
+      "dnsdist",
+      "--supervised",
+      "-C",
+      settingsFile(
+        "dnsdist.conf",
+        `setLocal("198.19.3.1:${port}")
+setACL("0.0.0.0/0")
+newServer({address="127.0.0.1:${upstream}", healthCheckInterval=3600})
+getPool(""):setCache(newPacketCache(100000, {maxTTL=86400}))
+setSecurityPollSuffix("")
+`,
+      ),
+    ],
+  },
+];
+
+/** Starts all of them on the gateway of the open network, on the first processor. */
+export function startPeers(firstPort: number, upstream: number): readonly Peer[] {
+  run("ipset", "create", "bench", "hash:ip", "maxelem", "2000000", "timeout", "600");
+  return commands.map(({ name, line }, index) => {
+    const port = firstPort + index;
+    const child = spawn("taskset", ["-c", "0", ...line(port, upstream)], {
+      stdio: ["ignore", "ignore", "inherit"],
+    });
+    return { name, port, process: child };
+  });
+}
