@@ -83,6 +83,8 @@ export interface Admission {
   own(asker: IpAddress, sandbox: string): boolean;
   /** Takes away what this sandbox was granted at the address; nothing when it is another's by now. */
   disown(asker: IpAddress, sandbox: string): void;
+  /** Puts all rights back into the kernel when some of them have gone from there. @returns how many; mostly none */
+  heal(): number;
   /** Forgets what has run out. */
   sweep(): void;
 }
@@ -92,6 +94,10 @@ const pairsPerAsker = 8192;
 
 /** How long a flow right under an address entry of the allowlist stands before the kernel asks again, seconds. */
 const addressLeaseSeconds = 3600;
+
+const sampledSets = ["grant4", "grant6", "pair4", "pair6"] as const;
+/** The kernel's clock and ours need not agree to the second on when an entry ends. */
+const sampleMarginMs = 5_000;
 
 /** Takes over what an earlier run left in the kernel. */
 export function startAdmission(options: {
@@ -190,6 +196,12 @@ export function startAdmission(options: {
     return verdict({ source, destination, protocol, port }, memberships).allowed;
   }
 
+  /** One entry tells of its set: who flushes a set takes all. */
+  function isGone(set: AskerSet, now: number): boolean {
+    const sample = index.findLasting(set, now + sampleMarginMs);
+    return sample !== undefined && !sets.has(setNames[set], sample.key);
+  }
+
   const entries = { sets, index, nowMs, isAsked: (to: IpAddress) => ledger.isAsked(to, nowMs()) };
 
   return {
@@ -270,6 +282,14 @@ export function startAdmission(options: {
           found.map(({ key }) => key),
         );
       return left.length;
+    },
+
+    heal() {
+      const now = nowMs();
+      if (!sampledSets.some((set) => isGone(set, now))) return 0;
+      const grants = ledger.live(now);
+      admitEntries(entries, ledger.entriesFor(grants, now));
+      return grants.length;
     },
 
     isOpen: (asker, destination) => ledger.isOpen(asker, destination, nowMs()),

@@ -15,6 +15,8 @@ import { createTelling, type Telling } from "./worker/telling.ts";
 const journalEveryMs = 200;
 /** How often the host's own addresses are read again, and run-out grants forgotten. */
 const housekeepingEveryMs = 30_000;
+/** How soon rights that another program took out of the kernel's sets are back. */
+const healEveryMs = 2_000;
 
 const port = parentPort;
 if (port === null) throw new DockerwallError("INTERNAL", "data/worker.ts runs as a worker thread only");
@@ -33,7 +35,13 @@ async function start(): Promise<void> {
   repeat(journalEveryMs, createJournal(parts, telling));
   repeat(housekeepingEveryMs, () => parts.hostAddresses.read());
   repeat(housekeepingEveryMs, () => parts.admission.sweep());
+  repeat(healEveryMs, () => healRights(parts, telling));
   telling.tell({ kind: "ready" });
+}
+
+function healRights({ admission }: Parts, { problem }: Telling): void {
+  const count = admission.heal();
+  if (count > 0) problem(`another program emptied sets of ours; ${count} rights are back in them`);
 }
 
 /** Tells how things stand where that is another than before, and which lookups are over. */

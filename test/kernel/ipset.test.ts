@@ -251,8 +251,14 @@ test("a full set is told apart, with the first entry that was not taken", () => 
   );
   assert.equal(members("grant").length, 8);
   sets.add("grant", entries.slice(0, 8));
+  const [first, , , , , , , , ninth] = entries.map(({ key }) => key);
+  assert.deepEqual(
+    [first, ninth].map((key) => key && sets.has("grant", key)),
+    [true, false],
+  );
   flushSet(sets, "grant");
   assert.deepEqual(members("grant"), []);
+  assert.equal(first && sets.has("grant", first), false);
 });
 
 test("a bad entry in the third message of a batch is named, and those before it are in", () => {

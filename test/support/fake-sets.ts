@@ -133,6 +133,7 @@ export function createFakeSets(
       entries.set(idOf(key), { ...known, packets: (known.packets ?? 0) + 1 });
     },
     list: (name) => listed(name).map((entry) => ({ ...entry, bytes: entry.packets })),
+    has: (name, key) => find(name).entries.has(idOf(key)),
     names: () => [...sets.keys()],
     close: () => {},
     limit: (name, maxEntries) => void limits.set(name, maxEntries),

@@ -74,6 +74,7 @@ export function startOneNetwork(change: {
     isOpen: () => false,
     own: () => false,
     disown: () => undefined,
+    heal: () => 0,
     sweep: () => undefined,
   };
   const answerer = createAnswerer({

@@ -47,6 +47,14 @@ export class EntryIndex {
     return this.#byAsker.get(key.second)?.get(idOf(set, key));
   }
 
+  /** An entry of this set that is in the kernel until then at least, if there is one. */
+  findLasting(set: AskerSet, untilMs: number): Noted | undefined {
+    for (const entries of this.#byAsker.values())
+      for (const noted of entries.values())
+        if (noted.set === set && noted.expiresAtMs > untilMs) return noted;
+    return undefined;
+  }
+
   /** Says which network an asker is on, for countIn(). */
   place(asker: IpAddress, network: string): void {
     if (this.#networks.get(asker) === network) return;

@@ -222,6 +222,18 @@ export class GrantLedger {
     }
   }
 
+  /** All rights that live on for a second at least, as grants of what is left of them. */
+  live(nowMs: number): Grant[] {
+    return [...this.#rights].flatMap(([asker, destinations]) =>
+      [...destinations].flatMap(([destination, rights]) =>
+        [...rights.values()].flatMap(({ service, domain, expiresAtMs }) => {
+          const leaseSeconds = Math.floor((expiresAtMs - nowMs) / 1000);
+          return leaseSeconds < 1 ? [] : [{ asker, destination, domain, service, leaseSeconds }];
+        }),
+      ),
+    );
+  }
+
   /** True while the kernel asks for first packets to the address. */
   isAsked(destination: IpAddress, nowMs: number): boolean {
     return (this.#asked.get(destination) ?? 0) > nowMs;

@@ -89,6 +89,7 @@ export function createKernel(nowMs: () => number): SequenceKernel {
         destroy: (name) => doFor(own, undefined, () => sets.destroy(name)),
         add: (name, entries) => doFor(own, undefined, () => sets.add(name, entries)),
         del: (name, keys) => doFor(own, undefined, () => sets.del(name, keys)),
+        has: (name, key) => doFor(own, true, () => sets.has(name, key)),
         list: (name) => doFor(own, [], () => sets.list(name)),
         names: () => doFor(own, setSpecs().map(nameOf), () => sets.names()),
         close: () => undefined,

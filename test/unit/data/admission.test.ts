@@ -7,6 +7,7 @@ import { anyService, type Service } from "../../../src/core/model/service.ts";
 import { startAdmission } from "../../../src/data/admission.ts";
 import { createSets } from "../../../src/edge/kernel/ipset/desired-sets.ts";
 import { createFakeSets, type FakeSets } from "../../support/fake-sets.ts";
+import { flushSet } from "../../support/flush-set.ts";
 
 const asker = "198.18.0.2" as IpAddress;
 const onePort: Service = { protocol: "tcp", ports: { from: 443, to: 443 } };
@@ -113,4 +114,58 @@ test("the askers of one network share a part of the kernel's set, and another ne
   assert.deepEqual(counts, [...Array(8).fill(1_024), 0, 0]);
   assert.equal(fill("198.19.0.2" as IpAddress), 1_024);
   assert.equal(sets.list(setNames.grant4).length, 262_144 + 32_768);
+});
+
+test("the kernel is told of a right again only when that gains half of the grace", () => {
+  let nowMs = 0;
+  let writes = 0;
+  const sets = createFakeSets(() => nowMs, { onWrite: () => writes++ });
+  createSets(sets);
+  const admission = startAdmission({ sets, graceSeconds: 300, nowMs: () => nowMs });
+  const secondsLeft = (): number | undefined => sets.list(setNames.grant4)[0]?.timeoutSeconds;
+  const admitAt = (seconds: number): number => {
+    nowMs = seconds * 1000;
+    const before = writes;
+    assert.equal(
+      admission.admit([grant(1, onePort, { leaseSeconds: 360 })], onNetwork),
+      nowMs + secondsLeftMs(),
+    );
+    return writes - before;
+  };
+  const secondsLeftMs = (): number => (secondsLeft() ?? 0) * 1000;
+  assert.deepEqual([0, 0, 149, 150, 151, 200].map(admitAt), [1, 0, 0, 0, 1, 0]);
+  assert.equal(secondsLeft(), 360 - 49);
+  // A longer one is one that gains.
+  admission.admit([grant(1, onePort, { leaseSeconds: 3_600 })], onNetwork);
+  assert.equal(secondsLeft(), 3_600);
+});
+
+test("rights that another program took out of the kernel come back, with what is left of them", () => {
+  for (const set of ["grant4", "pair4"] as const) {
+    let nowMs = 0;
+    const sets = freshSets(() => nowMs);
+    const admission = startAdmission({ sets, graceSeconds: 300, nowMs: () => nowMs });
+    admission.admit([grant(1), grant(2, anyService), grant(3, onePort, { leaseSeconds: 40 })], onNetwork);
+    nowMs = 50_000;
+    const before = sets.dump();
+    assert.equal(admission.heal(), 0);
+    flushSet(sets, setNames[set]);
+    assert.notDeepEqual(sets.dump(), before);
+    assert.equal(admission.heal(), 2);
+    assert.deepEqual(sets.dump().toSorted(), before.toSorted());
+  }
+});
+
+test("nothing is put back that was taken away, or has run out", () => {
+  let nowMs = 0;
+  const sets = freshSets(() => nowMs);
+  const admission = startAdmission({ sets, graceSeconds: 300, nowMs: () => nowMs });
+  admission.own(asker, "sandbox-1");
+  admission.admit([grant(1)], onNetwork);
+  admission.disown(asker, "sandbox-1");
+  assert.equal(admission.heal(), 0);
+  admission.admit([grant(2)], onNetwork);
+  nowMs = 301_000;
+  assert.equal(admission.heal(), 0);
+  assert.deepEqual(sets.list(setNames.grant4), []);
 });

@@ -4,6 +4,7 @@
 import type { SetSpec } from "../../../core/firewall/sets.ts";
 import { NETLINK_NETFILTER, openNetlink } from "../netlink/socket.ts";
 import { changeEntries, giveCommand } from "./changes.ts";
+import { writeEntry } from "./entry.ts";
 import { isSetMissing, KernelSetError } from "./error.ts";
 import { listEntries, listNames, readFamily } from "./listing.ts";
 import {
@@ -35,6 +36,8 @@ export interface KernelSets {
   add(name: string, entries: readonly SetEntry[]): void;
   /** Removes entries; one that is not there is no error. */
   del(name: string, keys: readonly SetKey[]): void;
+  /** Whether an entry is in a set now. @throws KernelSetError "missing" when there is no such set */
+  has(name: string, key: SetKey): boolean;
   /** All entries, or the first ones until there are `atMost` (a message of the kernel's more): the rest is not read. */
   list(name: string, atMost?: number): ListedEntry[];
   /** The names of all sets in this network namespace. */
@@ -57,6 +60,7 @@ export function openKernelSets(): KernelSets {
         name,
         keys.map((key) => ({ key })),
       ),
+    has: (name, key) => hasEntry(kernel, name, key),
     list: (name, atMost) =>
       atMost === undefined ? listEntries(kernel, name) : listFirst(kernel, name, atMost),
     names: () => listNames(kernel),
@@ -91,6 +95,18 @@ function destroy(kernel: SetSocket, name: string): void {
     giveCommand(kernel, { command: commands.destroy, name, what: `to destroy set ${name}` });
   } catch (error) {
     if (!isSetMissing(error)) throw error; // Older kernels refuse it, newer ones pass over it.
+  }
+}
+
+/** To the kernel, what is not in a set "exists" no less than what is there already (ip_set_utest()). */
+function hasEntry(kernel: SetSocket, name: string, key: SetKey): boolean {
+  const what = `to test an entry of set ${name}`;
+  try {
+    giveCommand(kernel, { command: commands.test, name, what }, (writer) => writeEntry(writer, { key }, 1));
+    return true;
+  } catch (error) {
+    if (error instanceof KernelSetError && error.reason === "exists") return false;
+    throw error;
   }
 }
 

@@ -16,6 +16,7 @@ export const commands = {
   list: 7,
   add: 9,
   del: 10,
+  test: 11,
   header: 12,
   type: 13,
 } as const;
