@@ -8,7 +8,7 @@ import type { Outcome, Repeats } from "../core/dns/resolve.ts";
 import { ttlOffsets } from "../core/dns/wire/ttl-offsets.ts";
 import { writeWord } from "../core/dns/wire/words.ts";
 import { type LeaseSettings, toldSeconds } from "../core/grants/lease.ts";
-import type { LookupEvent } from "../core/journal/lookup-event.ts";
+import type { LookupKind } from "../core/journal/lookup-event.ts";
 
 /** An answer, and what it depends on. Times by performance.now(). */
 export interface FinishedAnswer {
@@ -18,7 +18,7 @@ export interface FinishedAnswer {
   /** When the first of its rights ends; Infinity for none. */
   readonly rightsEndAtMs: number;
   /** What the journal is told each time. */
-  readonly event: Omit<LookupEvent, "atMs"> | undefined;
+  readonly event: LookupKind | undefined;
 }
 
 interface Remembered extends FinishedAnswer {

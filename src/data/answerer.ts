@@ -23,7 +23,7 @@ import { parseQuery, type Query } from "../core/dns/wire/question.ts";
 import { nameOfType, recordType, types } from "../core/dns/wire/record-types.ts";
 import { respondError, respondNow } from "../core/dns/wire/respond.ts";
 import type { Grant } from "../core/grants/ledger.ts";
-import type { LookupEvent } from "../core/journal/lookup-event.ts";
+import type { LookupEvent, LookupKind } from "../core/journal/lookup-event.ts";
 import { familyOf, type IpAddress, type Prefix, prefixContains } from "../core/model/address.ts";
 import type { GuardedNetwork } from "../core/model/guarded-network.ts";
 import type { LookupTrouble, ResolverReport } from "../core/model/report.ts";
@@ -48,6 +48,8 @@ export interface AnswererOptions {
   readonly indexNow: () => AskerIndex;
   readonly ownAddresses: () => readonly Prefix[];
   readonly onLookup: (event: LookupEvent) => void;
+  /** @param kind the same object for all lookups that are answered from one */
+  readonly onRepeatedLookup: (kind: LookupKind, atMs: number) => void;
   readonly onProblem: (problem: string) => void;
   /** Somebody whom, or something which, we do not know yet: the engine must be read again. */
   readonly onUnknown: (what: "asker" | "name") => void;
@@ -267,7 +269,7 @@ export function createAnswerer(options: AnswererOptions): Answerer {
     const found = standing.kind === "guarded" ? memo.find(standing, message, performance.now()) : undefined;
     if (found === undefined) return false;
     countRepeated(found.outcome);
-    if (found.event !== undefined) options.onLookup({ ...found.event, atMs: Date.now() });
+    if (found.event !== undefined) options.onRepeatedLookup(found.event, Date.now());
     reply(found.bytes);
     return true;
   }

@@ -61,6 +61,7 @@ function startAnswerer(port: number, problems: string[]): Answerer {
     indexNow: () => index,
     ownAddresses: () => [],
     onLookup: () => undefined,
+    onRepeatedLookup: () => undefined,
     onProblem: (problem) => problems.push(problem),
     onUnknown: () => undefined,
     mayHaveCome: () => false,

@@ -92,6 +92,7 @@ export function startOneNetwork(change: {
     indexNow: () => index,
     ownAddresses: () => [],
     onLookup: (event) => events.push(event),
+    onRepeatedLookup: (kind, atMs) => events.push({ ...kind, atMs }),
     onProblem: (problem) => problems.push(problem),
     onUnknown: () => undefined,
     mayHaveCome: () => true,

@@ -3,7 +3,7 @@
 import type { IpAddress } from "../model/address.ts";
 import type { LookupTrouble } from "../model/report.ts";
 
-/** One decision about one lookup, aggregated by the journal. */
+/** One decision about one lookup, or about some that were alike, aggregated by the journal. */
 export interface LookupEvent {
   readonly networkId: string;
   readonly asker: IpAddress;
@@ -12,7 +12,10 @@ export interface LookupEvent {
   readonly type?: string | undefined;
   readonly allowed: boolean;
   readonly trouble?: LookupTrouble | undefined;
+  /** The last time. */
   readonly atMs: number;
+  /** How often since it was last told; undefined for once. */
+  readonly times?: number | undefined;
   /** Addresses that were granted with this lookup, or that audit mode has told. */
   readonly granted: readonly IpAddress[];
   /** All addresses of an answer that had only such as an allowlist must name itself; none of any other answer. */
@@ -20,3 +23,6 @@ export interface LookupEvent {
   /** True when there is no such name, by the upstream's word. */
   readonly noName?: boolean | undefined;
 }
+
+/** What is the same of a lookup and of those that were answered like it. */
+export type LookupKind = Omit<LookupEvent, "atMs" | "times">;

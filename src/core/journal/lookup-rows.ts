@@ -40,8 +40,8 @@ export function noOthers(): Others {
 
 /** Adds a lookup to its row, which is the most recent then. */
 export function addLookup(rows: Rows, event: LookupEvent): void {
-  const { atMs, granted, refused = noAddresses, noName = false } = event;
-  addCounted(rows, event, { count: 1, lastSeenMs: atMs, granted, refused, mayExist: !noName });
+  const { atMs, times = 1, granted, refused = noAddresses, noName = false } = event;
+  addCounted(rows, event, { count: times, lastSeenMs: atMs, granted, refused, mayExist: !noName });
 }
 
 /** Adds what a row has to the same row of others. */

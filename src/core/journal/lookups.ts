@@ -78,7 +78,7 @@ export function createLookupJournal(options: LookupJournalOptions): LookupJourna
   function add(event: LookupEvent): void {
     const asker = askerOf(event.networkId, event.asker);
     if (asker.address === othersLabel)
-      addTo(event.allowed ? asker.others.allowed : asker.others.denied, 1, event.atMs);
+      addTo(event.allowed ? asker.others.allowed : asker.others.denied, event.times ?? 1, event.atMs);
     else askers.change(asker, () => addLookup(asker.rows, event));
   }
 

@@ -83,6 +83,7 @@ function startAnswerer(parts: BaseParts, sandboxLayer: SandboxLayer | undefined)
     indexNow: () => view.index,
     ownAddresses: () => hostAddresses.prefixes,
     onLookup: telling.lookup,
+    onRepeatedLookup: telling.repeatedLookup,
     onProblem: telling.problem,
     onUnknown: engine.refresh,
     mayHaveCome: () => sandboxLayer === undefined || sandboxLayer.mayHaveCome(),

@@ -2,7 +2,7 @@
 
 import { contained, type OnFailure } from "../../core/contain.ts";
 import type { FreshAddress } from "../../core/journal/holders.ts";
-import type { LookupEvent } from "../../core/journal/lookup-event.ts";
+import type { LookupEvent, LookupKind } from "../../core/journal/lookup-event.ts";
 import { messageOf } from "../../errors.ts";
 import type { FromDataPlane } from "../../planes/messages.ts";
 
@@ -14,6 +14,8 @@ export interface Telling {
   readonly failure: OnFailure;
   /** A lookup is over; it is told with the next batch. */
   readonly lookup: (event: LookupEvent) => void;
+  /** One like an earlier one is over. @param kind the same object for all that are alike */
+  readonly repeatedLookup: (kind: LookupKind, atMs: number) => void;
   /** Tells of the lookups that are over by now. */
   readonly flush: () => void;
   /** Somebody new has got an address; told once for all of one turn of the event loop. */
@@ -25,6 +27,7 @@ const problemsPerSecond = 5;
 
 export function createTelling(tell: (message: FromDataPlane) => void): Telling {
   let lookups: LookupEvent[] = [];
+  let repeated = new Map<LookupKind, { times: number; atMs: number }>();
   let freshAddresses: FreshAddress[] = [];
   const problem = limitProblems((text) => tell({ kind: "problem", problem: text }));
   const failure = (error: unknown): void => problem(messageOf(error));
@@ -37,19 +40,25 @@ export function createTelling(tell: (message: FromDataPlane) => void): Telling {
   /** Whoever asked before an address passed on is told of before that, and whoever asks afterwards after it. */
   function flush(): void {
     tellFresh();
-    if (lookups.length === 0) return;
-    tell({ kind: "lookups", events: lookups });
+    if (lookups.length + repeated.size === 0) return;
+    const repeats = [...repeated].map(([kind, counted]) => ({ ...kind, ...counted }));
+    tell({ kind: "lookups", events: [...lookups, ...repeats] });
     lookups = [];
+    repeated = new Map();
   }
   return {
     tell,
     problem,
     failure,
     lookup: (event) => void lookups.push(event),
+    repeatedLookup(kind, atMs) {
+      const counted = repeated.get(kind);
+      repeated.set(kind, { times: (counted?.times ?? 0) + 1, atMs });
+    },
     flush,
     // Each walk over the tracked flows takes the kernel 10 ms; the control plane has them, and one for many.
     freshAddress(fresh) {
-      if (lookups.length > 0) flush();
+      if (lookups.length + repeated.size > 0) flush();
       if (freshAddresses.push(fresh) === 1) setImmediate(tellFresh);
     },
   };

@@ -141,3 +141,39 @@ test("lookups of an address are told before it passes on, and those of its next 
     [["one"], ["s2", "s3"], ["two"], ["three"], ["s4"]],
   );
 });
+
+test("lookups that are alike are told together, with how many and the last", () => {
+  const told: FromDataPlane[] = [];
+  const telling = createTelling((message) => told.push(message));
+  const kind = (domain: string) => ({
+    networkId: "n1",
+    asker: "198.18.0.2" as IpAddress,
+    domain,
+    allowed: true,
+    trouble: undefined,
+    granted: [],
+  });
+  const [one, two] = [kind("one"), kind("two")];
+  for (const atMs of [1, 2, 3]) telling.repeatedLookup(one, atMs);
+  telling.repeatedLookup(two, 4);
+  telling.flush();
+  telling.repeatedLookup(one, 5);
+  // An address that passes on parts what came before from what comes after.
+  telling.freshAddress({ address: one.asker, sandbox: "s2" });
+  telling.repeatedLookup(one, 6);
+  telling.flush();
+  const counted = told.map((message) =>
+    message.kind === "lookups"
+      ? message.events.map(({ domain, times, atMs }) => [domain, times, atMs])
+      : message.kind,
+  );
+  assert.deepEqual(counted, [
+    [
+      ["one", 3, 3],
+      ["two", 1, 4],
+    ],
+    [["one", 1, 5]],
+    "fresh-addresses",
+    [["one", 1, 6]],
+  ]);
+});

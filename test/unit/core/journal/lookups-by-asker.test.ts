@@ -340,3 +340,17 @@ test("lookups: of a million distinct names a bounded number is kept", () => {
   const tallies = journal.tallies(1000);
   assert.equal(tallies.filter(({ domain }) => domain !== othersLabel).length, 50_000);
 });
+
+test("what is told as so many counts as so many, for a full network's others too", () => {
+  const journal = createLookupJournal({ ttlSeconds: 3600, maxAskers: 1 });
+  journal.record([lookup({ domain: "a.example.com", times: 3 })], 1000);
+  journal.record([lookup({ domain: "a.example.com" })], 1000);
+  journal.record([lookup({ domain: "b.example.com", asker: ip("198.18.0.3"), times: 5 })], 1000);
+  assert.deepEqual(
+    journal.tallies(1000).map(({ domain, count }) => [domain, count]),
+    [
+      ["a.example.com", 4],
+      [othersLabel, 5],
+    ],
+  );
+});
