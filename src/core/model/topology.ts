@@ -19,7 +19,10 @@ export interface Network {
 export interface Endpoint {
   readonly networkId: string;
   readonly addresses: readonly IpAddress[];
-  /** Aliases on this network, as written; the container's name and short id are not among them. */
+  /**
+   * What it is called on this network, as written: aliases, and its hostname, which engines up to 25 count among them
+   * and newer ones among the names (`DNSNames`). Its name and short id may be missing.
+   */
   readonly aliases: readonly string[];
   /** What this container alone calls others on this network (`--link NAME:ALIAS`), as written. */
   readonly links: readonly Link[];

@@ -22,6 +22,9 @@ export const nameQuestions: readonly NameQuestion[] = [
   ...bothFamilies("db", "DB", "store", "STORE", "data.store", "Data.Store", "web", "WEB", "web2"),
   ...bothFamilies("both", "shared", "back", "backend", "api.v1", "under_score", "myself"),
   ...bothFamilies("{id:db}", "{id:both}", "{id:back}"),
+  // Hostnames.
+  ...bothFamilies("bar", "BAR", "bar.{a}", "bar.{b}", "host1", "host2", "hosts", "mail.example.org", "mail"),
+  ...bothFamilies("mail.example.org.{a}", "{id:host1}", "host3"),
   // With the network's name behind.
   ...bothFamilies("db.{a}", "store.{a}", "store.{b}", "web.{a}", "both.{a}", "both.{b}", "shared.{b}"),
   ...bothFamilies("api.v1.{a}", "{id:db}.{a}", "DB.{a}", "data.store.{a}", "back.{b}", "back.{a}", "db.{b}"),
@@ -37,6 +40,7 @@ export const nameQuestions: readonly NameQuestion[] = [
   // Back from addresses.
   ...[reverse("db", "a", 4), reverse("web1", "a", 4), reverse("both", "a", 4), reverse("both", "b", 4)],
   ...[reverse("both", "b", 6), reverse("back", "b", 4), reverse("back", "b", 6), reverse("api.v1", "a", 4)],
+  ...[reverse("host1", "a", 4), reverse("host1", "b", 6), reverse("host3", "a", 4)],
   { name: "254.255.19.198.in-addr.arpa", type: "PTR" },
   { name: "198.in-addr.arpa", type: "PTR" },
   { name: "db", type: "PTR" },

@@ -23,6 +23,7 @@ export interface Resident {
   readonly name: string;
   readonly on: readonly ("a" | "b")[];
   readonly aliases: readonly string[];
+  readonly hostname?: string;
 }
 
 const residents: readonly Resident[] = [
@@ -32,6 +33,9 @@ const residents: readonly Resident[] = [
   { name: "both", on: ["a", "b"], aliases: ["shared"] },
   { name: "back", on: ["b"], aliases: ["backend", "store"] },
   { name: "api.v1", on: ["a"], aliases: ["under_score"] },
+  { name: "host1", on: ["a", "b"], aliases: ["hosts"], hostname: "Bar" },
+  { name: "host2", on: ["b"], aliases: [], hostname: "bar" },
+  { name: "host3", on: ["a"], aliases: [], hostname: "mail.example.org" },
 ];
 
 /** Creates networks, residents and askers. */
@@ -47,10 +51,14 @@ export async function stageNames(engine: Engine): Promise<void> {
 }
 
 /** A container on the named networks of both worlds. */
-export async function addResident(engine: Engine, { name, on, aliases }: Resident): Promise<void> {
+export async function addResident(
+  engine: Engine,
+  { name, on, aliases, hostname }: Resident,
+): Promise<void> {
   const [first, ...others] = on.flatMap((letter) => worlds.map((world) => `${world}-${letter}`));
   const alias = aliases.flatMap((text) => ["--network-alias", text]);
-  await run(engine, "run", "-d", "--name", name, "--network", first ?? "", ...alias, "busybox:lab");
+  const host = hostname === undefined ? [] : ["--hostname", hostname];
+  await run(engine, "run", "-d", "--name", name, "--network", first ?? "", ...alias, ...host, "busybox:lab");
   const later = aliases.flatMap((text) => ["--alias", text]);
   for (const other of others) await run(engine, "network", "connect", ...later, other, name);
 }

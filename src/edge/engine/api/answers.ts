@@ -135,7 +135,7 @@ function parseEndpoint(value: unknown): Endpoint[] {
       addresses: [json["IPAddress"], json["GlobalIPv6Address"]].flatMap((text): IpAddress[] =>
         [parseAddress(textOf(text)) ?? []].flat(),
       ),
-      aliases: listOf(json["Aliases"]).map(textOf).filter(Boolean),
+      aliases: [...new Set([json["Aliases"], json["DNSNames"]].flatMap(listOf).map(textOf).filter(Boolean))],
       links: listOf(json["Links"]).flatMap((link) => parseLink(textOf(link))),
     },
   ];

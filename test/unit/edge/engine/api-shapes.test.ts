@@ -106,7 +106,7 @@ describe("a container", () => {
     IPv6Gateway: "",
     GlobalIPv6Address: "2001:db8:1::2",
     GlobalIPv6PrefixLen: 64,
-    DNSNames: ["web", "4fa6e0f0c678"],
+    DNSNames: ["web", "4fa6e0f0c678", "host-of-web"],
   };
   const kept = {
     SandboxID: "a3c1b7",
@@ -152,7 +152,14 @@ describe("a container", () => {
     running: true,
     networkMode: "app",
     sandbox: "a3c1b7",
-    endpoints: [{ networkId, addresses: ["198.18.0.2", "2001:db8:1::2"], aliases: ["web"], links: [] }],
+    endpoints: [
+      {
+        networkId,
+        addresses: ["198.18.0.2", "2001:db8:1::2"],
+        aliases: ["web", "4fa6e0f0c678", "host-of-web"],
+        links: [],
+      },
+    ],
     configured: [networkId],
     hazards: ["net-admin"],
     published: [
