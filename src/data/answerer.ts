@@ -15,7 +15,13 @@ import { isPrivatePrefix } from "../core/dns/address-filter.ts";
 import { askAlong, type CircleInput, type Circles, findCircles } from "../core/dns/circles.ts";
 import { createDiscovery, type DiscoveryAsker } from "../core/dns/discovery.ts";
 import { canaryName, rootProblem, rootQuestion } from "../core/dns/probe.ts";
-import { type AnswerGrant, type Outcome, type Resolution, resolveQuery } from "../core/dns/resolve.ts";
+import {
+  type AnswerGrant,
+  asksAsResolver,
+  type Outcome,
+  type Resolution,
+  resolveQuery,
+} from "../core/dns/resolve.ts";
 import { extendedErrors, rcodes } from "../core/dns/wire/codes.ts";
 import { payloadLimit, type Transport } from "../core/dns/wire/message.ts";
 import { labelCount } from "../core/dns/wire/name.ts";
@@ -29,7 +35,7 @@ import type { GuardedNetwork } from "../core/model/guarded-network.ts";
 import type { LookupTrouble, ResolverReport } from "../core/model/report.ts";
 import type { Topology } from "../core/model/topology.ts";
 import type { Upstream } from "../core/model/upstream.ts";
-import { addressRights, type Decision, opensHost, servicesAt } from "../core/policy/decide.ts";
+import { addressRights, type Decision, isAboveAllowed, opensHost, servicesAt } from "../core/policy/decide.ts";
 import { monotonicMs } from "../edge/kernel/monotonic.ts";
 import type { DnsClient } from "../edge/listener/udp.ts";
 import { DockerwallError, messageOf } from "../errors.ts";
@@ -122,6 +128,8 @@ const answerWithinMs = 3_700;
 const knownWithinMs = 3_500;
 /** Whoever asks can make lookups fail at will; the log is not theirs to fill. */
 const betweenFailuresMs = 1_000;
+/** A resolver in a container asks so with every lookup. */
+const betweenResolversMs = 60_000;
 /** Most that a client is told: it comes back before its grant has long been forgotten. */
 const toldCeilingSeconds = 3_600;
 
@@ -156,6 +164,7 @@ export function createAnswerer(options: AnswererOptions): Answerer {
   };
   let circles = lookForCircles({});
   const tellExcess = createRateLimited(options.onProblem, () => performance.now(), betweenFailuresMs);
+  const tellResolver = createRateLimited(options.onProblem, () => performance.now(), betweenResolversMs);
   const readingWaits = createReadingWaits({
     ask: () => options.onUnknown("name"),
     nowMs: () => performance.now(),
@@ -221,6 +230,7 @@ export function createAnswerer(options: AnswererOptions): Answerer {
             }),
         }),
       circle: "circle" in way ? way.circle : undefined,
+      isAboveAllowed: () => memberships.some(({ policy }) => isAboveAllowed(policy, name, nowMs)),
       mayReverse: (address) =>
         memberships.some(({ addresses }) => addresses.some((own) => admission.isOpen(own, address))),
       admit: (grants) => admit(grants.flatMap((grant) => grantsOf(grant, latest(), monotonicMs()))),
@@ -254,6 +264,11 @@ export function createAnswerer(options: AnswererOptions): Answerer {
       tellFailure(`lookup of ${query.question.name} failed: ${messageOf(resolution.cause)}`);
     }
     countLookup(resolution);
+    if (resolution.outcome !== "local" && asksAsResolver(query.question)) {
+      tellResolver(
+        `${lookup.asker} asks for ${query.question.name === "." ? "the root" : query.question.name} as a resolver does that validates or goes to the root by itself, and gets no answer: let it forward to 127.0.0.11, without DNSSEC validation`,
+      );
+    }
     if (resolution.excess > 0) {
       tellExcess(`${resolution.excess} addresses of ${query.question.name} were left out of its answer`);
     }

@@ -10,7 +10,7 @@ import { type Lab, startLab } from "../support/lab/lab.ts";
 import { fullClients, runClients, smallClients } from "./resolver/clients.ts";
 import { linkQuestions, nameQuestions } from "./resolver/name-questions.ts";
 import { watchNewcomer } from "./resolver/newcomer.ts";
-import { allowlist, policyQuestions, servedTypes } from "./resolver/policy-questions.ts";
+import { allowlist, denialText, policyQuestions, servedTypes } from "./resolver/policy-questions.ts";
 import { addLinked, addResident, compareNames, isJustified, stageNames } from "./resolver/stage.ts";
 import { askMessageTable, askPolicyTable } from "./resolver/tables.ts";
 
@@ -40,9 +40,7 @@ function resolver(name: (typeof engines)[number]): void {
     assert.ok((await askPolicyTable(lab.engine(name), "web")) >= 3 * 100);
     const asked = (await lab.internet.queries()).filter(({ from }) => from === lab.engine(name).link.host);
     const keptHere = new Set(
-      policyQuestions.flatMap((each) =>
-        each.error === 15 && each.rcode === "NXDOMAIN" ? [each.name.toLowerCase()] : [],
-      ),
+      policyQuestions.flatMap((each) => (each.errorText === denialText ? [each.name.toLowerCase()] : [])),
     ).add("use-application-dns.net");
     assert.deepEqual(
       asked.filter((query) => keptHere.has(query.name)),

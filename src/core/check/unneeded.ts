@@ -5,8 +5,8 @@ import { subtractServices } from "../model/service-set.ts";
 import { serviceOf } from "../policy/decide.ts";
 import type { Entry, HostEntry } from "../policy/entry.ts";
 import { type CompiledList, compileList } from "../policy/entry-list.ts";
+import { literalPart } from "../policy/name-text.ts";
 import { describeEntry } from "../policy/preset.ts";
-import { literalPart } from "../policy/public-suffix.ts";
 import type { WrittenEntry } from "./opens.ts";
 
 export interface Unneeded {

@@ -20,7 +20,7 @@ import { type Answer, renderAnswer } from "./wire/answer.ts";
 import { type ExtendedError, extendedErrors, rcodes } from "./wire/codes.ts";
 import { labelCount } from "./wire/name.ts";
 import type { Query, Question } from "./wire/question.ts";
-import { recordType, types } from "./wire/record-types.ts";
+import { nameOfType, recordType, types } from "./wire/record-types.ts";
 import {
   blockedBy,
   respondAddresses,
@@ -73,6 +73,8 @@ export interface ResolveRequest {
   /** Why nobody can be asked for this asker, not even about what it may not have: it may be asking for others. */
   readonly circle?: string | undefined;
   readonly admit: Admit;
+  /** True when a name below that of the question is allowed: to say that it does not exist would deny those, too. */
+  readonly isAboveAllowed?: () => boolean;
   /** True for an address that this asker holds a live grant for: its reverse name may be asked for. */
   readonly mayReverse?: (address: IpAddress) => boolean;
 }
@@ -134,25 +136,37 @@ async function answerLocally(request: ResolveRequest): Promise<Resolution | unde
     if (isOpenReverse(request)) return undefined;
     // A denial would be told to whoever asked this resolver, who may have the name.
     if (request.circle !== undefined) throw new CircleError(request.circle);
-    return local(
-      respondNxDomain({ ...reply, extendedError: blockedBy(decision.network) }),
-      "denied",
-      "unchanged",
-    );
+    const text = asksAsResolver(query.question) ? forwardOnly : undefined;
+    const denial = { ...reply, extendedError: blockedBy(decision.network, text) };
+    const isAbove = request.isAboveAllowed?.() ?? false;
+    return local(isAbove ? respondNoData(denial) : respondNxDomain(denial), "denied", "unchanged");
   }
   const { name, qname, type } = query.question;
   if (name === canaryName || labelCount(qname) < 2) return local(respondNxDomain(reply), "denied");
   if (type === types.any) return local(respondAny(reply), "not-served");
   if (lacksFamily(request)) return local(respondNoData(reply), "no-family", "unchanged");
-  if (!isServed(request))
-    return local(respondNoData({ ...reply, extendedError: typeNotServed }), "not-served", "unchanged");
-  return undefined;
+  if (isServed(request)) return undefined;
+  return local(respondNoData({ ...reply, extendedError: notServed(request) }), "not-served", "unchanged");
 }
 
-const typeNotServed: ExtendedError = {
-  code: extendedErrors.blocked,
-  text: "TXT is served for names that are written out, and other types where dockerwall.types names them",
-};
+/** What only a resolver asks that goes to the root by itself, or that validates: it finds no key here. */
+export function asksAsResolver({ name, type }: Question): boolean {
+  if (type === types.dnskey || type === types.ds) return true;
+  return (name === "." && type === types.ns) || /^_ta-[0-9a-f-]+$/.test(name);
+}
+
+const forwardOnly =
+  "a resolver in a container must forward to 127.0.0.11, without DNSSEC validation and without asking the root";
+
+function notServed({ query }: ResolveRequest): ExtendedError {
+  const { type, name } = query.question;
+  const text = asksAsResolver(query.question)
+    ? `DNSSEC is not served; ${forwardOnly}`
+    : type === types.txt
+      ? `TXT is not served below a wildcard; add ${name} to dockerwall.allow, or TXT to dockerwall.types`
+      : `${nameOfType(type)} is not served; add it to dockerwall.types`;
+  return { code: extendedErrors.notSupported, text };
+}
 
 /** A resolver answers `localhost` itself (RFC 6761 6.3): it means the container, and opens nothing. */
 function findLoopback({ query, families }: ResolveRequest): LocalAnswer | undefined {

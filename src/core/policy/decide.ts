@@ -62,6 +62,16 @@ export function decideName(policy: Policy, name: string, nowMs: number): Decisio
   return { allowed: true, services, exact, endsAtMs: lastEnd(granting), terms, by: granting };
 }
 
+/** True when a name below this one is granted: it exists, though it has nothing that may be told (RFC 8020). */
+export function isAboveAllowed(policy: Policy, name: string, nowMs: number): boolean {
+  return (
+    !isClosed(policy) &&
+    policy.lists.some(
+      ({ endsAtMs, isAbove }) => (endsAtMs === undefined || endsAtMs > nowMs) && isAbove(name),
+    )
+  );
+}
+
 function termsOf(granting: readonly MatchedEntry[], taking: readonly MatchedEntry[]): readonly Term[] {
   const byEnd = Map.groupBy(granting, ({ endsAtMs }) => endsAtMs);
   return [...byEnd].map(([endsAtMs, matches]) => {

@@ -5,7 +5,7 @@ import type { IpAddress } from "../model/address.ts";
 import { PrefixTable } from "../model/prefix-table.ts";
 import type { DomainEntry, Entry, PrefixEntry } from "./entry.ts";
 import { GlobTable } from "./glob.ts";
-import { parentOf } from "./name-text.ts";
+import { literalPart, parentOf } from "./name-text.ts";
 
 export interface EntryList {
   /** Identifies the list while the daemon runs: new entries, new id. */
@@ -27,6 +27,8 @@ export interface CompiledList extends Omit<EntryList, "entries"> {
   addressEntries(address: IpAddress): readonly PrefixEntry[];
   /** Whether it grants any port of the host. */
   readonly opensHost: boolean;
+  /** Whether the list grants names below this one. */
+  isAbove(name: string): boolean;
 }
 
 /** Compiles a list. */
@@ -52,8 +54,15 @@ export function compileList({ entries, ...list }: EntryList): CompiledList {
     else known.push(entry);
   }
 
+  /** Made when it is first asked for: few lists ever are. */
+  let above: ReadonlySet<string> | undefined;
+
   return {
     ...list,
+    isAbove(name) {
+      above ??= namesAbove(entries);
+      return above.has(name);
+    },
     nameEntries(name) {
       const found = [...(exact.get(name) ?? []), ...globs.match(name)];
       for (let rest = name; rest !== ""; rest = parentOf(rest)) {
@@ -65,6 +74,17 @@ export function compileList({ entries, ...list }: EntryList): CompiledList {
     addressEntries: (address) => prefixes.match(address),
     opensHost: entries.some(({ kind, negated }) => kind === "host" && !negated),
   };
+}
+
+/** The names between the root and those that the entries grant, as far as they are written out. */
+function namesAbove(entries: readonly Entry[]): ReadonlySet<string> {
+  const above = new Set<string>();
+  for (const entry of entries) {
+    if (entry.kind !== "domain" || entry.negated) continue;
+    let name = entry.scope === "glob" ? literalPart(entry.domain) : parentOf(entry.domain);
+    for (; name !== "" && !above.has(name); name = parentOf(name)) above.add(name);
+  }
+  return above;
 }
 
 /** Compiles each list once, and keeps it until retain() drops it. */

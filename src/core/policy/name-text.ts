@@ -8,3 +8,9 @@ export function parentOf(name: string): string {
   }
   return "";
 }
+
+/** The labels after the last one with a `*`. */
+export function literalPart(pattern: string): string {
+  const labels = pattern.split(".");
+  return labels.slice(labels.findLastIndex((label) => label.includes("*")) + 1).join(".");
+}

@@ -4,6 +4,7 @@
 import { getDomain, getPublicSuffix } from "tldts";
 import { familyOf } from "../model/address.ts";
 import { type Entry, renderEntry } from "./entry.ts";
+import { literalPart } from "./name-text.ts";
 
 const options = { allowPrivateDomains: true, extractHostname: false, validateHostname: false } as const;
 
@@ -50,10 +51,4 @@ export function warnOfPublicSuffixes(place: string, entries: readonly Entry[]): 
       `${place}: entry ${text} covers names that anyone can register below ${suffix}; name only those you need`,
     ];
   });
-}
-
-/** The labels after the last one with a `*`. */
-export function literalPart(pattern: string): string {
-  const labels = pattern.split(".");
-  return labels.slice(labels.findLastIndex((label) => label.includes("*")) + 1).join(".");
 }

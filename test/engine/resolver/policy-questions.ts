@@ -41,13 +41,19 @@ const allowed = (name: string, type: string, ...answers: readonly string[]): Pol
   type,
   answers,
 });
+/** What a denial says. */
+export const denialText = /^not in dockerwall\.allow of app$/;
 const denied = (name: string, type = "A"): PolicyQuestion => ({
   name,
   type,
   rcode: "NXDOMAIN",
   error: 15,
-  errorText: /^not in dockerwall\.allow of app$/,
+  errorText: denialText,
 });
+/** It exists, as a name below it is allowed, and nothing of it is told. */
+const above = (name: string): PolicyQuestion => ({ name, type: "A", error: 15, errorText: denialText });
+const notServed = (name: string, ...types: readonly string[]): PolicyQuestion[] =>
+  types.map((type) => ({ name, type, error: 21, errorText: /^[A-Z0-9]+ is not served/ }));
 const noData = (name: string, ...types: readonly string[]): PolicyQuestion[] =>
   types.map((type) => ({ name, type }));
 const privateOnly = (name: string): PolicyQuestion => ({
@@ -116,10 +122,10 @@ const otherTypes: readonly PolicyQuestion[] = [
   allowed("_dns.svc.example.com", "SVCB", "SVCB 1 www.example.com 0001000403646f74 000300020355"),
   ...noData("www.example.com", "MX", "CAA", "NS", "SOA", "PTR", "SRV", "CNAME", "HTTPS", "SVCB"),
   // Not served, whether it exists or not.
-  ...noData("example.com", "TXT", "DS", "DNSKEY", "NAPTR", "LOC", "SSHFP", "TLSA", "NULL", "TYPE65280"),
-  ...noData("_dmarc.example.com", "TXT"),
+  ...notServed("example.com", "TXT", "DS", "DNSKEY", "NAPTR", "LOC", "SSHFP", "TLSA", "NULL", "TYPE65280"),
+  ...notServed("_dmarc.example.com", "TXT"),
   { name: "txt.big.example", type: "TXT", count: 20, tooLong: 1232 },
-  ...noData("many.big.example", "TXT"),
+  ...notServed("many.big.example", "TXT"),
   { name: "www.example.com", type: "ANY", count: 1 },
   // Addresses in hints have no grant, so they are left out, and `ech` would hide a name.
   allowed("svc.example.com", "HTTPS", "HTTPS 1 . 0001000c02683208687474702f312e31"),
@@ -152,11 +158,11 @@ const refusals: readonly PolicyQuestion[] = [
   ...["AAAA", "TXT", "MX", "ANY", "SOA", "NS", "HTTPS", "TYPE65280"].map((type) =>
     denied("secret.example.org", type),
   ),
-  denied("example.net"),
+  above("example.net"),
   denied("sub.www.example.net"),
-  denied("github.com"),
+  above("github.com"),
   denied("x.api.github.com"),
-  denied("com"),
+  above("com"),
   denied("notexample.com"),
   denied("www.example.com.example.org"),
   denied("example.com.evil.example.org"),

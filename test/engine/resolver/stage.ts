@@ -51,10 +51,7 @@ export async function stageNames(engine: Engine): Promise<void> {
 }
 
 /** A container on the named networks of both worlds. */
-export async function addResident(
-  engine: Engine,
-  { name, on, aliases, hostname }: Resident,
-): Promise<void> {
+export async function addResident(engine: Engine, { name, on, aliases, hostname }: Resident): Promise<void> {
   const [first, ...others] = on.flatMap((letter) => worlds.map((world) => `${world}-${letter}`));
   const alias = aliases.flatMap((text) => ["--network-alias", text]);
   const host = hostname === undefined ? [] : ["--hostname", hostname];

@@ -26,6 +26,7 @@ export const extendedErrors = {
   cachedError: 13,
   notReady: 14,
   blocked: 15,
+  notSupported: 21,
   noReachableAuthority: 22,
   networkError: 23,
 } as const;

@@ -61,7 +61,7 @@ export function renderResponse(content: ResponseContent): Uint8Array {
   const complete = answered === content.answer.length;
   const authorized = complete ? writeSection(output, content.authority, room) : 0;
   const truncated = !complete || authorized < content.authority.length;
-  if (head.edns !== undefined) writeOpt(output, head.edns, content);
+  if (head.edns !== undefined) writeOpt(output, content);
   const repeated = flagBits.opcode | flagBits.recursionDesired | flagBits.checkingDisabled;
   const flags =
     flagBits.response |
@@ -179,7 +179,7 @@ function rememberQuestion(output: Output, questionBytes: Uint8Array): void {
   }
 }
 
-function writeOpt(output: Output, edns: Edns, { rcode, extendedError, limit }: ResponseContent): void {
+function writeOpt(output: Output, { rcode, extendedError, limit }: ResponseContent): void {
   const { bytes, length } = output;
   const text = extendedError === undefined ? new Uint8Array(0) : encodeText(extendedError.text);
   const options = extendedError === undefined || length + 17 + text.length > limit ? 0 : 6 + text.length;
@@ -188,7 +188,8 @@ function writeOpt(output: Output, edns: Edns, { rcode, extendedError, limit }: R
   writeWord(bytes, length + 3, maxUdpPayload);
   bytes[length + 5] = rcode >> 4;
   bytes[length + 6] = 0;
-  writeWord(bytes, length + 7, edns.dnssecOk ? 0x8000 : 0);
+  // DO stays clear: no signatures go along, and a client that validates when it can then does without (RFC 3225).
+  writeWord(bytes, length + 7, 0);
   writeWord(bytes, length + 9, options);
   output.length = length + 11 + options;
   if (extendedError === undefined || options === 0) return;

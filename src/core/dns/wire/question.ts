@@ -18,8 +18,6 @@ export interface Edns {
   /** Bytes that the client takes by UDP, as sent. */
   readonly payloadSize: number;
   readonly version: number;
-  /** DNSSEC OK. */
-  readonly dnssecOk: boolean;
 }
 
 /** What every response repeats of its query. */
@@ -123,7 +121,6 @@ function readAdditional(
       edns = {
         payloadSize: readWord(message, fixed + 2),
         version: message[fixed + 5] ?? 0,
-        dnssecOk: ((message[fixed + 6] ?? 0) & 0x80) !== 0,
       };
     }
     offset = end;

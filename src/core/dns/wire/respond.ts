@@ -22,9 +22,10 @@ export interface LocalReply {
   readonly extendedError?: ExtendedError | undefined;
 }
 
-/** Why a name was denied, as the client is told. */
-export function blockedBy(network: string): ExtendedError {
-  return { code: extendedErrors.blocked, text: `not in dockerwall.allow of ${network}` };
+/** Why a name was denied, as the client is told, and what to do about it. */
+export function blockedBy(network: string, remedy?: string): ExtendedError {
+  const text = `not in dockerwall.allow of ${network}`;
+  return { code: extendedErrors.blocked, text: remedy === undefined ? text : `${text}; ${remedy}` };
 }
 
 /** An error without records: SERVFAIL, REFUSED, FORMERR, NOTIMP, BADVERS. */

@@ -39,12 +39,12 @@ const wildcard: Decision = {
 };
 const denied: Decision = { allowed: false, network: "web", by: [] };
 
-function queryFor(name: string, type: dnsPacket.RecordType | "ANY" = "A", edns = true): Query {
+function queryFor(name: string, type: dnsPacket.RecordType | "ANY" = "A", edns = true, ednsFlags = 0): Query {
   const opt = {
     type: "OPT",
     name: ".",
     udpPayloadSize: 1232,
-    flags: 0,
+    flags: ednsFlags,
     options: [],
   } as unknown as Answers[number];
   const bytes = dnsPacket.encode({
@@ -74,6 +74,7 @@ interface World {
   readonly named?: readonly Prefix[];
   readonly own?: ResolveRequest["filter"]["own"];
   readonly mayReverse?: ResolveRequest["mayReverse"];
+  readonly isAboveAllowed?: boolean;
   readonly ageSeconds?: number;
   readonly audit?: boolean;
 }
@@ -92,6 +93,7 @@ async function run(world: World) {
     filter: filterOf(world.own, world.named),
     lease: { floorSeconds: 60, graceSeconds: 300, ceilingSeconds: 86_400 },
     findLocal: () => world.local,
+    isAboveAllowed: () => world.isAboveAllowed ?? false,
     ...(world.mayReverse === undefined ? {} : { mayReverse: world.mayReverse }),
     lookup: (): Looked => {
       order.push("upstream");
@@ -409,3 +411,74 @@ test("a message without EDNS gets none back, and one that is no query a FORMERR"
   if (parsed.kind !== "reply-now") return;
   assert.deepEqual([...respondNow(parsed, 512)], [0, 7, 0x81, 0x81, 0, 0, 0, 0, 0, 0, 0, 0]);
 });
+
+/** Code and text of the Extended DNS Error; undefined for none. */
+function errorOf(decoded: dnsPacket.DecodedPacket): string | undefined {
+  const opt = decoded.additionals?.find(({ type }) => type === "OPT") as unknown as {
+    readonly options: readonly { readonly code: number; readonly data: Buffer }[];
+  };
+  const data = opt.options.find(({ code }) => code === 15)?.data;
+  return data && `${data.readUInt16BE(0)} ${data.toString("utf8", 2)}`;
+}
+
+test("DO is cleared: no signatures go along", async () => {
+  const { decoded } = await run({
+    query: queryFor("api.example.org", "A", true, 0x8000),
+    answers: [a("api.example.org", "203.0.113.7")],
+  });
+  const opt = decoded.additionals?.[0] as unknown as { readonly flag_do: boolean };
+  assert.equal(opt.flag_do, false);
+});
+
+const unserved: readonly { readonly type: dnsPacket.RecordType; readonly error: string }[] = [
+  {
+    type: "TXT",
+    error:
+      "21 TXT is not served below a wildcard; add x.example.org to dockerwall.allow, or TXT to dockerwall.types",
+  },
+  { type: "LOC" as dnsPacket.RecordType, error: "21 LOC is not served; add it to dockerwall.types" },
+  {
+    type: "DNSKEY",
+    error:
+      "21 DNSSEC is not served; a resolver in a container must forward to 127.0.0.11, without DNSSEC validation and without asking the root",
+  },
+];
+for (const { type, error } of unserved) {
+  test(`a ${type} that is not served says why`, async () => {
+    const { resolution, decoded } = await run({ query: queryFor("x.example.org", type), decision: wildcard });
+    assert.deepEqual([resolution.outcome, rcodeOf(decoded)], ["not-served", "NOERROR"]);
+    assert.equal(errorOf(decoded), error);
+  });
+}
+
+test("a family that the asker does not have is nothing to be told of", async () => {
+  const { resolution, decoded } = await run({ query: queryFor("x.example.org", "AAAA"), families: [4] });
+  assert.deepEqual([resolution.outcome, errorOf(decoded)], ["no-family", undefined]);
+});
+
+test("a denied name above an allowed one exists, and has nothing", async () => {
+  const { resolution, order, decoded } = await run({
+    query: queryFor("sub.example.org"),
+    decision: denied,
+    isAboveAllowed: true,
+  });
+  assert.deepEqual([order, resolution.outcome], [[], "denied"]);
+  assert.deepEqual([rcodeOf(decoded), decoded.answers?.length], ["NOERROR", 0]);
+  assert.equal(decoded.authorities?.[0]?.type, "SOA");
+  assert.equal(errorOf(decoded), "15 not in dockerwall.allow of web");
+});
+
+for (const [name, type] of [
+  [".", "NS"],
+  [".", "DNSKEY"],
+  ["_ta-4f66", "NULL"],
+  ["com", "DS"],
+] as const) {
+  test(`who asks ${name} ${type} is told how a resolver works here`, async () => {
+    const { decoded } = await run({ query: queryFor(name, type), decision: denied });
+    assert.match(
+      errorOf(decoded) ?? "",
+      /^15 not in dockerwall\.allow of web; a resolver .* must forward to/,
+    );
+  });
+}

@@ -2,7 +2,13 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { type IpAddress, parseAddress } from "../../../../src/core/model/address.ts";
 import { renderService } from "../../../../src/core/model/service.ts";
-import { decideName, decidePacket, type Policy, servicesAt } from "../../../../src/core/policy/decide.ts";
+import {
+  decideName,
+  decidePacket,
+  isAboveAllowed,
+  type Policy,
+  servicesAt,
+} from "../../../../src/core/policy/decide.ts";
 import { renderEntry } from "../../../../src/core/policy/entry.ts";
 import { compileList } from "../../../../src/core/policy/entry-list.ts";
 import { listOf, policyOf } from "../../../support/policies.ts";
@@ -113,6 +119,23 @@ describe("decideName", () => {
       ["*.example.com"],
     );
     assert.deepEqual(decideName(policy, "example.org", 0), { allowed: false, network: "web", by: [] });
+  });
+
+  it("knows the names above allowed ones", () => {
+    const policy = policyOf(
+      "web",
+      "api.sub.example.com build-*.ci.example.org *.example.net !x.y.example.edu",
+    );
+    const above = (name: string): boolean => isAboveAllowed(policy, name, 0);
+    for (const name of ["sub.example.com", "example.com", "com", "ci.example.org", "example.org", "net"])
+      assert.equal(above(name), true, name);
+    for (const name of ["api.sub.example.com", "b.example.com", "x.ci.example.org", "y.example.edu", "edu"])
+      assert.equal(above(name), false, name);
+    const ended = { network: "web", lists: [compileList(listOf("a.b.example.com", 1000))] };
+    assert.deepEqual(
+      [isAboveAllowed(ended, "b.example.com", 999), isAboveAllowed(ended, "b.example.com", 1000)],
+      [true, false],
+    );
   });
 
   it("ends when the last of what allows it ends", () => {
