@@ -11,7 +11,7 @@ import {
   type Standing,
 } from "../core/askers/index-of-askers.ts";
 import { contain } from "../core/contain.ts";
-import { isPrivatePrefix } from "../core/dns/address-filter.ts";
+import { type AddressFilter, isPrivatePrefix } from "../core/dns/address-filter.ts";
 import { askAlong, type CircleInput, type Circles, findCircles } from "../core/dns/circles.ts";
 import { createDiscovery, type DiscoveryAsker } from "../core/dns/discovery.ts";
 import { canaryName, rootProblem, rootQuestion } from "../core/dns/probe.ts";
@@ -35,7 +35,14 @@ import type { GuardedNetwork } from "../core/model/guarded-network.ts";
 import type { LookupTrouble, ResolverReport } from "../core/model/report.ts";
 import type { Topology } from "../core/model/topology.ts";
 import type { Upstream } from "../core/model/upstream.ts";
-import { addressRights, type Decision, isAboveAllowed, opensHost, servicesAt } from "../core/policy/decide.ts";
+import {
+  type Decision,
+  isAboveAllowed,
+  isTakenAway,
+  mayLeadToHost,
+  type NamedAddress,
+  termsAt,
+} from "../core/policy/decide.ts";
 import { monotonicMs } from "../edge/kernel/monotonic.ts";
 import type { DnsClient } from "../edge/listener/udp.ts";
 import { DockerwallError, messageOf } from "../errors.ts";
@@ -205,12 +212,8 @@ export function createAnswerer(options: AnswererOptions): Answerer {
       extraTypes: new Set(speaker?.labels.types),
       filter: {
         own: [...options.ownAddresses(), ...neighbours],
-        isNamed: (address) =>
-          latest().some(
-            ({ membership: { policy } }) =>
-              addressRights(policy, address, nowMs).granted.length > 0 ||
-              (opensHost(policy, nowMs) && isHosts(address)),
-          ),
+        judge: (address, inside) =>
+          judgeAt(latest(), { address, inside, isHost: isHosts(address) }, nowMs),
         isTaken: (address) => latest().every((each) => isTakenFrom(each, address, nowMs)),
       },
       lease: ends === undefined ? lease : endingLease(Math.floor((ends - nowMs) / 1000)),
@@ -527,7 +530,23 @@ function isTakenFrom(
   address: IpAddress,
   nowMs: number,
 ): boolean {
-  return decision.allowed && servicesAt(policy, decision.services, address, nowMs).length === 0;
+  return decision.allowed && isTakenAway(policy, decision.terms, address, nowMs);
+}
+
+/** What the policies make of an address that the name leads to. */
+function judgeAt(
+  decided: readonly Decided[],
+  { isHost, ...at }: NamedAddress & { readonly isHost: boolean },
+  nowMs: number,
+): ReturnType<AddressFilter["judge"]> {
+  const allowing = decided.flatMap(({ membership: { policy }, decision }) =>
+    decision.allowed ? [{ policy, terms: decision.terms }] : [],
+  );
+  // Only audit mode looks such a name up; what is inside is told apart there, too.
+  if (allowing.length === 0) return at.inside ? "refused" : "opened";
+  if (allowing.some(({ policy, terms }) => termsAt(policy, terms, at, nowMs).length > 0)) return "opened";
+  const leadsToHost = isHost && allowing.some(({ policy, terms }) => mayLeadToHost(policy, terms, nowMs));
+  return leadsToHost ? "told" : "refused";
 }
 
 /** Each network that allows the name opens it for its own address of the asker, for what it allows, until that ends. */
@@ -537,10 +556,10 @@ function grantsOf(grant: AnswerGrant, decided: readonly Decided[], nowMs: number
     if (!decision.allowed) return [];
     const { address: destination, domain } = grant;
     const askers = addresses.filter((address) => familyOf(address) === family);
-    return decision.terms.flatMap(({ services, endsAtMs = Number.POSITIVE_INFINITY }) => {
+    return termsAt(policy, decision.terms, grant, nowMs).flatMap(({ services, endsAtMs = Infinity }) => {
       const leaseSeconds = Math.min(grant.leaseSeconds, Math.floor((endsAtMs - nowMs) / 1000));
       if (leaseSeconds < 1) return [];
-      return servicesAt(policy, services, destination, nowMs).flatMap((service) =>
+      return services.flatMap((service) =>
         askers.map((asker) => ({ asker, destination, domain, service, leaseSeconds })),
       );
     });

@@ -7,11 +7,12 @@ import {
   type Membership,
   type Standing,
 } from "../core/askers/index-of-askers.ts";
+import { isInside } from "../core/dns/address-filter.ts";
 import { addressQuery, readAddressAnswer } from "../core/dns/probe.ts";
-import { familyOf, type IpAddress } from "../core/model/address.ts";
+import { addressBytes, familyOf, type IpAddress } from "../core/model/address.ts";
 import type { ExplainedAnswer, Explanation } from "../core/model/explanation.ts";
 import { serviceCovers } from "../core/model/service.ts";
-import { type MatchedEntry, serviceOf, servicesAt } from "../core/policy/decide.ts";
+import { type MatchedEntry, serviceOf, termsAt } from "../core/policy/decide.ts";
 import { describeEntry } from "../core/policy/preset.ts";
 import type { ExplainTarget } from "../core/policy/target.ts";
 import { epochMs } from "../edge/kernel/monotonic.ts";
@@ -123,7 +124,10 @@ async function explainName(
   }
   const reachable = memberships.flatMap(({ policy }) =>
     answers.flatMap(({ addresses }) =>
-      addresses.flatMap((address) => servicesAt(policy, decision.services, address, nowMs)),
+      addresses.flatMap((address) => {
+        const inside = isInside(addressBytes(address));
+        return termsAt(policy, decision.terms, { address, inside }, nowMs).flatMap((term) => term.services);
+      }),
     ),
   );
   if (reachable.length === 0) return { ...nothing, reason: "no-address", networks, answers };

@@ -42,7 +42,11 @@ export function passes(
     (entry) => entry.kind === "prefix" && prefixContains(entry.prefix, destination) && covers(entry, packet),
   );
   if (here.some(({ negated }) => negated)) return false;
-  return here.length > 0 || names.some((name) => passesByName(entries, name, packet));
+  const isPrivate = /^(10\.|fd)/.test(destination);
+  const leads = (entry: Entry): boolean =>
+    entry.kind === "domain" &&
+    (entry.negated || (entry.within === undefined ? !isPrivate : prefixContains(entry.within, destination)));
+  return here.length > 0 || names.some((name) => passesByName(entries.filter(leads), name, packet));
 }
 
 function covers(entry: Entry, { ipProtocol, port }: NaivePacket): boolean {

@@ -2,12 +2,12 @@
 
 import assert from "node:assert/strict";
 import type { WallOptions } from "../../src/control/wall/options.ts";
-import type { AddressFilter } from "../../src/core/dns/address-filter.ts";
-import type { Prefix } from "../../src/core/model/address.ts";
-import { prefixContains } from "../../src/core/model/address.ts";
+import { type AddressFilter, isInside } from "../../src/core/dns/address-filter.ts";
+import { addressBytes, type IpAddress, type Prefix, prefixContains } from "../../src/core/model/address.ts";
+import type { Service } from "../../src/core/model/service.ts";
 import { parseAllowlist } from "../../src/core/policy/allowlist.ts";
 import { loadBuiltInPresets } from "../../src/core/policy/built-in-presets.ts";
-import type { Policy } from "../../src/core/policy/decide.ts";
+import { type Decision, type Policy, termsAt } from "../../src/core/policy/decide.ts";
 import { digestOf } from "../../src/core/policy/digest.ts";
 import type { Entry } from "../../src/core/policy/entry.ts";
 import { compileList, type EntryList } from "../../src/core/policy/entry-list.ts";
@@ -40,9 +40,21 @@ export function policyOf(network: string, ...texts: readonly string[]): Policy {
 
 /** A filter that lets nothing inside but by these prefixes. */
 export function filterOf(own: readonly Prefix[] = [], named: readonly Prefix[] = []): AddressFilter {
-  const isNamed: AddressFilter["isNamed"] = (address) =>
-    named.some((prefix) => prefixContains(prefix, address));
-  return { own, isNamed, isTaken: () => false };
+  const judge: AddressFilter["judge"] = (address, inside) =>
+    !inside || named.some((prefix) => prefixContains(prefix, address)) ? "opened" : "refused";
+  return { own, judge, isTaken: () => false };
+}
+
+/** What a name's decision leaves at an address. */
+export function servicesAt(
+  policy: Policy,
+  decision: Decision,
+  address: IpAddress,
+  nowMs = 0,
+): readonly Service[] {
+  if (!decision.allowed) return [];
+  const inside = isInside(addressBytes(address));
+  return termsAt(policy, decision.terms, { address, inside }, nowMs).flatMap(({ services }) => services);
 }
 
 /** What a wall decides by when there are labels and nothing else. */

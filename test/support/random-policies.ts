@@ -38,8 +38,11 @@ const prefixTexts = [
   "203.0.113.0/25",
   "203.0.113.7",
   "203.0.113.200/29",
+  "10.0.0.0/8",
+  "10.1.2.0/24",
   "2001:db8::/32",
   "2001:db8::7",
+  "fd00::/8",
   "::/0",
 ] as const;
 const prefixes = fc.constantFrom(...prefixTexts.flatMap((text) => parsePrefix(text) ?? []));
@@ -81,10 +84,15 @@ export const grants: fc.Arbitrary<Entry> = fc.oneof(
     .map(({ ports: { from, to }, ...rest }) => ({ ...rest, from, to })),
 );
 
+/** Names that may lead into a range; such an entry takes nothing away. */
+const intoRanges: fc.Arbitrary<Entry> = fc
+  .tuple(grants, prefixes)
+  .map(([entry, within]) => (entry.kind === "domain" ? { ...entry, within } : entry));
+
 /** Entries of both kinds, more often those that grant. */
 export const entries: fc.Arbitrary<Entry> = fc
-  .tuple(grants, fc.integer({ min: 0, max: 3 }))
-  .map(([entry, dice]) => ({ ...entry, negated: dice === 0 }));
+  .tuple(grants, intoRanges, fc.integer({ min: 0, max: 5 }))
+  .map(([entry, intoRange, dice]) => (dice === 5 ? intoRange : { ...entry, negated: dice === 0 }));
 
 /** Protocol number and port of packets that the services above tell apart. */
 export const packets = fc.oneof(
@@ -101,6 +109,9 @@ export const addresses = fc.constantFrom(
     "203.0.113.8",
     "203.0.113.203",
     "198.51.100.1",
+    "10.1.2.3",
+    "10.2.0.1",
+    "fd00::1",
     "2001:db8::7",
     "2001:db8:1::1",
     "2001:db9::1",

@@ -36,14 +36,15 @@ function protocolsOf(ports: Opened["ports"]): Opened["protocols"] {
 
 const scopes = { exact: "name", subtree: "subtree", glob: "pattern" } as const;
 
-function targetOf(entry: Entry): Pick<Opened, "what" | "target"> {
+function targetOf(entry: Entry): Pick<Opened, "what" | "target" | "within"> {
   if (entry.kind === "host") return { what: "host", target: "host" };
   if (entry.kind === "prefix") return { what: "addresses", target: renderPrefix(entry.prefix) };
-  return { what: scopes[entry.scope], target: entry.domain };
+  const named = { what: scopes[entry.scope], target: entry.domain };
+  return entry.within === undefined ? named : { ...named, within: renderPrefix(entry.within) };
 }
 
 /** `example.com and every name below it, port 443 (TCP and UDP)`. */
-export function describeOpened({ what, target, protocols, ports }: Opened): string {
+export function describeOpened({ what, target, within, protocols, ports }: Opened): string {
   const port =
     ports === "any"
       ? "every port"
@@ -54,7 +55,8 @@ export function describeOpened({ what, target, protocols, ports }: Opened): stri
     protocols === "any"
       ? `${port} and protocol`
       : `${port} (${protocols.map((protocol) => protocol.toUpperCase()).join(" and ")})`;
-  return `${describeTarget(what, target)}, ${service}`;
+  const range = within === undefined ? "" : ` where it leads into ${within}`;
+  return `${describeTarget(what, target)}${range}, ${service}`;
 }
 
 function describeTarget(what: Opened["what"], target: string): string {

@@ -56,6 +56,8 @@ export interface Opened {
   readonly what: "name" | "subtree" | "pattern" | "addresses" | "host";
   /** The name, pattern or prefix. */
   readonly target: string;
+  /** The range that the name may lead into; undefined for every address that is not private. */
+  readonly within?: string;
   readonly protocols: readonly ("tcp" | "udp")[] | "any";
   readonly ports: { readonly from: number; readonly to: number } | "any";
 }

@@ -1,6 +1,7 @@
 // Entries that change nothing where they stand: others cover them, or take away all that they grant. Lists are asked
 // what they match by the code that decides.
 
+import { type Prefix, prefixContains } from "../model/address.ts";
 import { subtractServices } from "../model/service-set.ts";
 import { serviceOf } from "../policy/decide.ts";
 import type { Entry, HostEntry } from "../policy/entry.ts";
@@ -100,10 +101,19 @@ function widerThan(entry: Entry, { list, hosts, globs }: Context): readonly Entr
     const { address, length } = entry.prefix;
     return list.addressEntries(address).filter(({ prefix }) => prefix.length <= length);
   }
-  if (entry.scope === "exact") return list.nameEntries(entry.domain);
+  const leadsAsFar = (wider: Entry): boolean => leadsTo(wider, entry.within);
+  if (entry.scope === "exact") return list.nameEntries(entry.domain).filter(leadsAsFar);
   const name = entry.scope === "glob" ? literalPart(entry.domain) : entry.domain;
   const above = list.nameEntries(name).filter(({ scope }) => scope === "subtree");
-  return entry.scope === "glob" ? [...above, ...(globs.get(entry.domain) ?? [])] : above;
+  return [...above, ...(entry.scope === "glob" ? (globs.get(entry.domain) ?? []) : [])].filter(leadsAsFar);
+}
+
+/** Whether what is about a name is also about where that name leads; a range may have private addresses in it. */
+function leadsTo(wider: Entry, range: Prefix | undefined): boolean {
+  if (wider.kind !== "domain") return false;
+  const { within } = wider;
+  if (within === undefined || range === undefined) return within === range || wider.negated;
+  return within.length <= range.length && prefixContains(within, range.address);
 }
 
 function isExact(entry: Entry): boolean {

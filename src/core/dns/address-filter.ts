@@ -48,24 +48,44 @@ const carriers: readonly {
 export interface AddressFilter {
   /** The host's own addresses and the subnets of the engine's networks. */
   readonly own: readonly Prefix[];
-  /** True for an address that the allowlist names: whoever wrote it meant it. */
-  readonly isNamed: (address: IpAddress) => boolean;
+  /**
+   * What the allowlist makes of an address that the name leads to: `opened`, `told` where what is open there is not the
+   * name's to open, or `refused`. One that is `inside` must be named itself.
+   */
+  readonly judge: (address: IpAddress, inside: boolean) => "opened" | "told" | "refused";
   /** True for an address of which `!` entries leave nothing. */
   readonly isTaken: (address: IpAddress) => boolean;
 }
 
-/** True when an answer may not open the address; `bytes` are its 4 or 16 bytes. */
-export function refusesAddress(filter: AddressFilter, address: IpAddress, bytes: Uint8Array): boolean {
-  const forms = [bytes, ...carried(bytes)];
-  if (filter.isTaken(address) || forms.some((form) => filter.isTaken(addressFromBytes(form)))) return true;
-  return leadsInside(filter.own, bytes) && !filter.isNamed(address);
+export interface JudgedAddress {
+  readonly verdict: "opened" | "told" | "refused";
+  readonly inside: boolean;
 }
+
+/** What an answer may do with an address; `bytes` are its 4 or 16 bytes. */
+export function judgeAddress(filter: AddressFilter, address: IpAddress, bytes: Uint8Array): JudgedAddress {
+  const forms = [bytes, ...carried(bytes)];
+  const inside = leadsInside(filter.own, bytes);
+  if (filter.isTaken(address) || forms.some((form) => filter.isTaken(addressFromBytes(form))))
+    return { verdict: "refused", inside };
+  const verdict = filter.judge(address, inside);
+  const isData = itself.some((prefix) => covers(prefix, bytes));
+  return { verdict: verdict === "opened" && isData ? "told" : verdict, inside };
+}
+
+/** The container itself: no packet to it leaves, so there is nothing to open; block lists answer so. */
+const itself: readonly Prefix[] = ["0.0.0.0/8", "127.0.0.0/8", "::/127"].map(prefix);
 
 /** True for an address that no answer may open unless the allowlist names it; `bytes` are its 4 or 16 bytes. */
 export function leadsInside(own: readonly Prefix[], bytes: Uint8Array): boolean {
   return [bytes, ...carried(bytes)].some(
     (form) => hasNoMeaningOutside(form) || own.some((prefix) => covers(prefix, form)),
   );
+}
+
+/** The same by its meaning alone, whatever is this host's own. */
+export function isInside(bytes: Uint8Array): boolean {
+  return leadsInside([], bytes);
 }
 
 const neverOutside: readonly Prefix[] = [

@@ -11,7 +11,7 @@ import { type LeaseSettings, leaseSeconds, toldSeconds } from "../grants/lease.t
 import { type Family, familyOf, type IpAddress } from "../model/address.ts";
 import type { Service } from "../model/service.ts";
 import type { Decision } from "../policy/decide.ts";
-import { type AddressFilter, refusesAddress } from "./address-filter.ts";
+import { type AddressFilter, judgeAddress } from "./address-filter.ts";
 import { RecentFailureError } from "./cache.ts";
 import { CircleError } from "./circles.ts";
 import { NoTurnError } from "./fair-queue.ts";
@@ -41,6 +41,8 @@ export interface AnswerGrant {
   /** The name that was asked for. */
   readonly domain: string;
   readonly services: readonly Service[];
+  /** Whether it is private, or of this host's own networks. */
+  readonly inside: boolean;
   /** Life from now, seconds; renewal never shortens a longer one. */
   readonly leaseSeconds: number;
 }
@@ -232,10 +234,11 @@ async function answerFromUpstream(request: ResolveRequest): Promise<Resolution> 
     ? Math.min(staleTtlSeconds, lease.ceilingSeconds)
     : toldSeconds(lease, answer.ttlSeconds - looked.ageSeconds);
   const picked = pickAddresses(request, answer);
-  const grants = (decision.allowed ? [...picked.granted] : []).map((address) => ({
+  const grants = (decision.allowed ? picked.opened : []).map(({ address, inside }) => ({
     address,
     domain: query.question.name,
     services,
+    inside,
     leaseSeconds: leaseSeconds(lease, told),
   }));
   if (grants.length > 0) {
@@ -256,7 +259,9 @@ async function answerFromUpstream(request: ResolveRequest): Promise<Resolution> 
     limit: request.limit,
     tellTtl: () => told,
     keep: (address) => picked.granted.has(address) || request.audit,
-    extendedError: onlyPrivate ? onlyPrivateAddresses : looked.stale ? staleAnswer : undefined,
+    extendedError: request.audit
+      ? undefined
+      : (refusalOf(query.question.name, picked.refused) ?? (looked.stale ? staleAnswer : undefined)),
   });
   return {
     bytes,
@@ -299,28 +304,41 @@ const staleAnswer: ExtendedError = {
   code: extendedErrors.staleAnswer,
   text: "no upstream resolver answered",
 };
-const onlyPrivateAddresses: ExtendedError = {
-  code: extendedErrors.blocked,
-  text: "it has only private addresses, which dockerwall.allow does not name",
-};
+
+/** What was left out, and what to write to have it. */
+function refusalOf(name: string, refused: readonly IpAddress[]): ExtendedError | undefined {
+  const [first] = refused;
+  if (first === undefined) return undefined;
+  const more = refused.length === 1 ? "" : ` (and ${refused.length - 1} more)`;
+  const text = `left out ${first}${more}: private, or not where dockerwall.allow lets it lead; to allow it, add ${name}@${first}`;
+  return { code: extendedErrors.blocked, text };
+}
 
 interface Picked {
+  /** What the answer tells. */
   readonly granted: ReadonlySet<IpAddress>;
+  /** What of it the answer opens. */
+  readonly opened: readonly { readonly address: IpAddress; readonly inside: boolean }[];
   readonly refused: readonly IpAddress[];
   readonly excess: number;
 }
 
 function pickAddresses({ filter, families }: ResolveRequest, answer: Answer): Picked {
   const granted = new Set<IpAddress>();
+  const opened: { address: IpAddress; inside: boolean }[] = [];
   const refused: IpAddress[] = [];
   let excess = 0;
   for (const { address, bytes } of answer.addresses) {
     if (!families.has(familyOf(address))) continue;
-    if (refusesAddress(filter, address, bytes)) refused.push(address);
-    else if (granted.size < maxAddressesPerAnswer) granted.add(address);
-    else excess++;
+    const { verdict, inside } = judgeAddress(filter, address, bytes);
+    if (verdict === "refused") refused.push(address);
+    else if (granted.size === maxAddressesPerAnswer) excess++;
+    else {
+      granted.add(address);
+      if (verdict === "opened") opened.push({ address, inside });
+    }
   }
-  return { granted, refused, excess };
+  return { granted, opened, refused, excess };
 }
 
 function local(bytes: Uint8Array, outcome: Outcome, repeats?: "unchanged"): Resolution {

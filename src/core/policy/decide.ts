@@ -1,9 +1,10 @@
 // The one place that decides what allowlists say about a name or a packet. Enforcement asks here, and so does everything
 // that explains or predicts enforcement. `!` wins over every grant, whichever lists they are in.
 
-import type { IpAddress } from "../model/address.ts";
+import { isInside } from "../dns/address-filter.ts";
+import { addressBytes, type IpAddress, type Prefix, prefixContains } from "../model/address.ts";
 import { type Service, serviceCovers } from "../model/service.ts";
-import { subtractServices } from "../model/service-set.ts";
+import { intersectServices, subtractServices } from "../model/service-set.ts";
 import type { Entry } from "./entry.ts";
 import type { CompiledList } from "./entry-list.ts";
 
@@ -22,9 +23,11 @@ export interface MatchedEntry {
   readonly endsAtMs: number | undefined;
 }
 
-/** Services that end together. */
+/** Services of a name that end together. */
 export interface Term {
   readonly services: readonly Service[];
+  /** Where the name may lead to for them; undefined for every address that is not inside. */
+  readonly within: Prefix | undefined;
   /** By the clock that decisions are made by, milliseconds; undefined for never. */
   readonly endsAtMs: number | undefined;
 }
@@ -74,13 +77,17 @@ export function isAboveAllowed(policy: Policy, name: string, nowMs: number): boo
 
 function termsOf(granting: readonly MatchedEntry[], taking: readonly MatchedEntry[]): readonly Term[] {
   const byEnd = Map.groupBy(granting, ({ endsAtMs }) => endsAtMs);
-  return [...byEnd].map(([endsAtMs, matches]) => {
-    const granted = matches.map(serviceOf);
-    return {
-      endsAtMs,
-      services: taking.length === 0 ? granted : subtractServices(granted, taking.map(serviceOf)),
-    };
-  });
+  return [...byEnd].flatMap(([endsAtMs, matches]) =>
+    [...Map.groupBy(matches, withinOf)].map(([within, same]) => {
+      const granted = same.map(serviceOf);
+      const services = taking.length === 0 ? granted : subtractServices(granted, taking.map(serviceOf));
+      return { endsAtMs, within, services };
+    }),
+  );
+}
+
+function withinOf({ entry }: MatchedEntry): Prefix | undefined {
+  return entry.kind === "domain" ? entry.within : undefined;
 }
 
 /** What entries say about an address, whichever name led there. */
@@ -107,19 +114,66 @@ export function addressRights(policy: Policy, address: IpAddress, nowMs: number)
 export function opensHost(policy: Policy, nowMs: number): boolean {
   if (isClosed(policy)) return false;
   return policy.lists.some(
-    ({ opensHost: opens, endsAtMs }) => opens && (endsAtMs === undefined || endsAtMs > nowMs),
+    ({ hostEntries, endsAtMs }) =>
+      hostEntries.some(({ negated }) => !negated) && (endsAtMs === undefined || endsAtMs > nowMs),
   );
 }
 
-/** What is left of a name's services at one address: `!` entries may name the address, too. */
-export function servicesAt(
+/** An address that a name leads to. */
+export interface NamedAddress {
+  readonly address: IpAddress;
+  /** Private, or of this host's own networks: it is open only as far as entries name it, beside the name. */
+  readonly inside: boolean;
+}
+
+/** What is left of a name's services at one address. */
+export function termsAt(
   policy: Policy,
-  services: readonly Service[],
+  terms: readonly Term[],
+  { address, inside }: NamedAddress,
+  nowMs: number,
+): readonly Term[] {
+  const { granted, taken } = addressRights(policy, address, nowMs);
+  const here = terms.flatMap((term): readonly Term[] => {
+    if (term.within !== undefined) return prefixContains(term.within, address) ? [term] : [];
+    return inside ? granted.map((match) => commonTerm(term, match)) : [term];
+  });
+  const away = taken.map(serviceOf);
+  return here
+    .map((term) => (away.length === 0 ? term : { ...term, services: subtractServices(term.services, away) }))
+    .filter(({ services }) => services.length > 0);
+}
+
+/** What the name and an entry for its address both allow, while both do. */
+function commonTerm({ services, endsAtMs = Infinity, within }: Term, match: MatchedEntry): Term {
+  const end = Math.min(endsAtMs, match.endsAtMs ?? Infinity);
+  return {
+    services: intersectServices(services, [serviceOf(match)]),
+    within,
+    endsAtMs: end === Infinity ? undefined : end,
+  };
+}
+
+/** Whether `!` entries leave nothing of a name's services at an address. */
+export function isTakenAway(
+  policy: Policy,
+  terms: readonly Term[],
   address: IpAddress,
   nowMs: number,
-): readonly Service[] {
-  const { taken } = addressRights(policy, address, nowMs);
-  return taken.length === 0 ? services : subtractServices(services, taken.map(serviceOf));
+): boolean {
+  const away = addressRights(policy, address, nowMs).taken.map(serviceOf);
+  return away.length > 0 && terms.every(({ services }) => subtractServices(services, away).length === 0);
+}
+
+/** Whether the name may lead to the host itself: a `host` entry opens there what the name allows. */
+export function mayLeadToHost(policy: Policy, terms: readonly Term[], nowMs: number): boolean {
+  const inForce = policy.lists.filter(({ endsAtMs }) => endsAtMs === undefined || endsAtMs > nowMs);
+  const ofHost = (negated: boolean): Service[] =>
+    inForce.flatMap(({ hostEntries }) =>
+      hostEntries.filter((entry) => entry.negated === negated).map((entry) => serviceOf({ entry })),
+    );
+  const open = subtractServices(ofHost(false), ofHost(true));
+  return terms.some(({ services }) => intersectServices(services, open).length > 0);
 }
 
 export interface PacketTarget {
@@ -158,8 +212,16 @@ export function decidePacket(
       denied = { allowed: false, by: decision.by[0], name };
       continue;
     }
-    if (decision.services.some((service) => serviceCovers(service, ipProtocol, port))) {
-      return { allowed: true, by: decision.by.find(covers) ?? decision.by[0], name };
+    const inside = isInside(addressBytes(destination));
+    const services = termsAt(policy, decision.terms, { address: destination, inside }, nowMs).flatMap(
+      (term) => term.services,
+    );
+    if (services.some((service) => serviceCovers(service, ipProtocol, port))) {
+      const leadsHere = (match: MatchedEntry): boolean => {
+        const within = withinOf(match);
+        return covers(match) && (within === undefined || prefixContains(within, destination));
+      };
+      return { allowed: true, by: decision.by.find(leadsHere) ?? decision.by[0], name };
     }
     denied = { allowed: false, by: undefined, name };
   }

@@ -3,7 +3,7 @@
 
 import type { IpAddress } from "../model/address.ts";
 import { PrefixTable } from "../model/prefix-table.ts";
-import type { DomainEntry, Entry, PrefixEntry } from "./entry.ts";
+import type { DomainEntry, Entry, HostEntry, PrefixEntry } from "./entry.ts";
 import { GlobTable } from "./glob.ts";
 import { literalPart, parentOf } from "./name-text.ts";
 
@@ -25,8 +25,8 @@ export interface EntryList {
 export interface CompiledList extends Omit<EntryList, "entries"> {
   nameEntries(name: string): readonly DomainEntry[];
   addressEntries(address: IpAddress): readonly PrefixEntry[];
-  /** Whether it grants any port of the host. */
-  readonly opensHost: boolean;
+  /** Names may lead to the host as far as these open it. */
+  readonly hostEntries: readonly HostEntry[];
   /** Whether the list grants names below this one. */
   isAbove(name: string): boolean;
 }
@@ -59,6 +59,7 @@ export function compileList({ entries, ...list }: EntryList): CompiledList {
 
   return {
     ...list,
+    hostEntries: entries.filter((entry) => entry.kind === "host"),
     isAbove(name) {
       above ??= namesAbove(entries);
       return above.has(name);
@@ -72,7 +73,6 @@ export function compileList({ entries, ...list }: EntryList): CompiledList {
       return found;
     },
     addressEntries: (address) => prefixes.match(address),
-    opensHost: entries.some(({ kind, negated }) => kind === "host" && !negated),
   };
 }
 

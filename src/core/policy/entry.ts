@@ -1,6 +1,6 @@
 // The grammar of one allowlist entry: [!]HOST[:PORT[-PORT]][/tcp|/udp].
-// HOST is a domain, `*.domain` (the domain and every name below it), a pattern with `*` inside of labels, an address
-// or a CIDR prefix, `@preset`, or `host`. People write labels, and so do programs that may be hostile: everything that
+// HOST is a domain, `*.domain` (the domain and every name below it), a pattern with `*` inside of labels, one of these
+// with `@RANGE` behind (where it leads into the range), an address or a CIDR prefix, `@preset`, or `host`. People write labels, and so do programs that may be hostile: everything that
 // is not plainly legal is refused.
 
 import { domainToASCII } from "node:url";
@@ -21,6 +21,8 @@ export interface DomainEntry extends Negatable {
    * stands for any characters within its label, and for no dot.
    */
   readonly scope: "exact" | "subtree" | "glob";
+  /** The addresses that it may lead to, private ones too; undefined for every address that is not private. */
+  readonly within?: Prefix;
   readonly service: Service;
 }
 
@@ -69,12 +71,31 @@ export function parseEntry(text: string): EntryResult {
   if (positive.startsWith("!")) return { problem: "it has more than one `!`; write only one" };
   if (/^[a-z]+:\/\//i.test(positive))
     return { problem: "it is a URL; write only the host, without the scheme and the path" };
-  const split = splitEntry(positive);
+  const at = positive.startsWith("@") ? -1 : positive.indexOf("@");
+  const split = splitEntry(at < 0 ? positive : positive.slice(at + 1));
   if ("problem" in split) return split;
   const service = parseService(split.port, split.protocol);
   if ("problem" in service) return service;
+  if (at >= 0) return parseWithin(positive.slice(0, at), split.host, service.service, negated);
   if (split.host.startsWith("@")) return parsePreset(split.host.slice(1), service.service, negated);
   return parseHost(split.host, service.service, negated);
+}
+
+/** A name, and the range that it may lead into. */
+function parseWithin(name: string, range: string, service: Service, negated: boolean): EntryResult {
+  if (negated) return { problem: "`!` takes a name or a range, not both; write !NAME or !RANGE" };
+  const within = parsePrefix(range);
+  if (within === undefined)
+    return {
+      problem: `${quote(range)} is not an address range; write NAME@RANGE, as in db.example.com@10.0.0.0/8`,
+    };
+  if (/^::ffff:/.test(within.address))
+    return { problem: "its range is an IPv4 address in IPv6 form; write the IPv4 address" };
+  const named = parseHost(name, service, negated);
+  if ("problem" in named) return named;
+  if (named.entry.kind !== "domain")
+    return { problem: `${quote(name)} is not a domain name; only a name can lead into a range` };
+  return { entry: { ...named.entry, within } };
 }
 
 /** The entry as a user would write it; parsing it again yields the same entry. */
@@ -86,15 +107,22 @@ export function renderEntry(entry: Entry | PresetReference): string {
       return `${mark}host${renderSuffix({ protocol, ports: { from, to } })}`;
     }
     case "domain":
-      return `${mark}${renderDomain(entry)}${renderSuffix(entry.service)}`;
+      return `${mark}${renderDomain(entry)}${renderWithin(entry)}${renderSuffix(entry.service)}`;
     case "preset":
       return `${mark}@${entry.name}${renderSuffix(entry.service)}`;
-    case "prefix": {
-      const host = renderPrefix(entry.prefix);
-      const bracketed = entry.service.ports !== "any" && host.includes(":") ? `[${host}]` : host;
-      return `${mark}${bracketed}${renderSuffix(entry.service)}`;
-    }
+    case "prefix":
+      return `${mark}${renderRange(entry.prefix, entry.service)}${renderSuffix(entry.service)}`;
   }
+}
+
+/** In brackets where a port follows that would be read as a part of it. */
+function renderRange(prefix: Prefix, { ports }: Service): string {
+  const text = renderPrefix(prefix);
+  return ports !== "any" && text.includes(":") ? `[${text}]` : text;
+}
+
+function renderWithin({ within, service }: DomainEntry): string {
+  return within === undefined ? "" : `@${renderRange(within, service)}`;
 }
 
 /** `:443/tcp`, as it follows a host; nothing for every service. */

@@ -29,7 +29,9 @@ export function parseTarget(text: string): ExplainTarget | { readonly problem: s
   if (ports !== "any" && ports.from !== ports.to) return refused;
   const at = { port: ports === "any" ? undefined : ports.from, ipProtocol: protocols[protocol] };
   if (entry.kind === "domain") {
-    return entry.scope === "exact" ? { name: entry.domain, address: undefined, ...at } : refused;
+    return entry.scope === "exact" && entry.within === undefined
+      ? { name: entry.domain, address: undefined, ...at }
+      : refused;
   }
   const address = parseAddress(entry.prefix.address);
   const bits = entry.prefix.address.includes(":") ? 128 : 32;

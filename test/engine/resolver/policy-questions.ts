@@ -60,7 +60,7 @@ const privateOnly = (name: string): PolicyQuestion => ({
   name,
   type: "A",
   error: 15,
-  errorText: /^it has only private addresses, which dockerwall\.allow does not name$/,
+  errorText: /^left out [0-9.]+: private, .*; to allow it, add [a-z0-9.]+@[0-9.]+$/,
 });
 
 const plain: readonly PolicyQuestion[] = [
@@ -150,7 +150,11 @@ const inward: readonly PolicyQuestion[] = [
     privateOnly(`${host}.example.com`),
   ),
   ...["zero", "multicast", "broadcast"].map((host) => privateOnly(`${host}.example.com`)),
-  allowed("mixed.example.com", "A", "A 203.0.113.27"),
+  {
+    ...allowed("mixed.example.com", "A", "A 203.0.113.27"),
+    error: 15,
+    errorText: /^left out .*add mixed\.example\.com@/,
+  },
 ];
 
 const refusals: readonly PolicyQuestion[] = [

@@ -5,11 +5,11 @@ import { beforeEach, describe, it } from "node:test";
 import type { Membership } from "../../../src/core/askers/index-of-askers.ts";
 import { setNames } from "../../../src/core/firewall/names.ts";
 import type { IpAddress } from "../../../src/core/model/address.ts";
-import { decideName, servicesAt } from "../../../src/core/policy/decide.ts";
+import { decideName } from "../../../src/core/policy/decide.ts";
 import { type Admission, type PolicyView, startAdmission } from "../../../src/data/admission.ts";
 import { createSets } from "../../../src/edge/kernel/ipset/desired-sets.ts";
 import { createFakeSets, type FakeSets } from "../../support/fake-sets.ts";
-import { policyOf } from "../../support/policies.ts";
+import { policyOf, servicesAt } from "../../support/policies.ts";
 import { unlabelled } from "../../support/topologies.ts";
 
 const web = "198.19.1.2" as IpAddress;
@@ -57,7 +57,7 @@ function rejudge(view: PolicyView): readonly IpAddress[] {
 function look(asker: IpAddress, label: string, name: string, address: IpAddress): void {
   const policy = policyOf("n", label);
   const decision = decideName(policy, name, now);
-  const services = decision.allowed ? servicesAt(policy, decision.services, address, now) : [];
+  const services = servicesAt(policy, decision, address, now);
   admission.admit(
     services.map((service) => ({ asker, destination: address, domain: name, service, leaseSeconds: 300 })),
     () => "n1",

@@ -4,7 +4,7 @@ import { setImmediate as nextTurn, setTimeout as sleep } from "node:timers/promi
 import { AskerIndex, type Standing } from "../../../src/core/askers/index-of-askers.ts";
 import { readCounters } from "../../../src/core/counters/registry.ts";
 import { canaryQuery, isOurDenial } from "../../../src/core/dns/probe.ts";
-import type { IpAddress } from "../../../src/core/model/address.ts";
+import { type IpAddress, parsePrefix } from "../../../src/core/model/address.ts";
 import { monotonicMs } from "../../../src/edge/kernel/monotonic.ts";
 import { DockerwallError } from "../../../src/errors.ts";
 import { countedSince } from "../../support/counted.ts";
@@ -69,6 +69,35 @@ test("a name that leads into a network of the engine opens nothing, unless the a
     assert.deepEqual(await opened("n17"), ["203.0.113.17"]);
   } finally {
     answerer.useUpstreams([]);
+    await upstream.close();
+  }
+});
+
+test("a name that leads to the host is told as far as a host entry opens what it allows, and opens nothing", async () => {
+  const upstream = await startFakeUpstream({
+    onUdp: ({ message, reply }) => reply(answerTo(message, ["203.0.113.200"])),
+  });
+  const own = parsePrefix("203.0.113.200/32") ?? assert.fail();
+  const cases: readonly [allow: string, told: boolean, opened: number][] = [
+    ["app.example.org", false, 0],
+    ["app.example.org host:443/tcp", true, 0],
+    ["app.example.org:443 host:80", false, 0],
+    ["app.example.org host:443/tcp !203.0.113.200", false, 0],
+    ["app.example.org 203.0.113.200:443/tcp", true, 1],
+    ["app.example.org@203.0.113.200:443/tcp", true, 1],
+  ];
+  try {
+    for (const [allow, told, opened] of cases) {
+      const { ask, grants, answerer } = startOneNetwork({
+        allow,
+        upstreams: [upstream],
+        options: { ownAddresses: () => [own] },
+      });
+      const { answers } = decodeMessage(await ask("app.example.org"));
+      answerer.useUpstreams([]);
+      assert.deepEqual([answers.length > 0, grants.length], [told, opened], allow);
+    }
+  } finally {
     await upstream.close();
   }
 });

@@ -34,6 +34,22 @@ const cases: readonly [own: string, above: readonly string[], sentences: readonl
   ],
   ["192.0.2.0/24 192.0.2.7:53/udp", [], ['entry "192.0.2.7:53/udp" is not needed: 192.0.2.0/24 covers it']],
   ["192.0.2.7 192.0.2.0/24:443", [], []],
+  // A range may have private addresses in it, which a name alone does not open.
+  ["a.example.com a.example.com@10.0.0.0/8", [], []],
+  ["a.example.com@10.0.0.0/8 a.example.com", [], []],
+  ["a.example.com@10.0.0.0/8 a.example.com@11.1.0.0/16", [], []],
+  [
+    "*.example.com@10.0.0.0/8 a.example.com@10.1.0.0/16:443",
+    [],
+    [
+      'entry "a.example.com@10.1.0.0/16:443" is not needed: *.example.com@10.0.0.0/8 covers it, but for TXT records of that very name',
+    ],
+  ],
+  [
+    "!*.example.com a.example.com@10.0.0.0/8",
+    [],
+    ['entry "a.example.com@10.0.0.0/8" opens nothing: !*.example.com takes it away'],
+  ],
   ["host:5000-6000 host:5432/tcp", [], ['entry "host:5432/tcp" is not needed: host:5000-6000 covers it']],
   [
     "build-*.ci.example.com *.ci.example.com",

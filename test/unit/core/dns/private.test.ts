@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { isPrivatePrefix, refusesAddress } from "../../../../src/core/dns/address-filter.ts";
+import { isPrivatePrefix, judgeAddress } from "../../../../src/core/dns/address-filter.ts";
 import { addressBytes, type Prefix, parseAddress, parsePrefix } from "../../../../src/core/model/address.ts";
 import { filterOf } from "../../../support/policies.ts";
 
@@ -84,7 +84,7 @@ const open = [
 ];
 
 const isRefused = (text: string): boolean =>
-  refusesAddress(filterOf(), parseAddress(text) ?? assert.fail(text), address(text));
+  judgeAddress(filterOf(), parseAddress(text) ?? assert.fail(text), address(text)).verdict === "refused";
 
 test("addresses without a meaning outside are private", () => {
   assert.deepEqual(
@@ -114,7 +114,8 @@ const cases: readonly { readonly text: string; readonly refuses: boolean }[] = [
 ];
 for (const { text, refuses } of cases) {
   test(`with own addresses and exceptions ${text} is ${refuses ? "refused" : "open"}`, () => {
-    assert.equal(refusesAddress(filter, parseAddress(text) ?? assert.fail(text), address(text)), refuses);
+    const { verdict } = judgeAddress(filter, parseAddress(text) ?? assert.fail(text), address(text));
+    assert.equal(verdict, refuses ? "refused" : "opened");
   });
 }
 
@@ -129,4 +130,21 @@ test("a prefix is private when all of it is", () => {
     notAll.map(isPrivatePrefix),
     notAll.map(() => false),
   );
+});
+
+test("an address of the container itself opens nothing", () => {
+  const everything = filterOf([], prefixes("0.0.0.0/0", "::/0"));
+  for (const [text, verdict] of [
+    ["127.0.0.2", "told"],
+    ["0.0.0.0", "told"],
+    ["::1", "told"],
+    ["10.1.2.3", "opened"],
+    ["169.254.169.254", "opened"],
+    ["203.0.113.1", "opened"],
+  ] as const)
+    assert.equal(
+      judgeAddress(everything, parseAddress(text) ?? assert.fail(text), address(text)).verdict,
+      verdict,
+      text,
+    );
 });

@@ -6,12 +6,13 @@ import {
   decideName,
   decidePacket,
   isAboveAllowed,
+  mayLeadToHost,
   type Policy,
-  servicesAt,
+  termsAt,
 } from "../../../../src/core/policy/decide.ts";
 import { renderEntry } from "../../../../src/core/policy/entry.ts";
 import { compileList } from "../../../../src/core/policy/entry-list.ts";
-import { listOf, policyOf } from "../../../support/policies.ts";
+import { listOf, policyOf, servicesAt } from "../../../support/policies.ts";
 
 /** What the addresses of the name may be reached for, as text; `-` for a denied name. */
 function decided(policy: Policy, name: string, nowMs = 0): string {
@@ -254,25 +255,76 @@ describe("decidePacket", () => {
   });
 });
 
-describe("servicesAt", () => {
+describe("termsAt", () => {
   const services: readonly [label: string, address: string, left: string][] = [
-    ["*.example.com", "203.0.113.7", "443"],
-    ["!203.0.113.7", "203.0.113.7", ""],
-    ["!203.0.113.7", "203.0.113.8", "443"],
-    ["!203.0.113.0/24:443/tcp", "203.0.113.7", "443/udp"],
-    ["!2001:db8::/32", "2001:db8::1", ""],
-    ["203.0.113.7", "203.0.113.7", "443"],
+    ["a.example.com:443 !203.0.113.7", "203.0.113.7", ""],
+    ["a.example.com:443 !203.0.113.7", "203.0.113.8", "443"],
+    ["a.example.com:443 !203.0.113.0/24:443/tcp", "203.0.113.7", "443/udp"],
+    ["a.example.com:443 !2001:db8::/32", "2001:db8::1", ""],
+    ["a.example.com:443 203.0.113.7", "203.0.113.7", "443"],
+    // What is inside opens as far as both say.
+    ["a.example.com", "10.1.2.3", ""],
+    ["a.example.com 10.0.0.0/8:443/tcp", "10.1.2.3", "443/tcp"],
+    ["a.example.com:443 10.0.0.0/8", "10.1.2.3", "443"],
+    ["a.example.com:443 10.0.0.0/8:80", "10.1.2.3", ""],
+    ["a.example.com 10.0.0.0/8:443/tcp !10.1.2.3", "10.1.2.3", ""],
+    // A name that may lead into a range, and nowhere else.
+    ["a.example.com@10.0.0.0/8:5432/tcp", "10.1.2.3", "5432/tcp"],
+    ["a.example.com@10.0.0.0/8:5432/tcp", "11.1.2.3", ""],
+    ["a.example.com@10.0.0.0/8:5432/tcp", "192.168.0.1", ""],
+    ["a.example.com@10.0.0.0/8:5432/tcp a.example.com:443", "11.1.2.3", "443"],
+    ["a.example.com@10.0.0.0/8:5432/tcp a.example.com:443", "10.1.2.3", "5432/tcp"],
+    ["a.example.com@203.0.113.0/24", "203.0.113.7", "any"],
+    ["a.example.com@203.0.113.0/24", "198.51.100.7", ""],
+    ["*.example.com@[fd00::/8]:443", "fd00::5", "443"],
+    ["*.example.com@fd00::/8 !a.example.com:443/tcp", "fd00::5", "1-442/tcp 444-65535/tcp any/udp any/other"],
+    ["a.example.com@10.0.0.0/8 !10.1.0.0/16", "10.1.2.3", ""],
+    ["b.example.com@10.0.0.0/8", "10.1.2.3", ""],
   ];
   for (const [label, address, left] of services) {
-    it(`${label} leaves ${left || "nothing"} of port 443 at ${address}`, () => {
+    it(`${label} leaves ${left || "nothing"} of a.example.com at ${address}`, () => {
       const policy = policyOf("web", label);
-      const found = servicesAt(
-        policy,
-        [{ protocol: "any", ports: { from: 443, to: 443 } }],
-        addressOf(address),
-        0,
-      );
+      const found = servicesAt(policy, decideName(policy, "a.example.com", 0), addressOf(address));
       assert.equal(found.map(renderService).join(" "), left);
+    });
+  }
+
+  it("a range opens nothing to other names, nor without a name", () => {
+    const policy = policyOf("web", "a.example.com@10.0.0.0/8:5432/tcp b.example.com");
+    const to = { destination: addressOf("10.1.2.3"), ipProtocol: 6, port: 5432 };
+    assert.deepEqual(
+      [[], ["b.example.com"], ["a.example.com"]].map((led) => decidePacket(policy, to, led, 0).allowed),
+      [false, false, true],
+    );
+    assert.ok(!decidePacket(policy, { ...to, port: 22 }, ["a.example.com"], 0).allowed);
+  });
+
+  it("what both must say ends with the first of them", () => {
+    const lists = [compileList(listOf("a.example.com", 3000)), compileList(listOf("10.0.0.0/8", 1000))];
+    const policy = { network: "web", lists };
+    const decision = decideName(policy, "a.example.com", 0);
+    assert.ok(decision.allowed);
+    const at = { address: addressOf("10.1.2.3"), inside: true };
+    assert.deepEqual(
+      termsAt(policy, decision.terms, at, 0).map(({ endsAtMs }) => endsAtMs),
+      [1000],
+    );
+  });
+});
+
+describe("mayLeadToHost", () => {
+  const cases: readonly [label: string, may: boolean][] = [
+    ["a.example.com", false],
+    ["a.example.com host:443/tcp", true],
+    ["a.example.com:443 host:443/tcp", true],
+    ["a.example.com:80 host:443/tcp", false],
+    ["a.example.com host:443/tcp !host:443/tcp", false],
+  ];
+  for (const [label, may] of cases) {
+    it(`${label} ${may ? "may" : "may not"}`, () => {
+      const policy = policyOf("web", label);
+      const decision = decideName(policy, "a.example.com", 0);
+      assert.equal(decision.allowed && mayLeadToHost(policy, decision.terms, 0), may);
     });
   }
 });

@@ -4,12 +4,12 @@ import fc from "fast-check";
 import type { IpAddress } from "../../../../src/core/model/address.ts";
 import { serviceCovers } from "../../../../src/core/model/service.ts";
 import { parseAllowlist } from "../../../../src/core/policy/allowlist.ts";
-import { decideName, decidePacket, type Policy, servicesAt } from "../../../../src/core/policy/decide.ts";
+import { decideName, decidePacket, type Policy } from "../../../../src/core/policy/decide.ts";
 import { type Entry, parseEntry, renderEntry } from "../../../../src/core/policy/entry.ts";
 import { compileList } from "../../../../src/core/policy/entry-list.ts";
 import { parseOverride, renderOverride } from "../../../../src/core/policy/override.ts";
 import { type NaivePacket, namesName, passes, passesByName } from "../../../support/naive-policy.ts";
-import { presets } from "../../../support/policies.ts";
+import { presets, servicesAt } from "../../../support/policies.ts";
 import { addresses, entries, grants, names, packets } from "../../../support/random-policies.ts";
 
 function policyOf(...lists: readonly (readonly Entry[])[]): Policy {
@@ -175,7 +175,7 @@ describe("decisions", () => {
       fc.property(lists, names, addresses, packets, (list, name, destination, packet) => {
         const policy = policyOf(list);
         const decision = decideName(policy, name, 0);
-        const granted = decision.allowed ? servicesAt(policy, decision.services, destination, 0) : [];
+        const granted = servicesAt(policy, decision, destination);
         const passing = granted.some((service) => serviceCovers(service, packet.ipProtocol, packet.port));
         const { allowed, name: by } = decidePacket(policy, { destination, ...packet }, [name], 0);
         if (passing) assert.ok(allowed);
