@@ -93,6 +93,7 @@ ip_set_hash_ipportip|dockerwall-pair4 hash:ip,port,ip family inet hashsize 16384
 ip_set_hash_ipportip|dockerwall-denied4 hash:ip,port,ip family inet hashsize 4096 maxelem 262144 timeout 86400 counters comment
 ip_set_hash_net|dockerwall-ask4 hash:net family inet hashsize 16384 maxelem 1048576 timeout 0 comment
 ip_set_hash_netport|dockerwall-host4 hash:net,port family inet hashsize 1024 maxelem 1048576 comment
+ip_set_hash_ipportnet|dockerwall-resolver4 hash:ip,port,net family inet hashsize 64 maxelem 65536 comment
 ip_set_hash_net|dockerwall-quarantine4 hash:net family inet hashsize 64 maxelem 65536 timeout 0 comment
 ip_set_list_set|dockerwall-open4 list:set size 64
 ip_set_hash_netiface|dockerwall-guarded6 hash:net,iface family inet6 hashsize 1024 maxelem 65536 comment
@@ -101,6 +102,7 @@ ip_set_hash_ipportip|dockerwall-pair6 hash:ip,port,ip family inet6 hashsize 1638
 ip_set_hash_ipportip|dockerwall-denied6 hash:ip,port,ip family inet6 hashsize 4096 maxelem 262144 timeout 86400 counters comment
 ip_set_hash_net|dockerwall-ask6 hash:net family inet6 hashsize 16384 maxelem 1048576 timeout 0 comment
 ip_set_hash_netport|dockerwall-host6 hash:net,port family inet6 hashsize 1024 maxelem 1048576 comment
+ip_set_hash_ipportnet|dockerwall-resolver6 hash:ip,port,net family inet6 hashsize 64 maxelem 65536 comment
 ip_set_hash_net|dockerwall-quarantine6 hash:net family inet6 hashsize 64 maxelem 65536 timeout 0 comment
 END
 }
@@ -120,13 +122,13 @@ xt_mark|raw|PREROUTING|-j MARK --set-xmark 0x0/0x40000000
 xt_NFQUEUE|raw|PREROUTING|-j NFQUEUE --queue-num 5355 --queue-bypass
 xt_mark|raw|PREROUTING|-j MARK --set-xmark 0x0/0xffffffff
 xt_tcpudp|raw|PREROUTING|-p udp -m udp --dport 53 -j RETURN
+xt_set|raw|PREROUTING|-m set --match-set dockerwall-resolver4 dst,dst,src -j RETURN
 xt_hashlimit|raw|PREROUTING|-m hashlimit --hashlimit-above 300/sec --hashlimit-burst 600 --hashlimit-mode srcip --hashlimit-name dockerwall-dns4-300-600 --hashlimit-htable-size 16384 --hashlimit-htable-max 65536 --hashlimit-htable-expire 10000 -j RETURN
 xt_set|mangle|FORWARD|-m set --match-set dockerwall-quarantine4 src -j RETURN
 xt_conntrack|mangle|FORWARD|-m conntrack ! --ctstate ESTABLISHED -j RETURN
 xt_conntrack|mangle|FORWARD|-m conntrack --ctstate ESTABLISHED --ctdir REPLY -j RETURN
 xt_conntrack|mangle|FORWARD|-m conntrack --ctstate NEW,ESTABLISHED --ctstatus CONFIRMED -j RETURN
 xt_connmark|mangle|FORWARD|-m connmark --mark 0x1000000/0xf000000 -j RETURN
-xt_set|mangle|FORWARD|-m set --match-set dockerwall-grant4 dst,dst,src -j RETURN
 xt_NFQUEUE|mangle|FORWARD|-j NFQUEUE --queue-num 5353
 xt_connlimit|mangle|FORWARD|-m connlimit --connlimit-above 8192 --connlimit-mask 32 --connlimit-saddr -j RETURN
 xt_connmark|mangle|FORWARD|-j CONNMARK --set-xmark 0x1000000/0xf000000
@@ -154,13 +156,13 @@ xt_mark|raw|PREROUTING|-j MARK --set-xmark 0x0/0x40000000
 xt_NFQUEUE|raw|PREROUTING|-j NFQUEUE --queue-num 5355 --queue-bypass
 xt_mark|raw|PREROUTING|-j MARK --set-xmark 0x0/0xffffffff
 xt_tcpudp|raw|PREROUTING|-p udp -m udp --dport 53 -j RETURN
+xt_set|raw|PREROUTING|-m set --match-set dockerwall-resolver6 dst,dst,src -j RETURN
 xt_hashlimit|raw|PREROUTING|-m hashlimit --hashlimit-above 300/sec --hashlimit-burst 600 --hashlimit-mode srcip --hashlimit-name dockerwall-dns6-300-600 --hashlimit-htable-size 16384 --hashlimit-htable-max 65536 --hashlimit-htable-expire 10000 -j RETURN
 xt_set|mangle|FORWARD|-m set --match-set dockerwall-quarantine6 src -j RETURN
 xt_conntrack|mangle|FORWARD|-m conntrack ! --ctstate ESTABLISHED -j RETURN
 xt_conntrack|mangle|FORWARD|-m conntrack --ctstate ESTABLISHED --ctdir REPLY -j RETURN
 xt_conntrack|mangle|FORWARD|-m conntrack --ctstate NEW,ESTABLISHED --ctstatus CONFIRMED -j RETURN
 xt_connmark|mangle|FORWARD|-m connmark --mark 0x1000000/0xf000000 -j RETURN
-xt_set|mangle|FORWARD|-m set --match-set dockerwall-grant6 dst,dst,src -j RETURN
 xt_NFQUEUE|mangle|FORWARD|-j NFQUEUE --queue-num 5353
 xt_connlimit|mangle|FORWARD|-m connlimit --connlimit-above 8192 --connlimit-mask 128 --connlimit-saddr -j RETURN
 xt_connmark|mangle|FORWARD|-j CONNMARK --set-xmark 0x1000000/0xf000000

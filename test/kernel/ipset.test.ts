@@ -89,6 +89,37 @@ const shown: readonly {
     members: ["2001:db8::1,tcp:443,2001:db8:1:: timeout N"],
   },
   {
+    spec: { name: "servers", type: "hash:ip,port,net", family: 4, comments: true },
+    entries: [
+      {
+        key: {
+          kind: "ip-port-net",
+          first: address("203.0.113.9"),
+          protocol: 17,
+          port: 53,
+          prefix: prefix("198.51.100.0/24"),
+        },
+        comment: "app",
+      },
+    ],
+    members: ['203.0.113.9,udp:53,198.51.100.0/24 comment "app"'],
+  },
+  {
+    spec: { name: "servers6", type: "hash:ip,port,net", family: 6 },
+    entries: [
+      {
+        key: {
+          kind: "ip-port-net",
+          first: address("2001:db8::9"),
+          protocol: 6,
+          port: 53,
+          prefix: prefix("2001:db8:1::2"),
+        },
+      },
+    ],
+    members: ["2001:db8::9,tcp:53,2001:db8:1::2"],
+  },
+  {
     spec: { name: "bridges", type: "hash:net,iface", family: 4 },
     entries: [
       { key: { kind: "net-iface", prefix: prefix("0.0.0.0/0"), iface: "br-0123456789ab" } },

@@ -22,6 +22,7 @@ interface FakeSet {
 
 const kinds: Readonly<Record<SetType, SetKey["kind"]>> = {
   "hash:ip,port,ip": "ip-port-ip",
+  "hash:ip,port,net": "ip-port-net",
   "hash:net,iface": "net-iface",
   "hash:net,port": "net-port",
   "hash:net": "net",
@@ -150,6 +151,8 @@ function idOf(key: SetKey): string {
   switch (key.kind) {
     case "ip-port-ip":
       return `${key.first},${key.protocol}:${key.port},${key.second}`;
+    case "ip-port-net":
+      return `${key.first},${key.protocol}:${key.port},${key.prefix.address}/${key.prefix.length}`;
     case "net-iface":
       return `${key.prefix.address}/${key.prefix.length},${key.iface}`;
     case "net":

@@ -3,7 +3,7 @@
 
 import { findSlips } from "../labels/slips.ts";
 import { allowLabel, placeOf } from "../labels/table.ts";
-import type { IpAddress } from "../model/address.ts";
+import { familyOf, type IpAddress } from "../model/address.ts";
 import type { GuardedNetwork, ServicePolicy } from "../model/guarded-network.ts";
 import type { Container, Hazard, Network, Topology } from "../model/topology.ts";
 import { gatherLists, type OtherPolicies } from "./gather.ts";
@@ -17,9 +17,19 @@ export interface GuardedAddress {
   readonly audit: boolean;
 }
 
+/** A service of a container that is reached at its own address. */
+export interface PublishedService {
+  readonly address: IpAddress;
+  /** As a kernel set has it: for ICMP the port is type * 256 + code. */
+  readonly service: { readonly protocol: number; readonly port: number };
+  readonly container: string;
+}
+
 export interface ContainerFindings {
   readonly services: readonly ServicePolicy[];
   readonly guardedAddresses: readonly GuardedAddress[];
+  /** What may come in to addresses of guarded containers untranslated, by IP protocol. */
+  readonly published: readonly PublishedService[];
   /** Every address of the containers in quarantine, and a marker for each. */
   readonly quarantined: readonly { readonly address: IpAddress; readonly containerId: string }[];
   /** What needs correcting; one sentence each. */
@@ -90,6 +100,9 @@ export function examineContainers(input: ExamineInput): ContainerFindings {
       );
     }
   }
+  const published = topology.containers.flatMap((container) =>
+    container.running ? publishedBy(container, guarded, networks) : [],
+  );
   const quarantined = topology.containers
     .filter((container) => input.quarantine.has(container.id))
     .flatMap(({ id, endpoints }) =>
@@ -98,7 +111,26 @@ export function examineContainers(input: ExamineInput): ContainerFindings {
         containerId: id,
       })),
     );
-  return { services, guardedAddresses, quarantined, problems, warnings };
+  return { services, guardedAddresses, published, quarantined, problems, warnings };
+}
+
+/** Docker lets it through to every container of such a network, and so do we. */
+const echoRequest = { 4: { protocol: 1, port: 8 * 256 }, 6: { protocol: 58, port: 128 * 256 } } as const;
+
+/** What of a container is reached at its own addresses: where Docker routes to it instead of translating. */
+function publishedBy(
+  { name, endpoints, publishes = [] }: Container,
+  guarded: ExamineInput["guarded"],
+  networks: ReadonlyMap<string, Network>,
+): PublishedService[] {
+  return endpoints.flatMap(({ networkId, addresses }) => {
+    const modes = guarded.has(networkId) ? networks.get(networkId)?.gatewayModes : undefined;
+    return addresses.flatMap((address) => {
+      const family = familyOf(address);
+      if (modes?.[family] === undefined) return [];
+      return [...publishes, echoRequest[family]].map((service) => ({ address, service, container: name }));
+    });
+  });
 }
 
 /**

@@ -118,8 +118,16 @@ function classifyNetwork(
     kind: "guarded",
     network: { id, name: network.name, bridge, subnets, gateways, lists, labels },
     problems: [...bridgeProblems(network, bridges), ...problems, ...badLabels],
-    warnings,
+    warnings: [...warnings, ...unprotected(network)],
   };
+}
+
+/** There Docker would let everything in, and we do not. */
+function unprotected({ name, gatewayModes = {} }: Network): string[] {
+  if (!Object.values(gatewayModes).includes("nat-unprotected")) return [];
+  return [
+    `network ${JSON.stringify(name)} has the gateway mode nat-unprotected, by which Docker lets every port in; on a guarded network only published ports are open from outside: publish what must be reached`,
+  ];
 }
 
 /** Only networks that have any. */

@@ -29,6 +29,12 @@ export const setNames = {
   /** hash:net,port (subnet or address of guarded containers, protocol:port): host services that they may reach. */
   host4: "dockerwall-host4",
   host6: "dockerwall-host6",
+  /** hash:ip,port,net (server, protocol:53, subnet or address of guarded containers): servers whose port 53 an entry names. */
+  resolver4: "dockerwall-resolver4",
+  resolver6: "dockerwall-resolver6",
+  /** hash:net,port (address of a guarded container, protocol:port): what may come in untranslated. */
+  published4: "dockerwall-published4",
+  published6: "dockerwall-published6",
   /** hash:net (address of a container), comment (its id): cut off from everything, whatever was granted. */
   quarantine4: "dockerwall-quarantine4",
   quarantine6: "dockerwall-quarantine6",

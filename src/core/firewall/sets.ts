@@ -2,11 +2,26 @@
 // sets. Grants belong to the data plane and never pass through here.
 
 import type { Classification } from "../classify/networks.ts";
-import { anyPrefix, type Family, familyOf, hostPrefix, type Prefix, renderPrefix } from "../model/address.ts";
+import {
+  anyPrefix,
+  type Family,
+  familyOf,
+  hostPrefix,
+  type IpAddress,
+  type Prefix,
+  renderPrefix,
+} from "../model/address.ts";
 import { hostMembers } from "./host-entries.ts";
 import { heldPrefix, setNames } from "./names.ts";
+import { resolverMembers } from "./resolver-entries.ts";
 
-export type SetType = "hash:ip,port,ip" | "hash:net,iface" | "hash:net,port" | "hash:net" | "list:set";
+export type SetType =
+  | "hash:ip,port,ip"
+  | "hash:ip,port,net"
+  | "hash:net,iface"
+  | "hash:net,port"
+  | "hash:net"
+  | "list:set";
 
 export interface SetSpec {
   readonly name: string;
@@ -62,6 +77,14 @@ function specsOf(family: Family): readonly SetSpec[] {
     { name: setNames[`ask${family}`], ...netSet, hashSize: 16_384, maxEntries: most },
     { name: setNames[`static${family}`], ...netSet, hashSize: 1024, maxEntries: most },
     { name: setNames[`host${family}`], ...hostSet, hashSize: 1024, maxEntries: most },
+    {
+      name: setNames[`resolver${family}`],
+      ...hostSet,
+      type: "hash:ip,port,net",
+      hashSize: 64,
+      maxEntries: 65_536,
+    },
+    { name: setNames[`published${family}`], ...hostSet, hashSize: 64, maxEntries: 65_536 },
     { name: setNames[`owner${family}`], ...netSet, hashSize: 1024, maxEntries: ownersAtMost },
     { name: setNames[`awake${family}`], ...netSet, hashSize: 64, maxEntries: 64 },
     { name: setNames[`quarantine${family}`], ...netSet, hashSize: 64, maxEntries: 65_536 },
@@ -97,6 +120,8 @@ export interface Member {
   readonly prefix: Prefix;
   readonly iface?: string;
   readonly service?: { readonly protocol: number; readonly port: number };
+  /** Where the prefix is of those who ask it. */
+  readonly server?: IpAddress;
   readonly comment?: string;
   /** True for an exception from a wider member (ipset's `nomatch`). */
   readonly exception?: boolean;
@@ -121,6 +146,15 @@ export function desiredSets(classification: Classification): DesiredSets {
     reject: subnetMembers(rejecting),
     static: splitZero(namedPrefixes(classification)).map((prefix) => ({ prefix })),
     host: hostMembers(classification).map((member) => ({ ...member, comment: readable(member.comment) })),
+    resolver: resolverMembers(classification).map((member) => ({
+      ...member,
+      comment: readable(member.comment),
+    })),
+    published: containers.published.map(({ address, service, container }) => ({
+      prefix: hostPrefix(address),
+      service,
+      comment: readable(container),
+    })),
     quarantine: containers.quarantined.map(({ address, containerId }) => ({
       prefix: hostPrefix(address),
       comment: containerId,
@@ -183,9 +217,10 @@ function readable(name: string): string {
 
 /** A key that two members of one set share exactly when the kernel takes them for the same. */
 export function memberKey(member: Member): string {
-  const { prefix, iface, service, exception } = member;
+  const { prefix, iface, service, server, exception } = member;
   const mark = exception === true ? " nomatch" : "";
-  const second = service === undefined ? iface : `${service.protocol}:${service.port}${mark}`;
+  const from = server === undefined ? "" : `,${server}`;
+  const second = service === undefined ? iface : `${service.protocol}:${service.port}${from}${mark}`;
   return second === undefined ? renderPrefix(prefix) : `${renderPrefix(prefix)},${second}`;
 }
 

@@ -8,7 +8,7 @@ import {
   protocolNumbers,
   renderService,
   type Service,
-  serviceCovers,
+  serviceGrants,
 } from "../model/service.ts";
 import { Rotation } from "./rotation.ts";
 
@@ -185,7 +185,7 @@ export class GrantLedger {
   ): { readonly domain: string; readonly secondsLeft: number } | undefined {
     let best: Right | undefined;
     for (const right of this.#rights.get(asker)?.get(destination)?.values() ?? []) {
-      if (right.expiresAtMs <= nowMs || !serviceCovers(right.service, packet.protocol, packet.port)) continue;
+      if (right.expiresAtMs <= nowMs || !serviceGrants(right.service, packet.protocol, packet.port)) continue;
       if (best === undefined || right.expiresAtMs > best.expiresAtMs) best = right;
     }
     if (best === undefined) return undefined;
@@ -322,7 +322,11 @@ function entriesOf(grant: Grant, timeoutSeconds: number): GrantEntry[] {
   const { from, to } = service.ports;
   if (isAsked(service)) return protocols.map((protocol) => entry("pair", protocol, from));
   const ports = Array.from({ length: to - from + 1 }, (_, index) => from + index);
-  return protocols.flatMap((protocol) => ports.map((port) => entry("grant", protocol, port)));
+  return protocols.flatMap((protocol) =>
+    ports
+      .filter((port) => serviceGrants(service, protocolNumbers[protocol], port))
+      .map((port) => entry("grant", protocol, port)),
+  );
 }
 
 function askEntry(grant: Grant, timeoutSeconds: number): GrantEntry {

@@ -37,6 +37,24 @@ export function serviceCovers(service: Service, ipProtocol: number, port: number
   return port !== undefined && port >= service.ports.from && port <= service.ports.to;
 }
 
+/** Of lookups: a packet to it is led to us unless the port is named by itself, beside the server. */
+const dnsPort = 53;
+
+/** True for port 53 and no other. */
+export function isDnsService({ ports }: Service): boolean {
+  return ports !== "any" && ports.from === dnsPort && ports.to === dnsPort;
+}
+
+/** True for a packet that is led to us, unless an entry names where it goes with port 53. */
+export function isLookup(ipProtocol: number, port: number | undefined): boolean {
+  return port === dnsPort && (ipProtocol === protocolNumbers.tcp || ipProtocol === protocolNumbers.udp);
+}
+
+/** True when a granted service lets such a packet pass; see serviceCovers(). */
+export function serviceGrants(service: Service, ipProtocol: number, port: number | undefined): boolean {
+  return serviceCovers(service, ipProtocol, port) && (!isLookup(ipProtocol, port) || isDnsService(service));
+}
+
 /** `443/tcp`, `8000-9000`, `any/udp` or `any`. */
 export function renderService(service: Service): string {
   const ports =

@@ -1,6 +1,6 @@
 // What the engine told us, reduced to what decisions need: networks, containers and their endpoints.
 
-import type { IpAddress, Prefix } from "./address.ts";
+import type { Family, IpAddress, Prefix } from "./address.ts";
 
 export interface Network {
   /** Full engine id, 64 hex digits. */
@@ -14,7 +14,12 @@ export interface Network {
   readonly gateways: readonly IpAddress[];
   readonly internal: boolean;
   readonly labels: Readonly<Record<string, string>>;
+  /** How containers are reached from outside, where it is not by translation of ports. */
+  readonly gatewayModes?: Readonly<Partial<Record<Family, GatewayMode>>>;
 }
+
+/** Modes of a bridge's gateway since Engine 27 whose containers are reached at their own addresses. */
+export type GatewayMode = "routed" | "nat-unprotected";
 
 export interface Endpoint {
   readonly networkId: string;
@@ -47,6 +52,8 @@ export interface Container {
   /** The networks that it is on when it runs, each by id, or by name where it never ran. */
   readonly configured: readonly string[];
   readonly hazards: readonly Hazard[];
+  /** Its own ports that are published, by IP protocol. */
+  readonly publishes?: readonly { readonly protocol: number; readonly port: number }[];
   /** Where UDP port 53 of it is published, at addresses of the host. */
   readonly published?: readonly { readonly address: IpAddress; readonly port: number }[];
 }

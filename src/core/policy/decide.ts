@@ -2,10 +2,10 @@
 // that explains or predicts enforcement. `!` wins over every grant, whichever lists they are in.
 
 import { isInside } from "../dns/address-filter.ts";
-import { addressBytes, type IpAddress, type Prefix, prefixContains } from "../model/address.ts";
-import { type Service, serviceCovers } from "../model/service.ts";
+import { addressBytes, type IpAddress, type Prefix, prefixContains, renderPrefix } from "../model/address.ts";
+import { isDnsService, isLookup, type Service, serviceCovers, serviceGrants } from "../model/service.ts";
 import { intersectServices, subtractServices } from "../model/service-set.ts";
-import type { Entry } from "./entry.ts";
+import { type Entry, isSingle } from "./entry.ts";
 import type { CompiledList } from "./entry-list.ts";
 
 /** What one asker may reach through one network. */
@@ -76,14 +76,21 @@ export function isAboveAllowed(policy: Policy, name: string, nowMs: number): boo
 }
 
 function termsOf(granting: readonly MatchedEntry[], taking: readonly MatchedEntry[]): readonly Term[] {
-  const byEnd = Map.groupBy(granting, ({ endsAtMs }) => endsAtMs);
-  return [...byEnd].flatMap(([endsAtMs, matches]) =>
-    [...Map.groupBy(matches, withinOf)].map(([within, same]) => {
-      const granted = same.map(serviceOf);
-      const services = taking.length === 0 ? granted : subtractServices(granted, taking.map(serviceOf));
-      return { endsAtMs, within, services };
-    }),
-  );
+  const away = taking.map(serviceOf);
+  return [...Map.groupBy(granting, termKey).values()].flatMap((matches) => {
+    const [first] = matches;
+    if (first === undefined) return [];
+    const granted = matches.map(serviceOf);
+    const services = away.length === 0 ? granted : subtractServices(granted, away);
+    return [{ endsAtMs: first.endsAtMs, within: withinOf(first), services }];
+  });
+}
+
+/** Port 53 stays apart from the ports beside it: it counts only where it is named by itself. */
+function termKey(match: MatchedEntry): string {
+  const within = withinOf(match);
+  const range = within === undefined ? "" : renderPrefix(within);
+  return `${match.endsAtMs} ${range} ${isDnsService(serviceOf(match))}`;
 }
 
 function withinOf({ entry }: MatchedEntry): Prefix | undefined {
@@ -200,11 +207,13 @@ export function decidePacket(
 ): PacketDecision {
   let denied: PacketDecision = { allowed: false, by: undefined, name: undefined };
   if (isClosed(policy)) return denied;
-  const covers = (match: MatchedEntry): boolean => serviceCovers(serviceOf(match), ipProtocol, port);
+  const covers = (match: MatchedEntry): boolean => serviceGrants(serviceOf(match), ipProtocol, port);
   const { granted, taken } = addressRights(policy, destination, nowMs);
-  const forbidden = taken.find(covers);
+  const forbidden = taken.find((match) => serviceCovers(serviceOf(match), ipProtocol, port));
   if (forbidden !== undefined) return { allowed: false, by: forbidden, name: undefined };
-  const named = granted.find(covers);
+  const namesIt = ({ entry }: MatchedEntry): boolean =>
+    !isLookup(ipProtocol, port) || (entry.kind === "prefix" && isSingle(entry.prefix));
+  const named = granted.find((match) => covers(match) && namesIt(match));
   if (named !== undefined) return { allowed: true, by: named, name: undefined };
   for (const name of names) {
     const decision = decideName(policy, name, nowMs);
@@ -216,7 +225,7 @@ export function decidePacket(
     const services = termsAt(policy, decision.terms, { address: destination, inside }, nowMs).flatMap(
       (term) => term.services,
     );
-    if (services.some((service) => serviceCovers(service, ipProtocol, port))) {
+    if (services.some((service) => serviceGrants(service, ipProtocol, port))) {
       const leadsHere = (match: MatchedEntry): boolean => {
         const within = withinOf(match);
         return covers(match) && (within === undefined || prefixContains(within, destination));

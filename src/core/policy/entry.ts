@@ -32,6 +32,11 @@ export interface PrefixEntry extends Negatable {
   readonly service: Service;
 }
 
+/** Whether a prefix is of one address. */
+export function isSingle({ address, length }: Prefix): boolean {
+  return length === (address.includes(":") ? 128 : 32);
+}
+
 /** A service of the Docker host itself. */
 export interface HostEntry extends Negatable {
   readonly kind: "host";

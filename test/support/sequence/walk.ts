@@ -182,6 +182,7 @@ function isIn(
       case "set":
         return isIn(sets, key.name, packet, [first, second]);
       case "ip-port-ip":
+      case "ip-port-net":
         return false;
     }
   };

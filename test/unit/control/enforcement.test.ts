@@ -20,7 +20,8 @@ const classification: Classification = {
   refused: [],
   problems: new Map(),
   warnings: [],
-  containers: { services: [], guardedAddresses: [], quarantined: [], problems: [], warnings: [] },
+  containers: { services: [], guardedAddresses: [],
+    published: [], quarantined: [], problems: [], warnings: [] },
 };
 
 function start(guardsPorts = false) {

@@ -29,7 +29,8 @@ function classified(...problems: readonly string[]): Classification {
     refused: [],
     problems: new Map(problems.length === 0 ? [] : [["n1", problems]]),
     warnings: [],
-    containers: { services: [], guardedAddresses: [], quarantined: [], problems: [], warnings: [] },
+    containers: { services: [], guardedAddresses: [],
+    published: [], quarantined: [], problems: [], warnings: [] },
   };
 }
 

@@ -1,7 +1,8 @@
-// Leads the lookups of guarded containers to us, whichever server they were sent to.
+// Leads the lookups of guarded containers to us, whichever server they were sent to, unless an entry names that server
+// with port 53.
 
 import { chainNames as chain } from "../names.ts";
-import { inSet, notInSet, toPort } from "../rules/match.ts";
+import { inSet, type Match, notInSet, toPort } from "../rules/match.ts";
 import { type Chain, rule } from "../rules/table.ts";
 import { accept, returnIt } from "../rules/target.ts";
 import type { RulesetInput } from "./options.ts";
@@ -9,8 +10,24 @@ import type { RulesetInput } from "./options.ts";
 /** By which lookups come. */
 export const transports = ["udp", "tcp"] as const;
 
+/**
+ * To a server whose port 53 is written in an entry, by its address or by the name that led to it. Only such entries put
+ * port 53 into the grants, so a right to every port leads no lookup past us.
+ */
+export function namedResolver(
+  { sets }: RulesetInput,
+  protocol: "udp" | "tcp",
+): readonly (readonly Match[])[] {
+  const lookup = toPort(protocol, 53);
+  return [
+    [lookup, inSet(sets.resolver, "dst,dst,src")],
+    [lookup, inSet(sets.grant, "dst,dst,src")],
+  ];
+}
+
 /** A DNS server inside the same network stays reachable. */
-export function captureChain({ dnsPort, sets }: RulesetInput): Chain {
+export function captureChain(input: RulesetInput): Chain {
+  const { dnsPort, sets } = input;
   return {
     name: chain.capture,
     rules: [
@@ -19,6 +36,9 @@ export function captureChain({ dnsPort, sets }: RulesetInput): Chain {
         "server in the same network",
         [inSet(sets.guarded, "dst,src"), { kind: "local-destination", not: true }],
         returnIt,
+      ),
+      ...transports.flatMap((protocol) =>
+        namedResolver(input, protocol).map((match) => rule("server that an entry names", match, returnIt)),
       ),
       ...transports.map((protocol) =>
         rule("lookup to whatever server", [toPort(protocol, 53)], { kind: "redirect", port: dnsPort }),

@@ -33,11 +33,13 @@ export function forwardChain(input: RulesetInput): Chain {
 
 /** A helper that expects a flow translates its destination too; nobody has published that port. */
 export function inwardChain(input: RulesetInput): Chain {
+  const { sets } = input;
   return {
     name: chain.inward,
     rules: [
       rule("tells of a packet", tellsOfPacket(input), returnIt),
       rule("published port", [inState("NEW"), inState("DNAT")], returnIt),
+      rule("published port, untranslated", [inState("NEW"), inSet(sets.published, "dst,dst")], returnIt),
       rule("only published ports lead in", [], drop),
     ],
   };

@@ -30,6 +30,8 @@ export type FamilySets = Readonly<
     | "ask"
     | "fixed"
     | "host"
+    | "resolver"
+    | "published"
     | "quarantine"
     | "audit"
     | "reject"
@@ -53,6 +55,8 @@ export function setsOf(family: Family): FamilySets {
     ask: setNames[`ask${family}`],
     fixed: setNames[`static${family}`],
     host: setNames[`host${family}`],
+    resolver: setNames[`resolver${family}`],
+    published: setNames[`published${family}`],
     quarantine: setNames[`quarantine${family}`],
     audit: setNames[`audit${family}`],
     reject: setNames[`reject${family}`],

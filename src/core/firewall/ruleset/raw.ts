@@ -5,6 +5,7 @@ import { hasMark, inSet, type Match, toPort } from "../rules/match.ts";
 import { type Chain, type Rule, rule } from "../rules/table.ts";
 import { clearMark, drop, goTo, returnIt } from "../rules/target.ts";
 import { linkLocalRules, strangerRules } from "./bridges.ts";
+import { namedResolver } from "./capture.ts";
 import { limited, lookupRate } from "./limits.ts";
 import type { RulesetInput } from "./options.ts";
 
@@ -99,7 +100,10 @@ function senderRules(input: RulesetInput): Rule[] {
 }
 
 /** Floods of lookups are shed here, before conntrack and before our socket. */
-function floodRules({ family }: RulesetInput): Rule[] {
-  const limit = limited(`dockerwall-dns${family}`, "above", lookupRate);
-  return [rule("flood of lookups", [toPort("udp", 53), limit], drop)];
+function floodRules(input: RulesetInput): Rule[] {
+  const limit = limited(`dockerwall-dns${input.family}`, "above", lookupRate);
+  return [
+    ...namedResolver(input, "udp").map((match) => rule("server that an entry names", match, returnIt)),
+    rule("flood of lookups", [toPort("udp", 53), limit], drop),
+  ];
 }

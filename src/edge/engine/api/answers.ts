@@ -35,8 +35,17 @@ export function parseNetwork(answer: unknown): Network[] {
       ),
       internal: json["Internal"] === true,
       labels: textsOf(json["Labels"]),
+      ...gatewayModesOf(objectOf(json["Options"])),
     },
   ];
+}
+
+function gatewayModesOf(options: Json): Pick<Network, "gatewayModes"> {
+  const found = ([4, 6] as const).flatMap((family) => {
+    const mode = textOf(options[`com.docker.network.bridge.gateway_mode_ipv${family}`]);
+    return mode === "routed" || mode === "nat-unprotected" ? [[family, mode] as const] : [];
+  });
+  return found.length === 0 ? {} : { gatewayModes: Object.fromEntries(found) };
 }
 
 /** The answer of `GET /containers/ID/json`. */
@@ -57,6 +66,7 @@ export function parseContainer(answer: unknown): Container[] {
       configured: configuredOf(objectOf(settings["Networks"])),
       hazards: hazardsOf(hostSettingsOf(json)),
       ...publishedOf(settings["Ports"]),
+      ...publishesOf(objectOf(json["HostConfig"])["PortBindings"], settings["Ports"]),
     },
   ];
 }
@@ -110,6 +120,24 @@ function publishedOf(ports: unknown): Pick<Container, "published"> {
     return address === undefined ? [] : [{ address, port: Number(textOf(HostPort)) }];
   });
   return published.length === 0 ? {} : { published };
+}
+
+/** IP protocols whose ports can be published. */
+const publishedProtocols: ReadonlyMap<string, number> = new Map([
+  ["tcp", 6],
+  ["udp", 17],
+  ["sctp", 132],
+]);
+
+/** What it was told to publish, and what the engine has chosen to (`-P`). */
+function publishesOf(bindings: unknown, ports: unknown): Pick<Container, "publishes"> {
+  const chosen = Object.entries(objectOf(ports)).flatMap(([key, value]) => (value === null ? [] : [key]));
+  const found = [...new Set([...Object.keys(objectOf(bindings)), ...chosen])].flatMap((key) => {
+    const [port = "", name = "tcp"] = key.split("/");
+    const protocol = publishedProtocols.get(name);
+    return protocol === undefined || !/^[0-9]+$/.test(port) ? [] : [{ protocol, port: Number(port) }];
+  });
+  return found.length === 0 ? {} : { publishes: found };
 }
 
 /** What it is given of the host. */

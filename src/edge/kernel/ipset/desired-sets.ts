@@ -142,6 +142,10 @@ function membersOf(sets: KernelSets, name: string): Member[] {
             ...said,
           },
         ];
+      case "ip-port-net": {
+        const { prefix, first: server, protocol, port } = key;
+        return [{ prefix, server, service: { protocol, port }, ...said }];
+      }
       default:
         return [];
     }
@@ -189,7 +193,9 @@ function toEntry(member: Member): SetEntry {
   return member.comment === undefined ? { key } : { key, comment: member.comment };
 }
 
-function toKey({ prefix, iface, service, exception }: Member): SetKey {
+function toKey({ prefix, iface, service, server, exception }: Member): SetKey {
+  if (service !== undefined && server !== undefined)
+    return { kind: "ip-port-net", first: server, ...service, prefix };
   if (service !== undefined) {
     return { kind: "net-port", prefix, ...service, ...(exception === true ? { nomatch: true } : {}) };
   }

@@ -36,6 +36,12 @@ function writeKey(writer: NetlinkWriter, key: SetKey): void {
       writer.u16be(data.port | NLA_F_NET_BYTEORDER, key.port).u8(data.protocol, key.protocol);
       writeAddress(writer, data.ip2, key.second);
       return;
+    case "ip-port-net":
+      writeAddress(writer, data.ip, key.first);
+      writer.u16be(data.port | NLA_F_NET_BYTEORDER, key.port).u8(data.protocol, key.protocol);
+      writeAddress(writer, data.ip2, key.prefix.address);
+      writer.u8(data.cidr2, key.prefix.length);
+      return;
     case "net-iface":
       writeAddress(writer, data.ip, key.prefix.address);
       writer.u8(data.cidr, key.prefix.length).text(data.iface, key.iface);
@@ -93,6 +99,7 @@ export function readEntry(view: DataView, start: number, end: number): ListedEnt
   let first: IpAddress | undefined;
   let second: IpAddress | undefined;
   let cidr: number | undefined;
+  let cidr2: number | undefined;
   let port: number | undefined;
   let protocol = 0;
   let nomatch = false;
@@ -112,6 +119,9 @@ export function readEntry(view: DataView, start: number, end: number): ListedEnt
         return;
       case data.cidr:
         cidr = view.getUint8(from);
+        return;
+      case data.cidr2:
+        cidr2 = view.getUint8(from);
         return;
       case data.port:
         port = view.getUint16(from);
@@ -141,7 +151,7 @@ export function readEntry(view: DataView, start: number, end: number): ListedEnt
         comment = readText(view, from, to);
     }
   });
-  const key = keyOf({ first, second, cidr, port, protocol, nomatch, iface, name });
+  const key = keyOf({ first, second, cidr, cidr2, port, protocol, nomatch, iface, name });
   return key === undefined ? undefined : { key, timeoutSeconds, packets, bytes, comment };
 }
 
@@ -149,6 +159,7 @@ interface KeyParts {
   readonly first: IpAddress | undefined;
   readonly second: IpAddress | undefined;
   readonly cidr: number | undefined;
+  readonly cidr2: number | undefined;
   readonly port: number | undefined;
   readonly protocol: number;
   readonly nomatch: boolean;
@@ -156,9 +167,12 @@ interface KeyParts {
   readonly name: string | undefined;
 }
 
-function keyOf({ first, second, cidr, port, protocol, nomatch, iface, name }: KeyParts): SetKey | undefined {
+function keyOf(parts: KeyParts): SetKey | undefined {
+  const { first, second, cidr, cidr2, port, protocol, nomatch, iface, name } = parts;
   if (name !== undefined) return { kind: "set", name };
   if (first === undefined) return undefined;
+  if (second !== undefined && port !== undefined && cidr2 !== undefined)
+    return { kind: "ip-port-net", first, protocol, port, prefix: { address: second, length: cidr2 } };
   if (second !== undefined && port !== undefined)
     return { kind: "ip-port-ip", first, protocol, port, second };
   // The kernel leaves the length out where it is that of a host, and says 0 for the widest.

@@ -52,6 +52,7 @@ export const data = {
   listSize: 23,
   name: 18,
   ip2: 20,
+  cidr2: 21,
   iface: 23,
   bytes: 24,
   packets: 25,
@@ -71,6 +72,7 @@ export const FLAG_LIST_SETNAME = 1 << 1;
  */
 export const knownRevisions: Readonly<Record<SetType, number>> = {
   "hash:ip,port,ip": 6,
+  "hash:ip,port,net": 8,
   "hash:net,iface": 8,
   "hash:net,port": 8,
   "hash:net": 7,
@@ -87,6 +89,13 @@ export type SetKey =
       /** 0 where the protocol has none; type * 256 + code for ICMP. */
       readonly port: number;
       readonly second: IpAddress;
+    }
+  | {
+      readonly kind: "ip-port-net";
+      readonly first: IpAddress;
+      readonly protocol: number;
+      readonly port: number;
+      readonly prefix: Prefix;
     }
   | { readonly kind: "net-iface"; readonly prefix: Prefix; readonly iface: string }
   | { readonly kind: "net"; readonly prefix: Prefix }

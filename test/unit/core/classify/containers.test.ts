@@ -44,9 +44,9 @@ function container(name: string, on: Record<string, string>, more: Settings = {}
 }
 
 const networks = [network("app"), network("plain"), network("wire", "macvlan"), network("host", "host")];
-const examine = (containers: readonly Container[], own?: string) =>
+const examine = (containers: readonly Container[], own?: string, on: readonly Network[] = networks) =>
   examineContainers({
-    topology: { networks, containers } satisfies Topology,
+    topology: { networks: on, containers } satisfies Topology,
     guarded: new Map([["app", { labels: unlabelled }]]),
     policy: onlyLabels(createListStore(presets), 0),
     quarantine: new Set(),
@@ -238,4 +238,26 @@ describe("networks that cannot be guarded", () => {
       ]);
     });
   }
+});
+
+describe("what may come in untranslated", () => {
+  const routed = {
+    ...bridgeNetwork("app", "198.19.1.0/24", "2001:db8:1::/64"),
+    gatewayModes: { 4: "routed" },
+  } as const;
+  const serving: Container = { ...web, publishes: [{ protocol: 6, port: 80 }] };
+  const published = (on: Network, ...containers: Container[]): readonly string[] =>
+    examine(containers, undefined, [on]).published.map(
+      ({ address, service }) => `${address} ${service.protocol}:${service.port}`,
+    );
+
+  it("published ports and echo requests, where Docker routes to the container", () => {
+    assert.deepEqual(published(routed, serving), ["198.19.1.2 6:80", "198.19.1.2 1:2048"]);
+  });
+
+  it("nothing by translation, in the other family, or of a container that does not run", () => {
+    assert.deepEqual(published(bridgeNetwork("app", "198.19.1.0/24"), serving), []);
+    assert.deepEqual(published({ ...routed, gatewayModes: { 6: "routed" } }, serving), []);
+    assert.deepEqual(published(routed, { ...serving, running: false }), []);
+  });
 });

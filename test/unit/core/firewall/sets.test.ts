@@ -28,6 +28,7 @@ const classification: Classification = {
   warnings: [],
   containers: {
     services: [],
+    published: [],
     guardedAddresses: [
       { address: "198.51.100.2" as IpAddress, bridge: "br-open", container: "web", audit: false },
     ],

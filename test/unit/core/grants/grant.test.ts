@@ -33,6 +33,11 @@ describe("GrantLedger.entriesFor", () => {
       { protocol: "tcp", ports: { from: 1, to: 3 } },
       ["grant 6:1", "grant 6:2", "grant 6:3"],
     ],
+    [
+      "a range with the port of DNS in it, which only counts by itself",
+      { protocol: "udp", ports: { from: 52, to: 54 } },
+      ["grant 17:52", "grant 17:54"],
+    ],
     ["a wide range", wide, ["pair 17:8000", "ask 0:0"]],
     ["every port and protocol", anyService, ["pair 6:0", "grant 6:80", "grant 6:443", "ask 0:0"]],
     ["every udp port", { protocol: "udp", ports: "any" }, ["pair 17:1", "ask 0:0"]],

@@ -255,6 +255,33 @@ describe("decidePacket", () => {
   });
 });
 
+describe("port 53", () => {
+  const cases: readonly [label: string, packet: string, names: string, allowed: boolean][] = [
+    ["203.0.113.9:53/udp", "udp 53", "", true],
+    ["203.0.113.9:53/udp", "tcp 53", "", false],
+    ["203.0.113.9", "udp 53", "", false],
+    ["203.0.113.9", "udp 54", "", true],
+    ["203.0.113.9:50-60", "udp 53", "", false],
+    ["203.0.113.0/24:53", "udp 53", "", false],
+    ["203.0.113.9:53 !203.0.113.9:53/tcp", "tcp 53", "", false],
+    ["a.example.com:53", "tcp 53", "a.example.com", true],
+    ["a.example.com", "tcp 53", "a.example.com", false],
+    ["a.example.com:53 a.example.com:54 !a.example.com:25", "udp 53", "a.example.com", true],
+    ["a.example.com !a.example.com:25", "udp 53", "a.example.com", false],
+    // Another protocol's port of this number is nobody's to lead anywhere.
+    ["203.0.113.9", "sctp 53", "", true],
+  ];
+  for (const [label, packet, names, allowed] of cases) {
+    it(`${label} ${allowed ? "opens" : "does not open"} ${packet}`, () => {
+      const [protocol = "", port] = packet.split(" ");
+      const ipProtocol = { tcp: 6, udp: 17, sctp: 132 }[protocol] ?? assert.fail();
+      const target = { destination: addressOf("203.0.113.9"), ipProtocol, port: Number(port) };
+      const led = names === "" ? [] : [names];
+      assert.equal(decidePacket(policyOf("web", label), target, led, 0).allowed, allowed);
+    });
+  }
+});
+
 describe("termsAt", () => {
   const services: readonly [label: string, address: string, left: string][] = [
     ["a.example.com:443 !203.0.113.7", "203.0.113.7", ""],

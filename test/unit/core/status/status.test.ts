@@ -29,7 +29,14 @@ function classified(change: Partial<Classification> = {}): Classification {
     refused: [bridgeNetwork("far")],
     problems: new Map([["open", ["a slip"]]]),
     warnings: ["wide"],
-    containers: { services: [], guardedAddresses: [], quarantined: [], problems: [], warnings: ["hazard"] },
+    containers: {
+      services: [],
+      published: [],
+      guardedAddresses: [],
+      quarantined: [],
+      problems: [],
+      warnings: ["hazard"],
+    },
     ...change,
   };
 }

@@ -117,6 +117,7 @@ describe("a container", () => {
         { HostIp: "::", HostPort: "5300" },
       ],
       "80/tcp": null,
+      "9000/tcp": [{ HostIp: "", HostPort: "" }],
     },
     Networks: { app: endpoint },
   };
@@ -141,7 +142,11 @@ describe("a container", () => {
     Name: "/web",
     State: { Status: "running", Running: true },
     Config: { Labels: { "dockerwall.allow": "!a.example" } },
-    HostConfig: { NetworkMode: "app", CapAdd: ["CAP_NET_ADMIN"] },
+    HostConfig: {
+      NetworkMode: "app",
+      CapAdd: ["CAP_NET_ADMIN"],
+      PortBindings: { "53/udp": [{ HostIp: "", HostPort: "5300" }], "443/tcp": [{}], "5000/sctp": null },
+    },
     Mounts: [],
     NetworkSettings,
   });
@@ -166,6 +171,12 @@ describe("a container", () => {
       { address: "0.0.0.0", port: 5300 },
       { address: "::", port: 5300 },
     ],
+    publishes: [
+      { protocol: 17, port: 53 },
+      { protocol: 6, port: 443 },
+      { protocol: 132, port: 5000 },
+      { protocol: 6, port: 9000 },
+    ],
   };
 
   for (const [name, settings] of [
@@ -185,7 +196,7 @@ describe("a container", () => {
       NetworkSettings: { Networks: { app: endpoint } },
       Health: { Status: "healthy", FailingStreak: 0 },
     };
-    const { published: _published, ...rest } = container;
+    const { published: _published, publishes: _publishes, ...rest } = container;
     assert.deepEqual(parseListedContainer(listed)[0]?.container, {
       ...rest,
       sandbox: undefined,
@@ -245,6 +256,23 @@ describe("a network", () => {
         },
       ]),
     );
+  }
+});
+
+describe("the gateway of a network", () => {
+  const mode = (family: 4 | 6, value: string): object => ({
+    [`com.docker.network.bridge.gateway_mode_ipv${family}`]: value,
+  });
+  const cases: readonly [options: object, modes: object | undefined][] = [
+    [{}, undefined],
+    [mode(4, "nat"), undefined],
+    [mode(4, "isolated"), undefined],
+    [mode(4, "routed"), { 4: "routed" }],
+    [{ ...mode(4, "nat-unprotected"), ...mode(6, "routed") }, { 4: "nat-unprotected", 6: "routed" }],
+  ];
+  for (const [Options, modes] of cases) {
+    it(`with options ${JSON.stringify(Options)}`, () =>
+      assert.deepEqual(parseNetwork({ Id: networkId, Options })[0]?.gatewayModes, modes));
   }
 });
 
