@@ -40,6 +40,7 @@ const troubles: Readonly<Record<LookupTrouble, string>> = {
   private: "only private addresses",
   failed: "lookup failed",
   type: "this type is not served",
+  "no-query": "no query (an update?): name its server with port 53",
 };
 
 const left = { align: "left" } as const;

@@ -300,6 +300,25 @@ export function createAnswerer(options: AnswererOptions): Answerer {
     return !ends && transport === "udp" && question.type !== types.ptr && labelCount(question.qname) > 1;
   }
 
+  /** What is no query has no policy: it is for a server that an entry must name. */
+  function noteNoQuery(zone: string | undefined, standing: Standing): void {
+    if (zone === undefined || standing.kind !== "guarded") return;
+    const [speaker] = standing.memberships;
+    const asker = speaker?.addresses[0];
+    if (speaker === undefined || asker === undefined) return;
+    const { networkId } = speaker;
+    const atMs = Date.now();
+    options.onLookup({
+      networkId,
+      asker,
+      domain: zone,
+      allowed: false,
+      trouble: "no-query",
+      atMs,
+      granted: [],
+    });
+  }
+
   /** Whether more knowledge of its asker may turn the decision round: it is not made before that is there. */
   function isUndecided({ question }: Query, standing: GuardedStanding): boolean {
     if (standing.settled || standing.memberships.every(({ labels }) => labels.mode === "audit")) return false;
@@ -331,6 +350,7 @@ export function createAnswerer(options: AnswererOptions): Answerer {
         return;
       }
       if (query.kind === "reply-now") {
+        noteNoQuery(query.zone, standing());
         reply(respondNow(query, payloadLimit(query.edns, transport)));
         return;
       }

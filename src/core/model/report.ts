@@ -6,10 +6,10 @@ import type { Explanation } from "./explanation.ts";
 import type { DaemonState } from "./state.ts";
 
 /**
- * Why an allowed name opened nothing: it has private addresses only, no resolver answered, or records of this type are
- * not served for it.
+ * Why an allowed name opened nothing: private addresses only, no resolver answered, or a type that is not served. Or
+ * the message was no query.
  */
-export type LookupTrouble = "private" | "failed" | "type";
+export type LookupTrouble = "private" | "failed" | "type" | "no-query";
 
 export interface LookupRow {
   readonly address: string;

@@ -20,8 +20,14 @@ const classification: Classification = {
   refused: [],
   problems: new Map(),
   warnings: [],
-  containers: { services: [], guardedAddresses: [],
-    published: [], quarantined: [], problems: [], warnings: [] },
+  containers: {
+    services: [],
+    guardedAddresses: [],
+    published: [],
+    quarantined: [],
+    problems: [],
+    warnings: [],
+  },
 };
 
 function start(guardsPorts = false) {

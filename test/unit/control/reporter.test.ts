@@ -29,8 +29,14 @@ function classified(...problems: readonly string[]): Classification {
     refused: [],
     problems: new Map(problems.length === 0 ? [] : [["n1", problems]]),
     warnings: [],
-    containers: { services: [], guardedAddresses: [],
-    published: [], quarantined: [], problems: [], warnings: [] },
+    containers: {
+      services: [],
+      guardedAddresses: [],
+      published: [],
+      quarantined: [],
+      problems: [],
+      warnings: [],
+    },
   };
 }
 

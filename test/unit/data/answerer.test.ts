@@ -160,6 +160,22 @@ test("an allowed name that opened nothing is not told as allowed, and is counted
   }
 });
 
+test("an update is told in stats, and is no lookup", async () => {
+  const { askBytes, events } = startOneNetwork({ allow: "*.example.org" });
+  const update = rawMessage({
+    flags: 5 << 11,
+    counts: [1, 0, 0, 0],
+    body: [rawQuestion(plainName("example.org"), 6)],
+  });
+  assert.equal(decodeMessage(await askBytes(update, "198.18.0.2")).rcode, "NOTIMP");
+  const broken = rawMessage({ flags: 5 << 11, counts: [1, 0, 0, 0], body: [Buffer.from([0xff])] });
+  assert.equal(decodeMessage(await askBytes(broken, "198.18.0.2")).rcode, "NOTIMP");
+  assert.deepEqual(
+    events.map(({ domain, allowed, trouble }) => [domain, allowed, trouble]),
+    [["example.org", false, "no-query"]],
+  );
+});
+
 test("our own question whether capture works is no lookup of the container", async () => {
   const { askBytes, message, events } = startOneNetwork({});
   assert.ok(isOurDenial(await askBytes(canaryQuery(), "198.18.0.2")));

@@ -33,7 +33,12 @@ export interface Head {
 export type Query = Head & { readonly kind: "query"; readonly question: Question };
 
 /** A message that is answered without looking at what it asks. */
-export type ReplyNow = Head & { readonly kind: "reply-now"; readonly rcode: Rcode };
+export type ReplyNow = Head & {
+  readonly kind: "reply-now";
+  readonly rcode: Rcode;
+  /** The zone of an UPDATE or NOTIFY, in presentation form; undefined for a query. */
+  readonly zone?: string;
+};
 
 /** No answer: no header to answer to, or itself an answer (answering those makes loops). */
 export type Ignore = { readonly kind: "ignore" };
@@ -48,8 +53,9 @@ export function parseQuery(message: Uint8Array): Query | ReplyNow | Ignore {
   const flags = readWord(message, 2);
   if ((flags & flagBits.response) !== 0) return { kind: "ignore" };
   const bare: Head = { id: readWord(message, 0), flags, questionBytes: noBytes, edns: undefined };
-  // The sections mean something else under another opcode (RFC 2136), so nothing more is read.
-  if ((flags & flagBits.opcode) !== 0) return { ...bare, kind: "reply-now", rcode: rcodes.notImp };
+  // The sections mean something else under another opcode (RFC 2136), so nothing more than the first name is read.
+  if ((flags & flagBits.opcode) !== 0)
+    return { ...bare, kind: "reply-now", rcode: rcodes.notImp, ...zoneOf(message) };
   const formErr: ReplyNow = { ...bare, kind: "reply-now", rcode: rcodes.formErr };
   if ((flags & flagBits.truncated) !== 0) return formErr;
   const additionalCount = readWord(message, 10);
@@ -77,6 +83,12 @@ export function parseQuery(message: Uint8Array): Query | ReplyNow | Ignore {
   if (rcode !== undefined) return { ...full, kind: "reply-now", rcode };
   const qname: Name = { wire: full.questionBytes.subarray(0, read.name.wire.length), key: read.name.key };
   return { ...full, kind: "query", question: { name: nameText(qname), qname, type } };
+}
+
+/** The name that comes first in a message that is no query. */
+function zoneOf(message: Uint8Array): Pick<ReplyNow, "zone"> {
+  const read = readName(message, headerLength, "refused");
+  return read === undefined ? {} : { zone: nameText(read.name) };
 }
 
 const noBytes = new Uint8Array(0);

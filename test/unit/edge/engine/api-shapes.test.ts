@@ -268,7 +268,10 @@ describe("the gateway of a network", () => {
     [mode(4, "nat"), undefined],
     [mode(4, "isolated"), undefined],
     [mode(4, "routed"), { 4: "routed" }],
-    [{ ...mode(4, "nat-unprotected"), ...mode(6, "routed") }, { 4: "nat-unprotected", 6: "routed" }],
+    [
+      { ...mode(4, "nat-unprotected"), ...mode(6, "routed") },
+      { 4: "nat-unprotected", 6: "routed" },
+    ],
   ];
   for (const [Options, modes] of cases) {
     it(`with options ${JSON.stringify(Options)}`, () =>
