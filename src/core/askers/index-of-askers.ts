@@ -19,6 +19,8 @@ export interface Membership {
   readonly policy: Policy;
   /** The network's; in quarantine without what they grant. */
   readonly labels: NetworkLabels;
+  /** The host's addresses on this network. */
+  readonly gateways: readonly IpAddress[];
   /** The asker's own addresses on this network, and those on networks that are not guarded. */
   readonly addresses: readonly IpAddress[];
 }
@@ -150,13 +152,14 @@ export class AskerIndex {
     const memberships = new Map<string, Membership>();
     for (const { address, known } of places) {
       if (known?.guarded === undefined) continue;
-      const { id, name, labels } = known.guarded;
+      const { id, name, labels, gateways } = known.guarded;
       const cutOff = container !== undefined && this.#quarantined.has(container.id);
       memberships.set(id, {
         networkId: id,
         networkName: name,
         policy: this.#policyOf(known.guarded, container),
         labels: cutOff ? withoutGrants(labels) : labels,
+        gateways,
         addresses: [...(memberships.get(id)?.addresses ?? []), address],
       });
     }

@@ -115,6 +115,9 @@ export const sandboxTable = { family: "ip", name: "dockerwall" } as const;
 /** The same for what holds an interface until it is known, in both families. */
 export const holdTable = { family: "inet", name: "dockerwall-hold" } as const;
 
+/** The same for what keeps lookups of the gateway on their way to it. */
+export const gatewayTable = { family: "ip", name: "dockerwall-gateway" } as const;
+
 /** The same in one that is in quarantine, where its ports cannot be cut both ways. */
 export const cutTable = { family: "inet", name: "dockerwall-cut" } as const;
 

@@ -3,10 +3,11 @@
 
 import { networkInterfaces } from "node:os";
 import type { LateCapture } from "../../core/askers/late-captures.ts";
+import type { IpAddress } from "../../core/model/address.ts";
 import { withNamespace } from "../kernel/netns.ts";
 import { mayHaveAskedPast, type PastFlows } from "./flows/past-flows.ts";
 import type { Attempt, Sandbox } from "./sandbox.ts";
-import { holdInterfaces, installSandboxTable, removeSandboxTables } from "./table.ts";
+import { holdInterfaces, installSandboxTable, pinGateways, removeSandboxTables } from "./table.ts";
 
 export interface CaptureOptions {
   readonly attempt: Attempt;
@@ -22,6 +23,8 @@ export interface Capture {
   install(sandbox: Sandbox): void;
   /** Keeps back what leaves by an interface that is not among the sandbox's. */
   hold(sandbox: Sandbox): void;
+  /** Keeps lookups of these gateways on their way there. */
+  pin(sandbox: Sandbox, gateways: readonly IpAddress[]): void;
   /** Gives it back to the engine's own resolver, when it is still open then. */
   releaseSoon(sandbox: Sandbox): void;
   /** The same at once, wherever it stands. @throws NetlinkError, SystemCallError */
@@ -62,9 +65,18 @@ export function createCapture({ attempt, pastFlows, onLate, onChange }: CaptureO
     attempt(name, () => withNamespace(namespaceFd, () => holdInterfaces(interfaces, owner)));
   }
 
+  function pin(sandbox: Sandbox, gateways: readonly IpAddress[]): void {
+    const { name, namespaceFd, owner } = sandbox;
+    attempt(name, () => {
+      withNamespace(namespaceFd, () => pinGateways(gateways, owner));
+      sandbox.gateways = gateways;
+    });
+  }
+
   function release(sandbox: Sandbox): void {
     withNamespace(sandbox.namespaceFd, () => removeSandboxTables(sandbox.owner));
     sandbox.captured = false;
+    sandbox.gateways = [];
     onChange(sandbox);
   }
 
@@ -75,7 +87,7 @@ export function createCapture({ attempt, pastFlows, onLate, onChange }: CaptureO
     }, releaseAfterMs);
   }
 
-  return { install, hold, release, releaseSoon };
+  return { install, hold, pin, release, releaseSoon };
 }
 
 /** Whether the namespace of the calling thread has more than its loopback: nothing runs in a new one before. */

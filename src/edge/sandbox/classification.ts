@@ -2,6 +2,7 @@
 // that have not been seen to is kept back, and its questions that waited go their way.
 
 import type { Standing } from "../../core/askers/index-of-askers.ts";
+import { familyOf, type IpAddress } from "../../core/model/address.ts";
 import { messageOf } from "../../errors.ts";
 import type { AddressHolders } from "./address-holders.ts";
 import { readAddresses, type SandboxAddress, type SandboxAddresses } from "./addresses.ts";
@@ -57,7 +58,17 @@ export function createClassification(options: ClassificationOptions): Classifica
     // Only now: whatever had to be done about the addresses of a new interface has been done.
     else if (sandbox.captured && changed) capture.hold(sandbox);
     if (!wanted && sandbox.captured) capture.releaseSoon(sandbox);
+    const gateways = gatewaysOf(sandbox.standing);
+    if (wanted && sandbox.captured && gateways.toString() !== sandbox.gateways.toString())
+      capture.pin(sandbox, gateways);
     if (sandbox.standing.kind !== "unknown") questions.settle(sandbox);
+  }
+
+  /** The host's addresses on its guarded networks; what is not known yet stays as it is. */
+  function gatewaysOf(standing: Standing): readonly IpAddress[] {
+    if (standing.kind !== "guarded") return [];
+    const all = standing.memberships.flatMap(({ gateways }) => gateways);
+    return [...new Set(all)].filter((gateway) => familyOf(gateway) === 4).sort();
   }
 
   /** Those whose addresses have been seen to. */

@@ -32,6 +32,8 @@ export interface Sandbox {
   unwatch: () => void;
   releaseTimer: NodeJS.Timeout | undefined;
   standing: Standing;
+  /** Those of its guarded networks, as they were last pinned. */
+  gateways: readonly IpAddress[];
   captured: boolean;
   /** True when it was captured when we came: by a run that has decided that it is to be. */
   inherited: boolean;
@@ -63,6 +65,7 @@ export function openSandbox(name: string, namespaceFd: number, fresh: boolean): 
       unwatch: () => undefined,
       releaseTimer: undefined,
       standing: { kind: "unknown" },
+      gateways: [],
       captured: false,
       inherited: false,
       // What asked in one that was there before us may be long forgotten.

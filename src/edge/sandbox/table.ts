@@ -15,14 +15,21 @@
 //            the container must be guarded by its addresses before it sends. The hold is at output, which every packet
 //            of the container passes except those that are put on a wire by hand.
 //
-// A third one replaces what a kernel before 5.16 cannot do at a port:
+// A third one is for containers that are hosts themselves (kind, k3d). They rewrite Docker's rules so that the gateway's
+// address means Docker's resolver, for themselves and for those inside of them:
+//
+//   pin      A question to port 53 of the gateway goes to the gateway, where the host leads it to us. It is translated
+//            to what it is already, before Docker's own rules or what became of them: the first translation is final.
+//
+// A fourth one replaces what a kernel before 5.16 cannot do at a port:
 //
 //   cut      Nothing comes in or goes out except by loopback. Frames that are put on a wire by hand bypass it.
 //
 // The tables belong to a socket of ours that stays open, so that NET_ADMIN in the container cannot remove them; and
 // they persist, so that they outlive us. Kernels before 6.9 cannot do both, and there the tables have no owner.
 
-import { cutTable, holdTable, sandboxTable } from "../../core/firewall/names.ts";
+import { cutTable, gatewayTable, holdTable, sandboxTable } from "../../core/firewall/names.ts";
+import { addressBytes, type IpAddress } from "../../core/model/address.ts";
 import { type Protocol, protocolNumbers } from "../../core/model/service.ts";
 import { DockerwallError, messageOf } from "../../errors.ts";
 import {
@@ -113,6 +120,26 @@ export function holdInterfaces(interfaces: Interfaces, owner?: TableOwner): void
   });
 }
 
+/** Keeps questions to these addresses on their way there, in place of earlier ones; without any, no longer. */
+export function pinGateways(gateways: readonly IpAddress[], owner?: TableOwner): void {
+  if (gateways.length === 0) {
+    removeOurs([gatewayTable], owner);
+    return;
+  }
+  replaceTable(gatewayTable, owner, ({ writer }) => {
+    for (const hook of ["prerouting", "output"] as const) {
+      writeNewChain(writer, { table: gatewayTable, name: hook, type: "nat", hook, priority: BEFORE_DOCKER });
+      for (const address of gateways.map(addressBytes)) {
+        for (const protocol of ["udp", "tcp"] as const)
+          writeNewRule(writer, gatewayTable, hook, [
+            ...toServer(address, protocol, DNS_PORT),
+            destinationNat(address, DNS_PORT),
+          ]);
+      }
+    }
+  });
+}
+
 /** Cuts the namespace of the calling thread off, or no longer. */
 export function cutInside(cut: boolean, owner?: TableOwner): void {
   if (!cut) {
@@ -180,12 +207,12 @@ export function probeSandboxTable(): void {
 
 /** Takes our tables out of the namespace of the calling thread; none there is no error. */
 export function removeSandboxTables(owner?: TableOwner): void {
-  removeOurs([sandboxTable, holdTable], owner);
+  removeOurs([sandboxTable, holdTable, gatewayTable], owner);
 }
 
 /** The same with what cuts it off. */
 export function removeAllSandboxTables(): void {
-  removeOurs([sandboxTable, holdTable, cutTable], undefined);
+  removeOurs([sandboxTable, holdTable, gatewayTable, cutTable], undefined);
 }
 
 function removeOurs(tables: readonly NftTable[], owner: TableOwner | undefined): void {
@@ -231,7 +258,11 @@ function writeGuard({ writer }: NetlinkSocket, ports: SandboxPorts): void {
 }
 
 function toResolver(protocol: Protocol, port: number): Expression[] {
-  return [destinationAddress(resolver), transportProtocol(protocolNumbers[protocol]), destinationPort(port)];
+  return toServer(resolver, protocol, port);
+}
+
+function toServer(address: Uint8Array, protocol: Protocol, port: number): Expression[] {
+  return [destinationAddress(address), transportProtocol(protocolNumbers[protocol]), destinationPort(port)];
 }
 
 function portFor(ports: SandboxPorts, protocol: Protocol): number {

@@ -31,6 +31,7 @@ function membershipOf(asker: IpAddress, label: string): Membership {
     networkName: "n",
     policy: policyOf("n", label),
     labels: unlabelled,
+    gateways: [],
     addresses: [asker],
   };
 }
