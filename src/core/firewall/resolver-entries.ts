@@ -2,7 +2,7 @@
 // not led to us. Whether they pass is decided as for every other packet. A prefix names no server.
 
 import type { Classification } from "../classify/networks.ts";
-import { familyOf, hostPrefix, type IpAddress, type Prefix } from "../model/address.ts";
+import { familyOf, hostPrefix, type IpAddress, type Prefix, prefixContains } from "../model/address.ts";
 import { isDnsService, protocolNumbers, serviceCovers } from "../model/service.ts";
 import { isSingle, type PrefixEntry } from "../policy/entry.ts";
 import type { EntryList } from "../policy/entry-list.ts";
@@ -36,10 +36,15 @@ export function resolverMembers({ guarded, containers }: Classification): Resolv
 function serversOf(lists: readonly EntryList[]): readonly Pick<ResolverMember, "server" | "service">[] {
   if (lists.some(({ closes }) => closes === true)) return [];
   const entries = lists.flatMap((list) => list.entries.filter((entry) => entry.kind === "prefix"));
-  return entries.filter(namesResolver).flatMap(({ prefix, service }) =>
+  const isTaken = (server: IpAddress, protocol: number): boolean =>
+    entries.some(
+      ({ negated, prefix, service }) =>
+        negated && prefixContains(prefix, server) && serviceCovers(service, protocol, 53),
+    );
+  return entries.filter(namesResolver).flatMap(({ prefix: { address: server }, service }) =>
     Object.values(protocolNumbers)
-      .filter((protocol) => serviceCovers(service, protocol, 53))
-      .map((protocol) => ({ server: prefix.address, service: { protocol, port: 53 } })),
+      .filter((protocol) => serviceCovers(service, protocol, 53) && !isTaken(server, protocol))
+      .map((protocol) => ({ server, service: { protocol, port: 53 } })),
   );
 }
 

@@ -36,6 +36,12 @@ const cases: readonly [
   ["nothing that does not write port 53", "203.0.113.9 203.0.113.8:50-60 203.0.113.7/udp", undefined, []],
   ["no range of addresses", "203.0.113.0/24:53 0.0.0.0/0:53", undefined, []],
   ["nothing that is taken away", "!203.0.113.9:53", undefined, []],
+  [
+    "what is left of one",
+    "203.0.113.9:53 203.0.113.8:53 !203.0.113.9:53/tcp !203.0.113.8",
+    undefined,
+    ["203.0.113.9 17:53 198.19.1.0/24"],
+  ],
   ["no name: its addresses come with answers", "ns1.example.com:53", undefined, []],
 ];
 for (const [name, network, container, members] of cases)

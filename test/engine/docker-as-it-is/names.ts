@@ -1,0 +1,141 @@
+// One project twice, on networks that nobody guards and on guarded ones, and what a program in it is told about names by
+// the C library and by the resolver.
+
+import { client, network, run, succeeds } from "../../support/dockerwall.ts";
+import type { Engine } from "../../support/lab/engine.ts";
+
+export const worlds = ["plain", "guard"] as const;
+export type World = (typeof worlds)[number];
+
+const image = "busybox:lab";
+
+/** Names of containers and networks begin with that of the world, and of no other. */
+export async function stageProject(engine: Engine, world: World): Promise<void> {
+  const allow = world === "guard" ? "*.example.com" : undefined;
+  await network(engine, `${world}-front`, allow);
+  await network(engine, `${world}-back`, allow);
+  await network(engine, `${world}-inner`, allow, "--internal");
+  await start(engine, world, "db", "back", "--network-alias", "store", "--hostname", "Bar");
+  await start(engine, world, "cache", "inner", "--hostname", "cache.example.org");
+  for (const replica of ["web-1", "web-2"]) await start(engine, world, replica, "front", ...compose("web"));
+  await run(engine, "network", "connect", "--alias", "store", `${world}-front`, `${world}-db`);
+  await run(engine, "network", "connect", "--alias", "memory", `${world}-back`, `${world}-cache`);
+  const links = ["--link", `${world}-db:database`];
+  const search = ["--dns-search", `${world}-back`, "--dns-search", "example.com", "--dns-opt", "ndots:2"];
+  await client(engine, `${world}-asker`, `${world}-back`, ...links, ...search);
+  await run(engine, "network", "connect", `${world}-front`, `${world}-asker`);
+  await client(engine, `${world}-alone`, `${world}-inner`);
+}
+
+/** As Compose starts a service's container. */
+function compose(service: string): readonly string[] {
+  const labels = ["--label", "com.docker.compose.project=p", "--label", `com.docker.compose.service=${service}`];
+  return ["--network-alias", service, ...labels];
+}
+
+async function start(engine: Engine, world: World, name: string, on: string, ...options: string[]): Promise<void> {
+  await run(engine, "run", "-d", "--name", `${world}-${name}`, "--network", `${world}-${on}`, ...options, image);
+}
+
+/** What changes a project while it runs, in order. */
+export const changes: readonly {
+  readonly what: string;
+  readonly make: (engine: Engine, world: World) => Promise<unknown>;
+}[] = [
+  { what: "is up", make: () => Promise.resolve() },
+  {
+    what: "has been scaled up",
+    make: (engine, world) => start(engine, world, "web-3", "front", ...compose("web")),
+  },
+  { what: "has been scaled down", make: (engine, world) => run(engine, "rm", "-f", `${world}-web-1`) },
+  { what: "was restarted", make: (engine, world) => run(engine, "restart", "-t", "0", `${world}-db`) },
+  {
+    what: "had a container renamed",
+    make: (engine, world) => run(engine, "rename", `${world}-db`, `${world}-sql`),
+  },
+  {
+    what: "had one taken off a network",
+    make: (engine, world) => run(engine, "network", "disconnect", `${world}-front`, `${world}-sql`),
+  },
+  {
+    what: "had one stopped",
+    make: (engine, world) => run(engine, "stop", "-t", "0", `${world}-web-2`),
+  },
+  {
+    what: "had one made anew",
+    make: async (engine, world) => {
+      await run(engine, "rm", "-f", `${world}-cache`);
+      await start(engine, world, "cache", "inner", "--hostname", "bar");
+    },
+  },
+];
+
+/** `W` stands for the world, `{NAME}` for the short id of a container. */
+const names = [
+  ...["W-db", "W-sql", "w-DB", "db", "store", "store.W-front", "store.W-back", "W-db.W-back", "bar", "BAR", "bar.W-back"],
+  ...["web", "WEB", "web.W-front", "web.W-back", "W-web-1", "W-web-2", "W-web-3", "{web-2}", "{db}", "{db}.W-back"],
+  ...["W-cache", "memory", "cache.example.org", "cache", "W-cache.W-inner", "W-cache.W-back", "database"],
+  ...["nobody", "nobody.W-back", "W-back", "www", "www.example.com", "alias.example.com", "localhost"],
+];
+
+/**
+ * What an asker of the world is told, a line for each name: by getaddrinfo() of either family, and by the resolver,
+ * asked as it is and with search domains. Addresses are told by whose they are.
+ */
+export async function namesSeen(engine: Engine, world: World, asker: "asker" | "alone"): Promise<readonly string[]> {
+  const seen = await inspect(engine, world);
+  const asked = names.map((name) =>
+    name
+      .replaceAll("W", world)
+      .replaceAll("w-", `${world}-`)
+      .replaceAll(/\{([^}]+)\}/g, (_, of: string) => seen.shortIds.get(of) ?? "none"),
+  );
+  const script = `for n in ${asked.join(" ")}; do
+  echo "$n" $(getent ahosts "$n" | cut -d' ' -f1 | sort -u) / $(dig +short "$n" | sort) / $(dig +short +search "$n" | sort)
+done
+for a in ${[...seen.places.keys()].join(" ")}; do echo "$a" $(dig +short -x "$a") $(getent hosts "$a"); done`;
+  const output = await succeeds(engine, `${world}-${asker}`, "bash", "-c", script);
+  return output
+    .trim()
+    .split("\n")
+    .map((line) =>
+      line
+        .split(" ")
+        .map((word) => seen.places.get(word) ?? word.replaceAll(/[0-9a-f]{12}/g, (id) => seen.named.get(id) ?? id))
+        .join(" ")
+        .replaceAll(`${world}-`, ""),
+    );
+}
+
+interface Seen {
+  /** Address to `CONTAINER@NETWORK`. */
+  readonly places: ReadonlyMap<string, string>;
+  readonly shortIds: ReadonlyMap<string, string>;
+  readonly named: ReadonlyMap<string, string>;
+}
+
+interface Inspected {
+  readonly Id: string;
+  readonly Name: string;
+  readonly NetworkSettings: { readonly Networks: Readonly<Record<string, { readonly IPAddress: string }>> };
+}
+
+async function inspect(engine: Engine, world: World): Promise<Seen> {
+  const ids = (await run(engine, "ps", "-aq", "--filter", `name=^${world}-`)).split("\n");
+  const all = (JSON.parse(await run(engine, "inspect", ...ids)) as readonly Inspected[]).toSorted((a, b) =>
+    a.Name < b.Name ? -1 : 1,
+  );
+  const bare = ({ Name }: Inspected): string => Name.slice(world.length + 2);
+  return {
+    places: new Map(
+      all.flatMap((each) =>
+        Object.entries(each.NetworkSettings.Networks)
+          .toSorted(([a], [b]) => (a < b ? -1 : 1))
+          .filter(([, { IPAddress }]) => IPAddress !== "")
+          .map(([on, { IPAddress }]): [string, string] => [IPAddress, `${bare(each)}@${on}`]),
+      ),
+    ),
+    shortIds: new Map(all.map((each) => [bare(each), each.Id.slice(0, 12)])),
+    named: new Map(all.map((each) => [each.Id.slice(0, 12), `{${bare(each)}}`])),
+  };
+}
