@@ -42,14 +42,10 @@ function asItIs(name: (typeof engines)[number]): void {
         const told = async (): Promise<readonly (readonly string[])[]> =>
           Promise.all(worlds.map((world) => namesSeen(engine, world, asker)));
         // Both learn of a change by and by.
-        await until(
-          `${name}: both to say the same`,
-          3_000,
-          async () => {
-            const [docker, ours] = await told();
-            return JSON.stringify(docker) === JSON.stringify(ours) ? true : undefined;
-          },
-        ).catch(async () => {
+        await until(`${name}: both to say the same`, 3_000, async () => {
+          const [docker, ours] = await told();
+          return JSON.stringify(docker) === JSON.stringify(ours) ? true : undefined;
+        }).catch(async () => {
           const [docker, ours] = await told();
           assert.deepEqual(ours, docker);
         });
@@ -59,7 +55,8 @@ function asItIs(name: (typeof engines)[number]): void {
 
   it("says at once that nobody has a name of one label", async () => {
     const engine = lab.engine(name);
-    const script = "for i in $(seq 20); do dig +tries=1 +time=5 nobody$i | sed -n 's/.*Query time: //p'; done";
+    const script =
+      "for i in $(seq 20); do dig +tries=1 +time=5 nobody$i | sed -n 's/.*Query time: //p'; done";
     const times = (await succeeds(engine, "guard-asker", "bash", "-c", script))
       .trim()
       .split("\n")
@@ -81,7 +78,9 @@ function asItIs(name: (typeof engines)[number]): void {
         const [docker, ours] = await Promise.all(worlds.map((world) => reachedIn(lab, engine, world, mode)));
         assert.ok(docker !== undefined && ours !== undefined);
         const differ = docker.flatMap((line, index) =>
-          line === ours[index] || isClosedByDesign(mode, line, ours[index] ?? "") ? [] : [`${mode}: ${line}, ours ${ours[index]}`],
+          line === ours[index] || isClosedByDesign(mode, line, ours[index] ?? "")
+            ? []
+            : [`${mode}: ${line}, ours ${ours[index]}`],
         );
         assert.deepEqual(differ, []);
       }
@@ -92,7 +91,8 @@ function asItIs(name: (typeof engines)[number]): void {
     const report = await status(lab.engine(name));
     assert.equal(report.state, "enforcing");
     assert.equal(report.capture.problem, undefined);
-    if (name === "e28") assert.ok(report.warnings.some((warning) => /guard-unprotected.*nat-unprotected/.test(warning)));
+    if (name === "e28")
+      assert.ok(report.warnings.some((warning) => /guard-unprotected.*nat-unprotected/.test(warning)));
     await run(lab.engine(name), "version");
   });
 }

@@ -29,7 +29,8 @@ function wire(from: TestNamespace, inner: string, address: string, to?: TestName
   const outer = `to-${from.name}`;
   run("ip", "link", "add", outer, "type", "veth", "peer", "name", inner, "netns", from.name);
   if (to !== undefined) run("ip", "link", "set", outer, "netns", to.name);
-  const there = (...args: string[]): string => (to === undefined ? run("ip", ...args) : to.run("ip", ...args));
+  const there = (...args: string[]): string =>
+    to === undefined ? run("ip", ...args) : to.run("ip", ...args);
   const [net = ""] = address.split(/\.\d+$/);
   there("address", "add", `${net}.1/24`, "dev", outer);
   there("link", "set", outer, "up");

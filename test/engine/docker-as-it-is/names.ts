@@ -29,12 +29,33 @@ export async function stageProject(engine: Engine, world: World): Promise<void> 
 
 /** As Compose starts a service's container. */
 function compose(service: string): readonly string[] {
-  const labels = ["--label", "com.docker.compose.project=p", "--label", `com.docker.compose.service=${service}`];
+  const labels = [
+    "--label",
+    "com.docker.compose.project=p",
+    "--label",
+    `com.docker.compose.service=${service}`,
+  ];
   return ["--network-alias", service, ...labels];
 }
 
-async function start(engine: Engine, world: World, name: string, on: string, ...options: string[]): Promise<void> {
-  await run(engine, "run", "-d", "--name", `${world}-${name}`, "--network", `${world}-${on}`, ...options, image);
+async function start(
+  engine: Engine,
+  world: World,
+  name: string,
+  on: string,
+  ...options: string[]
+): Promise<void> {
+  await run(
+    engine,
+    "run",
+    "-d",
+    "--name",
+    `${world}-${name}`,
+    "--network",
+    `${world}-${on}`,
+    ...options,
+    image,
+  );
 }
 
 /** What changes a project while it runs, in order. */
@@ -72,8 +93,31 @@ export const changes: readonly {
 
 /** `W` stands for the world, `{NAME}` for the short id of a container. */
 const names = [
-  ...["W-db", "W-sql", "w-DB", "db", "store", "store.W-front", "store.W-back", "W-db.W-back", "bar", "BAR", "bar.W-back"],
-  ...["web", "WEB", "web.W-front", "web.W-back", "W-web-1", "W-web-2", "W-web-3", "{web-2}", "{db}", "{db}.W-back"],
+  ...[
+    "W-db",
+    "W-sql",
+    "w-DB",
+    "db",
+    "store",
+    "store.W-front",
+    "store.W-back",
+    "W-db.W-back",
+    "bar",
+    "BAR",
+    "bar.W-back",
+  ],
+  ...[
+    "web",
+    "WEB",
+    "web.W-front",
+    "web.W-back",
+    "W-web-1",
+    "W-web-2",
+    "W-web-3",
+    "{web-2}",
+    "{db}",
+    "{db}.W-back",
+  ],
   ...["W-cache", "memory", "cache.example.org", "cache", "W-cache.W-inner", "W-cache.W-back", "database"],
   ...["nobody", "nobody.W-back", "W-back", "www", "www.example.com", "alias.example.com", "localhost"],
 ];
@@ -82,7 +126,11 @@ const names = [
  * What an asker of the world is told, a line for each name: by getaddrinfo() of either family, and by the resolver,
  * asked as it is and with search domains. Addresses are told by whose they are.
  */
-export async function namesSeen(engine: Engine, world: World, asker: "asker" | "alone"): Promise<readonly string[]> {
+export async function namesSeen(
+  engine: Engine,
+  world: World,
+  asker: "asker" | "alone",
+): Promise<readonly string[]> {
   const seen = await inspect(engine, world);
   const asked = names.map((name) =>
     name
@@ -101,7 +149,10 @@ for a in ${[...seen.places.keys()].join(" ")}; do echo "$a" $(dig +short -x "$a"
     .map((line) =>
       line
         .split(" ")
-        .map((word) => seen.places.get(word) ?? word.replaceAll(/[0-9a-f]{12}/g, (id) => seen.named.get(id) ?? id))
+        .map(
+          (word) =>
+            seen.places.get(word) ?? word.replaceAll(/[0-9a-f]{12}/g, (id) => seen.named.get(id) ?? id),
+        )
         .join(" ")
         .replaceAll(`${world}-`, ""),
     );

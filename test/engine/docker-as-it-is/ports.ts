@@ -36,7 +36,20 @@ export async function stagePorts(engine: Engine, world: World): Promise<void> {
     const allow = world === "guard" ? `*.example.com host:${port}/tcp` : undefined;
     await network(engine, name, allow, "--ipv6", "--subnet", subnet6(engine, world, mode), ...own);
     const published = ["-p", `${port}:8000`];
-    await run(engine, "run", "-d", "--name", `${name}-server`, "--network", name, ...published, "client:lab", "python3", "-c", serve);
+    await run(
+      engine,
+      "run",
+      "-d",
+      "--name",
+      `${name}-server`,
+      "--network",
+      name,
+      ...published,
+      "client:lab",
+      "python3",
+      "-c",
+      serve,
+    );
     await client(engine, `${name}-client`, name);
   }
   const allow = world === "guard" ? `host:${hostPort(world, "nat")}/tcp` : undefined;
@@ -47,22 +60,44 @@ export async function stagePorts(engine: Engine, world: World): Promise<void> {
 /** Everything that the engine stopped when it was restarted; Dockerwall first. */
 export async function startAgain(engine: Engine): Promise<void> {
   await run(engine, "start", "dockerwall");
-  const stopped = await run(engine, "ps", "-aq", "--filter", "status=exited", "--filter", "name=-(server|client)$");
+  const stopped = await run(
+    engine,
+    "ps",
+    "-aq",
+    "--filter",
+    "status=exited",
+    "--filter",
+    "name=-(server|client)$",
+  );
   await run(engine, "start", ...stopped.split("\n"));
 }
 
 /** A line for each way to a server, with whether it was reached. */
-export async function reachedIn(lab: Lab, engine: Engine, world: World, mode: Mode): Promise<readonly string[]> {
+export async function reachedIn(
+  lab: Lab,
+  engine: Engine,
+  world: World,
+  mode: Mode,
+): Promise<readonly string[]> {
   const name = `${world}-${mode}`;
   const addresses = await addressesOf(engine, `${name}-server`, name);
   // The internet knows its way to addresses of IPv6; to others it is shown one.
   await lab.internet.exec(["ip", "route", "replace", `${addresses.own}/32`, "via", engine.link.host]);
   const at = { ...addresses, host: engine.link.host, host6: `[${engine.link.host6}]` };
   const url = (port: number, to: keyof typeof at): string => `http://${at[to]}:${port}/`;
-  const curl = (...target: string[]): string[] => ["curl", "-sS", "-o", "/dev/null", "--max-time", "2", ...target];
+  const curl = (...target: string[]): string[] => [
+    "curl",
+    "-sS",
+    "-o",
+    "/dev/null",
+    "--max-time",
+    "2",
+    ...target,
+  ];
   const outside = async (...target: string[]): Promise<boolean> =>
     (await lab.internet.exec(curl(...target))).exitCode === 0;
-  const onHost = async (...target: string[]): Promise<boolean> => (await engine.exec(...curl(...target))).exitCode === 0;
+  const onHost = async (...target: string[]): Promise<boolean> =>
+    (await engine.exec(...curl(...target))).exitCode === 0;
   const from =
     (container: string) =>
     async (...target: string[]): Promise<boolean> =>
@@ -83,7 +118,11 @@ export async function reachedIn(lab: Lab, engine: Engine, world: World, mode: Mo
     ["unpublished, from a neighbour, by name", from(`${name}-client`), `http://${name}-server:8001/`],
   ];
   if (mode === "nat")
-    ways.push(["published, from another network, by the host", from(`${world}-far-client`), url(port, "host")]);
+    ways.push([
+      "published, from another network, by the host",
+      from(`${world}-far-client`),
+      url(port, "host"),
+    ]);
   const pings = [at.own, at.own6.replaceAll(/[[\]]/g, "")].map(async (target) => {
     const { exitCode } = await lab.internet.exec(["ping", "-c", "1", "-W", "1", target]);
     return `ping, from outside, ${target.includes(":") ? "IPv6" : "IPv4"}: ${exitCode === 0}`;
@@ -91,7 +130,11 @@ export async function reachedIn(lab: Lab, engine: Engine, world: World, mode: Mo
   return Promise.all([...ways.map(async ([what, who, target]) => `${what}: ${await who(target)}`), ...pings]);
 }
 
-async function addressesOf(engine: Engine, container: string, on: string): Promise<{ own: string; own6: string }> {
+async function addressesOf(
+  engine: Engine,
+  container: string,
+  on: string,
+): Promise<{ own: string; own6: string }> {
   const format = `{{with index .NetworkSettings.Networks "${on}"}}{{.IPAddress}} {{.GlobalIPv6Address}}{{end}}`;
   const [own = "", own6 = ""] = (await run(engine, "inspect", "-f", format, container)).split(" ");
   return { own, own6: `[${own6}]` };

@@ -5,7 +5,17 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
 import { chosen } from "../../support/chosen.ts";
-import { client, curl, deploy, fails, inside, network, stats, succeeds, wall } from "../../support/dockerwall.ts";
+import {
+  client,
+  curl,
+  deploy,
+  fails,
+  inside,
+  network,
+  stats,
+  succeeds,
+  wall,
+} from "../../support/dockerwall.ts";
 import { until } from "../../support/lab/command.ts";
 import type { Engine } from "../../support/lab/engine.ts";
 import { type Lab, startLab } from "../../support/lab/lab.ts";
@@ -45,7 +55,11 @@ function named(name: string): void {
     await deploy(engine);
     const written = `${authority}:53 ${evil}:53/udp mail.example.com:53`;
     await network(engine, "named", `${written} private10.example.com@10.0.0.0/8:8080/tcp`);
-    await network(engine, "bare", `${authority} 203.0.113.0/24 ${evil}/udp mail.example.com private10.example.com`);
+    await network(
+      engine,
+      "bare",
+      `${authority} 203.0.113.0/24 ${evil}/udp mail.example.com private10.example.com`,
+    );
     for (const container of ["asker", "neighbour"]) await client(engine, container, "named");
     await client(engine, "captured", "bare");
   });
@@ -53,15 +67,27 @@ function named(name: string): void {
   it("leads lookups past us where port 53 is written, and nowhere else", async () => {
     assert.equal((await dig("asker", "+short", `@${evil}`, "secret.example.org")).trim(), bait);
     // Only UDP is written.
-    assert.match(await dig("asker", "+tcp", `@${evil}`, "secret.example.org"), /not in dockerwall\.allow of named/);
-    assert.match(await dig("asker", "@203.0.113.68", "secret.example.org"), /not in dockerwall\.allow of named/);
+    assert.match(
+      await dig("asker", "+tcp", `@${evil}`, "secret.example.org"),
+      /not in dockerwall\.allow of named/,
+    );
+    assert.match(
+      await dig("asker", "@203.0.113.68", "secret.example.org"),
+      /not in dockerwall\.allow of named/,
+    );
     for (const server of [evil, authority, mail])
-      assert.match(await dig("captured", `@${server}`, "secret.example.org"), /not in dockerwall\.allow of bare/);
+      assert.match(
+        await dig("captured", `@${server}`, "secret.example.org"),
+        /not in dockerwall\.allow of bare/,
+      );
   });
 
   it("brings what only the zone's own server says", async () => {
     assert.match(await dig("asker", "+norec", `@${authority}`, "SOA", "example.com"), /flags: qr aa/);
-    assert.doesNotMatch(await dig("asker", "+opcode=notify", `@${authority}`, "SOA", "example.com"), /NOTIMP/);
+    assert.doesNotMatch(
+      await dig("asker", "+opcode=notify", `@${authority}`, "SOA", "example.com"),
+      /NOTIMP/,
+    );
     assert.match(await dig("captured", "+opcode=notify", `@${authority}`, "SOA", "example.com"), /NOTIMP/);
     const rows = (await stats(engine)).networks.find((entry) => entry.network === "bare")?.lookups ?? [];
     const row = rows.find(({ trouble }) => trouble === "no-query");
@@ -83,7 +109,15 @@ function named(name: string): void {
     const { exitCode } = await wall(engine, "deny", "named", `${evil}:53/udp`);
     assert.equal(exitCode, 0);
     await until(`${name}: to be captured again`, 5_000, async () => {
-      const { stdout } = await inside(engine, "asker", "dig", "+tries=1", "+time=1", `@${evil}`, "secret.example.org");
+      const { stdout } = await inside(
+        engine,
+        "asker",
+        "dig",
+        "+tries=1",
+        "+time=1",
+        `@${evil}`,
+        "secret.example.org",
+      );
       return /not in dockerwall\.allow of named/.test(stdout) ? true : undefined;
     });
   });
@@ -93,7 +127,10 @@ function named(name: string): void {
     await fails(engine, "asker", ...curl("--max-time", "1", `http://${privateHost}/`));
     await fails(engine, "neighbour", ...curl("--max-time", "1", `http://${privateHost}:8080/`));
     const told = await dig("captured", "private10.example.com");
-    assert.match(told, /EDE: 15 \(Blocked\): \(left out 10\.0\.0\.1: .*add private10\.example\.com@10\.0\.0\.1\)/);
+    assert.match(
+      told,
+      /EDE: 15 \(Blocked\): \(left out 10\.0\.0\.1: .*add private10\.example\.com@10\.0\.0\.1\)/,
+    );
     await fails(engine, "captured", ...curl("--max-time", "1", `http://private10.example.com:8080/`));
   });
 }
