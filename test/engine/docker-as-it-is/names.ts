@@ -15,9 +15,9 @@ export async function stageProject(engine: Engine, world: World): Promise<void> 
   await network(engine, `${world}-front`, allow);
   await network(engine, `${world}-back`, allow);
   await network(engine, `${world}-inner`, allow, "--internal");
-  await start(engine, world, "db", "back", "--network-alias", "store", "--hostname", "Bar");
-  await start(engine, world, "cache", "inner", "--hostname", "cache.example.org");
-  for (const replica of ["web-1", "web-2"]) await start(engine, world, replica, "front", ...compose("web"));
+  await start(engine, world, "db@back", "--network-alias", "store", "--hostname", "Bar");
+  await start(engine, world, "cache@inner", "--hostname", "cache.example.org");
+  for (const replica of ["web-1", "web-2"]) await start(engine, world, `${replica}@front`, ...compose("web"));
   await run(engine, "network", "connect", "--alias", "store", `${world}-front`, `${world}-db`);
   await run(engine, "network", "connect", "--alias", "memory", `${world}-back`, `${world}-cache`);
   const links = ["--link", `${world}-db:database`];
@@ -38,24 +38,10 @@ function compose(service: string): readonly string[] {
   return ["--network-alias", service, ...labels];
 }
 
-async function start(
-  engine: Engine,
-  world: World,
-  name: string,
-  on: string,
-  ...options: string[]
-): Promise<void> {
-  await run(
-    engine,
-    "run",
-    "-d",
-    "--name",
-    `${world}-${name}`,
-    "--network",
-    `${world}-${on}`,
-    ...options,
-    image,
-  );
+/** @param place `NAME@NETWORK` */
+async function start(engine: Engine, world: World, place: string, ...options: string[]): Promise<void> {
+  const [name, on] = place.split("@").map((word) => `${world}-${word}`);
+  await run(engine, "run", "-d", "--name", name ?? "", "--network", on ?? "", ...options, image);
 }
 
 /** What changes a project while it runs, in order. */
@@ -66,7 +52,7 @@ export const changes: readonly {
   { what: "is up", make: () => Promise.resolve() },
   {
     what: "has been scaled up",
-    make: (engine, world) => start(engine, world, "web-3", "front", ...compose("web")),
+    make: (engine, world) => start(engine, world, "web-3@front", ...compose("web")),
   },
   { what: "has been scaled down", make: (engine, world) => run(engine, "rm", "-f", `${world}-web-1`) },
   { what: "was restarted", make: (engine, world) => run(engine, "restart", "-t", "0", `${world}-db`) },
@@ -86,7 +72,7 @@ export const changes: readonly {
     what: "had one made anew",
     make: async (engine, world) => {
       await run(engine, "rm", "-f", `${world}-cache`);
-      await start(engine, world, "cache", "inner", "--hostname", "bar");
+      await start(engine, world, "cache@inner", "--hostname", "bar");
     },
   },
 ];
