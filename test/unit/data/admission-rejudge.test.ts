@@ -93,7 +93,8 @@ const changes: readonly [name: string, before: string, after: string, left: read
   ["another name", "a.example.com:443/tcp", "b.example.com:443/tcp", []],
   ["another port", "a.example.com:443/tcp", "a.example.com:80/tcp", []],
   ["fewer ports", "a.example.com:80-82/tcp", "a.example.com:81/tcp", ["203.0.113.1,6:81,198.19.1.2"]],
-  ["one protocol of two", "a.example.com:53", "a.example.com/udp", ["203.0.113.1,17:53,198.19.1.2"]],
+  ["one protocol of two", "a.example.com:123", "a.example.com/udp", ["203.0.113.1,17:123,198.19.1.2"]],
+  ["port 53, which is no longer named by itself", "a.example.com:53/udp", "a.example.com/udp", []],
   ["`!` of the name", "*.example.com:443/tcp", "*.example.com:443/tcp !a.example.com", []],
   [
     "`!` of the name's port",
