@@ -37,7 +37,7 @@ export function renderStats(report: StatsReport, styled: boolean): string {
 }
 
 const troubles: Readonly<Record<LookupTrouble, string>> = {
-  private: "only private addresses",
+  private: "leads only to private addresses or to this host",
   failed: "lookup failed",
   type: "this type is not served",
   "no-query": "no query (an update?): name its server with port 53",

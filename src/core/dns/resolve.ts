@@ -310,7 +310,7 @@ function refusalOf(name: string, refused: readonly IpAddress[]): ExtendedError |
   const [first] = refused;
   if (first === undefined) return undefined;
   const more = refused.length === 1 ? "" : ` (and ${refused.length - 1} more)`;
-  const text = `left out ${first}${more}: private, or not where dockerwall.allow lets it lead; to allow it, add ${name}@${first}`;
+  const text = `left out ${first}${more}: the name may not lead there; to allow it, add ${name}@${first}, or host:PORT if that is this host`;
   return { code: extendedErrors.blocked, text };
 }
 

@@ -51,6 +51,15 @@ export const changes: readonly {
 }[] = [
   { what: "is up", make: () => Promise.resolve() },
   {
+    what: "prefers another gateway",
+    make: async (engine, world) => {
+      // Older engines know no such preference.
+      if (engine.kind !== "e28") return;
+      await run(engine, "network", "disconnect", `${world}-front`, `${world}-asker`);
+      await run(engine, "network", "connect", "--gw-priority", "10", `${world}-front`, `${world}-asker`);
+    },
+  },
+  {
     what: "has been scaled up",
     make: (engine, world) => start(engine, world, "web-3@front", ...compose("web")),
   },
@@ -77,35 +86,27 @@ export const changes: readonly {
   },
 ];
 
-/** `W` stands for the world, `{NAME}` for the short id of a container. */
+/**
+ * `%` stands for the world and a hyphen, `{NAME}` for the short id of a container. Not localhost, which we answer
+ * (RFC 6761 6.3), where Docker asks upstream.
+ */
 const names = [
   ...[
-    "W-db",
-    "W-sql",
-    "w-DB",
+    "%db",
+    "%sql",
+    "%DB",
     "db",
     "store",
-    "store.W-front",
-    "store.W-back",
-    "W-db.W-back",
+    "store.%front",
+    "store.%back",
+    "%db.%back",
     "bar",
     "BAR",
-    "bar.W-back",
+    "bar.%back",
   ],
-  ...[
-    "web",
-    "WEB",
-    "web.W-front",
-    "web.W-back",
-    "W-web-1",
-    "W-web-2",
-    "W-web-3",
-    "{web-2}",
-    "{db}",
-    "{db}.W-back",
-  ],
-  ...["W-cache", "memory", "cache.example.org", "cache", "W-cache.W-inner", "W-cache.W-back", "database"],
-  ...["nobody", "nobody.W-back", "W-back", "www", "www.example.com", "alias.example.com", "localhost"],
+  ...["web", "WEB", "web.%front", "web.%back", "%web-1", "%web-2", "%web-3", "{web-2}", "{db}", "{db}.%back"],
+  ...["%cache", "memory", "cache.example.org", "cache", "%cache.%inner", "%cache.%back", "database"],
+  ...["nobody", "nobody.%back", "%back", "www", "www.example.com", "alias.example.com"],
 ];
 
 /**
@@ -120,8 +121,7 @@ export async function namesSeen(
   const seen = await inspect(engine, world);
   const asked = names.map((name) =>
     name
-      .replaceAll("W", world)
-      .replaceAll("w-", `${world}-`)
+      .replaceAll("%", `${world}-`)
       .replaceAll(/\{([^}]+)\}/g, (_, of: string) => seen.shortIds.get(of) ?? "none"),
   );
   const script = `for n in ${asked.join(" ")}; do

@@ -129,7 +129,7 @@ function named(name: string): void {
     const told = await dig("captured", "private10.example.com");
     assert.match(
       told,
-      /EDE: 15 \(Blocked\): \(left out 10\.0\.0\.1: .*add private10\.example\.com@10\.0\.0\.1\)/,
+      /EDE: 15 \(Blocked\): \(left out 10\.0\.0\.1: .*add private10\.example\.com@10\.0\.0\.1, /,
     );
     await fails(engine, "captured", ...curl("--max-time", "1", `http://private10.example.com:8080/`));
   });

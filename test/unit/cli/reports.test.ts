@@ -114,7 +114,7 @@ const cases: readonly Case[] = [
     lines: [
       "Network: app ()",
       "  198.18.1.2  app-1  api.github.com  2 ✅  12s ago",
-      "  198.18.1.2  app-1  api.github.com  1 ❌  12s ago  only private addresses",
+      "  198.18.1.2  app-1  api.github.com  1 ❌  12s ago  leads only to private addresses or to this host",
       "  198.18.1.2  app-1  api.github.com  1 ❌  12s ago  lookup failed",
     ],
   },

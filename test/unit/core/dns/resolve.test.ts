@@ -335,7 +335,7 @@ test("a name with private addresses only is a no that says why", async () => {
   assert.deepEqual([decoded.answers?.length, decoded.authorities?.[0]?.type], [0, "SOA"]);
   assert.equal(
     errorOf(decoded),
-    "15 left out 10.0.0.5 (and 1 more): private, or not where dockerwall.allow lets it lead; to allow it, add rebind.example.org@10.0.0.5",
+    "15 left out 10.0.0.5 (and 1 more): the name may not lead there; to allow it, add rebind.example.org@10.0.0.5, or host:PORT if that is this host",
   );
 });
 
@@ -345,7 +345,7 @@ test("an answer with a private address among others says what it left out", asyn
     answers: [a("mixed.example.org", "10.0.0.5"), a("mixed.example.org", "203.0.113.7")],
   });
   assert.deepEqual([resolution.outcome, grants.length, decoded.answers?.length], ["answered", 1, 1]);
-  assert.match(errorOf(decoded) ?? "", /^15 left out 10\.0\.0\.5: .* add mixed\.example\.org@10\.0\.0\.5$/);
+  assert.match(errorOf(decoded) ?? "", /^15 left out 10\.0\.0\.5: .* add mixed\.example\.org@10\.0\.0\.5, /);
 });
 
 test("a private address that the allowlist names is opened", async () => {
