@@ -60,7 +60,8 @@ const privateOnly = (name: string): PolicyQuestion => ({
   name,
   type: "A",
   error: 15,
-  errorText: /^left out [0-9.]+: the name may not lead there; to allow it, add [a-z0-9.]+@[0-9.]+, or host:PORT/,
+  errorText:
+    /^left out [0-9.]+: the name may not lead there; to allow it, add [a-z0-9.]+@[0-9.]+, or host:PORT/,
 });
 
 const plain: readonly PolicyQuestion[] = [
