@@ -212,8 +212,7 @@ export function createAnswerer(options: AnswererOptions): Answerer {
       extraTypes: new Set(speaker?.labels.types),
       filter: {
         own: [...options.ownAddresses(), ...neighbours],
-        judge: (address, inside) =>
-          judgeAt(latest(), { address, inside, isHost: isHosts(address) }, nowMs),
+        judge: (address, inside) => judgeAt(latest(), { address, inside, isHost: isHosts(address) }, nowMs),
         isTaken: (address) => latest().every((each) => isTakenFrom(each, address, nowMs)),
       },
       lease: ends === undefined ? lease : endingLease(Math.floor((ends - nowMs) / 1000)),

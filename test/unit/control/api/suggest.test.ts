@@ -37,8 +37,14 @@ const present: Present = {
   topology: { networks: [app], containers },
   classification: {
     ...{ guarded: [network], openBridges: [], held: [], refused: [], problems: new Map(), warnings: [] },
-    containers: { services: [],
-    published: [], guardedAddresses: [], quarantined: [], problems: [], warnings: [] },
+    containers: {
+      services: [],
+      published: [],
+      guardedAddresses: [],
+      quarantined: [],
+      problems: [],
+      warnings: [],
+    },
   },
   quarantine: new Set(),
   presets,

@@ -43,7 +43,11 @@ const cases: readonly [label: string, denied: readonly string[]][] = [
     ],
   ],
   ["*.example.com a.example.com 10.20.0.5 host:443/tcp", []],
-  ["*.example.com a.example.com 10.20.0.5:80 host:80/tcp", ["198.19.1.1 tcp:443 (app.example.com): "]],
+  [
+    "*.example.com a.example.com 10.20.0.5:80 host:80/tcp",
+    // Inside, the name and the address must both allow the port.
+    ["10.20.0.5 tcp:5432 (db.example.com): ", "198.19.1.1 tcp:443 (app.example.com): "],
+  ],
   [
     "10.20.0.0/16",
     [
