@@ -22,8 +22,7 @@ export const statusCommand: Command = {
   summary: "Show what is guarded, how, since when, and every problem.",
   details: [
     "Exit code: 0 if enforcing, 1 if starting, stopping or degraded, 69 if uninstalled or if no daemon answers.",
-    "With --health it is 0 as long as the daemon can do its work. Warnings do not count, nor do mistakes in labels and in",
-    "the policy file, which deny more than was meant. The image's HEALTHCHECK uses --health.",
+    "With --health it is 0 as long as the daemon can do its work. Warnings do not count, nor do mistakes in labels and in the policy file, which deny more than was meant. The image's HEALTHCHECK uses --health.",
   ].join("\n"),
   options: { json: jsonOption, health: { help: "exit with 0 whenever the daemon can do its work" } },
   run: async ({ options, environment, output }) => {
