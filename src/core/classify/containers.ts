@@ -67,7 +67,7 @@ export function examineContainers(input: ExamineInput): ContainerFindings {
     const inside = homes.length > 0;
     const audit = inside && homes.every((home) => home.labels.mode === "audit");
     const label = container.labels[allowLabel];
-    const own = gatherLists({ kind: "container", name: container.name }, label, input.policy);
+    const own = gatherLists({ kind: "container", ...container }, label, input.policy);
     problems.push(...own.problems, ...findSlips({ kind: "container", ...container }));
     warnings.push(...own.warnings);
     if (own.lists.length > 0 && holder === container) services.push(serviceOf(container, own.lists, guarded));

@@ -114,7 +114,8 @@ export const labels: Readonly<Record<"allow" | keyof NetworkLabels, Label>> = {
     on: ["network", "container"],
     values: "entries, or nothing",
     help: "on a network: guards it, and lists what its containers may reach; on a container: adds to that list, for this container only",
-    effect: "the previous list stays in force; if there was none, nothing is allowed",
+    effect:
+      "nothing is allowed, unless this very network or container had a good list before, which then stays in force",
     affectsGrants: true,
   },
   ...valueLabels,

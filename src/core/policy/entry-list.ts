@@ -19,6 +19,8 @@ export interface EntryList {
   readonly endsAtMs: number | undefined;
   /** True: nothing is allowed, whatever other lists say, because an unreadable list may take something away. */
   readonly closes?: boolean;
+  /** True: it no longer stands at its place, where a bad one has replaced it. */
+  readonly kept?: boolean;
 }
 
 /** The entries that match, granting and taking away alike. */
@@ -54,6 +56,7 @@ export function compileList({ entries, ...list }: EntryList): CompiledList {
 
   return {
     ...list,
+    source: sourceOf(list),
     nameEntries(name) {
       const found = [...(exact.get(name) ?? []), ...globs.match(name)];
       for (let rest = name; rest !== ""; rest = parentOf(rest)) {
@@ -65,6 +68,11 @@ export function compileList({ entries, ...list }: EntryList): CompiledList {
     addressEntries: (address) => prefixes.match(address),
     opensHost: entries.some(({ kind, negated }) => kind === "host" && !negated),
   };
+}
+
+/** Where a list is found, for people. */
+export function sourceOf({ source, kept }: Pick<EntryList, "source" | "kept">): string {
+  return kept === true ? `${source}, as it was before` : source;
 }
 
 /** Compiles each list once, and keeps it until retain() drops it. */
