@@ -27,7 +27,7 @@ const common = {
 } as const;
 
 const target =
-  "Write network:NAME or container:NAME if both exist. ENTRY is written as in a label, without `!`.";
+  "NETWORK and CONTAINER are names, ids, names in Compose (app, web), or PROJECT/NAME. Write network:NAME or container:NAME if both exist. ENTRY is written as in a label, without `!`.";
 
 export const allowCommand: Command = {
   ...common,
