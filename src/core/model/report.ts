@@ -121,7 +121,10 @@ export interface StatusReport {
 export interface Check {
   /** `engine`, `rules`, `upstream`, `capture of NAME`, … */
   readonly subject: string;
+  /** False if it needs correcting. */
   readonly ok: boolean;
+  /** True for what is to be known and breaks nothing: audit mode, a container that no wall can hold, a held bridge. */
+  readonly warning?: boolean;
   /** One sentence: what was found and, if it is not well, what to do. */
   readonly finding: string;
 }

@@ -142,7 +142,7 @@ const onContainers: readonly [labels: Written, sentences: readonly string[]][] =
   ],
   [
     { "dockerwall.nothing": "" },
-    ["label dockerwall.nothing: there is no such label; a container may have dockerwall.allow"],
+    ["label dockerwall.nothing: there is no such label; a container may have dockerwall.allow, dockerwall.accept"],
   ],
   [guarding, []],
   [{}, []],
