@@ -2,7 +2,7 @@
 // HEALTHCHECK.
 
 import type { CounterReading } from "../core/counters/reading.ts";
-import type { NetworkStatus, StatusReport } from "../core/model/report.ts";
+import type { ListReport, NetworkStatus, StatusReport } from "../core/model/report.ts";
 import { isInForce, stateSentences } from "../core/model/state.ts";
 import { createControlClient } from "../edge/control-socket/client.ts";
 import { controlSocketOf } from "../edge/control-socket/path.ts";
@@ -69,6 +69,10 @@ export function renderStatus(report: StatusReport, nowMs: number, styled: boolea
     report.networks.length === 0 && isInForce(report.state)
       ? "\nNo network carries the label dockerwall.allow.\n"
       : "",
+    ...report.containers.map(
+      ({ name, lists }) =>
+        `\n${bold(`Container: ${printable(name)}\n`, styled)}${renderLists(lists).join("")}`,
+    ),
     ...report.overrides.map((each) => `\n${renderOverrides(each, nowMs)}`),
   ].join("");
 }
@@ -89,15 +93,28 @@ function renderNetwork(network: NetworkStatus, nowMs: number, styled: boolean): 
   const audited = network.mode === "audit" && network.state === "enforced";
   const facts = [
     `${audited ? "audited (everything passes)" : network.state.replace("-", " ")} for ${renderSpan(nowMs - network.sinceMs)}`,
-    countOf(network.entries, "entry", "entries"),
     bridge,
   ];
   return [
     bold(`Network: ${printable(network.name)} (${network.subnets.map(printable).join(", ")})\n`, styled),
     `  ${facts.join(", ")}\n`,
+    ...renderLists(network.lists),
     ...network.labels.map((phrase) => `  ${printableSentence(phrase)}\n`),
     ...network.problems.map((problem) => `  Problem: ${printableSentence(problem)}\n`),
   ].join("");
+}
+
+/** Entries that a line shows; --json has more. */
+const mostShown = 20;
+
+/** One line for each list, with the place where it stands. */
+function renderLists(lists: readonly ListReport[]): readonly string[] {
+  return lists.map(({ place, entries, count, kept, closes }) => {
+    const shown = entries.slice(0, mostShown).map(printable).join(" ");
+    const more = count > mostShown ? ` … ${count} in all` : "";
+    const said = closes === true ? "cannot be read, so nothing at all is allowed" : shown || "nothing";
+    return `  ${printableSentence(place)}${kept === true ? ", as it was before" : ""}: ${said}${more}\n`;
+  });
 }
 
 function countOf(count: number, one: string, many: string): string {
