@@ -142,7 +142,9 @@ const onContainers: readonly [labels: Written, sentences: readonly string[]][] =
   ],
   [
     { "dockerwall.nothing": "" },
-    ["label dockerwall.nothing: there is no such label; a container may have dockerwall.allow, dockerwall.accept"],
+    [
+      "label dockerwall.nothing: there is no such label; a container may have dockerwall.allow, dockerwall.accept",
+    ],
   ],
   [guarding, []],
   [{}, []],
