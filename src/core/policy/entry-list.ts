@@ -71,7 +71,7 @@ export function compileList({ entries, ...list }: EntryList): CompiledList {
 }
 
 /** Where a list is found, for people. */
-export function sourceOf({ source, kept }: Pick<EntryList, "source" | "kept">): string {
+function sourceOf({ source, kept }: Pick<EntryList, "source" | "kept">): string {
   return kept === true ? `${source}, as it was before` : source;
 }
 
