@@ -35,9 +35,8 @@ export async function runDaemon(config: Config): Promise<void> {
 }
 
 function enterForce({ lifecycle, reporter, enforcement, host, log }: Parts): void {
-  lifecycle.become("enforcing");
-  lifecycle.observe(reporter.isUnwell());
-  log.info("enforcing", {
+  lifecycle.become(reporter.isUnwell() ? "degraded" : "enforcing");
+  log.info(lifecycle.state, {
     version: host.engineVersion.version,
     backend: host.backend,
     count: enforcement.classification()?.guarded.length ?? 0,

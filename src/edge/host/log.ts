@@ -11,6 +11,8 @@ export interface LogFields {
   readonly command?: string;
   readonly container?: string;
   readonly count?: number;
+  /** A name that was looked up. */
+  readonly domain?: string;
   readonly durationMs?: number;
   /** One bad entry of an allowlist, as written. */
   readonly entry?: string;

@@ -254,7 +254,7 @@ function daemon() {
     queues: [],
     history: createHistory({ sets, ttlSeconds: 60, nowMs: 0, onFailure: () => undefined }),
     state: () => lifecycle.state,
-    onProblem: (problem) => logged.push(problem),
+    onStatement: ({ kind, sentence }) => kind === "solved" || logged.push(sentence),
     onChange: (unwell) => lifecycle.observe(unwell),
     overrides: () => [],
     circles: () => [],
