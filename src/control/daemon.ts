@@ -35,7 +35,9 @@ export async function runDaemon(config: Config): Promise<void> {
 }
 
 function enterForce({ lifecycle, reporter, enforcement, host, log }: Parts): void {
-  lifecycle.become(reporter.isUnwell() ? "degraded" : "enforcing");
+  // Problems of networks count from here on.
+  lifecycle.become("enforcing");
+  lifecycle.observe(reporter.isUnwell());
   log.info(lifecycle.state, {
     version: host.engineVersion.version,
     backend: host.backend,
