@@ -15,8 +15,7 @@ const sources = () => ({
   file: { ...noPolicyFile, networks: new Map([["app", "b.example.com"]]) },
   overrides: groupOverrides([{ target: app, entry: "c.example.com", endsAtMs: 5000 }]),
 });
-const reported = (label: string, from = sources()) =>
-  reportLists(app, gatherLists(app, label, from).lists);
+const reported = (label: string, from = sources()) => reportLists(app, gatherLists(app, label, from).lists);
 
 describe("reportLists", () => {
   it("names the place of each, and leaves out what commands have made", () => {
