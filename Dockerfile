@@ -9,6 +9,7 @@ RUN npm run build \
     && npm prune --omit=dev --ignore-scripts --no-audit --no-fund
 
 FROM node:24-trixie-slim
+# `docker exec dockerwall COMMAND` works for every command.
 # iptables contains both variants, nft and legacy; ipset lets you look at the sets.
 RUN apt-get update \
     && DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends iptables ipset \
@@ -21,7 +22,9 @@ COPY package.json LICENSE ./
 COPY entrypoint.sh ./
 RUN chmod 755 entrypoint.sh dist/main.js \
     && ln -s /app/dist/main.js /usr/local/bin/dockerwall \
-    && ln -s /app/dist/main.js /usr/local/bin/stats \
+    && for command in allow boot-guard check deny doctor explain prepare-network presets quarantine release replay \
+         stats status suggest uninstall; do \
+         ln -s /app/dist/main.js "/usr/local/bin/$command"; done \
     && mkdir /etc/dockerwall
 # Healthy means that the daemon can do its work. A mistake in one label must not keep all other containers from starting.
 HEALTHCHECK --interval=5s --timeout=10s --retries=3 --start-period=60s CMD ["dockerwall", "status", "--health"]

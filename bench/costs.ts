@@ -1,6 +1,6 @@
 // What the wall costs a container, this tree beside another one (an earlier commit, say), on two engines of one kind that
 // take turns, ten times each, so that the machine's own noise meets both:
-//   node --import tsx bench/costs.ts ../other-tree [e28]
+//   npm run bench:costs -- ../other-tree [e28]
 
 import { readFileSync } from "node:fs";
 import { join } from "node:path";

@@ -19,7 +19,7 @@ const services = 1000;
 const store = createListStore(loadBuiltInPresets());
 
 function listOf(place: string, texts: readonly string[]): EntryList {
-  const { list, problems } = store.read(place, texts.join(" "), 0);
+  const { list, problems } = store.read({ name: place, owner: "" }, texts.join(" "), 0);
   if (list === undefined) throw new Error(problems[0]);
   return list;
 }
@@ -248,7 +248,9 @@ for (const [what, name] of [
 header(`${digits(services)} services with lists of their own, one network list of 10,000 entries`, "");
 const before = megabytes();
 const again = createListStore(loadBuiltInPresets());
-const kept = { shared: again.read("shared", (mixedTexts.at(-1) ?? []).join(" "), 0).list ?? shared };
+const kept = {
+  shared: again.read({ name: "shared", owner: "" }, (mixedTexts.at(-1) ?? []).join(" "), 0).list ?? shared,
+};
 const afterShared = megabytes();
 const picture = pictureOf(services, kept.shared);
 const afterPicture = megabytes();

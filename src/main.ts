@@ -5,7 +5,7 @@
 import { basename } from "node:path";
 import { type Command, parseArguments, renderHelp } from "./cli/command.ts";
 import { commands, renderOverview } from "./cli/commands.ts";
-import { printableSentence } from "./cli/terminal/print.ts";
+import { printableSentence, renderJson } from "./cli/terminal/print.ts";
 import { didYouMean } from "./core/model/did-you-mean.ts";
 import { DockerwallError, messageOf } from "./errors.ts";
 
@@ -64,6 +64,11 @@ async function runCommand(name: string, command: Command, args: readonly string[
   }
 }
 
+/** The daemon writes a log, not a report. */
+function wantsJson(args: readonly string[]): boolean {
+  return args[0] !== "daemon" && args.includes("--json");
+}
+
 async function parseAndRun(name: string, command: Command, args: readonly string[]): Promise<number> {
   const parsed = parseArguments(name, command, args);
   if ("help" in parsed) {
@@ -77,12 +82,16 @@ async function parseAndRun(name: string, command: Command, args: readonly string
   return command.run({ ...parsed, environment: process.env, output });
 }
 
-/** One sentence per line; no stack, unless the log level asks for it. */
+/** One sentence per line, or JSON where the command prints JSON. Only the daemon shows a stack, if its log level says so. */
 function report(error: unknown): number {
   const known = error instanceof DockerwallError;
-  const text = known ? error.message : `internal error: ${messageOf(error)}`;
-  for (const line of text.split("\n")) process.stderr.write(`dockerwall: ${printableSentence(line)}\n`);
-  if (process.env["DOCKERWALL_LOG_LEVEL"] === "debug" && error instanceof Error) {
+  const message = known ? error.message : `internal error: ${messageOf(error)}`;
+  if (wantsJson(args)) {
+    process.stderr.write(renderJson({ error: { code: known ? error.code : "INTERNAL", message } }));
+  } else {
+    for (const line of message.split("\n")) process.stderr.write(`dockerwall: ${printableSentence(line)}\n`);
+  }
+  if (args[0] === "daemon" && process.env["DOCKERWALL_LOG_LEVEL"] === "debug" && error instanceof Error) {
     process.stderr.write(`${error.stack ?? ""}\n`);
   }
   return known ? error.exitCode : internalExitCode;

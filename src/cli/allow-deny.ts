@@ -27,7 +27,7 @@ const common = {
 } as const;
 
 const target =
-  "Write network:NAME or container:NAME if both exist. ENTRY is written as in a label, without `!`.";
+  "NETWORK and CONTAINER are names, ids, names in Compose (app, web), or PROJECT/NAME. Write network:NAME or container:NAME if both exist. ENTRY is written as in a label, without `!`.";
 
 export const allowCommand: Command = {
   ...common,
@@ -62,6 +62,14 @@ async function change(
 
 function spanOf(text: string | undefined): number | undefined {
   if (text === undefined) return undefined;
+  // Ten seconds or ten minutes? Elsewhere plain seconds are fine, but here a slip ends what was just allowed.
+  if (/^[0-9]+$/.test(text)) {
+    const forms = ["s", "m", "h"].map((unit) => `${text}${unit}`).join(", ");
+    throw new DockerwallError(
+      "USAGE",
+      `--for is ${JSON.stringify(text)}, which has no unit; write ${forms} or ${text}d`,
+    );
+  }
   const seconds = parseDuration(text);
   if (seconds !== undefined && seconds >= 1 && seconds <= longestSeconds) return seconds;
   throw new DockerwallError(

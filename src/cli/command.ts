@@ -3,6 +3,7 @@
 import { createRequire } from "node:module";
 import { didYouMean } from "../core/model/did-you-mean.ts";
 import { DockerwallError } from "../errors.ts";
+import { helpColumns, renderTerms, wrap } from "./terminal/wrap.ts";
 
 // An ESM import of node:util reads all its lazy exports, TextDecoder among them: 4 ms of every start.
 const { parseArgs } = createRequire(import.meta.url)("node:util") as typeof import("node:util");
@@ -35,7 +36,7 @@ export interface Command {
   readonly mostOperands: number;
   /** One line. */
   readonly summary: string;
-  /** More lines for `--help`. */
+  /** More paragraphs for `--help`, one a line; an indented line is code. */
   readonly details: string;
   readonly options: Readonly<Record<string, Option>>;
   /** The exit code of bad usage, if it differs from the common one. */
@@ -117,15 +118,19 @@ function checkOperands(name: string, command: Command, operands: readonly string
 /** The help of one command. */
 export function renderHelp(name: string, command: Command): string {
   const options = Object.entries({ ...command.options, help: helpOption }).map(
-    ([option, { placeholder, help }]) => [
-      `--${option}${placeholder === undefined ? "" : ` ${placeholder}`}`,
-      help,
-    ],
+    ([option, { placeholder, help }]) =>
+      [`--${option}${placeholder === undefined ? "" : ` ${placeholder}`}`, help] as const,
   );
-  const width = Math.max(...options.map(([left = ""]) => left.length));
-  const lines = options.map(([left = "", help = ""]) => `  ${left.padEnd(width)}  ${help}`);
   const usage = `dockerwall ${name} ${command.operands}`.trimEnd();
-  return [`Usage: ${usage} [OPTIONS]`, "", command.summary, command.details, "", "Options:", ...lines]
+  const text = [command.summary, command.details].join("\n");
+  return [
+    `Usage: ${usage} [OPTIONS]`,
+    "",
+    ...wrap(text, helpColumns),
+    "",
+    "Options:",
+    ...renderTerms(options),
+  ]
     .filter((line, index, all) => line !== "" || all[index - 1] !== "")
     .join("\n")
     .concat("\n");

@@ -1,6 +1,7 @@
 // The list of commands. Each is loaded on demand: `stats` must not pay for the daemon.
 
 import type { Command } from "./command.ts";
+import { renderTerms } from "./terminal/wrap.ts";
 
 export interface CommandEntry {
   readonly summary: string;
@@ -76,17 +77,16 @@ export const commands: Readonly<Record<string, CommandEntry>> = {
 
 /** The help of the program. */
 export function renderOverview(version: string): string {
-  const width = Math.max(...Object.keys(commands).map((name) => name.length));
-  const lines = Object.entries(commands).map(([name, { summary }]) => `  ${name.padEnd(width)}  ${summary}`);
   return [
     `dockerwall ${version}: outbound firewall for Docker networks, driven by DNS`,
     "",
     "Usage: dockerwall COMMAND [OPTIONS]",
     "",
     "Commands:",
-    ...lines,
+    ...renderTerms(Object.entries(commands).map(([name, { summary }]) => [name, summary] as const)),
     "",
-    "dockerwall COMMAND --help explains a command; dockerwall --version prints the version.",
+    "dockerwall COMMAND --help explains a command.",
+    "dockerwall --version prints the version.",
     "",
   ].join("\n");
 }

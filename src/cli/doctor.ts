@@ -11,7 +11,8 @@ export const doctorCommand: Command = {
   leastOperands: 0,
   mostOperands: 0,
   summary: "Check the host and every guarded container by behaviour.",
-  details: "Exit code: 0 if all is well, 1 if anything is not, 69 if no daemon answers.",
+  details:
+    "Exit code: 0 if all is well, 1 if anything needs correcting, 69 if no daemon answers. Warnings do not count, as in status.",
   options: { json: jsonOption },
   run: async ({ options, environment, output }) => {
     const report = await createControlClient({ path: controlSocketOf(environment) }).doctor();
@@ -20,12 +21,17 @@ export const doctorCommand: Command = {
   },
 };
 
+function markOf(ok: boolean, warning: boolean | undefined): string {
+  if (!ok) return "❌";
+  return warning === true ? "⚠️" : "✅";
+}
+
 /** One line per check. */
 export function renderDoctor({ checks }: DoctorReport): string {
   return checks
     .map(
-      ({ ok, subject, finding }) =>
-        `${ok ? "✅" : "❌"} ${printableSentence(subject)}: ${printableSentence(finding)}\n`,
+      ({ ok, warning, subject, finding }) =>
+        `${markOf(ok, warning)} ${printableSentence(subject)}: ${printableSentence(finding)}\n`,
     )
     .join("");
 }

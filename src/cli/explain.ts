@@ -16,8 +16,9 @@ export const explainCommand: Command = {
   mostOperands: 2,
   summary: "Tell whether a container may reach a name or an address, and why.",
   details: [
-    "TARGET is NAME or ADDRESS, with :PORT and /tcp or /udp where they matter. Write an IPv6 address with a port as",
-    "[ADDRESS]:PORT. Asking opens nothing. Exit code: 0 if the target is allowed, 1 if it is denied.",
+    "CONTAINER is a name, an id or the beginning of one, a Compose service, or PROJECT/SERVICE.",
+    "TARGET is NAME or ADDRESS, with :PORT and /tcp or /udp where they matter. Write an IPv6 address with a port as [ADDRESS]:PORT. Asking opens nothing.",
+    "Exit code: 0 if the target is allowed, 1 if it is denied.",
   ].join("\n"),
   options: { json: jsonOption },
   run: async ({ options, operands, environment, output }) => {

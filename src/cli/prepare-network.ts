@@ -12,8 +12,7 @@ export const prepareNetworkCommand: Command = {
   summary: "Create a bridge network whose containers reach only what the patterns allow.",
   details: [
     "The command returns when the rules are in the kernel. Use the network with docker run --network NAME.",
-    "PATTERN is HOST[:PORT[-PORT]][/tcp|/udp]; HOST is a domain, *.DOMAIN (the domain and all names below it), an",
-    "address or a prefix. Put '*.example.com' in quotes, or the shell may expand it.",
+    "PATTERN is HOST[:PORT[-PORT]][/tcp|/udp]; HOST is a domain, *.DOMAIN (the domain and all names below it), an address or a prefix. Put '*.example.com' in quotes, or the shell may expand it.",
   ].join("\n"),
   options: { json: jsonOption },
   run: async ({ options, operands, environment, output }) => {

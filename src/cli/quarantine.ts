@@ -11,7 +11,7 @@ export const quarantineCommand: Command = {
   mostOperands: 1,
   summary: "Cut a container off from everything, open connections included.",
   details:
-    "CONTAINER is a name, an id, or the beginning of an id. It stays cut off, even across restarts of the daemon, until you release or remove it.",
+    "CONTAINER is a name, an id or the beginning of one, a Compose service, or PROJECT/SERVICE. It stays cut off, even across restarts of the daemon, until you release or remove it.",
   options: { json: jsonOption },
   run: async ({ options, operands, environment, output }) => {
     const [container = ""] = operands;

@@ -11,7 +11,7 @@ export const releaseCommand: Command = {
   mostOperands: 1,
   summary: "Let a container out of quarantine.",
   details:
-    "CONTAINER is a name, an id, or the beginning of an id. Its network's allowlist applies again; the container must reconnect.",
+    "CONTAINER is a name, an id or the beginning of one, a Compose service, or PROJECT/SERVICE. Its network's allowlist applies again; the container must reconnect.",
   options: { json: jsonOption },
   run: async ({ options, operands, environment, output }) => {
     const [container = ""] = operands;

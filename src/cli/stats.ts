@@ -15,10 +15,9 @@ export const statsCommand: Command = {
   summary:
     "Show, for each guarded network, what its containers looked up and which connections were blocked.",
   details: [
-    "Lookups: address, container, domain, count, allowed or not, age of the last one. A container that does not exist",
-    "any more is marked as gone; what it did is never shown as another's that has its address or its name now.",
-    "Blocked connections: address, container, service, destination, packets, age, and the name for which this",
-    "container last got the address; `no lookup` means that the container has the address from elsewhere.",
+    "Lookups: address, container, domain, count, allowed or not, age of the last one. A container that does not exist any more is marked as gone; what it did is never shown as another's that has its address or its name now.",
+    "Most programs look a name up twice, for IPv4 (A) and for IPv6 (AAAA): one call then counts 2.",
+    "Blocked connections: address, container, service, destination, packets, age, and the name for which this container last got the address; `no lookup` means that the container has the address from elsewhere.",
   ].join("\n"),
   options: { json: jsonOption },
   run: async ({ options, environment, output }) => {

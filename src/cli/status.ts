@@ -2,7 +2,7 @@
 // HEALTHCHECK.
 
 import type { CounterReading } from "../core/counters/reading.ts";
-import type { NetworkStatus, StatusReport } from "../core/model/report.ts";
+import type { ListReport, NetworkStatus, StatusReport } from "../core/model/report.ts";
 import { isInForce, stateSentences } from "../core/model/state.ts";
 import { createControlClient } from "../edge/control-socket/client.ts";
 import { controlSocketOf } from "../edge/control-socket/path.ts";
@@ -22,8 +22,7 @@ export const statusCommand: Command = {
   summary: "Show what is guarded, how, since when, and every problem.",
   details: [
     "Exit code: 0 if enforcing, 1 if starting, stopping or degraded, 69 if uninstalled or if no daemon answers.",
-    "With --health it is 0 as long as the daemon can do its work. Warnings do not count, nor do mistakes in labels and in",
-    "the policy file, which deny more than was meant. The image's HEALTHCHECK uses --health.",
+    "With --health it is 0 as long as the daemon can do its work. Warnings do not count, nor do mistakes in labels and in the policy file, which deny more than was meant. The image's HEALTHCHECK uses --health.",
   ].join("\n"),
   options: { json: jsonOption, health: { help: "exit with 0 whenever the daemon can do its work" } },
   run: async ({ options, environment, output }) => {
@@ -70,6 +69,10 @@ export function renderStatus(report: StatusReport, nowMs: number, styled: boolea
     report.networks.length === 0 && isInForce(report.state)
       ? "\nNo network carries the label dockerwall.allow.\n"
       : "",
+    ...report.containers.map(
+      ({ name, lists }) =>
+        `\n${bold(`Container: ${printable(name)}\n`, styled)}${renderLists(lists).join("")}`,
+    ),
     ...report.overrides.map((each) => `\n${renderOverrides(each, nowMs)}`),
   ].join("");
 }
@@ -90,15 +93,28 @@ function renderNetwork(network: NetworkStatus, nowMs: number, styled: boolean): 
   const audited = network.mode === "audit" && network.state === "enforced";
   const facts = [
     `${audited ? "audited (everything passes)" : network.state.replace("-", " ")} for ${renderSpan(nowMs - network.sinceMs)}`,
-    countOf(network.entries, "entry", "entries"),
     bridge,
   ];
   return [
     bold(`Network: ${printable(network.name)} (${network.subnets.map(printable).join(", ")})\n`, styled),
     `  ${facts.join(", ")}\n`,
+    ...renderLists(network.lists),
     ...network.labels.map((phrase) => `  ${printableSentence(phrase)}\n`),
     ...network.problems.map((problem) => `  Problem: ${printableSentence(problem)}\n`),
   ].join("");
+}
+
+/** Entries that a line shows; --json has more. */
+const mostShown = 20;
+
+/** One line for each list, with the place where it stands. */
+function renderLists(lists: readonly ListReport[]): readonly string[] {
+  return lists.map(({ place, entries, count, kept, closes }) => {
+    const shown = entries.slice(0, mostShown).map(printable).join(" ");
+    const more = count > mostShown ? ` … ${count} in all` : "";
+    const said = closes === true ? "cannot be read, so nothing at all is allowed" : shown || "nothing";
+    return `  ${printableSentence(place)}${kept === true ? ", as it was before" : ""}: ${said}${more}\n`;
+  });
 }
 
 function countOf(count: number, one: string, many: string): string {

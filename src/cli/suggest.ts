@@ -13,10 +13,7 @@ export const suggestCommand: Command = {
   summary:
     "Print the smallest labels that allow everything that was denied, or that audit mode let pass, so far.",
   details: [
-    "A label's present entries come first, then the missing ones with the ports that were tried. What only some",
-    "containers of the network need is printed for a label of their own. A name whose lookup was denied has no ports, as",
-    "they were never seen; audit mode shows them. Where a name leads to a private address or to the host, the second",
-    "entry that it needs is printed with it. What overrides allow is printed too, as they do not last.",
+    "A label's present entries come first, then the missing ones with the ports that were tried. What only some containers of the network need is printed for a label of their own. A name whose lookup was denied has no ports, as they were never seen; audit mode shows them. Where a name leads to a private address or to the host, the second entry that it needs is printed with it. What overrides allow is printed too, as they do not last.",
   ].join("\n"),
   options: {
     wildcards: {

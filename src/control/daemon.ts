@@ -35,9 +35,10 @@ export async function runDaemon(config: Config): Promise<void> {
 }
 
 function enterForce({ lifecycle, reporter, enforcement, host, log }: Parts): void {
+  // Problems of networks count from here on.
   lifecycle.become("enforcing");
   lifecycle.observe(reporter.isUnwell());
-  log.info("enforcing", {
+  log.info(lifecycle.state, {
     version: host.engineVersion.version,
     backend: host.backend,
     count: enforcement.classification()?.guarded.length ?? 0,

@@ -16,7 +16,7 @@ import { readTables } from "../edge/kernel/tables.ts";
 import { reportOverrides } from "./api/change-overrides.ts";
 import type { History } from "./history/history.ts";
 import { TableWatch } from "./reporter/table-watch.ts";
-import { Told } from "./reporter/told.ts";
+import { type Statement, Told } from "./reporter/told.ts";
 
 export interface ReporterOptions {
   readonly engineVersion: { readonly version: string; readonly apiVersion: string };
@@ -24,8 +24,8 @@ export interface ReporterOptions {
   readonly history: History;
   /** The daemon's state. */
   readonly state: () => DaemonState;
-  /** Called when a problem appears or changes. */
-  readonly onProblem: (problem: string) => void;
+  /** Called when a problem or a warning appears or changes, and when it is gone. */
+  readonly onStatement: (statement: Statement) => void;
   /** Called when the problems may have changed. */
   readonly onChange: (unwell: boolean) => void;
   /** Numbers of the packet queues that are ours. */
@@ -63,18 +63,22 @@ export function createReporter(options: ReporterOptions): Reporter {
   const unwell = (): boolean => isUnwell({ ...told, problems, state: options.state(), sinceMs });
   function noteProblem(place: ProblemPlace, problem: string): void {
     if (!problems.note(place, problem)) return;
-    options.onProblem(problem);
+    options.onStatement({ kind: "problem", sentence: problem });
     options.onChange(unwell());
   }
   function clearProblem(place: ProblemPlace): void {
-    if (problems.clear(place)) options.onChange(unwell());
+    const problem = problems.at(place);
+    if (problem === undefined) return;
+    problems.clear(place);
+    options.onStatement({ kind: "solved", sentence: problem });
+    options.onChange(unwell());
   }
 
   return {
     onClassified(topology, next, nowMs) {
       options.history.usePicture(topology, next, nowMs);
       const fresh = told.learn(topology, next, options.circles(topology, next), nowMs);
-      for (const sentence of fresh) options.onProblem(sentence);
+      for (const statement of fresh) options.onStatement(statement);
       options.onChange(unwell());
     },
     onEnforced(ids) {

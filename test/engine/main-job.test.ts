@@ -177,6 +177,16 @@ function mainJob(name: string): void {
     assert.match(doctor, /✅ capture of web: a lookup of a denied name inside it is denied by us/);
     assert.match(doctor, /✅ rules: /);
     assert.equal(report.backend, name === "e28l" ? "legacy" : "nft");
+    // As people call it: every command by its own name, containers and networks as Compose does.
+    const shown = await run(engine, "exec", "dockerwall", "status");
+    assert.match(shown, /^ {2}label dockerwall\.allow: \*\.example\.com api\.github\.com:443$/m);
+    for (const nickname of ["app", `${example.network.split("_")[0]}/app`]) {
+      const explained = await run(engine, "exec", "dockerwall", "explain", nickname, "api.github.com:443");
+      assert.match(explained, new RegExp(`^${example.app} → api\\.github\\.com:443: allowed ✅`));
+    }
+    const refused = await engine.docker("exec", "dockerwall", "explain", "nobody", "a.example.com", "--json");
+    assert.deepEqual([refused.exitCode, refused.stdout], [66, ""]);
+    assert.equal((JSON.parse(refused.stderr) as { error: { code: string } }).error.code, "NOT_FOUND");
     assert.deepEqual(
       report.networks.map((entry) => `${entry.name} ${entry.state}`).sort(),
       ["app", example.network, ...(name === "e28" ? ["six"] : [])].map((entry) => `${entry} enforced`).sort(),

@@ -1,10 +1,11 @@
 // The example is tried and taken down by `docker compose down` alone: no network without a label is dead afterwards, old
 // or new, while one with a label that stays is as closed as it was.
 
+import assert from "node:assert/strict";
 import { after, before, describe, it } from "node:test";
 import { chosen } from "../support/chosen.ts";
 import { client, curl, deploy, enforcing, fails, network, run, succeeds } from "../support/dockerwall.ts";
-import { endExample, startExample } from "../support/example.ts";
+import { endExample, startExample, typeFromReadme } from "../support/example.ts";
 import { type Lab, startLab } from "../support/lab/lab.ts";
 
 const engines = chosen(["e20", "e26", "e28"] as const);
@@ -36,6 +37,19 @@ function isOver(name: string): void {
     await client(engine, "guarded", "stays");
     for (const container of ["before", "after"]) await succeeds(engine, container, ...anywhere);
     await fails(engine, "guarded", ...anywhere);
+  });
+
+  it("begins and ends as the README says", async () => {
+    const engine = lab.engine(name);
+    await typeFromReadme(engine, "Sixty seconds");
+    const app = await run(engine, "ps", "--filter", "label=com.docker.compose.service=app", "--quiet");
+    await succeeds(engine, app, ...curl("http://www.example.com/"));
+    await fails(engine, app, ...curl("http://www.example.org/"));
+    await typeFromReadme(engine, "Undo");
+    await network(engine, "afterwards");
+    await client(engine, "open", "afterwards");
+    for (const container of ["open", "guarded"]) await succeeds(engine, container, ...anywhere);
+    assert.equal(await run(engine, "ps", "--all", "--quiet", "--filter", "name=dockerwall"), "");
   });
 
   it("holds new networks when somebody is guarded and the daemon is stopped", async () => {

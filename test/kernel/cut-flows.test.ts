@@ -129,7 +129,7 @@ for (const { family, length, container, outside, gateway, uplink, forwarding, is
         return false;
       },
     );
-    assert.equal(cut, 1);
+    assert.deepEqual(cut, [container]);
     let last = 0;
     const rest = (async () => {
       for await (const line of client.lines) last = Number(line);

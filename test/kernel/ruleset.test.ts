@@ -198,3 +198,23 @@ describe("docs/ruleset.md", () => {
     assert.equal(readFileSync(path, "utf8"), text);
   });
 });
+
+describe("rules of nft's own in a table of iptables", () => {
+  for (const family of families) {
+    const table = `${family === 4 ? "ip" : "ip6"} nat`;
+    it(`are told with what to do, and all is well when they are gone, IPv${family}`, async () => {
+      const iptables = createIptables("nft");
+      const desired = desiredRules({ family, ...options });
+      run("nft", `add table ${table}; add chain ${table} OUTPUT { type nat hook output priority -100 ; }`);
+      run("nft", `add rule ${table} OUTPUT fib daddr type local counter return`);
+      const refused = new RegExp(
+        `IPv${family} rules in nat, .*only nft knows.*\`nft delete table ${table}\` on the host`,
+      );
+      await assert.rejects(iptables.apply(family, desired), refused);
+      run("nft", `delete table ${table}`);
+      await iptables.apply(family, desired);
+      assert.equal(await iptables.stands(family, desired), true);
+      await iptables.apply(family, []);
+    });
+  }
+});

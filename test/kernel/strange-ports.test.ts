@@ -121,6 +121,9 @@ describe("a labelled network on the host's own bridge", () => {
   it("is refused, named, and left as it was; the others are guarded", async () => {
     assert.deepEqual([await stateOf("lan"), await stateOf("app")], ["refused", "enforced"]);
     assert.deepEqual([reaches(), isReached(), members()], [true, true, false]);
+    // The last word of the start is what it has come to.
+    assert.match(daemon.log(), /"state":"degraded"[\s\S]*"message":"degraded"/);
+    assert.doesNotMatch(daemon.log(), /"message":"enforcing"/);
     for (const command of ["status", "doctor"]) {
       const { stdout, exitCode } = await daemon.cli(command);
       assert.match(

@@ -95,7 +95,7 @@ export async function daemonIsUp(daemon: DaemonProcess): Promise<void> {
     90_000,
     () => {
       assert.ok(!daemon.ended, `the daemon ended: ${daemon.log()}`);
-      return daemon.log().includes('"message":"enforcing"') ? true : undefined;
+      return /"message":"(enforcing|degraded)"/.test(daemon.log()) ? true : undefined;
     },
     daemon.log,
   );

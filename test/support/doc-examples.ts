@@ -42,10 +42,12 @@ interface Block extends Example {
 
 const repository = join(import.meta.dirname, "../..");
 
-/** README.md, every page under docs/, and the file that the README shows. */
+/** README.md, CONTRIBUTING.md, every page under docs/, and the file that the README shows. */
 export function readPages(): readonly Page[] {
   const names = [
     "README.md",
+    "CONTRIBUTING.md",
+    "CHANGELOG.md",
     ...readdirSync(join(repository, "docs"), { recursive: true, encoding: "utf8" })
       .filter((name) => name.endsWith(".md"))
       .map((name) => join("docs", name)),
@@ -157,11 +159,18 @@ function commandsOf({ place, text }: Example): readonly Example[] {
     .split("\n")
     .flatMap((line) => {
       const command =
-        /^\s*(?:[$#] )?(?:docker (?:compose )?exec (?:-\S+ )*dockerwall )?dockerwall (.*)$/.exec(line)?.[1];
-      return command === undefined ? [] : [{ place, text: command }];
+        /^\s*(?:[$#] )?(?:docker exec dockerwall|docker run .* dockerwall|dockerwall) ([a-z].*)$/.exec(
+          line,
+        )?.[1];
+      return command === undefined ? [] : [{ place, text: onlyCommand(command) }];
     });
 }
 
 function lineOf(text: string, index: number): number {
   return text.slice(0, index).split("\n").length;
+}
+
+/** Without what the shell does with its output. */
+function onlyCommand(text: string): string {
+  return text.replace(/^dockerwall /, "").replace(/ (?:[|>#] .*|\\)$/, "");
 }

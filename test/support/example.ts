@@ -35,6 +35,21 @@ export async function startExample(engine: Engine): Promise<Example> {
   return { app, network };
 }
 
+/**
+ * Types the lines of a block of the README that call Docker, in the folder of the example and with its file, as the
+ * README has it exported. The image is there already, as nothing can be built here.
+ * @param heading of the section; its first block of shell is meant
+ */
+export async function typeFromReadme(engine: Engine, heading: string): Promise<void> {
+  const readme = readFileSync(join(repository, "README.md"), "utf8");
+  const section = readme.split(/^## /m).find((text) => text.startsWith(`${heading}\n`)) ?? "";
+  const block = /^```sh\n([\s\S]*?)^```$/m.exec(section)?.[1] ?? "";
+  const commands = block.split("\n").filter((line) => line.startsWith("docker "));
+  if (commands.length === 0) throw new Error(`the README has no command below ${heading}`);
+  const options = { cwd: repository, env: { APP_IMAGE: "client:lab", COMPOSE_FILE: file } };
+  for (const command of commands) mustWork(await engine.dockerWith(options, ...command.split(" ").slice(1)));
+}
+
 /** Takes it down as its user would. */
 export async function endExample(engine: Engine): Promise<void> {
   mustWork(await composeExample(engine, "down", "--timeout", "10"));

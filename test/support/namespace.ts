@@ -1,6 +1,7 @@
 // Kernel tests never touch the machine's own firewall: a test file that calls this runs again, as a whole, in network
 // and mount namespaces of its own, and only there do its tests exist.
 
+import "./needs-node.ts";
 import { execFileSync, spawnSync } from "node:child_process";
 import { readlinkSync } from "node:fs";
 import { fileURLToPath } from "node:url";

@@ -13,6 +13,7 @@ export const quietStatus: StatusReport = {
   resolver: undefined,
   counters: [],
   networks: [],
+  containers: [],
   overrides: [],
   quarantined: [],
   problems: [],

@@ -13,7 +13,8 @@ import type { Presets } from "../../core/policy/preset.ts";
 import { epochMs } from "../../edge/kernel/monotonic.ts";
 import { DockerwallError } from "../../errors.ts";
 import type { Overrides } from "../overrides.ts";
-import { findContainer } from "./find-container.ts";
+import { findContainer, isService } from "./find-container.ts";
+import { findGuarded, findNetwork } from "./in-force.ts";
 
 /** `network:` or `container:` in front of a name, for names that both have. */
 const targetForm = /^(network|container):(.+)$/;
@@ -89,7 +90,7 @@ function departedTarget(
   const [, kind, name = text] = targetForm.exec(text) ?? [];
   const isThere =
     classification.guarded.some((network) => network.name === name) ||
-    findContainerOrNone(topology, name) !== undefined;
+    topology.containers.some((container) => container.name === name);
   if (isThere) return undefined;
   return overrides
     .current()
@@ -97,26 +98,33 @@ function departedTarget(
     .find((target) => target.name === name && (kind === undefined || kind === target.kind));
 }
 
-/** A guarded network by name, or a container on one by name or id; `network:` or `container:` in front says which. */
-function findTarget(text: string, { topology, classification }: OverrideContext): OverrideTarget {
+/** A guarded network, or a container on one, by any of their names; `network:` or `container:` in front says which. */
+function findTarget(text: string, context: OverrideContext): OverrideTarget {
+  const { topology, classification } = context;
   const [, kind, name = text] = targetForm.exec(text) ?? [];
-  const network = classification.guarded.find((candidate) => candidate.name === name);
-  const container = kind === "network" ? undefined : findContainerOrNone(topology, name);
-  if (kind !== "container" && network !== undefined) {
-    if (kind === undefined && container !== undefined) {
-      throw new DockerwallError(
-        "USAGE",
-        `a network and a container are both named ${JSON.stringify(name)}; write network:${name} or container:${name}`,
-      );
-    }
-    return { kind: "network", name: network.name };
-  }
-  if (container === undefined) {
+  const isNetwork = classification.guarded.some((network) => network.name === name);
+  const isContainer = topology.containers.some((container) => container.name === name);
+  // The engine's own names first: Compose may have a service and a network of one name, and of the name of another.
+  if (kind === "network" || (kind === undefined && isNetwork && !isContainer))
+    return { kind: "network", name: findNetwork(name, context).name };
+  if (kind === "container" || (isContainer && !isNetwork)) return guardedContainer(name, context);
+  const network = findGuarded(name, context);
+  if (network === undefined) return guardedContainer(name, context, "guarded network or container");
+  if (isContainer || isService(topology, name)) {
     throw new DockerwallError(
-      "NOT_FOUND",
-      `neither a guarded network nor a container is named ${JSON.stringify(name)}; see dockerwall status and docker ps`,
+      "USAGE",
+      `a network and a container are both named ${JSON.stringify(name)}; write network:${name} or container:${name}`,
     );
   }
+  return { kind: "network", name: network.name };
+}
+
+function guardedContainer(
+  name: string,
+  { topology, classification }: OverrideContext,
+  what?: string,
+): OverrideTarget {
+  const container = findContainer(topology, name, what);
   const guarded = new Set(classification.guarded.map(({ id }) => id));
   if (!container.endpoints.some(({ networkId }) => guarded.has(networkId))) {
     throw new DockerwallError(
@@ -125,12 +133,4 @@ function findTarget(text: string, { topology, classification }: OverrideContext)
     );
   }
   return { kind: "container", name: container.name };
-}
-
-function findContainerOrNone(topology: Topology, name: string): ReturnType<typeof findContainer> | undefined {
-  try {
-    return findContainer(topology, name);
-  } catch {
-    return undefined;
-  }
 }

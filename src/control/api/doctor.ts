@@ -56,9 +56,8 @@ export async function examineHost(input: DoctorInput): Promise<DoctorReport> {
         status.capture.problem ?? "every sandbox is watched",
       ),
       ...status.held.map(({ bridge }) =>
-        check(
+        warning(
           `bridge ${bridge}`,
-          false,
           "no known network of this engine has it; until the engine has been read once more, it passes only answers to the host",
         ),
       ),
@@ -71,7 +70,7 @@ export async function examineHost(input: DoctorInput): Promise<DoctorReport> {
       ...marks.map((sentence) => check("marks", false, sentence)),
       ...input.savedRules.map((sentence) => check("saved rules", false, sentence)),
       ...sentences.map((sentence) => check("configuration", false, sentence)),
-      ...status.warnings.map((warning) => check("containment", false, warning)),
+      ...status.warnings.map((sentence) => warning("warning", sentence)),
     ],
   };
 }
@@ -150,4 +149,9 @@ function unexamined(
 
 function check(subject: string, ok: boolean, finding: string): Check {
   return { subject, ok, finding };
+}
+
+/** What status warns of, or what passes by itself: nothing that has to be corrected for the wall to stand. */
+function warning(subject: string, finding: string): Check {
+  return { subject, ok: true, warning: true, finding };
 }

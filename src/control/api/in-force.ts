@@ -4,6 +4,7 @@ import type { Classification, ClassifiedNetwork } from "../../core/classify/netw
 import type { Topology } from "../../core/model/topology.ts";
 import type { Presets } from "../../core/policy/preset.ts";
 import { DockerwallError } from "../../errors.ts";
+import { findNamedNetwork } from "./find-container.ts";
 
 /** What is in force. */
 export interface Present {
@@ -17,12 +18,30 @@ export interface Present {
   readonly uptimeMs: number;
 }
 
-/** @throws DockerwallError NOT_FOUND */
-export function findNetwork(name: string, { classification }: Present): ClassifiedNetwork {
-  const found = classification.guarded.find((network) => network.name === name || network.id === name);
+/** A guarded network, by any of its names. @throws DockerwallError NOT_FOUND */
+export function findNetwork(
+  name: string,
+  { topology, classification }: Pick<Present, "topology" | "classification">,
+): ClassifiedNetwork {
+  const found = findGuarded(name, { topology, classification });
   if (found !== undefined) return found;
   throw new DockerwallError(
     "NOT_FOUND",
     `there is no guarded network ${JSON.stringify(name)}; see dockerwall status`,
   );
+}
+
+/** The same, or undefined if there is none. @throws DockerwallError NOT_FOUND if the name fits several */
+export function findGuarded(
+  name: string,
+  { topology, classification }: Pick<Present, "topology" | "classification">,
+): ClassifiedNetwork | undefined {
+  const labels = new Map(topology.networks.map((network) => [network.id, network.labels]));
+  const named = classification.guarded.map(({ id, name: own }) => ({
+    id,
+    name: own,
+    labels: labels.get(id) ?? {},
+  }));
+  const found = findNamedNetwork(named, name);
+  return classification.guarded.find(({ id }) => id === found?.id);
 }

@@ -1,6 +1,10 @@
 // The data plane as the control plane holds it: there is none before the sets are filled, nor after it was taken down.
 
 import { contain } from "../../core/contain.ts";
+import { createFirstDenials } from "../../core/journal/first-denials.ts";
+import type { LookupEvent } from "../../core/journal/lookup-event.ts";
+import type { IpAddress } from "../../core/model/address.ts";
+import type { Topology } from "../../core/model/topology.ts";
 import type { Inventory } from "../../edge/engine/inventory.ts";
 import type { Config } from "../../edge/host/config.ts";
 import type { Log } from "../../edge/host/log.ts";
@@ -70,8 +74,12 @@ export function createDataPlaneEvents(
   onDeath: (error: Error) => void,
 ): DataPlaneEvents {
   const { log, boundary, history, reporter } = listener;
+  const logDenials = createDenialLog(listener);
   return {
-    onLookups: (events) => history.record(events, Date.now()),
+    onLookups: (events) => {
+      history.record(events, Date.now());
+      logDenials(events);
+    },
     onFreshAddresses: (fresh) => {
       contain(
         () => unstampFlows(new Set(fresh.map(({ address }) => address))),
@@ -84,6 +92,38 @@ export function createDataPlaneEvents(
     onResolver: reporter.onResolver,
     onProblem: (problem) => log.warn("data plane", { problem }),
     onDeath,
+  };
+}
+
+/** Has one line written for each name that a container is denied for the first time. */
+function createDenialLog({
+  log,
+  inventory,
+}: Pick<DataPlaneListener, "log" | "inventory">): (events: readonly LookupEvent[]) => void {
+  const newsOf = createFirstDenials();
+  let topology: Topology | undefined;
+  let names: ReadonlyMap<IpAddress, string> = new Map();
+
+  /** A flood of denied lookups must not search all containers for each of them. */
+  function nameOf(asker: IpAddress): string {
+    if (topology !== inventory.current()) {
+      topology = inventory.current();
+      names = new Map(
+        topology.containers.flatMap(({ name, endpoints }) =>
+          endpoints.flatMap(({ addresses }) => addresses.map((address) => [address, name] as const)),
+        ),
+      );
+    }
+    return names.get(asker) ?? asker;
+  }
+
+  return (events) => {
+    const { first, beyond } = newsOf(events, nameOf, Date.now());
+    for (const { networkId, asker, domain } of first) {
+      const network = topology?.networks.find(({ id }) => id === networkId)?.name ?? networkId;
+      log.info("name denied", { network, container: nameOf(asker), domain });
+    }
+    if (beyond > 0) log.info("more names denied; see dockerwall stats", { count: beyond });
   };
 }
 

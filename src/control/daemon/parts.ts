@@ -26,7 +26,7 @@ import { createWall, type Wall } from "../wall.ts";
 import { type Boundary, createBoundary } from "./boundary.ts";
 import { createDataPlanePlace, type DataPlanePlace } from "./data-plane.ts";
 import type { Host } from "./host.ts";
-import { tellMissing } from "./problems.ts";
+import { logStatement, tellMissing } from "./problems.ts";
 
 /** What a daemon is made of. */
 export interface Ground {
@@ -60,8 +60,11 @@ const inventoryTimes = { retryMs: 500, slowAfterMs: 5_000 } as const;
 export function makeParts(ground: Ground, cleanup: AsyncDisposableStack): Parts {
   const { config, log, host } = ground;
   const { sets, missing } = host;
-  const lifecycle = createLifecycle((_from, state) =>
-    log.info("state", { state, ...(state === "degraded" ? {} : { problem: stateSentences[state] }) }),
+  const lifecycle = createLifecycle((from, state) =>
+    log.info(from === "degraded" && state === "enforcing" ? "recovered" : "state", {
+      state,
+      ...(state === "degraded" ? {} : { problem: stateSentences[state] }),
+    }),
   );
   const nextEngine = makeNextEngine(host, lifecycle);
   cleanup.defer(() => nextEngine.leave());
@@ -164,7 +167,7 @@ function makeReporter(
       unsettledQueueNumber(config.queueNumber),
     ],
     state: () => lifecycle.state,
-    onProblem: (problem) => log.error("degraded", { problem }),
+    onStatement: (statement) => logStatement(log, statement),
     onChange: (unwell) => lifecycle.observe(unwell),
     overrides: open.overrides.current,
     quarantined: () => wall.quarantine,

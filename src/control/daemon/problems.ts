@@ -1,7 +1,17 @@
 // What the host or the engine does not give us, as sentences that say what is not closed for want of it.
 
+import type { Log } from "../../edge/host/log.ts";
+import type { Statement } from "../reporter/told.ts";
 import type { Reporter } from "../reporter.ts";
 import type { Missing } from "./host.ts";
+
+const levels = { problem: "error", warning: "warn", solved: "info" } as const;
+
+/** A problem, a warning, or the end of one, each at its level. */
+export function logStatement(log: Log, { kind, sentence }: Statement): void {
+  const level = levels[kind];
+  log[level](kind, { problem: sentence });
+}
 
 /** Says what this host or this container does not offer, and what is not closed for want of it. */
 export function tellMissing(

@@ -6,6 +6,13 @@ import type { ResolverReport } from "../../core/model/report.ts";
 import type { Topology } from "../../core/model/topology.ts";
 import { guardedSinceOf } from "../../core/status/networks.ts";
 
+/** What there is to say of what was found, or is no longer so. */
+export interface Statement {
+  /** A `problem` needs correcting, a `warning` breaks nothing. */
+  readonly kind: "problem" | "warning" | "solved";
+  readonly sentence: string;
+}
+
 export class Told {
   /** Undefined before the first picture. */
   classification: Classification | undefined;
@@ -22,35 +29,36 @@ export class Told {
   /** The data plane's counters. */
   counters: readonly CounterReading[] = [];
   /** What the last picture had to say. */
-  #sentences: ReadonlySet<string> = new Set();
+  #sentences: ReadonlyMap<string, Statement> = new Map();
 
-  /** Takes another picture. @returns the sentences that are new since the last one */
+  /** Takes another picture. @returns what is new since the last one, and what is no longer true */
   learn(
     { containers }: Pick<Topology, "containers">,
     classification: Classification,
     circles: readonly string[],
     nowMs: number,
-  ): readonly string[] {
-    const sentences = sentencesOf(classification, circles);
-    const fresh = sentences.filter((sentence) => !this.#sentences.has(sentence));
-    this.#sentences = new Set(sentences);
+  ): readonly Statement[] {
+    const before = this.#sentences;
+    const now = new Map(statementsOf(classification, circles).map((each) => [each.sentence, each]));
+    const fresh = [...now.values()].filter(({ sentence }) => !before.has(sentence));
+    const gone = [...before.keys()].filter((sentence) => !now.has(sentence));
+    this.#sentences = now;
     this.classification = classification;
     this.containers = containers;
     this.circles = circles;
     this.guardedSince = guardedSinceOf(this.guardedSince, classification, nowMs);
-    return fresh;
+    return [...gone.map((sentence) => ({ kind: "solved" as const, sentence })), ...fresh];
   }
 }
 
-function sentencesOf(
+function statementsOf(
   { problems, warnings, containers }: Classification,
   circles: readonly string[],
-): readonly string[] {
+): readonly Statement[] {
+  const problem = (sentence: string): Statement => ({ kind: "problem", sentence });
+  const warning = (sentence: string): Statement => ({ kind: "warning", sentence });
   return [
-    ...[...problems.values()].flat(),
-    ...containers.problems,
-    ...warnings,
-    ...containers.warnings,
-    ...circles,
+    ...[...[...problems.values()].flat(), ...containers.problems].map(problem),
+    ...[...warnings, ...containers.warnings, ...circles].map(warning),
   ];
 }

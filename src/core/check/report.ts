@@ -13,7 +13,7 @@ export interface CheckReport {
   readonly warnings: readonly Finding[];
 }
 
-/** `unknown`: it is made by somebody else, or by nobody, and its labels are not here. `refused`: labelled, and cannot be guarded. */
+/** `unknown`: it is made elsewhere, and its labels are not known. `refused`: labelled, and cannot be guarded. */
 export type NetworkState = "guarded" | "open" | "unknown" | "refused";
 
 export interface NetworkCheck {

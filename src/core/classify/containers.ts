@@ -1,6 +1,7 @@
 // What is special about single containers: their own labels, a second network that is not guarded, and rights that get
 // them around any wall. We find these in the engine's picture, report them once, and guard them where possible.
 
+import { readAccepted, unaccepted } from "../labels/accept.ts";
 import { findSlips } from "../labels/slips.ts";
 import { allowLabel, placeOf } from "../labels/table.ts";
 import { familyOf, type IpAddress } from "../model/address.ts";
@@ -77,28 +78,34 @@ export function examineContainers(input: ExamineInput): ContainerFindings {
     const inside = homes.length > 0;
     const audit = inside && homes.every((home) => home.labels.mode === "audit");
     const label = container.labels[allowLabel];
-    const own = gatherLists({ kind: "container", name: container.name }, label, input.policy);
-    problems.push(...own.problems, ...findSlips({ kind: "container", ...container }));
+    const own = gatherLists({ kind: "container", ...container }, label, input.policy);
+    const accepted = readAccepted(container);
+    problems.push(...own.problems, ...accepted.problems, ...findSlips({ kind: "container", ...container }));
     warnings.push(...own.warnings);
     if (own.lists.length > 0 && holder === container) services.push(serviceOf(container, own.lists, guarded));
     if (label !== undefined) problems.push(...misplacedLabel(container, holder, inside, input));
     const onHost = container.hazards.includes("host-network") && container.id !== input.own;
     const concerned = inside || label !== undefined || onHost;
     if (!concerned || !container.running) continue;
-    warnings.push(...container.hazards.map((hazard) => `${nameOf(container)} ${hazardSentences[hazard]}`));
-    const outside = container.endpoints.flatMap((endpoint) => {
-      return guarded.has(endpoint.networkId) ? [] : (networks.get(endpoint.networkId) ?? []);
-    });
+    warnings.push(
+      ...unaccepted(container.hazards, accepted).map(
+        (hazard) => `${nameOf(container)} ${hazardSentences[hazard]}`,
+      ),
+    );
     // A container that shares another's network is covered by that other container.
     if (!inside || holder !== container) continue;
-    for (const network of outside) {
-      warnings.push(secondNetwork(container, network));
-      const { bridge } = network;
-      if (bridge === undefined) continue;
-      guardedAddresses.push(
-        ...guardedAddressesOn(bridge, container, networks).map((guarded) => ({ ...guarded, audit })),
-      );
-    }
+    const outside = container.endpoints.flatMap(({ networkId }) =>
+      guarded.has(networkId) ? [] : (networks.get(networkId) ?? []),
+    );
+    if (!accepted.has("second-network"))
+      warnings.push(...outside.map((network) => secondNetwork(container, network)));
+    guardedAddresses.push(
+      ...outside
+        .flatMap(({ bridge }) =>
+          bridge === undefined ? [] : guardedAddressesOn(bridge, container, networks),
+        )
+        .map((guarded) => ({ ...guarded, audit })),
+    );
   }
   const published = topology.containers.flatMap((container) =>
     container.running ? publishedBy(container, guarded, networks) : [],
@@ -177,11 +184,15 @@ function misplacedLabel(
       `${place}: it uses the network of ${nameOf(holder)}, whose labels apply to both; label that container`,
     ];
   }
-  if (inside || (!container.running && mayStartInside(container, input))) return [];
+  const settled = container.running && container.endpoints.some(({ addresses }) => addresses.length > 0);
+  if (inside || (!settled && mayStartInside(container, input))) return [];
   return [`${place}: none of its networks carries ${allowLabel}, so it is NOT contained; label a network`];
 }
 
-/** A stopped container has no addresses: its configured networks decide, as far as they have been read. */
+/**
+ * A stopped container has no addresses, nor has one that just starts: its configured networks decide, as far as they
+ * have been read.
+ */
 function mayStartInside(
   { networkMode, configured }: Container,
   { topology, guarded }: ExamineInput,

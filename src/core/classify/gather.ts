@@ -1,9 +1,9 @@
 // Which lists of entries make up the policy of a network or a container: its label, the policy file, and the
-// overrides made by command. Each is good or bad by itself; a bad one leaves the previous list of its place in force.
+// overrides made by command. Each is good or bad by itself; a bad one leaves the list in force that was there before.
 
 import { allowLabel, placeOf } from "../labels/table.ts";
 import type { EntryList } from "../policy/entry-list.ts";
-import type { ListStore } from "../policy/list-store.ts";
+import type { ListPlace, ListStore } from "../policy/list-store.ts";
 import { type OverridesByTarget, type OverrideTarget, targetKey } from "../policy/override.ts";
 import { noPolicyFile, type PolicyFile } from "../policy/policy-file.ts";
 
@@ -48,9 +48,15 @@ export function placeOfOverrides({ kind, name }: OverrideTarget): string {
   return `${kind} ${JSON.stringify(name)}, command `;
 }
 
+/** A network or container: its label is its own, the policy file and overrides go by its name. */
+export interface LabelOwner extends OverrideTarget {
+  /** The engine's. */
+  readonly id: string;
+}
+
 /** The lists of one network or container; `label` is undefined where it has none. */
 export function gatherLists(
-  target: OverrideTarget,
+  target: LabelOwner,
   label: string | undefined,
   { store, file, overrides, nowMs }: OtherPolicies,
 ): GatheredLists {
@@ -58,26 +64,28 @@ export function gatherLists(
   const lists: EntryList[] = [];
   const problems: string[] = [];
   const warnings: string[] = [];
-  const read = (from: string, text: string, endsAtMs?: number): void => {
-    const found = store.read(from, text, nowMs, endsAtMs);
+  const read = (place: ListPlace, text: string, endsAtMs?: number): void => {
+    const found = store.read(place, text, nowMs, endsAtMs);
     if (found.list !== undefined) lists.push(found.list);
     const effect =
       found.list === undefined
         ? "it allows nothing until you correct it"
         : found.list.closes === true
           ? "nothing at all is allowed until you correct it, as it is not known what it takes away"
-          : "the previous list stays in force";
+          : "the list that it had before stays in force";
     problems.push(...found.problems.map((problem) => `${problem}; ${effect}`));
     warnings.push(...found.warnings);
   };
-  if (label !== undefined) read(placeOfLabel(target), label);
+  const byName = (name: string): ListPlace => ({ name: `${place}, ${name}`, owner: "" });
+  if (label !== undefined) read({ name: placeOfLabel(target), owner: target.id }, label);
   if (file.closed) lists.push(closedList);
   const inFile = (target.kind === "network" ? file.networks : file.containers).get(target.name);
-  if (inFile !== undefined) read(`${place}, policy file`, inFile);
+  if (inFile !== undefined) read(byName("policy file"), inFile);
   const own = (overrides.get(targetKey(target)) ?? []).filter(
     ({ endsAtMs }) => endsAtMs === undefined || endsAtMs > nowMs,
   );
   // One at a time: an override that has become bad, because its preset is gone, must not disable a `deny`.
-  for (const { entry, endsAtMs } of own) read(`${placeOfOverrides(target)}${entry}`, entry, endsAtMs);
+  for (const { entry, endsAtMs } of own)
+    read({ name: `${placeOfOverrides(target)}${entry}`, owner: "" }, entry, endsAtMs);
   return { lists, problems, warnings };
 }

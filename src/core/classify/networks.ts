@@ -48,7 +48,7 @@ export interface ClassifyInput {
   readonly own?: string | undefined;
 }
 
-/** Classifies every network and bridge. A bad label leaves the previous list in force, if there was one. */
+/** Classifies every network and bridge. A bad label leaves the list in force that its network had before, if any. */
 export function classify(input: ClassifyInput): Classification {
   const { networks } = input.topology;
   const verdicts = networks.map((network) => classifyNetwork(network, input));
@@ -112,7 +112,7 @@ function classifyNetwork(
     const problem = `network ${name} cannot be guarded: its bridge ${bridge} has ${strangers.join(", ")}, and guarding it would cut the host off; its containers are NOT contained: give them a network with a bridge of its own`;
     return { kind: "refused", open: bridge, problems: [problem] };
   }
-  const { lists, problems, warnings } = gatherLists({ kind: "network", name: network.name }, label, policy);
+  const { lists, problems, warnings } = gatherLists({ kind: "network", ...network }, label, policy);
   const { labels, problems: badLabels } = readLabels(network);
   return {
     kind: "guarded",

@@ -6,6 +6,7 @@ import { maxUpstreams, parseUpstream, renderUpstream, upstreamForms } from "../d
 import { codeOfType, nameOfType } from "../dns/wire/record-types.ts";
 import type { Upstream } from "../model/upstream.ts";
 import { choice, list, type Parsed } from "./parse.ts";
+import { warnedWords } from "./warned.ts";
 
 /** What carries labels. */
 export type LabelPlace = "network" | "container";
@@ -108,16 +109,25 @@ export const valueLabels: { readonly [Key in keyof NetworkLabels]: ValueLabel<Ne
 };
 
 /** Every label, by what follows `dockerwall.` in its name. */
-export const labels: Readonly<Record<"allow" | keyof NetworkLabels, Label>> = {
+export const labels: Readonly<Record<"allow" | "accept" | keyof NetworkLabels, Label>> = {
   // Its lists are parsed where they are stored; each policy contains their digests (policy/list-store.ts).
   allow: {
     on: ["network", "container"],
     values: "entries, or nothing",
     help: "on a network: guards it, and lists what its containers may reach; on a container: adds to that list, for this container only",
-    effect: "the previous list stays in force; if there was none, nothing is allowed",
+    effect:
+      "nothing is allowed, unless this very network or container had a good list before, which then stays in force",
     affectsGrants: true,
   },
   ...valueLabels,
+  // Read with each container (labels/accept.ts).
+  accept: {
+    on: ["container"],
+    values: warnedWords.map((word) => `\`${word}\``).join(", "),
+    help: "hides these warnings of `status` and `doctor` about the container, because you know and accept them; it changes nothing else",
+    effect: "the warnings stay",
+    affectsGrants: false,
+  },
 };
 
 export type LabelKey = keyof typeof labels;

@@ -59,6 +59,26 @@ export interface StatsReport {
   readonly networks: readonly NetworkStats[];
 }
 
+/** A list of entries that is in force. */
+export interface ListReport {
+  /** `label dockerwall.allow`, `policy file`. */
+  readonly place: string;
+  /** At most 100. */
+  readonly entries: readonly string[];
+  /** How many there are. */
+  readonly count: number;
+  /** True: a bad one stands there now, and this one, from before, is kept. */
+  readonly kept?: boolean;
+  /** True: it is unreadable and may take something away, so nothing is allowed, whatever other lists say. */
+  readonly closes?: boolean;
+}
+
+/** A container with entries of its own. */
+export interface ContainerStatus {
+  readonly name: string;
+  readonly lists: readonly ListReport[];
+}
+
 export interface NetworkStatus {
   readonly name: string;
   readonly id: string;
@@ -70,6 +90,8 @@ export interface NetworkStatus {
    */
   readonly state: "enforced" | "not-enforced" | "refused";
   readonly entries: number;
+  /** Its label, and what the policy file adds; overrides are reported by themselves. */
+  readonly lists: readonly ListReport[];
   /** In `audit` everything passes, and is recorded. */
   readonly mode: "enforce" | "audit";
   /** What its other labels say, one phrase each; none for what goes without saying. */
@@ -105,6 +127,8 @@ export interface StatusReport {
   /** All counters since the daemon's start, including those at zero. */
   readonly counters: readonly CounterReading[];
   readonly networks: readonly NetworkStatus[];
+  /** Containers with entries of their own, by name. */
+  readonly containers: readonly ContainerStatus[];
   /** Bridges that pass nothing, as their owner is not known yet. */
   readonly held: readonly { readonly bridge: string; readonly sinceMs: number }[];
   /** The overrides that `allow` and `deny` have made. */
@@ -121,7 +145,10 @@ export interface StatusReport {
 export interface Check {
   /** `engine`, `rules`, `upstream`, `capture of NAME`, … */
   readonly subject: string;
+  /** False if it needs correcting. */
   readonly ok: boolean;
+  /** True for what is to be known and breaks nothing: audit mode, a container that no wall can hold, a held bridge. */
+  readonly warning?: boolean;
   /** One sentence: what was found and, if it is not well, what to do. */
   readonly finding: string;
 }

@@ -19,6 +19,8 @@ export interface EntryList {
   readonly endsAtMs: number | undefined;
   /** True: nothing is allowed, whatever other lists say, because an unreadable list may take something away. */
   readonly closes?: boolean;
+  /** True: it no longer stands at its place, where a bad one has replaced it. */
+  readonly kept?: boolean;
 }
 
 /** The entries that match, granting and taking away alike. */
@@ -64,6 +66,7 @@ export function compileList({ entries, ...list }: EntryList): CompiledList {
       above ??= namesAbove(entries);
       return above.has(name);
     },
+    source: sourceOf(list),
     nameEntries(name) {
       const found = [...(exact.get(name) ?? []), ...globs.match(name)];
       for (let rest = name; rest !== ""; rest = parentOf(rest)) {
@@ -85,6 +88,11 @@ function namesAbove(entries: readonly Entry[]): ReadonlySet<string> {
     for (; name !== "" && !above.has(name); name = parentOf(name)) above.add(name);
   }
   return above;
+}
+
+/** Where a list is found, for people. */
+function sourceOf({ source, kept }: Pick<EntryList, "source" | "kept">): string {
+  return kept === true ? `${source}, as it was before` : source;
 }
 
 /** Compiles each list once, and keeps it until retain() drops it. */

@@ -1,6 +1,6 @@
 // Lists of entries by the place where they are written. An unchanged text is not parsed again and keeps its id. A bad
-// text leaves the previous list of its place in force, even if the network or container has been recreated meanwhile,
-// as Compose does whenever a label changes. Time is an argument.
+// text leaves the list in force that its owner had at this place before, and marks it. A new owner, such as a network
+// that has the name of a removed one, inherits nothing. Time is an argument.
 
 import { parseAllowlist, renderProblem } from "./allowlist.ts";
 import { digestOf } from "./digest.ts";
@@ -9,7 +9,7 @@ import { describeEntry, type Presets } from "./preset.ts";
 import { warnOfPublicSuffixes } from "./public-suffix.ts";
 
 export interface ReadList {
-  /** The list in force; undefined if the text is bad and its place had no good one before. */
+  /** The list in force; undefined if the text is bad and its owner had no good one here before. */
   readonly list: EntryList | undefined;
   /** One sentence for every bad entry. */
   readonly problems: readonly string[];
@@ -17,14 +17,22 @@ export interface ReadList {
   readonly warnings: readonly string[];
 }
 
+/** Where a text stands. */
+export interface ListPlace {
+  /** Like `network "web", label dockerwall.allow`. */
+  readonly name: string;
+  /** The id of the network or container that the text is part of; empty for texts that go by name. */
+  readonly owner: string;
+}
+
 export interface ListStore {
-  /** The list of this text at this place, like `network "web", label dockerwall.allow`. */
-  read(place: string, text: string, nowMs: number, endsAtMs?: number): ReadList;
+  /** The list of this text at this place. */
+  read(place: ListPlace, text: string, nowMs: number, endsAtMs?: number): ReadList;
   /** Other presets: every text is parsed again when it is next read. */
   usePresets(presets: Presets): void;
 }
 
-interface Place {
+interface Reading {
   text: string;
   read: ReadList;
   /** Undefined until a good text stood here. */
@@ -33,11 +41,11 @@ interface Place {
   seenMs: number;
 }
 
-/** How long a place is remembered after its last reading: `docker compose up` recreates it within seconds. */
+/** How long a place is remembered after its last reading: a picture of the engine may be without it for a moment. */
 const rememberedMs = 600_000;
 
 export function createListStore(initial: Presets): ListStore {
-  const places = new Map<string, Place>();
+  const places = new Map<string, Reading>();
   let presets = initial;
   let lastId = 0;
   let sweptMs = Number.NEGATIVE_INFINITY;
@@ -51,12 +59,12 @@ export function createListStore(initial: Presets): ListStore {
   return {
     read(place, text, nowMs, endsAtMs) {
       sweep(nowMs);
-      const key = endsAtMs === undefined ? place : `${place} until ${endsAtMs}`;
+      const key = [place.name, place.owner, endsAtMs].join(" ");
       const known = places.get(key);
       if (known !== undefined) known.seenMs = nowMs;
       if (known !== undefined && known.text === text && known.presets === presets) return known.read;
       const read = parseList(text, {
-        source: place,
+        source: place.name,
         endsAtMs,
         presets,
         good: known?.good,
@@ -77,7 +85,7 @@ interface ListContext {
   readonly source: string;
   readonly endsAtMs: number | undefined;
   readonly presets: Presets;
-  /** The last good list of the place. */
+  /** The last good list of the place. One that is kept has another id: where it is found is no longer true. */
   readonly good: EntryList | undefined;
   readonly newId: () => number;
 }
@@ -88,7 +96,7 @@ function parseList(text: string, { source, endsAtMs, presets, good, newId }: Lis
     // If an unreadable list takes something away, the grants of other lists must not stay in force.
     const closes = good === undefined && text.includes("!");
     return {
-      list: closes ? closedList(newId(), source) : good,
+      list: closes ? closedList(newId(), source) : good && { ...good, id: newId(), kept: true },
       problems: result.problems.map((problem) => renderProblem(source, problem)),
       warnings: [],
     };

@@ -5,6 +5,7 @@ import { shownLabels } from "../labels/shown.ts";
 import { type IpAddress, prefixContains, renderPrefix } from "../model/address.ts";
 import type { NetworkStatus } from "../model/report.ts";
 import type { Network } from "../model/topology.ts";
+import { reportLists } from "./lists.ts";
 
 export interface NetworkFacts {
   readonly classification: Classification;
@@ -29,6 +30,7 @@ export function networkStatuses(facts: NetworkFacts): NetworkStatus[] {
       subnets: network.subnets.map(renderPrefix),
       state: enforced.has(network.id) ? ("enforced" as const) : ("not-enforced" as const),
       entries: network.lists.reduce((sum, { entries }) => sum + entries.length, 0),
+      lists: reportLists({ kind: "network", name: network.name }, network.lists),
       mode: network.labels.mode,
       labels: shownLabels(network.labels),
       sinceMs: guardedSince.get(network.id) ?? sinceMs,
@@ -41,6 +43,7 @@ export function networkStatuses(facts: NetworkFacts): NetworkStatus[] {
       subnets: network.subnets.map(renderPrefix),
       state: "refused" as const,
       entries: 0,
+      lists: [],
       mode: "enforce" as const,
       labels: [],
       sinceMs,

@@ -3,6 +3,7 @@
 import type { Classification } from "../classify/networks.ts";
 import type { NetworkStatus, StatusReport } from "../model/report.ts";
 import { isGone, isInForce } from "../model/state.ts";
+import { reportContainers } from "./lists.ts";
 import { type NetworkFacts, networkStatuses, unlistedProblems } from "./networks.ts";
 import type { Problems } from "./problems.ts";
 
@@ -68,12 +69,23 @@ function listedNetworks({
   return networkStatuses({ classification, enforced, guardedSince, sinceMs });
 }
 
-type Present = Pick<StatusReport, "held" | "overrides" | "quarantined" | "problems" | "warnings">;
+type Present = Pick<
+  StatusReport,
+  "containers" | "held" | "overrides" | "quarantined" | "problems" | "warnings"
+>;
 
-const nothing: Present = { held: [], overrides: [], quarantined: [], problems: [], warnings: [] };
+const nothing: Present = {
+  containers: [],
+  held: [],
+  overrides: [],
+  quarantined: [],
+  problems: [],
+  warnings: [],
+};
 
 function presentOf({ classification, clockStartMs, ...facts }: StatusFacts): Present {
   return {
+    containers: reportContainers(classification?.containers.services ?? []),
     held: (classification?.held ?? []).map(({ bridge, sinceMs }) => ({
       bridge,
       sinceMs: Math.round(clockStartMs + sinceMs),

@@ -112,7 +112,7 @@ function takeLeft(
   { requestId, addresses, rights }: Message<"take-left">,
 ): void {
   const taken = admission.takeLeft(rights, (asker) => view.membershipsAt(asker));
-  telling.tell({ kind: "left-taken", requestId, count: taken + cutFlows(new Set(addresses)) });
+  telling.tell({ kind: "left-taken", requestId, count: taken + cutFlows(new Set(addresses)).length });
 }
 
 async function releaseAll(parts: Parts, message: Message<"release-all">): Promise<void> {

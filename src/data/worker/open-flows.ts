@@ -6,8 +6,8 @@ import type { Admission } from "../admission.ts";
 import type { HostAddresses } from "./host-addresses.ts";
 import type { View } from "./view.ts";
 
-/** Cuts flows of these askers that are not allowed. @returns how many there were. @throws what the kernel refuses */
-export type CutFlows = (askers: ReadonlySet<IpAddress>) => number;
+/** Cuts flows of these askers that are not allowed. @returns the asker of each. @throws what the kernel refuses */
+export type CutFlows = (askers: ReadonlySet<IpAddress>) => readonly IpAddress[];
 
 export function createFlowCuts(view: View, admission: Admission, hostAddresses: HostAddresses): CutFlows {
   /** Flows among neighbours and to the host itself are judged by other rules, and audit lets all pass. */

@@ -21,9 +21,8 @@ export function usePicture(parts: Parts, picture: Picture): void {
 /** What is no longer allowed must find no door that is still open, so flows come after the sets. */
 function rejudge({ view, admission, cutFlows, telling }: Parts, picture: Picture): void {
   const cut = (askers: ReadonlySet<IpAddress>): void => {
-    const count = cutFlows(askers);
-    if (count > 0)
-      telling.tell({ kind: "problem", problem: `${count} open flows are no longer allowed and were cut` });
+    const ended = cutFlows(askers);
+    if (ended.length > 0) telling.tell({ kind: "problem", problem: describeCut(ended, picture.topology) });
   };
   const policies = {
     epoch: epochOf(picture),
@@ -36,4 +35,25 @@ function rejudge({ view, admission, cutFlows, telling }: Parts, picture: Picture
 function guardedBridges({ topology, guarded }: Picture): string[] {
   const ids = new Set(guarded.map(({ id }) => id));
   return topology.networks.flatMap(({ id, bridge }) => (ids.has(id) && bridge !== undefined ? [bridge] : []));
+}
+
+/** How many containers a sentence names. */
+const mostNamed = 5;
+
+/** Whose open flows were cut; `askers` has the asker of each. */
+export function describeCut(askers: readonly IpAddress[], { containers }: Picture["topology"]): string {
+  const nameOf = (asker: IpAddress): string => {
+    const holder = containers.find(({ endpoints }) =>
+      endpoints.some(({ addresses }) => addresses.includes(asker)),
+    );
+    return holder === undefined ? asker : JSON.stringify(holder.name);
+  };
+  const counts = new Map<string, number>();
+  for (const [asker, flows] of Map.groupBy(askers, (each) => each)) {
+    const name = nameOf(asker);
+    counts.set(name, (counts.get(name) ?? 0) + flows.length);
+  }
+  const named = [...counts].slice(0, mostNamed).map(([name, count]) => `${count} of ${name}`);
+  const others = counts.size > mostNamed ? ` and ${counts.size - mostNamed} other containers` : "";
+  return `open flows that are no longer allowed were cut: ${named.join(", ")}${others}`;
 }

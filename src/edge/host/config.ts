@@ -85,7 +85,7 @@ export const settings: { readonly [Key in keyof Config]: Setting<Config[Key]> } 
     env: "DOCKERWALL_LEASE_GRACE",
     flag: "lease-grace",
     placeholder: "DURATION",
-    help: "how long a granted address outlives its answer's TTL",
+    help: "how long a granted address outlives its answer's TTL; at least half of it, as lookups of a live grant renew it only then",
     fallback: "300s",
     parse: duration(0, 86_400),
   },

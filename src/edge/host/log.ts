@@ -1,8 +1,9 @@
 // The log: one JSON object per line on stdout. Messages are constant strings; what varies stands in fields
 // of a closed list, so that a log search that works today works tomorrow.
 
-import { destination, pino, stdTimeFunctions } from "pino";
+import { pino, stdTimeFunctions } from "pino";
 import type { LogLevel } from "./config.ts";
+import { createLineWriter, withoutWaiting } from "./stdout.ts";
 
 /** Everything that a log line can carry beside its time, level and message. */
 export interface LogFields {
@@ -11,6 +12,8 @@ export interface LogFields {
   readonly command?: string;
   readonly container?: string;
   readonly count?: number;
+  /** A name that was looked up. */
+  readonly domain?: string;
   readonly durationMs?: number;
   /** One bad entry of an allowlist, as written. */
   readonly entry?: string;
@@ -28,11 +31,13 @@ export interface Log {
   error(message: string, fields?: LogFields): void;
 }
 
-/** Unwritten bytes kept while whoever reads stdout is stuck; what comes beyond is lost, not the daemon. */
-const maxBufferedBytes = 1024 * 1024;
+/** What is kept while whoever reads stdout is stuck, and how long the daemon's end waits for it. */
+const patience = { maxBytes: 1024 * 1024, retryMs: 100, endWithinMs: 500 } as const;
 
-/** A log to stdout. Lines are written in the background and flushed when the process ends. */
+/** A log to stdout. What could not be written yet is written when the process ends, as far as possible. */
 export function createLog(level: LogLevel): Log {
+  const lines = createLineWriter({ fd: withoutWaiting(1), ...patience });
+  process.once("exit", lines.end);
   const logger = pino(
     {
       level,
@@ -41,7 +46,7 @@ export function createLog(level: LogLevel): Log {
       timestamp: stdTimeFunctions.isoTime,
       formatters: { level: (label) => ({ level: label }) },
     },
-    destination({ fd: 1, sync: false, maxLength: maxBufferedBytes }),
+    lines,
   );
   return {
     info: (message, fields) => logger.info(fields ?? {}, message),

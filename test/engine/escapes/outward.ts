@@ -93,7 +93,7 @@ export const shapes: Section = {
       ...wire,
     },
     {
-      name: "an ICMP error about a granted flow, to somebody else",
+      name: "an ICMP error about a granted flow, to another container",
       attempt:
         "lookup('www.example.com')\nudp('203.0.113.11', 9000, sport=sport + 8000, data=b'granted')\nraw(1, to, icmp4(3, 1, bytes(4) + ip4('203.0.113.11', own(), 17, udp_segment('203.0.113.11', own(), sport + 8000, 9000))))",
       seen: ["wire"],

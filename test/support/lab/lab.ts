@@ -9,6 +9,7 @@
 //
 // Needs root and what every Debian machine has (apt, dpkg, util-linux, tar); all else comes out of packages that are
 // unpacked, never installed. Nothing in the lab has a route to the outside.
+import "../needs-node.ts";
 import { baseImages } from "../images/client.ts";
 import { productImage } from "../images/product.ts";
 import { type Capture, startCapture } from "./capture.ts";

@@ -77,7 +77,7 @@ export function createParts(options: PartsOptions): Parts {
     backend: "legacy",
     history,
     state: () => lifecycle.state,
-    onProblem: () => undefined,
+    onStatement: () => undefined,
     onChange: (unwell) => lifecycle.observe(unwell),
     queues: [],
     overrides: open.overrides.current,

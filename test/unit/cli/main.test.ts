@@ -180,7 +180,34 @@ const cases: readonly Case[] = [
     args: ["stats"],
     environment: { ...missing, DOCKERWALL_LOG_LEVEL: "debug" },
     code: 69,
-    stderr: /^dockerwall: the daemon is not running.*\n.*\n +at /,
+    stderr: /^dockerwall: the daemon is not running: .*\n$/,
+  },
+  {
+    args: ["stats", "--json"],
+    environment: missing,
+    code: 69,
+    stderr:
+      /^\{\n {2}"error": \{\n {4}"code": "DAEMON_UNREACHABLE",\n {4}"message": "the daemon is not running: .*"\n {2}\}\n\}\n$/,
+  },
+  {
+    args: ["stats", "--json", "app"],
+    code: 64,
+    stderr: /^\{\n {2}"error": \{\n {4}"code": "USAGE",\n {4}"message": "stats has too many arguments, /,
+  },
+  {
+    args: ["check", "--json", "--jsno"],
+    code: 2,
+    stderr: /^\{\n {2}"error": \{\n {4}"code": "USAGE",/,
+  },
+  {
+    args: ["allow", "app", "a.example.com", "--for", "10"],
+    code: 64,
+    stderr: 'dockerwall: --for is "10", which has no unit; write 10s, 10m, 10h or 10d\n',
+  },
+  {
+    args: ["deny", "app", "a.example.com", "--for", "soon"],
+    code: 64,
+    stderr: 'dockerwall: --for is "soon", but must be a duration from 1s to 24d, as in 15m\n',
   },
 ];
 

@@ -59,7 +59,7 @@ function watch(): Watched {
     queues: [],
     history: createHistory({ sets, ttlSeconds: 60, nowMs: 0, onFailure: () => undefined }),
     state: () => watched.state,
-    onProblem: (problem) => logged.push(problem),
+    onStatement: ({ kind, sentence }) => logged.push(kind === "problem" ? sentence : `${kind}: ${sentence}`),
     onChange: (unwell) => wells.push(!unwell),
     overrides: () => [
       { target: { kind: "network", name: "app" }, entry: "a.example.com", endsAtMs: undefined },
@@ -123,7 +123,17 @@ describe("a network", () => {
     const { look, logged } = watch();
     for (const problems of [["one"], ["one"], ["one", "two"], ["two"], [], ["one"]])
       look(classified(...problems));
-    assert.deepEqual(logged, ["one", "two", "one"]);
+    assert.deepEqual(logged, ["one", "two", "solved: one", "solved: two", "one"]);
+  });
+
+  it("has a warning told as one, and what the daemon itself has as a problem that is solved", () => {
+    const { look, reporter, logged } = watch();
+    look({ ...classified(), warnings: ["wide"] });
+    reporter.onProblem("engine", "away");
+    reporter.onProblem("engine", "away");
+    reporter.clearProblem("engine");
+    reporter.clearProblem("engine");
+    assert.deepEqual(logged, ["warning: wide", "away", "solved: away"]);
   });
 });
 

@@ -5,6 +5,8 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, it } from "node:test";
 import { renderCheck } from "../../../src/cli/check-report.ts";
+import { parseArguments } from "../../../src/cli/command.ts";
+import { commands as program } from "../../../src/cli/commands.ts";
 import { judge } from "../../../src/core/check/judge.ts";
 import { loadProject } from "../../../src/core/compose/load.ts";
 import { readProject } from "../../../src/core/compose/project.ts";
@@ -52,6 +54,15 @@ const wordsOf = (text: string): readonly string[] =>
     ([, double, single, bare]) => double ?? single ?? bare ?? "",
   );
 
+/** The command line is one that the program takes. */
+async function checkUsage({ place, text }: Example): Promise<void> {
+  const [verb = "", ...args] = wordsOf(text);
+  const entry = Object.hasOwn(program, verb) ? program[verb] : undefined;
+  assert.ok(entry, `${place}: there is no command ${verb}`);
+  const command = await entry.load();
+  assert.doesNotThrow(() => parseArguments(verb, command, args), place);
+}
+
 function checkCommand({ place, text }: Example): void {
   const words = wordsOf(text);
   const [verb, ...rest] = words;
@@ -77,7 +88,10 @@ describe("examples of the documentation", () => {
     });
   }
   for (const example of commands)
-    it(`${example.place}: dockerwall ${example.text}`, () => checkCommand(example));
+    it(`${example.place}: dockerwall ${example.text}`, async () => {
+      await checkUsage(example);
+      checkCommand(example);
+    });
 
   for (const { place, text, output } of checks)
     it(`${place}: what dockerwall check says`, () => {

@@ -2,8 +2,11 @@ import assert from "node:assert/strict";
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
+import { parseDocument } from "yaml";
 import { commands } from "../../../src/cli/commands.ts";
+import { renderStats } from "../../../src/cli/stats.ts";
 import { labelKeys, labelName, labels } from "../../../src/core/labels/table.ts";
+import type { NetworkStats } from "../../../src/core/model/report.ts";
 import { settings } from "../../../src/edge/host/config.ts";
 
 const repository = join(import.meta.dirname, "../../..");
@@ -38,9 +41,50 @@ test("readme: every command is explained, and no other", () => {
   assert.deepEqual(explained.toSorted(), Object.keys(commands).toSorted());
 });
 
-test("readme: every linked file exists", () => {
-  for (const [, path = ""] of readme.matchAll(/\]\(([^)#:]+)\)/g))
-    assert.ok(existsSync(join(repository, path)), path);
+test("readme: what `stats` shows is what it prints", () => {
+  const shown = /^\$ docker exec dockerwall stats\n([\s\S]*?)^```$/m.exec(readme)?.[1];
+  const nowMs = 100_000;
+  const who = { address: "172.20.0.2", container: "dockerwall-app-1" };
+  const network: NetworkStats = {
+    network: "dockerwall_app",
+    mode: "enforce",
+    subnets: ["172.20.0.0/16"],
+    lookups: [
+      { ...who, domain: "api.github.com", allowed: true, count: 2, lastSeenMs: nowMs - 12_000 },
+      { ...who, domain: "www.example.org", allowed: false, count: 2, lastSeenMs: nowMs - 9_000 },
+    ],
+    drops: [
+      {
+        ...who,
+        destination: "203.0.113.30",
+        service: "tcp:443",
+        packets: 2,
+        bytes: 120,
+        lastSeenMs: nowMs - 3_000,
+        domain: undefined,
+      },
+    ],
+  };
+  assert.equal(shown, renderStats({ generatedAtMs: nowMs, networks: [network] }, false));
+});
+
+test("readme: entries that YAML would take for something else are quoted", () => {
+  const blocks = [...readme.matchAll(/^ *```yaml\n([\s\S]*?)^ *```$/gm)].map(([, text = ""]) => text);
+  assert.ok(blocks.length >= 4);
+  for (const text of blocks) assert.deepEqual(parseDocument(text).errors, []);
+  const value = "!tracker.example.com";
+  assert.notEqual(parseDocument(`allow: ${value}`).toJS().allow, value, "YAML takes a tag");
+});
+
+test("image: every command but the daemon is on its PATH by its own name", () => {
+  const linked = /^ {4}&& for command in ([a-z \\\n-]+); do/m.exec(read("Dockerfile"))?.[1] ?? "";
+  const names = linked.split(/[\s\\]+/).filter((name) => name !== "");
+  assert.deepEqual(
+    names.toSorted(),
+    Object.keys(commands)
+      .filter((name) => name !== "daemon")
+      .toSorted(),
+  );
 });
 
 test("image: what it copies is there, and reaches the build", () => {

@@ -1,13 +1,20 @@
 // The firewall by iptables, in both variants: one is used, the other kept clean.
 
 import { concernsRules } from "../../../core/firewall/rules/plan.ts";
-import { DockerwallError, problemsOf } from "../../../errors.ts";
+import { DockerwallError, messageOf, problemsOf } from "../../../errors.ts";
 import type { Firewall, Ruleset } from "../firewall.ts";
 import { watchRules } from "../nftables/rule-watch.ts";
 import { createIptables, type Iptables } from "./iptables.ts";
 import type { Backend } from "./tools.ts";
 
 const families = [4, 6] as const;
+
+/** Both families' reasons: who puts one right and is then told of the other does everything twice. */
+function throwRefusals([first, ...others]: readonly unknown[]): void {
+  if (first === undefined) return;
+  const told = new Set([first, ...others].map(messageOf));
+  throw told.size === 1 ? first : new DockerwallError("KERNEL_REFUSED", [...told].join("\n"));
+}
 
 /** By the given variants; of two, the second is the one that is not used. */
 export function createFirewall(
@@ -26,8 +33,7 @@ export function createFirewall(
       const results = await Promise.allSettled(
         [...desired].map(async ([family, tables]) => ((await used.apply(family, tables)) ? [family] : [])),
       );
-      const refused = results.find((result) => result.status === "rejected");
-      if (refused !== undefined) throw refused.reason;
+      throwRefusals(results.flatMap((result) => (result.status === "rejected" ? [result.reason] : [])));
       return results.flatMap((result) => (result.status === "fulfilled" ? result.value : []));
     },
 

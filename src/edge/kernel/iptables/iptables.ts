@@ -24,6 +24,16 @@ export interface Iptables {
 /** Others may be changing rules between our look and our restore; then we look again, so many times. */
 const rounds = 3;
 
+/** Tables that iptables-nft-save leaves out, as they hold rules that it has no words for. */
+function unreadableTables(save: string): readonly string[] {
+  return [...save.matchAll(/^# Table `(\w+)' is incompatible/gm)].flatMap(([, table = ""]) => table);
+}
+
+function unreadableSentence(family: Family, tables: readonly string[]): string {
+  const remedy = tables.map((table) => `nft delete table ${family === 4 ? "ip" : "ip6"} ${table}`).join("; ");
+  return `iptables cannot read the IPv${family} rules in ${tables.join(", ")}, as another program has put rules there that only nft knows (\`nft -f\` of a saved ruleset does); run \`${remedy}\` on the host and restart the engine, which makes its own rules anew`;
+}
+
 /**
  * What keeps a plan from being applied: it may take a jump out that somebody took out since we looked.
  * @throws what no other plan would help against: somebody keeps the lock, or it cannot be opened
@@ -84,7 +94,7 @@ class RestoredRules implements Iptables {
       found = await this.#look(family, desired);
       plan = planFor(desired, found.text);
     }
-    this.#assertApplied(family, plan, refused);
+    this.#assertApplied(family, found.text, plan, refused);
     this.#remembered?.learn(family, desired, found);
     if (desired.length === 0 && changed) await this.#remembered?.removeMade(family, before);
     return changed;
@@ -116,9 +126,12 @@ class RestoredRules implements Iptables {
   }
 
   /** @throws what kept the rules from being applied, or that they are others than those applied */
-  #assertApplied(family: Family, left: string, refused: unknown): void {
+  #assertApplied(family: Family, save: string, left: string, refused: unknown): void {
     if (left === "") return;
     if (refused !== undefined) throw refused;
+    const unreadable = unreadableTables(save);
+    if (unreadable.length > 0)
+      throw new DockerwallError("KERNEL_REFUSED", unreadableSentence(family, unreadable));
     throw new DockerwallError(
       "KERNEL_REFUSED",
       `the IPv${family} rules read back differ from those applied by ${toolName(family, this.#backend)}-restore; another program may be changing them at the same time:\n${left}`,

@@ -2,6 +2,7 @@
 
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
+import { renderDoctor } from "../../../../src/cli/doctor.ts";
 import { type DoctorInput, examineHost } from "../../../../src/control/api/doctor.ts";
 import { type Family, type IpAddress, parsePrefix } from "../../../../src/core/model/address.ts";
 import type { StatusReport } from "../../../../src/core/model/report.ts";
@@ -129,6 +130,24 @@ describe("doctor", () => {
   ];
   for (const [what, change, expected] of cases)
     it(what, async () => assert.deepEqual(await unwell(change), expected));
+
+  it("warns, and calls all well, where status only warns", async () => {
+    const sentence = 'network "app" is in audit mode: everything passes, and is recorded';
+    const { checks } = await examineHost({
+      ...well,
+      status: { ...status, warnings: [sentence], held: [{ bridge: "br-x", sinceMs: 0 }] },
+    });
+    assert.deepEqual(
+      checks.filter(({ warning }) => warning === true).map(({ subject, ok }) => [subject, ok]),
+      [
+        ["bridge br-x", true],
+        ["warning", true],
+      ],
+    );
+    assert.equal(checks.find(({ subject }) => subject === "warning")?.finding, sentence);
+    assert.match(renderDoctor({ checks }), /^⚠️ warning: network "app" is in audit mode/m);
+    assert.doesNotMatch(renderDoctor({ checks }), /❌/);
+  });
 
   const drivers: readonly [driver: DoctorInput["engine"]["firewallDriver"], finding: string][] = [
     [async () => undefined, "Docker 28.5.2 answers"],

@@ -1,7 +1,7 @@
 // What the data plane asks of the control plane: a reading of the engine that it is told of when the picture is in use.
 
 import assert from "node:assert/strict";
-import { describe, it } from "node:test";
+import { describe, it, test } from "node:test";
 import { setImmediate as turn } from "node:timers/promises";
 import { createBoundary } from "../../../../src/control/daemon/boundary.ts";
 import {
@@ -9,7 +9,11 @@ import {
   createDataPlanePlace,
   type DataPlaneListener,
 } from "../../../../src/control/daemon/data-plane.ts";
+import type { LookupEvent } from "../../../../src/core/journal/lookup-event.ts";
+import type { IpAddress } from "../../../../src/core/model/address.ts";
 import type { DataPlaneLink } from "../../../../src/planes/link.ts";
+
+import { bridgeNetwork, runningContainer } from "../../../support/topologies.ts";
 
 function start(refresh: () => Promise<void>, refreshed: () => void) {
   const happened: string[] = [];
@@ -93,4 +97,32 @@ describe("a reading that the data plane asks for", () => {
     await dataPlane[Symbol.asyncDispose]();
     assert.deepEqual(happened, ["read web", "in use"]);
   });
+});
+
+test("a name that is denied has one line in the log, with the container's name", () => {
+  const lines: unknown[] = [];
+  const topology = {
+    networks: [bridgeNetwork("app", "198.19.1.0/24")],
+    containers: [runningContainer("web", "app", "198.19.1.2")],
+  };
+  const recorded: unknown[] = [];
+  const listener: Partial<Record<keyof DataPlaneListener, unknown>> = {
+    log: { info: (message: string, fields: unknown) => lines.push([message, fields]) },
+    history: { record: (events: readonly unknown[]) => recorded.push(...events) },
+    inventory: { current: () => topology },
+    reporter: {},
+  };
+  const { onLookups } = createDataPlaneEvents(listener as DataPlaneListener, assert.fail);
+  const asked = (asker: string, allowed = false): LookupEvent => ({
+    networkId: "app",
+    asker: asker as IpAddress,
+    domain: "www.example.org",
+    allowed,
+    atMs: 0,
+    granted: [],
+  });
+  onLookups([asked("198.19.1.2"), asked("198.19.1.2"), asked("198.19.1.3", true)]);
+  onLookups([asked("198.19.1.2")]);
+  assert.equal(recorded.length, 4);
+  assert.deepEqual(lines, [["name denied", { network: "app", container: "web", domain: "www.example.org" }]]);
 });

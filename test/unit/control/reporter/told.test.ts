@@ -5,6 +5,7 @@ import type { Classification } from "../../../../src/core/classify/networks.ts";
 
 test("a picture tells what is new since the last one, and a network counts from its first", () => {
   const told = new Told();
+  /** `SENTENCE`, with a kind in front where it is no warning. */
   const learn = (warnings: readonly string[], ids: readonly string[], nowMs: number): readonly string[] => {
     const classification = {
       guarded: ids.map((id) => ({ id })),
@@ -12,9 +13,11 @@ test("a picture tells what is new since the last one, and a network counts from 
       warnings,
       containers: { problems: [], warnings: [] },
     } as unknown as Classification;
-    return told.learn({ containers: [] }, classification, ["circle"], nowMs);
+    return told
+      .learn({ containers: [] }, classification, ["circle"], nowMs)
+      .map(({ kind, sentence }) => (kind === "warning" ? sentence : `${kind}: ${sentence}`));
   };
-  assert.deepEqual(learn(["wide"], ["n1"], 1), ["slip", "wide", "circle"]);
+  assert.deepEqual(learn(["wide"], ["n1"], 1), ["problem: slip", "wide", "circle"]);
   assert.deepEqual(learn(["wide", "new"], ["n1", "n2"], 2), ["new"]);
   assert.deepEqual(
     [...told.guardedSince],
@@ -23,7 +26,7 @@ test("a picture tells what is new since the last one, and a network counts from 
       ["n2", 2],
     ],
   );
-  assert.deepEqual(learn([], ["n2"], 3), []);
+  assert.deepEqual(learn([], ["n2"], 3), ["solved: wide", "solved: new"]);
   assert.deepEqual(learn(["wide"], ["n1"], 4), ["wide"]);
   assert.deepEqual([...told.guardedSince], [["n1", 4]]);
 });

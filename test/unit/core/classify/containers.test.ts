@@ -197,6 +197,51 @@ describe("labels of containers", () => {
   });
 });
 
+describe("a container with a list of its own that has just started", () => {
+  const starting = (networkMode: string): Container => ({
+    ...container("web", {}, { Labels: { "dockerwall.allow": "a.example.com" } }),
+    running: true,
+    networkMode,
+    configured: [networkMode],
+  });
+  it("is contained by the network that it is about to be on", () => {
+    assert.deepEqual(examine([starting("app")]).problems, []);
+  });
+  for (const mode of ["plain", "host"])
+    it(`is not contained: ${mode}`, () => {
+      assert.match(examine([starting(mode)]).problems.join(), /so it is NOT contained; label a network$/);
+    });
+});
+
+describe("warnings that a label accepts", () => {
+  const socket = { Mounts: [{ Source: "/var/run/docker.sock" }], HostConfig: { Privileged: true } };
+  const both = { app: "198.19.1.2", plain: "198.19.2.2" };
+  const accepting = (label: string) =>
+    examine([container("web", both, { ...socket, Labels: { "dockerwall.accept": label } })]);
+  const all = examine([container("web", both, socket)]).warnings;
+  const cases: readonly (readonly [label: string, left: readonly RegExp[]])[] = [
+    ["docker-socket", [/is privileged/, /is also on network "plain"/]],
+    ["docker-socket privileged", [/is also on network "plain"/]],
+    ["docker-socket, privileged\nsecond-network", []],
+  ];
+  for (const [label, left] of cases)
+    it(JSON.stringify(label), () => {
+      const { warnings, problems, guardedAddresses } = accepting(label);
+      assert.equal(warnings.length, left.length);
+      for (const [index, sentence] of left.entries()) assert.match(warnings[index] ?? "", sentence);
+      assert.deepEqual(problems, []);
+      assert.equal(guardedAddresses.length, 3, "guarded as before");
+    });
+  it("a word that there is not accepts nothing", () => {
+    const { warnings, problems } = accepting("docker-socket privilegd");
+    assert.deepEqual(warnings, all);
+    assert.match(
+      problems.join(),
+      /^container "web", label dockerwall.accept: entry "privilegd" at column 15: it is not one of second-network, .*; the warnings stay$/,
+    );
+  });
+});
+
 it("a guarded network whose bridge somebody took away is told, and stays closed", () => {
   const network = { ...bridgeNetwork("app", "198.19.1.0/24"), labels: { "dockerwall.allow": "" } };
   const of = (bridges: readonly string[]) =>

@@ -56,7 +56,7 @@ describe("every counter that the product declares", async () => {
       queues: [],
       history: createHistory({ sets, ttlSeconds: 60, nowMs: 0, onFailure: () => undefined }),
       state: () => "enforcing",
-      onProblem: () => undefined,
+      onStatement: () => undefined,
       onChange: () => undefined,
       overrides: () => [],
       circles: () => [],

@@ -21,6 +21,7 @@ const others: Readonly<Record<LabelKey, string>> = {
   deny: "reject",
   upstream: "192.0.2.1",
   types: "TXT",
+  accept: "privileged",
 };
 
 const address = "198.19.1.2" as IpAddress;

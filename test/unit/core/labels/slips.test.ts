@@ -142,7 +142,9 @@ const onContainers: readonly [labels: Written, sentences: readonly string[]][] =
   ],
   [
     { "dockerwall.nothing": "" },
-    ["label dockerwall.nothing: there is no such label; a container may have dockerwall.allow"],
+    [
+      "label dockerwall.nothing: there is no such label; a container may have dockerwall.allow, dockerwall.accept",
+    ],
   ],
   [guarding, []],
   [{}, []],
@@ -252,7 +254,7 @@ function daemon() {
     queues: [],
     history: createHistory({ sets, ttlSeconds: 60, nowMs: 0, onFailure: () => undefined }),
     state: () => lifecycle.state,
-    onProblem: (problem) => logged.push(problem),
+    onStatement: ({ kind, sentence }) => kind === "solved" || logged.push(sentence),
     onChange: (unwell) => lifecycle.observe(unwell),
     overrides: () => [],
     circles: () => [],

@@ -39,11 +39,11 @@ describe("a label of a container, on a network that allows www.example.com", () 
     it(label, () => {
       const sources = onlyLabels(createListStore(presets), 0);
       const network = gatherLists(
-        { kind: "network", name: "app" },
+        { kind: "network", name: "app", id: "0123" },
         "www.example.com 203.0.113.0/24",
         sources,
       );
-      const { lists, problems } = gatherLists({ kind: "container", name: "web" }, label, sources);
+      const { lists, problems } = gatherLists({ kind: "container", name: "web", id: "4567" }, label, sources);
       const policy = { network: "app", lists: [...network.lists, ...lists].map(compileList) };
       assert.equal(allows(policy), allowed);
       assert.match(problems.join("\n"), told);
@@ -83,7 +83,7 @@ describe("a policy file", () => {
       await news.promise;
     }
     const sources = { ...onlyLabels(createListStore(presets), 0), file: watch.current() };
-    const { lists } = gatherLists({ kind: "network", name: "app" }, "www.example.com", sources);
+    const { lists } = gatherLists({ kind: "network", name: "app", id: "0123" }, "www.example.com", sources);
     rmSync(folder, { recursive: true });
     return { allowed: allows({ network: "app", lists: lists.map(compileList) }), told };
   }

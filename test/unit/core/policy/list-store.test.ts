@@ -7,6 +7,7 @@ import { parsePresetEntries } from "../../../../src/core/policy/preset.ts";
 import { presets } from "../../../support/policies.ts";
 
 const place = 'network "web", label dockerwall.allow';
+const web = { name: place, owner: "1" };
 const minutes = 60_000;
 
 let store: ListStore;
@@ -16,7 +17,7 @@ beforeEach(() => {
 
 /** What is in force, `-` for nothing, and how many problems and warnings there are. */
 function read(text: string, { at = 0, from = place }: { at?: number; from?: string } = {}): string {
-  const { list, problems, warnings } = store.read(from, text, at);
+  const { list, problems, warnings } = store.read({ name: from, owner: "1" }, text, at);
   return `${textOf(list)} ${problems.length}/${warnings.length}`;
 }
 
@@ -47,7 +48,7 @@ describe("createListStore", () => {
     assert.equal(read("*", { from: 'network "app", label dockerwall.allow' }), "- 1/0");
   });
   it("names place, entry, column and fix of every problem", () => {
-    const { problems } = store.read(place, "ok.example.com *, a.example.com:0", 0);
+    const { problems } = store.read(web, "ok.example.com *, a.example.com:0", 0);
     assert.deepEqual(problems, [
       `${place}: entry "*" at column 16: \`*\` alone would allow everything; to leave the network open, remove the label`,
       `${place}: entry "a.example.com:0" at column 19: the port must be 1 to 65535, or FROM-TO, not "0"`,
@@ -60,28 +61,42 @@ describe("createListStore", () => {
     assert.equal(read("*.github.io *"), "[*.github.io *.com] 1/0");
   });
   it("gives the same object for the same text, and the same id for the same entries", () => {
-    const first = store.read(place, "a.example.com", 0);
-    assert.equal(store.read(place, "a.example.com", 1), first);
-    assert.equal(store.read(place, " A.example.com. ", 2).list, first.list);
-    assert.equal(store.read(place, "*", 3).list, first.list);
-    assert.equal(store.read(place, "a.example.com", 4).list, first.list);
-    const second = store.read(place, "a.example.com:443", 5).list;
+    const first = store.read(web, "a.example.com", 0);
+    assert.equal(store.read(web, "a.example.com", 1), first);
+    assert.equal(store.read(web, " A.example.com. ", 2).list, first.list);
+    const kept = store.read(web, "*", 3).list;
+    assert.deepEqual({ ...kept, id: 0 }, { ...first.list, id: 0, kept: true });
+    assert.equal(store.read(web, "*", 4).list, kept);
+    assert.equal(store.read(web, "a.example.com", 4).list, first.list);
+    const second = store.read(web, "a.example.com:443", 5).list;
     assert.notEqual(second?.id, first.list?.id);
     assert.notEqual(second?.digest, first.list?.digest);
   });
   it("gives equal digests for equal entries in other stores and places", () => {
-    const one = store.read(place, "a.example.com @npm", 0).list;
-    const other = createListStore(presets).read("container x", "A.EXAMPLE.com,@npm", 0).list;
+    const one = store.read(web, "a.example.com @npm", 0).list;
+    const other = createListStore(presets).read(
+      { name: "container x", owner: "2" },
+      "A.EXAMPLE.com,@npm",
+      0,
+    ).list;
     assert.equal(one?.digest, other?.digest);
-    assert.notEqual(one?.digest, store.read("y", "a.example.com registry.npmjs.org:443/tcp", 0).list?.digest);
+    assert.notEqual(
+      one?.digest,
+      store.read({ name: "y", owner: "1" }, "a.example.com registry.npmjs.org:443/tcp", 0).list?.digest,
+    );
   });
   it("keeps lists that end at different times apart", () => {
-    const first = store.read(place, "a.example.com", 0, 1000).list;
-    const second = store.read(place, "a.example.com", 0, 2000).list;
+    const first = store.read(web, "a.example.com", 0, 1000).list;
+    const second = store.read(web, "a.example.com", 0, 2000).list;
     assert.deepEqual([first?.endsAtMs, second?.endsAtMs], [1000, 2000]);
-    assert.equal(store.read(place, "a.example.com", 0).list?.endsAtMs, undefined);
+    assert.equal(store.read(web, "a.example.com", 0).list?.endsAtMs, undefined);
   });
-  it("remembers what stood there while a network is made anew, and not for ever", () => {
+  it("keeps owners of one place apart", () => {
+    read("a.example.com");
+    assert.equal(store.read({ name: place, owner: "2" }, "*", 0).list, undefined);
+    assert.equal(read("*"), "[a.example.com] 1/0");
+  });
+  it("remembers what stood there, and not for ever", () => {
     read("a.example.com");
     assert.equal(read("*", { at: 9 * minutes }), "[a.example.com] 1/0");
     // Read all the time, it is never forgotten.
@@ -91,11 +106,11 @@ describe("createListStore", () => {
   });
   it("reads again when presets change, and keeps the id when that changes nothing", () => {
     store.usePresets(withMirror("apt.example.org"));
-    const before = store.read(place, "@mirror @npm", 0).list;
+    const before = store.read(web, "@mirror @npm", 0).list;
     store.usePresets(withMirror("apt.example.org"));
-    assert.equal(store.read(place, "@mirror @npm", 1).list, before);
+    assert.equal(store.read(web, "@mirror @npm", 1).list, before);
     store.usePresets(withMirror("apt.example.org deb.example.org"));
-    const after = store.read(place, "@mirror @npm", 2).list;
+    const after = store.read(web, "@mirror @npm", 2).list;
     assert.equal(textOf(after), "[apt.example.org deb.example.org registry.npmjs.org:443/tcp]");
     assert.notEqual(after?.id, before?.id);
     store.usePresets(presets);

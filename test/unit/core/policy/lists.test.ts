@@ -1,13 +1,19 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { gatherLists, type OtherPolicies, onlyLabels } from "../../../../src/core/classify/gather.ts";
+import {
+  gatherLists,
+  type LabelOwner,
+  type OtherPolicies,
+  onlyLabels,
+} from "../../../../src/core/classify/gather.ts";
 import { renderEntry } from "../../../../src/core/policy/entry.ts";
+import { compileList } from "../../../../src/core/policy/entry-list.ts";
 import { createListStore } from "../../../../src/core/policy/list-store.ts";
 import { groupOverrides, type Override, type OverrideTarget } from "../../../../src/core/policy/override.ts";
 import { noPolicyFile } from "../../../../src/core/policy/policy-file.ts";
 import { presets } from "../../../support/policies.ts";
 
-const app: OverrideTarget = { kind: "network", name: "app" };
+const app = { kind: "network", name: "app", id: "0123" } as const;
 const override = (target: OverrideTarget, entry: string, endsAtMs?: number): Override => ({
   target,
   entry,
@@ -23,11 +29,7 @@ function sourcesOf({
 }
 
 /** `PLACE: ENTRIES`, one line for each list. */
-function gathered(
-  target: OverrideTarget,
-  label: string | undefined,
-  sources: OtherPolicies,
-): readonly string[] {
+function gathered(target: LabelOwner, label: string | undefined, sources: OtherPolicies): readonly string[] {
   return gatherLists(target, label, sources).lists.map(
     ({ source, entries, endsAtMs }) =>
       `${source}: ${entries.map(renderEntry).join(" ")}${endsAtMs === undefined ? "" : ` until ${endsAtMs}`}`,
@@ -58,9 +60,10 @@ describe("gatherLists", () => {
       networks: new Map([["app", "n.example.com"]]),
       containers: new Map([["app", "c.example.com"]]),
     };
-    assert.deepEqual(gathered({ kind: "container", name: "app" }, undefined, sourcesOf({ file })), [
-      'container "app", policy file: c.example.com',
-    ]);
+    assert.deepEqual(
+      gathered({ kind: "container", name: "app", id: "4567" }, undefined, sourcesOf({ file })),
+      ['container "app", policy file: c.example.com'],
+    );
   });
   it("has no list without a label, and an empty one for an empty label", () => {
     assert.deepEqual(gathered(app, undefined, onlyLabels(createListStore(presets), 0)), []);
@@ -92,6 +95,33 @@ describe("gatherLists", () => {
     gatherLists(app, "a.example.com", sources);
     const later = gatherLists(app, "a.example.com *", sources);
     assert.equal(later.lists.length, 2);
-    assert.match(later.problems[0] ?? "", /; the previous list stays in force$/);
+    assert.match(later.problems[0] ?? "", /; the list that it had before stays in force$/);
+    assert.deepEqual(
+      later.lists.map(({ kept }) => kept === true),
+      [true, false],
+    );
+    assert.equal(
+      later.lists.map(compileList)[0]?.source,
+      'network "app", label dockerwall.allow, as it was before',
+    );
+  });
+  it("gives a new network of the same name nothing of the removed one's list", () => {
+    const sources = sourcesOf({});
+    gatherLists(app, "a.example.com", sources);
+    const anew = gatherLists({ ...app, id: "89ab" }, "a.example.com *", sources);
+    assert.deepEqual(anew.lists, []);
+    assert.match(anew.problems[0] ?? "", /; it allows nothing until you correct it$/);
+    const closed = gatherLists({ ...app, id: "cdef" }, "!a.example.com *", sources);
+    assert.deepEqual(
+      closed.lists.map(({ closes, entries }) => ({ closes, entries })),
+      [{ closes: true, entries: [] }],
+    );
+  });
+  it("keeps the policy file's list by name, whatever is made anew", () => {
+    const file = { ...noPolicyFile, networks: new Map([["app", "b.example.com"]]) };
+    const sources = sourcesOf({ file });
+    const [, first] = gatherLists(app, "a.example.com", sources).lists;
+    const [, anew] = gatherLists({ ...app, id: "89ab" }, "a.example.com", sources).lists;
+    assert.equal(anew, first);
   });
 });

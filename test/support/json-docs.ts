@@ -1,0 +1,84 @@
+// The shapes of `--json`, as docs/json.md prints them: the declarations of src/core, as they come out in JSON.
+
+import { readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+
+const core = join(import.meta.dirname, "../../src/core");
+
+/** What each command prints, by the name of its type. */
+const printed: Readonly<Record<string, string>> = {
+  stats: "StatsReport",
+  status: "StatusReport",
+  doctor: "DoctorReport",
+  explain: "ExplainReport",
+  suggest: "SuggestReport",
+  replay: "ReplayReport",
+  "allow, deny": "OverridesReport",
+  "prepare-network": "PreparedNetwork",
+  "check, of files": "CheckReport",
+  "check, of entries": "ListCheck",
+};
+
+interface Declaration {
+  readonly name: string;
+  readonly text: string;
+}
+
+/** Every interface and type of src/core that is written over whole lines. */
+function readDeclarations(): ReadonlyMap<string, Declaration> {
+  const files = readdirSync(core, { recursive: true, encoding: "utf8" }).filter((name) =>
+    name.endsWith(".ts"),
+  );
+  const found = new Map<string, Declaration>();
+  for (const file of files) {
+    const text = readFileSync(join(core, file), "utf8");
+    const pattern =
+      /^((?:\/\*\*(?:(?!\*\/)[\s\S])*\*\/\n)?)(?:export )?((?:interface (\w+)[^\n]*\{\n[\s\S]*?^\})|(?:type (\w+) =[\s\S]*?;$))/gm;
+    for (const [, comment = "", body = "", ofInterface, ofType] of text.matchAll(pattern)) {
+      const name = ofInterface ?? ofType ?? "";
+      if (!found.has(name)) found.set(name, { name, text: `${comment}${body}` });
+    }
+  }
+  return found;
+}
+
+/** Types that are text in JSON, and say no more. */
+const texts: readonly string[] = ["IpAddress"];
+
+/** Fields that are undefined are absent in JSON; whatever is readonly is only data. */
+function asJson(text: string): string {
+  return text
+    .replaceAll(new RegExp(`\\b(${texts.join("|")})\\b`, "g"), "string")
+    .replaceAll(/\breadonly /g, "")
+    .replaceAll(/\b(\w+):\n +\| (\{[^{}]*\})\n +\| undefined;/g, "$1?: $2;")
+    .replaceAll(/\b(\w+)\??: ((?:[^:;{}\n]|\{[^{}\n]*\})*?) \| undefined(?=;| \})/g, "$1?: $2");
+}
+
+/** The declaration and all that it names, each once, in the order of their first mention. */
+function closureOf(root: string, declarations: ReadonlyMap<string, Declaration>): readonly Declaration[] {
+  const order: Declaration[] = [];
+  const visit = (name: string): void => {
+    const declaration = declarations.get(name);
+    if (declaration === undefined || texts.includes(name) || order.includes(declaration)) return;
+    order.push(declaration);
+    const code = declaration.text.replaceAll(/\/\*\*[\s\S]*?\*\//g, "");
+    for (const [word] of code.matchAll(/\b[A-Z]\w+\b/g)) visit(word);
+  };
+  visit(root);
+  return order;
+}
+
+/** The generated part of docs/json.md. Each type is printed once, below the first command that needs it. */
+export function renderJsonDocs(): string {
+  const declarations = readDeclarations();
+  const said = new Set<string>();
+  const sections = Object.entries(printed).map(([command, root]) => {
+    const closure = closureOf(root, declarations);
+    if (closure.length === 0) throw new Error(`no type ${root} in src/core`);
+    const fresh = closure.filter(({ name }) => !said.has(name));
+    for (const { name } of fresh) said.add(name);
+    const body = fresh.map(({ text }) => asJson(text)).join("\n\n");
+    return `### ${command}\n\n\`${root}\`:\n\n\`\`\`ts\n${body}\n\`\`\`\n`;
+  });
+  return sections.join("\n");
+}

@@ -1,0 +1,16 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import type { IpAddress } from "../../../../src/core/model/address.ts";
+import { describeCut } from "../../../../src/data/worker/picture-use.ts";
+import { runningContainer } from "../../../support/topologies.ts";
+
+const address = (n: number): IpAddress => `198.19.1.${n}` as IpAddress;
+
+test("flows that are cut are said to be whose they were", () => {
+  const containers = [2, 3, 4, 5, 6, 7, 8].map((n) => runningContainer(`c${n}`, "n1", address(n)));
+  const cut = (...last: readonly number[]): string =>
+    describeCut(last.map(address), { networks: [], containers });
+  assert.equal(cut(2, 3, 2), 'open flows that are no longer allowed were cut: 2 of "c2", 1 of "c3"');
+  assert.equal(cut(99), "open flows that are no longer allowed were cut: 1 of 198.19.1.99");
+  assert.match(cut(2, 3, 4, 5, 6, 7, 8), /, 1 of "c6" and 2 other containers$/);
+});

@@ -1,0 +1,41 @@
+// docs/json.md says what `--json` prints: from the types of the reports, and with every code of an error.
+
+import assert from "node:assert/strict";
+import { readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { test } from "node:test";
+import { commands } from "../../../src/cli/commands.ts";
+import { isErrorCode } from "../../../src/errors.ts";
+import { renderJsonDocs } from "../../support/json-docs.ts";
+
+const path = join(import.meta.dirname, "../../../docs/json.md");
+const read = (): string => readFileSync(path, "utf8");
+
+test("json: the shapes are those of the code (UPDATE_DOCS=1 writes them anew)", () => {
+  const updated = read().replace(
+    /(<!-- Written by .* -->\n)[\s\S]*(<!-- END -->)/,
+    (_, begin: string, end: string) => `${begin}\n${renderJsonDocs()}\n${end}`,
+  );
+  if (process.env["UPDATE_DOCS"] === "1") writeFileSync(path, updated);
+  assert.equal(read(), updated);
+});
+
+test("json: every command that prints JSON is on the page", async () => {
+  const page = read();
+  for (const [name, { load }] of Object.entries(commands)) {
+    const { options } = await load();
+    if (!("json" in options)) continue;
+    const listed = new RegExp(`^### (?:.*, )?${name}(?:,.*)?$|^\\| (?:.*, )?\`${name}\``, "m");
+    assert.match(page, listed, name);
+  }
+});
+
+test("json: every code of an error is on the page, and no other", () => {
+  const [, list = ""] = /The codes are ([\s\S]*?)\./.exec(read()) ?? [];
+  const codes = list.match(/[A-Z_]{4,}/g) ?? [];
+  const source = readFileSync(join(import.meta.dirname, "../../../src/errors.ts"), "utf8");
+  const [, table = ""] = /const exitCodes = \{([\s\S]*?)\}/.exec(source) ?? [];
+  const known = [...table.matchAll(/^ {2}([A-Z_]+):/gm)].map(([, code]) => code);
+  assert.ok(known.length > 10 && known.every(isErrorCode));
+  assert.deepEqual(codes.toSorted(), known.toSorted());
+});
