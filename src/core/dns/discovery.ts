@@ -25,12 +25,10 @@ export interface Discovery {
 /** Indexes one picture of the engine. Only running containers have names. */
 export function createDiscovery(topology: Topology): Discovery {
   const networks = new Map(
-    topology.networks
-      .toSorted(byDockersOrder)
-      .map(({ id, name }, rank): [string, NetworkNames] => [
-        id,
-        { rank, name, canonicalName: canonicalText(name) ?? "", byName: new Map(), byAddress: new Map() },
-      ]),
+    topology.networks.toSorted(byDockersOrder).map(({ id, name, internal }, rank): [string, NetworkNames] => {
+      const canonicalName = canonicalText(name) ?? "";
+      return [id, { rank, internal, name, canonicalName, byName: new Map(), byAddress: new Map() }];
+    }),
   );
   const askers = new Map<IpAddress, Container>();
   for (const container of topology.containers) {
@@ -45,13 +43,16 @@ export function createDiscovery(topology: Topology): Discovery {
   /** In the order in which Docker tries them. */
   const joinedBy = ({ networkIds, addresses }: DiscoveryAsker): readonly Joined[] => {
     const endpoints = addresses.flatMap((address) => askers.get(address)?.endpoints ?? []);
-    const links = new Map(endpoints.map((endpoint) => [endpoint.networkId, linksOf(endpoint)]));
-    return [...new Set([...networkIds, ...links.keys()])]
+    const its = new Map(endpoints.map((endpoint) => [endpoint.networkId, endpoint]));
+    return [...new Set([...networkIds, ...its.keys()])]
       .flatMap((id) => {
         const names = networks.get(id);
-        return names === undefined ? [] : [{ names, links: links.get(id) ?? noLinks }];
+        const endpoint = its.get(id);
+        if (names === undefined) return [];
+        const links = endpoint === undefined ? noLinks : linksOf(endpoint);
+        return [{ names, links, priority: endpoint?.gatewayPriority ?? 0 }];
       })
-      .sort((a, b) => a.names.rank - b.names.rank);
+      .sort(byGateway);
   };
 
   return {
@@ -84,6 +85,12 @@ function byDockersOrder(a: Network, b: Network): number {
   );
 }
 
+/** What the container prefers goes before all but a way out (moby 28, Endpoint.Less). */
+function byGateway(a: Joined, b: Joined): number {
+  const isInternal = Number(a.names.internal) - Number(b.names.internal);
+  return isInternal || b.priority - a.priority || a.names.rank - b.names.rank;
+}
+
 function hasIpv6({ subnets }: Network): boolean {
   return subnets.some(({ address }) => familyOf(address) === 6);
 }
@@ -92,6 +99,8 @@ function hasIpv6({ subnets }: Network): boolean {
 interface Joined {
   readonly names: NetworkNames;
   readonly links: ReadonlyMap<string, string>;
+  /** `gw_priority` of the asker there. */
+  readonly priority: number;
 }
 
 const noLinks: ReadonlyMap<string, string> = new Map();
@@ -110,6 +119,7 @@ function linksOf({ links }: Endpoint): ReadonlyMap<string, string> {
 interface NetworkNames {
   /** Its place in Docker's order. */
   readonly rank: number;
+  readonly internal: boolean;
   readonly name: string;
   /** In the form that names of questions have. */
   readonly canonicalName: string;

@@ -157,6 +157,7 @@ function parseEndpoint(value: unknown): Endpoint[] {
   const json = objectOf(value);
   const networkId = textOf(json["NetworkID"]);
   if (networkId === "") return [];
+  const priority = json["GwPriority"];
   return [
     {
       networkId,
@@ -164,6 +165,7 @@ function parseEndpoint(value: unknown): Endpoint[] {
         [parseAddress(textOf(text)) ?? []].flat(),
       ),
       aliases: [...new Set([json["Aliases"], json["DNSNames"]].flatMap(listOf).map(textOf).filter(Boolean))],
+      ...(typeof priority === "number" && priority !== 0 ? { gatewayPriority: priority } : {}),
       links: listOf(json["Links"]).flatMap((link) => parseLink(textOf(link))),
     },
   ];

@@ -214,3 +214,32 @@ test("reverse names", () => {
     assert.equal(addressOfReverseName(name), undefined, name);
   }
 });
+
+test("the asker's own preference among its gateways goes before names, and after a way out", () => {
+  const preferring = (gatewayPriority: number, internal = false): LocalAnswer | undefined => {
+    const topology: Topology = {
+      networks: [network("b", "back"), network("f", "front", [], internal)],
+      containers: [
+        container("db", "db", [
+          ["b", ["10.0.1.3"]],
+          ["f", ["10.0.2.3"]],
+        ]),
+        {
+          ...container("asker", "asker", []),
+          endpoints: [
+            { networkId: "b", addresses: ["10.0.1.2" as IpAddress], aliases: [], links: [] },
+            { networkId: "f", addresses: ["10.0.2.2" as IpAddress], aliases: [], links: [], gatewayPriority },
+          ],
+        },
+      ],
+    };
+    const qname = nameFromPlainText("db") ?? assert.fail();
+    const asker = { networkIds: ["b", "f"], addresses: ["10.0.1.2" as IpAddress] };
+    return createDiscovery(topology).find({ name: "db", qname, type: 1 }, asker, () => 0);
+  };
+  const found = (address: string): LocalAnswer => ({ kind: "addresses", addresses: [address as IpAddress] });
+  assert.deepEqual(preferring(0), found("10.0.1.3"));
+  assert.deepEqual(preferring(10), found("10.0.2.3"));
+  assert.deepEqual(preferring(-1), found("10.0.1.3"));
+  assert.deepEqual(preferring(10, true), found("10.0.1.3"));
+});
