@@ -96,6 +96,7 @@ const pairsPerAsker = 8192;
 /** How long a flow right under an address entry of the allowlist stands before the kernel asks again, seconds. */
 const addressLeaseSeconds = 3600;
 
+const families = [4, 6] as const;
 const sampledSets = ["grant4", "grant6", "pair4", "pair6"] as const;
 /** The kernel's clock and ours need not agree to the second on when an entry ends. */
 const sampleMarginMs = 5_000;
@@ -200,9 +201,18 @@ export function startAdmission(options: {
   }
 
   /** One entry tells of its set: who flushes a set takes all. */
-  function isGone(set: AskerSet, now: number): boolean {
-    const sample = index.findLasting(set, now + sampleMarginMs);
-    return sample !== undefined && !sets.has(setNames[set], sample.key);
+  function isAnySetEmptied(now: number): boolean {
+    const untilMs = now + sampleMarginMs;
+    const isAskedEmptied = families.some((family) => {
+      const asked = ledger.findAsked(family, untilMs);
+      if (asked === undefined) return false;
+      return !sets.has(setNames[`ask${family}`], { kind: "net", prefix: hostPrefix(asked) });
+    });
+    if (isAskedEmptied) return true;
+    return sampledSets.some((set) => {
+      const sample = index.findLasting(set, untilMs);
+      return sample !== undefined && !sets.has(setNames[set], sample.key);
+    });
   }
 
   const entries = { sets, index, nowMs, isAsked: (to: IpAddress) => ledger.isAsked(to, nowMs()) };
@@ -289,7 +299,7 @@ export function startAdmission(options: {
 
     heal() {
       const now = nowMs();
-      if (!sampledSets.some((set) => isGone(set, now))) return 0;
+      if (!isAnySetEmptied(now)) return 0;
       const grants = ledger.live(now);
       admitEntries(entries, ledger.entriesFor(grants, now));
       return grants.length;

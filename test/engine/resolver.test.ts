@@ -144,7 +144,7 @@ function resolver(name: (typeof engines)[number]): void {
     assert.ok(Math.min(...(await timeouts())) > told + 150 - 2, `${await timeouts()} after ${told}`);
     assert.equal(await asked(), before);
     // In one go, as they are back within two seconds.
-    const flush = "for set in $(ipset list -n | grep -E 'grant|pair'); do ipset flush $set; done";
+    const flush = "for set in $(ipset list -n | grep -E 'grant|pair|ask'); do ipset flush $set; done";
     const { stdout } = await engine.exec(
       "sh",
       "-c",

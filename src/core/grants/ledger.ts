@@ -234,6 +234,13 @@ export class GrantLedger {
     );
   }
 
+  /** An address of this family that the kernel asks for until then at least, if there is one. */
+  findAsked(family: Family, untilMs: number): IpAddress | undefined {
+    for (const [destination, expiresAtMs] of this.#asked)
+      if (expiresAtMs > untilMs && familyOf(destination) === family) return destination;
+    return undefined;
+  }
+
   /** True while the kernel asks for first packets to the address. */
   isAsked(destination: IpAddress, nowMs: number): boolean {
     return (this.#asked.get(destination) ?? 0) > nowMs;

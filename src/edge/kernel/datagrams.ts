@@ -1,12 +1,39 @@
 // Datagrams in batches: one system call reads what has come to a socket, one sends what a turn of the event loop has put
 // into it.
 
+import * as libc from "./libc.ts";
 import { MessageVector } from "./message-vector.ts";
+import { createReadiness } from "./readiness.ts";
 
 /** Datagrams that one socket is served before the others of its thread have their turn. */
 const batch = 64;
 /** No question and no answer that we take or give is longer; the rest of one is cut. */
 const datagramBytes = 4_096;
+
+/** How to close each socket that this thread reads. */
+const closers = new Set<() => void>();
+
+// A descriptor is the process's: the end of a thread closes none, and a port would stay taken that nobody listens to.
+process.prependOnceListener("exit", () => {
+  for (const close of closers) close();
+});
+
+/**
+ * Calls `onReadable` whenever a socket has something to read.
+ * @param keepsAlive false where a process may end that watches nothing else
+ * @returns how to close the socket, with its descriptor; once only
+ */
+export function watchSocket(fd: number, onReadable: () => void, keepsAlive = true): () => void {
+  const readiness = createReadiness();
+  const close = (): void => {
+    if (!closers.delete(close)) return;
+    readiness.close();
+    libc.close(fd);
+  };
+  closers.add(close);
+  readiness.watch(fd, onReadable, keepsAlive);
+  return close;
+}
 
 // The thread uses one at a time, whichever socket it is for.
 let receiving: MessageVector | undefined;

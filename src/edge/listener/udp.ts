@@ -5,9 +5,8 @@
 import { tellFailure } from "../../core/contain.ts";
 import { type Family, type IpAddress, parseAddress } from "../../core/model/address.ts";
 import { DockerwallError, messageOf } from "../../errors.ts";
-import { receiveBatch, SendQueue } from "../kernel/datagrams.ts";
+import { receiveBatch, SendQueue, watchSocket } from "../kernel/datagrams.ts";
 import * as libc from "../kernel/libc.ts";
-import { createReadiness } from "../kernel/readiness.ts";
 import { clientOf, portOf } from "../kernel/socket-address.ts";
 import { holdUdp, openHostUdp } from "./host-udp.ts";
 import { findPortHolder } from "./port-holder.ts";
@@ -53,18 +52,16 @@ export async function listenUdp(
 ): Promise<DnsListener> {
   const fd = "fd" in at ? at.fd : openUdp(at);
   if (!("fd" in at)) holdUdp(fd);
-  const readiness = createReadiness();
   const contained = containHandler(handler, onProblem);
   const replies = new SendQueue(fd);
   let open = true;
   const close = (): void => {
     if (!open) return;
     open = false;
-    readiness.close();
     replies.close();
-    libc.close(fd);
+    closeSocket();
   };
-  readiness.watch(fd, () => {
+  const closeSocket = watchSocket(fd, () => {
     try {
       receiveBatch(fd, (message, sender) => {
         const client = clientOf(sender);

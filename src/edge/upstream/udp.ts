@@ -6,9 +6,8 @@ import { declareCounter } from "../../core/counters/registry.ts";
 import { readWord, writeWord } from "../../core/dns/wire/words.ts";
 import { addressBytes, familyOf } from "../../core/model/address.ts";
 import type { Upstream } from "../../core/model/upstream.ts";
-import { receiveBatch, SendQueue } from "../kernel/datagrams.ts";
+import { receiveBatch, SendQueue, watchSocket } from "../kernel/datagrams.ts";
 import * as libc from "../kernel/libc.ts";
-import { createReadiness } from "../kernel/readiness.ts";
 import { socketAddress } from "../kernel/socket-address.ts";
 import type { RandomBits } from "./random.ts";
 
@@ -41,7 +40,7 @@ const maxStrikes = 32;
 interface Channel {
   readonly fd: number;
   readonly sending: SendQueue;
-  readonly unwatch: () => void;
+  readonly close: () => void;
   readonly pending: Map<number, UdpAsker>;
   /** Ids of queries that were given up; one answer to each is late, not wrong. */
   readonly givenUp: Set<number>;
@@ -52,7 +51,6 @@ interface Channel {
 
 /** Makes a pool for one server; no socket is opened before the first query. */
 export function createUdpPool(upstream: Upstream, random: RandomBits, nowMs: () => number): UdpPool {
-  const readiness = createReadiness();
   const channels = new Set<Channel>();
   let current: Channel | undefined;
 
@@ -60,8 +58,7 @@ export function createUdpPool(upstream: Upstream, random: RandomBits, nowMs: () 
     if (!channels.delete(channel)) return;
     if (current === channel) current = undefined;
     channel.sending.close();
-    channel.unwatch();
-    libc.close(channel.fd);
+    channel.close();
     const left = [...channel.pending.values()];
     channel.pending.clear();
     for (const asker of left) asker.fail(reason);
@@ -96,7 +93,7 @@ export function createUdpPool(upstream: Upstream, random: RandomBits, nowMs: () 
       fd,
       sending: new SendQueue(fd, () => close(channel, "failed")),
       // Who waits for an answer has a timer; a socket that nobody waits at must not keep a process from ending.
-      unwatch: readiness.watch(fd, () => read(channel), false),
+      close: watchSocket(fd, () => read(channel), false),
       pending: new Map(),
       givenUp: new Set(),
       openedAtMs: nowMs(),

@@ -141,7 +141,7 @@ test("the kernel is told of a right again only when that gains half of the grace
 });
 
 test("rights that another program took out of the kernel come back, with what is left of them", () => {
-  for (const set of ["grant4", "pair4"] as const) {
+  for (const set of ["grant4", "pair4", "ask4"] as const) {
     let nowMs = 0;
     const sets = freshSets(() => nowMs);
     const admission = startAdmission({ sets, graceSeconds: 300, nowMs: () => nowMs });
