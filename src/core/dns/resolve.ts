@@ -16,6 +16,7 @@ import { RecentFailureError } from "./cache.ts";
 import { CircleError } from "./circles.ts";
 import { NoTurnError } from "./fair-queue.ts";
 import type { Kept, Looked, Lookup } from "./looked.ts";
+import { canaryName } from "./probe.ts";
 import { type Answer, renderAnswer } from "./wire/answer.ts";
 import { type ExtendedError, extendedErrors, rcodes } from "./wire/codes.ts";
 import { labelCount } from "./wire/name.ts";
@@ -127,14 +128,15 @@ export async function resolveQuery(request: ResolveRequest): Promise<Resolution>
 }
 
 /** Firefox turns its own DNS over HTTPS off when this name does not exist. */
-const canaryName = "use-application-dns.net";
+const firefoxCanaryName = "use-application-dns.net";
 
 async function answerLocally(request: ResolveRequest): Promise<Resolution | undefined> {
   const { query, decision, findLocal } = request;
   const reply = { head: query, limit: request.limit };
   const found = (await findLocal(query.question)) ?? findLoopback(request);
   if (found !== undefined) return local(respondLocal(request, found), "local");
-  if (!decision.allowed && !request.audit) {
+  // Our own canary is denied in audit mode too: by its denial we know whether we are asked.
+  if (!decision.allowed && (!request.audit || query.question.name === canaryName)) {
     if (isOpenReverse(request)) return undefined;
     // A denial would be told to whoever asked this resolver, who may have the name.
     if (request.circle !== undefined) throw new CircleError(request.circle);
@@ -144,7 +146,7 @@ async function answerLocally(request: ResolveRequest): Promise<Resolution | unde
     return local(isAbove ? respondNoData(denial) : respondNxDomain(denial), "denied", "unchanged");
   }
   const { name, qname, type } = query.question;
-  if (name === canaryName || labelCount(qname) < 2) return local(respondNxDomain(reply), "denied");
+  if (name === firefoxCanaryName || labelCount(qname) < 2) return local(respondNxDomain(reply), "denied");
   if (type === types.any) return local(respondAny(reply), "not-served");
   if (lacksFamily(request)) return local(respondNoData(reply), "no-family", "unchanged");
   if (isServed(request)) return undefined;

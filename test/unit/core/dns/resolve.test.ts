@@ -238,6 +238,11 @@ const local: readonly {
   { name: "one label", world: { query: queryFor("printer") }, rcode: "NXDOMAIN" },
   { name: "canary", world: { query: queryFor("use-application-dns.net") }, rcode: "NXDOMAIN" },
   {
+    name: "our canary, in audit mode too",
+    world: { query: queryFor("dockerwall-canary.invalid"), decision: denied, audit: true },
+    rcode: "NXDOMAIN",
+  },
+  {
     name: "localhost",
     world: { query: queryFor("localhost"), decision: denied },
     rcode: "NOERROR",
