@@ -1,14 +1,27 @@
 // `dockerwall explain`: whether a container may reach a target, and why. The daemon's own decision, not a second opinion.
 
 import type { ExplainReport } from "../core/model/report.ts";
+import type { ReadAnswer } from "../core/path/reading.ts";
+import type { Path, PathVerdict } from "../core/path/verdict.ts";
 import { createControlClient } from "../edge/control-socket/client.ts";
 import { controlSocketOf } from "../edge/control-socket/path.ts";
 import { type Command, jsonOption } from "./command.ts";
 import { printable, printableSentence, renderJson, renderSpan } from "./terminal/print.ts";
 import { renderTable } from "./terminal/table.ts";
 
-/** The exit code of a denial. */
-const deniedExitCode = 1;
+/** Of what would not pass. */
+const heldExitCode = 1;
+
+/** The end of the way, as the first line says it. */
+const verdicts: Readonly<Record<PathVerdict, string>> = {
+  passes: "passes ✅",
+  "not-ours": "passes ✅, not filtered",
+  captured: "answered by Dockerwall ❌",
+  dropped: "dropped ❌",
+  refused: "refused ❌",
+  "no-route": "not sent ❌",
+  unknown: "not known ❌",
+};
 
 export const explainCommand: Command = {
   operands: "CONTAINER TARGET",
@@ -18,7 +31,7 @@ export const explainCommand: Command = {
   details: [
     "CONTAINER is a name, an id or the beginning of one, a Compose service, or PROJECT/SERVICE.",
     "TARGET is NAME or ADDRESS, with :PORT and /tcp or /udp where they matter. Write an IPv6 address with a port as [ADDRESS]:PORT. Asking opens nothing.",
-    "Exit code: 0 if the target is allowed, 1 if it is denied.",
+    "Exit code: 0 if a packet would pass, 1 if it would not.",
   ].join("\n"),
   options: { json: jsonOption },
   run: async ({ options, operands, environment, output }) => {
@@ -28,19 +41,15 @@ export const explainCommand: Command = {
       target,
     });
     output.write("json" in options ? renderJson(report) : renderExplanation(report, Date.now()));
-    return report.allowed ? 0 : deniedExitCode;
+    return passes(report) ? 0 : heldExitCode;
   },
 };
 
 /** The report as text; the verdict is its first line. */
 export function renderExplanation(report: ExplainReport, nowMs: number): string {
-  const verdict = report.allowed
-    ? "allowed ✅"
-    : report.audit
-      ? "denied ❌, but audit mode lets it pass"
-      : "denied ❌";
   const rows = [
-    ["because", reasonOf(report)],
+    ["because", printableSentence(report.because)],
+    ...(report.advice === undefined ? [] : [["to change it", printableSentence(report.advice)]]),
     ...(report.by === undefined
       ? []
       : [
@@ -49,10 +58,8 @@ export function renderExplanation(report: ExplainReport, nowMs: number): string 
         ]),
     ...(report.by?.endsAtMs === undefined ? [] : [["ends", `in ${renderSpan(report.by.endsAtMs - nowMs)}`]]),
     ...(report.names.length === 0 ? [] : [["looked up as", report.names.map(printable).join(" ")]]),
-    ...report.answers.map(({ type, rcode, addresses, ttlSeconds }) => [
-      `DNS ${type}`,
-      [rcode, ...addresses, ...(ttlSeconds === undefined ? [] : [`for ${ttlSeconds}s`])].join(" "),
-    ]),
+    ...report.paths.map((path) => ["way", renderPath(path)]),
+    ...report.answers.map((answer) => [`DNS ${answer.type}`, renderAnswer(answer)]),
     ...report.entries.map(({ set, destination, service, comment, secondsLeft, packets }) => [
       `kernel ${set}`,
       `${destination} ${service} (${printableSentence(comment)}), ${secondsLeft}s left${set === "grant" ? `, ${packets} packets` : ""}`,
@@ -62,35 +69,23 @@ export function renderExplanation(report: ExplainReport, nowMs: number): string 
       `${destination} ${service} from port ${sourcePort}${admitted ? ", admitted" : ""}`,
     ]),
   ];
-  const heading = `${printable(report.container)} → ${printable(report.target)}: ${verdict}\n`;
+  const heading = `${printable(report.container)} → ${printable(report.target)}: ${verdicts[report.verdict]}\n`;
   return heading + renderTable([{ align: "left" }, { align: "left" }], rows, "  ");
 }
 
-function reasonOf({ reason, quarantined, networks }: ExplainReport): string {
-  if (quarantined) return "the container is in quarantine; dockerwall release lets it out";
-  const where = networks.map(printable).join(", ");
-  switch (reason) {
-    case "entry":
-      return `an entry for ${where} allows it`;
-    case "no-entry":
-      return `no entry for ${where} covers it`;
-    case "taken-away":
-      return "a `!` entry takes it away";
-    case "port":
-      return "its name is allowed, but not with this port";
-    case "no-lookup":
-      return "its name is allowed, but no recent lookup has opened it; look the name up again";
-    case "no-address":
-      return "its name is allowed, but currently has no address that may be reached";
-    case "host":
-      return "it is an address of the Docker host, which only `host` entries open";
-    case "neighbour":
-      return "it is on the container's own network, which is always open";
-    case "not-guarded":
-      return "none of the container's networks is guarded";
-    case "unknown":
-      return "the engine has not reported enough about the container yet; see dockerwall status";
-    default:
-      return reason satisfies never;
-  }
+function passes({ verdict }: ExplainReport): boolean {
+  return verdict === "passes" || verdict === "not-ours";
+}
+
+function renderAnswer({ rcode, addresses, refused, ttlSeconds }: ReadAnswer): string {
+  const told = [rcode, ...addresses, ...(ttlSeconds === undefined ? [] : [`for ${ttlSeconds}s`])].join(" ");
+  return refused.length === 0 ? told : `${told}, without the private ${refused.join(" ")}`;
+}
+
+function renderPath({ source, network, destination, verdict }: Path): string {
+  const from = [
+    ...(source === undefined ? [] : [source]),
+    ...(network === undefined ? [] : [`on ${printable(network)}`]),
+  ];
+  return [...from, "→", `${destination}:`, verdict].join(" ");
 }

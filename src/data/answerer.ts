@@ -98,6 +98,9 @@ interface Lookup {
   readonly isGone: (() => boolean) | undefined;
 }
 
+/** An answer that nobody gets. */
+export type Rehearsed = Pick<Resolution, "bytes" | "refused">;
+
 export interface Answerer {
   /** A message of an asker whose networks are known. */
   answer(request: {
@@ -123,7 +126,7 @@ export interface Answerer {
   /** A reading of the engine that `onUnknown` asked for is over, and its picture is in use. */
   refreshed(): void;
   /** What a message of an asker who stands there would be answered, without opening anything. */
-  rehearse(message: Uint8Array, memberships: readonly Membership[]): Promise<Uint8Array | undefined>;
+  rehearse(message: Uint8Array, memberships: readonly Membership[]): Promise<Rehearsed | undefined>;
   stats(): ResolverReport;
   /** Why no upstream answers a question for the root; undefined when one does. */
   probeUpstream(): Promise<string | undefined>;
@@ -433,7 +436,7 @@ export function createAnswerer(options: AnswererOptions): Answerer {
         deadlineAtMs,
         isGone: undefined,
       };
-      return (await resolve(lookup, () => undefined)).bytes;
+      return resolve(lookup, () => undefined);
     },
 
     async probeUpstream() {

@@ -1,166 +1,156 @@
-// What the data plane would do with a container's name or packet, found by the very code that does it, but without
-// opening anything.
+// What the data plane knows of a container's name or packet, found by the very code that decides on them, but without
+// opening anything. What follows from it is decided in src/core/path.
 
-import {
-  decideForEach,
-  joinDecisions,
-  type Membership,
-  type Standing,
-} from "../core/askers/index-of-askers.ts";
-import { isInside } from "../core/dns/address-filter.ts";
+import type { AskerIndex, Membership, Standing } from "../core/askers/index-of-askers.ts";
+import type { Discovery } from "../core/dns/discovery.ts";
 import { addressQuery, readAddressAnswer } from "../core/dns/probe.ts";
-import { addressBytes, familyOf, type IpAddress } from "../core/model/address.ts";
-import type { ExplainedAnswer, Explanation } from "../core/model/explanation.ts";
-import { serviceCovers } from "../core/model/service.ts";
-import { type MatchedEntry, serviceOf, termsAt } from "../core/policy/decide.ts";
-import { describeEntry } from "../core/policy/preset.ts";
+import { nameFromPlainText } from "../core/dns/wire/name.ts";
+import { types } from "../core/dns/wire/record-types.ts";
+import { familyOf, type IpAddress } from "../core/model/address.ts";
+import {
+  type AskedService,
+  judgeAddress,
+  judgeName,
+  mostTelling,
+  noEntry,
+  type PolicyFinding,
+} from "../core/path/policy.ts";
+import type { PathReading, ReadAnswer, ReadPacket } from "../core/path/reading.ts";
+import { type Destination, outside, sentTo, type Way } from "../core/path/way.ts";
 import type { ExplainTarget } from "../core/policy/target.ts";
 import { epochMs } from "../edge/kernel/monotonic.ts";
 import type { Admission } from "./admission.ts";
 import type { Answerer } from "./answerer.ts";
+import { membershipsOf } from "./worker/view.ts";
 
-export interface ExplainOptions {
+export interface RehearsalOptions {
   readonly admission: Admission;
-  readonly answerer: Answerer;
+  readonly answerer: Pick<Answerer, "rehearse">;
+  readonly index: Pick<AskerIndex, "standingOfSource">;
   readonly standing: Standing;
+  /** All of the container's own. */
+  readonly addresses: readonly IpAddress[];
+  /** Docker's names: those of an open container are answered by Docker itself. */
+  readonly discovery: Discovery;
   readonly target: ExplainTarget;
+  /** Which way the container's packet would take. */
+  readonly wayTo: (destination: Destination) => Way;
   /** By the clock that grants and lists end by. */
   readonly nowMs: number;
 }
 
-export async function explain(options: ExplainOptions): Promise<Explanation> {
+/** What stands in the way of a target, or lets it pass. */
+export async function readPath(options: RehearsalOptions): Promise<PathReading> {
   const { standing, target } = options;
-  if (standing.kind !== "guarded") {
-    return {
-      ...nothing,
-      allowed: standing.kind === "open",
-      reason: standing.kind === "open" ? "not-guarded" : "unknown",
-    };
-  }
-  const { memberships } = standing;
-  if (standing.mayLose)
-    return { ...nothing, reason: "unknown", networks: memberships.map(({ networkName }) => networkName) };
-  const audit = memberships.some(({ labels }) => labels.mode === "audit");
-  const explanation =
-    target.name === undefined
-      ? explainAddress(options, memberships, target.address)
-      : await explainName(options, memberships, target.name);
-  return { ...explanation, audit };
-}
-
-const nothing: Explanation = {
-  allowed: false,
-  reason: "no-entry",
-  audit: false,
-  networks: [],
-  by: undefined,
-  names: [],
-  answers: [],
-  secondsLeft: undefined,
-};
-
-function explainAddress(
-  { admission, target }: ExplainOptions,
-  memberships: readonly Membership[],
-  destination: IpAddress | undefined,
-): Explanation {
-  if (destination === undefined) return nothing;
-  const askers = memberships.flatMap(({ addresses }) => addresses);
-  const packets = askers
-    .filter((source) => familyOf(source) === familyOf(destination))
-    .map((source) => ({ source, destination, protocol: target.ipProtocol, port: target.port ?? 443 }));
-  const names = [...new Set(packets.flatMap(({ source }) => admission.namesOf(source, destination)))];
-  const networks = memberships.map(({ networkName }) => networkName);
-  const verdicts = packets.map((packet) => ({
-    verdict: admission.verdict(packet, memberships),
-    secondsLeft: admission.secondsLeft(packet),
-  }));
-  // A name that is allowed opens its addresses only while a lookup of it is remembered.
-  const open = verdicts.find(
-    ({ verdict, secondsLeft }) =>
-      verdict.allowed && (verdict.name === undefined || secondsLeft !== undefined),
-  );
-  const decisive =
-    open ?? verdicts.find(({ verdict }) => verdict.allowed) ?? verdicts.find(({ verdict }) => verdict.by);
-  const verdict = decisive?.verdict;
-  const reason =
-    open !== undefined
-      ? "entry"
-      : verdict?.allowed === true
-        ? "no-lookup"
-        : verdict?.by
-          ? "taken-away"
-          : "no-entry";
+  const memberships = membershipsOf(standing);
+  const answers = target.name === undefined ? [] : await answersFor(options, memberships, target.name);
+  const destinations =
+    target.address === undefined ? answers.flatMap(({ addresses }) => addresses) : [target.address];
+  const unsure = standing.kind === "guarded" && standing.mayLose;
   return {
-    ...nothing,
-    allowed: open !== undefined,
-    reason,
-    networks,
-    by: verdict?.by === undefined ? undefined : told(verdict.by),
-    names,
-    secondsLeft: decisive?.secondsLeft,
+    standing: unsure ? "unknown" : standing.kind,
+    homes: memberships.map(({ networkId }) => networkId),
+    name:
+      target.name === undefined
+        ? undefined
+        : inTheTimeOfPeople(judgeName(memberships, target.name, undefined, askedIn(options))),
+    answers,
+    packets: destinations.map((destination) => readPacket(options, memberships, sentTo(destination))),
+    outward: options.wayTo({ ...target, address: outside[4] }),
   };
 }
 
-async function explainName(
-  { answerer, target, nowMs }: ExplainOptions,
+function askedIn({ target: { ipProtocol, port }, nowMs }: RehearsalOptions): AskedService {
+  return { ipProtocol, port, nowMs };
+}
+
+function readPacket(
+  options: RehearsalOptions,
+  memberships: readonly Membership[],
+  destination: IpAddress,
+): ReadPacket {
+  const { ipProtocol, port } = options.target;
+  const way = options.wayTo({ address: destination, ipProtocol, port });
+  if (!("source" in way)) return { destination, way, ownsSource: true, policy: noEntry };
+  const { source } = way;
+  // A floating address is the container's too, and the engine has not told of it.
+  const all = memberships.some(({ addresses }) => addresses.includes(source))
+    ? memberships
+    : membershipsOf(options.index.standingOfSource(source));
+  const its = all.filter(({ addresses }) => addresses.includes(source));
+  const others = memberships.filter(({ networkId }) => its.every((each) => each.networkId !== networkId));
+  const policy = judgePacket(options, its, { source, destination });
+  const elsewhere = others.filter((membership) => isOpenFrom(options, membership, destination));
+  return {
+    destination,
+    way,
+    ownsSource: its.length > 0,
+    policy: inTheTimeOfPeople({ ...policy, elsewhere: elsewhere.map(({ networkId }) => networkId) }),
+  };
+}
+
+function isOpenFrom(options: RehearsalOptions, membership: Membership, destination: IpAddress): boolean {
+  const source = membership.addresses.find((address) => familyOf(address) === familyOf(destination));
+  if (source === undefined) return false;
+  const { reason } = judgePacket(options, [membership], { source, destination });
+  return reason === "entry" || reason === "no-lookup";
+}
+
+/** By the name that was asked for, as a lookup now would open it, and by what is open without one. */
+function judgePacket(
+  options: RehearsalOptions,
+  its: readonly Membership[],
+  { source, destination }: { readonly source: IpAddress; readonly destination: IpAddress },
+): PolicyFinding {
+  const { admission, target } = options;
+  const packet = { source, destination, protocol: target.ipProtocol, port: target.port ?? 443 };
+  const names = admission.namesOf(source, destination);
+  const byAddress = judgeAddress(admission.verdict(packet, its), admission.secondsLeft(packet));
+  const byName =
+    target.name === undefined ? [] : [judgeName(its, target.name, destination, askedIn(options))];
+  return { ...mostTelling([...byName, byAddress]), names: target.name === undefined ? names : [] };
+}
+
+function inTheTimeOfPeople(finding: PolicyFinding): PolicyFinding {
+  const { by } = finding;
+  if (by?.endsAtMs === undefined) return finding;
+  return { ...finding, by: { ...by, endsAtMs: epochMs(by.endsAtMs) } };
+}
+
+async function answersFor(
+  options: RehearsalOptions,
   memberships: readonly Membership[],
   name: string,
-): Promise<Explanation> {
-  const decision = joinDecisions(decideForEach(memberships, name, nowMs));
-  const networks = memberships.map(({ networkName }) => networkName);
+): Promise<readonly ReadAnswer[]> {
+  if (memberships.length === 0) return answersOfDocker(options, name);
+  const { answerer } = options;
   const families = new Set(memberships.flatMap(({ addresses }) => addresses.map(familyOf)));
   const wanted = [...(families.has(4) ? ["A" as const] : []), ...(families.has(6) ? ["AAAA" as const] : [])];
-  const answers = await Promise.all(wanted.map((type) => answerFor(answerer, memberships, { name, type })));
-  if (!decision.allowed) {
-    const [by] = decision.by;
-    return {
-      ...nothing,
-      reason: by === undefined ? "no-entry" : "taken-away",
-      networks,
-      by: by && told(by),
-      answers,
-    };
-  }
-  const reachable = memberships.flatMap(({ policy }) =>
-    answers.flatMap(({ addresses }) =>
-      addresses.flatMap((address) => {
-        const inside = isInside(addressBytes(address));
-        return termsAt(policy, decision.terms, { address, inside }, nowMs).flatMap((term) => term.services);
-      }),
-    ),
+  return Promise.all(
+    wanted.map(async (type) => {
+      const rehearsed = await answerer.rehearse(addressQuery(name, type), memberships);
+      if (rehearsed === undefined) return { type, ...noAnswer };
+      const { rcode, addresses, ttlSeconds } = readAddressAnswer(rehearsed.bytes);
+      if (rcode !== "NOERROR" && rcode !== "NXDOMAIN") return { type, ...noAnswer };
+      // In audit mode they are told all the same.
+      const refused = rehearsed.refused.filter((address) => !addresses.includes(address));
+      return { type, rcode, addresses, refused, ttlSeconds };
+    }),
   );
-  if (reachable.length === 0) return { ...nothing, reason: "no-address", networks, answers };
-  const { port, ipProtocol } = target;
-  const fits = ({ entry }: MatchedEntry): boolean =>
-    port === undefined || serviceCovers(serviceOf({ entry }), ipProtocol, port);
-  const covered = port === undefined || reachable.some((service) => serviceCovers(service, ipProtocol, port));
-  const by = decision.by.find(fits) ?? decision.by[0];
-  return {
-    ...nothing,
-    allowed: covered,
-    reason: covered ? "entry" : "port",
-    networks,
-    by: by && told(by),
-    answers,
-  };
 }
 
-async function answerFor(
-  answerer: Answerer,
-  memberships: readonly Membership[],
-  { name, type }: { readonly name: string; readonly type: "A" | "AAAA" },
-): Promise<ExplainedAnswer> {
-  const bytes = await answerer.rehearse(addressQuery(name, type), memberships);
-  const { rcode, addresses, ttlSeconds } = bytes === undefined ? noAnswer : readAddressAnswer(bytes);
-  return rcode === "NOERROR" || rcode === "NXDOMAIN"
-    ? { type, rcode, addresses, ttlSeconds }
-    : { type, ...noAnswer };
+/** What Docker knows by itself; whatever else it is asked by an open container goes to anybody. */
+function answersOfDocker({ discovery, addresses }: RehearsalOptions, name: string): readonly ReadAnswer[] {
+  const qname = nameFromPlainText(name);
+  if (qname === undefined) return [];
+  return (["A", "AAAA"] as const).flatMap((type) => {
+    const question = { name, qname, type: type === "A" ? types.a : types.aaaa };
+    const found = discovery.find(question, { networkIds: [], addresses }, () => 0);
+    if (found?.kind !== "addresses") return [];
+    return [
+      { type, rcode: "NOERROR", addresses: found.addresses, refused: [], ttlSeconds: undefined } as const,
+    ];
+  });
 }
 
-const noAnswer = { rcode: "SERVFAIL", addresses: [], ttlSeconds: undefined } as const;
-
-function told({ entry, source, endsAtMs }: MatchedEntry): NonNullable<Explanation["by"]> {
-  const ends = endsAtMs === undefined ? undefined : epochMs(endsAtMs);
-  return { entry: describeEntry(entry), source, endsAtMs: ends };
-}
+const noAnswer = { rcode: "SERVFAIL", addresses: [], refused: [], ttlSeconds: undefined } as const;

@@ -7,14 +7,14 @@ import type { KernelRight } from "../core/grants/entry-index.ts";
 import type { FreshAddress } from "../core/journal/holders.ts";
 import type { LookupEvent } from "../core/journal/lookup-event.ts";
 import type { IpAddress } from "../core/model/address.ts";
-import type { Explanation } from "../core/model/explanation.ts";
 import type { Picture } from "../core/model/picture.ts";
 import type { ResolverReport } from "../core/model/report.ts";
 import type { Readings } from "../core/model/topology.ts";
 import type { Upstream } from "../core/model/upstream.ts";
-import type { ExplainTarget } from "../core/policy/target.ts";
+import type { ContainerWays } from "../core/path/detours.ts";
+import type { PathReading } from "../core/path/reading.ts";
 import { DockerwallError } from "../errors.ts";
-import type { DataPlaneFindings, DataPlaneSettings } from "./messages.ts";
+import type { DataPlaneFindings, DataPlaneSettings, PathRequest } from "./messages.ts";
 import { createPoster, createReadingsPoster } from "./picture.ts";
 import type { Answer } from "./requests.ts";
 import { DataPlaneThread, type Report } from "./thread.ts";
@@ -47,8 +47,10 @@ export interface DataPlaneLink extends AsyncDisposable {
   flush(): Promise<void>;
   /** Examines itself by behaviour. */
   examine(): Promise<DataPlaneFindings>;
-  /** What would be done with a target, asked for by the container at these addresses. */
-  explain(addresses: readonly IpAddress[], target: ExplainTarget): Promise<Explanation>;
+  /** What the way of a container's packets to a target is like. */
+  readPath(path: PathRequest): Promise<PathReading>;
+  /** Which way out each container on several networks takes. */
+  readWays(): Promise<readonly ContainerWays[]>;
   /** Whether nothing comes in or goes out by any port of a container, read from the kernel. */
   isCutOff(containerId: string): Promise<boolean>;
   /**
@@ -126,9 +128,13 @@ function createLink(thread: DataPlaneThread): DataPlaneLink {
       const answer = await requests.ask((requestId) => ({ kind: "examine", requestId }));
       return expected(answer, "examined").findings;
     },
-    async explain(addresses, target) {
-      const answer = await requests.ask((requestId) => ({ kind: "explain", requestId, addresses, target }));
-      return expected(answer, "explained").explanation;
+    async readPath(path) {
+      const answer = await requests.ask((requestId) => ({ kind: "path", requestId, ...path }));
+      return expected(answer, "path-read").reading;
+    },
+    async readWays() {
+      const answer = await requests.ask((requestId) => ({ kind: "ways", requestId }));
+      return expected(answer, "ways-read").ways;
     },
     async isCutOff(containerId) {
       const answer = await requests.ask((requestId) => ({ kind: "cut-off", requestId, containerId }));

@@ -5,11 +5,12 @@ import type { KernelRight } from "../core/grants/entry-index.ts";
 import type { FreshAddress } from "../core/journal/holders.ts";
 import type { LookupEvent } from "../core/journal/lookup-event.ts";
 import type { IpAddress } from "../core/model/address.ts";
-import type { Explanation } from "../core/model/explanation.ts";
 import type { GuardedNetwork, ServicePolicy } from "../core/model/guarded-network.ts";
 import type { ResolverReport } from "../core/model/report.ts";
 import type { Topology } from "../core/model/topology.ts";
 import type { Upstream } from "../core/model/upstream.ts";
+import type { ContainerWays } from "../core/path/detours.ts";
+import type { PathReading } from "../core/path/reading.ts";
 import type { EntryList } from "../core/policy/entry-list.ts";
 import type { ExplainTarget } from "../core/policy/target.ts";
 import type { ErrorCode } from "../errors.ts";
@@ -67,13 +68,10 @@ export type ToDataPlane =
   /** Tell of the lookups that are over by now; done when told. */
   | { readonly kind: "flush"; readonly requestId: number }
   | { readonly kind: "examine"; readonly requestId: number }
-  /** What would be done with this, asked for by the container at these addresses. */
-  | {
-      readonly kind: "explain";
-      readonly requestId: number;
-      readonly addresses: readonly IpAddress[];
-      readonly target: ExplainTarget;
-    }
+  /** What the way of this container's packets to a target is like. */
+  | ({ readonly kind: "path"; readonly requestId: number } & PathRequest)
+  /** Which way out each container on several networks takes. */
+  | { readonly kind: "ways"; readonly requestId: number }
   /** Whether nothing passes by any port of this container, read from the kernel. */
   | { readonly kind: "cut-off"; readonly requestId: number; readonly containerId: string }
   /** Take from these addresses what is not allowed of the rights that the kernel was seen to hold, and of open flows. */
@@ -85,6 +83,13 @@ export type ToDataPlane =
     }
   | { readonly kind: "release-all"; readonly requestId: number }
   | { readonly kind: "end" };
+
+/** A container with a sandbox of its own, its addresses, and what it would reach. */
+export interface PathRequest {
+  readonly containerId: string;
+  readonly addresses: readonly IpAddress[];
+  readonly target: ExplainTarget;
+}
 
 /** What the data plane found when it examined itself by behaviour. */
 export interface DataPlaneFindings {
@@ -105,7 +110,8 @@ export type FromDataPlane =
       readonly message: string;
     }
   | { readonly kind: "examined"; readonly requestId: number; readonly findings: DataPlaneFindings }
-  | { readonly kind: "explained"; readonly requestId: number; readonly explanation: Explanation }
+  | { readonly kind: "path-read"; readonly requestId: number; readonly reading: PathReading }
+  | { readonly kind: "ways-read"; readonly requestId: number; readonly ways: readonly ContainerWays[] }
   | { readonly kind: "is-cut-off"; readonly requestId: number; readonly cutOff: boolean }
   | { readonly kind: "left-taken"; readonly requestId: number; readonly count: number }
   | { readonly kind: "lookups"; readonly events: readonly LookupEvent[] }

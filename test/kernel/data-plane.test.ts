@@ -9,7 +9,7 @@ import { createWall } from "../../src/control/wall.ts";
 import { allRead } from "../../src/core/askers/knowledge.ts";
 import { declareCounter } from "../../src/core/counters/registry.ts";
 import type { LookupEvent } from "../../src/core/journal/lookup-event.ts";
-import { type IpAddress, parsePrefix } from "../../src/core/model/address.ts";
+import { parsePrefix } from "../../src/core/model/address.ts";
 import type { Network, Topology } from "../../src/core/model/topology.ts";
 import { openKernelSets } from "../../src/edge/kernel/ipset/kernel-sets.ts";
 import { createFirewall } from "../../src/edge/kernel/iptables/firewall.ts";
@@ -108,7 +108,7 @@ test("a flush tells of every lookup that was answered before it", async (t) => {
   assert.ok(!told.includes(ofThisThread));
   // What a message asks for may fail, in either thread, and ends nothing.
   await assert.rejects(dataPlane.post({ topology, guarded: 5 as never, services: [], quarantined: [] }));
-  await assert.rejects(dataPlane.explain([asker as IpAddress], null as never));
+  await assert.rejects(dataPlane.readPath(null as never));
   client.send(rawMessage({ body: [rawQuestion(plainName("afterwards.example.org"))] }), dnsPort, asker);
   await once(client, "message");
   assert.deepEqual(problems, ["message lookups: the journal is broken"]);

@@ -25,6 +25,7 @@ function join(engine: FakeEngine, name: string, number: number): ReturnType<type
   run("ip", "link", "set", `veth000000${number}`, "master", bridge, "up");
   box.run("ip", "addr", "add", `${address}/24`, "dev", "eth0");
   box.run("ip", "link", "set", "eth0", "up");
+  box.run("ip", "route", "add", "default", "via", "198.19.1.1");
   const id = idOf(name);
   engine.containers.set(id, container({ id, name, sandbox: name, on: { [app]: address } }));
   return box;
@@ -76,7 +77,7 @@ describe("commands about quarantine", () => {
       const explained = await daemon.cli("explain", "web", target);
       assert.match(
         explained.stdout,
-        /^web → \S+: denied ❌\n +because +the container is in quarantine/,
+        /^web → \S+: dropped ❌\n +because +the container is in quarantine/,
         target,
       );
       assert.equal(explained.exitCode, 1, target);
@@ -86,7 +87,7 @@ describe("commands about quarantine", () => {
   it("let it back, and say so", async () => {
     assert.equal((await daemon.cli("release", "web")).exitCode, 0);
     assert.equal(reaches("198.19.1.3"), true);
-    assert.match((await daemon.cli("explain", "web", "198.51.100.1:443")).stdout, /^web → \S+: allowed ✅/);
+    assert.match((await daemon.cli("explain", "web", "198.51.100.1:443")).stdout, /^web → \S+: passes ✅/);
   });
 });
 

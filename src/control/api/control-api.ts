@@ -1,13 +1,15 @@
 // What the daemon does for the CLI. Every command first checks that the wall is in force.
 
+import { setTimeout as pause } from "node:timers/promises";
 import type { ControlApi } from "../../core/model/control-api.ts";
-import type { DoctorReport } from "../../core/model/report.ts";
-import { stateSentences } from "../../core/model/state.ts";
+import type { DoctorReport, StatusReport } from "../../core/model/report.ts";
+import { isInForce, stateSentences } from "../../core/model/state.ts";
+import { findDetours, renderDetour } from "../../core/path/detours.ts";
 import type { Engine } from "../../edge/engine/engine.ts";
 import type { Inventory } from "../../edge/engine/inventory.ts";
 import { engineRoot } from "../../edge/engine/root.ts";
 import { listHostAddresses } from "../../edge/host/addresses.ts";
-import { forwardingSwitchedOff } from "../../edge/host/forwarding.ts";
+import { areBridgesFiltered, forwardingSwitchedOff } from "../../edge/host/forwarding.ts";
 import type { Log } from "../../edge/host/log.ts";
 import { readFlows } from "../../edge/kernel/flows/stamped.ts";
 import type { KernelSets } from "../../edge/kernel/ipset/kernel-sets.ts";
@@ -23,7 +25,7 @@ import type { Reporter } from "../reporter.ts";
 import type { Wall } from "../wall.ts";
 import { type ApplyContext, applyOverrides } from "./apply-overrides.ts";
 import { examineHost } from "./doctor.ts";
-import { explainTarget } from "./explain.ts";
+import { type ExplanationSources, explainTarget } from "./explain.ts";
 import type { Present } from "./in-force.ts";
 import { prepareNetwork } from "./prepare-network.ts";
 import { type QuarantineContext, quarantineContainer, releaseContainer } from "./quarantine.ts";
@@ -46,6 +48,9 @@ export interface ControlApiOptions extends UninstallOptions {
   readonly guardsPorts: boolean;
 }
 
+/** How long `status` waits for the ways of containers. */
+const detoursWithinMs = 1_000;
+
 export function createControlApi(options: ControlApiOptions): ControlApi {
   const { lifecycle, reporter, policies } = options;
   const topology = options.inventory.current;
@@ -56,8 +61,13 @@ export function createControlApi(options: ControlApiOptions): ControlApi {
     history: options.history,
     hostAddresses: listHostAddresses,
   };
-  const explain: DataPlaneLink["explain"] = async (addresses, target) => plane().explain(addresses, target);
-  const explained = { sets: options.sets, flows: readFlows, hostAddresses: listHostAddresses, explain };
+  const explained: ExplanationSources = {
+    sets: options.sets,
+    flows: readFlows,
+    hostAddresses: listHostAddresses,
+    bridgesFiltered: areBridgesFiltered,
+    readPath: async (path) => plane().readPath(path),
+  };
   const applied: ApplyContext = {
     ...options,
     topology,
@@ -78,7 +88,7 @@ export function createControlApi(options: ControlApiOptions): ControlApi {
       await flushed();
       return reporter.stats(Date.now());
     },
-    status: async () => reporter.status(),
+    status: () => statusOf(options),
     doctor: () => examine(options),
     prepareNetwork: async (request) => {
       lifecycle.assertInForce();
@@ -147,7 +157,30 @@ async function examine(options: ControlApiOptions): Promise<DoctorReport> {
     rulesStand: wall.stands,
     foreignMarks: wall.foreignMarks,
     examine: async () => dataPlaneOf(options).examine(),
+    detours: () => detoursOf(options),
     savedRules: root === undefined ? [] : findSavedRules(root),
     forwardingSwitchedOff,
   });
+}
+
+/** Of a data plane that is busy it is not told which way containers send: a report of health waits for nobody. */
+async function statusOf(options: ControlApiOptions): Promise<StatusReport> {
+  const report = options.reporter.status();
+  if (!isInForce(report.state)) return report;
+  const late = pause(detoursWithinMs, [], { ref: false });
+  const detours = await Promise.race([detoursOf(options), late]).catch(() => []);
+  return { ...report, warnings: [...report.warnings, ...detours] };
+}
+
+/** One sentence each. */
+async function detoursOf({
+  dataPlane,
+  enforcement,
+  inventory,
+}: ControlApiOptions): Promise<readonly string[]> {
+  const classification = enforcement.classification();
+  const ways = await dataPlane()?.readWays();
+  if (classification === undefined || ways === undefined) return [];
+  const { guarded, containers } = classification;
+  return findDetours(inventory.current(), { guarded, services: containers.services }, ways).map(renderDetour);
 }

@@ -18,6 +18,8 @@ export interface DoctorInput {
   readonly examine: () => Promise<DataPlaneFindings>;
   /** Rules of other software that write bits of our marks; one sentence each. */
   readonly foreignMarks: () => Promise<readonly string[]>;
+  /** Containers whose packets leave by another network than the one whose entries they should have; one sentence each. */
+  readonly detours: () => Promise<readonly string[]>;
   /** Files of the host that keep rules of ours for its next boot; one sentence each. */
   readonly savedRules: readonly string[];
   /** The name of the switch by which the host forwards nothing of a family; undefined where it forwards. */
@@ -26,7 +28,7 @@ export interface DoctorInput {
 
 export async function examineHost(input: DoctorInput): Promise<DoctorReport> {
   const before = input.topology();
-  const [engine, rules, marks, findings] = await Promise.all([
+  const [engine, rules, marks, findings, detours] = await Promise.all([
     engineCheck(input.engine),
     input.rulesStand().then(
       (stand) =>
@@ -41,6 +43,7 @@ export async function examineHost(input: DoctorInput): Promise<DoctorReport> {
       .foreignMarks()
       .catch((error: Error) => [`the rules of other software cannot be read: ${error.message}`]),
     input.examine(),
+    input.detours().catch((error: Error) => [`which way containers send cannot be read: ${error.message}`]),
   ]);
   const { status } = input;
   const topology = input.topology();
@@ -68,6 +71,7 @@ export async function examineHost(input: DoctorInput): Promise<DoctorReport> {
         : []),
       ...forwardingChecks(input, topology),
       ...marks.map((sentence) => check("marks", false, sentence)),
+      ...detours.map((sentence) => check("way", false, sentence)),
       ...input.savedRules.map((sentence) => check("saved rules", false, sentence)),
       ...sentences.map((sentence) => check("configuration", false, sentence)),
       ...status.warnings.map((sentence) => warning("warning", sentence)),

@@ -1,17 +1,22 @@
-// The control plane's part of `explain`: the data plane's decision, with what the kernel holds and which flows there are.
+// The control plane's part of `explain`: what the data plane reads, walked through what is on this host, with what the
+// kernel holds and which flows there are.
 
-import type { Classification } from "../../core/classify/networks.ts";
-import { hostMembers } from "../../core/firewall/host-entries.ts";
+import { networkHolder } from "../../core/classify/containers.ts";
 import { connectionMark, setNames } from "../../core/firewall/names.ts";
 import { renderDenied } from "../../core/journal/drops.ts";
-import { type Family, familyOf, type IpAddress, prefixContains } from "../../core/model/address.ts";
+import { type Family, familyOf, type IpAddress } from "../../core/model/address.ts";
 import type { ExplainRequest } from "../../core/model/control-api.ts";
-import type { Explanation } from "../../core/model/explanation.ts";
 import type { ExplainReport } from "../../core/model/report.ts";
-import { type ExplainTarget, parseTarget } from "../../core/policy/target.ts";
+import type { Container, Topology } from "../../core/model/topology.ts";
+import { type Explained, explainPath } from "../../core/path/explained.ts";
+import type { PathReading } from "../../core/path/reading.ts";
+import { renderChange, renderStep } from "../../core/path/sentence.ts";
+import { surroundingsOf } from "../../core/path/surroundings.ts";
+import { parseTarget } from "../../core/policy/target.ts";
 import type { Flow } from "../../edge/kernel/flows/flow-message.ts";
 import type { KernelSets } from "../../edge/kernel/ipset/kernel-sets.ts";
 import { DockerwallError } from "../../errors.ts";
+import type { PathRequest } from "../../planes/messages.ts";
 import { findContainer } from "./find-container.ts";
 import type { Present } from "./in-force.ts";
 
@@ -19,49 +24,11 @@ export interface ExplanationSources {
   readonly sets: KernelSets;
   /** The tracked flows of a family. */
   readonly flows: (family: Family) => readonly Flow[];
-  /** The data plane's decision. */
-  readonly explain: (addresses: readonly IpAddress[], target: ExplainTarget) => Promise<Explanation>;
+  /** What the data plane knows. */
+  readonly readPath: (path: PathRequest) => Promise<PathReading>;
   readonly hostAddresses: () => readonly IpAddress[];
-}
-
-interface Local {
-  /** All of the container's addresses, and those on guarded networks. */
-  readonly addresses: readonly IpAddress[];
-  readonly askers: ReadonlySet<IpAddress>;
-  readonly classification: Classification;
-}
-
-/** Explains packets that the allowlist never judges: to the host, where separate sets decide, and to neighbours. */
-function explainLocally(
-  { address, port = 0, ipProtocol }: ExplainTarget,
-  { askers, classification }: Local,
-  { hostAddresses }: ExplanationSources,
-): Explanation | undefined {
-  if (address === undefined || askers.size === 0) return undefined;
-  const homes = classification.guarded.filter(({ subnets }) =>
-    subnets.some((subnet) => [...askers].some((asker) => prefixContains(subnet, asker))),
-  );
-  const said = {
-    allowed: true,
-    audit: homes.some(({ labels }) => labels.mode === "audit"),
-    networks: homes.map(({ name }) => name),
-    by: undefined,
-    names: [],
-    answers: [],
-    secondsLeft: undefined,
-  };
-  if (hostAddresses().includes(address)) {
-    const matching = hostMembers(classification).filter(
-      ({ prefix, service }) =>
-        service.port === port &&
-        service.protocol === ipProtocol &&
-        [...askers].some((asker) => prefixContains(prefix, asker)),
-    );
-    const allowed = matching.length > 0 && !matching.some(({ exception }) => exception === true);
-    return { ...said, allowed, reason: "host" };
-  }
-  const near = homes.some(({ subnets }) => subnets.some((subnet) => prefixContains(subnet, address)));
-  return near ? { ...said, reason: "neighbour" } : undefined;
+  /** Whether the host's rules see what stays on a bridge. */
+  readonly bridgesFiltered: () => boolean;
 }
 
 /** Entries and flows between these. */
@@ -73,44 +40,93 @@ interface Scope {
 /** @throws DockerwallError BAD_ENTRY, NOT_FOUND */
 export async function explainTarget(
   { container: name, target: text }: ExplainRequest,
-  { topology, classification, quarantine }: Present,
+  present: Present,
   sources: ExplanationSources,
 ): Promise<ExplainReport> {
+  const { topology, quarantine } = present;
   const container = findContainer(topology, name);
   const target = parseTarget(text);
   if ("problem" in target) throw new DockerwallError("BAD_ENTRY", target.problem);
-  const addresses = container.endpoints.flatMap((endpoint) => endpoint.addresses);
-  if (addresses.length === 0) {
-    throw new DockerwallError(
-      "NOT_FOUND",
-      `container ${JSON.stringify(container.name)} has no address: start it, or name the container whose network it shares`,
+  const holder = holderOf(container, topology);
+  const addresses = holder.endpoints.flatMap((endpoint) => endpoint.addresses);
+  const outOfReach = whyNotRead(holder);
+  const reading =
+    outOfReach === undefined ? await sources.readPath({ containerId: holder.id, addresses, target }) : unread;
+  const quarantined = quarantine.has(holder.id);
+  const explained =
+    outOfReach ??
+    explainPath(
+      surroundingsOf(topology, present.classification, {
+        quarantine,
+        hostAddresses: sources.hostAddresses(),
+        bridgesFiltered: sources.bridgesFiltered(),
+      }),
+      {
+        target,
+        container: holder.name,
+        quarantined,
+        reading,
+      },
     );
-  }
-  const guarded = new Set(classification.guarded.map(({ id }) => id));
-  const askers = new Set(
-    container.endpoints
-      .filter(({ networkId }) => guarded.has(networkId))
-      .flatMap((endpoint) => endpoint.addresses),
-  );
-  const explanation =
-    explainLocally(target, { addresses, askers, classification }, sources) ??
-    (await sources.explain(addresses, target));
-  const destinations = new Set<string>([
-    ...(target.address === undefined ? [] : [target.address]),
-    ...explanation.answers.flatMap((answer) => answer.addresses),
-  ]);
-  const quarantined = quarantine.has(container.id);
+  const networks = topology.networks.filter(({ id }) => reading.homes.includes(id)).map((each) => each.name);
+  const { change } = explained;
+  const scope = {
+    askers: new Set(addresses),
+    destinations: new Set<string>(explained.paths.map(({ destination }) => destination)),
+  };
   return {
-    ...explanation,
-    // In quarantine neither an entry nor audit mode lets anything pass, not even to its neighbours.
-    allowed: explanation.allowed && !quarantined,
-    audit: explanation.audit && !quarantined,
+    ...explained,
     container: container.name,
     target: text,
+    because: renderStep(explained.step, {
+      container: holder.name,
+      network: explained.network,
+      homes: networks,
+    }),
+    advice: change && renderChange(change),
     quarantined,
-    entries: kernelEntries({ askers, destinations }, sources),
-    flows: openFlows({ askers, destinations }, sources),
+    networks,
+    answers: reading.answers,
+    entries: kernelEntries(scope, sources),
+    flows: openFlows(scope, sources),
   };
+}
+
+/** The container whose network it uses. @throws DockerwallError NOT_FOUND */
+function holderOf(container: Container, { containers }: Topology): Container {
+  const holder = networkHolder(container, containers);
+  if (holder.running && container.running) return holder;
+  const stopped = container.running ? holder : container;
+  throw new DockerwallError(
+    "NOT_FOUND",
+    `container ${JSON.stringify(stopped.name)} does not run, and so has no network: start it first`,
+  );
+}
+
+const unread: PathReading = {
+  standing: "open",
+  homes: [],
+  name: undefined,
+  answers: [],
+  packets: [],
+  outward: { kind: "unknown" },
+};
+
+/** What is known of a container without a sandbox of its own, or without a network. */
+function whyNotRead({ networkMode, hazards, endpoints }: Container): Explained | undefined {
+  const rest = {
+    network: undefined,
+    change: undefined,
+    by: undefined,
+    names: [],
+    secondsLeft: undefined,
+    paths: [],
+  };
+  if (networkMode === "host" || hazards.includes("host-network"))
+    return { verdict: "not-ours", step: "host-network", ...rest };
+  return endpoints.some(({ addresses }) => addresses.length > 0)
+    ? undefined
+    : { verdict: "no-route", step: "no-network", ...rest };
 }
 
 function kernelEntries(

@@ -22,7 +22,10 @@ interface HostServices {
 }
 
 /** The members for every source that has `host` entries: the subnets of a network, the addresses of a container. */
-export function hostMembers({ guarded, containers }: Classification): HostMember[] {
+export function hostMembers({
+  guarded,
+  containers,
+}: Pick<Classification, "guarded" | "containers">): HostMember[] {
   const networks = guarded
     .map((network) => ({ network, services: servicesOf(network.lists) }))
     .filter(({ services }) => services.granted.size > 0 || services.taken.size > 0 || services.closed);

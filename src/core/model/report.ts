@@ -2,7 +2,8 @@
 
 import type { ErrorCode } from "../../errors.ts";
 import type { CounterReading } from "../counters/reading.ts";
-import type { Explanation } from "./explanation.ts";
+import type { Explained } from "../path/explained.ts";
+import type { ReadAnswer } from "../path/reading.ts";
 import type { DaemonState } from "./state.ts";
 
 /**
@@ -169,10 +170,18 @@ export interface OverridesReport {
   }[];
 }
 
-export interface ExplainReport extends Explanation {
+export interface ExplainReport extends Explained {
   readonly container: string;
   readonly target: string;
+  /** The step that decides, in words. */
+  readonly because: string;
+  /** The change that would let it pass, in words. */
+  readonly advice: string | undefined;
   readonly quarantined: boolean;
+  /** Guarded networks that the container is on. */
+  readonly networks: readonly string[];
+  /** What lookups of the name would be answered; none for an address. */
+  readonly answers: readonly ReadAnswer[];
   /** What the kernel holds for the container and these addresses. */
   readonly entries: readonly {
     /** `grant` passes by itself; `pair` is a right to many ports, of which each is entered when it is first used. */

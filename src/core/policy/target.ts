@@ -21,6 +21,8 @@ export function parseTarget(text: string): ExplainTarget | { readonly problem: s
     problem: `${JSON.stringify(text)}: write one name or address, as in api.example.com:443`,
   };
   if (text === "") return refused;
+  const single = parseSingleLabel(text);
+  if (single !== undefined) return single;
   const result = parseEntry(text);
   if ("problem" in result) return { problem: `${JSON.stringify(text)}: ${result.problem}` };
   const { entry } = result;
@@ -37,4 +39,18 @@ export function parseTarget(text: string): ExplainTarget | { readonly problem: s
   const bits = entry.prefix.address.includes(":") ? 128 : 32;
   if (address === undefined || entry.prefix.length !== bits) return refused;
   return { name: undefined, address, ...at };
+}
+
+/**
+ * A container, a service or an alias: Docker's own names mostly have one label, and no entry can name them. `host` is not
+ * one, as it means the Docker host wherever entries are written.
+ */
+function parseSingleLabel(text: string): ExplainTarget | undefined {
+  const [, label = "", suffix = ""] =
+    /^([a-z0-9_][a-z0-9_-]{0,62})((?::.*)?(?:\/[a-z]+)?)$/i.exec(text) ?? [];
+  const name = label.toLowerCase();
+  if (name === "" || name === "host") return undefined;
+  // An entry of more labels is parsed in its place, for the port and the protocol.
+  const target = parseTarget(`${name}.invalid${suffix}`);
+  return "problem" in target ? undefined : { ...target, name };
 }

@@ -70,6 +70,8 @@ export interface Standings {
   lookNow(): void;
   /** Forgets sandboxes and ports that are no more, those of earlier runs among them. */
   retain(isLive: (sandbox: string) => boolean): void;
+  /** The ports of a sandbox, as the kernel has them now. */
+  portsOf(sandbox: string): readonly Port[];
   /** Whether nothing comes in or goes out by any port of a sandbox, read from the kernel; false without a port. */
   isCutOff(sandbox: string): boolean;
   /** Puts back what somebody took away. */
@@ -174,6 +176,10 @@ class KernelStandings implements Standings {
   retain(isLive: (sandbox: string) => boolean): void {
     for (const entries of [this.#guardedEntries, this.#cutOff]) entries.retain(isLive);
     this.#forgetPorts();
+  }
+
+  portsOf(sandbox: string): readonly Port[] {
+    return this.#ports.of(sandbox);
   }
 
   isCutOff(sandbox: string): boolean {

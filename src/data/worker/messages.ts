@@ -1,13 +1,18 @@
 // What the control plane asks for, and what it is answered. A message that fails ends nothing but itself; one that has
 // a number is refused.
 
+import { setImmediate as nextTurn } from "node:timers/promises";
 import { contain } from "../../core/contain.ts";
+import { createDiscovery } from "../../core/dns/discovery.ts";
 import { canaryQuery, isOurDenial } from "../../core/dns/probe.ts";
+import type { Family } from "../../core/model/address.ts";
+import type { ContainerWays } from "../../core/path/detours.ts";
+import { outside, type Way, wayByPicture } from "../../core/path/way.ts";
 import { monotonicMs } from "../../edge/kernel/monotonic.ts";
 import { DockerwallError, messageOf } from "../../errors.ts";
 import type { DataPlaneFindings, ToDataPlane } from "../../planes/messages.ts";
 import { createReceiver } from "../../planes/picture.ts";
-import { explain } from "../rehearse.ts";
+import { readPath } from "../rehearse.ts";
 import type { Parts } from "./parts.ts";
 import { usePicture } from "./picture-use.ts";
 
@@ -49,8 +54,10 @@ function take(
       return done(parts, message);
     case "examine":
       return examine(parts, message);
-    case "explain":
-      return tellExplanation(parts, message);
+    case "path":
+      return tellPath(parts, message);
+    case "ways":
+      return tellWays(parts, message);
     case "cut-off":
       return tellCutOff(parts, message);
     case "take-left":
@@ -89,13 +96,49 @@ async function examine(
   telling.tell({ kind: "examined", requestId, findings });
 }
 
-async function tellExplanation(
-  { view, admission, answerer, telling }: Parts,
-  { requestId, addresses, target }: Message<"explain">,
+async function tellPath(
+  { view, admission, answerer, sandboxLayer, telling }: Parts,
+  { requestId, containerId, addresses, target }: Message<"path">,
 ): Promise<void> {
-  const standing = view.index.standingOfAddresses(addresses);
-  const explanation = await explain({ admission, answerer, standing, target, nowMs: monotonicMs() });
-  telling.tell({ kind: "explained", requestId, explanation });
+  const { index } = view;
+  const reading = await readPath({
+    admission,
+    answerer,
+    index,
+    standing: index.standingOfAddresses(addresses),
+    addresses,
+    discovery: createDiscovery(view.topology),
+    target,
+    wayTo(destination) {
+      const way = sandboxLayer?.wayTo(containerId, destination);
+      return way === undefined || way.kind === "unknown"
+        ? wayByPicture(view.topology, containerId, destination)
+        : way;
+    },
+    nowMs: monotonicMs(),
+  });
+  telling.tell({ kind: "path-read", requestId, reading });
+}
+
+/** Of containers on one guarded network there is nothing to tell. Lookups are answered between one and the next. */
+async function tellWays(
+  { view, sandboxLayer, telling }: Parts,
+  { requestId }: Message<"ways">,
+): Promise<void> {
+  const several = view.topology.containers.filter(({ running, endpoints }) => {
+    const homes = endpoints.filter(({ networkId }) => view.subnetsOf(networkId).length > 0);
+    return running && homes.length > 1;
+  });
+  const ways: ContainerWays[] = [];
+  for (const { id } of several) {
+    const wayOut = (family: Family): Way =>
+      sandboxLayer?.wayTo(id, { address: outside[family], ipProtocol: 6, port: undefined }) ?? {
+        kind: "unknown",
+      };
+    ways.push({ containerId: id, ways: [wayOut(4), wayOut(6)] });
+    await nextTurn();
+  }
+  telling.tell({ kind: "ways-read", requestId, ways });
 }
 
 function tellCutOff(

@@ -1,6 +1,7 @@
 // Layer 2: the engine's sandboxes, captured as they appear, with all that waits until it is known where they stand.
 
 import { LateCaptures } from "../../core/askers/late-captures.ts";
+import type { Destination, Way } from "../../core/path/way.ts";
 import { watchEngineProcess } from "../../edge/engine/process.ts";
 import { every } from "../../edge/host/every.ts";
 import { awakeEveryMs, awakeSeconds, holdEngineQuestions } from "../../edge/kernel/flows/engine-queue.ts";
@@ -104,6 +105,16 @@ export class SandboxLayer {
     return this.#standings.isCutOff(sandbox);
   }
 
+  /** Which way a container's packet would take. */
+  wayTo(containerId: string, destination: Destination): Way {
+    try {
+      return this.#wayTo(containerId, destination);
+    } catch {
+      // It may be gone by now; and what cannot be read is not known.
+      return { kind: "unknown" };
+    }
+  }
+
   /** Asks this question inside every guarded sandbox. */
   async probe(message: Uint8Array): Promise<readonly ProbedSandbox[]> {
     return (await this.#sandboxes?.probe(message)) ?? [];
@@ -115,6 +126,17 @@ export class SandboxLayer {
     this.#unsettled?.close();
     this.#standings.release();
     await this.#sandboxes?.releaseAll();
+  }
+
+  #wayTo(containerId: string, destination: Destination): Way {
+    const sandbox = this.#parts.view.index.sandboxOf(containerId);
+    const route = sandbox === undefined ? undefined : this.#sandboxes?.routeTo(sandbox, destination);
+    if (sandbox === undefined || route === undefined) return { kind: "unknown" };
+    if (route.kind !== "device") return route;
+    const { source, link } = route;
+    const port = this.#standings.portsOf(sandbox).find(({ peer }) => peer === link.index);
+    if (port?.bridge !== undefined) return { kind: "bridge", source, bridge: port.bridge };
+    return { kind: "device", source, name: link.name, device: link.kind ?? "" };
   }
 
   /** Captures what is not captured yet, and takes in which ports there are; done when it returns. */

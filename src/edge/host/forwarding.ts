@@ -19,3 +19,13 @@ export function forwardingSwitchedOff(family: Family): string | undefined {
     return undefined;
   }
 }
+
+/** Whether iptables sees packets of IPv4 that stay on a bridge (br_netfilter). */
+export function areBridgesFiltered(): boolean {
+  try {
+    return readFileSync("/proc/sys/net/bridge/bridge-nf-call-iptables", "utf8").trim() !== "0";
+  } catch {
+    // Without the module there is no such file.
+    return false;
+  }
+}

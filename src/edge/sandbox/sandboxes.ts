@@ -5,7 +5,9 @@
 
 import { contain } from "../../core/contain.ts";
 import type { IpAddress } from "../../core/model/address.ts";
+import type { Destination } from "../../core/path/way.ts";
 import { messageOf } from "../../errors.ts";
+import { type Route, readRoute } from "../kernel/netlink/routes.ts";
 import { withNamespace } from "../kernel/netns.ts";
 import { watchAddresses } from "./address-watch.ts";
 import { watchSandboxes } from "./folder/watch.ts";
@@ -32,6 +34,8 @@ export interface Sandboxes {
   cutInside(name: string, cut: boolean): void;
   /** Whether it is, read from the kernel. */
   isCutInside(name: string): boolean;
+  /** Which way it would send a packet; undefined when there is none of that name. @throws NetlinkError */
+  routeTo(name: string, destination: Destination): Route | undefined;
   /** Asks this question inside every guarded sandbox, as its container would. */
   probe(message: Uint8Array): Promise<readonly ProbedSandbox[]>;
   /**
@@ -81,6 +85,7 @@ export function createSandboxes(options: SandboxesOptions): Sandboxes {
     judge: (name) => ifThere(name, settle),
     cutInside: (name, cut) => ifThere(name, (sandbox) => cutSandbox(sandbox, cut)),
     isCutInside: (name) => ifThere(name, isSandboxCut) === true,
+    routeTo: (name, destination) => ifThere(name, ({ namespaceFd }) => readRoute(namespaceFd, destination)),
     probe: (message) => probe(register.values(), message),
     giveBack() {
       for (const sandbox of register.values()) {

@@ -126,8 +126,8 @@ function language(name: string): void {
     // Its name is allowed, its address is taken away.
     await fails(engine, "taker", ...curl("http://api.example.com/"));
     assert.deepEqual(await capture.stop(), []);
-    const { reason, by } = await explain("taker", "denied.example.com");
-    assert.deepEqual([reason, by?.entry], ["taken-away", "!denied.example.com"]);
+    const { step, by } = await explain("taker", "denied.example.com");
+    assert.deepEqual([step, by?.entry], ["taken-away", "!denied.example.com"]);
     await network(engine, "glob", "build-*.ci.example.com:80");
     await client(engine, "builder", "glob");
     await succeeds(engine, "builder", ...curl("http://build-2.ci.example.com/"));
@@ -246,7 +246,7 @@ function language(name: string): void {
     );
     const from = performance.now();
     await until("the file to be in force", 5_000, async () =>
-      (await explain("web", "v4only.example.com:80")).allowed ? true : undefined,
+      (await explain("web", "v4only.example.com:80")).verdict === "passes" ? true : undefined,
     );
     printRow(
       name,
@@ -268,7 +268,7 @@ function language(name: string): void {
     await succeeds(engine, "job", ...curl("http://api.example.com/"));
     await policy("{}");
     await until("the file to be empty", 5_000, async () =>
-      (await explain("job", "api.example.com:80")).allowed ? undefined : true,
+      (await explain("job", "api.example.com:80")).verdict === "passes" ? undefined : true,
     );
     const capture = await lab.capture(name, "dst host 203.0.113.12");
     await fails(engine, "job", ...curl("--max-time", "1", "http://203.0.113.12/"));

@@ -1,19 +1,23 @@
-// What `explain` says of a name: the answer that the container would get, and nothing opened.
+// What is read of a container's name: the answer that the container would get, and nothing opened.
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { AskerIndex } from "../../../src/core/askers/index-of-askers.ts";
+import { createDiscovery } from "../../../src/core/dns/discovery.ts";
 import type { IpAddress } from "../../../src/core/model/address.ts";
-import type { Explanation } from "../../../src/core/model/explanation.ts";
-import { explain } from "../../../src/data/rehearse.ts";
+import type { PathReading } from "../../../src/core/path/reading.ts";
+import { readPath } from "../../../src/data/rehearse.ts";
 import { monotonicMs } from "../../../src/edge/kernel/monotonic.ts";
 import { answerTo, startFakeUpstream } from "../../support/fake-upstream.ts";
 import { startOneNetwork } from "../../support/one-network.ts";
+import { bridgeNetwork, runningContainer } from "../../support/topologies.ts";
 
-async function explained(
+const source = "198.18.0.2" as IpAddress;
+
+async function read(
   name: string,
   upstream: (message: Uint8Array) => Uint8Array | undefined,
-): Promise<{ readonly explanation: Explanation; readonly opened: number }> {
+): Promise<{ readonly reading: PathReading; readonly opened: number }> {
   const server = await startFakeUpstream({
     onUdp: ({ message, reply }) => {
       const answer = upstream(message);
@@ -26,14 +30,18 @@ async function explained(
   });
   const index = new AskerIndex({ topology, guarded, services: [], quarantined: [] });
   try {
-    const explanation = await explain({
+    const reading = await readPath({
       admission,
       answerer,
-      standing: index.standingOfSource("198.18.0.2" as IpAddress),
+      index,
+      standing: index.standingOfSource(source),
+      addresses: [source],
+      discovery: createDiscovery(topology),
       target: { name, address: undefined, port: 443, ipProtocol: 6 },
+      wayTo: () => ({ kind: "bridge", source, bridge: "br-app" }),
       nowMs: monotonicMs(),
     });
-    return { explanation, opened: grants.length };
+    return { reading, opened: grants.length };
   } finally {
     answerer.useUpstreams([]);
     await server.close();
@@ -41,29 +49,70 @@ async function explained(
 }
 
 test("an allowed name: its addresses, for how long, and nothing is opened", async () => {
-  const { explanation, opened } = await explained("www.example.org", (message) =>
+  const { reading, opened } = await read("www.example.org", (message) =>
     answerTo(message, ["203.0.113.5", "203.0.113.6"]),
   );
-  assert.equal(explanation.reason, "entry");
-  const [answer] = explanation.answers;
+  assert.equal(reading.name?.reason, "entry");
+  const [answer] = reading.answers;
   assert.deepEqual(
     [answer?.type, answer?.rcode, answer?.addresses.toSorted()],
     ["A", "NOERROR", ["203.0.113.5", "203.0.113.6"]],
   );
   assert.ok((answer?.ttlSeconds ?? 0) > 0);
+  assert.deepEqual(
+    reading.packets.map(({ destination, policy }) => `${destination} ${policy.reason}`).toSorted(),
+    ["203.0.113.5 entry", "203.0.113.6 entry"],
+  );
   assert.equal(opened, 0);
 });
 
+test("one with a private address: which one is left out", async () => {
+  const { reading } = await read("www.example.org", (message) => answerTo(message, ["10.0.0.1"]));
+  assert.deepEqual(
+    reading.answers.map(({ addresses, refused }) => ({ addresses, refused })),
+    [{ addresses: [], refused: ["10.0.0.1"] }],
+  );
+});
+
 test("a name that nothing allows: the denial, and how long the container keeps it", async () => {
-  const { explanation } = await explained("other.example.org", () => assert.fail("it is asked of nobody"));
-  assert.equal(explanation.reason, "no-entry");
-  assert.deepEqual(explanation.answers, [{ type: "A", rcode: "NXDOMAIN", addresses: [], ttlSeconds: 5 }]);
+  const { reading } = await read("other.example.org", () => assert.fail("it is asked of nobody"));
+  assert.equal(reading.name?.reason, "no-entry");
+  assert.deepEqual(reading.answers, [
+    { type: "A", rcode: "NXDOMAIN", addresses: [], refused: [], ttlSeconds: 5 },
+  ]);
 });
 
 test("an allowed name whose upstream says nothing that can be believed: a failure", async () => {
-  const { explanation } = await explained("www.example.org", (message) => message.subarray(0, 12));
-  assert.equal(explanation.reason, "no-address");
-  assert.deepEqual(explanation.answers, [
-    { type: "A", rcode: "SERVFAIL", addresses: [], ttlSeconds: undefined },
+  const { reading } = await read("www.example.org", (message) => message.subarray(0, 12));
+  assert.deepEqual(reading.packets, []);
+  assert.deepEqual(reading.answers, [
+    { type: "A", rcode: "SERVFAIL", addresses: [], refused: [], ttlSeconds: undefined },
   ]);
+});
+
+test("an open container: Docker's own names, and nobody is asked about others", async () => {
+  const topology = {
+    networks: [bridgeNetwork("open", "198.19.1.0/24")],
+    containers: [runningContainer("web", "open", "198.19.1.2"), runningContainer("db", "open", "198.19.1.3")],
+  };
+  const { answerer, admission } = startOneNetwork({});
+  const index = new AskerIndex({ topology, guarded: [], services: [], quarantined: [] });
+  const addresses = ["198.19.1.2" as IpAddress];
+  const destinations = async (name: string): Promise<readonly string[]> => {
+    const { packets, standing } = await readPath({
+      admission,
+      answerer,
+      index,
+      standing: index.standingOfAddresses(addresses),
+      addresses,
+      discovery: createDiscovery(topology),
+      target: { name, address: undefined, port: 443, ipProtocol: 6 },
+      wayTo: () => ({ kind: "none" }),
+      nowMs: monotonicMs(),
+    });
+    assert.equal(standing, "open");
+    return packets.map(({ destination }) => destination);
+  };
+  assert.deepEqual(await destinations("db"), ["198.19.1.3"]);
+  assert.deepEqual(await destinations("www.example.org"), []);
 });

@@ -16,6 +16,8 @@ export interface Port {
   readonly name: string;
   /** Name of the bridge that it is on; undefined for one on none. */
   readonly bridge: string | undefined;
+  /** Index of its other end, in the sandbox; undefined where the kernel does not tell. */
+  readonly peer?: number | undefined;
 }
 
 export interface PortsOptions {
@@ -98,7 +100,7 @@ class KernelPorts implements Ports {
       const link = links.get(index);
       if (link === undefined) return [];
       const bridge = link.master === undefined ? undefined : links.get(link.master)?.name;
-      return { index, name: link.name, bridge };
+      return { index, name: link.name, bridge, peer: link.peer };
     });
   }
 

@@ -27,6 +27,7 @@ const well = {
   rulesStand: async () => true,
   foreignMarks: async () => [],
   examine: async () => ({ upstream: undefined, sandboxes: [] }),
+  detours: async () => [],
   savedRules: [],
   forwardingSwitchedOff: () => undefined,
 } satisfies DoctorInput;
@@ -77,6 +78,16 @@ describe("doctor", () => {
       "rules of others that cannot be read",
       { foreignMarks: fails },
       ["marks: the rules of other software cannot be read: somebody keeps the lock"],
+    ],
+    [
+      "a container that sends by another network",
+      { detours: async () => ["web sends by front"] },
+      ["way: web sends by front"],
+    ],
+    [
+      "ways that cannot be read",
+      { detours: fails },
+      ["way: which way containers send cannot be read: somebody keeps the lock"],
     ],
     ["a container that is captured", { topology: seen([web], [web]), examine: found("198.19.0.2") }, []],
     ["one in whose sandbox nothing was asked", { topology: seen([web], [web]) }, [uncaptured]],

@@ -323,6 +323,7 @@ describe("a slip in a label", () => {
         rulesStand: async () => true,
         foreignMarks: async () => [],
         examine: async () => ({ upstream: undefined, sandboxes: [] }),
+        detours: async () => [],
         savedRules: [],
         forwardingSwitchedOff: () => undefined,
       });

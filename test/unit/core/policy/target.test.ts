@@ -7,6 +7,10 @@ const accepted: readonly [text: string, target: string][] = [
   ["API.example.com.", "api.example.com 6:any"],
   ["api.example.com:443", "api.example.com 6:443"],
   ["api.example.com:53/udp", "api.example.com 17:53"],
+  ["db", "db 6:any"],
+  ["My_App:5432/tcp", "my_app 6:5432"],
+  ["db-1:53/udp", "db-1 17:53"],
+  ["localhost:80", "localhost 6:80"],
   ["api.example.com/udp", "api.example.com 17:any"],
   ["bücher.example:443/tcp", "xn--bcher-kva.example 6:443"],
   ["203.0.113.7", "203.0.113.7 6:any"],
@@ -20,7 +24,7 @@ const one = /write one name or address, as in api\.example\.com:443/;
 
 const refused: readonly [text: string, problem: RegExp][] = [
   ["", one],
-  ["localhost", /write a full domain/],
+  ["db:0", /the port must be 1 to 65535/],
   ["api.example.com:0", /the port must be 1 to 65535/],
   ["https://api.example.com", /it is a URL/],
   ["*.example.com", one],

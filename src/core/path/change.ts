@@ -1,0 +1,134 @@
+// The one change that would let a packet pass, found from the step that holds it.
+
+import { familyOf, hostPrefix, type IpAddress } from "../model/address.ts";
+import { protocolNumbers, type Service } from "../model/service.ts";
+import { type DomainEntry, type Entry, renderEntry } from "../policy/entry.ts";
+import type { ExplainTarget } from "../policy/target.ts";
+import type { PolicyFinding } from "./policy.ts";
+import type { PathReading, ReadPacket } from "./reading.ts";
+import type { Surroundings } from "./surroundings.ts";
+import type { Change, PathEnd } from "./verdict.ts";
+
+/** What was asked, and what is known about it. */
+export interface PathQuestion {
+  readonly target: ExplainTarget;
+  readonly container: string;
+  readonly quarantined: boolean;
+  readonly reading: PathReading;
+}
+
+/** What was found of the packet that decides. */
+export interface Decided extends PathEnd {
+  readonly network: string | undefined;
+  readonly packet: ReadPacket | undefined;
+  readonly finding: PolicyFinding | undefined;
+}
+
+/** @returns undefined where nothing holds it, or nothing of ours */
+export function changeFor(
+  surroundings: Surroundings,
+  question: PathQuestion,
+  decided: Decided,
+): Change | undefined {
+  const { target, container, reading } = question;
+  const network = labelled(surroundings, question, decided);
+  switch (decided.step) {
+    case "quarantine":
+      return { kind: "release", container };
+    case "not-known":
+    case "no-answer":
+      return { kind: "ask-again" };
+    case "internal":
+    case "no-way": {
+      const address = decided.packet?.destination;
+      return { kind: "way-out", family: address !== undefined && familyOf(address) === 6 ? "IPv6" : "IPv4" };
+    }
+    case "host":
+      return target.port === undefined ? undefined : entryFor(network, hostEntry(target));
+    case "no-entry":
+    case "port":
+      return entryFor(network, entryOf(target));
+    case "no-address": {
+      const [address] = reading.answers.flatMap(({ refused }) => refused);
+      if (address === undefined) return undefined;
+      if (surroundings.hostAddresses.includes(address))
+        return target.port === undefined ? undefined : entryFor(network, hostEntry(target));
+      return entryFor(network, { ...domainEntry(target), within: hostPrefix(address) });
+    }
+    case "taken-away": {
+      const { by } = decided.finding ?? {};
+      return by && { kind: "remove-entry", entry: by.entry, source: by.source };
+    }
+    case "no-lookup": {
+      const [name = ""] = decided.finding?.names ?? [];
+      return { kind: "lookup", name };
+    }
+    case "other-list": {
+      const better = surroundings.networks.find(({ id }) => decided.finding?.elsewhere[0] === id)?.name;
+      if (better === undefined || network === undefined) return undefined;
+      return { kind: "route", network: better, instead: network, entry: renderEntry(entryOf(target)) };
+    }
+    case "other-network":
+    case "unpublished": {
+      const far = surroundings.networks.find(
+        ({ bridge, id }) => bridge !== undefined && isAt(surroundings, id, decided.packet?.destination),
+      );
+      return far && { kind: "common-network", network: far.name };
+    }
+    default:
+      return undefined;
+  }
+}
+
+function isAt({ networks, containers }: Surroundings, networkId: string, address?: IpAddress): boolean {
+  if (address === undefined || !networks.some(({ id }) => id === networkId)) return false;
+  return containers.some(({ endpoints }) =>
+    endpoints.some((endpoint) => endpoint.networkId === networkId && endpoint.addresses.includes(address)),
+  );
+}
+
+/** The network whose label would have to change: where it leaves by an open one, the first of the container's own. */
+function labelled(
+  { networks, guarded }: Surroundings,
+  { reading }: PathQuestion,
+  { network }: Decided,
+): string | undefined {
+  const leaves = networks.find(({ name, id }) => name === network && guarded.has(id));
+  return (leaves ?? networks.find(({ id }) => id === reading.homes[0]))?.name;
+}
+
+function entryFor(network: string | undefined, entry: Entry): Change | undefined {
+  return network === undefined ? undefined : { kind: "entry", entry: renderEntry(entry), network };
+}
+
+function entryOf(target: ExplainTarget): Entry {
+  const service = serviceOf(target);
+  if (target.address !== undefined) return prefixEntry(target.address, service);
+  return domainEntry(target);
+}
+
+function domainEntry(target: ExplainTarget): DomainEntry {
+  const service = serviceOf(target);
+  return { kind: "domain", domain: target.name ?? "", scope: "exact", service, negated: false };
+}
+
+function prefixEntry(address: IpAddress, service: Service): Entry {
+  return { kind: "prefix", prefix: hostPrefix(address), service, negated: false };
+}
+
+function hostEntry({ port = 0, ipProtocol }: ExplainTarget): Entry {
+  const { protocol } = serviceOf({ port, ipProtocol });
+  return {
+    kind: "host",
+    protocol: protocol === "tcp" || protocol === "udp" ? protocol : "any",
+    from: port,
+    to: port,
+    negated: false,
+  };
+}
+
+function serviceOf({ port, ipProtocol }: Pick<ExplainTarget, "port" | "ipProtocol">): Service {
+  if (port === undefined) return { protocol: "any", ports: "any" };
+  const protocol = ipProtocol === protocolNumbers.udp ? "udp" : "tcp";
+  return { protocol, ports: { from: port, to: port } };
+}

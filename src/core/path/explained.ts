@@ -1,0 +1,97 @@
+// One answer out of the ways of all packets that a target stands for: a name may have many addresses, and a client goes
+// on to the next until one answers.
+
+import { changeFor, type PathQuestion } from "./change.ts";
+import type { FoundEntry } from "./policy.ts";
+import type { Surroundings } from "./surroundings.ts";
+import type { Change, Path, PathEnd, PathStep, PathVerdict } from "./verdict.ts";
+import { type Sender, walk } from "./walk.ts";
+import type { Way } from "./way.ts";
+
+export interface Explained extends PathEnd {
+  /** The network that decides: it leaves by this one. */
+  readonly network: string | undefined;
+  readonly change: Change | undefined;
+  /** The entry that decides. */
+  readonly by: FoundEntry | undefined;
+  /** The names that led the container to the address. */
+  readonly names: readonly string[];
+  /** What is left of the lease, for an address. */
+  readonly secondsLeft: number | undefined;
+  readonly paths: readonly Path[];
+}
+
+/** The most telling first. */
+const order: readonly PathVerdict[] = [
+  "passes",
+  "not-ours",
+  "unknown",
+  "captured",
+  "refused",
+  "dropped",
+  "no-route",
+];
+
+export function explainPath(surroundings: Surroundings, question: PathQuestion): Explained {
+  const { target, quarantined, reading } = question;
+  const sender: Sender = { quarantined, standing: reading.standing, homes: reading.homes };
+  const walked = reading.packets.map((packet) => ({
+    packet,
+    path: {
+      ...placeOf(surroundings, packet.way),
+      destination: packet.destination,
+      ...walk(surroundings, sender, target, packet),
+    },
+  }));
+  const decisive = order
+    .map((verdict) => walked.find(({ path }) => path.verdict === verdict))
+    .find((each) => each !== undefined);
+  const judgement = decisive?.path ?? { ...judgeLookup(question), ...placeOf(surroundings, reading.outward) };
+  const finding = decisive?.packet.policy ?? reading.name;
+  const told = tellsEntry(judgement.step) ? finding : undefined;
+  return {
+    verdict: judgement.verdict,
+    step: judgement.step,
+    network: judgement.network,
+    change: changeFor(surroundings, question, { ...judgement, packet: decisive?.packet, finding }),
+    by: told?.by,
+    names: told?.names ?? [],
+    secondsLeft: told?.secondsLeft,
+    paths: walked.map(({ path }) => path),
+  };
+}
+
+function placeOf({ networks }: Surroundings, way: Way): Pick<Path, "source" | "network"> {
+  if (!("source" in way)) return { source: undefined, network: undefined };
+  const network = way.kind === "bridge" ? networks.find(({ bridge }) => bridge === way.bridge) : undefined;
+  return { source: way.source, network: network?.name };
+}
+
+/** Nothing is ever sent: the lookup of the name gives no address. */
+function judgeLookup({ quarantined, reading, target }: PathQuestion): PathEnd {
+  if (quarantined) return { verdict: "dropped", step: "quarantine" };
+  if (reading.standing === "open") return { verdict: "not-ours", step: "open-network" };
+  if (reading.standing === "unknown") return { verdict: "unknown", step: "not-known" };
+  if (reading.answers.some(({ rcode }) => rcode === "SERVFAIL"))
+    return { verdict: "unknown", step: "no-answer" };
+  // Docker's own names are nobody's to allow: no container of its networks is called so.
+  if (target.name?.includes(".") === false) return { verdict: "refused", step: "no-such-name" };
+  const { reason = "no-entry" } = reading.name ?? {};
+  if (reason === "no-entry" || reason === "taken-away") return { verdict: "refused", step: reason };
+  const isPrivate = reading.answers.some(({ refused }) => refused.length > 0);
+  return { verdict: "refused", step: isPrivate ? "no-address" : "no-such-name" };
+}
+
+function tellsEntry(step: PathStep): boolean {
+  return [
+    "entry",
+    "no-entry",
+    "taken-away",
+    "port",
+    "no-lookup",
+    "other-list",
+    "audit",
+    "no-address",
+    "no-such-name",
+  ].includes(step);
+}

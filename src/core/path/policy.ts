@@ -1,0 +1,123 @@
+// What the allowlists of a container say of a packet. They count by network: a right that one of its networks has belongs
+// to its addresses there, and a packet that leaves from another address is judged by another network's list.
+
+import type { Membership } from "../askers/index-of-askers.ts";
+import { isInside } from "../dns/address-filter.ts";
+import { addressBytes, type IpAddress } from "../model/address.ts";
+import { type Service, serviceCovers, serviceGrants } from "../model/service.ts";
+import {
+  addressRights,
+  type Decision,
+  decideName,
+  type MatchedEntry,
+  type PacketDecision,
+  type Policy,
+  serviceOf,
+  type Term,
+  termsAt,
+} from "../policy/decide.ts";
+import { describeEntry } from "../policy/preset.ts";
+
+/** An entry as it was written, and where. */
+export interface FoundEntry {
+  readonly entry: string;
+  readonly source: string;
+  /** When it ends, in milliseconds: of reports since the epoch, of decisions by their clock. Undefined: never. */
+  readonly endsAtMs: number | undefined;
+}
+
+export interface PolicyFinding {
+  /** `port`: the name is allowed, that port is not. `no-lookup`: its name is allowed, but no lookup of it is in force. */
+  readonly reason: "entry" | "no-entry" | "taken-away" | "port" | "no-lookup";
+  readonly by: FoundEntry | undefined;
+  /** The names that led the container to the address. */
+  readonly names: readonly string[];
+  /** What is left of the lease. */
+  readonly secondsLeft: number | undefined;
+  /** Ids of its other guarded networks, whose lists would let it pass from there. */
+  readonly elsewhere: readonly string[];
+}
+
+/** What is asked for. */
+export interface AskedService {
+  readonly ipProtocol: number;
+  /** Undefined: any port will do. */
+  readonly port: number | undefined;
+  readonly nowMs: number;
+}
+
+export const noEntry: PolicyFinding = {
+  reason: "no-entry",
+  by: undefined,
+  names: [],
+  secondsLeft: undefined,
+  elsewhere: [],
+};
+
+/** What is known of a name that has just been looked up and led to the address; undefined address: of the name alone. */
+export function judgeName(
+  memberships: readonly Membership[],
+  name: string,
+  address: IpAddress | undefined,
+  asked: AskedService,
+): PolicyFinding {
+  const found = memberships.map(({ policy }) => {
+    const decision = decideName(policy, name, asked.nowMs);
+    if (!decision.allowed)
+      return findingOf(decision.by[0], decision.by.length > 0 ? "taken-away" : "no-entry");
+    const services =
+      address === undefined ? decision.services : servicesAt(policy, decision.terms, address, asked.nowMs);
+    const covered = services.some((service) => covers(service, asked));
+    if (covered) return findingOf(grantingEntry(decision, asked), "entry");
+    const { taken = [] } = address === undefined ? {} : addressRights(policy, address, asked.nowMs);
+    const { ipProtocol, port } = asked;
+    const taking = taken.find(
+      (match) => port === undefined || serviceCovers(serviceOf(match), ipProtocol, port),
+    );
+    return taking === undefined ? findingOf(decision.by[0], "port") : findingOf(taking, "taken-away");
+  });
+  return mostTelling(found);
+}
+
+function servicesAt(
+  policy: Policy,
+  terms: readonly Term[],
+  address: IpAddress,
+  nowMs: number,
+): readonly Service[] {
+  const inside = isInside(addressBytes(address));
+  return termsAt(policy, terms, { address, inside }, nowMs).flatMap(({ services }) => services);
+}
+
+function grantingEntry(
+  { by }: Extract<Decision, { allowed: true }>,
+  asked: AskedService,
+): MatchedEntry | undefined {
+  return by.find((match) => covers(serviceOf(match), asked)) ?? by[0];
+}
+
+function covers(service: Service, { ipProtocol, port }: AskedService): boolean {
+  return port === undefined || serviceGrants(service, ipProtocol, port);
+}
+
+/** What is in force for an address that nobody looks up anew. @param secondsLeft of a lease of the asker to the address */
+export function judgeAddress(decision: PacketDecision, secondsLeft: number | undefined): PolicyFinding {
+  const { allowed, by, name } = decision;
+  if (!allowed) return findingOf(by, by === undefined ? "no-entry" : "taken-away");
+  // A name that is allowed opens its addresses only while a lookup of it is remembered.
+  const open = name === undefined || secondsLeft !== undefined;
+  return { ...findingOf(by, open ? "entry" : "no-lookup"), secondsLeft };
+}
+
+const telling = ["entry", "no-lookup", "port", "taken-away", "no-entry"] as const;
+
+/** One network that lets it pass is enough; otherwise the one that comes closest. */
+export function mostTelling(found: readonly PolicyFinding[]): PolicyFinding {
+  const byReason = (reason: PolicyFinding["reason"]): PolicyFinding | undefined =>
+    found.find((each) => each.reason === reason);
+  return telling.map(byReason).find((each) => each !== undefined) ?? noEntry;
+}
+
+function findingOf(by: MatchedEntry | undefined, reason: PolicyFinding["reason"]): PolicyFinding {
+  return { ...noEntry, reason, by: by && { ...by, entry: describeEntry(by.entry) } };
+}

@@ -1,0 +1,37 @@
+// What the data plane reads for one container and one target: the way of each packet, and what the allowlists say of it.
+
+import type { IpAddress } from "../model/address.ts";
+import type { PolicyFinding } from "./policy.ts";
+import type { Way } from "./way.ts";
+
+/** What a lookup of a name would be answered. */
+export interface ReadAnswer {
+  readonly type: "A" | "AAAA";
+  readonly rcode: "NOERROR" | "NXDOMAIN" | "SERVFAIL";
+  readonly addresses: readonly IpAddress[];
+  /** Addresses that are left out because they are private. */
+  readonly refused: readonly IpAddress[];
+  readonly ttlSeconds: number | undefined;
+}
+
+/** A packet to one address. */
+export interface ReadPacket {
+  readonly destination: IpAddress;
+  readonly way: Way;
+  /** False where the source is no address that the container may send from. */
+  readonly ownsSource: boolean;
+  readonly policy: PolicyFinding;
+}
+
+export interface PathReading {
+  /** `unknown` while the engine has not told enough to judge it. */
+  readonly standing: "guarded" | "open" | "unknown";
+  /** Ids of its guarded networks. */
+  readonly homes: readonly string[];
+  /** What the lists say of the name itself; undefined for an address. */
+  readonly name: PolicyFinding | undefined;
+  readonly answers: readonly ReadAnswer[];
+  readonly packets: readonly ReadPacket[];
+  /** Which way what it sends outside takes. */
+  readonly outward: Way;
+}

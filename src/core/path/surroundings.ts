@@ -1,0 +1,54 @@
+// What a packet can meet on this host: networks, containers, addresses of the host, and what is open there.
+
+import type { Classification } from "../classify/networks.ts";
+import { type HostMember, hostMembers } from "../firewall/host-entries.ts";
+import { type IpAddress, prefixContains } from "../model/address.ts";
+import type { Container, Network, Topology } from "../model/topology.ts";
+
+export interface GuardedHome {
+  readonly audit: boolean;
+  /** Whether who is denied is told at once. */
+  readonly reject: boolean;
+}
+
+export interface Surroundings {
+  readonly networks: readonly Network[];
+  /** By network id. */
+  readonly guarded: ReadonlyMap<string, GuardedHome>;
+  readonly containers: readonly Container[];
+  /** Ids of containers. */
+  readonly quarantine: ReadonlySet<string>;
+  readonly hostAddresses: readonly IpAddress[];
+  readonly hostEntries: readonly HostMember[];
+  /** Whether the host's rules see what stays on a bridge (br_netfilter). */
+  readonly bridgesFiltered: boolean;
+}
+
+export function surroundingsOf(
+  { networks, containers }: Topology,
+  classification: Pick<Classification, "guarded" | "containers">,
+  rest: Pick<Surroundings, "quarantine" | "hostAddresses" | "bridgesFiltered">,
+): Surroundings {
+  const guarded = classification.guarded.map(
+    ({ id, labels }) => [id, { audit: labels.mode === "audit", reject: labels.deny === "reject" }] as const,
+  );
+  const hostEntries = hostMembers(classification);
+  return { networks, containers, guarded: new Map(guarded), hostEntries, ...rest };
+}
+
+export function isOn(network: Network, address: IpAddress): boolean {
+  return network.subnets.some((subnet) => subnet.length > 0 && prefixContains(subnet, address));
+}
+
+/** The running container that has an address on a network. */
+export function containerAt(
+  { containers }: Surroundings,
+  networkId: string,
+  address: IpAddress,
+): Container | undefined {
+  return containers.find(
+    ({ running, endpoints }) =>
+      running &&
+      endpoints.some((endpoint) => endpoint.networkId === networkId && endpoint.addresses.includes(address)),
+  );
+}

@@ -1,0 +1,85 @@
+// The end of a packet's way: whether it arrives, the step that decides, and what would turn it.
+
+import type { IpAddress } from "../model/address.ts";
+
+export type PathVerdict =
+  | "passes"
+  /** It is a lookup, which Dockerwall answers itself. */
+  | "captured"
+  | "dropped"
+  /** It does not pass, and its sender is told at once. */
+  | "refused"
+  /** Nothing of Dockerwall's stands in its way. */
+  | "not-ours"
+  /** Nothing is sent, or nobody is there. */
+  | "no-route"
+  | "unknown";
+
+export type PathStep =
+  // Before it leaves the sandbox.
+  | "host-network"
+  | "no-network"
+  | "not-known"
+  | "inside"
+  | "no-way"
+  | "quarantine"
+  // By whom and by which interface it leaves.
+  | "unfiltered-network"
+  | "tunnel"
+  | "open-network"
+  | "foreign-source"
+  // Where it goes.
+  | "neighbour"
+  | "no-neighbour"
+  | "neighbour-quarantined"
+  | "link-local"
+  | "lookup"
+  | "host-entry"
+  | "host"
+  | "other-network"
+  | "internal"
+  | "unpublished"
+  // What the lists say.
+  | "entry"
+  | "no-entry"
+  | "taken-away"
+  | "port"
+  | "no-lookup"
+  | "other-list"
+  | "audit"
+  // What the lookup of the name says.
+  | "no-such-name"
+  | "no-address"
+  | "no-answer";
+
+export interface PathEnd {
+  readonly verdict: PathVerdict;
+  readonly step: PathStep;
+}
+
+/** One change that would let it pass. */
+export type Change =
+  /** The entry would stand in the label of the network, or of the container alone. */
+  | { readonly kind: "entry"; readonly entry: string; readonly network: string }
+  | { readonly kind: "remove-entry"; readonly entry: string; readonly source: string }
+  /** The container's packets have to leave by this network; the entry would do instead. */
+  | {
+      readonly kind: "route";
+      readonly network: string;
+      readonly instead: string;
+      readonly entry: string;
+    }
+  | { readonly kind: "lookup"; readonly name: string }
+  | { readonly kind: "release"; readonly container: string }
+  /** It needs a network that is not internal. */
+  | { readonly kind: "way-out"; readonly family: "IPv4" | "IPv6" }
+  | { readonly kind: "common-network"; readonly network: string }
+  | { readonly kind: "ask-again" };
+
+/** One packet's whole way. */
+export interface Path extends PathEnd {
+  readonly destination: IpAddress;
+  readonly source: IpAddress | undefined;
+  /** The network that it leaves by. */
+  readonly network: string | undefined;
+}

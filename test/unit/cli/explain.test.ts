@@ -1,0 +1,70 @@
+// What `explain` prints: the verdict first, then why, what would change it, and the ways.
+
+import assert from "node:assert/strict";
+import { describe, it } from "node:test";
+import { renderExplanation } from "../../../src/cli/explain.ts";
+import type { IpAddress } from "../../../src/core/model/address.ts";
+import type { ExplainReport } from "../../../src/core/model/report.ts";
+
+const source = "198.19.1.2" as IpAddress;
+const destination = "203.0.113.7" as IpAddress;
+
+const held: ExplainReport = {
+  container: "web",
+  target: "www.example.com:443",
+  verdict: "dropped",
+  step: "other-list",
+  because: "it leaves by a_front, whose entries do not cover it",
+  change: { kind: "lookup", name: "www.example.com" },
+  advice: "send by b_egress",
+  network: "a_front",
+  by: undefined,
+  names: [],
+  secondsLeft: undefined,
+  quarantined: false,
+  networks: ["a_front", "b_egress"],
+  answers: [
+    {
+      type: "A",
+      rcode: "NOERROR",
+      addresses: [destination],
+      refused: ["10.0.0.1" as IpAddress],
+      ttlSeconds: 60,
+    },
+  ],
+  paths: [{ source, network: "a_front", destination, verdict: "dropped", step: "other-list" }],
+  entries: [],
+  flows: [],
+};
+
+describe("explain prints", () => {
+  it("what holds a packet, and the change", () => {
+    assert.equal(
+      renderExplanation(held, 0),
+      [
+        "web → www.example.com:443: dropped ❌",
+        "  because       it leaves by a_front, whose entries do not cover it",
+        "  to change it  send by b_egress",
+        "  way           198.19.1.2 on a_front → 203.0.113.7: dropped",
+        "  DNS A         NOERROR 203.0.113.7 for 60s, without the private 10.0.0.1",
+        "",
+      ].join("\n"),
+    );
+  });
+
+  const verdicts: readonly [verdict: ExplainReport["verdict"], heading: RegExp][] = [
+    ["passes", /: passes ✅\n/],
+    ["not-ours", /: passes ✅, not filtered\n/],
+    ["captured", /: answered by Dockerwall ❌\n/],
+    ["refused", /: refused ❌\n/],
+    ["no-route", /: not sent ❌\n/],
+    ["unknown", /: not known ❌\n/],
+  ];
+  for (const [verdict, heading] of verdicts)
+    it(verdict, () => assert.match(renderExplanation({ ...held, verdict }, 0), heading));
+
+  it("a way that has no source yet", () => {
+    const paths = [{ ...held.paths[0], source: undefined, network: undefined }] as ExplainReport["paths"];
+    assert.match(renderExplanation({ ...held, paths }, 0), / way +→ 203\.0\.113\.7: dropped\n/);
+  });
+});

@@ -1,0 +1,88 @@
+// `explain` of containers without a sandbox of their own, and of those that do not run.
+
+import assert from "node:assert/strict";
+import { describe, it } from "node:test";
+import { explainTarget } from "../../../../src/control/api/explain.ts";
+import type { Present } from "../../../../src/control/api/in-force.ts";
+import type { Classification } from "../../../../src/core/classify/networks.ts";
+import type { ExplainReport } from "../../../../src/core/model/report.ts";
+import type { Container } from "../../../../src/core/model/topology.ts";
+import { createSets } from "../../../../src/edge/kernel/ipset/desired-sets.ts";
+import type { PathRequest } from "../../../../src/planes/messages.ts";
+import { createFakeSets } from "../../../support/fake-sets.ts";
+import { presets } from "../../../support/policies.ts";
+import {
+  bridgeNetwork,
+  guardedNetwork,
+  newContainer,
+  runningContainer,
+} from "../../../support/topologies.ts";
+
+const network = bridgeNetwork("app", "198.19.1.0/24");
+const guarded = [{ ...guardedNetwork(network), bridge: "br-app" }];
+const sharing = (id: string, networkMode: string, running = true): Container => ({
+  ...newContainer(id, "app"),
+  running,
+  networkMode,
+});
+const present: Present = {
+  topology: {
+    networks: [network],
+    containers: [
+      runningContainer("web", "app", "198.19.1.2"),
+      sharing("side", "container:web"),
+      sharing("hosted", "host"),
+      sharing("lone", "none"),
+      sharing("asleep", "app", false),
+      sharing("orphan", "container:asleep"),
+    ],
+  },
+  classification: { guarded, containers: { services: [] } } as unknown as Classification,
+  quarantine: new Set(["web"]),
+  presets,
+  nowMs: 0,
+  uptimeMs: 0,
+};
+
+async function explain(container: string): Promise<{ report: ExplainReport; asked: readonly string[] }> {
+  const asked: string[] = [];
+  const sets = createFakeSets(() => 0);
+  createSets(sets);
+  const report = await explainTarget({ container, target: "203.0.113.1:443" }, present, {
+    sets,
+    flows: () => [],
+    hostAddresses: () => [],
+    bridgesFiltered: () => true,
+    readPath: async ({ containerId }: PathRequest) => {
+      asked.push(containerId);
+      const outward = { kind: "none" } as const;
+      return { standing: "guarded", homes: ["app"], name: undefined, answers: [], packets: [], outward };
+    },
+  });
+  return { report, asked };
+}
+
+describe("explain", () => {
+  it("asks for the container whose network is shared", async () => {
+    const { report, asked } = await explain("side");
+    assert.deepEqual(asked, ["web"]);
+    assert.deepEqual([report.container, report.step, report.quarantined], ["side", "quarantine", true]);
+    assert.equal(report.advice, "dockerwall release web");
+  });
+
+  it("says of the host's network that nothing is filtered there", async () => {
+    const { report, asked } = await explain("hosted");
+    assert.deepEqual([report.verdict, report.step, asked], ["not-ours", "host-network", []]);
+  });
+
+  it("says of a container without a network that it sends nothing", async () => {
+    const { report, asked } = await explain("lone");
+    assert.deepEqual([report.verdict, report.step, asked], ["no-route", "no-network", []]);
+  });
+
+  for (const name of ["asleep", "orphan"]) {
+    it(`refuses ${name}: what it uses does not run`, async () => {
+      await assert.rejects(explain(name), { code: "NOT_FOUND", message: /container "asleep" does not run/ });
+    });
+  }
+});

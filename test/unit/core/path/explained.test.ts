@@ -1,0 +1,173 @@
+// One answer for a target of many addresses, and the one change that would turn it.
+
+import assert from "node:assert/strict";
+import { describe, it } from "node:test";
+import type { IpAddress } from "../../../../src/core/model/address.ts";
+import { explainPath } from "../../../../src/core/path/explained.ts";
+import { noEntry, type PolicyFinding } from "../../../../src/core/path/policy.ts";
+import type { PathReading, ReadAnswer } from "../../../../src/core/path/reading.ts";
+import { renderChange, renderStep } from "../../../../src/core/path/sentence.ts";
+import type { Surroundings } from "../../../../src/core/path/surroundings.ts";
+import type { Way } from "../../../../src/core/path/way.ts";
+import { parseTarget } from "../../../../src/core/policy/target.ts";
+import { bridgeNetwork, runningContainer } from "../../../support/topologies.ts";
+
+const surroundings: Surroundings = {
+  networks: [bridgeNetwork("front", "198.19.1.0/24"), bridgeNetwork("egress", "198.19.2.0/24")],
+  guarded: new Map([
+    ["front", { audit: false, reject: false }],
+    ["egress", { audit: false, reject: false }],
+  ]),
+  containers: [runningContainer("far", "egress", "198.19.2.9")],
+  quarantine: new Set(),
+  hostAddresses: ["198.19.1.1" as IpAddress],
+  hostEntries: [],
+  bridgesFiltered: true,
+};
+
+const front: Way = { kind: "bridge", source: "198.19.1.2" as IpAddress, bridge: "br-front" };
+const found = { entry: "www.example.com", source: "network front", endsAtMs: undefined };
+
+interface Given {
+  readonly target: string;
+  readonly to?: readonly [destination: string, policy: Partial<PolicyFinding>, way?: Way][];
+  readonly name?: Partial<PolicyFinding>;
+  readonly answers?: readonly Partial<ReadAnswer>[];
+  readonly quarantined?: boolean;
+}
+
+function explained({ target: text, to = [], name, answers = [], quarantined = false }: Given): string[] {
+  const target = parseTarget(text);
+  if ("problem" in target) return assert.fail(target.problem);
+  const reading: PathReading = {
+    standing: "guarded",
+    homes: ["front", "egress"],
+    name: name && { ...noEntry, ...name },
+    answers: answers.map((answer) => ({
+      ...{ type: "A", rcode: "NOERROR", addresses: [], refused: [], ttlSeconds: 1 },
+      ...answer,
+    })),
+    packets: to.map(([destination, policy, way = front]) => ({
+      ...{ destination: destination as IpAddress, way, ownsSource: true },
+      policy: { ...noEntry, ...policy },
+    })),
+    outward: front,
+  };
+  const { verdict, step, network, change } = explainPath(surroundings, {
+    target,
+    container: "web",
+    quarantined,
+    reading,
+  });
+  assert.notEqual(renderStep(step, { container: "web", network, homes: [] }), "");
+  return [`${verdict} ${step}`, ...(change === undefined ? [] : [renderChange(change)])];
+}
+
+const write = (entry: string): string =>
+  `write ${entry} into dockerwall.allow of network front, or of this container alone`;
+
+describe("explain", () => {
+  const cases: readonly [what: string, given: Given, expected: string[]][] = [
+    [
+      "one address of several passes",
+      {
+        target: "www.example.com:443",
+        to: [
+          ["2001:db8::1", {}, { kind: "none" }],
+          ["203.0.113.1", { reason: "entry", by: found }],
+        ],
+      },
+      ["passes entry"],
+    ],
+    [
+      "none passes: what comes closest decides",
+      {
+        target: "www.example.com:443",
+        to: [
+          ["2001:db8::1", {}, { kind: "none" }],
+          ["203.0.113.1", { reason: "port" }],
+        ],
+      },
+      ["dropped port", write("www.example.com:443/tcp")],
+    ],
+    [
+      "an address",
+      { target: "203.0.113.1:9/udp", to: [["203.0.113.1", {}]] },
+      ["dropped no-entry", write("203.0.113.1/32:9/udp")],
+    ],
+    [
+      "an address of IPv6",
+      { target: "[2001:db8::1]:9", to: [["2001:db8::1", {}]] },
+      ["dropped no-entry", write("[2001:db8::1/128]:9/tcp")],
+    ],
+    [
+      "what another network of it would allow",
+      { target: "www.example.com:443", to: [["203.0.113.1", { elsewhere: ["egress"] }]] },
+      [
+        "dropped other-list",
+        "send by egress: give it the highest gw_priority (Engine 28), or make front internal; or write www.example.com:443/tcp into dockerwall.allow of front or of this container alone",
+      ],
+    ],
+    [
+      "a lookup that has run out",
+      { target: "203.0.113.1:9", to: [["203.0.113.1", { reason: "no-lookup", names: ["www.example.com"] }]] },
+      [
+        "dropped no-lookup",
+        "look up www.example.com again; a program that keeps an address for longer than its lookup said loses it",
+      ],
+    ],
+    [
+      "taken away",
+      {
+        target: "203.0.113.1:9",
+        to: [["203.0.113.1", { reason: "taken-away", by: { ...found, entry: "!203.0.113.1" } }]],
+      },
+      ["dropped taken-away", "take !203.0.113.1 out of network front"],
+    ],
+    [
+      "the host",
+      { target: "198.19.1.1:80", to: [["198.19.1.1", {}]] },
+      ["dropped host", write("host:80/tcp")],
+    ],
+    [
+      "a container of another network",
+      { target: "198.19.2.9:80", to: [["198.19.2.9", { reason: "entry" }]] },
+      ["dropped other-network", "connect both to one network, such as egress"],
+    ],
+    [
+      "no way",
+      { target: "[2001:db8::1]:80", to: [["2001:db8::1", {}, { kind: "none" }]] },
+      ["no-route no-way", "connect the container to a network with IPv6 that is not internal"],
+    ],
+    [
+      "in quarantine, whatever the lookup says",
+      { target: "www.example.com", name: {}, quarantined: true },
+      ["dropped quarantine", "dockerwall release web"],
+    ],
+    [
+      "a name that nothing allows is not even looked up",
+      { target: "www.example.com:443", name: {}, answers: [{ rcode: "NXDOMAIN" }] },
+      ["refused no-entry", write("www.example.com:443/tcp")],
+    ],
+    [
+      "an allowed name that nobody has",
+      { target: "www.example.com", name: { reason: "entry" }, answers: [{ rcode: "NXDOMAIN" }] },
+      ["refused no-such-name"],
+    ],
+    [
+      "an allowed name with private addresses",
+      {
+        target: "www.example.com:443",
+        name: { reason: "entry" },
+        answers: [{ refused: ["10.0.0.1" as IpAddress] }],
+      },
+      ["refused no-address", write("www.example.com@10.0.0.1/32:443/tcp")],
+    ],
+    [
+      "a resolver that does not answer",
+      { target: "www.example.com", name: { reason: "entry" }, answers: [{ rcode: "SERVFAIL" }] },
+      ["unknown no-answer", "ask again in a moment, and see dockerwall status"],
+    ],
+  ];
+  for (const [what, given, expected] of cases) it(what, () => assert.deepEqual(explained(given), expected));
+});

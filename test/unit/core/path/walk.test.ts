@@ -1,0 +1,226 @@
+// The way of packets through a host with several networks: what each meets, and where it ends.
+
+import assert from "node:assert/strict";
+import { describe, it } from "node:test";
+import type { HostMember } from "../../../../src/core/firewall/host-entries.ts";
+import { type IpAddress, parsePrefix } from "../../../../src/core/model/address.ts";
+import type { Network } from "../../../../src/core/model/topology.ts";
+import { noEntry, type PolicyFinding } from "../../../../src/core/path/policy.ts";
+import type { ReadPacket } from "../../../../src/core/path/reading.ts";
+import type { Surroundings } from "../../../../src/core/path/surroundings.ts";
+import { type Sender, type SentPacket, walk } from "../../../../src/core/path/walk.ts";
+import type { Way } from "../../../../src/core/path/way.ts";
+import { runningContainer } from "../../../support/topologies.ts";
+
+const prefixOf = (text: string): NonNullable<ReturnType<typeof parsePrefix>> =>
+  parsePrefix(text) ?? assert.fail(text);
+
+function network(name: string, third: number): Network {
+  const gateway = `198.19.${third}.1` as IpAddress;
+  return {
+    ...{ id: name, name, driver: "bridge", bridge: `br-${name}`, internal: false, labels: {} },
+    subnets: [prefixOf(`198.19.${third}.0/24`)],
+    gateways: [gateway],
+  };
+}
+
+const hostMember = (prefix: string, port: number, exception?: boolean): HostMember => ({
+  prefix: prefixOf(prefix),
+  service: { protocol: 6, port },
+  comment: "",
+  ...(exception === undefined ? {} : { exception }),
+});
+
+const inner = { ...network("inner", 5), internal: true };
+const onBoth = {
+  ...runningContainer("resolver", "app", "198.19.1.5"),
+  endpoints: [
+    { networkId: "app", addresses: ["198.19.1.5" as IpAddress], aliases: [], links: [] },
+    { networkId: "open", addresses: ["198.19.2.4" as IpAddress], aliases: [], links: [] },
+  ],
+};
+
+const surroundings: Surroundings = {
+  networks: [inner, network("app", 1), network("open", 2), network("audited", 3), network("told", 4)],
+  guarded: new Map([
+    ["app", { audit: false, reject: false }],
+    ["inner", { audit: false, reject: false }],
+    ["audited", { audit: true, reject: true }],
+    ["told", { audit: false, reject: true }],
+  ]),
+  containers: [
+    runningContainer("web", "app", "198.19.1.2"),
+    runningContainer("db", "app", "198.19.1.3"),
+    runningContainer("ill", "app", "198.19.1.4"),
+    runningContainer("far", "told", "198.19.4.2"),
+    runningContainer("loose", "audited", "198.19.3.2"),
+    onBoth,
+  ],
+  quarantine: new Set(["ill"]),
+  hostAddresses: ["198.19.1.1", "198.19.2.1", "198.19.3.1", "198.19.4.1", "198.18.1.2"] as IpAddress[],
+  bridgesFiltered: true,
+  hostEntries: [
+    hostMember("198.19.1.0/24", 8080),
+    hostMember("198.19.1.0/24", 8081),
+    hostMember("198.19.1.2/32", 8081, true),
+  ],
+};
+
+const by = (name: string, source: string): Way => ({
+  kind: "bridge",
+  source: source as IpAddress,
+  bridge: `br-${name}`,
+});
+const app = by("app", "198.19.1.2");
+const open = by("open", "198.19.2.2");
+
+interface Case {
+  readonly way?: Way;
+  readonly to?: string;
+  readonly sent?: Partial<SentPacket>;
+  readonly policy?: Partial<PolicyFinding>;
+  readonly ownsSource?: boolean;
+  readonly sender?: Partial<Sender>;
+}
+
+function walked({ way = app, to = "203.0.113.1", sent, policy, ownsSource = true, sender }: Case): string {
+  const packet: ReadPacket = {
+    destination: to as IpAddress,
+    way,
+    ownsSource,
+    policy: { ...noEntry, ...policy },
+  };
+  const { verdict, step } = walk(
+    surroundings,
+    { quarantined: false, standing: "guarded", homes: ["app"], ...sender },
+    { ipProtocol: 6, port: 443, ...sent },
+    packet,
+  );
+  return `${verdict} ${step}`;
+}
+
+const allowed = { reason: "entry" } as const;
+const device = (kind: string): Way => ({
+  kind: "device",
+  source: "192.0.2.9" as IpAddress,
+  name: "eth1",
+  device: kind,
+});
+
+describe("the way of a packet", () => {
+  const cases: readonly [what: string, given: Case, expected: string][] = [
+    ["an entry allows it", { policy: allowed }, "passes entry"],
+    ["nothing allows it", {}, "dropped no-entry"],
+    ["taken away", { policy: { reason: "taken-away" } }, "dropped taken-away"],
+    ["its lookup has run out", { policy: { reason: "no-lookup" } }, "dropped no-lookup"],
+    ["another network's list would allow it", { policy: { elsewhere: ["told"] } }, "dropped other-list"],
+    [
+      "denied on a network that tells",
+      { way: by("told", "198.19.4.9"), sender: { homes: ["told"] } },
+      "refused no-entry",
+    ],
+    [
+      "audit lets it pass, whatever is told",
+      { way: by("audited", "198.19.3.9"), sender: { homes: ["audited"] } },
+      "passes audit",
+    ],
+    ["loopback", { way: { kind: "inside" }, to: "127.0.0.1" }, "passes inside"],
+    [
+      "Docker's own resolver",
+      { way: { kind: "inside" }, to: "127.0.0.11", sent: { port: 53 } },
+      "captured lookup",
+    ],
+    ["no route", { way: { kind: "none" } }, "no-route no-way"],
+    ["nobody can look", { way: { kind: "unknown" } }, "unknown not-known"],
+    ["not told of yet", { sender: { standing: "unknown" } }, "unknown not-known"],
+    ["a bridge of nobody", { way: by("strange", "198.19.9.2") }, "unknown not-known"],
+    ["in quarantine", { policy: allowed, sender: { quarantined: true } }, "dropped quarantine"],
+    [
+      "in quarantine, to a neighbour",
+      { to: "198.19.1.3", sender: { quarantined: true } },
+      "dropped quarantine",
+    ],
+    ["in quarantine, to itself", { way: { kind: "inside" }, sender: { quarantined: true } }, "passes inside"],
+    [
+      "in quarantine, without a route",
+      { way: { kind: "none" }, sender: { quarantined: true } },
+      "dropped quarantine",
+    ],
+    ["by macvlan", { way: device("macvlan") }, "not-ours unfiltered-network"],
+    ["by a VPN of its own", { way: device("tun") }, "unknown tunnel"],
+    ["a source of its own making", { policy: allowed, ownsSource: false }, "dropped foreign-source"],
+    [
+      "its address on another network",
+      { way: by("app", "198.19.2.2"), policy: allowed },
+      "dropped foreign-source",
+    ],
+    ["a neighbour", { to: "198.19.1.3" }, "passes neighbour"],
+    ["a neighbour's port 53", { to: "198.19.1.3", sent: { port: 53 } }, "passes neighbour"],
+    ["a neighbour in quarantine", { to: "198.19.1.4" }, "dropped neighbour-quarantined"],
+    ["a resolver on an open network", { way: open, to: "198.19.2.3", sent: { port: 53 } }, "captured lookup"],
+    [
+      "a resolver on an open network that is guarded too",
+      { way: open, to: "198.19.2.4", sent: { port: 53 } },
+      "passes neighbour",
+    ],
+    ["a link-local address", { to: "fe80::1" }, "unknown link-local"],
+    ["nobody there", { to: "198.19.1.99" }, "no-route no-neighbour"],
+    ["a lookup to any server", { sent: { port: 53, ipProtocol: 17 } }, "captured lookup"],
+    [
+      "a lookup to a server that an entry names",
+      { policy: allowed, sent: { port: 53, ipProtocol: 17 } },
+      "passes entry",
+    ],
+    ["a lookup to the host", { to: "198.19.1.1", sent: { port: 53 } }, "captured lookup"],
+    ["the host", { to: "198.19.1.1" }, "dropped host"],
+    ["the host's address outside", { to: "198.18.1.2", policy: allowed }, "dropped host"],
+    ["a port of the host", { to: "198.18.1.2", sent: { port: 8080 } }, "passes host-entry"],
+    ["the same by UDP", { to: "198.19.1.1", sent: { port: 8080, ipProtocol: 17 } }, "dropped host"],
+    [
+      "a port of the host that is taken from this container",
+      { to: "198.19.1.1", sent: { port: 8081 } },
+      "dropped host",
+    ],
+    ["any port of the host", { to: "198.19.1.1", sent: { port: undefined } }, "passes host-entry"],
+    [
+      "the host, in audit mode",
+      { to: "198.19.3.1", way: by("audited", "198.19.3.9"), sender: { homes: ["audited"] } },
+      "passes audit",
+    ],
+    ["another network, though allowed", { to: "198.19.4.2", policy: allowed }, "dropped other-network"],
+    [
+      "out of an internal network, though allowed",
+      { way: by("inner", "198.19.5.2"), policy: allowed, sender: { homes: ["inner"] } },
+      "dropped internal",
+    ],
+    ["by an open network, allowed", { way: open, policy: allowed }, "passes entry"],
+    ["by an open network, denied", { way: open }, "dropped no-entry"],
+    [
+      "by an open network, all of its own in audit mode",
+      { way: open, sender: { homes: ["audited"] } },
+      "passes audit",
+    ],
+    [
+      "by an open network, one of its own in audit mode",
+      { way: open, sender: { homes: ["app", "audited"] } },
+      "dropped no-entry",
+    ],
+    ["an open container", { way: open, sender: { standing: "open", homes: [] } }, "not-ours open-network"],
+    [
+      "an open container, into a guarded network",
+      { way: open, to: "198.19.4.2", sender: { standing: "open", homes: [] } },
+      "dropped unpublished",
+    ],
+    [
+      "an open container, into one in audit mode",
+      { way: open, to: "198.19.3.2", sender: { standing: "open", homes: [] } },
+      "not-ours open-network",
+    ],
+    [
+      "an open container, to one in quarantine",
+      { way: open, to: "198.19.1.4", sender: { standing: "open", homes: [] } },
+      "dropped neighbour-quarantined",
+    ],
+  ];
+  for (const [what, given, expected] of cases) it(what, () => assert.equal(walked(given), expected));
+});
