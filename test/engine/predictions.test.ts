@@ -1,0 +1,103 @@
+// What `explain` predicts, beside what packets do. Random networks, containers and allowlists on real engines: for each
+// target the daemon is asked, then the container sends, and both must agree. DOCKERWALL_RUNS says how many predictions
+// for each engine, DOCKERWALL_SEED which; DOCKERWALL_TOPOLOGY=N,… makes the N-th topology of a seed again, alone.
+// DOCKERWALL_LONG=1 takes 2,000.
+
+import assert from "node:assert/strict";
+import { after, before, describe, it } from "node:test";
+import { chosen, long, printRow } from "../support/chosen.ts";
+import { deploy, enforcing, run, wall } from "../support/dockerwall.ts";
+import type { Engine } from "../support/lab/engine.ts";
+import { type Lab, startLab } from "../support/lab/lab.ts";
+import { seeded } from "../support/seeded.ts";
+import { examine, perTopology, send } from "./predictions/examine.ts";
+import { build, echoServer, takeDown } from "./predictions/stage.ts";
+import type { Target } from "./predictions/targets.ts";
+import { planTopology } from "./predictions/topology.ts";
+
+const engines = chosen(["e20", "e26", "e28"] as const);
+const runs = Number(process.env["DOCKERWALL_RUNS"] ?? (long ? 2000 : 200));
+const seed = Number(process.env["DOCKERWALL_SEED"] ?? 1);
+/** All engines give out the same addresses, so the internet can have a way back to one of them only. */
+const isAlone = engines.length === 1;
+const only = process.env["DOCKERWALL_TOPOLOGY"]?.split(",").map(Number);
+
+let lab: Lab;
+before(async () => {
+  lab = await startLab({ engines: engines.map((kind) => ({ kind, ipv6: true })), product: true });
+});
+after(async () => {
+  await lab?.down();
+});
+
+describe("explain predicts what packets do", { concurrency: true }, () => {
+  for (const name of engines) describe(name, { concurrency: 1 }, () => predictions(name));
+});
+
+function predictions(name: (typeof engines)[number]): void {
+  let engine: Engine;
+  const verdicts = new Map<string, number>();
+
+  before(async () => {
+    engine = lab.engine(name);
+    await deploy(engine);
+    if (isAlone) await lab.internet.exec(["ip", "route", "add", "198.19.0.0/16", "via", engine.link.host]);
+    await run(engine, "run", "-d", "--network", "host", ...echoServer("host"));
+  });
+
+  const count = Math.ceil(runs / perTopology);
+  for (let index = 0; index < count; index++) {
+    if (only?.includes(index) === false) continue;
+    it(`topology ${index} of seed ${seed}`, async () => {
+      const random = seeded(seed * 1000 + index);
+      const plan = planTopology(random, { kind: engine.kind, index, mayRoute: isAlone });
+      try {
+        await build(engine, plan);
+        const wrong = await examine(engine, plan, random, verdicts);
+        const replay = `DOCKERWALL_ENGINES=${name} DOCKERWALL_SEED=${seed} DOCKERWALL_TOPOLOGY=${index} DOCKERWALL_RUNS=${runs}`;
+        assert.deepEqual(wrong, [], `${replay}\n${JSON.stringify(plan)}\n${wrong.join("\n")}`);
+      } finally {
+        await takeDown(engine, plan);
+      }
+    });
+  }
+
+  it("a container that leaves by the network without entries is told of, with what to do", async () => {
+    await run(engine, "network", "create", "--label", "dockerwall.allow=", "a_front");
+    await run(engine, "network", "create", "--label", "dockerwall.allow=www.example.com:80", "b_egress");
+    const start = async (on: string, ...options: string[]): Promise<void> => {
+      await run(engine, "create", "--network", on, ...options, ...echoServer("astray"));
+      await run(engine, "network", "connect", on === "a_front" ? "b_egress" : "a_front", "astray");
+      await run(engine, "start", "astray");
+      await enforcing(engine);
+    };
+    const target: Target = { protocol: "tcp", host: "www.example.com", port: 80, answers: true };
+    const sentence =
+      /container "astray" sends by network "a_front", so the entries of "b_egress" do not open/;
+    await start("a_front");
+    const explained = await wall(engine, "explain", "astray", "www.example.com:80");
+    assert.equal(explained.exitCode, 1);
+    assert.match(
+      explained.stdout,
+      /: dropped ❌\n +because +it leaves by a_front, whose entries do not cover/,
+    );
+    assert.match(explained.stdout, / to change it +send by b_egress: give it the highest gw_priority/);
+    assert.equal(await send(engine, "astray", [target], 1.5), "0");
+    const doctor = await wall(engine, "doctor");
+    assert.equal(doctor.exitCode, 1);
+    assert.match(doctor.stdout, sentence);
+    assert.match((await wall(engine, "status")).stdout, sentence);
+    // What it is told to do helps.
+    await run(engine, "rm", "-f", "astray");
+    await start("a_front", "--label", "dockerwall.allow=www.example.com:80/tcp");
+    assert.equal((await wall(engine, "explain", "astray", "www.example.com:80")).exitCode, 0);
+    assert.equal(await send(engine, "astray", [target], 6), "1");
+    assert.doesNotMatch((await wall(engine, "status")).stdout, sentence);
+    await run(engine, "rm", "-f", "astray");
+    await run(engine, "network", "rm", "a_front", "b_egress");
+  });
+
+  after(() => {
+    for (const [verdict, times] of [...verdicts].sort()) printRow(name, verdict, String(times));
+  });
+}

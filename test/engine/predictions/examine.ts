@@ -1,0 +1,117 @@
+// Asks for predictions, sends, and compares.
+
+import assert from "node:assert/strict";
+import type { ExplainReport } from "../../../src/core/model/report.ts";
+import { printRow } from "../../support/chosen.ts";
+import type { Engine } from "../../support/lab/engine.ts";
+import type { Random } from "../../support/seeded.ts";
+import { clientOf, lookAround } from "./stage.ts";
+import { addressTarget, nameTarget, renderTarget, type Target } from "./targets.ts";
+import type { Plan } from "./topology.ts";
+
+/** Predictions for one topology, as far as they can be shared out. */
+export const perTopology = 100;
+
+/** A target, what was said of it, and what became of the packet. */
+interface Case {
+  readonly target: Target;
+  readonly report: ExplainReport;
+  readonly arrived: boolean;
+}
+
+/** @returns a line for each case in which both disagree */
+export async function examine(
+  engine: Engine,
+  plan: Plan,
+  random: Random,
+  verdicts: Map<string, number>,
+): Promise<string[]> {
+  const around = await lookAround(engine, plan);
+  const share = Math.floor(perTopology / plan.containers.length / 3);
+  const all = plan.containers.map(({ name, shares }) => ({
+    name,
+    shares,
+    // Addresses before and after names have opened some of them.
+    rounds: [addressTarget, nameTarget, addressTarget].map((make) =>
+      Array.from({ length: share }, () => make(random, around)),
+    ),
+  }));
+  const wrong: string[] = [];
+  const internal = new Set(plan.networks.flatMap((network) => (network.internal ? [network.name] : [])));
+  const examineOne = async ({ name, rounds }: (typeof all)[number]): Promise<void> => {
+    for (const targets of rounds) {
+      for (const each of await tryAll(engine, name, targets)) {
+        const { verdict, step } = each.report;
+        verdicts.set(`${verdict} ${step}`, (verdicts.get(`${verdict} ${step}`) ?? 0) + 1);
+        if (!disagrees(each) || isTranslated(each, internal)) continue;
+        wrong.push(lineOf(name, each));
+        // A run is long: not only at its end.
+        printRow(engine.name, lineOf(name, each));
+      }
+    }
+  };
+  // Who shares a network opens and is opened with the other one.
+  for (const group of [
+    all.filter(({ shares }) => shares === undefined),
+    all.filter(({ shares }) => shares !== undefined),
+  ])
+    await Promise.all(group.map(examineOne));
+  return wrong;
+}
+
+async function tryAll(engine: Engine, container: string, targets: readonly Target[]): Promise<Case[]> {
+  const client = await clientOf(engine);
+  const reports: ExplainReport[] = [];
+  for (const target of targets)
+    reports.push(await client.explain({ container, target: renderTarget(target) }));
+  const first = await send(engine, container, targets, 1.5);
+  const cases = targets.map(
+    (target, at): Case => ({ target, report: reports[at] as ExplainReport, arrived: first[at] === "1" }),
+  );
+  // On a busy machine a packet that passes may be late; one that is dropped never comes.
+  const late = cases.filter((each) => disagrees(each) && !each.arrived);
+  if (late.length === 0) return cases;
+  const again = await send(
+    engine,
+    container,
+    late.map(({ target }) => target),
+    6,
+  );
+  return cases.map((each) => {
+    const at = late.indexOf(each);
+    return at < 0 ? each : { ...each, arrived: again[at] === "1" };
+  });
+}
+
+/** Of each target in their order: 1 if the packet arrived, 0 if not. */
+export async function send(
+  engine: Engine,
+  container: string,
+  targets: readonly Target[],
+  seconds: number,
+): Promise<string> {
+  const input = targets.map(({ protocol, host, port }) => `${protocol} ${host} ${port}`).join("\n");
+  const outcome = await engine.dockerWith(
+    { input },
+    ...["exec", "-i", container, "python3", "/p/probe.py", String(seconds)],
+  );
+  assert.equal(outcome.exitCode, 0, outcome.stderr);
+  return outcome.stdout.trim();
+}
+
+/** From an internal network Docker translates what is sent to a published port, and then drops it; the engine does not tell. */
+function isTranslated({ target, report }: Case, internal: ReadonlySet<string>): boolean {
+  return target.port >= 18_000 && report.network !== undefined && internal.has(report.network);
+}
+
+/** Inside this host what is not ours may meet others' walls, and where nobody listens nothing answers. */
+function disagrees({ target, report: { verdict }, arrived }: Case): boolean {
+  if (verdict === "passes") return !arrived && target.answers;
+  return verdict === "not-ours" ? !arrived && target.isOutside === true : arrived;
+}
+
+function lineOf(container: string, { target, report, arrived }: Case): string {
+  const { verdict, step, paths, because } = report;
+  const came = arrived ? "it arrived" : "it did not arrive";
+  return `${container} → ${renderTarget(target)}: ${verdict} (${step}: ${because}), but ${came}; ${JSON.stringify(paths)}`;
+}

@@ -1,0 +1,79 @@
+// Targets that a container may have, by what there is around it.
+
+import type { Random } from "../../support/seeded.ts";
+import { names, outsideAddresses, pick } from "./topology.ts";
+
+export interface Target {
+  readonly protocol: "tcp" | "udp";
+  readonly host: string;
+  readonly port: number;
+  /** True where something answers there if nothing is in between. */
+  readonly answers: boolean;
+  /** An address in the internet: nothing but us keeps a container from it that has a route. */
+  readonly isOutside?: boolean;
+}
+
+export interface Around {
+  /** Of the host, on all of its interfaces. */
+  readonly hostAddresses: readonly string[];
+  /** Those of IPv6 among them that answer nobody yet, as nobody is on the bridge. */
+  readonly tentative: ReadonlySet<string>;
+  /** Of containers, with their names. */
+  readonly containers: readonly { readonly name: string; readonly addresses: readonly string[] }[];
+  /** Ports of the host, and whether somebody answers behind each. */
+  readonly published: readonly { readonly port: number; readonly answers: boolean }[];
+}
+
+const tcpPorts = [80, 8080, 443, 7, 9000] as const;
+const udpPorts = [7, 9000] as const;
+
+export function addressTarget(random: Random, around: Around): Target {
+  const protocol = pick(random, ["tcp", "tcp", "udp"] as const);
+  // Whoever echoes has a port for lookups, too.
+  const echo = { protocol, port: random(6) === 0 ? 53 : 9000 };
+  switch (random(8)) {
+    case 0: {
+      const host = pick(random, around.hostAddresses);
+      return { ...echo, host, answers: !around.tentative.has(host) };
+    }
+    case 1:
+    case 2: {
+      const { addresses } = pick(random, around.containers);
+      return { ...echo, host: pick(random, addresses), answers: true };
+    }
+    case 3: {
+      const host = pick(random, around.hostAddresses);
+      const { port, answers } =
+        around.published.length === 0 ? { port: 9000, answers: true } : pick(random, around.published);
+      return { protocol: "tcp", host, port, answers: answers && !around.tentative.has(host) };
+    }
+    case 4:
+      return pick(random, [
+        { protocol, host: "203.0.113.66", port: 53, answers: true },
+        { protocol, host: "2001:db8:2::66", port: 53, answers: true },
+        { ...echo, host: "127.0.0.1", port: 9000, answers: true },
+        { ...echo, host: "169.254.169.254", answers: false },
+        { ...echo, host: `198.19.${random(20)}.200`, answers: false },
+      ]);
+    default:
+      return { ...outside(random, protocol, pick(random, outsideAddresses)), isOutside: true };
+  }
+}
+
+export function nameTarget(random: Random, around: Around): Target {
+  const protocol = pick(random, ["tcp", "tcp", "udp"] as const);
+  if (random(5) === 0)
+    return { protocol, host: pick(random, around.containers).name, port: 9000, answers: true };
+  const name = pick(random, names);
+  // Nobody has some of its addresses.
+  return { ...outside(random, protocol, name), answers: !/^(private|mixed)/.test(name) };
+}
+
+function outside(random: Random, protocol: Target["protocol"], host: string): Target {
+  return { protocol, host, port: pick(random, protocol === "tcp" ? tcpPorts : udpPorts), answers: true };
+}
+
+/** As `explain` takes it. */
+export function renderTarget({ host, port, protocol }: Target): string {
+  return `${host.includes(":") ? `[${host}]` : host}:${port}/${protocol}`;
+}
