@@ -117,6 +117,12 @@ class NeedsFinder implements Needs {
     const mayLead = (address: IpAddress): boolean =>
       isNamed(address) || this.addresses.has(address) || (isHost(address) && this.hosts.length > 0);
     if (refused.some(mayLead)) return;
+    // A wildcard may allow what no entry can name: where that leads is left out with it, before the wildcard and after.
+    const whyNot = this.#whyNotName(domain);
+    if (whyNot !== undefined) {
+      this.#leaveOut(domain, whyNot);
+      return;
+    }
     const services = (known ?? servicesOf(domain)).filter(isNarrow);
     // One is enough for an answer.
     const [first] = refused.toSorted().filter((address) => {

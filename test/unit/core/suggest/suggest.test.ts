@@ -335,9 +335,9 @@ describe("suggest", () => {
         // Which of two names a connection was for cannot be told, so both have it.
         if (wildcards || tried.some((each) => each.names.length > 1)) return;
         // A name that leads inside has the same ports as its address, of which only the latter's are needed.
-        const leadsInside = tried.some(
-          ({ destination, names: [name] }) => name !== undefined && inside.isInside(destination),
-        );
+        const leadsInside =
+          asked.some(({ refused }) => refused.length > 0) ||
+          tried.some(({ destination, names: [name] }) => name !== undefined && inside.isInside(destination));
         const hostOf = (entry: string): string => entry.replace(/(:\d+(-\d+)?)?(\/\w+)?$/, "");
         for (const entry of entries) {
           const isPart = (each: string): boolean =>
