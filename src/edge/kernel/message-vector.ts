@@ -1,5 +1,5 @@
 // Datagrams by the dozen: what recvmmsg(2) and sendmmsg(2) read and write, in memory that does not move. One system call
-// for a batch, and none of Node's objects for a datagram, makes a third of what dgram takes (docs/measurements.md).
+// for a batch, and none of Node's objects for a datagram: dgram alone takes more CPU than a C server's whole answer.
 // @see struct mmsghdr, struct msghdr, struct iovec; the same on x86-64 and arm64, glibc and musl
 
 import koffi from "koffi";
