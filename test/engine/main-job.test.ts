@@ -182,7 +182,7 @@ function mainJob(name: string): void {
     assert.match(shown, /^ {2}label dockerwall\.allow: \*\.example\.com api\.github\.com:443$/m);
     for (const nickname of ["app", `${example.network.split("_")[0]}/app`]) {
       const explained = await run(engine, "exec", "dockerwall", "explain", nickname, "api.github.com:443");
-      assert.match(explained, new RegExp(`^${example.app} → api\\.github\\.com:443: allowed ✅`));
+      assert.match(explained, new RegExp(`^${example.app} → api\\.github\\.com:443: passes ✅`));
     }
     const refused = await engine.docker("exec", "dockerwall", "explain", "nobody", "a.example.com", "--json");
     assert.deepEqual([refused.exitCode, refused.stdout], [66, ""]);

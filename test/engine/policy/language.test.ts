@@ -236,7 +236,11 @@ function language(name: string): void {
     await fails(engine, "job", ...curl("--max-time", "1", "http://203.0.113.13/"));
     await fails(engine, "job", ...curl("http://v4only.example.com/"));
     assert.deepEqual(await capture.stop(), []);
-    assert.match(await run(engine, "logs", "dockerwall"), /"entry":"v4only\.example\.com".*"override ended"/);
+    await until("the end to be logged", 10_000, async () =>
+      /"entry":"v4only\.example\.com".*"override ended"/.test(await run(engine, "logs", "dockerwall"))
+        ? true
+        : undefined,
+    );
     await succeeds(engine, "job", ...curl("http://mixed.example.com/"));
   });
 
