@@ -188,7 +188,17 @@ export function startAdmission(options: {
       ),
     );
     const gone = index.takeUnless(asker, (set, key) => isHeldRightly(set, key, memberships));
-    for (const [set, keys] of gone) sets.del(setNames[set], keys);
+    for (const [set, keys] of gone) take(set, keys);
+  }
+
+  /**
+   * Takes entries out of the kernel. The ledger may have a right to them still, of a name that is not in the history any
+   * more: then the next answer must tell the kernel of it anew.
+   */
+  function take(set: AskerSet, keys: readonly AskerKey[]): void {
+    for (const { first: destination, second: asker, protocol, port } of keys)
+      ledger.drop(asker, destination, { protocol, port });
+    sets.del(setNames[set], keys);
   }
 
   function isHeldRightly(
@@ -289,11 +299,13 @@ export function startAdmission(options: {
 
     takeLeft(rights, membershipsOf) {
       const left = rights.filter(({ set, key }) => !isHeldRightly(set, key, membershipsOf(key.second)));
+      if (left.length > 0) revocations++;
       for (const [set, found] of Map.groupBy(left, ({ set }) => set))
-        sets.del(
-          setNames[set],
+        take(
+          set,
           found.map(({ key }) => key),
         );
+      for (const { set, key } of left) index.forget(set, key);
       return left.length;
     },
 

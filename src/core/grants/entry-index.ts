@@ -47,6 +47,11 @@ export class EntryIndex {
     return this.#byAsker.get(key.second)?.get(idOf(set, key));
   }
 
+  /** Forgets an entry that is not in the kernel any more. */
+  forget(set: AskerSet, key: AskerKey): void {
+    if (this.#byAsker.get(key.second)?.delete(idOf(set, key)) === true) this.#recount(key.second, -1);
+  }
+
   /** An entry of this set that is in the kernel until then at least, if there is one. */
   findLasting(set: AskerSet, untilMs: number): Noted | undefined {
     for (const entries of this.#byAsker.values())

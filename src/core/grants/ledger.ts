@@ -222,6 +222,17 @@ export class GrantLedger {
     }
   }
 
+  /** Forgets the rights that cover a packet of which the kernel does not know any more. */
+  drop(
+    asker: IpAddress,
+    destination: IpAddress,
+    { protocol, port }: { readonly protocol: number; readonly port: number | undefined },
+  ): void {
+    const rights = this.#rights.get(asker)?.get(destination);
+    for (const [key, { service }] of rights ?? [])
+      if (serviceGrants(service, protocol, port)) rights?.delete(key);
+  }
+
   /** All rights that live on for a second at least, as grants of what is left of them. */
   live(nowMs: number): Grant[] {
     return [...this.#rights].flatMap(([asker, destinations]) =>

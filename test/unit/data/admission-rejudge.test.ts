@@ -305,3 +305,37 @@ describe("a name that is too long for a comment of the kernel's", () => {
     });
   }
 });
+
+describe("what is taken out of the kernel though a right of the ledger would cover it", () => {
+  const names = Array.from({ length: 17 }, (_, index) => `n${index}.example.com`);
+  const all = names.map((name) => `${name}:443/tcp`).join(" ");
+  const [first = ""] = names;
+
+  /** So many names lead to one address that the first one is remembered by its right only. */
+  function forgetFirst(): void {
+    for (const name of names) look(web, all, name, one);
+  }
+
+  it("is told to the kernel again by the next answer", () => {
+    forgetFirst();
+    rejudge(viewOf({ [web]: `${first}:443/tcp` }));
+    look(web, `${first}:443/tcp`, first, one);
+    assert.deepEqual(open(), ["203.0.113.1,6:443,198.19.1.2"]);
+  });
+
+  it("is so too when it was read from there", () => {
+    forgetFirst();
+    const key = { kind: "ip-port-ip", first: one, protocol: 6, port: 443, second: web } as const;
+    const label = `${first}:443/tcp`;
+    const before = admission.revocations;
+    assert.equal(
+      admission.takeLeft([{ set: "grant4", key }], () => [membershipOf(web, label)]),
+      1,
+    );
+    assert.deepEqual(open(), []);
+    assert.notEqual(admission.revocations, before);
+    assert.equal(admission.heal(), 0);
+    look(web, label, first, one);
+    assert.deepEqual(open(), ["203.0.113.1,6:443,198.19.1.2"]);
+  });
+});
