@@ -5,6 +5,7 @@
 
 import type { GuardedStanding } from "../core/askers/index-of-askers.ts";
 import type { Outcome, Repeats } from "../core/dns/resolve.ts";
+import { headerLength } from "../core/dns/wire/codes.ts";
 import { ttlOffsets } from "../core/dns/wire/ttl-offsets.ts";
 import { writeWord } from "../core/dns/wire/words.ts";
 import { type LeaseSettings, toldSeconds } from "../core/grants/lease.ts";
@@ -71,7 +72,7 @@ export class AnswerMemo {
   ): (Pick<FinishedAnswer, "event" | "outcome"> & { readonly bytes: Uint8Array }) | undefined {
     this.#forgetOthers();
     const answers = this.#byStanding.get(standing);
-    if (answers === undefined || message.length > bytesAtMost) return undefined;
+    if (answers === undefined || message.length < headerLength || message.length > bytesAtMost) return undefined;
     const key = keyOf(message);
     const found = answers.recent.get(key) ?? this.#promote(answers, key);
     if (found === undefined) return undefined;

@@ -161,6 +161,12 @@ test("another epoch, another asker and another question are another answer", () 
   for (const other of others) assert.equal(memo.find(standing, other, 0), undefined);
 });
 
+test("a message that is too short for an id is no question", () => {
+  const { memo, standing } = remembering();
+  for (const short of [Buffer.alloc(0), Uint8Array.of(), Uint8Array.of(1)])
+    assert.equal(memo.find(standing, short, 0), undefined);
+});
+
 test("it is bounded, and who has most gives way", () => {
   const { memo, epoch, standing } = remembering({ repeats: "unchanged" });
   const flooder = { ...standing };
