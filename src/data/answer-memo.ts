@@ -18,6 +18,8 @@ export interface FinishedAnswer {
   readonly repeats: Repeats;
   /** When the first of its rights ends; Infinity for none. */
   readonly rightsEndAtMs: number;
+  /** When it was noted that its addresses stood in an answer; Infinity for none. */
+  readonly rightsNotedAtMs: number;
   /** What the journal is told each time. */
   readonly event: LookupKind | undefined;
 }
@@ -46,6 +48,11 @@ export interface MemoEpoch {
 const recentAtMost = 1_024;
 /** Answers of all askers; who has most gives way. */
 const answersAtMost = 16_384;
+/**
+ * The ledger and the history must hear now and then of addresses that are still told, ms: for an hour after the last
+ * answer they stay open beside newer ones, and what was looked up longest ago is forgotten first.
+ */
+const unnotedAtMostMs = 60_000;
 /** A question or an answer with more bytes is not remembered. */
 const bytesAtMost = 1_232;
 
@@ -72,7 +79,8 @@ export class AnswerMemo {
   ): (Pick<FinishedAnswer, "event" | "outcome"> & { readonly bytes: Uint8Array }) | undefined {
     this.#forgetOthers();
     const answers = this.#byStanding.get(standing);
-    if (answers === undefined || message.length < headerLength || message.length > bytesAtMost) return undefined;
+    if (answers === undefined || message.length < headerLength || message.length > bytesAtMost)
+      return undefined;
     const key = keyOf(message);
     const found = answers.recent.get(key) ?? this.#promote(answers, key);
     if (found === undefined) return undefined;
@@ -105,9 +113,9 @@ export class AnswerMemo {
   }
 
   /** What the answer's TTLs are by now; undefined when it is over, or its rights end too soon after them. */
-  #told({ repeats, rightsEndAtMs }: Remembered, nowMs: number): number | undefined {
+  #told({ repeats, rightsEndAtMs, rightsNotedAtMs }: Remembered, nowMs: number): number | undefined {
     if (repeats === "unchanged") return 0;
-    if (nowMs >= repeats.untilMs) return undefined;
+    if (nowMs >= repeats.untilMs || nowMs - rightsNotedAtMs >= unnotedAtMostMs) return undefined;
     const ageSeconds = Math.max(0, Math.floor((nowMs - repeats.sinceMs) / 1000));
     const told = toldSeconds(this.#lease, repeats.ttlSeconds - ageSeconds);
     const livesLonger = rightsEndAtMs - nowMs > (told + this.#lease.graceSeconds / 2) * 1000;

@@ -261,9 +261,11 @@ export function createAnswerer(options: AnswererOptions): Answerer {
   async function answerFor(lookup: Lookup, keep: (finished: FinishedAnswer) => void): Promise<Uint8Array> {
     const { query, memberships } = lookup;
     let rightsEndAtMs = Number.POSITIVE_INFINITY;
+    let rightsNotedAtMs = Number.POSITIVE_INFINITY;
     const resolution = await resolve(lookup, (grants) => {
       const endAtMs = admission.admit(grants, (address) => networkOf(address, memberships));
-      rightsEndAtMs = performance.now() + (endAtMs - monotonicMs());
+      rightsNotedAtMs = performance.now();
+      rightsEndAtMs = rightsNotedAtMs + (endAtMs - monotonicMs());
     });
     if (resolution.outcome === "failed") {
       tellFailure(`lookup of ${query.question.name} failed: ${messageOf(resolution.cause)}`);
@@ -280,7 +282,8 @@ export function createAnswerer(options: AnswererOptions): Answerer {
     const event = eventOf(query, resolution);
     if (event !== undefined) options.onLookup({ ...event, atMs: Date.now() });
     const { bytes, outcome, repeats } = resolution;
-    if (repeats !== undefined && mayRepeat(lookup)) keep({ bytes, outcome, repeats, rightsEndAtMs, event });
+    if (repeats !== undefined && mayRepeat(lookup))
+      keep({ bytes, outcome, repeats, rightsEndAtMs, rightsNotedAtMs, event });
     return bytes;
   }
 

@@ -98,6 +98,7 @@ const finished: FinishedAnswer = {
   outcome: "answered",
   repeats: { sinceMs: 0, untilMs: 60_000, ttlSeconds: 60 },
   rightsEndAtMs: 360_000,
+  rightsNotedAtMs: 0,
   event: undefined,
 };
 
@@ -130,6 +131,15 @@ test("an answer is not repeated whose rights end too soon after it", () => {
     return memo.find(standing, message, 0) !== undefined;
   };
   assert.deepEqual([margin + 1, margin, 0].map(isFound), [true, false, false]);
+});
+
+test("addresses that are told for long are noted by the ledger once a minute", () => {
+  const repeats = { sinceMs: 0, untilMs: 1_800_000, ttlSeconds: 1_800 };
+  const { memo, standing } = remembering({ repeats, rightsEndAtMs: 2_100_000 });
+  assert.ok(memo.find(standing, message, 59_999));
+  assert.equal(memo.find(standing, message, 60_000), undefined);
+  const denied = remembering({ repeats, rightsEndAtMs: Infinity, rightsNotedAtMs: Infinity });
+  assert.ok(denied.memo.find(denied.standing, message, 1_799_999));
 });
 
 test("another epoch, another asker and another question are another answer", () => {
