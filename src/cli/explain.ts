@@ -50,6 +50,7 @@ export function renderExplanation(report: ExplainReport, nowMs: number): string 
   const rows = [
     ["because", printableSentence(report.because)],
     ...(report.advice === undefined ? [] : [["to change it", printableSentence(report.advice)]]),
+    ...report.problems.map((problem) => ["problem", printableSentence(problem)]),
     ...(report.by === undefined
       ? []
       : [

@@ -70,6 +70,9 @@ export async function explainTarget(
     );
   const networks = topology.networks.filter(({ id }) => reading.homes.includes(id)).map((each) => each.name);
   const { change } = explained;
+  const problems = labelProblems(holder, present);
+  // To write an entry that may stand there already, unread, would change nothing.
+  const mayStandThere = change?.kind === "entry" && problems.length > 0;
   const scope = {
     askers: new Set(addresses),
     destinations: new Set<string>(explained.paths.map(({ destination }) => destination)),
@@ -83,13 +86,19 @@ export async function explainTarget(
       network: explained.network,
       homes: networks,
     }),
-    advice: change && renderChange(change),
+    advice: change === undefined || mayStandThere ? undefined : renderChange(change),
+    problems,
     quarantined,
     networks,
     answers: reading.answers,
     entries: kernelEntries(scope, sources),
     flows: openFlows(scope, sources),
   };
+}
+
+/** What is wrong with the labels of the networks that a container is on. */
+function labelProblems({ endpoints }: Container, { classification }: Present): readonly string[] {
+  return endpoints.flatMap(({ networkId }) => classification.problems.get(networkId) ?? []);
 }
 
 /** The container whose network it uses. @throws DockerwallError NOT_FOUND */

@@ -177,6 +177,8 @@ export interface ExplainReport extends Explained {
   readonly because: string;
   /** The change that would let it pass, in words. */
   readonly advice: string | undefined;
+  /** Problems of its networks' labels: what cannot be read there allows nothing, and may be what is missing. */
+  readonly problems: readonly string[];
   readonly quarantined: boolean;
   /** Guarded networks that the container is on. */
   readonly networks: readonly string[];

@@ -17,6 +17,7 @@ const held: ExplainReport = {
   because: "it leaves by a_front, whose entries do not cover it",
   change: { kind: "lookup", name: "www.example.com" },
   advice: "send by b_egress",
+  problems: [],
   network: "a_front",
   by: undefined,
   names: [],

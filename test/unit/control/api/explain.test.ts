@@ -5,8 +5,11 @@ import { describe, it } from "node:test";
 import { explainTarget } from "../../../../src/control/api/explain.ts";
 import type { Present } from "../../../../src/control/api/in-force.ts";
 import type { Classification } from "../../../../src/core/classify/networks.ts";
+import type { IpAddress } from "../../../../src/core/model/address.ts";
 import type { ExplainReport } from "../../../../src/core/model/report.ts";
 import type { Container } from "../../../../src/core/model/topology.ts";
+import { noEntry } from "../../../../src/core/path/policy.ts";
+import type { PathReading } from "../../../../src/core/path/reading.ts";
 import { createSets } from "../../../../src/edge/kernel/ipset/desired-sets.ts";
 import type { PathRequest } from "../../../../src/planes/messages.ts";
 import { createFakeSets } from "../../../support/fake-sets.ts";
@@ -37,18 +40,26 @@ const present: Present = {
       sharing("orphan", "container:asleep"),
     ],
   },
-  classification: { guarded, containers: { services: [] } } as unknown as Classification,
+  classification: {
+    guarded,
+    problems: new Map(),
+    hostEntries: [],
+    containers: { services: [] },
+  } as unknown as Classification,
   quarantine: new Set(["web"]),
   presets,
   nowMs: 0,
   uptimeMs: 0,
 };
 
-async function explain(container: string): Promise<{ report: ExplainReport; asked: readonly string[] }> {
+async function explain(
+  container: string,
+  { within = present, reading = {} }: { within?: Present; reading?: Partial<PathReading> } = {},
+): Promise<{ report: ExplainReport; asked: readonly string[] }> {
   const asked: string[] = [];
   const sets = createFakeSets(() => 0);
   createSets(sets);
-  const report = await explainTarget({ container, target: "203.0.113.1:443" }, present, {
+  const report = await explainTarget({ container, target: "203.0.113.1:443" }, within, {
     sets,
     flows: () => [],
     hostAddresses: () => [],
@@ -56,7 +67,8 @@ async function explain(container: string): Promise<{ report: ExplainReport; aske
     readPath: async ({ containerId }: PathRequest) => {
       asked.push(containerId);
       const outward = { kind: "none" } as const;
-      return { standing: "guarded", homes: ["app"], name: undefined, answers: [], packets: [], outward };
+      const nothing = { name: undefined, answers: [], packets: [] };
+      return { standing: "guarded", homes: ["app"], ...nothing, outward, ...reading };
     },
   });
   return { report, asked };
@@ -68,6 +80,24 @@ describe("explain", () => {
     assert.deepEqual(asked, ["web"]);
     assert.deepEqual([report.container, report.step, report.quarantined], ["side", "quarantine", true]);
     assert.equal(report.advice, "dockerwall release web");
+  });
+
+  it("advises no entry while a label cannot be read, in which it may stand", async () => {
+    const problem = 'network "app", label dockerwall.allow: entry "a,b" is no name';
+    const way = { kind: "bridge", source: "198.19.1.2" as IpAddress, bridge: "br-app" } as const;
+    const reading: Partial<PathReading> = {
+      packets: [{ destination: "203.0.113.1" as IpAddress, way, ownsSource: true, policy: noEntry }],
+      outward: way,
+    };
+    const explained = async (problems: readonly string[]) => {
+      const classification = { ...present.classification, problems: new Map([["app", problems]]) };
+      const within = { ...present, classification, quarantine: new Set<string>() };
+      const { report } = await explain("web", { within, reading });
+      return [report.step, report.advice, report.problems];
+    };
+    const advice = "write 203.0.113.1/32:443/tcp into dockerwall.allow of network app, or of this container alone";
+    assert.deepEqual(await explained([]), ["no-entry", advice, []]);
+    assert.deepEqual(await explained([problem]), ["no-entry", undefined, [problem]]);
   });
 
   it("says of the host's network that nothing is filtered there", async () => {
