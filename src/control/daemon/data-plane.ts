@@ -120,8 +120,11 @@ function createDenialLog({
   return (events) => {
     const { first, beyond } = newsOf(events, nameOf, Date.now());
     for (const { networkId, asker, domain } of first) {
-      const network = topology?.networks.find(({ id }) => id === networkId)?.name ?? networkId;
-      log.info("name denied", { network, container: nameOf(asker), domain });
+      const container = nameOf(asker);
+      const network = topology?.networks.find(({ id }) => id === networkId);
+      // In audit mode it was answered all the same.
+      const message = network?.labels["dockerwall.mode"] === "audit" ? "name would be denied" : "name denied";
+      log.info(message, { network: network?.name ?? networkId, container, domain });
     }
     if (beyond > 0) log.info("more names denied; see dockerwall stats", { count: beyond });
   };

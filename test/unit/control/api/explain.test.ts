@@ -95,7 +95,8 @@ describe("explain", () => {
       const { report } = await explain("web", { within, reading });
       return [report.step, report.advice, report.problems];
     };
-    const advice = "write 203.0.113.1/32:443/tcp into dockerwall.allow of network app, or of this container alone";
+    const advice =
+      "write 203.0.113.1/32:443/tcp into dockerwall.allow of network app, or of this container alone";
     assert.deepEqual(await explained([]), ["no-entry", advice, []]);
     assert.deepEqual(await explained([problem]), ["no-entry", undefined, [problem]]);
   });

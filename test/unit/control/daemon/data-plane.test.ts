@@ -124,5 +124,9 @@ test("a name that is denied has one line in the log, with the container's name",
   onLookups([asked("198.19.1.2"), asked("198.19.1.2"), asked("198.19.1.3", true)]);
   onLookups([asked("198.19.1.2")]);
   assert.equal(recorded.length, 4);
-  assert.deepEqual(lines, [["name denied", { network: "app", container: "web", domain: "www.example.org" }]]);
+  const line = { network: "app", container: "web", domain: "www.example.org" };
+  assert.deepEqual(lines, [["name denied", line]]);
+  topology.networks = topology.networks.map((each) => ({ ...each, labels: { "dockerwall.mode": "audit" } }));
+  onLookups([{ ...asked("198.19.1.2"), domain: "audited.example.org" }]);
+  assert.deepEqual(lines.at(-1), ["name would be denied", { ...line, domain: "audited.example.org" }]);
 });
