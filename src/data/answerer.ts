@@ -514,7 +514,8 @@ function eventOf({ question }: Query, judged: Judged): FinishedAnswer["event"] {
     granted,
     ...(type === undefined ? {} : { type }),
     ...(onlyRefused ? { refused } : {}),
-    ...(isNoName ? { noName: true } : {}),
+    // An upstream that was not asked has not said that there is such a name; its other family was asked for, too.
+    ...(isNoName || outcome === "no-family" ? { noName: true } : {}),
   };
 }
 

@@ -20,7 +20,7 @@ export interface LookupEvent {
   readonly granted: readonly IpAddress[];
   /** All addresses of an answer that had only such as an allowlist must name itself; none of any other answer. */
   readonly refused?: readonly IpAddress[] | undefined;
-  /** True when there is no such name, by the upstream's word. */
+  /** True when there is no such name by the upstream's word, or when it was not asked as the network lacks the family. */
   readonly noName?: boolean | undefined;
 }
 

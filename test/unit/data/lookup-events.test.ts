@@ -29,6 +29,8 @@ test("what an answer had that the allowlist must name, a type that is not served
   });
   try {
     for (const name of ["inside", "mixed", "nobody"]) await ask(`${name}.example.org`);
+    // The other half of most lookups: by itself it says nothing of the name.
+    await askBytes(rawMessage({ body: [rawQuestion(plainName("nobody.example.org"), 28)] }), "198.18.0.2");
     const question = rawQuestion(plainName("text.example.org"), 16);
     const text = await askBytes(
       rawMessage({ counts: [1, 0, 0, 1], body: [question, rawOpt()] }),
@@ -42,6 +44,7 @@ test("what an answer had that the allowlist must name, a type that is not served
       [
         ["inside.example.org", false, "private", ["10.0.0.1", "10.0.0.2"]],
         ["mixed.example.org", true],
+        ["nobody.example.org", true, true],
         ["nobody.example.org", true, true],
         ["text.example.org", "TXT", false, "type"],
       ],
