@@ -21,7 +21,11 @@ export interface HostUdp {
   readonly device?: string;
 }
 
-/** A bound socket. @throws SystemCallError, with EADDRINUSE where the port is another program's */
+/**
+ * A bound socket. One for all interfaces is bound without SO_REUSEPORT, and so finds out whether the port is another
+ * program's; with it afterwards, nobody can share the port but who has our user id, as our own sockets for bridges do.
+ * @throws SystemCallError, with EADDRINUSE where the port is another program's
+ */
 export function openHostUdp({ address, port, device }: HostUdp): number {
   const family = familyOf(address);
   const what = `UDP port ${port}${device === undefined ? "" : ` of ${device}`}`;
@@ -33,6 +37,7 @@ export function openHostUdp({ address, port, device }: HostUdp): number {
       libc.bindToDevice(fd, device, what);
     }
     libc.bind(fd, socketAddress(addressBytes(address), port), what);
+    if (device === undefined) libc.setsockopt(fd, libc.SO_REUSEPORT, 1, what);
     libc.setsockopt(fd, libc.SO_SNDBUFFORCE, SEND_QUEUE_BYTES, what);
     libc.setsockopt(fd, libc.SO_RCVBUFFORCE, RECEIVE_QUEUE_BYTES, what);
     return fd;
@@ -40,15 +45,4 @@ export function openHostUdp({ address, port, device }: HostUdp): number {
     libc.close(fd);
     throw error;
   }
-}
-
-/**
- * To be called once Node has taken the socket over. It makes every address reusable, so that any program could take the
- * port with us; then nobody can but who has our user id (SO_REUSEPORT), as our own sockets for bridges need. The first
- * one is bound without, and so finds out whether the port is somebody's.
- */
-export function holdUdp(fd: number): void {
-  const what = "a UDP socket of ours";
-  libc.setsockopt(fd, libc.SO_REUSEADDR, 0, what);
-  libc.setsockopt(fd, libc.SO_REUSEPORT, 1, what);
 }

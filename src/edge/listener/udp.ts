@@ -8,7 +8,7 @@ import { DockerwallError, messageOf } from "../../errors.ts";
 import { receiveBatch, SendQueue, watchSocket } from "../kernel/datagrams.ts";
 import * as libc from "../kernel/libc.ts";
 import { clientOf, portOf } from "../kernel/socket-address.ts";
-import { holdUdp, openHostUdp } from "./host-udp.ts";
+import { openHostUdp } from "./host-udp.ts";
 import { findPortHolder } from "./port-holder.ts";
 
 /** Who sent a question, as the socket saw it. */
@@ -51,7 +51,6 @@ export async function listenUdp(
   { onProblem, onLost }: ListenerEvents = {},
 ): Promise<DnsListener> {
   const fd = "fd" in at ? at.fd : openUdp(at);
-  if (!("fd" in at)) holdUdp(fd);
   const contained = containHandler(handler, onProblem);
   const replies = new SendQueue(fd);
   let open = true;
