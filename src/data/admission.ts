@@ -97,7 +97,6 @@ const pairsPerAsker = 8192;
 const addressLeaseSeconds = 3600;
 
 const families = [4, 6] as const;
-const sampledSets = ["grant4", "grant6", "pair4", "pair6"] as const;
 /** The kernel's clock and ours need not agree to the second on when an entry ends. */
 const sampleMarginMs = 5_000;
 
@@ -219,10 +218,7 @@ export function startAdmission(options: {
       return !sets.has(setNames[`ask${family}`], { kind: "net", prefix: hostPrefix(asked) });
     });
     if (isAskedEmptied) return true;
-    return sampledSets.some((set) => {
-      const sample = index.findLasting(set, untilMs);
-      return sample !== undefined && !sets.has(setNames[set], sample.key);
-    });
+    return [...index.samples(untilMs)].some(([set, { key }]) => !sets.has(setNames[set], key));
   }
 
   const entries = { sets, index, nowMs, isAsked: (to: IpAddress) => ledger.isAsked(to, nowMs()) };

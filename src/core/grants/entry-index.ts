@@ -6,6 +6,8 @@ import type { IpAddress } from "../model/address.ts";
 /** Sets whose entries end in the asker's address. */
 export type AskerSet = "grant4" | "grant6" | "pair4" | "pair6";
 
+const setsOfAskers = 4;
+
 export interface AskerKey {
   readonly kind: "ip-port-ip";
   /** Destination. */
@@ -52,12 +54,15 @@ export class EntryIndex {
     if (this.#byAsker.get(key.second)?.delete(idOf(set, key)) === true) this.#recount(key.second, -1);
   }
 
-  /** An entry of this set that is in the kernel until then at least, if there is one. */
-  findLasting(set: AskerSet, untilMs: number): Noted | undefined {
+  /** One entry of each set that has some which are in the kernel until then at least. */
+  samples(untilMs: number): ReadonlyMap<AskerSet, Noted> {
+    const found = new Map<AskerSet, Noted>();
     for (const entries of this.#byAsker.values())
-      for (const noted of entries.values())
-        if (noted.set === set && noted.expiresAtMs > untilMs) return noted;
-    return undefined;
+      for (const noted of entries.values()) {
+        if (noted.expiresAtMs <= untilMs || found.has(noted.set)) continue;
+        if (found.set(noted.set, noted).size === setsOfAskers) return found;
+      }
+    return found;
   }
 
   /** Says which network an asker is on, for countIn(). */
