@@ -153,9 +153,7 @@ export function createAnswerer(options: AnswererOptions): Answerer {
   };
   /** Subnets of the engine's networks, guarded or not: whoever is there is this host's business. */
   let neighbours: readonly Prefix[] = [];
-  /** Rises with every picture of the engine and its policies. */
-  let picture = 0;
-  /** Rises with every picture, and with other upstreams. */
+  /** Rises with every picture of the engine and its policies, and with other upstreams. */
   let knowledge = 0;
   const epochNow = (): MemoEpoch => ({
     knowledge,
@@ -195,7 +193,7 @@ export function createAnswerer(options: AnswererOptions): Answerer {
     { query, transport, asker, memberships, standing, deadlineAtMs, isGone }: Lookup,
     admit: (grants: readonly Grant[]) => void,
   ): Promise<Judged> {
-    const askedWith = picture;
+    const askedWith = knowledge;
     const nowMs = monotonicMs();
     const { name } = query.question;
     const decided = decideForEach(memberships, name, nowMs);
@@ -242,7 +240,7 @@ export function createAnswerer(options: AnswererOptions): Answerer {
     });
     /** An upstream takes its time; what is allowed by now is what counts. */
     function latest(): readonly Decided[] {
-      if (askedWith === picture) return decided;
+      if (askedWith === knowledge) return decided;
       const now = standing();
       return now.kind === "guarded" && !now.mayLose
         ? decideForEach(now.memberships, name, monotonicMs())
@@ -464,7 +462,6 @@ export function createAnswerer(options: AnswererOptions): Answerer {
     },
 
     useTopology(topology, guarded) {
-      picture++;
       knowledge++;
       discovery = createDiscovery(topology);
       circles = lookForCircles({ topology, guarded });
