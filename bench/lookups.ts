@@ -3,8 +3,8 @@
 //   npm run bench:lookups
 
 import { type ChildProcess, execFile, spawn } from "node:child_process";
-import { mkdtempSync, readFileSync } from "node:fs";
-import { loadavg, tmpdir } from "node:os";
+import { readFileSync } from "node:fs";
+import { loadavg } from "node:os";
 import { join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
 import { promisify } from "node:util";
@@ -21,7 +21,7 @@ import {
   raiseWall,
 } from "../test/support/sandbox-plane.ts";
 import { unlabelled } from "../test/support/topologies.ts";
-import { startPeers } from "./peers.ts";
+import { folder, startPeers } from "./peers.ts";
 
 enterNamespaces(import.meta.url);
 
@@ -61,7 +61,7 @@ interface Answered {
 }
 
 function build(name: string): string {
-  const program = join(mkdtempSync(join(tmpdir(), "dockerwall-bench-")), name);
+  const program = join(folder, name);
   run("gcc", "-O2", "-o", program, join(import.meta.dirname, "lookups", `${name}.c`));
   return program;
 }

@@ -2,7 +2,7 @@
 // enough, the same upstream.
 
 import { type ChildProcess, spawn } from "node:child_process";
-import { mkdtempSync, writeFileSync } from "node:fs";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { run } from "../test/support/namespace.ts";
@@ -13,9 +13,13 @@ export interface Peer {
   readonly process: ChildProcess;
 }
 
+/** Where programs and settings lie while the bench runs. */
+export const folder = mkdtempSync(join(tmpdir(), "dockerwall-bench-"));
+process.once("exit", () => rmSync(folder, { recursive: true }));
+
 /** Settings in a file, as some take no others. */
 function settingsFile(name: string, text: string): string {
-  const path = join(mkdtempSync(join(tmpdir(), "dockerwall-bench-")), name);
+  const path = join(folder, name);
   writeFileSync(path, text);
   return path;
 }
