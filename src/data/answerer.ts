@@ -213,7 +213,8 @@ export function createAnswerer(options: AnswererOptions): Answerer {
       extraTypes: new Set(speaker?.labels.types),
       filter: {
         own: [...options.ownAddresses(), ...neighbours],
-        judge: (address, inside) => judgeAt(latest(), { address, inside, isHost: isHosts(address) }, nowMs),
+        judge: (address, inside) =>
+          judgeAt(latest(), { address, inside, isHost: () => isHosts(address) }, nowMs),
         isTaken: (address) => latest().every((each) => isTakenFrom(each, address, nowMs)),
       },
       lease: ends === undefined ? lease : endingLease(Math.floor((ends - nowMs) / 1000)),
@@ -559,7 +560,7 @@ function isTakenFrom(
 /** What the policies make of an address that the name leads to. */
 function judgeAt(
   decided: readonly Decided[],
-  { isHost, ...at }: NamedAddress & { readonly isHost: boolean },
+  { isHost, ...at }: NamedAddress & { readonly isHost: () => boolean },
   nowMs: number,
 ): ReturnType<AddressFilter["judge"]> {
   const allowing = decided.flatMap(({ membership: { policy }, decision }) =>
@@ -568,7 +569,7 @@ function judgeAt(
   // Only audit mode looks such a name up; what is inside is told apart there, too.
   if (allowing.length === 0) return at.inside ? "refused" : "opened";
   if (allowing.some(({ policy, terms }) => termsAt(policy, terms, at, nowMs).length > 0)) return "opened";
-  const leadsToHost = isHost && allowing.some(({ policy, terms }) => mayLeadToHost(policy, terms, nowMs));
+  const leadsToHost = isHost() && allowing.some(({ policy, terms }) => mayLeadToHost(policy, terms, nowMs));
   return leadsToHost ? "told" : "refused";
 }
 
