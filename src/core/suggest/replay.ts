@@ -18,10 +18,12 @@ export interface ProposedPolicy {
 export function replay({ lookups, connections }: Observation, policy: ProposedPolicy): ReplayedRow[] {
   const views = new Map<string | undefined, { here: ProposedView; all: readonly ProposedView[] }>();
   const viewsOf = (container: Doer | undefined) => {
+    const known = views.get(container?.id);
+    if (known !== undefined) return known;
     const here = policy.onNetwork(container);
-    const found = views.get(container?.id) ?? { here, all: [here, ...policy.elsewhere(container)] };
-    views.set(container?.id, found);
-    return found;
+    const view = { here, all: [here, ...policy.elsewhere(container)] };
+    views.set(container?.id, view);
+    return view;
   };
   const rows: ReplayedRow[] = [
     ...lookups.map((lookup) => {
