@@ -60,7 +60,8 @@ export function createReporter(options: ReporterOptions): Reporter {
   const told = new Told();
   const tables = new TableWatch(() => ({ ...readTables(options.queues), setsFull: options.history.full() }));
 
-  const unwell = (): boolean => isUnwell({ ...told, problems, state: options.state(), sinceMs });
+  const unwell = (): boolean =>
+    isUnwell({ problems, classification: told.classification, state: options.state() });
   function noteProblem(place: ProblemPlace, problem: string): void {
     if (!problems.note(place, problem)) return;
     options.onStatement({ kind: "problem", sentence: problem });

@@ -43,15 +43,18 @@ export function buildStatus(facts: StatusFacts): StatusReport {
 }
 
 /** Whether anything needs correcting. */
-export function isUnwell(
-  facts: Pick<StatusFacts, "problems" | "classification" | "state" | "adopted" | "guardedSince" | "sinceMs">,
-): boolean {
-  const { problems, classification } = facts;
+export function isUnwell({
+  problems,
+  classification,
+  state,
+}: Pick<StatusFacts, "problems" | "classification" | "state">): boolean {
+  if (!problems.areNone) return true;
+  if (classification === undefined) return false;
+  // Those of networks that are listed count while the wall is in force, as status shows them only then.
   return (
-    !problems.areNone ||
-    (classification?.containers.problems.length ?? 0) > 0 ||
-    (classification !== undefined && unlistedProblems(classification).length > 0) ||
-    listedNetworks(facts).some((network) => network.problems.length > 0)
+    classification.containers.problems.length > 0 ||
+    unlistedProblems(classification).length > 0 ||
+    (isInForce(state) && classification.problems.size > 0)
   );
 }
 
@@ -63,7 +66,10 @@ function listedNetworks({
   adopted,
   guardedSince,
   sinceMs,
-}: Parameters<typeof isUnwell>[0]): readonly NetworkStatus[] {
+}: Pick<
+  StatusFacts,
+  "problems" | "classification" | "state" | "adopted" | "guardedSince" | "sinceMs"
+>): readonly NetworkStatus[] {
   if (classification === undefined || !isInForce(state)) return [];
   const enforced: ReadonlySet<string> = problems.areDecisive ? new Set() : adopted;
   return networkStatuses({ classification, enforced, guardedSince, sinceMs });
