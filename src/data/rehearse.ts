@@ -2,11 +2,12 @@
 // opening anything. What follows from it is decided in src/core/path.
 
 import type { AskerIndex, Membership, Standing } from "../core/askers/index-of-askers.ts";
-import type { Discovery } from "../core/dns/discovery.ts";
+import { createDiscovery } from "../core/dns/discovery.ts";
 import { addressQuery, readAddressAnswer } from "../core/dns/probe.ts";
 import { nameFromPlainText } from "../core/dns/wire/name.ts";
 import { types } from "../core/dns/wire/record-types.ts";
 import { familyOf, type IpAddress } from "../core/model/address.ts";
+import type { Topology } from "../core/model/topology.ts";
 import {
   type AskedService,
   judgeAddress,
@@ -31,7 +32,7 @@ export interface RehearsalOptions {
   /** All of the container's own. */
   readonly addresses: readonly IpAddress[];
   /** Docker's names: those of an open container are answered by Docker itself. */
-  readonly discovery: Discovery;
+  readonly topology: Topology;
   readonly target: ExplainTarget;
   /** Which way the container's packet would take. */
   readonly wayTo: (destination: Destination) => Way;
@@ -104,11 +105,13 @@ function judgePacket(
 ): PolicyFinding {
   const { admission, target } = options;
   const packet = { source, destination, protocol: target.ipProtocol, port: target.port ?? 443 };
-  const names = admission.namesOf(source, destination);
   const byAddress = judgeAddress(admission.verdict(packet, its), admission.secondsLeft(packet));
   const byName =
     target.name === undefined ? [] : [judgeName(its, target.name, destination, askedIn(options))];
-  return { ...mostTelling([...byName, byAddress]), names: target.name === undefined ? names : [] };
+  return {
+    ...mostTelling([...byName, byAddress]),
+    names: target.name === undefined ? admission.namesOf(source, destination) : [],
+  };
 }
 
 function inTheTimeOfPeople(finding: PolicyFinding): PolicyFinding {
@@ -140,9 +143,10 @@ async function answersFor(
 }
 
 /** What Docker knows by itself; whatever else it is asked by an open container goes to anybody. */
-function answersOfDocker({ discovery, addresses }: RehearsalOptions, name: string): readonly ReadAnswer[] {
+function answersOfDocker({ topology, addresses }: RehearsalOptions, name: string): readonly ReadAnswer[] {
   const qname = nameFromPlainText(name);
   if (qname === undefined) return [];
+  const discovery = createDiscovery(topology);
   return (["A", "AAAA"] as const).flatMap((type) => {
     const question = { name, qname, type: type === "A" ? types.a : types.aaaa };
     const found = discovery.find(question, { networkIds: [], addresses }, () => 0);

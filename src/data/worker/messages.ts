@@ -3,7 +3,6 @@
 
 import { setImmediate as nextTurn } from "node:timers/promises";
 import { contain } from "../../core/contain.ts";
-import { createDiscovery } from "../../core/dns/discovery.ts";
 import { canaryQuery, isOurDenial } from "../../core/dns/probe.ts";
 import type { Family } from "../../core/model/address.ts";
 import type { ContainerWays } from "../../core/path/detours.ts";
@@ -107,7 +106,7 @@ async function tellPath(
     index,
     standing: index.standingOfAddresses(addresses),
     addresses,
-    discovery: createDiscovery(view.topology),
+    topology: view.topology,
     target,
     wayTo(destination) {
       const way = sandboxLayer?.wayTo(containerId, destination);

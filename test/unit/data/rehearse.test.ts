@@ -3,7 +3,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { AskerIndex } from "../../../src/core/askers/index-of-askers.ts";
-import { createDiscovery } from "../../../src/core/dns/discovery.ts";
 import type { IpAddress } from "../../../src/core/model/address.ts";
 import type { PathReading } from "../../../src/core/path/reading.ts";
 import { readPath } from "../../../src/data/rehearse.ts";
@@ -36,7 +35,7 @@ async function read(
       index,
       standing: index.standingOfSource(source),
       addresses: [source],
-      discovery: createDiscovery(topology),
+      topology,
       target: { name, address: undefined, port: 443, ipProtocol: 6 },
       wayTo: () => ({ kind: "bridge", source, bridge: "br-app" }),
       nowMs: monotonicMs(),
@@ -105,7 +104,7 @@ test("an open container: Docker's own names, and nobody is asked about others", 
       index,
       standing: index.standingOfAddresses(addresses),
       addresses,
-      discovery: createDiscovery(topology),
+      topology,
       target: { name, address: undefined, port: 443, ipProtocol: 6 },
       wayTo: () => ({ kind: "none" }),
       nowMs: monotonicMs(),
