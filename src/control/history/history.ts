@@ -8,8 +8,8 @@ import { createHolders, type FreshAddress, type Holder } from "../../core/journa
 import type { LookupEvent } from "../../core/journal/lookup-event.ts";
 import { createLookupJournal, type LookupTally } from "../../core/journal/lookups.ts";
 import type { IpAddress } from "../../core/model/address.ts";
+import { guardedNetworkAt } from "../../core/model/guarded-network.ts";
 import type { Topology } from "../../core/model/topology.ts";
-import { networkOf } from "../../core/status/networks.ts";
 import type { KernelSets } from "../../edge/kernel/ipset/kernel-sets.ts";
 import { createDeniedReading } from "./denied.ts";
 import { createPastDenied } from "./past.ts";
@@ -64,8 +64,8 @@ export function createHistory(options: HistoryOptions): History {
   let isFirst = true;
 
   function networkAt(address: IpAddress): { readonly id: string; readonly sinceMs: number } | undefined {
-    const id = networkOf(guarded, address);
-    return id === "" ? undefined : { id, sinceMs: holders.guardedSinceMs(id) };
+    const network = guardedNetworkAt(guarded, address);
+    return network && { id: network.id, sinceMs: holders.guardedSinceMs(network.id) };
   }
 
   return {

@@ -4,7 +4,7 @@
 
 import { labelName, placeOf } from "../labels/table.ts";
 import { familyOf, type IpAddress, type Prefix, parsePrefix, prefixContains } from "../model/address.ts";
-import type { GuardedNetwork } from "../model/guarded-network.ts";
+import { type GuardedNetwork, guardedNetworkAt } from "../model/guarded-network.ts";
 import type { Container, Topology } from "../model/topology.ts";
 import type { Upstream } from "../model/upstream.ts";
 import { NoTurnError } from "./fair-queue.ts";
@@ -166,7 +166,7 @@ function findAskers({
   return (address, port) => {
     const known = byAddress.get(address);
     if (known !== undefined) return known;
-    const network = guarded.find(({ subnets }) => subnets.some((subnet) => prefixContains(subnet, address)));
+    const network = guardedNetworkAt(guarded, address);
     if (network !== undefined && !network.gateways.includes(address)) {
       const description = `an address of guarded network ${JSON.stringify(network.name)}`;
       return { id: address, description, choices: [network.labels.upstream] };

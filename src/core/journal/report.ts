@@ -1,13 +1,7 @@
 // The report of `stats`: the journal's rows and the kernel's drops, by network.
 
-import {
-  addressBytes,
-  type IpAddress,
-  parseAddress,
-  prefixContains,
-  renderPrefix,
-} from "../model/address.ts";
-import type { GuardedNetwork } from "../model/guarded-network.ts";
+import { addressBytes, type IpAddress, parseAddress, renderPrefix } from "../model/address.ts";
+import { type GuardedNetwork, guardedNetworkAt } from "../model/guarded-network.ts";
 import type { LookupRow, NetworkStats, StatsReport } from "../model/report.ts";
 import { shortId } from "./denied-notes.ts";
 import type { DeniedRecord } from "./denied-record.ts";
@@ -73,10 +67,7 @@ export function bookedUnder(
   const found = new Map<IpAddress, string | undefined>();
   return ({ asker, owner }) => {
     if (owner !== undefined) return ids.get(owner.networkId);
-    if (!found.has(asker)) {
-      const network = guarded.find(({ subnets }) => subnets.some((subnet) => prefixContains(subnet, asker)));
-      found.set(asker, network?.id);
-    }
+    if (!found.has(asker)) found.set(asker, guardedNetworkAt(guarded, asker)?.id);
     return found.get(asker);
   };
 }

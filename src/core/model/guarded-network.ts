@@ -2,7 +2,7 @@
 
 import type { NetworkLabels } from "../labels/table.ts";
 import type { EntryList } from "../policy/entry-list.ts";
-import type { IpAddress, Prefix } from "./address.ts";
+import { type IpAddress, type Prefix, prefixContains } from "./address.ts";
 
 /** A network whose containers may reach only what the entries grant. */
 export interface GuardedNetwork {
@@ -23,4 +23,12 @@ export interface ServicePolicy {
   /** Its addresses on guarded networks. */
   readonly addresses: readonly IpAddress[];
   readonly lists: readonly EntryList[];
+}
+
+/** The network, of these, that an address is on. */
+export function guardedNetworkAt<Network extends Pick<GuardedNetwork, "subnets">>(
+  networks: readonly Network[],
+  address: IpAddress,
+): Network | undefined {
+  return networks.find(({ subnets }) => subnets.some((subnet) => prefixContains(subnet, address)));
 }

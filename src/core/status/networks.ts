@@ -2,7 +2,7 @@
 
 import type { Classification } from "../classify/networks.ts";
 import { shownLabels } from "../labels/shown.ts";
-import { type IpAddress, prefixContains, renderPrefix } from "../model/address.ts";
+import { renderPrefix } from "../model/address.ts";
 import type { NetworkStatus } from "../model/report.ts";
 import type { Network } from "../model/topology.ts";
 import { reportLists } from "./lists.ts";
@@ -65,10 +65,4 @@ export function guardedSinceOf(
   nowMs: number,
 ): ReadonlyMap<string, number> {
   return new Map(guarded.map(({ id }) => [id, before.get(id) ?? nowMs]));
-}
-
-/** The id of the guarded network that an asker is on; empty for one that is gone. */
-export function networkOf(guarded: Classification["guarded"], asker: IpAddress): string {
-  const found = guarded.find(({ subnets }) => subnets.some((subnet) => prefixContains(subnet, asker)));
-  return found?.id ?? "";
 }

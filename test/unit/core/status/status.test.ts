@@ -3,13 +3,7 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import type { Classification, ClassifiedNetwork } from "../../../../src/core/classify/networks.ts";
-import { type IpAddress, parsePrefix } from "../../../../src/core/model/address.ts";
-import {
-  guardedSinceOf,
-  networkOf,
-  networkStatuses,
-  unlistedProblems,
-} from "../../../../src/core/status/networks.ts";
+import { guardedSinceOf, networkStatuses, unlistedProblems } from "../../../../src/core/status/networks.ts";
 import { type ProblemPlace, Problems } from "../../../../src/core/status/problems.ts";
 import { buildStatus, isUnwell, type StatusFacts } from "../../../../src/core/status/status.ts";
 import { bridgeNetwork, guardedNetwork } from "../../../support/topologies.ts";
@@ -140,12 +134,6 @@ describe("networks", () => {
       statuses.map(({ sinceMs }) => sinceMs),
       [2, 1, 1],
     );
-  });
-
-  it("are found by the address of an asker", () => {
-    assert.ok(parsePrefix("198.19.2.0/24"));
-    const found = ["198.19.2.7", "198.19.3.7"].map((address) => networkOf([app, web], address as IpAddress));
-    assert.deepEqual(found, ["web", ""]);
   });
 });
 
