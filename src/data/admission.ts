@@ -2,7 +2,6 @@
 // ledger knows about everything that was opened.
 
 import type { Membership } from "../core/askers/index-of-askers.ts";
-import { isInside } from "../core/dns/address-filter.ts";
 import { setNames } from "../core/firewall/names.ts";
 import { type AskerKey, type AskerSet, EntryIndex, type KernelRight } from "../core/grants/entry-index.ts";
 import {
@@ -13,9 +12,9 @@ import {
   readableDomain,
 } from "../core/grants/ledger.ts";
 import { NameHistory } from "../core/grants/name-history.ts";
-import { addressBytes, familyOf, hostPrefix, type IpAddress } from "../core/model/address.ts";
+import { familyOf, hostPrefix, type IpAddress } from "../core/model/address.ts";
 import { intersectServices } from "../core/model/service-set.ts";
-import { decideName, decidePacket, type PacketDecision, termsAt } from "../core/policy/decide.ts";
+import { decideName, decidePacket, type PacketDecision, servicesAt } from "../core/policy/decide.ts";
 import { digestOf } from "../core/policy/digest.ts";
 import type { KernelSets } from "../edge/kernel/ipset/kernel-sets.ts";
 import { DockerwallError } from "../errors.ts";
@@ -179,9 +178,7 @@ export function startAdmission(options: {
         mine.flatMap(({ policy }) => {
           const decision = decideName(policy, name, nowMs());
           if (!decision.allowed) return [];
-          const inside = isInside(addressBytes(destination));
-          const left = termsAt(policy, decision.terms, { address: destination, inside }, nowMs());
-          const granted = left.flatMap(({ services }) => services);
+          const granted = servicesAt(policy, decision.terms, destination, nowMs());
           return intersectServices([service], granted).map((common) => ({ domain: name, service: common }));
         }),
       ),

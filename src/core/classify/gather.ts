@@ -2,7 +2,7 @@
 // overrides made by command. Each is good or bad by itself; a bad one leaves the list in force that was there before.
 
 import { allowLabel, placeOf } from "../labels/table.ts";
-import type { EntryList } from "../policy/entry-list.ts";
+import { type EntryList, hasEnded } from "../policy/entry-list.ts";
 import type { ListPlace, ListStore } from "../policy/list-store.ts";
 import { type OverridesByTarget, type OverrideTarget, targetKey } from "../policy/override.ts";
 import { noPolicyFile, type PolicyFile } from "../policy/policy-file.ts";
@@ -81,9 +81,7 @@ export function gatherLists(
   if (file.closed) lists.push(closedList);
   const inFile = (target.kind === "network" ? file.networks : file.containers).get(target.name);
   if (inFile !== undefined) read(byName("policy file"), inFile);
-  const own = (overrides.get(targetKey(target)) ?? []).filter(
-    ({ endsAtMs }) => endsAtMs === undefined || endsAtMs > nowMs,
-  );
+  const own = (overrides.get(targetKey(target)) ?? []).filter((override) => !hasEnded(override, nowMs));
   // One at a time: an override that has become bad, because its preset is gone, must not disable a `deny`.
   for (const { entry, endsAtMs } of own)
     read({ name: `${placeOfOverrides(target)}${entry}`, owner: "" }, entry, endsAtMs);

@@ -1,6 +1,7 @@
 // Names in the policy file and in overrides that nothing has: such a slip would silently take away or grant nothing.
 
 import type { Topology } from "../model/topology.ts";
+import { hasEnded } from "../policy/entry-list.ts";
 import type { OtherPolicies } from "./gather.ts";
 
 /** Where the names are looked for. */
@@ -19,7 +20,7 @@ export function strangersInOverrides(
     container: new Set(topology.containers.map(({ name }) => name)),
   };
   return [...overrides.values()].flatMap((all) => {
-    const own = all.filter(({ endsAtMs }) => endsAtMs === undefined || endsAtMs > nowMs);
+    const own = all.filter((override) => !hasEnded(override, nowMs));
     const [first] = own;
     if (first === undefined || there[first.target.kind].has(first.target.name)) return [];
     const { kind, name } = first.target;

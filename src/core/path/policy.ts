@@ -2,8 +2,7 @@
 // to its addresses there, and a packet that leaves from another address is judged by another network's list.
 
 import type { Membership } from "../askers/index-of-askers.ts";
-import { isInside } from "../dns/address-filter.ts";
-import { addressBytes, type IpAddress } from "../model/address.ts";
+import type { IpAddress } from "../model/address.ts";
 import { type Service, serviceCovers, serviceGrants } from "../model/service.ts";
 import {
   addressRights,
@@ -11,10 +10,8 @@ import {
   decideName,
   type MatchedEntry,
   type PacketDecision,
-  type Policy,
   serviceOf,
-  type Term,
-  termsAt,
+  servicesAt,
 } from "../policy/decide.ts";
 import { describeEntry } from "../policy/preset.ts";
 
@@ -77,16 +74,6 @@ export function judgeName(
     return taking === undefined ? findingOf(decision.by[0], "port") : findingOf(taking, "taken-away");
   });
   return mostTelling(found);
-}
-
-function servicesAt(
-  policy: Policy,
-  terms: readonly Term[],
-  address: IpAddress,
-  nowMs: number,
-): readonly Service[] {
-  const inside = isInside(addressBytes(address));
-  return termsAt(policy, terms, { address, inside }, nowMs).flatMap(({ services }) => services);
 }
 
 function grantingEntry(

@@ -6,7 +6,7 @@ import { addressBytes, type IpAddress, type Prefix, prefixContains, renderPrefix
 import { isDnsService, isLookup, type Service, serviceCovers, serviceGrants } from "../model/service.ts";
 import { intersectServices, subtractServices } from "../model/service-set.ts";
 import { type Entry, isSingle } from "./entry.ts";
-import type { CompiledList } from "./entry-list.ts";
+import { type CompiledList, hasEnded } from "./entry-list.ts";
 
 /** What one asker may reach through one network. */
 export interface Policy {
@@ -54,7 +54,7 @@ export function decideName(policy: Policy, name: string, nowMs: number): Decisio
   const granting: MatchedEntry[] = [];
   const taking: MatchedEntry[] = [];
   for (const { source, endsAtMs, nameEntries } of policy.lists) {
-    if (endsAtMs !== undefined && endsAtMs <= nowMs) continue;
+    if (hasEnded({ endsAtMs }, nowMs)) continue;
     for (const entry of nameEntries(name))
       (entry.negated ? taking : granting).push({ entry, source, endsAtMs });
   }
@@ -67,12 +67,7 @@ export function decideName(policy: Policy, name: string, nowMs: number): Decisio
 
 /** True when a name below this one is granted: it exists, though it has nothing that may be told (RFC 8020). */
 export function isAboveAllowed(policy: Policy, name: string, nowMs: number): boolean {
-  return (
-    !isClosed(policy) &&
-    policy.lists.some(
-      ({ endsAtMs, isAbove }) => (endsAtMs === undefined || endsAtMs > nowMs) && isAbove(name),
-    )
-  );
+  return !isClosed(policy) && policy.lists.some((list) => !hasEnded(list, nowMs) && list.isAbove(name));
 }
 
 function termsOf(granting: readonly MatchedEntry[], taking: readonly MatchedEntry[]): readonly Term[] {
@@ -110,7 +105,7 @@ export function addressRights(policy: Policy, address: IpAddress, nowMs: number)
   const granted: MatchedEntry[] = [];
   const taken: MatchedEntry[] = [];
   for (const { source, endsAtMs, addressEntries } of policy.lists) {
-    if (endsAtMs !== undefined && endsAtMs <= nowMs) continue;
+    if (hasEnded({ endsAtMs }, nowMs)) continue;
     for (const entry of addressEntries(address))
       (entry.negated ? taken : granted).push({ entry, source, endsAtMs });
   }
@@ -121,8 +116,7 @@ export function addressRights(policy: Policy, address: IpAddress, nowMs: number)
 export function opensHost(policy: Policy, nowMs: number): boolean {
   if (isClosed(policy)) return false;
   return policy.lists.some(
-    ({ hostEntries, endsAtMs }) =>
-      hostEntries.some(({ negated }) => !negated) && (endsAtMs === undefined || endsAtMs > nowMs),
+    (list) => !hasEnded(list, nowMs) && list.hostEntries.some(({ negated }) => !negated),
   );
 }
 
@@ -174,13 +168,24 @@ export function isTakenAway(
 
 /** Whether the name may lead to the host itself: a `host` entry opens there what the name allows. */
 export function mayLeadToHost(policy: Policy, terms: readonly Term[], nowMs: number): boolean {
-  const inForce = policy.lists.filter(({ endsAtMs }) => endsAtMs === undefined || endsAtMs > nowMs);
+  const inForce = policy.lists.filter((list) => !hasEnded(list, nowMs));
   const ofHost = (negated: boolean): Service[] =>
     inForce.flatMap(({ hostEntries }) =>
       hostEntries.filter((entry) => entry.negated === negated).map((entry) => serviceOf({ entry })),
     );
   const open = subtractServices(ofHost(false), ofHost(true));
   return terms.some(({ services }) => intersectServices(services, open).length > 0);
+}
+
+/** What a name's terms leave of services at an address that it leads to. */
+export function servicesAt(
+  policy: Policy,
+  terms: readonly Term[],
+  address: IpAddress,
+  nowMs: number,
+): readonly Service[] {
+  const inside = isInside(addressBytes(address));
+  return termsAt(policy, terms, { address, inside }, nowMs).flatMap(({ services }) => services);
 }
 
 export interface PacketTarget {
@@ -221,10 +226,7 @@ export function decidePacket(
       denied = { allowed: false, by: decision.by[0], name };
       continue;
     }
-    const inside = isInside(addressBytes(destination));
-    const services = termsAt(policy, decision.terms, { address: destination, inside }, nowMs).flatMap(
-      (term) => term.services,
-    );
+    const services = servicesAt(policy, decision.terms, destination, nowMs);
     if (services.some((service) => serviceGrants(service, ipProtocol, port))) {
       const leadsHere = (match: MatchedEntry): boolean => {
         const within = withinOf(match);

@@ -23,6 +23,11 @@ export interface EntryList {
   readonly kept?: boolean;
 }
 
+/** Whether a list, or an override, counts no longer. */
+export function hasEnded({ endsAtMs }: Pick<EntryList, "endsAtMs">, nowMs: number): boolean {
+  return endsAtMs !== undefined && endsAtMs <= nowMs;
+}
+
 /** The entries that match, granting and taking away alike. */
 export interface CompiledList extends Omit<EntryList, "entries"> {
   nameEntries(name: string): readonly DomainEntry[];

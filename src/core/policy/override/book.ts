@@ -1,5 +1,6 @@
 // The overrides that there are, each under a number that is free. What the kernel keeps of them is not known here.
 
+import { hasEnded } from "../entry-list.ts";
 import { type Override, type OverrideTarget, withNegation } from "../override.ts";
 
 /** A change of the book, to be made in the kernel too. */
@@ -67,10 +68,6 @@ export class OverrideBook {
   #numbersOf(matches: (override: Override) => boolean): readonly number[] {
     return [...this.#byNumber].flatMap(([number, override]) => (matches(override) ? [number] : []));
   }
-}
-
-function hasEnded({ endsAtMs }: Override, nowMs: number): boolean {
-  return endsAtMs !== undefined && endsAtMs <= nowMs;
 }
 
 function isOf({ target }: Override, { kind, name }: OverrideTarget): boolean {
