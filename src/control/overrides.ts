@@ -2,7 +2,6 @@
 // time out, so that a new daemon finds them, and an override with an end ends on time even without a daemon.
 
 import { setNames } from "../core/firewall/names.ts";
-import { hostPrefix, type IpAddress } from "../core/model/address.ts";
 import { OverrideBook } from "../core/policy/override/book.ts";
 import {
   type Override,
@@ -12,7 +11,7 @@ import {
 } from "../core/policy/override.ts";
 import { isSetMissing } from "../edge/kernel/ipset/error.ts";
 import type { KernelSets } from "../edge/kernel/ipset/kernel-sets.ts";
-import type { SetKey } from "../edge/kernel/ipset/message.ts";
+import { numberedKey, numberOfKey } from "../edge/kernel/ipset/numbered-key.ts";
 import { DockerwallError } from "../errors.ts";
 
 export interface Overrides {
@@ -50,7 +49,7 @@ export function createOverrides(options: OverridesOptions): Overrides {
   const book = readBook(options);
   function drop(number: number): void {
     book.forget(number);
-    unlessDestroyed(() => sets.del(setNames.overrides, [keyOf(number)]));
+    unlessDestroyed(() => sets.del(setNames.overrides, [numberedKey(number)]));
   }
   return {
     current: () => book.current(nowMs()),
@@ -84,7 +83,7 @@ export function createOverrides(options: OverridesOptions): Overrides {
       if (ended.length > 0)
         sets.del(
           setNames.overrides,
-          ended.map(({ number }) => keyOf(number)),
+          ended.map(({ number }) => numberedKey(number)),
         );
       return ended.map(({ override }) => override);
     },
@@ -103,7 +102,7 @@ function readBook({ sets, nowMs }: OverridesOptions): OverrideBook {
   for (const { key, comment, timeoutSeconds } of sets.list(setNames.overrides)) {
     const endsAtMs = timeoutSeconds ? nowMs() + timeoutSeconds * 1000 : undefined;
     const override = parseOverride(comment ?? "", endsAtMs);
-    if (key.kind === "net" && override !== undefined) book.put(numberOf(key.prefix.address), override);
+    if (key.kind === "net" && override !== undefined) book.put(numberOfKey(key.prefix.address), override);
   }
   return book;
 }
@@ -112,7 +111,9 @@ function write({ sets, nowMs }: OverridesOptions, number: number, override: Over
   const { endsAtMs } = override;
   const comment = commentOf(override);
   const timeoutSeconds = endsAtMs === undefined ? 0 : Math.max(1, Math.round((endsAtMs - nowMs()) / 1000));
-  unlessDestroyed(() => sets.add(setNames.overrides, [{ key: keyOf(number), timeoutSeconds, comment }]));
+  unlessDestroyed(() =>
+    sets.add(setNames.overrides, [{ key: numberedKey(number), timeoutSeconds, comment }]),
+  );
 }
 
 /** @throws DockerwallError USAGE */
@@ -151,14 +152,4 @@ function commentOf(override: Override): string {
     "USAGE",
     `the override ${JSON.stringify(override.entry)} for ${override.target.name} is too long to keep; put it into a label or the policy file`,
   );
-}
-
-function keyOf(number: number): SetKey {
-  const address = `0.0.${number >> 8}.${number & 0xff}` as IpAddress;
-  return { kind: "net", prefix: hostPrefix(address) };
-}
-
-function numberOf(address: IpAddress): number {
-  const [, , high = 0, low = 0] = address.split(".").map(Number);
-  return high * 256 + low;
 }

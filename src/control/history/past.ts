@@ -6,9 +6,9 @@ import { deniedSeconds } from "../../core/firewall/sets.ts";
 import type { DeniedRecord } from "../../core/journal/denied-record.ts";
 import { type DeniedLimits, planTrim } from "../../core/journal/denied-shares.ts";
 import { parsePast, renderPast } from "../../core/journal/past-notes.ts";
-import { hostPrefix, type IpAddress } from "../../core/model/address.ts";
 import type { KernelSets } from "../../edge/kernel/ipset/kernel-sets.ts";
-import type { SetEntry, SetKey } from "../../edge/kernel/ipset/message.ts";
+import type { SetEntry } from "../../edge/kernel/ipset/message.ts";
+import { numberedKey, numberOfKey } from "../../edge/kernel/ipset/numbered-key.ts";
 
 export interface PastDenied {
   /** Those of one container for one destination are one record. */
@@ -28,7 +28,7 @@ export function createPastDenied(sets: KernelSets, nowMs: number): PastDenied {
   const kept = new Map<number, DeniedRecord>();
   for (const { key, comment, timeoutSeconds = deniedSeconds } of sets.list(setNames.past)) {
     const record = parsePast(comment, nowMs - (deniedSeconds - timeoutSeconds) * 1000);
-    if (key.kind === "net" && record !== undefined) kept.set(numberOf(key.prefix.address), record);
+    if (key.kind === "net" && record !== undefined) kept.set(numberOfKey(key.prefix.address), record);
   }
   const numbers = new Map([...kept].map(([number, record]) => [idOf(record), number]));
   let next = Math.max(0, ...kept.keys()) + 1;
@@ -39,7 +39,7 @@ export function createPastDenied(sets: KernelSets, nowMs: number): PastDenied {
       if (record !== undefined) numbers.delete(idOf(record));
       kept.delete(number);
     }
-    if (gone.length > 0) sets.del(setNames.past, gone.map(keyOf));
+    if (gone.length > 0) sets.del(setNames.past, gone.map(numberedKey));
   }
 
   function expire(nowMs: number): void {
@@ -69,7 +69,7 @@ export function createPastDenied(sets: KernelSets, nowMs: number): PastDenied {
     const comment = record && renderPast(record);
     if (record === undefined || comment === undefined) return [];
     const ageSeconds = Math.max(0, Math.round((nowMs - record.lastSeenMs) / 1000));
-    return [{ key: keyOf(number), timeoutSeconds: Math.max(1, deniedSeconds - ageSeconds), comment }];
+    return [{ key: numberedKey(number), timeoutSeconds: Math.max(1, deniedSeconds - ageSeconds), comment }];
   }
 
   return {
@@ -106,14 +106,4 @@ function sumOf(known: DeniedRecord, added: DeniedRecord): DeniedRecord {
     lastSeenMs: Math.max(known.lastSeenMs, added.lastSeenMs),
     domains: [...new Set([...known.domains, ...added.domains])],
   };
-}
-
-/** A member of 0.0.0.0/8 stands for a number. */
-function keyOf(number: number): SetKey {
-  const address = [24, 16, 8, 0].map((shift) => (number >>> shift) & 0xff).join(".") as IpAddress;
-  return { kind: "net", prefix: hostPrefix(address) };
-}
-
-function numberOf(address: IpAddress): number {
-  return address.split(".").reduce((sum, part) => sum * 256 + Number(part), 0);
 }
