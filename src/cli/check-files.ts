@@ -2,7 +2,7 @@
 
 import { existsSync, readFileSync, statSync } from "node:fs";
 import type { ReadText } from "../core/compose/documents.ts";
-import { parseEnvFile } from "../core/compose/env-file.ts";
+import { readEnvFiles } from "../core/compose/env-file.ts";
 import type { Lookup } from "../core/compose/interpolate.ts";
 import { DockerwallError, messageOf } from "../errors.ts";
 
@@ -49,13 +49,7 @@ export function chooseFiles(given: readonly string[], environment: Lookup): read
 
 /** COMPOSE_FILE may stand in `.env`, too. */
 function filesOfVariable(environment: Lookup): readonly string[] {
-  const found = readText(".env");
-  const { variables } = parseEnvFile(
-    ".env",
-    found !== undefined && "text" in found ? found.text : "",
-    environment,
-  );
-  const lookup: Lookup = (name) => environment(name) ?? variables.get(name);
+  const { lookup } = readEnvFiles(readText, [".env"], environment);
   const value = lookup("COMPOSE_FILE") ?? "";
   return value === "" ? [] : value.split(lookup("COMPOSE_PATH_SEPARATOR") || ":");
 }
