@@ -2,8 +2,8 @@
 // did not.
 
 import { setNames } from "../../core/firewall/names.ts";
+import { namesReader } from "../../core/journal/lookups.ts";
 import { bookedUnder } from "../../core/journal/report.ts";
-import type { IpAddress } from "../../core/model/address.ts";
 import type { GuardedNetwork } from "../../core/model/guarded-network.ts";
 import { type Observation, observe, type Passed } from "../../core/suggest/observed.ts";
 import type { KernelSets } from "../../edge/kernel/ipset/kernel-sets.ts";
@@ -23,12 +23,7 @@ export function readObservation(
   nowMs: number,
 ): Observation {
   const networkOf = bookedUnder(guarded);
-  const names = new Map<string, ReadonlyMap<IpAddress, readonly string[]>>();
-  const namesOf = (containerId: string, destination: IpAddress): readonly string[] => {
-    const known = names.get(containerId) ?? history.namesOf(containerId);
-    names.set(containerId, known);
-    return known.get(destination) ?? [];
-  };
+  const namesOf = namesReader(history.namesOf);
   /** A grant is taken away when its address passes on, so it is the present holder's. */
   const passed = ({ key, packets = 0, bytes = 0, comment = "" }: ListedEntry): Passed[] => {
     if (key.kind !== "ip-port-ip") return [];

@@ -6,7 +6,8 @@ import { deniedSeconds } from "../../core/firewall/sets.ts";
 import { bookDenied, type ListedDenied } from "../../core/journal/denied-accounts.ts";
 import type { DeniedEntry, DeniedRecord } from "../../core/journal/denied-record.ts";
 import { type DeniedLimits, planTrim } from "../../core/journal/denied-shares.ts";
-import type { FreshAddress, Holder, Holders } from "../../core/journal/holders.ts";
+import type { FreshAddress, Holders } from "../../core/journal/holders.ts";
+import { namesReader } from "../../core/journal/lookups.ts";
 import { familyOf, type IpAddress } from "../../core/model/address.ts";
 import type { KernelSets } from "../../edge/kernel/ipset/kernel-sets.ts";
 import type { SetKey } from "../../edge/kernel/ipset/message.ts";
@@ -59,19 +60,10 @@ export function createDeniedReading(sources: DeniedSources): DeniedReading {
     return found.flatMap(({ entries }) => entries.flatMap(deniedEntry));
   }
 
-  /** A container's names are looked at once for all of its entries. */
-  function namesBy(): (holder: Holder, destination: IpAddress) => readonly string[] {
-    const byContainer = new Map<string, ReadonlyMap<IpAddress, readonly string[]>>();
-    return ({ containerId }, destination) => {
-      const names = byContainer.get(containerId) ?? sources.namesOf(containerId);
-      byContainer.set(containerId, names);
-      return names.get(destination) ?? [];
-    };
-  }
-
   function read(nowMs: number): void {
     const fromMs = clockMs();
     if (fromMs < restsUntilMs) return;
+    const names = namesReader(sources.namesOf);
     const {
       records,
       write,
@@ -83,7 +75,7 @@ export function createDeniedReading(sources: DeniedSources): DeniedReading {
       holderOf: holders.at,
       networkSinceMs: (asker) => networkAt(asker)?.sinceMs,
       isGuarded: holders.isGuarded,
-      namesOf: namesBy(),
+      namesOf: ({ containerId }, destination) => names(containerId, destination),
     });
     const networkOf = (asker: IpAddress): string =>
       holders.at(asker)?.networkId ?? networkAt(asker)?.id ?? "";

@@ -185,3 +185,15 @@ function talliesOf(asker: Asker): LookupTally[] {
     .filter((row) => row.count > 0)
     .map(({ granted: _, ...row }) => ({ networkId, asker: address, container, ...row }));
 }
+
+/** A container's names are looked at once for all of its addresses; for one reading, as they change. */
+export function namesReader(
+  namesOf: LookupJournal["namesOf"],
+): (containerId: string, destination: IpAddress) => readonly string[] {
+  const byContainer = new Map<string, ReturnType<LookupJournal["namesOf"]>>();
+  return (containerId, destination) => {
+    const names = byContainer.get(containerId) ?? namesOf(containerId);
+    byContainer.set(containerId, names);
+    return names.get(destination) ?? [];
+  };
+}
