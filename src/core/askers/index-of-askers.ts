@@ -8,7 +8,7 @@ import { type IpAddress, type Prefix, prefixContains } from "../model/address.ts
 import type { GuardedNetwork } from "../model/guarded-network.ts";
 import type { Picture } from "../model/picture.ts";
 import { PrefixTable } from "../model/prefix-table.ts";
-import type { Container, Network } from "../model/topology.ts";
+import { byWayOut, type Container, type Network } from "../model/topology.ts";
 import { type Decision, decideName, type Policy } from "../policy/decide.ts";
 import { type CompiledList, compileList, type EntryList } from "../policy/entry-list.ts";
 import { type Asker, addressesOf, Knowledge } from "./knowledge.ts";
@@ -164,7 +164,10 @@ export class AskerIndex {
       });
     }
     if (memberships.size > 0) {
-      const all = this.#byWayOut([...memberships.values()]).map((membership) => ({
+      const networkOf = ({ networkId }: Membership): Network | undefined =>
+        this.#byId.get(networkId)?.network;
+      const ordered = [...memberships.values()].sort((a, b) => byWayOut(networkOf(a), networkOf(b)));
+      const all = ordered.map((membership) => ({
         ...membership,
         addresses: [...membership.addresses, ...unguarded],
       }));
@@ -172,14 +175,6 @@ export class AskerIndex {
     }
     if (places.length === 0 || places.some(({ known }) => known === undefined)) return { kind: "unknown" };
     return { kind: "open" };
-  }
-
-  /** As the engine chooses the network by which a container sends to the outside: the first by name; internal ones last. */
-  #byWayOut(memberships: readonly Membership[]): Membership[] {
-    if (memberships.length < 2) return [...memberships];
-    const rank = ({ networkId, networkName }: Membership): string =>
-      `${this.#byId.get(networkId)?.network.internal === true ? 1 : 0} ${networkName}`;
-    return memberships.toSorted((a, b) => (rank(a) < rank(b) ? -1 : 1));
   }
 
   /** What the rules must know of a port on this bridge; undefined where nobody has heard of the bridge. */

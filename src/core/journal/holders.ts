@@ -3,7 +3,7 @@
 // went is its own.
 
 import type { IpAddress } from "../model/address.ts";
-import type { Container, Network, Topology } from "../model/topology.ts";
+import { byWayOut, type Container, type Network, type Topology } from "../model/topology.ts";
 import { shortId } from "./denied-notes.ts";
 
 export interface Holder {
@@ -148,9 +148,5 @@ function homesOf(
   guarded: ReadonlySet<string>,
 ): string[] {
   const homes = endpoints.map(({ networkId }) => networkId).filter((id) => guarded.has(id));
-  const rank = (id: string): string => {
-    const network = networks.get(id);
-    return `${network?.internal === true ? 1 : 0} ${network?.name ?? ""}`;
-  };
-  return homes.toSorted((a, b) => (rank(a) < rank(b) ? -1 : 1));
+  return homes.toSorted((a, b) => byWayOut(networks.get(a), networks.get(b)));
 }

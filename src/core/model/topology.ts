@@ -85,3 +85,15 @@ export interface Readings {
   /** When the last reading of a container began, by id. None for one that is known by the list or an event only. */
   readonly readAtMs: ReadonlyMap<string, number>;
 }
+
+/**
+ * The order in which the engine looks for the network by which a container sends to the outside: the first by name, those
+ * without a way out last. What a container itself prefers (`gatewayPriority`) is left out.
+ */
+export function byWayOut(
+  a: Pick<Network, "internal" | "name"> | undefined,
+  b: Pick<Network, "internal" | "name"> | undefined,
+): number {
+  const rank = (network: typeof a): string => `${network?.internal === true ? 1 : 0} ${network?.name ?? ""}`;
+  return rank(a) < rank(b) ? -1 : 1;
+}
