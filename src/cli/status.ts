@@ -3,7 +3,7 @@
 
 import type { CounterReading } from "../core/counters/reading.ts";
 import type { ListReport, NetworkStatus, StatusReport } from "../core/model/report.ts";
-import { isInForce, stateSentences } from "../core/model/state.ts";
+import { isGone, isInForce, stateSentences } from "../core/model/state.ts";
 import { createControlClient } from "../edge/control-socket/client.ts";
 import { controlSocketOf } from "../edge/control-socket/path.ts";
 import { DockerwallError } from "../errors.ts";
@@ -28,7 +28,7 @@ export const statusCommand: Command = {
   run: async ({ options, environment, output }) => {
     const report = await createControlClient({ path: controlSocketOf(environment) }).status();
     output.write("json" in options ? renderJson(report) : renderStatus(report, Date.now(), output.styled));
-    if (report.state === "uninstalled" || report.state === "uninstalling") return uninstalledExitCode;
+    if (isGone(report.state)) return uninstalledExitCode;
     const well = "health" in options ? report.healthy : report.state === "enforcing";
     return well ? 0 : 1;
   },

@@ -1,10 +1,8 @@
 // What labels mean for grants: every label that affects grants is part of a policy's key; in quarantine none applies.
 
-import { type NetworkLabels, valueLabels } from "./table.ts";
+import { type NetworkLabels, valueLabelKeys, valueLabels } from "./table.ts";
 
-const affecting = (Object.keys(valueLabels) as readonly (keyof NetworkLabels)[]).filter(
-  (key) => valueLabels[key].affectsGrants,
-);
+const affecting = valueLabelKeys.filter((key) => valueLabels[key].affectsGrants);
 
 /**
  * Stands for all that these labels grant: a new key means a new policy. It is stable across runs of the daemon. A label

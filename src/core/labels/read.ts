@@ -1,7 +1,7 @@
 // What a network's labels say, apart from its allowlist.
 
 import type { Network } from "../model/topology.ts";
-import { labelName, type NetworkLabels, placeOf, valueLabels } from "./table.ts";
+import { labelName, type NetworkLabels, placeOf, valueLabelKeys, valueLabels } from "./table.ts";
 
 export interface ReadLabels {
   readonly labels: NetworkLabels;
@@ -25,7 +25,8 @@ export function readLabels({ name, labels }: Pick<Network, "name" | "labels">): 
     for (const problem of parsed.problems) problems.push(`${place}: ${problem}; ${effect}`);
     return strict;
   };
-  const keys = Object.keys(valueLabels) as readonly (keyof NetworkLabels)[];
-  const values = Object.fromEntries(keys.map((key) => [key, read(key)])) as unknown as NetworkLabels;
+  const values = Object.fromEntries(
+    valueLabelKeys.map((key) => [key, read(key)]),
+  ) as unknown as NetworkLabels;
   return { labels: values, problems };
 }

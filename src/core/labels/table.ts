@@ -130,6 +130,8 @@ export const labels: Readonly<Record<"allow" | "accept" | keyof NetworkLabels, L
   },
 };
 
+export const valueLabelKeys = Object.keys(valueLabels) as readonly (keyof NetworkLabels)[];
+
 export type LabelKey = keyof typeof labels;
 
 export const labelKeys = Object.keys(labels) as readonly LabelKey[];

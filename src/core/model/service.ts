@@ -21,11 +21,6 @@ export const protocolNumbers: Readonly<Record<Protocol, number>> = { tcp: 6, udp
 /** IP protocols whose port the kernel's sets and connection tracking read: TCP, UDP, SCTP, UDP-Lite. */
 export const portProtocols: ReadonlySet<number> = new Set([6, 17, 132, 136]);
 
-/** ICMP and ICMPv6, whose sets hold type * 256 + code in place of a port. */
-export function isIcmp(ipProtocol: number): boolean {
-  return ipProtocol === 1 || ipProtocol === 58;
-}
-
 /** True when a packet of this IP protocol to this port (undefined where the protocol has none) is covered. */
 export function serviceCovers(service: Service, ipProtocol: number, port: number | undefined): boolean {
   if (service.protocol === "any" && service.ports === "any") return true;

@@ -8,7 +8,7 @@ import { othersLabel } from "../journal/lookup-rows.ts";
 import type { LookupTally } from "../journal/lookups.ts";
 import type { IpAddress } from "../model/address.ts";
 import type { LookupTrouble } from "../model/report.ts";
-import { isIcmp, portProtocols } from "../model/service.ts";
+import { portProtocols } from "../model/service.ts";
 
 /** Who did it. */
 export interface Doer {
@@ -105,7 +105,7 @@ function connection(
     container,
     destination,
     ipProtocol: protocol,
-    port: isIcmp(protocol) || !portProtocols.has(protocol) ? undefined : port,
+    port: portProtocols.has(protocol) ? port : undefined,
     names: names.toSorted(),
     allowed,
     packets,

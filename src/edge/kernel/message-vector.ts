@@ -4,6 +4,7 @@
 
 import koffi from "koffi";
 import * as libc from "./libc.ts";
+import { littleEndian } from "./netlink/message.ts";
 
 const HEADER_BYTES = 64;
 const IOVEC_BYTES = 16;
@@ -23,7 +24,6 @@ export class MessageVector {
   readonly #base: bigint;
   readonly #bytes: Uint8Array;
   readonly #view: DataView;
-  readonly #littleEndian = new Uint8Array(Uint16Array.of(1).buffer)[0] === 1;
 
   constructor(capacity: number, datagramBytes: number) {
     this.capacity = capacity;
@@ -36,10 +36,10 @@ export class MessageVector {
     for (let slot = 0; slot < capacity; slot++) {
       const header = slot * HEADER_BYTES;
       const address = (offset: number): bigint => this.#base + BigInt(offset);
-      this.#view.setBigUint64(header + offsets.name, address(this.#nameAt(slot)), this.#littleEndian);
-      this.#view.setBigUint64(header + offsets.iovec, address(this.#iovecAt(slot)), this.#littleEndian);
-      this.#view.setBigUint64(header + offsets.iovecCount, 1n, this.#littleEndian);
-      this.#view.setBigUint64(this.#iovecAt(slot), address(this.#dataAt(slot)), this.#littleEndian);
+      this.#view.setBigUint64(header + offsets.name, address(this.#nameAt(slot)), littleEndian);
+      this.#view.setBigUint64(header + offsets.iovec, address(this.#iovecAt(slot)), littleEndian);
+      this.#view.setBigUint64(header + offsets.iovecCount, 1n, littleEndian);
+      this.#view.setBigUint64(this.#iovecAt(slot), address(this.#dataAt(slot)), littleEndian);
       this.#expect(slot, SOCKADDR_BYTES, datagramBytes);
     }
   }
@@ -52,13 +52,13 @@ export class MessageVector {
     const count = libc.recvmmsg(fd, this.#pointer, this.capacity, what) ?? 0;
     // The kernel has written how long each address is; the next one may be longer.
     for (let slot = 0; slot < count; slot++)
-      this.#view.setUint32(slot * HEADER_BYTES + offsets.nameLength, SOCKADDR_BYTES, this.#littleEndian);
+      this.#view.setUint32(slot * HEADER_BYTES + offsets.nameLength, SOCKADDR_BYTES, littleEndian);
     return count;
   }
 
   /** A received datagram; a view, as long as it is not received again. */
   datagram(slot: number): Uint8Array {
-    const length = this.#view.getUint32(slot * HEADER_BYTES + offsets.length, this.#littleEndian);
+    const length = this.#view.getUint32(slot * HEADER_BYTES + offsets.length, littleEndian);
     const from = this.#dataAt(slot);
     return this.#bytes.subarray(from, from + length);
   }
@@ -93,8 +93,8 @@ export class MessageVector {
   }
 
   #expect(slot: number, nameLength: number, dataLength: number): void {
-    this.#view.setUint32(slot * HEADER_BYTES + offsets.nameLength, nameLength, this.#littleEndian);
-    this.#view.setBigUint64(this.#iovecAt(slot) + 8, BigInt(dataLength), this.#littleEndian);
+    this.#view.setUint32(slot * HEADER_BYTES + offsets.nameLength, nameLength, littleEndian);
+    this.#view.setBigUint64(this.#iovecAt(slot) + 8, BigInt(dataLength), littleEndian);
   }
 
   #iovecAt(slot: number): number {

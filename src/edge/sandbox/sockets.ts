@@ -6,7 +6,7 @@ import * as libc from "../kernel/libc.ts";
 import { hostBytes, NLM_F_ACK, NLM_F_REQUEST } from "../kernel/netlink/message.ts";
 import { NETLINK_ROUTE, type NetlinkSocket, openNetlink } from "../kernel/netlink/socket.ts";
 import { withNamespace } from "../kernel/netns.ts";
-import { socketAddress } from "../kernel/socket-address.ts";
+import { portOf, socketAddress } from "../kernel/socket-address.ts";
 
 /** Where Docker's own resolver is for every container. We listen there too, on other ports. */
 export const resolverBytes = Uint8Array.of(127, 0, 0, 11);
@@ -64,7 +64,7 @@ export function openSandboxSockets(namespaceFd: number): SandboxSockets {
       raiseLoopback(link);
       const udpFd = udpSocket(opened);
       const tcpFd = tcpSocket(opened);
-      return { udpFd, tcpFd, addressFd, udpPort: portOf(udpFd), tcpPort: portOf(tcpFd) };
+      return { udpFd, tcpFd, addressFd, udpPort: boundPort(udpFd), tcpPort: boundPort(tcpFd) };
     } catch (error) {
       for (const fd of opened) libc.close(fd);
       throw error;
@@ -147,7 +147,6 @@ function boundSocket(type: number, opened: number[], { bytes, port }: Place): nu
   return fd;
 }
 
-function portOf(fd: number): number {
-  const address = libc.getsockname(fd, "a DNS socket in a sandbox");
-  return ((address[2] ?? 0) << 8) | (address[3] ?? 0);
+function boundPort(fd: number): number {
+  return portOf(libc.getsockname(fd, "a DNS socket in a sandbox"));
 }

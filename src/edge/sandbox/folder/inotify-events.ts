@@ -1,7 +1,7 @@
 // What the kernel writes down about a watched folder.
 // @see inotify(7)
 
-import { endianness } from "node:os";
+import { littleEndian } from "../../kernel/netlink/message.ts";
 
 export const IN_MOVED_TO = 0x80;
 export const IN_CREATE = 0x100;
@@ -11,7 +11,6 @@ const IN_IGNORED = 0x8000;
 const HEADER_SIZE = 16;
 const MASK_AT = 4;
 const LENGTH_AT = 12;
-const littleEndian = endianness() === "LE";
 
 export interface InotifyEvents {
   /** Of what was made, in order. */
