@@ -4,11 +4,9 @@ import assert from "node:assert/strict";
 import { createSecureServer, type Http2SecureServer, type ServerHttp2Stream } from "node:http2";
 import { connect, createServer, type Socket } from "node:net";
 import { after, before, describe, test } from "node:test";
-import { readCounters } from "../../../../../src/core/counters/registry.ts";
 import { walkAnswer } from "../../../../../src/core/dns/wire/answer.ts";
 import { nameFromPlainText, nameText, rootName } from "../../../../../src/core/dns/wire/name.ts";
 import type { Question } from "../../../../../src/core/dns/wire/question.ts";
-import { renderUpstreamQuery } from "../../../../../src/core/dns/wire/upstream-query.ts";
 import type { IpAddress } from "../../../../../src/core/model/address.ts";
 import { createHttpsChannel } from "../../../../../src/edge/upstream/encrypted/https.ts";
 import {
@@ -17,8 +15,8 @@ import {
   type Resolver,
 } from "../../../../../src/edge/upstream/resolver.ts";
 import { type Certificate, makeCertificate } from "../../../../support/certificate.ts";
-import { countedSince } from "../../../../support/counted.ts";
 import { answerTo } from "../../../../support/fake-upstream.ts";
+import { assertIrreplaceable } from "../../../../support/irreplaceable.ts";
 
 interface Request {
   readonly message: Buffer;
@@ -68,11 +66,6 @@ function resolverFor(port: number, serverName: string | undefined = "dns.example
   });
 }
 
-function dnsQuery(): Uint8Array {
-  const question: Question = { name: nameText(rootName), qname: rootName, type: 1 };
-  return renderUpstreamQuery(question, { edns: true, randomWord: undefined, padded: true });
-}
-
 async function ask(resolver: Resolver, text: string): Promise<string> {
   const qname = nameFromPlainText(text) ?? rootName;
   const question: Question = { name: nameText(qname), qname, type: 1 };
@@ -115,29 +108,9 @@ describe("DNS over HTTPS", () => {
       if (server.requests.length === 1) answer(request);
       else if (server.requests.length === 3) request.stream.session?.destroy();
     });
-    const trouble = new Error("no connection can be made");
-    let opened = 0;
-    const tls = {
-      serverName: "dns.example.org",
-      get authorities() {
-        if (++opened > 1) throw trouble;
-        return certificate.cert;
-      },
-    };
-    const upstream = { address: "127.0.0.1" as IpAddress, port: server.port, tls };
-    const channel = createHttpsChannel(upstream, tls, "/dns-query");
-    const ask = (): Promise<unknown> =>
-      new Promise((resolve) =>
-        channel.ask(dnsQuery(), { receive: () => resolve("answered"), fail: resolve }),
-      );
-    const before = readCounters();
-    try {
-      assert.equal(await ask(), "answered");
-      assert.deepEqual(await Promise.all([ask(), ask()]), [trouble, trouble]);
-      assert.deepEqual(countedSince(before), { contained_failures: 2 });
-    } finally {
-      channel.close();
-    }
+    await assertIrreplaceable(server.port, certificate.cert, (upstream, tls) =>
+      createHttpsChannel(upstream, tls, "/dns-query"),
+    );
   });
 
   test("the address may stand in for the name", async () => {

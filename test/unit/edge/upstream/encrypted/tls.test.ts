@@ -3,20 +3,18 @@
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
 import { createServer, type Server, type TLSSocket } from "node:tls";
-import { readCounters } from "../../../../../src/core/counters/registry.ts";
 import { walkAnswer } from "../../../../../src/core/dns/wire/answer.ts";
 import { createFrameReader, renderFrame } from "../../../../../src/core/dns/wire/framing.ts";
 import { nameFromPlainText, nameText, rootName } from "../../../../../src/core/dns/wire/name.ts";
 import type { Question } from "../../../../../src/core/dns/wire/question.ts";
-import { renderUpstreamQuery } from "../../../../../src/core/dns/wire/upstream-query.ts";
 import type { IpAddress } from "../../../../../src/core/model/address.ts";
 import type { Upstream } from "../../../../../src/core/model/upstream.ts";
 import { createTlsChannel } from "../../../../../src/edge/upstream/encrypted/tls.ts";
 import { createRandomBits } from "../../../../../src/edge/upstream/random.ts";
 import { createResolver, defaultResolverSettings } from "../../../../../src/edge/upstream/resolver.ts";
 import { type Certificate, makeCertificate } from "../../../../support/certificate.ts";
-import { countedSince } from "../../../../support/counted.ts";
 import { answerTo } from "../../../../support/fake-upstream.ts";
+import { assertIrreplaceable } from "../../../../support/irreplaceable.ts";
 
 let certificate: Certificate;
 const servers: Server[] = [];
@@ -82,14 +80,6 @@ function resolverFor(
 function questionFor(text: string): Question {
   const qname = nameFromPlainText(text) ?? rootName;
   return { name: nameText(qname), qname, type: 1 };
-}
-
-function dnsQuery(): Uint8Array {
-  return renderUpstreamQuery(questionFor("www.example.org"), {
-    edns: true,
-    randomWord: undefined,
-    padded: true,
-  });
 }
 
 async function succeeds(resolver: ReturnType<typeof resolverFor>, text: string): Promise<void> {
@@ -199,29 +189,9 @@ describe("DNS over TLS", () => {
       if (server.messages.length === 1) answer(message, socket);
       else if (server.messages.length === 3) socket.destroy();
     });
-    const trouble = new Error("no connection can be made");
-    let opened = 0;
-    const tls = {
-      serverName: "dns.example.org",
-      get authorities() {
-        if (++opened > 1) throw trouble;
-        return certificate.cert;
-      },
-    };
-    const upstream = { address: "127.0.0.1" as IpAddress, port: server.port, tls };
-    const channel = createTlsChannel(upstream, tls, createRandomBits());
-    const ask = (): Promise<unknown> =>
-      new Promise((resolve) =>
-        channel.ask(dnsQuery(), { receive: () => resolve("answered"), fail: resolve }),
-      );
-    const before = readCounters();
-    try {
-      assert.equal(await ask(), "answered");
-      assert.deepEqual(await Promise.all([ask(), ask()]), [trouble, trouble]);
-      assert.deepEqual(countedSince(before), { contained_failures: 2 });
-    } finally {
-      channel.close();
-    }
+    await assertIrreplaceable(server.port, certificate.cert, (upstream, tls) =>
+      createTlsChannel(upstream, tls, createRandomBits()),
+    );
   });
 
   test("a server that goes mute while its connection stays open is connected to again, in time", async () => {
