@@ -225,7 +225,7 @@ export interface FloodLab {
    * As many connections by TCP within each of so many more sandboxes, held while `then` is called.
    * @returns what that returned
    */
-  crowd<T>(sandboxes: number, each: number, then: () => T): Promise<T>;
+  crowd<T>(sandboxes: number, each: number, then: () => Promise<T>): Promise<T>;
   /** From now on senders are told by what they say: for what would be without ports' chains. */
   unguard(): Promise<void>;
   close(): Promise<void>;
@@ -390,7 +390,7 @@ export async function startFloodLab(backend: "nft" | "legacy" = "nft"): Promise<
         );
         const program = new Program(undefined, "crowd.py", String(each), ...made.map(({ path }) => path));
         await program.until((lines) => lines.includes("done"));
-        const result = then();
+        const result = await then();
         await program.end();
         return result;
       } finally {
