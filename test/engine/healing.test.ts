@@ -50,6 +50,9 @@ interface Change {
   readonly harmless?: true;
 }
 
+const save =
+  "iptables-save > $SAVED.v4 && ip6tables-save > $SAVED.v6 && nft list ruleset > $SAVED.nft 2> $SAVED.warnings";
+
 const destroySets =
   "for round in 1 2; do for set in $(ipset list -n); do ipset flush $set; ipset destroy $set; done; done 2>/dev/null; true";
 
@@ -103,6 +106,18 @@ const changes: readonly Change[] = [
     // It keeps to a table of its own.
     harmless: true as const,
   })),
+  {
+    title: "an older ruleset, restored by `iptables-restore`",
+    script: "iptables-restore -w < $SAVED.v4; ip6tables-restore -w < $SAVED.v6",
+    // Ours say the same with any number of networks.
+    harmless: true,
+  },
+  {
+    title: "an older ruleset, which nft cannot read back and refuses whole",
+    script: "! nft -f $SAVED.nft",
+    only: "nft",
+    harmless: true,
+  },
   { title: "`iptables -F` in mangle and raw", script: `${both("-t mangle -F")}; ${both("-t raw -F")}` },
   { title: "`iptables -F` and `-X` in every table", script: allTables("-F", "-X") },
   {
@@ -166,12 +181,17 @@ function heals(name: string): void {
   const times: number[] = [];
   let capture: Capture;
   const ready = (script: string): string =>
-    Object.entries(managers).reduce((text, [name, start]) => text.replaceAll(name, () => start), script);
+    Object.entries({ ...managers, $SAVED: `${folder}/saved-${name}` }).reduce(
+      (text, [name, start]) => text.replaceAll(name, () => start),
+      script,
+    );
 
   before(async () => {
     const engine = lab.engine(name);
     await deploy(engine);
     await network(engine, "app", "www.example.com");
+    const { exitCode, stderr } = await engine.exec("bash", "-c", ready(save));
+    assert.equal(exitCode, 0, stderr);
     await network(engine, "unused", "");
     await client(engine, "web", "app");
     await flooder(engine, "flood", "app");

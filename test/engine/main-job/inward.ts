@@ -41,7 +41,7 @@ export async function answersOnPublishedPorts(lab: Lab, name: string): Promise<v
   const ports = ["-p", "8088:8000"];
   await run(engine, "run", "-d", "--name", "published", "--network", "app", ...ports, ...server("8000"));
   const request = `exec 3<>/dev/tcp/${engine.link.host}/8088 && printf 'GET / HTTP/1.0\\r\\n\\r\\n' >&3 && head -n 1 <&3`;
-  const answer = await until("an answer from the published port", 10_000, async () => {
+  const answer = await until("an answer from the published port", 30_000, async () => {
     const { stdout } = await lab.internet.exec(["timeout", "3", "bash", "-c", request]);
     return stdout === "" ? undefined : stdout;
   });
