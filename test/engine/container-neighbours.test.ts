@@ -233,23 +233,26 @@ async function namesIntoNetworks(engine: Engine): Promise<void> {
     ...["run", "-d", "--name", "target", "--network", "inner", "--ip", "203.0.113.11", "client:lab"],
     ...["python3", "-m", "http.server", "80"],
   );
-  await network(engine, "leads", "*.example.com");
-  await client(engine, "led", "leads");
-  await client(engine, "guest", "inner");
-  await succeeds(engine, "guest", ...curl("http://203.0.113.11/"));
-  const answer = await succeeds(engine, "led", "dig", "www.example.com");
-  assert.doesNotMatch(answer, /IN\s+A\s+203\.0\.113\.11/);
-  await fails(
-    engine,
-    "led",
-    ...curl("--resolve", "www.example.com:80:203.0.113.11", "http://www.example.com/"),
-  );
-  assert.equal(
-    (await succeeds(engine, "led", "dig", "+short", "allowed.example.com")).trim(),
-    "203.0.113.20",
-  );
-  await run(engine, "rm", "-f", "target", "led", "guest");
-  await run(engine, "network", "rm", "inner", "leads");
+  try {
+    await network(engine, "leads", "*.example.com");
+    await client(engine, "led", "leads");
+    await client(engine, "guest", "inner");
+    await succeeds(engine, "guest", ...curl("--retry", "5", "--retry-connrefused", "http://203.0.113.11/"));
+    const answer = await succeeds(engine, "led", "dig", "www.example.com");
+    assert.doesNotMatch(answer, /IN\s+A\s+203\.0\.113\.11/);
+    await fails(
+      engine,
+      "led",
+      ...curl("--resolve", "www.example.com:80:203.0.113.11", "http://www.example.com/"),
+    );
+    assert.equal(
+      (await succeeds(engine, "led", "dig", "+short", "allowed.example.com")).trim(),
+      "203.0.113.20",
+    );
+  } finally {
+    await engine.docker("rm", "-f", "target", "led", "guest");
+    await engine.docker("network", "rm", "inner", "leads");
+  }
 }
 
 /** A network of another driver whose range includes those of guarded networks. */
