@@ -117,18 +117,18 @@ table|filter|INPUT|-j RETURN
 xt_mark|raw|PREROUTING|-m mark ! --mark 0x0/0xc0000000 -j RETURN
 xt_comment|raw|PREROUTING|-m comment --comment "seen at a port" -j RETURN
 xt_set|raw|PREROUTING|-m set --match-set dockerwall-guarded4 src,src -j RETURN
-xt_addrtype|raw|PREROUTING|-m addrtype ! --dst-type LOCAL -j RETURN
 xt_mark|raw|PREROUTING|-j MARK --set-xmark 0x0/0x40000000
+xt_tcpudp|raw|PREROUTING|-p udp -m udp --dport 53 -j RETURN
 xt_NFQUEUE|raw|PREROUTING|-j NFQUEUE --queue-num 5355 --queue-bypass
 xt_mark|raw|PREROUTING|-j MARK --set-xmark 0x0/0xffffffff
-xt_tcpudp|raw|PREROUTING|-p udp -m udp --dport 53 -j RETURN
+xt_addrtype|raw|PREROUTING|-m addrtype ! --dst-type LOCAL -j RETURN
 xt_set|raw|PREROUTING|-m set --match-set dockerwall-resolver4 dst,dst,src -j RETURN
 xt_hashlimit|raw|PREROUTING|-m hashlimit --hashlimit-above 300/sec --hashlimit-burst 600 --hashlimit-mode srcip --hashlimit-name dockerwall-dns4-300-600 --hashlimit-htable-size 16384 --hashlimit-htable-max 65536 --hashlimit-htable-expire 10000 -j RETURN
 xt_set|mangle|FORWARD|-m set --match-set dockerwall-quarantine4 src -j RETURN
-xt_conntrack|mangle|FORWARD|-m conntrack ! --ctstate ESTABLISHED -j RETURN
-xt_conntrack|mangle|FORWARD|-m conntrack --ctstate ESTABLISHED --ctdir REPLY -j RETURN
+xt_conntrack|mangle|FORWARD|-m conntrack --ctstate ESTABLISHED -j RETURN
 xt_conntrack|mangle|FORWARD|-m conntrack --ctstate NEW,ESTABLISHED --ctstatus CONFIRMED -j RETURN
 xt_connmark|mangle|FORWARD|-m connmark --mark 0x1000000/0xf000000 -j RETURN
+xt_conntrack|mangle|FORWARD|-m conntrack --ctstate ESTABLISHED --ctdir REPLY -j RETURN
 xt_NFQUEUE|mangle|FORWARD|-j NFQUEUE --queue-num 5353
 xt_connlimit|mangle|FORWARD|-m connlimit --connlimit-above 8192 --connlimit-mask 32 --connlimit-saddr -j RETURN
 xt_connmark|mangle|FORWARD|-j CONNMARK --set-xmark 0x1000000/0xf000000
@@ -149,20 +149,20 @@ table|filter|INPUT|-j RETURN
 xt_mark|raw|PREROUTING|-m mark ! --mark 0x0/0xc0000000 -j RETURN
 xt_comment|raw|PREROUTING|-m comment --comment "seen at a port" -j RETURN
 xt_set|raw|PREROUTING|-m set --match-set dockerwall-guarded6 src,src -j RETURN
-xt_addrtype|raw|PREROUTING|-m addrtype ! --dst-type LOCAL -j RETURN
 ip6t_icmp6|raw|PREROUTING|-p ipv6-icmp -m icmp6 --icmpv6-type 134 -j RETURN
+xt_addrtype|raw|PREROUTING|-m addrtype ! --dst-type LOCAL -j RETURN
 xt_CT|raw|PREROUTING|-j CT --notrack
 xt_mark|raw|PREROUTING|-j MARK --set-xmark 0x0/0x40000000
+xt_tcpudp|raw|PREROUTING|-p udp -m udp --dport 53 -j RETURN
 xt_NFQUEUE|raw|PREROUTING|-j NFQUEUE --queue-num 5355 --queue-bypass
 xt_mark|raw|PREROUTING|-j MARK --set-xmark 0x0/0xffffffff
-xt_tcpudp|raw|PREROUTING|-p udp -m udp --dport 53 -j RETURN
 xt_set|raw|PREROUTING|-m set --match-set dockerwall-resolver6 dst,dst,src -j RETURN
 xt_hashlimit|raw|PREROUTING|-m hashlimit --hashlimit-above 300/sec --hashlimit-burst 600 --hashlimit-mode srcip --hashlimit-name dockerwall-dns6-300-600 --hashlimit-htable-size 16384 --hashlimit-htable-max 65536 --hashlimit-htable-expire 10000 -j RETURN
 xt_set|mangle|FORWARD|-m set --match-set dockerwall-quarantine6 src -j RETURN
-xt_conntrack|mangle|FORWARD|-m conntrack ! --ctstate ESTABLISHED -j RETURN
-xt_conntrack|mangle|FORWARD|-m conntrack --ctstate ESTABLISHED --ctdir REPLY -j RETURN
+xt_conntrack|mangle|FORWARD|-m conntrack --ctstate ESTABLISHED -j RETURN
 xt_conntrack|mangle|FORWARD|-m conntrack --ctstate NEW,ESTABLISHED --ctstatus CONFIRMED -j RETURN
 xt_connmark|mangle|FORWARD|-m connmark --mark 0x1000000/0xf000000 -j RETURN
+xt_conntrack|mangle|FORWARD|-m conntrack --ctstate ESTABLISHED --ctdir REPLY -j RETURN
 xt_NFQUEUE|mangle|FORWARD|-j NFQUEUE --queue-num 5353
 xt_connlimit|mangle|FORWARD|-m connlimit --connlimit-above 8192 --connlimit-mask 128 --connlimit-saddr -j RETURN
 xt_connmark|mangle|FORWARD|-j CONNMARK --set-xmark 0x1000000/0xf000000

@@ -59,7 +59,7 @@ look() {
       # Docker's own chain: who takes it away takes our jump along, by which nothing is let pass or dropped.
       '-A DOCKER-USER '*) ;;
       # What stands in for it until Docker makes it again.
-      '-A FORWARD -j DOCKERWALL-REJECT') ;;
+      '-A FORWARD '*' -j DOCKERWALL-REJECT') ;;
       '-A DOCKERWALL-'*) echo "$table $line" ;;
       '-A '*)
         chain=\${line#-A }; chain=\${chain%% *}

@@ -67,6 +67,7 @@ export const chainNames = {
   sender: "DOCKERWALL-SENDER",
   unsettled: "DOCKERWALL-UNSETTLED",
   cleared: "DOCKERWALL-CLEARED",
+  unseen: "DOCKERWALL-UNSEEN",
   flood: "DOCKERWALL-FLOOD",
   forward: "DOCKERWALL-FORWARD",
   inward: "DOCKERWALL-INWARD",

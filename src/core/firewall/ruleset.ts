@@ -13,7 +13,7 @@
 import { chainNames as chain } from "./names.ts";
 import type { Table } from "./rules/table.ts";
 import { acceptChain, captureChain } from "./ruleset/capture.ts";
-import { denyChains, rejectChain } from "./ruleset/deny.ts";
+import { denied, denyChains, rejectChain } from "./ruleset/deny.ts";
 import { forwardChain, inwardChain } from "./ruleset/forward.ts";
 import { hostChain, inputChain, linkChains } from "./ruleset/host.ts";
 import { judgeChains } from "./ruleset/judge.ts";
@@ -42,7 +42,7 @@ function tablesOf(options: RulesetOptions): readonly Table[] {
         { hook: "FORWARD", chain: chain.forward },
         { hook: "INPUT", chain: chain.input },
         { hook: "OUTPUT", chain: chain.output },
-        { hook: "POSTROUTING", chain: chain.post },
+        { hook: "POSTROUTING", chain: chain.post, match: [denied] },
       ],
       chains: [
         forwardChain(input),
@@ -66,9 +66,9 @@ function tablesOf(options: RulesetOptions): readonly Table[] {
       // DOCKER-USER. There is none with its nftables backend, which writes to tables of its own and leaves FORWARD alone.
       jumps: [
         { hook: "INPUT", chain: chain.accept },
-        { hook: "OUTPUT", chain: chain.reject },
-        { hook: "DOCKER-USER", chain: chain.reject, optional: true },
-        { hook: "FORWARD", chain: chain.reject, unless: "DOCKER-USER" },
+        { hook: "OUTPUT", chain: chain.reject, match: [denied] },
+        { hook: "DOCKER-USER", chain: chain.reject, match: [denied], optional: true },
+        { hook: "FORWARD", chain: chain.reject, match: [denied], unless: "DOCKER-USER" },
       ],
       chains: [acceptChain(input), rejectChain(input)],
     },

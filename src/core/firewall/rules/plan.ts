@@ -1,7 +1,7 @@
 // From the desired and the present rules to the one restore file that makes them equal, or to nothing. Our chains are
 // replaced as a whole; in built-in chains we touch only our own jumps.
 
-import { type ChainName, chainNames } from "../names.ts";
+import { chainNames } from "../names.ts";
 import { type Missing, madeIn, madeRule } from "./made.ts";
 import {
   type Observed,
@@ -95,21 +95,22 @@ function isRedundant({ unless }: Jump, rules: readonly ObservedRule[]): boolean 
  * only one to a chain that is spared: a queue that is passed by ends the walk through the hook.
  */
 function planJumps({ name: table, jumps, spared = [] }: Table, { hooks }: ObservedTable): string[] {
-  const jumpTo = (chain: ChainName): string =>
-    renderRule({ match: [], target: { kind: "jump", chain } }, table);
+  const jumpTo = ({ chain, match = [] }: Pick<Jump, "chain" | "match">): string =>
+    renderRule({ match, target: { kind: "jump", chain } }, table);
   const lines: string[] = [];
   for (const [hook, rules] of hooks) {
     const bodies = rules.map((rule) => (rule.kind === "ours" ? rule.body : undefined));
     const ours = bodies.filter((body) => body !== undefined);
-    const own = jumps
-      .filter((jump) => jump.hook === hook && !isRedundant(jump, rules))
-      .map(({ chain }) => jumpTo(chain));
-    const wanted = [...spared.map(jumpTo).filter((jump) => ours.includes(jump)), ...own];
+    const own = jumps.filter((jump) => jump.hook === hook && !isRedundant(jump, rules)).map(jumpTo);
+    const wanted = [
+      ...spared.map((chain) => jumpTo({ chain })).filter((jump) => ours.includes(jump)),
+      ...own,
+    ];
     if (ours.length === wanted.length && wanted.every((jump, index) => bodies[index] === jump)) continue;
     lines.push(...ours.map((body) => `-D ${hook} ${body}`));
     lines.push(...wanted.toReversed().map((jump) => `-I ${hook} 1 ${jump}`));
   }
   const missing = jumps.filter((jump) => !hooks.has(jump.hook) && jump.optional !== true);
-  lines.push(...missing.map((jump) => `-I ${jump.hook} 1 ${jumpTo(jump.chain)}`));
+  lines.push(...missing.map((jump) => `-I ${jump.hook} 1 ${jumpTo(jump)}`));
   return lines;
 }

@@ -21,6 +21,8 @@ export interface Chain {
 export interface Jump {
   readonly hook: string;
   readonly chain: ChainName;
+  /** Which packets it leads there; every one without. Each packet of the host walks the jump, few what is behind it. */
+  readonly match?: readonly Match[];
   /** True where the hook is a chain of somebody's, which may not be there; then there is no jump. */
   readonly optional?: boolean;
   /** A chain of somebody's, where another jump stands: none is needed here while the hook leads there. */

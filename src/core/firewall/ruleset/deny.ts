@@ -7,6 +7,9 @@ import { drop, goTo, setMark } from "../rules/target.ts";
 import { deniedRate, limited } from "./limits.ts";
 import type { RulesetInput } from "./options.ts";
 
+/** What is denied, and its sender is to be told. */
+export const denied = hasMark(rejectedMark);
+
 export function denyChains(input: RulesetInput): Chain[] {
   const auditStamp = { value: connectionMark.audited, mask: connectionMark.mask };
   return [
@@ -15,7 +18,7 @@ export function denyChains(input: RulesetInput): Chain[] {
     {
       name: chain.post,
       // Behind whatever should have told the sender: Docker's rules may come before, or there may be none.
-      rules: [rule("denied, told or not", [hasMark(rejectedMark)], drop)],
+      rules: [rule("denied, told or not", [denied], drop)],
     },
     {
       name: chain.audit,
@@ -49,24 +52,23 @@ function refuseRules(input: RulesetInput): Rule[] {
  * The first packet of a (asker, service, destination) adds the entry, later ones only count: adding with
  * `--exist` would reset the counters on every packet.
  */
-function noteRule({ family, sets: { denied } }: RulesetInput): Rule {
+function noteRule({ family, sets }: RulesetInput): Rule {
   const rate = limited(`dockerwall-denied${family}`, "upto", deniedRate);
-  const entry = { set: denied, by: "src,dst,dst" } as const;
+  const entry = { set: sets.denied, by: "src,dst,dst" } as const;
   return rule("remember it", [notInSet(entry.set, entry.by), rate], { kind: "add-to-set", ...entry });
 }
 
 /** What is marked is answered as if the destination had refused. */
 export function rejectChain({ family }: RulesetInput): Chain {
-  const told = hasMark(rejectedMark);
   const prohibited = family === 4 ? "icmp-admin-prohibited" : "icmp6-adm-prohibited";
   return {
     name: chain.reject,
     rules: [
-      rule("told at once", [{ kind: "protocol", protocol: "tcp" }, told], {
+      rule("told at once", [{ kind: "protocol", protocol: "tcp" }, denied], {
         kind: "reject",
         with: "tcp-reset",
       }),
-      rule("told at once", [told], { kind: "reject", with: prohibited }),
+      rule("told at once", [denied], { kind: "reject", with: prohibited }),
     ],
   };
 }

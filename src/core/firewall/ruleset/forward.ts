@@ -1,30 +1,29 @@
 // Forwarded packets: which are judged, and which may come in.
 
 import { chainNames as chain } from "../names.ts";
-import { inSet, inState, type Match, notInSet } from "../rules/match.ts";
+import { inSet, inState, notInSet } from "../rules/match.ts";
 import { type Chain, rule } from "../rules/table.ts";
 import { drop, goTo, returnIt } from "../rules/target.ts";
 import { heldRules, onLinkDestinations, strangerRules, tellsOfPacket } from "./bridges.ts";
 import type { RulesetInput } from "./options.ts";
-
-/** New, related, invalid or not tracked: each gets to a container unless a rule says otherwise. */
-const ofNoFlowYet: Match = { kind: "conntrack", states: ["ESTABLISHED"], not: true };
 
 export function forwardChain(input: RulesetInput): Chain {
   const { sets } = input;
   return {
     name: chain.forward,
     rules: [
+      rule("guarded container", [inSet(sets.guarded, "src,src")], goTo(chain.judge)),
       rule("in quarantine", [inSet(sets.quarantine, "src")], goTo(chain.deny)),
       rule("in quarantine", [inSet(sets.quarantine, "dst")], drop),
-      rule("guarded container", [inSet(sets.guarded, "src,src")], goTo(chain.judge)),
       ...onLinkDestinations(input),
       ...strangerRules(input),
       ...heldRules(input),
+      // Most packets of a host end here.
+      rule("known flow", [inState("ESTABLISHED")], returnIt),
       rule("neighbour of a container with a second network", [inSet(sets.guarded, "dst,src")], returnIt),
       rule(
         "to a guarded container",
-        [ofNoFlowYet, inSet(sets.guarded, "dst,dst"), notInSet(sets.audit, "dst,dst")],
+        [inSet(sets.guarded, "dst,dst"), notInSet(sets.audit, "dst,dst")],
         goTo(chain.inward),
       ),
     ],

@@ -17,6 +17,7 @@ export function rawChains(input: RulesetInput): Chain[] {
           { name: chain.sender, rules: senderRules(input) },
           { name: chain.unsettled, rules: unsettledRules(input) },
           { name: chain.cleared, rules: clearedRules(input) },
+          { name: chain.unseen, rules: unseenRules(input) },
         ]
       : []),
     { name: chain.flood, rules: floodRules(input) },
@@ -26,8 +27,7 @@ export function rawChains(input: RulesetInput): Chain[] {
 const fromGuarded = ({ sets }: RulesetInput): Match => inSet(sets.guarded, "src,src");
 
 function rawRules(input: RulesetInput): Rule[] {
-  if (!input.demandSender)
-    return [rule("guarded container", [fromGuarded(input)], goTo(chain.flood)), ...elsewhereRules(input)];
+  if (!input.demandSender) return [...guardedRules(input), ...elsewhereRules(input)];
   // What the host sends to itself keeps its marks on the way, and they are somebody else's.
   const fromOutside: Match = { kind: "in-interface", name: "lo", not: true };
   // Both at once: what has no mark of ours, as nearly everything, walks one rule for them.
@@ -40,16 +40,28 @@ function rawRules(input: RulesetInput): Rule[] {
 
 /** What was not seen at the port of a guarded container. */
 function unmarkedRules(input: RulesetInput): Rule[] {
-  const guarded = fromGuarded(input);
+  return [rule("guarded container", [fromGuarded(input)], goTo(chain.unseen)), ...elsewhereRules(input)];
+}
+
+/** From an address of a guarded container, by a port that is not known to be its own. */
+function unseenRules({ sets }: RulesetInput): Rule[] {
   return [
-    // Who starts while we are away must find his neighbours, as he does where the kernel shows us no bridged packets.
+    // A container that starts while we are away must find its neighbours, as it does where the kernel shows us no
+    // bridged packets.
     rule(
       "to a neighbour",
-      [guarded, inSet(input.sets.guarded, "dst,src"), { kind: "local-destination", not: true }],
+      [inSet(sets.guarded, "dst,src"), { kind: "local-destination", not: true }],
       returnIt,
     ),
-    rule("not from whose address it is", [guarded], drop),
-    ...elsewhereRules(input),
+    rule("not from whose address it is", [], drop),
+  ];
+}
+
+/** Lookups are counted; nothing else of a guarded container is looked at here. */
+function guardedRules(input: RulesetInput): Rule[] {
+  return [
+    rule("lookup of a guarded container", [toPort("udp", 53), fromGuarded(input)], goTo(chain.flood)),
+    rule("guarded container", [fromGuarded(input)], returnIt),
   ];
 }
 
@@ -93,7 +105,7 @@ function senderRules(input: RulesetInput): Rule[] {
     rule("nobody knows yet whose port it is", [hasMark(unsettledMark)], goTo(chain.unsettled)),
     // The host's own rules and routes may go by marks, and this one is nobody's business from here on.
     rule("seen", [], clearMark(senderMark)),
-    rule("guarded container", [fromGuarded(input)], goTo(chain.flood)),
+    ...guardedRules(input),
     ...linkLocalRules(input),
     rule("not an address of this network", [], drop),
   ];

@@ -93,7 +93,8 @@ function sameRules(one: readonly ReadRule[], other: readonly ReadRule[] | undefi
 /**
  * What iptables-save would say, as far as a plan needs it, from a reading at which it was known and one of now: of a
  * chain that has changed only that it has, of a built-in chain only where our jumps are.
- * @returns undefined where only iptables-save can tell: a rule of somebody's that jumps to a chain of ours
+ * @returns undefined where only iptables-save can tell: a rule that leads some packets to a chain of ours, and was not
+ *   there when it was known
  */
 export function observeByBytes(
   desired: readonly Table[],
@@ -103,7 +104,7 @@ export function observeByBytes(
   const observed = new Map<string, ObservedTable>();
   for (const table of desired) {
     if (now.tables.get(table.name) === undefined) continue;
-    const hooks = observeHooks(table, now);
+    const hooks = observeHooks(table, known, now);
     if (hooks === undefined) return undefined;
     observed.set(table.name, { own: observeOwn(table, known, now), hooks });
   }
@@ -123,12 +124,18 @@ function observeOwn({ name }: Table, known: KnownRules, now: RuleBytes): Observe
   return own;
 }
 
-function observeHooks({ name, jumps }: Table, now: RuleBytes): ObservedTable["hooks"] | undefined {
+function observeHooks(
+  { name, jumps }: Table,
+  known: KnownRules,
+  now: RuleBytes,
+): ObservedTable["hooks"] | undefined {
   const hooks = new Map<string, readonly ObservedRule[]>();
   for (const { hook } of jumps) {
-    const rules = now.rules.get(place(name, hook)) ?? [];
-    if (rules.some((rule) => leadsToOurs(rule) && !rule.bare)) return undefined;
-    if (rules.length > 0) hooks.set(hook, rules.map(observeRule));
+    const bodies = knownBodies(name, hook, known);
+    const rules = (now.rules.get(place(name, hook)) ?? []).map((rule) => observeRule(rule, bodies));
+    if (rules.length === 0) continue;
+    if (!rules.every((rule) => rule !== undefined)) return undefined;
+    hooks.set(hook, rules);
   }
   // One without a rule in it is there all the same when another one leads to it.
   for (const rule of [...hooks.values()].flat()) {
@@ -138,8 +145,28 @@ function observeHooks({ name, jumps }: Table, now: RuleBytes): ObservedTable["ho
   return hooks;
 }
 
-function observeRule(rule: ReadRule): ObservedRule {
-  if (leadsToOurs(rule)) return { kind: "ours", body: `-j ${rule.jump}` };
+/** What the jumps of ours in a built-in chain were as text, by their bytes. */
+function knownBodies(
+  table: string,
+  hook: string,
+  { bytes, observed }: KnownRules,
+): ReadonlyMap<string, string> {
+  const saved = observed.get(table)?.hooks.get(hook) ?? [];
+  const read = bytes.rules.get(place(table, hook)) ?? [];
+  return new Map(
+    read.flatMap(({ identity }, index) => {
+      const rule = saved[index];
+      return rule?.kind === "ours" ? [[identity, rule.body] as const] : [];
+    }),
+  );
+}
+
+/** @returns undefined for one that leads some packets to a chain of ours, and is not known */
+function observeRule(rule: ReadRule, known: ReadonlyMap<string, string>): ObservedRule | undefined {
+  if (leadsToOurs(rule)) {
+    const body = rule.bare ? `-j ${rule.jump}` : known.get(rule.identity);
+    return body === undefined ? undefined : { kind: "ours", body };
+  }
   return rule.jump !== undefined && rule.bare ? { kind: "foreign", jump: rule.jump } : { kind: "foreign" };
 }
 

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import fc from "fast-check";
 import { planChunks } from "../../../../../src/core/firewall/chunks.ts";
+import type { Match } from "../../../../../src/core/firewall/rules/match.ts";
 import { parseSave } from "../../../../../src/core/firewall/rules/observed.ts";
 import { planRules } from "../../../../../src/core/firewall/rules/plan.ts";
 import type { Table } from "../../../../../src/core/firewall/rules/table.ts";
@@ -245,9 +246,32 @@ describe("rules that are seen by their bytes", () => {
       assert.equal(planRules(desired, observeByBytes(desired, known, now) ?? assert.fail(), made), plan),
     );
 
+  const conditional = { identity: "c", jump: "DOCKERWALL-FORWARD", bare: false };
+
   it("a jump with a condition is for iptables-save to tell", () => {
-    const conditional = { identity: "c", jump: "DOCKERWALL-FORWARD", bare: false };
     assert.equal(observeByBytes(desired, known, reading({ FORWARD: [conditional, jumps] })), undefined);
+  });
+
+  it("a jump with a condition that was there when it was known is known, wherever it stands by now", () => {
+    const body = "-i br-+ -j DOCKERWALL-FORWARD";
+    const match: readonly Match[] = [{ kind: "in-interface", name: "br-+" }];
+    const some = desired.map((table) => ({
+      ...table,
+      jumps: table.jumps.map((jump) => ({ ...jump, match })),
+    }));
+    const before = {
+      bytes: reading({ FORWARD: [conditional, other] }),
+      observed: parseSave(marked.replace("-A FORWARD -j DOCKERWALL-FORWARD", `-A FORWARD ${body}`)),
+    };
+    const planOf = (...forward: ReadRule[]): string =>
+      planRules(some, observeByBytes(some, before, reading({ FORWARD: forward })) ?? assert.fail(), made);
+    assert.equal(planOf(conditional, other), "");
+    assert.equal(planOf(other, conditional), `*mangle\n-D FORWARD ${body}\n-I FORWARD 1 ${body}\nCOMMIT\n`);
+    assert.equal(planOf(other), `*mangle\n-I FORWARD 1 ${body}\nCOMMIT\n`);
+    assert.equal(
+      planOf(jumps, other),
+      `*mangle\n-D FORWARD -j DOCKERWALL-FORWARD\n-I FORWARD 1 ${body}\nCOMMIT\n`,
+    );
   });
 });
 

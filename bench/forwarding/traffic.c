@@ -1,0 +1,98 @@
+// Traffic of one kind through a router, as fast as it goes.
+//   traffic flow ADDRESS PORT SECONDS     datagrams of 64 bytes of one flow; says how many were sent each second
+//   traffic connect ADDRESS PORT SECONDS  TCP connections, opened and reset one after the other; says how many, and how
+//                                         many failed
+//   traffic serve PORT                    takes both; says "ready", and at its end how many datagrams came
+#define _GNU_SOURCE
+#include <arpa/inet.h>
+#include <errno.h>
+#include <netinet/in.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <time.h>
+#include <unistd.h>
+
+enum { BATCH = 64, SIZE = 64 };
+
+static double now(void) {
+  struct timespec at;
+  clock_gettime(CLOCK_MONOTONIC, &at);
+  return at.tv_sec + at.tv_nsec / 1e9;
+}
+
+static struct sockaddr_in to(const char *address, const char *port) {
+  struct sockaddr_in where = {.sin_family = AF_INET, .sin_port = htons(atoi(port))};
+  inet_pton(AF_INET, address, &where.sin_addr);
+  return where;
+}
+
+static void flow(struct sockaddr_in where, double seconds) {
+  int fd = socket(AF_INET, SOCK_DGRAM, 0);
+  connect(fd, (void *)&where, sizeof where);
+  char data[SIZE] = {0};
+  struct iovec part = {data, SIZE};
+  struct mmsghdr messages[BATCH];
+  memset(messages, 0, sizeof messages);
+  for (int i = 0; i < BATCH; i++) messages[i].msg_hdr = (struct msghdr){.msg_iov = &part, .msg_iovlen = 1};
+  long sent = 0;
+  double from = now(), until = from + seconds, at = from;
+  for (; at < until; at = now()) {
+    int count = sendmmsg(fd, messages, BATCH, 0);
+    if (count > 0) sent += count;
+  }
+  printf("{\"perSecond\": %.0f}\n", sent / (at - from));
+}
+
+static void connects(struct sockaddr_in where, double seconds) {
+  long made = 0, failed = 0;
+  struct linger reset = {1, 0};
+  double from = now(), until = from + seconds, at = from;
+  for (; at < until; at = now()) {
+    int fd = socket(AF_INET, SOCK_STREAM, 0);
+    setsockopt(fd, SOL_SOCKET, SO_LINGER, &reset, sizeof reset);
+    if (connect(fd, (void *)&where, sizeof where)) failed++; else made++;
+    close(fd);
+  }
+  printf("{\"perSecond\": %.0f, \"failed\": %ld}\n", made / (at - from), failed);
+}
+
+static volatile sig_atomic_t ended;
+static void end(int signal) { ended = signal; }
+
+static void serve(const char *port) {
+  struct sockaddr_in at = to("0.0.0.0", port);
+  int one = 1, room = 8 << 20;
+  int datagrams = socket(AF_INET, SOCK_DGRAM | SOCK_NONBLOCK, 0), door = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
+  setsockopt(datagrams, SOL_SOCKET, SO_RCVBUF, &room, sizeof room);
+  setsockopt(door, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one);
+  if (bind(datagrams, (void *)&at, sizeof at) || bind(door, (void *)&at, sizeof at) || listen(door, 4096)) exit(1);
+  signal(SIGTERM, end);
+  printf("ready\n"), fflush(stdout);
+  struct pollfd both[] = {{datagrams, POLLIN, 0}, {door, POLLIN, 0}};
+  static char data[BATCH][SIZE];
+  struct iovec parts[BATCH];
+  struct mmsghdr messages[BATCH];
+  memset(messages, 0, sizeof messages);
+  for (int i = 0; i < BATCH; i++) {
+    parts[i] = (struct iovec){data[i], SIZE};
+    messages[i].msg_hdr = (struct msghdr){.msg_iov = &parts[i], .msg_iovlen = 1};
+  }
+  long came = 0;
+  while (!ended) {
+    if (poll(both, 2, -1) < 0) continue;
+    for (int count; (count = recvmmsg(datagrams, messages, BATCH, 0, 0)) > 0;) came += count;
+    for (int fd; (fd = accept(door, 0, 0)) >= 0;) close(fd);
+  }
+  printf("{\"came\": %ld}\n", came);
+}
+
+int main(int argc, char **argv) {
+  if (argc == 3 && !strcmp(argv[1], "serve")) serve(argv[2]);
+  else if (argc == 5 && !strcmp(argv[1], "flow")) flow(to(argv[2], argv[3]), atof(argv[4]));
+  else if (argc == 5 && !strcmp(argv[1], "connect")) connects(to(argv[2], argv[3]), atof(argv[4]));
+  else return 2;
+}
