@@ -111,37 +111,45 @@ const loads = [
   { name: "connections/s", mode: "connect" },
 ] as const;
 
-function measure({ name }: TestNamespace, mode: string): number {
+interface Passed {
+  readonly perSecond: number;
+  /** Of a processor, for each, µs: the sender's own, and the router's, which works in its place. */
+  readonly cpu: number;
+}
+
+function measure({ name }: TestNamespace, mode: string): Passed {
   const what = [mode, "198.51.100.9", String(port), String(seconds)];
   const said = run("ip", "netns", "exec", name, "taskset", "-c", "0", program, ...what);
-  const { perSecond, failed = 0 } = JSON.parse(said) as { perSecond: number; failed?: number };
-  if (failed > 0 || perSecond < 100) throw new Error(`${name}: ${said}`);
-  return perSecond;
+  const { failed = 0, ...passed } = JSON.parse(said) as Passed & { failed?: number };
+  if (failed > 0 || passed.perSecond < 100) throw new Error(`${name}: ${said}`);
+  return passed;
 }
 
 const median = (values: readonly number[]): number =>
   values.toSorted((a, b) => a - b)[values.length >> 1] ?? 0;
-const ratios = new Map<string, { each: number[]; ratio: number[] }>();
+const all = new Map<string, { readonly passed: Passed; readonly without: Passed }[]>();
 for (let round = 0; round < rounds; round++)
   for (const { name: load, mode } of loads) {
-    let base = 0;
+    const without = measure(places[0].from, mode);
     for (const { name, from } of places) {
-      const rate = measure(from, mode);
-      if (from === without) base = rate;
+      const passed = name === places[0].name ? without : measure(from, mode);
       const key = `| ${load} | ${name} |`;
-      const { each, ratio } = ratios.get(key) ?? { each: [], ratio: [] };
-      ratios.set(key, { each: [...each, rate], ratio: [...ratio, rate / base] });
+      all.set(key, [...(all.get(key) ?? []), { passed, without }]);
     }
   }
 
+const load = loadavg().map((each) => each.toFixed(1));
+console.log(`Load average at the end: ${load.join(", ")}. ${rounds} rounds of ${seconds} s, medians.\n`);
 console.log(
-  `Load average at the end: ${loadavg()
-    .map((each) => each.toFixed(1))
-    .join(", ")}. ${rounds} rounds of ${seconds} s.\n`,
+  "| what | where | each second | of without | CPU µs | of without |\n| --- | --- | --- | --- | --- | --- |",
 );
-console.log("| what | where | median | of without |\n| --- | --- | --- | --- |");
-for (const [key, { each, ratio }] of ratios)
-  console.log(`${key} ${Math.round(median(each))} | ${median(ratio).toFixed(3)} |`);
+for (const [key, each] of all) {
+  const rate = median(each.map(({ passed }) => passed.perSecond));
+  const rates = median(each.map(({ passed, without }) => passed.perSecond / without.perSecond));
+  const cpu = median(each.map(({ passed }) => passed.cpu));
+  const cpus = median(each.map(({ passed, without }) => passed.cpu / without.cpu));
+  console.log(`${key} ${Math.round(rate)} | ${rates.toFixed(2)} | ${cpu.toFixed(2)} | ${cpus.toFixed(2)} |`);
+}
 for (const child of children) child.kill();
 for (const end of ends) await end();
 await wall.remove();
