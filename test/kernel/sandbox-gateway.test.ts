@@ -8,11 +8,17 @@ import { once } from "node:events";
 import { after, before, test } from "node:test";
 import { promisify } from "node:util";
 import { Worker } from "node:worker_threads";
+import type { Standing } from "../../src/core/askers/index-of-askers.ts";
 import type { IpAddress } from "../../src/core/model/address.ts";
 import { withNamespace } from "../../src/edge/kernel/netns.ts";
+import { createReadiness } from "../../src/edge/kernel/readiness.ts";
+import { createSandboxes } from "../../src/edge/sandbox/sandboxes.ts";
 import { openSandboxSockets } from "../../src/edge/sandbox/sockets.ts";
 import { installSandboxTable, pinGateways, removeSandboxTables } from "../../src/edge/sandbox/table.ts";
+import { until } from "../support/lab/command.ts";
 import { createNamespace, enterNamespaces, run, type TestNamespace } from "../support/namespace.ts";
+import { policyOf } from "../support/policies.ts";
+import { unlabelled } from "../support/topologies.ts";
 
 enterNamespaces(import.meta.url);
 
@@ -89,4 +95,44 @@ test("it goes with everything of ours", async () => {
   withNamespace(node.fd, removeSandboxTables);
   assert.doesNotMatch(node.run("nft", "list", "tables"), /dockerwall/);
   assert.equal(await ask(node), "docker:q");
+});
+
+test("it stays while it is not known any more where the container stands, and goes once it is open", async (t) => {
+  const home = { networkId: "app", networkName: "app", policy: policyOf("app", ""), labels: unlabelled };
+  const guarded: Standing = {
+    kind: "guarded",
+    memberships: [{ ...home, addresses: [], gateways: [gateway] }],
+    settled: true,
+    mayLose: false,
+  };
+  let standing: Standing = guarded;
+  const sandboxes = createSandboxes({
+    folder: "/run/netns",
+    readiness: createReadiness(),
+    enforce: (_found, sandbox) => (sandbox === node.name ? standing : { kind: "open" }),
+    isTold: () => true,
+    onAppear: () => undefined,
+    onQuery: () => undefined,
+    onGone: () => undefined,
+    onStranger: () => undefined,
+    onUnknown: () => undefined,
+    onAddressLost: () => undefined,
+    onLate: () => undefined,
+    onUnseen: () => undefined,
+    onChange: () => undefined,
+    onProblem: assert.fail,
+  });
+  t.after(sandboxes.releaseAll);
+  const isPinned = (): boolean => /dockerwall-gateway/.test(node.run("nft", "list", "tables"));
+  sandboxes.captureNow();
+  assert.equal(isPinned(), true);
+  standing = { kind: "unknown" };
+  sandboxes.reclassify();
+  assert.equal(isPinned(), true);
+  standing = guarded;
+  sandboxes.reclassify();
+  assert.equal(isPinned(), true);
+  standing = { kind: "open" };
+  sandboxes.reclassify();
+  await until("its release", 3_000, () => (isPinned() ? undefined : true));
 });

@@ -1,7 +1,7 @@
 // Where a sandbox stands, by the addresses that it has now: it is captured unless it is open, what leaves by interfaces
 // that have not been seen to is kept back, and its questions that waited go their way.
 
-import type { Standing } from "../../core/askers/index-of-askers.ts";
+import type { GuardedStanding, Standing } from "../../core/askers/index-of-askers.ts";
 import { familyOf, type IpAddress } from "../../core/model/address.ts";
 import { messageOf } from "../../errors.ts";
 import type { AddressHolders } from "./address-holders.ts";
@@ -58,16 +58,20 @@ export function createClassification(options: ClassificationOptions): Classifica
     // Only now: whatever had to be done about the addresses of a new interface has been done.
     else if (sandbox.captured && changed) capture.hold(sandbox);
     if (!wanted && sandbox.captured) capture.releaseSoon(sandbox);
-    const gateways = gatewaysOf(sandbox.standing);
-    if (wanted && sandbox.captured && gateways.toString() !== sandbox.gateways.toString())
-      capture.pin(sandbox, gateways);
+    pinAnew(sandbox);
     if (sandbox.standing.kind !== "unknown") questions.settle(sandbox);
   }
 
-  /** The host's addresses on its guarded networks; what is not known yet stays as it is. */
-  function gatewaysOf(standing: Standing): readonly IpAddress[] {
-    if (standing.kind !== "guarded") return [];
-    const all = standing.memberships.flatMap(({ gateways }) => gateways);
+  /** Until it is known again where a sandbox stands, what was pinned stays; an open one loses it with its capture. */
+  function pinAnew(sandbox: Sandbox): void {
+    if (sandbox.standing.kind !== "guarded" || !sandbox.captured) return;
+    const gateways = gatewaysOf(sandbox.standing);
+    if (gateways.toString() !== sandbox.gateways.toString()) capture.pin(sandbox, gateways);
+  }
+
+  /** The host's addresses on its guarded networks. */
+  function gatewaysOf({ memberships }: GuardedStanding): readonly IpAddress[] {
+    const all = memberships.flatMap(({ gateways }) => gateways);
     return [...new Set(all)].filter((gateway) => familyOf(gateway) === 4).sort();
   }
 
