@@ -9,6 +9,7 @@ import {
   type Decision,
   decideName,
   type MatchedEntry,
+  mayLeadTo,
   type PacketDecision,
   serviceOf,
   servicesAt,
@@ -65,7 +66,7 @@ export function judgeName(
     const services =
       address === undefined ? decision.services : servicesAt(policy, decision.terms, address, asked.nowMs);
     const covered = services.some((service) => covers(service, asked));
-    if (covered) return findingOf(grantingEntry(decision, asked), "entry");
+    if (covered) return findingOf(grantingEntry(decision, address, asked), "entry");
     const { taken = [] } = address === undefined ? {} : addressRights(policy, address, asked.nowMs);
     const { ipProtocol, port } = asked;
     const taking = taken.find(
@@ -78,9 +79,11 @@ export function judgeName(
 
 function grantingEntry(
   { by }: Extract<Decision, { allowed: true }>,
+  address: IpAddress | undefined,
   asked: AskedService,
 ): MatchedEntry | undefined {
-  return by.find((match) => covers(serviceOf(match), asked)) ?? by[0];
+  const leadsHere = (match: MatchedEntry): boolean => address === undefined || mayLeadTo(match, address);
+  return by.find((match) => covers(serviceOf(match), asked) && leadsHere(match)) ?? by[0];
 }
 
 function covers(service: Service, { ipProtocol, port }: AskedService): boolean {

@@ -92,6 +92,12 @@ function withinOf({ entry }: MatchedEntry): Prefix | undefined {
   return entry.kind === "domain" ? entry.within : undefined;
 }
 
+/** Whether the name that an entry allows may lead to this address, as far as the entry says. */
+export function mayLeadTo(match: MatchedEntry, address: IpAddress): boolean {
+  const within = withinOf(match);
+  return within === undefined || prefixContains(within, address);
+}
+
 /** What entries say about an address, whichever name led there. */
 export interface AddressRights {
   /** Entries that open it without a lookup. */
@@ -228,11 +234,8 @@ export function decidePacket(
     }
     const services = servicesAt(policy, decision.terms, destination, nowMs);
     if (services.some((service) => serviceGrants(service, ipProtocol, port))) {
-      const leadsHere = (match: MatchedEntry): boolean => {
-        const within = withinOf(match);
-        return covers(match) && (within === undefined || prefixContains(within, destination));
-      };
-      return { allowed: true, by: decision.by.find(leadsHere) ?? decision.by[0], name };
+      const leadsHere = decision.by.find((match) => covers(match) && mayLeadTo(match, destination));
+      return { allowed: true, by: leadsHere ?? decision.by[0], name };
     }
     denied = { allowed: false, by: undefined, name };
   }

@@ -31,6 +31,12 @@ describe("what lists say of a name", () => {
     ["www.example.com:53", 53, ["entry", "www.example.com:53"]],
     ["www.example.com@203.0.113.0/24:443", 443, ["entry", "www.example.com@203.0.113.0/24:443"]],
     ["www.example.com@198.51.100.0/24:443", 443, ["port", "www.example.com@198.51.100.0/24:443"]],
+    [
+      "www.example.com@198.51.100.0/24:443 www.example.com@203.0.113.0/24:443",
+      443,
+      ["entry", "www.example.com@203.0.113.0/24:443"],
+    ],
+    ["www.example.com@198.51.100.0/24:443 *.example.com", 443, ["entry", "*.example.com"]],
     ["*.example.com !www.example.com", 443, ["taken-away", "!www.example.com"]],
     ["www.example.com !203.0.113.7", 443, ["taken-away", "!203.0.113.7/32"]],
     ["www.example.com !203.0.113.0/24:443", 443, ["taken-away", "!203.0.113.0/24:443"]],
