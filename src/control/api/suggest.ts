@@ -162,7 +162,7 @@ function subjectOf(
   const lasting = lastingLists(lists, network.name, container?.name ?? name);
   const context = {
     ...labelView(network, lasting, inside, uptimeMs),
-    takenBy: takenBy({ network: network.name, lists: lists.map(compileList) }, uptimeMs),
+    takenBy: takenBy({ network: network.name, lists }, uptimeMs),
   };
   return {
     name,

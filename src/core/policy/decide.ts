@@ -118,14 +118,6 @@ export function addressRights(policy: Policy, address: IpAddress, nowMs: number)
   return { granted, taken };
 }
 
-/** Whether any port of the host is granted: then a name may lead to the host. */
-export function opensHost(policy: Policy, nowMs: number): boolean {
-  if (isClosed(policy)) return false;
-  return policy.lists.some(
-    (list) => !hasEnded(list, nowMs) && list.hostEntries.some(({ negated }) => !negated),
-  );
-}
-
 /** An address that a name leads to. */
 export interface NamedAddress {
   readonly address: IpAddress;
@@ -174,13 +166,19 @@ export function isTakenAway(
 
 /** Whether the name may lead to the host itself: a `host` entry opens there what the name allows. */
 export function mayLeadToHost(policy: Policy, terms: readonly Term[], nowMs: number): boolean {
+  const open = hostServices(policy, nowMs);
+  return terms.some(({ services }) => intersectServices(services, open).length > 0);
+}
+
+/** What `host` entries open of the host itself; empty when nothing is. */
+export function hostServices(policy: Policy, nowMs: number): readonly Service[] {
+  if (isClosed(policy)) return [];
   const inForce = policy.lists.filter((list) => !hasEnded(list, nowMs));
   const ofHost = (negated: boolean): Service[] =>
     inForce.flatMap(({ hostEntries }) =>
       hostEntries.filter((entry) => entry.negated === negated).map((entry) => serviceOf({ entry })),
     );
-  const open = subtractServices(ofHost(false), ofHost(true));
-  return terms.some(({ services }) => intersectServices(services, open).length > 0);
+  return subtractServices(ofHost(false), ofHost(true));
 }
 
 /** What a name's terms leave of services at an address that it leads to. */

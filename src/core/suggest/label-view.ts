@@ -8,28 +8,40 @@ import { codeOfType } from "../dns/wire/record-types.ts";
 import { shortId } from "../journal/denied-notes.ts";
 import { addressBytes, hostPrefix, type IpAddress } from "../model/address.ts";
 import type { GuardedNetwork } from "../model/guarded-network.ts";
-import { protocolNumbers, type Service } from "../model/service.ts";
+import { type Service, serviceCovers, serviceGrants } from "../model/service.ts";
 import type { Topology } from "../model/topology.ts";
-import { addressRights, decideName, decidePacket, opensHost, type Policy } from "../policy/decide.ts";
-import { compileList, type EntryList } from "../policy/entry-list.ts";
+import {
+  addressRights,
+  decideName,
+  decidePacket,
+  hostServices,
+  mayLeadToHost,
+  type Policy,
+  type Term,
+  termsAt,
+} from "../policy/decide.ts";
+import { type CompiledList, compileList } from "../policy/entry-list.ts";
 import { describeEntry } from "../policy/preset.ts";
 import type { NeedsContext } from "./needs.ts";
-import type { SeenConnection } from "./observed.ts";
 
-/** The lists of a container on a network; of the network alone where no such container is known. */
+/** The lists of a container on a network, compiled; of the network alone where no such container is known. */
 export function listsOf(
   network: GuardedNetwork,
   containerId: string | undefined,
   { containers }: Pick<Classification, "containers">,
-): readonly EntryList[] {
+): readonly CompiledList[] {
   const service = containers.services.find(
     (each) => containerId !== undefined && shortId(each.containerId) === shortId(containerId),
   );
-  return [...network.lists, ...(service?.lists ?? [])];
+  return [...network.lists, ...(service?.lists ?? [])].map(compileList);
 }
 
 /** Those that are not made by command. */
-export function lastingLists(lists: readonly EntryList[], network: string, container: string): EntryList[] {
+export function lastingLists(
+  lists: readonly CompiledList[],
+  network: string,
+  container: string,
+): readonly CompiledList[] {
   const places = [
     placeOfOverrides({ kind: "network", name: network }),
     placeOfOverrides({ kind: "container", name: container }),
@@ -56,15 +68,15 @@ export function insideOf(hostAddresses: readonly IpAddress[], { networks }: Topo
 /** Judges by these lists what a network's containers have done. */
 export function labelView(
   network: GuardedNetwork,
-  lists: readonly EntryList[],
+  lists: readonly CompiledList[],
   { isHost, isInside }: Inside,
   nowMs: number,
 ): Omit<NeedsContext, "takenBy"> {
-  const policy: Policy = { network: network.name, lists: lists.map(compileList) };
-  const isNamed = (address: IpAddress): boolean =>
-    addressRights(policy, address, nowMs).granted.length > 0 || (isHost(address) && opensHost(policy, nowMs));
+  const policy: Policy = { network: network.name, lists };
+  const servicesAt = (terms: readonly Term[], address: IpAddress): readonly Service[] =>
+    termsAt(policy, terms, { address, inside: isInside(address) }, nowMs).flatMap(({ services }) => services);
   return {
-    servicesOf: (name) => servicesOf(policy, name, nowMs),
+    servicesOf: (name) => termsOf(policy, name, nowMs).flatMap(({ services }) => services),
     servesType(name, type) {
       const decision = decideName(policy, name, nowMs);
       const code = codeOfType(type);
@@ -72,14 +84,23 @@ export function labelView(
       return isAdded || (type === "TXT" && decision.allowed && decision.exact);
     },
     allows(connection) {
-      if (isHost(connection.destination)) return opensPort(lists, connection);
-      const { destination } = connection;
-      const names = isInside(destination) && !isNamed(destination) ? [] : connection.names;
+      const { destination, ipProtocol, port } = connection;
+      const grants = (service: Service): boolean => serviceGrants(service, ipProtocol, port);
+      if (isHost(destination))
+        return hostServices(policy, nowMs).some((service) => serviceCovers(service, ipProtocol, port));
+      const names = connection.names.filter((name) =>
+        servicesAt(termsOf(policy, name, nowMs), destination).some(grants),
+      );
       return decidePacket(policy, connection, names, nowMs).allowed;
+    },
+    leadsTo(name, address, added) {
+      const terms = termsOf(policy, name, nowMs);
+      if (added !== undefined) terms.push({ services: added, within: undefined, endsAtMs: undefined });
+      if (servicesAt(terms, address).length > 0) return true;
+      return isHost(address) && mayLeadToHost(policy, terms, nowMs);
     },
     isHost,
     isInside,
-    isNamed,
     unfit: (address) =>
       isNeverOutside(addressBytes(address))
         ? "link-local, multicast and broadcast addresses are never suggested"
@@ -99,21 +120,7 @@ export function takenBy(policy: Policy, nowMs: number): NeedsContext["takenBy"] 
   };
 }
 
-function servicesOf(policy: Policy, name: string, nowMs: number): readonly Service[] {
+function termsOf(policy: Policy, name: string, nowMs: number): Term[] {
   const decision = decideName(policy, name, nowMs);
-  return decision.allowed ? decision.services : [];
-}
-
-/** Whether a `host` entry of the lists names the port, and none takes it away. */
-function opensPort(lists: readonly EntryList[], { ipProtocol, port = -1 }: SeenConnection): boolean {
-  const hits = lists
-    .flatMap(({ entries }) => entries)
-    .filter(
-      (entry) =>
-        entry.kind === "host" &&
-        port >= entry.from &&
-        port <= entry.to &&
-        (entry.protocol === "any" || protocolNumbers[entry.protocol] === ipProtocol),
-    );
-  return hits.length > 0 && hits.every(({ negated }) => !negated);
+  return decision.allowed ? [...decision.terms] : [];
 }

@@ -3,8 +3,10 @@
 
 import type { IpAddress } from "../model/address.ts";
 import { protocolNumbers, type Service } from "../model/service.ts";
+import { intersectServices } from "../model/service-set.ts";
 import { parseEntry } from "../policy/entry.ts";
 import type { Observation, SeenConnection, SeenLookup } from "./observed.ts";
+import { writtenServices } from "./written.ts";
 
 export interface LeftOut {
   readonly what: string;
@@ -36,8 +38,8 @@ export interface NeedsContext {
   readonly isHost: (address: IpAddress) => boolean;
   /** True if no name may lead to the address unless an entry names it (for one of the host: a port of the host). */
   readonly isInside: (address: IpAddress) => boolean;
-  /** True if an entry names it already. */
-  readonly isNamed: (address: IpAddress) => boolean;
+  /** Whether a name may lead to an address already. @param added what it is to be allowed for beside that */
+  readonly leadsTo: (name: string, address: IpAddress, added?: readonly Service[]) => boolean;
   /** Why an address is never suggested; undefined when it may be. */
   readonly unfit: (address: IpAddress) => string | undefined;
 }
@@ -111,11 +113,17 @@ class NeedsFinder implements Needs {
 
   /** A name that leads to nothing but such addresses is answered only if one of them may be led to. */
   leadInside({ domain, refused }: SeenLookup): void {
-    const { isNamed, isHost, servicesOf, unfit, takenBy } = this.#context;
+    const { leadsTo, isHost, servicesOf, unfit, takenBy } = this.#context;
     const known = this.names.get(domain);
     if (refused.length === 0 || (known === undefined && servicesOf(domain).length === 0)) return;
-    const mayLead = (address: IpAddress): boolean =>
-      isNamed(address) || this.addresses.has(address) || (isHost(address) && this.hosts.length > 0);
+    const added = known && writtenServices(known);
+    const open = [...servicesOf(domain), ...(added ?? [])];
+    const meets = (services: readonly Service[]): boolean => intersectServices(open, services).length > 0;
+    const mayLead = (address: IpAddress): boolean => {
+      const suggested = this.addresses.get(address);
+      if (suggested !== undefined && meets(writtenServices(suggested))) return true;
+      return leadsTo(domain, address, added) || (isHost(address) && meets(this.hosts));
+    };
     if (refused.some(mayLead)) return;
     // A wildcard may allow what no entry can name: where that leads is left out with it, before the wildcard and after.
     const whyNot = this.#whyNotName(domain);
@@ -130,7 +138,7 @@ class NeedsFinder implements Needs {
       if (why !== undefined) this.#leaveOut(`${address} (${domain})`, why);
       return why === undefined;
     });
-    if (first !== undefined) this.addresses.set(first, [...services]);
+    if (first !== undefined) this.addresses.set(first, [...(this.addresses.get(first) ?? []), ...services]);
   }
 
   #leaveOut(what: string, why: string): void {

@@ -64,8 +64,8 @@ function afterLookup({ domain, type, refused }: SeenLookup, views: readonly Prop
       after: false,
       why: `${type} is served for a name that is written out, or that dockerwall.types names`,
     };
-  const named = refused.some((address) => views.some(({ isNamed }) => isNamed(address)));
-  if (refused.length === 0 || named) return { after: true };
+  const leads = refused.some((address) => views.some((view) => view.leadsTo(domain, address)));
+  if (refused.length === 0 || leads) return { after: true };
   return { after: false, why: needsMention(refused, views) };
 }
 
@@ -74,8 +74,8 @@ function afterConnection(connection: SeenConnection, view: ProposedView): After 
   const { destination, names } = connection;
   const isOnlyInside =
     view.isInside(destination) &&
-    !view.isNamed(destination) &&
-    names.some((name) => view.servicesOf(name).length > 0);
+    names.some((name) => view.servicesOf(name).length > 0) &&
+    !names.some((name) => view.leadsTo(name, destination));
   return isOnlyInside ? { after: false, why: needsMention([destination], [view]) } : { after: false };
 }
 

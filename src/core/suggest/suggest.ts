@@ -7,6 +7,7 @@ import { parseEntry, renderSuffix } from "../policy/entry.ts";
 import { findNeeds, type LeftOut, type Needs, type NeedsContext } from "./needs.ts";
 import type { Observation } from "./observed.ts";
 import { collapse } from "./wildcards.ts";
+import { writtenServices } from "./written.ts";
 
 export interface Suggestion {
   readonly entries: readonly string[];
@@ -17,9 +18,6 @@ export interface Suggestion {
   /** What was denied and is not suggested, and why. */
   readonly leftOut: readonly LeftOut[];
 }
-
-/** Distinct ranges of ports after which a name is suggested with every port of the protocol. */
-const mostRanges = 8;
 
 /** The entries to add to what is allowed already; in order, without repetitions. */
 export function suggest(
@@ -82,16 +80,10 @@ function renderNames({ names, writtenOut }: Needs, wildcards: boolean, notes: st
 
 /** A host with each range of ports that was seen; without any, for every service. */
 function withServices(host: string, seen: readonly Service[]): string[] {
-  const services = subtractServices(seen, []);
-  const everything = services.length === 0 || services.some(({ protocol }) => protocol === "other");
-  if (everything) return [host];
-  if (services.length <= mostRanges) {
-    const bracketed = host.includes(":") ? `[${host}]` : host;
-    return services.map((service) => `${bracketed}${renderSuffix(service)}`);
-  }
-  const protocols = new Set(services.map(({ protocol }) => protocol));
-  const [only] = protocols;
-  return protocols.size === 1 && (only === "tcp" || only === "udp") ? [`${host}/${only}`] : [host];
+  return writtenServices(seen).map((service) => {
+    const bracketed = service.ports !== "any" && host.includes(":") ? `[${host}]` : host;
+    return `${bracketed}${renderSuffix(service)}`;
+  });
 }
 
 /** By the labels from the right, so that what belongs together stands together. */

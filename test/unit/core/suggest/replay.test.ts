@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { type IpAddress, parseAddress } from "../../../../src/core/model/address.ts";
+import { compileList } from "../../../../src/core/policy/entry-list.ts";
 import { insideOf, labelView } from "../../../../src/core/suggest/label-view.ts";
 import type { SeenConnection, SeenLookup } from "../../../../src/core/suggest/observed.ts";
 import { replay } from "../../../../src/core/suggest/replay.ts";
@@ -48,6 +49,17 @@ const cases: readonly [label: string, denied: readonly string[]][] = [
     // Inside, the name and the address must both allow the port.
     ["10.20.0.5 tcp:5432 (db.example.com): ", "198.19.1.1 tcp:443 (app.example.com): "],
   ],
+  // As an answer is judged: what the name and the address allow must have something in common.
+  [
+    "*.example.com:5432 a.example.com 10.20.0.5:80 host:80/tcp",
+    [
+      "db.example.com: the name leads inside: write 10.20.0.5 beside it, with the same ports",
+      "app.example.com: the name leads to the host: write host:PORT/tcp beside it",
+      "10.20.0.5 tcp:5432 (db.example.com): the name leads inside: write 10.20.0.5 beside it, with the same ports",
+      "198.19.1.1 tcp:443 (app.example.com): the name leads to the host: write host:PORT/tcp beside it",
+    ],
+  ],
+  ["*.example.com a.example.com db.example.com@10.20.0.0/16:5432 host:443/tcp", []],
   [
     "10.20.0.0/16",
     [
@@ -61,7 +73,7 @@ const cases: readonly [label: string, denied: readonly string[]][] = [
 
 for (const [label, denied] of cases)
   test(`replay of ${label}`, () => {
-    const view = labelView(home, [listOf(label)], inside, 0);
+    const view = labelView(home, [compileList(listOf(label))], inside, 0);
     const rows = replay(seen, { onNetwork: () => view, elsewhere: () => [] });
     assert.deepEqual(
       rows
@@ -71,3 +83,11 @@ for (const [label, denied] of cases)
       [...denied].toSorted(),
     );
   });
+
+test("ports of the host are open for TCP and UDP, as in the kernel", () => {
+  const view = labelView(home, [compileList(listOf("host:443 host:80/udp !host:445"))], inside, 0);
+  const opens = (ipProtocol: number, port: number): boolean =>
+    view.allows({ ...connection(gateway, port), ipProtocol });
+  assert.deepEqual([opens(6, 443), opens(17, 443), opens(132, 443)], [true, true, false]);
+  assert.deepEqual([opens(17, 80), opens(6, 80), opens(6, 445)], [true, false, false]);
+});

@@ -4,6 +4,7 @@ import fc from "fast-check";
 import { codeOfType } from "../../../../src/core/dns/wire/record-types.ts";
 import { type IpAddress, parseAddress } from "../../../../src/core/model/address.ts";
 import { parseAllowlist } from "../../../../src/core/policy/allowlist.ts";
+import { compileList } from "../../../../src/core/policy/entry-list.ts";
 import { warnOfPublicSuffixes } from "../../../../src/core/policy/public-suffix.ts";
 import { insideOf, labelView } from "../../../../src/core/suggest/label-view.ts";
 import type { NeedsContext } from "../../../../src/core/suggest/needs.ts";
@@ -23,7 +24,7 @@ const inside = insideOf([gateway], { networks: [neighbour], containers: [] });
 /** With this label. */
 function contextOf(allow: string, types: readonly number[] = []): NeedsContext {
   const network = { ...home, labels: { ...home.labels, types } };
-  return { ...labelView(network, [listOf(allow)], inside, 0), takenBy: () => undefined };
+  return { ...labelView(network, [compileList(listOf(allow))], inside, 0), takenBy: () => undefined };
 }
 
 const nothingYet = contextOf("");
@@ -74,6 +75,12 @@ const cases: readonly [
   ["what the label allows already", { lookups: [lookup("a.example.com", true)] }, [], "a.example.com"],
   ["what only an override allowed", { lookups: [lookup("a.example.com", true)] }, ["a.example.com"]],
   ["a name that was only looked up", { lookups: [lookup("a.example.com")] }, ["a.example.com"]],
+  [
+    "an address that the name leads to, which is there for another port",
+    { lookups: [leadsTo("db.example.com", within)] },
+    ["10.20.0.5:80"],
+    "db.example.com:80 10.20.0.5:443",
+  ],
   ["a name that nobody has", { lookups: [lookup("a.example.com", false, { mayExist: false })] }, []],
   [
     "a name with the ports that were tried",
