@@ -3,6 +3,7 @@
 import { contain } from "../../core/contain.ts";
 import { createFirstDenials } from "../../core/journal/first-denials.ts";
 import type { LookupEvent } from "../../core/journal/lookup-event.ts";
+import { readLabels } from "../../core/labels/read.ts";
 import type { IpAddress } from "../../core/model/address.ts";
 import type { Topology } from "../../core/model/topology.ts";
 import type { Inventory } from "../../edge/engine/inventory.ts";
@@ -123,7 +124,8 @@ function createDenialLog({
       const container = nameOf(asker);
       const network = topology?.networks.find(({ id }) => id === networkId);
       // In audit mode it was answered all the same.
-      const message = network?.labels["dockerwall.mode"] === "audit" ? "name would be denied" : "name denied";
+      const isAudited = network !== undefined && readLabels(network).labels.mode === "audit";
+      const message = isAudited ? "name would be denied" : "name denied";
       log.info(message, { network: network?.name ?? networkId, container, domain });
     }
     if (beyond > 0) log.info("more names denied; see dockerwall stats", { count: beyond });
