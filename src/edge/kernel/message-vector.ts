@@ -11,6 +11,8 @@ const IOVEC_BYTES = 16;
 const NAME_BYTES = 32;
 /** Bytes of struct sockaddr_in6, the longer one. */
 const SOCKADDR_BYTES = 28;
+/** In the flags of a message that was longer than its place (recvmsg(2)). */
+const MSG_TRUNC = 0x20;
 
 /** Offsets in a struct mmsghdr. */
 const offsets = { name: 0, nameLength: 8, iovec: 16, iovecCount: 24, flags: 48, length: 56 } as const;
@@ -18,7 +20,7 @@ const offsets = { name: 0, nameLength: 8, iovec: 16, iovecCount: 24, flags: 48, 
 export class MessageVector {
   /** Datagrams of a batch. */
   readonly capacity: number;
-  /** Bytes of a datagram at most; longer ones are cut when they are received. */
+  /** Bytes of a datagram at most; longer ones are cut when they are received, see isCut(). */
   readonly datagramBytes: number;
   readonly #pointer: unknown;
   readonly #base: bigint;
@@ -61,6 +63,11 @@ export class MessageVector {
     const length = this.#view.getUint32(slot * HEADER_BYTES + offsets.length, littleEndian);
     const from = this.#dataAt(slot);
     return this.#bytes.subarray(from, from + length);
+  }
+
+  /** Whether a received datagram was longer, and its end is lost. */
+  isCut(slot: number): boolean {
+    return (this.#view.getUint32(slot * HEADER_BYTES + offsets.flags, littleEndian) & MSG_TRUNC) !== 0;
   }
 
   /** The bytes of the sender's `sockaddr`; a view like the datagram. */

@@ -3,6 +3,7 @@
 // wrong answers is under attack: it is closed, and its queries go by TCP.
 
 import { declareCounter } from "../../core/counters/registry.ts";
+import { noteTruncated } from "../../core/dns/wire/upstream-query.ts";
 import { readWord, writeWord } from "../../core/dns/wire/words.ts";
 import { addressBytes, familyOf } from "../../core/model/address.ts";
 import type { Upstream } from "../../core/model/upstream.ts";
@@ -106,7 +107,8 @@ export function createUdpPool(upstream: Upstream, random: RandomBits, nowMs: () 
   /** Connected sockets hear of a closed port (ECONNREFUSED) and of a missing route. */
   const read = (channel: Channel): void => {
     try {
-      receiveBatch(channel.fd, (message) => {
+      receiveBatch(channel.fd, (message, _, isCut) => {
+        if (isCut) noteTruncated(message);
         if (channels.has(channel)) receive(channel, message);
       });
     } catch (error) {

@@ -86,6 +86,11 @@ export function isTruncated(message: Uint8Array): boolean {
   return (readWord(message, 2) & flagBits.truncated) !== 0;
 }
 
+/** Marks a message whose end was lost on its way to us, as its server would have: it is asked for again by TCP. */
+export function noteTruncated(message: Uint8Array): void {
+  if (message.length >= headerLength) writeWord(message, 2, readWord(message, 2) | flagBits.truncated);
+}
+
 function isLetterCode(code: number): boolean {
   const lower = code | 0x20;
   return lower >= 0x61 && lower <= 0x7a;

@@ -177,6 +177,22 @@ test("folded case is asked again by TCP, and from then on in lower case", async 
   }
 });
 
+test("an answer that is longer than we read is asked again by TCP, as it was cut", async () => {
+  const all = Array.from({ length: 400 }, (_, index) => `203.0.${113 + (index >> 8)}.${index & 0xff}`);
+  const server = await startFakeUpstream({
+    onUdp: ({ message, reply }) => reply(answerTo(message, all)),
+    onTcp: (message) => answerTo(message, all),
+  });
+  const resolver = resolverFor([server]);
+  try {
+    assert.deepEqual(addressesIn(await resolver.query(question, "a")), all);
+    assert.equal(server.seen.tcp.length, 1);
+  } finally {
+    resolver.close();
+    await server.close();
+  }
+});
+
 test("a truncated answer is asked again by TCP", async () => {
   const many = Array.from({ length: 200 }, (_, i) => `203.0.113.${i}`);
   const server = await startFakeUpstream({
