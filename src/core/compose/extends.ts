@@ -1,5 +1,6 @@
 // `extends`: a service on top of another one, of the same file or of another.
 
+import { dirname } from "node:path/posix";
 import { didYouMean } from "../model/did-you-mean.ts";
 import { mergeMaps } from "./merge.ts";
 import {
@@ -53,7 +54,7 @@ export function createExtender<Context extends { readonly folder: string }>({
       }
       return service;
     }
-    const folder = found.file === at.file ? context.folder : folderOf(found.file);
+    const folder = found.file === at.file ? context.folder : dirname(found.file);
     const here = [...trail, keyOf(found)];
     const source = written(found, found.service, { ...context, folder }, here);
     return source.kind === "map" ? mergeMaps(source, service) : service;
@@ -102,9 +103,4 @@ function findBase(
 
 function keyOf({ file, name }: Pick<Named, "file" | "name">): string {
   return `${file} ${name}`;
-}
-
-function folderOf(file: string): string {
-  const slash = file.lastIndexOf("/");
-  return slash < 0 ? "." : file.slice(0, slash);
 }

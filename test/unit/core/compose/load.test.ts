@@ -245,6 +245,16 @@ describe("several files", () => {
 
 describe("extends", () => {
   const base = "services:\n  base:\n    labels: {a: base, b: base}\n    networks: [app]\n";
+  it("is followed in the root folder", () => {
+    const loaded = load({
+      "compose.yml": "services:\n  web: {extends: {service: mid, file: /common.yml}}\n",
+      "/common.yml": "services:\n  mid: {extends: {service: root, file: root.yml}}\n",
+      "/root.yml": "services:\n  root: {labels: {z: root}, network_mode: none}\n",
+    });
+    assert.deepEqual(loaded.problems, []);
+    assert.deepEqual(labelsOf(loaded)["web"], { z: "root @ /root.yml:2" });
+  });
+
   it("is followed, within the file and into others, over several steps", () => {
     const loaded = load({
       "compose.yml": `${base}  mid: {extends: base, labels: [b=mid]}\n  web: {extends: {service: mid}, labels: {c: web}}\n  far: {extends: {service: remote, file: lib/common.yml}}\nnetworks: {app: }\n`,
