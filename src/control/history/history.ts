@@ -85,10 +85,7 @@ export function createHistory(options: HistoryOptions): History {
       journal.learn(holders);
       contain(() => past.retain(holders.isGuarded), onFailure);
     },
-    lookups(nowMs) {
-      if (!isFirst) journal.learn(holders);
-      return journal.tallies(nowMs);
-    },
+    lookups: journal.tallies,
     denied: (nowMs) => (isFirst ? [] : denied.read(nowMs)),
     holderOf: holders.at,
     namesOf: journal.namesOf,
