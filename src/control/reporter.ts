@@ -6,7 +6,7 @@ import { readCounters } from "../core/counters/registry.ts";
 import { buildReport } from "../core/journal/report.ts";
 import type { ResolverReport, StatsReport, StatusReport } from "../core/model/report.ts";
 import { type DaemonState, isGone } from "../core/model/state.ts";
-import type { Topology } from "../core/model/topology.ts";
+import { shortId, type Topology } from "../core/model/topology.ts";
 import { type Override, type OverrideTarget, targetKey } from "../core/policy/override.ts";
 import { type ProblemPlace, Problems } from "../core/status/problems.ts";
 import { buildStatus, isUnwell } from "../core/status/status.ts";
@@ -132,7 +132,7 @@ function factsOf(options: ReporterOptions, told: Told, full: readonly string[]) 
 /** Sorted; containers that have not been read yet appear by id. */
 function namesOf(ids: ReadonlySet<string>, containers: Topology["containers"]): readonly string[] {
   const names = new Map(containers.map(({ id, name }) => [id, name]));
-  return [...ids].map((id) => names.get(id) ?? id.slice(0, 12)).sort();
+  return [...ids].map((id) => names.get(id) ?? shortId(id)).sort();
 }
 
 /** One for each target. */

@@ -5,7 +5,7 @@ import type { Classification } from "../../core/classify/networks.ts";
 import type { OverrideRequest } from "../../core/model/control-api.ts";
 import type { OverridesReport } from "../../core/model/report.ts";
 import type { Topology } from "../../core/model/topology.ts";
-import { parseAllowlist, renderProblem } from "../../core/policy/allowlist.ts";
+import { requireEntries } from "../../core/policy/allowlist.ts";
 import { parseEntry, renderEntry } from "../../core/policy/entry.ts";
 import type { Override, OverrideTarget } from "../../core/policy/override.ts";
 import { overridesOf, withNegation } from "../../core/policy/override.ts";
@@ -71,11 +71,7 @@ function checkEntries({ entries, verb, target }: OverrideRequest, presets: Prese
     throw new DockerwallError("USAGE", `${verb} needs an entry, as in api.example.com:443`);
   // The override's preset may be gone from the policy file by now.
   if (verb === "undo") return words.map((word) => withNegation(word, false) ?? word);
-  const result = parseAllowlist(text, presets);
-  if (!result.ok) {
-    const sentences = result.problems.map((problem) => renderProblem(`${verb} ${target}`, problem));
-    throw new DockerwallError("BAD_ENTRY", sentences.join("\n"));
-  }
+  requireEntries(text, presets, `${verb} ${target}`);
   return words.flatMap((word) => {
     const parsed = parseEntry(word);
     return "entry" in parsed ? [renderEntry(parsed.entry)] : [];

@@ -1,15 +1,13 @@
 // Finds containers and networks by the names that people use: the engine's, and those of Compose.
 
+import { composeLabels } from "../../core/model/compose-labels.ts";
 import { nearestOf } from "../../core/model/did-you-mean.ts";
 import type { Container, Topology } from "../../core/model/topology.ts";
 import { DockerwallError } from "../../errors.ts";
 
-const projectLabel = "com.docker.compose.project";
-const serviceLabel = "com.docker.compose.service";
-const networkLabel = "com.docker.compose.network";
-
 /** What has labels that Compose sets. */
 interface Labelled {
+  readonly id: string;
   readonly name: string;
   readonly labels: Readonly<Record<string, string>>;
 }
@@ -27,14 +25,9 @@ const mostListed = 8;
  * @throws DockerwallError NOT_FOUND
  */
 export function findContainer({ containers }: Topology, name: string, what = "container"): Container {
-  const exact = containers.find((container) => container.name === name || container.id === name);
-  if (exact !== undefined) return exact;
-  const byPrefix = name.length < leastDigits ? [] : containers.filter(({ id }) => id.startsWith(name));
-  const found = byPrefix.length > 0 ? byPrefix : ofService(containers, name);
-  const [only] = found;
-  if (only === undefined) throw new DockerwallError("NOT_FOUND", notFound(containers, name, what));
-  if (found.length === 1) return only;
-  throw new DockerwallError("NOT_FOUND", ambiguous("containers", name, found));
+  const found = onlyOne("containers", name, fitting(containers, name, ofService));
+  if (found === undefined) throw new DockerwallError("NOT_FOUND", notFound(containers, name, what));
+  return found;
 }
 
 /** True if Compose calls a service that. */
@@ -43,7 +36,8 @@ export function isService({ containers }: Topology, name: string): boolean {
 }
 
 function ofService(containers: readonly Container[], name: string): readonly Container[] {
-  const found = containers.filter(({ labels }) => isNamed(name, labels[projectLabel], labels[serviceLabel]));
+  const { project, service } = composeLabels;
+  const found = containers.filter(({ labels }) => isNamed(name, labels[project], labels[service]));
   const running = found.filter((container) => container.running);
   return running.length > 0 ? running : found;
 }
@@ -53,18 +47,37 @@ function ofService(containers: readonly Container[], name: string): readonly Con
  * @returns undefined if none fits
  * @throws DockerwallError NOT_FOUND if several do
  */
-export function findNamedNetwork<Network extends Labelled & { readonly id: string }>(
+export function findNamedNetwork<Network extends Labelled>(
   networks: readonly Network[],
   name: string,
 ): Network | undefined {
-  const exact = networks.find((network) => network.name === name || network.id === name);
-  if (exact !== undefined) return exact;
-  const byPrefix = name.length < leastDigits ? [] : networks.filter(({ id }) => id.startsWith(name));
-  const found =
-    byPrefix.length > 0
-      ? byPrefix
-      : networks.filter(({ labels }) => isNamed(name, labels[projectLabel], labels[networkLabel]));
-  if (found.length > 1) throw new DockerwallError("NOT_FOUND", ambiguous("networks", name, found));
+  return onlyOne("networks", name, fitting(networks, name, ofKey));
+}
+
+function ofKey<Network extends Labelled>(networks: readonly Network[], name: string): readonly Network[] {
+  const { project, network } = composeLabels;
+  return networks.filter(({ labels }) => isNamed(name, labels[project], labels[network]));
+}
+
+/** What the engine calls so, or else what begins so, or else what Compose calls so. */
+function fitting<Item extends Labelled>(
+  items: readonly Item[],
+  name: string,
+  ofCompose: (items: readonly Item[], name: string) => readonly Item[],
+): readonly Item[] {
+  const exact = items.find((item) => item.name === name || item.id === name);
+  if (exact !== undefined) return [exact];
+  const byPrefix = name.length < leastDigits ? [] : items.filter(({ id }) => id.startsWith(name));
+  return byPrefix.length > 0 ? byPrefix : ofCompose(items, name);
+}
+
+/** @throws DockerwallError NOT_FOUND if there are several */
+function onlyOne<Item extends Labelled>(
+  kind: "containers" | "networks",
+  name: string,
+  found: readonly Item[],
+): Item | undefined {
+  if (found.length > 1) throw new DockerwallError("NOT_FOUND", ambiguous(kind, name, found));
   return found[0];
 }
 
@@ -81,7 +94,7 @@ function ambiguous(kind: "containers" | "networks", name: string, found: readonl
 function notFound(containers: readonly Container[], name: string, what: string): string {
   const near = nearestOf(
     name,
-    containers.flatMap((each) => [each.name, each.labels[serviceLabel] ?? each.name]),
+    containers.flatMap((each) => [each.name, each.labels[composeLabels.service] ?? each.name]),
   );
   const advice = near === undefined ? "see docker ps for names and ids" : `did you mean ${near}?`;
   return `there is no ${what} ${JSON.stringify(name)}; ${advice}`;

@@ -3,7 +3,7 @@
 import { allowLabel } from "../../core/labels/table.ts";
 import { renderPrefix } from "../../core/model/address.ts";
 import type { PreparedNetwork } from "../../core/model/report.ts";
-import { parseAllowlist, renderProblem } from "../../core/policy/allowlist.ts";
+import { requireEntries } from "../../core/policy/allowlist.ts";
 import type { Presets } from "../../core/policy/preset.ts";
 import type { Engine } from "../../edge/engine/engine.ts";
 import { DockerwallError } from "../../errors.ts";
@@ -28,13 +28,7 @@ export async function prepareNetwork(options: PrepareOptions): Promise<PreparedN
     );
   }
   const label = patterns.join(" ");
-  const allowlist = parseAllowlist(label, options.presets);
-  if (!allowlist.ok) {
-    const sentences = allowlist.problems.map((problem) =>
-      renderProblem(`network ${JSON.stringify(name)}`, problem),
-    );
-    throw new DockerwallError("BAD_ENTRY", sentences.join("\n"));
-  }
+  requireEntries(label, options.presets, `network ${JSON.stringify(name)}`);
   // The engine also accepts the beginning of an id as a name.
   if ((await engine.inspectNetwork(name))?.name === name) {
     throw new DockerwallError(

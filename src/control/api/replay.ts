@@ -2,16 +2,15 @@
 
 import { placeOfLabel } from "../../core/classify/gather.ts";
 import type { ClassifiedNetwork } from "../../core/classify/networks.ts";
-import { shortId } from "../../core/journal/denied-notes.ts";
 import type { ReplayRequest } from "../../core/model/control-api.ts";
 import type { ReplayReport } from "../../core/model/report.ts";
-import { parseAllowlist, renderProblem } from "../../core/policy/allowlist.ts";
+import { shortId } from "../../core/model/topology.ts";
+import { requireEntries } from "../../core/policy/allowlist.ts";
 import { digestOf } from "../../core/policy/digest.ts";
 import type { EntryList } from "../../core/policy/entry-list.ts";
 import { describeEntry, type Presets } from "../../core/policy/preset.ts";
 import { insideOf, labelView, listsOf } from "../../core/suggest/label-view.ts";
 import { replay } from "../../core/suggest/replay.ts";
-import { DockerwallError } from "../../errors.ts";
 import { findNetwork, type Present } from "./in-force.ts";
 import { readObservation } from "./observation.ts";
 import type { SuggestionSources } from "./suggest.ts";
@@ -47,12 +46,7 @@ export function replayOn(
 }
 
 function parseProposal(allow: string, presets: Presets): EntryList {
-  const parsed = parseAllowlist(allow, presets);
-  if (!parsed.ok) {
-    const sentences = parsed.problems.map((problem) => renderProblem("--allow", problem));
-    throw new DockerwallError("BAD_ENTRY", sentences.join("\n"));
-  }
-  const { entries } = parsed;
+  const entries = requireEntries(allow, presets, "--allow");
   return {
     id: -1,
     source: "--allow",

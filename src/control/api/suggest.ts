@@ -2,12 +2,12 @@
 
 import { placeOfLabel } from "../../core/classify/gather.ts";
 import type { ClassifiedNetwork } from "../../core/classify/networks.ts";
-import { shortId } from "../../core/journal/denied-notes.ts";
 import { allowLabel, labelName } from "../../core/labels/table.ts";
 import type { IpAddress } from "../../core/model/address.ts";
+import { composeLabels } from "../../core/model/compose-labels.ts";
 import type { SuggestRequest } from "../../core/model/control-api.ts";
 import type { SuggestReport } from "../../core/model/report.ts";
-import type { Container } from "../../core/model/topology.ts";
+import { type Container, shortId } from "../../core/model/topology.ts";
 import { compileList } from "../../core/policy/entry-list.ts";
 import {
   type Inside,
@@ -62,7 +62,7 @@ export function suggestFor(
   const suggestions = subjects.map(({ suggestion }) => suggestion);
   return {
     network: network.name,
-    composeKey: labels["com.docker.compose.network"],
+    composeKey: labels[composeLabels.network],
     mode: network.labels.mode,
     sinceMs: sources.history.sinceMs,
     present: labels[allowLabel] ?? "",
@@ -90,9 +90,9 @@ function groupsOn({ id }: ClassifiedNetwork, { topology }: Present): ReadonlyMap
     endpoints.some(({ networkId }) => networkId === id),
   );
   const byContainer = on.map((container) => {
-    const service = container.labels["com.docker.compose.service"];
+    const service = container.labels[composeLabels.service];
     const name = service ?? container.name;
-    const key = `${container.labels["com.docker.compose.project"]} ${service} ${name}`;
+    const key = `${container.labels[composeLabels.project]} ${service} ${name}`;
     const group = groups.get(key) ?? { name, isService: service !== undefined, container };
     groups.set(key, group);
     return [shortId(container.id), group] as const;

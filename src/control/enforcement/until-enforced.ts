@@ -1,6 +1,7 @@
 // Waits for a network that has just been made.
 
 import { contain } from "../../core/contain.ts";
+import { shortId } from "../../core/model/topology.ts";
 import { DockerwallError } from "../../errors.ts";
 import type { Reporter } from "../reporter.ts";
 
@@ -17,7 +18,7 @@ export async function untilEnforced(
     contain(() => {
       if (isEnforced(id)) resolve();
     }, reject);
-  const message = `network ${id.slice(0, 12)} is not enforced after ${withinMs / 1000} s; see dockerwall status`;
+  const message = `network ${shortId(id)} is not enforced after ${withinMs / 1000} s; see dockerwall status`;
   const timer = setTimeout(() => reject(new DockerwallError("NOT_ENFORCED", message)), withinMs);
   changes.addEventListener("change", check);
   check();

@@ -4,7 +4,7 @@
 // an address of the wanted family answers.
 
 import { type Family, familyOf, type IpAddress } from "../model/address.ts";
-import type { Container, Endpoint, Network, Topology } from "../model/topology.ts";
+import { type Container, type Endpoint, type Network, shortId, type Topology } from "../model/topology.ts";
 import type { LocalAnswer } from "./resolve.ts";
 import { nameFromPlainText, nameText } from "./wire/name.ts";
 import type { Question } from "./wire/question.ts";
@@ -128,12 +128,10 @@ interface NetworkNames {
   readonly byAddress: Map<IpAddress, string>;
 }
 
-const shortIdLength = 12;
-
 function addEndpoint(network: NetworkNames, container: Container, endpoint: Endpoint): void {
   // Between the start and its address there is nothing to answer; an empty answer would be believed.
   if (endpoint.addresses.length === 0) return;
-  const names = [container.name, container.id.slice(0, shortIdLength), ...endpoint.aliases];
+  const names = [container.name, shortId(container.id), ...endpoint.aliases];
   for (const name of new Set(names.flatMap((text) => canonicalText(text) ?? []))) {
     const addresses = network.byName.get(name) ?? new Set<IpAddress>();
     network.byName.set(name, addresses);

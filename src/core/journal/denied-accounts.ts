@@ -3,7 +3,8 @@
 // kernel's set for the records of the past.
 
 import type { IpAddress } from "../model/address.ts";
-import { type DeniedNote, parseNote, renderNote, shortId } from "./denied-notes.ts";
+import { shortId } from "../model/topology.ts";
+import { type DeniedNote, parseNote, renderNote } from "./denied-notes.ts";
 import type { DeniedEntry, DeniedRecord } from "./denied-record.ts";
 import type { Holder } from "./holders.ts";
 

@@ -3,6 +3,7 @@
 // the first digits of the ids. When it was last tried is in the entry's timeout.
 
 import { readableDomain } from "../grants/ledger.ts";
+import { shortId } from "../model/topology.ts";
 
 /** Whose it was. */
 export interface DeniedNote {
@@ -21,11 +22,6 @@ const commentLength = 255;
 const nameLength = 64;
 /** Names kept for one connection. */
 const domainsAtMost = 16;
-
-/** As much of an id as Docker shows. */
-export function shortId(id: string): string {
-  return id.slice(0, 12);
-}
 
 /** The comment; of domains as many as fit, the most recent rather than others. */
 export function renderNote({ name, containerId, networkId, packets, domains }: DeniedNote): string {

@@ -3,8 +3,7 @@
 // went is its own.
 
 import type { IpAddress } from "../model/address.ts";
-import { byWayOut, type Container, type Network, type Topology } from "../model/topology.ts";
-import { shortId } from "./denied-notes.ts";
+import { byWayOut, type Container, type Network, shortId, type Topology } from "../model/topology.ts";
 
 export interface Holder {
   readonly containerId: string;

@@ -3,7 +3,7 @@
 import { addressBytes, type IpAddress, parseAddress, renderPrefix } from "../model/address.ts";
 import { type GuardedNetwork, guardedNetworkAt } from "../model/guarded-network.ts";
 import type { LookupRow, NetworkStats, StatsReport } from "../model/report.ts";
-import { shortId } from "./denied-notes.ts";
+import { shortId } from "../model/topology.ts";
 import type { DeniedRecord } from "./denied-record.ts";
 import { dropRows } from "./drops.ts";
 import { othersLabel } from "./lookup-rows.ts";

@@ -97,3 +97,8 @@ export function byWayOut(
   const rank = (network: typeof a): string => `${network?.internal === true ? 1 : 0} ${network?.name ?? ""}`;
   return rank(a) < rank(b) ? -1 : 1;
 }
+
+/** As much of an id as the engine shows. */
+export function shortId(id: string): string {
+  return id.slice(0, 12);
+}

@@ -2,11 +2,12 @@
 
 import { familyOf, hostPrefix, type IpAddress } from "../model/address.ts";
 import { protocolNumbers, type Service } from "../model/service.ts";
+import type { Network } from "../model/topology.ts";
 import { type DomainEntry, type Entry, renderEntry } from "../policy/entry.ts";
 import type { ExplainTarget } from "../policy/target.ts";
 import type { PolicyFinding } from "./policy.ts";
 import type { PathReading, ReadPacket } from "./reading.ts";
-import type { Surroundings } from "./surroundings.ts";
+import { containerAt, type Surroundings } from "./surroundings.ts";
 import type { Change, PathEnd } from "./verdict.ts";
 
 /** What was asked, and what is known about it. */
@@ -70,9 +71,7 @@ export function changeFor(
     }
     case "other-network":
     case "unpublished": {
-      const far = surroundings.networks.find(
-        ({ bridge, id }) => bridge !== undefined && isAt(surroundings, id, decided.packet?.destination),
-      );
+      const far = networkAt(surroundings, decided.packet?.destination);
       return far && { kind: "common-network", network: far.name };
     }
     default:
@@ -80,10 +79,11 @@ export function changeFor(
   }
 }
 
-function isAt({ networks, containers }: Surroundings, networkId: string, address?: IpAddress): boolean {
-  if (address === undefined || !networks.some(({ id }) => id === networkId)) return false;
-  return containers.some(({ endpoints }) =>
-    endpoints.some((endpoint) => endpoint.networkId === networkId && endpoint.addresses.includes(address)),
+/** The network where a container has the address. */
+function networkAt(surroundings: Surroundings, address: IpAddress | undefined): Network | undefined {
+  if (address === undefined) return undefined;
+  return surroundings.networks.find(
+    ({ bridge, id }) => bridge !== undefined && containerAt(surroundings, id, address) !== undefined,
   );
 }
 

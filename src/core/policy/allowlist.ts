@@ -1,5 +1,6 @@
 // An allowlist is the text of a `dockerwall.allow` label: entries separated by spaces, commas or newlines.
 
+import { DockerwallError } from "../../errors.ts";
 import type { Entry } from "./entry.ts";
 import { parseEntry } from "./entry.ts";
 import { expandPreset, type Presets } from "./preset.ts";
@@ -58,6 +59,18 @@ export function parseAllowlist(text: string, presets: Presets): AllowlistResult 
     break;
   }
   return problems.length === 0 ? { ok: true, entries } : { ok: false, problems };
+}
+
+/**
+ * The entries of a list that is given to a command.
+ * @param place what every sentence begins with
+ * @throws DockerwallError BAD_ENTRY, with a line for each bad one
+ */
+export function requireEntries(text: string, presets: Presets, place: string): readonly Entry[] {
+  const parsed = parseAllowlist(text, presets);
+  if (parsed.ok) return parsed.entries;
+  const sentences = parsed.problems.map((problem) => renderProblem(place, problem));
+  throw new DockerwallError("BAD_ENTRY", sentences.join("\n"));
 }
 
 type KernelCounts = Record<keyof typeof maxKernelEntries, number>;

@@ -1,7 +1,7 @@
 // The target of `explain`: a name or an address, with a port and a protocol where they matter.
 
 import { type IpAddress, parseAddress } from "../model/address.ts";
-import { parseEntry } from "./entry.ts";
+import { isSingle, parseEntry } from "./entry.ts";
 
 export interface ExplainTarget {
   /** Lower case, A-labels; undefined for an address. */
@@ -36,8 +36,7 @@ export function parseTarget(text: string): ExplainTarget | { readonly problem: s
       : refused;
   }
   const address = parseAddress(entry.prefix.address);
-  const bits = entry.prefix.address.includes(":") ? 128 : 32;
-  if (address === undefined || entry.prefix.length !== bits) return refused;
+  if (address === undefined || !isSingle(entry.prefix)) return refused;
   return { name: undefined, address, ...at };
 }
 

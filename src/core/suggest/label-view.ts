@@ -5,11 +5,10 @@ import { placeOfOverrides } from "../classify/gather.ts";
 import type { Classification } from "../classify/networks.ts";
 import { isNeverOutside, leadsInside } from "../dns/address-filter.ts";
 import { codeOfType } from "../dns/wire/record-types.ts";
-import { shortId } from "../journal/denied-notes.ts";
 import { addressBytes, hostPrefix, type IpAddress } from "../model/address.ts";
 import type { GuardedNetwork } from "../model/guarded-network.ts";
 import { type Service, serviceCovers, serviceGrants } from "../model/service.ts";
-import type { Topology } from "../model/topology.ts";
+import { shortId, type Topology } from "../model/topology.ts";
 import {
   addressRights,
   decideName,

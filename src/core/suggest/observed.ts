@@ -1,7 +1,6 @@
 // What a network's containers have done: lookups from the journal, connections from the kernel's counters. `suggest`
 // and `replay` judge it.
 
-import { shortId } from "../journal/denied-notes.ts";
 import type { DeniedEntry, DeniedRecord } from "../journal/denied-record.ts";
 import type { Holder } from "../journal/holders.ts";
 import { othersLabel } from "../journal/lookup-rows.ts";
@@ -9,6 +8,7 @@ import type { LookupTally } from "../journal/lookups.ts";
 import type { IpAddress } from "../model/address.ts";
 import type { LookupTrouble } from "../model/report.ts";
 import { portProtocols } from "../model/service.ts";
+import { shortId } from "../model/topology.ts";
 
 /** Who did it. */
 export interface Doer {

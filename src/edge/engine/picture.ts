@@ -2,7 +2,13 @@
 // was asked for before an event says nothing about what the event was about.
 
 import { isDeepStrictEqual } from "node:util";
-import type { Container, Network, Readings, Topology } from "../../core/model/topology.ts";
+import {
+  type Container,
+  type Network,
+  type Readings,
+  shortId,
+  type Topology,
+} from "../../core/model/topology.ts";
 import type { ListedContainer } from "./api/answers.ts";
 import type { ContainerReading } from "./container-reader.ts";
 
@@ -181,8 +187,4 @@ function put<Value>(map: Map<string, Value>, id: string, value: Value | undefine
   if (value === undefined) map.delete(id);
   else map.set(id, value);
   return true;
-}
-
-function shortId(id: string): string {
-  return id.slice(0, 12);
 }

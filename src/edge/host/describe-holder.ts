@@ -1,5 +1,6 @@
 // Which process holds something that we need, and how to stop it, as a part of a sentence.
 
+import { shortId } from "../../core/model/topology.ts";
 import { containerOf } from "../engine/own-container.ts";
 import type { SocketHolder } from "../listener/socket-holder.ts";
 
@@ -7,8 +8,8 @@ import type { SocketHolder } from "../listener/socket-holder.ts";
 export function describeHolder(holder: SocketHolder | undefined): string {
   if (holder === undefined)
     return "a process that we cannot look into from here; find it with `docker ps`, and stop it first";
-  const container = containerOf(holder.pid)?.slice(0, 12);
-  return container === undefined
-    ? `process ${holder.pid} (${holder.program}), in no container; stop it first`
-    : `process ${holder.pid} (${holder.program}) in container ${container}; stop it first (docker stop ${container})`;
+  const process = `process ${holder.pid} (${holder.program})`;
+  const id = containerOf(holder.pid);
+  if (id === undefined) return `${process}, in no container; stop it first`;
+  return `${process} in container ${shortId(id)}; stop it first (docker stop ${shortId(id)})`;
 }

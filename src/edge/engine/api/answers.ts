@@ -2,7 +2,13 @@
 
 import { type HostSettings, hazardsOf } from "../../../core/classify/hazards.ts";
 import { type IpAddress, parseAddress, parsePrefix } from "../../../core/model/address.ts";
-import type { Container, Endpoint, Link, Network } from "../../../core/model/topology.ts";
+import {
+  type Container,
+  type Endpoint,
+  type Link,
+  type Network,
+  shortId,
+} from "../../../core/model/topology.ts";
 
 type Json = Readonly<Record<string, unknown>>;
 
@@ -179,7 +185,7 @@ function parseLink(text: string): Link[] {
 
 /** Docker names a bridge `br-` and the first 12 digits of the network's id, unless told otherwise. */
 function bridgeOf(id: string, options: Json): string {
-  return textOf(options["com.docker.network.bridge.name"]) || `br-${id.slice(0, 12)}`;
+  return textOf(options["com.docker.network.bridge.name"]) || `br-${shortId(id)}`;
 }
 
 function objectOf(value: unknown): Json {

@@ -3,7 +3,7 @@
 
 import { bridgeTable, portPrefix, unsettledMark } from "../../../core/firewall/names.ts";
 import { hostBytes } from "../netlink/message.ts";
-import { isMissing, NETLINK_NETFILTER, NetlinkError, openNetlink } from "../netlink/socket.ts";
+import { isMissing, NETLINK_NETFILTER, openNetlink } from "../netlink/socket.ts";
 import type { NetlinkWriter } from "../netlink/writer.ts";
 import {
   frameProtocolIn,
@@ -13,11 +13,9 @@ import {
   verdict,
 } from "./expressions.ts";
 import { writeAddElements, writeDeleteElements, writeFlushSet, writeNewSet } from "./sets.ts";
-import { isTableThere, removeTables } from "./tables.ts";
-import { tableFlags, writeBatch, writeNewChain, writeNewRule, writeNewTable } from "./write.ts";
+import { isTableThere, removeTables, TableFlags } from "./tables.ts";
+import { writeBatch, writeNewChain, writeNewRule, writeNewTable } from "./write.ts";
 
-/** Of the message that makes the table, in a batch. */
-const tableIndex = 1;
 /** Before br_netfilter (0) and the rules of ebtables. */
 const FIRST = -300;
 const SETTLED = "settled";
@@ -30,7 +28,7 @@ export const bridgeTableText = "the table of the host's bridges";
 export class BridgeTable {
   readonly #socket = openNetlink(NETLINK_NETFILTER, bridgeTableText);
   readonly #settledNow: () => readonly number[];
-  #flags: number;
+  readonly #flags: TableFlags;
 
   /**
    * Makes the table in the namespace of the calling thread, in place of what an earlier run left there.
@@ -38,7 +36,7 @@ export class BridgeTable {
    * @param settledNow the ports that are to be settled in a table that is made anew
    */
   constructor(flags: number, settledNow: () => readonly number[]) {
-    this.#flags = flags;
+    this.#flags = new TableFlags(flags);
     this.#settledNow = settledNow;
     this.#make();
   }
@@ -61,8 +59,7 @@ export class BridgeTable {
 
   /** Puts back what somebody took away; nothing to do where the kernel keeps it from them. */
   heal(): void {
-    if (this.#flags === tableFlags.none && !isTableThere(this.#socket, bridgeTable, bridgeTableText))
-      this.#make();
+    if (this.#flags.areNone && !isTableThere(this.#socket, bridgeTable, bridgeTableText)) this.#make();
   }
 
   /** Takes the table away. */
@@ -83,20 +80,12 @@ export class BridgeTable {
 
   #make(): void {
     removeTables(this.#socket, [bridgeTable], bridgeTableText);
-    const attempt = (): void =>
+    this.#flags.attempt((flags) =>
       this.#write((writer) => {
-        writeNewTable(writer, bridgeTable, this.#flags);
+        writeNewTable(writer, bridgeTable, flags);
         writeContent(writer, this.#settledNow());
-      });
-    try {
-      attempt();
-    } catch (error) {
-      // Before Linux 5.12.
-      if (this.#flags === tableFlags.none || !(error instanceof NetlinkError) || error.index !== tableIndex)
-        throw error;
-      this.#flags = tableFlags.none;
-      attempt();
-    }
+      }),
+    );
   }
 
   #write(content: (writer: NetlinkWriter) => void): void {

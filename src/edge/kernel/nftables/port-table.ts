@@ -28,11 +28,9 @@ import {
   portIndexOf,
   writePortChain,
 } from "./port-chains.ts";
-import { isTableThere, removeTables } from "./tables.ts";
+import { isTableThere, removeTables, TableFlags } from "./tables.ts";
 import { tableFlags, writeBatch, writeDeleteChain, writeFlushChain, writeNewTable } from "./write.ts";
 
-/** Of the message that makes the table, in a batch. */
-const tableIndex = 1;
 const ours = "the table of the host's ports";
 
 export interface PortTable {
@@ -64,12 +62,12 @@ export function openPortTable(keeping: "ours" | "anybody's" = "ours"): PortTable
 class KernelPortTable implements PortTable {
   readonly #socket = openNetlink(NETLINK_NETFILTER, ours);
   #chains = listChains(this.#socket);
-  #flags: number;
+  readonly #flags: TableFlags;
   /** Whether the kernel can hang a chain on what goes out. */
   #hasEgress = true;
 
   constructor(flags: number) {
-    this.#flags = flags;
+    this.#flags = new TableFlags(flags);
     // By itself: the kernel makes no chain in the same step in which a table changes hands.
     if (isTableThere(this.#socket, portTable, ours)) this.#write(`to take over ${ours}`, () => undefined);
   }
@@ -102,7 +100,7 @@ class KernelPortTable implements PortTable {
   }
 
   heal(): void {
-    if (this.#flags !== tableFlags.none) return;
+    if (!this.#flags.areNone) return;
     const wanted = [...this.#chains.values()].flatMap(({ chain }) => chain ?? []);
     this.#look();
     const filled = listFilledChains(this.#socket);
@@ -161,22 +159,13 @@ class KernelPortTable implements PortTable {
   }
 
   #write(what: string, content: () => void): void {
-    const attempt = (): void => {
+    this.#flags.attempt((flags) => {
       writeBatch(this.#socket.writer.reset(), () => {
-        writeNewTable(this.#socket.writer, portTable, this.#flags);
+        writeNewTable(this.#socket.writer, portTable, flags);
         content();
       });
       this.#socket.request(what);
-    };
-    try {
-      attempt();
-    } catch (error) {
-      // Before Linux 6.9, or where an earlier run could not own it.
-      if (this.#flags === tableFlags.none || !(error instanceof NetlinkError) || error.index !== tableIndex)
-        throw error;
-      this.#flags = tableFlags.none;
-      attempt();
-    }
+    });
   }
 
   /** Where the kernel has another table than we thought, it is looked at and tried once more. */
