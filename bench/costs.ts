@@ -5,6 +5,7 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { client, deploy, network, run } from "../test/support/dockerwall.ts";
+import { median } from "../test/support/figures.ts";
 import type { EngineKind } from "../test/support/lab/host.ts";
 import { type Lab, startLab } from "../test/support/lab/lab.ts";
 
@@ -38,9 +39,6 @@ async function measure(lab: Lab, round: number): Promise<Figures> {
   };
   return { ...(await of("guarded", "resolves")), ...(await of("open", "connects")) };
 }
-
-const median = (values: readonly number[]): number =>
-  values.toSorted((a, b) => a - b)[values.length >> 1] ?? Number.NaN;
 
 const labs = { before: await prepare(other), now: await prepare(true) };
 try {

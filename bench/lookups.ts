@@ -10,6 +10,7 @@ import { setTimeout as pause } from "node:timers/promises";
 import { promisify } from "node:util";
 import type { IpAddress } from "../src/core/model/address.ts";
 import { startDataPlane } from "../src/planes/link.ts";
+import { cpuSeconds, median } from "../test/support/figures.ts";
 import { createNamespace, enterNamespaces, run } from "../test/support/namespace.ts";
 import { listOf } from "../test/support/policies.ts";
 import {
@@ -30,7 +31,6 @@ const rounds = Number(process.env["BENCH_ROUNDS"] ?? 5);
 const upstreamPort = 5400;
 const ceilingPort = 5401;
 const firstPeerPort = 5410;
-const ticksPerSecond = 100;
 
 /** What is asked. */
 const loads = [
@@ -64,12 +64,6 @@ function build(name: string): string {
   const program = join(folder, name);
   run("gcc", "-O2", "-o", program, join(import.meta.dirname, "lookups", `${name}.c`));
   return program;
-}
-
-/** Seconds that a process has run, of all of its threads. */
-function cpuSeconds(pid: number): number {
-  const fields = readFileSync(`/proc/${pid}/stat`, "utf8").split(") ")[1]?.split(" ") ?? [];
-  return (Number(fields[11]) + Number(fields[12])) / ticksPerSecond;
 }
 
 function residentMb(pid: number): number {
@@ -161,8 +155,6 @@ async function measure(server: Server, { window, suffix, mode }: (typeof loads)[
   return { ...answered, cpu: ((cpuSeconds(server.pid) - before) * 1e6) / Math.max(1, answered.answers) };
 }
 
-const median = (values: readonly number[]): number =>
-  values.toSorted((a, b) => a - b)[values.length >> 1] ?? 0;
 const all = new Map<string, Answered[]>();
 for (let round = 0; round < rounds; round++) {
   for (const load of loads) {

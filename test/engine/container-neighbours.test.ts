@@ -3,7 +3,6 @@
 // that the attempt is a real one.
 
 import assert from "node:assert/strict";
-import { readFileSync } from "node:fs";
 import { after, before, describe, it } from "node:test";
 import { chosen, long, printRow } from "../support/chosen.ts";
 import {
@@ -18,6 +17,7 @@ import {
   status,
   succeeds,
 } from "../support/dockerwall.ts";
+import { cpuSeconds } from "../support/figures.ts";
 import { pause, until } from "../support/lab/command.ts";
 import type { Engine } from "../support/lab/engine.ts";
 import { type Lab, startLab } from "../support/lab/lab.ts";
@@ -169,11 +169,6 @@ async function destroyedSockets(engine: Engine): Promise<void> {
   );
 
   const pid = await run(engine, "inspect", "-f", "{{.State.Pid}}", "dockerwall");
-  const ticks = (): number => {
-    const [, rest = ""] = readFileSync(`/proc/${pid}/stat`, "utf8").split(") ");
-    const fields = rest.split(" ");
-    return Number(fields[11]) + Number(fields[12]);
-  };
   for (let round = 1; round <= 3; round++) {
     for (const how of ["+notcp", "+tcp"]) assert.equal(await answered(engine, "admin", how), true, how);
     await succeeds(engine, "admin", "sh", "-c", destroy);
@@ -189,9 +184,10 @@ async function destroyedSockets(engine: Engine): Promise<void> {
     );
     assert.equal(await answered(engine, "beside"), true);
   }
-  const before = ticks();
+  const before = cpuSeconds(pid);
   await pause(2_000);
-  assert.ok(ticks() - before < 150, `${ticks() - before} ticks of 200`);
+  const spent = cpuSeconds(pid) - before;
+  assert.ok(spent < 1.5, `${spent} s of 2`);
   await run(engine, "rm", "-f", "admin", "plain-admin", "beside");
 }
 

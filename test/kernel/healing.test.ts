@@ -13,6 +13,7 @@ import { createFirewall } from "../../src/edge/kernel/iptables/firewall.ts";
 import { readRuleBytes } from "../../src/edge/kernel/nftables/rule-bytes.ts";
 import { createReadiness } from "../../src/edge/kernel/readiness.ts";
 import { printRow } from "../support/chosen.ts";
+import { median } from "../support/figures.ts";
 import { pause } from "../support/lab/command.ts";
 import { enterNamespaces, run } from "../support/namespace.ts";
 import { labelsOnly } from "../support/policies.ts";
@@ -94,11 +95,10 @@ describe("healing", { concurrency: 1 }, () => {
         await pause(10);
         await healing.idle();
       }
-      taken.sort((one, other) => one - other);
-      const [median = 0, most = 0] = [taken[Math.floor(times / 2)], taken.at(-1)];
+      const [middle, most] = [median(taken), Math.max(...taken)];
       const load = loadavg()[0]?.toFixed(1);
-      printRow(title, `${median.toFixed(0)} ms, at most ${most.toFixed(0)} ms`, `load ${load}`);
-      assert.ok(median <= promisedMs, `${median} ms`);
+      printRow(title, `${middle.toFixed(0)} ms, at most ${most.toFixed(0)} ms`, `load ${load}`);
+      assert.ok(middle <= promisedMs, `${middle} ms`);
       assert.deepEqual(problems, []);
     });
   }

@@ -6,6 +6,7 @@ import { readdirSync } from "node:fs";
 import { after, test } from "node:test";
 import { askInSandbox } from "../../src/edge/sandbox/lookups/relay.ts";
 import { plainName, rawMessage, rawQuestion } from "../support/dns-bytes.ts";
+import { median } from "../support/figures.ts";
 import { udpFrame, Wire } from "../support/frames.ts";
 import { until } from "../support/lab/command.ts";
 import { createNamespace, enterNamespaces, run, type TestNamespace } from "../support/namespace.ts";
@@ -138,9 +139,6 @@ async function captureLatencies(name: string): Promise<number[]> {
   }
   return latenciesMs;
 }
-
-const median = (values: readonly number[]): number =>
-  values.toSorted((a, b) => a - b)[values.length >> 1] ?? 0;
 
 test("ten thousand addresses of one container cost nobody else anything", { timeout: 60_000 }, async (t) => {
   const { plane } = await startPlane(t);

@@ -27,6 +27,16 @@ export async function deployWith(
   options: readonly string[],
   ...daemonArgs: string[]
 ): Promise<void> {
+  await startDaemon(engine, options, ...daemonArgs);
+  await enforcing(engine);
+}
+
+/** Starts the daemon's container, and waits for nothing. */
+export async function startDaemon(
+  engine: Engine,
+  options: readonly string[] = [],
+  ...daemonArgs: string[]
+): Promise<void> {
   const mounts = ["-v", "/var/run/docker.sock:/var/run/docker.sock"];
   const place = ["--network", "host", "--pid", "host"];
   await run(
@@ -43,7 +53,6 @@ export async function deployWith(
     "daemon",
     ...daemonArgs,
   );
-  await enforcing(engine);
 }
 
 /** Waits until `dockerwall status` says that every guarded network is enforced. */

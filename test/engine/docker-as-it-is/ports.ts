@@ -1,6 +1,6 @@
 // Servers with published and with other ports on a network of each mode of gateway, and who reaches them.
 
-import { client, network, run } from "../../support/dockerwall.ts";
+import { client, curl, network, run } from "../../support/dockerwall.ts";
 import type { Engine } from "../../support/lab/engine.ts";
 import type { Lab } from "../../support/lab/lab.ts";
 import { type World, worlds } from "./names.ts";
@@ -85,15 +85,6 @@ export async function reachedIn(
   await lab.internet.exec(["ip", "route", "replace", `${addresses.own}/32`, "via", engine.link.host]);
   const at = { ...addresses, host: engine.link.host, host6: `[${engine.link.host6}]` };
   const url = (port: number, to: keyof typeof at): string => `http://${at[to]}:${port}/`;
-  const curl = (...target: string[]): string[] => [
-    "curl",
-    "-sS",
-    "-o",
-    "/dev/null",
-    "--max-time",
-    "2",
-    ...target,
-  ];
   const outside = async (...target: string[]): Promise<boolean> =>
     (await lab.internet.exec(curl(...target))).exitCode === 0;
   const onHost = async (...target: string[]): Promise<boolean> =>

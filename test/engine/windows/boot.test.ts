@@ -185,11 +185,11 @@ function boots({ name, backend, asks }: Case): void {
       `${packets.length} packets`,
       `${past} lookups past`,
       `enforced ${tookMs} ms after the engine's start`,
-      `the host's own: ${host.answered()} answered, ${host.failed().length} not`,
+      `the host's own: ${host.beats()} answered, ${host.missed().length} not`,
     );
     assert.deepEqual(packets, []);
     assert.equal(past, 0);
-    assert.deepEqual(host.failed(), []);
+    assert.deepEqual(host.missed(), []);
     await untilOpen();
     await untilHoldIsOff();
     await runUnit();
@@ -234,11 +234,11 @@ function boots({ name, backend, asks }: Case): void {
       `${packets.length} packets`,
       `${past} lookups past`,
       `enforced ${tookMs} ms after the engine's start`,
-      `the host's own: ${host.answered()} answered, ${host.failed().length} not`,
+      `the host's own: ${host.beats()} answered, ${host.missed().length} not`,
     );
     assert.deepEqual(packets, []);
     assert.equal(past, 0);
-    assert.deepEqual(host.failed(), []);
+    assert.deepEqual(host.missed(), []);
     await untilHoldIsOff();
   }
 

@@ -126,7 +126,10 @@ test("a name that is denied has one line in the log, with the container's name",
   assert.equal(recorded.length, 4);
   const line = { network: "app", container: "web", domain: "www.example.org" };
   assert.deepEqual(lines, [["name denied", line]]);
-  topology.networks = topology.networks.map((each) => ({ ...each, labels: { "dockerwall.mode": " audit " } }));
+  topology.networks = topology.networks.map((each) => ({
+    ...each,
+    labels: { "dockerwall.mode": " audit " },
+  }));
   onLookups([{ ...asked("198.19.1.2"), domain: "audited.example.org" }]);
   assert.deepEqual(lines.at(-1), ["name would be denied", { ...line, domain: "audited.example.org" }]);
 });
