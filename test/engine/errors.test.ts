@@ -112,7 +112,7 @@ describe("the daemon says in one sentence", () => {
       "ip_set_hash_netnet|dockerwall-host4 hash:net,net ",
     );
     assert.notEqual(wanting, original);
-    const file = `/tmp/${lab.name}-entrypoint.sh`;
+    const file = `${lab.shared}/entrypoint.sh`;
     await writeFile(file, wanting);
     await chmod(file, 0o755);
     const entrypoint = ["-v", `${file}:/app/entrypoint.sh:ro`];

@@ -144,7 +144,7 @@ describe("the first instruction of a container", () => {
       return `  s${index}:\n    image: busybox:lab\n    command: ${command}\n`;
     });
     const labels = 'networks:\n  default:\n    labels:\n      dockerwall.allow: "*.fresh.example.com"\n';
-    const file = `/tmp/${lab.name}-compose.yml`;
+    const file = `${lab.shared}/compose.yml`;
     await writeFile(file, `services:\n${services.join("")}${labels}`);
     const up = await engine.compose(file, "up", "--detach");
     assert.equal(up.exitCode, 0, up.stderr);

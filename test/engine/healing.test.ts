@@ -1,7 +1,6 @@
 // Whatever somebody does to the rules while containers send: it is put right, and the wire says how long it was not.
 
 import assert from "node:assert/strict";
-import { mkdir, rm } from "node:fs/promises";
 import { loadavg } from "node:os";
 import { after, before, describe, it } from "node:test";
 import type { StatusReport } from "../../src/core/model/report.ts";
@@ -144,22 +143,18 @@ const changes: readonly Change[] = [
 ];
 
 let lab: Lab;
-let folder: string | undefined;
 /** What starts each in a host, by the variable that stands for it. */
 let managers: Readonly<Record<string, string>>;
 before(async () => {
   lab = await startLab({ engines, product: true });
-  folder = `/tmp/${lab.name}-managers`;
-  await mkdir(folder);
   managers = {
-    $UFW_nft: await unpackUfw(`${folder}/ufw-nft`, "nft"),
-    $UFW_legacy: await unpackUfw(`${folder}/ufw-legacy`, "legacy"),
-    $FIREWALLD: await unpackFirewalld(`${folder}/firewalld`),
+    $UFW_nft: await unpackUfw(`${lab.shared}/ufw-nft`, "nft"),
+    $UFW_legacy: await unpackUfw(`${lab.shared}/ufw-legacy`, "legacy"),
+    $FIREWALLD: await unpackFirewalld(`${lab.shared}/firewalld`),
   };
 });
 after(async () => {
   await lab?.down();
-  if (folder !== undefined) await rm(folder, { recursive: true, force: true });
 });
 
 describe("healing", { concurrency: true }, () => {

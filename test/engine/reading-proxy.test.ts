@@ -44,7 +44,7 @@ for (const name of engines) {
 
     before(async () => {
       engine = lab.engine(name);
-      const folder = `/tmp/${lab.name}-${name}-proxy`;
+      const folder = `${lab.shared}/${name}-proxy`;
       await mkdir(folder, { recursive: true });
       const script = join(repository, "test/support/reading-proxy.cjs");
       const documented = readFileSync(join(repository, "docs/least-privilege.md"), "utf8");

@@ -80,7 +80,7 @@ async function composeUp(engine: Engine, command: readonly string[]): Promise<vo
   const example = await readFile(join(repository, "compose.example.yml"), "utf8");
   const service = /^ {2}dockerwall:\n(?: {4}.*\n)+/m.exec(example)?.[0] ?? "";
   const ours = service.replace(/^ *build: .*\n/m, "").replace(/image: dockerwall$/m, "image: dockerwall:lab");
-  const file = `/tmp/${lab.name}-${engine.name}-upgrade.yml`;
+  const file = `${lab.shared}/${engine.name}-upgrade.yml`;
   await writeFile(file, `services:\n${ours}    command: ${JSON.stringify(command)}\n`);
   const up = await engine.compose(file, "-p", "wall", "up", "--detach");
   assert.equal(up.exitCode, 0, up.stderr);

@@ -25,7 +25,7 @@ export async function playExample(lab: Lab, name: string, example: Example): Pro
 /** Two services on a guarded network of their own: one finds the other by its name, and nobody else hears of it. */
 export async function callByServiceName(lab: Lab, name: string): Promise<void> {
   const engine = lab.engine(name);
-  const file = `/tmp/${lab.name}-${name}-services.yml`;
+  const file = `${lab.shared}/${name}-services.yml`;
   await writeFile(
     file,
     `services:

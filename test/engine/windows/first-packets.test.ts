@@ -153,7 +153,7 @@ function noWindow({ name, asksFromHost = false }: Case): void {
   });
 
   it(`${atOnce} services that Compose starts at once on a network that it makes`, async () => {
-    const file = `/tmp/${lab.name}-${name}-window.yml`;
+    const file = `${lab.shared}/${name}-window.yml`;
     const service = JSON.stringify({
       image: "client:lab",
       command: ["bash", "-c", leaker(200, "exit 0").replaceAll("$", "$$$$")],

@@ -38,6 +38,8 @@ export type LabOptions = {
 /** A lab that is up. */
 export type Lab = {
   readonly name: string;
+  /** A folder that is at the same place on every engine's host; it goes with the lab. */
+  readonly shared: string;
   readonly internet: Internet;
   readonly engines: readonly Engine[];
   /** @throws Error when there is no such engine */
@@ -95,6 +97,7 @@ export async function startLab(options: LabOptions): Promise<Lab> {
     let captures = 0;
     return {
       name: run.name,
+      shared: run.shared,
       internet,
       engines,
       engine,

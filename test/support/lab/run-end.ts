@@ -16,6 +16,7 @@ import {
   readRecord,
   removeRecord,
   runPrefix,
+  sharedFolder,
 } from "./run-record.ts";
 
 async function killProcesses(name: string): Promise<void> {
@@ -56,7 +57,8 @@ export async function endRun(name: string): Promise<void> {
       });
     }
   }
-  await rm(folder, { recursive: true, force: true, maxRetries: 5 });
+  for (const made of [folder, sharedFolder(name)])
+    await rm(made, { recursive: true, force: true, maxRetries: 5 });
   removeRecord(name);
 }
 
@@ -82,7 +84,7 @@ export function leftovers(name: string): string[] {
     ...hierarchies()
       .flatMap((path) => cgroupsBelow(join(path, name)))
       .map((group) => `cgroup ${group}`),
-    ...(existsSync(folder) ? [`folder ${folder}`] : []),
+    ...[folder, sharedFolder(name)].filter((path) => existsSync(path)).map((path) => `folder ${path}`),
     ...(readRecord(name) === undefined ? [] : ["record"]),
   ];
 }

@@ -9,6 +9,11 @@ export const netnsFolder = "/run/netns";
 /** Begins the name of every run. */
 export const runPrefix = "dwlab-";
 
+/** A run's folder that is at the same place on the machine and on its hosts, see host.ts. */
+export function sharedFolder(name: string): string {
+  return join("/tmp", name);
+}
+
 /**
  * What is on record of a run.
  * @property stays it outlives its owner

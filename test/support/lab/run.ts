@@ -8,7 +8,7 @@ import { join } from "node:path";
 import { cacheFolder } from "./cache.ts";
 import { isAlive, ownerOf } from "./owner.ts";
 import { endRuns } from "./run-end.ts";
-import { cgroupRoot, readRecord, runPrefix, writeRecord } from "./run-record.ts";
+import { cgroupRoot, readRecord, runPrefix, sharedFolder, writeRecord } from "./run-record.ts";
 
 /** A background process of a run. */
 export type Background = { readonly pid: number; readonly alive: () => boolean; readonly log: string };
@@ -19,6 +19,8 @@ export type Run = {
   readonly name: string;
   /** Everything that the run writes. */
   readonly folder: string;
+  /** For files that its hosts are to see at the same place. */
+  readonly shared: string;
   /** Wraps a command so that its processes, and theirs, count as the run's own. */
   readonly owned: (argv: readonly string[]) => string[];
   /** Starts a process that outlives this one; its output goes to a log, never to a pipe that would keep a caller waiting. */
@@ -39,10 +41,11 @@ export async function beginRun({ id, stays = false }: RunOptions = {}): Promise<
   const name = runPrefix + (id ?? randomBytes(3).toString("hex"));
   if (readRecord(name) !== undefined) throw new Error(`lab: a run ${name} is up already`);
   const folder = join(cacheFolder, "runs", name);
+  const shared = sharedFolder(name);
   const record = { owner: ownerOf(), stays, folder, keep: [] as string[] };
   writeRecord(name, record);
-  await rm(folder, { recursive: true, force: true });
-  await mkdir(join(folder, "log"), { recursive: true });
+  for (const old of [folder, shared]) await rm(old, { recursive: true, force: true });
+  for (const made of [join(folder, "log"), shared]) await mkdir(made, { recursive: true });
   const group = join(cgroupRoot, name, "lab");
   await mkdir(group, { recursive: true });
 
@@ -66,5 +69,5 @@ export async function beginRun({ id, stays = false }: RunOptions = {}): Promise<
     record.keep.push(entry);
     writeRecord(name, record);
   };
-  return { name, folder, owned, background, keep };
+  return { name, folder, shared, owned, background, keep };
 }
