@@ -22,7 +22,7 @@ export interface Wall {
    * to the families that had to change.
    */
   applyRules(): Promise<readonly Family[]>;
-  /** True while a bridge is held that another reading of the engine's networks would release. */
+  /** True while another reading of the engine's networks would release a bridge, or tell that a network has lost its. */
   awaitsReading(): boolean;
   /**
    * From the next applyRules() on, only packets that were seen at their sender's port pass: the ports are guarded now.

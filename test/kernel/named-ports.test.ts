@@ -102,6 +102,7 @@ before(async () => {
     bridges: ["br-app"],
     policy: onlyLabels(createListStore(presets), 0),
     foreign: new Set(),
+    lost: new Set(),
     strangersOn: () => [],
     held: [],
     quarantine: new Set(),

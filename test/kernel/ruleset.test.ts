@@ -135,6 +135,7 @@ describe("the sets of the control plane", () => {
         bridges: [],
         policy: onlyLabels(createListStore(presets), 0),
         foreign: new Set(),
+        lost: new Set(),
         strangersOn: () => [],
         held: [],
         quarantine: new Set(),

@@ -1,6 +1,7 @@
 // The control plane's sets, filled from the last picture and from what the host has.
 
 import { BridgeClaims } from "../../core/classify/bridge-claims.ts";
+import { LostBridges } from "../../core/classify/lost-bridges.ts";
 import { type Classification, classify } from "../../core/classify/networks.ts";
 import { setNames } from "../../core/firewall/names.ts";
 import { desiredSets } from "../../core/firewall/sets.ts";
@@ -28,6 +29,7 @@ export type WallSetsOptions = Pick<
 export class WallSets {
   readonly #options: WallSetsOptions;
   readonly #claims: BridgeClaims;
+  readonly #losses = new LostBridges();
   #last: Topology = { networks: [], containers: [] };
   /** Until every container has been read, the entries of an earlier run are not removed. */
   #isComplete = false;
@@ -64,10 +66,11 @@ export class WallSets {
     this.#isComplete = true;
   }
 
-  /** True while a bridge is held that another reading of the engine's networks would release. */
+  /** True while another reading of the engine's networks would release a bridge, or tell that a network has lost its. */
   awaitsReading(): boolean {
     const { hold, uptimeMs } = this.#options;
-    return hold && this.#claims.awaitsReading(uptimeMs());
+    const nowMs = uptimeMs();
+    return (hold && this.#claims.awaitsReading(nowMs)) || this.#losses.awaitsReading(nowMs);
   }
 
   #decide(topology: Topology): Classification {
@@ -77,13 +80,16 @@ export class WallSets {
     const strangersOn = lookAtBridges();
     const isHosts = (bridge: string): boolean => strangersOn(bridge).length > 0;
     const reading = { claimed, begunAtMs: this.#options.networksReadAtMs(), isHosts };
-    const foreign = this.#claims.observe(bridges, reading, uptimeMs());
+    const nowMs = uptimeMs();
+    const foreign = this.#claims.observe(bridges, reading, nowMs);
+    const lost = this.#losses.observe(bridges, reading, nowMs);
     const { store, file, overrides } = this.#options.policy();
     return classify({
       topology,
       bridges,
-      policy: { store, file: file(), overrides: groupOverrides(overrides.current()), nowMs: uptimeMs() },
+      policy: { store, file: file(), overrides: groupOverrides(overrides.current()), nowMs },
       foreign,
+      lost,
       strangersOn,
       held: hold ? this.#claims.held() : [],
       quarantine,

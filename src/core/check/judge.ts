@@ -92,6 +92,7 @@ function classifyAlone(topology: Topology, presets: Presets, own: string | undef
     bridges: topology.networks.flatMap(({ bridge }) => bridge ?? []),
     policy: onlyLabels(createListStore(presets), 0),
     foreign: new Set(),
+    lost: new Set(),
     strangersOn: () => [],
     held: [],
     quarantine: new Set(),

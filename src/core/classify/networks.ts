@@ -38,6 +38,8 @@ export interface ClassifyInput {
   readonly policy: OtherPolicies;
   /** Bridges of other software: no engine network has claimed them for long enough. */
   readonly foreign: ReadonlySet<string>;
+  /** Bridges that are missing although the engine has their networks. */
+  readonly lost: ReadonlySet<string>;
   /** The ports and routes of a bridge that belong to no container, in words; empty for a bridge that may be guarded. */
   readonly strangersOn: (bridge: string) => readonly string[];
   /** Bridges whose owner is not known yet. */
@@ -97,7 +99,7 @@ type Verdict = {
 
 function classifyNetwork(
   network: Network,
-  { bridges, strangersOn, policy }: Pick<ClassifyInput, "bridges" | "strangersOn" | "policy">,
+  { lost, strangersOn, policy }: Pick<ClassifyInput, "lost" | "strangersOn" | "policy">,
 ): Verdict {
   const { id, bridge, subnets, gateways } = network;
   const label = network.labels[allowLabel];
@@ -117,7 +119,7 @@ function classifyNetwork(
   return {
     kind: "guarded",
     network: { id, name: network.name, bridge, subnets, gateways, lists, labels },
-    problems: [...bridgeProblems(network, bridges), ...problems, ...badLabels],
+    problems: [...bridgeProblems(network, lost), ...problems, ...badLabels],
     warnings: [...warnings, ...unprotected(network)],
   };
 }
@@ -143,8 +145,8 @@ function problemsById(
 }
 
 /** The engine keeps a network even if its bridge has been deleted: nothing passes there, and nothing is enforced. */
-function bridgeProblems({ name, bridge = "" }: Network, bridges: readonly string[]): string[] {
-  if (bridges.includes(bridge)) return [];
+function bridgeProblems({ name, bridge = "" }: Network, lost: ReadonlySet<string>): string[] {
+  if (!lost.has(bridge)) return [];
   return [
     `network ${JSON.stringify(name)}: its bridge ${bridge} is gone from this host, and its containers reach nothing; remove the network and create it again`,
   ];

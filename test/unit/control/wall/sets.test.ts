@@ -15,18 +15,22 @@ const app = { ...bridgeNetwork("app", "198.19.1.0/24"), labels: { "dockerwall.al
 const picture: Topology = { networks: [app], containers: [] };
 const nothing: Topology = { networks: [], containers: [] };
 
+let bridges: readonly string[];
+let readAtMs: number;
+let nowMs: number;
 let sets: FakeSets;
 let filled: WallSets;
 
 beforeEach(() => {
+  [bridges, readAtMs, nowMs] = [["br-app"], 0, 0];
   sets = createFakeSets(() => 0);
   createSets(sets);
   filled = new WallSets({
     sets,
-    listBridges: () => ["br-app"],
+    listBridges: () => bridges,
     lookAtBridges: () => () => [],
-    uptimeMs: () => 0,
-    networksReadAtMs: () => 0,
+    uptimeMs: () => nowMs,
+    networksReadAtMs: () => readAtMs,
     ...labelsOnly(),
     hold: true,
     adopted: false,
@@ -58,6 +62,29 @@ describe("the sets of the wall", () => {
     filled.becomeComplete();
     filled.classify(nothing);
     assert.equal(kept(), 0);
+  });
+
+  it("say that a bridge is gone once the engine has had time to tell that its network is", () => {
+    const problems = (): number => filled.classify(picture).problems.size;
+    assert.equal(problems(), 0);
+    bridges = [];
+    nowMs = 1_000;
+    assert.deepEqual([problems(), filled.awaitsReading()], [0, false]);
+    nowMs = 3_000;
+    assert.deepEqual([problems(), filled.awaitsReading()], [0, true]);
+    readAtMs = 2_999;
+    assert.deepEqual([problems(), filled.awaitsReading()], [0, true]);
+    readAtMs = 3_000;
+    assert.deepEqual([problems(), filled.awaitsReading()], [1, false]);
+    assert.equal(problems(), 1);
+    bridges = ["br-app"];
+    assert.equal(problems(), 0);
+    // As at the end of a network.
+    bridges = [];
+    nowMs = 10_000;
+    assert.equal(problems(), 0);
+    assert.equal(filled.classify(nothing).problems.size, 0);
+    assert.equal(filled.awaitsReading(), false);
   });
 
   it("remember who is in quarantine by the ids of containers, not of sandboxes", () => {

@@ -244,18 +244,19 @@ describe("warnings that a label accepts", () => {
 
 it("a guarded network whose bridge somebody took away is told, and stays closed", () => {
   const network = { ...bridgeNetwork("app", "198.19.1.0/24"), labels: { "dockerwall.allow": "" } };
-  const of = (bridges: readonly string[]) =>
+  const of = (lost: readonly string[]) =>
     classify({
       topology: { networks: [network], containers: [] },
-      bridges,
+      bridges: [],
       policy: onlyLabels(createListStore(presets), 0),
       foreign: new Set(),
+      lost: new Set(lost),
       strangersOn: () => [],
       held: [],
       quarantine: new Set(),
     });
-  assert.equal(of([network.bridge ?? ""]).problems.size, 0);
-  const { guarded, problems } = of(["br-other"]);
+  assert.equal(of([]).problems.size, 0);
+  const { guarded, problems } = of([network.bridge ?? ""]);
   assert.equal(guarded.length, 1);
   assert.match(problems.get(network.id)?.join() ?? "", /"app": its bridge .* is gone from this host/);
 });
@@ -269,6 +270,7 @@ describe("networks that cannot be guarded", () => {
         bridges: ["br-far"],
         policy: onlyLabels(createListStore(presets), 0),
         foreign: new Set(),
+        lost: new Set(),
         strangersOn: () => [],
         held: [],
         quarantine: new Set(),

@@ -28,6 +28,7 @@ function warningsOf(...overrides: readonly Override[]): readonly string[] {
       nowMs: 0,
     },
     foreign: new Set(),
+    lost: new Set(),
     strangersOn: () => [],
     own: undefined,
   }).warnings;

@@ -51,6 +51,7 @@ function pictures(...all: readonly Said[]): Picture[] {
       bridges: [network.bridge ?? ""],
       policy: onlyLabels(store, 0),
       foreign: new Set(),
+      lost: new Set(),
       strangersOn: () => [],
       held: [],
       quarantine: new Set(),

@@ -35,6 +35,7 @@ function classified(topology: Topology): Classification {
     bridges: topology.networks.flatMap(({ bridge }) => bridge ?? []),
     policy: onlyLabels(createListStore(presets), 0),
     foreign: new Set(),
+    lost: new Set(),
     strangersOn: () => [],
     held: [],
     quarantine: new Set(),
