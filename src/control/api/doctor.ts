@@ -43,7 +43,10 @@ export async function examineHost(input: DoctorInput): Promise<DoctorReport> {
       .foreignMarks()
       .catch((error: Error) => [`the rules of other software cannot be read: ${error.message}`]),
     input.examine(),
-    input.detours().catch((error: Error) => [`which way containers send cannot be read: ${error.message}`]),
+    input.detours().then(
+      (detours) => detours.map((sentence) => warning("way", sentence)),
+      (error: Error) => [check("way", false, `which way containers send cannot be read: ${error.message}`)],
+    ),
   ]);
   const { status } = input;
   const topology = input.topology();
@@ -71,7 +74,7 @@ export async function examineHost(input: DoctorInput): Promise<DoctorReport> {
         : []),
       ...forwardingChecks(input, topology),
       ...marks.map((sentence) => check("marks", false, sentence)),
-      ...detours.map((sentence) => check("way", false, sentence)),
+      ...detours,
       ...input.savedRules.map((sentence) => check("saved rules", false, sentence)),
       ...sentences.map((sentence) => check("configuration", false, sentence)),
       ...status.warnings.map((sentence) => warning("warning", sentence)),
