@@ -8,6 +8,7 @@ import { type Finding, type MapTree, placeWithin } from "../compose/tree.ts";
 import { shownLabels } from "../labels/shown.ts";
 import { allowLabel, type LabelPlace, labelPrefix } from "../labels/table.ts";
 import type { Topology } from "../model/topology.ts";
+import { findDetours, renderDetour } from "../path/detours.ts";
 import { createListStore } from "../policy/list-store.ts";
 import type { Presets } from "../policy/preset.ts";
 import { findMisplaced } from "./misplaced.ts";
@@ -16,6 +17,7 @@ import { placesOfSentences } from "./places.ts";
 import type { CheckReport, EntryCheck, NetworkCheck, NetworkState, ServiceCheck } from "./report.ts";
 import { tellUnneeded } from "./tell-unneeded.ts";
 import { topologyOf } from "./topology.ts";
+import { waysIn } from "./ways.ts";
 
 export interface JudgeInput {
   readonly project: Project;
@@ -71,7 +73,11 @@ export function judge({ project, tree, problems, presets }: JudgeInput): CheckRe
     ...findMisplaced(tree),
   ];
   const doubtful = [
-    ...[...classification.warnings, ...classification.containers.warnings].map(placed),
+    ...[
+      ...classification.warnings,
+      ...classification.containers.warnings,
+      ...detoursIn(project, topology, classification),
+    ].map(placed),
     ...unsetVariables(project),
     ...notMade(networks),
     ...tellUnneeded(project, stateOf, presets),
@@ -98,6 +104,15 @@ function classifyAlone(topology: Topology, presets: Presets, own: string | undef
     quarantine: new Set(),
     own,
   });
+}
+
+/** Of services on several networks, as the engine would choose between these. */
+function detoursIn(
+  project: Project,
+  topology: Topology,
+  { guarded, containers: { services } }: Classification,
+): string[] {
+  return findDetours(topology, { guarded, services }, waysIn(project)).map(renderDetour);
 }
 
 function statesIn(

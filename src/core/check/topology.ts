@@ -16,7 +16,10 @@ export function topologyOf({ networks, services }: Project): Topology {
   const known = networks.filter(({ external }) => !external);
   const onDockers = services.some(({ networkMode }) => asksForIt.has(networkMode));
   const taken = known.some(({ key }) => key === dockersBridge);
-  const own = onDockers && !taken ? [networkOf({ key: dockersBridge, driver: "bridge", labels: [] })] : [];
+  const own =
+    onDockers && !taken
+      ? [networkOf({ key: dockersBridge, driver: "bridge", internal: false, labels: [] })]
+      : [];
   const all = [...known.map(networkOf), ...own];
   const labelled = new Set(known.filter(isLabelled).map(({ key }) => key));
   return {
@@ -29,15 +32,21 @@ function isLabelled({ labels }: ComposeNetwork): boolean {
   return labels.length > 0;
 }
 
-function networkOf({ key, driver, labels }: Pick<ComposeNetwork, "key" | "driver" | "labels">): Network {
+/** The name of the bridge that stands for a network's. */
+export function bridgeOf({ key }: Pick<ComposeNetwork, "key">): string {
+  return `br-${key}`;
+}
+
+function networkOf(network: Pick<ComposeNetwork, "key" | "driver" | "internal" | "labels">): Network {
+  const { key, driver, internal, labels } = network;
   return {
     id: key,
     name: key,
     driver,
-    bridge: driver === "bridge" ? `br-${key}` : undefined,
+    bridge: driver === "bridge" ? bridgeOf(network) : undefined,
     subnets: [],
     gateways: [],
-    internal: false,
+    internal,
     labels: textsOf(labels),
   };
 }

@@ -3,6 +3,7 @@
 import type { HostSettings } from "../classify/hazards.ts";
 import { didYouMean } from "../model/did-you-mean.ts";
 import {
+  emptyMap,
   type Finding,
   itemsAt,
   listAt,
@@ -30,6 +31,9 @@ export interface ComposeNetwork {
   /** Made by somebody else: what labels it has is not known here. */
   readonly external: boolean;
   readonly driver: string;
+  readonly internal: boolean;
+  /** What the engine calls it, where that is written; otherwise Compose puts the project's name before its key. */
+  readonly name: string | undefined;
   readonly labels: readonly WrittenLabel[];
 }
 
@@ -39,6 +43,8 @@ export interface ComposeService {
   readonly labels: readonly WrittenLabel[];
   /** Keys of the networks that it joins. */
   readonly networks: readonly string[];
+  /** `gw_priority` by such a key, where one is given. */
+  readonly priorities: ReadonlyMap<string, number>;
   /** `host`, `none`, `service:NAME` and so on; undefined for its networks. */
   readonly networkMode: string | undefined;
   /** It is started with one of these only; always where there are none. */
@@ -67,7 +73,7 @@ export function readProject(tree: MapTree): Project {
   const user = services.find((service) => service.networks.includes("default"));
   // Compose makes it for whoever names no network.
   if (user !== undefined && !networks.some(({ key }) => key === "default"))
-    networks.push({ key: "default", place: user.place, external: false, driver: "bridge", labels: [] });
+    networks.push(readNetwork("default", user.place, emptyMap(user.place), problems));
   const keys = networks.map(({ key }) => key);
   for (const { name, place, networks: joined } of services)
     for (const key of joined) {
@@ -93,6 +99,8 @@ function readNetwork(key: string, place: Place, value: Tree, problems: Finding[]
     place,
     external: external !== undefined && !(external.kind === "text" && external.text === "false"),
     driver: textAt(value, "driver")?.text || "bridge",
+    internal: textAt(value, "internal")?.text === "true",
+    name: textAt(value, "name")?.text,
     labels,
   };
 }
@@ -101,6 +109,10 @@ function readService(name: string, place: Place, value: Tree, problems: Finding[
   const subject = `service ${JSON.stringify(name)}`;
   const mode = textAt(value, "network_mode");
   const joined = [...itemsAt(value, "networks").keys()];
+  const priorities = joined.flatMap((key): [string, number][] => {
+    const written = textAt(value, "networks", key, "gw_priority");
+    return written === undefined ? [] : [[key, Number(written.text) || 0]];
+  });
   if (mode?.problem !== undefined) problems.push({ place: mode.place, text: `${subject}: ${mode.problem}` });
   if (mode !== undefined && joined.length > 0) {
     const text = `${subject} has networks and a network_mode; Compose takes one of the two`;
@@ -117,6 +129,7 @@ function readService(name: string, place: Place, value: Tree, problems: Finding[
     place,
     labels: readLabelsAt(value, subject, problems),
     networks: isDefault ? ["default"] : mode === undefined ? joined : [],
+    priorities: new Map(priorities),
     networkMode: mode?.text,
     profiles: textsAt(value, "profiles"),
     image: textAt(value, "image")?.text ?? "",

@@ -15,6 +15,11 @@ export interface ContainerWays {
   readonly ways: readonly Way[];
 }
 
+/** The same with less of each way: findDetours() needs no more than its bridge. */
+export interface BridgeWays extends Pick<ContainerWays, "containerId"> {
+  readonly ways: readonly (Way | Pick<Extract<Way, { kind: "bridge" }>, "kind" | "bridge">)[];
+}
+
 export interface Detour {
   readonly container: string;
   /** The network that it leaves by, and the one whose entries have no effect. */
@@ -31,7 +36,7 @@ export interface Policies {
 export function findDetours(
   { networks, containers }: Topology,
   { guarded, services }: Policies,
-  ways: readonly ContainerWays[],
+  ways: readonly BridgeWays[],
 ): readonly Detour[] {
   const internal = new Set(networks.filter((network) => network.internal).map(({ id }) => id));
   return ways.flatMap(({ containerId, ways: its }) => {

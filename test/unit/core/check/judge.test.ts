@@ -286,3 +286,35 @@ describe("the daemon's own service", () => {
     assert.deepEqual(check(text).warnings, []);
   });
 });
+
+describe("a service on two guarded networks, of which it leaves by one", () => {
+  const compose = (front: string, egress: string, joined: string): string => `services:
+  web: {image: x, networks: ${joined}}
+networks:
+  a_front: {${front}labels: {dockerwall.allow: ""}}
+  egress: {${egress}labels: {dockerwall.allow: www.example.com}}
+`;
+  const both = "[a_front, egress]";
+  const cases: readonly [what: string, text: string, warned: boolean][] = [
+    ["the first by name has no entries", compose("", "", both), true],
+    ["the first by name has them", compose("name: z, ", "name: b, ", both), false],
+    ["given names decide", compose("name: a, ", "name: b, ", both), true],
+    ["a given name beside one of the project's does not", compose("name: a, ", "", both), false],
+    ["the first by name has no way out", compose("internal: true, ", "", both), false],
+    ["a priority", compose("", "", "{a_front: , egress: {gw_priority: 1}}"), false],
+    [
+      "a priority that is wrong",
+      compose("name: z, ", "name: b, ", "{a_front: {gw_priority: 1}, egress: {}}"),
+      true,
+    ],
+    ["an external one may be before it", compose("external: true, ", "", both), false],
+    ["it is on one only", compose("", "", "[egress]"), false],
+  ];
+  for (const [what, text, warned] of cases)
+    it(what, () => {
+      const told = linesOf(check(text).warnings).filter((line) => line.includes("gw_priority"));
+      assert.equal(told.length, warned ? 1 : 0, told.join());
+      if (warned)
+        assert.match(told[0] ?? "", /^2: container "web" sends by network "a_front", so the entries/);
+    });
+});
