@@ -21,6 +21,7 @@ import type { LeftOut } from "../../core/suggest/needs.ts";
 import type { Doer, Observation } from "../../core/suggest/observed.ts";
 import { type Subject, shareOut } from "../../core/suggest/share-out.ts";
 import { suggest } from "../../core/suggest/suggest.ts";
+import { tellUnread } from "../../core/suggest/unread.ts";
 import { unusedEntries } from "../../core/suggest/usage.ts";
 import type { History } from "../history/history.ts";
 import { findNetwork, type Present } from "./in-force.ts";
@@ -77,7 +78,15 @@ export function suggestFor(
       present: labels[labelName("types")] ?? "",
       added: unique(suggestions.flatMap(({ types }) => types)),
     },
-    notes: unique(suggestions.flatMap(({ notes }) => notes)),
+    notes: [
+      ...tellUnread({ kind: "network", name: network.name, labels }, present.presets),
+      ...unique(
+        [...byGroup.keys()].flatMap(({ container }) =>
+          container === undefined ? [] : tellUnread({ kind: "container", ...container }, present.presets),
+        ),
+      ),
+      ...unique(suggestions.flatMap(({ notes }) => notes)),
+    ],
     leftOut: distinct([...leftOut, ...suggestions.flatMap((suggestion) => suggestion.leftOut)]),
     unused: label === undefined ? [] : unusedEntries(compileList(label), label.entries, seen),
   };

@@ -149,6 +149,28 @@ test("suggest: a label that lacks nothing is printed as it is", () => {
   ]);
 });
 
+test("suggest: a label that cannot be read is printed with what is wrong with it", () => {
+  const bad = { ...app, labels: { ...app.labels, "dockerwall.allow": "*", "dockerwall.types": "A B" } };
+  const own = { ...runningContainer("own", "app", "198.18.1.5"), labels: { "dockerwall.allow": "www." } };
+  const topology = { networks: [bad], containers: [own] };
+  const report = suggestFor({ network: "app" }, { ...present, topology }, sourcesOf([], []));
+  const [allow = "", types = "", container = "", ...others] = report.notes;
+  assert.match(
+    allow,
+    /^network "app", label dockerwall.allow: entry "\*" at column 1: .*; the label is printed/,
+  );
+  assert.match(
+    types,
+    /^network "app", label dockerwall.types: entry "B" at column 3: .*; the label is printed/,
+  );
+  assert.match(
+    container,
+    /^container "own", label dockerwall.allow: entry "www." at column 1: .*; the label/,
+  );
+  assert.deepEqual(others, []);
+  assert.equal(report.present, "*");
+});
+
 test("suggest: types of records are printed beside the entries, those that the label has too", () => {
   const typed = { ...app, labels: { ...app.labels, "dockerwall.types": "NAPTR" } };
   const guarded = [{ ...network, labels: { ...network.labels, types: [35] } }];
