@@ -1,4 +1,4 @@
-// `dockerwall replay`: judges past traffic by a label that is not in force.
+// `dockerwall replay`: judges past traffic by labels that are not in force.
 
 import type { ReplayReport } from "../core/model/report.ts";
 import { createControlClient } from "../edge/control-socket/client.ts";
@@ -9,19 +9,22 @@ import { printable, printableSentence, renderAge, renderJson } from "./terminal/
 import { renderTable } from "./terminal/table.ts";
 
 export const replayCommand: Command = {
-  operands: "NETWORK",
+  operands: "NETWORK [CONTAINER=ENTRIES...]",
   leastOperands: 1,
-  mostOperands: 1,
-  summary: "Show what another label would have changed about the lookups and connections seen so far.",
-  details: "Container labels, the policy file and overrides stay as they are. The command changes nothing.",
+  mostOperands: Number.POSITIVE_INFINITY,
+  summary: "Show what other labels would have changed about the lookups and connections seen so far.",
+  details: [
+    'CONTAINER=ENTRIES is the label of a container, or of a Compose service, to try: web="api.example.com:443".',
+    "Other labels, the policy file and overrides stay as they are. The command changes nothing.",
+  ].join("\n"),
   options: {
-    allow: { placeholder: "ENTRIES", help: "the label to try" },
+    allow: { placeholder: "ENTRIES", help: "the label of the network to try" },
     json: jsonOption,
   },
   run: async ({ options, operands, environment, output }) => {
-    const [network = ""] = operands;
+    const [network = "", ...own] = operands;
     const { allow } = options;
-    if (allow === undefined) {
+    if (allow === undefined && own.length === 0) {
       throw new DockerwallError(
         "USAGE",
         `replay needs a label to try; write dockerwall replay ${network} --allow "…"`,
@@ -30,6 +33,7 @@ export const replayCommand: Command = {
     const report = await createControlClient({ path: controlSocketOf(environment) }).replay({
       network,
       allow,
+      own,
     });
     output.write("json" in options ? renderJson(report) : renderReplay(report, Date.now()));
     return 0;
@@ -39,7 +43,7 @@ export const replayCommand: Command = {
 const left = { align: "left" } as const;
 
 /** One line for each change, and the number of rows that stay the same. */
-export function renderReplay({ network, sinceMs, rows }: ReplayReport, nowMs: number): string {
+export function renderReplay({ network, sinceMs, warnings, rows }: ReplayReport, nowMs: number): string {
   const changed = rows.filter(({ before, after }) => before !== after);
   const table = renderTable(
     [left, left, left, left],
@@ -63,5 +67,6 @@ export function renderReplay({ network, sinceMs, rows }: ReplayReport, nowMs: nu
     changed.length === 0 ? "  Nothing would change.\n" : table,
     ...new Set(reasons),
     `  ${same} stay the same, ${kept} of them allowed.\n`,
+    ...warnings.map((warning) => `  Warning: ${printableSentence(warning)}\n`),
   ].join("");
 }

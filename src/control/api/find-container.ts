@@ -30,6 +30,17 @@ export function findContainer({ containers }: Topology, name: string, what = "co
   return found;
 }
 
+/** The same, but of a Compose service all containers. @throws DockerwallError NOT_FOUND */
+export function findContainers({ containers }: Topology, name: string): readonly Container[] {
+  const found = fitting(containers, name, ofService);
+  if (found.length === 0)
+    throw new DockerwallError("NOT_FOUND", notFound(containers, name, "container or service"));
+  const { project, service } = composeLabels;
+  const services = new Set(found.map(({ id, labels }) => [labels[project], labels[service] ?? id].join("/")));
+  if (services.size > 1) throw new DockerwallError("NOT_FOUND", ambiguous("containers", name, found));
+  return found;
+}
+
 /** True if Compose calls a service that. */
 export function isService({ containers }: Topology, name: string): boolean {
   return ofService(containers, name).length > 0;

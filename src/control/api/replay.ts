@@ -1,37 +1,40 @@
-// The control plane's part of `replay`: judges past traffic by a label that is not in force.
+// The control plane's part of `replay`: judges past traffic by labels that are not in force.
 
 import { placeOfLabel } from "../../core/classify/gather.ts";
 import type { ClassifiedNetwork } from "../../core/classify/networks.ts";
+import type { LabelPlace } from "../../core/labels/table.ts";
 import type { ReplayRequest } from "../../core/model/control-api.ts";
+import type { ServicePolicy } from "../../core/model/guarded-network.ts";
 import type { ReplayReport } from "../../core/model/report.ts";
-import { shortId } from "../../core/model/topology.ts";
+import { type Container, shortId } from "../../core/model/topology.ts";
 import { requireEntries } from "../../core/policy/allowlist.ts";
 import { digestOf } from "../../core/policy/digest.ts";
 import type { EntryList } from "../../core/policy/entry-list.ts";
 import { describeEntry, type Presets } from "../../core/policy/preset.ts";
+import { warnOfPublicSuffixes } from "../../core/policy/public-suffix.ts";
 import { insideOf, labelView, listsOf } from "../../core/suggest/label-view.ts";
 import { replay } from "../../core/suggest/replay.ts";
+import { DockerwallError } from "../../errors.ts";
+import { findContainers } from "./find-container.ts";
 import { findNetwork, type Present } from "./in-force.ts";
 import { readObservation } from "./observation.ts";
 import type { SuggestionSources } from "./suggest.ts";
 
-/** @throws DockerwallError BAD_ENTRY, NOT_FOUND */
+/** @throws DockerwallError BAD_ENTRY, NOT_FOUND, USAGE */
 export function replayOn(
-  { network: name, allow }: ReplayRequest,
+  { network: name, allow, own = [] }: ReplayRequest,
   present: Present,
   sources: SuggestionSources,
 ): ReplayReport {
   const network = findNetwork(name, present);
   const { classification, topology, presets, nowMs, uptimeMs } = present;
-  const proposed = parseProposal(allow, presets);
-  const place = placeOfLabel({ kind: "network", name: network.name });
-  const changed = {
-    ...network,
-    lists: [proposed, ...network.lists.filter(({ source }) => source !== place)],
-  };
+  const proposed = allow === undefined ? undefined : readProposal("--allow", allow, presets);
+  const containers = own.map((text) => readOwn(text, network, present));
+  const changed = { ...network, lists: withProposal(network.lists, "network", network.name, proposed) };
+  const services = withOwn(classification.containers.services, containers);
   const inside = insideOf(sources.hostAddresses(), topology);
   const viewOf = (on: ClassifiedNetwork, containerId: string | undefined) =>
-    labelView(on, listsOf(on, containerId, classification), inside, uptimeMs);
+    labelView(on, listsOf(on, containerId, { containers: { services } }), inside, uptimeMs);
   /** The other guarded networks of a container allow names, too. */
   const others = (containerId: string | undefined): readonly ClassifiedNetwork[] => {
     const container = topology.containers.find(({ id }) => shortId(id) === containerId);
@@ -42,16 +45,65 @@ export function replayOn(
     onNetwork: (container) => viewOf(changed, container?.id),
     elsewhere: (container) => others(container?.id).map((on) => viewOf(on, container?.id)),
   });
-  return { network: network.name, sinceMs: sources.history.sinceMs, rows };
+  const warnings = [proposed, ...containers.map(({ list }) => list)].flatMap((list) =>
+    list === undefined ? [] : warnOfPublicSuffixes(list.source, list.entries),
+  );
+  return { network: network.name, sinceMs: sources.history.sinceMs, warnings, rows };
 }
 
-function parseProposal(allow: string, presets: Presets): EntryList {
-  const entries = requireEntries(allow, presets, "--allow");
-  return {
-    id: -1,
-    source: "--allow",
-    entries,
-    digest: digestOf(entries.map(describeEntry)),
-    endsAtMs: undefined,
-  };
+/** A container's label as it might be. */
+interface OwnProposal {
+  /** All of a service. */
+  readonly containers: readonly Container[];
+  readonly list: EntryList;
+}
+
+/** @param text `CONTAINER=ENTRIES` */
+function readOwn(text: string, network: ClassifiedNetwork, { topology, presets }: Present): OwnProposal {
+  const [, name, entries = ""] = /^([^=]+)=([\s\S]*)$/.exec(text) ?? [];
+  if (name === undefined) {
+    throw new DockerwallError(
+      "USAGE",
+      `${JSON.stringify(text)}: write CONTAINER=ENTRIES, as in web="api.example.com:443"`,
+    );
+  }
+  const containers = findContainers(topology, name).filter(({ endpoints }) =>
+    endpoints.some(({ networkId }) => networkId === network.id),
+  );
+  if (containers.length === 0) {
+    const place = `network ${JSON.stringify(network.name)}`;
+    throw new DockerwallError("NOT_FOUND", `container ${JSON.stringify(name)} is not on ${place}`);
+  }
+  return { containers, list: readProposal(name, entries, presets) };
+}
+
+function readProposal(source: string, text: string, presets: Presets): EntryList {
+  const entries = requireEntries(text, presets, source);
+  return { id: -1, source, entries, digest: digestOf(entries.map(describeEntry)), endsAtMs: undefined };
+}
+
+/** The lists with what is proposed in place of the label's; as they are where nothing is. */
+function withProposal(
+  lists: readonly EntryList[],
+  kind: LabelPlace,
+  name: string,
+  proposed: EntryList | undefined,
+): readonly EntryList[] {
+  if (proposed === undefined) return lists;
+  return [proposed, ...lists.filter(({ source }) => source !== placeOfLabel({ kind, name }))];
+}
+
+function withOwn(
+  services: readonly ServicePolicy[],
+  proposals: readonly OwnProposal[],
+): readonly ServicePolicy[] {
+  const proposed = proposals.flatMap(({ containers, list }) =>
+    containers.map(({ id, name }): ServicePolicy => {
+      const known = services.find(({ containerId }) => containerId === id);
+      const lists = withProposal(known?.lists ?? [], "container", name, list);
+      return { containerId: id, name, addresses: known?.addresses ?? [], lists };
+    }),
+  );
+  const ids = new Set(proposed.map(({ containerId }) => containerId));
+  return [...services.filter(({ containerId }) => !ids.has(containerId)), ...proposed];
 }

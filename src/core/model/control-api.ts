@@ -24,7 +24,7 @@ export interface ControlApi {
   explain(request: ExplainRequest): Promise<ExplainReport>;
   /** @throws DockerwallError NOT_FOUND */
   suggest(request: SuggestRequest): Promise<SuggestReport>;
-  /** @throws DockerwallError BAD_ENTRY, NOT_FOUND */
+  /** @throws DockerwallError BAD_ENTRY, NOT_FOUND, USAGE */
   replay(request: ReplayRequest): Promise<ReplayReport>;
   /** Cuts a container off from everything. @throws DockerwallError NOT_FOUND */
   quarantine(request: ContainerRequest): Promise<void>;
@@ -51,8 +51,10 @@ export interface NetworkRequest {
 }
 
 export interface ReplayRequest extends NetworkRequest {
-  /** A label as it might be. */
-  readonly allow: string;
+  /** The network's label as it might be; undefined for the one that it has. */
+  readonly allow?: string | undefined;
+  /** `CONTAINER=ENTRIES`: the labels of its containers as they might be. */
+  readonly own?: readonly string[] | undefined;
 }
 
 export interface PrepareNetworkRequest {

@@ -235,6 +235,8 @@ export interface SuggestReport {
 export interface ReplayReport {
   readonly network: string;
   readonly sinceMs: number;
+  /** Entries that allow more than they seem to; one sentence each. */
+  readonly warnings: readonly string[];
   /** Every lookup and connection that was seen, those that change first. */
   readonly rows: readonly ReplayedRow[];
 }

@@ -27,7 +27,7 @@ import type { NeedsContext } from "./needs.ts";
 export function listsOf(
   network: GuardedNetwork,
   containerId: string | undefined,
-  { containers }: Pick<Classification, "containers">,
+  { containers }: { readonly containers: Pick<Classification["containers"], "services"> },
 ): readonly CompiledList[] {
   const service = containers.services.find(
     (each) => containerId !== undefined && shortId(each.containerId) === shortId(containerId),

@@ -71,7 +71,7 @@ export const routes: { readonly [Name in RouteName]: Route<Name> } = {
   replay: {
     method: "POST",
     path: "/v1/replay",
-    request: fields({ network: text, allow: text }),
+    request: fields({ network: text, allow: optional(text), own: optional(texts) }),
     answer: "report",
     withinMs: elsewhereMs,
   },

@@ -1,9 +1,11 @@
-// Whose needs `suggest` finds: services of Compose, containers, those that are gone, and what overrides allow.
+// Whose needs `suggest` finds: services of Compose, containers, those that are gone, and what overrides allow; and what
+// `replay` says of labels that are not in force.
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { renderSuggestion } from "../../../../src/cli/suggest.ts";
 import type { Present } from "../../../../src/control/api/in-force.ts";
+import { replayOn } from "../../../../src/control/api/replay.ts";
 import { type SuggestionSources, suggestFor } from "../../../../src/control/api/suggest.ts";
 import type { ClassifiedNetwork } from "../../../../src/core/classify/networks.ts";
 import { setSpecs } from "../../../../src/core/firewall/sets.ts";
@@ -186,4 +188,45 @@ test("suggest: types of records are printed beside the entries, those that the l
   };
   assert.equal(printed("NAPTR", "TXT"), "      dockerwall.types: >-\n        NAPTR\n");
   assert.equal(printed("SSHFP"), "      dockerwall.types: >-\n        NAPTR\n        SSHFP\n");
+});
+
+/** What would be allowed that was not, and the other way round. */
+function changes(allow: string | undefined, ...own: string[]): string[] {
+  const { rows } = replayOn({ network: "app", allow, own }, present, sources);
+  return rows
+    .filter(({ before, after }) => before !== after)
+    .map(({ container, what, after }) => `${after ? "+" : "-"} ${container} ${what}`)
+    .toSorted();
+}
+
+test("replay: labels of the network and of containers, of all containers of a service", () => {
+  assert.deepEqual(changes("www.example.com both.example.com"), [
+    "+ shop-web-2 both.example.com",
+    "+ tool both.example.com",
+  ]);
+  assert.deepEqual(changes(undefined, "web=one.example.com both.example.com", "tool=203.0.113.9:443"), [
+    "+ shop-web-1 one.example.com",
+    "+ shop-web-2 both.example.com",
+    "+ tool 203.0.113.9 tcp:443",
+  ]);
+  assert.deepEqual(changes("", "shop-web-1=one.example.com"), [
+    "+ shop-web-1 one.example.com",
+    "- tool www.example.com",
+  ]);
+});
+
+test("replay: what is to be known of the labels to try", () => {
+  const tried = (allow: string | undefined, ...own: string[]) =>
+    replayOn({ network: "app", allow, own }, present, sources);
+  assert.deepEqual(tried("*.co.uk", "web=*.github.io").warnings, [
+    '--allow: entry "*.co.uk" covers names that anyone can register below co.uk; name only those you need',
+    'web: entry "*.github.io" covers names that anyone can register below github.io; name only those you need',
+  ]);
+  assert.throws(() => tried("*"), /--allow: entry "\*" at column 1/);
+  assert.throws(() => tried(undefined, "web=*"), /web: entry "\*" at column 1/);
+  assert.throws(() => tried(undefined, "web"), /write CONTAINER=ENTRIES/);
+  assert.throws(
+    () => tried(undefined, "wbe=www.example.com"),
+    /there is no container or service "wbe"; did you/,
+  );
 });

@@ -30,7 +30,10 @@ const accepted: { readonly [Name in keyof ControlApi]: readonly unknown[] } = {
   ],
   explain: [{ container: "c", target: "example.com:443" }],
   suggest: [{ network: "n", wildcards: true, gone: undefined }],
-  replay: [{ network: "n", allow: "example.com" }],
+  replay: [
+    { network: "n", allow: "example.com", own: [] },
+    { network: "n", allow: undefined, own: ["web=example.com"] },
+  ],
   quarantine: [{ container: "c" }],
   release: [{ container: "c" }],
 };
