@@ -1,7 +1,6 @@
 // The network by which each service of a project would send to what lies outside, as far as its files decide.
 
 import type { ComposeNetwork, ComposeService, Project } from "../compose/project.ts";
-import { byWayOut } from "../model/topology.ts";
 import type { BridgeWays } from "../path/detours.ts";
 import { bridgeOf } from "./topology.ts";
 
@@ -26,10 +25,7 @@ function wayOutOf(
   // An external one may be internal. And before names that Compose makes stands the project's, which may be any.
   const named = first.filter(({ name }) => name !== undefined).length;
   if (first.some(({ external }) => external) || (named > 0 && named < first.length)) return undefined;
-  const [chosen] = first.toSorted((a, b) => byWayOut(ranked(a), ranked(b)));
+  const nameOf = ({ name, key }: ComposeNetwork): string => name ?? key;
+  const [chosen] = first.toSorted((a, b) => (nameOf(a) < nameOf(b) ? -1 : 1));
   return chosen;
-}
-
-function ranked({ internal, name, key }: ComposeNetwork): Parameters<typeof byWayOut>[0] {
-  return { internal, name: name ?? key };
 }

@@ -146,6 +146,10 @@ function homesOf(
   networks: ReadonlyMap<string, Network>,
   guarded: ReadonlySet<string>,
 ): string[] {
-  const homes = endpoints.map(({ networkId }) => networkId).filter((id) => guarded.has(id));
-  return homes.toSorted((a, b) => byWayOut(networks.get(a), networks.get(b)));
+  const homes = endpoints.flatMap(({ networkId, gatewayPriority }) => {
+    if (!guarded.has(networkId)) return [];
+    const { internal = false, name = "" } = networks.get(networkId) ?? {};
+    return [{ id: networkId, internal, name, gatewayPriority }];
+  });
+  return homes.toSorted(byWayOut).map(({ id }) => id);
 }

@@ -86,16 +86,17 @@ export interface Readings {
   readonly readAtMs: ReadonlyMap<string, number>;
 }
 
+/** A network that a container may send by to the outside, and how much it prefers it. */
+export interface WayOut extends Pick<Network, "internal" | "name">, Pick<Endpoint, "gatewayPriority"> {}
+
 /**
- * The order in which the engine looks for the network by which a container sends to the outside: the first by name, those
- * without a way out last. What a container itself prefers (`gatewayPriority`) is left out.
+ * The order in which the engine looks for the network by which a container sends to the outside: those without a way out
+ * last, the one that the container prefers first, of equal ones the first by name.
  */
-export function byWayOut(
-  a: Pick<Network, "internal" | "name"> | undefined,
-  b: Pick<Network, "internal" | "name"> | undefined,
-): number {
-  const rank = (network: typeof a): string => `${network?.internal === true ? 1 : 0} ${network?.name ?? ""}`;
-  return rank(a) < rank(b) ? -1 : 1;
+export function byWayOut(a: WayOut, b: WayOut): number {
+  const byInternal = Number(a.internal) - Number(b.internal);
+  const byPriority = (b.gatewayPriority ?? 0) - (a.gatewayPriority ?? 0);
+  return byInternal || byPriority || (a.name < b.name ? -1 : Number(a.name > b.name));
 }
 
 /** As much of an id as the engine shows. */

@@ -107,6 +107,26 @@ const cases: readonly Case[] = [
   ["one that has an address of two", "sandbox-twin", ["198.19.1.2"], [], "open"],
 ];
 
+describe("a container on two guarded networks", () => {
+  const homes = networks.slice(2, 4);
+  const stands = (priority: number): string => {
+    const both = runningContainer("both", "strict", "198.19.1.3");
+    const lax = { networkId: "lax", addresses: ["198.19.2.3" as IpAddress], aliases: [], links: [] };
+    const strict = both.endpoints.map((each) => ({ ...each, gatewayPriority: priority }));
+    const containers = [{ ...both, endpoints: [...strict, lax] }];
+    const known = new AskerIndex({
+      topology: { networks: homes, containers },
+      guarded: homes.map(guardedNetwork),
+      services: [],
+      quarantined: [],
+    });
+    const standing = known.standingOfSource("198.19.1.3" as IpAddress);
+    return standing.kind === "guarded" ? standing.memberships.map((each) => each.networkName).join() : "";
+  };
+  it("sends by the first by name", () => assert.equal(stands(0), "lax,strict"));
+  it("sends by the one that it prefers", () => assert.equal(stands(1), "strict,lax"));
+});
+
 describe("where a sandbox stands", () => {
   for (const [name, sandbox, addresses, bridges, expected] of cases) {
     it(name, () => {
