@@ -135,7 +135,7 @@ function assertKeepable(override: Override, nowMs: number): void {
   );
 }
 
-/** Somebody may have destroyed the set, which no rule holds; restore() follows when it has been made again. */
+/** Other software may have destroyed the set, which no rule holds; restore() follows when it has been made again. */
 function unlessDestroyed(work: () => void): void {
   try {
     work();

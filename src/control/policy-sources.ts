@@ -58,7 +58,7 @@ export function openPolicySources({ sets, policyFile, nowMs, log }: PolicySource
   const builtIn = loadBuiltInPresets();
   const store = createListStore(builtIn);
   const overrides = createOverrides({ sets, nowMs });
-  /** Undefined until somebody follows: whoever reads before that reads what there is. */
+  /** Undefined until there is a follower: a reader before that gets what there is. */
   let listener: PolicyListener | undefined;
   let problem: string | undefined;
   const watch = followPolicyFile({

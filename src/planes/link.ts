@@ -21,7 +21,7 @@ import { DataPlaneThread, type Report } from "./thread.ts";
 
 export interface DataPlaneEvents {
   readonly onLookups: (events: readonly LookupEvent[]) => void;
-  /** Somebody new has got these addresses. */
+  /** New containers have got these addresses. */
   readonly onFreshAddresses: (addresses: readonly FreshAddress[]) => void;
   /** The engine is to be read, these containers in any case. */
   readonly onRefresh: (suspects: readonly string[]) => void;

@@ -116,11 +116,11 @@ export type FromDataPlane =
   | { readonly kind: "left-taken"; readonly requestId: number; readonly count: number }
   | { readonly kind: "lookups"; readonly events: readonly LookupEvent[] }
   /**
-   * Addresses that somebody new has got; what is tracked of their flows is not his, nor are lookups that were told of
-   * before.
+   * Addresses that have passed on to new containers; what is tracked of their flows is not theirs, nor are lookups that
+   * were told of before.
    */
   | { readonly kind: "fresh-addresses"; readonly addresses: readonly FreshAddress[] }
-  /** Somebody asked whom or what we do not know yet: list again, now, and read these containers in any case. */
+  /** An asker, or what it asks for, is not known yet: list again, now, and read these containers in any case. */
   | { readonly kind: "refresh"; readonly suspects: readonly string[] }
   | {
       readonly kind: "resolver";

@@ -10,7 +10,7 @@ export interface UninstallOptions {
   readonly unstamp: () => unknown;
 }
 
-/** The command; whoever asks while it runs gets the same result. It throws what is left, or why it may not begin. */
+/** The command; a caller that asks while it runs gets the same result. It throws what is left, or why it may not begin. */
 export function createUninstall({ lifecycle, takeDown, unstamp }: UninstallOptions): () => Promise<void> {
   let running: Promise<void> | undefined;
 

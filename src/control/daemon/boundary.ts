@@ -10,7 +10,7 @@ import type { Reporter } from "../reporter.ts";
 export interface Boundary {
   /** Does the work that an event asks for. */
   enter(name: string, work: () => unknown): void;
-  /** For whoever has a boundary of his own: tells what failed in there. */
+  /** For a part with a boundary of its own: tells what failed in there. */
   tell(name: string, error: unknown): void;
   /** Does the work again and again until that is disposed; a round that fails is a problem until one does not. */
   repeat(name: string, everyMs: number, work: () => unknown): Disposable;

@@ -43,7 +43,7 @@ async function liftHold({ wall, log }: Pick<Parts, "wall" | "log">): Promise<boo
   }
 }
 
-/** By the engine's word of now, and once the sets are at it: when that is not so in time, somebody may be. */
+/** By the engine's word of now, and once the sets are at it: when that is not so in time, a container may be. */
 async function isNobodyGuarded({
   inventory,
   enforcement,

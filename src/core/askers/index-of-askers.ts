@@ -65,7 +65,7 @@ export class AskerIndex {
   readonly #services: ReadonlyMap<string, readonly EntryList[]>;
   readonly #policies = new Map<string, Policy>();
   readonly #quarantined: ReadonlySet<string>;
-  /** The containers with lists of their own: whoever is not known may be one of them. */
+  /** The containers with lists of their own: a container that is not known may be one of them. */
   readonly #listed: readonly { readonly container: Container; readonly takes: boolean }[];
 
   readonly #compile: (list: EntryList) => CompiledList;
@@ -102,7 +102,7 @@ export class AskerIndex {
     });
   }
 
-  /** Where somebody with all of these addresses stands. One guarded network makes it guarded, on every network. */
+  /** Where a container with all of these addresses stands. One guarded network makes it guarded, on every network. */
   standingOfAddresses(
     addresses: readonly IpAddress[],
     asker: Asker = { sandbox: undefined, sinceMs: Number.NEGATIVE_INFINITY, addresses },

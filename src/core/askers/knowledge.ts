@@ -13,7 +13,7 @@
 import type { IpAddress } from "../model/address.ts";
 import type { Container, Readings, Topology } from "../model/topology.ts";
 
-/** Somebody who asks. */
+/** What asks, as far as it is known. */
 export interface Asker {
   /** Undefined where nothing is known of sandboxes, or of who has the address. */
   readonly sandbox: string | undefined;
@@ -30,7 +30,7 @@ export interface Presence {
   isInUse(sandbox: string): boolean;
   addressesOf(sandbox: string): readonly IpAddress[];
   holderOf(address: IpAddress): string | undefined;
-  /** Since when somebody without a sandbox that we know sends from an address; not for long the same. */
+  /** Since when a container without a sandbox that we know sends from an address; not for long the same. */
   metAtMs(address: IpAddress): number;
   nowMs(): number;
 }
@@ -94,7 +94,7 @@ export class Knowledge {
     const sandbox = this.#presence.holderOf(address);
     if (sandbox === undefined) {
       const asker = { sandbox, sinceMs: Number.NEGATIVE_INFINITY, addresses: [address] };
-      // Only of somebody whom nobody has told of does it matter since when.
+      // Since when matters only for a container that nothing has told of.
       if (this.whoIs(asker) !== undefined) return asker;
       return { ...asker, sinceMs: this.#presence.metAtMs(address) };
     }
@@ -106,7 +106,7 @@ export class Knowledge {
   whoIs({ sandbox, addresses }: Asker): Container | undefined {
     if (sandbox !== undefined) return this.#bySandbox.get(sandbox);
     const found = addresses.map((address) => this.#byAddress.get(address)).find((each) => each !== undefined);
-    // One that only the list tells of is not told, and one that is gone has left its address to somebody else.
+    // One that only the list tells of is not told, and one that is gone has left its address to another.
     return found?.sandbox !== undefined && this.#presence.isInUse(found.sandbox) ? found : undefined;
   }
 

@@ -74,7 +74,7 @@ export class LateCaptures {
     return { suspects: this.#suspects.filter((suspect) => this.#hasAsked(suspect, nowMs)), sinceMs: nowMs };
   }
 
-  /** Whether somebody is under suspicion. */
+  /** Whether any sandbox is under suspicion. */
   get isSuspicious(): boolean {
     return this.#suspects.length > 0;
   }

@@ -1,5 +1,5 @@
 // Our labels where no network and no container gets them: under `build:`, under `deploy:`, beside `labels:` instead of
-// in it. Somebody meant them, and they guard nothing.
+// in it. They were meant to guard, and guard nothing.
 
 import type { Finding, MapTree, Place, Tree } from "../compose/tree.ts";
 import { labelKeys, labelName, labelPrefix, labels } from "../labels/table.ts";

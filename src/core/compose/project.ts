@@ -28,7 +28,7 @@ export interface ComposeNetwork {
   /** Its name within the project. */
   readonly key: string;
   readonly place: Place;
-  /** Made by somebody else: what labels it has is not known here. */
+  /** Made elsewhere: what labels it has is not known here. */
   readonly external: boolean;
   readonly driver: string;
   readonly internal: boolean;
@@ -71,7 +71,7 @@ export function readProject(tree: MapTree): Project {
     readService(name, place, value, problems),
   );
   const user = services.find((service) => service.networks.includes("default"));
-  // Compose makes it for whoever names no network.
+  // Compose makes it for services that name no network.
   if (user !== undefined && !networks.some(({ key }) => key === "default"))
     networks.push(readNetwork("default", user.place, emptyMap(user.place), problems));
   const keys = networks.map(({ key }) => key);

@@ -49,7 +49,7 @@ export function isIcmpError({ icmp, source }: PacketHead): boolean {
 
 /**
  * True for an error that its sender may send: about a packet that was sent to it, told to whom it came from. Tracking
- * takes any error for one of the flow that it quotes, whoever sends it.
+ * takes any error for one of the flow that it quotes, whichever host sends it.
  */
 export function isOwnError(head: PacketHead): boolean {
   const { source, destination, icmp, quoted } = head;

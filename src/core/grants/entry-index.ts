@@ -24,7 +24,7 @@ export interface KernelRight {
   readonly key: AskerKey;
 }
 
-/** A remembered entry; whoever renews it says so here. */
+/** A remembered entry; a caller that renews it says so here. */
 export interface Noted extends KernelRight {
   expiresAtMs: number;
 }

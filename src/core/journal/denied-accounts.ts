@@ -1,6 +1,6 @@
-// Books denied connections on whoever tried them. The kernel counts by address, and an address passes on: so whose an
-// entry is gets written beside it while that is known, and an entry whose address has another holder by now leaves the
-// kernel's set for the records of the past.
+// Books denied connections on the containers that tried them. The kernel counts by address, and an address passes on: so
+// whose an entry is gets written beside it while that is known, and an entry whose address has another holder by now
+// leaves the kernel's set for the records of the past.
 
 import type { IpAddress } from "../model/address.ts";
 import { shortId } from "../model/topology.ts";

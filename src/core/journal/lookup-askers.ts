@@ -170,7 +170,7 @@ export class LookupAskers {
     this.#resize(asker, before);
   }
 
-  /** Whoever has most rows, of the network that has most; of equals the one who asks. */
+  /** The asker with most rows, of the network that has most; of equals the one who asks. */
   #largest(asking: Asker): Asker {
     const most = this.#largestShare(asking.share, ({ rowCount }) => rowCount).bySize.at(-1);
     if (most === undefined || most.has(asking)) return asking;

@@ -32,7 +32,7 @@ export interface LookupTally {
 export interface LookupJournal {
   /** Adds decisions, and sweeps a little. */
   record(events: readonly LookupEvent[], nowMs: number): void;
-  /** What was asked from these addresses until now was not asked by whoever has them from now on. */
+  /** What was asked from these addresses until now was not asked by the containers that have them from now on. */
   passOn(fresh: readonly FreshAddress[]): void;
   /**
    * Takes who has which address from now on, and forgets what was asked in networks that have ended. The holders are

@@ -43,7 +43,7 @@ const giveUpAfterMs = 60_000;
 
 interface Run {
   ended: Promise<void>;
-  /** The one after it, once somebody has asked for it. */
+  /** The one after it, once a caller has asked for it. */
   next: Promise<void> | undefined;
   readonly abort: AbortController;
 }

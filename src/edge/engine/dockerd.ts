@@ -47,7 +47,7 @@ export function openEngineRoot(): string | undefined {
   try {
     return pid === undefined ? undefined : `/proc/self/fd/${openSync(`/proc/${pid}/root`, O_PATH)}`;
   } catch {
-    // Not ours to look into: whoever asked has another source.
+    // Not ours to look into: the caller has another source.
     return undefined;
   }
 }

@@ -31,7 +31,7 @@ export interface Log {
   error(message: string, fields?: LogFields): void;
 }
 
-/** What is kept while whoever reads stdout is stuck, and how long the daemon's end waits for it. */
+/** What is kept while the reader of stdout is stuck, and how long the daemon's end waits for it. */
 const patience = { maxBytes: 1024 * 1024, retryMs: 100, endWithinMs: 500 } as const;
 
 /** A log to stdout. What could not be written yet is written when the process ends, as far as possible. */

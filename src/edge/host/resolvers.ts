@@ -67,7 +67,7 @@ export function openHostResolvers(
       try {
         text = readText();
       } catch {
-        // It is gone for the moment in which somebody replaces it.
+        // It is gone for the moment in which a program replaces it.
         return undefined;
       }
       // Nor is it empty for longer than that: without a line glibc would ask this host, and break every lookup.

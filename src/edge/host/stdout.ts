@@ -1,4 +1,4 @@
-// Lines to stdout that never keep the daemon: whoever reads them may be stuck, the disk that they go to may be full.
+// Lines to stdout that never keep the daemon: their reader may be stuck, the disk that they go to may be full.
 // They are then kept for a while and lost in the end, and neither the daemon's work nor its end waits for them.
 
 import { constants, fstatSync, openSync, writeSync } from "node:fs";

@@ -18,13 +18,13 @@ export interface Firewall {
   /** Whether the rules are what is desired, without touching them. */
   stands(desired: Ruleset): Promise<boolean>;
   /**
-   * Calls back when somebody changes rules near those that were last applied, where the kernel tells of it; with an
+   * Calls back when other software changes rules near those that were last applied, where the kernel tells of it; with an
    * error when that could not be read, and goes on.
    */
   watch(readiness: Readiness, onChange: () => void, onFailure: (error: unknown) => void): void;
   /** Whether no rule of ours stands, in whichever variant. */
   isClean(): Promise<boolean>;
-  /** What stands, somebody else's rules with ours, as text: one for each variant. */
+  /** What stands, rules of other software with ours, as text: one for each variant. */
   saves(family: Family): readonly Promise<string>[];
   /** Removes what an earlier run, or the boot guard, left in the variant that is not used. */
   cleanOther(): Promise<void>;

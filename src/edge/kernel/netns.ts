@@ -49,7 +49,7 @@ function goAbroad<T>(enter: () => void, work: () => T): T {
 export function openNamespace(path: string): number | undefined {
   let fd: number;
   try {
-    // Not blocking, should somebody put a FIFO there.
+    // Not blocking, should another program put a FIFO there.
     fd = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === "ENOENT") return undefined;

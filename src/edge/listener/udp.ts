@@ -35,7 +35,7 @@ export type ListenAt =
 export interface ListenerEvents {
   /** A message made its handler fail: it got no answer. */
   readonly onProblem?: (problem: string) => void;
-  /** Its socket was destroyed by somebody; it hears nothing any more. Called once. */
+  /** Its socket was destroyed; it hears nothing any more. Called once. */
   readonly onLost?: (problem: string) => void;
 }
 

@@ -13,7 +13,7 @@ import { NETLINK_ROUTE, NetlinkSocket, openNetlink } from "../kernel/netlink/soc
 import { withNamespace } from "../kernel/netns.ts";
 import { LOOPBACK_INDEX } from "./sockets.ts";
 
-/** Somebody else on the link has it: the kernel does not use it. */
+/** Another host on the link has it: the kernel does not use it. */
 const IFA_F_DADFAILED = 8;
 /** RT_SCOPE_LINK; host scopes are above. */
 const SCOPE_LINK = 253;
@@ -97,6 +97,6 @@ function mayBeItsOwn({ family, scope, index, flags }: InterfaceAddress): boolean
   if (family !== AF_INET && family !== AF_INET6) return false;
   if (scope > SCOPE_LINK || index === LOOPBACK_INDEX) return false;
   if (scope < SCOPE_LINK) return true;
-  // An address of IPv4 is of the link when whoever put it on says so.
+  // An address of IPv4 is of the link when the program that put it on says so.
   return family === AF_INET6 && (flags & IFA_F_DADFAILED) === 0;
 }

@@ -22,7 +22,7 @@ export interface SandboxesOptions {
   readonly onGone: (sandbox: string) => void;
   /** A question of a container that could not be classified in time: it must be answered with a failure. */
   readonly onStranger: (query: SandboxQuery) => void;
-  /** Somebody asks whom we cannot classify yet. */
+  /** A sandbox asks that we cannot classify yet. */
   readonly onUnknown: () => void;
   /** A sandbox no longer has it, or is gone. */
   readonly onAddressLost: (address: IpAddress, sandbox: string) => void;

@@ -9,7 +9,7 @@ export interface Rule {
   /** All of them; none means every packet. Their order is that of the text, not of importance. */
   readonly match: readonly Match[];
   readonly target: Target;
-  /** What whoever lists the rules is told. Jumps in built-in chains have none. */
+  /** What a listing of the rules says of it. Jumps in built-in chains have none. */
   readonly comment?: string;
 }
 
@@ -23,9 +23,9 @@ export interface Jump {
   readonly chain: ChainName;
   /** Which packets it leads there; every one without. Each packet of the host walks the jump, few what is behind it. */
   readonly match?: readonly Match[];
-  /** True where the hook is a chain of somebody's, which may not be there; then there is no jump. */
+  /** True where the hook is a chain of other software, which may not be there; then there is no jump. */
   readonly optional?: boolean;
-  /** A chain of somebody's, where another jump stands: none is needed here while the hook leads there. */
+  /** A chain of other software, where another jump stands: none is needed here while the hook leads there. */
   readonly unless?: string;
 }
 

@@ -58,7 +58,7 @@ export const targetKinds = {
     module: "xt_mark",
     text: ({ mark }) => `-j MARK --set-xmark ${markText(mark, packetBits)}`,
   }),
-  /** Clears every bit, whoever's it is: for marks that were made as a whole by us. */
+  /** Clears every bit, other software's too: for marks that were made as a whole by us. */
   "clear-whole-mark": kind<Plain>({ module: "xt_mark", text: () => "-j MARK --set-xmark 0x0/0xffffffff" }),
   /** Writes the bits of the mask. */
   "set-connmark": kind<{ readonly mark: Mark }>({

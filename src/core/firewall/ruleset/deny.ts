@@ -38,7 +38,7 @@ function denyRules(input: RulesetInput): Rule[] {
   ];
 }
 
-/** A denied packet on its way out: dropped, or marked for whoever can tell its sender. */
+/** A denied packet on its way out: dropped, or marked for the rule that can tell its sender. */
 function refuseRules(input: RulesetInput): Rule[] {
   return [
     rule("nobody is told", [notInSet(input.sets.reject, "src,src")], goTo(chain.deny)),

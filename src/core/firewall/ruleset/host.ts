@@ -10,7 +10,7 @@ import type { RulesetInput } from "./options.ts";
 
 export function inputChain(input: RulesetInput): Chain {
   const { dnsPort, family, sets } = input;
-  // What the host says to itself is none of our business, whoever has the port while no daemon runs.
+  // What the host says to itself is none of our business, whichever program has the port while no daemon runs.
   const fromOutside: Match = { kind: "in-interface", name: "lo", not: true };
   const notRedirected: Match = { kind: "conntrack", states: ["DNAT"], not: true };
   const onLink = inSet(setNames.link6, "src,src");

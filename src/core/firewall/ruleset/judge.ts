@@ -38,7 +38,7 @@ function judgeRules(input: RulesetInput): Rule[] {
   ];
 }
 
-/** Confirmed: it has passed all of this once, so a stamp that somebody else's rule sets beforehand opens nothing. */
+/** Confirmed: it has passed all of this once, so a stamp that another software's rule sets beforehand opens nothing. */
 function stamped(stamp: number): readonly Match[] {
   return [
     { kind: "conntrack", states: ["NEW", "ESTABLISHED"], confirmed: true },

@@ -33,7 +33,7 @@ export const flowsAtMost = 8192;
 /**
  * A limit for each source. A rule is given the table of its name that is there, whatever its own figures are, so they
  * are in the name: an older version's table stays with its last rule. Without a size the kernel takes one by the host's
- * memory, and when the table is full it drops what comes from whoever is not in it.
+ * memory, and when the table is full it drops what comes from senders that are not in it.
  */
 export function limited(name: string, side: Hashlimit["side"], { perSecond, burst }: Rate): Match {
   return { kind: "hashlimit", name: `${name}-${perSecond}-${burst}`, side, perSecond, burst, ...table };

@@ -28,7 +28,7 @@ const fromGuarded = ({ sets }: RulesetInput): Match => inSet(sets.guarded, "src,
 
 function rawRules(input: RulesetInput): Rule[] {
   if (!input.demandSender) return [...guardedRules(input), ...elsewhereRules(input)];
-  // What the host sends to itself keeps its marks on the way, and they are somebody else's.
+  // What the host sends to itself keeps its marks on the way, and they are other software's.
   const fromOutside: Match = { kind: "in-interface", name: "lo", not: true };
   // Both at once: what has no mark of ours, as nearly everything, walks one rule for them.
   const unmarked = { value: 0, mask: senderMark + unsettledMark };

@@ -56,7 +56,7 @@ async function openEvents(docker: Docker, withinMs: number): Promise<NodeJS.Read
   }
 }
 
-/** RFC 7464 puts it before each text, where somebody on the way has asked for application/json-seq. */
+/** RFC 7464 puts it before each text, where a proxy on the way has asked for application/json-seq. */
 const recordSeparator = "\x1e";
 
 /** Undefined for what is no event that we know the form of. @throws SyntaxError for what is no JSON */

@@ -21,7 +21,7 @@ export const awakeEveryMs = 5_000;
 
 /**
  * Has questions of the engine wait from now on, where rules that an earlier run left put them before us. An engine that
- * was started anew starts the containers before it answers us; what they ask meanwhile waits until somebody decides.
+ * was started anew starts the containers before it answers us; what they ask meanwhile waits until a daemon decides.
  * @returns the queue, for startEngineQuestions()
  */
 export function holdEngineQuestions(queueNumber: number, sets: KernelSets): number {

@@ -73,7 +73,7 @@ export interface PacketQueue {
   close(): void;
 }
 
-/** Takes a queue of the calling thread's namespace. @throws NO_PRIVILEGE, also when somebody else has it (EPERM) */
+/** Takes a queue of the calling thread's namespace. @throws NO_PRIVILEGE, also when another process has it (EPERM) */
 export function openQueue(spec: QueueSpec): PacketQueue {
   const what = `packet queue ${spec.number}`;
   const socket = openNetlink(NETLINK_NETFILTER, what);
@@ -176,7 +176,7 @@ function verdictHeader(verdict: number, id: number): Uint8Array {
   return bytes;
 }
 
-/** The kernel says EPERM when somebody else reads the queue; by now it is known that we have the privilege. */
+/** The kernel says EPERM when another process reads the queue; by now it is known that we have the privilege. */
 export function openOwnQueue(spec: QueueSpec): PacketQueue {
   try {
     return openQueue(spec);

@@ -34,7 +34,7 @@ const readingsAtMost: Readonly<Record<Family, number>> = { 4: 8, 6: 1 };
 /**
  * Has the kernel forget the flows of these askers that are not `allowed`: the next packet of each is judged anew, and
  * what still comes in for it belongs to nothing. Without their stamp alone they would go on in that direction. They are
- * found by their askers' addresses: somebody else's rules may have overwritten the mark.
+ * found by their askers' addresses: rules of other software may have overwritten the mark.
  * @returns the asker of each flow that is forgotten
  */
 export function forgetUnless(

@@ -21,7 +21,7 @@ export function createSets(sets: KernelSets): void {
   for (const spec of setSpecs()) sets.create(spec);
 }
 
-/** False when somebody destroyed a set that the rules name. */
+/** False when other software destroyed a set that the rules name. */
 export function setsExist(sets: KernelSets): boolean {
   const names = new Set(sets.names());
   return setSpecs().every((spec) => names.has(spec.name));
@@ -83,7 +83,7 @@ function applyList(
   for (const index of plan.create) {
     const spec = chunkSpec(list, index, family);
     sets.create(spec);
-    // One that somebody took out of the list holds what was right then.
+    // One that other software took out of the list holds what was right then.
     sets.del(
       spec.name,
       sets.list(spec.name).map(({ key }) => key),

@@ -15,7 +15,7 @@ export interface Iptables {
   apply(family: Family, desired: readonly Table[]): Promise<boolean>;
   /** Has the kernel look at what would be done, and changes nothing. @throws DockerwallError KERNEL_REFUSED */
   dryRun(family: Family, desired: readonly Table[]): Promise<void>;
-  /** What iptables-save prints, somebody else's rules with ours. */
+  /** What iptables-save prints, rules of other software with ours. */
   save(family: Family): Promise<string>;
   /** Whether the rules are what is desired, without touching them. */
   stands(family: Family, desired: readonly Table[]): Promise<boolean>;
@@ -35,8 +35,8 @@ function unreadableSentence(family: Family, tables: readonly string[]): string {
 }
 
 /**
- * What keeps a plan from being applied: it may take a jump out that somebody took out since we looked.
- * @throws what no other plan would help against: somebody keeps the lock, or it cannot be opened
+ * What keeps a plan from being applied: it may take a jump out that other software took out since we looked.
+ * @throws what no other plan would help against: another process keeps the lock, or it cannot be opened
  */
 async function refusalOf(apply: () => Promise<unknown>): Promise<unknown> {
   try {

@@ -52,7 +52,7 @@ export class RememberedRules {
     return observeByBytes(desired, last, bytesNow(family, desired));
   }
 
-  /** What was missing before us: by what is now, and by marks that somebody may have flushed. */
+  /** What was missing before us: by what is now, and by marks that may have been flushed. */
   missingFor(family: Family, desired: readonly Table[]): Missing {
     const marked = readMade(this.#known.get(family)?.observed ?? new Map());
     return new Map(

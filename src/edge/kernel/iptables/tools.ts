@@ -15,7 +15,7 @@ export interface RuleTools {
   test(family: Family, input: string): Promise<unknown>;
 }
 
-/** How long somebody may keep the lock before it is told that nothing can be written; it is tried again all the time. */
+/** How long another process may keep the lock before we say that nothing can be written; we try again all the time. */
 const lockedSeconds = 5;
 
 export function toolName(family: Family, backend: Backend): string {

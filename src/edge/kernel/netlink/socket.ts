@@ -36,7 +36,7 @@ const DUMP_TRIES = 5;
 
 const { ENOENT, ENODEV, EBUSY } = constants.errno;
 
-/** What a refusal means for whoever asked. */
+/** What a refusal means for the caller. */
 export type RefusalReason = "missing" | "no-interface" | "in-use" | "other";
 
 /** Room for some 2,000 acknowledgements; the kernel counts an overhead of about 0.8 KB for each. */

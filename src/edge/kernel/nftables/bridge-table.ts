@@ -1,5 +1,5 @@
-// Our nft table for the host's bridges, as a whole: it is made with all that is to be in it, and made anew where somebody
-// has taken it away.
+// Our nft table for the host's bridges, as a whole: it is made with all that is to be in it, and made anew where other
+// software has taken it away.
 
 import { bridgeTable, portPrefix, unsettledMark } from "../../../core/firewall/names.ts";
 import { hostBytes } from "../netlink/message.ts";
@@ -57,7 +57,7 @@ export class BridgeTable {
     });
   }
 
-  /** Puts back what somebody took away; nothing to do where the kernel keeps it from them. */
+  /** Puts back what other software took away; nothing to do where the kernel keeps it from them. */
   heal(): void {
     if (this.#flags.areNone && !isTableThere(this.#socket, bridgeTable, bridgeTableText)) this.#make();
   }
@@ -68,7 +68,7 @@ export class BridgeTable {
     this.#socket.close();
   }
 
-  /** Where somebody has taken it away it is made anew, with all that is settled now. */
+  /** Where other software has taken it away it is made anew, with all that is settled now. */
   #insist(content: (writer: NetlinkWriter) => void): void {
     try {
       this.#write(content);

@@ -44,7 +44,7 @@ export interface PortTable {
   isCut(index: number): boolean;
   /** Forgets the ports that are no more. */
   retain(isPresent: (index: number) => boolean): void;
-  /** Puts back what somebody took away; nothing to do where the kernel keeps it from them. */
+  /** Puts back what other software took away; nothing to do where the kernel keeps it from them. */
   heal(): void;
   /** Takes the table away. */
   remove(): void;

@@ -28,7 +28,7 @@ export interface SettledPorts {
   retain(isPresent: (index: number) => boolean): void;
   /** From now on, and for so long, what comes from other ports is marked. */
   stayAwake(ms: number): void;
-  /** Puts back what somebody took away; nothing to do where the kernel keeps it from them. */
+  /** Puts back what other software took away; nothing to do where the kernel keeps it from them. */
   heal(): void;
   /** Takes the table away. */
   close(): void;

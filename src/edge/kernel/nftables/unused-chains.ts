@@ -23,7 +23,7 @@ export function findMissing(family: Family, desired: readonly Table[]): Missing 
 
 /**
  * Removes chains, and their table where it is ours as a whole, in one step of the kernel; it refuses when there is a
- * rule in one of them, so that what somebody adds meanwhile stays.
+ * rule in one of them, so that what others add meanwhile stays.
  */
 export function removeUnusedChains(family: Family, { table, chains, whole }: UnusedChains): void {
   withSocket((socket) => {
