@@ -1,5 +1,5 @@
-// One container does its worst, in six ways; its neighbour's lookups lose nothing meanwhile, whoever floods is answered
-// and not left waiting, and the daemon's memory stays bounded. Ten seconds each; DOCKERWALL_LONG=1 makes it a minute.
+// One container does its worst, in six ways; its neighbour's lookups lose nothing meanwhile, it is answered itself and not
+// left waiting, and the daemon's memory stays bounded. Ten seconds each; DOCKERWALL_LONG=1 makes it a minute.
 
 import assert from "node:assert/strict";
 import { readFileSync, writeFileSync } from "node:fs";

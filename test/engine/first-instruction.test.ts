@@ -109,7 +109,7 @@ async function firstInstructions(
   const figures = await figuresOf(engine, series, connects);
   t.diagnostic(`${series}: ${starts} starts, ${JSON.stringify(figures)}`);
   const expected = everyOne(starts, Math.ceil(starts / 10));
-  // A question that came before the capture is refused, and whoever takes that for an answer has none.
+  // A question that came before the capture is refused, and a client that takes that for an answer has none.
   const refused = expected.connects - figures.connects;
   assert.ok(refused <= mayFail, `${refused} of ${starts} had no answer`);
   assert.deepEqual(figures, { ...expected, connects: figures.connects, lookupsAtUs: figures.connects });

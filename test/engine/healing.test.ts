@@ -1,4 +1,4 @@
-// Whatever somebody does to the rules while containers send: it is put right, and the wire says how long it was not.
+// Whatever other software does to the rules while containers send: it is put right, and the wire says how long it was not.
 
 import assert from "node:assert/strict";
 import { loadavg } from "node:os";
@@ -56,7 +56,7 @@ const save =
 const destroySets =
   "for round in 1 2; do for set in $(ipset list -n); do ipset flush $set; ipset destroy $set; done; done 2>/dev/null; true";
 
-/** How often rules had been changed by somebody and were put right. */
+/** How often rules had been changed by other software and were put right. */
 function putRight({ counters }: StatusReport): number {
   return counters.filter(({ name }) => name === "rules_put_right").reduce((sum, { value }) => sum + value, 0);
 }

@@ -1,4 +1,4 @@
-// A lab outlives whoever started it by no more than the next command that looks for such.
+// A lab outlives the process that started it by no more than the next command that looks for such.
 
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";

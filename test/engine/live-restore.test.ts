@@ -64,7 +64,7 @@ describe("a restart of the engine under a running daemon", { concurrency: 1 }, (
       }
 
       if (name !== "e28") {
-        // Somebody who keeps the lock: what cannot be written is not said to be enforced.
+        // A process that keeps the lock: what cannot be written is not said to be enforced.
         engine.background("lock-holder", ["flock", "/run/xtables.lock", "sleep", "25"]);
         await engine.exec(
           "env",

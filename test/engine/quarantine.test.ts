@@ -78,7 +78,7 @@ function follows(name: string): void {
       (query) => query.name === "quarantine.example.com" && query.from === engine.link.host,
     ).length;
 
-  /** Starts it again while somebody else holds the address that it had. */
+  /** Starts it again while another container holds the address that it had. */
   async function startsElsewhere(between: () => Promise<unknown> = async () => undefined): Promise<void> {
     const was = await addresses();
     await run(engine, "stop", "-t", "0", "web");

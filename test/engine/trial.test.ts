@@ -52,7 +52,7 @@ function isOver(name: string): void {
     assert.equal(await run(engine, "ps", "--all", "--quiet", "--filter", "name=dockerwall"), "");
   });
 
-  it("holds new networks when somebody is guarded and the daemon is stopped", async () => {
+  it("holds new networks when a container is guarded and the daemon is stopped", async () => {
     const engine = lab.engine(name);
     await deploy(engine);
     await run(engine, "stop", "dockerwall");

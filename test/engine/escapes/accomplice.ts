@@ -1,4 +1,4 @@
-// Somebody in the internet who works with a container: see accomplice.py.
+// A host in the internet that works with a container: see accomplice.py.
 
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";

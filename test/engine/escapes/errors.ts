@@ -1,4 +1,4 @@
-// ICMP errors. One belongs, for the kernel, to the flow that it quotes, whoever sends it; what passes because it does
+// ICMP errors. One belongs, for the kernel, to the flow that it quotes, whichever host sends it; what passes because it does
 // must be an error about what its sender itself has received.
 
 import type { Row, Section } from "./table.ts";

@@ -138,7 +138,7 @@ describe("escapes", { concurrency: 3 }, () => {
   }
 });
 
-/** Before Dockerwall and with it, by condition; each was tried by default and, where somebody has it, with NET_ADMIN. */
+/** Before Dockerwall and with it, by condition; each was tried by default and, where a container has it, with NET_ADMIN. */
 type When = "before" | "guarded" | `${"before " | ""}${Condition["condition"]}`;
 
 /** The runs on one engine, and what was seen. */

@@ -183,7 +183,7 @@ export const unfilteredLink: Section = {
   rows: [fragmented("its header in the second fragment", 8, "bytes([58, 0, 1, 4, 0, 0, 0, 0]) + ")],
 };
 
-/** Lookups under an address that is somebody's. */
+/** Lookups under an address that is another container's. */
 export const askedUnderNeighbours: readonly Row[] = (
   [
     ["IPv4", "frame4", "victim", "198.51.100.53"],

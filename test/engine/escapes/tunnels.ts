@@ -49,7 +49,7 @@ export function startTunnelServers({ internet: { box, addresses } }: Lab): void 
   }
 }
 
-/** dns2tcpd never sleeps: it runs while somebody tries, on whatever engine. */
+/** dns2tcpd never sleeps: it runs while a client tries, on whatever engine. */
 const awake = { users: 0, servers: Promise.resolve<readonly Background[]>([]) };
 
 async function startDns2tcp({ internet: { box, addresses } }: Lab): Promise<readonly Background[]> {

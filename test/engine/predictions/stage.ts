@@ -109,7 +109,7 @@ export async function lookAround(engine: Engine, { networks, containers }: Plan)
       name,
       addresses: (await run(engine, "inspect", "-f", format, name))
         .split(/\s+/)
-        // Between a host and the macvlan on its own wire nothing passes, whoever lets it.
+        // Between a host and the macvlan on its own wire nothing passes, whatever lets it.
         .filter((each) => each !== "" && !each.startsWith(wire)),
     })),
   );

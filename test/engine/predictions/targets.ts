@@ -20,7 +20,7 @@ export interface Around {
   readonly tentative: ReadonlySet<string>;
   /** Of containers, with their names. */
   readonly containers: readonly { readonly name: string; readonly addresses: readonly string[] }[];
-  /** Ports of the host, and whether somebody answers behind each. */
+  /** Ports of the host, and whether a server answers behind each. */
   readonly published: readonly { readonly port: number; readonly answers: boolean }[];
 }
 
@@ -29,7 +29,7 @@ const udpPorts = [7, 9000] as const;
 
 export function addressTarget(random: Random, around: Around): Target {
   const protocol = pick(random, ["tcp", "tcp", "udp"] as const);
-  // Whoever echoes has a port for lookups, too.
+  // A server that echoes has a port for lookups, too.
   const echo = { protocol, port: random(6) === 0 ? 53 : 9000 };
   switch (random(8)) {
     case 0: {
