@@ -83,7 +83,7 @@ for family, to in (socket.AF_INET, ("127.0.0.1", 53)), (socket.AF_INET6, ("::1",
   const left = ["left", "left", "left", "left"];
   const byTcp = backend === "nft" ? "refused" : "sent again";
   const held = ["held", byTcp, "held", byTcp];
-  /** Runs the unit's command in a cgroup namespace of its own, and asks as the engine and as somebody else. */
+  /** Runs the unit's command in a cgroup namespace of its own, and asks as the engine and as another program. */
   function questions(mount: string, before: string): string[] {
     const script = `
 ${mount}

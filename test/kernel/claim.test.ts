@@ -60,7 +60,7 @@ test("a claim ends with its holder, however that ends, and when it is given up",
   claimHost()[Symbol.dispose]();
 });
 
-test("whoever has no rights on the host's network cannot keep a daemon away", async () => {
+test("a process without rights on the host's network cannot keep a daemon away", async () => {
   assert.equal(await say(squatter, ...nobody), "squats");
   for (const as of [nobody, powerless]) assert.equal(await say(claimant, ...as), "NO_PRIVILEGE");
   claimHost()[Symbol.dispose]();

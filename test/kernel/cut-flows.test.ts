@@ -120,7 +120,7 @@ for (const { family, length, container, outside, gateway, uplink, forwarding, is
     while ((await received()) < 10);
 
     sets.del(setNames[`grant${family}`], [key]);
-    // As a rule of somebody else's does that saves its own marks (CONNMARK --save-mark).
+    // As a rule of other software does that saves its own marks (CONNMARK --save-mark).
     if (isOverwritten) run("conntrack", "-U", "-f", `ipv${family}`, "-s", container, "--mark", "1");
     const cut = forgetUnless(
       new Set([container as IpAddress]),

@@ -1,4 +1,4 @@
-// A denied set that somebody fills: it is read in part, kept small, and the quiet one's records stay.
+// A denied set that a container fills: it is read in part, kept small, and the quiet one's records stay.
 
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";

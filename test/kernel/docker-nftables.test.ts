@@ -301,7 +301,7 @@ for (const backend of ["nft", "legacy"] as const) {
             );
           });
 
-          it("a lookup to a port 53 that somebody publishes does not get there", async () => {
+          it("a lookup to a port 53 that a container publishes does not get there", async () => {
             assert.notEqual(await connect(own, plan.host, 53, "udp"), "answer");
           });
         });
@@ -384,12 +384,12 @@ describe("what others do", () => {
     assert.deepEqual(jumps(), ["-A FORWARD -j DOCKER-USER", `-A DOCKER-USER ${reject}`]);
     assert.equal(await connect(own, plan.denied, 9000), "refused");
 
-    // Somebody flushes what Docker has for its users.
+    // An administrator flushes what Docker has for its users.
     run("iptables-nft", "-F", "DOCKER-USER");
     await wall.applyRules();
     assert.deepEqual(jumps(), ["-A FORWARD -j DOCKER-USER", `-A DOCKER-USER ${reject}`]);
 
-    // To nftables again: Docker leaves the jump, and whoever migrates takes it out.
+    // To nftables again: Docker leaves the jump, and an administrator who migrates takes it out.
     startDocker();
     assert.equal(await connect(own, plan.denied, 9000), "refused");
     run("iptables-nft", "-D", "FORWARD", "-j", "DOCKER-USER");

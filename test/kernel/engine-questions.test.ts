@@ -185,7 +185,7 @@ function questions(backend: "nft" | "legacy"): void {
       assert.deepEqual(problems, []);
     });
 
-    it(`are refused, and told so at once, when somebody guarded was late, ${way}`, async () => {
+    it(`are refused, and told so at once, when a guarded container was late, ${way}`, async () => {
       late("guarded");
       assert.match(await ask(transport, address, way), /^(ECONNREFUSED|EHOSTUNREACH|EACCES)$/);
       assert.deepEqual(heard, []);
@@ -193,7 +193,7 @@ function questions(backend: "nft" | "legacy"): void {
       assert.match(problems[0] ?? "", /came late/);
     });
 
-    it(`pass when somebody guarded was late, but they are not the engine's, ${way}`, async () => {
+    it(`pass when a guarded container was late, but they are not the engine's, ${way}`, async () => {
       late("guarded");
       isEngines = false;
       assert.equal(await ask(transport, address, way), "");

@@ -81,7 +81,7 @@ test("an engine that took its mounts along is not waited for, and the next one i
   assert.ok(locks(second) && !existsSync("/run/xtables.lock"), "in its own /run");
 });
 
-test("while somebody else keeps the lock, it is said soon that nothing can be written", async () => {
+test("while another process keeps the lock, it is said soon that nothing can be written", async () => {
   const engine = await startEngine(":");
   run("iptables-legacy", "-t", "raw", "-F");
   const keeper = spawn("flock", ["--no-fork", "/run/xtables.lock", "sleep", "60"], { stdio: "ignore" });

@@ -189,7 +189,7 @@ describe("in the name of link-local addresses", () => {
 });
 
 describe("where ports cannot be guarded", () => {
-  it("whoever says that he is somebody takes a place as such", async () => {
+  it("a sender that claims to be another takes a place as such", async () => {
     await lab.unguard();
     await lab.flood("forged", 6, 1_600);
     await until("places of others", 5_000, () => (limited("dns", 6).length > 400 ? true : undefined));

@@ -1,4 +1,4 @@
-// Connection state speaks for its own flow only: every state, in either direction, of every protocol, whoever began
+// Connection state speaks for its own flow only: every state, in either direction, of every protocol, whichever side began
 // the flow that a packet is related to. Each attempt is shown to arrive where our rules are not.
 
 import assert from "node:assert/strict";
@@ -374,7 +374,7 @@ function statesOf(plan: Plan, backend: "nft" | "legacy"): void {
         takeGrants();
         for (const error of [...plan.errors, ...plan.others])
           for (const granted of [false, true]) {
-            // A right to send such messages is no right to send them about somebody else.
+            // A right to send such messages is no right to send them about another's flows.
             if (granted) grantIcmp(error);
             const text = mark();
             assert.equal(await arrives(errorAbout(flow.reply(text), error), text), false, `${error}`);
@@ -444,7 +444,7 @@ function statesOf(plan: Plan, backend: "nft" | "legacy"): void {
         const quoted = { ...seen, body: Buffer.concat([seen.body, Buffer.from(text)]) };
         assert.equal(await arrives(errorAbout(quoted, error), text), true, `${error}`);
       }
-      // The same about a packet that came in to somebody else.
+      // The same about a packet that came in to another container.
       const text = mark();
       const quoted = {
         ...seen,
@@ -517,7 +517,7 @@ function statesOf(plan: Plan, backend: "nft" | "legacy"): void {
       protocol: number("icmp"),
       body: icmp(plan.echo.reply, 0, ++lastPort * 65_536, Buffer.from(text)),
     }),
-    "an error about somebody else's flow": async (text) => {
+    "an error about another container's flow": async (text) => {
       grant("another network's", "udp");
       const flow = await begin("another network's", "udp");
       takeGrants();

@@ -1,5 +1,5 @@
-// From somebody's change of the rules to their repair, with nothing in between that looks by processes of its own: what
-// is promised in milliseconds is measured here, and on the wire in test/engine/healing.test.ts.
+// From a change of the rules to their repair, with nothing in between that looks by processes of its own: what is promised
+// in milliseconds is measured here, and on the wire in test/engine/healing.test.ts.
 
 import assert from "node:assert/strict";
 import { loadavg } from "node:os";

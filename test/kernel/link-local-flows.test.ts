@@ -1,4 +1,4 @@
-// Link-local addresses are chosen by whoever sends: with NET_RAW a container has as many as it likes, and plays both
+// Link-local addresses are chosen by the sender: with NET_RAW a container has as many as it likes, and plays both
 // ends of a flow. Such flows must not fill the host's table of tracked flows, and neighbours must find each other.
 
 import assert from "node:assert/strict";

@@ -1,4 +1,4 @@
-// Sockets that somebody spoils: replies that nobody takes, and sockets that their sandbox destroys.
+// Sockets that are spoilt: replies that nobody takes, and sockets that their sandbox destroys.
 
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
@@ -43,7 +43,7 @@ const families = [
 
 let serial = 0;
 
-/** How many of 40 questions were answered, to each of two askers who take answers, while somebody takes none. */
+/** How many of 40 questions were answered, to each of two askers who take answers, while another one takes none. */
 async function answeredDuringFlood({ address }: (typeof families)[number]): Promise<number[]> {
   const askers = [
     [neighbour, address(1, 200), 1],

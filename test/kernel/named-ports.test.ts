@@ -138,7 +138,7 @@ describe("port 53 of a server", () => {
     assert.equal(await ask(web, "udp", "203.0.113.9/53"), "world:q");
   });
 
-  it("that the name of an entry led to is not, for whoever was granted it", async () => {
+  it("that the name of an entry led to is not, for an asker that was granted it", async () => {
     assert.equal(await ask(web, "tcp", "203.0.113.7/53"), "world:q");
     assert.equal(await ask(web, "udp", "203.0.113.7/53"), "ours:q");
   });

@@ -164,7 +164,7 @@ test("more than the queue's length is dropped, and a late verdict changes nothin
   assert.deepEqual(await arrived, ["0", "1", "2", "3"]);
 });
 
-test("a queue that somebody has cannot be taken", () => {
+test("a queue that another process has cannot be taken", () => {
   queue = openQueue({ number: QUEUE, maxLength: 4, copyBytes: 128 });
   assert.throws(() => openQueue({ number: QUEUE, maxLength: 4, copyBytes: 128 }), { code: "NO_PRIVILEGE" });
 });

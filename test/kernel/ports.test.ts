@@ -135,7 +135,7 @@ test("the number of a namespace that is gone is another's later, and its ports a
   run("ip", "netns", "del", "second");
 });
 
-test("a change that makes somebody fail is told, and keeps no other from being told", async (t) => {
+test("a change whose handling fails is told, and keeps no other from being told", async (t) => {
   const { ports, changed, problems } = open(t, (name) => {
     if (name === "bad") throw new Error("a bug");
   });

@@ -92,7 +92,7 @@ describe("commands about quarantine", () => {
 });
 
 describe("a policy that is narrowed", () => {
-  it("leaves nothing in the kernel that it does not allow, whoever put it there", async () => {
+  it("leaves nothing in the kernel that it does not allow, whatever put it there", async () => {
     await using engine = await startFakeEngine();
     engine.networks.set(app, bridgeNetwork({ id: app, name: "app", allow: "198.51.100.1" }));
     const address = "198.19.1.9";

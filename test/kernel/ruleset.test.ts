@@ -83,7 +83,7 @@ for (const backend of ["nft", "legacy"] as const) {
         ["a rule put into our chain", "-t", "mangle", "-I", "DOCKERWALL-JUDGE", "-j", "RETURN"],
         ["a rule of ours replaced", "-t", "mangle", "-R", "DOCKERWALL-DENY", "2", "-j", "RETURN"],
         ["an emptied chain", "-t", "raw", "-F", "DOCKERWALL-RAW"],
-        ["a jump of somebody's", "-t", "mangle", "-I", "FORWARD", "-p", "tcp", "-j", "DOCKERWALL-DENY"],
+        ["a jump of other software", "-t", "mangle", "-I", "FORWARD", "-p", "tcp", "-j", "DOCKERWALL-DENY"],
       ];
       // What was made for us is remembered by iptables-nft only.
       if (backend === "nft")
@@ -106,7 +106,7 @@ for (const backend of ["nft", "legacy"] as const) {
         });
       }
 
-      it(`heal from a ruleset that somebody saved, changed and put back, IPv${family}`, async () => {
+      it(`heal from a ruleset that was saved, changed and put back, IPv${family}`, async () => {
         const changed = save(family).replace("-j CONNMARK", "-m mark --mark 0x1 -j CONNMARK");
         if (backend === "nft") run("nft", "flush", "ruleset");
         execFileSync(`${tool(family)}-restore`, { input: `${changed}\n` });

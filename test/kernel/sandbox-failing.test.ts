@@ -1,4 +1,4 @@
-// A sandbox that cannot be classified at first, because the kernel refuses something: it is captured, somebody listens in
+// A sandbox that cannot be classified at first, because the kernel refuses something: it is captured, a socket listens in
 // it, and its question is answered as soon as it is known where it stands.
 
 import assert from "node:assert/strict";

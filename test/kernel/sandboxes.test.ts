@@ -12,7 +12,7 @@ enterNamespaces(import.meta.url);
 
 const open = (): number => readdirSync("/proc/self/fd").length;
 
-test("a sandbox that makes somebody fail is told, and leaves nothing open when it is gone", async (t) => {
+test("a sandbox whose handling fails is told, and leaves nothing open when it is gone", async (t) => {
   run("mkdir", "-p", "/run/netns");
   const problems: string[] = [];
   const gone: string[] = [];

@@ -1,5 +1,5 @@
 // A sender may leave two bytes of a packet to be filled in with a checksum, wherever it says (PACKET_VNET_HDR, which
-// NET_RAW suffices for). Whoever fills them in after connection tracking has seen the packet changes its addresses or
+// NET_RAW suffices for). A driver that fills them in after connection tracking has seen the packet changes its addresses or
 // ports under our eyes: what was judged must be what the flow is.
 
 import assert from "node:assert/strict";

@@ -120,7 +120,7 @@ it("leaves the tables of nft as they were, those of others and those that it mad
   wall.classify(topology);
   await wall.applyRules();
   await wall.applyRules();
-  // Somebody else comes to use a table that was made for us.
+  // Other software comes to use a table that was made for us.
   run("iptables-nft", "-t", "raw", "-A", "OUTPUT", "-j", "RETURN");
   await wall.remove();
   sets.close();

@@ -1,4 +1,4 @@
-// What the kernel tells and nobody can read ends no watch, and nothing else: whoever watches is told that something may
+// What the kernel tells and nobody can read ends no watch, and nothing else: the watcher is told that something may
 // have changed.
 
 import assert from "node:assert/strict";
