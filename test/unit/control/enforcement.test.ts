@@ -83,7 +83,7 @@ function start(guardsPorts = false) {
   return {
     enforcement,
     quarantine,
-    /** Somebody takes the rules away. */
+    /** Other software takes the rules away. */
     flush() {
       inForce = undefined;
     },
@@ -145,7 +145,7 @@ describe("a picture that the data plane does not answer", () => {
 });
 
 describe("rules", () => {
-  it("that demand senders from now on are no rules that somebody had changed", async () => {
+  it("that demand senders from now on are no rules that others had changed", async () => {
     const { enforcement, round, flush, read } = start(true);
     const before = readCounters();
     await enforcement.install();

@@ -153,7 +153,7 @@ describe("createOverrides", () => {
     assert.equal(overrides.current().length, 300);
   });
 
-  it("puts back what somebody took out of the kernel, and only that", () => {
+  it("puts back what was taken out of the kernel, and only that", () => {
     add(app, "a.example.com");
     add(app, "b.example.com", 60);
     const before = sets.dump();

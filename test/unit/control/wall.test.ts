@@ -1,4 +1,4 @@
-// The wall on rules and sets in memory: what somebody does to them in any order is put right, and nothing is left.
+// The wall on rules and sets in memory: what others do to them in any order is put right, and nothing is left.
 
 import assert from "node:assert/strict";
 import { beforeEach, describe, it } from "node:test";
@@ -57,7 +57,7 @@ const changes: Readonly<Record<string, (family: Family) => Promise<unknown>>> = 
   "an emptied chain": (family) => rules.restore(family, "*mangle\n:DOCKERWALL-DENY - [0:0]\nCOMMIT\n"),
   "a rule in our chain": (family) =>
     rules.restore(family, "*mangle\n:DOCKERWALL-JUDGE - [0:0]\n-A DOCKERWALL-JUDGE -j ACCEPT\nCOMMIT\n"),
-  "a jump of somebody's": (family) =>
+  "a jump of other software": (family) =>
     rules.restore(family, "*mangle\n:DOCKERWALL-OLD - [0:0]\n-A OUTPUT -p tcp -g DOCKERWALL-OLD\nCOMMIT\n"),
   "our jump twice": (family) =>
     rules.restore(family, "*nat\n:DOCKERWALL-CAPTURE - [0:0]\n-A PREROUTING -j DOCKERWALL-CAPTURE\nCOMMIT\n"),

@@ -56,7 +56,7 @@ function sent(...pictures: readonly Picture[]): readonly (readonly number[])[] {
 
 const cases: readonly [name: string, pictures: readonly Picture[], ids: readonly (readonly number[])[]][] = [
   ["nothing", [pictureOf([], [])], [[]]],
-  ["a list is sent once, whoever has it", [pictureOf([[1], [1, 2]], [[2], [3, 1]])], [[1, 2, 3]]],
+  ["a list is sent once, whatever has it", [pictureOf([[1], [1, 2]], [[2], [3, 1]])], [[1, 2, 3]]],
   ["and not again", [pictureOf([[1]], []), pictureOf([[1]], [[1]])], [[1], []]],
   ["only what is new is sent", [pictureOf([[1]], []), pictureOf([[1, 2]], [[3]])], [[1], [2, 3]]],
   [

@@ -1,4 +1,4 @@
-// A run of the lab is ended by the name that somebody types; a slip must not pass for an end.
+// A run of the lab is ended by the name that is typed; a slip must not pass for an end.
 
 import assert from "node:assert/strict";
 import { test } from "node:test";

@@ -61,7 +61,7 @@ const uncaptured =
   "capture of web: it runs on a guarded network, but its lookups are NOT captured; restart the container, and look into the log";
 
 const fails = async (): Promise<never> => {
-  throw new Error("somebody keeps the lock");
+  throw new Error("another process keeps the lock");
 };
 
 async function unwell(change: Partial<DoctorInput>): Promise<readonly string[]> {
@@ -81,16 +81,16 @@ test("doctor warns of a container that sends by another network, as status does"
 describe("doctor", () => {
   const cases: readonly [what: string, change: Partial<DoctorInput>, expected: string[]][] = [
     ["all is well", {}, []],
-    ["rules that cannot be read", { rulesStand: fails }, ["rules: somebody keeps the lock"]],
+    ["rules that cannot be read", { rulesStand: fails }, ["rules: another process keeps the lock"]],
     [
       "rules of others that cannot be read",
       { foreignMarks: fails },
-      ["marks: the rules of other software cannot be read: somebody keeps the lock"],
+      ["marks: the rules of other software cannot be read: another process keeps the lock"],
     ],
     [
       "ways that cannot be read",
       { detours: fails },
-      ["way: which way containers send cannot be read: somebody keeps the lock"],
+      ["way: which way containers send cannot be read: another process keeps the lock"],
     ],
     ["a container that is captured", { topology: seen([web], [web]), examine: found("198.19.0.2") }, []],
     ["one in whose sandbox nothing was asked", { topology: seen([web], [web]) }, [uncaptured]],

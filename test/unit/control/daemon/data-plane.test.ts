@@ -93,7 +93,7 @@ describe("a reading that the data plane asks for", () => {
     reading.resolve();
     await turn();
     assert.deepEqual(happened, ["read web", "in use"]);
-    // Whoever took it out ends it.
+    // The caller that took it out ends it.
     await dataPlane[Symbol.asyncDispose]();
     assert.deepEqual(happened, ["read web", "in use"]);
   });

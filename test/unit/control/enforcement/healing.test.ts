@@ -32,7 +32,7 @@ beforeEach(() => {
 });
 
 describe("rules that differ", () => {
-  it("are put right as somebody's change only once they were installed", async () => {
+  it("are put right as another's change only once they were installed", async () => {
     await healing.install();
     assert.deepEqual(happened.splice(0), ["installed", "rules are well"]);
     await healing.heal();

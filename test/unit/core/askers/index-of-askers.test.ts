@@ -11,7 +11,7 @@ import { listOf } from "../../../support/policies.ts";
 import { bridgeNetwork, guardedNetwork, runningContainer } from "../../../support/topologies.ts";
 
 const networks = [
-  // First, and wide: whoever lists first hides nobody.
+  // First, and wide: what is listed first hides nothing.
   { ...bridgeNetwork("overlay", "198.16.0.0/12"), bridge: undefined, driver: "overlay" },
   { ...bridgeNetwork("pool", "0.0.0.0/0"), bridge: undefined, driver: "null" },
   { ...bridgeNetwork("strict", "198.19.1.0/24"), gateways: ["198.19.1.1" as IpAddress] },

@@ -6,7 +6,7 @@ import type { IpAddress } from "../../../../src/core/model/address.ts";
 const addresses = (...texts: string[]): IpAddress[] => texts as IpAddress[];
 const nobodys = (): boolean => false;
 
-test("whoever has had an address longest keeps it on that bridge, until he is gone", () => {
+test("the sandbox that has had an address longest keeps it on that bridge, until it is gone", () => {
   const owners = new LinkLocalOwners(nobodys);
   const claim = (sandbox: string, ...bridges: string[]): unknown =>
     Object.fromEntries(owners.claim(sandbox, bridges, addresses("fe80::1", `fe80::${sandbox}`)));

@@ -242,7 +242,7 @@ describe("warnings that a label accepts", () => {
   });
 });
 
-it("a guarded network whose bridge somebody took away is told, and stays closed", () => {
+it("a guarded network whose bridge was taken away is told, and stays closed", () => {
   const network = { ...bridgeNetwork("app", "198.19.1.0/24"), labels: { "dockerwall.allow": "" } };
   const of = (lost: readonly string[]) =>
     classify({

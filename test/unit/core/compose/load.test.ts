@@ -173,7 +173,7 @@ networks:
     assert.match(load({ "compose.yml": bomb.join("\n") }).problems.join(), /stand for more than/);
   });
 
-  it("makes the default network for whoever names none", () => {
+  it("makes the default network for services that name none", () => {
     const { project } = load({
       "compose.yml": "services: {a: {}, b: {network_mode: none}, c: {networks: {d: }}}\nnetworks: {d: }",
     });

@@ -1,4 +1,4 @@
-// Whatever is declared is counted by somebody and told to whoever asks, also what is declared tomorrow.
+// Whatever is declared is counted somewhere and told to every caller, also what is declared tomorrow.
 
 import assert from "node:assert/strict";
 import { readdirSync, readFileSync } from "node:fs";

@@ -188,7 +188,7 @@ const errors: readonly (readonly [name: string, bytes: Uint8Array, isError: bool
   ["about what came in, time exceeded", error(11, received), true, true],
   ["about what came in, parameter problem", error(12, received), true, true],
   ["about what came in to a neighbour", error(3, neighbours), true, false],
-  ["about what came in from somebody else", error(3, others), true, false],
+  ["about what came in from another host", error(3, others), true, false],
   ["about what was sent", error(3, sent), true, false],
   ["a redirect", error(5, received), true, false],
   ["a source quench", error(4, received), true, false],

@@ -210,7 +210,7 @@ test("lookups: no lookup is lost or counted twice, whatever the bounds", () => {
   );
 });
 
-test("lookups: they stay with the container that made them, whoever has its address later", () => {
+test("lookups: they stay with the container that made them, whichever has its address later", () => {
   const journal = createLookupJournal({ ttlSeconds: 60 });
   const first = containers(["c1", "first", "198.18.0.2"]);
   journal.learn(holdersBy(first));

@@ -1,5 +1,5 @@
-// Whoever adds a label that affects grants cannot forget to have grants judged by it: another value is another epoch, by
-// which everybody is judged again, and another key of each asker's policy, by which he is found to be judged otherwise.
+// With a new label that affects grants it cannot be forgotten to judge grants by it: another value is another epoch, by
+// which every asker is judged again, and another key of its policy, by which it is found to be judged otherwise.
 
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";

@@ -281,7 +281,7 @@ describe("suggest", () => {
     "a b.example.com",
   ];
   for (const name of hostile)
-    it(`no ${JSON.stringify(name)}, whoever looked it up`, () => {
+    it(`no ${JSON.stringify(name)}, whichever container looked it up`, () => {
       const connections = [connection(one, "tcp:443", name)];
       const { entries, leftOut } = suggest({ lookups: [lookup(name)], connections }, nothingYet);
       assert.deepEqual(entries, []);

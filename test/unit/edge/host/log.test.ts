@@ -100,7 +100,7 @@ function countsIn(text: string): readonly number[] {
     .map((line) => (JSON.parse(line) as { readonly count: number }).count);
 }
 
-it("whoever reads gets each line once, in order, as many as are kept", async () => {
+it("a reader gets each line once, in order, as many as are kept", async () => {
   const { child, end } = await startWith("pipe");
   let text = "";
   child.stdout?.setEncoding("utf8").on("data", (piece: string) => {

@@ -1,4 +1,4 @@
-// What somebody demands all the time is done ever more seldom; what is demanded now and then, at once.
+// What a container demands all the time is done ever more seldom; what is demanded now and then, at once.
 
 import assert from "node:assert/strict";
 import { it } from "node:test";

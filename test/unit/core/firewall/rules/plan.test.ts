@@ -55,7 +55,7 @@ describe("planRules", () => {
       "*mangle\n:DOCKERWALL-FORWARD - [0:0]\n-A DOCKERWALL-FORWARD -i br-+ -j DROP\n-A DOCKERWALL-FORWARD -j RETURN\n-I FORWARD 1 -j DOCKERWALL-FORWARD\nCOMMIT\n",
     ],
     [
-      "somebody put a rule before ours",
+      "other software put a rule before ours",
       inPlace.replace(jump, `-A FORWARD -j ACCEPT\n${jump}`),
       "*mangle\n-D FORWARD -j DOCKERWALL-FORWARD\n-I FORWARD 1 -j DOCKERWALL-FORWARD\nCOMMIT\n",
     ],
@@ -190,7 +190,7 @@ describe("a jump that another one stands in for", () => {
   const seen: readonly [name: string, now: RuleBytes, plan: string][] = [
     ["is not put in, by the bytes of the rules", reading([mine], [user]), ""],
     [
-      "is not put in, but the other one, where somebody flushed it",
+      "is not put in, but the other one, where it was flushed",
       reading([], [user]),
       `*filter\n-I DOCKER-USER 1 ${ours}\nCOMMIT\n`,
     ],
@@ -236,7 +236,7 @@ describe("rules that are seen by their bytes", () => {
     ["our chain is empty", reading({ "DOCKERWALL-FORWARD": [] }), chain],
     ["what is remembered has changed", reading({ "DOCKERWALL-MADE": [own("9"), own("3")] }), marks],
     [
-      "somebody put a rule before ours",
+      "other software put a rule before ours",
       reading({ FORWARD: [other, jumps] }),
       "*mangle\n-D FORWARD -j DOCKERWALL-FORWARD\n-I FORWARD 1 -j DOCKERWALL-FORWARD\nCOMMIT\n",
     ],

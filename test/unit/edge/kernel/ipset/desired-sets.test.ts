@@ -1,4 +1,4 @@
-// Sets are brought to what is wanted, comments and all: whoever reads them, a new daemon among them, goes by those.
+// Sets are brought to what is wanted, comments and all: their readers, a new daemon among them, go by those.
 
 import assert from "node:assert/strict";
 import { beforeEach, describe, it } from "node:test";

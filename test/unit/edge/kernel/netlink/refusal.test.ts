@@ -1,4 +1,4 @@
-// What a refusal of the kernel means, by its errno: whoever passes over one passes over no other.
+// What a refusal of the kernel means, by its errno: a caller that passes over one passes over no other.
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
