@@ -1,4 +1,4 @@
-// What the fuzzers begin with: questions and answers that are good, or wrong in a way that somebody thought of.
+// What the fuzzers begin with: questions and answers that are good, or wrong in a way that we thought of.
 
 import {
   plainName,

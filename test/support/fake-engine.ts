@@ -29,7 +29,7 @@ export interface FakeEngine extends AsyncDisposable {
   readonly containers: Map<string, Json>;
   /** While true nothing is answered. */
   hangs: boolean;
-  /** Writes to whoever follows events. */
+  /** Writes to the followers of events. */
   say(text: string): void;
   /** Tells of a change. */
   tell(type: "network" | "container", action: string, id: string): void;

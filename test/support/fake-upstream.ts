@@ -57,7 +57,7 @@ export async function startFakeUpstream(behaviour: {
   };
 }
 
-/** A port that is free for UDP may be taken for TCP, by whoever else is at work on the machine. */
+/** A port that is free for UDP may be taken for TCP, by other programs at work on the machine. */
 async function openOnePort(): Promise<{ readonly udp: Socket; readonly tcp: Server }> {
   for (;;) {
     const udp = createSocket("udp4");

@@ -1,4 +1,4 @@
-// Somebody empties a set, as `ipset flush` does.
+// Empties a set, as `ipset flush` does.
 
 import type { KernelSets } from "../../src/edge/kernel/ipset/kernel-sets.ts";
 

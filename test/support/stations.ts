@@ -155,7 +155,7 @@ export class Station {
 
   /**
    * Sends a packet of which two bytes are still to be filled in with a checksum, as programs leave it to a network card
-   * (PACKET_VNET_HDR): whoever does it first writes `word` at `at`, bytes from the IP header on.
+   * (PACKET_VNET_HDR): the program that does it first writes `word` at `at`, bytes from the IP header on.
    */
   sendUnfilled(packet: IpPacket, at: number, word: number): void {
     const bytes = renderIp({ ...packet, body: Buffer.concat([packet.body, Buffer.alloc(2)]) });

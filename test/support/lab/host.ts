@@ -17,7 +17,7 @@ export type EngineKind = "e20" | "e26" | "e28";
 export type HostOptions = {
   readonly kind: EngineKind;
   readonly name: string;
-  /** Which iptables the engine (and whoever uses the host's) finds. */
+  /** Which iptables the engine (and any program that uses the host's) finds. */
   readonly iptables: "nft" | "legacy";
   /** `internet`: resolv.conf names the resolver itself; `stub`: a stub on 127.0.0.53. */
   readonly resolver: "internet" | "stub";

@@ -1,4 +1,4 @@
-// The end of a run, by whoever finds it: its owner, `lab:down`, or the next run after a crash.
+// The end of a run, by the process that finds it: its owner, `lab:down`, or the next run after a crash.
 import { existsSync } from "node:fs";
 import { rm, rmdir } from "node:fs/promises";
 import { join } from "node:path";

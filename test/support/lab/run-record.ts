@@ -86,7 +86,7 @@ export function readRecord(name: string): RunRecord | undefined {
   }
 }
 
-/** Writes a record in one step: whoever read half a record would take the run for a dead one. */
+/** Writes a record in one step: a reader of half a record would take the run for a dead one. */
 export function writeRecord(name: string, record: RunRecord): void {
   mkdirSync(records, { recursive: true });
   const draft = join(records, `.${name}.draft`);
@@ -99,7 +99,7 @@ export function removeRecord(name: string): void {
   rmSync(join(records, `${name}.json`), { force: true });
 }
 
-/** Names of all runs of which anything is left, whoever made them. */
+/** Names of all runs of which anything is left, whichever process made them. */
 export function allRuns(): string[] {
   const recorded = existsSync(records)
     ? readdirSync(records).flatMap((file) => /^(\w+-\w+)\.json$/.exec(file)?.[1] ?? [])

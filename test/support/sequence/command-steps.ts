@@ -16,7 +16,7 @@ const targets = [
 ] as const;
 const entries = ["a.example.com", "203.0.113.0/24", "host:5432/tcp", "host:22/tcp", "2001:db8:f::/48"];
 
-/** Gives a command to whoever is there to take it; resolves to whether it was taken. */
+/** Gives a command to the daemon that is there to take it; resolves to whether it was taken. */
 async function give(
   world: World,
   command: (daemon: NonNullable<World["daemon"]>) => Promise<unknown>,

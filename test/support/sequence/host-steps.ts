@@ -92,7 +92,7 @@ export const hostSteps: Readonly<Record<string, Step>> = {
     container.labels = pickOf(containerLabels, random) ?? {};
     world.story.push(`  ${container.name} ${JSON.stringify(container.labels)}`);
   }),
-  "a bridge of somebody's comes or goes": ({ host, changed, daemon, story }, { random, told }) => {
+  "a bridge of other software comes or goes": ({ host, changed, daemon, story }, { random, told }) => {
     const bridge = pickOf(["br-lan", "br-0123456789ab", "virbr0"], random) ?? "";
     if (!host.bridges.delete(bridge)) host.bridges.add(bridge);
     story.push(`  ${bridge}`);

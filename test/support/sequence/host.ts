@@ -1,4 +1,4 @@
-// The host and its engine as a sequence of steps changes them: what is true, whoever has been told of it.
+// The host and its engine as a sequence of steps changes them: what is true, whether or not it has been told.
 
 import assert from "node:assert/strict";
 import type { IpAddress, Prefix } from "../../../src/core/model/address.ts";

@@ -35,7 +35,7 @@ export interface SequenceKernel extends WalkedKernel {
   /** Writes that the daemon may still do before it is killed. */
   writesLeft: number;
   newHand(): Hand;
-  /** Somebody else does something. */
+  /** Other software does something. */
   byOthers(work: () => void): void;
   /** Whether anything of ours is there. */
   readonly isClean: () => boolean;

@@ -121,7 +121,7 @@ export const otherSteps: Readonly<Record<string, Step>> = {
     const ways = saved.rules.filter((rule) => new RegExp(`-[jg] ${chain}$`).test(rule));
     byOthers("other", () => write(kernel, saved, [...ways.map(removalOf), `-F ${chain}`, `-X ${chain}`]));
   },
-  "a rule of somebody's comes first": ({ kernel, byOthers, story }, { random }) => {
+  "a rule of other software comes first": ({ kernel, byOthers, story }, { random }) => {
     const saved = tableOf(kernel, random);
     const hook = pickOf(
       saved.chains.filter((chain) => !chain.startsWith(ownPrefix)),

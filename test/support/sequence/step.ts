@@ -16,7 +16,7 @@ export interface World {
   readonly story: string[];
   /** Something has changed on the host; `told` says whether the engine tells of it now. */
   changed(told: boolean): void;
-  /** Somebody else does something to the kernel; `what` may have been the daemon's memory. */
+  /** Other software does something to the kernel; `what` may have been the daemon's memory. */
   byOthers(what: "memory" | "other", work: () => void): void;
   start(reads: "all" | "some"): void;
   stop(): Promise<void>;

@@ -1,5 +1,5 @@
 // What must hold after every single write: who has been held once stays held, and whom nobody guards passes, until
-// somebody else changes the kernel or it is meant otherwise. Told by the fate of packets, not by the text of rules.
+// other software changes the kernel or it is meant otherwise. Told by the fate of packets, not by the text of rules.
 
 import assert from "node:assert/strict";
 import { heldPrefix, setNames } from "../../../src/core/firewall/names.ts";
@@ -27,7 +27,7 @@ export interface Watch {
   /** The wall has been told to go: what was before counts no more. */
   forget(): void;
   /**
-   * Others have been at the kernel. Until that has been put right, what was before counts only for whoever writes rules:
+   * Others have been at the kernel. Until that has been put right, what was before counts only for writers of rules:
    * a network that goes by its set from one rule to another may find that one gone.
    */
   breakUp(): void;
@@ -72,7 +72,7 @@ export function createWatch(kernel: SequenceKernel, host: Host, quarantine: Read
   }
 
   /**
-   * Where there is no wall, everybody is let go. Of a bridge that is called as Docker calls its own, and is somebody's, the
+   * Where there is no wall, everybody is let go. Of a bridge of other software that is called as Docker calls its own, the
    * next daemon may think that it is being made, when it finds a trace of one before it.
    */
   function isLetGo(bridge: string): boolean {

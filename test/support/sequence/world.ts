@@ -17,7 +17,7 @@ import { createWatch } from "./watch.ts";
 
 /** What others do to the kernel is put right within this time. */
 const healMs = 6_000;
-/** The same, and bridges that are somebody's are let go. */
+/** The same, and bridges that are other software's are let go. */
 const restSeconds = { rules: 6, bridges: 16 } as const;
 
 export function createWorld(policyFile: string): World {
