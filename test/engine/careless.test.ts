@@ -3,7 +3,7 @@
 
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
-import { mkdir, rm } from "node:fs/promises";
+import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
 import { chosen, printRow } from "../support/chosen.ts";
@@ -82,18 +82,15 @@ async function countPutRight(engine: Engine): Promise<number> {
 const openLimitMs = (name: string): number => (name === "e28l" ? 5_000 : 2_000);
 
 let lab: Lab;
-const folders: string[] = [];
 before(async () => {
   lab = await startLab({ engines, product: true });
 });
 after(async () => {
   await lab?.down();
-  for (const folder of folders) await rm(folder, { recursive: true, force: true });
 });
 
 async function makeFolder(title: string): Promise<string> {
-  const folder = `/tmp/${lab.name}-${title}`;
-  folders.push(folder);
+  const folder = `${lab.shared}/${title}`;
   await mkdir(folder, { recursive: true });
   return folder;
 }

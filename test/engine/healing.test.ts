@@ -177,7 +177,7 @@ function heals(name: string): void {
   const times: number[] = [];
   let capture: Capture;
   const ready = (script: string): string =>
-    Object.entries({ ...managers, $SAVED: `${folder}/saved-${name}` }).reduce(
+    Object.entries({ ...managers, $SAVED: `${lab.shared}/saved-${name}` }).reduce(
       (text, [name, start]) => text.replaceAll(name, () => start),
       script,
     );
