@@ -1,14 +1,15 @@
 // Who looked up what, how often, and when last. Every asker is suspect: a container may ask for a million names that do
 // not exist, so memory has hard bounds (lookup-askers.ts). What was asked from an address belongs to the container that
-// had it then; once the address has passed on, the next one's lookups are its own. Events themselves sweep expired rows,
-// one asker in turn with each event: there is no pass over everything.
+// had it then; once the address has passed on, the next one's lookups are its own (present-askers.ts). Events themselves
+// sweep expired rows, one asker in turn with each event: there is no pass over everything.
 
 import type { IpAddress } from "../model/address.ts";
 import type { LookupTrouble } from "../model/report.ts";
-import type { FreshAddress, Holder, Holders } from "./holders.ts";
-import { type Asker, LookupAskers } from "./lookup-askers.ts";
+import type { FreshAddress, Holders } from "./holders.ts";
+import type { Asker, LookupAskers } from "./lookup-askers.ts";
 import type { LookupEvent } from "./lookup-event.ts";
-import { addLookup, addTo, othersLabel, sweepRows } from "./lookup-rows.ts";
+import { addLookup, addTo, othersLabel, type Row, sweepRows } from "./lookup-rows.ts";
+import { PresentAskers } from "./present-askers.ts";
 
 export interface LookupTally {
   readonly networkId: string;
@@ -56,127 +57,83 @@ export interface LookupJournalOptions {
 /** An empty journal. Rows take some 300 bytes each, so the default bounds keep it under 20 MB. */
 export function createLookupJournal(options: LookupJournalOptions): LookupJournal {
   const { ttlSeconds, maxRows = 50_000, maxRowsPerAsker = 1000, maxAskers = 10_000 } = options;
-  /** The asker that is now at an address; those whose address has passed on are only among the askers. */
-  const present = new Map<string, Asker>();
-  /** By container. */
-  const known = new Map<string, Set<Asker>>();
-  const askers = new LookupAskers({ maxRows, maxRowsPerAsker, maxAskers, onForget });
-  let turn = askers.all.values();
-  let holders: Pick<Holders, "at"> | undefined;
-
-  function askerOf(networkId: string, address: string): Asker {
-    const key = keyOf(networkId, address);
-    const found = present.get(key);
-    if (found !== undefined) return found;
-    const asker = askers.add(networkId, address);
-    if (asker.address === othersLabel) return asker;
-    present.set(key, asker);
-    const holder = holders?.at(address as IpAddress);
-    return holder === undefined ? asker : identify(asker, holder);
-  }
+  const present = new PresentAskers({ maxRows, maxRowsPerAsker, maxAskers });
+  const { askers } = present;
+  const sweep = new Sweep(askers, ttlSeconds * 1000);
 
   function add(event: LookupEvent): void {
-    const asker = askerOf(event.networkId, event.asker);
+    const asker = present.at(event.networkId, event.asker);
     if (asker.address === othersLabel)
       addTo(event.allowed ? asker.others.allowed : asker.others.denied, event.times ?? 1, event.atMs);
     else askers.change(asker, () => addLookup(asker.rows, event));
-  }
-
-  function onForget(asker: Asker): void {
-    const key = keyOf(asker.networkId, asker.address);
-    if (present.get(key) === asker) present.delete(key);
-    const { container } = asker;
-    const its = container && known.get(container.id);
-    if (its?.delete(asker) === true && its.size === 0) known.delete(container?.id ?? "");
-  }
-
-  function sweep(asker: Asker, nowMs: number): void {
-    let isLeft = true;
-    askers.change(asker, () => {
-      isLeft = sweepRows(asker.rows, asker.others, nowMs - ttlSeconds * 1000);
-    });
-    if (!isLeft) askers.forget(asker);
-  }
-
-  function sweepNext(nowMs: number): void {
-    let next = turn.next();
-    if (next.done === true) {
-      turn = askers.all.values();
-      next = turn.next();
-    }
-    if (next.value !== undefined) sweep(next.value, nowMs);
-  }
-
-  /** Says who an asker is. @returns itself; one that has come back to its address goes on where it was */
-  function identify(asker: Asker, { containerId: id, name }: Holder): Asker {
-    const container = { id, name };
-    const its = known.get(id) ?? new Set();
-    known.set(id, its);
-    const earlier = [...its].find(
-      ({ networkId, address }) => networkId === asker.networkId && address === asker.address,
-    );
-    if (earlier !== undefined && earlier !== asker) {
-      askers.merge(asker, earlier);
-      present.set(keyOf(asker.networkId, asker.address), earlier);
-      earlier.container = container;
-      return earlier;
-    }
-    asker.container = container;
-    its.add(asker);
-    return asker;
   }
 
   return {
     record(events, nowMs) {
       for (const event of events) {
         add(event);
-        sweepNext(nowMs);
+        sweep.next(nowMs);
       }
     },
-    passOn(fresh) {
-      const addresses = new Set<string>(fresh.map(({ address }) => address));
-      for (const [key, { address }] of present) if (addresses.has(address)) present.delete(key);
-    },
-    learn(now) {
-      holders = now;
-      for (const asker of [...askers.all]) {
-        if (now.isGuarded(asker.networkId)) continue;
-        askers.clear(asker);
-        askers.forget(asker);
-      }
-      for (const [key, asker] of present) {
-        const holder = now.at(asker.address as IpAddress);
-        if (holder === undefined) continue;
-        const was = asker.container;
-        if (was !== undefined && was.id !== holder.containerId) present.delete(key);
-        else identify(asker, holder);
-      }
-    },
+    passOn: (fresh) => present.passOn(fresh),
+    learn: (holders) => present.learn(holders),
     tallies(nowMs) {
-      for (const asker of [...askers.all]) sweep(asker, nowMs);
+      sweep.all(nowMs);
       return [...askers.all].flatMap(talliesOf);
     },
-    namesOf(containerId) {
-      const rows = [...(known.get(containerId) ?? [])].flatMap((asker) => [...asker.rows.values()]);
-      const pairs = rows
-        .toSorted((a, b) => a.lastSeenMs - b.lastSeenMs)
-        .flatMap(({ granted, refused, domain }) =>
-          [...granted, ...refused].map((address) => [address, domain] as const),
-        );
-      const byAddress = Map.groupBy(pairs, ([address]) => address);
-      // Of one that is there twice the last place counts.
-      const latest = (found: typeof pairs): string[] => [
-        ...new Set(found.map(([, domain]) => domain).toReversed()),
-      ];
-      return new Map(
-        [...byAddress].map(([address, found]) => [address, latest(found).toReversed()] as const),
-      );
-    },
+    namesOf: (containerId) =>
+      namesIn([...present.ofContainer(containerId)].flatMap(({ rows }) => [...rows.values()])),
   };
 }
 
-function keyOf(networkId: string, address: string): string {
-  return `${networkId} ${address}`;
+/** Drops rows that have expired, and askers with their last row. */
+class Sweep {
+  readonly #askers: LookupAskers;
+  readonly #ttlMs: number;
+  #turn: Iterator<Asker, undefined>;
+
+  constructor(askers: LookupAskers, ttlMs: number) {
+    this.#askers = askers;
+    this.#ttlMs = ttlMs;
+    this.#turn = askers.all.values();
+  }
+
+  all(nowMs: number): void {
+    for (const asker of [...this.#askers.all]) this.#sweep(asker, nowMs);
+  }
+
+  /** Sweeps one asker; after the last one comes the first again. */
+  next(nowMs: number): void {
+    let next = this.#turn.next();
+    if (next.done === true) {
+      this.#turn = this.#askers.all.values();
+      next = this.#turn.next();
+    }
+    if (next.value !== undefined) this.#sweep(next.value, nowMs);
+  }
+
+  #sweep(asker: Asker, nowMs: number): void {
+    let isLeft = true;
+    this.#askers.change(asker, () => {
+      isLeft = sweepRows(asker.rows, asker.others, nowMs - this.#ttlMs);
+    });
+    if (!isLeft) this.#askers.forget(asker);
+  }
+}
+
+/** The names that led to each address, least recent first. */
+function namesIn(rows: readonly Row[]): ReadonlyMap<IpAddress, readonly string[]> {
+  const pairs = rows
+    .toSorted((a, b) => a.lastSeenMs - b.lastSeenMs)
+    .flatMap(({ granted, refused, domain }) =>
+      [...granted, ...refused].map((address) => [address, domain] as const),
+    );
+  const byAddress = Map.groupBy(pairs, ([address]) => address);
+  // Of one that is there twice the last place counts.
+  const latest = (found: typeof pairs): string[] => [
+    ...new Set(found.map(([, domain]) => domain).toReversed()),
+  ];
+  return new Map([...byAddress].map(([address, found]) => [address, latest(found).toReversed()] as const));
 }
 
 function talliesOf(asker: Asker): LookupTally[] {
