@@ -1,16 +1,15 @@
 // The kernel's counters of denied connections, each booked on who tried it: read less often the longer a reading takes,
 // and trimmed to keep it short.
 
-import { setNames } from "../../core/firewall/names.ts";
 import { deniedSeconds } from "../../core/firewall/sets.ts";
-import { bookDenied, type ListedDenied } from "../../core/journal/denied-accounts.ts";
+import { bookDenied, type DeniedAccounts } from "../../core/journal/denied-accounts.ts";
 import type { DeniedEntry, DeniedRecord } from "../../core/journal/denied-record.ts";
 import { type DeniedLimits, planTrim } from "../../core/journal/denied-shares.ts";
 import type { FreshAddress, Holders } from "../../core/journal/holders.ts";
 import { namesReader } from "../../core/journal/lookups.ts";
-import { familyOf, type IpAddress } from "../../core/model/address.ts";
+import type { IpAddress } from "../../core/model/address.ts";
 import type { KernelSets } from "../../edge/kernel/ipset/kernel-sets.ts";
-import type { SetKey } from "../../edge/kernel/ipset/message.ts";
+import { DeniedSets } from "./denied-sets.ts";
 import type { PastDenied } from "./past.ts";
 
 export interface DeniedReading {
@@ -35,68 +34,26 @@ export interface DeniedSources {
 
 /** Reading 32,768 entries takes a third of a second. */
 const limits: DeniedLimits = { perAsker: 1_024, perNetwork: 8_192, inAll: 32_768 };
-/** For each family. The rest is read after the entries already read have been trimmed. */
-const readAtOnce = 65_536;
 /** The next reading waits for this many times the duration of the last one. */
 const restFactor = 10;
 
 export function createDeniedReading(sources: DeniedSources): DeniedReading {
-  const { sets, holders, past, networkAt, clockMs } = sources;
+  const { holders, past, clockMs } = sources;
+  const sets = new DeniedSets(sources.sets);
   let known: readonly DeniedRecord[] = [];
-  let full: readonly string[] = [];
   let restsUntilMs = Number.NEGATIVE_INFINITY;
 
-  function remove(entries: Iterable<DeniedEntry>): void {
-    for (const [family, group] of Map.groupBy(entries, ({ asker }) => familyOf(asker)))
-      sets.del(setNames[`denied${family}`], group.map(keyOf));
-  }
-
-  function list(): ListedDenied[] {
-    const found = [setNames.denied4, setNames.denied6].map((name) => ({
-      name,
-      entries: sets.list(name, readAtOnce),
-    }));
-    full = found.flatMap(({ name, entries }) => (entries.length >= readAtOnce ? [name] : []));
-    return found.flatMap(({ entries }) => entries.flatMap(deniedEntry));
-  }
-
-  function read(nowMs: number): void {
+  function refresh(nowMs: number): void {
     const fromMs = clockMs();
     if (fromMs < restsUntilMs) return;
-    const names = namesReader(sources.namesOf);
-    const {
-      records,
-      write,
-      past: former,
-      drop,
-    } = bookDenied(list(), {
-      nowMs,
-      lifeSeconds: deniedSeconds,
-      holderOf: holders.at,
-      networkSinceMs: (asker) => networkAt(asker)?.sinceMs,
-      isGuarded: holders.isGuarded,
-      namesOf: ({ containerId }, destination) => names(containerId, destination),
-    });
-    const networkOf = (asker: IpAddress): string =>
-      holders.at(asker)?.networkId ?? networkAt(asker)?.id ?? "";
-    const excess = new Set(planTrim(records, networkOf, limits));
-    past.add(former, nowMs);
-    remove([...drop, ...excess]);
-    const gone = new Set([...excess].map(idOf));
-    for (const [family, group] of Map.groupBy(write, ({ entry }) => familyOf(entry.asker))) {
-      const noted = group
-        .filter(({ entry }) => !gone.has(idOf(entry)))
-        .map(({ entry, comment, seconds }) => ({ key: keyOf(entry), comment, timeoutSeconds: seconds }));
-      sets.add(setNames[`denied${family}`], noted);
-    }
-    known = records.filter((entry) => !excess.has(entry));
+    known = readAll(sources, sets, nowMs);
     const endMs = clockMs();
     restsUntilMs = endMs + (endMs - fromMs) * restFactor;
   }
 
   return {
     read(nowMs) {
-      read(nowMs);
+      refresh(nowMs);
       return [...known, ...past.records(nowMs)];
     },
     passOn(fresh, nowMs) {
@@ -105,36 +62,54 @@ export function createDeniedReading(sources: DeniedSources): DeniedReading {
         fresh.flatMap(({ address, sandbox }) => (holders.at(address)?.sandbox === sandbox ? [] : [address])),
       );
       if (left.size === 0) return;
-      read(nowMs);
+      refresh(nowMs);
       const former = known.filter(({ asker }) => left.has(asker));
       past.add(
         former.filter(({ owner }) => owner !== undefined),
         nowMs,
       );
-      remove(former);
+      sets.remove(former);
       known = known.filter(({ asker }) => !left.has(asker));
     },
-    full: () => full,
+    full: () => sets.full,
   };
 }
 
-function keyOf({ asker, protocol, port, destination }: DeniedEntry): SetKey {
-  return { kind: "ip-port-ip", first: asker, protocol, port, second: destination };
+/** Reads the sets, and leaves in them what is its holder's and fits the limits. @returns what is left */
+function readAll(sources: DeniedSources, sets: DeniedSets, nowMs: number): readonly DeniedRecord[] {
+  const { records, write, past, drop } = book(sources, sets, nowMs);
+  const excess = excessOf(sources, records);
+  sources.past.add(past, nowMs);
+  sets.remove([...drop, ...excess]);
+  const gone = new Set([...excess].map(idOf));
+  sets.write(write.filter(({ entry }) => !gone.has(idOf(entry))));
+  return records.filter((record) => !excess.has(record));
+}
+
+function book(
+  { holders, networkAt, namesOf }: DeniedSources,
+  sets: DeniedSets,
+  nowMs: number,
+): DeniedAccounts {
+  const names = namesReader(namesOf);
+  return bookDenied(sets.read(), {
+    nowMs,
+    lifeSeconds: deniedSeconds,
+    holderOf: holders.at,
+    networkSinceMs: (asker) => networkAt(asker)?.sinceMs,
+    isGuarded: holders.isGuarded,
+    namesOf: ({ containerId }, destination) => names(containerId, destination),
+  });
+}
+
+function excessOf(
+  { holders, networkAt }: DeniedSources,
+  records: readonly DeniedRecord[],
+): ReadonlySet<DeniedRecord> {
+  const networkOf = (asker: IpAddress): string => holders.at(asker)?.networkId ?? networkAt(asker)?.id ?? "";
+  return new Set(planTrim(records, networkOf, limits));
 }
 
 function idOf({ asker, protocol, port, destination }: DeniedEntry): string {
   return `${asker} ${protocol}:${port} ${destination}`;
-}
-
-function deniedEntry({
-  key,
-  packets = 0,
-  bytes = 0,
-  timeoutSeconds = deniedSeconds,
-  comment,
-}: ReturnType<KernelSets["list"]>[number]): ListedDenied[] {
-  if (key.kind !== "ip-port-ip") return [];
-  const { first, second, protocol, port } = key;
-  const counted = { asker: first, destination: second, protocol, port, packets, bytes };
-  return [{ ...counted, secondsLeft: timeoutSeconds, comment }];
 }

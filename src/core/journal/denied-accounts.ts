@@ -27,14 +27,17 @@ export interface DeniedView {
   readonly namesOf: (holder: Holder, destination: IpAddress) => readonly string[];
 }
 
+/** What is to be written beside an entry, and how long it lives from then on. */
+export interface DeniedWrite {
+  readonly entry: DeniedEntry;
+  readonly comment: string;
+  readonly seconds: number;
+}
+
 export interface DeniedAccounts {
   readonly records: readonly DeniedRecord[];
   /** Notes to be written beside entries that stay. */
-  readonly write: readonly {
-    readonly entry: DeniedEntry;
-    readonly comment: string;
-    readonly seconds: number;
-  }[];
+  readonly write: readonly DeniedWrite[];
   /** Of former holders; they are to leave the set. */
   readonly past: readonly DeniedRecord[];
   /** What is nobody's any more is to leave it too. */
@@ -53,7 +56,7 @@ export function bookDenied(entries: readonly ListedDenied[], view: DeniedView): 
   const records: DeniedRecord[] = [];
   const past: DeniedRecord[] = [];
   const drop: DeniedEntry[] = [];
-  const write: DeniedAccounts["write"][number][] = [];
+  const write: DeniedWrite[] = [];
   for (const entry of entries) {
     const note = parseNote(entry.comment);
     const { kind, record } = note === undefined ? bookUnnoted(entry, view) : bookNoted(entry, note, view);
