@@ -12,71 +12,48 @@ export interface Told {
   readonly homes: readonly string[];
 }
 
+/** Some name the networks that the packet may leave by. */
+const reasons: Readonly<Record<PathStep, string | ((leaves: string) => string)>> = {
+  "host-network": "the container is on the host's own network, which nothing of Dockerwall stands before",
+  "no-network": "the container has no network at all",
+  "not-known":
+    "the engine has not reported enough about the container yet, or its network cannot be looked into",
+  inside: "it never leaves the container",
+  "no-way": "the container has no route there, and sends nothing",
+  quarantine: "the container is in quarantine",
+  "unfiltered-network":
+    "it leaves by an interface that bypasses the host's bridges (macvlan or ipvlan), and so Dockerwall",
+  tunnel: "it goes into a tunnel of the container's own; ask for the tunnel's far end",
+  "open-network": "none of the container's networks is guarded",
+  "foreign-source": (leaves) => `its source is no address that the container may send from on ${leaves}`,
+  neighbour: (leaves) => `it stays on ${leaves}, where containers always reach each other`,
+  "no-neighbour": (leaves) => `it would stay on ${leaves}, where no running container has this address`,
+  "neighbour-quarantined": "the container there is in quarantine",
+  "link-local": "it is an address of the link, and the engine does not tell whose",
+  lookup: "it is a lookup: Dockerwall answers it by the allowlist, whichever server it is sent to",
+  "host-entry": "a `host` entry opens this port of the Docker host",
+  host: "it is an address of the Docker host, which only `host` entries open",
+  "other-network": "it is on another network of the engine, and Docker keeps its networks apart",
+  internal: (leaves) => `it would leave by ${leaves}, which is internal: Docker lets nothing out of it`,
+  unpublished: "only published ports lead into a guarded network",
+  entry: (leaves) => `an entry for ${leaves} allows it`,
+  "no-entry": (leaves) => `no entry for ${leaves} covers it`,
+  "taken-away": "a `!` entry takes it away",
+  port: "its name is allowed, but not with this port",
+  "no-lookup": "its name is allowed, but no recent lookup has opened it",
+  "other-list": (leaves) =>
+    `it leaves by ${leaves}, whose entries do not cover it; those of another network of the container do`,
+  audit: (leaves) => `no entry for ${leaves} covers it, but audit mode lets it pass`,
+  "no-such-name": "its name has no address",
+  "no-address":
+    "its name is allowed, but leads only where the allowlist does not let it lead: to private addresses, or to this host",
+  "no-answer": "no resolver answers for its name",
+};
+
 /** Why; to follow `because`. */
 export function renderStep(step: PathStep, { network, homes }: Told): string {
-  const leaves = network ?? homes.join(", ");
-  switch (step) {
-    case "host-network":
-      return "the container is on the host's own network, which nothing of Dockerwall stands before";
-    case "no-network":
-      return "the container has no network at all";
-    case "not-known":
-      return "the engine has not reported enough about the container yet, or its network cannot be looked into";
-    case "inside":
-      return "it never leaves the container";
-    case "no-way":
-      return "the container has no route there, and sends nothing";
-    case "quarantine":
-      return "the container is in quarantine";
-    case "unfiltered-network":
-      return "it leaves by an interface that bypasses the host's bridges (macvlan or ipvlan), and so Dockerwall";
-    case "tunnel":
-      return "it goes into a tunnel of the container's own; ask for the tunnel's far end";
-    case "open-network":
-      return "none of the container's networks is guarded";
-    case "foreign-source":
-      return `its source is no address that the container may send from on ${leaves}`;
-    case "neighbour":
-      return `it stays on ${leaves}, where containers always reach each other`;
-    case "no-neighbour":
-      return `it would stay on ${leaves}, where no running container has this address`;
-    case "neighbour-quarantined":
-      return "the container there is in quarantine";
-    case "link-local":
-      return "it is an address of the link, and the engine does not tell whose";
-    case "lookup":
-      return "it is a lookup: Dockerwall answers it by the allowlist, whichever server it is sent to";
-    case "host-entry":
-      return "a `host` entry opens this port of the Docker host";
-    case "host":
-      return "it is an address of the Docker host, which only `host` entries open";
-    case "other-network":
-      return "it is on another network of the engine, and Docker keeps its networks apart";
-    case "internal":
-      return `it would leave by ${leaves}, which is internal: Docker lets nothing out of it`;
-    case "unpublished":
-      return "only published ports lead into a guarded network";
-    case "entry":
-      return `an entry for ${leaves} allows it`;
-    case "no-entry":
-      return `no entry for ${leaves} covers it`;
-    case "taken-away":
-      return "a `!` entry takes it away";
-    case "port":
-      return "its name is allowed, but not with this port";
-    case "no-lookup":
-      return "its name is allowed, but no recent lookup has opened it";
-    case "other-list":
-      return `it leaves by ${leaves}, whose entries do not cover it; those of another network of the container do`;
-    case "audit":
-      return `no entry for ${leaves} covers it, but audit mode lets it pass`;
-    case "no-such-name":
-      return "its name has no address";
-    case "no-address":
-      return "its name is allowed, but leads only where the allowlist does not let it lead: to private addresses, or to this host";
-    case "no-answer":
-      return "no resolver answers for its name";
-  }
+  const reason = reasons[step];
+  return typeof reason === "string" ? reason : reason(network ?? homes.join(", "));
 }
 
 /** What to do. */
