@@ -8,7 +8,7 @@ import type { ResolverReport, StatsReport, StatusReport } from "../core/model/re
 import { type DaemonState, isGone } from "../core/model/state.ts";
 import { shortId, type Topology } from "../core/model/topology.ts";
 import { type Override, type OverrideTarget, targetKey } from "../core/policy/override.ts";
-import { type ProblemPlace, Problems } from "../core/status/problems.ts";
+import type { ProblemPlace } from "../core/status/problems.ts";
 import { buildStatus, isUnwell } from "../core/status/status.ts";
 import { readVersion } from "../edge/host/version.ts";
 import type { Backend } from "../edge/kernel/iptables/tools.ts";
@@ -17,6 +17,7 @@ import { reportOverrides } from "./api/change-overrides.ts";
 import type { History } from "./history/history.ts";
 import { TableWatch } from "./reporter/table-watch.ts";
 import { type Statement, Told } from "./reporter/told.ts";
+import { ToldProblems } from "./reporter/told-problems.ts";
 
 export interface ReporterOptions {
   readonly engineVersion: { readonly version: string; readonly apiVersion: string };
@@ -56,23 +57,16 @@ export interface Reporter {
 export function createReporter(options: ReporterOptions): Reporter {
   const version = readVersion();
   const sinceMs = Date.now();
-  const problems = new Problems();
   const told = new Told();
   const tables = new TableWatch(() => ({ ...readTables(options.queues), setsFull: options.history.full() }));
+  const toldProblems = new ToldProblems((statement) => {
+    options.onStatement(statement);
+    options.onChange(unwell());
+  });
+  const { problems } = toldProblems;
 
-  const unwell = (): boolean =>
-    isUnwell({ problems, classification: told.classification, state: options.state() });
-  function noteProblem(place: ProblemPlace, problem: string): void {
-    if (!problems.note(place, problem)) return;
-    options.onStatement({ kind: "problem", sentence: problem });
-    options.onChange(unwell());
-  }
-  function clearProblem(place: ProblemPlace): void {
-    const problem = problems.at(place);
-    if (problem === undefined) return;
-    problems.clear(place);
-    options.onStatement({ kind: "solved", sentence: problem });
-    options.onChange(unwell());
+  function unwell(): boolean {
+    return isUnwell({ problems, classification: told.classification, state: options.state() });
   }
 
   return {
@@ -88,15 +82,15 @@ export function createReporter(options: ReporterOptions): Reporter {
     isEnforced: (id) => told.adopted.has(id) && !problems.areDecisive,
     onSandboxes(captured, problem) {
       told.sandboxes = captured;
-      if (problem === undefined) clearProblem("capture");
-      else noteProblem("capture", problem);
+      if (problem === undefined) toldProblems.clear("capture");
+      else toldProblems.note("capture", problem);
     },
     onResolver(resolver, counters) {
       told.resolver = resolver;
       told.counters = counters;
     },
-    onProblem: noteProblem,
-    clearProblem,
+    onProblem: (place, problem) => toldProblems.note(place, problem),
+    clearProblem: (place) => toldProblems.clear(place),
     isUnwell: unwell,
     status() {
       const state = options.state();

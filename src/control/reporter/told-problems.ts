@@ -1,0 +1,25 @@
+// Problems, each told once when it appears or changes, and once when it is gone.
+
+import { type ProblemPlace, Problems } from "../../core/status/problems.ts";
+import type { Statement } from "./told.ts";
+
+export class ToldProblems {
+  /** As they stand. */
+  readonly problems = new Problems();
+  readonly #tell: (statement: Statement) => void;
+
+  constructor(tell: (statement: Statement) => void) {
+    this.#tell = tell;
+  }
+
+  note(place: ProblemPlace, problem: string): void {
+    if (this.problems.note(place, problem)) this.#tell({ kind: "problem", sentence: problem });
+  }
+
+  clear(place: ProblemPlace): void {
+    const problem = this.problems.at(place);
+    if (problem === undefined) return;
+    this.problems.clear(place);
+    this.#tell({ kind: "solved", sentence: problem });
+  }
+}
