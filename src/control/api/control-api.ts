@@ -30,7 +30,7 @@ import type { Present } from "./in-force.ts";
 import { prepareNetwork } from "./prepare-network.ts";
 import { type QuarantineContext, quarantineContainer, releaseContainer } from "./quarantine.ts";
 import { replayOn } from "./replay.ts";
-import { suggestFor } from "./suggest.ts";
+import { type SuggestionSources, suggestFor } from "./suggest.ts";
 import { createUninstall, type UninstallOptions } from "./uninstall.ts";
 
 export interface ControlApiOptions extends UninstallOptions {
@@ -53,35 +53,12 @@ const detoursWithinMs = 1_000;
 
 export function createControlApi(options: ControlApiOptions): ControlApi {
   const { lifecycle, reporter, policies } = options;
-  const topology = options.inventory.current;
   const present = (): Present => presentOf(options);
-  const plane = (): DataPlaneLink => dataPlaneOf(options);
-  const seen = {
-    sets: options.sets,
-    history: options.history,
-    hostAddresses: listHostAddresses,
-  };
-  const explained: ExplanationSources = {
-    sets: options.sets,
-    flows: readFlows,
-    hostAddresses: listHostAddresses,
-    bridgesFiltered: areBridgesFiltered,
-    readPath: async (path) => plane().readPath(path),
-  };
-  const applied: ApplyContext = {
-    ...options,
-    topology,
-    takeLeft: async (addresses, rights) => plane().takeLeft(addresses, rights),
-  };
-  const cut: QuarantineContext = {
-    ...options,
-    topology,
-    portsAreCut: async (id) => (options.guardsPorts ? plane().isCutOff(id) : undefined),
-  };
+  const { seen, explained, applied, cut } = sourcesOf(options);
   /** The journal has every lookup that was answered before. */
   const flushed = async (): Promise<void> => {
     lifecycle.assertInForce();
-    await plane().flush();
+    await dataPlaneOf(options).flush();
   };
   return {
     stats: async () => {
@@ -110,6 +87,40 @@ export function createControlApi(options: ControlApiOptions): ControlApi {
     quarantine: ({ container }) => whileInForce(lifecycle, () => quarantineContainer(container, cut)),
     release: ({ container }) => whileInForce(lifecycle, () => releaseContainer(container, cut)),
     uninstall: createUninstall(options),
+  };
+}
+
+/** What the commands work with, by command: `suggest` and `replay`, `explain`, `allow` and `deny`, `quarantine` and `release`. */
+interface Sources {
+  readonly seen: SuggestionSources;
+  readonly explained: ExplanationSources;
+  readonly applied: ApplyContext;
+  readonly cut: QuarantineContext;
+}
+
+function sourcesOf(options: ControlApiOptions): Sources {
+  const { sets, history } = options;
+  const topology = options.inventory.current;
+  const plane = (): DataPlaneLink => dataPlaneOf(options);
+  return {
+    seen: { sets, history, hostAddresses: listHostAddresses },
+    explained: {
+      sets,
+      flows: readFlows,
+      hostAddresses: listHostAddresses,
+      bridgesFiltered: areBridgesFiltered,
+      readPath: async (path) => plane().readPath(path),
+    },
+    applied: {
+      ...options,
+      topology,
+      takeLeft: async (addresses, rights) => plane().takeLeft(addresses, rights),
+    },
+    cut: {
+      ...options,
+      topology,
+      portsAreCut: async (id) => (options.guardsPorts ? plane().isCutOff(id) : undefined),
+    },
   };
 }
 
