@@ -1,4 +1,4 @@
-// A folder is something that can be taken in at a glance; who may import whom is checked by the linter.
+// A folder, and a function, is something that can be taken in at a glance; who may import whom is checked by the linter.
 
 import assert from "node:assert/strict";
 import { readdirSync, readFileSync } from "node:fs";
@@ -7,6 +7,21 @@ import { test } from "node:test";
 
 const src = join(import.meta.dirname, "../../../src");
 const filesAtMost = 14;
+/** A screen, from the first line of the function's head to its closing brace. */
+const linesAtMost = 60;
+/** Begins the comment above a function that is best left long; the reason follows. */
+const excuse = "// Long because ";
+
+/** Files whose functions are still to be taken apart. */
+const notYetSplit = new Set([
+  "core/dns/cache.ts",
+  "core/dns/fair-queue.ts",
+  "core/dns/resolve.ts",
+  "data/admission.ts",
+  "data/answerer.ts",
+  "edge/upstream/resolver.ts",
+  "edge/upstream/udp.ts",
+]);
 
 const files = readdirSync(src, { recursive: true, withFileTypes: true })
   .filter((entry) => entry.isFile() && entry.name.endsWith(".ts"))
@@ -21,6 +36,46 @@ for (const [folder, inIt] of Map.groupBy(folders, (each) => each)) {
   });
 }
 
+test("layout: functions fit a screen, or say why not", () => {
+  const paths = files.map(({ folder, name }) => join(folder, name)).filter((path) => !notYetSplit.has(path));
+  const long = paths.flatMap((path) =>
+    longFunctions(readFileSync(join(src, path), "utf8"), linesAtMost).map((at) => `src/${path}:${at}`),
+  );
+  assert.deepEqual(long, []);
+});
+
+test("layout: a function that does not fit is found, however its head is written", () => {
+  const body = ["  work();", "", "  // Why.", "  work();"];
+  const lines = (head: readonly string[], end = "}"): string => [...head, ...body, end].join("\n");
+  const long = [
+    ["export function a(): void {"],
+    ["function a({ x }: X): { readonly y: string } {"],
+    ["async function a<T>(", "  x: T,", "): Promise<T> {"],
+    ["export function a({", "  x,", "}: X): (y: string) => string {"],
+    ["const a = async (x: X): Promise<void> => {"],
+  ];
+  for (const head of long) {
+    assert.deepEqual(longFunctions(lines(head), 5), [`1: ${head[0]}`], head.join("\n"));
+    assert.deepEqual(longFunctions(lines(head), body.length + head.length + 1), [], head.join("\n"));
+  }
+  const inside = (text: string): string => text.replaceAll(/^(?=.)/gm, "  ");
+  for (const [head, end] of [
+    ["async b(x) {", "},"],
+    ["b: (x) => {", "},"],
+    ["get b(): X {", "}"],
+    ["#b(): void {", "}"],
+    ["each(1, async () => {", "});"],
+    ["return (x) => {", "};"],
+  ] as const) {
+    const text = `class A {\n${inside(lines([head], end))}\n}`;
+    assert.deepEqual(longFunctions(text, 5), [`2: ${head}`], head);
+    assert.deepEqual(longFunctions(text, 6), [], head);
+  }
+  assert.deepEqual(longFunctions(lines([`${excuse}it is a table.`, "function a() {"]), 5), []);
+  const values = ["export interface A {", "class A extends B {", "const a = {", "switch (a) {", "if (a) {"];
+  for (const head of values) assert.deepEqual(longFunctions(lines([head]), 2), [], head);
+});
+
 /** The files of src whose text contains this. */
 const filesWith = (text: string): readonly string[] =>
   files
@@ -34,3 +89,23 @@ test("layout: bytes of others are read by our own code; the library is for our o
 test("layout: one function repeats work in both planes", () => {
   assert.deepEqual(filesWith("function every("), ["edge/host/every.ts"]);
 });
+
+/**
+ * Functions of more lines than this, with the line of the head of each, unless a comment above gives the reason. The
+ * formatter's indentation shows where a function begins and ends: TypeScript 7 has no stable parser for us to ask.
+ */
+function longFunctions(text: string, atMost: number): readonly string[] {
+  const lines = text.split("\n");
+  return lines.flatMap((line, at) => {
+    if (!/(=>|\)(: .*)?) \{$/.test(line) || /^\s*(\} )?(if|else|for|while|switch|catch)\b/.test(line))
+      return [];
+    const indent = line.search(/\S/);
+    const isOutside = (other: string): boolean => other !== "" && other.search(/\S/) <= indent;
+    const end = lines.findIndex((other, index) => index > at && isOutside(other));
+    const above = lines
+      .slice(0, at + 1)
+      .findLastIndex((other) => isOutside(other) && !/^\s*[)}\]]/.test(other));
+    const isExcused = lines[above - 1]?.trimStart().startsWith(excuse) === true;
+    return end - above + 1 > atMost && !isExcused ? [`${above + 1}: ${lines[above]?.trimStart()}`] : [];
+  });
+}
