@@ -13,7 +13,7 @@ import { setSpecs } from "../../../../src/core/firewall/sets.ts";
 import { createFakeSets } from "../../../support/fake-sets.ts";
 
 const source = join(import.meta.dirname, "../../../../src");
-const declaration = /^(?:export )?const (\w+) = declareCounters?\(\{\n {2}name: "([a-z0-9_]+)",$/gm;
+const declaration = /^(?:export )?const (\w+) = declareCounters?\(\{\s+name: "([a-z0-9_]+)",/gm;
 
 /** The modules that declare counters, with the declarations in each. */
 const modules = readdirSync(source, { recursive: true, encoding: "utf8" })
