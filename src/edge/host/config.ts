@@ -2,13 +2,20 @@
 // a daemon in a restart loop shows its log one line at a time.
 
 import envVar from "env-var";
-import { maxUpstreams, parseUpstream, upstreamForms } from "../../core/dns/upstream-text.ts";
 import { didYouMean } from "../../core/model/did-you-mean.ts";
-import { parseDuration } from "../../core/model/duration.ts";
 import type { Upstream } from "../../core/model/upstream.ts";
 import { DockerwallError, messageOf } from "../../errors.ts";
 import { defaultControlSocket } from "../control-socket/path.ts";
 import { defaultDockerSocket } from "../engine/dockerd.ts";
+import {
+  absolutePath,
+  dockerSocketPath,
+  duration,
+  oneOf,
+  parseUpstreams,
+  socketPath,
+  wholeNumber,
+} from "./config-values.ts";
 
 export const logLevels = ["error", "warn", "info", "debug"] as const;
 export type LogLevel = (typeof logLevels)[number];
@@ -52,9 +59,6 @@ export interface Setting<Value> {
   /** @throws Error whose message completes "SETTING is VALUE, but ". */
   readonly parse: (text: string) => Value;
 }
-
-/** A unix socket's path has at most 107 bytes, and the server binds under a longer, temporary name first. */
-const maxSocketPathBytes = 90;
 
 export const settings: { readonly [Key in keyof Config]: Setting<Config[Key]> } = {
   upstreams: {
@@ -214,60 +218,4 @@ function unknownVariables(environment: Environment): string[] {
   return Object.keys(environment)
     .filter((name) => name.startsWith("DOCKERWALL_") && !known.includes(name))
     .map((name) => `${name} is not a setting${didYouMean(name, known)}`);
-}
-
-function duration(least: number, most: number): (text: string) => number {
-  return (text) => {
-    const seconds = parseDuration(text);
-    if (seconds !== undefined && seconds >= least && seconds <= most) return seconds;
-    throw new Error(`it must be a duration from ${least}s to ${most}s, as in 24h, 90m or 3600s`);
-  };
-}
-
-function wholeNumber(least: number, most: number): (text: string) => number {
-  return (text) => {
-    const value = /^[0-9]{1,9}$/.test(text) ? Number(text) : Number.NaN;
-    if (value >= least && value <= most) return value;
-    throw new Error(`it must be a whole number from ${least} to ${most}`);
-  };
-}
-
-function oneOf<const Choice extends string>(choices: readonly Choice[]): (text: string) => Choice {
-  return (text) => {
-    const choice = choices.find((candidate) => candidate === text);
-    if (choice !== undefined) return choice;
-    throw new Error(`it must be one of ${choices.join(", ")}${didYouMean(text, choices)}`);
-  };
-}
-
-function absolutePath(text: string): string {
-  if (text.startsWith("/") && !text.includes("\0")) return text;
-  throw new Error("it must be an absolute path, beginning with /");
-}
-
-function socketPath(text: string): string {
-  if (Buffer.byteLength(absolutePath(text)) <= maxSocketPathBytes) return text;
-  throw new Error(
-    `it may have at most ${maxSocketPathBytes} bytes, as the path of a unix socket; choose a shorter one`,
-  );
-}
-
-function dockerSocketPath(text: string): string {
-  const scheme = /^([a-z]+):\/\//.exec(text)?.[1];
-  if (scheme === undefined) return absolutePath(text);
-  if (scheme === "unix") return absolutePath(text.slice("unix://".length));
-  throw new Error(
-    `Dockerwall can only guard the engine of its own machine; mount the engine's socket and write unix:///var/run/docker.sock`,
-  );
-}
-
-function parseUpstreams(text: string): Upstream[] {
-  const parts = text.split(/[\s,]+/).filter((part) => part !== "");
-  if (parts.length === 0 || parts.length > maxUpstreams)
-    throw new Error(`it must name 1 to ${maxUpstreams} resolvers, not ${parts.length}`);
-  return parts.map((part) => {
-    const upstream = parseUpstream(part);
-    if (upstream === undefined) throw new Error(`${JSON.stringify(part)} in it is not ${upstreamForms}`);
-    return upstream;
-  });
 }
