@@ -3,14 +3,10 @@
 
 import type { Membership } from "../core/askers/index-of-askers.ts";
 import { setNames } from "../core/firewall/names.ts";
+import { parseComment, readableDomain } from "../core/grants/comment.ts";
 import { type AskerKey, type AskerSet, EntryIndex, type KernelRight } from "../core/grants/entry-index.ts";
-import {
-  type Grant,
-  GrantLedger,
-  leaseCeilingSeconds,
-  parseComment,
-  readableDomain,
-} from "../core/grants/ledger.ts";
+import type { Grant } from "../core/grants/grant.ts";
+import { GrantLedger, leaseCeilingSeconds } from "../core/grants/ledger.ts";
 import { NameHistory } from "../core/grants/name-history.ts";
 import { familyOf, hostPrefix, type IpAddress } from "../core/model/address.ts";
 import { intersectServices } from "../core/model/service-set.ts";

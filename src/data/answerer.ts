@@ -28,7 +28,7 @@ import { labelCount } from "../core/dns/wire/name.ts";
 import { parseQuery, type Query } from "../core/dns/wire/question.ts";
 import { nameOfType, recordType, types } from "../core/dns/wire/record-types.ts";
 import { respondError, respondNow } from "../core/dns/wire/respond.ts";
-import type { Grant } from "../core/grants/ledger.ts";
+import type { Grant } from "../core/grants/grant.ts";
 import type { LookupEvent, LookupKind } from "../core/journal/lookup-event.ts";
 import { familyOf, type IpAddress, type Prefix, prefixContains } from "../core/model/address.ts";
 import type { GuardedNetwork } from "../core/model/guarded-network.ts";

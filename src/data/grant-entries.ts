@@ -3,7 +3,7 @@
 
 import { setNames } from "../core/firewall/names.ts";
 import type { AskerKey, EntryIndex, Noted } from "../core/grants/entry-index.ts";
-import type { GrantEntry } from "../core/grants/ledger.ts";
+import type { GrantEntry } from "../core/grants/grant.ts";
 import { hostPrefix, type IpAddress } from "../core/model/address.ts";
 import type { KernelSets } from "../edge/kernel/ipset/kernel-sets.ts";
 import type { SetEntry, SetKey } from "../edge/kernel/ipset/message.ts";

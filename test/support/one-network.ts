@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { AskerIndex } from "../../src/core/askers/index-of-askers.ts";
-import type { Grant } from "../../src/core/grants/ledger.ts";
+import type { Grant } from "../../src/core/grants/grant.ts";
 import type { LookupEvent } from "../../src/core/journal/lookup-event.ts";
 import { type IpAddress, type Prefix, parsePrefix } from "../../src/core/model/address.ts";
 import type { GuardedNetwork } from "../../src/core/model/guarded-network.ts";

@@ -3,40 +3,9 @@
 // the kernel's questions about first packets. Time is an argument.
 
 import { type Family, familyOf, type IpAddress } from "../model/address.ts";
-import {
-  type Protocol,
-  protocolNumbers,
-  renderService,
-  type Service,
-  serviceGrants,
-} from "../model/service.ts";
+import { renderService, type Service, serviceGrants } from "../model/service.ts";
+import { askEntry, entriesOf, type Grant, type GrantEntry, isAsked } from "./grant.ts";
 import { Rotation } from "./rotation.ts";
-
-export interface Grant {
-  readonly asker: IpAddress;
-  readonly destination: IpAddress;
-  /** The name whose answer this is, for those who inspect the sets. */
-  readonly domain: string;
-  readonly service: Service;
-  /** Seconds from now, at least 1. */
-  readonly leaseSeconds: number;
-  /** When the address last stood in an answer, ms; undefined is now. */
-  readonly answeredAtMs?: number;
-}
-
-/** One entry for the kernel. `ask` entries have no asker, protocol and port of their own (0 there). */
-export interface GrantEntry {
-  readonly set: "grant" | "pair" | "ask";
-  readonly family: Family;
-  readonly destination: IpAddress;
-  readonly asker: IpAddress;
-  /** IP protocol number. */
-  readonly protocol: number;
-  /** Port, or for ICMP type * 256 + code; 0 in `pair` entries for every port. */
-  readonly port: number;
-  readonly timeoutSeconds: number;
-  readonly comment: string;
-}
 
 export interface LedgerSettings {
   /** Most (asker, destination) pairs of one asker that are live at once. */
@@ -44,18 +13,6 @@ export interface LedgerSettings {
   /** A right is renewed once it would gain at least so much, seconds: what is left lasts longer than any answer. */
   readonly renewalGainSeconds: number;
 }
-
-/** Ranges up to this width become one entry a port; wider ones are asked for packet by packet, once each. */
-const widestListedRange = 16;
-
-/** Opened at once with a right to every port, so that the common first packet needs no question. */
-const commonPorts = [80, 443] as const;
-
-/** Stands in a `pair` entry for every protocol but TCP and UDP; reserved, so no packet has it (IANA protocol numbers). */
-const otherProtocols = 255;
-
-/** Characters of a comment at most (IPSET_MAX_COMMENT_SIZE). */
-const commentLength = 255;
 
 /** Longest lease in seconds: what nobody looks up again for this long is closed. */
 export const leaseCeilingSeconds = 86_400;
@@ -286,74 +243,6 @@ export class GrantLedger {
   #known({ asker, destination, service }: Grant): Right | undefined {
     return this.#rights.get(asker)?.get(destination)?.get(renderService(service));
   }
-}
-
-/** The comment of a `pair` entry: the service, then the domain; parseComment() reads it back after a restart. */
-function renderComment(service: Service, domain: string): string {
-  const head = `${renderService(service)} `;
-  return head + readableDomain(domain, commentLength - head.length);
-}
-
-/**
- * A queried name is the asker's own text: only what cannot harm a terminal or a tool's quoting is kept. Of a name that is
- * too long the end is: that tells whose it is, and after a restart what may be done for it.
- */
-export function readableDomain(domain: string, atMost = commentLength): string {
-  const readable = domain.replaceAll(/[^A-Za-z0-9._\\-]/g, "?");
-  return readable.length <= atMost ? readable : `?${readable.slice(1 - atMost)}`;
-}
-
-/** Service and domain of a `pair` entry that an earlier run left in the kernel. */
-export function parseComment(
-  comment: string,
-): { readonly service: Service; readonly domain: string } | undefined {
-  const match = /^(any|(\d+)(?:-(\d+))?)(?:\/(tcp|udp|other))? (.+)$/.exec(comment);
-  if (match === null) return undefined;
-  const [, , from, to, protocol, domain = ""] = match;
-  const ports = from === undefined ? "any" : { from: Number(from), to: Number(to ?? from) };
-  return { service: { protocol: (protocol as Service["protocol"] | undefined) ?? "any", ports }, domain };
-}
-
-function isAsked(service: Service): boolean {
-  return service.ports === "any" || service.ports.to - service.ports.from >= widestListedRange;
-}
-
-function entriesOf(grant: Grant, timeoutSeconds: number): GrantEntry[] {
-  const { service } = grant;
-  const entry = (set: "grant" | "pair", protocol: Protocol | "other", port: number): GrantEntry => ({
-    ...placeOf(grant),
-    set,
-    protocol: protocol === "other" ? otherProtocols : protocolNumbers[protocol],
-    port,
-    timeoutSeconds,
-    comment: set === "pair" ? renderComment(service, grant.domain) : readableDomain(grant.domain),
-  });
-  if (service.protocol === "other") return [entry("pair", "other", 0)];
-  const protocols: readonly Protocol[] = service.protocol === "any" ? ["tcp", "udp"] : [service.protocol];
-  if (service.ports === "any") {
-    // tcp:0 is every protocol; protocol:1 is the range from 1 to 65535 of one.
-    const pairs =
-      service.protocol === "any" ? [entry("pair", "tcp", 0)] : [entry("pair", service.protocol, 1)];
-    const listed = protocols.some((protocol) => protocol === "tcp") ? commonPorts : [];
-    return [...pairs, ...listed.map((port) => entry("grant", "tcp", port))];
-  }
-  const { from, to } = service.ports;
-  if (isAsked(service)) return protocols.map((protocol) => entry("pair", protocol, from));
-  const ports = Array.from({ length: to - from + 1 }, (_, index) => from + index);
-  return protocols.flatMap((protocol) =>
-    ports
-      .filter((port) => serviceGrants(service, protocolNumbers[protocol], port))
-      .map((port) => entry("grant", protocol, port)),
-  );
-}
-
-function askEntry(grant: Grant, timeoutSeconds: number): GrantEntry {
-  const comment = readableDomain(grant.domain);
-  return { ...placeOf(grant), set: "ask", protocol: 0, port: 0, timeoutSeconds, comment };
-}
-
-function placeOf(grant: Grant): Pick<GrantEntry, "family" | "destination" | "asker"> {
-  return { family: familyOf(grant.destination), destination: grant.destination, asker: grant.asker };
 }
 
 function entryOf<K, V>(map: Map<K, V>, key: K, make: () => V): V {

@@ -2,7 +2,7 @@
 // holder of the address changes whose it was: a comment of 255 bytes at most, `NAME ID NETWORK PACKETS[ DOMAIN…]`, with
 // the first digits of the ids. When it was last tried is in the entry's timeout.
 
-import { readableDomain } from "../grants/ledger.ts";
+import { readableDomain } from "../grants/comment.ts";
 import { shortId } from "../model/topology.ts";
 
 /** Whose it was. */

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { setNames } from "../../../src/core/firewall/names.ts";
-import type { Grant } from "../../../src/core/grants/ledger.ts";
+import type { Grant } from "../../../src/core/grants/grant.ts";
 import type { IpAddress } from "../../../src/core/model/address.ts";
 import { anyService, type Service } from "../../../src/core/model/service.ts";
 import { startAdmission } from "../../../src/data/admission.ts";

@@ -1,6 +1,8 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { type Grant, GrantLedger, parseComment } from "../../../../src/core/grants/ledger.ts";
+import { parseComment } from "../../../../src/core/grants/comment.ts";
+import type { Grant } from "../../../../src/core/grants/grant.ts";
+import { GrantLedger } from "../../../../src/core/grants/ledger.ts";
 import type { IpAddress } from "../../../../src/core/model/address.ts";
 import { anyService, type Service } from "../../../../src/core/model/service.ts";
 
