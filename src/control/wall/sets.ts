@@ -3,8 +3,8 @@
 import { BridgeClaims } from "../../core/classify/bridge-claims.ts";
 import { LostBridges } from "../../core/classify/lost-bridges.ts";
 import { type Classification, classify } from "../../core/classify/networks.ts";
+import { desiredSets } from "../../core/firewall/members.ts";
 import { setNames } from "../../core/firewall/names.ts";
-import { desiredSets } from "../../core/firewall/sets.ts";
 import type { Topology } from "../../core/model/topology.ts";
 import { groupOverrides } from "../../core/policy/override.ts";
 import { applySets, createSets, listedBridges, setsExist } from "../../edge/kernel/ipset/desired-sets.ts";

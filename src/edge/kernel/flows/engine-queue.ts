@@ -1,8 +1,8 @@
 // The queue in which the engine's questions wait. We open it before anything can decide about them, and the rules use
 // it only while a daemon says that it is awake.
 
+import { splitZero } from "../../../core/firewall/members.ts";
 import { engineQueueNumber, setNames } from "../../../core/firewall/names.ts";
-import { splitZero } from "../../../core/firewall/sets.ts";
 import { anyPrefix } from "../../../core/model/address.ts";
 import type { KernelSets } from "../ipset/kernel-sets.ts";
 import { openOwnQueue } from "./queue.ts";

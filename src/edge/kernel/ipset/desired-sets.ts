@@ -2,15 +2,9 @@
 // stays always has its entry.
 
 import { planChunks } from "../../../core/firewall/chunks.ts";
+import { bridgeMember, type DesiredSets, type Member, memberKey } from "../../../core/firewall/members.ts";
 import { sandboxOf, setNames } from "../../../core/firewall/names.ts";
-import {
-  bridgeMember,
-  chunkSpec,
-  type DesiredSets,
-  type Member,
-  memberKey,
-  setSpecs,
-} from "../../../core/firewall/sets.ts";
+import { chunkSpec, setSpecs } from "../../../core/firewall/sets.ts";
 import { type Family, hostPrefix } from "../../../core/model/address.ts";
 import { isSetFull, type KernelSetError } from "./error.ts";
 import type { KernelSets } from "./kernel-sets.ts";

@@ -3,8 +3,9 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import type { Classification } from "../../../../src/core/classify/networks.ts";
+import { desiredSets, memberKey } from "../../../../src/core/firewall/members.ts";
 import { setNames } from "../../../../src/core/firewall/names.ts";
-import { desiredSets, memberKey, setSpecs } from "../../../../src/core/firewall/sets.ts";
+import { setSpecs } from "../../../../src/core/firewall/sets.ts";
 import type { IpAddress } from "../../../../src/core/model/address.ts";
 import { listOf } from "../../../support/policies.ts";
 import { bridgeNetwork, guardedNetwork, unlabelled } from "../../../support/topologies.ts";

@@ -2,8 +2,8 @@
 
 import assert from "node:assert/strict";
 import { beforeEach, describe, it } from "node:test";
+import type { Member } from "../../../../../src/core/firewall/members.ts";
 import { setNames } from "../../../../../src/core/firewall/names.ts";
-import type { Member } from "../../../../../src/core/firewall/sets.ts";
 import { parsePrefix } from "../../../../../src/core/model/address.ts";
 import { applySets, createSets } from "../../../../../src/edge/kernel/ipset/desired-sets.ts";
 import { createFakeSets, type FakeSets } from "../../../../support/fake-sets.ts";
