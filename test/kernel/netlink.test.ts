@@ -3,12 +3,8 @@ import { test } from "node:test";
 import { openKernelSets } from "../../src/edge/kernel/ipset/kernel-sets.ts";
 import { SO_RCVBUFFORCE, setsockopt } from "../../src/edge/kernel/libc.ts";
 import { NLM_F_ACK, NLM_F_DUMP, NLM_F_REQUEST } from "../../src/edge/kernel/netlink/message.ts";
-import {
-  NETLINK_NETFILTER,
-  NETLINK_ROUTE,
-  NetlinkError,
-  openNetlink,
-} from "../../src/edge/kernel/netlink/socket.ts";
+import { NetlinkError } from "../../src/edge/kernel/netlink/refusal.ts";
+import { NETLINK_NETFILTER, NETLINK_ROUTE, openNetlink } from "../../src/edge/kernel/netlink/socket.ts";
 import { withNamespace } from "../../src/edge/kernel/netns.ts";
 import { writeBatch, writeDeleteTable, writeNewTable } from "../../src/edge/kernel/nftables/write.ts";
 import { createNamespace, enterNamespaces, run } from "../support/namespace.ts";

@@ -3,7 +3,8 @@
 
 import { AF_INET, AF_INET6 } from "./libc.ts";
 import { NLM_F_ACK, NLM_F_REQUEST, readHostInt } from "./netlink/message.ts";
-import { isMissing, NETLINK_SOCK_DIAG, NetlinkError, openNetlink } from "./netlink/socket.ts";
+import { isMissing, NetlinkError } from "./netlink/refusal.ts";
+import { NETLINK_SOCK_DIAG, openNetlink } from "./netlink/socket.ts";
 
 const SOCK_DIAG_BY_FAMILY = 20;
 const TCP = 6;

@@ -32,12 +32,8 @@ import { cutTable, gatewayTable, holdTable, sandboxTable } from "../../core/fire
 import { addressBytes, type IpAddress } from "../../core/model/address.ts";
 import { type Protocol, protocolNumbers } from "../../core/model/service.ts";
 import { DockerwallError, messageOf } from "../../errors.ts";
-import {
-  NETLINK_NETFILTER,
-  NetlinkError,
-  type NetlinkSocket,
-  openNetlink,
-} from "../kernel/netlink/socket.ts";
+import { NetlinkError } from "../kernel/netlink/refusal.ts";
+import { NETLINK_NETFILTER, type NetlinkSocket, openNetlink } from "../kernel/netlink/socket.ts";
 import { withNewNamespace } from "../kernel/netns.ts";
 import {
   destinationAddress,

@@ -2,7 +2,8 @@
 
 import { type Family, familyOf, type IpAddress } from "../../../core/model/address.ts";
 import { NLM_F_ACK, NLM_F_DUMP } from "../netlink/message.ts";
-import { isMissing, NETLINK_NETFILTER, type NetlinkSocket, openNetlink } from "../netlink/socket.ts";
+import { isMissing } from "../netlink/refusal.ts";
+import { NETLINK_NETFILTER, type NetlinkSocket, openNetlink } from "../netlink/socket.ts";
 import {
   type Flow,
   type Mark,

@@ -12,7 +12,8 @@ import {
   NLM_F_REQUEST,
   readBytes,
 } from "../netlink/message.ts";
-import { NETLINK_NETFILTER, NetlinkError, NetlinkSocket, openNetlink } from "../netlink/socket.ts";
+import { NetlinkError } from "../netlink/refusal.ts";
+import { NETLINK_NETFILTER, NetlinkSocket, openNetlink } from "../netlink/socket.ts";
 
 const NFNL_SUBSYS_QUEUE = 3;
 const messages = { packet: 0, verdict: 1, config: 2 } as const;

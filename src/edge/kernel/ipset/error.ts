@@ -3,7 +3,7 @@
 
 import { constants } from "node:os";
 import { DockerwallError } from "../../../errors.ts";
-import type { NetlinkError } from "../netlink/socket.ts";
+import type { NetlinkError } from "../netlink/refusal.ts";
 import type { SetKey } from "./message.ts";
 
 export type SetErrorReason =

@@ -1,7 +1,7 @@
 // A refusal of the kernel in the words of sets, with the entry that caused it.
 
 import { viewOf } from "../netlink/message.ts";
-import { NetlinkError } from "../netlink/socket.ts";
+import { NetlinkError } from "../netlink/refusal.ts";
 import { readLine } from "./entry.ts";
 import { KernelSetError, reasonOf } from "./error.ts";
 import type { SetEntry } from "./message.ts";

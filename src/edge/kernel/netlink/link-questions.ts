@@ -1,7 +1,8 @@
 // Questions to rtnetlink about a single interface or namespace.
 
 import { type Link, readLinkEvent, readNamespaceId, writeGetLink, writeGetNamespaceId } from "./links.ts";
-import { isInterfaceMissing, isMissing, type NetlinkSocket } from "./socket.ts";
+import { isInterfaceMissing, isMissing } from "./refusal.ts";
+import type { NetlinkSocket } from "./socket.ts";
 
 /** The interface of that index in the socket's namespace; undefined when there is none. @throws NetlinkError */
 export function askLink(socket: NetlinkSocket, index: number): Link | undefined {

@@ -17,7 +17,8 @@ import {
   readBytes,
   readHostInt,
 } from "./message.ts";
-import { NETLINK_ROUTE, NetlinkError, type NetlinkSocket, openNetlink } from "./socket.ts";
+import { NetlinkError } from "./refusal.ts";
+import { NETLINK_ROUTE, type NetlinkSocket, openNetlink } from "./socket.ts";
 
 const RTM_NEWROUTE = 24;
 const RTM_GETROUTE = 26;

@@ -3,23 +3,18 @@
 // @see netlink(7), net/netlink/af_netlink.c
 
 import { close } from "node:fs";
-import { constants } from "node:os";
-import { getSystemErrorName } from "node:util";
-import { DockerwallError, type ErrorCode } from "../../../errors.ts";
+import { DockerwallError } from "../../../errors.ts";
 import * as libc from "../libc.ts";
 import {
-  eachAttribute,
   eachMessage,
   hostBytes,
   type NetlinkMessage,
   NLMSG_DONE,
   NLMSG_ERROR,
   numberMessages,
-  readBytes,
-  readHostInt,
-  readText,
   viewOf,
 } from "./message.ts";
+import { type NetlinkError, refusalIn } from "./refusal.ts";
 import { NetlinkWriter } from "./writer.ts";
 
 export const NETLINK_ROUTE = 0;
@@ -27,17 +22,8 @@ export const NETLINK_SOCK_DIAG = 4;
 export const NETLINK_NETFILTER = 12;
 
 const NETLINK_EXT_ACK: libc.SocketOption = { level: 270, name: 11 };
-const NLM_F_CAPPED = 0x100;
-const NLM_F_ACK_TLVS = 0x200;
 const NLM_F_DUMP_INTR = 0x10;
-const NLMSGERR_ATTR_MSG = 1;
-const HEADER_SIZE = 16;
 const DUMP_TRIES = 5;
-
-const { ENOENT, ENODEV, EBUSY } = constants.errno;
-
-/** What a refusal means for the caller. */
-export type RefusalReason = "missing" | "no-interface" | "in-use" | "other";
 
 /** Room for some 2,000 acknowledgements; the kernel counts an overhead of about 0.8 KB for each. */
 const RECEIVE_QUEUE_BYTES = 4 << 20;
@@ -49,51 +35,6 @@ const SCRATCH_BYTES = 128 << 10;
 /** One for the thread: everything is read out of it before the next recv(). */
 const scratch = new Uint8Array(SCRATCH_BYTES);
 const scratchView = viewOf(scratch);
-
-const unsupportedErrnos = new Set(["EOPNOTSUPP", "EPROTONOSUPPORT", "EAFNOSUPPORT"]);
-
-/** The kernel's refusal of one message of a request. */
-export class NetlinkError extends DockerwallError {
-  /** Positive; subsystems have their own above 4096. */
-  readonly errno: number;
-  readonly reason: RefusalReason;
-  /** Which message of the request was refused, from 0. */
-  readonly index: number;
-  /** The refused message as the kernel sent it back, without its header; empty when it did not. */
-  readonly echo: Uint8Array;
-
-  constructor(what: string, index: number, { errno, hint, echo }: Refusal) {
-    const said = hint === "" ? "" : ` (${hint})`;
-    super(codeOf(errno), `the kernel refused ${what}: ${getSystemErrorName(-errno)}${said}`);
-    this.name = "NetlinkError";
-    this.errno = errno;
-    this.reason = reasonOf(errno);
-    this.index = index;
-    this.echo = echo;
-  }
-}
-
-/** True when what a request is about is not there (any more). */
-export function isMissing(error: unknown): error is NetlinkError {
-  return error instanceof NetlinkError && error.reason === "missing";
-}
-
-/** True when the interface that a request is about is not there (any more). */
-export function isInterfaceMissing(error: unknown): error is NetlinkError {
-  return error instanceof NetlinkError && error.reason === "no-interface";
-}
-
-/** True when what was to be removed has something in it, or something that refers to it. */
-export function isInUse(error: unknown): error is NetlinkError {
-  return error instanceof NetlinkError && error.reason === "in-use";
-}
-
-interface Refusal {
-  readonly errno: number;
-  /** What the kernel adds in words; may be empty. */
-  readonly hint: string;
-  readonly echo: Uint8Array;
-}
 
 /**
  * Opens a socket of a netlink protocol in the namespace of the calling thread.
@@ -244,44 +185,6 @@ export class NetlinkSocket {
       `the kernel did not answer ${what} in full on ${this.#what}`,
     );
   }
-}
-
-function refusalIn(message: NetlinkMessage, what: string, index: number): NetlinkError | undefined {
-  const { view, start, end } = message;
-  if (start + 4 > end) return undefined;
-  const code = readHostInt(view, start);
-  if (code >= 0) return undefined;
-  if (message.type === NLMSG_DONE)
-    return new NetlinkError(what, index, { errno: -code, hint: "", echo: new Uint8Array() });
-  const echoStart = start + 4 + HEADER_SIZE;
-  const capped = (message.flags & NLM_F_CAPPED) !== 0;
-  const echoEnd = capped ? echoStart : Math.min(end, start + 4 + readHostInt(view, start + 4));
-  let hint = "";
-  if ((message.flags & NLM_F_ACK_TLVS) !== 0) {
-    eachAttribute(view, (echoEnd + 3) & ~3, end, (type, from, to) => {
-      if (type === NLMSGERR_ATTR_MSG) hint = readText(view, from, to);
-    });
-  }
-  const echo = readBytes(view, echoStart, Math.max(echoStart, echoEnd));
-  return new NetlinkError(what, index, { errno: -code, hint, echo });
-}
-
-function reasonOf(errno: number): RefusalReason {
-  switch (errno) {
-    case ENOENT:
-      return "missing";
-    case ENODEV:
-      return "no-interface";
-    case EBUSY:
-      return "in-use";
-    default:
-      return "other";
-  }
-}
-
-function codeOf(errno: number): ErrorCode {
-  if (libc.isPrivilegeErrno(errno)) return "NO_PRIVILEGE";
-  return unsupportedErrnos.has(getSystemErrorName(-errno)) ? "KERNEL_UNSUPPORTED" : "KERNEL_REFUSED";
 }
 
 /** struct sockaddr_nl: family, padding, port id (0: the kernel chooses), groups. */

@@ -3,7 +3,8 @@
 
 import { bridgeTable, portPrefix, unsettledMark } from "../../../core/firewall/names.ts";
 import { hostBytes } from "../netlink/message.ts";
-import { isMissing, NETLINK_NETFILTER, openNetlink } from "../netlink/socket.ts";
+import { isMissing } from "../netlink/refusal.ts";
+import { NETLINK_NETFILTER, openNetlink } from "../netlink/socket.ts";
 import type { NetlinkWriter } from "../netlink/writer.ts";
 import {
   frameProtocolIn,

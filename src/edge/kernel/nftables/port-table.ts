@@ -13,7 +13,8 @@
 import { portTable } from "../../../core/firewall/names.ts";
 import type { PortGuard } from "../../../core/firewall/port-guard.ts";
 import { messageOf } from "../../../errors.ts";
-import { NETLINK_NETFILTER, NetlinkError, type NetlinkSocket, openNetlink } from "../netlink/socket.ts";
+import { NetlinkError } from "../netlink/refusal.ts";
+import { NETLINK_NETFILTER, type NetlinkSocket, openNetlink } from "../netlink/socket.ts";
 import { withNewNamespace } from "../netns.ts";
 import {
   chainName,

@@ -10,7 +10,8 @@ import {
 } from "../../../core/firewall/rules/observed.ts";
 import type { Table } from "../../../core/firewall/rules/table.ts";
 import type { Family } from "../../../core/model/address.ts";
-import { isMissing, NETLINK_NETFILTER, type NetlinkSocket, openNetlink } from "../netlink/socket.ts";
+import { isMissing } from "../netlink/refusal.ts";
+import { NETLINK_NETFILTER, type NetlinkSocket, openNetlink } from "../netlink/socket.ts";
 import { type ReadRule, readRule, readTableNumber } from "./read.ts";
 import { writeGetPart, writeGetRules } from "./write.ts";
 

@@ -1,6 +1,7 @@
 // Whether nftables tables exist, whose they are, and removing them.
 
-import { isMissing, NetlinkError, type NetlinkSocket } from "../netlink/socket.ts";
+import { isMissing, NetlinkError } from "../netlink/refusal.ts";
+import type { NetlinkSocket } from "../netlink/socket.ts";
 import type { NftTable } from "./numbers.ts";
 import { tableFlags, writeBatch, writeDeleteTable, writeGetTable } from "./write.ts";
 

@@ -4,7 +4,8 @@
 import { type Missing, tableItself, type UnusedChains } from "../../../core/firewall/rules/made.ts";
 import type { Table } from "../../../core/firewall/rules/table.ts";
 import type { Family } from "../../../core/model/address.ts";
-import { isInUse, isMissing, NETLINK_NETFILTER, type NetlinkSocket, openNetlink } from "../netlink/socket.ts";
+import { isInUse, isMissing } from "../netlink/refusal.ts";
+import { NETLINK_NETFILTER, type NetlinkSocket, openNetlink } from "../netlink/socket.ts";
 import { writeBatch, writeDeleteEmpty, writeGetPart } from "./write.ts";
 
 /** Which tables and built-in chains the rules need and nobody has made yet; iptables-save shows all of a table. */

@@ -7,7 +7,7 @@ import { KernelSetError } from "../../../../../src/edge/kernel/ipset/error.ts";
 import { attributes, type SetEntry } from "../../../../../src/edge/kernel/ipset/message.ts";
 import { explained } from "../../../../../src/edge/kernel/ipset/refusal.ts";
 import { NLA_F_NET_BYTEORDER } from "../../../../../src/edge/kernel/netlink/message.ts";
-import { NetlinkError } from "../../../../../src/edge/kernel/netlink/socket.ts";
+import { NetlinkError } from "../../../../../src/edge/kernel/netlink/refusal.ts";
 
 const entries = Array.from({ length: 10 }, (_, i): SetEntry => {
   const address = `192.0.2.${i}` as IpAddress;

@@ -7,7 +7,7 @@ import {
   isInUse,
   isMissing,
   NetlinkError,
-} from "../../../../../src/edge/kernel/netlink/socket.ts";
+} from "../../../../../src/edge/kernel/netlink/refusal.ts";
 
 /** include/uapi/asm-generic/errno-base.h; ipset's own begin at 4096. */
 const refusals = [
