@@ -221,57 +221,111 @@ let serial = 0;
 const mark = (): string => `mark${String(++serial).padStart(6, "0")}.`;
 let lastPort = 20_000;
 
-for (const backend of ["nft", "legacy"] as const)
-  for (const plan of plans)
-    describe(`IPv${plan.family} by iptables-${backend}`, () => statesOf(plan, backend));
+type Place = "first" | "later";
+type Direction = "outwards" | "inwards";
 
-function statesOf(plan: Plan, backend: "nft" | "legacy"): void {
-  const { family } = plan;
-  const iptables = createIptables(backend);
-  const attacker = stations.get("own") ?? assert.fail();
-  const attackerAddress = plan.address("app", 2);
-  const addressOf = (owner: Owner): string => plan.address(owners[owner].network, owners[owner].host);
-  const stationOf = (owner: Owner): Station => stations.get(owner) ?? assert.fail(owner);
-  const apply = (): Promise<unknown> =>
-    iptables.apply(family, desiredRules({ family, dnsPort: 5053, queueNumber: 77, hold: true }));
-  const number = (transport: Transport): number => protocolNumber(transport, family);
+interface Flow {
+  readonly owner: Owner;
+  readonly transport: Transport;
+  readonly from: number;
+  readonly packet: (text: string) => IpPacket;
+  /** A packet of the other direction, as its owner gets it. */
+  readonly reply: (text: string) => IpPacket;
+}
 
-  function grantKey(owner: Owner, transport: Transport, to: number) {
-    const [first, second] = [plan.far as IpAddress, addressOf(owner) as IpAddress];
-    const setPort = transport === "icmp" ? plan.echo.request * 256 : to;
-    return { kind: "ip-port-ip", first, protocol: number(transport), port: setPort, second } as const;
+/** Flows of one family by one backend, what an attacker says about them, and whether it arrives. */
+class Wire {
+  readonly plan: Plan;
+  readonly family: 4 | 6;
+  readonly iptables: ReturnType<typeof createIptables>;
+  readonly attacker = stations.get("own") ?? assert.fail();
+  readonly attackerAddress: string;
+  #fence: Flow | undefined;
+
+  constructor(plan: Plan, backend: "nft" | "legacy") {
+    this.plan = plan;
+    this.family = plan.family;
+    this.iptables = createIptables(backend);
+    this.attackerAddress = plan.address("app", 2);
   }
-  const grant = (owner: Owner, transport: Transport, to = port): void =>
-    sets.add(setNames[`grant${family}`], [{ key: grantKey(owner, transport, to), timeoutSeconds: 300 }]);
-  const takeGrants = (): void => flushSet(sets, setNames[`grant${family}`]);
 
-  type Place = "first" | "later";
+  async setUp(): Promise<void> {
+    for (const station of [...stations.values(), far]) await station.listening();
+    run("conntrack", "-F");
+    await this.apply();
+    this.grant("own", "udp");
+    this.#fence = await this.begin("own", "udp");
+  }
+
+  async tearDown(): Promise<void> {
+    this.takeGrants();
+    await this.iptables.apply(this.family, []);
+  }
+
+  /** A flow of the attacker's that passes throughout. */
+  get fence(): Flow {
+    return this.#fence ?? assert.fail("nothing is set up");
+  }
+
+  apply(): Promise<unknown> {
+    const rules = desiredRules({ family: this.family, dnsPort: 5053, queueNumber: 77, hold: true });
+    return this.iptables.apply(this.family, rules);
+  }
+
+  number(transport: Transport): number {
+    return protocolNumber(transport, this.family);
+  }
+
+  addressOf(owner: Owner): string {
+    return this.plan.address(owners[owner].network, owners[owner].host);
+  }
+
+  grant(owner: Owner, transport: Transport, to = port): void {
+    this.#grant(owner, transport, transport === "icmp" ? this.plan.echo.request * 256 : to);
+  }
+
+  /** For the attacker, to send such messages. */
+  grantIcmp([type, code]: readonly [number, number]): void {
+    this.#grant("own", "icmp", type * 256 + code);
+  }
+
+  #grant(owner: Owner, transport: Transport, setPort: number): void {
+    const [first, second] = [this.plan.far as IpAddress, this.addressOf(owner) as IpAddress];
+    const key = {
+      kind: "ip-port-ip",
+      first,
+      protocol: this.number(transport),
+      port: setPort,
+      second,
+    } as const;
+    sets.add(setNames[`grant${this.family}`], [{ key, timeoutSeconds: 300 }]);
+  }
+
+  takeGrants(): void {
+    flushSet(sets, setNames[`grant${this.family}`]);
+  }
+
   /** The packet of a transport; of an echo, `from` is its identifier. */
-  function body(
-    transport: Transport,
-    [from, to]: readonly [number, number],
-    text: string,
-    place: Place,
-  ): Buffer {
+  body(transport: Transport, [from, to]: readonly [number, number], text: string, place: Place): Buffer {
     switch (transport) {
       case "tcp":
         return tcp(from, to, place === "first" ? 2 : 16, text);
       case "udp":
         return udp(from, to, text);
       case "icmp":
-        return icmp(plan.echo.request, 0, from * 65_536, Buffer.from(text));
+        return icmp(this.plan.echo.request, 0, from * 65_536, Buffer.from(text));
       case "sctp":
         return sctp(from, to, place === "first" ? "INIT" : "COOKIE ECHO", text);
     }
   }
 
   /** What the far end says to the first packet of a flow as it saw it. */
-  function answerTo(transport: Transport, seen: IpPacket, text: string): IpPacket {
+  answerTo(transport: Transport, seen: IpPacket, text: string): IpPacket {
     const [from, to] = [seen.body.readUInt16BE(2), seen.body.readUInt16BE(0)];
     const bodies = {
       tcp: () => tcp(from, to, 18, text),
       udp: () => udp(from, to, text),
-      icmp: () => icmp(plan.echo.reply, 0, seen.body.readUInt32BE(4), Buffer.from(text)),
+      icmp: () => icmp(this.plan.echo.reply, 0, seen.body.readUInt32BE(4), Buffer.from(text)),
       sctp: () => sctp(from, to, "INIT ACK", text),
     };
     return {
@@ -282,329 +336,347 @@ function statesOf(plan: Plan, backend: "nft" | "legacy"): void {
     };
   }
 
-  interface Flow {
-    readonly owner: Owner;
-    readonly transport: Transport;
-    readonly from: number;
-    readonly packet: (text: string) => IpPacket;
-    /** A packet of the other direction, as its owner gets it. */
-    readonly reply: (text: string) => IpPacket;
-  }
-
-  async function begin(owner: Owner, transport: Transport, to = port): Promise<Flow> {
+  async begin(owner: Owner, transport: Transport, to = port): Promise<Flow> {
     const from = ++lastPort;
-    const packet = (text: string, place: "first" | "later" = "later"): IpPacket => ({
-      source: addressOf(owner),
-      destination: plan.far,
-      protocol: number(transport),
-      body: body(transport, [from, to], text, place),
+    const packet = (text: string, place: Place = "later"): IpPacket => ({
+      source: this.addressOf(owner),
+      destination: this.plan.far,
+      protocol: this.number(transport),
+      body: this.body(transport, [from, to], text, place),
     });
     const [asks, answers] = [mark(), mark()];
     stationOf(owner).send(packet(asks, "first"));
     const seen = await far.next(asks);
-    far.send(answerTo(transport, seen, answers));
+    far.send(this.answerTo(transport, seen, answers));
     await stationOf(owner).next(answers);
-    const reply = (text: string): IpPacket => answerTo(transport, packet("", "first"), text);
+    const reply = (text: string): IpPacket => this.answerTo(transport, packet("", "first"), text);
     return { owner, transport, from, packet, reply };
   }
 
-  /** An error of the attacker's about a packet. */
-  function errorAbout(quoted: IpPacket, [type, code]: readonly [number, number]): IpPacket {
-    return {
-      source: attackerAddress,
-      destination: quoted.source,
-      protocol: number("icmp"),
-      body: icmp(type, code, 1400, renderIp(quoted)),
-    };
-  }
-
-  /** Whether a packet of the attacker's arrives; what is sent behind it on the same ways has arrived by then. */
-  async function arrives(packet: IpPacket, text: string, at: Station = far): Promise<boolean> {
-    attacker.send(packet);
-    const behind = [mark(), mark()];
-    attacker.send(errorAbout(fence.reply(behind[0] ?? ""), plan.errors[0] ?? [3, 3]));
-    attacker.send(fence.packet(behind[1] ?? ""));
-    for (const each of behind) await far.next(each);
-    return at.has(text);
-  }
-
-  let fence: Flow;
-  before(async () => {
-    for (const station of [...stations.values(), far]) await station.listening();
-    run("conntrack", "-F");
-    await apply();
-    grant("own", "udp");
-    fence = await begin("own", "udp");
-  });
-  after(async () => {
-    takeGrants();
-    await iptables.apply(family, []);
-  });
-
-  for (const transport of transports) {
-    it(`a stamped flow of ${transport} passes when its grant has run out, and nothing new`, async () => {
-      grant("own", transport);
-      const flow = await begin("own", transport);
-      takeGrants();
-      const [later, fresh] = [mark(), mark()];
-      assert.equal(await arrives(flow.packet(later), later), true);
-      const source = ++lastPort;
-      const packet = { ...flow.packet(""), body: body(transport, [source, port], fresh, "first") };
-      assert.equal(await arrives(packet, fresh), false);
-    });
-
-    it(`an error about ${transport} passes from whom the packet was sent to`, async () => {
-      grant("own", transport);
-      const flow = await begin("own", transport);
-      takeGrants();
-      for (const error of plan.errors) {
-        const text = mark();
-        assert.equal(await arrives(errorAbout(flow.reply(text), error), text), true, `${error}`);
-      }
-      for (const error of plan.others) {
-        const text = mark();
-        assert.equal(await arrives(errorAbout(flow.reply(text), error), text), false, `${error}`);
-      }
-    });
-
-    for (const owner of ownerNames.slice(1))
-      it(`an error about ${owner} flow of ${transport} passes not, and changes nothing of it`, async () => {
-        grant(owner, transport);
-        const flow = await begin(owner, transport);
-        takeGrants();
-        for (const error of [...plan.errors, ...plan.others])
-          for (const granted of [false, true]) {
-            // A right to send such messages is no right to send them about another's flows.
-            if (granted) grantIcmp(error);
-            const text = mark();
-            assert.equal(await arrives(errorAbout(flow.reply(text), error), text), false, `${error}`);
-            takeGrants();
-          }
-        const { mark: stamp } = markOf(flow);
-        assert.equal(stamp & connectionMark.mask, connectionMark.admitted);
-      });
-
-    it(`an error about nobody's flow of ${transport} passes not`, async () => {
-      const packet: IpPacket = {
-        source: plan.far,
-        destination: attackerAddress,
-        protocol: number(transport),
-        body: body(transport, [port, ++lastPort], "", "first"),
-      };
-      for (const error of plan.errors) {
-        const text = mark();
-        const quoted = { ...packet, body: Buffer.concat([packet.body, Buffer.from(text)]) };
-        assert.equal(await arrives(errorAbout(quoted, error), text), false, `${error}`);
-      }
-    });
-  }
-
-  function grantIcmp([type, code]: readonly [number, number]): void {
-    const key = { ...grantKey("own", "icmp", 0), port: type * 256 + code };
-    sets.add(setNames[`grant${family}`], [{ key, timeoutSeconds: 300 }]);
-  }
-
-  function markOf(flow: Flow) {
-    return (
-      conntrack
-        .flows(family)
-        .find(
-          ({ original }) =>
-            original.source === addressOf(flow.owner) &&
-            original.ipProtocol === number(flow.transport) &&
-            (flow.transport === "icmp" || original.sourcePort === flow.from),
-        ) ?? assert.fail("the flow is gone")
-    );
-  }
-
-  it("a flow that nobody answers passes on its stamp", async () => {
-    grant("own", "udp", 514);
-    const from = ++lastPort;
-    const packet = (text: string): IpPacket => ({ ...fence.packet(""), body: udp(from, 514, text) });
-    const [first, second] = [mark(), mark()];
-    assert.equal(await arrives(packet(first), first), true);
-    takeGrants();
-    assert.equal(await arrives(packet(second), second), true);
-  });
-
-  for (const transport of ["tcp", "udp", "sctp"] as const)
-    it(`who came in by a published port of ${transport} is answered, and told of errors`, async () => {
-      const from = ++lastPort;
-      const [asks, answers] = [mark(), mark()];
-      far.send({
-        source: plan.far,
-        destination: plan.hostOutside,
-        protocol: number(transport),
-        body: body(transport, [from, published], asks, "first"),
-      });
-      const seen = await attacker.next(asks);
-      assert.equal(await arrives(answerTo(transport, seen, answers), answers), true);
-      for (const error of plan.errors) {
-        const text = mark();
-        const quoted = { ...seen, body: Buffer.concat([seen.body, Buffer.from(text)]) };
-        assert.equal(await arrives(errorAbout(quoted, error), text), true, `${error}`);
-      }
-      // The same about a packet that came in to another container.
-      const text = mark();
-      const quoted = {
-        ...seen,
-        destination: addressOf("neighbour"),
-        body: Buffer.concat([seen.body, Buffer.from(text)]),
-      };
-      assert.equal(await arrives(errorAbout(quoted, plan.errors[0] ?? [3, 3]), text), false);
-    });
-
-  it("a router's error reaches the container", async () => {
-    const text = mark();
-    const { body: seenBody } = await (async () => {
-      const asks = mark();
-      attacker.send(fence.packet(asks));
-      return far.next(asks);
-    })();
-    const outside = family === 4 ? plan.hostOutside : attackerAddress;
-    const quoted = {
-      source: outside,
-      destination: plan.far,
-      protocol: 17,
-      body: Buffer.concat([seenBody, Buffer.from(text)]),
-    };
-    far.send({
-      source: plan.far,
-      destination: outside,
-      protocol: number("icmp"),
-      body: icmp(...(plan.errors[1] ?? [3, 4]), 1400, renderIp(quoted)),
-    });
-    await attacker.next(text);
-  });
-
-  for (const direction of ["outwards", "inwards"] as const)
-    it(`a flow that a helper expects ${direction} is judged as a new one`, async () => {
-      helpFlows();
-      try {
-        assert.equal(await isExpectedThrough(direction), false);
-        await iptables.apply(family, []);
-        assert.equal(await isExpectedThrough(direction), true);
-        await apply();
-      } finally {
-        run("nft", "delete", "table", "inet", "helping");
-      }
-    });
-
-  /** Whether the first packet of an expected flow arrives. */
-  async function isExpectedThrough(direction: "outwards" | "inwards"): Promise<boolean> {
-    grant("own", "tcp", 21);
-    const master = await begin("own", "tcp", 21);
-    takeGrants();
-    await announce(master, direction);
-    assert.match(run("conntrack", "-L", "expect", "-f", `ipv${family}`), / dport=9999/);
-    const text = mark();
-    const body = tcp(++lastPort, 9999, 2, text);
-    if (direction === "outwards")
-      return arrives({ source: attackerAddress, destination: plan.far, protocol: 6, body }, text);
-    const destination = family === 4 ? plan.hostOutside : attackerAddress;
-    far.send({ source: plan.far, destination, protocol: 6, body });
-    const behind = mark();
-    far.send(answerTo("udp", await seenOf(fence), behind));
-    await attacker.next(behind);
-    return attacker.has(text);
-  }
-
-  /** What comes from outside and begins no flow, nor is of one: to a container that publishes nothing there. */
-  const ofNoFlow: Readonly<Record<string, (text: string) => Promise<Pick<IpPacket, "protocol" | "body">>>> = {
-    "invalid TCP": async (text) => ({ protocol: 6, body: tcp(port, ++lastPort, 4, text) }),
-    "invalid SCTP": async (text) => ({ protocol: 132, body: sctp(port, ++lastPort, "COOKIE ECHO", text) }),
-    "an echo reply without a request": async (text) => ({
-      protocol: number("icmp"),
-      body: icmp(plan.echo.reply, 0, ++lastPort * 65_536, Buffer.from(text)),
-    }),
-    "an error about another container's flow": async (text) => {
-      grant("another network's", "udp");
-      const flow = await begin("another network's", "udp");
-      takeGrants();
-      const quoted = renderIp(await seenOf(flow));
-      return {
-        protocol: number("icmp"),
-        body: icmp(...(plan.errors[0] ?? [3, 3]), 0, Buffer.concat([quoted, Buffer.from(text)])),
-      };
-    },
-    ...(family === 6
-      ? {
-          "what is not tracked": async (text: string) => ({
-            protocol: number("icmp"),
-            body: icmp(135, 0, 0, Buffer.concat([Buffer.alloc(16), Buffer.from(text)])),
-          }),
-        }
-      : {}),
-  };
-
-  for (const [name, build] of Object.entries(ofNoFlow))
-    it(`${name} does not come in`, async () => {
-      assert.equal(await comesIn(build), false);
-      await iptables.apply(family, []);
-      try {
-        assert.equal(await comesIn(build), true);
-      } finally {
-        await apply();
-      }
-    });
-
-  async function comesIn(build: (typeof ofNoFlow)[string]): Promise<boolean> {
-    const [text, behind] = [mark(), mark()];
-    far.send({ source: plan.far, destination: attackerAddress, ...(await build(text)) });
-    far.send(answerTo("udp", await seenOf(fence), behind));
-    await attacker.next(behind);
-    return attacker.has(text);
-  }
-
-  it("without our rules all of it arrives", async () => {
-    await iptables.apply(family, []);
-    for (const transport of transports)
-      for (const owner of ownerNames) {
-        const flow = await begin(owner, transport);
-        for (const error of plan.errors) {
-          const text = mark();
-          assert.equal(
-            await arrives(errorAbout(flow.reply(text), error), text),
-            true,
-            `${owner} ${transport}`,
-          );
-        }
-      }
-    await apply();
-  });
-
-  async function seenOf(flow: Flow): Promise<IpPacket> {
+  /** The next packet of a flow, as the far end sees it. */
+  async seenOf(flow: Flow): Promise<IpPacket> {
     const text = mark();
     stationOf(flow.owner).send(flow.packet(text));
     return far.next(text);
   }
 
-  /** Gives control connections a helper, as administrators do. */
-  function helpFlows(): void {
-    run("nft", "add", "table", "inet", "helping");
-    run("nft", 'add ct helper inet helping ftp { type "ftp" protocol tcp ; }');
-    run("nft", "add chain inet helping pre { type filter hook prerouting priority 0 ; }");
-    run("nft", 'add rule inet helping pre ct state new tcp dport 21 ct helper set "ftp"');
+  /** An error of the attacker's about a packet. */
+  errorAbout(quoted: IpPacket, [type, code]: readonly [number, number]): IpPacket {
+    return {
+      source: this.attackerAddress,
+      destination: quoted.source,
+      protocol: this.number("icmp"),
+      body: icmp(type, code, 1400, renderIp(quoted)),
+    };
   }
 
-  /** Says in a control connection where the next data connection goes, as FTP does. */
-  async function announce(master: Flow, direction: "outwards" | "inwards"): Promise<void> {
-    const [asked, before, behind] = [mark(), mark(), mark()];
-    attacker.send(master.packet(asked));
-    const seen = await far.next(asked);
-    const ways = {
-      outwards: { from: far, to: attacker, packet: (text: string) => answerTo("tcp", seen, text) },
-      inwards: { from: attacker, to: far, packet: master.packet },
-    };
-    const { from, to, packet } = ways[direction];
-    let sequence = 1_000;
-    for (const line of [before, plan.announced[direction], behind]) {
-      const segment = packet(`${line}\r\n`);
-      from.send({ ...segment, body: atSequence(sequence, segment.body) });
-      sequence += line.length + 2;
-    }
-    await to.next(behind);
+  /** Whether a packet of the attacker's arrives; what is sent behind it on the same ways has arrived by then. */
+  async arrives(packet: IpPacket, text: string, at: Station = far): Promise<boolean> {
+    this.attacker.send(packet);
+    const behind = [mark(), mark()];
+    this.attacker.send(this.errorAbout(this.fence.reply(behind[0] ?? ""), this.plan.errors[0] ?? [3, 3]));
+    this.attacker.send(this.fence.packet(behind[1] ?? ""));
+    for (const each of behind) await far.next(each);
+    return at.has(text);
   }
+
+  /** The flow as the kernel tracks it. */
+  tracked(flow: Flow) {
+    return (
+      conntrack
+        .flows(this.family)
+        .find(
+          ({ original }) =>
+            original.source === this.addressOf(flow.owner) &&
+            original.ipProtocol === this.number(flow.transport) &&
+            (flow.transport === "icmp" || original.sourcePort === flow.from),
+        ) ?? assert.fail("the flow is gone")
+    );
+  }
+}
+
+function stationOf(owner: Owner): Station {
+  return stations.get(owner) ?? assert.fail(owner);
+}
+
+for (const backend of ["nft", "legacy"] as const)
+  for (const plan of plans)
+    describe(`IPv${plan.family} by iptables-${backend}`, () => statesOf(plan, backend));
+
+function statesOf(plan: Plan, backend: "nft" | "legacy"): void {
+  const wire = new Wire(plan, backend);
+  before(() => wire.setUp());
+  after(() => wire.tearDown());
+  for (const transport of transports) {
+    ownFlow(transport, wire);
+    othersFlows(transport, wire);
+  }
+  unanswered(wire);
+  for (const transport of ["tcp", "udp", "sctp"] as const) publishedPort(transport, wire);
+  routersError(wire);
+  for (const direction of ["outwards", "inwards"] as const) expectedFlow(direction, wire);
+  nothingComesIn(wire);
+  withoutRules(wire);
+}
+
+function ownFlow(transport: Transport, wire: Wire): void {
+  it(`a stamped flow of ${transport} passes when its grant has run out, and nothing new`, async () => {
+    wire.grant("own", transport);
+    const flow = await wire.begin("own", transport);
+    wire.takeGrants();
+    const [later, fresh] = [mark(), mark()];
+    assert.equal(await wire.arrives(flow.packet(later), later), true);
+    const source = ++lastPort;
+    const packet = { ...flow.packet(""), body: wire.body(transport, [source, port], fresh, "first") };
+    assert.equal(await wire.arrives(packet, fresh), false);
+  });
+
+  it(`an error about ${transport} passes from whom the packet was sent to`, async () => {
+    wire.grant("own", transport);
+    const flow = await wire.begin("own", transport);
+    wire.takeGrants();
+    for (const error of wire.plan.errors) {
+      const text = mark();
+      assert.equal(await wire.arrives(wire.errorAbout(flow.reply(text), error), text), true, `${error}`);
+    }
+    for (const error of wire.plan.others) {
+      const text = mark();
+      assert.equal(await wire.arrives(wire.errorAbout(flow.reply(text), error), text), false, `${error}`);
+    }
+  });
+}
+
+function othersFlows(transport: Transport, wire: Wire): void {
+  for (const owner of ownerNames.slice(1))
+    it(`an error about ${owner} flow of ${transport} passes not, and changes nothing of it`, async () => {
+      wire.grant(owner, transport);
+      const flow = await wire.begin(owner, transport);
+      wire.takeGrants();
+      for (const error of [...wire.plan.errors, ...wire.plan.others])
+        for (const granted of [false, true]) {
+          // A right to send such messages is no right to send them about another's flows.
+          if (granted) wire.grantIcmp(error);
+          const text = mark();
+          assert.equal(await wire.arrives(wire.errorAbout(flow.reply(text), error), text), false, `${error}`);
+          wire.takeGrants();
+        }
+      const { mark: stamp } = wire.tracked(flow);
+      assert.equal(stamp & connectionMark.mask, connectionMark.admitted);
+    });
+
+  it(`an error about nobody's flow of ${transport} passes not`, async () => {
+    const packet: IpPacket = {
+      source: wire.plan.far,
+      destination: wire.attackerAddress,
+      protocol: wire.number(transport),
+      body: wire.body(transport, [port, ++lastPort], "", "first"),
+    };
+    for (const error of wire.plan.errors) {
+      const text = mark();
+      const quoted = { ...packet, body: Buffer.concat([packet.body, Buffer.from(text)]) };
+      assert.equal(await wire.arrives(wire.errorAbout(quoted, error), text), false, `${error}`);
+    }
+  });
+}
+
+function unanswered(wire: Wire): void {
+  it("a flow that nobody answers passes on its stamp", async () => {
+    wire.grant("own", "udp", 514);
+    const from = ++lastPort;
+    const packet = (text: string): IpPacket => ({ ...wire.fence.packet(""), body: udp(from, 514, text) });
+    const [first, second] = [mark(), mark()];
+    assert.equal(await wire.arrives(packet(first), first), true);
+    wire.takeGrants();
+    assert.equal(await wire.arrives(packet(second), second), true);
+  });
+}
+
+function publishedPort(transport: Transport, wire: Wire): void {
+  it(`who came in by a published port of ${transport} is answered, and told of errors`, async () => {
+    const from = ++lastPort;
+    const [asks, answers] = [mark(), mark()];
+    far.send({
+      source: wire.plan.far,
+      destination: wire.plan.hostOutside,
+      protocol: wire.number(transport),
+      body: wire.body(transport, [from, published], asks, "first"),
+    });
+    const seen = await wire.attacker.next(asks);
+    assert.equal(await wire.arrives(wire.answerTo(transport, seen, answers), answers), true);
+    for (const error of wire.plan.errors) {
+      const text = mark();
+      const quoted = { ...seen, body: Buffer.concat([seen.body, Buffer.from(text)]) };
+      assert.equal(await wire.arrives(wire.errorAbout(quoted, error), text), true, `${error}`);
+    }
+    // The same about a packet that came in to another container.
+    const text = mark();
+    const quoted = {
+      ...seen,
+      destination: wire.addressOf("neighbour"),
+      body: Buffer.concat([seen.body, Buffer.from(text)]),
+    };
+    assert.equal(await wire.arrives(wire.errorAbout(quoted, wire.plan.errors[0] ?? [3, 3]), text), false);
+  });
+}
+
+function routersError(wire: Wire): void {
+  it("a router's error reaches the container", async () => {
+    const text = mark();
+    const { body: seenBody } = await (async () => {
+      const asks = mark();
+      wire.attacker.send(wire.fence.packet(asks));
+      return far.next(asks);
+    })();
+    const outside = wire.family === 4 ? wire.plan.hostOutside : wire.attackerAddress;
+    const quoted = {
+      source: outside,
+      destination: wire.plan.far,
+      protocol: 17,
+      body: Buffer.concat([seenBody, Buffer.from(text)]),
+    };
+    far.send({
+      source: wire.plan.far,
+      destination: outside,
+      protocol: wire.number("icmp"),
+      body: icmp(...(wire.plan.errors[1] ?? [3, 4]), 1400, renderIp(quoted)),
+    });
+    await wire.attacker.next(text);
+  });
+}
+
+function expectedFlow(direction: Direction, wire: Wire): void {
+  it(`a flow that a helper expects ${direction} is judged as a new one`, async () => {
+    helpFlows();
+    try {
+      assert.equal(await isExpectedThrough(direction, wire), false);
+      await wire.iptables.apply(wire.family, []);
+      assert.equal(await isExpectedThrough(direction, wire), true);
+      await wire.apply();
+    } finally {
+      run("nft", "delete", "table", "inet", "helping");
+    }
+  });
+}
+
+/** Whether the first packet of an expected flow arrives. */
+async function isExpectedThrough(direction: Direction, wire: Wire): Promise<boolean> {
+  wire.grant("own", "tcp", 21);
+  const master = await wire.begin("own", "tcp", 21);
+  wire.takeGrants();
+  await announce(master, direction, wire);
+  assert.match(run("conntrack", "-L", "expect", "-f", `ipv${wire.family}`), / dport=9999/);
+  const text = mark();
+  const body = tcp(++lastPort, 9999, 2, text);
+  if (direction === "outwards")
+    return wire.arrives(
+      { source: wire.attackerAddress, destination: wire.plan.far, protocol: 6, body },
+      text,
+    );
+  const destination = wire.family === 4 ? wire.plan.hostOutside : wire.attackerAddress;
+  far.send({ source: wire.plan.far, destination, protocol: 6, body });
+  const behind = mark();
+  far.send(wire.answerTo("udp", await wire.seenOf(wire.fence), behind));
+  await wire.attacker.next(behind);
+  return wire.attacker.has(text);
+}
+
+/** Gives control connections a helper, as administrators do. */
+function helpFlows(): void {
+  run("nft", "add", "table", "inet", "helping");
+  run("nft", 'add ct helper inet helping ftp { type "ftp" protocol tcp ; }');
+  run("nft", "add chain inet helping pre { type filter hook prerouting priority 0 ; }");
+  run("nft", 'add rule inet helping pre ct state new tcp dport 21 ct helper set "ftp"');
+}
+
+/** Says in a control connection where the next data connection goes, as FTP does. */
+async function announce(master: Flow, direction: Direction, wire: Wire): Promise<void> {
+  const [asked, before, behind] = [mark(), mark(), mark()];
+  wire.attacker.send(master.packet(asked));
+  const seen = await far.next(asked);
+  const ways = {
+    outwards: { from: far, to: wire.attacker, packet: (text: string) => wire.answerTo("tcp", seen, text) },
+    inwards: { from: wire.attacker, to: far, packet: master.packet },
+  };
+  const { from, to, packet } = ways[direction];
+  let sequence = 1_000;
+  for (const line of [before, wire.plan.announced[direction], behind]) {
+    const segment = packet(`${line}\r\n`);
+    from.send({ ...segment, body: atSequence(sequence, segment.body) });
+    sequence += line.length + 2;
+  }
+  await to.next(behind);
+}
+
+type Build = (text: string) => Promise<Pick<IpPacket, "protocol" | "body">>;
+
+/** What comes from outside and begins no flow, nor is of one: to a container that publishes nothing there. */
+function ofNoFlow(wire: Wire): Readonly<Record<string, Build>> {
+  return {
+    "invalid TCP": async (text) => ({ protocol: 6, body: tcp(port, ++lastPort, 4, text) }),
+    "invalid SCTP": async (text) => ({ protocol: 132, body: sctp(port, ++lastPort, "COOKIE ECHO", text) }),
+    "an echo reply without a request": async (text) => ({
+      protocol: wire.number("icmp"),
+      body: icmp(wire.plan.echo.reply, 0, ++lastPort * 65_536, Buffer.from(text)),
+    }),
+    "an error about another container's flow": async (text) => {
+      wire.grant("another network's", "udp");
+      const flow = await wire.begin("another network's", "udp");
+      wire.takeGrants();
+      const quoted = renderIp(await wire.seenOf(flow));
+      return {
+        protocol: wire.number("icmp"),
+        body: icmp(...(wire.plan.errors[0] ?? [3, 3]), 0, Buffer.concat([quoted, Buffer.from(text)])),
+      };
+    },
+    ...(wire.family === 6
+      ? {
+          "what is not tracked": async (text: string) => ({
+            protocol: wire.number("icmp"),
+            body: icmp(135, 0, 0, Buffer.concat([Buffer.alloc(16), Buffer.from(text)])),
+          }),
+        }
+      : {}),
+  };
+}
+
+function nothingComesIn(wire: Wire): void {
+  for (const [name, build] of Object.entries(ofNoFlow(wire)))
+    it(`${name} does not come in`, async () => {
+      assert.equal(await comesIn(build, wire), false);
+      await wire.iptables.apply(wire.family, []);
+      try {
+        assert.equal(await comesIn(build, wire), true);
+      } finally {
+        await wire.apply();
+      }
+    });
+}
+
+async function comesIn(build: Build, wire: Wire): Promise<boolean> {
+  const [text, behind] = [mark(), mark()];
+  far.send({ source: wire.plan.far, destination: wire.attackerAddress, ...(await build(text)) });
+  far.send(wire.answerTo("udp", await wire.seenOf(wire.fence), behind));
+  await wire.attacker.next(behind);
+  return wire.attacker.has(text);
+}
+
+function withoutRules(wire: Wire): void {
+  it("without our rules all of it arrives", async () => {
+    await wire.iptables.apply(wire.family, []);
+    for (const transport of transports)
+      for (const owner of ownerNames) {
+        const flow = await wire.begin(owner, transport);
+        for (const error of wire.plan.errors) {
+          const text = mark();
+          assert.equal(
+            await wire.arrives(wire.errorAbout(flow.reply(text), error), text),
+            true,
+            `${owner} ${transport}`,
+          );
+        }
+      }
+    await wire.apply();
+  });
 }
 
 startQueue({
