@@ -7,7 +7,7 @@ import { once } from "node:events";
 import { closeSync } from "node:fs";
 import { join as joinPath } from "node:path";
 import { createInterface, type Interface } from "node:readline";
-import { createWall } from "../../src/control/wall.ts";
+import { createWall, type Wall } from "../../src/control/wall.ts";
 import { allRead } from "../../src/core/askers/knowledge.ts";
 import { createLookupJournal, type LookupJournal } from "../../src/core/journal/lookups.ts";
 import { addressBytes, type IpAddress, parsePrefix } from "../../src/core/model/address.ts";
@@ -15,7 +15,7 @@ import type { Container, Network, Topology } from "../../src/core/model/topology
 import { type KernelSets, openKernelSets } from "../../src/edge/kernel/ipset/kernel-sets.ts";
 import { createFirewall } from "../../src/edge/kernel/iptables/firewall.ts";
 import { type DataPlaneLink, startDataPlane } from "../../src/planes/link.ts";
-import { startFakeUpstream } from "./fake-upstream.ts";
+import { type FakeUpstream, startFakeUpstream } from "./fake-upstream.ts";
 import { until } from "./lab/command.ts";
 import { createNamespace, run, type TestNamespace } from "./namespace.ts";
 import { labelsOnly } from "./policies.ts";
@@ -290,24 +290,70 @@ class Program {
 
 export async function startFloodLab(backend: "nft" | "legacy" = "nft"): Promise<FloodLab> {
   const server = await makeLandscape();
-  const all = networks.map(networkOf);
-  const [app = assert.fail(), other = assert.fail()] = all;
   const upstream = await startFakeUpstream({ onUdp: ({ message, reply }) => reply(answerFor(message)) });
   const sets = openKernelSets();
-  const settings = { dnsPort: 5053, queueNumber: 5353 };
-  const wall = createWall({
+  const wall = makeWall(sets, backend);
+  const topology = topologyOf();
+  const { guarded } = wall.classify(topology);
+  await wall.applyRules();
+  const journal = createLookupJournal({ ttlSeconds: 600, maxRows: 600 });
+  const plane = await startPlane(upstream, journal);
+  const post = (): Promise<unknown> => plane.post({ topology, guarded, services: [], quarantined: [] });
+  await post();
+  plane.tellReadings(allRead);
+  const boxes = makeBoxes();
+  await post();
+  let serial = 0;
+
+  return {
+    sets,
+    journal,
+    plane,
+    meanwhile: async (family, work) => {
+      const neighbour = await neighbourWhile(boxes.neighbour, family, `t${++serial}`, work);
+      await plane.flush();
+      return JSON.parse(neighbour.lines.at(-1) ?? "") as NeighbourReport;
+    },
+    flood: (mode, family, count, then) => flood(boxes, { mode, family, count }, then),
+    crowd,
+    async unguard() {
+      await plane.releaseAll();
+      for (const tool of [`iptables-${backend}`, `ip6tables-${backend}`])
+        run(tool, "-t", "raw", "-I", "DOCKERWALL-RAW", "-j", "DOCKERWALL-FLOOD");
+    },
+    async close() {
+      await plane[Symbol.asyncDispose]();
+      await wall.remove();
+      sets.close();
+      await upstream.close();
+      server.kill();
+      for (const name of ["attacker4", "attacker6", "neighbour", "far"]) run("ip", "netns", "del", name);
+      for (const name of ["br-app", "br-other"]) run("ip", "link", "del", name);
+    },
+  };
+}
+
+const settings = { dnsPort: 5053, queueNumber: 5353 };
+
+function makeWall(sets: KernelSets, backend: "nft" | "legacy"): Wall {
+  return createWall({
     ...settings,
     sets,
     firewall: createFirewall(backend),
     hold: true,
     demandSender: true,
-    listBridges: () => all.flatMap(({ bridge }) => bridge ?? []),
+    listBridges: () => networks.map(networkOf).flatMap(({ bridge }) => bridge ?? []),
     lookAtBridges: () => () => [],
     uptimeMs: () => 0,
     networksReadAtMs: () => 0,
     ...labelsOnly(),
   });
-  const topology: Topology = {
+}
+
+function topologyOf(): Topology {
+  const all = networks.map(networkOf);
+  const [app = assert.fail(), other = assert.fail()] = all;
+  return {
     networks: all,
     containers: [
       containerOf("attacker4", app, places[4].attacker[0] ?? ""),
@@ -315,13 +361,16 @@ export async function startFloodLab(backend: "nft" | "legacy" = "nft"): Promise<
       containerOf("neighbour", other, places[4].neighbour, places[6].neighbour),
     ],
   };
-  const { guarded } = wall.classify(topology);
-  await wall.applyRules();
-  const journal = createLookupJournal({ ttlSeconds: 600, maxRows: 600 });
-  const plane = await startDataPlane(
+}
+
+function startPlane(
+  { address, port }: Pick<FakeUpstream, "address" | "port">,
+  journal: LookupJournal,
+): Promise<DataPlaneLink> {
+  return startDataPlane(
     {
       ...settings,
-      upstreams: [{ address: upstream.address, port: upstream.port }],
+      upstreams: [{ address, port }],
       leaseFloorSeconds: 300,
       leaseGraceSeconds: 300,
       sandboxFolder: "/run/netns",
@@ -339,80 +388,72 @@ export async function startFloodLab(backend: "nft" | "legacy" = "nft"): Promise<
       onDeath: (error) => assert.fail(error),
     },
   );
-  await plane.post({ topology, guarded, services: [], quarantined: [] });
-  plane.tellReadings(allRead);
+}
+
+type Boxes = Readonly<Record<Family | "neighbour", ReturnType<typeof box>>>;
+
+function makeBoxes(): Boxes {
   const [toApp, toOther] = networks.map(([, net]) => [`198.19.${net}.1`, `2001:db8:${net}::1`]);
-  const boxes = {
+  return {
     4: box("attacker4", "br-app", toApp?.slice(0, 1) ?? [], places[4].attacker),
     6: box("attacker6", "br-app", toApp?.slice(1) ?? [], places[6].attacker),
     neighbour: box("neighbour", "br-other", toOther ?? [], [places[4].neighbour, places[6].neighbour]),
   };
-  await plane.post({ topology, guarded, services: [], quarantined: [] });
-  let serial = 0;
+}
 
-  return {
-    sets,
-    journal,
-    plane,
-    async meanwhile(family, work) {
-      const { neighbourGateway, far, denied } = places[family];
-      const args = [String(family), neighbourGateway, far, denied, `t${++serial}`];
-      const neighbour = new Program(boxes.neighbour, "neighbour.py", ...args);
-      try {
-        await neighbour.until((lines) => lines.length >= 2);
-        await work();
-        const { length: done } = neighbour.lines;
-        await neighbour.until((lines) => lines.length >= done + 2);
-      } finally {
-        await neighbour.end();
-      }
-      await plane.flush();
-      return JSON.parse(neighbour.lines.at(-1) ?? "") as NeighbourReport;
-    },
-    async flood(mode, family, count, then) {
-      const { attackerGateway, granted, denied, far, attacker, neighbour, subnets } = places[family];
-      const others = [neighbour, subnets.attacker, subnets.neighbour];
-      const sources = mode === "forged" ? others : mode === "errors" ? [...attacker, ...others] : attacker;
-      const args = [mode, String(family), String(count), attackerGateway, granted, denied, far, ...sources];
-      const where = mode === "questions" ? undefined : boxes[family];
-      const program = new Program(where, "attacker.py", ...args);
-      await program.until((lines) => lines.includes("done"));
-      await then?.();
-      await program.end();
-      return program.lines;
-    },
-    async crowd(count, each, then) {
-      const names = Array.from({ length: count }, (_, index) => `crowd${index}`);
-      const made = names.map(createNamespace);
-      try {
-        await until("the capture of the last", 20_000, () =>
-          made.at(-1)?.run("nft", "list", "tables").includes("ip dockerwall") ? true : undefined,
-        );
-        const program = new Program(undefined, "crowd.py", String(each), ...made.map(({ path }) => path));
-        await program.until((lines) => lines.includes("done"));
-        const result = await then();
-        await program.end();
-        return result;
-      } finally {
-        for (const { fd, name } of made) {
-          closeSync(fd);
-          run("ip", "netns", "del", name);
-        }
-      }
-    },
-    async unguard() {
-      await plane.releaseAll();
-      for (const tool of [`iptables-${backend}`, `ip6tables-${backend}`])
-        run(tool, "-t", "raw", "-I", "DOCKERWALL-RAW", "-j", "DOCKERWALL-FLOOD");
-    },
-    async close() {
-      await plane[Symbol.asyncDispose]();
-      await wall.remove();
-      sets.close();
-      await upstream.close();
-      server.kill();
-      for (const name of ["attacker4", "attacker6", "neighbour", "far"]) run("ip", "netns", "del", name);
-      for (const name of ["br-app", "br-other"]) run("ip", "link", "del", name);
-    },
-  };
+/** The neighbour, who has gone through two rounds before the work, and as many after it. */
+async function neighbourWhile(
+  where: TestNamespace,
+  family: Family,
+  name: string,
+  work: () => Promise<unknown>,
+): Promise<Program> {
+  const { neighbourGateway, far, denied } = places[family];
+  const neighbour = new Program(where, "neighbour.py", String(family), neighbourGateway, far, denied, name);
+  try {
+    await neighbour.until((lines) => lines.length >= 2);
+    await work();
+    const { length: done } = neighbour.lines;
+    await neighbour.until((lines) => lines.length >= done + 2);
+  } finally {
+    await neighbour.end();
+  }
+  return neighbour;
+}
+
+async function flood(
+  boxes: Boxes,
+  { mode, family, count }: { readonly mode: FloodMode; readonly family: Family; readonly count: number },
+  then: Parameters<FloodLab["flood"]>[3],
+): Promise<readonly string[]> {
+  const { attackerGateway, granted, denied, far, attacker, neighbour, subnets } = places[family];
+  const others = [neighbour, subnets.attacker, subnets.neighbour];
+  const sources = mode === "forged" ? others : mode === "errors" ? [...attacker, ...others] : attacker;
+  const args = [mode, String(family), String(count), attackerGateway, granted, denied, far, ...sources];
+  const where = mode === "questions" ? undefined : boxes[family];
+  const program = new Program(where, "attacker.py", ...args);
+  await program.until((lines) => lines.includes("done"));
+  await then?.();
+  await program.end();
+  return program.lines;
+}
+
+async function crowd<T>(count: number, each: number, then: () => Promise<T>): Promise<T> {
+  const names = Array.from({ length: count }, (_, index) => `crowd${index}`);
+  const made = names.map(createNamespace);
+  try {
+    await until("the capture of the last", 20_000, () =>
+      made.at(-1)?.run("nft", "list", "tables").includes("ip dockerwall") ? true : undefined,
+    );
+    const program = new Program(undefined, "crowd.py", String(each), ...made.map(({ path }) => path));
+    await program.until((lines) => lines.includes("done"));
+    const result = await then();
+    await program.end();
+    return result;
+  } finally {
+    for (const { fd, name } of made) {
+      closeSync(fd);
+      run("ip", "netns", "del", name);
+    }
+  }
 }
