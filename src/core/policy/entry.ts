@@ -1,11 +1,12 @@
 // The grammar of one allowlist entry: [!]HOST[:PORT[-PORT]][/tcp|/udp].
 // HOST is a domain, `*.domain` (the domain and every name below it), a pattern with `*` inside of labels, one of these
-// with `@RANGE` behind (where it leads into the range), an address or a CIDR prefix, `@preset`, or `host`. People write labels, and so do programs that may be hostile: everything that
-// is not plainly legal is refused.
+// with `@RANGE` behind (where it leads into the range), an address or a CIDR prefix, `@preset`, or `host`. People write
+// labels, and so do programs that may be hostile: everything that is not plainly legal is refused.
 
-import { domainToASCII } from "node:url";
 import { type Prefix, parsePrefix, renderPrefix } from "../model/address.ts";
-import { anyService, type Protocol, renderService, type Service } from "../model/service.ts";
+import { type Protocol, renderService, type Service } from "../model/service.ts";
+import { canonicalDomain, canonicalPattern } from "./entry/domain.ts";
+import { parseService, quote, splitEntry } from "./entry/split.ts";
 
 interface Negatable {
   /** True for `!`: takes away, and wins over every grant. */
@@ -62,9 +63,6 @@ export const presetName = /^[a-z0-9]([a-z0-9._-]{0,62}[a-z0-9])?$/;
 
 /** Each port of a `host` entry is a kernel entry of its own. */
 const widestHostRange = 1024;
-
-/** How many rightmost labels of a pattern must be written out: a `*` there would match names of any owner. */
-const literalLabels = 2;
 
 export type EntryResult = { readonly entry: Entry | PresetReference } | { readonly problem: string };
 
@@ -140,62 +138,6 @@ function renderDomain(entry: DomainEntry): string {
   return entry.scope === "subtree" ? `*.${entry.domain}` : entry.domain;
 }
 
-interface SplitEntry {
-  readonly host: string;
-  readonly port: string | undefined;
-  readonly protocol: string | undefined;
-}
-
-function splitEntry(text: string): SplitEntry | { readonly problem: string } {
-  const protocolMatch = /\/([A-Za-z]+)$/.exec(text);
-  const rest = protocolMatch === null ? text : text.slice(0, protocolMatch.index);
-  const protocol = protocolMatch?.[1]?.toLowerCase();
-  const bracketed = /^\[([^\]]*)\](?::(.*))?$/.exec(rest);
-  if (bracketed !== null) {
-    const [, host = "", port] = bracketed;
-    if (parsePrefix(host) !== undefined && host.includes(":")) return { host, port, protocol };
-    return { problem: "only IPv6 addresses may have brackets; write HOST:PORT" };
-  }
-  const outside = /^\[([^\]]*)\](\/\d+)/.exec(rest);
-  if (outside !== null) {
-    const [, address = "", length = ""] = outside;
-    return {
-      problem: `the prefix length belongs inside the brackets; write ${quote(`[${address}${length}]`)}`,
-    };
-  }
-  const colons = rest.split(":").length - 1;
-  if (colons === 1) {
-    const [host = "", port] = rest.split(":");
-    return { host, port, protocol };
-  }
-  if (colons > 1 && parsePrefix(rest) === undefined) {
-    return {
-      problem: "it has more than one `:` and is not an IPv6 address; write HOST:PORT or [ADDRESS]:PORT",
-    };
-  }
-  return { host: rest, port: undefined, protocol };
-}
-
-function parseService(
-  port: string | undefined,
-  protocol: string | undefined,
-): { readonly service: Service } | { readonly problem: string } {
-  if (protocol !== undefined && protocol !== "tcp" && protocol !== "udp") {
-    return { problem: `the protocol must be tcp or udp, not ${quote(protocol)}` };
-  }
-  const known: Protocol | "any" = protocol ?? "any";
-  if (port === undefined) {
-    return { service: known === "any" ? anyService : { protocol: known, ports: "any" } };
-  }
-  const range = /^([0-9]{1,5})(?:-([0-9]{1,5}))?$/.exec(port);
-  const from = Number(range?.[1]);
-  const to = Number(range?.[2] ?? range?.[1]);
-  if (range === null || from < 1 || to > 65535 || from > to) {
-    return { problem: `the port must be 1 to 65535, or FROM-TO, not ${quote(port)}` };
-  }
-  return { service: { protocol: known, ports: { from, to } } };
-}
-
 function parsePreset(text: string, service: Service, negated: boolean): EntryResult {
   const name = text.toLowerCase();
   if (!presetName.test(name)) {
@@ -222,7 +164,11 @@ function parseHost(host: string, service: Service, negated: boolean): EntryResul
   }
   const subtree = host.startsWith("*.");
   const name = subtree ? host.slice(2) : host;
-  if (name.includes("*")) return globEntry(host, service, negated);
+  if (name.includes("*")) {
+    const pattern = canonicalPattern(host);
+    if ("problem" in pattern) return pattern;
+    return { entry: { kind: "domain", domain: pattern.domain, scope: "glob", service, negated } };
+  }
   // Everything below a top-level domain is a lot, but may be intended: `*.internal`. A single-label name is not.
   const domain = canonicalDomain(name, subtree ? 1 : 2);
   if ("problem" in domain) return domain;
@@ -237,60 +183,4 @@ function hostEntry({ protocol, ports }: Service, negated: boolean): EntryResult 
   }
   const known = protocol === "tcp" || protocol === "udp" ? protocol : "any";
   return { entry: { kind: "host", protocol: known, ...ports, negated } };
-}
-
-function globEntry(text: string, service: Service, negated: boolean): EntryResult {
-  const labels = text.replace(/\.$/, "").toLowerCase().split(".");
-  if (labels.slice(-literalLabels).some((label) => label.includes("*"))) {
-    return { problem: "the last two labels must be written out, as in build-*.ci.example.com" };
-  }
-  if (labels[0] === "*" && labels.slice(1).some((label) => label.includes("*"))) {
-    return { problem: "a leading `*.` covers every depth; remove it, or every `*` in later labels" };
-  }
-  if (labels.some((label) => label.includes("**")))
-    return { problem: "it has more than one `*` in a row; write only one" };
-  // A letter in place of each `*`: what is around it must make a legal name.
-  const domain = canonicalDomain(labels.join(".").replaceAll("*", "x"), literalLabels + 1);
-  if ("problem" in domain || labels.includes("") || !/^[a-z0-9_.*-]+$/.test(labels.join("."))) {
-    return {
-      problem: `${quote(text)} is not a domain name pattern; write it as in build-*.ci.example.com, and letters other than a to z in their xn-- form`,
-    };
-  }
-  return { entry: { kind: "domain", domain: labels.join("."), scope: "glob", service, negated } };
-}
-
-function canonicalDomain(
-  text: string,
-  leastLabels: number,
-): { readonly domain: string } | { readonly problem: string } {
-  const ascii = toAscii(text);
-  const domain = ascii.endsWith(".") ? ascii.slice(0, -1) : ascii;
-  const labels = domain.split(".");
-  const wrong = labels.find((label) => !/^[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?$/.test(label));
-  if (wrong !== undefined || domain.length > 253) {
-    return {
-      problem: `${quote(text)} is not a domain name; write letters, digits, - and _ between dots, as in api.example.com`,
-    };
-  }
-  if (/^[0-9]+$/.test(labels.at(-1) ?? "")) {
-    return {
-      problem: `${quote(text)} is neither an address nor a domain name; write it as 192.0.2.10 or api.example.com`,
-    };
-  }
-  if (labels.length < leastLabels) {
-    return { problem: "a single-label name is never looked up outside; write a full domain" };
-  }
-  return { domain };
-}
-
-/** In lower case, with A-labels; a text that is not a domain name stays invalid. */
-function toAscii(text: string): string {
-  if (!/[\u{80}-\u{10ffff}]/u.test(text)) return text.toLowerCase();
-  // Node reads the host of a URL here: `?x` would end it, and `%63` would be a letter.
-  return /^[\w.\u{80}-\u{10ffff}-]+$/u.test(text) ? domainToASCII(text) : "";
-}
-
-/** Shortened: entries may be as long as a label, and people read the problems. */
-function quote(text: string): string {
-  return JSON.stringify(text.slice(0, 80));
 }
