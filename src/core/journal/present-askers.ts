@@ -39,7 +39,7 @@ export class PresentAskers {
     return this.#byContainer.get(id) ?? [];
   }
 
-  /** Whoever is at these addresses leaves them. */
+  /** The askers at these addresses leave them. */
   passOn(fresh: readonly FreshAddress[]): void {
     const addresses = new Set<string>(fresh.map(({ address }) => address));
     for (const [key, { address }] of this.#present) if (addresses.has(address)) this.#present.delete(key);
