@@ -42,6 +42,9 @@ export function buildHost(plugs: Readonly<Record<Place, Plug>>): () => [what: st
   run("sh", "-c", "echo 1 > /proc/sys/net/ipv4/ip_forward");
   const senders = new Map(Object.entries(plugs).map(([name, plug]) => [name, plugIn(name, plug)]));
   const { device } = plugs.uplink;
+  // What a condition of ours keeps out of a chain of ours is counted behind it.
+  for (const [table, hook] of conditionalHooks)
+    run("iptables-nft", "-t", table, "-A", hook, "-m", "comment", "--comment", "passed");
   run("ip", "neigh", "add", far, "lladdr", "02:00:00:00:00:77", "dev", device);
   return () => {
     const granted = `${far},udp:9001,${plugs.guarded.own}`;
@@ -65,6 +68,13 @@ function plugIn(name: string, { device, host: gateway, own }: Plug): ReturnType<
   return namespace;
 }
 
+/** Built-in chains in which a jump of ours has a condition. */
+const conditionalHooks = [
+  ["mangle", "POSTROUTING"],
+  ["filter", "FORWARD"],
+  ["filter", "OUTPUT"],
+] as const;
+
 const ending = /-g | -j (RETURN|DROP|ACCEPT|REDIRECT|NFQUEUE)/;
 
 /** Rules of ours that all packets so far have walked, in every table. */
@@ -81,15 +91,18 @@ function walkedIn(table: string): number {
       count: Number(count),
       chain,
       target: / -[jg] (\S+)/.exec(` ${body}`)?.[1] ?? "",
+      conditional: / -m /.test(` ${body}`),
       ends: ending.test(` ${body}`),
     }),
   );
   let sum = 0;
-  for (const [chain, own] of Map.groupBy(rules, (rule) => rule.chain)) {
+  for (const [chain, each] of Map.groupBy(rules, (rule) => rule.chain)) {
+    const passed = each.find(({ target }) => target === "")?.count ?? 0;
+    const own = each.filter(({ target }) => target !== "");
     const built = /^[A-Z]+$/.test(chain);
     let inside = rules.filter(({ target }) => target === chain).reduce((all, { count }) => all + count, 0);
-    for (const { count, ends } of own) {
-      sum += built ? count : inside;
+    for (const { count, ends, conditional } of own) {
+      sum += built ? count + (conditional ? passed : 0) : inside;
       if (ends) inside -= count;
     }
   }
