@@ -60,6 +60,7 @@ export function renderExplanation(report: ExplainReport, nowMs: number): string 
     ...(report.by?.endsAtMs === undefined ? [] : [["ends", `in ${renderSpan(report.by.endsAtMs - nowMs)}`]]),
     ...(report.names.length === 0 ? [] : [["looked up as", report.names.map(printable).join(" ")]]),
     ...report.paths.map((path) => ["way", renderPath(path)]),
+    ...(report.hosts.length === 0 ? [] : [["/etc/hosts", report.hosts.join(" ")]]),
     ...report.answers.map((answer) => [`DNS ${answer.type}`, renderAnswer(answer)]),
     ...report.entries.map(({ set, destination, service, comment, secondsLeft, packets }) => [
       `kernel ${set}`,

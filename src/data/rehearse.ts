@@ -34,6 +34,8 @@ export interface RehearsalOptions {
   /** Docker's names: those of an open container are answered by Docker itself. */
   readonly topology: Topology;
   readonly target: ExplainTarget;
+  /** Where the container's own /etc/hosts has the name. */
+  readonly hosts: readonly IpAddress[];
   /** Which way the container's packet would take. */
   readonly wayTo: (destination: Destination) => Way;
   /** By the clock that grants and lists end by. */
@@ -41,12 +43,15 @@ export interface RehearsalOptions {
 }
 
 /** What stands in the way of a target, or lets it pass. */
-export async function readPath(options: RehearsalOptions): Promise<PathReading> {
-  const { standing, target } = options;
+export async function readPath(given: RehearsalOptions): Promise<PathReading> {
+  const { standing, hosts } = given;
+  // A name that is not looked up opens nothing, and nothing is known by it.
+  const target = hosts.length === 0 ? given.target : { ...given.target, name: undefined };
+  const options = { ...given, target };
   const memberships = membershipsOf(standing);
   const answers = target.name === undefined ? [] : await answersFor(options, memberships, target.name);
-  const destinations =
-    target.address === undefined ? answers.flatMap(({ addresses }) => addresses) : [target.address];
+  const found = [...hosts, ...answers.flatMap(({ addresses }) => addresses)];
+  const destinations = target.address === undefined ? found : [target.address];
   const unsure = standing.kind === "guarded" && standing.mayLose;
   return {
     standing: unsure ? "unknown" : standing.kind,
@@ -55,6 +60,7 @@ export async function readPath(options: RehearsalOptions): Promise<PathReading> 
       target.name === undefined
         ? undefined
         : inTheTimeOfPeople(judgeName(memberships, target.name, undefined, askedIn(options))),
+    hosts,
     answers,
     packets: destinations.map((destination) => readPacket(options, memberships, sentTo(destination))),
     outward: options.wayTo({ ...target, address: outside[4] }),

@@ -84,11 +84,12 @@ export type ToDataPlane =
   | { readonly kind: "release-all"; readonly requestId: number }
   | { readonly kind: "end" };
 
-/** A container with a sandbox of its own, its addresses, and what it would reach. */
+/** A container with a sandbox of its own, its addresses, what it would reach, and where its /etc/hosts has a name for that. */
 export interface PathRequest {
   readonly containerId: string;
   readonly addresses: readonly IpAddress[];
   readonly target: ExplainTarget;
+  readonly hosts: readonly IpAddress[];
 }
 
 /** What the data plane found when it examined itself by behaviour. */

@@ -9,10 +9,11 @@ import type { ExplainRequest } from "../../core/model/control-api.ts";
 import type { ExplainReport } from "../../core/model/report.ts";
 import type { Container, Topology } from "../../core/model/topology.ts";
 import { type Explained, explainPath } from "../../core/path/explained.ts";
+import { addressesInHosts } from "../../core/path/hosts-file.ts";
 import type { PathReading } from "../../core/path/reading.ts";
 import { renderChange, renderStep } from "../../core/path/sentence.ts";
 import { surroundingsOf } from "../../core/path/surroundings.ts";
-import { parseTarget } from "../../core/policy/target.ts";
+import { type ExplainTarget, parseTarget } from "../../core/policy/target.ts";
 import type { Flow } from "../../edge/kernel/flows/flow-message.ts";
 import type { KernelSets } from "../../edge/kernel/ipset/kernel-sets.ts";
 import { DockerwallError } from "../../errors.ts";
@@ -27,6 +28,8 @@ export interface ExplanationSources {
   /** What the data plane knows. */
   readonly readPath: (path: PathRequest) => Promise<PathReading>;
   readonly hostAddresses: () => readonly IpAddress[];
+  /** The text of a container's own /etc/hosts; undefined where it cannot be read. */
+  readonly hostsFile: (container: Container) => string | undefined;
   /** Whether the host's rules see what stays on a bridge. */
   readonly bridgesFiltered: () => boolean;
 }
@@ -50,8 +53,9 @@ export async function explainTarget(
   const holder = holderOf(container, topology);
   const addresses = holder.endpoints.flatMap((endpoint) => endpoint.addresses);
   const outOfReach = whyNotRead(holder);
-  const reading =
-    outOfReach === undefined ? await sources.readPath({ containerId: holder.id, addresses, target }) : unread;
+  const hosts = hostsOf(container, target, sources);
+  const asked = { containerId: holder.id, addresses, target, hosts };
+  const reading = outOfReach === undefined ? await sources.readPath(asked) : unread;
   const quarantined = quarantine.has(holder.id);
   const explained =
     outOfReach ??
@@ -90,10 +94,20 @@ export async function explainTarget(
     problems,
     quarantined,
     networks,
+    hosts: reading.hosts,
     answers: reading.answers,
     entries: kernelEntries(scope, sources),
     flows: openFlows(scope, sources),
   };
+}
+
+/** Where the container's own /etc/hosts has the name. */
+function hostsOf(
+  container: Container,
+  { name }: ExplainTarget,
+  { hostsFile }: ExplanationSources,
+): readonly IpAddress[] {
+  return name === undefined ? [] : addressesInHosts(hostsFile(container) ?? "", name);
 }
 
 /** What is wrong with the labels of the networks that a container is on. */
@@ -116,6 +130,7 @@ const unread: PathReading = {
   standing: "open",
   homes: [],
   name: undefined,
+  hosts: [],
   answers: [],
   packets: [],
   outward: { kind: "unknown" },

@@ -4,6 +4,8 @@ import type { ErrorCode } from "../../errors.ts";
 import type { CounterReading } from "../counters/reading.ts";
 import type { Explained } from "../path/explained.ts";
 import type { ReadAnswer } from "../path/reading.ts";
+import type { PathEnd } from "../path/verdict.ts";
+import type { IpAddress } from "./address.ts";
 import type { DaemonState } from "./state.ts";
 
 /**
@@ -42,6 +44,8 @@ export interface DropRow {
   readonly bytes: number;
   /** Milliseconds since the epoch, to within a few seconds: the kernel's counters are read that often. */
   readonly lastSeenMs: number;
+  /** Where such a packet would end now, if its names were looked up again, and as if nothing were audited. */
+  readonly now?: PathEnd;
   /** The name that this address was last answered for, to this container; undefined for a hard-coded address. */
   readonly domain: string | undefined;
 }
@@ -182,6 +186,8 @@ export interface ExplainReport extends Explained {
   readonly quarantined: boolean;
   /** Guarded networks that the container is on. */
   readonly networks: readonly string[];
+  /** Where the container's own /etc/hosts has the name, which then is not looked up. */
+  readonly hosts: readonly IpAddress[];
   /** What lookups of the name would be answered; none for an address. */
   readonly answers: readonly ReadAnswer[];
   /** What the kernel holds for the container and these addresses. */

@@ -16,6 +16,8 @@ export interface Network {
   readonly labels: Readonly<Record<string, string>>;
   /** How containers are reached from outside, where it is not by translation of ports. */
   readonly gatewayModes?: Readonly<Partial<Record<Family, GatewayMode>>>;
+  /** True where the engine keeps its containers from each other (`enable_icc=false`). */
+  readonly keepsApart?: true;
 }
 
 /** Modes of a bridge's gateway since Engine 27 whose containers are reached at their own addresses. */
@@ -56,6 +58,8 @@ export interface Container {
   readonly hazards: readonly Hazard[];
   /** Its own ports that are published, by IP protocol. */
   readonly publishes?: readonly { readonly protocol: number; readonly port: number }[];
+  /** The file that it has for its /etc/hosts, as the engine sees it. */
+  readonly hostsFile?: string;
   /** Where UDP port 53 of it is published, at addresses of the host. */
   readonly published?: readonly { readonly address: IpAddress; readonly port: number }[];
 }

@@ -31,7 +31,7 @@ export function changeFor(
   question: PathQuestion,
   decided: Decided,
 ): Change | undefined {
-  const { target, container, reading } = question;
+  const { target, container } = question;
   const network = labelled(surroundings, question, decided);
   switch (decided.step) {
     case "quarantine":
@@ -49,13 +49,8 @@ export function changeFor(
     case "no-entry":
     case "port":
       return entryFor(network, entryOf(target));
-    case "no-address": {
-      const [address] = reading.answers.flatMap(({ refused }) => refused);
-      if (address === undefined) return undefined;
-      if (surroundings.hostAddresses.includes(address))
-        return target.port === undefined ? undefined : entryFor(network, hostEntry(target));
-      return entryFor(network, { ...domainEntry(target), within: hostPrefix(address) });
-    }
+    case "no-address":
+      return leadFor(surroundings, question, network);
     case "taken-away": {
       const { by } = decided.finding ?? {};
       return by && { kind: "remove-entry", entry: by.entry, source: by.source };
@@ -69,6 +64,10 @@ export function changeFor(
       if (better === undefined || network === undefined) return undefined;
       return { kind: "route", network: better, instead: network, entry: renderEntry(entryOf(target)) };
     }
+    case "kept-apart":
+      return decided.network === undefined
+        ? undefined
+        : { kind: "connect-containers", network: decided.network };
     case "other-network":
     case "unpublished": {
       const far = networkAt(surroundings, decided.packet?.destination);
@@ -77,6 +76,19 @@ export function changeFor(
     default:
       return undefined;
   }
+}
+
+/** What would let the name lead where it leads. */
+function leadFor(
+  { hostAddresses }: Surroundings,
+  { target, reading }: PathQuestion,
+  network: string | undefined,
+): Change | undefined {
+  const [address] = reading.answers.flatMap(({ refused }) => refused);
+  if (address === undefined) return undefined;
+  if (hostAddresses.includes(address))
+    return target.port === undefined ? undefined : entryFor(network, hostEntry(target));
+  return entryFor(network, { ...domainEntry(target), within: hostPrefix(address) });
 }
 
 /** The network where a container has the address. */

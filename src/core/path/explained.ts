@@ -33,33 +33,59 @@ const order: readonly PathVerdict[] = [
 ];
 
 export function explainPath(surroundings: Surroundings, question: PathQuestion): Explained {
-  const { target, quarantined, reading } = question;
+  const { quarantined, reading } = question;
   const sender: Sender = { quarantined, standing: reading.standing, homes: reading.homes };
   const walked = reading.packets.map((packet) => ({
     packet,
     path: {
       ...placeOf(surroundings, packet.way),
       destination: packet.destination,
-      ...walk(surroundings, sender, target, packet),
+      ...walk(surroundings, sender, question.target, packet),
     },
   }));
   const decisive = order
     .map((verdict) => walked.find(({ path }) => path.verdict === verdict))
     .find((each) => each !== undefined);
   const judgement = decisive?.path ?? { ...judgeLookup(question), ...placeOf(surroundings, reading.outward) };
+  // What is not looked up is nothing but an address, and only an entry for that would help.
+  const target =
+    reading.hosts.length === 0
+      ? question.target
+      : { ...question.target, name: undefined, address: decisive?.packet.destination };
   const finding = decisive?.packet.policy ?? reading.name;
+  /** Behind the lists there may be what no entry turns. */
+  const lastStep = (step: PathStep): PathStep => {
+    if (decisive === undefined || !listSteps.has(step)) return step;
+    const { packet } = decisive;
+    const listed = { ...packet, policy: { ...packet.policy, reason: "entry" } as const };
+    const behind = walk(surroundings, sender, question.target, listed);
+    return behind.verdict === "passes" ? step : behind.step;
+  };
   const told = tellsEntry(judgement.step) ? finding : undefined;
   return {
     verdict: judgement.verdict,
     step: judgement.step,
     network: judgement.network,
-    change: changeFor(surroundings, question, { ...judgement, packet: decisive?.packet, finding }),
+    change: changeFor(
+      surroundings,
+      { ...question, target },
+      { ...judgement, step: lastStep(judgement.step), packet: decisive?.packet, finding },
+    ),
     by: told?.by,
     names: told?.names ?? [],
     secondsLeft: told?.secondsLeft,
     paths: walked.map(({ path }) => path),
   };
 }
+
+/** Where the lists hold a packet. */
+const listSteps: ReadonlySet<PathStep> = new Set([
+  "no-entry",
+  "taken-away",
+  "port",
+  "no-lookup",
+  "other-list",
+]);
 
 function placeOf({ networks }: Surroundings, way: Way): Pick<Path, "source" | "network"> {
   if (!("source" in way)) return { source: undefined, network: undefined };

@@ -28,8 +28,10 @@ export interface PathReading {
   readonly standing: "guarded" | "open" | "unknown";
   /** Ids of its guarded networks. */
   readonly homes: readonly string[];
-  /** What the lists say of the name itself; undefined for an address. */
+  /** What the lists say of the name itself; undefined for an address, and for a name that is not looked up. */
   readonly name: PolicyFinding | undefined;
+  /** Where the container's own /etc/hosts has the name: it is not looked up then. */
+  readonly hosts: readonly IpAddress[];
   readonly answers: readonly ReadAnswer[];
   readonly packets: readonly ReadPacket[];
   /** Which way what it sends outside takes. */

@@ -28,6 +28,8 @@ const reasons: Readonly<Record<PathStep, string | ((leaves: string) => string)>>
   "foreign-source": (leaves) => `its source is no address that the container may send from on ${leaves}`,
   neighbour: (leaves) => `it stays on ${leaves}, where containers always reach each other`,
   "no-neighbour": (leaves) => `it would stay on ${leaves}, where no running container has this address`,
+  "kept-apart": (leaves) =>
+    `it stays on ${leaves}, which is made with enable_icc=false: Docker keeps its containers apart`,
   "neighbour-quarantined": "the container there is in quarantine",
   "link-local": "it is an address of the link, and the engine does not tell whose",
   lookup: "it is a lookup: Dockerwall answers it by the allowlist, whichever server it is sent to",
@@ -73,6 +75,8 @@ export function renderChange(change: Change): string {
       return `connect the container to a network with ${change.family} that is not internal`;
     case "common-network":
       return `connect both to one network, such as ${change.network}`;
+    case "connect-containers":
+      return `make ${change.network} anew without enable_icc=false, or connect both to another network`;
     case "ask-again":
       return "ask again in a moment, and see dockerwall status";
   }

@@ -31,6 +31,7 @@ export type PathStep =
   // Where it goes.
   | "neighbour"
   | "no-neighbour"
+  | "kept-apart"
   | "neighbour-quarantined"
   | "link-local"
   | "lookup"
@@ -74,6 +75,8 @@ export type Change =
   /** It needs a network that is not internal. */
   | { readonly kind: "way-out"; readonly family: "IPv4" | "IPv6" }
   | { readonly kind: "common-network"; readonly network: string }
+  /** The engine keeps the containers of this network apart. */
+  | { readonly kind: "connect-containers"; readonly network: string }
   | { readonly kind: "ask-again" };
 
 /** One packet's whole way. */

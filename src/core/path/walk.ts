@@ -155,12 +155,14 @@ function hasException(
   );
 }
 
-/** At layer 2, where nothing of a network is judged. */
+/** At layer 2, where nothing of a network is judged by its list. */
 function walkToNeighbour(surroundings: Surroundings, { network, packet }: Leaving): PathEnd {
   const neighbour = containerAt(surroundings, network.id, packet.destination);
   if (neighbour === undefined) return judged("no-route", "no-neighbour");
-  return surroundings.quarantine.has(neighbour.id)
-    ? judged("dropped", "neighbour-quarantined")
+  if (surroundings.quarantine.has(neighbour.id)) return judged("dropped", "neighbour-quarantined");
+  // Docker's rule is one of iptables: where that does not see what stays on a bridge, it holds nothing.
+  return network.keepsApart === true && surroundings.bridgesFiltered
+    ? judged("dropped", "kept-apart")
     : judged("passes", "neighbour");
 }
 

@@ -97,7 +97,7 @@ async function examine(
 
 async function tellPath(
   { view, admission, answerer, sandboxLayer, telling }: Parts,
-  { requestId, containerId, addresses, target }: Message<"path">,
+  { requestId, containerId, addresses, target, hosts }: Message<"path">,
 ): Promise<void> {
   const { index } = view;
   const reading = await readPath({
@@ -108,6 +108,7 @@ async function tellPath(
     addresses,
     topology: view.topology,
     target,
+    hosts,
     wayTo(destination) {
       const way = sandboxLayer?.wayTo(containerId, destination);
       return way === undefined || way.kind === "unknown"

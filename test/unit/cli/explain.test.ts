@@ -24,6 +24,7 @@ const held: ExplainReport = {
   secondsLeft: undefined,
   quarantined: false,
   networks: ["a_front", "b_egress"],
+  hosts: [],
   answers: [
     {
       type: "A",
@@ -50,6 +51,13 @@ describe("explain prints", () => {
         "  DNS A         NOERROR 203.0.113.7 for 60s, without the private 10.0.0.1",
         "",
       ].join("\n"),
+    );
+  });
+
+  it("an address that the container has from its own /etc/hosts", () => {
+    assert.match(
+      renderExplanation({ ...held, hosts: [destination], answers: [] }, 0),
+      /\n {2}\/etc\/hosts {4}203\.0\.113\.7\n/,
     );
   });
 

@@ -16,6 +16,7 @@ const source = "198.18.0.2" as IpAddress;
 async function read(
   name: string,
   upstream: (message: Uint8Array) => Uint8Array | undefined,
+  hosts: readonly IpAddress[] = [],
 ): Promise<{ readonly reading: PathReading; readonly opened: number }> {
   const server = await startFakeUpstream({
     onUdp: ({ message, reply }) => {
@@ -37,6 +38,7 @@ async function read(
       addresses: [source],
       topology,
       target: { name, address: undefined, port: 443, ipProtocol: 6 },
+      hosts,
       wayTo: () => ({ kind: "bridge", source, bridge: "br-app" }),
       nowMs: monotonicMs(),
     });
@@ -89,6 +91,16 @@ test("an allowed name whose upstream says nothing that can be believed: a failur
   ]);
 });
 
+test("an allowed name that its own /etc/hosts has: nobody is asked, and the name opens nothing", async () => {
+  const found = "203.0.113.5" as IpAddress;
+  const { reading } = await read("www.example.org", () => assert.fail("it is asked of nobody"), [found]);
+  assert.deepEqual([reading.name, reading.answers, reading.hosts], [undefined, [], [found]]);
+  assert.deepEqual(
+    reading.packets.map(({ destination, policy }) => `${destination} ${policy.reason}`),
+    ["203.0.113.5 no-entry"],
+  );
+});
+
 test("an open container: Docker's own names, and nobody is asked about others", async () => {
   const topology = {
     networks: [bridgeNetwork("open", "198.19.1.0/24")],
@@ -97,7 +109,7 @@ test("an open container: Docker's own names, and nobody is asked about others", 
   const { answerer, admission } = startOneNetwork({});
   const index = new AskerIndex({ topology, guarded: [], services: [], quarantined: [] });
   const addresses = ["198.19.1.2" as IpAddress];
-  const destinations = async (name: string): Promise<readonly string[]> => {
+  const destinations = async (name: string, hosts: readonly IpAddress[] = []): Promise<readonly string[]> => {
     const { packets, standing } = await readPath({
       admission,
       answerer,
@@ -106,6 +118,7 @@ test("an open container: Docker's own names, and nobody is asked about others", 
       addresses,
       topology,
       target: { name, address: undefined, port: 443, ipProtocol: 6 },
+      hosts,
       wayTo: () => ({ kind: "none" }),
       nowMs: monotonicMs(),
     });
@@ -114,4 +127,5 @@ test("an open container: Docker's own names, and nobody is asked about others", 
   };
   assert.deepEqual(await destinations("db"), ["198.19.1.3"]);
   assert.deepEqual(await destinations("www.example.org"), []);
+  assert.deepEqual(await destinations("www.example.org", ["203.0.113.9" as IpAddress]), ["203.0.113.9"]);
 });

@@ -42,8 +42,16 @@ export function parseNetwork(answer: unknown): Network[] {
       internal: json["Internal"] === true,
       labels: textsOf(json["Labels"]),
       ...gatewayModesOf(objectOf(json["Options"])),
+      ...(isFalse(objectOf(json["Options"])["com.docker.network.bridge.enable_icc"])
+        ? { keepsApart: true }
+        : {}),
     },
   ];
+}
+
+/** As the engine itself reads the text of a flag. */
+function isFalse(value: unknown): boolean {
+  return ["false", "False", "FALSE", "f", "F", "0"].includes(textOf(value));
 }
 
 function gatewayModesOf(options: Json): Pick<Network, "gatewayModes"> {
@@ -71,6 +79,7 @@ export function parseContainer(answer: unknown): Container[] {
       endpoints: Object.values(objectOf(settings["Networks"])).flatMap(parseEndpoint),
       configured: configuredOf(objectOf(settings["Networks"])),
       hazards: hazardsOf(hostSettingsOf(json)),
+      ...hostsFileOf(json),
       ...publishedOf(settings["Ports"]),
       ...publishesOf(objectOf(json["HostConfig"])["PortBindings"], settings["Ports"]),
     },
@@ -116,6 +125,15 @@ function nameInList(names: readonly string[]): string {
 
 function configuredOf(networks: Json): string[] {
   return Object.entries(networks).map(([name, endpoint]) => textOf(objectOf(endpoint)["NetworkID"]) || name);
+}
+
+/** The engine's own, unless the container is given another one in its place. */
+function hostsFileOf(container: Json): Pick<Container, "hostsFile"> {
+  const mount = listOf(container["Mounts"])
+    .map(objectOf)
+    .find((each) => textOf(each["Destination"]) === "/etc/hosts");
+  const hostsFile = textOf(mount?.["Source"]) || textOf(container["HostsPath"]);
+  return hostsFile === "" ? {} : { hostsFile };
 }
 
 /** Where its port for DNS can be reached at addresses of the host. */

@@ -54,24 +54,31 @@ const present: Present = {
 
 async function explain(
   container: string,
-  { within = present, reading = {} }: { within?: Present; reading?: Partial<PathReading> } = {},
-): Promise<{ report: ExplainReport; asked: readonly string[] }> {
+  {
+    within = present,
+    reading = {},
+    target = "203.0.113.1:443",
+  }: { within?: Present; reading?: Partial<PathReading>; target?: string } = {},
+): Promise<{ report: ExplainReport; asked: readonly string[]; hosts: readonly string[] }> {
+  let found: readonly string[] = [];
   const asked: string[] = [];
   const sets = createFakeSets(() => 0);
   createSets(sets);
-  const report = await explainTarget({ container, target: "203.0.113.1:443" }, within, {
+  const report = await explainTarget({ container, target }, within, {
     sets,
     flows: () => [],
     hostAddresses: () => [],
     bridgesFiltered: () => true,
-    readPath: async ({ containerId }: PathRequest) => {
+    hostsFile: ({ name }) => `203.0.113.9 ${name}.example.com`,
+    readPath: async ({ containerId, hosts }: PathRequest) => {
+      found = hosts;
       asked.push(containerId);
       const outward = { kind: "none" } as const;
-      const nothing = { name: undefined, answers: [], packets: [] };
+      const nothing = { name: undefined, hosts: [], answers: [], packets: [] };
       return { standing: "guarded", homes: ["app"], ...nothing, outward, ...reading };
     },
   });
-  return { report, asked };
+  return { report, asked, hosts: found };
 }
 
 describe("explain", () => {
@@ -80,6 +87,14 @@ describe("explain", () => {
     assert.deepEqual(asked, ["web"]);
     assert.deepEqual([report.container, report.step, report.quarantined], ["side", "quarantine", true]);
     assert.equal(report.advice, "dockerwall release web");
+  });
+
+  it("looks for a name in the file of the container that was asked for", async () => {
+    const found = async (container: string, target: string) => (await explain(container, { target })).hosts;
+    assert.deepEqual(await found("web", "web.example.com"), ["203.0.113.9"]);
+    assert.deepEqual(await found("side", "side.example.com"), ["203.0.113.9"]);
+    assert.deepEqual(await found("side", "web.example.com"), []);
+    assert.deepEqual(await found("web", "203.0.113.9"), []);
   });
 
   it("advises no entry while a label cannot be read, in which it may stand", async () => {

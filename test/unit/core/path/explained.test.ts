@@ -34,15 +34,24 @@ interface Given {
   readonly name?: Partial<PolicyFinding>;
   readonly answers?: readonly Partial<ReadAnswer>[];
   readonly quarantined?: boolean;
+  readonly hosts?: readonly string[];
 }
 
-function explained({ target: text, to = [], name, answers = [], quarantined = false }: Given): string[] {
+function explained({
+  target: text,
+  to = [],
+  name,
+  answers = [],
+  quarantined = false,
+  hosts = [],
+}: Given): string[] {
   const target = parseTarget(text);
   if ("problem" in target) return assert.fail(target.problem);
   const reading: PathReading = {
     standing: "guarded",
     homes: ["front", "egress"],
     name: name && { ...noEntry, ...name },
+    hosts: hosts as readonly IpAddress[],
     answers: answers.map((answer) => ({
       ...{ type: "A", rcode: "NOERROR", addresses: [], refused: [], ttlSeconds: 1 },
       ...answer,
@@ -68,6 +77,16 @@ const write = (entry: string): string =>
 
 describe("explain", () => {
   const cases: readonly [what: string, given: Given, expected: string[]][] = [
+    [
+      "a name of the container's own /etc/hosts: only its address could be allowed",
+      { target: "www.example.com:443", to: [["203.0.113.9", {}]], hosts: ["203.0.113.9"] },
+      ["dropped no-entry", write("203.0.113.9/32:443/tcp")],
+    ],
+    [
+      "a container of another network, for which an entry would do nothing",
+      { target: "198.19.2.9:443", to: [["198.19.2.9", {}]] },
+      ["dropped no-entry", "connect both to one network, such as egress"],
+    ],
     [
       "one address of several passes",
       {

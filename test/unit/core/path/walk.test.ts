@@ -31,6 +31,7 @@ const hostMember = (prefix: string, port: number, exception?: boolean): HostMemb
   ...(exception === undefined ? {} : { exception }),
 });
 
+const apart: Network = { ...network("apart", 6), keepsApart: true };
 const inner = { ...network("inner", 5), internal: true };
 const onBoth = {
   ...runningContainer("resolver", "app", "198.19.1.5"),
@@ -41,16 +42,18 @@ const onBoth = {
 };
 
 const surroundings: Surroundings = {
-  networks: [inner, network("app", 1), network("open", 2), network("audited", 3), network("told", 4)],
+  networks: [inner, apart, network("app", 1), network("open", 2), network("audited", 3), network("told", 4)],
   guarded: new Map([
     ["app", { audit: false, reject: false }],
     ["inner", { audit: false, reject: false }],
+    ["apart", { audit: false, reject: false }],
     ["audited", { audit: true, reject: true }],
     ["told", { audit: false, reject: true }],
   ]),
   containers: [
     runningContainer("web", "app", "198.19.1.2"),
     runningContainer("db", "app", "198.19.1.3"),
+    runningContainer("alone", "apart", "198.19.6.3"),
     runningContainer("ill", "app", "198.19.1.4"),
     runningContainer("far", "told", "198.19.4.2"),
     runningContainer("loose", "audited", "198.19.3.2"),
@@ -81,9 +84,18 @@ interface Case {
   readonly policy?: Partial<PolicyFinding>;
   readonly ownsSource?: boolean;
   readonly sender?: Partial<Sender>;
+  readonly bridgesFiltered?: boolean;
 }
 
-function walked({ way = app, to = "203.0.113.1", sent, policy, ownsSource = true, sender }: Case): string {
+function walked({
+  way = app,
+  to = "203.0.113.1",
+  sent,
+  policy,
+  ownsSource = true,
+  sender,
+  bridgesFiltered = true,
+}: Case): string {
   const packet: ReadPacket = {
     destination: to as IpAddress,
     way,
@@ -91,7 +103,7 @@ function walked({ way = app, to = "203.0.113.1", sent, policy, ownsSource = true
     policy: { ...noEntry, ...policy },
   };
   const { verdict, step } = walk(
-    surroundings,
+    { ...surroundings, bridgesFiltered },
     { quarantined: false, standing: "guarded", homes: ["app"], ...sender },
     { ipProtocol: 6, port: 443, ...sent },
     packet,
@@ -157,6 +169,19 @@ describe("the way of a packet", () => {
     ["a neighbour", { to: "198.19.1.3" }, "passes neighbour"],
     ["a neighbour's port 53", { to: "198.19.1.3", sent: { port: 53 } }, "passes neighbour"],
     ["a neighbour in quarantine", { to: "198.19.1.4" }, "dropped neighbour-quarantined"],
+    [
+      "a neighbour from whom Docker keeps it apart",
+      { way: by("apart", "198.19.6.2"), to: "198.19.6.3", sender: { homes: ["apart"] } },
+      "dropped kept-apart",
+    ],
+    [
+      "the same where Docker's rules do not see it",
+      {
+        ...{ way: by("apart", "198.19.6.2"), to: "198.19.6.3", sender: { homes: ["apart"] } },
+        bridgesFiltered: false,
+      },
+      "passes neighbour",
+    ],
     ["a resolver on an open network", { way: open, to: "198.19.2.3", sent: { port: 53 } }, "captured lookup"],
     [
       "a resolver on an open network that is guarded too",

@@ -279,6 +279,33 @@ describe("the gateway of a network", () => {
   }
 });
 
+describe("containers of one network", () => {
+  const icc = "com.docker.network.bridge.enable_icc";
+  const cases: readonly [options: object, keepsApart: true | undefined][] = [
+    [{}, undefined],
+    [{ [icc]: "true" }, undefined],
+    [{ [icc]: "" }, undefined],
+    [{ [icc]: "false" }, true],
+    [{ [icc]: "0" }, true],
+  ];
+  for (const [Options, keepsApart] of cases)
+    it(`with options ${JSON.stringify(Options)}`, () =>
+      assert.equal(parseNetwork({ Id: networkId, Options })[0]?.keepsApart, keepsApart));
+});
+
+describe("the file that a container has for its /etc/hosts", () => {
+  const HostsPath = "/var/lib/docker/containers/c1/hosts";
+  const mounted = (Destination: string): object => ({ Mounts: [{ Source: "/srv/own", Destination }] });
+  const cases: readonly [what: string, answer: object, file: string | undefined][] = [
+    ["of an engine that does not say", {}, undefined],
+    ["of a container that has none yet", { HostsPath: "" }, undefined],
+    ["of the engine", { HostsPath, ...mounted("/etc/hostname") }, HostsPath],
+    ["that it is given in its place", { HostsPath, ...mounted("/etc/hosts") }, "/srv/own"],
+  ];
+  for (const [what, answer, file] of cases)
+    it(what, () => assert.equal(parseContainer({ Id: "c1", ...answer })[0]?.hostsFile, file));
+});
+
 describe("the firewall", () => {
   const answers: readonly [name: string, info: Record<string, unknown>, driver: string | undefined][] = [
     ["of an engine that does not say", {}, undefined],
