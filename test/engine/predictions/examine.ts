@@ -33,7 +33,7 @@ export async function examine(
     shares,
     // Addresses before and after names have opened some of them.
     rounds: [addressTarget, nameTarget, addressTarget].map((make) =>
-      Array.from({ length: share }, () => make(random, around)),
+      Array.from({ length: share }, () => make(random, around, shares ?? name)),
     ),
   }));
   const wrong: string[] = [];

@@ -9,7 +9,7 @@ import { until } from "../../support/lab/command.ts";
 import type { Engine } from "../../support/lab/engine.ts";
 import { repository } from "../../support/lab/repository.ts";
 import type { Around } from "./targets.ts";
-import type { ContainerPlan, NetworkPlan, Plan } from "./topology.ts";
+import { type ContainerPlan, type NetworkPlan, outsideAddresses, type Plan } from "./topology.ts";
 
 const scripts = join(repository, "test/engine/predictions");
 const echoImage = "client:lab";
@@ -54,13 +54,17 @@ export async function clientOf(engine: Engine): Promise<ReturnType<typeof create
   return createControlClient({ path: `/proc/${pid}/root${defaultControlSocket}` });
 }
 
-function networkOptions({ allow, labels, internal, subnet6, routed }: NetworkPlan): string[] {
+const option = "com.docker.network.bridge";
+
+function networkOptions(plan: NetworkPlan): string[] {
+  const { allow, labels, internal, subnet6, gatewayMode, keepsApart } = plan;
   return [
     ...(allow === undefined ? [] : ["--label", `dockerwall.allow=${allow}`]),
     ...labels.flatMap((label) => ["--label", label]),
     ...(internal ? ["--internal"] : []),
     ...(subnet6 === undefined ? [] : ["--ipv6", "--subnet", subnet6]),
-    ...(routed ? ["-o", "com.docker.network.bridge.gateway_mode_ipv4=routed"] : []),
+    ...(gatewayMode === undefined ? [] : ["-o", `${option}.gateway_mode_ipv4=${gatewayMode}`]),
+    ...(keepsApart ? ["-o", `${option}.enable_icc=false`] : []),
   ];
 }
 
@@ -80,6 +84,8 @@ async function startContainer(engine: Engine, plan: ContainerPlan): Promise<void
     ...(plan.allow === undefined ? [] : ["--label", `dockerwall.allow=${plan.allow}`]),
     ...(plan.admin.length === 0 ? [] : ["--cap-add", "NET_ADMIN"]),
     ...(plan.published === undefined ? [] : ["-p", `${plan.published}:9000`]),
+    ...plan.hosts.flatMap((entry) => ["--add-host", entry]),
+    ...plan.links.flatMap((link) => ["--link", link]),
   ];
   await run(
     engine,
@@ -100,13 +106,20 @@ export async function takeDown(engine: Engine, { networks, containers }: Plan): 
   await engine.docker("network", "rm", ...networks.map(({ name }) => name), ...wire);
 }
 
+/** Of an entry of hosts. */
+function nameOf(entry: string): string {
+  return entry.slice(0, entry.indexOf(":"));
+}
+
 export async function lookAround(engine: Engine, { networks, containers }: Plan): Promise<Around> {
   const holders = containers.filter(({ shares }) => shares === undefined);
   const format = "{{range .NetworkSettings.Networks}}{{.IPAddress}} {{.GlobalIPv6Address}} {{end}}";
   const wire = engine.link.gateway.replace(/1$/, "");
   const listed = await Promise.all(
-    holders.map(async ({ name }) => ({
+    holders.map(async ({ name, networks: on, hosts, links }) => ({
       name,
+      networks: on,
+      ownNames: [...hosts.map(nameOf), ...links.map((link) => link.replace(/.*:/, ""))],
       addresses: (await run(engine, "inspect", "-f", format, name))
         .split(/\s+/)
         // Between a host and the macvlan on its own wire nothing passes, whatever lets it.
@@ -121,10 +134,15 @@ export async function lookAround(engine: Engine, { networks, containers }: Plan)
       found.flatMap(([, address = "", rest = ""]) => (rest.includes("tentative") ? [address] : [])),
     ),
     containers: listed,
+    leadElsewhere: new Set(
+      containers.flatMap(({ hosts }) =>
+        hosts.filter((entry) => !outsideAddresses.some((each) => entry.endsWith(each))).map(nameOf),
+      ),
+    ),
     published: containers.flatMap(({ published, quarantined, networks: on }) => {
       // Of a routed network nothing is published at the host's addresses, and an internal one publishes nothing.
       const isReached = networks.every(
-        ({ name, routed, internal }) => !on.includes(name) || !(routed || internal),
+        ({ name, gatewayMode, internal }) => !on.includes(name) || !(gatewayMode === "routed" || internal),
       );
       return published === undefined ? [] : [{ port: published, answers: !quarantined && isReached }];
     }),

@@ -1,7 +1,7 @@
 // Targets that a container may have, by what there is around it.
 
 import type { Random } from "../../support/seeded.ts";
-import { names, outsideAddresses, pick } from "./topology.ts";
+import { linked, names, outsideAddresses, pick, pinned } from "./topology.ts";
 
 export interface Target {
   readonly protocol: "tcp" | "udp";
@@ -18,8 +18,15 @@ export interface Around {
   readonly hostAddresses: readonly string[];
   /** Those of IPv6 among them that answer nobody yet, as nobody is on the bridge. */
   readonly tentative: ReadonlySet<string>;
-  /** Of containers, with their names. */
-  readonly containers: readonly { readonly name: string; readonly addresses: readonly string[] }[];
+  /** Of containers, with their names, and the names that they alone have for something. */
+  readonly containers: readonly {
+    readonly name: string;
+    readonly addresses: readonly string[];
+    readonly networks: readonly string[];
+    readonly ownNames: readonly string[];
+  }[];
+  /** Names that some container has an address for where nothing answers on every port. */
+  readonly leadElsewhere: ReadonlySet<string>;
   /** Ports of the host, and whether a server answers behind each. */
   readonly published: readonly { readonly port: number; readonly answers: boolean }[];
 }
@@ -27,11 +34,15 @@ export interface Around {
 const tcpPorts = [80, 8080, 443, 7, 9000] as const;
 const udpPorts = [7, 9000] as const;
 
-export function addressTarget(random: Random, around: Around): Target {
+export function addressTarget(random: Random, around: Around, sender: string): Target {
   const protocol = pick(random, ["tcp", "tcp", "udp"] as const);
   // A server that echoes has a port for lookups, too.
   const echo = { protocol, port: random(6) === 0 ? 53 : 9000 };
-  switch (random(8)) {
+  switch (random(10)) {
+    case 8: {
+      const { addresses } = pick(random, neighboursOf(around, sender));
+      return { ...echo, host: pick(random, addresses), answers: true };
+    }
     case 0: {
       const host = pick(random, around.hostAddresses);
       return { ...echo, host, answers: !around.tentative.has(host) };
@@ -41,7 +52,8 @@ export function addressTarget(random: Random, around: Around): Target {
       const { addresses } = pick(random, around.containers);
       return { ...echo, host: pick(random, addresses), answers: true };
     }
-    case 3: {
+    case 3:
+    case 9: {
       const host = pick(random, around.hostAddresses);
       const { port, answers } =
         around.published.length === 0 ? { port: 9000, answers: true } : pick(random, around.published);
@@ -60,13 +72,26 @@ export function addressTarget(random: Random, around: Around): Target {
   }
 }
 
-export function nameTarget(random: Random, around: Around): Target {
+/** Who is on one of its networks; all, if nobody is. */
+function neighboursOf({ containers }: Around, sender: string): Around["containers"] {
+  const on = containers.find(({ name }) => name === sender)?.networks ?? [];
+  const near = containers.filter(
+    ({ name, networks }) => name !== sender && networks.some((each) => on.includes(each)),
+  );
+  return near.length === 0 ? containers : near;
+}
+
+export function nameTarget(random: Random, around: Around, sender: string): Target {
   const protocol = pick(random, ["tcp", "tcp", "udp"] as const);
   if (random(5) === 0)
     return { protocol, host: pick(random, around.containers).name, port: 9000, answers: true };
-  const name = pick(random, names);
+  const own = around.containers.find((each) => each.name === sender)?.ownNames ?? [];
+  const name =
+    own.length > 0 && random(2) === 0 ? pick(random, own) : pick(random, random(8) === 0 ? pinned : names);
+  if (name === linked) return { protocol, host: name, port: 9000, answers: true };
   // Nobody has some of its addresses.
-  return { ...outside(random, protocol, name), answers: !/^(private|mixed)/.test(name) };
+  const answers = !/^(private|mixed)/.test(name) && !around.leadElsewhere.has(name);
+  return { ...outside(random, protocol, name), answers };
 }
 
 function outside(random: Random, protocol: Target["protocol"], host: string): Target {

@@ -10,7 +10,10 @@ export interface NetworkPlan {
   readonly labels: readonly string[];
   readonly internal: boolean;
   readonly subnet6: string | undefined;
-  readonly routed: boolean;
+  /** Of IPv4, where it is another than the engine's own. */
+  readonly gatewayMode: "routed" | "nat-unprotected" | "isolated" | undefined;
+  /** True where the engine keeps its containers from each other (`enable_icc=false`). */
+  readonly keepsApart: boolean;
 }
 
 export interface ContainerPlan {
@@ -26,7 +29,14 @@ export interface ContainerPlan {
   /** Another one, in whose network it is. */
   readonly shares: string | undefined;
   readonly isOnWire: boolean;
+  /** What it is given for its own /etc/hosts, as `NAME:ADDRESS`. */
+  readonly hosts: readonly string[];
+  /** Another one with a name that only this one has for it, as `NAME:ALIAS`. */
+  readonly links: readonly string[];
 }
+
+/** The engine's own network, which nothing guards; who links containers there has them in its /etc/hosts. */
+export const defaultNetwork = "bridge";
 
 export interface Plan {
   readonly networks: readonly NetworkPlan[];
@@ -38,6 +48,12 @@ export const names = [
   ...["alias", "offsite", "a.wild", "b.wild", "mapped-public", "nothing"],
 ].map((label) => `${label}.example.com`);
 
+/** What a container calls one that it links. */
+export const linked = "linked";
+
+/** Names that only a container's own /etc/hosts has, or a link. */
+export const pinned = ["pinned.example.com", "pinned", linked] as const;
+
 export const outsideAddresses = [
   ...["203.0.113.11", "203.0.113.12", "203.0.113.20", "203.0.113.40", "198.51.100.10", "203.0.113.17"],
   ...["2001:db8:1::11", "2001:db8:1::14", "2001:db8:2::10"],
@@ -45,7 +61,7 @@ export const outsideAddresses = [
 
 const patterns = [
   ...names.slice(0, 12),
-  ...["*.example.com", "*.wild.example.com", "a*.example.com", "www.example.net"],
+  ...["*.example.com", "*.wild.example.com", "a*.example.com", "www.example.net", "pinned.example.com"],
 ];
 const prefixes = [
   ...["203.0.113.0/28", "203.0.113.12", "198.51.100.10", "198.51.100.0/24", "0.0.0.0/0"],
@@ -61,11 +77,11 @@ export function pick<T>(random: Random, from: readonly T[]): T {
 const chance = (random: Random, percent: number): boolean => random(100) < percent;
 
 function entryOf(random: Random): string {
-  const kind = random(10);
+  const kind = random(12);
   const mark = chance(random, 15) ? "!" : "";
-  if (kind === 0) return mark + pick(random, hostEntries);
+  if (kind > 9) return mark + pick(random, hostEntries);
   const service = pick(random, services);
-  if (kind < 7) return mark + pick(random, patterns) + service;
+  if (kind < 6) return mark + pick(random, patterns) + service;
   const prefix = pick(random, prefixes);
   return `${mark}${prefix.includes(":") && service.startsWith(":") ? `[${prefix}]` : prefix}${service}`;
 }
@@ -77,6 +93,7 @@ function allowlist(random: Random): string {
 /**
  * @param index of the topology in its run, from 0: names and ports of two never meet
  * @param mayRoute whether what leaves untranslated is answered
+ * @param mayFilter whether the engine may turn on br_netfilter, as it does to keep containers apart
  */
 export function planTopology(
   random: Random,
@@ -84,7 +101,13 @@ export function planTopology(
     kind,
     index,
     mayRoute,
-  }: { readonly kind: EngineKind; readonly index: number; readonly mayRoute: boolean },
+    mayFilter,
+  }: {
+    readonly kind: EngineKind;
+    readonly index: number;
+    readonly mayRoute: boolean;
+    readonly mayFilter: boolean;
+  },
 ): Plan {
   const count = 1 + random(3);
   const networks = Array.from({ length: count }, (_, at): NetworkPlan => {
@@ -96,29 +119,67 @@ export function planTopology(
       name: `${pick(random, ["a", "m", "z"])}${at}-${index}`,
       allow: isGuarded ? allowlist(random) : undefined,
       labels: isGuarded ? [...mode, ...deny] : [],
-      internal: chance(random, 10),
       subnet6: chance(random, 50) ? `2001:db8:e1${hex(index)}:${at}::/64` : undefined,
-      routed: kind === "e28" && chance(random, 10) && mayRoute,
+      keepsApart: chance(random, 25) && mayFilter,
+      ...gatewayOf(random, kind, mayRoute),
     };
   });
   const containers = Array.from({ length: 3 }, (_, at): ContainerPlan => {
     const on = networks.filter((_, position) => position === at % count || chance(random, 45));
+    const names = on.map(({ name }) => name).sort(() => random(3) - 1);
+    // It comes first, as an engine gives what is connected to it later no links there.
+    const isOnDefault = chance(random, 12);
     return {
       name: `c${at}-${index}`,
-      networks: on.map(({ name }) => name).sort(() => random(3) - 1),
+      networks: isOnDefault ? [defaultNetwork, ...names] : names,
       allow: chance(random, 30) ? allowlist(random) : undefined,
       admin: chance(random, 30) ? [pick(random, adminCommands)] : [],
       published: chance(random, 40) ? 18_000 + ((index * 4 + at) % 20) : undefined,
-      quarantined: chance(random, 7),
+      quarantined: chance(random, 5),
       shares: undefined,
       isOnWire: chance(random, 10),
+      hosts: chance(random, 45) ? hostsOf(random) : [],
+      links: [],
     };
   });
+  const linking = containers.map((container, at) => ({
+    ...container,
+    links: chance(random, 25) ? linksOf(container, containers.slice(0, at)) : [],
+  }));
   const sharer: ContainerPlan = {
     ...{ name: `s-${index}`, networks: [], allow: undefined, admin: [], published: undefined },
-    ...{ quarantined: false, shares: `c${random(3)}-${index}`, isOnWire: false },
+    ...{ quarantined: false, shares: `c${random(3)}-${index}`, isOnWire: false, hosts: [], links: [] },
   };
-  return { networks, containers: chance(random, 40) ? [...containers, sharer] : containers };
+  return { networks, containers: chance(random, 40) ? [...linking, sharer] : linking };
+}
+
+/** On the engine's own network it refuses a link to a container that is not there. */
+function linksOf({ networks: [first] }: ContainerPlan, earlier: readonly ContainerPlan[]): string[] {
+  const fit = earlier.findLast(
+    ({ networks }) => first !== defaultNetwork || networks.includes(defaultNetwork),
+  );
+  return fit === undefined ? [] : [`${fit.name}:${linked}`];
+}
+
+/** Engine 28 alone has modes, and isolates internal networks only. */
+function gatewayOf(
+  random: Random,
+  kind: EngineKind,
+  mayRoute: boolean,
+): Pick<NetworkPlan, "internal" | "gatewayMode"> {
+  const internal = chance(random, 15);
+  if (kind !== "e28") return { internal, gatewayMode: undefined };
+  if (internal) return { internal, gatewayMode: chance(random, 50) ? "isolated" : undefined };
+  const modes = ["nat-unprotected", ...(mayRoute ? (["routed"] as const) : [])] as const;
+  return { internal, gatewayMode: chance(random, 25) ? pick(random, modes) : undefined };
+}
+
+/** Names that the resolver has otherwise, or has not at all; one may have several addresses. */
+function hostsOf(random: Random): string[] {
+  return Array.from({ length: 1 + random(3) }, () => {
+    const name = pick(random, [...pinned.slice(0, 2), "www.example.com", "denied.example.com"]);
+    return `${name}:${pick(random, [...outsideAddresses, "host-gateway", "10.0.0.1", "127.0.0.1"])}`;
+  });
 }
 
 function hex(value: number): string {
