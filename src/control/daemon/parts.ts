@@ -2,7 +2,7 @@
 // anything until it is started; of the kernel only the sets are touched.
 
 import { findCircles } from "../../core/dns/circles.ts";
-import { engineQueueNumber, unsettledQueueNumber } from "../../core/firewall/names.ts";
+import { engineQueueNumber, setNames, unsettledQueueNumber } from "../../core/firewall/names.ts";
 import { hostPrefix } from "../../core/model/address.ts";
 import { stateSentences } from "../../core/model/state.ts";
 import { findDockerd } from "../../edge/engine/dockerd.ts";
@@ -79,12 +79,7 @@ export function makeParts(ground: Ground, cleanup: AsyncDisposableStack): Parts 
   const inventory = createInventory({ engine: host.engine, nowMs: monotonicMs, ...inventoryTimes });
   acting.defer(inventory.stop);
   const wall = makeWall(ground, { open, inventory, adopted });
-  const history = createHistory({
-    sets,
-    ttlSeconds: config.statsTtlSeconds,
-    nowMs: Date.now(),
-    onFailure: (error) => log.warn("denied connections", { problem: messageOf(error) }),
-  });
+  const history = makeHistory(ground);
   const reporter = makeReporter(ground, { lifecycle, history, open, wall });
   tellMissing(reporter, missing);
   const boundary = createBoundary({ log, reporter, nowMs: monotonicMs });
@@ -115,6 +110,17 @@ export function makeParts(ground: Ground, cleanup: AsyncDisposableStack): Parts 
     dataPlane,
     enforcement,
   };
+}
+
+function makeHistory({ config, log, host }: Ground): History {
+  return createHistory({
+    sets: host.sets,
+    ttlSeconds: config.statsTtlSeconds,
+    nowMs: Date.now(),
+    onFailure: (error) => log.warn("denied connections", { problem: messageOf(error) }),
+    onStrange: (count) =>
+      log.warn("kept lookups", { problem: `${count} entries of ${setNames.lookups} cannot be read` }),
+  });
 }
 
 function makeNextEngine({ backend, firewall, sets, sandboxFolder }: Host, lifecycle: Lifecycle): NextEngine {

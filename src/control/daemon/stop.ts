@@ -22,6 +22,7 @@ export async function stop(parts: Parts, takeDown: TakeDown): Promise<void> {
   await takeDown.settled();
   const uninstalled = isGone(lifecycle.state);
   const lifts = mayLift && !uninstalled;
+  if (!uninstalled) await keepLookups(parts);
   lifecycle.become("stopping");
   acting.dispose();
   await enforcement.idle();
@@ -30,6 +31,16 @@ export async function stop(parts: Parts, takeDown: TakeDown): Promise<void> {
   else if (lifted)
     log.info("stopped; nobody is guarded, so new networks are not held; the kernel keeps the rules");
   else log.info("stopped; the kernel keeps the rules, nothing new opens");
+}
+
+/** The journal has every lookup that was answered, if the data plane says so in time. */
+async function keepLookups({ dataPlane, history }: Pick<Parts, "dataPlane" | "history">): Promise<void> {
+  const flushed = dataPlane
+    .current()
+    ?.flush()
+    .catch(() => undefined);
+  await Promise.race([flushed, setTimeout(lastReadingMs, undefined, { ref: false })]);
+  history.keep(Date.now());
 }
 
 /** What cannot be lifted stays closed until a daemon is back. */

@@ -1,5 +1,6 @@
 // What is looked at again and again although nobody tells of a change.
 
+import { isInForce } from "../../core/model/state.ts";
 import type { Backend } from "../../edge/kernel/iptables/tools.ts";
 import { readEngine } from "./engine-events.ts";
 import type { Parts } from "./parts.ts";
@@ -8,9 +9,11 @@ const compareEveryMs = 5_000;
 /** The same for rules. Nobody tells of changes by the legacy tools; who changes them has an open door until then. */
 const healEveryMs: Readonly<Record<Backend, number>> = { nft: 5_000, legacy: 1_500 };
 const readEveryMs = 30_000;
+/** What was looked up since then is lost if the daemon is killed. */
+const keepEveryMs = 60_000;
 
 export function startTimers(parts: Parts): void {
-  const { acting, boundary, enforcement, host, policies, wall } = parts;
+  const { acting, boundary, enforcement, history, host, lifecycle, policies, wall } = parts;
   const repeat = (everyMs: number, name: string, work: () => unknown): void => {
     acting.use(boundary.repeat(name, everyMs, work));
   };
@@ -22,6 +25,9 @@ export function startTimers(parts: Parts): void {
   repeat(compareEveryMs, "policies that end", policies.look);
   repeat(healEveryMs[host.backend], "comparing rules", () => enforcement.heal().then(enforcement.cleanOther));
   repeat(readEveryMs, "reading the engine", () => readEngine(parts));
+  repeat(keepEveryMs, "keeping lookups", () => {
+    if (isInForce(lifecycle.state)) history.keep(Date.now());
+  });
 }
 
 function followUpstreams({ host, log, dataPlane }: Parts): void {

@@ -1,4 +1,5 @@
-// What containers have done, booked on who did it: lookups in memory, denied connections where the kernel counts them.
+// What containers have done, booked on who did it: lookups in memory, where the kernel keeps them for the next daemon, and
+// denied connections where the kernel counts them.
 
 import type { Classification } from "../../core/classify/networks.ts";
 import { contain, type OnFailure } from "../../core/contain.ts";
@@ -10,8 +11,10 @@ import { createLookupJournal, type LookupTally } from "../../core/journal/lookup
 import type { IpAddress } from "../../core/model/address.ts";
 import { guardedNetworkAt } from "../../core/model/guarded-network.ts";
 import type { Topology } from "../../core/model/topology.ts";
+import { shortId } from "../../core/model/topology.ts";
 import type { KernelSets } from "../../edge/kernel/ipset/kernel-sets.ts";
 import { createDeniedReading } from "./denied.ts";
+import { createKeptLookups } from "./kept-lookups.ts";
 import { createPastDenied } from "./past.ts";
 
 export interface History {
@@ -24,6 +27,8 @@ export interface History {
   usePicture(topology: Topology, classification: Pick<Classification, "guarded">, nowMs: number): void;
   lookups(nowMs: number): readonly LookupTally[];
   denied(nowMs: number): readonly DeniedRecord[];
+  /** Has the kernel keep the lookups, for the next daemon. */
+  keep(nowMs: number): void;
   /** Who has, or had last, an address that has not passed on. */
   holderOf(address: IpAddress): Holder | undefined;
   /** The names that led a container to each address, least recent first. */
@@ -41,17 +46,22 @@ export interface HistoryOptions {
   readonly nowMs: number;
   /** The kernel's counters could not be read or noted; nothing else suffers from that. */
   readonly onFailure: OnFailure;
+  /** Called once with how many of the kept lookups are not ours, or damaged; they count for nothing. */
+  readonly onStrange?: (count: number) => void;
   /** By which it is measured how long a reading takes, milliseconds. */
   readonly clockMs?: () => number;
 }
 
 /** Takes over what an earlier run left in the kernel; the sets must exist. */
 export function createHistory(options: HistoryOptions): History {
-  const { sets, ttlSeconds, nowMs: sinceMs, onFailure, clockMs = () => performance.now() } = options;
+  const { sets, ttlSeconds, nowMs: startMs, onFailure, clockMs = () => performance.now() } = options;
+  const kept = createKeptLookups(sets, ttlSeconds);
+  if (kept.strange > 0) options.onStrange?.(kept.strange);
+  const sinceMs = Math.max(kept.sinceMs ?? startMs, startMs - ttlSeconds * 1000);
   const owners = readOwners(sets);
   const holders = createHolders((address) => owners.get(address));
   const journal = createLookupJournal({ ttlSeconds });
-  const past = createPastDenied(sets, sinceMs);
+  const past = createPastDenied(sets, startMs);
   let guarded: Classification["guarded"] = [];
   const denied = createDeniedReading({
     sets,
@@ -79,19 +89,39 @@ export function createHistory(options: HistoryOptions): History {
     usePicture(topology, classification, nowMs) {
       // By who was there until now: it is theirs.
       if (!isFirst) contain(() => void denied.read(nowMs), onFailure);
-      isFirst = false;
       guarded = classification.guarded;
       holders.learn(topology, new Set(guarded.map(({ id }) => id)), nowMs);
+      if (isFirst) journal.restore(withWholeIds(kept.found, guarded, topology));
+      isFirst = false;
       journal.learn(holders);
       contain(() => past.retain(holders.isGuarded), onFailure);
     },
     lookups: journal.tallies,
+    keep(nowMs) {
+      // Before there is a picture, nothing is known of what was found.
+      if (!isFirst) contain(() => kept.write(journal.tallies(nowMs), sinceMs, nowMs), onFailure);
+    },
     denied: (nowMs) => (isFirst ? [] : denied.read(nowMs)),
     holderOf: holders.at,
     namesOf: journal.namesOf,
     isGone: holders.isGone,
     full: denied.full,
   };
+}
+
+/** Of networks that are still guarded. A container that is gone keeps the first digits of its id. */
+function withWholeIds(
+  found: readonly LookupTally[],
+  guarded: Classification["guarded"],
+  { containers }: Topology,
+): readonly LookupTally[] {
+  const networks = new Map(guarded.map(({ id }) => [shortId(id), id]));
+  const present = new Map(containers.map(({ id, name }) => [shortId(id), { id, name }]));
+  return found.flatMap((tally) => {
+    const networkId = networks.get(tally.networkId);
+    const container = present.get(tally.container?.id ?? "") ?? tally.container;
+    return networkId === undefined ? [] : [{ ...tally, networkId, container }];
+  });
 }
 
 /** The sandbox that an earlier run knew at each address. */

@@ -53,6 +53,8 @@ export const setNames = {
   link6: "dockerwall-link6",
   /** hash:net (a number), timeout, comment: what was denied to former holders of an address. */
   past: "dockerwall-past",
+  /** hash:net (a number), timeout, comment: what was looked up, for the next daemon. */
+  lookups: "dockerwall-lookups",
   /**
    * hash:ip,port,ip (asker, protocol:port, destination), timeout, counters, comment: what was dropped, and whose it was,
    * as far as a daemon has seen it.

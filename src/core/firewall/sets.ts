@@ -82,6 +82,7 @@ function specsOf(family: Family): readonly SetSpec[] {
       ? [
           { name: setNames.overrides, ...netSet, hashSize: 64, maxEntries: 4096 },
           { name: setNames.past, ...netSet, hashSize: 64, maxEntries: 8192 },
+          { name: setNames.lookups, ...netSet, hashSize: 64, maxEntries: 8192 },
         ]
       : []),
     { name: setNames[`open${family}`], ...list },

@@ -5,7 +5,7 @@ import type { IpAddress } from "../model/address.ts";
 import type { DeniedEntry } from "./denied-record.ts";
 
 /** With the time at which it was last tried, milliseconds since the epoch. */
-interface Dated extends DeniedEntry {
+interface Dated extends Pick<DeniedEntry, "asker" | "packets"> {
   readonly lastSeenMs: number;
 }
 

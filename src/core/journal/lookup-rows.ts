@@ -84,6 +84,21 @@ export function sweepRows(rows: Rows, { allowed, denied }: Others, oldestMs: num
   return rows.size > 0 || allowed.count > 0 || denied.count > 0;
 }
 
+/** Every name that led to each address, least recent first. */
+export function namesByAddress(rows: readonly Row[]): ReadonlyMap<IpAddress, readonly string[]> {
+  const pairs = rows
+    .toSorted((a, b) => a.lastSeenMs - b.lastSeenMs)
+    .flatMap(({ granted, refused, domain }) =>
+      [...granted, ...refused].map((address) => [address, domain] as const),
+    );
+  const byAddress = Map.groupBy(pairs, ([address]) => address);
+  // Of one that is there twice the last place counts.
+  const latest = (found: typeof pairs): string[] => [
+    ...new Set(found.map(([, domain]) => domain).toReversed()),
+  ];
+  return new Map([...byAddress].map(([address, found]) => [address, latest(found).toReversed()] as const));
+}
+
 function newRow(domain: string, allowed: boolean, trouble?: LookupTrouble, type?: string): Row {
   return {
     domain,

@@ -8,7 +8,7 @@ import type { LookupTrouble } from "../model/report.ts";
 import type { FreshAddress, Holders } from "./holders.ts";
 import type { Asker, LookupAskers } from "./lookup-askers.ts";
 import type { LookupEvent } from "./lookup-event.ts";
-import { addLookup, addTo, othersLabel, type Row, sweepRows } from "./lookup-rows.ts";
+import { addLookup, addRow, addTo, namesByAddress, othersLabel, sweepRows } from "./lookup-rows.ts";
 import { PresentAskers } from "./present-askers.ts";
 
 export interface LookupTally {
@@ -24,6 +24,8 @@ export interface LookupTally {
   readonly trouble: LookupTrouble | undefined;
   readonly count: number;
   readonly lastSeenMs: number;
+  /** Addresses that answers have told. */
+  readonly granted: readonly IpAddress[];
   /** Addresses of answers that had only such as an allowlist must name itself. */
   readonly refused: readonly IpAddress[];
   /** False if there is no such name, by every answer. */
@@ -40,6 +42,8 @@ export interface LookupJournal {
    * asked until there are others: they may change meanwhile, but for what is passed on here too.
    */
   learn(holders: Pick<Holders, "at" | "isGuarded">): void;
+  /** Takes over what an earlier run knew, least recent first; to be called before anything is recorded. */
+  restore(kept: readonly LookupTally[]): void;
   /** Everything that has not expired, in no order. */
   tallies(nowMs: number): LookupTally[];
   /** Every name that led this container to each address, by whichever of its addresses it asked; least recent first. */
@@ -69,6 +73,12 @@ export function createLookupJournal(options: LookupJournalOptions): LookupJourna
   }
 
   return {
+    restore(kept) {
+      for (const tally of kept) {
+        const asker = present.former(tally);
+        if (asker.address !== othersLabel) askers.change(asker, () => addRow(asker.rows, tally));
+      }
+    },
     record(events, nowMs) {
       for (const event of events) {
         add(event);
@@ -82,7 +92,7 @@ export function createLookupJournal(options: LookupJournalOptions): LookupJourna
       return [...askers.all].flatMap(talliesOf);
     },
     namesOf: (containerId) =>
-      namesIn([...present.ofContainer(containerId)].flatMap(({ rows }) => [...rows.values()])),
+      namesByAddress([...present.ofContainer(containerId)].flatMap(({ rows }) => [...rows.values()])),
   };
 }
 
@@ -121,26 +131,11 @@ class Sweep {
   }
 }
 
-/** The names that led to each address, least recent first. */
-function namesIn(rows: readonly Row[]): ReadonlyMap<IpAddress, readonly string[]> {
-  const pairs = rows
-    .toSorted((a, b) => a.lastSeenMs - b.lastSeenMs)
-    .flatMap(({ granted, refused, domain }) =>
-      [...granted, ...refused].map((address) => [address, domain] as const),
-    );
-  const byAddress = Map.groupBy(pairs, ([address]) => address);
-  // Of one that is there twice the last place counts.
-  const latest = (found: typeof pairs): string[] => [
-    ...new Set(found.map(([, domain]) => domain).toReversed()),
-  ];
-  return new Map([...byAddress].map(([address, found]) => [address, latest(found).toReversed()] as const));
-}
-
 function talliesOf(asker: Asker): LookupTally[] {
   const { networkId, address, container, rows, others } = asker;
   return [...rows.values(), others.allowed, others.denied]
     .filter((row) => row.count > 0)
-    .map(({ granted: _, ...row }) => ({ networkId, asker: address, container, ...row }));
+    .map((row) => ({ networkId, asker: address, container, ...row }));
 }
 
 /** A container's names are looked at once for all of its addresses; for one reading, as they change. */

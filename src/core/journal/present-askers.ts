@@ -10,6 +10,10 @@ import type { FreshAddress, Holder, Holders } from "./holders.ts";
 import { type Asker, type AskerBounds, LookupAskers } from "./lookup-askers.ts";
 import { othersLabel } from "./lookup-rows.ts";
 
+interface Former extends Pick<Asker, "networkId" | "container"> {
+  readonly asker: string;
+}
+
 export class PresentAskers {
   /** Those that have left their addresses too. */
   readonly askers: LookupAskers;
@@ -32,6 +36,18 @@ export class PresentAskers {
     this.#present.set(key, asker);
     const holder = this.#holders?.at(address as IpAddress);
     return holder === undefined ? asker : this.#identify(asker, holder);
+  }
+
+  /** One of an earlier run. Whose the address is now is not known yet: then it goes on, or is left to the past. */
+  former({ networkId, asker: address, container }: Former): Asker {
+    const its = this.#byContainer.get(container?.id ?? "") ?? new Set();
+    const earlier = [...its].find((each) => each.networkId === networkId && each.address === address);
+    if (earlier !== undefined) return earlier;
+    const asker = this.askers.add(networkId, address);
+    if (asker.address === othersLabel || container === undefined) return asker;
+    asker.container = container;
+    this.#byContainer.set(container.id, its.add(asker));
+    return asker;
   }
 
   /** Everything that this container has asked, from whichever of its addresses. */

@@ -54,7 +54,7 @@ export function startDaemon({ kernel, host, policyFile, reads }: SequenceDaemonO
   let started: boolean | undefined;
   let dataPlane: DataPlaneLink | undefined;
   let picture: Picture | undefined;
-  const { wall, reporter, policies, enforcement, api } = createParts({
+  const { wall, history, reporter, policies, enforcement, api } = createParts({
     kernel,
     hand,
     host,
@@ -161,7 +161,8 @@ export function startDaemon({ kernel, host, policyFile, reads }: SequenceDaemonO
       current: () => seen,
     };
     const given = { config: { hold: true }, host: { ownContainer: undefined }, log: silent, inventory };
-    const parts: unknown = { ...given, acting, enforcement, lifecycle, nextEngine, wall };
+    const planes = { dataPlane: { current: () => undefined }, history };
+    const parts: unknown = { ...given, ...planes, acting, enforcement, lifecycle, nextEngine, wall };
     await stopParts(parts as ProductParts, { begin: takeDown, settled: async () => takenDown });
     hand.cutOff();
   }
@@ -173,6 +174,7 @@ export function startDaemon({ kernel, host, policyFile, reads }: SequenceDaemonO
     reporter,
     policies,
     wall,
+    history,
     enforcement,
     picture: () => picture,
     hasStarted: () => started,

@@ -2,7 +2,7 @@
 
 import { createControlApi } from "../../../src/control/api/control-api.ts";
 import { createEnforcement, type Enforcement } from "../../../src/control/enforcement.ts";
-import { createHistory } from "../../../src/control/history/history.ts";
+import { createHistory, type History } from "../../../src/control/history/history.ts";
 import type { Lifecycle } from "../../../src/control/lifecycle.ts";
 import type { NextEngine } from "../../../src/control/next-engine.ts";
 import { openPolicySources, type PolicySources } from "../../../src/control/policy-sources.ts";
@@ -38,6 +38,7 @@ export interface PartsOptions {
 
 export interface Parts {
   readonly wall: Wall;
+  readonly history: History;
   readonly reporter: Reporter;
   readonly policies: PolicySources;
   readonly enforcement: Enforcement;
@@ -116,7 +117,7 @@ export function createParts(options: PartsOptions): Parts {
     takeDown,
     unstamp: () => undefined,
   });
-  return { wall, reporter, policies, enforcement, api };
+  return { wall, history, reporter, policies, enforcement, api };
 }
 
 /** Calls back with every picture. */

@@ -5,6 +5,7 @@ import { test } from "node:test";
 import { createHistory, type History } from "../../../../src/control/history/history.ts";
 import type { ClassifiedNetwork } from "../../../../src/core/classify/networks.ts";
 import { setSpecs } from "../../../../src/core/firewall/sets.ts";
+import type { LookupEvent } from "../../../../src/core/journal/lookup-event.ts";
 import { buildReport } from "../../../../src/core/journal/report.ts";
 import type { IpAddress } from "../../../../src/core/model/address.ts";
 import type { Container, Network, Topology } from "../../../../src/core/model/topology.ts";
@@ -27,19 +28,27 @@ interface Host {
   appear(address: string, sandbox: string): void;
   /** `network address container service destination packets age`, age in seconds. */
   drops(): readonly string[];
+  /** It has looked something up. */
+  lookUp(asker: string, domain: string, more?: Partial<LookupEvent>): void;
+  /** `network address container domain count verdict age`, age in seconds. */
+  lookups(): readonly string[];
+  /** How many kept lookups were strange, by daemon. */
+  strange(): readonly number[];
   history(): History;
 }
 
 function startHost(): Host {
   let nowMs = startMs;
   const failures: unknown[] = [];
+  const strange: number[] = [];
   const sets = createFakeSets(() => nowMs);
   for (const spec of setSpecs()) sets.create(spec);
   const start = (): History =>
     createHistory({
       sets,
-      ttlSeconds: 60,
+      ttlSeconds: 300,
       nowMs,
+      onStrange: (count) => strange.push(count),
       onFailure: (error) => failures.push(error),
       clockMs: () => 0,
     });
@@ -90,6 +99,24 @@ function startHost(): Host {
         ),
       );
     },
+    lookUp(asker, domain, more = {}) {
+      const networkId = `g${asker.split(".")[2]}`;
+      const event = { networkId, asker: asker as IpAddress, domain, allowed: true, granted: [], ...more };
+      history.record([{ ...event, atMs: nowMs }], nowMs);
+    },
+    lookups() {
+      assert.deepEqual(failures, []);
+      return history
+        .lookups(nowMs)
+        .map(({ networkId, asker, container, domain, count, allowed, lastSeenMs }) =>
+          [
+            ...[networkId, asker, container?.name ?? "-", domain, count, allowed ? "allowed" : "denied"],
+            Math.round((nowMs - lastSeenMs) / 1000),
+          ].join(" "),
+        )
+        .toSorted();
+    },
+    strange: () => strange,
     history: () => history,
   };
 }
@@ -313,4 +340,117 @@ test("what is kept of former holders is bounded, by network too", () => {
   }
   assert.ok(host.sets.list("dockerwall-past").length <= 1_025);
   assert.ok(host.drops().some((row) => row.startsWith("g2 198.18.2.2 q ")));
+});
+
+test("lookups survive a restart with their ages, and go on with the container that made them", () => {
+  const host = startHost();
+  host.tell(picture([g1], web));
+  host.lookUp("198.18.1.2", "www.example.com", { granted: ["203.0.113.9" as IpAddress] });
+  host.wait(minute);
+  host.lookUp("198.18.1.2", "www.example.com");
+  host.lookUp("198.18.1.2", "db.example.com", { allowed: false, refused: ["10.0.0.1" as IpAddress] });
+  host.history().keep(startMs + minute);
+  host.wait(minute);
+  host.restart();
+  host.tell(picture([g1], web));
+  const kept = [
+    "g1 198.18.1.2 web db.example.com 1 denied 60",
+    "g1 198.18.1.2 web www.example.com 2 allowed 60",
+  ];
+  assert.deepEqual(host.lookups(), kept);
+  assert.equal(host.history().sinceMs, startMs);
+  assert.deepEqual(
+    host
+      .history()
+      .namesOf("web")
+      .get("203.0.113.9" as IpAddress),
+    ["www.example.com"],
+  );
+  assert.deepEqual(
+    host
+      .history()
+      .namesOf("web")
+      .get("10.0.0.1" as IpAddress),
+    ["db.example.com"],
+  );
+  host.lookUp("198.18.1.2", "www.example.com");
+  assert.deepEqual(host.lookups(), [kept[0], "g1 198.18.1.2 web www.example.com 3 allowed 0"]);
+  // And a second time, after the container is gone.
+  host.history().keep(startMs + 2 * minute);
+  host.restart();
+  host.tell(picture([g1]));
+  assert.deepEqual(host.lookups(), [kept[0], "g1 198.18.1.2 web www.example.com 3 allowed 0"]);
+  assert.ok(host.history().isGone("web"));
+  assert.deepEqual(host.strange(), []);
+});
+
+test("who has the address after a restart has nothing of what was looked up before", () => {
+  const host = startHost();
+  host.tell(picture([g1], web));
+  host.lookUp("198.18.1.2", "www.example.com");
+  host.history().keep(startMs);
+  host.restart();
+  host.tell(picture([g1], next));
+  host.lookUp("198.18.1.2", "www.example.com");
+  assert.deepEqual(host.lookups(), [
+    "g1 198.18.1.2 next www.example.com 1 allowed 0",
+    "g1 198.18.1.2 web www.example.com 1 allowed 0",
+  ]);
+});
+
+test("kept lookups end with their network, and when they have run out", () => {
+  const host = startHost();
+  const there = runningContainer("other", "g2", "198.18.2.2");
+  host.tell(picture([g1, g2], web, there));
+  host.lookUp("198.18.1.2", "www.example.com");
+  host.lookUp("198.18.2.2", "www.example.com");
+  host.history().keep(startMs);
+  host.restart();
+  host.tell(picture([g2], there));
+  assert.deepEqual(host.lookups(), ["g2 198.18.2.2 other www.example.com 1 allowed 0"]);
+  host.history().keep(startMs);
+  host.restart();
+  host.tell(picture([g1, g2], web, there));
+  assert.deepEqual(host.lookups(), ["g2 198.18.2.2 other www.example.com 1 allowed 0"]);
+  host.wait(6 * minute);
+  host.restart();
+  host.tell(picture([g1, g2], web, there));
+  assert.deepEqual(host.lookups(), []);
+});
+
+test("kept lookups that cannot be read count for nothing, are told of once, and are taken away", () => {
+  const host = startHost();
+  host.tell(picture([g1], web));
+  host.lookUp("198.18.1.2", "www.example.com");
+  host.history().keep(startMs);
+  const entry = (index: number, comment: string) => ({
+    key: { kind: "net", prefix: { address: `0.0.9.${index}` as IpAddress, length: 32 } } as const,
+    comment,
+    timeoutSeconds: 100,
+  });
+  const good = host.sets.list("dockerwall-lookups").find(({ comment = "" }) => comment.startsWith("web"));
+  host.sets.add("dockerwall-lookups", [
+    entry(1, "of somebody else"),
+    entry(2, good?.comment?.replace("allowed", "open") ?? ""),
+    entry(3, "since 12"),
+  ]);
+  host.restart();
+  host.tell(picture([g1], web));
+  assert.deepEqual(host.strange(), [3]);
+  assert.deepEqual(host.lookups(), ["g1 198.18.1.2 web www.example.com 1 allowed 0"]);
+  host.history().keep(startMs);
+  assert.equal(host.sets.list("dockerwall-lookups").length, 2);
+});
+
+test("what is kept of lookups is bounded, by container and by network, and only changes are written", () => {
+  const host = startHost();
+  const there = runningContainer("other", "g2", "198.18.2.2");
+  host.tell(picture([g1, g2], web, there));
+  for (let index = 0; index < 900; index++) host.lookUp("198.18.1.2", `x${index}.example.com`);
+  host.lookUp("198.18.2.2", "www.example.com");
+  host.history().keep(startMs);
+  assert.equal(host.sets.list("dockerwall-lookups").length, 256 + 1 + 1);
+  const before = host.sets.dump();
+  host.history().keep(startMs);
+  assert.deepEqual(host.sets.dump(), before);
 });

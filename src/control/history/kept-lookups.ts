@@ -1,0 +1,108 @@
+// Lookups that outlive the daemon. The kernel keeps them, as comments in a set whose entries time out, so that a new
+// daemon finds them, also one in another container. They are written once in a while, and only those that changed.
+
+import { setNames } from "../../core/firewall/names.ts";
+import { type DeniedLimits, planTrim } from "../../core/journal/denied-shares.ts";
+import type { LookupTally } from "../../core/journal/lookups.ts";
+import type { IpAddress } from "../../core/model/address.ts";
+import type { KernelSets } from "../../edge/kernel/ipset/kernel-sets.ts";
+import type { SetEntry } from "../../edge/kernel/ipset/message.ts";
+import { numberedKey, numberOfKey } from "../../edge/kernel/ipset/numbered-key.ts";
+import { parseLookup, renderLookup } from "./lookup-notes.ts";
+
+export interface KeptLookups {
+  /** What an earlier run left, with the first digits of ids; least recent first. */
+  readonly found: readonly LookupTally[];
+  /** Since when that run remembered, milliseconds since the epoch; undefined where there was none. */
+  readonly sinceMs: number | undefined;
+  /** Entries that are not ours, or damaged. */
+  readonly strange: number;
+  /** Makes the kernel keep these, as many as there is room for, and no others. */
+  write(tallies: readonly LookupTally[], sinceMs: number, nowMs: number): void;
+}
+
+/** People read them; the set holds twice as many. */
+const limits: DeniedLimits = { perAsker: 256, perNetwork: 1_024, inAll: 4_096 };
+/** The kernel takes no longer timeout. */
+const longestSeconds = 2_147_483;
+/** Of the entry that says since when. */
+const sinceNumber = 1;
+
+interface Entry {
+  readonly number: number;
+  readonly comment: string;
+}
+
+/** Takes over what an earlier run left; the set must exist. @param ttlSeconds how long a lookup is remembered */
+export function createKeptLookups(sets: KernelSets, ttlSeconds: number): KeptLookups {
+  const lifeSeconds = Math.min(ttlSeconds, longestSeconds);
+  /** By row. */
+  const kept = new Map<string, Entry>();
+  const found: LookupTally[] = [];
+  const strange: number[] = [];
+  let sinceMs: number | undefined;
+  let next = sinceNumber + 1;
+  for (const { key, comment = "" } of sets.list(setNames.lookups)) {
+    if (key.kind !== "net") continue;
+    const number = numberOfKey(key.prefix.address);
+    next = Math.max(next, number + 1);
+    const since = /^since (\d{1,11})$/.exec(comment)?.[1];
+    const tally = parseLookup(comment);
+    if (number === sinceNumber && since !== undefined) sinceMs = Number(since) * 1000;
+    else if (tally === undefined) strange.push(number);
+    else {
+      found.push(tally);
+      kept.set(idOf(tally), { number, comment });
+    }
+  }
+
+  return {
+    found: found.toSorted((a, b) => a.lastSeenMs - b.lastSeenMs),
+    sinceMs,
+    strange: strange.length,
+    write(tallies, since, nowMs) {
+      const wanted = new Map(chosen(tallies).map(({ tally, comment }) => [idOf(tally), { tally, comment }]));
+      const gone = [...kept].filter(([id]) => !wanted.has(id));
+      for (const [id] of gone) kept.delete(id);
+      const numbers = [...strange.splice(0), ...gone.map(([, { number }]) => number)];
+      if (numbers.length > 0) sets.del(setNames.lookups, numbers.map(numberedKey));
+      const changed = [...wanted].filter(([id, { comment }]) => kept.get(id)?.comment !== comment);
+      const entries = changed.map(([id, { tally, comment }]) => {
+        const number = kept.get(id)?.number ?? next++;
+        kept.set(id, { number, comment });
+        const left = Math.ceil(lifeSeconds - (nowMs - tally.lastSeenMs) / 1000);
+        return {
+          key: numberedKey(number),
+          comment,
+          timeoutSeconds: Math.min(lifeSeconds, Math.max(1, left)),
+        };
+      });
+      // Without any it says nothing, and runs out.
+      if (wanted.size > 0) sets.add(setNames.lookups, [sinceEntry(since, lifeSeconds), ...entries]);
+    },
+  };
+}
+
+function sinceEntry(sinceMs: number, timeoutSeconds: number): SetEntry {
+  return { key: numberedKey(sinceNumber), comment: `since ${Math.floor(sinceMs / 1000)}`, timeoutSeconds };
+}
+
+/** Of each network, and of each asker in it, its share of what can be kept: the most recent. */
+function chosen(
+  tallies: readonly LookupTally[],
+): { readonly tally: LookupTally; readonly comment: string }[] {
+  const rows = tallies.flatMap((tally) => {
+    const comment = renderLookup(tally);
+    const { asker, lastSeenMs, count: packets } = tally;
+    return comment === undefined ? [] : [{ tally, comment, asker: asker as IpAddress, lastSeenMs, packets }];
+  });
+  const networks = new Map(rows.map(({ asker, tally }) => [asker, tally.networkId]));
+  const excess = new Set(planTrim(rows, (asker) => networks.get(asker) ?? "", limits));
+  return rows.filter((row) => !excess.has(row));
+}
+
+/** The same for a whole id and for its first digits. */
+function idOf({ networkId, asker, container, domain, type, allowed, trouble }: LookupTally): string {
+  const [network, id = "-"] = [networkId, container?.id].map((text) => text?.slice(0, 12));
+  return [network, id, asker, domain, type, allowed, trouble].join(" ");
+}
