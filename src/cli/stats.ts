@@ -1,6 +1,7 @@
 // `dockerwall stats`: for each network, which container looked up what, and which connections were blocked.
 
 import type { DropRow, LookupRow, LookupTrouble, NetworkStats, StatsReport } from "../core/model/report.ts";
+import { renderStep } from "../core/path/sentence.ts";
 import { createControlClient } from "../edge/control-socket/client.ts";
 import { controlSocketOf } from "../edge/control-socket/path.ts";
 import { type Command, jsonOption } from "./command.ts";
@@ -17,7 +18,7 @@ export const statsCommand: Command = {
   details: [
     "Lookups: address, container, domain, count, allowed or not, age of the last one. A container that does not exist any more is marked as gone; what it did is never shown as another's that has its address or its name now.",
     "Most programs look a name up twice, for IPv4 (A) and for IPv6 (AAAA): one call then counts 2.",
-    "Blocked connections: address, container, service, destination, packets, age, and the name for which this container last got the address; `no lookup` means that the container has the address from elsewhere.",
+    "Blocked connections: address, container, service, destination, packets, age, and the name for which this container last got the address; `no lookup` means that the container has the address from elsewhere. Then what holds it, where that is more than that no entry covers it.",
   ].join("\n"),
   options: { json: jsonOption },
   run: async ({ options, environment, output }) => {
@@ -55,7 +56,7 @@ function renderNetwork(stats: NetworkStats, nowMs: number, styled: boolean): str
   );
   const drops = renderTable(
     [left, left, left, left, right, right, left],
-    stats.drops.map((row) => dropCells(row, nowMs)),
+    stats.drops.map((row) => dropCells(row, stats.network, nowMs)),
     "  ",
   );
   const quiet = stats.lookups.length === 0 && stats.drops.length === 0;
@@ -81,7 +82,7 @@ function lookupCells(row: LookupRow, nowMs: number): string[] {
   ];
 }
 
-function dropCells(row: DropRow, nowMs: number): string[] {
+function dropCells(row: DropRow, network: string, nowMs: number): string[] {
   return [
     printable(row.address),
     containerCell(row),
@@ -89,8 +90,16 @@ function dropCells(row: DropRow, nowMs: number): string[] {
     printable(row.destination),
     `${row.packets} ${row.packets === 1 ? "packet" : "packets"}`,
     renderAge(row.lastSeenMs, nowMs),
-    row.domain === undefined ? "no lookup" : printable(row.domain),
+    reasonOf(row, network),
   ];
+}
+
+/** By which name it went, and what holds it, unless that is nothing but that no entry covers it. */
+function reasonOf({ domain, now }: DropRow, network: string): string {
+  const name = domain === undefined ? "no lookup" : printable(domain);
+  if (now === undefined || now.step === "no-entry") return name;
+  const told = { container: "", network: printable(network), homes: [] };
+  return `${name}; ${now.verdict === "passes" ? (domain === undefined ? "allowed by now" : "allowed by now, once it is looked up") : renderStep(now.step, told)}`;
 }
 
 function containerCell({ container, gone }: LookupRow | DropRow): string {

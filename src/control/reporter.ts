@@ -3,10 +3,12 @@
 import type { Classification } from "../core/classify/networks.ts";
 import { type CounterReading, sumReadings } from "../core/counters/reading.ts";
 import { readCounters } from "../core/counters/registry.ts";
+import type { DeniedRecord } from "../core/journal/denied-record.ts";
 import { buildReport } from "../core/journal/report.ts";
 import type { ResolverReport, StatsReport, StatusReport } from "../core/model/report.ts";
 import { type DaemonState, isGone } from "../core/model/state.ts";
 import { shortId, type Topology } from "../core/model/topology.ts";
+import type { PathEnd } from "../core/path/verdict.ts";
 import { type Override, type OverrideTarget, targetKey } from "../core/policy/override.ts";
 import type { ProblemPlace } from "../core/status/problems.ts";
 import { buildStatus, isUnwell } from "../core/status/status.ts";
@@ -51,7 +53,8 @@ export interface Reporter {
   /** True while anything needs correcting. */
   isUnwell(): boolean;
   status(): StatusReport;
-  stats(nowMs: number): StatsReport;
+  /** @param endOf where a packet like a denied one would end now */
+  stats(nowMs: number, endOf?: (record: DeniedRecord) => PathEnd | undefined): StatsReport;
 }
 
 export function createReporter(options: ReporterOptions): Reporter {
@@ -97,7 +100,7 @@ export function createReporter(options: ReporterOptions): Reporter {
       const full = isGone(state) ? [] : tables.look(Date.now());
       return buildStatus({ ...told, ...factsOf(options, told, full), state, problems, version, sinceMs });
     },
-    stats(nowMs) {
+    stats(nowMs, endOf = () => undefined) {
       const { history } = options;
       return buildReport({
         guarded: told.classification?.guarded ?? [],
@@ -105,6 +108,7 @@ export function createReporter(options: ReporterOptions): Reporter {
         denied: history.denied(nowMs),
         isGone: history.isGone,
         nowMs,
+        endOf,
       });
     },
   };

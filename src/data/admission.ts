@@ -10,7 +10,8 @@ import { GrantLedger, leaseCeilingSeconds } from "../core/grants/ledger.ts";
 import { NameHistory } from "../core/grants/name-history.ts";
 import { familyOf, hostPrefix, type IpAddress } from "../core/model/address.ts";
 import { intersectServices } from "../core/model/service-set.ts";
-import { decideName, decidePacket, type PacketDecision, servicesAt } from "../core/policy/decide.ts";
+import { decideFrom } from "../core/path/policy.ts";
+import { decideName, type PacketDecision, servicesAt } from "../core/policy/decide.ts";
 import { digestOf } from "../core/policy/digest.ts";
 import type { KernelSets } from "../edge/kernel/ipset/kernel-sets.ts";
 import { DockerwallError } from "../errors.ts";
@@ -135,14 +136,7 @@ export function startAdmission(options: {
     memberships: readonly Membership[],
   ): PacketDecision {
     const names = [...history.namesOf(source, destination)];
-    const target = { destination, ipProtocol: protocol, port };
-    let last: PacketDecision = { allowed: false, by: undefined, name: undefined };
-    for (const { addresses, policy } of memberships) {
-      if (!addresses.includes(source)) continue;
-      last = decidePacket(policy, target, names, nowMs());
-      if (last.allowed) return last;
-    }
-    return last;
+    return decideFrom(memberships, { source, destination, ipProtocol: protocol, port }, names, nowMs());
   }
 
   /** Those whose policy is another one, or was not known before, with its digest. */

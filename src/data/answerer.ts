@@ -11,7 +11,7 @@ import {
   type Standing,
 } from "../core/askers/index-of-askers.ts";
 import { contain } from "../core/contain.ts";
-import { type AddressFilter, isPrivatePrefix } from "../core/dns/address-filter.ts";
+import { isPrivatePrefix } from "../core/dns/address-filter.ts";
 import { askAlong, type CircleInput, type Circles, findCircles } from "../core/dns/circles.ts";
 import { createDiscovery, type DiscoveryAsker } from "../core/dns/discovery.ts";
 import { canaryName, rootProblem, rootQuestion } from "../core/dns/probe.ts";
@@ -35,14 +35,8 @@ import type { GuardedNetwork } from "../core/model/guarded-network.ts";
 import type { LookupTrouble, ResolverReport } from "../core/model/report.ts";
 import type { Topology } from "../core/model/topology.ts";
 import type { Upstream } from "../core/model/upstream.ts";
-import {
-  type Decision,
-  isAboveAllowed,
-  isTakenAway,
-  mayLeadToHost,
-  type NamedAddress,
-  termsAt,
-} from "../core/policy/decide.ts";
+import { leadFilter } from "../core/path/leads.ts";
+import { type Decision, isAboveAllowed, termsAt } from "../core/policy/decide.ts";
 import { monotonicMs } from "../edge/kernel/monotonic.ts";
 import type { DnsClient } from "../edge/listener/udp.ts";
 import { DockerwallError, messageOf } from "../errors.ts";
@@ -211,12 +205,12 @@ export function createAnswerer(options: AnswererOptions): Answerer {
       limit: payloadLimit(query.edns, transport),
       families: new Set(memberships.flatMap(({ addresses }) => addresses.map(familyOf))),
       extraTypes: new Set(speaker?.labels.types),
-      filter: {
+      filter: leadFilter({
         own: [...options.ownAddresses(), ...neighbours],
-        judge: (address, inside) =>
-          judgeAt(latest(), { address, inside, isHost: () => isHosts(address) }, nowMs),
-        isTaken: (address) => latest().every((each) => isTakenFrom(each, address, nowMs)),
-      },
+        isHost: isHosts,
+        decided: () => latest().map(({ membership, ...named }) => ({ ...named, policy: membership.policy })),
+        nowMs,
+      }),
       lease: ends === undefined ? lease : endingLease(Math.floor((ends - nowMs) / 1000)),
       findLocal: (question) => discovery.find(question, askerOf(memberships), Math.random),
       lookup: (question) =>
@@ -546,31 +540,6 @@ function askerOf(memberships: readonly Membership[]): DiscoveryAsker {
 
 function networkOf(address: IpAddress, memberships: readonly Membership[]): string {
   return memberships.find(({ addresses }) => addresses.includes(address))?.networkId ?? "";
-}
-
-/** Whether `!` entries leave nothing of the address; not so where the name itself opens nothing. */
-function isTakenFrom(
-  { membership: { policy }, decision }: Decided,
-  address: IpAddress,
-  nowMs: number,
-): boolean {
-  return decision.allowed && isTakenAway(policy, decision.terms, address, nowMs);
-}
-
-/** What the policies make of an address that the name leads to. */
-function judgeAt(
-  decided: readonly Decided[],
-  { isHost, ...at }: NamedAddress & { readonly isHost: () => boolean },
-  nowMs: number,
-): ReturnType<AddressFilter["judge"]> {
-  const allowing = decided.flatMap(({ membership: { policy }, decision }) =>
-    decision.allowed ? [{ policy, terms: decision.terms }] : [],
-  );
-  // Only audit mode looks such a name up; what is inside is told apart there, too.
-  if (allowing.length === 0) return at.inside ? "refused" : "opened";
-  if (allowing.some(({ policy, terms }) => termsAt(policy, terms, at, nowMs).length > 0)) return "opened";
-  const leadsToHost = isHost() && allowing.some(({ policy, terms }) => mayLeadToHost(policy, terms, nowMs));
-  return leadsToHost ? "told" : "refused";
 }
 
 /** Each network that allows the name opens it for its own address of the asker, for what it allows, until that ends. */

@@ -6,6 +6,7 @@ import type { DoctorReport, StatusReport } from "../../core/model/report.ts";
 import { isInForce, stateSentences } from "../../core/model/state.ts";
 import { findDetours, renderDetour } from "../../core/path/detours.ts";
 import type { Engine } from "../../edge/engine/engine.ts";
+import { readHostsFile } from "../../edge/engine/hosts-file.ts";
 import type { Inventory } from "../../edge/engine/inventory.ts";
 import { engineRoot } from "../../edge/engine/root.ts";
 import { listHostAddresses } from "../../edge/host/addresses.ts";
@@ -21,6 +22,7 @@ import type { Enforcement } from "../enforcement.ts";
 import type { History } from "../history/history.ts";
 import type { Lifecycle } from "../lifecycle.ts";
 import type { PolicySources } from "../policy-sources.ts";
+import { endsNow } from "../reporter/ends-now.ts";
 import type { Reporter } from "../reporter.ts";
 import type { Wall } from "../wall.ts";
 import { type ApplyContext, applyOverrides } from "./apply-overrides.ts";
@@ -63,7 +65,7 @@ export function createControlApi(options: ControlApiOptions): ControlApi {
   return {
     stats: async () => {
       await flushed();
-      return reporter.stats(Date.now());
+      return reporter.stats(Date.now(), endsNow(present(), seen));
     },
     status: () => statusOf(options),
     doctor: () => examine(options),
@@ -103,12 +105,16 @@ function sourcesOf(options: ControlApiOptions): Sources {
   const topology = options.inventory.current;
   const plane = (): DataPlaneLink => dataPlaneOf(options);
   return {
-    seen: { sets, history, hostAddresses: listHostAddresses },
+    seen: { sets, history, hostAddresses: listHostAddresses, bridgesFiltered: areBridgesFiltered },
     explained: {
       sets,
       flows: readFlows,
       hostAddresses: listHostAddresses,
       bridgesFiltered: areBridgesFiltered,
+      hostsFile: ({ hostsFile }) => {
+        const root = engineRoot();
+        return root === undefined || hostsFile === undefined ? undefined : readHostsFile(root, hostsFile);
+      },
       readPath: async (path) => plane().readPath(path),
     },
     applied: {

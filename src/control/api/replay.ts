@@ -12,7 +12,8 @@ import { digestOf } from "../../core/policy/digest.ts";
 import type { EntryList } from "../../core/policy/entry-list.ts";
 import { describeEntry, type Presets } from "../../core/policy/preset.ts";
 import { warnOfPublicSuffixes } from "../../core/policy/public-suffix.ts";
-import { insideOf, labelView, listsOf } from "../../core/suggest/label-view.ts";
+import { insideOf, labelView } from "../../core/suggest/label-view.ts";
+import { listsOf } from "../../core/suggest/lists.ts";
 import { replay } from "../../core/suggest/replay.ts";
 import { DockerwallError } from "../../errors.ts";
 import { findContainers } from "./find-container.ts";
@@ -32,16 +33,22 @@ export function replayOn(
   const containers = own.map((text) => readOwn(text, network, present));
   const changed = { ...network, lists: withProposal(network.lists, "network", network.name, proposed) };
   const services = withOwn(classification.containers.services, containers);
-  const inside = insideOf(sources.hostAddresses(), topology);
+  const inside = insideOf({
+    topology,
+    hostAddresses: sources.hostAddresses(),
+    bridgesFiltered: sources.bridgesFiltered(),
+  });
   const viewOf = (on: ClassifiedNetwork, containerId: string | undefined) =>
     labelView(on, listsOf(on, containerId, { containers: { services } }), inside, uptimeMs);
   /** The other guarded networks of a container allow names, too. */
   const others = (containerId: string | undefined): readonly ClassifiedNetwork[] => {
     const container = topology.containers.find(({ id }) => shortId(id) === containerId);
     const ids = container?.endpoints.map(({ networkId }) => networkId) ?? [];
-    return classification.guarded.filter(({ id }) => id !== network.id && ids.includes(id));
+    return ids.flatMap((id) => classification.guarded.filter((on) => on.id === id && id !== network.id));
   };
   const rows = replay(readObservation(network, classification.guarded, sources, nowMs), {
+    inside,
+    nowMs: uptimeMs,
     onNetwork: (container) => viewOf(changed, container?.id),
     elsewhere: (container) => others(container?.id).map((on) => viewOf(on, container?.id)),
   });

@@ -9,14 +9,8 @@ import type { SuggestRequest } from "../../core/model/control-api.ts";
 import type { SuggestReport } from "../../core/model/report.ts";
 import { type Container, shortId } from "../../core/model/topology.ts";
 import { compileList } from "../../core/policy/entry-list.ts";
-import {
-  type Inside,
-  insideOf,
-  labelView,
-  lastingLists,
-  listsOf,
-  takenBy,
-} from "../../core/suggest/label-view.ts";
+import { type Inside, insideOf, labelView } from "../../core/suggest/label-view.ts";
+import { lastingLists, listsOf, takenBy } from "../../core/suggest/lists.ts";
 import type { LeftOut } from "../../core/suggest/needs.ts";
 import type { Doer, Observation } from "../../core/suggest/observed.ts";
 import { type Subject, shareOut } from "../../core/suggest/share-out.ts";
@@ -30,6 +24,8 @@ import { type ObservationSources, readObservation } from "./observation.ts";
 export interface SuggestionSources extends ObservationSources {
   readonly history: ObservationSources["history"] & Pick<History, "isGone" | "sinceMs">;
   readonly hostAddresses: () => readonly IpAddress[];
+  /** Whether the host's rules see what stays on a bridge. */
+  readonly bridgesFiltered: () => boolean;
 }
 
 /** Who has needs of its own: a container, or all containers of one Compose service. */
@@ -49,7 +45,11 @@ export function suggestFor(
   const network = findNetwork(name, present);
   const { topology, classification, nowMs } = present;
   const seen = readObservation(network, classification.guarded, sources, nowMs);
-  const inside = insideOf(sources.hostAddresses(), topology);
+  const inside = insideOf({
+    topology,
+    hostAddresses: sources.hostAddresses(),
+    bridgesFiltered: sources.bridgesFiltered(),
+  });
   const groups = groupsOn(network, present);
   const { byGroup, leftOut } = divide(seen, groups, gone ? () => false : sources.history.isGone);
   const subjects = [...byGroup].map(([group, own]) =>
@@ -171,7 +171,7 @@ function subjectOf(
   const lasting = lastingLists(lists, network.name, container?.name ?? name);
   const context = {
     ...labelView(network, lasting, inside, uptimeMs),
-    takenBy: takenBy({ network: network.name, lists }, uptimeMs),
+    takenBy: takenBy({ network: network.name, lists: lists.map(compileList) }, uptimeMs),
   };
   return {
     name,

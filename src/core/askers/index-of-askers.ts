@@ -353,7 +353,7 @@ export function decideForEach(
 }
 
 /** What all memberships together say: a name is allowed when one of them allows it. */
-export function joinDecisions(decided: readonly Decided[]): Decision {
+export function joinDecisions(decided: readonly Pick<Decided, "decision">[]): Decision {
   const allowed = decided.map(({ decision }) => decision).filter((decision) => decision.allowed);
   if (allowed.length === 0) return decided[0]?.decision ?? { allowed: false, network: "", by: [] };
   const ends = allowed.map(({ endsAtMs }) => endsAtMs);

@@ -21,7 +21,7 @@ import { type Answer, renderAnswer } from "./wire/answer.ts";
 import { type ExtendedError, extendedErrors, rcodes } from "./wire/codes.ts";
 import { labelCount } from "./wire/name.ts";
 import type { Query, Question } from "./wire/question.ts";
-import { nameOfType, recordType, types } from "./wire/record-types.ts";
+import { isServedType, nameOfType, types } from "./wire/record-types.ts";
 import {
   blockedBy,
   respondAddresses,
@@ -209,11 +209,8 @@ function lacksFamily({ query, families }: ResolveRequest): boolean {
 }
 
 function isServed({ query, decision, audit, extraTypes }: ResolveRequest): boolean {
-  const { type } = query.question;
   if (audit) return true;
-  const served = recordType(type)?.served;
-  const exact = decision.allowed && decision.exact;
-  return served === "always" || (served === "exact" && exact) || extraTypes.has(type);
+  return isServedType(query.question.type, decision.allowed && decision.exact, extraTypes);
 }
 
 async function answerFromUpstream(request: ResolveRequest): Promise<Resolution> {

@@ -3,6 +3,7 @@
 
 import type { Classification } from "../classify/networks.ts";
 import { hostPrefix, type IpAddress, type Prefix, prefixContains } from "../model/address.ts";
+import type { GuardedNetwork } from "../model/guarded-network.ts";
 import { protocolNumbers } from "../model/service.ts";
 import type { EntryList } from "../policy/entry-list.ts";
 
@@ -21,11 +22,14 @@ interface HostServices {
   readonly closed: boolean;
 }
 
+/** What of a classification has such entries. */
+export interface HostSources {
+  readonly guarded: readonly Pick<GuardedNetwork, "name" | "subnets" | "lists">[];
+  readonly containers: Pick<Classification["containers"], "services">;
+}
+
 /** The members for every source that has `host` entries: the subnets of a network, the addresses of a container. */
-export function hostMembers({
-  guarded,
-  containers,
-}: Pick<Classification, "guarded" | "containers">): HostMember[] {
+export function hostMembers({ guarded, containers }: HostSources): HostMember[] {
   const networks = guarded
     .map((network) => ({ network, services: servicesOf(network.lists) }))
     .filter(({ services }) => services.granted.size > 0 || services.taken.size > 0 || services.closed);

@@ -2,16 +2,19 @@
 // that the drop rule fills.
 
 import type { DropRow } from "../model/report.ts";
+import type { PathEnd } from "../path/verdict.ts";
 import type { DeniedRecord } from "./denied-record.ts";
 
 /** Records as rows: those of one container for one destination are one; most packets first, then in order. */
 export function dropRows(
   records: readonly DeniedRecord[],
   isGone: (containerId: string) => boolean,
+  endOf: (record: DeniedRecord) => PathEnd | undefined,
 ): DropRow[] {
   const rows = new Map<string, DropRow>();
   for (const record of records.toSorted((a, b) => a.lastSeenMs - b.lastSeenMs)) {
-    const row = rowOf(record, isGone);
+    const now = endOf(record);
+    const row = { ...rowOf(record, isGone), ...(now === undefined ? {} : { now }) };
     const key = [record.owner?.containerId, row.address, row.destination, row.service].join(" ");
     const before = rows.get(key);
     rows.set(key, before === undefined ? row : joined(before, row));

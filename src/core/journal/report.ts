@@ -4,6 +4,7 @@ import { addressBytes, type IpAddress, parseAddress, renderPrefix } from "../mod
 import { type GuardedNetwork, guardedNetworkAt } from "../model/guarded-network.ts";
 import type { LookupRow, NetworkStats, StatsReport } from "../model/report.ts";
 import { shortId } from "../model/topology.ts";
+import type { PathEnd } from "../path/verdict.ts";
 import type { DeniedRecord } from "./denied-record.ts";
 import { dropRows } from "./drops.ts";
 import { othersLabel } from "./lookup-rows.ts";
@@ -16,10 +17,19 @@ export interface ReportInput {
   /** Whether there is no such container any more; by the first digits of its id, too. */
   readonly isGone: (containerId: string) => boolean;
   readonly nowMs: number;
+  /** Where a packet like a denied one would end now; undefined where that is not known. */
+  readonly endOf?: (record: DeniedRecord) => PathEnd | undefined;
 }
 
 /** Every guarded network, by name, quiet ones too. */
-export function buildReport({ guarded, lookups, denied, isGone, nowMs }: ReportInput): StatsReport {
+export function buildReport({
+  guarded,
+  lookups,
+  denied,
+  isGone,
+  nowMs,
+  endOf = () => undefined,
+}: ReportInput): StatsReport {
   const byNetwork = Map.groupBy(lookups, (tally) => tally.networkId);
   const drops = Map.groupBy(denied, bookedUnder(guarded));
   const networks = guarded.map((network): NetworkStats => {
@@ -28,7 +38,7 @@ export function buildReport({ guarded, lookups, denied, isGone, nowMs }: ReportI
       mode: network.labels.mode,
       subnets: network.subnets.map(renderPrefix),
       lookups: lookupRows(byNetwork.get(network.id) ?? [], isGone),
-      drops: byAddress(dropRows(drops.get(network.id) ?? [], isGone)),
+      drops: byAddress(dropRows(drops.get(network.id) ?? [], isGone, endOf)),
     };
   });
   return { generatedAtMs: nowMs, networks: networks.sort((a, b) => compareText(a.network, b.network)) };

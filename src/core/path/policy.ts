@@ -8,9 +8,11 @@ import {
   addressRights,
   type Decision,
   decideName,
+  decidePacket,
   type MatchedEntry,
   mayLeadTo,
   type PacketDecision,
+  type PacketTarget,
   serviceOf,
   servicesAt,
 } from "../policy/decide.ts";
@@ -54,7 +56,7 @@ export const noEntry: PolicyFinding = {
 
 /** What is known of a name that has just been looked up and led to the address; undefined address: of the name alone. */
 export function judgeName(
-  memberships: readonly Membership[],
+  memberships: readonly Pick<Membership, "policy">[],
   name: string,
   address: IpAddress | undefined,
   asked: AskedService,
@@ -88,6 +90,22 @@ function grantingEntry(
 
 function covers(service: Service, { ipProtocol, port }: AskedService): boolean {
   return port === undefined || serviceGrants(service, ipProtocol, port);
+}
+
+/** What the policies of each network on which the source is the asker's own say of a packet. */
+export function decideFrom(
+  memberships: readonly Pick<Membership, "addresses" | "policy">[],
+  { source, ...target }: PacketTarget & { readonly source: IpAddress },
+  names: readonly string[],
+  nowMs: number,
+): PacketDecision {
+  let last: PacketDecision = { allowed: false, by: undefined, name: undefined };
+  for (const { addresses, policy } of memberships) {
+    if (!addresses.includes(source)) continue;
+    last = decidePacket(policy, target, names, nowMs);
+    if (last.allowed) return last;
+  }
+  return last;
 }
 
 /** What is in force for an address that nobody looks up anew. @param secondsLeft of a lease of the asker to the address */

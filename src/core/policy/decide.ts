@@ -171,7 +171,7 @@ export function mayLeadToHost(policy: Policy, terms: readonly Term[], nowMs: num
 }
 
 /** What `host` entries open of the host itself; empty when nothing is. */
-export function hostServices(policy: Policy, nowMs: number): readonly Service[] {
+function hostServices(policy: Policy, nowMs: number): readonly Service[] {
   if (isClosed(policy)) return [];
   const inForce = policy.lists.filter((list) => !hasEnded(list, nowMs));
   const ofHost = (negated: boolean): Service[] =>

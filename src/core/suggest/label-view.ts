@@ -1,105 +1,102 @@
-// What the labels and the policy file say of a network's containers, as `suggest` and `replay` judge by it: lists stay
-// with a network that is made anew, and overrides by command do not.
+// What lists say of what a network's containers have done, as `suggest` and `replay` judge by them. Nothing is decided
+// here: lookups are judged by what answers them, and packets by the model that explains them.
 
-import { placeOfOverrides } from "../classify/gather.ts";
-import type { Classification } from "../classify/networks.ts";
-import { isNeverOutside, leadsInside } from "../dns/address-filter.ts";
-import { codeOfType } from "../dns/wire/record-types.ts";
-import { addressBytes, hostPrefix, type IpAddress } from "../model/address.ts";
-import type { GuardedNetwork } from "../model/guarded-network.ts";
-import { type Service, serviceCovers, serviceGrants } from "../model/service.ts";
-import { shortId, type Topology } from "../model/topology.ts";
+import { joinDecisions } from "../askers/index-of-askers.ts";
 import {
-  addressRights,
-  decideName,
-  decidePacket,
-  hostServices,
-  mayLeadToHost,
-  type Policy,
-  type Term,
-  termsAt,
-} from "../policy/decide.ts";
-import { type CompiledList, compileList } from "../policy/entry-list.ts";
-import { describeEntry } from "../policy/preset.ts";
+  isNeverOutside,
+  type JudgedAddress,
+  judgeAddress as judgeAnswer,
+  leadsInside,
+} from "../dns/address-filter.ts";
+import { codeOfType, isServedType } from "../dns/wire/record-types.ts";
+import { addressBytes, hostPrefix, type IpAddress, type Prefix } from "../model/address.ts";
+import type { GuardedNetwork } from "../model/guarded-network.ts";
+import type { Service } from "../model/service.ts";
+import { type DecidedName, leadFilter } from "../path/leads.ts";
+import {
+  decideFrom,
+  judgeAddress,
+  judgeName,
+  mostTelling,
+  noEntry,
+  type PolicyFinding,
+} from "../path/policy.ts";
+import { renderStep } from "../path/sentence.ts";
+import type { PathEnd } from "../path/verdict.ts";
+import { decideName, type Policy } from "../policy/decide.ts";
+import { compileList, type EntryList } from "../policy/entry-list.ts";
 import type { NeedsContext } from "./needs.ts";
-
-/** The lists of a container on a network, compiled; of the network alone where no such container is known. */
-export function listsOf(
-  network: GuardedNetwork,
-  containerId: string | undefined,
-  { containers }: { readonly containers: Pick<Classification["containers"], "services"> },
-): readonly CompiledList[] {
-  const service = containers.services.find(
-    (each) => containerId !== undefined && shortId(each.containerId) === shortId(containerId),
-  );
-  return [...network.lists, ...(service?.lists ?? [])].map(compileList);
-}
-
-/** Those that are not made by command. */
-export function lastingLists(
-  lists: readonly CompiledList[],
-  network: string,
-  container: string,
-): readonly CompiledList[] {
-  const places = [
-    placeOfOverrides({ kind: "network", name: network }),
-    placeOfOverrides({ kind: "container", name: container }),
-  ];
-  return lists.filter(({ source }) => !places.some((place) => source.startsWith(place)));
-}
+import type { SeenConnection, SeenLookup } from "./observed.ts";
+import { type Around, walkerFor } from "./seen-walk.ts";
 
 /** What answers may lead to on this host, beside private addresses. */
-export interface Inside {
+export interface Inside extends Around {
+  /** The host's own addresses and the subnets of the engine's networks. */
+  readonly own: readonly Prefix[];
   readonly isHost: (address: IpAddress) => boolean;
   readonly isInside: (address: IpAddress) => boolean;
 }
 
-export function insideOf(hostAddresses: readonly IpAddress[], { networks }: Topology): Inside {
-  const host = new Set(hostAddresses);
-  const neighbours = networks.flatMap(({ subnets }) => subnets).filter(({ length }) => length > 0);
-  const own = [...hostAddresses.map(hostPrefix), ...neighbours];
+export function insideOf(around: Around): Inside {
+  const host = new Set(around.hostAddresses);
+  const neighbours = around.topology.networks
+    .flatMap(({ subnets }) => subnets)
+    .filter(({ length }) => length > 0);
+  const own = [...around.hostAddresses.map(hostPrefix), ...neighbours];
   return {
+    ...around,
+    own,
     isHost: (address) => host.has(address),
     isInside: (address) => leadsInside(own, addressBytes(address)),
   };
 }
 
-/** Judges by these lists what a network's containers have done. */
+/** The view of one network's lists, and what it is made of, for judging by several of them. */
+export interface LabelView extends Omit<NeedsContext, "takenBy"> {
+  readonly policy: Policy;
+  /** Codes of the types that its label adds. */
+  readonly types: ReadonlySet<number>;
+  /** Where a packet of the connection would end, if its names were looked up now, and as if nothing were audited. */
+  readonly meets: (connection: SeenConnection) => PathEnd;
+}
+
+/** Judges by these lists what a network's containers have done, by the functions that answer lookups and walk packets. */
 export function labelView(
   network: GuardedNetwork,
-  lists: readonly CompiledList[],
-  { isHost, isInside }: Inside,
+  lists: readonly EntryList[],
+  inside: Inside,
   nowMs: number,
-): Omit<NeedsContext, "takenBy"> {
-  const policy: Policy = { network: network.name, lists };
-  const servicesAt = (terms: readonly Term[], address: IpAddress): readonly Service[] =>
-    termsAt(policy, terms, { address, inside: isInside(address) }, nowMs).flatMap(({ services }) => services);
+): LabelView {
+  const policy: Policy = { network: network.name, lists: lists.map(compileList) };
+  const types = new Set(network.labels.types);
+  const walked = walkerFor({ ...network, lists }, inside);
+  const meets: LabelView["meets"] = (connection) => {
+    const { destination } = connection;
+    // Only a name whose answer opens the address is one by which a packet passes.
+    const names = connection.names.filter(
+      (name) => leadOf([namedBy(policy, name, nowMs)], destination, inside, nowMs) === "opened",
+    );
+    return walked(connection, findingFor(policy, { ...connection, names }, nowMs));
+  };
   return {
-    servicesOf: (name) => termsOf(policy, name, nowMs).flatMap(({ services }) => services),
+    policy,
+    types,
+    servicesOf: (name) => servicesOf(policy, name, nowMs),
     servesType(name, type) {
       const decision = decideName(policy, name, nowMs);
-      const code = codeOfType(type);
-      const isAdded = code !== undefined && network.labels.types.includes(code);
-      return isAdded || (type === "TXT" && decision.allowed && decision.exact);
+      return isServedType(codeOfType(type) ?? 0, decision.allowed && decision.exact, types);
     },
-    allows(connection) {
-      const { destination, ipProtocol, port } = connection;
-      const grants = (service: Service): boolean => serviceGrants(service, ipProtocol, port);
-      if (isHost(destination))
-        return hostServices(policy, nowMs).some((service) => serviceCovers(service, ipProtocol, port));
-      const names = connection.names.filter((name) =>
-        servicesAt(termsOf(policy, name, nowMs), destination).some(grants),
-      );
-      return decidePacket(policy, connection, names, nowMs).allowed;
+    meets,
+    allows: (connection) => isThrough(meets(connection)),
+    whyNever(connection) {
+      const { verdict, step } = walked(connection, { ...noEntry, reason: "entry" });
+      if (isThrough({ verdict }) || step === "host") return undefined;
+      return renderStep(step, { container: "", network: network.name, homes: [] });
     },
-    leadsTo(name, address, added) {
-      const terms = termsOf(policy, name, nowMs);
-      if (added !== undefined) terms.push({ services: added, within: undefined, endsAtMs: undefined });
-      if (servicesAt(terms, address).length > 0) return true;
-      return isHost(address) && mayLeadToHost(policy, terms, nowMs);
-    },
-    isHost,
-    isInside,
+    isHost: inside.isHost,
+    isInside: inside.isInside,
+    leadsTo: (name, services, address) =>
+      leadOf([withServices(policy, name, services, nowMs)], address, inside, nowMs) !== "refused",
     unfit: (address) =>
       isNeverOutside(addressBytes(address))
         ? "link-local, multicast and broadcast addresses are never suggested"
@@ -107,19 +104,73 @@ export function labelView(
   };
 }
 
-/** The `!` entry that takes a name or an address away, and where it stands. */
-export function takenBy(policy: Policy, nowMs: number): NeedsContext["takenBy"] {
-  return ({ name, address }) => {
-    const decision = name === undefined ? undefined : decideName(policy, name, nowMs);
-    const [taken] = [
-      ...(decision !== undefined && !decision.allowed ? decision.by : []),
-      ...(address === undefined ? [] : addressRights(policy, address, nowMs).taken),
-    ];
-    return taken === undefined ? undefined : `${describeEntry(taken.entry)} (${taken.source})`;
-  };
+/** What all of a container's networks together say of a lookup that was answered like this one. */
+export function answersBy(
+  views: readonly Pick<LabelView, "policy" | "types">[],
+  { domain, type, addresses }: Pick<SeenLookup, "domain" | "type" | "addresses">,
+  inside: Inside,
+  nowMs: number,
+): "answered" | "denied" | "not-served" | "refused" {
+  const decided = views.map(({ policy }) => namedBy(policy, domain, nowMs));
+  const decision = joinDecisions(decided);
+  if (!decision.allowed) return "denied";
+  // The network on whose behalf it is looked up is the first that allows it.
+  const extra = views.find((_, index) => decided[index]?.decision.allowed === true)?.types ?? new Set();
+  if (type !== undefined && !isServedType(codeOfType(type) ?? 0, decision.exact, extra)) return "not-served";
+  const leads = (address: IpAddress): boolean => leadOf(decided, address, inside, nowMs) !== "refused";
+  return addresses.length === 0 || addresses.some(leads) ? "answered" : "refused";
 }
 
-function termsOf(policy: Policy, name: string, nowMs: number): Term[] {
+/** Each name that led to an address is judged as if it were looked up now. */
+const lookedUpNow = 1;
+
+function findingFor(policy: Policy, connection: SeenConnection, nowMs: number): PolicyFinding {
+  const { asker, destination, ipProtocol, port, names } = connection;
+  const packet = { source: asker, destination, ipProtocol, port };
+  const decision = decideFrom([{ addresses: [asker], policy }], packet, names, nowMs);
+  const byAddress = judgeAddress(decision, lookedUpNow);
+  if (decision.allowed || port === undefined) return byAddress;
+  const byName = names.map((name) => judgeName([{ policy }], name, destination, { ipProtocol, port, nowMs }));
+  return mostTelling([...byName, byAddress]);
+}
+
+function namedBy(policy: Policy, name: string, nowMs: number): DecidedName {
+  return { policy, decision: decideName(policy, name, nowMs) };
+}
+
+/** The name as it would be with an entry more, for these services. */
+function withServices(
+  policy: Policy,
+  name: string,
+  services: readonly Service[],
+  nowMs: number,
+): DecidedName {
+  const { decision } = namedBy(policy, name, nowMs);
+  const term = { services, within: undefined, endsAtMs: undefined };
+  const before = decision.allowed ? decision.terms : [];
+  const added = {
+    ...({ allowed: true, services, exact: true, endsAtMs: undefined, by: [] } as const),
+    terms: [...before, term],
+  };
+  return { policy, decision: added };
+}
+
+function leadOf(
+  decided: readonly DecidedName[],
+  address: IpAddress,
+  { own, isHost }: Inside,
+  nowMs: number,
+): JudgedAddress["verdict"] {
+  const filter = leadFilter({ own, isHost, decided: () => decided, nowMs });
+  return judgeAnswer(filter, address, addressBytes(address)).verdict;
+}
+
+/** A lookup that is answered in its server's place has not arrived. */
+function isThrough({ verdict }: Pick<PathEnd, "verdict">): boolean {
+  return verdict === "passes";
+}
+
+function servicesOf(policy: Policy, name: string, nowMs: number): readonly Service[] {
   const decision = decideName(policy, name, nowMs);
-  return decision.allowed ? [...decision.terms] : [];
+  return decision.allowed ? decision.services : [];
 }

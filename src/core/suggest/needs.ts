@@ -38,8 +38,10 @@ export interface NeedsContext {
   readonly isHost: (address: IpAddress) => boolean;
   /** True if no name may lead to the address unless an entry names it (for one of the host: a port of the host). */
   readonly isInside: (address: IpAddress) => boolean;
-  /** Whether a name may lead to an address already. @param added what it is to be allowed for beside that */
-  readonly leadsTo: (name: string, address: IpAddress, added?: readonly Service[]) => boolean;
+  /** Whether the name may lead to the address, by the entries that there are and one for these services of the name. */
+  readonly leadsTo: (name: string, services: readonly Service[], address: IpAddress) => boolean;
+  /** Why the connection would not pass whatever entries there were; undefined when one is enough. */
+  readonly whyNever: (connection: SeenConnection) => string | undefined;
   /** Why an address is never suggested; undefined when it may be. */
   readonly unfit: (address: IpAddress) => string | undefined;
 }
@@ -115,15 +117,14 @@ class NeedsFinder implements Needs {
   leadInside({ domain, refused }: SeenLookup): void {
     const { leadsTo, isHost, servicesOf, unfit, takenBy } = this.#context;
     const known = this.names.get(domain);
-    if (refused.length === 0 || (known === undefined && servicesOf(domain).length === 0)) return;
-    const added = known && writtenServices(known);
-    const open = [...servicesOf(domain), ...(added ?? [])];
-    const meets = (services: readonly Service[]): boolean => intersectServices(open, services).length > 0;
-    const mayLead = (address: IpAddress): boolean => {
-      const suggested = this.addresses.get(address);
-      if (suggested !== undefined && meets(writtenServices(suggested))) return true;
-      return leadsTo(domain, address, added) || (isHost(address) && meets(this.hosts));
-    };
+    const own = [...servicesOf(domain), ...(known === undefined ? [] : writtenServices(known))];
+    if (refused.length === 0 || own.length === 0) return;
+    const meets = (services: readonly Service[] = []): boolean =>
+      intersectServices(own, writtenServices(services)).length > 0;
+    const mayLead = (address: IpAddress): boolean =>
+      leadsTo(domain, own, address) ||
+      (this.addresses.has(address) && meets(this.addresses.get(address))) ||
+      (isHost(address) && this.hosts.length > 0 && meets(this.hosts));
     if (refused.some(mayLead)) return;
     // A wildcard may allow what no entry can name: where that leads is left out with it, before the wildcard and after.
     const whyNot = this.#whyNotName(domain);
@@ -138,20 +139,25 @@ class NeedsFinder implements Needs {
       if (why !== undefined) this.#leaveOut(`${address} (${domain})`, why);
       return why === undefined;
     });
-    if (first !== undefined) this.addresses.set(first, [...(this.addresses.get(first) ?? []), ...services]);
+    if (first === undefined) return;
+    const before = this.addresses.get(first);
+    // One that is named for every service already needs no more.
+    if (before?.length !== 0)
+      this.addresses.set(first, services.length === 0 ? [] : [...(before ?? []), ...services]);
   }
 
   #leaveOut(what: string, why: string): void {
     if (!this.leftOut.some((row) => row.what === what && row.why === why)) this.leftOut.push({ what, why });
   }
 
-  #whyNot({ destination, ipProtocol }: SeenConnection): string | undefined {
+  #whyNot(connection: SeenConnection): string | undefined {
+    const { destination, ipProtocol } = connection;
     const taken = this.#context.takenBy({ address: destination });
     if (taken !== undefined) return `${taken} takes it away`;
     const known = ipProtocol === protocolNumbers.tcp || ipProtocol === protocolNumbers.udp;
     if (this.#context.isHost(destination))
       return known ? undefined : "only TCP and UDP ports of the host can be allowed";
-    return this.#context.unfit(destination);
+    return this.#context.unfit(destination) ?? this.#context.whyNever(connection);
   }
 
   #whyNotName(name: string): string | undefined {

@@ -28,6 +28,8 @@ export interface SeenLookup {
   readonly allowed: boolean;
   readonly trouble: LookupTrouble | undefined;
   readonly count: number;
+  /** Those of its answers that are known; told or not. */
+  readonly addresses: readonly IpAddress[];
   /** The addresses of its answers, where they were only such as an allowlist must name itself. */
   readonly refused: readonly IpAddress[];
   /** False if there is no such name. */
@@ -67,18 +69,28 @@ export function observe(
   const lookups = tallies
     .filter(({ domain, asker }) => domain !== othersLabel && asker !== othersLabel)
     .map(
-      ({ asker, container, domain, type, allowed, trouble, count, refused, mayExist }): SeenLookup => ({
+      ({
+        asker,
+        container,
+        domain,
+        type,
+        allowed,
+        trouble,
+        count,
+        granted,
+        refused,
+        mayExist,
+      }): SeenLookup => ({
         asker,
         container: container && { id: shortId(container.id), name: container.name },
         ...{ domain, type, trouble, count, refused, mayExist },
+        addresses: [...new Set([...granted, ...refused])],
         // A name that was allowed and came to nothing was not denied by any entry.
         allowed: allowed || trouble !== undefined,
       }),
     );
   const connections = [
-    ...denied.map(({ owner, domains, ...entry }) =>
-      connection(entry, false, domains, owner && { id: owner.containerId, name: owner.name }),
-    ),
+    ...denied.map(connectionOf),
     ...passed
       .filter(({ packets }) => packets > 0)
       .map(({ holder, names, ...entry }) =>
@@ -91,6 +103,11 @@ export function observe(
       [...names, destination, ipProtocol, String(port).padStart(5), asker].join(" "),
     ),
   };
+}
+
+/** What did not pass, or only by audit. */
+export function connectionOf({ owner, domains, ...entry }: DeniedRecord): SeenConnection {
+  return connection(entry, false, domains, owner && { id: owner.containerId, name: owner.name });
 }
 
 function connection(

@@ -2,21 +2,21 @@
 
 import { renderDenied } from "../journal/drops.ts";
 import type { ReplayedRow } from "../model/report.ts";
-import type { NeedsContext } from "./needs.ts";
+import { answersBy, type Inside, type LabelView } from "./label-view.ts";
 import type { Doer, Observation, SeenConnection, SeenLookup } from "./observed.ts";
 
-export type ProposedView = Omit<NeedsContext, "takenBy">;
-
 export interface ProposedPolicy {
+  readonly inside: Inside;
+  readonly nowMs: number;
   /** What the proposed label says of a container, with the lists that stay. */
-  readonly onNetwork: (container: Doer | undefined) => ProposedView;
+  readonly onNetwork: (container: Doer | undefined) => LabelView;
   /** What its other guarded networks say. */
-  readonly elsewhere: (container: Doer | undefined) => readonly ProposedView[];
+  readonly elsewhere: (container: Doer | undefined) => readonly LabelView[];
 }
 
 /** Every lookup and connection, with both verdicts; those that change first. */
 export function replay({ lookups, connections }: Observation, policy: ProposedPolicy): ReplayedRow[] {
-  const views = new Map<string | undefined, { here: ProposedView; all: readonly ProposedView[] }>();
+  const views = new Map<string | undefined, { here: LabelView; all: readonly LabelView[] }>();
   const viewsOf = (container: Doer | undefined) => {
     const known = views.get(container?.id);
     if (known !== undefined) return known;
@@ -34,7 +34,7 @@ export function replay({ lookups, connections }: Observation, policy: ProposedPo
         container: container?.name,
         what: type === undefined ? domain : `${domain} ${type}`,
         before: allowed && trouble !== "private" && trouble !== "type",
-        ...afterLookup(lookup, viewsOf(container).all),
+        ...afterLookup(lookup, viewsOf(container).all, policy),
         count,
       };
     }),
@@ -56,33 +56,42 @@ export function replay({ lookups, connections }: Observation, policy: ProposedPo
 
 type After = Pick<ReplayedRow, "after" | "why">;
 
-function afterLookup({ domain, type, refused }: SeenLookup, views: readonly ProposedView[]): After {
-  const allowing = views.filter(({ servicesOf }) => servicesOf(domain).length > 0);
-  if (allowing.length === 0) return { after: false };
-  if (type !== undefined && !allowing.some(({ servesType }) => servesType(domain, type)))
-    return {
-      after: false,
-      why: `${type} is served for a name that is written out, or that dockerwall.types names`,
-    };
-  const leads = refused.some((address) => views.some((view) => view.leadsTo(domain, address)));
-  if (refused.length === 0 || leads) return { after: true };
-  return { after: false, why: needsMention(refused, views) };
+function afterLookup(
+  lookup: SeenLookup,
+  views: readonly LabelView[],
+  { inside, nowMs }: ProposedPolicy,
+): After {
+  const { type = "" } = lookup;
+  switch (answersBy(views, lookup, inside, nowMs)) {
+    case "answered":
+      return { after: true };
+    case "denied":
+      return { after: false };
+    case "not-served":
+      return {
+        after: false,
+        why: `${type} is served for a name that is written out, or that dockerwall.types names`,
+      };
+    case "refused":
+      return { after: false, why: needsMention(lookup.addresses, inside) };
+  }
 }
 
-function afterConnection(connection: SeenConnection, view: ProposedView): After {
+function afterConnection(connection: SeenConnection, view: LabelView): After {
   if (view.allows(connection)) return { after: true };
   const { destination, names } = connection;
+  const allowed = names.filter((name) => view.servicesOf(name).length > 0);
   const isOnlyInside =
     view.isInside(destination) &&
-    names.some((name) => view.servicesOf(name).length > 0) &&
-    !names.some((name) => view.leadsTo(name, destination));
-  return isOnlyInside ? { after: false, why: needsMention([destination], [view]) } : { after: false };
+    allowed.length > 0 &&
+    !allowed.some((name) => view.leadsTo(name, [], destination));
+  const why = view.whyNever(connection) ?? (isOnlyInside ? needsMention([destination], view) : undefined);
+  return why === undefined ? { after: false } : { after: false, why };
 }
 
-function needsMention(addresses: readonly string[], views: readonly ProposedView[]): string {
+function needsMention(addresses: readonly string[], { isHost }: Pick<Inside, "isHost">): string {
   const [address = ""] = addresses;
-  const isHost = views.some((view) => view.isHost(address as SeenConnection["destination"]));
-  return isHost
+  return isHost(address as SeenConnection["destination"])
     ? "the name leads to the host: write host:PORT/tcp beside it"
     : `the name leads inside: write ${address} beside it, with the same ports`;
 }

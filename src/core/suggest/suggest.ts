@@ -78,11 +78,11 @@ function renderNames({ names, writtenOut }: Needs, wildcards: boolean, notes: st
   return entries.toSorted(byDomain);
 }
 
-/** A host with each range of ports that was seen; without any, for every service. */
+/** An entry for each service. */
 function withServices(host: string, seen: readonly Service[]): string[] {
   return writtenServices(seen).map((service) => {
-    const bracketed = service.ports !== "any" && host.includes(":") ? `[${host}]` : host;
-    return `${bracketed}${renderSuffix(service)}`;
+    const suffix = renderSuffix(service);
+    return `${host.includes(":") && suffix.startsWith(":") ? `[${host}]` : host}${suffix}`;
   });
 }
 

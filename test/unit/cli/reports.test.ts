@@ -153,6 +153,27 @@ for (const { name, report, lines } of cases) {
   test(`stats: ${name}`, () => assert.equal(renderStats(report, false), `${lines.join("\n")}\n`));
 }
 
+test("stats: what holds a connection, where that is more than that no entry covers it", () => {
+  const drops = [
+    drop({ domain: "www.example.com", now: { verdict: "dropped", step: "port" } }),
+    drop({ now: { verdict: "dropped", step: "no-entry" } }),
+    drop({ domain: "www.example.com", now: { verdict: "passes", step: "entry" } }),
+    drop({ now: { verdict: "passes", step: "entry" } }),
+  ];
+  const report = stats({ mode: "enforce", network: "app", subnets: [], lookups: [], drops });
+  assert.deepEqual(
+    renderStats(report, false)
+      .split("\n")
+      .flatMap((line) => /ago +(.*)$/.exec(line)?.[1] ?? []),
+    [
+      "www.example.com; its name is allowed, but not with this port",
+      "no lookup",
+      "www.example.com; allowed by now, once it is looked up",
+      "no lookup; allowed by now",
+    ],
+  );
+});
+
 test("stats: styles only where they are wanted", () => {
   const report = stats({ mode: "enforce", network: "app", subnets: [], lookups: [], drops: [] });
   assert.ok(renderStats(report, true).includes("\x1b["));

@@ -89,6 +89,12 @@ export function recordType(code: number): RecordType | undefined {
   return byCode.get(code);
 }
 
+/** Whether records of a type are served for an allowed name: `exact` if an entry names the very name. */
+export function isServedType(code: number, exact: boolean, extra: ReadonlySet<number>): boolean {
+  const served = recordType(code)?.served;
+  return served === "always" || (served === "exact" && exact) || extra.has(code);
+}
+
 /** The code of `TXT` or `TYPE16`, in any case; undefined for another text and for what is no type of records. */
 export function codeOfType(text: string): number | undefined {
   const digits = /^TYPE([0-9]{1,5})$/i.exec(text)?.[1];

@@ -63,7 +63,7 @@ const asked = (id: string | undefined, domain: string): LookupTally => ({
     trouble: undefined,
     count: 1,
   },
-  ...{ lastSeenMs: 0, refused: [], mayExist: true },
+  ...{ lastSeenMs: 0, granted: [], refused: [], mayExist: true },
 });
 const tried = (id: string, port: number): DeniedRecord => ({
   ...{ asker: "198.18.1.9" as IpAddress, destination: "203.0.113.9" as IpAddress, protocol: 6, port },
@@ -77,6 +77,7 @@ function sourcesOf(lookups: readonly LookupTally[], denied: readonly DeniedRecor
   return {
     sets,
     hostAddresses: () => [],
+    bridgesFiltered: () => true,
     history: {
       sinceMs: 0,
       lookups: () => lookups,

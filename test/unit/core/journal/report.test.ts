@@ -40,7 +40,11 @@ const services: readonly (readonly [protocol: number, port: number, service: str
 
 for (const [protocol, port, service] of services) {
   test(`drops: protocol ${protocol}, port ${port} is ${service}`, () => {
-    const [row] = dropRows([denied({ protocol, port })], () => false);
+    const [row] = dropRows(
+      [denied({ protocol, port })],
+      () => false,
+      () => undefined,
+    );
     assert.deepEqual(row, {
       address: "198.18.1.2",
       container: "web",
@@ -77,6 +81,7 @@ function tally(row: Partial<LookupTally>): LookupTally {
     trouble: undefined,
     count: 1,
     lastSeenMs: 1000,
+    granted: [],
     refused: [],
     mayExist: true,
     ...row,

@@ -1,7 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { type IpAddress, parseAddress } from "../../../../src/core/model/address.ts";
-import { compileList } from "../../../../src/core/policy/entry-list.ts";
 import { insideOf, labelView } from "../../../../src/core/suggest/label-view.ts";
 import type { SeenConnection, SeenLookup } from "../../../../src/core/suggest/observed.ts";
 import { replay } from "../../../../src/core/suggest/replay.ts";
@@ -11,13 +10,18 @@ import { bridgeNetwork, guardedNetwork } from "../../../support/topologies.ts";
 const asker = "198.19.1.2" as IpAddress;
 const within = "10.20.0.5" as IpAddress;
 const gateway = "198.19.1.1" as IpAddress;
-const home = guardedNetwork(bridgeNetwork("home", "198.19.1.0/24"));
-const inside = insideOf([gateway], { networks: [], containers: [] });
+const bridge = bridgeNetwork("home", "198.19.1.0/24");
+const home = guardedNetwork(bridge);
+const inside = insideOf({
+  topology: { networks: [bridge], containers: [] },
+  hostAddresses: [gateway],
+  bridgesFiltered: true,
+});
 const container = { id: "c1", name: "web" };
 
 const lookup = (domain: string, more: Partial<SeenLookup> = {}): SeenLookup => ({
   ...{ asker, container, domain, type: undefined, allowed: false, trouble: undefined, count: 1 },
-  ...{ refused: [], mayExist: true, ...more },
+  ...{ refused: [], mayExist: true, addresses: more.refused ?? [], ...more },
 });
 const connection = (to: string, port: number, ...names: readonly string[]): SeenConnection => ({
   ...{ asker, container, destination: parseAddress(to) ?? assert.fail(to), ipProtocol: 6, port, names },
@@ -61,6 +65,15 @@ const cases: readonly [label: string, denied: readonly string[]][] = [
   ],
   ["*.example.com a.example.com db.example.com@10.20.0.0/16:5432 host:443/tcp", []],
   [
+    "*.example.com:443 a.example.com db.example.com@10.0.0.0/8:80 host:80/tcp",
+    // Such a name leads to the host only where the host has one of its ports open.
+    [
+      "app.example.com: the name leads to the host: write host:PORT/tcp beside it",
+      "10.20.0.5 tcp:5432 (db.example.com): ",
+      "198.19.1.1 tcp:443 (app.example.com): the name leads to the host: write host:PORT/tcp beside it",
+    ],
+  ],
+  [
     "10.20.0.0/16",
     [
       "db.example.com: ",
@@ -73,8 +86,8 @@ const cases: readonly [label: string, denied: readonly string[]][] = [
 
 for (const [label, denied] of cases)
   test(`replay of ${label}`, () => {
-    const view = labelView(home, [compileList(listOf(label))], inside, 0);
-    const rows = replay(seen, { onNetwork: () => view, elsewhere: () => [] });
+    const view = labelView(home, [listOf(label)], inside, 0);
+    const rows = replay(seen, { inside, nowMs: 0, onNetwork: () => view, elsewhere: () => [] });
     assert.deepEqual(
       rows
         .filter(({ after }) => !after)
@@ -85,7 +98,7 @@ for (const [label, denied] of cases)
   });
 
 test("ports of the host are open for TCP and UDP, as in the kernel", () => {
-  const view = labelView(home, [compileList(listOf("host:443 host:80/udp !host:445"))], inside, 0);
+  const view = labelView(home, [listOf("host:443 host:80/udp !host:445")], inside, 0);
   const opens = (ipProtocol: number, port: number): boolean =>
     view.allows({ ...connection(gateway, port), ipProtocol });
   assert.deepEqual([opens(6, 443), opens(17, 443), opens(132, 443)], [true, true, false]);

@@ -4,7 +4,6 @@ import fc from "fast-check";
 import { codeOfType } from "../../../../src/core/dns/wire/record-types.ts";
 import { type IpAddress, parseAddress } from "../../../../src/core/model/address.ts";
 import { parseAllowlist } from "../../../../src/core/policy/allowlist.ts";
-import { compileList } from "../../../../src/core/policy/entry-list.ts";
 import { warnOfPublicSuffixes } from "../../../../src/core/policy/public-suffix.ts";
 import { insideOf, labelView } from "../../../../src/core/suggest/label-view.ts";
 import type { NeedsContext } from "../../../../src/core/suggest/needs.ts";
@@ -17,14 +16,19 @@ import { bridgeNetwork, guardedNetwork } from "../../../support/topologies.ts";
 const asker = "198.19.1.2" as IpAddress;
 const gateway = "198.19.1.1" as IpAddress;
 
-const home = guardedNetwork(bridgeNetwork("home", "198.19.1.0/24"));
+const bridge = bridgeNetwork("home", "198.19.1.0/24");
+const home = guardedNetwork(bridge);
 const neighbour = bridgeNetwork("neighbour", "198.19.2.0/24");
-const inside = insideOf([gateway], { networks: [neighbour], containers: [] });
+const inside = insideOf({
+  topology: { networks: [bridge, neighbour], containers: [] },
+  hostAddresses: [gateway],
+  bridgesFiltered: true,
+});
 
 /** With this label. */
 function contextOf(allow: string, types: readonly number[] = []): NeedsContext {
   const network = { ...home, labels: { ...home.labels, types } };
-  return { ...labelView(network, [compileList(listOf(allow))], inside, 0), takenBy: () => undefined };
+  return { ...labelView(network, [listOf(allow)], inside, 0), takenBy: () => undefined };
 }
 
 const nothingYet = contextOf("");
@@ -41,6 +45,7 @@ const lookup = (domain: string, allowed = false, more: Partial<SeenLookup> = {})
   trouble: undefined,
   count: 1,
   refused: [],
+  addresses: more.refused ?? [],
   mayExist: true,
   ...more,
 });
@@ -115,9 +120,9 @@ const cases: readonly [
     ["app.example.com:443/tcp", "host:443/tcp"],
   ],
   [
-    "a name that leads to the host, and to the container that publishes the port there",
+    "a name that leads to the host, and a container of another network, to which Docker lets nothing",
     { lookups: [leadsTo("app.example.com", gateway)], connections: [connection("198.19.2.2", "tcp:8443")] },
-    ["app.example.com", "198.19.1.1", "198.19.2.2:8443/tcp"],
+    ["app.example.com", "198.19.1.1"],
   ],
   [
     "a name that leads inside: with the address",
@@ -218,6 +223,20 @@ describe("suggest", () => {
         entries,
       ));
   }
+
+  it("leaves out what no entry would open, and says why", () => {
+    const { entries, leftOut } = suggest(
+      { lookups: [], connections: [connection("198.19.2.2", "tcp:8443")] },
+      nothingYet,
+    );
+    assert.deepEqual(entries, []);
+    assert.deepEqual(leftOut, [
+      {
+        what: "198.19.2.2, port 8443",
+        why: "it is on another network of the engine, and Docker keeps its networks apart",
+      },
+    ]);
+  });
 
   it("says what a wildcard stands for", () => {
     const lookups = ["a", "b", "c", "d"].map((label) => lookup(`${label}.example.com`));

@@ -1,0 +1,50 @@
+// The way of a connection that was seen, taken again: from where its container sent it, through what is on the host now.
+
+import { hostMembers } from "../firewall/host-entries.ts";
+import type { IpAddress } from "../model/address.ts";
+import type { GuardedNetwork } from "../model/guarded-network.ts";
+import type { Topology } from "../model/topology.ts";
+import { shortId } from "../model/topology.ts";
+import type { PolicyFinding } from "../path/policy.ts";
+import { isOn, type Surroundings } from "../path/surroundings.ts";
+import type { PathEnd } from "../path/verdict.ts";
+import { type Sender, walk } from "../path/walk.ts";
+import type { SeenConnection } from "./observed.ts";
+
+/** What stands around the containers of this host. */
+export interface Around {
+  readonly topology: Topology;
+  readonly hostAddresses: readonly IpAddress[];
+  readonly bridgesFiltered: boolean;
+  /** Ids of containers; none where what was seen is judged by lists alone. */
+  readonly quarantine?: ReadonlySet<string>;
+}
+
+/** Where a packet ends that leaves from where a connection came from, in force as if nothing were audited. */
+export function walkerFor(
+  network: GuardedNetwork,
+  { topology, hostAddresses, bridgesFiltered, quarantine = new Set() }: Around,
+): (connection: SeenConnection, policy: PolicyFinding) => PathEnd {
+  const around: Surroundings = {
+    ...topology,
+    ...{ hostAddresses, bridgesFiltered, quarantine },
+    guarded: new Map([[network.id, { audit: false, reject: false }]]),
+    hostEntries: hostMembers({ guarded: [network], containers: { services: [] } }),
+  };
+  const cutOff = new Set([...quarantine].map(shortId));
+  const bridgeOf = new Map(topology.networks.map(({ id, bridge }) => [id, bridge]));
+  return ({ asker, container, destination, ipProtocol, port }, policy) => {
+    const quarantined = container !== undefined && cutOff.has(container.id);
+    const sender: Sender = { standing: "guarded", homes: [network.id], quarantined };
+    const from = topology.networks.find((each) => each.bridge !== undefined && isOn(each, asker));
+    const bridge = from?.bridge ?? bridgeOf.get(network.id) ?? "";
+    const way = { kind: "bridge", source: asker, bridge } as const;
+    // Without a port it went to none, and not to any.
+    return walk(
+      around,
+      sender,
+      { ipProtocol, port: port ?? 0 },
+      { destination, way, ownsSource: true, policy },
+    );
+  };
+}
