@@ -157,7 +157,8 @@ function noWindow({ name, asksFromHost = false }: Case): void {
     const service = JSON.stringify({
       image: "client:lab",
       command: ["bash", "-c", leaker(200, "exit 0").replaceAll("$", "$$$$")],
-      environment: { RES_OPTIONS: "timeout:1 attempts:1" },
+      // As patient as programs are: on a busy machine twenty at once wait for each other.
+      environment: { RES_OPTIONS: "timeout:2 attempts:3" },
     });
     const services = Array.from({ length: atOnce }, (_, index) => `  s${index}: ${service}`).join("\n");
     const networks = `networks: {default: {name: composed, enable_ipv6: true, ipam: {config: [{subnet: "${subnet6(3)}"}]}, labels: {dockerwall.allow: "www.example.com"}}}`;
