@@ -4,7 +4,7 @@
 // but its share of the two of its socket: a tenth of the CPU (`npm run bench:lookups`).
 
 import type { GuardedStanding } from "../core/askers/index-of-askers.ts";
-import type { Outcome, Repeats } from "../core/dns/resolve.ts";
+import type { Outcome, Repeats } from "../core/dns/resolve/resolution.ts";
 import { headerLength } from "../core/dns/wire/codes.ts";
 import { ttlOffsets } from "../core/dns/wire/ttl-offsets.ts";
 import { writeWord } from "../core/dns/wire/words.ts";

@@ -15,13 +15,10 @@ import { isPrivatePrefix } from "../core/dns/address-filter.ts";
 import { askAlong, type CircleInput, type Circles, findCircles } from "../core/dns/circles.ts";
 import { createDiscovery, type DiscoveryAsker } from "../core/dns/discovery.ts";
 import { canaryName, rootProblem, rootQuestion } from "../core/dns/probe.ts";
-import {
-  type AnswerGrant,
-  asksAsResolver,
-  type Outcome,
-  type Resolution,
-  resolveQuery,
-} from "../core/dns/resolve.ts";
+import { asksAsResolver } from "../core/dns/resolve/here.ts";
+import type { AnswerGrant } from "../core/dns/resolve/request.ts";
+import type { Outcome, Resolution } from "../core/dns/resolve/resolution.ts";
+import { resolveQuery } from "../core/dns/resolve.ts";
 import { extendedErrors, rcodes } from "../core/dns/wire/codes.ts";
 import { payloadLimit, type Transport } from "../core/dns/wire/message.ts";
 import { labelCount } from "../core/dns/wire/name.ts";

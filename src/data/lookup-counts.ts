@@ -2,7 +2,7 @@
 
 import { declareCounter, declareCounters } from "../core/counters/registry.ts";
 import { NoTurnError } from "../core/dns/fair-queue.ts";
-import type { Outcome, Resolution } from "../core/dns/resolve.ts";
+import type { Outcome, Resolution } from "../core/dns/resolve/resolution.ts";
 import { DockerwallError } from "../errors.ts";
 
 const refusedAddresses = declareCounter({

@@ -2,20 +2,15 @@
 // each network. With a common cache, an answer's age would reveal what others have asked, and their floods would empty
 // it.
 
-import { type AnswerCache, createCache } from "../core/dns/cache.ts";
-import { createFairQueue } from "../core/dns/fair-queue.ts";
+import { AnswerCache } from "../core/dns/cache.ts";
+import { FairQueue } from "../core/dns/fair-queue.ts";
 import type { Looked } from "../core/dns/looked.ts";
 import { lookUp } from "../core/dns/lookup.ts";
 import { renderUpstream } from "../core/dns/upstream-text.ts";
 import type { Question } from "../core/dns/wire/question.ts";
 import type { ResolverReport } from "../core/model/report.ts";
 import type { Upstream } from "../core/model/upstream.ts";
-import {
-  createResolver,
-  defaultResolverSettings,
-  type QueryTerms,
-  type Resolver,
-} from "../edge/upstream/resolver.ts";
+import { defaultResolverSettings, type QueryTerms, Resolver } from "../edge/upstream/resolver.ts";
 
 /** Undefined stands for the daemon's own. */
 export type UpstreamChoice = readonly Upstream[] | undefined;
@@ -56,9 +51,9 @@ const maxCacheBytes = 32 * 1024 * 1024;
  */
 export function createLookups(upstreams: readonly Upstream[], onProblem: (problem: string) => void): Lookups {
   // One for all: who has containers on many networks with resolvers of their own gets no more than others.
-  const queue = createFairQueue(defaultResolverSettings.limits);
+  const queue = new FairQueue(defaultResolverSettings.limits);
   const createChoice = (chosen: readonly Upstream[]): Resolver =>
-    createResolver({ ...defaultResolverSettings, upstreams: chosen, queue, onProblem });
+    new Resolver({ ...defaultResolverSettings, upstreams: chosen, queue, onProblem });
   const own = createChoice(upstreams);
   const labelled = new Map<string, Resolver>();
   const caches = new Map<string, AnswerCache>();
@@ -73,7 +68,7 @@ export function createLookups(upstreams: readonly Upstream[], onProblem: (proble
 
   const cacheOf = (networkId: string, choice: UpstreamChoice): AnswerCache => {
     const key = cacheKeyOf(networkId, choice);
-    const cache = caches.get(key) ?? createCache(cacheSettings, shareSpace);
+    const cache = caches.get(key) ?? new AnswerCache(cacheSettings, shareSpace);
     caches.set(key, cache);
     return cache;
   };
@@ -97,7 +92,7 @@ export function createLookups(upstreams: readonly Upstream[], onProblem: (proble
       return lookUp(question, { cache, ask, nowMs: () => performance.now() });
     },
     probe: (question, asker) => own.query(question, asker),
-    useUpstreams: own.setUpstreams,
+    useUpstreams: (changed) => own.setUpstreams(changed),
     stats: () => ({ running: queue.running, waiting: queue.waiting }),
     retain(networks) {
       const kept = new Set(networks.map(({ id, choice }) => cacheKeyOf(id, choice)));

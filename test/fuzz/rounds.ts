@@ -3,7 +3,8 @@
 
 import assert from "node:assert/strict";
 import type { Looked } from "../../src/core/dns/looked.ts";
-import { type AnswerGrant, type LocalAnswer, resolveQuery } from "../../src/core/dns/resolve.ts";
+import type { AnswerGrant, LocalAnswer } from "../../src/core/dns/resolve/request.ts";
+import { resolveQuery } from "../../src/core/dns/resolve.ts";
 import { walkAnswer } from "../../src/core/dns/wire/answer.ts";
 import { createFrameReader, renderFrame } from "../../src/core/dns/wire/framing.ts";
 import { payloadLimit } from "../../src/core/dns/wire/message.ts";

@@ -28,18 +28,6 @@ export interface CacheKey {
   readonly type: number;
 }
 
-export interface AnswerCache {
-  get(key: CacheKey, nowMs: number): CachedMessage | undefined;
-  /** Keeps a copy. An answer with `ttlSeconds` 0 is not kept. */
-  put(key: CacheKey, message: Uint8Array, ttlSeconds: number, nowMs: number): Kept | undefined;
-  /** Remembers that upstream could not say anything, for a moment. */
-  fail(key: CacheKey, nowMs: number): void;
-  hasFailed(key: CacheKey, nowMs: number): boolean;
-  /** Lets the answers go that were used least recently, until there are no more than so many bytes. */
-  shrink(maxBytes: number): void;
-  readonly sizeBytes: number;
-}
-
 export interface CacheSettings {
   readonly maxBytes: number;
   /** Longest that an answer counts as fresh, seconds. */
@@ -59,95 +47,119 @@ const prefetchPart = 0.1;
 /** Shorter lives are not prefetched: upstream would be asked all the time. */
 const prefetchMinTtlSeconds = 10;
 
-/**
- * Makes an empty cache; the answers that were used least recently leave first.
- * @param onGrown called when it has one more
- */
-export function createCache(settings: CacheSettings, onGrown: () => void = () => undefined): AnswerCache {
+/** The answers that were used least recently leave first. */
+export class AnswerCache {
+  readonly #settings: CacheSettings;
+  readonly #onGrown: () => void;
   // A Map keeps the order of insertion; a hit is inserted anew, so the first is the one used least recently.
-  const stored = new Map<string, Stored>();
-  /** Until when, in ms. */
-  const failures = new Map<string, number>();
-  let sizeBytes = 0;
+  readonly #stored = new Map<string, Stored>();
+  readonly #failures = new RecentFailures();
+  #sizeBytes = 0;
 
-  const remove = (id: string, entry: Stored): void => {
-    stored.delete(id);
-    sizeBytes -= entry.sizeBytes;
-  };
+  /** @param onGrown called when it has one more */
+  constructor(settings: CacheSettings, onGrown: () => void = () => undefined) {
+    this.#settings = settings;
+    this.#onGrown = onGrown;
+  }
 
-  const shrink = (maxBytes: number): void => {
-    for (const [oldestId, oldest] of stored) {
-      if (sizeBytes <= maxBytes) break;
-      remove(oldestId, oldest);
+  get sizeBytes(): number {
+    return this.#sizeBytes;
+  }
+
+  get(key: CacheKey, nowMs: number): CachedMessage | undefined {
+    const id = idOf(key);
+    const entry = this.#stored.get(id);
+    if (entry === undefined) return undefined;
+    const ageSeconds = Math.max(0, Math.floor((nowMs - entry.storedAtMs) / 1000));
+    const stale = ageSeconds >= entry.ttlSeconds;
+    if (ageSeconds >= entry.ttlSeconds + this.#settings.maxStaleSeconds) {
+      this.#remove(id, entry);
+      return undefined;
     }
-  };
+    this.#stored.delete(id);
+    this.#stored.set(id, entry);
+    entry.hits++;
+    const prefetch =
+      !stale && !entry.prefetched && entry.hits > prefetchHits && ageSeconds >= entry.prefetchAtSeconds;
+    if (prefetch) entry.prefetched = true;
+    const message = Buffer.from(entry.message, "latin1");
+    return { message, ageSeconds, stale, prefetch, kept: keptFor(entry) };
+  }
 
-  return {
-    shrink,
-    get(key, nowMs) {
-      const id = idOf(key);
-      const entry = stored.get(id);
-      if (entry === undefined) return undefined;
-      const ageSeconds = Math.max(0, Math.floor((nowMs - entry.storedAtMs) / 1000));
-      const stale = ageSeconds >= entry.ttlSeconds;
-      if (ageSeconds >= entry.ttlSeconds + settings.maxStaleSeconds) {
-        remove(id, entry);
-        return undefined;
-      }
-      stored.delete(id);
-      stored.set(id, entry);
-      entry.hits++;
-      const prefetch =
-        !stale && !entry.prefetched && entry.hits > prefetchHits && ageSeconds >= entry.prefetchAtSeconds;
-      if (prefetch) entry.prefetched = true;
-      const message = Buffer.from(entry.message, "latin1");
-      return { message, ageSeconds, stale, prefetch, kept: keptFor(entry) };
-    },
-    put(key, message, ttlSeconds, nowMs) {
-      if (ttlSeconds <= 0) return undefined;
-      const id = idOf(key);
-      const before = stored.get(id);
-      if (before !== undefined) remove(id, before);
-      failures.delete(id);
-      const life = Math.min(ttlSeconds, settings.maxTtlSeconds);
-      const entry: Stored = {
-        message: Buffer.from(message.buffer, message.byteOffset, message.length).toString("latin1"),
-        storedAtMs: nowMs,
-        ttlSeconds: life,
-        prefetchAtSeconds: life < prefetchMinTtlSeconds ? Infinity : life * (1 - prefetchPart),
-        sizeBytes: message.length + id.length + overheadBytes,
-        hits: 0,
-        prefetched: false,
-      };
-      if (entry.sizeBytes > settings.maxBytes) return undefined;
-      stored.set(id, entry);
-      sizeBytes += entry.sizeBytes;
-      shrink(settings.maxBytes);
-      onGrown();
-      return keptFor(entry);
-    },
-    fail(key, nowMs) {
-      const id = idOf(key);
-      failures.delete(id);
-      failures.set(id, nowMs + failureSeconds * 1000);
-      // They are in the order of their end.
-      for (const [oldest, endMs] of failures) {
-        if (failures.size <= maxFailures && endMs > nowMs) break;
-        failures.delete(oldest);
-      }
-    },
-    hasFailed(key, nowMs) {
-      const id = idOf(key);
-      const untilMs = failures.get(id);
-      if (untilMs === undefined) return false;
-      if (untilMs > nowMs) return true;
-      failures.delete(id);
-      return false;
-    },
-    get sizeBytes() {
-      return sizeBytes;
-    },
-  };
+  /** Keeps a copy. An answer with `ttlSeconds` 0 is not kept. */
+  put(key: CacheKey, message: Uint8Array, ttlSeconds: number, nowMs: number): Kept | undefined {
+    if (ttlSeconds <= 0) return undefined;
+    const { maxTtlSeconds, maxBytes } = this.#settings;
+    const id = idOf(key);
+    const before = this.#stored.get(id);
+    if (before !== undefined) this.#remove(id, before);
+    this.#failures.forget(id);
+    const life = Math.min(ttlSeconds, maxTtlSeconds);
+    const entry: Stored = {
+      message: Buffer.from(message.buffer, message.byteOffset, message.length).toString("latin1"),
+      storedAtMs: nowMs,
+      ttlSeconds: life,
+      prefetchAtSeconds: life < prefetchMinTtlSeconds ? Infinity : life * (1 - prefetchPart),
+      sizeBytes: message.length + id.length + overheadBytes,
+      hits: 0,
+      prefetched: false,
+    };
+    if (entry.sizeBytes > maxBytes) return undefined;
+    this.#stored.set(id, entry);
+    this.#sizeBytes += entry.sizeBytes;
+    this.shrink(maxBytes);
+    this.#onGrown();
+    return keptFor(entry);
+  }
+
+  /** Remembers that upstream could not say anything, for a moment. */
+  fail(key: CacheKey, nowMs: number): void {
+    this.#failures.note(idOf(key), nowMs);
+  }
+
+  hasFailed(key: CacheKey, nowMs: number): boolean {
+    return this.#failures.has(idOf(key), nowMs);
+  }
+
+  /** Lets the answers go that were used least recently, until there are no more than so many bytes. */
+  shrink(maxBytes: number): void {
+    for (const [oldestId, oldest] of this.#stored) {
+      if (this.#sizeBytes <= maxBytes) break;
+      this.#remove(oldestId, oldest);
+    }
+  }
+
+  #remove(id: string, entry: Stored): void {
+    this.#stored.delete(id);
+    this.#sizeBytes -= entry.sizeBytes;
+  }
+}
+
+/** What could not be resolved a moment ago. */
+class RecentFailures {
+  /** Until when, in ms; in the order of their end. */
+  readonly #untilMs = new Map<string, number>();
+
+  note(id: string, nowMs: number): void {
+    this.#untilMs.delete(id);
+    this.#untilMs.set(id, nowMs + failureSeconds * 1000);
+    for (const [oldest, endMs] of this.#untilMs) {
+      if (this.#untilMs.size <= maxFailures && endMs > nowMs) break;
+      this.#untilMs.delete(oldest);
+    }
+  }
+
+  has(id: string, nowMs: number): boolean {
+    const untilMs = this.#untilMs.get(id);
+    if (untilMs === undefined) return false;
+    if (untilMs > nowMs) return true;
+    this.#untilMs.delete(id);
+    return false;
+  }
+
+  forget(id: string): void {
+    this.#untilMs.delete(id);
+  }
 }
 
 interface Stored {

@@ -5,7 +5,7 @@
 
 import { type Family, familyOf, type IpAddress } from "../model/address.ts";
 import { type Container, type Endpoint, type Network, shortId, type Topology } from "../model/topology.ts";
-import type { LocalAnswer } from "./resolve.ts";
+import type { LocalAnswer } from "./resolve/request.ts";
 import { nameFromPlainText, nameText } from "./wire/name.ts";
 import type { Question } from "./wire/question.ts";
 import { types } from "./wire/record-types.ts";

@@ -40,104 +40,113 @@ export interface Turn {
   readonly refuse: () => void;
 }
 
-export interface FairQueue {
-  /** Starts the work now or later, or refuses it. Started work must `leave`; waiting work may `withdraw`. */
-  enter(asker: string, turn: Turn): "started" | "waiting" | "refused";
-  withdraw(asker: string, turn: Turn): void;
-  leave(asker: string): void;
-  readonly running: number;
-  readonly waiting: number;
+/** What one asker has. */
+interface Share {
+  running: number;
+  readonly waiting: Set<Turn>;
 }
 
-/** Makes an empty queue. */
-export function createFairQueue(limits: FairQueueLimits): FairQueue {
-  const askers = new Map<string, { running: number; readonly waiting: Set<Turn> }>();
+export class FairQueue {
+  readonly #limits: FairQueueLimits;
+  readonly #shares = new Map<string, Share>();
   /** Askers with waiting work and room of their own; a Set keeps the order of turns. */
-  const ready = new Set<string>();
-  let running = 0;
-  let waiting = 0;
+  readonly #ready = new Set<string>();
+  #running = 0;
+  #waiting = 0;
 
-  const stateOf = (asker: string): { running: number; readonly waiting: Set<Turn> } => {
-    const known = askers.get(asker);
-    if (known !== undefined) return known;
-    const fresh = { running: 0, waiting: new Set<Turn>() };
-    askers.set(asker, fresh);
-    return fresh;
-  };
-  const settle = (asker: string): void => {
-    const state = askers.get(asker);
-    if (state === undefined) return;
-    if (state.running === 0 && state.waiting.size === 0) askers.delete(asker);
-    if (state.waiting.size > 0 && state.running < limits.runningPerAsker) ready.add(asker);
-    else ready.delete(asker);
-  };
+  constructor(limits: FairQueueLimits) {
+    this.#limits = limits;
+  }
+
+  get running(): number {
+    return this.#running;
+  }
+
+  get waiting(): number {
+    return this.#waiting;
+  }
+
+  /** Starts the work now or later, or refuses it. Started work must `leave`; waiting work may `withdraw`. */
+  enter(asker: string, turn: Turn): "started" | "waiting" | "refused" {
+    const share = this.#shareOf(asker);
+    const { running, runningPerAsker, waitingPerAsker } = this.#limits;
+    if (this.#running < running && share.running < runningPerAsker && share.waiting.size === 0) {
+      this.#start(asker, share, turn);
+      return "started";
+    }
+    if (share.waiting.size >= waitingPerAsker || !this.#makeRoom(asker, share.waiting.size)) {
+      this.#settle(asker);
+      return "refused";
+    }
+    share.waiting.add(turn);
+    this.#waiting++;
+    this.#settle(asker);
+    return "waiting";
+  }
+
+  withdraw(asker: string, turn: Turn): void {
+    if (this.#shares.get(asker)?.waiting.delete(turn) !== true) return;
+    this.#waiting--;
+    this.#settle(asker);
+  }
+
+  leave(asker: string): void {
+    this.#running--;
+    this.#shareOf(asker).running--;
+    this.#settle(asker);
+    this.#serve();
+  }
+
+  #serve(): void {
+    while (this.#running < this.#limits.running) {
+      const [asker] = this.#ready;
+      if (asker === undefined) return;
+      const share = this.#shareOf(asker);
+      const [turn] = share.waiting;
+      this.#ready.delete(asker);
+      if (turn === undefined) continue;
+      share.waiting.delete(turn);
+      this.#waiting--;
+      this.#start(asker, share, turn);
+    }
+  }
+
+  #start(asker: string, share: Share, turn: Turn): void {
+    this.#running++;
+    share.running++;
+    this.#settle(asker);
+    turn.start();
+  }
+
   /** When the queue is full, the asker with the most waiting work gives up its first, so that no few askers fill it. */
-  const makeRoom = (asker: string, own: number): boolean => {
-    if (waiting < limits.waiting) return true;
+  #makeRoom(asker: string, own: number): boolean {
+    if (this.#waiting < this.#limits.waiting) return true;
     let crowd = asker;
     let most = own + 1;
-    for (const [other, state] of askers) {
-      if (state.waiting.size > most) [crowd, most] = [other, state.waiting.size];
+    for (const [other, { waiting }] of this.#shares) {
+      if (waiting.size > most) [crowd, most] = [other, waiting.size];
     }
-    const [turn] = askers.get(crowd)?.waiting ?? [];
+    const [turn] = this.#shares.get(crowd)?.waiting ?? [];
     if (crowd === asker || turn === undefined) return false;
-    withdraw(crowd, turn);
+    this.withdraw(crowd, turn);
     turn.refuse();
     return true;
-  };
-  const withdraw = (asker: string, turn: Turn): void => {
-    const state = askers.get(asker);
-    if (state?.waiting.delete(turn) !== true) return;
-    waiting--;
-    settle(asker);
-  };
-  const serve = (): void => {
-    while (running < limits.running) {
-      const [asker] = ready;
-      if (asker === undefined) return;
-      const state = stateOf(asker);
-      const [turn] = state.waiting;
-      ready.delete(asker);
-      if (turn === undefined) continue;
-      state.waiting.delete(turn);
-      waiting--;
-      running++;
-      state.running++;
-      settle(asker);
-      turn.start();
-    }
-  };
+  }
 
-  return {
-    enter(asker, turn) {
-      const state = stateOf(asker);
-      if (running < limits.running && state.running < limits.runningPerAsker && state.waiting.size === 0) {
-        running++;
-        state.running++;
-        turn.start();
-        return "started";
-      }
-      if (state.waiting.size >= limits.waitingPerAsker || !makeRoom(asker, state.waiting.size)) {
-        settle(asker);
-        return "refused";
-      }
-      state.waiting.add(turn);
-      waiting++;
-      settle(asker);
-      return "waiting";
-    },
-    withdraw,
-    leave(asker) {
-      running--;
-      stateOf(asker).running--;
-      settle(asker);
-      serve();
-    },
-    get running() {
-      return running;
-    },
-    get waiting() {
-      return waiting;
-    },
-  };
+  #shareOf(asker: string): Share {
+    const known = this.#shares.get(asker);
+    if (known !== undefined) return known;
+    const fresh = { running: 0, waiting: new Set<Turn>() };
+    this.#shares.set(asker, fresh);
+    return fresh;
+  }
+
+  /** Says whether an asker is ready for its next turn, and forgets one without work. */
+  #settle(asker: string): void {
+    const share = this.#shares.get(asker);
+    if (share === undefined) return;
+    if (share.running === 0 && share.waiting.size === 0) this.#shares.delete(asker);
+    if (share.waiting.size > 0 && share.running < this.#limits.runningPerAsker) this.#ready.add(asker);
+    else this.#ready.delete(asker);
+  }
 }

@@ -6,22 +6,15 @@
 // - equal questions under way share one answer, which also keeps a forger from betting on many at once;
 // - work is bounded in total and per asker, and waiting askers are served in turn.
 
-import { contained, type OnFailure, tellFailure } from "../../core/contain.ts";
-import {
-  createFairQueue,
-  type FairQueue,
-  type FairQueueLimits,
-  NoTurnError,
-  type Turn,
-} from "../../core/dns/fair-queue.ts";
-import { renderUpstream } from "../../core/dns/upstream-text.ts";
-import { rcodes } from "../../core/dns/wire/codes.ts";
+import { contained, tellFailure } from "../../core/contain.ts";
+import { FairQueue, type FairQueueLimits, NoTurnError, type Turn } from "../../core/dns/fair-queue.ts";
 import type { Question } from "../../core/dns/wire/question.ts";
-import { rcodeOf } from "../../core/dns/wire/upstream-query.ts";
 import type { Upstream } from "../../core/model/upstream.ts";
-import { DockerwallError, messageOf } from "../../errors.ts";
+import { messageOf } from "../../errors.ts";
+import { race } from "./race.ts";
 import { createRandomBits } from "./random.ts";
 import { createUpstreamServer, type UpstreamServer } from "./server.ts";
+import { SharedQuestions } from "./shared-questions.ts";
 
 export interface ResolverSettings {
   readonly upstreams: readonly Upstream[];
@@ -59,119 +52,128 @@ export interface ResolverStats {
   readonly waiting: number;
 }
 
-export interface Resolver {
+/** Opens no socket before the first query. */
+export class Resolver {
+  readonly #settings: ResolverSettings;
+  readonly #random = createRandomBits();
+  readonly #queue: FairQueue;
+  readonly #shared: SharedQuestions;
+  #servers: readonly UpstreamServer[] = [];
+
+  constructor(settings: ResolverSettings) {
+    const { nowMs, hedgeMs } = settings;
+    this.#settings = settings;
+    this.#queue = settings.queue ?? new FairQueue(settings.limits);
+    this.#shared = new SharedQuestions({
+      ask: (question, deadlineAtMs) =>
+        race({ question, servers: this.#servers, deadlineAtMs, hedgeMs, nowMs, told: this.#told }),
+      leastLeftMs: hedgeMs,
+      nowMs,
+    });
+    this.setUpstreams(settings.upstreams);
+  }
+
   /**
    * The answer of an upstream, its question checked, its id meaningless. An rcode other than NOERROR and
    * NXDOMAIN is passed on only when no server had better.
    * @throws NoTurnError when too much is under way for this asker
    * @throws DockerwallError when nobody answered in time
    */
-  query(question: Question, asker: string, terms?: QueryTerms): Promise<Uint8Array>;
+  query(question: Question, asker: string, terms?: QueryTerms): Promise<Uint8Array> {
+    const { nowMs, deadlineMs } = this.#settings;
+    const latestAtMs = nowMs() + deadlineMs;
+    const deadlineAtMs = Math.min(latestAtMs, terms?.deadlineAtMs ?? latestAtMs);
+    const queued = new QueuedQuery({
+      ask: () => this.#shared.ask(question, deadlineAtMs),
+      leave: () => this.#leave(asker),
+      isGone: terms?.isGone,
+      // Without the time that others have, silence says nothing about the upstreams.
+      isLate: () => nowMs() > deadlineAtMs - deadlineMs / 2,
+    });
+    queued.expireIn(deadlineAtMs - nowMs(), () => this.#queue.withdraw(asker, queued));
+    if (this.#queue.enter(asker, queued) === "refused") queued.refuse();
+    return queued.answer;
+  }
+
   /** Replaces the servers; questions under way still end with the old ones. */
-  setUpstreams(upstreams: readonly Upstream[]): void;
-  stats(): ResolverStats;
-  close(): void;
-}
-
-/** Makes a resolver; no socket is opened before the first query. */
-export function createResolver(settings: ResolverSettings): Resolver {
-  const { nowMs, deadlineMs } = settings;
-  const random = createRandomBits();
-  const queue = settings.queue ?? createFairQueue(settings.limits);
-  const underWay = new Map<string, Promise<Uint8Array>>();
-  const told = (error: unknown): void => settings.onProblem?.(`asking upstream: ${messageOf(error)}`);
-  let servers: readonly UpstreamServer[] = [];
-
-  const setUpstreams = (upstreams: readonly Upstream[]): void => {
-    const before = servers;
-    servers = upstreams.map((upstream, rank) => {
+  setUpstreams(upstreams: readonly Upstream[]): void {
+    const { nowMs, deadlineMs } = this.#settings;
+    const before = this.#servers;
+    this.#servers = upstreams.map((upstream, rank) => {
       const known = before.find((server) => sameUpstream(server.upstream, upstream));
-      return known ?? createUpstreamServer(upstream, rank, random, nowMs);
+      return known ?? createUpstreamServer(upstream, rank, this.#random, nowMs);
     });
     for (const server of before) {
-      if (servers.includes(server)) continue;
-      setTimeout(contained(server.close, told), deadlineMs).unref();
+      if (this.#servers.includes(server)) continue;
+      setTimeout(contained(server.close, this.#told), deadlineMs).unref();
     }
-  };
-  setUpstreams(settings.upstreams);
+  }
 
-  /** Joins an equal question, or asks. What was joined may fail for having begun earlier: then it is asked anew. */
-  const share = async (question: Question, deadlineAtMs: number): Promise<Uint8Array> => {
-    const key = `${question.type} ${question.qname.key}`;
-    const joined = underWay.get(key);
-    if (joined !== undefined) {
-      try {
-        return await before(deadlineAtMs - nowMs(), joined);
-      } catch (error) {
-        if (nowMs() >= deadlineAtMs - settings.hedgeMs) throw error;
-      }
-      const next = underWay.get(key);
-      if (next !== undefined) return before(deadlineAtMs - nowMs(), next);
-    }
-    const asked = race({ question, servers, deadlineAtMs, settings, told }).finally(() =>
-      underWay.delete(key),
-    );
-    underWay.set(key, asked);
-    return asked;
-  };
+  stats(): ResolverStats {
+    return { running: this.#queue.running, waiting: this.#queue.waiting };
+  }
+
+  close(): void {
+    for (const server of this.#servers) server.close();
+    this.#servers = [];
+  }
 
   /** Whoever has waited for the place begins in here. */
-  const leave = (asker: string): void => {
+  #leave(asker: string): void {
     try {
-      queue.leave(asker);
+      this.#queue.leave(asker);
     } catch (error) {
-      tellFailure(error, told);
+      tellFailure(error, this.#told);
     }
-  };
+  }
 
-  return {
-    query(question, asker, terms) {
-      const latestAtMs = nowMs() + deadlineMs;
-      const deadlineAtMs = Math.min(latestAtMs, terms?.deadlineAtMs ?? latestAtMs);
-      return new Promise((resolve, reject) => {
-        const turn: Turn = {
-          refuse: () => {
-            clearTimeout(timer);
-            reject(new NoTurnError("crowded"));
-          },
-          start: () => {
-            clearTimeout(timer);
-            const isLate = nowMs() > deadlineAtMs - deadlineMs / 2;
-            const asked =
-              terms?.isGone?.() === true
-                ? Promise.reject(new NoTurnError("gone"))
-                : share(question, deadlineAtMs);
-            asked
-              // Without the time that others have, silence says nothing about the upstreams.
-              .then(resolve, (error: unknown) => reject(isLate ? new NoTurnError("late") : error))
-              .finally(() => leave(asker));
-          },
-        };
-        const timer = setTimeout(() => {
-          queue.withdraw(asker, turn);
-          reject(new NoTurnError("late"));
-        }, deadlineAtMs - nowMs());
-        const entered = queue.enter(asker, turn);
-        if (entered === "refused") turn.refuse();
-      });
-    },
-    setUpstreams,
-    stats: () => ({
-      running: queue.running,
-      waiting: queue.waiting,
-    }),
-    close() {
-      for (const server of servers) server.close();
-      servers = [];
-    },
-  };
+  readonly #told = (error: unknown): void =>
+    this.#settings.onProblem?.(`asking upstream: ${messageOf(error)}`);
 }
 
-/** What others began may go on for longer than this asker can wait. */
-function before(leftMs: number, joined: Promise<Uint8Array>): Promise<Uint8Array> {
-  const { promise, reject } = Promise.withResolvers<never>();
-  const timer = setTimeout(() => reject(new NoTurnError("late")), leftMs);
-  return Promise.race([joined, promise]).finally(() => clearTimeout(timer));
+interface QueuedQueryOptions {
+  readonly ask: () => Promise<Uint8Array>;
+  /** Gives its place back. */
+  readonly leave: () => void;
+  readonly isGone: (() => boolean) | undefined;
+  readonly isLate: () => boolean;
+}
+
+/** A query from when it wants a place until it is answered. */
+class QueuedQuery implements Turn {
+  readonly #options: QueuedQueryOptions;
+  readonly #outcome = Promise.withResolvers<Uint8Array>();
+  #expiring: NodeJS.Timeout | undefined;
+
+  constructor(options: QueuedQueryOptions) {
+    this.#options = options;
+  }
+
+  get answer(): Promise<Uint8Array> {
+    return this.#outcome.promise;
+  }
+
+  /** How long it may wait for a place, ms. */
+  expireIn(ms: number, withdraw: () => void): void {
+    this.#expiring = setTimeout(() => {
+      withdraw();
+      this.#outcome.reject(new NoTurnError("late"));
+    }, ms);
+  }
+
+  refuse(): void {
+    clearTimeout(this.#expiring);
+    this.#outcome.reject(new NoTurnError("crowded"));
+  }
+
+  start(): void {
+    clearTimeout(this.#expiring);
+    const { ask, leave, isGone, isLate } = this.#options;
+    const late = isLate();
+    const { resolve, reject } = this.#outcome;
+    const asked = isGone?.() === true ? Promise.reject(new NoTurnError("gone")) : ask();
+    asked.then(resolve, (error: unknown) => reject(late ? new NoTurnError("late") : error)).finally(leave);
+  }
 }
 
 function sameUpstream(a: Upstream, b: Upstream): boolean {
@@ -183,102 +185,4 @@ function sameUpstream(a: Upstream, b: Upstream): boolean {
     a.tls?.serverName === b.tls?.serverName &&
     a.tls?.authorities === b.tls?.authorities
   );
-}
-
-interface Race {
-  readonly question: Question;
-  readonly servers: readonly UpstreamServer[];
-  readonly deadlineAtMs: number;
-  readonly settings: ResolverSettings;
-  readonly told: OnFailure;
-}
-
-/** Attempts in all, so that one question never becomes many. */
-const maxAttempts = 6;
-
-interface Started {
-  readonly server: UpstreamServer;
-  readonly startedAtMs: number;
-  readonly giveUp: () => void;
-}
-
-function race({ question, servers, deadlineAtMs, settings, told }: Race): Promise<Uint8Array> {
-  const { nowMs } = settings;
-  return new Promise((resolve, reject) => {
-    const order = byPreference(servers);
-    const live = new Map<number, Started>();
-    let attempts = 0;
-    let worse: Uint8Array | undefined;
-    let hedgeTimer: NodeJS.Timeout | undefined;
-    let over = false;
-
-    const finish = (message: Uint8Array | undefined): void => {
-      if (over) return;
-      over = true;
-      clearTimeout(hedgeTimer);
-      clearTimeout(deadlineTimer);
-      if (message !== undefined) resolve(message);
-      else reject(new DockerwallError("INTERNAL", silenceText(servers)));
-      for (const { server, startedAtMs, giveUp } of live.values()) {
-        giveUp();
-        server.noteSilence(nowMs() - startedAtMs);
-      }
-    };
-    const start = (): void => {
-      const server = order[attempts % order.length];
-      if (over || server === undefined || attempts >= maxAttempts) return;
-      const number = attempts++;
-      let ended = false;
-      const end = (message: Uint8Array | undefined): void => {
-        ended = true;
-        live.delete(number);
-        if (over) return;
-        worse = message ?? worse;
-        // A server that fails is asked no second time; the next one is, at once.
-        if (message !== undefined && isFinal(message)) finish(message);
-        else if (attempts < order.length) start();
-        else if (live.size === 0) finish(worse);
-      };
-      const fail = (cause?: unknown): void => {
-        if (cause !== undefined) told(cause);
-        end(undefined);
-      };
-      try {
-        const giveUp = server.ask(question, { done: end, fail });
-        if (!ended) live.set(number, { server, startedAtMs: nowMs(), giveUp });
-      } catch (error) {
-        tellFailure(error, fail);
-      }
-    };
-    const hedge = (waitMs: number): void => {
-      const again = (): void => {
-        start();
-        if (!over && attempts < maxAttempts) hedge(waitMs * 2);
-      };
-      hedgeTimer = setTimeout(contained(again, told), waitMs);
-    };
-    const expire = (): void => finish(worse);
-    const deadlineTimer = setTimeout(contained(expire, told), Math.max(0, deadlineAtMs - nowMs()));
-    hedge(settings.hedgeMs);
-    start();
-    if (order.length === 0) finish(undefined);
-  });
-}
-
-/** Those that do not rest before those that do, the fastest first; the others age towards another try. */
-function byPreference(servers: readonly UpstreamServer[]): readonly UpstreamServer[] {
-  const order = servers.toSorted((a, b) => Number(a.resting) - Number(b.resting) || a.rttMs - b.rttMs);
-  for (const server of order.slice(1)) server.decay();
-  return order;
-}
-
-function isFinal(message: Uint8Array): boolean {
-  const rcode = rcodeOf(message);
-  return rcode === rcodes.noError || rcode === rcodes.nxDomain;
-}
-
-function silenceText(servers: readonly UpstreamServer[]): string {
-  if (servers.length === 0) return "no upstream resolver is configured";
-  const names = servers.map(({ upstream }) => renderUpstream(upstream)).join(", ");
-  return `no upstream resolver answered in time: ${names}`;
 }

@@ -9,7 +9,7 @@ import type { EncryptedChannel } from "./encrypted/channel.ts";
 import { createHttpsChannel } from "./encrypted/https.ts";
 import { createTlsChannel } from "./encrypted/tls.ts";
 import type { RandomBits } from "./random.ts";
-import { createUdpPool } from "./udp.ts";
+import { UdpPool } from "./udp.ts";
 
 export interface UpstreamServer {
   readonly upstream: Upstream;
@@ -32,7 +32,7 @@ export function createUpstreamServer(
   random: RandomBits,
   nowMs: () => number,
 ): UpstreamServer {
-  const udp = createUdpPool(upstream, random, nowMs);
+  const udp = new UdpPool(upstream, random, nowMs);
   const encrypted = upstream.tls && openChannel(upstream, upstream.tls, random);
   const health = new ServerHealth(rank);
   const ways: Ways = { upstream, udp, encrypted, health, limits: new ServerLimits(), random, nowMs };

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { readCounters } from "../../../src/core/counters/registry.ts";
-import type { Outcome } from "../../../src/core/dns/resolve.ts";
+import type { Outcome } from "../../../src/core/dns/resolve/resolution.ts";
 import { countLookup } from "../../../src/data/lookup-counts.ts";
 import { countedSince } from "../../support/counted.ts";
 

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
-import { createCache } from "../../../../src/core/dns/cache.ts";
+import { AnswerCache } from "../../../../src/core/dns/cache.ts";
 import { NoTurnError } from "../../../../src/core/dns/fair-queue.ts";
 import { lookUp } from "../../../../src/core/dns/lookup.ts";
 import { parseResolvConf } from "../../../../src/core/dns/resolv-conf.ts";
@@ -14,7 +14,7 @@ const settings = { maxBytes: 10_000, maxTtlSeconds: 3600, maxStaleSeconds: 100 }
 const key = (name: string) => ({ name, type: 1 });
 
 test("cache: an answer ages, is stale, and is gone", () => {
-  const cache = createCache(settings);
+  const cache = new AnswerCache(settings);
   cache.put(key("a"), Buffer.from("x"), 10, 1000);
   assert.deepEqual(cache.get(key("a"), 1000), {
     message: Buffer.from("x"),
@@ -30,7 +30,7 @@ test("cache: an answer ages, is stale, and is gone", () => {
 });
 
 test("cache: nothing with a TTL of 0, nothing older than the cap, types apart", () => {
-  const cache = createCache(settings);
+  const cache = new AnswerCache(settings);
   cache.put(key("a"), Buffer.from("x"), 0, 0);
   assert.equal(cache.get(key("a"), 0), undefined);
   cache.put(key("a"), Buffer.from("x"), 1e9, 0);
@@ -39,7 +39,7 @@ test("cache: nothing with a TTL of 0, nothing older than the cap, types apart", 
 });
 
 test("cache: its bytes are bounded, and what is used stays", () => {
-  const cache = createCache(settings);
+  const cache = new AnswerCache(settings);
   for (let i = 0; i < 1000; i++) {
     cache.put(key(`n${i}`), Buffer.alloc(100), 100, 0);
     assert.ok(cache.sizeBytes <= settings.maxBytes);
@@ -52,7 +52,7 @@ test("cache: its bytes are bounded, and what is used stays", () => {
 });
 
 test("cache: what becomes of the message does not matter", () => {
-  const cache = createCache(settings);
+  const cache = new AnswerCache(settings);
   const message = Buffer.from("abc");
   cache.put(key("a"), message, 10, 0);
   message.fill(0);
@@ -67,7 +67,7 @@ const answer = rawResponse(rawQuestion(plainName("www.example.org")), [
 const servfail = rawResponse(rawQuestion(plainName("www.example.org")), [], { flags: 0x8182 });
 
 test("lookup: from the cache while fresh, stale only when nobody answers", async () => {
-  const cache = createCache(settings);
+  const cache = new AnswerCache(settings);
   let now = 0;
   let asked = 0;
   const replies: (Uint8Array | Error)[] = [answer, new Error("down"), servfail, answer];
@@ -95,7 +95,7 @@ test("lookup: from the cache while fresh, stale only when nobody answers", async
 });
 
 test("lookup: a failure is remembered for a moment, and stale answers are then served at once", async () => {
-  const cache = createCache(settings);
+  const cache = new AnswerCache(settings);
   let now = 0;
   let asked = 0;
   let up = true;
@@ -125,7 +125,7 @@ test("lookup: a failure is remembered for a moment, and stale answers are then s
 });
 
 test("lookup: an asker's own crowd is no failure of the name", async () => {
-  const cache = createCache(settings);
+  const cache = new AnswerCache(settings);
   let crowded = true;
   const ask = async (): Promise<Uint8Array> => {
     if (crowded) throw new NoTurnError("crowded");
@@ -138,7 +138,7 @@ test("lookup: an asker's own crowd is no failure of the name", async () => {
 });
 
 test("lookup: what is asked for often is asked for again before it ends, once", async () => {
-  const cache = createCache(settings);
+  const cache = new AnswerCache(settings);
   let now = 0;
   let asked = 0;
   const ask = async (): Promise<Uint8Array> => {
@@ -161,7 +161,7 @@ test("lookup: without anything to serve the failure is passed on", async () => {
     throw new Error("down");
   };
   await assert.rejects(
-    async () => lookUp(question, { cache: createCache(settings), nowMs: () => 0, ask }),
+    async () => lookUp(question, { cache: new AnswerCache(settings), nowMs: () => 0, ask }),
     /down/,
   );
 });

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { createDiscovery } from "../../../../src/core/dns/discovery.ts";
-import type { LocalAnswer } from "../../../../src/core/dns/resolve.ts";
+import type { LocalAnswer } from "../../../../src/core/dns/resolve/request.ts";
 import { nameFromPlainText, nameText, rootName } from "../../../../src/core/dns/wire/name.ts";
 import { addressOfReverseName } from "../../../../src/core/dns/wire/reverse.ts";
 import { addressBytes, familyOf, type IpAddress, parsePrefix } from "../../../../src/core/model/address.ts";

@@ -1,15 +1,10 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
-import {
-  createFairQueue,
-  type FairQueue,
-  type FairQueueLimits,
-  type Turn,
-} from "../../../../src/core/dns/fair-queue.ts";
+import { FairQueue, type FairQueueLimits, type Turn } from "../../../../src/core/dns/fair-queue.ts";
 
 test("bounds hold, and those who wait are served in turn", () => {
-  const queue = createFairQueue({ running: 4, runningPerAsker: 2, waiting: 6, waitingPerAsker: 4 });
+  const queue = new FairQueue({ running: 4, runningPerAsker: 2, waiting: 6, waitingPerAsker: 4 });
   const started: string[] = [];
   const refused: string[] = [];
   const enter = (asker: string): string =>
@@ -28,7 +23,7 @@ test("bounds hold, and those who wait are served in turn", () => {
 });
 
 test("who withdraws is not started", () => {
-  const queue = createFairQueue({ running: 1, runningPerAsker: 1, waiting: 10, waitingPerAsker: 10 });
+  const queue = new FairQueue({ running: 1, runningPerAsker: 1, waiting: 10, waitingPerAsker: 10 });
   const started: number[] = [];
   const turns: Turn[] = [0, 1, 2].map((i) => ({ start: () => started.push(i), refuse: assert.fail }));
   for (const turn of turns) queue.enter("a", turn);
@@ -40,7 +35,7 @@ test("who withdraws is not started", () => {
 });
 
 test("a crowd of few that fills the queue keeps nobody out", () => {
-  const queue = createFairQueue({ running: 2, runningPerAsker: 1, waiting: 8, waitingPerAsker: 4 });
+  const queue = new FairQueue({ running: 2, runningPerAsker: 1, waiting: 8, waitingPerAsker: 4 });
   const started: string[] = [];
   const refused: string[] = [];
   const enter = (asker: string): string =>
@@ -62,7 +57,7 @@ class Model {
   readonly waiting: { readonly asker: string; readonly turn: Turn }[] = [];
 
   constructor(limits: FairQueueLimits) {
-    this.queue = createFairQueue(limits);
+    this.queue = new FairQueue(limits);
   }
 
   enter(asker: string): void {

@@ -3,13 +3,9 @@ import { test } from "node:test";
 import dnsPacket from "dns-packet";
 import { NoTurnError } from "../../../../src/core/dns/fair-queue.ts";
 import type { Looked } from "../../../../src/core/dns/looked.ts";
-import {
-  type AnswerGrant,
-  type LocalAnswer,
-  type Outcome,
-  type ResolveRequest,
-  resolveQuery,
-} from "../../../../src/core/dns/resolve.ts";
+import type { AnswerGrant, LocalAnswer, ResolveRequest } from "../../../../src/core/dns/resolve/request.ts";
+import type { Outcome } from "../../../../src/core/dns/resolve/resolution.ts";
+import { resolveQuery } from "../../../../src/core/dns/resolve.ts";
 import { walkAnswer } from "../../../../src/core/dns/wire/answer.ts";
 import { payloadLimit } from "../../../../src/core/dns/wire/message.ts";
 import { parseQuery, type Query } from "../../../../src/core/dns/wire/question.ts";

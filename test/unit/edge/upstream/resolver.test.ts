@@ -11,8 +11,8 @@ import { nameFromPlainText, nameText, rootName } from "../../../../src/core/dns/
 import type { Question } from "../../../../src/core/dns/wire/question.ts";
 import type { IpAddress } from "../../../../src/core/model/address.ts";
 import {
-  createResolver,
   defaultResolverSettings,
+  Resolver,
   type ResolverSettings,
 } from "../../../../src/edge/upstream/resolver.ts";
 import { countedSince } from "../../../support/counted.ts";
@@ -26,7 +26,7 @@ function questionFor(text: string, type = 1): Question {
 }
 
 function resolverFor(upstreams: ResolverSettings["upstreams"], change: Partial<ResolverSettings> = {}) {
-  return createResolver({
+  return new Resolver({
     ...defaultResolverSettings,
     upstreams,
     deadlineMs: 5_000,

@@ -7,7 +7,7 @@ import { nameFromPlainText, nameText, rootName } from "../../../../src/core/dns/
 import type { Question } from "../../../../src/core/dns/wire/question.ts";
 import type { IpAddress } from "../../../../src/core/model/address.ts";
 import { createRandomBits } from "../../../../src/edge/upstream/random.ts";
-import { createResolver, defaultResolverSettings } from "../../../../src/edge/upstream/resolver.ts";
+import { defaultResolverSettings, Resolver } from "../../../../src/edge/upstream/resolver.ts";
 import { createUpstreamServer, type UpstreamServer } from "../../../../src/edge/upstream/server.ts";
 import { answerTo, startFakeUpstream } from "../../../support/fake-upstream.ts";
 
@@ -120,7 +120,7 @@ test("the fastest is asked, and the others again after a while", async () => {
       },
     });
   const [slow, quick] = await Promise.all([start("slow", 80), start("quick", 5)]);
-  const resolver = createResolver({
+  const resolver = new Resolver({
     ...defaultResolverSettings,
     upstreams: [slow, quick],
     nowMs: () => clock.ms,
@@ -149,7 +149,7 @@ test("an attempt that fails on our side is told, and the next server answers", a
     },
   };
   const settings = { ...defaultResolverSettings, onProblem: (problem: string) => problems.push(problem) };
-  const resolver = createResolver({ ...settings, upstreams: [broken, upstream] });
+  const resolver = new Resolver({ ...settings, upstreams: [broken, upstream] });
   try {
     assert.ok((await resolver.query(questionFor("api.example.org"), "asker")).length > 0);
     assert.deepEqual(problems, ["asking upstream: a bug"]);

@@ -10,7 +10,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
 import dnsPacket from "dns-packet";
-import { createCache } from "../../../../../src/core/dns/cache.ts";
+import { AnswerCache } from "../../../../../src/core/dns/cache.ts";
 import { lookUp } from "../../../../../src/core/dns/lookup.ts";
 import { resolveQuery } from "../../../../../src/core/dns/resolve.ts";
 import { createFrameReader, renderFrame } from "../../../../../src/core/dns/wire/framing.ts";
@@ -21,7 +21,7 @@ import type { IpAddress } from "../../../../../src/core/model/address.ts";
 import { anyService } from "../../../../../src/core/model/service.ts";
 import { listenTcp } from "../../../../../src/edge/listener/tcp.ts";
 import { type DnsHandler, listenUdp } from "../../../../../src/edge/listener/udp.ts";
-import { createResolver, defaultResolverSettings } from "../../../../../src/edge/upstream/resolver.ts";
+import { defaultResolverSettings, Resolver } from "../../../../../src/edge/upstream/resolver.ts";
 import { type Asked, compare, essenceOf, questionOf } from "../../../../support/compare-answers.ts";
 import { cannotUnpack, endServer, spawnUnbound, unboundSettings } from "../../../../support/debian-server.ts";
 import { startFakeUpstream } from "../../../../support/fake-upstream.ts";
@@ -32,19 +32,19 @@ import { filterOf } from "../../../../support/policies.ts";
 const loopback = "127.0.0.1" as IpAddress;
 
 async function startOurs(upstreamPort: number) {
-  const resolver = createResolver({
+  const resolver = new Resolver({
     ...defaultResolverSettings,
     upstreams: [{ address: loopback, port: upstreamPort }],
   });
-  const cache = createCache({ maxBytes: 1_000_000, maxTtlSeconds: 3600, maxStaleSeconds: 0 });
+  const cache = new AnswerCache({ maxBytes: 1_000_000, maxTtlSeconds: 3600, maxStaleSeconds: 0 });
   const handler =
     (transport: Transport): DnsHandler =>
-    (message, client, reply) => {
+    async (message, client, reply) => {
       const query = parseQuery(message);
       if (query.kind === "ignore") return reply(undefined);
       const limit = payloadLimit(query.edns, transport);
       if (query.kind === "reply-now") return reply(respondNow(query, limit));
-      void resolveQuery({
+      const resolution = await resolveQuery({
         query,
         decision: {
           allowed: true,
@@ -68,7 +68,8 @@ async function startOurs(upstreamPort: number) {
             ask: (asked) => resolver.query(asked, client.address),
           }),
         admit: () => undefined,
-      }).then(({ bytes }) => reply(bytes));
+      });
+      reply(resolution.bytes);
     };
   const udp = await listenUdp({ address: loopback, port: 0 }, handler("udp"));
   const tcp = await listenTcp({ address: loopback, port: udp.port }, handler("tcp"));

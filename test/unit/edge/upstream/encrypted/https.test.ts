@@ -9,11 +9,7 @@ import { nameFromPlainText, nameText, rootName } from "../../../../../src/core/d
 import type { Question } from "../../../../../src/core/dns/wire/question.ts";
 import type { IpAddress } from "../../../../../src/core/model/address.ts";
 import { createHttpsChannel } from "../../../../../src/edge/upstream/encrypted/https.ts";
-import {
-  createResolver,
-  defaultResolverSettings,
-  type Resolver,
-} from "../../../../../src/edge/upstream/resolver.ts";
+import { defaultResolverSettings, Resolver } from "../../../../../src/edge/upstream/resolver.ts";
 import { type Certificate, makeCertificate } from "../../../../support/certificate.ts";
 import { answerTo } from "../../../../support/fake-upstream.ts";
 import { assertIrreplaceable } from "../../../../support/irreplaceable.ts";
@@ -58,7 +54,7 @@ const answer = ({ message, stream }: Request): void => {
 function resolverFor(port: number, serverName: string | undefined = "dns.example.org"): Resolver {
   const tls = { serverName, authorities: certificate.cert, httpPath: "/dns-query" };
   const upstream = { address: "127.0.0.1" as IpAddress, port, tls };
-  return createResolver({
+  return new Resolver({
     ...defaultResolverSettings,
     upstreams: [upstream],
     deadlineMs: 1_500,
@@ -115,7 +111,7 @@ describe("DNS over HTTPS", () => {
 
   test("the address may stand in for the name", async () => {
     const server = await startServer(answer);
-    const resolver = createResolver({
+    const resolver = new Resolver({
       ...defaultResolverSettings,
       upstreams: [
         {
@@ -211,7 +207,7 @@ describe("DNS over HTTPS", () => {
     const way = await startRelay(server.port);
     const tls = { serverName: "dns.example.org", authorities: certificate.cert, httpPath: "/dns-query" };
     const upstream = { address: "127.0.0.1" as IpAddress, port: way.port, tls };
-    const resolver = createResolver({ ...defaultResolverSettings, upstreams: [upstream] });
+    const resolver = new Resolver({ ...defaultResolverSettings, upstreams: [upstream] });
     try {
       assert.equal(await ask(resolver, "before.example.org"), "answer");
       way.swallow();

@@ -11,7 +11,7 @@ import type { IpAddress } from "../../../../../src/core/model/address.ts";
 import type { Upstream } from "../../../../../src/core/model/upstream.ts";
 import { createTlsChannel } from "../../../../../src/edge/upstream/encrypted/tls.ts";
 import { createRandomBits } from "../../../../../src/edge/upstream/random.ts";
-import { createResolver, defaultResolverSettings } from "../../../../../src/edge/upstream/resolver.ts";
+import { defaultResolverSettings, Resolver } from "../../../../../src/edge/upstream/resolver.ts";
 import { type Certificate, makeCertificate } from "../../../../support/certificate.ts";
 import { answerTo } from "../../../../support/fake-upstream.ts";
 import { assertIrreplaceable } from "../../../../support/irreplaceable.ts";
@@ -69,7 +69,7 @@ function resolverFor(
   serverName: string | undefined = "dns.example.org",
   authorities = certificate.cert,
 ) {
-  return createResolver({
+  return new Resolver({
     ...defaultResolverSettings,
     upstreams: [upstreamAt(port, serverName, authorities)],
     deadlineMs: 2_000,
@@ -199,7 +199,7 @@ describe("DNS over TLS", () => {
     const server = await startServer((message, socket) => {
       if (!mute.has(socket)) answer(message, socket);
     });
-    const resolver = createResolver({
+    const resolver = new Resolver({
       ...defaultResolverSettings,
       upstreams: [upstreamAt(server.port)],
     });

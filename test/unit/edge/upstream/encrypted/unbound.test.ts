@@ -10,7 +10,7 @@ import { parseUpstream } from "../../../../../src/core/dns/upstream-text.ts";
 import { walkAnswer } from "../../../../../src/core/dns/wire/answer.ts";
 import { nameFromPlainText, nameText, rootName } from "../../../../../src/core/dns/wire/name.ts";
 import type { Question } from "../../../../../src/core/dns/wire/question.ts";
-import { createResolver, defaultResolverSettings } from "../../../../../src/edge/upstream/resolver.ts";
+import { defaultResolverSettings, Resolver } from "../../../../../src/edge/upstream/resolver.ts";
 import { makeCertificate } from "../../../../support/certificate.ts";
 import { cannotUnpack, endServer, spawnUnbound } from "../../../../support/debian-server.ts";
 import { until } from "../../../../support/lab/command.ts";
@@ -77,7 +77,7 @@ remote-control:
         assert.ok(parsed !== undefined);
         const upstream =
           parsed.tls === undefined ? parsed : { ...parsed, tls: { ...parsed.tls, ...authority } };
-        const resolver = createResolver({ ...defaultResolverSettings, upstreams: [upstream] });
+        const resolver = new Resolver({ ...defaultResolverSettings, upstreams: [upstream] });
         const addressesOf = async (name: string): Promise<number> => {
           const question = questionFor(name);
           const walked = walkAnswer(await resolver.query(question, "a"), question);

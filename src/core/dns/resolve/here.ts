@@ -1,0 +1,110 @@
+// What is answered without asking anybody: Docker's own names, denials, and types that are not served.
+
+import type { IpAddress } from "../../model/address.ts";
+import { CircleError } from "../circles.ts";
+import { canaryName } from "../probe.ts";
+import { type ExtendedError, extendedErrors } from "../wire/codes.ts";
+import { labelCount } from "../wire/name.ts";
+import type { Question } from "../wire/question.ts";
+import { isServedType, nameOfType, types } from "../wire/record-types.ts";
+import {
+  blockedBy,
+  respondAddresses,
+  respondAny,
+  respondNoData,
+  respondNxDomain,
+  respondPointers,
+} from "../wire/respond.ts";
+import { isOpenReverse, type LocalAnswer, type ResolveRequest } from "./request.ts";
+import { type Resolution, resolvedHere } from "./resolution.ts";
+
+/** Firefox turns its own DNS over HTTPS off when this name does not exist. */
+const firefoxCanaryName = "use-application-dns.net";
+
+/** Undefined for what an upstream must be asked. @throws CircleError where a denial would be told to another asker */
+export function answerHere(request: ResolveRequest): Resolution | undefined {
+  const { query, decision, findLocal } = request;
+  const found = findLocal(query.question) ?? findLoopback(request);
+  if (found !== undefined) return resolvedHere(respondLocal(request, found), "local");
+  // Our own canary is denied in audit mode too: by its denial we know whether we are asked.
+  if (decision.allowed || (request.audit && query.question.name !== canaryName))
+    return answerAllowed(request);
+  return isOpenReverse(request) ? undefined : deny(request);
+}
+
+function deny(request: ResolveRequest): Resolution {
+  const { query, decision, limit } = request;
+  // A denial would be told to whoever asked this resolver, who may have the name.
+  if (request.circle !== undefined) throw new CircleError(request.circle);
+  const network = decision.allowed ? "" : decision.network;
+  const text = asksAsResolver(query.question) ? forwardOnly : undefined;
+  const denial = { head: query, limit, extendedError: blockedBy(network, text) };
+  const isAbove = request.isAboveAllowed?.() ?? false;
+  return resolvedHere(isAbove ? respondNoData(denial) : respondNxDomain(denial), "denied", "unchanged");
+}
+
+function answerAllowed(request: ResolveRequest): Resolution | undefined {
+  const { query, limit } = request;
+  const reply = { head: query, limit };
+  const { name, qname, type } = query.question;
+  if (name === firefoxCanaryName || labelCount(qname) < 2)
+    return resolvedHere(respondNxDomain(reply), "denied");
+  if (type === types.any) return resolvedHere(respondAny(reply), "not-served");
+  if (lacksFamily(request)) return resolvedHere(respondNoData(reply), "no-family", "unchanged");
+  if (isServed(request)) return undefined;
+  const notServedHere = respondNoData({ ...reply, extendedError: notServed(request) });
+  return resolvedHere(notServedHere, "not-served", "unchanged");
+}
+
+/** What only a resolver asks that goes to the root by itself, or that validates: it finds no key here. */
+export function asksAsResolver({ name, type }: Question): boolean {
+  if (type === types.dnskey || type === types.ds) return true;
+  return (name === "." && type === types.ns) || /^_ta-[0-9a-f-]+$/.test(name);
+}
+
+const forwardOnly =
+  "a resolver in a container must forward to 127.0.0.11, without DNSSEC validation and without asking the root";
+
+function notServed({ query }: ResolveRequest): ExtendedError {
+  const { type, name } = query.question;
+  const text = asksAsResolver(query.question)
+    ? `DNSSEC is not served; ${forwardOnly}`
+    : type === types.txt
+      ? `TXT is not served below a wildcard; add ${name} to dockerwall.allow, or TXT to dockerwall.types`
+      : `${nameOfType(type)} is not served; add it to dockerwall.types`;
+  return { code: extendedErrors.notSupported, text };
+}
+
+/** A resolver answers `localhost` itself (RFC 6761 6.3): it means the container, and opens nothing. */
+function findLoopback({ query, families }: ResolveRequest): LocalAnswer | undefined {
+  const { name, type } = query.question;
+  if (name !== "localhost" && !name.endsWith(".localhost")) return undefined;
+  if (type === types.a && families.has(4)) return { kind: "addresses", addresses: [loopback4] };
+  if (type === types.aaaa && families.has(6)) return { kind: "addresses", addresses: [loopback6] };
+  return { kind: "no-data" };
+}
+
+const loopback4 = "127.0.0.1" as IpAddress;
+const loopback6 = "::1" as IpAddress;
+
+function respondLocal({ query, limit }: ResolveRequest, found: LocalAnswer): Uint8Array {
+  switch (found.kind) {
+    case "addresses":
+      return respondAddresses({ head: query, limit, addresses: found.addresses });
+    case "pointers":
+      return respondPointers({ head: query, limit, targets: found.targets });
+    case "no-data":
+      return respondNoData({ head: query, limit });
+  }
+}
+
+/** No address that is asked for could be used: no network of the asker has the family. */
+function lacksFamily({ query, families }: ResolveRequest): boolean {
+  const { type } = query.question;
+  return (type === types.a && !families.has(4)) || (type === types.aaaa && !families.has(6));
+}
+
+function isServed({ query, decision, audit, extraTypes }: ResolveRequest): boolean {
+  if (audit) return true;
+  return isServedType(query.question.type, decision.allowed && decision.exact, extraTypes);
+}

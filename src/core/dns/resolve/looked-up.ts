@@ -1,0 +1,123 @@
+// What an upstream's answer becomes: the addresses that may be told, the grants that they need, and the bytes.
+
+import { leaseSeconds, toldSeconds } from "../../grants/lease.ts";
+import { familyOf, type IpAddress } from "../../model/address.ts";
+import { judgeAddress } from "../address-filter.ts";
+import type { Looked } from "../looked.ts";
+import { type Answer, renderAnswer } from "../wire/answer.ts";
+import { type ExtendedError, extendedErrors, rcodes } from "../wire/codes.ts";
+import type { AnswerGrant, ResolveRequest } from "./request.ts";
+import { failed, type Repeats, type Resolution } from "./resolution.ts";
+
+/** Addresses that one answer may open. */
+const maxAddressesPerAnswer = 256;
+
+/** A judged answer of an upstream: it may leave once its grants are in the kernel. */
+export interface JudgedAnswer {
+  readonly looked: Looked;
+  readonly answer: Answer;
+  /** The TTL that its client is told, seconds. */
+  readonly told: number;
+  readonly picked: Picked;
+  readonly grants: readonly AnswerGrant[];
+}
+
+interface Picked {
+  /** What the answer tells. */
+  readonly granted: ReadonlySet<IpAddress>;
+  /** What of it the answer opens. */
+  readonly opened: readonly { readonly address: IpAddress; readonly inside: boolean }[];
+  readonly refused: readonly IpAddress[];
+  readonly excess: number;
+}
+
+/** Walks the answer and says what it tells and opens; a failure where it is none. */
+export function judgeLooked(request: ResolveRequest, looked: Looked): JudgedAnswer | Resolution {
+  const { query, decision, lease } = request;
+  const { answer } = looked;
+  if (answer.kind === "bad") {
+    const text = `upstream answer refused: ${answer.problem}`;
+    return failed(request, { code: extendedErrors.networkError, text }, new Error(text));
+  }
+  const told = looked.stale
+    ? Math.min(staleTtlSeconds, lease.ceilingSeconds)
+    : toldSeconds(lease, answer.ttlSeconds - looked.ageSeconds);
+  const picked = pickAddresses(request, answer);
+  const grants = decision.allowed
+    ? picked.opened.map(({ address, inside }) => ({
+        address,
+        domain: query.question.name,
+        services: decision.services,
+        inside,
+        leaseSeconds: leaseSeconds(lease, told),
+      }))
+    : [];
+  return { looked, answer, told, picked, grants };
+}
+
+/** The answer of which everything is open that it tells. */
+export function concludeAnswer(request: ResolveRequest, judged: JudgedAnswer): Resolution {
+  const { looked, answer, told, picked } = judged;
+  const { query, audit } = request;
+  const onlyRefused = picked.granted.size === 0 && picked.refused.length > 0;
+  const bytes = renderAnswer(answer, {
+    head: query,
+    limit: request.limit,
+    tellTtl: () => told,
+    keep: (address) => picked.granted.has(address) || audit,
+    extendedError: audit
+      ? undefined
+      : (refusalOf(query.question.name, picked.refused) ?? (looked.stale ? staleAnswer : undefined)),
+  });
+  return {
+    bytes,
+    outcome: onlyRefused && !audit ? "refused-private" : "answered",
+    granted: audit ? [...picked.granted, ...picked.refused] : [...picked.granted],
+    refused: picked.refused,
+    onlyRefused,
+    isNoName: answer.rcode === rcodes.nxDomain,
+    excess: picked.excess,
+    cause: undefined,
+    repeats: repeatsOf(judged),
+  };
+}
+
+/** What left something out is counted each time. */
+function repeatsOf({ looked: { kept }, answer: { ttlSeconds }, picked }: JudgedAnswer): Repeats | undefined {
+  if (kept === undefined || picked.refused.length > 0 || picked.excess > 0) return undefined;
+  return { ...kept, ttlSeconds };
+}
+
+/** RFC 8767 4. */
+const staleTtlSeconds = 30;
+const staleAnswer: ExtendedError = {
+  code: extendedErrors.staleAnswer,
+  text: "no upstream resolver answered",
+};
+
+/** What was left out, and what to write to have it. */
+function refusalOf(name: string, refused: readonly IpAddress[]): ExtendedError | undefined {
+  const [first] = refused;
+  if (first === undefined) return undefined;
+  const more = refused.length === 1 ? "" : ` (and ${refused.length - 1} more)`;
+  const text = `left out ${first}${more}: the name may not lead there; to allow it, add ${name}@${first}, or host:PORT if that is this host`;
+  return { code: extendedErrors.blocked, text };
+}
+
+function pickAddresses({ filter, families }: ResolveRequest, answer: Answer): Picked {
+  const granted = new Set<IpAddress>();
+  const opened: { address: IpAddress; inside: boolean }[] = [];
+  const refused: IpAddress[] = [];
+  let excess = 0;
+  for (const { address, bytes } of answer.addresses) {
+    if (!families.has(familyOf(address))) continue;
+    const { verdict, inside } = judgeAddress(filter, address, bytes);
+    if (verdict === "refused") refused.push(address);
+    else if (granted.size === maxAddressesPerAnswer) excess++;
+    else {
+      granted.add(address);
+      if (verdict === "opened") opened.push({ address, inside });
+    }
+  }
+  return { granted, opened, refused, excess };
+}

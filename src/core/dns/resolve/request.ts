@@ -1,0 +1,64 @@
+// What resolveQuery() is given: one query, what is decided of it, and how to ask and to open.
+
+import type { LeaseSettings } from "../../grants/lease.ts";
+import type { Family, IpAddress } from "../../model/address.ts";
+import type { Service } from "../../model/service.ts";
+import type { Decision } from "../../policy/decide.ts";
+import type { AddressFilter } from "../address-filter.ts";
+import type { Lookup } from "../looked.ts";
+import type { Query, Question } from "../wire/question.ts";
+import { types } from "../wire/record-types.ts";
+import { addressOfReverseName } from "../wire/reverse.ts";
+
+/** What an answer opens for its asker once it is admitted. */
+export interface AnswerGrant {
+  readonly address: IpAddress;
+  /** The name that was asked for. */
+  readonly domain: string;
+  readonly services: readonly Service[];
+  /** Whether it is private, or of this host's own networks. */
+  readonly inside: boolean;
+  /** Life from now, seconds; renewal never shortens a longer one. */
+  readonly leaseSeconds: number;
+}
+
+/** An answer about one of Docker's own names or addresses. */
+export type LocalAnswer =
+  | { readonly kind: "addresses"; readonly addresses: readonly IpAddress[] }
+  | { readonly kind: "pointers"; readonly targets: readonly string[] }
+  | { readonly kind: "no-data" };
+
+export type FindLocal = (question: Question) => LocalAnswer | undefined;
+/** Returns, or resolves, once every grant is in the kernel; throws or rejects when one of them is not. */
+export type Admit = (grants: readonly AnswerGrant[]) => void | Promise<void>;
+
+export interface ResolveRequest {
+  readonly query: Query;
+  readonly decision: Decision;
+  /** True when a denied name is looked up all the same, and every address is told: nothing of it is granted. */
+  readonly audit: boolean;
+  /** Bytes that the answer may have; see `payloadLimit`. */
+  readonly limit: number;
+  /** Families that the asker's networks have. */
+  readonly families: ReadonlySet<Family>;
+  /** Types served for this asker beyond the default ones (`dockerwall.types`). */
+  readonly extraTypes: ReadonlySet<number>;
+  readonly filter: AddressFilter;
+  readonly lease: LeaseSettings;
+  readonly findLocal: FindLocal;
+  readonly lookup: Lookup;
+  /** Why nobody can be asked for this asker, not even about what it may not have: it may be asking for others. */
+  readonly circle?: string | undefined;
+  readonly admit: Admit;
+  /** True when a name below that of the question is allowed: to say that it does not exist would deny those, too. */
+  readonly isAboveAllowed?: () => boolean;
+  /** True for an address that this asker holds a live grant for: its reverse name may be asked for. */
+  readonly mayReverse?: (address: IpAddress) => boolean;
+}
+
+/** Whose address is open may be asked for by that address; nothing but the address itself leaves. */
+export function isOpenReverse({ query, mayReverse }: ResolveRequest): boolean {
+  if (query.question.type !== types.ptr || mayReverse === undefined) return false;
+  const address = addressOfReverseName(query.question.name);
+  return address !== undefined && mayReverse(address);
+}
