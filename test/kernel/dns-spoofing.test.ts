@@ -9,7 +9,7 @@ import { test } from "node:test";
 import { AskerIndex } from "../../src/core/askers/index-of-askers.ts";
 import { type IpAddress, parsePrefix } from "../../src/core/model/address.ts";
 import { startAdmission } from "../../src/data/admission.ts";
-import { type Answerer, createAnswerer } from "../../src/data/answerer.ts";
+import { Answerer } from "../../src/data/answerer.ts";
 import { createSets } from "../../src/edge/kernel/ipset/desired-sets.ts";
 import { openKernelSets } from "../../src/edge/kernel/ipset/kernel-sets.ts";
 import { monotonicMs } from "../../src/edge/kernel/monotonic.ts";
@@ -46,7 +46,7 @@ function startAnswerer(port: number, problems: string[]): Answerer {
     },
   ];
   const index = new AskerIndex({ topology, guarded, services: [], quarantined: [] });
-  const answerer = createAnswerer({
+  const answerer = new Answerer({
     settings: {
       dnsPort: 5053,
       upstreams: [{ address: "127.0.0.1" as IpAddress, port }],

@@ -9,7 +9,7 @@ import type { GuardedNetwork } from "../../src/core/model/guarded-network.ts";
 import type { Topology } from "../../src/core/model/topology.ts";
 import type { Upstream } from "../../src/core/model/upstream.ts";
 import type { Admission } from "../../src/data/admission.ts";
-import { type Answerer, type AnswererOptions, createAnswerer } from "../../src/data/answerer.ts";
+import { Answerer, type AnswererOptions } from "../../src/data/answerer.ts";
 import { plainName, rawMessage, rawQuestion } from "./dns-bytes.ts";
 import { listOf } from "./policies.ts";
 import { unlabelled } from "./topologies.ts";
@@ -77,7 +77,7 @@ export function startOneNetwork(change: {
     heal: () => 0,
     sweep: () => undefined,
   };
-  const answerer = createAnswerer({
+  const answerer = new Answerer({
     settings: {
       dnsPort: 5053,
       upstreams: change.upstreams ?? [],

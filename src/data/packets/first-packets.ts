@@ -12,7 +12,8 @@ import { portProtocols } from "../../core/model/service.ts";
 import { openOwnQueue, type QueuedPacket } from "../../edge/kernel/flows/queue.ts";
 import type { Readiness } from "../../edge/kernel/readiness.ts";
 import { messageOf } from "../../errors.ts";
-import type { Admission, Packet } from "../admission.ts";
+import type { Packet } from "../admission/packet.ts";
+import type { Admission } from "../admission.ts";
 
 const overflows = declareCounter({
   name: "first_packets_overflows",

@@ -6,7 +6,7 @@ import { monotonicMs } from "../../edge/kernel/monotonic.ts";
 import { createReadiness } from "../../edge/kernel/readiness.ts";
 import type { DataPlaneSettings } from "../../planes/messages.ts";
 import { startAdmission } from "../admission.ts";
-import { type Answerer, createAnswerer } from "../answerer.ts";
+import { Answerer } from "../answerer.ts";
 import { startListeners } from "../listeners.ts";
 import { startQueue } from "../packets/first-packets.ts";
 import { createPresence, type PresenceBook } from "../waiting/presence.ts";
@@ -77,7 +77,7 @@ function presenceByPicture(presence: PresenceBook): Presence {
 
 function startAnswerer(parts: BaseParts, sandboxLayer: SandboxLayer | undefined): Answerer {
   const { settings, admission, view, hostAddresses, telling, engine } = parts;
-  return createAnswerer({
+  return new Answerer({
     settings,
     admission,
     indexNow: () => view.index,

@@ -1,0 +1,87 @@
+// Who has an address, and by which policy what was granted to it was last judged. Both are in the kernel, for whoever
+// comes after us.
+
+import { setNames } from "../../core/firewall/names.ts";
+import { familyOf, hostPrefix, type IpAddress } from "../../core/model/address.ts";
+import { digestOf } from "../../core/policy/digest.ts";
+import type { KernelSets } from "../../edge/kernel/ipset/kernel-sets.ts";
+
+/** Who has an address, and what was decided by when something was last granted to it. */
+export interface Owner {
+  readonly sandbox: string;
+  /** Of the policy; undefined until it was first judged. */
+  readonly digest: string | undefined;
+}
+
+export class Owners {
+  readonly #sets: KernelSets;
+  readonly #owners: Map<IpAddress, Owner>;
+  /** Whose policy was not known yet, or who has come since. */
+  #unjudged: Set<IpAddress>;
+  #judgedEpoch: string | undefined;
+
+  /** Takes over what an earlier run left in the kernel. */
+  constructor(sets: KernelSets) {
+    this.#sets = sets;
+    this.#owners = new Map(leftOwners(sets));
+    this.#unjudged = new Set(this.#owners.keys());
+  }
+
+  of(asker: IpAddress): Owner | undefined {
+    return this.#owners.get(asker);
+  }
+
+  /** A sandbox has the address now; it is judged by its policy with the next picture. */
+  own(asker: IpAddress, sandbox: string): void {
+    this.set(asker, { sandbox, digest: undefined });
+    this.#unjudged.add(asker);
+  }
+
+  set(asker: IpAddress, owner: Owner): void {
+    const comment = owner.digest === undefined ? owner.sandbox : `${owner.sandbox} ${owner.digest}`;
+    this.#sets.add(ownerSet(asker), [{ key: { kind: "net", prefix: hostPrefix(asker) }, comment }]);
+    this.#owners.set(asker, owner);
+  }
+
+  disown(asker: IpAddress): void {
+    this.#sets.del(ownerSet(asker), [{ kind: "net", prefix: hostPrefix(asker) }]);
+    this.#owners.delete(asker);
+  }
+
+  /** Those whose policy is another one, or was not known before, with its digest. Each is told once. */
+  takeChanged(epoch: string, keyOf: (asker: IpAddress) => string | undefined): ReadonlyMap<IpAddress, Owner> {
+    const found = new Map<IpAddress, Owner>();
+    const candidates = epoch === this.#judgedEpoch ? this.#unjudged : new Set(this.#owners.keys());
+    this.#judgedEpoch = epoch;
+    this.#unjudged = new Set();
+    for (const asker of candidates) {
+      const owner = this.#owners.get(asker);
+      if (owner === undefined) continue;
+      const key = keyOf(asker);
+      if (key === undefined) {
+        this.#unjudged.add(asker);
+        continue;
+      }
+      const digest = digestOf([key]);
+      if (digest !== owner.digest) found.set(asker, { ...owner, digest });
+    }
+    return found;
+  }
+
+  /** Nobody counts as judged: with the next picture, though it may be the same one, all of it is done again. */
+  judgeAllAnew(): void {
+    this.#judgedEpoch = undefined;
+  }
+}
+
+function ownerSet(asker: IpAddress): string {
+  return setNames[`owner${familyOf(asker)}`];
+}
+
+function leftOwners(sets: KernelSets): (readonly [IpAddress, Owner])[] {
+  const entries = [setNames.owner4, setNames.owner6].flatMap((name) => sets.list(name));
+  return entries.flatMap(({ key, comment = "" }) => {
+    const [sandbox = "", digest] = comment.split(" ");
+    return key.kind === "net" ? [[key.prefix.address, { sandbox, digest }] as const] : [];
+  });
+}

@@ -1,0 +1,104 @@
+// What is open, as we remember it: the rights of the ledger, the kernel's entries, and the names that led to them.
+
+import type { Membership } from "../../core/askers/index-of-askers.ts";
+import { setNames } from "../../core/firewall/names.ts";
+import { type AskerKey, type AskerSet, EntryIndex } from "../../core/grants/entry-index.ts";
+import { parseComment } from "../../core/grants/comment.ts";
+import type { Grant } from "../../core/grants/grant.ts";
+import { GrantLedger } from "../../core/grants/ledger.ts";
+import { NameHistory } from "../../core/grants/name-history.ts";
+import type { IpAddress } from "../../core/model/address.ts";
+import { decidePacket, type PacketDecision } from "../../core/policy/decide.ts";
+import type { KernelSets } from "../../edge/kernel/ipset/kernel-sets.ts";
+import type { GrantEntriesOptions } from "../grant-entries.ts";
+import type { PacketTuple } from "./packet.ts";
+
+/** Live (asker, destination) pairs of one asker. */
+export const pairsPerAsker = 8192;
+
+export class Rights {
+  readonly ledger: GrantLedger;
+  readonly index = new EntryIndex();
+  readonly history = new NameHistory();
+  readonly sets: KernelSets;
+  readonly nowMs: () => number;
+  /** For those who write entries. */
+  readonly entries: GrantEntriesOptions;
+
+  /** Takes over what an earlier run left in the kernel. @param graceSeconds what a right outlives its answer by */
+  constructor(sets: KernelSets, graceSeconds: number, nowMs: () => number) {
+    this.sets = sets;
+    this.nowMs = nowMs;
+    this.ledger = new GrantLedger({ pairsPerAsker, renewalGainSeconds: graceSeconds / 2 });
+    const { index, ledger } = this;
+    this.entries = { sets, index, nowMs, isAsked: (to) => ledger.isAsked(to, nowMs()) };
+    this.ledger.record(leftRights(sets), nowMs());
+    this.#adoptEntries();
+  }
+
+  /** By the policy of each network on which the source is the asker's. */
+  verdict(packet: PacketTuple, memberships: readonly Membership[]): PacketDecision {
+    const { source, destination, protocol, port } = packet;
+    const names = [...this.history.namesOf(source, destination)];
+    const target = { destination, ipProtocol: protocol, port };
+    let last: PacketDecision = { allowed: false, by: undefined, name: undefined };
+    for (const { addresses, policy } of memberships) {
+      if (!addresses.includes(source)) continue;
+      last = decidePacket(policy, target, names, this.nowMs());
+      if (last.allowed) return last;
+    }
+    return last;
+  }
+
+  isHeldRightly(set: AskerSet, key: AskerKey, memberships: readonly Membership[]): boolean {
+    const { first: destination, second: source, protocol, port } = key;
+    if (set === "pair4" || set === "pair6") return this.ledger.isOpen(source, destination, this.nowMs());
+    return this.verdict({ source, destination, protocol, port }, memberships).allowed;
+  }
+
+  /** Takes away all that an asker has. */
+  revoke(asker: IpAddress): void {
+    this.ledger.forget(asker);
+    this.history.forget(asker);
+    for (const [set, keys] of this.index.take(asker)) this.sets.del(setNames[set], keys);
+  }
+
+  /**
+   * Takes entries out of the kernel. The ledger may have a right to them still, of a name that is not in the history any
+   * more: then the next answer must tell the kernel of it anew.
+   */
+  take(set: AskerSet, keys: readonly AskerKey[]): void {
+    for (const { first: destination, second: asker, protocol, port } of keys)
+      this.ledger.drop(asker, destination, { protocol, port });
+    this.sets.del(setNames[set], keys);
+  }
+
+  /** Forgets what has run out. */
+  sweep(): void {
+    this.ledger.sweep(this.nowMs());
+    this.index.sweep(this.nowMs());
+    this.history.sweep(this.nowMs());
+  }
+
+  #adoptEntries(): void {
+    const nowMs = this.nowMs();
+    for (const set of ["grant4", "grant6", "pair4", "pair6"] as const) {
+      for (const { key, timeoutSeconds, comment } of this.sets.list(setNames[set])) {
+        if (key.kind !== "ip-port-ip") continue;
+        this.index.note(set, key, nowMs + (timeoutSeconds ?? 0) * 1000);
+        const name = parseComment(comment ?? "")?.domain ?? comment;
+        if (name !== undefined) this.history.note(key.second, key.first, name, nowMs);
+      }
+    }
+  }
+}
+
+function leftRights(sets: KernelSets): Grant[] {
+  return [setNames.pair4, setNames.pair6].flatMap((name) =>
+    sets.list(name).flatMap(({ key, timeoutSeconds, comment }): Grant[] => {
+      const right = parseComment(comment ?? "");
+      if (key.kind !== "ip-port-ip" || right === undefined || !timeoutSeconds) return [];
+      return [{ ...right, asker: key.second, destination: key.first, leaseSeconds: timeoutSeconds }];
+    }),
+  );
+}

@@ -1,0 +1,87 @@
+// What answers go by beside their asker: Docker's names, the engine's other networks, and who asks whom.
+
+import type { Membership } from "../../core/askers/index-of-askers.ts";
+import { isPrivatePrefix } from "../../core/dns/address-filter.ts";
+import { type CircleInput, type Circles, findCircles } from "../../core/dns/circles.ts";
+import { createDiscovery, type Discovery } from "../../core/dns/discovery.ts";
+import { labelCount } from "../../core/dns/wire/name.ts";
+import type { Question } from "../../core/dns/wire/question.ts";
+import { type IpAddress, type Prefix, prefixContains } from "../../core/model/address.ts";
+import type { GuardedNetwork } from "../../core/model/guarded-network.ts";
+import type { Topology } from "../../core/model/topology.ts";
+import type { Upstream } from "../../core/model/upstream.ts";
+import { discoveryAsker } from "./askers.ts";
+
+const nothing: Topology = { networks: [], containers: [] };
+
+export class NetworkKnowledge {
+  readonly #ownAddresses: () => readonly Prefix[];
+  #epoch = 0;
+  #neighbours: readonly Prefix[] = [];
+  #discovery: Discovery = createDiscovery(nothing);
+  #circleInput: Omit<CircleInput, "own">;
+  #circles: Circles;
+
+  constructor(upstreams: readonly Upstream[], ownAddresses: () => readonly Prefix[]) {
+    this.#ownAddresses = ownAddresses;
+    this.#circleInput = { topology: nothing, guarded: [], upstreams };
+    this.#circles = this.#findCircles({});
+  }
+
+  /** Rises with every picture of the engine and its policies, and with other upstreams. */
+  get epoch(): number {
+    return this.#epoch;
+  }
+
+  /** The host's own; another array, other addresses. */
+  get own(): readonly Prefix[] {
+    return this.#ownAddresses();
+  }
+
+  /** Subnets of the engine's networks, guarded or not: whoever is there is this host's business. */
+  get neighbours(): readonly Prefix[] {
+    return this.#neighbours;
+  }
+
+  get circles(): Circles {
+    return this.#circles;
+  }
+
+  isHosts(address: IpAddress): boolean {
+    return this.own.some((own) => prefixContains(own, address));
+  }
+
+  /** What Docker answers to the question itself. */
+  findLocal(question: Question, memberships: readonly Membership[]): ReturnType<Discovery["find"]> {
+    return this.#discovery.find(question, discoveryAsker(memberships), Math.random);
+  }
+
+  /** Whether nobody is called so yet who could be a container: one that has just come may be. */
+  isUnknownLabel(question: Question, memberships: readonly Membership[]): boolean {
+    if (labelCount(question.qname) !== 1 || question.name === "localhost") return false;
+    return this.findLocal(question, memberships) === undefined;
+  }
+
+  useTopology(topology: Topology, guarded: readonly GuardedNetwork[]): void {
+    this.#epoch++;
+    this.#discovery = createDiscovery(topology);
+    this.#circles = this.#findCircles({ topology, guarded });
+    // Nearly all are private anyway, and every address of every answer is compared with those that are left.
+    this.#neighbours = topology.networks
+      .flatMap(({ subnets }) => subnets)
+      // A driver without addresses of its own tells of a pool of everything.
+      .filter((subnet) => subnet.length > 0 && !isPrivatePrefix(subnet));
+  }
+
+  /** The daemon's own resolvers are these. */
+  useUpstreams(upstreams: readonly Upstream[]): void {
+    this.#epoch++;
+    this.#circles = this.#findCircles({ upstreams });
+  }
+
+  /** What may be a circle changes with the picture, and with whom the daemon asks. */
+  #findCircles(change: Partial<CircleInput>): Circles {
+    this.#circleInput = { ...this.#circleInput, ...change };
+    return findCircles({ ...this.#circleInput, own: this.own });
+  }
+}

@@ -1,0 +1,35 @@
+// A question, from when it arrives to when it is looked up.
+
+import type { Membership, Standing } from "../../core/askers/index-of-askers.ts";
+import type { Transport } from "../../core/dns/wire/message.ts";
+import type { Query } from "../../core/dns/wire/question.ts";
+
+/** To be called exactly once; undefined is silence. */
+export type Reply = (answer: Uint8Array | undefined) => void;
+
+/** A message of an asker whose networks are known. */
+export interface Question {
+  readonly message: Uint8Array;
+  readonly transport: Transport;
+  /** Where its asker stands, whenever it is asked. */
+  readonly standing: () => Standing;
+  /** By performance.now(): whatever it waits for, the answer goes out before its client has given up. */
+  readonly arrivedAtMs: number;
+  /** True once its client waits no more. */
+  readonly isGone?: (() => boolean) | undefined;
+  readonly reply: Reply;
+}
+
+/** A query that is looked up, and who asks it. */
+export interface Asked {
+  readonly query: Query;
+  readonly transport: Transport;
+  /** For fairness. */
+  readonly asker: string;
+  readonly memberships: readonly Membership[];
+  /** Where its asker stands, whenever it is asked. */
+  readonly standing: () => Standing;
+  /** By performance.now(). */
+  readonly deadlineAtMs: number;
+  readonly isGone: (() => boolean) | undefined;
+}

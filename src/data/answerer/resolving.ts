@@ -1,0 +1,107 @@
+// Resolves the query of an asker by its policies: gives resolveQuery() what it needs to know, and its effects.
+
+import { askAlong } from "../../core/dns/circles.ts";
+import type { AnswerGrant, ResolveRequest } from "../../core/dns/resolve/request.ts";
+import type { Resolution } from "../../core/dns/resolve/resolution.ts";
+import { resolveQuery } from "../../core/dns/resolve.ts";
+import { payloadLimit } from "../../core/dns/wire/message.ts";
+import type { LeaseSettings } from "../../core/grants/lease.ts";
+import type { Grant } from "../../core/grants/grant.ts";
+import { familyOf } from "../../core/model/address.ts";
+import type { Admission } from "../admission.ts";
+import type { Lookups } from "../resolvers.ts";
+import type { NetworkKnowledge } from "./network-knowledge.ts";
+import { Permission } from "./permission.ts";
+import type { Asked } from "./question.ts";
+
+/** How a lookup ended, and what the policies say of its name. */
+export interface Judged extends Pick<Permission, "decision" | "speaker"> {
+  readonly resolution: Resolution;
+}
+
+/** The steps of a lookup that are its own. */
+export interface LookupSteps {
+  /** An upstream is asked now, or its answer found in the cache. */
+  asking(): void;
+  /** Returns once these grants are in the kernel. @throws when one of them is not */
+  open(grants: readonly Grant[]): void;
+}
+
+export interface ResolvingOptions {
+  readonly lease: LeaseSettings;
+  readonly networks: NetworkKnowledge;
+  readonly lookups: Pick<Lookups, "lookUp">;
+  readonly admission: Pick<Admission, "isOpen">;
+}
+
+export class Resolving {
+  readonly #options: ResolvingOptions;
+
+  constructor(options: ResolvingOptions) {
+    this.#options = options;
+  }
+
+  /** Every failure is an answer. Without a wait it is there at once. */
+  resolve(asked: Asked, steps: LookupSteps): Judged | Promise<Judged> {
+    const permission = new Permission(asked, this.#options.networks);
+    const { decision, speaker } = permission;
+    const resolution = resolveQuery(this.#requestOf(asked, permission, steps));
+    return resolution instanceof Promise
+      ? resolution.then((ended) => ({ resolution: ended, decision, speaker }))
+      : { resolution, decision, speaker };
+  }
+
+  #requestOf(asked: Asked, permission: Permission, steps: LookupSteps): ResolveRequest {
+    const { networks, admission } = this.#options;
+    const { query, memberships, transport } = asked;
+    const { decision, speaker } = permission;
+    const own = memberships.flatMap(({ addresses }) => addresses);
+    const way = networks.circles.allowed(speaker?.labels.upstream, own);
+    return {
+      query,
+      decision,
+      audit: memberships.some(({ labels }) => labels.mode === "audit"),
+      limit: payloadLimit(query.edns, transport),
+      families: new Set(own.map(familyOf)),
+      extraTypes: new Set(speaker?.labels.types),
+      filter: {
+        own: [...networks.own, ...networks.neighbours],
+        judge: (address, inside) => permission.judge(address, inside),
+        isTaken: (address) => permission.isTaken(address),
+      },
+      lease: this.#leaseOf(permission),
+      findLocal: (question) => networks.findLocal(question, memberships),
+      lookup: (question) => {
+        steps.asking();
+        return this.#ask(question, asked, permission);
+      },
+      circle: "circle" in way ? way.circle : undefined,
+      isAboveAllowed: () => permission.isAboveAllowed(),
+      mayReverse: (address) => own.some((each) => admission.isOpen(each, address)),
+      admit: (wanted: readonly AnswerGrant[]) => steps.open(permission.grantsFor(wanted)),
+    };
+  }
+
+  #ask(
+    question: Asked["query"]["question"],
+    { asker, deadlineAtMs, isGone, memberships }: Asked,
+    { speaker }: Permission,
+  ): ReturnType<Lookups["lookUp"]> {
+    const { networks, lookups } = this.#options;
+    const networkId = speaker?.networkId ?? "";
+    return askAlong({
+      circles: networks.circles,
+      choice: speaker?.labels.upstream,
+      asker: memberships.flatMap(({ addresses }) => addresses),
+      ask: (choice) => lookups.lookUp(question, { asker, networkId, deadlineAtMs, isGone, choice }),
+    });
+  }
+
+  /** The client of a name whose permission ends is told a TTL that ends with it. */
+  #leaseOf({ decision, decidedAtMs }: Permission): LeaseSettings {
+    const { lease } = this.#options;
+    if (!decision.allowed || decision.endsAtMs === undefined) return lease;
+    const leftSeconds = Math.floor((decision.endsAtMs - decidedAtMs) / 1000);
+    return { ...lease, ceilingSeconds: Math.min(lease.ceilingSeconds, Math.max(0, leftSeconds - 1)) };
+  }
+}
