@@ -13,6 +13,8 @@ import type { GuardedNetwork } from "../core/model/guarded-network.ts";
 import type { ResolverReport } from "../core/model/report.ts";
 import type { Topology } from "../core/model/topology.ts";
 import type { Upstream } from "../core/model/upstream.ts";
+import { Waiting } from "../core/waiting.ts";
+import { after } from "../edge/host/after.ts";
 import type { DnsClient } from "../edge/listener/udp.ts";
 import { messageOf } from "../errors.ts";
 import type { DataPlaneSettings } from "../planes/messages.ts";
@@ -26,16 +28,17 @@ import type { Asked, Question, Reply } from "./answerer/question.ts";
 import { refuseStranger } from "./answerer/refusals.ts";
 import { Resolving } from "./answerer/resolving.ts";
 import { createLookups, type Lookups } from "./resolvers.ts";
-import { createReadingWaits } from "./waiting/engine-reading.ts";
-import { createWaits } from "./waiting/waits.ts";
+import { type EngineReadings, NameReadings } from "./waiting/name-readings.ts";
 
 export interface AnswererOptions extends LookupTellingOptions {
   readonly settings: DataPlaneSettings;
   readonly admission: Admission;
   readonly indexNow: () => AskerIndex;
   readonly ownAddresses: () => readonly Prefix[];
-  /** Somebody whom, or something which, we do not know yet: the engine must be read again. */
-  readonly onUnknown: (what: "asker" | "name") => void;
+  /** Somebody whom we do not know yet: the engine must be read again. */
+  readonly onUnknown: () => void;
+  /** Readings of the engine for names that nobody is known by. */
+  readonly nameReadings: EngineReadings;
   /** Whether there is a container that the engine has not told of, whose names we cannot know. */
   readonly mayHaveCome: () => boolean;
 }
@@ -45,10 +48,12 @@ type Client = Pick<DnsClient, "address" | "isGone">;
 /** An answer that nobody gets. */
 export type Rehearsed = Pick<Resolution, "bytes" | "refused">;
 
-/** How long of it a lookup waits for its sender to become known, ms. */
-const knownWithinMs = 3_500;
 /** Most that a client is told, seconds: it comes back before its grant has long been forgotten. */
 const toldCeilingSeconds = 3_600;
+/** More lookups than a container makes while it starts wait for the engine. */
+const places = { perAsker: 128, inAll: 8_192 };
+
+const nowMs = (): number => performance.now();
 
 export class Answerer {
   readonly #options: AnswererOptions;
@@ -56,7 +61,7 @@ export class Answerer {
   readonly #parts: LookupParts;
 
   constructor(options: AnswererOptions) {
-    const { settings, admission, onUnknown, mayHaveCome } = options;
+    const { settings, admission, onUnknown, mayHaveCome, nameReadings } = options;
     this.#options = options;
     this.#lookups = createLookups(settings.upstreams, options.onProblem);
     const networks = new NetworkKnowledge(settings.upstreams, options.ownAddresses);
@@ -78,24 +83,22 @@ export class Answerer {
       epochNow,
       memo: new AnswerMemo(lease, epochNow),
       resolving: new Resolving({ lease, networks, lookups: this.#lookups, admission }),
-      waits: createWaits(telling.failure),
-      readingWaits: createReadingWaits({
-        ask: () => onUnknown("name"),
-        nowMs: () => performance.now(),
-        onFailure: telling.failure,
-      }),
-      onUnknown: () => onUnknown("asker"),
+      waiting: new Waiting({ ...places, nowMs, after, onFailure: telling.failure }),
+      nameReadings: new NameReadings({ engine: nameReadings, nowMs, after, onFailure: telling.failure }),
+      onUnknown,
       mayHaveCome,
     };
   }
 
-  /** A message of an asker whose networks are known. */
+  /** A message of an asker whose networks are known, or will be. */
   answer(question: Question): void {
     const { message, transport, standing, reply } = question;
     if (transport === "udp" && this.#repeat(message, standing(), reply)) return;
     const query = parseQuery(message);
     if (query.kind === "query") {
       new Lookup(this.#parts, question, query).begin();
+    } else if (standing().kind !== "guarded") {
+      this.fail(message, transport, reply);
     } else if (query.kind === "reply-now") {
       if (query.zone !== undefined) this.#parts.telling.noQuery(query.zone, standing());
       reply(respondNow(query, payloadLimit(query.edns, transport)));
@@ -105,17 +108,7 @@ export class Answerer {
   /** A message that came to the host's listener; its sender is known by its address only. */
   fromHost(message: Uint8Array, transport: Transport, { address, isGone }: Client, reply: Reply): void {
     const standing = (): Standing => askedBy(address, this.#options.indexNow().standingOfSource(address));
-    const question = { message, transport, standing, isGone, arrivedAtMs: performance.now(), reply };
-    const { kind } = standing();
-    if (kind === "guarded") {
-      this.answer(question);
-      return;
-    }
-    // Layer 1 redirects guarded containers only: one whose network we do not know yet has just come.
-    if (kind === "unknown") this.#options.onUnknown("asker");
-    const again = (): void => this.answer(question);
-    if (kind === "open" || !this.#parts.waits.wait(address, knownWithinMs, again))
-      this.fail(message, transport, reply);
+    this.answer({ message, transport, standing, isGone, arrivedAtMs: nowMs(), reply, source: address });
   }
 
   /** Answers that nothing can be said now. */
@@ -126,23 +119,18 @@ export class Answerer {
   useTopology(topology: Topology, guarded: readonly GuardedNetwork[]): void {
     this.#parts.networks.useTopology(topology, guarded);
     this.#lookups.retain(guarded.map(({ id, labels }) => ({ id, choice: labels.upstream })));
-    this.#parts.waits.wake();
+    this.#parts.waiting.judge();
   }
 
-  /** More is known of who asks: what waits for it is decided, if it can be by now. */
+  /** More is known, or was read: what waits for it is decided, if it can be by now. */
   reconsider(): void {
-    this.#parts.waits.wake();
+    this.#parts.waiting.judge();
   }
 
   /** Replaces the daemon's resolvers. */
   useUpstreams(upstreams: readonly Upstream[]): void {
     this.#lookups.useUpstreams(upstreams);
     this.#parts.networks.useUpstreams(upstreams);
-  }
-
-  /** A reading of the engine that `onUnknown` asked for is over, and its picture is in use. */
-  refreshed(): void {
-    this.#parts.readingWaits.done();
   }
 
   /** What a message of an asker who stands there would be answered, without opening anything. */

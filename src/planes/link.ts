@@ -23,8 +23,8 @@ export interface DataPlaneEvents {
   readonly onLookups: (events: readonly LookupEvent[]) => void;
   /** New containers have got these addresses. */
   readonly onFreshAddresses: (addresses: readonly FreshAddress[]) => void;
-  /** The engine is to be read, these containers in any case. */
-  readonly onRefresh: (suspects: readonly string[]) => void;
+  /** The engine is to be read, these containers in any case. @param number for refreshed(); greater each time */
+  readonly onRefresh: (suspects: readonly string[], number: number) => void;
   readonly onSandboxes: (captured: number, problem: string | undefined) => void;
   readonly onResolver: (report: ResolverReport, counters: readonly CounterReading[]) => void;
   readonly onProblem: (problem: string) => void;
@@ -41,8 +41,8 @@ export interface DataPlaneLink extends AsyncDisposable {
   holdUnsettled(): void;
   /** Replaces the daemon's resolvers. */
   useUpstreams(upstreams: readonly Upstream[]): void;
-  /** Tells that the engine has been read as `onRefresh` demanded. */
-  refreshed(): void;
+  /** Tells that the engine has been read as `onRefresh` demanded, or that it could not be. */
+  refreshed(number: number, wasRead: boolean): void;
   /** Resolves when `onLookups` has been told of every lookup that was answered before. */
   flush(): Promise<void>;
   /** Examines itself by behaviour. */
@@ -94,7 +94,7 @@ function tell(report: Report, events: DataPlaneEvents): void {
       events.onFreshAddresses(report.addresses);
       break;
     case "refresh":
-      events.onRefresh(report.suspects);
+      events.onRefresh(report.suspects, report.number);
       break;
     case "sandboxes":
       events.onSandboxes(report.captured, report.problem);
@@ -120,7 +120,7 @@ function createLink(thread: DataPlaneThread): DataPlaneLink {
     tellReadings: (readings) => thread.post({ kind: "readings", ...readingsPoster(readings) }),
     holdUnsettled: () => thread.post({ kind: "hold-unsettled" }),
     useUpstreams: (upstreams) => thread.post({ kind: "upstreams", upstreams }),
-    refreshed: () => thread.post({ kind: "refreshed" }),
+    refreshed: (number, wasRead) => thread.post({ kind: "refreshed", number, wasRead }),
     async flush() {
       await requests.ask((requestId) => ({ kind: "flush", requestId }));
     },

@@ -61,8 +61,8 @@ export type ToDataPlane =
     }
   /** The daemon's resolvers are others now. */
   | { readonly kind: "upstreams"; readonly upstreams: readonly Upstream[] }
-  /** A reading that `refresh` asked for is over, and its picture was sent before. */
-  | { readonly kind: "refreshed" }
+  /** What `refresh` asked for is over: the picture was sent before, unless the engine could not be read. */
+  | { readonly kind: "refreshed"; readonly number: number; readonly wasRead: boolean }
   /** What comes by ports that are not settled waits from now on. */
   | { readonly kind: "hold-unsettled" }
   /** Tell of the lookups that are over by now; done when told. */
@@ -122,7 +122,7 @@ export type FromDataPlane =
    */
   | { readonly kind: "fresh-addresses"; readonly addresses: readonly FreshAddress[] }
   /** An asker, or what it asks for, is not known yet: list again, now, and read these containers in any case. */
-  | { readonly kind: "refresh"; readonly suspects: readonly string[] }
+  | { readonly kind: "refresh"; readonly number: number; readonly suspects: readonly string[] }
   | {
       readonly kind: "resolver";
       readonly report: ResolverReport;

@@ -64,6 +64,7 @@ function startAnswerer(port: number, problems: string[]): Answerer {
     onRepeatedLookup: () => undefined,
     onProblem: (problem) => problems.push(problem),
     onUnknown: () => undefined,
+    nameReadings: { ask: () => 1, isOver: () => false },
     mayHaveCome: () => false,
   });
   answerer.useTopology(topology, guarded);

@@ -95,6 +95,7 @@ export function startOneNetwork(change: {
     onRepeatedLookup: (kind, atMs) => events.push({ ...kind, atMs }),
     onProblem: (problem) => problems.push(problem),
     onUnknown: () => undefined,
+    nameReadings: { ask: () => 1, isOver: () => false },
     mayHaveCome: () => true,
     ...change.options,
   });

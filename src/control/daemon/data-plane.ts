@@ -88,7 +88,8 @@ export function createDataPlaneEvents(
       );
       boundary.enter("what an earlier container was denied", () => history.passOn(fresh, Date.now()));
     },
-    onRefresh: (suspects) => boundary.enter("reading the engine anew", () => readAnew(listener, suspects)),
+    onRefresh: (suspects, number) =>
+      boundary.enter("reading the engine anew", () => readAnew(listener, suspects, number)),
     onSandboxes: reporter.onSandboxes,
     onResolver: reporter.onResolver,
     onProblem: (problem) => log.warn("data plane", { problem }),
@@ -136,8 +137,9 @@ function createDenialLog({
 async function readAnew(
   { inventory, reporter, enforcement, dataPlane }: DataPlaneListener,
   suspects: readonly string[],
+  number: number,
 ): Promise<void> {
-  await readEngine({ inventory, reporter }, suspects);
+  const wasRead = await readEngine({ inventory, reporter }, suspects);
   await enforcement.usePictureOfNow();
-  dataPlane.current()?.refreshed();
+  dataPlane.current()?.refreshed(number, wasRead);
 }

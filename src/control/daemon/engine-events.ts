@@ -56,10 +56,16 @@ export function createEngineEvents({
   };
 }
 
-/** Reads the engine again; what keeps it from that is told, and nobody else's. */
+/** Reads the engine again; what keeps it from that is told, and nobody else's. @returns whether it was read */
 export async function readEngine(
   { inventory, reporter }: { readonly inventory: Inventory; readonly reporter: Pick<Reporter, "onProblem"> },
   suspects?: readonly string[],
-): Promise<void> {
-  await inventory.refresh(suspects).catch((error) => reporter.onProblem("engine", messageOf(error)));
+): Promise<boolean> {
+  try {
+    await inventory.refresh(suspects);
+    return true;
+  } catch (error) {
+    reporter.onProblem("engine", messageOf(error));
+    return false;
+  }
 }

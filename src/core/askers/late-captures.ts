@@ -16,7 +16,6 @@ export interface LateCapture {
 /** Whose question it may be, as known when it was put before us; `judge` it until it is known what becomes of it. */
 export interface Suspicion {
   readonly suspects: readonly Suspect[];
-  readonly sinceMs: number;
 }
 
 export type QuestionVerdict = "passes" | "refused" | "waits";
@@ -37,8 +36,6 @@ interface Suspect {
 const heldByEngineMs = { least: 1_000, most: 10_000 };
 /** A flow is tracked when its first packet is delivered; who sent one right before the capture has it by then. */
 const trackedAfterMs = 250;
-/** How long a question waits for its asker to be classified; Docker's own resolver gives up after 4 s. */
-const knownWithinMs = 3_500;
 /** Nobody but a host with thousands of containers that all start at once has more. */
 const maxSuspects = 4_096;
 
@@ -71,7 +68,7 @@ export class LateCaptures {
 
   /** Who may have asked the question that the engine asks now. */
   suspect(nowMs: number): Suspicion {
-    return { suspects: this.#suspects.filter((suspect) => this.#hasAsked(suspect, nowMs)), sinceMs: nowMs };
+    return { suspects: this.#suspects.filter((suspect) => this.#hasAsked(suspect, nowMs)) };
   }
 
   /** Whether any sandbox is under suspicion. */
@@ -104,12 +101,11 @@ export class LateCaptures {
 }
 
 /** What becomes of a question, by what is known of its suspects now. */
-export function judge({ suspects, sinceMs }: Suspicion, nowMs: number): QuestionVerdict {
+export function judge({ suspects }: Suspicion): QuestionVerdict {
   const standings = suspects.map(({ late, gone }) => {
     const kind = late.standing();
     return gone && kind === "unknown" ? "guarded" : kind;
   });
   if (standings.includes("guarded")) return "refused";
-  if (!standings.includes("unknown")) return "passes";
-  return nowMs - sinceMs < knownWithinMs ? "waits" : "refused";
+  return standings.includes("unknown") ? "waits" : "passes";
 }

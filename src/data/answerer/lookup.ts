@@ -1,31 +1,32 @@
 // One lookup, from the query that has arrived to the one answer that it gets:
 //
 //   arrived   its bytes are a query (answerer.ts)
-//   waiting   the engine must tell more, of its asker or of a new container, before anything is decided (#decide)
+//   waiting   the engine must tell more, of its asker or of a new container, before anything is decided (decide)
 //   decided   its asker's policies are known and count (#resolve)
 //   asked     the name is allowed: the cache is asked, and an upstream (asking)
 //   opened    what the answer tells is in the kernel (open)
 //   answered  (#answer)
 //
-// It goes forward only; who waits is decided anew. What fails in any state is answered with SERVFAIL. Most lookups never
-// get here: they are answered as one before them (answer-memo.ts).
+// It goes forward only; who waits is decided anew with all that is learnt (core/waiting.ts). What fails in any state, or
+// cannot be decided in time, is answered with SERVFAIL and the reason. Most lookups never get here: they are answered as
+// one before them (answer-memo.ts).
 
 import { decideForEach, type GuardedStanding, joinDecisions } from "../../core/askers/index-of-askers.ts";
-import { contain } from "../../core/contain.ts";
+import { tellFailure } from "../../core/contain.ts";
 import { labelCount } from "../../core/dns/wire/name.ts";
 import type { Query } from "../../core/dns/wire/question.ts";
 import { types } from "../../core/dns/wire/record-types.ts";
 import type { Grant } from "../../core/grants/grant.ts";
+import type { Waiter, Waiting } from "../../core/waiting.ts";
 import { monotonicMs } from "../../edge/kernel/monotonic.ts";
 import type { Admission } from "../admission.ts";
 import type { AnswerMemo, MemoEpoch } from "../answer-memo.ts";
-import { type ReadingWaits, readingWithinMs } from "../waiting/engine-reading.ts";
-import type { Waits } from "../waiting/waits.ts";
+import type { NameReadings } from "../waiting/name-readings.ts";
 import { budgetOf, networkOf } from "./askers.ts";
 import type { LookupTelling } from "./lookup-telling.ts";
 import type { NetworkKnowledge } from "./network-knowledge.ts";
 import type { Asked, Question } from "./question.ts";
-import { refuseStranger, refuseUndecided } from "./refusals.ts";
+import { refuseStranger, refuseWaiting } from "./refusals.ts";
 import type { Judged, LookupSteps, Resolving } from "./resolving.ts";
 
 /** What lookups share. */
@@ -35,8 +36,8 @@ export interface LookupParts {
   readonly admission: Pick<Admission, "admit">;
   readonly memo: AnswerMemo;
   readonly epochNow: () => MemoEpoch;
-  readonly waits: Waits;
-  readonly readingWaits: ReadingWaits;
+  readonly waiting: Waiting;
+  readonly nameReadings: NameReadings;
   readonly telling: LookupTelling;
   /** The engine must be read again for an asker. */
   readonly onUnknown: () => void;
@@ -48,17 +49,22 @@ type LookupState = "arrived" | "waiting" | "decided" | "asked" | "opened" | "ans
 
 /** From a question's arrival to its answer, all waits together, ms; Docker's own resolver gives up after 4 s. */
 export const answerWithinMs = 3_700;
+/** How long of it a lookup waits for the engine, ms. */
+const knownWithinMs = 3_500;
 
-export class Lookup implements LookupSteps {
+export class Lookup implements LookupSteps, Waiter {
+  /** Whose places it waits in. */
+  asker = "";
   readonly #parts: LookupParts;
   readonly #question: Question;
   readonly #query: Query;
-  readonly #deadlineAtMs: number;
   /** What all is judged by; an answer that was found by other knowledge is not remembered. */
   readonly #epoch: MemoEpoch;
   #state: LookupState = "arrived";
-  /** Once only: on a busy machine the next reading may be due before this one is heard of. */
-  #hasWaitedForReading = false;
+  /** What it waits for. */
+  #waitsFor: "stranger" | "asker" | "name" = "stranger";
+  /** Whether the engine has been read since it was asked for a name that nobody is known by. */
+  #isRead: (() => boolean) | undefined;
   #memberships: GuardedStanding["memberships"] = [];
   /** By performance.now(): when the first of its rights ends, and when it was noted that it told them. */
   #rights = { endAtMs: Number.POSITIVE_INFINITY, notedAtMs: Number.POSITIVE_INFINITY };
@@ -67,12 +73,48 @@ export class Lookup implements LookupSteps {
     this.#parts = parts;
     this.#question = question;
     this.#query = query;
-    this.#deadlineAtMs = question.arrivedAtMs + answerWithinMs;
     this.#epoch = parts.epochNow();
   }
 
+  get deadlineAtMs(): number {
+    return this.#question.arrivedAtMs + knownWithinMs;
+  }
+
   begin(): void {
-    contain(this.#decide, this.#fail);
+    try {
+      if (this.decide() === "decided") return;
+      this.asker = budgetOf(this.#memberships) || (this.#question.source ?? "");
+      if (!this.#parts.waiting.add(this)) this.refuse();
+    } catch (error) {
+      tellFailure(error, this.#fail);
+    }
+  }
+
+  /** arrived, waiting → waiting, decided, answered */
+  decide(): "decided" | "waits" {
+    const standing = this.#question.standing();
+    if (standing.kind === "open") {
+      this.#answer(refuseStranger(this.#question.message, this.#question.transport));
+      return "decided";
+    }
+    const awaited = standing.kind === "unknown" ? "stranger" : this.#awaitedOf(standing);
+    if (awaited === undefined && standing.kind === "guarded") {
+      this.#resolve(standing);
+      return "decided";
+    }
+    // Of a stranger it is asked once: whoever sends can forge one after the other.
+    const isAsked = this.#state === "waiting" && awaited === "stranger";
+    if (awaited !== "name" && !isAsked) this.#parts.onUnknown();
+    this.#state = "waiting";
+    this.#waitsFor = awaited ?? "stranger";
+    return "waits";
+  }
+
+  /** waiting → answered: nobody is given what may be taken from them, nor denied what a new container may be. */
+  refuse(): void {
+    const { message, transport } = this.#question;
+    if (this.#waitsFor === "stranger") this.#answer(refuseStranger(message, transport));
+    else this.#answer(refuseWaiting(this.#query, transport, this.#waitsFor));
   }
 
   /** decided → asked */
@@ -89,17 +131,16 @@ export class Lookup implements LookupSteps {
     this.#rights = { endAtMs: notedAtMs + (endAtMs - monotonicMs()), notedAtMs };
   }
 
-  /** arrived, waiting → waiting, decided, answered */
-  readonly #decide = (): void => {
-    const standing = this.#question.standing();
-    if (standing.kind !== "guarded") {
-      this.#answer(refuseStranger(this.#question.message, this.#question.transport));
-      return;
-    }
-    const leftMs = this.#deadlineAtMs - performance.now();
-    if (this.#isUndecided(standing)) this.#waitForAsker(standing, leftMs);
-    else if (!this.#waitsForName(standing, leftMs)) this.#resolve(standing);
-  };
+  /** What must be known before anything is decided; undefined for nothing. */
+  #awaitedOf(standing: GuardedStanding): "asker" | "name" | undefined {
+    this.#memberships = standing.memberships;
+    if (this.#isUndecided(standing)) return "asker";
+    const { networks, mayHaveCome, nameReadings } = this.#parts;
+    const { question } = this.#query;
+    if (!networks.isUnknownLabel(question, standing.memberships) || !mayHaveCome()) return undefined;
+    this.#isRead ??= nameReadings.demand(question.name);
+    return this.#isRead() ? undefined : "name";
+  }
 
   /** Whether more knowledge of its asker may turn the decision round: it is not made before that is there. */
   #isUndecided({ settled, mayLose, memberships }: GuardedStanding): boolean {
@@ -110,33 +151,10 @@ export class Lookup implements LookupSteps {
     return mayLose || !joinDecisions(decideForEach(memberships, question.name, monotonicMs())).allowed;
   }
 
-  /** Without time or a place to wait nothing is decided: nobody is given what may be taken from them. */
-  #waitForAsker({ memberships }: GuardedStanding, leftMs: number): void {
-    const { onUnknown, waits } = this.#parts;
-    onUnknown();
-    this.#state = "waiting";
-    if (leftMs > 0 && waits.wait(budgetOf(memberships), leftMs, () => this.begin())) return;
-    this.#answer(refuseUndecided(this.#query, this.#question.transport));
-  }
-
-  /** A container may have come that is called so. @returns whether it waits until the engine has told */
-  #waitsForName({ memberships }: GuardedStanding, leftMs: number): boolean {
-    const { networks, mayHaveCome, readingWaits } = this.#parts;
-    const { question } = this.#query;
-    if (this.#hasWaitedForReading || leftMs < readingWithinMs) return false;
-    if (!networks.isUnknownLabel(question, memberships) || !mayHaveCome()) return false;
-    const waits = readingWaits.wait(budgetOf(memberships), question.name, () => this.begin());
-    if (!waits) return false;
-    this.#hasWaitedForReading = true;
-    this.#state = "waiting";
-    return true;
-  }
-
   /** decided → (asked → (opened)) → answered */
   #resolve(standing: GuardedStanding): void {
     this.#state = "decided";
     const { memberships } = standing;
-    this.#memberships = memberships;
     const { transport, isGone } = this.#question;
     const asked: Asked = {
       query: this.#query,
@@ -144,7 +162,7 @@ export class Lookup implements LookupSteps {
       asker: budgetOf(memberships),
       memberships,
       standing: this.#question.standing,
-      deadlineAtMs: this.#deadlineAtMs,
+      deadlineAtMs: this.#question.arrivedAtMs + answerWithinMs,
       isGone,
     };
     const judged = this.#parts.resolving.resolve(asked, this);

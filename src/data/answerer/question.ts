@@ -3,6 +3,7 @@
 import type { Membership, Standing } from "../../core/askers/index-of-askers.ts";
 import type { Transport } from "../../core/dns/wire/message.ts";
 import type { Query } from "../../core/dns/wire/question.ts";
+import type { IpAddress } from "../../core/model/address.ts";
 
 /** To be called exactly once; undefined is silence. */
 export type Reply = (answer: Uint8Array | undefined) => void;
@@ -18,6 +19,8 @@ export interface Question {
   /** True once its client waits no more. */
   readonly isGone?: (() => boolean) | undefined;
   readonly reply: Reply;
+  /** Its sender's address, where nothing else tells who that is. */
+  readonly source?: IpAddress;
 }
 
 /** A query that is looked up, and who asks it. */

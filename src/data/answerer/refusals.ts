@@ -14,6 +14,11 @@ const undecided: ExtendedError = {
   text: "the engine has not yet said which container this is, and its own label may decide otherwise",
 };
 
+const unread: ExtendedError = {
+  code: extendedErrors.notReady,
+  text: "the engine has not yet said whether a container that has just come is called so",
+};
+
 /** Nothing can be said to whoever sent this message; undefined is silence. */
 export function refuseStranger(message: Uint8Array, transport: Transport): Uint8Array | undefined {
   const head = parseQuery(message);
@@ -22,8 +27,9 @@ export function refuseStranger(message: Uint8Array, transport: Transport): Uint8
   return respondError({ head, limit, rcode: rcodes.servFail, extendedError: stranger });
 }
 
-/** Who waits no longer is told why, and may ask again. */
-export function refuseUndecided(head: Query, transport: Transport): Uint8Array {
+/** Who waits no longer is told what it waited for, and may ask again. */
+export function refuseWaiting(head: Query, transport: Transport, forWhat: "asker" | "name"): Uint8Array {
   const limit = payloadLimit(head.edns, transport);
-  return respondError({ head, limit, rcode: rcodes.servFail, extendedError: undecided });
+  const extendedError = forWhat === "asker" ? undecided : unread;
+  return respondError({ head, limit, rcode: rcodes.servFail, extendedError });
 }

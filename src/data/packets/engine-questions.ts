@@ -11,12 +11,13 @@ import { judge, type LateCaptures, type Suspicion } from "../../core/askers/late
 import { contain, contained, tellFailure } from "../../core/contain.ts";
 import { declareCounter } from "../../core/counters/registry.ts";
 import { askedMark, engineQueueNumber, rejectedMark } from "../../core/firewall/names.ts";
-import { awakeEveryMs, stayAwake } from "../../edge/kernel/flows/engine-queue.ts";
+import { type Waiter, Waiting } from "../../core/waiting.ts";
+import { after } from "../../edge/host/after.ts";
+import { awakeEveryMs, engineQueueLength, stayAwake } from "../../edge/kernel/flows/engine-queue.ts";
 import { adoptQueue, type PacketQueue, type QueuedPacket } from "../../edge/kernel/flows/queue.ts";
 import type { KernelSets } from "../../edge/kernel/ipset/kernel-sets.ts";
 import type { Readiness } from "../../edge/kernel/readiness.ts";
 import { messageOf } from "../../errors.ts";
-import { type HeldQuestion, HeldQuestions } from "./held-questions.ts";
 
 const overflows = declareCounter({
   name: "engine_questions_overflows",
@@ -46,6 +47,17 @@ export interface EngineQuestionsOptions {
 /** What is served at a go, each up to 256 questions; the rest waits until everybody else has had a turn. */
 const batchesPerTurn = 4;
 const idleEveryMs = 100;
+/** No more than half of the queue are held, and those behind them refused: who floods opens no way past us. */
+const heldAtMost = engineQueueLength / 2;
+/** How often what waits is judged again, ms. */
+const againEveryMs = 20;
+/** How long a question waits for its asker to be classified, ms; Docker's own resolver gives up after 4 s. */
+const knownWithinMs = 3_500;
+
+/** One that waits until it is known whether a guarded container asked it. */
+interface HeldQuestion extends Waiter {
+  readonly packet: QueuedPacket;
+}
 
 /**
  * Begins to decide; from here on no question of the engine leaves without us.
@@ -61,7 +73,7 @@ export function startEngineQuestions(
 class EngineQuestions {
   readonly #options: EngineQuestionsOptions;
   readonly #queue: PacketQueue;
-  readonly #held: HeldQuestions;
+  readonly #held: Waiting<HeldQuestion>;
   readonly #unwatch: () => void;
   readonly #staying: NodeJS.Timeout;
   readonly #resting: NodeJS.Timeout;
@@ -71,9 +83,13 @@ class EngineQuestions {
     const { readiness, sets, queueNumber, queueFd } = options;
     this.#options = options;
     this.#queue = adoptQueue(engineQueueNumber(queueNumber), queueFd);
-    this.#held = new HeldQuestions({
-      look: () => this.#look(),
-      decide: (question) => this.#decideSafely(question),
+    this.#held = new Waiting({
+      perAsker: heldAtMost,
+      inAll: heldAtMost,
+      againEveryMs,
+      look: options.captureNow,
+      nowMs: () => performance.now(),
+      after,
       onFailure: this.#tell,
     });
     this.#unwatch = readiness.watch(
@@ -113,7 +129,6 @@ class EngineQuestions {
       isEmpty = packets.length === 0;
       if (!isEmpty) this.#serveBatch(packets);
     }
-    if (!this.#isEnded) this.#held.judgeLater();
     return isEmpty;
   }
 
@@ -124,20 +139,31 @@ class EngineQuestions {
     const nothing: Suspicion = { ...suspicion, suspects: [] };
     for (const packet of packets) {
       const suspicious = suspicion.suspects.length > 0 && this.#mayBeEngines(packet.payload, arrivedAtMs);
-      const question = { packet, suspicion: suspicious ? suspicion : nothing };
-      if (this.#decideSafely(question) === "waits") this.#wait(question);
+      this.#take(this.#heldQuestion(packet, suspicious ? suspicion : nothing, arrivedAtMs));
     }
   }
 
-  #wait(question: HeldQuestion): void {
-    if (!this.#held.add(question)) contain(() => this.#send(question.packet, "refused"), this.#tell);
+  /** Decides on it now, or with what is learnt soon. */
+  #take(question: HeldQuestion): void {
+    if (question.decide() === "decided") return;
+    if (!this.#held.add(question)) contain(() => question.refuse(), this.#tell);
     contain(this.#options.onUnknown, this.#tell);
   }
 
+  #heldQuestion(packet: QueuedPacket, suspicion: Suspicion, arrivedAtMs: number): HeldQuestion {
+    return {
+      packet,
+      asker: "engine",
+      deadlineAtMs: arrivedAtMs + knownWithinMs,
+      decide: () => this.#decide(packet, suspicion),
+      refuse: () => this.#send(packet, "refused"),
+    };
+  }
+
   /** A question of which it cannot be told what becomes of it is dropped: it keeps no place, and no other waiting. */
-  #decideSafely({ packet, suspicion }: HeldQuestion): "decided" | "waits" {
+  #decide(packet: QueuedPacket, suspicion: Suspicion): "decided" | "waits" {
     try {
-      const verdict = judge(suspicion, performance.now());
+      const verdict = judge(suspicion);
       if (verdict === "waits") return "waits";
       this.#send(packet, verdict);
     } catch (error) {

@@ -1,10 +1,12 @@
 // The queue in which packets from unsettled ports wait. However late we are, they wait: we look which ports exist by
 // then, capture what is not captured, and know for each port whether it may be a guarded container's.
 
-import { type PacketVerdict, type PortState, UnsettledPackets } from "../../core/askers/unsettled.ts";
+import { judgePort, type PortState } from "../../core/askers/unsettled.ts";
 import { contain, contained } from "../../core/contain.ts";
 import { declareCounter } from "../../core/counters/registry.ts";
 import { unsettledMark, unsettledQueueNumber } from "../../core/firewall/names.ts";
+import { Waiting } from "../../core/waiting.ts";
+import { after } from "../../edge/host/after.ts";
 import { openOwnQueue, type PacketQueue, type QueuedPacket } from "../../edge/kernel/flows/queue.ts";
 import type { Readiness } from "../../edge/kernel/readiness.ts";
 import { messageOf } from "../../errors.ts";
@@ -45,8 +47,12 @@ const maxLength = 8192;
 /** Whose a packet is, its mark tells: nothing of it is looked at. */
 const copyBytes = 20;
 const batchesPerTurn = 4;
-/** How often what waits is judged again, as a sandbox may have come without a word of the engine's. */
+/** How often what waits is judged again, ms, as a sandbox may have come without a word of the engine's. */
 const againEveryMs = 20;
+/** How long a packet waits until it is known whose it is, ms: longer than a busy host takes to read its engine. */
+const knownWithinMs = 10_000;
+/** Of one port, so that none of them fills the queue of all. */
+const heldAtMost = 256;
 
 /** Begins to take packets. */
 export function startUnsettledQueue(options: UnsettledQueueOptions): UnsettledQueue {
@@ -56,27 +62,39 @@ export function startUnsettledQueue(options: UnsettledQueueOptions): UnsettledQu
 class KernelUnsettledQueue implements UnsettledQueue {
   readonly #options: UnsettledQueueOptions;
   readonly #queue: PacketQueue;
-  readonly #packets = new UnsettledPackets();
+  readonly #packets: Waiting;
+  /** What is known of ports, as long as one look at them counts. */
+  readonly #states = new Map<number, PortState>();
   readonly #unwatch: () => void;
-  /** While packets wait. */
-  #timer: NodeJS.Timeout | undefined;
+  /** Refused since that was told last. */
+  #late = 0;
   #isClosed = false;
 
   constructor(options: UnsettledQueueOptions) {
     this.#options = options;
+    this.#packets = new Waiting({
+      perAsker: heldAtMost,
+      inAll: maxLength,
+      againEveryMs,
+      look: () => this.#look(),
+      nowMs: options.nowMs,
+      after,
+      onFailure: this.#tell,
+    });
     this.#queue = openOwnQueue({ number: unsettledQueueNumber(options.queueNumber), maxLength, copyBytes });
     const serve = contained(() => this.#serve(), this.#tell);
     this.#unwatch = options.readiness.watch(this.#queue.fd, serve);
   }
 
   judge(): void {
-    contain(() => this.#judgeNow(), this.#tell);
+    if (this.#isClosed) return;
+    this.#packets.judge();
   }
 
   close(): void {
     if (this.#isClosed) return;
     this.#isClosed = true;
-    clearTimeout(this.#timer);
+    this.#packets.end();
     this.#unwatch();
     this.#queue.close();
   }
@@ -88,42 +106,54 @@ class KernelUnsettledQueue implements UnsettledQueue {
       for (const packet of received) this.#take(packet);
     }
     overflows.add(this.#queue.takeOverflows());
-    this.#judgeNow();
+    this.judge();
     if (this.#packets.size > 0) this.#options.onUnknown();
   }
 
+  /** It waits for the look that follows: what was known before may be over. */
   #take({ id, mark }: QueuedPacket): void {
     const port = (mark ^ unsettledMark) >>> 0;
-    if (this.#packets.add(id, port, this.#options.nowMs())) return;
+    const isPlaced = this.#packets.add({
+      asker: String(port),
+      deadlineAtMs: this.#options.nowMs() + knownWithinMs,
+      decide: () => this.#decide(id, port),
+      refuse: () => this.#drop(id, port),
+    });
+    if (isPlaced) return;
     dropped.add();
     contain(() => this.#queue.verdict(id, "drop"), this.#tell);
   }
 
-  #judgeNow(): void {
-    if (this.#isClosed || this.#packets.size === 0) return;
-    const { lookNow, stateOf, nowMs, onProblem } = this.#options;
-    // Whatever fails now is judged again.
-    this.#timer ??= setTimeout(() => this.#again(), againEveryMs);
-    contain(lookNow, this.#tell);
-    const decisions = this.#packets.decide(stateOf, nowMs());
-    for (const decision of decisions) contain(() => this.#carryOut(decision), this.#tell);
-    const late = decisions.filter(({ isLate }) => isLate).length;
-    dropped.add(late);
-    if (late > 0)
-      onProblem(
-        `${late} packets of a new container were dropped: the engine did not say in time whether it is on a guarded network`,
-      );
+  #look(): void {
+    this.#states.clear();
+    this.#options.lookNow();
   }
 
-  #carryOut({ id, verdict }: PacketVerdict): void {
+  #decide(id: number, port: number): "decided" | "waits" {
+    const state = this.#states.get(port) ?? this.#options.stateOf(port);
+    this.#states.set(port, state);
+    const verdict = judgePort(state);
+    if (verdict === "waits") return "waits";
     // From its first rule on, as a packet that nobody has marked.
     if (verdict === "passes") this.#queue.verdict(id, "repeat", 0);
     else this.#queue.verdict(id, "drop");
+    return "decided";
   }
 
-  #again(): void {
-    this.#timer = undefined;
-    this.judge();
+  /** Nobody has told in time, or it could not be decided. */
+  #drop(id: number, port: number): void {
+    this.#queue.verdict(id, "drop");
+    dropped.add();
+    if (this.#states.get(port) !== "unknown") return;
+    if (this.#late === 0) setImmediate(() => this.#tellLate());
+    this.#late++;
+  }
+
+  #tellLate(): void {
+    this.#options.onProblem(
+      `${this.#late} packets of a new container were dropped: the engine did not say in time whether it is on a guarded network`,
+    );
+    this.#late = 0;
   }
 
   readonly #tell = (error: unknown): void =>

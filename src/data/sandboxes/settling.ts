@@ -1,5 +1,6 @@
 // Which ports of the host are settled: ports of sandboxes whose standing is known, with everything that follows from it
-// in the kernel, and ports of no container. Packets from any other port wait until it is settled.
+// in the kernel, and ports of no container. Packets from any other port wait (packets/unsettled-queue.ts) until it is
+// settled: here is what is known of ports, which has no deadline.
 
 import type { PortState } from "../../core/askers/unsettled.ts";
 import { openSettledPorts, type SettledPorts } from "../../edge/kernel/nftables/settled-ports.ts";

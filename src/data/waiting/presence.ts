@@ -1,4 +1,5 @@
 // Which sandboxes exist, since when, and which of them have an address: we see this ourselves, before the engine tells.
+// By it, it is known from when on a reading of the engine counts for somebody.
 
 import type { Presence } from "../../core/askers/knowledge.ts";
 import type { IpAddress } from "../../core/model/address.ts";

@@ -6,8 +6,12 @@ import { createThrottle } from "./throttle.ts";
 import type { View } from "./view.ts";
 
 export interface EngineRequests {
-  /** Who asks, or who has a name, is not known: the engine is to be read. */
-  readonly refresh: (what?: "asker" | "name") => void;
+  /** Who asks, or who has a name, is not known: the engine is to be read. @returns the number of that reading */
+  readonly refresh: (what?: "asker" | "name") => number;
+  /** A reading is over, and its picture in use. */
+  readonly heard: (number: number) => void;
+  /** Whether this reading, or a later one, is over. */
+  readonly isOver: (number: number) => boolean;
   /** The same for an address of which no sandbox is known: sources can be forged where nothing tells who sends. */
   readonly refreshForStranger: () => void;
   /** The same again in a while, as somebody is undecided. */
@@ -23,6 +27,9 @@ const undecidedAgainMs = 1_000;
 export function createEngineRequests(view: () => View, { tell, failure }: Telling): EngineRequests {
   /** Whoever may be in a sandbox that the engine has not told of, and of whom it matters, is read again. */
   let namesMatter = false;
+  /** Numbers of the last reading that was asked for, and of the last one that is over. */
+  let asked = 0;
+  let over = 0;
   const refreshSoon = createThrottle(
     refreshEveryMs,
     () => {
@@ -32,13 +39,17 @@ export function createEngineRequests(view: () => View, { tell, failure }: Tellin
         (each) => (namesMatter || concerned.has(each.id)) && knowledge.isAway(each),
       );
       namesMatter = false;
-      tell({ kind: "refresh", suspects: suspects.map(({ id }) => id) });
+      asked += 1;
+      tell({ kind: "refresh", number: asked, suspects: suspects.map(({ id }) => id) });
     },
     failure,
   );
-  const refresh = (what: "asker" | "name" = "asker"): void => {
+  const refresh = (what: "asker" | "name" = "asker"): number => {
     namesMatter ||= what === "name";
+    // It is asked for at once, or soon: whichever, it is the next one.
+    const number = asked + 1;
     refreshSoon();
+    return number;
   };
   /** One at a time: every reading that ends asks for the next one, whoever asked for it. */
   let later: NodeJS.Timeout | undefined;
@@ -48,6 +59,10 @@ export function createEngineRequests(view: () => View, { tell, failure }: Tellin
   };
   return {
     refresh,
+    heard(number) {
+      over = Math.max(over, number);
+    },
+    isOver: (number) => over >= number,
     refreshForStranger: createThrottle(betweenStrangersMs, refresh, failure),
     refreshLater() {
       if (later === undefined) later = setTimeout(contained(now, failure), undecidedAgainMs);

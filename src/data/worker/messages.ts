@@ -45,7 +45,8 @@ function take(
       return answerer.useUpstreams(message.upstreams);
     case "refreshed":
       if (pending.hasUndecided) engine.refreshLater();
-      return answerer.refreshed();
+      if (message.wasRead) engine.heard(message.number);
+      return answerer.reconsider();
     case "hold-unsettled":
       return sandboxLayer?.holdUnsettled();
     case "flush":

@@ -1,5 +1,6 @@
-// Sandboxes that wait for the engine: those that it has not told of, and those of which it is not certain yet that
-// nothing need be done about them.
+// Sandboxes that the engine has not told of, and those of which it is not certain yet that nothing need be done about
+// them. Nothing waits here (core/waiting.ts is for that): it is what is known, without a deadline. An unknown sandbox
+// stays closed for as long as it is unknown, and only what comes from it is refused in time.
 
 import type { Knowledge } from "../../core/askers/knowledge.ts";
 

@@ -86,6 +86,7 @@ function startAnswerer(parts: BaseParts, sandboxLayer: SandboxLayer | undefined)
     onRepeatedLookup: telling.repeatedLookup,
     onProblem: telling.problem,
     onUnknown: engine.refresh,
+    nameReadings: { ask: () => engine.refresh("name"), isOver: engine.isOver },
     mayHaveCome: () => sandboxLayer === undefined || sandboxLayer.mayHaveCome(),
   });
 }

@@ -3,11 +3,12 @@
 
 import type { Standing } from "../../../core/askers/index-of-askers.ts";
 import { contain } from "../../../core/contain.ts";
+import { Waiting } from "../../../core/waiting.ts";
 import { DockerwallError, messageOf } from "../../../errors.ts";
+import { after } from "../../host/after.ts";
 import type { Sandbox } from "../sandbox.ts";
 import type { SandboxQuery } from "./query.ts";
 import { askInSandbox } from "./relay.ts";
-import { WaitingQuestions } from "./waiting.ts";
 
 export interface QuestionsOptions {
   /** A question of a guarded container. */
@@ -31,12 +32,10 @@ export interface Questions {
 /** Questions of one sandbox that are with the engine's resolver at a time. */
 const maxRelayed = 32;
 
-/** Of one sandbox. */
-interface Asked {
-  readonly waiting: WaitingQuestions;
-  /** Questions that are with the engine's resolver now. */
-  relayed: number;
-}
+/** How long a question waits for its asker to be classified, ms; Docker's own resolver gives up after 4 s. */
+const classifyWithinMs = 3_500;
+/** Questions that wait for that, of one sandbox and of all. */
+const places = { perAsker: 256, inAll: 16_384 };
 
 export function createQuestions(options: QuestionsOptions): Questions {
   return new SandboxQuestions(options);
@@ -44,10 +43,18 @@ export function createQuestions(options: QuestionsOptions): Questions {
 
 class SandboxQuestions implements Questions {
   readonly #options: QuestionsOptions;
-  readonly #bySandbox = new WeakMap<Sandbox, Asked>();
+  readonly #waiting: Waiting;
+  /** Questions that are with the engine's resolver now. */
+  readonly #relayed = new WeakMap<Sandbox, number>();
 
   constructor(options: QuestionsOptions) {
     this.#options = options;
+    this.#waiting = new Waiting({
+      ...places,
+      nowMs: () => performance.now(),
+      after,
+      onFailure: (error) => options.onProblem(`a question that waited: ${messageOf(error)}`),
+    });
   }
 
   receive(sandbox: Sandbox, query: SandboxQuery): void {
@@ -56,36 +63,34 @@ class SandboxQuestions implements Questions {
   }
 
   settle(sandbox: Sandbox): void {
-    for (const query of this.#askedIn(sandbox).waiting.take()) {
-      contain(
-        () => this.#dispatch(sandbox, query),
-        (error) => {
-          this.#tell(query, error);
-          this.#fail(query);
-        },
-      );
-    }
+    this.#waiting.judge(sandbox.name);
   }
 
   forget(sandbox: Sandbox): void {
-    this.#bySandbox.delete(sandbox);
-  }
-
-  #askedIn(sandbox: Sandbox): Asked {
-    const known = this.#bySandbox.get(sandbox);
-    if (known !== undefined) return known;
-    const waiting = new WaitingQuestions({
-      onExpire: (query) => this.#fail(query),
-      onFailure: (query, error) => this.#tell(query, error),
-    });
-    const asked: Asked = { waiting, relayed: 0 };
-    this.#bySandbox.set(sandbox, asked);
-    return asked;
+    this.#relayed.delete(sandbox);
   }
 
   #wait(sandbox: Sandbox, query: SandboxQuery): void {
-    if (this.#askedIn(sandbox).waiting.add(query)) this.#options.onUnknown();
+    const isPlaced = this.#waiting.add({
+      asker: sandbox.name,
+      deadlineAtMs: query.arrivedAtMs + classifyWithinMs,
+      decide: () => this.#decide(sandbox, query),
+      refuse: () => this.#fail(query),
+    });
+    if (isPlaced) this.#options.onUnknown();
     else this.#fail(query);
+  }
+
+  #decide(sandbox: Sandbox, query: SandboxQuery): "decided" | "waits" {
+    if (sandbox.standing.kind === "unknown") return "waits";
+    contain(
+      () => this.#dispatch(sandbox, query),
+      (error) => {
+        this.#tell(query, error);
+        this.#fail(query);
+      },
+    );
+    return "decided";
   }
 
   #dispatch(sandbox: Sandbox, query: SandboxQuery): void {
@@ -103,19 +108,17 @@ class SandboxQuestions implements Questions {
 
   /** Our sockets stay in a released sandbox, where its container could flood them: only so many at a time. */
   #relay(sandbox: Sandbox, query: SandboxQuery): void {
-    const asked = this.#askedIn(sandbox);
-    if (asked.relayed >= maxRelayed) {
+    const under = this.#relayed.get(sandbox) ?? 0;
+    if (under >= maxRelayed) {
       this.#fail(query);
       return;
     }
     // The engine's resolver is behind the capture as long as that stands.
     this.#options.release(sandbox);
-    asked.relayed += 1;
+    this.#relayed.set(sandbox, under + 1);
     const relayed = askInSandbox(sandbox.namespaceFd, query.message)
       .then(query.reply, () => this.#fail(query))
-      .finally(() => {
-        asked.relayed -= 1;
-      });
+      .finally(() => this.#relayed.set(sandbox, (this.#relayed.get(sandbox) ?? 1) - 1));
     contain(
       () => relayed,
       (error) => this.#tell(query, error),

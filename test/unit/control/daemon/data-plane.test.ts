@@ -15,7 +15,7 @@ import type { DataPlaneLink } from "../../../../src/planes/link.ts";
 
 import { bridgeNetwork, runningContainer } from "../../../support/topologies.ts";
 
-function start(refresh: () => Promise<void>, refreshed: () => void) {
+function start(refresh: () => Promise<void>, refreshed: DataPlaneLink["refreshed"]) {
   const happened: string[] = [];
   const dataPlane = createDataPlanePlace();
   const end = async (): Promise<void> => void happened.push("ended");
@@ -55,21 +55,21 @@ describe("a reading that the data plane asks for", () => {
   it("is told of when the picture is in use", async () => {
     const { happened, events } = start(
       async () => undefined,
-      () => void happened.push("told"),
+      (number, wasRead) => void happened.push(`told ${number} ${wasRead}`),
     );
-    events.onRefresh(["web"]);
+    events.onRefresh(["web"], 7);
     await turn();
-    assert.deepEqual(happened, ["read web", "in use", "told"]);
+    assert.deepEqual(happened, ["read web", "in use", "told 7 true"]);
   });
 
-  it("that fails is a problem of the engine's, and told of all the same", async () => {
+  it("that fails is a problem of the engine's, and told of as what it is", async () => {
     const { happened, events } = start(
       () => Promise.reject(new Error("away")),
-      () => void happened.push("told"),
+      (number, wasRead) => void happened.push(`told ${number} ${wasRead}`),
     );
-    events.onRefresh(["web"]);
+    events.onRefresh(["web"], 8);
     await turn();
-    assert.deepEqual(happened, ["read web", "engine: away", "in use", "told"]);
+    assert.deepEqual(happened, ["read web", "engine: away", "in use", "told 8 false"]);
   });
 
   it("that cannot be told of ends nothing", async () => {
@@ -79,7 +79,7 @@ describe("a reading that the data plane asks for", () => {
         throw new Error("no");
       },
     );
-    events.onRefresh(["web"]);
+    events.onRefresh(["web"], 1);
     await turn();
     assert.deepEqual(happened, ["read web", "in use", "reading the engine anew: no"]);
   });
@@ -87,7 +87,7 @@ describe("a reading that the data plane asks for", () => {
   it("is told to nobody when the data plane was taken out meanwhile", async () => {
     const reading = Promise.withResolvers<void>();
     const { happened, events, dataPlane, link } = start(() => reading.promise, assert.fail);
-    events.onRefresh(["web"]);
+    events.onRefresh(["web"], 1);
     assert.equal(dataPlane.empty(), link);
     assert.equal(dataPlane.empty(), undefined);
     reading.resolve();

@@ -1,0 +1,76 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { NameReadings } from "../../../../src/data/waiting/name-readings.ts";
+
+function start() {
+  const timers: { readonly atMs: number; readonly work: () => void }[] = [];
+  const state = { nowMs: 0, asked: 0, over: 0, fails: false };
+  const failures: unknown[] = [];
+  const readings = new NameReadings({
+    engine: {
+      ask() {
+        if (state.fails) throw new Error("no");
+        return ++state.asked;
+      },
+      isOver: (number) => state.over >= number,
+    },
+    nowMs: () => state.nowMs,
+    after: (ms, work) => {
+      timers.push({ atMs: state.nowMs + ms, work });
+      return () => undefined;
+    },
+    onFailure: (error) => failures.push(error),
+  });
+  const pass = (ms: number): void => {
+    state.nowMs += ms;
+    for (const due of timers.splice(0)) due.atMs <= state.nowMs ? due.work() : timers.push(due);
+  };
+  return { readings, state, failures, pass };
+}
+
+test("a name is told of by a reading that begins after it was asked for, and so is the same name soon after it", () => {
+  const { readings, state } = start();
+  const isRead = [readings.demand("db"), readings.demand("db")];
+  assert.deepEqual([state.asked, isRead.map((each) => each())], [1, [false, false]]);
+  state.over = 1;
+  assert.deepEqual(
+    isRead.map((each) => each()),
+    [true, true],
+  );
+});
+
+test("another name waits for the next reading, a second later, which one before it does not stand for", () => {
+  const { readings, state, pass } = start();
+  readings.demand("db");
+  const isRead = readings.demand("cache");
+  state.over = 1;
+  pass(999);
+  assert.deepEqual([state.asked, isRead()], [1, false]);
+  pass(1);
+  assert.deepEqual([state.asked, isRead()], [2, false]);
+  state.over = 2;
+  assert.ok(isRead());
+});
+
+test("a flood of names causes one reading a second", () => {
+  const { readings, state, pass } = start();
+  for (let tenth = 0; tenth < 50; tenth++) {
+    for (let i = 0; i < 1_000; i++) readings.demand(`n${tenth}-${i}`);
+    pass(100);
+  }
+  assert.ok(state.asked <= 6, String(state.asked));
+});
+
+test("a reading that cannot be asked for is told, and never over; the next name has one of its own", () => {
+  const { readings, state, failures, pass } = start();
+  state.fails = true;
+  const isRead = readings.demand("db");
+  state.over = 9;
+  assert.deepEqual([isRead(), failures.length], [false, 1]);
+  state.fails = false;
+  pass(1_000);
+  state.over = 0;
+  const next = readings.demand("cache");
+  state.over = 1;
+  assert.ok(next());
+});
