@@ -10,6 +10,7 @@ import { familyOf, type IpAddress } from "../core/model/address.ts";
 import type { PacketDecision } from "../core/policy/decide.ts";
 import type { KernelSets } from "../edge/kernel/ipset/kernel-sets.ts";
 import { DockerwallError } from "../errors.ts";
+import { GrantBatch, mergeEntries, type NetworkOf, type WantedGrants } from "./admission/grant-batch.ts";
 import { healRights } from "./admission/healing.ts";
 import { Owners } from "./admission/owners.ts";
 import type { Packet, PacketTuple } from "./admission/packet.ts";
@@ -23,7 +24,9 @@ export interface Admission {
    * @returns when the first of these rights ends, ms by `nowMs`
    * @throws DockerwallError when the kernel refuses or the asker holds too much; nothing may be answered then.
    */
-  admit(grants: readonly Grant[], networkOf: (asker: IpAddress) => string): number;
+  admit(grants: readonly Grant[], networkOf: NetworkOf): number;
+  /** The same together with all others of this turn of the event loop; at once where the kernel has them all. */
+  admitInTurn(grants: readonly Grant[], networkOf: NetworkOf): number | Promise<number>;
   /** How often rights were taken away; what was concluded from rights before stands while it is the same. */
   readonly revocations: number;
   /** Whether a first packet may pass; the entry that lets it and its like pass is in the kernel on return. */
@@ -76,11 +79,18 @@ class KernelAdmission implements Admission {
   readonly #rights: Rights;
   readonly #owners: Owners;
   readonly #rejudging: Rejudging;
+  readonly #batch: GrantBatch;
   #revocations = 0;
 
   constructor({ sets, graceSeconds, nowMs }: AdmissionOptions) {
     this.#rights = new Rights(sets, graceSeconds, nowMs);
     this.#owners = new Owners(sets);
+    this.#batch = new GrantBatch({
+      admitAll: (wanted) => this.#admitAll(wanted),
+      endOf: (grants) => this.#rights.ledger.firstEnd(grants),
+      // After every promise that this turn has settled, and whatever that has led to.
+      atEndOfTurn: (work) => process.nextTick(work),
+    });
     const onRevoke = (): void => void this.#revocations++;
     this.#rejudging = new Rejudging({ rights: this.#rights, owners: this.#owners, onRevoke });
   }
@@ -89,24 +99,15 @@ class KernelAdmission implements Admission {
     return this.#revocations;
   }
 
-  admit(grants: readonly Grant[], networkOf: (asker: IpAddress) => string): number {
-    const { ledger, index, history, entries, nowMs } = this.#rights;
-    const now = nowMs();
-    const due = ledger.due(grants, now);
-    if (ledger.exceedsLimit(due)) {
-      const asker = due[0]?.asker ?? "";
-      throw new DockerwallError(
-        "KERNEL_REFUSED",
-        `${asker} already holds ${pairsPerAsker} granted addresses; they run out by themselves`,
-      );
-    }
-    const all = ledger.withEarlier(due, now);
-    for (const { asker } of due) index.place(asker, networkOf(asker));
-    admitEntries(entries, ledger.entriesFor(all, now));
-    ledger.record(all, now);
-    for (const { asker, destination, domain } of [...grants, ...all])
-      history.note(asker, destination, domain, now);
-    return ledger.firstEnd(grants);
+  admit(grants: readonly Grant[], networkOf: NetworkOf): number {
+    this.#admitAll([{ grants, networkOf }]);
+    return this.#rights.ledger.firstEnd(grants);
+  }
+
+  admitInTurn(grants: readonly Grant[], networkOf: NetworkOf): number | Promise<number> {
+    const { ledger, nowMs } = this.#rights;
+    const isInKernel = ledger.due(grants, nowMs()).length === 0;
+    return isInKernel ? this.admit(grants, networkOf) : this.#batch.admit({ grants, networkOf });
   }
 
   judge(packet: Packet, memberships: readonly Membership[]): boolean {
@@ -184,6 +185,27 @@ class KernelAdmission implements Admission {
 
   sweep(): void {
     this.#rights.sweep();
+  }
+
+  /** All or nothing. */
+  #admitAll(wanted: readonly WantedGrants[]): void {
+    const { ledger, index, history, entries, nowMs } = this.#rights;
+    const now = nowMs();
+    const due = wanted.flatMap(({ grants }) => ledger.due(grants, now));
+    if (ledger.exceedsLimit(due)) {
+      const asker = due[0]?.asker ?? "";
+      throw new DockerwallError(
+        "KERNEL_REFUSED",
+        `${asker} already holds ${pairsPerAsker} granted addresses; they run out by themselves`,
+      );
+    }
+    const all = ledger.withEarlier(due, now);
+    for (const { grants, networkOf } of wanted)
+      for (const { asker } of grants) index.place(asker, networkOf(asker));
+    if (all.length > 0) admitEntries(entries, mergeEntries(ledger.entriesFor(all, now)));
+    ledger.record(all, now);
+    for (const { asker, destination, domain } of [...wanted.flatMap(({ grants }) => grants), ...all])
+      history.note(asker, destination, domain, now);
   }
 
   #revoke(asker: IpAddress): void {

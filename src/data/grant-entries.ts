@@ -5,6 +5,7 @@ import { setNames } from "../core/firewall/names.ts";
 import type { AskerKey, EntryIndex, Noted } from "../core/grants/entry-index.ts";
 import type { GrantEntry } from "../core/grants/grant.ts";
 import { hostPrefix, type IpAddress } from "../core/model/address.ts";
+import type { SetEntries } from "../edge/kernel/ipset/changes.ts";
 import type { KernelSets } from "../edge/kernel/ipset/kernel-sets.ts";
 import type { SetEntry, SetKey } from "../edge/kernel/ipset/message.ts";
 import { DockerwallError } from "../errors.ts";
@@ -76,20 +77,12 @@ function write({ sets, index, nowMs }: GrantEntriesOptions, wanted: readonly Wan
     if (noted !== undefined) noted.expiresAtMs = expiresAtMs;
     else if (entry.set !== "ask") index.note(`${entry.set}${entry.family}`, askerKey(entry), expiresAtMs);
   };
-  const added: Wanted[] = [];
   try {
-    for (const set of order) {
-      for (const family of [4, 6] as const) {
-        const chosen = wanted.filter(({ entry }) => entry.set === set && entry.family === family);
-        if (chosen.length === 0) continue;
-        added.push(...chosen);
-        sets.add(setNames[`${set}${family}`], chosen.map(toSetEntry));
-      }
-    }
+    sets.addAll(inOrder(wanted));
   } catch (error) {
     // Those that were there may have got a longer life by now, which a later revocation must know of.
-    for (const each of added) if (!each.fresh) note(each);
-    const fresh = added.filter((each) => each.fresh);
+    for (const each of wanted) if (!each.fresh) note(each);
+    const fresh = wanted.filter((each) => each.fresh);
     for (const [name, group] of Map.groupBy(fresh, (each) => each.name)) {
       try {
         sets.del(
@@ -104,6 +97,17 @@ function write({ sets, index, nowMs }: GrantEntriesOptions, wanted: readonly Wan
     throw error;
   }
   wanted.forEach(note);
+}
+
+function inOrder(wanted: readonly Wanted[]): SetEntries[] {
+  return order.flatMap((set) =>
+    ([4, 6] as const).flatMap((family) => {
+      const chosen = wanted.filter(({ entry }) => entry.set === set && entry.family === family);
+      return chosen.length === 0
+        ? []
+        : [{ name: setNames[`${set}${family}`], entries: chosen.map(toSetEntry) }];
+    }),
+  );
 }
 
 function assertRoom(index: EntryIndex, fresh: readonly GrantEntry[]): void {

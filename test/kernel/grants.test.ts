@@ -1,13 +1,16 @@
 // Grants against the kernel's own sets, which are smaller here than what is put into them.
 
 import assert from "node:assert/strict";
+import { createSocket } from "node:dgram";
+import { once } from "node:events";
 import { test } from "node:test";
+import { setTimeout as sleep } from "node:timers/promises";
 import { setNames } from "../../src/core/firewall/names.ts";
 import { setSpecs } from "../../src/core/firewall/sets.ts";
 import type { IpAddress } from "../../src/core/model/address.ts";
-import { anyService } from "../../src/core/model/service.ts";
+import { anyService, type Service } from "../../src/core/model/service.ts";
 import { startAdmission } from "../../src/data/admission.ts";
-import { openKernelSets } from "../../src/edge/kernel/ipset/kernel-sets.ts";
+import { type KernelSets, openKernelSets } from "../../src/edge/kernel/ipset/kernel-sets.ts";
 import { monotonicMs } from "../../src/edge/kernel/monotonic.ts";
 import { enterNamespaces, run } from "../support/namespace.ts";
 
@@ -22,11 +25,69 @@ function entries(): string[] {
     .sort();
 }
 
-test("a grant that the kernel takes half of is taken back whole", () => {
+function createSmallSets(maxEntries: number): KernelSets {
   const sets = openKernelSets();
-  for (const spec of setSpecs()) {
-    sets.create(spec.name === setNames.grant4 ? { ...spec, hashSize: 1024, maxEntries: 100 } : spec);
+  for (const spec of setSpecs())
+    sets.create(spec.name === setNames.grant4 ? { ...spec, hashSize: 1024, maxEntries } : spec);
+  return sets;
+}
+
+/** Whether a datagram of the asker's arrives there, by a rule like that of first packets. */
+async function passes(asker: string, destination: string, port: number): Promise<boolean> {
+  const [client, server] = [createSocket("udp4"), createSocket("udp4")];
+  try {
+    server.bind(port, destination);
+    client.bind(0, asker);
+    await Promise.all([once(server, "listening"), once(client, "listening")]);
+    const arrived = once(server, "message").then(() => true);
+    client.send("first", port, destination);
+    return await Promise.race([arrived, sleep(200, false)]);
+  } finally {
+    client.close();
+    server.close();
   }
+}
+
+test("of the answers of one turn those fail that the kernel refuses, and the packets of the others pass", async () => {
+  run("ip", "link", "set", "lo", "up");
+  // Two ports of one address are two entries: of five answers two fit, and a fifth one, of one entry, does, too.
+  const sets = createSmallSets(5);
+  run(
+    "iptables-nft",
+    ..."-A INPUT -i lo -p udp -m set ! --match-set".split(" "),
+    setNames.grant4,
+    ..."dst,dst,src -j DROP".split(" "),
+  );
+  const admission = startAdmission({ sets, graceSeconds: 0, nowMs: monotonicMs });
+  const wide: Service = { protocol: "udp", ports: { from: 7000, to: 7001 } };
+  const narrow: Service = { protocol: "udp", ports: { from: 7000, to: 7000 } };
+  const answers = [wide, wide, wide, wide, narrow].map((service, at) => ({
+    asker: `127.0.1.${at + 1}` as IpAddress,
+    destination: `127.0.2.${at + 1}` as IpAddress,
+    domain: "www.example.org",
+    service,
+    leaseSeconds: 300,
+  }));
+  const outcomes = await Promise.allSettled(
+    answers.map((grant) => admission.admitInTurn([grant], () => "n1")),
+  );
+  const admitted = [true, true, false, false, true];
+  assert.deepEqual(
+    outcomes.map(({ status }) => status === "fulfilled"),
+    admitted,
+  );
+  assert.match(String((outcomes[2] as PromiseRejectedResult).reason), /full/);
+  for (const [at, { asker, destination }] of answers.entries())
+    assert.equal(await passes(asker, destination, 7000), admitted[at], `answer ${at}`);
+  assert.equal(sets.list(setNames.grant4).length, 5);
+  sets.close();
+  run("iptables-nft", "-F", "INPUT");
+  run("ipset", "flush");
+  run("ipset", "destroy");
+});
+
+test("a grant that the kernel takes half of is taken back whole", () => {
+  const sets = createSmallSets(100);
   const admission = startAdmission({ sets, graceSeconds: 0, nowMs: monotonicMs });
   const grantsTo = (from: number, count: number) =>
     Array.from({ length: count }, (_, i) => ({

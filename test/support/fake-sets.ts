@@ -94,6 +94,20 @@ export function createFakeSets(
     }));
   }
 
+  function add(name: string, entries: readonly SetEntry[]): void {
+    const set = find(name);
+    for (const [index, entry] of entries.entries()) {
+      check(set, entry, index);
+      if (entry.key.kind === "set") find(entry.key.name);
+      const seconds = entry.timeoutSeconds ?? set.spec.timeoutSeconds ?? 0;
+      const endsAtMs = seconds === 0 ? undefined : nowMs() + seconds * 1000;
+      const packets =
+        set.spec.counters === true ? (set.entries.get(idOf(entry.key))?.packets ?? 0) : undefined;
+      set.entries.set(idOf(entry.key), { key: entry.key, comment: entry.comment, endsAtMs, packets });
+      onWrite();
+    }
+  }
+
   return {
     create(spec) {
       if (sets.has(spec.name)) return;
@@ -107,18 +121,19 @@ export function createFakeSets(
       if (isListed || isNamed(name)) refuse("in-use", `${name} is in use`);
       if (sets.delete(name)) onWrite();
     },
-    add(name, entries) {
-      const set = find(name);
-      for (const [index, entry] of entries.entries()) {
-        check(set, entry, index);
-        if (entry.key.kind === "set") find(entry.key.name);
-        const seconds = entry.timeoutSeconds ?? set.spec.timeoutSeconds ?? 0;
-        const endsAtMs = seconds === 0 ? undefined : nowMs() + seconds * 1000;
-        const packets =
-          set.spec.counters === true ? (set.entries.get(idOf(entry.key))?.packets ?? 0) : undefined;
-        set.entries.set(idOf(entry.key), { key: entry.key, comment: entry.comment, endsAtMs, packets });
-        onWrite();
+    add,
+    addAll(changes) {
+      const refusals: unknown[] = [];
+      for (const { name, entries } of changes) {
+        try {
+          add(name, entries);
+        } catch (error) {
+          // The kernel carries out the messages behind one that it refuses.
+          if (!(error instanceof KernelSetError)) throw error;
+          refusals.push(error);
+        }
       }
+      if (refusals.length > 0) throw refusals[0];
     },
     del(name, keys) {
       const set = find(name);

@@ -57,13 +57,15 @@ export function startOneNetwork(change: {
   const events: LookupEvent[] = [];
   const problems: string[] = [];
   const grants: Grant[] = [];
+  const admit: Admission["admit"] =
+    change.admit ??
+    ((admitted) => {
+      grants.push(...admitted);
+      return Number.POSITIVE_INFINITY;
+    });
   const admission: Admission = {
-    admit:
-      change.admit ??
-      ((admitted) => {
-        grants.push(...admitted);
-        return Number.POSITIVE_INFINITY;
-      }),
+    admit,
+    admitInTurn: admit,
     revocations: 0,
     takeLeft: () => 0,
     judge: () => false,

@@ -33,7 +33,7 @@ import type { Judged, LookupSteps, Resolving } from "./resolving.ts";
 export interface LookupParts {
   readonly networks: NetworkKnowledge;
   readonly resolving: Resolving;
-  readonly admission: Pick<Admission, "admit">;
+  readonly admission: Pick<Admission, "admitInTurn">;
   readonly memo: AnswerMemo;
   readonly epochNow: () => MemoEpoch;
   readonly waiting: Waiting;
@@ -122,10 +122,15 @@ export class Lookup implements LookupSteps, Waiter {
     this.#state = "asked";
   }
 
-  /** asked → opened */
-  open(grants: readonly Grant[]): void {
+  /** asked → opened, with all others of this turn of the event loop */
+  open(grants: readonly Grant[]): void | Promise<void> {
     const memberships = this.#memberships;
-    const endAtMs = this.#parts.admission.admit(grants, (address) => networkOf(address, memberships));
+    const { admission } = this.#parts;
+    const endAtMs = admission.admitInTurn(grants, (address) => networkOf(address, memberships));
+    return endAtMs instanceof Promise ? endAtMs.then((each) => this.#opened(each)) : this.#opened(endAtMs);
+  }
+
+  #opened(endAtMs: number): void {
     this.#state = "opened";
     const notedAtMs = performance.now();
     this.#rights = { endAtMs: notedAtMs + (endAtMs - monotonicMs()), notedAtMs };

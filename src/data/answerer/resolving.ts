@@ -23,8 +23,8 @@ export interface Judged extends Pick<Permission, "decision" | "speaker"> {
 export interface LookupSteps {
   /** An upstream is asked now, or its answer found in the cache. */
   asking(): void;
-  /** Returns once these grants are in the kernel. @throws when one of them is not */
-  open(grants: readonly Grant[]): void;
+  /** Returns, or resolves, once these grants are in the kernel. @throws or rejects when one of them is not */
+  open(grants: readonly Grant[]): void | Promise<void>;
 }
 
 export interface ResolvingOptions {

@@ -88,6 +88,7 @@ export function createKernel(nowMs: () => number): SequenceKernel {
         create: (spec) => doFor(own, undefined, () => sets.create(spec)),
         destroy: (name) => doFor(own, undefined, () => sets.destroy(name)),
         add: (name, entries) => doFor(own, undefined, () => sets.add(name, entries)),
+        addAll: (changes) => doFor(own, undefined, () => sets.addAll(changes)),
         del: (name, keys) => doFor(own, undefined, () => sets.del(name, keys)),
         has: (name, key) => doFor(own, true, () => sets.has(name, key)),
         list: (name) => doFor(own, [], () => sets.list(name)),

@@ -169,3 +169,40 @@ test("nothing is put back that was taken away, or has run out", () => {
   assert.equal(admission.heal(), 0);
   assert.deepEqual(sets.list(setNames.grant4), []);
 });
+
+test("the answers of one turn go in one request, each entry for as long as any of them wants it", async () => {
+  const { sets, admission } = start();
+  const requests: number[] = [];
+  const addAll = sets.addAll;
+  sets.addAll = (changes) => {
+    requests.push(changes.length);
+    addAll(changes);
+  };
+  const neighbour = "198.18.0.3" as IpAddress;
+  await Promise.all([
+    admission.admitInTurn([grant(1, onePort, { leaseSeconds: 900 })], onNetwork),
+    admission.admitInTurn([grant(1, onePort, { leaseSeconds: 60, domain: "b.example.org" })], onNetwork),
+    admission.admitInTurn([grant(2, anyService, { asker: neighbour })], onNetwork),
+  ]);
+  assert.deepEqual(requests, [3]);
+  const [first] = sets.list(setNames.grant4);
+  assert.equal(first?.timeoutSeconds, 900);
+  // What the kernel has for nearly as long is admitted at once, and nothing asked of it.
+  assert.equal(typeof admission.admitInTurn([grant(1, onePort, { leaseSeconds: 900 })], onNetwork), "number");
+  assert.equal(requests.length, 1);
+});
+
+test("what one of the answers of a turn must not have is refused to it alone", async () => {
+  const { sets, admission } = start();
+  sets.limit(setNames.grant4, 3);
+  const outcomes = await Promise.allSettled(
+    [wide, onePort, onePort, onePort, onePort].map((service, at) =>
+      admission.admitInTurn([grant(at, service)], onNetwork),
+    ),
+  );
+  assert.deepEqual(
+    outcomes.map(({ status }) => status),
+    ["rejected", "fulfilled", "fulfilled", "fulfilled", "rejected"],
+  );
+  assert.equal(sets.list(setNames.grant4).length, 3);
+});

@@ -1,6 +1,7 @@
 // Changes of sets, and of their entries; in the kernel on return.
 
-import { NLA_F_NET_BYTEORDER } from "../netlink/message.ts";
+import { NLA_F_NET_BYTEORDER, NLM_F_REQUEST } from "../netlink/message.ts";
+import { NetlinkError } from "../netlink/socket.ts";
 import type { NetlinkWriter } from "../netlink/writer.ts";
 import { writeEntry } from "./entry.ts";
 import { ACKNOWLEDGED, attributes, commands, type SetEntry, writeCommand } from "./message.ts";
@@ -27,31 +28,61 @@ export function giveCommand(
   }
 }
 
-/** Adds entries to a set or takes them out. @throws KernelSetError with the index of the first that was not taken */
-export function changeEntries(
-  { socket, protocol }: SetSocket,
+/** Entries of one set. */
+export interface SetEntries {
+  readonly name: string;
+  readonly entries: readonly SetEntry[];
+}
+
+/** A message on its way: entries of one set, from this one on. */
+interface SentMessage extends SetEntries {
+  readonly from: number;
+}
+
+/**
+ * Adds entries to sets or takes them out, in as few requests as they fit into, each acknowledged once. Where the kernel
+ * refuses an entry, those before it in its message are in, those behind it are not, and other messages are carried out.
+ * @throws KernelSetError with the index, in its set's entries, of the first that was not taken
+ */
+export function changeEntries(kernel: SetSocket, change: "add" | "del", sets: readonly SetEntries[]): void {
+  const { writer } = kernel.socket;
+  let sent: SentMessage[] = [];
+  writer.reset();
+  for (const { name, entries } of sets) {
+    for (let from = 0; from < entries.length; from += ENTRIES_PER_MESSAGE) {
+      writeEntries(kernel, change, { name, entries, from });
+      sent.push({ name, entries, from });
+      if (writer.length < BYTES_PER_SEND) continue;
+      send(kernel, change, sent);
+      sent = [];
+      writer.reset();
+    }
+  }
+  if (sent.length > 0) send(kernel, change, sent);
+}
+
+function writeEntries(
+  { socket: { writer }, protocol }: SetSocket,
   change: "add" | "del",
-  name: string,
-  entries: readonly SetEntry[],
+  { name, entries, from }: SentMessage,
 ): void {
-  const { writer } = socket;
-  const what = change === "add" ? `to add to set ${name}` : `to remove from set ${name}`;
-  const command = commands[change];
-  for (let at = 0; at < entries.length; ) {
-    writer.reset();
-    const from = at;
-    while (at < entries.length && writer.length < BYTES_PER_SEND) {
-      const to = Math.min(entries.length, at + ENTRIES_PER_MESSAGE);
-      writeCommand(writer, { command, flags: ACKNOWLEDGED, protocol, name });
-      writer.u32be(attributes.line | NLA_F_NET_BYTEORDER, 0).nest(attributes.entries);
-      // Line 0 means "no line" to the kernel.
-      for (; at < to; at++) writeEntry(writer, entries[at] as SetEntry, at + 1);
-      writer.end();
-    }
-    try {
-      socket.request(what);
-    } catch (error) {
-      throw explained(error, what, { entries, from, perMessage: ENTRIES_PER_MESSAGE });
-    }
+  writeCommand(writer, { command: commands[change], flags: NLM_F_REQUEST, protocol, name });
+  writer.u32be(attributes.line | NLA_F_NET_BYTEORDER, 0).nest(attributes.entries);
+  const to = Math.min(entries.length, from + ENTRIES_PER_MESSAGE);
+  // Line 0 means "no line" to the kernel.
+  for (let at = from; at < to; at++) writeEntry(writer, entries[at] as SetEntry, at + 1);
+  writer.end();
+}
+
+/** Refusals come back by themselves; that all is carried out, by the acknowledgement of the last message. */
+function send({ socket }: SetSocket, change: "add" | "del", sent: readonly SentMessage[]): void {
+  const whatOf = (name: string): string =>
+    change === "add" ? `to add to set ${name}` : `to remove from set ${name}`;
+  socket.writer.acknowledge();
+  try {
+    socket.request(whatOf([...new Set(sent.map(({ name }) => name))].join(", ")));
+  } catch (error) {
+    const refused = error instanceof NetlinkError ? sent[error.index] : undefined;
+    throw refused === undefined ? error : explained(error, whatOf(refused.name), refused);
   }
 }

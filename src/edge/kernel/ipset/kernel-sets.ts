@@ -3,7 +3,7 @@
 
 import type { SetSpec } from "../../../core/firewall/sets.ts";
 import { NETLINK_NETFILTER, openNetlink } from "../netlink/socket.ts";
-import { changeEntries, giveCommand } from "./changes.ts";
+import { changeEntries, giveCommand, type SetEntries } from "./changes.ts";
 import { writeEntry } from "./entry.ts";
 import { isSetMissing, KernelSetError } from "./error.ts";
 import { listEntries, listNames, readFamily } from "./listing.ts";
@@ -34,6 +34,11 @@ export interface KernelSets {
    * @throws KernelSetError with the index of the first entry that was not taken.
    */
   add(name: string, entries: readonly SetEntry[]): void;
+  /**
+   * The same for several sets in one request. When it throws, entries of other sets may be in, those after the refused
+   * one's set, too.
+   */
+  addAll(sets: readonly SetEntries[]): void;
   /** Removes entries; one that is not there is no error. */
   del(name: string, keys: readonly SetKey[]): void;
   /** Whether an entry is in a set now. @throws KernelSetError "missing" when there is no such set */
@@ -52,14 +57,9 @@ export function openKernelSets(): KernelSets {
   return {
     create: (spec) => create(kernel, spec, revisions.of(spec)),
     destroy: (name) => destroy(kernel, name),
-    add: (name, entries) => changeEntries(kernel, "add", name, entries),
-    del: (name, keys) =>
-      changeEntries(
-        kernel,
-        "del",
-        name,
-        keys.map((key) => ({ key })),
-      ),
+    add: (name, entries) => changeEntries(kernel, "add", [{ name, entries }]),
+    addAll: (sets) => changeEntries(kernel, "add", sets),
+    del: (name, keys) => changeEntries(kernel, "del", [{ name, entries: keys.map((key) => ({ key })) }]),
     has: (name, key) => hasEntry(kernel, name, key),
     list: (name, atMost) =>
       atMost === undefined ? listEntries(kernel, name) : listFirst(kernel, name, atMost),

@@ -9,9 +9,8 @@ import type { SetEntry } from "./message.ts";
 /** The entries of a change that a refusal may be about. */
 export interface Sent {
   readonly entries: readonly SetEntry[];
-  /** Index of the first one that was sent together with the one refused. */
+  /** Index of the first one in the message that was refused. */
   readonly from: number;
-  readonly perMessage: number;
 }
 
 /** The same failure in the words of sets; what is no refusal stays what it is. */
@@ -30,7 +29,7 @@ export function explained(error: unknown, what: string, sent?: Sent): unknown {
 }
 
 /** The kernel writes its line into the request that it gives back; without it, it is the first of its message. */
-function entryIndexOf({ echo, index }: NetlinkError, { from, perMessage }: Sent): number {
+function entryIndexOf({ echo }: NetlinkError, { from }: Sent): number {
   const line = readLine(viewOf(echo), 4, echo.length);
-  return line ? line - 1 : from + index * perMessage;
+  return line ? line - 1 : from;
 }

@@ -71,19 +71,18 @@ export function eachAttribute(
   }
 }
 
-/** Gives every message in the bytes its sequence number, counting up from `first`; returns those with an answer. */
-export function numberMessages(
-  bytes: Uint8Array,
-  first: number,
-): { readonly count: number; readonly answered: number } {
+/**
+ * Gives every message in the bytes its sequence number, counting up from `first`.
+ * @returns for each whether it is answered in any case; of the others only a refusal is heard
+ */
+export function numberMessages(bytes: Uint8Array, first: number): readonly boolean[] {
   const view = viewOf(bytes);
-  let count = 0;
-  let answered = 0;
+  const answered: boolean[] = [];
   for (let at = 0; at < bytes.length; at += align(view.getUint32(at, littleEndian))) {
-    if (view.getUint16(at + 6, littleEndian) & (NLM_F_ACK | NLM_F_DUMP)) answered++;
-    view.setUint32(at + 8, (first + count++) >>> 0, littleEndian);
+    view.setUint32(at + 8, (first + answered.length) >>> 0, littleEndian);
+    answered.push((view.getUint16(at + 6, littleEndian) & (NLM_F_ACK | NLM_F_DUMP)) !== 0);
   }
-  return { count, answered };
+  return answered;
 }
 
 /** Text of an attribute, up to its NUL. */

@@ -71,7 +71,7 @@ export class NetlinkSocket {
 
   /**
    * Sends what was written with `writer` and reads every answer: acknowledgements of messages with NLM_F_ACK,
-   * the parts of those with NLM_F_DUMP. Each message that carries data goes to `onReply`, valid only during the call.
+   * the parts of those with NLM_F_DUMP, refusals of the others if a later one is answered. Each message that carries data goes to `onReply`, valid only during the call.
    * Messages that answer no part of this request (notifications) are passed over.
    * @throws NetlinkError for the first message that was refused.
    */
@@ -142,11 +142,11 @@ export class NetlinkSocket {
     wantsMore: () => boolean = () => true,
   ): "consistent" | "interrupted" {
     const first = this.#sequence;
-    const { count, answered } = numberMessages(this.writer.bytes, first);
-    this.#sequence = (first + count) >>> 0;
+    const answered = numberMessages(this.writer.bytes, first);
+    this.#sequence = (first + answered.length) >>> 0;
     if (libc.send(this.fd, this.writer.bytes, what) === undefined) throw this.#silence(what);
 
-    let outstanding = answered;
+    let outstanding = answered.reduce((count, each) => (each ? count + 1 : count), 0);
     let refusal: NetlinkError | undefined;
     let interrupted = false;
     while (outstanding > 0 && wantsMore()) {
@@ -155,10 +155,10 @@ export class NetlinkSocket {
       if (length === "overflow") continue;
       eachMessage(scratchView, length, (message) => {
         const index = (message.sequence - first) >>> 0;
-        if (index >= count) return;
+        if (index >= answered.length) return;
         if ((message.flags & NLM_F_DUMP_INTR) !== 0) interrupted = true;
         if (message.type === NLMSG_ERROR || message.type === NLMSG_DONE) {
-          outstanding--;
+          if (answered[index] === true) outstanding--;
           refusal ??= refusalIn(message, what, index);
         } else {
           onReply?.(message);

@@ -1,6 +1,14 @@
 // Writes the bytes of netlink.
 
-import { ATTRIBUTE_HEADER_SIZE, align, HEADER_SIZE, littleEndian, NLA_F_NESTED, viewOf } from "./message.ts";
+import {
+  ATTRIBUTE_HEADER_SIZE,
+  align,
+  HEADER_SIZE,
+  littleEndian,
+  NLA_F_NESTED,
+  NLM_F_ACK,
+  viewOf,
+} from "./message.ts";
 
 /** Writes messages one after another into one growing buffer, for one send(). Reusable after reset(). */
 export class NetlinkWriter {
@@ -31,6 +39,13 @@ export class NetlinkWriter {
     this.#view.setUint16(at + 4, type, littleEndian);
     this.#view.setUint16(at + 6, flags, littleEndian);
     return this.#stamp();
+  }
+
+  /** Has the kernel say when the message begun last is carried out. */
+  acknowledge(): this {
+    const at = this.#messageStart + 6;
+    this.#view.setUint16(at, this.#view.getUint16(at, littleEndian) | NLM_F_ACK, littleEndian);
+    return this;
   }
 
   /** The header of every netfilter message (struct nfgenmsg). `resource` is a group, queue or subsystem. */

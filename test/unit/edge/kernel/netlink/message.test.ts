@@ -39,7 +39,7 @@ test("every message has its own length, and sequence numbers count up", () => {
   const writer = new NetlinkWriter();
   writer.message(1, NLM_F_ACK).u32be(1, 1).message(2, 0).message(3, NLM_F_DUMP).raw(new Uint8Array(5));
   const { bytes } = writer;
-  assert.deepEqual(numberMessages(bytes, 0xffff_ffff), { count: 3, answered: 2 });
+  assert.equal(numberMessages(bytes, 0xffff_ffff).filter(Boolean).length, 2);
   const seen: unknown[] = [];
   eachMessage(viewOf(bytes), bytes.length, ({ type, sequence, start, end }) =>
     seen.push([type, sequence, end - start]),
