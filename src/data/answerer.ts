@@ -151,6 +151,11 @@ export class Answerer {
     return resolution;
   }
 
+  /** Asks nobody from now on, and leaves no socket open. */
+  close(): void {
+    this.#lookups.close();
+  }
+
   stats(): ResolverReport {
     return this.#lookups.stats();
   }

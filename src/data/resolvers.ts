@@ -32,6 +32,8 @@ export interface Lookups {
   useUpstreams(upstreams: readonly Upstream[]): void;
   /** Of all resolvers together. */
   stats(): ResolverReport;
+  /** Ends all at once; what is under way fails. */
+  close(): void;
   /** Forgets what no network that there is asks, or has asked. */
   retain(networks: readonly { readonly id: string; readonly choice: UpstreamChoice }[]): void;
 }
@@ -93,6 +95,9 @@ export function createLookups(upstreams: readonly Upstream[], onProblem: (proble
     },
     probe: (question, asker) => own.query(question, asker),
     useUpstreams: (changed) => own.setUpstreams(changed),
+    close() {
+      for (const resolver of [own, ...labelled.values()]) resolver.close();
+    },
     stats: () => ({ running: queue.running, waiting: queue.waiting }),
     retain(networks) {
       const kept = new Set(networks.map(({ id, choice }) => cacheKeyOf(id, choice)));

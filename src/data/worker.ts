@@ -6,6 +6,7 @@ import { readCounters } from "../core/counters/registry.ts";
 import { every } from "../edge/host/every.ts";
 import { DockerwallError, messageOf } from "../errors.ts";
 import type { DataPlaneSettings, FromDataPlane, ToDataPlane } from "../planes/messages.ts";
+import { warmUp } from "./warm-up.ts";
 import { createMessageTaker } from "./worker/messages.ts";
 import type { Parts } from "./worker/parts.ts";
 import { startPlane } from "./worker/plane.ts";
@@ -15,6 +16,8 @@ import { createTelling, type Telling } from "./worker/telling.ts";
 const journalEveryMs = 200;
 /** How often the host's own addresses are read again, and run-out grants forgotten. */
 const housekeepingEveryMs = 30_000;
+/** Longest that we warm up before the first lookup, ms: a start waits for it. */
+const warmWithinMs = 250;
 /** How soon rights that another program took out of the kernel's sets are back. */
 const healEveryMs = 2_000;
 
@@ -27,6 +30,7 @@ port.on("message", ({ kind }: ToDataPlane) => {
 });
 
 async function start(): Promise<void> {
+  await warmUp({ settings, withinMs: warmWithinMs });
   const parts = await startPlane(settings, telling);
   port?.on("message", createMessageTaker(parts));
   // All of it lasts as long as the thread.

@@ -1,4 +1,4 @@
-// The counters of this thread: plain numbers that only rise, from its start on. Each is declared where it is counted,
+// The counters of this thread: plain numbers that only rise, once it has started. Each is declared where it is counted,
 // and the declaration is all it needs to be reported: `status` and any exporter go by the registry, not by names.
 
 import type { CountedWords, CounterReading } from "./reading.ts";
@@ -19,6 +19,10 @@ export class Counter {
 
   add(by = 1): void {
     this.#value += by;
+  }
+
+  reset(): void {
+    this.#value = 0;
   }
 }
 
@@ -55,6 +59,11 @@ export function readCounters(): readonly CounterReading[] {
     words,
     value,
   }));
+}
+
+/** Before anything of account has been counted: what was is nobody's. */
+export function resetCounters(): void {
+  for (const { counter } of declared) counter.reset();
 }
 
 function assertNew({ name }: CounterSpec): void {
