@@ -80,6 +80,9 @@ const native = {
 
 const { EPERM, EACCES, EINTR, EAGAIN, ENOBUFS } = constants.errno;
 
+/** How often this thread has made those calls that lookups need, since it started: what they cost shows in their number. */
+export const calls = { socket: 0, connect: 0, close: 0, send: 0, recv: 0, recvmmsg: 0, sendmmsg: 0 };
+
 /** True for the errno of a missing capability. */
 export function isPrivilegeErrno(errno: number): boolean {
   return errno === EPERM || errno === EACCES;
@@ -87,6 +90,7 @@ export function isPrivilegeErrno(errno: number): boolean {
 
 /** A new socket: close-on-exec and non-blocking. `what` names it in the error. */
 export function socket(domain: number, type: number, protocol: number, what: string): number {
+  calls.socket++;
   return checked("socket", what, native.socket(domain, type | SOCK_NONBLOCK | SOCK_CLOEXEC, protocol));
 }
 
@@ -97,6 +101,7 @@ export function bind(fd: number, address: Uint8Array, what: string): void {
 
 /** Connects a datagram socket to the bytes of a `sockaddr`: it hears of no other peer. */
 export function connect(fd: number, address: Uint8Array, what: string): void {
+  calls.connect++;
   checked("connect", what, native.connect(fd, address, address.length));
 }
 
@@ -142,16 +147,19 @@ export function bindToDevice(fd: number, device: string, what: string): void {
 
 /** Sends one datagram, whole or not at all; undefined when the socket has no room for it now. */
 export function send(fd: number, bytes: Uint8Array, what: string): number | undefined {
+  calls.send++;
   return checkedUnlessAgain("send", what, () => native.send(fd, bytes, bytes.length, MSG_DONTWAIT));
 }
 
 /** Receives one datagram into `bytes`, never waiting; undefined when there is none. */
 export function recv(fd: number, bytes: Uint8Array, what: string): number | undefined {
+  calls.recv++;
   return checkedUnlessAgain("recv", what, () => native.recv(fd, bytes, bytes.length, MSG_DONTWAIT));
 }
 
 /** Receives datagrams into the vector of struct mmsghdr at `messages`, never waiting; undefined when there is none. */
 export function recvmmsg(fd: number, messages: unknown, count: number, what: string): number | undefined {
+  calls.recvmmsg++;
   return checkedUnlessAgain("recvmmsg", what, () => native.recvmmsg(fd, messages, count, MSG_DONTWAIT, null));
 }
 
@@ -162,6 +170,7 @@ export function recvmmsg(fd: number, messages: unknown, count: number, what: str
  */
 export function sendmmsg(fd: number, messages: bigint, count: number): number | "no-room" {
   for (;;) {
+    calls.sendmmsg++;
     const result = native.sendmmsg(fd, messages, count, MSG_DONTWAIT);
     if (result >= 0) return result;
     const errno = koffi.errno();
@@ -187,6 +196,7 @@ export function inotifyAddWatch(fd: number, path: string, mask: number): number 
 
 /** Closes a descriptor. Nothing can be done about a failure, and the descriptor is gone even then (close(2)). */
 export function close(fd: number): void {
+  calls.close++;
   native.close(fd);
 }
 
