@@ -1,8 +1,9 @@
 // How the engine is reached: behind which socket, and by which version of its API.
 
-import Docker from "dockerode";
+import type Docker from "dockerode";
 import { parseApiVersion } from "./answers.ts";
 import { codeOf, engineError, statusOf } from "./errors.ts";
+import { DockerClient } from "./package.ts";
 import { askVersion } from "./untyped.ts";
 import { agreeOnVersion, isVersionRefused } from "./version.ts";
 
@@ -74,7 +75,7 @@ export class EngineConnection {
   }
 
   #speaking(version: string): Docker {
-    return new Docker({ socketPath: this.#place, version: `v${version}` });
+    return new DockerClient({ socketPath: this.#place, version: `v${version}` });
   }
 
   #inTime(): AbortSignal {
