@@ -3,20 +3,19 @@
 
 import type { Membership } from "../core/askers/index-of-askers.ts";
 import type { KernelRight } from "../core/grants/entry-index.ts";
-import { readableDomain } from "../core/grants/comment.ts";
 import type { Grant } from "../core/grants/grant.ts";
-import { leaseCeilingSeconds } from "../core/grants/ledger.ts";
-import { familyOf, type IpAddress } from "../core/model/address.ts";
+import type { IpAddress } from "../core/model/address.ts";
 import type { PacketDecision } from "../core/policy/decide.ts";
 import type { KernelSets } from "../edge/kernel/ipset/kernel-sets.ts";
 import { DockerwallError } from "../errors.ts";
+import { admitPacket } from "./admission/first-packet.ts";
 import { GrantBatch, mergeEntries, type NetworkOf, type WantedGrants } from "./admission/grant-batch.ts";
 import { healRights } from "./admission/healing.ts";
 import { Owners } from "./admission/owners.ts";
 import type { Packet, PacketTuple } from "./admission/packet.ts";
 import { type PolicyView, Rejudging } from "./admission/rejudging.ts";
 import { pairsPerAsker, Rights } from "./admission/rights.ts";
-import { addEntry, admitEntries, isCrowded } from "./grant-entries.ts";
+import { admitEntries } from "./grant-entries.ts";
 
 export interface Admission {
   /**
@@ -67,9 +66,6 @@ export interface AdmissionOptions {
   readonly nowMs: () => number;
 }
 
-/** How long a flow right under an address entry of the allowlist stands before the kernel asks again, seconds. */
-const addressLeaseSeconds = 3600;
-
 /** Takes over what an earlier run left in the kernel. */
 export function startAdmission(options: AdmissionOptions): Admission {
   return new KernelAdmission(options);
@@ -111,24 +107,7 @@ class KernelAdmission implements Admission {
   }
 
   judge(packet: Packet, memberships: readonly Membership[]): boolean {
-    const { source, destination, protocol, port, setPort } = packet;
-    const { ledger, index, entries, nowMs } = this.#rights;
-    const { allowed, by, name } = this.verdict(packet, memberships);
-    if (!allowed) return false;
-    const right = ledger.judge(source, destination, { protocol, port }, nowMs());
-    if (name !== undefined && right === undefined) return false;
-    const network = memberships.find(({ addresses }) => addresses.includes(source))?.networkId ?? "";
-    index.place(source, network);
-    if (isCrowded(entries, source, network)) return false;
-    const lease = name === undefined ? addressLeaseSeconds : (right?.secondsLeft ?? 0);
-    const ends =
-      by?.endsAtMs === undefined ? leaseCeilingSeconds : Math.floor((by.endsAtMs - nowMs()) / 1000);
-    const timeoutSeconds = Math.min(lease, leaseCeilingSeconds, ends);
-    if (timeoutSeconds < 1) return false;
-    const comment = readableDomain(name ?? destination);
-    const place = { family: familyOf(destination), destination, asker: source, protocol, port: setPort };
-    addEntry(entries, { ...place, set: "grant", timeoutSeconds, comment });
-    return true;
+    return admitPacket(this.#rights, packet, memberships);
   }
 
   verdict(packet: PacketTuple, memberships: readonly Membership[]): PacketDecision {

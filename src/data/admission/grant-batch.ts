@@ -2,7 +2,7 @@
 // to the kernel, with one acknowledgement, before one sendmmsg(2) of the answers. A request that is refused in the middle
 // is taken back whole, and each answer admitted by itself: those that the kernel refuses fail, and no other.
 
-import type { Grant, GrantEntry } from "../../core/grants/ledger.ts";
+import type { Grant, GrantEntry } from "../../core/grants/grant.ts";
 import type { IpAddress } from "../../core/model/address.ts";
 
 export type NetworkOf = (asker: IpAddress) => string;

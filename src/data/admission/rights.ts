@@ -2,8 +2,8 @@
 
 import type { Membership } from "../../core/askers/index-of-askers.ts";
 import { setNames } from "../../core/firewall/names.ts";
-import { type AskerKey, type AskerSet, EntryIndex } from "../../core/grants/entry-index.ts";
 import { parseComment } from "../../core/grants/comment.ts";
+import { type AskerKey, type AskerSet, EntryIndex } from "../../core/grants/entry-index.ts";
 import type { Grant } from "../../core/grants/grant.ts";
 import { GrantLedger } from "../../core/grants/ledger.ts";
 import { NameHistory } from "../../core/grants/name-history.ts";

@@ -13,9 +13,7 @@
 
 import { decideForEach, type GuardedStanding, joinDecisions } from "../../core/askers/index-of-askers.ts";
 import { tellFailure } from "../../core/contain.ts";
-import { labelCount } from "../../core/dns/wire/name.ts";
 import type { Query } from "../../core/dns/wire/question.ts";
-import { types } from "../../core/dns/wire/record-types.ts";
 import type { Grant } from "../../core/grants/grant.ts";
 import type { Waiter, Waiting } from "../../core/waiting.ts";
 import { monotonicMs } from "../../edge/kernel/monotonic.ts";
@@ -25,7 +23,7 @@ import type { NameReadings } from "../waiting/name-readings.ts";
 import { budgetOf, networkOf } from "./askers.ts";
 import type { LookupTelling } from "./lookup-telling.ts";
 import type { NetworkKnowledge } from "./network-knowledge.ts";
-import type { Asked, Question } from "./question.ts";
+import { type Asked, mayRepeat, type Question } from "./question.ts";
 import { refuseStranger, refuseWaiting } from "./refusals.ts";
 import type { Judged, LookupSteps, Resolving } from "./resolving.ts";
 
@@ -200,10 +198,4 @@ export class Lookup implements LookupSteps, Waiter {
     this.#state = "answered";
     this.#question.reply(bytes);
   }
-}
-
-/** What time alone may change is looked at anew, as is what may become a name of Docker's without a new picture. */
-function mayRepeat({ query: { question }, transport, memberships }: Asked): boolean {
-  const ends = memberships.some(({ policy }) => policy.lists.some(({ endsAtMs }) => endsAtMs !== undefined));
-  return !ends && transport === "udp" && question.type !== types.ptr && labelCount(question.qname) > 1;
 }

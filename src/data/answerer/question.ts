@@ -2,7 +2,9 @@
 
 import type { Membership, Standing } from "../../core/askers/index-of-askers.ts";
 import type { Transport } from "../../core/dns/wire/message.ts";
+import { labelCount } from "../../core/dns/wire/name.ts";
 import type { Query } from "../../core/dns/wire/question.ts";
+import { types } from "../../core/dns/wire/record-types.ts";
 import type { IpAddress } from "../../core/model/address.ts";
 
 /** To be called exactly once; undefined is silence. */
@@ -35,4 +37,10 @@ export interface Asked {
   /** By performance.now(). */
   readonly deadlineAtMs: number;
   readonly isGone: (() => boolean) | undefined;
+}
+
+/** What time alone may change is looked at anew, as is what may become a name of Docker's without a new picture. */
+export function mayRepeat({ query: { question }, transport, memberships }: Asked): boolean {
+  const ends = memberships.some(({ policy }) => policy.lists.some(({ endsAtMs }) => endsAtMs !== undefined));
+  return !ends && transport === "udp" && question.type !== types.ptr && labelCount(question.qname) > 1;
 }

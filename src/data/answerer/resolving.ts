@@ -5,8 +5,8 @@ import type { AnswerGrant, ResolveRequest } from "../../core/dns/resolve/request
 import type { Resolution } from "../../core/dns/resolve/resolution.ts";
 import { resolveQuery } from "../../core/dns/resolve.ts";
 import { payloadLimit } from "../../core/dns/wire/message.ts";
-import type { LeaseSettings } from "../../core/grants/lease.ts";
 import type { Grant } from "../../core/grants/grant.ts";
+import type { LeaseSettings } from "../../core/grants/lease.ts";
 import { familyOf } from "../../core/model/address.ts";
 import type { Admission } from "../admission.ts";
 import type { Lookups } from "../resolvers.ts";
