@@ -14,7 +14,7 @@ import type { ResolverReport } from "../core/model/report.ts";
 import type { Topology } from "../core/model/topology.ts";
 import type { Upstream } from "../core/model/upstream.ts";
 import { Waiting } from "../core/waiting.ts";
-import { after } from "../edge/host/after.ts";
+import { after } from "../edge/host/every.ts";
 import type { DnsClient } from "../edge/listener/udp.ts";
 import { messageOf } from "../errors.ts";
 import type { DataPlaneSettings } from "../planes/messages.ts";

@@ -8,7 +8,8 @@ import type { Grant } from "../../core/grants/grant.ts";
 import { GrantLedger } from "../../core/grants/ledger.ts";
 import { NameHistory } from "../../core/grants/name-history.ts";
 import type { IpAddress } from "../../core/model/address.ts";
-import { decidePacket, type PacketDecision } from "../../core/policy/decide.ts";
+import { decideFrom } from "../../core/path/policy.ts";
+import type { PacketDecision } from "../../core/policy/decide.ts";
 import type { KernelSets } from "../../edge/kernel/ipset/kernel-sets.ts";
 import type { GrantEntriesOptions } from "../grant-entries.ts";
 import type { PacketTuple } from "./packet.ts";
@@ -40,14 +41,7 @@ export class Rights {
   verdict(packet: PacketTuple, memberships: readonly Membership[]): PacketDecision {
     const { source, destination, protocol, port } = packet;
     const names = [...this.history.namesOf(source, destination)];
-    const target = { destination, ipProtocol: protocol, port };
-    let last: PacketDecision = { allowed: false, by: undefined, name: undefined };
-    for (const { addresses, policy } of memberships) {
-      if (!addresses.includes(source)) continue;
-      last = decidePacket(policy, target, names, this.nowMs());
-      if (last.allowed) return last;
-    }
-    return last;
+    return decideFrom(memberships, { source, destination, ipProtocol: protocol, port }, names, this.nowMs());
   }
 
   isHeldRightly(set: AskerSet, key: AskerKey, memberships: readonly Membership[]): boolean {

@@ -10,14 +10,9 @@ import {
 import type { AddressFilter } from "../../core/dns/address-filter.ts";
 import type { AnswerGrant } from "../../core/dns/resolve/request.ts";
 import type { Grant } from "../../core/grants/grant.ts";
-import { familyOf, type IpAddress } from "../../core/model/address.ts";
-import {
-  type Decision,
-  isAboveAllowed,
-  isTakenAway,
-  mayLeadToHost,
-  termsAt,
-} from "../../core/policy/decide.ts";
+import { familyOf } from "../../core/model/address.ts";
+import { leadFilter } from "../../core/path/leads.ts";
+import { type Decision, isAboveAllowed, termsAt } from "../../core/policy/decide.ts";
 import { monotonicMs } from "../../edge/kernel/monotonic.ts";
 import { DockerwallError } from "../../errors.ts";
 import type { NetworkKnowledge } from "./network-knowledge.ts";
@@ -51,28 +46,15 @@ export class Permission {
     return memberships.some(({ policy }) => isAboveAllowed(policy, query.question.name, this.decidedAtMs));
   }
 
-  /** What becomes of an address that the name leads to. */
-  judge(address: IpAddress, inside: boolean): ReturnType<AddressFilter["judge"]> {
-    const allowing = this.#latest().flatMap(({ membership: { policy }, decision }) =>
-      decision.allowed ? [{ policy, terms: decision.terms }] : [],
-    );
-    // Only audit mode looks such a name up; what is inside is told apart there, too.
-    if (allowing.length === 0) return inside ? "refused" : "opened";
-    const nowMs = this.decidedAtMs;
-    const at = { address, inside };
-    if (allowing.some(({ policy, terms }) => termsAt(policy, terms, at, nowMs).length > 0)) return "opened";
-    const leadsToHost =
-      this.#networks.isHosts(address) &&
-      allowing.some(({ policy, terms }) => mayLeadToHost(policy, terms, nowMs));
-    return leadsToHost ? "told" : "refused";
-  }
-
-  /** Whether `!` entries leave nothing of the address; not so where the name itself opens nothing. */
-  isTaken(address: IpAddress): boolean {
-    return this.#latest().every(
-      ({ membership: { policy }, decision }) =>
-        decision.allowed && isTakenAway(policy, decision.terms, address, this.decidedAtMs),
-    );
+  /** What becomes of the addresses that the name leads to. */
+  filter(): AddressFilter {
+    return leadFilter({
+      own: [...this.#networks.own, ...this.#networks.neighbours],
+      isHost: (address) => this.#networks.isHosts(address),
+      decided: () =>
+        this.#latest().map(({ membership, ...named }) => ({ ...named, policy: membership.policy })),
+      nowMs: this.decidedAtMs,
+    });
   }
 
   /** What an answer opens, now. @throws DockerwallError where the name, or an address, is not allowed any more */

@@ -64,11 +64,7 @@ export class Resolving {
       limit: payloadLimit(query.edns, transport),
       families: new Set(own.map(familyOf)),
       extraTypes: new Set(speaker?.labels.types),
-      filter: {
-        own: [...networks.own, ...networks.neighbours],
-        judge: (address, inside) => permission.judge(address, inside),
-        isTaken: (address) => permission.isTaken(address),
-      },
+      filter: permission.filter(),
       lease: this.#leaseOf(permission),
       findLocal: (question) => networks.findLocal(question, memberships),
       lookup: (question) => {

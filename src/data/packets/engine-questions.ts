@@ -12,7 +12,7 @@ import { contain, contained, tellFailure } from "../../core/contain.ts";
 import { declareCounter } from "../../core/counters/registry.ts";
 import { askedMark, engineQueueNumber, rejectedMark } from "../../core/firewall/names.ts";
 import { type Waiter, Waiting } from "../../core/waiting.ts";
-import { after } from "../../edge/host/after.ts";
+import { after } from "../../edge/host/every.ts";
 import { awakeEveryMs, engineQueueLength, stayAwake } from "../../edge/kernel/flows/engine-queue.ts";
 import { adoptQueue, type PacketQueue, type QueuedPacket } from "../../edge/kernel/flows/queue.ts";
 import type { KernelSets } from "../../edge/kernel/ipset/kernel-sets.ts";

@@ -6,7 +6,7 @@ import { contain, contained } from "../../core/contain.ts";
 import { declareCounter } from "../../core/counters/registry.ts";
 import { unsettledMark, unsettledQueueNumber } from "../../core/firewall/names.ts";
 import { Waiting } from "../../core/waiting.ts";
-import { after } from "../../edge/host/after.ts";
+import { after } from "../../edge/host/every.ts";
 import { openOwnQueue, type PacketQueue, type QueuedPacket } from "../../edge/kernel/flows/queue.ts";
 import type { Readiness } from "../../edge/kernel/readiness.ts";
 import { messageOf } from "../../errors.ts";

@@ -21,3 +21,9 @@ export function every({ everyMs, work, onFailure, onSuccess }: RepeatedWork): Di
   const timer = setInterval(() => contain(round, onFailure), everyMs);
   return { [Symbol.dispose]: () => clearInterval(timer) };
 }
+
+/** Calls `work` once, after so many milliseconds; what it throws is the process's. @returns how to call it off */
+export function after(ms: number, work: () => void): () => void {
+  const timer = setTimeout(work, ms);
+  return () => clearTimeout(timer);
+}

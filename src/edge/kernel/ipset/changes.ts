@@ -1,7 +1,7 @@
 // Changes of sets, and of their entries; in the kernel on return.
 
 import { NLA_F_NET_BYTEORDER, NLM_F_REQUEST } from "../netlink/message.ts";
-import { NetlinkError } from "../netlink/socket.ts";
+import { NetlinkError } from "../netlink/refusal.ts";
 import type { NetlinkWriter } from "../netlink/writer.ts";
 import { writeEntry } from "./entry.ts";
 import { ACKNOWLEDGED, attributes, commands, type SetEntry, writeCommand } from "./message.ts";

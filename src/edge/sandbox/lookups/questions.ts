@@ -5,7 +5,7 @@ import type { Standing } from "../../../core/askers/index-of-askers.ts";
 import { contain } from "../../../core/contain.ts";
 import { Waiting } from "../../../core/waiting.ts";
 import { DockerwallError, messageOf } from "../../../errors.ts";
-import { after } from "../../host/after.ts";
+import { after } from "../../host/every.ts";
 import type { Sandbox } from "../sandbox.ts";
 import type { SandboxQuery } from "./query.ts";
 import { askInSandbox } from "./relay.ts";
