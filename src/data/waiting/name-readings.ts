@@ -44,11 +44,18 @@ export class NameReadings {
     this.#options = options;
   }
 
-  /** @returns whether the engine has been read since, whenever that is asked */
+  /** @returns whether the engine has been read for it, whenever that is asked */
   demand(name: string): () => boolean {
-    const reading = this.#current?.names.has(name) === true ? this.#current : (this.#next ?? this.#plan());
+    const reading = this.#joinable(name) ?? this.#next ?? this.#plan();
     if (reading.names.size < namesAtMost) reading.names.add(name);
     return () => this.#isOver(reading);
+  }
+
+  /** One under way that was asked for this name a moment ago; what takes longer may have failed. */
+  #joinable(name: string): Reading | undefined {
+    const current = this.#current;
+    if (current === undefined || !current.names.has(name) || this.#isOver(current)) return undefined;
+    return this.#options.nowMs() - this.#askedAtMs < betweenMs ? current : undefined;
   }
 
   #isOver({ number }: Reading): boolean {

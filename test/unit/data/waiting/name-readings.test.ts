@@ -74,3 +74,23 @@ test("a reading that cannot be asked for is told, and never over; the next name 
   state.over = 1;
   assert.ok(next());
 });
+
+test("a reading that is over tells nothing of who asks for the same name later: a container may have come since", () => {
+  const { readings, state, pass } = start();
+  readings.demand("db");
+  state.over = 1;
+  pass(10_000);
+  const isRead = readings.demand("db");
+  assert.deepEqual([state.asked, isRead()], [2, false]);
+  state.over = 2;
+  assert.ok(isRead());
+});
+
+test("a reading that could not be read is asked for again, for the same name too", () => {
+  const { readings, state, pass } = start();
+  readings.demand("db");
+  pass(1_000);
+  const isRead = readings.demand("db");
+  state.over = 2;
+  assert.deepEqual([state.asked, isRead()], [2, true]);
+});
