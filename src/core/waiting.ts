@@ -21,7 +21,7 @@ export interface WaitingOptions {
   /** Places, of one asker and of all. */
   readonly perAsker: number;
   readonly inAll: number;
-  /** How often all are judged though nobody has said that more is known, ms; only then by default. */
+  /** How often all are judged though nobody has said that more is known, ms; never by default. */
   readonly againEveryMs?: number;
   /** Called before any are judged: takes in what can be seen by now. */
   readonly look?: () => void;
@@ -80,6 +80,14 @@ export class Waiting<Kind extends Waiter = Waiter> {
     return left;
   }
 
+  /** Nobody has said that more is known: those whose time is not over would be judged for nothing. */
+  #judgeOverdue(): void {
+    const now = this.#options.nowMs();
+    for (const waiter of [...this.#waiters].filter(({ deadlineAtMs }) => deadlineAtMs <= now))
+      if (this.#waiters.has(waiter)) this.#judge(waiter);
+    this.#timeNext();
+  }
+
   #judge(waiter: Kind): void {
     const { nowMs, onFailure } = this.#options;
     let outcome: "decided" | "waits" | "refused";
@@ -119,7 +127,8 @@ export class Waiting<Kind extends Waiter = Waiter> {
     this.#timer?.cancel();
     const cancel = after(Math.max(0, atMs - now), () => {
       this.#timer = undefined;
-      this.judge();
+      if (Number.isFinite(againEveryMs)) this.judge();
+      else this.#judgeOverdue();
     });
     this.#timer = { atMs, cancel };
   }

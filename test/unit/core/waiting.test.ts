@@ -100,6 +100,18 @@ test("one asker's are judged alone", () => {
   assert.equal(waiting.size, 1);
 });
 
+test("the end of one's time has no other judged: many that wait do not cost more the more there are", () => {
+  const { clock, waiting, waiter, seen } = start();
+  let judged = 0;
+  const decide = (): "waits" => {
+    judged++;
+    return "waits";
+  };
+  for (let at = 0; at < 5; at++) waiting.add(waiter(`a${at}`, decide, 100 + at));
+  clock.pass(104);
+  assert.deepEqual([judged, seen.length, clock.timers], [5, 5, 0]);
+});
+
 type Step =
   | { readonly kind: "add"; readonly asker: number; readonly withinMs: number; readonly breaks: boolean }
   | { readonly kind: "learn" | "judge" | "restart"; readonly asker: number }
