@@ -116,10 +116,10 @@ export class Answerer {
     reply(refuseStranger(message, transport));
   }
 
+  /** Other names and networks; what waits for them is decided by reconsider(), once its askers are settled by them. */
   useTopology(topology: Topology, guarded: readonly GuardedNetwork[]): void {
     this.#parts.networks.useTopology(topology, guarded);
     this.#lookups.retain(guarded.map(({ id, labels }) => ({ id, choice: labels.upstream })));
-    this.#parts.waiting.judge();
   }
 
   /** More is known, or was read: what waits for it is decided, if it can be by now. */

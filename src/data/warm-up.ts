@@ -47,9 +47,11 @@ export async function warmUp({ settings, withinMs }: WarmUpOptions): Promise<num
   try {
     upstream = await listenUdp({ address: loopback, port: 0 }, answerAnything);
     const answerer = startAnswerer({ ...settings, upstreams: [{ address: loopback, port: upstream.port }] });
-    const asked = await askUntilWarm(answerer, untilMs);
-    answerer.close();
-    return asked;
+    try {
+      return await askUntilWarm(answerer, untilMs);
+    } finally {
+      answerer.close();
+    }
   } catch {
     return 0;
   } finally {

@@ -11,11 +11,13 @@ export function usePicture(parts: Parts, picture: Picture): void {
   const { view, pending, ownership, sandboxLayer, listeners, answerer } = parts;
   view.usePicture(picture);
   pending.forgetTold(view.knowledge);
+  // Before any sandbox is settled by it: what has waited for that is answered at once, by the names of this picture.
+  answerer.useTopology(picture.topology, picture.guarded);
   if (sandboxLayer === undefined) ownership.ownByPicture(picture.topology);
   rejudge(parts, picture);
   sandboxLayer?.usePicture();
   listeners.follow(guardedBridges(picture));
-  answerer.useTopology(picture.topology, picture.guarded);
+  answerer.reconsider();
 }
 
 /** What is no longer allowed must find no door that is still open, so flows come after the sets. */

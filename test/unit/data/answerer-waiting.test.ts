@@ -167,6 +167,7 @@ class World {
       { ...topology, containers, networks: [...topology.networks, bridgeNetwork("x")] },
       guarded,
     );
+    answerer.reconsider();
   }
 
   #settle(isSettled: boolean): void {

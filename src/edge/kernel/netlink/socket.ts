@@ -149,10 +149,14 @@ export class NetlinkSocket {
     let outstanding = answered.reduce((count, each) => (each ? count + 1 : count), 0);
     let refusal: NetlinkError | undefined;
     let interrupted = false;
+    let overflowed = false;
     while (outstanding > 0 && wantsMore()) {
       const length = this.#receiveOne();
       if (length === undefined) break;
-      if (length === "overflow") continue;
+      if (length === "overflow") {
+        overflowed = true;
+        continue;
+      }
       eachMessage(scratchView, length, (message) => {
         const index = (message.sequence - first) >>> 0;
         if (index >= answered.length) return;
@@ -167,6 +171,8 @@ export class NetlinkSocket {
     }
     if (refusal !== undefined) throw refusal;
     if (outstanding > 0 && wantsMore()) throw this.#silence(what);
+    // What asks for no acknowledgement is known to be done by its not being refused; a refusal may have been lost.
+    if (overflowed && answered.includes(false)) throw this.#silence(what);
     return interrupted ? "interrupted" : "consistent";
   }
 

@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { IpAddress } from "../../../../src/core/model/address.ts";
-import { describeCut } from "../../../../src/data/worker/picture-use.ts";
+import type { Parts } from "../../../../src/data/worker/parts.ts";
+import { describeCut, usePicture } from "../../../../src/data/worker/picture-use.ts";
 import { runningContainer } from "../../../support/topologies.ts";
 
 const address = (n: number): IpAddress => `198.19.1.${n}` as IpAddress;
@@ -13,4 +14,25 @@ test("flows that are cut are said to be whose they were", () => {
   assert.equal(cut(2, 3, 2), 'open flows that are no longer allowed were cut: 2 of "c2", 1 of "c3"');
   assert.equal(cut(99), "open flows that are no longer allowed were cut: 1 of 198.19.1.99");
   assert.match(cut(2, 3, 4, 5, 6, 7, 8), /, 1 of "c6" and 2 other containers$/);
+});
+
+test("a sandbox is settled when the names of its picture are known, and what waits is decided last", () => {
+  const order: string[] = [];
+  const does = (what: string) => (): void => void order.push(what);
+  const nothing = (): void => undefined;
+  const parts = {
+    view: { usePicture: nothing },
+    pending: { forgetTold: nothing },
+    admission: { rejudge: does("rights") },
+    sandboxLayer: { usePicture: does("sandboxes") },
+    listeners: { follow: nothing },
+    answerer: { useTopology: does("names"), reconsider: does("lookups") },
+  } as unknown as Parts;
+  usePicture(parts, {
+    topology: { networks: [], containers: [] },
+    guarded: [],
+    services: [],
+    quarantined: [],
+  });
+  assert.deepEqual(order, ["names", "rights", "sandboxes", "lookups"]);
 });
