@@ -40,7 +40,10 @@ function rawRules(input: RulesetInput): Rule[] {
 
 /** What was not seen at the port of a guarded container. */
 function unmarkedRules(input: RulesetInput): Rule[] {
-  return [rule("guarded container", [fromGuarded(input)], goTo(chain.unseen)), ...elsewhereRules(input)];
+  return [
+    rule("address of a guarded container", [fromGuarded(input)], goTo(chain.unseen)),
+    ...elsewhereRules(input),
+  ];
 }
 
 /** From an address of a guarded container, by a port that is not known to be its own. */
