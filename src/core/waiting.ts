@@ -64,11 +64,7 @@ export class Waiting<Kind extends Waiter = Waiter> {
     if (this.#waiters.size === 0) return;
     const { look, onFailure } = this.#options;
     if (look !== undefined) contain(look, onFailure);
-    for (const waiter of [...this.#waiters]) {
-      // Another's decision may have ended all.
-      if ((asker === undefined || waiter.asker === asker) && this.#waiters.has(waiter)) this.#judge(waiter);
-    }
-    this.#timeNext();
+    this.#judgeThose((waiter) => asker === undefined || waiter.asker === asker);
   }
 
   /** @returns those that wait still; none of them is judged any more */
@@ -83,8 +79,14 @@ export class Waiting<Kind extends Waiter = Waiter> {
   /** Nobody has said that more is known: those whose time is not over would be judged for nothing. */
   #judgeOverdue(): void {
     const now = this.#options.nowMs();
-    for (const waiter of [...this.#waiters].filter(({ deadlineAtMs }) => deadlineAtMs <= now))
+    this.#judgeThose(({ deadlineAtMs }) => deadlineAtMs <= now);
+  }
+
+  #judgeThose(isChosen: (waiter: Kind) => boolean): void {
+    for (const waiter of [...this.#waiters].filter(isChosen)) {
+      // Another's decision may have ended all.
       if (this.#waiters.has(waiter)) this.#judge(waiter);
+    }
     this.#timeNext();
   }
 
