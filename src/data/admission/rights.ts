@@ -33,7 +33,6 @@ export class Rights {
     this.ledger = new GrantLedger({ pairsPerAsker, renewalGainSeconds: graceSeconds / 2 });
     const { index, ledger } = this;
     this.entries = { sets, index, nowMs, isAsked: (to) => ledger.isAsked(to, nowMs()) };
-    this.ledger.record(leftRights(sets), nowMs());
     this.#adoptEntries();
   }
 
@@ -46,7 +45,7 @@ export class Rights {
 
   isHeldRightly(set: AskerSet, key: AskerKey, memberships: readonly Membership[]): boolean {
     const { first: destination, second: source, protocol, port } = key;
-    if (set === "pair4" || set === "pair6") return this.ledger.isOpen(source, destination, this.nowMs());
+    if (isPairSet(set)) return this.ledger.isOpen(source, destination, this.nowMs());
     return this.verdict({ source, destination, protocol, port }, memberships).allowed;
   }
 
@@ -77,22 +76,22 @@ export class Rights {
   #adoptEntries(): void {
     const nowMs = this.nowMs();
     for (const set of ["grant4", "grant6", "pair4", "pair6"] as const) {
-      for (const { key, timeoutSeconds, comment } of this.sets.list(setNames[set])) {
+      const grants: Grant[] = [];
+      for (const { key, timeoutSeconds = 0, comment } of this.sets.list(setNames[set])) {
         if (key.kind !== "ip-port-ip") continue;
-        this.index.note(set, key, nowMs + (timeoutSeconds ?? 0) * 1000);
-        const name = parseComment(comment ?? "")?.domain ?? comment;
+        this.index.note(set, key, nowMs + timeoutSeconds * 1000);
+        const right = parseComment(comment ?? "");
+        const name = right?.domain ?? comment;
         if (name !== undefined) this.history.note(key.second, key.first, name, nowMs);
+        if (!isPairSet(set) || right === undefined || timeoutSeconds === 0) continue;
+        grants.push({ ...right, asker: key.second, destination: key.first, leaseSeconds: timeoutSeconds });
       }
+      this.ledger.record(grants, nowMs);
     }
   }
 }
 
-function leftRights(sets: KernelSets): Grant[] {
-  return [setNames.pair4, setNames.pair6].flatMap((name) =>
-    sets.list(name).flatMap(({ key, timeoutSeconds, comment }): Grant[] => {
-      const right = parseComment(comment ?? "");
-      if (key.kind !== "ip-port-ip" || right === undefined || !timeoutSeconds) return [];
-      return [{ ...right, asker: key.second, destination: key.first, leaseSeconds: timeoutSeconds }];
-    }),
-  );
+/** Those whose entries say which right of the ledger they are of. */
+function isPairSet(set: AskerSet): boolean {
+  return set === "pair4" || set === "pair6";
 }
