@@ -4,6 +4,7 @@ import type { Membership } from "../../core/askers/index-of-askers.ts";
 import { readableDomain } from "../../core/grants/comment.ts";
 import { leaseCeilingSeconds } from "../../core/grants/ledger.ts";
 import { familyOf } from "../../core/model/address.ts";
+import { networkOf } from "../answerer/askers.ts";
 import { addEntry, isCrowded } from "../grant-entries.ts";
 import type { Packet } from "./packet.ts";
 import type { Rights } from "./rights.ts";
@@ -19,7 +20,7 @@ export function admitPacket(rights: Rights, packet: Packet, memberships: readonl
   if (!allowed) return false;
   const right = ledger.judge(source, destination, { protocol, port }, nowMs());
   if (name !== undefined && right === undefined) return false;
-  const network = memberships.find(({ addresses }) => addresses.includes(source))?.networkId ?? "";
+  const network = networkOf(source, memberships);
   index.place(source, network);
   if (isCrowded(entries, source, network)) return false;
   const lease = name === undefined ? addressLeaseSeconds : (right?.secondsLeft ?? 0);
