@@ -24,7 +24,7 @@ import { budgetOf, networkOf } from "./askers.ts";
 import type { LookupTelling } from "./lookup-telling.ts";
 import type { NetworkKnowledge } from "./network-knowledge.ts";
 import { type Asked, mayRepeat, type Question } from "./question.ts";
-import { refuseStranger, refuseWaiting } from "./refusals.ts";
+import { refuseUnknown, type Unknown } from "./refusals.ts";
 import type { Judged, LookupSteps, Resolving } from "./resolving.ts";
 
 /** What lookups share. */
@@ -60,7 +60,7 @@ export class Lookup implements LookupSteps, Waiter {
   readonly #epoch: MemoEpoch;
   #state: LookupState = "arrived";
   /** What it waits for. */
-  #waitsFor: "stranger" | "asker" | "name" = "stranger";
+  #waitsFor: Unknown = "stranger";
   /** Whether the engine has been read since it was asked for a name that nobody is known by. */
   #isRead: (() => boolean) | undefined;
   #memberships: GuardedStanding["memberships"] = [];
@@ -92,27 +92,28 @@ export class Lookup implements LookupSteps, Waiter {
   decide(): "decided" | "waits" {
     const standing = this.#question.standing();
     if (standing.kind === "open") {
-      this.#answer(refuseStranger(this.#question.message, this.#question.transport));
+      this.#refuse("stranger");
       return "decided";
     }
-    const awaited = standing.kind === "unknown" ? "stranger" : this.#awaitedOf(standing);
-    if (awaited === undefined && standing.kind === "guarded") {
-      this.#resolve(standing);
-      return "decided";
-    }
+    if (standing.kind === "unknown") return this.#wait("stranger");
+    const awaited = this.#awaitedOf(standing);
+    if (awaited !== undefined) return this.#wait(awaited);
+    this.#resolve(standing);
+    return "decided";
+  }
+
+  #wait(awaited: Unknown): "waits" {
     // Of a stranger it is asked once: whoever sends can forge one after the other.
     const isAsked = this.#state === "waiting" && awaited === "stranger";
     if (awaited !== "name" && !isAsked) this.#parts.onUnknown();
     this.#state = "waiting";
-    this.#waitsFor = awaited ?? "stranger";
+    this.#waitsFor = awaited;
     return "waits";
   }
 
   /** waiting → answered: nobody is given what may be taken from them, nor denied what a new container may be. */
   refuse(): void {
-    const { message, transport } = this.#question;
-    if (this.#waitsFor === "stranger") this.#answer(refuseStranger(message, transport));
-    else this.#answer(refuseWaiting(this.#query, transport, this.#waitsFor));
+    this.#refuse(this.#waitsFor);
   }
 
   /** decided → asked */
@@ -189,11 +190,15 @@ export class Lookup implements LookupSteps, Waiter {
 
   readonly #fail = (error: unknown): void => {
     this.#parts.telling.failure(error);
-    this.#answer(refuseStranger(this.#question.message, this.#question.transport));
+    this.#refuse("stranger");
   };
 
+  #refuse(unknown: Unknown): void {
+    this.#answer(refuseUnknown(this.#query, this.#question.transport, unknown));
+  }
+
   /** → answered; once. */
-  #answer(bytes: Uint8Array | undefined): void {
+  #answer(bytes: Uint8Array): void {
     if (this.#state === "answered") return;
     this.#state = "answered";
     this.#question.reply(bytes);
