@@ -136,7 +136,7 @@ class EngineQuestions {
     const arrivedAtMs = performance.now();
     this.#look();
     const suspicion = this.#options.lates.suspect(performance.now());
-    const nothing: Suspicion = { ...suspicion, suspects: [] };
+    const nothing: Suspicion = { suspects: [] };
     for (const packet of packets) {
       const suspicious = suspicion.suspects.length > 0 && this.#mayBeEngines(packet.payload, arrivedAtMs);
       this.#take(this.#heldQuestion(packet, suspicious ? suspicion : nothing, arrivedAtMs));
