@@ -2,7 +2,7 @@
 // took three times the CPU of those behind them. They go the real way, from the socket of an upstream of our own through
 // decisions, cache, memo and grants to bytes. An answerer of their own, with sets that keep nothing, leaves no trace.
 
-import { setImmediate as nextTurn } from "node:timers/promises";
+import { setImmediate as nextTurn, setTimeout as sleep } from "node:timers/promises";
 import { AskerIndex, type Standing } from "../core/askers/index-of-askers.ts";
 import { resetCounters } from "../core/counters/registry.ts";
 import { addressQuery } from "../core/dns/probe.ts";
@@ -29,7 +29,7 @@ export interface WarmUpOptions {
 
 const loopback = "127.0.0.1" as IpAddress;
 const asker = "198.18.0.2" as IpAddress;
-const told = ["203.0.113.1", "203.0.113.2"] as const;
+const told = ["203.0.113.1" as IpAddress, "203.0.113.2" as IpAddress];
 /** Questions under way at a time; a container that starts has about as many. */
 const questionsAtOnce = 32;
 /** It is over when so many rounds in a row were not faster than the fastest before them. */
@@ -38,7 +38,8 @@ const roundsWithoutGain = 8;
 const gain = 0.97;
 
 /**
- * Warms up, before anything else of this thread has begun: it counts anew from then on. Never rejects: what goes wrong here goes wrong for nobody.
+ * Warms up, before anything else of this thread has begun: it counts anew from then on. Never rejects: what goes wrong
+ * here goes wrong for nobody.
  * @returns how many questions were asked
  */
 export async function warmUp({ settings, withinMs }: WarmUpOptions): Promise<number> {
@@ -46,9 +47,13 @@ export async function warmUp({ settings, withinMs }: WarmUpOptions): Promise<num
   let upstream: DnsListener | undefined;
   try {
     upstream = await listenUdp({ address: loopback, port: 0 }, answerAnything);
-    const answerer = startAnswerer({ ...settings, upstreams: [{ address: loopback, port: upstream.port }] });
+    const { topology, guarded } = network();
+    const index = new AskerIndex({ topology, guarded, services: [], quarantined: [] });
+    const upstreams = [{ address: loopback, port: upstream.port }];
+    const answerer = startAnswerer({ ...settings, upstreams }, index);
     try {
-      return await askUntilWarm(answerer, untilMs);
+      answerer.useTopology(topology, guarded);
+      return await askUntilWarm(answerer, index.standingOfSource(asker), untilMs);
     } finally {
       answerer.close();
     }
@@ -64,19 +69,18 @@ export async function warmUp({ settings, withinMs }: WarmUpOptions): Promise<num
 const answerAnything: Parameters<typeof listenUdp>[1] = (message, _client, reply) => {
   const head = parseQuery(message);
   if (head.kind !== "query") return reply(undefined);
-  const addresses = told as unknown as readonly IpAddress[];
-  reply(respondAddresses({ head, limit: payloadLimit(head.edns, "udp"), addresses }));
+  reply(respondAddresses({ head, limit: payloadLimit(head.edns, "udp"), addresses: told }));
 };
 
 /** Rounds of questions, until they get no faster. */
-async function askUntilWarm(answerer: Answerer, untilMs: number): Promise<number> {
-  const standing = standingOfAsker(answerer);
+async function askUntilWarm(answerer: Answerer, standing: Standing, untilMs: number): Promise<number> {
+  const timeIsOver = sleep(Math.max(0, untilMs - performance.now()), undefined, { ref: false });
   let fastestMs = Number.POSITIVE_INFINITY;
   let asked = 0;
   for (let round = 0, since = 0; since < roundsWithoutGain && performance.now() < untilMs; round++, since++) {
     const beganAtMs = performance.now();
     const questions = questionsOf(round).map((message) => ask(answerer, message, standing));
-    await Promise.race([Promise.all(questions), timeIsOver(untilMs)]);
+    await Promise.race([Promise.all(questions), timeIsOver]);
     asked += questions.length;
     const tookMs = performance.now() - beganAtMs;
     if (tookMs < fastestMs * gain) since = -1;
@@ -94,31 +98,16 @@ function questionsOf(round: number): readonly Uint8Array[] {
   return [...fresh, ...fresh, ...spelt, ...denied];
 }
 
-function ask(answerer: Answerer, message: Uint8Array, standing: () => Standing): Promise<void> {
+function ask(answerer: Answerer, message: Uint8Array, standing: Standing): Promise<void> {
   return new Promise((resolve) =>
     answerer.answer({
       message,
       transport: "udp",
-      standing,
+      standing: () => standing,
       arrivedAtMs: performance.now(),
       reply: () => resolve(),
     }),
   );
-}
-
-function timeIsOver(untilMs: number): Promise<void> {
-  return new Promise((resolve) => {
-    setTimeout(resolve, Math.max(0, untilMs - performance.now())).unref();
-  });
-}
-
-function standingOfAsker(answerer: Answerer): () => Standing {
-  const { topology, guarded } = network();
-  answerer.useTopology(topology, guarded);
-  const standing = new AskerIndex({ topology, guarded, services: [], quarantined: [] }).standingOfSource(
-    asker,
-  );
-  return () => standing;
 }
 
 function network(): { readonly topology: Topology; readonly guarded: readonly GuardedNetwork[] } {
@@ -134,7 +123,7 @@ function network(): { readonly topology: Topology; readonly guarded: readonly Gu
   };
 }
 
-function startAnswerer(settings: DataPlaneSettings): Answerer {
+function startAnswerer(settings: DataPlaneSettings, index: AskerIndex): Answerer {
   const nothing = (): void => undefined;
   return new Answerer({
     settings,
@@ -143,7 +132,7 @@ function startAnswerer(settings: DataPlaneSettings): Answerer {
       graceSeconds: settings.leaseGraceSeconds,
       nowMs: monotonicMs,
     }),
-    indexNow: () => new AskerIndex({ ...network(), services: [], quarantined: [] }),
+    indexNow: () => index,
     ownAddresses: () => noAddresses,
     onLookup: nothing,
     onRepeatedLookup: nothing,
