@@ -146,8 +146,7 @@ export class Answerer {
       deadlineAtMs: performance.now() + answerWithinMs,
       isGone: undefined,
     };
-    const nothing = (): void => undefined;
-    const { resolution } = await this.#parts.resolving.resolve(asked, { asking: nothing, open: nothing });
+    const { resolution } = await this.#parts.resolving.resolve(asked, () => undefined);
     return resolution;
   }
 

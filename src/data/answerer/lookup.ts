@@ -3,8 +3,8 @@
 //   arrived   its bytes are a query (answerer.ts)
 //   waiting   the engine must tell more, of its asker or of a new container, before anything is decided (decide)
 //   decided   its asker's policies are known and count (#resolve)
-//   asked     the name is allowed: the cache is asked, and an upstream (asking)
-//   opened    what the answer tells is in the kernel (open)
+//   asked     the name is allowed: the cache is asked, and an upstream (resolving.ts)
+//   opened    what the answer tells is in the kernel (#open)
 //   answered  (#answer)
 //
 // It goes forward only; who waits is decided anew with all that is learnt (core/waiting.ts). What fails in any state, or
@@ -25,7 +25,7 @@ import type { LookupTelling } from "./lookup-telling.ts";
 import type { NetworkKnowledge } from "./network-knowledge.ts";
 import { type Asked, mayRepeat, type Question } from "./question.ts";
 import { refuseUnknown, type Unknown } from "./refusals.ts";
-import type { Judged, LookupSteps, Resolving } from "./resolving.ts";
+import type { Judged, Resolving } from "./resolving.ts";
 
 /** What lookups share. */
 export interface LookupParts {
@@ -43,14 +43,15 @@ export interface LookupParts {
   readonly mayHaveCome: () => boolean;
 }
 
-type LookupState = "arrived" | "waiting" | "decided" | "asked" | "opened" | "answered";
+/** As far as a later step asks for it. */
+type LookupState = "arrived" | "waiting" | "answered";
 
 /** From a question's arrival to its answer, all waits together, ms; Docker's own resolver gives up after 4 s. */
 export const answerWithinMs = 3_700;
 /** How long of it a lookup waits for the engine, ms. */
 const knownWithinMs = 3_500;
 
-export class Lookup implements LookupSteps, Waiter {
+export class Lookup implements Waiter {
   /** Whose places it waits in. */
   asker = "";
   readonly #parts: LookupParts;
@@ -116,13 +117,8 @@ export class Lookup implements LookupSteps, Waiter {
     this.#refuse(this.#waitsFor);
   }
 
-  /** decided → asked */
-  asking(): void {
-    this.#state = "asked";
-  }
-
   /** asked → opened, with all others of this turn of the event loop */
-  open(grants: readonly Grant[]): void | Promise<void> {
+  #open(grants: readonly Grant[]): void | Promise<void> {
     const memberships = this.#memberships;
     const { admission } = this.#parts;
     const endAtMs = admission.admitInTurn(grants, (address) => networkOf(address, memberships));
@@ -130,7 +126,6 @@ export class Lookup implements LookupSteps, Waiter {
   }
 
   #opened(endAtMs: number): void {
-    this.#state = "opened";
     const notedAtMs = performance.now();
     this.#rights = { endAtMs: notedAtMs + (endAtMs - monotonicMs()), notedAtMs };
   }
@@ -157,7 +152,6 @@ export class Lookup implements LookupSteps, Waiter {
 
   /** decided → (asked → (opened)) → answered */
   #resolve(standing: GuardedStanding): void {
-    this.#state = "decided";
     const { memberships } = standing;
     const { transport, isGone } = this.#question;
     const asked: Asked = {
@@ -169,7 +163,7 @@ export class Lookup implements LookupSteps, Waiter {
       deadlineAtMs: this.#question.arrivedAtMs + answerWithinMs,
       isGone,
     };
-    const judged = this.#parts.resolving.resolve(asked, this);
+    const judged = this.#parts.resolving.resolve(asked, (grants) => this.#open(grants));
     const conclude = (ended: Judged): void => this.#conclude(asked, standing, ended);
     if (judged instanceof Promise) judged.then(conclude).catch(this.#fail);
     else conclude(judged);

@@ -19,13 +19,8 @@ export interface Judged extends Pick<Permission, "decision" | "speaker"> {
   readonly resolution: Resolution;
 }
 
-/** The steps of a lookup that are its own. */
-export interface LookupSteps {
-  /** An upstream is asked now, or its answer found in the cache. */
-  asking(): void;
-  /** Returns, or resolves, once these grants are in the kernel. @throws or rejects when one of them is not */
-  open(grants: readonly Grant[]): void | Promise<void>;
-}
+/** Returns, or resolves, once these grants are in the kernel; throws or rejects when one of them is not. */
+export type Open = (grants: readonly Grant[]) => void | Promise<void>;
 
 export interface ResolvingOptions {
   readonly lease: LeaseSettings;
@@ -42,21 +37,23 @@ export class Resolving {
   }
 
   /** Every failure is an answer. Without a wait it is there at once. */
-  resolve(asked: Asked, steps: LookupSteps): Judged | Promise<Judged> {
+  resolve(asked: Asked, open: Open): Judged | Promise<Judged> {
     const permission = new Permission(asked, this.#options.networks);
     const { decision, speaker } = permission;
-    const resolution = resolveQuery(this.#requestOf(asked, permission, steps));
+    const resolution = resolveQuery(this.#requestOf(asked, permission, open));
     return resolution instanceof Promise
       ? resolution.then((ended) => ({ resolution: ended, decision, speaker }))
       : { resolution, decision, speaker };
   }
 
-  #requestOf(asked: Asked, permission: Permission, steps: LookupSteps): ResolveRequest {
-    const { networks, admission } = this.#options;
-    const { query, memberships, transport } = asked;
+  #requestOf(asked: Asked, permission: Permission, open: Open): ResolveRequest {
+    const { networks, lookups, admission } = this.#options;
+    const { query, memberships, transport, asker, deadlineAtMs, isGone } = asked;
     const { decision, speaker } = permission;
+    const networkId = speaker?.networkId ?? "";
+    const labelled = speaker?.labels.upstream;
     const own = memberships.flatMap(({ addresses }) => addresses);
-    const way = networks.circles.allowed(speaker?.labels.upstream, own);
+    const way = networks.circles.allowed(labelled, own);
     return {
       query,
       decision,
@@ -67,30 +64,18 @@ export class Resolving {
       filter: permission.filter(),
       lease: this.#leaseOf(permission),
       findLocal: (question) => networks.findLocal(question, memberships),
-      lookup: (question) => {
-        steps.asking();
-        return this.#ask(question, asked, permission);
-      },
+      lookup: (question) =>
+        askAlong({
+          circles: networks.circles,
+          choice: labelled,
+          asker: own,
+          ask: (choice) => lookups.lookUp(question, { asker, networkId, deadlineAtMs, isGone, choice }),
+        }),
       circle: "circle" in way ? way.circle : undefined,
       isAboveAllowed: () => permission.isAboveAllowed(),
       mayReverse: (address) => own.some((each) => admission.isOpen(each, address)),
-      admit: (wanted: readonly AnswerGrant[]) => steps.open(permission.grantsFor(wanted)),
+      admit: (wanted: readonly AnswerGrant[]) => open(permission.grantsFor(wanted)),
     };
-  }
-
-  #ask(
-    question: Asked["query"]["question"],
-    { asker, deadlineAtMs, isGone, memberships }: Asked,
-    { speaker }: Permission,
-  ): ReturnType<Lookups["lookUp"]> {
-    const { networks, lookups } = this.#options;
-    const networkId = speaker?.networkId ?? "";
-    return askAlong({
-      circles: networks.circles,
-      choice: speaker?.labels.upstream,
-      asker: memberships.flatMap(({ addresses }) => addresses),
-      ask: (choice) => lookups.lookUp(question, { asker, networkId, deadlineAtMs, isGone, choice }),
-    });
   }
 
   /** The client of a name whose permission ends is told a TTL that ends with it. */
