@@ -22,6 +22,7 @@ export interface OneNetwork {
   readonly admission: Admission;
   readonly topology: Topology;
   readonly guarded: readonly GuardedNetwork[];
+  readonly index: AskerIndex;
   readonly events: LookupEvent[];
   readonly problems: string[];
   readonly grants: Grant[];
@@ -79,6 +80,8 @@ export function startOneNetwork(change: {
     heal: () => 0,
     sweep: () => undefined,
   };
+  // One list as long as nothing changes: with another one all that was remembered is judged anew.
+  const ownAddresses: readonly Prefix[] = [];
   const answerer = new Answerer({
     settings: {
       dnsPort: 5053,
@@ -92,7 +95,7 @@ export function startOneNetwork(change: {
     },
     admission,
     indexNow: () => index,
-    ownAddresses: () => [],
+    ownAddresses: () => ownAddresses,
     onLookup: (event) => events.push(event),
     onRepeatedLookup: (kind, atMs) => events.push({ ...kind, atMs }),
     onProblem: (problem) => problems.push(problem),
@@ -114,6 +117,7 @@ export function startOneNetwork(change: {
     message: messageFor,
     topology,
     guarded,
+    index,
     events,
     problems,
     grants,

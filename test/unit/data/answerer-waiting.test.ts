@@ -5,7 +5,6 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
 import type { GuardedStanding, Standing } from "../../../src/core/askers/index-of-askers.ts";
-import { AskerIndex } from "../../../src/core/askers/index-of-askers.ts";
 import type { IpAddress } from "../../../src/core/model/address.ts";
 import { decodeMessage } from "../../support/dns-bytes.ts";
 import { startOneNetwork } from "../../support/one-network.ts";
@@ -76,9 +75,7 @@ class World {
         mayHaveCome: () => this.#hasCome,
       },
     });
-    const { topology, guarded } = this.#started;
-    const index = new AskerIndex({ topology, guarded, services: [], quarantined: [] });
-    const standing = index.standingOfSource(address);
+    const standing = this.#started.index.standingOfSource(address);
     this.#membership = standing.kind === "guarded" ? standing.memberships : assert.fail();
   }
 

@@ -24,11 +24,10 @@ async function read(
       if (answer !== undefined) reply(answer);
     },
   });
-  const { answerer, admission, topology, guarded, grants } = startOneNetwork({
+  const { answerer, admission, topology, index, grants } = startOneNetwork({
     allow: "www.example.org",
     upstreams: [server],
   });
-  const index = new AskerIndex({ topology, guarded, services: [], quarantined: [] });
   try {
     const reading = await readPath({
       admission,
