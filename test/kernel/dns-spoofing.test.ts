@@ -6,17 +6,14 @@ import { spawn } from "node:child_process";
 import { readFileSync, writeFileSync } from "node:fs";
 import { createInterface } from "node:readline";
 import { test } from "node:test";
-import { AskerIndex } from "../../src/core/askers/index-of-askers.ts";
-import { type IpAddress, parsePrefix } from "../../src/core/model/address.ts";
+import type { IpAddress } from "../../src/core/model/address.ts";
 import { startAdmission } from "../../src/data/admission.ts";
-import { Answerer } from "../../src/data/answerer.ts";
 import { createSets } from "../../src/edge/kernel/ipset/desired-sets.ts";
 import { openKernelSets } from "../../src/edge/kernel/ipset/kernel-sets.ts";
 import { monotonicMs } from "../../src/edge/kernel/monotonic.ts";
 import { decodeMessage, plainName, rawMessage, rawQuestion } from "../support/dns-bytes.ts";
 import { enterNamespaces, run } from "../support/namespace.ts";
-import { listOf } from "../support/policies.ts";
-import { unlabelled } from "../support/topologies.ts";
+import { type OneNetwork, startOneNetwork } from "../support/one-network.ts";
 
 enterNamespaces(import.meta.url);
 
@@ -29,46 +26,14 @@ const lie = "203.0.113.66";
 const askers = Array.from({ length: 16 }, (_, index) => `198.18.0.${index + 2}` as IpAddress);
 
 /** The data plane from a question to the kernel's sets, for one network that allows every name. */
-function startAnswerer(port: number, problems: string[]): Answerer {
+function startAnswerer(port: number): OneNetwork {
   const sets = openKernelSets();
   createSets(sets);
-  const subnets = [parsePrefix("198.18.0.0/24") ?? assert.fail()];
-  const network = { id: "n1", name: "web", subnets, gateways: [] };
-  const topology = {
-    networks: [{ ...network, driver: "bridge", bridge: "br-n1", internal: false, labels: {} }],
-    containers: [],
-  };
-  const guarded = [
-    {
-      ...network,
-      lists: [listOf("*.victim.example.org")],
-      labels: unlabelled,
-    },
-  ];
-  const index = new AskerIndex({ topology, guarded, services: [], quarantined: [] });
-  const answerer = new Answerer({
-    settings: {
-      dnsPort: 5053,
-      upstreams: [{ address: "127.0.0.1" as IpAddress, port }],
-      leaseFloorSeconds: 60,
-      leaseGraceSeconds: 300,
-      sandboxFolder: undefined,
-      guardPorts: false,
-      holdUnsettled: false,
-      queueNumber: 0,
-    },
-    admission: startAdmission({ sets, graceSeconds: 0, nowMs: monotonicMs }),
-    indexNow: () => index,
-    ownAddresses: () => [],
-    onLookup: () => undefined,
-    onRepeatedLookup: () => undefined,
-    onProblem: (problem) => problems.push(problem),
-    onUnknown: () => undefined,
-    nameReadings: { ask: () => 1, isOver: () => false },
-    mayHaveCome: () => false,
+  return startOneNetwork({
+    allow: "*.victim.example.org",
+    upstreams: [{ address: "127.0.0.1" as IpAddress, port }],
+    options: { admission: startAdmission({ sets, graceSeconds: 0, nowMs: monotonicMs }) },
   });
-  answerer.useTopology(topology, guarded);
-  return answerer;
 }
 
 /** Datagrams that the kernel has given to a socket in this namespace. */
@@ -85,8 +50,7 @@ test("forged answers open nothing", { timeout: forMs + 30_000 }, async (t) => {
     { stdio: ["pipe", "pipe", "inherit"] },
   );
   const lines = createInterface({ input: forger.stdout })[Symbol.asyncIterator]();
-  const problems: string[] = [];
-  const answerer = startAnswerer(Number((await lines.next()).value), problems);
+  const { answerer, problems } = startAnswerer(Number((await lines.next()).value));
   const seen = new Map<string, number>();
   const deadline = performance.now() + forMs;
   let number = 0;

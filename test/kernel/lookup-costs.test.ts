@@ -5,10 +5,8 @@ import assert from "node:assert/strict";
 import { createSocket, type Socket } from "node:dgram";
 import { once } from "node:events";
 import { test } from "node:test";
-import { AskerIndex } from "../../src/core/askers/index-of-askers.ts";
-import { type IpAddress, parsePrefix } from "../../src/core/model/address.ts";
+import type { IpAddress } from "../../src/core/model/address.ts";
 import { startAdmission } from "../../src/data/admission.ts";
-import { Answerer } from "../../src/data/answerer.ts";
 import { createSets } from "../../src/edge/kernel/ipset/desired-sets.ts";
 import { openKernelSets } from "../../src/edge/kernel/ipset/kernel-sets.ts";
 import { calls } from "../../src/edge/kernel/libc.ts";
@@ -16,9 +14,9 @@ import { monotonicMs } from "../../src/edge/kernel/monotonic.ts";
 import { listenUdp } from "../../src/edge/listener/udp.ts";
 import { plainName, rawMessage, rawQuestion } from "../support/dns-bytes.ts";
 import { answerTo, startFakeUpstream } from "../support/fake-upstream.ts";
+import { median } from "../support/figures.ts";
 import { enterNamespaces, run } from "../support/namespace.ts";
-import { listOf } from "../support/policies.ts";
-import { unlabelled } from "../support/topologies.ts";
+import { startOneNetwork } from "../support/one-network.ts";
 
 enterNamespaces(import.meta.url);
 run("ip", "link", "set", "lo", "up");
@@ -30,18 +28,6 @@ const rounds = 20;
 
 const sets = openKernelSets();
 createSets(sets);
-const network = {
-  id: "n1",
-  name: "web",
-  subnets: [parsePrefix("198.18.0.0/24") ?? assert.fail()],
-  gateways: [],
-};
-const topology = {
-  networks: [{ ...network, driver: "bridge", bridge: "br-n1", internal: false, labels: {} }],
-  containers: [],
-};
-const guarded = [{ ...network, lists: [listOf("*.example.org:443/tcp")], labels: unlabelled }];
-const index = new AskerIndex({ topology, guarded, services: [], quarantined: [] });
 /** Another address for each name, as the kernel is told of each once. */
 let last = 0;
 const upstream = await startFakeUpstream({
@@ -49,28 +35,16 @@ const upstream = await startFakeUpstream({
     reply(answerTo(message, [`203.${++last >> 16}.${(last >> 8) & 255}.${last & 255}`])),
 });
 const nothing = (): void => undefined;
-const answerer = new Answerer({
-  settings: {
-    dnsPort: 5053,
-    upstreams: [upstream],
-    leaseFloorSeconds: 60,
-    leaseGraceSeconds: 300,
-    sandboxFolder: undefined,
-    guardPorts: false,
-    holdUnsettled: false,
-    queueNumber: 0,
+const { answerer, index } = startOneNetwork({
+  allow: "*.example.org:443/tcp",
+  upstreams: [upstream],
+  options: {
+    admission: startAdmission({ sets, graceSeconds: 300, nowMs: monotonicMs }),
+    onLookup: nothing,
+    onRepeatedLookup: nothing,
+    onProblem: assert.fail,
   },
-  admission: startAdmission({ sets, graceSeconds: 300, nowMs: monotonicMs }),
-  indexNow: () => index,
-  ownAddresses: () => topology.containers,
-  onLookup: nothing,
-  onRepeatedLookup: nothing,
-  onProblem: assert.fail,
-  onUnknown: nothing,
-  nameReadings: { ask: () => 1, isOver: () => true },
-  mayHaveCome: () => false,
 });
-answerer.useTopology(topology, guarded);
 const standing = index.standingOfSource(asker);
 const listener = await listenUdp({ address: "127.0.0.1" as IpAddress, port: 0 }, (message, _client, reply) =>
   answerer.answer({
@@ -155,7 +129,7 @@ test("a lookup that was answered before allocates little", async () => {
     await new Promise(setImmediate);
   }
   // A collection makes it less: the middle one had none.
-  const middle = bytes.toSorted((a, b) => a - b)[15] ?? 0;
+  const middle = median(bytes);
   assert.ok(middle < 2_048, `${middle} bytes`);
 });
 
