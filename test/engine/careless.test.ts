@@ -6,7 +6,7 @@ import { readFileSync } from "node:fs";
 import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
-import { chosen, printRow } from "../support/chosen.ts";
+import { bothBackends, chosen, printRow } from "../support/chosen.ts";
 import {
   client,
   curl,
@@ -28,12 +28,7 @@ import type { Engine } from "../support/lab/engine.ts";
 import { type Lab, startLab } from "../support/lab/lab.ts";
 import { repository } from "../support/lab/repository.ts";
 
-const engines = chosen([
-  { kind: "e20", name: "e20" },
-  { kind: "e26", name: "e26" },
-  { kind: "e28", name: "e28" },
-  { kind: "e28", name: "e28l", iptables: "legacy" },
-] as const);
+const engines = chosen(bothBackends);
 const anywhere = curl(`http://${denied}/`);
 const allowed = curl("http://www.example.com/");
 

@@ -4,7 +4,7 @@
 
 import assert from "node:assert/strict";
 import { after, before, describe, it } from "node:test";
-import { chosen, long, printRow } from "../support/chosen.ts";
+import { bothBackends, chosen, long, printRow } from "../support/chosen.ts";
 import {
   client,
   curl,
@@ -23,12 +23,7 @@ import type { Engine } from "../support/lab/engine.ts";
 import { type Lab, startLab } from "../support/lab/lab.ts";
 import { loop, startPulse } from "../support/pulse.ts";
 
-const engines = chosen([
-  { kind: "e20", name: "e20" },
-  { kind: "e26", name: "e26" },
-  { kind: "e28", name: "e28" },
-  { kind: "e28", name: "e28l", iptables: "legacy" },
-] as const);
+const engines = chosen(bothBackends);
 
 let lab: Lab;
 before(async () => {

@@ -3,17 +3,12 @@
 
 import assert from "node:assert/strict";
 import { after, before, describe, it } from "node:test";
+import { bothBackends } from "../support/chosen.ts";
 import { client, curl, deploy, fails, inside, network, run, succeeds } from "../support/dockerwall.ts";
 import { until } from "../support/lab/command.ts";
 import { type Lab, startLab } from "../support/lab/lab.ts";
 import { talk, talksOn } from "../support/talker.ts";
 
-const engines = [
-  { kind: "e20", name: "e20" },
-  { kind: "e26", name: "e26" },
-  { kind: "e28", name: "e28" },
-  { kind: "e28", name: "e28l", iptables: "legacy" },
-] as const;
 /** After the command that starts the daemon, on a machine that does other things too (docs/measurements.md). */
 const backWithinMs = 5_000;
 
@@ -43,13 +38,13 @@ const interrupted = ["allowed.example.com:80", "203.0.113.11:8080", "db:8000"];
 
 let lab: Lab;
 before(async () => {
-  lab = await startLab({ engines, product: true });
+  lab = await startLab({ engines: bothBackends, product: true });
 });
 after(async () => {
   await lab?.down();
 });
 
-for (const { name } of engines) {
+for (const { name } of bothBackends) {
   describe(name, () => {
     before(async () => {
       const engine = lab.engine(name);

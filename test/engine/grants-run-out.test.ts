@@ -2,18 +2,13 @@
 // open for longer than the lease that it opened it for.
 
 import { after, before, describe, it } from "node:test";
-import { chosen, printRow } from "../support/chosen.ts";
+import { bothBackends, chosen, printRow } from "../support/chosen.ts";
 import { client, curl, deploy, network, run, succeeds } from "../support/dockerwall.ts";
 import { until } from "../support/lab/command.ts";
 import { type Lab, startLab } from "../support/lab/lab.ts";
 import { talk, talksOn } from "../support/talker.ts";
 
-const engines = chosen([
-  { kind: "e20", name: "e20" },
-  { kind: "e26", name: "e26" },
-  { kind: "e28", name: "e28" },
-  { kind: "e28", name: "e28l", iptables: "legacy" },
-] as const);
+const engines = chosen(bothBackends);
 /** The answer lives for 1 s, and is granted for 2 s more. */
 const host = "ttl1.example.com";
 const address = "203.0.113.22";

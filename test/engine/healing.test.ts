@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { loadavg } from "node:os";
 import { after, before, describe, it } from "node:test";
 import type { StatusReport } from "../../src/core/model/report.ts";
-import { chosen, long, printRow } from "../support/chosen.ts";
+import { bothBackends, chosen, long, printRow } from "../support/chosen.ts";
 import {
   client,
   curl,
@@ -24,12 +24,7 @@ import { until } from "../support/lab/command.ts";
 import { type Lab, startLab } from "../support/lab/lab.ts";
 
 /** What heals is the same on every engine; what the host's own tools do differs with their age. */
-const engines = chosen([
-  { kind: "e20", name: "e20" },
-  { kind: "e26", name: "e26" },
-  { kind: "e28", name: "e28" },
-  { kind: "e28", name: "e28l", iptables: "legacy" },
-] as const);
+const engines = chosen(bothBackends);
 
 const both = (rest: string): string => `iptables -w ${rest} && ip6tables -w ${rest}`;
 /** What was flushed may be back before the next command, which then refuses to delete it. */

@@ -4,7 +4,7 @@
 
 import assert from "node:assert/strict";
 import { after, before, describe, it } from "node:test";
-import { chosen, printRow } from "../support/chosen.ts";
+import { bothBackends, chosen, printRow } from "../support/chosen.ts";
 import {
   client,
   curl,
@@ -25,12 +25,7 @@ import { type Lab, startLab } from "../support/lab/lab.ts";
 import { loop, type Pulse, pulseOfHost, startPulse } from "../support/pulse.ts";
 import { type SecondEngine, startSecondEngine } from "../support/second-engine.ts";
 
-const engines = chosen([
-  { kind: "e20", name: "e20" },
-  { kind: "e26", name: "e26" },
-  { kind: "e28", name: "e28" },
-  { kind: "e28", name: "e28l", iptables: "legacy" },
-] as const);
+const engines = chosen(bothBackends);
 /** Nothing in any test allows it. */
 const anywhere = "203.0.113.30";
 const denied = curl(`http://${anywhere}/`);

@@ -4,19 +4,14 @@
 
 import assert from "node:assert/strict";
 import { after, before, describe, it } from "node:test";
-import { chosen } from "../support/chosen.ts";
+import { bothBackends, chosen } from "../support/chosen.ts";
 import { client, curl, deploy, network, rights, run, succeeds } from "../support/dockerwall.ts";
 import { type HostState, readHostState } from "../support/host-state.ts";
 import type { Engine } from "../support/lab/engine.ts";
 import { type Lab, startLab } from "../support/lab/lab.ts";
 import { talk, talksOn } from "../support/talker.ts";
 
-const engines = chosen([
-  { kind: "e20", name: "e20" },
-  { kind: "e26", name: "e26" },
-  { kind: "e28", name: "e28" },
-  { kind: "e28", name: "e28l", iptables: "legacy" },
-] as const);
+const engines = chosen(bothBackends);
 
 let lab: Lab;
 before(async () => {

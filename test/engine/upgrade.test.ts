@@ -5,7 +5,7 @@ import assert from "node:assert/strict";
 import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
-import { chosen, printRow } from "../support/chosen.ts";
+import { bothBackends, chosen, printRow } from "../support/chosen.ts";
 import { client, enforcing, inside, network, run } from "../support/dockerwall.ts";
 import { denied, flooder } from "../support/flood.ts";
 import { until } from "../support/lab/command.ts";
@@ -13,12 +13,7 @@ import type { Engine } from "../support/lab/engine.ts";
 import { type Lab, startLab } from "../support/lab/lab.ts";
 import { repository } from "../support/lab/repository.ts";
 
-const engines = chosen([
-  { kind: "e20", name: "e20" },
-  { kind: "e26", name: "e26" },
-  { kind: "e28", name: "e28" },
-  { kind: "e28", name: "e28l", iptables: "legacy" },
-] as const);
+const engines = chosen(bothBackends);
 const flows = { tcp: 1000, udp: 100 } as const;
 
 /** Every flow is answered at least once in each round; a round is written down when all were. A datagram may be sent again. */

@@ -7,6 +7,14 @@ export const long = process.env["DOCKERWALL_LONG"] === "1";
 /** Every engine that some test has: a name that none has is a slip, and would pass for a run without a failure. */
 const known: readonly string[] = ["e20", "e20l", "e26", "e26l", "e28", "e28l", "e28d"];
 
+/** Every generation, by nft as most hosts have it, and one of them by iptables-legacy. */
+export const bothBackends = [
+  { kind: "e20", name: "e20" },
+  { kind: "e26", name: "e26" },
+  { kind: "e28", name: "e28" },
+  { kind: "e28", name: "e28l", iptables: "legacy" },
+] as const;
+
 /**
  * Those of the engines that this run is for; all when nothing was chosen.
  * @throws Error when an engine is chosen that no test has
