@@ -9,6 +9,7 @@ import { after, before, describe, it } from "node:test";
 import { bothBackends, chosen, printRow } from "../support/chosen.ts";
 import {
   client,
+  countPutRight,
   curl,
   deploy,
   enforcing,
@@ -17,7 +18,6 @@ import {
   network,
   rights,
   run,
-  status,
   succeeds,
   wall,
 } from "../support/dockerwall.ts";
@@ -66,12 +66,6 @@ const changes: readonly Change[] = [
   },
   { title: "`iptables -F`", script: "iptables -w -F", does: "takes ours away" },
 ];
-
-/** How often rules had been changed by others and were put right. */
-async function countPutRight(engine: Engine): Promise<number> {
-  const { counters } = await status(engine);
-  return counters.filter(({ name }) => name === "rules_put_right").reduce((sum, { value }) => sum + value, 0);
-}
 
 /** A flush is put right within this on a busy machine; on an idle one much sooner, as healing.test.ts shows. */
 const openLimitMs = (name: string): number => (name === "e28l" ? 5_000 : 2_000);

@@ -3,17 +3,16 @@
 import assert from "node:assert/strict";
 import { loadavg } from "node:os";
 import { after, before, describe, it } from "node:test";
-import type { StatusReport } from "../../src/core/model/report.ts";
 import { bothBackends, chosen, long, printRow } from "../support/chosen.ts";
 import {
   client,
+  countPutRight,
   curl,
   deploy,
   enforcing,
   inside,
   network,
   run,
-  status,
   succeeds,
 } from "../support/dockerwall.ts";
 import { median } from "../support/figures.ts";
@@ -50,11 +49,6 @@ const save =
 
 const destroySets =
   "for round in 1 2; do for set in $(ipset list -n); do ipset flush $set; ipset destroy $set; done; done 2>/dev/null; true";
-
-/** How often rules had been changed by other software and were put right. */
-function putRight({ counters }: StatusReport): number {
-  return counters.filter(({ name }) => name === "rules_put_right").reduce((sum, { value }) => sum + value, 0);
-}
 
 /** In this order: Docker's own rules go with the flushes, and the wire judges us alone, because nothing else drops. */
 const changes: readonly Change[] = [
@@ -201,7 +195,7 @@ function heals(name: string): void {
             return stdout.includes("✅ rules:") ? true : undefined;
           });
         }
-        const putRightBefore = putRight(await status(engine));
+        const putRightBefore = await countPutRight(engine);
         const seen = (await capture.packets()).length;
         const { ms, difference } = await healing(engine, ready(change.script), 8_000);
         const leaked = (await capture.packets()).slice(seen);
@@ -216,7 +210,7 @@ function heals(name: string): void {
         if (change.after !== undefined) await engine.exec("bash", "-c", ready(change.after));
         if (change.harmless !== true) {
           await until("the count of what was put right", 2_000, async () =>
-            putRight(await status(engine)) > putRightBefore ? true : undefined,
+            (await countPutRight(engine)) > putRightBefore ? true : undefined,
           );
         }
         assert.deepEqual((await capture.packets()).slice(seen + leaked.length), [], "after it was put right");

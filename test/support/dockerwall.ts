@@ -140,6 +140,12 @@ export async function status(engine: Engine): Promise<StatusReport> {
   return JSON.parse(outcome.stdout) as StatusReport;
 }
 
+/** How often rules had been changed by other software and were put right. */
+export async function countPutRight(engine: Engine): Promise<number> {
+  const { counters } = await status(engine);
+  return counters.filter(({ name }) => name === "rules_put_right").reduce((sum, { value }) => sum + value, 0);
+}
+
 /** How often a name was looked up in a network, by verdict. */
 export async function lookups(
   engine: Engine,
