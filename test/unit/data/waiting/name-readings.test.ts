@@ -1,10 +1,11 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { NameReadings } from "../../../../src/data/waiting/name-readings.ts";
+import { Clock } from "../../../support/clock.ts";
 
 function start() {
-  const timers: { readonly atMs: number; readonly work: () => void }[] = [];
-  const state = { nowMs: 0, asked: 0, over: 0, fails: false };
+  const clock = new Clock();
+  const state = { asked: 0, over: 0, fails: false };
   const failures: unknown[] = [];
   const readings = new NameReadings({
     engine: {
@@ -14,18 +15,11 @@ function start() {
       },
       isOver: (number) => state.over >= number,
     },
-    nowMs: () => state.nowMs,
-    after: (ms, work) => {
-      timers.push({ atMs: state.nowMs + ms, work });
-      return () => undefined;
-    },
+    nowMs: () => clock.nowMs,
+    after: clock.after,
     onFailure: (error) => failures.push(error),
   });
-  const pass = (ms: number): void => {
-    state.nowMs += ms;
-    for (const due of timers.splice(0)) due.atMs <= state.nowMs ? due.work() : timers.push(due);
-  };
-  return { readings, state, failures, pass };
+  return { clock, readings, state, failures };
 }
 
 test("a name is told of by a reading that begins after it was asked for, and so is the same name soon after it", () => {
@@ -40,35 +34,35 @@ test("a name is told of by a reading that begins after it was asked for, and so 
 });
 
 test("another name waits for the next reading, a second later, which one before it does not stand for", () => {
-  const { readings, state, pass } = start();
+  const { readings, state, clock } = start();
   readings.demand("db");
   const isRead = readings.demand("cache");
   state.over = 1;
-  pass(999);
+  clock.pass(999);
   assert.deepEqual([state.asked, isRead()], [1, false]);
-  pass(1);
+  clock.pass(1);
   assert.deepEqual([state.asked, isRead()], [2, false]);
   state.over = 2;
   assert.ok(isRead());
 });
 
 test("a flood of names causes one reading a second", () => {
-  const { readings, state, pass } = start();
+  const { readings, state, clock } = start();
   for (let tenth = 0; tenth < 50; tenth++) {
     for (let i = 0; i < 1_000; i++) readings.demand(`n${tenth}-${i}`);
-    pass(100);
+    clock.pass(100);
   }
   assert.ok(state.asked <= 6, String(state.asked));
 });
 
 test("a reading that cannot be asked for is told, and never over; the next name has one of its own", () => {
-  const { readings, state, failures, pass } = start();
+  const { readings, state, failures, clock } = start();
   state.fails = true;
   const isRead = readings.demand("db");
   state.over = 9;
   assert.deepEqual([isRead(), failures.length], [false, 1]);
   state.fails = false;
-  pass(1_000);
+  clock.pass(1_000);
   state.over = 0;
   const next = readings.demand("cache");
   state.over = 1;
@@ -76,10 +70,10 @@ test("a reading that cannot be asked for is told, and never over; the next name 
 });
 
 test("a reading that is over tells nothing of who asks for the same name later: a container may have come since", () => {
-  const { readings, state, pass } = start();
+  const { readings, state, clock } = start();
   readings.demand("db");
   state.over = 1;
-  pass(10_000);
+  clock.pass(10_000);
   const isRead = readings.demand("db");
   assert.deepEqual([state.asked, isRead()], [2, false]);
   state.over = 2;
@@ -87,9 +81,9 @@ test("a reading that is over tells nothing of who asks for the same name later: 
 });
 
 test("a reading that could not be read is asked for again, for the same name too", () => {
-  const { readings, state, pass } = start();
+  const { readings, state, clock } = start();
   readings.demand("db");
-  pass(1_000);
+  clock.pass(1_000);
   const isRead = readings.demand("db");
   state.over = 2;
   assert.deepEqual([state.asked, isRead()], [2, true]);
