@@ -5,6 +5,7 @@ import { execFileSync } from "node:child_process";
 import { loadavg } from "node:os";
 import { warmUp } from "../src/data/warm-up.ts";
 import { answerTo, startFakeUpstream } from "../test/support/fake-upstream.ts";
+import { median } from "../test/support/figures.ts";
 import { startOneNetwork } from "../test/support/one-network.ts";
 
 const rounds = Number(process.env["BENCH_ROUNDS"] ?? 10);
@@ -48,8 +49,7 @@ async function measure(isWarm: boolean): Promise<First> {
     times.push((performance.now() - askedAtMs) * 1000);
   }
   const { user, system } = process.cpuUsage(before);
-  const sorted = times.toSorted((a, b) => a - b);
-  return { warmMs, asked, cpu: user + system, p50: sorted[lookups >> 1] ?? 0, longest: sorted.at(-1) ?? 0 };
+  return { warmMs, asked, cpu: user + system, p50: median(times), longest: Math.max(...times) };
 }
 
 const [mode] = process.argv.slice(2);
@@ -64,8 +64,6 @@ if (mode === undefined) {
           }),
         ) as First,
       );
-  const median = (values: readonly number[]): number =>
-    values.toSorted((a, b) => a - b)[values.length >> 1] ?? 0;
   console.log(
     `Load average: ${loadavg()[0]?.toFixed(1)}. Medians of ${rounds} processes, first ${lookups} lookups.\n`,
   );

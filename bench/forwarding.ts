@@ -6,6 +6,7 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { loadavg } from "node:os";
 import { join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
+import { median } from "../test/support/figures.ts";
 import { createNamespace, enterNamespaces, run, type TestNamespace } from "../test/support/namespace.ts";
 import {
   app,
@@ -125,8 +126,6 @@ function measure({ name }: TestNamespace, mode: string): Passed {
   return passed;
 }
 
-const median = (values: readonly number[]): number =>
-  values.toSorted((a, b) => a - b)[values.length >> 1] ?? 0;
 const all = new Map<string, { readonly passed: Passed; readonly without: Passed }[]>();
 for (let round = 0; round < rounds; round++)
   for (const { name: load, mode } of loads) {
