@@ -6,7 +6,9 @@ import { getSystemErrorName } from "node:util";
 import { DockerwallError, type ErrorCode } from "../../../errors.ts";
 import { isPrivilegeErrno } from "../libc.ts";
 import {
+  align,
   eachAttribute,
+  HEADER_SIZE,
   type NetlinkMessage,
   NLMSG_DONE,
   readBytes,
@@ -17,7 +19,6 @@ import {
 const NLM_F_CAPPED = 0x100;
 const NLM_F_ACK_TLVS = 0x200;
 const NLMSGERR_ATTR_MSG = 1;
-const HEADER_SIZE = 16;
 
 const { ENOENT, ENODEV, EBUSY } = constants.errno;
 
@@ -82,7 +83,7 @@ export function refusalIn(message: NetlinkMessage, what: string, index: number):
   const echoEnd = capped ? echoStart : Math.min(end, start + 4 + readHostInt(view, start + 4));
   let hint = "";
   if ((message.flags & NLM_F_ACK_TLVS) !== 0) {
-    eachAttribute(view, (echoEnd + 3) & ~3, end, (type, from, to) => {
+    eachAttribute(view, align(echoEnd), end, (type, from, to) => {
       if (type === NLMSGERR_ATTR_MSG) hint = readText(view, from, to);
     });
   }

@@ -71,8 +71,9 @@ export class NetlinkSocket {
 
   /**
    * Sends what was written with `writer` and reads every answer: acknowledgements of messages with NLM_F_ACK,
-   * the parts of those with NLM_F_DUMP, refusals of the others if a later one is answered. Each message that carries data goes to `onReply`, valid only during the call.
-   * Messages that answer no part of this request (notifications) are passed over.
+   * the parts of those with NLM_F_DUMP, refusals of the others if a later one is answered. Each message that carries
+   * data goes to `onReply`, valid only during the call. Messages that answer no part of this request (notifications)
+   * are passed over.
    * @throws NetlinkError for the first message that was refused.
    */
   request(what: string, onReply?: (message: NetlinkMessage) => void): void {
