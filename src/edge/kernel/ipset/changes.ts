@@ -6,7 +6,7 @@ import type { NetlinkWriter } from "../netlink/writer.ts";
 import { writeEntry } from "./entry.ts";
 import { ACKNOWLEDGED, attributes, commands, type SetEntry, writeCommand } from "./message.ts";
 import type { SetSocket } from "./protocol.ts";
-import { explained } from "./refusal.ts";
+import { explained, type Sent } from "./refusal.ts";
 
 /** Entries in one message; more gain nothing (measured: 0.57 µs per entry). */
 const ENTRIES_PER_MESSAGE = 64;
@@ -34,9 +34,10 @@ export interface SetEntries {
   readonly entries: readonly SetEntry[];
 }
 
-/** A message on its way: entries of one set, from this one on. */
-interface SentMessage extends SetEntries {
-  readonly from: number;
+/** A message on its way. */
+interface SentMessage extends Sent {
+  /** Of the set that the entries are of. */
+  readonly name: string;
 }
 
 /**
@@ -50,8 +51,9 @@ export function changeEntries(kernel: SetSocket, change: "add" | "del", sets: re
   writer.reset();
   for (const { name, entries } of sets) {
     for (let from = 0; from < entries.length; from += ENTRIES_PER_MESSAGE) {
-      writeEntries(kernel, change, { name, entries, from });
-      sent.push({ name, entries, from });
+      const message = { name, entries, from };
+      writeEntries(kernel, change, message);
+      sent.push(message);
       if (writer.length < BYTES_PER_SEND) continue;
       send(kernel, change, sent);
       sent = [];
