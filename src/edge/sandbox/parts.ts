@@ -7,7 +7,7 @@ import { type Capture, createCapture } from "./capture.ts";
 import { type Classification, createClassification } from "./classification.ts";
 import { createPastFlows } from "./flows/past-flows.ts";
 import { createListening, type Listening } from "./lookups/listening.ts";
-import { createQuestions, type Questions } from "./lookups/questions.ts";
+import { createQuestions } from "./lookups/questions.ts";
 import type { SandboxesOptions } from "./options.ts";
 import { SandboxRegister } from "./register.ts";
 import type { Attempt, Sandbox } from "./sandbox.ts";
@@ -18,7 +18,6 @@ export interface Parts {
   readonly register: SandboxRegister;
   readonly holders: AddressHolders;
   readonly listening: Listening;
-  readonly questions: Questions;
   readonly capture: Capture;
   readonly classification: Classification;
 }
@@ -61,5 +60,5 @@ export function createParts(options: SandboxesOptions): Parts {
     capture,
     questions,
   });
-  return { options, attempt, register, holders, listening, questions, capture, classification };
+  return { options, attempt, register, holders, listening, capture, classification };
 }

@@ -123,11 +123,10 @@ function appear(parts: Parts, name: string, namespaceFd: number, fresh: boolean)
 
 /** Whatever of it fails, its descriptors are closed. */
 async function forget(parts: Parts, name: string): Promise<void> {
-  const { options, register, attempt, holders, listening, questions } = parts;
+  const { options, register, attempt, holders, listening } = parts;
   const sandbox = register.remove(name);
   if (sandbox === undefined) return;
   listening.forget(name);
-  questions.forget(sandbox);
   attempt(name, () => holders.forget(sandbox));
   attempt(name, () => options.onGone(name));
   await closeSandbox(sandbox);

@@ -26,7 +26,6 @@ export interface Questions {
   receive(sandbox: Sandbox, query: SandboxQuery): void;
   /** To be called when a sandbox has been classified. */
   settle(sandbox: Sandbox): void;
-  forget(sandbox: Sandbox): void;
 }
 
 /** Questions of one sandbox that are with the engine's resolver at a time. */
@@ -64,10 +63,6 @@ class SandboxQuestions implements Questions {
 
   settle(sandbox: Sandbox): void {
     this.#waiting.judge(sandbox.name);
-  }
-
-  forget(sandbox: Sandbox): void {
-    this.#relayed.delete(sandbox);
   }
 
   #wait(sandbox: Sandbox, query: SandboxQuery): void {
