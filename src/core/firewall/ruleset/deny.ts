@@ -10,6 +10,14 @@ import type { RulesetInput } from "./options.ts";
 /** What is denied, and its sender is to be told. */
 export const denied = hasMark(rejectedMark);
 
+/** Nothing leaves an address in quarantine, and nothing reaches it; before any rule that lets a packet pass. */
+export function quarantineRules({ sets }: RulesetInput): Rule[] {
+  return [
+    rule("in quarantine", [inSet(sets.quarantine, "src")], goTo(chain.deny)),
+    rule("in quarantine", [inSet(sets.quarantine, "dst")], drop),
+  ];
+}
+
 export function denyChains(input: RulesetInput): Chain[] {
   const auditStamp = { value: connectionMark.audited, mask: connectionMark.mask };
   return [

@@ -5,6 +5,7 @@ import { inSet, inState, notInSet } from "../rules/match.ts";
 import { type Chain, rule } from "../rules/table.ts";
 import { drop, goTo, returnIt } from "../rules/target.ts";
 import { heldRules, onLinkDestinations, strangerRules, tellsOfPacket } from "./bridges.ts";
+import { quarantineRules } from "./deny.ts";
 import type { RulesetInput } from "./options.ts";
 
 export function forwardChain(input: RulesetInput): Chain {
@@ -13,8 +14,7 @@ export function forwardChain(input: RulesetInput): Chain {
     name: chain.forward,
     rules: [
       rule("guarded container", [inSet(sets.guarded, "src,src")], goTo(chain.judge)),
-      rule("in quarantine", [inSet(sets.quarantine, "src")], goTo(chain.deny)),
-      rule("in quarantine", [inSet(sets.quarantine, "dst")], drop),
+      ...quarantineRules(input),
       ...onLinkDestinations(input),
       ...strangerRules(input),
       ...heldRules(input),

@@ -3,8 +3,9 @@
 import { askedMark, chainNames as chain, connectionMark, refusedMark } from "../names.ts";
 import { hasMark, inSet, inState, isAnswer, type Match } from "../rules/match.ts";
 import { type Chain, type Rule, rule } from "../rules/table.ts";
-import { clearMark, drop, goTo, returnIt, type Target } from "../rules/target.ts";
+import { clearMark, goTo, returnIt, type Target } from "../rules/target.ts";
 import { onLinkDestinations, tellsOfPacket } from "./bridges.ts";
+import { quarantineRules } from "./deny.ts";
 import { askRate, errorRate, flowsAtMost, limited } from "./limits.ts";
 import type { RulesetInput } from "./options.ts";
 
@@ -20,8 +21,7 @@ function judgeRules(input: RulesetInput): Rule[] {
   const { family, sets } = input;
   const rate = limited(`dockerwall-ask${family}`, "upto", askRate);
   return [
-    rule("in quarantine", [inSet(sets.quarantine, "src")], goTo(chain.deny)),
-    rule("in quarantine", [inSet(sets.quarantine, "dst")], drop),
+    ...quarantineRules(input),
     rule("admitted flow", stamped(connectionMark.admitted), returnIt),
     rule("same network", [inSet(sets.guarded, "src,dst")], returnIt),
     ...onLinkDestinations(input),
