@@ -98,8 +98,8 @@ function dropCells(row: DropRow, network: string, nowMs: number): string[] {
 function reasonOf({ domain, now }: DropRow, network: string): string {
   const name = domain === undefined ? "no lookup" : printable(domain);
   if (now === undefined || now.step === "no-entry") return name;
-  const told = { container: "", network: printable(network), homes: [] };
-  return `${name}; ${now.verdict === "passes" ? (domain === undefined ? "allowed by now" : "allowed by now, once it is looked up") : renderStep(now.step, told)}`;
+  if (now.verdict !== "passes") return `${name}; ${renderStep(now.step, printable(network))}`;
+  return `${name}; allowed by now${domain === undefined ? "" : ", once it is looked up"}`;
 }
 
 function containerCell({ container, gone }: LookupRow | DropRow): string {

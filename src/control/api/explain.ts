@@ -85,11 +85,7 @@ export async function explainTarget(
     ...explained,
     container: container.name,
     target: text,
-    because: renderStep(explained.step, {
-      container: holder.name,
-      network: explained.network,
-      homes: networks,
-    }),
+    because: renderStep(explained.step, explained.network ?? networks.join(", ")),
     advice: change === undefined || mayStandThere ? undefined : renderChange(change),
     problems,
     quarantined,

@@ -3,16 +3,7 @@
 import { allowLabel } from "../labels/table.ts";
 import type { Change, PathStep } from "./verdict.ts";
 
-/** Of what a sentence speaks. */
-export interface Told {
-  readonly container: string;
-  /** The network that it leaves by. */
-  readonly network: string | undefined;
-  /** The container's guarded networks. */
-  readonly homes: readonly string[];
-}
-
-/** Some name the networks that the packet may leave by. */
+/** Some name the network that the packet leaves by. */
 const reasons: Readonly<Record<PathStep, string | ((leaves: string) => string)>> = {
   "host-network": "the container is on the host's own network, which nothing of Dockerwall stands before",
   "no-network": "the container has no network at all",
@@ -52,10 +43,10 @@ const reasons: Readonly<Record<PathStep, string | ((leaves: string) => string)>>
   "no-answer": "no resolver answers for its name",
 };
 
-/** Why; to follow `because`. */
-export function renderStep(step: PathStep, { network, homes }: Told): string {
+/** Why; to follow `because`. @param leaves the network that it leaves by, or those that it may leave by */
+export function renderStep(step: PathStep, leaves: string): string {
   const reason = reasons[step];
-  return typeof reason === "string" ? reason : reason(network ?? homes.join(", "));
+  return typeof reason === "string" ? reason : reason(leaves);
 }
 
 /** What to do. */

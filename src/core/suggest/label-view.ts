@@ -91,7 +91,7 @@ export function labelView(
     whyNever(connection) {
       const { verdict, step } = walked(connection, { ...noEntry, reason: "entry" });
       if (isThrough({ verdict }) || step === "host") return undefined;
-      return renderStep(step, { container: "", network: network.name, homes: [] });
+      return renderStep(step, network.name);
     },
     isHost: inside.isHost,
     isInside: inside.isInside,

@@ -68,7 +68,7 @@ function explained({
     quarantined,
     reading,
   });
-  assert.notEqual(renderStep(step, { container: "web", network, homes: [] }), "");
+  assert.notEqual(renderStep(step, network ?? ""), "");
   return [`${verdict} ${step}`, ...(change === undefined ? [] : [renderChange(change)])];
 }
 
