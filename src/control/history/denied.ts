@@ -106,7 +106,8 @@ function excessOf(
   { holders, networkAt }: DeniedSources,
   records: readonly DeniedRecord[],
 ): ReadonlySet<DeniedRecord> {
-  const networkOf = (asker: IpAddress): string => holders.at(asker)?.networkId ?? networkAt(asker)?.id ?? "";
+  const networkOf = ({ asker }: DeniedRecord): string =>
+    holders.at(asker)?.networkId ?? networkAt(asker)?.id ?? "";
   return new Set(planTrim(records, networkOf, limits));
 }
 

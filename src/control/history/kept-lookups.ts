@@ -96,8 +96,7 @@ function chosen(
     const { asker, lastSeenMs, count: packets } = tally;
     return comment === undefined ? [] : [{ tally, comment, asker: asker as IpAddress, lastSeenMs, packets }];
   });
-  const networks = new Map(rows.map(({ asker, tally }) => [asker, tally.networkId]));
-  const excess = new Set(planTrim(rows, (asker) => networks.get(asker) ?? "", limits));
+  const excess = new Set(planTrim(rows, ({ tally }) => tally.networkId, limits));
   return rows.filter((row) => !excess.has(row));
 }
 

@@ -70,9 +70,7 @@ function readPast(sets: KernelSets, nowMs: number): PastRecords {
 }
 
 function excessOf(records: readonly DeniedRecord[]): ReadonlySet<DeniedRecord> {
-  // An address may have been on several networks in its time; the share of any of them will do.
-  const networks = new Map(records.map(({ asker, owner }) => [asker, owner?.networkId ?? ""]));
-  return new Set(planTrim(records, (asker) => networks.get(asker) ?? "", limits));
+  return new Set(planTrim(records, ({ owner }) => owner?.networkId ?? "", limits));
 }
 
 function entryOf(number: number, record: DeniedRecord | undefined, nowMs: number): SetEntry[] {

@@ -1,7 +1,6 @@
 // Which denied connections are forgotten so that no one fills the kernel's set: every network has its share, and every
 // asker has its share in it, so that an asker that tries a lot takes nothing from one that tries little.
 
-import type { IpAddress } from "../model/address.ts";
 import type { DeniedEntry } from "./denied-record.ts";
 
 /** With the time at which it was last tried, milliseconds since the epoch. */
@@ -15,27 +14,34 @@ export interface DeniedLimits {
   readonly inAll: number;
 }
 
-/** The entries to forget, least recently tried first for each asker. */
+/**
+ * The entries to forget, least recently tried first for each asker. An address may have been on several networks in its
+ * time; the share of any of them will do: that of its last entry.
+ */
 export function planTrim<Entry extends Dated>(
   entries: readonly Entry[],
-  networkOf: (asker: IpAddress) => string,
+  networkOf: (entry: Entry) => string,
   { perAsker, perNetwork, inAll }: DeniedLimits,
 ): Entry[] {
-  const byAsker = [...Map.groupBy(entries, ({ asker }) => asker)];
-  const byNetwork = [...Map.groupBy(byAsker, ([asker]) => networkOf(asker)).values()];
+  const byAsker = [...Map.groupBy(entries, ({ asker }) => asker).values()];
+  const ofNetworks = Map.groupBy(byAsker, (own) => {
+    const last = own.at(-1);
+    return last && networkOf(last);
+  });
+  const byNetwork = [...ofNetworks.values()];
   const sums = byNetwork.map((askers) =>
-    askers.reduce((sum, [, own]) => sum + Math.min(own.length, perAsker), 0),
+    askers.reduce((sum, own) => sum + Math.min(own.length, perAsker), 0),
   );
   const network = Math.min(perNetwork, waterLine(sums, inAll));
   return byNetwork.flatMap((askers) => {
     const line = Math.min(
       perAsker,
       waterLine(
-        askers.map(([, own]) => own.length),
+        askers.map((own) => own.length),
         network,
       ),
     );
-    return askers.flatMap(([, own]) => oldest(own, own.length - line));
+    return askers.flatMap((own) => oldest(own, own.length - line));
   });
 }
 
