@@ -5,6 +5,7 @@ import { setNames } from "../../core/firewall/names.ts";
 import { type DeniedLimits, planTrim } from "../../core/journal/denied-shares.ts";
 import type { LookupTally } from "../../core/journal/lookups.ts";
 import type { IpAddress } from "../../core/model/address.ts";
+import { shortId } from "../../core/model/topology.ts";
 import type { KernelSets } from "../../edge/kernel/ipset/kernel-sets.ts";
 import type { SetEntry } from "../../edge/kernel/ipset/message.ts";
 import { numberedKey, numberOfKey } from "../../edge/kernel/ipset/numbered-key.ts";
@@ -102,6 +103,6 @@ function chosen(
 
 /** The same for a whole id and for its first digits. */
 function idOf({ networkId, asker, container, domain, type, allowed, trouble }: LookupTally): string {
-  const [network, id = "-"] = [networkId, container?.id].map((text) => text?.slice(0, 12));
-  return [network, id, asker, domain, type, allowed, trouble].join(" ");
+  const id = container === undefined ? "-" : shortId(container.id);
+  return [shortId(networkId), id, asker, domain, type, allowed, trouble].join(" ");
 }
