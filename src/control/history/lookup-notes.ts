@@ -3,14 +3,12 @@
 // `-` for what is not known, and when it was last seen, in seconds since the epoch. Of addresses as many as fit: first
 // those that were left out of an answer (`-`), as one of them tells where the name leads.
 
-import { readableDomain } from "../../core/grants/comment.ts";
+import { commentLength, readableDomain, readableName } from "../../core/grants/comment.ts";
 import type { LookupTally } from "../../core/journal/lookups.ts";
 import { type IpAddress, parseAddress } from "../../core/model/address.ts";
 import type { LookupTrouble } from "../../core/model/report.ts";
 import { shortId } from "../../core/model/topology.ts";
 
-const commentLength = 255;
-const nameLength = 64;
 const troubles: readonly LookupTrouble[] = ["private", "failed", "type", "no-query"];
 
 /** Undefined for what stands for several, and for a name that is too long or that a comment cannot hold. */
@@ -18,7 +16,7 @@ export function renderLookup(tally: LookupTally): string | undefined {
   const { asker, container, networkId, domain, type = "-", count, lastSeenMs } = tally;
   if (parseAddress(asker) === undefined || readableDomain(domain) !== domain || domain === "")
     return undefined;
-  const name = container?.name.replaceAll(/[^A-Za-z0-9._-]/g, "?").slice(0, nameLength) || "-";
+  const name = readableName(container?.name ?? "") || "-";
   const id = container === undefined ? "-" : shortId(container.id);
   const seen = [`${Math.floor(lastSeenMs / 1000)}`, `${count}`, verdictOf(tally), type, domain];
   const head = [name, id, shortId(networkId), asker, ...seen].join(" ");

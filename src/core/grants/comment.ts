@@ -3,7 +3,9 @@
 import { renderService, type Service } from "../model/service.ts";
 
 /** Characters of a comment at most (IPSET_MAX_COMMENT_SIZE). */
-const commentLength = 255;
+export const commentLength = 255;
+/** Of a container's name, which leaves room for what stands behind it. */
+const nameLength = 64;
 
 /** The comment of a `pair` entry: the service, then the domain; parseComment() reads it back after a restart. */
 export function renderComment(service: Service, domain: string): string {
@@ -18,6 +20,11 @@ export function renderComment(service: Service, domain: string): string {
 export function readableDomain(domain: string, atMost = commentLength): string {
   const readable = domain.replaceAll(/[^A-Za-z0-9._\\-]/g, "?");
   return readable.length <= atMost ? readable : `?${readable.slice(1 - atMost)}`;
+}
+
+/** A container's name as a comment holds it, shortened; empty where it is. */
+export function readableName(name: string): string {
+  return name.replaceAll(/[^A-Za-z0-9._-]/g, "?").slice(0, nameLength);
 }
 
 /** Service and domain of a `pair` entry that an earlier run left in the kernel. */

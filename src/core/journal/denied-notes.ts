@@ -2,7 +2,7 @@
 // holder of the address changes whose it was: a comment of 255 bytes at most, `NAME ID NETWORK PACKETS[ DOMAIN…]`, with
 // the first digits of the ids. When it was last tried is in the entry's timeout.
 
-import { readableDomain } from "../grants/comment.ts";
+import { commentLength, readableDomain, readableName } from "../grants/comment.ts";
 import { shortId } from "../model/topology.ts";
 
 /** Whose it was. */
@@ -18,15 +18,12 @@ export interface DeniedNote {
   readonly domains: readonly string[];
 }
 
-const commentLength = 255;
-const nameLength = 64;
 /** Names kept for one connection. */
 const domainsAtMost = 16;
 
 /** The comment; of domains as many as fit, the most recent rather than others. */
 export function renderNote({ name, containerId, networkId, packets, domains }: DeniedNote): string {
-  const readable = name.replaceAll(/[^A-Za-z0-9._-]/g, "?").slice(0, nameLength) || "?";
-  const parts = [readable, shortId(containerId), shortId(networkId), `${packets}`];
+  const parts = [readableName(name) || "?", shortId(containerId), shortId(networkId), `${packets}`];
   let room = commentLength - parts.join(" ").length;
   const kept: string[] = [];
   for (const domain of domains.slice(-domainsAtMost).toReversed()) {
