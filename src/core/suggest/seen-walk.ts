@@ -3,8 +3,7 @@
 import { hostMembers } from "../firewall/host-entries.ts";
 import type { IpAddress } from "../model/address.ts";
 import type { GuardedNetwork } from "../model/guarded-network.ts";
-import type { Topology } from "../model/topology.ts";
-import { shortId } from "../model/topology.ts";
+import { shortId, type Topology } from "../model/topology.ts";
 import type { PolicyFinding } from "../path/policy.ts";
 import { isOn, type Surroundings } from "../path/surroundings.ts";
 import type { PathEnd } from "../path/verdict.ts";
@@ -32,12 +31,12 @@ export function walkerFor(
     hostEntries: hostMembers({ guarded: [network], containers: { services: [] } }),
   };
   const cutOff = new Set([...quarantine].map(shortId));
-  const bridgeOf = new Map(topology.networks.map(({ id, bridge }) => [id, bridge]));
+  const own = topology.networks.find(({ id }) => id === network.id);
   return ({ asker, container, destination, ipProtocol, port }, policy) => {
     const quarantined = container !== undefined && cutOff.has(container.id);
     const sender: Sender = { standing: "guarded", homes: [network.id], quarantined };
     const from = topology.networks.find((each) => each.bridge !== undefined && isOn(each, asker));
-    const bridge = from?.bridge ?? bridgeOf.get(network.id) ?? "";
+    const bridge = (from ?? own)?.bridge ?? "";
     const way = { kind: "bridge", source: asker, bridge } as const;
     // Without a port it went to none, and not to any.
     return walk(
