@@ -12,14 +12,14 @@ import { digestOf } from "../../core/policy/digest.ts";
 import type { EntryList } from "../../core/policy/entry-list.ts";
 import { describeEntry, type Presets } from "../../core/policy/preset.ts";
 import { warnOfPublicSuffixes } from "../../core/policy/public-suffix.ts";
-import { insideOf, labelView } from "../../core/suggest/label-view.ts";
+import { labelView } from "../../core/suggest/label-view.ts";
 import { listsOf } from "../../core/suggest/lists.ts";
 import { replay } from "../../core/suggest/replay.ts";
 import { DockerwallError } from "../../errors.ts";
 import { findContainers } from "./find-container.ts";
 import { findNetwork, type Present } from "./in-force.ts";
 import { readObservation } from "./observation.ts";
-import type { SuggestionSources } from "./suggest.ts";
+import { insideNow, type SuggestionSources } from "./suggest.ts";
 
 /** @throws DockerwallError BAD_ENTRY, NOT_FOUND, USAGE */
 export function replayOn(
@@ -33,11 +33,7 @@ export function replayOn(
   const containers = own.map((text) => readOwn(text, network, present));
   const changed = { ...network, lists: withProposal(network.lists, "network", network.name, proposed) };
   const services = withOwn(classification.containers.services, containers);
-  const inside = insideOf({
-    topology,
-    hostAddresses: sources.hostAddresses(),
-    bridgesFiltered: sources.bridgesFiltered(),
-  });
+  const inside = insideNow(present, sources);
   const viewOf = (on: ClassifiedNetwork, containerId: string | undefined) =>
     labelView(on, listsOf(on, containerId, { containers: { services } }), inside, uptimeMs);
   /** The other guarded networks of a container allow names, too. */

@@ -28,6 +28,16 @@ export interface SuggestionSources extends ObservationSources {
   readonly bridgesFiltered: () => boolean;
 }
 
+/** What is inside, by the host as it is now. @param quarantine none where what was seen is judged by lists alone */
+export function insideNow(
+  { topology }: Pick<Present, "topology">,
+  { hostAddresses, bridgesFiltered }: Pick<SuggestionSources, "hostAddresses" | "bridgesFiltered">,
+  quarantine: ReadonlySet<string> = new Set(),
+): Inside {
+  const host = { hostAddresses: hostAddresses(), bridgesFiltered: bridgesFiltered() };
+  return insideOf({ topology, ...host, quarantine });
+}
+
 /** Who has needs of its own: a container, or all containers of one Compose service. */
 interface Group {
   readonly name: string;
@@ -45,11 +55,7 @@ export function suggestFor(
   const network = findNetwork(name, present);
   const { topology, classification, nowMs } = present;
   const seen = readObservation(network, classification.guarded, sources, nowMs);
-  const inside = insideOf({
-    topology,
-    hostAddresses: sources.hostAddresses(),
-    bridgesFiltered: sources.bridgesFiltered(),
-  });
+  const inside = insideNow(present, sources);
   const groups = groupsOn(network, present);
   const { byGroup, leftOut } = divide(seen, groups, gone ? () => false : sources.history.isGone);
   const subjects = [...byGroup].map(([group, own]) =>

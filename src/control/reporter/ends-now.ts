@@ -3,24 +3,19 @@
 import type { DeniedRecord } from "../../core/journal/denied-record.ts";
 import { bookedUnder } from "../../core/journal/report.ts";
 import type { PathEnd } from "../../core/path/verdict.ts";
-import { insideOf, type LabelView, labelView } from "../../core/suggest/label-view.ts";
+import { type LabelView, labelView } from "../../core/suggest/label-view.ts";
 import { listsOf } from "../../core/suggest/lists.ts";
 import { connectionOf } from "../../core/suggest/observed.ts";
 import type { Present } from "../api/in-force.ts";
-import type { SuggestionSources } from "../api/suggest.ts";
+import { insideNow, type SuggestionSources } from "../api/suggest.ts";
 
 /** By the lists in force, of the container's own if it is there. */
 export function endsNow(
   { classification, topology, quarantine, uptimeMs }: Present,
-  { hostAddresses, bridgesFiltered }: Pick<SuggestionSources, "hostAddresses" | "bridgesFiltered">,
+  sources: Pick<SuggestionSources, "hostAddresses" | "bridgesFiltered">,
 ): (record: DeniedRecord) => PathEnd | undefined {
   const { guarded } = classification;
-  const inside = insideOf({
-    topology,
-    hostAddresses: hostAddresses(),
-    bridgesFiltered: bridgesFiltered(),
-    quarantine,
-  });
+  const inside = insideNow({ topology }, sources, quarantine);
   const networkOf = bookedUnder(guarded);
   const networks = new Map(guarded.map((network) => [network.id, network]));
   const views = new Map<string, LabelView>();
