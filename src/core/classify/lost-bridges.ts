@@ -1,16 +1,10 @@
 // Which networks have lost their bridge. The engine deletes the bridge of a network that ends before it tells of that end,
 // so a bridge that is missing says nothing until a reading of the networks that began later still names it.
 
+import type { ClaimsReading } from "./bridge-claims.ts";
+
 /** The engine may take this long from deleting a bridge to no longer listing its network. */
 const endingMs = 2_000;
-
-/** What the engine's last reading says. */
-export interface LossReading {
-  /** Bridges of the engine's networks. */
-  readonly claimed: ReadonlySet<string>;
-  /** When the last complete reading of the networks began; undefined before the first. */
-  readonly begunAtMs: number | undefined;
-}
 
 /** Times are those of one clock that only goes forward. */
 export class LostBridges {
@@ -20,7 +14,7 @@ export class LostBridges {
   /** The bridges of networks that are missing for good. @param bridges those that are there */
   observe(
     bridges: readonly string[],
-    { claimed, begunAtMs }: LossReading,
+    { claimed, begunAtMs }: Pick<ClaimsReading, "claimed" | "begunAtMs">,
     nowMs: number,
   ): ReadonlySet<string> {
     const there = new Set(bridges);
