@@ -54,7 +54,7 @@ export interface Reporter {
   isUnwell(): boolean;
   status(): StatusReport;
   /** @param endOf where a packet like a denied one would end now */
-  stats(nowMs: number, endOf?: (record: DeniedRecord) => PathEnd | undefined): StatsReport;
+  stats(nowMs: number, endOf: (record: DeniedRecord) => PathEnd | undefined): StatsReport;
 }
 
 export function createReporter(options: ReporterOptions): Reporter {
@@ -100,7 +100,7 @@ export function createReporter(options: ReporterOptions): Reporter {
       const full = isGone(state) ? [] : tables.look(Date.now());
       return buildStatus({ ...told, ...factsOf(options, told, full), state, problems, version, sinceMs });
     },
-    stats(nowMs, endOf = () => undefined) {
+    stats(nowMs, endOf) {
       const { history } = options;
       return buildReport({
         guarded: told.classification?.guarded ?? [],
