@@ -40,13 +40,10 @@ export class PresentAskers {
 
   /** One of an earlier run. Whose the address is now is not known yet: then it goes on, or is left to the past. */
   former({ networkId, asker: address, container }: Former): Asker {
-    const its = this.#byContainer.get(container?.id ?? "") ?? new Set();
-    const earlier = [...its].find((each) => each.networkId === networkId && each.address === address);
+    const earlier = container && this.#earlier(container.id, networkId, address);
     if (earlier !== undefined) return earlier;
     const asker = this.askers.add(networkId, address);
-    if (asker.address === othersLabel || container === undefined) return asker;
-    asker.container = container;
-    this.#byContainer.set(container.id, its.add(asker));
+    if (asker.address !== othersLabel && container !== undefined) this.#book(asker, container);
     return asker;
   }
 
@@ -81,20 +78,28 @@ export class PresentAskers {
   /** Says who an asker is. @returns itself; one that has come back to its address goes on where it was */
   #identify(asker: Asker, { containerId: id, name }: Holder): Asker {
     const container = { id, name };
-    const its = this.#byContainer.get(id) ?? new Set();
-    this.#byContainer.set(id, its);
-    const earlier = [...its].find(
-      ({ networkId, address }) => networkId === asker.networkId && address === asker.address,
-    );
+    const earlier = this.#earlier(id, asker.networkId, asker.address);
     if (earlier !== undefined && earlier !== asker) {
       this.askers.merge(asker, earlier);
       this.#present.set(keyOf(asker.networkId, asker.address), earlier);
       earlier.container = container;
       return earlier;
     }
-    asker.container = container;
-    its.add(asker);
+    this.#book(asker, container);
     return asker;
+  }
+
+  /** The one that this container was at this address, now or before. */
+  #earlier(containerId: string, networkId: string, address: string): Asker | undefined {
+    return [...this.ofContainer(containerId)].find(
+      (each) => each.networkId === networkId && each.address === address,
+    );
+  }
+
+  #book(asker: Asker, container: NonNullable<Asker["container"]>): void {
+    const its = this.#byContainer.get(container.id) ?? new Set();
+    this.#byContainer.set(container.id, its.add(asker));
+    asker.container = container;
   }
 
   #onForget(asker: Asker): void {
