@@ -2,7 +2,7 @@
 // daemon there, busy, hung or dead.
 
 import assert from "node:assert/strict";
-import { execFileSync } from "node:child_process";
+import { execFileSync, spawn } from "node:child_process";
 import { createSocket, type Socket } from "node:dgram";
 import { once } from "node:events";
 import { readFileSync } from "node:fs";
@@ -18,8 +18,8 @@ import { holdEngineQuestions } from "../../src/edge/kernel/flows/engine-queue.ts
 import { createSets } from "../../src/edge/kernel/ipset/desired-sets.ts";
 import { openKernelSets } from "../../src/edge/kernel/ipset/kernel-sets.ts";
 import { createIptables } from "../../src/edge/kernel/iptables/iptables.ts";
-import { socketInode } from "../../src/edge/kernel/packet-socket.ts";
 import { createReadiness, type Readiness } from "../../src/edge/kernel/readiness.ts";
+import { connectingSockets, socketInode } from "../../src/edge/kernel/sock-diag.ts";
 import { flushSet } from "../support/flush-set.ts";
 import { until } from "../support/lab/command.ts";
 import { enterNamespaces, run } from "../support/namespace.ts";
@@ -333,4 +333,21 @@ it("of the engine are told from others' by sockets that are read once for all th
     assert.equal(other.maySend(await packet(createSocket("udp4").unref()), arrivedAtMs), false);
   first.close();
   second.close();
+});
+
+it("wait in a connection that no resolver has taken: whoever opens one is not idle", async () => {
+  const drop = ["INPUT", "-d", "127.0.0.9", "-p", "tcp", "-j", "DROP"];
+  run("iptables-nft", "-A", ...drop);
+  const children = [53, 54].map((port) =>
+    spawn("bash", ["-c", `exec 3<>/dev/tcp/127.0.0.9/${port}`], { stdio: "ignore" }),
+  );
+  const [asks, other] = children.map(({ pid }) => watchEngineProcess(() => pid, "no such name"));
+  await until("both to wait", 2_000, () => (connectingSockets(54)?.length === 1 ? true : undefined));
+  await until("one to be idle", 2_000, () => (other?.isIdle() ? true : undefined));
+  assert.equal(connectingSockets(53)?.length, 1);
+  assert.equal(asks?.isIdle(), false);
+  for (const child of children) child.kill("SIGKILL");
+  await Promise.all(children.map((child) => once(child, "exit")));
+  assert.deepEqual(connectingSockets(53), []);
+  run("iptables-nft", "-D", ...drop);
 });

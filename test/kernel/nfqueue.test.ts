@@ -140,6 +140,20 @@ test("only as much of a packet as was asked for is copied", async () => {
   assert.deepEqual(sizes, [128]);
 });
 
+test("packets pass a queue that takes no more, and what waits in it still has its verdict", async () => {
+  askFor("iptables-nft");
+  const opened = openQueue({ number: QUEUE, maxLength: 1024, copyBytes: 128, whenFull: "pass" });
+  queue = opened;
+  const arrived = send("127.0.0.1", ["held", "dropped"]);
+  await sleep(30);
+  opened.takeNoMore();
+  for (const packet of opened.receive())
+    opened.verdict(packet.id, textOf(packet) === "held" ? "accept" : "drop");
+  assert.deepEqual(await arrived, ["held"]);
+  assert.deepEqual(await send("127.0.0.1", ["later"]), ["later"]);
+  assert.deepEqual(opened.receive(), []);
+});
+
 test("nothing passes while nobody has the queue, nor when it is closed with packets in it", async () => {
   askFor("iptables-nft");
   assert.deepEqual(await send("127.0.0.1", ["nobody"]), []);

@@ -31,9 +31,10 @@ interface Suspect {
 /**
  * How long the engine may hold a question that it has been sent, measured from the capture: what is asked afterwards is
  * asked of us. It forwards at once, but on a busy host its turn comes late. So until it has been seen with nothing to
- * do, a second at least, as it may also wait for a lock of its own; but not for ever.
+ * do, a second at least, as it may also wait for a lock of its own; but not for ever: it tries three resolvers, four
+ * seconds each (extIOTimeout, maxExtDNS of libnetwork), and its turn may come late for each.
  */
-const heldByEngineMs = { least: 1_000, most: 10_000 };
+const heldByEngineMs = { least: 1_000, most: 15_000 };
 /** A flow is tracked when its first packet is delivered; who sent one right before the capture has it by then. */
 const trackedAfterMs = 250;
 /** Nobody but a host with thousands of containers that all start at once has more. */

@@ -114,7 +114,9 @@ class EngineQuestions {
     clearInterval(this.#staying);
     clearInterval(this.#resting);
     this.#unwatch();
-    contain(() => this.#serve(), this.#tell);
+    // Else the close would drop what came after the last look: lookups of the host's own, too.
+    contain(() => this.#queue.takeNoMore(), this.#tell);
+    contain(() => this.#serveAll(), this.#tell);
     const left = this.#held.end();
     if (suspicious === "accept") for (const { packet } of left) this.#queue.verdict(packet.id, "accept");
     this.#queue.close();
@@ -130,6 +132,10 @@ class EngineQuestions {
       if (!isEmpty) this.#serveBatch(packets);
     }
     return isEmpty;
+  }
+
+  #serveAll(): void {
+    while (!this.#serve());
   }
 
   #serveBatch(packets: readonly QueuedPacket[]): void {

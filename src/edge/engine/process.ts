@@ -2,7 +2,7 @@
 // only when it matters, because it takes a look at every descriptor or thread of that process.
 
 import { readdirSync, readFileSync } from "node:fs";
-import { socketInode } from "../kernel/packet-socket.ts";
+import { connectingSockets, socketInode } from "../kernel/sock-diag.ts";
 import { linkOf, readText } from "../listener/socket-holder.ts";
 import { findDockerd } from "./dockerd.ts";
 
@@ -12,13 +12,17 @@ export interface EngineProcess {
    * @param arrivedAtMs by performance.now(), when it was there already
    */
   maySend(packet: Uint8Array, arrivedAtMs: number): boolean;
-  /** True only when no thread of it ran during the call, or was about to; what it had been sent before is done. */
+  /**
+   * True only when no thread of it ran during the call, or was about to, and it waits for no resolver to take a
+   * connection: what it had been sent before is done.
+   */
   isIdle(): boolean;
 }
 
 /** Sockets of others that are remembered, and for how long: the engine does not get them from anybody. */
 const othersAtMost = 4_096;
 const othersForMs = 1_000;
+const DNS_PORT = 53;
 
 /** Remembers the engine's process while there is one. @param find its pid; by default looked for on this host */
 export function watchEngineProcess(
@@ -55,6 +59,13 @@ export function watchEngineProcess(
     return false;
   }
 
+  /** The kernel sends its SYN again, on its own, for as long as the engine waits. */
+  function isConnecting(process: number): boolean {
+    const connecting = connectingSockets(DNS_PORT);
+    const nowMs = performance.now();
+    return connecting === undefined || connecting.some((inode) => hasSocket(process, inode, nowMs));
+  }
+
   return {
     maySend(packet, arrivedAtMs) {
       const process = engine();
@@ -66,8 +77,9 @@ export function watchEngineProcess(
       const process = engine();
       if (process === undefined) return false;
       const before = sleepOf(process);
+      if (before === undefined || isConnecting(process)) return false;
       // Threads are looked at one after the other: one may hand its work to another that was looked at before.
-      return before !== undefined && before === sleepOf(process);
+      return before === sleepOf(process);
     },
   };
 }

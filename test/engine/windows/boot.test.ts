@@ -198,15 +198,20 @@ function boots({ name, backend, asks }: Case): void {
     await untilHoldIsOff();
   });
 
+  // A control, and a matter of luck: the window is narrow, and on a busy host nothing may ask in it.
   it("asks past the wall at a restart of the engine without the boot guard", async () => {
-    await engine.stop();
-    await lab.internet.forgetQueries();
-    await engine.start();
-    await enforcing(engine);
-    const past = await lookupsPast();
-    printRow(name, "restart of the engine, no unit", `${past} lookups past`);
+    let past = 0;
     // On 20.10 nothing was seen to get past here, so there it is no control.
-    if (name.startsWith("e28")) assert.ok(past > 0);
+    const isControl = name.startsWith("e28");
+    for (let restarts = 1; past === 0 && restarts <= (isControl ? 5 : 1); restarts++) {
+      await engine.stop();
+      await lab.internet.forgetQueries();
+      await engine.start();
+      await enforcing(engine);
+      past = await lookupsPast();
+      printRow(name, `restart ${restarts} of the engine, no unit`, `${past} lookups past`);
+    }
+    if (isControl) assert.ok(past > 0);
   });
 
   /** The engine ends and is started anew. @returns what got past meanwhile */

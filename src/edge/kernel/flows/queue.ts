@@ -70,6 +70,10 @@ export interface PacketQueue {
    * did with those packets is what QueueSpec.whenFull says.
    */
   takeOverflows(): number;
+  /**
+   * From now on packets find no room, and pass where QueueSpec.whenFull says so. What waits still waits for its verdict.
+   */
+  takeNoMore(): void;
   /** Drops everything that waits. */
   close(): void;
 }
@@ -129,6 +133,12 @@ function serveQueue(number: number, socket: NetlinkSocket): PacketQueue {
       const taken = overflows;
       overflows = 0;
       return taken;
+    },
+    takeNoMore() {
+      // Unacknowledged: who waits for an answer reads over packets.
+      writer.reset().message(messageType(messages.config), NLM_F_REQUEST).netfilterHeader(0, number);
+      writer.u32be(config.maxLength, 0);
+      socket.request(what);
     },
     close: () => socket.close(),
   };

@@ -1,8 +1,15 @@
-// Finds the socket, in the calling thread's namespace, that sent an outgoing packet.
+// Sockets of the calling thread's namespace, as the kernel lists them: the one that sent a packet, those that connect.
 // @see sock_diag(7), net/ipv4/inet_diag.c, net/ipv4/udp_diag.c
 
 import { AF_INET, AF_INET6 } from "./libc.ts";
-import { NLM_F_ACK, NLM_F_REQUEST, readHostInt } from "./netlink/message.ts";
+import {
+  hostBytes,
+  type NetlinkMessage,
+  NLM_F_ACK,
+  NLM_F_DUMP,
+  NLM_F_REQUEST,
+  readHostInt,
+} from "./netlink/message.ts";
 import { isMissing, NetlinkError } from "./netlink/refusal.ts";
 import { NETLINK_SOCK_DIAG, openNetlink } from "./netlink/socket.ts";
 
@@ -10,6 +17,8 @@ const SOCK_DIAG_BY_FAMILY = 20;
 const TCP = 6;
 const UDP = 17;
 const EVERY_STATE = 0xffff_ffff;
+/** Of the mask of states: 1 << TCP_SYN_SENT, include/net/tcp_states.h. */
+const SYN_SENT = 1 << 2;
 /** struct inet_diag_req_v2: where its parts begin. */
 const request = {
   size: 56,
@@ -18,7 +27,8 @@ const request = {
   destination: { port: 10, address: 28 },
   cookie: 48,
 };
-/** Where struct inet_diag_msg has the inode. */
+/** struct inet_diag_msg: where it has the other end's port, and the inode. */
+const REMOTE_PORT_AT = 6;
 const INODE_AT = 68;
 
 /** The two ends of a packet, as bytes in it. */
@@ -42,9 +52,8 @@ export function socketInode(packet: Uint8Array): number | undefined {
   let inode = 0;
   try {
     socket.writer.message(SOCK_DIAG_BY_FAMILY, NLM_F_REQUEST | NLM_F_ACK).raw(requestFor(ends));
-    socket.request("the socket of a packet", ({ type, view, start, end }) => {
-      if (type === SOCK_DIAG_BY_FAMILY && start + INODE_AT + 4 <= end)
-        inode = readHostInt(view, start + INODE_AT);
+    socket.request("the socket of a packet", (message) => {
+      inode = described(message)?.inode ?? inode;
     });
     return inode;
   } catch (error) {
@@ -55,6 +64,47 @@ export function socketInode(packet: Uint8Array): number | undefined {
   } finally {
     socket.close();
   }
+}
+
+/**
+ * The inodes of TCP sockets that have sent a SYN to this port, which nothing has answered yet: the kernel sends it again
+ * and again. Undefined when that cannot be told.
+ */
+export function connectingSockets(port: number): readonly number[] | undefined {
+  const what = "connections under way";
+  const socket = openNetlink(NETLINK_SOCK_DIAG, what);
+  const inodes: number[] = [];
+  try {
+    for (const family of [AF_INET, AF_INET6]) {
+      const bytes = new Uint8Array(request.size);
+      bytes.set([family, TCP]);
+      bytes.set(hostBytes(SYN_SENT), request.states);
+      socket.writer
+        .reset()
+        .message(SOCK_DIAG_BY_FAMILY, NLM_F_REQUEST | NLM_F_DUMP)
+        .raw(bytes);
+      socket.request(what, (message) => {
+        const found = described(message);
+        if (found?.remotePort === port) inodes.push(found.inode);
+      });
+    }
+    return inodes;
+  } catch (error) {
+    if (error instanceof NetlinkError) return undefined;
+    throw error;
+  } finally {
+    socket.close();
+  }
+}
+
+function described({
+  type,
+  view,
+  start,
+  end,
+}: NetlinkMessage): { readonly inode: number; readonly remotePort: number } | undefined {
+  if (type !== SOCK_DIAG_BY_FAMILY || start + INODE_AT + 4 > end) return undefined;
+  return { inode: readHostInt(view, start + INODE_AT), remotePort: view.getUint16(start + REMOTE_PORT_AT) };
 }
 
 function endsOf(packet: Uint8Array): Ends | undefined {
