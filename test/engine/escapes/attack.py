@@ -143,12 +143,12 @@ class Attempt:
 
     # With an accomplice in the internet, who may be asked.
 
-    def far(self, *packets):
+    def far(self, *packets, order=b"", pause=0.005):
         """Has the accomplice send packets from there. What asks for them must not be taken for them."""
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:
             for packet in packets * 2:
-                quietly(lambda: s.sendto(base64.b64encode(packet), (self.facts["ally"], 7000)))
-                time.sleep(0.005)
+                quietly(lambda: s.sendto(order + b" " + base64.b64encode(packet), (self.facts["ally"], 7000)))
+                time.sleep(pause)
 
     def comes(self, *packets):
         """The same; one that gets here with the token is a reply."""
