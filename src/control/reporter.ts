@@ -37,6 +37,8 @@ export interface ReporterOptions {
   readonly overrides: () => readonly Override[];
   /** Ids of the containers in quarantine. */
   readonly quarantined: () => ReadonlySet<string>;
+  /** What this host lacks at the cost of speed alone, one sentence each. */
+  readonly slowed: readonly string[];
   /** Resolvers that cannot answer, because their own lookups come back to them; one sentence each. */
   readonly circles: (topology: Topology, classification: Classification) => readonly string[];
 }
@@ -122,7 +124,7 @@ function factsOf(options: ReporterOptions, told: Told, full: readonly string[]) 
     counters: sumReadings([...readCounters(), ...told.counters]),
     overrides: reportsOf(options.overrides()),
     quarantined: namesOf(options.quarantined(), told.containers),
-    warnings: [...told.circles, ...full],
+    warnings: [...options.slowed, ...told.circles, ...full],
     clockStartMs: Date.now() - performance.now(),
   };
 }

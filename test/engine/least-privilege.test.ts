@@ -46,14 +46,14 @@ after(async () => {
 });
 
 /** As in docs/least-privilege.md. */
-async function start(missing?: Capability): Promise<void> {
+async function start(missing?: Capability, ...options: readonly string[]): Promise<void> {
   const given = capabilities.filter((capability) => capability !== missing);
   await run(
     engine,
     ...["run", "-d", "--name", "dockerwall", "--network", "host", "--pid", "host", "--read-only"],
     ...["--tmpfs", "/run", "--cap-drop", "ALL", ...given.flatMap((capability) => ["--cap-add", capability])],
     ...["--security-opt", "no-new-privileges", "--security-opt", "apparmor=unconfined"],
-    ...["--cpu-shares", "8192"],
+    ...["--cpu-shares", "8192", ...options],
     ...["-v", "/var/run/docker.sock:/var/run/docker.sock", "dockerwall:lab"],
   );
 }
@@ -107,6 +107,23 @@ describe("least privilege", () => {
       else await succeeds(engine, "web", ...direct);
     });
   }
+
+  it("a seccomp profile without batches of datagrams costs speed alone, and is told", async () => {
+    const profile = {
+      defaultAction: "SCMP_ACT_ALLOW",
+      syscalls: [{ names: ["recvmmsg", "sendmmsg"], action: "SCMP_ACT_ERRNO" }],
+    };
+    await engine.exec("sh", "-c", `echo '${JSON.stringify(profile)}' >/run/unbatched.json`);
+    await start(undefined, "--security-opt", "seccomp=/run/unbatched.json");
+    await enforcing(engine);
+    await succeeds(engine, "web", ...curl("http://www.example.com/"));
+    assert.match(await succeeds(engine, "web", "dig", "secret.example.org"), /status: NXDOMAIN/);
+    await fails(engine, "web", ...direct);
+    assert.match(
+      (await status(engine)).warnings.join("\n"),
+      /recvmmsg or sendmmsg is refused here \(EPERM\)/,
+    );
+  });
 
   it("rules of an earlier run stand where it cannot start", async () => {
     await deploy(engine);

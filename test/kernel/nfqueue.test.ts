@@ -7,6 +7,7 @@ import { afterEach, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { parsePacket } from "../../src/core/firewall/packet.ts";
 import { openQueue, type PacketQueue, type QueuedPacket } from "../../src/edge/kernel/flows/queue.ts";
+import { calls } from "../../src/edge/kernel/libc.ts";
 import { createReadiness, type Readiness } from "../../src/edge/kernel/readiness.ts";
 import { enterNamespaces, run } from "../support/namespace.ts";
 
@@ -76,6 +77,23 @@ test("accept lets a packet pass and drop does not", async () => {
     opened.verdict(packet.id, textOf(packet).startsWith("good") ? "accept" : "drop"),
   );
   assert.deepEqual(await send("127.0.0.1", ["good 1", "bad 2", "good 3"]), ["good 1", "good 3"]);
+});
+
+test("many packets are read and decided on by two system calls", async () => {
+  askFor("iptables-nft");
+  const opened = openQueue({ number: QUEUE, maxLength: 1024, copyBytes: 128 });
+  queue = opened;
+  const texts = Array.from({ length: 40 }, (_, index) => `${index}`);
+  const arrived = send("127.0.0.1", texts);
+  await sleep(30);
+  const before = { ...calls };
+  const packets = opened.receive();
+  opened.verdicts(
+    packets.map((packet) => ({ id: packet.id, verdict: Number(textOf(packet)) < 30 ? "accept" : "drop" })),
+  );
+  const made = { received: calls.recvmmsg - before.recvmmsg, alone: calls.recv - before.recv };
+  assert.deepEqual({ ...made, sent: calls.send - before.send }, { received: 1, alone: 0, sent: 1 });
+  assert.deepEqual(await arrived, texts.slice(0, 30));
 });
 
 test("repeat sends a packet through the hook again with its new mark", async () => {

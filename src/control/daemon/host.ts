@@ -13,6 +13,7 @@ import { holdEngineQuestions } from "../../edge/kernel/flows/engine-queue.ts";
 import { type KernelSets, openKernelSets } from "../../edge/kernel/ipset/kernel-sets.ts";
 import { createFirewall } from "../../edge/kernel/iptables/firewall.ts";
 import type { Backend } from "../../edge/kernel/iptables/tools.ts";
+import { whyNoBatches } from "../../edge/kernel/libc.ts";
 import { probePortTable } from "../../edge/kernel/nftables/port-table.ts";
 import { probeSettledPorts } from "../../edge/kernel/nftables/settled-ports.ts";
 import { probeSandboxTable } from "../../edge/sandbox/table.ts";
@@ -45,6 +46,8 @@ export interface Missing {
   readonly unguardedPorts: string | undefined;
   /** What new ports send is not held. */
   readonly unheldPorts: string | undefined;
+  /** Datagrams take a system call each. */
+  readonly unbatched: string | undefined;
 }
 
 /** @throws DockerwallError DAEMON_RUNNING before anything else, or what this host does not let us do */
@@ -115,5 +118,10 @@ async function findsAnything(sets: Pick<KernelSets, "names">, firewall: Firewall
 
 function findMissing({ path, problem }: FoundFolder): Missing {
   const unguardedPorts = path === undefined ? problem : probePortTable();
-  return { uncaptured: problem, unguardedPorts, unheldPorts: unguardedPorts ?? probeSettledPorts() };
+  return {
+    uncaptured: problem,
+    unguardedPorts,
+    unheldPorts: unguardedPorts ?? probeSettledPorts(),
+    unbatched: whyNoBatches(),
+  };
 }

@@ -26,7 +26,7 @@ import { createWall, type Wall } from "../wall.ts";
 import { type Boundary, createBoundary } from "./boundary.ts";
 import { createDataPlanePlace, type DataPlanePlace } from "./data-plane.ts";
 import type { Host } from "./host.ts";
-import { logStatement, tellMissing } from "./problems.ts";
+import { logStatement, slowedBy, tellMissing } from "./problems.ts";
 
 /** What a daemon is made of. */
 export interface Ground {
@@ -82,6 +82,7 @@ export function makeParts(ground: Ground, cleanup: AsyncDisposableStack): Parts 
   const history = makeHistory(ground);
   const reporter = makeReporter(ground, { lifecycle, history, open, wall });
   tellMissing(reporter, missing);
+  for (const sentence of slowedBy(missing)) logStatement(log, { kind: "warning", sentence });
   const boundary = createBoundary({ log, reporter, nowMs: monotonicMs });
   const dataPlane = createDataPlanePlace();
   const enforcement = createEnforcement({
@@ -177,6 +178,7 @@ function makeReporter(
     onChange: (unwell) => lifecycle.observe(unwell),
     overrides: open.overrides.current,
     quarantined: () => wall.quarantine,
+    slowed: slowedBy(host.missing),
     circles: (topology, { guarded }) =>
       findCircles({
         topology,

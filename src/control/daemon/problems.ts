@@ -31,6 +31,14 @@ export function tellMissing(
   );
 }
 
+/** What this host lacks at the cost of speed alone, one sentence each. */
+export function slowedBy({ unbatched }: Pick<Missing, "unbatched">): readonly string[] {
+  if (unbatched === undefined) return [];
+  return [
+    `lookups take a system call more for each datagram: recvmmsg or sendmmsg is refused here (${unbatched}); allow both in the container's seccomp profile`,
+  ];
+}
+
 /** Says which containers cannot be read, and what that means. */
 export function tellUnread(
   reporter: Pick<Reporter, "onProblem" | "clearProblem">,

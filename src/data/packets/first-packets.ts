@@ -9,7 +9,7 @@ import { declareCounter } from "../../core/counters/registry.ts";
 import { askedMark, refusedMark } from "../../core/firewall/names.ts";
 import { isIcmpError, isOwnError, parsePacket } from "../../core/firewall/packet.ts";
 import { portProtocols } from "../../core/model/service.ts";
-import { openOwnQueue, type QueuedPacket } from "../../edge/kernel/flows/queue.ts";
+import { type Decision, openOwnQueue, type QueuedPacket } from "../../edge/kernel/flows/queue.ts";
 import type { Readiness } from "../../edge/kernel/readiness.ts";
 import { messageOf } from "../../errors.ts";
 import type { Packet } from "../admission/packet.ts";
@@ -35,6 +35,8 @@ export interface QueueOptions {
  * that send all they can at once leave room for everybody else.
  */
 const maxLength = 65_536;
+/** Verdicts of one system call: the first of them waits for the others. */
+const decidedAtOnce = 32;
 /** Enough for both headers with options. */
 const copyBytes = 256;
 
@@ -69,29 +71,29 @@ export function startQueue(options: QueueOptions): void {
     return options.admission.judge(packet, standing.memberships) ? "passes" : "refused";
   }
 
-  function decide({ id, mark, payload }: QueuedPacket): void {
+  function decide({ id, mark, payload }: QueuedPacket): Decision {
     // One that comes back although its entry is there would come back for ever.
     const judged = (mark & askedMark) === 0 ? judge(payload) : "waits";
-    if (judged === "waits") queue.verdict(id, "drop");
-    else if (judged === "passes now") queue.verdict(id, "accept");
-    else queue.verdict(id, "repeat", mark | (judged === "passes" ? askedMark : refusedMark));
+    if (judged === "waits") return { id, verdict: "drop" };
+    if (judged === "passes now") return { id, verdict: "accept" };
+    return { id, verdict: "repeat", mark: mark | (judged === "passes" ? askedMark : refusedMark) };
   }
 
   /** Whatever fails, the packet passes not, and the next one is looked at. */
-  function decideSafely(packet: QueuedPacket): void {
+  function decideSafely(packet: QueuedPacket): Decision {
     try {
-      decide(packet);
+      return decide(packet);
     } catch (error) {
-      tellFailure(error, (failure) => {
-        options.onProblem(`a first packet was refused: ${messageOf(failure)}`);
-        // Where that is refused too, the kernel holds it until we end; it opens nothing.
-        queue.verdict(packet.id, "drop");
-      });
+      tellFailure(error, (failure) => options.onProblem(`a first packet was refused: ${messageOf(failure)}`));
+      return { id: packet.id, verdict: "drop" };
     }
   }
 
+  /** Where the verdicts are refused, the kernel holds the packets until we end; that opens nothing. */
   function serve(): void {
-    for (const packet of queue.receive()) decideSafely(packet);
+    const packets = queue.receive();
+    for (let first = 0; first < packets.length; first += decidedAtOnce)
+      queue.verdicts(packets.slice(first, first + decidedAtOnce).map(decideSafely));
     overflows.add(queue.takeOverflows());
   }
 

@@ -63,6 +63,8 @@ const native = {
   setsockopt: library.func("int setsockopt(int fd, int level, int name, const void *value, uint32_t length)"),
   getsockopt: library.func("int getsockopt(int fd, int level, int name, void *value, void *length)"),
   send: library.func("intptr_t send(int fd, const void *bytes, size_t length, int flags)"),
+  recvmsg: library.func("intptr_t recvmsg(int fd, uint64_t message, int flags)"),
+  sendmsg: library.func("intptr_t sendmsg(int fd, uint64_t message, int flags)"),
   recvmmsg: library.func(
     "int recvmmsg(int fd, void *messages, unsigned int count, int flags, void *timeout)",
   ),
@@ -169,13 +171,37 @@ export function recvmmsg(fd: number, messages: unknown, count: number, what: str
  * @returns how many were sent; 0 when the first one cannot be
  */
 export function sendmmsg(fd: number, messages: bigint, count: number): number | "no-room" {
-  for (;;) {
+  return sentUnlessFull(() => {
     calls.sendmmsg++;
-    const result = native.sendmmsg(fd, messages, count, MSG_DONTWAIT);
-    if (result >= 0) return result;
-    const errno = koffi.errno();
-    if (errno === EAGAIN || errno === ENOBUFS) return "no-room";
-    if (errno !== EINTR) return 0;
+    return native.sendmmsg(fd, messages, count, MSG_DONTWAIT);
+  });
+}
+
+/**
+ * Receives one datagram into the struct msghdr at `message`, never waiting.
+ * @returns how many bytes of it found room; undefined when there is none
+ */
+export function recvmsg(fd: number, message: bigint, what: string): number | undefined {
+  return checkedUnlessAgain("recvmsg", what, () => native.recvmsg(fd, message, MSG_DONTWAIT));
+}
+
+/** Sends the datagram of the struct msghdr at `message`, never waiting. @returns 1 when it was sent, 0 when it cannot be */
+export function sendmsg(fd: number, message: bigint): number | "no-room" {
+  return sentUnlessFull(() => (native.sendmsg(fd, message, MSG_DONTWAIT) < 0 ? -1 : 1));
+}
+
+/** Why datagrams cannot be received and sent in batches here, the name of an errno; undefined when they can be. */
+export function whyNoBatches(): string | undefined {
+  const fd = socket(AF_INET, SOCK_DGRAM, 0, "a try of batches");
+  try {
+    // Of no message at all: a kernel that has them takes it.
+    const tries = [
+      () => native.recvmmsg(fd, null, 0, MSG_DONTWAIT, null),
+      () => native.sendmmsg(fd, 0n, 0, MSG_DONTWAIT),
+    ];
+    return tries.some((attempt) => attempt() < 0) ? getSystemErrorName(-koffi.errno()) : undefined;
+  } finally {
+    native.close(fd);
   }
 }
 
@@ -218,6 +244,17 @@ export function abort(): void {
 function checked(call: string, what: string, result: number): number {
   if (result >= 0) return result;
   throw new SystemCallError(call, what, koffi.errno());
+}
+
+/** 0 stands for one that cannot be sent. */
+function sentUnlessFull(attempt: () => number): number | "no-room" {
+  for (;;) {
+    const result = attempt();
+    if (result >= 0) return result;
+    const errno = koffi.errno();
+    if (errno === EAGAIN || errno === ENOBUFS) return "no-room";
+    if (errno !== EINTR) return 0;
+  }
 }
 
 function checkedUnlessAgain(call: string, what: string, attempt: () => number): number | undefined {

@@ -26,10 +26,16 @@ export class MessageVector {
   readonly #base: bigint;
   readonly #bytes: Uint8Array;
   readonly #view: DataView;
+  /** How many datagrams a call receives at most: as many as that show that there may be more. */
+  readonly perCall: number;
+  readonly #batches: boolean;
 
-  constructor(capacity: number, datagramBytes: number) {
+  /** @param batches false where each datagram needs a call of its own (recvmsg(2), sendmsg(2)), see libc.whyNoBatches() */
+  constructor(capacity: number, datagramBytes: number, batches: boolean) {
     this.capacity = capacity;
     this.datagramBytes = datagramBytes;
+    this.#batches = batches;
+    this.perCall = batches ? capacity : 1;
     const size = capacity * (HEADER_BYTES + IOVEC_BYTES + NAME_BYTES + datagramBytes);
     this.#pointer = koffi.alloc("uint8_t", size);
     this.#bytes = new Uint8Array(koffi.view(this.#pointer, size)).fill(0);
@@ -51,7 +57,9 @@ export class MessageVector {
    * @throws SystemCallError
    */
   receive(fd: number, what: string): number {
-    const count = libc.recvmmsg(fd, this.#pointer, this.capacity, what) ?? 0;
+    const count = this.#batches
+      ? (libc.recvmmsg(fd, this.#pointer, this.capacity, what) ?? 0)
+      : this.#receiveOne(fd, what);
     // The kernel has written how long each address is; the next one may be longer.
     for (let slot = 0; slot < count; slot++)
       this.#view.setUint32(slot * HEADER_BYTES + offsets.nameLength, SOCKADDR_BYTES, littleEndian);
@@ -90,13 +98,22 @@ export class MessageVector {
   send(fd: number, count: number): number {
     let sent = 0;
     for (let next = 0; next < count; ) {
-      const done = libc.sendmmsg(fd, this.#base + BigInt(next * HEADER_BYTES), count - next);
+      const header = this.#base + BigInt(next * HEADER_BYTES);
+      const done = this.#batches ? libc.sendmmsg(fd, header, count - next) : libc.sendmsg(fd, header);
       if (done === "no-room") break;
       // Only the first of those left can have failed.
       next += Math.max(1, done);
       sent += done;
     }
     return sent;
+  }
+
+  /** One at a time: the error of a second would be lost, or the first. */
+  #receiveOne(fd: number, what: string): number {
+    const length = libc.recvmsg(fd, this.#base, what);
+    if (length === undefined) return 0;
+    this.#view.setUint32(offsets.length, length, littleEndian);
+    return 1;
   }
 
   #expect(slot: number, nameLength: number, dataLength: number): void {

@@ -83,6 +83,7 @@ export function createParts(options: PartsOptions): Parts {
     queues: [],
     overrides: open.overrides.current,
     quarantined: () => wall.quarantine,
+    slowed: [],
     circles: (topology, { guarded }) =>
       findCircles({ topology, guarded, upstreams: [], own: host.addresses.map(hostPrefix) }).sentences,
   });

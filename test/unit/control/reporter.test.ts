@@ -65,6 +65,7 @@ function watch(): Watched {
       { target: { kind: "network", name: "app" }, entry: "a.example.com", endsAtMs: undefined },
     ],
     quarantined: () => new Set(["c1", "c2"]),
+    slowed: [],
     circles: () => [],
   });
   const watched: Watched = {

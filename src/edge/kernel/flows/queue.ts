@@ -5,6 +5,7 @@
 import { DockerwallError } from "../../../errors.ts";
 import * as libc from "../libc.ts";
 import { AF_INET, AF_INET6 } from "../libc.ts";
+import { MessageVector } from "../message-vector.ts";
 import {
   eachAttribute,
   type NetlinkMessage,
@@ -28,24 +29,35 @@ const FLAG_FAIL_OPEN = 1;
  * than the one whose flow is tracked.
  */
 const FLAG_UNFILLED = 4;
-const verdicts = { drop: 0, accept: 1, repeat: 4 } as const;
+const verdictCodes = { drop: 0, accept: 1, repeat: 4 } as const;
 const NETFILTER_HEADER = 4;
-/** Datagrams taken at once; the rest waits for the next turn of the event loop. */
+/** Packets taken at once; the rest waits for the next turn of the event loop. */
 const TAKEN_AT_ONCE = 256;
+/** Packets that a system call reads, and room for the message of each: attributes, and the part of it that is wanted. */
+const READ_AT_ONCE = 64;
+const MESSAGE_BYTES = 1024;
+const COPY_BYTES_AT_MOST = 512;
 /** Of the socket's queue, which is counted twice this; a short packet costs some 1.3 KB in it. Taken only while used. */
 const RECEIVE_BYTES_PER_PACKET = 1024;
 
-export type Verdict = keyof typeof verdicts;
+export type Verdict = keyof typeof verdictCodes;
 
 export interface QueueSpec {
   /** 0 to 65535, as in `--queue-num`. */
   readonly number: number;
   /** How many packets may wait for a verdict; more are dropped by the kernel. */
   readonly maxLength: number;
-  /** How much of each packet is wanted, bytes, from the IP header on. */
+  /** How much of each packet is wanted, bytes, from the IP header on; 512 at most. */
   readonly copyBytes: number;
   /** What becomes of packets that find no room: `drop` when not said. */
   readonly whenFull?: "drop" | "pass";
+}
+
+/** What becomes of a packet: see PacketQueue.verdict(). */
+export interface Decision {
+  readonly id: number;
+  readonly verdict: Verdict;
+  readonly mark?: number;
 }
 
 export interface QueuedPacket {
@@ -65,6 +77,8 @@ export interface PacketQueue {
    * A verdict on one that the kernel let go meanwhile changes nothing.
    */
   verdict(id: number, verdict: Verdict, mark?: number): void;
+  /** The same of several, in one system call. */
+  verdicts(decisions: readonly Decision[]): void;
   /**
    * How often, since this was asked last, the kernel found the socket full because we did not read fast enough; what it
    * did with those packets is what QueueSpec.whenFull says.
@@ -81,6 +95,8 @@ export interface PacketQueue {
 /** Takes a queue of the calling thread's namespace. @throws NO_PRIVILEGE, also when another process has it (EPERM) */
 export function openQueue(spec: QueueSpec): PacketQueue {
   const what = `packet queue ${spec.number}`;
+  if (spec.copyBytes > COPY_BYTES_AT_MOST)
+    throw new DockerwallError("INTERNAL", `${what} cannot copy ${spec.copyBytes} bytes of a packet`);
   const socket = openNetlink(NETLINK_NETFILTER, what);
   const { writer } = socket;
   libc.setsockopt(socket.fd, libc.SO_RCVBUFFORCE, spec.maxLength * RECEIVE_BYTES_PER_PACKET, what);
@@ -108,26 +124,41 @@ export function adoptQueue(number: number, fd: number): PacketQueue {
   return serveQueue(number, new NetlinkSocket(fd, `packet queue ${number}`));
 }
 
+/** One for the thread: everything is read out of it before it receives again. */
+let receiving: MessageVector | undefined;
+
 function serveQueue(number: number, socket: NetlinkSocket): PacketQueue {
   const what = `packet queue ${number}`;
   const { writer } = socket;
   let overflows = 0;
+
+  /** Unacknowledged. The only refusal is of an id that is gone; receive() passes over it. */
+  function verdicts(decisions: readonly Decision[]): void {
+    writer.reset();
+    for (const { id, verdict, mark } of decisions) {
+      writer.message(messageType(messages.verdict), NLM_F_REQUEST).netfilterHeader(0, number);
+      writer.value(attributes.verdict, verdictHeader(verdictCodes[verdict], id));
+      if (mark !== undefined) writer.u32be(attributes.mark, mark);
+    }
+    socket.request(what);
+  }
+
   return {
     fd: socket.fd,
     receive() {
       const packets: QueuedPacket[] = [];
-      overflows += socket.receive((message) => {
+      receiving ??= new MessageVector(READ_AT_ONCE, MESSAGE_BYTES, libc.whyNoBatches() === undefined);
+      overflows += socket.receiveShort(receiving, TAKEN_AT_ONCE, (message) => {
         const packet = packetIn(message);
         if (packet !== undefined) packets.push(packet);
-      }, TAKEN_AT_ONCE);
+      });
       return packets;
     },
     verdict(id, verdict, mark) {
-      // Unacknowledged. The only refusal is of an id that is gone; receive() passes over it.
-      writer.reset().message(messageType(messages.verdict), NLM_F_REQUEST).netfilterHeader(0, number);
-      writer.value(attributes.verdict, verdictHeader(verdicts[verdict], id));
-      if (mark !== undefined) writer.u32be(attributes.mark, mark);
-      socket.request(what);
+      verdicts([mark === undefined ? { id, verdict } : { id, verdict, mark }]);
+    },
+    verdicts(decisions) {
+      if (decisions.length > 0) verdicts(decisions);
     },
     takeOverflows() {
       const taken = overflows;

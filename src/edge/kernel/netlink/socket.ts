@@ -5,6 +5,7 @@
 import { close } from "node:fs";
 import { DockerwallError } from "../../../errors.ts";
 import * as libc from "../libc.ts";
+import type { MessageVector } from "../message-vector.ts";
 import {
   eachMessage,
   hostBytes,
@@ -124,6 +125,25 @@ export class NetlinkSocket {
     return overflows;
   }
 
+  /** The same for messages that fit into the vector's places, many to a system call; what is longer is cut. */
+  receiveShort(vector: MessageVector, limit: number, onMessage: (message: NetlinkMessage) => void): number {
+    let overflows = 0;
+    for (let taken = 0; taken < limit; ) {
+      const count = this.#unlessOverflown(() => vector.receive(this.fd, this.#what));
+      if (count === "overflow") {
+        overflows++;
+        continue;
+      }
+      for (let slot = 0; slot < count; slot++) {
+        const message = vector.datagram(slot);
+        eachMessage(viewOf(message), message.length, onMessage);
+      }
+      if (count < vector.perCall) break;
+      taken += count;
+    }
+    return overflows;
+  }
+
   close(): void {
     libc.close(this.fd);
   }
@@ -178,8 +198,12 @@ export class NetlinkSocket {
   }
 
   #receiveOne(): number | undefined | "overflow" {
+    return this.#unlessOverflown(() => libc.recv(this.fd, scratch, this.#what));
+  }
+
+  #unlessOverflown<Received>(receive: () => Received): Received | "overflow" {
     try {
-      return libc.recv(this.fd, scratch, this.#what);
+      return receive();
     } catch (error) {
       if (error instanceof libc.SystemCallError && error.errnoName === "ENOBUFS") return "overflow";
       throw error;

@@ -59,6 +59,7 @@ describe("every counter that the product declares", async () => {
       onStatement: () => undefined,
       onChange: () => undefined,
       overrides: () => [],
+      slowed: [],
       circles: () => [],
       quarantined: () => new Set(),
     });

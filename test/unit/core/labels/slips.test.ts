@@ -258,6 +258,7 @@ function daemon() {
     onStatement: ({ kind, sentence }) => kind === "solved" || logged.push(sentence),
     onChange: (unwell) => lifecycle.observe(unwell),
     overrides: () => [],
+    slowed: [],
     circles: () => [],
     quarantined: () => new Set(),
   });
