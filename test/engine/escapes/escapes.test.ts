@@ -123,7 +123,7 @@ after(async () => {
 });
 
 // More at once take turns anyway, and a capture that is not served in time loses packets.
-describe("escapes", { concurrency: 3 }, () => {
+describe("escapes", { concurrency: 2 }, () => {
   for (const [index, { name }] of engines.entries()) {
     describe(name, { concurrency: 1 }, () => {
       before(async () => await tryAll(name, index + 1));
