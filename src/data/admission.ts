@@ -20,12 +20,16 @@ import { admitEntries } from "./grant-entries.ts";
 export interface Admission {
   /**
    * The kernel is told only of what it would forget too soon.
+   * @param holder the sandbox that asked; undefined where none was known to have the address
    * @returns when the first of these rights ends, ms by `nowMs`
-   * @throws DockerwallError when the kernel refuses or the asker holds too much; nothing may be answered then.
+   * @throws DockerwallError when the kernel refuses, the asker holds too much, or another sandbox than the one that asked
+   * has an address by now; nothing may be answered then.
    */
-  admit(grants: readonly Grant[], networkOf: NetworkOf): number;
+  admit(grants: readonly Grant[], networkOf: NetworkOf, holder?: string): number;
   /** The same together with all others of this turn of the event loop; at once where the kernel has them all. */
-  admitInTurn(grants: readonly Grant[], networkOf: NetworkOf): number | Promise<number>;
+  admitInTurn(grants: readonly Grant[], networkOf: NetworkOf, holder?: string): number | Promise<number>;
+  /** The sandbox that has an address. */
+  holderOf(asker: IpAddress): string | undefined;
   /** How often rights were taken away; what was concluded from rights before stands while it is the same. */
   readonly revocations: number;
   /** Whether a first packet may pass; the entry that lets it and its like pass is in the kernel on return. */
@@ -95,15 +99,21 @@ class KernelAdmission implements Admission {
     return this.#revocations;
   }
 
-  admit(grants: readonly Grant[], networkOf: NetworkOf): number {
-    this.#admitAll([{ grants, networkOf }]);
+  admit(grants: readonly Grant[], networkOf: NetworkOf, holder?: string): number {
+    this.#admitAll([{ grants, networkOf, holder }]);
     return this.#rights.ledger.firstEnd(grants);
   }
 
-  admitInTurn(grants: readonly Grant[], networkOf: NetworkOf): number | Promise<number> {
+  admitInTurn(grants: readonly Grant[], networkOf: NetworkOf, holder?: string): number | Promise<number> {
     const { ledger, nowMs } = this.#rights;
     const isInKernel = ledger.due(grants, nowMs()).length === 0;
-    return isInKernel ? this.admit(grants, networkOf) : this.#batch.admit({ grants, networkOf });
+    return isInKernel
+      ? this.admit(grants, networkOf, holder)
+      : this.#batch.admit({ grants, networkOf, holder });
+  }
+
+  holderOf(asker: IpAddress): string | undefined {
+    return this.#owners.of(asker)?.sandbox;
   }
 
   judge(packet: Packet, memberships: readonly Membership[]): boolean {
@@ -170,6 +180,7 @@ class KernelAdmission implements Admission {
   #admitAll(wanted: readonly WantedGrants[]): void {
     const { ledger, index, history, entries, nowMs } = this.#rights;
     const now = nowMs();
+    for (const each of wanted) this.#assertHeld(each);
     const due = wanted.flatMap(({ grants }) => ledger.due(grants, now));
     if (ledger.exceedsLimit(due)) {
       const asker = due[0]?.asker ?? "";
@@ -185,6 +196,15 @@ class KernelAdmission implements Admission {
     ledger.record(all, now);
     for (const { asker, destination, domain } of [...wanted.flatMap(({ grants }) => grants), ...all])
       history.note(asker, destination, domain, now);
+  }
+
+  /** While an upstream was asked, the asker may have gone, and its address be another's. */
+  #assertHeld({ grants, holder }: WantedGrants): void {
+    for (const { asker } of grants) {
+      const now = this.holderOf(asker);
+      if (now !== undefined && now !== holder)
+        throw new DockerwallError("NOT_FOUND", `${asker} is another sandbox's than when it asked`);
+    }
   }
 
   #revoke(asker: IpAddress): void {

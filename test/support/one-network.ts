@@ -75,6 +75,7 @@ export function startOneNetwork(change: {
     namesOf: () => [],
     rejudge: () => undefined,
     isOpen: () => false,
+    holderOf: () => undefined,
     own: () => false,
     disown: () => undefined,
     heal: () => 0,

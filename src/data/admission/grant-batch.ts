@@ -11,6 +11,8 @@ export type NetworkOf = (asker: IpAddress) => string;
 export interface WantedGrants {
   readonly grants: readonly Grant[];
   readonly networkOf: NetworkOf;
+  /** The sandbox that asked; undefined where none was known to have its address. */
+  readonly holder: string | undefined;
 }
 
 export interface GrantBatchOptions {
@@ -47,9 +49,10 @@ export class GrantBatch {
     const all = this.#waiting;
     this.#waiting = [];
     const isAdmitted = all.length > 1 && this.#admitAll(all);
-    for (const { grants, networkOf, admitted, refused } of all) {
+    for (const { admitted, refused, ...wanted } of all) {
+      const { grants } = wanted;
       try {
-        if (!isAdmitted) this.#options.admitAll([{ grants, networkOf }]);
+        if (!isAdmitted) this.#options.admitAll([wanted]);
         admitted(this.#options.endOf(grants));
       } catch (error) {
         refused(error);

@@ -15,6 +15,7 @@ import { decideForEach, type GuardedStanding, joinDecisions } from "../../core/a
 import { tellFailure } from "../../core/contain.ts";
 import type { Query } from "../../core/dns/wire/question.ts";
 import type { Grant } from "../../core/grants/grant.ts";
+import type { IpAddress } from "../../core/model/address.ts";
 import type { Waiter, Waiting } from "../../core/waiting.ts";
 import { monotonicMs } from "../../edge/kernel/monotonic.ts";
 import type { Admission } from "../admission.ts";
@@ -31,7 +32,7 @@ import type { Judged, Resolving } from "./resolving.ts";
 export interface LookupParts {
   readonly networks: NetworkKnowledge;
   readonly resolving: Resolving;
-  readonly admission: Pick<Admission, "admitInTurn">;
+  readonly admission: Pick<Admission, "admitInTurn" | "holderOf">;
   readonly memo: AnswerMemo;
   readonly epochNow: () => MemoEpoch;
   readonly waiting: Waiting;
@@ -65,6 +66,8 @@ export class Lookup implements Waiter {
   /** Whether the engine has been read since it was asked for a name that nobody is known by. */
   #isRead: (() => boolean) | undefined;
   #memberships: GuardedStanding["memberships"] = [];
+  /** Who asked: the address may be another's when there is an answer. */
+  #holder: string | undefined;
   /** By performance.now(): when the first of its rights ends, and when it was noted that it told them. */
   #rights = { endAtMs: Number.POSITIVE_INFINITY, notedAtMs: Number.POSITIVE_INFINITY };
 
@@ -121,7 +124,8 @@ export class Lookup implements Waiter {
   #open(grants: readonly Grant[]): void | Promise<void> {
     const memberships = this.#memberships;
     const { admission } = this.#parts;
-    const endAtMs = admission.admitInTurn(grants, (address) => networkOf(address, memberships));
+    const networkAt = (address: IpAddress): string => networkOf(address, memberships);
+    const endAtMs = admission.admitInTurn(grants, networkAt, this.#holder);
     return endAtMs instanceof Promise ? endAtMs.then((each) => this.#opened(each)) : this.#opened(endAtMs);
   }
 
@@ -153,7 +157,8 @@ export class Lookup implements Waiter {
   /** decided → (asked → (opened)) → answered */
   #resolve(standing: GuardedStanding): void {
     const { memberships } = standing;
-    const { transport, isGone } = this.#question;
+    const { transport, isGone, sandbox, source } = this.#question;
+    this.#holder = sandbox ?? (source === undefined ? undefined : this.#parts.admission.holderOf(source));
     const asked: Asked = {
       query: this.#query,
       transport,

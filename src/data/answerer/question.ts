@@ -21,6 +21,8 @@ export interface Question {
   /** True once its client waits no more. */
   readonly isGone?: (() => boolean) | undefined;
   readonly reply: Reply;
+  /** The sandbox that it was asked in. */
+  readonly sandbox?: string;
   /** Its sender's address, where nothing else tells who that is. */
   readonly source?: IpAddress;
 }

@@ -173,7 +173,8 @@ export class SandboxLayer {
       onAppear: (sandbox, namespaceFd) => this.#standings.appear(sandbox, namespaceFd),
       enforce: (found, sandbox) => this.#standings.enforce(sandbox, found),
       isTold: (sandbox) => view.knowledge.isTold(sandbox),
-      onQuery: ({ sandbox, ...question }, standing) => {
+      onQuery: (question, standing) => {
+        const { sandbox } = question;
         // Who asks in a sandbox is there: its addresses are its own before anything is granted to them, even
         // while the engine has not told yet that their earlier holder is gone.
         for (const address of membershipsOf(standing()).flatMap((membership) => membership.addresses))

@@ -63,6 +63,7 @@ function look(asker: IpAddress, label: string, name: string, address: IpAddress)
   admission.admit(
     services.map((service) => ({ asker, destination: address, domain: name, service, leaseSeconds: 300 })),
     () => "n1",
+    admission.holderOf(asker),
   );
 }
 

@@ -69,13 +69,39 @@ test("what a failed grant prolonged is taken away with its asker", () => {
   const sets = freshSets(() => nowMs);
   const admission = startAdmission({ sets, graceSeconds: 0, nowMs: () => nowMs });
   admission.own(asker, "sandbox-1");
-  admission.admit([grant(1, onePort, { leaseSeconds: 60 })], onNetwork);
+  admission.admit([grant(1, onePort, { leaseSeconds: 60 })], onNetwork, "sandbox-1");
   sets.limit(setNames.grant4, 1);
-  assert.throws(() => admission.admit([grant(1, onePort, { leaseSeconds: 600 }), grant(2)], onNetwork));
+  const prolonged = [grant(1, onePort, { leaseSeconds: 600 }), grant(2)];
+  assert.throws(() => admission.admit(prolonged, onNetwork, "sandbox-1"), /full/);
   nowMs = 100_000;
   admission.sweep();
   admission.own(asker, "sandbox-2");
   assert.deepEqual(sets.list(setNames.grant4), []);
+});
+
+test("an answer opens nothing for who has its asker's address by now", async () => {
+  const { sets, admission } = start();
+  admission.own(asker, "sandbox-1");
+  admission.own(asker, "sandbox-2");
+  const before = sets.dump();
+  for (const holder of ["sandbox-1", undefined]) {
+    assert.throws(() => admission.admit([grant(1)], onNetwork, holder), /another sandbox's/);
+    await assert.rejects(
+      async () => admission.admitInTurn([grant(1)], onNetwork, holder),
+      /another sandbox's/,
+    );
+  }
+  // It changes hands within the turn that admits it.
+  const admitted = admission.admitInTurn([grant(1)], onNetwork, "sandbox-2");
+  admission.own(asker, "sandbox-3");
+  await assert.rejects(async () => admitted, /another sandbox's/);
+  assert.deepEqual(
+    sets.list(setNames.grant4).concat(sets.list(setNames.pair4), sets.list(setNames.ask4)),
+    [],
+  );
+  assert.equal(before.length, sets.dump().length);
+  admission.admit([grant(1)], onNetwork, "sandbox-3");
+  assert.equal(sets.list(setNames.grant4).length, 1);
 });
 
 test("one asker has so many entries and no more, however wide its services are", () => {
@@ -161,7 +187,7 @@ test("nothing is put back that was taken away, or has run out", () => {
   const sets = freshSets(() => nowMs);
   const admission = startAdmission({ sets, graceSeconds: 300, nowMs: () => nowMs });
   admission.own(asker, "sandbox-1");
-  admission.admit([grant(1)], onNetwork);
+  admission.admit([grant(1)], onNetwork, "sandbox-1");
   admission.disown(asker, "sandbox-1");
   assert.equal(admission.heal(), 0);
   admission.admit([grant(2)], onNetwork);

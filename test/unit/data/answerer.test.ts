@@ -4,11 +4,15 @@ import { setImmediate as nextTurn, setTimeout as sleep } from "node:timers/promi
 import { AskerIndex, type Standing } from "../../../src/core/askers/index-of-askers.ts";
 import { readCounters } from "../../../src/core/counters/registry.ts";
 import { canaryQuery, isOurDenial } from "../../../src/core/dns/probe.ts";
+import { setNames } from "../../../src/core/firewall/names.ts";
 import { type IpAddress, parsePrefix } from "../../../src/core/model/address.ts";
+import { startAdmission } from "../../../src/data/admission.ts";
+import { createSets } from "../../../src/edge/kernel/ipset/desired-sets.ts";
 import { monotonicMs } from "../../../src/edge/kernel/monotonic.ts";
 import { DockerwallError } from "../../../src/errors.ts";
 import { countedSince } from "../../support/counted.ts";
 import { decodeMessage, plainName, rawMessage, rawQuestion } from "../../support/dns-bytes.ts";
+import { createFakeSets } from "../../support/fake-sets.ts";
 import { answerTo, startFakeUpstream } from "../../support/fake-upstream.ts";
 import { startOneNetwork } from "../../support/one-network.ts";
 import { listOf } from "../../support/policies.ts";
@@ -46,6 +50,48 @@ test("an unknown single label is answered at once, and nobody is asked, while no
   for (let i = 0; i < 10; i++) assert.equal(decodeMessage(await ask(`nobody-${i}`)).rcode, "NXDOMAIN");
   assert.ok(performance.now() - startedAtMs < 500);
 });
+
+for (const takenOver of ["in its sandbox", "through the host"] as const)
+  test(`an answer opens nothing for who has its asker's address by now, who asked ${takenOver}`, async () => {
+    const asked = Promise.withResolvers<() => void>();
+    const upstream = await startFakeUpstream({
+      onUdp: ({ message, reply }) => asked.resolve(() => reply(answerTo(message, ["203.0.113.7"]))),
+    });
+    const sets = createFakeSets(monotonicMs);
+    createSets(sets);
+    const admission = startAdmission({ sets, graceSeconds: 0, nowMs: monotonicMs });
+    const { answerer, index, message } = startOneNetwork({
+      allow: "www.example.org",
+      upstreams: [upstream],
+      options: { admission },
+    });
+    const address = "198.18.0.2" as IpAddress;
+    const standing = index.standingOfSource(address);
+    try {
+      admission.own(address, "first");
+      const answer = new Promise<Uint8Array | undefined>((resolve) => {
+        const query = message("www.example.org");
+        if (takenOver === "through the host") answerer.fromHost(query, "udp", { address }, resolve);
+        else
+          answerer.answer({
+            message: query,
+            transport: "udp",
+            standing: () => standing,
+            arrivedAtMs: performance.now(),
+            reply: resolve,
+            sandbox: "first",
+          });
+      });
+      const reply = await asked.promise;
+      admission.own(address, "second");
+      reply();
+      assert.equal(decodeMessage((await answer) ?? assert.fail("silence")).rcode, "SERVFAIL");
+      assert.deepEqual(sets.list(setNames.grant4).concat(sets.list(setNames.pair4)), []);
+    } finally {
+      answerer.useUpstreams([]);
+      await upstream.close();
+    }
+  });
 
 test("a name that leads into a network of the engine opens nothing, unless the allowlist names the range", async () => {
   const upstream = await startFakeUpstream({
