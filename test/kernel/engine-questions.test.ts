@@ -13,13 +13,13 @@ import type { Standing } from "../../src/core/askers/index-of-askers.ts";
 import { LateCaptures } from "../../src/core/askers/late-captures.ts";
 import { desiredRules } from "../../src/core/firewall/ruleset.ts";
 import { startEngineQuestions } from "../../src/data/packets/engine-questions.ts";
-import { watchEngineProcess } from "../../src/edge/engine/process.ts";
+import { type EngineProcess, watchEngineProcess } from "../../src/edge/engine/process.ts";
 import { holdEngineQuestions } from "../../src/edge/kernel/flows/engine-queue.ts";
 import { createSets } from "../../src/edge/kernel/ipset/desired-sets.ts";
 import { openKernelSets } from "../../src/edge/kernel/ipset/kernel-sets.ts";
 import { createIptables } from "../../src/edge/kernel/iptables/iptables.ts";
 import { createReadiness, type Readiness } from "../../src/edge/kernel/readiness.ts";
-import { connectingSockets, socketInode } from "../../src/edge/kernel/sock-diag.ts";
+import { socketInode, socketsTo } from "../../src/edge/kernel/sock-diag.ts";
 import { flushSet } from "../support/flush-set.ts";
 import { until } from "../support/lab/command.ts";
 import { enterNamespaces, run } from "../support/namespace.ts";
@@ -97,6 +97,7 @@ function questions(backend: "nft" | "legacy"): void {
   let lates: LateCaptures;
   let looks = 0;
   let isEngines = true;
+  let engineProcess: EngineProcess | undefined;
   const seen: (number | undefined)[] = [];
   const problems: string[] = [];
 
@@ -114,7 +115,7 @@ function questions(backend: "nft" | "legacy"): void {
         seen.push(socketInode(packet));
         return isEngines;
       },
-      isEngineIdle: () => false,
+      isEngineIdle: () => engineProcess?.isIdle() ?? false,
       onUnknown: () => undefined,
       onProblem: (problem) => problems.push(problem),
     });
@@ -130,6 +131,7 @@ function questions(backend: "nft" | "legacy"): void {
     lates = new LateCaptures();
     looks = 0;
     isEngines = true;
+    engineProcess = undefined;
     heard.length = 0;
     seen.length = 0;
     problems.length = 0;
@@ -144,7 +146,11 @@ function questions(backend: "nft" | "legacy"): void {
 
   const late = (kind: Standing["kind"]): void => {
     standing = kind;
-    lates.add("box", { standing: () => standing, hasAskedPast: () => true }, performance.now());
+    lates.add(
+      "box",
+      { standing: () => standing, hasAskedPast: () => true, isAskedFrom: () => false },
+      performance.now(),
+    );
   };
 
   for (const [whose, passes] of [
@@ -164,7 +170,7 @@ function questions(backend: "nft" | "legacy"): void {
     const standing = (): never => {
       throw new Error("a bug");
     };
-    lates.add("box", { standing, hasAskedPast: () => true }, performance.now());
+    lates.add("box", { standing, hasAskedPast: () => true, isAskedFrom: () => false }, performance.now());
     execFileSync("bash", ["-c", "printf %s bad >/dev/udp/127.0.0.1/53"]);
     await until("the problem", 1_000, () => problems[0]);
     assert.deepEqual([problems, heard], [["questions of the engine: a bug"], []]);
@@ -248,6 +254,27 @@ function questions(backend: "nft" | "legacy"): void {
     isEngines = false;
     await ask("udp", "127.0.0.1", "the host's");
     assert.deepEqual(heard, ["the host's"]);
+  });
+
+  it("are refused at the engine's next resolver too, when the first has kept one waiting", async () => {
+    // As Docker's resolver: four seconds for each, and the next one as soon as one fails.
+    const asksOn = `
+      for to in 127.0.0.1 127.0.0.2; do
+        exec 3<>/dev/udp/$to/53; printf %s "to $to" >&3; read -t 4 <&3
+      done`;
+    const second = createSocket("udp4").on("message", (message) => heard.push(String(message)));
+    second.bind(53, "127.0.0.2");
+    await once(second, "listening");
+    late("unknown");
+    const child = spawn("bash", ["-c", asksOn], { stdio: "ignore" });
+    engineProcess = watchEngineProcess(() => child.pid, "no such name");
+    // It sleeps meanwhile, for longer than an engine with nothing to do is suspected.
+    await sleep(1_500);
+    standing = "guarded";
+    await once(child, "exit");
+    second.close();
+    assert.deepEqual(heard, []);
+    assert.equal(problems.length, 2);
   });
 
   it("go on to the rules of others, without a mark of ours", async () => {
@@ -335,19 +362,28 @@ it("of the engine are told from others' by sockets that are read once for all th
   second.close();
 });
 
-it("wait in a connection that no resolver has taken: whoever opens one is not idle", async () => {
-  const drop = ["INPUT", "-d", "127.0.0.9", "-p", "tcp", "-j", "DROP"];
-  run("iptables-nft", "-A", ...drop);
-  const children = [53, 54].map((port) =>
-    spawn("bash", ["-c", `exec 3<>/dev/tcp/127.0.0.9/${port}`], { stdio: "ignore" }),
-  );
-  const [asks, other] = children.map(({ pid }) => watchEngineProcess(() => pid, "no such name"));
-  await until("both to wait", 2_000, () => (connectingSockets(54)?.length === 1 ? true : undefined));
-  await until("one to be idle", 2_000, () => (other?.isIdle() ? true : undefined));
-  assert.equal(connectingSockets(53)?.length, 1);
-  assert.equal(asks?.isIdle(), false);
-  for (const child of children) child.kill("SIGKILL");
-  await Promise.all(children.map((child) => once(child, "exit")));
-  assert.deepEqual(connectingSockets(53), []);
-  run("iptables-nft", "-D", ...drop);
-});
+for (const [transport, port, isIdle] of [
+  ["tcp", 53, false],
+  ["udp", 53, false],
+  ["udp", 54, true],
+] as const)
+  it(`await an answer: who has a socket to port ${port}/${transport} and sleeps is ${isIdle ? "" : "not "}idle`, async () => {
+    const drop = ["INPUT", "-d", "127.0.0.9", "-j", "DROP"];
+    run("iptables-nft", "-A", ...drop);
+    // By TCP it waits for the connection, by UDP for an answer.
+    const script = `exec 3<>/dev/${transport}/127.0.0.9/${port}; read <&3`;
+    const before = socketsTo(port)?.length ?? 0;
+    const child = spawn("bash", ["-c", script], { stdio: "ignore" });
+    await until("the socket", 2_000, () => (socketsTo(port)?.length === before + 1 ? true : undefined));
+    await until("it to sleep", 2_000, () =>
+      /^State:\tS/m.test(readFileSync(`/proc/${child.pid}/status`, "utf8")) ? true : undefined,
+    );
+    const engine = watchEngineProcess(() => child.pid, "no such name");
+    assert.deepEqual([engine.isIdle(), engine.mayAsk()], [isIdle, !isIdle]);
+    const other = watchEngineProcess(() => 1, "no such name");
+    assert.equal(other.mayAsk(), false);
+    child.kill("SIGKILL");
+    await once(child, "exit");
+    assert.equal(socketsTo(port)?.length, before);
+    run("iptables-nft", "-D", ...drop);
+  });

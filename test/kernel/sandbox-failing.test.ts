@@ -38,6 +38,7 @@ test("a sandbox whose classification fails is listened in, and classified later"
     onStranger: ({ reply }) => reply(undefined),
     onUnknown: () => waiting++,
     onAddressLost: () => undefined,
+    mayEngineAsk: () => false,
     onLate: () => undefined,
     onUnseen: () => undefined,
     onChange: (_captured, problem) => assert.equal(problem, undefined),

@@ -117,6 +117,7 @@ test("it stays while it is not known any more where the container stands, and go
     onStranger: () => undefined,
     onUnknown: () => undefined,
     onAddressLost: () => undefined,
+    mayEngineAsk: () => false,
     onLate: () => undefined,
     onUnseen: () => undefined,
     onChange: () => undefined,

@@ -36,6 +36,7 @@ test("a sandbox whose handling fails is told, and leaves nothing open when it is
     onStranger: () => undefined,
     onUnknown: () => undefined,
     onAddressLost: () => undefined,
+    mayEngineAsk: () => false,
     onLate: () => undefined,
     onUnseen: () => undefined,
     onChange: () => undefined,

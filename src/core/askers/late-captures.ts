@@ -11,6 +11,8 @@ export interface LateCapture {
   readonly standing: () => Standing["kind"];
   /** Whether anything in it has asked the engine's resolver; to be asked while it is there. */
   readonly hasAskedPast: () => boolean;
+  /** Whether the engine may be asking a resolver from inside of it now: the next one it may ask from the host. */
+  readonly isAskedFrom: () => boolean;
 }
 
 /** Whose question it may be, as known when it was put before us; `judge` it until it is known what becomes of it. */
@@ -31,10 +33,10 @@ interface Suspect {
 /**
  * How long the engine may hold a question that it has been sent, measured from the capture: what is asked afterwards is
  * asked of us. It forwards at once, but on a busy host its turn comes late. So until it has been seen with nothing to
- * do, a second at least, as it may also wait for a lock of its own; but not for ever: it tries three resolvers, four
- * seconds each (extIOTimeout, maxExtDNS of libnetwork), and its turn may come late for each.
+ * do, and awaiting nothing of a resolver, a second at least, as it may also wait for a lock of its own; but not for ever:
+ * it tries three resolvers, each for four seconds to connect and to answer (extIOTimeout, maxExtDNS of libnetwork).
  */
-const heldByEngineMs = { least: 1_000, most: 15_000 };
+const heldByEngineMs = { least: 1_000, most: 25_000 };
 /** A flow is tracked when its first packet is delivered; who sent one right before the capture has it by then. */
 const trackedAfterMs = 250;
 /** Nobody but a host with thousands of containers that all start at once has more. */
@@ -54,7 +56,11 @@ export class LateCaptures {
    */
   addUnseen(fate: () => "pending" | "seen" | "gone", nowMs: number): void {
     const standings = { pending: "unknown", seen: "open", gone: "guarded" } as const;
-    const late: LateCapture = { standing: () => standings[fate()], hasAskedPast: () => true };
+    const late: LateCapture = {
+      standing: () => standings[fate()],
+      hasAskedPast: () => true,
+      isAskedFrom: () => false,
+    };
     this.#push({ sandbox: undefined, late, sinceMs: nowMs, asked: true, gone: false });
   }
 
@@ -84,7 +90,8 @@ export class LateCaptures {
   release(nowMs: number, engineWasIdle: boolean): void {
     const { least, most } = heldByEngineMs;
     this.#suspects = this.#suspects.filter(
-      ({ sinceMs, asked }) => asked !== false && nowMs - sinceMs <= (engineWasIdle ? least : most),
+      ({ sinceMs, asked, gone, late }) =>
+        asked !== false && nowMs - sinceMs <= (engineWasIdle && (gone || !late.isAskedFrom()) ? least : most),
     );
   }
 

@@ -23,6 +23,7 @@ export class SandboxLayer {
   readonly #folder: string;
   readonly #standings: Standings;
   readonly #lates = new LateCaptures();
+  readonly #engineProcess = watchEngineProcess();
   #sandboxes: Sandboxes | undefined;
   #unsettled: UnsettledQueue | undefined;
   #knowsPicture = false;
@@ -147,7 +148,6 @@ export class SandboxLayer {
 
   #beginEngineQuestions(): void {
     const { settings, readiness, sets, engine, telling } = this.#parts;
-    const engineProcess = watchEngineProcess();
     this.#endEngineQuestions = startEngineQuestions({
       queueNumber: settings.queueNumber,
       queueFd: settings.engineQueueFd ?? holdEngineQuestions(settings.queueNumber, sets),
@@ -155,8 +155,8 @@ export class SandboxLayer {
       sets,
       lates: this.#lates,
       captureNow: () => this.#lookNow(),
-      mayBeEngines: engineProcess.maySend,
-      isEngineIdle: engineProcess.isIdle,
+      mayBeEngines: this.#engineProcess.maySend,
+      isEngineIdle: this.#engineProcess.isIdle,
       onUnknown: engine.refresh,
       onProblem: telling.problem,
     });
@@ -182,6 +182,7 @@ export class SandboxLayer {
         answerer.answer({ ...question, standing });
       },
       onGone: (sandbox) => this.#forget(sandbox),
+      mayEngineAsk: this.#engineProcess.mayAsk,
       onLate: (sandbox, late) => lates.add(sandbox, late, performance.now()),
       onUnseen: (fate) => lates.addUnseen(fate, performance.now()),
       onStranger: ({ message, transport, reply }) => answerer.fail(message, transport, reply),

@@ -2,7 +2,7 @@
 // only when it matters, because it takes a look at every descriptor or thread of that process.
 
 import { readdirSync, readFileSync } from "node:fs";
-import { connectingSockets, socketInode } from "../kernel/sock-diag.ts";
+import { socketInode, socketsTo } from "../kernel/sock-diag.ts";
 import { linkOf, readText } from "../listener/socket-holder.ts";
 import { findDockerd } from "./dockerd.ts";
 
@@ -13,10 +13,12 @@ export interface EngineProcess {
    */
   maySend(packet: Uint8Array, arrivedAtMs: number): boolean;
   /**
-   * True only when no thread of it ran during the call, or was about to, and it waits for no resolver to take a
-   * connection: what it had been sent before is done.
+   * True only when no thread of it ran during the call, or was about to, and it awaits nothing of a resolver on the host:
+   * what it had been sent before is done.
    */
   isIdle(): boolean;
+  /** False only when it is known to have no socket to a resolver in the network namespace of the calling thread. */
+  mayAsk(): boolean;
 }
 
 /** Sockets of others that are remembered, and for how long: the engine does not get them from anybody. */
@@ -59,11 +61,11 @@ export function watchEngineProcess(
     return false;
   }
 
-  /** The kernel sends its SYN again, on its own, for as long as the engine waits. */
-  function isConnecting(process: number): boolean {
-    const connecting = connectingSockets(DNS_PORT);
+  /** Asleep, it may wait for a resolver's answer, and ask the next one when none comes; by each socket once. */
+  function mayAsk(process: number): boolean {
+    const sockets = socketsTo(DNS_PORT);
     const nowMs = performance.now();
-    return connecting === undefined || connecting.some((inode) => hasSocket(process, inode, nowMs));
+    return sockets === undefined || sockets.some((inode) => hasSocket(process, inode, nowMs));
   }
 
   return {
@@ -77,9 +79,13 @@ export function watchEngineProcess(
       const process = engine();
       if (process === undefined) return false;
       const before = sleepOf(process);
-      if (before === undefined || isConnecting(process)) return false;
+      if (before === undefined || mayAsk(process)) return false;
       // Threads are looked at one after the other: one may hand its work to another that was looked at before.
       return before === sleepOf(process);
+    },
+    mayAsk() {
+      const process = engine();
+      return process === undefined || mayAsk(process);
     },
   };
 }

@@ -1,4 +1,4 @@
-// Sockets of the calling thread's namespace, as the kernel lists them: the one that sent a packet, those that connect.
+// Sockets of the calling thread's namespace, as the kernel lists them: the one that sent a packet, those that lead to a port.
 // @see sock_diag(7), net/ipv4/inet_diag.c, net/ipv4/udp_diag.c
 
 import { AF_INET, AF_INET6 } from "./libc.ts";
@@ -9,6 +9,7 @@ import {
   NLM_F_DUMP,
   NLM_F_REQUEST,
   readHostInt,
+  viewOf,
 } from "./netlink/message.ts";
 import { isMissing, NetlinkError } from "./netlink/refusal.ts";
 import { NETLINK_SOCK_DIAG, openNetlink } from "./netlink/socket.ts";
@@ -17,8 +18,11 @@ const SOCK_DIAG_BY_FAMILY = 20;
 const TCP = 6;
 const UDP = 17;
 const EVERY_STATE = 0xffff_ffff;
-/** Of the mask of states: 1 << TCP_SYN_SENT, include/net/tcp_states.h. */
-const SYN_SENT = 1 << 2;
+/**
+ * Of the mask of states (include/net/tcp_states.h): ESTABLISHED, as which a connected UDP socket counts, SYN_SENT, and
+ * those in which there may be something to send again, FIN_WAIT1, CLOSE_WAIT, LAST_ACK and CLOSING.
+ */
+const LIVE_STATES = [1, 2, 4, 8, 9, 11].reduce((mask, state) => mask | (1 << state), 0);
 /** struct inet_diag_req_v2: where its parts begin. */
 const request = {
   size: 56,
@@ -27,8 +31,7 @@ const request = {
   destination: { port: 10, address: 28 },
   cookie: 48,
 };
-/** struct inet_diag_msg: where it has the other end's port, and the inode. */
-const REMOTE_PORT_AT = 6;
+/** Where struct inet_diag_msg has the inode. */
 const INODE_AT = 68;
 
 /** The two ends of a packet, as bytes in it. */
@@ -53,7 +56,7 @@ export function socketInode(packet: Uint8Array): number | undefined {
   try {
     socket.writer.message(SOCK_DIAG_BY_FAMILY, NLM_F_REQUEST | NLM_F_ACK).raw(requestFor(ends));
     socket.request("the socket of a packet", (message) => {
-      inode = described(message)?.inode ?? inode;
+      inode = inodeIn(message) ?? inode;
     });
     return inode;
   } catch (error) {
@@ -67,27 +70,25 @@ export function socketInode(packet: Uint8Array): number | undefined {
 }
 
 /**
- * The inodes of TCP sockets that have sent a SYN to this port, which nothing has answered yet: the kernel sends it again
- * and again. Undefined when that cannot be told.
+ * The inodes of UDP and TCP sockets whose other end has this port, as long as something may still leave by them.
+ * Undefined when that cannot be told.
  */
-export function connectingSockets(port: number): readonly number[] | undefined {
-  const what = "connections under way";
+export function socketsTo(port: number): readonly number[] | undefined {
+  const what = `sockets to port ${port}`;
   const socket = openNetlink(NETLINK_SOCK_DIAG, what);
   const inodes: number[] = [];
   try {
-    for (const family of [AF_INET, AF_INET6]) {
-      const bytes = new Uint8Array(request.size);
-      bytes.set([family, TCP]);
-      bytes.set(hostBytes(SYN_SENT), request.states);
-      socket.writer
-        .reset()
-        .message(SOCK_DIAG_BY_FAMILY, NLM_F_REQUEST | NLM_F_DUMP)
-        .raw(bytes);
-      socket.request(what, (message) => {
-        const found = described(message);
-        if (found?.remotePort === port) inodes.push(found.inode);
-      });
-    }
+    for (const family of [AF_INET, AF_INET6])
+      for (const protocol of [UDP, TCP]) {
+        socket.writer
+          .reset()
+          .message(SOCK_DIAG_BY_FAMILY, NLM_F_REQUEST | NLM_F_DUMP)
+          .raw(requestForAll(family, protocol, port));
+        socket.request(what, (message) => {
+          const inode = inodeIn(message);
+          if (inode !== undefined) inodes.push(inode);
+        });
+      }
     return inodes;
   } catch (error) {
     if (error instanceof NetlinkError) return undefined;
@@ -97,14 +98,19 @@ export function connectingSockets(port: number): readonly number[] | undefined {
   }
 }
 
-function described({
-  type,
-  view,
-  start,
-  end,
-}: NetlinkMessage): { readonly inode: number; readonly remotePort: number } | undefined {
-  if (type !== SOCK_DIAG_BY_FAMILY || start + INODE_AT + 4 > end) return undefined;
-  return { inode: readHostInt(view, start + INODE_AT), remotePort: view.getUint16(start + REMOTE_PORT_AT) };
+function requestForAll(family: number, protocol: number, remotePort: number): Uint8Array {
+  const bytes = new Uint8Array(request.size);
+  const view = viewOf(bytes);
+  bytes.set([family, protocol]);
+  bytes.set(hostBytes(LIVE_STATES), request.states);
+  view.setUint16(request.destination.port, remotePort);
+  return bytes;
+}
+
+function inodeIn({ type, view, start, end }: NetlinkMessage): number | undefined {
+  return type === SOCK_DIAG_BY_FAMILY && start + INODE_AT + 4 <= end
+    ? readHostInt(view, start + INODE_AT)
+    : undefined;
 }
 
 function endsOf(packet: Uint8Array): Ends | undefined {

@@ -14,6 +14,8 @@ export interface CaptureOptions {
   readonly pastFlows: PastFlows;
   /** A sandbox was captured when its container may have been asking already. */
   readonly onLate: (sandbox: string, late: LateCapture) => void;
+  /** Whether the engine may be asking a resolver in the network namespace of the calling thread. */
+  readonly mayEngineAsk: () => boolean;
   /** A sandbox is captured now, or no longer. */
   readonly onChange: (sandbox: Sandbox) => void;
 }
@@ -39,7 +41,8 @@ const releaseAfterMs = 250;
 /** How long an engine may take, on a busy host, to tell a client in a sandbox that its question was refused. */
 const refusedWithinMs = 1_000;
 
-export function createCapture({ attempt, pastFlows, onLate, onChange }: CaptureOptions): Capture {
+export function createCapture(options: CaptureOptions): Capture {
+  const { attempt, pastFlows, onLate, mayEngineAsk, onChange } = options;
   function install(sandbox: Sandbox): void {
     const { namespaceFd, sockets, owner } = sandbox;
     const { replaced, late } = withNamespace(namespaceFd, () => {
@@ -53,12 +56,22 @@ export function createCapture({ attempt, pastFlows, onLate, onChange }: CaptureO
       onLate(sandbox.name, {
         standing: () => sandbox.standing.kind,
         hasAskedPast: () => sandbox.askedPast || mayHaveAskedPast(sandbox, attempt),
+        isAskedFrom: () => mayBeAskedFrom(sandbox),
       });
     }
     if (!sandbox.fresh) pastFlows.forgetSoon(sandbox);
     // First the engine's refusal must have found its way back: who is refused asks again by another socket at once.
     else if (late) setTimeout(() => pastFlows.forgetSoon(sandbox), refusedWithinMs);
     onChange(sandbox);
+  }
+
+  /** What cannot be told may be so. */
+  function mayBeAskedFrom({ name, namespaceFd }: Sandbox): boolean {
+    let mayBe = true;
+    attempt(name, () => {
+      mayBe = withNamespace(namespaceFd, mayEngineAsk);
+    });
+    return mayBe;
   }
 
   function hold({ name, namespaceFd, interfaces, owner }: Sandbox): void {

@@ -28,6 +28,8 @@ export interface SandboxesOptions {
   readonly onAddressLost: (address: IpAddress, sandbox: string) => void;
   /** One was captured when its container may have been asking already. */
   readonly onLate: (sandbox: string, late: LateCapture) => void;
+  /** Whether the engine may be asking a resolver in the network namespace of the calling thread. */
+  readonly mayEngineAsk: () => boolean;
   /** One may have come and gone uncaptured. */
   readonly onUnseen: (fate: () => Fate) => void;
   /** How many are captured, and why some are not: one sentence. */

@@ -33,6 +33,7 @@ export function createParts(options: SandboxesOptions): Parts {
     attempt,
     pastFlows: createPastFlows({ isLive, attempt }),
     onLate: options.onLate,
+    mayEngineAsk: options.mayEngineAsk,
     onChange: (sandbox) => register.noteCapture(sandbox),
   });
   const questions = createQuestions({

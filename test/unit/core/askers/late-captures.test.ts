@@ -7,13 +7,14 @@ type Kind = Standing["kind"];
 
 /** A sandbox whose standing and past the test decides on. */
 function sandbox(kind: Kind, asked = true) {
-  const state = { kind, asked, looks: 0 };
+  const state = { kind, asked, looks: 0, isAskedFrom: false };
   const late = {
     standing: () => state.kind,
     hasAskedPast: () => {
       state.looks += 1;
       return state.asked;
     },
+    isAskedFrom: () => state.isAskedFrom,
   };
   return { state, late };
 }
@@ -97,18 +98,31 @@ test("one that has not been seen is waited for, and guarded when it is gone", ()
   assert.equal(judge(suspicion), "passes");
 });
 
-test("suspicion ends when the engine was idle a second after the capture, or after fifteen seconds", () => {
+test("suspicion does not end while the engine may be asking from inside of the sandbox", () => {
+  const lates = new LateCaptures();
+  const { state, late } = sandbox("guarded");
+  state.isAskedFrom = true;
+  lates.add("a", late, 0);
+  lates.suspect(0);
+  lates.release(2_000, true);
+  assert.equal(lates.isSuspicious, true);
+  state.isAskedFrom = false;
+  lates.release(2_100, true);
+  assert.equal(lates.isSuspicious, false);
+});
+
+test("suspicion ends when the engine was idle a second after the capture, or after 25 seconds", () => {
   const lates = new LateCaptures();
   lates.add("a", sandbox("guarded").late, 0);
   lates.release(1_000, true);
   assert.equal(lates.suspect(1_000).suspects.length, 1);
-  lates.release(15_000, false);
-  assert.equal(lates.suspect(15_000).suspects.length, 1);
+  lates.release(25_000, false);
+  assert.equal(lates.suspect(25_000).suspects.length, 1);
   lates.add("b", sandbox("guarded").late, 500);
   lates.release(1_001, true);
   assert.equal(lates.suspect(1_001).suspects.length, 1);
   assert.equal(lates.isSuspicious, true);
-  lates.release(15_501, false);
+  lates.release(25_501, false);
   assert.equal(lates.isSuspicious, false);
 });
 
