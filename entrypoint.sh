@@ -136,6 +136,7 @@ xt_connmark|mangle|FORWARD|-j CONNMARK --set-xmark 0x1000000/0xf000000
 xt_set|mangle|FORWARD|-j SET --add-set dockerwall-denied4 src,dst,dst
 xt_conntrack|mangle|INPUT|-m conntrack --ctstate DNAT --ctorigdstport 53 -j RETURN
 xt_owner|mangle|OUTPUT|-m owner --uid-owner 0 -j RETURN
+xt_tcpudp|mangle|OUTPUT|-p tcp -m tcp --dport 53 --tcp-flags FIN,SYN,RST,ACK SYN -j RETURN
 xt_REDIRECT|nat|PREROUTING|-p udp -j REDIRECT --to-ports 5053
 ipt_REJECT|filter|OUTPUT|-p tcp -j REJECT --reject-with tcp-reset
 END
@@ -171,6 +172,7 @@ xt_set|mangle|FORWARD|-j SET --add-set dockerwall-denied6 src,dst,dst
 xt_hl|mangle|INPUT|-m hl --hl-eq 255 -j RETURN
 xt_conntrack|mangle|INPUT|-m conntrack --ctstate DNAT --ctorigdstport 53 -j RETURN
 xt_owner|mangle|OUTPUT|-m owner --uid-owner 0 -j RETURN
+xt_tcpudp|mangle|OUTPUT|-p tcp -m tcp --dport 53 --tcp-flags FIN,SYN,RST,ACK SYN -j RETURN
 xt_REDIRECT|nat|PREROUTING|-p udp -j REDIRECT --to-ports 5053
 ip6t_REJECT|filter|OUTPUT|-p tcp -j REJECT --reject-with tcp-reset
 END

@@ -330,6 +330,15 @@ function questions(backend: "nft" | "legacy"): void {
     assert.equal(looks, 0);
   });
 
+  it("come before us by TCP even where connection tracking is told to leave them alone", async () => {
+    const tool = `iptables-${backend}`;
+    const untracked = ["-p", "tcp", "--dport", "53", "-j", "CT", "--notrack"];
+    run(tool, "-t", "raw", "-A", "OUTPUT", ...untracked);
+    assert.equal(await ask("tcp", "127.0.0.1", "untracked"), "");
+    run(tool, "-t", "raw", "-D", "OUTPUT", ...untracked);
+    assert.deepEqual([heard, looks], [["untracked"], 1]);
+  });
+
   it("of others than root do not come before us", async () => {
     const script = "exec 3<>/dev/udp/127.0.0.1/53; echo -n nobody >&3";
     run("setpriv", "--reuid", "65534", "--clear-groups", "bash", "-c", script);

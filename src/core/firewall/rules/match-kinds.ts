@@ -48,6 +48,13 @@ export const matchKinds = {
     head: ({ protocol }) => ["-p", `-p ${protocol}`],
     text: ({ protocol, port }) => `-m ${protocol} --dport ${whole(port, 1, 0xffff)}`,
   }),
+  /** A SYN to a destination port, whatever connection tracking makes of it. */
+  syn: kind<{ readonly port: number }>({
+    module: "xt_tcpudp",
+    samples: inBoth({ port: 53 }),
+    head: () => ["-p", "-p tcp"],
+    text: ({ port }) => `-m tcp --dport ${whole(port, 1, 0xffff)} --tcp-flags FIN,SYN,RST,ACK SYN`,
+  }),
   "icmpv6-type": kind<{ readonly type: number }>({
     // An alias: it is a part of xt_tcpudp since Linux 6.4, and of ip6_tables before.
     module: "ip6t_icmp6",

@@ -5,7 +5,7 @@
 // stopped responding.
 
 import { askedMark, chainNames as chain, engineQueueNumber } from "../names.ts";
-import { inSet, inState, type Match, toPort } from "../rules/match.ts";
+import { inSet, type Match, toPort } from "../rules/match.ts";
 import { type Chain, rule } from "../rules/table.ts";
 import { clearMark, goTo } from "../rules/target.ts";
 import type { RulesetInput } from "./options.ts";
@@ -16,8 +16,9 @@ export function questionChains({ queueNumber, sets }: RulesetInput): Chain[] {
   return [
     {
       name: chain.output,
-      rules: [[toPort("udp", 53)], [toPort("tcp", 53), inState("NEW")]].map((question) =>
-        rule("question of the engine, maybe", [...question, byRoot], goTo(chain.question)),
+      // By TCP its SYN: a state it may have none, or another's (rules with CT --notrack, a flow that is still tracked).
+      rules: [toPort("udp", 53), { kind: "syn", port: 53 } as const].map((question) =>
+        rule("question of the engine, maybe", [question, byRoot], goTo(chain.question)),
       ),
     },
     {
