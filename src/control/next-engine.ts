@@ -7,18 +7,10 @@ import { chainNames, setNames } from "../core/firewall/names.ts";
 import { isInForce } from "../core/model/state.ts";
 import { execBesideEngine, readEngineGroup } from "../edge/engine/group.ts";
 import type { Firewall } from "../edge/kernel/firewall.ts";
-import { stayAwakeIfAdopted } from "../edge/kernel/flows/engine-queue.ts";
+import { keepHeld } from "../edge/kernel/flows/engine-queue.ts";
 import type { KernelSets } from "../edge/kernel/ipset/kernel-sets.ts";
 import { type Backend, restoreCommand } from "../edge/kernel/iptables/tools.ts";
 import type { Lifecycle } from "./lifecycle.ts";
-
-/** How long the engine's questions are held if no daemon comes back; a busy host takes 45 s to start one. */
-const heldSeconds = 120;
-
-/** Keeps such a hold from ending before a starting daemon has read the engine. */
-export function keepHeld(sets: KernelSets): void {
-  stayAwakeIfAdopted(sets, heldSeconds);
-}
 
 export interface NextEngine {
   /** From now on we follow the present engine. */
@@ -28,13 +20,12 @@ export interface NextEngine {
   /** Whether we have lost it. */
   readonly isLost: boolean;
   /**
-   * To be called when we are told to end: if a new engine has come since we lost ours, its questions are held.
+   * To be called when we are told to end: if a new engine has come since we lost ours, its questions are held, until a
+   * daemon has read it or the time is over.
    * @returns whether they are
    * @throws DockerwallError naming what prevented it
    */
   hold(): Promise<boolean>;
-  /** To be called once nothing else renews the sign that we are awake: the hold then ends by itself. */
-  leave(): void;
 }
 
 export interface NextEngineOptions {
@@ -52,7 +43,6 @@ export function createNextEngine(options: NextEngineOptions): NextEngine {
   const { backend, firewall, sets, find } = options;
   let followed = find();
   let isLost = false;
-  let isHeld = false;
 
   async function holdFamily(pid: number, group: string, family: 4 | 6): Promise<void> {
     const jumps = engineHoldTables(backend).flatMap((table) => [
@@ -60,7 +50,7 @@ export function createNextEngine(options: NextEngineOptions): NextEngine {
       `-I OUTPUT -j ${chainNames.engine}`,
       "COMMIT",
     ]);
-    const input = [...renderEngineHold(backend, group, setNames[`awake${family}`]), ...jumps, ""].join("\n");
+    const input = [...renderEngineHold(backend, group, setNames[`held${family}`]), ...jumps, ""].join("\n");
     await execBesideEngine(pid, ...restoreCommand(family, backend), input);
   }
 
@@ -84,12 +74,9 @@ export function createNextEngine(options: NextEngineOptions): NextEngine {
       if (saved.some(isEngineHeld)) return true;
       const group = await readEngineGroup(next);
       if (group === undefined) return false;
+      keepHeld(sets);
       await Promise.all([holdFamily(next, group, 4), holdFamily(next, group, 6)]);
-      isHeld = true;
       return true;
-    },
-    leave() {
-      if (isHeld) keepHeld(sets);
     },
   };
 }

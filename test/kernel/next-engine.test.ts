@@ -8,6 +8,7 @@ import { createInterface } from "node:readline";
 import { after, before, describe, it } from "node:test";
 import { createNextEngine, type NextEngine } from "../../src/control/next-engine.ts";
 import type { DaemonState } from "../../src/core/model/state.ts";
+import { stayAwake } from "../../src/edge/kernel/flows/engine-queue.ts";
 import { createSets, destroySets } from "../../src/edge/kernel/ipset/desired-sets.ts";
 import { openKernelSets } from "../../src/edge/kernel/ipset/kernel-sets.ts";
 import { createFirewall } from "../../src/edge/kernel/iptables/firewall.ts";
@@ -110,12 +111,13 @@ for (const backend of ["nft", "legacy"] as const)
       found = engine.pid;
       lost.isAwaited();
       assert.equal(await lost.hold(), true);
-      lost.leave();
+      // The data plane says on and on that it is awake, for a shorter time.
+      stayAwake(sets);
       assert.deepEqual(await both(), ["held", "left"]);
-      const [entry] = sets.list("dockerwall-awake4");
+      const [entry] = sets.list("dockerwall-held4");
       assert.ok((entry?.timeoutSeconds ?? 0) > 60, JSON.stringify(entry));
       // Its end, without the wait.
-      for (const family of ["4", "6"]) run("ipset", "flush", `dockerwall-awake${family}`);
+      for (const family of ["4", "6"]) run("ipset", "flush", `dockerwall-held${family}`);
       assert.deepEqual(await both(), ["left", "left"]);
     });
   });

@@ -9,7 +9,7 @@ import { claimHost } from "../../edge/host/claim.ts";
 import type { Config } from "../../edge/host/config.ts";
 import type { Log } from "../../edge/host/log.ts";
 import type { Firewall } from "../../edge/kernel/firewall.ts";
-import { holdEngineQuestions } from "../../edge/kernel/flows/engine-queue.ts";
+import { holdEngineQuestions, keepHeld } from "../../edge/kernel/flows/engine-queue.ts";
 import { type KernelSets, openKernelSets } from "../../edge/kernel/ipset/kernel-sets.ts";
 import { createFirewall } from "../../edge/kernel/iptables/firewall.ts";
 import type { Backend } from "../../edge/kernel/iptables/tools.ts";
@@ -17,7 +17,6 @@ import { whyNoBatches } from "../../edge/kernel/libc.ts";
 import { probePortTable } from "../../edge/kernel/nftables/port-table.ts";
 import { probeSettledPorts } from "../../edge/kernel/nftables/settled-ports.ts";
 import { probeSandboxTable } from "../../edge/sandbox/table.ts";
-import { keepHeld } from "../next-engine.ts";
 import { openUpstreams, type Upstreams } from "./upstreams.ts";
 
 export interface Host {

@@ -67,7 +67,6 @@ export function makeParts(ground: Ground, cleanup: AsyncDisposableStack): Parts 
     }),
   );
   const nextEngine = makeNextEngine(host, lifecycle);
-  cleanup.defer(() => nextEngine.leave());
   const acting = cleanup.use(new DisposableStack());
   using made = new DisposableStack();
   if (!host.adopts) made.defer(() => destroySets(sets));

@@ -49,6 +49,9 @@ export const setNames = {
   /** hash:net (half of all addresses), timeout: there as long as the daemon answers what the host's OUTPUT puts before it. */
   awake4: "dockerwall-awake4",
   awake6: "dockerwall-awake6",
+  /** hash:net (half of all addresses), timeout: there as long as the questions of an engine that starts are held. */
+  held4: "dockerwall-held4",
+  held6: "dockerwall-held6",
   /** list:set of hash:net,iface chunks (::/0, bridge): bridges of guarded networks that have IPv6. */
   link6: "dockerwall-link6",
   /** hash:net (a number), timeout, comment: what was denied to former holders of an address. */

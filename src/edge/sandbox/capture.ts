@@ -16,6 +16,8 @@ export interface CaptureOptions {
   readonly onLate: (sandbox: string, late: LateCapture) => void;
   /** Whether the engine may be asking a resolver in the network namespace of the calling thread. */
   readonly mayEngineAsk: () => boolean;
+  /** Reads the addresses of a sandbox, and where it stands by them. */
+  readonly readAnew: (sandbox: Sandbox) => void;
   /** A sandbox is captured now, or no longer. */
   readonly onChange: (sandbox: Sandbox) => void;
 }
@@ -42,7 +44,7 @@ const releaseAfterMs = 250;
 const refusedWithinMs = 1_000;
 
 export function createCapture(options: CaptureOptions): Capture {
-  const { attempt, pastFlows, onLate, mayEngineAsk, onChange } = options;
+  const { attempt, pastFlows, onLate, mayEngineAsk, readAnew, onChange } = options;
   function install(sandbox: Sandbox): void {
     const { namespaceFd, sockets, owner } = sandbox;
     const { replaced, late } = withNamespace(namespaceFd, () => {
@@ -95,6 +97,8 @@ export function createCapture(options: CaptureOptions): Capture {
 
   function releaseSoon(sandbox: Sandbox): void {
     sandbox.releaseTimer ??= setTimeout(() => {
+      // On a busy host it may have joined a guarded network, and the event of that not been read.
+      readAnew(sandbox);
       sandbox.releaseTimer = undefined;
       if (sandbox.standing.kind === "open" && sandbox.captured) attempt(sandbox.name, () => release(sandbox));
     }, releaseAfterMs);

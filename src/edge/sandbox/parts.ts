@@ -34,6 +34,7 @@ export function createParts(options: SandboxesOptions): Parts {
     pastFlows: createPastFlows({ isLive, attempt }),
     onLate: options.onLate,
     mayEngineAsk: options.mayEngineAsk,
+    readAnew: (sandbox) => classification.read(sandbox),
     onChange: (sandbox) => register.noteCapture(sandbox),
   });
   const questions = createQuestions({

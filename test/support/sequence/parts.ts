@@ -147,6 +147,5 @@ export function createEngineWatch(): NextEngine {
       return isLost;
     },
     hold: async () => false,
-    leave: () => undefined,
   };
 }

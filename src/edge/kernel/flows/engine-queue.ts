@@ -16,6 +16,8 @@ const copyBytes = 128;
  * the host without names. Longer than any load makes us wait.
  */
 export const awakeSeconds = 30;
+/** How long an engine's questions are held if no daemon comes back; a busy host takes 45 s to start one. */
+const heldSeconds = 120;
 /** How often we say that we are awake. */
 export const awakeEveryMs = 5_000;
 
@@ -32,18 +34,31 @@ export function holdEngineQuestions(queueNumber: number, sets: KernelSets): numb
 }
 
 /** The same as stayAwake() where an earlier run has left the sets; before the first one there is nothing to go by. */
-export function stayAwakeIfAdopted(sets: KernelSets, seconds = awakeSeconds): void {
-  const names = sets.names();
-  if (names.includes(setNames.awake4) && names.includes(setNames.awake6)) stayAwake(sets, seconds);
+function stayAwakeIfAdopted(sets: KernelSets): void {
+  if (areThere(sets, [setNames.awake4, setNames.awake6])) stayAwake(sets);
 }
 
-/** Lets rules go by it that the questions of the engine are to be held, for so long. */
-export function stayAwake(sets: KernelSets, seconds = awakeSeconds): void {
+/** Lets rules go by it that the questions of the engine are to be put before us. */
+export function stayAwake(sets: KernelSets): void {
+  addEverything(sets, "awake", awakeSeconds);
+}
+
+/** Lets rules go by it that the questions of an engine that starts are to be held; nothing where no run has left the sets. */
+export function keepHeld(sets: KernelSets): void {
+  if (areThere(sets, [setNames.held4, setNames.held6])) addEverything(sets, "held", heldSeconds);
+}
+
+function areThere(sets: KernelSets, wanted: readonly string[]): boolean {
+  const names = sets.names();
+  return wanted.every((name) => names.includes(name));
+}
+
+function addEverything(sets: KernelSets, name: "awake" | "held", timeoutSeconds: number): void {
   for (const family of [4, 6] as const) {
     const entries = splitZero([anyPrefix(family)]).map((prefix) => ({
       key: { kind: "net", prefix } as const,
-      timeoutSeconds: seconds,
+      timeoutSeconds,
     }));
-    sets.add(setNames[`awake${family}`], entries);
+    sets.add(setNames[`${name}${family}`], entries);
   }
 }
