@@ -33,6 +33,8 @@ export interface DataPlaneSettings {
   readonly queueNumber: number;
   /** A queue in which questions of the engine wait already; undefined where none do. */
   readonly engineQueueFd?: number | undefined;
+  /** Where the engine listens, by which it is told from others on this host. */
+  readonly dockerSocket?: string;
 }
 
 /** A policy as it is sent: its lists by their ids. */

@@ -53,6 +53,7 @@ export function dataPlaneSettings(config: Config, host: Host): DataPlaneSettings
     leaseGraceSeconds: config.leaseGraceSeconds,
     sandboxFolder: host.sandboxFolder,
     engineQueueFd: host.engineQueueFd,
+    dockerSocket: config.dockerSocket,
     guardPorts: host.missing.unguardedPorts === undefined,
     holdUnsettled: host.missing.unheldPorts === undefined,
     queueNumber: config.queueNumber,

@@ -89,7 +89,7 @@ interface FoundFolder {
 function sandboxFolderOf(config: Config): FoundFolder {
   if (config.sandboxFolder === "off") return { path: undefined, problem: "layer 2 is switched off" };
   if (config.sandboxFolder !== "auto") return { path: config.sandboxFolder, problem: undefined };
-  const found = findSandboxFolder();
+  const found = findSandboxFolder(config.dockerSocket);
   return "path" in found
     ? { path: found.path, problem: undefined }
     : { path: undefined, problem: found.problem };

@@ -66,7 +66,7 @@ export function makeParts(ground: Ground, cleanup: AsyncDisposableStack): Parts 
       ...(state === "degraded" ? {} : { problem: stateSentences[state] }),
     }),
   );
-  const nextEngine = makeNextEngine(host, lifecycle);
+  const nextEngine = makeNextEngine(ground, lifecycle);
   const acting = cleanup.use(new DisposableStack());
   using made = new DisposableStack();
   if (!host.adopts) made.defer(() => destroySets(sets));
@@ -123,9 +123,11 @@ function makeHistory({ config, log, host }: Ground): History {
   });
 }
 
-function makeNextEngine({ backend, firewall, sets, sandboxFolder }: Host, lifecycle: Lifecycle): NextEngine {
+function makeNextEngine({ config, host }: Ground, lifecycle: Lifecycle): NextEngine {
+  const { backend, firewall, sets, sandboxFolder } = host;
+  const find = (): number | undefined => findDockerd(config.dockerSocket);
   const captures = sandboxFolder !== undefined;
-  return createNextEngine({ backend, firewall, sets, find: findDockerd, captures, lifecycle });
+  return createNextEngine({ backend, firewall, sets, find, captures, lifecycle });
 }
 
 function makeWall(

@@ -2,7 +2,8 @@
 
 import { LateCaptures } from "../../core/askers/late-captures.ts";
 import type { Destination, Way } from "../../core/path/way.ts";
-import { watchEngineProcess } from "../../edge/engine/process.ts";
+import { findDockerd } from "../../edge/engine/dockerd.ts";
+import { type EngineProcess, watchEngineProcess } from "../../edge/engine/process.ts";
 import { every } from "../../edge/host/every.ts";
 import { awakeEveryMs, awakeSeconds, holdEngineQuestions } from "../../edge/kernel/flows/engine-queue.ts";
 import { monotonicMs } from "../../edge/kernel/monotonic.ts";
@@ -23,7 +24,7 @@ export class SandboxLayer {
   readonly #folder: string;
   readonly #standings: Standings;
   readonly #lates = new LateCaptures();
-  readonly #engineProcess = watchEngineProcess();
+  readonly #engineProcess: EngineProcess;
   #sandboxes: Sandboxes | undefined;
   #unsettled: UnsettledQueue | undefined;
   #knowsPicture = false;
@@ -33,6 +34,7 @@ export class SandboxLayer {
   constructor(parts: BaseParts, folder: string) {
     this.#parts = parts;
     this.#folder = folder;
+    this.#engineProcess = watchEngineProcess(() => findDockerd(parts.settings.dockerSocket));
     this.#standings = startStandings(parts, () => this.#sandboxes);
     // A thread that ends leaves its descriptors to its process.
     process.once("exit", () => this.#standings.close());

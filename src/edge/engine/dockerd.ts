@@ -2,6 +2,8 @@
 // the dockerd process whose network namespace is ours, its root, its exec-root.
 
 import { existsSync, openSync, readdirSync, readFileSync, readlinkSync } from "node:fs";
+import { listenersAt } from "../kernel/unix-diag.ts";
+import { linkOf } from "../listener/socket-holder.ts";
 
 /** Where an engine listens unless told otherwise, and what the image is given. */
 export const defaultDockerSocket = "/var/run/docker.sock";
@@ -15,8 +17,8 @@ export type SandboxFolder = { readonly path: string } | { readonly problem: stri
  * The folder as a path that stays good when dockerd restarts: a handle is kept open for the life of the process.
  * The problem names what to change.
  */
-export function findSandboxFolder(): SandboxFolder {
-  const pid = findDockerd();
+export function findSandboxFolder(socketPath = defaultDockerSocket): SandboxFolder {
+  const pid = findDockerd(socketPath);
   if (pid === undefined) {
     return {
       problem:
@@ -57,11 +59,24 @@ export function engineFinder(socketPath: string): () => string | undefined {
   return socketPath === defaultDockerSocket ? findEngineSocket : () => undefined;
 }
 
-/** Its process id, when one is in our network namespace and ours to look into. */
-export function findDockerd(): number | undefined {
+/**
+ * Its process id, when one is in our network namespace and ours to look into. Of several it is the one that listens at
+ * this path, or else where an engine listens unless told otherwise.
+ */
+export function findDockerd(socketPath = defaultDockerSocket): number | undefined {
+  const pids = dockerdsHere();
+  if (pids.length < 2) return pids[0];
+  return (
+    pids.find((pid) => listens(pid, socketPath)) ??
+    pids.find((pid) => listens(pid, `/proc/${pid}/root/run/docker.sock`)) ??
+    pids[0]
+  );
+}
+
+function dockerdsHere(): readonly number[] {
   const own = readlinkSync("/proc/self/ns/net");
   const pids = readdirSync("/proc").filter((name) => /^[0-9]+$/.test(name));
-  const found = pids.find((pid) => {
+  return pids.map(Number).filter((pid) => {
     try {
       return (
         readFileSync(`/proc/${pid}/comm`, "utf8") === "dockerd\n" &&
@@ -72,7 +87,17 @@ export function findDockerd(): number | undefined {
       return false;
     }
   });
-  return found === undefined ? undefined : Number(found);
+}
+
+/** Systemd may have made the socket, and listen at it as well. */
+function listens(pid: number, path: string): boolean {
+  try {
+    const wanted = new Set(listenersAt(path).map((inode) => `socket:[${inode}]`));
+    const folder = `/proc/${pid}/fd`;
+    return wanted.size > 0 && readdirSync(folder).some((fd) => wanted.has(linkOf(`${folder}/${fd}`)));
+  } catch {
+    return false;
+  }
 }
 
 /** dockerd --exec-root, from its command line or its daemon.json; /run/docker by default. */

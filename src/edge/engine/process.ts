@@ -4,7 +4,6 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { socketInode, socketsTo } from "../kernel/sock-diag.ts";
 import { linkOf, readText } from "../listener/socket-holder.ts";
-import { findDockerd } from "./dockerd.ts";
 
 export interface EngineProcess {
   /**
@@ -26,11 +25,8 @@ const othersAtMost = 4_096;
 const othersForMs = 1_000;
 const DNS_PORT = 53;
 
-/** Remembers the engine's process while there is one. @param find its pid; by default looked for on this host */
-export function watchEngineProcess(
-  find: () => number | undefined = findDockerd,
-  comm = "dockerd",
-): EngineProcess {
+/** Remembers the engine's process while there is one. @param find its pid, asked when the last one is gone */
+export function watchEngineProcess(find: () => number | undefined, comm = "dockerd"): EngineProcess {
   let pid: number | undefined;
   /** Undefined where it is not ours to look into. */
   let own: ReadonlySet<string> | undefined = new Set();
