@@ -39,6 +39,16 @@ export function leadFilter({ own, isHost, decided, nowMs }: LeadOptions): Addres
   };
 }
 
+/** For how long what opens an address lasts, in whole seconds; Infinity without an end, or where nothing opens it. */
+export function secondsLeftAt(decided: readonly DecidedName[], at: NamedAddress, nowMs: number): number {
+  const ends = decided.flatMap(({ policy, decision }) =>
+    decision.allowed
+      ? termsAt(policy, decision.terms, at, nowMs).map(({ endsAtMs = Infinity }) => endsAtMs)
+      : [],
+  );
+  return ends.length === 0 ? Infinity : Math.max(0, Math.floor((Math.max(...ends) - nowMs) / 1000));
+}
+
 function judgeAt(
   decided: readonly DecidedName[],
   { isHost, ...at }: NamedAddress & { readonly isHost: () => boolean },

@@ -4,9 +4,14 @@ import type { Membership, Standing } from "../../core/askers/index-of-askers.ts"
 import type { DiscoveryAsker } from "../../core/dns/discovery.ts";
 import type { IpAddress } from "../../core/model/address.ts";
 
-/** Whose share of what is bounded a question takes: one for a container, by whichever address it asks. */
+/** Whose share of what is bounded a question takes: one for a container, by whichever network and address it asks. */
 export function budgetOf(memberships: readonly Membership[]): string {
-  return memberships[0]?.addresses[0] ?? "";
+  let least = "";
+  for (const { addresses } of memberships) {
+    const [first = ""] = addresses;
+    if (least === "" || (first !== "" && first < least)) least = first;
+  }
+  return least;
 }
 
 /** The network by which it was asked comes first. */

@@ -41,8 +41,22 @@ export interface Asked {
   readonly isGone: (() => boolean) | undefined;
 }
 
+/** Whether a denied name is looked up for this asker all the same, and every address told. */
+export function isAudited({ memberships }: Pick<Asked, "memberships">): boolean {
+  return memberships.some(({ labels }) => labels.mode === "audit");
+}
+
+/** Whether time alone may change what the policies say. */
+export function hasEnds(memberships: readonly Membership[]): boolean {
+  return memberships.some(({ policy }) => policy.lists.some(({ endsAtMs }) => endsAtMs !== undefined));
+}
+
 /** What time alone may change is looked at anew, as is what may become a name of Docker's without a new picture. */
 export function mayRepeat({ query: { question }, transport, memberships }: Asked): boolean {
-  const ends = memberships.some(({ policy }) => policy.lists.some(({ endsAtMs }) => endsAtMs !== undefined));
-  return !ends && transport === "udp" && question.type !== types.ptr && labelCount(question.qname) > 1;
+  return (
+    !hasEnds(memberships) &&
+    transport === "udp" &&
+    question.type !== types.ptr &&
+    labelCount(question.qname) > 1
+  );
 }

@@ -7,12 +7,11 @@ import { resolveQuery } from "../../core/dns/resolve.ts";
 import { payloadLimit } from "../../core/dns/wire/message.ts";
 import type { Grant } from "../../core/grants/grant.ts";
 import type { LeaseSettings } from "../../core/grants/lease.ts";
-import { familyOf } from "../../core/model/address.ts";
 import type { Admission } from "../admission.ts";
 import type { Lookups } from "../resolvers.ts";
 import type { NetworkKnowledge } from "./network-knowledge.ts";
 import { Permission } from "./permission.ts";
-import type { Asked } from "./question.ts";
+import { type Asked, isAudited } from "./question.ts";
 
 /** How a lookup ended, and what the policies say of its name. */
 export interface Judged extends Pick<Permission, "decision" | "speaker"> {
@@ -57,11 +56,12 @@ export class Resolving {
     return {
       query,
       decision,
-      audit: memberships.some(({ labels }) => labels.mode === "audit"),
+      audit: isAudited(asked),
       limit: payloadLimit(query.edns, transport),
-      families: new Set(own.map(familyOf)),
+      families: permission.families(),
       extraTypes: new Set(speaker?.labels.types),
       filter: permission.filter(),
+      secondsLeft: (at) => permission.secondsLeft(at),
       lease: this.#leaseOf(permission),
       findLocal: (question) => networks.findLocal(question, memberships),
       lookup: (question) =>

@@ -39,10 +39,9 @@ export function judgeLooked(request: ResolveRequest, looked: Looked): JudgedAnsw
     const text = `upstream answer refused: ${answer.problem}`;
     return failed(request, { code: extendedErrors.networkError, text }, new Error(text));
   }
-  const told = looked.stale
-    ? Math.min(staleTtlSeconds, lease.ceilingSeconds)
-    : toldSeconds(lease, answer.ttlSeconds - looked.ageSeconds);
   const picked = pickAddresses(request, answer);
+  const lasts = looked.stale ? staleTtlSeconds : answer.ttlSeconds - looked.ageSeconds;
+  const told = toldSeconds(lease, Math.min(lasts, openSeconds(request, picked)));
   const grants = decision.allowed
     ? picked.opened.map(({ address, inside }) => ({
         address,
@@ -53,6 +52,14 @@ export function judgeLooked(request: ResolveRequest, looked: Looked): JudgedAnsw
       }))
     : [];
   return { looked, answer, told, picked, grants };
+}
+
+/** Until the first of its addresses is closed by the end of what opens it, less the second by which a grant is longer. */
+function openSeconds({ secondsLeft }: ResolveRequest, { opened }: Picked): number {
+  let least = Number.POSITIVE_INFINITY;
+  if (secondsLeft === undefined) return least;
+  for (const at of opened) least = Math.min(least, secondsLeft(at) - 1);
+  return least;
 }
 
 /** The answer of which everything is open that it tells. */

@@ -3,7 +3,7 @@
 import type { LeaseSettings } from "../../grants/lease.ts";
 import type { Family, IpAddress } from "../../model/address.ts";
 import type { Service } from "../../model/service.ts";
-import type { Decision } from "../../policy/decide.ts";
+import type { Decision, NamedAddress } from "../../policy/decide.ts";
 import type { AddressFilter } from "../address-filter.ts";
 import type { Lookup } from "../looked.ts";
 import type { Query, Question } from "../wire/question.ts";
@@ -39,11 +39,13 @@ export interface ResolveRequest {
   readonly audit: boolean;
   /** Bytes that the answer may have; see `payloadLimit`. */
   readonly limit: number;
-  /** Families that the asker's networks have. */
+  /** Families that those of the asker's networks have whose addresses can use an answer. */
   readonly families: ReadonlySet<Family>;
   /** Types served for this asker beyond the default ones (`dockerwall.types`). */
   readonly extraTypes: ReadonlySet<number>;
   readonly filter: AddressFilter;
+  /** For how many seconds, from now, an address that the filter opens stays open; without it, for ever. */
+  readonly secondsLeft?: (at: NamedAddress) => number;
   readonly lease: LeaseSettings;
   readonly findLocal: FindLocal;
   readonly lookup: Lookup;
