@@ -34,8 +34,26 @@ export interface Lookups {
   stats(): ResolverReport;
   /** Ends all at once; what is under way fails. */
   close(): void;
-  /** Forgets what no network that there is asks, or has asked. */
-  retain(networks: readonly { readonly id: string; readonly choice: UpstreamChoice }[]): void;
+  /** Forgets what no network that there is asks, or has asked; a part of its resolvers is a network's too. */
+  retain(networks: readonly AskingNetwork[]): void;
+}
+
+/** A network, and the resolvers that it asks. */
+interface AskingNetwork {
+  readonly id: string;
+  readonly choice: UpstreamChoice;
+}
+
+/** What one network was answered by one choice of resolvers. */
+interface ChoiceCache {
+  readonly networkId: string;
+  readonly choice: UpstreamChoice;
+  readonly cache: AnswerCache;
+}
+
+interface ChoiceResolver {
+  readonly choice: readonly Upstream[];
+  readonly resolver: Resolver;
 }
 
 const cacheSettings = {
@@ -57,28 +75,29 @@ export function createLookups(upstreams: readonly Upstream[], onProblem: (proble
   const createChoice = (chosen: readonly Upstream[]): Resolver =>
     new Resolver({ ...defaultResolverSettings, upstreams: chosen, queue, onProblem });
   const own = createChoice(upstreams);
-  const labelled = new Map<string, Resolver>();
-  const caches = new Map<string, AnswerCache>();
+  let ownUpstreams = upstreams;
+  const labelled = new Map<string, ChoiceResolver>();
+  const caches = new Map<string, ChoiceCache>();
 
   const resolverOf = (choice: UpstreamChoice): Resolver => {
     if (choice === undefined) return own;
     const key = keyOf(choice);
-    const resolver = labelled.get(key) ?? createChoice(choice);
-    labelled.set(key, resolver);
-    return resolver;
+    const known = labelled.get(key) ?? { choice, resolver: createChoice(choice) };
+    labelled.set(key, known);
+    return known.resolver;
   };
 
   const cacheOf = (networkId: string, choice: UpstreamChoice): AnswerCache => {
-    const key = cacheKeyOf(networkId, choice);
-    const cache = caches.get(key) ?? new AnswerCache(cacheSettings, shareSpace);
-    caches.set(key, cache);
-    return cache;
+    const key = `${networkId} ${choice === undefined ? "-" : keyOf(choice)}`;
+    const known = caches.get(key) ?? { networkId, choice, cache: new AnswerCache(cacheSettings, shareSpace) };
+    caches.set(key, known);
+    return known.cache;
   };
 
   /** Who has most gives way. */
   function shareSpace(): void {
     for (;;) {
-      const all = [...caches.values()];
+      const all = [...caches.values()].map(({ cache }) => cache);
       const excess = all.reduce((sum, each) => sum + each.sizeBytes, -maxCacheBytes);
       if (excess <= 0) return;
       const largest = all.reduce((most, each) => (each.sizeBytes > most.sizeBytes ? each : most));
@@ -94,26 +113,41 @@ export function createLookups(upstreams: readonly Upstream[], onProblem: (proble
       return lookUp(question, { cache, ask, nowMs: () => performance.now() });
     },
     probe: (question, asker) => own.query(question, asker),
-    useUpstreams: (changed) => own.setUpstreams(changed),
+    useUpstreams(changed) {
+      ownUpstreams = changed;
+      own.setUpstreams(changed);
+    },
     close() {
-      for (const resolver of [own, ...labelled.values()]) resolver.close();
+      own.close();
+      for (const { resolver } of labelled.values()) resolver.close();
     },
     stats: () => ({ running: queue.running, waiting: queue.waiting }),
     retain(networks) {
-      const kept = new Set(networks.map(({ id, choice }) => cacheKeyOf(id, choice)));
-      for (const key of caches.keys()) if (!kept.has(key)) caches.delete(key);
-      const keys = new Set(networks.flatMap(({ choice }) => (choice === undefined ? [] : [keyOf(choice)])));
-      for (const [key, resolver] of labelled) {
-        if (keys.has(key)) continue;
+      const listOf = ({ choice }: AskingNetwork): readonly Upstream[] => choice ?? ownUpstreams;
+      const byId = new Map(networks.map((network) => [network.id, network]));
+      for (const [key, { networkId, choice }] of caches) {
+        const network = byId.get(networkId);
+        const isAsked =
+          choice === undefined
+            ? network !== undefined && network.choice === undefined
+            : network !== undefined && isPart(choice, listOf(network));
+        if (!isAsked) caches.delete(key);
+      }
+      const lists = new Map(networks.map(listOf).map((list) => [keyOf(list), list]));
+      for (const [key, { choice, resolver }] of labelled) {
+        if (lists.has(key) || [...lists.values()].some((list) => isPart(choice, list))) continue;
         labelled.delete(key);
-        resolver.setUpstreams([]);
+        resolver.retire();
       }
     },
   };
 }
 
-function cacheKeyOf(networkId: string, choice: UpstreamChoice): string {
-  return `${networkId} ${choice === undefined ? "-" : keyOf(choice)}`;
+/** An asker that is behind some of a network's resolvers may ask only the others. */
+function isPart(choice: readonly Upstream[], list: readonly Upstream[]): boolean {
+  if (choice === list) return true;
+  const all = list.map(renderUpstream);
+  return choice.map(renderUpstream).every((upstream) => all.includes(upstream));
 }
 
 function keyOf(upstreams: readonly Upstream[]): string {

@@ -95,7 +95,7 @@ export class Resolver {
     return queued.answer;
   }
 
-  /** Replaces the servers; questions under way still end with the old ones. */
+  /** Replaces the servers. Attempts under way still end with the old ones; what waits for its turn asks the new ones. */
   setUpstreams(upstreams: readonly Upstream[]): void {
     const { nowMs, deadlineMs } = this.#settings;
     const before = this.#servers;
@@ -113,6 +113,15 @@ export class Resolver {
     return { running: this.#queue.running, waiting: this.#queue.waiting };
   }
 
+  /** Closes itself when all that it was asked by now is over. */
+  retire(): void {
+    setTimeout(
+      contained(() => this.close(), this.#told),
+      this.#settings.deadlineMs,
+    ).unref();
+  }
+
+  /** What is under way, or waits, fails. */
   close(): void {
     for (const server of this.#servers) server.close();
     this.#servers = [];

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { setTimeout as sleep } from "node:timers/promises";
 import { nameFromPlainText, nameText, rootName } from "../../../../src/core/dns/wire/name.ts";
 import type { Question } from "../../../../src/core/dns/wire/question.ts";
 import { createLookups, type UpstreamChoice } from "../../../../src/data/resolvers.ts";
@@ -45,6 +46,72 @@ test("each choice of resolvers has its own answers", async () => {
     lookups.useUpstreams([]);
     lookups.retain([]);
     await Promise.all(servers.map((server) => server.close()));
+  }
+});
+
+test("a part of a network's resolvers, as an asker behind the others may ask, stays with the network", async () => {
+  let asked = 0;
+  const server = await startFakeUpstream({
+    onUdp: ({ message, reply }) => {
+      asked++;
+      reply(answerTo(message, ["203.0.113.1"]));
+    },
+  });
+  const part = [{ address: server.address, port: server.port }];
+  const other = { address: server.address, port: 1 };
+  const lookups = createLookups([...part, other], assert.fail);
+  const ask = async (choice: UpstreamChoice): Promise<unknown> =>
+    lookups.lookUp(questionFor("www.example.org"), {
+      asker: "a",
+      networkId: "n",
+      choice,
+      deadlineAtMs: performance.now() + 3_000,
+    });
+  try {
+    await ask(part);
+    for (const choice of [undefined, [other, ...part]]) {
+      lookups.retain([{ id: "n", choice }]);
+      await ask(part);
+      assert.equal(asked, 1);
+    }
+    lookups.retain([{ id: "n", choice: [other] }]);
+    await ask(part);
+    assert.equal(asked, 2);
+  } finally {
+    lookups.useUpstreams([]);
+    lookups.retain([]);
+    await server.close();
+  }
+});
+
+test("what waits for its turn when its network's resolvers are no one's any more is still asked", async () => {
+  const held: (() => void)[] = [];
+  const server = await startFakeUpstream({
+    onUdp: ({ message, reply }) => void held.push(() => reply(answerTo(message, ["203.0.113.1"]))),
+  });
+  const choice = [{ address: server.address, port: server.port }];
+  const lookups = createLookups([], assert.fail);
+  const ask = async (name: string): Promise<string> =>
+    (
+      await lookups.lookUp(questionFor(name), {
+        asker: "a",
+        networkId: "n",
+        choice,
+        deadlineAtMs: performance.now() + 3_000,
+      })
+    ).answer.kind;
+  try {
+    const asked = Array.from({ length: 257 }, (_, i) => ask(`n${i}.example.org`));
+    assert.deepEqual(lookups.stats(), { running: 256, waiting: 1 });
+    lookups.retain([]);
+    while (held.length < 256) await sleep(10);
+    for (const answer of held.splice(0)) answer();
+    while (held.length < 1) await Promise.race([sleep(10), asked[256]]);
+    for (const answer of held) answer();
+    assert.deepEqual(new Set(await Promise.all(asked)), new Set(["answer"]));
+  } finally {
+    lookups.useUpstreams([]);
+    await server.close();
   }
 });
 
