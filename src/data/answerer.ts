@@ -25,7 +25,7 @@ import { answerWithinMs, Lookup, type LookupParts } from "./answerer/lookup.ts";
 import { LookupTelling, type LookupTellingOptions } from "./answerer/lookup-telling.ts";
 import { NetworkKnowledge } from "./answerer/network-knowledge.ts";
 import type { Asked, Question, Reply } from "./answerer/question.ts";
-import { refuseStranger } from "./answerer/refusals.ts";
+import { type Reason, refuseMessage } from "./answerer/refusals.ts";
 import { Resolving } from "./answerer/resolving.ts";
 import { createLookups, type Lookups } from "./resolvers.ts";
 import { type EngineReadings, NameReadings } from "./waiting/name-readings.ts";
@@ -98,7 +98,7 @@ export class Answerer {
     if (query.kind === "query") {
       new Lookup(this.#parts, question, query).begin();
     } else if (standing().kind !== "guarded") {
-      this.fail(message, transport, reply);
+      this.fail({ message, transport, reply }, "stranger");
     } else if (query.kind === "reply-now") {
       if (query.zone !== undefined) this.#parts.telling.noQuery(query.zone, standing());
       reply(respondNow(query, payloadLimit(query.edns, transport)));
@@ -111,9 +111,12 @@ export class Answerer {
     this.answer({ message, transport, standing, isGone, arrivedAtMs: nowMs(), reply, source: address });
   }
 
-  /** Answers that nothing can be said now. */
-  fail(message: Uint8Array, transport: Transport, reply: Reply): void {
-    reply(refuseStranger(message, transport));
+  /** Answers that there is no answer, and why. */
+  fail(
+    { message, transport, reply }: Pick<Question, "message" | "transport" | "reply">,
+    reason: Reason,
+  ): void {
+    reply(refuseMessage(message, transport, reason));
   }
 
   /** Other names and networks; what waits for them is decided by reconsider(), once its askers are settled by them. */

@@ -25,7 +25,7 @@ import { budgetOf, networkOf } from "./askers.ts";
 import type { LookupTelling } from "./lookup-telling.ts";
 import type { NetworkKnowledge } from "./network-knowledge.ts";
 import { type Asked, mayRepeat, type Question } from "./question.ts";
-import { refuseUnknown, type Unknown } from "./refusals.ts";
+import { type Reason, refuseQuery, type Unknown } from "./refusals.ts";
 import type { Judged, Resolving } from "./resolving.ts";
 
 /** What lookups share. */
@@ -189,11 +189,11 @@ export class Lookup implements Waiter {
 
   readonly #fail = (error: unknown): void => {
     this.#parts.telling.failure(error);
-    this.#refuse("stranger");
+    this.#refuse("failure");
   };
 
-  #refuse(unknown: Unknown): void {
-    this.#answer(refuseUnknown(this.#query, this.#question.transport, unknown));
+  #refuse(reason: Reason): void {
+    this.#answer(refuseQuery(this.#query, this.#question.transport, reason));
   }
 
   /** → answered; once. */

@@ -7,8 +7,10 @@ import { respondError } from "../../core/dns/wire/respond.ts";
 
 /** What is not known: who asks, whether its own label decides otherwise, or whether a new container is called so. */
 export type Unknown = "stranger" | "asker" | "name";
+/** Why there is no answer: something is not known, or went wrong on our side. */
+export type Reason = Unknown | "failure";
 
-const reasons: Readonly<Record<Unknown, ExtendedError>> = {
+const reasons: Readonly<Record<Reason, ExtendedError>> = {
   stranger: { code: extendedErrors.other, text: "dockerwall does not know this container" },
   asker: {
     code: extendedErrors.notReady,
@@ -18,16 +20,21 @@ const reasons: Readonly<Record<Unknown, ExtendedError>> = {
     code: extendedErrors.notReady,
     text: "the engine has not yet said whether a container that has just come is called so",
   },
+  failure: { code: extendedErrors.other, text: "the lookup failed" },
 };
 
-/** Who asked is told what is not known, and may ask again. */
-export function refuseUnknown(head: Head, transport: Transport, unknown: Unknown): Uint8Array {
+/** Who asked is told why, and may ask again. */
+export function refuseQuery(head: Head, transport: Transport, reason: Reason): Uint8Array {
   const limit = payloadLimit(head.edns, transport);
-  return respondError({ head, limit, rcode: rcodes.servFail, extendedError: reasons[unknown] });
+  return respondError({ head, limit, rcode: rcodes.servFail, extendedError: reasons[reason] });
 }
 
-/** Nothing can be said to whoever sent this message; undefined is silence. */
-export function refuseStranger(message: Uint8Array, transport: Transport): Uint8Array | undefined {
+/** The same for a message as it came; undefined is silence. */
+export function refuseMessage(
+  message: Uint8Array,
+  transport: Transport,
+  reason: Reason,
+): Uint8Array | undefined {
   const head = parseQuery(message);
-  return head.kind === "ignore" ? undefined : refuseUnknown(head, transport, "stranger");
+  return head.kind === "ignore" ? undefined : refuseQuery(head, transport, reason);
 }

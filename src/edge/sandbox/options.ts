@@ -20,8 +20,11 @@ export interface SandboxesOptions {
   /** A question of a guarded container. */
   readonly onQuery: (query: SandboxQuery, standing: () => Standing) => void;
   readonly onGone: (sandbox: string) => void;
-  /** A question of a container that could not be classified in time: it must be answered with a failure. */
-  readonly onStranger: (query: SandboxQuery) => void;
+  /**
+   * A question that has no answer: it must be answered with a failure.
+   * @param isKnown false for that of a container that could not be classified in time
+   */
+  readonly onStranger: (query: SandboxQuery, isKnown: boolean) => void;
   /** A sandbox asks that we cannot classify yet. */
   readonly onUnknown: () => void;
   /** A sandbox no longer has it, or is gone. */

@@ -2,7 +2,7 @@
 // the sandbox is guarded, or pass it on to the engine's resolver if it is open.
 
 import type { Standing } from "../../../core/askers/index-of-askers.ts";
-import { contain } from "../../../core/contain.ts";
+import { contain, tellFailure } from "../../../core/contain.ts";
 import { Waiting } from "../../../core/waiting.ts";
 import { DockerwallError, messageOf } from "../../../errors.ts";
 import { after } from "../../host/every.ts";
@@ -13,8 +13,11 @@ import { askInSandbox } from "./relay.ts";
 export interface QuestionsOptions {
   /** A question of a guarded container. */
   readonly onQuery: (query: SandboxQuery, standing: () => Standing) => void;
-  /** A question of a container that could not be classified in time: it must be answered with a failure. */
-  readonly onStranger: (query: SandboxQuery) => void;
+  /**
+   * A question that has no answer: it must be answered with a failure.
+   * @param isKnown false for that of a container that could not be classified in time
+   */
+  readonly onStranger: (query: SandboxQuery, isKnown: boolean) => void;
   /** The asker of a question cannot be classified yet. */
   readonly onUnknown: () => void;
   /** The engine's resolver must be within reach of this sandbox on return. */
@@ -58,7 +61,7 @@ class SandboxQuestions implements Questions {
 
   receive(sandbox: Sandbox, query: SandboxQuery): void {
     if (sandbox.standing.kind === "unknown") this.#wait(sandbox, query);
-    else this.#dispatch(sandbox, query);
+    else this.#tryDispatch(sandbox, query);
   }
 
   settle(sandbox: Sandbox): void {
@@ -70,22 +73,25 @@ class SandboxQuestions implements Questions {
       asker: sandbox.name,
       deadlineAtMs: query.arrivedAtMs + classifyWithinMs,
       decide: () => this.#decide(sandbox, query),
-      refuse: () => this.#fail(query),
+      refuse: () => this.#fail(sandbox, query),
     });
     if (isPlaced) this.#options.onUnknown();
-    else this.#fail(query);
+    else this.#fail(sandbox, query);
   }
 
   #decide(sandbox: Sandbox, query: SandboxQuery): "decided" | "waits" {
     if (sandbox.standing.kind === "unknown") return "waits";
-    contain(
-      () => this.#dispatch(sandbox, query),
-      (error) => {
-        this.#tell(query, error);
-        this.#fail(query);
-      },
-    );
+    this.#tryDispatch(sandbox, query);
     return "decided";
+  }
+
+  #tryDispatch(sandbox: Sandbox, query: SandboxQuery): void {
+    try {
+      this.#dispatch(sandbox, query);
+    } catch (error) {
+      tellFailure(error, (cause) => this.#tell(query, cause));
+      this.#fail(sandbox, query);
+    }
   }
 
   #dispatch(sandbox: Sandbox, query: SandboxQuery): void {
@@ -105,14 +111,14 @@ class SandboxQuestions implements Questions {
   #relay(sandbox: Sandbox, query: SandboxQuery): void {
     const under = this.#relayed.get(sandbox) ?? 0;
     if (under >= maxRelayed) {
-      this.#fail(query);
+      this.#fail(sandbox, query);
       return;
     }
     // The engine's resolver is behind the capture as long as that stands.
     this.#options.release(sandbox);
     this.#relayed.set(sandbox, under + 1);
     const relayed = askInSandbox(sandbox.namespaceFd, query.message)
-      .then(query.reply, () => this.#fail(query))
+      .then(query.reply, () => this.#fail(sandbox, query))
       .finally(() => this.#relayed.set(sandbox, (this.#relayed.get(sandbox) ?? 1) - 1));
     contain(
       () => relayed,
@@ -121,9 +127,9 @@ class SandboxQuestions implements Questions {
   }
 
   /** Answers with a failure; where that fails too, with silence. */
-  #fail(query: SandboxQuery): void {
+  #fail({ standing }: Sandbox, query: SandboxQuery): void {
     contain(
-      () => this.#options.onStranger(query),
+      () => this.#options.onStranger(query, standing.kind !== "unknown"),
       (error) => {
         query.reply(undefined);
         this.#tell(query, error);

@@ -52,6 +52,12 @@ test("a question that fails when its sandbox is known keeps no other waiting", (
   assert.deepEqual(seen, ["sandbox box: cannot answer", "fail bad", "answer good"]);
 });
 
+test("a question that cannot be answered at once is failed, too", () => {
+  const { receive, seen } = start("guarded", ["answer"]);
+  for (const text of ["bad", "good"]) receive(text);
+  assert.deepEqual(seen, ["sandbox box: cannot answer", "fail bad", "answer good"]);
+});
+
 test("a question that cannot even be failed in time is told, and gets silence", () => {
   const { receive, seen } = start("unknown", ["fail"]);
   for (const text of ["bad", "good"]) receive(text);
