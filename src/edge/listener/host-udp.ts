@@ -19,25 +19,25 @@ export interface HostUdp {
   readonly port: number;
   /** The interface that it is for; undefined for all. */
   readonly device?: string;
+  /** True where sockets of ours have the port already, which it joins. */
+  readonly joins?: boolean;
 }
 
 /**
- * A bound socket. One for all interfaces is bound without SO_REUSEPORT, and so finds out whether the port is another
+ * A bound socket. The first for all interfaces is bound without SO_REUSEPORT, and so finds out whether the port is another
  * program's; with it afterwards, nobody can share the port but who has our user id, as our own sockets for bridges do.
  * @throws SystemCallError, with EADDRINUSE where the port is another program's
  */
-export function openHostUdp({ address, port, device }: HostUdp): number {
+export function openHostUdp({ address, port, device, joins = device !== undefined }: HostUdp): number {
   const family = familyOf(address);
   const what = `UDP port ${port}${device === undefined ? "" : ` of ${device}`}`;
   const fd = libc.socket(family === 4 ? libc.AF_INET : libc.AF_INET6, libc.SOCK_DGRAM, 0, what);
   try {
     if (family === 6) libc.setsockopt(fd, libc.IPV6_V6ONLY, 1, what);
-    if (device !== undefined) {
-      libc.setsockopt(fd, libc.SO_REUSEPORT, 1, what);
-      libc.bindToDevice(fd, device, what);
-    }
+    if (joins) libc.setsockopt(fd, libc.SO_REUSEPORT, 1, what);
+    if (device !== undefined) libc.bindToDevice(fd, device, what);
     libc.bind(fd, socketAddress(addressBytes(address), port), what);
-    if (device === undefined) libc.setsockopt(fd, libc.SO_REUSEPORT, 1, what);
+    if (!joins) libc.setsockopt(fd, libc.SO_REUSEPORT, 1, what);
     libc.setsockopt(fd, libc.SO_SNDBUFFORCE, SEND_QUEUE_BYTES, what);
     libc.setsockopt(fd, libc.SO_RCVBUFFORCE, RECEIVE_QUEUE_BYTES, what);
     return fd;

@@ -1,10 +1,10 @@
 // Where redirected lookups arrive on the host: one socket for every address, and one for each guarded bridge, so that
-// whatever a network does to its socket harms no other network.
+// whatever a network does to its socket harms no other network. One that is destroyed is opened again.
 
-import { anyAddress } from "../../core/model/address.ts";
-import { messageOf } from "../../errors.ts";
+import { anyAddress, type Family } from "../../core/model/address.ts";
 import { interfaceIndex } from "../kernel/libc.ts";
-import { type DnsHandler, type DnsListener, listenUdp } from "./udp.ts";
+import { type Lasting, listenLasting } from "./lasting-listener.ts";
+import { type DnsHandler, listenUdp } from "./udp.ts";
 
 export interface HostListenersOptions {
   readonly port: number;
@@ -21,29 +21,13 @@ export interface HostListeners {
 const families = [4, 6] as const;
 
 /** Listens by UDP for every interface. @throws DockerwallError PORT_TAKEN */
-export async function listenOnHost({
-  port,
-  handler,
-  onProblem,
-}: HostListenersOptions): Promise<HostListeners> {
+export async function listenOnHost(options: HostListenersOptions): Promise<HostListeners> {
   /** By bridge and its index: a bridge that was made anew is another one to a socket. */
-  const byBridge = new Map<string, Promise<readonly DnsListener[]>>();
-  const all: DnsListener[] = [];
-  for (const family of families)
-    all.push(await listenUdp({ address: anyAddress(family), port }, handler, { onProblem }));
+  const byBridge = new Map<string, Promise<readonly Lasting[]>>();
+  const all: Lasting[] = [];
+  for (const family of families) all.push(await listenForAll(family, options));
 
-  async function open(device: string): Promise<readonly DnsListener[]> {
-    const opened: DnsListener[] = [];
-    try {
-      for (const family of families)
-        opened.push(await listenUdp({ address: anyAddress(family), port, device }, handler, { onProblem }));
-    } catch (error) {
-      onProblem(`bridge ${device} has no socket of its own for lookups: ${messageOf(error)}`);
-    }
-    return opened;
-  }
-
-  async function close(listeners: Promise<readonly DnsListener[]>): Promise<void> {
+  async function close(listeners: Promise<readonly Lasting[]>): Promise<void> {
     await Promise.all((await listeners).map((listener) => listener.close()));
   }
 
@@ -60,11 +44,41 @@ export async function listenOnHost({
         byBridge.delete(key);
         void close(listeners);
       }
-      for (const [key, bridge] of wanted) if (!byBridge.has(key)) byBridge.set(key, open(bridge));
+      for (const [key, bridge] of wanted)
+        if (!byBridge.has(key)) byBridge.set(key, listenForBridge(bridge, options));
     },
     async close() {
       await Promise.all([...byBridge.values()].map(close));
       await Promise.all(all.map((listener) => listener.close()));
     },
   };
+}
+
+function listenForAll(family: Family, { port, handler, onProblem }: HostListenersOptions): Promise<Lasting> {
+  let joins = false;
+  return listenLasting({
+    open: (onLost) => listenUdp({ address: anyAddress(family), port, joins }, handler, { onProblem, onLost }),
+    onOpen: () => {
+      joins = true;
+    },
+    onProblem,
+    mustStand: true,
+  });
+}
+
+/** Never rejects: until it stands, the socket for all serves the bridge. */
+function listenForBridge(
+  device: string,
+  { port, handler, onProblem }: HostListenersOptions,
+): Promise<readonly Lasting[]> {
+  return Promise.all(
+    families.map((family) =>
+      listenLasting({
+        open: (onLost) =>
+          listenUdp({ address: anyAddress(family), port, device }, handler, { onProblem, onLost }),
+        onOpen: () => undefined,
+        onProblem: (problem) => onProblem(`bridge ${device}: ${problem}`),
+      }),
+    ),
+  );
 }

@@ -1,5 +1,5 @@
-// A listener in a place that others control: a container with NET_ADMIN can destroy the sockets in its own namespace
-// (ss -K). A destroyed socket is reopened, at growing intervals, so that endless destruction costs us next to nothing.
+// A listener in a place that others control too: a container with NET_ADMIN can destroy the sockets in its own namespace
+// (ss -K), and root those of the host. A destroyed socket is reopened, at growing intervals, so that endless destruction costs us next to nothing.
 
 import { messageOf } from "../../errors.ts";
 import type { DnsListener } from "./udp.ts";
@@ -17,18 +17,21 @@ export interface LastingOptions {
   readonly onOpen: () => void;
   /** It does not, and why; it is tried again. */
   readonly onProblem: (problem: string) => void;
+  /** True where it must stand at first: what keeps it from that is thrown, and not tried again. */
+  readonly mustStand?: boolean;
 }
 
 export type Lasting = Pick<DnsListener, "close">;
 
-/** Resolves when it was tried once; what cannot be opened is tried again. */
-export async function listenLasting({ open, onProblem, onOpen }: LastingOptions): Promise<Lasting> {
+/** Resolves when it was tried once; what cannot be opened is tried again, unless it must stand. */
+export async function listenLasting(options: LastingOptions): Promise<Lasting> {
+  const { open, onProblem, onOpen, mustStand = false } = options;
   let delayMs = firstDelayMs;
   let openedAtMs = performance.now();
   let timer: NodeJS.Timeout | undefined;
   let closed = false;
   let listener: DnsListener | undefined;
-  await reopen();
+  await (mustStand ? openOnce() : reopen());
 
   function lost(problem: string): void {
     if (closed) return;
@@ -43,13 +46,17 @@ export async function listenLasting({ open, onProblem, onOpen }: LastingOptions)
     delayMs = Math.min(delayMs * 2, longestDelayMs);
   }
 
+  async function openOnce(): Promise<void> {
+    const opened = await open(lost);
+    if (closed) await opened.close();
+    listener = opened;
+    openedAtMs = performance.now();
+    onOpen();
+  }
+
   async function reopen(): Promise<void> {
     try {
-      const opened = await open(lost);
-      if (closed) await opened.close();
-      listener = opened;
-      openedAtMs = performance.now();
-      onOpen();
+      await openOnce();
     } catch (error) {
       if (closed) return;
       onProblem(messageOf(error));

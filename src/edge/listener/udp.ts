@@ -8,7 +8,7 @@ import { DockerwallError, messageOf } from "../../errors.ts";
 import { receiveBatch, SendQueue, watchSocket } from "../kernel/datagrams.ts";
 import * as libc from "../kernel/libc.ts";
 import { clientOf, portOf } from "../kernel/socket-address.ts";
-import { openHostUdp } from "./host-udp.ts";
+import { type HostUdp, openHostUdp } from "./host-udp.ts";
 import { findPortHolder } from "./port-holder.ts";
 
 /** Who sent a question, as the socket saw it. */
@@ -27,9 +27,7 @@ export type DnsHandler = (
 ) => void;
 
 /** An open socket of ours (bound, and listening for TCP), which the listener closes; or where to open one. */
-export type ListenAt =
-  | { readonly fd: number; readonly family: Family }
-  | { readonly address: IpAddress; readonly port: number; readonly device?: string };
+export type ListenAt = { readonly fd: number; readonly family: Family } | HostUdp;
 
 /** What a listener tells of itself. */
 export interface ListenerEvents {
