@@ -97,7 +97,8 @@ function eventOf(
     networkId: speaker.networkId,
     asker,
     domain: question.name,
-    allowed: decision.allowed && trouble === undefined,
+    // Firefox's question whether to go round us is answered as if the list did not have it.
+    allowed: decision.allowed && outcome !== "denied" && trouble === undefined,
     trouble,
     granted,
     ...(type === undefined ? {} : { type }),

@@ -55,6 +55,15 @@ test("what an answer had that the allowlist must name, a type that is not served
   }
 });
 
+test("what is never looked up, whatever the list says, is told as denied", async () => {
+  const { ask, events } = startOneNetwork({ allow: "*.net" });
+  assert.equal(decodeMessage(await ask("use-application-dns.net")).rcode, "NXDOMAIN");
+  assert.deepEqual(
+    events.map(({ domain, allowed, trouble }) => [domain, allowed, trouble]),
+    [["use-application-dns.net", false, undefined]],
+  );
+});
+
 test("a name may lead to the host where the list has a port of the host, whichever", async () => {
   const upstream = await startFakeUpstream({
     onUdp: ({ message, reply }) => reply(answerTo(message, [host.address])),

@@ -47,6 +47,7 @@ function answerAllowed(request: ResolveRequest): Resolution | undefined {
   const { query, limit } = request;
   const reply = { head: query, limit };
   const { name, qname, type } = query.question;
+  // These are nobody's to allow.
   if (name === firefoxCanaryName || labelCount(qname) < 2)
     return resolvedHere(respondNxDomain(reply), "denied");
   if (type === types.any) return resolvedHere(respondAny(reply), "not-served");
