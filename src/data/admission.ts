@@ -88,7 +88,8 @@ class KernelAdmission implements Admission {
     this.#batch = new GrantBatch({
       admitAll: (wanted) => this.#admitAll(wanted),
       endOf: (grants) => this.#rights.ledger.firstEnd(grants),
-      // After every promise that this turn has settled, and whatever that has led to.
+      // What a callback admits by itself (hits of the cache), once it has returned; what is admitted from promises (answers
+      // of upstreams), when all that this turn has settled have led to whatever they lead to.
       atEndOfTurn: (work) => process.nextTick(work),
     });
     const onRevoke = (): void => void this.#revocations++;

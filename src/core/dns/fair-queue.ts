@@ -1,5 +1,5 @@
 // Places for running work, shared fairly among askers: each asker has its own bound and queue, and the queues are served
-// in turn, so that one asker's flood waits only behind itself (promise P9).
+// in turn, so that one asker's flood waits only behind itself.
 
 import { DockerwallError } from "../../errors.ts";
 

@@ -1,11 +1,11 @@
-// One query, in the order that makes it safe:
+// One query, in the order that makes it safe (the properties are those of docs/security.md):
 //
 // 1. Docker's own names are answered from the inventory; nothing leaves.
-// 2. A denied name is answered here (P3): it never reaches an upstream, not even its first label.
+// 2. A denied name is answered here (property 3): it never reaches an upstream, not even its first label.
 // 3. A type that we do not serve, or that this asker cannot use, is answered here.
 // 4. Upstream is asked with our own message; apart from the question, no byte of the client's is in it.
-// 5. The answer is walked; unrelated and private records are dropped (P6).
-// 6. The grants are admitted, and only then is there an answer (P2). Without grants there is no address.
+// 5. The answer is walked; unrelated and private records are dropped (property 6).
+// 6. The grants are admitted, and only then is there an answer (property 2). Without grants there is no address.
 //
 // Each step goes on to the next in the same turn of the event loop unless it must wait: for an upstream, or the kernel.
 

@@ -1,4 +1,5 @@
-// How long a grant lives, and the TTL in the client's answer: always shorter than the grant (promise P2).
+// How long a grant lives, and the TTL in the client's answer: always shorter than the grant
+// (property 2 of docs/security.md).
 
 export interface LeaseSettings {
   /** Least life of a grant before the grace, seconds. */

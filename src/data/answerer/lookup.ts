@@ -8,8 +8,9 @@
 //   answered  (#answer)
 //
 // It goes forward only; who waits is decided anew with all that is learnt (core/waiting.ts). What fails in any state, or
-// cannot be decided in time, is answered with SERVFAIL and the reason. Most lookups never get here: they are answered as
-// one before them (answer-memo.ts).
+// cannot be decided in time, is answered with SERVFAIL and the reason. No step asks whether a lookup is decided, asked or
+// opened: of these states the code keeps no note. Most lookups never get here: they are answered as one before them
+// (answer-memo.ts).
 
 import { decideForEach, type GuardedStanding, joinDecisions } from "../../core/askers/index-of-askers.ts";
 import { tellFailure } from "../../core/contain.ts";
@@ -44,7 +45,7 @@ export interface LookupParts {
   readonly mayHaveCome: () => boolean;
 }
 
-/** As far as a later step asks for it. */
+/** Of the states above, those that a later step asks for. */
 type LookupState = "arrived" | "waiting" | "answered";
 
 /** From a question's arrival to its answer, all waits together, ms; Docker's own resolver gives up after 4 s. */

@@ -10,7 +10,7 @@ import type { IpAddress } from "../../core/model/address.ts";
 /** To be called exactly once; undefined is silence. */
 export type Reply = (answer: Uint8Array | undefined) => void;
 
-/** A message of an asker whose networks are known. */
+/** A message of an asker whose networks are known, or may be by the time that it is decided. */
 export interface Question {
   readonly message: Uint8Array;
   readonly transport: Transport;
