@@ -27,7 +27,7 @@ import { NetworkKnowledge } from "./answerer/network-knowledge.ts";
 import type { Asked, Question, Reply } from "./answerer/question.ts";
 import { type Reason, refuseMessage } from "./answerer/refusals.ts";
 import { Resolving } from "./answerer/resolving.ts";
-import { createLookups, type Lookups } from "./resolvers.ts";
+import { NetworkResolvers } from "./resolvers.ts";
 import { type EngineReadings, NameReadings } from "./waiting/name-readings.ts";
 
 export interface AnswererOptions extends LookupTellingOptions {
@@ -57,13 +57,13 @@ const nowMs = (): number => performance.now();
 
 export class Answerer {
   readonly #options: AnswererOptions;
-  readonly #lookups: Lookups;
+  readonly #resolvers: NetworkResolvers;
   readonly #parts: LookupParts;
 
   constructor(options: AnswererOptions) {
     const { settings, admission, onUnknown, mayHaveCome, nameReadings } = options;
     this.#options = options;
-    this.#lookups = createLookups(settings.upstreams, options.onProblem);
+    this.#resolvers = new NetworkResolvers(settings.upstreams, options.onProblem);
     const networks = new NetworkKnowledge(settings.upstreams, options.ownAddresses);
     const telling = new LookupTelling(options);
     const lease = {
@@ -82,7 +82,7 @@ export class Answerer {
       telling,
       epochNow,
       memo: new AnswerMemo(lease, epochNow),
-      resolving: new Resolving({ lease, networks, lookups: this.#lookups, admission }),
+      resolving: new Resolving({ lease, networks, resolvers: this.#resolvers, admission }),
       waiting: new Waiting({ ...places, nowMs, after, onFailure: telling.failure }),
       nameReadings: new NameReadings({ engine: nameReadings, nowMs, after, onFailure: telling.failure }),
       onUnknown,
@@ -122,7 +122,7 @@ export class Answerer {
   /** Other names and networks; what waits for them is decided by reconsider(), once its askers are settled by them. */
   useTopology(topology: Topology, guarded: readonly GuardedNetwork[]): void {
     this.#parts.networks.useTopology(topology, guarded);
-    this.#lookups.retain(guarded.map(({ id, labels }) => ({ id, choice: labels.upstream })));
+    this.#resolvers.retain(guarded.map(({ id, labels }) => ({ id, choice: labels.upstream })));
   }
 
   /** More is known, or was read: what waits for it is decided, if it can be by now. */
@@ -132,7 +132,7 @@ export class Answerer {
 
   /** Replaces the daemon's resolvers. */
   useUpstreams(upstreams: readonly Upstream[]): void {
-    this.#lookups.useUpstreams(upstreams);
+    this.#resolvers.useUpstreams(upstreams);
     this.#parts.networks.useUpstreams(upstreams);
   }
 
@@ -155,18 +155,18 @@ export class Answerer {
 
   /** Asks nobody from now on, and leaves no socket open. */
   close(): void {
-    this.#lookups.close();
+    this.#resolvers.close();
   }
 
   stats(): ResolverReport {
-    return this.#lookups.stats();
+    return this.#resolvers.stats();
   }
 
   /** Why no upstream answers a question for the root; undefined when one does. */
   async probeUpstream(): Promise<string | undefined> {
     const circle = (): string | undefined => this.#parts.networks.circles.reasonFor(undefined);
     try {
-      const problem = rootProblem(await this.#lookups.probe(rootQuestion, "doctor"));
+      const problem = rootProblem(await this.#resolvers.probe(rootQuestion, "doctor"));
       return problem === undefined ? undefined : (circle() ?? problem);
     } catch (error) {
       return circle() ?? messageOf(error);

@@ -2,7 +2,7 @@
 // naive reading. Every round asserts; none returns a verdict.
 
 import assert from "node:assert/strict";
-import type { Looked } from "../../src/core/dns/looked.ts";
+import type { Looked } from "../../src/core/dns/cached-lookup.ts";
 import type { AnswerGrant, LocalAnswer } from "../../src/core/dns/resolve/request.ts";
 import { resolveQuery } from "../../src/core/dns/resolve.ts";
 import { walkAnswer } from "../../src/core/dns/wire/answer.ts";

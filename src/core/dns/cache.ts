@@ -2,7 +2,6 @@
 // is known and a hit is handled exactly like a fresh answer.
 
 import { DockerwallError } from "../../errors.ts";
-import type { Kept } from "./looked.ts";
 
 /** It failed a moment ago, and nobody was asked again. */
 export class RecentFailureError extends DockerwallError {
@@ -10,6 +9,12 @@ export class RecentFailureError extends DockerwallError {
     super("INTERNAL", "no upstream resolver could answer this a moment ago");
     this.name = "RecentFailureError";
   }
+}
+
+/** For how long an answer is told again before anything else is looked at, milliseconds by the clock of the lookup. */
+export interface Kept {
+  readonly sinceMs: number;
+  readonly untilMs: number;
 }
 
 export interface CachedMessage {

@@ -5,10 +5,10 @@
 import { labelName, placeOf } from "../labels/table.ts";
 import type { IpAddress } from "../model/address.ts";
 import type { Upstream } from "../model/upstream.ts";
+import type { Looked } from "./cached-lookup.ts";
 import { type AskersInput, type Choice, findAskers } from "./circles/askers.ts";
 import { ResolverGraph } from "./circles/resolver-graph.ts";
 import { NoTurnError } from "./fair-queue.ts";
-import type { Looked } from "./looked.ts";
 
 export interface CircleInput extends AskersInput {
   /** The daemon's own resolvers, for networks without the label. */

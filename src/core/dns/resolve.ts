@@ -9,8 +9,8 @@
 //
 // Each step goes on to the next in the same turn of the event loop unless it must wait: for an upstream, or the kernel.
 
+import type { Looked } from "./cached-lookup.ts";
 import { CircleError } from "./circles.ts";
-import type { Looked } from "./looked.ts";
 import { answerHere } from "./resolve/here.ts";
 import { concludeAnswer, type JudgedAnswer, judgeLooked } from "./resolve/looked-up.ts";
 import { isOpenReverse, type ResolveRequest } from "./resolve/request.ts";
@@ -19,7 +19,7 @@ import { extendedErrors } from "./wire/codes.ts";
 
 /** Resolves one query. Never throws and never rejects: every failure is an answer. */
 export function resolveQuery(request: ResolveRequest): Resolution | Promise<Resolution> {
-  return guarded(request, () => answerHere(request) ?? ask(request));
+  return orFailed(request, () => answerHere(request) ?? ask(request));
 }
 
 /** Step 4. */
@@ -33,12 +33,12 @@ function ask(request: ResolveRequest): Resolution | Promise<Resolution> {
   } catch (error) {
     return fail(error);
   }
-  if (!(looked instanceof Promise)) return open(request, looked);
-  return looked.then((found) => guarded(request, () => open(request, found)), fail);
+  if (!(looked instanceof Promise)) return judgeAndAdmit(request, looked);
+  return looked.then((found) => orFailed(request, () => judgeAndAdmit(request, found)), fail);
 }
 
 /** Steps 5 and 6. */
-function open(request: ResolveRequest, looked: Looked): Resolution | Promise<Resolution> {
+function judgeAndAdmit(request: ResolveRequest, looked: Looked): Resolution | Promise<Resolution> {
   const judged = judgeLooked(request, looked);
   if ("outcome" in judged) return judged;
   return judged.grants.length === 0 ? concludeAnswer(request, judged) : admit(request, judged);
@@ -55,11 +55,11 @@ function admit(request: ResolveRequest, judged: JudgedAnswer): Resolution | Prom
     return refuse(error);
   }
   if (!(admitted instanceof Promise)) return conclude();
-  return admitted.then(() => guarded(request, conclude), refuse);
+  return admitted.then(() => orFailed(request, conclude), refuse);
 }
 
 /** What fails in a step is the end of its query, and of nothing else. */
-function guarded<Result>(request: ResolveRequest, step: () => Result): Result | Resolution {
+function orFailed<Result>(request: ResolveRequest, step: () => Result): Result | Resolution {
   try {
     return step();
   } catch (error) {

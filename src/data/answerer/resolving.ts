@@ -8,7 +8,7 @@ import { payloadLimit } from "../../core/dns/wire/message.ts";
 import type { Grant } from "../../core/grants/grant.ts";
 import type { LeaseSettings } from "../../core/grants/lease.ts";
 import type { Admission } from "../admission.ts";
-import type { Lookups } from "../resolvers.ts";
+import type { NetworkResolvers } from "../resolvers.ts";
 import type { NetworkKnowledge } from "./network-knowledge.ts";
 import { Permission } from "./permission.ts";
 import { type Asked, isAudited } from "./question.ts";
@@ -24,7 +24,7 @@ export type Open = (grants: readonly Grant[]) => void | Promise<void>;
 export interface ResolvingOptions {
   readonly lease: LeaseSettings;
   readonly networks: NetworkKnowledge;
-  readonly lookups: Pick<Lookups, "lookUp">;
+  readonly resolvers: Pick<NetworkResolvers, "lookUp">;
   readonly admission: Pick<Admission, "isOpen">;
 }
 
@@ -46,7 +46,7 @@ export class Resolving {
   }
 
   #requestOf(asked: Asked, permission: Permission, open: Open): ResolveRequest {
-    const { networks, lookups, admission } = this.#options;
+    const { networks, resolvers, admission } = this.#options;
     const { query, memberships, transport, asker, deadlineAtMs, isGone } = asked;
     const { decision, speaker } = permission;
     const networkId = speaker?.networkId ?? "";
@@ -69,7 +69,7 @@ export class Resolving {
           circles: networks.circles,
           choice: labelled,
           asker: own,
-          ask: (choice) => lookups.lookUp(question, { asker, networkId, deadlineAtMs, isGone, choice }),
+          ask: (choice) => resolvers.lookUp(question, { asker, networkId, deadlineAtMs, isGone, choice }),
         }),
       circle: "circle" in way ? way.circle : undefined,
       isAboveAllowed: () => permission.isAboveAllowed(),

@@ -3,7 +3,7 @@
 import { leaseSeconds, toldSeconds } from "../../grants/lease.ts";
 import { familyOf, type IpAddress } from "../../model/address.ts";
 import { judgeAddress } from "../address-filter.ts";
-import type { Looked } from "../looked.ts";
+import type { Looked } from "../cached-lookup.ts";
 import { type Answer, renderAnswer } from "../wire/answer.ts";
 import { type ExtendedError, extendedErrors, rcodes } from "../wire/codes.ts";
 import type { AnswerGrant, ResolveRequest } from "./request.ts";

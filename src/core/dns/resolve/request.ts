@@ -5,7 +5,7 @@ import type { Family, IpAddress } from "../../model/address.ts";
 import type { Service } from "../../model/service.ts";
 import type { Decision, NamedAddress } from "../../policy/decide.ts";
 import type { AddressFilter } from "../address-filter.ts";
-import type { Lookup } from "../looked.ts";
+import type { Lookup } from "../cached-lookup.ts";
 import type { Query, Question } from "../wire/question.ts";
 import { types } from "../wire/record-types.ts";
 import { addressOfReverseName } from "../wire/reverse.ts";

@@ -1,10 +1,9 @@
 // How a query ended, and the bytes that say so.
 
 import type { IpAddress } from "../../model/address.ts";
-import { RecentFailureError } from "../cache.ts";
+import { type Kept, RecentFailureError } from "../cache.ts";
 import { CircleError } from "../circles.ts";
 import { NoTurnError } from "../fair-queue.ts";
-import type { Kept } from "../looked.ts";
 import { type ExtendedError, extendedErrors, rcodes } from "../wire/codes.ts";
 import { respondError } from "../wire/respond.ts";
 import type { ResolveRequest } from "./request.ts";

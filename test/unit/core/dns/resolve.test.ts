@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import dnsPacket from "dns-packet";
+import type { Looked } from "../../../../src/core/dns/cached-lookup.ts";
 import { NoTurnError } from "../../../../src/core/dns/fair-queue.ts";
-import type { Looked } from "../../../../src/core/dns/looked.ts";
 import type { AnswerGrant, LocalAnswer, ResolveRequest } from "../../../../src/core/dns/resolve/request.ts";
 import type { Outcome } from "../../../../src/core/dns/resolve/resolution.ts";
 import { resolveQuery } from "../../../../src/core/dns/resolve.ts";

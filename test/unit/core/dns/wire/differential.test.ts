@@ -11,7 +11,7 @@ import { join } from "node:path";
 import { test } from "node:test";
 import dnsPacket from "dns-packet";
 import { AnswerCache } from "../../../../../src/core/dns/cache.ts";
-import { lookUp } from "../../../../../src/core/dns/lookup.ts";
+import { lookUp } from "../../../../../src/core/dns/cached-lookup.ts";
 import { resolveQuery } from "../../../../../src/core/dns/resolve.ts";
 import { createFrameReader, renderFrame } from "../../../../../src/core/dns/wire/framing.ts";
 import { payloadLimit, type Transport } from "../../../../../src/core/dns/wire/message.ts";

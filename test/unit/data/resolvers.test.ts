@@ -1,11 +1,11 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
-import { nameFromPlainText, nameText, rootName } from "../../../../src/core/dns/wire/name.ts";
-import type { Question } from "../../../../src/core/dns/wire/question.ts";
-import { createLookups, type UpstreamChoice } from "../../../../src/data/resolvers.ts";
-import { messageOf } from "../../../../src/errors.ts";
-import { answerTo, startFakeUpstream } from "../../../support/fake-upstream.ts";
+import { nameFromPlainText, nameText, rootName } from "../../../src/core/dns/wire/name.ts";
+import type { Question } from "../../../src/core/dns/wire/question.ts";
+import { NetworkResolvers, type UpstreamChoice } from "../../../src/data/resolvers.ts";
+import { messageOf } from "../../../src/errors.ts";
+import { answerTo, startFakeUpstream } from "../../support/fake-upstream.ts";
 
 function questionFor(text: string): Question {
   const qname = nameFromPlainText(text) ?? rootName;
@@ -19,9 +19,9 @@ test("each choice of resolvers has its own answers", async () => {
     ),
   );
   const [one, two, three] = servers.map(({ address, port }) => [{ address, port }]);
-  const lookups = createLookups(one ?? [], assert.fail);
+  const resolvers = new NetworkResolvers(one ?? [], assert.fail);
   const ask = async (choice: UpstreamChoice, name = "www.example.org"): Promise<readonly string[]> => {
-    const { answer } = await lookups.lookUp(questionFor(name), {
+    const { answer } = await resolvers.lookUp(questionFor(name), {
       asker: "a",
       networkId: "n",
       choice,
@@ -34,17 +34,17 @@ test("each choice of resolvers has its own answers", async () => {
     assert.deepEqual(await ask(two), ["203.0.113.2"]);
     assert.deepEqual(await ask(undefined), ["203.0.113.1"]);
     await assert.rejects(ask([]), /no upstream resolver is configured/);
-    lookups.retain([two, undefined].map((choice) => ({ id: "n", choice })));
+    resolvers.retain([two, undefined].map((choice) => ({ id: "n", choice })));
     assert.deepEqual(await ask(two), ["203.0.113.2"]);
-    lookups.retain([{ id: "n", choice: undefined }]);
+    resolvers.retain([{ id: "n", choice: undefined }]);
     assert.deepEqual(await ask(two), ["203.0.113.2"]);
     // Other resolvers of the daemon: what is cached stays good, what is new is asked of them.
-    lookups.useUpstreams(three ?? []);
+    resolvers.useUpstreams(three ?? []);
     assert.deepEqual(await ask(undefined), ["203.0.113.1"]);
     assert.deepEqual(await ask(undefined, "new.example.org"), ["203.0.113.3"]);
   } finally {
-    lookups.useUpstreams([]);
-    lookups.retain([]);
+    resolvers.useUpstreams([]);
+    resolvers.retain([]);
     await Promise.all(servers.map((server) => server.close()));
   }
 });
@@ -59,9 +59,9 @@ test("a part of a network's resolvers, as an asker behind the others may ask, st
   });
   const part = [{ address: server.address, port: server.port }];
   const other = { address: server.address, port: 1 };
-  const lookups = createLookups([...part, other], assert.fail);
+  const resolvers = new NetworkResolvers([...part, other], assert.fail);
   const ask = async (choice: UpstreamChoice): Promise<unknown> =>
-    lookups.lookUp(questionFor("www.example.org"), {
+    resolvers.lookUp(questionFor("www.example.org"), {
       asker: "a",
       networkId: "n",
       choice,
@@ -70,16 +70,16 @@ test("a part of a network's resolvers, as an asker behind the others may ask, st
   try {
     await ask(part);
     for (const choice of [undefined, [other, ...part]]) {
-      lookups.retain([{ id: "n", choice }]);
+      resolvers.retain([{ id: "n", choice }]);
       await ask(part);
       assert.equal(asked, 1);
     }
-    lookups.retain([{ id: "n", choice: [other] }]);
+    resolvers.retain([{ id: "n", choice: [other] }]);
     await ask(part);
     assert.equal(asked, 2);
   } finally {
-    lookups.useUpstreams([]);
-    lookups.retain([]);
+    resolvers.useUpstreams([]);
+    resolvers.retain([]);
     await server.close();
   }
 });
@@ -90,10 +90,10 @@ test("what waits for its turn when its network's resolvers are no one's any more
     onUdp: ({ message, reply }) => void held.push(() => reply(answerTo(message, ["203.0.113.1"]))),
   });
   const choice = [{ address: server.address, port: server.port }];
-  const lookups = createLookups([], assert.fail);
+  const resolvers = new NetworkResolvers([], assert.fail);
   const ask = async (name: string): Promise<string> =>
     (
-      await lookups.lookUp(questionFor(name), {
+      await resolvers.lookUp(questionFor(name), {
         asker: "a",
         networkId: "n",
         choice,
@@ -102,15 +102,15 @@ test("what waits for its turn when its network's resolvers are no one's any more
     ).answer.kind;
   try {
     const asked = Array.from({ length: 257 }, (_, i) => ask(`n${i}.example.org`));
-    assert.deepEqual(lookups.stats(), { running: 256, waiting: 1 });
-    lookups.retain([]);
+    assert.deepEqual(resolvers.stats(), { running: 256, waiting: 1 });
+    resolvers.retain([]);
     while (held.length < 256) await sleep(10);
     for (const answer of held.splice(0)) answer();
     while (held.length < 1) await Promise.race([sleep(10), asked[256]]);
     for (const answer of held) answer();
     assert.deepEqual(new Set(await Promise.all(asked)), new Set(["answer"]));
   } finally {
-    lookups.useUpstreams([]);
+    resolvers.useUpstreams([]);
     await server.close();
   }
 });
@@ -118,12 +118,12 @@ test("what waits for its turn when its network's resolvers are no one's any more
 test("one asker has one budget, however many choices of resolvers it asks by, and it holds 1,024 questions", async () => {
   const servers = await Promise.all([1, 2].map(() => startFakeUpstream({ onUdp: () => undefined })));
   const [one, two] = servers.map(({ address, port }) => [{ address, port }]);
-  const lookups = createLookups(one ?? [], assert.fail);
+  const resolvers = new NetworkResolvers(one ?? [], assert.fail);
   const asked: Promise<string>[] = [];
   const ask = (asker: string, choice: UpstreamChoice): void => {
     const question = questionFor(`n${asked.length}.example.org`);
     const deadlineAtMs = performance.now() + 500;
-    const looked = async () => lookups.lookUp(question, { asker, networkId: "n", choice, deadlineAtMs });
+    const looked = async () => resolvers.lookUp(question, { asker, networkId: "n", choice, deadlineAtMs });
     asked.push(looked().then(() => "answered", messageOf));
   };
   try {
@@ -131,16 +131,16 @@ test("one asker has one budget, however many choices of resolvers it asks by, an
       ask("a", undefined);
       ask("a", two);
     }
-    const { running, waiting } = lookups.stats();
+    const { running, waiting } = resolvers.stats();
     assert.deepEqual([running, waiting], [256, 1_024]);
     ask("b", two);
-    assert.equal(lookups.stats().running, 257);
+    assert.equal(resolvers.stats().running, 257);
     const outcomes = await Promise.all(asked);
     const crowded = outcomes.filter((outcome) => outcome === "this container has too many lookups under way");
     assert.equal(crowded.length, 1_400 - 256 - 1_024);
   } finally {
-    lookups.useUpstreams([]);
-    lookups.retain([]);
+    resolvers.useUpstreams([]);
+    resolvers.retain([]);
     await Promise.all(servers.map((server) => server.close()));
   }
 });
@@ -156,9 +156,9 @@ test("one network's cache says nothing of another's, and no flood puts another's
     },
     onTcp: (message) => answerTo(message, padding),
   });
-  const lookups = createLookups([server], assert.fail);
+  const resolvers = new NetworkResolvers([server], assert.fail);
   const ask = (networkId: string, name: string) =>
-    lookups.lookUp(questionFor(`${name}.example.org`), {
+    resolvers.lookUp(questionFor(`${name}.example.org`), {
       asker: networkId,
       networkId,
       choice: undefined,
@@ -178,13 +178,13 @@ test("one network's cache says nothing of another's, and no flood puts another's
     // The oldest of its own are gone.
     await ask("flood", "f0");
     assert.equal(asked.length, 153);
-    lookups.retain([{ id: "two", choice: undefined }]);
+    resolvers.retain([{ id: "two", choice: undefined }]);
     await ask("two", "same");
     assert.equal(asked.length, 153);
     await ask("one", "same");
     assert.equal(asked.length, 154);
   } finally {
-    lookups.useUpstreams([]);
+    resolvers.useUpstreams([]);
     await server.close();
   }
 });

@@ -1,11 +1,30 @@
 // What upstream says about a question, from the cache where possible: fresh answers first, failures for a moment
 // (RFC 9520), stale answers if no upstream can be asked (RFC 8767). Hot answers are refreshed before they expire.
 
-import { type AnswerCache, type CachedMessage, type CacheKey, RecentFailureError } from "./cache.ts";
+import {
+  type AnswerCache,
+  type CachedMessage,
+  type CacheKey,
+  type Kept,
+  RecentFailureError,
+} from "./cache.ts";
 import { NoTurnError } from "./fair-queue.ts";
-import type { Looked } from "./looked.ts";
-import { walkAnswer } from "./wire/answer.ts";
+import { type Answer, type BadAnswer, walkAnswer } from "./wire/answer.ts";
 import type { Question } from "./wire/question.ts";
+
+/** What upstream said, or said some time ago. */
+export interface Looked {
+  readonly answer: Answer | BadAnswer;
+  /** How long ago it came, seconds. */
+  readonly ageSeconds: number;
+  /** True when its time is over and no upstream could be asked (RFC 8767). */
+  readonly stale: boolean;
+  /** Undefined for what is not kept, or kept only for want of better. */
+  readonly kept: Kept | undefined;
+}
+
+/** Rejects when no upstream answered in time. */
+export type Lookup = (question: Question) => Looked | Promise<Looked>;
 
 export type AskUpstream = (question: Question) => Promise<Uint8Array>;
 
