@@ -20,11 +20,11 @@ import { messageOf } from "../errors.ts";
 import type { DataPlaneSettings } from "../planes/messages.ts";
 import type { Admission } from "./admission.ts";
 import { AnswerMemo, type MemoEpoch } from "./answer-memo.ts";
+import type { Arrival, Asked, Reply } from "./answerer/arrival.ts";
 import { askedBy } from "./answerer/askers.ts";
 import { answerWithinMs, Lookup, type LookupParts } from "./answerer/lookup.ts";
 import { LookupTelling, type LookupTellingOptions } from "./answerer/lookup-telling.ts";
 import { NetworkKnowledge } from "./answerer/network-knowledge.ts";
-import type { Asked, Question, Reply } from "./answerer/question.ts";
 import { type Reason, refuseMessage } from "./answerer/refusals.ts";
 import { Resolving } from "./answerer/resolving.ts";
 import { NetworkResolvers } from "./resolvers.ts";
@@ -91,12 +91,12 @@ export class Answerer {
   }
 
   /** A message of an asker whose networks are known, or will be. */
-  answer(question: Question): void {
-    const { message, transport, standing, reply } = question;
+  answer(arrival: Arrival): void {
+    const { message, transport, standing, reply } = arrival;
     if (transport === "udp" && this.#repeat(message, standing(), reply)) return;
     const query = parseQuery(message);
     if (query.kind === "query") {
-      new Lookup(this.#parts, question, query).begin();
+      new Lookup(this.#parts, arrival, query).begin();
     } else if (standing().kind !== "guarded") {
       this.fail({ message, transport, reply }, "stranger");
     } else if (query.kind === "reply-now") {
@@ -113,7 +113,7 @@ export class Answerer {
 
   /** Answers that there is no answer, and why. */
   fail(
-    { message, transport, reply }: Pick<Question, "message" | "transport" | "reply">,
+    { message, transport, reply }: Pick<Arrival, "message" | "transport" | "reply">,
     reason: Reason,
   ): void {
     reply(refuseMessage(message, transport, reason));

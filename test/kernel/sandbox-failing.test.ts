@@ -35,7 +35,7 @@ test("a sandbox whose classification fails is listened in, and classified later"
     isTold: () => false,
     onQuery: ({ message, reply }) => reply(message),
     onGone: (name) => gone.push(name),
-    onStranger: ({ reply }) => reply(undefined),
+    onUnanswerable: ({ reply }) => reply(undefined),
     onUnknown: () => waiting++,
     onAddressLost: () => undefined,
     mayEngineAsk: () => false,

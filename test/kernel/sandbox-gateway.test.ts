@@ -114,7 +114,7 @@ test("it stays while it is not known any more where the container stands, and go
     onAppear: () => undefined,
     onQuery: () => undefined,
     onGone: () => undefined,
-    onStranger: () => undefined,
+    onUnanswerable: () => undefined,
     onUnknown: () => undefined,
     onAddressLost: () => undefined,
     mayEngineAsk: () => false,

@@ -33,7 +33,7 @@ test("a sandbox whose handling fails is told, and leaves nothing open when it is
       gone.push(sandbox);
       failFor(sandbox, "cannot be forgotten");
     },
-    onStranger: () => undefined,
+    onUnanswerable: () => undefined,
     onUnknown: () => undefined,
     onAddressLost: () => undefined,
     mayEngineAsk: () => false,

@@ -11,7 +11,7 @@ import { messageOf } from "../../errors.ts";
 import type { FinishedAnswer } from "../answer-memo.ts";
 import { countLookup, countRepeated } from "../lookup-counts.ts";
 import { createRateLimited } from "../rate-limited.ts";
-import type { Asked } from "./question.ts";
+import type { Asked } from "./arrival.ts";
 import type { Judged } from "./resolving.ts";
 
 export interface LookupTellingOptions {

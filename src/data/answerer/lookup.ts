@@ -22,10 +22,10 @@ import { monotonicMs } from "../../edge/kernel/monotonic.ts";
 import type { Admission } from "../admission.ts";
 import type { AnswerMemo, MemoEpoch } from "../answer-memo.ts";
 import type { NameReadings } from "../waiting/name-readings.ts";
+import { type Arrival, type Asked, mayRepeat } from "./arrival.ts";
 import { budgetOf, networkOf } from "./askers.ts";
 import type { LookupTelling } from "./lookup-telling.ts";
 import type { NetworkKnowledge } from "./network-knowledge.ts";
-import { type Asked, mayRepeat, type Question } from "./question.ts";
 import { type Reason, refuseQuery, type Unknown } from "./refusals.ts";
 import type { Judged, Resolving } from "./resolving.ts";
 
@@ -57,7 +57,7 @@ export class Lookup implements Waiter {
   /** Whose places it waits in. */
   asker = "";
   readonly #parts: LookupParts;
-  readonly #question: Question;
+  readonly #arrival: Arrival;
   readonly #query: Query;
   /** What all is judged by; an answer that was found by other knowledge is not remembered. */
   readonly #epoch: MemoEpoch;
@@ -72,21 +72,21 @@ export class Lookup implements Waiter {
   /** By performance.now(): when the first of its rights ends, and when it was noted that it told them. */
   #rights = { endAtMs: Number.POSITIVE_INFINITY, notedAtMs: Number.POSITIVE_INFINITY };
 
-  constructor(parts: LookupParts, question: Question, query: Query) {
+  constructor(parts: LookupParts, arrival: Arrival, query: Query) {
     this.#parts = parts;
-    this.#question = question;
+    this.#arrival = arrival;
     this.#query = query;
     this.#epoch = parts.epochNow();
   }
 
   get deadlineAtMs(): number {
-    return this.#question.arrivedAtMs + knownWithinMs;
+    return this.#arrival.arrivedAtMs + knownWithinMs;
   }
 
   begin(): void {
     try {
       if (this.decide() === "decided") return;
-      this.asker = budgetOf(this.#memberships) || (this.#question.source ?? "");
+      this.asker = budgetOf(this.#memberships) || (this.#arrival.source ?? "");
       if (!this.#parts.waiting.add(this)) this.refuse();
     } catch (error) {
       tellFailure(error, this.#fail);
@@ -95,7 +95,7 @@ export class Lookup implements Waiter {
 
   /** arrived, waiting → waiting, decided, answered */
   decide(): "decided" | "waits" {
-    const standing = this.#question.standing();
+    const standing = this.#arrival.standing();
     if (standing.kind === "open") {
       this.#refuse("stranger");
       return "decided";
@@ -158,15 +158,15 @@ export class Lookup implements Waiter {
   /** decided → (asked → (opened)) → answered */
   #resolve(standing: GuardedStanding): void {
     const { memberships } = standing;
-    const { transport, isGone, sandbox, source } = this.#question;
+    const { transport, isGone, sandbox, source } = this.#arrival;
     this.#holder = sandbox ?? (source === undefined ? undefined : this.#parts.admission.holderOf(source));
     const asked: Asked = {
       query: this.#query,
       transport,
       asker: budgetOf(memberships),
       memberships,
-      standing: this.#question.standing,
-      deadlineAtMs: this.#question.arrivedAtMs + answerWithinMs,
+      standing: this.#arrival.standing,
+      deadlineAtMs: this.#arrival.arrivedAtMs + answerWithinMs,
       isGone,
     };
     const judged = this.#parts.resolving.resolve(asked, (grants) => this.#open(grants));
@@ -179,11 +179,11 @@ export class Lookup implements Waiter {
     const { memo, telling } = this.#parts;
     const event = telling.over(asked, judged);
     const { bytes, outcome, repeats } = judged.resolution;
-    const isSame = standing.settled && this.#question.standing() === standing;
+    const isSame = standing.settled && this.#arrival.standing() === standing;
     if (repeats !== undefined && isSame && mayRepeat(asked)) {
       const { endAtMs: rightsEndAtMs, notedAtMs: rightsNotedAtMs } = this.#rights;
       const finished = { bytes, outcome, repeats, rightsEndAtMs, rightsNotedAtMs, event };
-      memo.keep(standing, this.#question.message, this.#epoch, finished);
+      memo.keep(standing, this.#arrival.message, this.#epoch, finished);
     }
     this.#answer(bytes);
   }
@@ -194,13 +194,13 @@ export class Lookup implements Waiter {
   };
 
   #refuse(reason: Reason): void {
-    this.#answer(refuseQuery(this.#query, this.#question.transport, reason));
+    this.#answer(refuseQuery(this.#query, this.#arrival.transport, reason));
   }
 
   /** → answered; once. */
   #answer(bytes: Uint8Array): void {
     if (this.#state === "answered") return;
     this.#state = "answered";
-    this.#question.reply(bytes);
+    this.#arrival.reply(bytes);
   }
 }

@@ -16,8 +16,8 @@ import { type DecidedName, leadFilter, secondsLeftAt } from "../../core/path/lea
 import { type Decision, isAboveAllowed, type NamedAddress, termsAt } from "../../core/policy/decide.ts";
 import { monotonicMs } from "../../edge/kernel/monotonic.ts";
 import { DockerwallError } from "../../errors.ts";
+import { type Asked, hasEnds, isAudited } from "./arrival.ts";
 import type { NetworkKnowledge } from "./network-knowledge.ts";
-import { type Asked, hasEnds, isAudited } from "./question.ts";
 
 export class Permission {
   /** Of all networks of the asker together, when it asked. */

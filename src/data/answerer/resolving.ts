@@ -9,9 +9,9 @@ import type { Grant } from "../../core/grants/grant.ts";
 import type { LeaseSettings } from "../../core/grants/lease.ts";
 import type { Admission } from "../admission.ts";
 import type { NetworkResolvers } from "../resolvers.ts";
+import { type Asked, isAudited } from "./arrival.ts";
 import type { NetworkKnowledge } from "./network-knowledge.ts";
 import { Permission } from "./permission.ts";
-import { type Asked, isAudited } from "./question.ts";
 
 /** How a lookup ended, and what the policies say of its name. */
 export interface Judged extends Pick<Permission, "decision" | "speaker"> {

@@ -187,7 +187,7 @@ export class SandboxLayer {
       mayEngineAsk: this.#engineProcess.mayAsk,
       onLate: (sandbox, late) => lates.add(sandbox, late, performance.now()),
       onUnseen: (fate) => lates.addUnseen(fate, performance.now()),
-      onStranger: (query, isKnown) => answerer.fail(query, isKnown ? "failure" : "stranger"),
+      onUnanswerable: (query, isKnown) => answerer.fail(query, isKnown ? "failure" : "stranger"),
       onUnknown: () => engine.refresh(),
       onAddressLost: ownership.lost,
       onChange: (captured, problem) => telling.tell({ kind: "sandboxes", captured, problem }),

@@ -24,7 +24,7 @@ export interface SandboxesOptions {
    * A question that has no answer: it must be answered with a failure.
    * @param isKnown false for that of a container that could not be classified in time
    */
-  readonly onStranger: (query: SandboxQuery, isKnown: boolean) => void;
+  readonly onUnanswerable: (query: SandboxQuery, isKnown: boolean) => void;
   /** A sandbox asks that we cannot classify yet. */
   readonly onUnknown: () => void;
   /** A sandbox no longer has it, or is gone. */

@@ -39,7 +39,7 @@ export function createParts(options: SandboxesOptions): Parts {
   });
   const questions = createQuestions({
     onQuery: options.onQuery,
-    onStranger: options.onStranger,
+    onUnanswerable: options.onUnanswerable,
     onUnknown: options.onUnknown,
     release(sandbox) {
       if (sandbox.captured) attempt(sandbox.name, () => capture.release(sandbox));

@@ -17,7 +17,7 @@ export interface QuestionsOptions {
    * A question that has no answer: it must be answered with a failure.
    * @param isKnown false for that of a container that could not be classified in time
    */
-  readonly onStranger: (query: SandboxQuery, isKnown: boolean) => void;
+  readonly onUnanswerable: (query: SandboxQuery, isKnown: boolean) => void;
   /** The asker of a question cannot be classified yet. */
   readonly onUnknown: () => void;
   /** The engine's resolver must be within reach of this sandbox on return. */
@@ -129,7 +129,7 @@ class SandboxQuestions implements Questions {
   /** Answers with a failure; where that fails too, with silence. */
   #fail({ standing }: Sandbox, query: SandboxQuery): void {
     contain(
-      () => this.#options.onStranger(query, standing.kind !== "unknown"),
+      () => this.#options.onUnanswerable(query, standing.kind !== "unknown"),
       (error) => {
         query.reply(undefined);
         this.#tell(query, error);

@@ -30,7 +30,7 @@ function start(kind: Standing["kind"], failing: readonly ("answer" | "fail")[]) 
   const textOf = ({ message }: SandboxQuery): string => Buffer.from(message).toString();
   const questions = createQuestions({
     onQuery: (query) => does("answer", textOf(query)),
-    onStranger: (query) => does("fail", textOf(query)),
+    onUnanswerable: (query) => does("fail", textOf(query)),
     onUnknown: () => undefined,
     release: () => undefined,
     onProblem: (problem) => seen.push(problem),

@@ -1,4 +1,4 @@
-// A question, from when it arrives to when it is looked up.
+// A message, from when it arrives to when its question is looked up.
 
 import type { Membership, Standing } from "../../core/askers/index-of-askers.ts";
 import type { Transport } from "../../core/dns/wire/message.ts";
@@ -11,7 +11,7 @@ import type { IpAddress } from "../../core/model/address.ts";
 export type Reply = (answer: Uint8Array | undefined) => void;
 
 /** A message of an asker whose networks are known, or may be by the time that it is decided. */
-export interface Question {
+export interface Arrival {
   readonly message: Uint8Array;
   readonly transport: Transport;
   /** Where its asker stands, whenever it is asked. */
