@@ -24,7 +24,7 @@ export interface Looked {
 }
 
 /** Rejects when no upstream answered in time. */
-export type Lookup = (question: Question) => Looked | Promise<Looked>;
+export type LookUp = (question: Question) => Looked | Promise<Looked>;
 
 export type AskUpstream = (question: Question) => Promise<Uint8Array>;
 

@@ -5,7 +5,7 @@ import type { Family, IpAddress } from "../../model/address.ts";
 import type { Service } from "../../model/service.ts";
 import type { Decision, NamedAddress } from "../../policy/decide.ts";
 import type { AddressFilter } from "../address-filter.ts";
-import type { Lookup } from "../cached-lookup.ts";
+import type { LookUp } from "../cached-lookup.ts";
 import type { Query, Question } from "../wire/question.ts";
 import { types } from "../wire/record-types.ts";
 import { addressOfReverseName } from "../wire/reverse.ts";
@@ -48,7 +48,7 @@ export interface ResolveRequest {
   readonly secondsLeft?: (at: NamedAddress) => number;
   readonly lease: LeaseSettings;
   readonly findLocal: FindLocal;
-  readonly lookup: Lookup;
+  readonly lookup: LookUp;
   /** Why nobody can be asked for this asker, not even about what it may not have: it may be asking for others. */
   readonly circle?: string | undefined;
   readonly admit: Admit;
