@@ -5,7 +5,8 @@ import { networkInterfaces } from "node:os";
 import type { LateCapture } from "../../core/askers/late-captures.ts";
 import type { IpAddress } from "../../core/model/address.ts";
 import { withNamespace } from "../kernel/netns.ts";
-import { mayHaveAskedPast, type PastFlows } from "./flows/past-flows.ts";
+import { lateCaptureOf } from "./flows/late-capture.ts";
+import type { PastFlows } from "./flows/past-flows.ts";
 import type { Attempt, Sandbox } from "./sandbox.ts";
 import { holdInterfaces, installSandboxTable, pinGateways, removeSandboxTables } from "./table.ts";
 
@@ -45,6 +46,7 @@ const refusedWithinMs = 1_000;
 
 export function createCapture(options: CaptureOptions): Capture {
   const { attempt, pastFlows, onLate, mayEngineAsk, readAnew, onChange } = options;
+
   function install(sandbox: Sandbox): void {
     const { namespaceFd, sockets, owner } = sandbox;
     const { replaced, late } = withNamespace(namespaceFd, () => {
@@ -54,26 +56,11 @@ export function createCapture(options: CaptureOptions): Capture {
     sandbox.inherited ||= replaced && !sandbox.captured && !sandbox.fresh;
     sandbox.captured = true;
     hold(sandbox);
-    if (late) {
-      onLate(sandbox.name, {
-        standing: () => sandbox.standing.kind,
-        hasAskedPast: () => sandbox.askedPast || mayHaveAskedPast(sandbox, attempt),
-        isAskedFrom: () => mayBeAskedFrom(sandbox),
-      });
-    }
+    if (late) onLate(sandbox.name, lateCaptureOf(sandbox, attempt, mayEngineAsk));
     if (!sandbox.fresh) pastFlows.forgetSoon(sandbox);
     // First the engine's refusal must have found its way back: who is refused asks again by another socket at once.
     else if (late) setTimeout(() => pastFlows.forgetSoon(sandbox), refusedWithinMs);
     onChange(sandbox);
-  }
-
-  /** What cannot be told may be so. */
-  function mayBeAskedFrom({ name, namespaceFd }: Sandbox): boolean {
-    let mayBe = true;
-    attempt(name, () => {
-      mayBe = withNamespace(namespaceFd, mayEngineAsk);
-    });
-    return mayBe;
   }
 
   function hold({ name, namespaceFd, interfaces, owner }: Sandbox): void {
