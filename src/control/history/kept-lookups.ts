@@ -9,7 +9,7 @@ import { shortId } from "../../core/model/topology.ts";
 import type { KernelSets } from "../../edge/kernel/ipset/kernel-sets.ts";
 import type { SetEntry } from "../../edge/kernel/ipset/message.ts";
 import { numberedKey, numberOfKey } from "../../edge/kernel/ipset/numbered-key.ts";
-import { parseLookup, renderLookup } from "./lookup-notes.ts";
+import { fitsComment, parseLookup, renderLookup } from "./lookup-notes.ts";
 
 export interface KeptLookups {
   /** What an earlier run left, with the first digits of ids; least recent first. */
@@ -62,7 +62,9 @@ export function createKeptLookups(sets: KernelSets, ttlSeconds: number): KeptLoo
     sinceMs,
     strange: strange.length,
     write(tallies, since, nowMs) {
-      const wanted = new Map(chosen(tallies).map(({ tally, comment }) => [idOf(tally), { tally, comment }]));
+      const wanted = new Map(
+        chosen(tallies).map((tally) => [idOf(tally), { tally, comment: renderLookup(tally) }]),
+      );
       const gone = [...kept].filter(([id]) => !wanted.has(id));
       for (const [id] of gone) kept.delete(id);
       const numbers = [...strange.splice(0), ...gone.map(([, { number }]) => number)];
@@ -89,16 +91,13 @@ function sinceEntry(sinceMs: number, timeoutSeconds: number): SetEntry {
 }
 
 /** Of each network, and of each asker in it, its share of what can be kept: the most recent. */
-function chosen(
-  tallies: readonly LookupTally[],
-): { readonly tally: LookupTally; readonly comment: string }[] {
-  const rows = tallies.flatMap((tally) => {
-    const comment = renderLookup(tally);
+function chosen(tallies: readonly LookupTally[]): readonly LookupTally[] {
+  const rows = tallies.filter(fitsComment).map((tally) => {
     const { asker, lastSeenMs, count: packets } = tally;
-    return comment === undefined ? [] : [{ tally, comment, asker: asker as IpAddress, lastSeenMs, packets }];
+    return { tally, asker: asker as IpAddress, lastSeenMs, packets };
   });
   const excess = new Set(planTrim(rows, ({ tally }) => tally.networkId, limits));
-  return rows.filter((row) => !excess.has(row));
+  return rows.filter((row) => !excess.has(row)).map(({ tally }) => tally);
 }
 
 /** The same for a whole id and for its first digits. */

@@ -4,6 +4,7 @@
 // those that were left out of an answer (`-`), as one of them tells where the name leads.
 
 import { commentLength, readableDomain, readableName } from "../../core/grants/comment.ts";
+import { othersLabel } from "../../core/journal/lookup-rows.ts";
 import type { LookupTally } from "../../core/journal/lookups.ts";
 import { type IpAddress, parseAddress } from "../../core/model/address.ts";
 import type { LookupTrouble } from "../../core/model/report.ts";
@@ -11,21 +12,31 @@ import { shortId } from "../../core/model/topology.ts";
 
 const troubles: readonly LookupTrouble[] = ["private", "failed", "type", "no-query"];
 
-/** Undefined for what stands for several, and for a name that is too long or that a comment cannot hold. */
-export function renderLookup(tally: LookupTally): string | undefined {
-  const { asker, container, networkId, domain, type = "-", count, lastSeenMs } = tally;
-  if (parseAddress(asker) === undefined || readableDomain(domain) !== domain || domain === "")
-    return undefined;
-  const name = readableName(container?.name ?? "") || "-";
-  const id = container === undefined ? "-" : shortId(container.id);
-  const seen = [`${Math.floor(lastSeenMs / 1000)}`, `${count}`, verdictOf(tally), type, domain];
-  const head = [name, id, shortId(networkId), asker, ...seen].join(" ");
-  if (head.length > commentLength) return undefined;
+/** A domain of so many characters fits beside everything else, however long that is. */
+const alwaysFits = 64;
+
+/** False for what stands for several, and for a name that is too long or that a comment cannot hold. */
+export function fitsComment(tally: LookupTally): boolean {
+  const { asker, domain } = tally;
+  if (asker === othersLabel || domain === "" || readableDomain(domain) !== domain) return false;
+  return domain.length <= alwaysFits || headOf(tally).length <= commentLength;
+}
+
+/** The comment of a row that fits. */
+export function renderLookup(tally: LookupTally): string {
   const marked = [...tally.refused.map((each) => ` -${each}`), ...tally.granted.map((each) => ` +${each}`)];
   return marked.reduce(
     (text, each) => (text.length + each.length > commentLength ? text : text + each),
-    head,
+    headOf(tally),
   );
+}
+
+function headOf(tally: LookupTally): string {
+  const { asker, container, networkId, domain, type = "-", count, lastSeenMs } = tally;
+  const name = readableName(container?.name ?? "") || "-";
+  const id = container === undefined ? "-" : shortId(container.id);
+  const seen = [`${Math.floor(lastSeenMs / 1000)}`, `${count}`, verdictOf(tally), type, domain];
+  return [name, id, shortId(networkId), asker, ...seen].join(" ");
 }
 
 /** Undefined for every other comment. The ids are what was kept of them. */

@@ -3,6 +3,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { createHistory, type History } from "../../../../src/control/history/history.ts";
+import { createKeptLookups } from "../../../../src/control/history/kept-lookups.ts";
 import type { ClassifiedNetwork } from "../../../../src/core/classify/networks.ts";
 import { setSpecs } from "../../../../src/core/firewall/sets.ts";
 import type { LookupEvent } from "../../../../src/core/journal/lookup-event.ts";
@@ -453,4 +454,31 @@ test("what is kept of lookups is bounded, by container and by network, and only 
   const before = host.sets.dump();
   host.history().keep(startMs);
   assert.deepEqual(host.sets.dump(), before);
+});
+
+test("only what is kept of lookups is rendered, and what a comment cannot hold takes no place of it", () => {
+  const sets = createFakeSets(() => startMs);
+  for (const spec of setSpecs()) sets.create(spec);
+  let rendered = 0;
+  const tallies = Array.from({ length: 10_000 }, (_, index) => ({
+    networkId: "g1",
+    asker: `198.18.1.${index % 10}`,
+    container: undefined,
+    // Every second one is not to be kept, and the last ones are too long.
+    domain: index % 20 < 10 ? "(others)" : index > 9_000 ? "a.".repeat(126) : `x${index}.example.com`,
+    type: "A",
+    allowed: true,
+    trouble: undefined,
+    count: 1,
+    lastSeenMs: index,
+    get granted() {
+      rendered++;
+      return [];
+    },
+    refused: [],
+    mayExist: true,
+  }));
+  createKeptLookups(sets, 300).write(tallies, startMs, startMs);
+  assert.equal(sets.list("dockerwall-lookups").length, 1_020 + 1);
+  assert.equal(rendered, 1_020);
 });
