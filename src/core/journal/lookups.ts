@@ -74,9 +74,11 @@ export function createLookupJournal(options: LookupJournalOptions): LookupJourna
 
   return {
     restore(kept) {
-      for (const tally of kept) {
-        const asker = present.former(tally);
-        if (asker.address !== othersLabel) askers.change(asker, () => addRow(asker.rows, tally));
+      for (const [first, ...others] of Map.groupBy(kept, lifeOf).values()) {
+        if (first === undefined) continue;
+        const asker = present.former(first);
+        if (asker.address === othersLabel) continue;
+        for (const tally of [first, ...others]) askers.change(asker, () => addRow(asker.rows, tally));
       }
     },
     record(events, nowMs) {
@@ -129,6 +131,11 @@ class Sweep {
     });
     if (!isLeft) this.#askers.forget(asker);
   }
+}
+
+/** The same for all rows of one asker; at an address that was nobody's as far as we know, all count as one. */
+function lifeOf({ networkId, asker, container }: LookupTally): string {
+  return [networkId, asker, container?.id].join(" ");
 }
 
 function talliesOf(asker: Asker): LookupTally[] {

@@ -40,8 +40,6 @@ export class PresentAskers {
 
   /** One of an earlier run. Whose the address is now is not known yet: then it goes on, or is left to the past. */
   former({ networkId, asker: address, container }: Former): Asker {
-    const earlier = container && this.#earlier(container.id, networkId, address);
-    if (earlier !== undefined) return earlier;
     const asker = this.askers.add(networkId, address);
     if (asker.address !== othersLabel && container !== undefined) this.#book(asker, container);
     return asker;

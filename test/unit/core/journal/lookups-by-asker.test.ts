@@ -233,6 +233,29 @@ test("lookups: they stay with the container that made them, whichever has its ad
   ]);
 });
 
+test("lookups: what an earlier run knew is one asker's for each life of an address, known or not whose", () => {
+  const rows = (asker: string, container: LookupTally["container"]): LookupTally[] =>
+    ["a", "b", "c", "d"].map((name, lastSeenMs) => ({
+      ...{ networkId: "n1", asker, container, domain: `${name}.example.com`, lastSeenMs, count: 1 },
+      ...{ type: undefined, allowed: true, trouble: undefined, granted: [], refused: [], mayExist: true },
+    }));
+  const journal = createLookupJournal({ ttlSeconds: 60, maxAskers: 4, maxRowsPerAsker: 3 });
+  const gone = rows("198.18.0.2", { id: "c1", name: "gone" });
+  journal.restore([...rows("198.18.0.2", undefined), ...gone, ...rows("198.18.0.3", undefined)]);
+  // There is room for one more.
+  journal.record([lookup({ domain: "e.example.com", asker: ip("198.18.0.4") })], 3);
+  const bounded = (who: string): string[] => [
+    `${who} ${othersLabel} +1@0`,
+    ...["b", "c", "d"].map((name, index) => `${who} ${name}.example.com +1@${index + 1}`),
+  ];
+  assert.deepEqual(dump(journal.tallies(3)), [
+    ...bounded("198.18.0.2 -"),
+    ...bounded("198.18.0.2 gone/c1"),
+    ...bounded("198.18.0.3 -"),
+    "198.18.0.4 - e.example.com +1@1000",
+  ]);
+});
+
 test("lookups: those of a network end with it", () => {
   const journal = createLookupJournal({ ttlSeconds: 60 });
   journal.record(
