@@ -21,7 +21,7 @@ import type { DataPlaneSettings } from "../planes/messages.ts";
 import type { Admission } from "./admission.ts";
 import { AnswerMemo, type MemoEpoch } from "./answer-memo.ts";
 import type { Arrival, Asked, Reply } from "./answerer/arrival.ts";
-import { askedBy } from "./answerer/askers.ts";
+import { SenderStandings } from "./answerer/askers.ts";
 import { answerWithinMs, Lookup, type LookupParts } from "./answerer/lookup.ts";
 import { LookupTelling, type LookupTellingOptions } from "./answerer/lookup-telling.ts";
 import { NetworkKnowledge } from "./answerer/network-knowledge.ts";
@@ -59,6 +59,7 @@ export class Answerer {
   readonly #options: AnswererOptions;
   readonly #resolvers: NetworkResolvers;
   readonly #parts: LookupParts;
+  readonly #senders = new SenderStandings();
 
   constructor(options: AnswererOptions) {
     const { settings, admission, onUnknown, mayHaveCome, nameReadings } = options;
@@ -107,7 +108,7 @@ export class Answerer {
 
   /** A message that came to the host's listener; its sender is known by its address only. */
   fromHost(message: Uint8Array, transport: Transport, { address, isGone }: Client, reply: Reply): void {
-    const standing = (): Standing => askedBy(address, this.#options.indexNow().standingOfSource(address));
+    const standing = (): Standing => this.#senders.of(address, this.#options.indexNow());
     this.answer({ message, transport, standing, isGone, arrivedAtMs: nowMs(), reply, source: address });
   }
 

@@ -1,6 +1,6 @@
 // Who asks: what of its networks counts for one question.
 
-import type { Membership, Standing } from "../../core/askers/index-of-askers.ts";
+import type { AskerIndex, GuardedStanding, Membership, Standing } from "../../core/askers/index-of-askers.ts";
 import type { DiscoveryAsker } from "../../core/dns/discovery.ts";
 import type { IpAddress } from "../../core/model/address.ts";
 
@@ -14,13 +14,46 @@ export function budgetOf(memberships: readonly Membership[]): string {
   return least;
 }
 
-/** The network by which it was asked comes first. */
-export function askedBy(source: IpAddress, standing: Standing): Standing {
+/** Senders whose standing is remembered; more than most hosts have containers. */
+const sendersAtMost = 4_096;
+
+/** Where senders stand who are known by their addresses only: in the same object for as long as nothing changes. */
+export class SenderStandings {
+  readonly #bySource = new Map<IpAddress, GuardedStanding>();
+
+  /** The network by which it was asked comes first. */
+  of(source: IpAddress, index: Pick<AskerIndex, "standingOfSource">): Standing {
+    const standing = askedBy(source, index.standingOfSource(source));
+    if (standing.kind !== "guarded") return standing;
+    const before = this.#bySource.get(source);
+    if (before !== undefined && isSameStanding(before, standing)) return before;
+    if (this.#bySource.size >= sendersAtMost) this.#bySource.clear();
+    this.#bySource.set(source, standing);
+    return standing;
+  }
+}
+
+function askedBy(source: IpAddress, standing: Standing): Standing {
   if (standing.kind !== "guarded") return standing;
   const by = standing.memberships.find(({ addresses }) => addresses.includes(source));
   if (by === undefined) return standing;
   const others = standing.memberships.filter((membership) => membership !== by);
   return { ...standing, memberships: [by, ...others] };
+}
+
+function isSameStanding(a: GuardedStanding, b: GuardedStanding): boolean {
+  if (a.settled !== b.settled || a.mayLose !== b.mayLose) return false;
+  return isSameList(a.memberships, b.memberships, isSameMembership);
+}
+
+/** By the same picture: with another one come other policies. */
+function isSameMembership(a: Membership, b: Membership): boolean {
+  const isSame = a.networkId === b.networkId && a.policy === b.policy && a.labels === b.labels;
+  return isSame && isSameList(a.addresses, b.addresses, Object.is);
+}
+
+function isSameList<T>(a: readonly T[], b: readonly T[], isSame: (one: T, other: T) => boolean): boolean {
+  return a.length === b.length && a.every((one, at) => isSame(one, b[at] as T));
 }
 
 export function discoveryAsker(memberships: readonly Membership[]): DiscoveryAsker {

@@ -92,6 +92,41 @@ test("a repeated question is answered in the same turn, by its own id, and is to
   );
 });
 
+test("at the host's listener as well, by each sender's own address, until it stands elsewhere", async (t) => {
+  const upstream = await startFakeUpstream({
+    onUdp: ({ message, reply }) => reply(answerTo(message, ["203.0.113.1"])),
+  });
+  let index: AskerIndex | undefined;
+  let repeated = 0;
+  const network: OneNetwork = startOneNetwork({
+    allow: "*.example.org",
+    upstreams: [upstream],
+    options: {
+      indexNow: () => index ?? network.index,
+      onRepeatedLookup: () => {
+        repeated++;
+      },
+    },
+  });
+  t.after(async () => {
+    network.answerer.useUpstreams([]);
+    await upstream.close();
+  });
+  const repeats = async (...sources: readonly string[]): Promise<number> => {
+    const before = repeated;
+    for (const source of sources) await network.ask("www.example.org", source);
+    return repeated - before;
+  };
+  const [first, second] = ["198.18.0.2", "198.18.0.3"] as const;
+  assert.equal(await repeats(first, second), 0);
+  assert.equal(await repeats(first, second, first), 3);
+  // The same networks, and another policy.
+  const guarded = network.guarded.map((each) => ({ ...each, lists: [listOf("*.example.org")] }));
+  index = new AskerIndex({ topology: network.topology, guarded, services: [], quarantined: [] });
+  assert.equal(await repeats(first, second), 0);
+  assert.equal(await repeats(first, second), 2);
+});
+
 const message = question("www.example.org");
 const finished: FinishedAnswer = {
   bytes: answerTo(message, ["203.0.113.1"]),
