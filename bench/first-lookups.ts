@@ -7,21 +7,12 @@ import { warmUp } from "../src/data/warm-up.ts";
 import { answerTo, startFakeUpstream } from "../test/support/fake-upstream.ts";
 import { median } from "../test/support/figures.ts";
 import { startOneNetwork } from "../test/support/one-network.ts";
+import { planeSettings } from "../test/support/plane-settings.ts";
 
 const rounds = Number(process.env["BENCH_ROUNDS"] ?? 10);
 const lookups = 100;
 /** As the product has it; a machine that is not quiet needs more for the same. */
 const warmWithinMs = Number(process.env["BENCH_WARM_MS"] ?? 250);
-const settings = {
-  dnsPort: 0,
-  upstreams: [],
-  leaseFloorSeconds: 60,
-  leaseGraceSeconds: 300,
-  sandboxFolder: undefined,
-  guardPorts: false,
-  holdUnsettled: false,
-  queueNumber: 0,
-};
 
 interface First {
   readonly warmMs: number;
@@ -39,7 +30,7 @@ async function measure(isWarm: boolean): Promise<First> {
   });
   const { ask } = startOneNetwork({ allow: "*.example.org", upstreams: [upstream] });
   const beganAtMs = performance.now();
-  const asked = isWarm ? await warmUp({ settings, withinMs: warmWithinMs }) : 0;
+  const asked = isWarm ? await warmUp({ settings: planeSettings, withinMs: warmWithinMs }) : 0;
   const warmMs = performance.now() - beganAtMs;
   const before = process.cpuUsage();
   const times: number[] = [];

@@ -12,6 +12,7 @@ import type { IpAddress } from "../src/core/model/address.ts";
 import { startDataPlane } from "../src/planes/link.ts";
 import { cpuSeconds, median } from "../test/support/figures.ts";
 import { createNamespace, enterNamespaces, run } from "../test/support/namespace.ts";
+import { planeSettings } from "../test/support/plane-settings.ts";
 import { listOf } from "../test/support/policies.ts";
 import {
   app,
@@ -86,10 +87,9 @@ const ceiling = started("taskset", "-c", "0", responder, String(ceilingPort), "4
 const peers = startPeers(firstPeerPort, upstreamPort);
 await using plane = await startDataPlane(
   {
+    ...planeSettings,
     dnsPort: 5099,
     upstreams: [{ address: "127.0.0.1" as IpAddress, port: upstreamPort }],
-    leaseFloorSeconds: 60,
-    leaseGraceSeconds: 300,
     sandboxFolder: "/run/netns",
     guardPorts: true,
     holdUnsettled: true,

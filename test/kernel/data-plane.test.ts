@@ -16,6 +16,7 @@ import { createFirewall } from "../../src/edge/kernel/iptables/firewall.ts";
 import { startDataPlane } from "../../src/planes/link.ts";
 import { plainName, rawMessage, rawQuestion } from "../support/dns-bytes.ts";
 import { enterNamespaces, run } from "../support/namespace.ts";
+import { planeSettings } from "../support/plane-settings.ts";
 import { labelsOnly } from "../support/policies.ts";
 
 enterNamespaces(import.meta.url);
@@ -60,16 +61,7 @@ test("a flush tells of every lookup that was answered before it", async (t) => {
   const counters = Promise.withResolvers<readonly string[]>();
   const unexpected = (what?: unknown): never => assert.fail(String(what));
   await using dataPlane = await startDataPlane(
-    {
-      dnsPort,
-      upstreams: [],
-      leaseFloorSeconds: 1,
-      leaseGraceSeconds: 1,
-      sandboxFolder: undefined,
-      guardPorts: false,
-      holdUnsettled: false,
-      queueNumber,
-    },
+    { ...planeSettings, dnsPort, leaseFloorSeconds: 1, leaseGraceSeconds: 1, queueNumber },
     {
       onLookups: (batch) => {
         events.push(...batch);

@@ -11,6 +11,7 @@ import type { Upstream } from "../../src/core/model/upstream.ts";
 import type { Admission } from "../../src/data/admission.ts";
 import { Answerer, type AnswererOptions } from "../../src/data/answerer.ts";
 import { plainName, rawMessage, rawQuestion } from "./dns-bytes.ts";
+import { planeSettings } from "./plane-settings.ts";
 import { listOf } from "./policies.ts";
 import { unlabelled } from "./topologies.ts";
 
@@ -84,16 +85,7 @@ export function startOneNetwork(change: {
   // One list as long as nothing changes: with another one all that was remembered is judged anew.
   const ownAddresses: readonly Prefix[] = [];
   const answerer = new Answerer({
-    settings: {
-      dnsPort: 5053,
-      upstreams: change.upstreams ?? [],
-      leaseFloorSeconds: 60,
-      leaseGraceSeconds: 300,
-      sandboxFolder: undefined,
-      guardPorts: false,
-      holdUnsettled: false,
-      queueNumber: 0,
-    },
+    settings: { ...planeSettings, upstreams: change.upstreams ?? [] },
     admission,
     indexNow: () => index,
     ownAddresses: () => ownAddresses,

@@ -6,17 +6,7 @@ import { test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { readCounters } from "../../../src/core/counters/registry.ts";
 import { warmUp } from "../../../src/data/warm-up.ts";
-
-const settings = {
-  dnsPort: 0,
-  upstreams: [],
-  leaseFloorSeconds: 60,
-  leaseGraceSeconds: 300,
-  sandboxFolder: undefined,
-  guardPorts: false,
-  holdUnsettled: false,
-  queueNumber: 0,
-};
+import { planeSettings } from "../../support/plane-settings.ts";
 
 /** UDP sockets of this process: the test runner has others. */
 function openSockets(): number {
@@ -36,7 +26,7 @@ test("it asks in earnest, within its time, and leaves no counter and no socket b
   const counters = readCounters();
   const sockets = openSockets();
   // It ends by itself, long before that: once it gets no faster.
-  const asked = await warmUp({ settings, withinMs: 60_000 });
+  const asked = await warmUp({ settings: planeSettings, withinMs: 60_000 });
   assert.ok(asked >= 256, `${asked} questions`);
   assert.deepEqual(readCounters(), counters);
   await sleep(50);
@@ -44,5 +34,5 @@ test("it asks in earnest, within its time, and leaves no counter and no socket b
 });
 
 test("without any time it is over at once", async () => {
-  assert.equal(await warmUp({ settings, withinMs: 0 }), 0);
+  assert.equal(await warmUp({ settings: planeSettings, withinMs: 0 }), 0);
 });
