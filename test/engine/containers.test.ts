@@ -2,6 +2,7 @@
 
 import assert from "node:assert/strict";
 import { after, before, describe, it } from "node:test";
+import { chosen } from "../support/chosen.ts";
 import {
   client,
   curl,
@@ -18,7 +19,7 @@ import {
 import { until } from "../support/lab/command.ts";
 import { type Lab, startLab } from "../support/lab/lab.ts";
 
-const engines = ["e20", "e26", "e28"] as const;
+const engines = chosen(["e20", "e26", "e28"] as const);
 const denied = "203.0.113.30";
 
 let lab: Lab;
