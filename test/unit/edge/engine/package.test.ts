@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { mkdtempSync } from "node:fs";
+import { mkdtempSync, rmSync } from "node:fs";
 import { createServer } from "node:http";
 import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
@@ -14,7 +14,9 @@ test("the engine's package is loaded without ssh and gRPC, and speaks to a socke
     loaded.filter((path) => /\/(ssh2|@grpc)\//.test(path)),
     [],
   );
-  const socketPath = join(mkdtempSync(join(tmpdir(), "dockerwall-package-")), "engine.sock");
+  const folder = mkdtempSync(join(tmpdir(), "dockerwall-package-"));
+  t.after(() => rmSync(folder, { recursive: true }));
+  const socketPath = join(folder, "engine.sock");
   const server = createServer((_, response) => response.end("OK"));
   await new Promise<void>((resolve) => server.listen(socketPath, resolve));
   t.after(() => server.close());
