@@ -23,6 +23,7 @@ const cases: readonly [name: string, on: string, options: readonly string[], sen
   ["admin", "app", ["--cap-add", "NET_ADMIN"], "has NET_ADMIN"],
   ["root", "app", ["--privileged"], "is privileged"],
   ["socket", "app", ["-v", "/var/run/docker.sock:/var/run/docker.sock"], "has the Docker socket"],
+  ["pointed", "app", ["-e", "DOCKER_HOST=tcp://proxy:2375"], "is pointed at an engine's API over TCP"],
   ["pids", "app", ["--pid", "host"], "sees the host's processes"],
   ["beside-admin", "container:web", ["--cap-add", "NET_ADMIN"], "has NET_ADMIN"],
   ["beside-root", "container:web", ["--privileged"], "is privileged"],

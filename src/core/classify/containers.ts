@@ -1,12 +1,13 @@
 // What is special about single containers: their own labels, a second network that is not guarded, and rights that get
 // them around any wall. We find these in the engine's picture, report them once, and guard them where possible.
 
-import { readAccepted, unaccepted } from "../labels/accept.ts";
+import { type Accepted, readAccepted, unaccepted } from "../labels/accept.ts";
 import { findSlips } from "../labels/slips.ts";
 import { allowLabel, placeOf } from "../labels/table.ts";
 import { familyOf, type IpAddress } from "../model/address.ts";
 import type { GuardedNetwork, ServicePolicy } from "../model/guarded-network.ts";
 import type { Container, Hazard, Network, Topology } from "../model/topology.ts";
+import { entryToEngine } from "./engine-api.ts";
 import { gatherLists, type OtherPolicies } from "./gather.ts";
 
 /** An address of a guarded container on a bridge that is not guarded, so that the address is guarded by itself there. */
@@ -41,6 +42,8 @@ export interface ContainerFindings {
 
 const hazardSentences: Readonly<Record<Hazard, string>> = {
   "docker-socket": "has the Docker socket, and with it control of the host",
+  "engine-api":
+    "is pointed at an engine's API over TCP by its environment, and has control of that engine's host where it reaches it",
   privileged: "is privileged, and can change the host's firewall",
   "host-network": "is on the host's network, which is not guarded",
   "host-pid": "sees the host's processes, and with SYS_ADMIN or SYS_PTRACE their networks",
@@ -56,7 +59,7 @@ const hazardSentences: Readonly<Record<Hazard, string>> = {
 export interface ExamineInput {
   readonly topology: Topology;
   /** Guarded networks by id. */
-  readonly guarded: ReadonlyMap<string, Pick<GuardedNetwork, "labels">>;
+  readonly guarded: ReadonlyMap<string, Pick<GuardedNetwork, "labels" | "lists">>;
   /** Ids of the containers in quarantine. */
   readonly quarantine: ReadonlySet<string>;
   readonly policy: OtherPolicies;
@@ -87,11 +90,11 @@ export function examineContainers(input: ExamineInput): ContainerFindings {
     const onHost = container.hazards.includes("host-network") && container.id !== input.own;
     const concerned = inside || label !== undefined || onHost;
     if (!concerned || !container.running) continue;
-    warnings.push(
-      ...unaccepted(container.hazards, accepted).map(
-        (hazard) => `${nameOf(container)} ${hazardSentences[hazard]}`,
-      ),
-    );
+    const ownLists = holder === container ? own.lists : [];
+    const leading = homes
+      .map(({ lists }) => entryToEngine([...lists, ...ownLists]))
+      .find((entry) => entry !== undefined);
+    warnings.push(...hazardsTold(container, accepted, leading));
     // A container that shares another's network is covered by that other container.
     if (!inside || holder !== container) continue;
     const outside = container.endpoints.flatMap(({ networkId }) =>
@@ -119,6 +122,19 @@ export function examineContainers(input: ExamineInput): ContainerFindings {
       })),
     );
   return { services, guardedAddresses, published, quarantined, problems, warnings };
+}
+
+/** @param leading an entry that leads it to an engine's API */
+function hazardsTold(container: Container, accepted: Accepted, leading: string | undefined): string[] {
+  const has: readonly Hazard[] = leading === undefined ? [] : ["engine-api"];
+  const hazards = [...new Set([...container.hazards, ...has])];
+  return unaccepted(hazards, accepted).map((hazard) => {
+    const sentence =
+      hazard === "engine-api" && leading !== undefined
+        ? `may reach an engine's API over TCP (entry ${leading}), and with it control of that engine's host`
+        : hazardSentences[hazard];
+    return `${nameOf(container)} ${sentence}`;
+  });
 }
 
 /** Docker lets it through to every container of such a network, and so do we. */

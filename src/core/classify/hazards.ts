@@ -1,6 +1,7 @@
 // By what of its settings a container could step around any wall on its network.
 
 import type { Hazard } from "../model/topology.ts";
+import { pointsAtEngine } from "./engine-api.ts";
 
 /** What a container is given of the host, as the engine and Compose call it. */
 export interface HostSettings {
@@ -12,6 +13,8 @@ export interface HostSettings {
   /** Paths on the host. */
   readonly mounts: readonly string[];
   readonly devices: readonly string[];
+  /** As NAME=VALUE. */
+  readonly environment: readonly string[];
 }
 
 /** Memory, ports and disks; a whole folder of devices has them, too. */
@@ -30,6 +33,7 @@ export function hazardsOf(settings: HostSettings): Hazard[] {
         /(^|\/)(docker|containerd|crio|podman)\.sock$/.test(source) ||
         ["/", "/run", "/var/run", "/run/containerd", "/var/run/containerd"].includes(source),
     ),
+    "engine-api": settings.environment.some(pointsAtEngine),
     privileged: settings.privileged,
     "host-network": settings.networkMode === "host",
     "host-pid": settings.pidMode === "host",

@@ -1,4 +1,4 @@
-// The short forms of what we read, in their long form: labels and networks as maps, so that they merge by name.
+// The short forms of what we read, in their long form: labels, variables and networks as maps, so that they merge by name.
 
 import { type Item, itemsAt, type MapTree, type TextTree, type Tree, treeAt, withItem } from "./tree.ts";
 
@@ -10,7 +10,7 @@ export function normalize(root: MapTree): MapTree {
 }
 
 function normalizeService(service: MapTree): MapTree {
-  let tree = normalizeLabels(service);
+  let tree = normalizePairs(normalizeLabels(service), "environment");
   tree = change(tree, "networks", (value) =>
     value.kind === "list" ? namesToMap(value.items, value) : value,
   );
@@ -20,7 +20,11 @@ function normalizeService(service: MapTree): MapTree {
 }
 
 function normalizeLabels(tree: MapTree): MapTree {
-  return change(tree, "labels", (value) => (value.kind === "list" ? pairsToMap(value.items, value) : value));
+  return normalizePairs(tree, "labels");
+}
+
+function normalizePairs(tree: MapTree, name: string): MapTree {
+  return change(tree, name, (value) => (value.kind === "list" ? pairsToMap(value.items, value) : value));
 }
 
 function change(tree: MapTree, name: string, how: (value: Tree) => Tree): MapTree {

@@ -140,6 +140,7 @@ function readService(name: string, place: Place, value: Tree, problems: Finding[
       capAdd: textsAt(value, "cap_add"),
       mounts: sourcesAt(value, "volumes"),
       devices: sourcesAt(value, "devices"),
+      environment: pairsAt(value, "environment"),
     },
   };
 }
@@ -161,6 +162,13 @@ function readLabelsAt(tree: Tree, subject: string, problems: Finding[]): Written
 
 function textsAt(tree: Tree, name: string): string[] {
   return listAt(tree, name).flatMap((item) => (item.kind === "text" ? [item.text] : []));
+}
+
+/** The texts of a map, as NAME=VALUE. */
+function pairsAt(tree: Tree, name: string): string[] {
+  return [...itemsAt(tree, name)].flatMap(([key, { value }]) =>
+    value.kind === "text" ? [`${key}=${value.text}`] : [],
+  );
 }
 
 /** What of the host is given, in the short form `SOURCE:TARGET` or the long one. */

@@ -8,6 +8,7 @@ export type Warned = Hazard | "second-network";
 const words: Readonly<Record<Warned, true>> = {
   "second-network": true,
   "docker-socket": true,
+  "engine-api": true,
   privileged: true,
   "host-network": true,
   "host-pid": true,

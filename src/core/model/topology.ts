@@ -67,6 +67,7 @@ export interface Container {
 /** What a container has that no wall on its network can hold. */
 export type Hazard =
   | "docker-socket"
+  | "engine-api"
   | "privileged"
   | "host-network"
   | "host-pid"

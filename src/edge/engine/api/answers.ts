@@ -174,6 +174,7 @@ function hostSettingsOf(container: Json): HostSettings {
     capAdd: listOf(host["CapAdd"]).map(textOf),
     mounts: listOf(container["Mounts"]).map((mount) => textOf(objectOf(mount)["Source"])),
     devices: listOf(host["Devices"]).map((device) => textOf(objectOf(device)["PathOnHost"])),
+    environment: listOf(objectOf(container["Config"])["Env"]).map(textOf),
   };
 }
 

@@ -64,6 +64,43 @@ networks:
   proxy:
 `;
 
+describe("services that are given an engine's API over TCP", () => {
+  const stack = (accept: string): string => `
+services:
+  pointed:
+    environment: [DOCKER_HOST=tcp://proxy:2375]
+    networks: [app]
+    labels: { dockerwall.accept: "${accept}" }
+  mapped:
+    environment: { DOCKER_HOST: "tcp://host.docker.internal:2375" }
+    networks: [app]
+    labels: { dockerwall.accept: "${accept}" }
+  allowed:
+    networks: [app]
+    labels: { dockerwall.allow: "host:2375", dockerwall.accept: "${accept}" }
+  free:
+    environment: { DOCKER_HOST: "tcp://proxy:2375" }
+    networks: [open]
+networks:
+  app:
+    labels: { dockerwall.allow: "" }
+  open:
+`;
+  it("are warned of where they stand", () => {
+    assert.deepEqual(
+      linesOf(check(stack("")).warnings).map((line) => line.replace(/ over TCP.*/, "")),
+      [
+        `3: container "pointed" is pointed at an engine's API`,
+        `7: container "mapped" is pointed at an engine's API`,
+        `11: container "allowed" may reach an engine's API`,
+      ],
+    );
+  });
+  it("are accepted by their label", () => {
+    assert.deepEqual(linesOf(check(stack("engine-api")).warnings), []);
+  });
+});
+
 describe("a stack without a mistake", () => {
   const report = check(mediaStack);
   it("is enforced", () => {

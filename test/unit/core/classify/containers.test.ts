@@ -10,7 +10,7 @@ import { renderPrefix } from "../../../../src/core/model/address.ts";
 import type { Container, Network, Topology } from "../../../../src/core/model/topology.ts";
 import { createListStore } from "../../../../src/core/policy/list-store.ts";
 import { parseContainer } from "../../../../src/edge/engine/api/answers.ts";
-import { presets } from "../../../support/policies.ts";
+import { listOf, presets } from "../../../support/policies.ts";
 import { bridgeNetwork, unlabelled } from "../../../support/topologies.ts";
 
 type Settings = Readonly<Record<string, unknown>>;
@@ -29,13 +29,13 @@ const network = (id: string, driver = "bridge", labels: Record<string, string> =
 /** As the engine tells of it. */
 function container(name: string, on: Record<string, string>, more: Settings = {}): Container {
   const [networkMode = "none"] = Object.keys(on);
-  const { HostConfig, Mounts, Labels } = more;
+  const { HostConfig, Mounts, Labels, Env } = more;
   const endpoints = Object.entries(on).map(([id, address]) => [id, { NetworkID: id, IPAddress: address }]);
   const [parsed] = parseContainer({
     Id: `id-of-${name}`,
     Name: `/${name}`,
     State: { Running: more["Running"] ?? true },
-    Config: { Labels },
+    Config: { Labels, Env },
     HostConfig: { NetworkMode: networkMode, ...(HostConfig as Settings) },
     Mounts,
     NetworkSettings: { Networks: Object.fromEntries(endpoints) },
@@ -44,10 +44,15 @@ function container(name: string, on: Record<string, string>, more: Settings = {}
 }
 
 const networks = [network("app"), network("plain"), network("wire", "macvlan"), network("host", "host")];
-const examine = (containers: readonly Container[], own?: string, on: readonly Network[] = networks) =>
+const examine = (
+  containers: readonly Container[],
+  own?: string,
+  on: readonly Network[] = networks,
+  allow = "",
+) =>
   examineContainers({
     topology: { networks: on, containers } satisfies Topology,
-    guarded: new Map([["app", { labels: unlabelled }]]),
+    guarded: new Map([["app", { labels: unlabelled, lists: [listOf(allow)] }]]),
     policy: onlyLabels(createListStore(presets), 0),
     quarantine: new Set(),
     own,
@@ -81,6 +86,18 @@ const hazards: readonly [name: string, more: Settings, sentence: RegExp][] = [
     { Mounts: [{ Source: "/run/containerd/containerd.sock" }] },
     /has the Docker socket/,
   ],
+  ...[
+    "DOCKER_HOST=tcp://proxy:2375",
+    "DOCKER_HOST=tcp://host.docker.internal:9999",
+    "DOCKER_HOST=https://198.19.0.1:2376",
+    "CONTAINER_HOST=tcp://198.19.0.1:8888",
+    "ENDPOINT=TCP://[2001:db8::1]:2375/",
+    "LISTEN=--endpoint=tcp://proxy:2376",
+  ].map((variable): [string, Settings, RegExp] => [
+    variable,
+    { Env: ["PATH=/bin", variable] },
+    /is pointed at an engine's API over TCP by its environment/,
+  ]),
   ["all capabilities", { HostConfig: { CapAdd: ["all"] } }, /has NET_ADMIN/],
 ];
 
@@ -93,6 +110,19 @@ describe("what is no hazard", () => {
     [
       "a harmless device",
       { HostConfig: { Devices: [{ PathOnHost: "/dev/fuse" }, { PathOnHost: "/dev/snd" }] } },
+    ],
+    [
+      "an engine's socket that is not mounted, and ports of others",
+      {
+        Env: [
+          "DOCKER_HOST=unix:///var/run/docker.sock",
+          "DOCKER_HOST=",
+          "DOCKER_HOST=ssh://root@198.19.0.1",
+          "DB=tcp://db:5432",
+          "X=tcp://db:23750",
+          "PORT=2375",
+        ],
+      },
     ],
     ["a folder of its own", { Mounts: [{ Source: "/srv/data" }, { Source: "/dev/shm" }] }],
   ];
@@ -211,6 +241,53 @@ describe("a container with a list of its own that has just started", () => {
     it(`is not contained: ${mode}`, () => {
       assert.match(examine([starting(mode)]).problems.join(), /so it is NOT contained; label a network$/);
     });
+});
+
+describe("entries that lead to an engine's API", () => {
+  const told = (network: string, own?: string, accept?: string): readonly string[] => {
+    const labels = { ...(own === undefined ? {} : { "dockerwall.allow": own }) };
+    const Labels = { ...labels, ...(accept === undefined ? {} : { "dockerwall.accept": accept }) };
+    return examine([container("web", { app: "198.19.1.2" }, { Labels })], undefined, networks, network)
+      .warnings;
+  };
+  const leading: readonly (readonly [network: string, own?: string])[] = [
+    ["host:2375"],
+    ["www.example.com", "host:2376/tcp"],
+    ["host:2000-2999"],
+    ["198.19.0.1:2375"],
+    ["host.docker.internal@198.19.0.0/16:2375-2376"],
+    ["host:2375-2376 !host:2376"],
+  ];
+  for (const [network, own] of leading)
+    it(`${network} ${own ?? ""}`, () => {
+      const [warning = "", ...more] = told(network, own);
+      assert.match(
+        warning,
+        /^container "web" may reach an engine's API over TCP \(entry \S+:\S*\), and with it control of that engine's host$/,
+      );
+      assert.deepEqual(more, []);
+      assert.deepEqual(told(network, own, "engine-api"), []);
+    });
+  const others: readonly (readonly [network: string, own?: string])[] = [
+    ["host:2375/udp"],
+    ["host:2374 host:2377"],
+    ["host:2375-2376 !host:2375-2376"],
+    ["host:2375", "!host:2375"],
+    ["!host:2375"],
+    ["198.19.0.1", "www.example.com:1-65535"],
+  ];
+  for (const [network, own] of others)
+    it(`not ${network} ${own ?? ""}`, () => assert.deepEqual(told(network, own), []));
+  it("take the place of the warning about a variable", () => {
+    const it = container(
+      "web",
+      { app: "198.19.1.2" },
+      { Env: ["DOCKER_HOST=tcp://host.docker.internal:2375"] },
+    );
+    const { warnings } = examine([it], undefined, networks, "host:2375");
+    assert.equal(warnings.length, 1);
+    assert.match(warnings.join(), /entry host:2375/);
+  });
 });
 
 describe("warnings that a label accepts", () => {
