@@ -11,18 +11,11 @@ import type { RulesetInput } from "./options.ts";
 export const transports = ["udp", "tcp"] as const;
 
 /**
- * To a server whose port 53 is written in an entry, by its address or by the name that led to it. Only such entries put
- * port 53 into the grants, so a right to every port leads no lookup past us.
+ * Of lookups, those to a server whose port 53 is written in an entry, by its address or by the name that led to it. Only
+ * such entries put port 53 into the grants, so a right to every port leads no lookup past us.
  */
-export function namedResolver(
-  { sets }: RulesetInput,
-  protocol: "udp" | "tcp",
-): readonly (readonly Match[])[] {
-  const lookup = toPort(protocol, 53);
-  return [
-    [lookup, inSet(sets.resolver, "dst,dst,src")],
-    [lookup, inSet(sets.grant, "dst,dst,src")],
-  ];
+export function namedResolver({ sets }: RulesetInput): readonly Match[] {
+  return [inSet(sets.resolver, "dst,dst,src"), inSet(sets.grant, "dst,dst,src")];
 }
 
 /** A DNS server inside the same network stays reachable. */
@@ -38,7 +31,9 @@ export function captureChain(input: RulesetInput): Chain {
         returnIt,
       ),
       ...transports.flatMap((protocol) =>
-        namedResolver(input, protocol).map((match) => rule("server that an entry names", match, returnIt)),
+        namedResolver(input).map((match) =>
+          rule("server that an entry names", [toPort(protocol, 53), match], returnIt),
+        ),
       ),
       ...transports.map((protocol) =>
         rule("lookup to whatever server", [toPort(protocol, 53)], { kind: "redirect", port: dnsPort }),

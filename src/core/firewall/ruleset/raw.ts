@@ -114,11 +114,11 @@ function senderRules(input: RulesetInput): Rule[] {
   ];
 }
 
-/** Floods of lookups are shed here, before conntrack and before our socket. */
+/** Only lookups get here. Floods of them are shed before conntrack and before our socket. */
 function floodRules(input: RulesetInput): Rule[] {
   const limit = limited(`dockerwall-dns${input.family}`, "above", lookupRate);
   return [
-    ...namedResolver(input, "udp").map((match) => rule("server that an entry names", match, returnIt)),
-    rule("flood of lookups", [toPort("udp", 53), limit], drop),
+    ...namedResolver(input).map((match) => rule("server that an entry names", [match], returnIt)),
+    rule("flood of lookups", [limit], drop),
   ];
 }
