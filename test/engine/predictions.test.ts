@@ -11,7 +11,7 @@ import type { Engine, EngineOptions } from "../support/lab/engine.ts";
 import { type Lab, startLab } from "../support/lab/lab.ts";
 import { seeded } from "../support/seeded.ts";
 import { examine, perTopology, send } from "./predictions/examine.ts";
-import { build, echoServer, takeDown } from "./predictions/stage.ts";
+import { build, clientOf, echoServer, takeDown } from "./predictions/stage.ts";
 import type { Target } from "./predictions/targets.ts";
 import { planTopology } from "./predictions/topology.ts";
 
@@ -105,6 +105,40 @@ function predictions(name: string): void {
     assert.doesNotMatch((await wall(engine, "status")).stdout, sentence);
     await run(engine, "rm", "-f", "astray");
     await run(engine, "network", "rm", "a_front", "b_egress");
+  });
+
+  it("a link opens what is exposed, where Docker keeps the containers of its own network apart", async () => {
+    await engine.restart({ icc: false });
+    await run(engine, "start", "dockerwall");
+    await run(engine, "network", "create", "--label", "dockerwall.allow=", "beside");
+    for (const [container, ...options] of [["linked"], ["unlinked"], ["linking", "--link", "linked:store"]]) {
+      await run(
+        engine,
+        "create",
+        "--expose",
+        "9000",
+        ...options,
+        ...echoServer(container ?? "", ["9000", "9001"]),
+      );
+      if (options.length > 0) await run(engine, "network", "connect", "beside", "linking");
+      await run(engine, "start", container ?? "");
+    }
+    await enforcing(engine);
+    const client = await clientOf(engine);
+    const cases = [
+      ["linked", 9000, "passes linked"],
+      ["linked", 9001, "dropped kept-apart"],
+      ["unlinked", 9000, "dropped kept-apart"],
+    ] as const;
+    for (const [name, port, expected] of cases) {
+      const format = "{{.NetworkSettings.Networks.bridge.IPAddress}}";
+      const host = await run(engine, "inspect", "-f", format, name);
+      const { verdict, step } = await client.explain({ container: "linking", target: `${host}:${port}` });
+      assert.equal(`${verdict} ${step}`, expected, name);
+      const arrived = expected.startsWith("passes");
+      const target: Target = { protocol: "tcp", host, port, answers: true };
+      assert.equal(await send(engine, "linking", [target], arrived ? 6 : 1.5), arrived ? "1" : "0", name);
+    }
   });
 
   after(() => {

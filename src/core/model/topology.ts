@@ -42,6 +42,12 @@ export interface Link {
   readonly alias: string;
 }
 
+/** A port by its IP protocol. */
+export interface ContainerPort {
+  readonly protocol: number;
+  readonly port: number;
+}
+
 export interface Container {
   readonly id: string;
   /** Without the leading slash. */
@@ -57,7 +63,11 @@ export interface Container {
   readonly configured: readonly string[];
   readonly hazards: readonly Hazard[];
   /** Its own ports that are published, by IP protocol. */
-  readonly publishes?: readonly { readonly protocol: number; readonly port: number }[];
+  readonly publishes?: readonly ContainerPort[];
+  /** Names of the containers that it links on Docker's own network (`--link`); on others a link is a name only. */
+  readonly linked?: readonly string[];
+  /** What containers that link it there may reach of it, beside what is published. */
+  readonly exposes?: readonly ContainerPort[];
   /** The file that it has for its /etc/hosts, as the engine sees it. */
   readonly hostsFile?: string;
   /** Where UDP port 53 of it is published, at addresses of the host. */

@@ -21,6 +21,7 @@ const reasons: Readonly<Record<PathStep, string | ((leaves: string) => string)>>
   "no-neighbour": (leaves) => `it would stay on ${leaves}, where no running container has this address`,
   "kept-apart": (leaves) =>
     `it stays on ${leaves}, which is made with enable_icc=false: Docker keeps its containers apart`,
+  linked: (leaves) => `it stays on ${leaves}, where a link (--link) opens this port of the container`,
   "neighbour-quarantined": "the container there is in quarantine",
   "link-local": "it is an address of the link, and the engine does not tell whose",
   lookup: "it is a lookup: Dockerwall answers it by the allowlist, whichever server it is sent to",

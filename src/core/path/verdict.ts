@@ -32,6 +32,7 @@ export type PathStep =
   | "neighbour"
   | "no-neighbour"
   | "kept-apart"
+  | "linked"
   | "neighbour-quarantined"
   | "link-local"
   | "lookup"

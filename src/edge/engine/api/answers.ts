@@ -4,6 +4,7 @@ import { type HostSettings, hazardsOf } from "../../../core/classify/hazards.ts"
 import { type IpAddress, parseAddress, parsePrefix } from "../../../core/model/address.ts";
 import {
   type Container,
+  type ContainerPort,
   type Endpoint,
   type Link,
   type Network,
@@ -81,6 +82,7 @@ export function parseContainer(answer: unknown): Container[] {
       hazards: hazardsOf(hostSettingsOf(json)),
       ...hostsFileOf(json),
       ...publishedOf(settings["Ports"]),
+      ...linkedOf(json),
       ...publishesOf(objectOf(json["HostConfig"])["PortBindings"], settings["Ports"]),
     },
   ];
@@ -156,12 +158,27 @@ const publishedProtocols: ReadonlyMap<string, number> = new Map([
 /** What it was told to publish, and what the engine has chosen to (`-P`). */
 function publishesOf(bindings: unknown, ports: unknown): Pick<Container, "publishes"> {
   const chosen = Object.entries(objectOf(ports)).flatMap(([key, value]) => (value === null ? [] : [key]));
-  const found = [...new Set([...Object.keys(objectOf(bindings)), ...chosen])].flatMap((key) => {
+  const publishes = portsOf([...Object.keys(objectOf(bindings)), ...chosen]);
+  return publishes.length === 0 ? {} : { publishes };
+}
+
+/** What opens ports between containers of Docker's own network. On others the engine makes names of links, and no rules. */
+function linkedOf(json: Json): Pick<Container, "linked" | "exposes"> {
+  const host = objectOf(json["HostConfig"]);
+  if (!["default", "bridge"].includes(textOf(host["NetworkMode"]))) return {};
+  const links = listOf(host["Links"]).flatMap((link) => parseLink(textOf(link)));
+  const linked = links.map(({ name }) => name.replace(/^\//, ""));
+  const exposes = portsOf(Object.keys(objectOf(objectOf(json["Config"])["ExposedPorts"])));
+  return { ...(linked.length === 0 ? {} : { linked }), ...(exposes.length === 0 ? {} : { exposes }) };
+}
+
+/** Of `PORT/PROTOCOL`, each once. */
+function portsOf(keys: readonly string[]): readonly ContainerPort[] {
+  return [...new Set(keys)].flatMap((key) => {
     const [port = "", name = "tcp"] = key.split("/");
     const protocol = publishedProtocols.get(name);
     return protocol === undefined || !/^[0-9]+$/.test(port) ? [] : [{ protocol, port: Number(port) }];
   });
-  return found.length === 0 ? {} : { publishes: found };
 }
 
 /** What it is given of the host. */

@@ -31,6 +31,7 @@ const hostMember = (prefix: string, port: number, exception?: boolean): HostMemb
   ...(exception === undefined ? {} : { exception }),
 });
 
+const dockers: Network = { ...network("bridge", 7), keepsApart: true };
 const apart: Network = { ...network("apart", 6), keepsApart: true };
 const inner = { ...network("inner", 5), internal: true };
 const onBoth = {
@@ -42,7 +43,15 @@ const onBoth = {
 };
 
 const surroundings: Surroundings = {
-  networks: [inner, apart, network("app", 1), network("open", 2), network("audited", 3), network("told", 4)],
+  networks: [
+    inner,
+    apart,
+    dockers,
+    network("app", 1),
+    network("open", 2),
+    network("audited", 3),
+    network("told", 4),
+  ],
   guarded: new Map([
     ["app", { audit: false, reject: false }],
     ["inner", { audit: false, reject: false }],
@@ -54,6 +63,11 @@ const surroundings: Surroundings = {
     runningContainer("web", "app", "198.19.1.2"),
     runningContainer("db", "app", "198.19.1.3"),
     runningContainer("alone", "apart", "198.19.6.3"),
+    { ...runningContainer("linking", "bridge", "198.19.7.2"), linked: ["linked", "mute"] },
+    { ...runningContainer("linked", "bridge", "198.19.7.3"), exposes: [{ protocol: 6, port: 9000 }] },
+    { ...runningContainer("unlinked", "bridge", "198.19.7.4"), exposes: [{ protocol: 6, port: 9000 }] },
+    { ...runningContainer("mute", "bridge", "198.19.7.5"), publishes: [{ protocol: 17, port: 5000 }] },
+    { ...runningContainer("linking-elsewhere", "apart", "198.19.6.2"), linked: ["alone"] },
     runningContainer("ill", "app", "198.19.1.4"),
     runningContainer("far", "told", "198.19.4.2"),
     runningContainer("loose", "audited", "198.19.3.2"),
@@ -117,6 +131,26 @@ const device = (kind: string): Way => ({
   source: "192.0.2.9" as IpAddress,
   name: "eth1",
   device: kind,
+});
+
+describe("the way to a container of Docker's own network that it keeps apart", () => {
+  const cases: readonly [what: string, to: string, sent: Partial<SentPacket>, expected: string][] = [
+    ["a port of a container that it links", "198.19.7.3", {}, "passes linked"],
+    ["any port of it", "198.19.7.3", { port: undefined }, "passes linked"],
+    ["a port of it that is not exposed", "198.19.7.3", { port: 9001 }, "dropped kept-apart"],
+    ["such a port by UDP", "198.19.7.3", { ipProtocol: 17 }, "dropped kept-apart"],
+    ["a port that is published", "198.19.7.5", { ipProtocol: 17, port: 5000 }, "passes linked"],
+    ["a port of a container that it does not link", "198.19.7.4", {}, "dropped kept-apart"],
+  ];
+  for (const [what, to, sent, expected] of cases)
+    it(what, () => {
+      const given = { way: by("bridge", "198.19.7.2"), to, sent: { port: 9000, ...sent } };
+      assert.equal(walked(given), expected);
+    });
+  it("no port back", () => {
+    const given = { way: by("bridge", "198.19.7.3"), to: "198.19.7.2", sent: { port: 9000 } };
+    assert.equal(walked(given), "dropped kept-apart");
+  });
 });
 
 describe("the way of a packet", () => {

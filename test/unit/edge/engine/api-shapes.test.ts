@@ -205,6 +205,25 @@ describe("a container", () => {
   });
 });
 
+describe("links of a container", () => {
+  const linking = (NetworkMode: string) => {
+    const [container] = parseContainer({
+      Id: "4fa6e0f0c678",
+      Config: { ExposedPorts: { "5432/tcp": {}, "53/udp": {}, "x/tcp": {} } },
+      HostConfig: { NetworkMode, Links: ["/db:/web/store", "/cache:/web/cache"] },
+    });
+    return [container?.linked, container?.exposes];
+  };
+  const exposes = [
+    { protocol: 6, port: 5432 },
+    { protocol: 17, port: 53 },
+  ];
+  for (const mode of ["default", "bridge"])
+    it(`count on Docker's own network: ${mode}`, () =>
+      assert.deepEqual(linking(mode), [["db", "cache"], exposes]));
+  it("are names only on any other", () => assert.deepEqual(linking("app"), [undefined, undefined]));
+});
+
 describe("a network", () => {
   const shape = {
     Name: "app",
