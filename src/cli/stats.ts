@@ -40,6 +40,7 @@ const troubles: Readonly<Record<LookupTrouble, string>> = {
   private: "leads only to private addresses or to this host",
   failed: "lookup failed",
   type: "this type is not served",
+  internal: "all networks of the container are internal",
   "no-query": "no query (an update?): name its server with port 53",
 };
 

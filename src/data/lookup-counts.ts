@@ -27,9 +27,9 @@ const refusedTurns = declareCounter({
 });
 const notAsked = declareCounters({
   name: "lookup_not_asked",
-  help: "Lookups of allowed names that were answered without an upstream: their type is not served, or the asker's networks lack the family of the addresses.",
+  help: "Lookups of allowed names that were answered without an upstream: their type is not served, the asker's networks lack the family of the addresses, or all of them are internal.",
   words: { one: "lookup not asked upstream", many: "lookups not asked upstream" },
-  label: { name: "outcome", values: ["not-served", "no-family"] },
+  label: { name: "outcome", values: ["not-served", "no-family", "internal"] },
 });
 
 /** Counts a lookup that ended. */
@@ -43,5 +43,5 @@ export function countLookup({ outcome, refused, excess, cause }: Resolution): vo
 
 /** Counts one that was answered as one before it, which left nothing out and refused nothing. */
 export function countRepeated(outcome: Outcome): void {
-  if (outcome === "not-served" || outcome === "no-family") notAsked[outcome].add();
+  if (outcome === "not-served" || outcome === "no-family" || outcome === "internal") notAsked[outcome].add();
 }

@@ -10,7 +10,7 @@ import { type IpAddress, parseAddress } from "../../core/model/address.ts";
 import type { LookupTrouble } from "../../core/model/report.ts";
 import { shortId } from "../../core/model/topology.ts";
 
-const troubles: readonly LookupTrouble[] = ["private", "failed", "type", "no-query"];
+const troubles: readonly LookupTrouble[] = ["private", "failed", "type", "internal", "no-query"];
 
 /** A domain of so many characters fits beside everything else, however long that is. */
 const alwaysFits = 64;

@@ -20,6 +20,8 @@ export interface DiscoveryAsker {
 export interface Discovery {
   /** Docker's answer; undefined for a name that is none of Docker's. `random` gives 0 (included) to 1 (excluded). */
   find(question: Question, asker: DiscoveryAsker, random: () => number): LocalAnswer | undefined;
+  /** Whether one of the asker's networks is not internal; undefined while not all of them are known. */
+  leadsOutside(asker: DiscoveryAsker): boolean | undefined;
 }
 
 /** Indexes one picture of the engine. Only running containers have names. */
@@ -56,6 +58,11 @@ export function createDiscovery(topology: Topology): Discovery {
   };
 
   return {
+    leadsOutside(asker) {
+      if (asker.networkIds.some((id) => networks.get(id)?.internal !== true)) return true;
+      if (joinedBy(asker).some(({ names }) => !names.internal)) return true;
+      return asker.addresses.some((address) => askers.has(address)) ? false : undefined;
+    },
     find({ name, type }, asker, random) {
       const joined = joinedBy(asker);
       if (type === types.ptr) {

@@ -9,10 +9,10 @@ import type { IpAddress } from "./address.ts";
 import type { DaemonState } from "./state.ts";
 
 /**
- * Why an allowed name opened nothing: private addresses only, no resolver answered, or a type that is not served. Or
- * the message was no query.
+ * Why an allowed name opened nothing: private addresses only, no resolver answered, a type that is not served, or all
+ * networks of the asker are internal. Or the message was no query.
  */
-export type LookupTrouble = "private" | "failed" | "type" | "no-query";
+export type LookupTrouble = "private" | "failed" | "type" | "internal" | "no-query";
 
 export interface LookupRow {
   readonly address: string;

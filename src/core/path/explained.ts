@@ -99,7 +99,9 @@ function judgeLookup({ quarantined, reading, target }: PathQuestion): PathEnd {
   if (reading.standing === "open") return { verdict: "not-ours", step: "open-network" };
   if (reading.standing === "unknown") return { verdict: "unknown", step: "not-known" };
   if (reading.answers.some(({ rcode }) => rcode === "SERVFAIL"))
-    return { verdict: "unknown", step: "no-answer" };
+    return reading.outward.kind === "none"
+      ? { verdict: "no-route", step: "no-way" }
+      : { verdict: "unknown", step: "no-answer" };
   // Docker's own names are nobody's to allow: no container of its networks is called so.
   if (target.name?.includes(".") === false) return { verdict: "refused", step: "no-such-name" };
   const { reason = "no-entry" } = reading.name ?? {};

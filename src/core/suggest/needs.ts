@@ -50,7 +50,7 @@ export function findNeeds(seen: Observation, context: NeedsContext): Needs {
   const finder = new NeedsFinder(context);
   for (const connection of seen.connections) finder.connect(connection);
   for (const lookup of seen.lookups)
-    if (lookup.mayExist && lookup.trouble !== "failed") finder.lookUp(lookup);
+    if (lookup.mayExist && !unanswered.has(lookup.trouble)) finder.lookUp(lookup);
   // Which connections there were decides which addresses need no mention of their own, and those who have no choice come
   // before those who have.
   const inside = seen.lookups.toSorted(
@@ -59,6 +59,9 @@ export function findNeeds(seen: Observation, context: NeedsContext): Needs {
   for (const lookup of inside) finder.leadInside(lookup);
   return finder;
 }
+
+/** No entry would get these an answer. */
+const unanswered: ReadonlySet<SeenLookup["trouble"]> = new Set(["failed", "internal"]);
 
 class NeedsFinder implements Needs {
   readonly names = new Map<string, Service[]>();

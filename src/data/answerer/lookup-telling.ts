@@ -116,6 +116,7 @@ function telltaleType(code: number): string | undefined {
 
 function troubleOf(outcome: Outcome, type: string | undefined): LookupTrouble | undefined {
   if (outcome === "refused-private") return "private";
+  if (outcome === "internal") return "internal";
   if (outcome === "not-served" && type !== undefined) return "type";
   return outcome === "failed" ? "failed" : undefined;
 }

@@ -22,7 +22,7 @@ import { monotonicMs } from "../../edge/kernel/monotonic.ts";
 import type { Admission } from "../admission.ts";
 import type { AnswerMemo, MemoEpoch } from "../answer-memo.ts";
 import type { NameReadings } from "../waiting/name-readings.ts";
-import { type Arrival, type Asked, mayRepeat } from "./arrival.ts";
+import { type Arrival, type Asked, isAudited, mayRepeat } from "./arrival.ts";
 import { budgetOf, networkOf } from "./askers.ts";
 import type { LookupTelling } from "./lookup-telling.ts";
 import type { NetworkKnowledge } from "./network-knowledge.ts";
@@ -141,6 +141,7 @@ export class Lookup implements Waiter {
     if (this.#isUndecided(standing)) return "asker";
     const { networks, mayHaveCome, nameReadings } = this.#parts;
     const { question } = this.#query;
+    if (this.#mayBeInside(standing)) return "asker";
     if (!networks.isUnknownLabel(question, standing.memberships) || !mayHaveCome()) return undefined;
     this.#isRead ??= nameReadings.demand(question.name);
     return this.#isRead() ? undefined : "name";
@@ -153,6 +154,16 @@ export class Lookup implements Waiter {
     // Docker's own names are nobody's to lose.
     if (this.#parts.networks.findLocal(question, memberships) !== undefined) return false;
     return mayLose || !joinDecisions(decideForEach(memberships, question.name, monotonicMs())).allowed;
+  }
+
+  /** Whether it depends on networks that the engine has not told of: it may be on internal ones only. */
+  #mayBeInside({ memberships }: GuardedStanding): boolean {
+    const { networks } = this.#parts;
+    if (networks.leadsOutside(memberships) !== undefined) return false;
+    const { question } = this.#query;
+    if (networks.findLocal(question, memberships) !== undefined) return false;
+    if (isAudited({ memberships })) return true;
+    return joinDecisions(decideForEach(memberships, question.name, monotonicMs())).allowed;
   }
 
   /** decided → (asked → (opened)) → answered */

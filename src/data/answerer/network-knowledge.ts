@@ -56,6 +56,11 @@ export class NetworkKnowledge {
     return this.#discovery.find(question, discoveryAsker(memberships), Math.random);
   }
 
+  /** Whether Docker would ask others for an asker on these networks; undefined while it may be on more. */
+  leadsOutside(memberships: readonly Membership[]): boolean | undefined {
+    return this.#discovery.leadsOutside(discoveryAsker(memberships));
+  }
+
   /** Whether nobody is called so yet who could be a container: one that has just come may be. */
   isUnknownLabel(question: Question, memberships: readonly Membership[]): boolean {
     if (labelCount(question.qname) !== 1 || question.name === "localhost") return false;

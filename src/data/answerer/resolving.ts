@@ -59,6 +59,7 @@ export class Resolving {
       audit: isAudited(asked),
       limit: payloadLimit(query.edns, transport),
       families: permission.families(),
+      isInside: networks.leadsOutside(memberships) === false,
       extraTypes: new Set(speaker?.labels.types),
       filter: permission.filter(),
       secondsLeft: (at) => permission.secondsLeft(at),

@@ -110,8 +110,8 @@ const names = [
 ];
 const outsideNames = ["www", "www.example.com", "alias.example.com"];
 /**
- * On an internal network. There engines from 26 on answer no name from outside, where we do if it is allowed, and 20.10
- * does not answer at all about a name that nobody has: so few of either are asked for.
+ * On an internal network. There 20.10 asks for names from outside, which we do not, and does not answer at all about a
+ * name that nobody has: so few of either are asked for.
  */
 const innerNames = [
   "%cache",
@@ -134,7 +134,9 @@ export async function namesSeen(
   asker: "asker" | "alone",
 ): Promise<readonly string[]> {
   const seen = await inspect(engine, world);
-  const asked = (asker === "alone" ? innerNames : [...names, ...outsideNames]).map((name) =>
+  const named = asker === "alone" ? innerNames : names;
+  const outside = asker === "alone" && engine.kind === "e20" ? [] : outsideNames;
+  const asked = [...named, ...outside].map((name) =>
     name
       .replaceAll("%", `${world}-`)
       .replaceAll(/\{([^}]+)\}/g, (_, of: string) => seen.shortIds.get(of) ?? "none"),

@@ -8,7 +8,7 @@ import { countedSince } from "../../support/counted.ts";
 test("what was answered without asking is counted by why, and nothing else is", () => {
   const before = readCounters();
   const outcomes: readonly Outcome[] = [
-    ...(["no-family", "no-family", "not-served"] as const),
+    ...(["no-family", "no-family", "not-served", "internal"] as const),
     ...(["local", "denied", "answered", "refused-private", "failed"] as const),
   ];
   for (const outcome of outcomes)
@@ -24,6 +24,7 @@ test("what was answered without asking is counted by why, and nothing else is", 
       repeats: undefined,
     });
   assert.deepEqual(countedSince(before), {
+    "lookup_not_asked internal": 1,
     "lookup_not_asked no-family": 2,
     "lookup_not_asked not-served": 1,
   });

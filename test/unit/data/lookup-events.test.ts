@@ -10,6 +10,7 @@ import type { FromDataPlane } from "../../../src/planes/messages.ts";
 import { decodeMessage, plainName, rawMessage, rawOpt, rawQuestion } from "../../support/dns-bytes.ts";
 import { answerTo, startFakeUpstream } from "../../support/fake-upstream.ts";
 import { startOneNetwork } from "../../support/one-network.ts";
+import { listOf } from "../../support/policies.ts";
 import { bridgeNetwork, guardedNetwork, runningContainer } from "../../support/topologies.ts";
 
 const host = { address: "203.0.113.5" as IpAddress, length: 32 };
@@ -83,6 +84,66 @@ test("a name may lead to the host where the list has a port of the host, whichev
     assert.equal(answers?.length, leads ? 1 : 0, allow);
   }
   await upstream.close();
+});
+
+test("nobody is asked for a container on internal networks only, and what may be one waits", async () => {
+  const upstream = await startFakeUpstream({
+    onUdp: ({ message, reply }) => reply(answerTo(message, ["203.0.113.1"])),
+  });
+  const inner = { ...bridgeNetwork("inner", "198.18.1.0/24"), internal: true };
+  const networks = [inner, bridgeNetwork("open", "198.18.2.0/24")];
+  const alone = runningContainer("alone", "inner", "198.18.1.7");
+  const both = {
+    ...runningContainer("both", "inner", "198.18.1.8"),
+    endpoints: [inner, networks[1]].map((network, at) => ({
+      networkId: network?.id ?? "",
+      addresses: [`198.18.${at + 1}.8` as IpAddress],
+      aliases: [],
+      links: [],
+    })),
+  };
+  const guarded = [{ ...guardedNetwork(inner), lists: [listOf("*.example.org")] }];
+  let index: AskerIndex | undefined;
+  const { ask, answerer, events } = startOneNetwork({
+    upstreams: [upstream],
+    options: { indexNow: () => index ?? assert.fail(), mayHaveCome: () => false },
+  });
+  const tell = (...containers: Topology["containers"]): void => {
+    const topology = { networks, containers };
+    index = new AskerIndex({ topology, guarded, services: [], quarantined: [] });
+    answerer.useTopology(topology, guarded);
+    answerer.reconsider();
+  };
+  const rcodeOf = async (name: string, source: string): Promise<string> =>
+    decodeMessage(await ask(name, source)).rcode;
+  try {
+    tell(alone);
+    const waiting = rcodeOf("www.example.org", "198.18.1.8");
+    assert.equal(await rcodeOf("www.example.org", "198.18.1.7"), "SERVFAIL");
+    assert.equal(await rcodeOf("www.example.com", "198.18.1.7"), "NXDOMAIN");
+    assert.match(
+      Buffer.from(await ask("www.example.org", "198.18.1.7")).toString("latin1"),
+      /all networks of this container are internal/,
+    );
+    // To deny a name, no more need be known of its asker.
+    assert.equal(await rcodeOf("www.example.com", "198.18.1.8"), "NXDOMAIN");
+    assert.equal(upstream.seen.udp.length, 0);
+    tell(alone, both);
+    assert.equal(await waiting, "NOERROR");
+    assert.equal(upstream.seen.udp.length, 1);
+    const told = events.filter(({ asker, allowed }) => asker === "198.18.1.7" && !allowed);
+    assert.deepEqual(
+      told.map(({ domain, trouble }) => [domain, trouble]),
+      [
+        ["www.example.org", "internal"],
+        ["www.example.com", undefined],
+        ["www.example.org", "internal"],
+      ],
+    );
+  } finally {
+    answerer.useUpstreams([]);
+    await upstream.close();
+  }
 });
 
 test("a lookup is booked under the network by which it came, or else by which its container sends", async () => {

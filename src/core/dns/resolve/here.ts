@@ -3,7 +3,7 @@
 import type { IpAddress } from "../../model/address.ts";
 import { CircleError } from "../circles.ts";
 import { canaryName } from "../probe.ts";
-import { type ExtendedError, extendedErrors } from "../wire/codes.ts";
+import { type ExtendedError, extendedErrors, rcodes } from "../wire/codes.ts";
 import { labelCount } from "../wire/name.ts";
 import type { Question } from "../wire/question.ts";
 import { isServedType, nameOfType, types } from "../wire/record-types.ts";
@@ -11,6 +11,7 @@ import {
   blockedBy,
   respondAddresses,
   respondAny,
+  respondError,
   respondNoData,
   respondNxDomain,
   respondPointers,
@@ -50,12 +51,22 @@ function answerAllowed(request: ResolveRequest): Resolution | undefined {
   // These are nobody's to allow.
   if (name === firefoxCanaryName || labelCount(qname) < 2)
     return resolvedHere(respondNxDomain(reply), "denied");
+  if (request.isInside === true) {
+    const failure = { ...reply, rcode: rcodes.servFail, extendedError: onlyInside };
+    return resolvedHere(respondError(failure), "internal", "unchanged");
+  }
   if (type === types.any) return resolvedHere(respondAny(reply), "not-served");
   if (lacksFamily(request)) return resolvedHere(respondNoData(reply), "no-family", "unchanged");
   if (isServed(request)) return undefined;
   const notServedHere = respondNoData({ ...reply, extendedError: notServed(request) });
   return resolvedHere(notServedHere, "not-served", "unchanged");
 }
+
+/** As Docker does (since 23.0.11 and 25.0.5): what cannot leave by its packets must not leave in its lookups. */
+const onlyInside: ExtendedError = {
+  code: extendedErrors.noReachableAuthority,
+  text: "all networks of this container are internal, and no name outside is looked up for it",
+};
 
 /** What only a resolver asks that goes to the root by itself, or that validates: it finds no key here. */
 export function asksAsResolver({ name, type }: Question): boolean {

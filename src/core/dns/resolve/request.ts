@@ -41,6 +41,8 @@ export interface ResolveRequest {
   readonly limit: number;
   /** Families that those of the asker's networks have whose addresses can use an answer. */
   readonly families: ReadonlySet<Family>;
+  /** True when all networks of the asker are internal: Docker asks nobody for it then. */
+  readonly isInside?: boolean;
   /** Types served for this asker beyond the default ones (`dockerwall.types`). */
   readonly extraTypes: ReadonlySet<number>;
   readonly filter: AddressFilter;

@@ -9,14 +9,16 @@ import { respondError } from "../wire/respond.ts";
 import type { ResolveRequest } from "./request.ts";
 
 /**
- * How a query ended. Of those that a name is allowed for, two never go upstream: `not-served` is of a type that this
- * asker is not served, `no-family` asks for addresses of a family that none of its networks has.
+ * How a query ended. Of those that a name is allowed for, three never go upstream: `not-served` is of a type that this
+ * asker is not served, `no-family` asks for addresses of a family that none of its networks has, `internal` comes from
+ * internal networks only.
  */
 export type Outcome =
   | "local"
   | "denied"
   | "not-served"
   | "no-family"
+  | "internal"
   | "answered"
   | "refused-private"
   | "failed";

@@ -39,7 +39,7 @@ const tallies: fc.Arbitrary<LookupTally> = fc.record(
     domain: fc.constantFrom("www.example.com", "_x.a-b.example", "localhost", `${"a".repeat(60)}.example`),
     type: fc.constantFrom(undefined, "TXT", "TYPE65280"),
     allowed: fc.boolean(),
-    trouble: fc.constantFrom(undefined, "private", "failed", "type", "no-query"),
+    trouble: fc.constantFrom(undefined, "private", "failed", "type", "internal", "no-query"),
     count: fc.integer({ min: 1, max: 1e9 }),
     lastSeenMs: fc.integer({ min: 0, max: 4e9 }).map((seconds) => seconds * 1000),
     granted: addresses,

@@ -215,6 +215,29 @@ test("reverse names", () => {
   }
 });
 
+test("a container leads outside by any network that is not internal, guarded or not", () => {
+  const topology: Topology = {
+    networks: [network("i", "inner", [], true), network("j", "other", [], true), network("b", "back")],
+    containers: [
+      container("inside", "inside", [
+        ["i", ["10.0.1.2"]],
+        ["j", ["10.0.2.2"]],
+      ]),
+      container("both", "both", [
+        ["i", ["10.0.1.3"]],
+        ["b", ["10.0.3.3"]],
+      ]),
+    ],
+  };
+  const leads = (address: string, ...networkIds: readonly string[]): boolean | undefined =>
+    createDiscovery(topology).leadsOutside({ networkIds, addresses: [address as IpAddress] });
+  assert.equal(leads("10.0.1.2", "i"), false);
+  assert.equal(leads("10.0.1.2", "i", "j"), false);
+  assert.equal(leads("10.0.1.3", "i"), true);
+  assert.equal(leads("10.0.1.9", "i"), undefined);
+  assert.equal(leads("10.0.1.9", "i", "b"), true);
+});
+
 test("the asker's own preference among its gateways goes before names, and after a way out", () => {
   const preferring = (gatewayPriority: number, internal = false): LocalAnswer | undefined => {
     const topology: Topology = {

@@ -66,6 +66,7 @@ interface World {
   readonly upstreamFails?: boolean;
   readonly noTurn?: NoTurnError["reason"];
   readonly families?: readonly (4 | 6)[];
+  readonly isInside?: boolean;
   readonly stale?: boolean;
   readonly named?: readonly Prefix[];
   readonly own?: ResolveRequest["filter"]["own"];
@@ -84,6 +85,7 @@ async function run(world: World) {
     decision: world.decision ?? exact,
     limit: payloadLimit(query.edns, "udp"),
     families: new Set(world.families ?? [4, 6]),
+    isInside: world.isInside ?? false,
     extraTypes: new Set(),
     audit: world.audit ?? false,
     filter: filterOf(world.own, world.named),
@@ -261,6 +263,30 @@ const local: readonly {
     world: { query: queryFor("api.example.org"), families: [6] },
     rcode: "NOERROR",
     outcome: "no-family",
+  },
+  {
+    name: "an allowed name, from internal networks only",
+    world: { query: queryFor("api.example.org"), isInside: true },
+    rcode: "SERVFAIL",
+    outcome: "internal",
+  },
+  {
+    name: "the same in audit mode",
+    world: { query: queryFor("evil.example.com"), decision: denied, audit: true, isInside: true },
+    rcode: "SERVFAIL",
+    outcome: "internal",
+  },
+  {
+    name: "a denied name, from internal networks only",
+    world: { query: queryFor("evil.example.com"), decision: denied, isInside: true },
+    rcode: "NXDOMAIN",
+    outcome: "denied",
+  },
+  {
+    name: "Docker's own name, from internal networks only",
+    world: { query: queryFor("db"), local: { kind: "pointers", targets: [] }, isInside: true },
+    rcode: "NOERROR",
+    outcome: "local",
   },
   {
     name: "ANY of a denied name",

@@ -35,6 +35,7 @@ interface Given {
   readonly answers?: readonly Partial<ReadAnswer>[];
   readonly quarantined?: boolean;
   readonly hosts?: readonly string[];
+  readonly outward?: Way;
 }
 
 function explained({
@@ -44,6 +45,7 @@ function explained({
   answers = [],
   quarantined = false,
   hosts = [],
+  outward = front,
 }: Given): string[] {
   const target = parseTarget(text);
   if ("problem" in target) return assert.fail(target.problem);
@@ -60,7 +62,7 @@ function explained({
       ...{ destination: destination as IpAddress, way, ownsSource: true },
       policy: { ...noEntry, ...policy },
     })),
-    outward: front,
+    outward,
   };
   const { verdict, step, network, change } = explainPath(surroundings, {
     target,
@@ -186,6 +188,16 @@ describe("explain", () => {
       "a resolver that does not answer",
       { target: "www.example.com", name: { reason: "entry" }, answers: [{ rcode: "SERVFAIL" }] },
       ["unknown no-answer", "ask again in a moment, and see dockerwall status"],
+    ],
+    [
+      "no way to anybody, and so no lookup",
+      {
+        target: "www.example.com",
+        name: { reason: "entry" },
+        answers: [{ rcode: "SERVFAIL" }],
+        outward: { kind: "none" },
+      },
+      ["no-route no-way", "connect the container to a network with IPv4 that is not internal"],
     ],
   ];
   for (const [what, given, expected] of cases) it(what, () => assert.deepEqual(explained(given), expected));
