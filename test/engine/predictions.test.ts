@@ -14,6 +14,7 @@ import { examine, perTopology, send } from "./predictions/examine.ts";
 import { build, clientOf, echoServer, takeDown } from "./predictions/stage.ts";
 import type { Target } from "./predictions/targets.ts";
 import { planTopology } from "./predictions/topology.ts";
+import { strayWaysOut } from "./predictions/ways-out.ts";
 
 const kinds = ["e20", "e26", "e28"] as const;
 const all: readonly Predicted[] = [
@@ -105,6 +106,10 @@ function predictions(name: string): void {
     assert.doesNotMatch((await wall(engine, "status")).stdout, sentence);
     await run(engine, "rm", "-f", "astray");
     await run(engine, "network", "rm", "a_front", "b_egress");
+  });
+
+  it("the engine sends by the network that is foretold, in each family", async () => {
+    assert.deepEqual(await strayWaysOut(engine), []);
   });
 
   it("a link opens what is exposed, where Docker keeps the containers of its own network apart", async () => {

@@ -8,7 +8,7 @@ import { type IpAddress, type Prefix, prefixContains } from "../model/address.ts
 import type { GuardedNetwork } from "../model/guarded-network.ts";
 import type { Picture } from "../model/picture.ts";
 import { PrefixTable } from "../model/prefix-table.ts";
-import { byWayOut, type Container, type Network, type WayOut } from "../model/topology.ts";
+import { byWayOut, type Container, familiesOf, type Network, type WayOut } from "../model/topology.ts";
 import { type Decision, decideName, type Policy } from "../policy/decide.ts";
 import { type CompiledList, compileList, type EntryList } from "../policy/entry-list.ts";
 import { type Asker, addressesOf, Knowledge } from "./knowledge.ts";
@@ -166,8 +166,9 @@ export class AskerIndex {
     if (memberships.size > 0) {
       const wayOf = ({ networkId, networkName }: Membership): WayOut => {
         const endpoint = container?.endpoints.find((each) => each.networkId === networkId);
-        const internal = this.#byId.get(networkId)?.network.internal === true;
-        return { internal, name: networkName, gatewayPriority: endpoint?.gatewayPriority };
+        const { internal = false, subnets = [] } = this.#byId.get(networkId)?.network ?? {};
+        const families = familiesOf({ subnets });
+        return { internal, families, name: networkName, gatewayPriority: endpoint?.gatewayPriority };
       };
       const ordered = [...memberships.values()].sort((a, b) => byWayOut(wayOf(a), wayOf(b)));
       const all = ordered.map((membership) => ({

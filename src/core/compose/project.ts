@@ -32,6 +32,9 @@ export interface ComposeNetwork {
   readonly external: boolean;
   readonly driver: string;
   readonly internal: boolean;
+  /** Whether it has addresses of these families; without a word it has IPv4, and no IPv6. */
+  readonly ipv4: boolean;
+  readonly ipv6: boolean;
   /** What the engine calls it, where that is written; otherwise Compose puts the project's name before its key. */
   readonly name: string | undefined;
   readonly labels: readonly WrittenLabel[];
@@ -100,6 +103,8 @@ function readNetwork(key: string, place: Place, value: Tree, problems: Finding[]
     external: external !== undefined && !(external.kind === "text" && external.text === "false"),
     driver: textAt(value, "driver")?.text || "bridge",
     internal: textAt(value, "internal")?.text === "true",
+    ipv4: textAt(value, "enable_ipv4")?.text !== "false",
+    ipv6: textAt(value, "enable_ipv6")?.text === "true",
     name: textAt(value, "name")?.text,
     labels,
   };

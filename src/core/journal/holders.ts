@@ -3,7 +3,14 @@
 // went is its own.
 
 import type { IpAddress } from "../model/address.ts";
-import { byWayOut, type Container, type Network, shortId, type Topology } from "../model/topology.ts";
+import {
+  byWayOut,
+  type Container,
+  familiesOf,
+  type Network,
+  shortId,
+  type Topology,
+} from "../model/topology.ts";
 
 export interface Holder {
   readonly containerId: string;
@@ -148,8 +155,8 @@ function homesOf(
 ): string[] {
   const homes = endpoints.flatMap(({ networkId, gatewayPriority }) => {
     if (!guarded.has(networkId)) return [];
-    const { internal = false, name = "" } = networks.get(networkId) ?? {};
-    return [{ id: networkId, internal, name, gatewayPriority }];
+    const { internal = false, name = "", subnets = [] } = networks.get(networkId) ?? {};
+    return [{ id: networkId, internal, name, gatewayPriority, families: familiesOf({ subnets }) }];
   });
   return homes.toSorted(byWayOut).map(({ id }) => id);
 }

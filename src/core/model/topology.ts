@@ -1,6 +1,6 @@
 // What the engine told us, reduced to what decisions need: networks, containers and their endpoints.
 
-import type { Family, IpAddress, Prefix } from "./address.ts";
+import { type Family, familyOf, type IpAddress, type Prefix } from "./address.ts";
 
 export interface Network {
   /** Full engine id, 64 hex digits. */
@@ -102,16 +102,30 @@ export interface Readings {
 }
 
 /** A network that a container may send by to the outside, and how much it prefers it. */
-export interface WayOut extends Pick<Network, "internal" | "name">, Pick<Endpoint, "gatewayPriority"> {}
+export interface WayOut extends Pick<Network, "internal" | "name">, Pick<Endpoint, "gatewayPriority"> {
+  readonly families: readonly Family[];
+}
 
 /**
  * The order in which the engine looks for the network by which a container sends to the outside: those without a way out
- * last, the one that the container prefers first, of equal ones the first by name.
+ * last, those of both families first, then the one that the container prefers, and of equal ones the first by name.
+ * Up to Engine 28.5 a network of both families goes before what is preferred (libnetwork, selectGatewayEndpoint).
  */
 export function byWayOut(a: WayOut, b: WayOut): number {
   const byInternal = Number(a.internal) - Number(b.internal);
+  const byFamilies = b.families.length - a.families.length;
   const byPriority = (b.gatewayPriority ?? 0) - (a.gatewayPriority ?? 0);
-  return byInternal || byPriority || (a.name < b.name ? -1 : Number(a.name > b.name));
+  return byInternal || byFamilies || byPriority || (a.name < b.name ? -1 : Number(a.name > b.name));
+}
+
+/** The network by which what a container sends to the outside in a family leaves; undefined where none leads there. */
+export function wayOutBy<Way extends WayOut>(family: Family, ways: readonly Way[]): Way | undefined {
+  return ways.filter((way) => !way.internal && way.families.includes(family)).toSorted(byWayOut)[0];
+}
+
+/** The families of addresses that a network gives out. */
+export function familiesOf({ subnets }: Pick<Network, "subnets">): readonly Family[] {
+  return [...new Set(subnets.map(({ address }) => familyOf(address)))];
 }
 
 /** As much of an id as the engine shows. */

@@ -344,6 +344,25 @@ networks:
       compose("name: z, ", "name: b, ", "{a_front: {gw_priority: 1}, egress: {}}"),
       true,
     ],
+    ["a network of both families comes first", compose("", "enable_ipv6: true, ", both), false],
+    [
+      "whatever is preferred",
+      compose("enable_ipv6: true, ", "", "{a_front: , egress: {gw_priority: 1}}"),
+      true,
+    ],
+    [
+      "an external one may be of both",
+      compose("", "", "{a_front: {gw_priority: 1}, egress: , away: }").replace(
+        "networks:\n  a_front",
+        "networks:\n  away: {external: true}\n  a_front",
+      ),
+      false,
+    ],
+    [
+      "each family has a network of its own",
+      compose("", "enable_ipv4: false, enable_ipv6: true, ", both),
+      false,
+    ],
     ["an external one may be before it", compose("external: true, ", "", both), false],
     ["it is on one only", compose("", "", "[egress]"), false],
   ];
