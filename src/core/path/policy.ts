@@ -44,6 +44,8 @@ export interface AskedService {
   /** Undefined: any port will do. */
   readonly port: number | undefined;
   readonly nowMs: number;
+  /** Whether the address is inside (see NamedAddress); by the address alone where it is not said. */
+  readonly inside?: boolean;
 }
 
 export const noEntry: PolicyFinding = {
@@ -66,7 +68,9 @@ export function judgeName(
     if (!decision.allowed)
       return findingOf(decision.by[0], decision.by.length > 0 ? "taken-away" : "no-entry");
     const services =
-      address === undefined ? decision.services : servicesAt(policy, decision.terms, address, asked.nowMs);
+      address === undefined
+        ? decision.services
+        : servicesAt(policy, decision.terms, address, asked.nowMs, asked.inside);
     const covered = services.some((service) => covers(service, asked));
     if (covered) return findingOf(grantingEntry(decision, address, asked), "entry");
     const { taken = [] } = address === undefined ? {} : addressRights(policy, address, asked.nowMs);

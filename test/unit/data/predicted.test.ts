@@ -139,6 +139,6 @@ test("lookups and connections are judged as they are answered, opened and explai
         }
       },
     ),
-    { numRuns: 200 },
+    { numRuns: 200, examples: [[["www.example.com:53", "198.18.5.0/24/tcp"], ["198.18.5.7"], 53, 17]] },
   );
 });
