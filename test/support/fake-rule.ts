@@ -9,7 +9,7 @@ const sides = "(?:src|dst)(?:,(?:src|dst)){0,2}";
 const matches: Readonly<Record<string, readonly [options: RegExp, hooks?: readonly string[]]>> = {
   comment: [/^--comment (?:[\w-]+|"[^"\\]*")$/],
   udp: [/^--dport \d+$/],
-  tcp: [/^--dport \d+( --tcp-flags FIN,SYN,RST,ACK SYN)?$/],
+  tcp: [/^--dport \d+(?: --tcp-flags FIN,SYN,RST,ACK SYN)?$/],
   icmp6: [/^--icmpv6-type \d+$/],
   set: [new RegExp(`^(?:! )?--match-set (\\S+) ${sides}$`)],
   mark: [new RegExp(`^(?:! )?--mark ${bits}$`)],
