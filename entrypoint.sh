@@ -126,9 +126,9 @@ xt_addrtype|raw|PREROUTING|-m addrtype ! --dst-type LOCAL -j RETURN
 xt_set|raw|PREROUTING|-m set --match-set dockerwall-resolver4 dst,dst,src -j RETURN
 xt_hashlimit|raw|PREROUTING|-m hashlimit --hashlimit-above 300/sec --hashlimit-burst 600 --hashlimit-mode srcip --hashlimit-name dockerwall-dns4-300-600 --hashlimit-htable-size 16384 --hashlimit-htable-max 65536 --hashlimit-htable-expire 10000 -j RETURN
 xt_set|mangle|FORWARD|-m set --match-set dockerwall-quarantine4 src -j RETURN
-xt_conntrack|mangle|FORWARD|-m conntrack --ctstate ESTABLISHED -j RETURN
-xt_conntrack|mangle|FORWARD|-m conntrack --ctstate NEW,ESTABLISHED --ctstatus CONFIRMED -j RETURN
 xt_connmark|mangle|FORWARD|-m connmark --mark 0x1000000/0xf000000 -j RETURN
+xt_conntrack|mangle|FORWARD|-m conntrack --ctstate NEW,ESTABLISHED --ctstatus CONFIRMED -j RETURN
+xt_conntrack|mangle|FORWARD|-m conntrack --ctstate ESTABLISHED -j RETURN
 xt_conntrack|mangle|FORWARD|-m conntrack --ctstate ESTABLISHED --ctdir REPLY -j RETURN
 xt_NFQUEUE|mangle|FORWARD|-j NFQUEUE --queue-num 5353
 xt_connlimit|mangle|FORWARD|-m connlimit --connlimit-above 8192 --connlimit-mask 32 --connlimit-saddr -j RETURN
@@ -161,9 +161,9 @@ xt_mark|raw|PREROUTING|-j MARK --set-xmark 0x0/0xffffffff
 xt_set|raw|PREROUTING|-m set --match-set dockerwall-resolver6 dst,dst,src -j RETURN
 xt_hashlimit|raw|PREROUTING|-m hashlimit --hashlimit-above 300/sec --hashlimit-burst 600 --hashlimit-mode srcip --hashlimit-name dockerwall-dns6-300-600 --hashlimit-htable-size 16384 --hashlimit-htable-max 65536 --hashlimit-htable-expire 10000 -j RETURN
 xt_set|mangle|FORWARD|-m set --match-set dockerwall-quarantine6 src -j RETURN
-xt_conntrack|mangle|FORWARD|-m conntrack --ctstate ESTABLISHED -j RETURN
-xt_conntrack|mangle|FORWARD|-m conntrack --ctstate NEW,ESTABLISHED --ctstatus CONFIRMED -j RETURN
 xt_connmark|mangle|FORWARD|-m connmark --mark 0x1000000/0xf000000 -j RETURN
+xt_conntrack|mangle|FORWARD|-m conntrack --ctstate NEW,ESTABLISHED --ctstatus CONFIRMED -j RETURN
+xt_conntrack|mangle|FORWARD|-m conntrack --ctstate ESTABLISHED -j RETURN
 xt_conntrack|mangle|FORWARD|-m conntrack --ctstate ESTABLISHED --ctdir REPLY -j RETURN
 xt_NFQUEUE|mangle|FORWARD|-j NFQUEUE --queue-num 5353
 xt_connlimit|mangle|FORWARD|-m connlimit --connlimit-above 8192 --connlimit-mask 128 --connlimit-saddr -j RETURN

@@ -73,6 +73,7 @@ export const chainNames = {
   unsettled: "DOCKERWALL-UNSETTLED",
   cleared: "DOCKERWALL-CLEARED",
   unseen: "DOCKERWALL-UNSEEN",
+  held: "DOCKERWALL-HELD",
   flood: "DOCKERWALL-FLOOD",
   forward: "DOCKERWALL-FORWARD",
   inward: "DOCKERWALL-INWARD",
@@ -133,7 +134,10 @@ export const heldPrefix = "br-";
 /** Bits of the connection mark that are ours, the stamp of an admitted flow, and of one that only audit mode let pass. */
 export const connectionMark = { mask: 0x0f00_0000, admitted: 0x0100_0000, audited: 0x0200_0000 } as const;
 
-/** Bit of the packet mark by which the daemon sends a queued packet back as refused. */
+/**
+ * Bit of the packet mark by which the daemon sends a queued packet back as refused, and raw tells of one that comes to the
+ * host from a held bridge. What has it passes as part of no open flow.
+ */
 export const refusedMark = 0x0800_0000;
 
 /**

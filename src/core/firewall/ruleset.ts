@@ -5,7 +5,9 @@
 // Order of decision for a packet of a guarded container, first match wins:
 //   raw      it was seen at its sender's port, and its source is one of its network's addresses, on its network's
 //            bridge; else drop
-//   mangle   same network; reply; stamped flow; granted (destination, port, asker); ask the daemon; else drop
+//   mangle   quarantine; stamped flow; same network; reply; granted (destination, port, asker); ask the daemon; else drop
+// Any other packet of a known flow leaves as soon as quarantine and a guarded sender are ruled out: raw has dropped what
+// comes from a bridge that is held.
 // Connection state and stamps describe the flow that a packet belongs to. A RELATED packet either belongs to no flow
 // yet (a flow that a helper expects, which is judged as new), or it is an ICMP error about another packet and carries
 // the marks of the flow that it quotes: the daemon checks whether that packet was sent to the error's sender.

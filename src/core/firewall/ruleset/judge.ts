@@ -1,11 +1,10 @@
-// Packets that a guarded container sends out: granted, passed to the daemon, or refused.
+// Packets that a guarded container sends out, of no admitted flow: granted, passed to the daemon, or refused.
 
 import { askedMark, chainNames as chain, connectionMark, refusedMark } from "../names.ts";
 import { hasMark, inSet, inState, isAnswer, type Match } from "../rules/match.ts";
 import { type Chain, type Rule, rule } from "../rules/table.ts";
 import { clearMark, goTo, returnIt, type Target } from "../rules/target.ts";
 import { onLinkDestinations, tellsOfPacket } from "./bridges.ts";
-import { quarantineRules } from "./deny.ts";
 import { askRate, errorRate, flowsAtMost, limited } from "./limits.ts";
 import type { RulesetInput } from "./options.ts";
 
@@ -21,8 +20,6 @@ function judgeRules(input: RulesetInput): Rule[] {
   const { family, sets } = input;
   const rate = limited(`dockerwall-ask${family}`, "upto", askRate);
   return [
-    ...quarantineRules(input),
-    rule("admitted flow", stamped(connectionMark.admitted), returnIt),
     rule("same network", [inSet(sets.guarded, "src,dst")], returnIt),
     ...onLinkDestinations(input),
     rule("answer to who came in", [isAnswer], returnIt),
@@ -39,10 +36,10 @@ function judgeRules(input: RulesetInput): Rule[] {
 }
 
 /** Confirmed: it has passed all of this once, so a stamp that another software's rule sets beforehand opens nothing. */
-function stamped(stamp: number): readonly Match[] {
+export function stamped(stamp: number): readonly Match[] {
   return [
-    { kind: "conntrack", states: ["NEW", "ESTABLISHED"], confirmed: true },
     { kind: "connmark", mark: { value: stamp, mask: connectionMark.mask } },
+    { kind: "conntrack", states: ["NEW", "ESTABLISHED"], confirmed: true },
   ];
 }
 

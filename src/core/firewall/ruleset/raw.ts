@@ -1,10 +1,17 @@
-// Table raw: checks, before anything else sees a packet, that it comes from the owner of its source address.
+// Table raw: checks, before anything else sees a packet, that it comes from the owner of its source address, and not from
+// a bridge that is held.
 
-import { chainNames as chain, senderMark, unsettledMark, unsettledQueueNumber } from "../names.ts";
+import {
+  chainNames as chain,
+  refusedMark,
+  senderMark,
+  unsettledMark,
+  unsettledQueueNumber,
+} from "../names.ts";
 import { hasMark, inSet, type Match, toPort } from "../rules/match.ts";
 import { type Chain, type Rule, rule } from "../rules/table.ts";
-import { clearMark, drop, goTo, returnIt } from "../rules/target.ts";
-import { linkLocalRules, strangerRules } from "./bridges.ts";
+import { clearMark, drop, goTo, returnIt, setMark } from "../rules/target.ts";
+import { fromHeldBridge, linkLocalRules, onLinkDestinations, strangerRules } from "./bridges.ts";
 import { namedResolver } from "./capture.ts";
 import { limited, lookupRate } from "./limits.ts";
 import type { RulesetInput } from "./options.ts";
@@ -20,6 +27,7 @@ export function rawChains(input: RulesetInput): Chain[] {
           { name: chain.unseen, rules: unseenRules(input) },
         ]
       : []),
+    ...(input.hold ? [{ name: chain.held, rules: heldRules(input) }] : []),
     { name: chain.flood, rules: floodRules(input) },
   ];
 }
@@ -71,9 +79,23 @@ function guardedRules(input: RulesetInput): Rule[] {
 /** What is from no address of a guarded container. */
 function elsewhereRules(input: RulesetInput): Rule[] {
   return [
-    rule("not guarded", [inSet(input.sets.open, "src,src")], returnIt),
+    // Nothing else is in that set, and what comes from outside need not be looked up.
+    rule("not guarded", [fromHeldBridge, inSet(input.sets.open, "src,src")], returnIt),
     ...linkLocalRules(input),
     ...strangerRules(input),
+    ...(input.hold ? [rule("not classified", [fromHeldBridge], goTo(chain.held))] : []),
+  ];
+}
+
+/**
+ * From a bridge that nobody classified yet: what goes anywhere but to the host itself. The rest is judged there by its
+ * flow, and marked, so that it passes as part of no open flow: its destination may still be translated.
+ */
+function heldRules(input: RulesetInput): Rule[] {
+  return [
+    ...onLinkDestinations(input),
+    rule("held until classified", [{ kind: "local-destination", not: true }], drop),
+    rule("not classified", [], setMark(refusedMark)),
   ];
 }
 
