@@ -1,21 +1,17 @@
 // The servers that ours is measured beside, each as its own manual would have it for this: one thread, a cache large
 // enough, the same upstream.
 
-import { type ChildProcess, spawn } from "node:child_process";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { run } from "../test/support/namespace.ts";
+import { openGateway } from "./host.ts";
+import { folder, start } from "./programs.ts";
 
 export interface Peer {
   readonly name: string;
   readonly port: number;
-  readonly process: ChildProcess;
+  readonly pid: number;
 }
-
-/** Where programs and settings lie while the bench runs. */
-export const folder = mkdtempSync(join(tmpdir(), "dockerwall-bench-"));
-process.once("exit", () => rmSync(folder, { recursive: true }));
 
 /** Settings in a file, as some take no others. */
 function settingsFile(name: string, text: string): string {
@@ -34,21 +30,29 @@ interface Command {
  * dnsmasq makes its table of ports from the limit of descriptors, and looks through all of it each time; and each new
  * name has it look through its whole cache. So it has a limit, and two of it run, each with the kinder size.
  */
-function dnsmasq(port: number, upstream: number, cacheSize: number): readonly string[] {
+export function dnsmasq(at: {
+  readonly address: string;
+  readonly port: number;
+  readonly upstream: number;
+  readonly cacheSize: number;
+}): readonly string[] {
   const bare = ["-k", "-C", "/dev/null", "--no-hosts", "--no-resolv", "--user=root", "--pid-file"];
-  const at = [
-    "--listen-address=127.0.0.1",
-    "--listen-address=198.19.3.1",
-    "--bind-interfaces",
-    `--port=${port}`,
-  ];
-  const limits = [`--cache-size=${cacheSize}`, "--dns-forward-max=1000", "--ipset=/bench.example/bench"];
-  return ["prlimit", "--nofile=1024", "dnsmasq", ...bare, ...at, `--server=127.0.0.1#${upstream}`, ...limits];
+  const where = ["--listen-address=127.0.0.1", `--listen-address=${at.address}`, "--bind-interfaces"];
+  const limits = [`--cache-size=${at.cacheSize}`, "--dns-forward-max=1000"];
+  const names = ["--ipset=/bench.example/own.example/bench", "--address=/denied.example/"];
+  const places = [`--port=${at.port}`, `--server=127.0.0.1#${at.upstream}`];
+  return ["prlimit", "--nofile=1024", "dnsmasq", ...bare, ...where, ...places, ...limits, ...names];
 }
 
 const commands: readonly Command[] = [
-  { name: "dnsmasq, ipset, large cache", line: (port, upstream) => dnsmasq(port, upstream, 25_000) },
-  { name: "dnsmasq, ipset, small cache", line: (port, upstream) => dnsmasq(port, upstream, 150) },
+  {
+    name: "dnsmasq, ipset, large cache",
+    line: (port, upstream) => dnsmasq({ address: openGateway, port, upstream, cacheSize: 25_000 }),
+  },
+  {
+    name: "dnsmasq, ipset, small cache",
+    line: (port, upstream) => dnsmasq({ address: openGateway, port, upstream, cacheSize: 150 }),
+  },
   {
     name: "unbound",
     line: (port, upstream) => [
@@ -59,7 +63,7 @@ const commands: readonly Command[] = [
         "unbound.conf",
         `server:
   num-threads: 1
-  interface: 198.19.3.1
+  interface: ${openGateway}
   port: ${port}
   access-control: 0.0.0.0/0 allow
   do-not-query-localhost: no
@@ -68,6 +72,8 @@ const commands: readonly Command[] = [
   pidfile: ""
   use-syslog: no
   module-config: "iterator"
+  verbosity: 0
+  local-zone: "denied.example" always_nxdomain
   msg-cache-size: 64m
   rrset-cache-size: 128m
   outgoing-range: 4096
@@ -89,7 +95,7 @@ forward-zone:
       "-c",
       settingsFile(
         "smartdns.conf",
-        `bind 198.19.3.1:${port}
+        `bind ${openGateway}:${port}
 server 127.0.0.1:${upstream}
 cache-size 25000
 speed-check-mode none
@@ -97,6 +103,8 @@ dualstack-ip-selection no
 prefetch-domain no
 serve-expired no
 ipset /bench.example/bench
+ipset /own.example/bench
+address /denied.example/#
 log-level error
 `,
       ),
@@ -110,25 +118,26 @@ log-level error
       "-C",
       settingsFile(
         "dnsdist.conf",
-        `setLocal("198.19.3.1:${port}")
+        `setLocal("${openGateway}:${port}")
 setACL("0.0.0.0/0")
 newServer({address="127.0.0.1:${upstream}", healthCheckInterval=3600})
 getPool(""):setCache(newPacketCache(100000, {maxTTL=86400}))
 setSecurityPollSuffix("")
+addAction("denied.example", RCodeAction(DNSRCode.NXDOMAIN))
 `,
       ),
     ],
   },
 ];
 
+/** The set that they fill. */
+export const peersSet = ["bench", "hash:ip", "maxelem", "2000000", "timeout", "600"] as const;
+
 /** Starts all of them on the gateway of the open network, on the first processor. */
 export function startPeers(firstPort: number, upstream: number): readonly Peer[] {
-  run("ipset", "create", "bench", "hash:ip", "maxelem", "2000000", "timeout", "600");
+  run("ipset", "create", ...peersSet);
   return commands.map(({ name, line }, index) => {
     const port = firstPort + index;
-    const child = spawn("taskset", ["-c", "0", ...line(port, upstream)], {
-      stdio: ["ignore", "ignore", "inherit"],
-    });
-    return { name, port, process: child };
+    return { name, port, pid: start("taskset", "-c", "0", ...line(port, upstream)) };
   });
 }

@@ -1,7 +1,8 @@
 // Answers every question by UDP in the cheapest way, to be an upstream, or the ceiling of what a server could be.
 //   responder PORT ADDRESSES
-// A questions get one of so many addresses below 100.64.0.0/10 by a hash of the name, TTL 300; names that begin with
-// "nx" do not exist; other types have no data.
+// A questions get one of so many addresses of 198.18.0.0/15 by a hash of the name, directly below own.example one of
+// all of them, TTL 300. Of most other ranges an answer would open nothing: they are refused as private. Names that begin
+// with "nx" do not exist; other types have no data.
 #define _GNU_SOURCE
 #include <arpa/inet.h>
 #include <netinet/in.h>
@@ -28,8 +29,10 @@ static int answer(unsigned char *p, int length, unsigned addresses) {
   p[2] = 0x81, p[3] = missing ? 0x83 : 0x80;
   memset(p + 6, 0, 6);
   p[7] = has, p[9] = !has;
-  unsigned number = (hash ^ hash >> 16) % addresses + 1;
-  unsigned char a[] = {0xc0, 12, 0, 1, 0, 1, 0, 0, 1, 44, 0, 4, 100, 64 | number >> 16, number >> 8, number};
+  const unsigned char *behind = p + 13 + p[12];
+  int own = behind + 4 < p + length && !memcmp(behind, "\3own", 4);
+  unsigned number = (hash ^ hash >> 16) % (own ? 0x1ffff : addresses) + 1;
+  unsigned char a[] = {0xc0, 12, 0, 1, 0, 1, 0, 0, 1, 44, 0, 4, 198, 18 | (number >> 16 & 1), number >> 8, number};
   unsigned char soa[] = {0xc0, 12, 0, 6, 0, 1, 0, 0, 1, 44, 0, 22, 0, 0, 0, 0, 0, 1, 0, 0, 0, 2, 0, 0, 0, 3, 0, 0, 0, 4,
                          0, 0, 1, 44};
   const unsigned char *record = has ? a : soa;

@@ -1,6 +1,8 @@
-// Asks a DNS server as fast as it answers, with so many questions outstanding, and prints one line of JSON.
-//   generator ADDRESS PORT SECONDS WINDOW NAMES SUFFIX cached|fresh
-// cached: NAMES names below SUFFIX in turn; fresh: a new name each time. What is not answered in a second is lost.
+// Asks a DNS server, with so many questions outstanding, and prints one line of JSON.
+//   generator ADDRESS PORT SECONDS WINDOW NAMES SUFFIX cached|fresh|missing|gone [RATE]
+// cached: NAMES names below SUFFIX in turn; fresh: a new name each time; missing: a new one that does not exist; gone:
+// NAMES that do not exist, in turn. What is not answered in a second is lost. It asks as fast as it is answered, or
+// RATE questions a second; with a WINDOW of 0 whether it is answered or not.
 #define _GNU_SOURCE
 #include <arpa/inet.h>
 #include <netinet/in.h>
@@ -62,9 +64,11 @@ static void note(double seconds) {
 static double quantile(double part) { return count ? latencies[(long)((count - 1) * part)] * 1e6 : 0; }
 
 int main(int argc, char **argv) {
-  if (argc != 8) return 2;
-  double seconds = atof(argv[3]);
-  int window = atoi(argv[4]), names = atoi(argv[5]), fresh = !strcmp(argv[7], "fresh"), outstanding = 0;
+  if (argc != 8 && argc != 9) return 2;
+  double seconds = atof(argv[3]), rate = argc == 9 ? atof(argv[8]) : 0;
+  int window = atoi(argv[4]), names = atoi(argv[5]), outstanding = 0, blind = window == 0;
+  int fresh = !strcmp(argv[7], "fresh") || !strcmp(argv[7], "missing");
+  const char *prefix = !strcmp(argv[7], "missing") || !strcmp(argv[7], "gone") ? "nx" : "";
   int fd = socket(AF_INET, SOCK_DGRAM, 0), room = 8 << 20;
   setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &room, sizeof room);
   struct sockaddr_in to = {.sin_family = AF_INET, .sin_port = htons(atoi(argv[2]))};
@@ -73,17 +77,19 @@ int main(int argc, char **argv) {
   latencies = malloc(capacity * sizeof *latencies);
   struct mmsghdr messages[BATCH];
   struct iovec parts[BATCH];
-  long sequence = 0, lost = 0, rcodes[16] = {0};
+  long sequence = 0, lost = 0, addressed = 0, rcodes[16] = {0};
   unsigned short id = 0;
   double begun = now(), end = begun + seconds, heard = begun;
   for (double t = begun; t < end; t = now()) {
     memset(messages, 0, sizeof messages);
     int batch = 0;
-    for (; outstanding < window && batch < BATCH; id++) {
-      if (live[id]) continue;
+    for (; (blind || outstanding < window) && batch < BATCH; id++) {
+      if (rate > 0 && sequence >= rate * (t - begun)) break;
+      if (live[id] && !blind) continue;
+      lost += live[id];
       char label[64];
-      if (fresh) snprintf(label, sizeof label, "f%d-%ld", getpid(), sequence++);
-      else snprintf(label, sizeof label, "n%ld", sequence++ % names);
+      if (fresh) snprintf(label, sizeof label, "%sf%d-%ld", prefix, getpid(), sequence++);
+      else snprintf(label, sizeof label, "%sn%ld", prefix, sequence++ % names);
       parts[batch] = (struct iovec){questions[id], render(questions[id], id, label, argv[6])};
       messages[batch].msg_hdr.msg_iov = &parts[batch];
       messages[batch].msg_hdr.msg_iovlen = 1;
@@ -91,7 +97,8 @@ int main(int argc, char **argv) {
     }
     if (batch) sendmmsg(fd, messages, batch, 0);
     struct pollfd ready = {fd, POLLIN, 0};
-    poll(&ready, 1, 50);
+    struct timespec paced = {0, 200000}, patient = {0, 50000000};
+    ppoll(&ready, 1, rate > 0 ? &paced : &patient, 0);
     memset(messages, 0, sizeof messages);
     for (int i = 0; i < BATCH; i++) {
       parts[i] = (struct iovec){answers[i], ANSWER};
@@ -104,17 +111,18 @@ int main(int argc, char **argv) {
       unsigned short of = answers[i][0] << 8 | answers[i][1];
       if (!live[of]) continue;
       live[of] = 0, outstanding--, heard = t;
-      rcodes[answers[i][3] & 15]++;
+      rcodes[answers[i][3] & 15]++, addressed += answers[i][7] > 0;
       note(t - sent_at[of]);
     }
-    if (t - heard < 1) continue;
+    if (outstanding == 0) heard = t;
+    if (blind || t - heard < 1) continue;
     for (int i = 0; i < IDS; i++) lost += live[i], live[i] = 0;
     outstanding = 0, heard = t;
   }
   double took = now() - begun;
   qsort(latencies, count, sizeof *latencies, ascending);
-  printf("{\"answers\":%ld,\"perSecond\":%.0f,\"p50\":%.1f,\"p99\":%.1f,\"p999\":%.1f,\"lost\":%ld,\"noError\":%ld,"
+  printf("{\"asked\":%ld,\"answers\":%ld,\"perSecond\":%.0f,\"p50\":%.1f,\"p99\":%.1f,\"p999\":%.1f,\"lost\":%ld,\"addressed\":%ld,"
          "\"servFail\":%ld,\"nxDomain\":%ld}\n",
-         count, count / took, quantile(.5), quantile(.99), quantile(.999), lost, rcodes[0], rcodes[2], rcodes[3]);
+         sequence, count, count / took, quantile(.5), quantile(.99), quantile(.999), lost, addressed, rcodes[2], rcodes[3]);
   return 0;
 }

@@ -3,11 +3,14 @@
 //                                         and the microseconds of a processor for each
 //   traffic connect ADDRESS PORT SECONDS  TCP connections, opened and reset one after the other; says the same, and how
 //                                         many failed
-//   traffic serve PORT                    takes both, until it is killed
+//   traffic stream ADDRESS PORT SECONDS   one TCP connection, as many bytes as it takes; says the same of megabytes
+//   traffic serve PORT                    takes all of them, streams at the port behind it, until it is killed; each
+//                                         connection is sent a byte
 #define _GNU_SOURCE
 #include <arpa/inet.h>
 #include <netinet/in.h>
 #include <poll.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -70,14 +73,39 @@ static void connects(struct sockaddr_in where, double seconds) {
   printf("{\"perSecond\": %.0f, \"cpu\": %.3f, \"failed\": %ld}\n", made / (at - from), ran() * 1e6 / made, failed);
 }
 
+static void stream(struct sockaddr_in where, double seconds) {
+  static char data[1 << 16];
+  int fd = socket(AF_INET, SOCK_STREAM, 0);
+  if (connect(fd, (void *)&where, sizeof where)) exit(1);
+  double from = now(), until = from + seconds, at = from, sent = 0;
+  for (; at < until; at = now()) {
+    ssize_t count = write(fd, data, sizeof data);
+    if (count <= 0) exit(1);
+    sent += count / 1e6;
+  }
+  printf("{\"perSecond\": %.0f, \"cpu\": %.3f}\n", sent / (at - from), ran() * 1e6 / sent);
+}
+
+/** What a stream says, in a process of its own. */
+static void drain(int fd) {
+  static char data[1 << 18];
+  while (read(fd, data, sizeof data) > 0);
+  _exit(0);
+}
+
 static void serve(const char *port) {
   struct sockaddr_in at = to("0.0.0.0", port);
   int one = 1, room = 8 << 20;
+  struct sockaddr_in behind = at;
+  behind.sin_port = htons(atoi(port) + 1);
+  signal(SIGCHLD, SIG_IGN);
   int datagrams = socket(AF_INET, SOCK_DGRAM | SOCK_NONBLOCK, 0), door = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
+  int sink = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
   setsockopt(datagrams, SOL_SOCKET, SO_RCVBUF, &room, sizeof room);
   setsockopt(door, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one);
   if (bind(datagrams, (void *)&at, sizeof at) || bind(door, (void *)&at, sizeof at) || listen(door, 4096)) exit(1);
-  struct pollfd both[] = {{datagrams, POLLIN, 0}, {door, POLLIN, 0}};
+  if (bind(sink, (void *)&behind, sizeof behind) || listen(sink, 64)) exit(1);
+  struct pollfd all[] = {{datagrams, POLLIN, 0}, {door, POLLIN, 0}, {sink, POLLIN, 0}};
   static char data[BATCH][SIZE];
   static struct sockaddr_in from[BATCH];
   struct iovec parts[BATCH];
@@ -89,11 +117,18 @@ static void serve(const char *port) {
                                           .msg_namelen = sizeof from[i]};
   }
   for (;;) {
-    if (poll(both, 2, -1) < 0) continue;
+    if (poll(all, 3, -1) < 0) continue;
     for (int count; (count = recvmmsg(datagrams, messages, BATCH, 0, 0)) > 0;)
       for (int i = 0; i < count; i++)
         if (data[i][0] == ANSWER) sendto(datagrams, data[i], SIZE, 0, (void *)&from[i], sizeof from[i]);
-    for (int fd; (fd = accept(door, 0, 0)) >= 0;) close(fd);
+    for (int fd; (fd = accept(door, 0, 0)) >= 0;) {
+      send(fd, "!", 1, MSG_NOSIGNAL);
+      close(fd);
+    }
+    for (int fd; (fd = accept(sink, 0, 0)) >= 0;) {
+      if (fork() == 0) drain(fd);
+      close(fd);
+    }
   }
 }
 
@@ -101,5 +136,6 @@ int main(int argc, char **argv) {
   if (argc == 3 && !strcmp(argv[1], "serve")) serve(argv[2]);
   else if (argc == 5 && !strcmp(argv[1], "flow")) flow(to(argv[2], argv[3]), atof(argv[4]));
   else if (argc == 5 && !strcmp(argv[1], "connect")) connects(to(argv[2], argv[3]), atof(argv[4]));
+  else if (argc == 5 && !strcmp(argv[1], "stream")) stream(to(argv[2], argv[3]), atof(argv[4]));
   else return 2;
 }

@@ -1,0 +1,108 @@
+// docs/performance.md, made of the template, the figures and the goals. What stands in the template between
+// `<!-- limit KEY -->` and the next comment or heading is told if that goal is missed.
+
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { judgeGoals, type PartName } from "./goals.ts";
+import { type PartResult, renderPart, renderTable } from "./result.ts";
+
+export interface PartRun {
+  readonly seconds: number;
+  readonly loadBefore: string;
+  readonly loadAfter: string;
+  /** Part of all processors' time that others had meanwhile. */
+  readonly foreign: number;
+  readonly result: PartResult;
+}
+
+export interface Run {
+  readonly date: string;
+  readonly commit: string;
+  readonly isLong: boolean;
+  /** What the machine and its programs are, by name. */
+  readonly machine: readonly (readonly [what: string, is: string])[];
+  readonly parts: Readonly<Partial<Record<PartName, PartRun>>>;
+}
+
+const template = join(import.meta.dirname, "performance.template.md");
+
+/** The whole document. @throws when the template asks for what there is not */
+export function renderDocument(run: Run): string {
+  const text = readFileSync(template, "utf8");
+  const limits = new Map(
+    [...text.matchAll(/^<!-- limit (\S+) -->\n([\s\S]*?)(?=^<!-- |^#|$(?![\s\S]))/gm)].map(
+      ([, key = "", said = ""]) => [key, said.trim()],
+    ),
+  );
+  const body = text.slice(0, text.indexOf("<!-- limits -->"));
+  const places: Readonly<Record<string, () => string>> = {
+    form: () => (run.isLong ? "long form (`BENCH_LONG=1`)" : "short form"),
+    date: () => run.date,
+    commit: () => run.commit,
+    machine: () => renderTable(["", ""], run.machine),
+    goals: () => renderGoals(run, limits),
+    misses: () => renderMisses(run, limits),
+    loads: () => renderLoads(run),
+    quiet: () => renderQuiet(run),
+  };
+  return body
+    .replaceAll(/\{\{(\w+)\}\}/g, (_, name: string) => {
+      const part = run.parts[name as PartName];
+      const render = places[name] ?? (part && (() => renderPart(part.result)));
+      return render === undefined ? "Not measured in this run.\n" : render().trimEnd();
+    })
+    .trimEnd()
+    .concat("\n");
+}
+
+const resultsOf = ({ parts }: Run): Readonly<Partial<Record<PartName, PartResult>>> =>
+  Object.fromEntries(Object.entries(parts).map(([name, { result }]) => [name, result]));
+
+function renderGoals(run: Run, limits: ReadonlyMap<string, string>): string {
+  const rows = judgeGoals(resultsOf(run)).map(({ key, what, wanted, measured, isMet }) => [
+    what,
+    wanted,
+    measured ?? "",
+    measured === undefined
+      ? "not measured"
+      : isMet
+        ? "met"
+        : limits.has(key)
+          ? `missed: ${limits.get(key)}`
+          : "missed",
+  ]);
+  return renderTable(["what", "goal", "measured", "met or missed"], rows);
+}
+
+function renderMisses(run: Run, limits: ReadonlyMap<string, string>): string {
+  const judged = judgeGoals(resultsOf(run)).filter(({ measured }) => measured !== undefined);
+  const missed = judged.filter(({ isMet }) => !isMet);
+  const unexplained = missed.filter(({ key }) => !limits.has(key)).map(({ what }) => `${what}`);
+  return [
+    `${judged.length - missed.length} of ${judged.length} goals are met.`,
+    ...(unexplained.length === 0
+      ? []
+      : [`Missed in this run, and not looked into: ${unexplained.join("; ")}.`]),
+  ].join(" ");
+}
+
+function renderLoads({ parts }: Run): string {
+  const rows = Object.entries(parts).map(([name, { seconds, loadBefore, loadAfter, foreign }]) => [
+    name,
+    seconds.toFixed(0),
+    loadBefore,
+    loadAfter,
+    `${(foreign * 100).toFixed(0)} %`,
+  ]);
+  return renderTable(["part", "s", "load average before", "after", "taken by others"], rows);
+}
+
+/** The sentence on whether the machine was quiet. */
+function renderQuiet({ parts }: Run): string {
+  const noisy = Object.entries(parts).filter(
+    ([, { result, foreign }]) => result.rounds.isNoisy || foreign > 0.12,
+  );
+  if (noisy.length === 0) return "The machine was quiet.";
+  const names = noisy.map(([name]) => name).join(", ");
+  return `**The machine was not quiet** in these parts: ${names}. Their figures show that the bench works, not what the product does.`;
+}
