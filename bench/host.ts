@@ -84,15 +84,25 @@ function commandsOf({ name, subnet, containers }: Plan): readonly string[] {
   ];
 }
 
+let plugged = 0;
+
+/** Ports are named as the engine names them: one that is not is looked at more closely. */
+function portName(): string {
+  plugged += 1;
+  return `veth${plugged.toString(16).padStart(7, "0")}`;
+}
+
 function sandboxesOf({ name, subnet, containers }: Plan): readonly string[] {
-  return containers.flatMap((each, index) => [
-    `link add veth${each} type veth peer name eth0 netns ${each}`,
-    `link set veth${each} master ${bridgeOf(name)} up`,
-    `-n ${each} address add ${subnet}.${index + 2}/24 dev eth0`,
-    `-n ${each} link set lo up`,
-    `-n ${each} link set eth0 up`,
-    `-n ${each} route add default via ${subnet}.1`,
-  ]);
+  return containers
+    .map((each, index) => ({ each, index, port: portName() }))
+    .flatMap(({ each, index, port }) => [
+      `link add ${port} type veth peer name eth0 netns ${each}`,
+      `link set ${port} master ${bridgeOf(name)} up`,
+      `-n ${each} address add ${subnet}.${index + 2}/24 dev eth0`,
+      `-n ${each} link set lo up`,
+      `-n ${each} link set eth0 up`,
+      `-n ${each} route add default via ${subnet}.1`,
+    ]);
 }
 
 function tell(engine: FakeEngine, { name, subnet, allow, containers }: Plan): void {
