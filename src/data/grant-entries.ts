@@ -2,7 +2,7 @@
 // right is not recorded yet. The index says whose each entry is, and how many there are.
 
 import { setNames } from "../core/firewall/names.ts";
-import type { AskerKey, EntryIndex, Noted } from "../core/grants/entry-index.ts";
+import type { AskerKey, EntryIndex } from "../core/grants/entry-index.ts";
 import type { GrantEntry } from "../core/grants/grant.ts";
 import { hostPrefix, type IpAddress } from "../core/model/address.ts";
 import type { SetEntries } from "../edge/kernel/ipset/changes.ts";
@@ -31,8 +31,6 @@ interface Wanted {
   readonly entry: GrantEntry;
   readonly name: string;
   readonly key: SetKey;
-  /** What the index knows of it. */
-  readonly noted: Noted | undefined;
   /** True when it is not in the kernel yet. */
   readonly fresh: boolean;
 }
@@ -63,19 +61,17 @@ function prepare({ index, isAsked, nowMs }: GrantEntriesOptions, entry: GrantEnt
   const name = setNames[`${set}${family}`];
   if (set === "ask") {
     const key = { kind: "net", prefix: hostPrefix(destination) } as const;
-    return { entry, name, key, noted: undefined, fresh: !isAsked(destination) };
+    return { entry, name, key, fresh: !isAsked(destination) };
   }
   const key = askerKey(entry);
-  const noted = index.find(`${set}${family}`, key);
-  return { entry, name, key, noted, fresh: noted === undefined || noted.expiresAtMs <= nowMs() };
+  return { entry, name, key, fresh: (index.find(`${set}${family}`, key) ?? 0) <= nowMs() };
 }
 
 function write({ sets, index, nowMs }: GrantEntriesOptions, wanted: readonly Wanted[]): void {
   const now = nowMs();
-  const note = ({ entry, noted }: Wanted): void => {
+  const note = ({ entry }: Wanted): void => {
     const expiresAtMs = now + entry.timeoutSeconds * 1000;
-    if (noted !== undefined) noted.expiresAtMs = expiresAtMs;
-    else if (entry.set !== "ask") index.note(`${entry.set}${entry.family}`, askerKey(entry), expiresAtMs);
+    if (entry.set !== "ask") index.note(`${entry.set}${entry.family}`, askerKey(entry), expiresAtMs);
   };
   try {
     sets.addAll(inOrder(wanted));

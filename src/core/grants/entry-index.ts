@@ -24,28 +24,24 @@ export interface KernelRight {
   readonly key: AskerKey;
 }
 
-/** A remembered entry; a caller that renews it says so here. */
-export interface Noted extends KernelRight {
-  expiresAtMs: number;
-}
-
 export class EntryIndex {
-  readonly #byAsker = new Map<IpAddress, Map<string, Noted>>();
+  /** When each entry runs out, ms, by its id. There may be a hundred thousand, so the id is all that is kept of them. */
+  readonly #byAsker = new Map<IpAddress, Map<string, number>>();
   readonly #networks = new Map<IpAddress, string>();
   /** Kept as entries come and go: each first packet asks for it, and a network may have thousands of askers. */
   readonly #inNetwork = new Map<string, number>();
 
-  /** Remembers an entry that is in the kernel until `expiresAtMs`. */
+  /** Remembers an entry that is in the kernel until `expiresAtMs`, or that it is there until then now. */
   note(set: AskerSet, key: AskerKey, expiresAtMs: number): void {
-    const entries = this.#byAsker.get(key.second) ?? new Map<string, Noted>();
+    const entries = this.#byAsker.get(key.second) ?? new Map<string, number>();
     this.#byAsker.set(key.second, entries);
     const before = entries.size;
-    entries.set(idOf(set, key), { set, key, expiresAtMs });
+    entries.set(idOf(set, key), expiresAtMs);
     this.#recount(key.second, entries.size - before);
   }
 
-  /** The remembered entry, also when it has run out since the last sweep. */
-  find(set: AskerSet, key: AskerKey): Noted | undefined {
+  /** When a remembered entry runs out, ms, also when it has since the last sweep. */
+  find(set: AskerSet, key: AskerKey): number | undefined {
     return this.#byAsker.get(key.second)?.get(idOf(set, key));
   }
 
@@ -55,12 +51,14 @@ export class EntryIndex {
   }
 
   /** One entry of each set that has some which are in the kernel until then at least. */
-  samples(untilMs: number): ReadonlyMap<AskerSet, Noted> {
-    const found = new Map<AskerSet, Noted>();
-    for (const entries of this.#byAsker.values())
-      for (const noted of entries.values()) {
-        if (noted.expiresAtMs <= untilMs || found.has(noted.set)) continue;
-        if (found.set(noted.set, noted).size === setsOfAskers) return found;
+  samples(untilMs: number): ReadonlyMap<AskerSet, AskerKey> {
+    const found = new Map<AskerSet, AskerKey>();
+    for (const [asker, entries] of this.#byAsker)
+      for (const [id, expiresAtMs] of entries) {
+        if (expiresAtMs <= untilMs) continue;
+        const { set, key } = rightOf(id, asker);
+        if (found.has(set)) continue;
+        if (found.set(set, key).size === setsOfAskers) return found;
       }
     return found;
   }
@@ -89,10 +87,7 @@ export class EntryIndex {
 
   /** The entries of an asker by set; they are forgotten here. */
   take(asker: IpAddress): ReadonlyMap<AskerSet, readonly AskerKey[]> {
-    const taken = Map.groupBy(this.#byAsker.get(asker)?.values() ?? [], (noted) => noted.set);
-    this.#recount(asker, -this.count(asker));
-    this.#byAsker.delete(asker);
-    return new Map([...taken].map(([set, entries]) => [set, entries.map((noted) => noted.key)]));
+    return this.takeUnless(asker, () => false);
   }
 
   /** The entries of an asker that are not `kept`, by set; they are forgotten here. */
@@ -100,19 +95,27 @@ export class EntryIndex {
     asker: IpAddress,
     kept: (set: AskerSet, key: AskerKey) => boolean,
   ): ReadonlyMap<AskerSet, readonly AskerKey[]> {
-    const entries = this.#byAsker.get(asker);
-    const taken = [...(entries ?? [])].filter(([, { set, key }]) => !kept(set, key));
-    for (const [id] of taken) entries?.delete(id);
-    this.#recount(asker, -taken.length);
-    const bySet = Map.groupBy(taken, ([, { set }]) => set);
-    return new Map([...bySet].map(([set, found]) => [set, found.map(([, { key }]) => key)]));
+    const taken = new Map<AskerSet, AskerKey[]>();
+    const entries = this.#byAsker.get(asker) ?? new Map<string, number>();
+    const before = entries.size;
+    for (const id of entries.keys()) {
+      const { set, key } = rightOf(id, asker);
+      if (kept(set, key)) continue;
+      entries.delete(id);
+      const keys = taken.get(set);
+      if (keys === undefined) taken.set(set, [key]);
+      else keys.push(key);
+    }
+    if (entries.size === 0) this.#byAsker.delete(asker);
+    this.#recount(asker, entries.size - before);
+    return taken;
   }
 
   /** Forgets what the kernel has forgotten. */
   sweep(nowMs: number): void {
     for (const [asker, entries] of this.#byAsker) {
       const before = entries.size;
-      for (const [id, noted] of entries) if (noted.expiresAtMs <= nowMs) entries.delete(id);
+      for (const [id, expiresAtMs] of entries) if (expiresAtMs <= nowMs) entries.delete(id);
       this.#recount(asker, entries.size - before);
       if (entries.size === 0) this.#byAsker.delete(asker);
     }
@@ -133,6 +136,19 @@ export class EntryIndex {
   }
 }
 
-function idOf(set: AskerSet, key: AskerKey): string {
-  return `${set} ${key.first} ${key.protocol}:${key.port}`;
+function idOf(set: AskerSet, { first, protocol, port }: AskerKey): string {
+  return `${set} ${first} ${protocol} ${port}`;
+}
+
+/** What an id of an asker's stands for. */
+function rightOf(id: string, asker: IpAddress): KernelRight {
+  const [set, first, protocol, port] = id.split(" ") as [AskerSet, IpAddress, string, string];
+  const key = {
+    kind: "ip-port-ip",
+    first,
+    protocol: Number(protocol),
+    port: Number(port),
+    second: asker,
+  } as const;
+  return { set, key };
 }

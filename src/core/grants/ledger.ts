@@ -30,8 +30,8 @@ interface Right {
 
 export class GrantLedger {
   readonly #settings: LedgerSettings;
-  /** asker → destination → rendered service → right */
-  readonly #rights = new Map<IpAddress, Map<IpAddress, Map<string, Right>>>();
+  /** asker → destination → rights, each to another service; mostly one, and there may be a hundred thousand of it */
+  readonly #rights = new Map<IpAddress, Map<IpAddress, Right[]>>();
   /** Latest expiry of each destination that is asked for. */
   readonly #asked = new Map<IpAddress, number>();
   readonly #rotation = new Rotation();
@@ -76,10 +76,10 @@ export class GrantLedger {
     const told = new Set(grants.map(({ destination }) => destination));
     const earlier = [...this.#rotation.addressesOf(asker, domain)].filter(([address]) => !told.has(address));
     if (earlier.length === 0) return [];
-    const byService = [...new Map(grants.map((grant) => [renderService(grant.service), grant]))];
+    const byService = new Map(grants.map((grant) => [renderService(grant.service), grant]));
     return earlier.flatMap(([destination, answeredAtMs]) =>
-      byService.flatMap(([key, grant]) => {
-        const right = this.#rights.get(asker)?.get(destination)?.get(key);
+      [...byService.values()].flatMap((grant) => {
+        const right = this.#known({ ...grant, destination });
         // What has ended, or was taken away, is not opened again.
         if (right === undefined || right.expiresAtMs <= nowMs) return [];
         const endMs = Math.min(nowMs + grant.leaseSeconds * 1000, answeredAtMs + rotationSeconds * 1000);
@@ -110,10 +110,10 @@ export class GrantLedger {
   record(grants: readonly Grant[], nowMs: number): void {
     for (const grant of grants) {
       const expiresAtMs = this.#expiry(grant, nowMs);
-      const destinations = entryOf(this.#rights, grant.asker, () => new Map<IpAddress, Map<string, Right>>());
-      const rights = entryOf(destinations, grant.destination, () => new Map<string, Right>());
+      const destinations = entryOf(this.#rights, grant.asker, () => new Map<IpAddress, Right[]>());
       const { service, domain } = grant;
-      rights.set(renderService(service), { service, domain, expiresAtMs });
+      const right = { service, domain, expiresAtMs };
+      destinations.set(grant.destination, withRight(destinations.get(grant.destination), right));
       this.#rotation.note(grant.asker, domain, grant.destination, grant.answeredAtMs ?? nowMs);
       if (isAsked(service)) {
         this.#asked.set(grant.destination, Math.max(expiresAtMs, this.#asked.get(grant.destination) ?? 0));
@@ -141,7 +141,7 @@ export class GrantLedger {
     nowMs: number,
   ): { readonly domain: string; readonly secondsLeft: number } | undefined {
     let best: Right | undefined;
-    for (const right of this.#rights.get(asker)?.get(destination)?.values() ?? []) {
+    for (const right of this.#rights.get(asker)?.get(destination) ?? []) {
       if (right.expiresAtMs <= nowMs || !serviceGrants(right.service, packet.protocol, packet.port)) continue;
       if (best === undefined || right.expiresAtMs > best.expiresAtMs) best = right;
     }
@@ -152,7 +152,7 @@ export class GrantLedger {
   /** True when any right of the asker to this address is live. */
   isOpen(asker: IpAddress, destination: IpAddress, nowMs: number): boolean {
     const rights = this.#rights.get(asker)?.get(destination);
-    return rights !== undefined && [...rights.values()].some((right) => right.expiresAtMs > nowMs);
+    return rights?.some((right) => right.expiresAtMs > nowMs) === true;
   }
 
   /** Keeps of each right of an asker only what `left` says, for as long as it would have been. */
@@ -163,10 +163,11 @@ export class GrantLedger {
       right: Pick<Right, "domain" | "service">,
     ) => readonly Pick<Right, "domain" | "service">[],
   ): void {
-    const destinations = this.#rights.get(asker) ?? new Map<IpAddress, Map<string, Right>>();
+    const destinations = this.#rights.get(asker) ?? new Map<IpAddress, Right[]>();
     for (const [destination, rights] of destinations) {
       const narrowed = new Map<string, Right>();
-      for (const [key, right] of rights) {
+      for (const right of rights) {
+        const key = renderService(right.service);
         const kept = left(destination, right);
         const whole = kept.find(({ service }) => renderService(service) === key);
         for (const each of whole === undefined ? kept : [whole]) {
@@ -175,7 +176,7 @@ export class GrantLedger {
             narrowed.set(keptKey, { ...right, ...each });
         }
       }
-      destinations.set(destination, narrowed);
+      destinations.set(destination, [...narrowed.values()]);
     }
   }
 
@@ -185,16 +186,18 @@ export class GrantLedger {
     destination: IpAddress,
     { protocol, port }: { readonly protocol: number; readonly port: number | undefined },
   ): void {
-    const rights = this.#rights.get(asker)?.get(destination);
-    for (const [key, { service }] of rights ?? [])
-      if (serviceGrants(service, protocol, port)) rights?.delete(key);
+    const destinations = this.#rights.get(asker);
+    const rights = destinations?.get(destination);
+    if (rights === undefined) return;
+    const left = rights.filter(({ service }) => !serviceGrants(service, protocol, port));
+    destinations?.set(destination, left);
   }
 
   /** All rights that live on for a second at least, as grants of what is left of them. */
   live(nowMs: number): Grant[] {
     return [...this.#rights].flatMap(([asker, destinations]) =>
       [...destinations].flatMap(([destination, rights]) =>
-        [...rights.values()].flatMap(({ service, domain, expiresAtMs }) => {
+        rights.flatMap(({ service, domain, expiresAtMs }) => {
           const leaseSeconds = Math.floor((expiresAtMs - nowMs) / 1000);
           return leaseSeconds < 1 ? [] : [{ asker, destination, domain, service, leaseSeconds }];
         }),
@@ -224,8 +227,9 @@ export class GrantLedger {
   sweep(nowMs: number): void {
     for (const [asker, destinations] of this.#rights) {
       for (const [destination, rights] of destinations) {
-        for (const [key, right] of rights) if (right.expiresAtMs <= nowMs) rights.delete(key);
-        if (rights.size === 0) destinations.delete(destination);
+        const left = rights.filter((right) => right.expiresAtMs > nowMs);
+        if (left.length === 0) destinations.delete(destination);
+        else if (left.length < rights.length) destinations.set(destination, left);
       }
       if (destinations.size === 0) this.#rights.delete(asker);
     }
@@ -241,8 +245,26 @@ export class GrantLedger {
   }
 
   #known({ asker, destination, service }: Grant): Right | undefined {
-    return this.#rights.get(asker)?.get(destination)?.get(renderService(service));
+    const rights = this.#rights.get(asker)?.get(destination);
+    return rights?.[indexOf(rights, service)];
   }
+}
+
+/** Rights with one more, or with it in the place of that to the same service. */
+function withRight(rights: readonly Right[] | undefined, right: Right): Right[] {
+  // An array that something is put into has room for sixteen more: one that is made of its values has none.
+  if (rights === undefined || rights.length === 0) return [right];
+  const at = indexOf(rights, right.service);
+  return at < 0 ? [...rights, right] : rights.with(at, right);
+}
+
+/** Where the right to exactly this service is; -1 for nowhere. */
+function indexOf(rights: readonly Right[], service: Service): number {
+  const [first] = rights;
+  // Mostly it is the very same one, out of the asker's list.
+  if (first?.service === service) return 0;
+  const key = renderService(service);
+  return rights.findIndex((right) => renderService(right.service) === key);
 }
 
 function entryOf<K, V>(map: Map<K, V>, key: K, make: () => V): V {

@@ -25,5 +25,5 @@ function isAnySetEmptied({ sets, ledger, index }: Rights, untilMs: number): bool
     return !sets.has(setNames[`ask${family}`], { kind: "net", prefix: hostPrefix(asked) });
   });
   if (isAskedEmptied) return true;
-  return [...index.samples(untilMs)].some(([set, { key }]) => !sets.has(setNames[set], key));
+  return [...index.samples(untilMs)].some(([set, key]) => !sets.has(setNames[set], key));
 }
