@@ -12,7 +12,7 @@ import { inRounds, medianOf } from "../rounds.ts";
 enterNamespaces(import.meta.url);
 
 const rounds = Number(process.env["BENCH_ROUNDS"] ?? (isLong ? 20 : 5));
-/** In each round. An asker may hold 32,768 entries, and each of these takes up to five of a container of its own. */
+/** In each round, by a container of its own: it may hold rights to 8,192 addresses. */
 const connections = Number(process.env["BENCH_COUNT"] ?? (isLong ? 5_000 : 600));
 const upstreamPort = 5400;
 const dnsPort = 5410;

@@ -18,8 +18,8 @@ const names = Number(process.env["BENCH_NAMES"] ?? 1_000_000);
 const patienceMs = isLong ? 900_000 : 150_000;
 /** How long a daemon idles before it counts as idle. */
 const idleMs = isLong ? 60_000 : 10_000;
-/** An asker may hold 32,768 entries. */
-const grantsPerAsker = 25_000;
+/** An asker may hold rights to 8,192 addresses. */
+const grantsPerAsker = 8_000;
 
 interface Answered {
   readonly answers: number;

@@ -1,8 +1,9 @@
 // Asks a DNS server, with so many questions outstanding, and prints one line of JSON.
-//   generator ADDRESS PORT SECONDS WINDOW NAMES SUFFIX cached|fresh|missing|gone [RATE]
+//   generator ADDRESS PORT SECONDS WINDOW NAMES SUFFIX cached|fresh|missing|gone [RATE [COUNT]]
 // cached: NAMES names below SUFFIX in turn; fresh: a new name each time; missing: a new one that does not exist; gone:
 // NAMES that do not exist, in turn. What is not answered in a second is lost. It asks as fast as it is answered, or
-// RATE questions a second; with a WINDOW of 0 whether it is answered or not.
+// RATE questions a second where that is not 0; with a WINDOW of 0 whether it is answered or not. It ends with the answer
+// to the last of COUNT questions, if that is sooner.
 #define _GNU_SOURCE
 #include <arpa/inet.h>
 #include <netinet/in.h>
@@ -64,8 +65,8 @@ static void note(double seconds) {
 static double quantile(double part) { return count ? latencies[(long)((count - 1) * part)] * 1e6 : 0; }
 
 int main(int argc, char **argv) {
-  if (argc != 8 && argc != 9) return 2;
-  double seconds = atof(argv[3]), rate = argc == 9 ? atof(argv[8]) : 0;
+  if (argc < 8 || argc > 10) return 2;
+  double seconds = atof(argv[3]), rate = argc > 8 ? atof(argv[8]) : 0;
   int window = atoi(argv[4]), names = atoi(argv[5]), outstanding = 0, blind = window == 0;
   int fresh = !strcmp(argv[7], "fresh") || !strcmp(argv[7], "missing");
   const char *prefix = !strcmp(argv[7], "missing") || !strcmp(argv[7], "gone") ? "nx" : "";
@@ -77,6 +78,7 @@ int main(int argc, char **argv) {
   latencies = malloc(capacity * sizeof *latencies);
   struct mmsghdr messages[BATCH];
   struct iovec parts[BATCH];
+  long most = argc > 9 ? atol(argv[9]) : 0x7fffffff;
   long sequence = 0, lost = 0, addressed = 0, rcodes[16] = {0};
   unsigned short id = 0;
   double begun = now(), end = begun + seconds, heard = begun;
@@ -84,6 +86,7 @@ int main(int argc, char **argv) {
     memset(messages, 0, sizeof messages);
     int batch = 0;
     for (; (blind || outstanding < window) && batch < BATCH; id++) {
+      if (sequence == most) break;
       if (rate > 0 && sequence >= rate * (t - begun)) break;
       if (live[id] && !blind) continue;
       lost += live[id];
@@ -115,6 +118,7 @@ int main(int argc, char **argv) {
       note(t - sent_at[of]);
     }
     if (outstanding == 0) heard = t;
+    if (sequence == most && outstanding == 0) break;
     if (blind || t - heard < 1) continue;
     for (int i = 0; i < IDS; i++) lost += live[i], live[i] = 0;
     outstanding = 0, heard = t;
