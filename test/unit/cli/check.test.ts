@@ -232,7 +232,7 @@ describe("dockerwall check", () => {
     });
     assert.deepEqual(
       [result.stdout, result.stderr, result.status],
-      ["--max-semi-space-size=4 /app/dist/main.js check compose.yml\n", "", 0],
+      ["--max-semi-space-size=4 --heap-growing-percent=50 /app/dist/main.js check compose.yml\n", "", 0],
     );
   });
 });
