@@ -28,7 +28,8 @@ const parts = [
 const folder = mkdtempSync(join(tmpdir(), "dockerwall-bench-"));
 process.once("exit", () => rmSync(folder, { recursive: true }));
 
-function runPart(name: PartName): PartRun {
+/** @returns undefined when it failed, which it has said itself */
+function runPart(name: PartName): PartRun | undefined {
   const file = join(folder, `${name}.json`);
   const load = (): string =>
     loadavg()
@@ -45,7 +46,11 @@ function runPart(name: PartName): PartRun {
       env: { ...process.env, BENCH_RESULT: file, BENCH_FOLDER: folder },
     },
   );
-  if (status !== 0) throw new Error(`the part ${name} failed`);
+  if (status !== 0) {
+    console.error(`the part ${name} failed`);
+    process.exitCode = 1;
+    return undefined;
+  }
   const foreign = watch.foreign();
   const result = JSON.parse(readFileSync(file, "utf8")) as PartResult;
   return { seconds: (performance.now() - beganAtMs) / 1000, loadBefore, loadAfter: load(), foreign, result };
@@ -87,8 +92,10 @@ function runAll(): Run {
   const runs: Partial<Record<PartName, PartRun>> = {};
   for (const name of parts) {
     console.log(`${name} …`);
-    runs[name] = runPart(name);
-    console.log(renderPart(runs[name].result));
+    const measured = runPart(name);
+    if (measured === undefined) continue;
+    runs[name] = measured;
+    console.log(renderPart(measured.result));
   }
   return { ...about, parts: runs };
 }
@@ -102,5 +109,8 @@ if (wanted.length === 0 || wanted.includes("render")) {
   writeFileSync(document, renderDocument(JSON.parse(readFileSync(record, "utf8")) as Run));
   console.log(`written: ${document}`);
 } else {
-  for (const name of wanted) console.log(renderPart(runPart(name as PartName).result));
+  for (const name of wanted) {
+    const measured = runPart(name as PartName);
+    if (measured !== undefined) console.log(renderPart(measured.result));
+  }
 }

@@ -86,22 +86,15 @@ try {
   const sizeOf = async (image: string): Promise<number> =>
     Number(await run(engine, "image", "inspect", "-f", "{{.Size}}", image)) / 1e6;
   const imageMb = await sizeOf("dockerwall:lab");
-  const layers = (
-    await run(
-      engine,
-      "history",
-      "--no-trunc",
-      "--human=false",
-      "--format",
-      "{{.Size}} {{.CreatedBy}}",
-      "dockerwall:lab",
-    )
-  )
-    .split("\n")
-    .map((line) => /^(\d+) +(.*)$/.exec(line)?.slice(1) as [string, string])
+  const history = await run(
+    engine,
+    ...["history", "--no-trunc", "--human=false", "--format", "{{.Size}} {{.CreatedBy}}", "dockerwall:lab"],
+  );
+  // What made a layer may have lines of its own.
+  const layers = [...history.matchAll(/^(\d+) +(\S.*)$/gm)]
+    .map(([, size = "", by = ""]) => [size, by] as const)
     .filter(([size]) => Number(size) > 100_000);
 
-  await new Promise<void>((resolve) => setImmediate(resolve));
   await lab.down();
   finish({
     figures: {
