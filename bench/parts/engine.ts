@@ -91,7 +91,7 @@ try {
     ...["history", "--no-trunc", "--human=false", "--format", "{{.Size}} {{.CreatedBy}}", "dockerwall:lab"],
   );
   // What made a layer may have lines of its own.
-  const layers = [...history.matchAll(/^(\d+) +(\S.*)$/gm)]
+  const layers = [...history.matchAll(/^(\d+) ?(.*)$/gm)]
     .map(([, size = "", by = ""]) => [size, by] as const)
     .filter(([size]) => Number(size) > 100_000);
 
@@ -141,8 +141,9 @@ try {
   throw error;
 }
 
-/** What made a layer, in a few words. */
+/** What made a layer, in a few words; what was imported says nothing. */
 function layerName(createdBy: string): string {
+  if (createdBy === "") return "FROM the base image, with Node";
   return createdBy
     .replace(/ # buildkit$/, "")
     .replaceAll(/[|`\s]+/g, " ")
