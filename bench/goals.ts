@@ -122,7 +122,7 @@ export interface JudgedGoal extends Goal {
 export function judgeGoals(results: Readonly<Partial<Record<PartName, PartResult>>>): readonly JudgedGoal[] {
   return goals.map((goal) => {
     const { key, part, bound, unit, digits } = goal;
-    const figure = results[part]?.figures[key];
+    const figure = results[part]?.figures[key] ?? undefined;
     const [limit, word] = "most" in bound ? [bound.most, "at most"] : [bound.least, "at least"];
     const isMet = figure !== undefined && ("most" in bound ? figure <= limit : figure >= limit);
     const measured = figure === undefined ? undefined : `${figure.toFixed(digits)}${unit}`;

@@ -9,8 +9,8 @@ export interface Table {
 }
 
 export interface PartResult {
-  /** By the names that goals.ts has. */
-  readonly figures: Readonly<Record<string, number>>;
+  /** By the names that goals.ts has; null, as JSON has what is no number, where nothing was answered. */
+  readonly figures: Readonly<Record<string, number | null>>;
   readonly tables: readonly Table[];
   /** What was done less often than the goal has it, and whatever else must be known to read the figures. */
   readonly notes: readonly string[];

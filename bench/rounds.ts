@@ -40,7 +40,7 @@ export function together(told: readonly Rounds[]): Rounds {
   };
 }
 
-/** The median of what each round has of it. */
+/** The median of what each round has of it, left out where a round has nothing. */
 export function medianOf<T>(rounds: readonly T[], figure: (round: T) => number): number {
-  return median(rounds.map(figure));
+  return median(rounds.map(figure).filter(Number.isFinite));
 }
