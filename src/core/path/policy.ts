@@ -13,8 +13,10 @@ import {
   mayLeadTo,
   type PacketDecision,
   type PacketTarget,
+  type Policy,
   serviceOf,
   servicesAt,
+  termsAt,
 } from "../policy/decide.ts";
 import { describeEntry } from "../policy/preset.ts";
 
@@ -68,9 +70,7 @@ export function judgeName(
     if (!decision.allowed)
       return findingOf(decision.by[0], decision.by.length > 0 ? "taken-away" : "no-entry");
     const services =
-      address === undefined
-        ? decision.services
-        : servicesAt(policy, decision.terms, address, asked.nowMs, asked.inside);
+      address === undefined ? decision.services : servicesFor(policy, decision, address, asked);
     const covered = services.some((service) => covers(service, asked));
     if (covered) return findingOf(grantingEntry(decision, address, asked), "entry");
     const { taken = [] } = address === undefined ? {} : addressRights(policy, address, asked.nowMs);
@@ -81,6 +81,16 @@ export function judgeName(
     return taking === undefined ? findingOf(decision.by[0], "port") : findingOf(taking, "taken-away");
   });
   return mostTelling(found);
+}
+
+function servicesFor(
+  policy: Policy,
+  { terms }: Extract<Decision, { allowed: true }>,
+  address: IpAddress,
+  { inside, nowMs }: AskedService,
+): readonly Service[] {
+  if (inside === undefined) return servicesAt(policy, terms, address, nowMs);
+  return termsAt(policy, terms, { address, inside }, nowMs).flatMap(({ services }) => services);
 }
 
 function grantingEntry(

@@ -181,17 +181,14 @@ function hostServices(policy: Policy, nowMs: number): readonly Service[] {
   return subtractServices(ofHost(false), ofHost(true));
 }
 
-/**
- * What a name's terms leave of services at an address that it leads to.
- * @param inside see NamedAddress; by the address alone where it is not said
- */
+/** What a name's terms leave of services at an address that it leads to; inside or not by the address alone. */
 export function servicesAt(
   policy: Policy,
   terms: readonly Term[],
   address: IpAddress,
   nowMs: number,
-  inside = isInside(addressBytes(address)),
 ): readonly Service[] {
+  const inside = isInside(addressBytes(address));
   return termsAt(policy, terms, { address, inside }, nowMs).flatMap(({ services }) => services);
 }
 
