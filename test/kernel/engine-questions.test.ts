@@ -367,6 +367,15 @@ it("of the engine are told from others' by sockets that are read once for all th
   const arrivedAtMs = performance.now();
   for (let i = 0; i < 3; i++)
     assert.equal(other.maySend(await packet(createSocket("udp4").unref()), arrivedAtMs), false);
+  const crashed = watchEngineProcess(() => undefined, "no such name");
+  assert.equal(crashed.maySend(await packet(createSocket("udp4").unref()), performance.now()), false);
+  const hidden = watchEngineProcess(() => undefined, readFileSync("/proc/self/comm", "utf8").trim());
+  assert.equal(hidden.maySend(await packet(createSocket("udp4").unref()), performance.now()), true);
+  const gone = createSocket("udp4");
+  const sent = await packet(gone);
+  gone.close();
+  await once(gone, "close");
+  assert.equal(crashed.maySend(sent, performance.now()), true);
   first.close();
   second.close();
 });

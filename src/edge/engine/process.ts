@@ -23,6 +23,8 @@ export interface EngineProcess {
 /** Sockets of others that are remembered, and for how long: the engine does not get them from anybody. */
 const othersAtMost = 4_096;
 const othersForMs = 1_000;
+/** How long it is believed that there is no engine: one that starts takes longer to its first question. */
+const goneForMs = 20;
 const DNS_PORT = 53;
 
 /** Remembers the engine's process while there is one. @param find its pid, asked when the last one is gone */
@@ -33,6 +35,7 @@ export function watchEngineProcess(find: () => number | undefined, comm = "docke
   let readAtMs = Number.NEGATIVE_INFINITY;
   const others = new Set<number>();
   let othersSinceMs = 0;
+  const isGone = watchAbsence(comm);
 
   function engine(): number | undefined {
     if (pid === undefined || readText(`/proc/${pid}/comm`) !== `${comm}\n`) pid = find();
@@ -59,17 +62,17 @@ export function watchEngineProcess(find: () => number | undefined, comm = "docke
 
   /** Asleep, it may wait for a resolver's answer, and ask the next one when none comes; by each socket once. */
   function mayAsk(process: number): boolean {
-    const sockets = socketsTo(DNS_PORT);
     const nowMs = performance.now();
-    return sockets === undefined || sockets.some((inode) => hasSocket(process, inode, nowMs));
+    return socketsTo(DNS_PORT)?.some((inode) => hasSocket(process, inode, nowMs)) ?? true;
   }
 
   return {
     maySend(packet, arrivedAtMs) {
-      const process = engine();
       const inode = socketInode(packet);
-      if (process === undefined || inode === undefined || inode === 0) return true;
-      return hasSocket(process, inode, arrivedAtMs);
+      // What a crashed engine has sent has no socket any more.
+      if (inode === undefined || inode === 0) return true;
+      const process = engine();
+      return process === undefined ? !isGone() : hasSocket(process, inode, arrivedAtMs);
     },
     isIdle() {
       const process = engine();
@@ -83,6 +86,21 @@ export function watchEngineProcess(find: () => number | undefined, comm = "docke
       const process = engine();
       return process === undefined || mayAsk(process);
     },
+  };
+}
+
+/** Whether there is no process of that name, of which everybody may read: an engine has crashed, and none has come yet. */
+function watchAbsence(comm: string): () => boolean {
+  let isGone = false;
+  let lookedAtMs = Number.NEGATIVE_INFINITY;
+  return () => {
+    const nowMs = performance.now();
+    if (nowMs - lookedAtMs <= goneForMs) return isGone;
+    lookedAtMs = nowMs;
+    isGone = !readdirSync("/proc").some(
+      (entry) => /^[0-9]/.test(entry) && readText(`/proc/${entry}/comm`) === `${comm}\n`,
+    );
+    return isGone;
   };
 }
 
