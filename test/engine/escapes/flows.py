@@ -15,7 +15,7 @@ def opened(kind, family, port, to):
     if kind == socket.SOCK_STREAM:
         s.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
     s.bind(("", port))
-    s.settimeout(2)
+    s.settimeout(10)
     quietly(lambda: s.connect((to, 9000)))
     s.setblocking(False)
     return s

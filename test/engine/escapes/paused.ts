@@ -56,7 +56,7 @@ export async function sleep({ engine }: Stage, guarded: boolean): Promise<Slept>
   const grantedAt = Date.now();
   const held = flows.map(([, kind, to]) => `${kind}:${to}`);
   await run(engine, "exec", "-d", "sleeper", "python3", "/escapes/hold.py", ...held);
-  await until("the flows", 15_000, async () => {
+  await until("the flows", 60_000, async () => {
     const { exitCode } = await engine.docker("exec", "sleeper", "test", "-e", "/tmp/holding");
     return exitCode === 0 ? true : undefined;
   });
