@@ -1,4 +1,5 @@
-// Sockets of the calling thread's namespace, as the kernel lists them: the one that sent a packet, those that lead to a port.
+// Sockets of the calling thread's namespace, as the kernel lists them: the one that sent a packet, those that lead to a
+// port, and whatever another family's request asks for.
 // @see sock_diag(7), net/ipv4/inet_diag.c, net/ipv4/udp_diag.c
 
 import { AF_INET, AF_INET6 } from "./libc.ts";
@@ -74,24 +75,41 @@ export function socketInode(packet: Uint8Array): number | undefined {
  * Undefined when that cannot be told.
  */
 export function socketsTo(port: number): readonly number[] | undefined {
-  const what = `sockets to port ${port}`;
-  const socket = openNetlink(NETLINK_SOCK_DIAG, what);
   const inodes: number[] = [];
+  const requests = [AF_INET, AF_INET6].flatMap((family) =>
+    [UDP, TCP].map((protocol) => requestForAll(family, protocol, port)),
+  );
+  const isTold = listSockets(`sockets to port ${port}`, requests, (message) => {
+    const inode = inodeIn(message);
+    if (inode !== undefined) inodes.push(inode);
+  });
+  return isTold ? inodes : undefined;
+}
+
+/**
+ * Lists the sockets of each of these requests (struct inet_diag_req_v2, unix_diag_req …); a message for each, valid only
+ * during the call.
+ * @returns false where the kernel does not tell
+ */
+export function listSockets(
+  what: string,
+  requests: readonly Uint8Array[],
+  onSocket: (message: NetlinkMessage) => void,
+): boolean {
+  const socket = openNetlink(NETLINK_SOCK_DIAG, what);
   try {
-    for (const family of [AF_INET, AF_INET6])
-      for (const protocol of [UDP, TCP]) {
-        socket.writer
-          .reset()
-          .message(SOCK_DIAG_BY_FAMILY, NLM_F_REQUEST | NLM_F_DUMP)
-          .raw(requestForAll(family, protocol, port));
-        socket.request(what, (message) => {
-          const inode = inodeIn(message);
-          if (inode !== undefined) inodes.push(inode);
-        });
-      }
-    return inodes;
+    for (const request of requests) {
+      socket.writer
+        .reset()
+        .message(SOCK_DIAG_BY_FAMILY, NLM_F_REQUEST | NLM_F_DUMP)
+        .raw(request);
+      socket.request(what, (message) => {
+        if (message.type === SOCK_DIAG_BY_FAMILY) onSocket(message);
+      });
+    }
+    return true;
   } catch (error) {
-    if (error instanceof NetlinkError) return undefined;
+    if (error instanceof NetlinkError) return false;
     throw error;
   } finally {
     socket.close();

@@ -2,11 +2,9 @@
 // @see sock_diag(7), include/uapi/linux/unix_diag.h
 
 import { statSync } from "node:fs";
-import { eachAttribute, hostBytes, NLM_F_DUMP, NLM_F_REQUEST, readHostInt } from "./netlink/message.ts";
-import { NetlinkError } from "./netlink/refusal.ts";
-import { NETLINK_SOCK_DIAG, openNetlink } from "./netlink/socket.ts";
+import { eachAttribute, hostBytes, readHostInt } from "./netlink/message.ts";
+import { listSockets } from "./sock-diag.ts";
 
-const SOCK_DIAG_BY_FAMILY = 20;
 const AF_UNIX = 1;
 /** Of the mask of states: 1 << TCP_LISTEN. */
 const LISTENING = 1 << 10;
@@ -21,29 +19,18 @@ const reply = { inode: 4, size: 16 } as const;
 export function listenersAt(path: string): readonly number[] {
   const file = statSync(path, { throwIfNoEntry: false });
   if (file === undefined) return [];
-  const what = "sockets at a path";
-  const socket = openNetlink(NETLINK_SOCK_DIAG, what);
   const inodes: number[] = [];
-  try {
-    socket.writer.message(SOCK_DIAG_BY_FAMILY, NLM_F_REQUEST | NLM_F_DUMP).raw(requestBytes());
-    socket.request(what, ({ type, view, start, end }) => {
-      if (type !== SOCK_DIAG_BY_FAMILY || start + reply.size > end) return;
-      eachAttribute(view, start + reply.size, end, (attribute, at, to) => {
-        if (attribute !== UNIX_DIAG_VFS || at + 8 > to) return;
-        const isIt =
-          readHostInt(view, at) >>> 0 === file.ino % 2 ** 32 &&
-          deviceNumber(readHostInt(view, at + 4) >>> 0) === file.dev;
-        if (isIt) inodes.push(readHostInt(view, start + reply.inode) >>> 0);
-      });
+  const isTold = listSockets("sockets at a path", [requestBytes()], ({ view, start, end }) => {
+    if (start + reply.size > end) return;
+    eachAttribute(view, start + reply.size, end, (attribute, at, to) => {
+      if (attribute !== UNIX_DIAG_VFS || at + 8 > to) return;
+      const isIt =
+        readHostInt(view, at) >>> 0 === file.ino % 2 ** 32 &&
+        deviceNumber(readHostInt(view, at + 4) >>> 0) === file.dev;
+      if (isIt) inodes.push(readHostInt(view, start + reply.inode) >>> 0);
     });
-    return inodes;
-  } catch (error) {
-    // A kernel without it.
-    if (error instanceof NetlinkError) return [];
-    throw error;
-  } finally {
-    socket.close();
-  }
+  });
+  return isTold ? inodes : [];
 }
 
 function requestBytes(): Uint8Array {
