@@ -1,9 +1,9 @@
 // Finds the engine's folder of sandboxes (network namespaces of containers) through /proc, with no extra mount:
 // the dockerd process whose network namespace is ours, its root, its exec-root.
 
-import { existsSync, openSync, readdirSync, readFileSync, readlinkSync } from "node:fs";
+import { existsSync, openSync, readFileSync, readlinkSync } from "node:fs";
 import { listenersAt } from "../kernel/unix-diag.ts";
-import { linkOf } from "../listener/socket-holder.ts";
+import { findSocketHolder, linkOf, processesCalled } from "../listener/socket-holder.ts";
 
 /** Where an engine listens unless told otherwise, and what the image is given. */
 export const defaultDockerSocket = "/var/run/docker.sock";
@@ -64,40 +64,21 @@ export function engineFinder(socketPath: string): () => string | undefined {
  * this path, or else where an engine listens unless told otherwise.
  */
 export function findDockerd(socketPath = defaultDockerSocket): number | undefined {
-  const pids = dockerdsHere();
+  const own = readlinkSync("/proc/self/ns/net");
+  // One that has ended, or is not ours to look into, is not the one.
+  const pids = processesCalled("dockerd").filter((pid) => linkOf(`/proc/${pid}/ns/net`) === own);
   if (pids.length < 2) return pids[0];
   return (
-    pids.find((pid) => listens(pid, socketPath)) ??
-    pids.find((pid) => listens(pid, `/proc/${pid}/root/run/docker.sock`)) ??
+    listenerAt(socketPath, pids) ??
+    pids.find((pid) => listenerAt(`/proc/${pid}/root/run/docker.sock`, [pid]) === pid) ??
     pids[0]
   );
 }
 
-function dockerdsHere(): readonly number[] {
-  const own = readlinkSync("/proc/self/ns/net");
-  const pids = readdirSync("/proc").filter((name) => /^[0-9]+$/.test(name));
-  return pids.map(Number).filter((pid) => {
-    try {
-      return (
-        readFileSync(`/proc/${pid}/comm`, "utf8") === "dockerd\n" &&
-        readlinkSync(`/proc/${pid}/ns/net`) === own
-      );
-    } catch {
-      // The process ended, or is not ours to look into: it is not the one.
-      return false;
-    }
-  });
-}
-
-/** Systemd may have made the socket, and listen at it as well. */
-function listens(pid: number, path: string): boolean {
-  try {
-    const wanted = new Set(listenersAt(path).map((inode) => `socket:[${inode}]`));
-    const folder = `/proc/${pid}/fd`;
-    return wanted.size > 0 && readdirSync(folder).some((fd) => wanted.has(linkOf(`${folder}/${fd}`)));
-  } catch {
-    return false;
-  }
+/** Which of these processes listens there; systemd, which may have made the socket, is not asked. */
+function listenerAt(path: string, pids: readonly number[]): number | undefined {
+  const inodes = new Set(listenersAt(path).map(String));
+  return findSocketHolder(inodes, (pid) => pids.includes(pid))?.pid;
 }
 
 /** dockerd --exec-root, from its command line or its daemon.json; /run/docker by default. */

@@ -3,7 +3,7 @@
 
 import { readdirSync, readFileSync } from "node:fs";
 import { socketInode, socketsTo } from "../kernel/sock-diag.ts";
-import { linkOf, readText } from "../listener/socket-holder.ts";
+import { linkOf, processesCalled, readText } from "../listener/socket-holder.ts";
 
 export interface EngineProcess {
   /**
@@ -89,7 +89,7 @@ export function watchEngineProcess(find: () => number | undefined, comm = "docke
   };
 }
 
-/** Whether there is no process of that name, of which everybody may read: an engine has crashed, and none has come yet. */
+/** Whether there is no process of that name: an engine has crashed, and none has come yet. */
 function watchAbsence(comm: string): () => boolean {
   let isGone = false;
   let lookedAtMs = Number.NEGATIVE_INFINITY;
@@ -97,9 +97,7 @@ function watchAbsence(comm: string): () => boolean {
     const nowMs = performance.now();
     if (nowMs - lookedAtMs <= goneForMs) return isGone;
     lookedAtMs = nowMs;
-    isGone = !readdirSync("/proc").some(
-      (entry) => /^[0-9]/.test(entry) && readText(`/proc/${entry}/comm`) === `${comm}\n`,
-    );
+    isGone = processesCalled(comm).length === 0;
     return isGone;
   };
 }

@@ -1,7 +1,7 @@
 // Which sockets are bound to a file, in the calling thread's network namespace.
 // @see sock_diag(7), include/uapi/linux/unix_diag.h
 
-import { statSync } from "node:fs";
+import { type Stats, statSync } from "node:fs";
 import { eachAttribute, hostBytes, readHostInt } from "./netlink/message.ts";
 import { listSockets } from "./sock-diag.ts";
 
@@ -17,7 +17,7 @@ const reply = { inode: 4, size: 16 } as const;
 
 /** The inodes of the sockets that listen at this path, as in /proc/PID/fd; none where that cannot be told. */
 export function listenersAt(path: string): readonly number[] {
-  const file = statSync(path, { throwIfNoEntry: false });
+  const file = fileAt(path);
   if (file === undefined) return [];
   const inodes: number[] = [];
   const isTold = listSockets("sockets at a path", [requestBytes()], ({ view, start, end }) => {
@@ -31,6 +31,15 @@ export function listenersAt(path: string): readonly number[] {
     });
   });
   return isTold ? inodes : [];
+}
+
+/** Undefined where there is none, or it is not ours to look at. */
+function fileAt(path: string): Stats | undefined {
+  try {
+    return statSync(path);
+  } catch {
+    return undefined;
+  }
 }
 
 function requestBytes(): Uint8Array {

@@ -14,20 +14,28 @@ export function findSocketHolder(
   isAsked: (pid: number) => boolean = () => true,
 ): SocketHolder | undefined {
   if (inodes.size === 0) return undefined;
-  const pid = readdirSync("/proc").find(
-    (name) => /^[0-9]+$/.test(name) && isAsked(Number(name)) && hasOpen(name, inodes),
-  );
-  if (pid === undefined) return undefined;
-  return { pid: Number(pid), program: programOf(pid) };
+  const pid = processIds().find((each) => isAsked(each) && hasOpen(each, inodes));
+  return pid === undefined ? undefined : { pid, program: programOf(pid) };
+}
+
+/** The processes of this name, of which everybody may read. */
+export function processesCalled(comm: string): readonly number[] {
+  return processIds().filter((pid) => readText(`/proc/${pid}/comm`) === `${comm}\n`);
+}
+
+function processIds(): readonly number[] {
+  return readdirSync("/proc")
+    .filter((name) => /^[0-9]+$/.test(name))
+    .map(Number);
 }
 
 /** By its file: the name of a process is its main thread's, and Node's is "MainThread". */
-function programOf(pid: string): string {
+function programOf(pid: number): string {
   const file = basename(linkOf(`/proc/${pid}/exe`)).replace(/ \(deleted\)$/, "");
   return file || readText(`/proc/${pid}/comm`).trim() || "a program";
 }
 
-function hasOpen(pid: string, inodes: ReadonlySet<string>): boolean {
+function hasOpen(pid: number, inodes: ReadonlySet<string>): boolean {
   try {
     return readdirSync(`/proc/${pid}/fd`).some((fd) => {
       const inode = /^socket:\[([0-9]+)\]$/.exec(linkOf(`/proc/${pid}/fd/${fd}`))?.[1];
