@@ -35,8 +35,6 @@ export function watchSocket(fd: number, onReadable: () => void, keepsAlive = tru
   return close;
 }
 
-const batches = libc.whyNoBatches() === undefined;
-
 // The thread uses one at a time, whichever socket it is for.
 let receiving: MessageVector | undefined;
 let sending: MessageVector | undefined;
@@ -51,7 +49,7 @@ export function receiveBatch(
   fd: number,
   take: (message: Uint8Array<ArrayBuffer>, sender: Uint8Array<ArrayBuffer>, isCut: boolean) => void,
 ): void {
-  receiving ??= new MessageVector(batch, datagramBytes, batches);
+  receiving ??= new MessageVector(batch, datagramBytes);
   const vector = receiving;
   const count = vector.receive(fd, "datagrams");
   for (let slot = 0; slot < count; slot++)
@@ -90,7 +88,7 @@ export class SendQueue {
     const waiting = this.#waiting;
     if (waiting.length === 0) return;
     this.#waiting = [];
-    sending ??= new MessageVector(batch, datagramBytes, batches);
+    sending ??= new MessageVector(batch, datagramBytes);
     for (const [slot, { datagram, to }] of waiting.entries()) sending.put(slot, datagram, to);
     if (sending.send(this.#fd, waiting.length) < waiting.length) this.#onLoss();
   }

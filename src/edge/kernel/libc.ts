@@ -190,8 +190,16 @@ export function sendmsg(fd: number, message: bigint): number | "no-room" {
   return sentUnlessFull(() => (native.sendmsg(fd, message, MSG_DONTWAIT) < 0 ? -1 : 1));
 }
 
+/** As whyNoBatches() found out; it is asked for each vector. */
+let noBatches: { readonly why: string | undefined } | undefined;
+
 /** Why datagrams cannot be received and sent in batches here, the name of an errno; undefined when they can be. */
 export function whyNoBatches(): string | undefined {
+  noBatches ??= { why: tryBatches() };
+  return noBatches.why;
+}
+
+function tryBatches(): string | undefined {
   const fd = socket(AF_INET, SOCK_DGRAM, 0, "a try of batches");
   try {
     // Of no message at all: a kernel that has them takes it.

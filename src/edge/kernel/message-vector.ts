@@ -30,8 +30,8 @@ export class MessageVector {
   readonly perCall: number;
   readonly #batches: boolean;
 
-  /** @param batches false where each datagram needs a call of its own (recvmsg(2), sendmsg(2)), see libc.whyNoBatches() */
-  constructor(capacity: number, datagramBytes: number, batches: boolean) {
+  /** @param batches false where each datagram needs a call of its own (recvmsg(2), sendmsg(2)) */
+  constructor(capacity: number, datagramBytes: number, batches = libc.whyNoBatches() === undefined) {
     this.capacity = capacity;
     this.datagramBytes = datagramBytes;
     this.#batches = batches;

@@ -147,7 +147,7 @@ function serveQueue(number: number, socket: NetlinkSocket): PacketQueue {
     fd: socket.fd,
     receive() {
       const packets: QueuedPacket[] = [];
-      receiving ??= new MessageVector(READ_AT_ONCE, MESSAGE_BYTES, libc.whyNoBatches() === undefined);
+      receiving ??= new MessageVector(READ_AT_ONCE, MESSAGE_BYTES);
       overflows += socket.receiveShort(receiving, TAKEN_AT_ONCE, (message) => {
         const packet = packetIn(message);
         if (packet !== undefined) packets.push(packet);
