@@ -8,7 +8,7 @@ import { type Container, type Endpoint, type Network, shortId, type Topology } f
 import type { LocalAnswer } from "./resolve/request.ts";
 import { nameFromPlainText, nameText } from "./wire/name.ts";
 import type { Question } from "./wire/question.ts";
-import { types } from "./wire/record-types.ts";
+import { familyOfType, types } from "./wire/record-types.ts";
 import { addressOfReverseName } from "./wire/reverse.ts";
 
 /** Who asks: the container with one of these addresses, or somebody new on these networks. */
@@ -69,8 +69,7 @@ export function createDiscovery(topology: Topology): Discovery {
         const targets = findPointers(joined, name);
         if (targets !== undefined) return { kind: "pointers", targets };
       }
-      const family = type === types.a ? 4 : type === types.aaaa ? 6 : undefined;
-      const addresses = findAddresses(joined, name, family);
+      const addresses = findAddresses(joined, name, familyOfType(type));
       if (addresses === undefined) return undefined;
       // The name is Docker's whatever is asked about it; it must not go outside.
       return addresses.length === 0

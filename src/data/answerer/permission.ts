@@ -9,7 +9,7 @@ import {
 } from "../../core/askers/index-of-askers.ts";
 import type { AddressFilter } from "../../core/dns/address-filter.ts";
 import type { AnswerGrant } from "../../core/dns/resolve/request.ts";
-import { types } from "../../core/dns/wire/record-types.ts";
+import { familyOfType } from "../../core/dns/wire/record-types.ts";
 import type { Grant } from "../../core/grants/grant.ts";
 import { type Family, familyOf } from "../../core/model/address.ts";
 import { type DecidedName, leadFilter, secondsLeftAt } from "../../core/path/leads.ts";
@@ -126,9 +126,4 @@ function grantsOf(grant: AnswerGrant, decided: readonly Decided[], nowMs: number
       );
     });
   });
-}
-
-function familyOfType(type: number): Family | undefined {
-  if (type === types.a) return 4;
-  return type === types.aaaa ? 6 : undefined;
 }

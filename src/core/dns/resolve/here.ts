@@ -6,7 +6,7 @@ import { canaryName } from "../probe.ts";
 import { type ExtendedError, extendedErrors, rcodes } from "../wire/codes.ts";
 import { labelCount } from "../wire/name.ts";
 import type { Question } from "../wire/question.ts";
-import { isServedType, nameOfType, types } from "../wire/record-types.ts";
+import { familyOfType, isServedType, nameOfType, types } from "../wire/record-types.ts";
 import {
   blockedBy,
   respondAddresses,
@@ -91,13 +91,13 @@ function notServed({ query }: ResolveRequest): ExtendedError {
 function findLoopback({ query, families }: ResolveRequest): LocalAnswer | undefined {
   const { name, type } = query.question;
   if (name !== "localhost" && !name.endsWith(".localhost")) return undefined;
-  if (type === types.a && families.has(4)) return { kind: "addresses", addresses: [loopback4] };
-  if (type === types.aaaa && families.has(6)) return { kind: "addresses", addresses: [loopback6] };
-  return { kind: "no-data" };
+  const family = familyOfType(type);
+  return family !== undefined && families.has(family)
+    ? { kind: "addresses", addresses: [loopbacks[family]] }
+    : { kind: "no-data" };
 }
 
-const loopback4 = "127.0.0.1" as IpAddress;
-const loopback6 = "::1" as IpAddress;
+const loopbacks = { 4: "127.0.0.1" as IpAddress, 6: "::1" as IpAddress } as const;
 
 function respondLocal({ query, limit }: ResolveRequest, found: LocalAnswer): Uint8Array {
   switch (found.kind) {
@@ -112,8 +112,8 @@ function respondLocal({ query, limit }: ResolveRequest, found: LocalAnswer): Uin
 
 /** No address that is asked for could be used: no network of the asker has the family. */
 function lacksFamily({ query, families }: ResolveRequest): boolean {
-  const { type } = query.question;
-  return (type === types.a && !families.has(4)) || (type === types.aaaa && !families.has(6));
+  const family = familyOfType(query.question.type);
+  return family !== undefined && !families.has(family);
 }
 
 function isServed({ query, decision, audit, extraTypes }: ResolveRequest): boolean {

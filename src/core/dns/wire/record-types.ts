@@ -1,6 +1,8 @@
 // The types of records that we know by name, one row each (IANA "Resource Record (RR) TYPEs"): a new type is a new row.
 // Of all others, and of those whose row says no more than the code, the rdata is taken as it is (RFC 3597).
 
+import type { Family } from "../../model/address.ts";
+
 export interface RecordType {
   readonly code: number;
   readonly served: Served;
@@ -87,6 +89,12 @@ export const types = Object.fromEntries(Object.entries(rows).map(([name, { code 
 /** What is known of the type with this code; undefined for one without a row. */
 export function recordType(code: number): RecordType | undefined {
   return byCode.get(code);
+}
+
+/** The family of the addresses in records of a type; undefined for a type without addresses. */
+export function familyOfType(code: number): Family | undefined {
+  if (code === types.a) return 4;
+  return code === types.aaaa ? 6 : undefined;
 }
 
 /** Whether records of a type are served for an allowed name: `exact` if an entry names the very name. */
