@@ -6,7 +6,6 @@ import type { KernelRight } from "../core/grants/entry-index.ts";
 import type { Grant } from "../core/grants/grant.ts";
 import type { IpAddress } from "../core/model/address.ts";
 import type { PacketDecision } from "../core/policy/decide.ts";
-import type { KernelSets } from "../edge/kernel/ipset/kernel-sets.ts";
 import { DockerwallError } from "../errors.ts";
 import { admitPacket } from "./admission/first-packet.ts";
 import { GrantBatch, mergeEntries, type NetworkOf, type WantedGrants } from "./admission/grant-batch.ts";
@@ -14,7 +13,7 @@ import { healRights } from "./admission/healing.ts";
 import { Owners } from "./admission/owners.ts";
 import type { Packet, PacketTuple } from "./admission/packet.ts";
 import { type PolicyView, Rejudging } from "./admission/rejudging.ts";
-import { pairsPerAsker, Rights } from "./admission/rights.ts";
+import { type AdmissionOptions, pairsPerAsker, Rights } from "./admission/rights.ts";
 import { admitEntries } from "./grant-entries.ts";
 
 export interface Admission {
@@ -34,6 +33,8 @@ export interface Admission {
   readonly revocations: number;
   /** Whether a first packet may pass; the entry that lets it and its like pass is in the kernel on return. */
   judge(packet: Packet, memberships: readonly Membership[]): boolean;
+  /** Whether an address is inside, see NamedAddress. */
+  isInside(address: IpAddress): boolean;
   /** What the asker's policies say of a packet, by the names that led it to the address; nothing is opened. */
   verdict(packet: PacketTuple, memberships: readonly Membership[]): PacketDecision;
   /** Seconds that a live right of the asker to the address still has for the packet; undefined without one. */
@@ -63,13 +64,6 @@ export interface Admission {
   sweep(): void;
 }
 
-export interface AdmissionOptions {
-  readonly sets: KernelSets;
-  /** What a right lives longer than what its client was told, seconds. */
-  readonly graceSeconds: number;
-  readonly nowMs: () => number;
-}
-
 /** Takes over what an earlier run left in the kernel. */
 export function startAdmission(options: AdmissionOptions): Admission {
   return new KernelAdmission(options);
@@ -82,9 +76,9 @@ class KernelAdmission implements Admission {
   readonly #batch: GrantBatch;
   #revocations = 0;
 
-  constructor({ sets, graceSeconds, nowMs }: AdmissionOptions) {
-    this.#rights = new Rights(sets, graceSeconds, nowMs);
-    this.#owners = new Owners(sets);
+  constructor(options: AdmissionOptions) {
+    this.#rights = new Rights(options);
+    this.#owners = new Owners(options.sets);
     this.#batch = new GrantBatch({
       admitAll: (wanted) => this.#admitAll(wanted),
       endOf: (grants) => this.#rights.ledger.firstEnd(grants),
@@ -111,6 +105,10 @@ class KernelAdmission implements Admission {
     return isInKernel
       ? this.admit(grants, networkOf, holder)
       : this.#batch.admit({ grants, networkOf, holder });
+  }
+
+  isInside(address: IpAddress): boolean {
+    return this.#rights.isInside(address);
   }
 
   holderOf(asker: IpAddress): string | undefined {

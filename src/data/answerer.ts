@@ -8,7 +8,7 @@ import type { Resolution } from "../core/dns/resolve/resolution.ts";
 import { payloadLimit, type Transport } from "../core/dns/wire/message.ts";
 import { parseQuery } from "../core/dns/wire/question.ts";
 import { respondNow } from "../core/dns/wire/respond.ts";
-import type { Prefix } from "../core/model/address.ts";
+import type { IpAddress, Prefix } from "../core/model/address.ts";
 import type { GuardedNetwork } from "../core/model/guarded-network.ts";
 import type { ResolverReport } from "../core/model/report.ts";
 import type { Topology } from "../core/model/topology.ts";
@@ -161,6 +161,11 @@ export class Answerer {
 
   stats(): ResolverReport {
     return this.#resolvers.stats();
+  }
+
+  /** Whether an address is private, or of this host's own networks. */
+  isInside(address: IpAddress): boolean {
+    return this.#parts.networks.isInside(address);
   }
 
   /** Why no upstream answers a question for the root; undefined when one does. */

@@ -113,7 +113,14 @@ function judgePacket(
   const packet = { source, destination, protocol: target.ipProtocol, port: target.port ?? 443 };
   const byAddress = judgeAddress(admission.verdict(packet, its), admission.secondsLeft(packet));
   const byName =
-    target.name === undefined ? [] : [judgeName(its, target.name, destination, askedIn(options))];
+    target.name === undefined
+      ? []
+      : [
+          judgeName(its, target.name, destination, {
+            ...askedIn(options),
+            inside: admission.isInside(destination),
+          }),
+        ];
   return {
     ...mostTelling([...byName, byAddress]),
     names: target.name === undefined ? admission.namesOf(source, destination) : [],

@@ -76,6 +76,7 @@ export function startOneNetwork(change: {
     namesOf: () => [],
     rejudge: () => undefined,
     isOpen: () => false,
+    isInside: () => false,
     holderOf: () => undefined,
     own: () => false,
     disown: () => undefined,

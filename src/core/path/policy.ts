@@ -13,10 +13,8 @@ import {
   mayLeadTo,
   type PacketDecision,
   type PacketTarget,
-  type Policy,
   serviceOf,
   servicesAt,
-  termsAt,
 } from "../policy/decide.ts";
 import { describeEntry } from "../policy/preset.ts";
 
@@ -69,8 +67,11 @@ export function judgeName(
     const decision = decideName(policy, name, asked.nowMs);
     if (!decision.allowed)
       return findingOf(decision.by[0], decision.by.length > 0 ? "taken-away" : "no-entry");
+    const { nowMs, inside } = asked;
     const services =
-      address === undefined ? decision.services : servicesFor(policy, decision, address, asked);
+      address === undefined
+        ? decision.services
+        : servicesAt(policy, decision.terms, { address, inside }, nowMs);
     const covered = services.some((service) => covers(service, asked));
     if (covered) return findingOf(grantingEntry(decision, address, asked), "entry");
     const { taken = [] } = address === undefined ? {} : addressRights(policy, address, asked.nowMs);
@@ -81,16 +82,6 @@ export function judgeName(
     return taking === undefined ? findingOf(decision.by[0], "port") : findingOf(taking, "taken-away");
   });
   return mostTelling(found);
-}
-
-function servicesFor(
-  policy: Policy,
-  { terms }: Extract<Decision, { allowed: true }>,
-  address: IpAddress,
-  { inside, nowMs }: AskedService,
-): readonly Service[] {
-  if (inside === undefined) return servicesAt(policy, terms, address, nowMs);
-  return termsAt(policy, terms, { address, inside }, nowMs).flatMap(({ services }) => services);
 }
 
 function grantingEntry(

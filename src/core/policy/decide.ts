@@ -125,6 +125,11 @@ export interface NamedAddress {
   readonly inside: boolean;
 }
 
+/** The same; whether it is inside is told by the address alone where it is not said. */
+export interface LedTo extends Pick<NamedAddress, "address"> {
+  readonly inside?: boolean | undefined;
+}
+
 /** What is left of a name's services at one address. */
 export function termsAt(
   policy: Policy,
@@ -181,14 +186,13 @@ function hostServices(policy: Policy, nowMs: number): readonly Service[] {
   return subtractServices(ofHost(false), ofHost(true));
 }
 
-/** What a name's terms leave of services at an address that it leads to; inside or not by the address alone. */
+/** What a name's terms leave of services at an address that it leads to. */
 export function servicesAt(
   policy: Policy,
   terms: readonly Term[],
-  address: IpAddress,
+  { address, inside = isInside(addressBytes(address)) }: LedTo,
   nowMs: number,
 ): readonly Service[] {
-  const inside = isInside(addressBytes(address));
   return termsAt(policy, terms, { address, inside }, nowMs).flatMap(({ services }) => services);
 }
 
@@ -197,6 +201,8 @@ export interface PacketTarget {
   readonly ipProtocol: number;
   /** Undefined where the protocol has none. */
   readonly port: number | undefined;
+  /** Whether it is inside, see NamedAddress; by the address alone where it is not said. */
+  readonly inside?: boolean;
 }
 
 export interface PacketDecision {
@@ -210,7 +216,7 @@ export interface PacketDecision {
 /** Decides on a packet to an address that these names led to. */
 export function decidePacket(
   policy: Policy,
-  { destination, ipProtocol, port }: PacketTarget,
+  { destination, ipProtocol, port, inside }: PacketTarget,
   names: Iterable<string>,
   nowMs: number,
 ): PacketDecision {
@@ -230,7 +236,7 @@ export function decidePacket(
       denied = { allowed: false, by: decision.by[0], name };
       continue;
     }
-    const services = servicesAt(policy, decision.terms, destination, nowMs);
+    const services = servicesAt(policy, decision.terms, { address: destination, inside }, nowMs);
     if (services.some((service) => serviceGrants(service, ipProtocol, port))) {
       const leadsHere = decision.by.find((match) => covers(match) && mayLeadTo(match, destination));
       return { allowed: true, by: leadsHere ?? decision.by[0], name };

@@ -11,7 +11,7 @@ import {
 import { codeOfType, isServedType } from "../dns/wire/record-types.ts";
 import { addressBytes, hostPrefix, type IpAddress, type Prefix } from "../model/address.ts";
 import type { GuardedNetwork } from "../model/guarded-network.ts";
-import { type Service, serviceGrants } from "../model/service.ts";
+import type { Service } from "../model/service.ts";
 import { type DecidedName, leadFilter } from "../path/leads.ts";
 import {
   decideFrom,
@@ -23,7 +23,7 @@ import {
 } from "../path/policy.ts";
 import { renderStep } from "../path/sentence.ts";
 import type { PathEnd } from "../path/verdict.ts";
-import { decideName, type Policy, termsAt } from "../policy/decide.ts";
+import { decideName, type Policy } from "../policy/decide.ts";
 import { compileList, type EntryList } from "../policy/entry-list.ts";
 import type { NeedsContext } from "./needs.ts";
 import type { SeenConnection, SeenLookup } from "./observed.ts";
@@ -72,13 +72,10 @@ export function labelView(
   const walked = walkerFor({ ...network, lists }, inside);
   const meets: LabelView["meets"] = (connection) => {
     // Only a name whose answer opens the address is one by which a packet passes.
-    const leading = connection.names.flatMap((name) => {
-      const named = namedBy(policy, name, nowMs);
-      const { verdict, inside: isInside } = judgedFor([named], connection.destination, inside, nowMs);
-      if (verdict !== "opened") return [];
-      return [{ name, inside: isInside, opens: opensAt(named, connection, isInside, nowMs) }];
-    });
-    return walked(connection, findingFor(policy, connection, leading, nowMs));
+    const names = connection.names.filter(
+      (name) => leadOf([namedBy(policy, name, nowMs)], connection.destination, inside, nowMs) === "opened",
+    );
+    return walked(connection, findingFor(policy, { ...connection, names }, inside, nowMs));
   };
   return {
     policy,
@@ -126,27 +123,19 @@ export function answersBy(
 /** Each name that led to an address is judged as if it were looked up now. */
 const lookedUpNow = 1;
 
-/** A name whose answer opens an address. */
-interface LeadingName {
-  readonly name: string;
-  /** Whether the address is inside, see NamedAddress. */
-  readonly inside: boolean;
-  /** Whether it opens it for the packets that were seen, and not only for others. */
-  readonly opens: boolean;
-}
-
 function findingFor(
   policy: Policy,
-  { asker, destination, ipProtocol, port }: SeenConnection,
-  leading: readonly LeadingName[],
+  connection: SeenConnection,
+  { isInside }: Inside,
   nowMs: number,
 ): PolicyFinding {
-  const packet = { source: asker, destination, ipProtocol, port };
-  const opening = leading.flatMap(({ name, opens }) => (opens ? [name] : []));
-  const decision = decideFrom([{ addresses: [asker], policy }], packet, opening, nowMs);
+  const { asker, destination, ipProtocol, port, names } = connection;
+  const inside = isInside(destination);
+  const packet = { source: asker, destination, ipProtocol, port, inside };
+  const decision = decideFrom([{ addresses: [asker], policy }], packet, names, nowMs);
   const byAddress = judgeAddress(decision, lookedUpNow);
   if (decision.allowed || port === undefined) return byAddress;
-  const byName = leading.map(({ name, inside }) =>
+  const byName = names.map((name) =>
     judgeName([{ policy }], name, destination, { ipProtocol, port, nowMs, inside }),
   );
   return mostTelling([...byName, byAddress]);
@@ -176,32 +165,11 @@ function withServices(
 function leadOf(
   decided: readonly DecidedName[],
   address: IpAddress,
-  inside: Inside,
-  nowMs: number,
-): JudgedAddress["verdict"] {
-  return judgedFor(decided, address, inside, nowMs).verdict;
-}
-
-function judgedFor(
-  decided: readonly DecidedName[],
-  address: IpAddress,
   { own, isHost }: Inside,
   nowMs: number,
-): JudgedAddress {
+): JudgedAddress["verdict"] {
   const filter = leadFilter({ own, isHost, decided: () => decided, nowMs });
-  return judgeAnswer(filter, address, addressBytes(address));
-}
-
-/** Whether what the name and the entries for the address both allow covers these packets. */
-function opensAt(
-  { policy, decision }: DecidedName,
-  { destination, ipProtocol, port }: SeenConnection,
-  isInside: boolean,
-  nowMs: number,
-): boolean {
-  if (!decision.allowed || port === undefined) return true;
-  const terms = termsAt(policy, decision.terms, { address: destination, inside: isInside }, nowMs);
-  return terms.some(({ services }) => services.some((service) => serviceGrants(service, ipProtocol, port)));
+  return judgeAnswer(filter, address, addressBytes(address)).verdict;
 }
 
 /** A lookup that is answered in its server's place has not arrived. */

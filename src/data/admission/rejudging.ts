@@ -63,7 +63,8 @@ export class Rejudging {
         mine.flatMap(({ policy }) => {
           const decision = decideName(policy, name, nowMs());
           if (!decision.allowed) return [];
-          const granted = servicesAt(policy, decision.terms, destination, nowMs());
+          const at = { address: destination, inside: rights.isInside(destination) };
+          const granted = servicesAt(policy, decision.terms, at, nowMs());
           return intersectServices([service], granted).map((common) => ({ domain: name, service: common }));
         }),
       ),

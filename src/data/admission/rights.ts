@@ -1,18 +1,28 @@
 // What is open, as we remember it: the rights of the ledger, the kernel's entries, and the names that led to them.
 
 import type { Membership } from "../../core/askers/index-of-askers.ts";
+import { isInside } from "../../core/dns/address-filter.ts";
 import { setNames } from "../../core/firewall/names.ts";
 import { parseComment } from "../../core/grants/comment.ts";
 import { type AskerKey, type AskerSet, EntryIndex } from "../../core/grants/entry-index.ts";
 import type { Grant } from "../../core/grants/grant.ts";
 import { GrantLedger } from "../../core/grants/ledger.ts";
 import { NameHistory } from "../../core/grants/name-history.ts";
-import type { IpAddress } from "../../core/model/address.ts";
+import { addressBytes, type IpAddress } from "../../core/model/address.ts";
 import { decideFrom } from "../../core/path/policy.ts";
 import type { PacketDecision } from "../../core/policy/decide.ts";
 import type { KernelSets } from "../../edge/kernel/ipset/kernel-sets.ts";
 import type { GrantEntriesOptions } from "../grant-entries.ts";
 import type { PacketTuple } from "./packet.ts";
+
+export interface AdmissionOptions {
+  readonly sets: KernelSets;
+  /** What a right lives longer than what its client was told, seconds. */
+  readonly graceSeconds: number;
+  readonly nowMs: () => number;
+  /** Whether an address is private or of this host's own networks; by its meaning alone where it is not said. */
+  readonly isInside?: (address: IpAddress) => boolean;
+}
 
 /** Live (asker, destination) pairs of one asker. */
 export const pairsPerAsker = 8192;
@@ -26,10 +36,14 @@ export class Rights {
   /** For those who write entries. */
   readonly entries: GrantEntriesOptions;
 
-  /** Takes over what an earlier run left in the kernel. @param graceSeconds what a right outlives its answer by */
-  constructor(sets: KernelSets, graceSeconds: number, nowMs: () => number) {
+  /** Whether an address is inside, see NamedAddress. */
+  readonly isInside: (address: IpAddress) => boolean;
+
+  /** Takes over what an earlier run left in the kernel. */
+  constructor({ sets, graceSeconds, nowMs, isInside: isInsideHere = isPrivate }: AdmissionOptions) {
     this.sets = sets;
     this.nowMs = nowMs;
+    this.isInside = isInsideHere;
     this.ledger = new GrantLedger({ pairsPerAsker, renewalGainSeconds: graceSeconds / 2 });
     const { index, ledger } = this;
     this.entries = { sets, index, nowMs, isAsked: (to) => ledger.isAsked(to, nowMs()) };
@@ -38,9 +52,10 @@ export class Rights {
 
   /** By the policy of each network on which the source is the asker's. */
   verdict(packet: PacketTuple, memberships: readonly Membership[]): PacketDecision {
-    const { source, destination, protocol, port } = packet;
+    const { source, destination, protocol: ipProtocol, port } = packet;
     const names = [...this.history.namesOf(source, destination)];
-    return decideFrom(memberships, { source, destination, ipProtocol: protocol, port }, names, this.nowMs());
+    const target = { source, destination, ipProtocol, port, inside: this.isInside(destination) };
+    return decideFrom(memberships, target, names, this.nowMs());
   }
 
   isHeldRightly(set: AskerSet, key: AskerKey, memberships: readonly Membership[]): boolean {
@@ -89,6 +104,11 @@ export class Rights {
       this.ledger.record(grants, nowMs);
     }
   }
+}
+
+/** By its meaning alone. */
+function isPrivate(address: IpAddress): boolean {
+  return isInside(addressBytes(address));
 }
 
 /** Those whose entries say which right of the ledger they are of. */

@@ -1,12 +1,12 @@
 // What answers go by beside their asker: Docker's names, the engine's other networks, and who asks whom.
 
 import type { Membership } from "../../core/askers/index-of-askers.ts";
-import { isPrivatePrefix } from "../../core/dns/address-filter.ts";
+import { isPrivatePrefix, leadsInside } from "../../core/dns/address-filter.ts";
 import { type CircleInput, type Circles, findCircles } from "../../core/dns/circles.ts";
 import { createDiscovery, type Discovery } from "../../core/dns/discovery.ts";
 import { labelCount } from "../../core/dns/wire/name.ts";
 import type { Question } from "../../core/dns/wire/question.ts";
-import { type IpAddress, type Prefix, prefixContains } from "../../core/model/address.ts";
+import { addressBytes, type IpAddress, type Prefix, prefixContains } from "../../core/model/address.ts";
 import type { GuardedNetwork } from "../../core/model/guarded-network.ts";
 import type { Topology } from "../../core/model/topology.ts";
 import type { Upstream } from "../../core/model/upstream.ts";
@@ -49,6 +49,11 @@ export class NetworkKnowledge {
 
   isHosts(address: IpAddress): boolean {
     return this.own.some((own) => prefixContains(own, address));
+  }
+
+  /** Whether an address is private, or of this host's own networks. */
+  isInside(address: IpAddress): boolean {
+    return leadsInside([...this.own, ...this.#neighbours], addressBytes(address));
   }
 
   /** What Docker answers to the question itself. */

@@ -5,6 +5,7 @@ import { openKernelSets } from "../../edge/kernel/ipset/kernel-sets.ts";
 import { monotonicMs } from "../../edge/kernel/monotonic.ts";
 import { createReadiness } from "../../edge/kernel/readiness.ts";
 import type { DataPlaneSettings } from "../../planes/messages.ts";
+import type { AdmissionOptions } from "../admission/rights.ts";
 import { startAdmission } from "../admission.ts";
 import { Answerer } from "../answerer.ts";
 import { startListeners } from "../listeners.ts";
@@ -24,7 +25,10 @@ import { View } from "./view.ts";
 /** Resolves when lookups are listened for and sandboxes captured. @throws DockerwallError, what keeps it from that */
 export async function startPlane(settings: DataPlaneSettings, telling: Telling): Promise<Parts> {
   const { sandboxFolder, queueNumber, dnsPort } = settings;
-  const parts = createBase(settings, telling, (sandbox) => sandboxLayer?.addressesOf(sandbox));
+  const parts = createBase(settings, telling, {
+    addressesOf: (sandbox) => sandboxLayer?.addressesOf(sandbox),
+    isInside: (address) => answerer.isInside(address),
+  });
   const { view, admission, hostAddresses, readiness } = parts;
   const sandboxLayer = sandboxFolder === undefined ? undefined : new SandboxLayer(parts, sandboxFolder);
   const answerer = startAnswerer(parts, sandboxLayer);
@@ -36,11 +40,16 @@ export async function startPlane(settings: DataPlaneSettings, telling: Telling):
   return { ...parts, answerer, cutFlows, listeners, sandboxLayer };
 }
 
-/** @param addressesOf what a sandbox has now; undefined when there is none of that name */
+/** What later parts know. */
+interface Later extends Required<Pick<AdmissionOptions, "isInside">> {
+  /** What a sandbox has now; undefined when there is none of that name. */
+  readonly addressesOf: Parameters<typeof createPresence>[0];
+}
+
 function createBase(
   settings: DataPlaneSettings,
   telling: Telling,
-  addressesOf: Parameters<typeof createPresence>[0],
+  { addressesOf, isInside }: Later,
 ): BaseParts {
   const engine = createEngineRequests(() => view, telling);
   const presence = createPresence(addressesOf, monotonicMs, engine.refreshForStranger);
@@ -54,6 +63,7 @@ function createBase(
     sets,
     graceSeconds: settings.leaseGraceSeconds,
     nowMs: monotonicMs,
+    isInside,
   });
   return {
     settings,

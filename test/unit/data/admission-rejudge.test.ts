@@ -82,6 +82,19 @@ beforeEach(() => {
   for (const asker of [web, neighbour]) admission.own(asker, `sandbox of ${asker}`.replaceAll(" ", "-"));
 });
 
+it("takes away at an address of the host's own networks what an entry for it does not allow any more", () => {
+  admission = startAdmission({ sets, graceSeconds: 0, nowMs: () => now, isInside: () => true });
+  admission.own(web, "sandbox");
+  rejudge(viewOf({ [web]: "a.example.com 203.0.113.0/24:443" }));
+  const service = { protocol: "any", ports: { from: 443, to: 443 } } as const;
+  const grant = { asker: web, destination: one, domain: "a.example.com", service, leaseSeconds: 300 };
+  admission.admit([grant], () => "n1", "sandbox");
+  const granted = (): readonly string[] => open().filter((each) => !each.endsWith("pair"));
+  assert.equal(granted().length, 2);
+  rejudge(viewOf({ [web]: "a.example.com 203.0.113.0/24:443/tcp" }));
+  assert.deepEqual(granted(), ["203.0.113.1,6:443,198.19.1.2"]);
+});
+
 const changes: readonly [name: string, before: string, after: string, left: readonly string[]][] = [
   ["the same policy", "a.example.com:443/tcp", "a.example.com:443/tcp", ["203.0.113.1,6:443,198.19.1.2"]],
   ["more", "a.example.com:443/tcp", "a.example.com:443/tcp b.example.com", ["203.0.113.1,6:443,198.19.1.2"]],

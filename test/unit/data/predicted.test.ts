@@ -56,7 +56,8 @@ after(() => upstream.close());
 function plane(label: string) {
   const sets = createFakeSets(() => 0);
   createSets(sets);
-  const admission = startAdmission({ sets, graceSeconds: 0, nowMs: monotonicMs });
+  const isInside = (address: IpAddress): boolean => answerer.isInside(address);
+  const admission = startAdmission({ sets, graceSeconds: 0, nowMs: monotonicMs, isInside });
   const guarded = [{ ...guardedNetwork(home), lists: [listOf(label)] }];
   const index = new AskerIndex({ topology, guarded, services: [], quarantined: [] });
   const { answerer, ask } = startOneNetwork({
@@ -139,6 +140,12 @@ test("lookups and connections are judged as they are answered, opened and explai
         }
       },
     ),
-    { numRuns: 200, examples: [[["www.example.com:53", "198.18.5.0/24/tcp"], ["198.18.5.7"], 53, 17]] },
+    {
+      numRuns: 1000,
+      examples: [
+        [["www.example.com:53", "198.18.5.0/24/tcp"], ["198.18.5.7"], 53, 17],
+        [["www.example.com", "198.18.5.0/24:53"], ["198.18.5.7"], 53, 6],
+      ],
+    },
   );
 });
