@@ -103,14 +103,14 @@ export class NetworkResolvers {
     for (const [key, { networkId, choice }] of this.#caches) {
       const network = byId.get(networkId);
       const isAsked =
-        choice === undefined
-          ? network !== undefined && network.choice === undefined
-          : network !== undefined && isPart(choice, listOf(network));
+        network !== undefined &&
+        (choice === undefined ? network.choice === undefined : isPart(choice, listOf(network)));
       if (!isAsked) this.#caches.delete(key);
     }
-    const lists = new Map(networks.map(listOf).map((list) => [keyOf(list), list]));
+    // Of hundreds of networks most ask the same.
+    const lists = [...new Map(networks.map(listOf).map((list) => [keyOf(list), list])).values()];
     for (const [key, { choice, resolver }] of this.#labelled) {
-      if (lists.has(key) || [...lists.values()].some((list) => isPart(choice, list))) continue;
+      if (lists.some((list) => isPart(choice, list))) continue;
       this.#labelled.delete(key);
       resolver.retire();
     }

@@ -150,20 +150,22 @@ export class Lookup implements Waiter {
   /** Whether more knowledge of its asker may turn the decision round: it is not made before that is there. */
   #isUndecided({ settled, mayLose, memberships }: GuardedStanding): boolean {
     if (settled || memberships.every(({ labels }) => labels.mode === "audit")) return false;
-    const { question } = this.#query;
     // Docker's own names are nobody's to lose.
-    if (this.#parts.networks.findLocal(question, memberships) !== undefined) return false;
-    return mayLose || !joinDecisions(decideForEach(memberships, question.name, monotonicMs())).allowed;
+    return !this.#isLocal(memberships) && (mayLose || !this.#isAllowed(memberships));
   }
 
   /** Whether it depends on networks that the engine has not told of: it may be on internal ones only. */
   #mayBeInside({ memberships }: GuardedStanding): boolean {
-    const { networks } = this.#parts;
-    if (networks.leadsOutside(memberships) !== undefined) return false;
-    const { question } = this.#query;
-    if (networks.findLocal(question, memberships) !== undefined) return false;
-    if (isAudited({ memberships })) return true;
-    return joinDecisions(decideForEach(memberships, question.name, monotonicMs())).allowed;
+    if (this.#parts.networks.leadsOutside(memberships) !== undefined) return false;
+    return !this.#isLocal(memberships) && (isAudited({ memberships }) || this.#isAllowed(memberships));
+  }
+
+  #isLocal(memberships: GuardedStanding["memberships"]): boolean {
+    return this.#parts.networks.findLocal(this.#query.question, memberships) !== undefined;
+  }
+
+  #isAllowed(memberships: GuardedStanding["memberships"]): boolean {
+    return joinDecisions(decideForEach(memberships, this.#query.question.name, monotonicMs())).allowed;
   }
 
   /** decided → (asked → (opened)) → answered */

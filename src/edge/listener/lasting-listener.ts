@@ -1,5 +1,6 @@
 // A listener in a place that others control too: a container with NET_ADMIN can destroy the sockets in its own namespace
-// (ss -K), and root those of the host. A destroyed socket is reopened, at growing intervals, so that endless destruction costs us next to nothing.
+// (ss -K), and root those of the host. A destroyed socket is reopened, at growing intervals, so that endless destruction
+// costs us next to nothing.
 
 import { messageOf } from "../../errors.ts";
 import type { DnsListener } from "./udp.ts";
