@@ -3,20 +3,25 @@
 import type { LateCapture } from "../../../core/askers/late-captures.ts";
 import { withNamespace } from "../../kernel/netns.ts";
 import type { Attempt, Sandbox } from "../sandbox.ts";
-import { mayHaveAskedPast } from "./past-flows.ts";
+import { hasAskedPast } from "./resolver-flows.ts";
 
 /** @param mayEngineAsk whether the engine may be asking a resolver in the network namespace of the calling thread */
 export function lateCaptureOf(sandbox: Sandbox, attempt: Attempt, mayEngineAsk: () => boolean): LateCapture {
+  /** What cannot be told may be so. */
+  function isOrMayBe(ask: () => boolean): boolean {
+    let answer = true;
+    attempt(sandbox.name, () => {
+      answer = withNamespace(sandbox.namespaceFd, ask);
+    });
+    return answer;
+  }
+
   return {
     standing: () => sandbox.standing.kind,
-    hasAskedPast: () => sandbox.askedPast || mayHaveAskedPast(sandbox, attempt),
-    isAskedFrom() {
-      // What cannot be told may be so.
-      let mayBe = true;
-      attempt(sandbox.name, () => {
-        mayBe = withNamespace(sandbox.namespaceFd, mayEngineAsk);
-      });
-      return mayBe;
+    hasAskedPast() {
+      sandbox.askedPast ||= isOrMayBe(() => hasAskedPast(sandbox.sockets));
+      return sandbox.askedPast;
     },
+    isAskedFrom: () => isOrMayBe(mayEngineAsk),
   };
 }

@@ -2,7 +2,7 @@
 
 import { withNamespace } from "../../kernel/netns.ts";
 import type { Attempt, Sandbox } from "../sandbox.ts";
-import { forgetFlowsPast, hasAskedPast } from "./resolver-flows.ts";
+import { forgetFlowsPast } from "./resolver-flows.ts";
 
 const betweenForgettingMs = 25;
 
@@ -39,14 +39,4 @@ export function createPastFlows(options: {
       if (due.length === 1) setTimeout(forgetNext, betweenForgettingMs);
     },
   };
-}
-
-/** Whether something in a sandbox asked the engine's resolver before it was captured, also when it cannot be told. */
-export function mayHaveAskedPast(sandbox: Sandbox, attempt: Attempt): boolean {
-  let asked = true;
-  attempt(sandbox.name, () => {
-    asked = withNamespace(sandbox.namespaceFd, () => hasAskedPast(sandbox.sockets));
-  });
-  sandbox.askedPast ||= asked;
-  return sandbox.askedPast;
 }
