@@ -9,7 +9,7 @@ import type { Container, Network, Topology } from "../src/core/model/topology.ts
 import { openKernelSets } from "../src/edge/kernel/ipset/kernel-sets.ts";
 import { createFirewall } from "../src/edge/kernel/iptables/firewall.ts";
 import { enterNamespaces, run } from "../test/support/namespace.ts";
-import { labelsOnly } from "../test/support/policies.ts";
+import { quietHost } from "../test/support/policies.ts";
 import { buildHost } from "./walk.ts";
 
 enterNamespaces(import.meta.url);
@@ -66,10 +66,7 @@ const wall = createWall({
   queueNumber: 5353,
   hold: true,
   listBridges: () => [],
-  lookAtBridges: () => () => [],
-  uptimeMs: () => 0,
-  networksReadAtMs: () => 0,
-  ...labelsOnly(),
+  ...quietHost(),
 });
 
 const plug = (index: number) => ({

@@ -17,7 +17,7 @@ import { startDataPlane } from "../../src/planes/link.ts";
 import { plainName, rawMessage, rawQuestion } from "../support/dns-bytes.ts";
 import { enterNamespaces, run } from "../support/namespace.ts";
 import { planeSettings } from "../support/plane-settings.ts";
-import { labelsOnly } from "../support/policies.ts";
+import { quietHost } from "../support/policies.ts";
 
 enterNamespaces(import.meta.url);
 
@@ -49,10 +49,7 @@ test("a flush tells of every lookup that was answered before it", async (t) => {
     queueNumber,
     hold: true,
     listBridges: () => [],
-    lookAtBridges: () => () => [],
-    uptimeMs: () => 0,
-    networksReadAtMs: () => 0,
-    ...labelsOnly(),
+    ...quietHost(),
   });
   // The data plane reads at its start which grants the sets hold.
   const { guarded } = wall.classify(topology);

@@ -16,7 +16,7 @@ import { createReadiness } from "../../src/edge/kernel/readiness.ts";
 import { type DockerBridge, dockerTable } from "../support/docker-nftables.ts";
 import { until } from "../support/lab/command.ts";
 import { createNamespace, enterNamespaces, run, type TestNamespace } from "../support/namespace.ts";
-import { labelsOnly } from "../support/policies.ts";
+import { quietHost } from "../support/policies.ts";
 
 enterNamespaces(import.meta.url);
 
@@ -153,10 +153,7 @@ const wallOf = (backend: "nft" | "legacy") =>
     sets,
     firewall: createFirewall(backend),
     listBridges: () => [app, other],
-    lookAtBridges: () => () => [],
-    uptimeMs: () => 0,
-    networksReadAtMs: () => 0,
-    ...labelsOnly(),
+    ...quietHost(),
   });
 
 /** Docker starts: its tables are made anew, and so come before others of the same priority. */

@@ -16,7 +16,7 @@ import { printRow } from "../support/chosen.ts";
 import { median } from "../support/figures.ts";
 import { pause } from "../support/lab/command.ts";
 import { enterNamespaces, run } from "../support/namespace.ts";
-import { labelsOnly } from "../support/policies.ts";
+import { quietHost } from "../support/policies.ts";
 
 enterNamespaces(import.meta.url);
 
@@ -30,10 +30,7 @@ const wall = createWall({
   sets: openKernelSets(),
   firewall: createFirewall("nft"),
   listBridges: () => [],
-  lookAtBridges: () => () => [],
-  uptimeMs: () => 0,
-  networksReadAtMs: () => 0,
-  ...labelsOnly(),
+  ...quietHost(),
 });
 const readiness = createReadiness();
 const problems: unknown[] = [];

@@ -9,7 +9,7 @@ import type { IpAddress } from "../../src/core/model/address.ts";
 import { openKernelSets } from "../../src/edge/kernel/ipset/kernel-sets.ts";
 import { createFirewall } from "../../src/edge/kernel/iptables/firewall.ts";
 import { createNamespace, enterNamespaces, run } from "../support/namespace.ts";
-import { labelsOnly } from "../support/policies.ts";
+import { quietHost } from "../support/policies.ts";
 import { app, makeBridges, plain } from "../support/sandbox-plane.ts";
 import { type IpPacket, macOf, Station, udp } from "../support/stations.ts";
 
@@ -77,10 +77,7 @@ const wall: Wall = createWall({
   queueNumber: 5353,
   hold: true,
   listBridges: () => ["br-app", "br-plain"],
-  lookAtBridges: () => () => [],
-  uptimeMs: () => 0,
-  networksReadAtMs: () => 0,
-  ...labelsOnly(),
+  ...quietHost(),
 });
 
 before(async () => {

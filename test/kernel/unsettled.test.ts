@@ -14,7 +14,7 @@ import { monotonicMs } from "../../src/edge/kernel/monotonic.ts";
 import type { DataPlaneLink } from "../../src/planes/link.ts";
 import { until } from "../support/lab/command.ts";
 import { createNamespace, enterNamespaces, run, type TestNamespace } from "../support/namespace.ts";
-import { labelsOnly } from "../support/policies.ts";
+import { quietHost } from "../support/policies.ts";
 import { app, containerOf, join, makeBridges, plain, post, startPlane } from "../support/sandbox-plane.ts";
 
 enterNamespaces(import.meta.url);
@@ -78,10 +78,7 @@ function newcomers(bridged: string): void {
     hold: true,
     demandSender: true,
     listBridges: () => ["br-app", "br-plain"],
-    lookAtBridges: () => () => [],
-    uptimeMs: () => 0,
-    networksReadAtMs: () => 0,
-    ...labelsOnly(),
+    ...quietHost(),
   });
 
   before(async () => {

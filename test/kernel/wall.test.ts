@@ -11,7 +11,7 @@ import { type KernelSets, openKernelSets } from "../../src/edge/kernel/ipset/ker
 import { createFirewall } from "../../src/edge/kernel/iptables/firewall.ts";
 import type { Backend } from "../../src/edge/kernel/iptables/tools.ts";
 import { enterNamespaces, run } from "../support/namespace.ts";
-import { labelsOnly } from "../support/policies.ts";
+import { quietHost } from "../support/policies.ts";
 
 enterNamespaces(import.meta.url);
 
@@ -36,10 +36,7 @@ function wallOf(backend: Backend, sets: KernelSets): Wall {
     queueNumber: 5353,
     hold: true,
     listBridges: () => [bridge],
-    lookAtBridges: () => () => [],
-    uptimeMs: () => 0,
-    networksReadAtMs: () => 0,
-    ...labelsOnly(),
+    ...quietHost(),
   });
 }
 

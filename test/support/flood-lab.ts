@@ -18,7 +18,7 @@ import { type DataPlaneLink, startDataPlane } from "../../src/planes/link.ts";
 import { type FakeUpstream, startFakeUpstream } from "./fake-upstream.ts";
 import { until } from "./lab/command.ts";
 import { createNamespace, run, type TestNamespace } from "./namespace.ts";
-import { labelsOnly } from "./policies.ts";
+import { quietHost } from "./policies.ts";
 
 export type Family = 4 | 6;
 
@@ -352,10 +352,7 @@ function makeWall(sets: KernelSets, backend: "nft" | "legacy"): Wall {
     hold: true,
     demandSender: true,
     listBridges: () => networks.map(networkOf).flatMap(({ bridge }) => bridge ?? []),
-    lookAtBridges: () => () => [],
-    uptimeMs: () => 0,
-    networksReadAtMs: () => 0,
-    ...labelsOnly(),
+    ...quietHost(),
   });
 }
 

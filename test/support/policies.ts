@@ -66,3 +66,13 @@ export function labelsOnly(): Pick<WallOptions, "policy"> {
   };
   return { policy: () => policy };
 }
+
+/** The same on a host where nobody does anything to bridges, and no time goes by. */
+export function quietHost(): Pick<WallOptions, "policy" | "lookAtBridges" | "uptimeMs" | "networksReadAtMs"> {
+  return {
+    ...labelsOnly(),
+    lookAtBridges: () => () => [],
+    uptimeMs: () => 0,
+    networksReadAtMs: () => 0,
+  };
+}

@@ -11,7 +11,7 @@ import { type KernelSets, openKernelSets } from "../../src/edge/kernel/ipset/ker
 import { createFirewall } from "../../src/edge/kernel/iptables/firewall.ts";
 import { type DataPlaneLink, startDataPlane } from "../../src/planes/link.ts";
 import { run, type TestNamespace } from "./namespace.ts";
-import { labelsOnly } from "./policies.ts";
+import { quietHost } from "./policies.ts";
 import { unlabelled } from "./topologies.ts";
 
 const networkOf = (name: string, net: number): Network => ({
@@ -80,10 +80,7 @@ export async function raiseWall(): Promise<StandingWall> {
     hold: true,
     demandSender: true,
     listBridges: () => [app, plain].flatMap(({ bridge }) => bridge ?? []),
-    lookAtBridges: () => () => [],
-    uptimeMs: () => 0,
-    networksReadAtMs: () => 0,
-    ...labelsOnly(),
+    ...quietHost(),
   });
   const classify = (): void => {
     wall.classify({

@@ -10,7 +10,7 @@ import { createIptables } from "../../../src/edge/kernel/iptables/iptables.ts";
 import type { Backend } from "../../../src/edge/kernel/iptables/tools.ts";
 import { createFakeRules, type FakeRules } from "../../support/fake-rules.ts";
 import { createFakeSets, type FakeSets } from "../../support/fake-sets.ts";
-import { labelsOnly } from "../../support/policies.ts";
+import { quietHost } from "../../support/policies.ts";
 
 const families = [4, 6] as const;
 
@@ -29,10 +29,7 @@ function start(): void {
     queueNumber: 5353,
     hold: true,
     listBridges: () => [],
-    lookAtBridges: () => () => [],
-    uptimeMs: () => 0,
-    networksReadAtMs: () => 0,
-    ...labelsOnly(),
+    ...quietHost(),
   });
   wall.classify({ networks: [], containers: [] });
 }
