@@ -6,6 +6,7 @@ import type { FreshAddress } from "../core/journal/holders.ts";
 import type { LookupEvent } from "../core/journal/lookup-event.ts";
 import type { IpAddress } from "../core/model/address.ts";
 import type { GuardedNetwork, ServicePolicy } from "../core/model/guarded-network.ts";
+import type { OpenQueue } from "../core/model/queued-packet.ts";
 import type { ResolverReport } from "../core/model/report.ts";
 import type { Topology } from "../core/model/topology.ts";
 import type { Upstream } from "../core/model/upstream.ts";
@@ -31,8 +32,8 @@ export interface DataPlaneSettings {
   /** Whether what comes by ports that are not settled can wait; false where the kernel has no table for it. */
   readonly holdUnsettled: boolean;
   readonly queueNumber: number;
-  /** A queue in which questions of the engine wait already; undefined where none do. */
-  readonly engineQueueFd?: number | undefined;
+  /** The queue in which questions of the engine wait already; undefined where none do. */
+  readonly engineQueue?: OpenQueue | undefined;
   /** Where the engine listens, by which it is told from others on this host. */
   readonly dockerSocket?: string;
 }

@@ -9,6 +9,7 @@ import { readFileSync } from "node:fs";
 import { connect, createServer, type Server } from "node:net";
 import { after, afterEach, beforeEach, describe, it } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
+import { type EarlyQuestions, passHostQuestions } from "../../src/control/daemon/early-questions.ts";
 import type { Standing } from "../../src/core/askers/index-of-askers.ts";
 import { LateCaptures } from "../../src/core/askers/late-captures.ts";
 import { desiredRules } from "../../src/core/firewall/ruleset.ts";
@@ -20,6 +21,7 @@ import { openKernelSets } from "../../src/edge/kernel/ipset/kernel-sets.ts";
 import { createIptables } from "../../src/edge/kernel/iptables/iptables.ts";
 import { createReadiness, type Readiness } from "../../src/edge/kernel/readiness.ts";
 import { socketInode, socketsTo } from "../../src/edge/kernel/sock-diag.ts";
+import { messageOf } from "../../src/errors.ts";
 import { flushSet } from "../support/flush-set.ts";
 import { until } from "../support/lab/command.ts";
 import { enterNamespaces, run } from "../support/namespace.ts";
@@ -83,6 +85,13 @@ async function askTcp(address: string, text: string): Promise<string> {
   return told;
 }
 
+/** How many packets wait in the only queue there is. */
+function waiting(): string | undefined {
+  const [queue, ...others] = readFileSync("/proc/net/netfilter/nfnetlink_queue", "utf8").trim().split("\n");
+  assert.deepEqual(others, []);
+  return queue?.trim().split(/\s+/)[2];
+}
+
 const ways = (["udp", "tcp"] as const).flatMap((transport) =>
   ["127.0.0.1", "::1"].map((address) => [transport, address] as const),
 );
@@ -101,10 +110,10 @@ function questions(backend: "nft" | "legacy"): void {
   const seen: (number | undefined)[] = [];
   const problems: string[] = [];
 
-  function start(): void {
+  function start(queue = holdEngineQuestions(queueNumber, sets)): void {
     end = startEngineQuestions({
       queueNumber,
-      queueFd: holdEngineQuestions(queueNumber, sets),
+      queue,
       readiness,
       sets,
       lates,
@@ -166,6 +175,60 @@ function questions(backend: "nft" | "legacy"): void {
       assert.deepEqual(heard, passes ? ["last", "then"] : ["then"]);
     });
 
+  describe("while a daemon starts", () => {
+    let early: EarlyQuestions;
+    let mayBeEngines: (packet: Uint8Array) => boolean;
+
+    beforeEach(() => {
+      end("accept");
+      mayBeEngines = (packet) => !Buffer.from(packet).includes("host's");
+      early = passHostQuestions({
+        queueNumber,
+        queue: holdEngineQuestions(queueNumber, sets),
+        readiness,
+        mayBeEngines: (packet) => mayBeEngines(packet),
+        onFailure: (error) => problems.push(messageOf(error)),
+      });
+    });
+
+    for (const [transport, address] of ways)
+      it(`pass at once where they are the host's own, ${transport} to ${address}`, async () => {
+        // The first packet of TCP has no text.
+        mayBeEngines = () => false;
+        assert.equal(await ask(transport, address, "early"), "");
+        assert.deepEqual([heard, looks, problems], [["early"], 0, []]);
+        start(early.handOver());
+      });
+
+    for (const [standing, passes] of [
+      ["guarded", false],
+      ["open", true],
+    ] as const)
+      it(`${passes ? "pass" : "are refused"} in the end where they may be those of one that is ${standing}`, async () => {
+        execFileSync("bash", ["-c", "printf %s early >/dev/udp/127.0.0.1/53"]);
+        await ask("udp", "127.0.0.1", "the host's");
+        assert.deepEqual(heard, ["the host's"]);
+        const queue = early.handOver();
+        execFileSync("bash", ["-c", "printf %s later >/dev/udp/127.0.0.1/53"]);
+        late(standing);
+        start(queue);
+        await until("both to be judged", 1_000, () => (waiting() === "0" ? true : undefined));
+        await ask("udp", "127.0.0.1", "last");
+        assert.deepEqual(heard, passes ? ["the host's", "early", "later", "last"] : ["the host's"]);
+        assert.equal(problems.length, passes ? 0 : 3);
+      });
+
+    it("wait where it cannot be told whose they are", async () => {
+      mayBeEngines = () => {
+        throw new Error("a bug");
+      };
+      await ask("udp", "127.0.0.1", "unknown");
+      assert.deepEqual([heard, problems, waiting()], [[], ["a bug"], "1"]);
+      start(early.handOver());
+      await until("it to pass", 1_000, () => (heard.includes("unknown") ? true : undefined));
+    });
+  });
+
   it("that cannot be judged are told, and keep no place in the queue", async () => {
     const standing = (): never => {
       throw new Error("a bug");
@@ -174,11 +237,7 @@ function questions(backend: "nft" | "legacy"): void {
     execFileSync("bash", ["-c", "printf %s bad >/dev/udp/127.0.0.1/53"]);
     await until("the problem", 1_000, () => problems[0]);
     assert.deepEqual([problems, heard], [["questions of the engine: a bug"], []]);
-    const queues = readFileSync("/proc/net/netfilter/nfnetlink_queue", "utf8").trim().split("\n");
-    assert.deepEqual(
-      queues.map((line) => line.trim().split(/\s+/)[2]),
-      ["0"],
-    );
+    assert.equal(waiting(), "0");
   });
 
   for (const [transport, address] of ways) {

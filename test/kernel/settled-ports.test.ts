@@ -7,7 +7,8 @@ import { after, afterEach, before, beforeEach, describe, it, test } from "node:t
 import { setTimeout as sleep } from "node:timers/promises";
 import { unsettledMark, unsettledQueueNumber } from "../../src/core/firewall/names.ts";
 import { desiredRules } from "../../src/core/firewall/ruleset.ts";
-import { openQueue, type PacketQueue, type QueuedPacket } from "../../src/edge/kernel/flows/queue.ts";
+import type { QueuedPacket } from "../../src/core/model/queued-packet.ts";
+import { openQueue, type PacketQueue } from "../../src/edge/kernel/flows/queue.ts";
 import { createSets } from "../../src/edge/kernel/ipset/desired-sets.ts";
 import { openKernelSets } from "../../src/edge/kernel/ipset/kernel-sets.ts";
 import { createIptables } from "../../src/edge/kernel/iptables/iptables.ts";

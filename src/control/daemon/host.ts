@@ -2,9 +2,10 @@
 
 import { isEngineHeld } from "../../core/firewall/engine-hold.ts";
 import { awaitEngine } from "../../edge/engine/await-engine.ts";
-import { engineFinder, findSandboxFolder } from "../../edge/engine/dockerd.ts";
+import { engineFinder, findDockerd, findSandboxFolder } from "../../edge/engine/dockerd.ts";
 import { connectEngine, type Engine } from "../../edge/engine/engine.ts";
 import { ownContainerId } from "../../edge/engine/own-container.ts";
+import { watchEngineProcess } from "../../edge/engine/process.ts";
 import { claimHost } from "../../edge/host/claim.ts";
 import type { Config } from "../../edge/host/config.ts";
 import type { Log } from "../../edge/host/log.ts";
@@ -16,7 +17,10 @@ import type { Backend } from "../../edge/kernel/iptables/tools.ts";
 import { whyNoBatches } from "../../edge/kernel/libc.ts";
 import { probePortTable } from "../../edge/kernel/nftables/port-table.ts";
 import { probeSettledPorts } from "../../edge/kernel/nftables/settled-ports.ts";
+import { createReadiness } from "../../edge/kernel/readiness.ts";
 import { probeSandboxTable } from "../../edge/sandbox/table.ts";
+import { messageOf } from "../../errors.ts";
+import { type EarlyQuestions, passHostQuestions } from "./early-questions.ts";
 import { openUpstreams, type Upstreams } from "./upstreams.ts";
 
 export interface Host {
@@ -29,8 +33,8 @@ export interface Host {
   readonly firewall: Firewall;
   /** The engine's folder of sandboxes; undefined turns layer 2 off. */
   readonly sandboxFolder: string | undefined;
-  /** A queue in which questions of the engine wait already. */
-  readonly engineQueueFd: number | undefined;
+  /** Questions of the engine that wait already. */
+  readonly earlyQuestions: EarlyQuestions | undefined;
   /** What an earlier run, or the boot guard, left closed stays closed when this start fails. */
   readonly adopts: boolean;
   readonly upstreams: Upstreams;
@@ -59,8 +63,8 @@ export async function acquireHost(config: Config, log: Log): Promise<Host> {
   const sets = openKernelSets();
   const folder = sandboxFolderOf(config);
   const firewall = createFirewall(backend);
-  const engineQueueFd =
-    folder.path === undefined ? undefined : await takeQuestions(firewall, config.queueNumber, sets);
+  const earlyQuestions =
+    folder.path === undefined ? undefined : await takeQuestions({ config, firewall, sets, log });
   const engineVersion = await awaitEngine(engine, (problem) => log.warn("engine", { problem }));
   const adopts = await findsAnything(sets, firewall);
   const upstreams = openUpstreams(config.upstreams, log);
@@ -73,7 +77,7 @@ export async function acquireHost(config: Config, log: Log): Promise<Host> {
     sets,
     firewall,
     sandboxFolder: folder.path,
-    engineQueueFd,
+    earlyQuestions,
     adopts,
     upstreams,
     missing: findMissing(folder),
@@ -96,18 +100,30 @@ function sandboxFolderOf(config: Config): FoundFolder {
 }
 
 /**
- * The queue of the engine's questions. The host's own wait in it too, and need not where the kernel holds the engine's by
- * their sender, until our first restore.
+ * The engine's questions wait from here on: in our queue, as may the host's own, or where the kernel holds them by their
+ * sender, until our first restore.
  */
-async function takeQuestions(
-  firewall: Firewall,
-  queueNumber: number,
-  sets: KernelSets,
-): Promise<number | undefined> {
+async function takeQuestions({
+  config,
+  firewall,
+  sets,
+  log,
+}: Pick<Host, "firewall" | "sets"> & { readonly config: Config; readonly log: Log }): Promise<
+  EarlyQuestions | undefined
+> {
   const saved = await Promise.all(firewall.saves(4).map((text) => text.catch(() => "")));
-  if (!saved.some(isEngineHeld)) return holdEngineQuestions(queueNumber, sets);
-  keepHeld(sets);
-  return undefined;
+  if (saved.some(isEngineHeld)) {
+    keepHeld(sets);
+    return undefined;
+  }
+  const { queueNumber, dockerSocket } = config;
+  return passHostQuestions({
+    queueNumber,
+    queue: holdEngineQuestions(queueNumber, sets),
+    readiness: createReadiness(),
+    mayBeEngines: watchEngineProcess(() => findDockerd(dockerSocket)).maySend,
+    onFailure: (error) => log.warn("questions of the host", { problem: messageOf(error) }),
+  });
 }
 
 /** Whether there is a set of ours, or a rule. */

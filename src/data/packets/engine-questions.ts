@@ -11,10 +11,11 @@ import { judge, type LateCaptures, type Suspicion } from "../../core/askers/late
 import { contain, contained, tellFailure } from "../../core/contain.ts";
 import { declareCounter } from "../../core/counters/registry.ts";
 import { askedMark, engineQueueNumber, rejectedMark } from "../../core/firewall/names.ts";
+import type { OpenQueue, QueuedPacket } from "../../core/model/queued-packet.ts";
 import { type Waiter, Waiting } from "../../core/waiting.ts";
 import { after } from "../../edge/host/every.ts";
 import { awakeEveryMs, engineQueueLength, stayAwake } from "../../edge/kernel/flows/engine-queue.ts";
-import { adoptQueue, type PacketQueue, type QueuedPacket } from "../../edge/kernel/flows/queue.ts";
+import { adoptQueue, type PacketQueue } from "../../edge/kernel/flows/queue.ts";
 import type { KernelSets } from "../../edge/kernel/ipset/kernel-sets.ts";
 import type { Readiness } from "../../edge/kernel/readiness.ts";
 import { messageOf } from "../../errors.ts";
@@ -29,7 +30,7 @@ export interface EngineQuestionsOptions {
   /** That of first packets. */
   readonly queueNumber: number;
   /** What holdEngineQuestions() returned. */
-  readonly queueFd: number;
+  readonly queue: OpenQueue;
   readonly readiness: Readiness;
   readonly sets: KernelSets;
   readonly lates: LateCaptures;
@@ -80,9 +81,9 @@ class EngineQuestions {
   #isEnded = false;
 
   constructor(options: EngineQuestionsOptions) {
-    const { readiness, sets, queueNumber, queueFd } = options;
+    const { readiness, sets, queueNumber, queue } = options;
     this.#options = options;
-    this.#queue = adoptQueue(engineQueueNumber(queueNumber), queueFd);
+    this.#queue = adoptQueue(engineQueueNumber(queueNumber), queue);
     this.#held = new Waiting({
       perAsker: heldAtMost,
       inAll: heldAtMost,
@@ -96,6 +97,8 @@ class EngineQuestions {
       this.#queue.fd,
       contained(() => this.#serve(), this.#tell),
     );
+    // What was read before makes no descriptor readable.
+    if (queue.read.length > 0) setImmediate(contained(() => this.#serveUnlessEnded(), this.#tell));
     stayAwake(sets);
     this.#staying = setInterval(
       contained(() => stayAwake(sets), this.#tell),
@@ -120,6 +123,10 @@ class EngineQuestions {
     const left = this.#held.end();
     if (suspicious === "accept") for (const { packet } of left) this.#queue.verdict(packet.id, "accept");
     this.#queue.close();
+  }
+
+  #serveUnlessEnded(): void {
+    if (!this.#isEnded) this.#serve();
   }
 
   /** Decides on what has been sent by now. @returns whether that was everything */

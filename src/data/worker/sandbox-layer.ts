@@ -152,7 +152,7 @@ export class SandboxLayer {
     const { settings, readiness, sets, engine, telling } = this.#parts;
     this.#endEngineQuestions = startEngineQuestions({
       queueNumber: settings.queueNumber,
-      queueFd: settings.engineQueueFd ?? holdEngineQuestions(settings.queueNumber, sets),
+      queue: settings.engineQueue ?? holdEngineQuestions(settings.queueNumber, sets),
       readiness,
       sets,
       lates: this.#lates,

@@ -4,6 +4,7 @@
 import { splitZero } from "../../../core/firewall/members.ts";
 import { engineQueueNumber, setNames } from "../../../core/firewall/names.ts";
 import { anyPrefix } from "../../../core/model/address.ts";
+import type { OpenQueue } from "../../../core/model/queued-packet.ts";
 import type { KernelSets } from "../ipset/kernel-sets.ts";
 import { openOwnQueue } from "./queue.ts";
 
@@ -26,11 +27,11 @@ export const awakeEveryMs = 5_000;
  * was started anew starts the containers before it answers us; what they ask meanwhile waits until a daemon decides.
  * @returns the queue, for startEngineQuestions()
  */
-export function holdEngineQuestions(queueNumber: number, sets: KernelSets): number {
+export function holdEngineQuestions(queueNumber: number, sets: KernelSets): OpenQueue {
   const number = engineQueueNumber(queueNumber);
   const { fd } = openOwnQueue({ number, maxLength: engineQueueLength, copyBytes, whenFull: "pass" });
   stayAwakeIfAdopted(sets);
-  return fd;
+  return { fd, read: [], overflows: 0 };
 }
 
 /** The same as stayAwake() where an earlier run has left the sets; before the first one there is nothing to go by. */

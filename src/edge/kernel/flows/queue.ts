@@ -2,6 +2,7 @@
 // --queue-bypass, and unless it says otherwise, the kernel then drops the packets.
 // @see include/uapi/linux/netfilter/nfnetlink_queue.h
 
+import type { OpenQueue, QueuedPacket } from "../../../core/model/queued-packet.ts";
 import { DockerwallError } from "../../../errors.ts";
 import * as libc from "../libc.ts";
 import { AF_INET, AF_INET6 } from "../libc.ts";
@@ -60,17 +61,10 @@ export interface Decision {
   readonly mark?: number;
 }
 
-export interface QueuedPacket {
-  /** For verdict(). */
-  readonly id: number;
-  readonly mark: number;
-  readonly payload: Uint8Array;
-}
-
 export interface PacketQueue {
   /** Readable when packets wait, see Readiness. */
   readonly fd: number;
-  /** What waits now, up to 256 packets; never waits. Each of them is held by the kernel until its verdict. */
+  /** What waits now, up to 256 packets and what was read before; never waits. Each of them is held by the kernel until its verdict. */
   receive(): QueuedPacket[];
   /**
    * Decides on a packet, once. `repeat` has it go through the same hook again, from its first chain, with the new mark.
@@ -116,21 +110,22 @@ export function openQueue(spec: QueueSpec): PacketQueue {
   return serveQueue(spec.number, socket);
 }
 
-/**
- * Goes on with a queue that another thread of this process has opened, and leaves alone from now on.
- * @param fd of that queue
- */
-export function adoptQueue(number: number, fd: number): PacketQueue {
-  return serveQueue(number, new NetlinkSocket(fd, `packet queue ${number}`));
+/** Goes on with a queue that another thread of this process has opened, and leaves alone from now on. */
+export function adoptQueue(number: number, open: OpenQueue): PacketQueue {
+  return serveQueue(number, new NetlinkSocket(open.fd, `packet queue ${number}`), open);
 }
 
 /** One for the thread: everything is read out of it before it receives again. */
 let receiving: MessageVector | undefined;
 
-function serveQueue(number: number, socket: NetlinkSocket): PacketQueue {
+function serveQueue(
+  number: number,
+  socket: NetlinkSocket,
+  before: Omit<OpenQueue, "fd"> = { read: [], overflows: 0 },
+): PacketQueue {
   const what = `packet queue ${number}`;
   const { writer } = socket;
-  let overflows = 0;
+  let { read, overflows } = before;
 
   /** Unacknowledged. The only refusal is of an id that is gone; receive() passes over it. */
   function verdicts(decisions: readonly Decision[]): void {
@@ -146,7 +141,8 @@ function serveQueue(number: number, socket: NetlinkSocket): PacketQueue {
   return {
     fd: socket.fd,
     receive() {
-      const packets: QueuedPacket[] = [];
+      const packets: QueuedPacket[] = [...read];
+      read = [];
       receiving ??= new MessageVector(READ_AT_ONCE, MESSAGE_BYTES);
       overflows += socket.receiveShort(receiving, TAKEN_AT_ONCE, (message) => {
         const packet = packetIn(message);
