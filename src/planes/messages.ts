@@ -6,7 +6,6 @@ import type { FreshAddress } from "../core/journal/holders.ts";
 import type { LookupEvent } from "../core/journal/lookup-event.ts";
 import type { IpAddress } from "../core/model/address.ts";
 import type { GuardedNetwork, ServicePolicy } from "../core/model/guarded-network.ts";
-import type { OpenQueue } from "../core/model/queued-packet.ts";
 import type { ResolverReport } from "../core/model/report.ts";
 import type { Topology } from "../core/model/topology.ts";
 import type { Upstream } from "../core/model/upstream.ts";
@@ -14,6 +13,7 @@ import type { ContainerWays } from "../core/path/detours.ts";
 import type { PathReading } from "../core/path/reading.ts";
 import type { EntryList } from "../core/policy/entry-list.ts";
 import type { ExplainTarget } from "../core/policy/target.ts";
+import type { OpenQueue } from "../core/queued-packet.ts";
 import type { ErrorCode } from "../errors.ts";
 
 /** Settings of the data plane, fixed for its life. */

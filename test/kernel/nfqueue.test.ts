@@ -6,7 +6,7 @@ import { once } from "node:events";
 import { afterEach, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { parsePacket } from "../../src/core/firewall/packet.ts";
-import type { QueuedPacket } from "../../src/core/model/queued-packet.ts";
+import type { QueuedPacket } from "../../src/core/queued-packet.ts";
 import { openQueue, type PacketQueue } from "../../src/edge/kernel/flows/queue.ts";
 import { calls } from "../../src/edge/kernel/libc.ts";
 import { createReadiness, type Readiness } from "../../src/edge/kernel/readiness.ts";

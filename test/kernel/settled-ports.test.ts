@@ -7,7 +7,7 @@ import { after, afterEach, before, beforeEach, describe, it, test } from "node:t
 import { setTimeout as sleep } from "node:timers/promises";
 import { unsettledMark, unsettledQueueNumber } from "../../src/core/firewall/names.ts";
 import { desiredRules } from "../../src/core/firewall/ruleset.ts";
-import type { QueuedPacket } from "../../src/core/model/queued-packet.ts";
+import type { QueuedPacket } from "../../src/core/queued-packet.ts";
 import { openQueue, type PacketQueue } from "../../src/edge/kernel/flows/queue.ts";
 import { createSets } from "../../src/edge/kernel/ipset/desired-sets.ts";
 import { openKernelSets } from "../../src/edge/kernel/ipset/kernel-sets.ts";

@@ -4,7 +4,7 @@
 
 import { contained, type OnFailure } from "../../core/contain.ts";
 import { askedMark, engineQueueNumber } from "../../core/firewall/names.ts";
-import type { OpenQueue, QueuedPacket } from "../../core/model/queued-packet.ts";
+import type { OpenQueue, QueuedPacket } from "../../core/queued-packet.ts";
 import { engineQueueLength } from "../../edge/kernel/flows/engine-queue.ts";
 import { adoptQueue } from "../../edge/kernel/flows/queue.ts";
 import type { Readiness } from "../../edge/kernel/readiness.ts";

@@ -11,7 +11,7 @@ import { judge, type LateCaptures, type Suspicion } from "../../core/askers/late
 import { contain, contained, tellFailure } from "../../core/contain.ts";
 import { declareCounter } from "../../core/counters/registry.ts";
 import { askedMark, engineQueueNumber, rejectedMark } from "../../core/firewall/names.ts";
-import type { OpenQueue, QueuedPacket } from "../../core/model/queued-packet.ts";
+import type { OpenQueue, QueuedPacket } from "../../core/queued-packet.ts";
 import { type Waiter, Waiting } from "../../core/waiting.ts";
 import { after } from "../../edge/host/every.ts";
 import { awakeEveryMs, engineQueueLength, stayAwake } from "../../edge/kernel/flows/engine-queue.ts";

@@ -5,7 +5,7 @@ import { judgePort, type PortState } from "../../core/askers/unsettled.ts";
 import { contain, contained } from "../../core/contain.ts";
 import { declareCounter } from "../../core/counters/registry.ts";
 import { unsettledMark, unsettledQueueNumber } from "../../core/firewall/names.ts";
-import type { QueuedPacket } from "../../core/model/queued-packet.ts";
+import type { QueuedPacket } from "../../core/queued-packet.ts";
 import { Waiting } from "../../core/waiting.ts";
 import { after } from "../../edge/host/every.ts";
 import { openOwnQueue, type PacketQueue } from "../../edge/kernel/flows/queue.ts";

@@ -4,7 +4,7 @@
 import { splitZero } from "../../../core/firewall/members.ts";
 import { engineQueueNumber, setNames } from "../../../core/firewall/names.ts";
 import { anyPrefix } from "../../../core/model/address.ts";
-import type { OpenQueue } from "../../../core/model/queued-packet.ts";
+import type { OpenQueue } from "../../../core/queued-packet.ts";
 import type { KernelSets } from "../ipset/kernel-sets.ts";
 import { openOwnQueue } from "./queue.ts";
 

@@ -2,7 +2,7 @@
 // --queue-bypass, and unless it says otherwise, the kernel then drops the packets.
 // @see include/uapi/linux/netfilter/nfnetlink_queue.h
 
-import type { OpenQueue, QueuedPacket } from "../../../core/model/queued-packet.ts";
+import type { OpenQueue, QueuedPacket } from "../../../core/queued-packet.ts";
 import { DockerwallError } from "../../../errors.ts";
 import * as libc from "../libc.ts";
 import { AF_INET, AF_INET6 } from "../libc.ts";
