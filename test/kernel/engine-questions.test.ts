@@ -21,6 +21,7 @@ import { openKernelSets } from "../../src/edge/kernel/ipset/kernel-sets.ts";
 import { createIptables } from "../../src/edge/kernel/iptables/iptables.ts";
 import { createReadiness, type Readiness } from "../../src/edge/kernel/readiness.ts";
 import { socketInode, socketsTo } from "../../src/edge/kernel/sock-diag.ts";
+import { processesCalled } from "../../src/edge/listener/socket-holder.ts";
 import { messageOf } from "../../src/errors.ts";
 import { flushSet } from "../support/flush-set.ts";
 import { until } from "../support/lab/command.ts";
@@ -83,6 +84,22 @@ async function askTcp(address: string, text: string): Promise<string> {
     await sleep(10);
   socket.destroy();
   return told;
+}
+
+/** Sends datagrams from many sockets: what waits counts against its own, some 250 each. @returns how many */
+async function flood(isEnough: (sent: number) => boolean): Promise<number> {
+  const sockets = Array.from({ length: 40 }, () =>
+    createSocket("udp4")
+      .on("error", () => undefined)
+      .unref(),
+  );
+  let sent = 0;
+  for (let round = 0; round < 100 && !isEnough(sent); round++) {
+    for (const socket of sockets) for (let i = 0; i < 5; i++) socket.send(`flood ${sent++}`, 53, "127.0.0.1");
+    await sleep(5);
+  }
+  for (const socket of sockets) socket.close();
+  return sent;
 }
 
 /** How many packets wait in the only queue there is. */
@@ -185,6 +202,7 @@ function questions(backend: "nft" | "legacy"): void {
       early = passHostQuestions({
         queueNumber,
         queue: holdEngineQuestions(queueNumber, sets),
+        sets,
         readiness,
         mayBeEngines: (packet) => mayBeEngines(packet),
         onFailure: (error) => problems.push(messageOf(error)),
@@ -217,6 +235,25 @@ function questions(backend: "nft" | "legacy"): void {
         assert.deepEqual(heard, passes ? ["the host's", "early", "later", "last"] : ["the host's"]);
         assert.equal(problems.length, passes ? 0 : 3);
       });
+
+    it("wait for as long as the engine keeps the daemon waiting", async () => {
+      flushSet(sets, "dockerwall-awake4");
+      await until("the set to be filled again", 8_000, () =>
+        sets.list("dockerwall-awake4").length > 0 ? true : undefined,
+      );
+      await ask("udp", "127.0.0.1", "early");
+      assert.deepEqual(heard, []);
+      start(early.handOver());
+    });
+
+    it("beyond what can be held are refused when they are the engine's, and pass when they are the host's", async () => {
+      const sent = await flood((sent) => sent >= 6_000);
+      assert.ok(sent >= 6_000);
+      await ask("udp", "127.0.0.1", "the host's");
+      assert.deepEqual([heard, waiting()], [["the host's"], "4096"]);
+      start(early.handOver());
+      await until("all to be judged", 5_000, () => (waiting() === "0" ? true : undefined));
+    });
 
     it("wait where it cannot be told whose they are", async () => {
       mayBeEngines = () => {
@@ -296,18 +333,7 @@ function questions(backend: "nft" | "legacy"): void {
 
   it("beyond what can be held are refused when they are the engine's, and pass when they are the host's", async () => {
     late("unknown");
-    // What waits counts against the socket that sent it: some 250 each.
-    const floods = Array.from({ length: 40 }, () =>
-      createSocket("udp4")
-        .on("error", () => undefined)
-        .unref(),
-    );
-    let sent = 0;
-    for (let round = 0; round < 100 && problems.length === 0; round++) {
-      for (const flood of floods) for (let i = 0; i < 5; i++) flood.send(`flood ${sent++}`, 53, "127.0.0.1");
-      await sleep(5);
-    }
-    for (const flood of floods) flood.close();
+    const sent = await flood(() => problems.length > 0);
     assert.match(problems[0] ?? `${sent} sent, none refused`, /came late/);
     assert.deepEqual(heard, []);
     isEngines = false;
@@ -430,6 +456,24 @@ it("of the engine are told from others' by sockets that are read once for all th
   assert.equal(crashed.maySend(await packet(createSocket("udp4").unref()), performance.now()), false);
   const hidden = watchEngineProcess(() => undefined, readFileSync("/proc/self/comm", "utf8").trim());
   assert.equal(hidden.maySend(await packet(createSocket("udp4").unref()), performance.now()), true);
+  // A container may call its process so.
+  const name = "called-alike";
+  const called = `echo -n ${name} > /proc/self/comm; echo; read`;
+  const child = spawn("unshare", ["--net", "bash", "-c", called], { stdio: ["pipe", "pipe", "ignore"] });
+  await once(child.stdout, "data");
+  assert.ok(processesCalled(name).length > 0);
+  const elsewhere = watchEngineProcess(() => undefined, name);
+  assert.equal(elsewhere.maySend(await packet(createSocket("udp4").unref()), performance.now()), false);
+  let asked = 0;
+  const successor = watchEngineProcess(() => {
+    asked += 1;
+    return child.pid;
+  }, name);
+  for (let i = 0; i < 2; i++)
+    successor.maySend(await packet(createSocket("udp4").unref()), performance.now());
+  assert.equal(asked, 2);
+  child.stdin.end();
+  await once(child, "exit");
   const gone = createSocket("udp4");
   const sent = await packet(gone);
   gone.close();

@@ -1,17 +1,24 @@
 // Lookups to a resolver while a daemon starts. The engine's wait for the data plane, which knows whose they are. It starts
-// when the engine answers, and an engine may start all of its containers first; the host's own lookups do not wait for
-// that.
+// when the engine answers, and an engine may start all of its containers first, for as long as that takes; the host's own
+// lookups do not wait for that.
 
-import { contained, type OnFailure } from "../../core/contain.ts";
-import { askedMark, engineQueueNumber } from "../../core/firewall/names.ts";
+import { contain, contained, type OnFailure, tellFailure } from "../../core/contain.ts";
+import { askedMark, engineQueueNumber, rejectedMark } from "../../core/firewall/names.ts";
 import type { OpenQueue, QueuedPacket } from "../../core/queued-packet.ts";
-import { engineQueueLength } from "../../edge/kernel/flows/engine-queue.ts";
-import { adoptQueue } from "../../edge/kernel/flows/queue.ts";
+import { every } from "../../edge/host/every.ts";
+import {
+  awakeEveryMs,
+  engineQueueLength,
+  keepHeld,
+  stayAwakeIfAdopted,
+} from "../../edge/kernel/flows/engine-queue.ts";
+import { adoptQueue, type PacketQueue } from "../../edge/kernel/flows/queue.ts";
+import type { KernelSets } from "../../edge/kernel/ipset/kernel-sets.ts";
 import type { Readiness } from "../../edge/kernel/readiness.ts";
 
 export interface EarlyQuestions {
-  /** Nothing is read or passed here any more. @returns the queue as it is now */
-  handOver(): OpenQueue;
+  /** Nothing is read, passed or kept up here any more. @returns the queue as it is now, where there is one */
+  handOver(): OpenQueue | undefined;
 }
 
 export interface EarlyQuestionsOptions {
@@ -19,46 +26,84 @@ export interface EarlyQuestionsOptions {
   readonly queueNumber: number;
   /** What holdEngineQuestions() returned. */
   readonly queue: OpenQueue;
+  readonly sets: KernelSets;
   readonly readiness: Readiness;
   /** False when this IP packet, which was there by then (performance.now()), is certainly not the engine's. */
   readonly mayBeEngines: (packet: Uint8Array, arrivedAtMs: number) => boolean;
   readonly onFailure: OnFailure;
 }
 
-/** More stays where it is, and what finds no place there passes. */
+/** As many as the data plane holds; those behind them are refused: who floods opens no way past us. */
 const keptAtMost = engineQueueLength / 2;
 
 /** Lets lookups pass that are certainly not the engine's, for as long as nobody else reads the queue. */
 export function passHostQuestions(options: EarlyQuestionsOptions): EarlyQuestions {
-  const { queueNumber, queue: open, readiness, mayBeEngines, onFailure } = options;
-  const queue = adoptQueue(engineQueueNumber(queueNumber), open);
-  const kept: QueuedPacket[] = [];
+  return new PassingQuestions(options);
+}
 
-  function serve(): void {
+/** The kernel holds the engine's questions by their sender: it goes on for as long as the engine keeps us waiting. */
+export function keepEngineHeld(sets: KernelSets, onFailure: OnFailure): EarlyQuestions {
+  const keeping = repeat(() => keepHeld(sets), onFailure);
+  contain(() => keepHeld(sets), onFailure);
+  return {
+    handOver() {
+      keeping[Symbol.dispose]();
+      return undefined;
+    },
+  };
+}
+
+class PassingQuestions implements EarlyQuestions {
+  readonly #options: EarlyQuestionsOptions;
+  readonly #queue: PacketQueue;
+  readonly #kept: QueuedPacket[] = [];
+  readonly #unwatch: () => void;
+  readonly #staying: Disposable;
+
+  constructor(options: EarlyQuestionsOptions) {
+    const { queueNumber, queue, sets, readiness, onFailure } = options;
+    this.#options = options;
+    this.#queue = adoptQueue(engineQueueNumber(queueNumber), queue);
+    this.#unwatch = readiness.watch(
+      queue.fd,
+      contained(() => this.#serve(), onFailure),
+      false,
+    );
+    this.#staying = repeat(() => stayAwakeIfAdopted(sets), onFailure);
+  }
+
+  handOver(): OpenQueue {
+    this.#unwatch();
+    this.#staying[Symbol.dispose]();
+    return { fd: this.#queue.fd, read: this.#kept, overflows: this.#queue.takeOverflows() };
+  }
+
+  #serve(): void {
     const arrivedAtMs = performance.now();
-    for (const packet of queue.receive()) {
-      if (isEngines(packet.payload, arrivedAtMs)) kept.push(packet);
-      // Through the same hook once more: the rules of others behind ours must see it too.
-      else queue.verdict(packet.id, "repeat", packet.mark | askedMark);
-    }
-    if (kept.length >= keptAtMost) unwatch();
+    for (const packet of this.#queue.receive())
+      contain(() => this.#decide(packet, arrivedAtMs), this.#options.onFailure);
+  }
+
+  /** What passes or is refused goes through the same hook once more: the rules of others behind ours must see it too. */
+  #decide(packet: QueuedPacket, arrivedAtMs: number): void {
+    const { id, mark } = packet;
+    if (!this.#mayBeEngines(packet, arrivedAtMs)) this.#queue.verdict(id, "repeat", mark | askedMark);
+    else if (this.#kept.length < keptAtMost) this.#kept.push(packet);
+    else this.#queue.verdict(id, "repeat", mark | askedMark | rejectedMark);
   }
 
   /** What cannot be told is the engine's. */
-  function isEngines(packet: Uint8Array, arrivedAtMs: number): boolean {
+  #mayBeEngines({ payload }: QueuedPacket, arrivedAtMs: number): boolean {
     try {
-      return mayBeEngines(packet, arrivedAtMs);
+      return this.#options.mayBeEngines(payload, arrivedAtMs);
     } catch (error) {
-      onFailure(error);
+      tellFailure(error, this.#options.onFailure);
       return true;
     }
   }
+}
 
-  const unwatch = readiness.watch(open.fd, contained(serve, onFailure), false);
-  return {
-    handOver() {
-      unwatch();
-      return { fd: open.fd, read: kept, overflows: queue.takeOverflows() };
-    },
-  };
+/** While something else keeps the process alive. */
+function repeat(work: () => void, onFailure: OnFailure): Disposable {
+  return every({ everyMs: awakeEveryMs, work, onFailure, keepsAlive: false });
 }

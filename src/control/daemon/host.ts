@@ -10,7 +10,7 @@ import { claimHost } from "../../edge/host/claim.ts";
 import type { Config } from "../../edge/host/config.ts";
 import type { Log } from "../../edge/host/log.ts";
 import type { Firewall } from "../../edge/kernel/firewall.ts";
-import { holdEngineQuestions, keepHeld } from "../../edge/kernel/flows/engine-queue.ts";
+import { holdEngineQuestions } from "../../edge/kernel/flows/engine-queue.ts";
 import { type KernelSets, openKernelSets } from "../../edge/kernel/ipset/kernel-sets.ts";
 import { createFirewall } from "../../edge/kernel/iptables/firewall.ts";
 import type { Backend } from "../../edge/kernel/iptables/tools.ts";
@@ -20,7 +20,7 @@ import { probeSettledPorts } from "../../edge/kernel/nftables/settled-ports.ts";
 import { createReadiness } from "../../edge/kernel/readiness.ts";
 import { probeSandboxTable } from "../../edge/sandbox/table.ts";
 import { messageOf } from "../../errors.ts";
-import { type EarlyQuestions, passHostQuestions } from "./early-questions.ts";
+import { type EarlyQuestions, keepEngineHeld, passHostQuestions } from "./early-questions.ts";
 import { openUpstreams, type Upstreams } from "./upstreams.ts";
 
 export interface Host {
@@ -108,21 +108,22 @@ async function takeQuestions({
   firewall,
   sets,
   log,
-}: Pick<Host, "firewall" | "sets"> & { readonly config: Config; readonly log: Log }): Promise<
-  EarlyQuestions | undefined
-> {
+}: Pick<Host, "firewall" | "sets"> & {
+  readonly config: Config;
+  readonly log: Log;
+}): Promise<EarlyQuestions> {
+  const onFailure = (error: unknown): void =>
+    log.warn("questions of the host", { problem: messageOf(error) });
   const saved = await Promise.all(firewall.saves(4).map((text) => text.catch(() => "")));
-  if (saved.some(isEngineHeld)) {
-    keepHeld(sets);
-    return undefined;
-  }
+  if (saved.some(isEngineHeld)) return keepEngineHeld(sets, onFailure);
   const { queueNumber, dockerSocket } = config;
   return passHostQuestions({
     queueNumber,
     queue: holdEngineQuestions(queueNumber, sets),
+    sets,
     readiness: createReadiness(),
     mayBeEngines: watchEngineProcess(() => findDockerd(dockerSocket)).maySend,
-    onFailure: (error) => log.warn("questions of the host", { problem: messageOf(error) }),
+    onFailure,
   });
 }
 

@@ -38,7 +38,8 @@ export function watchEngineProcess(find: () => number | undefined, comm = "docke
   const isGone = watchAbsence(comm);
 
   function engine(): number | undefined {
-    if (pid === undefined || readText(`/proc/${pid}/comm`) !== `${comm}\n`) pid = find();
+    // A number is given again, and a container may call a process as it likes.
+    if (pid === undefined || readText(`/proc/${pid}/comm`) !== `${comm}\n` || isElsewhere(pid)) pid = find();
     return pid;
   }
 
@@ -89,7 +90,7 @@ export function watchEngineProcess(find: () => number | undefined, comm = "docke
   };
 }
 
-/** Whether there is no process of that name: an engine has crashed, and none has come yet. */
+/** Whether there is no process of that name on the host: an engine has crashed, and none has come yet. */
 function watchAbsence(comm: string): () => boolean {
   let isGone = false;
   let lookedAtMs = Number.NEGATIVE_INFINITY;
@@ -97,9 +98,15 @@ function watchAbsence(comm: string): () => boolean {
     const nowMs = performance.now();
     if (nowMs - lookedAtMs <= goneForMs) return isGone;
     lookedAtMs = nowMs;
-    isGone = processesCalled(comm).length === 0;
+    isGone = processesCalled(comm).every(isElsewhere);
     return isGone;
   };
+}
+
+/** Whether it is known to be in another network namespace than we are, as a container's process is. */
+function isElsewhere(pid: number): boolean {
+  const its = linkOf(`/proc/${pid}/ns/net`);
+  return its !== "" && its !== linkOf("/proc/self/ns/net");
 }
 
 function socketsOf(pid: number): ReadonlySet<string> | undefined {

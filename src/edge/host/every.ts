@@ -10,15 +10,18 @@ export interface RepeatedWork {
   readonly onFailure: OnFailure;
   /** Called after each successful round. */
   readonly onSuccess?: () => void;
+  /** False where a process may end that has nothing else to do. */
+  readonly keepsAlive?: boolean;
 }
 
 /** The first round comes after `everyMs`; disposing ends the work. */
-export function every({ everyMs, work, onFailure, onSuccess }: RepeatedWork): Disposable {
+export function every({ everyMs, work, onFailure, onSuccess, keepsAlive = true }: RepeatedWork): Disposable {
   const round = async (): Promise<void> => {
     await work();
     onSuccess?.();
   };
   const timer = setInterval(() => contain(round, onFailure), everyMs);
+  if (!keepsAlive) timer.unref();
   return { [Symbol.dispose]: () => clearInterval(timer) };
 }
 

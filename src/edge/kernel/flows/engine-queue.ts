@@ -35,7 +35,7 @@ export function holdEngineQuestions(queueNumber: number, sets: KernelSets): Open
 }
 
 /** The same as stayAwake() where an earlier run has left the sets; before the first one there is nothing to go by. */
-function stayAwakeIfAdopted(sets: KernelSets): void {
+export function stayAwakeIfAdopted(sets: KernelSets): void {
   if (areThere(sets, [setNames.awake4, setNames.awake6])) stayAwake(sets);
 }
 
