@@ -5,7 +5,7 @@ import * as libc from "./libc.ts";
 import { MessageVector } from "./message-vector.ts";
 import { createReadiness } from "./readiness.ts";
 
-/** Datagrams that one socket is served before the others of its thread have their turn. */
+/** Datagrams that one system call reads or sends. */
 const batch = 64;
 /** No question and no answer that we take or give is longer; the rest of one that comes is cut. */
 const datagramBytes = 4_096;
@@ -43,15 +43,17 @@ let sending: MessageVector | undefined;
  * Takes what has come to a socket, at most a batch.
  * @param take gets copies, which are its own; the sender is the bytes of a `sockaddr`; of a message that was cut, the
  * end is lost
+ * @param atMost of them; a batch when left out
  * @throws SystemCallError when the socket is no more, or its peer cannot be reached
  */
 export function receiveBatch(
   fd: number,
   take: (message: Uint8Array<ArrayBuffer>, sender: Uint8Array<ArrayBuffer>, isCut: boolean) => void,
+  atMost = batch,
 ): void {
   receiving ??= new MessageVector(batch, datagramBytes);
   const vector = receiving;
-  const count = vector.receive(fd, "datagrams");
+  const count = vector.receive(fd, "datagrams", atMost);
   for (let slot = 0; slot < count; slot++)
     take(Buffer.from(vector.datagram(slot)), vector.sender(slot).slice(), vector.isCut(slot));
 }

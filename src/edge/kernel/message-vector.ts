@@ -53,12 +53,12 @@ export class MessageVector {
   }
 
   /**
-   * Receives what is there, as much as fits. @returns how many datagrams; valid until the next call
+   * Receives what is there, as much as fits, and not more than so many. @returns how many datagrams; valid until the next call
    * @throws SystemCallError
    */
-  receive(fd: number, what: string): number {
+  receive(fd: number, what: string, atMost = this.capacity): number {
     const count = this.#batches
-      ? (libc.recvmmsg(fd, this.#pointer, this.capacity, what) ?? 0)
+      ? (libc.recvmmsg(fd, this.#pointer, Math.min(atMost, this.capacity), what) ?? 0)
       : this.#receiveOne(fd, what);
     // The kernel has written how long each address is; the next one may be longer.
     for (let slot = 0; slot < count; slot++)

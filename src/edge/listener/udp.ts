@@ -10,6 +10,7 @@ import * as libc from "../kernel/libc.ts";
 import { clientOf, portOf } from "../kernel/socket-address.ts";
 import { type HostUdp, openHostUdp } from "./host-udp.ts";
 import { findPortHolder } from "./port-holder.ts";
+import { Shares } from "./shares.ts";
 
 /** Who sent a question, as the socket saw it. */
 export interface DnsClient {
@@ -42,6 +43,9 @@ export interface DnsListener {
   close(): Promise<void>;
 }
 
+/** Among all sockets of the thread; by their queues of replies, as the number of a descriptor is given again. */
+const shares = new Shares<SendQueue>();
+
 /** Listens by UDP. @throws DockerwallError PORT_TAKEN */
 export async function listenUdp(
   at: ListenAt,
@@ -58,16 +62,17 @@ export async function listenUdp(
     replies.close();
     closeSocket();
   };
+  const take = (message: Uint8Array, sender: Uint8Array<ArrayBuffer>): void => {
+    const client = clientOf(sender);
+    // A packet can be forged to come from port 0; nothing can be sent there.
+    if (client.port === 0) return;
+    contained(message, client, (answer) => {
+      if (answer !== undefined) replies.put(answer, sender);
+    });
+  };
   const closeSocket = watchSocket(fd, () => {
     try {
-      receiveBatch(fd, (message, sender) => {
-        const client = clientOf(sender);
-        // A packet can be forged to come from port 0; nothing can be sent there.
-        if (client.port === 0) return;
-        contained(message, client, (answer) => {
-          if (answer !== undefined) replies.put(answer, sender);
-        });
-      });
+      receiveBatch(fd, take, shares.next(replies, performance.now()));
       replies.flush();
     } catch (error) {
       close();

@@ -389,3 +389,40 @@ test("TCP: a connection that cannot be taken is closed and told, and the next on
   socket.destroy();
   await listener.close();
 });
+
+test("who floods by UDP is served a few messages at a time while another is asked", async (context) => {
+  const served: string[] = [];
+  const listen = (name: string) =>
+    listenUdp(loopback4, (_, __, reply) => {
+      served.push(name);
+      reply(undefined);
+    });
+  const [flooded, other] = await Promise.all([listen("flooded"), listen("other")]);
+  const client = createSocket("udp4");
+  context.after(async () => {
+    client.close();
+    await Promise.all([flooded.close(), other.close()]);
+  });
+  const ask = (listener: typeof other, count: number): Promise<unknown> =>
+    Promise.all(
+      Array.from(
+        { length: count },
+        () => new Promise((sent) => client.send("x", listener.port, "127.0.0.1", sent)),
+      ),
+    );
+  // From here on both are known to be asked.
+  for (const listener of [other, flooded]) await ask(listener, 1);
+  await until(() => served.length === 2);
+  // All of it is there before either is served again.
+  const sent = [ask(flooded, 100), ask(other, 30)];
+  await Promise.all(sent);
+  await until(() => served.length === 132);
+  // What the flood had before each message of the other.
+  const runs = served
+    .slice(2)
+    .join("")
+    .split("other")
+    .slice(0, -1)
+    .map((run) => run.length / "flooded".length);
+  assert.ok(Math.max(...runs) <= 8, `${runs}`);
+});
