@@ -1,6 +1,7 @@
 // Keeps the kernel and the data plane in line with the engine's picture and the policies: first the sets, then the data
 // plane; rules on a schedule of their own. Each piece of work runs one at a time, and only while the wall is ours.
 
+import { setTimeout } from "node:timers/promises";
 import type { Classification } from "../core/classify/networks.ts";
 import type { DaemonState } from "../core/model/state.ts";
 import type { Inventory } from "../edge/engine/inventory.ts";
@@ -19,7 +20,7 @@ export interface EnforcementOptions {
   readonly lifecycle: Lifecycle;
   readonly reporter: Reporter;
   readonly log: Log;
-  readonly inventory: Pick<Inventory, "current" | "readings">;
+  readonly inventory: Pick<Inventory, "current" | "readings" | "isReading">;
   /** Called in each round, when the sets are as they should be and the data plane does not know yet. */
   readonly beforePost: () => void;
   /** Undefined while there is none. */
@@ -57,6 +58,10 @@ export interface Enforcement {
   /** Resolves when no work is under way. */
   idle(): Promise<void>;
 }
+
+/** How much longer than a round the rest after it is, while more is being read, and how long at most, ms. */
+const restsPerRound = 4;
+const restAtMostMs = 250;
 
 const working: ReadonlySet<DaemonState> = new Set(["starting", "enforcing", "degraded"]);
 
@@ -99,10 +104,13 @@ class Rounds {
   readonly posting: Posting;
   readonly healing: Healing;
   readonly reconciling = createSchedule(
-    () => this.#reconcile(),
+    () => this.#timed(),
     (error) => this.#fail(error),
+    () => this.#rest(),
   );
   classification: Classification | undefined;
+  /** How long the last round took. */
+  #tookMs = 0;
   /** Why the last round failed. */
   #problem: unknown;
   /** Half a picture would remove the kernel entries that an earlier run made for containers not read yet. */
@@ -147,6 +155,18 @@ class Rounds {
 
   #mayWork(): boolean {
     return working.has(this.#options.lifecycle.state) && this.#pictureIsWhole;
+  }
+
+  async #timed(): Promise<void> {
+    const begunAtMs = performance.now();
+    await this.#reconcile();
+    this.#tookMs = performance.now() - begunAtMs;
+  }
+
+  /** Each picture is classified whole: while hundreds are read one after the other, most of the time is the reading's. */
+  async #rest(): Promise<void> {
+    if (!this.#options.inventory.isReading()) return;
+    await setTimeout(Math.min(this.#tookMs * restsPerRound, restAtMostMs));
   }
 
   async #reconcile(): Promise<void> {

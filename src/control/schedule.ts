@@ -8,7 +8,12 @@ export interface Schedule {
   idle(): Promise<void>;
 }
 
-export function createSchedule(work: () => Promise<void>, onError: (error: unknown) => void): Schedule {
+/** @param rest what comes between a run and one that was asked for meanwhile */
+export function createSchedule(
+  work: () => Promise<void>,
+  onError: (error: unknown) => void,
+  rest: () => Promise<void> = async () => undefined,
+): Schedule {
   let running: Promise<void> | undefined;
   let next: Promise<void> | undefined;
 
@@ -31,7 +36,7 @@ export function createSchedule(work: () => Promise<void>, onError: (error: unkno
   return {
     request() {
       if (running === undefined) return start();
-      next ??= running.then(start);
+      next ??= running.then(rest).then(start);
       return next;
     },
     idle: async () => {

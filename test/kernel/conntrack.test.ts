@@ -48,6 +48,14 @@ function find(flows: readonly Flow[], port: number): Flow {
   return flow;
 }
 
+test("flows are counted, of both families", async () => {
+  assert.equal(conntrack.count(), 0);
+  await begin("127.0.0.9", 1001);
+  await begin("::1", 1002);
+  assert.equal(conntrack.count(), conntrack.flows(4).length + conntrack.flows(6).length);
+  assert.ok(conntrack.count() >= 2);
+});
+
 test("flows are listed with both directions, of the family that was asked for", async () => {
   await begin("127.0.0.9", 1001);
   await begin("::1", 1002);

@@ -33,6 +33,8 @@ export interface ContainerReader {
   forget(id: string): void;
   /** Those that cannot be read, and why. */
   unread(): ReadonlyMap<string, string>;
+  /** Whether any is being read, apart from those. */
+  isReading(): boolean;
   stop(): void;
 }
 
@@ -74,6 +76,10 @@ class SingleReader implements ContainerReader {
 
   unread(): ReadonlyMap<string, string> {
     return this.#unread;
+  }
+
+  isReading(): boolean {
+    return [...this.#runs.keys()].some((id) => !this.#unread.has(id));
   }
 
   stop(): void {

@@ -52,6 +52,8 @@ export interface Inventory {
   current(): Topology;
   /** Up to when that is true. */
   readings(): Readings;
+  /** Whether more of it is to be known soon: containers are being read, and the engine is not slow to answer. */
+  isReading(): boolean;
   /** By the same clock, when the last complete reading of the networks began that is in the picture. */
   networksReadAtMs(): number | undefined;
   /**
@@ -74,6 +76,7 @@ export function createInventory(options: InventoryOptions): Inventory {
     start: (events) => inventory.start(events),
     current: () => inventory.current(),
     readings: () => inventory.readings(),
+    isReading: () => inventory.isReading(),
     networksReadAtMs: () => inventory.networksReadAtMs(),
     refresh: (suspects) => inventory.refresh(suspects),
     stop: () => inventory.stop(),
@@ -117,6 +120,10 @@ class EngineInventory implements Inventory {
 
   readings(): Readings {
     return this.#picture.readings;
+  }
+
+  isReading(): boolean {
+    return this.#reader.isReading();
   }
 
   networksReadAtMs(): number | undefined {

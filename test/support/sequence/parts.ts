@@ -92,7 +92,11 @@ export function createParts(options: PartsOptions): Parts {
     lifecycle,
     reporter,
     log: silent,
-    inventory: { current: seen, readings: () => ({ listedAtMs: 0, readAtMs: new Map() }) },
+    inventory: {
+      current: seen,
+      readings: () => ({ listedAtMs: 0, readAtMs: new Map() }),
+      isReading: () => false,
+    },
     beforePost: () => open.overrides.restore(),
     dataPlane,
     guardsPorts: true,

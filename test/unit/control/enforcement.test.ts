@@ -30,7 +30,12 @@ const classification: Classification = {
   },
 };
 
-function start(guardsPorts = false) {
+interface Reading {
+  readonly isReading?: () => boolean;
+  readonly onClassify?: () => void;
+}
+
+function start(guardsPorts = false, { isReading = () => false, onClassify = () => undefined }: Reading = {}) {
   const happened: string[] = [];
   let does: "takes" | "refuses" | "hangs" = "takes";
   let demanded = false;
@@ -55,7 +60,10 @@ function start(guardsPorts = false) {
     clearProblem: (place) => void happened.push(`well: ${place}`),
   };
   const wall: Partial<Wall> = {
-    classify: () => classification,
+    classify() {
+      onClassify();
+      return classification;
+    },
     quarantine,
     applyRules: async () => {
       const applied = inForce === demanded ? [] : ([4, 6] as const);
@@ -73,7 +81,7 @@ function start(guardsPorts = false) {
     lifecycle: createLifecycle(() => undefined),
     reporter: reporter as Reporter,
     log: createLog("error"),
-    inventory: { current: () => topology, readings: () => readings },
+    inventory: { current: () => topology, readings: () => readings, isReading },
     beforePost: () => undefined,
     dataPlane: () => dataPlane as DataPlaneLink,
     guardsPorts,
@@ -120,6 +128,25 @@ describe("a picture that the data plane refuses", () => {
     assert.deepEqual(read(), []);
     await round("takes", "same");
     assert.deepEqual(read(), ["readings"]);
+  });
+});
+
+describe("pictures while containers are being read", () => {
+  it("leave the reading four times what they take", async () => {
+    const roundMs = 10;
+    const begunAtMs: number[] = [];
+    const { enforcement } = start(false, {
+      isReading: () => true,
+      onClassify() {
+        begunAtMs.push(performance.now());
+        while (performance.now() < (begunAtMs.at(-1) ?? 0) + roundMs);
+      },
+    });
+    begunAtMs.length = 0;
+    await Promise.all([enforcement.reconcile(), enforcement.reconcile(), enforcement.reconcile()]);
+    const [first = 0, second = 0, ...others] = begunAtMs;
+    assert.deepEqual(others, []);
+    assert.ok(second - first >= 5 * roundMs - 1, `${second - first}`);
   });
 });
 

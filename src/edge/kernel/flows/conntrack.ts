@@ -1,6 +1,7 @@
 // The kernel's connection tracking: which flows exist, how they are marked, and how to change or forget them.
 
 import { type Family, familyOf, type IpAddress } from "../../../core/model/address.ts";
+import { DockerwallError } from "../../../errors.ts";
 import { NLM_F_ACK, NLM_F_DUMP } from "../netlink/message.ts";
 import { isMissing } from "../netlink/refusal.ts";
 import { NETLINK_NETFILTER, type NetlinkSocket, openNetlink } from "../netlink/socket.ts";
@@ -9,6 +10,7 @@ import {
   type Mark,
   messages,
   readFlow,
+  readFlowCount,
   writeHeader,
   writeIdentity,
   writeMark,
@@ -16,6 +18,8 @@ import {
 } from "./flow-message.ts";
 
 export interface Conntrack {
+  /** How many flows there are, of all families; known at once, where a list of them takes a walk through all namespaces'. */
+  count(): number;
   /** All flows of a family, or those with a mark; the kernel sorts out the mark. */
   flows(family: Family, mark?: Mark): Flow[];
   /**
@@ -47,6 +51,15 @@ export function openConntrack(): Conntrack {
   }
 
   return {
+    count() {
+      writeHeader(writer.reset(), messages.statistics, NLM_F_ACK, 4);
+      let count: number | undefined;
+      socket.request("the number of flows", (message) => {
+        count = readFlowCount(message);
+      });
+      if (count !== undefined) return count;
+      throw new DockerwallError("KERNEL_REFUSED", "the kernel does not tell how many flows it tracks");
+    },
     flows(family, mark) {
       writeHeader(writer.reset(), messages.get, NLM_F_DUMP, family);
       if (mark !== undefined) writeMark(writer, mark);

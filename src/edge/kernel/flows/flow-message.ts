@@ -14,7 +14,9 @@ import {
 import type { NetlinkWriter } from "../netlink/writer.ts";
 
 const NFNL_SUBSYS_CTNETLINK = 1;
-export const messages = { update: 0, get: 1, remove: 2 } as const;
+export const messages = { update: 0, get: 1, remove: 2, statistics: 5 } as const;
+/** In what `statistics` answers. */
+const STATS_GLOBAL_ENTRIES = 1;
 const attributes = { original: 1, reply: 2, mark: 8, zone: 18, markMask: 21, filter: 25 } as const;
 /** Which parts of a tuple a filter compares. */
 const filter = { originalFlags: 1, sourceAddress: 1 << 0 } as const;
@@ -76,6 +78,13 @@ export function writeMark(writer: NetlinkWriter, { value, mask = ALL_BITS }: Mar
 export function writeSourceFilter(writer: NetlinkWriter, source: IpAddress): void {
   writer.nest(attributes.original).nest(tuple.ip).value(ip.source4, addressBytes(source)).end().end();
   writer.nest(attributes.filter).value(filter.originalFlags, hostBytes(filter.sourceAddress)).end();
+}
+
+/** How many flows a namespace has, in the answer to `statistics`; undefined in any other message. */
+export function readFlowCount({ view, start, end }: NetlinkMessage): number | undefined {
+  return attributesIn(view, start + NETFILTER_HEADER, end)
+    .get(STATS_GLOBAL_ENTRIES)
+    ?.getUint32(0);
 }
 
 /** Undefined for what is no whole flow. */

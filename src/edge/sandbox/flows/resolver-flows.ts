@@ -14,8 +14,8 @@ interface OwnPorts {
 
 /**
  * Whether anything in the namespace of the calling thread (see withNamespace) has asked the engine's resolver past us: a
- * question leaves a flow for 30 s at least. Blocks for some 10 ms, as the kernel walks the flows of all namespaces
- * (262,144 buckets) to find those of one.
+ * question leaves a flow for 30 s at least. Where there is any flow it blocks for some 10 ms, as the kernel walks the flows
+ * of all namespaces (262,144 buckets) to find those of one.
  */
 export function hasAskedPast(ours: OwnPorts): boolean {
   return withFlowsPast(ours, (flows) => flows.length > 0);
@@ -39,15 +39,15 @@ function withFlowsPast<T>(
 ): T {
   const conntrack = openConntrack();
   try {
-    const flows = conntrack
-      .flows(4)
-      .filter(
-        ({ original, reply }) =>
-          original.destination === resolverAddress &&
-          reply.sourcePort !== udpPort &&
-          reply.sourcePort !== tcpPort,
-      );
-    return work(flows, conntrack);
+    // Most that were idle have none.
+    const flows = conntrack.count() === 0 ? [] : conntrack.flows(4);
+    const past = flows.filter(
+      ({ original, reply }) =>
+        original.destination === resolverAddress &&
+        reply.sourcePort !== udpPort &&
+        reply.sourcePort !== tcpPort,
+    );
+    return work(past, conntrack);
   } finally {
     conntrack.close();
   }
