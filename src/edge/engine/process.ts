@@ -29,19 +29,13 @@ const DNS_PORT = 53;
 
 /** Remembers the engine's process while there is one. @param find its pid, asked when the last one is gone */
 export function watchEngineProcess(find: () => number | undefined, comm = "dockerd"): EngineProcess {
-  let pid: number | undefined;
+  const engine = followProcess(find, comm);
   /** Undefined where it is not ours to look into. */
   let own: ReadonlySet<string> | undefined = new Set();
   let readAtMs = Number.NEGATIVE_INFINITY;
   const others = new Set<number>();
   let othersSinceMs = 0;
   const isGone = watchAbsence(comm);
-
-  function engine(): number | undefined {
-    // A number is given again, and a container may call a process as it likes.
-    if (pid === undefined || readText(`/proc/${pid}/comm`) !== `${comm}\n` || isElsewhere(pid)) pid = find();
-    return pid;
-  }
 
   /** It may have thousands: read once for all packets that were there by then, not for each. */
   function hasSocket(process: number, inode: number, arrivedAtMs: number): boolean {
@@ -87,6 +81,15 @@ export function watchEngineProcess(find: () => number | undefined, comm = "docke
       const process = engine();
       return process === undefined || mayAsk(process);
     },
+  };
+}
+
+/** The pid of a process for as long as that is it: a number is given again, and a container may call its process alike. */
+function followProcess(find: () => number | undefined, comm: string): () => number | undefined {
+  let pid: number | undefined;
+  return () => {
+    if (pid === undefined || readText(`/proc/${pid}/comm`) !== `${comm}\n` || isElsewhere(pid)) pid = find();
+    return pid;
   };
 }
 
