@@ -31,6 +31,7 @@ export function replayOn(
   const { classification, topology, presets, nowMs, uptimeMs } = present;
   const proposed = allow === undefined ? undefined : readProposal("--allow", allow, presets);
   const containers = own.map((text) => readOwn(text, network, present));
+  assertOneLabelEach(containers);
   const changed = { ...network, lists: withProposal(network.lists, "network", network.name, proposed) };
   const services = withOwn(classification.containers.services, containers);
   const inside = insideNow(present, sources);
@@ -56,6 +57,8 @@ export function replayOn(
 
 /** A container's label as it might be. */
 interface OwnProposal {
+  /** As it was given. */
+  readonly text: string;
   /** All of a service. */
   readonly containers: readonly Container[];
   readonly list: EntryList;
@@ -77,7 +80,25 @@ function readOwn(text: string, network: ClassifiedNetwork, { topology, presets }
     const place = `network ${JSON.stringify(network.name)}`;
     throw new DockerwallError("NOT_FOUND", `container ${JSON.stringify(name)} is not on ${place}`);
   }
-  return { containers, list: readProposal(name, entries, presets) };
+  return { text, containers, list: readProposal(name, entries, presets) };
+}
+
+/** By its service and by its own name, a container may be meant twice. @throws DockerwallError USAGE */
+function assertOneLabelEach(proposals: readonly OwnProposal[]): void {
+  const texts = new Map<string, string>();
+  for (const { text, containers } of proposals) {
+    for (const { id, name } of containers) {
+      const before = texts.get(id);
+      if (before !== undefined) {
+        const both = `${JSON.stringify(before)} and ${JSON.stringify(text)}`;
+        throw new DockerwallError(
+          "USAGE",
+          `container ${JSON.stringify(name)} would have two labels, ${both}: write all of its entries into one of them`,
+        );
+      }
+      texts.set(id, text);
+    }
+  }
 }
 
 function readProposal(source: string, text: string, presets: Presets): EntryList {

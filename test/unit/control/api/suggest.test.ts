@@ -231,3 +231,11 @@ test("replay: what is to be known of the labels to try", () => {
     /there is no container or service "wbe"; did you/,
   );
 });
+
+test("replay: a container has one label, and two are not tried as one of them", () => {
+  const tried = (...own: readonly string[]) => replayOn({ network: "app", own }, present, sources);
+  const refused = { code: "USAGE", message: /container "shop-web-1" .*"web=a\.example\.com" and "/ };
+  assert.throws(() => tried("web=a.example.com", "web=b.example.com"), refused);
+  assert.throws(() => tried("web=a.example.com", "shop-web-1=b.example.com"), refused);
+  assert.doesNotThrow(() => tried("shop-web-1=a.example.com", "shop-web-2=b.example.com"));
+});
