@@ -5,7 +5,7 @@ import type { IpAddress } from "../model/address.ts";
 import { protocolNumbers, type Service } from "../model/service.ts";
 import { intersectServices } from "../model/service-set.ts";
 import { parseEntry } from "../policy/entry.ts";
-import type { Observation, SeenConnection, SeenLookup } from "./observed.ts";
+import { noQueryAdvice, type Observation, type SeenConnection, type SeenLookup } from "./observed.ts";
 import { writtenServices } from "./written.ts";
 
 export interface LeftOut {
@@ -98,7 +98,11 @@ class NeedsFinder implements Needs {
       push(this.addresses, destination, service);
   }
 
-  lookUp({ domain, type }: SeenLookup): void {
+  lookUp({ domain, type, trouble }: SeenLookup): void {
+    if (trouble === "no-query") {
+      this.#leaveOut(domain, noQueryAdvice);
+      return;
+    }
     const { servicesOf, servesType } = this.#context;
     const services = servicesOf(domain);
     const isServed = type === undefined || servesType(domain, type);

@@ -60,6 +60,9 @@ export interface Passed extends DeniedEntry {
   readonly names: readonly string[];
 }
 
+/** What to do about a message that is no query: it has no name that an entry could allow. */
+export const noQueryAdvice = "an update or a notice is no query; write an entry for its server with port 53";
+
 /** Joins what was read; `denied` is what did not pass, or only by audit. The order is that of what it says. */
 export function observe(
   tallies: readonly LookupTally[],
@@ -85,8 +88,8 @@ export function observe(
         container: container && { id: shortId(container.id), name: container.name },
         ...{ domain, type, trouble, count, refused, mayExist },
         addresses: [...new Set([...granted, ...refused])],
-        // A name that was allowed and came to nothing was not denied by any entry.
-        allowed: allowed || trouble !== undefined,
+        // A name that was allowed and came to nothing was not denied by any entry; what is no query has asked none.
+        allowed: allowed || (trouble !== undefined && trouble !== "no-query"),
       }),
     );
   const connections = [

@@ -3,7 +3,13 @@
 import { renderDenied } from "../journal/drops.ts";
 import type { ReplayedRow } from "../model/report.ts";
 import { answersBy, type Inside, type LabelView } from "./label-view.ts";
-import type { Doer, Observation, SeenConnection, SeenLookup } from "./observed.ts";
+import {
+  type Doer,
+  noQueryAdvice,
+  type Observation,
+  type SeenConnection,
+  type SeenLookup,
+} from "./observed.ts";
 
 export interface ProposedPolicy {
   readonly inside: Inside;
@@ -61,7 +67,8 @@ function afterLookup(
   views: readonly LabelView[],
   { inside, nowMs }: ProposedPolicy,
 ): After {
-  const { type = "" } = lookup;
+  const { type = "", trouble } = lookup;
+  if (trouble === "no-query") return { after: false, why: noQueryAdvice };
   switch (answersBy(views, lookup, inside, nowMs)) {
     case "answered":
       return { after: true };

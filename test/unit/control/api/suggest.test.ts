@@ -239,3 +239,25 @@ test("replay: a container has one label, and two are not tried as one of them", 
   assert.throws(() => tried("web=a.example.com", "shop-web-1=b.example.com"), refused);
   assert.doesNotThrow(() => tried("shop-web-1=a.example.com", "shop-web-2=b.example.com"));
 });
+
+test("an update is nothing that an entry for its zone lets pass, or has let pass", () => {
+  const update = { ...asked("tool", "www.example.com"), allowed: false, trouble: "no-query" } as const;
+  const other = { ...update, domain: "other.example.com" };
+  const updates = sourcesOf([update, other], []);
+  const { added, containers: own, leftOut, unused } = suggestFor({ network: "app" }, present, updates);
+  assert.deepEqual([added, own], [[], []]);
+  const why = "an update or a notice is no query; write an entry for its server with port 53";
+  assert.deepEqual(leftOut, [
+    { what: "other.example.com", why },
+    { what: "www.example.com", why },
+  ]);
+  assert.deepEqual(unused, ["www.example.com"]);
+  const { rows } = replayOn({ network: "app", allow: "*.example.com www.example.com" }, present, updates);
+  assert.deepEqual(
+    rows.map(({ what, before, after, why: reason }) => [what, before, after, reason]),
+    [
+      ["other.example.com", false, false, why],
+      ["www.example.com", false, false, why],
+    ],
+  );
+});
