@@ -32,8 +32,9 @@ function readDeclarations(): ReadonlyMap<string, Declaration> {
   const found = new Map<string, Declaration>();
   for (const file of files) {
     const text = readFileSync(join(core, file), "utf8");
+    // A type ends where nothing indented follows, and no brace: it may hold whole lines of its own.
     const pattern =
-      /^((?:\/\*\*(?:(?!\*\/)[\s\S])*\*\/\n)?)(?:export )?((?:interface (\w+)[^\n]*\{\n[\s\S]*?^\})|(?:type (\w+) =[\s\S]*?;$))/gm;
+      /^((?:\/\*\*(?:(?!\*\/)[\s\S])*\*\/\n)?)(?:export )?((?:interface (\w+)[^\n]*\{\n[\s\S]*?^\})|(?:type (\w+) =[\s\S]*?;$(?!\n+[ }])))/gm;
     for (const [, comment = "", body = "", ofInterface, ofType] of text.matchAll(pattern)) {
       const name = ofInterface ?? ofType ?? "";
       if (!found.has(name)) found.set(name, { name, text: `${comment}${body}` });
@@ -77,6 +78,7 @@ export function renderJsonDocs(): string {
     if (closure.length === 0) throw new Error(`no type ${root} in src/core`);
     const fresh = closure.filter(({ name }) => !said.has(name));
     for (const { name } of fresh) said.add(name);
+    if (fresh.length === 0) return `### ${command}\n\n\`${root}\`, as above.\n`;
     const body = fresh.map(({ text }) => asJson(text)).join("\n\n");
     return `### ${command}\n\n\`${root}\`:\n\n\`\`\`ts\n${body}\n\`\`\`\n`;
   });

@@ -30,6 +30,32 @@ test("json: every command that prints JSON is on the page", async () => {
   }
 });
 
+/** Without its comments and texts, in which a brace closes nothing. */
+const bare = (code: string): string => code.replaceAll(/\/\*\*[\s\S]*?\*\/|"[^"]*"/g, "");
+
+test("json: every type on the page is whole", () => {
+  const blocks = [...read().matchAll(/^```ts\n([\s\S]*?)^```$/gm)].map(([, code = ""]) => code);
+  assert.ok(blocks.length > 5);
+  for (const block of blocks) {
+    assert.notEqual(block.trim(), "");
+    for (const declaration of block.split(/\n(?=(?:interface|type) )/)) {
+      const code = bare(declaration);
+      for (const [open, close] of ["{}", "[]", "()"])
+        assert.equal(code.split(open ?? "").length, code.split(close ?? "").length, declaration);
+    }
+  }
+});
+
+test("json: every kind of change that explain may advise is on the page", () => {
+  const path = join(import.meta.dirname, "../../../src/core/path/verdict.ts");
+  const [, ofChange = ""] = /^export type Change =\n((?: .*\n)+)/m.exec(readFileSync(path, "utf8")) ?? [];
+  const kinds = [...ofChange.matchAll(/\bkind: "([^"]+)"/g)].map(([, kind]) => kind);
+  const [, onPage = ""] = /^type Change =\n((?: .*\n)+)/m.exec(read()) ?? [];
+  const told = [...onPage.matchAll(/\bkind: "([^"]+)"/g)].map(([, kind]) => kind);
+  assert.ok(kinds.length >= 9);
+  assert.deepEqual(told, kinds);
+});
+
 test("json: every code of an error is on the page, and no other", () => {
   const [, list = ""] = /The codes are ([\s\S]*?)\./.exec(read()) ?? [];
   const codes = list.match(/[A-Z_]{4,}/g) ?? [];
