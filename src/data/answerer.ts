@@ -3,7 +3,6 @@
 // from a known guarded container gets an answer that reveals nothing.
 
 import type { AskerIndex, Membership, Standing } from "../core/askers/index-of-askers.ts";
-import { rootProblem, rootQuestion } from "../core/dns/probe.ts";
 import type { Resolution } from "../core/dns/resolve/resolution.ts";
 import { payloadLimit, type Transport } from "../core/dns/wire/message.ts";
 import { parseQuery } from "../core/dns/wire/question.ts";
@@ -16,12 +15,12 @@ import type { Upstream } from "../core/model/upstream.ts";
 import { Waiting } from "../core/waiting.ts";
 import { after } from "../edge/host/every.ts";
 import type { DnsClient } from "../edge/listener/udp.ts";
-import { messageOf } from "../errors.ts";
-import type { DataPlaneSettings } from "../planes/messages.ts";
+import type { DataPlaneSettings, ResolverFinding } from "../planes/messages.ts";
 import type { Admission } from "./admission.ts";
 import { AnswerMemo, type MemoEpoch } from "./answer-memo.ts";
 import type { Arrival, Asked, Reply } from "./answerer/arrival.ts";
 import { SenderStandings } from "./answerer/askers.ts";
+import { examineResolvers } from "./answerer/examine-resolvers.ts";
 import { answerWithinMs, Lookup, type LookupParts } from "./answerer/lookup.ts";
 import { LookupTelling, type LookupTellingOptions } from "./answerer/lookup-telling.ts";
 import { NetworkKnowledge } from "./answerer/network-knowledge.ts";
@@ -60,6 +59,7 @@ export class Answerer {
   readonly #resolvers: NetworkResolvers;
   readonly #parts: LookupParts;
   readonly #senders = new SenderStandings();
+  #guarded: readonly GuardedNetwork[] = [];
 
   constructor(options: AnswererOptions) {
     const { settings, admission, onUnknown, mayHaveCome, nameReadings } = options;
@@ -122,6 +122,7 @@ export class Answerer {
 
   /** Other names and networks; what waits for them is decided by reconsider(), once its askers are settled by them. */
   useTopology(topology: Topology, guarded: readonly GuardedNetwork[]): void {
+    this.#guarded = guarded;
     this.#parts.networks.useTopology(topology, guarded);
     this.#resolvers.retain(guarded.map(({ id, labels }) => ({ id, choice: labels.upstream })));
   }
@@ -168,15 +169,9 @@ export class Answerer {
     return this.#parts.networks.isInside(address);
   }
 
-  /** Why no upstream answers a question for the root; undefined when one does. */
-  async probeUpstream(): Promise<string | undefined> {
-    const circle = (): string | undefined => this.#parts.networks.circles.reasonFor(undefined);
-    try {
-      const problem = rootProblem(await this.#resolvers.probe(rootQuestion, "doctor"));
-      return problem === undefined ? undefined : (circle() ?? problem);
-    } catch (error) {
-      return circle() ?? messageOf(error);
-    }
+  /** Whether the resolvers answer that the guarded networks ask; the daemon's own where there is no network yet. */
+  examineResolvers(): Promise<readonly ResolverFinding[]> {
+    return examineResolvers(this.#guarded, this.#resolvers, this.#parts.networks.circles);
   }
 
   /** Answers what the same asker was answered a moment ago. @returns whether it was */

@@ -74,9 +74,9 @@ export class NetworkResolvers {
     return lookUp(question, { cache, ask, nowMs: () => performance.now() });
   }
 
-  /** Asks the daemon's resolvers past the cache. */
-  probe(question: Question, asker: string): Promise<Uint8Array> {
-    return this.#own.query(question, asker);
+  /** Asks past the cache. */
+  probe(question: Question, { choice, asker }: Pick<Asking, "choice" | "asker">): Promise<Uint8Array> {
+    return this.#resolverOf(choice).query(question, asker);
   }
 
   /** Replaces the daemon's resolvers. */
@@ -159,6 +159,7 @@ function isPart(choice: readonly Upstream[], list: readonly Upstream[]): boolean
   return choice.map(renderUpstream).every((upstream) => all.includes(upstream));
 }
 
-function keyOf(upstreams: readonly Upstream[]): string {
+/** The same text for the same resolvers. */
+export function keyOf(upstreams: readonly Upstream[]): string {
   return upstreams.map(renderUpstream).join(" ");
 }

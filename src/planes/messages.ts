@@ -95,10 +95,18 @@ export interface PathRequest {
   readonly hosts: readonly IpAddress[];
 }
 
+/** Whether one of several resolvers answers. */
+export interface ResolverFinding {
+  /** Names of the networks whose label names these; undefined for the daemon's own. */
+  readonly networks: readonly string[] | undefined;
+  /** Why none of them answers; undefined when one does. */
+  readonly problem: string | undefined;
+}
+
 /** What the data plane found when it examined itself by behaviour. */
 export interface DataPlaneFindings {
-  /** Why no upstream answers; undefined when one does. */
-  readonly upstream: string | undefined;
+  /** One for each choice of resolvers that a network asks. */
+  readonly resolvers: readonly ResolverFinding[];
   readonly sandboxes: readonly { readonly addresses: readonly IpAddress[]; readonly captured: boolean }[];
 }
 

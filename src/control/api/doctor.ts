@@ -55,7 +55,7 @@ export async function examineHost(input: DoctorInput): Promise<DoctorReport> {
     checks: [
       engine,
       rules,
-      check("upstream", findings.upstream === undefined, findings.upstream ?? "a resolver answers"),
+      ...findings.resolvers.map(resolverCheck),
       check(
         "capture",
         status.capture.problem === undefined,
@@ -80,6 +80,11 @@ export async function examineHost(input: DoctorInput): Promise<DoctorReport> {
       ...status.warnings.map((sentence) => warning("warning", sentence)),
     ],
   };
+}
+
+function resolverCheck({ networks, problem }: DataPlaneFindings["resolvers"][number]): Check {
+  const subject = networks === undefined ? "upstream" : `upstream of ${networks.join(", ")}`;
+  return check(subject, problem === undefined, problem ?? "a resolver answers");
 }
 
 /** A proxy may keep from us what the engine says of its firewall: nothing else hangs on it. */

@@ -61,7 +61,8 @@ export function isOurDenial(answer: Uint8Array | undefined): boolean {
 
 /**
  * Why an answer to the question for the root is none: undefined for one that is. Everybody has a root, and a resolver
- * that says otherwise was denied it, by us or by another; one that fails has nobody who answers it.
+ * that says otherwise was denied it, by us or by another; one that fails has nobody who answers it, and one that refuses
+ * serves others.
  */
 export function rootProblem(answer: Uint8Array): string | undefined {
   switch (rcodeOf(answer)) {
@@ -69,9 +70,21 @@ export function rootProblem(answer: Uint8Array): string | undefined {
       return "a resolver answers that the root does not exist (NXDOMAIN): its own lookup was denied; if it is a container on a guarded network, move it to a network without dockerwall.allow";
     case rcodes.servFail:
       return "a resolver answers that it cannot look up the root (SERVFAIL): it reaches nobody itself";
-    default:
+    case rcodes.refused:
+      return `a resolver refuses to look up the root (REFUSED): it serves other clients than this host, or only names of its own; ${otherResolver}`;
+    case rcodes.noError:
       return undefined;
+    default:
+      return `a resolver answers the question for the root with ${nameOfRcode(rcodeOf(answer))}: what listens there is none that looks up names for others; ${otherResolver}`;
   }
+}
+
+const otherResolver =
+  "let it serve this host, or name another one (DOCKERWALL_UPSTREAM, or the label dockerwall.upstream of the network)";
+
+function nameOfRcode(rcode: number): string {
+  if (rcode === rcodes.formErr) return "FORMERR";
+  return rcode === rcodes.notImp ? "NOTIMP" : `code ${rcode}`;
 }
 
 /** Any that is not 0 will do: one answer is waited for at a time, on a socket of its own. */

@@ -148,7 +148,7 @@ export interface StatusReport {
 
 /** One thing that `doctor` checked. */
 export interface Check {
-  /** `engine`, `rules`, `upstream`, `capture of NAME`, … */
+  /** `engine`, `rules`, `upstream`, `upstream of NETWORK`, `capture of NAME`, … */
   readonly subject: string;
   /** False if it needs correcting. */
   readonly ok: boolean;

@@ -87,12 +87,12 @@ async function examine(
   { answerer, sandboxLayer, telling }: Parts,
   { requestId }: Message<"examine">,
 ): Promise<void> {
-  const [upstream, probed = []] = await Promise.all([
-    answerer.probeUpstream(),
+  const [resolvers, probed = []] = await Promise.all([
+    answerer.examineResolvers(),
     sandboxLayer?.probe(canaryQuery()),
   ]);
   const sandboxes = probed.map(({ addresses, answer }) => ({ addresses, captured: isOurDenial(answer) }));
-  const findings: DataPlaneFindings = { upstream, sandboxes };
+  const findings: DataPlaneFindings = { resolvers, sandboxes };
   telling.tell({ kind: "examined", requestId, findings });
 }
 

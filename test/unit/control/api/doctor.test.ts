@@ -26,7 +26,7 @@ const well = {
   guarded: new Set(["n1"]),
   rulesStand: async () => true,
   foreignMarks: async () => [],
-  examine: async () => ({ upstream: undefined, sandboxes: [] }),
+  examine: async () => ({ resolvers: [{ networks: undefined, problem: undefined }], sandboxes: [] }),
   detours: async () => [],
   savedRules: [],
   forwardingSwitchedOff: () => undefined,
@@ -50,7 +50,7 @@ const notForwarded = (name: string): string =>
 const web = runningContainer("web", "n1", "198.19.0.2");
 const found = (...addresses: string[]): DoctorInput["examine"] => {
   const sandboxes = addresses.map((address) => ({ addresses: [address as IpAddress], captured: true }));
-  return async () => ({ upstream: undefined, sandboxes });
+  return async () => ({ resolvers: [], sandboxes });
 };
 /** What is there when the examination begins, and when it ends. */
 function seen(...pictures: (readonly Container[])[]): DoctorInput["topology"] {
@@ -75,6 +75,23 @@ test("doctor warns of a container that sends by another network, as status does"
   assert.deepEqual(
     checks.filter(({ warning }) => warning),
     [{ subject: "way", ok: true, warning: true, finding: "web sends by front" }],
+  );
+});
+
+test("doctor tells of each choice of resolvers, and whose it is", async () => {
+  const resolvers = [
+    { networks: undefined, problem: "no answer" },
+    { networks: ["app"], problem: undefined },
+    { networks: ["back", "front"], problem: "refused" },
+  ];
+  const { checks } = await examineHost({ ...well, examine: async () => ({ resolvers, sandboxes: [] }) });
+  assert.deepEqual(
+    checks.filter(({ subject }) => subject.startsWith("upstream")),
+    [
+      { subject: "upstream", ok: false, finding: "no answer" },
+      { subject: "upstream of app", ok: true, finding: "a resolver answers" },
+      { subject: "upstream of back, front", ok: false, finding: "refused" },
+    ],
   );
 });
 

@@ -8,7 +8,7 @@ import {
   rootProblem,
   rootQuestion,
 } from "../../../../src/core/dns/probe.ts";
-import { extendedErrors, rcodes } from "../../../../src/core/dns/wire/codes.ts";
+import { extendedErrors, type Rcode, rcodes } from "../../../../src/core/dns/wire/codes.ts";
 import { parseQuery, type Query } from "../../../../src/core/dns/wire/question.ts";
 import {
   blockedBy,
@@ -105,5 +105,12 @@ it("the question for the root is well-formed, and a denial of it or a failure is
     rootProblem(respondError({ head: query, limit: 512, rcode: rcodes.servFail })) ?? "",
     /SERVFAIL/,
   );
+  for (const [name, rcode] of [
+    ["FORMERR", rcodes.formErr],
+    ["NOTIMP", rcodes.notImp],
+    ["REFUSED", rcodes.refused],
+    ["code 9", 9 as Rcode],
+  ] as const)
+    assert.match(rootProblem(respondError({ head: query, limit: 512, rcode })) ?? "", new RegExp(name));
   assert.equal(rootProblem(respondError({ head: query, limit: 512, rcode: rcodes.noError })), undefined);
 });

@@ -324,7 +324,7 @@ describe("a slip in a label", () => {
         guarded: new Set(),
         rulesStand: async () => true,
         foreignMarks: async () => [],
-        examine: async () => ({ upstream: undefined, sandboxes: [] }),
+        examine: async () => ({ resolvers: [], sandboxes: [] }),
         detours: async () => [],
         savedRules: [],
         forwardingSwitchedOff: () => undefined,
