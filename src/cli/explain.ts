@@ -2,11 +2,12 @@
 
 import type { ExplainReport } from "../core/model/report.ts";
 import type { ReadAnswer } from "../core/path/reading.ts";
+import { renderNeighbour } from "../core/path/sentence.ts";
 import type { Path, PathVerdict } from "../core/path/verdict.ts";
 import { createControlClient } from "../edge/control-socket/client.ts";
 import { controlSocketOf } from "../edge/control-socket/path.ts";
 import { type Command, jsonOption } from "./command.ts";
-import { printable, printableSentence, renderJson, renderSpan } from "./terminal/print.ts";
+import { printable, printableSentence, renderAge, renderJson, renderSpan } from "./terminal/print.ts";
 import { renderTable } from "./terminal/table.ts";
 
 /** Of what would not pass. */
@@ -59,6 +60,7 @@ export function renderExplanation(report: ExplainReport, nowMs: number): string 
         ]),
     ...(report.by?.endsAtMs === undefined ? [] : [["ends", `in ${renderSpan(report.by.endsAtMs - nowMs)}`]]),
     ...(report.names.length === 0 ? [] : [["looked up as", report.names.map(printable).join(" ")]]),
+    ...renderLookups(report, nowMs),
     ...report.paths.map((path) => ["way", renderPath(path)]),
     ...(report.hosts.length === 0 ? [] : [["/etc/hosts", report.hosts.join(" ")]]),
     ...report.answers.map((answer) => [`DNS ${answer.type}`, renderAnswer(answer)]),
@@ -73,6 +75,18 @@ export function renderExplanation(report: ExplainReport, nowMs: number): string 
   ];
   const heading = `${printable(report.container)} → ${printable(report.target)}: ${verdicts[report.verdict]}\n`;
   return heading + renderTable([{ align: "left" }, { align: "left" }], rows, "  ");
+}
+
+function renderLookups({ lookupDue, lookedUpBy }: ExplainReport, nowMs: number): string[][] {
+  const neighbour =
+    lookedUpBy === undefined ? [] : [["neighbour", printableSentence(renderNeighbour(lookedUpBy))]];
+  if (lookupDue === undefined) return neighbour;
+  const { lastMs } = lookupDue;
+  const told =
+    lastMs === undefined
+      ? "is in force, and none is remembered: nothing passes to its addresses until the container looks it up"
+      : `is in force, the last was ${renderAge(lastMs, nowMs)}: nothing passes to its addresses until the container looks it up again; a program that keeps an address for longer than its lookup said loses it`;
+  return [["no lookup", told], ...neighbour];
 }
 
 function passes({ verdict }: ExplainReport): boolean {

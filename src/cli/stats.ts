@@ -1,11 +1,18 @@
 // `dockerwall stats`: for each network, which container looked up what, and which connections were blocked.
 
-import type { DropRow, LookupRow, LookupTrouble, NetworkStats, StatsReport } from "../core/model/report.ts";
-import { renderStep } from "../core/path/sentence.ts";
+import type {
+  DropEnd,
+  DropRow,
+  LookupRow,
+  LookupTrouble,
+  NetworkStats,
+  StatsReport,
+} from "../core/model/report.ts";
+import { renderNeighbour, renderStep } from "../core/path/sentence.ts";
 import { createControlClient } from "../edge/control-socket/client.ts";
 import { controlSocketOf } from "../edge/control-socket/path.ts";
 import { type Command, jsonOption } from "./command.ts";
-import { printable, renderAge, renderJson } from "./terminal/print.ts";
+import { printable, printableSentence, renderAge, renderJson } from "./terminal/print.ts";
 import { bold, dim } from "./terminal/style.ts";
 import { renderTable } from "./terminal/table.ts";
 
@@ -18,7 +25,7 @@ export const statsCommand: Command = {
   details: [
     "Lookups: address, container, domain, count, allowed or not, age of the last one. A container that does not exist any more is marked as gone; what it did is never shown as another's that has its address or its name now.",
     "Most programs look a name up twice, for IPv4 (A) and for IPv6 (AAAA): one call then counts 2.",
-    "Blocked connections: address, container, service, destination, packets, age, and the name for which this container last got the address; `no lookup` means that the container has the address from elsewhere. Then what holds it, where that is more than that no entry covers it.",
+    "Blocked connections: address, container, service, destination, packets, age, and the name for which this container last got the address; `no lookup` means that the container has the address from elsewhere. Then what holds it now and what to do, where that is more than that no entry covers it.",
   ].join("\n"),
   options: { json: jsonOption },
   run: async ({ options, environment, output }) => {
@@ -91,16 +98,30 @@ function dropCells(row: DropRow, network: string, nowMs: number): string[] {
     printable(row.destination),
     `${row.packets} ${row.packets === 1 ? "packet" : "packets"}`,
     renderAge(row.lastSeenMs, nowMs),
-    reasonOf(row, network),
+    reasonOf(row, network, nowMs),
   ];
 }
 
 /** By which name it went, and what holds it, unless that is nothing but that no entry covers it. */
-function reasonOf({ domain, now }: DropRow, network: string): string {
+function reasonOf({ domain, now }: DropRow, network: string, nowMs: number): string {
   const name = domain === undefined ? "no lookup" : printable(domain);
-  if (now === undefined || now.step === "no-entry") return name;
-  if (now.verdict !== "passes") return `${name}; ${renderStep(now.step, printable(network))}`;
-  return `${name}; allowed by now${domain === undefined ? "" : ", once it is looked up"}`;
+  const held = now === undefined ? undefined : whyHeld(now, network, nowMs);
+  return held === undefined ? name : `${name}; ${held}`;
+}
+
+function whyHeld(
+  { verdict, step, advice, lookedUpMs, lookedUpBy }: DropEnd,
+  network: string,
+  nowMs: number,
+): string | undefined {
+  if (lookedUpBy !== undefined) return printableSentence(renderNeighbour(lookedUpBy));
+  if (step === "no-entry") return undefined;
+  if (verdict === "passes") return "it would pass by now";
+  // Nothing allowed the name when it was told, as in audit mode.
+  if (step === "no-lookup" && lookedUpMs === undefined) return "allowed by now, once it is looked up";
+  const last = lookedUpMs === undefined ? "" : ` (the last was ${renderAge(lookedUpMs, nowMs)})`;
+  const why = `${renderStep(step, printable(network))}${last}`;
+  return advice === undefined ? why : `${why}: ${printableSentence(advice)}`;
 }
 
 function containerCell({ container, gone }: LookupRow | DropRow): string {

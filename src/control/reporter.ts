@@ -5,10 +5,9 @@ import { type CounterReading, sumReadings } from "../core/counters/reading.ts";
 import { readCounters } from "../core/counters/registry.ts";
 import type { DeniedRecord } from "../core/journal/denied-record.ts";
 import { buildReport } from "../core/journal/report.ts";
-import type { ResolverReport, StatsReport, StatusReport } from "../core/model/report.ts";
+import type { DropEnd, ResolverReport, StatsReport, StatusReport } from "../core/model/report.ts";
 import { type DaemonState, isGone } from "../core/model/state.ts";
 import { shortId, type Topology } from "../core/model/topology.ts";
-import type { PathEnd } from "../core/path/verdict.ts";
 import { type Override, type OverrideTarget, targetKey } from "../core/policy/override.ts";
 import type { ProblemPlace } from "../core/status/problems.ts";
 import { buildStatus, isUnwell } from "../core/status/status.ts";
@@ -56,7 +55,7 @@ export interface Reporter {
   isUnwell(): boolean;
   status(): StatusReport;
   /** @param endOf where a packet like a denied one would end now */
-  stats(nowMs: number, endOf: (record: DeniedRecord) => PathEnd | undefined): StatsReport;
+  stats(nowMs: number, endOf: (record: DeniedRecord) => DropEnd | undefined): StatsReport;
 }
 
 export function createReporter(options: ReporterOptions): Reporter {

@@ -86,20 +86,23 @@ function readPacket(
     : membershipsOf(options.index.standingOfSource(source));
   const its = all.filter(({ addresses }) => addresses.includes(source));
   const others = memberships.filter(({ networkId }) => its.every((each) => each.networkId !== networkId));
-  const policy = judgePacket(options, its, { source, destination });
+  const { policy, isOpen } = judgePacket(options, its, { source, destination });
   const elsewhere = others.filter((membership) => isOpenFrom(options, membership, destination));
   return {
     destination,
     way,
     ownsSource: its.length > 0,
     policy: inTheTimeOfPeople({ ...policy, elsewhere: elsewhere.map(({ networkId }) => networkId) }),
+    isOpen,
   };
 }
 
 function isOpenFrom(options: RehearsalOptions, membership: Membership, destination: IpAddress): boolean {
   const source = membership.addresses.find((address) => familyOf(address) === familyOf(destination));
-  if (source === undefined) return false;
-  const { reason } = judgePacket(options, [membership], { source, destination });
+  // Nothing leaves by an internal network, whatever its list says.
+  const network = options.topology.networks.find(({ id }) => id === membership.networkId);
+  if (source === undefined || network?.internal === true) return false;
+  const { reason } = judgePacket(options, [membership], { source, destination }).policy;
   return reason === "entry" || reason === "no-lookup";
 }
 
@@ -108,7 +111,7 @@ function judgePacket(
   options: RehearsalOptions,
   its: readonly Membership[],
   { source, destination }: { readonly source: IpAddress; readonly destination: IpAddress },
-): PolicyFinding {
+): Required<Pick<ReadPacket, "policy" | "isOpen">> {
   const { admission, target } = options;
   const packet = { source, destination, protocol: target.ipProtocol, port: target.port ?? 443 };
   const byAddress = judgeAddress(admission.verdict(packet, its), admission.secondsLeft(packet));
@@ -121,9 +124,10 @@ function judgePacket(
             inside: admission.isInside(destination),
           }),
         ];
+  const names = target.name === undefined ? admission.namesOf(source, destination) : [];
   return {
-    ...mostTelling([...byName, byAddress]),
-    names: target.name === undefined ? admission.namesOf(source, destination) : [],
+    policy: { ...mostTelling([...byName, byAddress]), names },
+    isOpen: byAddress.reason === "entry",
   };
 }
 

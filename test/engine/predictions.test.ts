@@ -94,6 +94,10 @@ function predictions(name: string): void {
     );
     assert.match(explained.stdout, / to change it +send by b_egress: give it the highest gw_priority/);
     assert.equal(await send(engine, "astray", [target], 1.5), "0");
+    assert.match(
+      (await wall(engine, "stats")).stdout,
+      /astray +tcp:80 .* www\.example\.com; it leaves by a_front, whose entries do not cover it; .*: send by b_egress: /,
+    );
     const doctor = await wall(engine, "doctor");
     assert.equal(doctor.exitCode, 0);
     assert.match(doctor.stdout, sentence);

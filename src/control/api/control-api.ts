@@ -77,7 +77,10 @@ export function createControlApi(options: ControlApiOptions): ControlApi {
     },
     changeOverrides: (request) =>
       whileInForce(lifecycle, async () => applyOverrides(request, present(), applied)),
-    explain: async (request) => explainTarget(request, present(), explained),
+    explain: async (request) => {
+      await flushed();
+      return explainTarget(request, present(), explained);
+    },
     suggest: async (request) => {
       await flushed();
       return suggestFor(request, present(), seen);
@@ -108,6 +111,7 @@ function sourcesOf(options: ControlApiOptions): Sources {
     seen: { sets, history, hostAddresses: listHostAddresses, bridgesFiltered: areBridgesFiltered },
     explained: {
       sets,
+      history,
       flows: readFlows,
       hostAddresses: listHostAddresses,
       bridgesFiltered: areBridgesFiltered,

@@ -15,23 +15,19 @@ import { renderChange, renderStep } from "../../core/path/sentence.ts";
 import { surroundingsOf } from "../../core/path/surroundings.ts";
 import { type ExplainTarget, parseTarget } from "../../core/policy/target.ts";
 import type { Flow } from "../../edge/kernel/flows/flow-message.ts";
-import type { KernelSets } from "../../edge/kernel/ipset/kernel-sets.ts";
 import { DockerwallError } from "../../errors.ts";
 import type { PathRequest } from "../../planes/messages.ts";
+import { type LookupSources, lookupsInForce } from "./explain/lookups.ts";
 import { findContainer } from "./find-container.ts";
 import type { Present } from "./in-force.ts";
 
-export interface ExplanationSources {
-  readonly sets: KernelSets;
+export interface ExplanationSources extends LookupSources {
   /** The tracked flows of a family. */
   readonly flows: (family: Family) => readonly Flow[];
   /** What the data plane knows. */
   readonly readPath: (path: PathRequest) => Promise<PathReading>;
-  readonly hostAddresses: () => readonly IpAddress[];
   /** The text of a container's own /etc/hosts; undefined where it cannot be read. */
   readonly hostsFile: (container: Container) => string | undefined;
-  /** Whether the host's rules see what stays on a bridge. */
-  readonly bridgesFiltered: () => boolean;
 }
 
 /** Entries and flows between these. */
@@ -90,6 +86,7 @@ export async function explainTarget(
     problems,
     quarantined,
     networks,
+    ...lookupsInForce({ holder, target, reading, explained }, present, sources),
     hosts: reading.hosts,
     answers: reading.answers,
     entries: kernelEntries(scope, sources),

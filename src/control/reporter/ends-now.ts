@@ -1,32 +1,160 @@
 // The control plane's part of `stats`: what a packet like a denied one would meet now.
 
+import type { ClassifiedNetwork } from "../../core/classify/networks.ts";
 import type { DeniedRecord } from "../../core/journal/denied-record.ts";
+import { namesReader } from "../../core/journal/lookups.ts";
 import { bookedUnder } from "../../core/journal/report.ts";
-import type { PathEnd } from "../../core/path/verdict.ts";
+import { familyOf } from "../../core/model/address.ts";
+import type { DropEnd } from "../../core/model/report.ts";
+import { shortId } from "../../core/model/topology.ts";
+import { entryOf } from "../../core/path/change.ts";
+import { renderChange } from "../../core/path/sentence.ts";
+import type { PathEnd, PathStep } from "../../core/path/verdict.ts";
+import { renderEntry } from "../../core/policy/entry.ts";
 import { type LabelView, labelView } from "../../core/suggest/label-view.ts";
 import { listsOf } from "../../core/suggest/lists.ts";
-import { connectionOf } from "../../core/suggest/observed.ts";
+import { type NamesOf, neighbourLookup } from "../../core/suggest/neighbour-lookup.ts";
+import { connectionOf, type SeenConnection } from "../../core/suggest/observed.ts";
 import type { Present } from "../api/in-force.ts";
+import { openNow } from "../api/kernel-rights.ts";
 import { insideNow, type SuggestionSources } from "../api/suggest.ts";
+import type { History } from "../history/history.ts";
 
-/** By the lists in force, of the container's own if it is there. */
+export interface EndSources extends Pick<SuggestionSources, "sets" | "hostAddresses" | "bridgesFiltered"> {
+  readonly history: Pick<History, "lookups" | "namesOf">;
+}
+
+/** By the lists in force, of the container's own if it is there, and by what is open now. */
 export function endsNow(
-  { classification, topology, quarantine, uptimeMs }: Present,
-  sources: Pick<SuggestionSources, "hostAddresses" | "bridgesFiltered">,
-): (record: DeniedRecord) => PathEnd | undefined {
-  const { guarded } = classification;
-  const inside = insideNow({ topology }, sources, quarantine);
+  present: Present,
+  sources: EndSources,
+): (record: DeniedRecord) => DropEnd | undefined {
+  const { guarded } = present.classification;
+  const ends = new Ends(present, sources);
   const networkOf = bookedUnder(guarded);
   const networks = new Map(guarded.map((network) => [network.id, network]));
-  const views = new Map<string, LabelView>();
   return (record) => {
     const network = networks.get(networkOf(record) ?? "");
-    if (network === undefined) return undefined;
-    const key = `${network.id} ${record.owner?.containerId}`;
-    const view =
-      views.get(key) ??
-      labelView(network, listsOf(network, record.owner?.containerId, classification), inside, uptimeMs);
-    views.set(key, view);
-    return view.meets(connectionOf(record));
+    return network && ends.of(record, network);
   };
+}
+
+/** Where the lists of a network hold a packet. */
+const listSteps: ReadonlySet<PathStep> = new Set(["no-entry", "taken-away", "port"]);
+
+class Ends {
+  readonly #present: Present;
+  readonly #history: EndSources["history"];
+  readonly #viewOf: (network: ClassifiedNetwork, containerId: string | undefined) => LabelView;
+  readonly #namesOf: NamesOf;
+  /** When each container was last answered for a name; read with the first question. */
+  #lookedUp: ReadonlyMap<string, number> | undefined;
+
+  constructor(present: Present, { sets, history, ...host }: EndSources) {
+    const { classification, topology, quarantine, uptimeMs } = present;
+    const inside = { ...insideNow({ topology }, host, quarantine), isOpen: openNow(sets) };
+    const views = new Map<string, LabelView>();
+    this.#present = present;
+    this.#history = history;
+    this.#namesOf = namesReader(history.namesOf);
+    this.#viewOf = (network, containerId) => {
+      const key = `${network.id} ${containerId}`;
+      const known = views.get(key);
+      if (known !== undefined) return known;
+      const view = labelView(network, listsOf(network, containerId, classification), inside, uptimeMs);
+      views.set(key, view);
+      return view;
+    };
+  }
+
+  of(record: DeniedRecord, network: ClassifiedNetwork): DropEnd {
+    const { owner } = record;
+    const connection = connectionOf(record);
+    const view = this.#viewOf(network, owner?.containerId);
+    const end = view.meets(connection);
+    if (end.step === "no-lookup") return { ...end, ...this.#lookedUpAgain(record) };
+    if (owner === undefined || !listSteps.has(end.step)) return end;
+    const others = this.#elsewhere(connection, network, owner.containerId);
+    const [better] = others;
+    if (better !== undefined)
+      return {
+        ...view.meets(
+          connection,
+          others.map(({ id }) => id),
+        ),
+        advice: routeBy(better, network, record),
+      };
+    return connection.names.length > 0 ? end : { ...end, ...this.#neighbour(connection, network, view) };
+  }
+
+  /** Which name to look up again: the last one that the container was answered for, as its lists allowed it. */
+  #lookedUpAgain({ owner, domains }: DeniedRecord): Pick<DropEnd, "advice" | "lookedUpMs"> {
+    this.#lookedUp ??= this.#readLookups();
+    const timeOf = (domain: string): number | undefined =>
+      this.#lookedUp?.get(`${owner?.containerId} ${domain}`);
+    const name = domains.findLast((domain) => timeOf(domain) !== undefined) ?? domains.at(-1) ?? "";
+    const lookedUpMs = timeOf(name);
+    return {
+      advice: renderChange({ kind: "lookup", name }),
+      ...(lookedUpMs === undefined ? {} : { lookedUpMs }),
+    };
+  }
+
+  #readLookups(): ReadonlyMap<string, number> {
+    const times = new Map<string, number>();
+    for (const { container, domain, allowed, lastSeenMs } of this.#history.lookups(this.#present.nowMs)) {
+      if (container === undefined || !allowed) continue;
+      const key = `${shortId(container.id)} ${domain}`;
+      times.set(key, Math.max(times.get(key) ?? 0, lastSeenMs));
+    }
+    return times;
+  }
+
+  /** The other guarded networks of the container that would let it pass, if it left by them. */
+  #elsewhere(
+    connection: SeenConnection,
+    network: ClassifiedNetwork,
+    containerId: string,
+  ): readonly ClassifiedNetwork[] {
+    const { topology, classification } = this.#present;
+    const container = topology.containers.find(({ id }) => shortId(id) === containerId);
+    return (container?.endpoints ?? []).flatMap(({ networkId, addresses }) => {
+      const other = classification.guarded.find(({ id }) => id === networkId && id !== network.id);
+      const asker = addresses.find((own) => familyOf(own) === familyOf(connection.destination));
+      if (other === undefined || asker === undefined) return [];
+      return opens(this.#viewOf(other, containerId).meets({ ...connection, asker })) ? [other] : [];
+    });
+  }
+
+  #neighbour(
+    connection: SeenConnection,
+    network: ClassifiedNetwork,
+    view: LabelView,
+  ): Pick<DropEnd, "lookedUpBy"> {
+    const { destination, container } = connection;
+    const lookedUpBy = neighbourLookup(
+      { destination, networkId: network.id, containerId: container?.id ?? "" },
+      this.#present.topology.containers,
+      this.#namesOf,
+      (name) => opens(view.meets({ ...connection, names: [name] })),
+    );
+    return lookedUpBy === undefined ? {} : { lookedUpBy };
+  }
+}
+
+/** At once, or with a lookup. */
+function opens({ verdict, step }: PathEnd): boolean {
+  return verdict === "passes" || step === "no-lookup";
+}
+
+function routeBy(
+  better: ClassifiedNetwork,
+  { name: instead }: ClassifiedNetwork,
+  record: DeniedRecord,
+): string {
+  const { names, destination, ipProtocol, port } = connectionOf(record);
+  const name = record.domains.at(-1);
+  const address = names.length === 0 ? destination : undefined;
+  const entry = renderEntry(entryOf({ name, address, ipProtocol, port }));
+  return renderChange({ kind: "route", network: better.name, instead, entry });
 }

@@ -1,15 +1,14 @@
 // The kernel's denied counters, in words: which container tried to reach what. The counters come from the kernel's sets
 // that the drop rule fills.
 
-import type { DropRow } from "../model/report.ts";
-import type { PathEnd } from "../path/verdict.ts";
+import type { DropEnd, DropRow } from "../model/report.ts";
 import type { DeniedRecord } from "./denied-record.ts";
 
 /** Records as rows: those of one container for one destination are one; most packets first, then in order. */
 export function dropRows(
   records: readonly DeniedRecord[],
   isGone: (containerId: string) => boolean,
-  endOf: (record: DeniedRecord) => PathEnd | undefined,
+  endOf: (record: DeniedRecord) => DropEnd | undefined,
 ): DropRow[] {
   const rows = new Map<string, DropRow>();
   for (const record of records.toSorted((a, b) => a.lastSeenMs - b.lastSeenMs)) {

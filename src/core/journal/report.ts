@@ -2,9 +2,8 @@
 
 import { addressBytes, type IpAddress, parseAddress, renderPrefix } from "../model/address.ts";
 import { type GuardedNetwork, guardedNetworkAt } from "../model/guarded-network.ts";
-import type { LookupRow, NetworkStats, StatsReport } from "../model/report.ts";
+import type { DropEnd, LookupRow, NetworkStats, StatsReport } from "../model/report.ts";
 import { shortId } from "../model/topology.ts";
-import type { PathEnd } from "../path/verdict.ts";
 import type { DeniedRecord } from "./denied-record.ts";
 import { dropRows } from "./drops.ts";
 import { othersLabel } from "./lookup-rows.ts";
@@ -18,7 +17,7 @@ export interface ReportInput {
   readonly isGone: (containerId: string) => boolean;
   readonly nowMs: number;
   /** Where a packet like a denied one would end now; undefined where that is not known. */
-  readonly endOf?: (record: DeniedRecord) => PathEnd | undefined;
+  readonly endOf?: (record: DeniedRecord) => DropEnd | undefined;
 }
 
 /** Every guarded network, by name, quiet ones too. */

@@ -31,6 +31,23 @@ export interface LookupRow {
   readonly lastSeenMs: number;
 }
 
+/** Who else was told an address. */
+export interface LookedUpBy {
+  /** A neighbour on the same network. */
+  readonly container: string;
+  readonly name: string;
+}
+
+/** What a packet like a blocked one would meet now. */
+export interface DropEnd extends PathEnd {
+  /** What would let it pass, in words, where that is another way or another lookup. */
+  readonly advice?: string;
+  /** When the container was last answered for the name, milliseconds since the epoch; only of a lookup that has run out. */
+  readonly lookedUpMs?: number;
+  /** Of an address that the container did not look up itself. */
+  readonly lookedUpBy?: LookedUpBy;
+}
+
 export interface DropRow {
   readonly address: string;
   /** The container that had the address then; undefined if it was never known. */
@@ -44,8 +61,8 @@ export interface DropRow {
   readonly bytes: number;
   /** Milliseconds since the epoch, to within a few seconds: the kernel's counters are read that often. */
   readonly lastSeenMs: number;
-  /** Where such a packet would end now, if its names were looked up again, and as if nothing were audited. */
-  readonly now?: PathEnd;
+  /** Where such a packet would end now, as if nothing were audited. */
+  readonly now?: DropEnd;
   /** The name that this address was last answered for, to this container; undefined for a hard-coded address. */
   readonly domain: string | undefined;
 }
@@ -188,6 +205,13 @@ export interface ExplainReport extends Explained {
   readonly networks: readonly string[];
   /** Where the container's own /etc/hosts has the name, which then is not looked up. */
   readonly hosts: readonly IpAddress[];
+  /**
+   * There where no lookup of the name is in force: it passes once the container looks it up, and until then it does not.
+   * `lastMs` is when it last did and was answered, milliseconds since the epoch.
+   */
+  readonly lookupDue?: { readonly lastMs?: number };
+  /** Of an address that the container did not look up itself. */
+  readonly lookedUpBy?: LookedUpBy;
   /** What lookups of the name would be answered; none for an address. */
   readonly answers: readonly ReadAnswer[];
   /** What the kernel holds for the container and these addresses. */

@@ -113,7 +113,8 @@ function entryFor(network: string | undefined, entry: Entry): Change | undefined
   return network === undefined ? undefined : { kind: "entry", entry: renderEntry(entry), network };
 }
 
-function entryOf(target: ExplainTarget): Entry {
+/** The entry that would let it pass. */
+export function entryOf(target: ExplainTarget): Entry {
   const service = serviceOf(target);
   if (target.address !== undefined) return prefixEntry(target.address, service);
   return domainEntry(target);

@@ -21,6 +21,8 @@ export interface ReadPacket {
   /** False where the source is no address that the container may send from. */
   readonly ownsSource: boolean;
   readonly policy: PolicyFinding;
+  /** Whether it would pass without another lookup; undefined where that is not read. */
+  readonly isOpen?: boolean;
 }
 
 export interface PathReading {

@@ -1,6 +1,7 @@
 // What decided, and what would change it, in words. `explain`, `doctor` and `status` say the same.
 
 import { allowLabel } from "../labels/table.ts";
+import type { LookedUpBy } from "../model/report.ts";
 import type { Change, PathStep } from "./verdict.ts";
 
 /** Some name the network that the packet leaves by. */
@@ -48,6 +49,11 @@ const reasons: Readonly<Record<PathStep, string | ((leaves: string) => string)>>
 export function renderStep(step: PathStep, leaves: string): string {
   const reason = reasons[step];
   return typeof reason === "string" ? reason : reason(leaves);
+}
+
+/** Of an address that a container tried, and only a neighbour was told. */
+export function renderNeighbour({ container, name }: LookedUpBy): string {
+  return `${container} on the same network looked it up as ${name}, and a lookup opens addresses only for the container whose it is: let this one ask Docker's resolver (127.0.0.11), or name ${container} in dockerwall.upstream of the network and give it a network of its own`;
 }
 
 /** What to do. */

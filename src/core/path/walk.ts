@@ -193,7 +193,9 @@ function walkOutside(surroundings: Surroundings, leaving: Leaving): PathEnd {
   };
   if (policy.reason === "entry") return passes("entry");
   if (isAudited(surroundings, leaving)) return passes("audit");
-  const step = policy.elsewhere.length > 0 ? "other-list" : policy.reason;
+  // Where the list lets it pass once its name is looked up again, another one is nothing to turn to.
+  const isOther = policy.elsewhere.length > 0 && policy.reason !== "no-lookup";
+  const step = isOther ? "other-list" : policy.reason;
   return judged(isTold(surroundings, leaving) ? "refused" : "dropped", step);
 }
 

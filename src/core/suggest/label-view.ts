@@ -35,6 +35,8 @@ export interface Inside extends Around {
   readonly own: readonly Prefix[];
   readonly isHost: (address: IpAddress) => boolean;
   readonly isInside: (address: IpAddress) => boolean;
+  /** Whether a lookup of its name opens the way of a packet now; without it each name is judged as if it were looked up. */
+  readonly isOpen?: (connection: SeenConnection) => boolean;
 }
 
 export function insideOf(around: Around): Inside {
@@ -56,8 +58,11 @@ export interface LabelView extends Omit<NeedsContext, "takenBy"> {
   readonly policy: Policy;
   /** Codes of the types that its label adds. */
   readonly types: ReadonlySet<number>;
-  /** Where a packet of the connection would end, if its names were looked up now, and as if nothing were audited. */
-  readonly meets: (connection: SeenConnection) => PathEnd;
+  /**
+   * Where a packet of the connection would end, as if nothing were audited.
+   * @param elsewhere ids of the container's other networks whose lists would let it pass from there
+   */
+  readonly meets: (connection: SeenConnection, elsewhere?: readonly string[]) => PathEnd;
 }
 
 /** Judges by these lists what a network's containers have done, by the functions that answer lookups and walk packets. */
@@ -70,12 +75,18 @@ export function labelView(
   const policy: Policy = { network: network.name, lists: lists.map(compileList) };
   const types = new Set(network.labels.types);
   const walked = walkerFor({ ...network, lists }, inside);
-  const meets: LabelView["meets"] = (connection) => {
+  const meets: LabelView["meets"] = (connection, elsewhere = []) => {
     // Only a name whose answer opens the address is one by which a packet passes.
     const names = connection.names.filter(
       (name) => leadOf([namedBy(policy, name, nowMs)], connection.destination, inside, nowMs) === "opened",
     );
-    return walked(connection, findingFor(policy, { ...connection, names }, inside, nowMs));
+    const finding = findingFor(policy, { ...connection, names }, inside, nowMs);
+    // Where another lookup would not help, what holds it behind the lists does.
+    if (finding.reason === "no-lookup") {
+      const behind = walked(connection, { ...finding, reason: "entry" });
+      if (!isThrough(behind)) return behind;
+    }
+    return walked(connection, { ...finding, elsewhere });
   };
   return {
     policy,
@@ -120,20 +131,17 @@ export function answersBy(
   return addresses.length === 0 || addresses.some(leads) ? "answered" : "refused";
 }
 
-/** Each name that led to an address is judged as if it were looked up now. */
-const lookedUpNow = 1;
-
 function findingFor(
   policy: Policy,
   connection: SeenConnection,
-  { isInside }: Inside,
+  { isInside, isOpen = () => true }: Inside,
   nowMs: number,
 ): PolicyFinding {
   const { asker, destination, ipProtocol, port, names } = connection;
   const inside = isInside(destination);
   const packet = { source: asker, destination, ipProtocol, port, inside };
   const decision = decideFrom([{ addresses: [asker], policy }], packet, names, nowMs);
-  const byAddress = judgeAddress(decision, lookedUpNow);
+  const byAddress = judgeAddress(decision, isOpen(connection) ? 1 : undefined);
   if (decision.allowed || port === undefined) return byAddress;
   const byName = names.map((name) =>
     judgeName([{ policy }], name, destination, { ipProtocol, port, nowMs, inside }),

@@ -54,6 +54,24 @@ describe("explain prints", () => {
     );
   });
 
+  it("that no lookup of the name is in force", () => {
+    const linesOf = (more: Partial<ExplainReport>): readonly string[] =>
+      renderExplanation({ ...held, verdict: "passes", ...more }, 725_000)
+        .split("\n")
+        .filter((line) => / {2}(no )?lookup|neighbour/.test(line));
+    assert.deepEqual(linesOf({}), []);
+    assert.deepEqual(linesOf({ lookupDue: { lastMs: 5_000 } }), [
+      "  no lookup     is in force, the last was 12m ago: nothing passes to its addresses until the container looks it up again; a program that keeps an address for longer than its lookup said loses it",
+    ]);
+    assert.deepEqual(linesOf({ lookupDue: {} }), [
+      "  no lookup     is in force, and none is remembered: nothing passes to its addresses until the container looks it up",
+    ]);
+    assert.match(
+      linesOf({ lookedUpBy: { container: "dns", name: "www.example.com" } }).join(),
+      /^ {2}neighbour {5}dns on the same network looked it up as www\.example\.com, /,
+    );
+  });
+
   it("an address that the container has from its own /etc/hosts", () => {
     assert.match(
       renderExplanation({ ...held, hosts: [destination], answers: [] }, 0),

@@ -159,6 +159,18 @@ test("stats: what holds a connection, where that is more than that no entry cove
     drop({ now: { verdict: "dropped", step: "no-entry" } }),
     drop({ domain: "www.example.com", now: { verdict: "passes", step: "entry" } }),
     drop({ now: { verdict: "passes", step: "entry" } }),
+    drop({ domain: "www.example.com", now: { verdict: "dropped", step: "no-lookup", advice: "look it up" } }),
+    drop({
+      domain: "www.example.com",
+      now: { verdict: "dropped", step: "no-lookup", advice: "look it up", lookedUpMs: nowMs - 720_000 },
+    }),
+    drop({ now: { verdict: "dropped", step: "other-list", advice: "send by back" } }),
+    drop({
+      now: {
+        ...{ verdict: "dropped", step: "no-entry" },
+        lookedUpBy: { container: "dns", name: "www.example.com" },
+      },
+    }),
   ];
   const report = stats({ mode: "enforce", network: "app", subnets: [], lookups: [], drops });
   assert.deepEqual(
@@ -168,8 +180,12 @@ test("stats: what holds a connection, where that is more than that no entry cove
     [
       "www.example.com; its name is allowed, but not with this port",
       "no lookup",
+      "www.example.com; it would pass by now",
+      "no lookup; it would pass by now",
       "www.example.com; allowed by now, once it is looked up",
-      "no lookup; allowed by now",
+      "www.example.com; its name is allowed, but no recent lookup has opened it (the last was 12m ago): look it up",
+      "no lookup; it leaves by app, whose entries do not cover it; those of another network of the container do: send by back",
+      "no lookup; dns on the same network looked it up as www.example.com, and a lookup opens addresses only for the container whose it is: let this one ask Docker's resolver (127.0.0.11), or name dns in dockerwall.upstream of the network and give it a network of its own",
     ],
   );
 });

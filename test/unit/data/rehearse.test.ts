@@ -5,11 +5,15 @@ import { test } from "node:test";
 import { AskerIndex } from "../../../src/core/askers/index-of-askers.ts";
 import type { IpAddress } from "../../../src/core/model/address.ts";
 import type { PathReading } from "../../../src/core/path/reading.ts";
+import { startAdmission } from "../../../src/data/admission.ts";
 import { readPath } from "../../../src/data/rehearse.ts";
+import { createSets } from "../../../src/edge/kernel/ipset/desired-sets.ts";
 import { monotonicMs } from "../../../src/edge/kernel/monotonic.ts";
+import { createFakeSets } from "../../support/fake-sets.ts";
 import { answerTo, startFakeUpstream } from "../../support/fake-upstream.ts";
 import { startOneNetwork } from "../../support/one-network.ts";
-import { bridgeNetwork, runningContainer } from "../../support/topologies.ts";
+import { listOf } from "../../support/policies.ts";
+import { bridgeNetwork, guardedNetwork, runningContainer } from "../../support/topologies.ts";
 
 const source = "198.18.0.2" as IpAddress;
 
@@ -64,6 +68,45 @@ test("an allowed name: its addresses, for how long, and nothing is opened", asyn
     ["203.0.113.5 entry", "203.0.113.6 entry"],
   );
   assert.equal(opened, 0);
+  // As if it had been looked up, which it was not.
+  assert.deepEqual(
+    reading.packets.map(({ isOpen }) => isOpen),
+    [false, false],
+  );
+});
+
+test("another network of it whose list would let the packet pass: one that is not internal", async () => {
+  const elsewhere = async (internal: boolean): Promise<readonly string[] | undefined> => {
+    const networks = [
+      bridgeNetwork("front", "198.18.0.0/24"),
+      { ...bridgeNetwork("back", "198.18.1.0/24"), internal },
+    ];
+    const endpoints = [
+      ...runningContainer("web", "front", source).endpoints,
+      ...runningContainer("web", "back", "198.18.1.2").endpoints,
+    ];
+    const topology = { networks, containers: [{ ...runningContainer("web", "front", source), endpoints }] };
+    const guarded = networks.map((network) => ({
+      ...guardedNetwork(network),
+      lists: [listOf(network.name === "back" ? "203.0.113.5" : "")],
+    }));
+    const index = new AskerIndex({ topology, guarded, services: [], quarantined: [] });
+    const sets = createFakeSets(() => 0);
+    createSets(sets);
+    const addresses = [source, "198.18.1.2" as IpAddress];
+    const { packets } = await readPath({
+      admission: startAdmission({ sets, graceSeconds: 0, nowMs: monotonicMs }),
+      answerer: startOneNetwork({}).answerer,
+      ...{ index, standing: index.standingOfAddresses(addresses), addresses, topology },
+      target: { name: undefined, address: "203.0.113.5" as IpAddress, port: 443, ipProtocol: 6 },
+      hosts: [],
+      wayTo: () => ({ kind: "bridge", source, bridge: "br-front" }),
+      nowMs: monotonicMs(),
+    });
+    return packets[0]?.policy.elsewhere;
+  };
+  assert.deepEqual(await elsewhere(false), ["back"]);
+  assert.deepEqual(await elsewhere(true), []);
 });
 
 test("one with a private address: which one is left out", async () => {

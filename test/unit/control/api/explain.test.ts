@@ -2,18 +2,20 @@
 
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { explainTarget } from "../../../../src/control/api/explain.ts";
+import { type ExplanationSources, explainTarget } from "../../../../src/control/api/explain.ts";
 import type { Present } from "../../../../src/control/api/in-force.ts";
 import type { Classification } from "../../../../src/core/classify/networks.ts";
+import { setNames } from "../../../../src/core/firewall/names.ts";
+import type { LookupTally } from "../../../../src/core/journal/lookups.ts";
 import type { IpAddress } from "../../../../src/core/model/address.ts";
 import type { ExplainReport } from "../../../../src/core/model/report.ts";
 import type { Container } from "../../../../src/core/model/topology.ts";
-import { noEntry } from "../../../../src/core/path/policy.ts";
+import { noEntry, type PolicyFinding } from "../../../../src/core/path/policy.ts";
 import type { PathReading } from "../../../../src/core/path/reading.ts";
 import { createSets } from "../../../../src/edge/kernel/ipset/desired-sets.ts";
 import type { PathRequest } from "../../../../src/planes/messages.ts";
 import { createFakeSets } from "../../../support/fake-sets.ts";
-import { presets } from "../../../support/policies.ts";
+import { listOf, presets } from "../../../support/policies.ts";
 import {
   bridgeNetwork,
   guardedNetwork,
@@ -52,23 +54,35 @@ const present: Present = {
   uptimeMs: 0,
 };
 
+const webAddress = "198.19.1.2" as IpAddress;
+
+interface Asking {
+  readonly within?: Present;
+  readonly reading?: Partial<PathReading>;
+  readonly target?: string;
+  readonly history?: Partial<ExplanationSources["history"]>;
+  /** What grants of web there are, with their comments. */
+  readonly open?: readonly [destination: string, comment: string][];
+}
+
 async function explain(
   container: string,
-  {
-    within = present,
-    reading = {},
-    target = "203.0.113.1:443",
-  }: { within?: Present; reading?: Partial<PathReading>; target?: string } = {},
+  { within = present, reading = {}, target = "203.0.113.1:443", history = {}, open = [] }: Asking = {},
 ): Promise<{ report: ExplainReport; asked: readonly string[]; hosts: readonly string[] }> {
   let found: readonly string[] = [];
   const asked: string[] = [];
   const sets = createFakeSets(() => 0);
   createSets(sets);
+  for (const [first, comment] of open) {
+    const key = { kind: "ip-port-ip", first: first as IpAddress, second: webAddress } as const;
+    sets.add(setNames.grant4, [{ key: { ...key, protocol: 6, port: 443 }, timeoutSeconds: 300, comment }]);
+  }
   const report = await explainTarget({ container, target }, within, {
     sets,
     flows: () => [],
     hostAddresses: () => [],
     bridgesFiltered: () => true,
+    history: { lookups: () => [], namesOf: () => new Map(), ...history },
     hostsFile: ({ name }) => `203.0.113.9 ${name}.example.com`,
     readPath: async ({ containerId, hosts }: PathRequest) => {
       found = hosts;
@@ -114,6 +128,68 @@ describe("explain", () => {
       "write 203.0.113.1/32:443/tcp into dockerwall.allow of network app, or of this container alone";
     assert.deepEqual(await explained([]), ["no-entry", advice, []]);
     assert.deepEqual(await explained([problem]), ["no-entry", undefined, [problem]]);
+  });
+
+  const free = { ...present, quarantine: new Set<string>() };
+  const to = (destination: string, policy: Partial<PolicyFinding>, isOpen = false): Partial<PathReading> => {
+    const way = { kind: "bridge", source: webAddress, bridge: "br-app" } as const;
+    const packet = { destination: destination as IpAddress, way, ownsSource: true, isOpen };
+    return { packets: [{ ...packet, policy: { ...noEntry, ...policy } }], outward: way };
+  };
+
+  it("says of an allowed name whether a lookup of it is in force, and when the last one was", async () => {
+    const tally = (id: string, lastSeenMs: number, allowed = true): LookupTally => ({
+      ...{ networkId: "app", asker: webAddress, container: { id, name: id }, domain: "www.example.org" },
+      ...{ type: undefined, allowed, trouble: undefined, count: 1, lastSeenMs },
+      ...{ granted: [], refused: [], mayExist: true },
+    });
+    const lookups = () => [tally("web", 3), tally("web", 5), tally("web", 9, false), tally("tool", 9)];
+    const due = async (change: Asking) => {
+      const reading = to("203.0.113.1", { reason: "entry" });
+      const asking = { within: free, target: "www.example.org:443", reading, ...change };
+      const { report } = await explain("web", asking);
+      assert.equal(report.verdict, change.reading === undefined ? "passes" : report.verdict);
+      return report.lookupDue;
+    };
+    assert.deepEqual(await due({}), {});
+    assert.deepEqual(await due({ history: { lookups } }), { lastMs: 5 });
+    // One of its addresses is open, or another that an earlier answer had.
+    assert.equal(await due({ reading: to("203.0.113.1", { reason: "entry" }, true) }), undefined);
+    assert.equal(await due({ open: [["203.0.113.2", "www.example.org"]] }), undefined);
+    const namesOf = () => new Map([["203.0.113.2" as IpAddress, ["www.example.org", "other.example.org"]]]);
+    assert.equal(
+      await due({ open: [["203.0.113.2", "other.example.org"]], history: { namesOf } }),
+      undefined,
+    );
+    assert.deepEqual(await due({ open: [["203.0.113.2", "other.example.org"]] }), {});
+    // In audit mode it passes without one.
+    const audited = guarded.map((each) => ({ ...each, labels: { ...each.labels, mode: "audit" as const } }));
+    const classification = { ...free.classification, guarded: audited };
+    assert.equal(await due({ within: { ...free, classification } }), undefined);
+    // What no lookup would open has no need of one.
+    assert.equal(await due({ reading: to("203.0.113.1", { reason: "port" }) }), undefined);
+    assert.equal(await due({ target: "203.0.113.1:443" }), undefined);
+  });
+
+  it("says which neighbour looked up an address that the container has from elsewhere", async () => {
+    const lists = [listOf("www.example.org:443")];
+    const within: Present = {
+      ...free,
+      topology: {
+        ...free.topology,
+        containers: [...free.topology.containers, runningContainer("dns", "app", "198.19.1.9")],
+      },
+      classification: { ...free.classification, guarded: guarded.map((each) => ({ ...each, lists })) },
+    };
+    const by = async (name: string, container = "dns") => {
+      const names = new Map([["203.0.113.1" as IpAddress, [name]]]);
+      const namesOf = (id: string) => (id === container ? names : new Map());
+      const asking = { within, reading: to("203.0.113.1", {}), history: { namesOf } };
+      return (await explain("web", asking)).report.lookedUpBy;
+    };
+    assert.deepEqual(await by("www.example.org"), { container: "dns", name: "www.example.org" });
+    assert.equal(await by("other.example.org"), undefined);
+    assert.equal(await by("www.example.org", "web"), undefined);
   });
 
   it("says of the host's network that nothing is filtered there", async () => {

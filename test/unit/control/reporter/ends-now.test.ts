@@ -3,10 +3,15 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { Present } from "../../../../src/control/api/in-force.ts";
-import { endsNow } from "../../../../src/control/reporter/ends-now.ts";
+import { type EndSources, endsNow } from "../../../../src/control/reporter/ends-now.ts";
 import type { Classification } from "../../../../src/core/classify/networks.ts";
+import { setNames } from "../../../../src/core/firewall/names.ts";
 import type { DeniedRecord } from "../../../../src/core/journal/denied-record.ts";
+import type { LookupTally } from "../../../../src/core/journal/lookups.ts";
 import type { IpAddress } from "../../../../src/core/model/address.ts";
+import type { Container, Network } from "../../../../src/core/model/topology.ts";
+import { createSets } from "../../../../src/edge/kernel/ipset/desired-sets.ts";
+import { createFakeSets } from "../../../support/fake-sets.ts";
 import { listOf, presets } from "../../../support/policies.ts";
 import { bridgeNetwork, guardedNetwork, runningContainer } from "../../../support/topologies.ts";
 
@@ -31,7 +36,10 @@ const present: Present = {
 
 const cases: readonly [destination: string, port: number, change: Partial<DeniedRecord>, ends: string][] = [
   ["192.0.2.1", 443, {}, "dropped no-entry"],
-  ["192.0.2.1", 443, { domains: ["www.example.com"] }, "passes entry"],
+  ["192.0.2.1", 443, { domains: ["www.example.com"] }, "dropped no-lookup"],
+  ["192.0.2.7", 443, { domains: ["www.example.com"] }, "passes entry"],
+  ["192.0.2.8", 443, { domains: ["www.example.com"] }, "passes entry"],
+  ["192.0.2.8", 80, { domains: ["www.example.com"] }, "dropped port"],
   ["192.0.2.1", 80, { domains: ["www.example.com"] }, "dropped port"],
   ["203.0.113.1", 80, {}, "passes entry"],
   ["203.0.113.9", 80, {}, "dropped taken-away"],
@@ -48,27 +56,139 @@ const cases: readonly [destination: string, port: number, change: Partial<Denied
   ],
 ];
 
+/** What web tried. */
+function recordOf(destination: string, port: number, change: Partial<DeniedRecord> = {}): DeniedRecord {
+  return {
+    ...{ asker: "198.19.1.2" as IpAddress, destination: destination as IpAddress, protocol: 6, port },
+    ...{ packets: 1, bytes: 40, lastSeenMs: 0, domains: [] },
+    owner: { name: "web", containerId: "web", networkId: "home" },
+    ...change,
+  };
+}
+
+/** A lookup that web was answered. */
+function lookup(domain: string, lastSeenMs: number, change: Partial<LookupTally> = {}): LookupTally {
+  return {
+    ...{ networkId: "home", asker: "198.19.1.2", container: { id: "web", name: "web" }, domain },
+    ...{ type: undefined, allowed: true, trouble: undefined, count: 1, lastSeenMs },
+    ...{ granted: [], refused: [], mayExist: true, ...change },
+  };
+}
+
+function sourcesOf(
+  lookups: readonly LookupTally[] = [],
+  names: Readonly<Record<string, readonly string[]>> = {},
+): EndSources {
+  const sets = createFakeSets(() => 0);
+  createSets(sets);
+  const open = (set: "grant4" | "pair4", destination: string, port: number, comment: string): void => {
+    const [first, second] = [destination as IpAddress, "198.19.1.2" as IpAddress];
+    const key = { kind: "ip-port-ip", first, protocol: 6, port, second } as const;
+    sets.add(setNames[set], [{ key, timeoutSeconds: 300, comment }]);
+  };
+  open("grant4", "192.0.2.7", 443, "www.example.com");
+  open("pair4", "192.0.2.8", 0, "any www.example.com");
+  return {
+    sets,
+    hostAddresses: () => [gateway],
+    bridgesFiltered: () => true,
+    history: {
+      lookups: () => lookups,
+      namesOf: (id) =>
+        new Map(id === "dns" ? (Object.entries(names) as [IpAddress, readonly string[]][]) : []),
+    },
+  };
+}
+
 for (const [destination, port, change, ends] of cases)
   test(`a connection to ${destination}:${port}, ${JSON.stringify(change)}: ${ends}`, () => {
-    const endOf = endsNow(present, { hostAddresses: () => [gateway], bridgesFiltered: () => true });
-    const end = endOf({
-      ...{ asker: "198.19.1.2" as IpAddress, destination: destination as IpAddress, protocol: 6, port },
-      ...{ packets: 1, bytes: 40, lastSeenMs: 0, domains: [] },
-      owner: { name: "web", containerId: "web", networkId: "home" },
-      ...change,
-    });
+    const end = endsNow(present, sourcesOf())(recordOf(destination, port, change));
     assert.equal(`${end?.verdict} ${end?.step}`, ends);
   });
 
 test("one of a network that is gone", () => {
-  const endOf = endsNow(present, { hostAddresses: () => [], bridgesFiltered: () => true });
   const owner = { name: "web", containerId: "web", networkId: "gone" };
-  const [asker, destination] = ["198.19.1.2", "192.0.2.1"] as IpAddress[];
-  assert.equal(
-    endOf({
-      ...{ asker: asker ?? gateway, destination: destination ?? gateway, protocol: 6, port: 80 },
-      ...{ packets: 1, bytes: 40, lastSeenMs: 0, domains: [], owner },
-    }),
-    undefined,
-  );
+  assert.equal(endsNow(present, sourcesOf())(recordOf("192.0.2.1", 80, { owner })), undefined);
+});
+
+test("one whose lookup has run out: which name to look up again, and when it was", () => {
+  const record = recordOf("192.0.2.1", 443, { domains: ["alias.example.com", "www.example.com"] });
+  const of = (...lookups: readonly LookupTally[]) => endsNow(present, sourcesOf(lookups))(record);
+  const looked = [
+    lookup("www.example.com", 5_000),
+    lookup("www.example.com", 3_000),
+    lookup("www.example.com", 9_000, { allowed: false }),
+    lookup("www.example.com", 9_000, { container: { id: "ill", name: "ill" } }),
+  ];
+  const advice =
+    "look up www.example.com again; a program that keeps an address for longer than its lookup said loses it";
+  const end = { verdict: "dropped", step: "no-lookup", advice };
+  assert.deepEqual(of(...looked), { ...end, lookedUpMs: 5_000 });
+  // In audit mode names are told that nothing allowed.
+  assert.deepEqual(of(lookup("www.example.com", 5_000, { allowed: false })), end);
+});
+
+test("one whose lookup has run out, on a network that is internal: another lookup would not help", () => {
+  const topology = { ...present.topology, networks: [{ ...home, internal: true }] };
+  const record = recordOf("192.0.2.1", 443, { domains: ["www.example.com"] });
+  assert.deepEqual(endsNow({ ...present, topology }, sourcesOf())(record), {
+    verdict: "dropped",
+    step: "internal",
+  });
+});
+
+test("one that another network of its container would let pass: which, and what to write", () => {
+  const back = bridgeNetwork("back", "198.19.3.0/24");
+  const both: Container = {
+    ...web,
+    endpoints: [...web.endpoints, ...runningContainer("web", "back", "198.19.3.2").endpoints],
+  };
+  const on = (network: Network): Present => ({
+    ...present,
+    topology: { networks: [home, network], containers: [both] },
+    classification: {
+      ...present.classification,
+      guarded: [
+        ...present.classification.guarded,
+        {
+          ...guardedNetwork(network),
+          bridge: "br-back",
+          lists: [listOf("api.example.com:443 192.0.2.9:80")],
+        },
+      ],
+    },
+  });
+  const route = (entry: string): string =>
+    `send by back: give it the highest gw_priority (Engine 28), or make home internal; or write ${entry} into dockerwall.allow of home or of this container alone`;
+  const named = recordOf("192.0.2.1", 443, { domains: ["api.example.com"] });
+  const end = { verdict: "dropped", step: "other-list" };
+  assert.deepEqual(endsNow(on(back), sourcesOf())(named), {
+    ...end,
+    advice: route("api.example.com:443/tcp"),
+  });
+  assert.deepEqual(endsNow(on(back), sourcesOf())(recordOf("192.0.2.9", 80)), {
+    ...end,
+    advice: route("192.0.2.9/32:80/tcp"),
+  });
+  // Docker sends nothing out by an internal network, whatever has priority.
+  const internal = endsNow(on({ ...back, internal: true }), sourcesOf())(named);
+  assert.deepEqual(internal, { verdict: "dropped", step: "no-entry" });
+});
+
+test("one to an address that a neighbour looked up: who, as what", () => {
+  const dns = runningContainer("dns", "home", "198.19.1.9");
+  const far = runningContainer("dns", "far", "198.19.2.9");
+  const end = (containers: readonly Container[], name: string) =>
+    endsNow(
+      { ...present, topology: { ...present.topology, containers: [web, ...containers] } },
+      sourcesOf([], { "192.0.2.1": [name] }),
+    )(recordOf("192.0.2.1", 443));
+  const held = { verdict: "dropped", step: "no-entry" };
+  assert.deepEqual(end([dns], "www.example.com"), {
+    ...held,
+    lookedUpBy: { container: "dns", name: "www.example.com" },
+  });
+  // Its own lookup would not open it either, or nobody on its network looked it up.
+  assert.deepEqual(end([dns], "other.example.com"), held);
+  assert.deepEqual(end([far], "www.example.com"), held);
 });

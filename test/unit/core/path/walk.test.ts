@@ -161,6 +161,11 @@ describe("the way of a packet", () => {
     ["its lookup has run out", { policy: { reason: "no-lookup" } }, "dropped no-lookup"],
     ["another network's list would allow it", { policy: { elsewhere: ["told"] } }, "dropped other-list"],
     [
+      "its own list would, too, with another lookup",
+      { policy: { reason: "no-lookup", elsewhere: ["told"] } },
+      "dropped no-lookup",
+    ],
+    [
       "denied on a network that tells",
       { way: by("told", "198.19.4.9"), sender: { homes: ["told"] } },
       "refused no-entry",
