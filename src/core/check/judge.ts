@@ -11,6 +11,7 @@ import type { Topology } from "../model/topology.ts";
 import { findDetours, renderDetour } from "../path/detours.ts";
 import { createListStore } from "../policy/list-store.ts";
 import type { Presets } from "../policy/preset.ts";
+import { tellDns } from "./dns.ts";
 import { findMisplaced } from "./misplaced.ts";
 import { openedBy, splitList } from "./opens.ts";
 import { placesOfSentences } from "./places.ts";
@@ -80,6 +81,7 @@ export function judge({ project, tree, problems, presets }: JudgeInput): CheckRe
     ].map(placed),
     ...unsetVariables(project),
     ...notMade(networks),
+    ...tellDns(project, stateOf),
     ...tellUnneeded(project, stateOf, presets),
   ];
   return {

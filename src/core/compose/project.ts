@@ -52,6 +52,9 @@ export interface ComposeService {
   readonly networkMode: string | undefined;
   /** It is started with one of these only; always where there are none. */
   readonly profiles: readonly string[];
+  /** Addresses that it has by its own wish, and those of the resolvers that it would ask. */
+  readonly addresses: readonly string[];
+  readonly dns: readonly TextTree[];
   /** Empty where it is built and not named. */
   readonly image: string;
   readonly host: HostSettings;
@@ -137,6 +140,10 @@ function readService(name: string, place: Place, value: Tree, problems: Finding[
     priorities: new Map(priorities),
     networkMode: mode?.text,
     profiles: textsAt(value, "profiles"),
+    addresses: joined.flatMap((key) =>
+      ["ipv4_address", "ipv6_address"].flatMap((each) => textAt(value, "networks", key, each)?.text ?? []),
+    ),
+    dns: listAt(value, "dns").flatMap((item) => (item.kind === "text" ? [item] : [])),
     image: textAt(value, "image")?.text ?? "",
     host: {
       privileged: textAt(value, "privileged")?.text === "true",

@@ -316,6 +316,34 @@ networks: { out: { external: true } }
   });
 });
 
+describe("a service with resolvers of its own (dns:)", () => {
+  const stack = (label: string): string => `services:
+  web:
+    dns: [10.1.0.5, 9.9.9.9]
+    networks: [app, side]
+  free:
+    dns: 9.9.9.9
+    networks: [side]
+  dns:
+    networks: { app: { ipv4_address: 10.1.0.5 } }
+networks:
+  app: { labels: { dockerwall.allow: "a.example.com"${label} } }
+  side:
+`;
+  const told = (label = ""): readonly string[] =>
+    linesOf(check(stack(label)).warnings).filter((line) => line.includes("dns"));
+
+  it("is told that they are not asked on a guarded network, and what to write", () => {
+    assert.deepEqual(told(), [
+      '3: service "web": dns 10.1.0.5 is not asked, as network "app" is guarded: Dockerwall answers in its place, and asks its own resolvers; to have it asked, write the label dockerwall.upstream: "10.1.0.5" on the network; that is service "dns": give it a network of its own without dockerwall.allow, or its lookups come back to it',
+      '3: service "web": dns 9.9.9.9 is not asked, as network "app" is guarded: Dockerwall answers in its place, and asks its own resolvers; to have it asked, write the label dockerwall.upstream: "9.9.9.9" on the network',
+    ]);
+  });
+  it("is told nothing where the network names its resolvers", () => {
+    assert.deepEqual(told(', dockerwall.upstream: "10.9.0.5"'), []);
+  });
+});
+
 describe("the daemon's own service", () => {
   it("has what it needs of the host without a word", () => {
     const text =
