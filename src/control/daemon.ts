@@ -9,7 +9,7 @@ import { acquireHost } from "./daemon/host.ts";
 import { makeParts, type Parts } from "./daemon/parts.ts";
 import { start } from "./daemon/start.ts";
 import { stop } from "./daemon/stop.ts";
-import { createTakeDown } from "./daemon/take-down.ts";
+import { createTakeDown, removalsOf } from "./daemon/take-down.ts";
 import { startTimers } from "./daemon/timers.ts";
 
 /** Runs until SIGTERM or SIGINT; throws when it cannot start or go on. */
@@ -21,7 +21,7 @@ export async function runDaemon(config: Config): Promise<void> {
   const host = await acquireHost(config, log);
   await using cleanup = new AsyncDisposableStack();
   const parts = makeParts({ config, log, host }, cleanup);
-  const takeDown = createTakeDown(parts);
+  const takeDown = createTakeDown({ ...parts, removals: removalsOf(parts) });
 
   await start(parts, { cleanup, takeDown, onDeath: end.fail });
   // The data plane may have died meanwhile: as after a later death, the kernel keeps what it has.

@@ -5,11 +5,10 @@ import type { Classification } from "../core/classify/networks.ts";
 import { findForeignMarks, renderForeignMark } from "../core/firewall/foreign-marks.ts";
 import type { Family } from "../core/model/address.ts";
 import type { Topology } from "../core/model/topology.ts";
-import { createSets, destroySets, setsExist } from "../edge/kernel/ipset/desired-sets.ts";
-import type { KernelSets } from "../edge/kernel/ipset/kernel-sets.ts";
+import { createSets, setsExist } from "../edge/kernel/ipset/desired-sets.ts";
 import type { Readiness } from "../edge/kernel/readiness.ts";
-import { DockerwallError } from "../errors.ts";
 import { readQuarantine } from "./quarantine.ts";
+import { removeSets } from "./removal.ts";
 import type { WallOptions } from "./wall/options.ts";
 import { WallRules } from "./wall/rules.ts";
 import { WallSets } from "./wall/sets.ts";
@@ -105,15 +104,4 @@ export function createWall(options: WallOptions): Wall {
       removeSets(sets);
     },
   };
-}
-
-/** @throws DockerwallError KERNEL_REFUSED naming what is left */
-function removeSets(sets: KernelSets): void {
-  destroySets(sets);
-  const left = sets.names().filter((name) => name.startsWith("dockerwall-"));
-  if (left.length === 0) return;
-  throw new DockerwallError(
-    "KERNEL_REFUSED",
-    `these sets are left in the kernel: ${left.join(", ")}; run dockerwall uninstall again`,
-  );
 }

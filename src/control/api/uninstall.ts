@@ -4,14 +4,12 @@ import type { Lifecycle } from "../lifecycle.ts";
 
 export interface UninstallOptions {
   readonly lifecycle: Lifecycle;
-  /** Ends all background work, and removes everything of ours from the kernel but the stamps of flows. */
+  /** Ends all background work, and removes everything of ours from the kernel. */
   readonly takeDown: () => Promise<void>;
-  /** Takes our stamps from the flows of this host. */
-  readonly unstamp: () => unknown;
 }
 
 /** The command; a caller that asks while it runs gets the same result. It throws what is left, or why it may not begin. */
-export function createUninstall({ lifecycle, takeDown, unstamp }: UninstallOptions): () => Promise<void> {
+export function createUninstall({ lifecycle, takeDown }: UninstallOptions): () => Promise<void> {
   let running: Promise<void> | undefined;
 
   async function uninstall(): Promise<void> {
@@ -21,7 +19,6 @@ export function createUninstall({ lifecycle, takeDown, unstamp }: UninstallOptio
       lifecycle.become("uninstalling");
     }
     await takeDown();
-    unstamp();
     lifecycle.become("uninstalled");
   }
 

@@ -4,16 +4,16 @@
 import type { Topology } from "../../core/model/topology.ts";
 import { type ControlServer, createControlServer } from "../../edge/control-socket/server.ts";
 import { listBridges } from "../../edge/host/bridges.ts";
-import { unstampAll } from "../../edge/kernel/flows/stamped.ts";
 import { watchBridges } from "../../edge/kernel/netlink/bridge-watch.ts";
 import { createReadiness } from "../../edge/kernel/readiness.ts";
 import { DockerwallError, messageOf } from "../../errors.ts";
 import { startDataPlane } from "../../planes/link.ts";
 import { createControlApi } from "../api/control-api.ts";
+import { removePortTables } from "../removal.ts";
 import { createDataPlaneEvents, dataPlaneSettings } from "./data-plane.ts";
 import { createEngineEvents } from "./engine-events.ts";
 import type { Parts } from "./parts.ts";
-import { removePortTables, type TakeDown } from "./take-down.ts";
+import type { TakeDown } from "./take-down.ts";
 
 export interface StartOptions {
   /** Is given what is to be ended with the daemon, however it ends. */
@@ -78,7 +78,6 @@ function serveCommands(parts: Parts, takeDown: TakeDown): Promise<ControlServer>
       dataPlane: dataPlane.current,
       guardsPorts: host.missing.unguardedPorts === undefined,
       takeDown: takeDown.begin,
-      unstamp: unstampAll,
     }),
     onFailure: (error) => boundary.tell("the control socket", error),
   });

@@ -3,12 +3,17 @@
 import { setTimeout } from "node:timers/promises";
 import { isGuardedInUse } from "../../core/classify/in-use.ts";
 import { isGone, isInForce } from "../../core/model/state.ts";
+import type { Log } from "../../edge/host/log.ts";
 import { messageOf } from "../../errors.ts";
 import type { Parts } from "./parts.ts";
 import type { TakeDown } from "./take-down.ts";
 
 /** How long a daemon that was told to stop waits for the engine; Docker ends it after 10 s. */
 const lastReadingMs = 2_000;
+
+/** What to do when the daemon that was to remove everything is gone. */
+const removeLeft =
+  "to remove it without a daemon: docker run --rm --privileged --network host --pid host dockerwall uninstall; one that is started again guards again";
 
 /** Nothing acts any more when this resolves. */
 export async function stop(parts: Parts, takeDown: TakeDown): Promise<void> {
@@ -19,18 +24,24 @@ export async function stop(parts: Parts, takeDown: TakeDown): Promise<void> {
     .catch((error) => log.warn("lookups of the engine are not held", { problem: messageOf(error) }));
   const mayLift = config.hold && isInForce(lifecycle.state) && (await isNobodyGuarded(parts));
   // Who is uninstalling is let finish: half of it would be worse than either.
-  await takeDown.settled();
-  const uninstalled = isGone(lifecycle.state);
-  const lifts = mayLift && !uninstalled;
-  if (!uninstalled) await keepLookups(parts);
+  const left = await takeDown.settled();
+  const isUninstall = isGone(lifecycle.state);
+  const lifts = mayLift && !isUninstall;
+  if (!isUninstall) await keepLookups(parts);
   lifecycle.become("stopping");
   acting.dispose();
   await enforcement.idle();
   const lifted = lifts && (await liftHold(parts));
-  if (uninstalled) log.info("stopped; nothing is left");
+  if (isUninstall) tellUninstalled(log, left);
   else if (lifted)
     log.info("stopped; nobody is guarded, so new networks are not held; the kernel keeps the rules");
   else log.info("stopped; the kernel keeps the rules, nothing new opens");
+}
+
+/** @param left in words; undefined where that is nothing */
+function tellUninstalled(log: Log, left: string | undefined): void {
+  if (left === undefined) log.info("stopped; nothing is left");
+  else log.error("stopped; the uninstall has failed", { problem: `${left}\n${removeLeft}` });
 }
 
 /** The journal has every lookup that was answered, if the data plane says so in time. */

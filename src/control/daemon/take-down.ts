@@ -1,47 +1,60 @@
 // The way out for good: everything of ours leaves the kernel, sandboxes before the rules that guard them.
 
-import { removePortTable } from "../../edge/kernel/nftables/port-table.ts";
-import { removeSettledPorts } from "../../edge/kernel/nftables/settled-ports.ts";
+import type { Log } from "../../edge/host/log.ts";
+import { assertGivenBack } from "../../edge/sandbox/given-back.ts";
+import { messageOf, problemsOf } from "../../errors.ts";
+import type { DataPlaneLink } from "../../planes/link.ts";
+import { type Removal, removalsOfRest, removeAll } from "../removal.ts";
 import type { Parts } from "./parts.ts";
 
 export interface TakeDown {
-  /** Ends what acts by itself, gives every sandbox back, and takes rules and sets out of the kernel. @throws DockerwallError */
+  /**
+   * Ends what acts by itself, gives every sandbox back, and takes all of ours out of the kernel. To be begun again when it
+   * has failed. @throws DockerwallError naming what is left
+   */
   begin(): Promise<void>;
-  /** Resolves when nothing is being taken down; never rejects. */
-  settled(): Promise<void>;
+  /** Resolves when nothing is being taken down, to what the last one left, in words; undefined if that was nothing. */
+  settled(): Promise<string | undefined>;
 }
 
-export function createTakeDown(
-  parts: Pick<Parts, "acting" | "enforcement" | "dataPlane" | "wall">,
-): TakeDown {
-  let last: Promise<void> = Promise.resolve();
+export interface TakeDownParts extends Pick<Parts, "acting" | "enforcement" | "dataPlane"> {
+  readonly log: Pick<Log, "warn">;
+  /** What is to be gone of the kernel once the data plane is. */
+  readonly removals: readonly Removal[];
+}
+
+export function createTakeDown(parts: TakeDownParts): TakeDown {
+  let last: Promise<string | undefined> = Promise.resolve(undefined);
   return {
     begin() {
       const work = takeDown(parts);
-      last = work.catch(() => undefined);
+      last = work.then(() => undefined, messageOf);
       return work;
     },
     settled: () => last,
   };
 }
 
-async function takeDown({
-  acting,
-  enforcement,
-  dataPlane,
-  wall,
-}: Parameters<typeof createTakeDown>[0]): Promise<void> {
+/** All that a daemon has put into the kernel, in the order in which it is removed. */
+export function removalsOf({ wall, host }: Pick<Parts, "wall" | "host">): readonly Removal[] {
+  const { sandboxFolder } = host;
+  return [
+    ...(sandboxFolder === undefined ? [] : [() => assertGivenBack(sandboxFolder)]),
+    wall.remove,
+    ...removalsOfRest,
+  ];
+}
+
+/** Nothing depends on what the data plane says of its end, or on whether it is there still: the kernel is looked at. */
+async function takeDown({ acting, enforcement, dataPlane, log, removals }: TakeDownParts): Promise<void> {
   acting.dispose();
   await enforcement.idle();
   const plane = dataPlane.empty();
-  await plane?.releaseAll();
-  await plane?.[Symbol.asyncDispose]();
-  await wall.remove();
-  removePortTables();
+  if (plane !== undefined) await endPlane(plane, log);
+  await removeAll(removals);
 }
 
-/** What was left at ports nobody would change any more, nor let go whom it cut off. */
-export function removePortTables(): void {
-  removePortTable();
-  removeSettledPorts();
+async function endPlane(plane: DataPlaneLink, log: TakeDownParts["log"]): Promise<void> {
+  for (const end of [() => plane.releaseAll(), () => plane[Symbol.asyncDispose]()])
+    for (const problem of await problemsOf(end)) log.warn("data plane", { problem });
 }

@@ -33,7 +33,7 @@ export function isInForce(state: DaemonState): boolean {
   return state === "enforcing" || state === "degraded";
 }
 
-/** True once nothing of the wall is left to be told of. */
+/** True from the beginning of an uninstall on: nothing of the wall is told of any more, also where something is left. */
 export function isGone(state: DaemonState): boolean {
   return state === "uninstalling" || state === "uninstalled";
 }

@@ -66,9 +66,14 @@ export class PortGuards {
 
   /** Lets everything pass by every port, and guards none from now on. */
   release(): void {
-    this.#table?.remove();
-    this.#table?.close();
+    const table = this.#table;
     this.#table = undefined;
+    try {
+      table?.remove();
+    } finally {
+      // As long as it is ours, nobody else can remove it.
+      table?.close();
+    }
   }
 
   /** The kernel keeps everything, for who comes next. */

@@ -192,9 +192,13 @@ class KernelStandings implements Standings {
   }
 
   release(): void {
-    this.#settling?.close();
+    const settling = this.#settling;
     this.#settling = undefined;
-    this.#guards.release();
+    try {
+      settling?.close();
+    } finally {
+      this.#guards.release();
+    }
   }
 
   close(): void {

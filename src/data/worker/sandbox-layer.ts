@@ -8,6 +8,7 @@ import { every } from "../../edge/host/every.ts";
 import { awakeEveryMs, awakeSeconds, holdEngineQuestions } from "../../edge/kernel/flows/engine-queue.ts";
 import { monotonicMs } from "../../edge/kernel/monotonic.ts";
 import { createSandboxes, type ProbedSandbox, type Sandboxes } from "../../edge/sandbox/sandboxes.ts";
+import { problemsOf } from "../../errors.ts";
 import type { Answerer } from "../answerer.ts";
 import { startEngineQuestions } from "../packets/engine-questions.ts";
 import { startUnsettledQueue, type UnsettledQueue } from "../packets/unsettled-queue.ts";
@@ -125,10 +126,15 @@ export class SandboxLayer {
 
   /** Gives every sandbox back to the engine's own resolver, and lets everything pass by every port. */
   async releaseAll(): Promise<void> {
-    this.#endEngineQuestions("accept");
-    this.#unsettled?.close();
-    this.#standings.release();
-    await this.#sandboxes?.releaseAll();
+    const releases = [
+      () => this.#endEngineQuestions("accept"),
+      () => this.#unsettled?.close(),
+      () => this.#standings.release(),
+      () => this.#sandboxes?.releaseAll(),
+    ];
+    // What fails of one is looked for in the kernel afterwards; it keeps none of the others.
+    for (const release of releases)
+      for (const problem of await problemsOf(release)) this.#parts.telling.problem(problem);
   }
 
   #wayTo(containerId: string, destination: Destination): Way {

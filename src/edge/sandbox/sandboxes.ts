@@ -43,7 +43,10 @@ export interface Sandboxes {
    * were there before it. Nothing in here waits.
    */
   giveBack(): void;
-  /** Gives every sandbox back for good and stops watching. */
+  /**
+   * Gives every sandbox back for good and stops watching. What cannot be given back is told as a problem, and belongs to
+   * nobody afterwards: assertGivenBack() tells what is left.
+   */
   releaseAll(): Promise<void>;
 }
 
@@ -146,10 +149,8 @@ async function probe(sandboxes: readonly Sandbox[], message: Uint8Array): Promis
 async function releaseAll(parts: Parts): Promise<void> {
   const { register, attempt, capture } = parts;
   for (const sandbox of register.values()) {
-    attempt(sandbox.name, () => {
-      capture.release(sandbox);
-      withNamespace(sandbox.namespaceFd, () => cutInside(false, sandbox.owner));
-    });
+    attempt(sandbox.name, () => capture.release(sandbox));
+    attempt(sandbox.name, () => withNamespace(sandbox.namespaceFd, () => cutInside(false, sandbox.owner)));
   }
   await Promise.all(register.values().map(({ name }) => forget(parts, name)));
 }

@@ -78,11 +78,11 @@ export function startDaemon({ kernel, host, policyFile, reads }: SequenceDaemonO
   });
 
   /** Resolves when nothing is being taken down; never rejects. */
-  let takenDown: Promise<void> = Promise.resolve();
+  let takenDown: Promise<string | undefined> = Promise.resolve(undefined);
 
   function takeDown(): Promise<void> {
     const work = takeDownNow();
-    takenDown = work.catch(() => undefined);
+    takenDown = work.then(() => undefined, messageOf);
     return work;
   }
 

@@ -120,7 +120,6 @@ export function createParts(options: PartsOptions): Parts {
     dataPlane,
     guardsPorts: true,
     takeDown,
-    unstamp: () => undefined,
   });
   return { wall, history, reporter, policies, enforcement, api };
 }

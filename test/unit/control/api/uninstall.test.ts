@@ -14,12 +14,11 @@ function start(takeDown: () => Promise<void>) {
       happened.push("taken down");
       return takeDown();
     },
-    unstamp: () => happened.push("unstamped"),
   });
   return { happened, lifecycle, uninstall };
 }
 
-const whole = ["enforcing", "uninstalling", "taken down", "unstamped", "uninstalled"];
+const whole = ["enforcing", "uninstalling", "taken down", "uninstalled"];
 
 describe("uninstall", () => {
   it("takes everything down once, however often it is asked for", async () => {
