@@ -21,7 +21,8 @@ import { type Statement, Told } from "./reporter/told.ts";
 import { ToldProblems } from "./reporter/told-problems.ts";
 
 export interface ReporterOptions {
-  readonly engineVersion: { readonly version: string; readonly apiVersion: string };
+  /** Of the engine that answers now. */
+  readonly engineVersion: () => NonNullable<StatusReport["engine"]>;
   readonly backend: Backend;
   readonly history: History;
   /** The daemon's state. */
@@ -118,7 +119,7 @@ export function createReporter(options: ReporterOptions): Reporter {
 /** What a status says besides what has been told, as it is now; `full` are the tables that are full, in sentences. */
 function factsOf(options: ReporterOptions, told: Told, full: readonly string[]) {
   return {
-    engine: options.engineVersion,
+    engine: options.engineVersion(),
     backend: options.backend,
     counters: sumReadings([...readCounters(), ...told.counters]),
     overrides: reportsOf(options.overrides()),

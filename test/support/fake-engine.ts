@@ -17,6 +17,8 @@ export interface EngineApi {
 export interface FakeEngine extends AsyncDisposable {
   readonly socket: string;
   api: EngineApi;
+  /** Its own, as `GET /version` has it. */
+  version: string;
   /** Whether `GET /version` says which version is the newest. */
   saysVersion: boolean;
   /** Every path that was asked for, the oldest first. */
@@ -29,6 +31,8 @@ export interface FakeEngine extends AsyncDisposable {
   readonly containers: Map<string, Json>;
   /** While true nothing is answered. */
   hangs: boolean;
+  /** Ends the streams of events, as an engine that ends does. */
+  breakOff(): void;
   /** Writes to the followers of events. */
   say(text: string): void;
   /** Tells of a change. */
@@ -45,7 +49,7 @@ export async function startFakeEngine(api: EngineApi = { least: "1.24", most: "1
   const answers: readonly [path: RegExp, answer: (id: string) => unknown][] = [
     [
       /^\/version$/,
-      () => ({ Version: "28.5.2", ...(engine.saysVersion ? { ApiVersion: engine.api.most } : {}) }),
+      () => ({ Version: engine.version, ...(engine.saysVersion ? { ApiVersion: engine.api.most } : {}) }),
     ],
     [/^\/info$/, () => engine.info],
     [/^\/networks$/, () => [...networks.values()]],
@@ -89,9 +93,13 @@ export async function startFakeEngine(api: EngineApi = { least: "1.24", most: "1
     containers,
     hangs: false,
     api,
+    version: "28.5.2",
     saysVersion: true,
     asked: [],
     info: {},
+    breakOff() {
+      for (const follower of followers) follower.end();
+    },
     say(text) {
       for (const follower of followers) follower.write(text);
     },

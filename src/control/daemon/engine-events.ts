@@ -7,6 +7,7 @@ import type { Enforcement } from "../enforcement.ts";
 import type { NextEngine } from "../next-engine.ts";
 import type { Reporter } from "../reporter.ts";
 import type { Wall } from "../wall.ts";
+import type { EngineVersion } from "./engine-version.ts";
 import { tellUnread } from "./problems.ts";
 
 export interface EngineFollower {
@@ -16,6 +17,7 @@ export interface EngineFollower {
   readonly nextEngine: NextEngine;
   readonly reporter: Pick<Reporter, "onProblem" | "clearProblem">;
   readonly wall: Pick<Wall, "forgetGone" | "quarantine">;
+  readonly engineVersion: Pick<EngineVersion, "mayDiffer" | "follow">;
 }
 
 /** To be started with once. */
@@ -26,6 +28,7 @@ export function createEngineEvents({
   nextEngine,
   reporter,
   wall,
+  engineVersion,
 }: EngineFollower): InventoryEvents {
   let wasRead = false;
   return {
@@ -38,12 +41,14 @@ export function createEngineEvents({
     },
     onReconnect: () => {
       log.warn("engine is back");
+      engineVersion.mayDiffer();
       nextEngine.isKnown();
       reporter.clearProblem("engine");
       void enforcement.heal();
     },
     onRefreshed: () => {
       reporter.clearProblem("engine");
+      void engineVersion.follow();
       if (!nextEngine.isLost) void enforcement.engineIsRead();
       // Only the first time does the wall learn by it that nobody is missing.
       const before = wasRead ? wall.quarantine.size : undefined;

@@ -26,6 +26,7 @@ import { openUpstreams, type Upstreams } from "./upstreams.ts";
 export interface Host {
   readonly backend: Backend;
   readonly engine: Engine;
+  /** Of the engine that we began with. */
   readonly engineVersion: Awaited<ReturnType<Engine["version"]>>;
   /** Id of the container that this process is in. */
   readonly ownContainer: string | undefined;

@@ -25,6 +25,7 @@ import { createReporter, type Reporter } from "../reporter.ts";
 import { createWall, type Wall } from "../wall.ts";
 import { type Boundary, createBoundary } from "./boundary.ts";
 import { createDataPlanePlace, type DataPlanePlace } from "./data-plane.ts";
+import { createEngineVersion, type EngineVersion } from "./engine-version.ts";
 import type { Host } from "./host.ts";
 import { logStatement, slowedBy, tellMissing } from "./problems.ts";
 
@@ -37,6 +38,7 @@ export interface Ground {
 
 export interface Parts extends Ground {
   readonly lifecycle: Lifecycle;
+  readonly engineVersion: EngineVersion;
   readonly nextEngine: NextEngine;
   /** What acts by itself, and ends before the wall is taken down. */
   readonly acting: DisposableStack;
@@ -66,6 +68,7 @@ export function makeParts(ground: Ground, cleanup: AsyncDisposableStack): Parts 
       ...(state === "degraded" ? {} : { problem: stateSentences[state] }),
     }),
   );
+  const engineVersion = createEngineVersion({ engine: host.engine, log, first: host.engineVersion });
   const nextEngine = makeNextEngine(ground, lifecycle);
   const acting = cleanup.use(new DisposableStack());
   using made = new DisposableStack();
@@ -79,7 +82,7 @@ export function makeParts(ground: Ground, cleanup: AsyncDisposableStack): Parts 
   acting.defer(inventory.stop);
   const wall = makeWall(ground, { open, inventory, adopted });
   const history = makeHistory(ground);
-  const reporter = makeReporter(ground, { lifecycle, history, open, wall });
+  const reporter = makeReporter(ground, { lifecycle, engineVersion, history, open, wall });
   tellMissing(reporter, missing);
   for (const sentence of slowedBy(missing)) logStatement(log, { kind: "warning", sentence });
   const boundary = createBoundary({ log, reporter, nowMs: monotonicMs });
@@ -99,6 +102,7 @@ export function makeParts(ground: Ground, cleanup: AsyncDisposableStack): Parts 
   return {
     ...ground,
     lifecycle,
+    engineVersion,
     nextEngine,
     acting,
     policies,
@@ -160,13 +164,14 @@ function makeReporter(
   { config, log, host }: Ground,
   {
     lifecycle,
+    engineVersion,
     history,
     open,
     wall,
-  }: Pick<Parts, "lifecycle" | "history" | "wall"> & { open: OpenPolicySources },
+  }: Pick<Parts, "lifecycle" | "engineVersion" | "history" | "wall"> & { open: OpenPolicySources },
 ): Reporter {
   return createReporter({
-    engineVersion: host.engineVersion,
+    engineVersion: engineVersion.current,
     backend: host.backend,
     history,
     queues: [

@@ -75,6 +75,7 @@ export function startDaemon({ kernel, host, policyFile, reads }: SequenceDaemonO
     nextEngine,
     reporter,
     wall,
+    engineVersion: { mayDiffer: () => undefined, follow: async () => undefined },
   });
 
   /** Resolves when nothing is being taken down; never rejects. */

@@ -74,7 +74,7 @@ export function createParts(options: PartsOptions): Parts {
     onFailure: () => undefined,
   });
   const reporter = createReporter({
-    engineVersion: { version: "28.5.2", apiVersion: "1.51" },
+    engineVersion: () => ({ version: "28.5.2", apiVersion: "1.51" }),
     backend: "legacy",
     history,
     state: () => lifecycle.state,

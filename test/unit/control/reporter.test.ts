@@ -54,7 +54,7 @@ function watch(): Watched {
   const logged: string[] = [];
   const wells: boolean[] = [];
   const reporter = createReporter({
-    engineVersion: { version: "28.5.2", apiVersion: "1.51" },
+    engineVersion: () => ({ version: "28.5.2", apiVersion: "1.51" }),
     backend: "nft",
     queues: [],
     history: createHistory({ sets, ttlSeconds: 60, nowMs: 0, onFailure: () => undefined }),

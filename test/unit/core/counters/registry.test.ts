@@ -51,7 +51,7 @@ describe("every counter that the product declares", async () => {
     const sets = createFakeSets(() => 0);
     for (const spec of setSpecs()) sets.create(spec);
     const reporter = createReporter({
-      engineVersion: { version: "28.5.2", apiVersion: "1.51" },
+      engineVersion: () => ({ version: "28.5.2", apiVersion: "1.51" }),
       backend: "nft",
       queues: [],
       history: createHistory({ sets, ttlSeconds: 60, nowMs: 0, onFailure: () => undefined }),

@@ -250,7 +250,7 @@ function daemon() {
   const lifecycle = createLifecycle(() => undefined);
   lifecycle.become("enforcing");
   const reporter = createReporter({
-    engineVersion: { version: "28.5.2", apiVersion: "1.51" },
+    engineVersion: () => ({ version: "28.5.2", apiVersion: "1.51" }),
     backend: "nft",
     queues: [],
     history: createHistory({ sets, ttlSeconds: 60, nowMs: 0, onFailure: () => undefined }),
