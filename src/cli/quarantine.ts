@@ -15,9 +15,11 @@ export const quarantineCommand: Command = {
   options: { json: jsonOption },
   run: async ({ options, operands, environment, output }) => {
     const [container = ""] = operands;
-    await createControlClient({ path: controlSocketOf(environment) }).quarantine({ container });
-    const text = `Container ${printable(container)} is cut off\n`;
-    output.write("json" in options ? renderJson({ container, quarantined: true }) : text);
+    const report = await createControlClient({ path: controlSocketOf(environment) }).quarantine({
+      container,
+    });
+    const text = `Container ${printable(report.container)} is cut off\n`;
+    output.write("json" in options ? renderJson(report) : text);
     return 0;
   },
 };

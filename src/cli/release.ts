@@ -15,9 +15,9 @@ export const releaseCommand: Command = {
   options: { json: jsonOption },
   run: async ({ options, operands, environment, output }) => {
     const [container = ""] = operands;
-    await createControlClient({ path: controlSocketOf(environment) }).release({ container });
-    const text = `Container ${printable(container)} is released\n`;
-    output.write("json" in options ? renderJson({ container, quarantined: false }) : text);
+    const report = await createControlClient({ path: controlSocketOf(environment) }).release({ container });
+    const text = `Container ${printable(report.container)} is released\n`;
+    output.write("json" in options ? renderJson(report) : text);
     return 0;
   },
 };

@@ -2,6 +2,7 @@
 // is refused, with what to do instead.
 
 import { networkHolder } from "../core/classify/containers.ts";
+import type { Cut } from "../core/cut.ts";
 import { sandboxOf, setNames } from "../core/firewall/names.ts";
 import type { Container, Topology } from "../core/model/topology.ts";
 import type { KernelSets } from "../edge/kernel/ipset/kernel-sets.ts";
@@ -49,8 +50,10 @@ export interface CutOffSources {
   readonly sets: KernelSets;
   /** Whether the rules of both families are as they should be. */
   readonly rulesStand: () => Promise<boolean>;
-  /** Whether the kernel blocks every port of it in both directions; undefined where ports are not guarded. */
-  readonly portsAreCut: (containerId: string) => Promise<boolean | undefined>;
+  /** How far its ports are cut, read from the kernel. */
+  readonly cutOf: (containerId: string) => Promise<Cut>;
+  /** Whether there is more than sets and rules to cut it by. */
+  readonly guardsPorts: boolean;
 }
 
 /** @throws DockerwallError NOT_ENFORCED naming what is missing in the kernel */
@@ -62,7 +65,7 @@ export async function assertCutOff(container: Container, sources: CutOffSources)
     ...open.map((address) => `its address ${address} is not in the set`),
     ...(held.size === 0 ? ["the set does not name it"] : []),
     ...((await sources.rulesStand()) ? [] : ["the rules are not as they should be"]),
-    ...(running && endpoints.length > 0 && (await sources.portsAreCut(id)) === false
+    ...(sources.guardsPorts && running && endpoints.length > 0 && (await sources.cutOf(id)) !== "whole"
       ? ["it can still reach its neighbours through its ports"]
       : []),
   ];
@@ -73,12 +76,27 @@ export async function assertCutOff(container: Container, sources: CutOffSources)
   );
 }
 
-/** @throws DockerwallError NOT_ENFORCED if the kernel still holds entries against it */
-export function assertLetBack(container: Container, sets: KernelSets): void {
-  const held = heldOf(sets, container);
+/** What the kernel still holds against a container, in words: entries of sets, and what cuts its ports. */
+export async function findHeld(
+  container: Container,
+  { sets, cutOf }: Pick<CutOffSources, "sets" | "cutOf">,
+): Promise<readonly string[]> {
+  const atPorts = (await cutOf(container.id)) !== "none";
+  return [
+    ...heldOf(sets, container).map((address) => `the set still holds ${address}`),
+    ...(atPorts ? ["its ports are still cut"] : []),
+  ];
+}
+
+/** @throws DockerwallError NOT_ENFORCED naming what the kernel still holds against it */
+export async function assertLetBack(
+  container: Container,
+  sources: Pick<CutOffSources, "sets" | "cutOf">,
+): Promise<void> {
+  const held = await findHeld(container, sources);
   if (held.length === 0) return;
   throw new DockerwallError(
     "NOT_ENFORCED",
-    `container ${JSON.stringify(container.name)} is NOT released: the kernel still holds ${held.join(", ")}; see dockerwall status`,
+    `container ${JSON.stringify(container.name)} is NOT released: ${held.join(", ")}; see the daemon's log, and run dockerwall release again`,
   );
 }

@@ -3,6 +3,7 @@
 
 import { Worker } from "node:worker_threads";
 import type { CounterReading } from "../core/counters/reading.ts";
+import type { Cut } from "../core/cut.ts";
 import type { KernelRight } from "../core/grants/entry-index.ts";
 import type { FreshAddress } from "../core/journal/holders.ts";
 import type { LookupEvent } from "../core/journal/lookup-event.ts";
@@ -51,8 +52,8 @@ export interface DataPlaneLink extends AsyncDisposable {
   readPath(path: PathRequest): Promise<PathReading>;
   /** Which way out each container on several networks takes. */
   readWays(): Promise<readonly ContainerWays[]>;
-  /** Whether nothing comes in or goes out by any port of a container, read from the kernel. */
-  isCutOff(containerId: string): Promise<boolean>;
+  /** How far a container is cut off at its ports, read from the kernel; `none` for one without. */
+  cutOf(containerId: string): Promise<Cut>;
   /**
    * Takes from these addresses what is not allowed of the rights that the kernel was seen to hold, and of open flows.
    * @returns how many there were: none when a change of policy was in force before
@@ -144,9 +145,9 @@ function createLink(thread: DataPlaneThread): DataPlaneLink {
       const answer = await requests.ask((requestId) => ({ kind: "ways", requestId }));
       return expected(answer, "ways-read").ways;
     },
-    async isCutOff(containerId) {
-      const answer = await requests.ask((requestId) => ({ kind: "cut-off", requestId, containerId }));
-      return answer.kind === "is-cut-off" && answer.cutOff;
+    async cutOf(containerId) {
+      const answer = await requests.ask((requestId) => ({ kind: "cut", requestId, containerId }));
+      return expected(answer, "cut-read").cut;
     },
     async takeLeft(addresses, rights) {
       const answer = await requests.ask((requestId) => ({ kind: "take-left", requestId, addresses, rights }));

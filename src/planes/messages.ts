@@ -1,6 +1,7 @@
 // What the control plane (main thread) and the data plane (worker thread) exchange: plain data only.
 
 import type { CounterReading } from "../core/counters/reading.ts";
+import type { Cut } from "../core/cut.ts";
 import type { KernelRight } from "../core/grants/entry-index.ts";
 import type { FreshAddress } from "../core/journal/holders.ts";
 import type { LookupEvent } from "../core/journal/lookup-event.ts";
@@ -75,8 +76,8 @@ export type ToDataPlane =
   | ({ readonly kind: "path"; readonly requestId: number } & PathRequest)
   /** Which way out each container on several networks takes. */
   | { readonly kind: "ways"; readonly requestId: number }
-  /** Whether nothing passes by any port of this container, read from the kernel. */
-  | { readonly kind: "cut-off"; readonly requestId: number; readonly containerId: string }
+  /** How far this container is cut off at its ports, read from the kernel. */
+  | { readonly kind: "cut"; readonly requestId: number; readonly containerId: string }
   /** Take from these addresses what is not allowed of the rights that the kernel was seen to hold, and of open flows. */
   | {
       readonly kind: "take-left";
@@ -124,7 +125,7 @@ export type FromDataPlane =
   | { readonly kind: "examined"; readonly requestId: number; readonly findings: DataPlaneFindings }
   | { readonly kind: "path-read"; readonly requestId: number; readonly reading: PathReading }
   | { readonly kind: "ways-read"; readonly requestId: number; readonly ways: readonly ContainerWays[] }
-  | { readonly kind: "is-cut-off"; readonly requestId: number; readonly cutOff: boolean }
+  | { readonly kind: "cut-read"; readonly requestId: number; readonly cut: Cut }
   | { readonly kind: "left-taken"; readonly requestId: number; readonly count: number }
   | { readonly kind: "lookups"; readonly events: readonly LookupEvent[] }
   /**

@@ -185,16 +185,16 @@ test(
       await arrive(),
       frames.map(() => true),
     );
-    assert.equal(table.isCut(port.index), false);
+    assert.equal(table.cutOf(port.index), "none");
     table.guard(port, guard);
     table.cut(port, true);
-    assert.equal(table.isCut(port.index), true);
+    assert.equal(table.cutOf(port.index), "whole");
     assert.deepEqual(
       await arrive(),
       frames.map(() => false),
     );
     table.cut(port, false);
-    assert.equal(table.isCut(port.index), false);
+    assert.equal(table.cutOf(port.index), "none");
     assert.equal(await passes(frames[0] ?? assert.fail()), true);
     assert.equal(await passes(frames[1] ?? assert.fail(), neighbour, box), true);
   }),
@@ -207,7 +207,7 @@ test("who comes later takes the table over, and nothing is open in between", asy
   first.close();
   const forged = udpFrame("198.19.1.3", "198.19.1.9", 9);
   const second = openPortTable();
-  assert.equal(second.isCut(port.index), true);
+  assert.equal(second.cutOf(port.index), "whole");
   second.cut(port, false);
   assert.equal(await passes(forged), false);
   const other = { index: indexOf("p-neighbour"), name: "p-neighbour" };
@@ -273,10 +273,10 @@ test(
   }),
 );
 
-for (const [what, ...command] of [
-  ["all of it", "delete", "table", "netdev", "dockerwall"],
-  ["a chain", "delete", "chain", "netdev", "dockerwall", `cut-${port.index}`],
-  ["the rules of a chain", "flush", "chain", "netdev", "dockerwall", `guard-${port.index}`],
+for (const [what, cut, ...command] of [
+  ["all of it", "none", "delete", "table", "netdev", "dockerwall"],
+  ["a chain", "partly", "delete", "chain", "netdev", "dockerwall", `cut-${port.index}`],
+  ["the rules of a chain", "whole", "flush", "chain", "netdev", "dockerwall", `guard-${port.index}`],
 ] as const)
   test(`where the kernel keeps nothing, ${what} is put back`, async () => {
     const table = openPortTable("anybody's");
@@ -285,10 +285,10 @@ for (const [what, ...command] of [
     const lines = (): string[] => run("nft", "list", "table", "netdev", "dockerwall").split("\n").sort();
     const listed = lines();
     run("nft", ...command);
-    assert.equal(table.isCut(port.index), what === "the rules of a chain");
+    assert.equal(table.cutOf(port.index), cut);
     table.heal();
     assert.deepEqual(lines(), listed);
-    assert.equal(table.isCut(port.index), true);
+    assert.equal(table.cutOf(port.index), "whole");
     table.remove();
     table.close();
   });

@@ -3,9 +3,11 @@
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
 import { after, before, describe, it } from "node:test";
+import { withNamespace } from "../../src/edge/kernel/netns.ts";
+import { cutInside, openTableOwner } from "../../src/edge/sandbox/table.ts";
 import { type DaemonProcess, daemonEnforces, mountSys, startDaemon } from "../support/daemon-process.ts";
 import { bridgeNetwork, container, type FakeEngine, startFakeEngine } from "../support/fake-engine.ts";
-import { createNamespace, enterNamespaces, run } from "../support/namespace.ts";
+import { createNamespace, enterNamespaces, run, type TestNamespace } from "../support/namespace.ts";
 
 enterNamespaces(import.meta.url);
 mountSys();
@@ -18,7 +20,7 @@ run("ip", "addr", "add", "198.19.1.1/24", "dev", bridge);
 const idOf = (name: string): string => Buffer.from(name).toString("hex").padEnd(64, "0");
 
 /** A container as the engine makes it: its sandbox, and a link to the bridge. */
-function join(engine: FakeEngine, name: string, number: number): ReturnType<typeof createNamespace> {
+function join(engine: FakeEngine, name: string, number: number): TestNamespace {
   const address = `198.19.1.${number}`;
   const box = createNamespace(name);
   run("ip", "link", "add", `veth000000${number}`, "type", "veth", "peer", "name", "eth0", "netns", name);
@@ -34,12 +36,13 @@ function join(engine: FakeEngine, name: string, number: number): ReturnType<type
 describe("commands about quarantine", () => {
   let engine: FakeEngine;
   let daemon: DaemonProcess;
+  let web: TestNamespace;
   const reaches = (to: string): boolean =>
     spawnSync("ip", ["netns", "exec", "web", "ping", "-c", "1", "-W", "1", to]).status === 0;
   before(async () => {
     engine = await startFakeEngine();
     engine.networks.set(app, bridgeNetwork({ id: app, name: "app", allow: "198.51.100.1" }));
-    join(engine, "web", 2);
+    web = join(engine, "web", 2);
     join(engine, "db", 3);
     const [side, hosted] = [idOf("side"), idOf("hosted")];
     engine.containers.set(
@@ -82,9 +85,48 @@ describe("commands about quarantine", () => {
       );
       assert.equal(explained.exitCode, 1, target);
     }
+    assert.equal((await daemon.cli("release", "side")).exitCode, 66, "it is its holder that is cut off");
+  });
+
+  it("do not call it released while it is cut off inside", async () => {
+    const owner = withNamespace(web.fd, () => {
+      const socket = openTableOwner();
+      cutInside(true, socket);
+      return socket;
+    });
+    for (const time of ["first", "second"]) {
+      const { exitCode, stdout, stderr } = await daemon.cli("release", "web");
+      assert.match(stderr, /container "web" is NOT released: .*its ports/, time);
+      assert.deepEqual([exitCode, stdout, reaches("198.19.1.3")], [75, "", false], time);
+    }
+    withNamespace(web.fd, () => cutInside(false, owner));
+    owner.close();
+    assert.equal(reaches("198.19.1.3"), true);
+    const { exitCode, stderr } = await daemon.cli("release", "web");
+    assert.match(stderr, /container "web" is not in quarantine/);
+    assert.equal(exitCode, 66);
+  });
+
+  it("name the container that was meant, in text, JSON and the log", async () => {
+    const operand = idOf("web").slice(0, 5);
+    const cut = await daemon.cli("quarantine", operand, "--json");
+    assert.deepEqual(JSON.parse(cut.stdout), { container: "web", quarantined: true });
+    const released = await daemon.cli("release", operand, "--json");
+    assert.deepEqual(JSON.parse(released.stdout), { container: "web", quarantined: false });
+    assert.equal((await daemon.cli("quarantine", operand)).stdout, "Container web is cut off\n");
+    assert.equal((await daemon.cli("release", operand)).stdout, "Container web is released\n");
+    assert.match((await daemon.cli("release", operand)).stderr, /container "web" is not in quarantine/);
+    const told = daemon.log().match(/"container":"[^"]*","message":"container (?:cut off|released)"/g) ?? [];
+    assert.deepEqual(
+      told.filter((line) => !line.startsWith('"container":"web"')),
+      [],
+    );
+    assert.ok(told.length >= 4);
   });
 
   it("let it back, and say so", async () => {
+    assert.equal((await daemon.cli("quarantine", "web")).exitCode, 0);
+    assert.equal(reaches("198.19.1.3"), false);
     assert.equal((await daemon.cli("release", "web")).exitCode, 0);
     assert.equal(reaches("198.19.1.3"), true);
     assert.match((await daemon.cli("explain", "web", "198.51.100.1:443")).stdout, /^web → \S+: passes ✅/);

@@ -14,6 +14,7 @@ const printed: Readonly<Record<string, string>> = {
   suggest: "SuggestReport",
   replay: "ReplayReport",
   "allow, deny": "OverridesReport",
+  "quarantine, release": "QuarantineReport",
   "prepare-network": "PreparedNetwork",
   "check, of files": "CheckReport",
   "check, of entries": "ListCheck",

@@ -129,7 +129,7 @@ function sourcesOf(options: ControlApiOptions): Sources {
     cut: {
       ...options,
       topology,
-      portsAreCut: async (id) => (options.guardsPorts ? plane().isCutOff(id) : undefined),
+      cutOf: async (id) => plane().cutOf(id),
     },
   };
 }

@@ -1,11 +1,12 @@
 // `quarantine` and `release` as commands: they resolve when the kernel and the lookups are as they say.
 
+import type { QuarantineReport } from "../../core/model/report.ts";
 import type { Topology } from "../../core/model/topology.ts";
 import type { Log } from "../../edge/host/log.ts";
 import type { KernelSets } from "../../edge/kernel/ipset/kernel-sets.ts";
 import { DockerwallError } from "../../errors.ts";
 import type { Enforcement } from "../enforcement.ts";
-import { assertCutOff, assertLetBack, type CutOffSources, whyNotCut } from "../quarantine.ts";
+import { assertCutOff, assertLetBack, type CutOffSources, findHeld, whyNotCut } from "../quarantine.ts";
 import type { Wall } from "../wall.ts";
 import { findContainer } from "./find-container.ts";
 
@@ -15,12 +16,16 @@ export interface QuarantineContext {
   readonly enforcement: Pick<Enforcement, "decideAnew">;
   readonly sets: KernelSets;
   readonly log: Log;
-  readonly portsAreCut: CutOffSources["portsAreCut"];
+  readonly cutOf: CutOffSources["cutOf"];
+  readonly guardsPorts: boolean;
 }
 
 /** Cuts a container off; verified in the kernel. @throws DockerwallError NOT_FOUND, NOT_ENFORCED */
-export async function quarantineContainer(name: string, context: QuarantineContext): Promise<void> {
-  const { topology, wall, enforcement, sets, log, portsAreCut } = context;
+export async function quarantineContainer(
+  name: string,
+  context: QuarantineContext,
+): Promise<QuarantineReport> {
+  const { topology, wall, enforcement, log } = context;
   const container = findContainer(topology(), name);
   const reason = whyNotCut(container, topology());
   if (reason !== undefined) throw new DockerwallError("NOT_ENFORCED", reason);
@@ -28,18 +33,24 @@ export async function quarantineContainer(name: string, context: QuarantineConte
   await enforcement.decideAnew();
   // It may have another address by now; if it is gone for good, there is nothing left to cut.
   const now = topology().containers.find(({ id }) => id === container.id);
-  if (now !== undefined) await assertCutOff(now, { sets, rulesStand: wall.stands, portsAreCut });
-  log.warn("container cut off", { container: name });
+  if (now !== undefined) await assertCutOff(now, { ...context, rulesStand: wall.stands });
+  log.warn("container cut off", { container: container.name });
+  return { container: container.name, quarantined: true };
 }
 
-/** Lets a container back. @throws DockerwallError NOT_FOUND, NOT_ENFORCED */
-export async function releaseContainer(name: string, context: QuarantineContext): Promise<void> {
-  const { topology, wall, enforcement, sets, log } = context;
+/** Lets a container back; verified in the kernel, and to be tried again where that failed. @throws DockerwallError NOT_FOUND, NOT_ENFORCED */
+export async function releaseContainer(name: string, context: QuarantineContext): Promise<QuarantineReport> {
+  const { topology, wall, enforcement, log } = context;
   const container = findContainer(topology(), name);
-  if (!wall.quarantine.delete(container.id)) {
-    throw new DockerwallError("NOT_FOUND", `container ${JSON.stringify(name)} is not in quarantine`);
+  const wasCut = wall.quarantine.delete(container.id) || (await findHeld(container, context)).length > 0;
+  if (!wasCut) {
+    throw new DockerwallError(
+      "NOT_FOUND",
+      `container ${JSON.stringify(container.name)} is not in quarantine; dockerwall status lists those that are`,
+    );
   }
   await enforcement.decideAnew();
-  assertLetBack(container, sets);
-  log.warn("container released", { container: name });
+  await assertLetBack(container, context);
+  log.warn("container released", { container: container.name });
+  return { container: container.name, quarantined: false };
 }

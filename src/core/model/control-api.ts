@@ -5,6 +5,7 @@ import type {
   ExplainReport,
   OverridesReport,
   PreparedNetwork,
+  QuarantineReport,
   ReplayReport,
   StatsReport,
   StatusReport,
@@ -27,9 +28,9 @@ export interface ControlApi {
   /** @throws DockerwallError BAD_ENTRY, NOT_FOUND, USAGE */
   replay(request: ReplayRequest): Promise<ReplayReport>;
   /** Cuts a container off from everything. @throws DockerwallError NOT_FOUND */
-  quarantine(request: ContainerRequest): Promise<void>;
+  quarantine(request: ContainerRequest): Promise<QuarantineReport>;
   /** Lets it back. @throws DockerwallError NOT_FOUND */
-  release(request: ContainerRequest): Promise<void>;
+  release(request: ContainerRequest): Promise<QuarantineReport>;
   uninstall(): Promise<void>;
 }
 

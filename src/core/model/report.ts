@@ -179,6 +179,13 @@ export interface DoctorReport {
   readonly checks: readonly Check[];
 }
 
+/** What `quarantine` and `release` have done. */
+export interface QuarantineReport {
+  /** The container that was meant, by the name that the engine has for it. */
+  readonly container: string;
+  readonly quarantined: boolean;
+}
+
 /** What was made by command for one target. */
 export interface OverridesReport {
   readonly kind: "network" | "container";

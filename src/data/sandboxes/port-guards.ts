@@ -1,6 +1,8 @@
 // What the kernel lets through the ports of each sandbox: what may come in by them, and whether anything may.
 
 import type { AskerIndex } from "../../core/askers/index-of-askers.ts";
+import type { Cut } from "../../core/cut.ts";
+import { cutOfAll } from "../../core/cut.ts";
 import type { PortTable } from "../../edge/kernel/nftables/port-table.ts";
 import type { Port } from "../../edge/sandbox/ports/ports.ts";
 import { type Attempt, portsOf } from "./attempt.ts";
@@ -49,10 +51,11 @@ export class PortGuards {
     });
   }
 
-  /** Whether nothing comes in or goes out by any of its ports, read from the kernel; false without a port. */
-  isCutOff(sandbox: string, its: readonly Port[]): boolean {
-    if (its.length === 0) return false;
-    return its.every(({ index }) => this.#table?.isCut(index)) || this.#options.isCutInside(sandbox);
+  /** How far it is cut off by its ports and inside, read from the kernel; without a port it is not known to be wholly. */
+  cutOf(sandbox: string, its: readonly Port[]): Cut {
+    const atPorts = cutOfAll(its.map(({ index }) => this.#table?.cutOf(index) ?? "none"));
+    if (atPorts === "whole" || !this.#options.isCutInside(sandbox)) return atPorts;
+    return its.length === 0 ? "partly" : "whole";
   }
 
   retain(isPresent: (index: number) => boolean): void {

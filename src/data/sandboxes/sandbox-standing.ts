@@ -8,6 +8,7 @@ import type { Asker } from "../../core/askers/knowledge.ts";
 import { StrangeBridges } from "../../core/askers/strange-bridges.ts";
 import type { UnknownSandboxes } from "../../core/askers/unknown-sandboxes.ts";
 import type { PortState } from "../../core/askers/unsettled.ts";
+import type { Cut } from "../../core/cut.ts";
 import type { IpAddress } from "../../core/model/address.ts";
 import type { KernelSets } from "../../edge/kernel/ipset/kernel-sets.ts";
 import { openPortTable } from "../../edge/kernel/nftables/port-table.ts";
@@ -72,8 +73,8 @@ export interface Standings {
   retain(isLive: (sandbox: string) => boolean): void;
   /** The ports of a sandbox, as the kernel has them now. */
   portsOf(sandbox: string): readonly Port[];
-  /** Whether nothing comes in or goes out by any port of a sandbox, read from the kernel; false without a port. */
-  isCutOff(sandbox: string): boolean;
+  /** How far a sandbox is cut off, read from the kernel; without a port it is not known to be wholly. */
+  cutOf(sandbox: string): Cut;
   /** Puts back what somebody took away. */
   heal(): void;
   /** Lets everything pass by every port, and guards none from now on. */
@@ -182,8 +183,8 @@ class KernelStandings implements Standings {
     return this.#ports.of(sandbox);
   }
 
-  isCutOff(sandbox: string): boolean {
-    return this.#guards.isCutOff(sandbox, this.#ports.of(sandbox));
+  cutOf(sandbox: string): Cut {
+    return this.#guards.cutOf(sandbox, this.#ports.of(sandbox));
   }
 
   heal(): void {

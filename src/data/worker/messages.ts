@@ -58,8 +58,8 @@ function take(
       return tellPath(parts, message);
     case "ways":
       return tellWays(parts, message);
-    case "cut-off":
-      return tellCutOff(parts, message);
+    case "cut":
+      return tellCut(parts, message);
     case "take-left":
       return takeLeft(parts, message);
     case "release-all":
@@ -142,13 +142,10 @@ async function tellWays(
   telling.tell({ kind: "ways-read", requestId, ways });
 }
 
-function tellCutOff(
-  { view, sandboxLayer, telling }: Parts,
-  { requestId, containerId }: Message<"cut-off">,
-): void {
+function tellCut({ view, sandboxLayer, telling }: Parts, { requestId, containerId }: Message<"cut">): void {
   const sandbox = view.index.sandboxOf(containerId);
-  const cutOff = sandbox !== undefined && sandboxLayer?.isCutOff(sandbox) === true;
-  telling.tell({ kind: "is-cut-off", requestId, cutOff });
+  const cut = sandbox === undefined ? undefined : sandboxLayer?.cutOf(sandbox);
+  telling.tell({ kind: "cut-read", requestId, cut: cut ?? "none" });
 }
 
 function takeLeft(

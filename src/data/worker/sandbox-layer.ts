@@ -1,6 +1,7 @@
 // Layer 2: the engine's sandboxes, captured as they appear, with all that waits until it is known where they stand.
 
 import { LateCaptures } from "../../core/askers/late-captures.ts";
+import type { Cut } from "../../core/cut.ts";
 import type { Destination, Way } from "../../core/path/way.ts";
 import { findDockerd } from "../../edge/engine/dockerd.ts";
 import { type EngineProcess, watchEngineProcess } from "../../edge/engine/process.ts";
@@ -104,9 +105,9 @@ export class SandboxLayer {
     stay();
   }
 
-  /** Whether nothing passes by any port of a sandbox, read from the kernel. */
-  isCutOff(sandbox: string): boolean {
-    return this.#standings.isCutOff(sandbox);
+  /** How far a sandbox is cut off, read from the kernel. */
+  cutOf(sandbox: string): Cut {
+    return this.#standings.cutOf(sandbox);
   }
 
   /** Which way a container's packet would take. */

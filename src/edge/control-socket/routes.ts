@@ -79,14 +79,14 @@ export const routes: { readonly [Name in RouteName]: Route<Name> } = {
     method: "POST",
     path: "/v1/quarantine",
     request: fields({ container: text }),
-    answer: "nothing",
+    answer: "report",
     withinMs: elsewhereMs,
   },
   release: {
     method: "POST",
     path: "/v1/release",
     request: fields({ container: text }),
-    answer: "nothing",
+    answer: "report",
     withinMs: elsewhereMs,
   },
   uninstall: {

@@ -126,11 +126,15 @@ export function createParts(options: PartsOptions): Parts {
 
 /** Calls back with every picture. */
 export function createPlane(decideBy: (picture: Picture) => void): DataPlaneLink {
+  let quarantined: readonly string[] = [];
   const does: Partial<DataPlaneLink> = {
-    post: async (picture) => decideBy(picture),
+    async post(picture) {
+      quarantined = picture.quarantined;
+      decideBy(picture);
+    },
     tellReadings: () => undefined,
     holdUnsettled: () => undefined,
-    isCutOff: async () => true,
+    cutOf: async (id) => (quarantined.includes(id) ? "whole" : "none"),
     takeLeft: async () => 0,
   };
   return does as DataPlaneLink;

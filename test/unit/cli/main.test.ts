@@ -55,8 +55,8 @@ const api: ControlApi = {
       name: target,
       overrides: entries.map((entry) => ({ entry, endsAtMs: undefined })),
     }),
-  quarantine: () => Promise.resolve(),
-  release: () => Promise.resolve(),
+  quarantine: async ({ container }) => ({ container, quarantined: true }),
+  release: async ({ container }) => ({ container, quarantined: false }),
   uninstall: async () => undefined,
 };
 let server: ControlServer | undefined;

@@ -3,6 +3,7 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { assertCutOff, assertLetBack, whyNotCut } from "../../../src/control/quarantine.ts";
+import type { Cut } from "../../../src/core/cut.ts";
 import { setSpecs } from "../../../src/core/firewall/sets.ts";
 import type { IpAddress } from "../../../src/core/model/address.ts";
 import { hostPrefix } from "../../../src/core/model/address.ts";
@@ -86,20 +87,21 @@ describe("what is said of it", () => {
     what: string,
     held: boolean,
     rules: boolean,
-    ports: boolean | undefined,
+    ports: Cut | undefined,
     RegExp | undefined,
   ][] = [
-    ["everything holds", true, true, true, undefined],
+    ["everything holds", true, true, "whole", undefined],
     ["everything holds that can, without guarded ports", true, true, undefined, undefined],
     [
       "its address is not in the set",
       false,
       true,
-      true,
+      "whole",
       /NOT cut off: its address 198\.19\.1\.2 is not in the set/,
     ],
-    ["the rules are gone", true, false, true, /NOT cut off: the rules are not as they should be/],
-    ["its ports are open", true, true, false, /NOT cut off: it can still reach its neighbours/],
+    ["the rules are gone", true, false, "whole", /NOT cut off: the rules are not as they should be/],
+    ["its ports are open", true, true, "none", /NOT cut off: it can still reach its neighbours/],
+    ["one of its ports is open", true, true, "partly", /NOT cut off: it can still reach its neighbours/],
   ];
   for (const [what, held, rules, ports, expected] of cases) {
     it(what, async () => {
@@ -112,13 +114,30 @@ describe("what is said of it", () => {
       const asserted = assertCutOff(web, {
         sets,
         rulesStand: () => Promise.resolve(rules),
-        portsAreCut: () => Promise.resolve(ports),
+        cutOf: async () => ports ?? "none",
+        guardsPorts: ports !== undefined,
       });
       if (expected === undefined) await asserted;
       else await assert.rejects(asserted, { code: "NOT_ENFORCED", message: expected });
-      if (held)
-        assert.throws(() => assertLetBack(web, sets), { code: "NOT_ENFORCED", message: /198\.19\.1\.2/ });
-      else assertLetBack(web, sets);
+    });
+  }
+});
+
+describe("what is said of one that was let back", () => {
+  const cases: readonly [what: string, held: boolean, ports: Cut, RegExp | undefined][] = [
+    ["nothing holds it", false, "none", undefined],
+    ["its address is in the set", true, "none", /NOT released: the set still holds 198\.19\.1\.2;/],
+    ["its ports are cut", false, "whole", /NOT released: its ports are still cut;/],
+    ["one of its ports is cut", false, "partly", /NOT released: its ports are still cut;/],
+  ];
+  for (const [what, held, ports, expected] of cases) {
+    it(what, async () => {
+      const sets = createFakeSets(() => 0);
+      for (const spec of setSpecs()) sets.create(spec);
+      if (held) sets.add("dockerwall-quarantine4", [{ key: { kind: "net", prefix: hostPrefix(address) } }]);
+      const asserted = assertLetBack(web, { sets, cutOf: async () => ports });
+      if (expected === undefined) await asserted;
+      else await assert.rejects(asserted, { code: "NOT_ENFORCED", message: expected });
     });
   }
 });

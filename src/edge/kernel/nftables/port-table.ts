@@ -10,6 +10,7 @@
 // The table outlives us: a port that appears while the daemon is dead has no chain, so nothing that it sends is marked,
 // and a guarded bridge takes nothing without the mark. From 6.9 on, the kernel lets only us change the table.
 
+import { type Cut, cutOfAll } from "../../../core/cut.ts";
 import { portTable } from "../../../core/firewall/names.ts";
 import type { PortGuard } from "../../../core/firewall/port-guard.ts";
 import { messageOf } from "../../../errors.ts";
@@ -41,8 +42,8 @@ export interface PortTable {
   open(index: number): void;
   /** Nothing comes in or goes out, or no longer so. @returns false where the kernel cuts one way only (before 5.16) */
   cut(port: PortDevice, cutOff: boolean): boolean;
-  /** Whether a port is cut both ways, read from the kernel. */
-  isCut(index: number): boolean;
+  /** Whether a port is cut, both ways or one way only, read from the kernel. */
+  cutOf(index: number): Cut;
   /** Forgets the ports that are no more. */
   retain(isPresent: (index: number) => boolean): void;
   /** Puts back what other software took away; nothing to do where the kernel keeps it from them. */
@@ -87,13 +88,14 @@ class KernelPortTable implements PortTable {
     return this.#hasEgress;
   }
 
-  isCut(index: number): boolean {
+  cutOf(index: number): Cut {
     const chains = listChains(this.#socket);
     const filled = listFilledChains(this.#socket);
-    return (["cut", "cut-out"] as const).every((kind) => {
+    const ways = (["cut", "cut-out"] as const).map((kind) => {
       const name = chainName(kind, index);
-      return chains.get(name)?.device !== undefined && filled.has(name);
+      return chains.get(name)?.device !== undefined && filled.has(name) ? "whole" : "none";
     });
+    return cutOfAll(ways);
   }
 
   retain(isPresent: (index: number) => boolean): void {

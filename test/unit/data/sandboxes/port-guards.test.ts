@@ -2,6 +2,7 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import type { Cut } from "../../../../src/core/cut.ts";
 import type { IpAddress } from "../../../../src/core/model/address.ts";
 import { createAttempt } from "../../../../src/data/sandboxes/attempt.ts";
 import { PortGuards } from "../../../../src/data/sandboxes/port-guards.ts";
@@ -18,13 +19,13 @@ const may = {
   linkLocal: new Map([["br-guarded", ["fe80::1" as IpAddress]]]),
 };
 
-function start(table: Partial<PortTable> | undefined) {
+function start(table: Partial<PortTable> | undefined, inside = false) {
   const seen: unknown[] = [];
   const guards = new PortGuards({
     table: table as PortTable | undefined,
     networkOn: (bridge) => ({ guarded: bridge === "br-guarded", subnets: [] }),
     cutInside: (sandbox, cut) => seen.push(`inside ${sandbox} ${cut}`),
-    isCutInside: () => true,
+    isCutInside: () => inside,
     attempt: createAttempt((problem) => seen.push(problem)),
   });
   return { guards, seen };
@@ -61,12 +62,30 @@ test("where a port is cut one way only, or there is no table, the sandbox is cut
   }
 });
 
-test("without a port nothing is cut off; nothing is guarded any more once it was released", () => {
-  const { guards } = start({ isCut: () => true, remove: () => undefined, close: () => undefined });
-  assert.equal(guards.isCutOff("box", []), false);
-  assert.equal(guards.isCutOff("box", ports), true);
+const cuts: readonly [what: string, ports: readonly Cut[], inside: boolean, expected: Cut][] = [
+  ["all its ports are cut", ["whole", "whole", "whole"], false, "whole"],
+  ["one of its ports is not", ["whole", "none", "whole"], false, "partly"],
+  ["one of its ports is cut one way", ["none", "partly", "none"], false, "partly"],
+  ["nothing cuts it", ["none", "none", "none"], false, "none"],
+  ["it is cut off inside", ["none", "none", "none"], true, "whole"],
+  ["it is cut off inside, and no port is known", [], true, "partly"],
+  ["no port is known", [], false, "none"],
+];
+for (const [what, each, inside, expected] of cuts)
+  test(`it is cut off ${expected === "none" ? "not at all" : expected} where ${what}`, () => {
+    const { guards } = start({ cutOf: (index) => each[index - 1] ?? "none" }, inside);
+    assert.equal(guards.cutOf("box", ports.slice(0, each.length)), expected);
+  });
+
+test("nothing is guarded any more once it was released, also where the table could not be removed", () => {
+  let closed = 0;
+  const remove = (): never => {
+    throw new Error("refused");
+  };
+  const { guards } = start({ remove, close: () => closed++ });
   assert.equal(guards.areInForce, true);
-  guards.release();
+  assert.throws(() => guards.release(), /refused/);
+  assert.equal(closed, 1, "what it owns, nobody else can remove");
   assert.equal(guards.areInForce, false);
   assert.equal(guards.put("box", ports, may, true), true);
 });

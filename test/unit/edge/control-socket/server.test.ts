@@ -50,8 +50,8 @@ function apiOf(overrides: Partial<ControlApi> = {}): ControlApi {
     suggest: () => Promise.reject(new Error("not asked for")),
     replay: () => Promise.reject(new Error("not asked for")),
     changeOverrides: async ({ target }) => ({ kind: "network", name: target, overrides: [] }),
-    quarantine: () => Promise.resolve(),
-    release: () => Promise.resolve(),
+    quarantine: async ({ container }) => ({ container, quarantined: true }),
+    release: async ({ container }) => ({ container, quarantined: false }),
     uninstall: async () => undefined,
     ...overrides,
   };
