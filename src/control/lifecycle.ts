@@ -10,8 +10,8 @@ export interface Lifecycle {
   become(next: DaemonState): void;
   /** While the wall is in force: `degraded` if something is unwell, else `enforcing`. */
   observe(unwell: boolean): void;
-  /** @throws DockerwallError UNINSTALLED, or NOT_ENFORCED while it starts or stops */
-  assertInForce(): void;
+  /** @throws DockerwallError UNINSTALLED, or NOT_ENFORCED while it starts or stops, in any state but these */
+  assertAmong(states: readonly DaemonState[]): void;
 }
 
 /** Calls `onChange` at every transition. */
@@ -35,8 +35,8 @@ export function createLifecycle(onChange: (from: DaemonState, to: DaemonState) =
     observe(unwell) {
       if (isInForce(state)) become(unwell ? "degraded" : "enforcing");
     },
-    assertInForce() {
-      if (isInForce(state)) return;
+    assertAmong(states) {
+      if (states.includes(state)) return;
       throw new DockerwallError(isGone(state) ? "UNINSTALLED" : "NOT_ENFORCED", stateSentences[state]);
     },
   };

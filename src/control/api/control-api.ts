@@ -1,4 +1,4 @@
-// What the daemon does for the CLI. Every command first checks that the wall is in force.
+// What the daemon does for the CLI. In which states it does it is decided elsewhere (src/control/commands-in-state.ts).
 
 import { setTimeout as pause } from "node:timers/promises";
 import type { ControlApi } from "../../core/model/control-api.ts";
@@ -17,10 +17,10 @@ import type { KernelSets } from "../../edge/kernel/ipset/kernel-sets.ts";
 import { findSavedRules } from "../../edge/kernel/iptables/saved-rules.ts";
 import { DockerwallError } from "../../errors.ts";
 import type { DataPlaneLink } from "../../planes/link.ts";
+import { inTheirStates } from "../commands-in-state.ts";
 import { untilEnforced } from "../enforcement/until-enforced.ts";
 import type { Enforcement } from "../enforcement.ts";
 import type { History } from "../history/history.ts";
-import type { Lifecycle } from "../lifecycle.ts";
 import type { PolicySources } from "../policy-sources.ts";
 import { endsNow } from "../reporter/ends-now.ts";
 import type { Reporter } from "../reporter.ts";
@@ -54,15 +54,12 @@ export interface ControlApiOptions extends UninstallOptions {
 const detoursWithinMs = 1_000;
 
 export function createControlApi(options: ControlApiOptions): ControlApi {
-  const { lifecycle, reporter, policies } = options;
+  const { reporter, policies } = options;
   const present = (): Present => presentOf(options);
   const { seen, explained, applied, cut } = sourcesOf(options);
   /** The journal has every lookup that was answered before. */
-  const flushed = async (): Promise<void> => {
-    lifecycle.assertInForce();
-    await dataPlaneOf(options).flush();
-  };
-  return {
+  const flushed = async (): Promise<void> => dataPlaneOf(options).flush();
+  const commands: ControlApi = {
     stats: async () => {
       await flushed();
       return reporter.stats(Date.now(), endsNow(present(), seen));
@@ -70,13 +67,11 @@ export function createControlApi(options: ControlApiOptions): ControlApi {
     status: () => statusOf(options),
     doctor: () => examine(options),
     prepareNetwork: async (request) => {
-      lifecycle.assertInForce();
       const enforced = (id: string): Promise<void> =>
         untilEnforced(id, reporter, options.enforcement.changes);
       return prepareNetwork({ ...request, engine: options.engine, presets: policies.presets(), enforced });
     },
-    changeOverrides: (request) =>
-      whileInForce(lifecycle, async () => applyOverrides(request, present(), applied)),
+    changeOverrides: async (request) => applyOverrides(request, present(), applied),
     explain: async (request) => {
       await flushed();
       return explainTarget(request, present(), explained);
@@ -89,10 +84,11 @@ export function createControlApi(options: ControlApiOptions): ControlApi {
       await flushed();
       return replayOn(request, present(), seen);
     },
-    quarantine: ({ container }) => whileInForce(lifecycle, () => quarantineContainer(container, cut)),
-    release: ({ container }) => whileInForce(lifecycle, () => releaseContainer(container, cut)),
+    quarantine: ({ container }) => quarantineContainer(container, cut),
+    release: ({ container }) => releaseContainer(container, cut),
     uninstall: createUninstall(options),
   };
+  return inTheirStates(commands, options.lifecycle);
 }
 
 /** What the commands work with, by command: `suggest` and `replay`, `explain`, `allow` and `deny`, `quarantine` and `release`. */
@@ -141,9 +137,8 @@ function dataPlaneOf({ dataPlane }: Pick<ControlApiOptions, "dataPlane">): DataP
   return plane;
 }
 
-/** @throws DockerwallError while the wall is not in force */
-function presentOf({ lifecycle, enforcement, inventory, wall, policies }: ControlApiOptions): Present {
-  lifecycle.assertInForce();
+/** @throws DockerwallError NOT_ENFORCED before anything is */
+function presentOf({ enforcement, inventory, wall, policies }: ControlApiOptions): Present {
   const classification = enforcement.classification();
   if (classification === undefined) throw new DockerwallError("NOT_ENFORCED", stateSentences.starting);
   return {
@@ -156,19 +151,8 @@ function presentOf({ lifecycle, enforcement, inventory, wall, policies }: Contro
   };
 }
 
-/** Runs work that counts only while the wall is in force. If that ends meanwhile, this is what is thrown, whatever the work met. */
-async function whileInForce<T>(lifecycle: Lifecycle, work: () => Promise<T>): Promise<T> {
-  lifecycle.assertInForce();
-  try {
-    return await work();
-  } finally {
-    lifecycle.assertInForce();
-  }
-}
-
 async function examine(options: ControlApiOptions): Promise<DoctorReport> {
-  const { lifecycle, reporter, wall } = options;
-  lifecycle.assertInForce();
+  const { reporter, wall } = options;
   const root = engineRoot();
   return examineHost({
     engine: options.engine,

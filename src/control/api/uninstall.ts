@@ -8,16 +8,13 @@ export interface UninstallOptions {
   readonly takeDown: () => Promise<void>;
 }
 
-/** The command; a caller that asks while it runs gets the same result. It throws what is left, or why it may not begin. */
+/** The command; a caller that asks while it runs gets the same result. It throws what is left. */
 export function createUninstall({ lifecycle, takeDown }: UninstallOptions): () => Promise<void> {
   let running: Promise<void> | undefined;
 
   async function uninstall(): Promise<void> {
     if (lifecycle.state === "uninstalled") return;
-    if (lifecycle.state !== "uninstalling") {
-      lifecycle.assertInForce();
-      lifecycle.become("uninstalling");
-    }
+    lifecycle.become("uninstalling");
     await takeDown();
     lifecycle.become("uninstalled");
   }

@@ -11,6 +11,7 @@ import type {
   StatusReport,
   SuggestReport,
 } from "./report.ts";
+import { type DaemonState, daemonStates, inForceStates } from "./state.ts";
 
 /** Each method takes one request or none; src/edge/control-socket/routes.ts has a route for each. */
 export interface ControlApi {
@@ -33,6 +34,32 @@ export interface ControlApi {
   release(request: ContainerRequest): Promise<QuarantineReport>;
   uninstall(): Promise<void>;
 }
+
+/** The states of the daemon in which a command may begin, and those in which what it says still counts when it ends. */
+export interface CommandStates {
+  readonly begins: readonly DaemonState[];
+  readonly ends: readonly DaemonState[];
+}
+
+const always: CommandStates = { begins: daemonStates, ends: daemonStates };
+/** What an uninstall overtakes says nothing that is true. */
+const inForce: CommandStates = { begins: inForceStates, ends: inForceStates };
+
+/** Of every command: nothing else decides whether it is refused for the state of the daemon. */
+export const commandStates: { readonly [Name in keyof ControlApi]: CommandStates } = {
+  stats: inForce,
+  status: always,
+  doctor: inForce,
+  prepareNetwork: inForce,
+  changeOverrides: inForce,
+  explain: inForce,
+  suggest: inForce,
+  replay: inForce,
+  quarantine: inForce,
+  release: inForce,
+  // Again after one that failed; and it changes the state itself.
+  uninstall: { begins: [...inForceStates, "uninstalling", "uninstalled"], ends: daemonStates },
+};
 
 export interface SuggestRequest {
   readonly network: string;

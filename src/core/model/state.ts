@@ -28,9 +28,13 @@ export function mayFollow(state: DaemonState, next: DaemonState): boolean {
   return successors[state].includes(next);
 }
 
-/** True while the daemon maintains the rules, and commands that change something make sense. */
+export const daemonStates = Object.keys(stateSentences) as readonly DaemonState[];
+
+/** While the daemon maintains the rules, and commands that change something make sense. */
+export const inForceStates: readonly DaemonState[] = ["enforcing", "degraded"];
+
 export function isInForce(state: DaemonState): boolean {
-  return state === "enforcing" || state === "degraded";
+  return inForceStates.includes(state);
 }
 
 /** True from the beginning of an uninstall on: nothing of the wall is told of any more, also where something is left. */

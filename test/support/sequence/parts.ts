@@ -107,7 +107,7 @@ export function createParts(options: PartsOptions): Parts {
     useOther: enforcement.decideAnew,
   });
   const api = createControlApi({
-    engine: {} as Engine,
+    engine: quietEngine(seen) as Engine,
     wall,
     lifecycle,
     reporter,
@@ -124,6 +124,17 @@ export function createParts(options: PartsOptions): Parts {
   return { wall, history, reporter, policies, enforcement, api };
 }
 
+/** As commands ask it: a network that is to be made is one that there is. */
+function quietEngine(seen: () => Topology): Partial<Engine> {
+  return {
+    version: async () => ({ version: "28.5.2", apiVersion: "1.51" }),
+    firewallDriver: async () => undefined,
+    inspectNetwork: async (id) => seen().networks.find((network) => network.id === id),
+    createBridgeNetwork: async () => seen().networks[0]?.id ?? "",
+    removeNetwork: async () => undefined,
+  };
+}
+
 /** Calls back with every picture. */
 export function createPlane(decideBy: (picture: Picture) => void): DataPlaneLink {
   let quarantined: readonly string[] = [];
@@ -136,6 +147,18 @@ export function createPlane(decideBy: (picture: Picture) => void): DataPlaneLink
     holdUnsettled: () => undefined,
     cutOf: async (id) => (quarantined.includes(id) ? "whole" : "none"),
     takeLeft: async () => 0,
+    flush: async () => undefined,
+    examine: async () => ({ upstream: undefined, sandboxes: [] }),
+    readWays: async () => [],
+    readPath: async () => ({
+      standing: "open",
+      homes: [],
+      name: undefined,
+      hosts: [],
+      answers: [],
+      packets: [],
+      outward: { kind: "unknown" },
+    }),
   };
   return does as DataPlaneLink;
 }
