@@ -1,6 +1,7 @@
 // Rules in memory, as strict as iptables-restore --noflush on the legacy kernel interface: a table is put in as a whole or
 // not at all, and what is unknown is refused: a chain, a set, a match, a target, a place where one of them does not work.
 
+import { ownPrefix } from "../../src/core/firewall/rules/observed.ts";
 import type { Family } from "../../src/core/model/address.ts";
 import type { RuleTools } from "../../src/edge/kernel/iptables/tools.ts";
 import { type FakeRule, parseFakeRule, refuse } from "./fake-rule.ts";
@@ -85,6 +86,7 @@ export function createFakeRules({ hasSet, onWrite = () => undefined }: FakeRules
       run(family, input, true);
     },
     test: async (family, input) => run(family, input, false),
+    mayHoldOurs: (family) => text(family).includes(ownPrefix),
   };
 }
 

@@ -23,6 +23,8 @@ export function startTimers(parts: Parts): void {
     await enforcement.reconcile();
   });
   repeat(compareEveryMs, "policies that end", policies.look);
+  // The other variant as often: a boot guard whose unit is started again may hold the host by rules in there, and nobody
+  // tells of them. While nothing of ours can be there, it takes no process to know it (src/edge/kernel/iptables/traces.ts).
   repeat(healEveryMs[host.backend], "comparing rules", () => enforcement.heal().then(enforcement.cleanOther));
   repeat(readEveryMs, "reading the engine", () => readEngine(parts));
   repeat(keepEveryMs, "keeping lookups", () => {

@@ -82,6 +82,7 @@ export function createKernel(nowMs: () => number): SequenceKernel {
       restore: (family, input) =>
         doFor<Promise<unknown>>(own, never, () => of.restore(family, input).catch(ofOne(own, never))),
       test: (family, input) => doFor<Promise<unknown>>(own, never, () => of.test(family, input)),
+      mayHoldOurs: (family) => doFor(own, true, () => of.mayHoldOurs(family)),
     });
     return {
       sets: {

@@ -75,10 +75,11 @@ class RestoredRules implements Iptables {
   }
 
   async stands(family: Family, desired: readonly Table[]): Promise<boolean> {
-    return planFor(desired, await this.save(family)) === "";
+    return this.#isAsNever(family, desired) || planFor(desired, await this.save(family)) === "";
   }
 
   async apply(family: Family, desired: readonly Table[]): Promise<boolean> {
+    if (this.#isAsNever(family, desired)) return false;
     const quickly = await this.#applyByBytes(family, desired);
     if (quickly === "equal") return false;
     let found = await this.#look(family, desired);
@@ -98,6 +99,11 @@ class RestoredRules implements Iptables {
     this.#remembered?.learn(family, desired, found);
     if (desired.length === 0 && changed) await this.#remembered?.removeMade(family, before);
     return changed;
+  }
+
+  /** Nothing of ours is to be there, and nothing can be: of the variant that is not used this is asked all the time. */
+  #isAsNever(family: Family, desired: readonly Table[]): boolean {
+    return desired.length === 0 && !this.#tools.mayHoldOurs(family);
   }
 
   /** By bytes, and with one process at most: who waits for more is an open door. It is read back afterwards. */

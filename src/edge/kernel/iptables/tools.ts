@@ -2,6 +2,7 @@
 
 import type { Family } from "../../../core/model/address.ts";
 import { exec } from "./exec.ts";
+import { mayBeInLegacy, mayBeInNft } from "./traces.ts";
 
 export type Backend = "nft" | "legacy";
 
@@ -13,6 +14,8 @@ export interface RuleTools {
   restore(family: Family, input: string): Promise<unknown>;
   /** Whether it would take the file; nothing is put in. */
   test(family: Family, input: string): Promise<unknown>;
+  /** Whether a rule of ours may be there. It takes no time, and what it denies is certain. */
+  mayHoldOurs(family: Family): boolean;
 }
 
 /** How long another process may keep the lock before we say that nothing can be written; we try again all the time. */
@@ -41,5 +44,6 @@ export function toolsOf(backend: Backend): RuleTools {
     save: (family) => exec(`${toolName(family, backend)}-save`, []),
     restore: (family, input) => restore(family, input),
     test: (family, input) => restore(family, input, "--test"),
+    mayHoldOurs: backend === "legacy" ? mayBeInLegacy : mayBeInNft,
   };
 }
