@@ -116,7 +116,7 @@ export class AskerIndex {
   }
 
   /**
-   * Where a sandbox stands, by its file name, the bridges that its ports are on, and the addresses that are in it. Once
+   * Where a sandbox stands, by its file name, the bridges that its ports are on, and the addresses that are its own. Once
    * the engine has told what it gave to it, other addresses (a VPN's, those of an engine inside it) open nothing but
    * on a guarded network that it has just been connected to.
    */
@@ -190,12 +190,12 @@ export class AskerIndex {
   /**
    * The addresses that a sandbox may send from: those that the engine gave it, and a few that it has beside them on the
    * networks of its bridges. Before the engine has told, as many for each bridge.
-   * @param isFree whether nobody else has a better right to one that the engine did not give to it
+   * @param mayClaim whether nobody else has a better right to one
    */
   sendersOf(
     asker: Asker,
     bridges: readonly string[],
-    isFree: (address: IpAddress) => boolean,
+    mayClaim: (address: IpAddress) => boolean,
   ): readonly IpAddress[] {
     const container = this.#knowledge.whoIs(asker);
     const given = container === undefined ? [] : addressesOf(container);
@@ -205,7 +205,7 @@ export class AskerIndex {
       return on.length === 0 || on.some((network) => isOn(address, network));
     });
     const most = extraSenders * (container === undefined ? Math.max(1, bridges.length) : 1);
-    return [...given, ...extra.filter(isFree).slice(0, most)];
+    return [...given.filter(mayClaim), ...extra.filter(mayClaim).slice(0, most)];
   }
 
   /** The sandbox of a container, by its id; undefined where it has none of its own. */
@@ -213,23 +213,9 @@ export class AskerIndex {
     return this.#knowledge.sandboxOf(containerId);
   }
 
-  /** True when the engine has told whose a sandbox is, and gave it an address. */
-  isKnown(asker: Asker): boolean {
-    const container = this.#knowledge.whoIs(asker);
-    return container !== undefined && addressesOf(container).length > 0;
-  }
-
-  /**
-   * False when the engine gave the address to another container, which has it still: one with NET_ADMIN can put on any.
-   * @param hasStill whether a sandbox has an address now; the engine tells late that a container is gone
-   */
-  mayOwn(
-    sandbox: string,
-    address: IpAddress,
-    hasStill: (sandbox: string, address: IpAddress) => boolean,
-  ): boolean {
-    const holder = this.#byAddress.get(address)?.sandbox;
-    return holder === undefined || holder === sandbox || !hasStill(holder, address);
+  /** The sandbox of the container that the engine gave an address to; it may be gone by now. */
+  givenTo(address: IpAddress): string | undefined {
+    return this.#byAddress.get(address)?.sandbox;
   }
 
   /** Ids of the containers with lists of their own. */

@@ -9,8 +9,9 @@ export interface Evidence {
   readonly index: Pick<AskerIndex, "standingOfSandbox" | "networksOn">;
   readonly unknownSandboxes: Pick<UnknownSandboxes, "quarantineOf" | "mayJoin">;
   readonly asker: Asker & { readonly sandbox: string };
+  /** Those that are its own: it may have others on, such as a neighbour's. */
   readonly addresses: readonly IpAddress[];
-  /** Those that its ports are on. */
+  /** The bridges that its ports are on. */
   readonly bridges: readonly string[];
   /** Those among them that the engine has not told of. */
   readonly strange: readonly string[];
@@ -32,7 +33,7 @@ export interface Judgement {
 export function judgeSandbox(evidence: Evidence): Judgement {
   const { index, unknownSandboxes, asker, addresses, bridges, strange, awaitsList } = evidence;
   const known = bridges.filter((bridge) => !strange.includes(bridge));
-  const standing = index.standingOfSandbox(asker.sandbox, addresses, known);
+  const standing = byOwn(addresses, index.standingOfSandbox(asker.sandbox, addresses, known));
   const onGuarded = standing.kind === "guarded";
   const quarantine = unknownSandboxes.quarantineOf(asker, onGuarded);
   const joins = standing.kind === "open" && unknownSandboxes.mayJoin(asker, index.networksOn(bridges));
@@ -42,4 +43,16 @@ export function judgeSandbox(evidence: Evidence): Judgement {
     isGuarded: onGuarded || joins,
     isUndecided: quarantine === "maybe" || joins || (awaitsList && !onGuarded),
   };
+}
+
+/** Nothing is granted to it at an address that is another's, were it the engine that gave it to both. */
+function byOwn(addresses: readonly IpAddress[], standing: Standing): Standing {
+  if (standing.kind !== "guarded") return standing;
+  const isOthers = (address: IpAddress): boolean => !addresses.includes(address);
+  if (!standing.memberships.some((membership) => membership.addresses.some(isOthers))) return standing;
+  const memberships = standing.memberships.map((membership) => ({
+    ...membership,
+    addresses: membership.addresses.filter((address) => !isOthers(address)),
+  }));
+  return { ...standing, memberships };
 }

@@ -98,7 +98,8 @@ export class Knowledge {
       if (this.whoIs(asker) !== undefined) return asker;
       return { ...asker, sinceMs: this.#presence.metAtMs(address) };
     }
-    const its = this.#presence.addressesOf(sandbox);
+    // It may have a neighbour's on, too.
+    const its = this.#presence.addressesOf(sandbox).filter((on) => this.#presence.holderOf(on) === sandbox);
     return this.ofSandbox(sandbox, its.includes(address) ? its : [address]);
   }
 

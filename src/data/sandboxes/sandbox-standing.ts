@@ -40,7 +40,13 @@ export interface StandingsOptions {
   readonly listedAtMs: () => number;
   /** A sandbox has this address: grants that an earlier holder of it had must not be inherited. */
   readonly own: (address: IpAddress, sandbox: string) => void;
+  /** It has it no longer: what was granted to it there is taken away. */
+  readonly lost: (address: IpAddress, sandbox: string) => void;
+  /** The sandboxes that have it on now. */
   readonly holdersOf: (address: IpAddress) => ReadonlySet<string>;
+  /** The sandbox that was last known to have an address, in an earlier run too, and whether it may be there. */
+  readonly ownerOf: (address: IpAddress) => string | undefined;
+  readonly mayBeThere: (sandbox: string) => boolean;
   /** Whether the host itself has it, as far as that was read. */
   readonly isHosts: (address: IpAddress) => boolean;
   /** Cuts a sandbox off inside of it, where that cannot be done at its ports. */
@@ -130,14 +136,16 @@ class KernelStandings implements Standings {
     const its = this.#ports.of(sandbox);
     const bridges = its.flatMap(({ bridge }) => bridge ?? []);
     const asker = meet(sandbox, addresses);
+    const may = this.#senders.claim(asker, bridges, found);
+    // What was another's until now leaves by that one's ports no more.
+    for (const loser of may.losers) this.#options.onChange(loser);
     const strange = index.strangersAmong(bridges);
     const awaitsList = this.#awaitsList(sandbox, strange);
-    const evidence = { index, unknownSandboxes, asker, addresses, bridges, strange, awaitsList };
+    const evidence = { index, unknownSandboxes, asker, addresses: may.senders, bridges, strange, awaitsList };
     const { standing, quarantine, isGuarded, isUndecided } = judgeSandbox(evidence);
     const unheard = this.#mayBeOnBoth(standing, asker);
     markUndecided(sandbox, isUndecided || unheard);
     if (standing.kind === "guarded") hearOf(asker);
-    const may = this.#senders.claim(asker, bridges, found);
     for (const address of may.senders) own(address, sandbox);
     // What an earlier run knew of a sandbox counts until this one does.
     if (quarantine !== "unread") this.#cut(sandbox, its, may.senders, quarantine !== "no");
@@ -145,6 +153,7 @@ class KernelStandings implements Standings {
     if (standing.kind !== "unknown") this.#guardedEntries.put(sandbox, guarded);
     const inForce = standing.kind !== "unknown" && this.#guards.put(sandbox, its, may, isGuarded);
     this.#settle(sandbox, its, inForce && !isUndecided && !unheard ? standing.kind : "unknown");
+    this.#passOn(may.released, sandbox);
     return isUndecided ? { kind: "unknown" } : standing;
   }
 
@@ -153,8 +162,9 @@ class KernelStandings implements Standings {
     this.#cutOff.put(sandbox, []);
     this.#strangeBridges.gone(sandbox);
     this.#settling?.gone(sandbox);
-    this.#senders.gone(sandbox);
+    const released = this.#senders.gone(sandbox);
     this.#ports.gone(sandbox);
+    this.#passOn(released, sandbox);
   }
 
   lookNow(): void {
@@ -205,6 +215,15 @@ class KernelStandings implements Standings {
   close(): void {
     this.#settling?.close();
     this.#guards.close();
+  }
+
+  /** Addresses that it had are those of others who have them on, such as floating ones. */
+  #passOn(released: readonly IpAddress[], sandbox: string): void {
+    const { lost, holdersOf, onChange } = this.#options;
+    for (const address of released) lost(address, sandbox);
+    const heirs = new Set(released.flatMap((address) => [...holdersOf(address)]));
+    heirs.delete(sandbox);
+    for (const heir of heirs) onChange(heir);
   }
 
   #awaitsList(sandbox: string, strange: readonly string[]): boolean {

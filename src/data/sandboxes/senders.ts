@@ -1,5 +1,7 @@
-// The addresses that a sandbox may send from: those that no other sandbox has a better right to.
+// The addresses that a sandbox may send from, and be granted something at: those that no other sandbox has a better right
+// to. What the engine gave to one that has it on is its own; what it did not give belongs to who claimed it first.
 
+import { AddressClaims, type ClaimChange } from "../../core/askers/address-claims.ts";
 import type { AskerIndex } from "../../core/askers/index-of-askers.ts";
 import type { Asker } from "../../core/askers/knowledge.ts";
 import { LinkLocalOwners } from "../../core/askers/link-local-owners.ts";
@@ -7,9 +9,12 @@ import type { IpAddress } from "../../core/model/address.ts";
 import type { SandboxAddresses } from "../../edge/sandbox/addresses.ts";
 
 export interface SendersOptions {
-  readonly indexNow: () => Pick<AskerIndex, "sendersOf" | "mayOwn" | "isKnown">;
-  /** The sandboxes that have it now. */
+  readonly indexNow: () => Pick<AskerIndex, "sendersOf" | "givenTo">;
+  /** The sandboxes that have it on now. */
   readonly holdersOf: (address: IpAddress) => ReadonlySet<string>;
+  /** The sandbox that an earlier run knew at an address, and whether there may be one of that name. */
+  readonly ownerOf: (address: IpAddress) => string | undefined;
+  readonly mayBeThere: (sandbox: string) => boolean;
   /** Whether the host itself has it, as far as that was read. */
   readonly isHosts: (address: IpAddress) => boolean;
 }
@@ -22,6 +27,7 @@ export interface SenderAddresses {
 
 export class Senders {
   readonly #options: SendersOptions;
+  readonly #claims = new AddressClaims();
   readonly #linkLocals: LinkLocalOwners;
 
   constructor(options: SendersOptions) {
@@ -29,30 +35,44 @@ export class Senders {
     this.#linkLocals = new LinkLocalOwners(options.isHosts);
   }
 
-  /** Those of a sandbox that was found with these addresses on these bridges; it owns the link-local ones from now on. */
+  /** Those of a sandbox that was found with these addresses on these bridges; it owns them from now on. */
   claim(
     asker: Asker & { readonly sandbox: string },
     bridges: readonly string[],
     found: SandboxAddresses,
-  ): SenderAddresses {
-    const index = this.#options.indexNow();
-    const senders = index.sendersOf(asker, bridges, (address) => this.#isFree(asker, address));
-    const linkLocal = this.#linkLocals.claim(asker.sandbox, bridges, linkLocalBeside(senders, found));
-    return { senders, linkLocal };
-  }
-
-  gone(sandbox: string): void {
-    this.#linkLocals.gone(sandbox);
-  }
-
-  /** Whether no other sandbox has a better right to an address that the engine did not give to this one. */
-  #isFree(asker: Asker & { readonly sandbox: string }, address: IpAddress): boolean {
+  ): SenderAddresses & ClaimChange {
     const { sandbox } = asker;
+    const isOn = new Set(found.addresses.map(({ address }) => address));
+    const senders = this.#options
+      .indexNow()
+      .sendersOf(asker, bridges, (address) => this.#mayClaim(sandbox, address, isOn.has(address)));
+    const linkLocal = this.#linkLocals.claim(sandbox, bridges, linkLocalBeside(senders, found));
+    return { senders, linkLocal, ...this.#claims.claim(sandbox, senders) };
+  }
+
+  /** @returns the addresses that are nobody's from now on */
+  gone(sandbox: string): readonly IpAddress[] {
+    this.#linkLocals.gone(sandbox);
+    return this.#claims.gone(sandbox);
+  }
+
+  /** The engine tells late, that a container is there and that it is gone: who has an address on counts as well. */
+  #mayClaim(sandbox: string, address: IpAddress, isOn: boolean): boolean {
     const { indexNow, holdersOf } = this.#options;
-    const index = indexNow();
-    if (!index.mayOwn(sandbox, address, (other) => holdersOf(address).has(other))) return false;
-    // Who has just come has it from the engine.
-    return !index.isKnown(asker) || [...holdersOf(address)].every((holder) => holder === sandbox);
+    const givenTo = indexNow().givenTo(address);
+    if (givenTo === sandbox && isOn) return true;
+    if (givenTo !== undefined && givenTo !== sandbox && holdersOf(address).has(givenTo)) return false;
+    const owner = this.#ownerOf(address);
+    return owner === undefined || owner === sandbox;
+  }
+
+  /** One that an earlier run knew keeps what it had until it was looked at. */
+  #ownerOf(address: IpAddress): string | undefined {
+    const { ownerOf, mayBeThere } = this.#options;
+    const claimed = this.#claims.ownerOf(address);
+    const before = claimed === undefined ? ownerOf(address) : undefined;
+    if (before === undefined || this.#claims.hasClaimed(before) || !mayBeThere(before)) return claimed;
+    return before;
   }
 }
 

@@ -31,6 +31,12 @@ export function startStandings(parts: BaseParts, sandboxes: () => Sandboxes | un
     nowMs: monotonicMs,
     listedAtMs: () => view.listedAtMs,
     own: parts.ownership.own,
+    lost: parts.ownership.lost,
+    ownerOf: (address) => parts.admission.holderOf(address),
+    mayBeThere(sandbox) {
+      const there = sandboxes();
+      return there === undefined || there.addressesOf(sandbox) !== undefined;
+    },
     holdersOf: (address) => sandboxes()?.holdersOf(address) ?? nobody,
     isHosts: (address) => parts.hostAddresses.has(address),
     cutInside: (sandbox, cut) => sandboxes()?.cutInside(sandbox, cut),

@@ -16,7 +16,6 @@ import { startUnsettledQueue, type UnsettledQueue } from "../packets/unsettled-q
 import type { Standings } from "../sandboxes/sandbox-standing.ts";
 import { startStandings } from "../sandboxes/standing-sources.ts";
 import type { BaseParts } from "./base-parts.ts";
-import { membershipsOf } from "./view.ts";
 
 /** How often what hangs on ports is compared, where the kernel does not keep others from it. */
 const healPortsEveryMs = 5_000;
@@ -48,6 +47,8 @@ export class SandboxLayer {
     this.#beginEngineQuestions();
     const sandboxes = this.#capture(answerer);
     this.#sandboxes = sandboxes;
+    // While they were listed one after the other, each kept what an earlier run knew it by: some are gone.
+    sandboxes.reclassify();
     // A start that fails leaves nobody without a resolver who had one before it.
     process.once("exit", () => {
       if (!this.#knowsPicture) sandboxes.giveBack();
@@ -182,14 +183,7 @@ export class SandboxLayer {
       onAppear: (sandbox, namespaceFd) => this.#standings.appear(sandbox, namespaceFd),
       enforce: (found, sandbox) => this.#standings.enforce(sandbox, found),
       isTold: (sandbox) => view.knowledge.isTold(sandbox),
-      onQuery: (question, standing) => {
-        const { sandbox } = question;
-        // Who asks in a sandbox is there: its addresses are its own before anything is granted to them, even
-        // while the engine has not told yet that their earlier holder is gone.
-        for (const address of membershipsOf(standing()).flatMap((membership) => membership.addresses))
-          ownership.own(address, sandbox);
-        answerer.answer({ ...question, standing });
-      },
+      onQuery: (question, standing) => answerer.answer({ ...question, standing }),
       onGone: (sandbox) => this.#forget(sandbox),
       mayEngineAsk: this.#engineProcess.mayAsk,
       onLate: (sandbox, late) => lates.add(sandbox, late, performance.now()),

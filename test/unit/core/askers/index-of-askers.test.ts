@@ -221,6 +221,13 @@ describe("what a sandbox may send from", () => {
       ["198.19.1.2", ...many.slice(0, 8)],
     ],
     ["what it has, before the engine tells", "sandbox-new", ["198.19.1.9"], ["br-strict"], ["198.19.1.9"]],
+    [
+      "nor then one that is another's",
+      "sandbox-new",
+      ["198.19.1.9", "198.19.1.99"],
+      ["br-strict"],
+      ["198.19.1.9"],
+    ],
   ];
   for (const [name, sandbox, addresses, bridges, expected] of senders)
     it(name, () => {
@@ -230,20 +237,14 @@ describe("what a sandbox may send from", () => {
     });
 });
 
-describe("whose an address may be", () => {
-  const address = "198.19.3.2" as IpAddress;
-  const cases: readonly [name: string, sandbox: string, hasStill: boolean, may: boolean][] = [
-    ["the engine's choice", "sandbox-free", true, true],
-    ["not another's while that one has it", "sandbox-web", true, false],
-    ["another's when that one has it no more, though the engine has not told", "sandbox-new", false, true],
-  ];
-  for (const [name, sandbox, hasStill, may] of cases)
-    it(name, () =>
-      assert.equal(
-        index.mayOwn(sandbox, address, () => hasStill),
-        may,
-      ),
-    );
+describe("whom the engine gave an address to", () => {
+  for (const [address, sandbox] of [
+    ["198.19.3.2", "sandbox-free"],
+    // Of two networks that give out one, the guarded one counts.
+    ["198.19.1.2", "sandbox-web"],
+    ["198.19.3.77", undefined],
+  ] as const)
+    it(address, () => assert.equal(index.givenTo(address as IpAddress), sandbox));
 });
 
 describe("who may soon lose something", () => {

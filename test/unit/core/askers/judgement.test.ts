@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import type { Standing } from "../../../../src/core/askers/index-of-askers.ts";
+import type { Membership, Standing } from "../../../../src/core/askers/index-of-askers.ts";
 import { type Evidence, judgeSandbox } from "../../../../src/core/askers/judgement.ts";
 
 const guarded: Standing = { kind: "guarded", memberships: [], settled: true, mayLose: false };
@@ -11,12 +11,14 @@ const unknown: Standing = { kind: "unknown" };
 
 interface Known {
   readonly standing: Standing;
+  /** Its addresses. */
+  readonly own?: readonly string[];
   readonly quarantine?: "yes" | "no" | "maybe" | "unread";
   readonly mayJoin?: boolean;
   readonly awaitsList?: boolean;
 }
 
-function judge({ standing, quarantine = "no", mayJoin = false, awaitsList = false }: Known) {
+function judge({ standing, own = [], quarantine = "no", mayJoin = false, awaitsList = false }: Known) {
   const asked: (readonly string[])[] = [];
   const evidence = {
     index: {
@@ -28,7 +30,7 @@ function judge({ standing, quarantine = "no", mayJoin = false, awaitsList = fals
     },
     unknownSandboxes: { quarantineOf: () => quarantine, mayJoin: () => mayJoin },
     asker: { sandbox: "box" },
-    addresses: [],
+    addresses: own,
     bridges: ["br-known", "br-strange"],
     strange: ["br-strange"],
     awaitsList,
@@ -79,3 +81,10 @@ for (const [name, known, expected] of cases) {
     assert.equal(quarantine, known.quarantine ?? "no");
   });
 }
+
+test("nothing is granted to it at an address that is another's", () => {
+  const membership = (...addresses: string[]) => ({ networkId: "n1", addresses }) as unknown as Membership;
+  const both = { ...guarded, memberships: [membership("192.0.2.1", "192.0.2.2"), membership("192.0.2.2")] };
+  const { standing } = judge({ standing: both, own: ["192.0.2.1"] });
+  assert.deepEqual(standing, { ...guarded, memberships: [membership("192.0.2.1"), membership()] });
+});

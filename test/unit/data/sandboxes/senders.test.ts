@@ -11,6 +11,7 @@ const shared = "192.0.2.2" as IpAddress;
 const linkLocal = "fe80::1" as IpAddress;
 const inner = "fe80::2" as IpAddress;
 const box = { sandbox: "box" } as unknown as Asker & { readonly sandbox: string };
+const other = { ...box, sandbox: "other" };
 const found = {
   addresses: [own, shared].map((address) => ({ address, index: 2 })),
   linkLocal: [
@@ -18,36 +19,70 @@ const found = {
     { address: inner, index: 3 },
   ],
 };
+const nothing = { addresses: [], linkLocal: [] };
 
-function start(isKnown: boolean): Senders {
+interface World {
+  /** Whom the engine gave `shared` to. */
+  readonly givenTo?: string;
+  /** Who has it on. */
+  readonly holders?: readonly string[];
+  /** Whose it was in an earlier run. */
+  readonly ownerBefore?: string;
+  readonly isThere?: boolean;
+}
+
+function start({ givenTo, holders = ["box", "other"], ownerBefore, isThere = true }: World = {}): Senders {
   const index = {
-    sendersOf: (_asker: unknown, _bridges: unknown, isFree: (address: IpAddress) => boolean) =>
-      [own, shared].filter(isFree),
-    mayOwn: () => true,
-    isKnown: () => isKnown,
+    sendersOf: (_asker: unknown, _bridges: unknown, mayClaim: (address: IpAddress) => boolean) =>
+      [own, shared].filter(mayClaim),
+    givenTo: (address: IpAddress) => (address === shared ? givenTo : undefined),
   } as unknown as ReturnType<SendersOptions["indexNow"]>;
-  const holders = new Map([
-    [own, new Set(["box"])],
-    [shared, new Set(["box", "other"])],
-  ]);
   return new Senders({
     indexNow: () => index,
-    holdersOf: (address) => holders.get(address) ?? new Set(),
+    holdersOf: (address) => new Set(address === shared ? holders : ["box"]),
+    ownerOf: (address) => (address === shared ? ownerBefore : undefined),
+    mayBeThere: () => isThere,
     isHosts: () => false,
   });
 }
 
-test("what another sandbox has too is not one's own, but for one that has just come", () => {
-  assert.deepEqual(start(true).claim(box, ["br-1"], found).senders, [own]);
-  assert.deepEqual(start(false).claim(box, ["br-1"], found).senders, [own, shared]);
+const sendersOf = (senders: Senders, asker: typeof box, having = found): readonly IpAddress[] =>
+  senders.claim(asker, ["br-1"], having).senders;
+
+test("what others only have on is who claims it first, until that one is gone", () => {
+  const senders = start();
+  assert.deepEqual(sendersOf(senders, box), [own, shared]);
+  assert.deepEqual(sendersOf(senders, other), []);
+  assert.deepEqual(senders.gone("box"), [own, shared]);
+  assert.deepEqual(sendersOf(senders, other), [own, shared]);
+});
+
+test("what the engine gave to one is its own when it has it on, whoever claimed it before", () => {
+  const senders = start({ givenTo: "other", holders: ["box"] });
+  // The engine tells late that one is gone, and that it has left an address.
+  assert.deepEqual(sendersOf(senders, box), [own, shared]);
+  assert.deepEqual(sendersOf(senders, other, nothing), []);
+  const { senders: its, losers } = senders.claim(other, ["br-1"], found);
+  assert.deepEqual([its, losers], [[shared], new Set(["box"])]);
+  assert.deepEqual(sendersOf(start({ givenTo: "other" }), box), [own]);
+});
+
+test("what an earlier run knew to be another's is kept for it until it was looked at", () => {
+  const senders = start({ ownerBefore: "other" });
+  assert.deepEqual(sendersOf(senders, box), [own]);
+  sendersOf(senders, other);
+  senders.gone("other");
+  assert.deepEqual(sendersOf(start({ ownerBefore: "other", isThere: false }), box), [own, shared]);
+  const looked = start({ ownerBefore: "other", givenTo: "box", holders: ["box"] });
+  assert.deepEqual(sendersOf(looked, box), [own, shared]);
 });
 
 test("link-local addresses are those of interfaces by which it is known, until it is gone", () => {
-  const senders = start(false);
-  const other = { ...box, sandbox: "other" };
+  const senders = start();
+  const beside = { ...found, addresses: [{ address: "192.0.2.3" as IpAddress, index: 2 }] };
   const first = senders.claim(box, ["br-1"], found);
   assert.deepEqual(first.linkLocal, new Map([["br-1", [linkLocal]]]));
-  assert.deepEqual(senders.claim(other, ["br-1"], found).linkLocal, new Map([["br-1", []]]));
+  assert.deepEqual(senders.claim(other, ["br-1"], beside).linkLocal, new Map([["br-1", []]]));
   senders.gone("box");
   assert.deepEqual(senders.claim(other, ["br-1"], found).linkLocal, first.linkLocal);
 });
