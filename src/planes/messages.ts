@@ -128,10 +128,7 @@ export type FromDataPlane =
   | { readonly kind: "cut-read"; readonly requestId: number; readonly cut: Cut }
   | { readonly kind: "left-taken"; readonly requestId: number; readonly count: number }
   | { readonly kind: "lookups"; readonly events: readonly LookupEvent[] }
-  /**
-   * Addresses that have passed on to new containers; what is tracked of their flows is not theirs, nor are lookups that
-   * were told of before.
-   */
+  /** Addresses that have passed on to new containers; lookups that were told of before are not theirs. */
   | { readonly kind: "fresh-addresses"; readonly addresses: readonly FreshAddress[] }
   /** An asker, or what it asks for, is not known yet: list again, now, and read these containers in any case. */
   | { readonly kind: "refresh"; readonly number: number; readonly suspects: readonly string[] }

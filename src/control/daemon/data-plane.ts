@@ -1,6 +1,5 @@
 // The data plane as the control plane holds it: there is none before the sets are filled, nor after it was taken down.
 
-import { contain } from "../../core/contain.ts";
 import { createFirstDenials } from "../../core/journal/first-denials.ts";
 import type { LookupEvent } from "../../core/journal/lookup-event.ts";
 import { readLabels } from "../../core/labels/read.ts";
@@ -9,8 +8,6 @@ import type { Topology } from "../../core/model/topology.ts";
 import type { Inventory } from "../../edge/engine/inventory.ts";
 import type { Config } from "../../edge/host/config.ts";
 import type { Log } from "../../edge/host/log.ts";
-import { unstampFlows } from "../../edge/kernel/flows/stamped.ts";
-import { messageOf } from "../../errors.ts";
 import type { DataPlaneEvents, DataPlaneLink } from "../../planes/link.ts";
 import type { DataPlaneSettings } from "../../planes/messages.ts";
 import type { Enforcement } from "../enforcement.ts";
@@ -82,13 +79,8 @@ export function createDataPlaneEvents(
       history.record(events, Date.now());
       logDenials(events);
     },
-    onFreshAddresses: (fresh) => {
-      contain(
-        () => unstampFlows(new Set(fresh.map(({ address }) => address))),
-        (error) => log.warn("flows of an earlier container", { problem: messageOf(error) }),
-      );
-      boundary.enter("what an earlier container was denied", () => history.passOn(fresh, Date.now()));
-    },
+    onFreshAddresses: (fresh) =>
+      boundary.enter("what an earlier container was denied", () => history.passOn(fresh, Date.now())),
     onRefresh: (suspects, number) =>
       boundary.enter("reading the engine anew", () => readAnew(listener, suspects, number)),
     onSandboxes: reporter.onSandboxes,

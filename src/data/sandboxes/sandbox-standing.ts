@@ -38,8 +38,11 @@ export interface StandingsOptions {
   readonly nowMs: () => number;
   /** When the last list of the engine's networks and containers began. */
   readonly listedAtMs: () => number;
-  /** A sandbox has this address: grants that an earlier holder of it had must not be inherited. */
-  readonly own: (address: IpAddress, sandbox: string) => void;
+  /**
+   * A sandbox has these addresses: grants that an earlier holder of them had must not be inherited.
+   * @returns those from which it may send by now
+   */
+  readonly own: (addresses: readonly IpAddress[], sandbox: string) => readonly IpAddress[];
   /** It has it no longer: what was granted to it there is taken away. */
   readonly lost: (address: IpAddress, sandbox: string) => void;
   /** The sandboxes that have it on now. */
@@ -146,12 +149,13 @@ class KernelStandings implements Standings {
     const unheard = this.#mayBeOnBoth(standing, asker);
     markUndecided(sandbox, isUndecided || unheard);
     if (standing.kind === "guarded") hearOf(asker);
-    for (const address of may.senders) own(address, sandbox);
+    const senders = own(may.senders, sandbox);
     // What an earlier run knew of a sandbox counts until this one does.
     if (quarantine !== "unread") this.#cut(sandbox, its, may.senders, quarantine !== "no");
     const guarded = isGuarded ? indexNow().guardedAddressesOf(may.senders, bridges) : [];
     if (standing.kind !== "unknown") this.#guardedEntries.put(sandbox, guarded);
-    const inForce = standing.kind !== "unknown" && this.#guards.put(sandbox, its, may, isGuarded);
+    const inForce =
+      standing.kind !== "unknown" && this.#guards.put(sandbox, its, { ...may, senders }, isGuarded);
     this.#settle(sandbox, its, inForce && !isUndecided && !unheard ? standing.kind : "unknown");
     this.#passOn(may.released, sandbox);
     return isUndecided ? { kind: "unknown" } : standing;

@@ -1,6 +1,8 @@
 // Puts the data plane together, in the order in which its parts may begin.
 
 import type { Presence } from "../../core/askers/knowledge.ts";
+import { after } from "../../edge/host/every.ts";
+import { stampedSources, unstampFlows } from "../../edge/kernel/flows/stamped.ts";
 import { openKernelSets } from "../../edge/kernel/ipset/kernel-sets.ts";
 import { monotonicMs } from "../../edge/kernel/monotonic.ts";
 import { createReadiness } from "../../edge/kernel/readiness.ts";
@@ -10,6 +12,7 @@ import { startAdmission } from "../admission.ts";
 import { Answerer } from "../answerer.ts";
 import { startListeners } from "../listeners.ts";
 import { startQueue } from "../packets/first-packets.ts";
+import { FormerFlows } from "../sandboxes/former-flows.ts";
 import { createPresence, type PresenceBook } from "../waiting/presence.ts";
 import type { BaseParts } from "./base-parts.ts";
 import { createEngineRequests } from "./engine-requests.ts";
@@ -27,6 +30,7 @@ export async function startPlane(settings: DataPlaneSettings, telling: Telling):
   const { sandboxFolder, queueNumber, dnsPort } = settings;
   const parts = createBase(settings, telling, {
     addressesOf: (sandbox) => sandboxLayer?.addressesOf(sandbox),
+    judge: (sandbox) => sandboxLayer?.judge(sandbox),
     isInside: (address) => answerer.isInside(address),
   });
   const { view, admission, hostAddresses, readiness } = parts;
@@ -44,12 +48,14 @@ export async function startPlane(settings: DataPlaneSettings, telling: Telling):
 interface Later extends Required<Pick<AdmissionOptions, "isInside">> {
   /** What a sandbox has now; undefined when there is none of that name. */
   readonly addressesOf: Parameters<typeof createPresence>[0];
+  /** Judges a sandbox again. */
+  readonly judge: (sandbox: string) => void;
 }
 
 function createBase(
   settings: DataPlaneSettings,
   telling: Telling,
-  { addressesOf, isInside }: Later,
+  { addressesOf, judge, isInside }: Later,
 ): BaseParts {
   const engine = createEngineRequests(() => view, telling);
   const presence = createPresence(addressesOf, monotonicMs, engine.refreshForStranger);
@@ -65,6 +71,14 @@ function createBase(
     nowMs: monotonicMs,
     isInside,
   });
+  const formerFlows = new FormerFlows({
+    unstamp: unstampFlows,
+    stampedSources,
+    isHeld: (address) => admission.holderOf(address) !== undefined,
+    onCleared: judge,
+    after,
+    onProblem: telling.problem,
+  });
   return {
     settings,
     telling,
@@ -75,7 +89,7 @@ function createBase(
     pending: new PendingSandboxes(),
     engine,
     admission,
-    ownership: createOwnership(presence, admission, telling),
+    ownership: createOwnership(presence, admission, formerFlows, telling),
     hostAddresses,
   };
 }

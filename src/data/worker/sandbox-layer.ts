@@ -65,6 +65,11 @@ export class SandboxLayer {
     return this.#sandboxes?.addressesOf(sandbox);
   }
 
+  /** Judges a sandbox again: it may send from more of its addresses now. */
+  judge(sandbox: string): void {
+    this.#sandboxes?.judge(sandbox);
+  }
+
   /** Whether a container may have come whose names are not known. */
   mayHaveCome(): boolean {
     const { pending, view } = this.#parts;

@@ -56,7 +56,6 @@ export function createTelling(tell: (message: FromDataPlane) => void): Telling {
       repeated.set(kind, { times: (counted?.times ?? 0) + 1, atMs });
     },
     flush,
-    // Each walk over the tracked flows takes the kernel 10 ms; the control plane has them, and one for many.
     freshAddress(fresh) {
       if (lookups.length + repeated.size > 0) flush();
       if (freshAddresses.push(fresh) === 1) setImmediate(tellFresh);

@@ -5,17 +5,38 @@ import { connectionMark } from "../../../core/firewall/names.ts";
 import { type Family, familyOf, type IpAddress } from "../../../core/model/address.ts";
 import { portProtocols } from "../../../core/model/service.ts";
 import { type Conntrack, openConntrack } from "./conntrack.ts";
-import type { Flow } from "./flow-message.ts";
+import type { Flow, Mark } from "./flow-message.ts";
 
 /**
  * Takes our stamp from every flow that began at one of these addresses; the next packet of each is judged anew.
- * Blocks for some 10 ms and address family, as the kernel walks the flows of all namespaces.
- * @returns how many there were
+ * Blocks for some 10 ms and address family, as the kernel walks the flows of all namespaces, and for 10 ms more with
+ * each thousand stamped ones: where it is one IPv4 address, of those that began there.
  */
-export function unstampFlows(sources: ReadonlySet<IpAddress>): number {
-  const families = new Set([...sources].map(familyOf));
-  const concerned = ({ original }: Flow): boolean => sources.has(original.source);
-  return onStamped({ families: [...families], concerned }, unstamp);
+export function unstampFlows(sources: ReadonlySet<IpAddress>): void {
+  const conntrack = openConntrack();
+  try {
+    for (const [family, addresses] of Map.groupBy(sources, familyOf)) {
+      const [only, ...others] = addresses;
+      const flows =
+        family === 4 && only !== undefined && others.length === 0
+          ? conntrack.flowsFrom(only).filter(isAdmitted)
+          : conntrack.flows(family, admitted).filter(({ original }) => sources.has(original.source));
+      unstamp(conntrack, flows);
+    }
+  } finally {
+    conntrack.close();
+  }
+}
+
+/** The addresses at which stamped flows have begun. */
+export function stampedSources(): ReadonlySet<IpAddress> {
+  const conntrack = openConntrack();
+  try {
+    const flows = ([4, 6] as const).flatMap((family) => conntrack.flows(family, admitted));
+    return new Set(flows.map(({ original }) => original.source));
+  } finally {
+    conntrack.close();
+  }
 }
 
 /** What a flow is judged by: who began it, and where it really goes, behind a destination NAT. */
@@ -62,8 +83,7 @@ function flowsOf(conntrack: Conntrack, askers: ReadonlySet<IpAddress>): Flow[] {
 function headOf({ original, reply, mark }: Flow): FlowHead {
   const { source: destination, sourcePort, ipProtocol: protocol } = reply;
   const port = portProtocols.has(protocol) ? sourcePort : undefined;
-  const stamped = (mark & connectionMark.mask) === connectionMark.admitted;
-  return { source: original.source, destination, protocol, port, stamped };
+  return { source: original.source, destination, protocol, port, stamped: isAdmitted({ mark }) };
 }
 
 /** Every tracked flow of a family. */
@@ -76,39 +96,29 @@ export function readFlows(family: Family): readonly Flow[] {
   }
 }
 
-/** Takes our stamp from every flow. */
+/** Takes our stamp from every flow. @returns how many there were */
 export function unstampAll(): number {
-  const all = { families: [4, 6], concerned: () => true } as const;
-  return onStamped(all, unstamp) + onStamped({ ...all, stamp: connectionMark.audited }, unstamp);
-}
-
-function unstamp(conntrack: Conntrack, flows: readonly Flow[]): void {
-  conntrack.setMark(flows, { value: 0, mask: connectionMark.mask });
-}
-
-interface Stamped {
-  readonly families: readonly Family[];
-  readonly concerned: (flow: Flow) => boolean;
-  /** That of admitted flows when undefined. */
-  readonly stamp?: number;
-}
-
-/** Does something to stamped flows; returns how many there were. */
-function onStamped(
-  { families, concerned, stamp = connectionMark.admitted }: Stamped,
-  work: (conntrack: Conntrack, flows: readonly Flow[]) => void,
-): number {
   const conntrack = openConntrack();
   let count = 0;
   try {
-    for (const family of families) {
-      const stamped = conntrack.flows(family, { value: stamp, mask: connectionMark.mask });
-      const chosen = stamped.filter(concerned);
-      work(conntrack, chosen);
-      count += chosen.length;
-    }
+    for (const family of [4, 6] as const)
+      for (const value of [connectionMark.admitted, connectionMark.audited]) {
+        const flows = conntrack.flows(family, { value, mask: connectionMark.mask });
+        unstamp(conntrack, flows);
+        count += flows.length;
+      }
   } finally {
     conntrack.close();
   }
   return count;
+}
+
+const admitted: Mark = { value: connectionMark.admitted, mask: connectionMark.mask };
+
+function isAdmitted({ mark }: Pick<Flow, "mark">): boolean {
+  return (mark & connectionMark.mask) === connectionMark.admitted;
+}
+
+function unstamp(conntrack: Conntrack, flows: readonly Flow[]): void {
+  conntrack.setMark(flows, { value: 0, mask: connectionMark.mask });
 }
