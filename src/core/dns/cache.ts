@@ -91,14 +91,17 @@ export class AnswerCache {
     return { message, ageSeconds, stale, prefetch, kept: keptFor(entry) };
   }
 
-  /** Keeps a copy. An answer with `ttlSeconds` 0 is not kept. */
+  /**
+   * Keeps a copy in the place of what was kept before. An answer with `ttlSeconds` 0 is not kept: it only ends the one
+   * before it, which must not come back as a stale one.
+   */
   put(key: CacheKey, message: Uint8Array, ttlSeconds: number, nowMs: number): Kept | undefined {
-    if (ttlSeconds <= 0) return undefined;
     const { maxTtlSeconds, maxBytes } = this.#settings;
     const id = idOf(key);
     const before = this.#stored.get(id);
     if (before !== undefined) this.#remove(id, before);
     this.#failures.forget(id);
+    if (ttlSeconds <= 0) return undefined;
     const life = Math.min(ttlSeconds, maxTtlSeconds);
     const entry: Stored = {
       message: Buffer.from(message.buffer, message.byteOffset, message.length).toString("latin1"),

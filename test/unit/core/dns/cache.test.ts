@@ -38,6 +38,16 @@ test("cache: nothing with a TTL of 0, nothing older than the cap, types apart", 
   assert.equal(cache.get({ name: "a", type: 28 }, 0), undefined);
 });
 
+test("cache: what is not kept replaces what was, and ends what failed", () => {
+  const cache = new AnswerCache(settings);
+  cache.put(key("a"), Buffer.from("x"), 30, 0);
+  cache.fail(key("a"), 31_000);
+  assert.equal(cache.put(key("a"), Buffer.from("y"), 0, 31_000), undefined);
+  assert.equal(cache.get(key("a"), 31_000), undefined);
+  assert.equal(cache.hasFailed(key("a"), 31_000), false);
+  assert.equal(cache.sizeBytes, 0);
+});
+
 test("cache: its bytes are bounded, and what is used stays", () => {
   const cache = new AnswerCache(settings);
   for (let i = 0; i < 1000; i++) {
@@ -92,6 +102,33 @@ test("lookup: from the cache while fresh, stale only when nobody answers", async
   assert.equal((await look()).stale, true, "SERVFAIL");
   now = 60_000;
   assert.deepEqual([(await look()).stale, asked], [false, 4]);
+});
+
+test("lookup: what upstream has taken back since is not served when nobody answers", async () => {
+  const notForLong = rawResponse(rawQuestion(plainName("www.example.org")), [
+    rawRecord({ owner: Buffer.from([0xc0, 12]), type: 1, ttl: 0, rdata: v4("203.0.113.2") }),
+  ]);
+  const noMore = rawResponse(rawQuestion(plainName("www.example.org")), [], { flags: 0x8183 });
+  for (const since of [notForLong, noMore]) {
+    const cache = new AnswerCache(settings);
+    const replies: (Uint8Array | Error)[] = [answer, since, new Error("down")];
+    let now = 0;
+    const look = async () =>
+      lookUp(question, {
+        cache,
+        nowMs: () => now,
+        ask: async () => {
+          const reply = replies.shift();
+          if (reply instanceof Uint8Array) return reply;
+          throw reply;
+        },
+      });
+    await look();
+    now = 31_000;
+    assert.equal((await look()).stale, false);
+    now = 32_000;
+    await assert.rejects(look, /down/);
+  }
 });
 
 test("lookup: a failure is remembered for a moment, and stale answers are then served at once", async () => {
