@@ -91,7 +91,8 @@ export const settings: { readonly [Key in keyof Config]: Setting<Config[Key]> } 
     placeholder: "DURATION",
     help: "how long a granted address outlives its answer's TTL; at least half of it, as lookups of a live grant renew it only then",
     fallback: "300s",
-    parse: duration(0, 86_400),
+    // Without any, a client is still told an address when its grant ends.
+    parse: duration(1, 86_400),
   },
   dnsPort: {
     env: "DOCKERWALL_DNS_PORT",

@@ -40,7 +40,7 @@ const accepted: readonly Accepted[] = [
   { name: "seconds", environment: { DOCKERWALL_STATS_TTL: "3600s" }, expected: { statsTtlSeconds: 3600 } },
   { name: "plain seconds", flags: { "stats-ttl": "3600" }, expected: { statsTtlSeconds: 3600 } },
   { name: "days", flags: { "stats-ttl": "7d" }, expected: { statsTtlSeconds: 604_800 } },
-  { name: "no grace", flags: { "lease-grace": "0" }, expected: { leaseGraceSeconds: 0 } },
+  { name: "least grace", flags: { "lease-grace": "1" }, expected: { leaseGraceSeconds: 1 } },
   {
     name: "a flag before the environment",
     environment: { DOCKERWALL_DNS_PORT: "5300" },
@@ -109,6 +109,11 @@ const refused: readonly Refused[] = [
   { flags: { "stats-ttl": "1.5h" }, message: /a duration from 60s to / },
   { flags: { "stats-ttl": "5s" }, message: /a duration from 60s to / },
   { flags: { "stats-ttl": "-1" }, message: /a duration/ },
+  {
+    environment: { DOCKERWALL_LEASE_GRACE: "0" },
+    message: /^DOCKERWALL_LEASE_GRACE is "0", but it must be a duration from 1s to 86400s, as in /,
+  },
+  { flags: { "lease-grace": "0s" }, message: /^--lease-grace is "0s", but it must be a duration from 1s/ },
   { flags: { "stats-ttl": "999999999d" }, message: /a duration/ },
   {
     environment: { DOCKERWALL_LOG_LEVEL: "inof" },
