@@ -31,16 +31,18 @@ interface Wanted {
   readonly entry: GrantEntry;
   readonly name: string;
   readonly key: SetKey;
+  /** When it runs out, ms. */
+  readonly endsAtMs: number;
   /** True when it is not in the kernel yet. */
   readonly fresh: boolean;
 }
 
 /**
- * Adds entries, or none of them: what was there before stays, whatever happens.
+ * Adds entries, or none of them: what was there before stays, whatever happens, and for no less time than it had.
  * @throws KernelSetError; DockerwallError when the askers, or a network of theirs, would have more than they may
  */
 export function admitEntries(options: GrantEntriesOptions, entries: readonly GrantEntry[]): void {
-  const wanted = entries.map((entry) => prepare(options, entry));
+  const wanted = entries.map((entry) => keepLonger(prepare(options, entry), options));
   const fresh = wanted.flatMap(({ entry, fresh }) => (fresh && entry.set !== "ask" ? [entry] : []));
   if (fresh.length > 0) assertRoom(options.index, fresh);
   write(options, wanted);
@@ -51,32 +53,53 @@ export function addEntry(options: GrantEntriesOptions, entry: GrantEntry): void 
   write(options, [prepare(options, entry)]);
 }
 
+/** Has entries that are in the kernel end sooner. @throws KernelSetError */
+export function shortenEntries(options: GrantEntriesOptions, entries: readonly GrantEntry[]): void {
+  write(
+    options,
+    entries.map((entry) => prepare(options, entry)),
+  );
+}
+
 /** True when one more entry is too many, for the asker or for its network. */
 export function isCrowded({ index }: GrantEntriesOptions, asker: IpAddress, network: string): boolean {
   return index.count(asker) >= entriesPerAsker || index.countIn(network) >= entriesPerNetwork;
 }
 
-function prepare({ index, isAsked, nowMs }: GrantEntriesOptions, entry: GrantEntry): Wanted {
+function prepare({ isAsked, index, nowMs }: GrantEntriesOptions, entry: GrantEntry): Wanted {
   const { set, family, destination } = entry;
   const name = setNames[`${set}${family}`];
+  const now = nowMs();
+  const endsAtMs = now + entry.timeoutSeconds * 1000;
   if (set === "ask") {
     const key = { kind: "net", prefix: hostPrefix(destination) } as const;
-    return { entry, name, key, fresh: !isAsked(destination) };
+    return { entry, name, key, endsAtMs, fresh: !isAsked(destination) };
   }
   const key = askerKey(entry);
-  return { entry, name, key, fresh: (index.find(`${set}${family}`, key) ?? 0) <= nowMs() };
+  return { entry, name, key, endsAtMs, fresh: (index.find(`${set}${family}`, key) ?? 0) <= now };
 }
 
-function write({ sets, index, nowMs }: GrantEntriesOptions, wanted: readonly Wanted[]): void {
-  const now = nowMs();
-  const note = ({ entry }: Wanted): void => {
-    const expiresAtMs = now + entry.timeoutSeconds * 1000;
-    if (entry.set !== "ask") index.note(`${entry.set}${entry.family}`, askerKey(entry), expiresAtMs);
+/**
+ * To add an entry again is to set its time anew, and another right may need it longer. When that ends is remembered to
+ * the millisecond: rounded up each time, it would never end.
+ */
+function keepLonger(wanted: Wanted, { index, nowMs }: GrantEntriesOptions): Wanted {
+  const { entry } = wanted;
+  if (entry.set === "ask") return wanted;
+  const endsAtMs = index.find(`${entry.set}${entry.family}`, askerKey(entry)) ?? 0;
+  if (endsAtMs <= wanted.endsAtMs) return wanted;
+  const timeoutSeconds = Math.ceil((endsAtMs - nowMs()) / 1000);
+  return { ...wanted, entry: { ...entry, timeoutSeconds }, endsAtMs };
+}
+
+function write({ sets, index }: GrantEntriesOptions, wanted: readonly Wanted[]): void {
+  const note = ({ entry, endsAtMs }: Wanted): void => {
+    if (entry.set !== "ask") index.note(`${entry.set}${entry.family}`, askerKey(entry), endsAtMs);
   };
   try {
     sets.addAll(inOrder(wanted));
   } catch (error) {
-    // Those that were there may have got a longer life by now, which a later revocation must know of.
+    // Those that were there may have got another life by now, which a later revocation must know of.
     for (const each of wanted) if (!each.fresh) note(each);
     const fresh = wanted.filter((each) => each.fresh);
     for (const [name, group] of Map.groupBy(fresh, (each) => each.name)) {

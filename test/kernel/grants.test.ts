@@ -107,3 +107,24 @@ test("a grant that the kernel takes half of is taken back whole", () => {
   assert.equal(entries().length, 40 * 4);
   sets.close();
 });
+
+test("who is started again keeps what the kernel has, for no less time", () => {
+  const sets = openKernelSets();
+  run("ipset", "flush");
+  const grantFor = (leaseSeconds: number) => ({
+    asker: "198.18.0.2" as IpAddress,
+    destination: "203.0.113.1" as IpAddress,
+    domain: "www.example.org",
+    service: { protocol: "any", ports: { from: 443, to: 443 } } as const,
+    leaseSeconds,
+  });
+  startAdmission({ sets, graceSeconds: 300, nowMs: monotonicMs }).admit([grantFor(3_900)], () => "n1");
+  const next = startAdmission({ sets, graceSeconds: 300, nowMs: monotonicMs });
+  const packet = { source: "198.18.0.2" as IpAddress, destination: "203.0.113.1" as IpAddress, port: 443 };
+  assert.ok((next.secondsLeft({ ...packet, protocol: 17 }) ?? 0) > 3_890);
+  next.admit([grantFor(360)], () => "n1");
+  const timeouts = sets.list(setNames.grant4).map(({ timeoutSeconds = 0 }) => timeoutSeconds);
+  assert.equal(timeouts.length, 2);
+  assert.ok(Math.min(...timeouts) > 3_890, String(timeouts));
+  sets.close();
+});

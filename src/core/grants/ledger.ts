@@ -3,7 +3,7 @@
 // the kernel's questions about first packets. Time is an argument.
 
 import { type Family, familyOf, type IpAddress } from "../model/address.ts";
-import { renderService, type Service, serviceGrants } from "../model/service.ts";
+import { isSameService, renderService, type Service, serviceGrants } from "../model/service.ts";
 import { askEntry, entriesOf, type Grant, type GrantEntry, isAsked } from "./grant.ts";
 import { Rotation } from "./rotation.ts";
 
@@ -94,12 +94,7 @@ export class GrantLedger {
   entriesFor(grants: readonly Grant[], nowMs: number): GrantEntry[] {
     return grants.flatMap((grant) => {
       const seconds = Math.ceil((this.#expiry(grant, nowMs) - nowMs) / 1000);
-      // Adding an entry again sets its timeout anew, so a port that another right keeps open longer stays so.
-      const entries = entriesOf(grant, seconds).map((entry) => {
-        const other =
-          entry.set === "grant" ? this.judge(grant.asker, grant.destination, entry, nowMs) : undefined;
-        return { ...entry, timeoutSeconds: Math.max(seconds, other?.secondsLeft ?? 0) };
-      });
+      const entries = entriesOf(grant, seconds);
       if (!entries.some((entry) => entry.set === "pair")) return entries;
       const asked = Math.ceil(((this.#asked.get(grant.destination) ?? 0) - nowMs) / 1000);
       return [...entries, askEntry(grant, Math.max(seconds, asked))];
@@ -263,8 +258,7 @@ function indexOf(rights: readonly Right[], service: Service): number {
   const [first] = rights;
   // Mostly it is the very same one, out of the asker's list.
   if (first?.service === service) return 0;
-  const key = renderService(service);
-  return rights.findIndex((right) => renderService(right.service) === key);
+  return rights.findIndex((right) => isSameService(right.service, service));
 }
 
 function entryOf<K, V>(map: Map<K, V>, key: K, make: () => V): V {

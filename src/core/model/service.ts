@@ -50,6 +50,13 @@ export function serviceGrants(service: Service, ipProtocol: number, port: number
   return serviceCovers(service, ipProtocol, port) && (!isLookup(ipProtocol, port) || isDnsService(service));
 }
 
+/** True when both are the same protocol and ports, however they came about. */
+export function isSameService(a: Service, b: Service): boolean {
+  if (a.protocol !== b.protocol) return false;
+  if (a.ports === "any" || b.ports === "any") return a.ports === b.ports;
+  return a.ports.from === b.ports.from && a.ports.to === b.ports.to;
+}
+
 /** `443/tcp`, `8000-9000`, `any/udp` or `any`. */
 export function renderService(service: Service): string {
   const ports =

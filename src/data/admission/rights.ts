@@ -3,15 +3,17 @@
 import type { Membership } from "../../core/askers/index-of-askers.ts";
 import { isInside } from "../../core/dns/address-filter.ts";
 import { setNames } from "../../core/firewall/names.ts";
-import { parseComment } from "../../core/grants/comment.ts";
+import { parseComment, readableDomain } from "../../core/grants/comment.ts";
 import { type AskerKey, type AskerSet, EntryIndex } from "../../core/grants/entry-index.ts";
 import type { Grant } from "../../core/grants/grant.ts";
 import { GrantLedger } from "../../core/grants/ledger.ts";
 import { NameHistory } from "../../core/grants/name-history.ts";
 import { addressBytes, type IpAddress } from "../../core/model/address.ts";
+import { protocolNumbers, type Service } from "../../core/model/service.ts";
 import { decideFrom } from "../../core/path/policy.ts";
 import type { PacketDecision } from "../../core/policy/decide.ts";
 import type { KernelSets } from "../../edge/kernel/ipset/kernel-sets.ts";
+import type { ListedEntry } from "../../edge/kernel/ipset/message.ts";
 import type { GrantEntriesOptions } from "../grant-entries.ts";
 import type { PacketTuple } from "./packet.ts";
 
@@ -90,20 +92,38 @@ export class Rights {
 
   #adoptEntries(): void {
     const nowMs = this.nowMs();
-    for (const set of ["grant4", "grant6", "pair4", "pair6"] as const) {
-      const grants: Grant[] = [];
-      for (const { key, timeoutSeconds = 0, comment } of this.sets.list(setNames[set])) {
-        if (key.kind !== "ip-port-ip") continue;
-        this.index.note(set, key, nowMs + timeoutSeconds * 1000);
-        const right = parseComment(comment ?? "");
-        const name = right?.domain ?? comment;
-        if (name !== undefined) this.history.note(key.second, key.first, name, nowMs);
-        if (!isPairSet(set) || right === undefined || timeoutSeconds === 0) continue;
-        grants.push({ ...right, asker: key.second, destination: key.first, leaseSeconds: timeoutSeconds });
-      }
-      this.ledger.record(grants, nowMs);
-    }
+    // First those that say which right they are of: most of what passed by it is a right of its own to nobody.
+    for (const set of ["pair4", "pair6", "grant4", "grant6"] as const)
+      for (const entry of this.sets.list(setNames[set]))
+        this.ledger.record(this.#adopt(set, entry, nowMs), nowMs);
   }
+
+  /** @returns the right that an entry of an earlier run is of; none where it is of one that is known already */
+  #adopt(set: AskerSet, { key, timeoutSeconds = 0, comment }: ListedEntry, nowMs: number): readonly Grant[] {
+    if (key.kind !== "ip-port-ip") return [];
+    this.index.note(set, key, nowMs + timeoutSeconds * 1000);
+    const { first: destination, second: asker, protocol, port } = key;
+    // What passed by an entry for its address has that in the place of a name.
+    if (comment === undefined || comment === readableDomain(destination)) return [];
+    const right = isPairSet(set) ? parseComment(comment) : { service: serviceAt(key), domain: comment };
+    this.history.note(asker, destination, right?.domain ?? comment, nowMs);
+    if (right?.service === undefined || timeoutSeconds === 0) return [];
+    const known = isPairSet(set)
+      ? undefined
+      : this.ledger.judge(asker, destination, { protocol, port }, nowMs);
+    // The kernel rounds what is left of each of them.
+    if (known !== undefined && known.secondsLeft >= timeoutSeconds - 1) return [];
+    const { service, domain } = right;
+    return [{ asker, destination, domain, service, leaseSeconds: timeoutSeconds }];
+  }
+}
+
+/** The one port of an entry; undefined where it stands for something else. */
+function serviceAt({ protocol, port }: AskerKey): Service | undefined {
+  if (port === 0) return undefined;
+  const ports = { from: port, to: port };
+  if (protocol === protocolNumbers.tcp) return { protocol: "tcp", ports };
+  return protocol === protocolNumbers.udp ? { protocol: "udp", ports } : undefined;
 }
 
 /** By its meaning alone. */

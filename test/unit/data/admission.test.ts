@@ -166,6 +166,45 @@ test("the kernel is told of a right again only when that gains half of the grace
   assert.equal(secondsLeft(), 3_600);
 });
 
+test("no entry of the kernel's is shortened by another right to it", () => {
+  const services: readonly [longer: Service, shorter: Service, set: "grant4" | "pair4"][] = [
+    [anyService, onePort, "grant4"],
+    [{ ...onePort, protocol: "any" }, onePort, "grant4"],
+    // The kernel asks for both by their first port.
+    [
+      { protocol: "tcp", ports: { from: 8000, to: 9000 } },
+      { protocol: "tcp", ports: { from: 8000, to: 9500 } },
+      "pair4",
+    ],
+  ];
+  for (const [longer, shorter, set] of services) {
+    const { sets, admission } = start();
+    admission.admit([grant(1, longer, { leaseSeconds: 3_900, domain: "a.example.org" })], onNetwork);
+    const before = sets.list(setNames[set]).map(({ timeoutSeconds }) => timeoutSeconds);
+    admission.admit([grant(1, shorter, { leaseSeconds: 360 })], onNetwork);
+    assert.deepEqual(
+      sets.list(setNames[set]).map(({ timeoutSeconds }) => timeoutSeconds),
+      before,
+    );
+  }
+});
+
+test("what keeps an entry of the kernel's longer does not make it longer", () => {
+  let nowMs = 0;
+  const sets = freshSets(() => nowMs);
+  const admission = startAdmission({ sets, graceSeconds: 1, nowMs: () => nowMs });
+  admission.admit([grant(1, onePort, { leaseSeconds: 600 })], onNetwork);
+  for (let second = 0; second < 500; second++) {
+    nowMs = second * 1000 + 500;
+    const shorter = { leaseSeconds: 60, domain: `n${second}.example.org` };
+    admission.admit([grant(1, { ...onePort, protocol: "any" }, shorter)], onNetwork);
+  }
+  nowMs = 599_000;
+  assert.equal(sets.list(setNames.grant4).length, 1);
+  nowMs = 601_000;
+  assert.deepEqual(sets.list(setNames.grant4), []);
+});
+
 test("rights that another program took out of the kernel come back, with what is left of them", () => {
   for (const set of ["grant4", "pair4", "ask4"] as const) {
     let nowMs = 0;

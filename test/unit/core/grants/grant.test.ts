@@ -60,11 +60,6 @@ describe("GrantLedger.entriesFor", () => {
     assert.equal(ledger.entriesFor([grant(https, 10)], 0)[0]?.timeoutSeconds, 1000);
   });
 
-  it("never shortens a port that another right keeps open longer", () => {
-    const ledger = ledgerWith(grant(anyService, 1000, "a.example.com"));
-    assert.equal(ledger.entriesFor([grant(https, 10, "b.example.com")], 0)[0]?.timeoutSeconds, 1000);
-  });
-
   it("keeps asking for an address as long as anybody has a right to it", () => {
     const ledger = ledgerWith({ ...grant(anyService, 1000), asker: neighbour });
     const ask = ledger.entriesFor([grant(anyService, 10)], 0).find((entry) => entry.set === "ask");
