@@ -9,7 +9,7 @@ import type { PacketDecision } from "../core/policy/decide.ts";
 import { DockerwallError } from "../errors.ts";
 import { admitPacket } from "./admission/first-packet.ts";
 import { GrantBatch, mergeEntries, type NetworkOf, type WantedGrants } from "./admission/grant-batch.ts";
-import { healRights } from "./admission/healing.ts";
+import { Healing } from "./admission/healing.ts";
 import { Owners } from "./admission/owners.ts";
 import type { Packet, PacketTuple } from "./admission/packet.ts";
 import { type PolicyView, Rejudging } from "./admission/rejudging.ts";
@@ -73,12 +73,14 @@ class KernelAdmission implements Admission {
   readonly #rights: Rights;
   readonly #owners: Owners;
   readonly #rejudging: Rejudging;
+  readonly #healing: Healing;
   readonly #batch: GrantBatch;
   #revocations = 0;
 
   constructor(options: AdmissionOptions) {
     this.#rights = new Rights(options);
     this.#owners = new Owners(options.sets);
+    this.#healing = new Healing(this.#rights);
     this.#batch = new GrantBatch({
       admitAll: (wanted) => this.#admitAll(wanted),
       endOf: (grants) => this.#rights.ledger.firstEnd(grants),
@@ -168,7 +170,7 @@ class KernelAdmission implements Admission {
   }
 
   heal(): number {
-    return healRights(this.#rights);
+    return this.#healing.heal();
   }
 
   sweep(): void {

@@ -111,6 +111,15 @@ export class EntryIndex {
     return taken;
   }
 
+  /** Forgets all entries of a set but these, which are in the kernel. */
+  keepOnly(set: AskerSet, keys: readonly AskerKey[]): void {
+    const kept = Map.groupBy(keys, ({ second }) => second);
+    for (const asker of this.#byAsker.keys()) {
+      const ids = new Set(kept.get(asker)?.map((key) => idOf(set, key)));
+      this.takeUnless(asker, (its, key) => its !== set || ids.has(idOf(its, key)));
+    }
+  }
+
   /** Forgets what the kernel has forgotten. */
   sweep(nowMs: number): void {
     for (const [asker, entries] of this.#byAsker) {

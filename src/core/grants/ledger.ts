@@ -110,9 +110,7 @@ export class GrantLedger {
       const right = { service, domain, expiresAtMs };
       destinations.set(grant.destination, withRight(destinations.get(grant.destination), right));
       this.#rotation.note(grant.asker, domain, grant.destination, grant.answeredAtMs ?? nowMs);
-      if (isAsked(service)) {
-        this.#asked.set(grant.destination, Math.max(expiresAtMs, this.#asked.get(grant.destination) ?? 0));
-      }
+      if (isAsked(service)) this.#noteAsked(grant.destination, expiresAtMs);
     }
   }
 
@@ -207,6 +205,13 @@ export class GrantLedger {
     return undefined;
   }
 
+  /** Forgets the addresses that nobody has a live right to any more: the kernel does not ask for them. */
+  recountAsked(nowMs: number): void {
+    this.#asked.clear();
+    for (const { destination, service, leaseSeconds } of this.live(nowMs))
+      if (isAsked(service)) this.#noteAsked(destination, nowMs + leaseSeconds * 1000);
+  }
+
   /** True while the kernel asks for first packets to the address. */
   isAsked(destination: IpAddress, nowMs: number): boolean {
     return (this.#asked.get(destination) ?? 0) > nowMs;
@@ -231,6 +236,10 @@ export class GrantLedger {
     for (const [destination, expiresAtMs] of this.#asked)
       if (expiresAtMs <= nowMs) this.#asked.delete(destination);
     this.#rotation.sweep(nowMs - rotationSeconds * 1000);
+  }
+
+  #noteAsked(destination: IpAddress, expiresAtMs: number): void {
+    this.#asked.set(destination, Math.max(expiresAtMs, this.#asked.get(destination) ?? 0));
   }
 
   /** A shorter lease never cuts a longer one short. */
