@@ -92,15 +92,17 @@ function keepLonger(wanted: Wanted, { index, nowMs }: GrantEntriesOptions): Want
   return { ...wanted, entry: { ...entry, timeoutSeconds }, endsAtMs };
 }
 
-function write({ sets, index }: GrantEntriesOptions, wanted: readonly Wanted[]): void {
+function write(options: GrantEntriesOptions, wanted: readonly Wanted[]): void {
+  const { sets, index } = options;
   const note = ({ entry, endsAtMs }: Wanted): void => {
     if (entry.set !== "ask") index.note(`${entry.set}${entry.family}`, askerKey(entry), endsAtMs);
   };
   try {
     sets.addAll(inOrder(wanted));
   } catch (error) {
-    // Those that were there may have got another life by now, which a later revocation must know of.
-    for (const each of wanted) if (!each.fresh) note(each);
+    // Those that were there may have got a longer life by now, which a later revocation must know of; a shorter one is
+    // not to be relied on.
+    for (const each of wanted) if (!each.fresh) note(keepLonger(each, options));
     const fresh = wanted.filter((each) => each.fresh);
     for (const [name, group] of Map.groupBy(fresh, (each) => each.name)) {
       try {

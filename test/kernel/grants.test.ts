@@ -9,10 +9,13 @@ import { setNames } from "../../src/core/firewall/names.ts";
 import { setSpecs } from "../../src/core/firewall/sets.ts";
 import type { IpAddress } from "../../src/core/model/address.ts";
 import { anyService, type Service } from "../../src/core/model/service.ts";
+import { compileList } from "../../src/core/policy/entry-list.ts";
 import { startAdmission } from "../../src/data/admission.ts";
 import { type KernelSets, openKernelSets } from "../../src/edge/kernel/ipset/kernel-sets.ts";
 import { monotonicMs } from "../../src/edge/kernel/monotonic.ts";
 import { enterNamespaces, run } from "../support/namespace.ts";
+import { listOf } from "../support/policies.ts";
+import { unlabelled } from "../support/topologies.ts";
 
 enterNamespaces(import.meta.url);
 
@@ -126,5 +129,33 @@ test("who is started again keeps what the kernel has, for no less time", () => {
   const timeouts = sets.list(setNames.grant4).map(({ timeoutSeconds = 0 }) => timeoutSeconds);
   assert.equal(timeouts.length, 2);
   assert.ok(Math.min(...timeouts) > 3_890, String(timeouts));
+  sets.close();
+});
+
+test("what is allowed for a time only from now on ends with it in the kernel", () => {
+  const sets = openKernelSets();
+  run("ipset", "flush");
+  const asker = "198.18.0.2" as IpAddress;
+  const admission = startAdmission({ sets, graceSeconds: 300, nowMs: monotonicMs });
+  const rejudge = (endsAtMs: number | undefined): void => {
+    const policy = { network: "n", lists: [compileList(listOf("a.example.com:443", endsAtMs))] };
+    const place = { networkId: "n", networkName: "n", labels: unlabelled, gateways: [], addresses: [asker] };
+    const view = { epoch: String(endsAtMs), keyOf: () => "key", membershipsOf: () => [{ ...place, policy }] };
+    admission.rejudge(view, () => undefined);
+  };
+  admission.own(asker, "sandbox");
+  rejudge(undefined);
+  const grant = {
+    asker,
+    destination: "203.0.113.1" as IpAddress,
+    domain: "a.example.com",
+    service: { protocol: "any", ports: { from: 443, to: 443 } } as const,
+    leaseSeconds: 3_900,
+  };
+  admission.admit([grant], () => "n", "sandbox");
+  rejudge(monotonicMs() + 300_000);
+  const timeouts = sets.list(setNames.grant4).map(({ timeoutSeconds = 0 }) => timeoutSeconds);
+  assert.equal(timeouts.length, 2);
+  assert.ok(Math.max(...timeouts) <= 300 && Math.min(...timeouts) > 290, String(timeouts));
   sets.close();
 });

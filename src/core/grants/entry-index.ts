@@ -50,6 +50,12 @@ export class EntryIndex {
     if (this.#byAsker.get(key.second)?.delete(idOf(set, key)) === true) this.#recount(key.second, -1);
   }
 
+  /** The entries of an asker, and when each runs out, ms. */
+  entriesOf(asker: IpAddress): (KernelRight & { readonly expiresAtMs: number })[] {
+    const entries = this.#byAsker.get(asker) ?? new Map<string, number>();
+    return [...entries].map(([id, expiresAtMs]) => ({ ...rightOf(id, asker), expiresAtMs }));
+  }
+
   /** One entry of each set that has some which are in the kernel until then at least. */
   samples(untilMs: number): ReadonlyMap<AskerSet, AskerKey> {
     const found = new Map<AskerSet, AskerKey>();

@@ -3,8 +3,9 @@
 // the kernel's questions about first packets. Time is an argument.
 
 import { type Family, familyOf, type IpAddress } from "../model/address.ts";
-import { isSameService, renderService, type Service, serviceGrants } from "../model/service.ts";
+import { renderService, serviceGrants } from "../model/service.ts";
 import { askEntry, entriesOf, type Grant, type GrantEntry, isAsked } from "./grant.ts";
+import { indexOf, type KeptRight, partsOf, type Right, withRight } from "./right.ts";
 import { Rotation } from "./rotation.ts";
 
 export interface LedgerSettings {
@@ -21,12 +22,6 @@ export const leaseCeilingSeconds = 86_400;
 const rotationSeconds = 3_600;
 /** An older address is renewed when it would end so much sooner than a new one: not with every answer. */
 const renewalSeconds = 30;
-
-interface Right {
-  readonly service: Service;
-  readonly domain: string;
-  readonly expiresAtMs: number;
-}
 
 export class GrantLedger {
   readonly #settings: LedgerSettings;
@@ -148,25 +143,18 @@ export class GrantLedger {
     return rights?.some((right) => right.expiresAtMs > nowMs) === true;
   }
 
-  /** Keeps of each right of an asker only what `left` says, for as long as it would have been. */
+  /** Keeps of each right of an asker only what `left` says, for as long as it says and it would have been. */
   narrow(
     asker: IpAddress,
-    left: (
-      destination: IpAddress,
-      right: Pick<Right, "domain" | "service">,
-    ) => readonly Pick<Right, "domain" | "service">[],
+    left: (destination: IpAddress, right: Pick<Right, "domain" | "service">) => readonly KeptRight[],
   ): void {
     const destinations = this.#rights.get(asker) ?? new Map<IpAddress, Right[]>();
     for (const [destination, rights] of destinations) {
       const narrowed = new Map<string, Right>();
       for (const right of rights) {
-        const key = renderService(right.service);
-        const kept = left(destination, right);
-        const whole = kept.find(({ service }) => renderService(service) === key);
-        for (const each of whole === undefined ? kept : [whole]) {
-          const keptKey = renderService(each.service);
-          if (right.expiresAtMs > (narrowed.get(keptKey)?.expiresAtMs ?? 0))
-            narrowed.set(keptKey, { ...right, ...each });
+        for (const kept of partsOf(right, left(destination, right))) {
+          const key = renderService(kept.service);
+          if (kept.expiresAtMs > (narrowed.get(key)?.expiresAtMs ?? 0)) narrowed.set(key, kept);
         }
       }
       destinations.set(destination, [...narrowed.values()]);
@@ -186,9 +174,10 @@ export class GrantLedger {
     destinations?.set(destination, left);
   }
 
-  /** All rights that live on for a second at least, as grants of what is left of them. */
-  live(nowMs: number): Grant[] {
-    return [...this.#rights].flatMap(([asker, destinations]) =>
+  /** All rights, or one asker's, that live on for a second at least, as grants of what is left of them. */
+  live(nowMs: number, only?: IpAddress): Grant[] {
+    const all = only === undefined ? [...this.#rights] : [[only, this.#rights.get(only) ?? []] as const];
+    return all.flatMap(([asker, destinations]) =>
       [...destinations].flatMap(([destination, rights]) =>
         rights.flatMap(({ service, domain, expiresAtMs }) => {
           const leaseSeconds = Math.floor((expiresAtMs - nowMs) / 1000);
@@ -252,22 +241,6 @@ export class GrantLedger {
     const rights = this.#rights.get(asker)?.get(destination);
     return rights?.[indexOf(rights, service)];
   }
-}
-
-/** Rights with one more, or with it in the place of that to the same service. */
-function withRight(rights: readonly Right[] | undefined, right: Right): Right[] {
-  // An array that something is put into has room for sixteen more: one that is made of its values has none.
-  if (rights === undefined || rights.length === 0) return [right];
-  const at = indexOf(rights, right.service);
-  return at < 0 ? [...rights, right] : rights.with(at, right);
-}
-
-/** Where the right to exactly this service is; -1 for nowhere. */
-function indexOf(rights: readonly Right[], service: Service): number {
-  const [first] = rights;
-  // Mostly it is the very same one, out of the asker's list.
-  if (first?.service === service) return 0;
-  return rights.findIndex((right) => isSameService(right.service, service));
 }
 
 function entryOf<K, V>(map: Map<K, V>, key: K, make: () => V): V {

@@ -48,22 +48,24 @@ export class Owners {
     this.#owners.delete(asker);
   }
 
-  /** Those whose policy is another one, or was not known before, with its digest. Each is told once. */
-  takeChanged(epoch: string, keyOf: (asker: IpAddress) => string | undefined): ReadonlyMap<IpAddress, Owner> {
-    const found = new Map<IpAddress, Owner>();
+  /**
+   * Those whose policy may be another one than before, with what it was judged by then, and the digest that it has now;
+   * each once.
+   */
+  takeCandidates(
+    epoch: string,
+    keyOf: (asker: IpAddress) => string | undefined,
+  ): ReadonlyMap<IpAddress, { readonly before: Owner; readonly digest: string }> {
+    const found = new Map<IpAddress, { readonly before: Owner; readonly digest: string }>();
     const candidates = epoch === this.#judgedEpoch ? this.#unjudged : new Set(this.#owners.keys());
     this.#judgedEpoch = epoch;
     this.#unjudged = new Set();
     for (const asker of candidates) {
-      const owner = this.#owners.get(asker);
-      if (owner === undefined) continue;
+      const before = this.#owners.get(asker);
+      if (before === undefined) continue;
       const key = keyOf(asker);
-      if (key === undefined) {
-        this.#unjudged.add(asker);
-        continue;
-      }
-      const digest = digestOf([key]);
-      if (digest !== owner.digest) found.set(asker, { ...owner, digest });
+      if (key === undefined) this.#unjudged.add(asker);
+      else found.set(asker, { before, digest: digestOf([key]) });
     }
     return found;
   }

@@ -2,10 +2,12 @@
 
 import type { Membership } from "../../core/askers/index-of-askers.ts";
 import type { IpAddress } from "../../core/model/address.ts";
+import type { Service } from "../../core/model/service.ts";
 import { intersectServices } from "../../core/model/service-set.ts";
-import { decideName, servicesAt } from "../../core/policy/decide.ts";
+import { decideName, type Term, termsAt } from "../../core/policy/decide.ts";
 import type { Owners } from "./owners.ts";
 import type { Rights } from "./rights.ts";
+import { shortenRights } from "./shortening.ts";
 
 /** Everybody's policies, as they are now. */
 export interface PolicyView {
@@ -27,6 +29,8 @@ export class Rejudging {
   readonly #options: RejudgingOptions;
   /** Whose flows are to be cut yet: the last attempt failed. */
   #uncut: ReadonlySet<IpAddress> = new Set();
+  /** The lists with an end by which the rights of an asker were last shortened. */
+  readonly #ending = new Map<IpAddress, string>();
 
   constructor(options: RejudgingOptions) {
     this.#options = options;
@@ -35,41 +39,80 @@ export class Rejudging {
   /** @throws what the kernel refuses: all of it is done again next time */
   rejudge({ epoch, keyOf, membershipsOf }: PolicyView, cut: (changed: ReadonlySet<IpAddress>) => void): void {
     const { owners, rights } = this.#options;
-    const judged = owners.takeChanged(epoch, (asker) => keyOf(asker));
+    const candidates = owners.takeCandidates(epoch, (asker) => keyOf(asker));
+    const judged = [...candidates].filter(([, { before, digest }]) => before.digest !== digest);
     // Who has just come has nothing yet that another policy could have allowed.
-    const changed = [...judged.keys()].filter(
-      (asker) => owners.of(asker)?.digest !== undefined || rights.index.count(asker) > 0,
-    );
+    const changed = judged
+      .filter(([asker, { before }]) => before.digest !== undefined || rights.index.count(asker) > 0)
+      .map(([asker]) => asker);
     this.#uncut = new Set([...this.#uncut, ...changed]);
     try {
       for (const asker of changed) this.#narrow(asker, membershipsOf(asker));
+      for (const asker of candidates.keys()) this.#shorten(asker, membershipsOf(asker));
       if (this.#uncut.size > 0) cut(this.#uncut);
-      for (const [asker, owner] of judged) owners.set(asker, owner);
+      for (const [asker, { before, digest }] of judged) owners.set(asker, { ...before, digest });
     } catch (error) {
       owners.judgeAllAnew();
       throw error;
     }
     this.#uncut = new Set();
+    for (const asker of this.#ending.keys()) if (owners.of(asker) === undefined) this.#ending.delete(asker);
   }
 
   #narrow(asker: IpAddress, memberships: readonly Membership[]): void {
     const { rights, onRevoke } = this.#options;
-    const { ledger, history, index, nowMs } = rights;
     onRevoke();
-    const mine = memberships.filter(({ addresses }) => addresses.includes(asker));
-    ledger.narrow(asker, (destination, { domain, service }) =>
-      // The right may have been another name's, too, that leads to the same address.
-      [...new Set([domain, ...history.namesOf(asker, destination)])].flatMap((name) =>
-        mine.flatMap(({ policy }) => {
-          const decision = decideName(policy, name, nowMs());
-          if (!decision.allowed) return [];
-          const at = { address: destination, inside: rights.isInside(destination) };
-          const granted = servicesAt(policy, decision.terms, at, nowMs());
-          return intersectServices([service], granted).map((common) => ({ domain: name, service: common }));
-        }),
-      ),
-    );
-    const gone = index.takeUnless(asker, (set, key) => rights.isHeldRightly(set, key, memberships));
+    narrowRights(rights, asker, memberships);
+    const gone = rights.index.takeUnless(asker, (set, key) => rights.isHeldRightly(set, key, memberships));
     for (const [set, keys] of gone) rights.take(set, keys);
   }
+
+  /** An end is no part of a policy's key: it has nothing to do with what is open now. */
+  #shorten(asker: IpAddress, memberships: readonly Membership[]): void {
+    const { rights } = this.#options;
+    const ending = memberships
+      .flatMap(({ policy }) => policy.lists)
+      .filter(({ endsAtMs }) => endsAtMs !== undefined)
+      .map(({ id }) => id)
+      .join();
+    if (ending === "" || ending === this.#ending.get(asker)) return;
+    narrowRights(rights, asker, memberships);
+    shortenRights(rights, asker, memberships);
+    this.#ending.set(asker, ending);
+  }
+}
+
+/** Leaves the ledger what these policies allow, for as long as they do. */
+function narrowRights(
+  { ledger, history, nowMs, isInside }: Rights,
+  asker: IpAddress,
+  memberships: readonly Membership[],
+): void {
+  const mine = memberships.filter(({ addresses }) => addresses.includes(asker));
+  ledger.narrow(asker, (destination, { domain, service }) =>
+    // The right may have been another name's, too, that leads to the same address.
+    [...new Set([domain, ...history.namesOf(asker, destination)])].flatMap((name) =>
+      mine.flatMap(({ policy }) => {
+        const decision = decideName(policy, name, nowMs());
+        if (!decision.allowed) return [];
+        const at = { address: destination, inside: isInside(destination) };
+        const terms = termsAt(policy, decision.terms, at, nowMs());
+        const ends = new Set(terms.map(({ endsAtMs = Number.POSITIVE_INFINITY }) => endsAtMs));
+        return [...ends].flatMap((endsAtMs) =>
+          intersectServices([service], lasting(terms, endsAtMs)).map((common) => ({
+            domain: name,
+            service: common,
+            endsAtMs,
+          })),
+        );
+      }),
+    ),
+  );
+}
+
+/** The services that are allowed until then at least. */
+function lasting(terms: readonly Term[], untilMs: number): readonly Service[] {
+  return terms
+    .filter(({ endsAtMs = Number.POSITIVE_INFINITY }) => endsAtMs >= untilMs)
+    .flatMap(({ services }) => services);
 }

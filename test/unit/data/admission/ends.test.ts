@@ -1,0 +1,225 @@
+// What is allowed for a time is open in the kernel for no longer, even if the daemon that should end it is dead by then.
+
+import assert from "node:assert/strict";
+import { beforeEach, describe, it } from "node:test";
+import type { Membership } from "../../../../src/core/askers/index-of-askers.ts";
+import { setNames } from "../../../../src/core/firewall/names.ts";
+import type { IpAddress } from "../../../../src/core/model/address.ts";
+import { decideName } from "../../../../src/core/policy/decide.ts";
+import { compileList } from "../../../../src/core/policy/entry-list.ts";
+import { type Admission, startAdmission } from "../../../../src/data/admission.ts";
+import { createSets } from "../../../../src/edge/kernel/ipset/desired-sets.ts";
+import { createFakeSets, type FakeSets } from "../../../support/fake-sets.ts";
+import { listOf, servicesAt } from "../../../support/policies.ts";
+import { unlabelled } from "../../../support/topologies.ts";
+
+const asker = "198.18.0.2" as IpAddress;
+const destination = "203.0.113.1" as IpAddress;
+
+/** Entries, and when they end, ms; undefined for never. */
+type Allowed = readonly (readonly [entries: string, endsAtMs: number | undefined])[];
+
+let now = 0;
+let sets: FakeSets;
+let admission: Admission;
+let lists = 0;
+
+function start(): void {
+  admission = startAdmission({ sets, graceSeconds: 300, nowMs: () => now });
+}
+
+function membershipOf(allowed: Allowed): Membership {
+  return {
+    networkId: "n",
+    networkName: "n",
+    policy: { network: "n", lists: allowed.map(([text, endsAtMs]) => compileList(listOf(text, endsAtMs))) },
+    labels: unlabelled,
+    gateways: [],
+    addresses: [asker],
+  };
+}
+
+/** Whose flows were judged again. */
+function rejudge(allowed: Allowed): readonly IpAddress[] {
+  const cut: IpAddress[] = [];
+  const membership = membershipOf(allowed);
+  lists++;
+  admission.rejudge(
+    {
+      epoch: String(lists),
+      keyOf: () => membership.policy.lists.map(({ digest }) => digest).join(),
+      membershipsOf: () => [membership],
+    },
+    (askers) => cut.push(...askers),
+  );
+  return cut;
+}
+
+/** An answer, granted for 3,900 s. */
+function look(allowed: Allowed, domain = "a.example.com"): void {
+  const { policy } = membershipOf(allowed);
+  const services = servicesAt(policy, decideName(policy, domain, now), destination, now);
+  admission.admit(
+    services.map((service) => ({ asker, destination, domain, service, leaseSeconds: 3_900 })),
+    () => "n",
+    "sandbox",
+  );
+}
+
+/** What is left of each entry, seconds. */
+const left = (): readonly string[] =>
+  (["grant4", "pair4"] as const).flatMap((set) =>
+    sets.list(setNames[set]).map(({ key, timeoutSeconds, comment }) => {
+      assert.ok(key.kind === "ip-port-ip");
+      return `${set} ${key.protocol}:${key.port} ${timeoutSeconds} ${comment}`;
+    }),
+  );
+
+beforeEach(() => {
+  now = 0;
+  sets = createFakeSets(() => now);
+  createSets(sets);
+  start();
+  admission.own(asker, "sandbox");
+});
+
+const cases: readonly [title: string, before: Allowed, after: Allowed, left: readonly string[]][] = [
+  [
+    "a port, allowed by an override alone from now on",
+    [["a.example.com:443/tcp b.example.com", undefined]],
+    [
+      ["b.example.com", undefined],
+      ["a.example.com:443/tcp", 300_000],
+    ],
+    ["grant4 6:443 300 a.example.com"],
+  ],
+  [
+    "the same entry, which ends now",
+    [["a.example.com:443/tcp", undefined]],
+    [["a.example.com:443/tcp", 300_000]],
+    ["grant4 6:443 300 a.example.com"],
+  ],
+  [
+    "an end that is sooner",
+    [["a.example.com:443/tcp", 2_000_000]],
+    [["a.example.com:443/tcp", 300_000]],
+    ["grant4 6:443 300 a.example.com"],
+  ],
+  [
+    "an end that something else outlasts",
+    [["a.example.com:443/tcp", undefined]],
+    [
+      ["a.example.com:443/tcp", 300_000],
+      ["*.example.com:443/tcp", undefined],
+    ],
+    ["grant4 6:443 3900 a.example.com"],
+  ],
+  [
+    "every port for a time, and one for ever",
+    [["a.example.com", undefined]],
+    [
+      ["a.example.com", 300_000],
+      ["*.example.com:443/tcp", undefined],
+    ],
+    ["grant4 6:80 300 a.example.com", "grant4 6:443 3900 a.example.com", "pair4 6:0 300 any a.example.com"],
+  ],
+  [
+    "every port for a time, and one of either protocol for ever",
+    [["a.example.com", undefined]],
+    [
+      ["a.example.com", 300_000],
+      ["*.example.com:443", undefined],
+    ],
+    [
+      "grant4 6:80 300 a.example.com",
+      "grant4 6:443 3900 a.example.com",
+      "grant4 17:443 3900 a.example.com",
+      "pair4 6:0 300 any a.example.com",
+    ],
+  ],
+];
+
+describe("a grant ends with what allows it", () => {
+  for (const [title, before, after, expected] of cases) {
+    it(title, () => {
+      rejudge(before);
+      look(before);
+      rejudge(after);
+      assert.deepEqual(left(), expected);
+      // Nor is it made longer again by what was known of it.
+      const told = left();
+      start();
+      rejudge(after);
+      assert.deepEqual(left(), told);
+    });
+  }
+
+  it("which its successor finds, too", () => {
+    const label: Allowed = [["a.example.com:443/tcp", undefined]];
+    rejudge(label);
+    look(label);
+    start();
+    assert.deepEqual(rejudge([["a.example.com:443/tcp", 300_000]]), []);
+    assert.deepEqual(left(), ["grant4 6:443 300 a.example.com"]);
+  });
+
+  it("for a first packet to an address that an entry names, too", () => {
+    const packet = { source: asker, destination, protocol: 6, port: 443, setPort: 443 };
+    const label: Allowed = [["203.0.113.0/24", undefined]];
+    rejudge(label);
+    assert.ok(admission.judge(packet, [membershipOf(label)]));
+    assert.deepEqual(left(), ["grant4 6:443 3600 203.0.113.1"]);
+    rejudge([["203.0.113.0/24", 300_000]]);
+    assert.deepEqual(left(), ["grant4 6:443 300 203.0.113.1"]);
+  });
+
+  it("and lasts again as long as its lease once that has no end any more", () => {
+    const label: Allowed = [["a.example.com:443/tcp", undefined]];
+    rejudge(label);
+    look(label);
+    rejudge([["a.example.com:443/tcp", 300_000]]);
+    rejudge(label);
+    look(label);
+    assert.deepEqual(left(), ["grant4 6:443 3900 a.example.com"]);
+  });
+
+  it("which is looked at once for the same lists", () => {
+    const label: Allowed = [["a.example.com:443/tcp", 300_000]];
+    const membership = membershipOf(label);
+    let asked = 0;
+    const lists = membership.policy.lists.map((list) => ({
+      ...list,
+      nameEntries: (name: string) => {
+        asked++;
+        return list.nameEntries(name);
+      },
+    }));
+    const counting = { ...membership, policy: { network: "n", lists } };
+    const rejudgeAt = (epoch: string): number => {
+      asked = 0;
+      const view = { epoch, keyOf: () => "key", membershipsOf: () => [counting] };
+      admission.rejudge(view, () => undefined);
+      return asked;
+    };
+    rejudge([["a.example.com:443/tcp", undefined]]);
+    look(label);
+    assert.notEqual(rejudgeAt("one"), 0);
+    assert.equal(rejudgeAt("two"), 0);
+  });
+
+  it("though the kernel refuses it at first", () => {
+    const label: Allowed = [["a.example.com:443/tcp", undefined]];
+    rejudge(label);
+    look(label);
+    const { addAll } = sets;
+    sets.addAll = (): never => {
+      throw new Error("refused");
+    };
+    const ending = membershipOf([["a.example.com:443/tcp", 300_000]]);
+    const view = { epoch: "ending", keyOf: () => "key", membershipsOf: () => [ending] };
+    assert.throws(() => admission.rejudge(view, () => undefined), /refused/);
+    sets.addAll = addAll;
+    admission.rejudge(view, () => undefined);
+    assert.deepEqual(left(), ["grant4 6:443 300 a.example.com"]);
+  });
+});
