@@ -15,6 +15,8 @@ import type { LookupKind } from "../core/journal/lookup-event.ts";
 export interface FinishedAnswer {
   readonly bytes: Uint8Array;
   readonly outcome: Outcome;
+  /** How many private addresses were left out. */
+  readonly refused: number;
   readonly repeats: Repeats;
   /** When the first of its rights ends; Infinity for none. */
   readonly rightsEndAtMs: number;
@@ -76,7 +78,7 @@ export class AnswerMemo {
     standing: GuardedStanding,
     message: Uint8Array,
     nowMs: number,
-  ): (Pick<FinishedAnswer, "event" | "outcome"> & { readonly bytes: Uint8Array }) | undefined {
+  ): (Pick<FinishedAnswer, "event" | "outcome" | "refused"> & { readonly bytes: Uint8Array }) | undefined {
     this.#forgetOthers();
     const answers = this.#byStanding.get(standing);
     if (answers === undefined || message.length < headerLength || message.length > bytesAtMost)
@@ -93,7 +95,7 @@ export class AnswerMemo {
       writeWord(bytes, offset, told >>> 16);
       writeWord(bytes, offset + 2, told);
     }
-    return { event: found.event, outcome: found.outcome, bytes };
+    return { event: found.event, outcome: found.outcome, refused: found.refused, bytes };
   }
 
   /** Remembers what a message of an asker who stands there was answered. @param epoch before it was looked at */

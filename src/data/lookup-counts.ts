@@ -34,14 +34,17 @@ const notAsked = declareCounters({
 
 /** Counts a lookup that ended. */
 export function countLookup({ outcome, refused, excess, cause }: Resolution): void {
-  countRepeated(outcome);
-  refusedAddresses.add(refused.length);
+  countRepeated(outcome, refused.length);
   excessAddresses.add(excess);
   if (cause instanceof NoTurnError && cause.reason === "crowded") refusedTurns.add();
   else if (cause instanceof DockerwallError && cause.code === "KERNEL_REFUSED") refusedGrants.add();
 }
 
-/** Counts one that was answered as one before it, which left nothing out and refused nothing. */
-export function countRepeated(outcome: Outcome): void {
+/**
+ * Counts one that was answered as one before it, which opened all that it told.
+ * @param refused how many private addresses it left out
+ */
+export function countRepeated(outcome: Outcome, refused: number): void {
+  refusedAddresses.add(refused);
   if (outcome === "not-served" || outcome === "no-family" || outcome === "internal") notAsked[outcome].add();
 }

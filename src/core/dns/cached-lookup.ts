@@ -9,8 +9,11 @@ import {
   RecentFailureError,
 } from "./cache.ts";
 import { NoTurnError } from "./fair-queue.ts";
-import { type Answer, type BadAnswer, walkAnswer } from "./wire/answer.ts";
+import { type Answer, type BadAnswer, shortenAnswer, walkAnswer } from "./wire/answer.ts";
 import type { Question } from "./wire/question.ts";
+
+/** Addresses that one answer may open; more are looked at no further. */
+export const addressesPerAnswer = 256;
 
 /** What upstream said, or said some time ago. */
 export interface Looked {
@@ -69,7 +72,9 @@ async function askAndKeep(question: Question, { cache, ask, nowMs }: LookupSourc
       ? { answer, ageSeconds: 0, stale: false, kept: undefined }
       : lookedFrom(kept, question);
   }
-  const kept = cache.put(key, message, answer.ttlSeconds, nowMs());
+  // Thousands would be read again with each hit, to be left out again.
+  const short = shortenAnswer(answer, question, addressesPerAnswer) ?? message;
+  const kept = cache.put(key, short, answer.ttlSeconds, nowMs());
   return { answer, ageSeconds: 0, stale: false, kept };
 }
 

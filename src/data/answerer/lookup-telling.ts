@@ -54,8 +54,8 @@ export class LookupTelling {
   }
 
   /** One was answered as one before it. */
-  repeated({ outcome, event }: Pick<FinishedAnswer, "outcome" | "event">): void {
-    countRepeated(outcome);
+  repeated({ outcome, refused, event }: Pick<FinishedAnswer, "outcome" | "refused" | "event">): void {
+    countRepeated(outcome, refused);
     if (event !== undefined) this.#options.onRepeatedLookup(event, Date.now());
   }
 

@@ -191,11 +191,12 @@ export class Lookup implements Waiter {
   #conclude(asked: Asked, standing: GuardedStanding, judged: Judged): void {
     const { memo, telling } = this.#parts;
     const event = telling.over(asked, judged);
-    const { bytes, outcome, repeats } = judged.resolution;
+    const { bytes, outcome, refused, repeats } = judged.resolution;
     const isSame = standing.settled && this.#arrival.standing() === standing;
     if (repeats !== undefined && isSame && mayRepeat(asked)) {
       const { endAtMs: rightsEndAtMs, notedAtMs: rightsNotedAtMs } = this.#rights;
-      const finished = { bytes, outcome, repeats, rightsEndAtMs, rightsNotedAtMs, event };
+      const rights = { rightsEndAtMs, rightsNotedAtMs };
+      const finished = { bytes, outcome, refused: refused.length, repeats, ...rights, event };
       memo.keep(standing, this.#arrival.message, this.#epoch, finished);
     }
     this.#answer(bytes);

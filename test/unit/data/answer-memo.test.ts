@@ -4,8 +4,10 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { AskerIndex, type GuardedStanding } from "../../../src/core/askers/index-of-askers.ts";
+import { readCounters } from "../../../src/core/counters/registry.ts";
 import type { IpAddress, Prefix } from "../../../src/core/model/address.ts";
 import { AnswerMemo, type FinishedAnswer, type MemoEpoch } from "../../../src/data/answer-memo.ts";
+import { countedSince } from "../../support/counted.ts";
 import { plainName, rawMessage, rawQuestion, rawRecord, words } from "../../support/dns-bytes.ts";
 import { answerTo, type FakeUpstream, startFakeUpstream } from "../../support/fake-upstream.ts";
 import { type OneNetwork, startOneNetwork } from "../../support/one-network.ts";
@@ -127,10 +129,48 @@ test("at the host's listener as well, by each sender's own address, until it sta
   assert.equal(await repeats(first, second), 2);
 });
 
+test("an answer that leaves something out is told again as well, and counted", async (t) => {
+  const many = Array.from({ length: 4_000 }, (_, i) => `203.0.${i >> 8}.${i & 255}`);
+  const upstream = await startFakeUpstream({
+    onUdp: ({ message, reply }) =>
+      reply(
+        message.toString("latin1").toLowerCase().includes("many")
+          ? answerTo(message, [], { flags: 0x8380 })
+          : answerTo(message, ["10.0.0.1", "203.0.113.1"]),
+      ),
+    onTcp: (message) => answerTo(message, many),
+  });
+  const network = startOneNetwork({ allow: "*.example.org", upstreams: [upstream] });
+  t.after(async () => {
+    network.answerer.useUpstreams([]);
+    await upstream.close();
+  });
+  const standing = standingIn(network);
+  for (const [name, wholeTimes, excess, refused] of [
+    ["many.example.org", 2, 4_000 - 256, 0],
+    ["mixed.example.org", 1, 0, 5],
+  ] as const) {
+    const before = readCounters();
+    network.grants.length = 0;
+    const answers: Buffer[] = [];
+    for (let time = 0; time < 5; time++)
+      answers.push(Buffer.from(await ask(network, standing, question(name, { edns: 1232 }))));
+    assert.equal(new Set(answers.map((each) => each.toString("hex"))).size, 1, name);
+    const opened = new Set(network.grants.map(({ destination }) => destination)).size;
+    // What is admitted was looked at: the first answer, and the first from what is kept of one that was cut.
+    assert.equal(network.grants.length, wholeTimes * opened, name);
+    assert.deepEqual(countedSince(before), {
+      ...(excess === 0 ? {} : { lookup_excess_addresses: excess }),
+      ...(refused === 0 ? {} : { lookup_private_addresses: refused }),
+    });
+  }
+});
+
 const message = question("www.example.org");
 const finished: FinishedAnswer = {
   bytes: answerTo(message, ["203.0.113.1"]),
   outcome: "answered",
+  refused: 0,
   repeats: { sinceMs: 0, untilMs: 60_000, ttlSeconds: 60 },
   rightsEndAtMs: 360_000,
   rightsNotedAtMs: 0,

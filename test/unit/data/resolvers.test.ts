@@ -5,11 +5,23 @@ import { nameFromPlainText, nameText, rootName } from "../../../src/core/dns/wir
 import type { Question } from "../../../src/core/dns/wire/question.ts";
 import { NetworkResolvers, type UpstreamChoice } from "../../../src/data/resolvers.ts";
 import { messageOf } from "../../../src/errors.ts";
+import { rawRecord } from "../../support/dns-bytes.ts";
 import { answerTo, startFakeUpstream } from "../../support/fake-upstream.ts";
 
-function questionFor(text: string): Question {
+function questionFor(text: string, type = 1): Question {
   const qname = nameFromPlainText(text) ?? rootName;
-  return { name: nameText(qname), qname, type: 1 };
+  return { name: nameText(qname), qname, type };
+}
+
+/** An answer of 32 KB with text: of addresses no more are kept than may be told. */
+function longAnswerTo(message: Uint8Array): Buffer {
+  const rdata = Buffer.alloc(256, 255);
+  const records = Array.from({ length: 120 }, () =>
+    rawRecord({ owner: Buffer.from([0xc0, 12]), type: 16, rdata }),
+  );
+  const answer = answerTo(message, []);
+  answer.writeUInt16BE(records.length, 6);
+  return Buffer.concat([answer, ...records]);
 }
 
 test("each choice of resolvers has its own answers", async () => {
@@ -147,18 +159,17 @@ test("one asker has one budget, however many choices of resolvers it asks by, an
 
 test("one network's cache says nothing of another's, and no flood puts another's answers out", async () => {
   const asked: string[] = [];
-  const padding = Array.from({ length: 2_000 }, (_, i) => `203.0.${i >> 8}.${i & 255}`);
   const server = await startFakeUpstream({
     onUdp: ({ message, reply }) => {
       asked.push(message.toString("latin1", 13, 17).toLowerCase());
       // Long answers come by TCP.
       reply(answerTo(message, [], { flags: 0x8380 }));
     },
-    onTcp: (message) => answerTo(message, padding),
+    onTcp: longAnswerTo,
   });
   const resolvers = new NetworkResolvers([server], assert.fail);
   const ask = (networkId: string, name: string) =>
-    resolvers.lookUp(questionFor(`${name}.example.org`), {
+    resolvers.lookUp(questionFor(`${name}.example.org`, 16), {
       asker: networkId,
       networkId,
       choice: undefined,

@@ -3,14 +3,11 @@
 import { leaseSeconds, toldSeconds } from "../../grants/lease.ts";
 import { familyOf, type IpAddress } from "../../model/address.ts";
 import { judgeAddress } from "../address-filter.ts";
-import type { Looked } from "../cached-lookup.ts";
+import { addressesPerAnswer, type Looked } from "../cached-lookup.ts";
 import { type Answer, renderAnswer } from "../wire/answer.ts";
 import { type ExtendedError, extendedErrors, rcodes } from "../wire/codes.ts";
 import type { AnswerGrant, ResolveRequest } from "./request.ts";
 import { failed, type Repeats, type Resolution } from "./resolution.ts";
-
-/** Addresses that one answer may open. */
-const maxAddressesPerAnswer = 256;
 
 /** A judged answer of an upstream: it may leave once its grants are in the kernel. */
 export interface JudgedAnswer {
@@ -66,12 +63,13 @@ function openSeconds({ secondsLeft }: ResolveRequest, { opened }: Picked): numbe
 export function concludeAnswer(request: ResolveRequest, judged: JudgedAnswer): Resolution {
   const { looked, answer, told, picked } = judged;
   const { query, audit } = request;
+  const kept = audit ? new Set([...picked.granted, ...picked.refused]) : picked.granted;
   const onlyRefused = picked.granted.size === 0 && picked.refused.length > 0;
   const bytes = renderAnswer(answer, {
     head: query,
     limit: request.limit,
     tellTtl: () => told,
-    keep: (address) => picked.granted.has(address) || audit,
+    keep: (address) => kept.has(address),
     extendedError: audit
       ? undefined
       : (refusalOf(query.question.name, picked.refused) ?? (looked.stale ? staleAnswer : undefined)),
@@ -79,7 +77,7 @@ export function concludeAnswer(request: ResolveRequest, judged: JudgedAnswer): R
   return {
     bytes,
     outcome: onlyRefused && !audit ? "refused-private" : "answered",
-    granted: audit ? [...picked.granted, ...picked.refused] : [...picked.granted],
+    granted: [...kept],
     refused: picked.refused,
     onlyRefused,
     isNoName: answer.rcode === rcodes.nxDomain,
@@ -89,9 +87,10 @@ export function concludeAnswer(request: ResolveRequest, judged: JudgedAnswer): R
   };
 }
 
-/** What left something out is counted each time. */
+/** A "no" of ours in the place of all that was refused has a TTL of its own; what is too much is not kept. */
 function repeatsOf({ looked: { kept }, answer: { ttlSeconds }, picked }: JudgedAnswer): Repeats | undefined {
-  if (kept === undefined || picked.refused.length > 0 || picked.excess > 0) return undefined;
+  const isEmptied = picked.refused.length > 0 && picked.granted.size === 0;
+  if (kept === undefined || isEmptied || picked.excess > 0) return undefined;
   return { ...kept, ttlSeconds };
 }
 
@@ -111,20 +110,19 @@ function refusalOf(name: string, refused: readonly IpAddress[]): ExtendedError |
   return { code: extendedErrors.blocked, text };
 }
 
+/** Judging takes longest, by every list of the asker: no address is judged beyond as many as may be told. */
 function pickAddresses({ filter, families }: ResolveRequest, answer: Answer): Picked {
   const granted = new Set<IpAddress>();
   const opened: { address: IpAddress; inside: boolean }[] = [];
   const refused: IpAddress[] = [];
-  let excess = 0;
-  for (const { address, bytes } of answer.addresses) {
-    if (!families.has(familyOf(address))) continue;
+  const usable = answer.addresses.filter(({ address }) => families.has(familyOf(address)));
+  for (const { address, bytes } of usable.slice(0, addressesPerAnswer)) {
     const { verdict, inside } = judgeAddress(filter, address, bytes);
     if (verdict === "refused") refused.push(address);
-    else if (granted.size === maxAddressesPerAnswer) excess++;
     else {
       granted.add(address);
       if (verdict === "opened") opened.push({ address, inside });
     }
   }
-  return { granted, opened, refused, excess };
+  return { granted, opened, refused, excess: Math.max(0, usable.length - addressesPerAnswer) };
 }

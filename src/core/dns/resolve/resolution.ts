@@ -34,7 +34,7 @@ export interface Resolution {
   readonly onlyRefused: boolean;
   /** True when there is no such name, by the upstream's word. */
   readonly isNoName: boolean;
-  /** How many addresses were left out because one answer opens no more. */
+  /** How many addresses were left out, unseen, because one answer opens no more. */
   readonly excess: number;
   /** Why it failed. */
   readonly cause: unknown;

@@ -2,7 +2,7 @@
 // records at its end. Nothing else in the message deserves trust, so it is left out.
 
 import { addressFromBytes, type IpAddress } from "../../model/address.ts";
-import { classIn, type ExtendedError, flagBits, headerLength, rcodes } from "./codes.ts";
+import { classIn, type ExtendedError, flagBits, headerLength, maxTcpPayload, rcodes } from "./codes.ts";
 import { type KnownNames, type Located, locate, readSection } from "./located.ts";
 import { type ResourceRecord, renderResponse } from "./message.ts";
 import { isWithin, type Name, nameText, readName } from "./name.ts";
@@ -10,7 +10,7 @@ import type { Head, Question } from "./question.ts";
 import { readRdata } from "./rdata.ts";
 import { types } from "./record-types.ts";
 import { localSoa } from "./respond.ts";
-import { readWord } from "./words.ts";
+import { readWord, writeWord } from "./words.ts";
 
 /** CNAMEs that are followed in one answer. */
 const maxChain = 16;
@@ -108,6 +108,29 @@ export function renderAnswer(answer: Answer, rendering: AnswerRendering): Uint8A
     answer: kept.map(shaped),
     authority: soa === undefined ? [] : [soa],
     extendedError,
+    limit,
+  });
+}
+
+/** A message with the same answer, but for what is beyond so many addresses; undefined where nothing is. */
+export function shortenAnswer(answer: Answer, question: Question, atMost: number): Uint8Array | undefined {
+  const { addresses, records } = answer;
+  if (records.length <= atMost || addresses.length === 0) return undefined;
+  const first = new Set(addresses.slice(0, atMost).map(({ address }) => address));
+  const kept = records.filter(({ address }) => address === undefined || first.delete(address));
+  const questionBytes = new Uint8Array(question.qname.wire.length + 4);
+  questionBytes.set(question.qname.wire);
+  writeWord(questionBytes, question.qname.wire.length, question.type);
+  writeWord(questionBytes, question.qname.wire.length + 2, classIn);
+  const head = { id: 0, flags: 0, questionBytes, edns: undefined };
+  const authority: readonly ResourceRecord[] = [];
+  const limit = maxTcpPayload;
+  return renderResponse({
+    head,
+    rcode: answer.rcode,
+    answer: kept,
+    authority,
+    extendedError: undefined,
     limit,
   });
 }

@@ -131,6 +131,30 @@ test("lookup: what upstream has taken back since is not served when nobody answe
   }
 });
 
+test("lookup: of an answer with thousands of addresses as many are kept as may be told", async () => {
+  const target = plainName("many.example.net");
+  const owner = Buffer.from([0xc0, 12]);
+  const message = rawResponse(rawQuestion(plainName("www.example.org")), [
+    rawRecord({ owner, type: 5, ttl: 60, rdata: target }),
+    // Each one twice.
+    ...Array.from({ length: 1_000 }, (_, i) =>
+      rawRecord({ owner: target, type: 1, ttl: 30 + i, rdata: v4(`203.0.${i >> 9}.${(i >> 1) & 255}`) }),
+    ),
+  ]);
+  const cache = new AnswerCache({ ...settings, maxBytes: 1_000_000 });
+  const look = async () => lookUp(question, { cache, nowMs: () => 0, ask: async () => message });
+  const first = (await look()).answer;
+  const again = (await look()).answer;
+  assert.ok(first.kind === "answer" && again.kind === "answer");
+  assert.equal(first.addresses.length, 500);
+  assert.deepEqual(again, {
+    ...first,
+    addresses: first.addresses.slice(0, 256),
+    records: [first.records[0], ...first.records.slice(1, 513).filter((_, i) => i % 2 === 0)],
+  });
+  assert.ok(cache.sizeBytes < 6_000, `${cache.sizeBytes} bytes`);
+});
+
 test("lookup: a failure is remembered for a moment, and stale answers are then served at once", async () => {
   const cache = new AnswerCache(settings);
   let now = 0;

@@ -57,6 +57,7 @@ function queryFor(name: string, type: dnsPacket.RecordType | "ANY" = "A", edns =
 
 interface World {
   readonly query: Query;
+  readonly limit?: number;
   readonly decision?: Decision;
   readonly answers?: Answers;
   readonly authorities?: Answers;
@@ -74,21 +75,30 @@ interface World {
   readonly isAboveAllowed?: boolean;
   readonly ageSeconds?: number;
   readonly audit?: boolean;
+  /** Filled with the addresses that are judged. */
+  readonly judged?: IpAddress[];
 }
 
 async function run(world: World) {
   const order: string[] = [];
   const grants: AnswerGrant[] = [];
   const { query } = world;
+  const filter = filterOf(world.own, world.named);
   const resolution = await resolveQuery({
     query,
     decision: world.decision ?? exact,
-    limit: payloadLimit(query.edns, "udp"),
+    limit: world.limit ?? payloadLimit(query.edns, "udp"),
     families: new Set(world.families ?? [4, 6]),
     isInside: world.isInside ?? false,
     extraTypes: new Set(),
     audit: world.audit ?? false,
-    filter: filterOf(world.own, world.named),
+    filter: {
+      ...filter,
+      judge(address, inside) {
+        world.judged?.push(address);
+        return filter.judge(address, inside);
+      },
+    },
     lease: { floorSeconds: 60, graceSeconds: 300, ceilingSeconds: 86_400 },
     findLocal: () => world.local,
     isAboveAllowed: () => world.isAboveAllowed ?? false,
@@ -199,6 +209,38 @@ test("private addresses are left out and opened for nobody", async () => {
   );
   assert.deepEqual(resolution.refused, ["10.0.0.5"]);
   assert.equal(decoded.answers?.length, 1);
+});
+
+test("no more addresses are judged than one answer may tell, whatever becomes of them", async () => {
+  const name = "many.example.org";
+  const manyIn = (net: string): Answers =>
+    Array.from({ length: 2_000 }, (_, i) => ({
+      type: "A",
+      name,
+      ttl: 30,
+      data: `${net}.${i >> 8}.${i & 255}`,
+    }));
+  for (const [net, audit, granted, refused] of [
+    ["203.0", false, 256, 0],
+    ["10.0", false, 0, 256],
+    ["203.0", true, 256, 0],
+    ["10.0", true, 256, 256],
+  ] as const) {
+    const judged: IpAddress[] = [];
+    const { resolution, grants, decoded } = await run({
+      query: queryFor(name),
+      limit: 65_535,
+      answers: manyIn(net),
+      audit,
+      judged,
+    });
+    assert.equal(judged.length, 256);
+    assert.equal(resolution.granted.length, granted);
+    assert.equal(resolution.refused.length, refused);
+    assert.equal(resolution.excess, 2_000 - 256);
+    assert.equal(grants.length, 256 - refused);
+    assert.equal(decoded.answers?.length, granted);
+  }
 });
 
 const local: readonly {
