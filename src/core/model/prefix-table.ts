@@ -49,6 +49,12 @@ export class PrefixTable<Value> {
   }
 }
 
+/** Of the address that was looked up last: it is mostly looked for in one table after another. */
+let last: { readonly address: IpAddress; readonly bits: bigint } | undefined;
+
 function bitsOf(address: IpAddress): bigint {
-  return addressBytes(address).reduce((bits, byte) => (bits << 8n) | BigInt(byte), 0n);
+  if (last?.address === address) return last.bits;
+  const bits = addressBytes(address).reduce((all, byte) => (all << 8n) | BigInt(byte), 0n);
+  last = { address, bits };
+  return bits;
 }
