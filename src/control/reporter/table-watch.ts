@@ -1,7 +1,7 @@
 // The kernel's tables that may be full, and the packets that our queues dropped, as `status` tells of them.
 
 import { declareCounter } from "../../core/counters/registry.ts";
-import { createRecentDrops, fullTables, type TableReadings } from "../../core/firewall/full-tables.ts";
+import { createRecentDrops, fullTables, type TableReadings } from "../../core/status/full-tables.ts";
 
 const droppedPackets = declareCounter({
   name: "queue_dropped_packets",

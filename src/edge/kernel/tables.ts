@@ -1,8 +1,8 @@
 // How full the kernel's tables are, according to /proc of the network namespace.
 
 import { closeSync, openSync, readdirSync, readFileSync, readSync } from "node:fs";
-import { queueDropped, type TableReadings } from "../../core/firewall/full-tables.ts";
 import { ownersAtMost } from "../../core/firewall/sets.ts";
+import { queueDropped, type TableReadings } from "../../core/status/full-tables.ts";
 
 const folders = ["/proc/net/ipt_hashlimit", "/proc/net/ip6t_hashlimit"];
 const NEWLINE = 10;

@@ -1,10 +1,10 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
-import { createRecentDrops, fullTables, queueDropped } from "../../../../src/core/firewall/full-tables.ts";
 import type { DeniedEntry } from "../../../../src/core/journal/denied-record.ts";
 import { planTrim, waterLine } from "../../../../src/core/journal/denied-shares.ts";
 import type { IpAddress } from "../../../../src/core/model/address.ts";
+import { createRecentDrops, fullTables, queueDropped } from "../../../../src/core/status/full-tables.ts";
 
 const entry = (
   asker: string,
