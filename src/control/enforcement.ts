@@ -131,7 +131,9 @@ class Rounds {
 
   usePicture(): void {
     this.#pictureIsWhole = true;
-    this.classification = this.#options.wall.classify(this.#options.inventory.current());
+    const { wall, inventory } = this.#options;
+    this.classification = wall.classify(inventory.current());
+    wall.followParts();
   }
 
   tellReadings(): void {
@@ -176,6 +178,7 @@ class Rounds {
     const topology = inventory.current();
     const classification = wall.classify(topology);
     this.classification = classification;
+    if (wall.followParts()) await this.healing.installOthers();
     beforePost();
     reporter.onClassified(topology, classification, Date.now());
     if (await this.posting.post(topology, classification)) await this.#adopted(classification);

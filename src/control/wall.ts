@@ -5,7 +5,7 @@ import type { Classification } from "../core/classify/networks.ts";
 import { findForeignMarks, renderForeignMark } from "../core/firewall/foreign-marks.ts";
 import type { Family } from "../core/model/address.ts";
 import type { Topology } from "../core/model/topology.ts";
-import { createSets, setsExist } from "../edge/kernel/ipset/desired-sets.ts";
+import { createSets, setsAreFilled, setsExist } from "../edge/kernel/ipset/desired-sets.ts";
 import type { Readiness } from "../edge/kernel/readiness.ts";
 import { readQuarantine } from "./quarantine.ts";
 import { removeSets } from "./removal.ts";
@@ -14,8 +14,13 @@ import { WallRules } from "./wall/rules.ts";
 import { WallSets } from "./wall/sets.ts";
 
 export interface Wall {
-  /** Updates the sets to the picture; in force on return. */
+  /** Updates the sets to the picture; in force on return. What finds no place in a set is a problem of the result. */
   classify(topology: Topology): Classification;
+  /**
+   * From the next applyRules() on, the rules look through as many parts of sets as classify() has filled.
+   * @returns false if they do already
+   */
+  followParts(): boolean;
   /**
    * Puts the rules of both families right, after recreating the sets that they name if these were destroyed. Resolves
    * to the families that had to change.
@@ -57,7 +62,8 @@ export interface Wall {
 
 export function createWall(options: WallOptions): Wall {
   const { sets, firewall } = options;
-  const adopted = options.adopted ?? setsExist(sets);
+  const areFilled = setsAreFilled(sets);
+  const adopted = options.adopted ?? areFilled;
   createSets(sets);
   const quarantine = readQuarantine(sets);
   const filled = new WallSets({ ...options, adopted, quarantine });
@@ -67,8 +73,9 @@ export function createWall(options: WallOptions): Wall {
       hold: options.hold,
       demandSender: options.demandSender === true,
       spareQuestions: false,
+      wide: filled.areWide(),
     },
-    tried: adopted,
+    tried: areFilled,
     setsExist: () => setsExist(sets),
     restoreSets: () => filled.restore(),
   });
@@ -87,6 +94,7 @@ export function createWall(options: WallOptions): Wall {
       if (!rules.switches.spareQuestions) await firewall.cleanOther();
     },
     classify: (topology) => filled.classify(topology),
+    followParts: () => rules.change("wide", filled.areWide()),
     applyRules: () => rules.apply(),
     demandSenders: () => rules.change("demandSender", true),
     spareQuestions: (spare) => rules.change("spareQuestions", spare),

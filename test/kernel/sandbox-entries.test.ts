@@ -28,7 +28,7 @@ const control = (...addresses: string[]): boolean =>
       ],
     ]),
     lists: new Map(),
-  });
+  }).changed;
 const held = (family: 4 | 6 = 4): string[] =>
   sets
     .list(`dockerwall-guarded${family}`)
@@ -73,4 +73,24 @@ it("one sandbox cannot fill the sets", () => {
   );
   assert.equal(held().length, 65);
   entries.put("s3", []);
+});
+
+it("one sandbox with an address on many bridges takes no place from others, and none is left of it", () => {
+  const entries = createSandboxEntries(sets, "guarded");
+  const many = [...Array(64).keys()].map((index) => ({ ...place("198.19.5.2"), bridge: `br-${index}` }));
+  const parts = (): number =>
+    sets
+      .names()
+      .filter((name) => /^dockerwall-guarded4(-\d+)?$/.test(name))
+      .flatMap((name) => sets.list(name)).length;
+  const before = parts();
+  entries.put("s4", many);
+  assert.equal(parts(), before + 64);
+  const others = [...Array(3000).keys()].map((index) => `198.20.${index >> 8}.${index & 255}`);
+  control("198.19.3.9", ...others);
+  assert.equal(parts(), before + 64 + others.length);
+  // The next data plane knows them all.
+  createSandboxEntries(sets, "guarded").retain(() => false);
+  control("198.19.3.9");
+  assert.equal(parts(), before);
 });

@@ -7,6 +7,7 @@ import { createWall, type Wall } from "../../src/control/wall.ts";
 import { type IpAddress, parsePrefix } from "../../src/core/model/address.ts";
 import type { Container, Network, Topology } from "../../src/core/model/topology.ts";
 import { stayAwake } from "../../src/edge/kernel/flows/engine-queue.ts";
+import { destroySets } from "../../src/edge/kernel/ipset/desired-sets.ts";
 import { type KernelSets, openKernelSets } from "../../src/edge/kernel/ipset/kernel-sets.ts";
 import { createFirewall } from "../../src/edge/kernel/iptables/firewall.ts";
 import type { Backend } from "../../src/edge/kernel/iptables/tools.ts";
@@ -104,6 +105,17 @@ for (const unit of ["nft", "legacy"] as const) {
     sets.close();
   });
 }
+
+it("says what to do about a set that another version has made otherwise", () => {
+  run("ipset", "create", "dockerwall-host4", "hash:net,port", "maxelem", "5");
+  const sets = openKernelSets();
+  assert.throws(
+    () => wallOf("nft", sets),
+    /set dockerwall-host4 is in the kernel already.*run dockerwall uninstall/,
+  );
+  destroySets(sets);
+  sets.close();
+});
 
 it("leaves the tables of nft as they were, those of others and those that it made", async () => {
   run("iptables-nft", "-t", "nat", "-A", "POSTROUTING", "-j", "RETURN");

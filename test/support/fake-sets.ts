@@ -55,6 +55,11 @@ export function createFakeSets(
 ): FakeSets {
   const sets = new Map<string, FakeSet>();
   const limits = new Map<string, number>();
+  /**
+   * Sets of hash:net,iface that were given 63 entries with one prefix, and that prefix: from then on the kernel refuses
+   * others for good, where their place is taken.
+   */
+  const bounded = new Map<string, string>();
 
   function find(name: string): FakeSet {
     const found = sets.get(name) ?? refuse("missing", `there is no set ${name}`);
@@ -77,8 +82,19 @@ export function createFakeSets(
     const seconds = timeoutSeconds ?? 0;
     if (!Number.isInteger(seconds) || seconds < 0 || seconds > longestSeconds)
       refuse("bad-entry", `timeout ${seconds}`);
+    if (!entries.has(idOf(key))) checkRoom({ spec, entries }, key, index);
+  }
+
+  function checkRoom({ spec, entries }: FakeSet, key: SetKey, index: number): void {
     const most = limits.get(spec.name) ?? spec.maxEntries ?? 65_536;
-    if (!entries.has(idOf(key)) && entries.size >= most) refuse("full", `${spec.name} is full`, index);
+    const ofPrefix = key.kind === "net-iface" ? idOf({ ...key, iface: "" }) : undefined;
+    const bound = bounded.get(spec.name);
+    if (entries.size >= most || (bound !== undefined && bound !== ofPrefix))
+      refuse("full", `${spec.name} is full`, index);
+    if (ofPrefix === undefined) return;
+    const count = [...entries.keys()].filter((id) => id.startsWith(ofPrefix)).length;
+    if (count >= 64) refuse("full", `${spec.name} is full`, index);
+    if (count >= 62) bounded.set(spec.name, ofPrefix);
   }
 
   function listed(name: string): readonly (Stored & { readonly timeoutSeconds: number | undefined })[] {
@@ -119,6 +135,7 @@ export function createFakeSets(
         ({ spec, entries }) => spec.type === "list:set" && entries.has(name),
       );
       if (isListed || isNamed(name)) refuse("in-use", `${name} is in use`);
+      bounded.delete(name);
       if (sets.delete(name)) onWrite();
     },
     add,

@@ -6,7 +6,9 @@ import type { Family } from "../../core/model/address.ts";
 import type { Firewall, Ruleset } from "../../edge/kernel/firewall.ts";
 
 /** What may change in the rules while the daemon runs. */
-export type RuleSwitches = Required<Pick<RulesetOptions, "hold" | "demandSender" | "spareQuestions">>;
+export type RuleSwitches = Required<
+  Pick<RulesetOptions, "hold" | "demandSender" | "wide" | "spareQuestions">
+>;
 
 export interface WallRulesOptions {
   readonly firewall: Pick<Firewall, "apply" | "dryRun" | "stands">;

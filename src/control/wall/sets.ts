@@ -5,9 +5,11 @@ import { LostBridges } from "../../core/classify/lost-bridges.ts";
 import { type Classification, classify } from "../../core/classify/networks.ts";
 import { desiredSets } from "../../core/firewall/members.ts";
 import { setNames } from "../../core/firewall/names.ts";
+import { tellUnplaced } from "../../core/firewall/unplaced.ts";
 import type { Topology } from "../../core/model/topology.ts";
 import { groupOverrides } from "../../core/policy/override.ts";
 import { applySets, createSets, listedBridges, setsExist } from "../../edge/kernel/ipset/desired-sets.ts";
+import { arePartsWide } from "../../edge/kernel/ipset/parts.ts";
 import type { WallOptions } from "./options.ts";
 
 export type WallSetsOptions = Pick<
@@ -52,8 +54,18 @@ export class WallSets {
     this.#last = topology;
     if (!setsExist(sets)) createSets(sets);
     const classification = this.#decide(topology);
-    applySets(sets, desiredSets(classification), this.#isComplete ? "replace" : "keep");
-    return classification;
+    const keeps = this.#isComplete ? "replace" : "keep";
+    const { unplaced } = applySets(sets, desiredSets(classification), keeps);
+    const { containers } = classification;
+    const problems = [...containers.problems, ...tellUnplaced(unplaced)];
+    return unplaced.size === 0
+      ? classification
+      : { ...classification, containers: { ...containers, problems } };
+  }
+
+  /** Whether rules must look through all parts of the sets that have several. */
+  areWide(): boolean {
+    return arePartsWide(this.#options.sets);
   }
 
   /** Makes the sets anew, if there are none, and fills them as they were last. */

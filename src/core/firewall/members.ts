@@ -50,7 +50,7 @@ export function desiredSets(classification: Classification): DesiredSets {
       ...member,
       comment: readable(member.comment),
     })),
-    published: containers.published.map(({ address, service, container }) => ({
+    published: fewestFirst(containers.published).map(({ address, service, container }) => ({
       prefix: hostPrefix(address),
       service,
       comment: readable(container),
@@ -100,6 +100,15 @@ function addressMembers(addresses: Classification["containers"]["guardedAddresse
     iface: bridge,
     comment: readable(container),
   }));
+}
+
+/** Of what does not fit, most is of who publishes most: a container with every port shuts out no other one's few. */
+function fewestFirst(published: Classification["containers"]["published"]): typeof published {
+  const counts = new Map<string, number>();
+  for (const { container } of published) counts.set(container, (counts.get(container) ?? 0) + 1);
+  return published.toSorted(
+    (one, other) => (counts.get(one.container) ?? 0) - (counts.get(other.container) ?? 0),
+  );
 }
 
 /** Every prefix that a list in force allows. */

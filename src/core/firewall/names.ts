@@ -5,6 +5,9 @@ export const setNames = {
   /** hash:net,iface (subnet, bridge): addresses that guarded containers may have, on the bridge they may have it. */
   guarded4: "dockerwall-guarded4",
   guarded6: "dockerwall-guarded6",
+  /** list:set of guarded4 and its further parts: what rules name while one part is not enough. */
+  inside4: "dockerwall-inside4",
+  inside6: "dockerwall-inside6",
   /** list:set of hash:net,iface chunks (0/0, bridge): bridges known to be none of our business. */
   open4: "dockerwall-open4",
   open6: "dockerwall-open6",
@@ -41,6 +44,9 @@ export const setNames = {
   /** hash:net,iface (subnet, bridge): guarded networks in audit mode, from which everything passes. */
   audit4: "dockerwall-audit4",
   audit6: "dockerwall-audit6",
+  /** list:set of audit4 and its further parts, as inside4. */
+  audited4: "dockerwall-audited4",
+  audited6: "dockerwall-audited6",
   /** hash:net,iface (subnet, bridge): guarded networks whose containers are told that they were denied. */
   reject4: "dockerwall-reject4",
   reject6: "dockerwall-reject6",

@@ -31,7 +31,7 @@ export function desiredRules(options: RulesetOptions): readonly Table[] {
 }
 
 function tablesOf(options: RulesetOptions): readonly Table[] {
-  const input = { ...options, sets: setsOf(options.family) };
+  const input = { ...options, sets: setsOf(options.family, options.wide) };
   return [
     {
       name: "raw",

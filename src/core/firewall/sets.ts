@@ -29,6 +29,12 @@ export interface SetSpec {
 /** hash:net,iface holds at most 64 entries with one prefix, so lists of bridges are kept in chunks. */
 export const chunkSize = 64;
 
+/**
+ * Entries with one prefix that each plane puts into one part of a set. From 63 on, all places of a hash:net,iface are
+ * bounded for good: it refuses entries with other prefixes, too (Linux 6.18, mtype_add()).
+ */
+export const partSize = 31;
+
 /** How long a denied connection is remembered: after its first packet, and after each later one that a daemon notices. */
 export const deniedSeconds = 86_400;
 
@@ -36,7 +42,9 @@ export const deniedSeconds = 86_400;
 export const ownersAtMost = 65_536;
 
 /** Most chunks in a list: 4096 bridges of one kind. */
-const maxChunks = 64;
+export const maxChunks = 64;
+
+const partKind = { type: "hash:net,iface", counters: false, comments: true } as const;
 
 /** Every set that must exist before the rules that name it, in order of creation. */
 export function setSpecs(): readonly SetSpec[] {
@@ -46,7 +54,7 @@ export function setSpecs(): readonly SetSpec[] {
 function specsOf(family: Family): readonly SetSpec[] {
   const portSet = { type: "hash:ip,port,ip", family, timeoutSeconds: 0, comments: true } as const;
   const netSet = { type: "hash:net", family, timeoutSeconds: 0, counters: false, comments: true } as const;
-  const bridgeSet = { type: "hash:net,iface", family, counters: false, comments: true } as const;
+  const bridgeSet = { ...partKind, family } as const;
   const hostSet = { type: "hash:net,port", family, counters: false, comments: true } as const;
   const list = { type: "list:set", family, counters: false, comments: false, maxEntries: maxChunks } as const;
   const most = 1_048_576;
@@ -88,6 +96,8 @@ function specsOf(family: Family): readonly SetSpec[] {
       : []),
     { name: setNames[`open${family}`], ...list },
     { name: setNames[`closed${family}`], ...list },
+    { name: setNames[`inside${family}`], ...list },
+    { name: setNames[`audited${family}`], ...list },
     ...(family === 6 ? [{ name: setNames.link6, ...list }] : []),
   ];
 }
@@ -103,4 +113,23 @@ export function chunkSpec(list: string, index: number, family: Family): SetSpec 
     hashSize: 64,
     maxEntries: chunkSize,
   };
+}
+
+/** Sets whose entries with one prefix may be more than a set holds, by the list of their parts. */
+export const partLists: ReadonlyMap<string, string> = new Map(
+  ([4, 6] as const).flatMap((family) => [
+    [setNames[`guarded${family}`], setNames[`inside${family}`]],
+    [setNames[`audit${family}`], setNames[`audited${family}`]],
+  ]),
+);
+
+/** The name of one part of such a set; the first one is the set itself. */
+export function partName(set: string, index: number): string {
+  return index === 0 ? set : `${set}-${index}`;
+}
+
+/** A further part of such a set. */
+export function partSpec(set: string, index: number): SetSpec {
+  const family = set.endsWith("6") ? 6 : 4;
+  return { ...partKind, family, name: partName(set, index), hashSize: 64, maxEntries: 65_536 };
 }

@@ -3,9 +3,12 @@
 // entry, so it stays until its sandbox no longer needs it.
 
 import { sandboxComment, sandboxOf, setNames } from "../../core/firewall/names.ts";
+import { maxChunks, partLists, partName, partSize } from "../../core/firewall/sets.ts";
 import { familyOf, hostPrefix, type IpAddress } from "../../core/model/address.ts";
+import { isSetFull } from "../../edge/kernel/ipset/error.ts";
 import type { KernelSets } from "../../edge/kernel/ipset/kernel-sets.ts";
-import type { SetKey } from "../../edge/kernel/ipset/message.ts";
+import type { SetEntry, SetKey } from "../../edge/kernel/ipset/message.ts";
+import { ensurePart, partsOf } from "../../edge/kernel/ipset/parts.ts";
 
 /** An address, and where the set asks for one the bridge that it counts on. */
 export interface Place {
@@ -25,53 +28,117 @@ const placesPerSandbox = 64;
 
 /** Takes over what an earlier run left in the kernel. */
 export function createSandboxEntries(sets: KernelSets, set: "guarded" | "quarantine"): SandboxEntries {
-  /** By key: an address may have gone to another sandbox before the first one is seen to be without it. */
-  const holders = new Map<string, string>();
-  const placesOf = new Map<string, Map<string, Place>>();
-
-  function note(sandbox: string, place: Place): void {
-    const text = textOf(place);
-    const before = holders.get(text);
-    if (before !== undefined) placesOf.get(before)?.delete(text);
-    holders.set(text, sandbox);
-    placesOf.set(sandbox, (placesOf.get(sandbox) ?? new Map()).set(text, place));
-  }
-
-  for (const name of [setNames[`${set}4`], setNames[`${set}6`]]) {
-    for (const { key, comment } of sets.list(name)) {
-      const sandbox = sandboxOf(comment);
-      const place = placeOf(key);
-      if (sandbox !== undefined && place !== undefined) note(sandbox, place);
-    }
-  }
-
-  function put(sandbox: string, places: readonly Place[]): void {
-    const wanted = new Map(places.slice(0, placesPerSandbox).map((place) => [textOf(place), place]));
-    for (const [text, place] of wanted) {
-      if (holders.get(text) === sandbox) continue;
-      sets.add(nameFor(set, place), [{ key: keyOf(place), comment: sandboxComment(sandbox) }]);
-      note(sandbox, place);
-    }
-    const its = placesOf.get(sandbox);
-    for (const [text, place] of its ?? []) {
-      if (wanted.has(text)) continue;
-      sets.del(nameFor(set, place), [keyOf(place)]);
-      its?.delete(text);
-      holders.delete(text);
-    }
-    if (its?.size === 0) placesOf.delete(sandbox);
-  }
-
-  return {
-    put,
-    retain(isLive) {
-      for (const sandbox of [...placesOf.keys()]) if (!isLive(sandbox)) put(sandbox, []);
-    },
-  };
+  return new KernelEntries(sets, set);
 }
 
-function nameFor(set: "guarded" | "quarantine", { address }: Place): string {
-  return setNames[`${set}${familyOf(address)}`];
+/** An entry as it stands. */
+interface Standing {
+  readonly place: Place;
+  readonly sandbox: string;
+  /** Index of the part of the set that it is in. */
+  readonly part: number;
+}
+
+class KernelEntries implements SandboxEntries {
+  readonly #sets: KernelSets;
+  readonly #set: "guarded" | "quarantine";
+  /** By key: an address may have gone to another sandbox before the first one is seen to be without it. */
+  readonly #standing = new Map<string, Standing>();
+  readonly #placesOf = new Map<string, Set<string>>();
+  /** Entries with one address in one part. */
+  readonly #taken = new Map<string, number>();
+
+  constructor(sets: KernelSets, set: "guarded" | "quarantine") {
+    this.#sets = sets;
+    this.#set = set;
+    for (const name of [setNames[`${set}4`], setNames[`${set}6`]])
+      for (const part of partLists.has(name) ? partsOf(sets, name) : [0])
+        for (const { key, comment } of sets.list(partName(name, part))) {
+          const sandbox = sandboxOf(comment);
+          const place = placeOf(key);
+          if (sandbox !== undefined && place !== undefined) this.#note({ sandbox, place, part });
+        }
+  }
+
+  put(sandbox: string, places: readonly Place[]): void {
+    const wanted = new Map(places.slice(0, placesPerSandbox).map((place) => [textOf(place), place]));
+    for (const [text, place] of wanted) {
+      const known = this.#standing.get(text);
+      if (known?.sandbox !== sandbox)
+        this.#note({ sandbox, place, part: this.#add(sandbox, place, known?.part) });
+    }
+    for (const text of [...(this.#placesOf.get(sandbox) ?? [])]) if (!wanted.has(text)) this.#remove(text);
+  }
+
+  retain(isLive: (sandbox: string) => boolean): void {
+    for (const sandbox of [...this.#placesOf.keys()]) if (!isLive(sandbox)) this.put(sandbox, []);
+  }
+
+  /** @returns the part that has taken it @throws KernelSetError when none does */
+  #add(sandbox: string, place: Place, known: number | undefined): number {
+    const name = this.#nameFor(place);
+    const entry = { key: keyOf(place), comment: sandboxComment(sandbox) };
+    if (!partLists.has(name)) {
+      this.#sets.add(name, [entry]);
+      return 0;
+    }
+    let part = known ?? 0;
+    while (known === undefined && (this.#taken.get(takenKey(place, part)) ?? 0) >= partSize) part++;
+    while (!this.#takes(name, part, entry)) part++;
+    return part;
+  }
+
+  /** A part that an earlier version overfilled takes no more. */
+  #takes(name: string, part: number, entry: SetEntry): boolean {
+    ensurePart(this.#sets, name, part);
+    try {
+      this.#sets.add(partName(name, part), [entry]);
+      return true;
+    } catch (error) {
+      if (!isSetFull(error) || part + 1 >= maxChunks) throw error;
+      return false;
+    }
+  }
+
+  #note(standing: Standing): void {
+    const text = textOf(standing.place);
+    this.#forget(text);
+    this.#standing.set(text, standing);
+    this.#placesOf.set(standing.sandbox, (this.#placesOf.get(standing.sandbox) ?? new Set()).add(text));
+    this.#count(standing, 1);
+  }
+
+  #remove(text: string): void {
+    const standing = this.#standing.get(text);
+    if (standing === undefined) return;
+    this.#sets.del(partName(this.#nameFor(standing.place), standing.part), [keyOf(standing.place)]);
+    this.#forget(text);
+  }
+
+  #forget(text: string): void {
+    const before = this.#standing.get(text);
+    if (before === undefined) return;
+    const its = this.#placesOf.get(before.sandbox);
+    its?.delete(text);
+    if (its?.size === 0) this.#placesOf.delete(before.sandbox);
+    this.#standing.delete(text);
+    this.#count(before, -1);
+  }
+
+  #count({ place, part }: Standing, change: 1 | -1): void {
+    const key = takenKey(place, part);
+    const count = (this.#taken.get(key) ?? 0) + change;
+    if (count === 0) this.#taken.delete(key);
+    else this.#taken.set(key, count);
+  }
+
+  #nameFor({ address }: Place): string {
+    return setNames[`${this.#set}${familyOf(address)}`];
+  }
+}
+
+function takenKey({ address }: Place, part: number): string {
+  return `${address} ${part}`;
 }
 
 function textOf({ address, bridge = "" }: Place): string {

@@ -64,6 +64,7 @@ function start(guardsPorts = false, { isReading = () => false, onClassify = () =
       onClassify();
       return classification;
     },
+    followParts: () => false,
     quarantine,
     applyRules: async () => {
       const applied = inForce === demanded ? [] : ([4, 6] as const);

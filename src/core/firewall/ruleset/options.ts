@@ -16,6 +16,8 @@ export interface RulesetOptions {
    * portTable). Not where ports cannot be guarded, or are not yet.
    */
   readonly demandSender?: boolean;
+  /** Whether guarded containers have more addresses on bridges than one set holds: its parts are looked through then. */
+  readonly wide?: boolean;
   /** Whether what holds the questions of a starting engine stays, in whatever table (src/core/firewall/engine-hold.ts). */
   readonly spareQuestions?: boolean;
 }
@@ -46,9 +48,10 @@ export interface RulesetInput extends RulesetOptions {
   readonly sets: FamilySets;
 }
 
-export function setsOf(family: Family): FamilySets {
+/** @param wide a list costs each packet half as much again as the set itself */
+export function setsOf(family: Family, wide = false): FamilySets {
   return {
-    guarded: setNames[`guarded${family}`],
+    guarded: setNames[`${wide ? "inside" : "guarded"}${family}`],
     open: setNames[`open${family}`],
     closed: setNames[`closed${family}`],
     grant: setNames[`grant${family}`],
@@ -58,7 +61,7 @@ export function setsOf(family: Family): FamilySets {
     resolver: setNames[`resolver${family}`],
     published: setNames[`published${family}`],
     quarantine: setNames[`quarantine${family}`],
-    audit: setNames[`audit${family}`],
+    audit: setNames[`${wide ? "audited" : "audit"}${family}`],
     reject: setNames[`reject${family}`],
     denied: setNames[`denied${family}`],
     awake: setNames[`awake${family}`],

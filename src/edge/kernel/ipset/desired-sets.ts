@@ -1,18 +1,32 @@
 // Updates the control plane's kernel sets to what the classification demands: additions first, so that everything that
-// stays always has its entry.
+// stays always has its entry. What finds no place in a set is told, and keeps nothing else from its own.
 
 import { planChunks } from "../../../core/firewall/chunks.ts";
 import { bridgeMember, type DesiredSets, type Member, memberKey } from "../../../core/firewall/members.ts";
-import { sandboxOf, setNames } from "../../../core/firewall/names.ts";
-import { chunkSpec, setSpecs } from "../../../core/firewall/sets.ts";
+import { setNames } from "../../../core/firewall/names.ts";
+import { chunkSpec, partLists, setSpecs } from "../../../core/firewall/sets.ts";
+import { cutOffInstead, openedBy, type Unplaced } from "../../../core/firewall/unplaced.ts";
 import { type Family, hostPrefix } from "../../../core/model/address.ts";
-import { isSetFull, type KernelSetError } from "./error.ts";
+import { DockerwallError } from "../../../errors.ts";
+import { isSetFull, KernelSetError } from "./error.ts";
 import type { KernelSets } from "./kernel-sets.ts";
-import type { SetEntry, SetKey } from "./message.ts";
+import { addMembers, difference, membersOf, removeMembers } from "./member-entries.ts";
+import { fillParts, type SetChange } from "./parts.ts";
 
-/** Creates the sets that the rules name, where they are missing. */
+/**
+ * Creates the sets that the rules name, where they are missing.
+ * @throws DockerwallError KERNEL_REFUSED for one that is there with another layout
+ */
 export function createSets(sets: KernelSets): void {
-  for (const spec of setSpecs()) sets.create(spec);
+  for (const spec of setSpecs()) {
+    try {
+      sets.create(spec);
+    } catch (error) {
+      if (!(error instanceof KernelSetError) || error.reason !== "exists") throw error;
+      const problem = `set ${spec.name} is in the kernel already, made otherwise than this version makes it, by another version or another program; run dockerwall uninstall, which takes rules and sets away, and start Dockerwall again`;
+      throw new DockerwallError("KERNEL_REFUSED", problem, { cause: error });
+    }
+  }
 }
 
 /** False when other software destroyed a set that the rules name. */
@@ -22,76 +36,118 @@ export function setsExist(sets: KernelSets): boolean {
 }
 
 /**
- * Applies the whole desired content. Returns whether anything had to change. Synchronous: it is in force on return.
+ * Whether an earlier run has filled its sets. The unit that makes them at boot leaves them empty, and what holds
+ * questions is there before anything else of ours.
+ */
+export function setsAreFilled(sets: Pick<KernelSets, "names" | "list">): boolean {
+  const names = new Set(sets.names());
+  const passing = [setNames.awake4, setNames.awake6, setNames.held4, setNames.held6];
+  const empty = new Set([...passing, ...partLists.values()]);
+  return setSpecs().some(({ name }) => names.has(name) && !empty.has(name) && sets.list(name, 1).length > 0);
+}
+
+export interface Applied {
+  /** Whether anything had to change. */
+  readonly changed: boolean;
+  /** What found no place, by its set; only sets in which there is any. */
+  readonly unplaced: Unplaced;
+}
+
+/**
+ * Applies the whole desired content. Synchronous: it is in force on return.
  * @param members "keep" takes none out that may be a container's, for a picture in which some may be missing
- * @throws KernelSetError of the first set that is full, when everything else is in force
  */
 export function applySets(
   sets: KernelSets,
   desired: DesiredSets,
   members: "replace" | "keep" = "replace",
-): boolean {
-  let changed = false;
-  let full: KernelSetError | undefined;
-  const removals: (() => void)[] = [];
+): Applied {
+  const unplaced = new Map<string, readonly Member[]>();
+  const changes: SetChange[] = [];
+  const note = (name: string, change: SetChange): void => {
+    changes.push(change);
+    if (change.unplaced.length > 0) unplaced.set(name, change.unplaced);
+  };
   for (const [name, wanted] of desired.members) {
-    const { add, remove: spare } = difference(wanted, membersOf(sets, name));
-    const remove = members === "keep" ? spare.filter((member) => isNetworks(name, member)) : spare;
-    try {
-      if (add.length > 0) sets.add(name, add.map(toEntry));
-    } catch (error) {
-      // One network's long list must not leave another open or unknown.
-      if (!isSetFull(error)) throw error;
-      full ??= error;
-    }
-    if (remove.length > 0)
-      removals.push(() =>
-        sets.del(
-          name,
-          remove.map((member) => toKey(member)),
-        ),
-      );
-    changed ||= add.length > 0 || remove.length > 0;
+    const mayRemove = (member: Member): boolean => members === "replace" || isNetworks(name, member);
+    const fill = partLists.has(name) ? fillParts : fillSet;
+    note(name, fill(sets, name, [...wanted, ...cutOffInstead(name, unplaced)], mayRemove));
   }
-  for (const [name, { family, bridges }] of desired.lists) {
-    const list = applyList(sets, name, family, bridges);
-    removals.push(...list.removals);
-    changed ||= list.changed;
-  }
-  for (const remove of removals) remove();
-  if (full !== undefined) throw full;
-  return changed;
+  for (const [name, { family, bridges }] of desired.lists) note(name, applyList(sets, name, family, bridges));
+  for (const { remove } of changes) remove();
+  return { changed: changes.some(({ changed }) => changed), unplaced };
 }
 
-function applyList(
+const roomOf: ReadonlyMap<string, number> = new Map(
+  setSpecs().map(({ name, maxEntries = Number.POSITIVE_INFINITY }) => [name, maxEntries]),
+);
+
+function fillSet(
   sets: KernelSets,
-  list: string,
-  family: Family,
-  bridges: readonly string[],
-): { changed: boolean; removals: (() => void)[] } {
+  name: string,
+  wanted: readonly Member[],
+  mayRemove: (member: Member) => boolean,
+): SetChange {
+  const unique = [...new Map(wanted.map((member) => [memberKey(member), member])).values()];
+  // What takes away goes in before what gives.
+  const ordered = [true, false].flatMap((first) =>
+    unique.filter(({ exception = false }) => exception === first),
+  );
+  const room = roomOf.get(name) ?? ordered.length;
+  const fits = ordered.slice(0, room);
+  const { add, remove: spare } = difference(fits, membersOf(sets, name));
+  const remove = spare.filter(mayRemove);
+  let refused = addMembers(sets, name, add);
+  if (refused.length > 0 && remove.length > 0) {
+    removeMembers(sets, name, remove);
+    refused = addMembers(sets, name, refused);
+  }
+  const opened = openedBy([...refused, ...ordered.slice(room)], fits);
+  removeMembers(sets, name, opened);
+  return {
+    changed: add.length > 0 || remove.length > 0,
+    unplaced: [...refused, ...ordered.slice(room), ...opened],
+    remove: () => removeMembers(sets, name, remove),
+  };
+}
+
+function applyList(sets: KernelSets, list: string, family: Family, bridges: readonly string[]): SetChange {
   const chunks = chunkIndexes(sets, list);
   const observed = new Map(
     chunks.map((index) => [index, membersOf(sets, `${list}-${index}`).flatMap(({ iface }) => iface ?? [])]),
   );
   const plan = planChunks(bridges, observed);
-  for (const index of plan.create) {
-    const spec = chunkSpec(list, index, family);
-    sets.create(spec);
-    // One that other software took out of the list holds what was right then.
-    sets.del(
-      spec.name,
-      sets.list(spec.name).map(({ key }) => key),
-    );
-    sets.add(list, [{ key: { kind: "set", name: spec.name } }]);
-  }
-  for (const { chunk, bridge } of plan.add)
-    sets.add(`${list}-${chunk}`, [toEntry(bridgeMember(bridge, family))]);
-  const removals = plan.remove.map(
-    ({ chunk, bridge }) =>
-      () =>
-        sets.del(`${list}-${chunk}`, [toKey(bridgeMember(bridge, family))]),
+  const refused = new Set(plan.create.filter((index) => !makeChunk(sets, list, index, family)));
+  const unplaced = plan.add.flatMap(({ chunk, bridge }) => {
+    const member = bridgeMember(bridge, family);
+    return refused.has(chunk) ? [member] : addMembers(sets, `${list}-${chunk}`, [member]);
+  });
+  return {
+    changed: plan.create.length + plan.add.length + plan.remove.length > 0,
+    unplaced,
+    remove() {
+      for (const { chunk, bridge } of plan.remove)
+        removeMembers(sets, `${list}-${chunk}`, [bridgeMember(bridge, family)]);
+    },
+  };
+}
+
+/** @returns false where the list takes no more, as lists of older kernels do */
+function makeChunk(sets: KernelSets, list: string, index: number, family: Family): boolean {
+  const spec = chunkSpec(list, index, family);
+  sets.create(spec);
+  // One that other software took out of the list holds what was right then.
+  sets.del(
+    spec.name,
+    sets.list(spec.name).map(({ key }) => key),
   );
-  return { changed: plan.create.length + plan.add.length + plan.remove.length > 0, removals };
+  try {
+    sets.add(list, [{ key: { kind: "set", name: spec.name } }]);
+    return true;
+  } catch (error) {
+    if (!isSetFull(error)) throw error;
+    return false;
+  }
 }
 
 /** Removes every set of ours; the rules that name them must be gone. */
@@ -119,79 +175,8 @@ function chunkIndexes(sets: KernelSets, list: string): number[] {
   });
 }
 
-function membersOf(sets: KernelSets, name: string): Member[] {
-  return sets.list(name).flatMap(({ key, comment }): Member[] => {
-    const said = comment === undefined ? {} : { comment };
-    switch (key.kind) {
-      case "net":
-        return [{ prefix: key.prefix, ...said }];
-      case "net-iface":
-        return [{ prefix: key.prefix, iface: key.iface, ...said }];
-      case "net-port":
-        return [
-          {
-            prefix: key.prefix,
-            service: { protocol: key.protocol, port: key.port },
-            exception: key.nomatch === true,
-            ...said,
-          },
-        ];
-      case "ip-port-net": {
-        const { prefix, first: server, protocol, port } = key;
-        return [{ prefix, server, service: { protocol, port }, ...said }];
-      }
-      default:
-        return [];
-    }
-  });
-}
-
-/** What to write, and what to take out: an entry that has another comment is written again. */
-function difference(
-  wanted: readonly Member[],
-  found: readonly Member[],
-): { readonly add: readonly Member[]; readonly remove: readonly Member[] } {
-  const wantedBy = new Map(wanted.map((member) => [memberKey(member), member]));
-  const foundBy = new Map(found.map((member) => [memberKey(member), member]));
-  // The kernel takes an entry and an exception for the same: adding the one replaces the other.
-  const wantedPlaces = new Set(wanted.map(placeKey));
-  return {
-    add: [...wantedBy].flatMap(([key, member]) => {
-      const known = foundBy.get(key);
-      return known !== undefined && (isSandboxes(known) || known.comment === member.comment) ? [] : [member];
-    }),
-    remove: found.filter(
-      (member) =>
-        !wantedBy.has(memberKey(member)) && !wantedPlaces.has(placeKey(member)) && !isSandboxes(member),
-    ),
-  };
-}
-
 /** Whether it is of a whole network. Where destinations stand, a prefix may be from a container's own list. */
 function isNetworks(set: string, { prefix }: Member): boolean {
   const isDestination = set === setNames.static4 || set === setNames.static6;
   return !isDestination && prefix.length < hostPrefix(prefix.address).length;
-}
-
-/** What the data plane put there is its own to take away: it may know of a container that the engine has not told of. */
-function isSandboxes({ comment }: Member): boolean {
-  return sandboxOf(comment) !== undefined;
-}
-
-function placeKey(member: Member): string {
-  return memberKey({ ...member, exception: false });
-}
-
-function toEntry(member: Member): SetEntry {
-  const key = toKey(member);
-  return member.comment === undefined ? { key } : { key, comment: member.comment };
-}
-
-function toKey({ prefix, iface, service, server, exception }: Member): SetKey {
-  if (service !== undefined && server !== undefined)
-    return { kind: "ip-port-net", first: server, ...service, prefix };
-  if (service !== undefined) {
-    return { kind: "net-port", prefix, ...service, ...(exception === true ? { nomatch: true } : {}) };
-  }
-  return iface === undefined ? { kind: "net", prefix } : { kind: "net-iface", prefix, iface };
 }

@@ -26,7 +26,7 @@ function start(tried: boolean): WallRules {
     },
     dnsPort: 5053,
     queueNumber: 5353,
-    switches: { hold: true, demandSender: false, spareQuestions: false },
+    switches: { hold: true, demandSender: false, spareQuestions: false, wide: false },
     tried,
     setsExist: () => exist,
     restoreSets: () => {
@@ -56,7 +56,12 @@ describe("the wall's rules", () => {
     assert.equal(await rules.stands(), true);
     assert.equal(rules.change("hold", false), true);
     assert.equal(await rules.stands(), false);
-    assert.deepEqual(rules.switches, { hold: false, demandSender: false, spareQuestions: false });
+    assert.deepEqual(rules.switches, {
+      hold: false,
+      demandSender: false,
+      spareQuestions: false,
+      wide: false,
+    });
   });
 
   it("are tried once on a host that has none", async () => {

@@ -16,7 +16,7 @@ beforeEach(() => {
 });
 
 function apply(name: string, ...members: readonly Member[]): boolean {
-  return applySets(sets, { members: new Map([[name, members]]), lists: new Map() });
+  return applySets(sets, { members: new Map([[name, members]]), lists: new Map() }).changed;
 }
 
 const prefix = parsePrefix("198.18.0.2") ?? assert.fail();
@@ -72,12 +72,59 @@ describe("what is not wanted, while containers may be missing", () => {
 describe("a bridge of a list", () => {
   it("is none because a chunk that was no part of it held it before", () => {
     const list = (...bridges: readonly string[]): boolean =>
-      applySets(sets, { members: new Map(), lists: new Map([[setNames.open4, { family: 4, bridges }]]) });
+      applySets(sets, { members: new Map(), lists: new Map([[setNames.open4, { family: 4, bridges }]]) })
+        .changed;
     list("br-a", "br-b");
     sets.del(setNames.open4, [{ kind: "set", name: `${setNames.open4}-0` }]);
     list("br-b");
     const held = sets.list(`${setNames.open4}-0`).map(({ key }) => key.kind === "net-iface" && key.iface);
     assert.deepEqual(held, ["br-b"]);
     assert.equal(list("br-b"), false);
+  });
+});
+
+describe("a full set", () => {
+  const subnet = parsePrefix("198.18.0.0/24") ?? assert.fail();
+  const fill = (...members: readonly Member[]) =>
+    applySets(sets, { members: new Map([[setNames.host4, members]]), lists: new Map() });
+  const other = { protocol: 6, port: 22 };
+
+  it("gives nobody what an exception without a place takes away", () => {
+    fill({ prefix: subnet, service, comment: "app" }, { prefix: subnet, service: other, comment: "app" });
+    sets.limit(setNames.host4, 2);
+    const wanted: Member[] = [
+      { prefix: subnet, service, comment: "app" },
+      { prefix: subnet, service: other, comment: "app" },
+      { prefix, service, exception: true, comment: "web" },
+    ];
+    const first = fill(...wanted);
+    assert.deepEqual(sets.dump(), [`${setNames.host4} 198.18.0.0/24,6:22  app`]);
+    assert.equal(first.unplaced.get(setNames.host4)?.length, 2);
+    // The exception has a place now, and so what it takes from is closed for nobody else than it must be.
+    fill(...wanted);
+    const stands = sets.dump().map((line) => line.split(" ").slice(1).join(" "));
+    assert.deepEqual(stands, ["198.18.0.0/24,6:22  app", "198.18.0.2/32,6:5432  web"]);
+  });
+
+  it("has room for what is new once what is old is out of it", () => {
+    fill({ prefix: subnet, service, comment: "app" });
+    sets.limit(setNames.host4, 1);
+    const { unplaced } = fill({ prefix: subnet, service: other, comment: "app" });
+    assert.equal(unplaced.size, 0);
+    assert.deepEqual(sets.dump(), [`${setNames.host4} 198.18.0.0/24,6:22  app`]);
+  });
+
+  it("is told of a list of bridges, too, and the rest of the list is in force", () => {
+    sets.limit(setNames.open4, 1);
+    const bridges = [...Array(65).keys()].map((index) => `br-${index}`);
+    const { unplaced } = applySets(sets, {
+      members: new Map(),
+      lists: new Map([[setNames.open4, { family: 4, bridges }]]),
+    });
+    assert.deepEqual(
+      [...unplaced].map(([name, members]) => [name, members.map(({ iface }) => iface)]),
+      [[setNames.open4, ["br-64"]]],
+    );
+    assert.equal(sets.list(`${setNames.open4}-0`).length, 64);
   });
 });
