@@ -8,6 +8,8 @@ import { symlinkSync } from "node:fs";
 import { createServer } from "node:net";
 import { join } from "node:path";
 import { describe, it } from "node:test";
+import { createSets, destroySets } from "../../src/edge/kernel/ipset/desired-sets.ts";
+import { openKernelSets } from "../../src/edge/kernel/ipset/kernel-sets.ts";
 import { daemonEnforces, mountSys, startDaemon } from "../support/daemon-process.ts";
 import { bridgeNetwork, container, type FakeEngine, startFakeEngine } from "../support/fake-engine.ts";
 import { until } from "../support/lab/command.ts";
@@ -98,6 +100,19 @@ describe("a start that fails", () => {
     const { exitCode } = await daemon.end();
     assert.notEqual(exitCode, 0);
     assert.equal(kernelState(), was);
+  });
+
+  it("leaves nothing but the empty sets that a unit has made at boot", async () => {
+    await using engine = await engineWithApp();
+    const sets = openKernelSets();
+    createSets(sets);
+    const was = kernelState();
+    await using daemon = startDaemon(engine, { DOCKERWALL_CONTROL_SOCKET: "/dev/null/control.sock" });
+    const { exitCode } = await daemon.end();
+    assert.notEqual(exitCode, 0);
+    assert.equal(kernelState(), was);
+    destroySets(sets);
+    sets.close();
   });
 
   it("leaves no trace when the policy file cannot be looked at", async () => {

@@ -11,6 +11,7 @@ import type { Config } from "../../edge/host/config.ts";
 import type { Log } from "../../edge/host/log.ts";
 import type { Firewall } from "../../edge/kernel/firewall.ts";
 import { holdEngineQuestions } from "../../edge/kernel/flows/engine-queue.ts";
+import { setsAreFilled, setsExist } from "../../edge/kernel/ipset/desired-sets.ts";
 import { type KernelSets, openKernelSets } from "../../edge/kernel/ipset/kernel-sets.ts";
 import { createFirewall } from "../../edge/kernel/iptables/firewall.ts";
 import type { Backend } from "../../edge/kernel/iptables/tools.ts";
@@ -38,6 +39,8 @@ export interface Host {
   readonly earlyQuestions: EarlyQuestions | undefined;
   /** What an earlier run, or the boot guard, left closed stays closed when this start fails. */
   readonly adopts: boolean;
+  /** Whether every set was there; empty ones of a unit that makes them at boot stay when this start fails. */
+  readonly setsStood: boolean;
   readonly upstreams: Upstreams;
   readonly missing: Missing;
 }
@@ -68,6 +71,7 @@ export async function acquireHost(config: Config, log: Log): Promise<Host> {
     folder.path === undefined ? undefined : await takeQuestions({ config, firewall, sets, log });
   const engineVersion = await awaitEngine(engine, (problem) => log.warn("engine", { problem }));
   const adopts = await findsAnything(sets, firewall);
+  const setsStood = setsExist(sets);
   const upstreams = openUpstreams(config.upstreams, log);
   if (folder.path !== undefined) probeSandboxTable();
   return {
@@ -80,6 +84,7 @@ export async function acquireHost(config: Config, log: Log): Promise<Host> {
     sandboxFolder: folder.path,
     earlyQuestions,
     adopts,
+    setsStood,
     upstreams,
     missing: findMissing(folder),
   };
@@ -128,9 +133,12 @@ async function takeQuestions({
   });
 }
 
-/** Whether there is a set of ours, or a rule. */
-async function findsAnything(sets: Pick<KernelSets, "names">, firewall: Firewall): Promise<boolean> {
-  return sets.names().some((name) => name.startsWith("dockerwall-")) || !(await firewall.isClean());
+/** Whether there is a rule of ours, or a set that was filled: a unit of the host may make them all at boot, empty. */
+async function findsAnything(
+  sets: Pick<KernelSets, "names" | "list">,
+  firewall: Pick<Firewall, "isClean">,
+): Promise<boolean> {
+  return setsAreFilled(sets) || !(await firewall.isClean());
 }
 
 function findMissing({ path, problem }: FoundFolder): Missing {

@@ -11,7 +11,7 @@ import { listHostAddresses } from "../../edge/host/addresses.ts";
 import { listBridges } from "../../edge/host/bridges.ts";
 import type { Config } from "../../edge/host/config.ts";
 import type { Log } from "../../edge/host/log.ts";
-import { createSets, destroySets, setsExist } from "../../edge/kernel/ipset/desired-sets.ts";
+import { createSets, destroySets, setsAreFilled } from "../../edge/kernel/ipset/desired-sets.ts";
 import { monotonicMs } from "../../edge/kernel/monotonic.ts";
 import { lookAtBridges } from "../../edge/kernel/netlink/bridge-ports.ts";
 import { hasPortTable } from "../../edge/kernel/nftables/port-table.ts";
@@ -72,8 +72,9 @@ export function makeParts(ground: Ground, cleanup: AsyncDisposableStack): Parts 
   const nextEngine = makeNextEngine(ground, lifecycle);
   const acting = cleanup.use(new DisposableStack());
   using made = new DisposableStack();
-  if (!host.adopts) made.defer(() => destroySets(sets));
-  const adopted = setsExist(sets);
+  if (!host.adopts && !host.setsStood) made.defer(() => destroySets(sets));
+  // A version that has more sets than its predecessor finds some of them missing.
+  const adopted = setsAreFilled(sets) || (host.adopts && host.setsStood);
   createSets(sets);
   const open = acting.use(
     openPolicySources({ sets, policyFile: config.policyFile, nowMs: monotonicMs, log }),

@@ -4,6 +4,7 @@
 import type { Topology } from "../../core/model/topology.ts";
 import { type ControlServer, createControlServer } from "../../edge/control-socket/server.ts";
 import { listBridges } from "../../edge/host/bridges.ts";
+import { createSets } from "../../edge/kernel/ipset/desired-sets.ts";
 import { watchBridges } from "../../edge/kernel/netlink/bridge-watch.ts";
 import { createReadiness } from "../../edge/kernel/readiness.ts";
 import { DockerwallError, messageOf } from "../../errors.ts";
@@ -29,11 +30,16 @@ export async function start(parts: Parts, options: StartOptions): Promise<void> 
     await startInOrder(parts, options);
   } catch (error) {
     if (!parts.host.adopts)
-      await options.takeDown
-        .begin()
-        .catch((cause) => parts.log.error("the failed start left rules", { problem: messageOf(cause) }));
+      await takeBack(parts, options).catch((cause) =>
+        parts.log.error("the failed start left rules", { problem: messageOf(cause) }),
+      );
     throw error;
   }
+}
+
+async function takeBack({ host }: Parts, { takeDown }: StartOptions): Promise<void> {
+  await takeDown.begin();
+  if (host.setsStood) createSets(host.sets);
 }
 
 async function startInOrder(parts: Parts, { cleanup, takeDown, onDeath }: StartOptions): Promise<void> {

@@ -4,7 +4,10 @@ import assert from "node:assert/strict";
 import { beforeEach, describe, it } from "node:test";
 import fc from "fast-check";
 import { createWall, type Wall } from "../../../src/control/wall.ts";
-import type { Family } from "../../../src/core/model/address.ts";
+import { type Family, hostPrefix, type IpAddress } from "../../../src/core/model/address.ts";
+import type { Firewall } from "../../../src/edge/kernel/firewall.ts";
+import { stayAwake } from "../../../src/edge/kernel/flows/engine-queue.ts";
+import { createSets } from "../../../src/edge/kernel/ipset/desired-sets.ts";
 import { createFirewall } from "../../../src/edge/kernel/iptables/firewall.ts";
 import { createIptables } from "../../../src/edge/kernel/iptables/iptables.ts";
 import type { Backend } from "../../../src/edge/kernel/iptables/tools.ts";
@@ -119,5 +122,43 @@ describe("the wall", () => {
     assert.match(await others.save(4), /^-A FORWARD -j ACCEPT$/m);
     assert.doesNotMatch(await others.save(4), /DOCKERWALL/);
     assert.equal(await state(), before);
+  });
+});
+
+describe("rules that have never been in the kernel", () => {
+  /** How often they were tried before they were installed. */
+  async function trials(): Promise<number> {
+    let count = 0;
+    const firewall: Partial<Firewall> = {
+      apply: async () => [],
+      dryRun: async () => {
+        count += 1;
+      },
+    };
+    await createWall({
+      sets,
+      firewall: firewall as Firewall,
+      dnsPort: 5053,
+      queueNumber: 5353,
+      hold: true,
+      listBridges: () => [],
+      ...quietHost(),
+    }).applyRules();
+    return count;
+  }
+
+  it("are tried first, also where a unit of the host has made the sets, empty", async () => {
+    sets = createFakeSets(() => 0);
+    createSets(sets);
+    stayAwake(sets);
+    assert.equal(await trials(), 1);
+  });
+
+  it("are not where an earlier run has filled them, also one of a version with fewer sets", async () => {
+    for (const name of ["dockerwall-inside4", "dockerwall-audited6"]) sets.destroy(name);
+    sets.add("dockerwall-guarded4", [
+      { key: { kind: "net-iface", prefix: hostPrefix("198.19.1.2" as IpAddress), iface: "br-app" } },
+    ]);
+    assert.equal(await trials(), 0);
   });
 });
