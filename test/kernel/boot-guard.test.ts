@@ -11,39 +11,19 @@ import { desiredRules } from "../../src/core/firewall/ruleset.ts";
 import { createSets, destroySets, setsExist } from "../../src/edge/kernel/ipset/desired-sets.ts";
 import { openKernelSets } from "../../src/edge/kernel/ipset/kernel-sets.ts";
 import { createIptables } from "../../src/edge/kernel/iptables/iptables.ts";
+import { type Backend, backends, pathOf, startUnit } from "../support/boot-unit.ts";
 import { createLan, reachability } from "../support/lan.ts";
 import { enterNamespaces, run } from "../support/namespace.ts";
 import { execStarts } from "../support/systemd.ts";
 
 enterNamespaces(import.meta.url);
 
-/** Which tool `iptables` is differs by machine. */
-const backends = ["nft", "legacy"] as const;
-for (const backend of backends) {
-  run("mkdir", "-p", toolsOf(backend));
-  for (const tool of ["iptables", "ip6tables"])
-    for (const verb of ["", "-restore"])
-      run("ln", "-s", run("which", `${tool}-${backend}${verb}`).trim(), `${toolsOf(backend)}/${tool}${verb}`);
-}
-
-function toolsOf(backend: "nft" | "legacy"): string {
-  return `/run/tools-${backend}`;
-}
-
-function start(unit: string): void {
-  for (const [command = "", ...args] of execStarts(unit))
-    execFileSync(command, args, {
-      env: { PATH: `${toolsOf("nft")}:${process.env["PATH"]}` },
-      stdio: "pipe",
-    });
-}
-
 describe("the boot guard", () => {
   it("holds bridges, answers the host on them, and leaves the host's own way out alone", () => {
     const [docker, way, other] = ["br-0123456789ab", "br-lan", "virbr0"].map(createLan);
     const open = { out: [true, true], in: [true, true] };
     for (const lan of [docker, way, other]) assert.deepEqual(lan && reachability(lan), open);
-    start(bootGuardUnit([{ bridge: "br-lan", why: ["eth0 (a physical device)"] }]));
+    startUnit(bootGuardUnit([{ bridge: "br-lan", why: ["eth0 (a physical device)"] }]));
     assert.deepEqual(docker && reachability(docker), { out: [true, true], in: [false, false] });
     for (const lan of [way, other]) assert.deepEqual(lan && reachability(lan), open);
   });
@@ -64,7 +44,7 @@ describe("the boot guard", () => {
 for (const backend of backends)
   describe(`what the engine asks at boot (${backend})`, () => asksAtBoot(backend));
 
-function asksAtBoot(backend: "nft" | "legacy"): void {
+function asksAtBoot(backend: Backend): void {
   const [hold = []] = execStarts(bootGuardUnit([]), "ExecStartPost");
   /** Asks a resolver by UDP and TCP, IPv4 and IPv6: whether the question left. */
   const asks = `
@@ -101,7 +81,7 @@ python3 /run/asks`;
     try {
       run("mkdir", group);
       const enter = `echo $$ >${group}/cgroup.procs; exec unshare --cgroup --mount sh -c "$1" sh "$2" "$3" "$4"`;
-      const env = { PATH: `${toolsOf(backend)}:${process.env["PATH"]}` };
+      const env = { PATH: pathOf(backend) };
       return execFileSync("sh", ["-c", enter, "sh", script, ...hold], { env, encoding: "utf8" })
         .trim()
         .split("\n");
@@ -172,7 +152,7 @@ describe("saved rules that name our sets", () => {
       destroySets(sets);
       const load = (): number | null => spawnSync(`iptables-${backend}-restore`, { input: saved }).status;
       assert.notEqual(load(), 0);
-      start(bootSetsUnit());
+      startUnit(bootSetsUnit());
       assert.equal(setsExist(sets), true);
       assert.equal(load(), 0);
       assert.match(run(`iptables-${backend}`, "-S", "INPUT"), /192\.0\.2\.99/);
