@@ -70,6 +70,17 @@ async function unwell(change: Partial<DoctorInput>): Promise<readonly string[]> 
   return checks.filter(({ ok }) => !ok).map(({ subject, finding }) => `${subject}: ${finding}`);
 }
 
+test("rules of other software that write our marks are not well, one check each", async () => {
+  const sentences = [
+    "a rule of other software overwrites one",
+    "a rule of other software overwrites another",
+  ];
+  assert.deepEqual(
+    await unwell({ foreignMarks: async () => sentences }),
+    sentences.map((sentence) => `marks: ${sentence}`),
+  );
+});
+
 test("doctor warns of a container that sends by another network, as status does", async () => {
   const { checks } = await examineHost({ ...well, detours: async () => ["web sends by front"] });
   assert.deepEqual(
