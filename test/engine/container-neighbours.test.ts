@@ -44,7 +44,8 @@ describe("beside one container", { concurrency: true }, () => {
       it("the TTL of an answer tells nothing of another network", () => lifetimes(lab.engine(name)));
       it("a name cannot lead into another network's range", () => namesIntoNetworks(lab.engine(name)));
       it("a range that includes others hides none of them", () => overlappingRange(lab.engine(name)));
-      it("addresses without number are nobody else's loss", () => crowdOfAddresses(lab.engine(name)));
+      it("addresses without number are nobody else's loss", () => crowdOfAddresses(lab.engine(name), ""));
+      it("nor are those of a container that is not guarded", () => crowdOfAddresses(lab.engine(name)));
       it("a full set of owners opens nothing", () => fullSet(lab.engine(name)));
     });
 });
@@ -255,7 +256,8 @@ async function overlappingRange(engine: Engine): Promise<void> {
     "--advertise-addr",
     engine.link.host,
     "--default-addr-pool",
-    "198.20.0.0/16",
+    // What it takes for itself is outside of the range below: a network that is in its way is never made.
+    "10.20.0.0/16",
   );
   try {
     await run(
@@ -269,6 +271,9 @@ async function overlappingRange(engine: Engine): Promise<void> {
       "198.16.0.0/12",
       "wide",
     );
+    await until("the swarm to have made it", 20_000, async () =>
+      (await run(engine, "network", "inspect", "-f", "{{.Driver}}", "wide")) === "overlay" ? true : undefined,
+    );
     await network(engine, "narrow", "www.example.com");
     await run(engine, "restart", "dockerwall");
     await enforcing(engine);
@@ -281,7 +286,11 @@ async function overlappingRange(engine: Engine): Promise<void> {
     const left = (await lab.internet.queries()).filter(({ name }) => name === hidden);
     assert.deepEqual(left, []);
     const { warnings } = await status(engine);
-    printRow(engine.name, "an overlay around a guarded network", warnings.join("; ") || "no warning");
+    printRow(engine.name, "an overlay around guarded networks", `${warnings.length} warnings`);
+    assert.match(
+      warnings.join("\n"),
+      /^network "narrow" \(198\.19\.\d+\.0\/24\) overlaps with "wide" \(overlay, 198\.16\.0\.0\/12\)/m,
+    );
   } finally {
     await engine.docker("rm", "-f", "late");
     await engine.docker("swarm", "leave", "--force");
@@ -290,19 +299,20 @@ async function overlappingRange(engine: Engine): Promise<void> {
 
 const many = long ? 20_000 : 5_000;
 
-async function crowdOfAddresses(engine: Engine): Promise<void> {
-  await network(engine, "vast", "", "--subnet", "198.19.64.0/18");
+async function crowdOfAddresses(engine: Engine, allow?: string): Promise<void> {
+  await network(engine, "vast", allow, "--subnet", "198.19.64.0/18");
   await client(engine, "crowd", "vast", "--cap-add", "NET_ADMIN");
   await client(engine, "quiet", "app");
+  const kind = allow === undefined ? "plain" : "guarded";
   const pulses = [
     await startPulse(
       engine,
-      "crowd-lookup",
+      `crowd-lookup-${kind}`,
       engine.inside(["docker", "exec", "quiet", "sh", "-c", loop("dig +tries=2 +short www.example.com", 12)]),
     ),
     await startPulse(
       engine,
-      "crowd-connect",
+      `crowd-connect-${kind}`,
       engine.inside(["docker", "exec", "quiet", "sh", "-c", loop("curl -s http://www.example.com/", 15)]),
     ),
   ];
@@ -316,7 +326,8 @@ subprocess.run(["ip", "-force", "-batch", "-"], input="\\n".join(lines).encode()
   await succeeds(engine, "crowd", "python3", "-c", add);
   const had = Number(await succeeds(engine, "crowd", "sh", "-c", "ip -4 -o address show dev eth0 | wc -l"));
   assert.ok(had >= many, `${had} addresses`);
-  assert.equal(await firstLookups(engine, "crowd"), 0);
+  assert.equal(await firstLookups(engine, `crowd-${kind}`), 0);
+  await assertCaptured(engine, "crowd", allow !== undefined);
   for (const pulse of pulses) await pulse.goesOn();
   for (const pulse of pulses) {
     await pulse.stop();
@@ -337,11 +348,21 @@ subprocess.run(["ip", "-force", "-batch", "-"], input="\\n".join(lines).encode()
     "ipset list dockerwall-owner4 | grep -c '^198\\.1[89]\\.'",
   );
   assert.ok(Number(stdout) < 200, `${stdout} owners`);
-  await run(engine, "rm", "-f", "crowd");
+  await run(engine, "rm", "-f", "crowd", "quiet");
+  await run(engine, "network", "rm", "vast");
+}
+
+/** Whether what it asks within is answered by us, and leaves for nowhere. */
+async function assertCaptured(engine: Engine, container: string, captured: boolean): Promise<void> {
+  const name = `own-${container}-${captured}-${engine.name}.example.org`;
+  const denied = /NXDOMAIN[\s\S]*EDE: 15/.test((await inside(engine, container, "dig", name)).stdout);
+  const left = (await lab.internet.queries()).filter((query) => query.name === name).length;
+  assert.deepEqual({ denied, left: left > 0 }, { denied: captured, left: !captured });
 }
 
 /** Full by other hands: by what containers have it cannot be. */
 async function fullSet(engine: Engine): Promise<void> {
+  await client(engine, "quiet", "app");
   const { stdout } = await engine.exec("sh", "-c", "ipset list -t dockerwall-owner4");
   assert.match(stdout, /maxelem 65536/);
   await engine.exec(
