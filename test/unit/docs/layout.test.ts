@@ -79,6 +79,13 @@ test("layout: one function repeats work in both planes", () => {
   assert.deepEqual(filesWith("function every("), ["edge/host/every.ts"]);
 });
 
+test("layout: core draws nothing by chance; the linter sees to its clock", () => {
+  assert.deepEqual(
+    filesWith("Math.random").filter((file) => file.startsWith("core/")),
+    [],
+  );
+});
+
 /**
  * Functions of more lines than this, with the line of the head of each, unless a comment above gives the reason. The
  * formatter's indentation shows where a function begins and ends: TypeScript 7 has no stable parser for us to ask.
