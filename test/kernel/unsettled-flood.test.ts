@@ -17,6 +17,8 @@ const [app, plain] = ["0".repeat(64), "1".repeat(64)] as const;
 const bridge = "br-111111111111";
 for (const name of ["br-000000000000", bridge]) run("ip", "link", "add", name, "up", "type", "bridge");
 run("ip", "addr", "add", "198.19.2.1/24", "dev", bridge);
+// The first one makes the folder a mount of its own, before the daemon looks into it.
+createNamespace("earlier");
 
 /** As the queue of new containers counts. */
 function queue(): { readonly waiting: number; readonly dropped: number } {
