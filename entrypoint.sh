@@ -120,6 +120,7 @@ table|filter|INPUT|-j RETURN
 xt_mark|raw|PREROUTING|-m mark ! --mark 0x0/0xc0000000 -j RETURN
 xt_comment|raw|PREROUTING|-m comment --comment "seen at a port" -j RETURN
 xt_set|raw|PREROUTING|-m set --match-set dockerwall-guarded4 src,src -j RETURN
+xt_mark|raw|PREROUTING|-m mark --mark 0x40000000 -j RETURN
 xt_mark|raw|PREROUTING|-j MARK --set-xmark 0x0/0x40000000
 xt_tcpudp|raw|PREROUTING|-p udp -m udp --dport 53 -j RETURN
 xt_NFQUEUE|raw|PREROUTING|-j NFQUEUE --queue-num 5355 --queue-bypass
@@ -137,10 +138,11 @@ xt_connlimit|mangle|FORWARD|-m connlimit --connlimit-above 8192 --connlimit-mask
 xt_connmark|mangle|FORWARD|-j CONNMARK --set-xmark 0x1000000/0xf000000
 xt_set|mangle|FORWARD|-j SET --add-set dockerwall-denied4 src,dst,dst
 xt_conntrack|mangle|INPUT|-m conntrack --ctstate DNAT --ctorigdstport 53 -j RETURN
-xt_owner|mangle|OUTPUT|-m owner --uid-owner 0 -j RETURN
 xt_tcpudp|mangle|OUTPUT|-p tcp -m tcp --dport 53 --tcp-flags FIN,SYN,RST,ACK SYN -j RETURN
+xt_owner|mangle|OUTPUT|-m owner --uid-owner 0 -j RETURN
+xt_addrtype|mangle|POSTROUTING|-m addrtype --src-type LOCAL -j RETURN
 xt_REDIRECT|nat|PREROUTING|-p udp -j REDIRECT --to-ports 5053
-ipt_REJECT|filter|OUTPUT|-p tcp -j REJECT --reject-with tcp-reset
+ipt_REJECT|filter|OUTPUT|-p udp -j REJECT --reject-with icmp-admin-prohibited
 END
 }
 
@@ -156,6 +158,7 @@ xt_set|raw|PREROUTING|-m set --match-set dockerwall-guarded6 src,src -j RETURN
 ip6t_icmp6|raw|PREROUTING|-p ipv6-icmp -m icmp6 --icmpv6-type 134 -j RETURN
 xt_addrtype|raw|PREROUTING|-m addrtype ! --dst-type LOCAL -j RETURN
 xt_CT|raw|PREROUTING|-j CT --notrack
+xt_mark|raw|PREROUTING|-m mark --mark 0x40000000 -j RETURN
 xt_mark|raw|PREROUTING|-j MARK --set-xmark 0x0/0x40000000
 xt_tcpudp|raw|PREROUTING|-p udp -m udp --dport 53 -j RETURN
 xt_NFQUEUE|raw|PREROUTING|-j NFQUEUE --queue-num 5355 --queue-bypass
@@ -173,10 +176,11 @@ xt_connmark|mangle|FORWARD|-j CONNMARK --set-xmark 0x1000000/0xf000000
 xt_set|mangle|FORWARD|-j SET --add-set dockerwall-denied6 src,dst,dst
 xt_hl|mangle|INPUT|-m hl --hl-eq 255 -j RETURN
 xt_conntrack|mangle|INPUT|-m conntrack --ctstate DNAT --ctorigdstport 53 -j RETURN
-xt_owner|mangle|OUTPUT|-m owner --uid-owner 0 -j RETURN
 xt_tcpudp|mangle|OUTPUT|-p tcp -m tcp --dport 53 --tcp-flags FIN,SYN,RST,ACK SYN -j RETURN
+xt_owner|mangle|OUTPUT|-m owner --uid-owner 0 -j RETURN
+xt_addrtype|mangle|POSTROUTING|-m addrtype --src-type LOCAL -j RETURN
 xt_REDIRECT|nat|PREROUTING|-p udp -j REDIRECT --to-ports 5053
-ip6t_REJECT|filter|OUTPUT|-p tcp -j REJECT --reject-with tcp-reset
+ip6t_REJECT|filter|OUTPUT|-p udp -j REJECT --reject-with icmp6-adm-prohibited
 END
 }
 # END PROBE

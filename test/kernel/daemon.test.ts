@@ -45,8 +45,8 @@ function kernelState(): string {
     ]
       .join("\n")
       .split("\n")
-      // That a daemon is awake is written again and again, and ends by itself.
-      .filter((line) => !/^#|^:|^\*|^COMMIT|^$|^add dockerwall-awake/.test(line))
+      // That a daemon is awake, and has its port, is written again and again, and ends by itself.
+      .filter((line) => !/^#|^:|^\*|^COMMIT|^$|^add dockerwall-(awake|listens)/.test(line))
       .join("\n")
   );
 }

@@ -8,9 +8,11 @@ import { Worker } from "node:worker_threads";
 import { createWall } from "../../src/control/wall.ts";
 import { allRead } from "../../src/core/askers/knowledge.ts";
 import { declareCounter } from "../../src/core/counters/registry.ts";
+import { setNames } from "../../src/core/firewall/names.ts";
 import type { LookupEvent } from "../../src/core/journal/lookup-event.ts";
 import { parsePrefix } from "../../src/core/model/address.ts";
 import type { Network, Topology } from "../../src/core/model/topology.ts";
+import { createSets } from "../../src/edge/kernel/ipset/desired-sets.ts";
 import { openKernelSets } from "../../src/edge/kernel/ipset/kernel-sets.ts";
 import { createFirewall } from "../../src/edge/kernel/iptables/firewall.ts";
 import { startDataPlane } from "../../src/planes/link.ts";
@@ -37,6 +39,28 @@ const network: Network = {
 const ofThisThread = "of_this_thread";
 declareCounter({ name: ofThisThread, help: "Nothing.", words: { one: "thing", many: "things" } });
 const topology: Topology = { networks: [network], containers: [] };
+
+test("the port of lookups is kept from others for as long as it is ours", async (t) => {
+  const sets = openKernelSets();
+  t.after(sets.close);
+  createSets(sets);
+  const listed = (): number[] => [setNames.listens4, setNames.listens6].map((name) => sets.list(name).length);
+  const nothing = (): undefined => undefined;
+  const events = {
+    onLookups: nothing,
+    onFreshAddresses: nothing,
+    onRefresh: nothing,
+    onSandboxes: nothing,
+    onResolver: nothing,
+    onProblem: assert.fail,
+    onDeath: assert.fail,
+  };
+  const limits = { leaseFloorSeconds: 1, leaseGraceSeconds: 1, queueNumber: queueNumber + 10 };
+  const dataPlane = await startDataPlane({ ...planeSettings, dnsPort, ...limits }, events);
+  assert.deepEqual(listed(), [2, 2]);
+  await dataPlane[Symbol.asyncDispose]();
+  assert.deepEqual(listed(), [0, 0]);
+});
 
 test("a flush tells of every lookup that was answered before it", async (t) => {
   run("ip", "addr", "add", `${asker}/32`, "dev", "lo");

@@ -58,6 +58,9 @@ export const setNames = {
   /** hash:net (half of all addresses), timeout: there as long as the questions of an engine that starts are held. */
   held4: "dockerwall-held4",
   held6: "dockerwall-held6",
+  /** hash:net (half of all addresses), timeout: there as long as the daemon has the port of its listener. */
+  listens4: "dockerwall-listens4",
+  listens6: "dockerwall-listens6",
   /** list:set of hash:net,iface chunks (::/0, bridge): bridges of guarded networks that have IPv6. */
   link6: "dockerwall-link6",
   /** hash:net (a number), timeout, comment: what was denied to former holders of an address. */
@@ -76,6 +79,7 @@ export const setNames = {
 export const chainNames = {
   raw: "DOCKERWALL-RAW",
   sender: "DOCKERWALL-SENDER",
+  seen: "DOCKERWALL-SEEN",
   unsettled: "DOCKERWALL-UNSETTLED",
   cleared: "DOCKERWALL-CLEARED",
   unseen: "DOCKERWALL-UNSEEN",
@@ -91,6 +95,7 @@ export const chainNames = {
   refuse: "DOCKERWALL-REFUSE",
   post: "DOCKERWALL-POST",
   reject: "DOCKERWALL-REJECT",
+  unanswered: "DOCKERWALL-UNANSWERED",
   input: "DOCKERWALL-INPUT",
   host: "DOCKERWALL-HOST",
   link: "DOCKERWALL-LINK",
@@ -137,8 +142,16 @@ export const cutTable = { family: "inet", name: "dockerwall-cut" } as const;
 /** What the names of bridges begin with that are held until they are classified: so Docker calls its own. */
 export const heldPrefix = "br-";
 
-/** Bits of the connection mark that are ours, the stamp of an admitted flow, and of one that only audit mode let pass. */
-export const connectionMark = { mask: 0x0f00_0000, admitted: 0x0100_0000, audited: 0x0200_0000 } as const;
+/**
+ * Bits of the connection mark that are ours, the stamp of an admitted flow, of one that only audit mode let pass, and of
+ * one whose sender is told that it was denied.
+ */
+export const connectionMark = {
+  mask: 0x0f00_0000,
+  admitted: 0x0100_0000,
+  audited: 0x0200_0000,
+  refused: 0x0300_0000,
+} as const;
 
 /**
  * Bit of the packet mark by which the daemon sends a queued packet back as refused, and raw tells of one that comes to the
@@ -162,8 +175,18 @@ export function unsettledQueueNumber(queueNumber: number): number {
 /** Number of the packet queue by which a daemon claims the host; no rule leads to it. */
 export const claimQueueNumber = 53_535;
 
-/** Bit of the packet mark of a denied one whose sender is to be told. */
+/**
+ * Bit of the packet mark of a denied one whose sender is to be told. Other software marks the host's own packets with it
+ * too, so it decides nothing alone: the flow of a container's packet is stamped as well.
+ */
 export const rejectedMark = 0x2000_0000;
+
+/**
+ * The whole packet mark of a question of the engine's that the daemon refuses: it goes nowhere, so nothing of a mark that
+ * it had need be kept, and no other software means the same by these 32 bits. Others may add bits of theirs afterwards;
+ * ours in it are told by `bits`.
+ */
+export const refusedQuestion = { mark: 0xb053_ac1d, bits: 0xb000_0000 } as const;
 
 /** Bit of the packet mark of one that the daemon has let pass: it is asked about once only. */
 export const askedMark = 0x1000_0000;

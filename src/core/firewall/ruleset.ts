@@ -15,12 +15,12 @@
 import { chainNames as chain } from "./names.ts";
 import type { Table } from "./rules/table.ts";
 import { acceptChain, captureChain } from "./ruleset/capture.ts";
-import { denied, denyChains, rejectChain } from "./ruleset/deny.ts";
+import { denyChains, mayBeDenied, rejectChain, unansweredChain } from "./ruleset/deny.ts";
 import { forwardChain, inwardChain } from "./ruleset/forward.ts";
 import { hostChain, inputChain, linkChains } from "./ruleset/host.ts";
 import { judgeChains } from "./ruleset/judge.ts";
 import { type RulesetOptions, setsOf } from "./ruleset/options.ts";
-import { questionChains } from "./ruleset/questions.ts";
+import { mayBeRefused, questionChains } from "./ruleset/questions.ts";
 import { rawChains } from "./ruleset/raw.ts";
 
 /** The whole ruleset of one family. */
@@ -44,7 +44,7 @@ function tablesOf(options: RulesetOptions): readonly Table[] {
         { hook: "FORWARD", chain: chain.forward },
         { hook: "INPUT", chain: chain.input },
         { hook: "OUTPUT", chain: chain.output },
-        { hook: "POSTROUTING", chain: chain.post, match: [denied] },
+        { hook: "POSTROUTING", chain: chain.post, match: [mayBeDenied] },
       ],
       chains: [
         forwardChain(input),
@@ -68,11 +68,11 @@ function tablesOf(options: RulesetOptions): readonly Table[] {
       // DOCKER-USER. There is none with its nftables backend, which writes to tables of its own and leaves FORWARD alone.
       jumps: [
         { hook: "INPUT", chain: chain.accept },
-        { hook: "OUTPUT", chain: chain.reject, match: [denied] },
-        { hook: "DOCKER-USER", chain: chain.reject, match: [denied], optional: true },
-        { hook: "FORWARD", chain: chain.reject, match: [denied], unless: "DOCKER-USER" },
+        { hook: "OUTPUT", chain: chain.unanswered, match: [mayBeRefused] },
+        { hook: "DOCKER-USER", chain: chain.reject, match: [mayBeDenied], optional: true },
+        { hook: "FORWARD", chain: chain.reject, match: [mayBeDenied], unless: "DOCKER-USER" },
       ],
-      chains: [acceptChain(input), rejectChain(input)],
+      chains: [acceptChain(input), rejectChain(input), unansweredChain(input)],
     },
   ];
 }

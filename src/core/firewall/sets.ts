@@ -84,6 +84,7 @@ function specsOf(family: Family): readonly SetSpec[] {
     { name: setNames[`owner${family}`], ...netSet, hashSize: 1024, maxEntries: ownersAtMost },
     { name: setNames[`awake${family}`], ...netSet, hashSize: 64, maxEntries: 64 },
     { name: setNames[`held${family}`], ...netSet, hashSize: 64, maxEntries: 64 },
+    { name: setNames[`listens${family}`], ...netSet, hashSize: 64, maxEntries: 64 },
     { name: setNames[`quarantine${family}`], ...netSet, hashSize: 64, maxEntries: 65_536 },
     { name: setNames[`audit${family}`], ...bridgeSet, hashSize: 64, maxEntries: 65_536 },
     { name: setNames[`reject${family}`], ...bridgeSet, hashSize: 64, maxEntries: 65_536 },

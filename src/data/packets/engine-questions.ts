@@ -10,7 +10,7 @@
 import { judge, type LateCaptures, type Suspicion } from "../../core/askers/late-captures.ts";
 import { contain, contained, tellFailure } from "../../core/contain.ts";
 import { declareCounter } from "../../core/counters/registry.ts";
-import { askedMark, engineQueueNumber, rejectedMark } from "../../core/firewall/names.ts";
+import { askedMark, engineQueueNumber, refusedQuestion } from "../../core/firewall/names.ts";
 import type { OpenQueue, QueuedPacket } from "../../core/queued-packet.ts";
 import { type Waiter, Waiting } from "../../core/waiting.ts";
 import { after } from "../../edge/host/every.ts";
@@ -190,7 +190,7 @@ class EngineQuestions {
     if (verdict === "refused")
       this.#options.onProblem("a lookup of the engine was refused: the capture of a container came late");
     // Through the same hook once more: the rules of others behind ours must see it too.
-    const mark = packet.mark | askedMark | (verdict === "refused" ? rejectedMark : 0);
+    const mark = verdict === "refused" ? refusedQuestion.mark : packet.mark | askedMark;
     this.#queue.verdict(packet.id, "repeat", mark);
   }
 

@@ -38,7 +38,12 @@ export async function startPlane(settings: DataPlaneSettings, telling: Telling):
   const answerer = startAnswerer(parts, sandboxLayer);
   const indexNow = (): typeof view.index => view.index;
   startQueue({ number: queueNumber, readiness, admission, indexNow, onProblem: telling.problem });
-  const listeners = await startListeners(dnsPort, answerer, telling.problem);
+  const listeners = await startListeners({
+    port: dnsPort,
+    answerer,
+    sets: parts.sets,
+    onProblem: telling.problem,
+  });
   sandboxLayer?.begin(answerer);
   const cutFlows = createFlowCuts(view, admission, hostAddresses);
   return { ...parts, answerer, cutFlows, listeners, sandboxLayer };

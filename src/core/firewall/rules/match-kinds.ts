@@ -81,6 +81,12 @@ export const matchKinds = {
     ),
     text: (match) => `-m mark ${not(match)}--mark ${markText(match.mark, packetBits)}`,
   }),
+  /** The mark as a whole, bits of other software's among them: for one that was made as a whole by us. */
+  "whole-mark": kind<{ readonly value: number; readonly not?: true }>({
+    module: "xt_mark",
+    samples: inBoth({ value: 0xffff_fffe }, { value: 1, not: true }),
+    text: (match) => `-m mark ${not(match)}--mark 0x${whole(match.value, 1, 0xffff_ffff).toString(16)}`,
+  }),
   connmark: kind<{ readonly mark: Mark }>({
     module: "xt_connmark",
     samples: inBoth({ mark: { value: connectionMark.admitted, mask: connectionMark.mask } }),
@@ -100,6 +106,12 @@ export const matchKinds = {
     module: "xt_addrtype",
     samples: inBoth({}, { not: true }),
     text: (match) => `-m addrtype ${not(match)}--dst-type LOCAL`,
+  }),
+  /** It comes from an address of the host. */
+  "local-source": kind<Readonly<Record<never, never>>>({
+    module: "xt_addrtype",
+    samples: inBoth({}),
+    text: () => "-m addrtype --src-type LOCAL",
   }),
   hashlimit: kind<Hashlimit>({
     module: "xt_hashlimit",
@@ -134,7 +146,7 @@ export const matchKinds = {
   }),
 };
 
-type ConntrackState = "INVALID" | "NEW" | "RELATED" | "ESTABLISHED" | "DNAT";
+type ConntrackState = "INVALID" | "NEW" | "RELATED" | "ESTABLISHED" | "UNTRACKED" | "DNAT";
 
 interface Conntrack {
   readonly states: readonly [ConntrackState, ...ConntrackState[]];
@@ -148,7 +160,7 @@ interface Conntrack {
 function conntrackText(match: Conntrack): string {
   const { states, confirmed, originalPort, direction } = match;
   // In the order in which iptables prints them.
-  const order = ["INVALID", "NEW", "RELATED", "ESTABLISHED", "DNAT"] as const;
+  const order = ["INVALID", "NEW", "RELATED", "ESTABLISHED", "UNTRACKED", "DNAT"] as const;
   return [
     `-m conntrack ${not(match)}--ctstate ${order.filter((state) => states.includes(state)).join(",")}`,
     ...(confirmed ? ["--ctstatus CONFIRMED"] : []),

@@ -1,14 +1,21 @@
 // What happens to a denied packet: it is recorded, and then dropped, rejected, or in audit mode let pass.
 
+import type { Family } from "../../model/address.ts";
 import { chainNames as chain, connectionMark, rejectedMark } from "../names.ts";
-import { hasMark, inSet, inState, notInSet } from "../rules/match.ts";
+import { hasMark, inSet, inState, type Match, notInSet } from "../rules/match.ts";
 import { type Chain, type Rule, rule } from "../rules/table.ts";
-import { drop, goTo, setMark } from "../rules/target.ts";
+import { drop, goTo, setMark, type Target } from "../rules/target.ts";
 import { deniedRate, limited } from "./limits.ts";
 import type { RulesetInput } from "./options.ts";
+import { refusedQuestions } from "./questions.ts";
+
+/** What may be denied, and its sender to be told: the mark can be another software's. */
+export const mayBeDenied = hasMark(rejectedMark);
+
+const refusedStamp = { value: connectionMark.refused, mask: connectionMark.mask };
 
 /** What is denied, and its sender is to be told. */
-export const denied = hasMark(rejectedMark);
+const denied: readonly Match[] = [mayBeDenied, { kind: "connmark", mark: refusedStamp }];
 
 /** Nothing leaves an address in quarantine, and nothing reaches it; before any rule that lets a packet pass. */
 export function quarantineRules({ sets }: RulesetInput): Rule[] {
@@ -26,7 +33,13 @@ export function denyChains(input: RulesetInput): Chain[] {
     {
       name: chain.post,
       // Behind whatever should have told the sender: Docker's rules may come before, or there may be none.
-      rules: [rule("denied, told or not", [denied], drop)],
+      rules: [
+        rule("denied, told or not", denied, drop),
+        ...refusedQuestions.map((question) =>
+          // What is forwarded was never put before the daemon as a question.
+          rule("refused, told or not", [...question, { kind: "local-source" }], drop),
+        ),
+      ],
     },
     {
       name: chain.audit,
@@ -51,7 +64,10 @@ function refuseRules(input: RulesetInput): Rule[] {
   return [
     rule("nobody is told", [notInSet(input.sets.reject, "src,src")], goTo(chain.deny)),
     rule("audit decides", [inSet(input.sets.audit, "src,src")], goTo(chain.deny)),
+    // It would have no stamp.
+    rule("of no flow", [inState("UNTRACKED")], goTo(chain.deny)),
     noteRule(input),
+    rule("denied, and told", [], { kind: "set-connmark", mark: refusedStamp }),
     rule("denied, and told", [], setMark(rejectedMark)),
   ];
 }
@@ -66,17 +82,28 @@ function noteRule({ family, sets }: RulesetInput): Rule {
   return rule("remember it", [notInSet(entry.set, entry.by), rate], { kind: "add-to-set", ...entry });
 }
 
-/** What is marked is answered as if the destination had refused. */
+const reset: Target = { kind: "reject", with: "tcp-reset" };
+
+function prohibit(family: Family): Target {
+  return { kind: "reject", with: family === 4 ? "icmp-admin-prohibited" : "icmp6-adm-prohibited" };
+}
+
+/** What is denied is answered as if the destination had refused. */
 export function rejectChain({ family }: RulesetInput): Chain {
-  const prohibited = family === 4 ? "icmp-admin-prohibited" : "icmp6-adm-prohibited";
   return {
     name: chain.reject,
     rules: [
-      rule("told at once", [{ kind: "protocol", protocol: "tcp" }, denied], {
-        kind: "reject",
-        with: "tcp-reset",
-      }),
-      rule("told at once", [denied], { kind: "reject", with: prohibited }),
+      rule("told at once", [{ kind: "protocol", protocol: "tcp" }, ...denied], reset),
+      rule("told at once", denied, prohibit(family)),
     ],
+  };
+}
+
+/** The same for questions of the engine's. */
+export function unansweredChain({ family }: RulesetInput): Chain {
+  const [udp, tcp] = refusedQuestions;
+  return {
+    name: chain.unanswered,
+    rules: [rule("told at once", udp, prohibit(family)), rule("told at once", tcp, reset)],
   };
 }

@@ -10,15 +10,18 @@ import type { RulesetInput } from "./options.ts";
 
 export function inputChain(input: RulesetInput): Chain {
   const { dnsPort, family, sets } = input;
-  // What the host says to itself is none of our business, whichever program has the port while no daemon runs.
-  const fromOutside: Match = { kind: "in-interface", name: "lo", not: true };
-  const notRedirected: Match = { kind: "conntrack", states: ["DNAT"], not: true };
+  // What the host says to itself is none of our business, nor whatever else has the port while no daemon runs.
+  const toListener: readonly Match[] = [
+    { kind: "in-interface", name: "lo", not: true },
+    { kind: "conntrack", states: ["DNAT"], not: true },
+    inSet(sets.listens, "dst"),
+  ];
   const onLink = inSet(setNames.link6, "src,src");
   return {
     name: chain.input,
     rules: [
       ...transports.map((protocol) =>
-        rule("by redirection only", [fromOutside, toPort(protocol, dnsPort), notRedirected], drop),
+        rule("by redirection only", [toPort(protocol, dnsPort), ...toListener], drop),
       ),
       rule("in quarantine", [inSet(sets.quarantine, "src")], goTo(chain.deny)),
       rule("guarded container", [inSet(sets.guarded, "src,src")], goTo(chain.host)),

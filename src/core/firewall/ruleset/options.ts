@@ -38,7 +38,8 @@ export type FamilySets = Readonly<
     | "audit"
     | "reject"
     | "denied"
-    | "awake",
+    | "awake"
+    | "listens",
     SetName
   >
 >;
@@ -65,5 +66,6 @@ export function setsOf(family: Family, wide = false): FamilySets {
     reject: setNames[`reject${family}`],
     denied: setNames[`denied${family}`],
     awake: setNames[`awake${family}`],
+    listens: setNames[`listens${family}`],
   };
 }

@@ -4,32 +4,52 @@
 // must not cut the host off: questions bypass the queue when nothing listens to it, and soon after the listener has
 // stopped responding.
 
-import { askedMark, chainNames as chain, engineQueueNumber } from "../names.ts";
+import { askedMark, chainNames as chain, engineQueueNumber, refusedQuestion } from "../names.ts";
 import { inSet, type Match, toPort } from "../rules/match.ts";
+import { packetBits } from "../rules/parts.ts";
 import { type Chain, rule } from "../rules/table.ts";
 import { clearMark, goTo } from "../rules/target.ts";
 import type { RulesetInput } from "./options.ts";
 
+const byRoot: Match = { kind: "owner", uid: 0 };
+// By TCP its SYN: a state it may have none, or another's (rules with CT --notrack, a flow that is still tracked).
+const questions = [toPort("udp", 53), { kind: "syn", port: 53 }] as const satisfies readonly Match[];
+
+/** What the daemon has refused may have, and little of other software's. */
+export const mayBeRefused: Match = {
+  kind: "mark",
+  mark: { value: refusedQuestion.bits, mask: packetBits >>> 0 },
+};
+
+/**
+ * Questions that the daemon has refused, by UDP and by TCP: any other that has these bits loses one below. Whose they were
+ * cannot be told any more when their sockets are closed by then.
+ */
+export const refusedQuestions = [
+  [questions[0], mayBeRefused],
+  [questions[1], mayBeRefused],
+] as const satisfies readonly (readonly Match[])[];
+
 export function questionChains({ queueNumber, sets }: RulesetInput): Chain[] {
-  const byRoot: Match = { kind: "owner", uid: 0 };
-  const asked = { value: askedMark, mask: askedMark };
+  const notAsked: Match = { kind: "mark", mark: { value: askedMark, mask: askedMark }, not: true };
+  const notRefused: Match = { kind: "whole-mark", value: refusedQuestion.mark, not: true };
   return [
     {
       name: chain.output,
-      // By TCP its SYN: a state it may have none, or another's (rules with CT --notrack, a flow that is still tracked).
-      rules: [toPort("udp", 53), { kind: "syn", port: 53 } as const].map((question) =>
-        rule("question of the engine, maybe", [question, byRoot], goTo(chain.question)),
+      rules: questions.map((question) =>
+        rule("question of the engine, maybe", [question], goTo(chain.question)),
       ),
     },
     {
       name: chain.question,
       rules: [
-        rule("ask the daemon", [{ kind: "mark", mark: asked, not: true }, inSet(sets.awake, "dst")], {
+        rule("ask the daemon", [byRoot, notAsked, inSet(sets.awake, "dst")], {
           kind: "queue",
           number: engineQueueNumber(queueNumber),
           bypass: true,
         }),
-        rule("asked about no more", [], clearMark(askedMark)),
+        rule("asked about no more", [byRoot, notRefused], clearMark(askedMark)),
+        rule("marked by others", [mayBeRefused, notRefused], clearMark(askedMark)),
       ],
     },
   ];

@@ -22,6 +22,7 @@ export function rawChains(input: RulesetInput): Chain[] {
     ...(input.demandSender
       ? [
           { name: chain.sender, rules: senderRules(input) },
+          { name: chain.seen, rules: seenRules(input) },
           { name: chain.unsettled, rules: unsettledRules(input) },
           { name: chain.cleared, rules: clearedRules(input) },
           { name: chain.unseen, rules: unseenRules(input) },
@@ -124,10 +125,22 @@ function clearedRules(input: RulesetInput): Rule[] {
   return [rule("judged by its address", [], { kind: "clear-whole-mark" }), ...unmarkedRules(input)];
 }
 
-/** What the chain of a guarded port has let in. On an open bridge, too, only what a set knows by its address. */
+/**
+ * What comes out of a sandbox has no mark, so what the chain of a guarded port has let in has that one only. What has
+ * others too was marked by other software: a packet of the host's own, as likely as not.
+ */
 function senderRules(input: RulesetInput): Rule[] {
   return [
+    rule("let in by a port", [{ kind: "whole-mark", value: senderMark }], goTo(chain.seen)),
     rule("nobody knows yet whose port it is", [hasMark(unsettledMark)], goTo(chain.unsettled)),
+    rule("guarded container", [fromGuarded(input)], goTo(chain.seen)),
+    ...elsewhereRules(input),
+  ];
+}
+
+/** What the chain of a guarded port has let in. On an open bridge, too, only what a set knows by its address. */
+function seenRules(input: RulesetInput): Rule[] {
+  return [
     // The host's own rules and routes may go by marks, and this one is nobody's business from here on.
     rule("seen", [], clearMark(senderMark)),
     ...guardedRules(input),

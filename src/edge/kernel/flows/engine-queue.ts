@@ -1,11 +1,10 @@
 // The queue in which the engine's questions wait. We open it before anything can decide about them, and the rules use
 // it only while a daemon says that it is awake.
 
-import { splitZero } from "../../../core/firewall/members.ts";
 import { engineQueueNumber, setNames } from "../../../core/firewall/names.ts";
-import { anyPrefix } from "../../../core/model/address.ts";
 import type { OpenQueue } from "../../../core/queued-packet.ts";
 import type { KernelSets } from "../ipset/kernel-sets.ts";
+import { switchOn } from "../ipset/switch-set.ts";
 import { openOwnQueue } from "./queue.ts";
 
 /** Questions in the kernel's queue at most; more pass, as a host that asks so much must not be cut off. */
@@ -41,25 +40,15 @@ export function stayAwakeIfAdopted(sets: KernelSets): void {
 
 /** Lets rules go by it that the questions of the engine are to be put before us. */
 export function stayAwake(sets: KernelSets): void {
-  addEverything(sets, "awake", awakeSeconds);
+  switchOn(sets, "awake", awakeSeconds);
 }
 
 /** Lets rules go by it that the questions of an engine that starts are to be held; nothing where no run has left the sets. */
 export function keepHeld(sets: KernelSets): void {
-  if (areThere(sets, [setNames.held4, setNames.held6])) addEverything(sets, "held", heldSeconds);
+  if (areThere(sets, [setNames.held4, setNames.held6])) switchOn(sets, "held", heldSeconds);
 }
 
 function areThere(sets: KernelSets, wanted: readonly string[]): boolean {
   const names = sets.names();
   return wanted.every((name) => names.includes(name));
-}
-
-function addEverything(sets: KernelSets, name: "awake" | "held", timeoutSeconds: number): void {
-  for (const family of [4, 6] as const) {
-    const entries = splitZero([anyPrefix(family)]).map((prefix) => ({
-      key: { kind: "net", prefix } as const,
-      timeoutSeconds,
-    }));
-    sets.add(setNames[`${name}${family}`], entries);
-  }
 }
