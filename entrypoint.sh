@@ -199,7 +199,12 @@ probe_kernel() {
   export XTABLES_LOCKFILE=/dev/null
   probe_sets
   probe_rules 4 "iptables-$backend"
-  probe_rules 6 "ip6tables-$backend"
+  lacks_ipv6 "ip6tables-$backend" || probe_rules 6 "ip6tables-$backend"
+}
+
+# As with ipv6.disable=1: there is nothing to guard then, and no module would help.
+lacks_ipv6() {
+  [ ! -e /proc/net/if_inet6 ] || "$1" -S 2>&1 | grep -q 'Address family not supported'
 }
 
 # The sets stay, as rules name them.

@@ -5,6 +5,7 @@ import { anyAddress } from "../core/model/address.ts";
 import { every } from "../edge/host/every.ts";
 import type { KernelSets } from "../edge/kernel/ipset/kernel-sets.ts";
 import { switchOff, switchOn } from "../edge/kernel/ipset/switch-set.ts";
+import { hasFamily } from "../edge/kernel/libc.ts";
 import { type HostListeners, listenOnHost } from "../edge/listener/host.ts";
 import { listenTcp } from "../edge/listener/tcp.ts";
 import type { DnsHandler } from "../edge/listener/udp.ts";
@@ -29,14 +30,16 @@ export interface ListenersOptions {
 /** Listens for every interface. @throws DockerwallError PORT_TAKEN */
 export async function startListeners(options: ListenersOptions): Promise<HostListeners> {
   const { port, answerer, onProblem } = options;
+  const families = ([4, 6] as const).filter(hasFamily);
   const listeners = await listenOnHost({
     port,
+    families,
     handler: (message, client, reply) => answerer.fromHost(message, "udp", client, reply),
     onProblem,
   });
   const pool = new ConnectionPool(connectionsAtMost);
   const handler: DnsHandler = (message, client, reply) => answerer.fromHost(message, "tcp", client, reply);
-  for (const family of [4, 6] as const)
+  for (const family of families)
     await listenTcp({ address: anyAddress(family), port }, handler, {}, { pool, onProblem });
   claimPort(options);
   return listeners;

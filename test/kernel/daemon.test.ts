@@ -10,7 +10,7 @@ import { join } from "node:path";
 import { describe, it } from "node:test";
 import { createSets, destroySets } from "../../src/edge/kernel/ipset/desired-sets.ts";
 import { openKernelSets } from "../../src/edge/kernel/ipset/kernel-sets.ts";
-import { daemonEnforces, mountSys, startDaemon } from "../support/daemon-process.ts";
+import { daemonEnforces, mountSys, noIpv6, startDaemon } from "../support/daemon-process.ts";
 import { bridgeNetwork, container, type FakeEngine, startFakeEngine } from "../support/fake-engine.ts";
 import { until } from "../support/lab/command.ts";
 import { createNamespace, enterNamespaces, run } from "../support/namespace.ts";
@@ -283,4 +283,21 @@ describe("after uninstall", () => {
     await using holder = await bound("0.0.0.0", 5053);
     assert.equal(holder.address().port, 5053);
   });
+});
+
+describe("a kernel without IPv6", () => {
+  for (const backend of ["nft", "legacy"])
+    it(`is guarded by IPv4 alone, by iptables-${backend}, which is told`, async () => {
+      await using engine = await engineWithApp();
+      await using daemon = startDaemon(engine, { DOCKERWALL_BACKEND: backend }, noIpv6);
+      await daemonEnforces(daemon);
+      const { state, warnings, problems } = await daemon.status();
+      assert.deepEqual([state, problems], ["enforcing", []]);
+      assert.match(warnings.join("\n"), /^this kernel has no IPv6 .*: networks are guarded by IPv4 alone/m);
+      assert.match(run(`iptables-${backend}-save`), /DOCKERWALL-FORWARD/);
+      assert.match(run("ss", "-Hlun", "sport", "=", ":5053"), /0\.0\.0\.0:5053/);
+      assert.equal((await daemon.cli("uninstall")).exitCode, 0);
+      await daemon.end("SIGTERM");
+      assert.doesNotMatch(kernelState(), /DOCKERWALL|dockerwall/);
+    });
 });

@@ -6,6 +6,7 @@ import { spawnSync } from "node:child_process";
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, it } from "node:test";
+import { noIpv6 } from "../support/daemon-process.ts";
 import { enterNamespaces } from "../support/namespace.ts";
 
 enterNamespaces(import.meta.url);
@@ -13,10 +14,15 @@ enterNamespaces(import.meta.url);
 const original = readFileSync(join(import.meta.dirname, "../../entrypoint.sh"), "utf8");
 
 /** Of the script, changed, in a network namespace of its own, as it starts itself. */
-function probe(backend: string, change: (script: string) => string = (script) => script) {
+function probe(
+  backend: string,
+  change: (script: string) => string = (script) => script,
+  launcher: readonly string[] = [],
+) {
   writeFileSync("/run/entrypoint.sh", change(original));
-  const args = ["--net", "sh", "/run/entrypoint.sh", "--probe-kernel", backend];
-  const { status, stdout, stderr } = spawnSync("unshare", args, { encoding: "utf8" });
+  const args = ["unshare", "--net", "sh", "/run/entrypoint.sh", "--probe-kernel", backend];
+  const [program = "", ...rest] = [...launcher, ...args];
+  const { status, stdout, stderr } = spawnSync(program, rest, { encoding: "utf8" });
   return { status, said: stdout + stderr };
 }
 
@@ -31,6 +37,9 @@ function without(wanted: string, nothing: string): (script: string) => string {
 for (const backend of ["nft", "legacy"]) {
   describe(`the kernel, tried with iptables-${backend}`, () => {
     it("has everything", () => assert.deepEqual(probe(backend), { status: 0, said: "" }));
+
+    it("has everything but IPv6", () =>
+      assert.deepEqual(probe(backend, undefined, noIpv6), { status: 0, said: "" }));
 
     const lacking: readonly [what: string, change: (script: string) => string, sentence: RegExp][] = [
       [
@@ -50,7 +59,7 @@ for (const backend of ["nft", "legacy"]) {
       ],
       [
         "a target",
-        without("-j REJECT --reject-with tcp-reset", "-j NOTHING"),
+        without("-j REJECT --reject-with icmp-admin-prohibited", "-j NOTHING"),
         /^dockerwall: the kernel lacks ipt_REJECT, tried with iptables-\w+; run modprobe ipt_REJECT on the host/,
       ],
       [

@@ -91,6 +91,7 @@ for (const each of families)
   }, async () => {
     await prepare(each);
     const listeners = await listenOnHost({
+      families: [4, 6],
       port,
       handler: echo,
       onProblem: (problem) => assert.fail(problem),
@@ -180,6 +181,7 @@ else: raise SystemExit("no answer")`;
 test("sockets on the host that are destroyed are opened again, each for what it was for", async (t) => {
   const problems: string[] = [];
   const listeners = await listenOnHost({
+    families: [4, 6],
     port,
     handler: echo,
     onProblem: (problem) => problems.push(problem),

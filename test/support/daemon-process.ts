@@ -38,10 +38,14 @@ export function mountSys(): void {
   run("mount", "-t", "sysfs", "sysfs", "/sys");
 }
 
-/** Starts it; `daemonEnforces` waits until it does. */
+/** A program, with its arguments, that runs the program that follows on a kernel without IPv6. */
+export const noIpv6: readonly string[] = ["python3", join(import.meta.dirname, "no-ipv6.py")];
+
+/** Starts it, by another program if need be; `daemonEnforces` waits until it does. */
 export function startDaemon(
   engine: FakeEngine,
   environment: Readonly<Record<string, string>> = {},
+  launcher: readonly string[] = [],
 ): DaemonProcess {
   const folder = mkdtempSync(join(tmpdir(), "dockerwall-daemon-"));
   const env = {
@@ -55,8 +59,10 @@ export function startDaemon(
     ...environment,
   };
   run("mkdir", "-p", "/run/netns");
-  const start = (...args: string[]): ChildProcess =>
-    spawn(process.execPath, ["--import", "tsx", main, ...args], { env, stdio: ["ignore", "pipe", "pipe"] });
+  const start = (...args: string[]): ChildProcess => {
+    const [program = "", ...rest] = [...launcher, process.execPath, "--import", "tsx", main, ...args];
+    return spawn(program, rest, { env, stdio: ["ignore", "pipe", "pipe"] });
+  };
   const child = start("daemon");
   const output = gather(child);
   const exited = once(child, "close");

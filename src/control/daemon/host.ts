@@ -15,7 +15,7 @@ import { setsAreFilled, setsExist } from "../../edge/kernel/ipset/desired-sets.t
 import { type KernelSets, openKernelSets } from "../../edge/kernel/ipset/kernel-sets.ts";
 import { createFirewall } from "../../edge/kernel/iptables/firewall.ts";
 import type { Backend } from "../../edge/kernel/iptables/tools.ts";
-import { whyNoBatches } from "../../edge/kernel/libc.ts";
+import { hasFamily, whyNoBatches } from "../../edge/kernel/libc.ts";
 import { probePortTable } from "../../edge/kernel/nftables/port-table.ts";
 import { probeSettledPorts } from "../../edge/kernel/nftables/settled-ports.ts";
 import { createReadiness } from "../../edge/kernel/readiness.ts";
@@ -55,6 +55,8 @@ export interface Missing {
   readonly unheldPorts: string | undefined;
   /** Datagrams take a system call each. */
   readonly unbatched: string | undefined;
+  /** There is no IPv6. */
+  readonly ipv6: string | undefined;
 }
 
 /** @throws DockerwallError DAEMON_RUNNING before anything else, or what this host does not let us do */
@@ -148,5 +150,6 @@ function findMissing({ path, problem }: FoundFolder): Missing {
     unguardedPorts,
     unheldPorts: unguardedPorts ?? probeSettledPorts(),
     unbatched: whyNoBatches(),
+    ipv6: hasFamily(6) ? undefined : "EAFNOSUPPORT, as with ipv6.disable=1",
   };
 }

@@ -27,7 +27,7 @@ import { type Boundary, createBoundary } from "./boundary.ts";
 import { createDataPlanePlace, type DataPlanePlace } from "./data-plane.ts";
 import { createEngineVersion, type EngineVersion } from "./engine-version.ts";
 import type { Host } from "./host.ts";
-import { logStatement, slowedBy, tellMissing } from "./problems.ts";
+import { doneWithout, logStatement, tellMissing } from "./problems.ts";
 
 /** What a daemon is made of. */
 export interface Ground {
@@ -85,7 +85,7 @@ export function makeParts(ground: Ground, cleanup: AsyncDisposableStack): Parts 
   const history = makeHistory(ground);
   const reporter = makeReporter(ground, { lifecycle, engineVersion, history, open, wall });
   tellMissing(reporter, missing);
-  for (const sentence of slowedBy(missing)) logStatement(log, { kind: "warning", sentence });
+  for (const sentence of doneWithout(missing)) logStatement(log, { kind: "warning", sentence });
   const boundary = createBoundary({ log, reporter, nowMs: monotonicMs });
   const dataPlane = createDataPlanePlace();
   const enforcement = createEnforcement({
@@ -185,7 +185,7 @@ function makeReporter(
     onChange: (unwell) => lifecycle.observe(unwell),
     overrides: open.overrides.current,
     quarantined: () => wall.quarantine,
-    slowed: slowedBy(host.missing),
+    slowed: doneWithout(host.missing),
     circles: (topology, { guarded }) =>
       findCircles({
         topology,

@@ -31,11 +31,19 @@ export function tellMissing(
   );
 }
 
-/** What this host lacks at the cost of speed alone, one sentence each. */
-export function slowedBy({ unbatched }: Pick<Missing, "unbatched">): readonly string[] {
-  if (unbatched === undefined) return [];
+/** What this host lacks without leaving anything open, one sentence each. */
+export function doneWithout({ unbatched, ipv6 }: Pick<Missing, "unbatched" | "ipv6">): readonly string[] {
   return [
-    `lookups take a system call more for each datagram: recvmmsg or sendmmsg is refused here (${unbatched}); allow both in the container's seccomp profile`,
+    ...(unbatched === undefined
+      ? []
+      : [
+          `lookups take a system call more for each datagram: recvmmsg or sendmmsg is refused here (${unbatched}); allow both in the container's seccomp profile`,
+        ]),
+    ...(ipv6 === undefined
+      ? []
+      : [
+          `this kernel has no IPv6 (${ipv6}): networks are guarded by IPv4 alone, and nothing leaves by IPv6; after it has got IPv6, restart Dockerwall`,
+        ]),
   ];
 }
 

@@ -213,6 +213,17 @@ function tryBatches(): string | undefined {
   }
 }
 
+/** Whether the kernel has this family of addresses: one started with ipv6.disable=1 has no IPv6. */
+export function hasFamily(family: 4 | 6): boolean {
+  try {
+    close(socket(family === 4 ? AF_INET : AF_INET6, SOCK_DGRAM, 0, `a try of IPv${family}`));
+    return true;
+  } catch (error) {
+    // Whatever else is in the way is told where it is.
+    return !(error instanceof SystemCallError && error.errnoName === "EAFNOSUPPORT");
+  }
+}
+
 /** Reads what a non-blocking descriptor has; undefined when it has nothing now. */
 export function read(fd: number, bytes: Uint8Array, what: string): number | undefined {
   return checkedUnlessAgain("read", what, () => native.read(fd, bytes, bytes.length));

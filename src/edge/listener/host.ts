@@ -10,6 +10,8 @@ export interface HostListenersOptions {
   readonly port: number;
   readonly handler: DnsHandler;
   readonly onProblem: (problem: string) => void;
+  /** Those that the kernel has. */
+  readonly families: readonly Family[];
 }
 
 export interface HostListeners {
@@ -18,14 +20,12 @@ export interface HostListeners {
   close(): Promise<void>;
 }
 
-const families = [4, 6] as const;
-
 /** Listens by UDP for every interface. @throws DockerwallError PORT_TAKEN */
 export async function listenOnHost(options: HostListenersOptions): Promise<HostListeners> {
   /** By bridge and its index: a bridge that was made anew is another one to a socket. */
   const byBridge = new Map<string, Promise<readonly Lasting[]>>();
   const all: Lasting[] = [];
-  for (const family of families) all.push(await listenForAll(family, options));
+  for (const family of options.families) all.push(await listenForAll(family, options));
 
   async function close(listeners: Promise<readonly Lasting[]>): Promise<void> {
     await Promise.all((await listeners).map((listener) => listener.close()));
@@ -69,7 +69,7 @@ function listenForAll(family: Family, { port, handler, onProblem }: HostListener
 /** Never rejects: until it stands, the socket for all serves the bridge. */
 function listenForBridge(
   device: string,
-  { port, handler, onProblem }: HostListenersOptions,
+  { port, handler, onProblem, families }: HostListenersOptions,
 ): Promise<readonly Lasting[]> {
   return Promise.all(
     families.map((family) =>

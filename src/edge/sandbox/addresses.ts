@@ -63,7 +63,8 @@ function readFamily(family: number): SandboxAddresses {
     writeGetAddresses(socket.writer, family);
     socket.dumpFirst("the addresses of a sandbox", mostRead, (message) => {
       const found = readInterfaceAddress(message);
-      if (found === undefined || !mayBeItsOwn(found)) return;
+      // Asked for a family that it does not have, a kernel tells of all others.
+      if (found?.family !== family || !mayBeItsOwn(found)) return;
       (found.scope === SCOPE_LINK ? linkLocal : addresses).add(found);
     });
   } finally {
