@@ -10,6 +10,7 @@ import type { Firewall } from "../edge/kernel/firewall.ts";
 import { keepHeld } from "../edge/kernel/flows/engine-queue.ts";
 import type { KernelSets } from "../edge/kernel/ipset/kernel-sets.ts";
 import { type Backend, restoreCommand } from "../edge/kernel/iptables/tools.ts";
+import { hasFamily } from "../edge/kernel/libc.ts";
 import type { Lifecycle } from "./lifecycle.ts";
 
 export interface NextEngine {
@@ -75,7 +76,8 @@ export function createNextEngine(options: NextEngineOptions): NextEngine {
       const group = await readEngineGroup(next);
       if (group === undefined) return false;
       keepHeld(sets);
-      await Promise.all([holdFamily(next, group, 4), holdFamily(next, group, 6)]);
+      const families = ([4, 6] as const).filter(hasFamily);
+      await Promise.all(families.map((family) => holdFamily(next, group, family)));
       return true;
     },
   };

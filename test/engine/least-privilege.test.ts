@@ -125,6 +125,22 @@ describe("least privilege", () => {
     );
   });
 
+  it("a kernel without IPv6 is guarded by IPv4 alone, and that is told", async () => {
+    // As with ipv6.disable=1: AF_INET6 is 10, EAFNOSUPPORT 97.
+    const ofIpv6 = { index: 0, value: 10, op: "SCMP_CMP_EQ" };
+    const profile = {
+      defaultAction: "SCMP_ACT_ALLOW",
+      syscalls: [{ names: ["socket"], action: "SCMP_ACT_ERRNO", errnoRet: 97, args: [ofIpv6] }],
+    };
+    await engine.exec("sh", "-c", `echo '${JSON.stringify(profile)}' >/run/without-ipv6.json`);
+    await start(undefined, "--security-opt", "seccomp=/run/without-ipv6.json");
+    await enforcing(engine);
+    await succeeds(engine, "web", ...curl("http://www.example.com/"));
+    assert.match(await succeeds(engine, "web", "dig", "secret.example.org"), /status: NXDOMAIN/);
+    await fails(engine, "web", ...direct);
+    assert.match((await status(engine)).warnings.join("\n"), /this kernel has no IPv6 \(EAFNOSUPPORT/);
+  });
+
   it("rules of an earlier run stand where it cannot start", async () => {
     await deploy(engine);
     await run(engine, "rm", "-f", "dockerwall");
