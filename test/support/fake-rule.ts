@@ -12,12 +12,12 @@ const matches: Readonly<Record<string, readonly [options: RegExp, hooks?: readon
   tcp: [/^--dport \d+(?: --tcp-flags FIN,SYN,RST,ACK SYN)?$/],
   icmp6: [/^--icmpv6-type \d+$/],
   set: [new RegExp(`^(?:! )?--match-set (\\S+) ${sides}$`)],
-  mark: [new RegExp(`^(?:! )?--mark ${bits}$`)],
+  mark: [new RegExp(`^(?:! )?--mark (?:${bits}|0x[0-9a-f]+)$`)],
   connmark: [new RegExp(`^(?:! )?--mark ${bits}$`)],
   conntrack: [
     /^(?:! )?--ctstate [A-Z,]+(?: --ctstatus CONFIRMED)?(?: --ctorigdstport \d+)?(?: --ctdir (?:REPLY|ORIGINAL))?$/,
   ],
-  addrtype: [/^(?:! )?--dst-type LOCAL$/],
+  addrtype: [/^(?:(?:! )?--dst-type|--src-type) LOCAL$/],
   hashlimit: [
     /^--hashlimit-(?:upto|above) \d+\/sec --hashlimit-burst \d+ --hashlimit-mode srcip --hashlimit-name \S+ --hashlimit-htable-size \d+ --hashlimit-htable-max \d+ --hashlimit-htable-expire \d+$/,
   ],

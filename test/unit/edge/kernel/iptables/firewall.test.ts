@@ -1,10 +1,11 @@
 // The firewall by iptables: what keeps either family's rules from being applied is told.
 
 import assert from "node:assert/strict";
-import { test } from "node:test";
+import { describe, it, test } from "node:test";
 import type { Family } from "../../../../../src/core/model/address.ts";
 import { createFirewall } from "../../../../../src/edge/kernel/iptables/firewall.ts";
 import type { Iptables } from "../../../../../src/edge/kernel/iptables/iptables.ts";
+import { sparingAbsent } from "../../../../../src/edge/kernel/iptables/present-families.ts";
 import { DockerwallError } from "../../../../../src/errors.ts";
 
 const refusing = (sentenceFor: (family: Family) => string): Iptables => ({
@@ -29,4 +30,29 @@ test("what is in the way of both families is told of both at once", async () => 
 test("what is in the way of both families alike is told once", async () => {
   const firewall = createFirewall("nft", () => refusing(() => "another program keeps the lock"));
   await assert.rejects(firewall.apply(both), { message: "another program keeps the lock" });
+});
+
+describe("a family that the kernel does not have", () => {
+  const refused = refusing((family) => `IPv${family} is in the way`);
+  for (const backend of ["nft", "legacy"] as const) {
+    it(`is not missed, by iptables-${backend}`, async () => {
+      const variant = sparingAbsent(backend, refused, (family) => family === 4);
+      assert.equal(await variant.apply(6, []), false);
+      await assert.rejects(variant.apply(4, []), { message: "IPv4 is in the way" });
+    });
+
+    it(`is missed once it is there, by iptables-${backend}`, async () => {
+      let isHere = false;
+      const variant = sparingAbsent(backend, refused, () => isHere);
+      assert.equal(await variant.apply(6, []), false);
+      isHere = true;
+      await assert.rejects(variant.apply(6, []), { message: "IPv6 is in the way" });
+      assert.equal(await variant.stands(6, []), false);
+    });
+  }
+
+  it("has its rules all the same where the kernel takes them", async () => {
+    const taking: Iptables = { ...refused, apply: () => Promise.resolve(true) };
+    assert.equal(await sparingAbsent("nft", taking, () => false).apply(6, []), true);
+  });
 });
