@@ -38,6 +38,8 @@ interface Walk {
   table: string;
   readonly kernel: WalkedKernel;
   mark: number;
+  /** The mark of its flow. */
+  stamp: number;
 }
 
 type Test = (walk: Walk) => boolean;
@@ -52,7 +54,7 @@ interface Rule {
 
 /** What becomes of a packet on its way through these hooks. */
 export function fateOf(kernel: WalkedKernel, packet: Packet, hooks: readonly Hook[]): Fate {
-  const walk: Walk = { packet, table: "", kernel, mark: 0 };
+  const walk: Walk = { packet, table: "", kernel, mark: 0, stamp: 0 };
   for (const [table, hook] of hooks) {
     walk.table = table;
     const fate = through(hook, walk) ?? "passes";
@@ -77,9 +79,11 @@ function through(chain: string, walk: Walk): Fate | undefined {
       case "RETURN":
         return undefined;
       case "MARK":
-        if (rule.written !== undefined) walk.mark = (walk.mark & ~rule.written[1]) ^ rule.written[0];
+        walk.mark = writtenTo(walk.mark, rule);
         continue;
       case "CONNMARK":
+        walk.stamp = writtenTo(walk.stamp, rule);
+        continue;
       case "SET":
       case "CT":
         continue;
@@ -90,6 +94,10 @@ function through(chain: string, walk: Walk): Fate | undefined {
     }
   }
   return undefined;
+}
+
+function writtenTo(mark: number, { written: [value, mask] = [0, 0] }: Rule): number {
+  return (mark & ~mask) ^ value;
 }
 
 const rules = new Map<string, Rule>();
@@ -110,7 +118,8 @@ const flags = /^--(?:connlimit-saddr|queue-bypass|notrack)$/;
 const untrue = /^--(?:hashlimit-above|connlimit-above|ctstatus|ctdir|icmpv6-type|hl-eq|uid-owner)$/;
 
 function readRule(body: string): Rule {
-  const words = body.match(/"[^"]*"|\S+/g) ?? [];
+  // The option of either kind of mark is called the same.
+  const words = body.replace(/-m connmark --mark/, "--connmark").match(/"[^"]*"|\S+/g) ?? [];
   const next = (): string => words.shift() ?? "";
   const tests: Test[] = [];
   let goal: Pick<Rule, "flag" | "target"> = { flag: "", target: "" };
@@ -149,11 +158,15 @@ function testOf(option: string, value: string, sides: readonly string[]): Test {
     case "--match-set":
       return ({ packet, kernel }) => isIn(kernel.sets, value, packet, sides);
     case "--mark":
-      return ({ mark }) => (mark & bitsOf(value)[1]) === bitsOf(value)[0];
+      return ({ mark }) => hasBits(mark, value);
+    case "--connmark":
+      return ({ stamp }) => hasBits(stamp, value);
     case "--ctstate":
       return () => value.split(",").includes("NEW");
     case "--dst-type":
       return ({ packet }) => packet.to === undefined;
+    case "--src-type":
+      return () => false;
     case "--hashlimit-upto":
       return () => true;
     default:
@@ -193,7 +206,12 @@ function prefixOf(text: string): Prefix {
   return parsePrefix(text) ?? assert.fail(text);
 }
 
+function hasBits(mark: number, text: string): boolean {
+  const [value, mask] = bitsOf(text);
+  return ((mark ^ value) & mask) === 0;
+}
+
 function bitsOf(text: string): readonly [number, number] {
-  const [value = 0, mask = 0] = text.split("/").map(Number);
+  const [value = 0, mask = 0xffff_ffff] = text.split("/").map(Number);
   return [value, mask];
 }
