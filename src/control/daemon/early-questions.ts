@@ -3,7 +3,7 @@
 // lookups do not wait for that.
 
 import { contain, contained, type OnFailure, tellFailure } from "../../core/contain.ts";
-import { askedMark, engineQueueNumber, rejectedMark } from "../../core/firewall/names.ts";
+import { askedMark, engineQueueNumber, refusedQuestion } from "../../core/firewall/names.ts";
 import type { OpenQueue, QueuedPacket } from "../../core/queued-packet.ts";
 import { every } from "../../edge/host/every.ts";
 import {
@@ -89,7 +89,7 @@ class PassingQuestions implements EarlyQuestions {
     const { id, mark } = packet;
     if (!this.#mayBeEngines(packet, arrivedAtMs)) this.#queue.verdict(id, "repeat", mark | askedMark);
     else if (this.#kept.length < keptAtMost) this.#kept.push(packet);
-    else this.#queue.verdict(id, "repeat", mark | askedMark | rejectedMark);
+    else this.#queue.verdict(id, "repeat", refusedQuestion.mark);
   }
 
   /** What cannot be told is the engine's. */
