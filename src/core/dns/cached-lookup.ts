@@ -22,7 +22,7 @@ export interface Looked {
   readonly ageSeconds: number;
   /** True when its time is over and no upstream could be asked (RFC 8767). */
   readonly stale: boolean;
-  /** Undefined for what is not kept, or kept only for want of better. */
+  /** Undefined for what has just come, is not kept, or is kept only for want of better. */
   readonly kept: Kept | undefined;
 }
 
@@ -74,8 +74,9 @@ async function askAndKeep(question: Question, { cache, ask, nowMs }: LookupSourc
   }
   // Thousands would be read again with each hit, to be left out again.
   const short = shortenAnswer(answer, question, addressesPerAnswer) ?? message;
-  const kept = cache.put(key, short, answer.ttlSeconds, nowMs());
-  return { answer, ageSeconds: 0, stale: false, kept };
+  cache.put(key, short, answer.ttlSeconds, nowMs());
+  // Most names are asked for once: what is told of them is worth remembering when they are asked for again.
+  return { answer, ageSeconds: 0, stale: false, kept: undefined };
 }
 
 function lookedFrom({ message, ageSeconds, stale, kept }: CachedMessage, question: Question): Looked {
