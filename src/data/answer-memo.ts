@@ -1,8 +1,9 @@
 // Finished answers, kept to be told again: most lookups ask what the same container asked a moment ago. What is found
 // here was judged by the same knowledge (of the asker, of the policies, of the engine, of the host) and by grants that
-// live long enough; everything else goes the whole way. An answer of an upstream comes here when the cache tells it again:
-// most names are asked for once, and what is kept for each of them costs more than it spares. A lookup that is found here takes no promise and no system call
-// but its share of the two of its socket: a tenth of the CPU (`npm run bench -- lookups`).
+// live long enough; everything else goes the whole way. An answer of an upstream comes here when the cache tells it
+// again: most names are asked for once, and what is kept for each of them costs more than it spares. A lookup that is
+// found here takes no promise and no system call but its share of the two of its socket: a tenth of the CPU
+// (`npm run bench -- lookups`).
 
 import type { GuardedStanding } from "../core/askers/index-of-askers.ts";
 import type { Outcome, Repeats } from "../core/dns/resolve/resolution.ts";

@@ -53,6 +53,7 @@ export class FairQueue {
   readonly #ready = new Set<string>();
   #running = 0;
   #waiting = 0;
+  #isServing = false;
 
   constructor(limits: FairQueueLimits) {
     this.#limits = limits;
@@ -97,7 +98,18 @@ export class FairQueue {
     this.#serve();
   }
 
+  /** Work that is over as soon as it starts leaves from in here: it does not serve the next one itself. */
   #serve(): void {
+    if (this.#isServing) return;
+    this.#isServing = true;
+    try {
+      this.#serveAll();
+    } finally {
+      this.#isServing = false;
+    }
+  }
+
+  #serveAll(): void {
     while (this.#running < this.#limits.running) {
       const [asker] = this.#ready;
       if (asker === undefined) return;

@@ -9,14 +9,21 @@ import { isTruncated, judgeEcho, rcodeOf, renderUpstreamQuery } from "../../core
 import type { Upstream } from "../../core/model/upstream.ts";
 import type { EncryptedChannel } from "./encrypted/channel.ts";
 import type { RandomBits } from "./random.ts";
-import { askByTcp } from "./tcp.ts";
+import { askByTcp, type TcpAsker } from "./tcp.ts";
 import type { UdpPool } from "./udp.ts";
+import type { UdpAsker, UdpChannel } from "./udp-channel.ts";
 
+/** Whom an attempt is made for: one of the two is called, once. */
 export interface Attempt {
   /** Takes the server's answer, whatever its rcode. */
-  readonly done: (message: Uint8Array) => void;
+  done(message: Uint8Array): void;
   /** @param cause what failed on our side; undefined where it was the server */
-  readonly fail: (cause?: unknown) => void;
+  fail(cause?: unknown): void;
+}
+
+/** What can be given up: nothing is said of it from then on. */
+export interface Revocable {
+  giveUp(): void;
 }
 
 /** How the server is asked, and what is known of it. */
@@ -31,21 +38,25 @@ export interface Ways {
   readonly nowMs: () => number;
 }
 
-/** Starts an attempt and returns how to give it up. */
-export function startAttempt(ways: Ways, question: Question, attempt: Attempt): () => void {
-  return new RunningAttempt(ways, question, attempt).start();
+/** Starts an attempt. */
+export function startAttempt(ways: Ways, question: Question, attempt: Attempt): Revocable {
+  const running = new RunningAttempt(ways, question, attempt);
+  running.start();
+  return running;
 }
 
 /** What a message makes fail, fails the attempt: in place, without a closure for each. */
-class RunningAttempt {
+class RunningAttempt implements Revocable, UdpAsker {
   readonly #ways: Ways;
   readonly #question: Question;
   readonly #attempt: Attempt;
   readonly #startedAtMs: number;
   readonly #edns: boolean;
   readonly #query: Uint8Array;
-  /** Of the way that it is on now. */
-  #giveUp = (): void => undefined;
+  /** Where the query is open by UDP. */
+  #channel: UdpChannel | undefined;
+  /** Gives up what has taken the place of that. */
+  #giveUpOther: (() => void) | undefined;
 
   constructor(ways: Ways, question: Question, attempt: Attempt) {
     const { encrypted, limits, random } = ways;
@@ -62,32 +73,43 @@ class RunningAttempt {
     });
   }
 
-  start(): () => void {
+  start(): void {
     const { encrypted, udp } = this.#ways;
-    this.#giveUp =
-      encrypted === undefined
-        ? udp.ask(this.#query, {
-            receive: (message) => this.#receiveDatagram(message),
-            fail: (reason) => (reason === "attacked" ? this.#goTcp() : this.#fail()),
-          })
-        : encrypted.ask(this.#query, { receive: this.#receiveStreamed, fail: this.#fail });
-    return () => this.#giveUp();
+    if (encrypted === undefined) this.#channel = udp.ask(this.#query, this);
+    else this.#giveUpOther = encrypted.ask(this.#query, this.#streamed());
   }
 
-  /** @returns whether it answers this query */
-  #receiveDatagram(message: Uint8Array): boolean {
+  giveUp(): void {
+    this.#channel?.giveUp(this.#query);
+    this.#giveUpOther?.();
+  }
+
+  /** A datagram with the query's id. @returns whether it answers this query */
+  receive(message: Uint8Array): boolean {
     try {
       const echo = judgeEcho(this.#query, message);
       if (echo === "foreign") return false;
+      this.#channel = undefined;
       if (echo !== "echo" || isTruncated(message)) this.#goTcp();
       else this.#settle(message);
     } catch (error) {
-      tellFailure(error, this.#fail);
+      tellFailure(error, (cause) => this.#fail(cause));
     }
     return true;
   }
 
-  readonly #receiveStreamed = (message: Uint8Array): void => {
+  /** The datagrams' channel is no more. */
+  fail(reason: "attacked" | "failed"): void {
+    this.#channel = undefined;
+    if (reason === "attacked") this.#goTcp();
+    else this.#fail();
+  }
+
+  #streamed(): TcpAsker {
+    return { receive: (message) => this.#receiveStreamed(message), fail: (cause) => this.#fail(cause) };
+  }
+
+  #receiveStreamed(message: Uint8Array): void {
     const { limits, nowMs } = this.#ways;
     try {
       const echo = judgeEcho(this.#query, message);
@@ -95,17 +117,16 @@ class RunningAttempt {
       if (echo === "foreign" || isTruncated(message)) this.#fail();
       else this.#settle(message);
     } catch (error) {
-      tellFailure(error, this.#fail);
+      tellFailure(error, (cause) => this.#fail(cause));
     }
-  };
+  }
 
   #goTcp(): void {
     const { upstream, random } = this.#ways;
     try {
-      const asker = { receive: this.#receiveStreamed, fail: this.#fail };
-      this.#giveUp = askByTcp(upstream, this.#query, random, asker);
+      this.#giveUpOther = askByTcp(upstream, this.#query, random, this.#streamed());
     } catch (error) {
-      tellFailure(error, this.#fail);
+      tellFailure(error, (cause) => this.#fail(cause));
     }
   }
 
@@ -116,14 +137,15 @@ class RunningAttempt {
     if (this.#edns && (rcode === rcodes.formErr || rcode === rcodes.notImp)) {
       // It may not know EDNS (RFC 6891 7): once more without.
       limits.noteNoEdns(nowMs());
-      this.#giveUp = startAttempt(this.#ways, this.#question, this.#attempt);
+      const again = startAttempt(this.#ways, this.#question, this.#attempt);
+      this.#giveUpOther = () => again.giveUp();
       return;
     }
     this.#attempt.done(message);
   }
 
-  readonly #fail = (cause?: unknown): void => {
+  #fail(cause?: unknown): void {
     this.#ways.health.noteFailure(this.#ways.nowMs());
     this.#attempt.fail(cause);
-  };
+  }
 }

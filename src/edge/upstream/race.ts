@@ -1,19 +1,17 @@
 // One question to the servers, the fastest first: what fails has the next one asked, what is silent a second one as well,
 // and the first answer wins. Over by its deadline.
 
-import { contained, type OnFailure, tellFailure } from "../../core/contain.ts";
+import { type OnFailure, tellFailure } from "../../core/contain.ts";
 import { renderUpstream } from "../../core/dns/upstream-text.ts";
 import { rcodes } from "../../core/dns/wire/codes.ts";
-import type { Question } from "../../core/dns/wire/question.ts";
 import { rcodeOf } from "../../core/dns/wire/upstream-query.ts";
 import { DockerwallError } from "../../errors.ts";
+import type { Attempt, Revocable } from "./attempt.ts";
 import type { UpstreamServer } from "./server.ts";
+import type { Wanted } from "./shared-questions.ts";
 
+/** What all races of a resolver have in common. */
 export interface RaceOptions {
-  readonly question: Question;
-  readonly servers: readonly UpstreamServer[];
-  /** By `nowMs`. */
-  readonly deadlineAtMs: number;
   /** Silence after which one more attempt is started, ms; each later one waits twice as long. */
   readonly hedgeMs: number;
   readonly nowMs: () => number;
@@ -24,126 +22,156 @@ export interface RaceOptions {
 /** Attempts in all, so that one question never becomes many. */
 const maxAttempts = 6;
 
-/** Asks. @throws DockerwallError when nobody answered in time */
-export function race(options: RaceOptions): Promise<Uint8Array> {
-  const running = new Race(options);
-  running.begin();
-  return running.answer;
+/** Asks; fails with a DockerwallError when nobody answered in time. */
+export function race(wanted: Wanted, servers: readonly UpstreamServer[], options: RaceOptions): void {
+  new Race(wanted, servers, options).begin();
 }
 
 class Race {
+  readonly #wanted: Wanted;
   readonly #options: RaceOptions;
-  readonly #outcome = Promise.withResolvers<Uint8Array>();
+  readonly #servers: readonly UpstreamServer[];
   readonly #order: readonly UpstreamServer[];
-  readonly #live = new Set<RacingAttempt>();
+  readonly #live: RacingAttempt[] = [];
   #attempts = 0;
   /** An answer that another server may better. */
   #worse: Uint8Array | undefined;
-  #hedging: NodeJS.Timeout | undefined;
-  #expiring: NodeJS.Timeout | undefined;
+  /** For what comes first: one more attempt, or the end. */
+  #timer: NodeJS.Timeout | undefined;
+  #hedgeAtMs: number;
+  #hedgeMs: number;
   #isOver = false;
 
-  constructor(options: RaceOptions) {
+  constructor(wanted: Wanted, servers: readonly UpstreamServer[], options: RaceOptions) {
+    this.#wanted = wanted;
     this.#options = options;
-    this.#order = byPreference(options.servers);
-  }
-
-  get answer(): Promise<Uint8Array> {
-    return this.#outcome.promise;
+    this.#servers = servers;
+    this.#order = byPreference(servers);
+    this.#hedgeMs = options.hedgeMs;
+    this.#hedgeAtMs = options.nowMs() + options.hedgeMs;
   }
 
   begin(): void {
-    const { deadlineAtMs, hedgeMs, nowMs, told } = this.#options;
-    const expire = contained(() => this.#finish(this.#worse), told);
-    this.#expiring = setTimeout(expire, Math.max(0, deadlineAtMs - nowMs()));
-    this.#hedge(hedgeMs);
+    this.#wait(this.#hedgeAtMs - this.#hedgeMs);
     this.#start();
     if (this.#order.length === 0) this.#finish(undefined);
   }
 
-  #hedge(waitMs: number): void {
-    const again = (): void => {
-      this.#start();
-      if (!this.#isOver && this.#attempts < maxAttempts) this.#hedge(waitMs * 2);
-    };
-    this.#hedging = setTimeout(contained(again, this.#options.told), waitMs);
+  #wait(nowMs: number): void {
+    const { deadlineAtMs } = this.#wanted;
+    const nextMs = Math.min(this.#hedgeAtMs, deadlineAtMs) - nowMs;
+    this.#timer = setTimeout(Race.#onTimer, Math.max(0, nextMs), this);
+  }
+
+  /** Of all races, each of which it is given: none needs a closure of its own. */
+  static #onTimer(race: Race): void {
+    try {
+      race.#goOn();
+    } catch (error) {
+      tellFailure(error, race.#options.told);
+    }
+  }
+
+  /** Silence has lasted long enough for another attempt, or for all. */
+  #goOn(): void {
+    if (this.#hedgeAtMs >= this.#wanted.deadlineAtMs) {
+      this.#finish(this.#worse);
+      return;
+    }
+    const nowMs = this.#options.nowMs();
+    this.#hedgeMs *= 2;
+    this.#hedgeAtMs = this.#attempts + 1 < maxAttempts ? nowMs + this.#hedgeMs : Number.POSITIVE_INFINITY;
+    this.#wait(nowMs);
+    this.#start();
   }
 
   #start(): void {
     const server = this.#order[this.#attempts % this.#order.length];
     if (this.#isOver || server === undefined || this.#attempts >= maxAttempts) return;
     this.#attempts++;
-    const { question, nowMs, told } = this.#options;
-    const attempt = new RacingAttempt(server, nowMs(), (ended, message) => this.#end(ended, message), told);
-    this.#live.add(attempt);
-    attempt.start(question);
+    const attempt = new RacingAttempt(this, server, this.#options.nowMs());
+    this.#live.push(attempt);
+    attempt.start();
   }
 
-  #end(attempt: RacingAttempt, message: Uint8Array | undefined): void {
-    this.#live.delete(attempt);
+  get question(): Wanted["question"] {
+    return this.#wanted.question;
+  }
+
+  get told(): OnFailure {
+    return this.#options.told;
+  }
+
+  end(attempt: RacingAttempt, message: Uint8Array | undefined): void {
+    const at = this.#live.indexOf(attempt);
+    if (at >= 0) this.#live.splice(at, 1);
     if (this.#isOver) return;
     this.#worse = message ?? this.#worse;
     // A server that fails is asked no second time; the next one is, at once.
     if (message !== undefined && isFinal(message)) this.#finish(message);
     else if (this.#attempts < this.#order.length) this.#start();
-    else if (this.#live.size === 0) this.#finish(this.#worse);
+    else if (this.#live.length === 0) this.#finish(this.#worse);
   }
 
   #finish(message: Uint8Array | undefined): void {
     if (this.#isOver) return;
     this.#isOver = true;
-    clearTimeout(this.#hedging);
-    clearTimeout(this.#expiring);
-    const { servers, nowMs } = this.#options;
-    if (message !== undefined) this.#outcome.resolve(message);
-    else this.#outcome.reject(new DockerwallError("INTERNAL", silenceText(servers)));
-    for (const attempt of this.#live) attempt.giveUp(nowMs());
+    clearTimeout(this.#timer);
+    const { taker } = this.#wanted;
+    try {
+      if (this.#live.length > 0) this.#giveUp();
+    } finally {
+      if (message !== undefined) taker.take(message);
+      else taker.fail(new DockerwallError("INTERNAL", silenceText(this.#servers)));
+    }
+  }
+
+  #giveUp(): void {
+    const nowMs = this.#options.nowMs();
+    for (const attempt of this.#live) attempt.giveUp(nowMs);
   }
 }
 
 /** One attempt of a race. */
-class RacingAttempt {
+class RacingAttempt implements Attempt {
+  readonly #race: Race;
   readonly #server: UpstreamServer;
   readonly #startedAtMs: number;
-  readonly #onEnd: (attempt: RacingAttempt, message: Uint8Array | undefined) => void;
-  readonly #told: OnFailure;
-  #giveUp = (): void => undefined;
+  #running: Revocable | undefined;
 
-  constructor(
-    server: UpstreamServer,
-    startedAtMs: number,
-    onEnd: (attempt: RacingAttempt, message: Uint8Array | undefined) => void,
-    told: OnFailure,
-  ) {
+  constructor(race: Race, server: UpstreamServer, startedAtMs: number) {
+    this.#race = race;
     this.#server = server;
     this.#startedAtMs = startedAtMs;
-    this.#onEnd = onEnd;
-    this.#told = told;
   }
 
-  start(question: Question): void {
-    const attempt = { done: (message: Uint8Array) => this.#onEnd(this, message), fail: this.#fail };
+  start(): void {
     try {
-      this.#giveUp = this.#server.ask(question, attempt);
+      this.#running = this.#server.ask(this.#race.question, this);
     } catch (error) {
-      tellFailure(error, this.#fail);
+      tellFailure(error, (cause) => this.fail(cause));
     }
   }
 
   /** Another server has answered, or time is over: its silence is held against it. */
   giveUp(nowMs: number): void {
-    this.#giveUp();
+    this.#running?.giveUp();
     this.#server.noteSilence(nowMs - this.#startedAtMs);
   }
 
-  readonly #fail = (cause?: unknown): void => {
-    if (cause !== undefined) this.#told(cause);
-    this.#onEnd(this, undefined);
-  };
+  done(message: Uint8Array): void {
+    this.#race.end(this, message);
+  }
+
+  fail(cause?: unknown): void {
+    if (cause !== undefined) this.#race.told(cause);
+    this.#race.end(this, undefined);
+  }
 }
 
 /** Those that do not rest before those that do, the fastest first; the others age towards another try. */
 function byPreference(servers: readonly UpstreamServer[]): readonly UpstreamServer[] {
+  if (servers.length < 2) return servers;
   const order = servers.toSorted((a, b) => Number(a.resting) - Number(b.resting) || a.rttMs - b.rttMs);
   for (const server of order.slice(1)) server.decay();
   return order;

@@ -6,7 +6,7 @@
 // - equal questions under way share one answer, which also keeps a forger from betting on many at once;
 // - work is bounded in total and per asker, and waiting askers are served in turn.
 
-import { contained, tellFailure } from "../../core/contain.ts";
+import { contained, type OnFailure, tellFailure } from "../../core/contain.ts";
 import { FairQueue, type FairQueueLimits, NoTurnError, type Turn } from "../../core/dns/fair-queue.ts";
 import type { Question } from "../../core/dns/wire/question.ts";
 import type { Upstream } from "../../core/model/upstream.ts";
@@ -14,7 +14,8 @@ import { messageOf } from "../../errors.ts";
 import { race } from "./race.ts";
 import { createRandomBits } from "./random.ts";
 import { createUpstreamServer, type UpstreamServer } from "./server.ts";
-import { SharedQuestions } from "./shared-questions.ts";
+import { SharedQuestions, type Wanted } from "./shared-questions.ts";
+import type { Taker } from "./taker.ts";
 
 export interface ResolverSettings {
   readonly upstreams: readonly Upstream[];
@@ -57,19 +58,20 @@ export class Resolver {
   readonly #settings: ResolverSettings;
   readonly #random = createRandomBits();
   readonly #queue: FairQueue;
-  readonly #shared: SharedQuestions;
+  readonly #queueing: Queueing;
   #servers: readonly UpstreamServer[] = [];
 
   constructor(settings: ResolverSettings) {
     const { nowMs, hedgeMs } = settings;
     this.#settings = settings;
     this.#queue = settings.queue ?? new FairQueue(settings.limits);
-    this.#shared = new SharedQuestions({
-      ask: (question, deadlineAtMs) =>
-        race({ question, servers: this.#servers, deadlineAtMs, hedgeMs, nowMs, told: this.#told }),
+    const racing = { hedgeMs, nowMs, told: this.#told };
+    const shared = new SharedQuestions({
+      ask: (wanted) => race(wanted, this.#servers, racing),
       leastLeftMs: hedgeMs,
       nowMs,
     });
+    this.#queueing = { queue: this.#queue, shared, nowMs, told: this.#told };
     this.setUpstreams(settings.upstreams);
   }
 
@@ -83,16 +85,19 @@ export class Resolver {
     const { nowMs, deadlineMs } = this.#settings;
     const latestAtMs = nowMs() + deadlineMs;
     const deadlineAtMs = Math.min(latestAtMs, terms?.deadlineAtMs ?? latestAtMs);
-    const queued = new QueuedQuery({
-      ask: () => this.#shared.ask(question, deadlineAtMs),
-      leave: () => this.#leave(asker),
-      isGone: terms?.isGone,
-      // Without the time that others have, silence says nothing about the upstreams.
-      isLate: () => nowMs() > deadlineAtMs - deadlineMs / 2,
-    });
-    queued.expireIn(deadlineAtMs - nowMs(), () => this.#queue.withdraw(asker, queued));
-    if (this.#queue.enter(asker, queued) === "refused") queued.refuse();
-    return queued.answer;
+    // Without the time that others have, silence says nothing about the upstreams.
+    const lateFromMs = deadlineAtMs - deadlineMs / 2;
+    return new Promise((resolve, reject) =>
+      new QueuedQuery(this.#queueing, {
+        question,
+        asker,
+        deadlineAtMs,
+        lateFromMs,
+        isGone: terms?.isGone,
+        resolve,
+        reject,
+      }).begin(),
+    );
   }
 
   /** Replaces the servers. Attempts under way still end with the old ones; what waits for its turn asks the new ones. */
@@ -127,61 +132,97 @@ export class Resolver {
     this.#servers = [];
   }
 
-  /** Whoever has waited for the place begins in here. */
-  #leave(asker: string): void {
-    try {
-      this.#queue.leave(asker);
-    } catch (error) {
-      tellFailure(error, this.#told);
-    }
-  }
-
   readonly #told = (error: unknown): void =>
     this.#settings.onProblem?.(`asking upstream: ${messageOf(error)}`);
 }
 
+/** Where queries of a resolver wait for their turn, and whom they ask then. */
+interface Queueing {
+  readonly queue: FairQueue;
+  readonly shared: SharedQuestions;
+  readonly nowMs: () => number;
+  readonly told: OnFailure;
+}
+
 interface QueuedQueryOptions {
-  readonly ask: () => Promise<Uint8Array>;
-  /** Gives its place back. */
-  readonly leave: () => void;
+  readonly question: Question;
+  readonly asker: string;
+  readonly deadlineAtMs: number;
+  /** From when on it is its own asker's load that has taken the time. */
+  readonly lateFromMs: number;
   readonly isGone: (() => boolean) | undefined;
-  readonly isLate: () => boolean;
+  readonly resolve: (message: Uint8Array) => void;
+  readonly reject: (error: unknown) => void;
 }
 
 /** A query from when it wants a place until it is answered. */
-class QueuedQuery implements Turn {
+class QueuedQuery implements Turn, Taker, Wanted {
+  readonly #queueing: Queueing;
   readonly #options: QueuedQueryOptions;
-  readonly #outcome = Promise.withResolvers<Uint8Array>();
+  /** While it waits for a place. */
   #expiring: NodeJS.Timeout | undefined;
+  #isLate = false;
 
-  constructor(options: QueuedQueryOptions) {
+  constructor(queueing: Queueing, options: QueuedQueryOptions) {
+    this.#queueing = queueing;
     this.#options = options;
   }
 
-  get answer(): Promise<Uint8Array> {
-    return this.#outcome.promise;
+  get question(): Question {
+    return this.#options.question;
   }
 
-  /** How long it may wait for a place, ms. */
-  expireIn(ms: number, withdraw: () => void): void {
+  get deadlineAtMs(): number {
+    return this.#options.deadlineAtMs;
+  }
+
+  get taker(): Taker {
+    return this;
+  }
+
+  begin(): void {
+    const { queue, nowMs } = this.#queueing;
+    const { asker, deadlineAtMs } = this.#options;
+    const entered = queue.enter(asker, this);
+    if (entered === "refused") this.refuse();
+    if (entered !== "waiting") return;
     this.#expiring = setTimeout(() => {
-      withdraw();
-      this.#outcome.reject(new NoTurnError("late"));
-    }, ms);
+      queue.withdraw(asker, this);
+      this.#options.reject(new NoTurnError("late"));
+    }, deadlineAtMs - nowMs());
   }
 
   refuse(): void {
     clearTimeout(this.#expiring);
-    this.#outcome.reject(new NoTurnError("crowded"));
+    this.#options.reject(new NoTurnError("crowded"));
   }
 
   start(): void {
     clearTimeout(this.#expiring);
-    const { ask, leave, isGone, isLate } = this.#options;
-    const late = isLate();
-    const { resolve, reject } = this.#outcome;
-    const asked = isGone?.() === true ? Promise.reject(new NoTurnError("gone")) : ask();
-    asked.then(resolve, (error: unknown) => reject(late ? new NoTurnError("late") : error)).finally(leave);
+    const { isGone, lateFromMs } = this.#options;
+    const { shared, nowMs } = this.#queueing;
+    this.#isLate = nowMs() > lateFromMs;
+    if (isGone?.() === true) this.fail(new NoTurnError("gone"));
+    else shared.ask(this);
+  }
+
+  take(message: Uint8Array): void {
+    this.#options.resolve(message);
+    this.#leave();
+  }
+
+  fail(error: unknown): void {
+    this.#options.reject(this.#isLate ? new NoTurnError("late") : error);
+    this.#leave();
+  }
+
+  /** Gives its place back; whoever has waited for it begins in here. */
+  #leave(): void {
+    try {
+      this.#queueing.queue.leave(this.#options.asker);
+    } catch (error) {
+      tellFailure(error, this.#queueing.told);
+    }
   }
 }
 

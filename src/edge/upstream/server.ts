@@ -4,7 +4,7 @@ import { ServerHealth } from "../../core/dns/server-health.ts";
 import { ServerLimits } from "../../core/dns/server-limits.ts";
 import type { Question } from "../../core/dns/wire/question.ts";
 import type { Upstream, UpstreamTls } from "../../core/model/upstream.ts";
-import { type Attempt, startAttempt, type Ways } from "./attempt.ts";
+import { type Attempt, type Revocable, startAttempt, type Ways } from "./attempt.ts";
 import type { EncryptedChannel } from "./encrypted/channel.ts";
 import { createHttpsChannel } from "./encrypted/https.ts";
 import { createTlsChannel } from "./encrypted/tls.ts";
@@ -13,8 +13,8 @@ import { UdpPool } from "./udp.ts";
 
 export interface UpstreamServer {
   readonly upstream: Upstream;
-  /** Starts an attempt and returns how to give it up. */
-  ask(question: Question, attempt: Attempt): () => void;
+  /** Starts an attempt. */
+  ask(question: Question, attempt: Attempt): Revocable;
   /** It was asked and had not answered after this long, when another answered or time ran out. */
   noteSilence(elapsedMs: number): void;
   /** Smoothed time to an answer, ms; it shrinks while the server is not asked, so that it is tried again. */

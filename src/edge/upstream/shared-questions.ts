@@ -2,9 +2,17 @@
 
 import { NoTurnError } from "../../core/dns/fair-queue.ts";
 import type { Question } from "../../core/dns/wire/question.ts";
+import type { Taker } from "./taker.ts";
+
+/** A question, and who asks it. */
+export interface Wanted {
+  readonly question: Question;
+  readonly deadlineAtMs: number;
+  readonly taker: Taker;
+}
 
 export interface SharedQuestionsOptions {
-  readonly ask: (question: Question, deadlineAtMs: number) => Promise<Uint8Array>;
+  readonly ask: (wanted: Wanted) => void;
   /** An asker who has no more time left than this does not ask anew, ms. */
   readonly leastLeftMs: number;
   readonly nowMs: () => number;
@@ -12,50 +20,99 @@ export interface SharedQuestionsOptions {
 
 export class SharedQuestions {
   readonly #options: SharedQuestionsOptions;
-  readonly #underWay = new Map<string, Promise<Uint8Array>>();
+  readonly #underWay = new Map<string, UnderWay>();
 
   constructor(options: SharedQuestionsOptions) {
     this.#options = options;
   }
 
   /** Joins an equal question, or asks. What was joined may fail for having begun earlier: then it is asked anew. */
-  ask(question: Question, deadlineAtMs: number): Promise<Uint8Array> {
+  ask(wanted: Wanted): void {
+    const { question } = wanted;
     const key = `${question.type} ${question.qname.key}`;
     const joined = this.#underWay.get(key);
-    return joined === undefined
-      ? this.#begin(key, question, deadlineAtMs)
-      : this.#join(joined, { key, question, deadlineAtMs });
+    if (joined === undefined) this.#begin(key, wanted);
+    else joined.join(this.#joining(wanted, (error) => this.#askAgain(key, wanted, error)));
   }
 
-  async #join(
-    joined: Promise<Uint8Array>,
-    {
-      key,
-      question,
-      deadlineAtMs,
-    }: { readonly key: string; readonly question: Question; readonly deadlineAtMs: number },
-  ): Promise<Uint8Array> {
+  #askAgain(key: string, wanted: Wanted, error: unknown): void {
     const { nowMs, leastLeftMs } = this.#options;
-    try {
-      return await before(deadlineAtMs - nowMs(), joined);
-    } catch (error) {
-      if (nowMs() >= deadlineAtMs - leastLeftMs) throw error;
-    }
+    const hasTime = nowMs() < wanted.deadlineAtMs - leastLeftMs;
     const next = this.#underWay.get(key);
-    if (next !== undefined) return before(deadlineAtMs - nowMs(), next);
-    return this.#begin(key, question, deadlineAtMs);
+    if (!hasTime) wanted.taker.fail(error);
+    else if (next === undefined) this.#begin(key, wanted);
+    else next.join(this.#joining(wanted, (cause) => wanted.taker.fail(cause)));
   }
 
-  #begin(key: string, question: Question, deadlineAtMs: number): Promise<Uint8Array> {
-    const asked = this.#options.ask(question, deadlineAtMs).finally(() => this.#underWay.delete(key));
-    this.#underWay.set(key, asked);
-    return asked;
+  /** What others began may go on for longer than this asker can wait. */
+  #joining({ deadlineAtMs, taker }: Wanted, fail: (error: unknown) => void): Taker {
+    let isOver = false;
+    const once = (outcome: () => void): void => {
+      if (isOver) return;
+      isOver = true;
+      clearTimeout(timer);
+      outcome();
+    };
+    const leftMs = deadlineAtMs - this.#options.nowMs();
+    const timer = setTimeout(() => once(() => fail(new NoTurnError("late"))), leftMs);
+    return {
+      take: (message) => once(() => taker.take(message)),
+      fail: (error) => once(() => fail(error)),
+    };
+  }
+
+  #begin(key: string, wanted: Wanted): void {
+    const begun = new UnderWay(key, wanted, this.#underWay);
+    this.#underWay.set(key, begun);
+    try {
+      this.#options.ask(begun);
+    } catch (error) {
+      begun.fail(error);
+    }
   }
 }
 
-/** What others began may go on for longer than this asker can wait. */
-function before(leftMs: number, joined: Promise<Uint8Array>): Promise<Uint8Array> {
-  const { promise, reject } = Promise.withResolvers<never>();
-  const timer = setTimeout(() => reject(new NoTurnError("late")), leftMs);
-  return Promise.race([joined, promise]).finally(() => clearTimeout(timer));
+/** One question under way, as the first of its askers wants it. */
+class UnderWay implements Wanted, Taker {
+  readonly question: Question;
+  readonly deadlineAtMs: number;
+  readonly #key: string;
+  readonly #all: Map<string, UnderWay>;
+  readonly #first: Taker;
+  /** Made with the second: mostly there is none. */
+  #others: Taker[] | undefined;
+
+  constructor(key: string, { question, deadlineAtMs, taker }: Wanted, all: Map<string, UnderWay>) {
+    this.question = question;
+    this.deadlineAtMs = deadlineAtMs;
+    this.#key = key;
+    this.#all = all;
+    this.#first = taker;
+  }
+
+  get taker(): Taker {
+    return this;
+  }
+
+  join(taker: Taker): void {
+    this.#others ??= [];
+    this.#others.push(taker);
+  }
+
+  take(message: Uint8Array): void {
+    if (!this.#end()) return;
+    this.#first.take(message);
+    for (const other of this.#others ?? []) other.take(message);
+  }
+
+  fail(error: unknown): void {
+    if (!this.#end()) return;
+    this.#first.fail(error);
+    for (const other of this.#others ?? []) other.fail(error);
+  }
+
+  /** Who asks from here on asks anew. @returns false where it was over already */
+  #end(): boolean {
+    return this.#all.get(this.#key) === this && this.#all.delete(this.#key);
+  }
 }

@@ -19,9 +19,9 @@ const strayMessages = declareCounter({
 
 export interface UdpAsker {
   /** Takes a message with this query's id; false when it does not answer it. */
-  readonly receive: (message: Uint8Array) => boolean;
+  receive(message: Uint8Array): boolean;
   /** `attacked`: ask by TCP. `failed`: the server cannot be reached so. */
-  readonly fail: (reason: "attacked" | "failed") => void;
+  fail(reason: "attacked" | "failed"): void;
 }
 
 /** Queries that one socket serves in its life. */
@@ -66,8 +66,8 @@ export class UdpChannel {
     return this.#isOpen && this.#uses < usesPerSocket && nowMs - this.#options.openedAtMs < socketLifeMs;
   }
 
-  /** Sends a query (its id is overwritten) and returns how to give it up. */
-  ask(query: Uint8Array, asker: UdpAsker): () => void {
+  /** Sends a query; its id is overwritten. */
+  ask(query: Uint8Array, asker: UdpAsker): void {
     const { random } = this.#options;
     let id = random.word();
     while (this.#pending.has(id) || this.#givenUp.has(id)) id = random.word();
@@ -75,11 +75,14 @@ export class UdpChannel {
     this.#uses++;
     this.#pending.set(id, asker);
     this.#sending.put(query);
-    return () => {
-      if (!this.#pending.delete(id)) return;
-      this.#givenUp.add(id);
-      this.#closeIfDone();
-    };
+  }
+
+  /** Gives up a query that was asked here, and has no answer yet. */
+  giveUp(query: Uint8Array): void {
+    const id = readWord(query, 0);
+    if (!this.#pending.delete(id)) return;
+    this.#givenUp.add(id);
+    this.#closeIfDone();
   }
 
   /** It takes no more queries, and closes with the end of its last one. */

@@ -20,8 +20,8 @@ export class UdpPool {
     this.#nowMs = nowMs;
   }
 
-  /** Sends a query (its id is overwritten) and returns how to give it up. */
-  ask(query: Uint8Array, asker: UdpAsker): () => void {
+  /** Sends a query (its id is overwritten). @returns where it can be given up; undefined where it has failed at once */
+  ask(query: Uint8Array, asker: UdpAsker): UdpChannel | undefined {
     let channel: UdpChannel;
     try {
       channel = this.#usable();
@@ -29,9 +29,10 @@ export class UdpPool {
       if (!(error instanceof libc.SystemCallError)) throw error;
       // It could not even be connected (no route, no descriptors), so it has no peer to send to.
       asker.fail("failed");
-      return () => undefined;
+      return undefined;
     }
-    return channel.ask(query, asker);
+    channel.ask(query, asker);
+    return channel;
   }
 
   close(): void {

@@ -114,3 +114,18 @@ test("whatever happens, the counts are right, bounds hold, and nobody waits whil
     }),
   );
 });
+
+test("work that is over as soon as it starts has the next one started, however much there is of it", () => {
+  const queue = new FairQueue({ running: 1, runningPerAsker: 1, waiting: 20_000, waitingPerAsker: 20_000 });
+  let done = 0;
+  const refuse = assert.fail;
+  queue.enter("a", { start: () => undefined, refuse });
+  const start = (): void => {
+    done++;
+    queue.leave("a");
+  };
+  for (let each = 0; each < 20_000; each++) assert.equal(queue.enter("a", { start, refuse }), "waiting");
+  queue.leave("a");
+  assert.equal(done, 20_000);
+  assert.deepEqual([queue.running, queue.waiting], [0, 0]);
+});
