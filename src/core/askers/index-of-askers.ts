@@ -324,6 +324,8 @@ function isOn(address: IpAddress, { subnets, gateways }: Network): boolean {
 /** What one membership says of a name. */
 export interface Decided {
   readonly membership: Membership;
+  /** The membership's. */
+  readonly policy: Policy;
   readonly decision: Decision;
 }
 
@@ -333,14 +335,16 @@ export function decideForEach(
   name: string,
   nowMs: number,
 ): readonly Decided[] {
-  return memberships.map((membership) => ({
-    membership,
-    decision: decideName(membership.policy, name, nowMs),
-  }));
+  return memberships.map((membership) => {
+    const { policy } = membership;
+    return { membership, policy, decision: decideName(policy, name, nowMs) };
+  });
 }
 
 /** What all memberships together say: a name is allowed when one of them allows it. */
 export function joinDecisions(decided: readonly Pick<Decided, "decision">[]): Decision {
+  const [only] = decided;
+  if (decided.length === 1 && only !== undefined) return only.decision;
   const allowed = decided.map(({ decision }) => decision).filter((decision) => decision.allowed);
   if (allowed.length === 0) return decided[0]?.decision ?? { allowed: false, network: "", by: [] };
   const ends = allowed.map(({ endsAtMs }) => endsAtMs);

@@ -52,9 +52,9 @@ export interface AddressFilter {
    * What the allowlist makes of an address that the name leads to: `opened`, `told` where what is open there is not the
    * name's to open, or `refused`. One that is `inside` must be named itself.
    */
-  readonly judge: (address: IpAddress, inside: boolean) => "opened" | "told" | "refused";
+  judge(address: IpAddress, inside: boolean): "opened" | "told" | "refused";
   /** True for an address of which `!` entries leave nothing. */
-  readonly isTaken: (address: IpAddress) => boolean;
+  isTaken(address: IpAddress): boolean;
 }
 
 export interface JudgedAddress {
@@ -64,13 +64,13 @@ export interface JudgedAddress {
 
 /** What an answer may do with an address; `bytes` are its 4 or 16 bytes. */
 export function judgeAddress(filter: AddressFilter, address: IpAddress, bytes: Uint8Array): JudgedAddress {
-  const forms = [bytes, ...carried(bytes)];
   const inside = leadsInside(filter.own, bytes);
-  if (filter.isTaken(address) || forms.some((form) => filter.isTaken(addressFromBytes(form))))
-    return { verdict: "refused", inside };
+  const isTaken =
+    filter.isTaken(address) || carried(bytes).some((form) => filter.isTaken(addressFromBytes(form)));
+  if (isTaken) return { verdict: "refused", inside };
   const verdict = filter.judge(address, inside);
-  const isData = itself.some((prefix) => covers(prefix, bytes));
-  return { verdict: verdict === "opened" && isData ? "told" : verdict, inside };
+  const isData = verdict === "opened" && anyCovers(itself, bytes);
+  return { verdict: isData ? "told" : verdict, inside };
 }
 
 /** The container itself: no packet to it leaves, so there is nothing to open; block lists answer so. */
@@ -78,9 +78,13 @@ const itself: readonly Prefix[] = ["0.0.0.0/8", "127.0.0.0/8", "::/127"].map(pre
 
 /** True for an address that no answer may open unless the allowlist names it; `bytes` are its 4 or 16 bytes. */
 export function leadsInside(own: readonly Prefix[], bytes: Uint8Array): boolean {
-  return [bytes, ...carried(bytes)].some(
-    (form) => hasNoMeaningOutside(form) || own.some((prefix) => covers(prefix, form)),
-  );
+  if (isOwnOrPrivate(own, bytes)) return true;
+  for (const form of carried(bytes)) if (isOwnOrPrivate(own, form)) return true;
+  return false;
+}
+
+function isOwnOrPrivate(own: readonly Prefix[], bytes: Uint8Array): boolean {
+  return anyCovers(refusedPrefixes, bytes) || anyCovers(own, bytes);
 }
 
 /** The same by its meaning alone, whatever is this host's own. */
@@ -101,7 +105,7 @@ const neverOutside: readonly Prefix[] = [
 
 /** True for an address that nobody reaches beyond the link: loopback, link-local (cloud metadata), multicast, broadcast. */
 export function isNeverOutside(bytes: Uint8Array): boolean {
-  return neverOutside.some((never) => covers(never, bytes));
+  return anyCovers(neverOutside, bytes);
 }
 
 /** True when no address of a prefix has a meaning outside: it needs no mention of its own in a filter. */
@@ -110,20 +114,23 @@ export function isPrivatePrefix({ address, length }: Prefix): boolean {
   return refusedPrefixes.some((refused) => refused.length <= length && covers(refused, start));
 }
 
-function hasNoMeaningOutside(bytes: Uint8Array): boolean {
-  return refusedPrefixes.some((refused) => covers(refused, bytes));
-}
-
 /** The IPv4 addresses inside an IPv6 address. */
 function carried(bytes: Uint8Array): readonly Uint8Array[] {
-  if (bytes.length === 4) return [];
+  if (bytes.length === 4) return none;
   const carrier = carriers.find((candidate) => covers(candidate.prefix, bytes));
-  if (carrier === undefined) return [];
+  if (carrier === undefined) return none;
   const { offset, inverted } = carrier;
   const plain = bytes.subarray(offset, offset + 4);
   return inverted === undefined
     ? [plain]
     : [plain, bytes.subarray(inverted, inverted + 4).map((byte) => byte ^ 0xff)];
+}
+
+const none: readonly [] = [];
+
+function anyCovers(candidates: readonly Prefix[], bytes: Uint8Array): boolean {
+  for (const candidate of candidates) if (covers(candidate, bytes)) return true;
+  return false;
 }
 
 /** prefixContains() without texts: every address of every answer is compared with every prefix. */

@@ -42,19 +42,15 @@ export function createDiscovery(topology: Topology): Discovery {
     }
   }
 
-  /** In the order in which Docker tries them. */
-  const joinedBy = ({ networkIds, addresses }: DiscoveryAsker): readonly Joined[] => {
-    const endpoints = addresses.flatMap((address) => askers.get(address)?.endpoints ?? []);
-    const its = new Map(endpoints.map((endpoint) => [endpoint.networkId, endpoint]));
-    return [...new Set([...networkIds, ...its.keys()])]
-      .flatMap((id) => {
-        const names = networks.get(id);
-        const endpoint = its.get(id);
-        if (names === undefined) return [];
-        const links = endpoint === undefined ? noLinks : linksOf(endpoint);
-        return [{ names, links, priority: endpoint?.gatewayPriority ?? 0 }];
-      })
-      .sort(byGateway);
+  /** Each asker asks many questions, and is the same object for as long as it stands where it does. */
+  const known = new WeakMap<DiscoveryAsker, readonly Joined[]>();
+  const joinedBy = (asker: DiscoveryAsker): readonly Joined[] => {
+    const before = known.get(asker);
+    if (before !== undefined) return before;
+    const endpoints = asker.addresses.flatMap((address) => askers.get(address)?.endpoints ?? []);
+    const joined = joinNetworks(asker.networkIds, endpoints, networks);
+    known.set(asker, joined);
+    return joined;
   };
 
   return {
@@ -77,6 +73,24 @@ export function createDiscovery(topology: Topology): Discovery {
         : { kind: "addresses", addresses: shuffle(addresses, random) };
     },
   };
+}
+
+/** The networks of an asker with these endpoints, in the order in which Docker tries them. */
+function joinNetworks(
+  networkIds: readonly string[],
+  endpoints: readonly Endpoint[],
+  networks: ReadonlyMap<string, NetworkNames>,
+): readonly Joined[] {
+  const its = new Map(endpoints.map((endpoint) => [endpoint.networkId, endpoint]));
+  return [...new Set([...networkIds, ...its.keys()])]
+    .flatMap((id) => {
+      const names = networks.get(id);
+      const endpoint = its.get(id);
+      if (names === undefined) return [];
+      const links = endpoint === undefined ? noLinks : linksOf(endpoint);
+      return [{ names, links, priority: endpoint?.gatewayPriority ?? 0 }];
+    })
+    .sort(byGateway);
 }
 
 /**
@@ -161,7 +175,11 @@ function findAddresses(
   name: string,
   family: Family | undefined,
 ): readonly IpAddress[] | undefined {
-  for (const { host, domain } of splitsOf(name)) {
+  for (let dot = name.length; dot > 0; dot = name.lastIndexOf(".", dot - 1)) {
+    const host = name.slice(0, dot);
+    const domain = dot === name.length ? undefined : name.slice(dot + 1);
+    // Most names are none of Docker's.
+    if (!isKnown(joined, host, domain)) continue;
     const networks =
       domain === undefined ? joined : joined.filter(({ names }) => names.canonicalName === domain);
     const linked = networks.flatMap(({ names, links }) => {
@@ -177,11 +195,13 @@ function findAddresses(
   return undefined;
 }
 
-function splitsOf(name: string): readonly { readonly host: string; readonly domain: string | undefined }[] {
-  const splits: { host: string; domain: string | undefined }[] = [{ host: name, domain: undefined }];
-  for (let dot = name.lastIndexOf("."); dot > 0; dot = name.lastIndexOf(".", dot - 1))
-    splits.push({ host: name.slice(0, dot), domain: name.slice(dot + 1) });
-  return splits;
+/** Whether one of the networks, or of those called `domain`, knows the host by a name or a link. */
+function isKnown(joined: readonly Joined[], host: string, domain: string | undefined): boolean {
+  for (const { names, links } of joined) {
+    if (domain !== undefined && names.canonicalName !== domain) continue;
+    if (links.has(host) || names.byName.has(host)) return true;
+  }
+  return false;
 }
 
 /** The first that has any of the family; none of any when only the name is known. */

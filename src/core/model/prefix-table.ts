@@ -36,10 +36,10 @@ export class PrefixTable<Value> {
   }
 
   /** The values of every prefix that the address lies in. */
-  match(address: IpAddress): Value[] {
-    const found: Value[] = [];
+  match(address: IpAddress): readonly Value[] {
     const tables = this.#byShift[familyOf(address)];
-    if (tables.size === 0) return found;
+    if (tables.size === 0) return nothing;
+    const found: Value[] = [];
     const bits = bitsOf(address);
     for (const [shift, networks] of tables) {
       const values = networks.get(bits >> shift);
@@ -51,6 +51,8 @@ export class PrefixTable<Value> {
 
 /** Of the address that was looked up last: it is mostly looked for in one table after another. */
 let last: { readonly address: IpAddress; readonly bits: bigint } | undefined;
+
+const nothing: readonly [] = [];
 
 function bitsOf(address: IpAddress): bigint {
   if (last?.address === address) return last.bits;

@@ -2,7 +2,7 @@
 // here, and so does whatever predicts answers.
 
 import type { AddressFilter } from "../dns/address-filter.ts";
-import type { Prefix } from "../model/address.ts";
+import type { IpAddress, Prefix } from "../model/address.ts";
 import {
   type Decision,
   isTakenAway,
@@ -27,16 +27,49 @@ export interface LeadOptions {
   readonly nowMs: number;
 }
 
-export function leadFilter({ own, isHost, decided, nowMs }: LeadOptions): AddressFilter {
-  return {
-    own,
-    judge: (address, inside) => judgeAt(decided(), { address, inside, isHost: () => isHost(address) }, nowMs),
-    // Not so where the name itself opens nothing.
-    isTaken: (address) =>
-      decided().every(
-        ({ policy, decision }) => decision.allowed && isTakenAway(policy, decision.terms, address, nowMs),
-      ),
-  };
+export function leadFilter(options: LeadOptions): AddressFilter {
+  return new LeadFilter(options);
+}
+
+class LeadFilter implements AddressFilter {
+  readonly #options: LeadOptions;
+
+  constructor(options: LeadOptions) {
+    this.#options = options;
+  }
+
+  get own(): readonly Prefix[] {
+    return this.#options.own;
+  }
+
+  judge(address: IpAddress, inside: boolean): ReturnType<AddressFilter["judge"]> {
+    const { decided, isHost, nowMs } = this.#options;
+    const all = decided();
+    const at = { address, inside };
+    let isAllowed = false;
+    for (const { policy, decision } of all) {
+      if (!decision.allowed) continue;
+      isAllowed = true;
+      if (termsAt(policy, decision.terms, at, nowMs).length > 0) return "opened";
+    }
+    // Only audit mode looks such a name up; what is inside is told apart there, too.
+    if (!isAllowed) return inside ? "refused" : "opened";
+    return isHost(address) && leadsToHost(all, nowMs) ? "told" : "refused";
+  }
+
+  /** Not so where the name itself opens nothing. */
+  isTaken(address: IpAddress): boolean {
+    const { decided, nowMs } = this.#options;
+    for (const { policy, decision } of decided())
+      if (!decision.allowed || !isTakenAway(policy, decision.terms, address, nowMs)) return false;
+    return true;
+  }
+}
+
+function leadsToHost(decided: readonly DecidedName[], nowMs: number): boolean {
+  return decided.some(
+    ({ policy, decision }) => decision.allowed && mayLeadToHost(policy, decision.terms, nowMs),
+  );
 }
 
 /** For how long what opens an address lasts, in whole seconds; Infinity without an end, or where nothing opens it. */
@@ -47,19 +80,4 @@ export function secondsLeftAt(decided: readonly DecidedName[], at: NamedAddress,
       : [],
   );
   return ends.length === 0 ? Infinity : Math.max(0, Math.floor((Math.max(...ends) - nowMs) / 1000));
-}
-
-function judgeAt(
-  decided: readonly DecidedName[],
-  { isHost, ...at }: NamedAddress & { readonly isHost: () => boolean },
-  nowMs: number,
-): ReturnType<AddressFilter["judge"]> {
-  const allowing = decided.flatMap(({ policy, decision }) =>
-    decision.allowed ? [{ policy, terms: decision.terms }] : [],
-  );
-  // Only audit mode looks such a name up; what is inside is told apart there, too.
-  if (allowing.length === 0) return at.inside ? "refused" : "opened";
-  if (allowing.some(({ policy, terms }) => termsAt(policy, terms, at, nowMs).length > 0)) return "opened";
-  const leadsToHost = isHost() && allowing.some(({ policy, terms }) => mayLeadToHost(policy, terms, nowMs));
-  return leadsToHost ? "told" : "refused";
 }

@@ -53,13 +53,14 @@ export function decideName(policy: Policy, name: string, nowMs: number): Decisio
   if (isClosed(policy)) return { allowed: false, network: policy.network, by: [] };
   const granting: MatchedEntry[] = [];
   const taking: MatchedEntry[] = [];
-  for (const { source, endsAtMs, nameEntries } of policy.lists) {
-    if (hasEnded({ endsAtMs }, nowMs)) continue;
-    for (const entry of nameEntries(name))
+  for (const list of policy.lists) {
+    if (hasEnded(list, nowMs)) continue;
+    const { source, endsAtMs } = list;
+    for (const entry of list.nameEntries(name))
       (entry.negated ? taking : granting).push({ entry, source, endsAtMs });
   }
   const terms = termsOf(granting, taking);
-  const services = terms.flatMap((term) => term.services);
+  const services = servicesOf(terms);
   if (services.length === 0) return { allowed: false, network: policy.network, by: taking };
   const exact = granting.some(({ entry }) => entry.kind === "domain" && entry.scope === "exact");
   return { allowed: true, services, exact, endsAtMs: lastEnd(granting), terms, by: granting };
@@ -71,14 +72,30 @@ export function isAboveAllowed(policy: Policy, name: string, nowMs: number): boo
 }
 
 function termsOf(granting: readonly MatchedEntry[], taking: readonly MatchedEntry[]): readonly Term[] {
-  const away = taking.map(serviceOf);
+  const [only] = granting;
+  if (only === undefined) return [];
+  // Nearly always there is one.
+  if (granting.length === 1) return [termOf(only, granting, taking)];
   return [...Map.groupBy(granting, termKey).values()].flatMap((matches) => {
     const [first] = matches;
-    if (first === undefined) return [];
-    const granted = matches.map(serviceOf);
-    const services = away.length === 0 ? granted : subtractServices(granted, away);
-    return [{ endsAtMs: first.endsAtMs, within: withinOf(first), services }];
+    return first === undefined ? [] : [termOf(first, matches, taking)];
   });
+}
+
+function termOf(
+  first: MatchedEntry,
+  matches: readonly MatchedEntry[],
+  taking: readonly MatchedEntry[],
+): Term {
+  const granted = matches.map(serviceOf);
+  const services = taking.length === 0 ? granted : subtractServices(granted, taking.map(serviceOf));
+  return { endsAtMs: first.endsAtMs, within: withinOf(first), services };
+}
+
+/** Of all terms. */
+function servicesOf(terms: readonly Term[]): readonly Service[] {
+  const [only] = terms;
+  return terms.length === 1 && only !== undefined ? only.services : terms.flatMap(({ services }) => services);
 }
 
 /** Port 53 stays apart from the ports beside it: it counts only where it is named by itself. */
@@ -108,15 +125,20 @@ export interface AddressRights {
 
 /** All entries that name the address. */
 export function addressRights(policy: Policy, address: IpAddress, nowMs: number): AddressRights {
-  const granted: MatchedEntry[] = [];
-  const taken: MatchedEntry[] = [];
-  for (const { source, endsAtMs, addressEntries } of policy.lists) {
-    if (hasEnded({ endsAtMs }, nowMs)) continue;
-    for (const entry of addressEntries(address))
-      (entry.negated ? taken : granted).push({ entry, source, endsAtMs });
+  let rights: { granted: MatchedEntry[]; taken: MatchedEntry[] } | undefined;
+  for (const list of policy.lists) {
+    if (hasEnded(list, nowMs)) continue;
+    const { source, endsAtMs } = list;
+    for (const entry of list.addressEntries(address)) {
+      rights ??= { granted: [], taken: [] };
+      (entry.negated ? rights.taken : rights.granted).push({ entry, source, endsAtMs });
+    }
   }
-  return { granted, taken };
+  return rights ?? noRights;
 }
+
+/** Most addresses are named by no entry. */
+const noRights: AddressRights = { granted: [], taken: [] };
 
 /** An address that a name leads to. */
 export interface NamedAddress {
@@ -138,14 +160,19 @@ export function termsAt(
   nowMs: number,
 ): readonly Term[] {
   const { granted, taken } = addressRights(policy, address, nowMs);
-  const here = terms.flatMap((term): readonly Term[] => {
-    if (term.within !== undefined) return prefixContains(term.within, address) ? [term] : [];
-    return inside ? granted.map((match) => commonTerm(term, match)) : [term];
-  });
-  const away = taken.map(serviceOf);
-  return here
-    .map((term) => (away.length === 0 ? term : { ...term, services: subtractServices(term.services, away) }))
-    .filter(({ services }) => services.length > 0);
+  const left: Term[] = [];
+  const keep = (term: Term): void => {
+    const services =
+      taken.length === 0 ? term.services : subtractServices(term.services, taken.map(serviceOf));
+    if (services.length > 0) left.push(services === term.services ? term : { ...term, services });
+  };
+  for (const term of terms) {
+    if (term.within !== undefined) {
+      if (prefixContains(term.within, address)) keep(term);
+    } else if (!inside) keep(term);
+    else for (const match of granted) keep(commonTerm(term, match));
+  }
+  return left;
 }
 
 /** What the name and an entry for its address both allow, while both do. */
@@ -165,8 +192,10 @@ export function isTakenAway(
   address: IpAddress,
   nowMs: number,
 ): boolean {
-  const away = addressRights(policy, address, nowMs).taken.map(serviceOf);
-  return away.length > 0 && terms.every(({ services }) => subtractServices(services, away).length === 0);
+  const { taken } = addressRights(policy, address, nowMs);
+  if (taken.length === 0) return false;
+  const away = taken.map(serviceOf);
+  return terms.every(({ services }) => subtractServices(services, away).length === 0);
 }
 
 /** Whether the name may lead to the host itself: a `host` entry opens there what the name allows. */
