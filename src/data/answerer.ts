@@ -19,7 +19,7 @@ import type { DataPlaneSettings, ResolverFinding } from "../planes/messages.ts";
 import type { Admission } from "./admission.ts";
 import { AnswerMemo, type MemoEpoch } from "./answer-memo.ts";
 import type { Arrival, Asked, Reply } from "./answerer/arrival.ts";
-import { SenderStandings } from "./answerer/askers.ts";
+import { factsOf, SenderStandings } from "./answerer/askers.ts";
 import { examineResolvers } from "./answerer/examine-resolvers.ts";
 import { answerWithinMs, Lookup, type LookupParts } from "./answerer/lookup.ts";
 import { LookupTelling, type LookupTellingOptions } from "./answerer/lookup-telling.ts";
@@ -147,6 +147,7 @@ export class Answerer {
       transport: "tcp",
       asker: "rehearsal",
       memberships,
+      facts: factsOf(memberships),
       standing: () => ({ kind: "guarded", memberships, settled: true, mayLose: false }),
       deadlineAtMs: performance.now() + answerWithinMs,
       isGone: undefined,

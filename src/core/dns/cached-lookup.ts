@@ -26,9 +26,6 @@ export interface Looked {
   readonly kept: Kept | undefined;
 }
 
-/** Rejects when no upstream answered in time. */
-export type LookUp = (question: Question) => Looked | Promise<Looked>;
-
 export type AskUpstream = (question: Question) => Promise<Uint8Array>;
 
 export interface LookupSources {

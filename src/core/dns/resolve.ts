@@ -26,15 +26,17 @@ export function resolveQuery(request: ResolveRequest): Resolution | Promise<Reso
 function ask(request: ResolveRequest): Resolution | Promise<Resolution> {
   if (!request.decision.allowed && !request.audit && !isOpenReverse(request))
     throw new Error("a denied name must not reach an upstream");
-  const fail = (error: unknown): Resolution => failed(request, reasonOf(error), error);
   let looked: Looked | Promise<Looked>;
   try {
     looked = request.lookup(request.query.question);
   } catch (error) {
-    return fail(error);
+    return failed(request, reasonOf(error), error);
   }
   if (!(looked instanceof Promise)) return judgeAndAdmit(request, looked);
-  return looked.then((found) => orFailed(request, () => judgeAndAdmit(request, found)), fail);
+  return looked.then(
+    (found) => orFailed(request, () => judgeAndAdmit(request, found)),
+    (error) => failed(request, reasonOf(error), error),
+  );
 }
 
 /** Steps 5 and 6. */
@@ -45,17 +47,21 @@ function judgeAndAdmit(request: ResolveRequest, looked: Looked): Resolution | Pr
 }
 
 function admit(request: ResolveRequest, judged: JudgedAnswer): Resolution | Promise<Resolution> {
-  const refuse = (error: unknown): Resolution =>
-    failed(request, { code: extendedErrors.other, text: "the grant failed; nothing was opened" }, error);
-  const conclude = (): Resolution => concludeAnswer(request, judged);
   let admitted: void | Promise<void>;
   try {
     admitted = request.admit(judged.grants);
   } catch (error) {
-    return refuse(error);
+    return notOpened(request, error);
   }
-  if (!(admitted instanceof Promise)) return conclude();
-  return admitted.then(() => orFailed(request, conclude), refuse);
+  if (!(admitted instanceof Promise)) return concludeAnswer(request, judged);
+  return admitted.then(
+    () => orFailed(request, () => concludeAnswer(request, judged)),
+    (error) => notOpened(request, error),
+  );
+}
+
+function notOpened(request: ResolveRequest, error: unknown): Resolution {
+  return failed(request, { code: extendedErrors.other, text: "the grant failed; nothing was opened" }, error);
 }
 
 /** What fails in a step is the end of its query, and of nothing else. */

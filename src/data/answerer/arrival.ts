@@ -6,6 +6,7 @@ import { labelCount } from "../../core/dns/wire/name.ts";
 import type { Query } from "../../core/dns/wire/question.ts";
 import { types } from "../../core/dns/wire/record-types.ts";
 import type { IpAddress } from "../../core/model/address.ts";
+import type { AskerFacts } from "./askers.ts";
 
 /** To be called exactly once; undefined is silence. */
 export type Reply = (answer: Uint8Array | undefined) => void;
@@ -34,6 +35,7 @@ export interface Asked {
   /** For fairness. */
   readonly asker: string;
   readonly memberships: readonly Membership[];
+  readonly facts: AskerFacts;
   /** Where its asker stands, whenever it is asked. */
   readonly standing: () => Standing;
   /** By performance.now(). */
@@ -41,22 +43,9 @@ export interface Asked {
   readonly isGone: (() => boolean) | undefined;
 }
 
-/** Whether a denied name is looked up for this asker all the same, and every address told. */
-export function isAudited({ memberships }: Pick<Asked, "memberships">): boolean {
-  return memberships.some(({ labels }) => labels.mode === "audit");
-}
-
-/** Whether time alone may change what the policies say. */
-export function hasEnds(memberships: readonly Membership[]): boolean {
-  return memberships.some(({ policy }) => policy.lists.some(({ endsAtMs }) => endsAtMs !== undefined));
-}
-
 /** What time alone may change is looked at anew, as is what may become a name of Docker's without a new picture. */
-export function mayRepeat({ query: { question }, transport, memberships }: Asked): boolean {
+export function mayRepeat({ query: { question }, transport, facts }: Asked): boolean {
   return (
-    !hasEnds(memberships) &&
-    transport === "udp" &&
-    question.type !== types.ptr &&
-    labelCount(question.qname) > 1
+    !facts.hasEnds && transport === "udp" && question.type !== types.ptr && labelCount(question.qname) > 1
   );
 }

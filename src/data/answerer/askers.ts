@@ -4,8 +4,34 @@ import type { AskerIndex, GuardedStanding, Membership, Standing } from "../../co
 import type { DiscoveryAsker } from "../../core/dns/discovery.ts";
 import type { IpAddress } from "../../core/model/address.ts";
 
-/** Whose share of what is bounded a question takes: one for a container, by whichever network and address it asks. */
-export function budgetOf(memberships: readonly Membership[]): string {
+/** What counts for every question of an asker, for as long as it stands where it does. */
+export interface AskerFacts extends DiscoveryAsker {
+  /** Whose share of what is bounded a question takes: one for a container, by whichever network and address it asks. */
+  readonly budget: string;
+  /** Whether a denied name is looked up for it all the same, and every address told. */
+  readonly isAudited: boolean;
+  /** Whether time alone may change what the policies say. */
+  readonly hasEnds: boolean;
+}
+
+/** Memberships are the same object from one question to the next. */
+const known = new WeakMap<readonly Membership[], AskerFacts>();
+
+export function factsOf(memberships: readonly Membership[]): AskerFacts {
+  const before = known.get(memberships);
+  if (before !== undefined) return before;
+  const facts: AskerFacts = {
+    networkIds: memberships.map(({ networkId }) => networkId),
+    addresses: memberships.flatMap(({ addresses }) => addresses),
+    budget: budgetOf(memberships),
+    isAudited: memberships.some(({ labels }) => labels.mode === "audit"),
+    hasEnds: memberships.some(({ policy }) => policy.lists.some(({ endsAtMs }) => endsAtMs !== undefined)),
+  };
+  known.set(memberships, facts);
+  return facts;
+}
+
+function budgetOf(memberships: readonly Membership[]): string {
   let least = "";
   for (const { addresses } of memberships) {
     const [first = ""] = addresses;
@@ -54,13 +80,6 @@ function isSameMembership(a: Membership, b: Membership): boolean {
 
 function isSameList<T>(a: readonly T[], b: readonly T[], isSame: (one: T, other: T) => boolean): boolean {
   return a.length === b.length && a.every((one, at) => isSame(one, b[at] as T));
-}
-
-export function discoveryAsker(memberships: readonly Membership[]): DiscoveryAsker {
-  return {
-    networkIds: memberships.map(({ networkId }) => networkId),
-    addresses: memberships.flatMap(({ addresses }) => addresses),
-  };
 }
 
 /** The network on which an address is the asker's own; empty for none. */

@@ -22,8 +22,8 @@ import { monotonicMs } from "../../edge/kernel/monotonic.ts";
 import type { Admission } from "../admission.ts";
 import type { AnswerMemo, MemoEpoch } from "../answer-memo.ts";
 import type { NameReadings } from "../waiting/name-readings.ts";
-import { type Arrival, type Asked, isAudited, mayRepeat } from "./arrival.ts";
-import { budgetOf, networkOf } from "./askers.ts";
+import { type Arrival, type Asked, mayRepeat } from "./arrival.ts";
+import { factsOf, networkOf } from "./askers.ts";
 import type { LookupTelling } from "./lookup-telling.ts";
 import type { NetworkKnowledge } from "./network-knowledge.ts";
 import { type Reason, refuseQuery, type Unknown } from "./refusals.ts";
@@ -86,7 +86,7 @@ export class Lookup implements Waiter {
   begin(): void {
     try {
       if (this.decide() === "decided") return;
-      this.asker = budgetOf(this.#memberships) || (this.#arrival.source ?? "");
+      this.asker = factsOf(this.#memberships).budget || (this.#arrival.source ?? "");
       if (!this.#parts.waiting.add(this)) this.refuse();
     } catch (error) {
       tellFailure(error, this.#fail);
@@ -157,7 +157,7 @@ export class Lookup implements Waiter {
   /** Whether it depends on networks that the engine has not told of: it may be on internal ones only. */
   #mayBeInside({ memberships }: GuardedStanding): boolean {
     if (this.#parts.networks.leadsOutside(memberships) !== undefined) return false;
-    return !this.#isLocal(memberships) && (isAudited({ memberships }) || this.#isAllowed(memberships));
+    return !this.#isLocal(memberships) && (factsOf(memberships).isAudited || this.#isAllowed(memberships));
   }
 
   #isLocal(memberships: GuardedStanding["memberships"]): boolean {
@@ -173,11 +173,13 @@ export class Lookup implements Waiter {
     const { memberships } = standing;
     const { transport, isGone, sandbox, source } = this.#arrival;
     this.#holder = sandbox ?? (source === undefined ? undefined : this.#parts.admission.holderOf(source));
+    const facts = factsOf(memberships);
     const asked: Asked = {
       query: this.#query,
       transport,
-      asker: budgetOf(memberships),
+      asker: facts.budget,
       memberships,
+      facts,
       standing: this.#arrival.standing,
       deadlineAtMs: this.#arrival.arrivedAtMs + answerWithinMs,
       isGone,

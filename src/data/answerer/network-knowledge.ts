@@ -10,7 +10,7 @@ import { addressBytes, type IpAddress, type Prefix, prefixContains } from "../..
 import type { GuardedNetwork } from "../../core/model/guarded-network.ts";
 import type { Topology } from "../../core/model/topology.ts";
 import type { Upstream } from "../../core/model/upstream.ts";
-import { discoveryAsker } from "./askers.ts";
+import { factsOf } from "./askers.ts";
 
 const nothing: Topology = { networks: [], containers: [] };
 
@@ -18,6 +18,12 @@ export class NetworkKnowledge {
   readonly #ownAddresses: () => readonly Prefix[];
   #epoch = 0;
   #neighbours: readonly Prefix[] = [];
+  /** The host's own addresses and the neighbours, put together for these of both. */
+  #inside: {
+    readonly own: readonly Prefix[];
+    readonly neighbours: readonly Prefix[];
+    readonly all: readonly Prefix[];
+  } = { own: [], neighbours: [], all: [] };
   #discovery: Discovery = createDiscovery(nothing);
   #circleInput: Omit<CircleInput, "own">;
   #circles: Circles;
@@ -38,9 +44,15 @@ export class NetworkKnowledge {
     return this.#ownAddresses();
   }
 
-  /** Subnets of the engine's networks, guarded or not: whoever is there is this host's business. */
-  get neighbours(): readonly Prefix[] {
-    return this.#neighbours;
+  /**
+   * The host's own addresses, and the subnets of the engine's networks, guarded or not: whoever is there is this host's
+   * business.
+   */
+  get inside(): readonly Prefix[] {
+    const [own, neighbours] = [this.own, this.#neighbours];
+    if (this.#inside.own !== own || this.#inside.neighbours !== neighbours)
+      this.#inside = { own, neighbours, all: [...own, ...neighbours] };
+    return this.#inside.all;
   }
 
   get circles(): Circles {
@@ -53,17 +65,17 @@ export class NetworkKnowledge {
 
   /** Whether an address is private, or of this host's own networks. */
   isInside(address: IpAddress): boolean {
-    return leadsInside([...this.own, ...this.#neighbours], addressBytes(address));
+    return leadsInside(this.inside, addressBytes(address));
   }
 
   /** What Docker answers to the question itself. */
   findLocal(question: Question, memberships: readonly Membership[]): ReturnType<Discovery["find"]> {
-    return this.#discovery.find(question, discoveryAsker(memberships), Math.random);
+    return this.#discovery.find(question, factsOf(memberships), Math.random);
   }
 
   /** Whether Docker would ask others for an asker on these networks; undefined while it may be on more. */
   leadsOutside(memberships: readonly Membership[]): boolean | undefined {
-    return this.#discovery.leadsOutside(discoveryAsker(memberships));
+    return this.#discovery.leadsOutside(factsOf(memberships));
   }
 
   /** Whether nobody is called so yet who could be a container: one that has just come may be. */

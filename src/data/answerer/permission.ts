@@ -11,12 +11,12 @@ import type { AddressFilter } from "../../core/dns/address-filter.ts";
 import type { AnswerGrant } from "../../core/dns/resolve/request.ts";
 import { familyOfType } from "../../core/dns/wire/record-types.ts";
 import type { Grant } from "../../core/grants/grant.ts";
-import { type Family, familyOf } from "../../core/model/address.ts";
-import { type DecidedName, leadFilter, secondsLeftAt } from "../../core/path/leads.ts";
+import { type Family, familyOf, type IpAddress } from "../../core/model/address.ts";
+import { leadFilter, secondsLeftAt } from "../../core/path/leads.ts";
 import { type Decision, isAboveAllowed, type NamedAddress, termsAt } from "../../core/policy/decide.ts";
 import { monotonicMs } from "../../edge/kernel/monotonic.ts";
 import { DockerwallError } from "../../errors.ts";
-import { type Asked, hasEnds, isAudited } from "./arrival.ts";
+import type { Asked } from "./arrival.ts";
 import type { NetworkKnowledge } from "./network-knowledge.ts";
 
 export class Permission {
@@ -32,18 +32,17 @@ export class Permission {
   readonly #decided: readonly Decided[];
   /** The family of the addresses that are asked for; undefined for a question of another type. */
   readonly #family: Family | undefined;
-  readonly #hasEnds: boolean;
+  /** Of what was decided when it asked, what counts for such addresses. */
+  #usableThen: readonly Decided[] | undefined;
 
   constructor(asked: Asked, networks: NetworkKnowledge) {
     this.#asked = asked;
     this.#networks = networks;
     this.#epoch = networks.epoch;
     this.#family = familyOfType(asked.query.question.type);
-    this.#hasEnds = hasEnds(asked.memberships);
     this.#decided = decideForEach(asked.memberships, asked.query.question.name, this.decidedAtMs);
     this.decision = joinDecisions(this.#decided);
-    const first = this.#decided.find(({ decision }) => decision.allowed) ?? this.#decided[0];
-    this.speaker = first?.membership;
+    this.speaker = speakerOf(this.#decided);
   }
 
   /** Whether a name below this one is allowed. */
@@ -54,56 +53,63 @@ export class Permission {
 
   /** The families in which an answer is of use: those of the networks that allow the name, or in audit mode of all. */
   families(): ReadonlySet<Family> {
-    const allowing = this.#decided.filter(({ decision }) => decision.allowed);
-    const usable = allowing.length === 0 || isAudited(this.#asked) ? this.#decided : allowing;
-    return new Set(usable.flatMap(({ membership }) => membership.addresses.map(familyOf)));
+    const ofAll = !this.decision.allowed || this.#asked.facts.isAudited;
+    let has4 = false;
+    let has6 = false;
+    for (const { membership, decision } of this.#decided) {
+      if (!ofAll && !decision.allowed) continue;
+      for (const address of membership.addresses) {
+        if (familyOf(address) === 4) has4 = true;
+        else has6 = true;
+      }
+    }
+    if (has4) return has6 ? bothFamilies : only4;
+    return has6 ? only6 : noFamily;
   }
 
   /** What becomes of the addresses that the name leads to. */
   filter(): AddressFilter {
     return leadFilter({
-      own: [...this.#networks.own, ...this.#networks.neighbours],
+      own: this.#networks.inside,
       isHost: (address) => this.#networks.isHosts(address),
-      decided: () => this.#named(),
+      decided: () => this.#usable(),
       nowMs: this.decidedAtMs,
     });
   }
 
   /** For how long, from now, an address that the name leads to is open to it; Infinity without an end. */
   secondsLeft(at: NamedAddress): number {
-    return this.#hasEnds ? secondsLeftAt(this.#named(), at, monotonicMs()) : Number.POSITIVE_INFINITY;
+    return this.#asked.facts.hasEnds
+      ? secondsLeftAt(this.#usable(), at, monotonicMs())
+      : Number.POSITIVE_INFINITY;
   }
 
   /** What an answer opens, now. @throws DockerwallError where the name, or an address, is not allowed any more */
   grantsFor(wanted: readonly AnswerGrant[]): Grant[] {
     const usable = this.#usable();
     const nowMs = monotonicMs();
-    return wanted.flatMap((grant) => {
-      const grants = grantsOf(grant, usable, nowMs);
+    const grants: Grant[] = [];
+    for (const grant of wanted) {
+      const before = grants.length;
+      addGrants(grants, grant, { usable, nowMs });
       // In audit mode it is told all the same.
-      if (grants.length > 0 || isAudited(this.#asked)) return grants;
+      if (grants.length > before || this.#asked.facts.isAudited) continue;
       throw new DockerwallError(
         "NOT_FOUND",
         "the name is no longer allowed; its override ended during the lookup",
       );
-    });
-  }
-
-  #named(): readonly DecidedName[] {
-    return this.#usable().map(({ membership, ...named }) => ({ ...named, policy: membership.policy }));
+    }
+    return grants;
   }
 
   /** The others have no address that could use the answer: what they say of its addresses opens and closes nothing. */
   #usable(): readonly Decided[] {
-    const family = this.#family;
-    if (family === undefined) return this.#latest();
-    return this.#latest().filter(({ membership }) =>
-      membership.addresses.some((address) => familyOf(address) === family),
-    );
+    if (this.#epoch !== this.#networks.epoch) return usableOf(this.#decidedNow(), this.#family);
+    this.#usableThen ??= usableOf(this.#decided, this.#family);
+    return this.#usableThen;
   }
 
-  #latest(): readonly Decided[] {
-    if (this.#epoch === this.#networks.epoch) return this.#decided;
+  #decidedNow(): readonly Decided[] {
     const now = this.#asked.standing();
     return now.kind === "guarded" && !now.mayLose
       ? decideForEach(now.memberships, this.#asked.query.question.name, monotonicMs())
@@ -111,19 +117,44 @@ export class Permission {
   }
 }
 
+const bothFamilies: ReadonlySet<Family> = new Set([4, 6]);
+const only4: ReadonlySet<Family> = new Set([4]);
+const only6: ReadonlySet<Family> = new Set([6]);
+const noFamily: ReadonlySet<Family> = new Set();
+
+function speakerOf(decided: readonly Decided[]): Membership | undefined {
+  for (const { membership, decision } of decided) if (decision.allowed) return membership;
+  return decided[0]?.membership;
+}
+
+function usableOf(decided: readonly Decided[], family: Family | undefined): readonly Decided[] {
+  if (family === undefined) return decided;
+  const isUsable = ({ membership }: Decided): boolean => hasFamily(membership.addresses, family);
+  return decided.every(isUsable) ? decided : decided.filter(isUsable);
+}
+
+function hasFamily(addresses: readonly IpAddress[], family: Family): boolean {
+  for (const address of addresses) if (familyOf(address) === family) return true;
+  return false;
+}
+
 /** Each network that allows the name opens it for its own address of the asker, for what it allows, until that ends. */
-function grantsOf(grant: AnswerGrant, decided: readonly Decided[], nowMs: number): Grant[] {
-  const family = familyOf(grant.address);
-  return decided.flatMap(({ membership: { policy, addresses }, decision }) => {
-    if (!decision.allowed) return [];
-    const { address: destination, domain } = grant;
-    const askers = addresses.filter((address) => familyOf(address) === family);
-    return termsAt(policy, decision.terms, grant, nowMs).flatMap(({ services, endsAtMs = Infinity }) => {
+function addGrants(
+  grants: Grant[],
+  grant: AnswerGrant,
+  { usable, nowMs }: { readonly usable: readonly Decided[]; readonly nowMs: number },
+): void {
+  const { address: destination, domain } = grant;
+  const family = familyOf(destination);
+  for (const { membership, policy, decision } of usable) {
+    if (!decision.allowed) continue;
+    for (const { services, endsAtMs = Infinity } of termsAt(policy, decision.terms, grant, nowMs)) {
       const leaseSeconds = Math.min(grant.leaseSeconds, Math.floor((endsAtMs - nowMs) / 1000));
-      if (leaseSeconds < 1) return [];
-      return services.flatMap((service) =>
-        askers.map((asker) => ({ asker, destination, domain, service, leaseSeconds })),
-      );
-    });
-  });
+      if (leaseSeconds < 1) continue;
+      for (const service of services) {
+        for (const asker of membership.addresses)
+          if (familyOf(asker) === family) grants.push({ asker, destination, domain, service, leaseSeconds });
+      }
+    }
+  }
 }

@@ -24,8 +24,8 @@ const firefoxCanaryName = "use-application-dns.net";
 
 /** Undefined for what an upstream must be asked. @throws CircleError where a denial would be told to another asker */
 export function answerHere(request: ResolveRequest): Resolution | undefined {
-  const { query, decision, findLocal } = request;
-  const found = findLocal(query.question) ?? findLoopback(request);
+  const { query, decision } = request;
+  const found = request.findLocal(query.question) ?? findLoopback(request);
   if (found !== undefined) return resolvedHere(respondLocal(request, found), "local");
   // Our own canary is denied in audit mode too: by its denial we know whether we are asked.
   if (decision.allowed || (request.audit && query.question.name !== canaryName))

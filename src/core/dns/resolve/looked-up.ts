@@ -52,10 +52,10 @@ export function judgeLooked(request: ResolveRequest, looked: Looked): JudgedAnsw
 }
 
 /** Until the first of its addresses is closed by the end of what opens it, less the second by which a grant is longer. */
-function openSeconds({ secondsLeft }: ResolveRequest, { opened }: Picked): number {
+function openSeconds(request: ResolveRequest, { opened }: Picked): number {
   let least = Number.POSITIVE_INFINITY;
-  if (secondsLeft === undefined) return least;
-  for (const at of opened) least = Math.min(least, secondsLeft(at) - 1);
+  if (request.secondsLeft === undefined) return least;
+  for (const at of opened) least = Math.min(least, request.secondsLeft(at) - 1);
   return least;
 }
 

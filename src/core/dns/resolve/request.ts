@@ -5,7 +5,7 @@ import type { Family, IpAddress } from "../../model/address.ts";
 import type { Service } from "../../model/service.ts";
 import type { Decision, NamedAddress } from "../../policy/decide.ts";
 import type { AddressFilter } from "../address-filter.ts";
-import type { LookUp } from "../cached-lookup.ts";
+import type { Looked } from "../cached-lookup.ts";
 import type { Query, Question } from "../wire/question.ts";
 import { types } from "../wire/record-types.ts";
 import { addressOfReverseName } from "../wire/reverse.ts";
@@ -28,10 +28,6 @@ export type LocalAnswer =
   | { readonly kind: "pointers"; readonly targets: readonly string[] }
   | { readonly kind: "no-data" };
 
-export type FindLocal = (question: Question) => LocalAnswer | undefined;
-/** Returns, or resolves, once every grant is in the kernel; throws or rejects when one of them is not. */
-export type Admit = (grants: readonly AnswerGrant[]) => void | Promise<void>;
-
 export interface ResolveRequest {
   readonly query: Query;
   readonly decision: Decision;
@@ -47,22 +43,26 @@ export interface ResolveRequest {
   readonly extraTypes: ReadonlySet<number>;
   readonly filter: AddressFilter;
   /** For how many seconds, from now, an address that the filter opens stays open; without it, for ever. */
-  readonly secondsLeft?: (at: NamedAddress) => number;
+  secondsLeft?(at: NamedAddress): number;
   readonly lease: LeaseSettings;
-  readonly findLocal: FindLocal;
-  readonly lookup: LookUp;
+  /** What Docker answers to it itself. */
+  findLocal(question: Question): LocalAnswer | undefined;
+  /** Rejects when no upstream answered in time. */
+  lookup(question: Question): Looked | Promise<Looked>;
   /** Why nobody can be asked for this asker, not even about what it may not have: it may be asking for others. */
   readonly circle?: string | undefined;
-  readonly admit: Admit;
+  /** Returns, or resolves, once every grant is in the kernel; throws or rejects when one of them is not. */
+  admit(grants: readonly AnswerGrant[]): void | Promise<void>;
   /** True when a name below that of the question is allowed: to say that it does not exist would deny those, too. */
-  readonly isAboveAllowed?: () => boolean;
+  isAboveAllowed?(): boolean;
   /** True for an address that this asker holds a live grant for: its reverse name may be asked for. */
-  readonly mayReverse?: (address: IpAddress) => boolean;
+  mayReverse?(address: IpAddress): boolean;
 }
 
 /** Whose address is open may be asked for by that address; nothing but the address itself leaves. */
-export function isOpenReverse({ query, mayReverse }: ResolveRequest): boolean {
-  if (query.question.type !== types.ptr || mayReverse === undefined) return false;
-  const address = addressOfReverseName(query.question.name);
-  return address !== undefined && mayReverse(address);
+export function isOpenReverse(request: ResolveRequest): boolean {
+  const { name, type } = request.query.question;
+  if (type !== types.ptr || request.mayReverse === undefined) return false;
+  const address = addressOfReverseName(name);
+  return address !== undefined && request.mayReverse(address);
 }
