@@ -182,7 +182,7 @@ class KernelAdmission implements Admission {
     const { ledger, index, history, entries, nowMs } = this.#rights;
     const now = nowMs();
     for (const each of wanted) this.#assertHeld(each);
-    const due = wanted.flatMap(({ grants }) => ledger.due(grants, now));
+    const due = dueOf(wanted, ledger, now);
     if (ledger.exceedsLimit(due)) {
       const asker = due[0]?.asker ?? "";
       throw new DockerwallError(
@@ -190,13 +190,15 @@ class KernelAdmission implements Admission {
         `${asker} already holds ${pairsPerAsker} granted addresses; they run out by themselves`,
       );
     }
-    const all = ledger.withEarlier(due, now);
+    const all = due.length === 0 ? due : ledger.withEarlier(due, now);
     for (const { grants, networkOf } of wanted)
       for (const { asker } of grants) index.place(asker, networkOf(asker));
     if (all.length > 0) admitEntries(entries, mergeEntries(ledger.entriesFor(all, now)));
     ledger.record(all, now);
-    for (const { asker, destination, domain } of [...wanted.flatMap(({ grants }) => grants), ...all])
+    const note = ({ asker, destination, domain }: Grant): void =>
       history.note(asker, destination, domain, now);
+    for (const { grants } of wanted) grants.forEach(note);
+    all.forEach(note);
   }
 
   /** While an upstream was asked, the asker may have gone, and its address be another's. */
@@ -212,4 +214,11 @@ class KernelAdmission implements Admission {
     this.#revocations++;
     this.#rights.revoke(asker);
   }
+}
+
+/** Of all of them, the grants that the kernel must be told of. */
+function dueOf(wanted: readonly WantedGrants[], ledger: Rights["ledger"], nowMs: number): Grant[] {
+  const [only] = wanted;
+  if (wanted.length === 1 && only !== undefined) return ledger.due(only.grants, nowMs);
+  return wanted.flatMap(({ grants }) => ledger.due(grants, nowMs));
 }

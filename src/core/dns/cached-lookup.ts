@@ -50,17 +50,23 @@ export function lookUp(question: Question, sources: LookupSources): Looked | Pro
   throw new RecentFailureError();
 }
 
-async function askAndKeep(question: Question, { cache, ask, nowMs }: LookupSources): Promise<Looked> {
+function askAndKeep(question: Question, sources: LookupSources): Promise<Looked> {
+  return sources.ask(question).then(
+    (message) => keep(message, question, sources),
+    (error) => oldInstead(error, question, sources),
+  );
+}
+
+function oldInstead(error: unknown, question: Question, { cache, nowMs }: LookupSources): Looked {
   const key = keyOf(question);
-  let message: Uint8Array;
-  try {
-    message = await ask(question);
-  } catch (error) {
-    if (!(error instanceof NoTurnError)) cache.fail(key, nowMs());
-    const kept = cache.get(key, nowMs());
-    if (kept === undefined) throw error;
-    return lookedFrom(kept, question);
-  }
+  if (!(error instanceof NoTurnError)) cache.fail(key, nowMs());
+  const kept = cache.get(key, nowMs());
+  if (kept === undefined) throw error;
+  return lookedFrom(kept, question);
+}
+
+function keep(message: Uint8Array, question: Question, { cache, nowMs }: LookupSources): Looked {
+  const key = keyOf(question);
   const answer = walkAnswer(message, question);
   if (answer.kind === "bad") {
     cache.fail(key, nowMs());

@@ -3,7 +3,7 @@
 
 import { addressFromBytes, type IpAddress } from "../../model/address.ts";
 import { classIn, type ExtendedError, flagBits, headerLength, maxTcpPayload, rcodes } from "./codes.ts";
-import { type KnownNames, type Located, locate, readSection } from "./located.ts";
+import { KnownNames, type Located, locate, readSection } from "./located.ts";
 import { type ResourceRecord, renderResponse } from "./message.ts";
 import { isWithin, type Name, nameText, readName } from "./name.ts";
 import type { Head, Question } from "./question.ts";
@@ -56,19 +56,18 @@ export interface BadAnswer {
 export function walkAnswer(message: Uint8Array, question: Question): Answer | BadAnswer {
   const checked = checkHeader(message, question);
   if ("problem" in checked) return checked;
-  const names: KnownNames = new Map([[headerLength, question.qname]]);
+  const names = new KnownNames(question.qname);
   const section = readSection({ message, names, start: checked.end, count: readWord(message, 6), question });
   if (section === undefined) return bad("malformed");
   const chain = followChain(message, section.records, question);
   if ("problem" in chain) return chain;
   if (chain.found.length > 0 && checked.rcode !== rcodes.noError) return bad("malformed");
-  const records = [...chain.links, ...chain.found];
+  const records = chain.links.length === 0 ? chain.found : [...chain.links, ...chain.found];
   const negative = chain.found.length === 0;
   const soa = negative
     ? findSoa({ message, names, start: section.end, count: readWord(message, 8), last: chain.last })
     : undefined;
   if (soa === "malformed") return bad("malformed");
-  const keptUntil = [...records, ...(soa === undefined ? [] : [soa])].map((record) => record.ttlSeconds);
   return {
     kind: "answer",
     rcode: checked.rcode,
@@ -76,8 +75,14 @@ export function walkAnswer(message: Uint8Array, question: Question): Answer | Ba
     addresses: addressesOf(chain.found),
     records,
     soa,
-    ttlSeconds: negative && soa === undefined ? 0 : Math.min(...keptUntil),
+    ttlSeconds: negative && soa === undefined ? 0 : leastTtl(records, soa?.ttlSeconds),
   };
+}
+
+function leastTtl(records: readonly AnswerRecord[], atMost = Number.POSITIVE_INFINITY): number {
+  let least = atMost;
+  for (const { ttlSeconds } of records) least = Math.min(least, ttlSeconds);
+  return least;
 }
 
 export interface AnswerRendering {
@@ -171,19 +176,17 @@ interface Chain {
 
 function followChain(
   message: Uint8Array,
-  records: ReadonlyMap<string, readonly Located[]>,
+  records: readonly Located[],
   question: Question,
 ): Chain | BadAnswer {
   const links: AnswerRecord[] = [];
   const targets: Name[] = [];
   let last = question.qname;
-  const visited = new Set([last.key]);
   for (;;) {
-    const here = records.get(last.key) ?? [];
-    const found = readRrset(message, here, question.type);
+    const found = readRrset(message, records, { owner: last, type: question.type });
     if (found === undefined) return bad("malformed");
     if (found.length > 0) return { links, targets, found, last };
-    const cnames = readRrset(message, here, types.cname);
+    const cnames = readRrset(message, records, { owner: last, type: types.cname });
     if (cnames === undefined) return bad("malformed");
     const [link] = cnames;
     if (link === undefined) return { links, targets, found, last };
@@ -191,8 +194,9 @@ function followChain(
     // Two different CNAMEs at one name lead nowhere (RFC 2181 10.1); a repeated one does no harm.
     if (target === undefined || cnames.some((other) => targetOf(other)?.key !== target.key))
       return bad("malformed");
-    if (visited.has(target.key) || links.length === maxChain) return bad("chain");
-    visited.add(target.key);
+    const isVisited =
+      target.key === question.qname.key || targets.some((before) => before.key === target.key);
+    if (isVisited || links.length === maxChain) return bad("chain");
     links.push(link);
     targets.push(target);
     last = target;
@@ -204,19 +208,18 @@ function targetOf(cname: ResourceRecord): Name | undefined {
   return target !== undefined && "key" in target ? target : undefined;
 }
 
-/** The records of one type with one TTL, the least (RFC 2181 5.2); undefined when one of them is malformed. */
+/** The records of one owner and type with one TTL, the least (RFC 2181 5.2); undefined when one of them is malformed. */
 function readRrset(
   message: Uint8Array,
-  here: readonly Located[],
-  type: number,
+  all: readonly Located[],
+  { owner, type }: { readonly owner: Name; readonly type: number },
 ): readonly AnswerRecord[] | undefined {
+  const isOne = (record: Located): boolean => record.type === type && record.owner.key === owner.key;
+  let ttlSeconds = Number.MAX_SAFE_INTEGER;
+  for (const record of all) if (isOne(record)) ttlSeconds = Math.min(ttlSeconds, record.ttlSeconds);
   const records: AnswerRecord[] = [];
-  const sameType = here.filter((record) => record.type === type);
-  const ttlSeconds = sameType.reduce(
-    (least, record) => Math.min(least, record.ttlSeconds),
-    Number.MAX_SAFE_INTEGER,
-  );
-  for (const record of sameType) {
+  for (const record of all) {
+    if (!isOne(record)) continue;
     const rdata = readRdata(message, type, record.start, record.length);
     if (rdata === undefined) return undefined;
     const address =
@@ -229,6 +232,11 @@ function readRrset(
 }
 
 function addressesOf(records: readonly AnswerRecord[]): readonly AnsweredAddress[] {
+  const [only] = records;
+  if (only?.address === undefined) return [];
+  const [bytes] = only.rdata;
+  if (records.length === 1 && bytes instanceof Uint8Array)
+    return [{ address: only.address, bytes, ttlSeconds: only.ttlSeconds }];
   const seen = new Map<IpAddress, AnsweredAddress>();
   for (const { address, ttlSeconds, rdata } of records) {
     const [bytes] = rdata;

@@ -1,6 +1,6 @@
 // Where records stand in an upstream's message. An owner that many records share is read once.
 
-import { classIn } from "./codes.ts";
+import { classIn, headerLength } from "./codes.ts";
 import { type Name, readName } from "./name.ts";
 import type { Question } from "./question.ts";
 import { types } from "./record-types.ts";
@@ -15,8 +15,25 @@ export interface Located {
   readonly length: number;
 }
 
-/** Names that a pointer to this offset stands for: most records of an answer share one owner. */
-export type KnownNames = Map<number, Name>;
+/** Names that a pointer to an offset stands for: most records of an answer share one owner, the question's name. */
+export class KnownNames {
+  readonly #qname: Name;
+  /** Made for the first other name. */
+  #others: Map<number, Name> | undefined;
+
+  constructor(qname: Name) {
+    this.#qname = qname;
+  }
+
+  get(offset: number): Name | undefined {
+    return offset === headerLength ? this.#qname : this.#others?.get(offset);
+  }
+
+  set(offset: number, name: Name): void {
+    this.#others ??= new Map();
+    this.#others.set(offset, name);
+  }
+}
 
 function readOwner(message: Uint8Array, offset: number, names: KnownNames): ReturnType<typeof readName> {
   const first = message[offset] ?? 0;
@@ -48,7 +65,7 @@ export function locate(
   return { record: { owner: read.name, type: readWord(message, read.end), ttlSeconds, start, length }, end };
 }
 
-/** Records of the answer section that can matter, by owner: those of the question's type, and CNAMEs. */
+/** Records of the answer section that can matter: those of the question's type, and CNAMEs. */
 export function readSection({
   message,
   names,
@@ -61,18 +78,16 @@ export function readSection({
   readonly start: number;
   readonly count: number;
   readonly question: Question;
-}): { readonly records: ReadonlyMap<string, readonly Located[]>; readonly end: number } | undefined {
-  const records = new Map<string, Located[]>();
+}): { readonly records: readonly Located[]; readonly end: number } | undefined {
+  const records: Located[] = [];
   let offset = start;
   for (let index = 0; index < count; index++) {
     const located = locate(message, offset, names);
     if (located === undefined) return undefined;
     offset = located.end;
     const { record } = located;
-    if (record === undefined || (record.type !== question.type && record.type !== types.cname)) continue;
-    const same = records.get(record.owner.key);
-    if (same === undefined) records.set(record.owner.key, [record]);
-    else same.push(record);
+    if (record !== undefined && (record.type === question.type || record.type === types.cname))
+      records.push(record);
   }
   return { records, end: offset };
 }

@@ -71,18 +71,21 @@ export function parseQuery(message: Uint8Array): Query | ReplyNow | Ignore {
   const read = readName(message, headerLength, "refused");
   if (read === undefined || read.end + 4 > message.length) return formErr;
   const questionEnd = read.end + 4;
-  const head: Head = { ...bare, questionBytes: message.subarray(headerLength, questionEnd) };
+  const { id } = bare;
+  const questionBytes = message.subarray(headerLength, questionEnd);
   const additional = readAdditional(message, questionEnd, additionalCount);
-  if (additional === undefined) return { ...head, kind: "reply-now", rcode: rcodes.formErr };
-  const full: Head = { ...head, edns: additional.edns };
-  if (additional.edns !== undefined && additional.edns.version !== 0) {
-    return { ...full, kind: "reply-now", rcode: rcodes.badVers };
-  }
+  const edns = additional?.edns;
   const type = readWord(message, read.end);
-  const rcode = refusalOf(type, readWord(message, read.end + 2));
-  if (rcode !== undefined) return { ...full, kind: "reply-now", rcode };
-  const qname: Name = { wire: full.questionBytes.subarray(0, read.name.wire.length), key: read.name.key };
-  return { ...full, kind: "query", question: { name: nameText(qname), qname, type } };
+  const rcode =
+    additional === undefined
+      ? rcodes.formErr
+      : edns !== undefined && edns.version !== 0
+        ? rcodes.badVers
+        : refusalOf(type, readWord(message, read.end + 2));
+  if (rcode !== undefined) return { id, flags, questionBytes, edns, kind: "reply-now", rcode };
+  const qname: Name = { wire: questionBytes.subarray(0, read.name.wire.length), key: read.name.key };
+  const question = { name: nameText(qname), qname, type };
+  return { id, flags, questionBytes, edns, kind: "query", question };
 }
 
 /** The name that comes first in a message that is no query. */
