@@ -45,6 +45,8 @@ export interface CacheSettings {
 const failureSeconds = 2;
 /** Failures that are remembered; the oldest leave first. */
 const maxFailures = 4_096;
+/** How much of what is kept leaves when there is too much. */
+const leavingPart = 1 / 16;
 /** From this many hits on an answer is worth being asked for again before it is over. */
 const prefetchHits = 2;
 /** The last part of its life in which that happens. */
@@ -115,7 +117,8 @@ export class AnswerCache {
     if (entry.sizeBytes > maxBytes) return undefined;
     this.#stored.set(id, entry);
     this.#sizeBytes += entry.sizeBytes;
-    this.shrink(maxBytes);
+    // Many at a time: to find the oldest is to pass over all that have left since the Map was last put in order.
+    if (this.#sizeBytes > maxBytes) this.shrink(maxBytes * (1 - leavingPart));
     this.#onGrown();
     return keptFor(entry);
   }

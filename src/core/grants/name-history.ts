@@ -14,6 +14,11 @@ const namesPerAddress = 16;
 const namesPerAsker = 16_384;
 /** How long a name is remembered after it was last looked up, milliseconds: well beyond the longest lease. */
 const rememberedMs = 7 * 86_400_000;
+/**
+ * How much is left of what may be remembered when there is too much: to find the oldest is to pass over all that have left
+ * since the Map was last put in order, so many leave at a time.
+ */
+const leftPart = 15 / 16;
 
 interface Known {
   /** Least recent first. */
@@ -43,7 +48,7 @@ export class NameHistory {
     // Taken out and put back, it is the most recent.
     its.addresses.delete(destination);
     its.addresses.set(destination, known);
-    shrink(its);
+    if (its.addresses.size > addressesPerAsker || its.nameCount > namesPerAsker) shrink(its);
   }
 
   /** The names that led this asker there. */
@@ -70,7 +75,9 @@ export class NameHistory {
 function shrink(asker: Asker): void {
   const { addresses } = asker;
   for (const [oldest] of addresses) {
-    if (addresses.size <= addressesPerAsker && asker.nameCount <= namesPerAsker) return;
+    const isFew =
+      addresses.size <= addressesPerAsker * leftPart && asker.nameCount <= namesPerAsker * leftPart;
+    if (isFew) return;
     dropAddress(asker, oldest);
   }
 }

@@ -7,6 +7,11 @@ import type { IpAddress } from "../model/address.ts";
 const addressesPerName = 256;
 /** Addresses remembered for one asker, over all names. */
 const addressesPerAsker = 8_192;
+/**
+ * How many are left of them when there are too many: to find the oldest is to pass over all that have left since the Map
+ * was last put in order, so many leave at a time.
+ */
+const leftPerAsker = addressesPerAsker * (15 / 16);
 
 interface Asker {
   /** Name to address to when it last stood in an answer; least recent first, names and addresses. */
@@ -27,12 +32,7 @@ export class Rotation {
     if (!addresses.delete(address)) known.count++;
     addresses.set(address, answeredAtMs);
     if (addresses.size > addressesPerName) dropFirst(known, addresses);
-    while (known.count > addressesPerAsker) {
-      const [oldest] = known.names;
-      if (oldest === undefined) break;
-      known.names.delete(oldest[0]);
-      known.count -= oldest[1].size;
-    }
+    if (known.count > addressesPerAsker) dropOldest(known);
   }
 
   /** The addresses of a name, and when each last stood in an answer. */
@@ -57,6 +57,14 @@ export class Rotation {
       }
       if (known.names.size === 0) this.#askers.delete(asker);
     }
+  }
+}
+
+function dropOldest(asker: Asker): void {
+  for (const [domain, addresses] of asker.names) {
+    if (asker.count <= leftPerAsker) return;
+    asker.names.delete(domain);
+    asker.count -= addresses.size;
   }
 }
 

@@ -24,7 +24,8 @@ test("what one asker has remembered is bounded, the latest stay, and others lose
   const neighbour = "198.19.1.3" as IpAddress;
   history.note(neighbour, destination(0), "www.example.org", 0);
   lookUpMany(history, asker, 4096);
-  assert.equal(remembered(history, asker, 4096), 16_384);
+  const many = remembered(history, asker, 4096);
+  assert.ok(many <= 16_384 && many >= (16_384 * 15) / 16, `${many} names`);
   assert.equal([...history.namesOf(asker, destination(4095))].length, 16);
   assert.deepEqual([...history.namesOf(asker, destination(0))], []);
   assert.deepEqual([...history.namesOf(neighbour, destination(0))], ["www.example.org"]);
