@@ -169,5 +169,5 @@ function keyOf(message: Uint8Array): string {
 }
 
 function isSame(a: MemoEpoch, b: MemoEpoch): boolean {
-  return a.knowledge === b.knowledge && a.revocations === b.revocations && a.own === b.own;
+  return a === b || (a.knowledge === b.knowledge && a.revocations === b.revocations && a.own === b.own);
 }

@@ -60,6 +60,7 @@ export class Answerer {
   readonly #parts: LookupParts;
   readonly #senders = new SenderStandings();
   #guarded: readonly GuardedNetwork[] = [];
+  #epoch: MemoEpoch = { knowledge: 0, revocations: 0, own: [] };
 
   constructor(options: AnswererOptions) {
     const { settings, admission, onUnknown, mayHaveCome, nameReadings } = options;
@@ -72,11 +73,7 @@ export class Answerer {
       graceSeconds: settings.leaseGraceSeconds,
       ceilingSeconds: toldCeilingSeconds,
     };
-    const epochNow = (): MemoEpoch => ({
-      knowledge: networks.epoch,
-      revocations: admission.revocations,
-      own: networks.own,
-    });
+    const epochNow = (): MemoEpoch => this.#epochNow(networks, admission);
     this.#parts = {
       networks,
       admission,
@@ -173,6 +170,14 @@ export class Answerer {
   /** Whether the resolvers answer that the guarded networks ask; the daemon's own where there is no network yet. */
   examineResolvers(): Promise<readonly ResolverFinding[]> {
     return examineResolvers(this.#guarded, this.#resolvers, this.#parts.networks.circles);
+  }
+
+  /** The same object for as long as nothing of it changes. */
+  #epochNow({ epoch: knowledge, own }: NetworkKnowledge, { revocations }: Admission): MemoEpoch {
+    const last = this.#epoch;
+    if (last.knowledge !== knowledge || last.revocations !== revocations || last.own !== own)
+      this.#epoch = { knowledge, revocations, own };
+    return this.#epoch;
   }
 
   /** Answers what the same asker was answered a moment ago. @returns whether it was */

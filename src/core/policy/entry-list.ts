@@ -73,15 +73,21 @@ export function compileList({ entries, ...list }: EntryList): CompiledList {
     },
     source: sourceOf(list),
     nameEntries(name) {
-      const found = [...(exact.get(name) ?? []), ...globs.match(name)];
-      for (let rest = name; rest !== ""; rest = parentOf(rest)) {
-        const entries = subtree.get(rest);
-        if (entries !== undefined) found.push(...entries);
-      }
+      let found = joined(exact.get(name) ?? nothing, globs.match(name));
+      for (let rest = name; rest !== ""; rest = parentOf(rest))
+        found = joined(found, subtree.get(rest) ?? nothing);
       return found;
     },
     addressEntries: (address) => prefixes.match(address),
   };
+}
+
+const nothing: readonly [] = [];
+
+/** Nearly always one of them is empty. */
+function joined<T>(some: readonly T[], more: readonly T[]): readonly T[] {
+  if (more.length === 0) return some;
+  return some.length === 0 ? more : [...some, ...more];
 }
 
 /** The names between the root and those that the entries grant, as far as they are written out. */

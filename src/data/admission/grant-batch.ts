@@ -38,24 +38,23 @@ export class GrantBatch {
   }
 
   /** Resolves when they are in the kernel, to when the first of them ends. Rejects with what the kernel refuses. */
-  admit(wanted: WantedGrants): Promise<number> {
-    const { promise, resolve, reject } = Promise.withResolvers<number>();
-    this.#waiting.push({ ...wanted, admitted: resolve, refused: reject });
-    if (this.#waiting.length === 1) this.#options.atEndOfTurn(() => this.#flush());
-    return promise;
+  admit({ grants, networkOf, holder }: WantedGrants): Promise<number> {
+    return new Promise((admitted, refused) => {
+      this.#waiting.push({ grants, networkOf, holder, admitted, refused });
+      if (this.#waiting.length === 1) this.#options.atEndOfTurn(() => this.#flush());
+    });
   }
 
   #flush(): void {
     const all = this.#waiting;
     this.#waiting = [];
     const isAdmitted = all.length > 1 && this.#admitAll(all);
-    for (const { admitted, refused, ...wanted } of all) {
-      const { grants } = wanted;
+    for (const each of all) {
       try {
-        if (!isAdmitted) this.#options.admitAll([wanted]);
-        admitted(this.#options.endOf(grants));
+        if (!isAdmitted) this.#options.admitAll([each]);
+        each.admitted(this.#options.endOf(each.grants));
       } catch (error) {
-        refused(error);
+        each.refused(error);
       }
     }
   }

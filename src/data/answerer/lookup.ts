@@ -53,6 +53,8 @@ export const answerWithinMs = 3_700;
 /** How long of it a lookup waits for the engine, ms. */
 const knownWithinMs = 3_500;
 
+const noRights = { endAtMs: Number.POSITIVE_INFINITY, notedAtMs: Number.POSITIVE_INFINITY };
+
 export class Lookup implements Waiter {
   /** Whose places it waits in. */
   asker = "";
@@ -70,7 +72,7 @@ export class Lookup implements Waiter {
   /** Who asked: the address may be another's when there is an answer. */
   #holder: string | undefined;
   /** By performance.now(): when the first of its rights ends, and when it was noted that it told them. */
-  #rights = { endAtMs: Number.POSITIVE_INFINITY, notedAtMs: Number.POSITIVE_INFINITY };
+  #rights = noRights;
 
   constructor(parts: LookupParts, arrival: Arrival, query: Query) {
     this.#parts = parts;
@@ -89,7 +91,7 @@ export class Lookup implements Waiter {
       this.asker = factsOf(this.#memberships).budget || (this.#arrival.source ?? "");
       if (!this.#parts.waiting.add(this)) this.refuse();
     } catch (error) {
-      tellFailure(error, this.#fail);
+      tellFailure(error, (cause) => this.#fail(cause));
     }
   }
 
@@ -185,9 +187,11 @@ export class Lookup implements Waiter {
       isGone,
     };
     const judged = this.#parts.resolving.resolve(asked, (grants) => this.#open(grants));
-    const conclude = (ended: Judged): void => this.#conclude(asked, standing, ended);
-    if (judged instanceof Promise) judged.then(conclude).catch(this.#fail);
-    else conclude(judged);
+    if (judged instanceof Promise) {
+      judged
+        .then((ended) => this.#conclude(asked, standing, ended))
+        .catch((error: unknown) => this.#fail(error));
+    } else this.#conclude(asked, standing, judged);
   }
 
   #conclude(asked: Asked, standing: GuardedStanding, judged: Judged): void {
@@ -204,10 +208,10 @@ export class Lookup implements Waiter {
     this.#answer(bytes);
   }
 
-  readonly #fail = (error: unknown): void => {
+  #fail(error: unknown): void {
     this.#parts.telling.failure(error);
     this.#refuse("failure");
-  };
+  }
 
   #refuse(reason: Reason): void {
     this.#answer(refuseQuery(this.#query, this.#arrival.transport, reason));
