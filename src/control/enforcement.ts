@@ -143,7 +143,7 @@ class Rounds {
 
   async decideAnew(): Promise<void> {
     this.posting.forget();
-    await this.reconciling.request();
+    await this.reconciling.request(true);
     if (this.#problem !== undefined) throw this.#problem;
   }
 

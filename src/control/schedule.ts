@@ -2,9 +2,12 @@
 // two runs, and nobody's request is lost.
 
 export interface Schedule {
-  /** Resolves when a run that began after this call has ended. Never rejects. */
-  request(): Promise<void>;
-  /** Resolves when nothing runs. */
+  /**
+   * Resolves when a run that began after this call has ended. Never rejects.
+   * @param urgent without the rest before it
+   */
+  request(urgent?: boolean): Promise<void>;
+  /** Resolves when nothing runs, or waits to. */
   idle(): Promise<void>;
 }
 
@@ -15,7 +18,10 @@ export function createSchedule(
   rest: () => Promise<void> = async () => undefined,
 ): Schedule {
   let running: Promise<void> | undefined;
+  /** The one after it, from when it is asked for until it begins. */
   let next: Promise<void> | undefined;
+  let isUrgent = false;
+  let wake = (): void => undefined;
 
   async function run(): Promise<void> {
     try {
@@ -27,20 +33,32 @@ export function createSchedule(
 
   function start(): Promise<void> {
     next = undefined;
+    isUrgent = false;
     running = run().finally(() => {
       running = undefined;
     });
     return running;
   }
 
+  async function restUnlessUrgent(): Promise<void> {
+    if (isUrgent) return;
+    const woken = Promise.withResolvers<void>();
+    wake = woken.resolve;
+    await Promise.race([rest(), woken.promise]);
+  }
+
   return {
-    request() {
-      if (running === undefined) return start();
-      next ??= running.then(rest).then(start);
+    request(urgent = false) {
+      if (running === undefined && next === undefined) return start();
+      next ??= Promise.resolve(running).then(restUnlessUrgent).then(start);
+      if (urgent) {
+        isUrgent = true;
+        wake();
+      }
       return next;
     },
     idle: async () => {
-      while (running !== undefined) await running;
+      for (let last = next ?? running; last !== undefined; last = next ?? running) await last;
     },
   };
 }
