@@ -178,6 +178,7 @@ function standingsOf(
     holdersOf: () => nobody,
     ownerOf: () => undefined,
     mayBeThere: () => false,
+    isRead: () => true,
     isHosts: () => false,
     cutInside: nothing,
     isCutInside: () => false,

@@ -281,3 +281,45 @@ test("one that is made anew with its address has it at once, before the engine t
   await comesToSend(anew, "198.19.1.51");
   assert.equal(heldAt("198.19.1.51").owner, "anew");
 });
+
+test("one whose predecessor is there still, without its address, has it at once, before the engine tells", async (t) => {
+  const held = grantBefore("lingers", "198.19.1.61");
+  const { plane } = await startPlane(t);
+  const before = box(t, "lingers");
+  join(before, "eth0", "198.19.1.61/24");
+  const told = [containerOf("web", "lingers", [app, "198.19.1.61"])];
+  await tell(plane, told);
+  await comesToSend(before, "198.19.1.61");
+  assert.deepEqual(heldAt("198.19.1.61"), held);
+  // The engine takes the interface away, and waits for the shim.
+  run("ip", "link", "del", "lingers-eth0");
+  const anew = box(t, "next");
+  join(anew, "eth0", "198.19.1.61/24");
+  await comesToSend(anew, "198.19.1.61");
+  const its = { address: "198.19.1.61", owner: "next", grants: 0, stamped: 0 };
+  assert.deepEqual(heldAt("198.19.1.61"), its);
+  await tell(plane, told);
+  assert.equal(sends(anew, "198.19.1.61"), true);
+});
+
+test("an address that the engine gave is who takes it over's, and its own again when it puts it on again", async (t) => {
+  const { plane } = await startPlane(t);
+  const one = box(t, "given");
+  const two = box(t, "standby");
+  join(one, "eth0", "198.19.1.71/24", "198.19.1.73/24");
+  join(two, "eth0", "198.19.1.72/24");
+  await tell(plane, [
+    containerOf("given", "given", [app, "198.19.1.71"], [app, "198.19.1.73"]),
+    containerOf("standby", "standby", [app, "198.19.1.72"]),
+  ]);
+  await comesToSend(one, "198.19.1.73");
+  put(two, "198.19.1.73");
+  await comesToSend(two, "198.19.1.72");
+  assert.deepEqual([sends(one, "198.19.1.73"), sends(two, "198.19.1.73")], [true, false]);
+  one.run("ip", "address", "del", "198.19.1.73/24", "dev", "eth0");
+  await comesToSend(two, "198.19.1.73");
+  assert.equal(heldAt("198.19.1.73").owner, "standby");
+  put(one, "198.19.1.73");
+  await comesToSend(one, "198.19.1.73");
+  assert.deepEqual([sends(two, "198.19.1.73"), heldAt("198.19.1.73").owner], [false, "given"]);
+});

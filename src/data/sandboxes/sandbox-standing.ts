@@ -50,6 +50,8 @@ export interface StandingsOptions {
   /** The sandbox that was last known to have an address, in an earlier run too, and whether it may be there. */
   readonly ownerOf: (address: IpAddress) => string | undefined;
   readonly mayBeThere: (sandbox: string) => boolean;
+  /** Whether it was read which addresses a sandbox has on. */
+  readonly isRead: (sandbox: string) => boolean;
   /** Whether the host itself has it, as far as that was read. */
   readonly isHosts: (address: IpAddress) => boolean;
   /** Cuts a sandbox off inside of it, where that cannot be done at its ports. */

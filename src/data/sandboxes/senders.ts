@@ -15,6 +15,8 @@ export interface SendersOptions {
   /** The sandbox that an earlier run knew at an address, and whether there may be one of that name. */
   readonly ownerOf: (address: IpAddress) => string | undefined;
   readonly mayBeThere: (sandbox: string) => boolean;
+  /** Whether it was read which addresses a sandbox has on. */
+  readonly isRead: (sandbox: string) => boolean;
   /** Whether the host itself has it, as far as that was read. */
   readonly isHosts: (address: IpAddress) => boolean;
 }
@@ -58,21 +60,30 @@ export class Senders {
 
   /** The engine tells late, that a container is there and that it is gone: who has an address on counts as well. */
   #mayClaim(sandbox: string, address: IpAddress, isOn: boolean): boolean {
-    const { indexNow, holdersOf } = this.#options;
+    const { indexNow, holdersOf, isRead } = this.#options;
     const givenTo = indexNow().givenTo(address);
     if (givenTo === sandbox && isOn) return true;
-    if (givenTo !== undefined && givenTo !== sandbox && holdersOf(address).has(givenTo)) return false;
+    const holders = holdersOf(address);
+    if (givenTo !== undefined && givenTo !== sandbox && holders.has(givenTo)) return false;
+    // What the engine gave, and what is on no more, is another's that has it on.
+    if (!isOn && isRead(sandbox) && holders.size > 0) return false;
     const owner = this.#ownerOf(address);
-    return owner === undefined || owner === sandbox;
+    return owner === undefined || owner === sandbox || (isOn && this.#hasTakenOff(owner, address));
+  }
+
+  /** An earlier run's owner that was not looked at yet may have it on. */
+  #hasTakenOff(owner: string, address: IpAddress): boolean {
+    const { holdersOf, isRead } = this.#options;
+    return this.#claims.ownerOf(address) === owner && isRead(owner) && !holdersOf(address).has(owner);
   }
 
   /** One that an earlier run knew keeps what it had until it was looked at. */
   #ownerOf(address: IpAddress): string | undefined {
-    const { ownerOf, mayBeThere } = this.#options;
+    const { ownerOf, mayBeThere, isRead } = this.#options;
     const claimed = this.#claims.ownerOf(address);
     const before = claimed === undefined ? ownerOf(address) : undefined;
-    if (before === undefined || this.#claims.hasClaimed(before) || !mayBeThere(before)) return claimed;
-    return before;
+    if (before === undefined || !mayBeThere(before)) return claimed;
+    return this.#claims.hasClaimed(before) && isRead(before) ? claimed : before;
   }
 }
 

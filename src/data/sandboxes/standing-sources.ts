@@ -37,6 +37,7 @@ export function startStandings(parts: BaseParts, sandboxes: () => Sandboxes | un
       const there = sandboxes();
       return there === undefined || there.addressesOf(sandbox) !== undefined;
     },
+    isRead: (sandbox) => sandboxes()?.isRead(sandbox) === true,
     holdersOf: (address) => sandboxes()?.holdersOf(address) ?? nobody,
     isHosts: (address) => parts.hostAddresses.has(address),
     cutInside: (sandbox, cut) => sandboxes()?.cutInside(sandbox, cut),

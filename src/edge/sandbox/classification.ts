@@ -39,6 +39,7 @@ export function createClassification(options: ClassificationOptions): Classifica
     try {
       if (!sandbox.captured && sandbox.standing.kind !== "open") capture.install(sandbox);
       sandbox.found = readAddresses(sandbox.sockets.addressFd, sandbox.namespaceFd);
+      sandbox.isRead = true;
       settle(sandbox);
     } catch (error) {
       if (sandbox.captured) options.onProblem(`sandbox ${sandbox.name}: ${messageOf(error)}`);

@@ -22,6 +22,7 @@ export interface Sandbox {
   readonly fresh: boolean;
   /** As they were last read. */
   found: SandboxAddresses;
+  isRead: boolean;
   addresses: readonly IpAddress[];
   readonly pace: Pace;
   readTimer: NodeJS.Timeout | undefined;
@@ -57,6 +58,7 @@ export function openSandbox(name: string, namespaceFd: number, fresh: boolean): 
       owner: withNamespace(namespaceFd, openTableOwner),
       fresh,
       found: { addresses: [], linkLocal: [] },
+      isRead: false,
       addresses: [],
       pace: createPace(reading),
       readTimer: undefined,

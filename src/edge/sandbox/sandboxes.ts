@@ -24,6 +24,8 @@ export interface Sandboxes {
   isComplete(): boolean;
   /** The addresses that a sandbox has now; undefined when there is none of that name. */
   addressesOf(name: string): readonly IpAddress[] | undefined;
+  /** Whether the addresses of a sandbox were read at all. */
+  isRead(name: string): boolean;
   /** Which sandboxes have an address now. */
   holdersOf(address: IpAddress): ReadonlySet<string>;
   /** To be called when what `enforce` makes of all may have changed. */
@@ -83,6 +85,7 @@ export function createSandboxes(options: SandboxesOptions): Sandboxes {
     captureNow: () => watcher.lookNow(),
     isComplete: () => register.isComplete,
     addressesOf: (name) => register.get(name)?.addresses,
+    isRead: (name) => register.get(name)?.isRead === true,
     holdersOf: (address) => holders.of(address),
     reclassify: () => register.values().forEach(settle),
     judge: (name) => ifThere(name, settle),

@@ -29,9 +29,12 @@ interface World {
   /** Whose it was in an earlier run. */
   readonly ownerBefore?: string;
   readonly isThere?: boolean;
+  /** Whether the addresses of `other` were read. */
+  readonly isRead?: boolean;
 }
 
-function start({ givenTo, holders = ["box", "other"], ownerBefore, isThere = true }: World = {}): Senders {
+function start(world: World = {}): Senders {
+  const { givenTo, holders = ["box", "other"], ownerBefore, isThere = true, isRead = true } = world;
   const index = {
     sendersOf: (_asker: unknown, _bridges: unknown, mayClaim: (address: IpAddress) => boolean) =>
       [own, shared].filter(mayClaim),
@@ -42,9 +45,14 @@ function start({ givenTo, holders = ["box", "other"], ownerBefore, isThere = tru
     holdersOf: (address) => new Set(address === shared ? holders : ["box"]),
     ownerOf: (address) => (address === shared ? ownerBefore : undefined),
     mayBeThere: () => isThere,
+    isRead: (sandbox) => sandbox === "box" || isRead,
     isHosts: () => false,
   });
 }
+
+/** Whether it may send from `shared`. */
+const sharesIn = (senders: Senders, asker: typeof box, having = found): boolean =>
+  sendersOf(senders, asker, having).includes(shared);
 
 const sendersOf = (senders: Senders, asker: typeof box, having = found): readonly IpAddress[] =>
   senders.claim(asker, ["br-1"], having).senders;
@@ -65,6 +73,40 @@ test("what the engine gave to one is its own when it has it on, whoever claimed 
   const { senders: its, losers } = senders.claim(other, ["br-1"], found);
   assert.deepEqual([its, losers], [[shared], new Set(["box"])]);
   assert.deepEqual(sendersOf(start({ givenTo: "other" }), box), [own]);
+});
+
+test("what the engine gave to one is another's that has it on, as soon as that one has it on no more", () => {
+  for (const settlesBefore of [true, false]) {
+    const holders = ["other"];
+    const senders = start({ givenTo: "other", holders });
+    const its = { ...found, addresses: [{ address: shared, index: 2 }] };
+    assert.equal(sharesIn(senders, other, its), true);
+    holders.pop();
+    // As long as nobody has it on it stays with whom the engine gave it to.
+    assert.equal(senders.claim(other, ["br-1"], nothing).released.includes(shared), false);
+    holders.push("box");
+    if (settlesBefore) assert.equal(senders.claim(other, ["br-1"], nothing).released.includes(shared), true);
+    const taken = senders.claim(box, ["br-1"], its);
+    assert.deepEqual(
+      [taken.senders.includes(shared), [...taken.losers]],
+      [true, settlesBefore ? [] : ["other"]],
+    );
+    assert.equal(sharesIn(senders, other, nothing), false);
+    holders.push("other");
+    const back = senders.claim(other, ["br-1"], its);
+    assert.deepEqual([back.senders.includes(shared), [...back.losers]], [true, ["box"]]);
+    assert.equal(sharesIn(senders, box, its), false);
+  }
+});
+
+test("one whose addresses were not read yet keeps what the engine gave to it, and what it was known by", () => {
+  const given = start({ givenTo: "other", holders: ["box"], isRead: false });
+  assert.equal(sharesIn(given, other, nothing), true);
+  assert.equal(sharesIn(given, box), false);
+  const known = start({ holders: ["box"], ownerBefore: "other", isRead: false });
+  // What it is without is given up, and yet not read.
+  known.claim(other, ["br-1"], nothing);
+  assert.equal(sharesIn(known, box), false);
 });
 
 test("what an earlier run knew to be another's is kept for it until it was looked at", () => {
