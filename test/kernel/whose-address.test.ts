@@ -323,3 +323,23 @@ test("an address that the engine gave is who takes it over's, and its own again 
   await comesToSend(one, "198.19.1.73");
   assert.deepEqual([sends(two, "198.19.1.73"), heldAt("198.19.1.73").owner], [false, "given"]);
 });
+
+test("what one held alone is let in by its port no more, though it is not known then where it stands", async (t) => {
+  const { plane } = await startPlane(t);
+  const squatter = box(t, "untold");
+  join(squatter, "eth0", "198.19.1.81/24");
+  const web = box(t, "told");
+  await captured(web);
+  await tell(plane, []);
+  put(squatter, "198.19.1.82");
+  await comesToSend(squatter, "198.19.1.82");
+  // The kernel would take the second away with the first of its subnet.
+  squatter.run("sysctl", "-qw", "net.ipv4.conf.eth0.promote_secondaries=1");
+  squatter.run("ip", "address", "del", "198.19.1.81/24", "dev", "eth0");
+  await until("its loss", 5_000, () => (heldAt("198.19.1.81").owner === undefined ? true : undefined));
+  await comesToSend(squatter, "198.19.1.82");
+  await tell(plane, [containerOf("told", "told", [app, "198.19.1.82"])]);
+  join(web, "eth0", "198.19.1.82/24");
+  await comesToSend(web, "198.19.1.82");
+  assert.equal(sends(squatter, "198.19.1.82"), false);
+});

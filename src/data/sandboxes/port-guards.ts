@@ -3,9 +3,12 @@
 import type { AskerIndex } from "../../core/askers/index-of-askers.ts";
 import type { Cut } from "../../core/cut.ts";
 import { cutOfAll } from "../../core/cut.ts";
+import type { PortGuard } from "../../core/firewall/port-guard.ts";
+import type { IpAddress } from "../../core/model/address.ts";
 import type { PortTable } from "../../edge/kernel/nftables/port-table.ts";
 import type { Port } from "../../edge/sandbox/ports/ports.ts";
 import { type Attempt, portsOf } from "./attempt.ts";
+import { LetIn, type PortChain } from "./let-in.ts";
 import type { SenderAddresses } from "./senders.ts";
 
 export interface PortGuardsOptions {
@@ -18,8 +21,11 @@ export interface PortGuardsOptions {
   readonly attempt: Attempt;
 }
 
+const nobody: PortGuard = { senders: [], neighbourhood: [], linkLocal: [], linkLocalMay: "judged" };
+
 export class PortGuards {
   readonly #options: PortGuardsOptions;
+  readonly #letIn = new LetIn();
   #table: PortTable | undefined;
 
   constructor(options: PortGuardsOptions) {
@@ -37,9 +43,21 @@ export class PortGuards {
     return this.#options.attempt(portsOf(sandbox), () => {
       for (const port of its) {
         if (isGuarded) this.#guard(port, may);
-        else this.#table?.open(port.index);
+        else this.#open(port.index);
       }
     });
+  }
+
+  /** What is its own, ports of others let in no more. @returns whether that is in force */
+  withhold(sandbox: string, its: readonly Port[], own: readonly IpAddress[]): boolean {
+    return this.#options.attempt(portsOf(sandbox), () => {
+      for (const chain of this.#letIn.beside(its, own)) this.#withhold(chain, own);
+    });
+  }
+
+  /** It is not known where it stands: what may come in by its ports stays, as long as it is not another's. */
+  keep(its: readonly Port[], senders: readonly IpAddress[]): void {
+    for (const port of its) if (this.#table?.isGuarded(port.index) === true) this.#letIn.found(port, senders);
   }
 
   cut(sandbox: string, its: readonly Port[], cut: boolean): void {
@@ -59,6 +77,7 @@ export class PortGuards {
   }
 
   retain(isPresent: (index: number) => boolean): void {
+    this.#letIn.retain(isPresent);
     this.#options.attempt("ports that are gone", () => this.#table?.retain(isPresent));
   }
 
@@ -87,11 +106,32 @@ export class PortGuards {
   #guard(port: Port, { senders, linkLocal }: SenderAddresses): void {
     if (port.bridge === undefined) return;
     const network = this.#options.networkOn(port.bridge);
-    this.#table?.guard(port, {
+    this.#put(port, {
       senders,
       neighbourhood: network?.subnets ?? [],
       linkLocal: linkLocal.get(port.bridge) ?? [],
       linkLocalMay: network?.guarded === true ? "judged" : "discovery",
     });
+  }
+
+  #put(port: Port, guard: PortGuard): void {
+    this.#table?.guard(port, guard);
+    this.#letIn.put(port, guard);
+  }
+
+  #open(index: number): void {
+    this.#table?.open(index);
+    this.#letIn.forget(index);
+  }
+
+  /** Of a chain that an earlier run has made nothing is known that could be left of it. */
+  #withhold({ port, guard = nobody }: PortChain, addresses: readonly IpAddress[]): void {
+    const senders = guard.senders.filter((address) => !addresses.includes(address));
+    try {
+      this.#put(port, { ...guard, senders });
+    } catch {
+      // Its device may be gone. Without a chain nothing that comes by it is marked.
+      this.#open(port.index);
+    }
   }
 }

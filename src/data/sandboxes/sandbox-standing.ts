@@ -151,13 +151,15 @@ class KernelStandings implements Standings {
     const unheard = this.#mayBeOnBoth(standing, asker);
     markUndecided(sandbox, isUndecided || unheard);
     if (standing.kind === "guarded") hearOf(asker);
+    const isKnown = standing.kind !== "unknown";
+    const isAlone = isKnown && this.#guards.withhold(sandbox, its, may.senders);
     const senders = own(may.senders, sandbox);
     // What an earlier run knew of a sandbox counts until this one does.
     if (quarantine !== "unread") this.#cut(sandbox, its, may.senders, quarantine !== "no");
     const guarded = isGuarded ? indexNow().guardedAddressesOf(may.senders, bridges) : [];
-    if (standing.kind !== "unknown") this.#guardedEntries.put(sandbox, guarded);
-    const inForce =
-      standing.kind !== "unknown" && this.#guards.put(sandbox, its, { ...may, senders }, isGuarded);
+    if (isKnown) this.#guardedEntries.put(sandbox, guarded);
+    else this.#guards.keep(its, may.senders);
+    const inForce = isAlone && this.#guards.put(sandbox, its, { ...may, senders }, isGuarded);
     this.#settle(sandbox, its, inForce && !isUndecided && !unheard ? standing.kind : "unknown");
     this.#passOn(may.released, sandbox);
     return isUndecided ? { kind: "unknown" } : standing;

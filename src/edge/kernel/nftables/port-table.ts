@@ -40,6 +40,8 @@ export interface PortTable {
   guard(port: PortDevice, guard: PortGuard): void;
   /** Lets everything in. */
   open(index: number): void;
+  /** Whether there is a chain of what may come in, were it an earlier run's. */
+  isGuarded(index: number): boolean;
   /** Nothing comes in or goes out, or no longer so. @returns false where the kernel cuts one way only (before 5.16) */
   cut(port: PortDevice, cutOff: boolean): boolean;
   /** Whether a port is cut, both ways or one way only, read from the kernel. */
@@ -80,6 +82,10 @@ class KernelPortTable implements PortTable {
 
   open(index: number): void {
     this.#take([chainName("guard", index)]);
+  }
+
+  isGuarded(index: number): boolean {
+    return this.#chains.has(chainName("guard", index));
   }
 
   cut(port: PortDevice, cutOff: boolean): boolean {
