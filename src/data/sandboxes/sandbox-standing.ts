@@ -61,7 +61,7 @@ export interface StandingsOptions {
   readonly isComplete: () => boolean;
   /** The engine has not told of it, and no list that began since it appeared. */
   readonly isUnheard: (asker: Asker) => boolean;
-  /** Something has changed by which a sandbox may stand elsewhere now. */
+  /** Something has changed by which a sandbox may stand elsewhere now; it is to be judged after the one that is now. */
   readonly onChange: (sandbox: string) => void;
   readonly onProblem: (problem: string) => void;
 }
@@ -142,7 +142,6 @@ class KernelStandings implements Standings {
     const bridges = its.flatMap(({ bridge }) => bridge ?? []);
     const asker = meet(sandbox, addresses);
     const may = this.#senders.claim(asker, bridges, found);
-    // What was another's until now leaves by that one's ports no more.
     for (const loser of may.losers) this.#options.onChange(loser);
     const strange = index.strangersAmong(bridges);
     const awaitsList = this.#awaitsList(sandbox, strange);
@@ -152,6 +151,7 @@ class KernelStandings implements Standings {
     markUndecided(sandbox, isUndecided || unheard);
     if (standing.kind === "guarded") hearOf(asker);
     const isKnown = standing.kind !== "unknown";
+    // What was another's until now leaves by that one's ports no more.
     const isAlone = isKnown && this.#guards.withhold(sandbox, its, may.senders);
     const senders = own(may.senders, sandbox);
     // What an earlier run knew of a sandbox counts until this one does.

@@ -2,7 +2,9 @@
 // that have not been seen to is kept back, and its questions that waited go their way.
 
 import type { GuardedStanding, Standing } from "../../core/askers/index-of-askers.ts";
+import { contain } from "../../core/contain.ts";
 import { familyOf, type IpAddress } from "../../core/model/address.ts";
+import { oneByOne } from "../../core/one-by-one.ts";
 import { messageOf } from "../../errors.ts";
 import type { AddressHolders } from "./address-holders.ts";
 import { readAddresses, type SandboxAddress, type SandboxAddresses } from "./addresses.ts";
@@ -27,12 +29,27 @@ export interface ClassificationOptions {
 export interface Classification {
   /** Reads the addresses of a sandbox, and acts on where it stands by them. */
   read(sandbox: Sandbox): void;
-  /** Acts on where it stands now, by the addresses that were last read. @throws what the kernel refuses */
+  /**
+   * Acts on where it stands now, by the addresses that were last read; while another is judged, or itself, right after
+   * that. @throws what the kernel refuses
+   */
   settle(sandbox: Sandbox): void;
 }
 
 export function createClassification(options: ClassificationOptions): Classification {
   const { register, holders, capture, questions } = options;
+  // What one loses or leaves is another's, who is judged then, too.
+  const settle = oneByOne<Sandbox>({
+    work: judge,
+    workLater: (sandbox) => {
+      const work = (): void => (register.isLive(sandbox) ? judge(sandbox) : undefined);
+      contain(work, (error) => tell(sandbox, error));
+    },
+  });
+
+  function tell({ name }: Sandbox, error: unknown): void {
+    options.onProblem(`sandbox ${name}: ${messageOf(error)}`);
+  }
 
   /** One that cannot be classified stays captured, and its questions wait. */
   function read(sandbox: Sandbox): void {
@@ -42,12 +59,12 @@ export function createClassification(options: ClassificationOptions): Classifica
       sandbox.isRead = true;
       settle(sandbox);
     } catch (error) {
-      if (sandbox.captured) options.onProblem(`sandbox ${sandbox.name}: ${messageOf(error)}`);
+      if (sandbox.captured) tell(sandbox, error);
       else register.noteUncaptured(sandbox.name, messageOf(error));
     }
   }
 
-  function settle(sandbox: Sandbox): void {
+  function judge(sandbox: Sandbox): void {
     const { found } = sandbox;
     holders.note(sandbox);
     sandbox.standing = options.enforce(found, sandbox.name);
@@ -70,12 +87,6 @@ export function createClassification(options: ClassificationOptions): Classifica
     if (gateways.toString() !== sandbox.gateways.toString()) capture.pin(sandbox, gateways);
   }
 
-  /** The host's addresses on its guarded networks. */
-  function gatewaysOf({ memberships }: GuardedStanding): readonly IpAddress[] {
-    const all = memberships.flatMap(({ gateways }) => gateways);
-    return [...new Set(all)].filter((gateway) => familyOf(gateway) === 4).sort();
-  }
-
   /** Those whose addresses have been seen to. */
   function interfacesOf({ name, standing }: Sandbox, found: readonly SandboxAddress[]): Interfaces {
     // The engine gives out no addresses on some networks; what it has told of and left without one is nobody's to hold.
@@ -84,4 +95,10 @@ export function createClassification(options: ClassificationOptions): Classifica
   }
 
   return { read, settle };
+}
+
+/** The host's addresses on its guarded networks. */
+function gatewaysOf({ memberships }: GuardedStanding): readonly IpAddress[] {
+  const all = memberships.flatMap(({ gateways }) => gateways);
+  return [...new Set(all)].filter((gateway) => familyOf(gateway) === 4).sort();
 }

@@ -1,0 +1,83 @@
+// Sandboxes that are judged because of one another: one after the other, each by what is known last.
+
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import type { Standing } from "../../../../src/core/askers/index-of-askers.ts";
+import { AddressHolders } from "../../../../src/edge/sandbox/address-holders.ts";
+import type { Capture } from "../../../../src/edge/sandbox/capture.ts";
+import {
+  type Classification,
+  type ClassificationOptions,
+  createClassification,
+} from "../../../../src/edge/sandbox/classification.ts";
+import type { Questions } from "../../../../src/edge/sandbox/lookups/questions.ts";
+import type { SandboxRegister } from "../../../../src/edge/sandbox/register.ts";
+import type { Sandbox } from "../../../../src/edge/sandbox/sandbox.ts";
+
+function sandboxOf(name: string): Sandbox {
+  const made: Partial<Sandbox> = {
+    name,
+    found: { addresses: [], linkLocal: [] },
+    addresses: [],
+    interfaces: [],
+    gateways: [],
+    standing: { kind: "unknown" },
+    captured: false,
+  };
+  return made as Sandbox;
+}
+
+/** @param judge what follows from judging one, the nth time */
+function start(judge: (name: string, times: number, classification: Classification) => Standing) {
+  const order: string[] = [];
+  const problems: string[] = [];
+  const nothing = (): void => undefined;
+  const unused = { install: nothing, releaseSoon: nothing, hold: nothing, settle: nothing };
+  const options: ClassificationOptions = {
+    enforce(_found, name) {
+      order.push(`begins ${name}`);
+      const times = order.filter((each) => each === `begins ${name}`).length;
+      const standing = judge(name, times, made);
+      order.push(`ends ${name}`);
+      return standing;
+    },
+    isTold: () => false,
+    register: { isLive: ({ name }: Sandbox) => name !== "gone" } as SandboxRegister,
+    holders: new AddressHolders(nothing),
+    capture: unused as unknown as Capture,
+    questions: unused as unknown as Questions,
+    onProblem: (problem) => problems.push(problem),
+  };
+  const made: Classification = createClassification(options);
+  return { classification: made, order, problems };
+}
+
+const judged = (...names: readonly string[]): string[] =>
+  names.flatMap((name) => [`begins ${name}`, `ends ${name}`]);
+
+test("one that is to be judged while another is, or while it is itself, is judged after that", () => {
+  const [box, other, gone] = [sandboxOf("box"), sandboxOf("other"), sandboxOf("gone")];
+  const { classification, order } = start((name, times, { settle }) => {
+    if (name === "other") settle(box);
+    if (name === "box" && times === 1) for (const each of [other, other, gone]) settle(each);
+    return { kind: name === "box" && times === 1 ? "unknown" : "open" };
+  });
+  classification.settle(box);
+  assert.deepEqual(order, judged("box", "other", "box"));
+  // By what was known last.
+  assert.deepEqual([box.standing.kind, other.standing.kind], ["open", "open"]);
+});
+
+test("where judging one fails, the others are judged all the same", () => {
+  const names = ["box", "other", "third"];
+  const [box, other, third] = names.map(sandboxOf) as [Sandbox, Sandbox, Sandbox];
+  const { classification, problems } = start((name, times, { settle }) => {
+    if (name === "box" && times === 1) for (const each of [other, third]) settle(each);
+    if (name !== "third" && times === 1) throw new Error("refused");
+    return { kind: "open" };
+  });
+  assert.throws(() => classification.settle(box), /refused/);
+  assert.deepEqual([third.standing.kind, problems], ["open", ["sandbox other: refused"]]);
+  classification.settle(box);
+  assert.equal(box.standing.kind, "open");
+});
