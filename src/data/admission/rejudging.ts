@@ -29,7 +29,7 @@ export class Rejudging {
   readonly #options: RejudgingOptions;
   /** Whose flows are to be cut yet: the last attempt failed. */
   #uncut: ReadonlySet<IpAddress> = new Set();
-  /** The lists with an end by which the rights of an asker were last shortened. */
+  /** By what the rights of an asker were last shortened: see endingOf(). */
   readonly #ending = new Map<IpAddress, string>();
 
   constructor(options: RejudgingOptions) {
@@ -48,7 +48,8 @@ export class Rejudging {
     this.#uncut = new Set([...this.#uncut, ...changed]);
     try {
       for (const asker of changed) this.#narrow(asker, membershipsOf(asker));
-      for (const asker of candidates.keys()) this.#shorten(asker, membershipsOf(asker));
+      for (const [asker, { before }] of candidates)
+        this.#shorten(asker, before.sandbox, membershipsOf(asker));
       if (this.#uncut.size > 0) cut(this.#uncut);
       for (const [asker, { before, digest }] of judged) owners.set(asker, { ...before, digest });
     } catch (error) {
@@ -68,18 +69,28 @@ export class Rejudging {
   }
 
   /** An end is no part of a policy's key: it has nothing to do with what is open now. */
-  #shorten(asker: IpAddress, memberships: readonly Membership[]): void {
+  #shorten(asker: IpAddress, sandbox: string, memberships: readonly Membership[]): void {
     const { rights } = this.#options;
-    const ending = memberships
-      .flatMap(({ policy }) => policy.lists)
-      .filter(({ endsAtMs }) => endsAtMs !== undefined)
-      .map(({ id }) => id)
-      .join();
-    if (ending === "" || ending === this.#ending.get(asker)) return;
+    const ending = endingOf(sandbox, memberships);
+    if (ending === this.#ending.get(asker)) return;
+    if (ending === undefined) {
+      this.#ending.delete(asker);
+      return;
+    }
     narrowRights(rights, asker, memberships);
     shortenRights(rights, asker, memberships);
     this.#ending.set(asker, ending);
   }
+}
+
+/**
+ * On what it depends when the rights of a holder of an address end; undefined where none of its lists has an end. Those
+ * that have none count, too: once they are gone, what they allowed ends with the others.
+ */
+function endingOf(sandbox: string, memberships: readonly Membership[]): string | undefined {
+  const lists = memberships.flatMap(({ policy }) => policy.lists);
+  if (!lists.some(({ endsAtMs }) => endsAtMs !== undefined)) return undefined;
+  return `${sandbox} ${lists.map(({ id }) => id).join()}`;
 }
 
 /** Leaves the ledger what these policies allow, for as long as they do. */

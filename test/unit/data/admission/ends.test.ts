@@ -6,7 +6,7 @@ import type { Membership } from "../../../../src/core/askers/index-of-askers.ts"
 import { setNames } from "../../../../src/core/firewall/names.ts";
 import type { IpAddress } from "../../../../src/core/model/address.ts";
 import { decideName } from "../../../../src/core/policy/decide.ts";
-import { compileList } from "../../../../src/core/policy/entry-list.ts";
+import { type CompiledList, compileList } from "../../../../src/core/policy/entry-list.ts";
 import { type Admission, startAdmission } from "../../../../src/data/admission.ts";
 import { createSets } from "../../../../src/edge/kernel/ipset/desired-sets.ts";
 import { createFakeSets, type FakeSets } from "../../../support/fake-sets.ts";
@@ -29,10 +29,14 @@ function start(): void {
 }
 
 function membershipOf(allowed: Allowed): Membership {
+  return membershipBy(allowed.map(([text, endsAtMs]) => compileList(listOf(text, endsAtMs))));
+}
+
+function membershipBy(lists: readonly CompiledList[]): Membership {
   return {
     networkId: "n",
     networkName: "n",
-    policy: { network: "n", lists: allowed.map(([text, endsAtMs]) => compileList(listOf(text, endsAtMs))) },
+    policy: { network: "n", lists },
     labels: unlabelled,
     gateways: [],
     addresses: [asker],
@@ -41,8 +45,11 @@ function membershipOf(allowed: Allowed): Membership {
 
 /** Whose flows were judged again. */
 function rejudge(allowed: Allowed): readonly IpAddress[] {
+  return rejudgeMember(membershipOf(allowed));
+}
+
+function rejudgeMember(membership: Membership): readonly IpAddress[] {
   const cut: IpAddress[] = [];
-  const membership = membershipOf(allowed);
   lists++;
   admission.rejudge(
     {
@@ -56,13 +63,17 @@ function rejudge(allowed: Allowed): readonly IpAddress[] {
 }
 
 /** An answer, granted for 3,900 s. */
-function look(allowed: Allowed, domain = "a.example.com"): void {
-  const { policy } = membershipOf(allowed);
+function look(allowed: Allowed): void {
+  lookBy(membershipOf(allowed));
+}
+
+function lookBy({ policy }: Membership, sandbox = "sandbox"): void {
+  const domain = "a.example.com";
   const services = servicesAt(policy, decideName(policy, domain, now), destination, now);
   admission.admit(
     services.map((service) => ({ asker, destination, domain, service, leaseSeconds: 3_900 })),
     () => "n",
-    "sandbox",
+    sandbox,
   );
 }
 
@@ -181,6 +192,33 @@ describe("a grant ends with what allows it", () => {
     rejudge(label);
     look(label);
     assert.deepEqual(left(), ["grant4 6:443 3900 a.example.com"]);
+  });
+
+  /** A list that stays the same one from picture to picture. */
+  const lasting = compileList(listOf("a.example.com:443/tcp", undefined));
+  const override = compileList(listOf("a.example.com:443/tcp", 300_000));
+
+  it("though it is only what lasted that has gone", () => {
+    rejudgeMember(membershipBy([override, lasting]));
+    lookBy(membershipBy([override, lasting]));
+    rejudgeMember(membershipBy([override]));
+    assert.deepEqual(left(), ["grant4 6:443 300 a.example.com"]);
+  });
+
+  it("though the same end stood once before", () => {
+    rejudgeMember(membershipBy([override]));
+    rejudgeMember(membershipBy([lasting]));
+    lookBy(membershipBy([lasting]));
+    rejudgeMember(membershipBy([override]));
+    assert.deepEqual(left(), ["grant4 6:443 300 a.example.com"]);
+  });
+
+  it("though the same end was another holder's of the address", () => {
+    rejudgeMember(membershipBy([override]));
+    admission.own(asker, "heir");
+    lookBy(membershipBy([lasting]), "heir");
+    rejudgeMember(membershipBy([override]));
+    assert.deepEqual(left(), ["grant4 6:443 300 a.example.com"]);
   });
 
   it("which is looked at once for the same lists", () => {
