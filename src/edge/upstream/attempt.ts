@@ -6,10 +6,9 @@ import type { ServerLimits } from "../../core/dns/server-limits.ts";
 import { rcodes } from "../../core/dns/wire/codes.ts";
 import type { Question } from "../../core/dns/wire/question.ts";
 import { isTruncated, judgeEcho, rcodeOf, renderUpstreamQuery } from "../../core/dns/wire/upstream-query.ts";
-import type { Upstream } from "../../core/model/upstream.ts";
 import type { EncryptedChannel } from "./encrypted/channel.ts";
 import type { RandomBits } from "./random.ts";
-import { askByTcp, type TcpAsker } from "./tcp.ts";
+import type { TcpAsker, TcpConnections } from "./tcp.ts";
 import type { UdpPool } from "./udp.ts";
 import type { UdpAsker, UdpChannel } from "./udp-channel.ts";
 
@@ -28,8 +27,8 @@ export interface Revocable {
 
 /** How the server is asked, and what is known of it. */
 export interface Ways {
-  readonly upstream: Upstream;
   readonly udp: UdpPool;
+  readonly tcp: TcpConnections;
   /** Where there is one, everything goes by it. */
   readonly encrypted: EncryptedChannel | undefined;
   readonly health: ServerHealth;
@@ -122,9 +121,8 @@ class RunningAttempt implements Revocable, UdpAsker {
   }
 
   #goTcp(): void {
-    const { upstream, random } = this.#ways;
     try {
-      this.#giveUpOther = askByTcp(upstream, this.#query, random, this.#streamed());
+      this.#giveUpOther = this.#ways.tcp.ask(this.#query, this.#streamed());
     } catch (error) {
       tellFailure(error, (cause) => this.#fail(cause));
     }

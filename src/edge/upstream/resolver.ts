@@ -128,8 +128,10 @@ export class Resolver {
 
   /** What is under way, or waits, fails. */
   close(): void {
-    for (const server of this.#servers) server.close();
+    const closing = this.#servers;
+    // What waits gets its turn as soon as something under way has failed.
     this.#servers = [];
+    for (const server of closing) server.close();
   }
 
   readonly #told = (error: unknown): void =>

@@ -9,6 +9,7 @@ import type { EncryptedChannel } from "./encrypted/channel.ts";
 import { createHttpsChannel } from "./encrypted/https.ts";
 import { createTlsChannel } from "./encrypted/tls.ts";
 import type { RandomBits } from "./random.ts";
+import { TcpConnections } from "./tcp.ts";
 import { UdpPool } from "./udp.ts";
 
 export interface UpstreamServer {
@@ -22,8 +23,11 @@ export interface UpstreamServer {
   /** True while it is left alone for having failed. */
   readonly resting: boolean;
   decay(): void;
+  /** What is under way fails, and what is asked from then on does at once. */
   close(): void;
 }
+
+const nothingToGiveUp: Revocable = { giveUp: () => undefined };
 
 /** Makes a server; `rank` is its place in the configuration. */
 export function createUpstreamServer(
@@ -33,12 +37,18 @@ export function createUpstreamServer(
   nowMs: () => number,
 ): UpstreamServer {
   const udp = new UdpPool(upstream, random, nowMs);
+  const tcp = new TcpConnections(upstream, random);
   const encrypted = upstream.tls && openChannel(upstream, upstream.tls, random);
   const health = new ServerHealth(rank);
-  const ways: Ways = { upstream, udp, encrypted, health, limits: new ServerLimits(), random, nowMs };
+  const ways: Ways = { udp, tcp, encrypted, health, limits: new ServerLimits(), random, nowMs };
+  let isClosed = false;
   return {
     upstream,
-    ask: (question, attempt) => startAttempt(ways, question, attempt),
+    ask(question, attempt) {
+      if (!isClosed) return startAttempt(ways, question, attempt);
+      attempt.fail();
+      return nothingToGiveUp;
+    },
     noteSilence: (elapsedMs) => health.noteSilence(elapsedMs, nowMs()),
     get rttMs() {
       return health.rttMs;
@@ -48,7 +58,9 @@ export function createUpstreamServer(
     },
     decay: () => health.decay(),
     close() {
+      isClosed = true;
       udp.close();
+      tcp.close();
       encrypted?.close();
     },
   };

@@ -14,31 +14,45 @@ export interface TcpAsker {
   readonly fail: (cause?: unknown) => void;
 }
 
-/** Sends a query (its id is overwritten) and returns how to give it up; one of the two is called, once. */
-export function askByTcp(
-  upstream: Upstream,
-  query: Uint8Array,
-  random: RandomBits,
-  asker: TcpAsker,
-): () => void {
-  const id = random.word();
-  writeWord(query, 0, id);
-  const frames = createFrameReader();
-  const socket = createConnection({ host: upstream.address, port: upstream.port, noDelay: true });
-  let open = true;
-  const finish = (outcome: (() => void) | undefined): void => {
-    if (!open) return;
-    open = false;
-    socket.destroy();
-    outcome?.();
-  };
-  socket.on("connect", () => socket.write(renderFrame(query)));
-  socket.on("data", (piece) => {
-    const [message] = frames.push(piece);
-    if (message === undefined) return;
-    finish(readWord(message, 0) === id ? () => asker.receive(message) : asker.fail);
-  });
-  socket.on("error", () => finish(asker.fail));
-  socket.on("close", () => finish(asker.fail));
-  return () => finish(undefined);
+/** The connections to one server. */
+export class TcpConnections {
+  readonly #upstream: Upstream;
+  readonly #random: RandomBits;
+  /** How to have each one that is open fail. */
+  readonly #open = new Set<() => void>();
+
+  constructor(upstream: Upstream, random: RandomBits) {
+    this.#upstream = upstream;
+    this.#random = random;
+  }
+
+  /** Sends a query (its id is overwritten) and returns how to give it up; one of the two is called, once. */
+  ask(query: Uint8Array, asker: TcpAsker): () => void {
+    const { address, port } = this.#upstream;
+    const id = this.#random.word();
+    writeWord(query, 0, id);
+    const frames = createFrameReader();
+    const socket = createConnection({ host: address, port, noDelay: true });
+    const fail = (): void => finish(asker.fail);
+    const finish = (outcome: (() => void) | undefined): void => {
+      if (!this.#open.delete(fail)) return;
+      socket.destroy();
+      outcome?.();
+    };
+    this.#open.add(fail);
+    socket.on("connect", () => socket.write(renderFrame(query)));
+    socket.on("data", (piece) => {
+      const [message] = frames.push(piece);
+      if (message === undefined) return;
+      finish(readWord(message, 0) === id ? () => asker.receive(message) : asker.fail);
+    });
+    socket.on("error", fail);
+    socket.on("close", fail);
+    return () => finish(undefined);
+  }
+
+  /** What is under way fails. */
+  close(): void {
+    for (const fail of this.#open) fail();
+  }
 }
