@@ -117,8 +117,7 @@ export class AnswerCache {
     if (entry.sizeBytes > maxBytes) return undefined;
     this.#stored.set(id, entry);
     this.#sizeBytes += entry.sizeBytes;
-    // Many at a time: to find the oldest is to pass over all that have left since the Map was last put in order.
-    if (this.#sizeBytes > maxBytes) this.shrink(maxBytes * (1 - leavingPart));
+    if (this.#sizeBytes > maxBytes) this.shrink(maxBytes);
     this.#onGrown();
     return keptFor(entry);
   }
@@ -132,10 +131,14 @@ export class AnswerCache {
     return this.#failures.has(idOf(key), nowMs);
   }
 
-  /** Lets the answers go that were used least recently, until there are no more than so many bytes. */
+  /**
+   * Lets the answers go that were used least recently, until there are no more than so many bytes; and many at a time: to
+   * find the oldest is to pass over all that have left since the Map was last put in order.
+   */
   shrink(maxBytes: number): void {
+    const leftBytes = Math.min(maxBytes, this.#sizeBytes * (1 - leavingPart));
     for (const [oldestId, oldest] of this.#stored) {
-      if (this.#sizeBytes <= maxBytes) break;
+      if (this.#sizeBytes <= leftBytes) break;
       this.#remove(oldestId, oldest);
     }
   }

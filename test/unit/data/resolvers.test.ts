@@ -199,3 +199,36 @@ test("one network's cache says nothing of another's, and no flood puts another's
     await server.close();
   }
 });
+
+test("what all networks keep is bounded, and who has most gives many answers at a time", async () => {
+  const server = await startFakeUpstream({
+    onUdp: ({ message, reply }) => reply(answerTo(message, [], { flags: 0x8380 })),
+    onTcp: longAnswerTo,
+  });
+  const resolvers = new NetworkResolvers([server], assert.fail);
+  const ask = async (networkId: string, number: number): Promise<number> => {
+    const before = server.seen.tcp.length;
+    await resolvers.lookUp(questionFor(`f${number}.example.org`, 16), {
+      asker: networkId,
+      networkId,
+      choice: undefined,
+      deadlineAtMs: performance.now() + 3_000,
+    });
+    return server.seen.tcp.length - before;
+  };
+  /** As many as a network may have alone, nearly. */
+  const each = 124;
+  try {
+    for (let network = 0; network < 8; network++)
+      for (let number = 0; number < each; number++) await ask(`n${network}`, number);
+    // Beyond what all may have, by eleven.
+    for (let number = 0; number < 48; number++) await ask("last", number);
+    // Those that were asked for first, and no more than a sixteenth of them.
+    assert.deepEqual([await ask("n0", 8), await ask("n0", 4)], [0, 1]);
+    assert.equal(await ask("n7", 0), 0);
+  } finally {
+    resolvers.useUpstreams([]);
+    resolvers.retain([]);
+    await server.close();
+  }
+});
