@@ -3,11 +3,13 @@
 
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
+import { once } from "node:events";
 import { createInterface } from "node:readline";
 import { after, it } from "node:test";
 import { createWall, type Wall } from "../../src/control/wall.ts";
 import { setNames } from "../../src/core/firewall/names.ts";
-import type { IpAddress } from "../../src/core/model/address.ts";
+import { partLists } from "../../src/core/firewall/sets.ts";
+import { type IpAddress, parsePrefix } from "../../src/core/model/address.ts";
 import type { Container, Network, Topology } from "../../src/core/model/topology.ts";
 import { openKernelSets } from "../../src/edge/kernel/ipset/kernel-sets.ts";
 import { createFirewall } from "../../src/edge/kernel/iptables/firewall.ts";
@@ -19,6 +21,7 @@ enterNamespaces(import.meta.url);
 
 const count = 70;
 const far = "203.0.113.9";
+const far6 = "2001:db8:99::9";
 const granted = 7000;
 const own = "10.77.0.2";
 const subnet = (index: number): string => `10.77.${index}`;
@@ -31,10 +34,25 @@ const networks = indexes.map((index): Network => {
     labels: index === 0 ? { "dockerwall.allow": "" } : {},
   };
 });
+/** Guarded networks with other containers, which are no part of what is too much for one set. */
+const audited: Network = {
+  ...bridgeNetwork("audited", "10.78.0.0/24"),
+  labels: { "dockerwall.allow": "", "dockerwall.mode": "audit" },
+};
+const six: Network = {
+  ...bridgeNetwork("six", "10.79.0.0/24"),
+  subnets: ["10.79.0.0/24", "2001:db8:79::/64"].flatMap((text) => parsePrefix(text) ?? []),
+  labels: { "dockerwall.allow": "" },
+};
+const allNetworks = [...networks, audited, six];
+const besides = [
+  { network: audited, gateway: "10.78.0.1/24", address: "10.78.0.2/24" },
+  { network: six, gateway: "2001:db8:79::1/64", address: "2001:db8:79::2/64" },
+];
 const bridgeOf = (index: number): string => networks[index]?.bridge ?? assert.fail(String(index));
 
 /** The container on the guarded network and on so many others. */
-function pictureOf(others: number): Topology {
+function pictureOf(further: number): Topology {
   const web: Container = {
     id: "ab".repeat(32),
     name: "web",
@@ -42,7 +60,7 @@ function pictureOf(others: number): Topology {
     running: true,
     networkMode: "app",
     sandbox: "0123456789ab",
-    endpoints: networks.slice(0, others + 1).map(({ id }, index) => ({
+    endpoints: networks.slice(0, further + 1).map(({ id }, index) => ({
       networkId: id,
       addresses: [`${subnet(index)}.2` as IpAddress],
       aliases: [],
@@ -51,7 +69,11 @@ function pictureOf(others: number): Topology {
     configured: [],
     hazards: [],
   };
-  return { networks, containers: [web] };
+  const others = [
+    runningContainer("listens", "audited", "10.78.0.2"),
+    runningContainer("speaks6", "six", "2001:db8:79::2"),
+  ];
+  return { networks: allNetworks, containers: [web, ...others] };
 }
 
 const box = createNamespace("web");
@@ -60,6 +82,7 @@ run(
   "sysctl",
   "-qw",
   "net.ipv4.ip_forward=1",
+  "net.ipv6.conf.all.forwarding=1",
   "net.ipv4.conf.all.rp_filter=0",
   "net.ipv4.conf.default.rp_filter=0",
 );
@@ -67,6 +90,9 @@ run("ip", "link", "add", "out0", "up", "type", "veth", "peer", "name", "eth0", "
 run("ip", "address", "add", "203.0.113.1/24", "dev", "out0");
 farBox.run("ip", "address", "add", `${far}/24`, "dev", "eth0");
 farBox.run("ip", "link", "set", "eth0", "up");
+run("ip", "address", "add", "2001:db8:99::1/64", "dev", "out0", "nodad");
+farBox.run("ip", "address", "add", `${far6}/64`, "dev", "eth0", "nodad");
+farBox.run("ip", "-6", "route", "add", "default", "via", "2001:db8:99::1");
 for (const index of indexes) {
   const bridge = bridgeOf(index);
   run("ip", "link", "add", bridge, "up", "type", "bridge");
@@ -101,12 +127,29 @@ for (const index of indexes) {
     `${index + 1}`,
   );
 }
+const boxOf = new Map(
+  besides.map(({ network, gateway, address }) => {
+    const made = createNamespace(network.name);
+    const bridge = network.bridge ?? assert.fail(network.name);
+    const flags = address.includes(":") ? ["nodad"] : [];
+    run("ip", "link", "add", bridge, "up", "type", "bridge");
+    run("ip", "address", "add", gateway, "dev", bridge, ...flags);
+    run(
+      ...["ip", "link", "add", `to-${network.name}`, "up", "master", bridge],
+      ...["type", "veth", "peer", "name", "eth0", "netns", made.name],
+    );
+    made.run("ip", "address", "add", address, "dev", "eth0", ...flags);
+    made.run("ip", "link", "set", "eth0", "up");
+    made.run("ip", "route", "add", "default", "via", gateway.replace(/\/.*/, ""));
+    return [network, made];
+  }),
+);
 
 /** Writes down who sent what comes in to one port. */
 const listener = spawn("ip", [
   ...["netns", "exec", farBox.name, "python3", "-uc"],
   `import socket
-s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM); s.bind(("0.0.0.0", ${granted})); print("listening")
+s = socket.socket(socket.AF_INET6, socket.SOCK_DGRAM); s.bind(("::", ${granted})); print("listening")
 while True: print(s.recv(99).decode())`,
 ]);
 const arrived = new Set<string>();
@@ -146,7 +189,7 @@ function start(): Wall {
     dnsPort: 5053,
     queueNumber: 5353,
     hold: true,
-    listBridges: () => networks.map(({ bridge = "" }) => bridge),
+    listBridges: () => allNetworks.map(({ bridge = "" }) => bridge),
     ...quietHost(),
   });
 }
@@ -209,6 +252,38 @@ it("names one set in its rules unless more are needed", async () => {
   assert.deepEqual([rulesName(setNames.guarded4), rulesName(setNames.inside4)], [true, false]);
 });
 
+it("judges by every mode and in both families while one set of one of them is not enough", async () => {
+  const sendFrom = (network: Network, to: string, port: number, text: string): void => {
+    const kind = to.includes(":") ? "AF_INET6" : "AF_INET";
+    const script = `import socket; socket.socket(socket.${kind}, socket.SOCK_DGRAM).sendto(b"${text}", ("${to}", ${port}))`;
+    boxOf.get(network)?.run("python3", "-c", script);
+  };
+  await use(count);
+  assert.ok(rulesName(setNames.inside4));
+  for (const [set, list] of partLists) {
+    const listed = sets.list(list).flatMap(({ key }) => (key.kind === "set" ? [key.name] : []));
+    assert.ok(listed.includes(set), `${list}: ${listed}`);
+  }
+  const key = {
+    kind: "ip-port-ip",
+    first: far6 as IpAddress,
+    protocol: 17,
+    port: granted,
+    second: "2001:db8:79::2" as IpAddress,
+  } as const;
+  sets.add(setNames.grant6, [{ key }]);
+  sendFrom(audited, far, granted, "audited");
+  sendFrom(six, far6, granted, "granted by IPv6");
+  sendFrom(six, far6, 7001, "denied by IPv6");
+  assert.ok(sets.has(setNames.denied6, { ...key, first: key.second, second: key.first, port: 7001 }));
+  const heard = AbortSignal.timeout(5000);
+  await Promise.race([
+    arrivalOf("audited", "granted by IPv6"),
+    once(heard, "abort").then(() => assert.fail([...arrived].slice(-2).join())),
+  ]);
+  await use(2);
+});
+
 it("finds places beside a set that an earlier version has overfilled, which takes no more for good", async () => {
   const before = sets.list(setNames.guarded4).length;
   const bridges = [...Array(64).keys()].map((index) => `x${index}`);
@@ -219,7 +294,7 @@ it("finds places beside a set that an earlier version has overfilled, which take
   const held = ["", "-1", "-2", "-3", "-4", "-5"].flatMap((part) =>
     sets.names().includes(`${setNames.guarded4}${part}`) ? sets.list(`${setNames.guarded4}${part}`) : [],
   );
-  assert.equal(held.length, 1 + (count + 1) + count ** 2);
+  assert.equal(held.length, 3 + (count + 1) + count ** 2);
   await use(2);
 });
 

@@ -11,10 +11,10 @@ import { DockerwallError } from "../../../errors.ts";
 import { isSetFull, KernelSetError } from "./error.ts";
 import type { KernelSets } from "./kernel-sets.ts";
 import { addMembers, difference, membersOf, removeMembers } from "./member-entries.ts";
-import { fillParts, type SetChange } from "./parts.ts";
+import { fillParts, partsOf, type SetChange } from "./parts.ts";
 
 /**
- * Creates the sets that the rules name, where they are missing.
+ * Creates the sets that the rules name, where they are missing. Lists of parts have their parts.
  * @throws DockerwallError KERNEL_REFUSED for one that is there with another layout
  */
 export function createSets(sets: KernelSets): void {
@@ -27,6 +27,7 @@ export function createSets(sets: KernelSets): void {
       throw new DockerwallError("KERNEL_REFUSED", problem, { cause: error });
     }
   }
+  for (const set of partLists.keys()) partsOf(sets, set);
 }
 
 /** False when other software destroyed a set that the rules name. */

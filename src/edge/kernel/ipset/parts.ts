@@ -6,11 +6,14 @@ import { maxChunks, partLists, partName, partSpec } from "../../../core/firewall
 import type { KernelSets } from "./kernel-sets.ts";
 import { addMembers, membersOf, removeMembers } from "./member-entries.ts";
 
-/** The indexes of the parts that there are. Where they are several, all are in the list, whoever took one out of it. */
+/**
+ * The indexes of the parts that there are. All of them are in the list, whoever took one out of it, the only one too:
+ * rules name the lists of all such sets as soon as one part of one of them is not enough.
+ */
 export function partsOf(sets: KernelSets, set: string): readonly number[] {
   const names = new Set(sets.names());
   const parts = [...Array(maxChunks).keys()].filter((index) => names.has(partName(set, index)));
-  if (parts.length > 1) listParts(sets, set, parts);
+  listParts(sets, set, parts);
   return parts;
 }
 
@@ -22,6 +25,7 @@ export function ensurePart(sets: KernelSets, set: string, index: number): void {
 }
 
 function listParts(sets: KernelSets, set: string, indexes: readonly number[]): void {
+  if (indexes.length === 0) return;
   const list = partLists.get(set) ?? "";
   const listed = new Set(sets.list(list).flatMap(({ key }) => (key.kind === "set" ? [key.name] : [])));
   for (const name of indexes.map((index) => partName(set, index)))
