@@ -2,8 +2,10 @@ import assert from "node:assert/strict";
 import { createSocket } from "node:dgram";
 import { once } from "node:events";
 import { after, beforeEach, test } from "node:test";
+import { connectionMark } from "../../src/core/firewall/names.ts";
 import { type Conntrack, openConntrack } from "../../src/edge/kernel/flows/conntrack.ts";
 import type { Flow } from "../../src/edge/kernel/flows/flow-message.ts";
+import { unstampAll } from "../../src/edge/kernel/flows/stamped.ts";
 import { enterNamespaces, run } from "../support/namespace.ts";
 
 enterNamespaces(import.meta.url);
@@ -96,4 +98,17 @@ test("a flow is forgotten, alone, and one that has ended is passed over", async 
   conntrack.setMark([flow], { value: 1 });
   const ports = conntrack.flows(4).map(({ original }) => original.destinationPort);
   assert.ok(ports.includes(1002) && !ports.includes(1001));
+});
+
+test("every stamp of ours is taken from flows, and counted, at the end", async () => {
+  const { mask, ...stamps } = connectionMark;
+  const others = 0x10;
+  const begun = Object.values(stamps).map((stamp, index) => ({ stamp, port: 1100 + index }));
+  for (const { port } of begun) await begin("127.0.0.9", port);
+  await begin("127.0.0.9", 1200);
+  for (const { stamp, port } of begun)
+    conntrack.setMark([find(conntrack.flows(4), port)], { value: stamp + others, mask: mask + others });
+  assert.equal(unstampAll(), begun.length);
+  for (const { port } of begun) assert.equal(find(conntrack.flows(4), port).mark, others);
+  assert.equal(unstampAll(), 0);
 });

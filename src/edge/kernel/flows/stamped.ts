@@ -96,14 +96,15 @@ export function readFlows(family: Family): readonly Flow[] {
   }
 }
 
-/** Takes our stamp from every flow. @returns how many there were */
+/** Takes our stamp, whichever it is, from every flow. @returns how many there were */
 export function unstampAll(): number {
+  const { mask, ...stamps } = connectionMark;
   const conntrack = openConntrack();
   let count = 0;
   try {
     for (const family of [4, 6] as const)
-      for (const value of [connectionMark.admitted, connectionMark.audited]) {
-        const flows = conntrack.flows(family, { value, mask: connectionMark.mask });
+      for (const value of Object.values(stamps)) {
+        const flows = conntrack.flows(family, { value, mask });
         unstamp(conntrack, flows);
         count += flows.length;
       }
