@@ -12,7 +12,7 @@ import {
   senderMark,
   setNames,
 } from "../../src/core/firewall/names.ts";
-import type { IpAddress } from "../../src/core/model/address.ts";
+import { type IpAddress, parsePrefix } from "../../src/core/model/address.ts";
 import { type Family, type FloodLab, places, startFloodLab } from "./flood-lab.ts";
 import { run } from "./namespace.ts";
 
@@ -62,6 +62,15 @@ const marks: readonly [what: string, ...rules: Rule[]][] = [
   ],
 ];
 
+/** Behind ours, where a denied packet is on its way to the rule that tells its sender. */
+const afterwards = (...target: string[]): Rule => ["mangle", "FORWARD", "-j", ...target];
+const overwriting: readonly [what: string, rule: Rule][] = [
+  ["the packet's, saved", afterwards("CONNMARK", "--save-mark")],
+  ["another one", afterwards("CONNMARK", "--set-mark", "1")],
+  ["the stamp of an admitted flow", afterwards("CONNMARK", "--set-mark", hex(connectionMark.admitted))],
+  ["all bits", afterwards("CONNMARK", ...setsAll)],
+];
+
 /** How many packets to the address the far side has had. */
 function arrived(family: Family, to: string): number {
   const tool = family === 4 ? "iptables-nft" : "ip6tables-nft";
@@ -100,7 +109,7 @@ export function describeOthersMarks(backend: "nft" | "legacy"): void {
 }
 
 function othersMark(backend: "nft" | "legacy", family: Family, lab: () => FloodLab): void {
-  const { denied, neighbour } = places[family];
+  const { denied, neighbour, subnets } = places[family];
   const tool = `${family === 4 ? "iptables" : "ip6tables"}-${backend}`;
   const key = {
     kind: "ip-port-ip",
@@ -129,6 +138,46 @@ function othersMark(backend: "nft" | "legacy", family: Family, lab: () => FloodL
       lab().sets.del(set, [key]);
     }
   }
+
+  /** The neighbour's network tells senders what was denied. */
+  function whileRejecting(look: () => void): void {
+    const set = setNames[`reject${family}`];
+    const prefix = parsePrefix(family === 4 ? `${subnets.neighbour}0/24` : `${subnets.neighbour}/64`);
+    const member = { kind: "net-iface", prefix: prefix ?? assert.fail(), iface: "br-other" } as const;
+    lab().sets.add(set, [{ key: member }]);
+    try {
+      look();
+    } finally {
+      lab().sets.del(set, [member]);
+    }
+  }
+
+  for (const [what, [table, ...rule]] of overwriting) {
+    it(`of the flow, overwritten behind us with ${what}, let nothing out that is denied and told`, () => {
+      whileRejecting(() => {
+        run(tool, "-t", table, "-A", ...rule);
+        try {
+          assert.equal(send(family, denied), 0);
+          assert.equal(send(family, denied), 0);
+          whileGranted(() => assert.equal(send(family, denied), packets));
+        } finally {
+          run(tool, "-t", table, "-D", ...rule);
+        }
+        assert.equal(send(family, denied), 0);
+      });
+    });
+  }
+
+  it("for what is denied and told, set before us, take nothing from what is granted", () => {
+    whileRejecting(() =>
+      beside([inMangle("MARK", "--set-mark", hex(rejectedMark))], () =>
+        whileGranted(() => {
+          assert.equal(send(family, denied), packets);
+          assert.equal(send(family, denied), packets);
+        }),
+      ),
+    );
+  });
 
   for (const [what, ...rules] of marks) {
     it(`${what}, open nothing, and are found`, () => {

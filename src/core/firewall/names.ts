@@ -177,7 +177,7 @@ export const claimQueueNumber = 53_535;
 
 /**
  * Bit of the packet mark of a denied one whose sender is to be told. Other software marks the host's own packets with it
- * too, so it decides nothing alone: the flow of a container's packet is stamped as well.
+ * too, so it decides nothing alone: it counts on bridges where senders are told, and behind them on stamped flows.
  */
 export const rejectedMark = 0x2000_0000;
 

@@ -2,9 +2,11 @@
 
 import type { Family } from "../../model/address.ts";
 import { chainNames as chain, connectionMark, rejectedMark } from "../names.ts";
-import { hasMark, inSet, inState, type Match, notInSet } from "../rules/match.ts";
+import { hasMark, inSet, inState, isAnswer, type Match, notInSet } from "../rules/match.ts";
 import { type Chain, type Rule, rule } from "../rules/table.ts";
-import { drop, goTo, setMark, type Target } from "../rules/target.ts";
+import { drop, goTo, returnIt, setMark, type Target } from "../rules/target.ts";
+import { tellsOfPacket } from "./bridges.ts";
+import { stamped } from "./judge.ts";
 import { deniedRate, limited } from "./limits.ts";
 import type { RulesetInput } from "./options.ts";
 import { refusedQuestions } from "./questions.ts";
@@ -14,7 +16,7 @@ export const mayBeDenied = hasMark(rejectedMark);
 
 const refusedStamp = { value: connectionMark.refused, mask: connectionMark.mask };
 
-/** What is denied, and its sender is to be told. */
+/** What is denied, and its sender is to be told: behind routing no rule can tell by which bridge it has come. */
 const denied: readonly Match[] = [mayBeDenied, { kind: "connmark", mark: refusedStamp }];
 
 /** Nothing leaves an address in quarantine, and nothing reaches it; before any rule that lets a packet pass. */
@@ -88,13 +90,23 @@ function prohibit(family: Family): Target {
   return { kind: "reject", with: family === 4 ? "icmp-admin-prohibited" : "icmp6-adm-prohibited" };
 }
 
-/** What is denied is answered as if the destination had refused. */
-export function rejectChain({ family }: RulesetInput): Chain {
+/**
+ * What is denied is answered as if the destination had refused. The flow's stamp is not asked for: rules of others behind
+ * ours may have overwritten it. So what passes our rules, and has the mark from others, is ruled out first.
+ */
+export function rejectChain(input: RulesetInput): Chain {
+  const { family, sets } = input;
   return {
     name: chain.reject,
     rules: [
-      rule("told at once", [{ kind: "protocol", protocol: "tcp" }, ...denied], reset),
-      rule("told at once", denied, prohibit(family)),
+      rule("nobody is told", [notInSet(sets.reject, "src,src")], returnIt),
+      rule("audit decides", [inSet(sets.audit, "src,src")], returnIt),
+      rule("same network", [inSet(sets.guarded, "src,dst")], returnIt),
+      rule("answer to who came in", [isAnswer], returnIt),
+      rule("tells of a packet", tellsOfPacket(input), returnIt),
+      rule("admitted flow", stamped(connectionMark.admitted), returnIt),
+      rule("told at once", [mayBeDenied, { kind: "protocol", protocol: "tcp" }], reset),
+      rule("told at once", [mayBeDenied], prohibit(family)),
     ],
   };
 }

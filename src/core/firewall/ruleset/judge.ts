@@ -1,6 +1,6 @@
 // Packets that a guarded container sends out, of no admitted flow: granted, passed to the daemon, or refused.
 
-import { askedMark, chainNames as chain, connectionMark, refusedMark } from "../names.ts";
+import { askedMark, chainNames as chain, connectionMark, refusedMark, rejectedMark } from "../names.ts";
 import { hasMark, inSet, inState, isAnswer, type Match } from "../rules/match.ts";
 import { type Chain, type Rule, rule } from "../rules/table.ts";
 import { clearMark, goTo, returnIt, type Target } from "../rules/target.ts";
@@ -63,6 +63,7 @@ function admitRules({ family }: RulesetInput): Rule[] {
   return [
     rule("too many flows at once", [tooMany], goTo(chain.deny)),
     rule("stamp the flow", [], { kind: "set-connmark", mark: stamp }),
-    rule("asked about no more", [], clearMark(askedMark)),
+    // The other mark is not ours in a packet that passes: another software's.
+    rule("asked about no more, and not denied", [], clearMark(askedMark + rejectedMark)),
   ];
 }
