@@ -32,16 +32,24 @@ export function readQuarantine(sets: Pick<KernelSets, "list">): Set<string> {
   return new Set(entries.flatMap(({ comment }) => (sandboxOf(comment) === undefined ? (comment ?? []) : [])));
 }
 
+interface HeldAddress {
+  readonly address: string;
+  /** Undefined where nobody has put it there: it is cut off because another set is full. */
+  readonly comment: string | undefined;
+}
+
 /**
  * The kernel's entries for a container in quarantine: its addresses, whichever plane put them there, and its marker.
  */
-function heldOf(sets: KernelSets, { id, endpoints }: Container): readonly string[] {
+function heldOf(sets: KernelSets, { id, endpoints }: Container): readonly HeldAddress[] {
   const own = new Set<string>(endpoints.flatMap(({ addresses }) => addresses));
   return [setNames.quarantine4, setNames.quarantine6].flatMap((name) =>
     sets
       .list(name)
       .flatMap(({ key, comment }) =>
-        key.kind === "net" && (comment === id || own.has(key.prefix.address)) ? [key.prefix.address] : [],
+        key.kind === "net" && (comment === id || own.has(key.prefix.address))
+          ? [{ address: key.prefix.address, comment }]
+          : [],
       ),
   );
 }
@@ -59,7 +67,7 @@ export interface CutOffSources {
 /** @throws DockerwallError NOT_ENFORCED naming what is missing in the kernel */
 export async function assertCutOff(container: Container, sources: CutOffSources): Promise<void> {
   const { id, name, endpoints, running } = container;
-  const held = new Set<string>(heldOf(sources.sets, container));
+  const held = new Set(heldOf(sources.sets, container).map(({ address }) => address));
   const open = endpoints.flatMap(({ addresses }) => addresses).filter((address) => !held.has(address));
   const missing = [
     ...open.map((address) => `its address ${address} is not in the set`),
@@ -76,14 +84,16 @@ export async function assertCutOff(container: Container, sources: CutOffSources)
   );
 }
 
-/** What the kernel still holds against a container, in words: entries of sets, and what cuts its ports. */
+/** What quarantine still holds against a container, in words: entries of sets, and what cuts its ports. */
 export async function findHeld(
   container: Container,
   { sets, cutOf }: Pick<CutOffSources, "sets" | "cutOf">,
 ): Promise<readonly string[]> {
   const atPorts = (await cutOf(container.id)) !== "none";
   return [
-    ...heldOf(sets, container).map((address) => `the set still holds ${address}`),
+    ...heldOf(sets, container).flatMap(({ address, comment }) =>
+      comment === undefined ? [] : [`the set still holds ${address}`],
+    ),
     ...(atPorts ? ["its ports are still cut"] : []),
   ];
 }

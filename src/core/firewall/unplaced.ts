@@ -1,7 +1,7 @@
 // What found no place in its set, because the set is full: what is closed for it, and how that is told.
 
 import { type Family, hostPrefix, type Prefix, prefixContains, renderPrefix } from "../model/address.ts";
-import type { Member } from "./members.ts";
+import { type Member, memberKey } from "./members.ts";
 import { setNames } from "./names.ts";
 
 /** By set name; only sets in which something found no place. */
@@ -12,12 +12,18 @@ const families: readonly Family[] = [4, 6];
 /**
  * What a set of quarantine is given beside those in quarantine: addresses of guarded containers that nothing else keeps
  * from going where they like. Without a comment, as nobody has put them there.
+ * @param inQuarantine what is there in any case, and must stay under its name
  */
-export function cutOffInstead(set: string, unplaced: Unplaced): readonly Member[] {
+export function cutOffInstead(
+  set: string,
+  unplaced: Unplaced,
+  inQuarantine: readonly Member[],
+): readonly Member[] {
   const family = families.find((each) => setNames[`quarantine${each}`] === set);
   if (family === undefined) return [];
+  const there = new Set(inQuarantine.map(memberKey));
   return (unplaced.get(setNames[`guarded${family}`]) ?? [])
-    .filter(({ prefix }) => isSingle(prefix))
+    .filter(({ prefix }) => isSingle(prefix) && !there.has(memberKey({ prefix })))
     .map(({ prefix }) => ({ prefix }));
 }
 

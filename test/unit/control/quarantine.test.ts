@@ -124,17 +124,23 @@ describe("what is said of it", () => {
 });
 
 describe("what is said of one that was let back", () => {
-  const cases: readonly [what: string, held: boolean, ports: Cut, RegExp | undefined][] = [
-    ["nothing holds it", false, "none", undefined],
-    ["its address is in the set", true, "none", /NOT released: the set still holds 198\.19\.1\.2;/],
-    ["its ports are cut", false, "whole", /NOT released: its ports are still cut;/],
-    ["one of its ports is cut", false, "partly", /NOT released: its ports are still cut;/],
-  ];
+  const stillHeld = /NOT released: the set still holds 198\.19\.1\.2;/;
+  const cases: readonly [what: string, held: { by?: string } | undefined, ports: Cut, RegExp | undefined][] =
+    [
+      ["nothing holds it", undefined, "none", undefined],
+      ["its address is in the set", { by: web.id }, "none", stillHeld],
+      ["its address is in the set for its sandbox", { by: "sandbox:s1" }, "none", stillHeld],
+      ["its address is cut off because another set is full", {}, "none", undefined],
+      ["its ports are cut", undefined, "whole", /NOT released: its ports are still cut;/],
+      ["one of its ports is cut", undefined, "partly", /NOT released: its ports are still cut;/],
+    ];
   for (const [what, held, ports, expected] of cases) {
     it(what, async () => {
       const sets = createFakeSets(() => 0);
       for (const spec of setSpecs()) sets.create(spec);
-      if (held) sets.add("dockerwall-quarantine4", [{ key: { kind: "net", prefix: hostPrefix(address) } }]);
+      const key = { kind: "net", prefix: hostPrefix(address) } as const;
+      if (held !== undefined)
+        sets.add("dockerwall-quarantine4", [held.by === undefined ? { key } : { key, comment: held.by }]);
       const asserted = assertLetBack(web, { sets, cutOf: async () => ports });
       if (expected === undefined) await asserted;
       else await assert.rejects(asserted, { code: "NOT_ENFORCED", message: expected });

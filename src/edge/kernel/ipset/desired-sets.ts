@@ -72,7 +72,7 @@ export function applySets(
   for (const [name, wanted] of desired.members) {
     const mayRemove = (member: Member): boolean => members === "replace" || isNetworks(name, member);
     const fill = partLists.has(name) ? fillParts : fillSet;
-    note(name, fill(sets, name, [...wanted, ...cutOffInstead(name, unplaced)], mayRemove));
+    note(name, fill(sets, name, [...wanted, ...cutOffInstead(name, unplaced, wanted)], mayRemove));
   }
   for (const [name, { family, bridges }] of desired.lists) note(name, applyList(sets, name, family, bridges));
   for (const { remove } of changes) remove();

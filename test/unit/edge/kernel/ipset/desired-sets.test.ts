@@ -4,6 +4,7 @@ import assert from "node:assert/strict";
 import { beforeEach, describe, it } from "node:test";
 import type { Member } from "../../../../../src/core/firewall/members.ts";
 import { setNames } from "../../../../../src/core/firewall/names.ts";
+import { maxChunks, partLists, partName } from "../../../../../src/core/firewall/sets.ts";
 import { parsePrefix } from "../../../../../src/core/model/address.ts";
 import { applySets, createSets } from "../../../../../src/edge/kernel/ipset/desired-sets.ts";
 import { createFakeSets, type FakeSets } from "../../../../support/fake-sets.ts";
@@ -15,11 +16,18 @@ beforeEach(() => {
   createSets(sets);
 });
 
+/** Of every set but the lists of parts, which have theirs from the start. */
+function entries(): readonly string[] {
+  const lists = new Set(partLists.values());
+  return sets.dump().filter((line) => !lists.has(line.split(" ")[0] ?? ""));
+}
+
 function apply(name: string, ...members: readonly Member[]): boolean {
   return applySets(sets, { members: new Map([[name, members]]), lists: new Map() }).changed;
 }
 
 const prefix = parsePrefix("198.18.0.2") ?? assert.fail();
+const other4 = parsePrefix("198.18.0.3") ?? assert.fail();
 const service = { protocol: 6, port: 5432 };
 
 describe("an entry that is there with another comment", () => {
@@ -32,7 +40,7 @@ describe("an entry that is there with another comment", () => {
     it(`gets the one that it should have (${set})`, () => {
       apply(set, { ...member, comment: "before" });
       assert.equal(apply(set, { ...member, comment: "now" }), true);
-      assert.deepEqual(sets.dump(), [`${set} ${dump} now`]);
+      assert.deepEqual(entries(), [`${set} ${dump} now`]);
       assert.equal(apply(set, { ...member, comment: "now" }), false);
     });
   }
@@ -41,7 +49,7 @@ describe("an entry that is there with another comment", () => {
     sets.add(setNames.quarantine4, [{ key: { kind: "net", prefix }, comment: "sandbox:s1" }]);
     assert.equal(apply(setNames.quarantine4, { prefix, comment: "c1" }), false);
     assert.equal(apply(setNames.quarantine4), false);
-    assert.deepEqual(sets.dump(), [`${setNames.quarantine4} 198.18.0.2/32 0 sandbox:s1`]);
+    assert.deepEqual(entries(), [`${setNames.quarantine4} 198.18.0.2/32 0 sandbox:s1`]);
   });
 
   it("is written once where two want it", () => {
@@ -98,11 +106,11 @@ describe("a full set", () => {
       { prefix, service, exception: true, comment: "web" },
     ];
     const first = fill(...wanted);
-    assert.deepEqual(sets.dump(), [`${setNames.host4} 198.18.0.0/24,6:22  app`]);
+    assert.deepEqual(entries(), [`${setNames.host4} 198.18.0.0/24,6:22  app`]);
     assert.equal(first.unplaced.get(setNames.host4)?.length, 2);
     // The exception has a place now, and so what it takes from is closed for nobody else than it must be.
     fill(...wanted);
-    const stands = sets.dump().map((line) => line.split(" ").slice(1).join(" "));
+    const stands = entries().map((line) => line.split(" ").slice(1).join(" "));
     assert.deepEqual(stands, ["198.18.0.0/24,6:22  app", "198.18.0.2/32,6:5432  web"]);
   });
 
@@ -111,7 +119,30 @@ describe("a full set", () => {
     sets.limit(setNames.host4, 1);
     const { unplaced } = fill({ prefix: subnet, service: other, comment: "app" });
     assert.equal(unplaced.size, 0);
-    assert.deepEqual(sets.dump(), [`${setNames.host4} 198.18.0.0/24,6:22  app`]);
+    assert.deepEqual(entries(), [`${setNames.host4} 198.18.0.0/24,6:22  app`]);
+  });
+
+  it("has the addresses cut off that it has no place for, and who is in quarantine stays there by name", () => {
+    const members = [
+      { prefix, iface: "br-a", comment: "web" },
+      { prefix: other4, iface: "br-a", comment: "db" },
+    ];
+    const applyAll = () =>
+      applySets(sets, {
+        members: new Map([
+          [setNames.guarded4, members],
+          [setNames.quarantine4, [{ prefix, comment: "id of web" }]],
+        ]),
+        lists: new Map(),
+      });
+    for (let part = 0; part < maxChunks; part++) sets.limit(partName(setNames.guarded4, part), 0);
+    applyAll();
+    applyAll();
+    const said = sets.list(setNames.quarantine4).map(({ key, comment }) => [key, comment]);
+    assert.deepEqual(said, [
+      [{ kind: "net", prefix }, "id of web"],
+      [{ kind: "net", prefix: other4 }, undefined],
+    ]);
   });
 
   it("is told of a list of bridges, too, and the rest of the list is in force", () => {
