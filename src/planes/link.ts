@@ -26,6 +26,8 @@ export interface DataPlaneEvents {
   readonly onFreshAddresses: (addresses: readonly FreshAddress[]) => void;
   /** The engine is to be read, these containers in any case. @param number for refreshed(); greater each time */
   readonly onRefresh: (suspects: readonly string[], number: number) => void;
+  /** The rules must look through more parts of sets than the first. */
+  readonly onSecondPart: () => void;
   readonly onSandboxes: (captured: number, problem: string | undefined) => void;
   readonly onResolver: (report: ResolverReport, counters: readonly CounterReading[]) => void;
   readonly onProblem: (problem: string) => void;
@@ -104,6 +106,9 @@ function tell(report: Report, events: DataPlaneEvents): void {
       break;
     case "refresh":
       events.onRefresh(report.suspects, report.number);
+      break;
+    case "second-part":
+      events.onSecondPart();
       break;
     case "sandboxes":
       events.onSandboxes(report.captured, report.problem);

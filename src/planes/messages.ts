@@ -138,6 +138,8 @@ export type FromDataPlane =
       /** Of the data plane's thread, all of them. */
       readonly counters: readonly CounterReading[];
     }
+  /** Addresses are in a further part of a set, which the rules must look through from now on. */
+  | { readonly kind: "second-part" }
   | { readonly kind: "sandboxes"; readonly captured: number; readonly problem: string | undefined }
   /** Something went wrong that the data plane lives on with: one sentence. */
   | { readonly kind: "problem"; readonly problem: string }

@@ -49,6 +49,7 @@ test("the port of lookups is kept from others for as long as it is ours", async 
   const events = {
     onLookups: nothing,
     onFreshAddresses: nothing,
+    onSecondPart: nothing,
     onRefresh: nothing,
     onSandboxes: nothing,
     onResolver: nothing,
@@ -89,6 +90,7 @@ test("a flush tells of every lookup that was answered before it", async (t) => {
         if (events.length === 3) throw new Error("the journal is broken");
       },
       onFreshAddresses: unexpected,
+      onSecondPart: unexpected,
       onRefresh: () => undefined,
       onSandboxes: unexpected,
       onResolver: (_report, readings) => counters.resolve(readings.map(({ name }) => name)),

@@ -185,6 +185,7 @@ function standingsOf(
     isComplete: () => true,
     isUnheard: () => false,
     onChange: nothing,
+    onSecondPart: nothing,
     onProblem: assert.fail,
   });
   t.after(() => standings.close());

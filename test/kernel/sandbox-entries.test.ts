@@ -3,11 +3,15 @@
 
 import assert from "node:assert/strict";
 import { it } from "node:test";
+import { partSize } from "../../src/core/firewall/sets.ts";
 import { type IpAddress, parsePrefix } from "../../src/core/model/address.ts";
 import { createSandboxEntries, type Place } from "../../src/data/sandboxes/sandbox-entries.ts";
 import { applySets, createSets } from "../../src/edge/kernel/ipset/desired-sets.ts";
 import { openKernelSets } from "../../src/edge/kernel/ipset/kernel-sets.ts";
-import { enterNamespaces } from "../support/namespace.ts";
+import { arePartsWide } from "../../src/edge/kernel/ipset/parts.ts";
+import { createNamespace, enterNamespaces, run } from "../support/namespace.ts";
+import { app, containerOf, join, makeBridges, networkOf, startPlane } from "../support/sandbox-plane.ts";
+import { unlabelled } from "../support/topologies.ts";
 
 enterNamespaces(import.meta.url);
 
@@ -93,4 +97,48 @@ it("one sandbox with an address on many bridges takes no place from others, and 
   createSandboxEntries(sets, "guarded").retain(() => false);
   control("198.19.3.9");
   assert.equal(parts(), before);
+});
+
+it("tells as soon as rules must look through more than the first part, once until they need not", () => {
+  let told = 0;
+  const entries = createSandboxEntries(sets, "guarded", () => void told++);
+  const on = (count: number): readonly Place[] =>
+    [...Array(count).keys()].map((index) => ({ ...place("198.19.6.2"), bridge: `br-${index}` }));
+  const seen = [partSize, partSize + 1, partSize + 2, 1, partSize + 1, 0].map((count) => {
+    entries.put("s5", on(count));
+    return [told, arePartsWide(sets)];
+  });
+  assert.deepEqual(seen, [
+    [0, false],
+    [1, true],
+    [1, true],
+    [1, false],
+    [2, true],
+    [2, false],
+  ]);
+});
+
+it("is told by the data plane of a container on so many networks, before the engine tells of it", {
+  timeout: 30_000,
+}, async (t) => {
+  makeBridges();
+  const others = [...Array(partSize).keys()].map((index) => networkOf(`o${index}`, 10 + index));
+  for (const { bridge = "" } of others) run("ip", "link", "add", bridge, "up", "type", "bridge");
+  const box = createNamespace("web");
+  const { plane, looksFurther } = await startPlane(t);
+  join(box, "eth0", "198.19.1.2/24");
+  for (const [index, { bridge = "" }] of others.entries()) {
+    const inside = `eth${index + 1}`;
+    run("ip", "link", "add", `w${index}`, "type", "veth", "peer", "name", inside, "netns", "web");
+    run("ip", "link", "set", `w${index}`, "master", bridge, "up");
+    box.run("ip", "link", "set", inside, "up");
+  }
+  await plane.post({
+    topology: { networks: [app, ...others], containers: [containerOf("web", "web", [app, "198.19.1.2"])] },
+    guarded: [{ ...app, lists: [], labels: unlabelled }],
+    services: [],
+    quarantined: [],
+  });
+  await looksFurther;
+  assert.equal(arePartsWide(sets), true);
 });

@@ -386,6 +386,7 @@ function startPlane(
     {
       onLookups: (events) => journal.record(events, Date.now()),
       onFreshAddresses: () => undefined,
+      onSecondPart: () => undefined,
       onRefresh: () => undefined,
       onSandboxes: () => undefined,
       onResolver: () => undefined,

@@ -14,7 +14,7 @@ import { run, type TestNamespace } from "./namespace.ts";
 import { quietHost } from "./policies.ts";
 import { unlabelled } from "./topologies.ts";
 
-const networkOf = (name: string, net: number): Network => ({
+export const networkOf = (name: string, net: number): Network => ({
   id: name.repeat(16),
   name,
   driver: "bridge",
@@ -123,6 +123,8 @@ export interface Plane {
   /** The containers that it had the engine read. */
   readonly asked: () => readonly string[];
   readonly problems: readonly string[];
+  /** Settles when it has told that rules must look further. */
+  readonly looksFurther: Promise<void>;
   /** Where a counter of its thread stands; nought until it has told. */
   readonly counted: (name: string) => number;
 }
@@ -138,6 +140,7 @@ export async function startPlane(
   const asked: string[] = [];
   started += 1;
   const problems: string[] = [];
+  const further = Promise.withResolvers<void>();
   let counters: readonly CounterReading[] = [];
   const plane = await startDataPlane(
     {
@@ -153,6 +156,7 @@ export async function startPlane(
     {
       onLookups: () => undefined,
       onFreshAddresses: () => undefined,
+      onSecondPart: further.resolve,
       onRefresh: (suspects) => void asked.push(...suspects),
       onSandboxes: () => undefined,
       onResolver: (_report, readings) => {
@@ -164,7 +168,7 @@ export async function startPlane(
   );
   t.after(() => plane[Symbol.asyncDispose]());
   const counted = (name: string): number => counters.find((each) => each.name === name)?.value ?? 0;
-  return { plane, asked: () => asked, problems, counted };
+  return { plane, asked: () => asked, problems, looksFurther: further.promise, counted };
 }
 
 /** Posts what the engine tells: these containers, of which some are in quarantine by name. */

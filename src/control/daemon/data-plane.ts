@@ -61,7 +61,7 @@ export interface DataPlaneListener {
   readonly log: Log;
   readonly boundary: Pick<Boundary, "enter">;
   readonly dataPlane: Pick<DataPlanePlace, "current">;
-  readonly enforcement: Pick<Enforcement, "usePictureOfNow">;
+  readonly enforcement: Pick<Enforcement, "usePictureOfNow" | "reconcile">;
   readonly inventory: Inventory;
   readonly history: Pick<History, "record" | "passOn">;
   readonly reporter: Pick<Reporter, "onProblem" | "onSandboxes" | "onResolver">;
@@ -72,7 +72,7 @@ export function createDataPlaneEvents(
   listener: DataPlaneListener,
   onDeath: (error: Error) => void,
 ): DataPlaneEvents {
-  const { log, boundary, history, reporter } = listener;
+  const { log, boundary, enforcement, history, reporter } = listener;
   const logDenials = createDenialLog(listener);
   return {
     onLookups: (events) => {
@@ -83,6 +83,7 @@ export function createDataPlaneEvents(
       boundary.enter("what an earlier container was denied", () => history.passOn(fresh, Date.now())),
     onRefresh: (suspects, number) =>
       boundary.enter("reading the engine anew", () => readAnew(listener, suspects, number)),
+    onSecondPart: () => boundary.enter("rules that look further", () => enforcement.reconcile()),
     onSandboxes: reporter.onSandboxes,
     onResolver: reporter.onResolver,
     onProblem: (problem) => log.warn("data plane", { problem }),

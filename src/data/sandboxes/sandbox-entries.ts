@@ -26,9 +26,16 @@ export interface SandboxEntries {
 /** A container with NET_ADMIN gives itself as many addresses as it likes; the sets are for everybody. */
 const placesPerSandbox = 64;
 
-/** Takes over what an earlier run left in the kernel. */
-export function createSandboxEntries(sets: KernelSets, set: "guarded" | "quarantine"): SandboxEntries {
-  return new KernelEntries(sets, set);
+/**
+ * Takes over what an earlier run left in the kernel.
+ * @param onSecondPart entries are outside of the first part of their set now, which is all that rules may look through
+ */
+export function createSandboxEntries(
+  sets: KernelSets,
+  set: "guarded" | "quarantine",
+  onSecondPart: () => void = () => undefined,
+): SandboxEntries {
+  return new KernelEntries(sets, set, onSecondPart);
 }
 
 /** An entry as it stands. */
@@ -42,15 +49,19 @@ interface Standing {
 class KernelEntries implements SandboxEntries {
   readonly #sets: KernelSets;
   readonly #set: "guarded" | "quarantine";
+  readonly #onSecondPart: () => void;
+  /** How many are outside of the first part. */
+  #beyond = 0;
   /** By key: an address may have gone to another sandbox before the first one is seen to be without it. */
   readonly #standing = new Map<string, Standing>();
   readonly #placesOf = new Map<string, Set<string>>();
   /** Entries with one address in one part. */
   readonly #taken = new Map<string, number>();
 
-  constructor(sets: KernelSets, set: "guarded" | "quarantine") {
+  constructor(sets: KernelSets, set: "guarded" | "quarantine", onSecondPart: () => void) {
     this.#sets = sets;
     this.#set = set;
+    this.#onSecondPart = onSecondPart;
     for (const name of [setNames[`${set}4`], setNames[`${set}6`]])
       for (const part of partLists.has(name) ? partsOf(sets, name) : [0])
         for (const { key, comment } of sets.list(partName(name, part))) {
@@ -61,6 +72,7 @@ class KernelEntries implements SandboxEntries {
   }
 
   put(sandbox: string, places: readonly Place[]): void {
+    const before = this.#beyond;
     const wanted = new Map(places.slice(0, placesPerSandbox).map((place) => [textOf(place), place]));
     for (const [text, place] of wanted) {
       const known = this.#standing.get(text);
@@ -68,6 +80,7 @@ class KernelEntries implements SandboxEntries {
         this.#note({ sandbox, place, part: this.#add(sandbox, place, known?.part) });
     }
     for (const text of [...(this.#placesOf.get(sandbox) ?? [])]) if (!wanted.has(text)) this.#remove(text);
+    if (before === 0 && this.#beyond > 0) this.#onSecondPart();
   }
 
   retain(isLive: (sandbox: string) => boolean): void {
@@ -126,6 +139,7 @@ class KernelEntries implements SandboxEntries {
   }
 
   #count({ place, part }: Standing, change: 1 | -1): void {
+    if (part > 0) this.#beyond += change;
     const key = takenKey(place, part);
     const count = (this.#taken.get(key) ?? 0) + change;
     if (count === 0) this.#taken.delete(key);

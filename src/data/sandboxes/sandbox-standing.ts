@@ -63,6 +63,8 @@ export interface StandingsOptions {
   readonly isUnheard: (asker: Asker) => boolean;
   /** Something has changed by which a sandbox may stand elsewhere now; it is to be judged after the one that is now. */
   readonly onChange: (sandbox: string) => void;
+  /** Rules must look through more than the first part of the set of guarded addresses now. */
+  readonly onSecondPart: () => void;
   readonly onProblem: (problem: string) => void;
 }
 
@@ -124,7 +126,7 @@ class KernelStandings implements Standings {
     });
     const onGone = (): void => this.#forgetPorts();
     this.#ports = openPorts({ readiness, onChange: options.onChange, onGone, onProblem });
-    this.#guardedEntries = createSandboxEntries(sets, "guarded");
+    this.#guardedEntries = createSandboxEntries(sets, "guarded", options.onSecondPart);
     this.#cutOff = createSandboxEntries(sets, "quarantine");
     this.#senders = new Senders(options);
   }

@@ -45,6 +45,7 @@ export function startStandings(parts: BaseParts, sandboxes: () => Sandboxes | un
     isComplete: () => sandboxes()?.isComplete() === true,
     isUnheard: (asker) => view.knowledge.isUnheard(asker),
     onChange: (sandbox) => sandboxes()?.judge(sandbox),
+    onSecondPart: () => parts.telling.tell({ kind: "second-part" }),
     onProblem: parts.telling.problem,
   });
 }

@@ -34,7 +34,10 @@ function start(refresh: () => Promise<void>, refreshed: DataPlaneLink["refreshed
     log,
     boundary: createBoundary({ log, reporter, nowMs: () => 0 }),
     dataPlane,
-    enforcement: { usePictureOfNow: async () => void happened.push("in use") },
+    enforcement: {
+      usePictureOfNow: async () => void happened.push("in use"),
+      reconcile: async () => void happened.push("reconciled"),
+    },
     inventory: {
       refresh: (suspects: readonly string[]) => {
         happened.push(`read ${suspects.join(" ")}`);
@@ -97,6 +100,12 @@ describe("a reading that the data plane asks for", () => {
     await dataPlane[Symbol.asyncDispose]();
     assert.deepEqual(happened, ["read web", "in use"]);
   });
+});
+
+test("the rules follow at once when addresses are in a further part of their set", () => {
+  const { happened, events } = start(assert.fail, assert.fail);
+  events.onSecondPart();
+  assert.deepEqual(happened, ["reconciled"]);
 });
 
 test("a name that is denied has one line in the log, with the container's name", () => {

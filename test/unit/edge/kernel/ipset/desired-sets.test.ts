@@ -123,13 +123,13 @@ describe("a full set", () => {
   });
 
   it("has the addresses cut off that it has no place for, and who is in quarantine stays there by name", () => {
-    const members = [
+    const members: Member[] = [
       { prefix, iface: "br-a", comment: "web" },
       { prefix: other4, iface: "br-a", comment: "db" },
     ];
     const applyAll = () =>
       applySets(sets, {
-        members: new Map([
+        members: new Map<string, readonly Member[]>([
           [setNames.guarded4, members],
           [setNames.quarantine4, [{ prefix, comment: "id of web" }]],
         ]),
