@@ -7,7 +7,7 @@ import { partSize } from "../../src/core/firewall/sets.ts";
 import { type IpAddress, parsePrefix } from "../../src/core/model/address.ts";
 import { createSandboxEntries, type Place } from "../../src/data/sandboxes/sandbox-entries.ts";
 import { applySets, createSets } from "../../src/edge/kernel/ipset/desired-sets.ts";
-import { openKernelSets } from "../../src/edge/kernel/ipset/kernel-sets.ts";
+import { type KernelSets, openKernelSets } from "../../src/edge/kernel/ipset/kernel-sets.ts";
 import { arePartsWide } from "../../src/edge/kernel/ipset/parts.ts";
 import { createNamespace, enterNamespaces, run } from "../support/namespace.ts";
 import { app, containerOf, join, makeBridges, networkOf, startPlane } from "../support/sandbox-plane.ts";
@@ -116,6 +116,26 @@ it("tells as soon as rules must look through more than the first part, once unti
     [2, true],
     [2, false],
   ]);
+});
+
+it("tells so also when the kernel refuses what comes after", () => {
+  let told = 0;
+  let taken = 0;
+  const refusing: KernelSets = Object.assign(Object.create(sets), {
+    add(name: string, entries: Parameters<KernelSets["add"]>[1]) {
+      if (name.endsWith("-1") && taken++ > 0) throw new Error("refused");
+      sets.add(name, entries);
+    },
+  });
+  const entries = createSandboxEntries(refusing, "guarded", () => void told++);
+  const many = [...Array(partSize + 2).keys()].map((index) => ({
+    ...place("198.19.7.2"),
+    bridge: `br-${index}`,
+  }));
+  assert.throws(() => entries.put("s6", many), /refused/);
+  assert.deepEqual([told, arePartsWide(sets)], [1, true]);
+  entries.put("s6", []);
+  assert.equal(arePartsWide(sets), false);
 });
 
 it("is told by the data plane of a container on so many networks, before the engine tells of it", {

@@ -245,6 +245,7 @@ test("the addresses of a sandbox are those by which others know it", async () =>
   box.run("ip", "address", "add", "198.51.100.7/24", "dev", "eth0");
   box.run("ip", "address", "add", "2001:db8::7/64", "dev", "eth0");
   assert.deepEqual(addressesIn(ours.addressFd, box), ["198.51.100.7", "2001:db8::7"]);
+  assert.equal(readAddresses(ours.addressFd, box.fd).isWhole, true);
   for (let i = 0; i < 40; i++) {
     box.run("ip", "address", "del", "198.51.100.7/24", "dev", "eth0");
     box.run("ip", "address", "add", "198.51.100.7/24", "dev", "eth0");
@@ -266,6 +267,7 @@ test("of the addresses that a container gives itself without end only the first 
   box.run("ip", "address", "add", "198.51.100.7/24", "dev", "eth1");
   const found = addressesIn(ours.addressFd, box);
   assert.equal(found.length, 16 + 2);
+  assert.equal(readAddresses(ours.addressFd, box.fd).isWhole, false);
   assert.deepEqual(found.slice(-2), ["198.51.100.7", "2001:db8::7"]);
   const more = Array.from(
     { length: 2_000 },

@@ -52,6 +52,8 @@ class KernelEntries implements SandboxEntries {
   readonly #onSecondPart: () => void;
   /** How many are outside of the first part. */
   #beyond = 0;
+  /** Whether that there are any was told. */
+  #isTold = false;
   /** By key: an address may have gone to another sandbox before the first one is seen to be without it. */
   readonly #standing = new Map<string, Standing>();
   readonly #placesOf = new Map<string, Set<string>>();
@@ -72,7 +74,15 @@ class KernelEntries implements SandboxEntries {
   }
 
   put(sandbox: string, places: readonly Place[]): void {
-    const before = this.#beyond;
+    try {
+      this.#change(sandbox, places);
+    } finally {
+      if (this.#beyond > 0 && !this.#isTold) this.#onSecondPart();
+      this.#isTold = this.#beyond > 0;
+    }
+  }
+
+  #change(sandbox: string, places: readonly Place[]): void {
     const wanted = new Map(places.slice(0, placesPerSandbox).map((place) => [textOf(place), place]));
     for (const [text, place] of wanted) {
       const known = this.#standing.get(text);
@@ -80,7 +90,6 @@ class KernelEntries implements SandboxEntries {
         this.#note({ sandbox, place, part: this.#add(sandbox, place, known?.part) });
     }
     for (const text of [...(this.#placesOf.get(sandbox) ?? [])]) if (!wanted.has(text)) this.#remove(text);
-    if (before === 0 && this.#beyond > 0) this.#onSecondPart();
   }
 
   retain(isLive: (sandbox: string) => boolean): void {

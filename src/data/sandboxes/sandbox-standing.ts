@@ -13,7 +13,7 @@ import type { IpAddress } from "../../core/model/address.ts";
 import type { KernelSets } from "../../edge/kernel/ipset/kernel-sets.ts";
 import { openPortTable } from "../../edge/kernel/nftables/port-table.ts";
 import type { Readiness } from "../../edge/kernel/readiness.ts";
-import type { SandboxAddresses } from "../../edge/sandbox/addresses.ts";
+import type { FoundAddresses } from "../../edge/sandbox/addresses.ts";
 import { openPorts, type Port, type Ports } from "../../edge/sandbox/ports/ports.ts";
 import { type Attempt, createAttempt, portsOf } from "./attempt.ts";
 import { PortGuards } from "./port-guards.ts";
@@ -50,7 +50,7 @@ export interface StandingsOptions {
   /** The sandbox that was last known to have an address, in an earlier run too, and whether it may be there. */
   readonly ownerOf: (address: IpAddress) => string | undefined;
   readonly mayBeThere: (sandbox: string) => boolean;
-  /** Whether it was read which addresses a sandbox has on. */
+  /** Whether all addresses that a sandbox has on were read. */
   readonly isRead: (sandbox: string) => boolean;
   /** Whether the host itself has it, as far as that was read. */
   readonly isHosts: (address: IpAddress) => boolean;
@@ -72,7 +72,7 @@ export interface Standings {
   /** To be told before it is asked about. @param namespaceFd stays open until gone() */
   appear(sandbox: string, namespaceFd: number): void;
   /** Puts into the kernel what a sandbox with these addresses demands, and says where it stands. */
-  enforce(sandbox: string, found: SandboxAddresses): Standing;
+  enforce(sandbox: string, found: FoundAddresses): Standing;
   gone(sandbox: string): void;
   /** Begins to tell which ports are settled; all are to be judged anew then. */
   settlePorts(): void;
@@ -135,7 +135,7 @@ class KernelStandings implements Standings {
     this.#ports.appear(sandbox, namespaceFd);
   }
 
-  enforce(sandbox: string, found: SandboxAddresses): Standing {
+  enforce(sandbox: string, found: FoundAddresses): Standing {
     const { indexNow, unknownSandboxesNow, meet, markUndecided, hearOf, own } = this.#options;
     const addresses = [...new Set(found.addresses.map(({ address }) => address))];
     const index = indexNow();

@@ -6,7 +6,7 @@ import type { AskerIndex } from "../../core/askers/index-of-askers.ts";
 import type { Asker } from "../../core/askers/knowledge.ts";
 import { LinkLocalOwners } from "../../core/askers/link-local-owners.ts";
 import type { IpAddress } from "../../core/model/address.ts";
-import type { SandboxAddresses } from "../../edge/sandbox/addresses.ts";
+import type { FoundAddresses } from "../../edge/sandbox/addresses.ts";
 
 export interface SendersOptions {
   readonly indexNow: () => Pick<AskerIndex, "sendersOf" | "givenTo">;
@@ -15,7 +15,7 @@ export interface SendersOptions {
   /** The sandbox that an earlier run knew at an address, and whether there may be one of that name. */
   readonly ownerOf: (address: IpAddress) => string | undefined;
   readonly mayBeThere: (sandbox: string) => boolean;
-  /** Whether it was read which addresses a sandbox has on. */
+  /** Whether all addresses that a sandbox has on were read. */
   readonly isRead: (sandbox: string) => boolean;
   /** Whether the host itself has it, as far as that was read. */
   readonly isHosts: (address: IpAddress) => boolean;
@@ -41,7 +41,7 @@ export class Senders {
   claim(
     asker: Asker & { readonly sandbox: string },
     bridges: readonly string[],
-    found: SandboxAddresses,
+    found: FoundAddresses,
   ): SenderAddresses & ClaimChange {
     const { sandbox } = asker;
     const isOn = new Set(found.addresses.map(({ address }) => address));
@@ -90,7 +90,7 @@ export class Senders {
 /** Those of interfaces by which it is known: an engine or a VPN inside of it makes others, with addresses of their own. */
 function linkLocalBeside(
   senders: readonly IpAddress[],
-  { addresses, linkLocal }: SandboxAddresses,
+  { addresses, linkLocal }: FoundAddresses,
 ): IpAddress[] {
   const known = new Set(
     addresses.filter(({ address }) => senders.includes(address)).map(({ index }) => index),

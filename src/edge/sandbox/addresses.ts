@@ -24,12 +24,20 @@ export interface SandboxAddress {
   readonly index: number;
 }
 
-export interface SandboxAddresses {
+export interface FoundAddresses {
   /** By which others know it: no loopback, no link-local. */
   readonly addresses: readonly SandboxAddress[];
   /** Of IPv6, those among them that the kernel is still looking whether they are free. */
   readonly linkLocal: readonly SandboxAddress[];
 }
+
+export interface SandboxAddresses extends FoundAddresses {
+  /** False where it may have more: what is not among these may be on it all the same. */
+  readonly isWhole: boolean;
+}
+
+/** Of one that was not looked into yet. */
+export const unreadAddresses: SandboxAddresses = { addresses: [], linkLocal: [], isWhole: false };
 
 /** Of one family, those of loopback among them. */
 const mostRead = 1024;
@@ -50,7 +58,11 @@ export function readAddresses(addressFd: number, namespaceFd: number): SandboxAd
   return withNamespace(namespaceFd, () => {
     const of4 = readFamily(AF_INET);
     const of6 = readFamily(AF_INET6);
-    return { addresses: [...of4.addresses, ...of6.addresses], linkLocal: of6.linkLocal };
+    return {
+      addresses: [...of4.addresses, ...of6.addresses],
+      linkLocal: of6.linkLocal,
+      isWhole: of4.isWhole && of6.isWhole,
+    };
   });
 }
 
@@ -59,9 +71,10 @@ function readFamily(family: number): SandboxAddresses {
   const addresses = new FirstOfEach(mostPerInterface);
   const linkLocal = new FirstOfEach(mostLinkLocalPerInterface);
   const socket = openNetlink(NETLINK_ROUTE, "addresses of a sandbox");
+  let wereAll = false;
   try {
     writeGetAddresses(socket.writer, family);
-    socket.dumpFirst("the addresses of a sandbox", mostRead, (message) => {
+    wereAll = socket.dumpFirst("the addresses of a sandbox", mostRead, (message) => {
       const found = readInterfaceAddress(message);
       // Asked for a family that it does not have, a kernel tells of all others.
       if (found?.family !== family || !mayBeItsOwn(found)) return;
@@ -70,11 +83,16 @@ function readFamily(family: number): SandboxAddresses {
   } finally {
     socket.close();
   }
-  return { addresses: addresses.list(), linkLocal: linkLocal.list() };
+  return {
+    addresses: addresses.list(),
+    linkLocal: linkLocal.list(),
+    isWhole: wereAll && addresses.areAll && linkLocal.areAll,
+  };
 }
 
 class FirstOfEach {
   readonly #mostPerInterface: number;
+  areAll = true;
   readonly #byInterface = new Map<number, SandboxAddress[]>();
 
   constructor(mostPerInterface: number) {
@@ -83,9 +101,10 @@ class FirstOfEach {
 
   add({ address, index }: SandboxAddress): void {
     const its = this.#byInterface.get(index) ?? [];
-    if (its.length >= this.#mostPerInterface) return;
-    if (its.length > 0 || this.#byInterface.size < mostInterfaces)
+    const isFirst = its.length === 0;
+    if (its.length < this.#mostPerInterface && !(isFirst && this.#byInterface.size >= mostInterfaces))
       this.#byInterface.set(index, [...its, { address, index }]);
+    else this.areAll = false;
   }
 
   list(): SandboxAddress[] {

@@ -7,7 +7,7 @@ import { familyOf, type IpAddress } from "../../core/model/address.ts";
 import { oneByOne } from "../../core/one-by-one.ts";
 import { messageOf } from "../../errors.ts";
 import type { AddressHolders } from "./address-holders.ts";
-import { readAddresses, type SandboxAddress, type SandboxAddresses } from "./addresses.ts";
+import { type FoundAddresses, readAddresses, type SandboxAddress } from "./addresses.ts";
 import type { Capture } from "./capture.ts";
 import type { Questions } from "./lookups/questions.ts";
 import type { SandboxRegister } from "./register.ts";
@@ -16,7 +16,7 @@ import type { Interfaces } from "./table.ts";
 
 export interface ClassificationOptions {
   /** What a sandbox with these addresses demands of the kernel is in there when it returns. */
-  readonly enforce: (found: SandboxAddresses, sandbox: string) => Standing;
+  readonly enforce: (found: FoundAddresses, sandbox: string) => Standing;
   /** Whether the engine has told whose a sandbox is. */
   readonly isTold: (sandbox: string) => boolean;
   readonly register: SandboxRegister;
@@ -56,7 +56,6 @@ export function createClassification(options: ClassificationOptions): Classifica
     try {
       if (!sandbox.captured && sandbox.standing.kind !== "open") capture.install(sandbox);
       sandbox.found = readAddresses(sandbox.sockets.addressFd, sandbox.namespaceFd);
-      sandbox.isRead = true;
       settle(sandbox);
     } catch (error) {
       if (sandbox.captured) tell(sandbox, error);

@@ -4,7 +4,7 @@ import type { Standing } from "../../core/askers/index-of-askers.ts";
 import type { LateCapture } from "../../core/askers/late-captures.ts";
 import type { IpAddress } from "../../core/model/address.ts";
 import type { Readiness } from "../kernel/readiness.ts";
-import type { SandboxAddresses } from "./addresses.ts";
+import type { FoundAddresses } from "./addresses.ts";
 import type { Fate } from "./folder/unseen-files.ts";
 import type { SandboxQuery } from "./lookups/query.ts";
 
@@ -14,7 +14,7 @@ export interface SandboxesOptions {
   /** A sandbox has appeared; asked for its standing from now on. @param namespaceFd open until onGone() */
   readonly onAppear: (sandbox: string, namespaceFd: number) => void;
   /** What a sandbox with these addresses demands of the kernel is in there when it returns. */
-  readonly enforce: (found: SandboxAddresses, sandbox: string) => Standing;
+  readonly enforce: (found: FoundAddresses, sandbox: string) => Standing;
   /** Whether the engine has told whose a sandbox is. */
   readonly isTold: (sandbox: string) => boolean;
   /** A question of a guarded container. */

@@ -6,7 +6,7 @@ import type { IpAddress } from "../../core/model/address.ts";
 import { withNamespace } from "../kernel/netns.ts";
 import type { Lasting } from "../listener/lasting-listener.ts";
 import { createPace, type Pace } from "../listener/pace.ts";
-import type { SandboxAddresses } from "./addresses.ts";
+import { type SandboxAddresses, unreadAddresses } from "./addresses.ts";
 import { openSandboxSockets, type SandboxSockets } from "./sockets.ts";
 import { cutInside, type Interfaces, isCutInside, openTableOwner, type TableOwner } from "./table.ts";
 
@@ -22,7 +22,6 @@ export interface Sandbox {
   readonly fresh: boolean;
   /** As they were last read. */
   found: SandboxAddresses;
-  isRead: boolean;
   addresses: readonly IpAddress[];
   readonly pace: Pace;
   readTimer: NodeJS.Timeout | undefined;
@@ -57,8 +56,7 @@ export function openSandbox(name: string, namespaceFd: number, fresh: boolean): 
       sockets,
       owner: withNamespace(namespaceFd, openTableOwner),
       fresh,
-      found: { addresses: [], linkLocal: [] },
-      isRead: false,
+      found: unreadAddresses,
       addresses: [],
       pace: createPace(reading),
       readTimer: undefined,

@@ -24,7 +24,7 @@ export interface Sandboxes {
   isComplete(): boolean;
   /** The addresses that a sandbox has now; undefined when there is none of that name. */
   addressesOf(name: string): readonly IpAddress[] | undefined;
-  /** Whether the addresses of a sandbox were read at all. */
+  /** Whether all addresses of a sandbox were read. */
   isRead(name: string): boolean;
   /** Which sandboxes have an address now. */
   holdersOf(address: IpAddress): ReadonlySet<string>;
@@ -85,7 +85,7 @@ export function createSandboxes(options: SandboxesOptions): Sandboxes {
     captureNow: () => watcher.lookNow(),
     isComplete: () => register.isComplete,
     addressesOf: (name) => register.get(name)?.addresses,
-    isRead: (name) => register.get(name)?.isRead === true,
+    isRead: (name) => register.get(name)?.found.isWhole === true,
     holdersOf: (address) => holders.of(address),
     reclassify: () => register.values().forEach(settle),
     judge: (name) => ifThere(name, settle),

@@ -4,6 +4,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { Standing } from "../../../../src/core/askers/index-of-askers.ts";
 import { AddressHolders } from "../../../../src/edge/sandbox/address-holders.ts";
+import { unreadAddresses } from "../../../../src/edge/sandbox/addresses.ts";
 import type { Capture } from "../../../../src/edge/sandbox/capture.ts";
 import {
   type Classification,
@@ -17,7 +18,7 @@ import type { Sandbox } from "../../../../src/edge/sandbox/sandbox.ts";
 function sandboxOf(name: string): Sandbox {
   const made: Partial<Sandbox> = {
     name,
-    found: { addresses: [], linkLocal: [] },
+    found: unreadAddresses,
     addresses: [],
     interfaces: [],
     gateways: [],
