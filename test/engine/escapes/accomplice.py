@@ -10,8 +10,8 @@ FIRST4, FIRST6 = "203.0.113.89", "2001:db8:2::59"
 ally, resolver, port = sys.argv[1:4]
 
 
-# What the containers' ends of TCP flows of IPv6 await next, by address and port; by port alone where their host translates
-# the address, as the packet goes to the container's own.
+# What the containers' ends of TCP flows of IPv6 await next, by port and by the address that is seen here: their own, or their
+# host's.
 awaited = {}
 
 
@@ -20,27 +20,26 @@ def watch_flows():
         while True:
             packet = s.recv(2048)
             if packet[6] == 6 and packet[53] & 16 and packet[42:44] == struct.pack("!H", 9000):
-                port, at = packet[40:42], struct.unpack("!I", packet[48:52])[0]
-                awaited[packet[8:24] + port] = awaited[port] = at
+                awaited[packet[8:24] + packet[40:42]] = struct.unpack("!I", packet[48:52])[0]
 
 
-def beyond(packet):
+def beyond(packet, seen):
+    """The packet, to the container's own address, that far beyond what its flow from `seen` awaits."""
     src, dst = (socket.inet_ntop(socket.AF_INET6, packet[at:at + 16]) for at in (8, 24))
     sport, dport = struct.unpack("!HH", packet[40:44])
-    port = packet[42:44]
-    at = awaited[packet[24:40] + port] if packet[24:40] + port in awaited else awaited[port]
+    at = awaited[socket.inet_pton(socket.AF_INET6, seen) + packet[42:44]]
     return ip6(src, dst, 6, tcp_at(src, dst, sport, dport, (at + (1 << 29)) % (1 << 32), packet[60:]))
 
 
-def throw_beyond(raw6, packet):
+def throw_beyond(raw6, packet, seen):
     """Once there is such a flow: on a busy host it may come late."""
     for _ in range(50):
         try:
-            raw6.sendto(beyond(packet), (socket.inet_ntop(socket.AF_INET6, packet[24:40]), 0))
+            raw6.sendto(beyond(packet, seen), (socket.inet_ntop(socket.AF_INET6, packet[24:40]), 0))
             return
         except KeyError:
             time.sleep(0.1)
-    print("no flow to", packet[24:44].hex(), flush=True)
+    print("no flow from", seen, packet[42:44].hex(), flush=True)
 
 
 def throw():
@@ -52,8 +51,9 @@ def throw():
         while True:
             order, _, packet = s.recv(65535).rpartition(b" ")
             packet = base64.b64decode(packet)
-            if order == b"beyond":
-                threading.Thread(target=throw_beyond, args=(raw6, packet), daemon=True).start()
+            if order.startswith(b"beyond "):
+                args = (raw6, packet, order.split()[1].decode())
+                threading.Thread(target=throw_beyond, args=args, daemon=True).start()
                 continue
             v6 = packet[0] >> 4 == 6
             to = socket.inet_ntop(socket.AF_INET6, packet[24:40]) if v6 else socket.inet_ntoa(packet[16:20])

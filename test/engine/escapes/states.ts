@@ -221,7 +221,7 @@ export const inwardStates: Section = {
       // Beyond it: what is older than what was acknowledged already is of the flow to the kernel (tcp_in_window()).
       name: "IPv6: out of the window of its TCP flow",
       attempt:
-        "far(ip6('2001:db8:1::14', neighbour6, 6, tcp_at('2001:db8:1::14', neighbour6, 9000, int(flow) + 1, 0, token)), order=b'beyond')",
+        "far(ip6('2001:db8:1::14', neighbour6, 6, tcp_at('2001:db8:1::14', neighbour6, 9000, int(flow) + 1, 0, token)), order=b'beyond ' + (natted6 or neighbour6).encode())",
       seen: ["neighbour"],
     },
     {
