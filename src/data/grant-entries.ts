@@ -33,6 +33,8 @@ interface Wanted {
   readonly key: SetKey;
   /** When it runs out, ms. */
   readonly endsAtMs: number;
+  /** When what is in the kernel of it runs out, ms; 0 for nothing, and where that is not known. */
+  readonly knownEndMs: number;
   /** True when it is not in the kernel yet. */
   readonly fresh: boolean;
 }
@@ -42,7 +44,7 @@ interface Wanted {
  * @throws KernelSetError; DockerwallError when the askers, or a network of theirs, would have more than they may
  */
 export function admitEntries(options: GrantEntriesOptions, entries: readonly GrantEntry[]): void {
-  const wanted = entries.map((entry) => keepLonger(prepare(options, entry), options));
+  const wanted = entries.map((entry) => keepLonger(prepare(options, entry), options.nowMs()));
   const fresh = wanted.flatMap(({ entry, fresh }) => (fresh && entry.set !== "ask" ? [entry] : []));
   if (fresh.length > 0) assertRoom(options.index, fresh);
   write(options, wanted);
@@ -73,27 +75,26 @@ function prepare({ isAsked, index, nowMs }: GrantEntriesOptions, entry: GrantEnt
   const endsAtMs = now + entry.timeoutSeconds * 1000;
   if (set === "ask") {
     const key = { kind: "net", prefix: hostPrefix(destination) } as const;
-    return { entry, name, key, endsAtMs, fresh: !isAsked(destination) };
+    return { entry, name, key, endsAtMs, knownEndMs: 0, fresh: !isAsked(destination) };
   }
   const key = askerKey(entry);
-  return { entry, name, key, endsAtMs, fresh: (index.find(`${set}${family}`, key) ?? 0) <= now };
+  const knownEndMs = index.find(`${set}${family}`, key) ?? 0;
+  return { entry, name, key, endsAtMs, knownEndMs, fresh: knownEndMs <= now };
 }
 
 /**
  * To add an entry again is to set its time anew, and another right may need it longer. When that ends is remembered to
  * the millisecond: rounded up each time, it would never end.
  */
-function keepLonger(wanted: Wanted, { index, nowMs }: GrantEntriesOptions): Wanted {
-  const { entry } = wanted;
-  if (entry.set === "ask") return wanted;
-  const endsAtMs = index.find(`${entry.set}${entry.family}`, askerKey(entry)) ?? 0;
-  if (endsAtMs <= wanted.endsAtMs) return wanted;
-  const timeoutSeconds = Math.ceil((endsAtMs - nowMs()) / 1000);
-  return { ...wanted, entry: { ...entry, timeoutSeconds }, endsAtMs };
+function keepLonger(wanted: Wanted, nowMs: number): Wanted {
+  const { entry, knownEndMs } = wanted;
+  if (knownEndMs <= wanted.endsAtMs) return wanted;
+  const timeoutSeconds = Math.ceil((knownEndMs - nowMs) / 1000);
+  return { ...wanted, entry: { ...entry, timeoutSeconds }, endsAtMs: knownEndMs };
 }
 
 function write(options: GrantEntriesOptions, wanted: readonly Wanted[]): void {
-  const { sets, index } = options;
+  const { sets, index, nowMs } = options;
   const note = ({ entry, endsAtMs }: Wanted): void => {
     if (entry.set !== "ask") index.note(`${entry.set}${entry.family}`, askerKey(entry), endsAtMs);
   };
@@ -102,7 +103,7 @@ function write(options: GrantEntriesOptions, wanted: readonly Wanted[]): void {
   } catch (error) {
     // Those that were there may have got a longer life by now, which a later revocation must know of; a shorter one is
     // not to be relied on.
-    for (const each of wanted) if (!each.fresh) note(keepLonger(each, options));
+    for (const each of wanted) if (!each.fresh) note(keepLonger(each, nowMs()));
     const fresh = wanted.filter((each) => each.fresh);
     for (const [name, group] of Map.groupBy(fresh, (each) => each.name)) {
       try {
