@@ -3,11 +3,12 @@
 // lookups do not wait for that.
 
 import { contain, contained, type OnFailure, tellFailure } from "../../core/contain.ts";
-import { askedMark, engineQueueNumber, refusedQuestion } from "../../core/firewall/names.ts";
+import { engineQueueNumber } from "../../core/firewall/names.ts";
 import type { OpenQueue, QueuedPacket } from "../../core/queued-packet.ts";
 import { every } from "../../edge/host/every.ts";
 import {
   awakeEveryMs,
+  decideQuestion,
   engineQueueLength,
   keepHeld,
   stayAwakeIfAdopted,
@@ -84,12 +85,10 @@ class PassingQuestions implements EarlyQuestions {
       contain(() => this.#decide(packet, arrivedAtMs), this.#options.onFailure);
   }
 
-  /** What passes or is refused goes through the same hook once more: the rules of others behind ours must see it too. */
   #decide(packet: QueuedPacket, arrivedAtMs: number): void {
-    const { id, mark } = packet;
-    if (!this.#mayBeEngines(packet, arrivedAtMs)) this.#queue.verdict(id, "repeat", mark | askedMark);
+    if (!this.#mayBeEngines(packet, arrivedAtMs)) decideQuestion(this.#queue, packet, "passes");
     else if (this.#kept.length < keptAtMost) this.#kept.push(packet);
-    else this.#queue.verdict(id, "repeat", refusedQuestion.mark);
+    else decideQuestion(this.#queue, packet, "refused");
   }
 
   /** What cannot be told is the engine's. */

@@ -10,11 +10,16 @@
 import { judge, type LateCaptures, type Suspicion } from "../../core/askers/late-captures.ts";
 import { contain, contained, tellFailure } from "../../core/contain.ts";
 import { declareCounter } from "../../core/counters/registry.ts";
-import { askedMark, engineQueueNumber, refusedQuestion } from "../../core/firewall/names.ts";
+import { engineQueueNumber } from "../../core/firewall/names.ts";
 import type { OpenQueue, QueuedPacket } from "../../core/queued-packet.ts";
 import { type Waiter, Waiting } from "../../core/waiting.ts";
 import { after } from "../../edge/host/every.ts";
-import { awakeEveryMs, engineQueueLength, stayAwake } from "../../edge/kernel/flows/engine-queue.ts";
+import {
+  awakeEveryMs,
+  decideQuestion,
+  engineQueueLength,
+  stayAwake,
+} from "../../edge/kernel/flows/engine-queue.ts";
 import { adoptQueue, type PacketQueue } from "../../edge/kernel/flows/queue.ts";
 import type { KernelSets } from "../../edge/kernel/ipset/kernel-sets.ts";
 import type { Readiness } from "../../edge/kernel/readiness.ts";
@@ -189,9 +194,7 @@ class EngineQuestions {
   #send(packet: QueuedPacket, verdict: "passes" | "refused"): void {
     if (verdict === "refused")
       this.#options.onProblem("a lookup of the engine was refused: the capture of a container came late");
-    // Through the same hook once more: the rules of others behind ours must see it too.
-    const mark = verdict === "refused" ? refusedQuestion.mark : packet.mark | askedMark;
-    this.#queue.verdict(packet.id, "repeat", mark);
+    decideQuestion(this.#queue, packet, verdict);
   }
 
   /** What cannot be told is the engine's. */

@@ -1,11 +1,11 @@
 // The queue in which the engine's questions wait. We open it before anything can decide about them, and the rules use
 // it only while a daemon says that it is awake.
 
-import { engineQueueNumber, setNames } from "../../../core/firewall/names.ts";
-import type { OpenQueue } from "../../../core/queued-packet.ts";
+import { askedMark, engineQueueNumber, refusedQuestion } from "../../../core/firewall/names.ts";
+import type { OpenQueue, QueuedPacket } from "../../../core/queued-packet.ts";
 import type { KernelSets } from "../ipset/kernel-sets.ts";
-import { switchOn } from "../ipset/switch-set.ts";
-import { openOwnQueue } from "./queue.ts";
+import { switchOn, switchOnIfThere } from "../ipset/switch-set.ts";
+import { openOwnQueue, type PacketQueue } from "./queue.ts";
 
 /** Questions in the kernel's queue at most; more pass, as a host that asks so much must not be cut off. */
 export const engineQueueLength = 8192;
@@ -35,7 +35,7 @@ export function holdEngineQuestions(queueNumber: number, sets: KernelSets): Open
 
 /** The same as stayAwake() where an earlier run has left the sets; before the first one there is nothing to go by. */
 export function stayAwakeIfAdopted(sets: KernelSets): void {
-  if (areThere(sets, [setNames.awake4, setNames.awake6])) stayAwake(sets);
+  switchOnIfThere(sets, "awake", awakeSeconds);
 }
 
 /** Lets rules go by it that the questions of the engine are to be put before us. */
@@ -45,10 +45,17 @@ export function stayAwake(sets: KernelSets): void {
 
 /** Lets rules go by it that the questions of an engine that starts are to be held; nothing where no run has left the sets. */
 export function keepHeld(sets: KernelSets): void {
-  if (areThere(sets, [setNames.held4, setNames.held6])) switchOn(sets, "held", heldSeconds);
+  switchOnIfThere(sets, "held", heldSeconds);
 }
 
-function areThere(sets: KernelSets, wanted: readonly string[]): boolean {
-  const names = sets.names();
-  return wanted.every((name) => names.includes(name));
+/**
+ * Lets a question go, or has it refused: through the same hook once more, as the rules of others behind ours must see it,
+ * too.
+ */
+export function decideQuestion(
+  queue: Pick<PacketQueue, "verdict">,
+  { id, mark }: QueuedPacket,
+  verdict: "passes" | "refused",
+): void {
+  queue.verdict(id, "repeat", verdict === "refused" ? refusedQuestion.mark : mark | askedMark);
 }

@@ -19,6 +19,17 @@ export function switchOn(sets: Pick<KernelSets, "add">, name: Switch, timeoutSec
     );
 }
 
+/** The same where the sets are: an earlier run has left them, or this one has made them. */
+export function switchOnIfThere(
+  sets: Pick<KernelSets, "add" | "names">,
+  name: Switch,
+  timeoutSeconds: number,
+): void {
+  const there = sets.names();
+  if (families.every((family) => there.includes(setNames[`${name}${family}`])))
+    switchOn(sets, name, timeoutSeconds);
+}
+
 /** Off at once. */
 export function switchOff(sets: Pick<KernelSets, "del">, name: Switch): void {
   for (const family of families) sets.del(setNames[`${name}${family}`], everything(family));
