@@ -8,7 +8,7 @@ import { familyOf, hostPrefix, type IpAddress } from "../../core/model/address.t
 import { isSetFull } from "../../edge/kernel/ipset/error.ts";
 import type { KernelSets } from "../../edge/kernel/ipset/kernel-sets.ts";
 import type { SetEntry, SetKey } from "../../edge/kernel/ipset/message.ts";
-import { ensurePart, partsOf } from "../../edge/kernel/ipset/parts.ts";
+import { ensurePart, partIndexes } from "../../edge/kernel/ipset/parts.ts";
 
 /** An address, and where the set asks for one the bridge that it counts on. */
 export interface Place {
@@ -64,8 +64,9 @@ class KernelEntries implements SandboxEntries {
     this.#sets = sets;
     this.#set = set;
     this.#onSecondPart = onSecondPart;
+    const names = sets.names();
     for (const name of [setNames[`${set}4`], setNames[`${set}6`]])
-      for (const part of partLists.has(name) ? partsOf(sets, name) : [0])
+      for (const part of partLists.has(name) ? partIndexes(names, name) : [0])
         for (const { key, comment } of sets.list(partName(name, part))) {
           const sandbox = sandboxOf(comment);
           const place = placeOf(key);

@@ -11,7 +11,7 @@ import { DockerwallError } from "../../../errors.ts";
 import { isSetFull, KernelSetError } from "./error.ts";
 import type { KernelSets } from "./kernel-sets.ts";
 import { addMembers, difference, membersOf, removeMembers } from "./member-entries.ts";
-import { fillParts, partsOf, type SetChange } from "./parts.ts";
+import { fillParts, listAllParts, type SetChange } from "./parts.ts";
 
 /**
  * Creates the sets that the rules name, where they are missing. Lists of parts have their parts.
@@ -27,7 +27,7 @@ export function createSets(sets: KernelSets): void {
       throw new DockerwallError("KERNEL_REFUSED", problem, { cause: error });
     }
   }
-  for (const set of partLists.keys()) partsOf(sets, set);
+  for (const set of partLists.keys()) listAllParts(sets, set);
 }
 
 /** False when other software destroyed a set that the rules name. */

@@ -6,15 +6,20 @@ import { maxChunks, partLists, partName, partSpec } from "../../../core/firewall
 import type { KernelSets } from "./kernel-sets.ts";
 import { addMembers, membersOf, removeMembers } from "./member-entries.ts";
 
+/** The indexes of the parts of a set that there are. @param names of all sets that there are */
+export function partIndexes(names: readonly string[], set: string): readonly number[] {
+  const there = new Set(names);
+  return [...Array(maxChunks).keys()].filter((index) => there.has(partName(set, index)));
+}
+
 /**
- * The indexes of the parts that there are. All of them are in the list, whoever took one out of it, the only one too:
- * rules name the lists of all such sets as soon as one part of one of them is not enough.
+ * Has all parts that there are in the list, whoever took one out of it, the only one too: rules name the lists of all
+ * such sets as soon as one part of one of them is not enough. @returns their indexes
  */
-export function partsOf(sets: KernelSets, set: string): readonly number[] {
-  const names = new Set(sets.names());
-  const parts = [...Array(maxChunks).keys()].filter((index) => names.has(partName(set, index)));
-  listParts(sets, set, parts);
-  return parts;
+export function listAllParts(sets: KernelSets, set: string): readonly number[] {
+  const indexes = partIndexes(sets.names(), set);
+  listParts(sets, set, indexes);
+  return indexes;
 }
 
 /** Makes a part if there is none yet, in the list. */
@@ -33,9 +38,10 @@ function listParts(sets: KernelSets, set: string, indexes: readonly number[]): v
 }
 
 /** Whether there is an entry outside of the first part of any such set: then rules must look through all of them. */
-export function arePartsWide(sets: KernelSets): boolean {
+export function arePartsWide(sets: Pick<KernelSets, "names" | "list">): boolean {
+  const names = sets.names();
   return [...partLists.keys()].some((set) =>
-    partsOf(sets, set).some((index) => index > 0 && sets.list(partName(set, index), 1).length > 0),
+    partIndexes(names, set).some((index) => index > 0 && sets.list(partName(set, index), 1).length > 0),
   );
 }
 
@@ -55,7 +61,9 @@ export function fillParts(
   wanted: readonly Member[],
   mayRemove: (member: Member) => boolean,
 ): SetChange {
-  const found = new Map(partsOf(sets, set).map((index) => [index, membersOf(sets, partName(set, index))]));
+  const found = new Map(
+    listAllParts(sets, set).map((index) => [index, membersOf(sets, partName(set, index))]),
+  );
   const plan = planParts(wanted, found);
   const removed = plan.remove.filter(({ member }) => mayRemove(member));
   let refused: readonly Member[] = [];
