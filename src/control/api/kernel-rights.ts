@@ -2,9 +2,9 @@
 
 import { setNames } from "../../core/firewall/names.ts";
 import { parseComment } from "../../core/grants/comment.ts";
-import type { KernelRight } from "../../core/grants/entry-index.ts";
+import { askerSets, type KernelRight } from "../../core/grants/entry-index.ts";
 import type { IpAddress } from "../../core/model/address.ts";
-import { protocolNumbers, type Service, serviceGrants } from "../../core/model/service.ts";
+import { type Service, serviceAtPort, serviceGrants } from "../../core/model/service.ts";
 import type { KernelSets } from "../../edge/kernel/ipset/kernel-sets.ts";
 import type { ListedEntry } from "../../edge/kernel/ipset/message.ts";
 
@@ -13,7 +13,7 @@ export function listRights(
   sets: Pick<KernelSets, "list">,
   askers: ReadonlySet<IpAddress>,
 ): readonly KernelRight[] {
-  return (["grant4", "grant6", "pair4", "pair6"] as const).flatMap((set) =>
+  return askerSets.flatMap((set) =>
     sets
       .list(setNames[set])
       .flatMap(({ key }) => (key.kind === "ip-port-ip" && askers.has(key.second) ? [{ set, key }] : [])),
@@ -40,7 +40,7 @@ export function openNow(sets: Pick<KernelSets, "list">): (packet: SentPacket) =>
 
 function readServices(sets: Pick<KernelSets, "list">): ReadonlyMap<string, readonly Service[]> {
   const services = new Map<string, Service[]>();
-  for (const set of ["grant4", "grant6", "pair4", "pair6"] as const) {
+  for (const set of askerSets) {
     for (const entry of sets.list(setNames[set])) {
       const service = serviceOf(entry);
       if (entry.key.kind !== "ip-port-ip" || service === undefined) continue;
@@ -56,11 +56,5 @@ function serviceOf({ key, comment = "" }: ListedEntry): Service | undefined {
   const right = parseComment(comment);
   if (right !== undefined) return right.service;
   if (key.kind !== "ip-port-ip") return undefined;
-  const { protocol, port } = key;
-  if (protocol !== protocolNumbers.tcp && protocol !== protocolNumbers.udp)
-    return { protocol: "other", ports: "any" };
-  return {
-    protocol: protocol === protocolNumbers.tcp ? "tcp" : "udp",
-    ports: { from: port, to: port },
-  };
+  return serviceAtPort(key.protocol, key.port) ?? { protocol: "other", ports: "any" };
 }

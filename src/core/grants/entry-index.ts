@@ -4,7 +4,13 @@
 import type { IpAddress } from "../model/address.ts";
 
 /** Sets whose entries end in the asker's address. */
-export type AskerSet = "grant4" | "grant6" | "pair4" | "pair6";
+export const askerSets = ["grant4", "grant6", "pair4", "pair6"] as const;
+export type AskerSet = (typeof askerSets)[number];
+
+/** Those whose entries say which right of the ledger they are of. */
+export function isPairSet(set: AskerSet): boolean {
+  return set === "pair4" || set === "pair6";
+}
 
 const setsOfAskers = 4;
 

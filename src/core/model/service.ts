@@ -21,6 +21,13 @@ export const protocolNumbers: Readonly<Record<Protocol, number>> = { tcp: 6, udp
 /** IP protocols whose port the kernel's sets and connection tracking read: TCP, UDP, SCTP, UDP-Lite. */
 export const portProtocols: ReadonlySet<number> = new Set([6, 17, 132, 136]);
 
+/** One port of TCP or UDP, by the number of the IP protocol; undefined for any other protocol. */
+export function serviceAtPort(ipProtocol: number, port: number): Service | undefined {
+  const ports = { from: port, to: port };
+  if (ipProtocol === protocolNumbers.tcp) return { protocol: "tcp", ports };
+  return ipProtocol === protocolNumbers.udp ? { protocol: "udp", ports } : undefined;
+}
+
 /** True when a packet of this IP protocol to this port (undefined where the protocol has none) is covered. */
 export function serviceCovers(service: Service, ipProtocol: number, port: number | undefined): boolean {
   if (service.protocol === "any" && service.ports === "any") return true;

@@ -4,12 +4,12 @@ import type { Membership } from "../../core/askers/index-of-askers.ts";
 import { isInside } from "../../core/dns/address-filter.ts";
 import { setNames } from "../../core/firewall/names.ts";
 import { parseComment, readableDomain } from "../../core/grants/comment.ts";
-import { type AskerKey, type AskerSet, EntryIndex } from "../../core/grants/entry-index.ts";
+import { type AskerKey, type AskerSet, EntryIndex, isPairSet } from "../../core/grants/entry-index.ts";
 import type { Grant } from "../../core/grants/grant.ts";
 import { GrantLedger } from "../../core/grants/ledger.ts";
 import { NameHistory } from "../../core/grants/name-history.ts";
 import { addressBytes, type IpAddress } from "../../core/model/address.ts";
-import { protocolNumbers, type Service } from "../../core/model/service.ts";
+import { serviceAtPort } from "../../core/model/service.ts";
 import { decideFrom } from "../../core/path/policy.ts";
 import type { PacketDecision } from "../../core/policy/decide.ts";
 import type { KernelSets } from "../../edge/kernel/ipset/kernel-sets.ts";
@@ -105,7 +105,9 @@ export class Rights {
     const { first: destination, second: asker, protocol, port } = key;
     // What passed by an entry for its address has that in the place of a name.
     if (comment === undefined || comment === readableDomain(destination)) return [];
-    const right = isPairSet(set) ? parseComment(comment) : { service: serviceAt(key), domain: comment };
+    const right = isPairSet(set)
+      ? parseComment(comment)
+      : { service: key.port === 0 ? undefined : serviceAtPort(key.protocol, key.port), domain: comment };
     this.history.note(asker, destination, right?.domain ?? comment, nowMs);
     if (right?.service === undefined || timeoutSeconds === 0) return [];
     const known = isPairSet(set)
@@ -118,20 +120,7 @@ export class Rights {
   }
 }
 
-/** The one port of an entry; undefined where it stands for something else. */
-function serviceAt({ protocol, port }: AskerKey): Service | undefined {
-  if (port === 0) return undefined;
-  const ports = { from: port, to: port };
-  if (protocol === protocolNumbers.tcp) return { protocol: "tcp", ports };
-  return protocol === protocolNumbers.udp ? { protocol: "udp", ports } : undefined;
-}
-
 /** By its meaning alone. */
 function isPrivate(address: IpAddress): boolean {
   return isInside(addressBytes(address));
-}
-
-/** Those whose entries say which right of the ledger they are of. */
-function isPairSet(set: AskerSet): boolean {
-  return set === "pair4" || set === "pair6";
 }

@@ -3,7 +3,7 @@
 
 import type { Membership } from "../../core/askers/index-of-askers.ts";
 import { readableDomain } from "../../core/grants/comment.ts";
-import type { KernelRight } from "../../core/grants/entry-index.ts";
+import { isPairSet, type KernelRight } from "../../core/grants/entry-index.ts";
 import type { GrantEntry } from "../../core/grants/grant.ts";
 import { familyOf, type IpAddress } from "../../core/model/address.ts";
 import { shortenEntries } from "../grant-entries.ts";
@@ -41,7 +41,7 @@ function passing(
   memberships: readonly Membership[],
 ): GrantEntry | undefined {
   // By a pair none passes: what it has the kernel ask for is judged by what is allowed then.
-  if (right.set === "pair4" || right.set === "pair6") return undefined;
+  if (isPairSet(right.set)) return undefined;
   const { first: destination, second: source, protocol, port } = right.key;
   const { allowed, by, name } = rights.verdict({ source, destination, protocol, port }, memberships);
   if (!allowed) return undefined;
@@ -54,7 +54,7 @@ function passing(
 
 function entryOf({ set, key }: KernelRight, timeoutSeconds: number, comment: string): GrantEntry {
   const { first: destination, second: asker, protocol, port } = key;
-  const kind = set === "pair4" || set === "pair6" ? "pair" : "grant";
+  const kind = isPairSet(set) ? "pair" : "grant";
   const place = { set: kind, family: familyOf(destination), destination, asker } as const;
   return { ...place, protocol, port, timeoutSeconds, comment };
 }

@@ -1,8 +1,7 @@
 // What the kernel lets through the ports of each sandbox: what may come in by them, and whether anything may.
 
 import type { AskerIndex } from "../../core/askers/index-of-askers.ts";
-import type { Cut } from "../../core/cut.ts";
-import { cutOfAll } from "../../core/cut.ts";
+import { type Cut, cutOfAll } from "../../core/cut.ts";
 import type { PortGuard } from "../../core/firewall/port-guard.ts";
 import type { IpAddress } from "../../core/model/address.ts";
 import type { PortTable } from "../../edge/kernel/nftables/port-table.ts";

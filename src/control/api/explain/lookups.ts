@@ -3,6 +3,7 @@
 import type { ClassifiedNetwork } from "../../../core/classify/networks.ts";
 import { setNames } from "../../../core/firewall/names.ts";
 import { parseComment, readableDomain } from "../../../core/grants/comment.ts";
+import { askerSets } from "../../../core/grants/entry-index.ts";
 import { namesReader } from "../../../core/journal/lookups.ts";
 import { familyOf, type IpAddress } from "../../../core/model/address.ts";
 import type { ExplainReport } from "../../../core/model/report.ts";
@@ -72,7 +73,7 @@ function holdsName(
 ): boolean {
   const askers = new Set(endpoints.flatMap(({ addresses }) => addresses));
   const namesOf = namesReader(history.namesOf);
-  return (["grant4", "grant6", "pair4", "pair6"] as const).some((set) =>
+  return askerSets.some((set) =>
     sets.list(setNames[set]).some(({ key, comment = "" }) => {
       if (key.kind !== "ip-port-ip" || !askers.has(key.second)) return false;
       const noted = parseComment(comment)?.domain ?? comment;
