@@ -117,7 +117,7 @@ function whyHeld(
   if (lookedUpBy !== undefined) return printableSentence(renderNeighbour(lookedUpBy));
   if (step === "no-entry") return undefined;
   if (verdict === "passes") return "it would pass by now";
-  // Nothing allowed the name when it was told, as in audit mode.
+  // Nothing allowed the name when it was looked up, as in audit mode.
   if (step === "no-lookup" && lookedUpMs === undefined) return "allowed by now, once it is looked up";
   const last = lookedUpMs === undefined ? "" : ` (the last was ${renderAge(lookedUpMs, nowMs)})`;
   const why = `${renderStep(step, printable(network))}${last}`;

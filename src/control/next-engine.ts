@@ -21,8 +21,8 @@ export interface NextEngine {
   /** Whether we have lost it. */
   readonly isLost: boolean;
   /**
-   * To be called when we are told to end: if a new engine has come since we lost ours, its questions are held, until a
-   * daemon has read it or the time is over.
+   * To be called when we must end: if a new engine has come since we lost ours, its questions are held, until a daemon
+   * has read it or the time is over.
    * @returns whether they are
    * @throws DockerwallError naming what prevented it
    */

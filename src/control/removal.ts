@@ -1,5 +1,5 @@
-// How everything of ours leaves the host, with a daemon and without: part after part, and none is told to be gone before
-// somebody has looked.
+// How everything of ours leaves the host, with a daemon and without: part after part, and none counts as gone before a
+// look at it.
 
 import { unstampAll } from "../edge/kernel/flows/stamped.ts";
 import { destroySets } from "../edge/kernel/ipset/desired-sets.ts";

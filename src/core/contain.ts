@@ -5,7 +5,7 @@ import { declareCounter } from "./counters/registry.ts";
 
 const failures = declareCounter({
   name: "contained_failures",
-  help: "Messages, packets, timers and events whose work failed; each was told, and ended nothing but itself.",
+  help: "Messages, packets, timers and events whose work failed; each was reported, and ended nothing but itself.",
   words: { one: "failure contained", many: "failures contained" },
 });
 

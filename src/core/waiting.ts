@@ -1,7 +1,7 @@
-// Whatever waits until more is known of somebody: lookups for their asker, their sandbox, or a name that a new container
+// What waits until more is known of a container: lookups for their asker, their sandbox, or a name that a new container
 // may have; the engine's own lookups; packets of new containers. Fail closed is decided here, once: what waits is judged
-// again with all that is learnt; what cannot be decided by its deadline, or fails, or finds no place, is refused; each is
-// decided or refused once; and who has many waiting takes no one else's places. Time is an argument.
+// again with each new fact; what cannot be decided by its deadline, or fails, or finds no place, is refused; each is
+// decided or refused once; and an asker with many waiting takes no other's places. Time is an argument.
 
 import { contain, type OnFailure, tellFailure } from "./contain.ts";
 
@@ -13,7 +13,7 @@ export interface Waiter {
   readonly deadlineAtMs: number;
   /** Does what is known to be right by now, or nothing: nothing may be done by half of what there is to know. */
   decide(): "decided" | "waits";
-  /** Nobody has told in time, or deciding failed. */
+  /** Nothing settled it in time, or deciding failed. */
   refuse(): void;
 }
 

@@ -18,7 +18,7 @@ import { admitEntries } from "./grant-entries.ts";
 
 export interface Admission {
   /**
-   * The kernel is told only of what it would forget too soon.
+   * Writes to the kernel only what it would forget too soon.
    * @param holder the sandbox that asked; undefined where none was known to have the address
    * @returns when the first of these rights ends, ms by `nowMs`
    * @throws DockerwallError when the kernel refuses, the asker holds too much, or another sandbox than the one that asked
@@ -47,7 +47,7 @@ export interface Admission {
    * it written down that they were judged: who dies in between is followed by one who judges again.
    */
   rejudge(policies: PolicyView, cut: (changed: ReadonlySet<IpAddress>) => void): void;
-  /** Takes out of the kernel what was read there and is not allowed, whoever put it there. @returns how much that was */
+  /** Takes out of the kernel what was found there and is not allowed, whatever put it there. @returns how much */
   takeLeft(rights: readonly KernelRight[], membershipsOf: PolicyView["membershipsOf"]): number;
   /** True when the asker holds a live right to this address, for whatever service. */
   isOpen(asker: IpAddress, destination: IpAddress): boolean;

@@ -1,4 +1,4 @@
-// Finished answers, kept to be told again: most lookups ask what the same container asked a moment ago. What is found
+// Finished answers, kept to be repeated: most lookups ask what the same container asked a moment ago. What is found
 // here was judged by the same knowledge (of the asker, of the policies, of the engine, of the host) and by grants that
 // live long enough; everything else goes the whole way. An answer of an upstream comes here when the cache tells it
 // again: most names are asked for once, and what is kept for each of them costs more than it spares. A lookup that is
@@ -24,7 +24,7 @@ export interface FinishedAnswer {
   readonly rightsEndAtMs: number;
   /** When it was noted that its addresses stood in an answer; Infinity for none. */
   readonly rightsNotedAtMs: number;
-  /** What the journal is told each time. */
+  /** What goes to the journal each time. */
   readonly event: LookupKind | undefined;
 }
 
@@ -53,7 +53,7 @@ const recentAtMost = 1_024;
 /** Answers of all askers; who has most gives way. */
 const answersAtMost = 16_384;
 /**
- * The ledger and the history must hear now and then of addresses that are still told, ms: for an hour after the last
+ * How often the ledger and the history hear of addresses that are still in answers, ms: for an hour after the last
  * answer they stay open beside newer ones, and what was looked up longest ago is forgotten first.
  */
 const unnotedAtMostMs = 60_000;

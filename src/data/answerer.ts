@@ -34,7 +34,7 @@ export interface AnswererOptions extends LookupTellingOptions {
   readonly admission: Admission;
   readonly indexNow: () => AskerIndex;
   readonly ownAddresses: () => readonly Prefix[];
-  /** Somebody whom we do not know yet: the engine must be read again. */
+  /** An asker that we do not know yet: the engine must be read again. */
   readonly onUnknown: () => void;
   /** Readings of the engine for names that nobody is known by. */
   readonly nameReadings: EngineReadings;
@@ -47,7 +47,7 @@ type Client = Pick<DnsClient, "address" | "isGone">;
 /** An answer that nobody gets. */
 export type Rehearsed = Pick<Resolution, "bytes" | "refused">;
 
-/** Most that a client is told, seconds: it comes back before its grant has long been forgotten. */
+/** Longest TTL in an answer, seconds: the client comes back before its grant has long been forgotten. */
 const toldCeilingSeconds = 3_600;
 /** More lookups than a container makes while it starts wait for the engine. */
 const places = { perAsker: 128, inAll: 8_192 };

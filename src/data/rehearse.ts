@@ -152,14 +152,14 @@ async function answersFor(
       if (rehearsed === undefined) return { type, ...noAnswer };
       const { rcode, addresses, ttlSeconds } = readAddressAnswer(rehearsed.bytes);
       if (rcode !== "NOERROR" && rcode !== "NXDOMAIN") return { type, ...noAnswer };
-      // In audit mode they are told all the same.
+      // In audit mode the answer keeps them all the same.
       const refused = rehearsed.refused.filter((address) => !addresses.includes(address));
       return { type, rcode, addresses, refused, ttlSeconds };
     }),
   );
 }
 
-/** What Docker knows by itself; whatever else it is asked by an open container goes to anybody. */
+/** What Docker knows by itself; all else that an open container asks it goes to resolvers outside. */
 function answersOfDocker({ topology, addresses }: RehearsalOptions, name: string): readonly ReadAnswer[] {
   const qname = nameFromPlainText(name);
   if (qname === undefined) return [];

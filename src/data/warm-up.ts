@@ -1,5 +1,5 @@
-// Lookups that nobody asks, before the first that somebody does: the first thousands of them pay for the compiler, and
-// took three times the CPU of those behind them. They go the real way, from the socket of an upstream of our own through
+// Lookups of our own before the first of a container: the first thousands pay for the compiler, and took three times
+// the CPU of those behind them. They go the real way, from the socket of an upstream of our own through
 // decisions, cache, memo and grants to bytes. An answerer of their own, with sets that keep nothing, leaves no trace.
 
 import { setImmediate as nextTurn, setTimeout as sleep } from "node:timers/promises";

@@ -279,7 +279,7 @@ for (const [what, cut, ...command] of [
   ["the rules of a chain", "whole", "flush", "chain", "netdev", "dockerwall", `guard-${port.index}`],
 ] as const)
   test(`where the kernel keeps nothing, ${what} is put back`, async () => {
-    const table = openPortTable("anybody's");
+    const table = openPortTable("shared");
     table.guard(port, guard);
     table.cut(port, true);
     const lines = (): string[] => run("nft", "list", "table", "netdev", "dockerwall").split("\n").sort();

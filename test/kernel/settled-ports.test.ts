@@ -209,7 +209,7 @@ test("what a run that was killed has left on an old kernel is replaced", () => {
 });
 
 test("where the kernel keeps nothing, it is put back", () => {
-  const ports = openSettledPorts("anybody's");
+  const ports = openSettledPorts("shared");
   ports.settle([one.index]);
   const listed = run("nft", "list", "set", "bridge", "dockerwall", "settled");
   assert.match(listed, /"veth1"/);

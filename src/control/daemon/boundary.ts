@@ -1,5 +1,5 @@
 // The boundary around what enters the control plane by itself: a message, a watch of the kernel's, a timer. Work that
-// fails there ends nothing but itself: it is told, and the wall stays as it was until the next comparison.
+// fails there ends nothing but itself: the log says so, and the wall stays as it was until the next comparison.
 
 import { contain } from "../../core/contain.ts";
 import { every } from "../../edge/host/every.ts";
@@ -22,7 +22,7 @@ export interface BoundaryOptions {
   readonly nowMs: () => number;
 }
 
-/** What fails for the same reason again and again is told no more often; it is counted each time. */
+/** A failure that repeats for the same reason is reported no more often; it is counted each time. */
 const tellEveryMs = 60_000;
 
 export function createBoundary({ log, reporter, nowMs }: BoundaryOptions): Boundary {

@@ -61,7 +61,7 @@ export function createEngineEvents({
   };
 }
 
-/** Reads the engine again; what keeps it from that is told, and nobody else's. @returns whether it was read */
+/** Reads the engine again; a failure is reported, and reaches no caller. @returns whether it was read */
 export async function readEngine(
   { inventory, reporter }: { readonly inventory: Inventory; readonly reporter: Pick<Reporter, "onProblem"> },
   suspects?: readonly string[],

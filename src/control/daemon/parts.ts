@@ -1,5 +1,5 @@
-// The parts of the control plane, each made of those before it. None of them acts by itself yet, and nobody is told of
-// anything until it is started; of the kernel only the sets are touched.
+// The parts of the control plane, each made of those before it. None of them acts or reports anything until it is
+// started; of the kernel only the sets are touched.
 
 import { findCircles } from "../../core/dns/circles.ts";
 import { engineQueueNumber, setNames, unsettledQueueNumber } from "../../core/firewall/names.ts";

@@ -27,7 +27,7 @@ export function tellMissing(
   if (unguardedPorts === undefined) return;
   reporter.onProblem(
     "ports",
-    `who sends is told by addresses alone (${unguardedPorts}): a container can send as its neighbour, quarantine does not cut neighbours where the host has no br_netfilter, and a new container that gets the address of one that is gone is not told from it until it is known`,
+    `senders are known by their addresses alone (${unguardedPorts}): a container can send as its neighbour, quarantine does not cut neighbours where the host has no br_netfilter, and a new container that gets the address of one that is gone counts as that one until it is known`,
   );
 }
 

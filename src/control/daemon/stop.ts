@@ -8,7 +8,7 @@ import { messageOf } from "../../errors.ts";
 import type { Parts } from "./parts.ts";
 import type { TakeDown } from "./take-down.ts";
 
-/** How long a daemon that was told to stop waits for the engine; Docker ends it after 10 s. */
+/** How long a daemon that stops waits for the engine; Docker ends it after 10 s. */
 const lastReadingMs = 2_000;
 
 /** What to do when the daemon that was to remove everything is gone. */

@@ -63,7 +63,7 @@ export class Posting {
     return true;
   }
 
-  /** Readings of a picture that is not in use yet are told together with that picture. */
+  /** Readings of a picture that is not in use yet go out together with that picture. */
   tellReadings(topology: Topology, readings: Readings): void {
     if (this.#inUse === topology) this.#options.dataPlane()?.tellReadings(readings);
   }

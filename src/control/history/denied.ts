@@ -15,7 +15,7 @@ import type { PastDenied } from "./past.ts";
 export interface DeniedReading {
   /** The denied connections, those of former holders of addresses too; may be a moment old. */
   read(nowMs: number): readonly DeniedRecord[];
-  /** What was tried from these addresses until now was not tried by whoever has them from now on. */
+  /** What was tried from these addresses until now is not booked on their new holders. */
   passOn(fresh: readonly FreshAddress[], nowMs: number): void;
   /** Names of sets with more entries than we read at once; some denied connections may go unreported. */
   full(): readonly string[];

@@ -21,7 +21,7 @@ export interface History {
   /** Since when lookups are remembered, milliseconds since the epoch. */
   readonly sinceMs: number;
   record(events: readonly LookupEvent[], nowMs: number): void;
-  /** What was done from these addresses until now was not done by whoever has them from now on. */
+  /** What was done from these addresses until now is not booked on their new holders. */
   passOn(fresh: readonly FreshAddress[], nowMs: number): void;
   /** Takes who is where now. The history of a network ends with it. */
   usePicture(topology: Topology, classification: Pick<Classification, "guarded">, nowMs: number): void;

@@ -24,7 +24,7 @@ export class AddressClaims {
     return this.#bySandbox.has(sandbox);
   }
 
-  /** Takes for a sandbox these addresses, in place of those that it had, whoever has them. */
+  /** Gives a sandbox these addresses, in place of those that it had, even if another sandbox has them. */
   claim(sandbox: string, addresses: readonly IpAddress[]): ClaimChange {
     const its = new Set(addresses);
     const released = [...(this.#bySandbox.get(sandbox) ?? [])].filter((address) => !its.has(address));

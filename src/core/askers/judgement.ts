@@ -26,7 +26,7 @@ export interface Judgement {
   readonly quarantine: "yes" | "no" | "maybe" | "unread";
   /** Whether its addresses and ports are guarded: one that may be about to join a guarded network is, too. */
   readonly isGuarded: boolean;
-  /** Whether it is to be judged again before anybody may go by its standing. */
+  /** Whether it must be judged again before anything may rely on its standing. */
   readonly isUndecided: boolean;
 }
 

@@ -18,7 +18,7 @@ export class LinkLocalOwners {
   }
 
   /**
-   * Takes for a sandbox, in place of what it had, the addresses that are nobody else's on the bridges that it is on.
+   * Gives a sandbox, in place of what it had, those of the addresses that no other sandbox owns on its bridges.
    * @returns its own, by bridge
    */
   claim(

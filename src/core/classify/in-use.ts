@@ -1,5 +1,5 @@
-// Whether anybody is on a guarded network. While nobody is, a daemon that is told to stop need not keep the host's new
-// networks waiting for it.
+// Whether any container is on a guarded network. While none is, a daemon that stops need not keep the host's new
+// networks waiting for the next one.
 
 import type { Container, Topology } from "../model/topology.ts";
 

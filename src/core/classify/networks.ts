@@ -53,8 +53,8 @@ export interface ClassifyInput {
 /** Classifies every network and bridge. A bad label leaves the list in force that its network had before, if any. */
 export function classify(input: ClassifyInput): Classification {
   const { networks } = input.topology;
-  const verdicts = networks.map((network) => classifyNetwork(network, input));
-  const guarded = verdicts.flatMap((verdict) => (verdict.kind === "guarded" ? [verdict.network] : []));
+  const rulings = networks.map((network) => classifyNetwork(network, input));
+  const guarded = rulings.flatMap((ruling) => (ruling.kind === "guarded" ? [ruling.network] : []));
   const claimed = new Set(networks.flatMap(({ bridge }) => bridge ?? []));
   const foreign = input.bridges.filter((bridge) => !claimed.has(bridge) && input.foreign.has(bridge));
   const containers = examineContainers({
@@ -66,12 +66,12 @@ export function classify(input: ClassifyInput): Classification {
   });
   return {
     guarded,
-    openBridges: [...new Set(verdicts.flatMap(({ open }) => open ?? [])), ...foreign],
+    openBridges: [...new Set(rulings.flatMap(({ open }) => open ?? [])), ...foreign],
     held: input.held.filter(({ bridge }) => bridge.startsWith(heldPrefix)),
-    refused: networks.filter((_, index) => verdicts[index]?.kind === "refused"),
-    problems: problemsById(networks, verdicts),
+    refused: networks.filter((_, index) => rulings[index]?.kind === "refused"),
+    problems: problemsById(networks, rulings),
     warnings: [
-      ...verdicts.flatMap(({ warnings = [] }) => warnings),
+      ...rulings.flatMap(({ warnings = [] }) => warnings),
       ...strangersInFile(input, guarded),
       ...strangersInOverrides(input, guarded),
       ...tellOverlaps(networks, new Set(guarded.map(({ id }) => id))),
@@ -86,7 +86,7 @@ export function classify(input: ClassifyInput): Classification {
 }
 
 /** What becomes of one network. */
-type Verdict = {
+type Ruling = {
   /** The bridge that is left open. */
   readonly open?: string | undefined;
   readonly problems?: readonly string[];
@@ -100,7 +100,7 @@ type Verdict = {
 function classifyNetwork(
   network: Network,
   { lost, strangersOn, policy }: Pick<ClassifyInput, "lost" | "strangersOn" | "policy">,
-): Verdict {
+): Ruling {
   const { id, bridge, subnets, gateways } = network;
   const label = network.labels[allowLabel];
   const name = JSON.stringify(network.name);
@@ -135,11 +135,11 @@ function unprotected({ name, gatewayModes = {} }: Network): string[] {
 /** Only networks that have any. */
 function problemsById(
   networks: readonly Network[],
-  verdicts: readonly Verdict[],
+  rulings: readonly Ruling[],
 ): ReadonlyMap<string, readonly string[]> {
   const all = networks.map((network, index) => {
     const slips = findSlips({ kind: "network", ...network });
-    return [network.id, [...(verdicts[index]?.problems ?? []), ...slips]] as const;
+    return [network.id, [...(rulings[index]?.problems ?? []), ...slips]] as const;
   });
   return new Map(all.filter(([, problems]) => problems.length > 0));
 }

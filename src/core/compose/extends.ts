@@ -22,7 +22,7 @@ export interface ExtendInput<Context> {
   readonly tell: (finding: Finding) => void;
 }
 
-/** The document with every service written out; a service that cannot be extended is told, and left as it is. */
+/** The document with every service written out; a service that cannot be extended is a problem, and stays as it is. */
 export function createExtender<Context extends { readonly folder: string }>({
   documents,
   resolve,
@@ -77,7 +77,7 @@ interface BaseSearch {
   readonly isTrailed: (service: Pick<Named, "file" | "name">) => boolean;
 }
 
-/** The service that is meant; a problem that is told already is undefined. */
+/** The service that is meant; the problem is undefined if the file has reported one already. */
 function findBase(
   at: Named,
   reference: Tree,

@@ -1,5 +1,5 @@
 // A project as Compose would load it: files one over the other, each with its variables filled in, with what it
-// includes and what its services extend. What cannot be followed is told, not guessed.
+// includes and what its services extend. What cannot be followed is a problem, not a guess.
 
 import { dirname, isAbsolute, join } from "node:path/posix";
 import { type ReadText, readDocuments } from "./documents.ts";

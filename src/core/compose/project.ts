@@ -157,7 +157,7 @@ function readService(name: string, place: Place, value: Tree, problems: Finding[
   };
 }
 
-/** Labels that Compose would give; what is no text or cannot be filled in is told. */
+/** Labels that Compose would give; what is not text or cannot be filled in is a problem. */
 function readLabelsAt(tree: Tree, subject: string, problems: Finding[]): WrittenLabel[] {
   const labels = treeAt(tree, "labels");
   if (labels !== undefined && labels.kind !== "map")

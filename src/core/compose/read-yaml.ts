@@ -33,7 +33,7 @@ export type YamlResult =
   /** One for each document that says anything. */
   { readonly trees: readonly Tree[] } | { readonly problems: readonly Finding[] };
 
-/** Reads one file; every syntax error is told. */
+/** Reads one file; reports every syntax error. */
 export function readYaml(file: string, text: string): YamlResult {
   const refuse = (line: number, problem: string): YamlResult => ({
     problems: [{ place: { file, line }, text: problem }],

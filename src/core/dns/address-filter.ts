@@ -1,5 +1,5 @@
-// Which addresses an answer from outside may not open (property 6 of docs/security.md): a name that someone else controls
-// must not lead a container to the host, to its neighbours, or into the operator's own network (DNS rebinding).
+// Which addresses an answer from outside may not open (property 6 of docs/security.md): a stranger's name must not lead
+// a container to the host, to its neighbours, or into the operator's own network (DNS rebinding).
 // Documentation and benchmark ranges (RFC 5737, 3849, 2544) are not refused: nothing private lives there.
 
 import {

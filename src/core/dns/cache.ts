@@ -11,7 +11,7 @@ export class RecentFailureError extends DockerwallError {
   }
 }
 
-/** For how long an answer is told again before anything else is looked at, milliseconds by the clock of the lookup. */
+/** For how long an answer is repeated before anything else is looked at, milliseconds by the clock of the lookup. */
 export interface Kept {
   readonly sinceMs: number;
   readonly untilMs: number;

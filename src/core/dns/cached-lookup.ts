@@ -41,7 +41,7 @@ export function lookUp(question: Question, sources: LookupSources): Looked | Pro
   const key = keyOf(question);
   const cached = cache.get(key, nowMs());
   if (cached !== undefined && !cached.stale) {
-    // Whoever is answered now does not wait for it, and whether it succeeds shows at the next question.
+    // This answer does not wait for it, and whether it succeeds shows at the next question.
     if (cached.prefetch) void askAndKeep(question, sources).catch(() => undefined);
     return lookedFrom(cached, question);
   }
@@ -78,7 +78,7 @@ function keep(message: Uint8Array, question: Question, { cache, nowMs }: LookupS
   // Thousands would be read again with each hit, to be left out again.
   const short = shortenAnswer(answer, question, addressesPerAnswer) ?? message;
   cache.put(key, short, answer.ttlSeconds, nowMs());
-  // Most names are asked for once: what is told of them is worth remembering when they are asked for again.
+  // Most names are asked for once: their answer is worth remembering only when the question comes again.
   return { answer, ageSeconds: 0, stale: false, kept: undefined };
 }
 

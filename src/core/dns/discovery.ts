@@ -11,7 +11,7 @@ import type { Question } from "./wire/question.ts";
 import { familyOfType, types } from "./wire/record-types.ts";
 import { addressOfReverseName } from "./wire/reverse.ts";
 
-/** Who asks: the container with one of these addresses, or somebody new on these networks. */
+/** Who asks: the container with one of these addresses, or a new one on these networks. */
 export interface DiscoveryAsker {
   readonly networkIds: readonly string[];
   readonly addresses: readonly IpAddress[];

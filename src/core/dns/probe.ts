@@ -11,7 +11,7 @@ import { types } from "./wire/record-types.ts";
 import { blockedBy } from "./wire/respond.ts";
 import { rcodeOf } from "./wire/upstream-query.ts";
 
-/** A name that nobody can allow: only our denial of it carries our words, so whoever else answers was asked past us. */
+/** A name that no list can allow: only our denial of it carries our words; another answer came past us. */
 export const canaryName = "dockerwall-canary.invalid";
 
 /** For the name servers of the root, which every resolver can name. */
@@ -49,7 +49,7 @@ export function readAddressAnswer(answer: Uint8Array): AddressAnswer {
   };
 }
 
-/** True for NXDOMAIN with our Extended DNS Error, and for what a resolver is told that would be asked for itself. */
+/** True for NXDOMAIN with our Extended DNS Error, and for our answer to a resolver in a circle. */
 export function isOurDenial(answer: Uint8Array | undefined): boolean {
   const explained = answer === undefined ? undefined : readExplanation(answer);
   if (explained === undefined) return false;
@@ -123,7 +123,7 @@ function decode(message: Uint8Array): Message {
   return dnsPacket.decode(Buffer.from(message)) as Message;
 }
 
-/** The Extended DNS Error (RFC 8914) of what somebody in a sandbox answered; undefined when it holds none. */
+/** The Extended DNS Error (RFC 8914) of an answer that came in a sandbox; undefined when it holds none. */
 function readExplanation(
   answer: Uint8Array,
 ): { readonly rcode: string; readonly code: number; readonly text: string } | undefined {

@@ -47,7 +47,7 @@ export const setNames = {
   /** list:set of audit4 and its further parts, as inside4. */
   audited4: "dockerwall-audited4",
   audited6: "dockerwall-audited6",
-  /** hash:net,iface (subnet, bridge): guarded networks whose containers are told that they were denied. */
+  /** hash:net,iface (subnet, bridge): guarded networks whose containers get an error when denied. */
   reject4: "dockerwall-reject4",
   reject6: "dockerwall-reject6",
   /** hash:net (a number), timeout, comment (what `allow` or `deny` made): a restart finds it here, and an upgrade by this name. */
@@ -143,8 +143,8 @@ export const cutTable = { family: "inet", name: "dockerwall-cut" } as const;
 export const heldPrefix = "br-";
 
 /**
- * Bits of the connection mark that are ours, the stamp of an admitted flow, of one that only audit mode let pass, and of
- * one whose sender is told that it was denied.
+ * Bits of the connection mark that are ours, the stamp of an admitted flow, of one that only audit mode let pass, and
+ * of a denied one whose sender gets an error.
  */
 export const connectionMark = {
   mask: 0x0f00_0000,
@@ -176,15 +176,15 @@ export function unsettledQueueNumber(queueNumber: number): number {
 export const claimQueueNumber = 53_535;
 
 /**
- * Bit of the packet mark of a denied one whose sender is to be told. Other software marks the host's own packets with it
- * too, so it decides nothing alone: it counts on bridges where senders are told, and behind them on stamped flows.
+ * Bit of the packet mark of a denied one whose sender gets an error. Other software marks the host's own packets with
+ * it too, so it decides nothing alone: it counts on bridges that reject, and behind them on stamped flows.
  */
 export const rejectedMark = 0x2000_0000;
 
 /**
  * The whole packet mark of a question of the engine's that the daemon refuses: it goes nowhere, so nothing of a mark that
  * it had need be kept, and no other software means the same by these 32 bits. Others may add bits of theirs afterwards;
- * ours in it are told by `bits`.
+ * `bits` are those of it that tell it from theirs.
  */
 export const refusedQuestion = { mark: 0xb053_ac1d, bits: 0xb000_0000 } as const;
 

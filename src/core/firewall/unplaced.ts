@@ -1,4 +1,4 @@
-// What found no place in its set, because the set is full: what is closed for it, and how that is told.
+// What found no place in its set, because the set is full: what is closed for it, and how reports say so.
 
 import { type Family, hostPrefix, type Prefix, prefixContains, renderPrefix } from "../model/address.ts";
 import { type Member, memberKey } from "./members.ts";
@@ -46,7 +46,7 @@ export function openedBy(unplaced: readonly Member[], placed: readonly Member[])
 const meanings: Readonly<Record<string, string>> = {
   guarded: "these addresses are cut off; take their containers off some networks",
   audit: "what they send is judged as without audit mode; take their containers off some networks",
-  reject: "what is denied there is dropped, and nobody is told; have fewer networks that reject",
+  reject: "what is denied there is dropped without an error to the sender; have fewer networks that reject",
   static: "what these prefixes allow is denied; write fewer or wider prefixes",
   host: "these ports of the host stay closed; name fewer ports in host entries",
   resolver: "lookups to these servers are answered by Dockerwall; name fewer servers with port 53",

@@ -4,18 +4,18 @@
 export interface LeaseSettings {
   /** Least life of a grant before the grace, seconds. */
   readonly floorSeconds: number;
-  /** What a grant lives longer than the TTL that the client was told, seconds. */
+  /** How much longer a grant lives than the TTL in the client's answer, seconds. */
   readonly graceSeconds: number;
-  /** Most that a client is told, seconds. */
+  /** Longest TTL in a client's answer, seconds. */
   readonly ceilingSeconds: number;
 }
 
-/** What the client is told: never more than upstream said, and 0 stays 0. */
+/** The TTL in the client's answer: never more than upstream's, and 0 stays 0. */
 export function toldSeconds(lease: LeaseSettings, ttlSeconds: number): number {
   return Math.max(0, Math.min(ttlSeconds, lease.ceilingSeconds));
 }
 
-/** Life of the grant behind an answer that was told `told` seconds. */
+/** Life of the grant behind an answer with a TTL of `told` seconds. */
 export function leaseSeconds(lease: LeaseSettings, told: number): number {
   return Math.max(lease.floorSeconds, told) + lease.graceSeconds;
 }

@@ -31,7 +31,7 @@ export interface LookupRow {
   readonly lastSeenMs: number;
 }
 
-/** Who else was told an address. */
+/** Who else looked an address up. */
 export interface LookedUpBy {
   /** A neighbour on the same network. */
   readonly container: string;

@@ -37,7 +37,7 @@ export function isInForce(state: DaemonState): boolean {
   return inForceStates.includes(state);
 }
 
-/** True from the beginning of an uninstall on: nothing of the wall is told of any more, also where something is left. */
+/** True from the start of an uninstall: reports say nothing of the wall any more, even where something is left. */
 export function isGone(state: DaemonState): boolean {
   return state === "uninstalling" || state === "uninstalled";
 }

@@ -58,7 +58,7 @@ export function findDetours(
   });
 }
 
-/** Which hosts lists open outside, as text: whoever names one where it counts has chosen its ports there. */
+/** Which hosts lists open outside, as text: a list that counts and names one has chosen its ports, too. */
 function outwardHosts({ lists }: Pick<ServicePolicy, "lists">): string[] {
   return lists.flatMap(({ entries }) =>
     entries.flatMap((entry) =>

@@ -52,7 +52,7 @@ class LeadFilter implements AddressFilter {
       isAllowed = true;
       if (termsAt(policy, decision.terms, at, nowMs).length > 0) return "opened";
     }
-    // Only audit mode looks such a name up; what is inside is told apart there, too.
+    // Only audit mode looks such a name up; it, too, refuses what is inside.
     if (!isAllowed) return inside ? "refused" : "opened";
     return isHost(address) && leadsToHost(all, nowMs) ? "told" : "refused";
   }

@@ -51,7 +51,7 @@ export function renderStep(step: PathStep, leaves: string): string {
   return typeof reason === "string" ? reason : reason(leaves);
 }
 
-/** Of an address that a container tried, and only a neighbour was told. */
+/** For an address that a container tried, but only a neighbour looked up. */
 export function renderNeighbour({ container, name }: LookedUpBy): string {
   return `${container} on the same network looked it up as ${name}, and a lookup opens addresses only for the container whose it is: let this one ask Docker's resolver (127.0.0.11), or name ${container} in dockerwall.upstream of the network and give it a network of its own`;
 }

@@ -7,7 +7,7 @@ import type { Container, Network, Topology } from "../model/topology.ts";
 
 export interface GuardedHome {
   readonly audit: boolean;
-  /** Whether who is denied is told at once. */
+  /** Whether the sender of a denied packet gets an error at once. */
   readonly reject: boolean;
 }
 

@@ -7,7 +7,7 @@ export type PathVerdict =
   /** It is a lookup, which Dockerwall answers itself. */
   | "captured"
   | "dropped"
-  /** It does not pass, and its sender is told at once. */
+  /** It does not pass, and its sender gets an error at once. */
   | "refused"
   /** Nothing of Dockerwall's stands in its way. */
   | "not-ours"

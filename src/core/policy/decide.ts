@@ -147,7 +147,7 @@ export interface NamedAddress {
   readonly inside: boolean;
 }
 
-/** The same; whether it is inside is told by the address alone where it is not said. */
+/** The same; without `inside`, the address alone decides it. */
 export interface LedTo extends Pick<NamedAddress, "address"> {
   readonly inside?: boolean | undefined;
 }

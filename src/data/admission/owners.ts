@@ -1,5 +1,5 @@
-// Who has an address, and by which policy what was granted to it was last judged. Both are in the kernel, for whoever
-// comes after us.
+// Who has an address, and by which policy what was granted to it was last judged. Both are in the kernel, for the next
+// daemon.
 
 import { setNames } from "../../core/firewall/names.ts";
 import { familyOf, hostPrefix, type IpAddress } from "../../core/model/address.ts";

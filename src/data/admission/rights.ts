@@ -19,7 +19,7 @@ import type { PacketTuple } from "./packet.ts";
 
 export interface AdmissionOptions {
   readonly sets: KernelSets;
-  /** What a right lives longer than what its client was told, seconds. */
+  /** How much longer a right lives than the TTL in its client's answer, seconds. */
   readonly graceSeconds: number;
   readonly nowMs: () => number;
   /** Whether an address is private or of this host's own networks; by its meaning alone where it is not said. */

@@ -80,7 +80,7 @@ export class LookupRequest implements ResolveRequest {
     return "circle" in way ? way.circle : undefined;
   }
 
-  /** The client of a name whose permission ends is told a TTL that ends with it. */
+  /** Where the permission for a name ends, the TTL in the answer ends with it. */
   get lease(): LeaseSettings {
     const { lease } = this.#options;
     const { decision, decidedAtMs } = this.#permission;

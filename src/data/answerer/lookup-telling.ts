@@ -1,4 +1,4 @@
-// What is told of lookups: to the journal each of them, to the log now and then what went wrong.
+// Reports of lookups: each goes to the journal; what went wrong goes to the log now and then.
 
 import type { Standing } from "../../core/askers/index-of-askers.ts";
 import { canaryName } from "../../core/dns/probe.ts";
@@ -21,7 +21,7 @@ export interface LookupTellingOptions {
   readonly onProblem: (problem: string) => void;
 }
 
-/** Whoever asks can make lookups fail at will; the log is not theirs to fill. */
+/** Containers can make lookups fail at will; the log is not theirs to fill. */
 const betweenFailuresMs = 1_000;
 /** A resolver in a container asks so with every lookup. */
 const betweenResolversMs = 60_000;
@@ -44,7 +44,7 @@ export class LookupTelling {
   /** One went wrong on our side. */
   readonly failure = (error: unknown): void => this.#failures(`a lookup failed: ${messageOf(error)}`);
 
-  /** One is over. @returns what the journal was told of it; undefined for nothing */
+  /** One is over. @returns what went to the journal; undefined for nothing */
   over(asked: Asked, judged: Judged): LookupKind | undefined {
     countLookup(judged.resolution);
     this.#warn(asked, judged.resolution);

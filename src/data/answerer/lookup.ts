@@ -110,7 +110,7 @@ export class Lookup implements Waiter {
   }
 
   #wait(awaited: Unknown): "waits" {
-    // Of a stranger it is asked once: whoever sends can forge one after the other.
+    // For a stranger the engine is asked once: a sender can forge one after the other.
     const isAsked = this.#state === "waiting" && awaited === "stranger";
     if (awaited !== "name" && !isAsked) this.#parts.onUnknown();
     this.#state = "waiting";

@@ -45,7 +45,7 @@ export class NetworkKnowledge {
   }
 
   /**
-   * The host's own addresses, and the subnets of the engine's networks, guarded or not: whoever is there is this host's
+   * The host's own addresses, and the subnets of the engine's networks, guarded or not: what is there is this host's
    * business.
    */
   get inside(): readonly Prefix[] {

@@ -92,7 +92,7 @@ export class Permission {
     for (const grant of wanted) {
       const before = grants.length;
       addGrants(grants, grant, { usable, nowMs });
-      // In audit mode it is told all the same.
+      // In audit mode the answer keeps it all the same.
       if (grants.length > before || this.#asked.facts.isAudited) continue;
       throw new DockerwallError(
         "NOT_FOUND",

@@ -23,7 +23,7 @@ const reasons: Readonly<Record<Reason, ExtendedError>> = {
   failure: { code: extendedErrors.other, text: "the lookup failed" },
 };
 
-/** Who asked is told why, and may ask again. */
+/** The answer says why; the client may ask again. */
 export function refuseQuery(head: Head, transport: Transport, reason: Reason): Uint8Array {
   const limit = payloadLimit(head.edns, transport);
   return respondError({ head, limit, rcode: rcodes.servFail, extendedError: reasons[reason] });

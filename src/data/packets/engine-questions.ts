@@ -45,7 +45,7 @@ export interface EngineQuestionsOptions {
   readonly mayBeEngines: (packet: Uint8Array, arrivedAtMs: number) => boolean;
   /** False while the engine has something to do, as far as can be seen. */
   readonly isEngineIdle: () => boolean;
-  /** It is not known where somebody stands: the engine must be read. */
+  /** A sender is not classified yet: the engine must be read. */
   readonly onUnknown: () => void;
   readonly onProblem: (problem: string) => void;
 }
@@ -116,7 +116,7 @@ class EngineQuestions {
   }
 
   end(suspicious: "accept" | "drop"): void {
-    // The number of a closed descriptor is soon somebody else's.
+    // Another file soon gets the number of a closed descriptor.
     if (this.#isEnded) return;
     this.#isEnded = true;
     clearInterval(this.#staying);

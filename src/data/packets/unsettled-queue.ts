@@ -30,7 +30,7 @@ export interface UnsettledQueueOptions {
   /** Takes in which sandboxes and ports there are; done when it returns. */
   readonly lookNow: () => void;
   readonly stateOf: (port: number) => PortState;
-  /** It is not known where somebody stands: the engine must be read. */
+  /** A sender is not classified yet: the engine must be read. */
   readonly onUnknown: () => void;
   readonly onProblem: (problem: string) => void;
   readonly nowMs: () => number;
@@ -67,7 +67,7 @@ class KernelUnsettledQueue implements UnsettledQueue {
   /** What is known of ports, as long as one look at them counts. */
   readonly #states = new Map<number, PortState>();
   readonly #unwatch: () => void;
-  /** Refused since that was told last. */
+  /** Refused since the last report of it. */
   #late = 0;
   #isClosed = false;
 
@@ -141,7 +141,7 @@ class KernelUnsettledQueue implements UnsettledQueue {
     return "decided";
   }
 
-  /** Nobody has told in time, or it could not be decided. */
+  /** Nothing settled it in time, or deciding failed. */
   #drop(id: number, port: number): void {
     this.#queue.verdict(id, "drop");
     dropped.add();

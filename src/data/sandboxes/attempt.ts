@@ -1,5 +1,5 @@
-// What is tried for one sandbox, or for all ports. What fails leaves its container without a way out, or cut off as it
-// was, and is told.
+// What is tried for one sandbox, or for all ports. A failure is a problem, and leaves its container without a way out,
+// or cut off as it was.
 
 import { messageOf } from "../../errors.ts";
 

@@ -80,7 +80,7 @@ export class PortGuards {
     this.#options.attempt("ports that are gone", () => this.#table?.retain(isPresent));
   }
 
-  /** Puts back what somebody took away. */
+  /** Puts back what another program took away. */
   heal(): void {
     this.#options.attempt("the host's ports", () => this.#table?.heal());
   }

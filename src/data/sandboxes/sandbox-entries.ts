@@ -52,7 +52,7 @@ class KernelEntries implements SandboxEntries {
   readonly #onSecondPart: () => void;
   /** How many are outside of the first part. */
   #beyond = 0;
-  /** Whether that there are any was told. */
+  /** Whether `onSecondPart` has been called. */
   #isTold = false;
   /** By key: an address may have gone to another sandbox before the first one is seen to be without it. */
   readonly #standing = new Map<string, Standing>();

@@ -88,7 +88,7 @@ export interface Standings {
   portsOf(sandbox: string): readonly Port[];
   /** How far a sandbox is cut off, read from the kernel; without a port it is not known to be wholly. */
   cutOf(sandbox: string): Cut;
-  /** Puts back what somebody took away. */
+  /** Puts back what another program took away. */
   heal(): void;
   /** Lets everything pass by every port, and guards none from now on. */
   release(): void;

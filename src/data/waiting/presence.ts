@@ -1,5 +1,5 @@
 // Which sandboxes exist, since when, and which of them have an address: we see this ourselves, before the engine tells.
-// By it, it is known from when on a reading of the engine counts for somebody.
+// So we know from when on a reading of the engine counts for a container.
 
 import type { Presence } from "../../core/askers/knowledge.ts";
 import type { IpAddress } from "../../core/model/address.ts";
@@ -14,16 +14,16 @@ export interface PresenceBook extends Presence {
 }
 
 /**
- * How long somebody at an address counts for the same: who has an address without a sandbox that we know may be
- * another at any time, but must not be new with each of his packets, or no reading would ever be late enough.
+ * How long the sender at an address counts as the same: without a sandbox that we know, it may be another at any time,
+ * but must not be new with each of its packets, or no reading would ever be late enough.
  */
 const strangerForMs = 10_000;
-/** Addresses of such that are remembered; who is forgotten is met anew. */
+/** Such addresses that are remembered; a forgotten one is met anew. */
 const maxStrangers = 4_096;
 
 /**
  * @param addressesOf what a sandbox has now; undefined when there is none of that name
- * @param onStranger called when somebody is met of whom no sandbox is known
+ * @param onStranger called when an address is met of which no sandbox is known
  */
 export function createPresence(
   addressesOf: (sandbox: string) => readonly IpAddress[] | undefined,

@@ -1,4 +1,4 @@
-// What the data plane has before it captures any sandbox and answers anybody.
+// What the data plane has before it captures any sandbox and answers any lookup.
 
 import type { KernelSets } from "../../edge/kernel/ipset/kernel-sets.ts";
 import type { Readiness } from "../../edge/kernel/readiness.ts";
@@ -12,7 +12,7 @@ import type { PendingSandboxes } from "./pending-sandboxes.ts";
 import type { Telling } from "./telling.ts";
 import type { View } from "./view.ts";
 
-/** What is there before any sandbox, and before anybody is answered. */
+/** What is there before any sandbox, and before the first answer. */
 export interface BaseParts {
   readonly settings: DataPlaneSettings;
   readonly telling: Telling;

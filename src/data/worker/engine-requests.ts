@@ -1,4 +1,4 @@
-// Asks for readings of the engine: whoever asks is known later, and all who ask within a moment share one.
+// Asks for readings of the engine, after which an unknown asker is known; all requests within a moment share one.
 
 import { contained } from "../../core/contain.ts";
 import type { Telling } from "./telling.ts";
@@ -14,7 +14,7 @@ export interface EngineRequests {
   readonly isOver: (number: number) => boolean;
   /** The same for an address of which no sandbox is known: sources can be forged where nothing tells who sends. */
   readonly refreshForStranger: () => void;
-  /** The same again in a while, as somebody is undecided. */
+  /** The same again in a while, as a sandbox is undecided. */
   readonly refreshLater: () => void;
 }
 
@@ -25,7 +25,7 @@ const betweenStrangersMs = 1_000;
 const undecidedAgainMs = 1_000;
 
 export function createEngineRequests(view: () => View, { tell, failure }: Telling): EngineRequests {
-  /** Whoever may be in a sandbox that the engine has not told of, and of whom it matters, is read again. */
+  /** Whether a name waits: then every container that may be in an unknown sandbox is read again. */
   let namesMatter = false;
   /** Numbers of the last reading that was asked for, and of the last one that is over. */
   let asked = 0;
@@ -51,7 +51,7 @@ export function createEngineRequests(view: () => View, { tell, failure }: Tellin
     refreshSoon();
     return number;
   };
-  /** One at a time: every reading that ends asks for the next one, whoever asked for it. */
+  /** One at a time: every reading that ends asks for the next one, for whatever reason it was made. */
   let later: NodeJS.Timeout | undefined;
   const now = (): void => {
     later = undefined;

@@ -1,4 +1,4 @@
-// What the control plane is told: what happened, in batches, and what went wrong, so many sentences a second.
+// What the control plane hears of us: what happened, in batches, and what went wrong, so many sentences a second.
 
 import { contained, type OnFailure } from "../../core/contain.ts";
 import type { FreshAddress } from "../../core/journal/holders.ts";
@@ -12,13 +12,13 @@ export interface Telling {
   readonly problem: (problem: string) => void;
   /** The same of what failed. */
   readonly failure: OnFailure;
-  /** A lookup is over; it is told with the next batch. */
+  /** A lookup is over; the next batch reports it. */
   readonly lookup: (event: LookupEvent) => void;
   /** One like an earlier one is over. @param kind the same object for all that are alike */
   readonly repeatedLookup: (kind: LookupKind, atMs: number) => void;
   /** Tells of the lookups that are over by now. */
   readonly flush: () => void;
-  /** Somebody new has got an address; told once for all of one turn of the event loop. */
+  /** A new container has got an address; one message for all of one turn of the event loop. */
   readonly freshAddress: (fresh: FreshAddress) => void;
 }
 
@@ -37,7 +37,7 @@ export function createTelling(tell: (message: FromDataPlane) => void): Telling {
     freshAddresses = [];
     tell({ kind: "fresh-addresses", addresses });
   }, failure);
-  /** Whoever asked before an address passed on is told of before that, and whoever asks afterwards after it. */
+  /** Lookups before an address passed on are reported before that, and those after it afterwards. */
   function flush(): void {
     tellFresh();
     if (lookups.length + repeated.size === 0) return;

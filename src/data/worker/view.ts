@@ -25,7 +25,7 @@ const nothing: Picture = {
 export class View {
   readonly #options: ViewOptions;
   readonly #compiler = createListCompiler();
-  // Before the first picture nothing is known of anybody.
+  // Before the first picture no container is known.
   #readings: Readings = { ...allRead, listedAtMs: Number.NEGATIVE_INFINITY };
   #topology: Topology = nothing.topology;
   #knowledge: Knowledge;

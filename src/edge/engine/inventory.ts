@@ -13,11 +13,11 @@ import { shareRuns } from "./shared-run.ts";
 
 export interface InventoryOptions {
   readonly engine: Engine;
-  /** By the clock that readings are told by. */
+  /** The clock of readings. */
   readonly nowMs: () => number;
   /** Pause between attempts to reach an engine that is away, milliseconds. */
   readonly retryMs: number;
-  /** How long one container may take to be read before it is told, milliseconds. */
+  /** How long reading one container may take before that is a problem, milliseconds. */
   readonly slowAfterMs: number;
 }
 
@@ -43,8 +43,8 @@ export interface InventoryEvents {
 
 export interface Inventory {
   /**
-   * To be called once; nobody is told of anything before. All networks have been read when this resolves, and all
-   * containers are known by the list at least.
+   * To be called once; no event comes before. When this resolves, all networks have been read, and all containers are
+   * known by the list at least.
    * @throws when the engine cannot be reached.
    */
   start(events: InventoryEvents): Promise<void>;
@@ -155,7 +155,7 @@ class EngineInventory implements Inventory {
       onFirst,
       onReconnect: () => {
         this.#events?.onReconnect();
-        // What it did meanwhile, it may have done to anybody.
+        // Meanwhile it may have changed any container.
         this.#picture.forgetStamps();
         this.refresh().catch(this.#report);
       },
@@ -194,7 +194,7 @@ class EngineInventory implements Inventory {
     this.#picture.putNetwork(id, await this.#options.engine.inspectNetwork(id), askedAt);
   }
 
-  /** Networks decide what is held: a container that is told of first would be on one that nobody knows. */
+  /** Networks decide what is held, so they come first: a container may be on none that is still unknown. */
   async #list(): Promise<Listed> {
     const { engine, nowMs } = this.#options;
     const begunAtMs = nowMs();

@@ -181,7 +181,7 @@ const unread: Omit<Container, "id" | "name" | "labels"> = {
   hazards: [],
 };
 
-/** A picture that is the same costs everybody who is told of it as much as another one. */
+/** A picture that is the same costs its listeners as much as a new one. */
 function put<Value>(map: Map<string, Value>, id: string, value: Value | undefined): boolean {
   if (isDeepStrictEqual(map.get(id), value)) return false;
   if (value === undefined) map.delete(id);

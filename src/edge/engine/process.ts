@@ -20,7 +20,7 @@ export interface EngineProcess {
   mayAsk(): boolean;
 }
 
-/** Sockets of others that are remembered, and for how long: the engine does not get them from anybody. */
+/** Sockets of other processes that are remembered, and for how long: no process passes its sockets to the engine. */
 const othersAtMost = 4_096;
 const othersForMs = 1_000;
 /** How long it is believed that there is no engine: one that starts takes longer to its first question. */

@@ -219,7 +219,7 @@ export function hasFamily(family: 4 | 6): boolean {
     close(socket(family === 4 ? AF_INET : AF_INET6, SOCK_DGRAM, 0, `a try of IPv${family}`));
     return true;
   } catch (error) {
-    // Whatever else is in the way is told where it is.
+    // Any other error shows where the socket is needed.
     return !(error instanceof SystemCallError && error.errnoName === "EAFNOSUPPORT");
   }
 }

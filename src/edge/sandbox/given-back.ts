@@ -1,4 +1,4 @@
-// What every sandbox of an engine is like once all are given back: whoever captured them, and whatever became of that.
+// Whether every sandbox of an engine is without our tables once all are given back, also those of an earlier run.
 
 import { closeSync, readdirSync } from "node:fs";
 import { DockerwallError, messageOf } from "../../errors.ts";

@@ -48,7 +48,7 @@ export class SandboxRegister {
     return sandbox;
   }
 
-  /** A sandbox that cannot be captured is told loudly: its traffic stays denied, its lookups go past us. */
+  /** A sandbox that cannot be captured is a loud problem: its traffic stays denied, its lookups go past us. */
   noteUncaptured(name: string, why: string): void {
     this.#uncaptured.set(name, why);
     this.tell();

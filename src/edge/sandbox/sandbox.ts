@@ -41,7 +41,7 @@ export interface Sandbox {
   askedPast: boolean;
 }
 
-/** Does what may fail for one sandbox: it is told with its name, and goes no further. */
+/** Does what may fail for one sandbox: a failure is reported with its name, and goes no further. */
 export type Attempt = (name: string, work: () => void) => void;
 
 /** Opens all that a sandbox needs, or nothing. @param fresh whether it was made while we looked */

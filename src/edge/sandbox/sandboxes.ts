@@ -41,13 +41,13 @@ export interface Sandboxes {
   /** Asks this question inside every guarded sandbox, as its container would. */
   probe(message: Uint8Array): Promise<readonly ProbedSandbox[]>;
   /**
-   * For a run that ends before it has learned who anybody is: gives back those sandboxes that it captured itself and that
+   * For a run that ends before it has learned whose any sandbox is: gives back those that it captured itself and that
    * were there before it. Nothing in here waits.
    */
   giveBack(): void;
   /**
-   * Gives every sandbox back for good and stops watching. What cannot be given back is told as a problem, and belongs to
-   * nobody afterwards: assertGivenBack() tells what is left.
+   * Gives every sandbox back for good and stops watching. What cannot be given back is a problem, and belongs to nobody
+   * afterwards: assertGivenBack() says what is left.
    */
   releaseAll(): Promise<void>;
 }
@@ -106,7 +106,7 @@ export function createSandboxes(options: SandboxesOptions): Sandboxes {
   };
 }
 
-/** Nothing in here waits: when it returns the sandbox is captured, or it is told that it cannot be. */
+/** Nothing in here waits: when it returns, the sandbox is captured, or a problem says why it cannot be. */
 function appear(parts: Parts, name: string, namespaceFd: number, fresh: boolean): void {
   const { options, register, attempt, capture, classification, listening } = parts;
   try {

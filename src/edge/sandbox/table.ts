@@ -184,8 +184,8 @@ function replaceTable(
 }
 
 /**
- * Tries the table in a namespace of its own. Who may not make one learns nothing here: what cannot be captured for want
- * of the privilege is told of each container, and all the rest is guarded.
+ * Tries the table in a namespace of its own. Without the privilege to make one, this learns nothing: the problem then
+ * names each container that cannot be captured, and all the rest is guarded.
  * @throws KERNEL_UNSUPPORTED when this kernel has no such table.
  */
 export function probeSandboxTable(): void {

@@ -218,7 +218,7 @@ class QueuedQuery implements Turn, Taker, Wanted {
     this.#leave();
   }
 
-  /** Gives its place back; whoever has waited for it begins in here. */
+  /** Gives its place back; the next that waits for one begins in here. */
   #leave(): void {
     try {
       this.#queueing.queue.leave(this.#options.asker);

@@ -1,4 +1,4 @@
-// What is answered without asking anybody: Docker's own names, denials, and types that are not served.
+// What is answered without asking an upstream: Docker's own names, denials, and types that are not served.
 
 import type { IpAddress } from "../../model/address.ts";
 import { CircleError } from "../circles.ts";
@@ -22,7 +22,7 @@ import { type Resolution, resolvedHere } from "./resolution.ts";
 /** Firefox turns its own DNS over HTTPS off when this name does not exist. */
 const firefoxCanaryName = "use-application-dns.net";
 
-/** Undefined for what an upstream must be asked. @throws CircleError where a denial would be told to another asker */
+/** Undefined for what an upstream must be asked. @throws CircleError where a denial would reach another asker */
 export function answerHere(request: ResolveRequest): Resolution | undefined {
   const { query, decision } = request;
   const found = request.findLocal(query.question) ?? findLoopback(request);
@@ -35,7 +35,7 @@ export function answerHere(request: ResolveRequest): Resolution | undefined {
 
 function deny(request: ResolveRequest): Resolution {
   const { query, decision, limit } = request;
-  // A denial would be told to whoever asked this resolver, who may have the name.
+  // A denial would reach the client of this resolver, which may have the name.
   if (request.circle !== undefined) throw new CircleError(request.circle);
   const network = decision.allowed ? "" : decision.network;
   const text = asksAsResolver(query.question) ? forwardOnly : undefined;

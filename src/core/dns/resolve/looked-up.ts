@@ -1,4 +1,4 @@
-// What an upstream's answer becomes: the addresses that may be told, the grants that they need, and the bytes.
+// What an upstream's answer becomes: the addresses that it may hold, the grants that they need, and the bytes.
 
 import { leaseSeconds, toldSeconds } from "../../grants/lease.ts";
 import { familyOf, type IpAddress } from "../../model/address.ts";
@@ -13,7 +13,7 @@ import { failed, type Repeats, type Resolution } from "./resolution.ts";
 export interface JudgedAnswer {
   readonly looked: Looked;
   readonly answer: Answer;
-  /** The TTL that its client is told, seconds. */
+  /** The TTL in the client's answer, seconds. */
   readonly told: number;
   readonly picked: Picked;
   readonly grants: readonly AnswerGrant[];
@@ -110,7 +110,7 @@ function refusalOf(name: string, refused: readonly IpAddress[]): ExtendedError |
   return { code: extendedErrors.blocked, text };
 }
 
-/** Judging takes longest, by every list of the asker: no address is judged beyond as many as may be told. */
+/** Judging takes longest, by every list of the asker: no more addresses are judged than an answer may hold. */
 function pickAddresses({ filter, families }: ResolveRequest, answer: Answer): Picked {
   const granted = new Set<IpAddress>();
   const opened: { address: IpAddress; inside: boolean }[] = [];

@@ -31,7 +31,7 @@ export type LocalAnswer =
 export interface ResolveRequest {
   readonly query: Query;
   readonly decision: Decision;
-  /** True when a denied name is looked up all the same, and every address is told: nothing of it is granted. */
+  /** True when a denied name is looked up all the same, and its answer keeps every address: none is granted. */
   readonly audit: boolean;
   /** Bytes that the answer may have; see `payloadLimit`. */
   readonly limit: number;

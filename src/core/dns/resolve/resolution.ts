@@ -76,7 +76,7 @@ const nobodyAnswered: ExtendedError = {
 };
 const failedBefore: ExtendedError = { code: extendedErrors.cachedError, text: "it failed a moment ago" };
 
-/** Why there is no answer of an upstream, as its asker is told. */
+/** Why there is no answer of an upstream, in the words that its asker gets. */
 export function reasonOf(error: unknown): ExtendedError {
   if (error instanceof CircleError) return { code: extendedErrors.noReachableAuthority, text: error.message };
   if (error instanceof NoTurnError) return { code: extendedErrors.other, text: error.message };

@@ -15,7 +15,7 @@ import { readWord, writeWord } from "./words.ts";
 /** CNAMEs that are followed in one answer. */
 const maxChain = 16;
 
-/** A "no" holds no longer, seconds: a name that somebody has just made is wanted soon (RFC 2308 5 allows a limit). */
+/** A "no" holds no longer, seconds: a name that is new is wanted soon (RFC 2308 5 allows a limit). */
 const maxNegativeTtlSeconds = 900;
 
 /** A record of the answer; `address` is that of an A or AAAA record. */
@@ -88,7 +88,7 @@ function leastTtl(records: readonly AnswerRecord[], atMost = Number.POSITIVE_INF
 export interface AnswerRendering {
   readonly head: Head;
   readonly limit: number;
-  /** From a record's TTL to the TTL that the client is told, seconds. */
+  /** From a record's TTL to the TTL in the client's answer, seconds. */
   readonly tellTtl: (ttlSeconds: number) => number;
   /** False for an address that is not granted; its record is left out. */
   readonly keep: (address: IpAddress) => boolean;

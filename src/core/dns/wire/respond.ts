@@ -22,7 +22,7 @@ export interface LocalReply {
   readonly extendedError?: ExtendedError | undefined;
 }
 
-/** Why a name was denied, as the client is told, and what to do about it. */
+/** Why a name was denied, in the words that the client gets, and what to do about it. */
 export function blockedBy(network: string, remedy?: string): ExtendedError {
   const text = `not in dockerwall.allow of ${network}`;
   return { code: extendedErrors.blocked, text: remedy === undefined ? text : `${text}; ${remedy}` };

@@ -31,7 +31,7 @@ export interface UnusedChains {
   readonly table: string;
   /** Built-in chains that were made for us, hold no rule and accept by default. */
   readonly chains: readonly string[];
-  /** Whether the table was made for us and has no rule and no chain of anybody's own. */
+  /** Whether the table was made for us and has no rule and no chain of other software. */
   readonly whole: boolean;
 }
 

@@ -64,7 +64,7 @@ function denyRules(input: RulesetInput): Rule[] {
 /** A denied packet on its way out: dropped, or marked for the rule that can tell its sender. */
 function refuseRules(input: RulesetInput): Rule[] {
   return [
-    rule("nobody is told", [notInSet(input.sets.reject, "src,src")], goTo(chain.deny)),
+    rule("denied silently", [notInSet(input.sets.reject, "src,src")], goTo(chain.deny)),
     rule("audit decides", [inSet(input.sets.audit, "src,src")], goTo(chain.deny)),
     // It would have no stamp.
     rule("of no flow", [inState("UNTRACKED")], goTo(chain.deny)),
@@ -99,7 +99,7 @@ export function rejectChain(input: RulesetInput): Chain {
   return {
     name: chain.reject,
     rules: [
-      rule("nobody is told", [notInSet(sets.reject, "src,src")], returnIt),
+      rule("denied silently", [notInSet(sets.reject, "src,src")], returnIt),
       rule("audit decides", [inSet(sets.audit, "src,src")], returnIt),
       rule("same network", [inSet(sets.guarded, "src,dst")], returnIt),
       rule("answer to who came in", [isAnswer], returnIt),

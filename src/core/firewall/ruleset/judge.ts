@@ -47,7 +47,7 @@ function askDaemon({ queueNumber }: RulesetInput): Target {
   return { kind: "queue", number: queueNumber };
 }
 
-/** The daemon lets an error pass at once, so its mark can say no only. Nobody is told that an error was denied. */
+/** The daemon lets an error pass at once, so its mark can say no only. A denied error gets no error in reply. */
 function errorRules(input: RulesetInput): Rule[] {
   const rate = limited(`dockerwall-error${input.family}`, "upto", errorRate);
   return [

@@ -155,7 +155,7 @@ const publishedProtocols: ReadonlyMap<string, number> = new Map([
   ["sctp", 132],
 ]);
 
-/** What it was told to publish, and what the engine has chosen to (`-P`). */
+/** The ports that it names, and those that the engine chose to publish (`-P`). */
 function publishesOf(bindings: unknown, ports: unknown): Pick<Container, "publishes"> {
   const chosen = Object.entries(objectOf(ports)).flatMap(([key, value]) => (value === null ? [] : [key]));
   const publishes = portsOf([...Object.keys(objectOf(bindings)), ...chosen]);

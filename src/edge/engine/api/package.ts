@@ -8,7 +8,7 @@ const unneeded: ReadonlySet<string> = new Set(["ssh2", "@grpc/grpc-js", "@grpc/p
 /** In their place: a module of constants, in which nothing of them is found. */
 const nothing = { url: "node:constants", format: "builtin", shortCircuit: true } as const;
 
-/** The package's class. Whoever asks it for ssh, or for a build, finds nothing there. */
+/** The package's class, without ssh and builds. */
 export const DockerClient = load();
 
 function load(): typeof Docker {

@@ -1,5 +1,5 @@
 // Updates the control plane's kernel sets to what the classification demands: additions first, so that everything that
-// stays always has its entry. What finds no place in a set is told, and keeps nothing else from its own.
+// stays always has its entry. What finds no place in a set is reported, and keeps nothing else from its own.
 
 import { planChunks } from "../../../core/firewall/chunks.ts";
 import { bridgeMember, type DesiredSets, type Member, memberKey } from "../../../core/firewall/members.ts";

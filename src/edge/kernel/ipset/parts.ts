@@ -13,8 +13,8 @@ export function partIndexes(names: readonly string[], set: string): readonly num
 }
 
 /**
- * Has all parts that there are in the list, whoever took one out of it, the only one too: rules name the lists of all
- * such sets as soon as one part of one of them is not enough. @returns their indexes
+ * Puts all parts that there are into the list, even a single one, in case another program took some out: rules name the
+ * lists of all such sets as soon as one part of one of them is not enough. @returns their indexes
  */
 export function listAllParts(sets: KernelSets, set: string): readonly number[] {
   const indexes = partIndexes(sets.names(), set);

@@ -116,7 +116,7 @@ class RestoredRules implements Iptables {
       await this.#tools.restore(family, input);
       return "applied";
     } catch {
-      // Changed again meanwhile; what iptables-save says then is told, if it is still in the way.
+      // Changed again meanwhile; the comparison with iptables-save that follows reports what is still in the way.
       return "unknown";
     }
   }

@@ -63,7 +63,7 @@ function consequences(event: LinkEvent, links: ReadonlyMap<number, Link>): reado
       return [event.link];
     case "gone":
       if (event.to === undefined) return [];
-      // One end of a pair has gone into a sandbox; of the end that stays we are told in a moment, or never.
+      // One end of a pair has gone into a sandbox; the kernel tells of the end that stays in a moment, or never.
       return [...links.values()]
         .filter(({ kind, peer, peerNamespace }) => {
           return kind === "veth" && peer === event.index && peerNamespace === undefined;

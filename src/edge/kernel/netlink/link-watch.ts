@@ -53,7 +53,7 @@ export function watchLinks({ readiness, onEvent }: LinkWatchOptions): LinkWatch 
     },
     ask(index) {
       const found = askLink(questions, index);
-      // That it is gone is told with the events.
+      // If it is gone, the events say so.
       if (found !== undefined) table.set(found);
       return found;
     },

@@ -22,7 +22,7 @@ const NLMSGERR_ATTR_MSG = 1;
 
 const { ENOENT, ENODEV, EBUSY } = constants.errno;
 
-/** What a refusal means for whoever asked. */
+/** What a refusal means for the caller. */
 export type RefusalReason = "missing" | "no-interface" | "in-use" | "other";
 
 const unsupportedErrnos = new Set(["EOPNOTSUPP", "EPROTONOSUPPORT", "EAFNOSUPPORT"]);

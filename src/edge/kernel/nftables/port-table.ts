@@ -59,7 +59,7 @@ export interface PortTable {
  * Takes over the table that an earlier run left in the namespace of the calling thread.
  * @param keeping whether the kernel is to keep others from it, where it can
  */
-export function openPortTable(keeping: "ours" | "anybody's" = "ours"): PortTable {
+export function openPortTable(keeping: "ours" | "shared" = "ours"): PortTable {
   return new KernelPortTable(keeping === "ours" ? tableFlags.owned | tableFlags.persistent : tableFlags.none);
 }
 

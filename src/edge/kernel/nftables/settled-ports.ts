@@ -38,7 +38,7 @@ export interface SettledPorts {
  * Makes the table in the namespace of the calling thread, in place of what an earlier run left there.
  * @param keeping whether the kernel is to keep others from it, where it can
  */
-export function openSettledPorts(keeping: "ours" | "anybody's" = "ours"): SettledPorts {
+export function openSettledPorts(keeping: "ours" | "shared" = "ours"): SettledPorts {
   const settled = new Set<number>();
   const table = new BridgeTable(keeping === "ours" ? tableFlags.owned : tableFlags.none, () => [...settled]);
 

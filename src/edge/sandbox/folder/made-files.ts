@@ -8,7 +8,7 @@ import { IN_CREATE, IN_MOVED_TO, readEvents } from "./inotify-events.ts";
 
 export interface MadeFiles {
   /**
-   * Names of files that were made since the last call; "unknown" when some of them may be missing: it is told so
+   * Names of files that were made since the last call; "unknown" when some of them may be missing: that comes
    * once, when they can be noticed again. "unwatched" as long as none can be noticed.
    */
   take(): readonly string[] | "unknown" | "unwatched";
