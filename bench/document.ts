@@ -1,5 +1,5 @@
 // docs/performance.md, made of the template, the figures and the goals. What stands in the template between
-// `<!-- limit KEY -->` and the next comment or heading is told if that goal is missed.
+// `<!-- limit KEY -->` and the next comment or heading is printed if that goal is missed.
 
 import { readFileSync } from "node:fs";
 import { join } from "node:path";

@@ -1,5 +1,5 @@
 // A host as an engine leaves it: networks with bridges, containers with sandboxes, Docker's rules, an uplink with an
-// internet behind it. What the engine would tell is told by a fake one.
+// internet behind it. A fake engine tells of it.
 
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";

@@ -38,14 +38,15 @@ describe("beside one container", { concurrency: true }, () => {
     describe(name, { concurrency: 1 }, () => {
       it("an address of another network gives nobody that network's rights", () =>
         anotherNetworksAddress(lab.engine(name)));
-      it("first lookups without us leave, and are told from those that do not", () =>
+      it("first lookups without us leave, and can be told from those that do not", () =>
         firstLookupsWithout(lab.engine(name)));
       it("sockets that a sandbox destroys are opened again", () => destroyedSockets(lab.engine(name)));
       it("the TTL of an answer tells nothing of another network", () => lifetimes(lab.engine(name)));
       it("a name cannot lead into another network's range", () => namesIntoNetworks(lab.engine(name)));
       it("a range that includes others hides none of them", () => overlappingRange(lab.engine(name)));
-      it("addresses without number are nobody else's loss", () => crowdOfAddresses(lab.engine(name), ""));
-      it("nor are those of a container that is not guarded", () => crowdOfAddresses(lab.engine(name)));
+      it("addresses without number cost no other container anything", () =>
+        crowdOfAddresses(lab.engine(name), ""));
+      it("nor do those of a container that is not guarded", () => crowdOfAddresses(lab.engine(name)));
       it("a full set of owners opens nothing", () => fullSet(lab.engine(name)));
     });
 });

@@ -67,7 +67,7 @@ function particulars(name: string): void {
     assert.match(owner.stdout, /^198\.19\.\d+\.0\/24,br-[0-9a-f]{12} comment "app"$/m);
   });
 
-  it("a bad label of a container leaves it with its network's list and is told", async () => {
+  it("a bad label of a container leaves it with its network's list and is a problem", async () => {
     const engine = lab.engine(name);
     await client(engine, "bad", "app", "--label", "dockerwall.allow=*");
     await succeeds(engine, "bad", ...curl("http://www.example.com/"));
@@ -76,7 +76,7 @@ function particulars(name: string): void {
     await run(engine, "rm", "-f", "bad");
   });
 
-  it("a label of a container on no guarded network is told", async () => {
+  it("a label of a container on no guarded network is reported", async () => {
     const engine = lab.engine(name);
     await client(engine, "lost", "plain", "--label", "dockerwall.allow=www.example.com");
     // Before it has been read nobody knows which networks it is on.

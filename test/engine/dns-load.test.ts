@@ -126,7 +126,7 @@ it("answers a flood of names that time out", async (t) => {
   assert.ok(lost <= completed / 1_000, `${lost} lost, ${completed} completed`);
 });
 
-// No more at once than one container has places for; those beyond them are told SERVFAIL.
+// No more at once than one container has places for; those beyond them get SERVFAIL.
 for (const [what, pattern] of [
   ["upstream says do not exist", "gone&.load.example"],
   ["the policy denies", "n&.denied.example"],

@@ -56,7 +56,7 @@ after(async () => {
 const fetch = (name: string): string[] => ["wget", "-T", "1", "-q", "-O", "/dev/null", `http://${name}/`];
 
 /**
- * What went past us: names that we deny; types that we answer for a network without IPv6 without asking anybody; and
+ * What went past us: names that we deny; types that we answer for a network without IPv6 without asking upstream; and
  * every query for an allowed name but one, which is ours.
  */
 async function pastUs(series: string): Promise<number> {

@@ -38,7 +38,7 @@ const cases: readonly [name: string, on: string, options: readonly string[], sen
 
 describe("hazards", { concurrency: true }, () => {
   for (const name of engines) {
-    it(`${name}: each is told in status, in doctor and once in the log; an unguarded container's is not`, async () => {
+    it(`${name}: status, doctor and once the log name each; none of an unguarded container`, async () => {
       const engine = lab.engine(name);
       await deploy(engine);
       await network(engine, "app", "www.example.com");

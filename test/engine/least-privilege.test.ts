@@ -108,7 +108,7 @@ describe("least privilege", () => {
     });
   }
 
-  it("a seccomp profile without batches of datagrams costs speed alone, and is told", async () => {
+  it("a seccomp profile without batches of datagrams costs speed alone, and status says so", async () => {
     const profile = {
       defaultAction: "SCMP_ACT_ALLOW",
       syscalls: [{ names: ["recvmmsg", "sendmmsg"], action: "SCMP_ACT_ERRNO" }],
@@ -125,7 +125,7 @@ describe("least privilege", () => {
     );
   });
 
-  it("a kernel without IPv6 is guarded by IPv4 alone, and that is told", async () => {
+  it("a kernel without IPv6 is guarded by IPv4 alone, and status says so", async () => {
     // As with ipv6.disable=1: AF_INET6 is 10, EAFNOSUPPORT 97.
     const ofIpv6 = { index: 0, value: 10, op: "SCMP_CMP_EQ" };
     const profile = {

@@ -73,7 +73,7 @@ function predictions(name: string): void {
     });
   }
 
-  it("a container that leaves by the network without entries is told of, with what to do", async () => {
+  it("status and doctor name a container that leaves by the network without entries, with what to do", async () => {
     await run(engine, "network", "create", "--label", "dockerwall.allow=", "a_front");
     await run(engine, "network", "create", "--label", "dockerwall.allow=www.example.com:80", "b_egress");
     const start = async (on: string, ...options: string[]): Promise<void> => {
@@ -102,7 +102,7 @@ function predictions(name: string): void {
     assert.equal(doctor.exitCode, 0);
     assert.match(doctor.stdout, sentence);
     assert.match((await wall(engine, "status")).stdout, sentence);
-    // What it is told to do helps.
+    // The advice helps.
     await run(engine, "rm", "-f", "astray");
     await start("a_front", "--label", "dockerwall.allow=www.example.com:80/tcp");
     assert.equal((await wall(engine, "explain", "astray", "www.example.com:80")).exitCode, 0);

@@ -65,12 +65,12 @@ describe("settings of the resolver", { concurrency: 1 }, () => {
     assert.deepEqual(await asked("own-only.example.com"), [otherResolver]);
     assert.equal(await dig("plain", "www.example.com"), "203.0.113.11");
     assert.deepEqual(await asked("www.example.com"), [siteResolver]);
-    // The same name from both, each from its own resolver: neither is told what the other's answer was.
+    // The same name from both, each from its own resolver: neither learns of the other's answer.
     assert.equal(await dig("own", "www.example.com"), otherAnswer);
     assert.equal(await dig("plain", "www.example.com"), "203.0.113.11");
   });
 
-  it("dockerwall.upstream: a mistake is told, and opens nothing", async () => {
+  it("dockerwall.upstream: a mistake is a problem, and opens nothing", async () => {
     await labelled("wrong", "dockerwall.upstream=resolver.example.com");
     const { networks } = await status(engine);
     const problems = networks.find(({ name }) => name === "wrong-net")?.problems ?? [];

@@ -185,7 +185,7 @@ describe("a stub on the host's loopback, and IPv6", { concurrency: 1 }, () => {
         assert.match(await dig("AAAA", "www.example.org"), /NXDOMAIN[\s\S]*EDE: 15 \(Blocked\)/);
       }
     }
-    // By way of Docker's own resolver too; and what was told is open.
+    // By way of Docker's own resolver too; and what the answer gave is open.
     assert.equal(await succeeds(engine, "six", "dig", "+short", "AAAA", "www.example.com"), "2001:db8:1::11");
     const get = ["curl", "-6", "-sS", "-o", "/dev/null", "-w", "%{http_code}", "http://www.example.com/"];
     assert.equal(await succeeds(engine, "six", ...get), "200");

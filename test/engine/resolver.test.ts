@@ -127,7 +127,7 @@ function resolver(name: (typeof engines)[number]): void {
       (await lab.internet.queries()).filter(
         (query) => query.from === engine.link.host && query.name === "ttlday.example.com",
       ).length;
-    /** The TTL that is told, seconds. */
+    /** The TTL in the answer, seconds. */
     const look = async (): Promise<number> => {
       const [record = ""] = (
         await succeeds(engine, "web", "dig", "+noall", "+answer", "ttlday.example.com")

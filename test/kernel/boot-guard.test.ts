@@ -107,7 +107,7 @@ python3 /run/asks`;
   });
 
   for (const [title, before] of [
-    ["is held, and nobody else's", '"$@"'],
+    ["is held, and no other program's", '"$@"'],
     ["is held when the unit is started again", '"$@"; "$@"'],
     [
       "is held when the engine's group is another one by then",

@@ -263,7 +263,7 @@ describe("after uninstall", () => {
     assert.equal(kernelState(), "");
   });
 
-  it("is whole, also when the daemon is told to stop meanwhile", async () => {
+  it("is whole, also when the daemon must stop meanwhile", async () => {
     await using engine = await engineWithApp();
     await using daemon = startDaemon(engine);
     await daemonEnforces(daemon);
@@ -287,7 +287,7 @@ describe("after uninstall", () => {
 
 describe("a kernel without IPv6", () => {
   for (const backend of ["nft", "legacy"])
-    it(`is guarded by IPv4 alone, by iptables-${backend}, which is told`, async () => {
+    it(`is guarded by IPv4 alone, by iptables-${backend}, and status says so`, async () => {
       await using engine = await engineWithApp();
       await using daemon = startDaemon(engine, { DOCKERWALL_BACKEND: backend }, noIpv6);
       await daemonEnforces(daemon);

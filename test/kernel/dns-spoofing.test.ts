@@ -1,4 +1,4 @@
-// Off-path attackers flood forged answers against a slow upstream: no forged address is told to anybody nor enters a
+// Off-path attackers flood forged answers against a slow upstream: no forged address enters an answer or a
 // kernel set, and lookups are answered all the same. Ten seconds of it; DOCKERWALL_LONG=1 makes it a minute.
 
 import assert from "node:assert/strict";

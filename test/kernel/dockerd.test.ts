@@ -25,7 +25,7 @@ async function startDockerd(path: string) {
   return child;
 }
 
-test("of several engines the one that listens at the socket is meant, whoever was there first", async () => {
+test("of several engines the one that listens at the socket is meant, even if another was there first", async () => {
   const paths = ["first", "second"].map((name) => join(folder, `${name}.sock`));
   const children = [];
   for (const path of paths) children.push(await startDockerd(path));
@@ -42,7 +42,7 @@ test("of several engines the one that listens at the socket is meant, whoever wa
   assert.equal(findDockerd(paths[1]), undefined);
 });
 
-test("who listens at a path is told by the file, not by its name", async () => {
+test("who listens at a path is known by the file, not by its name", async () => {
   const path = join(folder, "own.sock");
   assert.deepEqual(listenersAt(path), []);
   const server = createServer().listen(path);

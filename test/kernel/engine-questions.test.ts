@@ -53,7 +53,7 @@ after(() => {
   for (const server of servers) server.close();
 });
 
-/** Sends a question by a socket of its own; resolves to what the socket is told within some 300 ms. */
+/** Sends a question by a socket of its own; resolves to what the socket gets within some 300 ms. */
 async function ask(transport: "udp" | "tcp", address: string, text: string): Promise<string> {
   return transport === "udp" ? askUdp(address, text) : askTcp(address, text);
 }
@@ -266,7 +266,7 @@ function questions(backend: "nft" | "legacy"): void {
     });
   });
 
-  it("that cannot be judged are told, and keep no place in the queue", async () => {
+  it("that cannot be judged are a problem, and keep no place in the queue", async () => {
     const standing = (): never => {
       throw new Error("a bug");
     };
@@ -415,7 +415,7 @@ function questions(backend: "nft" | "legacy"): void {
     assert.equal(looks, 0);
   });
 
-  it("come before us by TCP even where connection tracking is told to leave them alone", async () => {
+  it("come before us by TCP even where connection tracking has to leave them alone", async () => {
     const tool = `iptables-${backend}`;
     const untracked = ["-p", "tcp", "--dport", "53", "-j", "CT", "--notrack"];
     run(tool, "-t", "raw", "-A", "OUTPUT", ...untracked);
@@ -432,7 +432,7 @@ function questions(backend: "nft" | "legacy"): void {
   });
 }
 
-it("of the engine are told from others' by sockets that are read once for all that had arrived", async () => {
+it("of the engine are known by its sockets, which are read once for all that had arrived", async () => {
   const engine = watchEngineProcess(() => process.pid, "no such name");
   const packet = async (socket: Socket): Promise<Uint8Array> => {
     socket.connect(53, "127.0.0.1");

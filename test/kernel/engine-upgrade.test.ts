@@ -1,5 +1,5 @@
-// An engine with live-restore that is upgraded under the daemon: containers and daemon run on, and what is told of the
-// engine is true of the new one.
+// An engine with live-restore that is upgraded under the daemon: containers and daemon run on, and reports
+// describe the new one.
 
 import assert from "node:assert/strict";
 import { it } from "node:test";

@@ -1,4 +1,4 @@
-// The queue of first packets, when something fails: the packet does not pass, that is told, and the next one is judged.
+// The queue of first packets, when something fails: the packet does not pass, which is logged, and the next is judged.
 
 import assert from "node:assert/strict";
 import { createSocket } from "node:dgram";

@@ -192,7 +192,7 @@ function standingsOf(
   return standings;
 }
 
-test("while they cannot be cleared, nothing leaves from there, and that is told", async (t) => {
+test("while they cannot be cleared, nothing leaves from there, and a problem says so", async (t) => {
   const [address, beside] = ["198.19.1.5", "198.19.1.6"] as [IpAddress, IpAddress];
   const presence = createPresence(
     () => [],

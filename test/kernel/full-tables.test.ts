@@ -145,7 +145,7 @@ describe("a full set of denied connections", () => {
     });
   }
 
-  it("is told of by status", async () => {
+  it("is in status", async () => {
     fill();
     await daemon.cli("stats");
     assert.deepEqual(await warnings(about.set), [

@@ -1,4 +1,4 @@
-// A bridge that nobody has classified yet passes nothing, not as part of a flow that is open either: whoever is on it can
+// A bridge that is not classified yet passes nothing, not as part of a flow that is open either: a container on it can
 // send what looks like a packet of another's flow, in both directions. Each attempt is shown to arrive without the hold.
 
 import assert from "node:assert/strict";

@@ -271,7 +271,7 @@ test("a datagram passes and is counted as soon as its entry is added", async () 
   run("iptables-nft", "-F", "INPUT");
 });
 
-test("a full set is told apart, with the first entry that was not taken", () => {
+test("a full set is an error of its own, with the first entry that was not taken", () => {
   sets.create(grant);
   const entries = Array.from({ length: 200 }, (_, port) => ({
     key: pair("203.0.113.1", 6, port + 1, "198.51.100.2"),
@@ -337,7 +337,7 @@ test("creating is idempotent, and another set of that name is refused", () => {
   }
 });
 
-test("a set that is missing is told apart", () => {
+test("a set that is missing is an error of its own", () => {
   sets.create(grant);
   for (const attempt of [
     () => sets.list("nowhere"),

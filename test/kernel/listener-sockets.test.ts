@@ -86,7 +86,7 @@ function forgetNeighbours(): void {
 }
 
 for (const each of families)
-  test(`replies that nobody takes are nobody else's loss, IPv${each.family}`, {
+  test(`replies that nobody takes cost no other client its own, IPv${each.family}`, {
     timeout: 60_000,
   }, async () => {
     await prepare(each);

@@ -28,7 +28,7 @@ const rounds = 20;
 
 const sets = openKernelSets();
 createSets(sets);
-/** Another address for each name, as the kernel is told of each once. */
+/** Another address for each name, as the kernel gets each once. */
 let last = 0;
 const upstream = await startFakeUpstream({
   onUdp: ({ message, reply }) =>

@@ -44,7 +44,7 @@ function build(): void {
 
 const inWeb = (seconds: number, script: string): number | null =>
   spawnSync("ip", ["netns", "exec", "web", "timeout", `${seconds}`, "bash", "-c", script]).status;
-/** Nobody listens there: who arrives is told so at once. */
+/** Nothing listens there: a client that arrives gets an error at once. */
 const arrives = (): boolean => inWeb(2, `: < /dev/tcp/${server}/443`) === 1;
 const question = [...rawMessage({ counts: [1, 0, 0, 0], body: [rawQuestion(plainName("www.example.com"))] })]
   .map((byte) => `\\x${byte.toString(16).padStart(2, "0")}`)
@@ -56,7 +56,7 @@ const lookUp = async (): Promise<void> => {
   await until("the lookup to open its address", 10_000, () => (isOpen() ? true : undefined));
 };
 
-it("is told that its lookup has run out, and by another one it passes again", async (t) => {
+it("hears that its lookup has run out, and passes again by another one", async (t) => {
   build();
   const upstream = await startFakeUpstream({
     onUdp: ({ message, reply }) => reply(answerTo(message, [server], { ttl: 1 })),

@@ -31,7 +31,7 @@ function entries(set: "guarded4" | "guarded6" | "quarantine4"): string[] {
     .sort();
 }
 
-/** Waits until a set is as expected; the worker thread is told by netlink, at its own time. */
+/** Waits until a set is as expected; the worker thread hears by netlink, at its own time. */
 async function becomes(set: "guarded4" | "guarded6" | "quarantine4", expected: string[]): Promise<void> {
   await until(
     `${set} to be ${expected}`,
@@ -191,7 +191,7 @@ test("where ports cannot be cut, one in quarantine is cut off inside", async (t)
     containerOf("near", "near", [app, "198.19.1.41"]),
   ];
   await post(plane, told);
-  // A neighbour is told that nothing listens, or nothing at all.
+  // A neighbour hears that nothing listens, or nothing at all.
   const answers = (from: TestNamespace, to: string): boolean =>
     from
       .run("bash", "-c", `(timeout 0.5 bash -c '< /dev/tcp/${to}/9') 2>&1 || true`)

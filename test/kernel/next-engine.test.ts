@@ -1,4 +1,4 @@
-// What a daemon leaves when an engine that came after a crash ends it: that engine's questions are held, nobody else's,
+// What a daemon leaves when an engine that came after a crash ends it: only that engine's questions are held,
 // and not for ever. The engine is a shell here, in a group of cgroup v2 as systemd makes one for a service.
 
 import assert from "node:assert/strict";
@@ -21,7 +21,7 @@ const groups = "/run/groups";
 const group = `${groups}/dockerwall-next-${process.pid}.service`;
 const ask = `if echo x 2>/dev/null >/dev/udp/127.0.0.1/53; then echo left; else echo held; fi`;
 
-/** A shell that asks a resolver on loopback whenever it is told to. */
+/** A shell that asks a resolver on loopback on demand. */
 class Asker {
   readonly #shell: ChildProcess;
   readonly #lines: AsyncIterator<string>;
@@ -106,7 +106,7 @@ for (const backend of ["nft", "legacy"] as const)
       assert.deepEqual(await both(), ["left", "left"]);
     });
 
-    it("are held, and nobody else's, until nobody comes to read it", async () => {
+    it("are held, and no other program's, until no daemon comes to read it", async () => {
       const lost = next();
       found = engine.pid;
       lost.isAwaited();

@@ -76,7 +76,7 @@ for (const [name, make] of ways) {
   });
 }
 
-test("a change is told of without a question", async (t) => {
+test("a change is reported without a question", async (t) => {
   const { ports, changed } = open(t);
   const box = createNamespace("told");
   ports.appear("told", box.fd);
@@ -135,7 +135,7 @@ test("the number of a namespace that is gone is another's later, and its ports a
   run("ip", "netns", "del", "second");
 });
 
-test("a change whose handling fails is told, and keeps no other from being told", async (t) => {
+test("a change whose handling fails is a problem, and keeps no other from being reported", async (t) => {
   const { ports, changed, problems } = open(t, (name) => {
     if (name === "bad") throw new Error("a bug");
   });

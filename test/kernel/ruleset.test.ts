@@ -203,7 +203,7 @@ describe("docs/ruleset.md", () => {
 describe("rules of nft's own in a table of iptables", () => {
   for (const family of families) {
     const table = `${family === 4 ? "ip" : "ip6"} nat`;
-    it(`are told with what to do, and all is well when they are gone, IPv${family}`, async () => {
+    it(`are named with what to do, and all is well when they are gone, IPv${family}`, async () => {
       const iptables = createIptables("nft");
       const desired = desiredRules({ family, ...options });
       run("nft", `add table ${table}; add chain ${table} OUTPUT { type nat hook output priority -100 ; }`);

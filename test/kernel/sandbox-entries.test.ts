@@ -138,7 +138,7 @@ it("tells so also when the kernel refuses what comes after", () => {
   assert.equal(arePartsWide(sets), false);
 });
 
-it("is told by the data plane of a container on so many networks, before the engine tells of it", {
+it("is reported by the data plane for a container on so many networks, before the engine tells of it", {
   timeout: 30_000,
 }, async (t) => {
   makeBridges();

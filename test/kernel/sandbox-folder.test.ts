@@ -99,7 +99,7 @@ test("our own namespace, the engine's `default` and second names are not reporte
   await reported("+first");
   writeFileSync(`${folder}/second`, "");
   run("mount", "--bind", `${folder}/first`, `${folder}/second`);
-  // Files are told of in order.
+  // Reports of files come in order.
   await appear("last");
   await reported("+last");
 });
@@ -130,7 +130,7 @@ test("the folder may come later, go, and come again", async () => {
   }
 });
 
-test("what has appeared is reported before a look returns, and of what has come and gone it is told", async () => {
+test("what has appeared is reported before a look returns, and so is what has come and gone", async () => {
   await appear("before");
   start();
   seen = [];
@@ -177,7 +177,7 @@ test("a namespace that takes the place of another is seen by a look", async () =
   assert.equal(fates.length, 0);
 });
 
-test("a folder that cannot be watched is told once, and puts nobody under suspicion", async () => {
+test("a folder that cannot be watched is one problem, and puts no sandbox under suspicion", async () => {
   rmSync("/run/engine", { recursive: true });
   start();
   mkdirSync("/run/engine");
@@ -199,7 +199,7 @@ test("a folder that cannot be watched is told once, and puts nobody under suspic
   );
 });
 
-test("a name that cannot be looked at is told, and keeps no other from being seen", async () => {
+test("a name that cannot be looked at is a problem, and keeps no other from being seen", async () => {
   start();
   symlinkSync(`${folder}/loop`, `${folder}/loop`);
   await appear("a");

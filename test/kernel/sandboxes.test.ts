@@ -1,4 +1,4 @@
-// What fails about one sandbox: it is told, and the others are captured and forgotten all the same.
+// What fails about one sandbox is a problem, and the others are captured and forgotten all the same.
 
 import assert from "node:assert/strict";
 import { readdirSync } from "node:fs";
@@ -12,7 +12,7 @@ enterNamespaces(import.meta.url);
 
 const open = (): number => readdirSync("/proc/self/fd").length;
 
-test("a sandbox whose handling fails is told, and leaves nothing open when it is gone", async (t) => {
+test("a sandbox whose handling fails is a problem, and leaves nothing open when it is gone", async (t) => {
   run("mkdir", "-p", "/run/netns");
   const problems: string[] = [];
   const gone: string[] = [];

@@ -1,5 +1,5 @@
-// Who sends is told by his port: with the real rules and the real data plane, shown by packets. What a container does
-// with its addresses changes nothing for anybody else.
+// A sender is known by its port: with the real rules and the real data plane, shown by packets. What a container does
+// with its addresses changes nothing for any other.
 
 import assert from "node:assert/strict";
 import { readdirSync } from "node:fs";
@@ -70,7 +70,7 @@ test("only its own addresses, and from its own port", async (t) => {
   assert.equal(hits("guarded container"), passed + 1);
   // Nobody has counted them: they did not come as far.
   assert.equal(hits("not from whose address it is"), refused);
-  // A floating address, as long as it is nobody else's.
+  // A floating address, as long as no other container has it.
   await post(plane, [containerOf("web", "one", [app, "198.19.1.2"])]);
   box.run("ip", "address", "add", "198.19.1.77/24", "dev", "eth0");
   await until("the floating address", 3_000, () => {

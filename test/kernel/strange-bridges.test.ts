@@ -95,7 +95,7 @@ describe("a bridge that is not this engine's", () => {
   });
 });
 
-describe("a daemon that is told to stop", () => {
+describe("a daemon that must stop", () => {
   const web = "ab".repeat(32);
   const kinds: readonly [what: string, running: boolean, expected: ReturnType<typeof reachability>][] = [
     ["holds new bridges while a guarded container runs", true, answersOnly],

@@ -1,5 +1,5 @@
-// What a new container sends by an open network before anybody knows whether it is on a guarded one, too: with the real
-// rules and the real data plane, shown by what the host is told.
+// What a new container sends by an open network before we know whether it is on a guarded one, too: with the real rules
+// and the real data plane, shown by what the host gets.
 
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
@@ -149,11 +149,11 @@ function newcomers(bridged: string): void {
     await hears("listed");
   });
 
-  test("does not pass when it joins a guarded network, or is told of as on one", async () => {
+  test("does not pass when it joins a guarded network, or a picture has it on one", async () => {
     const both = newcomer("both");
     sends(both, 23, "before it joins");
     const other = newcomer("told");
-    sends(other, 24, "before it is told");
+    sends(other, 24, "before the picture");
     await waits(4);
     join(both, "eth1", "198.19.1.23/24");
     await post(plane.link, [containerOf("told", other.name, [app, "198.19.1.24"], [plain, "198.19.3.24"])]);

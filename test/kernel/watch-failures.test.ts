@@ -1,5 +1,5 @@
-// What the kernel tells and nobody can read ends no watch, and nothing else: the watcher is told that something may
-// have changed.
+// An event of the kernel that cannot be read ends no watch, and nothing else: the watcher hears that something may have
+// changed.
 
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";

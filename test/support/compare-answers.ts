@@ -75,7 +75,7 @@ function withoutStripped(record: dnsPacket.Answer): dnsPacket.Answer {
   return { ...record, data: Buffer.concat(kept) } as dnsPacket.Answer;
 }
 
-/** The least and the most that the client is told, seconds; undefined without records. */
+/** The least and the greatest TTL that the client gets, seconds; undefined without records. */
 function ttlsOf(records: dnsPacket.Answer[]): readonly [least: number, most: number] | undefined {
   const ttls = records.map((record) => ("ttl" in record ? (record.ttl ?? 0) : 0));
   return ttls.length === 0 ? undefined : [Math.min(...ttls), Math.max(...ttls)];

@@ -226,7 +226,7 @@ export interface FloodLab {
    * @returns what that returned
    */
   crowd<T>(sandboxes: number, each: number, then: () => Promise<T>): Promise<T>;
-  /** From now on senders are told by what they say: for what would be without ports' chains. */
+  /** From now on senders are known by their addresses alone: for what would be without ports' chains. */
   unguard(): Promise<void>;
   close(): Promise<void>;
 }

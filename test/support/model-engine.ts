@@ -36,7 +36,7 @@ export interface ModelEngine {
   endStart(container: ModelContainer): void;
   stop(container: ModelContainer): void;
   remove(container: ModelContainer): void;
-  /** Takes what one request is told, or hands it over. */
+  /** Takes the answer to one request, or hands it over. */
   work(pick: number): void;
   deliverEvent(): void;
   /** The event stream ends; what it has not delivered is lost. */

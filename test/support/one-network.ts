@@ -15,7 +15,7 @@ import { planeSettings } from "./plane-settings.ts";
 import { listOf } from "./policies.ts";
 import { unlabelled } from "./topologies.ts";
 
-/** EDNS without options, so that extended errors are told. */
+/** EDNS without options, so that answers carry extended errors. */
 const emptyOpt = Buffer.from([0, 0, 41, 4, 208, 0, 0, 0, 0, 0, 0]);
 
 export interface OneNetwork {

@@ -1,4 +1,4 @@
-// The readiness of a netlink socket, inside a worker thread that ends when it is told to.
+// The readiness of a netlink socket, inside a worker thread that ends on demand.
 
 import { parentPort } from "node:worker_threads";
 import { openNetlink } from "../../src/edge/kernel/netlink/socket.ts";

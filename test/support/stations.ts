@@ -22,7 +22,7 @@ export function protocolNumber(transport: Transport, family: 4 | 6): number {
 }
 
 /**
- * An IP packet. Tracking is told not to look at checksums (nf_conntrack_checksum), but translation looks at those of
+ * An IP packet. Tracking does not look at checksums (nf_conntrack_checksum), but translation looks at those of
  * ICMP all the same.
  */
 export function renderIp({ source, destination, protocol, body }: IpPacket): Buffer {
@@ -116,7 +116,7 @@ export function icmp(type: number, code: number, rest: number, content: Uint8Arr
   return whole;
 }
 
-/** A container or a far host: what it is told to send goes out by eth0, and all that comes in is kept. */
+/** A container or a far host: sends on demand by eth0, and keeps all that comes in. */
 export class Station {
   readonly mac: string;
   readonly #peer: Buffer;

@@ -1,5 +1,5 @@
-// One project twice, on networks that nobody guards and on guarded ones, and what a program in it is told about names by
-// the C library and by the resolver.
+// One project twice, on unguarded networks and on guarded ones, and what a program in it learns of names from the C
+// library and from the resolver.
 
 import { client, network, run, succeeds } from "../../support/dockerwall.ts";
 import type { Engine } from "../../support/lab/engine.ts";
@@ -125,8 +125,8 @@ const innerNames = [
 ];
 
 /**
- * What an asker of the world is told, a line for each name: by getaddrinfo() of either family, and by the resolver,
- * asked as it is and with search domains. Addresses are told by whose they are.
+ * What an asker of the world learns, a line for each name: from getaddrinfo() of either family, and from the resolver,
+ * asked as it is and with search domains. Addresses stand as their owners.
  */
 export async function namesSeen(
   engine: Engine,

@@ -179,7 +179,7 @@ class Attempt:
         return self.facts["natted6"] or self.own6()
 
     def rebind(self, address):
-        """Looks a name up until it has an address that it had not at first; whether that is told."""
+        """Looks a name up until it has an address that it had not at first; whether an answer gives it."""
         for _ in range(4):
             found = self.lookup(self.rebound(address)) or []
             if any(packed(each[4][0]) == packed(address) for each in found):
@@ -422,7 +422,7 @@ def own_addresses6(device="eth0"):
 
 
 def resolver_ports():
-    """Where Docker's own resolver (or anybody) really listens at 127.0.0.11."""
+    """Where Docker's own resolver (or anything else) really listens at 127.0.0.11."""
     found = set()
     for table in ("udp", "tcp"):
         with open("/proc/net/" + table) as f:

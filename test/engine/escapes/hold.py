@@ -42,7 +42,7 @@ def open_once(kind, family, to):
 
 
 flows = [open_flow(*text.split(":", 1)) for text in sys.argv[1:]]
-# Whoever waits for the flows looks for it.
+# The test waits for this file.
 open("/tmp/holding", "w").close()
 while True:
     for send in flows:

@@ -17,7 +17,7 @@ export const rebound: Section = {
   title: "An allowed name with a TTL of 0, whose second answer leads inside",
   rows: inside.flatMap(([name, address, attempt, seen]): Row[] => {
     const led = /^\d/.test(address) ? `'${address}'` : address;
-    // The list opens a port of the host, so that a name may lead there: the address is told, and nothing opens by it.
+    // The list opens a port of the host, so a name may lead there: the answer has the address, and nothing opens by it.
     const answered: Partial<Row> = seen === "host" ? { guarded: "open" } : {};
     const why = seen === "host" ? ", as the list has host:8097/tcp" : "";
     return [

@@ -24,7 +24,7 @@ def by_tcp(port):
 
 
 def by_udp(port):
-    # Answers come from the address that was asked only if the socket is told which one that was.
+    # Answers come from the address that was asked only if the socket knows which one that was.
     listener = socket.socket(socket.AF_INET6, socket.SOCK_DGRAM)
     listener.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
     listener.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_RECVPKTINFO, 1)

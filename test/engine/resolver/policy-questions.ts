@@ -50,7 +50,7 @@ const denied = (name: string, type = "A"): PolicyQuestion => ({
   error: 15,
   errorText: denialText,
 });
-/** It exists, as a name below it is allowed, and nothing of it is told. */
+/** It exists, as a name below it is allowed, and no answer says more of it. */
 const above = (name: string): PolicyQuestion => ({ name, type: "A", error: 15, errorText: denialText });
 const notServed = (name: string, ...types: readonly string[]): PolicyQuestion[] =>
   types.map((type) => ({ name, type, error: 21, errorText: /^[A-Z0-9]+ is not served/ }));

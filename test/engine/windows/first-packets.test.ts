@@ -125,7 +125,7 @@ function noWindow({ name, asksFromHost = false }: Case): void {
     assert.ok(names > 0 && (names >= wanted || refused), `${names} of ${wanted} asked us`);
   }
 
-  /** Nothing so far is on anybody's wire, and no more lookups than `mayPass` are at anybody's server since last time. */
+  /** Nothing so far is on any wire, and no more lookups than `mayPass` have reached any server since last time. */
   async function nothingLeft(what: string, mayPass = 0): Promise<void> {
     const all = await asked();
     const past = all.slice(pastBefore);

@@ -120,7 +120,7 @@ function isLate(name: string): void {
     assert.equal(packets, 0);
   });
 
-  /** What was sent arrives, each datagram at least once: who is told of an error sends one again. */
+  /** What was sent arrives, each datagram at least once: a sender that gets an error sends one again. */
   async function arrives(what: string, since: number): Promise<void> {
     let last = 0;
     await until(

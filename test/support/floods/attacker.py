@@ -95,7 +95,7 @@ def opens(source):
 
 
 def stranger(index):
-    # The neighbour's own; any of the attacker's network; any of the neighbour's network; anybody's.
+    # The neighbour's own; any of the attacker's network; any of the neighbour's network; any at all.
     return [
         sources[0],
         sources[1] + (str(11 + index % 240) if family == 4 else f"{index:x}"),

@@ -181,7 +181,7 @@ export function startDaemon({ kernel, host, policyFile, reads }: SequenceDaemonO
     hasStarted: () => started,
     isDead: hand.isCutOff,
     tell() {
-      // What was told before the end may come after it.
+      // What was reported before the end may come after it.
       if (acting.disposed) for (const late of [enforcement.reconcile, enforcement.heal]) void late();
       if (host.answers) see(host.topology("all"));
     },

@@ -1,4 +1,4 @@
-// What a daemon of a sequence is made of: the product's own parts, and a data plane that takes whatever it is told.
+// What a daemon of a sequence is made of: the product's own parts, and a data plane that takes whatever it gets.
 
 import { createControlApi } from "../../../src/control/api/control-api.ts";
 import { createEnforcement, type Enforcement } from "../../../src/control/enforcement.ts";

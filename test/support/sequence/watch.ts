@@ -46,7 +46,7 @@ const strange: Readonly<Record<Family, IpAddress>> = {
   4: addressOf("100.64.0.9"),
   6: addressOf("2001:db8:eeee::9"),
 };
-/** Where a packet comes in, and on its way through the host: who is to be told is told, or dropped, on the way out. */
+/** Where a packet comes in, and on its way through the host: errors to senders, and drops, come on the way out. */
 const arriving: readonly Hook[] = [["raw", "PREROUTING"]];
 const passing: readonly Hook[] = [
   ["mangle", "FORWARD"],

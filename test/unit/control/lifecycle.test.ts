@@ -1,4 +1,4 @@
-// The daemon's states: what may follow on what, and what commands are told in each.
+// The daemon's states: what may follow on what, and what commands answer in each.
 
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
@@ -41,7 +41,7 @@ describe("a daemon's state", () => {
       assert.throws(() => at("uninstalled").become(next), /cannot become/);
   });
 
-  it("is told with each transition, once", () => {
+  it("is reported with each transition, once", () => {
     const told: string[] = [];
     const lifecycle = createLifecycle((from, to) => told.push(`${from} ${to}`));
     lifecycle.observe(true);

@@ -1,4 +1,4 @@
-// What decides beside labels is known before anybody follows it, and what changes by itself ends nothing when that fails.
+// What decides beside labels is known before a listener follows it, and a change that fails ends nothing.
 
 import assert from "node:assert/strict";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
@@ -37,7 +37,7 @@ function open(t: TestContext, file = "{}", nowMs: () => number = monotonicMs) {
 }
 
 describe("the policy file", () => {
-  it("is in force before anybody follows it, and what is the matter with it is told to who does", async (t) => {
+  it("is in force before a listener follows it, and a listener hears what is wrong with it", async (t) => {
     const good = open(t, "networks: {app: www.example.com}\n");
     assert.equal(good.sources.file().networks.get("app"), "www.example.com");
     good.sources.follow(good.listener);

@@ -11,7 +11,7 @@ const outcomes = async (work: () => unknown): Promise<unknown[]> => {
   return failures;
 };
 
-test("what fails is told once, whenever it does", async () => {
+test("a failure is reported once, whenever it comes", async () => {
   const error = new Error("no");
   assert.deepEqual(
     await outcomes(() => {

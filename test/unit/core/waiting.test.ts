@@ -50,7 +50,7 @@ test("one that fails is refused and told, and keeps no other from being judged",
   assert.deepEqual([seen, failures.length, waiting.size], [["refused bad", "refused good"], 2, 0]);
 });
 
-test("a look that fails is told, and what is known counts all the same", () => {
+test("a look that fails is reported, and what is known counts all the same", () => {
   const { waiting, failures, waiter } = start({ look: () => assert.fail("no") });
   waiting.add(waiter("a", () => "decided"));
   waiting.judge();

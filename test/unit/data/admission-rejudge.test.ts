@@ -288,7 +288,7 @@ describe("flows that could not be cut", () => {
     assert.deepEqual(rejudge(narrowed), []);
   });
 
-  it("are cut, too, of somebody of whom nothing else is left after the first attempt", () => {
+  it("are cut, too, of a container of which nothing else is left after the first attempt", () => {
     look(web, "one.example", "one.example", one);
     const view = viewOf({ [web]: "" });
     assert.throws(() =>
@@ -331,7 +331,7 @@ describe("what is taken out of the kernel though a right of the ledger would cov
     for (const name of names) look(web, all, name, one);
   }
 
-  it("is told to the kernel again by the next answer", () => {
+  it("goes to the kernel again with the next answer", () => {
     forgetFirst();
     rejudge(viewOf({ [web]: `${first}:443/tcp` }));
     look(web, `${first}:443/tcp`, first, one);

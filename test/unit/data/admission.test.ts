@@ -142,7 +142,7 @@ test("the askers of one network share a part of the kernel's set, and another ne
   assert.equal(sets.list(setNames.grant4).length, 262_144 + 32_768);
 });
 
-test("the kernel is told of a right again only when that gains half of the grace", () => {
+test("a right goes to the kernel again only when that gains half of the grace", () => {
   let nowMs = 0;
   let writes = 0;
   const sets = createFakeSets(() => nowMs, { onWrite: () => writes++ });

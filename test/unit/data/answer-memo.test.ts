@@ -50,7 +50,7 @@ function ask({ answerer }: OneNetwork, standing: GuardedStanding, message: Uint8
   );
 }
 
-test("a repeated question is answered in the same turn, by its own id, and is told of", async (t) => {
+test("a repeated question is answered in the same turn, by its own id, and is reported", async (t) => {
   const upstream = await startFakeUpstream({
     onUdp: ({ message, reply }) => reply(answerTo(message, ["203.0.113.1"])),
   });
@@ -124,7 +124,7 @@ test("at the host's listener as well, by each sender's own address, until it sta
   };
   const [first, second] = ["198.18.0.2", "198.18.0.3"] as const;
   assert.equal(await repeats(first, second), 0);
-  // The second was told it out of the cache, the first only now.
+  // The second got it out of the cache, the first only now.
   assert.equal(await repeats(first, second, first), 2);
   // The same networks, and another policy.
   const guarded = network.guarded.map((each) => ({ ...each, lists: [listOf("*.example.org")] }));
@@ -133,7 +133,7 @@ test("at the host's listener as well, by each sender's own address, until it sta
   assert.equal(await repeats(first, second), 2);
 });
 
-test("an answer that leaves something out is told again as well, and counted", async (t) => {
+test("an answer that leaves something out is repeated as well, and counted", async (t) => {
   const many = Array.from({ length: 4_000 }, (_, i) => `203.0.${i >> 8}.${i & 255}`);
   const upstream = await startFakeUpstream({
     onUdp: ({ message, reply }) =>
@@ -212,7 +212,7 @@ test("an answer is not repeated whose rights end too soon after it", () => {
   assert.deepEqual([margin + 1, margin, 0].map(isFound), [true, false, false]);
 });
 
-test("addresses that are told for long are noted by the ledger once a minute", () => {
+test("addresses that stay in answers for long are noted by the ledger once a minute", () => {
   const repeats = { sinceMs: 0, untilMs: 1_800_000, ttlSeconds: 1_800 };
   const { memo, standing } = remembering({ repeats, rightsEndAtMs: 2_100_000 });
   assert.ok(memo.find(standing, message, 59_999));

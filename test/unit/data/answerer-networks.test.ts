@@ -73,14 +73,14 @@ for (const [what, lists, rcodes, opened] of [
     [old, both[0]],
   ],
   [
-    "denied there in audit mode, where all is told",
+    "denied there in audit mode, where answers are whole",
     { old: name, dual: "", mode: "audit" },
     ["NOERROR 1", "NOERROR 1"],
     [old],
   ],
   ["allowed by both", { old: name, dual: name }, ["NOERROR 1", "NOERROR 1"], [old, ...both]],
 ] as const)
-  test(`a name ${what}: who asks for IPv6 gets no failure, and what is told is open`, async () => {
+  test(`a name ${what}: who asks for IPv6 gets no failure, and what the answer gives is open`, async () => {
     const { askBytes, grants, answerer, problems } = startTwoNetworks(lists);
     try {
       const answers = [];
@@ -112,7 +112,7 @@ test("a container has one budget, by whichever of its networks it asks", async (
   }
 });
 
-test("a client is told no TTL beyond the end of what opens the address", async () => {
+test("a client gets no TTL beyond the end of what opens the address", async () => {
   let asked = 0;
   const inside = await startFakeUpstream({
     onUdp: ({ message, reply }) => {

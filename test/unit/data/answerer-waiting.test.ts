@@ -155,7 +155,7 @@ class World {
     this.#started.answerer.reconsider();
   }
 
-  /** The container that has come is told of by a picture, and is called `db`. */
+  /** A picture names the container that has come: `db`. */
   #tell(): void {
     const { answerer, topology, guarded } = this.#started;
     const containers = [{ ...runningContainer("db", "n1", "198.18.0.9"), name: "db" }];

@@ -126,7 +126,7 @@ test("a name that leads into a network of the engine opens nothing, unless the a
   }
 });
 
-test("a name that leads to the host is told as far as a host entry opens what it allows, and opens nothing", async () => {
+test("a name of the host is answered as far as a host entry opens what it allows, and opens nothing", async () => {
   const upstream = await startFakeUpstream({
     onUdp: ({ message, reply }) => reply(answerTo(message, ["203.0.113.200"])),
   });
@@ -213,7 +213,7 @@ test("an allowed name that opened nothing is not told as allowed, and is counted
   }
 });
 
-test("an update is told in stats, and is no lookup", async () => {
+test("an update is in stats, and is no lookup", async () => {
   const { askBytes, events } = startOneNetwork({ allow: "*.example.org" });
   const update = rawMessage({
     flags: 5 << 11,
@@ -239,7 +239,7 @@ test("our own question whether capture works is no lookup of the container", asy
   );
 });
 
-test("a mute upstream is told as SERVFAIL, with the reason, before the client gives up", async () => {
+test("a mute upstream becomes SERVFAIL, with the reason, before the client gives up", async () => {
   const upstream = await startFakeUpstream({ onUdp: () => undefined });
   const { ask, answerer } = startOneNetwork({ allow: "*.example.org", upstreams: [upstream] });
   try {

@@ -16,7 +16,7 @@ const refuses = (): Promise<FakeUpstream> =>
     onUdp: ({ message, reply }) => reply(answerTo(message, [], { flags: 0x8180 | rcodes.refused })),
   });
 
-/** Which resolvers are told of, and of which there is a problem. @param labels the networks, and what they ask */
+/** Which resolvers are reported, and of which there is a problem. @param labels the networks, and what they ask */
 async function examined(
   own: Upstream,
   labels: Readonly<Record<string, readonly Upstream[] | undefined>>,

@@ -1,4 +1,4 @@
-// What is told of a lookup: enough to say later what would have let it through, and by which network it was made.
+// What is reported of a lookup: enough to say later what would have let it through, and by which network it was made.
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
@@ -56,7 +56,7 @@ test("what an answer had that the allowlist must name, a type that is not served
   }
 });
 
-test("what is never looked up, whatever the list says, is told as denied", async () => {
+test("what is never looked up, whatever the list says, is reported as denied", async () => {
   const { ask, events } = startOneNetwork({ allow: "*.net" });
   assert.equal(decodeMessage(await ask("use-application-dns.net")).rcode, "NXDOMAIN");
   assert.deepEqual(
@@ -183,7 +183,7 @@ test("a lookup is booked under the network by which it came, or else by which it
   );
 });
 
-test("lookups of an address are told before it passes on, and those of its next holder afterwards", async () => {
+test("lookups of an address are reported before it passes on, and those of its next holder afterwards", async () => {
   const told: FromDataPlane[] = [];
   const telling = createTelling((message) => told.push(message));
   const lookup = (domain: string): void =>
@@ -215,7 +215,7 @@ test("lookups of an address are told before it passes on, and those of its next 
   );
 });
 
-test("lookups that are alike are told together, with how many and the last", () => {
+test("lookups that are alike are reported together, with how many and the last", () => {
   const told: FromDataPlane[] = [];
   const telling = createTelling((message) => told.push(message));
   const kind = (domain: string) => ({

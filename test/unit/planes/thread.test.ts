@@ -73,7 +73,7 @@ describe("a thread that serves", () => {
     assert.deepEqual(told, ["dead: the data plane ended with exit code 0"]);
   });
 
-  it("ends when it is told to, without a death, and fails what still waits", async () => {
+  it("ends on demand, without a death, and fails what still waits", async () => {
     const asked = assert.rejects(thread.requests.ask(flush), /late/);
     const both = [thread.end(), thread.end()];
     assert.deepEqual(fake.posted.slice(1), [{ kind: "end" }]);

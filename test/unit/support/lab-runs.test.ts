@@ -11,7 +11,7 @@ test("a run is known by its name and by what --id gave", () => {
   assert.equal(runNamed("mine", names), "dwlab-mine");
 });
 
-test("a name that no run has is told, with those that there are", () => {
+test("a name that no run has is an error with those that there are", () => {
   assert.throws(() => runNamed("dwlab-", names), /no run "dwlab-"; there are dwlab-a1b2, dwlab-mine/);
   assert.throws(() => runNamed("min", names), /no run "min"/);
   assert.throws(() => runNamed("mine", []), /there are none/);

@@ -56,9 +56,9 @@ describe("the addresses of an override", () => {
 describe("a change that the kernel should hold", () => {
   const cases: readonly [what: string, stands: readonly boolean[], left: readonly number[], heals: number][] =
     [
-      ["is told at once where it does", [true], [0], 0],
-      ["is told when rules that others had changed are right again", [false, true], [0, 0], 1],
-      ["is told when rights that were left are gone", [true, true], [2, 0], 1],
+      ["is reported at once where it does", [true], [0], 0],
+      ["is reported when rules that others had changed are right again", [false, true], [0, 0], 1],
+      ["is reported when rights that were left are gone", [true, true], [2, 0], 1],
     ];
   const apply = async (stands: readonly boolean[], left: readonly number[]) => {
     const [nextStands, nextLeft] = [stands.values(), left.values()];

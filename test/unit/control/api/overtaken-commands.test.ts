@@ -1,5 +1,5 @@
-// Every command, in every state of the daemon: where it may not run it is refused with that, and one that an uninstall
-// overtakes is told that, whatever it would have looked up next.
+// Every command, in every state of the daemon: where it may not run, it is refused with that; and so is one that an
+// uninstall overtakes, whatever it would have looked up next.
 
 import assert from "node:assert/strict";
 import { describe, it, type TestContext } from "node:test";

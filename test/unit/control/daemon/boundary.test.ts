@@ -1,4 +1,4 @@
-// What enters the control plane by itself and fails is told, and goes no further.
+// What enters the control plane by itself and fails is logged, and goes no further.
 
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
@@ -36,7 +36,7 @@ function start(): { boundary: Boundary; told: string[]; pass(ms: number): void }
 describe("an event", () => {
   const line = (text: string): string => `work that nobody waits for has failed: ${text}`;
 
-  it("whose work throws or rejects is told once for each reason, and again after a minute", async () => {
+  it("whose work throws or rejects is logged once for each reason, and again after a minute", async () => {
     const { boundary, told, pass } = start();
     boundary.enter("watching", fails("no"));
     boundary.enter("watching", () => Promise.reject(new Error("no")));

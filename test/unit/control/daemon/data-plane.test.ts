@@ -1,4 +1,4 @@
-// What the data plane asks of the control plane: a reading of the engine that it is told of when the picture is in use.
+// What the data plane asks of the control plane: a reading of the engine, of which it hears when the picture is in use.
 
 import assert from "node:assert/strict";
 import { describe, it, test } from "node:test";
@@ -55,7 +55,7 @@ function start(refresh: () => Promise<void>, refreshed: DataPlaneLink["refreshed
 }
 
 describe("a reading that the data plane asks for", () => {
-  it("is told of when the picture is in use", async () => {
+  it("is reported when the picture is in use", async () => {
     const { happened, events } = start(
       async () => undefined,
       (number, wasRead) => void happened.push(`told ${number} ${wasRead}`),
@@ -87,7 +87,7 @@ describe("a reading that the data plane asks for", () => {
     assert.deepEqual(happened, ["read web", "in use", "reading the engine anew: no"]);
   });
 
-  it("is told to nobody when the data plane was taken out meanwhile", async () => {
+  it("is not reported when the data plane was taken out meanwhile", async () => {
     const reading = Promise.withResolvers<void>();
     const { happened, events, dataPlane, link } = start(() => reading.promise, assert.fail);
     events.onRefresh(["web"], 1);

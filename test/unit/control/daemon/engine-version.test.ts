@@ -1,4 +1,4 @@
-// What is told of an engine that was exchanged: read when it may differ, until it could be read.
+// The version of an engine that was exchanged: read when it may differ, until it could be read.
 
 import assert from "node:assert/strict";
 import { it } from "node:test";

@@ -1,4 +1,4 @@
-// Everything of ours is taken away in spite of what fails, and that it is gone is told by who looked.
+// Everything of ours is taken away in spite of what fails, and only a look says that it is gone.
 
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
@@ -19,7 +19,7 @@ interface Started {
   readonly kernel: Set<string>;
 }
 
-/** A data plane that refuses to give back what it has captured, and a kernel that keeps what it is told to. */
+/** A data plane that refuses to give back what it has captured, and a kernel that keeps what a test wants. */
 function start({ keeps }: { readonly keeps: Set<string> }): Started {
   const happened: string[] = [];
   const kernel = new Set(["a sandbox", "rules", "ports"]);
@@ -89,7 +89,7 @@ describe("the last line of a daemon that was to remove everything", () => {
     );
   });
 
-  it("says that nothing is left where that is so, also when it is told to stop meanwhile", async () => {
+  it("says that nothing is left where that is so, also when it must stop meanwhile", async () => {
     const { takeDown, happened, parts } = start({ keeps: new Set() });
     const going = takeDown.begin();
     await stop(parts, takeDown);

@@ -1,4 +1,4 @@
-// Which picture is posted, and whose readings are told.
+// Which picture is posted, and whose readings go out.
 
 import assert from "node:assert/strict";
 import { beforeEach, describe, it } from "node:test";

@@ -190,7 +190,7 @@ test("a container that restarts at its address goes on counting", () => {
   assert.deepEqual(host.drops(), ["g1 198.18.1.2 web tcp:443 203.0.113.9 6 0"]);
 });
 
-test("the history of a network ends with it, whoever has its name and subnet then", () => {
+test("the history of a network ends with it, even if another gets its name and subnet", () => {
   for (const isRead of [true, false]) {
     const host = startHost();
     host.tell(picture([g1], web));
@@ -419,7 +419,7 @@ test("kept lookups end with their network, and when they have run out", () => {
   assert.deepEqual(host.lookups(), []);
 });
 
-test("kept lookups that cannot be read count for nothing, are told of once, and are taken away", () => {
+test("kept lookups that cannot be read count for nothing, are reported once, and are taken away", () => {
   const host = startHost();
   host.tell(picture([g1], web));
   host.lookUp("198.18.1.2", "www.example.com");
@@ -431,7 +431,7 @@ test("kept lookups that cannot be read count for nothing, are told of once, and 
   });
   const good = host.sets.list("dockerwall-lookups").find(({ comment = "" }) => comment.startsWith("web"));
   host.sets.add("dockerwall-lookups", [
-    entry(1, "of somebody else"),
+    entry(1, "of another program"),
     entry(2, good?.comment?.replace("allowed", "open") ?? ""),
     entry(3, "since 12"),
   ]);

@@ -124,7 +124,7 @@ test("one whose lookup has run out: which name to look up again, and when it was
     "look up www.example.com again; a program that keeps an address for longer than its lookup said loses it";
   const end = { verdict: "dropped", step: "no-lookup", advice };
   assert.deepEqual(of(...looked), { ...end, lookedUpMs: 5_000 });
-  // In audit mode names are told that nothing allowed.
+  // In audit mode answers give names that nothing allowed.
   assert.deepEqual(of(lookup("www.example.com", 5_000, { allowed: false })), end);
 });
 

@@ -107,7 +107,7 @@ describe("a stack without a mistake", () => {
     assert.deepEqual(report.problems, []);
     assert.equal(report.ok, true);
   });
-  it("is told by network", () => {
+  it("stands by network", () => {
     assert.deepEqual(
       report.networks.map(({ name, place, state, mode, services }) => [
         name,
@@ -123,7 +123,7 @@ describe("a stack without a mistake", () => {
       ],
     );
   });
-  it("is told by service", () => {
+  it("stands by service", () => {
     assert.deepEqual(
       report.services.map(({ name, networks, networkMode }) => [
         name,
@@ -283,7 +283,7 @@ describe("a project with", () => {
 });
 
 describe("what is doubtful", () => {
-  it("is told, and no problem", () => {
+  it("is a warning, and no problem", () => {
     const report = check(`
 services:
   web:
@@ -333,13 +333,13 @@ networks:
   const told = (label = ""): readonly string[] =>
     linesOf(check(stack(label)).warnings).filter((line) => line.includes("dns"));
 
-  it("is told that they are not asked on a guarded network, and what to write", () => {
+  it("hears that they are not asked on a guarded network, and what to write", () => {
     assert.deepEqual(told(), [
       '3: service "web": dns 10.1.0.5 is not asked, as network "app" is guarded: Dockerwall answers in its place, and asks its own resolvers; to have it asked, write the label dockerwall.upstream: "10.1.0.5" on the network; that is service "dns": give it a network of its own without dockerwall.allow, or its lookups come back to it',
       '3: service "web": dns 9.9.9.9 is not asked, as network "app" is guarded: Dockerwall answers in its place, and asks its own resolvers; to have it asked, write the label dockerwall.upstream: "9.9.9.9" on the network',
     ]);
   });
-  it("is told nothing where the network names its resolvers", () => {
+  it("hears nothing where the network names its resolvers", () => {
     assert.deepEqual(told(', dockerwall.upstream: "10.9.0.5"'), []);
   });
 });

@@ -1,5 +1,5 @@
-// What is said of single containers: every right by which one could step around the wall is told of every container
-// that is behind it, also of one that shares another's network, and of none that is not.
+// What is said of single containers: every right by which one could step around the wall is named for every container
+// that is behind it, also for one that shares another's network, and of none that is not.
 
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
@@ -217,7 +217,7 @@ describe("second networks of containers", () => {
 
 describe("labels of containers", () => {
   const label = { Labels: { "dockerwall.allow": "www.example.com" } };
-  it("one that shares a guarded container's network is told whose label counts", () => {
+  it("a problem says whose label counts for one that shares a guarded container's network", () => {
     const side = container("side", {}, { ...label, HostConfig: { NetworkMode: "container:id-of-web" } });
     const { problems, services } = examine([web, side]);
     assert.deepEqual(services, []);
@@ -319,7 +319,7 @@ describe("warnings that a label accepts", () => {
   });
 });
 
-it("a guarded network whose bridge was taken away is told, and stays closed", () => {
+it("a guarded network whose bridge was taken away is a problem, and stays closed", () => {
   const network = { ...bridgeNetwork("app", "198.19.1.0/24"), labels: { "dockerwall.allow": "" } };
   const of = (lost: readonly string[]) =>
     classify({

@@ -1,4 +1,4 @@
-// Whether anybody is on a guarded network.
+// Whether any container is on a guarded network.
 
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";

@@ -1,4 +1,4 @@
-// Overrides and the policy file go by name. A name that nobody has (any more) is told: what it took away is open.
+// Overrides and the policy file go by name. A name that nothing has (any more) is a warning: what it took away is open.
 
 import assert from "node:assert/strict";
 import { test } from "node:test";

@@ -1,4 +1,4 @@
-// Overlapping ranges are told, with the guarded network first; a pool of everything is none.
+// Overlapping ranges are a warning, with the guarded network first; a pool of everything is none.
 
 import assert from "node:assert/strict";
 import { it } from "node:test";
@@ -20,7 +20,7 @@ for (const [name, subnets, told] of cases)
     assert.ok(found[0]?.startsWith(`network ${told}`) ?? true, found[0]);
   });
 
-it("the same range twice is told once, and what nobody guards not at all", () => {
+it("the same range twice is one warning, and on unguarded networks none", () => {
   const twin = bridgeNetwork("twin", "198.19.0.0/24");
   assert.equal(tellOverlaps([guarded, twin], new Set(["app"])).length, 1);
   assert.deepEqual(tellOverlaps([guarded, twin], new Set()), []);

@@ -19,7 +19,7 @@ function named(change: Partial<Named["policy"]>): Named {
 }
 
 describe("a name that nothing has", () => {
-  it("is told of in the policy file, with what to name instead", () => {
+  it("is a warning in the policy file, with what to name instead", () => {
     const text = (names: readonly string[]): ReadonlyMap<string, string> =>
       new Map(names.map((name) => [name, "a.example.com"]));
     const file = { ...noPolicyFile, networks: text(["app", "ap"]), containers: text(["web", "wen", "side"]) };
@@ -31,7 +31,7 @@ describe("a name that nothing has", () => {
     ]);
   });
 
-  it("is told of once for all its overrides that have not ended", () => {
+  it("is one warning for all its overrides that have not ended", () => {
     const gone = { kind: "container", name: "gone" } as const;
     const overrides = groupOverrides([
       { target: { kind: "network", name: "app" }, entry: "a.example.com", endsAtMs: undefined },

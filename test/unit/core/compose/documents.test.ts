@@ -29,7 +29,7 @@ describe("a file's documents", () => {
     );
   });
 
-  it("are none where there is no file, which is told where it was named", () => {
+  it("are none where there is no file, which is a problem where it was named", () => {
     const from = { file: "compose.yml", line: 7 };
     assert.deepEqual(
       readDocuments(read, "none.yml", () => undefined, from),

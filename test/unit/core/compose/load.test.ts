@@ -1,4 +1,4 @@
-// A project is what Compose would make of its files; what cannot be followed is told, with its line.
+// A project is what Compose would make of its files; what cannot be followed is a problem, with its line.
 
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
@@ -159,7 +159,7 @@ networks:
     ],
   ];
   for (const [name, text, problem] of broken)
-    it(`with ${name} is told`, () => {
+    it(`with ${name} is a problem`, () => {
       const { problems } = load({ "compose.yml": text });
       assert.match(problems[0] ?? "", problem);
       assert.equal(problems.length, 1, problems.join("\n"));
@@ -288,7 +288,7 @@ describe("extends", () => {
     ["what is elsewhere", "{service: x, file: 'https://example.com/x.yml'}", /is not followed/],
   ];
   for (const [name, value, problem] of refused)
-    it(`of ${name} is told`, () => {
+    it(`of ${name} is a problem`, () => {
       const text = `${base}  other: {extends: web}\n  web: {extends: ${value}}\nnetworks: {app: }`;
       assert.match(load({ "compose.yml": text }).problems.join("\n"), problem);
     });
@@ -336,5 +336,5 @@ describe("include", () => {
     ],
   ];
   for (const [name, files, problem] of refused)
-    it(`of ${name} is told`, () => assert.match(load(files).problems.join("\n"), problem));
+    it(`of ${name} is a problem`, () => assert.match(load(files).problems.join("\n"), problem));
 });

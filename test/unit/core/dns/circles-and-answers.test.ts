@@ -1,4 +1,4 @@
-// A resolver in a guarded container: what it asks is never asked of itself, and who asked it is told so.
+// A resolver in a guarded container: what it asks is never asked of itself, and its client learns why.
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
@@ -59,7 +59,7 @@ test("a circle: who asks the resolver in it has SERVFAIL at once, with the reaso
   assert.ok(performance.now() - startedAtMs < 1_000, "it waits for nobody");
 });
 
-test("a circle: what the resolver in it knows by itself is told", async () => {
+test("a circle: what the resolver in it knows by itself is answered", async () => {
   const own = await startFakeUpstream({
     onUdp: ({ message, reply }) => reply(answerTo(message, ["203.0.113.5"])),
   });

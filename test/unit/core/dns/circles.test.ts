@@ -111,7 +111,7 @@ test("circles: one that leads through two networks", () => {
   assert.equal(sentences.length, 2);
 });
 
-test("circles: who has another resolver too asks that one, and nobody is told", () => {
+test("circles: who has another resolver too asks that one, and no sentence says so", () => {
   const { asks, sentences } = circlesOf({ host: at("198.18.1.53", "192.0.2.1") });
   assert.deepEqual(asks("forwarder"), ["192.0.2.1"]);
   assert.deepEqual(asks("web"), ["198.18.1.53", "192.0.2.1"]);

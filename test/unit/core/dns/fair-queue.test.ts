@@ -12,7 +12,7 @@ test("bounds hold, and those who wait are served in turn", () => {
   const enterAll = (askers: string): string => [...askers].map(enter).join(" ");
   assert.equal(enterAll("aaaaaaa"), "started started waiting waiting waiting waiting refused");
   assert.equal(enterAll("bbbcd"), "started started waiting waiting waiting");
-  // The last finds the queue full, and whoever has most waiting gives way.
+  // The last finds the queue full, and the asker with most waiting gives way.
   assert.deepEqual(refused, ["a"]);
   assert.deepEqual([queue.running, queue.waiting], [4, 6]);
   started.length = 0;

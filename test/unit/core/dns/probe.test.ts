@@ -39,7 +39,7 @@ const words = blockedBy("app");
 for (const [what, answer] of Object.entries({
   silence: undefined,
   "a denial without a reason": respondNxDomain({ head, limit: 1232 }),
-  "somebody else's reason": respondNxDomain({
+  "another resolver's reason": respondNxDomain({
     head,
     limit: 1232,
     extendedError: { ...words, text: "blocked" },

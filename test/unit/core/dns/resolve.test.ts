@@ -439,7 +439,7 @@ const leases: readonly {
   { name: "a long TTL is capped", ttl: 1_000_000, told: 86_400, lease: 86_700 },
   { name: "a cached TTL has become less", ttl: 300, age: 100, told: 200, lease: 500 },
   { name: "a TTL that is over is 0", ttl: 10, age: 20, told: 0, lease: 360 },
-  { name: "a stale answer is told for 30 s", ttl: 10, age: 500, stale: true, told: 30, lease: 360 },
+  { name: "a stale answer has 30 s", ttl: 10, age: 500, stale: true, told: 30, lease: 360 },
 ];
 for (const { name, ttl, age, stale, told, lease } of leases) {
   test(`lease: ${name}`, async () => {
@@ -555,7 +555,7 @@ for (const [name, type] of [
   ["_ta-4f66", "NULL"],
   ["com", "DS"],
 ] as const) {
-  test(`who asks ${name} ${type} is told how a resolver works here`, async () => {
+  test(`who asks ${name} ${type} learns how a resolver works here`, async () => {
     const { decoded } = await run({ query: queryFor(name, type), decision: denied });
     assert.match(
       errorOf(decoded) ?? "",

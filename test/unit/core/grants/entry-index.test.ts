@@ -1,4 +1,4 @@
-// How many entries a network has is told at once, and is what counting them would give.
+// How many entries a network has is known at once, and is what counting them would give.
 
 import assert from "node:assert/strict";
 import { test } from "node:test";

@@ -60,7 +60,7 @@ describe("GrantLedger.entriesFor", () => {
     assert.equal(ledger.entriesFor([grant(https, 10)], 0)[0]?.timeoutSeconds, 1000);
   });
 
-  it("keeps asking for an address as long as anybody has a right to it", () => {
+  it("keeps asking for an address as long as any container has a right to it", () => {
     const ledger = ledgerWith({ ...grant(anyService, 1000), asker: neighbour });
     const ask = ledger.entriesFor([grant(anyService, 10)], 0).find((entry) => entry.set === "ask");
     assert.equal(ask?.timeoutSeconds, 1000);

@@ -64,7 +64,7 @@ test("the water line fills what there is", () => {
   assert.equal(waterLine([5, 5], 3), 1);
 });
 
-test("each full table is told", () => {
+test("each full table is reported", () => {
   const calm = { limitsFull: [], flows: { count: 10, most: 100 }, queueDropped: 0, setsFull: [] };
   assert.deepEqual(fullTables(calm), []);
   const told = fullTables({

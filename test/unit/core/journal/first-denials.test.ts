@@ -22,7 +22,7 @@ function lines(news: ReturnType<ReturnType<typeof createFirstDenials>>): readonl
 }
 
 describe("first denials", () => {
-  it("are told once for each name and container", () => {
+  it("are reported once for each name and container", () => {
     const see = createFirstDenials();
     const batch = [denied("a", "x"), denied("a", "x"), denied("b", "x"), denied("a", "y")];
     assert.deepEqual(lines(see(batch, byAddress, 0)), ["a x", "b x", "a y"]);

@@ -364,7 +364,7 @@ test("lookups: of a million distinct names a bounded number is kept", () => {
   assert.equal(tallies.filter(({ domain }) => domain !== othersLabel).length, 50_000);
 });
 
-test("what is told as so many counts as so many, for a full network's others too", () => {
+test("what is reported as so many counts as so many, for a full network's others too", () => {
   const journal = createLookupJournal({ ttlSeconds: 3600, maxAskers: 1 });
   journal.record([lookup({ domain: "a.example.com", times: 3 })], 1000);
   journal.record([lookup({ domain: "a.example.com" })], 1000);

@@ -1,5 +1,5 @@
-// A label that does not exist, or counts for nothing where it stands, is told with its place and the fix by `status`,
-// `doctor` and the log. It changes nothing of what is guarded, and it keeps nobody's containers from starting.
+// `status`, `doctor` and the log name a label that does not exist, or counts for nothing where it stands, with its
+// place and the fix. It changes nothing of what is guarded, and keeps no container from starting.
 
 import assert from "node:assert/strict";
 import { mkdtempSync, rmSync } from "node:fs";
@@ -159,7 +159,7 @@ describe("a label of a network", () => {
     });
   }
 
-  it("that does not exist is told of networks that cannot be guarded, too", () => {
+  it("that does not exist is named on networks that cannot be guarded, too", () => {
     const far = { ...networkOf({ ...guarding, "dockerwall.mod": "" }), driver: "macvlan", bridge: undefined };
     const said = saidOf(classified({ networks: [far], containers: [] }));
     assert.match(said.join("\n"), /has driver macvlan.*\n.*label dockerwall\.mod: there is no such label/);
@@ -175,7 +175,7 @@ describe("a label of a network", () => {
     }
   });
 
-  it("is told eight times at most, and how many there are", () => {
+  it("is named eight times at most, with how many there are", () => {
     const labels = Object.fromEntries(
       Array.from({ length: 5000 }, (_, index) => [`dockerwall.x${index}`, ""]),
     );
@@ -184,7 +184,7 @@ describe("a label of a network", () => {
     assert.equal(said.at(-1), 'network "app": 4992 more of its labels do not exist or have no effect');
   });
 
-  it("with a very long name is told shortly", () => {
+  it("with a very long name is cut short", () => {
     const labels = { [`dockerwall.${"y".repeat(60_000)}`]: "" };
     assert.ok(saidOf(classified({ networks: [networkOf(labels)], containers: [] })).join().length < 400);
   });
@@ -202,7 +202,7 @@ describe("a label of a container", () => {
   }
 });
 
-it("whatever stands in a label's name, what is told of it can be seen", () => {
+it("whatever stands in a label's name, the report of it is visible text", () => {
   const name = fc.oneof(fc.string({ unit: "binary" }), fc.string({ unit: "grapheme" }));
   const label = fc.tuple(fc.constantFrom("dockerwall.", " Dockerwall.", "", "x.dockerwall-"), name);
   fc.assert(

@@ -69,7 +69,7 @@ describe("a container on several networks", () => {
   ];
   for (const [what, given, expected] of cases) it(what, () => assert.deepEqual(detours(given), expected));
 
-  it("is told with the ways out", () => {
+  it("is named with the ways out", () => {
     assert.equal(
       renderDetour({ container: "web", leaves: "a_front", unused: "b_egress" }),
       'container "web" sends by network "a_front", so the entries of "b_egress" do not open anything for it; give "b_egress" the highest gw_priority (Engine 28), make "a_front" internal, or write the entries into dockerwall.allow of "a_front" or of the container',

@@ -190,7 +190,7 @@ describe("explain", () => {
       ["unknown no-answer", "ask again in a moment, and see dockerwall status"],
     ],
     [
-      "no way to anybody, and so no lookup",
+      "no way to anywhere, and so no lookup",
       {
         target: "www.example.com",
         name: { reason: "entry" },

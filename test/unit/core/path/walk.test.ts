@@ -171,7 +171,7 @@ describe("the way of a packet", () => {
       "refused no-entry",
     ],
     [
-      "audit lets it pass, whatever is told",
+      "audit lets it pass, with or without an error to the sender",
       { way: by("audited", "198.19.3.9"), sender: { homes: ["audited"] } },
       "passes audit",
     ],

@@ -52,7 +52,7 @@ describe("a label of a container, on a network that allows www.example.com", () 
 });
 
 describe("a policy file", () => {
-  /** What is allowed with these texts one after the other, and what was told last. */
+  /** What is allowed with these texts one after the other, and the last report. */
   async function follow(
     ...texts: readonly (string | undefined)[]
   ): Promise<{ allowed: boolean; told: string }> {

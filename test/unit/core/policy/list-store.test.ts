@@ -54,7 +54,7 @@ describe("createListStore", () => {
       `${place}: entry "a.example.com:0" at column 19: the port must be 1 to 65535, or FROM-TO, not "0"`,
     ]);
   });
-  it("warns of names that anybody can own, also when the text is read again", () => {
+  it("warns of names that anyone can own, also when the text is read again", () => {
     assert.equal(read("*.github.io"), "[*.github.io] 0/1");
     assert.equal(read("*.github.io"), "[*.github.io] 0/1");
     assert.equal(read("*.github.io *.com"), "[*.github.io *.com] 0/2");

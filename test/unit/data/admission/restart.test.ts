@@ -64,7 +64,7 @@ describe("a daemon that is started again", () => {
     ["a short range", { protocol: "tcp", ports: { from: 440, to: 443 } }],
     ["every port", anyService],
   ] as const) {
-    it(`does not shorten what is told still: ${title}`, () => {
+    it(`does not shorten what is still in answers: ${title}`, () => {
       admit({ service });
       start();
       admit({ service, leaseSeconds: 360 });

@@ -66,7 +66,7 @@ test("who takes an address off and puts it on again keeps its flows, but not tho
   assert.deepEqual(world.unstamped, [[first]]);
 });
 
-test("what could not be cleared waits until it could, is told once, and then its sandboxes are told", () => {
+test("what could not be cleared is one problem and waits until it could, and then its sandboxes hear", () => {
   const { world, flows, comes, problems, timers } = start([first]);
   world.failures = 3;
   assert.deepEqual([comes(first, "a"), comes(second, "b")], [[], []]);

@@ -42,7 +42,7 @@ test("each port on a bridge is guarded by the network there", () => {
   ]);
 });
 
-test("a port that cannot be guarded is told, and is not in force", () => {
+test("a port that cannot be guarded is a problem, and is not in force", () => {
   const refuse = (): never => {
     throw new Error("refused");
   };

@@ -65,7 +65,7 @@ test("what others only have on is who claims it first, until that one is gone", 
   assert.deepEqual(sendersOf(senders, other), [own, shared]);
 });
 
-test("what the engine gave to one is its own when it has it on, whoever claimed it before", () => {
+test("what the engine gave to one is its own when it has it on, even if another claimed it before", () => {
   const senders = start({ givenTo: "other", holders: ["box"] });
   // The engine tells late that one is gone, and that it has left an address.
   assert.deepEqual(sendersOf(senders, box), [own, shared]);

@@ -22,7 +22,7 @@ function start() {
   return { clock, readings, state, failures };
 }
 
-test("a name is told of by a reading that begins after it was asked for, and so is the same name soon after it", () => {
+test("a name is known by a reading that begins after it was asked for, and so is the same name soon after it", () => {
   const { readings, state } = start();
   const isRead = [readings.demand("db"), readings.demand("db")];
   assert.deepEqual([state.asked, isRead.map((each) => each())], [1, [false, false]]);
@@ -55,7 +55,7 @@ test("a flood of names causes one reading a second", () => {
   assert.ok(state.asked <= 6, String(state.asked));
 });
 
-test("a reading that cannot be asked for is told, and never over; the next name has one of its own", () => {
+test("a reading that cannot be asked for is a failure, and never over; the next name has one of its own", () => {
   const { readings, state, failures, clock } = start();
   state.fails = true;
   const isRead = readings.demand("db");

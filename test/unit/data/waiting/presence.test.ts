@@ -10,7 +10,7 @@ import { bridgeNetwork, guardedNetwork } from "../../../support/topologies.ts";
 
 const address = "198.18.0.2" as IpAddress;
 
-describe("somebody of whom no sandbox is known", () => {
+describe("a sender of whom no sandbox is known", () => {
   const start = () => {
     const met: number[] = [];
     const time = { nowMs: 1, listedAtMs: 0 };

@@ -37,7 +37,7 @@ const guarded: readonly GuardedNetwork[] = [{ ...guardedNetwork(network), lists:
 const own = new Map<string, EntryList>([`!${both}`, extra].map((label) => [label, listOf(label)]));
 const addresses = ["198.18.0.2", "198.18.0.3", "198.18.0.4"] as IpAddress[];
 
-/** The data plane's knowledge, and the control plane's inventory that it is told by. */
+/** The data plane's knowledge, and the control plane's inventory that it comes from. */
 interface Daemon {
   readonly inventory: Inventory;
   post(): void;
@@ -177,7 +177,7 @@ function checkAtLast(daemon: Daemon, container: ModelContainer, isCutOff: boolea
   }
 }
 
-/** Nothing hangs any more, and everything is told. */
+/** Nothing hangs any more, and every event and picture has come. */
 async function settleDown(model: ModelEngine, daemon: Daemon): Promise<void> {
   for (const container of model.containers.values()) {
     container.hangs = false;

@@ -349,7 +349,7 @@ test("control: without the right to open it, the sentence says so", {
   }
 });
 
-test("control: a folder that cannot be made is told with the way out", async () => {
+test("control: a folder that cannot be made is an error that says what to do", async () => {
   await assert.rejects(createControlServer({ path: "/dev/null/control.sock", api: apiOf() }), {
     code: "BAD_CONFIG",
     message:
@@ -357,7 +357,7 @@ test("control: a folder that cannot be made is told with the way out", async () 
   });
 });
 
-test("connections that the kernel will not hand over end nothing, and are told", async (t) => {
+test("connections that the kernel will not hand over end nothing, and are a problem", async (t) => {
   const http = createRequire(import.meta.url)("node:http") as typeof import("node:http");
   const { mock } = t.mock.method(http, "createServer");
   const path = join(folder, "refused.sock");

@@ -95,7 +95,7 @@ test("events that are open stay open, however long nothing happens", async () =>
   );
 });
 
-test("an engine that is starting is waited for, and that is told", async () => {
+test("the wait for an engine that is starting is reported", async () => {
   let asked = 0;
   await withEngine(
     (_request, response) => {

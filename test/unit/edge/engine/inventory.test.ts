@@ -1,5 +1,5 @@
-// The engine's picture: one container that cannot be read keeps nothing from being known, and what is the same is told
-// to nobody again.
+// The engine's picture: one container that cannot be read keeps nothing from being known, and what is the same is not
+// reported again.
 
 import assert from "node:assert/strict";
 import { describe, it, type TestContext } from "node:test";
@@ -236,7 +236,7 @@ describe("a listener that throws", () => {
     throw new Error("no");
   };
 
-  it("is told of as a problem, and the engine is followed all the same", async (t) => {
+  it("is a problem, and the engine is followed all the same", async (t) => {
     const { inventory, events, breakOff, changes, event, answers } = start(t, web);
     const problems: string[] = [];
     const onProblem = (problem: unknown): void => void problems.push(String(problem));

@@ -1,4 +1,4 @@
-// A failing round of repeated work ends nothing, and is told.
+// A failing round of repeated work ends nothing, and is reported.
 
 import assert from "node:assert/strict";
 import { describe, it, mock } from "node:test";

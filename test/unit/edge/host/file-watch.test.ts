@@ -1,4 +1,4 @@
-// A file that is written in parts is told of once, when it is whole; others in its folder are none of its business.
+// A file that is written in parts is one change, when it is whole; others in its folder are none of its business.
 
 import assert from "node:assert/strict";
 import { appendFileSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
@@ -8,7 +8,7 @@ import { test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { FileWatch } from "../../../../src/edge/host/file-watch.ts";
 
-test("a change is told of once the file is left alone, also one that only a look finds", async (t) => {
+test("a change is reported once the file is left alone, also one that only a look finds", async (t) => {
   const folder = mkdtempSync(join(tmpdir(), "dockerwall-watch-"));
   t.after(() => rmSync(folder, { recursive: true }));
   const path = join(folder, "policy.yml");

@@ -13,7 +13,7 @@ import { presets } from "../../../support/policies.ts";
 
 const takes = "networks: {app: '!www.example.com'}\n";
 
-/** A followed file in a folder of its own, and what was told of it last. */
+/** A followed file in a folder of its own, and the last report of it. */
 function follow() {
   const folder = mkdtempSync(join(tmpdir(), "dockerwall-policy-"));
   const path = join(folder, "policy.yml");
@@ -35,7 +35,7 @@ function follow() {
   return {
     folder,
     path,
-    /** What is told of what a change does. */
+    /** The report of a change. */
     after: async (change: () => void): Promise<string> => {
       const { promise } = next;
       change();

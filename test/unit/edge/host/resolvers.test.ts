@@ -20,7 +20,7 @@ function inRoot(work: (root: string) => void): void {
 const ignore = (): void => undefined;
 const at = (address: string) => [{ address, port: 53 }];
 
-test("a change is told once, and what is of no use changes nothing", () => {
+test("a change is reported once, and what is of no use changes nothing", () => {
   inRoot((root) => {
     const file = join(root, "etc/resolv.conf");
     writeFileSync(file, "nameserver 192.0.2.1\n");
@@ -65,7 +65,7 @@ test("links in a circle, and no file at all, say what to do", () => {
   });
 });
 
-test("a server that cannot be used is told once while it stands there", () => {
+test("a server that cannot be used is one problem while it stands there", () => {
   inRoot((root) => {
     const file = join(root, "etc/resolv.conf");
     const problems: string[] = [];
@@ -87,7 +87,7 @@ test("a server that cannot be used is told once while it stands there", () => {
   });
 });
 
-test("whom systemd-resolved's stub asks is told with it, and followed", () => {
+test("the servers behind systemd-resolved's stub come with it, and are followed", () => {
   inRoot((root) => {
     const behind = join(root, "run/systemd/resolve/resolv.conf");
     mkdirSync(join(root, "run/systemd/resolve"), { recursive: true });

@@ -301,7 +301,7 @@ function failingOnce(): DnsHandler {
   };
 }
 
-test("UDP: what one question makes fail is told, and the next one is served", async () => {
+test("UDP: a failure by one question is a problem, and the next one is served", async () => {
   const problems: string[] = [];
   const listener = await listenUdp(loopback4, failingOnce(), { onProblem: (text) => problems.push(text) });
   const client = createSocket("udp4");
@@ -314,7 +314,7 @@ test("UDP: what one question makes fail is told, and the next one is served", as
   await listener.close();
 });
 
-test("TCP: what one question makes fail is told, and the next one is served", async () => {
+test("TCP: a failure by one question is a problem, and the next one is served", async () => {
   const problems: string[] = [];
   const listener = await listenTcp(
     loopback4,
@@ -343,7 +343,7 @@ function unsendableOnce(): DnsHandler {
   };
 }
 
-test("UDP: an answer that cannot be sent is told, and the next one is", async () => {
+test("UDP: an answer that cannot be sent is a problem, and the next one leaves", async () => {
   const problems: string[] = [];
   const listener = await listenUdp(loopback4, unsendableOnce(), { onProblem: (text) => problems.push(text) });
   const client = createSocket("udp4");
@@ -357,7 +357,7 @@ test("UDP: an answer that cannot be sent is told, and the next one is", async ()
   await listener.close();
 });
 
-test("TCP: an answer that cannot be sent is told, and the next one is", async () => {
+test("TCP: an answer that cannot be sent is a problem, and the next one leaves", async () => {
   const problems: string[] = [];
   const events = { onProblem: (text: string) => problems.push(text) };
   const listener = await listenTcp(loopback4, unsendableOnce(), {}, events);

@@ -139,7 +139,7 @@ test("the fastest is asked, and the others again after a while", async () => {
   }
 });
 
-test("an attempt that fails on our side is told, and the next server answers", async () => {
+test("an attempt that fails on our side is a problem, and the next server answers", async () => {
   const upstream = await startFakeUpstream({ onUdp: ({ message, reply }) => reply(answerTo(message, [])) });
   const problems: string[] = [];
   const broken = {

@@ -221,7 +221,7 @@ const good: readonly {
     ttl: 900,
   },
   {
-    name: "an SOA of somebody else",
+    name: "an SOA of another zone",
     message: response([], { authority: [soa(plainName("example.com"))] }),
     addresses: [],
     ttl: 0,

@@ -145,7 +145,7 @@ describe("a full set", () => {
     ]);
   });
 
-  it("is told of a list of bridges, too, and the rest of the list is in force", () => {
+  it("is reported for a list of bridges, too, and the rest of the list is in force", () => {
     sets.limit(setNames.open4, 1);
     const bridges = [...Array(65).keys()].map((index) => `br-${index}`);
     const { unplaced } = applySets(sets, {

@@ -34,7 +34,7 @@ const cases: readonly (readonly [string, NetlinkError, number])[] = [
   ["by the message, when nothing of it was taken", refusalAt(1, echoOf(0)), 2],
 ];
 for (const [name, refusal, entryIndex] of cases) {
-  test(`the entry is told ${name}`, () => {
+  test(`the entry is known ${name}`, () => {
     const error = explained(refusal, "to add to set s", { entries, from: 2 });
     assert.ok(error instanceof KernelSetError);
     assert.deepEqual([error.reason, error.entryIndex], ["full", entryIndex]);

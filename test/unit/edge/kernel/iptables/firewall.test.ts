@@ -1,4 +1,4 @@
-// The firewall by iptables: what keeps either family's rules from being applied is told.
+// The firewall by iptables: the error names what keeps either family's rules from being applied.
 
 import assert from "node:assert/strict";
 import { describe, it, test } from "node:test";
@@ -19,7 +19,7 @@ const both = new Map([
   [6, []],
 ] as const);
 
-test("what is in the way of both families is told of both at once", async () => {
+test("the error names what is in the way of each family", async () => {
   const firewall = createFirewall("nft", () => refusing((family) => `IPv${family} is in the way`));
   await assert.rejects(firewall.apply(both), {
     code: "KERNEL_REFUSED",
@@ -27,7 +27,7 @@ test("what is in the way of both families is told of both at once", async () => 
   });
 });
 
-test("what is in the way of both families alike is told once", async () => {
+test("the error names what is in the way of both families alike once", async () => {
   const firewall = createFirewall("nft", () => refusing(() => "another program keeps the lock"));
   await assert.rejects(firewall.apply(both), { message: "another program keeps the lock" });
 });

@@ -36,7 +36,7 @@ test("what came and went between two looks is gone; what went and came is change
   assert.deepEqual(table.takeChanges(), { changed: [], gone: [] });
 });
 
-test("what is told again as it was is no change", () => {
+test("an event that says the same again is no change", () => {
   const table = tableOf(veth(1));
   table.apply({ kind: "link", link: veth(1) });
   assert.deepEqual(table.takeChanges(), { changed: [], gone: [] });

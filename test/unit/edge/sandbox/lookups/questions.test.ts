@@ -58,7 +58,7 @@ test("a question that cannot be answered at once is failed, too", () => {
   assert.deepEqual(seen, ["sandbox box: cannot answer", "fail bad", "answer good"]);
 });
 
-test("a question that cannot even be failed in time is told, and gets silence", () => {
+test("a question that cannot even be failed in time is a problem, and gets silence", () => {
   const { receive, seen } = start("unknown", ["fail"]);
   for (const text of ["bad", "good"]) receive(text);
   pass(3_499);

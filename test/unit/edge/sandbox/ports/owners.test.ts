@@ -39,14 +39,14 @@ test("a namespace that has no number at first is asked for it again when one is 
   assert.equal(namespaces.sandboxIn(7), undefined);
   id = 7;
   assert.equal(namespaces.sandboxIn(7), "box");
-  // The number goes to another one before the first is told to be gone.
+  // The number goes to another one before the end of the first is known.
   assert.equal(namespaces.add("next", 4), 7);
   namespaces.remove("box");
   assert.equal(namespaces.sandboxIn(7), "next");
   assert.deepEqual([namespaces.has("box"), namespaces.has("next")], [false, true]);
 });
 
-test("changes are told once, later or when asked, and a failure keeps back none of the others", async () => {
+test("changes are reported once, later or when asked, and a failure keeps back none of the others", async () => {
   const seen: string[] = [];
   const changes = new PortChanges({
     onChange: (sandbox) => {

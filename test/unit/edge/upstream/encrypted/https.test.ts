@@ -212,7 +212,7 @@ describe("DNS over HTTPS", () => {
       assert.equal(await ask(resolver, "before.example.org"), "answer");
       way.swallow();
       const startedAtMs = performance.now();
-      // Whoever asks all the time must not keep the dead connection alive by it.
+      // Constant questions must not keep the dead connection alive.
       using _asking = setInterval(() => void ask(resolver, "more.example.org").catch(() => undefined), 100);
       const kinds = await Promise.all(["a", "b", "c"].map((name) => ask(resolver, `${name}.example.org`)));
       assert.deepEqual(new Set(kinds), new Set(["answer"]));

@@ -207,7 +207,7 @@ describe("DNS over TLS", () => {
       await succeeds(resolver, "before.example.org");
       for (const socket of server.sockets) mute.add(socket);
       const startedAtMs = performance.now();
-      // Whoever asks all the time must not keep the dead connection alive by it.
+      // Constant questions must not keep the dead connection alive.
       using _asking = setInterval(
         () => void resolver.query(questionFor("more.example.org"), "b").catch(() => undefined),
         100,
