@@ -3,6 +3,7 @@
 
 import { parentPort, workerData } from "node:worker_threads";
 import { readCounters } from "../core/counters/registry.ts";
+import type { OpenQueue } from "../core/queued-packet.ts";
 import { every } from "../edge/host/every.ts";
 import { DockerwallError, messageOf } from "../errors.ts";
 import type { DataPlaneSettings, FromDataPlane, ToDataPlane } from "../planes/messages.ts";
@@ -29,9 +30,22 @@ port.on("message", ({ kind }: ToDataPlane) => {
   if (kind === "end") process.exit();
 });
 
+/** Who has read the questions of the engine until now hands them over. @returns the queue in which they wait */
+async function takeQuestions(): Promise<OpenQueue | undefined> {
+  const { promise, resolve } = Promise.withResolvers<OpenQueue | undefined>();
+  const take = (message: ToDataPlane): void => {
+    if (message.kind === "questions") resolve(message.queue);
+  };
+  port?.on("message", take);
+  telling.tell({ kind: "takes-questions" });
+  const queue = await promise;
+  port?.off("message", take);
+  return queue;
+}
+
 async function start(): Promise<void> {
   await warmUp({ settings, withinMs: warmWithinMs });
-  const parts = await startPlane(settings, telling);
+  const parts = await startPlane(settings, telling, takeQuestions);
   port?.on("message", createMessageTaker(parts));
   // All of it lasts as long as the thread.
   const repeat = (everyMs: number, work: () => unknown): void =>

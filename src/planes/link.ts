@@ -14,6 +14,7 @@ import type { Readings } from "../core/model/topology.ts";
 import type { Upstream } from "../core/model/upstream.ts";
 import type { ContainerWays } from "../core/path/detours.ts";
 import type { PathReading } from "../core/path/reading.ts";
+import type { OpenQueue } from "../core/queued-packet.ts";
 import { DockerwallError } from "../errors.ts";
 import type { DataPlaneFindings, DataPlaneSettings, PathRequest } from "./messages.ts";
 import { createPoster, createReadingsPoster } from "./picture.ts";
@@ -74,10 +75,16 @@ export interface DataPlaneLink extends AsyncDisposable {
  */
 const youngGenerationMb = 12;
 
-/** Resolves when the data plane listens. @throws what kept it from starting. */
+/**
+ * Resolves when the data plane listens.
+ * @param handOver called as soon as it can decide on questions of the engine, which nobody else may from then on; a busy
+ *   host starts the thread for seconds, and those of the host's own that wait meanwhile run out
+ * @throws what kept it from starting
+ */
 export async function startDataPlane(
   settings: DataPlaneSettings,
   events: DataPlaneEvents,
+  handOver: () => OpenQueue | undefined = () => undefined,
 ): Promise<DataPlaneLink> {
   // Run from source by a loader, or compiled: the worker has the extension that this file has.
   const extension = import.meta.url.endsWith(".ts") ? "ts" : "js";
@@ -88,7 +95,10 @@ export async function startDataPlane(
   });
   const { onProblem, onDeath } = events;
   const thread = new DataPlaneThread(worker, {
-    onReport: (report) => tell(report, events),
+    onReport: (report) => {
+      if (report.kind === "takes-questions") thread.post({ kind: "questions", queue: handOver() });
+      else tell(report, events);
+    },
     onProblem,
     onDeath,
   });
@@ -96,7 +106,7 @@ export async function startDataPlane(
   return createLink(thread);
 }
 
-function tell(report: Report, events: DataPlaneEvents): void {
+function tell(report: Exclude<Report, { kind: "takes-questions" }>, events: DataPlaneEvents): void {
   switch (report.kind) {
     case "lookups":
       events.onLookups(report.events);

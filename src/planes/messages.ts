@@ -33,8 +33,6 @@ export interface DataPlaneSettings {
   /** Whether what comes by ports that are not settled can wait; false where the kernel has no table for it. */
   readonly holdUnsettled: boolean;
   readonly queueNumber: number;
-  /** The queue in which questions of the engine wait already; undefined where none do. */
-  readonly engineQueue?: OpenQueue | undefined;
   /** Where the engine listens, by which it is told from others on this host. */
   readonly dockerSocket?: string;
 }
@@ -45,6 +43,8 @@ export type Posted<Policy extends { readonly lists: readonly EntryList[] }> = Om
 };
 
 export type ToDataPlane =
+  /** The queue in which questions of the engine wait already; undefined where none do. */
+  | { readonly kind: "questions"; readonly queue: OpenQueue | undefined }
   | {
       readonly kind: "topology";
       /** Done once the data plane decides by it. */
@@ -113,6 +113,8 @@ export interface DataPlaneFindings {
 
 export type FromDataPlane =
   | { readonly kind: "ready" }
+  /** It serves the questions of the engine from now on: `questions` is to hand them over. */
+  | { readonly kind: "takes-questions" }
   /** A request is fulfilled, and there is nothing to tell but that. */
   | { readonly kind: "done"; readonly requestId: number }
   /** A request could not be fulfilled. */

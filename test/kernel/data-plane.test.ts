@@ -3,18 +3,26 @@
 import assert from "node:assert/strict";
 import { createSocket } from "node:dgram";
 import { once } from "node:events";
+import { mkdtempSync, rmdirSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { test } from "node:test";
+import { setImmediate as nextTurn } from "node:timers/promises";
 import { Worker } from "node:worker_threads";
+import { passHostQuestions } from "../../src/control/daemon/early-questions.ts";
 import { createWall } from "../../src/control/wall.ts";
 import { allRead } from "../../src/core/askers/knowledge.ts";
 import { declareCounter } from "../../src/core/counters/registry.ts";
 import { setNames } from "../../src/core/firewall/names.ts";
+import { desiredRules } from "../../src/core/firewall/ruleset.ts";
 import type { LookupEvent } from "../../src/core/journal/lookup-event.ts";
 import { parsePrefix } from "../../src/core/model/address.ts";
 import type { Network, Topology } from "../../src/core/model/topology.ts";
+import { holdEngineQuestions } from "../../src/edge/kernel/flows/engine-queue.ts";
 import { createSets } from "../../src/edge/kernel/ipset/desired-sets.ts";
 import { openKernelSets } from "../../src/edge/kernel/ipset/kernel-sets.ts";
 import { createFirewall } from "../../src/edge/kernel/iptables/firewall.ts";
+import { createIptables } from "../../src/edge/kernel/iptables/iptables.ts";
+import { createReadiness } from "../../src/edge/kernel/readiness.ts";
 import { startDataPlane } from "../../src/planes/link.ts";
 import { plainName, rawMessage, rawQuestion } from "../support/dns-bytes.ts";
 import { enterNamespaces, run } from "../support/namespace.ts";
@@ -61,6 +69,65 @@ test("the port of lookups is kept from others for as long as it is ours", async 
   assert.deepEqual(listed(), [2, 2]);
   await dataPlane[Symbol.asyncDispose]();
   assert.deepEqual(listed(), [0, 0]);
+});
+
+test("lookups of the host's own pass while the thread starts", async (t) => {
+  const number = queueNumber + 20;
+  const sets = openKernelSets();
+  t.after(sets.close);
+  createSets(sets);
+  run("ip", "link", "set", "lo", "up");
+  await using server = createSocket("udp4");
+  server.bind(53, "127.0.0.1");
+  await once(server, "listening");
+  server.on("message", (message, { port, address }) => server.send(message, port, address));
+  const iptables = createIptables("nft");
+  await iptables.apply(4, desiredRules({ family: 4, dnsPort, queueNumber: number, hold: true }));
+  t.after(() => iptables.apply(4, []));
+  const readiness = createReadiness();
+  t.after(readiness.close);
+  const early = passHostQuestions({
+    queueNumber: number,
+    queue: holdEngineQuestions(number, sets),
+    sets,
+    readiness,
+    mayBeEngines: () => false,
+    onFailure: (error) => assert.fail(String(error)),
+  });
+  const folder = mkdtempSync(`${tmpdir()}/sandboxes-`);
+  t.after(() => rmdirSync(folder));
+  let answered = 0;
+  let answeredBefore: number | undefined;
+  const nothing = (): undefined => undefined;
+  const limits = { leaseFloorSeconds: 1, leaseGraceSeconds: 1, queueNumber: number, sandboxFolder: folder };
+  const start = startDataPlane(
+    { ...planeSettings, dnsPort: dnsPort + 1, ...limits },
+    {
+      onLookups: nothing,
+      onFreshAddresses: nothing,
+      onSecondPart: nothing,
+      onRefresh: nothing,
+      onSandboxes: nothing,
+      onResolver: nothing,
+      onProblem: assert.fail,
+      onDeath: assert.fail,
+    },
+    () => {
+      answeredBefore = answered;
+      return early.handOver();
+    },
+  );
+  await using client = createSocket("udp4");
+  // Those after the handing over are the thread's to let go.
+  while ((answeredBefore ?? answered) + 5 > answered) {
+    client.send("the host's", 53, "127.0.0.1");
+    await once(client, "message", { signal: AbortSignal.timeout(5_000) });
+    answered += 1;
+    if (answered === 1) assert.equal(answeredBefore, undefined);
+    if (answeredBefore === undefined) await nextTurn();
+  }
+  const dataPlane = await start;
+  await dataPlane[Symbol.asyncDispose]();
 });
 
 test("a flush tells of every lookup that was answered before it", async (t) => {

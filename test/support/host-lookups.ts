@@ -5,9 +5,9 @@ import { type Pulse, startPulse } from "./pulse.ts";
 
 const script = `
 const { Resolver } = require("node:dns/promises");
-const missed = (error) => console.log("missed " + Math.round(Date.now() / 1000) + " " + error.code);
+const missed = (askedAt) => (error) => console.log("missed " + askedAt + " " + error.code);
 const ask = () => new Resolver({ timeout: 4000, tries: 1 }).resolve4("www.example.com")
-  .then(() => console.log("beat"), missed);
+  .then(() => console.log("beat"), missed(Date.now()));
 setInterval(ask, 100);
 `;
 

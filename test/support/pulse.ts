@@ -17,7 +17,7 @@ export interface Pulse {
 
 /** The loop in a shell. @param seconds for one attempt; on a busy machine even a process takes long to start */
 export const loop = (attempt: string, seconds = 6): string =>
-  `while :; do if timeout ${seconds} ${attempt} >/dev/null 2>&1; then echo beat; else echo "missed $(date +%s)"; fi; sleep 0.3; done`;
+  `while :; do if timeout ${seconds} ${attempt} >/dev/null 2>&1; then echo beat; else echo "missed $(date +%s%3N)"; fi; sleep 0.3; done`;
 
 /** Starts a command on the engine's host that prints what `loop` does, and waits for the first beats. */
 export async function startPulse(engine: Engine, title: string, argv: readonly string[]): Promise<Pulse> {

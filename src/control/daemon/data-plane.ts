@@ -49,7 +49,6 @@ export function dataPlaneSettings(config: Config, host: Host): DataPlaneSettings
     leaseFloorSeconds: config.leaseFloorSeconds,
     leaseGraceSeconds: config.leaseGraceSeconds,
     sandboxFolder: host.sandboxFolder,
-    engineQueue: host.earlyQuestions?.handOver(),
     dockerSocket: config.dockerSocket,
     guardPorts: host.missing.unguardedPorts === undefined,
     holdUnsettled: host.missing.unheldPorts === undefined,

@@ -50,7 +50,9 @@ async function startInOrder(parts: Parts, { cleanup, takeDown, onDeath }: StartO
   enforcement.usePicture();
   // Its listeners, too, come before the first rule: a port that another process has is the commonest failure of a start.
   dataPlane.fill(
-    await startDataPlane(dataPlaneSettings(config, host), createDataPlaneEvents(parts, onDeath)),
+    await startDataPlane(dataPlaneSettings(config, host), createDataPlaneEvents(parts, onDeath), () =>
+      host.earlyQuestions?.handOver(),
+    ),
   );
   cleanup.use(dataPlane);
   const control = await serveCommands(parts, takeDown);

@@ -64,8 +64,9 @@ function take(
       return takeLeft(parts, message);
     case "release-all":
       return releaseAll(parts, message);
+    case "questions":
     case "end":
-      // Was taken where the thread begins.
+      // Were taken where the thread begins.
       return;
   }
 }

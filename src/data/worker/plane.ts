@@ -1,6 +1,7 @@
 // Puts the data plane together, in the order in which its parts may begin.
 
 import type { Presence } from "../../core/askers/knowledge.ts";
+import type { OpenQueue } from "../../core/queued-packet.ts";
 import { after } from "../../edge/host/every.ts";
 import { stampedSources, unstampFlows } from "../../edge/kernel/flows/stamped.ts";
 import { openKernelSets } from "../../edge/kernel/ipset/kernel-sets.ts";
@@ -25,8 +26,16 @@ import { SandboxLayer } from "./sandbox-layer.ts";
 import type { Telling } from "./telling.ts";
 import { View } from "./view.ts";
 
-/** Resolves when lookups are listened for and sandboxes captured. @throws DockerwallError, what keeps it from that */
-export async function startPlane(settings: DataPlaneSettings, telling: Telling): Promise<Parts> {
+/**
+ * Resolves when lookups are listened for and sandboxes captured.
+ * @param takeQuestions to be called when nothing more is to be done before questions of the engine are served
+ * @throws DockerwallError, what keeps it from that
+ */
+export async function startPlane(
+  settings: DataPlaneSettings,
+  telling: Telling,
+  takeQuestions: () => Promise<OpenQueue | undefined>,
+): Promise<Parts> {
   const { sandboxFolder, queueNumber, dnsPort } = settings;
   const parts = createBase(settings, telling, {
     addressesOf: (sandbox) => sandboxLayer?.addressesOf(sandbox),
@@ -44,7 +53,7 @@ export async function startPlane(settings: DataPlaneSettings, telling: Telling):
     sets: parts.sets,
     onProblem: telling.problem,
   });
-  sandboxLayer?.begin(answerer);
+  if (sandboxLayer !== undefined) sandboxLayer.begin(answerer, await takeQuestions());
   const cutFlows = createFlowCuts(view, admission, hostAddresses);
   return { ...parts, answerer, cutFlows, listeners, sandboxLayer };
 }

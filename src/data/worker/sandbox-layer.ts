@@ -3,6 +3,7 @@
 import { LateCaptures } from "../../core/askers/late-captures.ts";
 import type { Cut } from "../../core/cut.ts";
 import type { Destination, Way } from "../../core/path/way.ts";
+import type { OpenQueue } from "../../core/queued-packet.ts";
 import { findDockerd } from "../../edge/engine/dockerd.ts";
 import { type EngineProcess, watchEngineProcess } from "../../edge/engine/process.ts";
 import { every } from "../../edge/host/every.ts";
@@ -42,9 +43,9 @@ export class SandboxLayer {
   }
 
   /** Captures what is there, and whatever appears from now on. */
-  begin(answerer: Answerer): void {
+  begin(answerer: Answerer, questions: OpenQueue | undefined): void {
     // Before anything is captured: from here on what was asked before it cannot leave any more.
-    this.#beginEngineQuestions();
+    this.#beginEngineQuestions(questions);
     const sandboxes = this.#capture(answerer);
     this.#sandboxes = sandboxes;
     // While they were listed one after the other, each kept what an earlier run knew it by: some are gone.
@@ -161,11 +162,11 @@ export class SandboxLayer {
     this.#standings.lookNow();
   }
 
-  #beginEngineQuestions(): void {
+  #beginEngineQuestions(questions: OpenQueue | undefined): void {
     const { settings, readiness, sets, engine, telling } = this.#parts;
     this.#endEngineQuestions = startEngineQuestions({
       queueNumber: settings.queueNumber,
-      queue: settings.engineQueue ?? holdEngineQuestions(settings.queueNumber, sets),
+      queue: questions ?? holdEngineQuestions(settings.queueNumber, sets),
       readiness,
       sets,
       lates: this.#lates,

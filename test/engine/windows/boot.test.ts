@@ -144,17 +144,21 @@ function boots({ name, backend, asks }: Case): void {
     unit = await run(engine, "exec", "dockerwall", "dockerwall", "boot-guard");
   });
 
+  // Controls. Whether a lookup falls into the window is a matter of luck, and on a busy host none may.
   it("has one without the boot guard", async () => {
-    await engine.stop();
-    await engine.exec("bash", "-c", forget);
-    const capture = await lab.capture(name, `dst host ${denied}`);
-    await lab.internet.forgetQueries();
-    await engine.start();
-    await enforcing(engine);
-    const packets = await capture.stop();
-    const past = await lookupsPast();
-    printRow(name, "boot, no unit", `${packets.length} packets`, `${past} lookups past`);
-    assert.ok(packets.length > 0);
+    let past = 0;
+    for (let boots = 1; boots === 1 || (past === 0 && asks === "from the host" && boots <= 5); boots++) {
+      await engine.stop();
+      await engine.exec("bash", "-c", forget);
+      const capture = await lab.capture(name, `dst host ${denied}`);
+      await lab.internet.forgetQueries();
+      await engine.start();
+      await enforcing(engine);
+      const packets = await capture.stop();
+      past = await lookupsPast();
+      printRow(name, `boot ${boots}, no unit`, `${packets.length} packets`, `${past} lookups past`);
+      assert.ok(packets.length > 0);
+    }
     if (asks === "from the host") assert.ok(past > 0);
   });
 
@@ -198,7 +202,6 @@ function boots({ name, backend, asks }: Case): void {
     await untilHoldIsOff();
   });
 
-  // A control, and a matter of luck: the window is narrow, and on a busy host nothing may ask in it.
   it("asks past the wall at a restart of the engine without the boot guard", async () => {
     let past = 0;
     // On 20.10 nothing was seen to get past here, so there it is no control.
@@ -223,12 +226,13 @@ function boots({ name, backend, asks }: Case): void {
     const host = await lookUpOnHost(engine, title.replaceAll(/\W/g, "-"));
     const capture = await lab.capture(name, `dst host ${denied}`);
     await lab.internet.forgetQueries();
+    const endedAt = Date.now();
     await end();
     await before();
-    const startedAt = performance.now();
+    const startedAt = Date.now();
     await engine.start();
     await enforcing(engine);
-    const tookMs = Math.round(performance.now() - startedAt);
+    const tookMs = Date.now() - startedAt;
     await untilOpen();
     const packets = await capture.stop();
     const past = await lookupsPast();
@@ -243,8 +247,20 @@ function boots({ name, backend, asks }: Case): void {
     );
     assert.deepEqual(packets, []);
     assert.equal(past, 0);
-    assert.deepEqual(host.missed(), []);
+    const missed = host.missed().map((askedAt) => `asked ${askedAt - startedAt} ms after the start`);
+    assert.deepEqual(missed, [], await story(endedAt));
     await untilHoldIsOff();
+  }
+
+  /** What the daemons of the old and of the new engine said since a moment, ms since the epoch. */
+  async function story(sinceMs: number): Promise<string> {
+    const { stdout, stderr } = await engine.docker(
+      "logs",
+      "--since",
+      new Date(sinceMs).toISOString(),
+      "dockerwall",
+    );
+    return `since ${sinceMs}\n${stdout}${stderr}`;
   }
 
   it("asks nobody past the wall at a restart of the engine with the boot guard", () =>
