@@ -24,7 +24,7 @@ export interface DataPlaneSettings {
   readonly upstreams: readonly Upstream[];
   /** Least life of a grant, seconds. */
   readonly leaseFloorSeconds: number;
-  /** What a grant lives longer than the TTL that the client was told, seconds. */
+  /** How much longer a grant lives than the TTL in the client's answer, seconds. */
   readonly leaseGraceSeconds: number;
   /** The engine's folder of sandboxes as we can reach it; undefined turns layer 2 off. */
   readonly sandboxFolder: string | undefined;
@@ -33,7 +33,7 @@ export interface DataPlaneSettings {
   /** Whether what comes by ports that are not settled can wait; false where the kernel has no table for it. */
   readonly holdUnsettled: boolean;
   readonly queueNumber: number;
-  /** Where the engine listens, by which it is told from others on this host. */
+  /** Where the engine listens; it tells this engine from others on the host. */
   readonly dockerSocket?: string;
 }
 

@@ -171,7 +171,7 @@ test("a flush tells of every lookup that was answered before it", async (t) => {
   await using client = createSocket("udp4");
   client.bind(0, asker);
   await once(client, "listening");
-  // More often than batches are told of, so that one of the flushes falls between two of them.
+  // More often than batches leave, so that one of the flushes falls between two of them.
   for (let round = 1; round <= 20; round++) {
     client.send(rawMessage({ body: [rawQuestion(plainName(`round-${round}.example.org`))] }), dnsPort, asker);
     await once(client, "message");

@@ -108,7 +108,7 @@ function createBase(
   };
 }
 
-/** Without sandboxes of our own, who has which address is told by the picture only. */
+/** Without sandboxes of our own, only the picture says who has which address. */
 function presenceByPicture(presence: PresenceBook): Presence {
   return { ...presence, isInUse: () => true, holderOf: () => undefined };
 }

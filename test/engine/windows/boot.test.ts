@@ -16,7 +16,7 @@ import { execStarts } from "../../support/systemd.ts";
 
 /**
  * @property iptables what the host has, and so the unit uses
- * @property backend what the daemon is told to use
+ * @property backend what the daemon's settings name
  * @property asks where the engine asks from; from the host's namespace also where its resolver is on loopback
  */
 interface Case {
@@ -83,7 +83,7 @@ function boots({ name, backend, asks }: Case): void {
   let engine: Engine;
   let unit: string;
 
-  /** The lookups of the guarded askers that reached anybody's server. */
+  /** The lookups of the guarded askers that reached any server. */
   async function lookupsPast(): Promise<number> {
     const queries = await lab.internet.queries();
     return queries.filter((query) => query.name.startsWith("boot-") && query.from === engine.link.host)
