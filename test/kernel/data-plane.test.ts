@@ -1,6 +1,7 @@
 // The data plane as the control plane has it: a worker thread with its sockets, here in a namespace of its own.
 
 import assert from "node:assert/strict";
+import { spawn } from "node:child_process";
 import { createSocket } from "node:dgram";
 import { once } from "node:events";
 import { mkdtempSync, rmdirSync } from "node:fs";
@@ -23,7 +24,7 @@ import { openKernelSets } from "../../src/edge/kernel/ipset/kernel-sets.ts";
 import { createFirewall } from "../../src/edge/kernel/iptables/firewall.ts";
 import { createIptables } from "../../src/edge/kernel/iptables/iptables.ts";
 import { createReadiness } from "../../src/edge/kernel/readiness.ts";
-import { startDataPlane } from "../../src/planes/link.ts";
+import { type DataPlaneEvents, startDataPlane } from "../../src/planes/link.ts";
 import { plainName, rawMessage, rawQuestion } from "../support/dns-bytes.ts";
 import { enterNamespaces, run } from "../support/namespace.ts";
 import { planeSettings } from "../support/plane-settings.ts";
@@ -47,25 +48,26 @@ const network: Network = {
 const ofThisThread = "of_this_thread";
 declareCounter({ name: ofThisThread, help: "Nothing.", words: { one: "thing", many: "things" } });
 const topology: Topology = { networks: [network], containers: [] };
+const nothing = (): undefined => undefined;
+/** Nothing of what may happen is a problem. */
+const silent: DataPlaneEvents = {
+  onLookups: nothing,
+  onFreshAddresses: nothing,
+  onSecondPart: nothing,
+  onRefresh: nothing,
+  onSandboxes: nothing,
+  onResolver: nothing,
+  onProblem: assert.fail,
+  onDeath: assert.fail,
+};
 
 test("the port of lookups is kept from others for as long as it is ours", async (t) => {
   const sets = openKernelSets();
   t.after(sets.close);
   createSets(sets);
   const listed = (): number[] => [setNames.listens4, setNames.listens6].map((name) => sets.list(name).length);
-  const nothing = (): undefined => undefined;
-  const events = {
-    onLookups: nothing,
-    onFreshAddresses: nothing,
-    onSecondPart: nothing,
-    onRefresh: nothing,
-    onSandboxes: nothing,
-    onResolver: nothing,
-    onProblem: assert.fail,
-    onDeath: assert.fail,
-  };
   const limits = { leaseFloorSeconds: 1, leaseGraceSeconds: 1, queueNumber: queueNumber + 10 };
-  const dataPlane = await startDataPlane({ ...planeSettings, dnsPort, ...limits }, events);
+  const dataPlane = await startDataPlane({ ...planeSettings, dnsPort, ...limits }, silent);
   assert.deepEqual(listed(), [2, 2]);
   await dataPlane[Symbol.asyncDispose]();
   assert.deepEqual(listed(), [0, 0]);
@@ -98,25 +100,11 @@ test("lookups of the host's own pass while the thread starts", async (t) => {
   t.after(() => rmdirSync(folder));
   let answered = 0;
   let answeredBefore: number | undefined;
-  const nothing = (): undefined => undefined;
   const limits = { leaseFloorSeconds: 1, leaseGraceSeconds: 1, queueNumber: number, sandboxFolder: folder };
-  const start = startDataPlane(
-    { ...planeSettings, dnsPort: dnsPort + 1, ...limits },
-    {
-      onLookups: nothing,
-      onFreshAddresses: nothing,
-      onSecondPart: nothing,
-      onRefresh: nothing,
-      onSandboxes: nothing,
-      onResolver: nothing,
-      onProblem: assert.fail,
-      onDeath: assert.fail,
-    },
-    () => {
-      answeredBefore = answered;
-      return early.handOver();
-    },
-  );
+  const start = startDataPlane({ ...planeSettings, dnsPort: dnsPort + 1, ...limits }, silent, () => {
+    answeredBefore = answered;
+    return early.handOver();
+  });
   await using client = createSocket("udp4");
   // Those after the handing over are the thread's to let go.
   while ((answeredBefore ?? answered) + 5 > answered) {
@@ -128,6 +116,54 @@ test("lookups of the host's own pass while the thread starts", async (t) => {
   }
   const dataPlane = await start;
   await dataPlane[Symbol.asyncDispose]();
+});
+
+// Sends itself datagrams as lookups of the host's own, five each millisecond, and in the end says how many it misses.
+const asks = `
+const socket = require("node:dgram").createSocket("udp4");
+const open = new Set();
+let sent = 0;
+socket.on("message", (message) => open.delete(String(message)));
+socket.bind(53, "127.0.0.1", () => {
+  const asking = setInterval(() => {
+    for (let i = 0; i < 5; i++) {
+      open.add(String(++sent));
+      socket.send(String(sent), 53, "127.0.0.1");
+    }
+    if (sent === 20) console.log("asks");
+  }, 1);
+  process.stdin.once("data", () => {
+    clearInterval(asking);
+    setTimeout(() => process.exit(console.log(open.size + " of " + sent + " missed")), 1_000);
+  });
+});
+`;
+
+test("lookups of the host's own that wait when the thread ends pass", async (t) => {
+  const number = queueNumber + 30;
+  const sets = openKernelSets();
+  t.after(sets.close);
+  createSets(sets);
+  run("ip", "link", "set", "lo", "up");
+  const iptables = createIptables("nft");
+  await iptables.apply(4, desiredRules({ family: 4, dnsPort, queueNumber: number, hold: true }));
+  t.after(() => iptables.apply(4, []));
+  const folder = mkdtempSync(`${tmpdir()}/sandboxes-`);
+  t.after(() => rmdirSync(folder));
+  const asker = spawn(process.execPath, ["-e", asks], { stdio: ["pipe", "pipe", "inherit"] });
+  t.after(() => asker.kill());
+  await once(asker.stdout, "data");
+  const limits = { leaseFloorSeconds: 1, leaseGraceSeconds: 1, queueNumber: number, sandboxFolder: folder };
+  // Their ends take hooks out of the kernel, which drops what waits in any queue then.
+  const hooks = { guardPorts: true, holdUnsettled: true };
+  const settings = { ...planeSettings, dnsPort: dnsPort + 2, ...limits, ...hooks };
+  const dataPlane = await startDataPlane(settings, silent);
+  dataPlane.holdUnsettled();
+  await dataPlane.flush();
+  await dataPlane[Symbol.asyncDispose]();
+  asker.stdin.write("enough");
+  const [said] = await once(asker.stdout, "data");
+  assert.match(String(said), /^0 of \d+ missed\n$/);
 });
 
 test("a flush tells of every lookup that was answered before it", async (t) => {

@@ -1,6 +1,7 @@
 // Layer 2: the engine's sandboxes, captured as they appear, with all that waits until it is known where they stand.
 
 import { LateCaptures } from "../../core/askers/late-captures.ts";
+import { contain } from "../../core/contain.ts";
 import type { Cut } from "../../core/cut.ts";
 import type { Destination, Way } from "../../core/path/way.ts";
 import type { OpenQueue } from "../../core/queued-packet.ts";
@@ -38,8 +39,7 @@ export class SandboxLayer {
     this.#folder = folder;
     this.#engineProcess = watchEngineProcess(() => findDockerd(parts.settings.dockerSocket));
     this.#standings = startStandings(parts, () => this.#sandboxes);
-    // A thread that ends leaves its descriptors to its process.
-    process.once("exit", () => this.#standings.close());
+    process.once("exit", () => this.#end());
   }
 
   /** Captures what is there, and whatever appears from now on. */
@@ -50,10 +50,6 @@ export class SandboxLayer {
     this.#sandboxes = sandboxes;
     // While they were listed one after the other, each kept what an earlier run knew it by: some are gone.
     sandboxes.reclassify();
-    // A start that fails leaves nobody without a resolver who had one before it.
-    process.once("exit", () => {
-      if (!this.#knowsPicture) sandboxes.giveBack();
-    });
     every({
       everyMs: healPortsEveryMs,
       work: () => this.#standings.heal(),
@@ -176,8 +172,20 @@ export class SandboxLayer {
       onUnknown: engine.refresh,
       onProblem: telling.problem,
     });
-    // The queue would take the host's own questions along.
-    process.once("exit", () => this.#endEngineQuestions("drop"));
+  }
+
+  /** A thread that ends leaves its descriptors to its process. */
+  #end(): void {
+    const steps = [
+      // Before anything that takes a hook out of the kernel: it would drop what waits, the host's own questions, too.
+      () => this.#endEngineQuestions("drop"),
+      () => this.#standings.close(),
+      // A start that fails leaves nobody without a resolver who had one before it.
+      () => {
+        if (!this.#knowsPicture) this.#sandboxes?.giveBack();
+      },
+    ];
+    for (const step of steps) contain(step, this.#parts.telling.failure);
   }
 
   #capture(answerer: Answerer): Sandboxes {
