@@ -222,6 +222,44 @@ test("who comes later takes the table over, and nothing is open in between", asy
   removePortTable();
 });
 
+const aboutWithheld = [
+  udpFrame("198.19.1.77", "198.19.1.9", 9),
+  arpFrame("198.19.1.77", "198.19.1.9"),
+  udpFrame("2001:db8:1::2", "2001:db8:1::9", 9),
+  icmp6Frame(136, "fe80::1234", "2001:db8:1::2"),
+];
+const aboutOthers = [
+  udpFrame("198.19.1.2", "198.19.1.9", 9),
+  arpFrame("198.19.1.2", "198.19.1.9"),
+  udpFrame("fe80::1234", "ff02::1", 5353),
+  icmp6Frame(136, "fe80::1234", "fe80::1234"),
+];
+
+test("who comes later knows what is let in, and closes some of it alone", async () => {
+  const first = openPortTable();
+  assert.deepEqual(first.inherited(), new Map());
+  first.guard(port, guard);
+  first.close();
+  const second = openPortTable();
+  const inherited = second.inherited();
+  assert.deepEqual([...inherited.keys()], [port.index]);
+  assert.deepEqual(inherited.get(port.index), new Set([...guard.senders, "::", ...guard.linkLocal]));
+  const arrive = async (frames: readonly Uint8Array[]): Promise<boolean[]> => {
+    const arrived: boolean[] = [];
+    for (const each of frames) arrived.push(await passes(each));
+    return arrived;
+  };
+  assert.deepEqual(await arrive(aboutWithheld), [true, true, true, true]);
+  second.shut(port.index, ["198.19.1.77", "2001:db8:1::2"] as IpAddress[]);
+  second.shut(port.index + 1, guard.senders);
+  assert.deepEqual(await arrive(aboutWithheld), [false, false, false, false]);
+  assert.deepEqual(await arrive(aboutOthers), [true, true, true, true]);
+  second.guard(port, guard);
+  assert.deepEqual(await arrive(aboutWithheld), [true, true, true, true]);
+  second.remove();
+  second.close();
+});
+
 test(
   "another device of that name inherits nothing",
   withTable(async (table) => {

@@ -6,15 +6,17 @@ import type { IpAddress } from "../model/address.ts";
 /** On one bridge: as many as an interface may have, and those of a few more of its interfaces. */
 const mostPerBridge = 8;
 
+/** Whether an address on a bridge is none of this sandbox's, though none here has claimed it: the host has it, perhaps. */
+export type MayBeAnothers = (address: IpAddress, bridge: string, sandbox: string) => boolean;
+
 export class LinkLocalOwners {
-  readonly #isHosts: (address: IpAddress) => boolean;
+  readonly #mayBeAnothers: MayBeAnothers;
   /** Sandboxes, by bridge and address. */
   readonly #owners = new Map<string, Map<IpAddress, string>>();
   readonly #claims = new Map<string, ReadonlyMap<string, readonly IpAddress[]>>();
 
-  /** @param isHosts whether the host itself has an address */
-  constructor(isHosts: (address: IpAddress) => boolean) {
-    this.#isHosts = isHosts;
+  constructor(mayBeAnothers: MayBeAnothers) {
+    this.#mayBeAnothers = mayBeAnothers;
   }
 
   /**
@@ -30,7 +32,7 @@ export class LinkLocalOwners {
     for (const bridge of bridges) {
       const owners = this.#owners.get(bridge);
       const isFree = (address: IpAddress): boolean =>
-        !this.#isHosts(address) && (owners?.get(address) ?? sandbox) === sandbox;
+        (owners?.get(address) ?? sandbox) === sandbox && !this.#mayBeAnothers(address, bridge, sandbox);
       claimed.set(bridge, addresses.filter(isFree).slice(0, mostPerBridge));
     }
     this.gone(sandbox);

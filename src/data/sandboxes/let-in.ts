@@ -4,11 +4,17 @@
 import type { PortGuard } from "../../core/firewall/port-guard.ts";
 import type { IpAddress } from "../../core/model/address.ts";
 import type { Port } from "../../edge/sandbox/ports/ports.ts";
+import type { SenderAddresses } from "./senders.ts";
 
 export interface PortChain {
-  readonly port: Port;
-  /** Undefined where an earlier run has made it: it may let in more than is known. */
-  readonly guard: PortGuard | undefined;
+  readonly index: number;
+  /** Undefined where an earlier run has made it: what it lets in is known, and not how. */
+  readonly made: { readonly port: Port; readonly guard: PortGuard } | undefined;
+}
+
+/** A chain, and what it lets in of what is another's. */
+export interface Trespass extends PortChain {
+  readonly addresses: readonly IpAddress[];
 }
 
 interface Noted extends PortChain {
@@ -16,19 +22,30 @@ interface Noted extends PortChain {
 }
 
 export class LetIn {
+  /** The bridge that a port is on now; link-local addresses of two bridges have nothing to do with one another. */
+  readonly #bridgeOf: (index: number) => string | undefined;
   readonly #chains = new Map<number, Noted>();
   readonly #ports = new Map<IpAddress, Set<number>>();
 
-  /** It was put there. */
-  put(port: Port, guard: PortGuard): void {
-    this.#note({ port, guard, addresses: new Set(guard.senders) });
+  constructor(bridgeOf: (index: number) => string | undefined) {
+    this.#bridgeOf = bridgeOf;
   }
 
-  /** An earlier run has put it there, and it may let in these. */
-  found(port: Port, senders: readonly IpAddress[]): void {
-    const before = this.#chains.get(port.index);
-    if (before?.guard !== undefined) return;
-    this.#note({ port, guard: undefined, addresses: new Set([...(before?.addresses ?? []), ...senders]) });
+  /** It was put there. */
+  put(port: Port, guard: PortGuard): void {
+    const { index } = port;
+    this.#note({ index, made: { port, guard }, addresses: new Set([...guard.senders, ...guard.linkLocal]) });
+  }
+
+  /** An earlier run has put it there, and it lets in these. */
+  found(index: number, addresses: ReadonlySet<IpAddress>): void {
+    this.#note({ index, made: undefined, addresses });
+  }
+
+  /** A chain of an earlier run lets these in no more. */
+  shut(index: number, addresses: readonly IpAddress[]): void {
+    const before = [...(this.#chains.get(index)?.addresses ?? [])];
+    this.found(index, new Set(before.filter((address) => !addresses.includes(address))));
   }
 
   forget(index: number): void {
@@ -44,15 +61,32 @@ export class LetIn {
     for (const index of [...this.#chains.keys()]) if (!isPresent(index)) this.forget(index);
   }
 
-  /** The chains of other ports than these that let in one of the addresses. */
-  beside(its: readonly Port[], addresses: readonly IpAddress[]): readonly PortChain[] {
-    const indexes = new Set(addresses.flatMap((address) => [...(this.#ports.get(address) ?? [])]));
-    for (const { index } of its) indexes.delete(index);
-    return [...indexes].flatMap((index) => this.#chains.get(index) ?? []);
+  /** The ports on a bridge that an earlier run has let an address in by. */
+  inheritedAt(address: IpAddress, bridge: string): readonly number[] {
+    return [...(this.#ports.get(address) ?? [])].filter(
+      (index) => this.#chains.get(index)?.made === undefined && this.#bridgeOf(index) === bridge,
+    );
+  }
+
+  /** The chains of other ports than these that let in what one may send from. */
+  beside(its: readonly Port[], { senders, linkLocal }: SenderAddresses): readonly Trespass[] {
+    const found = new Map<number, IpAddress[]>();
+    const note = (address: IpAddress, isThere: (index: number) => boolean): void => {
+      for (const index of this.#ports.get(address) ?? [])
+        if (isThere(index)) found.set(index, [...(found.get(index) ?? []), address]);
+    };
+    for (const address of senders) note(address, () => true);
+    for (const [bridge, addresses] of linkLocal)
+      for (const address of addresses) note(address, (index) => this.#bridgeOf(index) === bridge);
+    for (const { index } of its) found.delete(index);
+    return [...found].flatMap(([index, addresses]) => {
+      const chain = this.#chains.get(index);
+      return chain === undefined ? [] : [{ index, made: chain.made, addresses }];
+    });
   }
 
   #note(noted: Noted): void {
-    const { index } = noted.port;
+    const { index } = noted;
     this.forget(index);
     this.#chains.set(index, noted);
     for (const address of noted.addresses)

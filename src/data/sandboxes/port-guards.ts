@@ -7,29 +7,32 @@ import type { IpAddress } from "../../core/model/address.ts";
 import type { PortTable } from "../../edge/kernel/nftables/port-table.ts";
 import type { Port } from "../../edge/sandbox/ports/ports.ts";
 import { type Attempt, portsOf } from "./attempt.ts";
-import { LetIn, type PortChain } from "./let-in.ts";
+import { LetIn, type Trespass } from "./let-in.ts";
 import type { SenderAddresses } from "./senders.ts";
 
 export interface PortGuardsOptions {
   /** Undefined where what comes in by ports is not guarded there. */
   readonly table: PortTable | undefined;
   readonly networkOn: AskerIndex["networkOn"];
+  /** The bridge that a port is on now. */
+  readonly bridgeOf: (index: number) => string | undefined;
   /** Cuts a sandbox off inside of it, where that cannot be done at its ports. */
   readonly cutInside: (sandbox: string, cut: boolean) => void;
   readonly isCutInside: (sandbox: string) => boolean;
   readonly attempt: Attempt;
 }
 
-const nobody: PortGuard = { senders: [], neighbourhood: [], linkLocal: [], linkLocalMay: "judged" };
-
 export class PortGuards {
   readonly #options: PortGuardsOptions;
-  readonly #letIn = new LetIn();
+  readonly #letIn: LetIn;
   #table: PortTable | undefined;
 
+  /** Takes over what an earlier run lets in by ports. */
   constructor(options: PortGuardsOptions) {
     this.#options = options;
     this.#table = options.table;
+    this.#letIn = new LetIn(options.bridgeOf);
+    for (const [index, addresses] of options.table?.inherited() ?? []) this.#letIn.found(index, addresses);
   }
 
   /** Whether ports are guarded at all: not after release(). */
@@ -48,15 +51,15 @@ export class PortGuards {
   }
 
   /** What is its own, ports of others let in no more. @returns whether that is in force */
-  withhold(sandbox: string, its: readonly Port[], own: readonly IpAddress[]): boolean {
+  withhold(sandbox: string, its: readonly Port[], own: SenderAddresses): boolean {
     return this.#options.attempt(portsOf(sandbox), () => {
-      for (const chain of this.#letIn.beside(its, own)) this.#withhold(chain, own);
+      for (const trespass of this.#letIn.beside(its, own)) this.#withhold(trespass);
     });
   }
 
-  /** It is not known where it stands: what may come in by its ports stays, as long as it is not another's. */
-  keep(its: readonly Port[], senders: readonly IpAddress[]): void {
-    for (const port of its) if (this.#table?.isGuarded(port.index) === true) this.#letIn.found(port, senders);
+  /** The ports on a bridge that an earlier run has let an address in by, and that were not guarded anew yet. */
+  inheritedAt(address: IpAddress, bridge: string): readonly number[] {
+    return this.#letIn.inheritedAt(address, bridge);
   }
 
   cut(sandbox: string, its: readonly Port[], cut: boolean): void {
@@ -123,14 +126,24 @@ export class PortGuards {
     this.#letIn.forget(index);
   }
 
-  /** Of a chain that an earlier run has made nothing is known that could be left of it. */
-  #withhold({ port, guard = nobody }: PortChain, addresses: readonly IpAddress[]): void {
-    const senders = guard.senders.filter((address) => !addresses.includes(address));
+  #withhold({ index, made, addresses }: Trespass): void {
     try {
-      this.#put(port, { ...guard, senders });
+      if (made === undefined) this.#shut(index, addresses);
+      else this.#put(made.port, without(made.guard, addresses));
     } catch {
       // Its device may be gone. Without a chain nothing that comes by it is marked.
-      this.#open(port.index);
+      this.#open(index);
     }
   }
+
+  /** What else an earlier run lets in there goes on. */
+  #shut(index: number, addresses: readonly IpAddress[]): void {
+    this.#table?.shut(index, addresses);
+    this.#letIn.shut(index, addresses);
+  }
+}
+
+function without(guard: PortGuard, addresses: readonly IpAddress[]): PortGuard {
+  const remain = (all: readonly IpAddress[]): IpAddress[] => all.filter((each) => !addresses.includes(each));
+  return { ...guard, senders: remain(guard.senders), linkLocal: remain(guard.linkLocal) };
 }

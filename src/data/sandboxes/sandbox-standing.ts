@@ -47,9 +47,10 @@ export interface StandingsOptions {
   readonly lost: (address: IpAddress, sandbox: string) => void;
   /** The sandboxes that have it on now. */
   readonly holdersOf: (address: IpAddress) => ReadonlySet<string>;
-  /** The sandbox that was last known to have an address, in an earlier run too, and whether it may be there. */
+  /** The sandbox that was last known to have an address, in an earlier run too. */
   readonly ownerOf: (address: IpAddress) => string | undefined;
-  readonly mayBeThere: (sandbox: string) => boolean;
+  /** Whether there may be one of that name; undefined: one that is not known yet. */
+  readonly mayBeThere: (sandbox: string | undefined) => boolean;
   /** Whether all addresses that a sandbox has on were read. */
   readonly isRead: (sandbox: string) => boolean;
   /** Whether the host itself has it, as far as that was read. */
@@ -117,18 +118,23 @@ class KernelStandings implements Standings {
     const { sets, readiness, indexNow, onProblem } = options;
     this.#options = options;
     this.#attempt = createAttempt(onProblem);
+    const onGone = (): void => this.#forgetPorts();
+    this.#ports = openPorts({ readiness, onChange: options.onChange, onGone, onProblem });
     this.#guards = new PortGuards({
       table: options.guardPorts ? openPortTable() : undefined,
       networkOn: (bridge) => indexNow().networkOn(bridge),
+      bridgeOf: (index) => this.#ports.bridgeOf(index),
       cutInside: options.cutInside,
       isCutInside: options.isCutInside,
       attempt: this.#attempt,
     });
-    const onGone = (): void => this.#forgetPorts();
-    this.#ports = openPorts({ readiness, onChange: options.onChange, onGone, onProblem });
     this.#guardedEntries = createSandboxEntries(sets, "guarded", options.onSecondPart);
     this.#cutOff = createSandboxEntries(sets, "quarantine");
-    this.#senders = new Senders(options);
+    this.#senders = new Senders({
+      ...options,
+      linkLocalBefore: (address, bridge) =>
+        this.#guards.inheritedAt(address, bridge).map((index) => this.#ports.ownerOf(index)),
+    });
   }
 
   appear(sandbox: string, namespaceFd: number): void {
@@ -154,13 +160,12 @@ class KernelStandings implements Standings {
     if (standing.kind === "guarded") hearOf(asker);
     const isKnown = standing.kind !== "unknown";
     // What was another's until now leaves by that one's ports no more.
-    const isAlone = isKnown && this.#guards.withhold(sandbox, its, may.senders);
+    const isAlone = isKnown && this.#guards.withhold(sandbox, its, may);
     const senders = own(may.senders, sandbox);
     // What an earlier run knew of a sandbox counts until this one does.
     if (quarantine !== "unread") this.#cut(sandbox, its, may.senders, quarantine !== "no");
     const guarded = isGuarded ? indexNow().guardedAddressesOf(may.senders, bridges) : [];
     if (isKnown) this.#guardedEntries.put(sandbox, guarded);
-    else this.#guards.keep(its, may.senders);
     const inForce = isAlone && this.#guards.put(sandbox, its, { ...may, senders }, isGuarded);
     this.#settle(sandbox, its, inForce && !isUndecided && !unheard ? standing.kind : "unknown");
     this.#passOn(may.released, sandbox);

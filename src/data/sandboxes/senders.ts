@@ -12,9 +12,12 @@ export interface SendersOptions {
   readonly indexNow: () => Pick<AskerIndex, "sendersOf" | "givenTo">;
   /** The sandboxes that have it on now. */
   readonly holdersOf: (address: IpAddress) => ReadonlySet<string>;
-  /** The sandbox that an earlier run knew at an address, and whether there may be one of that name. */
+  /** The sandbox that an earlier run knew at an address. */
   readonly ownerOf: (address: IpAddress) => string | undefined;
-  readonly mayBeThere: (sandbox: string) => boolean;
+  /** Those that an earlier run has let a link-local address in of on a bridge; undefined: one that is not known yet. */
+  readonly linkLocalBefore: (address: IpAddress, bridge: string) => readonly (string | undefined)[];
+  /** Whether there may be one of that name; undefined: one that is not known yet. */
+  readonly mayBeThere: (sandbox: string | undefined) => boolean;
   /** Whether all addresses that a sandbox has on were read. */
   readonly isRead: (sandbox: string) => boolean;
   /** Whether the host itself has it, as far as that was read. */
@@ -34,7 +37,9 @@ export class Senders {
 
   constructor(options: SendersOptions) {
     this.#options = options;
-    this.#linkLocals = new LinkLocalOwners(options.isHosts);
+    this.#linkLocals = new LinkLocalOwners((address, bridge, sandbox) =>
+      this.#mayBeAnothers(address, bridge, sandbox),
+    );
   }
 
   /** Those of a sandbox that was found with these addresses on these bridges; it owns them from now on. */
@@ -77,13 +82,24 @@ export class Senders {
     return this.#claims.ownerOf(address) === owner && isRead(owner) && !holdersOf(address).has(owner);
   }
 
-  /** One that an earlier run knew keeps what it had until it was looked at. */
   #ownerOf(address: IpAddress): string | undefined {
-    const { ownerOf, mayBeThere, isRead } = this.#options;
     const claimed = this.#claims.ownerOf(address);
-    const before = claimed === undefined ? ownerOf(address) : undefined;
-    if (before === undefined || !mayBeThere(before)) return claimed;
-    return this.#claims.hasClaimed(before) && isRead(before) ? claimed : before;
+    const before = claimed === undefined ? this.#options.ownerOf(address) : undefined;
+    return before !== undefined && this.#keepsWhatItHad(before) ? before : claimed;
+  }
+
+  /** One that an earlier run knew keeps what it had until it was looked at. */
+  #keepsWhatItHad(before: string | undefined): boolean {
+    const { mayBeThere, isRead } = this.#options;
+    if (!mayBeThere(before)) return false;
+    return before === undefined || !(this.#claims.hasClaimed(before) && isRead(before));
+  }
+
+  #mayBeAnothers(address: IpAddress, bridge: string, sandbox: string): boolean {
+    const { isHosts, linkLocalBefore } = this.#options;
+    if (isHosts(address)) return true;
+    const before = linkLocalBefore(address, bridge);
+    return before.some((each) => each !== sandbox && this.#keepsWhatItHad(each));
   }
 }
 

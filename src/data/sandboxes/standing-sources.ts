@@ -35,7 +35,8 @@ export function startStandings(parts: BaseParts, sandboxes: () => Sandboxes | un
     ownerOf: (address) => parts.admission.holderOf(address),
     mayBeThere(sandbox) {
       const there = sandboxes();
-      return there === undefined || there.addressesOf(sandbox) !== undefined;
+      if (there === undefined) return true;
+      return sandbox !== undefined && there.addressesOf(sandbox) !== undefined;
     },
     isRead: (sandbox) => sandboxes()?.isRead(sandbox) === true,
     holdersOf: (address) => sandboxes()?.holdersOf(address) ?? nobody,

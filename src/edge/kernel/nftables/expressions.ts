@@ -4,25 +4,35 @@
 import { AF_INET, AF_INET6 } from "../libc.ts";
 import { hostBytes } from "../netlink/message.ts";
 import type { NetlinkWriter } from "../netlink/writer.ts";
-import { datum, expression, immediateOf, LIST_ELEMENT, verdictOf, verdicts } from "./numbers.ts";
+import {
+  addressAt,
+  COMPARE_EQUAL,
+  compare,
+  datum,
+  expression,
+  immediateOf,
+  LIST_ELEMENT,
+  PAYLOAD_NETWORK,
+  payload,
+  verdictOf,
+  verdicts,
+} from "./numbers.ts";
 
 /** Registers: one for verdicts, and two of sixteen bytes. */
 const REGISTER_VERDICT = 0;
 const REGISTER_1 = 1;
 const REGISTER_2 = 2;
-/** NFTA_PAYLOAD_…, NFTA_META_…, NFTA_CMP_…, NFTA_BITWISE_…, NFTA_LOOKUP_…, NFTA_NAT_… */
-const payload = { register: 1, base: 2, offset: 3, length: 4 } as const;
+/** NFTA_META_…, NFTA_BITWISE_…, NFTA_LOOKUP_…, NFTA_NAT_… */
 const meta = { register: 1, key: 2, source: 3 } as const;
-const compare = { register: 1, operation: 2, data: 3 } as const;
 const bitwiseOf = { source: 1, register: 2, length: 3, mask: 4, flip: 5 } as const;
 const lookup = { set: 1, source: 2 } as const;
 const nat = { type: 1, family: 2, address: 3, port: 5 } as const;
-/** NFT_CMP_… */
-const COMPARE_EQUAL = 0;
+/** NFT_CMP_NEQ */
 const COMPARE_NOT_EQUAL = 1;
-/** NFT_PAYLOAD_…_HEADER */
-const PAYLOAD_NETWORK = 1;
+/** NFT_PAYLOAD_TRANSPORT_HEADER */
 const PAYLOAD_TRANSPORT = 2;
+/** Where it lies in the message. */
+const TARGET = 8;
 /** NFT_META_… */
 const META_PROTOCOL = 1;
 const META_MARK = 3;
@@ -42,17 +52,20 @@ export function frameProtocol(type: number): Expression {
   return metaIs(META_PROTOCOL, portBytes(type));
 }
 
-/** Where an address lies in a header. */
-export const addressAt = { ipSource: 12, ip6Source: 8, arpSender: 14, arpTarget: 24 } as const;
-
 /** `ip saddr PREFIX` and the like; @param bits its length */
 export function addressIn(at: keyof typeof addressAt, address: Uint8Array, bits: number): Expression {
   return payloadIn({ base: PAYLOAD_NETWORK, offset: addressAt[at] }, address, bits);
 }
 
-/** What a message of neighbour discovery is about is not in PREFIX; after messageType(). */
-export function targetNotIn(address: Uint8Array, bits: number): Expression {
-  return payloadIn({ base: PAYLOAD_TRANSPORT, offset: 8, how: COMPARE_NOT_EQUAL }, address, bits);
+/** What a message of neighbour discovery is about; after messageType(). */
+export function targetIs(address: Uint8Array): Expression {
+  return payloadIs(PAYLOAD_TRANSPORT, TARGET, address);
+}
+
+/** What a message of neighbour discovery is about is another address; after messageType(). */
+export function targetIsNot(address: Uint8Array): Expression {
+  const place = { base: PAYLOAD_TRANSPORT, offset: TARGET, how: COMPARE_NOT_EQUAL };
+  return payloadIn(place, address, address.length * 8);
 }
 
 /** `ip6 nexthdr NUMBER` */

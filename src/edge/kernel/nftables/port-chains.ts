@@ -3,13 +3,15 @@
 
 import { portTable } from "../../../core/firewall/names.ts";
 import type { PortGuard } from "../../../core/firewall/port-guard.ts";
+import { addressFromBytes, type IpAddress } from "../../../core/model/address.ts";
 import type { NetlinkSocket } from "../netlink/socket.ts";
 import type { NetlinkWriter } from "../netlink/writer.ts";
 import { type Expression, inputInterface, outputInterface, verdict } from "./expressions.ts";
-import { renderPortRules } from "./port-rules.ts";
-import { readChain, readRulePlace } from "./read.ts";
+import { renderPortRules, renderShutRules } from "./port-rules.ts";
+import { readChain, readRulePlace, readSender } from "./read.ts";
 import {
   writeDeleteChain,
+  writeFirstRule,
   writeFlushChain,
   writeGetChains,
   writeGetRules,
@@ -95,6 +97,12 @@ export function writePortChain(writer: NetlinkWriter, chain: PortChain, there: F
   for (const rule of rules) writeNewRule(writer, portTable, name, rule);
 }
 
+/** Has the chain of what may come in by a port, whatever is in it, let in nothing from these addresses. */
+export function writeShut(writer: NetlinkWriter, index: number, addresses: readonly IpAddress[]): void {
+  for (const rule of addresses.flatMap((address) => renderShutRules(index, address)))
+    writeFirstRule(writer, portTable, chainName("guard", index), rule);
+}
+
 /** The chains that are in the table, by name. */
 export function listChains(socket: NetlinkSocket): Map<string, FoundChain> {
   const chains = new Map<string, FoundChain>();
@@ -108,6 +116,23 @@ export function listChains(socket: NetlinkSocket): Map<string, FoundChain> {
     },
   );
   return chains;
+}
+
+/** The addresses that each chain lets in, by its name. */
+export function listSenders(socket: NetlinkSocket): ReadonlyMap<string, ReadonlySet<IpAddress>> {
+  const senders = new Map<string, Set<IpAddress>>();
+  writeGetRules(socket.writer.reset(), portTable);
+  socket.dump(
+    "the rules of the host's ports",
+    () => senders.clear(),
+    (message) => {
+      const { chain, source } = readSender(message);
+      if (source === undefined) return;
+      const its = senders.get(chain) ?? new Set<IpAddress>();
+      senders.set(chain, its.add(addressFromBytes(source)));
+    },
+  );
+  return senders;
 }
 
 /** Names of those with a rule in them. */

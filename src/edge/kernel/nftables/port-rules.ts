@@ -6,18 +6,20 @@ import { senderMark } from "../../../core/firewall/names.ts";
 import type { PortGuard } from "../../../core/firewall/port-guard.ts";
 import { addressBytes, familyOf, type IpAddress } from "../../../core/model/address.ts";
 import {
-  type addressAt,
   addressIn,
   type Expression,
   frameProtocol,
+  inputInterface,
   messageType,
   nextHeader,
   otherInputInterface,
   setMarkBits,
-  targetNotIn,
+  targetIs,
+  targetIsNot,
   transportProtocol,
   verdict,
 } from "./expressions.ts";
+import type { addressAt } from "./numbers.ts";
 
 const IP = 0x0800;
 const ARP = 0x0806;
@@ -59,10 +61,24 @@ export function renderPortRules(index: number, guard: PortGuard): readonly (read
   ];
 }
 
+/** Rules to go before those of a chain that lets in an address: nothing from there, and nothing that says it is there. */
+export function renderShutRules(index: number, address: IpAddress): readonly (readonly Expression[])[] {
+  const port = inputInterface(index);
+  if (familyOf(address) === 4)
+    return [
+      [port, frameProtocol(IP), from("ipSource", address), drop],
+      [port, frameProtocol(ARP), from("arpSender", address), drop],
+    ];
+  return [
+    [port, ip6, from("ip6Source", address), drop],
+    [port, ...icmp6, messageType(ADVERTISEMENT), targetIs(addressBytes(address)), drop],
+  ];
+}
+
 /** A neighbour believes who says that an address is his: as with ARP, only the container's own may be said. */
 function advertisementOfOthers(guard: PortGuard): readonly Expression[] {
   const own = [...ofFamily(guard, 6), ...guard.linkLocal];
-  const ofOthers = own.map((address) => targetNotIn(addressBytes(address), 128));
+  const ofOthers = own.map((address) => targetIsNot(addressBytes(address)));
   return [...icmp6, messageType(ADVERTISEMENT), ...ofOthers, drop];
 }
 

@@ -13,6 +13,7 @@
 import { type Cut, cutOfAll } from "../../../core/cut.ts";
 import { portTable } from "../../../core/firewall/names.ts";
 import type { PortGuard } from "../../../core/firewall/port-guard.ts";
+import type { IpAddress } from "../../../core/model/address.ts";
 import { messageOf } from "../../../errors.ts";
 import { NetlinkError } from "../netlink/refusal.ts";
 import { NETLINK_NETFILTER, type NetlinkSocket, openNetlink } from "../netlink/socket.ts";
@@ -24,11 +25,13 @@ import {
   guardChain,
   listChains,
   listFilledChains,
+  listSenders,
   nameOf,
   type PortChain,
   type PortDevice,
   portIndexOf,
   writePortChain,
+  writeShut,
 } from "./port-chains.ts";
 import { isTableThere, removeTables, TableFlags } from "./tables.ts";
 import { tableFlags, writeBatch, writeDeleteChain, writeFlushChain, writeNewTable } from "./write.ts";
@@ -40,8 +43,10 @@ export interface PortTable {
   guard(port: PortDevice, guard: PortGuard): void;
   /** Lets everything in. */
   open(index: number): void;
-  /** Whether there is a chain of what may come in, were it an earlier run's. */
-  isGuarded(index: number): boolean;
+  /** What an earlier run's chains let in that were there at first, by the index of the port. */
+  inherited(): ReadonlyMap<number, ReadonlySet<IpAddress>>;
+  /** Nothing comes in from these addresses by a port that an earlier run has guarded, until it is guarded anew. */
+  shut(index: number, addresses: readonly IpAddress[]): void;
   /** Nothing comes in or goes out, or no longer so. @returns false where the kernel cuts one way only (before 5.16) */
   cut(port: PortDevice, cutOff: boolean): boolean;
   /** Whether a port is cut, both ways or one way only, read from the kernel. */
@@ -84,8 +89,16 @@ class KernelPortTable implements PortTable {
     this.#take([chainName("guard", index)]);
   }
 
-  isGuarded(index: number): boolean {
-    return this.#chains.has(chainName("guard", index));
+  inherited(): ReadonlyMap<number, ReadonlySet<IpAddress>> {
+    const guards = [...listSenders(this.#socket)].filter(([name]) => name.startsWith("guard-"));
+    return new Map(guards.map(([name, senders]) => [portIndexOf(name), senders]));
+  }
+
+  shut(index: number, addresses: readonly IpAddress[]): void {
+    this.#insist(() => {
+      if (!this.#chains.has(chainName("guard", index))) return;
+      this.#write("to shut a port for addresses", () => writeShut(this.#socket.writer, index, addresses));
+    });
   }
 
   cut(port: PortDevice, cutOff: boolean): boolean {

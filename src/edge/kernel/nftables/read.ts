@@ -3,12 +3,17 @@
 
 import { eachAttribute, type NetlinkMessage, readBytes, readText } from "../netlink/message.ts";
 import {
+  addressAt,
+  COMPARE_EQUAL,
   chain,
+  compare,
   datum,
   expression,
   GENERIC_HEADER,
   hook,
   immediateOf,
+  PAYLOAD_NETWORK,
+  payload,
   rule,
   table,
   verdictOf,
@@ -21,6 +26,57 @@ export function readRulePlace({ view, start, end }: NetlinkMessage): { readonly 
     if (type === rule.chain) name = readText(view, from, to);
   });
   return { chain: name };
+}
+
+export interface ReadSender {
+  readonly chain: string;
+  /** The one address that packets must come from for the rule to apply to them, if there is one. */
+  readonly source: Uint8Array | undefined;
+}
+
+export function readSender(message: NetlinkMessage): ReadSender {
+  const { view, start, end } = message;
+  let source: Uint8Array | undefined;
+  /** What the expression before has loaded. */
+  let loaded: "source" | "other" = "other";
+  eachAttribute(view, start + GENERIC_HEADER, end, (type, from, to) => {
+    if (type !== rule.expressions) return;
+    eachAttribute(view, from, to, (_element, elementFrom, elementTo) => {
+      const name = nameIn(view, elementFrom, elementTo);
+      if (loaded === "source" && name === "cmp") source = valueIn(view, elementFrom, elementTo) ?? source;
+      loaded = name === "payload" && isSource(view, elementFrom, elementTo) ? "source" : "other";
+    });
+  });
+  return { ...readRulePlace(message), source };
+}
+
+/** Whether all of the source address of an IP packet is loaded. */
+function isSource(view: DataView, start: number, end: number): boolean {
+  const numbers = new Map<number, number>();
+  eachAttribute(view, start, end, (type, from, to) => {
+    if (type === expression.data)
+      eachAttribute(view, from, to, (inner, innerFrom) => numbers.set(inner, view.getUint32(innerFrom)));
+  });
+  if (numbers.get(payload.base) !== PAYLOAD_NETWORK) return false;
+  const [offset, length] = [numbers.get(payload.offset), numbers.get(payload.length)];
+  return (offset === addressAt.ipSource && length === 4) || (offset === addressAt.ip6Source && length === 16);
+}
+
+/** What is compared for being the same. */
+function valueIn(view: DataView, start: number, end: number): Uint8Array | undefined {
+  let value: Uint8Array | undefined;
+  let isEqual = false;
+  eachAttribute(view, start, end, (type, from, to) => {
+    if (type !== expression.data) return;
+    eachAttribute(view, from, to, (inner, innerFrom, innerTo) => {
+      if (inner === compare.operation) isEqual = view.getUint32(innerFrom) === COMPARE_EQUAL;
+      if (inner !== compare.data) return;
+      eachAttribute(view, innerFrom, innerTo, (part, partFrom, partTo) => {
+        if (part === datum.value) value = readBytes(view, partFrom, partTo);
+      });
+    });
+  });
+  return isEqual ? value : undefined;
 }
 
 export interface ReadChain {

@@ -145,9 +145,22 @@ export function writeNewRule(
   chainName: string,
   expressions: readonly Expression[],
 ): void {
-  begin(writer, messages.newRule, NLM_F_CREATE | NLM_F_APPEND, protocolOf(of))
-    .text(rule.table, of.name)
-    .text(rule.chain, chainName);
+  begin(writer, messages.newRule, NLM_F_CREATE | NLM_F_APPEND, protocolOf(of));
+  writeRule(writer.text(rule.table, of.name).text(rule.chain, chainName), expressions);
+}
+
+/** Puts a rule before all others of a chain. */
+export function writeFirstRule(
+  writer: NetlinkWriter,
+  of: NftTable,
+  chainName: string,
+  expressions: readonly Expression[],
+): void {
+  begin(writer, messages.newRule, NLM_F_CREATE, protocolOf(of));
+  writeRule(writer.text(rule.table, of.name).text(rule.chain, chainName), expressions);
+}
+
+function writeRule(writer: NetlinkWriter, expressions: readonly Expression[]): void {
   writer.nest(rule.expressions);
   for (const write of expressions) write(writer);
   writer.end();

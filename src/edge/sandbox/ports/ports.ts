@@ -39,6 +39,8 @@ export interface Ports {
   /** Tells of what has changed by now before it returns. */
   lookNow(): void;
   isPresent(index: number): boolean;
+  /** Name of the bridge that a port is on, as far as is known; undefined for one on none. */
+  bridgeOf(index: number): string | undefined;
   /** Whose a port is; undefined for one that is no sandbox's, as far as is known. */
   ownerOf(index: number): string | undefined;
   /** One that is no sandbox's, as it was at the last look; undefined when there is none. */
@@ -99,8 +101,7 @@ class KernelPorts implements Ports {
     return this.#owners.portsOf(sandbox).flatMap((index) => {
       const link = links.get(index);
       if (link === undefined) return [];
-      const bridge = link.master === undefined ? undefined : links.get(link.master)?.name;
-      return { index, name: link.name, bridge, peer: link.peer };
+      return { index, name: link.name, bridge: this.bridgeOf(index), peer: link.peer };
     });
   }
 
@@ -112,6 +113,12 @@ class KernelPorts implements Ports {
 
   isPresent(index: number): boolean {
     return this.#watch.links.has(index);
+  }
+
+  bridgeOf(index: number): string | undefined {
+    const { links } = this.#watch;
+    const master = links.get(index)?.master;
+    return master === undefined ? undefined : links.get(master)?.name;
   }
 
   ownerOf(index: number): string | undefined {

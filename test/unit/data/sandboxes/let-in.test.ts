@@ -10,34 +10,49 @@ import type { PortTable } from "../../../../src/edge/kernel/nftables/port-table.
 import type { Port } from "../../../../src/edge/sandbox/ports/ports.ts";
 
 const [first, second, taken] = ["192.0.2.1", "192.0.2.2", "192.0.2.9"] as [IpAddress, IpAddress, IpAddress];
-const portOf = (index: number): Port => ({ index, name: `veth${index}`, bridge: "br-app" });
-const may = (...senders: IpAddress[]) => ({ senders, linkLocal: new Map() });
+const link = "fe80::9" as IpAddress;
+/** Ports from ten on are on another bridge. */
+const bridgeOf = (index: number): string => (index < 10 ? "br-app" : "br-other");
+const portOf = (index: number): Port => ({ index, name: `veth${index}`, bridge: bridgeOf(index) });
+const may = (...senders: IpAddress[]) => ({ senders, linkLocal: new Map<string, IpAddress[]>() });
+const mayOn = (bridge: string, linkLocal: IpAddress, ...senders: IpAddress[]) => ({
+  senders,
+  linkLocal: new Map([[bridge, [linkLocal]]]),
+});
 
-/** A table with chains of an earlier run at these ports. */
-function start(...inherited: readonly number[]) {
-  const chains = new Map<number, readonly IpAddress[] | "an earlier run's">();
-  for (const index of inherited) chains.set(index, "an earlier run's");
+/** A table with chains of an earlier run, by their ports. */
+function start(inherited: Readonly<Record<number, readonly IpAddress[]>> = {}) {
+  const chains = new Map<number, readonly IpAddress[]>();
+  for (const [index, addresses] of Object.entries(inherited)) chains.set(Number(index), addresses);
   /** Whenever a port was written: the ports that let in the address then. */
   const together: number[] = [];
   const problems: string[] = [];
   const table: Partial<PortTable> = {
-    guard({ index }, { senders }: PortGuard) {
-      chains.set(index, senders);
+    guard({ index }, { senders, linkLocal }: PortGuard) {
+      chains.set(index, [...senders, ...linkLocal]);
       together.push([...chains.values()].filter((each) => each.includes(taken)).length);
     },
     open: (index) => void chains.delete(index),
-    isGuarded: (index) => chains.has(index),
+    inherited: () => new Map([...chains].map(([index, addresses]) => [index, new Set(addresses)])),
+    shut(index, addresses) {
+      const before = chains.get(index) ?? assert.fail("no such chain");
+      chains.set(
+        index,
+        before.filter((each) => !addresses.includes(each)),
+      );
+    },
     retain: () => undefined,
   };
   const guards = new PortGuards({
     table: table as PortTable,
     networkOn: () => ({ guarded: true, subnets: [] }),
+    bridgeOf,
     cutInside: assert.fail,
     isCutInside: () => false,
     attempt: createAttempt((problem) => problems.push(problem)),
   });
   const opens = (sandbox: string, index: number, ...senders: IpAddress[]): boolean =>
-    guards.withhold(sandbox, [portOf(index)], senders) &&
+    guards.withhold(sandbox, [portOf(index)], may(...senders)) &&
     guards.put(sandbox, [portOf(index)], may(...senders), true);
   return { opens, guards, chains, together, table, problems };
 }
@@ -45,33 +60,47 @@ function start(...inherited: readonly number[]) {
 test("what is put for one sandbox is let in by another's ports no more, before it is by its own", () => {
   const { guards, opens, chains, together } = start();
   guards.put("before", [portOf(1), portOf(2)], may(first, taken), true);
-  // It is not known where it stands any more.
-  guards.keep([portOf(1), portOf(2)], [first]);
   together.length = 0;
   opens("heir", 3, second, taken);
   assert.deepEqual([...chains.values()], [[first], [first], [second, taken]]);
   assert.deepEqual(together, [1, 0, 1]);
   // And as it was when it is that one's again.
-  assert.equal(guards.withhold("before", [portOf(1), portOf(2)], [first, taken]), true);
+  assert.equal(guards.withhold("before", [portOf(1), portOf(2)], may(first, taken)), true);
   assert.deepEqual([...chains.values()], [[first], [first], [second]]);
 });
 
-test("a chain of an earlier run lets nothing in any more when something that it may let in is another's", () => {
-  const { guards, opens, chains } = start(1, 2);
-  guards.keep([portOf(1)], [first, taken]);
-  guards.keep([portOf(1)], [first]);
-  guards.keep([portOf(2), portOf(4)], [second]);
-  opens("heir", 3, taken);
+test("a chain of an earlier run lets in what is another's no more, and all else", () => {
+  const { guards, opens, chains } = start({ 1: [first, taken], 2: [second] });
+  for (const heir of [3, 4]) opens(`heir${heir}`, heir, taken);
   assert.deepEqual(
     [...chains],
     [
-      [1, []],
-      [2, "an earlier run's"],
-      [3, [taken]],
+      [1, [first]],
+      [2, [second]],
+      [3, []],
+      [4, [taken]],
     ],
   );
-  guards.put("before", [portOf(1)], may(first), true);
-  assert.deepEqual(chains.get(1), [first]);
+  guards.put("before", [portOf(1)], may(second), true);
+  assert.deepEqual(chains.get(1), [second]);
+});
+
+test("a link-local address is one's alone on each bridge", () => {
+  const { guards, chains } = start({ 1: [first, link], 11: [second, link] });
+  guards.put("one", [portOf(2)], mayOn("br-app", link, first), true);
+  guards.put("far", [portOf(12)], mayOn("br-other", link, second), true);
+  assert.deepEqual([guards.inheritedAt(link, "br-app"), guards.inheritedAt(link, "br-other")], [[1], [11]]);
+  assert.equal(guards.withhold("heir", [portOf(3)], mayOn("br-app", link)), true);
+  assert.deepEqual(
+    [...chains],
+    [
+      [1, [first]],
+      [11, [second, link]],
+      [2, [first]],
+      [12, [second, link]],
+    ],
+  );
+  assert.deepEqual(guards.inheritedAt(link, "br-app"), []);
 });
 
 test("a chain that cannot be written is taken away, and its heir has the address all the same", () => {

@@ -22,7 +22,8 @@ const may = {
 function start(table: Partial<PortTable> | undefined, inside = false) {
   const seen: unknown[] = [];
   const guards = new PortGuards({
-    table: table as PortTable | undefined,
+    table: table && ({ inherited: () => new Map(), ...table } as PortTable),
+    bridgeOf: () => undefined,
     networkOn: (bridge) => ({ guarded: bridge === "br-guarded", subnets: [] }),
     cutInside: (sandbox, cut) => seen.push(`inside ${sandbox} ${cut}`),
     isCutInside: () => inside,

@@ -28,13 +28,22 @@ interface World {
   readonly holders?: readonly string[];
   /** Whose it was in an earlier run. */
   readonly ownerBefore?: string;
+  /** Whose the link-local one was then. */
+  readonly linkLocalBefore?: readonly (string | undefined)[];
   readonly isThere?: boolean;
   /** Whether the addresses of `other` were read. */
   readonly isRead?: boolean;
 }
 
 function start(world: World = {}): Senders {
-  const { givenTo, holders = ["box", "other"], ownerBefore, isThere = true, isRead = true } = world;
+  const {
+    givenTo,
+    holders = ["box", "other"],
+    ownerBefore,
+    isThere = true,
+    isRead = true,
+    linkLocalBefore = [],
+  } = world;
   const index = {
     sendersOf: (_asker: unknown, _bridges: unknown, mayClaim: (address: IpAddress) => boolean) =>
       [own, shared].filter(mayClaim),
@@ -44,7 +53,8 @@ function start(world: World = {}): Senders {
     indexNow: () => index,
     holdersOf: (address) => new Set(address === shared ? holders : ["box"]),
     ownerOf: (address) => (address === shared ? ownerBefore : undefined),
-    mayBeThere: () => isThere,
+    linkLocalBefore: () => linkLocalBefore,
+    mayBeThere: (sandbox) => (sandbox === undefined ? world.isThere === true : isThere),
     isRead: (sandbox) => sandbox === "box" || isRead,
     isHosts: () => false,
   });
@@ -127,4 +137,19 @@ test("link-local addresses are those of interfaces by which it is known, until i
   assert.deepEqual(senders.claim(other, ["br-1"], beside).linkLocal, new Map([["br-1", []]]));
   senders.gone("box");
   assert.deepEqual(senders.claim(other, ["br-1"], found).linkLocal, first.linkLocal);
+});
+
+test("a link-local address that an earlier run has let in is kept for its owner until that one was looked at", () => {
+  const linkLocalOf = (senders: Senders, asker = box, having = found): readonly IpAddress[] | undefined =>
+    senders.claim(asker, ["br-1"], having).linkLocal.get("br-1");
+  const world = { holders: ["box"], linkLocalBefore: ["box", "other"] };
+  const senders = start(world);
+  assert.deepEqual(linkLocalOf(senders), []);
+  const its = { ...found, addresses: [{ address: own, index: 2 }] };
+  assert.deepEqual(linkLocalOf(senders, other, nothing), []);
+  assert.deepEqual(linkLocalOf(senders, box, its), [linkLocal]);
+  assert.deepEqual(linkLocalOf(start({ ...world, isThere: false })), [linkLocal]);
+  // Whose it was is not known while sandboxes are listed.
+  assert.deepEqual(linkLocalOf(start({ linkLocalBefore: [undefined], isThere: true })), []);
+  assert.deepEqual(linkLocalOf(start({ linkLocalBefore: [undefined] })), [linkLocal]);
 });

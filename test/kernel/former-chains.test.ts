@@ -1,0 +1,173 @@
+// What a port lets in outlives what is known of its sandbox, and the daemon: an address that has passed on meanwhile is
+// let in by its owner's port alone. Shown by frames on the wires of both.
+
+import assert from "node:assert/strict";
+import { after, type TestContext, test } from "node:test";
+import { setNames } from "../../src/core/firewall/names.ts";
+import { familyOf, hostPrefix, type IpAddress } from "../../src/core/model/address.ts";
+import { openPortTable } from "../../src/edge/kernel/nftables/port-table.ts";
+import { icmp6Frame, indexOf, udpFrame, Wire } from "../support/frames.ts";
+import { until } from "../support/lab/command.ts";
+import { createNamespace, enterNamespaces, run, type TestNamespace } from "../support/namespace.ts";
+import {
+  app,
+  containerOf,
+  join,
+  makeBridges,
+  plain,
+  post,
+  raiseWall,
+  startPlane,
+} from "../support/sandbox-plane.ts";
+
+enterNamespaces(import.meta.url);
+
+makeBridges();
+const wall = await raiseWall();
+run(
+  "nft",
+  `add table inet seen
+   add chain inet seen in { type filter hook prerouting priority -400; }
+   add rule inet seen in meta mark & 0x40000000 == 0x40000000 counter`,
+);
+after(async () => {
+  run("nft", "delete", "table", "inet", "seen");
+  await wall.remove();
+});
+
+const marked = (): number =>
+  Number(/packets (\d+)/.exec(run("nft", "list", "chain", "inet", "seen", "in"))?.[1]);
+
+interface Box extends TestNamespace {
+  readonly wire: Wire;
+  /** What of these addresses its port lets in, as its own. */
+  readonly lets: (...addresses: string[]) => string[];
+}
+
+/** A container on a guarded network; the kernel gives it no link-local address, so that it comes when a test says so. */
+function boxOf(t: Pick<TestContext, "after">, name: string, ...addresses: string[]): Box {
+  const box = createNamespace(name);
+  box.run("sysctl", "-qw", "net.ipv6.conf.default.addr_gen_mode=1", "net.ipv6.conf.default.accept_dad=0");
+  join(box, "eth0", ...addresses.map((address) => `${address}/${address.includes(":") ? 64 : 24}`));
+  const wire = new Wire(box, "eth0");
+  t.after(() => {
+    wire.close();
+    run("ip", "link", "del", `${name}-eth0`);
+    if (run("ip", "netns", "list").includes(name)) run("ip", "netns", "del", name);
+  });
+  const passes = (address: string): boolean => {
+    const before = marked();
+    wire.send(
+      address.startsWith("fe80")
+        ? icmp6Frame(128, address)
+        : udpFrame(address, address.includes(":") ? "ff02::1" : "198.19.1.1", 9),
+    );
+    return marked() > before;
+  };
+  return { ...box, wire, lets: (...each) => each.filter(passes) };
+}
+
+const comesToLetIn = (box: Box, ...addresses: string[]): Promise<true> =>
+  until(`${addresses.join(", ")} of ${box.name}`, 5_000, () =>
+    box.lets(...addresses).length === addresses.length ? true : undefined,
+  );
+
+/** What an earlier run of the daemon has left of a container. */
+function leaveOf({ name }: Box, senders: readonly string[], linkLocal: readonly string[]): void {
+  const port = `${name}-eth0`;
+  const table = openPortTable();
+  table.guard(
+    { index: indexOf(port), name: port },
+    {
+      senders: senders as IpAddress[],
+      neighbourhood: app.subnets,
+      linkLocal: linkLocal as IpAddress[],
+      linkLocalMay: "judged",
+    },
+  );
+  table.close();
+  for (const address of senders as IpAddress[])
+    wall.sets.add(setNames[`owner${familyOf(address)}`], [
+      { key: { kind: "net", prefix: hostPrefix(address) }, comment: name },
+    ]);
+}
+
+const kept = ["198.19.1.11", "2001:db8:1::11", "fe80::11"];
+const passed = ["198.19.1.12", "2001:db8:1::12"];
+
+/** One that was let in from all of these addresses, and has none of them on any more when the next daemon starts. */
+function formerHolder(t: TestContext): Box {
+  const former = boxOf(t, "former", "198.19.1.11");
+  former.run("ip", "address", "flush", "dev", "eth0");
+  leaveOf(former, [...kept.slice(0, 2), ...passed], kept.slice(2));
+  assert.deepEqual(former.lets(...kept, ...passed), [...kept, ...passed]);
+  return former;
+}
+
+async function comesToBeHeir(t: TestContext): Promise<Box> {
+  const heir = boxOf(t, "heir", ...passed);
+  const { plane } = await startPlane(t);
+  await post(plane, [containerOf("heir", "heir", [app, "198.19.1.12"])]);
+  await comesToLetIn(heir, ...passed);
+  return heir;
+}
+
+test("what has passed on while no daemon was there, and nothing else, is let in by its former holder's port no more", async (t) => {
+  const former = formerHolder(t);
+  const heir = await comesToBeHeir(t);
+  assert.deepEqual(former.lets(...kept, ...passed), kept);
+  assert.deepEqual(heir.lets(...kept, ...passed), passed);
+  // A neighbour believes who says that an address is his.
+  const before = marked();
+  former.wire.send(icmp6Frame(136, "2001:db8:1::11", "2001:db8:1::12"));
+  assert.equal(marked(), before);
+  former.wire.send(icmp6Frame(136, "2001:db8:1::11", "2001:db8:1::11"));
+  assert.equal(marked(), before + 1);
+});
+
+test("so it is by the port of one that is no sandbox of the engine's any more", async (t) => {
+  const former = formerHolder(t);
+  // What a container has left running in a namespace of its own making goes on.
+  run("ip", "netns", "del", "former");
+  await comesToBeHeir(t);
+  assert.deepEqual(former.lets(...kept, ...passed), kept);
+});
+
+test("a link-local address that has passed on, while it is not known where its former holder stands", async (t) => {
+  const { plane } = await startPlane(t);
+  const former = boxOf(t, "one", "198.19.1.21");
+  const heir = boxOf(t, "two", "198.19.1.22");
+  const far = boxOf(t, "far", "198.19.3.23");
+  const told = [containerOf("two", "two", [app, "198.19.1.22"])];
+  await post(plane, told);
+  for (const each of ["fe80::21", "fe80::5"]) former.run("ip", "address", "add", `${each}/64`, "dev", "eth0");
+  await comesToLetIn(former, "198.19.1.21", "fe80::21", "fe80::5");
+  // Link-local addresses of two networks have nothing to do with one another.
+  join(far, "eth1", "198.19.1.23/24");
+  far.run("ip", "address", "add", "fe80::21/64", "dev", "eth0");
+  await post(plane, [...told, containerOf("far", "far", [plain, "198.19.3.23"], [app, "198.19.1.23"])]);
+  assert.deepEqual(former.lets("fe80::21", "fe80::5"), ["fe80::21", "fe80::5"]);
+  former.run("ip", "address", "flush", "dev", "eth0");
+  heir.run("ip", "address", "add", "fe80::21/64", "dev", "eth0");
+  await comesToLetIn(heir, "fe80::21");
+  assert.deepEqual(former.lets("198.19.1.21", "fe80::21", "fe80::5"), ["198.19.1.21", "fe80::5"]);
+});
+
+test("what a neighbour puts on while no daemon is there stays its owner's", async (t) => {
+  const thief = boxOf(t, "a-thief", "198.19.1.32");
+  const owner = boxOf(t, "z-owner", "198.19.1.31");
+  for (const each of [thief, owner]) each.run("ip", "address", "add", "fe80::31/64", "dev", "eth0");
+  leaveOf(thief, ["198.19.1.32"], []);
+  leaveOf(owner, ["198.19.1.31"], ["fe80::31"]);
+  const { plane } = await startPlane(t);
+  const told = [
+    containerOf("thief", "a-thief", [app, "198.19.1.32"]),
+    containerOf("owner", "z-owner", [app, "198.19.1.31"]),
+  ];
+  const all = ["198.19.1.31", "198.19.1.32", "fe80::31"];
+  for (const containers of [[], told]) {
+    await post(plane, containers);
+    assert.deepEqual(thief.lets(...all), ["198.19.1.32"]);
+    assert.deepEqual(owner.lets(...all), ["198.19.1.31", "fe80::31"]);
+  }
+});
