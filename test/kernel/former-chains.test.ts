@@ -49,12 +49,16 @@ function boxOf(t: Pick<TestContext, "after">, name: string, ...addresses: string
   const box = createNamespace(name);
   box.run("sysctl", "-qw", "net.ipv6.conf.default.addr_gen_mode=1", "net.ipv6.conf.default.accept_dad=0");
   join(box, "eth0", ...addresses.map((address) => `${address}/${address.includes(":") ? 64 : 24}`));
-  const wire = new Wire(box, "eth0");
   t.after(() => {
-    wire.close();
     run("ip", "link", "del", `${name}-eth0`);
     if (run("ip", "netns", "list").includes(name)) run("ip", "netns", "del", name);
   });
+  return onItsWire(t, box);
+}
+
+function onItsWire(t: Pick<TestContext, "after">, box: TestNamespace): Box {
+  const wire = new Wire(box, "eth0");
+  t.after(() => wire.close());
   const passes = (address: string): boolean => {
     const before = marked();
     wire.send(
@@ -170,4 +174,63 @@ test("what a neighbour puts on while no daemon is there stays its owner's", asyn
     assert.deepEqual(thief.lets(...all), ["198.19.1.32"]);
     assert.deepEqual(owner.lets(...all), ["198.19.1.31", "fe80::31"]);
   }
+});
+
+/** One that is no sandbox of the engine's. */
+function innerNamespace(): TestNamespace {
+  const { name, fd } = createNamespace("inner");
+  run("ip", "netns", "del", name);
+  const path = `/proc/${process.pid}/fd/${fd}`;
+  return { name, fd, path, run: (command, ...args) => run("nsenter", `--net=${path}`, command, ...args) };
+}
+
+test("what the engine gave to one that has moved its interface is its own as long as the engine says so", async (t) => {
+  const inner = innerNamespace();
+  const { plane } = await startPlane(t);
+  const mover = boxOf(t, "mover", "198.19.1.41");
+  const neighbour = boxOf(t, "neighbour", "198.19.1.42");
+  const others = [containerOf("neighbour", "neighbour", [app, "198.19.1.42"])];
+  const told = [...others, containerOf("mover", "mover", [app, "198.19.1.41"])];
+  await post(plane, told);
+  await comesToLetIn(mover, "198.19.1.41");
+  mover.run("ip", "link", "set", "eth0", "netns", inner.path);
+  inner.run("ip", "address", "add", "198.19.1.41/24", "dev", "eth0");
+  inner.run("ip", "link", "set", "eth0", "up");
+  const moved = onItsWire(t, inner);
+  for (const each of ["198.19.1.41", "198.19.1.43"])
+    neighbour.run("ip", "address", "add", `${each}/24`, "dev", "eth0");
+  await comesToLetIn(neighbour, "198.19.1.43");
+  for (const containers of [told, told]) {
+    assert.deepEqual([moved.lets("198.19.1.41"), neighbour.lets("198.19.1.41")], [["198.19.1.41"], []]);
+    await post(plane, containers);
+  }
+  await post(plane, others);
+  await comesToLetIn(neighbour, "198.19.1.41");
+  assert.deepEqual(moved.lets("198.19.1.41"), []);
+});
+
+test("nor does it lose to a neighbour what an earlier run knew it by, before the engine has said anything", async (t) => {
+  const inner = innerNamespace();
+  const neighbour = boxOf(t, "a-near", "198.19.1.52", "198.19.1.51");
+  const mover = boxOf(t, "b-moved", "198.19.1.51");
+  leaveOf(mover, ["198.19.1.51"], []);
+  mover.run("ip", "link", "set", "eth0", "netns", inner.path);
+  inner.run("ip", "link", "set", "eth0", "up");
+  const { plane } = await startPlane(t);
+  const owners = wall.sets.list(setNames.owner4).map(({ key, comment }) => {
+    const address = key.kind === "net" ? key.prefix.address : "";
+    return `${address} ${comment?.split(" ")[0]}`;
+  });
+  for (const each of ["198.19.1.51 b-moved", "198.19.1.52 a-near"]) assert.ok(owners.includes(each), each);
+  const told = [
+    containerOf("mover", "b-moved", [app, "198.19.1.51"]),
+    containerOf("near", "a-near", [app, "198.19.1.52"]),
+  ];
+  await post(plane, told);
+  const moved = onItsWire(t, inner);
+  const lets = [moved, neighbour].map((each) => each.lets("198.19.1.51", "198.19.1.52"));
+  assert.deepEqual(lets, [["198.19.1.51"], ["198.19.1.52"]]);
+  // Its port is known to be its own.
+  await post(plane, told, "mover");
+  assert.deepEqual(moved.lets("198.19.1.51"), []);
 });

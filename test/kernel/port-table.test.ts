@@ -254,6 +254,8 @@ test("who comes later knows what is let in, and closes some of it alone", async 
   second.shut(port.index + 1, guard.senders);
   assert.deepEqual(await arrive(aboutWithheld), [false, false, false, false]);
   assert.deepEqual(await arrive(aboutOthers), [true, true, true, true]);
+  const left = ["198.19.1.2", "198.19.3.2", "::", "fe80::1234"];
+  assert.deepEqual([...(second.inherited().get(port.index) ?? [])].sort(), left.sort());
   second.guard(port, guard);
   assert.deepEqual(await arrive(aboutWithheld), [true, true, true, true]);
   second.remove();

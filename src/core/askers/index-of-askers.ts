@@ -56,11 +56,19 @@ interface Placed {
   readonly known: Known | undefined;
 }
 
+/** Whom an address was given to. */
+export interface Given {
+  /** Of the container; undefined where the engine has told of none of its own. */
+  readonly sandbox: string | undefined;
+  /** Of the network; undefined for one without. */
+  readonly bridge: string | undefined;
+}
+
 export class AskerIndex {
   readonly #bySubnet = new PrefixTable<Known>();
   readonly #byBridge = new Map<string, Known>();
   readonly #byId = new Map<string, Known>();
-  readonly #byAddress = new Map<IpAddress, Container>();
+  readonly #given = new Map<IpAddress, Given>();
   readonly #knowledge: Knowledge;
   readonly #services: ReadonlyMap<string, readonly EntryList[]>;
   readonly #policies = new Map<string, Policy>();
@@ -91,8 +99,8 @@ export class AskerIndex {
     for (const container of topology.containers) {
       for (const { address, known } of this.#placesOf(container)) {
         // Two networks may give out one address; from the guarded one wrong only denies.
-        if (known?.guarded !== undefined || !this.#byAddress.has(address))
-          this.#byAddress.set(address, container);
+        if (known?.guarded !== undefined || !this.#given.has(address))
+          this.#given.set(address, { sandbox: container.sandbox, bridge: known?.network.bridge });
       }
     }
     this.#services = new Map(services.map((service) => [service.containerId, service.lists]));
@@ -213,9 +221,14 @@ export class AskerIndex {
     return this.#knowledge.sandboxOf(containerId);
   }
 
-  /** The sandbox of the container that the engine gave an address to; it may be gone by now. */
-  givenTo(address: IpAddress): string | undefined {
-    return this.#byAddress.get(address)?.sandbox;
+  /** Whether the engine has told of nothing yet. */
+  get isBlank(): boolean {
+    return this.#byId.size === 0;
+  }
+
+  /** Whom the engine gave an address to; it may be gone by now. */
+  givenTo(address: IpAddress): Given | undefined {
+    return this.#given.get(address);
   }
 
   /** Ids of the containers with lists of their own. */
@@ -230,7 +243,7 @@ export class AskerIndex {
 
   /** Which of these bridges nobody has heard of; none before the first picture. */
   strangersAmong(bridges: readonly string[]): string[] {
-    return this.#byId.size === 0 ? [] : bridges.filter((bridge) => !this.#byBridge.has(bridge));
+    return this.isBlank ? [] : bridges.filter((bridge) => !this.#byBridge.has(bridge));
   }
 
   /**

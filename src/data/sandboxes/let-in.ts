@@ -61,6 +61,12 @@ export class LetIn {
     for (const index of [...this.#chains.keys()]) if (!isPresent(index)) this.forget(index);
   }
 
+  /** What earlier runs let in, by port. */
+  inherited(): readonly (readonly [index: number, addresses: readonly IpAddress[]])[] {
+    const chains = [...this.#chains.values()].filter(({ made }) => made === undefined);
+    return chains.map(({ index, addresses }) => [index, [...addresses]]);
+  }
+
   /** The ports on a bridge that an earlier run has let an address in by. */
   inheritedAt(address: IpAddress, bridge: string): readonly number[] {
     return [...(this.#ports.get(address) ?? [])].filter(

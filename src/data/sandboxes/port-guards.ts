@@ -57,6 +57,11 @@ export class PortGuards {
     });
   }
 
+  /** What an earlier run lets in by ports that were not guarded anew yet. */
+  inherited(): ReturnType<LetIn["inherited"]> {
+    return this.#letIn.inherited();
+  }
+
   /** The ports on a bridge that an earlier run has let an address in by, and that were not guarded anew yet. */
   inheritedAt(address: IpAddress, bridge: string): readonly number[] {
     return this.#letIn.inheritedAt(address, bridge);

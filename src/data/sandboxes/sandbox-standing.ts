@@ -72,6 +72,8 @@ export interface StandingsOptions {
 export interface Standings {
   /** To be told before it is asked about. @param namespaceFd stays open until gone() */
   appear(sandbox: string, namespaceFd: number): void;
+  /** To be called once all that are there have appeared. */
+  takeOverPorts(): void;
   /** Puts into the kernel what a sandbox with these addresses demands, and says where it stands. */
   enforce(sandbox: string, found: FoundAddresses): Standing;
   gone(sandbox: string): void;
@@ -132,6 +134,7 @@ class KernelStandings implements Standings {
     this.#cutOff = createSandboxEntries(sets, "quarantine");
     this.#senders = new Senders({
       ...options,
+      bridgesOf: (sandbox) => bridgesOf(this.#ports.of(sandbox)),
       linkLocalBefore: (address, bridge) =>
         this.#guards.inheritedAt(address, bridge).map((index) => this.#ports.ownerOf(index)),
     });
@@ -141,13 +144,23 @@ class KernelStandings implements Standings {
     this.#ports.appear(sandbox, namespaceFd);
   }
 
+  /** Who has moved an interface elsewhere is known by what an earlier run let in by its port. */
+  takeOverPorts(): void {
+    const { ownerOf, mayBeThere } = this.#options;
+    for (const [index, addresses] of this.#guards.inherited()) {
+      const owners = new Set(addresses.flatMap((address) => ownerOf(address) ?? []));
+      const [owner, another] = owners;
+      if (owner !== undefined && another === undefined && mayBeThere(owner)) this.#ports.adopt(index, owner);
+    }
+  }
+
   enforce(sandbox: string, found: FoundAddresses): Standing {
     const { indexNow, unknownSandboxesNow, meet, markUndecided, hearOf, own } = this.#options;
     const addresses = [...new Set(found.addresses.map(({ address }) => address))];
     const index = indexNow();
     const unknownSandboxes = unknownSandboxesNow();
     const its = this.#ports.of(sandbox);
-    const bridges = its.flatMap(({ bridge }) => bridge ?? []);
+    const bridges = bridgesOf(its);
     const asker = meet(sandbox, addresses);
     const may = this.#senders.claim(asker, bridges, found);
     for (const loser of may.losers) this.#options.onChange(loser);
@@ -266,4 +279,8 @@ class KernelStandings implements Standings {
     this.#guards.retain((index) => this.#ports.isPresent(index));
     this.#attempt("ports that are gone", () => this.#settling?.retain());
   }
+}
+
+function bridgesOf(its: readonly Port[]): readonly string[] {
+  return its.flatMap(({ bridge }) => bridge ?? []);
 }

@@ -1,5 +1,6 @@
 // The addresses that a sandbox may send from, and be granted something at: those that no other sandbox has a better right
-// to. What the engine gave to one that has it on is its own; what it did not give belongs to who claimed it first.
+// to. What the engine gave to one that is on the network is its own, were it on an interface that it has moved; what it did
+// not give belongs to who claimed it first.
 
 import { AddressClaims, type ClaimChange } from "../../core/askers/address-claims.ts";
 import type { AskerIndex } from "../../core/askers/index-of-askers.ts";
@@ -9,7 +10,9 @@ import type { IpAddress } from "../../core/model/address.ts";
 import type { FoundAddresses } from "../../edge/sandbox/addresses.ts";
 
 export interface SendersOptions {
-  readonly indexNow: () => Pick<AskerIndex, "sendersOf" | "givenTo">;
+  readonly indexNow: () => Pick<AskerIndex, "sendersOf" | "givenTo" | "isBlank">;
+  /** The bridges that the ports of a sandbox are on. */
+  readonly bridgesOf: (sandbox: string) => readonly string[];
   /** The sandboxes that have it on now. */
   readonly holdersOf: (address: IpAddress) => ReadonlySet<string>;
   /** The sandbox that an earlier run knew at an address. */
@@ -65,15 +68,24 @@ export class Senders {
 
   /** The engine tells late, that a container is there and that it is gone: who has an address on counts as well. */
   #mayClaim(sandbox: string, address: IpAddress, isOn: boolean): boolean {
-    const { indexNow, holdersOf, isRead } = this.#options;
-    const givenTo = indexNow().givenTo(address);
-    if (givenTo === sandbox && isOn) return true;
+    const { holdersOf, isRead } = this.#options;
+    const givenTo = this.#givenTo(address, sandbox, isOn);
+    if (givenTo !== undefined) return givenTo === sandbox;
     const holders = holdersOf(address);
-    if (givenTo !== undefined && givenTo !== sandbox && holders.has(givenTo)) return false;
     // What the engine gave, and what is on no more, is another's that has it on.
     if (!isOn && isRead(sandbox) && holders.size > 0) return false;
     const owner = this.#ownerOf(address);
     return owner === undefined || owner === sandbox || (isOn && this.#hasTakenOff(owner, address));
+  }
+
+  /** The one that the engine gave it to, as long as that one may use it. */
+  #givenTo(address: IpAddress, sandbox: string, isOn: boolean): string | undefined {
+    const { indexNow, holdersOf, mayBeThere, bridgesOf } = this.#options;
+    const { sandbox: its, bridge } = indexNow().givenTo(address) ?? {};
+    if (its === undefined) return undefined;
+    const hasItOn = its === sandbox ? isOn : holdersOf(address).has(its);
+    const isOnNetwork = mayBeThere(its) && bridge !== undefined && bridgesOf(its).includes(bridge);
+    return hasItOn || isOnNetwork ? its : undefined;
   }
 
   /** An earlier run's owner that was not looked at yet may have it on. */
@@ -88,11 +100,15 @@ export class Senders {
     return before !== undefined && this.#keepsWhatItHad(before) ? before : claimed;
   }
 
-  /** One that an earlier run knew keeps what it had until it was looked at. */
+  /**
+   * One that an earlier run knew keeps what it had until it was looked at; and until the engine has told what it gave,
+   * if it is on a network: an interface that it has moved cannot be looked at.
+   */
   #keepsWhatItHad(before: string | undefined): boolean {
-    const { mayBeThere, isRead } = this.#options;
+    const { indexNow, mayBeThere, isRead, bridgesOf } = this.#options;
     if (!mayBeThere(before)) return false;
-    return before === undefined || !(this.#claims.hasClaimed(before) && isRead(before));
+    if (before === undefined || !this.#claims.hasClaimed(before) || !isRead(before)) return true;
+    return indexNow().isBlank && bridgesOf(before).length > 0;
   }
 
   #mayBeAnothers(address: IpAddress, bridge: string, sandbox: string): boolean {

@@ -48,6 +48,7 @@ export class SandboxLayer {
     this.#beginEngineQuestions(questions);
     const sandboxes = this.#capture(answerer);
     this.#sandboxes = sandboxes;
+    this.#standings.takeOverPorts();
     // While they were listed one after the other, each kept what an earlier run knew it by: some are gone.
     sandboxes.reclassify();
     every({

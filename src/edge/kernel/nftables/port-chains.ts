@@ -121,17 +121,22 @@ export function listChains(socket: NetlinkSocket): Map<string, FoundChain> {
 /** The addresses that each chain lets in, by its name. */
 export function listSenders(socket: NetlinkSocket): ReadonlyMap<string, ReadonlySet<IpAddress>> {
   const senders = new Map<string, Set<IpAddress>>();
+  const shut = new Map<string, Set<IpAddress>>();
   writeGetRules(socket.writer.reset(), portTable);
   socket.dump(
     "the rules of the host's ports",
-    () => senders.clear(),
+    () => {
+      senders.clear();
+      shut.clear();
+    },
     (message) => {
-      const { chain, source } = readSender(message);
+      const { chain, source, drops } = readSender(message);
       if (source === undefined) return;
-      const its = senders.get(chain) ?? new Set<IpAddress>();
-      senders.set(chain, its.add(addressFromBytes(source)));
+      const all = drops ? shut : senders;
+      all.set(chain, (all.get(chain) ?? new Set<IpAddress>()).add(addressFromBytes(source)));
     },
   );
+  for (const [chain, addresses] of shut) for (const address of addresses) senders.get(chain)?.delete(address);
   return senders;
 }
 

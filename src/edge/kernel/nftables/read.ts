@@ -17,6 +17,7 @@ import {
   rule,
   table,
   verdictOf,
+  verdicts,
 } from "./numbers.ts";
 
 /** The chain that a rule is in. */
@@ -32,51 +33,44 @@ export interface ReadSender {
   readonly chain: string;
   /** The one address that packets must come from for the rule to apply to them, if there is one. */
   readonly source: Uint8Array | undefined;
+  /** Whether it drops them. */
+  readonly drops: boolean;
 }
 
 export function readSender(message: NetlinkMessage): ReadSender {
   const { view, start, end } = message;
   let source: Uint8Array | undefined;
-  /** What the expression before has loaded. */
-  let loaded: "source" | "other" = "other";
+  let drops = false;
+  /** Whether the expression before has loaded all of the source address. */
+  let isLoaded = false;
   eachAttribute(view, start + GENERIC_HEADER, end, (type, from, to) => {
     if (type !== rule.expressions) return;
     eachAttribute(view, from, to, (_element, elementFrom, elementTo) => {
+      const of: Part = { view, from: elementFrom, to: elementTo };
       const name = nameIn(view, elementFrom, elementTo);
-      if (loaded === "source" && name === "cmp") source = valueIn(view, elementFrom, elementTo) ?? source;
-      loaded = name === "payload" && isSource(view, elementFrom, elementTo) ? "source" : "other";
+      if (isLoaded && name === "cmp") source = comparedWith(of) ?? source;
+      isLoaded = name === "payload" && loadsSource(of);
+      if (name === "immediate")
+        drops =
+          numberAt(of, expression.data, immediateOf.data, datum.verdict, verdictOf.code) === verdicts.drop;
     });
   });
-  return { ...readRulePlace(message), source };
+  return { ...readRulePlace(message), source, drops };
 }
 
-/** Whether all of the source address of an IP packet is loaded. */
-function isSource(view: DataView, start: number, end: number): boolean {
-  const numbers = new Map<number, number>();
-  eachAttribute(view, start, end, (type, from, to) => {
-    if (type === expression.data)
-      eachAttribute(view, from, to, (inner, innerFrom) => numbers.set(inner, view.getUint32(innerFrom)));
-  });
-  if (numbers.get(payload.base) !== PAYLOAD_NETWORK) return false;
-  const [offset, length] = [numbers.get(payload.offset), numbers.get(payload.length)];
-  return (offset === addressAt.ipSource && length === 4) || (offset === addressAt.ip6Source && length === 16);
+function loadsSource(of: Part): boolean {
+  const [base, offset, length] = [payload.base, payload.offset, payload.length].map((each) =>
+    numberAt(of, expression.data, each),
+  );
+  if (base !== PAYLOAD_NETWORK) return false;
+  return length === 4 ? offset === addressAt.ipSource : length === 16 && offset === addressAt.ip6Source;
 }
 
-/** What is compared for being the same. */
-function valueIn(view: DataView, start: number, end: number): Uint8Array | undefined {
-  let value: Uint8Array | undefined;
-  let isEqual = false;
-  eachAttribute(view, start, end, (type, from, to) => {
-    if (type !== expression.data) return;
-    eachAttribute(view, from, to, (inner, innerFrom, innerTo) => {
-      if (inner === compare.operation) isEqual = view.getUint32(innerFrom) === COMPARE_EQUAL;
-      if (inner !== compare.data) return;
-      eachAttribute(view, innerFrom, innerTo, (part, partFrom, partTo) => {
-        if (part === datum.value) value = readBytes(view, partFrom, partTo);
-      });
-    });
-  });
-  return isEqual ? value : undefined;
+/** What must be the same; undefined where something must differ. */
+function comparedWith(of: Part): Uint8Array | undefined {
+  if (numberAt(of, expression.data, compare.operation) !== COMPARE_EQUAL) return undefined;
+  const value = partAt(of, expression.data, compare.data, datum.value);
+  return value && readBytes(value.view, value.from, value.to);
 }
 
 export interface ReadChain {
@@ -159,15 +153,30 @@ function nameIn(view: DataView, start: number, end: number): string {
   return name;
 }
 
-function jumpIn(view: DataView, start: number, end: number): string | undefined {
-  let chainName: string | undefined;
-  const path: readonly number[] = [expression.data, immediateOf.data, datum.verdict];
-  const descend = (depth: number, from: number, to: number): void =>
-    eachAttribute(view, from, to, (type, innerFrom, innerTo) => {
-      if (type === path[depth]) descend(depth + 1, innerFrom, innerTo);
-      else if (depth === path.length && type === verdictOf.chain)
-        chainName = readText(view, innerFrom, innerTo);
-    });
-  descend(0, start, end);
-  return chainName;
+function jumpIn(view: DataView, from: number, to: number): string | undefined {
+  const path = [expression.data, immediateOf.data, datum.verdict, verdictOf.chain];
+  const name = partAt({ view, from, to }, ...path);
+  return name && readText(view, name.from, name.to);
+}
+
+/** Part of a message. */
+interface Part {
+  readonly view: DataView;
+  readonly from: number;
+  readonly to: number;
+}
+
+/** The attribute that one gets to by these, each within the one before. */
+function partAt(of: Part, ...[type, ...within]: readonly number[]): Part | undefined {
+  if (type === undefined) return of;
+  let found: Part | undefined;
+  eachAttribute(of.view, of.from, of.to, (each, from, to) => {
+    if (each === type) found ??= partAt({ view: of.view, from, to }, ...within);
+  });
+  return found;
+}
+
+function numberAt(of: Part, ...path: readonly number[]): number | undefined {
+  const part = partAt(of, ...path);
+  return part?.view.getUint32(part.from);
 }

@@ -24,10 +24,13 @@ export class PortOwners {
       this.#strangers.add(link.index);
       return undefined;
     }
-    this.#strangers.delete(link.index);
-    this.#owners.set(link.index, sandbox);
-    this.#owned.set(sandbox, (this.#owned.get(sandbox) ?? new Set()).add(link.index));
+    this.#own(link.index, sandbox);
     return sandbox;
+  }
+
+  /** A port that has been a sandbox's before we came, if it is nobody else's. */
+  adopt(index: number, sandbox: string): void {
+    if (this.#strangers.has(index)) this.#own(index, sandbox);
   }
 
   /** An interface is gone. @returns whether it was a port, and whose */
@@ -59,5 +62,10 @@ export class PortOwners {
   /** Indexes. */
   portsOf(sandbox: string): readonly number[] {
     return [...(this.#owned.get(sandbox) ?? [])];
+  }
+  #own(index: number, sandbox: string): void {
+    this.#strangers.delete(index);
+    this.#owners.set(index, sandbox);
+    this.#owned.set(sandbox, (this.#owned.get(sandbox) ?? new Set()).add(index));
   }
 }

@@ -34,6 +34,8 @@ export interface Ports {
   appear(sandbox: string, namespaceFd: number): void;
   /** Its ports stay its own until they are gone. */
   gone(sandbox: string): void;
+  /** A port has been a sandbox's before we came: it stays its own, if its other end is in no other one. */
+  adopt(index: number, sandbox: string): void;
   /** The ports of a sandbox, as the kernel has them now. */
   of(sandbox: string): readonly Port[];
   /** Tells of what has changed by now before it returns. */
@@ -90,6 +92,10 @@ class KernelPorts implements Ports {
 
   gone(sandbox: string): void {
     this.#namespaces.remove(sandbox);
+  }
+
+  adopt(index: number, sandbox: string): void {
+    this.#owners.adopt(index, sandbox);
   }
 
   of(sandbox: string): readonly Port[] {

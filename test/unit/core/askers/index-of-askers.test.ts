@@ -238,13 +238,13 @@ describe("what a sandbox may send from", () => {
 });
 
 describe("whom the engine gave an address to", () => {
-  for (const [address, sandbox] of [
-    ["198.19.3.2", "sandbox-free"],
+  for (const [address, given] of [
+    ["198.19.3.2", { sandbox: "sandbox-free", bridge: "br-open" }],
     // Of two networks that give out one, the guarded one counts.
-    ["198.19.1.2", "sandbox-web"],
+    ["198.19.1.2", { sandbox: "sandbox-web", bridge: "br-strict" }],
     ["198.19.3.77", undefined],
   ] as const)
-    it(address, () => assert.equal(index.givenTo(address as IpAddress), sandbox));
+    it(address, () => assert.deepEqual(index.givenTo(address as IpAddress), given));
 });
 
 describe("who may soon lose something", () => {

@@ -24,6 +24,10 @@ const nothing = { addresses: [], linkLocal: [] };
 interface World {
   /** Whom the engine gave `shared` to. */
   readonly givenTo?: string;
+  /** Who has a port on the network of `shared`. */
+  readonly onBridge?: readonly string[];
+  /** Whether the engine has told of nothing yet. */
+  readonly isBlank?: boolean;
   /** Who has it on. */
   readonly holders?: readonly string[];
   /** Whose it was in an earlier run. */
@@ -43,14 +47,17 @@ function start(world: World = {}): Senders {
     isThere = true,
     isRead = true,
     linkLocalBefore = [],
+    onBridge = [],
   } = world;
   const index = {
     sendersOf: (_asker: unknown, _bridges: unknown, mayClaim: (address: IpAddress) => boolean) =>
       [own, shared].filter(mayClaim),
-    givenTo: (address: IpAddress) => (address === shared ? givenTo : undefined),
+    isBlank: world.isBlank === true,
+    givenTo: (address: IpAddress) => (address === shared ? { sandbox: givenTo, bridge: "br-1" } : undefined),
   } as unknown as ReturnType<SendersOptions["indexNow"]>;
   return new Senders({
     indexNow: () => index,
+    bridgesOf: (sandbox) => (onBridge.includes(sandbox) ? ["br-1"] : []),
     holdersOf: (address) => new Set(address === shared ? holders : ["box"]),
     ownerOf: (address) => (address === shared ? ownerBefore : undefined),
     linkLocalBefore: () => linkLocalBefore,
@@ -85,7 +92,21 @@ test("what the engine gave to one is its own when it has it on, even if another 
   assert.deepEqual(sendersOf(start({ givenTo: "other" }), box), [own]);
 });
 
-test("what the engine gave to one is another's that has it on, as soon as that one has it on no more", () => {
+test("what the engine gave to one is its own as long as that one is on the network, whoever has it on", () => {
+  const onBridge = ["other"];
+  const senders = start({ givenTo: "other", holders: ["box"], onBridge });
+  for (let round = 0; round < 2; round++) {
+    assert.equal(sharesIn(senders, box), false);
+    assert.equal(sharesIn(senders, other, nothing), true);
+  }
+  const gone = start({ givenTo: "other", holders: ["box"], onBridge, isThere: false });
+  assert.equal(sharesIn(gone, box), true);
+  onBridge.pop();
+  assert.equal(sharesIn(senders, other, nothing), false);
+  assert.equal(sharesIn(senders, box), true);
+});
+
+test("of one that is not on the network it is another's that has it on, as soon as that one has it on no more", () => {
   for (const settlesBefore of [true, false]) {
     const holders = ["other"];
     const senders = start({ givenTo: "other", holders });
@@ -127,6 +148,16 @@ test("what an earlier run knew to be another's is kept for it until it was looke
   assert.deepEqual(sendersOf(start({ ownerBefore: "other", isThere: false }), box), [own, shared]);
   const looked = start({ ownerBefore: "other", givenTo: "box", holders: ["box"] });
   assert.deepEqual(sendersOf(looked, box), [own, shared]);
+});
+
+test("and until the engine has told of something, as long as it is on a network", () => {
+  const world = { ownerBefore: "other", isBlank: true, holders: ["box"] };
+  const senders = [["other"], []].map((onBridge) => start({ ...world, onBridge }));
+  for (const each of senders) each.claim(other, ["br-1"], nothing);
+  assert.deepEqual(
+    senders.map((each) => sharesIn(each, box)),
+    [false, true],
+  );
 });
 
 test("link-local addresses are those of interfaces by which it is known, until it is gone", () => {

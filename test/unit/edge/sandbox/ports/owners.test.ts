@@ -22,6 +22,20 @@ test("a port is its sandbox's from its other end on, wherever that goes afterwar
   assert.equal(owners.ownerOf(1), "box");
 });
 
+test("one that has been a sandbox's before is its own again, if it is no other one's", () => {
+  const owners = new PortOwners((id) => (id === 7 ? "box" : undefined));
+  for (const [index, peer] of [
+    [1, 7],
+    [2, 8],
+  ] as const)
+    owners.place(port(index, peer));
+  for (const index of [1, 2, 3]) owners.adopt(index, "moved");
+  assert.deepEqual(
+    [owners.portsOf("box"), owners.portsOf("moved"), owners.strangers(), owners.place(port(2, 7))],
+    [[1], [2], [], "moved"],
+  );
+});
+
 test("one that is gone is nobody's; what was no port is none that is lost", () => {
   const owners = new PortOwners(() => "box");
   owners.place(port(1, 7));
