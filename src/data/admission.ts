@@ -53,9 +53,11 @@ export interface Admission {
   isOpen(asker: IpAddress, destination: IpAddress): boolean;
   /**
    * Says whose an address is. What another sandbox was granted at it, in this run or an earlier one, is taken away.
-   * @returns true when it has changed hands: its open flows are the earlier holder's, too
+   * @returns false where the set of owners is full: nothing is granted at the address
    */
   own(asker: IpAddress, sandbox: string): boolean;
+  /** The sandbox that was told so of an address. */
+  unplacedAt(asker: IpAddress): string | undefined;
   /** Takes away what this sandbox was granted at the address; nothing when it is another's by now. */
   disown(asker: IpAddress, sandbox: string): void;
   /** Puts all rights back into the kernel when some of them have gone from there. @returns how many; mostly none */
@@ -157,13 +159,17 @@ class KernelAdmission implements Admission {
   }
 
   own(asker: IpAddress, sandbox: string): boolean {
-    if (this.#owners.of(asker)?.sandbox === sandbox) return false;
+    if (this.#owners.of(asker)?.sandbox === sandbox) return true;
     this.#revoke(asker);
-    this.#owners.own(asker, sandbox);
-    return true;
+    return this.#owners.own(asker, sandbox);
+  }
+
+  unplacedAt(asker: IpAddress): string | undefined {
+    return this.#owners.unplacedAt(asker);
   }
 
   disown(asker: IpAddress, sandbox: string): void {
+    this.#owners.forgetUnplaced(asker, sandbox);
     if (this.#owners.of(asker)?.sandbox !== sandbox) return;
     this.#revoke(asker);
     this.#owners.disown(asker);
@@ -207,6 +213,8 @@ class KernelAdmission implements Admission {
       const now = this.holderOf(asker);
       if (now !== undefined && now !== holder)
         throw new DockerwallError("NOT_FOUND", `${asker} is another sandbox's than when it asked`);
+      if (this.#owners.unplacedAt(asker) !== undefined)
+        throw new DockerwallError("KERNEL_REFUSED", `${asker} has no owner, as the set of owners is full`);
     }
   }
 

@@ -217,7 +217,10 @@ test("while they cannot be cleared, nothing leaves from there, and a problem say
     after: (_ms, work) => void retries.push(work),
     onProblem: (problem) => problems.push(problem),
   });
-  const ownership = createOwnership(presence, admission, formerFlows, { freshAddress: () => undefined });
+  const ownership = createOwnership(presence, admission, formerFlows, {
+    freshAddress: () => undefined,
+    problem: assert.fail,
+  });
   openFlows(address, 10);
   const own = (): readonly IpAddress[] => ownership.own([beside, address], "heir");
   const standings = standingsOf(t, { readiness, own });

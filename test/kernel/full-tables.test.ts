@@ -153,3 +153,17 @@ describe("a full set of denied connections", () => {
     ]);
   });
 });
+
+it("a full set of owners", async () => {
+  const name = "dockerwall-owner4";
+  const own = (verb: string): string =>
+    Array.from(
+      { length: ownersAtMost },
+      (_, index) => `${verb} ${name} 10.0.${index >> 8}.${index & 255}`,
+    ).join("\n");
+  spawnSync("ipset", ["-exist", "restore"], { input: own("add") });
+  const said = `set ${name} is full: guarded containers cannot send from further addresses; run fewer containers, or take addresses from them`;
+  assert.ok((await warnings(about.set)).includes(said));
+  spawnSync("ipset", ["-exist", "restore"], { input: own("del") });
+  assert.ok(!(await warnings(about.set)).includes(said));
+});

@@ -4,6 +4,7 @@
 import type { Classification } from "../../core/classify/networks.ts";
 import { contain, type OnFailure } from "../../core/contain.ts";
 import { setNames } from "../../core/firewall/names.ts";
+import { ownersAtMost } from "../../core/firewall/sets.ts";
 import type { DeniedRecord } from "../../core/journal/denied-record.ts";
 import { createHolders, type FreshAddress, type Holder } from "../../core/journal/holders.ts";
 import type { LookupEvent } from "../../core/journal/lookup-event.ts";
@@ -12,6 +13,7 @@ import type { IpAddress } from "../../core/model/address.ts";
 import { guardedNetworkAt } from "../../core/model/guarded-network.ts";
 import type { Topology } from "../../core/model/topology.ts";
 import { shortId } from "../../core/model/topology.ts";
+import { isSetMissing } from "../../edge/kernel/ipset/error.ts";
 import type { KernelSets } from "../../edge/kernel/ipset/kernel-sets.ts";
 import { createDeniedReading } from "./denied.ts";
 import { createKeptLookups } from "./kept-lookups.ts";
@@ -35,7 +37,7 @@ export interface History {
   namesOf(containerId: string): ReadonlyMap<IpAddress, readonly string[]>;
   /** Whether there is no such container any more; by the first digits of its id, too. */
   isGone(containerId: string): boolean;
-  /** Names of sets with more entries than we read at once. */
+  /** Names of sets with more entries than we read at once, or than they hold. */
   full(): readonly string[];
 }
 
@@ -105,7 +107,7 @@ export function createHistory(options: HistoryOptions): History {
     holderOf: holders.at,
     namesOf: journal.namesOf,
     isGone: holders.isGone,
-    full: denied.full,
+    full: () => [...denied.full(), ...ownerSets.filter((name) => isFull(sets, name))],
   };
 }
 
@@ -124,9 +126,21 @@ function withWholeIds(
   });
 }
 
+const ownerSets = [setNames.owner4, setNames.owner6] as const;
+
+function isFull(sets: KernelSets, name: string): boolean {
+  try {
+    return sets.list(name, ownersAtMost).length >= ownersAtMost;
+  } catch (error) {
+    // Other software has removed it; the next pass puts it back.
+    if (isSetMissing(error)) return false;
+    throw error;
+  }
+}
+
 /** The sandbox that an earlier run knew at each address. */
 function readOwners(sets: KernelSets): ReadonlyMap<IpAddress, string> {
-  const entries = [setNames.owner4, setNames.owner6].flatMap((name) => sets.list(name));
+  const entries = ownerSets.flatMap((name) => sets.list(name));
   return new Map(
     entries.flatMap(({ key, comment = "" }) =>
       key.kind === "net" ? [[key.prefix.address, comment.split(" ")[0] ?? ""] as const] : [],

@@ -1,5 +1,7 @@
 // What to report about full kernel tables: each costs packets or records.
 
+import { setNames } from "../firewall/names.ts";
+
 export interface TableReadings {
   /** Tables of limits that are full, by name: sources that are not in one are dropped. */
   readonly limitsFull: readonly string[];
@@ -7,7 +9,7 @@ export interface TableReadings {
   readonly flows: { readonly count: number; readonly most: number } | undefined;
   /** Packets that our queues did not take since they were opened. */
   readonly queueDropped: number;
-  /** Sets of denied connections that are full. */
+  /** Sets of denied connections, and of owners of addresses, that are full. */
   readonly setsFull: readonly string[];
 }
 
@@ -54,6 +56,14 @@ export function fullTables({ limitsFull, flows, queueDropped, setsFull }: TableR
           `${queueDropped} packets were recently dropped because too many waited in our packet queues (NFQUEUE); their senders will send them again`,
         ]
       : []),
-    ...setsFull.map((name) => `set ${name} is full: some denied connections are not recorded`),
+    ...setsFull.map((name) => `set ${name} is full: ${isOfOwners(name) ? withoutOwner : unrecorded}`),
   ];
+}
+
+const unrecorded = "some denied connections are not recorded";
+const withoutOwner =
+  "guarded containers cannot send from further addresses; run fewer containers, or take addresses from them";
+
+function isOfOwners(name: string): boolean {
+  return name === setNames.owner4 || name === setNames.owner6;
 }

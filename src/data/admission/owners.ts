@@ -4,6 +4,7 @@
 import { setNames } from "../../core/firewall/names.ts";
 import { familyOf, hostPrefix, type IpAddress } from "../../core/model/address.ts";
 import { digestOf } from "../../core/policy/digest.ts";
+import { isSetFull } from "../../edge/kernel/ipset/error.ts";
 import type { KernelSets } from "../../edge/kernel/ipset/kernel-sets.ts";
 
 /** Who has an address, and what was decided by when something was last granted to it. */
@@ -16,6 +17,8 @@ export interface Owner {
 export class Owners {
   readonly #sets: KernelSets;
   readonly #owners: Map<IpAddress, Owner>;
+  /** Those that found no place at their addresses, as the set is full. */
+  readonly #unplaced = new Map<IpAddress, string>();
   /** Whose policy was not known yet, or who has come since. */
   #unjudged: Set<IpAddress>;
   #judgedEpoch: string | undefined;
@@ -31,10 +34,31 @@ export class Owners {
     return this.#owners.get(asker);
   }
 
-  /** A sandbox has the address now; it is judged by its policy with the next picture. */
-  own(asker: IpAddress, sandbox: string): void {
-    this.set(asker, { sandbox, digest: undefined });
+  /** The sandbox that has an address, and found no place in a full set. */
+  unplacedAt(asker: IpAddress): string | undefined {
+    return this.#unplaced.get(asker);
+  }
+
+  /**
+   * A sandbox has the address now; it is judged by its policy with the next picture.
+   * @returns false where the set is full: the address has no owner
+   */
+  own(asker: IpAddress, sandbox: string): boolean {
+    try {
+      this.set(asker, { sandbox, digest: undefined });
+    } catch (error) {
+      if (!isSetFull(error)) throw error;
+      this.#unplaced.set(asker, sandbox);
+      return false;
+    }
+    this.#unplaced.delete(asker);
     this.#unjudged.add(asker);
+    return true;
+  }
+
+  /** A sandbox that found no place has the address no more. */
+  forgetUnplaced(asker: IpAddress, sandbox: string): void {
+    if (this.#unplaced.get(asker) === sandbox) this.#unplaced.delete(asker);
   }
 
   set(asker: IpAddress, owner: Owner): void {

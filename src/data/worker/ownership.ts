@@ -10,7 +10,8 @@ import type { Telling } from "./telling.ts";
 export interface Ownership {
   /**
    * A sandbox has these addresses: what an earlier holder of them was granted is taken away before this returns.
-   * @returns those at which nothing is left of an earlier holder's open flows: from the others it must not send yet
+   * @returns those at which nothing is left of an earlier holder's open flows, and which have found a place among those
+   * that have an owner: from the others it must not send yet
    */
   own(addresses: readonly IpAddress[], sandbox: string): readonly IpAddress[];
   lost(address: IpAddress, sandbox: string): void;
@@ -20,22 +21,33 @@ export interface Ownership {
 
 export function createOwnership(
   presence: Pick<PresenceBook, "holds" | "lost">,
-  admission: Pick<Admission, "own" | "disown" | "holderOf">,
+  admission: Pick<Admission, "own" | "disown" | "holderOf" | "unplacedAt">,
   formerFlows: Pick<FormerFlows, "leave" | "come" | "clear">,
-  { freshAddress }: Pick<Telling, "freshAddress">,
+  { freshAddress, problem }: Pick<Telling, "freshAddress" | "problem">,
 ): Ownership {
+  function ownInKernel(address: IpAddress, sandbox: string): boolean {
+    const isTold = admission.unplacedAt(address) === sandbox;
+    if (admission.own(address, sandbox)) return true;
+    if (!isTold)
+      problem(
+        `the set of owners is full: a guarded container cannot send from ${address} (sandbox ${sandbox}) until there is a place`,
+      );
+    return false;
+  }
+
   function own(addresses: readonly IpAddress[], sandbox: string): readonly IpAddress[] {
+    const unplaced = new Set<IpAddress>();
     for (const address of addresses) {
       presence.holds(sandbox, address);
       const before = admission.holderOf(address);
       if (before === sandbox) continue;
       if (before !== undefined) formerFlows.leave(address, before);
       formerFlows.come(address, sandbox);
-      admission.own(address, sandbox);
-      freshAddress({ address, sandbox });
+      if (ownInKernel(address, sandbox)) freshAddress({ address, sandbox });
+      else unplaced.add(address);
     }
     // Only now: nothing that was granted before can open a flow any more.
-    return formerFlows.clear(addresses);
+    return formerFlows.clear(addresses).filter((address) => !unplaced.has(address));
   }
 
   return {

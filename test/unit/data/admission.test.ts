@@ -79,6 +79,29 @@ test("what a failed grant prolonged is taken away with its asker", () => {
   assert.deepEqual(sets.list(setNames.grant4), []);
 });
 
+test("at an address whose owner finds no place nothing is granted, until it has one or is left", () => {
+  const { sets, admission } = start();
+  const neighbour = "198.18.0.3" as IpAddress;
+  admission.own(neighbour, "sandbox-1");
+  sets.limit(setNames.owner4, 1);
+  const before = sets.dump();
+  assert.equal(admission.own(asker, "sandbox-2"), false);
+  assert.deepEqual([admission.holderOf(asker), admission.unplacedAt(asker)], [undefined, "sandbox-2"]);
+  assert.throws(() => admission.admit([grant(1)], onNetwork, "sandbox-2"), /set of owners is full/);
+  assert.deepEqual(sets.dump(), before);
+  // Who takes a place over needs no further one.
+  assert.equal(admission.own(neighbour, "sandbox-3"), true);
+  admission.disown(asker, "sandbox-3");
+  assert.equal(admission.unplacedAt(asker), "sandbox-2");
+  admission.disown(asker, "sandbox-2");
+  assert.equal(admission.unplacedAt(asker), undefined);
+  admission.own(asker, "sandbox-2");
+  admission.disown(neighbour, "sandbox-3");
+  assert.equal(admission.own(asker, "sandbox-2"), true);
+  admission.admit([grant(1)], onNetwork, "sandbox-2");
+  assert.equal(admission.isOpen(asker, grant(1).destination), true);
+});
+
 test("an answer opens nothing for who has its asker's address by now", async () => {
   const { sets, admission } = start();
   admission.own(asker, "sandbox-1");
