@@ -78,25 +78,31 @@ async function makeWire(engine: Engine): Promise<void> {
 }
 
 async function startContainer(engine: Engine, plan: ContainerPlan): Promise<void> {
-  const [first, ...others] = plan.networks;
+  const [, ...others] = plan.networks;
   const options = [
-    ...["--network", plan.shares === undefined ? (first ?? "none") : `container:${plan.shares}`],
+    ...["--network", networkOf(plan)],
     ...(plan.allow === undefined ? [] : ["--label", `dockerwall.allow=${plan.allow}`]),
     ...(plan.admin.length === 0 ? [] : ["--cap-add", "NET_ADMIN"]),
     ...(plan.published === undefined ? [] : ["-p", `${plan.published}:9000`]),
     ...plan.hosts.flatMap((entry) => ["--add-host", entry]),
     ...plan.links.flatMap((link) => ["--link", link]),
   ];
-  await run(
-    engine,
-    "create",
-    ...options,
-    ...echoServer(plan.name, plan.shares === undefined ? undefined : ["9001"]),
-  );
+  await run(engine, "create", ...options, ...echoServer(plan.name, portsOf(plan)));
   for (const network of [...others, ...(plan.isOnWire ? ["wire"] : [])])
     await run(engine, "network", "connect", network, plan.name);
   await run(engine, "start", plan.name);
   for (const command of plan.admin) await engine.docker("exec", plan.name, "sh", "-c", command);
+}
+
+function networkOf({ networks: [first = "none"], shares, isOnHost }: ContainerPlan): string {
+  if (isOnHost) return "host";
+  return shares === undefined ? first : `container:${shares}`;
+}
+
+/** Others listen at the usual ones already where it shares a network. */
+function portsOf({ shares, isOnHost }: ContainerPlan): readonly string[] | undefined {
+  if (isOnHost) return ["9002"];
+  return shares === undefined ? undefined : ["9001"];
 }
 
 export async function takeDown(engine: Engine, { networks, containers }: Plan): Promise<void> {
@@ -112,19 +118,25 @@ function nameOf(entry: string): string {
 }
 
 export async function lookAround(engine: Engine, { networks, containers }: Plan): Promise<Around> {
-  const holders = containers.filter(({ shares }) => shares === undefined);
-  const format = "{{range .NetworkSettings.Networks}}{{.IPAddress}} {{.GlobalIPv6Address}} {{end}}";
+  const holders = containers.filter(({ shares, isOnHost }) => shares === undefined && !isOnHost);
+  const format =
+    "{{range $name, $e := .NetworkSettings.Networks}}{{$name}} {{$e.IPAddress}} {{$e.GlobalIPv6Address}},{{end}}";
+  const isolated = networks.filter(({ gatewayMode }) => gatewayMode === "isolated").map(({ name }) => name);
+  const farFromHost = new Set<string>();
   const wire = engine.link.gateway.replace(/1$/, "");
   const listed = await Promise.all(
-    holders.map(async ({ name, networks: on, hosts, links }) => ({
-      name,
-      networks: on,
-      ownNames: [...hosts.map(nameOf), ...links.map((link) => link.replace(/.*:/, ""))],
-      addresses: (await run(engine, "inspect", "-f", format, name))
-        .split(/\s+/)
+    holders.map(async ({ name, networks: on, hosts, links }) => {
+      const endpoints = (await run(engine, "inspect", "-f", format, name)).split(",");
+      const addresses = endpoints.flatMap((endpoint) => {
+        const [network = "", ...its] = endpoint.split(" ");
+        // Of IPv4 the host has no address there.
+        if (isolated.includes(network)) farFromHost.add(its[0] ?? "");
         // Between a host and the macvlan on its own wire nothing passes, whatever lets it.
-        .filter((each) => each !== "" && !each.startsWith(wire)),
-    })),
+        return its.filter((each) => each !== "" && !each.startsWith(wire));
+      });
+      const ownNames = [...hosts.map(nameOf), ...links.map((link) => link.replace(/.*:/, ""))];
+      return { name, networks: on, ownNames, addresses };
+    }),
   );
   const { stdout } = await engine.exec("ip", "-o", "addr", "show", "scope", "global");
   const found = [...stdout.matchAll(/inet6? ([0-9a-f.:]+)\/(.*)/g)];
@@ -134,17 +146,18 @@ export async function lookAround(engine: Engine, { networks, containers }: Plan)
       found.flatMap(([, address = "", rest = ""]) => (rest.includes("tentative") ? [address] : [])),
     ),
     containers: listed,
+    farFromHost,
     leadElsewhere: new Set(
       containers.flatMap(({ hosts }) =>
         hosts.filter((entry) => !outsideAddresses.some((each) => entry.endsWith(each))).map(nameOf),
       ),
     ),
-    published: containers.flatMap(({ published, quarantined, networks: on }) => {
+    published: containers.flatMap(({ published, networks: on }) => {
       // Of a routed network nothing is published at the host's addresses, and an internal one publishes nothing.
       const isReached = networks.every(
         ({ name, gatewayMode, internal }) => !on.includes(name) || !(gatewayMode === "routed" || internal),
       );
-      return published === undefined ? [] : [{ port: published, answers: !quarantined && isReached }];
+      return published === undefined ? [] : [{ port: published, answers: isReached }];
     }),
   };
 }

@@ -9,7 +9,7 @@ export interface Target {
   readonly port: number;
   /** True where something answers there if nothing is in between. */
   readonly answers: boolean;
-  /** An address in the internet: nothing but us keeps a container from it that has a route. */
+  /** Nothing but us keeps the sender from it: an address in the internet, where it has a route. */
   readonly isOutside?: boolean;
 }
 
@@ -25,6 +25,8 @@ export interface Around {
     readonly networks: readonly string[];
     readonly ownNames: readonly string[];
   }[];
+  /** Addresses of containers where not even the host has a way to. */
+  readonly farFromHost: ReadonlySet<string>;
   /** Names that some container has an address for where nothing answers on every port. */
   readonly leadElsewhere: ReadonlySet<string>;
   /** Ports of the host, and whether a server answers behind each. */
@@ -65,11 +67,23 @@ export function addressTarget(random: Random, around: Around, sender: string): T
         { protocol, host: "2001:db8:2::66", port: 53, answers: true },
         { ...echo, host: "127.0.0.1", port: 9000, answers: true },
         { ...echo, host: "169.254.169.254", answers: false },
-        { ...echo, host: `198.19.${random(20)}.200`, answers: false },
+        { ...echo, host: nobodyAt(random, around), answers: false },
       ]);
     default:
       return { ...outside(random, protocol, pick(random, outsideAddresses)), isOutside: true };
   }
+}
+
+/** From the host's own network nothing keeps it from what is on this host, either. */
+export function targetFromHost(random: Random, around: Around, sender: string): Target {
+  const target = addressTarget(random, around, sender);
+  return { ...target, isOutside: target.answers && !around.farFromHost.has(target.host) };
+}
+
+/** On a network of the engine, or beside them. */
+function nobodyAt(random: Random, { hostAddresses }: Around): string {
+  const gateways = hostAddresses.filter((each) => each.startsWith("198.19."));
+  return random(4) === 0 ? "198.19.250.200" : pick(random, gateways).replace(/[^.]*$/, "200");
 }
 
 /** Who is on one of its networks; all, if nobody is. */

@@ -28,6 +28,8 @@ export interface ContainerPlan {
   readonly quarantined: boolean;
   /** Another one, in whose network it is. */
   readonly shares: string | undefined;
+  /** Whether it is on the network of the host itself. */
+  readonly isOnHost: boolean;
   readonly isOnWire: boolean;
   /** What it is given for its own /etc/hosts, as `NAME:ADDRESS`. */
   readonly hosts: readonly string[];
@@ -92,7 +94,6 @@ function allowlist(random: Random): string {
 
 /**
  * @param index of the topology in its run, from 0: names and ports of two never meet
- * @param mayRoute whether what leaves untranslated is answered
  * @param mayFilter whether the engine may turn on br_netfilter, as it does to keep containers apart
  */
 export function planTopology(
@@ -100,12 +101,10 @@ export function planTopology(
   {
     kind,
     index,
-    mayRoute,
     mayFilter,
   }: {
     readonly kind: EngineKind;
     readonly index: number;
-    readonly mayRoute: boolean;
     readonly mayFilter: boolean;
   },
 ): Plan {
@@ -116,7 +115,7 @@ export function planTopology(
     const deny = chance(random, 25) ? ["dockerwall.deny=reject"] : [];
     const hasIpv6 = chance(random, 50);
     const keepsApart = chance(random, 25) && mayFilter;
-    const way = gatewayOf(random, kind, mayRoute);
+    const way = gatewayOf(random, kind);
     // Engine 20.10 lets nothing leave an internal network by IPv6, and takes neighbour discovery for that: its
     // destinations are multicast. No container finds another there, with us or without.
     const isDeaf = way.internal && kind === "e20";
@@ -143,6 +142,7 @@ export function planTopology(
       published: chance(random, 40) ? 18_000 + ((index * 4 + at) % 20) : undefined,
       quarantined: chance(random, 5),
       shares: undefined,
+      isOnHost: false,
       isOnWire: chance(random, 10),
       hosts: chance(random, 45) ? hostsOf(random) : [],
       links: [],
@@ -152,11 +152,14 @@ export function planTopology(
     ...container,
     links: chance(random, 25) ? linksOf(container, containers.slice(0, at)) : [],
   }));
-  const sharer: ContainerPlan = {
-    ...{ name: `s-${index}`, networks: [], allow: undefined, admin: [], published: undefined },
-    ...{ quarantined: false, shares: `c${random(3)}-${index}`, isOnWire: false, hosts: [], links: [] },
-  };
-  return { networks, containers: chance(random, 40) ? [...linking, sharer] : linking };
+  const borrower = (name: string): ContainerPlan => ({
+    ...{ name: `${name}-${index}`, networks: [], allow: undefined, admin: [], published: undefined },
+    ...{ quarantined: false, shares: undefined, isOnHost: false, isOnWire: false, hosts: [], links: [] },
+  });
+  const sharer = { ...borrower("s"), shares: `c${random(3)}-${index}` };
+  const sharers = chance(random, 40) ? [sharer] : [];
+  const onHost = { ...borrower("h"), isOnHost: true };
+  return { networks, containers: [...linking, ...sharers, ...(chance(random, 30) ? [onHost] : [])] };
 }
 
 /** On the engine's own network it refuses a link to a container that is not there. */
@@ -168,15 +171,11 @@ function linksOf({ networks: [first] }: ContainerPlan, earlier: readonly Contain
 }
 
 /** Engine 28 alone has modes, and isolates internal networks only. */
-function gatewayOf(
-  random: Random,
-  kind: EngineKind,
-  mayRoute: boolean,
-): Pick<NetworkPlan, "internal" | "gatewayMode"> {
+function gatewayOf(random: Random, kind: EngineKind): Pick<NetworkPlan, "internal" | "gatewayMode"> {
   const internal = chance(random, 15);
   if (kind !== "e28") return { internal, gatewayMode: undefined };
   if (internal) return { internal, gatewayMode: chance(random, 50) ? "isolated" : undefined };
-  const modes = ["nat-unprotected", ...(mayRoute ? (["routed"] as const) : [])] as const;
+  const modes = ["nat-unprotected", "routed"] as const;
   return { internal, gatewayMode: chance(random, 25) ? pick(random, modes) : undefined };
 }
 
