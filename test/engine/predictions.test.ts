@@ -126,6 +126,35 @@ function predictions(name: string): void {
     assert.deepEqual(await strayWaysOut(engine), []);
   });
 
+  it("an entry opens no published port of the host to an internal network", async () => {
+    await run(engine, "network", "create", "shops");
+    await run(engine, "run", "-d", "-p", "18100:9000", "--network", "shops", ...echoServer("shop"));
+    const expected = { within: "dropped internal", beside: "passes host-entry" } as const;
+    const client = await clientOf(engine);
+    for (const name of ["within", "beside"] as const) {
+      const internal = name === "within" ? ["--internal"] : [];
+      await run(engine, "network", "create", ...internal, "--label", "dockerwall.allow=host:18100/tcp", name);
+      await run(engine, "run", "-d", "--network", name, ...echoServer(`sender-${name}`));
+      await enforcing(engine);
+      const format = "{{range .IPAM.Config}}{{.Gateway}} {{end}}";
+      const [host = ""] = (await run(engine, "network", "inspect", "-f", format, name)).split(" ");
+      const { verdict, step } = await client.explain({
+        container: `sender-${name}`,
+        target: `${host}:18100`,
+      });
+      assert.equal(`${verdict} ${step}`, expected[name], name);
+      const target: Target = { protocol: "tcp", host, port: 18_100, answers: true };
+      const passes = name === "beside";
+      assert.equal(
+        await send(engine, `sender-${name}`, [target], passes ? 6 : 1.5),
+        passes ? "1" : "0",
+        name,
+      );
+    }
+    await run(engine, "rm", "-f", "shop", "sender-within", "sender-beside");
+    await run(engine, "network", "rm", "shops", "within", "beside");
+  });
+
   it("a link opens what is exposed, where Docker keeps the containers of its own network apart", async () => {
     await engine.restart({ icc: false });
     await run(engine, "start", "dockerwall");

@@ -9,6 +9,7 @@ import type { ExplainRequest } from "../../core/model/control-api.ts";
 import type { ExplainReport } from "../../core/model/report.ts";
 import type { Container, Topology } from "../../core/model/topology.ts";
 import { type Explained, explainPath } from "../../core/path/explained.ts";
+import { explainFromHost } from "../../core/path/from-host.ts";
 import { addressesInHosts } from "../../core/path/hosts-file.ts";
 import type { PathReading } from "../../core/path/reading.ts";
 import { renderChange, renderStep } from "../../core/path/sentence.ts";
@@ -48,26 +49,18 @@ export async function explainTarget(
   if ("problem" in target) throw new DockerwallError("BAD_ENTRY", target.problem);
   const holder = holderOf(container, topology);
   const addresses = holder.endpoints.flatMap((endpoint) => endpoint.addresses);
-  const outOfReach = whyNotRead(holder);
+  const surroundings = surroundingsOf(topology, present.classification, {
+    quarantine,
+    hostAddresses: sources.hostAddresses(),
+    bridgesFiltered: sources.bridgesFiltered(),
+  });
   const hosts = hostsOf(container, target, sources);
+  const outOfReach = isOnHost(holder) ? explainFromHost(surroundings, target, hosts) : withoutNetwork(holder);
   const asked = { containerId: holder.id, addresses, target, hosts };
   const reading = outOfReach === undefined ? await sources.readPath(asked) : unread;
   const quarantined = quarantine.has(holder.id);
   const explained =
-    outOfReach ??
-    explainPath(
-      surroundingsOf(topology, present.classification, {
-        quarantine,
-        hostAddresses: sources.hostAddresses(),
-        bridgesFiltered: sources.bridgesFiltered(),
-      }),
-      {
-        target,
-        container: holder.name,
-        quarantined,
-        reading,
-      },
-    );
+    outOfReach ?? explainPath(surroundings, { target, container: holder.name, quarantined, reading });
   const networks = topology.networks.filter(({ id }) => reading.homes.includes(id)).map((each) => each.name);
   const { change } = explained;
   const problems = labelProblems(holder, present);
@@ -129,21 +122,17 @@ const unread: PathReading = {
   outward: { kind: "unknown" },
 };
 
-/** What is known of a container without a sandbox of its own, or without a network. */
-function whyNotRead({ networkMode, hazards, endpoints }: Container): Explained | undefined {
-  const rest = {
-    network: undefined,
-    change: undefined,
-    by: undefined,
-    names: [],
-    secondsLeft: undefined,
-    paths: [],
+/** Nothing is to be read of a container without a network. */
+function withoutNetwork({ endpoints }: Container): Explained | undefined {
+  if (endpoints.some(({ addresses }) => addresses.length > 0)) return undefined;
+  return {
+    ...{ verdict: "no-route", step: "no-network", paths: [] },
+    ...{ network: undefined, change: undefined, by: undefined, names: [], secondsLeft: undefined },
   };
-  if (networkMode === "host" || hazards.includes("host-network"))
-    return { verdict: "not-ours", step: "host-network", ...rest };
-  return endpoints.some(({ addresses }) => addresses.length > 0)
-    ? undefined
-    : { verdict: "no-route", step: "no-network", ...rest };
+}
+
+function isOnHost({ networkMode, hazards }: Container): boolean {
+  return networkMode === "host" || hazards.includes("host-network");
 }
 
 function kernelEntries(

@@ -48,6 +48,15 @@ export interface ContainerPort {
   readonly port: number;
 }
 
+/** Ports of the host, by IP protocol, behind each of which a container is. */
+export interface HostPorts {
+  readonly protocol: number;
+  /** Unspecified: every address of its family. */
+  readonly address: IpAddress;
+  readonly from: number;
+  readonly to: number;
+}
+
 export interface Container {
   readonly id: string;
   /** Without the leading slash. */
@@ -72,6 +81,8 @@ export interface Container {
   readonly hostsFile?: string;
   /** Where UDP port 53 of it is published, at addresses of the host. */
   readonly published?: readonly { readonly address: IpAddress; readonly port: number }[];
+  /** All that is published of it. */
+  readonly hostPorts?: readonly HostPorts[];
 }
 
 /** What a container has that no wall on its network can hold. */

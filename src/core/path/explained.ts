@@ -5,7 +5,8 @@ import { changeFor, type PathQuestion } from "./change.ts";
 import type { FoundEntry } from "./policy.ts";
 import type { Surroundings } from "./surroundings.ts";
 import type { Change, Path, PathEnd, PathStep, PathVerdict } from "./verdict.ts";
-import { type Sender, walk } from "./walk.ts";
+import type { Sender } from "./walk/leaving.ts";
+import { walk } from "./walk.ts";
 import type { Way } from "./way.ts";
 
 export interface Explained extends PathEnd {

@@ -3,31 +3,22 @@
 // same way as src/core/firewall/ruleset describes for the kernel; tests send packets and compare.
 
 import { familyOf, type IpAddress, prefixContains } from "../model/address.ts";
-import { isLookup } from "../model/service.ts";
 import type { Container, Network } from "../model/topology.ts";
-import type { PathReading, ReadPacket } from "./reading.ts";
+import type { ReadPacket } from "./reading.ts";
 import { containerAt, isOn, type Surroundings } from "./surroundings.ts";
-import type { PathEnd, PathStep, PathVerdict } from "./verdict.ts";
-
-/** Who sends. */
-export interface Sender extends Pick<PathReading, "standing" | "homes"> {
-  readonly quarantined: boolean;
-}
-
-/** What is sent, beside to whom. */
-export interface SentPacket {
-  readonly ipProtocol: number;
-  /** Undefined: any port will do. */
-  readonly port: number | undefined;
-}
-
-/** A packet that has left its sandbox. */
-interface Leaving extends SentPacket {
-  readonly packet: ReadPacket;
-  readonly source: IpAddress;
-  readonly network: Network;
-  readonly sender: Sender;
-}
+import type { PathEnd, PathStep } from "./verdict.ts";
+import {
+  isAudited,
+  isCaptured,
+  isHosts,
+  judged,
+  type Leaving,
+  type Sender,
+  type SentPacket,
+} from "./walk/leaving.ts";
+import { walkToNeighbour } from "./walk/neighbour.ts";
+import { walkToPublisher } from "./walk/published.ts";
+import { walkToHost } from "./walk/to-host.ts";
 
 export function walk(
   surroundings: Surroundings,
@@ -75,7 +66,8 @@ function leadsPastHost(device: string): boolean {
 /** From a container on no guarded network: only what guarded and quarantined containers do not let in. */
 function walkOpen(surroundings: Surroundings, leaving: Leaving): PathEnd {
   const { destination } = leaving.packet;
-  if (isHosts(surroundings, destination)) return judged("not-ours", "open-network");
+  if (isHosts(surroundings, destination))
+    return walkToPublisher(surroundings, leaving) ?? judged("not-ours", "open-network");
   const far = networkAt(surroundings, leaving);
   const receiver = far && containerAt(surroundings, far.id, destination);
   if (receiver !== undefined && surroundings.quarantine.has(receiver.id))
@@ -121,68 +113,6 @@ function isCapturedHere(surroundings: Surroundings, leaving: Leaving): boolean {
   return server?.endpoints.some(({ networkId }) => guarded.has(networkId)) !== true;
 }
 
-/** Redirected before anything else is looked at, unless an entry names the server with port 53. */
-function isCaptured({ ipProtocol, port, packet }: Leaving): boolean {
-  return isLookup(ipProtocol, port) && packet.policy.reason !== "entry";
-}
-
-function isHosts({ hostAddresses }: Surroundings, address: IpAddress): boolean {
-  return hostAddresses.includes(address);
-}
-
-function walkToHost(surroundings: Surroundings, leaving: Leaving): PathEnd {
-  if (isCaptured(leaving)) return judged("captured", "lookup");
-  const { source, ipProtocol, port } = leaving;
-  const matching = surroundings.hostEntries.filter(
-    ({ prefix, service }) =>
-      (port === undefined || (service.port === port && service.protocol === ipProtocol)) &&
-      prefixContains(prefix, source),
-  );
-  const isOpen = matching.some(
-    (member) => member.exception !== true && !hasException(matching, member.service),
-  );
-  if (isOpen) return judged("passes", "host-entry");
-  // What is denied on its way to the host is answered by nobody.
-  return isAudited(surroundings, leaving) ? judged("passes", "audit") : judged("dropped", "host");
-}
-
-function hasException(
-  members: Surroundings["hostEntries"],
-  { protocol, port }: Surroundings["hostEntries"][number]["service"],
-): boolean {
-  return members.some(
-    ({ service, exception }) => exception === true && service.protocol === protocol && service.port === port,
-  );
-}
-
-/** At layer 2, where nothing of a network is judged by its list. */
-function walkToNeighbour(surroundings: Surroundings, leaving: Leaving): PathEnd {
-  const { network, packet } = leaving;
-  const neighbour = containerAt(surroundings, network.id, packet.destination);
-  if (neighbour === undefined) return judged("no-route", "no-neighbour");
-  if (surroundings.quarantine.has(neighbour.id)) return judged("dropped", "neighbour-quarantined");
-  // Docker's rule is one of iptables: where that does not see what stays on a bridge, it holds nothing.
-  if (network.keepsApart !== true || !surroundings.bridgesFiltered) return judged("passes", "neighbour");
-  return isLinked(surroundings, leaving, neighbour)
-    ? judged("passes", "linked")
-    : judged("dropped", "kept-apart");
-}
-
-/** Docker's own, where links open ports. Nobody can give the name to another network. */
-const linkingNetwork = "bridge";
-
-/** Docker opens what a container exposes for those that link it, by IPv4 only. */
-function isLinked(surroundings: Surroundings, leaving: Leaving, neighbour: Container): boolean {
-  const { network, source, ipProtocol, port } = leaving;
-  if (network.name !== linkingNetwork || familyOf(source) !== 4) return false;
-  const { linked = [] } = containerAt(surroundings, network.id, source) ?? {};
-  const { exposes = [], publishes = [] } = neighbour;
-  const isExposed = [...exposes, ...publishes].some(
-    (own) => port === undefined || (own.protocol === ipProtocol && own.port === port),
-  );
-  return isExposed && linked.includes(neighbour.name);
-}
-
 function walkOutside(surroundings: Surroundings, leaving: Leaving): PathEnd {
   const { network, packet } = leaving;
   const { policy } = packet;
@@ -204,16 +134,6 @@ function networkAt({ networks }: Surroundings, { packet }: Leaving): Network | u
   return networks.find((each) => each.bridge !== undefined && isOn(each, packet.destination));
 }
 
-/** Whether audit mode lets it pass: on an open network, where all of the container's own networks are in it. */
-function isAudited({ guarded }: Surroundings, { network, sender }: Leaving): boolean {
-  const home = guarded.get(network.id);
-  return home === undefined ? sender.homes.every((id) => guarded.get(id)?.audit) : home.audit;
-}
-
 function isTold({ guarded }: Surroundings, { network }: Leaving): boolean {
   return guarded.get(network.id)?.reject === true;
-}
-
-function judged(verdict: PathVerdict, step: PathStep): PathEnd {
-  return { verdict, step };
 }

@@ -7,7 +7,8 @@ import { shortId, type Topology } from "../model/topology.ts";
 import type { PolicyFinding } from "../path/policy.ts";
 import { isOn, type Surroundings } from "../path/surroundings.ts";
 import type { PathEnd } from "../path/verdict.ts";
-import { type Sender, walk } from "../path/walk.ts";
+import type { Sender } from "../path/walk/leaving.ts";
+import { walk } from "../path/walk.ts";
 import type { SeenConnection } from "./observed.ts";
 
 /** What stands around the containers of this host. */

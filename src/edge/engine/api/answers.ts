@@ -4,14 +4,13 @@ import { type HostSettings, hazardsOf } from "../../../core/classify/hazards.ts"
 import { type IpAddress, parseAddress, parsePrefix } from "../../../core/model/address.ts";
 import {
   type Container,
-  type ContainerPort,
   type Endpoint,
   type Link,
   type Network,
   shortId,
 } from "../../../core/model/topology.ts";
-
-type Json = Readonly<Record<string, unknown>>;
+import { type Json, listOf, objectOf, textOf, textsOf } from "./json.ts";
+import { hostPortsOf, portsOf, publishedOf, publishesOf } from "./ports.ts";
 
 /** The newest version of the API, in the answer of `GET /version`; undefined where it says none. */
 export function parseApiVersion(answer: unknown): string | undefined {
@@ -82,6 +81,7 @@ export function parseContainer(answer: unknown): Container[] {
       hazards: hazardsOf(hostSettingsOf(json)),
       ...hostsFileOf(json),
       ...publishedOf(settings["Ports"]),
+      ...hostPortsOf(settings["Ports"]),
       ...linkedOf(json),
       ...publishesOf(objectOf(json["HostConfig"])["PortBindings"], settings["Ports"]),
     },
@@ -138,30 +138,6 @@ function hostsFileOf(container: Json): Pick<Container, "hostsFile"> {
   return hostsFile === "" ? {} : { hostsFile };
 }
 
-/** Where its port for DNS can be reached at addresses of the host. */
-function publishedOf(ports: unknown): Pick<Container, "published"> {
-  const published = listOf(objectOf(ports)["53/udp"]).flatMap((binding) => {
-    const { HostIp, HostPort } = objectOf(binding);
-    const address = parseAddress(textOf(HostIp) || "0.0.0.0");
-    return address === undefined ? [] : [{ address, port: Number(textOf(HostPort)) }];
-  });
-  return published.length === 0 ? {} : { published };
-}
-
-/** IP protocols whose ports can be published. */
-const publishedProtocols: ReadonlyMap<string, number> = new Map([
-  ["tcp", 6],
-  ["udp", 17],
-  ["sctp", 132],
-]);
-
-/** The ports that it names, and those that the engine chose to publish (`-P`). */
-function publishesOf(bindings: unknown, ports: unknown): Pick<Container, "publishes"> {
-  const chosen = Object.entries(objectOf(ports)).flatMap(([key, value]) => (value === null ? [] : [key]));
-  const publishes = portsOf([...Object.keys(objectOf(bindings)), ...chosen]);
-  return publishes.length === 0 ? {} : { publishes };
-}
-
 /** What opens ports between containers of Docker's own network. On others the engine makes names of links, and no rules. */
 function linkedOf(json: Json): Pick<Container, "linked" | "exposes"> {
   const host = objectOf(json["HostConfig"]);
@@ -170,15 +146,6 @@ function linkedOf(json: Json): Pick<Container, "linked" | "exposes"> {
   const linked = links.map(({ name }) => name.replace(/^\//, ""));
   const exposes = portsOf(Object.keys(objectOf(objectOf(json["Config"])["ExposedPorts"])));
   return { ...(linked.length === 0 ? {} : { linked }), ...(exposes.length === 0 ? {} : { exposes }) };
-}
-
-/** Of `PORT/PROTOCOL`, each once. */
-function portsOf(keys: readonly string[]): readonly ContainerPort[] {
-  return [...new Set(keys)].flatMap((key) => {
-    const [port = "", name = "tcp"] = key.split("/");
-    const protocol = publishedProtocols.get(name);
-    return protocol === undefined || !/^[0-9]+$/.test(port) ? [] : [{ protocol, port: Number(port) }];
-  });
 }
 
 /** What it is given of the host. */
@@ -222,23 +189,4 @@ function parseLink(text: string): Link[] {
 /** Docker names a bridge `br-` and the first 12 digits of the network's id, unless told otherwise. */
 function bridgeOf(id: string, options: Json): string {
   return textOf(options["com.docker.network.bridge.name"]) || `br-${shortId(id)}`;
-}
-
-function objectOf(value: unknown): Json {
-  return typeof value === "object" && value !== null && !Array.isArray(value) ? (value as Json) : {};
-}
-
-function listOf(value: unknown): readonly unknown[] {
-  return Array.isArray(value) ? value : [];
-}
-
-function textOf(value: unknown): string {
-  return typeof value === "string" ? value : "";
-}
-
-/** The members of an object that are text. */
-export function textsOf(value: unknown): Record<string, string> {
-  return Object.fromEntries(
-    Object.entries(objectOf(value)).filter((pair): pair is [string, string] => typeof pair[1] === "string"),
-  );
 }

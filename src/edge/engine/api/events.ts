@@ -3,7 +3,7 @@
 import { createInterface } from "node:readline";
 import { Readable } from "node:stream";
 import type Docker from "dockerode";
-import { textsOf } from "./answers.ts";
+import { textsOf } from "./json.ts";
 
 export interface EngineEvent {
   readonly type: string;

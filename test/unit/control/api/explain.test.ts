@@ -54,6 +54,7 @@ const present: Present = {
   uptimeMs: 0,
 };
 
+const behindHost = { protocol: 6, address: "0.0.0.0" as IpAddress, from: 9000, to: 9002 };
 const webAddress = "198.19.1.2" as IpAddress;
 
 interface Asking {
@@ -195,6 +196,27 @@ describe("explain", () => {
   it("says of the host's network that nothing is filtered there", async () => {
     const { report, asked } = await explain("hosted");
     assert.deepEqual([report.verdict, report.step, asked], ["not-ours", "host-network", []]);
+  });
+
+  it("says of the host's network that a container in quarantine does not answer it", async () => {
+    const within: Present = {
+      ...present,
+      topology: {
+        ...present.topology,
+        containers: present.topology.containers.map((each) =>
+          each.id === "web" ? { ...each, hostPorts: [behindHost] } : each,
+        ),
+      },
+    };
+    const stepTo = async (target: string): Promise<string> =>
+      (await explain("hosted", { within, target })).report.step;
+    assert.equal(await stepTo(`${webAddress}:9000`), "neighbour-quarantined");
+    assert.equal(await stepTo("198.18.1.2:9001"), "neighbour-quarantined");
+    assert.equal(await stepTo("198.18.1.2:9003"), "host-network");
+    assert.equal(
+      (await explain("hosted", { within: free, target: `${webAddress}:9000` })).report.step,
+      "host-network",
+    );
   });
 
   it("says of a container without a network that it sends nothing", async () => {

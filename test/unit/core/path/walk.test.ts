@@ -4,11 +4,12 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import type { HostMember } from "../../../../src/core/firewall/host-entries.ts";
 import { type IpAddress, parsePrefix } from "../../../../src/core/model/address.ts";
-import type { Network } from "../../../../src/core/model/topology.ts";
+import type { HostPorts, Network } from "../../../../src/core/model/topology.ts";
 import { noEntry, type PolicyFinding } from "../../../../src/core/path/policy.ts";
 import type { ReadPacket } from "../../../../src/core/path/reading.ts";
 import type { Surroundings } from "../../../../src/core/path/surroundings.ts";
-import { type Sender, type SentPacket, walk } from "../../../../src/core/path/walk.ts";
+import type { Sender, SentPacket } from "../../../../src/core/path/walk/leaving.ts";
+import { walk } from "../../../../src/core/path/walk.ts";
 import type { Way } from "../../../../src/core/path/way.ts";
 import { runningContainer } from "../../../support/topologies.ts";
 
@@ -29,6 +30,11 @@ const hostMember = (prefix: string, port: number, exception?: boolean): HostMemb
   service: { protocol: 6, port },
   comment: "",
   ...(exception === undefined ? {} : { exception }),
+});
+
+const publishedAt = (address: string, port: number): HostPorts => ({
+  ...{ protocol: 6, address: address as IpAddress },
+  ...{ from: port, to: port + 1 },
 });
 
 const dockers: Network = { ...network("bridge", 7), keepsApart: true };
@@ -68,18 +74,27 @@ const surroundings: Surroundings = {
     { ...runningContainer("unlinked", "bridge", "198.19.7.4"), exposes: [{ protocol: 6, port: 9000 }] },
     { ...runningContainer("mute", "bridge", "198.19.7.5"), publishes: [{ protocol: 17, port: 5000 }] },
     { ...runningContainer("linking-elsewhere", "apart", "198.19.6.2"), linked: ["alone"] },
-    runningContainer("ill", "app", "198.19.1.4"),
+    { ...runningContainer("ill", "app", "198.19.1.4"), hostPorts: [publishedAt("0.0.0.0", 9100)] },
+    {
+      ...runningContainer("shop", "open", "198.19.2.8"),
+      hostPorts: [publishedAt("0.0.0.0", 9090), publishedAt("::", 9090), publishedAt("198.18.1.2", 9091)],
+    },
     runningContainer("far", "told", "198.19.4.2"),
     runningContainer("loose", "audited", "198.19.3.2"),
     onBoth,
   ],
   quarantine: new Set(["ill"]),
-  hostAddresses: ["198.19.1.1", "198.19.2.1", "198.19.3.1", "198.19.4.1", "198.18.1.2"] as IpAddress[],
+  hostAddresses: [
+    ...["198.19.1.1", "198.19.2.1", "198.19.3.1", "198.19.4.1", "198.19.5.1", "198.18.1.2"],
+    "2001:db8::2",
+  ] as IpAddress[],
   bridgesFiltered: true,
   hostEntries: [
     hostMember("198.19.1.0/24", 8080),
     hostMember("198.19.1.0/24", 8081),
     hostMember("198.19.1.2/32", 8081, true),
+    ...["198.19.1.0/24", "198.19.5.0/24"].flatMap((from) => [hostMember(from, 9090), hostMember(from, 9091)]),
+    ...["198.19.1.0/24", "198.19.5.0/24"].map((from) => hostMember(from, 9100)),
   ],
 };
 
@@ -125,6 +140,9 @@ function walked({
   return `${verdict} ${step}`;
 }
 
+const within: Case = {
+  ...{ way: by("inner", "198.19.5.2"), to: "198.19.5.1", sender: { homes: ["inner"] } },
+};
 const allowed = { reason: "entry" } as const;
 const device = (kind: string): Way => ({
   kind: "device",
@@ -250,6 +268,29 @@ describe("the way of a packet", () => {
       "the host, in audit mode",
       { to: "198.19.3.1", way: by("audited", "198.19.3.9"), sender: { homes: ["audited"] } },
       "passes audit",
+    ],
+    [
+      "a port of the host behind which a container is",
+      { to: "198.18.1.2", sent: { port: 9091 } },
+      "passes host-entry",
+    ],
+    [
+      "one behind which a container in quarantine is",
+      { to: "198.18.1.2", sent: { port: 9101 } },
+      "dropped neighbour-quarantined",
+    ],
+    [
+      "the same from an open network",
+      { way: open, to: "198.18.1.2", sent: { port: 9100 }, sender: { standing: "open", homes: [] } },
+      "dropped neighbour-quarantined",
+    ],
+    ["such a port from an internal network", { ...within, sent: { port: 9090 } }, "dropped internal"],
+    ["any port of the host from there", { ...within, sent: { port: undefined } }, "passes host-entry"],
+    ["one that is published at another address only", { ...within, sent: { port: 9092 } }, "dropped host"],
+    [
+      "the same by UDP, where it is no published port",
+      { ...within, sent: { port: 9090, ipProtocol: 17 } },
+      "dropped host",
     ],
     ["another network, though allowed", { to: "198.19.4.2", policy: allowed }, "dropped other-network"],
     [

@@ -118,6 +118,10 @@ describe("a container", () => {
       ],
       "80/tcp": null,
       "9000/tcp": [{ HostIp: "", HostPort: "" }],
+      "7002/tcp": [{ HostIp: "", HostPort: "7002" }],
+      "7000/tcp": [{ HostIp: "0.0.0.0", HostPort: "7000" }],
+      "7001/tcp": [{ HostIp: "0.0.0.0", HostPort: "7001" }],
+      "9001/tcp": [{ HostIp: "0.0.0.0", HostPort: "7004" }],
     },
     Networks: { app: endpoint },
   };
@@ -171,11 +175,17 @@ describe("a container", () => {
       { address: "0.0.0.0", port: 5300 },
       { address: "::", port: 5300 },
     ],
+    hostPorts: [
+      { protocol: 17, address: "0.0.0.0", from: 5300, to: 5300 },
+      { protocol: 17, address: "::", from: 5300, to: 5300 },
+      { protocol: 6, address: "0.0.0.0", from: 7000, to: 7002 },
+      { protocol: 6, address: "0.0.0.0", from: 7004, to: 7004 },
+    ],
     publishes: [
       { protocol: 17, port: 53 },
       { protocol: 6, port: 443 },
       { protocol: 132, port: 5000 },
-      { protocol: 6, port: 9000 },
+      ...[9000, 7002, 7000, 7001, 9001].map((port) => ({ protocol: 6, port })),
     ],
   };
 
@@ -196,7 +206,7 @@ describe("a container", () => {
       NetworkSettings: { Networks: { app: endpoint } },
       Health: { Status: "healthy", FailingStreak: 0 },
     };
-    const { published: _published, publishes: _publishes, ...rest } = container;
+    const { published: _published, hostPorts: _hostPorts, publishes: _publishes, ...rest } = container;
     assert.deepEqual(parseListedContainer(listed)[0]?.container, {
       ...rest,
       sandbox: undefined,

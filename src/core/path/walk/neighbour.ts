@@ -1,0 +1,35 @@
+// The way that stays on a network, from one of its containers to another.
+
+import { familyOf } from "../../model/address.ts";
+import type { Container } from "../../model/topology.ts";
+import { containerAt, type Surroundings } from "../surroundings.ts";
+import type { PathEnd } from "../verdict.ts";
+import { judged, type Leaving } from "./leaving.ts";
+
+/** At layer 2, where nothing of a network is judged by its list. */
+export function walkToNeighbour(surroundings: Surroundings, leaving: Leaving): PathEnd {
+  const { network, packet } = leaving;
+  const neighbour = containerAt(surroundings, network.id, packet.destination);
+  if (neighbour === undefined) return judged("no-route", "no-neighbour");
+  if (surroundings.quarantine.has(neighbour.id)) return judged("dropped", "neighbour-quarantined");
+  // Docker's rule is one of iptables: where that does not see what stays on a bridge, it holds nothing.
+  if (network.keepsApart !== true || !surroundings.bridgesFiltered) return judged("passes", "neighbour");
+  return isLinked(surroundings, leaving, neighbour)
+    ? judged("passes", "linked")
+    : judged("dropped", "kept-apart");
+}
+
+/** Docker's own, where links open ports. Nobody can give the name to another network. */
+const linkingNetwork = "bridge";
+
+/** Docker opens what a container exposes for those that link it, by IPv4 only. */
+function isLinked(surroundings: Surroundings, leaving: Leaving, neighbour: Container): boolean {
+  const { network, source, ipProtocol, port } = leaving;
+  if (network.name !== linkingNetwork || familyOf(source) !== 4) return false;
+  const { linked = [] } = containerAt(surroundings, network.id, source) ?? {};
+  const { exposes = [], publishes = [] } = neighbour;
+  const isExposed = [...exposes, ...publishes].some(
+    (own) => port === undefined || (own.protocol === ipProtocol && own.port === port),
+  );
+  return isExposed && linked.includes(neighbour.name);
+}

@@ -1,0 +1,47 @@
+// Ports of the host behind which a container is: what is sent there ends at the container, by Docker's translation or by
+// its proxy.
+
+import { familyOf, type IpAddress } from "../../model/address.ts";
+import type { Container, HostPorts } from "../../model/topology.ts";
+import type { Surroundings } from "../surroundings.ts";
+import type { PathEnd } from "../verdict.ts";
+import { judged, type Leaving } from "./leaving.ts";
+
+/** What is sent to an address of the host. */
+export interface SentToHost {
+  readonly destination: IpAddress;
+  readonly ipProtocol: number;
+  /** Undefined: any port will do. */
+  readonly port: number | undefined;
+}
+
+/** The running container that such a packet ends at; undefined where the port is the host's own. */
+export function publisherOf({ containers }: Surroundings, sent: SentToHost): Container | undefined {
+  return containers.find(
+    ({ running, hostPorts = [] }) => running && hostPorts.some((ports) => leadsTo(ports, sent)),
+  );
+}
+
+/**
+ * Where a container's packet to a port of the host is held behind that port; undefined where it is not. Docker's proxy
+ * takes what its networks send there. From an internal one it is translated, and then Docker lets it not out.
+ */
+export function walkToPublisher(
+  surroundings: Surroundings,
+  { network, packet, ipProtocol, port }: Leaving,
+): PathEnd | undefined {
+  const publisher = publisherOf(surroundings, { destination: packet.destination, ipProtocol, port });
+  if (publisher === undefined) return undefined;
+  if (network.internal) return judged("dropped", "internal");
+  return surroundings.quarantine.has(publisher.id) ? judged("dropped", "neighbour-quarantined") : undefined;
+}
+
+function leadsTo(
+  { protocol, address, from, to }: HostPorts,
+  { destination, ipProtocol, port }: SentToHost,
+): boolean {
+  if (port === undefined || port < from || port > to || protocol !== ipProtocol) return false;
+  // A port that is published at the unspecified address is open at every address of its family.
+  const isEvery = address === "0.0.0.0" || address === "::";
+  return isEvery ? familyOf(address) === familyOf(destination) : address === destination;
+}
