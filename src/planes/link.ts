@@ -16,7 +16,7 @@ import type { ContainerWays } from "../core/path/detours.ts";
 import type { PathReading } from "../core/path/reading.ts";
 import type { OpenQueue } from "../core/queued-packet.ts";
 import { DockerwallError } from "../errors.ts";
-import type { DataPlaneFindings, DataPlaneSettings, PathRequest } from "./messages.ts";
+import type { AskedServer, DataPlaneFindings, DataPlaneSettings, PathRequest } from "./messages.ts";
 import { createPoster, createReadingsPoster } from "./picture.ts";
 import type { Answer } from "./requests.ts";
 import { DataPlaneThread, type Report } from "./thread.ts";
@@ -49,8 +49,8 @@ export interface DataPlaneLink extends AsyncDisposable {
   refreshed(number: number, wasRead: boolean): void;
   /** Resolves when `onLookups` has been told of every lookup that was answered before. */
   flush(): Promise<void>;
-  /** Examines itself by behaviour. */
-  examine(): Promise<DataPlaneFindings>;
+  /** Examines itself by behaviour, and asks these servers. */
+  examine(asks: readonly AskedServer[]): Promise<DataPlaneFindings>;
   /** What the way of a container's packets to a target is like. */
   readPath(path: PathRequest): Promise<PathReading>;
   /** Which way out each container on several networks takes. */
@@ -148,8 +148,8 @@ function createLink(thread: DataPlaneThread): DataPlaneLink {
     async flush() {
       await requests.ask((requestId) => ({ kind: "flush", requestId }));
     },
-    async examine() {
-      const answer = await requests.ask((requestId) => ({ kind: "examine", requestId }));
+    async examine(asks) {
+      const answer = await requests.ask((requestId) => ({ kind: "examine", requestId, asks }));
       return expected(answer, "examined").findings;
     },
     async readPath(path) {

@@ -71,7 +71,7 @@ export type ToDataPlane =
   | { readonly kind: "hold-unsettled" }
   /** Tell of the lookups that are over by now; done when told. */
   | { readonly kind: "flush"; readonly requestId: number }
-  | { readonly kind: "examine"; readonly requestId: number }
+  | { readonly kind: "examine"; readonly requestId: number; readonly asks: readonly AskedServer[] }
   /** What the way of this container's packets to a target is like. */
   | ({ readonly kind: "path"; readonly requestId: number } & PathRequest)
   /** Which way out each container on several networks takes. */
@@ -109,6 +109,15 @@ export interface DataPlaneFindings {
   /** One for each choice of resolvers that a network asks. */
   readonly resolvers: readonly ResolverFinding[];
   readonly sandboxes: readonly { readonly addresses: readonly IpAddress[]; readonly captured: boolean }[];
+  /** Of each server that was to be asked. */
+  readonly asked: readonly (AskedServer & { readonly captured: boolean })[];
+}
+
+/** A server that a container asks beside Docker's own, where its lookups should come to us. */
+export interface AskedServer {
+  /** The one whose network it is. */
+  readonly containerId: string;
+  readonly server: IpAddress;
 }
 
 export type FromDataPlane =

@@ -6,7 +6,8 @@ import type { DoctorReport, StatusReport } from "../../core/model/report.ts";
 import { isInForce, stateSentences } from "../../core/model/state.ts";
 import { findDetours, renderDetour } from "../../core/path/detours.ts";
 import type { Engine } from "../../edge/engine/engine.ts";
-import { readHostsFile } from "../../edge/engine/hosts-file.ts";
+import { readHostsFile } from "../../edge/engine/files/hosts-file.ts";
+import { readResolvConf } from "../../edge/engine/files/resolv-conf.ts";
 import type { Inventory } from "../../edge/engine/inventory.ts";
 import { engineRoot } from "../../edge/engine/root.ts";
 import { listHostAddresses } from "../../edge/host/addresses.ts";
@@ -26,6 +27,7 @@ import { endsNow } from "../reporter/ends-now.ts";
 import type { Reporter } from "../reporter.ts";
 import type { Wall } from "../wall.ts";
 import { type ApplyContext, applyOverrides } from "./apply-overrides.ts";
+import { findOwnResolvers } from "./doctor/own-resolvers.ts";
 import { examineHost } from "./doctor.ts";
 import { type ExplanationSources, explainTarget } from "./explain.ts";
 import type { Present } from "./in-force.ts";
@@ -65,7 +67,7 @@ export function createControlApi(options: ControlApiOptions): ControlApi {
       return reporter.stats(Date.now(), endsNow(present(), seen));
     },
     status: () => statusOf(options),
-    doctor: () => examine(options),
+    doctor: () => examine(options, explained),
     prepareNetwork: async (request) => {
       const enforced = (id: string): Promise<void> =>
         untilEnforced(id, reporter, options.enforcement.changes);
@@ -151,17 +153,24 @@ function presentOf({ enforcement, inventory, wall, policies }: ControlApiOptions
   };
 }
 
-async function examine(options: ControlApiOptions): Promise<DoctorReport> {
+async function examine(options: ControlApiOptions, explained: ExplanationSources): Promise<DoctorReport> {
   const { reporter, wall } = options;
   const root = engineRoot();
+  const guarded = new Set(presentOf(options).classification.guarded.map(({ id }) => id));
   return examineHost({
     engine: options.engine,
     status: reporter.status(),
     topology: options.inventory.current,
-    guarded: new Set(presentOf(options).classification.guarded.map(({ id }) => id)),
+    guarded,
     rulesStand: wall.stands,
     foreignMarks: wall.foreignMarks,
-    examine: async () => dataPlaneOf(options).examine(),
+    examine: async (asks) => dataPlaneOf(options).examine(asks),
+    ownResolvers: () =>
+      findOwnResolvers({
+        ...{ topology: options.inventory.current(), guarded },
+        resolvConf: readResolvConf,
+        explain: (request) => explainTarget(request, presentOf(options), explained),
+      }),
     detours: () => detoursOf(options),
     savedRules: root === undefined ? [] : findSavedRules(root),
     forwardingSwitchedOff,

@@ -5,7 +5,8 @@ import { type Family, familyOf } from "../../core/model/address.ts";
 import type { Check, DoctorReport, StatusReport } from "../../core/model/report.ts";
 import type { Container, Topology } from "../../core/model/topology.ts";
 import type { Engine } from "../../edge/engine/engine.ts";
-import type { DataPlaneFindings } from "../../planes/messages.ts";
+import type { AskedServer, DataPlaneFindings } from "../../planes/messages.ts";
+import { type OwnResolvers, ownResolverChecks, serversToAsk } from "./doctor/own-resolvers.ts";
 
 export interface DoctorInput {
   readonly engine: Pick<Engine, "version" | "firewallDriver">;
@@ -15,7 +16,9 @@ export interface DoctorInput {
   /** Ids of the guarded networks. */
   readonly guarded: ReadonlySet<string>;
   readonly rulesStand: () => Promise<boolean>;
-  readonly examine: () => Promise<DataPlaneFindings>;
+  readonly examine: (asks: readonly AskedServer[]) => Promise<DataPlaneFindings>;
+  /** Resolvers that containers name by themselves. */
+  readonly ownResolvers: () => Promise<OwnResolvers>;
   /** Rules of other software that write bits of our marks; one sentence each. */
   readonly foreignMarks: () => Promise<readonly string[]>;
   /** Containers whose packets leave by another network than the one whose entries they should have; one sentence each. */
@@ -28,7 +31,7 @@ export interface DoctorInput {
 
 export async function examineHost(input: DoctorInput): Promise<DoctorReport> {
   const before = input.topology();
-  const [engine, rules, marks, findings, detours] = await Promise.all([
+  const [engine, rules, marks, { findings, own }, detours] = await Promise.all([
     engineCheck(input.engine),
     input.rulesStand().then(
       (stand) =>
@@ -42,7 +45,7 @@ export async function examineHost(input: DoctorInput): Promise<DoctorReport> {
     input
       .foreignMarks()
       .catch((error: Error) => [`the rules of other software cannot be read: ${error.message}`]),
-    input.examine(),
+    examineLookups(input),
     input.detours().then(
       (detours) => detours.map((sentence) => warning("way", sentence)),
       (error: Error) => [check("way", false, `which way containers send cannot be read: ${error.message}`)],
@@ -68,6 +71,7 @@ export async function examineHost(input: DoctorInput): Promise<DoctorReport> {
         ),
       ),
       ...findings.sandboxes.map((sandbox) => captureCheck(sandbox, topology)),
+      ...ownResolverChecks(own, findings.asked),
       // If nothing can be captured, the report says so above, and the first layer does what it can.
       ...(status.capture.problem === undefined
         ? unexamined(findings, [before, topology], input.guarded)
@@ -80,6 +84,14 @@ export async function examineHost(input: DoctorInput): Promise<DoctorReport> {
       ...status.warnings.map((sentence) => warning("warning", sentence)),
     ],
   };
+}
+
+async function examineLookups({
+  ownResolvers,
+  examine,
+}: DoctorInput): Promise<{ readonly findings: DataPlaneFindings; readonly own: OwnResolvers }> {
+  const own = await ownResolvers();
+  return { findings: await examine(serversToAsk(own)), own };
 }
 
 function resolverCheck({ networks, problem }: DataPlaneFindings["resolvers"][number]): Check {
@@ -125,8 +137,8 @@ function captureCheck(
   );
   const name = container?.name ?? addresses.join(" ");
   const finding = captured
-    ? "a lookup of a denied name inside it is denied by us"
-    : "a lookup of a denied name inside it is NOT denied by us; restart the container, and look into the log";
+    ? "a lookup of a denied name inside it is denied by us at Docker's resolver (127.0.0.11)"
+    : "a lookup of a denied name inside it is NOT denied by us at Docker's resolver (127.0.0.11); restart the container, and look into the log";
   return check(`capture of ${name}`, captured, finding);
 }
 

@@ -65,6 +65,8 @@ export interface Container {
   readonly running: boolean;
   /** `host`, `none`, `container:ID`, or the name of the first network. */
   readonly networkMode: string;
+  /** Its first process, as the engine sees it. */
+  readonly pid?: number;
   /** File name of the sandbox in the engine's netns folder; undefined when it has none. */
   readonly sandbox: string | undefined;
   readonly endpoints: readonly Endpoint[];

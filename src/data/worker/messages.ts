@@ -86,14 +86,21 @@ function done({ telling }: Parts, { requestId }: { readonly requestId: number })
 
 async function examine(
   { answerer, sandboxLayer, telling }: Parts,
-  { requestId }: Message<"examine">,
+  { requestId, asks }: Message<"examine">,
 ): Promise<void> {
-  const [resolvers, probed = []] = await Promise.all([
+  const query = canaryQuery();
+  const [resolvers, asked, probed = []] = await Promise.all([
     answerer.examineResolvers(),
-    sandboxLayer?.probe(canaryQuery()),
+    Promise.all(
+      asks.map(async ({ containerId, server }) => {
+        const answer = await sandboxLayer?.ask(containerId, server, query);
+        return { containerId, server, captured: isOurDenial(answer) };
+      }),
+    ),
+    sandboxLayer?.probe(query),
   ]);
   const sandboxes = probed.map(({ addresses, answer }) => ({ addresses, captured: isOurDenial(answer) }));
-  const findings: DataPlaneFindings = { resolvers, sandboxes };
+  const findings: DataPlaneFindings = { resolvers, sandboxes, asked };
   telling.tell({ kind: "examined", requestId, findings });
 }
 

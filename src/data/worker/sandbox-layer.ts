@@ -3,6 +3,7 @@
 import { LateCaptures } from "../../core/askers/late-captures.ts";
 import { contain } from "../../core/contain.ts";
 import type { Cut } from "../../core/cut.ts";
+import type { IpAddress } from "../../core/model/address.ts";
 import type { Destination, Way } from "../../core/path/way.ts";
 import type { OpenQueue } from "../../core/queued-packet.ts";
 import { findDockerd } from "../../edge/engine/dockerd.ts";
@@ -127,6 +128,12 @@ export class SandboxLayer {
   /** Asks this question inside every guarded sandbox. */
   async probe(message: Uint8Array): Promise<readonly ProbedSandbox[]> {
     return (await this.#sandboxes?.probe(message)) ?? [];
+  }
+
+  /** Asks a server as this container would; undefined when no answer came. */
+  async ask(containerId: string, server: IpAddress, message: Uint8Array): Promise<Uint8Array | undefined> {
+    const sandbox = this.#parts.view.index.sandboxOf(containerId);
+    return sandbox === undefined ? undefined : await this.#sandboxes?.ask(sandbox, server, message);
   }
 
   /** Gives every sandbox back to the engine's own resolver, and lets everything pass by every port. */

@@ -4,12 +4,10 @@
 import { existsSync, openSync, readFileSync, readlinkSync } from "node:fs";
 import { listenersAt } from "../kernel/unix-diag.ts";
 import { findSocketHolder, linkOf, processesCalled } from "../listener/socket-holder.ts";
+import { O_PATH } from "./files/small-file.ts";
 
 /** Where an engine listens unless told otherwise, and what the image is given. */
 export const defaultDockerSocket = "/var/run/docker.sock";
-
-/** Linux open(2): a handle to the place, not to the content. */
-const O_PATH = 0o10000000;
 
 export type SandboxFolder = { readonly path: string } | { readonly problem: string };
 

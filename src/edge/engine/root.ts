@@ -4,9 +4,7 @@
 import { closeSync, openSync, statSync } from "node:fs";
 import { readText } from "../listener/socket-holder.ts";
 import { findDockerd } from "./dockerd.ts";
-
-/** Linux open(2): a handle to the place, not to the content. */
-const O_PATH = 0o10000000;
+import { O_PATH } from "./files/small-file.ts";
 
 interface Held {
   readonly pid: number;

@@ -40,6 +40,8 @@ export interface Sandboxes {
   routeTo(name: string, destination: Destination): Route | undefined;
   /** Asks this question inside every guarded sandbox, as its container would. */
   probe(message: Uint8Array): Promise<readonly ProbedSandbox[]>;
+  /** Asks a server from inside a sandbox; undefined when there is none of that name, or no answer came. */
+  ask(name: string, server: IpAddress, message: Uint8Array): Promise<Uint8Array | undefined>;
   /**
    * For a run that ends before it has learned whose any sandbox is: gives back those that it captured itself and that
    * were there before it. Nothing in here waits.
@@ -93,6 +95,8 @@ export function createSandboxes(options: SandboxesOptions): Sandboxes {
     isCutInside: (name) => ifThere(name, isSandboxCut) === true,
     routeTo: (name, destination) => ifThere(name, ({ namespaceFd }) => readRoute(namespaceFd, destination)),
     probe: (message) => probe(register.values(), message),
+    ask: async (name, server, message) =>
+      ifThere(name, ({ namespaceFd }) => askInSandbox(namespaceFd, message, server))?.catch(() => undefined),
     giveBack() {
       for (const sandbox of register.values()) {
         const { captured, inherited, fresh } = sandbox;

@@ -1,7 +1,7 @@
 // The sockets with which we stand in for Docker's resolver inside a container's sandbox. A socket belongs for life to
 // the namespace that it was opened in, so we open it there once and use it from our own threads like any other.
 
-import { addressFromBytes, type IpAddress } from "../../core/model/address.ts";
+import { addressFromBytes, type Family, familyOf, type IpAddress } from "../../core/model/address.ts";
 import * as libc from "../kernel/libc.ts";
 import { hostBytes, NLM_F_ACK, NLM_F_REQUEST } from "../kernel/netlink/message.ts";
 import { NETLINK_ROUTE, type NetlinkSocket, openNetlink } from "../kernel/netlink/socket.ts";
@@ -102,11 +102,13 @@ function tcpSocket(opened: number[], port = 0): number {
   return fd;
 }
 
-/** A UDP socket in the calling thread's namespace, on a port that the kernel chooses, for a question of our own. */
-export function openUdpSocket(): number {
+/** A UDP socket in the calling thread's namespace, on a port that the kernel chooses, for a question to that server. */
+export function openUdpSocket(server: IpAddress): number {
   const opened: number[] = [];
   try {
-    return boundSocket(libc.SOCK_DGRAM, opened, { bytes: loopbackBytes, port: 0 });
+    if (server === resolverAddress)
+      return boundSocket(libc.SOCK_DGRAM, opened, { bytes: loopbackBytes, port: 0 });
+    return unboundSocket(familyOf(server), opened);
   } catch (error) {
     for (const fd of opened) libc.close(fd);
     throw error;
@@ -144,6 +146,15 @@ function boundSocket(type: number, opened: number[], { bytes, port }: Place): nu
   libc.setsockopt(fd, libc.IP_FREEBIND, 1, what);
   if (type === libc.SOCK_STREAM) libc.setsockopt(fd, libc.SO_REUSEADDR, 1, what);
   libc.bind(fd, socketAddress(bytes, port), what);
+  return fd;
+}
+
+/** It sends from the address that the way to its server has, as the container's own do. */
+function unboundSocket(family: Family, opened: number[]): number {
+  const what = `a DNS socket of IPv${family} in a sandbox`;
+  const fd = libc.socket(family === 4 ? libc.AF_INET : libc.AF_INET6, libc.SOCK_DGRAM, 0, what);
+  opened.push(fd);
+  libc.bind(fd, socketAddress(new Uint8Array(family === 4 ? 4 : 16), 0), what);
   return fd;
 }
 

@@ -148,7 +148,7 @@ export function createPlane(decideBy: (picture: Picture) => void): DataPlaneLink
     cutOf: async (id) => (quarantined.includes(id) ? "whole" : "none"),
     takeLeft: async () => 0,
     flush: async () => undefined,
-    examine: async () => ({ resolvers: [], sandboxes: [] }),
+    examine: async () => ({ resolvers: [], sandboxes: [], asked: [] }),
     readWays: async () => [],
     readPath: async () => ({
       standing: "open",

@@ -75,6 +75,7 @@ export function parseContainer(answer: unknown): Container[] {
       labels: textsOf(objectOf(json["Config"])["Labels"]),
       running: objectOf(json["State"])["Running"] === true,
       networkMode: textOf(objectOf(json["HostConfig"])["NetworkMode"]),
+      ...pidOf(objectOf(json["State"])),
       sandbox: textOf(settings["SandboxKey"]).split("/").at(-1) || undefined,
       endpoints: Object.values(objectOf(settings["Networks"])).flatMap(parseEndpoint),
       configured: configuredOf(objectOf(settings["Networks"])),
@@ -127,6 +128,11 @@ function nameInList(names: readonly string[]): string {
 
 function configuredOf(networks: Json): string[] {
   return Object.entries(networks).map(([name, endpoint]) => textOf(objectOf(endpoint)["NetworkID"]) || name);
+}
+
+/** 0 where none runs. */
+function pidOf({ Pid }: Json): Pick<Container, "pid"> {
+  return typeof Pid === "number" && Pid > 0 ? { pid: Pid } : {};
 }
 
 /** The engine's own, unless the container is given another one in its place. */

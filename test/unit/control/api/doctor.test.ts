@@ -26,7 +26,11 @@ const well = {
   guarded: new Set(["n1"]),
   rulesStand: async () => true,
   foreignMarks: async () => [],
-  examine: async () => ({ resolvers: [{ networks: undefined, problem: undefined }], sandboxes: [] }),
+  examine: async () => ({
+    ...{ sandboxes: [], asked: [] },
+    resolvers: [{ networks: undefined, problem: undefined }],
+  }),
+  ownResolvers: async () => ({ named: [], unread: [] }),
   detours: async () => [],
   savedRules: [],
   forwardingSwitchedOff: () => undefined,
@@ -50,7 +54,7 @@ const notForwarded = (name: string): string =>
 const web = runningContainer("web", "n1", "198.19.0.2");
 const found = (...addresses: string[]): DoctorInput["examine"] => {
   const sandboxes = addresses.map((address) => ({ addresses: [address as IpAddress], captured: true }));
-  return async () => ({ resolvers: [], sandboxes });
+  return async () => ({ resolvers: [], sandboxes, asked: [] });
 };
 /** What is there when the examination begins, and when it ends. */
 function seen(...pictures: (readonly Container[])[]): DoctorInput["topology"] {
@@ -89,13 +93,77 @@ test("doctor warns of a container that sends by another network, as status does"
   );
 });
 
+describe("doctor, of resolvers that a container names by itself", () => {
+  const at = (server: string, verdict: "captured" | "passes", step: "lookup" | "entry" | "inside") => ({
+    ...{ container: "web", containerId: "web", server: server as IpAddress },
+    fate: { verdict, step, because: `because of ${step}` },
+  });
+  const all = {
+    named: [
+      at("198.19.0.1", "captured", "lookup"),
+      at("203.0.113.53", "passes", "entry"),
+      at("127.0.0.1", "passes", "inside"),
+    ],
+    unread: ["gone"],
+  };
+  async function checksOf(captured: boolean) {
+    const asked: string[] = [];
+    const { checks } = await examineHost({
+      ...well,
+      ownResolvers: async () => all,
+      examine: async (asks) => {
+        asked.push(...asks.map(({ containerId, server }) => `${containerId} ${server}`));
+        return { resolvers: [], sandboxes: [], asked: asks.map((each) => ({ ...each, captured })) };
+      },
+    });
+    assert.deepEqual(asked, ["web 198.19.0.1"]);
+    return checks.filter(({ subject }) => subject.startsWith("resolver of "));
+  }
+
+  it("asks those at which it should answer, and says which these are", async () => {
+    const nothing = "where Dockerwall answers nothing: because of";
+    assert.deepEqual(await checksOf(true), [
+      {
+        ...{ subject: "resolver of web", ok: true },
+        finding: "its /etc/resolv.conf names 198.19.0.1, and a lookup of a denied name there is denied by us",
+      },
+      {
+        ...{ subject: "resolver of web", ok: true, warning: true },
+        finding: `its /etc/resolv.conf names 203.0.113.53, ${nothing} entry; what is looked up there opens nothing`,
+      },
+      {
+        ...{ subject: "resolver of web", ok: true },
+        finding: `its /etc/resolv.conf names 127.0.0.1, ${nothing} inside; what is looked up there opens nothing`,
+      },
+      {
+        ...{ subject: "resolver of gone", ok: true, warning: true },
+        finding:
+          "its /etc/resolv.conf cannot be read, so only Docker's resolver (127.0.0.11) was asked inside it",
+      },
+    ]);
+  });
+
+  it("is not well where one is not captured", async () => {
+    const [first, ...others] = await checksOf(false);
+    assert.equal(first?.ok, false);
+    assert.match(
+      first?.finding ?? "",
+      /names 198\.19\.0\.1, and a lookup of a denied name there is NOT denied/,
+    );
+    assert.ok(others.every(({ ok }) => ok));
+  });
+});
+
 test("doctor tells of each choice of resolvers, and whose it is", async () => {
   const resolvers = [
     { networks: undefined, problem: "no answer" },
     { networks: ["app"], problem: undefined },
     { networks: ["back", "front"], problem: "refused" },
   ];
-  const { checks } = await examineHost({ ...well, examine: async () => ({ resolvers, sandboxes: [] }) });
+  const { checks } = await examineHost({
+    ...well,
+    examine: async () => ({ resolvers, sandboxes: [], asked: [] }),
+  });
   assert.deepEqual(
     checks.filter(({ subject }) => subject.startsWith("upstream")),
     [

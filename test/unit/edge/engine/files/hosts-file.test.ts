@@ -6,7 +6,7 @@ import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, describe, it } from "node:test";
-import { readHostsFile } from "../../../../src/edge/engine/hosts-file.ts";
+import { readHostsFile } from "../../../../../src/edge/engine/files/hosts-file.ts";
 
 const root = mkdtempSync(join(tmpdir(), "hosts-file-"));
 after(() => rmSync(root, { recursive: true }));
