@@ -104,6 +104,32 @@ describe("settings of the resolver", { concurrency: 1 }, () => {
     assert.match(await succeeds(engine, "searcher", "getent", "ahostsv4", "www"), /^203\.0\.113\.11 /);
   });
 
+  it("doctor asks what a container's own /etc/resolv.conf names, and says which", async () => {
+    await network(engine, "edited-net", `*.example.com ${otherResolver}:53/udp`);
+    await client(engine, "edited", "edited-net");
+    const format = "{{range .NetworkSettings.Networks}}{{.Gateway}}{{end}}";
+    const gateway = await run(engine, "inspect", "-f", format, "edited");
+    const lines = [gateway, "203.0.113.77", otherResolver].map((each) => `nameserver ${each}\\n`).join("");
+    await succeeds(engine, "edited", "sh", "-c", `printf '${lines}' > /etc/resolv.conf`);
+    const doctor = (await inside(engine, "dockerwall", "doctor")).stdout;
+    const named = (server: string): string => `resolver of edited: its /etc/resolv.conf names ${server}, `;
+    for (const server of [gateway, "203.0.113.77"])
+      assert.ok(
+        doctor.includes(`✅ ${named(server)}and a lookup of a denied name there is denied by us`),
+        doctor,
+      );
+    assert.ok(
+      doctor.includes(
+        `⚠️ ${named(otherResolver)}where Dockerwall answers nothing: an entry for edited-net allows it`,
+      ),
+      doctor,
+    );
+    assert.match(doctor, /✅ capture of edited: .* at Docker's resolver \(127\.0\.0\.11\)/);
+    assert.doesNotMatch(doctor, /resolver of plain/);
+    await run(engine, "rm", "-f", "edited");
+    await run(engine, "network", "rm", "edited-net");
+  });
+
   it("IPv6: an allowed name with private addresses only opens nothing, and says so", async () => {
     await network(engine, "six-net", "*.example.com", "--ipv6", "--subnet", "fd5d:9:1::/64");
     await client(engine, "six", "six-net");
