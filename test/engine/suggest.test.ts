@@ -1,5 +1,6 @@
-// What `suggest` prints works: random needs are seen in audit mode, the labels are put as printed on a new network that is
-// enforced, and all of the needs are met there; without any of the lines, something is not. Twice the same is printed.
+// What `suggest` prints works: random needs of one container or of several are seen in audit mode, by both families, the
+// labels are put as printed on a new network that is enforced and on its containers, and all of the needs are met there;
+// without any of the lines, something is not. Twice the same is printed.
 
 import assert from "node:assert/strict";
 import { after, afterEach, before, describe, it } from "node:test";
@@ -18,9 +19,10 @@ const linesTried = long ? Number.POSITIVE_INFINITY : 5;
 
 let lab: Lab;
 before(async () => {
-  lab = await startLab({ engines, product: true });
-  // A server at a private address, somewhere behind the host.
-  await lab.internet.exec(["ip", "route", "add", "local", "10.0.0.1", "dev", "lo"]);
+  lab = await startLab({ engines: engines.map((kind) => ({ kind, ipv6: true })), product: true });
+  // Servers at private addresses, somewhere behind the host.
+  for (const address of ["10.0.0.1", "fd00::1"])
+    await lab.internet.exec(["ip", "route", "add", "local", address, "dev", "lo"]);
 });
 after(async () => {
   await lab?.down();
@@ -51,7 +53,7 @@ const lookUp = (type: string, name: string): Need => [
 ];
 
 /** Each has an address of its own: which of two names a connection was for cannot be told. One is a chain of aliases. */
-const names = ["www", "api", "v4only", "shared-a", "chain", "aa.wild", "deep.er.down"];
+const names = ["www", "api", "v4only", "v6only", "shared-a", "chain", "aa.wild", "deep.er.down"];
 const ports = ["http://NAME:80/", "http://NAME:8080/", "https://NAME:443/", "https://NAME:8443/"];
 
 /** All kinds of needs, of each as many as chance will have. */
@@ -67,53 +69,98 @@ function needsOf(random: Random, { link }: Engine): Need[] {
   );
   return [
     ...web,
-    ...some(["198.51.100.10", "203.0.113.77"], 2).map((address) => curl(`http://${address}:8080/`)),
+    ...some(["198.51.100.10", "203.0.113.77", "[2001:db8:1::15]", "[2001:db8:2::10]"], 3).map((address) =>
+      curl(`http://${address}:8080/`),
+    ),
     ...some(["_dmarc.example.com", "example.com"], 2).map((name) => lookUp("TXT", name)),
     ...some(["_service._tcp.example.com"], 1).map((name) => lookUp("SRV", name)),
-    ...some(["10.0.0.1", "host"], 2).map((leads) =>
-      leads === "host"
-        ? curl(`http://hairpin${link.host.split(".")[2]}.example.com:8099/`)
-        : curl("http://private10.example.com:8080/"),
-    ),
-    curl(`http://${gateway}:8099/`),
+    ...some(
+      [
+        `hairpin${link.host.split(".")[2]}.example.com:8099`,
+        "private10.example.com:8080",
+        "unique6.example.com:8080",
+      ],
+      2,
+    ).map((leads) => curl(`http://${leads}/`)),
+    ...some([gateway, `[${gateway6(link)}]`], 1).map((host) => curl(`http://${host}:8099/`)),
   ];
 }
 
 /** The daemon, and a service of the host. */
 async function prepare(engine: Engine): Promise<void> {
-  const serve = ["python3", "-m", "http.server", "8099"];
+  const serve = ["python3", "-m", "http.server", "--bind", "::", "8099"];
   await run(engine, "run", "-d", "--name", "service", "--network", "host", "client:lab", ...serve);
   await deploy(engine);
 }
 
 interface Printed {
   readonly network: readonly string[];
-  readonly web: readonly string[];
+  /** Of each container, by its role. */
+  readonly own: Readonly<Partial<Record<Role, readonly string[]>>>;
   readonly types: string;
 }
+
+/** The idle one needs nothing, so that nothing is common to all. */
+type Role = "web" | "job" | "idle";
+
+/** By the seed, from 1. */
+const casts: readonly (readonly Role[])[] = [
+  ["web", "job"],
+  ["web"],
+  ["web", "job", "idle"],
+  ["web", "idle"],
+];
 
 async function suggestion(engine: Engine, on: string): Promise<Printed> {
   const { stdout, stderr } = await wall(engine, "suggest", on, "--json");
   const report = JSON.parse(stdout || stderr) as SuggestReport;
-  const own = report.containers.find(({ name }) => name.startsWith("web"));
   const words = (text: string): string[] => text.split(/\s+/).filter((word) => word !== "");
   return {
     network: [...words(report.present), ...report.added],
-    web: [...words(own?.present ?? ""), ...(own?.added ?? [])],
+    own: Object.fromEntries(
+      report.containers.map(({ name, present, added }) => [
+        name.replace(/-.*/, ""),
+        [...words(present), ...added],
+      ]),
+    ),
     types: [...words(report.types.present), ...report.types.added].join(" "),
   };
 }
 
 /** The same for each of them, as the address of its gateway is among the needs: some engines give each new one another. */
-const subnet = ["--subnet", "198.19.76.0/24"] as const;
+const subnetsOf = ({ link }: Engine): string[] => [
+  ...["--subnet", "198.19.76.0/24", "--ipv6", "--subnet", link.prefix6.replace("00::/40", "76::/64")],
+  ...["--gateway", gateway, "--gateway", gateway6(link)],
+];
 const gateway = "198.19.76.1";
+const gateway6 = ({ prefix6 }: Engine["link"]): string => prefix6.replace("00::/40", "76::1");
 
-/** A new network with these labels, and a container on it beside an idle one. */
-async function put(engine: Engine, name: string, printed: Printed, ...labels: string[]): Promise<void> {
+/** A new network with these labels, and its containers with theirs. */
+async function put(
+  engine: Engine,
+  {
+    name,
+    cast,
+    printed,
+  }: { readonly name: string; readonly cast: readonly Role[]; readonly printed: Printed },
+  ...labels: string[]
+): Promise<void> {
   const types = printed.types === "" ? [] : ["--label", `dockerwall.types=${printed.types}`];
-  await network(engine, name, printed.network.join(" "), ...subnet, ...types, ...labels);
-  const own = printed.web.length === 0 ? [] : ["--label", `dockerwall.allow=${printed.web.join(" ")}`];
-  await client(engine, `web-${name}`, name, ...own);
+  await network(engine, name, printed.network.join(" "), ...subnetsOf(engine), ...types, ...labels);
+  for (const role of cast) {
+    const own = printed.own[role] ?? [];
+    const label = own.length === 0 ? [] : ["--label", `dockerwall.allow=${own.join(" ")}`];
+    await client(engine, `${role}-${name}`, name, ...label);
+  }
+}
+
+/** What each of them needs. */
+type Needs = ReadonlyMap<Role, readonly Need[]>;
+
+/** Of all containers on a network. */
+async function unmetOn(engine: Engine, name: string, needs: Needs): Promise<readonly Need[]> {
+  const found = await Promise.all([...needs].map(([role, its]) => unmet(engine, `${role}-${name}`, its)));
+  return found.flat();
 }
 
 async function unmet(engine: Engine, container: string, needs: readonly Need[]): Promise<readonly Need[]> {
@@ -134,40 +181,60 @@ async function removeAll(engine: Engine): Promise<void> {
 }
 
 async function roundTrip(engine: Engine, seed: number): Promise<void> {
-  const nothing: Printed = { network: [], web: [], types: "" };
-  await put(engine, "seen", nothing, "--label", "dockerwall.mode=audit");
-  const isAlone = seed % 2 === 0;
-  if (!isAlone) await client(engine, "idle-seen", "seen");
-  const needs = needsOf(seeded(seed), engine);
-  assert.deepEqual(await unmet(engine, "web-seen", needs), [], "in audit mode");
+  const cast = casts[(seed - 1) % casts.length] ?? [];
+  const nothing: Printed = { network: [], own: {}, types: "" };
+  await put(engine, { name: "seen", cast, printed: nothing }, "--label", "dockerwall.mode=audit");
+  const needs: Needs = new Map(
+    cast
+      .filter((role) => role !== "idle")
+      .map((role, at) => [role, needsOf(seeded(seed + at * 500), engine)]),
+  );
+  assert.deepEqual(await unmetOn(engine, "seen", needs), [], "in audit mode");
   const printed = await suggestion(engine, "seen");
   assert.deepEqual(await suggestion(engine, "seen"), printed, "twice the same");
   const text = JSON.stringify(printed);
   await remove(engine, "seen");
 
-  await put(engine, "pasted", printed);
-  if (!isAlone) await client(engine, "idle-pasted", "pasted");
-  assert.deepEqual(await unmet(engine, "web-pasted", needs), [], text);
+  await put(engine, { name: "pasted", cast, printed });
+  assert.deepEqual(await unmetOn(engine, "pasted", needs), [], text);
   assert.deepEqual(await suggestion(engine, "pasted"), printed, "again after it was pasted");
   await remove(engine, "pasted");
 
-  const lines = [...printed.network, ...printed.web];
+  const lines = linesOf(printed);
   const random = seeded(seed + 1_000);
   const start = random(Math.max(1, lines.length));
   const tried = lines.filter((_, index) => (index - start + lines.length) % lines.length < linesTried);
   for (const line of tried) {
-    const without = (entries: readonly string[]): string[] => entries.filter((entry) => entry !== line);
-    await put(engine, "less", { ...printed, network: without(printed.network), web: without(printed.web) });
-    assert.notDeepEqual(await unmet(engine, "web-less", needs), [], `without ${line} of ${text}`);
+    await put(engine, { name: "less", cast: [...needs.keys()], printed: without(printed, line) });
+    const [role, entry] = line;
+    assert.notDeepEqual(await unmetOn(engine, "less", needs), [], `without ${entry} of ${role} of ${text}`);
     await remove(engine, "less");
   }
   printRow(
     engine.name,
     `seed ${seed}`,
-    `${needs.length} needs`,
+    `${[...needs.values()].flat().length} needs of ${needs.size}`,
     `${lines.length} lines`,
     `${tried.length} tried`,
   );
+}
+
+/** A line of a label, and whose it is: undefined for the network's. */
+type Line = readonly [role: Role | undefined, entry: string];
+
+function linesOf({ network: entries, own }: Printed): readonly Line[] {
+  return [
+    ...entries.map((entry): Line => [undefined, entry]),
+    ...(Object.entries(own) as [Role, readonly string[]][]).flatMap(([role, its]) =>
+      its.map((entry): Line => [role, entry]),
+    ),
+  ];
+}
+
+function without(printed: Printed, [role, entry]: Line): Printed {
+  const less = (entries: readonly string[]): string[] => entries.filter((each) => each !== entry);
+  if (role === undefined) return { ...printed, network: less(printed.network) };
+  return { ...printed, own: { ...printed.own, [role]: less(printed.own[role] ?? []) } };
 }
 
 async function passesOn(engine: Engine): Promise<void> {

@@ -375,4 +375,50 @@ describe("suggest", () => {
       { numRuns: 500 },
     );
   });
+
+  // Each with needs of its own; which of two names a connection was for cannot be told, so each address has one at most.
+  const subjectsSeen = fc.array(
+    fc.tuple(
+      fc.array(lookups, { maxLength: 4 }),
+      connections.map((tried) => tried.filter((each) => each.names.length < 2)),
+    ),
+    { minLength: 2, maxLength: 4 },
+  );
+  it("has each of several containers allowed what it needs, and the network nothing that one of them does not need", () => {
+    fc.assert(
+      fc.property(subjectsSeen, (all) => {
+        const observed = all.map(([asked, tried]): Observation => {
+          const known = tried.flatMap((each) => each.names).map((name) => lookup(name));
+          return { lookups: [...asked, ...known], connections: tried };
+        });
+        const types = new Set(observed.flatMap((seen) => suggest(seen, nothingYet).types));
+        const codes = [...types].map((type) => codeOfType(type) ?? assert.fail(type));
+        const subjects = observed.map((seen, at) => {
+          const suggestion = suggest(seen, nothingYet);
+          return { name: `c${at}`, isService: false, present: "", suggestion };
+        });
+        const shared = shareOut(subjects);
+        const ownOf = (name: string): readonly string[] =>
+          shared.subjects.find(({ subject }) => subject.name === name)?.added ?? [];
+        const needsLeft = (
+          at: number,
+          label: readonly string[],
+          own: readonly string[],
+        ): readonly string[] => {
+          const network = { ...home, labels: { ...home.labels, types: codes } };
+          const lists = [listOf(label.join(" ")), listOf(own.join(" "))];
+          const context = { ...labelView(network, lists, inside, 0), takenBy: () => undefined };
+          return suggest(observed[at] ?? assert.fail(), context).entries;
+        };
+        subjects.forEach(({ name, suggestion }, at) => {
+          assert.deepEqual(needsLeft(at, shared.network, ownOf(name)), [], name);
+          // Nobody gets more than its own needs by what all have in common.
+          for (const entry of shared.network)
+            assert.ok(suggestion.entries.includes(entry), `${name} ${entry}`);
+          for (const entry of ownOf(name)) assert.ok(!shared.network.includes(entry), `${name} ${entry}`);
+        });
+      }),
+      { numRuns: 300 },
+    );
+  });
 });
