@@ -1,4 +1,4 @@
-// Reading JSON that nobody vouches for: what is of another kind than asked for is read as nothing.
+// Reading JSON of unknown shape: a value of another kind than asked for counts as missing.
 
 export type Json = Readonly<Record<string, unknown>>;
 

@@ -1,4 +1,4 @@
-// What a container's own /etc/resolv.conf says, by whoever wrote it last.
+// What a container's own /etc/resolv.conf says now, be it the engine's text or the container's.
 
 import type { Container } from "../../../core/model/topology.ts";
 import { containerOf } from "../own-container.ts";

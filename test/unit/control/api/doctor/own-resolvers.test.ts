@@ -81,7 +81,7 @@ describe("resolvers that containers name by themselves", () => {
     assert.deepEqual(asked, ["web 198.19.1.1:53/udp", "web [2001:db8::53]:53/udp"]);
   });
 
-  it("are told as unread where the file cannot be read", async () => {
+  it("are listed as unread where the file cannot be read", async () => {
     assert.deepEqual((await found({ web: "nameserver 127.0.0.11\n" })).unread, ["side"]);
   });
 });
