@@ -2,7 +2,12 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { openKernelSets } from "../../src/edge/kernel/ipset/kernel-sets.ts";
 import { SO_RCVBUFFORCE, setsockopt } from "../../src/edge/kernel/libc.ts";
-import { NLM_F_ACK, NLM_F_DUMP, NLM_F_REQUEST } from "../../src/edge/kernel/netlink/message.ts";
+import {
+  NLM_F_ACK,
+  NLM_F_DUMP,
+  NLM_F_REQUEST,
+  numberMessages,
+} from "../../src/edge/kernel/netlink/message.ts";
 import { NetlinkError } from "../../src/edge/kernel/netlink/refusal.ts";
 import { NETLINK_NETFILTER, NETLINK_ROUTE, openNetlink } from "../../src/edge/kernel/netlink/socket.ts";
 import { withNamespace } from "../../src/edge/kernel/netns.ts";
@@ -107,11 +112,38 @@ test("a refusal says which message, why, and in the kernel's own words", () => {
       error instanceof NetlinkError && error.errno === 2 && error.index === 2 && /ENOENT/.test(error.message),
   );
   assert.equal(run("nft", "list", "tables"), "");
+  // Of all but the last message nothing but a refusal is told.
+  writeBatch(socket.writer.reset(), () => {
+    writeDeleteTable(socket.writer, { family: "ip", name: "nowhere" });
+    writeNewTable(socket.writer, { family: "ip", name: "first" });
+  });
+  assert.throws(
+    () => socket.request("a batch"),
+    (error) => error instanceof NetlinkError && error.errno === 2 && error.index === 1,
+  );
+  assert.equal(run("nft", "list", "tables"), "");
   socket.writer
     .reset()
     .message(0x7f00, NLM_F_REQUEST | NLM_F_ACK)
     .netfilterHeader(0);
   assert.throws(() => socket.request("nonsense"), { code: "KERNEL_REFUSED" });
+  socket.close();
+});
+
+test("a batch is acknowledged once, and an empty one not at all", () => {
+  const socket = openNetlink(NETLINK_NETFILTER, "tables");
+  const sent = (names: readonly string[]): readonly boolean[] => {
+    writeBatch(socket.writer.reset(), () => {
+      for (const name of names) writeNewTable(socket.writer, { family: "ip", name });
+    });
+    const answered = numberMessages(socket.writer.bytes, 1);
+    socket.request("a batch");
+    return answered;
+  };
+  assert.deepEqual(sent([]), [false, false]);
+  assert.deepEqual(sent(["a", "b", "c"]), [false, false, false, true, false]);
+  assert.equal(run("nft", "list", "tables"), "table ip a\ntable ip b\ntable ip c\n");
+  run("nft", "flush", "ruleset");
   socket.close();
 });
 

@@ -80,9 +80,14 @@ export function numberMessages(bytes: Uint8Array, first: number): readonly boole
   const answered: boolean[] = [];
   for (let at = 0; at < bytes.length; at += align(view.getUint32(at, littleEndian))) {
     view.setUint32(at + 8, (first + answered.length) >>> 0, littleEndian);
-    answered.push((view.getUint16(at + 6, littleEndian) & (NLM_F_ACK | NLM_F_DUMP)) !== 0);
+    answered.push(isAnswered(view.getUint16(at + 6, littleEndian)));
   }
   return answered;
+}
+
+/** The bits of a dump say something else on requests that write, one by one. */
+function isAnswered(flags: number): boolean {
+  return (flags & NLM_F_ACK) !== 0 || (flags & NLM_F_DUMP) === NLM_F_DUMP;
 }
 
 /** Text of an attribute, up to its NUL. */

@@ -38,10 +38,15 @@ export interface BaseChain {
   readonly device?: string;
 }
 
-/** Everything that `content` writes happens together or not at all. */
+/**
+ * Everything that `content` writes happens together or not at all. One acknowledgement is asked for, of the last message:
+ * each is read by a system call of its own, and of the others the kernel tells what it refuses.
+ */
 export function writeBatch(writer: NetlinkWriter, content: () => void): void {
   writer.message(NFNL_MSG_BATCH_BEGIN, NLM_F_REQUEST).netfilterHeader(0, NFNL_SUBSYS_NFTABLES);
+  const empty = writer.length;
   content();
+  if (writer.length > empty) writer.acknowledge();
   writer.message(NFNL_MSG_BATCH_END, NLM_F_REQUEST).netfilterHeader(0, NFNL_SUBSYS_NFTABLES);
 }
 
@@ -70,7 +75,7 @@ export function writeGetPart(
 ): void {
   const protocol = family === 4 ? AF_INET : AF_INET6;
   const message = chainName === undefined ? messages.getTable : messages.getChain;
-  begin(writer, message, 0, protocol).text(table.name, tableName);
+  begin(writer, message, NLM_F_ACK, protocol).text(table.name, tableName);
   if (chainName !== undefined) writer.text(chain.name, chainName);
 }
 
@@ -94,7 +99,7 @@ export function writeDeleteEmpty(writer: NetlinkWriter, parts: EmptyParts): void
 }
 
 export function writeGetTable(writer: NetlinkWriter, of: NftTable): void {
-  begin(writer, messages.getTable, 0, protocolOf(of)).text(table.name, of.name);
+  begin(writer, messages.getTable, NLM_F_ACK, protocolOf(of)).text(table.name, of.name);
 }
 
 /** Asks for every rule of a chain, or of all chains; there is none in a chain that is not there. */
@@ -170,7 +175,7 @@ function protocolOf({ family }: NftTable): number {
   return protocols[family];
 }
 
-/** Begins a message to nftables. @param flags beside those of a request that is acknowledged */
+/** Begins a message to nftables. @param flags beside that of a request */
 export function begin(
   writer: NetlinkWriter,
   message: number,
@@ -178,6 +183,6 @@ export function begin(
   protocol: number,
 ): NetlinkWriter {
   return writer
-    .message((NFNL_SUBSYS_NFTABLES << 8) | message, NLM_F_REQUEST | NLM_F_ACK | flags)
+    .message((NFNL_SUBSYS_NFTABLES << 8) | message, NLM_F_REQUEST | flags)
     .netfilterHeader(protocol);
 }

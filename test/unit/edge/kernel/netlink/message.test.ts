@@ -8,6 +8,7 @@ import {
   littleEndian,
   NLM_F_ACK,
   NLM_F_DUMP,
+  NLM_F_NONREC,
   numberMessages,
   readBytes,
   readText,
@@ -49,6 +50,12 @@ test("every message has its own length, and sequence numbers count up", () => {
     [2, 0, 0],
     [3, 1, 8],
   ]);
+});
+
+test("a request to remove that has a bit of a dump's is answered no more than another", () => {
+  const writer = new NetlinkWriter();
+  writer.message(1, NLM_F_NONREC).message(2, NLM_F_NONREC | NLM_F_ACK);
+  assert.deepEqual(numberMessages(writer.bytes, 1), [false, true]);
 });
 
 test("a nest that was not opened cannot be closed", () => {
