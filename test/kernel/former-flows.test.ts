@@ -232,6 +232,7 @@ test("while they cannot be cleared, nothing leaves from there, and a problem say
   const found = { addresses: [address, beside].map((each) => ({ address: each, index: 2 })), linkLocal: [] };
   const senders = (): boolean[] => {
     standings.enforce("heir", found);
+    standings.commit();
     const chains = run("nft", "list", "table", "netdev", "dockerwall");
     assert.match(chains, new RegExp(port));
     return [address, beside].map((each) => chains.includes(each));

@@ -112,7 +112,7 @@ test("a refusal says which message, why, and in the kernel's own words", () => {
       error instanceof NetlinkError && error.errno === 2 && error.index === 2 && /ENOENT/.test(error.message),
   );
   assert.equal(run("nft", "list", "tables"), "");
-  // Of all but the last message nothing but a refusal is told.
+  // Of all but the last message the kernel reports only refusals.
   writeBatch(socket.writer.reset(), () => {
     writeDeleteTable(socket.writer, { family: "ip", name: "nowhere" });
     writeNewTable(socket.writer, { family: "ip", name: "first" });

@@ -4,6 +4,7 @@ import assert from "node:assert/strict";
 import { after, afterEach, describe, it, test } from "node:test";
 import type { PortGuard } from "../../src/core/firewall/port-guard.ts";
 import { type IpAddress, parsePrefix } from "../../src/core/model/address.ts";
+import { NETLINK_NETFILTER, openNetlink } from "../../src/edge/kernel/netlink/socket.ts";
 import {
   hasPortTable,
   openPortTable,
@@ -53,6 +54,10 @@ after(() => {
 
 const marked = (): number =>
   Number(/packets (\d+)/.exec(run("nft", "list", "chain", "inet", "seen", "in"))?.[1]);
+
+/** NFNLGRP_NFTABLES as a bit mask, and the message of a new generation of rules. */
+const NFTABLES_GROUP = 1 << 6;
+const NEWGEN = (10 << 8) | 15;
 
 let sentinels = 0;
 
@@ -260,6 +265,98 @@ test("who comes later knows what is let in, and closes some of it alone", async 
   assert.deepEqual(await arrive(aboutWithheld), [true, true, true, true]);
   second.remove();
   second.close();
+});
+
+/** Every transaction of nftables has one message of its own. */
+function countSteps(work: () => void): number {
+  const watch = openNetlink(NETLINK_NETFILTER, "the steps of nftables", NFTABLES_GROUP);
+  try {
+    work();
+    let steps = 0;
+    assert.equal(
+      watch.receive(({ type }) => void (type === NEWGEN && steps++)),
+      0,
+    );
+    return steps;
+  } finally {
+    watch.close();
+  }
+}
+
+describe("many ports at once", () => {
+  const names = Array.from({ length: 40 }, (_, index) => `p-many${index}`);
+  for (const name of names) run("ip", "link", "add", name, "type", "bridge");
+  const demands = names.map((name, index) => {
+    const senders = [`198.19.2.${index + 1}` as IpAddress];
+    return { port: { index: indexOf(name), name }, guard: { ...guard, senders } };
+  });
+  const listed = (): string => run("nft", "list", "table", "netdev", "dockerwall");
+  after(() => {
+    for (const name of names) run("ip", "link", "del", name);
+  });
+
+  it(
+    "are one step, with the rules of each as by itself",
+    withTable(async (table) => {
+      assert.equal(
+        countSteps(() => assert.deepEqual([...table.guardAll(demands)], [])),
+        1,
+      );
+      const together = listed();
+      for (const { port } of demands) table.open(port.index);
+      for (const { port, guard } of demands) table.guard(port, guard);
+      assert.equal(listed(), together);
+      // What is so already is no step.
+      assert.equal(
+        countSteps(() => table.guardAll(demands)),
+        0,
+      );
+    }),
+  );
+
+  it("come in place of an earlier run's in one step", () => {
+    const earlier = openPortTable();
+    earlier.guardAll(demands);
+    const before = listed();
+    earlier.close();
+    const table = openPortTable();
+    assert.equal(
+      countSteps(() => assert.deepEqual([...table.guardAll(demands)], [])),
+      1,
+    );
+    assert.equal(listed(), before);
+    table.remove();
+    table.close();
+  });
+
+  it(
+    "fail one by one: what the kernel refuses of one keeps back no other",
+    withTable(async (table) => {
+      // A device that is gone is refused by some kernels only.
+      const bad = { port: { index: 9_999, name: "a-name-too-long-for-a-device" }, guard };
+      const refusals = table.guardAll([...demands.slice(0, 20), bad, ...demands.slice(20)]);
+      assert.deepEqual([...refusals.keys()], [9_999]);
+      assert.match(String(refusals.get(9_999)), /the kernel refused the chains of a port/);
+      const text = listed();
+      for (const { port } of demands) assert.match(text, new RegExp(`chain guard-${port.index} `));
+      assert.doesNotMatch(text, /guard-9999 /);
+      // The table knows of them: nothing is written again.
+      assert.equal(
+        countSteps(() => table.guardAll(demands)),
+        0,
+      );
+    }),
+  );
+
+  it(
+    "are several steps where they have very many rules",
+    withTable(async (table) => {
+      const senders = Array.from({ length: 64 }, (_, index) => `198.19.4.${index + 1}` as IpAddress);
+      const large = demands.map(({ port }) => ({ port, guard: { ...guard, senders } }));
+      const steps = countSteps(() => assert.deepEqual([...table.guardAll(large)], []));
+      assert.ok(steps > 1 && steps < 10, `${steps} steps`);
+    }),
+  );
 });
 
 test(

@@ -19,9 +19,9 @@ function open(
   const problems: string[] = [];
   const ports = openPorts({
     readiness: createReadiness(),
-    onChange: (name) => {
-      changed.push(name);
-      onChange(name);
+    onChange: (names) => {
+      changed.push(...names);
+      names.forEach(onChange);
     },
     onGone: () => undefined,
     onProblem: (problem) => problems.push(problem),

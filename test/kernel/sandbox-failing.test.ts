@@ -32,6 +32,7 @@ test("a sandbox whose classification fails is listened in, and classified later"
       if (fails) throw new Error("a set is missing");
       return guarded;
     },
+    commit: () => undefined,
     isTold: () => false,
     onQuery: ({ message, reply }) => reply(message),
     onGone: (name) => gone.push(name),

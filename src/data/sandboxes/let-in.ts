@@ -2,7 +2,7 @@
 // are: what was its own then may be another's by now.
 
 import type { PortGuard } from "../../core/firewall/port-guard.ts";
-import type { IpAddress } from "../../core/model/address.ts";
+import { anyAddress, type IpAddress } from "../../core/model/address.ts";
 import type { Port } from "../../edge/sandbox/ports/ports.ts";
 import type { SenderAddresses } from "./senders.ts";
 
@@ -20,6 +20,8 @@ export interface Trespass extends PortChain {
 interface Noted extends PortChain {
   readonly addresses: ReadonlySet<IpAddress>;
 }
+
+const unspecified = anyAddress(6);
 
 export class LetIn {
   /** The bridge that a port is on now; link-local addresses of two bridges have nothing to do with one another. */
@@ -46,6 +48,17 @@ export class LetIn {
   shut(index: number, addresses: readonly IpAddress[]): void {
     const before = [...(this.#chains.get(index)?.addresses ?? [])];
     this.found(index, new Set(before.filter((address) => !addresses.includes(address))));
+  }
+
+  /**
+   * Whether a chain may let in something that a guard does not. Of one that an earlier run has made only the addresses are
+   * known; it lets in packets from no address as each does.
+   */
+  mayShrink(index: number, { senders, linkLocal }: PortGuard): boolean {
+    const chain = this.#chains.get(index);
+    if (chain === undefined) return false;
+    const kept = new Set([...senders, ...linkLocal, unspecified]);
+    return chain.made !== undefined || [...chain.addresses].some((address) => !kept.has(address));
   }
 
   forget(index: number): void {

@@ -4,7 +4,7 @@ import type { AskerIndex } from "../../core/askers/index-of-askers.ts";
 import { type Cut, cutOfAll } from "../../core/cut.ts";
 import type { PortGuard } from "../../core/firewall/port-guard.ts";
 import type { IpAddress } from "../../core/model/address.ts";
-import type { PortTable } from "../../edge/kernel/nftables/port-table.ts";
+import type { PortGuardDemand, PortTable } from "../../edge/kernel/nftables/port-table.ts";
 import type { Port } from "../../edge/sandbox/ports/ports.ts";
 import { type Attempt, portsOf } from "./attempt.ts";
 import { LetIn, type Trespass } from "./let-in.ts";
@@ -22,9 +22,19 @@ export interface PortGuardsOptions {
   readonly attempt: Attempt;
 }
 
+/** A chain that is not in force yet. */
+interface Staged extends PortGuardDemand {
+  readonly port: Port;
+  readonly sandbox: string;
+}
+
 export class PortGuards {
   readonly #options: PortGuardsOptions;
   readonly #letIn: LetIn;
+  /** In the order in which they were demanded. */
+  #staged: Staged[] = [];
+  /** The sandboxes of which the kernel has refused something since the last commit(). */
+  #refused = new Set<string>();
   #table: PortTable | undefined;
 
   /** Takes over what an earlier run lets in by ports. */
@@ -40,18 +50,46 @@ export class PortGuards {
     return this.#table !== undefined;
   }
 
-  /** @returns whether all of it is in force */
+  /**
+   * What may let in less than the chain in whose place it comes is in force on return; all else with flush().
+   * @returns false where something was refused
+   */
   put(sandbox: string, its: readonly Port[], may: SenderAddresses, isGuarded: boolean): boolean {
     return this.#options.attempt(portsOf(sandbox), () => {
       for (const port of its) {
-        if (isGuarded) this.#guard(port, may);
+        if (isGuarded) this.#guard(sandbox, port, may);
         else this.#open(port.index);
       }
     });
   }
 
+  /** Puts into force what was demanded, in as few steps as it takes. What is refused of one keeps back no other. */
+  flush(): void {
+    const staged = this.#staged;
+    this.#staged = [];
+    const refusals = staged.length === 0 ? undefined : this.#table?.guardAll(staged);
+    for (const { sandbox, port, guard } of staged) {
+      const done = this.#options.attempt(portsOf(sandbox), () => {
+        const refusal = refusals?.get(port.index);
+        if (refusal !== undefined) throw refusal;
+        this.#letIn.put(port, guard);
+      });
+      if (!done) this.#refused.add(sandbox);
+    }
+  }
+
+  /** The same at the end of a turn of work. @returns the sandboxes of which something was refused since the last */
+  commit(): ReadonlySet<string> {
+    this.flush();
+    const refused = this.#refused;
+    this.#refused = new Set();
+    return refused;
+  }
+
   /** What is its own, ports of others let in no more. @returns whether that is in force */
   withhold(sandbox: string, its: readonly Port[], own: SenderAddresses): boolean {
+    const isOwn = isAmong(own);
+    if (this.#staged.some(({ guard }) => [...guard.senders, ...guard.linkLocal].some(isOwn))) this.flush();
     return this.#options.attempt(portsOf(sandbox), () => {
       for (const trespass of this.#letIn.beside(its, own)) this.#withhold(trespass);
     });
@@ -110,15 +148,17 @@ export class PortGuards {
     this.#table?.close();
   }
 
-  #guard(port: Port, { senders, linkLocal }: SenderAddresses): void {
+  #guard(sandbox: string, port: Port, { senders, linkLocal }: SenderAddresses): void {
     if (port.bridge === undefined) return;
     const network = this.#options.networkOn(port.bridge);
-    this.#put(port, {
+    const guard: PortGuard = {
       senders,
       neighbourhood: network?.subnets ?? [],
       linkLocal: linkLocal.get(port.bridge) ?? [],
       linkLocalMay: network?.guarded === true ? "judged" : "discovery",
-    });
+    };
+    if (this.#letIn.mayShrink(port.index, guard)) this.#put(port, guard);
+    else this.#staged.push({ sandbox, port, guard });
   }
 
   #put(port: Port, guard: PortGuard): void {
@@ -146,6 +186,11 @@ export class PortGuards {
     this.#table?.shut(index, addresses);
     this.#letIn.shut(index, addresses);
   }
+}
+
+function isAmong({ senders, linkLocal }: SenderAddresses): (address: IpAddress) => boolean {
+  const all = new Set([...senders, ...[...linkLocal.values()].flat()]);
+  return (address) => all.has(address);
 }
 
 function without(guard: PortGuard, addresses: readonly IpAddress[]): PortGuard {

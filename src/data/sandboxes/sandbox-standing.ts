@@ -19,7 +19,7 @@ import { type Attempt, createAttempt, portsOf } from "./attempt.ts";
 import { PortGuards } from "./port-guards.ts";
 import { createSandboxEntries, type SandboxEntries } from "./sandbox-entries.ts";
 import { Senders } from "./senders.ts";
-import { createSettling, type Settling } from "./settling.ts";
+import { createSettling, type JudgedPorts, type Settling } from "./settling.ts";
 
 export interface StandingsOptions {
   readonly sets: KernelSets;
@@ -62,8 +62,8 @@ export interface StandingsOptions {
   readonly isComplete: () => boolean;
   /** The engine has not told of it, and no list that began since it appeared. */
   readonly isUnheard: (asker: Asker) => boolean;
-  /** Something has changed by which a sandbox may stand elsewhere now; it is to be judged after the one that is now. */
-  readonly onChange: (sandbox: string) => void;
+  /** Something has changed by which these may stand elsewhere now; they are to be judged after those that are now. */
+  readonly onChange: (sandboxes: readonly string[]) => void;
   /** Rules must look through more than the first part of the set of guarded addresses now. */
   readonly onSecondPart: () => void;
   readonly onProblem: (problem: string) => void;
@@ -74,8 +74,13 @@ export interface Standings {
   appear(sandbox: string, namespaceFd: number): void;
   /** To be called once all that are there have appeared. */
   takeOverPorts(): void;
-  /** Puts into the kernel what a sandbox with these addresses demands, and says where it stands. */
+  /**
+   * Demands of the kernel what follows for a sandbox with these addresses, and says where it stands. What that closes is
+   * in there on return, what it opens not before commit().
+   */
   enforce(sandbox: string, found: FoundAddresses): Standing;
+  /** Everything that was demanded is in the kernel on return, that of all ports in as few steps as it takes. */
+  commit(): void;
   gone(sandbox: string): void;
   /** Begins to tell which ports are settled; all are to be judged anew then. */
   settlePorts(): void;
@@ -104,6 +109,12 @@ export function createStandings(options: StandingsOptions): Standings {
   return new KernelStandings(options);
 }
 
+/** What a sandbox has demanded, and what is still to be done about its ports. */
+interface Demand extends JudgedPorts {
+  /** The addresses that are cut off no longer; undefined where nothing is to be said about that. */
+  readonly uncut: readonly IpAddress[] | undefined;
+}
+
 class KernelStandings implements Standings {
   readonly #options: StandingsOptions;
   readonly #attempt: Attempt;
@@ -113,6 +124,8 @@ class KernelStandings implements Standings {
   readonly #cutOff: SandboxEntries;
   readonly #senders: Senders;
   readonly #strangeBridges = new StrangeBridges();
+  /** Until commit(). */
+  #demands: Demand[] = [];
   /** From settlePorts() on. */
   #settling: Settling | undefined;
 
@@ -163,7 +176,7 @@ class KernelStandings implements Standings {
     const bridges = bridgesOf(its);
     const asker = meet(sandbox, addresses);
     const may = this.#senders.claim(asker, bridges, found);
-    for (const loser of may.losers) this.#options.onChange(loser);
+    this.#judgeAgain([...may.losers]);
     const strange = index.strangersAmong(bridges);
     const awaitsList = this.#awaitsList(sandbox, strange);
     const evidence = { index, unknownSandboxes, asker, addresses: may.senders, bridges, strange, awaitsList };
@@ -172,17 +185,34 @@ class KernelStandings implements Standings {
     markUndecided(sandbox, isUndecided || unheard);
     if (standing.kind === "guarded") hearOf(asker);
     const isKnown = standing.kind !== "unknown";
+    // Its ports may let in less by what was demanded for it: that comes before anything is another's.
+    if (may.senders.some((address) => this.#isAnothers(address, sandbox))) this.#guards.flush();
     // What was another's until now leaves by that one's ports no more.
     const isAlone = isKnown && this.#guards.withhold(sandbox, its, may);
     const senders = own(may.senders, sandbox);
     // What an earlier run knew of a sandbox counts until this one does.
-    if (quarantine !== "unread") this.#cut(sandbox, its, may.senders, quarantine !== "no");
+    if (quarantine !== "unread" && quarantine !== "no") this.#cut(sandbox, its, may.senders, true);
     const guarded = isGuarded ? indexNow().guardedAddressesOf(may.senders, bridges) : [];
     if (isKnown) this.#guardedEntries.put(sandbox, guarded);
-    const inForce = isAlone && this.#guards.put(sandbox, its, { ...may, senders }, isGuarded);
-    this.#settle(sandbox, its, inForce && !isUndecided && !unheard ? standing.kind : "unknown");
+    const accepted = isAlone && this.#guards.put(sandbox, its, { ...may, senders }, isGuarded);
+    const state = accepted && !isUndecided && !unheard ? standing.kind : "unknown";
+    this.#demand({ sandbox, its, state, uncut: quarantine === "no" ? may.senders : undefined });
+    // By its ports first, and only then by what was granted to it.
+    if (may.released.length > 0) this.#guards.flush();
     this.#passOn(may.released, sandbox);
     return isUndecided ? { kind: "unknown" } : standing;
+  }
+
+  commit(): void {
+    const demands = this.#demands;
+    this.#demands = [];
+    const refused = this.#guards.commit();
+    for (const { sandbox, its, uncut } of demands)
+      if (uncut !== undefined)
+        this.#attempt(`sandbox ${sandbox}`, () => this.#cut(sandbox, its, uncut, false));
+    this.#settle(
+      demands.map((each) => (refused.has(each.sandbox) ? { ...each, state: "unknown" as const } : each)),
+    );
   }
 
   gone(sandbox: string): void {
@@ -247,11 +277,26 @@ class KernelStandings implements Standings {
 
   /** Addresses that it had are those of others who have them on, such as floating ones. */
   #passOn(released: readonly IpAddress[], sandbox: string): void {
-    const { lost, holdersOf, onChange } = this.#options;
+    const { lost, holdersOf } = this.#options;
     for (const address of released) lost(address, sandbox);
     const heirs = new Set(released.flatMap((address) => [...holdersOf(address)]));
     heirs.delete(sandbox);
-    for (const heir of heirs) onChange(heir);
+    this.#judgeAgain([...heirs]);
+  }
+
+  #judgeAgain(sandboxes: readonly string[]): void {
+    if (sandboxes.length > 0) this.#options.onChange(sandboxes);
+  }
+
+  #isAnothers(address: IpAddress, sandbox: string): boolean {
+    const holder = this.#options.ownerOf(address);
+    return holder !== undefined && holder !== sandbox;
+  }
+
+  #demand(demand: Demand): void {
+    // What comes by its ports waits from now on.
+    if (demand.state === "unknown") this.#settle([demand]);
+    this.#demands.push(demand);
   }
 
   #awaitsList(sandbox: string, strange: readonly string[]): boolean {
@@ -269,10 +314,20 @@ class KernelStandings implements Standings {
     this.#guards.cut(sandbox, its, cut);
   }
 
-  #settle(sandbox: string, its: readonly Port[], state: PortState): void {
+  #settle(all: readonly JudgedPorts[]): void {
+    const settling = this.#settling;
+    if (settling === undefined) return;
     // One that is on no bridge yet has no guard either.
-    const onBridges = its.filter(({ bridge }) => bridge !== undefined);
-    this.#attempt(portsOf(sandbox), () => this.#settling?.judged(sandbox, onBridges, state));
+    const onBridges = all.map((each) => ({
+      ...each,
+      its: each.its.filter(({ bridge }) => bridge !== undefined),
+    }));
+    try {
+      settling.judged(onBridges);
+    } catch {
+      // Whose the refusal is, and why, is found out one by one.
+      for (const each of onBridges) this.#attempt(portsOf(each.sandbox), () => settling.judged([each]));
+    }
   }
 
   #forgetPorts(): void {

@@ -13,11 +13,18 @@ export interface SettlingOptions {
   readonly nowMs: () => number;
 }
 
+/** Where a sandbox stands, as it is to be known of its ports. */
+export interface JudgedPorts {
+  readonly sandbox: string;
+  readonly its: readonly Port[];
+  readonly state: PortState;
+}
+
 export interface Settling {
   /** From now on what comes by ports that are not settled is marked; to be called again before the time has run out. */
   stayAwake(ms: number): void;
-  /** Where a sandbox stands, with all in the kernel that this demands. */
-  judged(sandbox: string, its: readonly Port[], state: PortState): void;
+  /** Where sandboxes stand, with all in the kernel that this demands. */
+  judged(all: readonly JudgedPorts[]): void;
   /** What is known of the sender of a packet that came by a port before it was settled. */
   stateOf(index: number): PortState;
   gone(sandbox: string): void;
@@ -58,11 +65,10 @@ export function createSettling({ ports, isComplete, nowMs }: SettlingOptions): S
 
   return {
     stayAwake: (ms) => table.stayAwake(ms),
-    judged(sandbox, its, state) {
-      states.set(sandbox, state);
-      const indexes = its.map(({ index }) => index);
-      if (state === "unknown") table.unsettle(indexes);
-      else table.settle(indexes);
+    judged(all) {
+      for (const { sandbox, state } of all) states.set(sandbox, state);
+      table.unsettle(indexesOf(all.filter(({ state }) => state === "unknown")));
+      table.settle(indexesOf(all.filter(({ state }) => state !== "unknown")));
     },
     stateOf(index) {
       if (!ports.isPresent(index)) return "gone";
@@ -79,3 +85,6 @@ export function createSettling({ ports, isComplete, nowMs }: SettlingOptions): S
     close: () => table.close(),
   };
 }
+
+const indexesOf = (all: readonly JudgedPorts[]): readonly number[] =>
+  all.flatMap(({ its }) => its.map(({ index }) => index));

@@ -45,7 +45,7 @@ export function startStandings(parts: BaseParts, sandboxes: () => Sandboxes | un
     isCutInside: (sandbox) => sandboxes()?.isCutInside(sandbox) === true,
     isComplete: () => sandboxes()?.isComplete() === true,
     isUnheard: (asker) => view.knowledge.isUnheard(asker),
-    onChange: (sandbox) => sandboxes()?.judge(sandbox),
+    onChange: (changed) => sandboxes()?.judge(changed),
     onSecondPart: () => parts.telling.tell({ kind: "second-part" }),
     onProblem: parts.telling.problem,
   });

@@ -66,7 +66,7 @@ export class SandboxLayer {
 
   /** Judges a sandbox again: it may send from more of its addresses now. */
   judge(sandbox: string): void {
-    this.#sandboxes?.judge(sandbox);
+    this.#sandboxes?.judge([sandbox]);
   }
 
   /** Whether a container may have come whose names are not known. */
@@ -204,6 +204,7 @@ export class SandboxLayer {
       readiness,
       onAppear: (sandbox, namespaceFd) => this.#standings.appear(sandbox, namespaceFd),
       enforce: (found, sandbox) => this.#standings.enforce(sandbox, found),
+      commit: () => this.#standings.commit(),
       isTold: (sandbox) => view.knowledge.isTold(sandbox),
       onQuery: (question, standing) => answerer.answer({ ...question, standing }),
       onGone: (sandbox) => this.#forget(sandbox),

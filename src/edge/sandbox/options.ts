@@ -13,8 +13,13 @@ export interface SandboxesOptions {
   readonly readiness: Readiness;
   /** A sandbox has appeared; asked for its standing from now on. @param namespaceFd open until onGone() */
   readonly onAppear: (sandbox: string, namespaceFd: number) => void;
-  /** What a sandbox with these addresses demands of the kernel is in there when it returns. */
+  /**
+   * Demands of the kernel what follows for a sandbox with these addresses. What that closes is in there on return, what
+   * it opens not before commit().
+   */
   readonly enforce: (found: FoundAddresses, sandbox: string) => Standing;
+  /** Everything that was demanded is in the kernel when it returns; what is refused is a problem. Throws nothing. */
+  readonly commit: () => void;
   /** Whether the engine has told whose a sandbox is. */
   readonly isTold: (sandbox: string) => boolean;
   /** A question of a guarded container. */

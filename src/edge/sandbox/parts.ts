@@ -52,9 +52,10 @@ export function createParts(options: SandboxesOptions): Parts {
     isLive,
     onProblem,
   });
-  const { enforce, isTold } = options;
+  const { enforce, commit, isTold } = options;
   const classification = createClassification({
     enforce,
+    commit,
     isTold,
     onProblem,
     register,

@@ -30,8 +30,8 @@ export interface Sandboxes {
   holdersOf(address: IpAddress): ReadonlySet<string>;
   /** To be called when what `enforce` makes of all may have changed. */
   reclassify(): void;
-  /** The same for one. */
-  judge(name: string): void;
+  /** The same for some. */
+  judge(names: readonly string[]): void;
   /** Cuts a sandbox off inside of it, or no longer. */
   cutInside(name: string, cut: boolean): void;
   /** Whether it is, read from the kernel. */
@@ -78,7 +78,6 @@ export function createSandboxes(options: SandboxesOptions): Sandboxes {
   });
   // The first listing is done when watchSandboxes() returns: what comes from here on has just been made.
   started = true;
-  const settle = (sandbox: Sandbox): void => attempt(sandbox.name, () => classification.settle(sandbox));
   const ifThere = <T>(name: string, work: (sandbox: Sandbox) => T): T | undefined => {
     const sandbox = register.get(name);
     return sandbox && work(sandbox);
@@ -89,8 +88,8 @@ export function createSandboxes(options: SandboxesOptions): Sandboxes {
     addressesOf: (name) => register.get(name)?.addresses,
     isRead: (name) => register.get(name)?.found.isWhole === true,
     holdersOf: (address) => holders.of(address),
-    reclassify: () => register.values().forEach(settle),
-    judge: (name) => ifThere(name, settle),
+    reclassify: () => classification.settle(register.values()),
+    judge: (names) => classification.settle(names.flatMap((name) => register.get(name) ?? [])),
     cutInside: (name, cut) => ifThere(name, (sandbox) => cutSandbox(sandbox, cut)),
     isCutInside: (name) => ifThere(name, isSandboxCut) === true,
     routeTo: (name, destination) => ifThere(name, ({ namespaceFd }) => readRoute(namespaceFd, destination)),

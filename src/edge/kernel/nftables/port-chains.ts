@@ -44,6 +44,9 @@ export interface FoundChain {
   readonly chain: PortChain | undefined;
 }
 
+/** How many go to the kernel in one step, unless one chain has more: a container may have many addresses. */
+const mostRules = 2_048;
+
 /** Before whatever else may hang there. */
 const FIRST = -500;
 
@@ -76,6 +79,21 @@ export function cutChain(port: PortDevice): PortChain {
 export function cutOutChain(port: PortDevice): PortChain {
   const rules = [[outputInterface(port.index), verdict("drop")]];
   return { kind: "cut-out", port, rules, text: JSON.stringify(port) };
+}
+
+/** Chains as they are put into the kernel together. */
+export function inSteps(chains: readonly PortChain[]): readonly (readonly PortChain[])[] {
+  const steps: PortChain[][] = [];
+  let rules = mostRules;
+  for (const chain of chains) {
+    rules += chain.rules.length;
+    if (rules <= mostRules) steps.at(-1)?.push(chain);
+    else {
+      steps.push([chain]);
+      rules = chain.rules.length;
+    }
+  }
+  return steps;
 }
 
 /** Puts a chain in place of the one of its name that is there. */

@@ -23,6 +23,7 @@ import {
   cutChain,
   cutOutChain,
   guardChain,
+  inSteps,
   listChains,
   listFilledChains,
   listSenders,
@@ -38,9 +39,20 @@ import { tableFlags, writeBatch, writeDeleteChain, writeFlushChain, writeNewTabl
 
 const ours = "the table of the host's ports";
 
+/** What may come in by a port. */
+export interface PortGuardDemand {
+  readonly port: PortDevice;
+  readonly guard: PortGuard;
+}
+
 export interface PortTable {
   /** What may come in by a port, in place of what was so before, in one step; in force on return. */
   guard(port: PortDevice, guard: PortGuard): void;
+  /**
+   * The same for many ports, in as few steps as it takes; a refusal fails that port, and no other.
+   * @returns what was refused, by the index of the port
+   */
+  guardAll(demands: readonly PortGuardDemand[]): ReadonlyMap<number, unknown>;
   /** Lets everything in. */
   open(index: number): void;
   /** What an earlier run's chains let in that were there at first, by the index of the port. */
@@ -83,6 +95,22 @@ class KernelPortTable implements PortTable {
 
   guard(port: PortDevice, guard: PortGuard): void {
     this.#put([guardChain(port, guard)]);
+  }
+
+  guardAll(demands: readonly PortGuardDemand[]): ReadonlyMap<number, unknown> {
+    const refusals = new Map<number, unknown>();
+    const chains = demands.map(({ port, guard }) => guardChain(port, guard));
+    for (const step of inSteps(this.#freshOf(chains))) {
+      if (step.length > 1 && this.#takesAll(step)) continue;
+      for (const chain of step) {
+        try {
+          this.#put([chain]);
+        } catch (error) {
+          refusals.set(chain.port.index, error);
+        }
+      }
+    }
+    return refusals;
   }
 
   open(index: number): void {
@@ -155,15 +183,31 @@ class KernelPortTable implements PortTable {
 
   /** In one step. */
   #put(chains: readonly PortChain[]): void {
-    const fresh = chains.filter((chain) => this.#chains.get(nameOf(chain))?.chain?.text !== chain.text);
-    if (fresh.length === 0) return;
-    this.#insist(() =>
-      this.#write("the chains of a port", () => {
-        for (const chain of fresh)
-          writePortChain(this.#socket.writer, chain, this.#chains.get(nameOf(chain)));
-      }),
-    );
-    for (const chain of fresh) this.#chains.set(nameOf(chain), { device: chain.port.name, chain });
+    const fresh = this.#freshOf(chains);
+    if (fresh.length > 0) this.#insist(() => this.#writeChains(fresh));
+  }
+
+  /** The kernel takes all of them, or none. */
+  #takesAll(chains: readonly PortChain[]): boolean {
+    try {
+      this.#writeChains(chains);
+      return true;
+    } catch {
+      // Whose the refusal is, and why, is found out one by one.
+      return false;
+    }
+  }
+
+  #writeChains(chains: readonly PortChain[]): void {
+    this.#write("the chains of a port", () => {
+      for (const chain of chains) writePortChain(this.#socket.writer, chain, this.#chains.get(nameOf(chain)));
+    });
+    for (const chain of chains) this.#chains.set(nameOf(chain), { device: chain.port.name, chain });
+  }
+
+  /** Those that are not there as they are to be. */
+  #freshOf(chains: readonly PortChain[]): readonly PortChain[] {
+    return chains.filter((chain) => this.#chains.get(nameOf(chain))?.chain?.text !== chain.text);
   }
 
   #take(names: readonly string[]): void {

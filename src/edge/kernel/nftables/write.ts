@@ -40,7 +40,7 @@ export interface BaseChain {
 
 /**
  * Everything that `content` writes happens together or not at all. One acknowledgement is asked for, of the last message:
- * each is read by a system call of its own, and of the others the kernel tells what it refuses.
+ * each is read by a system call of its own, and the kernel reports what it refuses of the others in any case.
  */
 export function writeBatch(writer: NetlinkWriter, content: () => void): void {
   writer.message(NFNL_MSG_BATCH_BEGIN, NLM_F_REQUEST).netfilterHeader(0, NFNL_SUBSYS_NFTABLES);

@@ -3,7 +3,7 @@
 import { contain, type OnFailure } from "../../../core/contain.ts";
 
 export interface PortChangesOptions {
-  readonly onChange: (sandbox: string) => void;
+  readonly onChange: (sandboxes: readonly string[]) => void;
   /** Ports are no more. */
   readonly onGone: () => void;
   /** A change that could not be taken in; the others are. */
@@ -45,6 +45,6 @@ export class PortChanges {
     const lost = this.#lost;
     this.#lost = false;
     if (lost) contain(onGone, onFailure);
-    for (const sandbox of touched) contain(() => onChange(sandbox), onFailure);
+    if (touched.size > 0) contain(() => onChange([...touched]), onFailure);
   }
 }

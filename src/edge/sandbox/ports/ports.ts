@@ -22,8 +22,8 @@ export interface Port {
 
 export interface PortsOptions {
   readonly readiness: Readiness;
-  /** What of() says of a sandbox may have changed. */
-  readonly onChange: (sandbox: string) => void;
+  /** What of() says of sandboxes may have changed. */
+  readonly onChange: (sandboxes: readonly string[]) => void;
   /** Ports are no more. */
   readonly onGone: () => void;
   readonly onProblem: (problem: string) => void;
@@ -71,8 +71,9 @@ class KernelPorts implements Ports {
     const onEvent = contained(() => this.#takeIn(), onFailure);
     const watch = watchLinks({ readiness, onEvent });
     const namespaces = new SandboxNamespaces((fd) => watch.namespaceId(fd));
-    const onChangeOfLive = (sandbox: string): void => {
-      if (namespaces.has(sandbox)) onChange(sandbox);
+    const onChangeOfLive = (sandboxes: readonly string[]): void => {
+      const live = sandboxes.filter((sandbox) => namespaces.has(sandbox));
+      if (live.length > 0) onChange(live);
     };
     this.#watch = watch;
     this.#namespaces = namespaces;

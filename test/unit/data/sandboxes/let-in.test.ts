@@ -10,7 +10,7 @@ import type { PortTable } from "../../../../src/edge/kernel/nftables/port-table.
 import type { Port } from "../../../../src/edge/sandbox/ports/ports.ts";
 
 const [first, second, taken] = ["192.0.2.1", "192.0.2.2", "192.0.2.9"] as [IpAddress, IpAddress, IpAddress];
-const link = "fe80::9" as IpAddress;
+const [link, unspecified] = ["fe80::9", "::"] as [IpAddress, IpAddress];
 /** Ports from ten on are on another bridge. */
 const bridgeOf = (index: number): string => (index < 10 ? "br-app" : "br-other");
 const portOf = (index: number): Port => ({ index, name: `veth${index}`, bridge: bridgeOf(index) });
@@ -32,6 +32,10 @@ function start(inherited: Readonly<Record<number, readonly IpAddress[]>> = {}) {
       chains.set(index, [...senders, ...linkLocal]);
       together.push([...chains.values()].filter((each) => each.includes(taken)).length);
     },
+    guardAll(demands) {
+      for (const { port, guard } of demands) table.guard?.(port, guard);
+      return new Map();
+    },
     open: (index) => void chains.delete(index),
     inherited: () => new Map([...chains].map(([index, addresses]) => [index, new Set(addresses)])),
     shut(index, addresses) {
@@ -51,15 +55,16 @@ function start(inherited: Readonly<Record<number, readonly IpAddress[]>> = {}) {
     isCutInside: () => false,
     attempt: createAttempt((problem) => problems.push(problem)),
   });
+  const put = (sandbox: string, indexes: readonly number[], ...senders: IpAddress[]): boolean =>
+    guards.put(sandbox, indexes.map(portOf), may(...senders), true) && guards.commit().size === 0;
   const opens = (sandbox: string, index: number, ...senders: IpAddress[]): boolean =>
-    guards.withhold(sandbox, [portOf(index)], may(...senders)) &&
-    guards.put(sandbox, [portOf(index)], may(...senders), true);
-  return { opens, guards, chains, together, table, problems };
+    guards.withhold(sandbox, [portOf(index)], may(...senders)) && put(sandbox, [index], ...senders);
+  return { put, opens, guards, chains, together, table, problems };
 }
 
 test("what is put for one sandbox is let in by another's ports no more, before it is by its own", () => {
-  const { guards, opens, chains, together } = start();
-  guards.put("before", [portOf(1), portOf(2)], may(first, taken), true);
+  const { guards, put, opens, chains, together } = start();
+  put("before", [1, 2], first, taken);
   together.length = 0;
   opens("heir", 3, second, taken);
   assert.deepEqual([...chains.values()], [[first], [first], [second, taken]]);
@@ -67,6 +72,16 @@ test("what is put for one sandbox is let in by another's ports no more, before i
   // And as it was when it is that one's again.
   assert.equal(guards.withhold("before", [portOf(1), portOf(2)], may(first, taken)), true);
   assert.deepEqual([...chains.values()], [[first], [first], [second]]);
+});
+
+test("so is what is not in the kernel yet", () => {
+  const { guards, opens, chains, together } = start();
+  guards.put("before", [portOf(1)], may(first, taken), true);
+  guards.put("other", [portOf(2)], may(second), true);
+  assert.deepEqual([...chains], []);
+  opens("heir", 3, taken);
+  assert.deepEqual([...chains.values()], [[first], [second], [taken]]);
+  assert.equal(Math.max(...together), 1);
 });
 
 test("a chain of an earlier run lets in what is another's no more, and all else", () => {
@@ -85,10 +100,20 @@ test("a chain of an earlier run lets in what is another's no more, and all else"
   assert.deepEqual(chains.get(1), [second]);
 });
 
+test("a chain of an earlier run that is to let in less goes at once, and no other", () => {
+  const { guards, chains } = start({ 1: [first, taken], 2: [second, unspecified] });
+  guards.put("less", [portOf(1)], may(first), true);
+  guards.put("more", [portOf(2)], may(second, taken), true);
+  assert.deepEqual([...chains.values()], [[first], [second, unspecified]]);
+  guards.commit();
+  assert.deepEqual([...chains.values()], [[first], [second, taken]]);
+});
+
 test("a link-local address is one's alone on each bridge", () => {
   const { guards, chains } = start({ 1: [first, link], 11: [second, link] });
   guards.put("one", [portOf(2)], mayOn("br-app", link, first), true);
   guards.put("far", [portOf(12)], mayOn("br-other", link, second), true);
+  guards.commit();
   assert.deepEqual([guards.inheritedAt(link, "br-app"), guards.inheritedAt(link, "br-other")], [[1], [11]]);
   assert.equal(guards.withhold("heir", [portOf(3)], mayOn("br-app", link)), true);
   assert.deepEqual(
@@ -104,8 +129,8 @@ test("a link-local address is one's alone on each bridge", () => {
 });
 
 test("a chain that cannot be written is taken away, and its heir has the address all the same", () => {
-  const { guards, opens, chains, table, problems } = start();
-  guards.put("before", [portOf(1)], may(first, taken), true);
+  const { put, opens, chains, table, problems } = start();
+  put("before", [1], first, taken);
   const write = table.guard;
   table.guard = (port, guard) => {
     if (port.index === 1) throw new Error("no such device");
@@ -116,9 +141,9 @@ test("a chain that cannot be written is taken away, and its heir has the address
 });
 
 test("ports that are gone or open are forgotten", () => {
-  const { guards, opens, chains } = start();
-  guards.put("before", [portOf(1)], may(taken), true);
-  guards.put("opened", [portOf(2)], may(first), true);
+  const { guards, put, opens, chains } = start();
+  put("before", [1], taken);
+  put("opened", [2], first);
   guards.put("opened", [portOf(2)], may(first), false);
   guards.retain((index) => index !== 1);
   opens("heir", 3, first, taken);

@@ -32,10 +32,34 @@ function start(table: Partial<PortTable> | undefined, inside = false) {
   return { guards, seen };
 }
 
+/** A table that notes what it takes, a step for each call. */
+function noting(refuse: (index: number) => boolean = () => false) {
+  const steps: string[] = [];
+  const table: Partial<PortTable> = {
+    guard: ({ index }, { senders }) => steps.push(`${index} ${senders}`),
+    guardAll(demands) {
+      steps.push(demands.map(({ port, guard }) => `${port.index} ${guard.senders}`).join(", "));
+      const refused = demands.filter(({ port }) => refuse(port.index));
+      return new Map(refused.map(({ port }) => [port.index, new Error(`refused ${port.index}`)]));
+    },
+    open: (index) => steps.push(`open ${index}`),
+  };
+  return { table, steps };
+}
+
+const of = (index: number): readonly Port[] => [{ index, name: `veth${index}`, bridge: "br-guarded" }];
+const from = (...senders: readonly string[]) => ({ senders: senders as IpAddress[], linkLocal: new Map() });
+
 test("each port on a bridge is guarded by the network there", () => {
   const guarded: unknown[] = [];
-  const { guards } = start({ guard: (port, guard) => guarded.push([port.index, guard]) });
+  const { guards } = start({
+    guardAll(demands) {
+      for (const { port, guard } of demands) guarded.push([port.index, guard]);
+      return new Map();
+    },
+  });
   assert.equal(guards.put("box", ports, may, true), true);
+  assert.deepEqual([...guards.commit()], []);
   const guard = { senders: may.senders, neighbourhood: [] };
   assert.deepEqual(guarded, [
     [1, { ...guard, linkLocal: ["fe80::1"], linkLocalMay: "judged" }],
@@ -43,13 +67,56 @@ test("each port on a bridge is guarded by the network there", () => {
   ]);
 });
 
-test("a port that cannot be guarded is a problem, and is not in force", () => {
-  const refuse = (): never => {
-    throw new Error("refused");
-  };
-  const { guards, seen } = start({ guard: refuse });
-  assert.equal(guards.put("box", ports, may, true), false);
-  assert.deepEqual(seen, ["the ports of sandbox box: refused"]);
+test("what many sandboxes demand anew is one step, and nothing of it is in force before", () => {
+  const { table, steps } = noting();
+  const { guards } = start(table);
+  for (const index of [1, 2, 3]) guards.put(`box${index}`, of(index), from(`192.0.2.${index}`), true);
+  assert.deepEqual(steps, []);
+  guards.commit();
+  assert.deepEqual(steps, ["1 192.0.2.1, 2 192.0.2.2, 3 192.0.2.3"]);
+  guards.commit();
+  assert.equal(steps.length, 1);
+});
+
+test("a port that cannot be guarded is a problem, and is not in force; the others are", () => {
+  const { table } = noting((index) => index === 2);
+  const { guards, seen } = start(table);
+  for (const index of [1, 2, 3]) guards.put(`box${index}`, of(index), from(`192.0.2.${index}`), true);
+  assert.deepEqual([...guards.commit()], ["box2"]);
+  assert.deepEqual(seen, ["the ports of sandbox box2: refused 2"]);
+  assert.deepEqual([...guards.commit()], []);
+});
+
+test("a refusal that came before the end of a turn counts at its end", () => {
+  const { table, steps } = noting((index) => index === 1);
+  const { guards } = start(table);
+  guards.put("box1", of(1), from("192.0.2.1"), true);
+  guards.flush();
+  guards.put("box2", of(2), from("192.0.2.2"), true);
+  assert.deepEqual([...guards.commit()], ["box1"]);
+  assert.deepEqual(steps, ["1 192.0.2.1", "2 192.0.2.2"]);
+});
+
+test("a chain that is known is changed at once: it may let in less", () => {
+  const { table, steps } = noting();
+  const { guards } = start(table);
+  guards.put("box", of(1), from("192.0.2.1", "192.0.2.2"), true);
+  guards.commit();
+  guards.put("box", of(1), from("192.0.2.1"), true);
+  assert.deepEqual(steps.slice(1), ["1 192.0.2.1"]);
+  // An open port has no chain that is known.
+  guards.put("box", of(1), from(), false);
+  guards.put("box", of(1), from("192.0.2.2"), true);
+  assert.deepEqual(steps.slice(2), ["open 1"]);
+});
+
+test("what is another's from now on is taken from a chain at once", () => {
+  const { table, steps } = noting();
+  const { guards } = start(table);
+  guards.put("box1", of(1), from("192.0.2.1", "192.0.2.9"), true);
+  guards.flush();
+  assert.equal(guards.withhold("box2", of(2), from("192.0.2.9")), true);
+  assert.deepEqual(steps.slice(1), ["1 192.0.2.1"]);
 });
 
 test("where a port is cut one way only, or there is no table, the sandbox is cut off inside", () => {

@@ -23,7 +23,7 @@ function sandboxOf(name: string): Sandbox {
     interfaces: [],
     gateways: [],
     standing: { kind: "unknown" },
-    captured: false,
+    captured: true,
   };
   return made as Sandbox;
 }
@@ -33,7 +33,12 @@ function start(judge: (name: string, times: number, classification: Classificati
   const order: string[] = [];
   const problems: string[] = [];
   const nothing = (): void => undefined;
-  const unused = { install: nothing, releaseSoon: nothing, hold: nothing, settle: nothing };
+  const unused = {
+    install: nothing,
+    releaseSoon: nothing,
+    hold: nothing,
+    settle: ({ name }: Sandbox) => order.push(`settles ${name}`),
+  };
   const options: ClassificationOptions = {
     enforce(_found, name) {
       order.push(`begins ${name}`);
@@ -42,8 +47,12 @@ function start(judge: (name: string, times: number, classification: Classificati
       order.push(`ends ${name}`);
       return standing;
     },
+    commit: () => order.push("commits"),
     isTold: () => false,
-    register: { isLive: ({ name }: Sandbox) => name !== "gone" } as SandboxRegister,
+    register: {
+      isLive: ({ name }: Sandbox) => name !== "gone",
+      noteUncaptured: (name, why) => problems.push(`uncaptured ${name}: ${why}`),
+    } as Partial<SandboxRegister> as SandboxRegister,
     holders: new AddressHolders(nothing),
     capture: unused as unknown as Capture,
     questions: unused as unknown as Questions,
@@ -55,30 +64,62 @@ function start(judge: (name: string, times: number, classification: Classificati
 
 const judged = (...names: readonly string[]): string[] =>
   names.flatMap((name) => [`begins ${name}`, `ends ${name}`]);
+const finished = (...names: readonly string[]): string[] => [
+  "commits",
+  ...names.map((name) => `settles ${name}`),
+];
+
+test("those that are judged together are settled once what all of them demand is in the kernel", () => {
+  const { classification, order } = start(() => ({ kind: "open" }));
+  classification.settle(["box", "gone", "other"].map(sandboxOf));
+  assert.deepEqual(order, [...judged("box", "other"), ...finished("box", "other")]);
+});
+
+test("no more than a bounded number of them wait for each other", () => {
+  const { classification, order } = start(() => ({ kind: "open" }));
+  classification.settle(Array.from({ length: 500 }, (_, index) => sandboxOf(`box${index}`)));
+  const ends = order.flatMap((each, index) => (each === "commits" ? [index] : []));
+  assert.ok(ends.length > 1 && ends.length < 20, `${ends.length}`);
+  assert.equal(order.filter((each) => each.startsWith("settles")).length, 500);
+});
 
 test("one that is to be judged while another is, or while it is itself, is judged after that", () => {
-  const [box, other, gone] = [sandboxOf("box"), sandboxOf("other"), sandboxOf("gone")];
+  const [box, other, gone, third] = ["box", "other", "gone", "third"].map(sandboxOf) as [
+    Sandbox,
+    Sandbox,
+    Sandbox,
+    Sandbox,
+  ];
   const { classification, order } = start((name, times, { settle }) => {
-    if (name === "other") settle(box);
-    if (name === "box" && times === 1) for (const each of [other, other, gone]) settle(each);
+    if (name === "other") settle([box]);
+    if (name === "box" && times === 1) settle([other, other, gone]);
     return { kind: name === "box" && times === 1 ? "unknown" : "open" };
   });
-  classification.settle(box);
-  assert.deepEqual(order, judged("box", "other", "box"));
+  classification.settle([box, third]);
+  assert.deepEqual(order, [
+    ...judged("box"),
+    // It is not known where it stands.
+    ...finished(),
+    ...["other", "box", "third"].flatMap((name) => [...judged(name), ...finished(name)]),
+  ]);
   // By what was known last.
   assert.deepEqual([box.standing.kind, other.standing.kind], ["open", "open"]);
 });
 
 test("where judging one fails, the others are judged all the same", () => {
-  const names = ["box", "other", "third"];
-  const [box, other, third] = names.map(sandboxOf) as [Sandbox, Sandbox, Sandbox];
+  const names = ["box", "other", "third", "fourth"];
+  const [box, other, third, fourth] = names.map(sandboxOf) as [Sandbox, Sandbox, Sandbox, Sandbox];
+  other.captured = false;
   const { classification, problems } = start((name, times, { settle }) => {
-    if (name === "box" && times === 1) for (const each of [other, third]) settle(each);
+    if (name === "box" && times === 1) settle([other, third]);
     if (name !== "third" && times === 1) throw new Error("refused");
     return { kind: "open" };
   });
-  assert.throws(() => classification.settle(box), /refused/);
-  assert.deepEqual([third.standing.kind, problems], ["open", ["sandbox other: refused"]]);
-  classification.settle(box);
+  classification.settle([box, fourth]);
+  assert.deepEqual(
+    [third.standing.kind, problems],
+    ["open", ["sandbox box: refused", "uncaptured other: refused", "sandbox fourth: refused"]],
+  );
+  classification.settle([box]);
   assert.equal(box.standing.kind, "open");
 });

@@ -60,23 +60,23 @@ test("a namespace that has no number at first is asked for it again when one is 
   assert.deepEqual([namespaces.has("box"), namespaces.has("next")], [false, true]);
 });
 
-test("changes are reported once, later or when asked, and a failure keeps back none of the others", async () => {
+test("changes are reported once and together, later or when asked, and a failure keeps back none of the others", async () => {
   const seen: string[] = [];
   const changes = new PortChanges({
-    onChange: (sandbox) => {
-      if (sandbox === "bad") throw new Error("no");
-      seen.push(sandbox);
+    onChange: (sandboxes) => seen.push(sandboxes.join(" ")),
+    onGone: () => {
+      seen.push("gone");
+      throw new Error("no");
     },
-    onGone: () => seen.push("gone"),
     onFailure: (error) => seen.push(String(error)),
   });
   changes.tellLater();
-  for (const sandbox of ["bad", "box", "box"]) changes.touch(sandbox);
+  for (const sandbox of ["box", "other", "box"]) changes.touch(sandbox);
   changes.lose();
   changes.tellLater();
   assert.deepEqual(seen, []);
   await new Promise(setImmediate);
-  assert.deepEqual(seen, ["gone", "Error: no", "box"]);
+  assert.deepEqual(seen, ["gone", "Error: no", "box other"]);
   changes.tellNow();
   assert.equal(seen.length, 3);
 });
