@@ -67,25 +67,16 @@ class Attempt:
         """A packet of either family."""
         self.raw6(proto, to, payload) if ":" in to else self.raw(proto, to, payload, src=src)
 
-    def error_about(self, owner, to, proto="udp", kind=None, code=1, port=None):
+    def error_about(self, owner, to, proto="udp", kind=None, code=1, port=None, opened=False):
         """
-        An ICMP error to a server, about a packet of it to `owner`, of a flow that flows.py holds; `port` is another
-        flow's. What it quotes carries the token.
+        An ICMP error to one end of a flow that flows.py holds, about a packet of it to the other, `owner`; `opened` says that
+        the receiver opened the flow, `port` is another flow's. What it quotes carries the token.
         """
-        v6 = ":" in to
-        base = int(self.facts["flow"])
-        number, quoted = {
-            "udp": lambda: (17, udp_segment(to, owner, 9000, port or base, self.token)),
-            "tcp": lambda: (6, tcp_segment(to, owner, 9000, port or base + 1, 16, self.token)),
-            "echo": lambda: (58, icmp6(to, owner, 129, struct.pack("!HH", port or base + 2, 1) + self.token)) if v6
-                       else (1, icmp4(0, 0, struct.pack("!HH", port or base + 2, 1) + self.token)),
-            "sctp": lambda: (132, sctp_init(9000, port or base + 3, self.token)),
-            "99": lambda: (99, self.token),
-        }[proto]()
-        if v6:
-            self.raw6(58, to, struct.pack("!BBHI", kind or 1, code, 0, 0) + ip6(to, owner, number, quoted))
+        quoted = of_flow(port or int(self.facts["flow"]), to, owner, proto, opened, self.token)
+        if ":" in to:
+            self.raw6(58, to, struct.pack("!BBHI", kind or 1, code, 0, 0) + ip(to, owner, *quoted))
         else:
-            self.raw(1, to, icmp4(kind or 3, code, bytes(4) + ip4(to, owner, number, quoted)))
+            self.raw(1, to, icmp4(kind or 3, code, bytes(4) + ip(to, owner, *quoted)))
 
     def raw6(self, proto, to, payload=None):
         with socket.socket(socket.AF_INET6, socket.SOCK_RAW, proto) as s:
@@ -160,17 +151,8 @@ class Attempt:
 
     def far_error(self, to, owner, server, proto):
         """A time exceeded from the internet, about a packet of a flow that flows.py holds; `owner` as the far side sees it."""
+        body = bytes(4) + ip(owner, server, *of_flow(int(self.facts["flow"]), owner, server, proto, True, self.token))
         v6 = ":" in to
-        base = int(self.facts["flow"])
-        number, quoted = {
-            "udp": lambda: (17, udp_segment(owner, server, base, 9000, self.token)),
-            "tcp": lambda: (6, tcp_segment(owner, server, base + 1, 9000, 16, self.token)),
-            "echo": lambda: (58, icmp6(owner, server, 128, struct.pack("!HH", base + 2, 1) + self.token)) if v6
-                       else (1, icmp4(8, 0, struct.pack("!HH", base + 2, 1) + self.token)),
-            "sctp": lambda: (132, sctp_init(base + 3, 9000, self.token)),
-            "99": lambda: (99, self.token),
-        }[proto]()
-        body = bytes(4) + ip(owner, server, number, quoted)
         src = self.facts["far6"] if v6 else self.facts["far_address"]
         return ip(src, to, 58, icmp6(src, to, 3, body)) if v6 else ip(src, to, 1, icmp4(11, 0, body))
 
@@ -437,7 +419,7 @@ def packed(address):
     return socket.inet_pton(family(address), address)
 
 
-def echo_request(to, ident, n=1, kind=None, data=b"held"):
+def echo_request(to, ident, n, kind, data):
     v6 = ":" in to
     body = struct.pack("!BBHHH", kind if kind is not None else (128 if v6 else 8), 0, 0, ident, n) + data
     # The kernel sums ICMPv6 itself.
@@ -563,6 +545,34 @@ def sctp_packet(sport, dport, tag, chunk):
         for _ in range(8):
             crc = (crc >> 1) ^ (0x82F63B78 if crc & 1 else 0)
     return head + struct.pack("<I", crc ^ 0xFFFFFFFF) + chunk
+
+
+def dccp_request(src, dst, sport, dport, data):
+    """What opens a DCCP connection (RFC 4340, section 5.1)."""
+    head = struct.pack("!HHBBHBBHII", sport, dport, 5, 0, 0, 1, 0, 0, 1, 0)
+    value = checksum(pseudo(src, dst, 33, len(head + data)) + head + data)
+    return head[:6] + struct.pack("!H", value) + head[8:] + data
+
+
+def of_flow(base, src, dst, proto, opened, data):
+    """
+    The protocol and the payload of a packet of a flow of flows.py, whose first port is `base`; `opened` says that its source
+    opened the flow. To a kernel that does not track DCCP (6.18), it has no ports, as GRE. Of UDP-Lite connection tracking
+    wants the checksum that UDP would have (udplite_error()), and calls what a receiver would take invalid.
+    """
+    v6 = ":" in dst
+    ports = lambda n: (base + n, 9000) if opened else (9000, base + n)
+    echo = struct.pack("!HH", base + 2, 1) + data
+    return {
+        "udp": lambda: (17, udp_segment(src, dst, *ports(0), data)),
+        "tcp": lambda: (6, tcp_segment(src, dst, *ports(1), 16, data)),
+        "echo": lambda: (58, icmp6(src, dst, 128 if opened else 129, echo)) if v6 else (1, icmp4(8 if opened else 0, 0, echo)),
+        "sctp": lambda: (132, sctp_init(*ports(3), data)),
+        "udplite": lambda: (136, udp_segment(src, dst, *ports(5), data)),
+        "dccp": lambda: (33, dccp_request(src, dst, *ports(6), data)),
+        "gre": lambda: (47, struct.pack("!HH", 0, 0x0800) + data),
+        "99": lambda: (99, data),
+    }[proto]()
 
 
 def fragments4(src, dst, data, size):

@@ -76,6 +76,13 @@ const quarantinedAway = [
   "on an open network too: out",
 ];
 
+const errorsAway = [
+  "about a neighbour's flow, UDP",
+  "about a neighbour's flow, IPv6, UDP",
+  "about the host's flow, UDP",
+  "to the host, about its own flow, UDP",
+];
+
 /** Away or not, nothing new opens; what a daemon has to be there for is not among these. */
 const away = (differing: Differing = {}): readonly Case[] => [
   ...cases(straightOut, ["TCP, port 443", "UDP, port 9000", "ICMP echo", "IP protocol 99"]),
@@ -102,7 +109,7 @@ const away = (differing: Differing = {}): readonly Case[] => [
     "a port that an open container publishes, by its own gateway, TCP",
   ]),
   ...cases(fromOutside, ["its own IPv4 address, UDP", "its own IPv6 address, TCP"]),
-  ...cases(errors, ["about a neighbour's flow, UDP", "about a neighbour's flow, IPv6, UDP"]),
+  ...cases(errors, errorsAway),
   ...cases(second, ["out", "out, under a free address there", "the gateway's link-local address there, UDP"]),
   ...cases(link, ["ARP: who has the host's address on the uplink", "router advertisement to a neighbour"]),
   ...cases(quarantined, quarantinedAway),
@@ -160,7 +167,7 @@ const unfiltered: Condition = {
       "router advertisement, as its neighbours see it",
       "redirect",
     ]),
-    ...cases(errors, ["about a neighbour's flow, UDP", "about a neighbour's flow, IPv6, UDP"]),
+    ...cases(errors, errorsAway),
     ...cases(second, [
       "out",
       "out, IPv6",

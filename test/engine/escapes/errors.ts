@@ -1,34 +1,54 @@
 // ICMP errors. One belongs, for the kernel, to the flow that it quotes, whichever host sends it; what passes because it does
 // must be an error about what its sender itself has received.
 
+import { hostServers, protocols } from "./flows.ts";
 import type { Row, Section } from "./table.ts";
 
 const wire = { seen: ["wire"] } as const;
+
+const timeExceeded = (six: "" | "6"): string => (six === "" ? "11, 0" : "3, 0");
 
 /** Whose flow is quoted, and the server that it leads to by IPv4 and by IPv6. */
 const owners = [
   ["a neighbour's", "neighbour", "203.0.113.20", "2001:db8:1::14"],
   ["a container's of another guarded network", "vother", "203.0.113.90", "2001:db8:2::1d"],
   ["an open container's", "vplain", "203.0.113.91", "2001:db8:2::1e"],
+  ["the host's", "host", hostServers.v4, hostServers.v6],
 ] as const;
 
-const protocols = ["udp", "tcp", "echo", "sctp", "99"] as const;
-const spoken = { udp: "UDP", tcp: "TCP", echo: "echo", sctp: "SCTP", "99": "IP protocol 99" } as const;
+/** For each protocol by IPv4 and by IPv6. */
+const inEach = (name: string, attempt: (protocol: string, six: "" | "6") => string): Omit<Row, "seen">[] =>
+  protocols.flatMap(([protocol, spoken]) => [
+    { name: `${name}, ${spoken}`, attempt: attempt(protocol, "") },
+    { name: `${name}, IPv6, ${spoken}`, attempt: attempt(protocol, "6") },
+  ]);
 
 const aboutOthers = owners.flatMap(([whose, owner, server, server6]): Row[] =>
-  protocols.flatMap((protocol): Row[] => [
-    {
-      name: `about ${whose} flow, ${spoken[protocol]}`,
-      attempt: `error_about(${owner}, '${server}', '${protocol}')`,
-      ...wire,
-    },
-    {
-      name: `about ${whose} flow, IPv6, ${spoken[protocol]}`,
-      attempt: `error_about(${owner}6, '${server6}', '${protocol}')`,
-      ...wire,
-    },
-  ]),
+  inEach(
+    `about ${whose} flow`,
+    (protocol, six) => `error_about(${owner}${six}, '${six === "" ? server : server6}', '${protocol}')`,
+  ).map((row) => ({ ...row, ...wire })),
 );
+
+/**
+ * About what reached the host, to who sent it; and to the host itself, about either kind of flow. The host's watcher takes
+ * an unreachable by IPv4 for one of a kernel, so these are of another type.
+ */
+const aboutHosts: readonly Row[] = [
+  ...inEach(
+    "about a flow from the internet to the host",
+    (protocol, six) => `error_about(host${six}, client${six}, '${protocol}', opened=True)`,
+  ).map((row) => ({ ...row, ...wire })),
+  ...inEach(
+    "to the host, about its own flow",
+    (protocol, six) =>
+      `error_about('${six === "" ? hostServers.v4 : hostServers.v6}', host${six}, '${protocol}', ${timeExceeded(six)}, opened=True)`,
+  ).map((row): Row => ({ ...row, seen: ["host"] })),
+  ...inEach(
+    "to the host, about a flow from the internet to it",
+    (protocol, six) => `error_about(client${six}, host${six}, '${protocol}', ${timeExceeded(six)})`,
+  ).map((row): Row => ({ ...row, seen: ["host"] })),
+];
 
 /** Every kind that connection tracking looks into. */
 const kinds = [
@@ -64,6 +84,7 @@ export const errors: Section = {
   title: "ICMP errors about flows of others",
   rows: [
     ...aboutOthers,
+    ...aboutHosts,
     ...kinds,
     {
       name: "about a neighbour's flow, its port guessed",

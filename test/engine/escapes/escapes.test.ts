@@ -14,6 +14,7 @@ import { type Condition, conditions } from "./conditions.ts";
 import { encapsulated } from "./encapsulated.ts";
 import { errors } from "./errors.ts";
 import { expected as expectedFlows } from "./expected.ts";
+import { holdFlows, portsOfFlows } from "./flows.ts";
 import { hairpins } from "./hairpins.ts";
 import { handshakes } from "./handshakes.ts";
 import { fromOutside, spoofed, toContainers, toHost } from "./inward.ts";
@@ -30,7 +31,7 @@ import {
   writeMatrix,
 } from "./matrix.ts";
 import { grants, resolvers, shapes, straightOut } from "./outward.ts";
-import { paused, sleep, wasSeen } from "./paused.ts";
+import { paused, prepareSleep, wasSeen } from "./paused.ts";
 import { quarantined } from "./quarantined.ts";
 import { rebound } from "./rebinding.ts";
 import { type Broken, containerOf, makeAttempts, marksOf, type Run, readWatchers, Sightings } from "./run.ts";
@@ -39,7 +40,6 @@ import {
   attack,
   buildStage,
   held,
-  holdFlows,
   jailed,
   join,
   lookUp,
@@ -107,6 +107,9 @@ const evidence = new Map(engines.map(({ name }) => [name as string, new Map<Clai
 /** By engine and run, what went wrong. */
 const broken = new Map(engines.map(({ name }) => [name as string, new Map<string, Broken>()]));
 
+/** By engine, flows that attempts speak of and that were not there. */
+const untracked = new Map(engines.map(({ name }) => [name as string, [] as string[]]));
+
 const rounds = ["default", "admin"] as const;
 
 /** By engine, who stands in the kernel's tables of denied packets and of rates, and who is to be found there. */
@@ -128,6 +131,9 @@ describe("escapes", { concurrency: 2 }, () => {
     describe(name, { concurrency: 1 }, () => {
       before(async () => await tryAll(name, index + 1));
       it("makes every attempt with Dockerwall in force that it made before", () => madeAlike(name));
+      it("has tracked every flow that an ICMP error quotes", () => {
+        assert.deepEqual(untracked.get(name), []);
+      });
       it("counts nobody in the kernel but who has an address", () => countsOwners(name));
       for (const section of sections) {
         describe(section.title, () => {
@@ -155,8 +161,21 @@ class Trial {
     this.note = note;
   }
 
+  /** Opens the flows that attempts speak of; returns the first port of theirs. */
+  async hold(when: When): Promise<number> {
+    const { name } = this.stage.engine;
+    this.#flows += portsOfFlows;
+    const base = 14_000 + this.stage.index * 200 + this.#flows;
+    const awaited = when === "before" || when === "guarded" ? "all" : "the host's";
+    // As long as a round takes on a busy machine; the kernel forgets those of SCTP first, within seconds.
+    const missing = await holdFlows(lab, this.stage, { base, seconds: 120, awaited });
+    untracked.get(name)?.push(...missing.map((what) => `${when}: ${what}`));
+    this.note(`${when}: flows`);
+    return base;
+  }
+
   /** Makes the attempts of both rounds at the same time. */
-  async make(when: When, tried: readonly Row[], times = 1): Promise<void> {
+  async make(when: When, tried: readonly Row[], flow: number, times = 1): Promise<void> {
     const { stage, sightings } = this;
     const runs = rounds.map((round): Run => {
       const run = { number: this.#runs.size, round, rows: tried, first: this.#attempts, times };
@@ -164,10 +183,6 @@ class Trial {
       this.#runs.set(`${when} ${round}`, run);
       return run;
     });
-    this.#flows += 5;
-    const flow = 14_000 + stage.index * 200 + this.#flows;
-    // As long as a round takes on a busy machine; the kernel forgets those of SCTP first, within seconds.
-    await holdFlows(lab, stage, flow, 120);
     const made = await Promise.all(runs.map((run) => makeAttempts(lab, stage, { run, flow })));
     for (const [index, outcome] of made.entries()) {
       sightings.addReplies(outcome.replies);
@@ -231,8 +246,11 @@ async function tryAll(name: string, index: number): Promise<void> {
   const everything = async (when: "before" | "guarded") => {
     await newcomers();
     await lookUp(stage);
-    const beside = Promise.all([tryTunnels(lab, engine), sleep(stage, when === "guarded")]);
-    await trial.make(when, rows);
+    const flow = await trial.hold(when);
+    // Before all the attempts, beside which its flows may not come up in time.
+    const sleep = await prepareSleep(stage, when === "guarded");
+    const beside = Promise.all([tryTunnels(lab, engine), sleep()]);
+    await trial.make(when, rows, flow);
     const [tunnelled, slept] = await beside;
     note("tunnels and pause");
     return { tunnelled, slept };
@@ -246,7 +264,7 @@ async function tryAll(name: string, index: number): Promise<void> {
     const leave = await condition.enter(engine);
     await startAnew(stage);
     const tried = condition.rows.map(({ row }) => row);
-    await trial.make(when, tried, condition.times);
+    await trial.make(when, tried, await trial.hold(when), condition.times);
     await leave();
     note(`after ${condition.condition}`);
   };

@@ -1,9 +1,8 @@
 # Holds flows to a server for a while, one of each protocol, from ports that are known: the flows that others speak of.
-# argv: first port, seconds, then the server by IPv4 and by IPv6. By port: UDP, TCP, echo (its id), SCTP; then the
-# protocol 99, which has none.
+# argv: first port, seconds, then the server by IPv4 and by IPv6. Which port is whose, and what has none, attack.py says.
 
 import socket, struct, sys, time
-from attack import echo_request, quietly, sctp_init
+from attack import of_flow, quietly
 
 base, seconds = int(sys.argv[1]), float(sys.argv[2])
 
@@ -26,8 +25,12 @@ def flows_to(to):
     family = socket.AF_INET6 if v6 else socket.AF_INET
     yield opened(socket.SOCK_DGRAM, family, base, to).send, b"held"
     yield opened(socket.SOCK_STREAM, family, base + 1, to).send, b"held"
-    for proto, data in (58 if v6 else 1, echo_request(to, base + 2)), (132, sctp_init(base + 3, 9000, b"held")), (99, b"held"):
-        s = socket.socket(family, socket.SOCK_RAW, proto)
+    for proto in "echo", "sctp", "udplite", "dccp", "gre", "99":
+        with socket.socket(family, socket.SOCK_DGRAM) as s:
+            s.connect((to, 9000))
+            own = s.getsockname()[0]
+        number, data = of_flow(base, own, to, proto, True, b"held")
+        s = socket.socket(family, socket.SOCK_RAW, number)
         s.connect((to, 0))
         yield s.send, data
 

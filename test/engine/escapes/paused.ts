@@ -3,6 +3,7 @@
 
 import { run } from "../../support/dockerwall.ts";
 import { pause, until } from "../../support/lab/command.ts";
+import type { Engine } from "../../support/lab/engine.ts";
 import type { Packet } from "../../support/lab/pcap.ts";
 import { type Stage, start } from "./stage.ts";
 import type { Claim, Section } from "./table.ts";
@@ -44,8 +45,11 @@ export interface Slept {
 
 const grantedSeconds = 20;
 
-/** Has a container open its flows, pauses it, and lets it go on; with Dockerwall in force they are granted until then. */
-export async function sleep({ engine }: Stage, guarded: boolean): Promise<Slept> {
+/**
+ * Has a container open its flows; with Dockerwall in force they are granted for a while. Returns what pauses it until that
+ * has ended, and lets it go on.
+ */
+export async function prepareSleep({ engine }: Stage, guarded: boolean): Promise<() => Promise<Slept>> {
   const begunAt = new Date();
   await start(engine, "sleeper", { on: "guarded" });
   if (guarded) {
@@ -60,6 +64,10 @@ export async function sleep({ engine }: Stage, guarded: boolean): Promise<Slept>
     const { exitCode } = await engine.docker("exec", "sleeper", "test", "-e", "/tmp/holding");
     return exitCode === 0 ? true : undefined;
   });
+  return async () => ({ begunAt, ...(await sleep(engine, grantedAt)) });
+}
+
+async function sleep(engine: Engine, grantedAt: number): Promise<Omit<Slept, "begunAt">> {
   await pause(2000);
   // On a busy machine runc may give up before the last process has stopped.
   await until("the pause", 20_000, async () => {
@@ -74,7 +82,7 @@ export async function sleep({ engine }: Stage, guarded: boolean): Promise<Slept>
   await pause(4000);
   const endedAt = new Date();
   await run(engine, "rm", "-f", "sleeper");
-  return { begunAt, pausedAt, resumedAt, endedAt };
+  return { pausedAt, resumedAt, endedAt };
 }
 
 /** Whether a row's packets were seen when it is about. */

@@ -75,7 +75,7 @@ export async function buildStage(lab: Lab, engine: Engine, index: number): Promi
   const tunnel = ["--cap-add", "NET_ADMIN", "--device", "/dev/net/tun"];
   const plainPorts = ["-p", "8090:8000", "-p", "8091:8001/udp"];
   await Promise.all([
-    watch(engine, "host", { on: "host", ports: ["8097", "8099"] }),
+    watch(engine, "host", { on: "host", ports: ["8097", "8099", "unread"] }),
     watch(engine, "neighbour", { on: "guarded", options: at(guarded, 10) }),
     watch(engine, "plain", { on: "plain", options: [...at(plain, 10), ...plainPorts] }),
     watch(engine, "victim", { on: "guarded", options: at(guarded, 12) }),
@@ -313,13 +313,6 @@ export async function startAnew({ engine, networks }: Stage): Promise<void> {
   await attack(engine, networks, ...startedAnew);
 }
 
-/** Whose flows others speak of, and where they lead; the last is a client of what `published` publishes. */
-const flowHolders = [
-  ["neighbour", "203.0.113.20", "2001:db8:1::14"],
-  ["other", "203.0.113.90", "2001:db8:2::1d"],
-  ["plain", "203.0.113.91", "2001:db8:2::1e"],
-] as const;
-
 /** Has neighbours granted what attempts would use; one whose gateway was forged needs a while to find it again. */
 export async function lookUp({ engine }: Stage): Promise<void> {
   const one = async (container: string): Promise<void> => {
@@ -329,35 +322,6 @@ export async function lookUp({ engine }: Stage): Promise<void> {
     });
   };
   await Promise.all(["neighbour", "taken", ...victims].map(one));
-}
-
-/** Opens the flows that attempts speak of, and holds them for a while. */
-export async function holdFlows(
-  lab: Lab,
-  { engine, networks }: Stage,
-  base: number,
-  seconds: number,
-): Promise<void> {
-  for (const [container, ...servers] of flowHolders)
-    await run(
-      engine,
-      ...["exec", "-d", container, "python3", "/escapes/flows.py"],
-      ...[String(base), String(seconds), ...servers],
-    );
-  const { v4, v6 } = networks["guarded"] ?? {};
-  // An entry that a forged advertisement can change; a kernel forgets those that are not in use.
-  for (const victim of victims)
-    await run(engine, "exec", "-d", victim, "timeout", String(seconds), "ping", "-i", "0.5", `${v6}10`);
-  // What is meant for one neighbour, so that there is something to take.
-  const say = `while sleep 0.1; do echo > /dev/udp/${v4}15/9; done`;
-  engine.background(`for-taken-${base}`, ["timeout", String(seconds), "bash", "-c", say]);
-  const { host, host6 } = engine.link;
-  // Closed in order, so that the kernel remembers it for two minutes.
-  const client = `for (const host of ["${host}", "${host6}"]) {
-    const socket = require("node:net").connect({ host, port: 8092, localPort: ${base + 4} });
-    socket.on("error", () => {}).on("connect", () => socket.end()).resume();
-  }`;
-  await lab.internet.exec([process.execPath, "-e", client]);
 }
 
 /** What does not change on an engine. */

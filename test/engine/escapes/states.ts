@@ -1,6 +1,7 @@
 // Packets that connection tracking finds in no flow, calls invalid, or does not track: out, and in from the internet by
 // an accomplice there. Which state a packet has hangs on its shape alone, so each is tried in every direction.
 
+import { hostServers, protocols } from "./flows.ts";
 import type { Observer, Row, Section } from "./table.ts";
 
 type Shape = readonly [name: string, build: (from: string, to: string) => string];
@@ -154,24 +155,22 @@ export const states: Section = {
 const thrown = (packet: string): string => `far(ip4(far_address, neighbour, ${packet}))`;
 const thrown6 = (packet: string): string => `far(ip6(far6, neighbour6, ${packet}))`;
 
-const protocols = ["udp", "tcp", "echo", "sctp", "99"] as const;
-const spoken = { udp: "UDP", tcp: "TCP", echo: "echo", sctp: "SCTP", "99": "IP protocol 99" } as const;
-
 /** About flows of whom, how the internet sees that one, and the server. */
 const others = [
   ["a container's of another guarded network", "203.0.113.90", "vother6", "2001:db8:2::1d"],
   ["an open container's", "203.0.113.91", "vplain6", "2001:db8:2::1e"],
+  ["the host's", hostServers.v4, "host6", hostServers.v6],
 ] as const;
 
 const aboutOthers = others.flatMap(([whose, server, owner6, server6]) =>
-  protocols.flatMap((protocol): Row[] => [
+  protocols.flatMap(([protocol, spoken]): Row[] => [
     {
-      name: `an ICMP error about ${whose} flow, ${spoken[protocol]}`,
+      name: `an ICMP error about ${whose} flow, ${spoken}`,
       attempt: `far(far_error(neighbour, host, '${server}', '${protocol}'))`,
       seen: ["neighbour"],
     },
     {
-      name: `an ICMPv6 error about ${whose} flow, ${spoken[protocol]}`,
+      name: `an ICMPv6 error about ${whose} flow, ${spoken}`,
       attempt: `far(far_error(neighbour6, natted6 or ${owner6}, '${server6}', '${protocol}'))`,
       seen: ["neighbour"],
     },
@@ -248,15 +247,15 @@ export const inwardStates: Section = {
  * What must go on to reach a container, or path MTU discovery is broken; by the accomplice, so it shows him at work. Twice
  * with a pause: the kernel forgets an SCTP flow that nobody answers within three seconds, and flows.py may be late.
  */
-export const errorsOfRouters: readonly Row[] = protocols.flatMap((protocol): Row[] => [
+export const errorsOfRouters: readonly Row[] = protocols.flatMap(([protocol, spoken]): Row[] => [
   {
-    name: `from the internet, an ICMP error about its own flow, ${spoken[protocol]}`,
+    name: `from the internet, an ICMP error about its own flow, ${spoken}`,
     attempt: `far(far_error(host, host, '203.0.113.20', '${protocol}'), pause=1)`,
     seen: ["neighbour"],
     guarded: "open",
   },
   {
-    name: `from the internet, an ICMPv6 error about its own flow, ${spoken[protocol]}`,
+    name: `from the internet, an ICMPv6 error about its own flow, ${spoken}`,
     attempt: `a = natted6 or neighbour6; far(far_error(a, a, '2001:db8:1::14', '${protocol}'), pause=1)`,
     seen: ["neighbour"],
     guarded: "open",

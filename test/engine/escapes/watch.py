@@ -2,7 +2,7 @@
 # are served after the host's whole firewall, unlike a capture on an interface. Joins multicast groups on every
 # interface, and answers TCP and UDP on a few ports, so that what comes by a proxy comes whole.
 # argv: `frames` in a container, to see those that are no IP packets as well (on the host that would be ahead of its
-# firewall); then ports to answer on.
+# firewall); `unread`, to have a TCP port whose connections stay open, unread; then ports to answer on.
 
 import ctypes, json, os, selectors, socket, struct, sys, threading, time
 
@@ -100,6 +100,9 @@ def main():
             selector.register(s, selectors.EVENT_READ, (read, proto))
     if "frames" in sys.argv:
         watch_frames(selector)
+    if "unread" in sys.argv:
+        # Nobody accepts: the kernel opens connections all the same, and nothing ends them.
+        unread = socket.create_server(("", 9000), family=socket.AF_INET6, backlog=1024, dualstack_ipv6=True)
     for port in (int(text) for text in sys.argv[1:] if text.isdigit()):
         for family, kind, serve in ((socket.AF_INET6, socket.SOCK_STREAM, answer_tcp), (socket.AF_INET6, socket.SOCK_DGRAM, answer_udp)):
             server = socket.socket(family, kind)
