@@ -12,10 +12,14 @@ import type { Plan } from "./topology.ts";
 /** Predictions for one topology, as far as they can be shared out. */
 export const perTopology = 100;
 
-/** A target, what was said of it, and what became of the packet. */
-interface Case {
+/** A target, and what was predicted. */
+interface Asked {
   readonly target: Target;
   readonly report: ExplainReport;
+}
+
+/** The same, and what became of the packet. */
+interface Case extends Asked {
   readonly arrived: boolean;
 }
 
@@ -60,13 +64,17 @@ export async function examine(
 
 async function tryAll(engine: Engine, container: string, targets: readonly Target[]): Promise<Case[]> {
   const client = await clientOf(engine);
-  const reports: ExplainReport[] = [];
+  const asked: Asked[] = [];
   for (const target of targets)
-    reports.push(await client.explain({ container, target: renderTarget(target) }));
-  const first = await send(engine, container, targets, 1.5);
-  const cases = targets.map(
-    (target, at): Case => ({ target, report: reports[at] as ExplainReport, arrived: first[at] === "1" }),
+    asked.push({ target, report: await client.explain({ container, target: renderTarget(target) }) });
+  const predicted = withoutOverlaps(asked);
+  const first = await send(
+    engine,
+    container,
+    predicted.map(({ target }) => target),
+    1.5,
   );
+  const cases = predicted.map((each, at): Case => ({ ...each, arrived: first[at] === "1" }));
   // On a busy machine a packet that passes may be late; one that is dropped never comes.
   const late = cases.filter((each) => disagrees(each) && !each.arrived);
   if (late.length === 0) return cases;
@@ -79,6 +87,16 @@ async function tryAll(engine: Engine, container: string, targets: readonly Targe
   return cases.map((each) => {
     const at = late.indexOf(each);
     return at < 0 ? each : { ...each, arrived: again[at] === "1" };
+  });
+}
+
+/** A lookup opens an address for whatever its sender sends there at the same time: one name at a time leads to each. */
+function withoutOverlaps(all: readonly Asked[]): readonly Asked[] {
+  const taken = new Map<string, string>();
+  return all.filter(({ target: { host }, report: { paths } }) => {
+    const isFree = paths.every(({ destination }) => (taken.get(destination) ?? host) === host);
+    if (isFree) for (const { destination } of paths) taken.set(destination, host);
+    return isFree;
   });
 }
 
