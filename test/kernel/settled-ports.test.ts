@@ -222,6 +222,21 @@ test("where the kernel keeps nothing, it is put back", () => {
   ports.close();
 });
 
+test("there may be thousands of them", () => {
+  const ports = openSettledPorts("shared");
+  const many = Array.from({ length: 9_000 }, (_, at) => 100_000 + at);
+  const inKernel = (): number =>
+    run("nft", "list set bridge dockerwall settled").match(/\b10\d{4}\b/g)?.length ?? 0;
+  ports.settle(many);
+  assert.equal(inKernel(), many.length);
+  run("nft", "delete table bridge dockerwall");
+  ports.heal();
+  assert.equal(inKernel(), many.length);
+  ports.unsettle(many);
+  assert.equal(inKernel(), 0);
+  ports.close();
+});
+
 test("a probe leaves nothing behind", () => {
   assert.equal(probeSettledPorts(), undefined);
   assert.doesNotMatch(run("nft", "list", "tables"), /bridge/);

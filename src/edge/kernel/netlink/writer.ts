@@ -69,9 +69,11 @@ export class NetlinkWriter {
     return this;
   }
 
+  /** @throws RangeError when the attribute is longer than the kernel can be told: 65,535 bytes with its header */
   end(): this {
     const at = this.#openNests.pop();
     if (at === undefined) throw new RangeError("no nested attribute is open");
+    if (this.#length - at > 0xffff) throw new RangeError("a nested attribute is too long");
     this.#view.setUint16(at, this.#length - at, littleEndian);
     return this;
   }

@@ -51,13 +51,23 @@ export interface SetElements {
   readonly timeoutMs?: number;
 }
 
+/** As many as fit into the one attribute of a message, which has 16 bits for its length; with a timeout each takes 28 bytes. */
+const keysPerMessage = 2_000;
+
 export function writeAddElements(writer: NetlinkWriter, added: SetElements): void {
-  writeElements(begin(writer, messages.newElement, NLM_F_CREATE, protocols[added.table.family]), added);
+  for (const part of inMessages(added))
+    writeElements(begin(writer, messages.newElement, NLM_F_CREATE, protocols[added.table.family]), part);
 }
 
 /** One that is not there is an error. */
 export function writeDeleteElements(writer: NetlinkWriter, deleted: SetElements): void {
-  writeElements(begin(writer, messages.deleteElement, 0, protocols[deleted.table.family]), deleted);
+  for (const part of inMessages(deleted))
+    writeElements(begin(writer, messages.deleteElement, 0, protocols[deleted.table.family]), part);
+}
+
+function* inMessages(all: SetElements): Generator<SetElements> {
+  for (let at = 0; at < all.keys.length; at += keysPerMessage)
+    yield { ...all, keys: all.keys.slice(at, at + keysPerMessage) };
 }
 
 /** Takes every element out of a set. */
