@@ -1,6 +1,7 @@
 // What comes from ports that are not settled waits, shown by packets that the host takes in.
 
 import assert from "node:assert/strict";
+import { spawn } from "node:child_process";
 import { createSocket } from "node:dgram";
 import { once } from "node:events";
 import { after, afterEach, before, beforeEach, describe, it, test } from "node:test";
@@ -234,6 +235,26 @@ test("there may be thousands of them", () => {
   assert.equal(inKernel(), many.length);
   ports.unsettle(many);
   assert.equal(inKernel(), 0);
+  ports.close();
+});
+
+test("what the kernel refuses to unsettle is settled still, and is tried again", async () => {
+  const ports = openSettledPorts("shared");
+  ports.settle([one.index]);
+  run("nft", "delete table bridge dockerwall");
+  // Another program's, as long as that runs.
+  const other = spawn("nft", ["-i"], { stdio: ["pipe", "ignore", "inherit"] });
+  other.stdin.write("add table bridge dockerwall { flags owner; }\n");
+  await until("the table of another", 5_000, () =>
+    /bridge/.test(run("nft", "list tables")) ? true : undefined,
+  );
+  assert.throws(() => ports.unsettle([one.index]), /not permitted|EPERM/);
+  assert.ok(ports.has(one.index));
+  other.stdin.end();
+  await once(other, "exit");
+  ports.unsettle([one.index]);
+  assert.ok(!ports.has(one.index));
+  assert.doesNotMatch(run("nft", "list set bridge dockerwall settled"), /veth1/);
   ports.close();
 });
 

@@ -31,8 +31,8 @@ interface Staged extends PortGuardDemand {
 export class PortGuards {
   readonly #options: PortGuardsOptions;
   readonly #letIn: LetIn;
-  /** In the order in which they were demanded. */
-  #staged: Staged[] = [];
+  /** By the index of the port. */
+  #staged = new Map<number, Staged>();
   /** The sandboxes of which the kernel has refused something since the last commit(). */
   #refused = new Set<string>();
   #table: PortTable | undefined;
@@ -65,8 +65,8 @@ export class PortGuards {
 
   /** Puts into force what was demanded, in as few steps as it takes. What is refused of one keeps back no other. */
   flush(): void {
-    const staged = this.#staged;
-    this.#staged = [];
+    const staged = [...this.#staged.values()];
+    this.#staged.clear();
     const refusals = staged.length === 0 ? undefined : this.#table?.guardAll(staged);
     for (const { sandbox, port, guard } of staged) {
       const done = this.#options.attempt(portsOf(sandbox), () => {
@@ -76,6 +76,11 @@ export class PortGuards {
       });
       if (!done) this.#refused.add(sandbox);
     }
+  }
+
+  /** What was demanded for a sandbox, and is not in force yet, counts no more. */
+  forget(sandbox: string): void {
+    for (const [index, staged] of this.#staged) if (staged.sandbox === sandbox) this.#staged.delete(index);
   }
 
   /** The same at the end of a turn of work. @returns the sandboxes of which something was refused since the last */
@@ -89,7 +94,8 @@ export class PortGuards {
   /** What is its own, ports of others let in no more. @returns whether that is in force */
   withhold(sandbox: string, its: readonly Port[], own: SenderAddresses): boolean {
     const isOwn = isAmong(own);
-    if (this.#staged.some(({ guard }) => [...guard.senders, ...guard.linkLocal].some(isOwn))) this.flush();
+    if ([...this.#staged.values()].some(({ guard }) => [...guard.senders, ...guard.linkLocal].some(isOwn)))
+      this.flush();
     return this.#options.attempt(portsOf(sandbox), () => {
       for (const trespass of this.#letIn.beside(its, own)) this.#withhold(trespass);
     });
@@ -158,15 +164,17 @@ export class PortGuards {
       linkLocalMay: network?.guarded === true ? "judged" : "discovery",
     };
     if (this.#letIn.mayShrink(port.index, guard)) this.#put(port, guard);
-    else this.#staged.push({ sandbox, port, guard });
+    else this.#staged.set(port.index, { sandbox, port, guard });
   }
 
   #put(port: Port, guard: PortGuard): void {
+    this.#staged.delete(port.index);
     this.#table?.guard(port, guard);
     this.#letIn.put(port, guard);
   }
 
   #open(index: number): void {
+    this.#staged.delete(index);
     this.#table?.open(index);
     this.#letIn.forget(index);
   }

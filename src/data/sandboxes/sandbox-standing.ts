@@ -124,8 +124,8 @@ class KernelStandings implements Standings {
   readonly #cutOff: SandboxEntries;
   readonly #senders: Senders;
   readonly #strangeBridges = new StrangeBridges();
-  /** Until commit(). */
-  #demands: Demand[] = [];
+  /** By sandbox, until commit(): what it demanded last. */
+  #demands = new Map<string, Demand>();
   /** From settlePorts() on. */
   #settling: Settling | undefined;
 
@@ -169,6 +169,7 @@ class KernelStandings implements Standings {
 
   enforce(sandbox: string, found: FoundAddresses): Standing {
     const { indexNow, unknownSandboxesNow, meet, markUndecided, hearOf, own } = this.#options;
+    this.#forgetDemand(sandbox);
     const addresses = [...new Set(found.addresses.map(({ address }) => address))];
     const index = indexNow();
     const unknownSandboxes = unknownSandboxesNow();
@@ -185,13 +186,13 @@ class KernelStandings implements Standings {
     markUndecided(sandbox, isUndecided || unheard);
     if (standing.kind === "guarded") hearOf(asker);
     const isKnown = standing.kind !== "unknown";
+    // Before anything that may fail. What an earlier run knew of a sandbox counts until this one does.
+    if (quarantine !== "unread" && quarantine !== "no") this.#cut(sandbox, its, may.senders, true);
     // Its ports may let in less by what was demanded for it: that comes before anything is another's.
     if (may.senders.some((address) => this.#isAnothers(address, sandbox))) this.#guards.flush();
     // What was another's until now leaves by that one's ports no more.
     const isAlone = isKnown && this.#guards.withhold(sandbox, its, may);
     const senders = own(may.senders, sandbox);
-    // What an earlier run knew of a sandbox counts until this one does.
-    if (quarantine !== "unread" && quarantine !== "no") this.#cut(sandbox, its, may.senders, true);
     const guarded = isGuarded ? indexNow().guardedAddressesOf(may.senders, bridges) : [];
     if (isKnown) this.#guardedEntries.put(sandbox, guarded);
     const accepted = isAlone && this.#guards.put(sandbox, its, { ...may, senders }, isGuarded);
@@ -204,8 +205,8 @@ class KernelStandings implements Standings {
   }
 
   commit(): void {
-    const demands = this.#demands;
-    this.#demands = [];
+    const demands = [...this.#demands.values()];
+    this.#demands.clear();
     const refused = this.#guards.commit();
     for (const { sandbox, its, uncut } of demands)
       if (uncut !== undefined)
@@ -220,6 +221,7 @@ class KernelStandings implements Standings {
     this.#cutOff.put(sandbox, []);
     this.#strangeBridges.gone(sandbox);
     this.#settling?.gone(sandbox);
+    this.#forgetDemand(sandbox);
     const released = this.#senders.gone(sandbox);
     this.#ports.gone(sandbox);
     this.#passOn(released, sandbox);
@@ -278,7 +280,7 @@ class KernelStandings implements Standings {
   /** Addresses that it had are those of others who have them on, such as floating ones. */
   #passOn(released: readonly IpAddress[], sandbox: string): void {
     const { lost, holdersOf } = this.#options;
-    for (const address of released) lost(address, sandbox);
+    for (const address of released) this.#attempt(`sandbox ${sandbox}`, () => lost(address, sandbox));
     const heirs = new Set(released.flatMap((address) => [...holdersOf(address)]));
     heirs.delete(sandbox);
     this.#judgeAgain([...heirs]);
@@ -296,7 +298,13 @@ class KernelStandings implements Standings {
   #demand(demand: Demand): void {
     // What comes by its ports waits from now on.
     if (demand.state === "unknown") this.#settle([demand]);
-    this.#demands.push(demand);
+    this.#demands.set(demand.sandbox, demand);
+  }
+
+  /** What it demanded before, and what is not in force yet, is not what it demands now. */
+  #forgetDemand(sandbox: string): void {
+    this.#demands.delete(sandbox);
+    this.#guards.forget(sandbox);
   }
 
   #awaitsList(sandbox: string, strange: readonly string[]): boolean {

@@ -1,7 +1,7 @@
 // Which sandboxes have an address, as their addresses were last read.
 
 import type { IpAddress } from "../../core/model/address.ts";
-import type { Sandbox } from "./sandbox.ts";
+import type { Attempt, Sandbox } from "./sandbox.ts";
 
 const none: ReadonlySet<string> = new Set();
 
@@ -9,9 +9,9 @@ export class AddressHolders {
   readonly #onLost: (address: IpAddress, sandbox: string) => void;
   readonly #names = new Map<IpAddress, Set<string>>();
 
-  /** @param onLost a sandbox no longer has it, or is gone */
-  constructor(onLost: (address: IpAddress, sandbox: string) => void) {
-    this.#onLost = onLost;
+  /** @param onLost a sandbox no longer has it, or is gone; what it throws keeps nothing else back */
+  constructor(onLost: (address: IpAddress, sandbox: string) => void, attempt: Attempt) {
+    this.#onLost = (address, name) => attempt(name, () => onLost(address, name));
   }
 
   /** Names of the sandboxes that have it now. */

@@ -28,7 +28,7 @@ export function createParts(options: SandboxesOptions): Parts {
     contain(work, (error) => onProblem(`sandbox ${name}: ${messageOf(error)}`));
   const isLive = (sandbox: Sandbox): boolean => register.isLive(sandbox);
   const register = new SandboxRegister({ lacking: () => listening.lacking(), onChange: options.onChange });
-  const holders = new AddressHolders(options.onAddressLost);
+  const holders = new AddressHolders(options.onAddressLost, attempt);
   const capture = createCapture({
     attempt,
     pastFlows: createPastFlows({ isLive, attempt }),

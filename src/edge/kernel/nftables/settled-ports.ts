@@ -44,7 +44,14 @@ export function openSettledPorts(keeping: "ours" | "shared" = "ours"): SettledPo
 
   function unsettle(indexes: readonly number[]): void {
     const there = indexes.filter((index) => settled.delete(index));
-    if (there.length > 0) table.unsettle(there);
+    if (there.length === 0) return;
+    try {
+      table.unsettle(there);
+    } catch (error) {
+      // They are settled still, and to be tried again.
+      for (const index of there) settled.add(index);
+      throw error;
+    }
   }
 
   return {

@@ -67,6 +67,19 @@ test("each port on a bridge is guarded by the network there", () => {
   ]);
 });
 
+test("of what one sandbox demands anew the last counts, and nothing once it is gone or is open", () => {
+  const { table, steps } = noting();
+  const { guards } = start(table);
+  guards.put("box", of(1), from("192.0.2.1"), true);
+  guards.put("box", of(1), from("192.0.2.2"), true);
+  guards.put("gone", of(2), from("192.0.2.3"), true);
+  guards.put("opened", of(3), from("192.0.2.4"), true);
+  guards.forget("gone");
+  guards.put("opened", of(3), from("192.0.2.4"), false);
+  guards.commit();
+  assert.deepEqual(steps, ["open 3", "1 192.0.2.2"]);
+});
+
 test("what many sandboxes demand anew is one step, and nothing of it is in force before", () => {
   const { table, steps } = noting();
   const { guards } = start(table);

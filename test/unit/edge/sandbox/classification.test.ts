@@ -53,7 +53,7 @@ function start(judge: (name: string, times: number, classification: Classificati
       isLive: ({ name }: Sandbox) => name !== "gone",
       noteUncaptured: (name, why) => problems.push(`uncaptured ${name}: ${why}`),
     } as Partial<SandboxRegister> as SandboxRegister,
-    holders: new AddressHolders(nothing),
+    holders: new AddressHolders(nothing, (_name, work) => work()),
     capture: unused as unknown as Capture,
     questions: unused as unknown as Questions,
     onProblem: (problem) => problems.push(problem),
