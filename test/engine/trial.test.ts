@@ -2,11 +2,16 @@
 // or new, while one with a label that stays is as closed as it was.
 
 import assert from "node:assert/strict";
+import { mkdir, writeFile } from "node:fs/promises";
+import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
 import { chosen } from "../support/chosen.ts";
 import { client, curl, deploy, enforcing, fails, network, run, succeeds } from "../support/dockerwall.ts";
-import { endExample, startExample, typeFromReadme } from "../support/example.ts";
+import { endExample, inItsFolder, startExample, typeFromReadme } from "../support/example.ts";
+import type { CommandOptions } from "../support/lab/command.ts";
+import type { Engine } from "../support/lab/engine.ts";
 import { type Lab, startLab } from "../support/lab/lab.ts";
+import { afterwards, inExample, inProject, project, type TypedCommand } from "../support/readme-commands.ts";
 
 const engines = chosen(["e20", "e26", "e28"] as const);
 const anywhere = curl("http://203.0.113.30/");
@@ -45,7 +50,15 @@ function isOver(name: string): void {
     const app = await run(engine, "ps", "--filter", "label=com.docker.compose.service=app", "--quiet");
     await succeeds(engine, app, ...curl("http://www.example.com/"));
     await fails(engine, app, ...curl("http://www.example.org/"));
+    await typeAll(engine, inItsFolder, inExample);
+    const cwd = join(lab.shared, name, project.name);
+    await mkdir(cwd, { recursive: true });
+    await writeFile(join(cwd, "compose.yml"), project.compose);
+    await typeAll(engine, { cwd }, inProject);
+    await run(engine, "rm", "-f", `${project.name}-web-1`);
+    await run(engine, "network", "rm", `${project.name}_default`, "shared", "prepared");
     await typeFromReadme(engine, "Undo");
+    await typeAll(engine, { cwd }, afterwards);
     await network(engine, "afterwards");
     await client(engine, "open", "afterwards");
     for (const container of ["open", "guarded"]) await succeeds(engine, container, ...anywhere);
@@ -64,4 +77,19 @@ function isOver(name: string): void {
     await enforcing(engine);
     await run(engine, "exec", "dockerwall", "dockerwall", "uninstall");
   });
+}
+
+/** As at a terminal, one after the other. */
+async function typeAll(
+  engine: Engine,
+  options: CommandOptions,
+  commands: readonly TypedCommand[],
+): Promise<void> {
+  const wrong: string[] = [];
+  for (const { shown, typed = shown, exitCode = 0, says = /^/ } of commands) {
+    const outcome = await engine.execWith(options, "sh", "-c", typed);
+    if (outcome.exitCode !== exitCode || !says.test(outcome.stdout))
+      wrong.push(`$ ${typed}\n${outcome.stdout}\n${outcome.stderr}\n${outcome.exitCode}`);
+  }
+  assert.deepEqual(wrong, [], wrong.join("\n"));
 }

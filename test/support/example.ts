@@ -46,9 +46,12 @@ export async function typeFromReadme(engine: Engine, heading: string): Promise<v
   const block = /^```sh\n([\s\S]*?)^```$/m.exec(section)?.[1] ?? "";
   const commands = block.split("\n").filter((line) => line.startsWith("docker "));
   if (commands.length === 0) throw new Error(`the README has no command below ${heading}`);
-  const options = { cwd: repository, env: { APP_IMAGE: "client:lab", COMPOSE_FILE: file } };
-  for (const command of commands) mustWork(await engine.dockerWith(options, ...command.split(" ").slice(1)));
+  for (const command of commands)
+    mustWork(await engine.dockerWith(inItsFolder, ...command.split(" ").slice(1)));
 }
+
+/** As the README has it exported. */
+export const inItsFolder = { cwd: repository, env: { APP_IMAGE: "client:lab", COMPOSE_FILE: file } };
 
 /** Takes it down as its user would. */
 export async function endExample(engine: Engine): Promise<void> {

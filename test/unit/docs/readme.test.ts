@@ -8,6 +8,13 @@ import { renderStats } from "../../../src/cli/stats.ts";
 import { labelKeys, labelName, labels } from "../../../src/core/labels/table.ts";
 import type { NetworkStats } from "../../../src/core/model/report.ts";
 import { settings } from "../../../src/edge/host/config.ts";
+import {
+  afterwards,
+  commandsOfReadme,
+  inExample,
+  inProject,
+  typedElsewhere,
+} from "../../support/readme-commands.ts";
 
 const repository = join(import.meta.dirname, "../../..");
 const read = (name: string): string => readFileSync(join(repository, name), "utf8");
@@ -39,6 +46,11 @@ test("readme: every command is explained, and no other", () => {
   const section = /^## Commands$([\s\S]*?)^## /m.exec(readme)?.[1] ?? "";
   const explained = [...section.matchAll(/^\| `([a-z-]+)[^|]*\|/gm)].map((match) => match[1]);
   assert.deepEqual(explained.toSorted(), Object.keys(commands).toSorted());
+});
+
+test("readme: every command that it shows is typed on an engine", () => {
+  const typed = [inExample, inProject, afterwards, typedElsewhere].flat().map(({ shown }) => shown);
+  assert.deepEqual(typed.toSorted(), commandsOfReadme().toSorted());
 });
 
 test("readme: what `stats` shows is what it prints", () => {

@@ -1,0 +1,107 @@
+// The commands that the README shows, and how a reader would type them: a test types all of them on an engine, in this
+// order, and another one finds each that is not here.
+
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { repository } from "./lab/repository.ts";
+
+export interface TypedCommand {
+  /** As it stands in the README; of a row of its table, after `docker exec dockerwall`. */
+  readonly shown: string;
+  /** With words in place of NETWORK and the like, where it has such. */
+  readonly typed?: string;
+  readonly exitCode?: number;
+  readonly says?: RegExp;
+}
+
+const wall = (shown: string, rest: Omit<TypedCommand, "shown"> = {}): TypedCommand => ({
+  shown: `docker exec dockerwall ${shown}`,
+  ...rest,
+  ...(rest.typed === undefined ? {} : { typed: `docker exec dockerwall ${rest.typed}` }),
+});
+
+/** In the folder of the example, while it is up. */
+export const inExample: readonly TypedCommand[] = [
+  { shown: "docker compose exec app curl -sS https://api.github.com/zen" },
+  // curl(1), EXIT CODES.
+  { shown: "docker compose exec app curl -sS https://www.example.org/", exitCode: 6 },
+  { shown: "docker compose exec app curl -sS --max-time 3 https://203.0.113.30/", exitCode: 28 },
+  wall("stats", { says: /api\.github\.com +\d+ ✅[\s\S]*tcp:443 +203\.0\.113\.30/ }),
+];
+
+/** The project of a reader, in a folder of its name. */
+export const project = {
+  name: "typed",
+  compose: `services:
+  web:
+    image: client:lab
+    command: ["sleep", "infinity"]
+    init: true
+networks:
+  default:
+    labels:
+      dockerwall.allow: "@debian api.example.com:443"
+`,
+} as const;
+const network = `${project.name}_default`;
+
+/** In the folder of that project. */
+export const inProject: readonly TypedCommand[] = [
+  { shown: "docker compose down" },
+  { shown: "docker compose up -d" },
+  wall("status", { says: new RegExp(`^Network: ${network} `, "m") }),
+  { shown: 'docker network create --label dockerwall.allow="api.example.com" shared' },
+  wall("explain web api.example.com:443", { says: /web-1 → api\.example\.com:443: passes ✅/ }),
+  wall("doctor", { says: /capture of typed-web-1: / }),
+  wall("presets", { says: /@debian/ }),
+  wall("presets [NAME]", { typed: "presets @debian", says: /deb\.debian\.org/ }),
+  wall("check '*.example.com' '!tracker.example.com'", { says: /tracker\.example\.com/ }),
+  wall("check [FILE...|ENTRY...]", { typed: "check api.example.com:443" }),
+  { shown: 'docker run --rm -v "$PWD:/w" -w /w dockerwall check', says: /api\.example\.com:443/ },
+  wall("explain CONTAINER TARGET", { typed: "explain web www.example.org", exitCode: 1 }),
+  wall("suggest NETWORK", { typed: `suggest ${network}` }),
+  wall('replay NETWORK --allow "…" web="…"', {
+    typed: `replay ${network} --allow "@debian" web="api.example.com:443"`,
+  }),
+  wall("replay NETWORK [CONTAINER=ENTRIES...]", { typed: `replay ${network} web=www.example.org` }),
+  wall("COMMAND", { typed: "status --json", says: /"state": ?"enforcing"/ }),
+  wall("prepare-network NAME PATTERN...", { typed: "prepare-network prepared api.example.com" }),
+  wall("allow NETWORK|CONTAINER ENTRY...", { typed: "allow web www.example.org --for 15m" }),
+  wall("deny NETWORK|CONTAINER ENTRY...", { typed: `deny ${network} www.example.org` }),
+  wall("quarantine CONTAINER", { typed: "quarantine web" }),
+  wall("release CONTAINER", { typed: "release web" }),
+  wall("boot-guard", { says: /^\[Unit\]$/m }),
+];
+
+/** When its container is gone. */
+export const afterwards: readonly TypedCommand[] = [
+  { shown: "docker run --rm --privileged --network host --pid host dockerwall uninstall" },
+];
+
+/** What the start and the end of the example type, and what the image runs by itself. */
+export const typedElsewhere: readonly TypedCommand[] = [
+  { shown: "docker compose up -d --wait" },
+  wall("uninstall"),
+  wall("daemon"),
+];
+
+/** Every command that calls Docker or that the table lists, each once, with the placeholders of the README. */
+export function commandsOfReadme(
+  readme = readFileSync(join(repository, "README.md"), "utf8"),
+): readonly string[] {
+  const blocks = [...readme.matchAll(/^ *```(sh|console)\n([\s\S]*?)^ *```$/gm)].flatMap(
+    ([, language, text = ""]) =>
+      text.split("\n").flatMap((line) => {
+        const command = language === "sh" ? line.trim() : /^\$ (.*)$/.exec(line)?.[1];
+        return command?.startsWith("docker ") === true ? [command] : [];
+      }),
+  );
+  const inText = [...readme.matchAll(/`(docker (?:exec dockerwall|run|network create) [^`]*)`/g)].map(
+    ([, command = ""]) => command.replaceAll(/\s+/g, " "),
+  );
+  const section = /^## Commands$([\s\S]*?)^## /m.exec(readme)?.[1] ?? "";
+  const rows = [...section.matchAll(/^\| `([a-z-]+[^`]*)` \|/gm)].map(
+    ([, usage = ""]) => `docker exec dockerwall ${usage.replaceAll("\\|", "|")}`,
+  );
+  return [...new Set([...blocks, ...inText, ...rows])];
+}
