@@ -2,9 +2,11 @@
 // resolver), then the rules in both backends, then the sets that they name, and then the tables on the host's ports.
 
 import { findSandboxFolder } from "../edge/engine/dockerd.ts";
+import { engineRoot } from "../edge/engine/root.ts";
 import { claimHost } from "../edge/host/claim.ts";
 import { openKernelSets } from "../edge/kernel/ipset/kernel-sets.ts";
 import { createFirewall } from "../edge/kernel/iptables/firewall.ts";
+import { iptablesBeside } from "../edge/kernel/iptables/iptables.ts";
 import { assertGivenBack } from "../edge/sandbox/given-back.ts";
 import { DockerwallError } from "../errors.ts";
 import { removalsOfRest, removeAll, removeSets } from "./removal.ts";
@@ -14,7 +16,7 @@ export async function uninstallHere(): Promise<void> {
   using _claim = claimAlone();
   await removeAll([
     giveSandboxesBack,
-    () => createFirewall("nft").remove(),
+    () => createFirewall("nft", iptablesBeside(engineRoot)).remove(),
     () => removeSets(openKernelSets()),
     ...removalsOfRest,
   ]);

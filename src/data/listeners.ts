@@ -6,10 +6,10 @@ import { every } from "../edge/host/every.ts";
 import type { KernelSets } from "../edge/kernel/ipset/kernel-sets.ts";
 import { switchOff, switchOn } from "../edge/kernel/ipset/switch-set.ts";
 import { hasFamily } from "../edge/kernel/libc.ts";
+import { ConnectionPool } from "../edge/listener/connection-pool.ts";
 import { type HostListeners, listenOnHost } from "../edge/listener/host.ts";
 import { listenTcp } from "../edge/listener/tcp.ts";
 import type { DnsHandler } from "../edge/listener/udp.ts";
-import { ConnectionPool } from "../edge/upstream/connection-pool.ts";
 import { messageOf } from "../errors.ts";
 import type { Answerer } from "./answerer.ts";
 

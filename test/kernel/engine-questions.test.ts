@@ -19,9 +19,9 @@ import { holdEngineQuestions } from "../../src/edge/kernel/flows/engine-queue.ts
 import { createSets } from "../../src/edge/kernel/ipset/desired-sets.ts";
 import { openKernelSets } from "../../src/edge/kernel/ipset/kernel-sets.ts";
 import { createIptables } from "../../src/edge/kernel/iptables/iptables.ts";
+import { processesCalled } from "../../src/edge/kernel/proc/socket-holder.ts";
 import { createReadiness, type Readiness } from "../../src/edge/kernel/readiness.ts";
 import { socketInode, socketsTo } from "../../src/edge/kernel/sock-diag.ts";
-import { processesCalled } from "../../src/edge/listener/socket-holder.ts";
 import { messageOf } from "../../src/errors.ts";
 import { flushSet } from "../support/flush-set.ts";
 import { until } from "../support/lab/command.ts";

@@ -7,7 +7,8 @@ import { copyFileSync, existsSync, mkdtempSync, readFileSync, rmSync } from "nod
 import { join } from "node:path";
 import { afterEach, test } from "node:test";
 import { returnIt } from "../../src/core/firewall/rules/target.ts";
-import { createIptables } from "../../src/edge/kernel/iptables/iptables.ts";
+import { engineRoot } from "../../src/edge/engine/root.ts";
+import { iptablesBeside } from "../../src/edge/kernel/iptables/iptables.ts";
 import { until } from "../support/lab/command.ts";
 import { enterNamespaces, run } from "../support/namespace.ts";
 
@@ -46,7 +47,7 @@ const desired = [
     jumps: [{ hook: "PREROUTING", chain: "DOCKERWALL-RAW" }],
   },
 ] as const;
-const iptables = createIptables("legacy");
+const iptables = iptablesBeside(engineRoot)("legacy");
 const locks = (engine: ChildProcess): boolean => existsSync(`/proc/${engine.pid}/root/run/xtables.lock`);
 
 async function changeOverrides(): Promise<void> {

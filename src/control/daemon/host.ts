@@ -6,6 +6,7 @@ import { engineFinder, findDockerd, findSandboxFolder } from "../../edge/engine/
 import { connectEngine, type Engine } from "../../edge/engine/engine.ts";
 import { ownContainerId } from "../../edge/engine/own-container.ts";
 import { watchEngineProcess } from "../../edge/engine/process.ts";
+import { engineRoot } from "../../edge/engine/root.ts";
 import { claimHost } from "../../edge/host/claim.ts";
 import type { Config } from "../../edge/host/config.ts";
 import type { Log } from "../../edge/host/log.ts";
@@ -14,6 +15,7 @@ import { holdEngineQuestions } from "../../edge/kernel/flows/engine-queue.ts";
 import { setsAreFilled, setsExist } from "../../edge/kernel/ipset/desired-sets.ts";
 import { type KernelSets, openKernelSets } from "../../edge/kernel/ipset/kernel-sets.ts";
 import { createFirewall } from "../../edge/kernel/iptables/firewall.ts";
+import { iptablesBeside } from "../../edge/kernel/iptables/iptables.ts";
 import type { Backend } from "../../edge/kernel/iptables/tools.ts";
 import { hasFamily, whyNoBatches } from "../../edge/kernel/libc.ts";
 import { probePortTable } from "../../edge/kernel/nftables/port-table.ts";
@@ -68,7 +70,7 @@ export async function acquireHost(config: Config, log: Log): Promise<Host> {
   const ownContainer = ownContainerId();
   const sets = openKernelSets();
   const folder = sandboxFolderOf(config);
-  const firewall = createFirewall(backend);
+  const firewall = createFirewall(backend, iptablesBeside(engineRoot));
   const earlyQuestions =
     folder.path === undefined ? undefined : await takeQuestions({ config, firewall, sets, log });
   const engineVersion = await awaitEngine(engine, (problem) => log.warn("engine", { problem }));

@@ -5,9 +5,9 @@ import { chmod, link, lstat, mkdir, mkdtemp, rm } from "node:fs/promises";
 import { connect, type Server } from "node:net";
 import { dirname, join } from "node:path";
 import { DockerwallError } from "../../errors.ts";
-import { describeHolder } from "../host/describe-holder.ts";
+import { describeHolder } from "../engine/describe-holder.ts";
+import { findSocketHolder, readText } from "../kernel/proc/socket-holder.ts";
 import { systemCode } from "../kernel/system-error.ts";
-import { findSocketHolder, readText } from "../listener/socket-holder.ts";
 
 /**
  * Binds in a fresh 0700 folder, restricts the socket, and only then links it to its real name, so that the socket is

@@ -2,8 +2,8 @@
 // the dockerd process whose network namespace is ours, its root, its exec-root.
 
 import { existsSync, openSync, readFileSync, readlinkSync } from "node:fs";
+import { findSocketHolder, linkOf, processesCalled } from "../kernel/proc/socket-holder.ts";
 import { listenersAt } from "../kernel/unix-diag.ts";
-import { findSocketHolder, linkOf, processesCalled } from "../listener/socket-holder.ts";
 import { O_PATH } from "./files/small-file.ts";
 
 /** Where an engine listens unless told otherwise, and what the image is given. */

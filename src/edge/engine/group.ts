@@ -3,6 +3,7 @@
 
 import { engineGroupOf } from "../../core/firewall/engine-hold.ts";
 import { exec } from "../kernel/iptables/exec.ts";
+import { engineRoot } from "./root.ts";
 
 /** Runs a program as the engine sees groups. @throws DockerwallError as exec() does */
 export function execBesideEngine(
@@ -12,7 +13,7 @@ export function execBesideEngine(
   input?: string,
 ): Promise<string> {
   const enter = [`--cgroup=/proc/${enginePid}/ns/cgroup`, "--", program, ...args];
-  return exec("nsenter", enter, input === undefined ? {} : { input });
+  return exec("nsenter", enter, { engineRoot, ...(input === undefined ? {} : { input }) });
 }
 
 /** Below the root of what it sees; undefined where it has none of its own. @throws DockerwallError as exec() does */

@@ -1,6 +1,6 @@
 // Which container a process is in: Dockerwall is on the host's network with many rights, and must not warn of itself.
 
-import { readText } from "../listener/socket-holder.ts";
+import { readText } from "../kernel/proc/socket-holder.ts";
 
 /** Full engine id of our own container; undefined outside of one. */
 export function ownContainerId(): string | undefined {

@@ -2,8 +2,8 @@
 // only when it matters, because it takes a look at every descriptor or thread of that process.
 
 import { readdirSync, readFileSync } from "node:fs";
+import { linkOf, processesCalled, readText } from "../kernel/proc/socket-holder.ts";
 import { socketInode, socketsTo } from "../kernel/sock-diag.ts";
-import { linkOf, processesCalled, readText } from "../listener/socket-holder.ts";
 
 export interface EngineProcess {
   /**

@@ -2,7 +2,8 @@
 // with live-restore our containers do not notice, and its old pid then names nothing.
 
 import { closeSync, openSync, statSync } from "node:fs";
-import { readText } from "../listener/socket-holder.ts";
+import type { EngineRoot } from "../kernel/iptables/exec.ts";
+import { readText } from "../kernel/proc/socket-holder.ts";
 import { findDockerd } from "./dockerd.ts";
 import { O_PATH } from "./files/small-file.ts";
 
@@ -15,12 +16,9 @@ interface Held {
   readonly run: string | undefined;
 }
 
-/** Asked anew each time: the path is good for a program that is started now. */
-export type EngineRoot = () => string | undefined;
-
 /**
  * The root of whichever engine there is, or of the last one there was while its place is still there; undefined where
- * none can be looked into. `findEngine` gives its pid.
+ * none can be looked into. The path is good for a program that is started now. `findEngine` gives its pid.
  */
 function createEngineRoot(findEngine: () => number | undefined): EngineRoot {
   let held: Held | undefined;

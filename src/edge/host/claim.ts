@@ -5,10 +5,10 @@
 
 import { claimQueueNumber } from "../../core/firewall/names.ts";
 import { DockerwallError } from "../../errors.ts";
+import { describeHolder } from "../engine/describe-holder.ts";
 import { openQueue } from "../kernel/flows/queue.ts";
 import { NETLINK_NETFILTER } from "../kernel/netlink/socket.ts";
-import { findSocketHolder, readText, type SocketHolder } from "../listener/socket-holder.ts";
-import { describeHolder } from "./describe-holder.ts";
+import { findSocketHolder, readText, type SocketHolder } from "../kernel/proc/socket-holder.ts";
 
 /**
  * Claims this host until the process ends or the claim is disposed.

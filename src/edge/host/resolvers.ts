@@ -6,7 +6,7 @@ import { parseResolvConf } from "../../core/dns/resolv-conf.ts";
 import type { IpAddress } from "../../core/model/address.ts";
 import type { Upstream } from "../../core/model/upstream.ts";
 import { DockerwallError, messageOf } from "../../errors.ts";
-import { readInside } from "../sandbox/inside.ts";
+import { readInside } from "../kernel/proc/inside.ts";
 
 const path = "/etc/resolv.conf";
 /** The resolvers that systemd-resolved's stub asks, and where the stub listens. @see systemd-resolved.service(8) */

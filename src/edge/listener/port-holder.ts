@@ -1,7 +1,7 @@
 // Which process holds a port of this network namespace: the socket's inode from /proc/net, and the process that has the
 // socket open.
 
-import { findSocketHolder, readText, type SocketHolder } from "./socket-holder.ts";
+import { findSocketHolder, readText, type SocketHolder } from "../kernel/proc/socket-holder.ts";
 
 /** TCP_LISTEN, include/net/tcp_states.h. A UDP socket that is bound has whatever state. */
 const listening = "0A";

@@ -6,7 +6,7 @@ import { contain, contained, type OnFailure } from "../../core/contain.ts";
 import { familyOf, type IpAddress } from "../../core/model/address.ts";
 import { messageOf } from "../../errors.ts";
 import { isListening } from "../kernel/libc.ts";
-import { ConnectionPool } from "../upstream/connection-pool.ts";
+import { ConnectionPool } from "./connection-pool.ts";
 import { type Serving, serveConnection, type TcpLimits } from "./tcp-connection.ts";
 import {
   clientAddress,

@@ -1,4 +1,4 @@
-// The picture of who imports whom is that of the source.
+// The picture of who imports whom is that of the source, and leads nowhere in a circle.
 
 import assert from "node:assert/strict";
 import { readdirSync, readFileSync } from "node:fs";
@@ -43,4 +43,25 @@ test("docs/architecture.md: its picture shows the imports of the source", () => 
   );
   assert.ok(drawn.length > 20, `${drawn.length} arrows`);
   assert.deepEqual(drawn.sort(), [...importsOfSource()].sort());
+});
+
+/** Parts in a circle, or that lead into one: what is left when each that imports nothing of the rest is taken away. */
+function partsInCircles(arrows: Iterable<string>): readonly string[] {
+  let left = [...arrows].map((arrow) => arrow.split(" --> ") as [from: string, to: string]);
+  for (let before = -1; before !== left.length; ) {
+    before = left.length;
+    const importing = new Set(left.map(([from]) => from));
+    left = left.filter(([, to]) => importing.has(to));
+  }
+  return [...new Set(left.map(([from]) => from))].sort();
+}
+
+test("no part of the source imports itself by way of others", () => {
+  assert.deepEqual(partsInCircles(importsOfSource()), []);
+  assert.deepEqual(partsInCircles(["a --> b", "b --> c", "c --> b", "c --> d"]), ["a", "b", "c"]);
+});
+
+test("edge/kernel imports no other folder of edge", () => {
+  const arrows = [...importsOfSource()].filter((arrow) => arrow.startsWith("edge/kernel --> "));
+  assert.deepEqual(arrows, []);
 });

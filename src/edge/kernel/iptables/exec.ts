@@ -2,23 +2,26 @@
 
 import { execa } from "execa";
 import { DockerwallError } from "../../../errors.ts";
-import { engineRoot } from "../../engine/root.ts";
 
 export interface ExecOptions {
   /** Written to the program's standard input. */
   readonly input?: string;
   /** Default 20,000. */
   readonly timeoutMs?: number;
+  /** The engine's root folder, asked for anew each time: engines come and go. Undefined where none can be looked into. */
+  readonly engineRoot?: EngineRoot;
 }
+
+export type EngineRoot = () => string | undefined;
 
 /**
  * All users of iptables-legacy on a host must share one lock file. It is reached through the engine's own root (pid: host):
- * mounting it would leave a folder in its place on hosts that never had the file. Found each time: engines come and go.
+ * mounting it would leave a folder in its place on hosts that never had the file.
  */
-function lockFor(program: readonly string[]): Record<string, string> {
+function lockFor(program: readonly string[], engineRoot: EngineRoot | undefined): Record<string, string> {
   const chosen = process.env["XTABLES_LOCKFILE"];
   if (chosen !== undefined) return { XTABLES_LOCKFILE: chosen };
-  const root = program.some((word) => word.includes("-legacy")) ? engineRoot() : undefined;
+  const root = program.some((word) => word.includes("-legacy")) ? engineRoot?.() : undefined;
   return root === undefined ? {} : { XTABLES_LOCKFILE: `${root}/run/xtables.lock` };
 }
 
@@ -35,7 +38,7 @@ export async function exec(
     input: options.input ?? "",
     env: {
       PATH: "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
-      ...lockFor([program, ...args]),
+      ...lockFor([program, ...args], options.engineRoot),
     },
     extendEnv: false,
     timeout: options.timeoutMs ?? 20_000,

@@ -7,6 +7,7 @@ import { planRules } from "../../../core/firewall/rules/plan.ts";
 import type { Table } from "../../../core/firewall/rules/table.ts";
 import type { Family } from "../../../core/model/address.ts";
 import { DockerwallError, messageOf } from "../../../errors.ts";
+import type { EngineRoot } from "./exec.ts";
 import { type Look, RememberedRules } from "./remembered-rules.ts";
 import { type Backend, type RuleTools, toolName, toolsOf } from "./tools.ts";
 
@@ -51,6 +52,11 @@ async function refusalOf(apply: () => Promise<unknown>): Promise<unknown> {
 /** Rules by the given backend. Calls for one family must not overlap. */
 export function createIptables(backend: Backend, tools: RuleTools = toolsOf(backend)): Iptables {
   return new RestoredRules(backend, tools);
+}
+
+/** Either variant, with the lock of legacy tools below this root, where the engine has it. */
+export function iptablesBeside(engineRoot: EngineRoot): (backend: Backend) => Iptables {
+  return (backend) => createIptables(backend, toolsOf(backend, engineRoot));
 }
 
 class RestoredRules implements Iptables {

@@ -2,7 +2,7 @@
 // saves ours too, but not their sets: at boot the whole file is then refused.
 
 import { readdirSync } from "node:fs";
-import { readInside } from "../../sandbox/inside.ts";
+import { readInside } from "../proc/inside.ts";
 
 /** Of Debian, Fedora, Arch, Gentoo and their wikis. */
 const files = [

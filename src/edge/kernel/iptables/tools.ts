@@ -1,7 +1,7 @@
 // iptables-save and iptables-restore, of one variant.
 
 import type { Family } from "../../../core/model/address.ts";
-import { exec } from "./exec.ts";
+import { type EngineRoot, exec } from "./exec.ts";
 import { mayBeInLegacy, mayBeInNft } from "./traces.ts";
 
 export type Backend = "nft" | "legacy";
@@ -35,13 +35,14 @@ export function restoreCommand(
   return [`${toolName(family, backend)}-restore`, [...wait, "--noflush"]];
 }
 
-export function toolsOf(backend: Backend): RuleTools {
+/** @param engineRoot below which the legacy variant finds the lock that it shares with the engine; else below our own */
+export function toolsOf(backend: Backend, engineRoot: EngineRoot = () => undefined): RuleTools {
   const restore = (family: Family, input: string, ...flags: readonly string[]): Promise<string> => {
     const [program, args] = restoreCommand(family, backend);
-    return exec(program, [...args, ...flags], { input });
+    return exec(program, [...args, ...flags], { input, engineRoot });
   };
   return {
-    save: (family) => exec(`${toolName(family, backend)}-save`, []),
+    save: (family) => exec(`${toolName(family, backend)}-save`, [], { engineRoot }),
     restore: (family, input) => restore(family, input),
     test: (family, input) => restore(family, input, "--test"),
     mayHoldOurs: backend === "legacy" ? mayBeInLegacy : mayBeInNft,

@@ -8,9 +8,9 @@ import {
   isPlainPort,
   strangePort,
 } from "../../../core/classify/bridge-ports.ts";
-import { readText } from "../../listener/socket-holder.ts";
 import { interfaceIndex } from "../libc.ts";
 import { openNamespace } from "../netns.ts";
+import { readText } from "../proc/socket-holder.ts";
 import { askLink, askNamespaceId } from "./link-questions.ts";
 import { NETLINK_ROUTE, type NetlinkSocket, openNetlink } from "./socket.ts";
 

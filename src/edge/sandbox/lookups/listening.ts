@@ -1,10 +1,10 @@
 // Our listeners inside a sandbox, by UDP and TCP. A socket that the container destroys is reopened.
 
 import type { Transport } from "../../../core/dns/wire/message.ts";
+import { ConnectionPool } from "../../listener/connection-pool.ts";
 import { type Lasting, listenLasting } from "../../listener/lasting-listener.ts";
 import { listenTcp } from "../../listener/tcp.ts";
 import { type DnsHandler, type DnsListener, type ListenAt, listenUdp } from "../../listener/udp.ts";
-import { ConnectionPool } from "../../upstream/connection-pool.ts";
 import type { Sandbox } from "../sandbox.ts";
 import { reopenSandboxSocket } from "../sockets.ts";
 import type { SandboxQuery } from "./query.ts";

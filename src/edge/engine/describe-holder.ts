@@ -1,8 +1,8 @@
 // Which process holds something that we need, and how to stop it, as a part of a sentence.
 
 import { shortId } from "../../core/model/topology.ts";
-import { containerOf } from "../engine/own-container.ts";
-import type { SocketHolder } from "../listener/socket-holder.ts";
+import type { SocketHolder } from "../kernel/proc/socket-holder.ts";
+import { containerOf } from "./own-container.ts";
 
 /** `process 42 (nginx), in no container; stop it first`. */
 export function describeHolder(holder: SocketHolder | undefined): string {

@@ -1,7 +1,7 @@
 // Connections of independent clients, bounded in total: each costs us a descriptor. When there is no room, the client
 // with the most connections loses one, so that no client keeps out another that has fewer.
 
-import { Turns } from "../listener/turns.ts";
+import { Turns } from "./turns.ts";
 
 /**
  * Questions of all connections of one owner together that are asked in a turn of the event loop. An answer that is known
