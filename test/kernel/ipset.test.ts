@@ -101,8 +101,18 @@ const shown: readonly {
         },
         comment: "app",
       },
+      {
+        key: {
+          kind: "ip-port-net",
+          first: address("203.0.113.9"),
+          protocol: 17,
+          port: 53,
+          prefix: prefix("198.51.100.7/32"),
+          nomatch: true,
+        },
+      },
     ],
-    members: ['203.0.113.9,udp:53,198.51.100.0/24 comment "app"'],
+    members: ['203.0.113.9,udp:53,198.51.100.0/24 comment "app"', "203.0.113.9,udp:53,198.51.100.7 nomatch"],
   },
   {
     spec: { name: "servers6", type: "hash:ip,port,net", family: 6 },

@@ -1,10 +1,12 @@
-// What entries and networks name by a port, shown by packets: servers whose port 53 is not led to us, and published
-// ports of containers that are reached at their own addresses.
+// What entries and networks name by a port, shown by packets: servers whose port 53 is not led to us, ports of the host,
+// also from a second network that is not guarded, and published ports of containers that are reached at their own
+// addresses.
 
 import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
 import { createSocket } from "node:dgram";
 import { once } from "node:events";
+import { createServer } from "node:net";
 import { after, before, describe, it } from "node:test";
 import { promisify } from "node:util";
 import { onlyLabels } from "../../src/core/classify/gather.ts";
@@ -28,7 +30,11 @@ const sets = openKernelSets();
 const ours = createSocket("udp4", (message, { port, address }) => {
   ours.send(Buffer.concat([Buffer.from("ours:"), message]), port, address);
 });
+/** A service of the host's own. */
+const hosts = createServer((socket) => socket.end("host"));
 let web: TestNamespace;
+/** Sends by a network that is not guarded. */
+let both: TestNamespace;
 let world: TestNamespace;
 
 /** Answers with what it is called, at every address of its namespace. */
@@ -66,40 +72,63 @@ async function ask({ name }: TestNamespace, protocol: "udp" | "tcp", at: string)
 
 before(async () => {
   web = createNamespace("web");
+  both = createNamespace("both");
   world = createNamespace("world");
-  run("ip", "link", "add", "br-app", "type", "bridge");
-  for (const { name, outer, to } of [
-    { name: "web", outer: "port-web", to: "br-app" },
-    { name: "world", outer: "uplink", to: undefined },
+  for (const [bridge, address] of [
+    ["br-app", "198.18.0.1/24"],
+    ["br-plain", "198.18.1.1/24"],
+  ] as const) {
+    run("ip", "link", "add", bridge, "type", "bridge");
+    run("ip", "address", "add", address, "dev", bridge);
+    run("ip", "link", "set", bridge, "up");
+  }
+  for (const { name, outer, inner, to } of [
+    { name: "web", outer: "port-web", inner: "eth0", to: "br-app" },
+    { name: "both", outer: "port-both", inner: "eth0", to: "br-plain" },
+    { name: "both", outer: "port-both-1", inner: "eth1", to: "br-app" },
+    { name: "world", outer: "uplink", inner: "eth0", to: undefined },
   ]) {
-    run("ip", "link", "add", outer, "type", "veth", "peer", "name", "eth0", "netns", name);
+    run("ip", "link", "add", outer, "type", "veth", "peer", "name", inner, "netns", name);
     run("ip", "link", "set", outer, "up", ...(to === undefined ? [] : ["master", to]));
   }
-  run("ip", "address", "add", "198.18.0.1/24", "dev", "br-app");
-  run("ip", "link", "set", "br-app", "up");
   run("ip", "address", "add", "203.0.113.1/24", "dev", "uplink");
   run("sysctl", "-qw", "net.ipv4.ip_forward=1");
   for (const [box, gateway, addresses] of [
     [web, "198.18.0.1", ["198.18.0.2/24", "198.18.0.3/24"]],
+    [both, "198.18.1.1", ["198.18.1.2/24"]],
     [world, "203.0.113.1", ["203.0.113.7/24", "203.0.113.8/24", "203.0.113.9/24"]],
   ] as const) {
     for (const address of addresses) box.run("ip", "address", "add", address, "dev", "eth0");
     for (const link of ["lo", "eth0"]) box.run("ip", "link", "set", link, "up");
     box.run("ip", "route", "add", "default", "via", gateway);
   }
+  both.run("ip", "address", "add", "198.18.0.4/24", "dev", "eth1");
+  both.run("ip", "link", "set", "eth1", "up");
   ours.bind(5053);
+  hosts.listen(5432, "0.0.0.0");
   await Promise.all([once(ours, "listening"), serve(world, [53]), serve(web, [80, 81])]);
 
-  const label = "203.0.113.9:53/udp 203.0.113.8 203.0.113.0/24:53";
+  const label = "203.0.113.9:53/udp 203.0.113.8 203.0.113.0/24:53 host:5432/tcp";
   const app = { ...bridgeNetwork("app", "198.18.0.0/24"), labels: { "dockerwall.allow": label } };
   const routed = { ...app, gatewayModes: { 4: "routed" } } as const;
   const container = {
     ...runningContainer("web", "app", "198.18.0.2"),
     publishes: [{ protocol: 6, port: 80 }],
   };
+  const onBoth = {
+    ...runningContainer("both", "app", "198.18.0.4"),
+    labels: { "dockerwall.allow": "203.0.113.7:53/udp !203.0.113.9:53" },
+    endpoints: [
+      ...runningContainer("both", "app", "198.18.0.4").endpoints,
+      ...runningContainer("both", "plain", "198.18.1.2").endpoints,
+    ],
+  };
   const classification = classify({
-    topology: { networks: [routed], containers: [container] },
-    bridges: ["br-app"],
+    topology: {
+      networks: [routed, bridgeNetwork("plain", "198.18.1.0/24")],
+      containers: [container, onBoth],
+    },
+    bridges: ["br-app", "br-plain"],
     policy: onlyLabels(createListStore(presets), 0),
     foreign: new Set(),
     lost: new Set(),
@@ -110,16 +139,17 @@ before(async () => {
   createSets(sets);
   applySets(sets, desiredSets(classification));
   // As if the daemon had been asked, and for a name that led to 203.0.113.7.
-  for (const [destination, protocol] of [
-    ["203.0.113.9", 17],
-    ["203.0.113.7", 6],
+  for (const [destination, protocol, asker] of [
+    ["203.0.113.9", 17, "198.18.0.2"],
+    ["203.0.113.7", 6, "198.18.0.2"],
+    ["203.0.113.7", 17, "198.18.1.2"],
   ] as const) {
     const key = {
       kind: "ip-port-ip",
       first: destination as IpAddress,
       protocol,
       port: 53,
-      second: "198.18.0.2" as IpAddress,
+      second: asker as IpAddress,
     } as const;
     sets.add(setNames.grant4, [{ key, timeoutSeconds: 300 }]);
   }
@@ -130,6 +160,7 @@ before(async () => {
 });
 after(() => {
   ours.close();
+  hosts.close();
   for (const server of servers) server.kill();
 });
 
@@ -145,6 +176,24 @@ describe("port 53 of a server", () => {
 
   it("that an entry names without it, or as one of a range, is", async () => {
     assert.equal(await ask(web, "udp", "203.0.113.8/53"), "ours:q");
+  });
+});
+
+describe("a container that sends by a second network, which is not guarded", () => {
+  it("is not led to us where one of its entries names the server", async () => {
+    assert.equal(await ask(both, "udp", "203.0.113.7/53"), "world:q");
+  });
+
+  it("is led to us where its own list takes the server away, on either network", async () => {
+    assert.equal(await ask(both, "udp", "203.0.113.9/53"), "ours:q");
+    both.run("ip", "route", "add", "203.0.113.9", "via", "198.18.0.1");
+    assert.equal(await ask(both, "udp", "203.0.113.9/53"), "ours:q");
+  });
+
+  it("reaches the ports of the host that its guarded network's list opens, at every address of the host", async () => {
+    for (const host of ["198.18.1.1", "198.18.0.1", "203.0.113.1"])
+      assert.equal(await ask(both, "tcp", `${host}/5432`), "host", host);
+    assert.equal(await ask(both, "tcp", "203.0.113.1/22"), "");
   });
 });
 

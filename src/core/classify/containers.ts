@@ -7,6 +7,7 @@ import { allowLabel, placeOf } from "../labels/table.ts";
 import { familyOf, type IpAddress } from "../model/address.ts";
 import type { GuardedNetwork, ServicePolicy } from "../model/guarded-network.ts";
 import type { Container, Hazard, Network, Topology } from "../model/topology.ts";
+import type { EntryList } from "../policy/entry-list.ts";
 import { entryToEngine } from "./engine-api.ts";
 import { gatherLists, type OtherPolicies } from "./gather.ts";
 
@@ -17,6 +18,14 @@ export interface GuardedAddress {
   readonly container: string;
   /** True if every guarded network of the container is in audit mode. */
   readonly audit: boolean;
+}
+
+/** The addresses of a guarded container on networks that are not guarded, with what counts there. */
+export interface UnguardedAddresses {
+  readonly name: string;
+  readonly addresses: readonly IpAddress[];
+  /** For each of its guarded networks, the lists of the network with its own: what one of them opens is open. */
+  readonly policies: readonly (readonly EntryList[])[];
 }
 
 /** A service of a container that is reached at its own address. */
@@ -30,6 +39,7 @@ export interface PublishedService {
 export interface ContainerFindings {
   readonly services: readonly ServicePolicy[];
   readonly guardedAddresses: readonly GuardedAddress[];
+  readonly unguarded: readonly UnguardedAddresses[];
   /** What may come in to addresses of guarded containers untranslated, by IP protocol. */
   readonly published: readonly PublishedService[];
   /** Every address of the containers in quarantine, and a marker for each. */
@@ -73,6 +83,7 @@ export function examineContainers(input: ExamineInput): ContainerFindings {
   const networks = new Map(topology.networks.map((network) => [network.id, network]));
   const services: ServicePolicy[] = [];
   const guardedAddresses: GuardedAddress[] = [];
+  const unguarded: UnguardedAddresses[] = [];
   const problems: string[] = [];
   const warnings: string[] = [];
   for (const container of topology.containers) {
@@ -102,6 +113,7 @@ export function examineContainers(input: ExamineInput): ContainerFindings {
     );
     if (!accepted.has("second-network"))
       warnings.push(...outside.map((network) => secondNetwork(container, network)));
+    unguarded.push(...unguardedOf(container, outside, [homes, ownLists]));
     guardedAddresses.push(
       ...outside
         .flatMap(({ bridge }) =>
@@ -121,7 +133,7 @@ export function examineContainers(input: ExamineInput): ContainerFindings {
         containerId: id,
       })),
     );
-  return { services, guardedAddresses, published, quarantined, problems, warnings };
+  return { services, guardedAddresses, unguarded, published, quarantined, problems, warnings };
 }
 
 /** @param leading an entry that leads it to an engine's API */
@@ -171,6 +183,19 @@ function guardedAddressesOn(
       bridges.map((each) => ({ address, bridge: each, container: container.name })),
     );
   });
+}
+
+function unguardedOf(
+  { name, endpoints }: Container,
+  outside: readonly Network[],
+  [homes, own]: readonly [homes: readonly Pick<GuardedNetwork, "lists">[], own: readonly EntryList[]],
+): UnguardedAddresses[] {
+  const ids = new Set(outside.flatMap(({ id, bridge }) => (bridge === undefined ? [] : [id])));
+  const addresses = endpoints
+    .filter(({ networkId }) => ids.has(networkId))
+    .flatMap((endpoint) => endpoint.addresses);
+  if (addresses.length === 0) return [];
+  return [{ name, addresses, policies: homes.map(({ lists }) => [...lists, ...own]) }];
 }
 
 /** The container whose network it uses (`network_mode: container:NAME`, in any number of steps): usually itself. */

@@ -11,9 +11,9 @@ import {
   type Prefix,
   renderPrefix,
 } from "../model/address.ts";
-import { hostMembers } from "./host-entries.ts";
+import { hostMembers } from "./entries/host.ts";
+import { resolverMembers } from "./entries/resolver.ts";
 import { heldPrefix, setNames } from "./names.ts";
-import { resolverMembers } from "./resolver-entries.ts";
 
 /** One member of a set of the control plane, by the dimensions that its set has beside the prefix. */
 export interface Member {

@@ -31,10 +31,11 @@ export function cutOffInstead(
 export function openedBy(unplaced: readonly Member[], placed: readonly Member[]): readonly Member[] {
   const exceptions = unplaced.filter(({ exception }) => exception === true);
   if (exceptions.length === 0) return [];
-  return placed.filter(({ prefix, service, exception }) =>
+  return placed.filter(({ prefix, service, server, exception }) =>
     exceptions.some(
       (each) =>
         exception !== true &&
+        each.server === server &&
         each.service?.protocol === service?.protocol &&
         each.service?.port === service?.port &&
         prefixContains(prefix, each.prefix.address),

@@ -1,7 +1,7 @@
 // What a packet can meet on this host: networks, containers, addresses of the host, and what is open there.
 
 import type { Classification } from "../classify/networks.ts";
-import { type HostMember, hostMembers } from "../firewall/host-entries.ts";
+import { type HostMember, hostMembers } from "../firewall/entries/host.ts";
 import { type IpAddress, prefixContains } from "../model/address.ts";
 import type { Container, Network, Topology } from "../model/topology.ts";
 

@@ -1,7 +1,7 @@
 // The way of a connection that was seen, taken again: from where its container sent it, through what is on the host now.
 
-import { hostMembers } from "../firewall/host-entries.ts";
-import type { IpAddress } from "../model/address.ts";
+import { hostMembers } from "../firewall/entries/host.ts";
+import { anyPrefix, type IpAddress } from "../model/address.ts";
 import type { GuardedNetwork } from "../model/guarded-network.ts";
 import { shortId, type Topology } from "../model/topology.ts";
 import type { PolicyFinding } from "../path/policy.ts";
@@ -29,7 +29,11 @@ export function walkerFor(
     ...topology,
     ...{ hostAddresses, bridgesFiltered, quarantine },
     guarded: new Map([[network.id, { audit: false, reject: false }]]),
-    hostEntries: hostMembers({ guarded: [network], containers: { services: [] } }),
+    // Whoever is asked about here is judged by these lists, wherever it sends from.
+    hostEntries: hostMembers({
+      guarded: [{ ...network, subnets: [anyPrefix(4), anyPrefix(6)] }],
+      containers: { services: [], unguarded: [] },
+    }),
   };
   const cutOff = new Set([...quarantine].map(shortId));
   const own = topology.networks.find(({ id }) => id === network.id);

@@ -23,6 +23,7 @@ const classification: Classification = {
   containers: {
     services: [],
     guardedAddresses: [],
+    unguarded: [],
     published: [],
     quarantined: [],
     problems: [],

@@ -32,6 +32,7 @@ function classified(...problems: readonly string[]): Classification {
     containers: {
       services: [],
       guardedAddresses: [],
+      unguarded: [],
       published: [],
       quarantined: [],
       problems: [],

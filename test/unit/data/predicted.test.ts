@@ -6,7 +6,7 @@ import { after, before, test } from "node:test";
 import fc from "fast-check";
 import { AskerIndex } from "../../../src/core/askers/index-of-askers.ts";
 import { readAddressAnswer } from "../../../src/core/dns/probe.ts";
-import { hostMembers } from "../../../src/core/firewall/host-entries.ts";
+import { hostMembers } from "../../../src/core/firewall/entries/host.ts";
 import { hostPrefix, type IpAddress, parseAddress } from "../../../src/core/model/address.ts";
 import { type Explained, explainPath } from "../../../src/core/path/explained.ts";
 import type { Surroundings } from "../../../src/core/path/surroundings.ts";
@@ -74,7 +74,7 @@ function plane(label: string) {
     guarded: new Map([["home", { audit: false, reject: false }]]),
     quarantine: new Set(),
     hostAddresses,
-    hostEntries: hostMembers({ guarded, containers: { services: [] } }),
+    hostEntries: hostMembers({ guarded, containers: { services: [], unguarded: [] } }),
     bridgesFiltered: true,
   };
   /** What `explain` says of an address, with what is open now. */

@@ -41,6 +41,7 @@ function writeKey(writer: NetlinkWriter, key: SetKey): void {
       writer.u16be(data.port | NLA_F_NET_BYTEORDER, key.port).u8(data.protocol, key.protocol);
       writeAddress(writer, data.ip2, key.prefix.address);
       writer.u8(data.cidr2, key.prefix.length);
+      writeNomatch(writer, key);
       return;
     case "net-iface":
       writeAddress(writer, data.ip, key.prefix.address);
@@ -54,12 +55,16 @@ function writeKey(writer: NetlinkWriter, key: SetKey): void {
       writeAddress(writer, data.ip, key.prefix.address);
       writer.u8(data.cidr, key.prefix.length);
       writer.u16be(data.port | NLA_F_NET_BYTEORDER, key.port).u8(data.protocol, key.protocol);
-      if (key.nomatch === true) writer.u32be(data.flags | NLA_F_NET_BYTEORDER, FLAG_NOMATCH);
+      writeNomatch(writer, key);
       return;
     case "set":
       writer.text(data.name, key.name);
       return;
   }
+}
+
+function writeNomatch(writer: NetlinkWriter, { nomatch }: { readonly nomatch?: boolean }): void {
+  if (nomatch === true) writer.u32be(data.flags | NLA_F_NET_BYTEORDER, FLAG_NOMATCH);
 }
 
 function writeAddress(writer: NetlinkWriter, type: number, address: IpAddress): void {
@@ -169,17 +174,21 @@ interface KeyParts {
 
 function keyOf(parts: KeyParts): SetKey | undefined {
   const { first, second, cidr, cidr2, port, protocol, nomatch, iface, name } = parts;
+  const except = nomatch ? { nomatch } : {};
   if (name !== undefined) return { kind: "set", name };
   if (first === undefined) return undefined;
   if (second !== undefined && port !== undefined && cidr2 !== undefined)
-    return { kind: "ip-port-net", first, protocol, port, prefix: { address: second, length: cidr2 } };
+    return {
+      ...{ kind: "ip-port-net", first, protocol, port, prefix: { address: second, length: cidr2 } },
+      ...except,
+    };
   if (second !== undefined && port !== undefined)
     return { kind: "ip-port-ip", first, protocol, port, second };
   // The kernel leaves the length out where it is that of a host, and says 0 for the widest.
   const prefix: Prefix = { address: first, length: cidr ?? (familyOf(first) === 4 ? 32 : 128) };
   if (iface !== undefined) return { kind: "net-iface", prefix, iface };
   if (port === undefined) return { kind: "net", prefix };
-  return { kind: "net-port", prefix, protocol, port, ...(nomatch ? { nomatch } : {}) };
+  return { kind: "net-port", prefix, protocol, port, ...except };
 }
 
 function readAddress(view: DataView, start: number, end: number): IpAddress | undefined {

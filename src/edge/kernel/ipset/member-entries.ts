@@ -24,8 +24,8 @@ export function membersOf(sets: KernelSets, name: string): Member[] {
           },
         ];
       case "ip-port-net": {
-        const { prefix, first: server, protocol, port } = key;
-        return [{ prefix, server, service: { protocol, port }, ...said }];
+        const { prefix, first: server, protocol, port, nomatch } = key;
+        return [{ prefix, server, service: { protocol, port }, exception: nomatch === true, ...said }];
       }
       default:
         return [];
@@ -107,10 +107,9 @@ function toEntry(member: Member): SetEntry {
 }
 
 function toKey({ prefix, iface, service, server, exception }: Member): SetKey {
+  const except = exception === true ? { nomatch: true } : {};
   if (service !== undefined && server !== undefined)
-    return { kind: "ip-port-net", first: server, ...service, prefix };
-  if (service !== undefined) {
-    return { kind: "net-port", prefix, ...service, ...(exception === true ? { nomatch: true } : {}) };
-  }
+    return { kind: "ip-port-net", first: server, ...service, prefix, ...except };
+  if (service !== undefined) return { kind: "net-port", prefix, ...service, ...except };
   return iface === undefined ? { kind: "net", prefix } : { kind: "net-iface", prefix, iface };
 }

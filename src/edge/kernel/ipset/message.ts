@@ -96,6 +96,8 @@ export type SetKey =
       readonly protocol: number;
       readonly port: number;
       readonly prefix: Prefix;
+      /** See net-port. */
+      readonly nomatch?: boolean;
     }
   | { readonly kind: "net-iface"; readonly prefix: Prefix; readonly iface: string }
   | { readonly kind: "net"; readonly prefix: Prefix }

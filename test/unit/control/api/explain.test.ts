@@ -46,7 +46,7 @@ const present: Present = {
     guarded,
     problems: new Map(),
     hostEntries: [],
-    containers: { services: [] },
+    containers: { services: [], unguarded: [] },
   } as unknown as Classification,
   quarantine: new Set(["web"]),
   presets,

@@ -43,6 +43,7 @@ const present: Present = {
       services: [],
       published: [],
       guardedAddresses: [],
+      unguarded: [],
       quarantined: [],
       problems: [],
       warnings: [],

@@ -190,9 +190,13 @@ describe("hazards of containers", () => {
 
 describe("second networks of containers", () => {
   it("a bridge: guarded there by every address that it has", () => {
-    const { guardedAddresses, warnings } = examine([
+    const { guardedAddresses, unguarded, warnings } = examine([
       container("both", { app: "198.19.1.3", plain: "198.19.3.3" }),
     ]);
+    assert.deepEqual(
+      unguarded.map(({ name, addresses, policies }) => [name, addresses, policies.length]),
+      [["both", ["198.19.3.3"], 1]],
+    );
     assert.deepEqual(
       guardedAddresses.map(({ address, bridge }) => `${address} ${bridge}`),
       ["198.19.1.3 br-app", "198.19.1.3 br-plain", "198.19.3.3 br-plain"],
@@ -204,10 +208,10 @@ describe("second networks of containers", () => {
   });
 
   it("macvlan: not contained", () => {
-    const { guardedAddresses, warnings } = examine([
+    const { guardedAddresses, unguarded, warnings } = examine([
       container("both", { app: "198.19.1.3", wire: "198.19.4.3" }),
     ]);
-    assert.deepEqual(guardedAddresses, []);
+    assert.deepEqual([guardedAddresses, unguarded], [[], []]);
     assert.match(
       warnings.join("\n"),
       /^container "both" is also on network "wire" \(macvlan\), .*NOT contained/,

@@ -30,6 +30,7 @@ const classification: Classification = {
   containers: {
     services: [],
     published: [],
+    unguarded: [],
     guardedAddresses: [
       { address: "198.51.100.2" as IpAddress, bridge: "br-open", container: "web", audit: false },
     ],

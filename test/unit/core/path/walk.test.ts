@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import type { HostMember } from "../../../../src/core/firewall/host-entries.ts";
+import type { HostMember } from "../../../../src/core/firewall/entries/host.ts";
 import { type IpAddress, parsePrefix } from "../../../../src/core/model/address.ts";
 import type { HostPorts, Network } from "../../../../src/core/model/topology.ts";
 import { noEntry, type PolicyFinding } from "../../../../src/core/path/policy.ts";

@@ -27,6 +27,7 @@ function classified(change: Partial<Classification> = {}): Classification {
       services: [],
       published: [],
       guardedAddresses: [],
+      unguarded: [],
       quarantined: [],
       problems: [],
       warnings: ["hazard"],

@@ -112,6 +112,12 @@ const cases: readonly [
   ["the host", { connections: [connection(gateway, "tcp:5432")] }, ["host:5432/tcp"]],
   ["a port of the host that is open", { connections: [connection(gateway, "tcp:5432")] }, [], "host:5432"],
   [
+    "the same from a network of the container's that is not guarded",
+    { connections: [{ ...connection(gateway, "tcp:5432"), asker: "198.19.2.2" as IpAddress }] },
+    [],
+    "host:5432",
+  ],
+  [
     "a name that leads to the host: with the port of the host",
     {
       lookups: [leadsTo("app.example.com", gateway)],

@@ -1,23 +1,25 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import type { Classification } from "../../../../src/core/classify/networks.ts";
-import { hostMembers } from "../../../../src/core/firewall/host-entries.ts";
-import { type IpAddress, parsePrefix, renderPrefix } from "../../../../src/core/model/address.ts";
-import type { EntryList } from "../../../../src/core/policy/entry-list.ts";
-import { listOf } from "../../../support/policies.ts";
+import type { Classification } from "../../../../../src/core/classify/networks.ts";
+import { hostMembers } from "../../../../../src/core/firewall/entries/host.ts";
+import { type IpAddress, parsePrefix, renderPrefix } from "../../../../../src/core/model/address.ts";
+import type { EntryList } from "../../../../../src/core/policy/entry-list.ts";
+import { listOf } from "../../../../support/policies.ts";
 
 interface Given {
   /** Lists of the network 198.19.1.0/24, 2001:db8:1::/64. */
   readonly network?: readonly string[];
   /** Lists of the container 198.19.1.2, 2001:db8:1::2. */
   readonly container?: readonly string[];
+  /** Of a container at 198.19.9.2, where nothing is guarded, the lists on each of its guarded networks. */
+  readonly unguarded?: readonly (readonly string[])[];
 }
 
 /** A list by its text; `closed` is one that could not be read and may have taken something away. */
 const listNamed = (text: string): EntryList =>
   text === "closed" ? { ...listOf(""), closes: true } : listOf(text);
 
-function membersOf({ network = [], container }: Given): readonly string[] {
+function membersOf({ network = [], container, unguarded = [] }: Given): readonly string[] {
   const subnets = ["198.19.1.0/24", "2001:db8:1::/64"].flatMap((text) => parsePrefix(text) ?? []);
   const addresses = ["198.19.1.2", "2001:db8:1::2"] as IpAddress[];
   const classification = {
@@ -27,6 +29,12 @@ function membersOf({ network = [], container }: Given): readonly string[] {
     ],
     containers: {
       services: container === undefined ? [] : [{ name: "c", addresses, lists: container.map(listNamed) }],
+      unguarded: [
+        {
+          ...{ name: "d", addresses: ["198.19.9.2"] },
+          policies: unguarded.map((texts) => texts.map(listNamed)),
+        },
+      ],
     },
   } as unknown as Classification;
   return hostMembers(classification)
@@ -105,6 +113,17 @@ const cases: readonly [name: string, given: Given, members: readonly string[]][]
     { network: ["host:1/tcp"], container: ["host:2/tcp", "closed"] },
     ["198.19.1.0/24 6:1 web", "not 198.19.1.2/32 6:1 c"],
   ],
+  [
+    "on a network that is not guarded, what the lists of any of its guarded networks open",
+    {
+      unguarded: [
+        ["host:1-3/tcp", "!host:2"],
+        ["host:2-4/tcp", "!host:3"],
+        ["host:5/tcp", "closed"],
+      ],
+    },
+    ["198.19.9.2/32 6:1 d", "198.19.9.2/32 6:3 d", "198.19.9.2/32 6:2 d", "198.19.9.2/32 6:4 d"],
+  ],
 ];
 
 describe("hostMembers", () => {
@@ -112,7 +131,10 @@ describe("hostMembers", () => {
   it("has the same of IPv6", () => {
     const classification = {
       guarded: [{ name: "web", subnets: [parsePrefix("2001:db8:1::/64")], lists: [listOf("host:1/tcp")] }],
-      containers: { services: [{ name: "c", addresses: ["2001:db8:1::2"], lists: [listOf("!host:1")] }] },
+      containers: {
+        services: [{ name: "c", addresses: ["2001:db8:1::2"], lists: [listOf("!host:1")] }],
+        unguarded: [],
+      },
     } as unknown as Classification;
     assert.deepEqual(
       hostMembers(classification).map(({ prefix, exception }) => [renderPrefix(prefix), exception]),
