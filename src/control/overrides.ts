@@ -2,16 +2,19 @@
 // time out, so that a new daemon finds them, and an override with an end ends on time even without a daemon.
 
 import { setNames } from "../core/firewall/names.ts";
+import type { OverridesReport } from "../core/model/report.ts";
 import { OverrideBook } from "../core/policy/override/book.ts";
 import {
   type Override,
   type OverrideTarget,
+  overridesOf,
   parseOverride,
   renderOverride,
 } from "../core/policy/override.ts";
 import { isSetMissing } from "../edge/kernel/ipset/error.ts";
 import type { KernelSets } from "../edge/kernel/ipset/kernel-sets.ts";
 import { numberedKey, numberOfKey } from "../edge/kernel/ipset/numbered-key.ts";
+import { epochMs } from "../edge/kernel/monotonic.ts";
 import { DockerwallError } from "../errors.ts";
 
 export interface Overrides {
@@ -94,6 +97,15 @@ export function createOverrides(options: OverridesOptions): Overrides {
         if (!kept.has(renderOverride(override) ?? "")) write(options, number, override);
     },
   };
+}
+
+/** The overrides of a target as they are reported. */
+export function reportOverrides(target: OverrideTarget, overrides: readonly Override[]): OverridesReport {
+  const own = overridesOf(overrides, target).map(({ entry, endsAtMs }) => ({
+    entry,
+    endsAtMs: endsAtMs === undefined ? undefined : epochMs(endsAtMs),
+  }));
+  return { kind: target.kind, name: target.name, overrides: own };
 }
 
 /** What an earlier run left in the set. */

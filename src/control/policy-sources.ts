@@ -11,8 +11,8 @@ import type { Presets } from "../core/policy/preset.ts";
 import type { Log } from "../edge/host/log.ts";
 import { followPolicyFile } from "../edge/host/policy-file.ts";
 import type { KernelSets } from "../edge/kernel/ipset/kernel-sets.ts";
-import { changeOverrides, type OverrideContext, reportOverrides } from "./api/change-overrides.ts";
-import { createOverrides, type Overrides } from "./overrides.ts";
+import { changeOverrides, type OverrideContext } from "./api/change-overrides.ts";
+import { createOverrides, type Overrides, reportOverrides } from "./overrides.ts";
 
 export interface PolicySourcesOptions {
   readonly sets: KernelSets;

@@ -3,14 +3,12 @@
 
 import type { Classification } from "../../core/classify/networks.ts";
 import type { OverrideRequest } from "../../core/model/control-api.ts";
-import type { OverridesReport } from "../../core/model/report.ts";
 import type { Topology } from "../../core/model/topology.ts";
 import { requireEntries } from "../../core/policy/allowlist.ts";
 import { parseEntry, renderEntry } from "../../core/policy/entry.ts";
 import type { Override, OverrideTarget } from "../../core/policy/override.ts";
-import { overridesOf, withNegation } from "../../core/policy/override.ts";
+import { withNegation } from "../../core/policy/override.ts";
 import type { Presets } from "../../core/policy/preset.ts";
-import { epochMs } from "../../edge/kernel/monotonic.ts";
 import { DockerwallError } from "../../errors.ts";
 import type { Overrides } from "../overrides.ts";
 import { findContainer, isService } from "./find-container.ts";
@@ -45,15 +43,6 @@ export function changeOverrides(request: OverrideRequest, context: OverrideConte
     entries.map((entry): Override => ({ target, entry: withNegation(entry, negated) ?? entry, endsAtMs })),
   );
   return target;
-}
-
-/** The overrides of a target as they are reported. */
-export function reportOverrides(target: OverrideTarget, overrides: readonly Override[]): OverridesReport {
-  const own = overridesOf(overrides, target).map(({ entry, endsAtMs }) => ({
-    entry,
-    endsAtMs: endsAtMs === undefined ? undefined : epochMs(endsAtMs),
-  }));
-  return { kind: target.kind, name: target.name, overrides: own };
 }
 
 /** Entries in canonical form, without `!`: the verb says what they do. */

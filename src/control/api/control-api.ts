@@ -23,7 +23,6 @@ import { untilEnforced } from "../enforcement/until-enforced.ts";
 import type { Enforcement } from "../enforcement.ts";
 import type { History } from "../history/history.ts";
 import type { PolicySources } from "../policy-sources.ts";
-import { endsNow } from "../reporter/ends-now.ts";
 import type { Reporter } from "../reporter.ts";
 import type { Wall } from "../wall.ts";
 import { type ApplyContext, applyOverrides } from "./apply-overrides.ts";
@@ -34,6 +33,7 @@ import type { Present } from "./in-force.ts";
 import { prepareNetwork } from "./prepare-network.ts";
 import { type QuarantineContext, quarantineContainer, releaseContainer } from "./quarantine.ts";
 import { replayOn } from "./replay.ts";
+import { endsNow } from "./stats/ends-now.ts";
 import { type SuggestionSources, suggestFor } from "./suggest.ts";
 import { createUninstall, type UninstallOptions } from "./uninstall.ts";
 

@@ -1,11 +1,7 @@
 import assert from "node:assert/strict";
 import { beforeEach, describe, it } from "node:test";
-import {
-  changeOverrides,
-  type OverrideContext,
-  reportOverrides,
-} from "../../../../src/control/api/change-overrides.ts";
-import { createOverrides } from "../../../../src/control/overrides.ts";
+import { changeOverrides, type OverrideContext } from "../../../../src/control/api/change-overrides.ts";
+import { createOverrides, reportOverrides } from "../../../../src/control/overrides.ts";
 import type { Classification } from "../../../../src/core/classify/networks.ts";
 import type { OverrideRequest } from "../../../../src/core/model/control-api.ts";
 import type { Container } from "../../../../src/core/model/topology.ts";

@@ -1,24 +1,24 @@
 // The control plane's part of `stats`: what a packet like a denied one would meet now.
 
-import type { ClassifiedNetwork } from "../../core/classify/networks.ts";
-import type { DeniedRecord } from "../../core/journal/denied-record.ts";
-import { namesReader } from "../../core/journal/lookups.ts";
-import { bookedUnder } from "../../core/journal/report.ts";
-import { familyOf } from "../../core/model/address.ts";
-import type { DropEnd } from "../../core/model/report.ts";
-import { shortId } from "../../core/model/topology.ts";
-import { entryOf } from "../../core/path/change.ts";
-import { renderChange } from "../../core/path/sentence.ts";
-import type { PathEnd, PathStep } from "../../core/path/verdict.ts";
-import { renderEntry } from "../../core/policy/entry.ts";
-import { type LabelView, labelView } from "../../core/suggest/label-view.ts";
-import { listsOf } from "../../core/suggest/lists.ts";
-import { type NamesOf, neighbourLookup } from "../../core/suggest/neighbour-lookup.ts";
-import { connectionOf, type SeenConnection } from "../../core/suggest/observed.ts";
-import type { Present } from "../api/in-force.ts";
-import { openNow } from "../api/kernel-rights.ts";
-import { insideNow, type SuggestionSources } from "../api/suggest.ts";
-import type { History } from "../history/history.ts";
+import type { ClassifiedNetwork } from "../../../core/classify/networks.ts";
+import type { DeniedRecord } from "../../../core/journal/denied-record.ts";
+import { namesReader } from "../../../core/journal/lookups.ts";
+import { bookedUnder } from "../../../core/journal/report.ts";
+import { familyOf } from "../../../core/model/address.ts";
+import type { DropEnd } from "../../../core/model/report.ts";
+import { shortId } from "../../../core/model/topology.ts";
+import { entryOf } from "../../../core/path/change.ts";
+import { renderChange } from "../../../core/path/sentence.ts";
+import type { PathEnd, PathStep } from "../../../core/path/verdict.ts";
+import { renderEntry } from "../../../core/policy/entry.ts";
+import { type LabelView, labelView } from "../../../core/suggest/label-view.ts";
+import { listsOf } from "../../../core/suggest/lists.ts";
+import { type NamesOf, neighbourLookup } from "../../../core/suggest/neighbour-lookup.ts";
+import { connectionOf, type SeenConnection } from "../../../core/suggest/observed.ts";
+import type { History } from "../../history/history.ts";
+import type { Present } from "../in-force.ts";
+import { openNow } from "../kernel-rights.ts";
+import { insideNow, type SuggestionSources } from "../suggest.ts";
 
 export interface EndSources extends Pick<SuggestionSources, "sets" | "hostAddresses" | "bridgesFiltered"> {
   readonly history: Pick<History, "lookups" | "namesOf">;

@@ -2,18 +2,18 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import type { Present } from "../../../../src/control/api/in-force.ts";
-import { type EndSources, endsNow } from "../../../../src/control/reporter/ends-now.ts";
-import type { Classification } from "../../../../src/core/classify/networks.ts";
-import { setNames } from "../../../../src/core/firewall/names.ts";
-import type { DeniedRecord } from "../../../../src/core/journal/denied-record.ts";
-import type { LookupTally } from "../../../../src/core/journal/lookups.ts";
-import type { IpAddress } from "../../../../src/core/model/address.ts";
-import type { Container, Network } from "../../../../src/core/model/topology.ts";
-import { createSets } from "../../../../src/edge/kernel/ipset/desired-sets.ts";
-import { createFakeSets } from "../../../support/fake-sets.ts";
-import { listOf, presets } from "../../../support/policies.ts";
-import { bridgeNetwork, guardedNetwork, runningContainer } from "../../../support/topologies.ts";
+import type { Present } from "../../../../../src/control/api/in-force.ts";
+import { type EndSources, endsNow } from "../../../../../src/control/api/stats/ends-now.ts";
+import type { Classification } from "../../../../../src/core/classify/networks.ts";
+import { setNames } from "../../../../../src/core/firewall/names.ts";
+import type { DeniedRecord } from "../../../../../src/core/journal/denied-record.ts";
+import type { LookupTally } from "../../../../../src/core/journal/lookups.ts";
+import type { IpAddress } from "../../../../../src/core/model/address.ts";
+import type { Container, Network } from "../../../../../src/core/model/topology.ts";
+import { createSets } from "../../../../../src/edge/kernel/ipset/desired-sets.ts";
+import { createFakeSets } from "../../../../support/fake-sets.ts";
+import { listOf, presets } from "../../../../support/policies.ts";
+import { bridgeNetwork, guardedNetwork, runningContainer } from "../../../../support/topologies.ts";
 
 const home = bridgeNetwork("home", "198.19.1.0/24");
 const gateway = "198.19.1.1" as IpAddress;
