@@ -254,7 +254,7 @@ describe("after uninstall", () => {
       );
       assert.equal(exitCode, 69, args[0]);
     }
-    // The timed rule's end is past, and one round of whatever is done every five seconds.
+    // The end of the override is past, and one round of whatever is done every five seconds.
     await until("6 s", 15_000, () => (Date.now() > ends + 4_500 ? true : undefined));
     assert.equal(daemon.ended, false, daemon.log());
     assert.equal(kernelState(), "");

@@ -11,7 +11,7 @@ import type { DataPlaneLink } from "../../planes/link.ts";
 import type { Enforcement } from "../enforcement.ts";
 import type { PolicySources } from "../policy-sources.ts";
 import type { Wall } from "../wall.ts";
-import type { Present } from "./in-force.ts";
+import type { InForce } from "./in-force.ts";
 import { listRights } from "./kernel-rights.ts";
 
 export interface ApplyContext {
@@ -26,10 +26,10 @@ export interface ApplyContext {
 /** Makes overrides, or takes them back. @throws DockerwallError NOT_ENFORCED if the kernel does not hold the result */
 export async function applyOverrides(
   request: OverrideRequest,
-  present: Present,
+  inForce: InForce,
   context: ApplyContext,
 ): Promise<OverridesReport> {
-  const report = await context.policies.change(request, present);
+  const report = await context.policies.change(request, inForce);
   if (await isInForce(report, context)) return report;
   // Other software may have changed the rules at this very moment; if so, we put them right.
   await context.enforcement.heal();

@@ -29,7 +29,7 @@ import { type ApplyContext, applyOverrides } from "./apply-overrides.ts";
 import { findOwnResolvers } from "./doctor/own-resolvers.ts";
 import { examineHost } from "./doctor.ts";
 import { type ExplanationSources, explainTarget } from "./explain.ts";
-import type { Present } from "./in-force.ts";
+import type { InForce } from "./in-force.ts";
 import { prepareNetwork } from "./prepare-network.ts";
 import { type QuarantineContext, quarantineContainer, releaseContainer } from "./quarantine.ts";
 import { replayOn } from "./replay.ts";
@@ -57,14 +57,14 @@ const detoursWithinMs = 1_000;
 
 export function createControlApi(options: ControlApiOptions): ControlApi {
   const { reporter, policies } = options;
-  const present = (): Present => presentOf(options);
+  const inForce = (): InForce => inForceOf(options);
   const { seen, explained, applied, cut } = sourcesOf(options);
   /** The journal has every lookup that was answered before. */
   const flushed = async (): Promise<void> => dataPlaneOf(options).flush();
   const commands: ControlApi = {
     stats: async () => {
       await flushed();
-      return reporter.stats(Date.now(), endsNow(present(), seen));
+      return reporter.stats(Date.now(), endsNow(inForce(), seen));
     },
     status: () => statusOf(options),
     doctor: () => examine(options, explained),
@@ -73,18 +73,18 @@ export function createControlApi(options: ControlApiOptions): ControlApi {
         untilEnforced(id, reporter, options.enforcement.changes);
       return prepareNetwork({ ...request, engine: options.engine, presets: policies.presets(), enforced });
     },
-    changeOverrides: async (request) => applyOverrides(request, present(), applied),
+    changeOverrides: async (request) => applyOverrides(request, inForce(), applied),
     explain: async (request) => {
       await flushed();
-      return explainTarget(request, present(), explained);
+      return explainTarget(request, inForce(), explained);
     },
     suggest: async (request) => {
       await flushed();
-      return suggestFor(request, present(), seen);
+      return suggestFor(request, inForce(), seen);
     },
     replay: async (request) => {
       await flushed();
-      return replayOn(request, present(), seen);
+      return replayOn(request, inForce(), seen);
     },
     quarantine: ({ container }) => quarantineContainer(container, cut),
     release: ({ container }) => releaseContainer(container, cut),
@@ -140,7 +140,7 @@ function dataPlaneOf({ dataPlane }: Pick<ControlApiOptions, "dataPlane">): DataP
 }
 
 /** @throws DockerwallError NOT_ENFORCED before anything is */
-function presentOf({ enforcement, inventory, wall, policies }: ControlApiOptions): Present {
+function inForceOf({ enforcement, inventory, wall, policies }: ControlApiOptions): InForce {
   const classification = enforcement.classification();
   if (classification === undefined) throw new DockerwallError("NOT_ENFORCED", stateSentences.starting);
   return {
@@ -156,7 +156,7 @@ function presentOf({ enforcement, inventory, wall, policies }: ControlApiOptions
 async function examine(options: ControlApiOptions, explained: ExplanationSources): Promise<DoctorReport> {
   const { reporter, wall } = options;
   const root = engineRoot();
-  const guarded = new Set(presentOf(options).classification.guarded.map(({ id }) => id));
+  const guarded = new Set(inForceOf(options).classification.guarded.map(({ id }) => id));
   return examineHost({
     engine: options.engine,
     status: reporter.status(),
@@ -169,7 +169,7 @@ async function examine(options: ControlApiOptions, explained: ExplanationSources
       findOwnResolvers({
         ...{ topology: options.inventory.current(), guarded },
         resolvConf: readResolvConf,
-        explain: (request) => explainTarget(request, presentOf(options), explained),
+        explain: (request) => explainTarget(request, inForceOf(options), explained),
       }),
     detours: () => detoursOf(options),
     savedRules: root === undefined ? [] : findSavedRules(root),

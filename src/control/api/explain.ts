@@ -20,7 +20,7 @@ import { DockerwallError } from "../../errors.ts";
 import type { PathRequest } from "../../planes/messages.ts";
 import { type LookupSources, lookupsInForce } from "./explain/lookups.ts";
 import { findContainer } from "./find-container.ts";
-import type { Present } from "./in-force.ts";
+import type { InForce } from "./in-force.ts";
 
 export interface ExplanationSources extends LookupSources {
   /** The tracked flows of a family. */
@@ -40,16 +40,16 @@ interface Scope {
 /** @throws DockerwallError BAD_ENTRY, NOT_FOUND */
 export async function explainTarget(
   { container: name, target: text }: ExplainRequest,
-  present: Present,
+  inForce: InForce,
   sources: ExplanationSources,
 ): Promise<ExplainReport> {
-  const { topology, quarantine } = present;
+  const { topology, quarantine } = inForce;
   const container = findContainer(topology, name);
   const target = parseTarget(text);
   if ("problem" in target) throw new DockerwallError("BAD_ENTRY", target.problem);
   const holder = holderOf(container, topology);
   const addresses = holder.endpoints.flatMap((endpoint) => endpoint.addresses);
-  const surroundings = surroundingsOf(topology, present.classification, {
+  const surroundings = surroundingsOf(topology, inForce.classification, {
     quarantine,
     hostAddresses: sources.hostAddresses(),
     bridgesFiltered: sources.bridgesFiltered(),
@@ -63,7 +63,7 @@ export async function explainTarget(
     outOfReach ?? explainPath(surroundings, { target, container: holder.name, quarantined, reading });
   const networks = topology.networks.filter(({ id }) => reading.homes.includes(id)).map((each) => each.name);
   const { change } = explained;
-  const problems = labelProblems(holder, present);
+  const problems = labelProblems(holder, inForce);
   // To write an entry that may stand there already, unread, would change nothing.
   const mayStandThere = change?.kind === "entry" && problems.length > 0;
   const scope = {
@@ -79,7 +79,7 @@ export async function explainTarget(
     problems,
     quarantined,
     networks,
-    ...lookupsInForce({ holder, target, reading, explained }, present, sources),
+    ...lookupsInForce({ holder, target, reading, explained }, inForce, sources),
     hosts: reading.hosts,
     answers: reading.answers,
     entries: kernelEntries(scope, sources),
@@ -97,7 +97,7 @@ function hostsOf(
 }
 
 /** What is wrong with the labels of the networks that a container is on. */
-function labelProblems({ endpoints }: Container, { classification }: Present): readonly string[] {
+function labelProblems({ endpoints }: Container, { classification }: InForce): readonly string[] {
   return endpoints.flatMap(({ networkId }) => classification.problems.get(networkId) ?? []);
 }
 

@@ -7,21 +7,21 @@ import { DockerwallError } from "../../errors.ts";
 import { findNamedNetwork } from "./find-container.ts";
 
 /** What is in force. */
-export interface Present {
+export interface InForce {
   readonly topology: Topology;
   readonly classification: Classification;
   readonly quarantine: ReadonlySet<string>;
   readonly presets: Presets;
   /** In the time that people have, by which it is remembered what was looked up. */
   readonly nowMs: number;
-  /** By the clock that only goes forward, by which rules end. */
+  /** By the clock that only goes forward, by which overrides end. */
   readonly uptimeMs: number;
 }
 
 /** A guarded network, by any of its names. @throws DockerwallError NOT_FOUND */
 export function findNetwork(
   name: string,
-  { topology, classification }: Pick<Present, "topology" | "classification">,
+  { topology, classification }: Pick<InForce, "topology" | "classification">,
 ): ClassifiedNetwork {
   const found = findGuarded(name, { topology, classification });
   if (found !== undefined) return found;
@@ -34,7 +34,7 @@ export function findNetwork(
 /** The same, or undefined if there is none. @throws DockerwallError NOT_FOUND if the name fits several */
 export function findGuarded(
   name: string,
-  { topology, classification }: Pick<Present, "topology" | "classification">,
+  { topology, classification }: Pick<InForce, "topology" | "classification">,
 ): ClassifiedNetwork | undefined {
   const labels = new Map(topology.networks.map((network) => [network.id, network.labels]));
   const named = classification.guarded.map(({ id, name: own }) => ({

@@ -17,24 +17,24 @@ import { listsOf } from "../../core/suggest/lists.ts";
 import { replay } from "../../core/suggest/replay.ts";
 import { DockerwallError } from "../../errors.ts";
 import { findContainers } from "./find-container.ts";
-import { findNetwork, type Present } from "./in-force.ts";
+import { findNetwork, type InForce } from "./in-force.ts";
 import { readObservation } from "./observation.ts";
 import { insideNow, type SuggestionSources } from "./suggest.ts";
 
 /** @throws DockerwallError BAD_ENTRY, NOT_FOUND, USAGE */
 export function replayOn(
   { network: name, allow, own = [] }: ReplayRequest,
-  present: Present,
+  inForce: InForce,
   sources: SuggestionSources,
 ): ReplayReport {
-  const network = findNetwork(name, present);
-  const { classification, topology, presets, nowMs, uptimeMs } = present;
+  const network = findNetwork(name, inForce);
+  const { classification, topology, presets, nowMs, uptimeMs } = inForce;
   const proposed = allow === undefined ? undefined : readProposal("--allow", allow, presets);
-  const containers = own.map((text) => readOwn(text, network, present));
+  const containers = own.map((text) => readOwn(text, network, inForce));
   assertOneLabelEach(containers);
   const changed = { ...network, lists: withProposal(network.lists, "network", network.name, proposed) };
   const services = withOwn(classification.containers.services, containers);
-  const inside = insideNow(present, sources);
+  const inside = insideNow(inForce, sources);
   const viewOf = (on: ClassifiedNetwork, containerId: string | undefined) =>
     labelView(on, listsOf(on, containerId, { containers: { services } }), inside, uptimeMs);
   /** The other guarded networks of a container allow names, too. */
@@ -65,7 +65,7 @@ interface OwnProposal {
 }
 
 /** @param text `CONTAINER=ENTRIES` */
-function readOwn(text: string, network: ClassifiedNetwork, { topology, presets }: Present): OwnProposal {
+function readOwn(text: string, network: ClassifiedNetwork, { topology, presets }: InForce): OwnProposal {
   const [, name, entries = ""] = /^([^=]+)=([\s\S]*)$/.exec(text) ?? [];
   if (name === undefined) {
     throw new DockerwallError(

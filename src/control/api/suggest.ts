@@ -18,7 +18,7 @@ import { suggest } from "../../core/suggest/suggest.ts";
 import { tellUnread } from "../../core/suggest/unread.ts";
 import { unusedEntries } from "../../core/suggest/usage.ts";
 import type { History } from "../history/history.ts";
-import { findNetwork, type Present } from "./in-force.ts";
+import { findNetwork, type InForce } from "./in-force.ts";
 import { type ObservationSources, readObservation } from "./observation.ts";
 
 export interface SuggestionSources extends ObservationSources {
@@ -30,7 +30,7 @@ export interface SuggestionSources extends ObservationSources {
 
 /** What is inside, by the host as it is now. @param quarantine none where what was seen is judged by lists alone */
 export function insideNow(
-  { topology }: Pick<Present, "topology">,
+  { topology }: Pick<InForce, "topology">,
   { hostAddresses, bridgesFiltered }: Pick<SuggestionSources, "hostAddresses" | "bridgesFiltered">,
   quarantine: ReadonlySet<string> = new Set(),
 ): Inside {
@@ -49,17 +49,17 @@ interface Group {
 /** @throws DockerwallError NOT_FOUND */
 export function suggestFor(
   { network: name, wildcards = false, gone = false }: SuggestRequest,
-  present: Present,
+  inForce: InForce,
   sources: SuggestionSources,
 ): SuggestReport {
-  const network = findNetwork(name, present);
-  const { topology, classification, nowMs } = present;
+  const network = findNetwork(name, inForce);
+  const { topology, classification, nowMs } = inForce;
   const seen = readObservation(network, classification.guarded, sources, nowMs);
-  const inside = insideNow(present, sources);
-  const groups = groupsOn(network, present);
+  const inside = insideNow(inForce, sources);
+  const groups = groupsOn(network, inForce);
   const { byGroup, leftOut } = divide(seen, groups, gone ? () => false : sources.history.isGone);
   const subjects = [...byGroup].map(([group, own]) =>
-    subjectOf(group, own, { network, present, inside, wildcards }),
+    subjectOf(group, own, { network, inForce, inside, wildcards }),
   );
   const shared = shareOut(subjects);
   const labels = topology.networks.find(({ id }) => id === network.id)?.labels ?? {};
@@ -85,10 +85,10 @@ export function suggestFor(
       added: unique(suggestions.flatMap(({ types }) => types)),
     },
     notes: [
-      ...tellUnread({ kind: "network", name: network.name, labels }, present.presets),
+      ...tellUnread({ kind: "network", name: network.name, labels }, inForce.presets),
       ...unique(
         [...byGroup.keys()].flatMap(({ container }) =>
-          container === undefined ? [] : tellUnread({ kind: "container", ...container }, present.presets),
+          container === undefined ? [] : tellUnread({ kind: "container", ...container }, inForce.presets),
         ),
       ),
       ...unique(suggestions.flatMap(({ notes }) => notes)),
@@ -99,7 +99,7 @@ export function suggestFor(
 }
 
 /** Who is on the network, by id. */
-function groupsOn({ id }: ClassifiedNetwork, { topology }: Present): ReadonlyMap<string, Group> {
+function groupsOn({ id }: ClassifiedNetwork, { topology }: InForce): ReadonlyMap<string, Group> {
   const groups = new Map<string, Group>();
   const on = topology.containers.filter(({ endpoints }) =>
     endpoints.some(({ networkId }) => networkId === id),
@@ -162,18 +162,18 @@ function subjectOf(
   seen: Observation,
   {
     network,
-    present,
+    inForce,
     inside,
     wildcards,
   }: {
     readonly network: ClassifiedNetwork;
-    readonly present: Present;
+    readonly inForce: InForce;
     readonly inside: Inside;
     readonly wildcards: boolean;
   },
 ): Subject {
-  const { uptimeMs } = present;
-  const lists = listsOf(network, container?.id, present.classification);
+  const { uptimeMs } = inForce;
+  const lists = listsOf(network, container?.id, inForce.classification);
   const lasting = lastingLists(lists, network.name, container?.name ?? name);
   const context = {
     ...labelView(network, lasting, inside, uptimeMs),

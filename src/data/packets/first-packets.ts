@@ -10,7 +10,7 @@ import { askedMark, refusedMark } from "../../core/firewall/names.ts";
 import { isIcmpError, isOwnError, parsePacket } from "../../core/firewall/packet.ts";
 import { portProtocols } from "../../core/model/service.ts";
 import type { QueuedPacket } from "../../core/queued-packet.ts";
-import { type Decision, openOwnQueue } from "../../edge/kernel/flows/queue.ts";
+import { openOwnQueue, type PacketVerdict } from "../../edge/kernel/flows/queue.ts";
 import type { Readiness } from "../../edge/kernel/readiness.ts";
 import { messageOf } from "../../errors.ts";
 import type { Packet } from "../admission/packet.ts";
@@ -72,7 +72,7 @@ export function startQueue(options: QueueOptions): void {
     return options.admission.judge(packet, standing.memberships) ? "passes" : "refused";
   }
 
-  function decide({ id, mark, payload }: QueuedPacket): Decision {
+  function decide({ id, mark, payload }: QueuedPacket): PacketVerdict {
     // One that comes back although its entry is there would come back for ever.
     const judged = (mark & askedMark) === 0 ? judge(payload) : "waits";
     if (judged === "waits") return { id, verdict: "drop" };
@@ -81,7 +81,7 @@ export function startQueue(options: QueueOptions): void {
   }
 
   /** Whatever fails, the packet passes not, and the next one is looked at. */
-  function decideSafely(packet: QueuedPacket): Decision {
+  function decideSafely(packet: QueuedPacket): PacketVerdict {
     try {
       return decide(packet);
     } catch (error) {

@@ -6,18 +6,18 @@ import { anyAddress, type IpAddress } from "../../core/model/address.ts";
 import type { Port } from "../../edge/sandbox/ports/ports.ts";
 import type { SenderAddresses } from "./senders.ts";
 
-export interface PortChain {
+export interface KnownChain {
   readonly index: number;
   /** Undefined where an earlier run has made it: what it lets in is known, and not how. */
   readonly made: { readonly port: Port; readonly guard: PortGuard } | undefined;
 }
 
 /** A chain, and what it lets in of what is another's. */
-export interface Trespass extends PortChain {
+export interface Trespass extends KnownChain {
   readonly addresses: readonly IpAddress[];
 }
 
-interface Noted extends PortChain {
+interface Noted extends KnownChain {
   readonly addresses: ReadonlySet<IpAddress>;
 }
 

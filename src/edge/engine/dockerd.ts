@@ -9,13 +9,13 @@ import { O_PATH } from "./files/small-file.ts";
 /** Where an engine listens unless told otherwise, and what the image is given. */
 export const defaultDockerSocket = "/var/run/docker.sock";
 
-export type SandboxFolder = { readonly path: string } | { readonly problem: string };
+export type FoundSandboxFolder = { readonly path: string } | { readonly problem: string };
 
 /**
  * The folder as a path that stays good when dockerd restarts: a handle is kept open for the life of the process.
  * The problem names what to change.
  */
-export function findSandboxFolder(socketPath = defaultDockerSocket): SandboxFolder {
+export function findSandboxFolder(socketPath = defaultDockerSocket): FoundSandboxFolder {
   const pid = findDockerd(socketPath);
   if (pid === undefined) {
     return {

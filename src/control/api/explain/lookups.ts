@@ -16,7 +16,7 @@ import { listsOf } from "../../../core/suggest/lists.ts";
 import { neighbourLookup } from "../../../core/suggest/neighbour-lookup.ts";
 import type { KernelSets } from "../../../edge/kernel/ipset/kernel-sets.ts";
 import type { History } from "../../history/history.ts";
-import type { Present } from "../in-force.ts";
+import type { InForce } from "../in-force.ts";
 import { insideNow, type SuggestionSources } from "../suggest.ts";
 
 export interface LookupSources extends Pick<SuggestionSources, "hostAddresses" | "bridgesFiltered"> {
@@ -35,20 +35,20 @@ export interface ExplainedTarget {
 
 type Lookups = Pick<ExplainReport, "lookupDue" | "lookedUpBy">;
 
-export function lookupsInForce(asked: ExplainedTarget, present: Present, sources: LookupSources): Lookups {
+export function lookupsInForce(asked: ExplainedTarget, inForce: InForce, sources: LookupSources): Lookups {
   const { target, explained } = asked;
-  if (target.name !== undefined) return lookupDue(asked, target.name, present, sources);
-  const network = present.classification.guarded.find(({ name }) => name === explained.network);
+  if (target.name !== undefined) return lookupDue(asked, target.name, inForce, sources);
+  const network = inForce.classification.guarded.find(({ name }) => name === explained.network);
   const isUnknown = explained.step === "no-entry" && explained.names.length === 0;
   if (network === undefined || target.address === undefined || !isUnknown) return {};
-  return lookedUpBy({ ...asked, network, destination: target.address }, present, sources);
+  return lookedUpBy({ ...asked, network, destination: target.address }, inForce, sources);
 }
 
 /** Of a name that passes by an entry for it: a lookup must have opened its addresses first. */
 function lookupDue(
   { holder, reading, explained }: ExplainedTarget,
   name: string,
-  { nowMs, classification }: Present,
+  { nowMs, classification }: InForce,
   { sets, history }: LookupSources,
 ): Lookups {
   const { hosts, packets, homes } = reading;
@@ -89,10 +89,10 @@ interface TriedAddress extends Pick<ExplainedTarget, "holder" | "target"> {
 
 function lookedUpBy(
   { holder, target, network, destination }: TriedAddress,
-  present: Present,
+  inForce: InForce,
   { history, ...host }: LookupSources,
 ): Lookups {
-  const { classification, topology, quarantine, uptimeMs } = present;
+  const { classification, topology, quarantine, uptimeMs } = inForce;
   const addresses = holder.endpoints.find(({ networkId }) => networkId === network.id)?.addresses ?? [];
   const asker = addresses.find((each) => familyOf(each) === familyOf(destination));
   if (asker === undefined) return {};

@@ -16,7 +16,7 @@ import { listsOf } from "../../../core/suggest/lists.ts";
 import { type NamesOf, neighbourLookup } from "../../../core/suggest/neighbour-lookup.ts";
 import { connectionOf, type SeenConnection } from "../../../core/suggest/observed.ts";
 import type { History } from "../../history/history.ts";
-import type { Present } from "../in-force.ts";
+import type { InForce } from "../in-force.ts";
 import { openNow } from "../kernel-rights.ts";
 import { insideNow, type SuggestionSources } from "../suggest.ts";
 
@@ -26,11 +26,11 @@ export interface EndSources extends Pick<SuggestionSources, "sets" | "hostAddres
 
 /** By the lists in force, of the container's own if it is there, and by what is open now. */
 export function endsNow(
-  present: Present,
+  inForce: InForce,
   sources: EndSources,
 ): (record: DeniedRecord) => DropEnd | undefined {
-  const { guarded } = present.classification;
-  const ends = new Ends(present, sources);
+  const { guarded } = inForce.classification;
+  const ends = new Ends(inForce, sources);
   const networkOf = bookedUnder(guarded);
   const networks = new Map(guarded.map((network) => [network.id, network]));
   return (record) => {
@@ -43,18 +43,18 @@ export function endsNow(
 const listSteps: ReadonlySet<PathStep> = new Set(["no-entry", "taken-away", "port"]);
 
 class Ends {
-  readonly #present: Present;
+  readonly #inForce: InForce;
   readonly #history: EndSources["history"];
   readonly #viewOf: (network: ClassifiedNetwork, containerId: string | undefined) => LabelView;
   readonly #namesOf: NamesOf;
   /** When each container was last answered for a name; read with the first question. */
   #lookedUp: ReadonlyMap<string, number> | undefined;
 
-  constructor(present: Present, { sets, history, ...host }: EndSources) {
-    const { classification, topology, quarantine, uptimeMs } = present;
+  constructor(inForce: InForce, { sets, history, ...host }: EndSources) {
+    const { classification, topology, quarantine, uptimeMs } = inForce;
     const inside = { ...insideNow({ topology }, host, quarantine), isOpen: openNow(sets) };
     const views = new Map<string, LabelView>();
-    this.#present = present;
+    this.#inForce = inForce;
     this.#history = history;
     this.#namesOf = namesReader(history.namesOf);
     this.#viewOf = (network, containerId) => {
@@ -102,7 +102,7 @@ class Ends {
 
   #readLookups(): ReadonlyMap<string, number> {
     const times = new Map<string, number>();
-    for (const { container, domain, allowed, lastSeenMs } of this.#history.lookups(this.#present.nowMs)) {
+    for (const { container, domain, allowed, lastSeenMs } of this.#history.lookups(this.#inForce.nowMs)) {
       if (container === undefined || !allowed) continue;
       const key = `${shortId(container.id)} ${domain}`;
       times.set(key, Math.max(times.get(key) ?? 0, lastSeenMs));
@@ -116,7 +116,7 @@ class Ends {
     network: ClassifiedNetwork,
     containerId: string,
   ): readonly ClassifiedNetwork[] {
-    const { topology, classification } = this.#present;
+    const { topology, classification } = this.#inForce;
     const container = topology.containers.find(({ id }) => shortId(id) === containerId);
     return (container?.endpoints ?? []).flatMap(({ networkId, addresses }) => {
       const other = classification.guarded.find(({ id }) => id === networkId && id !== network.id);
@@ -134,7 +134,7 @@ class Ends {
     const { destination, container } = connection;
     const lookedUpBy = neighbourLookup(
       { destination, networkId: network.id, containerId: container?.id ?? "" },
-      this.#present.topology.containers,
+      this.#inForce.topology.containers,
       this.#namesOf,
       (name) => opens(view.meets({ ...connection, names: [name] })),
     );

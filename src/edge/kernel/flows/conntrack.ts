@@ -7,7 +7,7 @@ import { isMissing } from "../netlink/refusal.ts";
 import { NETLINK_NETFILTER, type NetlinkSocket, openNetlink } from "../netlink/socket.ts";
 import {
   type Flow,
-  type Mark,
+  type FlowMark,
   messages,
   readFlow,
   readFlowCount,
@@ -21,14 +21,14 @@ export interface Conntrack {
   /** How many flows there are, of all families; known at once, where a list of them takes a walk through all namespaces'. */
   count(): number;
   /** All flows of a family, or those with a mark; the kernel sorts out the mark. */
-  flows(family: Family, mark?: Mark): Flow[];
+  flows(family: Family, mark?: FlowMark): Flow[];
   /**
    * Those that began at an address. The kernel sorts them out by IPv4 since Linux 5.8; by IPv6 it gives all others
    * (ctnetlink_filter_match_tuple() takes the comparison the wrong way round, seen on 6.18), so it is not asked to.
    */
   flowsFrom(source: IpAddress): Flow[];
   /** Marks flows; those that have ended meanwhile are passed over. */
-  setMark(flows: readonly Flow[], mark: Mark): void;
+  setMark(flows: readonly Flow[], mark: FlowMark): void;
   /** Forgets flows: the next packet of each begins a new one, with its rules and translations looked up again. */
   remove(flows: readonly Flow[]): void;
   close(): void;
@@ -39,7 +39,7 @@ export function openConntrack(): Conntrack {
   const socket = openNetlink(NETLINK_NETFILTER, "connection tracking");
   const { writer } = socket;
 
-  function change(message: number, what: string, flow: Flow, mark?: Mark): void {
+  function change(message: number, what: string, flow: Flow, mark?: FlowMark): void {
     writeHeader(writer.reset(), message, NLM_F_ACK, flow.family);
     writeIdentity(writer, flow.identity);
     if (mark !== undefined) writeMark(writer, mark);

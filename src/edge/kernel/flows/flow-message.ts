@@ -53,7 +53,7 @@ export interface FlowIdentity {
 }
 
 /** A value under a mask: the bits outside of the mask do not matter, or stay as they are. */
-export interface Mark {
+export interface FlowMark {
   readonly value: number;
   /** All bits when undefined. */
   readonly mask?: number;
@@ -70,7 +70,7 @@ export function writeIdentity(writer: NetlinkWriter, { original, zone }: FlowIde
   if (zone !== undefined) writer.value(attributes.zone, zone);
 }
 
-export function writeMark(writer: NetlinkWriter, { value, mask = ALL_BITS }: Mark): void {
+export function writeMark(writer: NetlinkWriter, { value, mask = ALL_BITS }: FlowMark): void {
   writer.u32be(attributes.mark, value).u32be(attributes.markMask, mask);
 }
 

@@ -55,7 +55,7 @@ export interface QueueSpec {
 }
 
 /** What becomes of a packet: see PacketQueue.verdict(). */
-export interface Decision {
+export interface PacketVerdict {
   readonly id: number;
   readonly verdict: Verdict;
   readonly mark?: number;
@@ -72,7 +72,7 @@ export interface PacketQueue {
    */
   verdict(id: number, verdict: Verdict, mark?: number): void;
   /** The same of several, in one system call. */
-  verdicts(decisions: readonly Decision[]): void;
+  verdicts(decided: readonly PacketVerdict[]): void;
   /**
    * How often, since this was asked last, the kernel found the socket full because we did not read fast enough; what it
    * did with those packets is what QueueSpec.whenFull says.
@@ -128,9 +128,9 @@ function serveQueue(
   let { read, overflows } = before;
 
   /** Unacknowledged. The only refusal is of an id that is gone; receive() passes over it. */
-  function verdicts(decisions: readonly Decision[]): void {
+  function verdicts(decided: readonly PacketVerdict[]): void {
     writer.reset();
-    for (const { id, verdict, mark } of decisions) {
+    for (const { id, verdict, mark } of decided) {
       writer.message(messageType(messages.verdict), NLM_F_REQUEST).netfilterHeader(0, number);
       writer.value(attributes.verdict, verdictHeader(verdictCodes[verdict], id));
       if (mark !== undefined) writer.u32be(attributes.mark, mark);

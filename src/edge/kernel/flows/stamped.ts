@@ -5,7 +5,7 @@ import { connectionMark } from "../../../core/firewall/names.ts";
 import { type Family, familyOf, type IpAddress } from "../../../core/model/address.ts";
 import { portProtocols } from "../../../core/model/service.ts";
 import { type Conntrack, openConntrack } from "./conntrack.ts";
-import type { Flow, Mark } from "./flow-message.ts";
+import type { Flow, FlowMark } from "./flow-message.ts";
 
 /**
  * Takes our stamp from every flow that began at one of these addresses; the next packet of each is judged anew.
@@ -114,7 +114,7 @@ export function unstampAll(): number {
   return count;
 }
 
-const admitted: Mark = { value: connectionMark.admitted, mask: connectionMark.mask };
+const admitted: FlowMark = { value: connectionMark.admitted, mask: connectionMark.mask };
 
 function isAdmitted({ mark }: Pick<Flow, "mark">): boolean {
   return (mark & connectionMark.mask) === connectionMark.admitted;

@@ -7,7 +7,7 @@ import {
   addressesOf,
   applyOverrides,
 } from "../../../../src/control/api/apply-overrides.ts";
-import type { Present } from "../../../../src/control/api/in-force.ts";
+import type { InForce } from "../../../../src/control/api/in-force.ts";
 import type { IpAddress } from "../../../../src/core/model/address.ts";
 import type { Container, Topology } from "../../../../src/core/model/topology.ts";
 import { newContainer } from "../../../support/topologies.ts";
@@ -77,7 +77,7 @@ describe("a change that the kernel should hold", () => {
       takeLeft: async () => nextLeft.next().value ?? assert.fail(),
     };
     const request = { verb: "allow", target: "app", entries: [], forSeconds: undefined } as const;
-    await applyOverrides(request as never, {} as Present, context);
+    await applyOverrides(request as never, {} as InForce, context);
     return heals;
   };
   for (const [what, stands, left, heals] of cases)

@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { type ExplanationSources, explainTarget } from "../../../../src/control/api/explain.ts";
-import type { Present } from "../../../../src/control/api/in-force.ts";
+import type { InForce } from "../../../../src/control/api/in-force.ts";
 import type { Classification } from "../../../../src/core/classify/networks.ts";
 import { setNames } from "../../../../src/core/firewall/names.ts";
 import type { LookupTally } from "../../../../src/core/journal/lookups.ts";
@@ -30,7 +30,7 @@ const sharing = (id: string, networkMode: string, running = true): Container => 
   running,
   networkMode,
 });
-const present: Present = {
+const inForce: InForce = {
   topology: {
     networks: [network],
     containers: [
@@ -58,7 +58,7 @@ const behindHost = { protocol: 6, address: "0.0.0.0" as IpAddress, from: 9000, t
 const webAddress = "198.19.1.2" as IpAddress;
 
 interface Asking {
-  readonly within?: Present;
+  readonly within?: InForce;
   readonly reading?: Partial<PathReading>;
   readonly target?: string;
   readonly history?: Partial<ExplanationSources["history"]>;
@@ -68,7 +68,7 @@ interface Asking {
 
 async function explain(
   container: string,
-  { within = present, reading = {}, target = "203.0.113.1:443", history = {}, open = [] }: Asking = {},
+  { within = inForce, reading = {}, target = "203.0.113.1:443", history = {}, open = [] }: Asking = {},
 ): Promise<{ report: ExplainReport; asked: readonly string[]; hosts: readonly string[] }> {
   let found: readonly string[] = [];
   const asked: string[] = [];
@@ -120,8 +120,8 @@ describe("explain", () => {
       outward: way,
     };
     const explained = async (problems: readonly string[]) => {
-      const classification = { ...present.classification, problems: new Map([["app", problems]]) };
-      const within = { ...present, classification, quarantine: new Set<string>() };
+      const classification = { ...inForce.classification, problems: new Map([["app", problems]]) };
+      const within = { ...inForce, classification, quarantine: new Set<string>() };
       const { report } = await explain("web", { within, reading });
       return [report.step, report.advice, report.problems];
     };
@@ -131,7 +131,7 @@ describe("explain", () => {
     assert.deepEqual(await explained([problem]), ["no-entry", undefined, [problem]]);
   });
 
-  const free = { ...present, quarantine: new Set<string>() };
+  const free = { ...inForce, quarantine: new Set<string>() };
   const to = (destination: string, policy: Partial<PolicyFinding>, isOpen = false): Partial<PathReading> => {
     const way = { kind: "bridge", source: webAddress, bridge: "br-app" } as const;
     const packet = { destination: destination as IpAddress, way, ownsSource: true, isOpen };
@@ -174,7 +174,7 @@ describe("explain", () => {
 
   it("says which neighbour looked up an address that the container has from elsewhere", async () => {
     const lists = [listOf("www.example.org:443")];
-    const within: Present = {
+    const within: InForce = {
       ...free,
       topology: {
         ...free.topology,
@@ -199,11 +199,11 @@ describe("explain", () => {
   });
 
   it("says of the host's network that a container in quarantine does not answer it", async () => {
-    const within: Present = {
-      ...present,
+    const within: InForce = {
+      ...inForce,
       topology: {
-        ...present.topology,
-        containers: present.topology.containers.map((each) =>
+        ...inForce.topology,
+        containers: inForce.topology.containers.map((each) =>
           each.id === "web" ? { ...each, hostPorts: [behindHost] } : each,
         ),
       },

@@ -4,7 +4,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { renderSuggestion } from "../../../../src/cli/suggest.ts";
-import type { Present } from "../../../../src/control/api/in-force.ts";
+import type { InForce } from "../../../../src/control/api/in-force.ts";
 import { replayOn } from "../../../../src/control/api/replay.ts";
 import { type SuggestionSources, suggestFor } from "../../../../src/control/api/suggest.ts";
 import type { ClassifiedNetwork } from "../../../../src/core/classify/networks.ts";
@@ -35,7 +35,7 @@ const containers = [
   runningContainer("tool", "app", "198.18.1.4"),
 ];
 
-const present: Present = {
+const inForce: InForce = {
   topology: { networks: [app], containers },
   classification: {
     ...{ guarded: [network], openBridges: [], held: [], refused: [], problems: new Map(), warnings: [] },
@@ -105,7 +105,7 @@ const sources = sourcesOf(
 );
 
 test("suggest: what all need for the network, the rest for each service or container", () => {
-  const report = suggestFor({ network: "app" }, present, sources);
+  const report = suggestFor({ network: "app" }, inForce, sources);
   assert.equal(
     renderSuggestion(report, true, 60_000),
     `# Added, as seen since 1m ago: both.example.com made.example.com 203.0.113.9:443/tcp one.example.com two.example.com
@@ -136,7 +136,7 @@ networks:
 });
 
 test("suggest: with those that are gone", () => {
-  const { containers: own, leftOut } = suggestFor({ network: "app", gone: true }, present, sources);
+  const { containers: own, leftOut } = suggestFor({ network: "app", gone: true }, inForce, sources);
   assert.deepEqual(own.find(({ name }) => name === "job")?.added, ["gone.example.com", "203.0.113.9:22/tcp"]);
   assert.ok(!leftOut.some(({ what }) => what === "container job"));
 });
@@ -147,7 +147,7 @@ test("suggest: a label that lacks nothing is printed as it is", () => {
     labels: { "dockerwall.allow": "own.example.com" },
   };
   const topology = { networks: [app], containers: [...containers, own] };
-  const report = suggestFor({ network: "app" }, { ...present, topology }, sourcesOf([], []));
+  const report = suggestFor({ network: "app" }, { ...inForce, topology }, sourcesOf([], []));
   assert.deepEqual(report.containers, [
     { name: "own", isService: false, present: "own.example.com", added: [] },
   ]);
@@ -157,7 +157,7 @@ test("suggest: a label that cannot be read is printed with what is wrong with it
   const bad = { ...app, labels: { ...app.labels, "dockerwall.allow": "*", "dockerwall.types": "A B" } };
   const own = { ...runningContainer("own", "app", "198.18.1.5"), labels: { "dockerwall.allow": "www." } };
   const topology = { networks: [bad], containers: [own] };
-  const report = suggestFor({ network: "app" }, { ...present, topology }, sourcesOf([], []));
+  const report = suggestFor({ network: "app" }, { ...inForce, topology }, sourcesOf([], []));
   const [allow = "", types = "", container = "", ...others] = report.notes;
   assert.match(
     allow,
@@ -178,10 +178,10 @@ test("suggest: a label that cannot be read is printed with what is wrong with it
 test("suggest: types of records are printed beside the entries, those that the label has too", () => {
   const typed = { ...app, labels: { ...app.labels, "dockerwall.types": "NAPTR" } };
   const guarded = [{ ...network, labels: { ...network.labels, types: [35] } }];
-  const withTypes: Present = {
-    ...present,
+  const withTypes: InForce = {
+    ...inForce,
     topology: { networks: [typed], containers: containers.slice(2) },
-    classification: { ...present.classification, guarded },
+    classification: { ...inForce.classification, guarded },
   };
   const asks = (type: string): LookupTally => ({ ...asked("tool", "www.example.com"), type });
   const printed = (...types: readonly string[]): string => {
@@ -194,7 +194,7 @@ test("suggest: types of records are printed beside the entries, those that the l
 
 /** What would be allowed that was not, and the other way round. */
 function changes(allow: string | undefined, ...own: string[]): string[] {
-  const { rows } = replayOn({ network: "app", allow, own }, present, sources);
+  const { rows } = replayOn({ network: "app", allow, own }, inForce, sources);
   return rows
     .filter(({ before, after }) => before !== after)
     .map(({ container, what, after }) => `${after ? "+" : "-"} ${container} ${what}`)
@@ -219,7 +219,7 @@ test("replay: labels of the network and of containers, of all containers of a se
 
 test("replay: what is to be known of the labels to try", () => {
   const tried = (allow: string | undefined, ...own: string[]) =>
-    replayOn({ network: "app", allow, own }, present, sources);
+    replayOn({ network: "app", allow, own }, inForce, sources);
   assert.deepEqual(tried("*.co.uk", "web=*.github.io").warnings, [
     '--allow: entry "*.co.uk" covers names that anyone can register below co.uk; name only those you need',
     'web: entry "*.github.io" covers names that anyone can register below github.io; name only those you need',
@@ -234,7 +234,7 @@ test("replay: what is to be known of the labels to try", () => {
 });
 
 test("replay: a container has one label, and two are not tried as one of them", () => {
-  const tried = (...own: readonly string[]) => replayOn({ network: "app", own }, present, sources);
+  const tried = (...own: readonly string[]) => replayOn({ network: "app", own }, inForce, sources);
   const refused = { code: "USAGE", message: /container "shop-web-1" .*"web=a\.example\.com" and "/ };
   assert.throws(() => tried("web=a.example.com", "web=b.example.com"), refused);
   assert.throws(() => tried("web=a.example.com", "shop-web-1=b.example.com"), refused);
@@ -245,7 +245,7 @@ test("an update is nothing that an entry for its zone lets pass, or has let pass
   const update = { ...asked("tool", "www.example.com"), allowed: false, trouble: "no-query" } as const;
   const other = { ...update, domain: "other.example.com" };
   const updates = sourcesOf([update, other], []);
-  const { added, containers: own, leftOut, unused } = suggestFor({ network: "app" }, present, updates);
+  const { added, containers: own, leftOut, unused } = suggestFor({ network: "app" }, inForce, updates);
   assert.deepEqual([added, own], [[], []]);
   const why = "an update or a notice is no query; write an entry for its server with port 53";
   assert.deepEqual(leftOut, [
@@ -253,7 +253,7 @@ test("an update is nothing that an entry for its zone lets pass, or has let pass
     { what: "www.example.com", why },
   ]);
   assert.deepEqual(unused, ["www.example.com"]);
-  const { rows } = replayOn({ network: "app", allow: "*.example.com www.example.com" }, present, updates);
+  const { rows } = replayOn({ network: "app", allow: "*.example.com www.example.com" }, inForce, updates);
   assert.deepEqual(
     rows.map(({ what, before, after, why: reason }) => [what, before, after, reason]),
     [

@@ -10,7 +10,7 @@ import {
 
 const network = { kind: "network", name: "app" } as const;
 
-describe("renderRule and parseRule", () => {
+describe("renderOverride and parseOverride", () => {
   const overrides: readonly Override[] = [
     { target: network, entry: "api.example.com:443/tcp", endsAtMs: undefined },
     { target: network, entry: "!*.example.com", endsAtMs: 5000 },

@@ -76,15 +76,15 @@ describe("renderEntry and parseEntry", () => {
       }),
     );
   });
-  it("a rule is read back from its comment", () => {
+  it("an override is read back from its comment", () => {
     fc.assert(
       fc.property(
         entries,
         fc.constantFrom("network" as const, "container" as const),
         fc.constantFrom("app", "my net", "a b c"),
         (entry, kind, name) => {
-          const rule = { target: { kind, name }, entry: renderEntry(entry), endsAtMs: undefined };
-          assert.deepEqual(parseOverride(renderOverride(rule) ?? "", undefined), rule);
+          const override = { target: { kind, name }, entry: renderEntry(entry), endsAtMs: undefined };
+          assert.deepEqual(parseOverride(renderOverride(override) ?? "", undefined), override);
         },
       ),
     );

@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import type { Present } from "../../../../../src/control/api/in-force.ts";
+import type { InForce } from "../../../../../src/control/api/in-force.ts";
 import { type EndSources, endsNow } from "../../../../../src/control/api/stats/ends-now.ts";
 import type { Classification } from "../../../../../src/core/classify/networks.ts";
 import { setNames } from "../../../../../src/core/firewall/names.ts";
@@ -20,7 +20,7 @@ const gateway = "198.19.1.1" as IpAddress;
 const web = runningContainer("web", "home", "198.19.1.2");
 const ill = runningContainer("ill", "home", "198.19.1.3");
 const lists = [listOf("www.example.com:443 203.0.113.0/24:80 !203.0.113.9 198.19.2.0/24 host:8080")];
-const present: Present = {
+const inForce: InForce = {
   topology: { networks: [home, bridgeNetwork("far", "198.19.2.0/24")], containers: [web, ill] },
   classification: {
     guarded: [{ ...guardedNetwork(home), bridge: "br-home", lists }],
@@ -102,18 +102,18 @@ function sourcesOf(
 
 for (const [destination, port, change, ends] of cases)
   test(`a connection to ${destination}:${port}, ${JSON.stringify(change)}: ${ends}`, () => {
-    const end = endsNow(present, sourcesOf())(recordOf(destination, port, change));
+    const end = endsNow(inForce, sourcesOf())(recordOf(destination, port, change));
     assert.equal(`${end?.verdict} ${end?.step}`, ends);
   });
 
 test("one of a network that is gone", () => {
   const owner = { name: "web", containerId: "web", networkId: "gone" };
-  assert.equal(endsNow(present, sourcesOf())(recordOf("192.0.2.1", 80, { owner })), undefined);
+  assert.equal(endsNow(inForce, sourcesOf())(recordOf("192.0.2.1", 80, { owner })), undefined);
 });
 
 test("one whose lookup has run out: which name to look up again, and when it was", () => {
   const record = recordOf("192.0.2.1", 443, { domains: ["alias.example.com", "www.example.com"] });
-  const of = (...lookups: readonly LookupTally[]) => endsNow(present, sourcesOf(lookups))(record);
+  const of = (...lookups: readonly LookupTally[]) => endsNow(inForce, sourcesOf(lookups))(record);
   const looked = [
     lookup("www.example.com", 5_000),
     lookup("www.example.com", 3_000),
@@ -129,9 +129,9 @@ test("one whose lookup has run out: which name to look up again, and when it was
 });
 
 test("one whose lookup has run out, on a network that is internal: another lookup would not help", () => {
-  const topology = { ...present.topology, networks: [{ ...home, internal: true }] };
+  const topology = { ...inForce.topology, networks: [{ ...home, internal: true }] };
   const record = recordOf("192.0.2.1", 443, { domains: ["www.example.com"] });
-  assert.deepEqual(endsNow({ ...present, topology }, sourcesOf())(record), {
+  assert.deepEqual(endsNow({ ...inForce, topology }, sourcesOf())(record), {
     verdict: "dropped",
     step: "internal",
   });
@@ -143,13 +143,13 @@ test("one that another network of its container would let pass: which, and what 
     ...web,
     endpoints: [...web.endpoints, ...runningContainer("web", "back", "198.19.3.2").endpoints],
   };
-  const on = (network: Network): Present => ({
-    ...present,
+  const on = (network: Network): InForce => ({
+    ...inForce,
     topology: { networks: [home, network], containers: [both] },
     classification: {
-      ...present.classification,
+      ...inForce.classification,
       guarded: [
-        ...present.classification.guarded,
+        ...inForce.classification.guarded,
         {
           ...guardedNetwork(network),
           bridge: "br-back",
@@ -180,7 +180,7 @@ test("one to an address that a neighbour looked up: who, as what", () => {
   const far = runningContainer("dns", "far", "198.19.2.9");
   const end = (containers: readonly Container[], name: string) =>
     endsNow(
-      { ...present, topology: { ...present.topology, containers: [web, ...containers] } },
+      { ...inForce, topology: { ...inForce.topology, containers: [web, ...containers] } },
       sourcesOf([], { "192.0.2.1": [name] }),
     )(recordOf("192.0.2.1", 443));
   const held = { verdict: "dropped", step: "no-entry" };
