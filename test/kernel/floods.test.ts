@@ -163,7 +163,7 @@ for (const family of [4, 6] as const)
   });
 
 describe("connections by TCP within many sandboxes", () => {
-  it("fill what all of them may have together, and the neighbour has his", async () => {
+  it("fill what all of them may have together, and the neighbour has its own", async () => {
     const counts: number[] = [];
     const report = await lab.meanwhile(4, () =>
       // Who connects is done before the last ones are accepted, so the count still grows: until it stands still.

@@ -121,7 +121,7 @@ test("what has passed on while no daemon was there, and nothing else, is let in 
   const heir = await comesToBeHeir(t);
   assert.deepEqual(former.lets(...kept, ...passed), kept);
   assert.deepEqual(heir.lets(...kept, ...passed), passed);
-  // A neighbour believes who says that an address is his.
+  // A neighbour believes any sender that says it has an address.
   const before = marked();
   former.wire.send(icmp6Frame(136, "2001:db8:1::11", "2001:db8:1::12"));
   assert.equal(marked(), before);

@@ -12,16 +12,16 @@ import { delegations } from "../../support/lab/zones.ts";
 /** Whom the label of a guarded network names, by ports. */
 export const ally = "203.0.113.93";
 export const ally6 = "2001:db8:2::5d";
-/** As whom he sends; nobody answers there, and no label names them. */
+/** As whom the accomplice sends; nobody answers there, and no label names them. */
 export const far = "203.0.113.94";
 export const far6 = "2001:db8:2::5e";
 
 const port = delegations.find(({ domain }) => domain.startsWith("rebind."))?.port ?? assert.fail();
 
-/** Starts him; he lasts as long as the lab. */
+/** Starts the accomplice, which lasts as long as the lab. */
 export async function startAccomplice(lab: Lab): Promise<void> {
   const { box, addresses } = lab.internet;
-  // What the kernel there answers in his place would end what he begins.
+  // What the kernel there answers in its place would end what it begins.
   for (const address of [far, far6])
     await box.command(["ip", "route", "add", "blackhole", address, "table", "local"]);
   const script = join(repository, "test/engine/escapes/accomplice.py");

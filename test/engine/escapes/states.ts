@@ -244,8 +244,9 @@ export const inwardStates: Section = {
 };
 
 /**
- * What must go on to reach a container, or path MTU discovery is broken; by the accomplice, so it shows him at work. Twice
- * with a pause: the kernel forgets an SCTP flow that nobody answers within three seconds, and flows.py may be late.
+ * What must go on to reach a container, or path MTU discovery is broken; the accomplice sends it, so it shows that this
+ * one is at work. Twice with a pause: the kernel forgets an SCTP flow that nobody answers within three seconds, and
+ * flows.py may be late.
  */
 export const errorsOfRouters: readonly Row[] = protocols.flatMap(([protocol, spoken]): Row[] => [
   {

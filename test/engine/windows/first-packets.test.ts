@@ -116,7 +116,7 @@ function noWindow({ name, asksFromHost = false }: Case): void {
     return new Set(names.map(({ domain }) => domain)).size;
   }
 
-  /** All have asked us, or the daemon tells that it refused who asked before his capture: on a busy machine. */
+  /** All have asked us, or the daemon tells that it refused those that asked before their capture: on a busy machine. */
   async function askedOrRefused(names: number, wanted: number): Promise<void> {
     const { stdout, stderr } = await engine.docker("logs", "dockerwall");
     const refused = `${stdout}${stderr}`.includes("came late");

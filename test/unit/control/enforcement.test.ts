@@ -153,7 +153,7 @@ describe("pictures while containers are being read", () => {
 });
 
 describe("a picture that is the same", () => {
-  it("is posted again when others are in quarantine: one that is gone would keep those beside him unknown", async () => {
+  it("is posted again when others are in quarantine: one that is gone would keep those beside it unknown", async () => {
     const { round, quarantine } = start();
     quarantine.add("gone");
     await round("takes", "other");

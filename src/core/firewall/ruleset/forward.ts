@@ -1,6 +1,6 @@
 // Forwarded packets: which are judged, and which may come in. Nearly all packets of a host belong to open flows, so
 // these go first: a look into a set costs as much as five other rules. What they skip is in raw as well: that nobody
-// sends under an address that is not his, and nothing from a bridge that is held.
+// sends under the address of another, and nothing from a bridge that is held.
 
 import { chainNames as chain, connectionMark, refusedMark, unsettledMark } from "../names.ts";
 import { inSet, inState, type Match, notInSet } from "../rules/match.ts";

@@ -112,7 +112,7 @@ function unsettledRules(input: RulesetInput): Rule[] {
     { kind: "icmpv6-type", type: 135 },
   ];
   return [
-    // Cannot be routed. Who is not answered for three seconds gives up all that he would have sent.
+    // Cannot be routed. A sender that gets no answer for three seconds gives up all that it would have sent.
     ...(family === 6 ? [rule("looks for a neighbour", looksForNeighbour, goTo(chain.cleared))] : []),
     rule("guarded container", [fromGuarded(input)], goTo(chain.cleared)),
     rule("guarded network", [inSet(sets.closed, "src,src")], goTo(chain.cleared)),

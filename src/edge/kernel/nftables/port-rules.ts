@@ -75,7 +75,7 @@ export function renderShutRules(index: number, address: IpAddress): readonly (re
   ];
 }
 
-/** A neighbour believes who says that an address is his: as with ARP, only the container's own may be said. */
+/** A neighbour believes any sender that says it has an address: as with ARP, only the container's own may be said. */
 function advertisementOfOthers(guard: PortGuard): readonly Expression[] {
   const own = [...ofFamily(guard, 6), ...guard.linkLocal];
   const ofOthers = own.map((address) => targetIsNot(addressBytes(address)));

@@ -36,7 +36,7 @@ describe("a sender of whom no sandbox is known", () => {
     return { time, presence, settled, met };
   };
 
-  it("is known to be nobody with a label by a list that began after he was met, and is met anew in time", () => {
+  it("is known to be nobody with a label by a list that began after it was met, and is met anew in time", () => {
     const { time, settled, met } = start();
     assert.equal(settled(), false);
     time.nowMs = 20;

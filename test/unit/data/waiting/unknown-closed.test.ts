@@ -1,6 +1,6 @@
 // Whatever the order of starts, stops, hangs, lost events, late answers and restarts of the daemon: nothing is ever
 // granted to a container that its own list takes away, nothing of another's list, and nothing is denied for good that
-// its own list allows; and when all has been told, everybody is judged by his own list.
+// its own list allows; and when all has been told, each is judged by its own list.
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
