@@ -27,6 +27,8 @@ RUN chmod 755 entrypoint.sh dist/main.js \
          ln -s /app/dist/main.js "/usr/local/bin/$command"; done \
     && mkdir /etc/dockerwall
 # Healthy means that the daemon can do its work. A mistake in one label must not keep all other containers from starting.
+# Each check starts Node, and comes every five seconds all the same: `docker compose up --wait`, and services that depend
+# on a healthy daemon, go on within five seconds of its being so.
 HEALTHCHECK --interval=5s --timeout=10s --retries=3 --start-period=60s CMD ["dockerwall", "status", "--health"]
 ENTRYPOINT ["/app/entrypoint.sh"]
 CMD ["daemon"]
