@@ -1,5 +1,6 @@
 // Which addresses an answer from outside may not open (property 6 of docs/security.md): a stranger's name must not lead
 // a container to the host, to its neighbours, or into the operator's own network (DNS rebinding).
+// A cloud serves its virtual machines by such addresses, too; only Azure has a public one for that.
 // Documentation and benchmark ranges (RFC 5737, 3849, 2544) are not refused: nothing private lives there.
 
 import {
@@ -10,12 +11,13 @@ import {
   parsePrefix,
 } from "../model/address.ts";
 
-/** Not reachable from outside by their meaning (IANA special-purpose registries). */
+/** Not reachable from outside by their meaning (IANA special-purpose registries, and one of a cloud). */
 const refusedPrefixes: readonly Prefix[] = [
   "0.0.0.0/8", // this network; Linux connects 0.0.0.0 to itself
   "10.0.0.0/8",
   "100.64.0.0/10", // carrier-grade NAT, and what overlay VPNs use
   "127.0.0.0/8",
+  "168.63.129.16/32", // Azure's own end of each virtual machine: its agent's settings, with secrets among them
   "169.254.0.0/16", // link-local, cloud metadata
   "172.16.0.0/12",
   "192.0.0.0/24", // protocol assignments
@@ -95,6 +97,7 @@ export function isInside(bytes: Uint8Array): boolean {
 const neverOutside: readonly Prefix[] = [
   "0.0.0.0/8",
   "127.0.0.0/8",
+  "168.63.129.16/32",
   "169.254.0.0/16",
   "224.0.0.0/3",
   "::/128",
@@ -103,7 +106,7 @@ const neverOutside: readonly Prefix[] = [
   "ff00::/8",
 ].map(prefix);
 
-/** True for an address that nobody reaches beyond the link: loopback, link-local (cloud metadata), multicast, broadcast. */
+/** True for an address that nobody reaches beyond the link: loopback, link-local, cloud metadata, multicast, broadcast. */
 export function isNeverOutside(bytes: Uint8Array): boolean {
   return anyCovers(neverOutside, bytes);
 }

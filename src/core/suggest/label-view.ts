@@ -109,7 +109,7 @@ export function labelView(
       leadOf([withServices(policy, name, services, nowMs)], address, inside, nowMs) !== "refused",
     unfit: (address) =>
       isNeverOutside(addressBytes(address))
-        ? "link-local, multicast and broadcast addresses are never suggested"
+        ? "link-local, metadata, multicast and broadcast addresses are never suggested"
         : undefined,
   };
 }

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { isPrivatePrefix, judgeAddress } from "../../../../src/core/dns/address-filter.ts";
+import { isNeverOutside, isPrivatePrefix, judgeAddress } from "../../../../src/core/dns/address-filter.ts";
 import { addressBytes, type Prefix, parseAddress, parsePrefix } from "../../../../src/core/model/address.ts";
 import { filterOf } from "../../../support/policies.ts";
 
@@ -14,13 +14,16 @@ const refused = [
   "10.0.0.0",
   "10.255.255.255",
   "100.64.0.0",
+  "100.100.100.200", // metadata of Alibaba's cloud
   "100.127.255.255",
   "127.0.0.1",
   "127.255.255.254",
+  "168.63.129.16",
   "169.254.169.254",
   "172.16.0.0",
   "172.31.255.255",
   "192.0.0.8",
+  "192.0.0.192", // metadata of Oracle's older cloud
   "192.168.0.1",
   "192.168.255.255",
   "224.0.0.1",
@@ -35,6 +38,7 @@ const refused = [
   "::ffff:203.0.113.1",
   "::ffff:0:10.0.0.1",
   "64:ff9b::10.0.0.1",
+  "64:ff9b::168.63.129.16",
   "64:ff9b::169.254.169.254",
   "64:ff9b:1::1",
   "100::1",
@@ -45,6 +49,7 @@ const refused = [
   "2001:0:a00:1::",
   "2001:0:cb00:7101:0:0:f5ff:fffe",
   "fc00::1",
+  "fd00:ec2::254", // metadata of Amazon's cloud
   "fdff::1",
   "fe80::1",
   "febf::1",
@@ -61,6 +66,8 @@ const open = [
   "100.128.0.0",
   "126.255.255.255",
   "128.0.0.1",
+  "168.63.129.15",
+  "168.63.129.17",
   "169.253.255.255",
   "169.255.0.0",
   "172.15.255.255",
@@ -91,6 +98,12 @@ test("addresses without a meaning outside are private", () => {
     refused.filter((text) => !isRefused(text)),
     [],
   );
+});
+
+test("metadata addresses of clouds are not suggested either", () => {
+  for (const text of ["169.254.169.254", "168.63.129.16"])
+    assert.equal(isNeverOutside(address(text)), true, text);
+  assert.equal(isNeverOutside(address("168.63.129.17")), false);
 });
 
 test("public addresses are not", () => {
