@@ -1,9 +1,10 @@
 // `dockerwall quarantine`: cuts a container off at once, whatever its allowlist says.
 
+import type { QuarantineReport } from "../core/model/report.ts";
 import { createControlClient } from "../edge/control-socket/client.ts";
 import { controlSocketOf } from "../edge/control-socket/path.ts";
 import { type Command, jsonOption } from "./command.ts";
-import { printable, renderJson } from "./terminal/print.ts";
+import { printable, printableSentence, renderJson } from "./terminal/print.ts";
 
 export const quarantineCommand: Command = {
   operands: "CONTAINER",
@@ -11,15 +12,22 @@ export const quarantineCommand: Command = {
   mostOperands: 1,
   summary: "Cut a container off from everything, open connections included.",
   details:
-    "CONTAINER is a name, an id or the beginning of one, a Compose service, or PROJECT/SERVICE. It stays cut off, even across restarts of the daemon, until you release or remove it.",
+    "CONTAINER is a name, an id or the beginning of one, a Compose service, or PROJECT/SERVICE. It stays cut off, even across restarts of the daemon, until you release or remove it. Exit code: 0 if it is cut off, 1 if it has what no wall holds (NET_ADMIN, the Docker socket and the like) and may leave all the same.",
   options: { json: jsonOption },
   run: async ({ options, operands, environment, output }) => {
     const [container = ""] = operands;
     const report = await createControlClient({ path: controlSocketOf(environment) }).quarantine({
       container,
     });
-    const text = `Container ${printable(report.container)} is cut off\n`;
-    output.write("json" in options ? renderJson(report) : text);
-    return 0;
+    output.write("json" in options ? renderJson(report) : renderCutOff(report));
+    return report.warnings.length === 0 ? 0 : 1;
   },
 };
+
+function renderCutOff({ container, warnings }: QuarantineReport): string {
+  const lines = [
+    `Container ${printable(container)} is cut off`,
+    ...warnings.map((warning) => `Warning: ${printableSentence(warning)}`),
+  ];
+  return `${lines.join("\n")}\n`;
+}

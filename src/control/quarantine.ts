@@ -2,6 +2,7 @@
 // is refused, with what to do instead.
 
 import { networkHolder } from "../core/classify/containers.ts";
+import { hazardSentences } from "../core/classify/hazards.ts";
 import type { Cut } from "../core/cut.ts";
 import { sandboxOf, setNames } from "../core/firewall/names.ts";
 import type { Container, Topology } from "../core/model/topology.ts";
@@ -23,6 +24,23 @@ export function whyNotCut(container: Container, { networks, containers }: Topolo
   );
   if (far === undefined) return undefined;
   return `container ${name} is also on network ${JSON.stringify(far.name)} (${far.driver}), which bypasses this host's rules: it would not be cut off there; run docker network disconnect ${far.name} ${container.name} first, or stop it`;
+}
+
+/**
+ * By what a container may leave even in quarantine, one sentence each; what shares its network is cut off with it and
+ * counts as well. Its label may accept such a thing, but not where it is to be cut off.
+ */
+export function waysPastQuarantine(container: Container, { containers }: Topology): readonly string[] {
+  const together = containers.filter((each) => networkHolder(each, containers).id === container.id);
+  return together.flatMap(({ name, hazards }) =>
+    hazards
+      // That is reached by TCP, and so it is cut off like everything else.
+      .filter((hazard) => hazard !== "engine-api")
+      .map(
+        (hazard) =>
+          `container ${JSON.stringify(name)} ${hazardSentences[hazard]}, so it may leave even in quarantine; to be sure, stop it: docker stop ${name}`,
+      ),
+  );
 }
 
 /** Ids of the containers that an earlier run put into quarantine; they stay there: the sets remember them. */

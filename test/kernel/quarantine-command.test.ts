@@ -50,6 +50,11 @@ describe("commands about quarantine", () => {
       container({ id: side, name: "side", networkMode: `container:${idOf("web")}` }),
     );
     engine.containers.set(hosted, container({ id: hosted, name: "hosted", networkMode: "host" }));
+    const rooted = { HostConfig: { NetworkMode: "app", CapAdd: ["NET_ADMIN"] } };
+    engine.containers.set(idOf("rooted"), {
+      ...container({ id: idOf("rooted"), name: "rooted" }),
+      ...rooted,
+    });
     daemon = startDaemon(engine);
     await daemonEnforces(daemon);
   });
@@ -110,9 +115,13 @@ describe("commands about quarantine", () => {
   it("name the container that was meant, in text, JSON and the log", async () => {
     const operand = idOf("web").slice(0, 5);
     const cut = await daemon.cli("quarantine", operand, "--json");
-    assert.deepEqual(JSON.parse(cut.stdout), { container: "web", quarantined: true });
+    assert.deepEqual(JSON.parse(cut.stdout), { container: "web", quarantined: true, warnings: [] });
     const released = await daemon.cli("release", operand, "--json");
-    assert.deepEqual(JSON.parse(released.stdout), { container: "web", quarantined: false });
+    assert.deepEqual(JSON.parse(released.stdout), {
+      container: "web",
+      quarantined: false,
+      warnings: [],
+    });
     assert.equal((await daemon.cli("quarantine", operand)).stdout, "Container web is cut off\n");
     assert.equal((await daemon.cli("release", operand)).stdout, "Container web is released\n");
     assert.match((await daemon.cli("release", operand)).stderr, /container "web" is not in quarantine/);
@@ -130,6 +139,16 @@ describe("commands about quarantine", () => {
     assert.equal((await daemon.cli("release", "web")).exitCode, 0);
     assert.equal(reaches("198.19.1.3"), true);
     assert.match((await daemon.cli("explain", "web", "198.51.100.1:443")).stdout, /^web → \S+: passes ✅/);
+  });
+
+  it("warn of a container that may leave all the same", async () => {
+    const { exitCode, stdout } = await daemon.cli("quarantine", "rooted");
+    assert.match(
+      stdout,
+      /^Container rooted is cut off\nWarning: container "rooted" has NET_ADMIN.*docker stop rooted\n$/,
+    );
+    assert.equal(exitCode, 1);
+    assert.equal((await daemon.cli("release", "rooted")).exitCode, 0);
   });
 });
 

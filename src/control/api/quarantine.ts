@@ -6,7 +6,14 @@ import type { Log } from "../../edge/host/log.ts";
 import type { KernelSets } from "../../edge/kernel/ipset/kernel-sets.ts";
 import { DockerwallError } from "../../errors.ts";
 import type { Enforcement } from "../enforcement.ts";
-import { assertCutOff, assertLetBack, type CutOffSources, findHeld, whyNotCut } from "../quarantine.ts";
+import {
+  assertCutOff,
+  assertLetBack,
+  type CutOffSources,
+  findHeld,
+  waysPastQuarantine,
+  whyNotCut,
+} from "../quarantine.ts";
 import type { Wall } from "../wall.ts";
 import { findContainer } from "./find-container.ts";
 
@@ -34,8 +41,10 @@ export async function quarantineContainer(
   // It may have another address by now; if it is gone for good, there is nothing left to cut.
   const now = topology().containers.find(({ id }) => id === container.id);
   if (now !== undefined) await assertCutOff(now, { ...context, rulesStand: wall.stands });
+  const warnings = waysPastQuarantine(now ?? container, topology());
   log.warn("container cut off", { container: container.name });
-  return { container: container.name, quarantined: true };
+  for (const problem of warnings) log.warn("quarantine", { problem });
+  return { container: container.name, quarantined: true, warnings };
 }
 
 /** Lets a container back; verified in the kernel, and to be tried again where that failed. @throws DockerwallError NOT_FOUND, NOT_ENFORCED */
@@ -52,5 +61,5 @@ export async function releaseContainer(name: string, context: QuarantineContext)
   await enforcement.decideAnew();
   await assertLetBack(container, context);
   log.warn("container released", { container: container.name });
-  return { container: container.name, quarantined: false };
+  return { container: container.name, quarantined: false, warnings: [] };
 }

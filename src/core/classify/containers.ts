@@ -10,6 +10,7 @@ import type { Container, Hazard, Network, Topology } from "../model/topology.ts"
 import type { EntryList } from "../policy/entry-list.ts";
 import { entryToEngine } from "./engine-api.ts";
 import { gatherLists, type OtherPolicies } from "./gather.ts";
+import { hazardSentences } from "./hazards.ts";
 
 /** An address of a guarded container on a bridge that is not guarded, so that the address is guarded by itself there. */
 export interface GuardedAddress {
@@ -49,22 +50,6 @@ export interface ContainerFindings {
   /** What the wall cannot contain; one sentence each. */
   readonly warnings: readonly string[];
 }
-
-const hazardSentences: Readonly<Record<Hazard, string>> = {
-  "docker-socket": "has the Docker socket, and with it control of the host",
-  "engine-api":
-    "is pointed at an engine's API over TCP by its environment, and has control of that engine's host where it reaches it",
-  privileged: "is privileged, and can change the host's firewall",
-  "host-network": "is on the host's network, which is not guarded",
-  "host-pid": "sees the host's processes, and with SYS_ADMIN or SYS_PTRACE their networks",
-  "sys-admin": "has SYS_ADMIN, with which it can enter and change the host's namespaces",
-  kernel:
-    "has a right over the host's kernel (SYS_MODULE, SYS_RAWIO, SYS_BOOT, BPF or PERFMON), and with it control of the host",
-  "host-files": "has DAC_READ_SEARCH, with which it can open files of the host",
-  "host-devices": "has a host device that holds the host's memory or disks, and with it control of the host",
-  "net-admin":
-    "has NET_ADMIN, and with it the host's own interfaces unless the engine maps users (userns-remap): it is NOT contained",
-};
 
 export interface ExamineInput {
   readonly topology: Topology;

@@ -17,6 +17,23 @@ export interface HostSettings {
   readonly environment: readonly string[];
 }
 
+/** What each of them means, to follow the name of a container. */
+export const hazardSentences: Readonly<Record<Hazard, string>> = {
+  "docker-socket": "has the Docker socket, and with it control of the host",
+  "engine-api":
+    "is pointed at an engine's API over TCP by its environment, and has control of that engine's host where it reaches it",
+  privileged: "is privileged, and can change the host's firewall",
+  "host-network": "is on the host's network, which is not guarded",
+  "host-pid": "sees the host's processes, and with SYS_ADMIN or SYS_PTRACE their networks",
+  "sys-admin": "has SYS_ADMIN, with which it can enter and change the host's namespaces",
+  kernel:
+    "has a right over the host's kernel (SYS_MODULE, SYS_RAWIO, SYS_BOOT, BPF or PERFMON), and with it control of the host",
+  "host-files": "has DAC_READ_SEARCH, with which it can open files of the host",
+  "host-devices": "has a host device that holds the host's memory or disks, and with it control of the host",
+  "net-admin":
+    "has NET_ADMIN, and with it the host's own interfaces unless the engine maps users (userns-remap): it is NOT contained",
+};
+
 /** Memory, ports and disks; a whole folder of devices has them, too. */
 const hostDevice =
   /^\/dev(\/(k?mem|port|core|sd[a-z].*|vd[a-z].*|xvd[a-z].*|nvme\d.*|dm-\d+|mapper(\/.*)?|mmcblk\d.*))?$/;

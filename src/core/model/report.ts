@@ -184,6 +184,8 @@ export interface QuarantineReport {
   /** The container that was meant, by the name that the engine has for it. */
   readonly container: string;
   readonly quarantined: boolean;
+  /** By what it may leave all the same; one sentence each. */
+  readonly warnings: readonly string[];
 }
 
 /** What was made by command for one target. */

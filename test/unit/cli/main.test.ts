@@ -55,8 +55,12 @@ const api: ControlApi = {
       name: target,
       overrides: entries.map((entry) => ({ entry, endsAtMs: undefined })),
     }),
-  quarantine: async ({ container }) => ({ container, quarantined: true }),
-  release: async ({ container }) => ({ container, quarantined: false }),
+  quarantine: async ({ container }) => ({
+    container,
+    quarantined: true,
+    warnings: container === "rooted" ? ['container "rooted" has NET_ADMIN'] : [],
+  }),
+  release: async ({ container }) => ({ container, quarantined: false, warnings: [] }),
   uninstall: async () => undefined,
 };
 let server: ControlServer | undefined;
@@ -114,6 +118,13 @@ interface Case extends Invocation {
 const missing = { DOCKERWALL_CONTROL_SOCKET: join(folder, "missing.sock") };
 
 const cases: readonly Case[] = [
+  { args: ["quarantine", "web"], code: 0, stdout: "Container web is cut off\n" },
+  {
+    args: ["quarantine", "rooted"],
+    code: 1,
+    stdout: 'Container rooted is cut off\nWarning: container "rooted" has NET_ADMIN\n',
+  },
+  { args: ["quarantine", "rooted", "--json"], code: 1, stdout: /"warnings": \[\n +"container/ },
   { args: ["stats"], code: 0, stdout: rows },
   { args: ["stats", "--json"], code: 0, stdout: `${JSON.stringify(stats, null, 2)}\n` },
   { args: [], program: links.stats, code: 0, stdout: rows },

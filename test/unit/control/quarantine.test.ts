@@ -2,12 +2,17 @@
 
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { assertCutOff, assertLetBack, whyNotCut } from "../../../src/control/quarantine.ts";
+import {
+  assertCutOff,
+  assertLetBack,
+  waysPastQuarantine,
+  whyNotCut,
+} from "../../../src/control/quarantine.ts";
 import type { Cut } from "../../../src/core/cut.ts";
 import { setSpecs } from "../../../src/core/firewall/sets.ts";
 import type { IpAddress } from "../../../src/core/model/address.ts";
 import { hostPrefix } from "../../../src/core/model/address.ts";
-import type { Container, Network, Topology } from "../../../src/core/model/topology.ts";
+import type { Container, Hazard, Network, Topology } from "../../../src/core/model/topology.ts";
 import { createFakeSets } from "../../support/fake-sets.ts";
 
 const address = "198.19.1.2" as IpAddress;
@@ -80,6 +85,45 @@ describe("a container that is to be cut off", () => {
       else assert.match(reason ?? "", expected);
     });
   }
+});
+
+describe("what a container has that quarantine does not hold", () => {
+  const has = (name: string, ...hazards: readonly Hazard[]): Container =>
+    container(name, { ...on("app"), hazards });
+  const ways = (one: Container, ...others: readonly Container[]): readonly string[] =>
+    waysPastQuarantine(one, { networks: [network("app", "bridge")], containers: [one, ...others] });
+
+  for (const hazard of [
+    "docker-socket",
+    "privileged",
+    "host-pid",
+    "net-admin",
+    "sys-admin",
+    "kernel",
+    "host-files",
+    "host-devices",
+  ] as const)
+    it(`is ${hazard}`, () => {
+      const [way, ...more] = ways(has("web", hazard));
+      assert.match(way ?? "", /^container "web" (has|is|sees) .*even in quarantine; .*docker stop web$/);
+      assert.deepEqual(more, []);
+    });
+
+  it("is named whatever the container's label accepts", () => {
+    const accepts = { ...has("web", "net-admin"), labels: { "dockerwall.accept": "net-admin" } };
+    assert.equal(ways(accepts).length, 1);
+  });
+
+  it("is not an engine's API over TCP, which is cut off with the rest", () => {
+    assert.deepEqual(ways(has("web", "engine-api")), []);
+  });
+
+  it("may be had by a container that shares its network", () => {
+    const rooted = { ...shares("side", web), hazards: ["net-admin"] as const };
+    const [way, ...more] = ways(web, rooted, has("other", "privileged"));
+    assert.match(way ?? "", /^container "side" has NET_ADMIN.*docker stop side$/);
+    assert.deepEqual(more, []);
+  });
 });
 
 describe("what is said of it", () => {

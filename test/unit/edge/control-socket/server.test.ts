@@ -50,8 +50,8 @@ function apiOf(overrides: Partial<ControlApi> = {}): ControlApi {
     suggest: () => Promise.reject(new Error("not asked for")),
     replay: () => Promise.reject(new Error("not asked for")),
     changeOverrides: async ({ target }) => ({ kind: "network", name: target, overrides: [] }),
-    quarantine: async ({ container }) => ({ container, quarantined: true }),
-    release: async ({ container }) => ({ container, quarantined: false }),
+    quarantine: async ({ container }) => ({ container, quarantined: true, warnings: [] }),
+    release: async ({ container }) => ({ container, quarantined: false, warnings: [] }),
     uninstall: async () => undefined,
     ...overrides,
   };
