@@ -57,8 +57,9 @@ export function frame(type: number, payload: readonly number[]): Uint8Array {
   return Uint8Array.of(...broadcast, 2, 0, 0, 0, 0, 1, type >> 8, type & 0xff, ...payload);
 }
 
-export function udpFrame(source: string, destination: string, port: number): Uint8Array {
-  const udp = [0x13, 0x88, port >> 8, port & 0xff, 0, 12, 0, 0, ...Buffer.from("away")];
+/** @param from the port that it says it comes from */
+export function udpFrame(source: string, destination: string, port: number, from = 5000): Uint8Array {
+  const udp = udpOf(from, port);
   if (source.includes(":")) return frame(types.ip6, ip6(17, source, destination, udp));
   const header = [
     0x45,
@@ -80,6 +81,16 @@ export function udpFrame(source: string, destination: string, port: number): Uin
   header[10] = sum >> 8;
   header[11] = sum & 0xff;
   return frame(types.ip, [...header, ...udp]);
+}
+
+/** The same by IPv6, behind options. */
+export function hiddenUdp6Frame(source: string, destination: string, port: number): Uint8Array {
+  const options = [17, 0, 0, 0, 0, 0, 0, 0];
+  return frame(types.ip6, ip6(60, source, destination, [...options, ...udpOf(5000, port)]));
+}
+
+function udpOf(from: number, to: number): number[] {
+  return [from >> 8, from & 0xff, to >> 8, to & 0xff, 0, 12, 0, 0, ...Buffer.from("away")];
 }
 
 export function arpFrame(sender: string, target: string): Uint8Array {

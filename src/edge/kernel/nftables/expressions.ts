@@ -106,6 +106,11 @@ export function transportProtocol(protocol: number): Expression {
   return metaIs(META_L4PROTO, Uint8Array.of(protocol));
 }
 
+/** `th sport PORT`, after transportProtocol(). */
+export function sourcePort(port: number): Expression {
+  return payloadIs(PAYLOAD_TRANSPORT, 0, portBytes(port));
+}
+
 /** `th dport PORT`, after transportProtocol(). */
 export function destinationPort(port: number): Expression {
   return payloadIs(PAYLOAD_TRANSPORT, 2, portBytes(port));

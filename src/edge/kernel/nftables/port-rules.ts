@@ -7,6 +7,7 @@ import type { PortGuard } from "../../../core/firewall/port-guard.ts";
 import { addressBytes, familyOf, type IpAddress } from "../../../core/model/address.ts";
 import {
   addressIn,
+  destinationPort,
   type Expression,
   frameProtocol,
   inputInterface,
@@ -14,6 +15,7 @@ import {
   nextHeader,
   otherInputInterface,
   setMarkBits,
+  sourcePort,
   targetIs,
   targetIsNot,
   transportProtocol,
@@ -25,6 +27,15 @@ const IP = 0x0800;
 const ARP = 0x0806;
 const IP6 = 0x86dd;
 const ICMPV6 = 58;
+const UDP = 17;
+/**
+ * Of DHCP and DHCPv6, the ports of servers and of clients. A client of the host reads offers before any rule of the
+ * host's, some by the client's port alone, and would lead the host's default route to the container.
+ */
+const offerPorts = [
+  [IP, 67, 68],
+  [IP6, 547, 546],
+] as const;
 /** Router advertisement and redirect: a container is no router, and its neighbours would believe it. */
 const routerMessages = [134, 137];
 /** Neighbour solicitation and advertisement; reports of groups, as old and as new hosts send them. */
@@ -41,6 +52,14 @@ const seen = [setMarkBits(senderMark), accept];
 const ip6 = frameProtocol(IP6);
 const icmp6 = [ip6, transportProtocol(ICMPV6)];
 
+const offerRules = offerPorts.flatMap(([protocol, server, client]) => {
+  const udp = [frameProtocol(protocol), transportProtocol(UDP)];
+  return [
+    [...udp, sourcePort(server), drop],
+    [...udp, destinationPort(client), drop],
+  ];
+});
+
 /**
  * The rules of a port's chain, in order.
  * @param index of the port: its chain hangs on a name, which another device may have one day
@@ -48,6 +67,7 @@ const icmp6 = [ip6, transportProtocol(ICMPV6)];
 export function renderPortRules(index: number, guard: PortGuard): readonly (readonly Expression[])[] {
   return [
     [otherInputInterface(index), accept],
+    ...offerRules,
     ...ofFamily(guard, 4).map((sender) => [frameProtocol(IP), from("ipSource", sender), ...seen]),
     ...arpRules(guard),
     ...routerMessages.map((type) => [...icmp6, messageType(type), drop]),
