@@ -1,6 +1,7 @@
 // `dockerwall boot-guard`: after a reboot Docker starts containers before our own container can run. A systemd unit on
 // the host closes their bridges first; once the daemon runs, it opens what may be open.
 
+import { hostsOwn } from "../core/classify/bridge-ports.ts";
 import { bootGuardUnit, bootSetsUnit, type HostBridge } from "../core/firewall/boot-guard.ts";
 import { heldPrefix } from "../core/firewall/names.ts";
 import { listBridges } from "../edge/host/bridges.ts";
@@ -38,9 +39,9 @@ async function findHostBridges(): Promise<readonly HostBridge[]> {
   const { lookAtBridges } = await import("../edge/kernel/netlink/bridge-ports.ts");
   const { findSandboxFolder } = await import("../edge/engine/dockerd.ts");
   const folder = findSandboxFolder();
-  const strangersOn = lookAtBridges("path" in folder ? folder.path : undefined);
+  const foundOn = lookAtBridges("path" in folder ? folder.path : undefined);
   return bridges.flatMap((bridge) => {
-    const why = strangersOn(bridge);
+    const why = hostsOwn(foundOn(bridge));
     return why.length === 0 ? [] : [{ bridge, why }];
   });
 }

@@ -9,6 +9,7 @@ import { once } from "node:events";
 import { createServer } from "node:net";
 import { after, before, describe, it } from "node:test";
 import { promisify } from "node:util";
+import { nothingFound } from "../../src/core/classify/bridge-ports.ts";
 import { onlyLabels } from "../../src/core/classify/gather.ts";
 import { classify } from "../../src/core/classify/networks.ts";
 import { desiredSets } from "../../src/core/firewall/members.ts";
@@ -132,7 +133,7 @@ before(async () => {
     policy: onlyLabels(createListStore(presets), 0),
     foreign: new Set(),
     lost: new Set(),
-    strangersOn: () => [],
+    foundOn: () => nothingFound,
     held: [],
     quarantine: new Set(),
   });

@@ -5,6 +5,7 @@ import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
 import { readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { describe, it } from "node:test";
+import { nothingFound } from "../../src/core/classify/bridge-ports.ts";
 import { onlyLabels } from "../../src/core/classify/gather.ts";
 import { classify } from "../../src/core/classify/networks.ts";
 import { desiredSets } from "../../src/core/firewall/members.ts";
@@ -136,7 +137,7 @@ describe("the sets of the control plane", () => {
         policy: onlyLabels(createListStore(presets), 0),
         foreign: new Set(),
         lost: new Set(),
-        strangersOn: () => [],
+        foundOn: () => nothingFound,
         held: [],
         quarantine: new Set(),
       }),

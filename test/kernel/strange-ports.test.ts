@@ -4,6 +4,7 @@
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
 import { after, before, describe, it } from "node:test";
+import { hostsOwn } from "../../src/core/classify/bridge-ports.ts";
 import { lookAtBridges } from "../../src/edge/kernel/netlink/bridge-ports.ts";
 import { type DaemonProcess, daemonIsUp, mountSys, startDaemon } from "../support/daemon-process.ts";
 import { bridgeNetwork, type FakeEngine, startFakeEngine } from "../support/fake-engine.ts";
@@ -28,6 +29,9 @@ lan.run("ip", "link", "set", "eth0", "up");
 const plugIn = (): string => run("ip", "link", "set", "uplink", "master", "lan0");
 const pullOut = (): string => run("ip", "link", "set", "uplink", "nomaster");
 
+const strangersOn = (bridge: string, folder?: string): readonly string[] =>
+  hostsOwn(lookAtBridges(folder)(bridge));
+
 describe("what hangs on a bridge", () => {
   /** Of those that a kernel without modules has; what each of the others is called stands in the unit test. */
   const kinds: readonly (readonly [what: string, words: RegExp, ...link: string[]])[] = [
@@ -43,7 +47,7 @@ describe("what hangs on a bridge", () => {
     it(what, () => {
       run("ip", ...link);
       run("ip", "link", "set", "nic", "master", "app0");
-      const found = lookAtBridges("/run/sandboxes")("app0");
+      const found = strangersOn("app0", "/run/sandboxes");
       run("ip", "link", "del", "nic");
       assert.equal(found.length, 1);
       assert.match(found[0] ?? "", words);
@@ -67,12 +71,12 @@ describe("what hangs on a bridge", () => {
       "netns",
       "box",
     );
-    assert.deepEqual(lookAtBridges("/run/netns")("app0"), []);
-    assert.deepEqual(lookAtBridges(undefined)("app0"), []);
+    assert.deepEqual(strangersOn("app0", "/run/netns"), []);
+    assert.deepEqual(strangersOn("app0"), []);
     // An engine makes the folder with its first container.
-    assert.equal(lookAtBridges("/run/nothing")("app0").length, 1);
+    assert.equal(strangersOn("app0", "/run/nothing").length, 1);
     assert.match(
-      lookAtBridges("/run/sandboxes")("app0")[0] ?? "",
+      strangersOn("app0", "/run/sandboxes")[0] ?? "",
       /^web0 \(a link that leads to no container\)$/,
     );
     run("ip", "netns", "del", "box");
@@ -80,9 +84,9 @@ describe("what hangs on a bridge", () => {
 
   it("the host's default route", () => {
     run("ip", "route", "add", "default", "via", "192.0.2.2", "dev", "lan0");
-    assert.deepEqual(lookAtBridges(undefined)("lan0"), ["the host's default route"]);
+    assert.deepEqual(strangersOn("lan0"), ["the host's default route"]);
     run("ip", "route", "del", "default");
-    assert.deepEqual(lookAtBridges(undefined)("lan0"), []);
+    assert.deepEqual(strangersOn("lan0"), []);
   });
 });
 
@@ -118,6 +122,13 @@ describe("a labelled network on the host's own bridge", () => {
   const stateOf = async (name: string): Promise<string | undefined> =>
     (await daemon.status()).networks.find((network) => network.name === name)?.state;
 
+  const restart = async (): Promise<void> => {
+    await daemon.end("SIGKILL");
+    await daemon[Symbol.asyncDispose]();
+    daemon = startDaemon(engine, { DOCKERWALL_SANDBOX_FOLDER: "/run/sandboxes" });
+    await daemonIsUp(daemon);
+  };
+
   it("is refused, named, and left as it was; the others are guarded", async () => {
     assert.deepEqual([await stateOf("lan"), await stateOf("app")], ["refused", "enforced"]);
     assert.deepEqual([reaches(), isReached(), members()], [true, true, false]);
@@ -149,11 +160,28 @@ describe("a labelled network on the host's own bridge", () => {
     assert.equal(await stateOf("lan"), "refused");
   });
 
+  it("is told, and stays guarded, when a default route leads over it later; so does the daemon that comes next", async () => {
+    const isTold = async (): Promise<true | undefined> => {
+      const network = (await daemon.status()).networks.find(({ name }) => name === "app");
+      const told = network?.problems.some((problem) =>
+        problem.includes("default route over its bridge app0"),
+      );
+      return network?.state === "enforced" && told ? true : undefined;
+    };
+    const isGuarded = (): boolean => / app0|,app0/.test(run("ipset", "save", "dockerwall-guarded4"));
+    run("ip", "route", "add", "default", "dev", "app0");
+    await until("the route to be told", 3_000, isTold);
+    assert.equal(isGuarded(), true);
+    await restart();
+    await until("the route to be told by the next one", 3_000, isTold);
+    assert.equal(isGuarded(), true);
+    run("ip", "route", "del", "default");
+    await until("the end of it", 3_000, async () => ((await isTold()) ? undefined : true));
+    assert.deepEqual([await stateOf("app"), isGuarded()], ["enforced", true]);
+  });
+
   it("is still refused when the daemon starts anew", async () => {
-    await daemon.end("SIGKILL");
-    await daemon[Symbol.asyncDispose]();
-    daemon = startDaemon(engine, { DOCKERWALL_SANDBOX_FOLDER: "/run/sandboxes" });
-    await daemonIsUp(daemon);
+    await restart();
     assert.deepEqual(
       [await stateOf("lan"), members(), reaches(), isReached()],
       ["refused", false, true, true],

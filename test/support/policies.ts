@@ -2,6 +2,7 @@
 
 import assert from "node:assert/strict";
 import type { WallOptions } from "../../src/control/wall/options.ts";
+import { nothingFound } from "../../src/core/classify/bridge-ports.ts";
 import { type AddressFilter, isInside } from "../../src/core/dns/address-filter.ts";
 import { addressBytes, type IpAddress, type Prefix, prefixContains } from "../../src/core/model/address.ts";
 import type { Service } from "../../src/core/model/service.ts";
@@ -71,7 +72,7 @@ export function labelsOnly(): Pick<WallOptions, "policy"> {
 export function quietHost(): Pick<WallOptions, "policy" | "lookAtBridges" | "uptimeMs" | "networksReadAtMs"> {
   return {
     ...labelsOnly(),
-    lookAtBridges: () => () => [],
+    lookAtBridges: () => () => nothingFound,
     uptimeMs: () => 0,
     networksReadAtMs: () => 0,
   };

@@ -1,5 +1,6 @@
 // What the wall is made of, and what it decides by.
 
+import type { FoundOnBridge } from "../../core/classify/bridge-ports.ts";
 import type { ListStore } from "../../core/policy/list-store.ts";
 import type { Override } from "../../core/policy/override.ts";
 import type { PolicyFile } from "../../core/policy/policy-file.ts";
@@ -15,8 +16,8 @@ export interface WallOptions {
   /** Whether an earlier run already guarded ports. */
   readonly demandSender?: boolean;
   readonly listBridges: () => readonly string[];
-  /** Finds what is attached to bridges and belongs to no container, in words. */
-  readonly lookAtBridges: () => (bridge: string) => readonly string[];
+  /** Looks at what the host has on bridges. */
+  readonly lookAtBridges: () => (bridge: string) => FoundOnBridge;
   /** Milliseconds of a clock that only goes forward, the one that dates readings of the engine. */
   readonly uptimeMs: () => number;
   /** When the last complete reading of the engine's networks began. */

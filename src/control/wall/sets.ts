@@ -1,6 +1,7 @@
 // The control plane's sets, filled from the last picture and from what the host has.
 
 import { BridgeClaims } from "../../core/classify/bridge-claims.ts";
+import { hostsOwn } from "../../core/classify/bridge-ports.ts";
 import { LostBridges } from "../../core/classify/lost-bridges.ts";
 import { type Classification, classify } from "../../core/classify/networks.ts";
 import { desiredSets } from "../../core/firewall/members.ts";
@@ -33,6 +34,8 @@ export class WallSets {
   readonly #claims: BridgeClaims;
   readonly #losses = new LostBridges();
   #last: Topology = { networks: [], containers: [] };
+  /** The bridges that are guarded now, or were by an earlier run. */
+  #guarded: ReadonlySet<string>;
   /** Until every container has been read, the entries of an earlier run are not removed. */
   #isComplete = false;
 
@@ -40,6 +43,7 @@ export class WallSets {
   constructor(options: WallSetsOptions) {
     const { sets, listBridges, adopted, uptimeMs } = options;
     this.#options = options;
+    this.#guarded = new Set(adopted ? listedBridges(sets, setNames.closed4) : []);
     this.#claims = new BridgeClaims({
       bridges: listBridges(),
       open: new Set(listedBridges(sets, setNames.open4)),
@@ -55,6 +59,7 @@ export class WallSets {
     if (!setsExist(sets)) createSets(sets);
     const classification = this.#decide(topology);
     const keeps = this.#isComplete ? "replace" : "keep";
+    this.#guarded = new Set(classification.guarded.map(({ bridge }) => bridge));
     const { unplaced } = applySets(sets, desiredSets(classification), keeps);
     const { containers } = classification;
     const problems = [...containers.problems, ...tellUnplaced(unplaced)];
@@ -89,8 +94,8 @@ export class WallSets {
     const { listBridges, lookAtBridges, uptimeMs, hold, quarantine, ownContainer } = this.#options;
     const bridges = listBridges();
     const claimed = new Set(topology.networks.flatMap(({ bridge }) => bridge ?? []));
-    const strangersOn = lookAtBridges();
-    const isHosts = (bridge: string): boolean => strangersOn(bridge).length > 0;
+    const foundOn = lookAtBridges();
+    const isHosts = (bridge: string): boolean => hostsOwn(foundOn(bridge)).length > 0;
     const reading = { claimed, begunAtMs: this.#options.networksReadAtMs(), isHosts };
     const nowMs = uptimeMs();
     const foreign = this.#claims.observe(bridges, reading, nowMs);
@@ -102,7 +107,8 @@ export class WallSets {
       policy: { store, file: file(), overrides: groupOverrides(overrides.current()), nowMs },
       foreign,
       lost,
-      strangersOn,
+      foundOn,
+      guardedBefore: this.#guarded,
       held: hold ? this.#claims.held() : [],
       quarantine,
       own: ownContainer,

@@ -1,5 +1,6 @@
 // A project's labels as the daemon would judge them, by the daemon's own code, with the line of each mistake.
 
+import { nothingFound } from "../classify/bridge-ports.ts";
 import { networkHolder } from "../classify/containers.ts";
 import { onlyLabels } from "../classify/gather.ts";
 import { type Classification, classify } from "../classify/networks.ts";
@@ -101,7 +102,7 @@ function classifyAlone(topology: Topology, presets: Presets, own: string | undef
     policy: onlyLabels(createListStore(presets), 0),
     foreign: new Set(),
     lost: new Set(),
-    strangersOn: () => [],
+    foundOn: () => nothingFound,
     held: [],
     quarantine: new Set(),
     own,

@@ -1,5 +1,6 @@
 // What is attached to a bridge besides containers. A bridge that has the host's own way out as a port, or carries the
 // host's default route, carries packets that are not ours. Guarding it would cut the host off, so it is refused.
+// A default route alone that comes once the bridge is guarded may be a container's doing (DHCP), so it opens nothing.
 
 /** A port of a bridge, as the kernel describes it. */
 export interface BridgePort {
@@ -8,6 +9,21 @@ export interface BridgePort {
   readonly kind: string | undefined;
   /** For a veth: whether its other end is in a sandbox of the engine; undefined if that is not known. */
   readonly inSandbox: boolean | undefined;
+}
+
+/** What the host has on a bridge, beside the containers' ports. */
+export interface FoundOnBridge {
+  /** Its ports that belong to no container, in words. */
+  readonly strangers: readonly string[];
+  /** Whether it carries the host's default route. */
+  readonly isWayOut: boolean;
+}
+
+export const nothingFound: FoundOnBridge = { strangers: [], isWayOut: false };
+
+/** Why a bridge may not be guarded, in words; nothing for one that may. */
+export function hostsOwn({ strangers, isWayOut }: FoundOnBridge): readonly string[] {
+  return [...strangers, ...(isWayOut ? ["the host's default route"] : [])];
 }
 
 /** The engine's name for the host's end of a container's link. */

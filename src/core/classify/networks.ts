@@ -7,6 +7,7 @@ import { allowLabel } from "../labels/table.ts";
 import type { GuardedNetwork } from "../model/guarded-network.ts";
 import type { Network, Topology } from "../model/topology.ts";
 import type { HeldBridge } from "./bridge-claims.ts";
+import { type FoundOnBridge, hostsOwn } from "./bridge-ports.ts";
 import { type ContainerFindings, examineContainers } from "./containers.ts";
 import { gatherLists, type OtherPolicies } from "./gather.ts";
 import { tellOverlaps } from "./overlaps.ts";
@@ -40,8 +41,10 @@ export interface ClassifyInput {
   readonly foreign: ReadonlySet<string>;
   /** Bridges that are missing although the engine has their networks. */
   readonly lost: ReadonlySet<string>;
-  /** The ports and routes of a bridge that belong to no container, in words; empty for a bridge that may be guarded. */
-  readonly strangersOn: (bridge: string) => readonly string[];
+  /** What the host has on a bridge. */
+  readonly foundOn: (bridge: string) => FoundOnBridge;
+  /** Bridges that are guarded already: a route that leads there by now may be a container's doing (DHCP). */
+  readonly guardedBefore?: ReadonlySet<string>;
   /** Bridges whose owner is not known yet. */
   readonly held: readonly HeldBridge[];
   /** Ids of the containers in quarantine. */
@@ -99,7 +102,12 @@ type Ruling = {
 
 function classifyNetwork(
   network: Network,
-  { lost, strangersOn, policy }: Pick<ClassifyInput, "lost" | "strangersOn" | "policy">,
+  {
+    lost,
+    foundOn,
+    guardedBefore,
+    policy,
+  }: Pick<ClassifyInput, "lost" | "foundOn" | "guardedBefore" | "policy">,
 ): Ruling {
   const { id, bridge, subnets, gateways } = network;
   const label = network.labels[allowLabel];
@@ -109,7 +117,9 @@ function classifyNetwork(
     const problem = `network ${name} has driver ${network.driver}, which cannot be guarded: its containers are NOT contained; use the bridge driver`;
     return { kind: "refused", problems: [problem] };
   }
-  const strangers = strangersOn(bridge);
+  const found = foundOn(bridge);
+  const isLateWayOut = found.isWayOut && guardedBefore?.has(bridge) === true;
+  const strangers = isLateWayOut ? found.strangers : hostsOwn(found);
   if (strangers.length > 0) {
     const problem = `network ${name} cannot be guarded: its bridge ${bridge} has ${strangers.join(", ")}, and guarding it would cut the host off; its containers are NOT contained: give them a network with a bridge of its own`;
     return { kind: "refused", open: bridge, problems: [problem] };
@@ -119,7 +129,12 @@ function classifyNetwork(
   return {
     kind: "guarded",
     network: { id, name: network.name, bridge, subnets, gateways, lists, labels },
-    problems: [...bridgeProblems(network, lost), ...problems, ...badLabels],
+    problems: [
+      ...bridgeProblems(network, lost),
+      ...wayOutProblems(network, isLateWayOut),
+      ...problems,
+      ...badLabels,
+    ],
     warnings: [...warnings, ...unprotected(network)],
   };
 }
@@ -142,6 +157,13 @@ function problemsById(
     return [network.id, [...(rulings[index]?.problems ?? []), ...slips]] as const;
   });
   return new Map(all.filter(([, problems]) => problems.length > 0));
+}
+
+function wayOutProblems({ name, bridge = "" }: Network, isLateWayOut: boolean): string[] {
+  if (!isLateWayOut) return [];
+  return [
+    `network ${JSON.stringify(name)}: the host has got a default route over its bridge ${bridge}, by which the host reaches nothing; a container may have offered it (DHCP), so the network stays guarded: remove that route, and keep the host's DHCP client off the engine's bridges`,
+  ];
 }
 
 /** The engine keeps a network even if its bridge has been deleted: nothing passes there, and nothing is enforced. */

@@ -8,6 +8,7 @@ import type { NextEngine } from "../../../src/control/next-engine.ts";
 import { openPolicySources, type PolicySources } from "../../../src/control/policy-sources.ts";
 import { createReporter, type Reporter } from "../../../src/control/reporter.ts";
 import { createWall, type Wall } from "../../../src/control/wall.ts";
+import { nothingFound } from "../../../src/core/classify/bridge-ports.ts";
 import { findCircles } from "../../../src/core/dns/circles.ts";
 import { hostPrefix } from "../../../src/core/model/address.ts";
 import type { ControlApi } from "../../../src/core/model/control-api.ts";
@@ -61,7 +62,10 @@ export function createParts(options: PartsOptions): Parts {
     hold: true,
     demandSender: kernel.portTable,
     listBridges: host.listBridges,
-    lookAtBridges: () => (bridge) => (host.strangersOn.has(bridge) ? ["a port of the host"] : []),
+    lookAtBridges: () => (bridge) => ({
+      ...nothingFound,
+      strangers: host.strangersOn.has(bridge) ? ["a port of the host"] : [],
+    }),
     uptimeMs: Date.now,
     networksReadAtMs: readAtMs,
     policy: () => open,

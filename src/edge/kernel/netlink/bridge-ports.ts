@@ -5,6 +5,7 @@ import {
   type BridgePort,
   defaultRoutes4,
   defaultRoutes6,
+  type FoundOnBridge,
   isPlainPort,
   strangePort,
 } from "../../../core/classify/bridge-ports.ts";
@@ -15,11 +16,11 @@ import { askLink, askNamespaceId } from "./link-questions.ts";
 import { NETLINK_ROUTE, type NetlinkSocket, openNetlink } from "./socket.ts";
 
 /**
- * A look at bridges: ports that are no container's, and the host's default routes, in words; nothing for a bridge that
- * may be guarded. To be taken anew for each picture.
+ * A look at bridges: at ports that are no container's, and at the host's default routes. To be taken anew for each
+ * picture.
  * @param sandboxFolder the engine's folder of sandboxes; without it a link with a name of its own passes for a container's
  */
-export function lookAtBridges(sandboxFolder: string | undefined): (bridge: string) => readonly string[] {
+export function lookAtBridges(sandboxFolder: string | undefined): (bridge: string) => FoundOnBridge {
   let routes: readonly string[] | undefined;
   return (bridge) => {
     const ports = portsOf(bridge).filter((name) => !isPlainPort(name));
@@ -30,7 +31,7 @@ export function lookAtBridges(sandboxFolder: string | undefined): (bridge: strin
       // Empty for a kernel without IPv6.
       ...defaultRoutes6(readText("/proc/net/ipv6_route")),
     ];
-    return [...strangers, ...(routes.includes(bridge) ? ["the host's default route"] : [])];
+    return { strangers, isWayOut: routes.includes(bridge) };
   };
 }
 

@@ -4,6 +4,7 @@ import assert from "node:assert/strict";
 import { beforeEach, describe, it } from "node:test";
 import { readQuarantine } from "../../../../src/control/quarantine.ts";
 import { WallSets } from "../../../../src/control/wall/sets.ts";
+import { nothingFound } from "../../../../src/core/classify/bridge-ports.ts";
 import { hostPrefix, type IpAddress } from "../../../../src/core/model/address.ts";
 import type { Topology } from "../../../../src/core/model/topology.ts";
 import { createSets, destroySets } from "../../../../src/edge/kernel/ipset/desired-sets.ts";
@@ -28,7 +29,7 @@ beforeEach(() => {
   filled = new WallSets({
     sets,
     listBridges: () => bridges,
-    lookAtBridges: () => () => [],
+    lookAtBridges: () => () => nothingFound,
     uptimeMs: () => nowMs,
     networksReadAtMs: () => readAtMs,
     ...labelsOnly(),

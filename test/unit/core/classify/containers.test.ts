@@ -3,6 +3,7 @@
 
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
+import { nothingFound } from "../../../../src/core/classify/bridge-ports.ts";
 import { examineContainers } from "../../../../src/core/classify/containers.ts";
 import { onlyLabels } from "../../../../src/core/classify/gather.ts";
 import { classify } from "../../../../src/core/classify/networks.ts";
@@ -332,7 +333,7 @@ it("a guarded network whose bridge was taken away is a problem, and stays closed
       policy: onlyLabels(createListStore(presets), 0),
       foreign: new Set(),
       lost: new Set(lost),
-      strangersOn: () => [],
+      foundOn: () => nothingFound,
       held: [],
       quarantine: new Set(),
     });
@@ -352,7 +353,7 @@ describe("networks that cannot be guarded", () => {
         policy: onlyLabels(createListStore(presets), 0),
         foreign: new Set(),
         lost: new Set(),
-        strangersOn: () => [],
+        foundOn: () => nothingFound,
         held: [],
         quarantine: new Set(),
       });

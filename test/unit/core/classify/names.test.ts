@@ -2,6 +2,7 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { nothingFound } from "../../../../src/core/classify/bridge-ports.ts";
 import { classify } from "../../../../src/core/classify/networks.ts";
 import { createListStore } from "../../../../src/core/policy/list-store.ts";
 import { groupOverrides, type Override } from "../../../../src/core/policy/override.ts";
@@ -29,7 +30,7 @@ function warningsOf(...overrides: readonly Override[]): readonly string[] {
     },
     foreign: new Set(),
     lost: new Set(),
-    strangersOn: () => [],
+    foundOn: () => nothingFound,
     own: undefined,
   }).warnings;
 }

@@ -4,6 +4,7 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { AskerIndex } from "../../../../src/core/askers/index-of-askers.ts";
+import { nothingFound } from "../../../../src/core/classify/bridge-ports.ts";
 import { onlyLabels } from "../../../../src/core/classify/gather.ts";
 import { classify } from "../../../../src/core/classify/networks.ts";
 import { type LabelKey, labelKeys, labelName, labels } from "../../../../src/core/labels/table.ts";
@@ -52,7 +53,7 @@ function pictures(...all: readonly Said[]): Picture[] {
       policy: onlyLabels(store, 0),
       foreign: new Set(),
       lost: new Set(),
-      strangersOn: () => [],
+      foundOn: () => nothingFound,
       held: [],
       quarantine: new Set(),
     });

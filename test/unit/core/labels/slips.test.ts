@@ -12,6 +12,7 @@ import { examineHost } from "../../../../src/control/api/doctor.ts";
 import { createHistory } from "../../../../src/control/history/history.ts";
 import { createLifecycle } from "../../../../src/control/lifecycle.ts";
 import { createReporter } from "../../../../src/control/reporter.ts";
+import { nothingFound } from "../../../../src/core/classify/bridge-ports.ts";
 import { onlyLabels } from "../../../../src/core/classify/gather.ts";
 import { type Classification, classify } from "../../../../src/core/classify/networks.ts";
 import { setSpecs } from "../../../../src/core/firewall/sets.ts";
@@ -36,7 +37,7 @@ function classified(topology: Topology): Classification {
     policy: onlyLabels(createListStore(presets), 0),
     foreign: new Set(),
     lost: new Set(),
-    strangersOn: () => [],
+    foundOn: () => nothingFound,
     held: [],
     quarantine: new Set(),
   });
