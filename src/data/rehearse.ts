@@ -8,6 +8,7 @@ import { nameFromPlainText } from "../core/dns/wire/name.ts";
 import { types } from "../core/dns/wire/record-types.ts";
 import { familyOf, type IpAddress } from "../core/model/address.ts";
 import type { Topology } from "../core/model/topology.ts";
+import { exampleOf, openServices, renderOpenPorts } from "../core/path/open-ports.ts";
 import {
   type AskedService,
   judgeAddress,
@@ -67,8 +68,8 @@ export async function readPath(given: RehearsalOptions): Promise<PathReading> {
   };
 }
 
-function askedIn({ target: { ipProtocol, port }, nowMs }: RehearsalOptions): AskedService {
-  return { ipProtocol, port, nowMs };
+function askedIn({ target, nowMs }: RehearsalOptions): AskedService {
+  return { ...target, nowMs };
 }
 
 function readPacket(
@@ -112,21 +113,27 @@ function judgePacket(
   its: readonly Membership[],
   { source, destination }: { readonly source: IpAddress; readonly destination: IpAddress },
 ): Required<Pick<ReadPacket, "policy" | "isOpen">> {
-  const { admission, target } = options;
-  const packet = { source, destination, protocol: target.ipProtocol, port: target.port ?? 443 };
+  const { admission, target, nowMs } = options;
+  const names = target.name === undefined ? admission.namesOf(source, destination) : [target.name];
+  const led = { address: destination, inside: admission.isInside(destination), names };
+  const open = target.port === undefined ? its.flatMap(({ policy }) => openServices(policy, led, nowMs)) : [];
+  const sent =
+    target.port === undefined ? exampleOf(open, target) : { protocol: target.ipProtocol, port: target.port };
+  const packet = { source, destination, ...sent };
   const byAddress = judgeAddress(admission.verdict(packet, its), admission.secondsLeft(packet));
   const byName =
     target.name === undefined
       ? []
-      : [
-          judgeName(its, target.name, destination, {
-            ...askedIn(options),
-            inside: admission.isInside(destination),
-          }),
-        ];
-  const names = target.name === undefined ? admission.namesOf(source, destination) : [];
+      : [judgeName(its, target.name, destination, { ...askedIn(options), inside: led.inside })];
+  const policy = mostTelling([...byName, byAddress]);
+  const ports =
+    target.port === undefined && policy.reason === "entry" ? renderOpenPorts(open, target) : undefined;
   return {
-    policy: { ...mostTelling([...byName, byAddress]), names },
+    policy: {
+      ...policy,
+      names: target.name === undefined ? names : [],
+      ...(ports === undefined ? {} : { ports }),
+    },
     isOpen: byAddress.reason === "entry",
   };
 }

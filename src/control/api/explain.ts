@@ -12,7 +12,7 @@ import { type Explained, explainPath } from "../../core/path/explained.ts";
 import { explainFromHost } from "../../core/path/from-host.ts";
 import { addressesInHosts } from "../../core/path/hosts-file.ts";
 import type { PathReading } from "../../core/path/reading.ts";
-import { renderChange, renderStep } from "../../core/path/sentence.ts";
+import { renderChange, renderEnd } from "../../core/path/sentence.ts";
 import { surroundingsOf } from "../../core/path/surroundings.ts";
 import { type ExplainTarget, parseTarget } from "../../core/policy/target.ts";
 import type { Flow } from "../../edge/kernel/flows/flow-message.ts";
@@ -74,7 +74,7 @@ export async function explainTarget(
     ...explained,
     container: container.name,
     target: text,
-    because: renderStep(explained.step, explained.network ?? networks.join(", ")),
+    because: renderEnd(explained, explained.network ?? networks.join(", ")),
     advice: change === undefined || mayStandThere ? undefined : renderChange(change),
     problems,
     quarantined,

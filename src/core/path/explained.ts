@@ -3,6 +3,7 @@
 
 import { changeFor, type PathQuestion } from "./change.ts";
 import type { FoundEntry } from "./policy.ts";
+import type { ReadPacket } from "./reading.ts";
 import type { Surroundings } from "./surroundings.ts";
 import type { Change, Path, PathEnd, PathStep, PathVerdict } from "./verdict.ts";
 import type { Sender } from "./walk/leaving.ts";
@@ -41,7 +42,7 @@ export function explainPath(surroundings: Surroundings, question: PathQuestion):
     path: {
       ...placeOf(surroundings, packet.way),
       destination: packet.destination,
-      ...walk(surroundings, sender, question.target, packet),
+      ...withPorts(walk(surroundings, sender, question.target, packet), packet),
     },
   }));
   const decisive = order
@@ -66,6 +67,7 @@ export function explainPath(surroundings: Surroundings, question: PathQuestion):
   return {
     verdict: judgement.verdict,
     step: judgement.step,
+    ...(judgement.ports === undefined ? {} : { ports: judgement.ports }),
     network: judgement.network,
     change: changeFor(
       surroundings,
@@ -77,6 +79,11 @@ export function explainPath(surroundings: Surroundings, question: PathQuestion):
     secondsLeft: told?.secondsLeft,
     paths: walked.map(({ path }) => path),
   };
+}
+
+/** What passes by an entry passes on the ports that the lists open. */
+function withPorts(end: PathEnd, { policy: { ports } }: ReadPacket): PathEnd {
+  return end.step === "entry" && ports !== undefined ? { ...end, ports } : end;
 }
 
 /** Where the lists hold a packet. */

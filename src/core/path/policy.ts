@@ -17,6 +17,7 @@ import {
   servicesAt,
 } from "../policy/decide.ts";
 import { describeEntry } from "../policy/preset.ts";
+import { type AskedProtocol, askedOf } from "./open-ports.ts";
 
 /** An entry as it was written, and where. */
 export interface FoundEntry {
@@ -36,11 +37,12 @@ export interface PolicyFinding {
   readonly secondsLeft: number | undefined;
   /** Ids of its other guarded networks, whose lists would let it pass from there. */
   readonly elsewhere: readonly string[];
+  /** Where no port was asked for and not every one passes, those that do: `5432/tcp`. */
+  readonly ports?: readonly string[];
 }
 
 /** What is asked for. */
-export interface AskedService {
-  readonly ipProtocol: number;
+export interface AskedService extends AskedProtocol {
   /** Undefined: any port will do. */
   readonly port: number | undefined;
   readonly nowMs: number;
@@ -93,8 +95,9 @@ function grantingEntry(
   return by.find((match) => covers(serviceOf(match), asked) && leadsHere(match)) ?? by[0];
 }
 
-function covers(service: Service, { ipProtocol, port }: AskedService): boolean {
-  return port === undefined || serviceGrants(service, ipProtocol, port);
+function covers(service: Service, asked: AskedService): boolean {
+  const { ipProtocol, port } = asked;
+  return port === undefined ? askedOf([service], asked).length > 0 : serviceGrants(service, ipProtocol, port);
 }
 
 /** What the policies of each network on which the source is the asker's own say of a packet. */

@@ -2,7 +2,7 @@
 
 import { allowLabel } from "../labels/table.ts";
 import type { LookedUpBy } from "../model/report.ts";
-import type { Change, PathStep } from "./verdict.ts";
+import type { Change, PathEnd, PathStep } from "./verdict.ts";
 
 /** Some name the network that the packet leaves by. */
 const reasons: Readonly<Record<PathStep, string | ((leaves: string) => string)>> = {
@@ -49,6 +49,13 @@ const reasons: Readonly<Record<PathStep, string | ((leaves: string) => string)>>
 export function renderStep(step: PathStep, leaves: string): string {
   const reason = reasons[step];
   return typeof reason === "string" ? reason : reason(leaves);
+}
+
+/** The same of the whole end. */
+export function renderEnd({ step, ports }: PathEnd, leaves: string): string {
+  const reason = renderStep(step, leaves);
+  if (ports === undefined) return reason;
+  return `${reason}, on ${ports.length === 1 ? "port" : "ports"} ${ports.join(" ")} only`;
 }
 
 /** For an address that a container tried, but only a neighbour looked up. */

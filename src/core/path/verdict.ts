@@ -57,6 +57,8 @@ export type PathStep =
 export interface PathEnd {
   readonly verdict: PathVerdict;
   readonly step: PathStep;
+  /** Where no port was asked for, it passes, and not every port does: those that do, as `5432/tcp`. */
+  readonly ports?: readonly string[];
 }
 
 /** One change that would let it pass. */

@@ -11,6 +11,7 @@ import {
   isAudited,
   isCaptured,
   isHosts,
+  isSentTo,
   judged,
   type Leaving,
   type Sender,
@@ -80,9 +81,9 @@ function walkOpen(surroundings: Surroundings, leaving: Leaving): PathEnd {
 }
 
 /** Where no port is translated, as its gateway is `routed`, a container is reached at its own. */
-function isPublished({ packet, ipProtocol, port }: Leaving, far: Network, receiver?: Container): boolean {
-  if (far.gatewayModes?.[familyOf(packet.destination)] === undefined) return false;
-  return receiver?.publishes?.some((own) => own.protocol === ipProtocol && own.port === port) === true;
+function isPublished(leaving: Leaving, far: Network, receiver?: Container): boolean {
+  if (far.gatewayModes?.[familyOf(leaving.packet.destination)] === undefined) return false;
+  return receiver?.publishes?.some((own) => isSentTo(leaving, own)) === true;
 }
 
 function walkGuarded(surroundings: Surroundings, leaving: Leaving): PathEnd {

@@ -275,7 +275,8 @@ export function decidePacket(
   return denied;
 }
 
-function isClosed({ lists }: Policy): boolean {
+/** Whether a list that could not be read closes everything. */
+export function isClosed({ lists }: Policy): boolean {
   return lists.some(({ closes }) => closes === true);
 }
 

@@ -11,11 +11,13 @@ export interface ExplainTarget {
   readonly port: number | undefined;
   /** IP protocol number. */
   readonly ipProtocol: number;
+  /** True where neither a port nor a protocol is written: a port of either will do. */
+  readonly eitherProtocol?: true;
 }
 
 const protocols = { any: 6, tcp: 6, udp: 17, other: 0 } as const;
 
-/** `NAME|ADDRESS[:PORT][/tcp|/udp]`; the default protocol is TCP. */
+/** `NAME|ADDRESS[:PORT][/tcp|/udp]`; the default protocol of a port is TCP. */
 export function parseTarget(text: string): ExplainTarget | { readonly problem: string } {
   const refused = {
     problem: `${JSON.stringify(text)}: write one name or address, as in api.example.com:443`,
@@ -29,7 +31,10 @@ export function parseTarget(text: string): ExplainTarget | { readonly problem: s
   if (entry.negated || entry.kind === "preset" || entry.kind === "host") return refused;
   const { ports, protocol } = entry.service;
   if (ports !== "any" && ports.from !== ports.to) return refused;
-  const at = { port: ports === "any" ? undefined : ports.from, ipProtocol: protocols[protocol] };
+  const at = {
+    ...{ port: ports === "any" ? undefined : ports.from, ipProtocol: protocols[protocol] },
+    ...(ports === "any" && protocol === "any" ? { eitherProtocol: true as const } : {}),
+  };
   if (entry.kind === "domain") {
     return entry.scope === "exact" && entry.within === undefined
       ? { name: entry.domain, address: undefined, ...at }

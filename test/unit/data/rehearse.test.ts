@@ -109,6 +109,31 @@ test("another network of it whose list would let the packet pass: one that is no
   assert.deepEqual(await elsewhere(true), []);
 });
 
+test("an address without a port: one that passes is enough, and all that do are told", async () => {
+  const read = async (allow: string): Promise<PathReading["packets"]> => {
+    const { answerer, topology, index } = startOneNetwork({ allow });
+    const sets = createFakeSets(() => 0);
+    createSets(sets);
+    const admission = startAdmission({ sets, graceSeconds: 0, nowMs: monotonicMs });
+    const { packets } = await readPath({
+      ...{ admission, answerer, index, topology, hosts: [], nowMs: monotonicMs() },
+      standing: index.standingOfSource(source),
+      addresses: [source],
+      target: { name: undefined, address: within, port: undefined, ipProtocol: 6, eitherProtocol: true },
+      wayTo: () => ({ kind: "bridge", source, bridge: "br-app" }),
+    });
+    return packets;
+  };
+  const within = "10.20.0.5" as IpAddress;
+  const found = (await read("10.20.0.5:5432/tcp"))[0]?.policy;
+  assert.deepEqual(
+    [found?.reason, found?.by?.entry, found?.ports],
+    ["entry", "10.20.0.5/32:5432/tcp", ["5432/tcp"]],
+  );
+  assert.equal((await read("10.20.0.5"))[0]?.policy.ports, undefined);
+  assert.equal((await read("10.20.0.6"))[0]?.policy.reason, "no-entry");
+});
+
 test("one with a private address: which one is left out", async () => {
   const { reading } = await read("www.example.org", (message) => answerTo(message, ["10.0.0.1"]));
   assert.deepEqual(

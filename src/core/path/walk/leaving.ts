@@ -17,6 +17,8 @@ export interface SentPacket {
   readonly ipProtocol: number;
   /** Undefined: any port will do. */
   readonly port: number | undefined;
+  /** True: where any port will do, one of TCP or of UDP. */
+  readonly eitherProtocol?: true | undefined;
 }
 
 /** A packet that has left its sandbox. */
@@ -30,6 +32,15 @@ export interface Leaving extends SentPacket {
 /** Redirected before anything else is looked at, unless an entry names the server with port 53. */
 export function isCaptured({ ipProtocol, port, packet }: Leaving): boolean {
   return isLookup(ipProtocol, port) && packet.policy.reason !== "entry";
+}
+
+/** Whether a port, by its IP protocol, is what is sent to. */
+export function isSentTo(
+  { ipProtocol, port, eitherProtocol }: SentPacket,
+  own: { readonly protocol: number; readonly port: number },
+): boolean {
+  if (port !== undefined) return own.port === port && own.protocol === ipProtocol;
+  return eitherProtocol === true || own.protocol === ipProtocol;
 }
 
 export function isHosts({ hostAddresses }: Surroundings, address: IpAddress): boolean {

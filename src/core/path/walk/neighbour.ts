@@ -4,7 +4,7 @@ import { familyOf } from "../../model/address.ts";
 import type { Container } from "../../model/topology.ts";
 import { containerAt, type Surroundings } from "../surroundings.ts";
 import type { PathEnd } from "../verdict.ts";
-import { judged, type Leaving } from "./leaving.ts";
+import { isSentTo, judged, type Leaving } from "./leaving.ts";
 
 /** At layer 2, where nothing of a network is judged by its list. */
 export function walkToNeighbour(surroundings: Surroundings, leaving: Leaving): PathEnd {
@@ -24,12 +24,10 @@ const linkingNetwork = "bridge";
 
 /** Docker opens what a container exposes for those that link it, by IPv4 only. */
 function isLinked(surroundings: Surroundings, leaving: Leaving, neighbour: Container): boolean {
-  const { network, source, ipProtocol, port } = leaving;
+  const { network, source } = leaving;
   if (network.name !== linkingNetwork || familyOf(source) !== 4) return false;
   const { linked = [] } = containerAt(surroundings, network.id, source) ?? {};
   const { exposes = [], publishes = [] } = neighbour;
-  const isExposed = [...exposes, ...publishes].some(
-    (own) => port === undefined || (own.protocol === ipProtocol && own.port === port),
-  );
+  const isExposed = [...exposes, ...publishes].some((own) => isSentTo(leaving, own));
   return isExposed && linked.includes(neighbour.name);
 }

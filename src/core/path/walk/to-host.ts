@@ -1,34 +1,40 @@
 // The way to an address of the host, where `host` entries decide.
 
+import type { HostMember } from "../../firewall/entries/host.ts";
 import { prefixContains } from "../../model/address.ts";
+import { serviceAtPort } from "../../model/service.ts";
+import { renderOpenPorts } from "../open-ports.ts";
 import type { Surroundings } from "../surroundings.ts";
 import type { PathEnd } from "../verdict.ts";
-import { isAudited, isCaptured, judged, type Leaving } from "./leaving.ts";
+import { isAudited, isCaptured, isSentTo, judged, type Leaving } from "./leaving.ts";
 import { walkToPublisher } from "./published.ts";
 
 export function walkToHost(surroundings: Surroundings, leaving: Leaving): PathEnd {
   if (isCaptured(leaving)) return judged("captured", "lookup");
-  const { source, ipProtocol, port } = leaving;
+  const { source, port } = leaving;
   const held = walkToPublisher(surroundings, leaving);
   if (held !== undefined) return held;
   const matching = surroundings.hostEntries.filter(
-    ({ prefix, service }) =>
-      (port === undefined || (service.port === port && service.protocol === ipProtocol)) &&
-      prefixContains(prefix, source),
+    ({ prefix, service }) => isSentTo(leaving, service) && prefixContains(prefix, source),
   );
-  const isOpen = matching.some(
-    (member) => member.exception !== true && !hasException(matching, member.service),
+  const taken = new Set(
+    matching.filter(({ exception }) => exception === true).map(({ service }) => keyOf(service)),
   );
-  if (isOpen) return judged("passes", "host-entry");
+  const open = matching.filter(({ service }) => !taken.has(keyOf(service)));
+  if (open.length > 0) {
+    const end = judged("passes", "host-entry");
+    return port === undefined ? { ...end, ...portsOf(open, leaving) } : end;
+  }
   // What is denied on its way to the host is answered by nobody.
   return isAudited(surroundings, leaving) ? judged("passes", "audit") : judged("dropped", "host");
 }
 
-function hasException(
-  members: Surroundings["hostEntries"],
-  { protocol, port }: Surroundings["hostEntries"][number]["service"],
-): boolean {
-  return members.some(
-    ({ service, exception }) => exception === true && service.protocol === protocol && service.port === port,
-  );
+function keyOf({ protocol, port }: HostMember["service"]): string {
+  return `${protocol}:${port}`;
+}
+
+function portsOf(open: readonly HostMember[], leaving: Leaving): Pick<PathEnd, "ports"> {
+  const services = open.flatMap(({ service }) => serviceAtPort(service.protocol, service.port) ?? []);
+  const ports = renderOpenPorts(services, leaving);
+  return ports === undefined ? {} : { ports };
 }

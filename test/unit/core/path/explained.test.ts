@@ -6,7 +6,7 @@ import type { IpAddress } from "../../../../src/core/model/address.ts";
 import { explainPath } from "../../../../src/core/path/explained.ts";
 import { noEntry, type PolicyFinding } from "../../../../src/core/path/policy.ts";
 import type { PathReading, ReadAnswer } from "../../../../src/core/path/reading.ts";
-import { renderChange, renderStep } from "../../../../src/core/path/sentence.ts";
+import { renderChange, renderEnd, renderStep } from "../../../../src/core/path/sentence.ts";
 import type { Surroundings } from "../../../../src/core/path/surroundings.ts";
 import type { Way } from "../../../../src/core/path/way.ts";
 import { parseTarget } from "../../../../src/core/policy/target.ts";
@@ -78,6 +78,21 @@ const write = (entry: string): string =>
   `write ${entry} into dockerwall.allow of network front, or of this container alone`;
 
 describe("explain", () => {
+  it("says which ports pass where none was asked for", () => {
+    const target = parseTarget("203.0.113.1");
+    if ("problem" in target) return assert.fail(target.problem);
+    const policy = { ...noEntry, reason: "entry", ports: ["5432/tcp"] } as const;
+    const packet = { destination: "203.0.113.1" as IpAddress, way: front, ownsSource: true, policy };
+    const reading: PathReading = {
+      ...{ standing: "guarded", homes: ["front"], name: undefined, hosts: [], answers: [] },
+      ...{ packets: [packet], outward: front },
+    };
+    const end = explainPath(surroundings, { target, container: "web", quarantined: false, reading });
+    assert.equal(renderEnd(end, "front"), "an entry for front allows it, on port 5432/tcp only");
+    const far = { ...reading, packets: [{ ...packet, destination: "198.19.2.9" as IpAddress }] };
+    const held = explainPath(surroundings, { target, container: "web", quarantined: false, reading: far });
+    assert.deepEqual([held.step, held.ports], ["other-network", undefined]);
+  });
   const cases: readonly [what: string, given: Given, expected: string[]][] = [
     [
       "a name of the container's own /etc/hosts: only its address could be allowed",

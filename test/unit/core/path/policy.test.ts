@@ -25,6 +25,7 @@ describe("what lists say of a name", () => {
     ["*.example.com:80 www.example.com:443", 443, ["entry", "www.example.com:443"]],
     ["www.example.com:443/udp", 443, ["port", "www.example.com:443/udp"]],
     ["www.example.com:80", undefined, ["entry", "www.example.com:80"]],
+    ["www.example.com:80/udp", undefined, ["port", "www.example.com:80/udp"]],
     ["api.example.com", 443, ["no-entry"]],
     // A right to every port leads no lookup past us.
     ["www.example.com", 53, ["port", "www.example.com"]],

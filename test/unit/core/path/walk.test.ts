@@ -131,13 +131,17 @@ function walked({
     ownsSource,
     policy: { ...noEntry, ...policy },
   };
-  const { verdict, step } = walk(
+  const {
+    verdict,
+    step,
+    ports = [],
+  } = walk(
     { ...surroundings, bridgesFiltered },
     { quarantined: false, standing: "guarded", homes: ["app"], ...sender },
     { ipProtocol: 6, port: 443, ...sent },
     packet,
   );
-  return `${verdict} ${step}`;
+  return [verdict, step, ...ports].join(" ");
 }
 
 const within: Case = {
@@ -263,7 +267,16 @@ describe("the way of a packet", () => {
       { to: "198.19.1.1", sent: { port: 8081 } },
       "dropped host",
     ],
-    ["any port of the host", { to: "198.19.1.1", sent: { port: undefined } }, "passes host-entry"],
+    [
+      "any port of the host",
+      { to: "198.19.1.1", sent: { port: undefined } },
+      "passes host-entry 8080/tcp 9090-9091/tcp 9100/tcp",
+    ],
+    [
+      "any port of the host by UDP, where entries open others only",
+      { to: "198.19.1.1", sent: { port: undefined, ipProtocol: 17 } },
+      "dropped host",
+    ],
     [
       "the host, in audit mode",
       { to: "198.19.3.1", way: by("audited", "198.19.3.9"), sender: { homes: ["audited"] } },
@@ -285,7 +298,11 @@ describe("the way of a packet", () => {
       "dropped neighbour-quarantined",
     ],
     ["such a port from an internal network", { ...within, sent: { port: 9090 } }, "dropped internal"],
-    ["any port of the host from there", { ...within, sent: { port: undefined } }, "passes host-entry"],
+    [
+      "any port of the host from there",
+      { ...within, sent: { port: undefined } },
+      "passes host-entry 9090-9091/tcp 9100/tcp",
+    ],
     ["one that is published at another address only", { ...within, sent: { port: 9092 } }, "dropped host"],
     [
       "the same by UDP, where it is no published port",

@@ -38,6 +38,14 @@ const refused: readonly [text: string, problem: RegExp][] = [
 ];
 
 describe("parseTarget", () => {
+  it("takes either protocol where neither it nor a port is written", () => {
+    const either = (text: string): unknown => {
+      const target = parseTarget(text);
+      return "problem" in target ? target.problem : target.eitherProtocol;
+    };
+    assert.deepEqual(["db", "203.0.113.7"].map(either), [true, true]);
+    assert.deepEqual(["db/udp", "203.0.113.7/tcp", "db:1"].map(either), [undefined, undefined, undefined]);
+  });
   for (const [text, expected] of accepted) {
     it(`accepts ${text}`, () => {
       const target = parseTarget(text);
