@@ -24,10 +24,12 @@ enterNamespaces(import.meta.url);
 
 makeBridges();
 const wall = await raiseWall();
+// Reports of groups and solicitations come from the kernel itself, at any time.
 run(
   "nft",
   `add table inet seen
    add chain inet seen in { type filter hook prerouting priority -400; }
+   add rule inet seen in icmpv6 type { 131, 132, 133, 135, 143 } accept
    add rule inet seen in meta mark & 0x40000000 == 0x40000000 counter`,
 );
 after(async () => {

@@ -31,7 +31,7 @@ run(
   "nft",
   `add table inet seen
    add chain inet seen in { type filter hook prerouting priority -400; }
-   add rule inet seen in meta mark & 0x40000000 == 0x40000000 counter`,
+   add rule inet seen in udp dport 9 meta mark & 0x40000000 == 0x40000000 counter`,
 );
 after(async () => {
   run("nft", "delete", "table", "inet", "seen");
