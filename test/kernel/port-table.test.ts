@@ -129,6 +129,8 @@ describe("what may come in by a guarded port", () => {
     ["a router advertisement behind options", hiddenIcmp6Frame(60, 134, link), "no", "no"],
     ["a router advertisement behind groups' options", hiddenIcmp6Frame(0, 134, link), "no", "no"],
     ["a router advertisement in a fragment", hiddenIcmp6Frame(44, 134, link), "no", "no"],
+    ["its own address in a tag", tagged(udpFrame("198.19.1.2", "198.19.1.9", 9), 1), "marked", "marked"],
+    ["its own address in two tags", tagged(udpFrame("198.19.1.2", "198.19.1.9", 9), 2), "no", "no"],
     ["a forged one in a tag", tagged(udpFrame("198.19.1.3", "198.19.1.9", 9), 1), "no", "no"],
     ["a forged one in two tags", tagged(udpFrame("198.19.1.3", "198.19.1.9", 9), 2), "no", "no"],
     ["a router advertisement in two tags", tagged(icmp6Frame(134, link), 2), "no", "no"],
