@@ -100,6 +100,23 @@ test("a flow is forgotten, alone, and one that has ended is passed over", async 
   assert.ok(ports.includes(1002) && !ports.includes(1001));
 });
 
+test("a flow that the kernel refuses to change stops none of the others, and is reported", async () => {
+  await begin("127.0.0.1", 1001);
+  await begin("127.0.0.1", 1002);
+  const [first, second] = [1001, 1002].map((port) => find(conntrack.flows(4), port));
+  assert.ok(first && second);
+  const refused = { ...first, identity: { ...first.identity, original: new Uint8Array() } };
+  const report = /^1 of 3 flows: the kernel refused to (mark|forget) a flow: E/;
+  assert.throws(() => conntrack.setMark([refused, first, second], { value: 7 }), { message: report });
+  assert.deepEqual(
+    [1001, 1002].map((port) => find(conntrack.flows(4), port).mark),
+    [7, 7],
+  );
+  assert.throws(() => conntrack.remove([refused, first, second]), { message: report });
+  const ports = conntrack.flows(4).map(({ original }) => original.destinationPort);
+  assert.ok(!ports.includes(1001) && !ports.includes(1002), `${ports}`);
+});
+
 test("every stamp of ours is taken from flows, and counted, at the end", async () => {
   const { mask, ...stamps } = connectionMark;
   const others = 0x10;

@@ -6,7 +6,10 @@ import type { Picture } from "../../core/model/picture.ts";
 import { epochOf } from "../../planes/picture.ts";
 import type { Parts } from "./parts.ts";
 
-/** Decides by a picture from now on; what it no longer allows is out of the kernel on return. */
+/**
+ * Decides by a picture from now on; what it no longer allows is out of the kernel on return.
+ * @throws what the kernel refuses; where that is to cut a flow, all else is done
+ */
 export function usePicture(parts: Parts, picture: Picture): void {
   const { view, pending, ownership, sandboxLayer, listeners, answerer } = parts;
   view.usePicture(picture);
@@ -14,16 +17,31 @@ export function usePicture(parts: Parts, picture: Picture): void {
   // Before any sandbox is settled by it: what has waited for that is answered at once, by the names of this picture.
   answerer.useTopology(picture.topology, picture.guarded);
   if (sandboxLayer === undefined) ownership.ownByPicture(picture.topology);
-  rejudge(parts, picture);
+  const uncut = rejudge(parts, picture);
   sandboxLayer?.usePicture();
   listeners.follow(guardedBridges(picture));
   answerer.reconsider();
+  if (uncut !== undefined) throw uncut.error;
 }
 
-/** What is no longer allowed must find no door that is still open, so flows come after the sets. */
-function rejudge({ view, admission, cutFlows, telling }: Parts, picture: Picture): void {
+interface Uncut {
+  readonly error: unknown;
+}
+
+/**
+ * What is no longer allowed must find no door that is still open, so flows come after the sets.
+ * @returns why flows go on that are to be cut: the kernel may refuse one for as long as it lasts
+ */
+function rejudge({ view, admission, cutFlows, telling }: Parts, picture: Picture): Uncut | undefined {
+  let uncut: Uncut | undefined;
   const cut = (askers: ReadonlySet<IpAddress>): void => {
-    const ended = cutFlows(askers);
+    let ended: readonly IpAddress[];
+    try {
+      ended = cutFlows(askers);
+    } catch (error) {
+      uncut = { error };
+      throw error;
+    }
     if (ended.length > 0) telling.tell({ kind: "problem", problem: describeCut(ended, picture.topology) });
   };
   const policies = {
@@ -31,7 +49,12 @@ function rejudge({ view, admission, cutFlows, telling }: Parts, picture: Picture
     keyOf: (asker: IpAddress) => view.index.policyKey(asker),
     membershipsOf: (asker: IpAddress) => view.membershipsAt(asker),
   };
-  admission.rejudge(policies, cut);
+  try {
+    admission.rejudge(policies, cut);
+  } catch (error) {
+    if (error !== uncut?.error) throw error;
+  }
+  return uncut;
 }
 
 function guardedBridges({ topology, guarded }: Picture): string[] {

@@ -3,7 +3,7 @@
 import { type Family, familyOf, type IpAddress } from "../../../core/model/address.ts";
 import { DockerwallError } from "../../../errors.ts";
 import { NLM_F_ACK, NLM_F_DUMP } from "../netlink/message.ts";
-import { isMissing } from "../netlink/refusal.ts";
+import { isMissing, NetlinkError } from "../netlink/refusal.ts";
 import { NETLINK_NETFILTER, type NetlinkSocket, openNetlink } from "../netlink/socket.ts";
 import {
   type Flow,
@@ -27,9 +27,9 @@ export interface Conntrack {
    * (ctnetlink_filter_match_tuple() takes the comparison the wrong way round, seen on 6.18), so it is not asked to.
    */
   flowsFrom(source: IpAddress): Flow[];
-  /** Marks flows; those that have ended meanwhile are passed over. */
+  /** Marks flows; those that have ended meanwhile are passed over. @throws what was refused, after all others */
   setMark(flows: readonly Flow[], mark: FlowMark): void;
-  /** Forgets flows: the next packet of each begins a new one, with its rules and translations looked up again. */
+  /** Forgets flows: the next packet of each begins a new one, with its rules and translations looked up again. @throws as setMark() */
   remove(flows: readonly Flow[]): void;
   close(): void;
 }
@@ -48,6 +48,22 @@ export function openConntrack(): Conntrack {
     } catch (error) {
       if (!isMissing(error)) throw error;
     }
+  }
+
+  /** The kernel may refuse one for as long as it lasts (EBUSY, of one in a flowtable), and the others are to go. */
+  function changeAll(flows: readonly Flow[], changeOne: (flow: Flow) => void): void {
+    const refusals: NetlinkError[] = [];
+    for (const flow of flows) {
+      try {
+        changeOne(flow);
+      } catch (error) {
+        if (!(error instanceof NetlinkError)) throw error;
+        refusals.push(error);
+      }
+    }
+    const [first] = refusals;
+    if (first === undefined) return;
+    throw new DockerwallError(first.code, `${refusals.length} of ${flows.length} flows: ${first.message}`);
   }
 
   return {
@@ -72,10 +88,10 @@ export function openConntrack(): Conntrack {
       return readFlows(socket, family).filter(({ original }) => original.source === source);
     },
     setMark(flows, mark) {
-      for (const flow of flows) change(messages.update, "to mark a flow", flow, mark);
+      changeAll(flows, (flow) => change(messages.update, "to mark a flow", flow, mark));
     },
     remove(flows) {
-      for (const flow of flows) change(messages.remove, "to forget a flow", flow);
+      changeAll(flows, (flow) => change(messages.remove, "to forget a flow", flow));
     },
     close: () => socket.closeLater(),
   };

@@ -15,14 +15,13 @@ import type { Flow, FlowMark } from "./flow-message.ts";
 export function unstampFlows(sources: ReadonlySet<IpAddress>): void {
   const conntrack = openConntrack();
   try {
-    for (const [family, addresses] of Map.groupBy(sources, familyOf)) {
+    const flows = [...Map.groupBy(sources, familyOf)].flatMap(([family, addresses]) => {
       const [only, ...others] = addresses;
-      const flows =
-        family === 4 && only !== undefined && others.length === 0
-          ? conntrack.flowsFrom(only).filter(isAdmitted)
-          : conntrack.flows(family, admitted).filter(({ original }) => sources.has(original.source));
-      unstamp(conntrack, flows);
-    }
+      return family === 4 && only !== undefined && others.length === 0
+        ? conntrack.flowsFrom(only).filter(isAdmitted)
+        : conntrack.flows(family, admitted).filter(({ original }) => sources.has(original.source));
+    });
+    unstamp(conntrack, flows);
   } finally {
     conntrack.close();
   }
@@ -100,18 +99,15 @@ export function readFlows(family: Family): readonly Flow[] {
 export function unstampAll(): number {
   const { mask, ...stamps } = connectionMark;
   const conntrack = openConntrack();
-  let count = 0;
   try {
-    for (const family of [4, 6] as const)
-      for (const value of Object.values(stamps)) {
-        const flows = conntrack.flows(family, { value, mask });
-        unstamp(conntrack, flows);
-        count += flows.length;
-      }
+    const flows = ([4, 6] as const).flatMap((family) =>
+      Object.values(stamps).flatMap((value) => conntrack.flows(family, { value, mask })),
+    );
+    unstamp(conntrack, flows);
+    return flows.length;
   } finally {
     conntrack.close();
   }
-  return count;
 }
 
 const admitted: FlowMark = { value: connectionMark.admitted, mask: connectionMark.mask };

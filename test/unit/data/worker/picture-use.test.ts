@@ -16,6 +16,35 @@ test("flows that are cut are said to be whose they were", () => {
   assert.match(cut(2, 3, 4, 5, 6, 7, 8), /, 1 of "c6" and 2 other containers$/);
 });
 
+const empty = { topology: { networks: [], containers: [] }, guarded: [], services: [], quarantined: [] };
+
+for (const [what, isFlow, expected] of [
+  ["flows that cannot be cut hold nothing else up, and are reported", true, ["sandboxes", "lookups"]],
+  ["while rights cannot be taken, no sandbox is settled", false, []],
+] as const)
+  test(what, () => {
+    const order: string[] = [];
+    const does = (what: string) => (): void => void order.push(what);
+    const nothing = (): void => undefined;
+    const refuses = (): never => {
+      throw new Error("refused");
+    };
+    const parts = {
+      view: { usePicture: nothing },
+      pending: { forgetTold: nothing },
+      admission: {
+        rejudge: (_: unknown, cut: (askers: ReadonlySet<IpAddress>) => void) =>
+          isFlow ? cut(new Set([address(2)])) : refuses(),
+      },
+      cutFlows: refuses,
+      sandboxLayer: { usePicture: does("sandboxes") },
+      listeners: { follow: nothing },
+      answerer: { useTopology: nothing, reconsider: does("lookups") },
+    } as unknown as Parts;
+    assert.throws(() => usePicture(parts, empty), /refused/);
+    assert.deepEqual(order, expected);
+  });
+
 test("a sandbox is settled when the names of its picture are known, and what waits is decided last", () => {
   const order: string[] = [];
   const does = (what: string) => (): void => void order.push(what);
@@ -28,11 +57,6 @@ test("a sandbox is settled when the names of its picture are known, and what wai
     listeners: { follow: nothing },
     answerer: { useTopology: does("names"), reconsider: does("lookups") },
   } as unknown as Parts;
-  usePicture(parts, {
-    topology: { networks: [], containers: [] },
-    guarded: [],
-    services: [],
-    quarantined: [],
-  });
+  usePicture(parts, empty);
   assert.deepEqual(order, ["names", "rights", "sandboxes", "lookups"]);
 });
