@@ -6,7 +6,7 @@ import type { Network } from "../model/topology.ts";
 import { type DomainEntry, type Entry, renderEntry } from "../policy/entry.ts";
 import type { ExplainTarget } from "../policy/target.ts";
 import type { PolicyFinding } from "./policy.ts";
-import type { PathReading, ReadPacket } from "./reading.ts";
+import { lackingFamily, type PathReading, type ReadPacket } from "./reading.ts";
 import { containerAt, type Surroundings } from "./surroundings.ts";
 import type { Change, PathEnd } from "./verdict.ts";
 
@@ -43,6 +43,10 @@ export function changeFor(
     case "no-way": {
       const address = decided.packet?.destination;
       return { kind: "way-out", family: address !== undefined && familyOf(address) === 6 ? "IPv6" : "IPv4" };
+    }
+    case "no-family": {
+      const family = lackingFamily(question.reading);
+      return family && { kind: "way-out", family };
     }
     case "host":
       return target.port === undefined ? undefined : entryFor(network, hostEntry(target));

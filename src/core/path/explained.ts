@@ -3,7 +3,7 @@
 
 import { changeFor, type PathQuestion } from "./change.ts";
 import type { FoundEntry } from "./policy.ts";
-import type { ReadPacket } from "./reading.ts";
+import { lackingFamily, type ReadPacket } from "./reading.ts";
 import type { Surroundings } from "./surroundings.ts";
 import type { Change, Path, PathEnd, PathStep, PathVerdict } from "./verdict.ts";
 import type { Sender } from "./walk/leaving.ts";
@@ -48,7 +48,10 @@ export function explainPath(surroundings: Surroundings, question: PathQuestion):
   const decisive = order
     .map((verdict) => walked.find(({ path }) => path.verdict === verdict))
     .find((each) => each !== undefined);
-  const judgement = decisive?.path ?? { ...judgeLookup(question), ...placeOf(surroundings, reading.outward) };
+  const judgement = decisive?.path ?? {
+    ...judgeLookup(surroundings, question),
+    ...placeOf(surroundings, reading.outward),
+  };
   // What is not looked up is nothing but an address, and only an entry for that would help.
   const target =
     reading.hosts.length === 0
@@ -102,7 +105,7 @@ function placeOf({ networks }: Surroundings, way: Way): Pick<Path, "source" | "n
 }
 
 /** Nothing is ever sent: the lookup of the name gives no address. */
-function judgeLookup({ quarantined, reading, target }: PathQuestion): PathEnd {
+function judgeLookup({ guarded }: Surroundings, { quarantined, reading, target }: PathQuestion): PathEnd {
   if (quarantined) return { verdict: "dropped", step: "quarantine" };
   if (reading.standing === "open") return { verdict: "not-ours", step: "open-network" };
   if (reading.standing === "unknown") return { verdict: "unknown", step: "not-known" };
@@ -113,9 +116,15 @@ function judgeLookup({ quarantined, reading, target }: PathQuestion): PathEnd {
   // Docker's own names are nobody's to allow: no container of its networks is called so.
   if (target.name?.includes(".") === false) return { verdict: "refused", step: "no-such-name" };
   const { reason = "no-entry" } = reading.name ?? {};
-  if (reason === "no-entry" || reason === "taken-away") return { verdict: "refused", step: reason };
+  // In audit mode every name is looked up.
+  const isAudited = reading.homes.some((id) => guarded.get(id)?.audit === true);
+  if (!isAudited && (reason === "no-entry" || reason === "taken-away"))
+    return { verdict: "refused", step: reason };
   const isPrivate = reading.answers.some(({ refused }) => refused.length > 0);
-  return { verdict: "refused", step: isPrivate ? "no-address" : "no-such-name" };
+  if (isPrivate) return { verdict: "refused", step: "no-address" };
+  return lackingFamily(reading) === undefined
+    ? { verdict: "refused", step: "no-such-name" }
+    : { verdict: "no-route", step: "no-family" };
 }
 
 function tellsEntry(step: PathStep): boolean {
@@ -129,5 +138,6 @@ function tellsEntry(step: PathStep): boolean {
     "audit",
     "no-address",
     "no-such-name",
+    "no-family",
   ].includes(step);
 }

@@ -39,3 +39,14 @@ export interface PathReading {
   /** Which way what it sends outside takes. */
   readonly outward: Way;
 }
+
+/**
+ * The family that the container has no address of, for a name that exists without an address of the other: nobody has
+ * asked whether it has one. Undefined where that is not what keeps the name from having an address.
+ */
+export function lackingFamily({ answers }: Pick<PathReading, "answers">): "IPv4" | "IPv6" | undefined {
+  const [only, ...others] = answers;
+  if (only === undefined || others.length > 0 || only.rcode !== "NOERROR") return undefined;
+  if (only.addresses.length > 0 || only.refused.length > 0) return undefined;
+  return only.type === "A" ? "IPv6" : "IPv4";
+}

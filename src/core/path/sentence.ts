@@ -40,6 +40,7 @@ const reasons: Readonly<Record<PathStep, string | ((leaves: string) => string)>>
     `it leaves by ${leaves}, whose entries do not cover it; those of another network of the container do`,
   audit: (leaves) => `no entry for ${leaves} covers it, but audit mode lets it pass`,
   "no-such-name": "its name has no address",
+  "no-family": "its name has no address of the only family, IPv4 or IPv6, that the container's networks have",
   "no-address":
     "its name is allowed, but leads only where the allowlist does not let it lead: to private addresses, or to this host",
   "no-answer": "no resolver answers for its name",

@@ -51,6 +51,7 @@ export type PathStep =
   | "audit"
   // What the lookup of the name says.
   | "no-such-name"
+  | "no-family"
   | "no-address"
   | "no-answer";
 

@@ -36,6 +36,7 @@ interface Given {
   readonly quarantined?: boolean;
   readonly hosts?: readonly string[];
   readonly outward?: Way;
+  readonly audit?: boolean;
 }
 
 function explained({
@@ -46,6 +47,7 @@ function explained({
   quarantined = false,
   hosts = [],
   outward = front,
+  audit = false,
 }: Given): string[] {
   const target = parseTarget(text);
   if ("problem" in target) return assert.fail(target.problem);
@@ -64,7 +66,9 @@ function explained({
     })),
     outward,
   };
-  const { verdict, step, network, change } = explainPath(surroundings, {
+  const guarded = new Map([...surroundings.guarded].map(([id, home]) => [id, { ...home, audit }]));
+  const around = { ...surroundings, guarded };
+  const { verdict, step, network, change } = explainPath(around, {
     target,
     container: "web",
     quarantined,
@@ -188,6 +192,41 @@ describe("explain", () => {
     [
       "an allowed name that nobody has",
       { target: "www.example.com", name: { reason: "entry" }, answers: [{ rcode: "NXDOMAIN" }] },
+      ["refused no-such-name"],
+    ],
+    [
+      "a name that nobody has, in audit mode: it is looked up whatever the entries say",
+      { target: "www.example.com:443", name: {}, answers: [{ rcode: "NXDOMAIN" }], audit: true },
+      ["refused no-such-name"],
+    ],
+    [
+      "a taken name that nobody has, in audit mode",
+      {
+        target: "www.example.com:443",
+        name: { reason: "taken-away", by: { ...found, entry: "!www.example.com" } },
+        answers: [{ rcode: "NXDOMAIN" }],
+        audit: true,
+      },
+      ["refused no-such-name"],
+    ],
+    [
+      "an allowed name that exists, without an IPv4 address where there is no IPv6",
+      { target: "www.example.com:443", name: { reason: "entry" }, answers: [{}] },
+      ["no-route no-family", "connect the container to a network with IPv6 that is not internal"],
+    ],
+    [
+      "the same in audit mode, without an entry",
+      { target: "www.example.com:443", name: {}, answers: [{}], audit: true },
+      ["no-route no-family", "connect the container to a network with IPv6 that is not internal"],
+    ],
+    [
+      "the same without an IPv6 address where there is no IPv4",
+      { target: "www.example.com:443", name: { reason: "entry" }, answers: [{ type: "AAAA" }] },
+      ["no-route no-family", "connect the container to a network with IPv4 that is not internal"],
+    ],
+    [
+      "an allowed name that exists without an address of any family",
+      { target: "www.example.com:443", name: { reason: "entry" }, answers: [{}, { type: "AAAA" }] },
       ["refused no-such-name"],
     ],
     [
