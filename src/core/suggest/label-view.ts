@@ -25,7 +25,7 @@ import { renderStep } from "../path/sentence.ts";
 import type { PathEnd } from "../path/verdict.ts";
 import { decideName, type Policy } from "../policy/decide.ts";
 import { compileList, type EntryList } from "../policy/entry-list.ts";
-import type { NeedsContext } from "./needs.ts";
+import type { NeedsContext } from "./needs-context.ts";
 import type { SeenConnection, SeenLookup } from "./observed.ts";
 import { type Around, walkerFor } from "./seen-walk.ts";
 
@@ -105,8 +105,10 @@ export function labelView(
     },
     isHost: inside.isHost,
     isInside: inside.isInside,
-    leadsTo: (name, services, address) =>
-      leadOf([withServices(policy, name, services, nowMs)], address, inside, nowMs) !== "refused",
+    leadsTo(name, address, added = {}) {
+      const decided = namedBy(withAddress(policy, address, added.address), name, nowMs);
+      return leadOf([withServices(decided, added.name)], address, inside, nowMs) !== "refused";
+    },
     unfit: (address) =>
       isNeverOutside(addressBytes(address))
         ? "link-local, metadata, multicast and broadcast addresses are never suggested"
@@ -154,13 +156,9 @@ function namedBy(policy: Policy, name: string, nowMs: number): DecidedName {
 }
 
 /** The name as it would be with an entry more, for these services. */
-function withServices(
-  policy: Policy,
-  name: string,
-  services: readonly Service[],
-  nowMs: number,
-): DecidedName {
-  const { decision } = namedBy(policy, name, nowMs);
+function withServices(decided: DecidedName, services: readonly Service[] = []): DecidedName {
+  if (services.length === 0) return decided;
+  const { policy, decision } = decided;
   const term = { services, within: undefined, endsAtMs: undefined };
   const before = decision.allowed ? decision.terms : [];
   const added = {
@@ -168,6 +166,16 @@ function withServices(
     terms: [...before, term],
   };
   return { policy, decision: added };
+}
+
+/** The lists as they would be with entries more, for these services of an address. */
+function withAddress(policy: Policy, address: IpAddress, services: readonly Service[] = []): Policy {
+  if (services.length === 0) return policy;
+  const entries = services.map(
+    (service) => ({ kind: "prefix", prefix: hostPrefix(address), service, negated: false }) as const,
+  );
+  const list = compileList({ id: -1, source: "", digest: "", endsAtMs: undefined, entries });
+  return { ...policy, lists: [...policy.lists, list] };
 }
 
 function leadOf(

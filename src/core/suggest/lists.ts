@@ -8,7 +8,7 @@ import { shortId } from "../model/topology.ts";
 import { addressRights, decideName, type Policy } from "../policy/decide.ts";
 import type { EntryList } from "../policy/entry-list.ts";
 import { describeEntry } from "../policy/preset.ts";
-import type { NeedsContext } from "./needs.ts";
+import type { NeedsContext } from "./needs-context.ts";
 
 /** The lists of a container on a network; of the network alone where no such container is known. */
 export function listsOf(

@@ -1,10 +1,12 @@
 // What one container, or all of one Compose service, needs beyond what its label allows: names with the ports that were
-// tried, addresses where no lookup led there or which a name may not lead to by itself, and ports of the host.
+// tried, names as far as an address where they may not lead by themselves, addresses where no lookup led there, and
+// ports of the host.
 
 import type { IpAddress } from "../model/address.ts";
 import { protocolNumbers, type Service } from "../model/service.ts";
 import { intersectServices } from "../model/service-set.ts";
 import { parseEntry } from "../policy/entry.ts";
+import type { NeedsContext } from "./needs-context.ts";
 import { noQueryAdvice, type Observation, type SeenConnection, type SeenLookup } from "./observed.ts";
 import { writtenServices } from "./written.ts";
 
@@ -16,6 +18,8 @@ export interface LeftOut {
 export interface Needs {
   /** Services by name; none where no connection was seen. */
   readonly names: ReadonlyMap<string, readonly Service[]>;
+  /** The same of names that lead inside, by where they lead. */
+  readonly within: ReadonlyMap<string, ReadonlyMap<IpAddress, readonly Service[]>>;
   /** Those of the names that must be written out, whatever wildcard covers them. */
   readonly writtenOut: ReadonlySet<string>;
   readonly addresses: ReadonlyMap<IpAddress, readonly Service[]>;
@@ -25,38 +29,14 @@ export interface Needs {
   readonly leftOut: readonly LeftOut[];
 }
 
-/** What the lists say that stay as they are: labels and the policy file, but no overrides. */
-export interface NeedsContext {
-  /** What a name may be reached for already; none for one that is denied. */
-  readonly servicesOf: (name: string) => readonly Service[];
-  /** Whether records of this type are served for an allowed name already. */
-  readonly servesType: (name: string, type: string) => boolean;
-  readonly allows: (connection: SeenConnection) => boolean;
-  /** The `!` entry that takes this away, as it is written. */
-  readonly takenBy: (target: { readonly name?: string; readonly address?: IpAddress }) => string | undefined;
-  /** True for an address of the Docker host. */
-  readonly isHost: (address: IpAddress) => boolean;
-  /** True if no name may lead to the address unless an entry names it (for one of the host: a port of the host). */
-  readonly isInside: (address: IpAddress) => boolean;
-  /** Whether the name may lead to the address, by the entries that there are and one for these services of the name. */
-  readonly leadsTo: (name: string, services: readonly Service[], address: IpAddress) => boolean;
-  /** Why the connection would not pass whatever entries there were; undefined when one is enough. */
-  readonly whyNever: (connection: SeenConnection) => string | undefined;
-  /** Why an address is never suggested; undefined when it may be. */
-  readonly unfit: (address: IpAddress) => string | undefined;
-}
-
 export function findNeeds(seen: Observation, context: NeedsContext): Needs {
   const finder = new NeedsFinder(context);
   for (const connection of seen.connections) finder.connect(connection);
-  for (const lookup of seen.lookups)
-    if (lookup.mayExist && !unanswered.has(lookup.trouble)) finder.lookUp(lookup);
-  // Which connections there were decides which addresses need no mention of their own, and those who have no choice come
-  // before those who have.
-  const inside = seen.lookups.toSorted(
-    (a, b) => a.refused.length - b.refused.length || (a.domain < b.domain ? -1 : Number(a.domain > b.domain)),
-  );
+  const lookups = seen.lookups.filter(({ mayExist, trouble }) => mayExist && !unanswered.has(trouble));
+  // Which connections there were decides where else names must lead, and those who have no choice come first.
+  const inside = seen.lookups.toSorted((a, b) => a.refused.length - b.refused.length || compare(a, b));
   for (const lookup of inside) finder.leadInside(lookup);
+  for (const lookup of lookups) finder.lookUp(lookup);
   return finder;
 }
 
@@ -65,6 +45,7 @@ const unanswered: ReadonlySet<SeenLookup["trouble"]> = new Set(["failed", "inter
 
 class NeedsFinder implements Needs {
   readonly names = new Map<string, Service[]>();
+  readonly within = new Map<string, Map<IpAddress, Service[]>>();
   readonly writtenOut = new Set<string>();
   readonly addresses = new Map<IpAddress, Service[]>();
   readonly hosts: Service[] = [];
@@ -80,8 +61,9 @@ class NeedsFinder implements Needs {
 
   connect(connection: SeenConnection): void {
     const { destination, names } = connection;
+    const { allows, isHost, isInside } = this.#context;
     const service = serviceOf(connection);
-    if (this.#context.allows(connection)) {
+    if (allows(connection)) {
       for (const name of names) push(this.#open, name, service);
       return;
     }
@@ -90,23 +72,51 @@ class NeedsFinder implements Needs {
       this.#leaveOut(whatOf(connection), why);
       return;
     }
+    const isOfHost = isHost(destination);
+    if (isOfHost) this.hosts.push(service);
+    else if (names.length === 0) push(this.addresses, destination, service);
     // Any of its names may have been meant; each that is not suggested says why.
-    const fit = names.filter((name) => this.#whyNotName(name) === undefined);
-    for (const name of fit) push(this.names, name, service);
-    if (this.#context.isHost(destination)) this.hosts.push(service);
-    else if (names.length === 0 || (fit.length > 0 && this.#context.isInside(destination)))
-      push(this.addresses, destination, service);
+    for (const name of names.filter((each) => this.#whyNotName(each) === undefined)) {
+      if (isInside(destination) && !isOfHost) push(this.#leads(name), destination, service);
+      else push(this.names, name, service);
+    }
   }
 
-  lookUp({ domain, type, trouble }: SeenLookup): void {
+  /** A name that leads to nothing but such addresses is answered only if one of them may be led to. */
+  leadInside({ domain, refused }: SeenLookup): void {
+    const { servicesOf, isInside } = this.#context;
+    if (refused.length === 0 || refused.some((address) => this.#mayLead(domain, address))) return;
+    // A wildcard may allow what no entry can name: where that leads is left out with it, before the wildcard and after.
+    const whyNot = this.#whyNotName(domain);
+    if (whyNot !== undefined) {
+      this.#leaveOut(domain, whyNot);
+      return;
+    }
+    // One is enough for an answer.
+    const [first] = refused.toSorted().filter((address) => this.#isFit(domain, address));
+    if (first === undefined) return;
+    const known = [
+      this.names.get(domain),
+      servicesOf(domain),
+      this.#open.get(domain),
+      // As much as is open there without the name.
+      this.#context.isHost(first) ? this.hosts : this.addresses.get(first),
+    ].find((services = []) => services.length > 0);
+    const services = (known ?? []).filter(isNarrow);
+    if (isInside(first)) this.#leads(domain).set(first, services);
+    else this.names.set(domain, services);
+  }
+
+  /** Follows on all of leadInside(): what is answered inside need not be allowed outside. */
+  lookUp(lookup: SeenLookup): void {
+    const { domain, type, trouble, refused } = lookup;
     if (trouble === "no-query") {
       this.#leaveOut(domain, noQueryAdvice);
       return;
     }
-    const { servicesOf, servesType } = this.#context;
-    const services = servicesOf(domain);
-    const isServed = type === undefined || servesType(domain, type);
-    if (services.length > 0 && isServed) return;
+    const isServed = type === undefined || this.#context.servesType(domain, type);
+    const isAnswered = refused.length > 0 || this.#isAnswered(lookup);
+    if (isAnswered && isServed) return;
     const why = this.#whyNotName(domain);
     if (why !== undefined) {
       this.#leaveOut(domain, why);
@@ -114,43 +124,57 @@ class NeedsFinder implements Needs {
     }
     if (type === "TXT") this.writtenOut.add(domain);
     else if (!isServed) this.types.add(type);
+    const isWritten = this.names.has(domain) || (isAnswered && this.within.has(domain));
     // Written out, a name that a wildcard covers opens no more than that does.
-    const isNeeded = services.length === 0 || type === "TXT";
-    const known = services.length > 0 ? services.filter(isNarrow) : (this.#open.get(domain) ?? []);
-    if (isNeeded && !this.names.has(domain)) this.names.set(domain, [...known]);
+    if (isWritten || (isAnswered && type !== "TXT")) return;
+    const services = this.#context.servicesOf(domain);
+    const inside = [...(this.within.get(domain)?.values() ?? [])].flat();
+    this.names.set(
+      domain,
+      services.length > 0 ? services.filter(isNarrow) : [...(this.#open.get(domain) ?? inside)],
+    );
   }
 
-  /** A name that leads to nothing but such addresses is answered only if one of them may be led to. */
-  leadInside({ domain, refused }: SeenLookup): void {
-    const { leadsTo, isHost, servicesOf, unfit, takenBy } = this.#context;
-    const known = this.names.get(domain);
-    const own = [...servicesOf(domain), ...(known === undefined ? [] : writtenServices(known))];
-    if (refused.length === 0 || own.length === 0) return;
-    const meets = (services: readonly Service[] = []): boolean =>
-      intersectServices(own, writtenServices(services)).length > 0;
-    const mayLead = (address: IpAddress): boolean =>
-      leadsTo(domain, own, address) ||
-      (this.addresses.has(address) && meets(this.addresses.get(address))) ||
-      (isHost(address) && this.hosts.length > 0 && meets(this.hosts));
-    if (refused.some(mayLead)) return;
-    // A wildcard may allow what no entry can name: where that leads is left out with it, before the wildcard and after.
-    const whyNot = this.#whyNotName(domain);
-    if (whyNot !== undefined) {
-      this.#leaveOut(domain, whyNot);
-      return;
+  /** Whether the name is allowed, and leads to one of the addresses that it led to. */
+  #isAnswered({ domain, addresses }: SeenLookup): boolean {
+    const { servicesOf, takenBy } = this.#context;
+    if (servicesOf(domain).length === 0 && !this.within.has(domain)) return false;
+    const left = addresses.filter((address) => takenBy({ address }) === undefined);
+    return left.length === 0 || left.some((address) => this.#mayLead(domain, address));
+  }
+
+  /** By the entries that there are, and those that are needed so far. */
+  #mayLead(domain: string, address: IpAddress): boolean {
+    const { leadsTo, isHost, servicesOf } = this.#context;
+    const within = this.within.get(domain);
+    if (within?.has(address) === true) return true;
+    const ofName = this.names.get(domain);
+    const own = [servicesOf(domain), ...(ofName === undefined ? [] : [writtenServices(ofName)])].flat();
+    if (own.length > 0) {
+      const ofAddress = this.addresses.get(address);
+      const added = {
+        name: ofName && writtenServices(ofName),
+        address: ofAddress && writtenServices(ofAddress),
+      };
+      if (leadsTo(domain, address, added)) return true;
     }
-    const services = (known ?? servicesOf(domain)).filter(isNarrow);
-    // One is enough for an answer.
-    const [first] = refused.toSorted().filter((address) => {
-      const why = takenBy({ address }) === undefined ? unfit(address) : "it is taken away";
-      if (why !== undefined) this.#leaveOut(`${address} (${domain})`, why);
-      return why === undefined;
-    });
-    if (first === undefined) return;
-    const before = this.addresses.get(first);
-    // One that is named for every service already needs no more.
-    if (before?.length !== 0)
-      this.addresses.set(first, services.length === 0 ? [] : [...(before ?? []), ...services]);
+    if (!isHost(address) || this.hosts.length === 0) return false;
+    const inside = [...(within?.values() ?? [])].flatMap(writtenServices);
+    return intersectServices([...own, ...inside], writtenServices(this.hosts)).length > 0;
+  }
+
+  #isFit(domain: string, address: IpAddress): boolean {
+    const { takenBy, unfit } = this.#context;
+    const why = takenBy({ address }) === undefined ? unfit(address) : "it is taken away";
+    if (why !== undefined) this.#leaveOut(`${address} (${domain})`, why);
+    return why === undefined;
+  }
+
+  /** Where the name leads inside. */
+  #leads(name: string): Map<IpAddress, Service[]> {
+    const known = this.within.get(name) ?? new Map<IpAddress, Service[]>();
+    this.within.set(name, known);
+    return known;
   }
 
   #leaveOut(what: string, why: string): void {
@@ -202,4 +226,10 @@ function push<Key>(map: Map<Key, Service[]>, key: Key, service: Service): void {
   const services = map.get(key);
   if (services === undefined) map.set(key, [service]);
   else services.push(service);
+}
+
+/** By name and where it leads. */
+function compare(a: SeenLookup, b: SeenLookup): number {
+  const key = ({ domain, refused }: SeenLookup): string => [domain, ...refused.toSorted()].join(" ");
+  return key(a) < key(b) ? -1 : Number(key(a) > key(b));
 }

@@ -80,7 +80,7 @@ function afterLookup(
         why: `${type} is served for a name that is written out, or that dockerwall.types names`,
       };
     case "refused":
-      return { after: false, why: needsMention(lookup.addresses, inside) };
+      return { after: false, why: needsMention(lookup.domain, lookup.addresses, inside) };
   }
 }
 
@@ -88,17 +88,21 @@ function afterConnection(connection: SeenConnection, view: LabelView): After {
   if (view.allows(connection)) return { after: true };
   const { destination, names } = connection;
   const allowed = names.filter((name) => view.servicesOf(name).length > 0);
-  const isOnlyInside =
-    view.isInside(destination) &&
-    allowed.length > 0 &&
-    !allowed.some((name) => view.leadsTo(name, [], destination));
-  const why = view.whyNever(connection) ?? (isOnlyInside ? needsMention([destination], view) : undefined);
+  const [first] = allowed;
+  const isOnlyInside = view.isInside(destination) && !allowed.some((name) => view.leadsTo(name, destination));
+  const why =
+    view.whyNever(connection) ??
+    (isOnlyInside && first !== undefined ? needsMention(first, [destination], view) : undefined);
   return why === undefined ? { after: false } : { after: false, why };
 }
 
-function needsMention(addresses: readonly string[], { isHost }: Pick<Inside, "isHost">): string {
+function needsMention(
+  name: string,
+  addresses: readonly string[],
+  { isHost }: Pick<Inside, "isHost">,
+): string {
   const [address = ""] = addresses;
   return isHost(address as SeenConnection["destination"])
     ? "the name leads to the host: write host:PORT/tcp beside it"
-    : `the name leads inside: write ${address} beside it, with the same ports`;
+    : `the name leads inside: write ${name}@${address}, with the same ports`;
 }

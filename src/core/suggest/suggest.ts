@@ -1,10 +1,13 @@
-// The smallest allowlist that would have allowed what was seen: names with the ports that were tried, addresses where no
-// lookup led there, and wildcards in place of many names only where they are wanted.
+// The smallest allowlist that would have allowed what was seen: names with the ports that were tried, and as far as an
+// address where they lead inside; addresses where no lookup led there; wildcards in place of many names only where they
+// are wanted.
 
+import type { IpAddress } from "../model/address.ts";
 import type { Service } from "../model/service.ts";
 import { subtractServices } from "../model/service-set.ts";
 import { parseEntry, renderSuffix } from "../policy/entry.ts";
-import { findNeeds, type LeftOut, type Needs, type NeedsContext } from "./needs.ts";
+import { findNeeds, type LeftOut, type Needs } from "./needs.ts";
+import type { NeedsContext } from "./needs-context.ts";
 import type { Observation } from "./observed.ts";
 import { collapse } from "./wildcards.ts";
 import { writtenServices } from "./written.ts";
@@ -32,7 +35,7 @@ export function suggest(
   return {
     entries: [
       ...renderNames(needs, wildcards, notes),
-      ...addresses.flatMap(([address, services]) => withServices(address, services)),
+      ...addresses.flatMap(([address, services]) => withServices("", address, services)),
       ...hostEntries(needs.hosts, leftOut),
     ],
     types: [...needs.types].toSorted(),
@@ -52,37 +55,54 @@ function hostEntries(services: readonly Service[], leftOut: LeftOut[]): string[]
   });
 }
 
-function renderNames({ names, writtenOut }: Needs, wildcards: boolean, notes: string[]): string[] {
-  const groups = new Map<string, { readonly names: string[]; readonly services: readonly Service[] }>();
-  for (const [name, services] of names) {
-    const key = withServices("", services).join(" ");
-    const group = groups.get(key) ?? { names: [], services };
-    groups.set(key, group);
-    group.names.push(name);
-  }
-  const entries = [...groups.values()].flatMap((group) => {
-    const free = wildcards ? group.names.filter((name) => !writtenOut.has(name)) : [];
-    const kept = wildcards ? group.names.filter((name) => writtenOut.has(name)) : group.names;
-    const collapsed = collapse(free).flatMap(({ host, names }) => {
-      const found = withServices(host, group.services);
-      if (host.startsWith("*.")) notes.push(`${found.join(" ")} stands for ${names.join(", ")}`);
+/** Names that need the same. */
+interface NameGroup {
+  readonly names: string[];
+  /** Where they lead inside; undefined for what is outside. */
+  readonly within: IpAddress | undefined;
+  readonly services: readonly Service[];
+}
+
+function renderNames(needs: Needs, wildcards: boolean, notes: string[]): string[] {
+  const groups = groupNames(needs);
+  const entries = groups.flatMap(({ names, within, services }) => {
+    const isFree = (name: string): boolean => wildcards && !needs.writtenOut.has(name);
+    const write = (name: string): string[] => withServices(name, within, services);
+    const collapsed = collapse(names.filter(isFree)).flatMap(({ host, names: its }) => {
+      const found = write(host);
+      if (host.startsWith("*.")) notes.push(`${found.join(" ")} stands for ${its.join(", ")}`);
       return found;
     });
-    return [...collapsed, ...kept.flatMap((name) => withServices(name, group.services))];
+    return [...collapsed, ...names.filter((name) => !isFree(name)).flatMap(write)];
   });
-  const open = [...names].flatMap(([name, services]) => (services.length === 0 ? [name] : []));
-  if (open.length > 0)
+  const open = new Set(groups.flatMap(({ names, services }) => (services.length === 0 ? names : [])));
+  if (open.size > 0)
     notes.push(
-      `no connection was seen to ${open.toSorted().join(", ")}: every port is open as printed; add those that are needed`,
+      `no connection was seen to ${[...open].toSorted().join(", ")}: every port is open as printed; add those that are needed`,
     );
   return entries.toSorted(byDomain);
 }
 
-/** An entry for each service. */
-function withServices(host: string, seen: readonly Service[]): string[] {
+function groupNames({ names, within }: Needs): readonly NameGroup[] {
+  const groups = new Map<string, NameGroup>();
+  const add = (name: string, address: IpAddress | undefined, services: readonly Service[]): void => {
+    const key = withServices("", address, services).join(" ");
+    const group = groups.get(key) ?? { names: [], within: address, services };
+    groups.set(key, group);
+    group.names.push(name);
+  };
+  for (const [name, services] of names) add(name, undefined, services);
+  for (const [name, led] of within) for (const [address, services] of led) add(name, address, services);
+  return [...groups.values()];
+}
+
+/** An entry for each service, of a name, of an address, or of a name as far as an address. */
+function withServices(name: string, address: IpAddress | undefined, seen: readonly Service[]): string[] {
   return writtenServices(seen).map((service) => {
     const suffix = renderSuffix(service);
-    return `${host.includes(":") && suffix.startsWith(":") ? `[${host}]` : host}${suffix}`;
+    const isBracketed = address?.includes(":") === true && suffix.startsWith(":");
+    const range = isBracketed ? `[${address}]` : (address ?? "");
+    return `${[name, range].filter((part) => part !== "").join("@")}${suffix}`;
   });
 }
 
@@ -90,7 +110,7 @@ function withServices(host: string, seen: readonly Service[]): string[] {
 function byDomain(a: string, b: string): number {
   const key = (entry: string): string =>
     entry
-      .replace(/[:/].*$/, "")
+      .replace(/[@:/].*$/, "")
       .split(".")
       .reverse()
       .join(".");

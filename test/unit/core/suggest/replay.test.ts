@@ -42,8 +42,8 @@ const cases: readonly [label: string, denied: readonly string[]][] = [
     [
       "a.example.com TXT: TXT is served for a name that is written out, or that dockerwall.types names",
       "app.example.com: the name leads to the host: write host:PORT/tcp beside it",
-      "db.example.com: the name leads inside: write 10.20.0.5 beside it, with the same ports",
-      "10.20.0.5 tcp:5432 (db.example.com): the name leads inside: write 10.20.0.5 beside it, with the same ports",
+      "db.example.com: the name leads inside: write db.example.com@10.20.0.5, with the same ports",
+      "10.20.0.5 tcp:5432 (db.example.com): the name leads inside: write db.example.com@10.20.0.5, with the same ports",
       "198.19.1.1 tcp:443 (app.example.com): the name leads to the host: write host:PORT/tcp beside it",
     ],
   ],
@@ -57,9 +57,9 @@ const cases: readonly [label: string, denied: readonly string[]][] = [
   [
     "*.example.com:5432 a.example.com 10.20.0.5:80 host:80/tcp",
     [
-      "db.example.com: the name leads inside: write 10.20.0.5 beside it, with the same ports",
+      "db.example.com: the name leads inside: write db.example.com@10.20.0.5, with the same ports",
       "app.example.com: the name leads to the host: write host:PORT/tcp beside it",
-      "10.20.0.5 tcp:5432 (db.example.com): the name leads inside: write 10.20.0.5 beside it, with the same ports",
+      "10.20.0.5 tcp:5432 (db.example.com): the name leads inside: write db.example.com@10.20.0.5, with the same ports",
       "198.19.1.1 tcp:443 (app.example.com): the name leads to the host: write host:PORT/tcp beside it",
     ],
   ],

@@ -6,7 +6,7 @@ import { type IpAddress, parseAddress } from "../../../../src/core/model/address
 import { parseAllowlist } from "../../../../src/core/policy/allowlist.ts";
 import { warnOfPublicSuffixes } from "../../../../src/core/policy/public-suffix.ts";
 import { insideOf, labelView } from "../../../../src/core/suggest/label-view.ts";
-import type { NeedsContext } from "../../../../src/core/suggest/needs.ts";
+import type { NeedsContext } from "../../../../src/core/suggest/needs-context.ts";
 import type { Observation, SeenConnection, SeenLookup } from "../../../../src/core/suggest/observed.ts";
 import { shareOut } from "../../../../src/core/suggest/share-out.ts";
 import { suggest as suggestWith } from "../../../../src/core/suggest/suggest.ts";
@@ -83,7 +83,7 @@ const cases: readonly [
   [
     "an address that the name leads to, which is there for another port",
     { lookups: [leadsTo("db.example.com", within)] },
-    ["10.20.0.5:80"],
+    ["db.example.com@10.20.0.5:80"],
     "db.example.com:80 10.20.0.5:443",
   ],
   ["a name that nobody has", { lookups: [lookup("a.example.com", false, { mayExist: false })] }, []],
@@ -128,20 +128,91 @@ const cases: readonly [
   [
     "a name that leads to the host, and a container of another network, to which Docker lets nothing",
     { lookups: [leadsTo("app.example.com", gateway)], connections: [connection("198.19.2.2", "tcp:8443")] },
-    ["app.example.com", "198.19.1.1"],
+    ["app.example.com@198.19.1.1"],
   ],
   [
-    "a name that leads inside: with the address",
+    "a name that leads inside: as far as there, which opens nothing without a lookup",
     {
       lookups: [leadsTo("db.example.com", within)],
       connections: [connection(within, "tcp:5432", "db.example.com")],
     },
-    ["db.example.com:5432/tcp", "10.20.0.5:5432/tcp"],
+    ["db.example.com@10.20.0.5:5432/tcp"],
+  ],
+  [
+    "a name that leads to a unique local address",
+    { connections: [connection("fd00::5", "tcp:5432", "db.example.com")] },
+    ["db.example.com@[fd00::5]:5432/tcp"],
+  ],
+  [
+    "the same for every port",
+    { connections: [connection("fd00::5", "icmp", "db.example.com")] },
+    ["db.example.com@fd00::5"],
+  ],
+  [
+    "a name that leads inside and outside, and was tried there and there",
+    {
+      connections: [
+        connection(within, "tcp:5432", "db.example.com"),
+        connection(one, "tcp:443", "db.example.com"),
+      ],
+    },
+    ["db.example.com:443/tcp", "db.example.com@10.20.0.5:5432/tcp"],
+  ],
+  [
+    "a name that leads inside and outside in turns, and was tried inside",
+    {
+      lookups: [lookup("db.example.com", false, { addresses: [one as IpAddress] })],
+      connections: [connection(within, "tcp:5432", "db.example.com")],
+    },
+    ["db.example.com:5432/tcp", "db.example.com@10.20.0.5:5432/tcp"],
+  ],
+  [
+    "a name that leads inside and outside in one answer, and was tried inside",
+    {
+      lookups: [lookup("db.example.com", false, { addresses: [one as IpAddress, within as IpAddress] })],
+      connections: [connection(within, "tcp:5432", "db.example.com")],
+    },
+    ["db.example.com@10.20.0.5:5432/tcp"],
+  ],
+  [
+    "two names that lead inside to one address",
+    {
+      lookups: [leadsTo("a.example.com", within), leadsTo("b.example.com", within)],
+      connections: [connection(within, "tcp:5432", "a.example.com", "b.example.com")],
+    },
+    ["a.example.com@10.20.0.5:5432/tcp", "b.example.com@10.20.0.5:5432/tcp"],
+  ],
+  [
+    "an address inside that was tried without a lookup",
+    { connections: [connection(within, "tcp:5432")] },
+    ["10.20.0.5:5432/tcp"],
+  ],
+  [
+    "the same, and a name that leads there, which opens no more",
+    { lookups: [leadsTo("db.example.com", within)], connections: [connection(within, "tcp:5432")] },
+    ["db.example.com@10.20.0.5:5432/tcp", "10.20.0.5:5432/tcp"],
+  ],
+  [
+    "an allowed name that leads where an address was tried without a lookup",
+    { lookups: [leadsTo("db.example.com", within)], connections: [connection(within, "tcp:5432")] },
+    ["10.20.0.5:5432/tcp"],
+    "db.example.com:5432",
+  ],
+  [
+    "a name that may lead somewhere else inside",
+    { lookups: [leadsTo("db.example.com", within)], connections: [connection(within, "tcp:5432")] },
+    ["db.example.com@10.20.0.5:5432/tcp", "10.20.0.5:5432/tcp"],
+    "db.example.com@10.30.0.0/16:5432/tcp",
+  ],
+  [
+    "a name that leads nowhere but to the host's own link",
+    { lookups: [leadsTo("metadata.example.com", "169.254.169.254")] },
+    [],
   ],
   [
     "the same where only the name is in the label",
     { lookups: [lookup("db.example.com", true, { trouble: "private", refused: [within as IpAddress] })] },
-    ["10.20.0.5:5432/tcp"],
+    ["db.example.com@10.20.0.5:5432/tcp"],
     "db.example.com:5432/tcp",
   ],
   [
@@ -150,7 +221,7 @@ const cases: readonly [
       lookups: [leadsTo("db.example.com", within)],
       connections: [connection(within, "tcp:5432", "db.example.com")],
     },
-    ["db.example.com:5432/tcp"],
+    ["db.example.com@10.20.0.5:5432/tcp"],
     "10.20.0.0/16:5432/tcp",
   ],
   [
@@ -159,7 +230,7 @@ const cases: readonly [
       lookups: [leadsTo("db.example.com", "10.20.0.4", within)],
       connections: [connection(within, "tcp:5432", "db.example.com")],
     },
-    ["db.example.com:5432/tcp", "10.20.0.5:5432/tcp"],
+    ["db.example.com@10.20.0.5:5432/tcp"],
   ],
   [
     "a TXT record below a wildcard, which opens no more ports than that",
@@ -204,6 +275,13 @@ const wildcardCases: typeof cases = [
     "four names deep down",
     { lookups: ["a", "b", "c", "d"].map((label) => lookup(`${label}.x.example.com`)) },
     ["*.x.example.com"],
+  ],
+  [
+    "four names that lead to one address inside",
+    {
+      connections: ["a", "b", "c", "d"].map((label) => connection(within, "tcp:443", `${label}.example.com`)),
+    },
+    ["*.example.com@10.20.0.5:443/tcp"],
   ],
   [
     "four names of different owners",
@@ -366,16 +444,39 @@ describe("suggest", () => {
         if (!wildcards) assert.deepEqual(again.leftOut, leftOut);
         // Which of two names a connection was for cannot be told, so both have it.
         if (wildcards || tried.some((each) => each.names.length > 1)) return;
-        // A name that leads inside has the same ports as its address, of which only the latter's are needed.
-        const leadsInside =
-          asked.some(({ refused }) => refused.length > 0) ||
-          tried.some(({ destination, names: [name] }) => name !== undefined && inside.isInside(destination));
-        const hostOf = (entry: string): string => entry.replace(/(:\d+(-\d+)?)?(\/\w+)?$/, "");
+        // A name that leads to the host is answered by any of its entries.
+        const ofHost = new Set(
+          tried.flatMap(({ names: its, destination }) => (inside.isHost(destination) ? its : [])),
+        );
+        // Who leads where inside: an entry as far as there opens less than one for the name or for the address.
+        const leads = [
+          ...seen.lookups.flatMap(({ domain, refused }) => refused.map((to) => [domain, to] as const)),
+          ...tried.flatMap((each) => {
+            const [name] = each.names;
+            const isOpen = name !== undefined && nothingYet.whyNever(each) === undefined;
+            return isOpen ? [[name, each.destination] as const] : [];
+          }),
+        ].filter(([name, to]) => inside.isInside(to) && !inside.isHost(to) && !ofHost.has(name));
+        const narrowerThan = (host: string, suffix: string): readonly string[] =>
+          leads
+            .flatMap(([name, to]) => (host === name || host === to ? `${name}@${to}${suffix}` : []))
+            .filter((each) => parseAllowlist(each, presets).ok);
+        const partsOf = (entry: string): readonly string[] =>
+          /^(.*?)((?::\d+(?:-\d+)?)?(?:\/\w+)?)$/.exec(entry)?.slice(1) ?? [];
+        const without = (entry: string, isPart: (each: string) => boolean, ...instead: readonly string[]) => {
+          const left = granted([...entries.filter((each) => !isPart(each)), ...instead]).entries;
+          assert.notDeepEqual(left, [], `${instead} for ${entry} of ${entries.join(" ")}`);
+        };
+        // A name has all ports of where it leads: for an answer one is enough.
+        const isAsked = asked.some(({ refused }) => refused.length > 0);
         for (const entry of entries) {
-          const isPart = (each: string): boolean =>
-            leadsInside ? hostOf(each) === hostOf(entry) : each === entry;
-          const without = granted(entries.filter((each) => !isPart(each)));
-          assert.notDeepEqual(without.entries, [], `${entry} of ${entries.join(" ")}`);
+          const [host = "", suffix = ""] = partsOf(entry);
+          const [name = ""] = host.split("@");
+          const isSame = (each: string): boolean => each === entry;
+          const isOfName = (each: string): boolean =>
+            each.startsWith(`${name}:`) || each.startsWith(`${name}@`) || each === name;
+          without(entry, isAsked || ofHost.has(name) ? isOfName : isSame);
+          for (const narrower of narrowerThan(host, suffix)) without(entry, isSame, narrower);
         }
       }),
       { numRuns: 500 },
