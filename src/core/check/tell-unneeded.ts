@@ -44,10 +44,14 @@ export function describeUnneeded({ word, why, by, servesText }: Unneeded): strin
   const others = by.length > 3 ? ` and ${by.length - 3} more` : "";
   const verb = by.length === 1 ? "s" : "";
   const entry = `entry ${JSON.stringify(word.slice(0, 80))}`;
+  if (why === "lookups") return `${entry} opens nothing by itself: ${captured}`;
   if (why === "taken-away") return `${entry} opens nothing: ${shown}${others} take${verb} it away`;
   const text = servesText ? ", but for TXT records of that very name" : "";
   return `${entry} is not needed: ${shown}${others} cover${verb} it${text}`;
 }
+
+const captured =
+  "packets to port 53 come to Dockerwall, unless an entry names one address, or a name, with that port";
 
 function allowOf(labels: readonly WrittenLabel[]): WrittenLabel | undefined {
   return labels.find(({ name }) => name === allowLabel);

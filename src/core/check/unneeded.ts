@@ -1,10 +1,12 @@
 // Entries that change nothing where they stand: others cover them, or take away all that they grant. Lists are asked
 // what they match by the code that decides.
 
+import { isPrivatePrefix } from "../dns/address-filter.ts";
 import { type Prefix, prefixContains } from "../model/address.ts";
+import { isDnsService } from "../model/service.ts";
 import { subtractServices } from "../model/service-set.ts";
 import { serviceOf } from "../policy/decide.ts";
-import type { Entry, HostEntry } from "../policy/entry.ts";
+import { type Entry, type HostEntry, isSingle } from "../policy/entry.ts";
 import { type CompiledList, compileList } from "../policy/entry-list.ts";
 import { literalPart } from "../policy/name-text.ts";
 import { describeEntry } from "../policy/preset.ts";
@@ -14,7 +16,8 @@ export interface Unneeded {
   readonly word: string;
   /** Position among the entries that were asked about. */
   readonly index: number;
-  readonly why: "covered" | "taken-away";
+  /** `lookups`: it is for port 53, where packets come to Dockerwall all the same. */
+  readonly why: "covered" | "taken-away" | "lookups";
   /** The entries that make it so, as a user would write them. */
   readonly by: readonly string[];
   /** True: without it TXT records of its very name would not be served. */
@@ -45,6 +48,11 @@ export function findUnneeded(
       coverInEach(entries, contexts, (entry) => entry.negated === negated && isUsable(entry));
     const isNegated = entries.some(({ negated }) => negated);
     const takers = isNegated ? undefined : coverOf(true);
+    if (takers === undefined && entries.every((entry) => isCaptured(entry, contexts))) {
+      gone.add(index);
+      found.push({ word, index, why: "lookups", by: [], servesText: false });
+      continue;
+    }
     const by = takers ?? coverOf(isNegated);
     if (by === undefined) continue;
     gone.add(index);
@@ -57,6 +65,7 @@ export function findUnneeded(
 
 interface Context {
   readonly list: CompiledList;
+  readonly entries: readonly Entry[];
   readonly hosts: readonly HostEntry[];
   /** Patterns by their text: no look-up finds one by another. */
   readonly globs: ReadonlyMap<string, readonly Entry[]>;
@@ -65,6 +74,7 @@ interface Context {
 function contextOf(entries: readonly Entry[]): Context {
   return {
     list: compileList({ id: 0, source: "", digest: "", endsAtMs: undefined, entries }),
+    entries,
     hosts: entries.filter((entry) => entry.kind === "host"),
     globs: Map.groupBy(
       entries.filter((entry) => entry.kind === "domain" && entry.scope === "glob"),
@@ -82,7 +92,7 @@ function coverInEach(
   const covers: Entry[] = [];
   for (const context of contexts) {
     for (const entry of entries) {
-      const wider = widerThan(entry, context).filter(isUsable);
+      const wider = widerThan(entry, context).filter((each) => isUsable(each) && namesAsMuch(each, entry));
       const left = subtractServices(
         [serviceOf({ entry })],
         wider.map((each) => serviceOf({ entry: each })),
@@ -92,6 +102,32 @@ function coverInEach(
     }
   }
   return covers;
+}
+
+/** Where an entry names a server with port 53, one that is merely wider does not. */
+function namesAsMuch(wider: Entry, entry: Entry): boolean {
+  return wider.negated || !namesServer(entry) || namesServer(wider);
+}
+
+function namesServer(entry: Entry): boolean {
+  if (entry.negated || entry.kind === "host" || !isDnsService(entry.service)) return false;
+  return entry.kind === "domain" || isSingle(entry.prefix);
+}
+
+/** Whether nothing passes by an entry for port 53, as no other entry in its lists leads there. */
+function isCaptured(entry: Entry, contexts: readonly Context[]): boolean {
+  if (entry.negated || entry.kind === "domain" || !isDnsService(serviceOf({ entry }))) return false;
+  // The address may be the host's.
+  if (entry.kind === "host")
+    return contexts.every(({ entries }) =>
+      entries.every((each) => each.kind !== "prefix" || !namesServer(each)),
+    );
+  if (isSingle(entry.prefix)) return false;
+  // A name that leads into a private range has there what both have in common.
+  const isPrivate = isPrivatePrefix(entry.prefix);
+  return contexts.every(
+    ({ entries }) => !isPrivate || entries.every(({ kind, negated }) => negated || kind !== "domain"),
+  );
 }
 
 /** Entries for all of the names or addresses of this one, whatever their services. */

@@ -8,7 +8,7 @@ import { describeUnneeded } from "../../../../src/core/check/tell-unneeded.ts";
 import { findUnneeded } from "../../../../src/core/check/unneeded.ts";
 import { parseAddress } from "../../../../src/core/model/address.ts";
 import { subtractServices } from "../../../../src/core/model/service-set.ts";
-import { addressRights, decideName, serviceOf } from "../../../../src/core/policy/decide.ts";
+import { addressRights, decideName, decidePacket, serviceOf } from "../../../../src/core/policy/decide.ts";
 import { entriesOf, policyOf, presets } from "../../../support/policies.ts";
 
 const sentences = (own: string, ...above: string[]): string[] =>
@@ -32,7 +32,46 @@ const cases: readonly [own: string, above: readonly string[], sentences: readonl
     [],
     ['entry "a.example.com:85-95/tcp" is not needed: a.example.com:80-90, a.example.com:91-99 cover it'],
   ],
-  ["192.0.2.0/24 192.0.2.7:53/udp", [], ['entry "192.0.2.7:53/udp" is not needed: 192.0.2.0/24 covers it']],
+  // Lookups come to Dockerwall, but those to a server that is named with port 53 by itself.
+  ["192.0.2.0/24 192.0.2.7:53/udp", [], []],
+  ["192.0.2.7:50-60 192.0.2.7:53/udp", [], []],
+  [
+    "192.0.2.7:53 192.0.2.7:53/udp",
+    [],
+    ['entry "192.0.2.7:53/udp" is not needed: 192.0.2.7/32:53 covers it'],
+  ],
+  ["*.example.com ns.example.com:53", [], []],
+  [
+    "*.example.com:53 ns.example.com:53/udp",
+    [],
+    [
+      'entry "ns.example.com:53/udp" is not needed: *.example.com:53 covers it, but for TXT records of that very name',
+    ],
+  ],
+  [
+    "!192.0.2.0/24 192.0.2.7:53/udp",
+    [],
+    ['entry "192.0.2.7:53/udp" opens nothing: !192.0.2.0/24 takes it away'],
+  ],
+  [
+    "203.0.113.0/24:53/udp",
+    [],
+    [
+      'entry "203.0.113.0/24:53/udp" opens nothing by itself: packets to port 53 come to Dockerwall, unless an entry names one address, or a name, with that port',
+    ],
+  ],
+  [
+    "host:53",
+    [],
+    [
+      'entry "host:53" opens nothing by itself: packets to port 53 come to Dockerwall, unless an entry names one address, or a name, with that port',
+    ],
+  ],
+  ["host:53 198.19.1.1:53", [], []],
+  ["host:53", ["198.19.1.1:53"], []],
+  ["host:50-60 203.0.113.0/24:50-60 !203.0.113.7:53", [], []],
+  // A name that leads into such a range has what both have in common.
+  ["10.20.0.0/24:53 ns.corp.example", [], []],
   ["192.0.2.7 192.0.2.0/24:443", [], []],
   // A range may have private addresses in it, which a name alone does not open.
   ["a.example.com a.example.com@10.0.0.0/8", [], []],
@@ -100,7 +139,7 @@ describe("findUnneeded", () => {
         "192.0.2.0/24",
         "192.0.2.7",
       ),
-      fc.constantFrom("", ":80", ":80-90", ":85-99/tcp", "/udp"),
+      fc.constantFrom("", ":80", ":80-90", ":85-99/tcp", "/udp", ":53", ":53/udp", ":50-60"),
     )
     .map((parts) => parts.join(""));
   it("changes nothing that is decided when what it finds is left out", () => {
@@ -122,10 +161,18 @@ function decided(words: readonly string[]): unknown {
     const decision = decideName(policy, name, 0);
     return decision.allowed ? subtractServices(decision.services, []) : [];
   });
-  const addresses = ["192.0.2.7", "192.0.2.8"].map((text) => {
-    const { granted, taken } = addressRights(policy, parseAddress(text) ?? assert.fail(text), 0);
-    const away = subtractServices(taken.map(serviceOf), []);
-    return [subtractServices(granted.map(serviceOf), away), away];
-  });
-  return [names, addresses];
+  const packets = ["192.0.2.7", "192.0.2.8"].flatMap((text) =>
+    [[], ["a.x.example"], ["b-1.x.example"]].map((led) => {
+      const destination = parseAddress(text) ?? assert.fail(text);
+      const { taken } = addressRights(policy, destination, 0);
+      const passes = [1, 6, 17].flatMap((ipProtocol) =>
+        [53, 55, 80, 87, 443].map((port) => {
+          const packet = { destination, ipProtocol, port: ipProtocol === 1 ? undefined : port };
+          return decidePacket(policy, packet, led, 0).allowed;
+        }),
+      );
+      return [passes, subtractServices(taken.map(serviceOf), [])];
+    }),
+  );
+  return [names, packets];
 }
