@@ -3,8 +3,9 @@
 // ports of the host.
 
 import type { IpAddress } from "../model/address.ts";
-import { protocolNumbers, type Service } from "../model/service.ts";
+import { isLookup, protocolNumbers, type Service } from "../model/service.ts";
 import { intersectServices } from "../model/service-set.ts";
+import { renderStep } from "../path/sentence.ts";
 import { parseEntry } from "../policy/entry.ts";
 import type { NeedsContext } from "./needs-context.ts";
 import { noQueryAdvice, type Observation, type SeenConnection, type SeenLookup } from "./observed.ts";
@@ -182,12 +183,13 @@ class NeedsFinder implements Needs {
   }
 
   #whyNot(connection: SeenConnection): string | undefined {
-    const { destination, ipProtocol } = connection;
+    const { destination, ipProtocol, port } = connection;
     const taken = this.#context.takenBy({ address: destination });
     if (taken !== undefined) return `${taken} takes it away`;
     const known = ipProtocol === protocolNumbers.tcp || ipProtocol === protocolNumbers.udp;
-    if (this.#context.isHost(destination))
-      return known ? undefined : "only TCP and UDP ports of the host can be allowed";
+    const isOfHost = this.#context.isHost(destination);
+    if (isOfHost && isLookup(ipProtocol, port)) return renderStep("lookup", "");
+    if (isOfHost) return known ? undefined : "only TCP and UDP ports of the host can be allowed";
     return this.#context.unfit(destination) ?? this.#context.whyNever(connection);
   }
 

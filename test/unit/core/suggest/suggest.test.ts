@@ -100,6 +100,27 @@ const cases: readonly [
     { connections: [connection(one, "tcp:53", "a.example.com"), connection(one, "udp:53", "a.example.com")] },
     ["a.example.com:53"],
   ],
+  [
+    "port 53 beside its neighbours: it counts only by itself",
+    {
+      connections: [52, 53, 54].map((port) => connection(one, `udp:${port}`, "a.example.com")),
+    },
+    ["a.example.com:52/udp", "a.example.com:53/udp", "a.example.com:54/udp"],
+  ],
+  [
+    "port 53 among so many that every port is written",
+    {
+      connections: Array.from({ length: 12 }, (_, index) =>
+        connection(one, `udp:${43 + 2 * index}`, "a.example.com"),
+      ),
+    },
+    ["a.example.com/udp", "a.example.com:53/udp"],
+  ],
+  [
+    "port 53 and another protocol",
+    { connections: [connection(one, "icmp"), connection(one, "udp:53")] },
+    ["203.0.113.1", "203.0.113.1:53/udp"],
+  ],
   ["another protocol", { connections: [connection(one, "icmp", "a.example.com")] }, ["a.example.com"]],
   ["an address without a lookup", { connections: [connection(one, "tcp:443")] }, ["203.0.113.1:443/tcp"]],
   [
@@ -360,13 +381,25 @@ describe("suggest", () => {
   });
 
   it("ports of the host in entries that can be pasted, however many were tried", () => {
-    const connections = Array.from({ length: 3000 }, (_, index) => connection(gateway, `tcp:${index + 1}`));
+    const connections = Array.from({ length: 3000 }, (_, index) => connection(gateway, `tcp:${index + 100}`));
     const { entries, leftOut } = suggest(
-      { lookups: [], connections: [...connections, connection(gateway, "udp:53")] },
+      { lookups: [], connections: [...connections, connection(gateway, "udp:123")] },
       nothingYet,
     );
-    assert.deepEqual(entries, ["host:53/udp"]);
+    assert.deepEqual(entries, ["host:123/udp"]);
     assert.match(leftOut[0]?.why ?? "", /at most 1024 ports/);
+  });
+
+  it("no port 53 of the host, where Dockerwall answers", () => {
+    const seen = { lookups: [], connections: [connection(gateway, "udp:53")] };
+    const { entries, leftOut } = suggest(seen, nothingYet);
+    assert.deepEqual(entries, []);
+    assert.deepEqual(leftOut, [
+      {
+        what: `${gateway}, port 53`,
+        why: "it is a lookup: Dockerwall answers it by the allowlist, whichever server it is sent to",
+      },
+    ]);
   });
 
   // A container may look up what it likes: what would be pasted as something else than a name is left out.
@@ -400,7 +433,12 @@ describe("suggest", () => {
     "1.113.0.203.in-addr.arpa",
   );
   const packets = fc.oneof(
-    fc.tuple(fc.constantFrom("tcp", "udp"), fc.integer({ min: 1, max: 30 })).map((parts) => parts.join(":")),
+    fc
+      .tuple(
+        fc.constantFrom("tcp", "udp"),
+        fc.oneof(fc.integer({ min: 1, max: 30 }), fc.integer({ min: 51, max: 55 })),
+      )
+      .map((parts) => parts.join(":")),
     fc.constant("icmp"),
   );
   const destinations = [one, "203.0.113.2", "2001:db8::1", within, gateway, "198.19.2.2"];
