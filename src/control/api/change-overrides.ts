@@ -1,9 +1,10 @@
 // Changes to policies at run time: `allow`, `deny`, and taking either back. They are in force, in the kernel and for
 // lookups, when the call resolves.
 
+import { networkHolder } from "../../core/classify/containers.ts";
 import type { Classification } from "../../core/classify/networks.ts";
 import type { OverrideRequest } from "../../core/model/control-api.ts";
-import type { Topology } from "../../core/model/topology.ts";
+import type { Container, Topology } from "../../core/model/topology.ts";
 import { requireEntries } from "../../core/policy/allowlist.ts";
 import { parseEntry, renderEntry } from "../../core/policy/entry.ts";
 import type { Override, OverrideTarget } from "../../core/policy/override.ts";
@@ -111,11 +112,22 @@ function guardedContainer(
 ): OverrideTarget {
   const container = findContainer(topology, name, what);
   const guarded = new Set(classification.guarded.map(({ id }) => id));
-  if (!container.endpoints.some(({ networkId }) => guarded.has(networkId))) {
-    throw new DockerwallError(
-      "NOT_FOUND",
-      `container ${JSON.stringify(container.name)} is on no guarded network, so the override would have no effect; label its network`,
-    );
-  }
-  return { kind: "container", name: container.name };
+  const isInside = ({ endpoints }: Container): boolean =>
+    endpoints.some(({ networkId }) => guarded.has(networkId));
+  if (isInside(container)) return { kind: "container", name: container.name };
+  const holder = networkHolder(container, topology.containers);
+  const reason = whyNoEffect(holder, isInside(holder));
+  const place =
+    holder === container ? "" : ` uses the network of container ${JSON.stringify(holder.name)}, which`;
+  throw new DockerwallError("NOT_FOUND", `container ${JSON.stringify(container.name)}${place} ${reason}`);
+}
+
+/** Of the container whose network counts. */
+function whyNoEffect({ name, networkMode, hazards }: Container, isInside: boolean): string {
+  if (isInside)
+    return `has the overrides and labels for all that share it; name ${JSON.stringify(name)} in its place`;
+  const noEffect = "so the override would have no effect";
+  return networkMode === "host" || hazards.includes("host-network")
+    ? `is on the host's own network, which is not guarded, ${noEffect}; give it a network`
+    : `is on no guarded network, ${noEffect}; label its network`;
 }

@@ -1,5 +1,6 @@
 // The control plane's part of `replay`: judges past traffic by labels that are not in force.
 
+import { networkHolder } from "../../core/classify/containers.ts";
 import { placeOfLabel } from "../../core/classify/gather.ts";
 import type { ClassifiedNetwork } from "../../core/classify/networks.ts";
 import type { LabelPlace } from "../../core/labels/table.ts";
@@ -73,12 +74,17 @@ function readOwn(text: string, network: ClassifiedNetwork, { topology, presets }
       `${JSON.stringify(text)}: write CONTAINER=ENTRIES, as in web="api.example.com:443"`,
     );
   }
-  const containers = findContainers(topology, name).filter(({ endpoints }) =>
-    endpoints.some(({ networkId }) => networkId === network.id),
-  );
+  const named = findContainers(topology, name);
+  const isOn = ({ endpoints }: Container): boolean =>
+    endpoints.some(({ networkId }) => networkId === network.id);
+  const containers = named.filter(isOn);
   if (containers.length === 0) {
-    const place = `network ${JSON.stringify(network.name)}`;
-    throw new DockerwallError("NOT_FOUND", `container ${JSON.stringify(name)} is not on ${place}`);
+    const holder = named.map((each) => networkHolder(each, topology.containers)).find(isOn);
+    const place =
+      holder === undefined
+        ? `is not on network ${JSON.stringify(network.name)}`
+        : `uses the network of container ${JSON.stringify(holder.name)}, which has the label for all that share it; name ${JSON.stringify(holder.name)} in its place`;
+    throw new DockerwallError("NOT_FOUND", `container ${JSON.stringify(name)} ${place}`);
   }
   return { text, containers, list: readProposal(name, entries, presets) };
 }

@@ -33,6 +33,9 @@ const topology = {
     container("both", "abc3", "id-both"),
     container("free", "abd4", "id-open"),
     container("app:1", "ffff", "id-app"),
+    { ...container("tunnelled", "aaa1"), networkMode: `container:${"abc2".repeat(16)}` },
+    { ...container("beside", "aaa2"), networkMode: `container:${"abd4".repeat(16)}` },
+    { ...container("agent", "aaa3"), networkMode: "host" },
   ],
 };
 
@@ -107,6 +110,27 @@ const refused: readonly [
     "a.example.com",
     "NOT_FOUND",
     /container "free" is on no guarded network, so the override would have no effect; label its network/,
+  ],
+  [
+    "deny",
+    "tunnelled",
+    "a.example.com",
+    "NOT_FOUND",
+    /container "tunnelled" uses the network of container "db", which has the overrides and labels for all that share it; name "db" in its place/,
+  ],
+  [
+    "allow",
+    "beside",
+    "a.example.com",
+    "NOT_FOUND",
+    /container "beside" uses the network of container "free", which is on no guarded network, so the override would have no effect; label its network/,
+  ],
+  [
+    "allow",
+    "agent",
+    "a.example.com",
+    "NOT_FOUND",
+    /container "agent" is on the host's own network, which is not guarded, so the override would have no effect; give it a network/,
   ],
   ["allow", "both", "a.example.com", "USAGE", /write network:both or container:both/],
   ["allow", "app", "", "USAGE", /allow needs an entry, as in api\.example\.com:443/],

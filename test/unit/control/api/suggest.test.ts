@@ -233,6 +233,23 @@ test("replay: what is to be known of the labels to try", () => {
   );
 });
 
+test("replay: a container that uses the network of another has the label of that one", () => {
+  const holder = containers[2] ?? assert.fail();
+  const joined: Container = {
+    ...runningContainer("job", "app", "198.18.1.9"),
+    ...{ endpoints: [], networkMode: `container:${holder.id}` },
+  };
+  const topology = { ...inForce.topology, containers: [...containers, joined] };
+  assert.throws(
+    () => replayOn({ network: "app", own: ["job=a.example.com"] }, { ...inForce, topology }, sources),
+    {
+      code: "NOT_FOUND",
+      message:
+        'container "job" uses the network of container "tool", which has the label for all that share it; name "tool" in its place',
+    },
+  );
+});
+
 test("replay: a container has one label, and two are not tried as one of them", () => {
   const tried = (...own: readonly string[]) => replayOn({ network: "app", own }, inForce, sources);
   const refused = { code: "USAGE", message: /container "shop-web-1" .*"web=a\.example\.com" and "/ };
