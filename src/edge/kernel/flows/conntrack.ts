@@ -50,22 +50,6 @@ export function openConntrack(): Conntrack {
     }
   }
 
-  /** The kernel may refuse one for as long as it lasts (EBUSY, of one in a flowtable), and the others are to go. */
-  function changeAll(flows: readonly Flow[], changeOne: (flow: Flow) => void): void {
-    const refusals: NetlinkError[] = [];
-    for (const flow of flows) {
-      try {
-        changeOne(flow);
-      } catch (error) {
-        if (!(error instanceof NetlinkError)) throw error;
-        refusals.push(error);
-      }
-    }
-    const [first] = refusals;
-    if (first === undefined) return;
-    throw new DockerwallError(first.code, `${refusals.length} of ${flows.length} flows: ${first.message}`);
-  }
-
   return {
     count() {
       writeHeader(writer.reset(), messages.statistics, NLM_F_ACK, 4);
@@ -95,6 +79,22 @@ export function openConntrack(): Conntrack {
     },
     close: () => socket.closeLater(),
   };
+}
+
+/** The kernel may refuse one for as long as it lasts (EBUSY, of one in a flowtable), and the others are to go. */
+function changeAll(flows: readonly Flow[], changeOne: (flow: Flow) => void): void {
+  const refusals: NetlinkError[] = [];
+  for (const flow of flows) {
+    try {
+      changeOne(flow);
+    } catch (error) {
+      if (!(error instanceof NetlinkError)) throw error;
+      refusals.push(error);
+    }
+  }
+  const [first] = refusals;
+  if (first === undefined) return;
+  throw new DockerwallError(first.code, `${refusals.length} of ${flows.length} flows: ${first.message}`);
 }
 
 /** What was begun is a dump. */
