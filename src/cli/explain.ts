@@ -63,6 +63,11 @@ export function renderExplanation(report: ExplainReport, nowMs: number): string 
     ...renderLookups(report, nowMs),
     ...report.paths.map((path) => ["way", renderPath(path)]),
     ...(report.hosts.length === 0 ? [] : [["/etc/hosts", report.hosts.join(" ")]]),
+    ...(report.resolvers ?? []).map(({ server, because }) => [
+      "/etc/resolv.conf",
+      `${server}, where Dockerwall answers nothing: ${printableSentence(because)}`,
+    ]),
+    ...(report.searched === undefined ? [] : [["looks up", printable(report.searched)]]),
     ...report.answers.map((answer) => [`DNS ${answer.type}`, renderAnswer(answer)]),
     ...report.entries.map(({ set, destination, service, comment, secondsLeft, packets }) => [
       `kernel ${set}`,

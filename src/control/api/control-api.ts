@@ -117,6 +117,7 @@ function sourcesOf(options: ControlApiOptions): Sources {
         const root = engineRoot();
         return root === undefined || hostsFile === undefined ? undefined : readHostsFile(root, hostsFile);
       },
+      resolvConf: readResolvConf,
       readPath: async (path) => plane().readPath(path),
     },
     applied: {

@@ -9,8 +9,8 @@ import type { ExplainRequest } from "../../core/model/control-api.ts";
 import type { ExplainReport } from "../../core/model/report.ts";
 import type { Container, Topology } from "../../core/model/topology.ts";
 import { type Explained, explainPath } from "../../core/path/explained.ts";
+import { addressesInHosts } from "../../core/path/files/hosts.ts";
 import { explainFromHost } from "../../core/path/from-host.ts";
-import { addressesInHosts } from "../../core/path/hosts-file.ts";
 import type { PathReading } from "../../core/path/reading.ts";
 import { renderChange, renderEnd } from "../../core/path/sentence.ts";
 import { surroundingsOf } from "../../core/path/surroundings.ts";
@@ -18,7 +18,8 @@ import { type ExplainTarget, parseTarget } from "../../core/policy/target.ts";
 import type { Flow } from "../../edge/kernel/flows/flow-message.ts";
 import { DockerwallError } from "../../errors.ts";
 import type { PathRequest } from "../../planes/messages.ts";
-import { type LookupSources, lookupsInForce } from "./explain/lookups.ts";
+import { type ExplainedTarget, type LookupSources, lookupsInForce } from "./explain/lookups.ts";
+import { lookupAt, type OwnLookup, readOwnLookup, readTarget, tellOwnLookup } from "./explain/own-lookup.ts";
 import { findContainer } from "./find-container.ts";
 import type { InForce } from "./in-force.ts";
 
@@ -29,6 +30,8 @@ export interface ExplanationSources extends LookupSources {
   readonly readPath: (path: PathRequest) => Promise<PathReading>;
   /** The text of a container's own /etc/hosts; undefined where it cannot be read. */
   readonly hostsFile: (container: Container) => string | undefined;
+  /** The text of its own /etc/resolv.conf; undefined where it cannot be read. */
+  readonly resolvConf: (container: Container, holder: Container) => string | undefined;
 }
 
 /** Entries and flows between these. */
@@ -56,11 +59,18 @@ export async function explainTarget(
   });
   const hosts = hostsOf(container, target, sources);
   const outOfReach = isOnHost(holder) ? explainFromHost(surroundings, target, hosts) : withoutNetwork(holder);
+  const own =
+    outOfReach === undefined && hosts.length === 0
+      ? await ownLookupOf({ container, holder, target }, inForce, sources)
+      : undefined;
   const asked = { containerId: holder.id, addresses, target, hosts };
-  const reading = outOfReach === undefined ? await sources.readPath(asked) : unread;
+  const read =
+    outOfReach === undefined
+      ? await readTarget(asked, own, sources)
+      : { target, reading: unread, isAnsweredElsewhere: false };
+  const { reading } = read;
   const quarantined = quarantine.has(holder.id);
-  const explained =
-    outOfReach ?? explainPath(surroundings, { target, container: holder.name, quarantined, reading });
+  const explained = outOfReach ?? explainPath(surroundings, { ...read, container: holder.name, quarantined });
   const networks = topology.networks.filter(({ id }) => reading.homes.includes(id)).map((each) => each.name);
   const { change } = explained;
   const problems = labelProblems(holder, inForce);
@@ -79,12 +89,33 @@ export async function explainTarget(
     problems,
     quarantined,
     networks,
-    ...lookupsInForce({ holder, target, reading, explained }, inForce, sources),
+    ...lookupsInForce({ ...read, holder, explained }, inForce, sources),
     hosts: reading.hosts,
+    ...tellOwnLookup(own, read, target),
     answers: reading.answers,
     entries: kernelEntries(scope, sources),
     flows: openFlows(scope, sources),
   };
+}
+
+/** Undefined for what is not looked up, and for a container whose lookups are none of our business. */
+async function ownLookupOf(
+  {
+    container,
+    holder,
+    target: { name },
+  }: Pick<ExplainedTarget, "holder" | "target"> & {
+    readonly container: Container;
+  },
+  inForce: InForce,
+  sources: ExplanationSources,
+): Promise<OwnLookup | undefined> {
+  const guarded = new Set(inForce.classification.guarded.map(({ id }) => id));
+  if (name === undefined || !holder.endpoints.some(({ networkId }) => guarded.has(networkId)))
+    return undefined;
+  return readOwnLookup(sources.resolvConf(container, holder), name, (server) =>
+    explainTarget({ container: container.id, target: lookupAt(server) }, inForce, sources),
+  );
 }
 
 /** Where the container's own /etc/hosts has the name. */

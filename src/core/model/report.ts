@@ -214,6 +214,10 @@ export interface ExplainReport extends Explained {
   readonly networks: readonly string[];
   /** Where the container's own /etc/hosts has the name, which then is not looked up. */
   readonly hosts: readonly IpAddress[];
+  /** What is looked up in place of the name, by the search list of the container's own /etc/resolv.conf. */
+  readonly searched?: string;
+  /** Servers of that file, up to the one that answers, at which Dockerwall answers nothing; and why. */
+  readonly resolvers?: readonly { readonly server: IpAddress; readonly because: string }[];
   /**
    * There where no lookup of the name is in force: it passes once the container looks it up, and until then it does not.
    * `lastMs` is when it last did and was answered, milliseconds since the epoch.

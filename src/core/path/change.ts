@@ -16,6 +16,8 @@ export interface PathQuestion {
   readonly container: string;
   readonly quarantined: boolean;
   readonly reading: PathReading;
+  /** Whether the container's lookups are answered by a server of which nothing is known. */
+  readonly isAnsweredElsewhere?: boolean;
 }
 
 /** What was found of the packet that decides. */

@@ -105,10 +105,14 @@ function placeOf({ networks }: Surroundings, way: Way): Pick<Path, "source" | "n
 }
 
 /** Nothing is ever sent: the lookup of the name gives no address. */
-function judgeLookup({ guarded }: Surroundings, { quarantined, reading, target }: PathQuestion): PathEnd {
+function judgeLookup(
+  { guarded }: Surroundings,
+  { quarantined, reading, target, isAnsweredElsewhere }: PathQuestion,
+): PathEnd {
   if (quarantined) return { verdict: "dropped", step: "quarantine" };
   if (reading.standing === "open") return { verdict: "not-ours", step: "open-network" };
   if (reading.standing === "unknown") return { verdict: "unknown", step: "not-known" };
+  if (isAnsweredElsewhere === true) return { verdict: "unknown", step: "other-resolver" };
   if (reading.answers.some(({ rcode }) => rcode === "SERVFAIL"))
     return reading.outward.kind === "none"
       ? { verdict: "no-route", step: "no-way" }

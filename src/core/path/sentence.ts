@@ -44,6 +44,8 @@ const reasons: Readonly<Record<PathStep, string | ((leaves: string) => string)>>
   "no-address":
     "its name is allowed, but leads only where the allowlist does not let it lead: to private addresses, or to this host",
   "no-answer": "no resolver answers for its name",
+  "other-resolver":
+    "the container's own /etc/resolv.conf names a server at which Dockerwall answers nothing: what is looked up there opens nothing, and where it leads is not known; let the container ask Docker's resolver (127.0.0.11), or ask for the address",
 };
 
 /** Why; to follow `because`. @param leaves the network that it leaves by, or those that it may leave by */

@@ -53,7 +53,8 @@ export type PathStep =
   | "no-such-name"
   | "no-family"
   | "no-address"
-  | "no-answer";
+  | "no-answer"
+  | "other-resolver";
 
 export interface PathEnd {
   readonly verdict: PathVerdict;

@@ -2,17 +2,18 @@
 // that a container may name. A node of kind names its gateway, and a file may be edited by hand.
 
 import { networkHolder } from "../../../core/classify/containers.ts";
-import { parseResolvConf } from "../../../core/dns/resolv-conf.ts";
 import type { IpAddress } from "../../../core/model/address.ts";
 import type { ExplainRequest } from "../../../core/model/control-api.ts";
-import type { Check, ExplainReport } from "../../../core/model/report.ts";
+import type { Check } from "../../../core/model/report.ts";
 import type { Container, Topology } from "../../../core/model/topology.ts";
+import { serversIn } from "../../../core/path/files/search-list.ts";
 import type { AskedServer, DataPlaneFindings } from "../../../planes/messages.ts";
+import { engineResolver, type LookupFate, lookupAt } from "../explain/own-lookup.ts";
 
 /** A server that a container's file names, beside Docker's own, and what becomes of a lookup that is sent there. */
 export interface OwnResolver extends AskedServer {
   readonly container: string;
-  readonly fate: Pick<ExplainReport, "verdict" | "step" | "because">;
+  readonly fate: LookupFate;
 }
 
 export interface OwnResolvers {
@@ -27,12 +28,8 @@ export interface OwnResolverSources {
   readonly guarded: ReadonlySet<string>;
   /** The text of a container's own file; undefined where it cannot be read. */
   readonly resolvConf: (container: Container, holder: Container) => string | undefined;
-  readonly explain: (request: ExplainRequest) => Promise<Pick<ExplainReport, "verdict" | "step" | "because">>;
+  readonly explain: (request: ExplainRequest) => Promise<LookupFate>;
 }
-
-const engineResolver = "127.0.0.11";
-/** Clients ask no more (MAXNS). @see resolv.conf(5) */
-const serversAtMost = 3;
 
 export async function findOwnResolvers(sources: OwnResolverSources): Promise<OwnResolvers> {
   const named: OwnResolver[] = [];
@@ -104,9 +101,7 @@ function guardedContainers({
 }
 
 function serversOf(text: string | undefined): readonly IpAddress[] {
-  if (text === undefined) return [];
-  const servers = parseResolvConf(text).nameservers.map(({ address }) => address);
-  return servers.slice(0, serversAtMost).filter((address) => address !== engineResolver);
+  return text === undefined ? [] : serversIn(text).filter((address) => address !== engineResolver);
 }
 
 /** Undefined where the container has gone meanwhile. */
@@ -115,6 +110,5 @@ async function fateOf(
   server: IpAddress,
   { explain }: OwnResolverSources,
 ): Promise<OwnResolver["fate"] | undefined> {
-  const target = `${server.includes(":") ? `[${server}]` : server}:53/udp`;
-  return await explain({ container: id, target }).catch(() => undefined);
+  return await explain({ container: id, target: lookupAt(server) }).catch(() => undefined);
 }

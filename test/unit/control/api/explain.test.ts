@@ -56,6 +56,7 @@ const inForce: InForce = {
 
 const behindHost = { protocol: 6, address: "0.0.0.0" as IpAddress, from: 9000, to: 9002 };
 const webAddress = "198.19.1.2" as IpAddress;
+const publicAddress = "203.0.113.5" as IpAddress;
 
 interface Asking {
   readonly within?: InForce;
@@ -64,13 +65,25 @@ interface Asking {
   readonly history?: Partial<ExplanationSources["history"]>;
   /** What grants of web there are, with their comments. */
   readonly open?: readonly [destination: string, comment: string][];
+  /** Its /etc/resolv.conf. */
+  readonly resolvConf?: string;
+  /** The only name that has an address, 203.0.113.5, which an entry opens. */
+  readonly answered?: string;
 }
 
 async function explain(
   container: string,
-  { within = inForce, reading = {}, target = "203.0.113.1:443", history = {}, open = [] }: Asking = {},
+  {
+    within = inForce,
+    reading = {},
+    target = "203.0.113.1:443",
+    history = {},
+    open = [],
+    ...file
+  }: Asking = {},
 ): Promise<{ report: ExplainReport; asked: readonly string[]; hosts: readonly string[] }> {
   let found: readonly string[] = [];
+  const { resolvConf, answered } = file;
   const asked: string[] = [];
   const sets = createFakeSets(() => 0);
   createSets(sets);
@@ -85,16 +98,79 @@ async function explain(
     bridgesFiltered: () => true,
     history: { lookups: () => [], namesOf: () => new Map(), ...history },
     hostsFile: ({ name }) => `203.0.113.9 ${name}.example.com`,
-    readPath: async ({ containerId, hosts }: PathRequest) => {
+    resolvConf: () => resolvConf,
+    readPath: async ({ containerId, hosts, target: { name, address } }: PathRequest) => {
       found = hosts;
       asked.push(containerId);
       const outward = { kind: "none" } as const;
       const nothing = { name: undefined, hosts: [], answers: [], packets: [] };
-      return { standing: "guarded", homes: ["app"], ...nothing, outward, ...reading };
+      const way = { kind: "bridge", source: webAddress, bridge: "br-app" } as const;
+      const to = address ?? (name !== undefined && name === answered ? publicAddress : undefined);
+      const policy = { ...noEntry, reason: address === undefined ? "entry" : "no-entry" } as const;
+      const packets = to === undefined ? [] : [{ destination: to, way, ownsSource: true, policy }];
+      const looked = resolvConf === undefined ? {} : { packets };
+      return { standing: "guarded", homes: ["app"], ...nothing, ...looked, outward, ...reading };
     },
   });
   return { report, asked, hosts: found };
 }
+
+describe("explain of a name, by the container's own /etc/resolv.conf", () => {
+  const { networks, containers } = inForce.topology;
+  const within: InForce = {
+    ...inForce,
+    topology: { networks, containers: [...containers, runningContainer("dns", "app", "198.19.1.9")] },
+    quarantine: new Set(),
+  };
+  const told = async (target: string, resolvConf: string, answered?: string): Promise<readonly unknown[]> => {
+    const asking = { within, target, resolvConf, ...(answered === undefined ? {} : { answered }) };
+    const { report } = await explain("web", asking);
+    const { verdict, step, searched, resolvers = [] } = report;
+    return [`${verdict} ${step}`, searched, ...resolvers.map(({ server }) => server)];
+  };
+  const docker = "nameserver 127.0.0.11\nsearch corp.example\noptions ndots:0\n";
+
+  it("goes through its search list until a name has an address", async () => {
+    assert.deepEqual(await told("build", docker, "build.corp.example"), [
+      "passes entry",
+      "build.corp.example",
+    ]);
+    assert.deepEqual(await told("www.example.com", docker, "www.example.com"), ["passes entry", undefined]);
+  });
+
+  it("judges the name as it is written where none has one", async () => {
+    assert.deepEqual(await told("www.example.com", docker), ["refused no-entry", undefined]);
+  });
+
+  it("says that a neighbour answers, of which nothing is known", async () => {
+    assert.deepEqual(await told("www.example.com", "nameserver 198.19.1.9", "www.example.com"), [
+      "unknown other-resolver",
+      undefined,
+      "198.19.1.9",
+    ]);
+  });
+
+  it("says that nobody answers", async () => {
+    assert.deepEqual(await told("www.example.com", "nameserver 198.19.1.8", "www.example.com"), [
+      "unknown other-resolver",
+      undefined,
+      "198.19.1.8",
+    ]);
+  });
+
+  it("names servers that are held, before the one that answers", async () => {
+    const text = `nameserver fe80::1\n${docker}`;
+    assert.deepEqual(await told("www.example.com", text, "www.example.com"), [
+      ...["passes entry", undefined],
+      ...["fe80::1"],
+    ]);
+  });
+
+  it("takes any server whose lookups are led to us for ours", async () => {
+    const text = "nameserver 203.0.113.53";
+    assert.deepEqual(await told("www.example.com", text, "www.example.com"), ["passes entry", undefined]);
+  });
+});
 
 describe("explain", () => {
   it("asks for the container whose network is shared", async () => {

@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { addressesInHosts } from "../../../../src/core/path/hosts-file.ts";
+import { addressesInHosts } from "../../../../../src/core/path/files/hosts.ts";
 
 const text = [
   "127.0.0.1\tlocalhost",
