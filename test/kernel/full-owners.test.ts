@@ -31,7 +31,8 @@ run(
   "nft",
   `add table inet seen
    add chain inet seen in { type filter hook prerouting priority -400; }
-   add rule inet seen in udp dport 9 meta mark & 0x40000000 == 0x40000000 counter`,
+   add rule inet seen in icmpv6 type { 131, 132, 133, 135, 143 } accept
+   add rule inet seen in meta mark & 0x40000000 == 0x40000000 counter`,
 );
 after(async () => {
   run("nft", "delete", "table", "inet", "seen");
