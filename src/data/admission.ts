@@ -145,12 +145,8 @@ class KernelAdmission implements Admission {
       ({ set, key }) => !this.#rights.isHeldRightly(set, key, membershipsOf(key.second)),
     );
     if (left.length > 0) this.#revocations++;
-    for (const [set, found] of Map.groupBy(left, ({ set }) => set))
-      this.#rights.take(
-        set,
-        found.map(({ key }) => key),
-      );
-    for (const { set, key } of left) this.#rights.index.forget(set, key);
+    const bySet = Map.groupBy(left, ({ set }) => set);
+    this.#rights.take(new Map([...bySet].map(([set, found]) => [set, found.map(({ key }) => key)])));
     return left.length;
   }
 

@@ -51,9 +51,14 @@ export class EntryIndex {
     return this.#byAsker.get(key.second)?.get(idOf(set, key));
   }
 
-  /** Forgets an entry that is not in the kernel any more. */
-  forget(set: AskerSet, key: AskerKey): void {
-    if (this.#byAsker.get(key.second)?.delete(idOf(set, key)) === true) this.#recount(key.second, -1);
+  /** Forgets entries of a set that are not in the kernel any more. */
+  forget(set: AskerSet, keys: readonly AskerKey[]): void {
+    for (const key of keys) {
+      const entries = this.#byAsker.get(key.second);
+      if (entries?.delete(idOf(set, key)) !== true) continue;
+      if (entries.size === 0) this.#byAsker.delete(key.second);
+      this.#recount(key.second, -1);
+    }
   }
 
   /** The entries of an asker, and when each runs out, ms. */
@@ -97,30 +102,20 @@ export class EntryIndex {
     return this.#byAsker.get(asker)?.size ?? 0;
   }
 
-  /** The entries of an asker by set; they are forgotten here. */
-  take(asker: IpAddress): ReadonlyMap<AskerSet, readonly AskerKey[]> {
-    return this.takeUnless(asker, () => false);
-  }
-
-  /** The entries of an asker that are not `kept`, by set; they are forgotten here. */
-  takeUnless(
+  /** The entries of an asker that are not `kept`, by set; all of them where nothing is said. */
+  bySet(
     asker: IpAddress,
-    kept: (set: AskerSet, key: AskerKey) => boolean,
+    kept: (set: AskerSet, key: AskerKey) => boolean = () => false,
   ): ReadonlyMap<AskerSet, readonly AskerKey[]> {
-    const taken = new Map<AskerSet, AskerKey[]>();
-    const entries = this.#byAsker.get(asker) ?? new Map<string, number>();
-    const before = entries.size;
-    for (const id of entries.keys()) {
+    const found = new Map<AskerSet, AskerKey[]>();
+    for (const id of this.#byAsker.get(asker)?.keys() ?? []) {
       const { set, key } = rightOf(id, asker);
       if (kept(set, key)) continue;
-      entries.delete(id);
-      const keys = taken.get(set);
-      if (keys === undefined) taken.set(set, [key]);
+      const keys = found.get(set);
+      if (keys === undefined) found.set(set, [key]);
       else keys.push(key);
     }
-    if (entries.size === 0) this.#byAsker.delete(asker);
-    this.#recount(asker, entries.size - before);
-    return taken;
+    return found;
   }
 
   /** Forgets all entries of a set but these, which are in the kernel. */
@@ -128,7 +123,8 @@ export class EntryIndex {
     const kept = Map.groupBy(keys, ({ second }) => second);
     for (const asker of this.#byAsker.keys()) {
       const ids = new Set(kept.get(asker)?.map((key) => idOf(set, key)));
-      this.takeUnless(asker, (its, key) => its !== set || ids.has(idOf(its, key)));
+      const gone = this.bySet(asker, (its, key) => its !== set || ids.has(idOf(its, key)));
+      this.forget(set, gone.get(set) ?? []);
     }
   }
 

@@ -64,8 +64,7 @@ export class Rejudging {
     const { rights, onRevoke } = this.#options;
     onRevoke();
     narrowRights(rights, asker, memberships);
-    const gone = rights.index.takeUnless(asker, (set, key) => rights.isHeldRightly(set, key, memberships));
-    for (const [set, keys] of gone) rights.take(set, keys);
+    rights.take(rights.index.bySet(asker, (set, key) => rights.isHeldRightly(set, key, memberships)));
   }
 
   /** An end is no part of a policy's key: it has nothing to do with what is open now. */

@@ -66,21 +66,31 @@ export class Rights {
     return this.verdict({ source, destination, protocol, port }, memberships).allowed;
   }
 
-  /** Takes away all that an asker has. */
+  /** Takes away all that an asker has. @throws what the kernel refuses: the next attempt takes what is left */
   revoke(asker: IpAddress): void {
     this.ledger.forget(asker);
     this.history.forget(asker);
-    for (const [set, keys] of this.index.take(asker)) this.sets.del(setNames[set], keys);
+    this.take(this.index.bySet(asker));
   }
 
   /**
    * Takes entries out of the kernel. The ledger may have a right to them still, of a name that is not in the history any
    * more: then the next answer must tell the kernel of it anew.
+   * @throws what the kernel refuses of one set; those of the others are gone then, and these are still known
    */
-  take(set: AskerSet, keys: readonly AskerKey[]): void {
-    for (const { first: destination, second: asker, protocol, port } of keys)
-      this.ledger.drop(asker, destination, { protocol, port });
-    this.sets.del(setNames[set], keys);
+  take(entries: ReadonlyMap<AskerSet, readonly AskerKey[]>): void {
+    const refusals: unknown[] = [];
+    for (const [set, keys] of entries) {
+      for (const { first: destination, second: asker, protocol, port } of keys)
+        this.ledger.drop(asker, destination, { protocol, port });
+      try {
+        this.sets.del(setNames[set], keys);
+        this.index.forget(set, keys);
+      } catch (error) {
+        refusals.push(error);
+      }
+    }
+    if (refusals.length > 0) throw refusals[0];
   }
 
   /** Forgets what has run out. */

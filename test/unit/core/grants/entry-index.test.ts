@@ -17,8 +17,8 @@ const asker = fc.constantFrom(...askers);
 const step = fc.oneof(
   fc.record({ kind: fc.constant("note"), asker, port: fc.nat(5), atMs: fc.nat(100) }),
   fc.record({ kind: fc.constant("place"), asker, network: fc.constantFrom(...networks) }),
-  fc.record({ kind: fc.constant("take"), asker }),
-  fc.record({ kind: fc.constant("takeUnless"), asker, port: fc.nat(5) }),
+  fc.record({ kind: fc.constant("forget"), asker }),
+  fc.record({ kind: fc.constant("forgetAbove"), asker, port: fc.nat(5) }),
   fc.record({ kind: fc.constant("sweep"), atMs: fc.nat(100) }),
 );
 type Step = typeof step extends fc.Arbitrary<infer Value> ? Value : never;
@@ -28,8 +28,11 @@ function take(index: EntryIndex, change: Step): void {
     index.note("grant4", keyOf(change.asker, change.port), change.atMs);
   } else if ("network" in change) index.place(change.asker, change.network);
   else if ("atMs" in change) index.sweep(change.atMs);
-  else if ("port" in change) index.takeUnless(change.asker, (_set, { port }) => port > change.port);
-  else index.take(change.asker);
+  else {
+    const above = "port" in change ? change.port : Number.NEGATIVE_INFINITY;
+    for (const [set, keys] of index.bySet(change.asker, (_set, { port }) => port <= above))
+      index.forget(set, keys);
+  }
 }
 
 test("the count of a network is the sum of its askers' counts, whatever comes and goes", () => {
