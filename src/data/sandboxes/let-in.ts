@@ -36,7 +36,14 @@ export class LetIn {
   /** It was put there. */
   put(port: Port, guard: PortGuard): void {
     const { index } = port;
-    this.#note({ index, made: { port, guard }, addresses: new Set([...guard.senders, ...guard.linkLocal]) });
+    this.#note({ index, made: { port, guard }, addresses: new Set(addressesOf(guard)) });
+  }
+
+  /** It was put there, or what was there before still is: until that is certain, it counts as letting in both. */
+  mayPut(port: Port, guard: PortGuard): void {
+    const { index } = port;
+    const before = this.#chains.get(index)?.addresses ?? [];
+    this.#note({ index, made: { port, guard }, addresses: new Set([...before, ...addressesOf(guard)]) });
   }
 
   /** An earlier run has put it there, and it lets in these. */
@@ -54,10 +61,10 @@ export class LetIn {
    * Whether a chain may let in something that a guard does not. Of one that an earlier run has made only the addresses are
    * known; it lets in packets from no address as each does.
    */
-  mayShrink(index: number, { senders, linkLocal }: PortGuard): boolean {
+  mayShrink(index: number, guard: PortGuard): boolean {
     const chain = this.#chains.get(index);
     if (chain === undefined) return false;
-    const kept = new Set([...senders, ...linkLocal, unspecified]);
+    const kept = new Set([...addressesOf(guard), unspecified]);
     return chain.made !== undefined || [...chain.addresses].some((address) => !kept.has(address));
   }
 
@@ -111,4 +118,8 @@ export class LetIn {
     for (const address of noted.addresses)
       this.#ports.set(address, (this.#ports.get(address) ?? new Set<number>()).add(index));
   }
+}
+
+function addressesOf({ senders, linkLocal }: PortGuard): readonly IpAddress[] {
+  return [...senders, ...linkLocal];
 }

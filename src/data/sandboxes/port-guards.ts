@@ -71,8 +71,11 @@ export class PortGuards {
     for (const { sandbox, port, guard } of staged) {
       const done = this.#options.attempt(portsOf(sandbox), () => {
         const refusal = refusals?.get(port.index);
-        if (refusal !== undefined) throw refusal;
-        this.#letIn.put(port, guard);
+        if (refusal === undefined) this.#letIn.put(port, guard);
+        else {
+          this.#letIn.mayPut(port, guard);
+          throw refusal;
+        }
       });
       if (!done) this.#refused.add(sandbox);
     }
@@ -169,6 +172,7 @@ export class PortGuards {
 
   #put(port: Port, guard: PortGuard): void {
     this.#staged.delete(port.index);
+    this.#letIn.mayPut(port, guard);
     this.#table?.guard(port, guard);
     this.#letIn.put(port, guard);
   }

@@ -96,7 +96,7 @@ export function inSteps(chains: readonly PortChain[]): readonly (readonly PortCh
   return steps;
 }
 
-/** Puts a chain in place of the one of its name that is there. */
+/** Puts a chain in place of the one of its name that is there, also where it is not known to be. */
 export function writePortChain(writer: NetlinkWriter, chain: PortChain, there: FoundChain | undefined): void {
   const { kind, port, rules } = chain;
   const name = nameOf(chain);
@@ -111,6 +111,8 @@ export function writePortChain(writer: NetlinkWriter, chain: PortChain, there: F
       priority: kind === "cut" ? FIRST - 1 : FIRST,
       device: port.name,
     });
+    // Where there is one already, the kernel keeps it, and its rules; a new one it lets us flush as well.
+    writeFlushChain(writer, portTable, name);
   }
   for (const rule of rules) writeNewRule(writer, portTable, name, rule);
 }

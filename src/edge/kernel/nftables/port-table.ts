@@ -199,7 +199,7 @@ class KernelPortTable implements PortTable {
   }
 
   #writeChains(chains: readonly PortChain[]): void {
-    this.#write("the chains of a port", () => {
+    this.#change("the chains of a port", chains.map(nameOf), () => {
       for (const chain of chains) writePortChain(this.#socket.writer, chain, this.#chains.get(nameOf(chain)));
     });
     for (const chain of chains) this.#chains.set(nameOf(chain), { device: chain.port.name, chain });
@@ -214,7 +214,7 @@ class KernelPortTable implements PortTable {
     this.#insist(() => {
       const there = names.filter((name) => this.#chains.has(name));
       if (there.length === 0) return;
-      this.#write("to remove the chains of a port", () => {
+      this.#change("to remove the chains of a port", there, () => {
         for (const name of there) {
           writeFlushChain(this.#socket.writer, portTable, name);
           writeDeleteChain(this.#socket.writer, portTable, name);
@@ -222,6 +222,17 @@ class KernelPortTable implements PortTable {
       });
       for (const name of there) this.#chains.delete(name);
     });
+  }
+
+  /** What is not refused, and not answered either, may have been done or not: nothing is known of these chains then. */
+  #change(what: string, names: readonly string[], content: () => void): void {
+    try {
+      this.#write(what, content);
+    } catch (error) {
+      if (!(error instanceof NetlinkError))
+        for (const name of names) this.#chains.set(name, { device: undefined, chain: undefined });
+      throw error;
+    }
   }
 
   #write(what: string, content: () => void): void {
@@ -234,12 +245,12 @@ class KernelPortTable implements PortTable {
     });
   }
 
-  /** Where the kernel has another table than we thought, it is looked at and tried once more. */
+  /** Where the kernel has another table than we thought, or may have, it is looked at and tried once more. */
   #insist(attempt: () => void): void {
     try {
       attempt();
     } catch (error) {
-      if (!(error instanceof NetlinkError) || error.code === "KERNEL_UNSUPPORTED") throw error;
+      if (error instanceof NetlinkError && error.code === "KERNEL_UNSUPPORTED") throw error;
       this.#look();
       attempt();
     }

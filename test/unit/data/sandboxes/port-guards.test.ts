@@ -110,6 +110,27 @@ test("a refusal that came before the end of a turn counts at its end", () => {
   assert.deepEqual(steps, ["1 192.0.2.1", "2 192.0.2.2"]);
 });
 
+test("what a port may let in by a chain that was not put for certain is withheld from there", () => {
+  const { table, steps } = noting((index) => index === 1);
+  let isAnswered = true;
+  const guard: PortTable["guard"] = (port, its) => {
+    if (!isAnswered) throw new Error("not answered");
+    table.guard?.(port, its);
+  };
+  const { guards } = start({ ...table, guard });
+  guards.put("box1", of(1), from("192.0.2.1", "192.0.2.3"), true);
+  guards.commit();
+  assert.equal(guards.withhold("box2", of(2), from("192.0.2.1")), true);
+  assert.deepEqual(steps.slice(1), ["1 192.0.2.3"]);
+  isAnswered = false;
+  assert.equal(guards.put("box1", of(1), from("192.0.2.4"), true), false);
+  isAnswered = true;
+  // What was let in before may be so still.
+  assert.equal(guards.withhold("box2", of(2), from("192.0.2.3")), true);
+  assert.equal(guards.withhold("box2", of(2), from("192.0.2.4")), true);
+  assert.deepEqual(steps.slice(2), ["1 192.0.2.4", "1 "]);
+});
+
 test("a chain that is known is changed at once: it may let in less", () => {
   const { table, steps } = noting();
   const { guards } = start(table);
