@@ -5,11 +5,10 @@ import assert from "node:assert/strict";
 import { after, afterEach, beforeEach, it, mock } from "node:test";
 import type { PortGuard } from "../../src/core/firewall/port-guard.ts";
 import { type IpAddress, parsePrefix } from "../../src/core/model/address.ts";
-import { NetlinkSocket } from "../../src/edge/kernel/netlink/socket.ts";
 import { openPortTable, type PortTable } from "../../src/edge/kernel/nftables/port-table.ts";
-import { DockerwallError } from "../../src/errors.ts";
 import { indexOf } from "../support/frames.ts";
 import { enterNamespaces, run } from "../support/namespace.ts";
+import { answerAll, loseAnswers, unanswered } from "../support/unanswered.ts";
 
 enterNamespaces(import.meta.url);
 
@@ -31,28 +30,7 @@ const later = letting("198.19.1.3");
 let table: PortTable;
 const listed = (): string => run("nft", "list", "table", "netdev", "dockerwall");
 
-/** How many of the next changes are carried out without an answer, and how many of the next readings are. */
-let unanswered = { changes: 0, readings: 0 };
-const { request, dump } = NetlinkSocket.prototype;
-const silence = (): never => {
-  throw new DockerwallError("KERNEL_REFUSED", "the kernel did not answer");
-};
-mock.method(
-  NetlinkSocket.prototype,
-  "request",
-  function (this: NetlinkSocket, ...given: Parameters<typeof request>) {
-    request.apply(this, given);
-    if (unanswered.changes-- > 0) silence();
-  },
-);
-mock.method(
-  NetlinkSocket.prototype,
-  "dump",
-  function (this: NetlinkSocket, ...given: Parameters<typeof dump>) {
-    dump.apply(this, given);
-    if (unanswered.readings-- > 0) silence();
-  },
-);
+loseAnswers();
 
 /** The table as it is where everything is answered. */
 function expected(work: (fresh: PortTable) => void): string {
@@ -64,11 +42,11 @@ function expected(work: (fresh: PortTable) => void): string {
 }
 
 beforeEach(() => {
-  unanswered = { changes: 0, readings: 0 };
+  answerAll();
   table = openPortTable();
 });
 afterEach(() => {
-  unanswered = { changes: 0, readings: 0 };
+  answerAll();
   table.remove();
   table.close();
 });
@@ -88,9 +66,9 @@ for (const [what, readings] of [
   [" and cannot be looked for", 2],
 ] as const) {
   it(`is not in force beside what comes later, where it was a new chain${what}`, () => {
-    unanswered = { changes: 2, readings };
+    Object.assign(unanswered, { changes: 2, readings });
     assert.throws(() => table.guard(port, before), /did not answer/);
-    unanswered = { changes: 0, readings: 0 };
+    answerAll();
     table.guard(port, later);
     const found = listed();
     assert.equal(
@@ -101,9 +79,9 @@ for (const [what, readings] of [
 
   it(`gives way to what was there before${what}`, () => {
     table.guard(port, before);
-    unanswered = { changes: 2, readings };
+    Object.assign(unanswered, { changes: 2, readings });
     assert.throws(() => table.guard(port, later), /did not answer/);
-    unanswered = { changes: 0, readings: 0 };
+    answerAll();
     table.guard(port, before);
     const found = listed();
     assert.equal(
@@ -113,22 +91,22 @@ for (const [what, readings] of [
   });
 
   it(`is taken away with its port's guard${what}`, () => {
-    unanswered = { changes: 2, readings };
+    Object.assign(unanswered, { changes: 2, readings });
     assert.throws(() => table.guard(port, before), /did not answer/);
-    unanswered = { changes: 0, readings: 0 };
+    answerAll();
     table.open(port.index);
     assert.doesNotMatch(listed(), /chain/);
   });
 
   it(`does not keep a port from being cut again, where its cut was lifted${what}`, () => {
     table.cut(port, true);
-    unanswered = { changes: 2, readings };
+    Object.assign(unanswered, { changes: 2, readings });
     try {
       table.cut(port, false);
     } catch (error) {
       assert.match(String(error), /did not answer/);
     }
-    unanswered = { changes: 0, readings: 0 };
+    answerAll();
     table.cut(port, true);
     assert.equal(table.cutOf(port.index), "whole");
   });

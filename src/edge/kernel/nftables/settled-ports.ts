@@ -23,6 +23,7 @@ export interface SettledPorts {
   settle(indexes: readonly number[]): void;
   /** What comes from them is marked from now on. */
   unsettle(indexes: readonly number[]): void;
+  /** Whether it is settled, or may be. */
   has(index: number): boolean;
   /** Forgets the ports that are no more. */
   retain(isPresent: (index: number) => boolean): void;
@@ -40,18 +41,19 @@ export interface SettledPorts {
  */
 export function openSettledPorts(keeping: "ours" | "shared" = "ours"): SettledPorts {
   const settled = new Set<number>();
+  /** Of these a change has failed: they may be in the kernel or not. */
+  const doubtful = new Set<number>();
   const table = new BridgeTable(keeping === "ours" ? tableFlags.owned : tableFlags.none, () => [...settled]);
 
+  function change(indexes: readonly number[], work: () => void): void {
+    for (const index of indexes) doubtful.add(index);
+    work();
+    for (const index of indexes) doubtful.delete(index);
+  }
+
   function unsettle(indexes: readonly number[]): void {
-    const there = indexes.filter((index) => settled.delete(index));
-    if (there.length === 0) return;
-    try {
-      table.unsettle(there);
-    } catch (error) {
-      // They are settled still, and to be tried again.
-      for (const index of there) settled.add(index);
-      throw error;
-    }
+    const there = indexes.filter((index) => settled.delete(index) || doubtful.has(index));
+    if (there.length > 0) change(there, () => table.unsettle(there));
   }
 
   return {
@@ -60,15 +62,15 @@ export function openSettledPorts(keeping: "ours" | "shared" = "ours"): SettledPo
       if (fresh.length === 0) return;
       for (const index of fresh) settled.add(index);
       try {
-        table.settle(fresh);
+        change(fresh, () => table.settle(fresh));
       } catch (error) {
         for (const index of fresh) settled.delete(index);
         throw error;
       }
     },
     unsettle,
-    has: (index) => settled.has(index),
-    retain: (isPresent) => unsettle([...settled].filter((index) => !isPresent(index))),
+    has: (index) => settled.has(index) || doubtful.has(index),
+    retain: (isPresent) => unsettle([...settled, ...doubtful].filter((index) => !isPresent(index))),
     stayAwake: (ms) => table.stayAwake(ms),
     heal: () => table.heal(),
     close: () => table.close(),
