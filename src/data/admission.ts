@@ -56,6 +56,13 @@ export interface Admission {
    * @returns false where the set of owners is full: nothing is granted at the address
    */
   own(asker: IpAddress, sandbox: string): boolean;
+  /**
+   * Nothing is left at an address of an earlier holder's open flows. Until this is said of an owner, the next daemon takes
+   * it that some are.
+   */
+  cleared(asker: IpAddress): void;
+  /** The addresses of which it was not said, in an earlier run either, and whose they are. */
+  readonly uncleared: ReadonlyMap<IpAddress, string>;
   /** The sandbox that was told so of an address. */
   unplacedAt(asker: IpAddress): string | undefined;
   /** Takes away what this sandbox was granted at the address; nothing when it is another's by now. */
@@ -158,6 +165,15 @@ class KernelAdmission implements Admission {
     if (this.#owners.of(asker)?.sandbox === sandbox) return true;
     this.#revoke(asker);
     return this.#owners.own(asker, sandbox);
+  }
+
+  cleared(asker: IpAddress): void {
+    const owner = this.#owners.of(asker);
+    if (owner?.isCleared === false) this.#owners.set(asker, { ...owner, isCleared: true });
+  }
+
+  get uncleared(): ReadonlyMap<IpAddress, string> {
+    return this.#owners.uncleared;
   }
 
   unplacedAt(asker: IpAddress): string | undefined {

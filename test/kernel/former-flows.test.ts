@@ -207,6 +207,7 @@ test("while they cannot be cleared, nothing leaves from there, and a problem say
   const admission = startAdmission({ sets, graceSeconds: 0, nowMs: monotonicMs });
   let failures = 1;
   const formerFlows = new FormerFlows({
+    uncleared: new Map(),
     unstamp(addresses) {
       if (failures-- > 0) throw new Error("the kernel has no memory");
       unstampFlows(addresses);

@@ -79,6 +79,8 @@ export function startOneNetwork(change: {
     isInside: () => false,
     holderOf: () => undefined,
     own: () => true,
+    cleared: () => undefined,
+    uncleared: new Map(),
     unplacedAt: () => undefined,
     disown: () => undefined,
     heal: () => 0,

@@ -1,5 +1,5 @@
-// Who has an address, and by which policy what was granted to it was last judged. Both are in the kernel, for the next
-// daemon.
+// Who has an address, whether an earlier holder's open flows are gone from it, and by which policy what was granted to it
+// was last judged. All of it is in the kernel, for the next daemon.
 
 import { setNames } from "../../core/firewall/names.ts";
 import { familyOf, hostPrefix, type IpAddress } from "../../core/model/address.ts";
@@ -12,7 +12,12 @@ export interface Owner {
   readonly sandbox: string;
   /** Of the policy; undefined until it was first judged. */
   readonly digest: string | undefined;
+  /** Whether nothing is left of an earlier holder's open flows. */
+  readonly isCleared: boolean;
 }
+
+/** In the place of the digest: who was not cleared has not been judged either, to the next daemon. */
+const uncleared = "uncleared";
 
 export class Owners {
   readonly #sets: KernelSets;
@@ -34,18 +39,24 @@ export class Owners {
     return this.#owners.get(asker);
   }
 
+  /** Those that are not cleared, and whose they are. */
+  get uncleared(): ReadonlyMap<IpAddress, string> {
+    const found = [...this.#owners].filter(([, { isCleared }]) => !isCleared);
+    return new Map(found.map(([asker, { sandbox }]) => [asker, sandbox]));
+  }
+
   /** The sandbox that has an address, and found no place in a full set. */
   unplacedAt(asker: IpAddress): string | undefined {
     return this.#unplaced.get(asker);
   }
 
   /**
-   * A sandbox has the address now; it is judged by its policy with the next picture.
+   * A sandbox has the address now; it is not cleared yet, and is judged by its policy with the next picture.
    * @returns false where the set is full: the address has no owner
    */
   own(asker: IpAddress, sandbox: string): boolean {
     try {
-      this.set(asker, { sandbox, digest: undefined });
+      this.set(asker, { sandbox, digest: undefined, isCleared: false });
     } catch (error) {
       if (!isSetFull(error)) throw error;
       this.#unplaced.set(asker, sandbox);
@@ -62,7 +73,8 @@ export class Owners {
   }
 
   set(asker: IpAddress, owner: Owner): void {
-    const comment = owner.digest === undefined ? owner.sandbox : `${owner.sandbox} ${owner.digest}`;
+    const note = owner.isCleared ? owner.digest : uncleared;
+    const comment = note === undefined ? owner.sandbox : `${owner.sandbox} ${note}`;
     this.#sets.add(ownerSet(asker), [{ key: { kind: "net", prefix: hostPrefix(asker) }, comment }]);
     this.#owners.set(asker, owner);
   }
@@ -107,7 +119,9 @@ function ownerSet(asker: IpAddress): string {
 function leftOwners(sets: KernelSets): (readonly [IpAddress, Owner])[] {
   const entries = [setNames.owner4, setNames.owner6].flatMap((name) => sets.list(name));
   return entries.flatMap(({ key, comment = "" }) => {
-    const [sandbox = "", digest] = comment.split(" ");
-    return key.kind === "net" ? [[key.prefix.address, { sandbox, digest }] as const] : [];
+    const [sandbox = "", note] = comment.split(" ");
+    const isCleared = note !== uncleared;
+    const owner: Owner = { sandbox, digest: isCleared ? note : undefined, isCleared };
+    return key.kind === "net" ? [[key.prefix.address, owner] as const] : [];
   });
 }

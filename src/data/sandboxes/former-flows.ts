@@ -6,6 +6,8 @@ import type { IpAddress } from "../../core/model/address.ts";
 import { messageOf } from "../../errors.ts";
 
 export interface FormerFlowsOptions {
+  /** The addresses that an earlier run did not come to clear, and whose they are. */
+  readonly uncleared: ReadonlyMap<IpAddress, string>;
   /** Takes the stamp from all flows that began at these addresses. */
   readonly unstamp: (addresses: ReadonlySet<IpAddress>) => void;
   /** The addresses at which stamped flows have begun. */
@@ -30,11 +32,12 @@ export class FormerFlows {
    */
   #left: Map<IpAddress, string | undefined> | undefined;
   /** Who waits for an address. */
-  readonly #waiting = new Map<IpAddress, string>();
+  readonly #waiting: Map<IpAddress, string>;
   #retries = false;
 
   constructor(options: FormerFlowsOptions) {
     this.#options = options;
+    this.#waiting = new Map(options.uncleared);
   }
 
   /** A sandbox has an address no longer. */

@@ -21,7 +21,7 @@ export interface Ownership {
 
 export function createOwnership(
   presence: Pick<PresenceBook, "holds" | "lost">,
-  admission: Pick<Admission, "own" | "disown" | "holderOf" | "unplacedAt">,
+  admission: Pick<Admission, "own" | "disown" | "holderOf" | "unplacedAt" | "cleared">,
   formerFlows: Pick<FormerFlows, "leave" | "come" | "clear">,
   { freshAddress, problem }: Pick<Telling, "freshAddress" | "problem">,
 ): Ownership {
@@ -41,21 +41,26 @@ export function createOwnership(
       presence.holds(sandbox, address);
       const before = admission.holderOf(address);
       if (before === sandbox) continue;
+      const isPlaced = ownInKernel(address, sandbox);
+      // Where the kernel refuses, it is the former holder's still, and so are its flows.
       if (before !== undefined) formerFlows.leave(address, before);
       formerFlows.come(address, sandbox);
-      if (ownInKernel(address, sandbox)) freshAddress({ address, sandbox });
+      if (isPlaced) freshAddress({ address, sandbox });
       else unplaced.add(address);
     }
     // Only now: nothing that was granted before can open a flow any more.
-    return formerFlows.clear(addresses).filter((address) => !unplaced.has(address));
+    const clear = formerFlows.clear(addresses).filter((address) => !unplaced.has(address));
+    for (const address of clear) admission.cleared(address);
+    return clear;
   }
 
   return {
     own,
     lost(address, sandbox) {
       presence.lost(sandbox, address);
-      if (admission.holderOf(address) === sandbox) formerFlows.leave(address, sandbox);
+      const isHolder = admission.holderOf(address) === sandbox;
       admission.disown(address, sandbox);
+      if (isHolder) formerFlows.leave(address, sandbox);
     },
     ownByPicture({ containers }) {
       for (const { sandbox, endpoints } of containers) {

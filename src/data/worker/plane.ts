@@ -86,6 +86,7 @@ function createBase(
     isInside,
   });
   const formerFlows = new FormerFlows({
+    uncleared: admission.uncleared,
     unstamp: unstampFlows,
     stampedSources,
     isHeld: (address) => admission.holderOf(address) !== undefined,

@@ -79,7 +79,10 @@ beforeEach(() => {
   sets = createFakeSets(() => now);
   createSets(sets);
   restart();
-  for (const asker of [web, neighbour]) admission.own(asker, `sandbox of ${asker}`.replaceAll(" ", "-"));
+  for (const asker of [web, neighbour]) {
+    admission.own(asker, `sandbox of ${asker}`.replaceAll(" ", "-"));
+    admission.cleared(asker);
+  }
 });
 
 it("takes away at an address of the host's own networks what an entry for it does not allow any more", () => {

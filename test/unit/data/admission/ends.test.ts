@@ -92,6 +92,7 @@ beforeEach(() => {
   createSets(sets);
   start();
   admission.own(asker, "sandbox");
+  admission.cleared(asker);
 });
 
 const cases: readonly [title: string, before: Allowed, after: Allowed, left: readonly string[]][] = [

@@ -17,6 +17,7 @@ function start(stamped: readonly IpAddress[] = [], held: readonly IpAddress[] = 
     world.failures = 0;
   };
   const flows = new FormerFlows({
+    uncleared: new Map(),
     unstamp(addresses) {
       mayFail();
       world.unstamped.push([...addresses]);
