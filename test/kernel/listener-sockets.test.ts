@@ -3,6 +3,7 @@
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { createSocket } from "node:dgram";
+import { closeSync } from "node:fs";
 import { test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { anyAddress } from "../../src/core/model/address.ts";
@@ -10,7 +11,7 @@ import { listenOnHost } from "../../src/edge/listener/host.ts";
 import { listenLasting } from "../../src/edge/listener/lasting-listener.ts";
 import { listenTcp } from "../../src/edge/listener/tcp.ts";
 import { type DnsHandler, listenUdp } from "../../src/edge/listener/udp.ts";
-import { openSandboxSockets, reopenSandboxSocket } from "../../src/edge/sandbox/sockets.ts";
+import { openAddressSocket, openDnsSocket } from "../../src/edge/sandbox/sockets.ts";
 import { createNamespace, enterNamespaces, run } from "../support/namespace.ts";
 import { macOf, Station, udp } from "../support/stations.ts";
 
@@ -135,14 +136,12 @@ test("the first socket finds out whose the port is, and nobody takes it afterwar
 for (const transport of ["udp", "tcp"] as const)
   test(`a socket for ${transport} that its sandbox destroys is opened again, and keeps nobody busy`, async (t) => {
     const box = createNamespace(`victim-${transport}`);
-    const sockets = openSandboxSockets(box.fd);
+    closeSync(openAddressSocket(box.fd));
     const problems: string[] = [];
-    let fd: number | undefined = transport === "udp" ? sockets.udpFd : sockets.tcpFd;
-    let port = 0;
+    let port: number | undefined;
     const listener = await listenLasting({
       open: async (onLost) => {
-        const at = { fd: fd ?? reopenSandboxSocket(box.fd, transport, sockets), family: 4 } as const;
-        fd = undefined;
+        const at = { fd: openDnsSocket(box.fd, transport, port).fd, family: 4 } as const;
         const opened = await (transport === "udp"
           ? listenUdp(at, echo, { onLost })
           : listenTcp(at, echo, {}, { onLost }));

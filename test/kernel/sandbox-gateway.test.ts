@@ -13,11 +13,11 @@ import type { IpAddress } from "../../src/core/model/address.ts";
 import { withNamespace } from "../../src/edge/kernel/netns.ts";
 import { createReadiness } from "../../src/edge/kernel/readiness.ts";
 import { createSandboxes } from "../../src/edge/sandbox/sandboxes.ts";
-import { openSandboxSockets } from "../../src/edge/sandbox/sockets.ts";
 import { installSandboxTable, pinGateways, removeSandboxTables } from "../../src/edge/sandbox/table.ts";
 import { until } from "../support/lab/command.ts";
 import { createNamespace, enterNamespaces, run, type TestNamespace } from "../support/namespace.ts";
 import { policyOf } from "../support/policies.ts";
+import { openSandboxSockets } from "../support/sandbox-sockets.ts";
 import { unlabelled } from "../support/topologies.ts";
 
 enterNamespaces(import.meta.url);

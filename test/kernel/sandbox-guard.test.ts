@@ -5,10 +5,11 @@ import { test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import * as libc from "../../src/edge/kernel/libc.ts";
 import { withNamespace } from "../../src/edge/kernel/netns.ts";
-import { openSandboxSockets, resolverBytes, type SandboxSockets } from "../../src/edge/sandbox/sockets.ts";
+import { resolverBytes } from "../../src/edge/sandbox/sockets.ts";
 import { installSandboxTable, openTableOwner, removeSandboxTables } from "../../src/edge/sandbox/table.ts";
 import { connect } from "../support/connect.ts";
 import { createNamespace, enterNamespaces, type TestNamespace } from "../support/namespace.ts";
+import { openSandboxSockets, type SandboxSockets } from "../support/sandbox-sockets.ts";
 
 enterNamespaces(import.meta.url);
 

@@ -4,9 +4,9 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { withNamespace } from "../../src/edge/kernel/netns.ts";
 import { readAddresses } from "../../src/edge/sandbox/addresses.ts";
-import { openSandboxSockets } from "../../src/edge/sandbox/sockets.ts";
 import { holdInterfaces, openTableOwner, removeSandboxTables } from "../../src/edge/sandbox/table.ts";
 import { createNamespace, enterNamespaces } from "../support/namespace.ts";
+import { openSandboxSockets } from "../support/sandbox-sockets.ts";
 
 enterNamespaces(import.meta.url);
 

@@ -12,11 +12,12 @@ import * as libc from "../../src/edge/kernel/libc.ts";
 import { withNamespace } from "../../src/edge/kernel/netns.ts";
 import { readAddresses } from "../../src/edge/sandbox/addresses.ts";
 import { forgetFlowsPast } from "../../src/edge/sandbox/flows/resolver-flows.ts";
-import { openSandboxSockets, resolverBytes, type SandboxSockets } from "../../src/edge/sandbox/sockets.ts";
+import { resolverBytes } from "../../src/edge/sandbox/sockets.ts";
 import { installSandboxTable, probeSandboxTable, removeSandboxTables } from "../../src/edge/sandbox/table.ts";
 import { connect } from "../support/connect.ts";
 import { dockerDnsTable } from "../support/docker-nftables.ts";
 import { createNamespace, enterNamespaces, run, type TestNamespace } from "../support/namespace.ts";
+import { openSandboxSockets, type SandboxSockets } from "../support/sandbox-sockets.ts";
 
 enterNamespaces(import.meta.url);
 

@@ -45,8 +45,9 @@ const maxSuspects = 4_096;
 export class LateCaptures {
   #suspects: Suspect[] = [];
 
-  /** A sandbox was captured late. */
+  /** A sandbox was captured late, or is not captured yet: then to be called again and again. */
   add(sandbox: string, late: LateCapture, nowMs: number): void {
+    this.#suspects = this.#suspects.filter((suspect) => suspect.late !== late);
     this.#push({ sandbox, late, sinceMs: nowMs, asked: undefined, gone: false });
   }
 

@@ -14,7 +14,7 @@ export interface AddressWatchOptions {
 export function watchAddresses(sandbox: Sandbox, options: AddressWatchOptions): void {
   const { readiness, read, onFailure } = options;
   const watch = (): void => {
-    sandbox.unwatch = readiness.watch(sandbox.sockets.addressFd, contained(readAtPace, onFailure));
+    sandbox.unwatch = readiness.watch(sandbox.addressFd, contained(readAtPace, onFailure));
   };
   const readAtPace = (): void => {
     const waitMs = sandbox.pace.next(performance.now());

@@ -51,7 +51,7 @@ const mostNotifications = 256;
 /**
  * The addresses of a sandbox, the first of each interface. Takes pending notifications off the socket first, so that it
  * is readable again only when something changes after this.
- * @param addressFd of openSandboxSockets()
+ * @param addressFd of openAddressSocket()
  */
 export function readAddresses(addressFd: number, namespaceFd: number): SandboxAddresses {
   new NetlinkSocket(addressFd, "addresses of a sandbox").receive(() => undefined, mostNotifications);

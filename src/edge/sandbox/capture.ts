@@ -26,6 +26,8 @@ export interface CaptureOptions {
 export interface Capture {
   /** Captures a sandbox, or does so anew, before it returns. @throws NetlinkError, SystemCallError */
   install(sandbox: Sandbox): void;
+  /** Leads a captured sandbox to where its sockets are now. @throws NetlinkError, SystemCallError */
+  lead(sandbox: Sandbox): void;
   /** Keeps back what leaves by an interface that is not among the sandbox's. */
   hold(sandbox: Sandbox): void;
   /** Keeps lookups of these gateways on their way there. */
@@ -48,9 +50,9 @@ export function createCapture(options: CaptureOptions): Capture {
   const { attempt, pastFlows, onLate, mayEngineAsk, readAnew, onChange } = options;
 
   function install(sandbox: Sandbox): void {
-    const { namespaceFd, sockets, owner } = sandbox;
+    const { namespaceFd, ports, owner } = sandbox;
     const { replaced, late } = withNamespace(namespaceFd, () => {
-      const replaced = installSandboxTable(sockets, owner);
+      const replaced = installSandboxTable(ports, owner);
       return { replaced, late: !replaced && (!sandbox.fresh || isConnected()) };
     });
     sandbox.inherited ||= replaced && !sandbox.captured && !sandbox.fresh;
@@ -61,6 +63,13 @@ export function createCapture(options: CaptureOptions): Capture {
     // First the engine's refusal must have found its way back: who is refused asks again by another socket at once.
     else if (late) setTimeout(() => pastFlows.forgetSoon(sandbox), refusedWithinMs);
     onChange(sandbox);
+  }
+
+  function lead(sandbox: Sandbox): void {
+    if (!sandbox.captured) return;
+    install(sandbox);
+    // Who keeps asking from one socket goes on to where it was led before.
+    pastFlows.forgetSoon(sandbox);
   }
 
   function hold({ name, namespaceFd, interfaces, owner }: Sandbox): void {
@@ -91,7 +100,7 @@ export function createCapture(options: CaptureOptions): Capture {
     }, releaseAfterMs);
   }
 
-  return { install, hold, pin, release, releaseSoon };
+  return { install, lead, hold, pin, release, releaseSoon };
 }
 
 /** Whether the namespace of the calling thread has more than its loopback: nothing runs in a new one before. */

@@ -69,7 +69,7 @@ export function createClassification(options: ClassificationOptions): Classifica
   function read(sandbox: Sandbox): void {
     try {
       if (!sandbox.captured && sandbox.standing.kind !== "open") capture.install(sandbox);
-      sandbox.found = readAddresses(sandbox.sockets.addressFd, sandbox.namespaceFd);
+      sandbox.found = readAddresses(sandbox.addressFd, sandbox.namespaceFd);
     } catch (error) {
       if (sandbox.captured) tell(sandbox, error);
       else noteUncaptured(sandbox, error);

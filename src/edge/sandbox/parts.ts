@@ -11,11 +11,13 @@ import { createQuestions } from "./lookups/questions.ts";
 import type { SandboxesOptions } from "./options.ts";
 import { SandboxRegister } from "./register.ts";
 import type { Attempt, Sandbox } from "./sandbox.ts";
+import { UnopenedSandboxes } from "./unopened.ts";
 
 export interface Parts {
   readonly options: SandboxesOptions;
   readonly attempt: Attempt;
   readonly register: SandboxRegister;
+  readonly unopened: UnopenedSandboxes;
   readonly holders: AddressHolders;
   readonly listening: Listening;
   readonly capture: Capture;
@@ -27,7 +29,13 @@ export function createParts(options: SandboxesOptions): Parts {
   const attempt: Attempt = (name, work) =>
     contain(work, (error) => onProblem(`sandbox ${name}: ${messageOf(error)}`));
   const isLive = (sandbox: Sandbox): boolean => register.isLive(sandbox);
-  const register = new SandboxRegister({ lacking: () => listening.lacking(), onChange: options.onChange });
+  const unopened = new UnopenedSandboxes();
+  const register = new SandboxRegister({
+    lacking: () => listening.lacking(),
+    isMet: (name) => unopened.isMet(name),
+    onLate: options.onLate,
+    onChange: options.onChange,
+  });
   const holders = new AddressHolders(options.onAddressLost, attempt);
   const capture = createCapture({
     attempt,
@@ -48,6 +56,7 @@ export function createParts(options: SandboxesOptions): Parts {
   });
   const listening = createListening({
     onQuery: (sandbox, query) => questions.receive(sandbox, query),
+    onMoved: (sandbox) => void attempt(sandbox.name, () => capture.lead(sandbox)),
     onChange: () => register.tell(),
     isLive,
     onProblem,
@@ -63,5 +72,5 @@ export function createParts(options: SandboxesOptions): Parts {
     capture,
     questions,
   });
-  return { options, attempt, register, holders, listening, capture, classification };
+  return { options, attempt, register, unopened, holders, listening, capture, classification };
 }

@@ -1,27 +1,38 @@
 // Which sandboxes there are, and which of them are not captured.
 
+import type { LateCapture } from "../../core/askers/late-captures.ts";
 import type { Sandbox } from "./sandbox.ts";
 
 export interface RegisterOptions {
   /** Why our sockets are missing in some, by name. */
   readonly lacking: () => readonly (readonly [name: string, why: string])[];
+  /** Whether one that could not be opened is known by its ports all the same. */
+  readonly isMet: (name: string) => boolean;
+  /** One is not captured; once more whenever that has been seen again. */
+  readonly onLate: (name: string, late: LateCapture) => void;
   /** How many are captured, and why some are not: one sentence. */
   readonly onChange: (captured: number, problem: string | undefined) => void;
+}
+
+interface Uncaptured {
+  readonly why: string;
+  readonly late: LateCapture;
 }
 
 export class SandboxRegister {
   readonly #options: RegisterOptions;
   readonly #sandboxes = new Map<string, Sandbox>();
-  /** Why, by name; also of those that could not even be opened. */
-  readonly #uncaptured = new Map<string, string>();
+  /** By name; also of those that could not even be opened. */
+  readonly #uncaptured = new Map<string, Uncaptured>();
 
   constructor(options: RegisterOptions) {
     this.#options = options;
   }
 
-  /** Whether there is no sandbox that we could not look into. */
+  /** Whether there is no sandbox whose ports may be taken for nobody's. */
   get isComplete(): boolean {
-    return [...this.#uncaptured.keys()].every((name) => this.#sandboxes.has(name));
+    const { isMet } = this.#options;
+    return [...this.#uncaptured.keys()].every((name) => this.#sandboxes.has(name) || isMet(name));
   }
 
   get(name: string): Sandbox | undefined {
@@ -48,9 +59,14 @@ export class SandboxRegister {
     return sandbox;
   }
 
-  /** A sandbox that cannot be captured is a loud problem: its traffic stays denied, its lookups go past us. */
+  /**
+   * A sandbox that cannot be captured is a loud problem: its traffic stays denied, and whatever the engine asks meanwhile
+   * may be its question.
+   */
   noteUncaptured(name: string, why: string): void {
-    this.#uncaptured.set(name, why);
+    const late = this.#uncaptured.get(name)?.late ?? this.#mayAskPast(name);
+    this.#uncaptured.set(name, { why, late });
+    this.#options.onLate(name, late);
     this.tell();
   }
 
@@ -62,12 +78,23 @@ export class SandboxRegister {
 
   /** Tells how many are captured now. */
   tell(): void {
-    const uncaptured = new Map([...this.#options.lacking(), ...this.#uncaptured]);
+    const uncaptured = new Map([
+      ...this.#options.lacking(),
+      ...[...this.#uncaptured].map(([name, { why }]) => [name, why] as const),
+    ]);
     const [first] = uncaptured;
     const problem =
       first === undefined
         ? undefined
         : `the lookups of ${uncaptured.size} container(s) cannot be captured, sandbox ${first[0]}: ${first[1]}`;
     this.#options.onChange(this.values().filter(({ captured }) => captured).length, problem);
+  }
+
+  #mayAskPast(name: string): LateCapture {
+    return {
+      standing: () => this.get(name)?.standing.kind ?? "unknown",
+      hasAskedPast: () => true,
+      isAskedFrom: () => true,
+    };
   }
 }

@@ -2,13 +2,21 @@
 
 import { closeSync } from "node:fs";
 import type { Standing } from "../../core/askers/index-of-askers.ts";
+import type { Transport } from "../../core/dns/wire/message.ts";
 import type { IpAddress } from "../../core/model/address.ts";
 import { withNamespace } from "../kernel/netns.ts";
 import type { Lasting } from "../listener/lasting-listener.ts";
 import { createPace, type Pace } from "../listener/pace.ts";
 import { type SandboxAddresses, unreadAddresses } from "./addresses.ts";
-import { openSandboxSockets, type SandboxSockets } from "./sockets.ts";
-import { cutInside, type Interfaces, isCutInside, openTableOwner, type TableOwner } from "./table.ts";
+import { type DnsSocket, isPortTaken, openAddressSocket, openDnsSocket } from "./sockets.ts";
+import {
+  cutInside,
+  type Interfaces,
+  isCutInside,
+  openTableOwner,
+  type SandboxPorts,
+  type TableOwner,
+} from "./table.ts";
 
 /** A container with NET_ADMIN changes its addresses without end; an engine gives it a few, one after the other. */
 const reading = { burst: 24, everyMs: 50, mostMs: 1_000, calmMs: 2_000 } as const;
@@ -16,7 +24,12 @@ const reading = { burst: 24, everyMs: 50, mostMs: 1_000, calmMs: 2_000 } as cons
 export interface Sandbox {
   readonly name: string;
   readonly namespaceFd: number;
-  readonly sockets: SandboxSockets;
+  /** Readable when its addresses may have changed. */
+  readonly addressFd: number;
+  /** As they were first opened, until they are listened at; undefined where every port was taken. */
+  readonly sockets: Readonly<Record<Transport, DnsSocket | undefined>>;
+  /** Where our sockets are now. */
+  ports: SandboxPorts;
   readonly owner: TableOwner;
   /** False for one that was there before us: its container may have open flows to Docker's resolver. */
   readonly fresh: boolean;
@@ -44,17 +57,29 @@ export interface Sandbox {
 /** Does what may fail for one sandbox: a failure is reported with its name, and goes no further. */
 export type Attempt = (name: string, work: () => void) => void;
 
-/** Opens all that a sandbox needs, or nothing. @param fresh whether it was made while we looked */
+/**
+ * Opens all that a sandbox needs, or nothing.
+ * @param namespaceFd the sandbox's to close from now on, and still the caller's where it cannot be opened
+ * @param fresh whether it was made while we looked
+ */
 export function openSandbox(name: string, namespaceFd: number, fresh: boolean): Sandbox {
-  const opened: (() => void)[] = [() => closeSync(namespaceFd)];
+  const opened: (() => void)[] = [];
   try {
-    const sockets = openSandboxSockets(namespaceFd);
-    for (const fd of [sockets.udpFd, sockets.tcpFd, sockets.addressFd]) opened.push(() => closeSync(fd));
+    const addressFd = openAddressSocket(namespaceFd);
+    opened.push(() => closeSync(addressFd));
+    const owner = withNamespace(namespaceFd, openTableOwner);
+    opened.push(() => owner.closeLater());
+    const sockets = {
+      udp: firstSocket(namespaceFd, "udp", opened),
+      tcp: firstSocket(namespaceFd, "tcp", opened),
+    };
     return {
       name,
       namespaceFd,
+      addressFd,
       sockets,
-      owner: withNamespace(namespaceFd, openTableOwner),
+      ports: { udpPort: sockets.udp?.port, tcpPort: sockets.tcp?.port },
+      owner,
       fresh,
       found: unreadAddresses,
       addresses: [],
@@ -77,13 +102,29 @@ export function openSandbox(name: string, namespaceFd: number, fresh: boolean): 
   }
 }
 
+/** Without one nobody is answered, and it is tried again; all else of the sandbox must not wait for that. */
+function firstSocket(
+  namespaceFd: number,
+  transport: Transport,
+  opened: (() => void)[],
+): DnsSocket | undefined {
+  try {
+    const socket = openDnsSocket(namespaceFd, transport);
+    opened.push(() => closeSync(socket.fd));
+    return socket;
+  } catch (error) {
+    if (isPortTaken(error)) return undefined;
+    throw error;
+  }
+}
+
 /** Closes what is open of a sandbox, once nothing listens in it. */
 export async function closeSandbox(sandbox: Sandbox): Promise<void> {
   clearTimeout(sandbox.releaseTimer);
   clearTimeout(sandbox.readTimer);
   sandbox.unwatch();
   await Promise.all((await sandbox.listening).map((listener) => listener.close()));
-  closeSync(sandbox.sockets.addressFd);
+  closeSync(sandbox.addressFd);
   sandbox.owner.closeLater();
   closeSync(sandbox.namespaceFd);
 }

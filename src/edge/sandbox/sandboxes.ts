@@ -20,7 +20,7 @@ import { cutInside } from "./table.ts";
 export interface Sandboxes {
   /** Captures what has appeared by now before it returns. */
   captureNow(): void;
-  /** Whether there is no sandbox that we could not look into. */
+  /** Whether there is no sandbox whose ports may be taken for nobody's. */
   isComplete(): boolean;
   /** The addresses that a sandbox has now; undefined when there is none of that name. */
   addressesOf(name: string): readonly IpAddress[] | undefined;
@@ -109,15 +109,36 @@ export function createSandboxes(options: SandboxesOptions): Sandboxes {
   };
 }
 
-/** Nothing in here waits: when it returns, the sandbox is captured, or a problem says why it cannot be. */
+/**
+ * Nothing in here waits: when it returns, the sandbox is captured, or a problem says why it is not yet, and its ports are
+ * known for its own.
+ */
 function appear(parts: Parts, name: string, namespaceFd: number, fresh: boolean): void {
+  const { options, register, unopened } = parts;
+  let isFirst = true;
+  unopened.open({
+    name,
+    namespaceFd,
+    meet: () => options.onAppear(name, namespaceFd),
+    open(isMet) {
+      const sandbox = openSandbox(name, namespaceFd, fresh && isFirst);
+      begin(parts, sandbox, isMet);
+    },
+    onFailure(error) {
+      isFirst = false;
+      register.noteUncaptured(name, messageOf(error));
+    },
+  });
+}
+
+function begin(parts: Parts, sandbox: Sandbox, isMet: boolean): void {
   const { options, register, attempt, capture, classification, listening } = parts;
+  const { name, namespaceFd } = sandbox;
+  register.add(sandbox);
   try {
-    const sandbox = openSandbox(name, namespaceFd, fresh);
-    register.add(sandbox);
     // Before all else: its first question may come any moment.
     attempt(name, () => capture.install(sandbox));
-    attempt(name, () => options.onAppear(name, namespaceFd));
+    if (!isMet) attempt(name, () => options.onAppear(name, namespaceFd));
     classification.read(sandbox);
     sandbox.listening = listening.listen(sandbox);
     watchAddresses(sandbox, {
@@ -132,9 +153,12 @@ function appear(parts: Parts, name: string, namespaceFd: number, fresh: boolean)
 
 /** Whatever of it fails, its descriptors are closed. */
 async function forget(parts: Parts, name: string): Promise<void> {
-  const { options, register, attempt, holders, listening } = parts;
+  const { options, register, unopened, attempt, holders, listening } = parts;
   const sandbox = register.remove(name);
-  if (sandbox === undefined) return;
+  if (sandbox === undefined) {
+    if (unopened.forget(name)) attempt(name, () => options.onGone(name));
+    return;
+  }
   listening.forget(name);
   attempt(name, () => holders.forget(sandbox));
   attempt(name, () => options.onGone(name));
@@ -153,10 +177,11 @@ async function probe(sandboxes: readonly Sandbox[], message: Uint8Array): Promis
 }
 
 async function releaseAll(parts: Parts): Promise<void> {
-  const { register, attempt, capture } = parts;
+  const { register, unopened, attempt, capture } = parts;
   for (const sandbox of register.values()) {
     attempt(sandbox.name, () => capture.release(sandbox));
     attempt(sandbox.name, () => withNamespace(sandbox.namespaceFd, () => cutInside(false, sandbox.owner)));
   }
-  await Promise.all(register.values().map(({ name }) => forget(parts, name)));
+  const names = [...register.values().map(({ name }) => name), ...unopened.names()];
+  await Promise.all(names.map((name) => forget(parts, name)));
 }

@@ -1,6 +1,7 @@
 // The sockets with which we stand in for Docker's resolver inside a container's sandbox. A socket belongs for life to
 // the namespace that it was opened in, so we open it there once and use it from our own threads like any other.
 
+import type { Transport } from "../../core/dns/wire/message.ts";
 import { addressFromBytes, type Family, familyOf, type IpAddress } from "../../core/model/address.ts";
 import * as libc from "../kernel/libc.ts";
 import { hostBytes, NLM_F_ACK, NLM_F_REQUEST } from "../kernel/netlink/message.ts";
@@ -36,79 +37,96 @@ const RTMGRP_IPV6_IFADDR = 0x100;
  */
 const RTMGRP_IPV6_ROUTE = 0x400;
 
-/** Descriptors are owned by the caller; all are non-blocking and close-on-exec. */
-export interface SandboxSockets {
-  /** Bound to 127.0.0.11; for `dgram.createSocket("udp4").bind({ fd })`, which then owns it. */
-  readonly udpFd: number;
-  /** Listening at 127.0.0.11; for `net.createServer().listen({ fd })`, which then owns it. */
-  readonly tcpFd: number;
-  readonly udpPort: number;
-  readonly tcpPort: number;
-  /** A netlink socket, readable when an address of the sandbox came or went, or is about to; for readAddresses(). */
-  readonly addressFd: number;
+/**
+ * Where a socket goes when every port that the kernel chooses from is taken, by a container that was there before. The
+ * lower ones are rarely anybody's, the others are allowed without NET_BIND_SERVICE.
+ */
+const sparePorts = [1023, 32_767].flatMap((last) => Array.from({ length: 8 }, (_, index) => last - index));
+
+/** Owned by the caller; non-blocking and close-on-exec. */
+export interface DnsSocket {
+  /** For a server's `listen({ fd })`, or a UDP socket's `bind({ fd })`, which then owns it. */
+  readonly fd: number;
+  readonly port: number;
 }
 
-/** Opens all of them in the namespace, or none. @throws SystemCallError */
-export function openSandboxSockets(namespaceFd: number): SandboxSockets {
+/**
+ * Opens a netlink socket in the namespace, which is readable when an address of the sandbox came or went, or is about to;
+ * for readAddresses(). Raises the loopback, where our other sockets are. @throws SystemCallError, NetlinkError
+ */
+export function openAddressSocket(namespaceFd: number): number {
   return withNamespace(namespaceFd, () => {
-    const opened: number[] = [];
+    const link = openNetlink(
+      NETLINK_ROUTE,
+      "addresses of a sandbox",
+      RTMGRP_IPV4_IFADDR | RTMGRP_IPV6_IFADDR | RTMGRP_IPV6_ROUTE,
+    );
     try {
-      const link = openNetlink(
-        NETLINK_ROUTE,
-        "addresses of a sandbox",
-        RTMGRP_IPV4_IFADDR | RTMGRP_IPV6_IFADDR | RTMGRP_IPV6_ROUTE,
-      );
-      const addressFd = link.fd;
-      opened.push(addressFd);
-      libc.setsockopt(addressFd, libc.SO_RCVBUFFORCE, NOTIFICATION_BYTES, "addresses of a sandbox");
+      libc.setsockopt(link.fd, libc.SO_RCVBUFFORCE, NOTIFICATION_BYTES, "addresses of a sandbox");
       raiseLoopback(link);
-      const udpFd = udpSocket(opened);
-      const tcpFd = tcpSocket(opened);
-      return { udpFd, tcpFd, addressFd, udpPort: boundPort(udpFd), tcpPort: boundPort(tcpFd) };
+      return link.fd;
     } catch (error) {
-      for (const fd of opened) libc.close(fd);
+      libc.close(link.fd);
       throw error;
     }
   });
 }
 
-/** One that was destroyed, again at the port that the capture leads to. @throws SystemCallError */
-export function reopenSandboxSocket(
-  namespaceFd: number,
-  transport: "udp" | "tcp",
-  { udpPort, tcpPort }: SandboxSockets,
-): number {
+/**
+ * Opens a socket at 127.0.0.11 in the namespace.
+ * @param before the port where it was, and goes again if that is free
+ * @throws SystemCallError, see isPortTaken()
+ */
+export function openDnsSocket(namespaceFd: number, transport: Transport, before?: number): DnsSocket {
   return withNamespace(namespaceFd, () => {
-    const opened: number[] = [];
-    try {
-      if (transport === "udp") return udpSocket(opened, udpPort);
-      return tcpSocket(opened, tcpPort);
-    } catch (error) {
-      for (const fd of opened) libc.close(fd);
-      throw error;
+    const ports = [...(before === undefined ? [] : [before]), 0, ...sparePorts];
+    const open = transport === "udp" ? udpSocket : tcpSocket;
+    for (const port of ports.slice(0, -1)) {
+      try {
+        return open(port);
+      } catch (error) {
+        if (!isPortTaken(error)) throw error;
+      }
     }
+    return open(ports.at(-1) ?? 0);
   });
 }
 
-function udpSocket(opened: number[], port = 0): number {
-  const fd = boundSocket(libc.SOCK_DGRAM, opened, { bytes: resolverBytes, port });
-  libc.setsockopt(fd, libc.SO_RCVBUFFORCE, RECEIVE_QUEUE_BYTES, "a DNS socket in a sandbox");
-  return fd;
+/** Whether a socket could not be opened because there is no port for it. */
+export function isPortTaken(error: unknown): boolean {
+  return error instanceof libc.SystemCallError && ["EADDRINUSE", "EACCES"].includes(error.errnoName);
 }
 
-function tcpSocket(opened: number[], port = 0): number {
-  const fd = boundSocket(libc.SOCK_STREAM, opened, { bytes: resolverBytes, port });
-  libc.listen(fd, BACKLOG, "the sandbox's DNS over TCP");
-  return fd;
+function udpSocket(port: number): DnsSocket {
+  return keeping((opened) => {
+    const fd = boundSocket(libc.SOCK_DGRAM, opened, { bytes: resolverBytes, port });
+    libc.setsockopt(fd, libc.SO_RCVBUFFORCE, RECEIVE_QUEUE_BYTES, "a DNS socket in a sandbox");
+    return { fd, port: boundPort(fd) };
+  });
+}
+
+function tcpSocket(port: number): DnsSocket {
+  return keeping((opened) => {
+    const fd = boundSocket(libc.SOCK_STREAM, opened, { bytes: resolverBytes, port });
+    libc.listen(fd, BACKLOG, "the sandbox's DNS over TCP");
+    return { fd, port: boundPort(fd) };
+  });
 }
 
 /** A UDP socket in the calling thread's namespace, on a port that the kernel chooses, for a question to that server. */
 export function openUdpSocket(server: IpAddress): number {
+  return keeping((opened) =>
+    server === resolverAddress
+      ? boundSocket(libc.SOCK_DGRAM, opened, { bytes: loopbackBytes, port: 0 })
+      : unboundSocket(familyOf(server), opened),
+  );
+}
+
+/** What fails leaves nothing open. */
+function keeping<T>(work: (opened: number[]) => T): T {
   const opened: number[] = [];
   try {
-    if (server === resolverAddress)
-      return boundSocket(libc.SOCK_DGRAM, opened, { bytes: loopbackBytes, port: 0 });
-    return unboundSocket(familyOf(server), opened);
+    return work(opened);
   } catch (error) {
     for (const fd of opened) libc.close(fd);
     throw error;

@@ -66,9 +66,10 @@ const LAST = 0x7fff_ffff;
 /** Before conntrack (-200): what is held leaves no trace of a flow. */
 const FIRST = -300;
 
+/** Where our sockets are; undefined where there is none: what is asked there gets no answer, ours or another. */
 export interface SandboxPorts {
-  readonly udpPort: number;
-  readonly tcpPort: number;
+  readonly udpPort: number | undefined;
+  readonly tcpPort: number | undefined;
 }
 
 /** To whom the table of one sandbox belongs. */
@@ -227,10 +228,10 @@ function writeCapture({ writer }: NetlinkSocket, ports: SandboxPorts): void {
     hook: "output",
     priority: BEFORE_DOCKER,
   });
-  for (const protocol of ["udp", "tcp"] as const) {
+  for (const [protocol, port] of portsByProtocol(ports)) {
     writeNewRule(writer, sandboxTable, "capture", [
       ...toResolver(protocol, DNS_PORT),
-      destinationNat(resolver, portFor(ports, protocol)),
+      destinationNat(resolver, port),
     ]);
   }
 }
@@ -243,10 +244,10 @@ function writeGuard({ writer }: NetlinkSocket, ports: SandboxPorts): void {
     hook: "input",
     priority: LAST,
   });
-  for (const protocol of ["udp", "tcp"] as const) {
+  for (const [protocol, port] of portsByProtocol(ports)) {
     writeNewRule(writer, sandboxTable, "guard", [
       inputInterface(LOOPBACK_INDEX),
-      ...toResolver(protocol, portFor(ports, protocol)),
+      ...toResolver(protocol, port),
       verdict("accept"),
     ]);
   }
@@ -261,8 +262,13 @@ function toServer(address: Uint8Array, protocol: Protocol, port: number): Expres
   return [destinationAddress(address), transportProtocol(protocolNumbers[protocol]), destinationPort(port)];
 }
 
-function portFor(ports: SandboxPorts, protocol: Protocol): number {
-  return protocol === "udp" ? ports.udpPort : ports.tcpPort;
+function portsByProtocol({
+  udpPort,
+  tcpPort,
+}: SandboxPorts): (readonly [protocol: Protocol, port: number])[] {
+  return [["udp", udpPort] as const, ["tcp", tcpPort] as const].flatMap(([protocol, port]) =>
+    port === undefined ? [] : [[protocol, port] as const],
+  );
 }
 
 function withSocket<T>(owner: TableOwner | undefined, work: (socket: NetlinkSocket) => T): T {

@@ -19,7 +19,7 @@ export function lateCaptureOf(sandbox: Sandbox, attempt: Attempt, mayEngineAsk: 
   return {
     standing: () => sandbox.standing.kind,
     hasAskedPast() {
-      sandbox.askedPast ||= isOrMayBe(() => hasAskedPast(sandbox.sockets));
+      sandbox.askedPast ||= isOrMayBe(() => hasAskedPast(sandbox.ports));
       return sandbox.askedPast;
     },
     isAskedFrom: () => isOrMayBe(mayEngineAsk),

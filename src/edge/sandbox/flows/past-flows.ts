@@ -25,7 +25,7 @@ export function createPastFlows(options: {
     const [first] = due;
     if (first !== undefined && options.isLive(first)) {
       options.attempt(first.name, () => {
-        const count = withNamespace(first.namespaceFd, () => forgetFlowsPast(first.sockets));
+        const count = withNamespace(first.namespaceFd, () => forgetFlowsPast(first.ports));
         first.askedPast ||= count > 0;
       });
     }

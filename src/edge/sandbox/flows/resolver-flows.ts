@@ -2,22 +2,18 @@
 // question: past us, even after a capture. A sandbox that was in use before must forget those flows; in a sandbox
 // captured in time there are none.
 
+import { protocolNumbers } from "../../../core/model/service.ts";
 import { type Conntrack, openConntrack } from "../../kernel/flows/conntrack.ts";
 import type { Flow } from "../../kernel/flows/flow-message.ts";
 import { resolverAddress } from "../sockets.ts";
-
-/** Where our sockets listen in a sandbox. */
-interface OwnPorts {
-  readonly udpPort: number;
-  readonly tcpPort: number;
-}
+import type { SandboxPorts } from "../table.ts";
 
 /**
  * Whether anything in the namespace of the calling thread (see withNamespace) has asked the engine's resolver past us: a
  * question leaves a flow for 30 s at least. Where there is any flow it blocks for some 10 ms, as the kernel walks the flows
  * of all namespaces (262,144 buckets) to find those of one.
  */
-export function hasAskedPast(ours: OwnPorts): boolean {
+export function hasAskedPast(ours: SandboxPorts): boolean {
   return withFlowsPast(ours, (flows) => flows.length > 0);
 }
 
@@ -26,7 +22,7 @@ export function hasAskedPast(ours: OwnPorts): boolean {
  * A TCP connection to the engine's resolver breaks, and an answer that is on its way is lost.
  * @returns how many there were
  */
-export function forgetFlowsPast(ours: OwnPorts): number {
+export function forgetFlowsPast(ours: SandboxPorts): number {
   return withFlowsPast(ours, (flows, conntrack) => {
     conntrack.remove(flows);
     return flows.length;
@@ -34,7 +30,7 @@ export function forgetFlowsPast(ours: OwnPorts): number {
 }
 
 function withFlowsPast<T>(
-  { udpPort, tcpPort }: OwnPorts,
+  { udpPort, tcpPort }: SandboxPorts,
   work: (flows: readonly Flow[], conntrack: Conntrack) => T,
 ): T {
   const conntrack = openConntrack();
@@ -44,8 +40,8 @@ function withFlowsPast<T>(
     const past = flows.filter(
       ({ original, reply }) =>
         original.destination === resolverAddress &&
-        reply.sourcePort !== udpPort &&
-        reply.sourcePort !== tcpPort,
+        // Ours by TCP may have the number of the engine's by UDP.
+        reply.sourcePort !== (reply.ipProtocol === protocolNumbers.udp ? udpPort : tcpPort),
     );
     return work(past, conntrack);
   } finally {

@@ -6,11 +6,13 @@ import { type Lasting, listenLasting } from "../../listener/lasting-listener.ts"
 import { listenTcp } from "../../listener/tcp.ts";
 import { type DnsHandler, type DnsListener, type ListenAt, listenUdp } from "../../listener/udp.ts";
 import type { Sandbox } from "../sandbox.ts";
-import { reopenSandboxSocket } from "../sockets.ts";
+import { openDnsSocket } from "../sockets.ts";
 import type { SandboxQuery } from "./query.ts";
 
 export interface ListeningOptions {
   readonly onQuery: (sandbox: Sandbox, query: SandboxQuery) => void;
+  /** A socket of it is at another port now, or for the first time: nothing leads there yet. */
+  readonly onMoved: (sandbox: Sandbox) => void;
   /** Which sandboxes have no listener, and why, is another answer now. */
   readonly onChange: () => void;
   /** Whether the sandbox is still there. */
@@ -39,7 +41,7 @@ export function createListening(options: ListeningOptions): Listening {
 
   function lasting(sandbox: Sandbox, transport: Transport, open: Open): Promise<Lasting> {
     return listenLasting({
-      open: opener(sandbox, transport, open),
+      open: opener(sandbox, transport, open, options.onMoved),
       onOpen: () => {
         if (lacking.delete(sandbox.name, transport)) options.onChange();
       },
@@ -94,20 +96,23 @@ class LackingListeners {
   }
 }
 
-/** Opens the first time at the socket that the sandbox was opened with, and at a new one from then on. */
+/** Opens the first time at the socket that the sandbox was opened with, if any, and at a new one from then on. */
 function opener(
   sandbox: Sandbox,
   transport: Transport,
   open: Open,
+  onMoved: (sandbox: Sandbox) => void,
 ): (onLost: (problem: string) => void) => Promise<DnsListener> {
-  let fd: number | undefined = transport === "udp" ? sandbox.sockets.udpFd : sandbox.sockets.tcpFd;
+  const key = `${transport}Port` as const;
+  let first = sandbox.sockets[transport];
   return (onLost) => {
-    const at = {
-      fd: fd ?? reopenSandboxSocket(sandbox.namespaceFd, transport, sandbox.sockets),
-      family: 4,
-    } as const;
-    fd = undefined;
-    return open(at, onLost);
+    const { fd, port } = first ?? openDnsSocket(sandbox.namespaceFd, transport, sandbox.ports[key]);
+    first = undefined;
+    if (port !== sandbox.ports[key]) {
+      sandbox.ports = { ...sandbox.ports, [key]: port };
+      onMoved(sandbox);
+    }
+    return open({ fd, family: 4 }, onLost);
   };
 }
 
