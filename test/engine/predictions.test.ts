@@ -155,6 +155,44 @@ function predictions(name: string): void {
     await run(engine, "network", "rm", "shops", "within", "beside");
   });
 
+  it("published ports are translated for the engine's own networks where it runs no proxies", async () => {
+    await engine.restart({ "userland-proxy": false });
+    await run(engine, "start", "dockerwall");
+    const ports = [18_101, 18_102, 18_103];
+    const label = `dockerwall.allow=${ports.map((port) => `host:${port}/tcp`).join(" ")}`;
+    await run(engine, "network", "create", "shops");
+    await run(engine, "network", "create", "--label", label, "home");
+    for (const [name, network, port] of [
+      ["shop", "shops", 18_101],
+      ["seller", "home", 18_102],
+      ["sender", "home", 18_103],
+    ] as const)
+      await run(engine, "run", "-d", "-p", `${port}:9000`, "--network", network, ...echoServer(name));
+    await enforcing(engine);
+    const client = await clientOf(engine);
+    const expected = [
+      ["sender", 18_101, "dropped other-network"],
+      ["sender", 18_102, "passes neighbour"],
+      ["sender", 18_103, "passes neighbour"],
+      ["shop", 18_101, "not-ours open-network"],
+      ["shop", 18_102, "dropped other-network"],
+    ] as const;
+    const { host } = engine.link;
+    for (const [container, port, end] of expected) {
+      const { verdict, step } = await client.explain({ container, target: `${host}:${port}` });
+      assert.equal(`${verdict} ${step}`, end, `${container} ${port}`);
+      const target: Target = { protocol: "tcp", host, port, answers: true };
+      const isOpen = !end.startsWith("dropped");
+      const sent = await send(engine, container, [target], isOpen ? 6 : 1.5);
+      assert.equal(sent, isOpen ? "1" : "0", `${container} ${port}`);
+    }
+    await run(engine, "rm", "-f", "shop", "seller", "sender");
+    await run(engine, "network", "rm", "shops", "home");
+    await engine.restart({ "userland-proxy": true });
+    await run(engine, "start", "dockerwall");
+    await enforcing(engine);
+  });
+
   it("a link opens what is exposed, where Docker keeps the containers of its own network apart", async () => {
     await engine.restart({ icc: false });
     await run(engine, "start", "dockerwall");

@@ -5,6 +5,7 @@ import type { ControlApi } from "../../core/model/control-api.ts";
 import type { DoctorReport, StatusReport } from "../../core/model/report.ts";
 import { isInForce, stateSentences } from "../../core/model/state.ts";
 import { findDetours, renderDetour } from "../../core/path/detours.ts";
+import { runsPortProxies } from "../../edge/engine/dockerd.ts";
 import type { Engine } from "../../edge/engine/engine.ts";
 import { readHostsFile } from "../../edge/engine/files/hosts-file.ts";
 import { readResolvConf } from "../../edge/engine/files/resolv-conf.ts";
@@ -101,18 +102,23 @@ interface Sources {
   readonly cut: QuarantineContext;
 }
 
+const host = {
+  hostAddresses: listHostAddresses,
+  bridgesFiltered: areBridgesFiltered,
+  portProxies: runsPortProxies,
+};
+
 function sourcesOf(options: ControlApiOptions): Sources {
   const { sets, history } = options;
   const topology = options.inventory.current;
   const plane = (): DataPlaneLink => dataPlaneOf(options);
   return {
-    seen: { sets, history, hostAddresses: listHostAddresses, bridgesFiltered: areBridgesFiltered },
+    seen: { sets, history, ...host },
     explained: {
       sets,
       history,
       flows: readFlows,
-      hostAddresses: listHostAddresses,
-      bridgesFiltered: areBridgesFiltered,
+      ...host,
       hostsFile: ({ hostsFile }) => {
         const root = engineRoot();
         return root === undefined || hostsFile === undefined ? undefined : readHostsFile(root, hostsFile);

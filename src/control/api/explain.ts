@@ -56,6 +56,7 @@ export async function explainTarget(
     quarantine,
     hostAddresses: sources.hostAddresses(),
     bridgesFiltered: sources.bridgesFiltered(),
+    portProxies: sources.portProxies(),
   });
   const hosts = hostsOf(container, target, sources);
   const outOfReach = isOnHost(holder) ? explainFromHost(surroundings, target, hosts) : withoutNetwork(holder);

@@ -21,20 +21,29 @@ import type { History } from "../history/history.ts";
 import { findNetwork, type InForce } from "./in-force.ts";
 import { type ObservationSources, readObservation } from "./observation.ts";
 
-export interface SuggestionSources extends ObservationSources {
-  readonly history: ObservationSources["history"] & Pick<History, "isGone" | "sinceMs">;
+/** What the host is like now. */
+export interface HostSources {
   readonly hostAddresses: () => readonly IpAddress[];
   /** Whether the host's rules see what stays on a bridge. */
   readonly bridgesFiltered: () => boolean;
+  /** See Surroundings. */
+  readonly portProxies: () => boolean | undefined;
+}
+
+export interface SuggestionSources extends ObservationSources, HostSources {
+  readonly history: ObservationSources["history"] & Pick<History, "isGone" | "sinceMs">;
 }
 
 /** What is inside, by the host as it is now. @param quarantine none where what was seen is judged by lists alone */
 export function insideNow(
   { topology }: Pick<InForce, "topology">,
-  { hostAddresses, bridgesFiltered }: Pick<SuggestionSources, "hostAddresses" | "bridgesFiltered">,
+  { hostAddresses, bridgesFiltered, portProxies }: HostSources,
   quarantine: ReadonlySet<string> = new Set(),
 ): Inside {
-  const host = { hostAddresses: hostAddresses(), bridgesFiltered: bridgesFiltered() };
+  const host = {
+    ...{ hostAddresses: hostAddresses(), bridgesFiltered: bridgesFiltered() },
+    portProxies: portProxies(),
+  };
   return insideOf({ topology, ...host, quarantine });
 }
 

@@ -22,12 +22,17 @@ export interface Surroundings {
   readonly hostEntries: readonly HostMember[];
   /** Whether the host's rules see what stays on a bridge (br_netfilter). */
   readonly bridgesFiltered: boolean;
+  /**
+   * Whether the engine's proxies take what its networks send to published ports; where there is none, that is translated.
+   * Undefined: it cannot be seen, and is taken for true, as engines have it unless told otherwise.
+   */
+  readonly portProxies?: boolean | undefined;
 }
 
 export function surroundingsOf(
   { networks, containers }: Topology,
   classification: Pick<Classification, "guarded" | "containers">,
-  rest: Pick<Surroundings, "quarantine" | "hostAddresses" | "bridgesFiltered">,
+  rest: Pick<Surroundings, "quarantine" | "hostAddresses" | "bridgesFiltered" | "portProxies">,
 ): Surroundings {
   const guarded = classification.guarded.map(
     ({ id, labels }) => [id, { audit: labels.mode === "audit", reject: labels.deny === "reject" }] as const,

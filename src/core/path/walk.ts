@@ -67,8 +67,7 @@ function leadsPastHost(device: string): boolean {
 /** From a container on no guarded network: only what guarded and quarantined containers do not let in. */
 function walkOpen(surroundings: Surroundings, leaving: Leaving): PathEnd {
   const { destination } = leaving.packet;
-  if (isHosts(surroundings, destination))
-    return walkToPublisher(surroundings, leaving) ?? judged("not-ours", "open-network");
+  if (isHosts(surroundings, destination)) return openUnlessHeld(walkToPublisher(surroundings, leaving));
   const far = networkAt(surroundings, leaving);
   const receiver = far && containerAt(surroundings, far.id, destination);
   if (receiver !== undefined && surroundings.quarantine.has(receiver.id))
@@ -78,6 +77,10 @@ function walkOpen(surroundings: Surroundings, leaving: Leaving): PathEnd {
   return surroundings.guarded.get(far.id)?.audit === false && !isPublished(leaving, far, receiver)
     ? judged("dropped", "unpublished")
     : judged("not-ours", "open-network");
+}
+
+function openUnlessHeld(end: PathEnd | undefined): PathEnd {
+  return end === undefined || end.verdict === "passes" ? judged("not-ours", "open-network") : end;
 }
 
 /** Where no port is translated, as its gateway is `routed`, a container is reached at its own. */

@@ -16,6 +16,8 @@ export interface Around {
   readonly topology: Topology;
   readonly hostAddresses: readonly IpAddress[];
   readonly bridgesFiltered: boolean;
+  /** See Surroundings. */
+  readonly portProxies?: boolean | undefined;
   /** Ids of containers; none where what was seen is judged by lists alone. */
   readonly quarantine?: ReadonlySet<string>;
 }
@@ -23,11 +25,11 @@ export interface Around {
 /** Where a packet ends that leaves from where a connection came from, in force as if nothing were audited. */
 export function walkerFor(
   network: GuardedNetwork,
-  { topology, hostAddresses, bridgesFiltered, quarantine = new Set() }: Around,
+  { topology, hostAddresses, bridgesFiltered, portProxies, quarantine = new Set() }: Around,
 ): (connection: SeenConnection, policy: PolicyFinding) => PathEnd {
   const around: Surroundings = {
     ...topology,
-    ...{ hostAddresses, bridgesFiltered, quarantine },
+    ...{ hostAddresses, bridgesFiltered, portProxies, quarantine },
     guarded: new Map([[network.id, { audit: false, reject: false }]]),
     // Whoever is asked about here is judged by these lists, wherever it sends from.
     hostEntries: hostMembers({

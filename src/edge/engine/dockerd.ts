@@ -73,6 +73,16 @@ export function findDockerd(socketPath = defaultDockerSocket): number | undefine
   );
 }
 
+/**
+ * Whether processes of the engine (docker-proxy) take what its own networks send to published ports. With
+ * `"userland-proxy": false` there is none while ports are published. Undefined when we cannot see them.
+ */
+export function runsPortProxies(): boolean | undefined {
+  if (findDockerd() === undefined) return undefined;
+  const own = readlinkSync("/proc/self/ns/net");
+  return processesCalled("docker-proxy").some((pid) => linkOf(`/proc/${pid}/ns/net`) === own);
+}
+
 /** Which of these processes listens there; systemd, which may have made the socket, is not asked. */
 function listenerAt(path: string, pids: readonly number[]): number | undefined {
   const inodes = new Set(listenersAt(path).map(String));

@@ -17,9 +17,9 @@ import { neighbourLookup } from "../../../core/suggest/neighbour-lookup.ts";
 import type { KernelSets } from "../../../edge/kernel/ipset/kernel-sets.ts";
 import type { History } from "../../history/history.ts";
 import type { InForce } from "../in-force.ts";
-import { insideNow, type SuggestionSources } from "../suggest.ts";
+import { type HostSources, insideNow } from "../suggest.ts";
 
-export interface LookupSources extends Pick<SuggestionSources, "hostAddresses" | "bridgesFiltered"> {
+export interface LookupSources extends HostSources {
   readonly sets: KernelSets;
   readonly history: Pick<History, "lookups" | "namesOf">;
 }

@@ -18,9 +18,9 @@ import { connectionOf, type SeenConnection } from "../../../core/suggest/observe
 import type { History } from "../../history/history.ts";
 import type { InForce } from "../in-force.ts";
 import { openNow } from "../kernel-rights.ts";
-import { insideNow, type SuggestionSources } from "../suggest.ts";
+import { type HostSources, insideNow, type SuggestionSources } from "../suggest.ts";
 
-export interface EndSources extends Pick<SuggestionSources, "sets" | "hostAddresses" | "bridgesFiltered"> {
+export interface EndSources extends Pick<SuggestionSources, "sets" | keyof HostSources> {
   readonly history: Pick<History, "lookups" | "namesOf">;
 }
 

@@ -2,7 +2,7 @@
 // its proxy.
 
 import { familyOf, type IpAddress } from "../../model/address.ts";
-import type { Container, HostPorts } from "../../model/topology.ts";
+import type { Container, HostPorts, Network } from "../../model/topology.ts";
 import type { Surroundings } from "../surroundings.ts";
 import type { PathEnd } from "../verdict.ts";
 import { judged, type Leaving } from "./leaving.ts";
@@ -23,8 +23,9 @@ export function publisherOf({ containers }: Surroundings, sent: SentToHost): Con
 }
 
 /**
- * Where a container's packet to a port of the host is held behind that port; undefined where it is not. Docker's proxy
- * takes what its networks send there. From an internal one it is translated, and then Docker lets it not out.
+ * Where a container's packet to a port of the host ends if the host does not take it; undefined where it does. Docker's
+ * proxy takes what its networks send there. From an internal one it is translated, and then Docker lets it not out. Where
+ * there is no proxy, it is translated from each.
  */
 export function walkToPublisher(
   surroundings: Surroundings,
@@ -33,7 +34,16 @@ export function walkToPublisher(
   const publisher = publisherOf(surroundings, { destination: packet.destination, ipProtocol, port });
   if (publisher === undefined) return undefined;
   if (network.internal) return judged("dropped", "internal");
-  return surroundings.quarantine.has(publisher.id) ? judged("dropped", "neighbour-quarantined") : undefined;
+  if (surroundings.quarantine.has(publisher.id)) return judged("dropped", "neighbour-quarantined");
+  return surroundings.portProxies === false ? walkTranslated(network, publisher) : undefined;
+}
+
+/** From there on it is a packet to the container: it leaves by the network that it came from, or Docker drops it. */
+function walkTranslated({ id, keepsApart }: Network, { endpoints }: Container): PathEnd {
+  if (!endpoints.some(({ networkId }) => networkId === id)) return judged("dropped", "other-network");
+  // The engine does not tell at which of its addresses a container publishes.
+  if (endpoints.length > 1) return judged("unknown", "not-known");
+  return keepsApart === true ? judged("dropped", "kept-apart") : judged("passes", "neighbour");
 }
 
 function leadsTo(

@@ -96,6 +96,7 @@ async function explain(
     flows: () => [],
     hostAddresses: () => [],
     bridgesFiltered: () => true,
+    portProxies: () => undefined,
     history: { lookups: () => [], namesOf: () => new Map(), ...history },
     hostsFile: ({ name }) => `203.0.113.9 ${name}.example.com`,
     resolvConf: () => resolvConf,

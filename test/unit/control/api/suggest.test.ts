@@ -79,6 +79,7 @@ function sourcesOf(lookups: readonly LookupTally[], denied: readonly DeniedRecor
     sets,
     hostAddresses: () => [],
     bridgesFiltered: () => true,
+    portProxies: () => undefined,
     history: {
       sinceMs: 0,
       lookups: () => lookups,

@@ -42,6 +42,7 @@ const apart: Network = { ...network("apart", 6), keepsApart: true };
 const inner = { ...network("inner", 5), internal: true };
 const onBoth = {
   ...runningContainer("resolver", "app", "198.19.1.5"),
+  hostPorts: [publishedAt("0.0.0.0", 9400)],
   endpoints: [
     { networkId: "app", addresses: ["198.19.1.5" as IpAddress], aliases: [], links: [] },
     { networkId: "open", addresses: ["198.19.2.4" as IpAddress], aliases: [], links: [] },
@@ -67,8 +68,8 @@ const surroundings: Surroundings = {
   ]),
   containers: [
     runningContainer("web", "app", "198.19.1.2"),
-    runningContainer("db", "app", "198.19.1.3"),
-    runningContainer("alone", "apart", "198.19.6.3"),
+    { ...runningContainer("db", "app", "198.19.1.3"), hostPorts: [publishedAt("0.0.0.0", 9200)] },
+    { ...runningContainer("alone", "apart", "198.19.6.3"), hostPorts: [publishedAt("0.0.0.0", 9300)] },
     { ...runningContainer("linking", "bridge", "198.19.7.2"), linked: ["linked", "mute"] },
     { ...runningContainer("linked", "bridge", "198.19.7.3"), exposes: [{ protocol: 6, port: 9000 }] },
     { ...runningContainer("unlinked", "bridge", "198.19.7.4"), exposes: [{ protocol: 6, port: 9000 }] },
@@ -114,6 +115,7 @@ interface Case {
   readonly ownsSource?: boolean;
   readonly sender?: Partial<Sender>;
   readonly bridgesFiltered?: boolean;
+  readonly portProxies?: boolean;
 }
 
 function walked({
@@ -124,6 +126,7 @@ function walked({
   ownsSource = true,
   sender,
   bridgesFiltered = true,
+  portProxies,
 }: Case): string {
   const packet: ReadPacket = {
     destination: to as IpAddress,
@@ -136,7 +139,7 @@ function walked({
     step,
     ports = [],
   } = walk(
-    { ...surroundings, bridgesFiltered },
+    { ...surroundings, bridgesFiltered, portProxies },
     { quarantined: false, standing: "guarded", homes: ["app"], ...sender },
     { ipProtocol: 6, port: 443, ...sent },
     packet,
@@ -173,6 +176,34 @@ describe("the way to a container of Docker's own network that it keeps apart", (
     const given = { way: by("bridge", "198.19.7.3"), to: "198.19.7.2", sent: { port: 9000 } };
     assert.equal(walked(given), "dropped kept-apart");
   });
+});
+
+describe("the way to a published port where the engine runs no proxies", () => {
+  const fromOpen = { way: open, sender: { standing: "open", homes: [] } } as const;
+  const cases: readonly [what: string, given: Case, expected: string][] = [
+    [
+      "of a container of another network, whatever entries open",
+      { sent: { port: 9090 } },
+      "dropped other-network",
+    ],
+    [
+      "the same from an open network",
+      { ...fromOpen, to: "198.19.2.1", sent: { port: 9200 } },
+      "dropped other-network",
+    ],
+    ["of a neighbour, without an entry", { sent: { port: 9200 } }, "passes neighbour"],
+    ["of a neighbour on an open network", { ...fromOpen, sent: { port: 9090 } }, "not-ours open-network"],
+    ["of a neighbour in quarantine", { sent: { port: 9100 } }, "dropped neighbour-quarantined"],
+    [
+      "of a neighbour from whom Docker keeps it apart",
+      { way: by("apart", "198.19.6.2"), sender: { homes: ["apart"] }, sent: { port: 9300 } },
+      "dropped kept-apart",
+    ],
+    ["of one that is on another network, too", { sent: { port: 9400 } }, "unknown not-known"],
+    ["the host's own port", { sent: { port: 8080 } }, "passes host-entry"],
+  ];
+  for (const [what, given, expected] of cases)
+    it(what, () => assert.equal(walked({ to: "198.18.1.2", portProxies: false, ...given }), expected));
 });
 
 describe("the way of a packet", () => {

@@ -92,6 +92,7 @@ function sourcesOf(
     sets,
     hostAddresses: () => [gateway],
     bridgesFiltered: () => true,
+    portProxies: () => undefined,
     history: {
       lookups: () => lookups,
       namesOf: (id) =>
