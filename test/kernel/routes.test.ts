@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import type { IpAddress } from "../../src/core/model/address.ts";
 import { readRoute } from "../../src/edge/kernel/netlink/routes.ts";
-import { createNamespace, enterNamespaces } from "../support/namespace.ts";
+import { createNamespace, enterNamespaces, type TestNamespace } from "../support/namespace.ts";
 
 enterNamespaces(import.meta.url);
 
@@ -27,11 +27,27 @@ const commands = [
 ];
 for (const command of commands) box.run("ip", ...command.split(" "));
 
+/** On one network: to a group that both have, the kernel takes either. */
+const single = createNamespace("single");
+for (const command of [
+  "link add eth0 type veth peer name far0",
+  "link set far0 up",
+  "link set eth0 addrgenmode none up",
+  "addr add fe80::2/64 dev eth0 nodad",
+  "addr add 2001:db8:1::2/64 dev eth0 nodad",
+])
+  single.run("ip", ...command.split(" "));
+
 /** `DEVICE of KIND from SOURCE`. */
-function wayTo(address: string, port?: number, ipProtocol = 6): string {
-  const route = readRoute(box.fd, { address: address as IpAddress, ipProtocol, port });
+function wayTo(
+  address: string,
+  port?: number,
+  ipProtocol = 6,
+  { fd }: Pick<TestNamespace, "fd"> = box,
+): string {
+  const route = readRoute(fd, { address: address as IpAddress, ipProtocol, port });
   return route.kind === "device"
-    ? `${route.link.name} of ${route.link.kind} from ${route.source}`
+    ? `${route.link.name} of ${route.link.kind} from ${route.source}${route.toAll === true ? " to all" : ""}`
     : route.kind;
 }
 
@@ -52,8 +68,19 @@ describe("the way out of a sandbox", () => {
     ["unreachable", () => wayTo("192.0.2.1"), "none"],
     ["swallowed", () => wayTo("192.0.2.129"), "none"],
     ["forbidden", () => wayTo("192.0.2.193"), "none"],
-    ["broadcast", () => wayTo("198.19.1.255"), "none"],
-    ["multicast", () => wayTo("224.0.0.1"), "none"],
+    ["broadcast", () => wayTo("198.19.1.255"), "eth0 of veth from 198.19.1.2 to all"],
+    ["broadcast, wherever it is", () => wayTo("255.255.255.255"), "eth0 of veth from 198.19.1.2 to all"],
+    ["multicast", () => wayTo("239.255.255.250", 1900, 17), "eth0 of veth from 198.19.1.2 to all"],
+    [
+      "multicast of IPv6 that is routed",
+      () => wayTo("ff05::9", 9000, 17, single),
+      "eth0 of veth from 2001:db8:1::2 to all",
+    ],
+    [
+      "multicast of IPv6 on the link",
+      () => wayTo("ff02::1", 9000, 17, single),
+      "eth0 of veth from fe80::2 to all",
+    ],
     ["a neighbour by IPv6", () => wayTo("2001:db8:1::3"), "eth0 of veth from 2001:db8:1::2"],
     ["its own address of IPv6", () => wayTo("2001:db8:1::2"), "inside"],
     ["loopback of IPv6", () => wayTo("::1"), "inside"],

@@ -30,6 +30,7 @@ export type PathStep =
   | "foreign-source"
   // Where it goes.
   | "neighbour"
+  | "neighbours"
   | "no-neighbour"
   | "kept-apart"
   | "linked"

@@ -17,7 +17,7 @@ import {
   type Sender,
   type SentPacket,
 } from "./walk/leaving.ts";
-import { walkToNeighbour } from "./walk/neighbour.ts";
+import { walkToAll, walkToNeighbour } from "./walk/neighbour.ts";
 import { walkToPublisher } from "./walk/published.ts";
 import { walkToHost } from "./walk/to-host.ts";
 
@@ -96,7 +96,11 @@ function walkGuarded(surroundings: Surroundings, leaving: Leaving): PathEnd {
     return isHosts(surroundings, destination) ? judged("dropped", "host") : judged("unknown", "link-local");
   // On a guarded network it must be of that network; on another, one that the engine gave.
   const isFromHere = !surroundings.guarded.has(network.id) || isOn(network, source);
-  if (!packet.ownsSource || !isFromHere) return judged("dropped", "foreign-source");
+  const toAll = packet.way.kind === "bridge" && packet.way.toAll === true;
+  // The engine does not tell whose an address of the link is.
+  const fromLink = toAll && prefixContains(linkLocal, source);
+  if (!fromLink && (!packet.ownsSource || !isFromHere)) return judged("dropped", "foreign-source");
+  if (toAll) return walkToAll(surroundings, leaving, fromLink);
   if (isHosts(surroundings, destination)) return walkToHost(surroundings, leaving);
   if (isOn(network, destination) && !isCapturedHere(surroundings, leaving))
     return walkToNeighbour(surroundings, leaving);

@@ -5,6 +5,8 @@ import {
   addressFromBytes,
   familyOf,
   type IpAddress,
+  type Prefix,
+  parsePrefix,
   prefixContains,
 } from "../model/address.ts";
 import type { Topology } from "../model/topology.ts";
@@ -15,7 +17,13 @@ export type Way =
   /** The sandbox has no route. */
   | { readonly kind: "none" }
   /** By an interface whose other end is a port of a bridge on the host. */
-  | { readonly kind: "bridge"; readonly source: IpAddress; readonly bridge: string }
+  | {
+      readonly kind: "bridge";
+      readonly source: IpAddress;
+      readonly bridge: string;
+      /** It is broadcast, or multicast. */
+      readonly toAll?: true;
+    }
   /** By an interface of another kind (`macvlan`, `ipvlan`, `tun`, …), which does not lead through a bridge of ours. */
   | { readonly kind: "device"; readonly source: IpAddress; readonly name: string; readonly device: string }
   /** The sandbox cannot be looked into. */
@@ -46,7 +54,27 @@ export function wayByPicture(
   const source = addresses.find((own) => familyOf(own) === familyOf(address));
   const isNear = network.subnets.some((subnet) => prefixContains(subnet, address));
   if (source === undefined || (network.internal && !isNear)) return { kind: "none" };
-  return { kind: "bridge", source, bridge: network.bridge };
+  const toAll = isGroup(address) || network.subnets.some((subnet) => broadcastOf(subnet) === address);
+  return { kind: "bridge", source, bridge: network.bridge, ...(toAll ? { toAll } : {}) };
+}
+
+function isGroup(address: IpAddress): boolean {
+  return groups.some((prefix) => prefixContains(prefix, address));
+}
+
+const groups: readonly Prefix[] = ["224.0.0.0/4", "255.255.255.255/32", "ff00::/8"].flatMap(
+  (text) => parsePrefix(text) ?? [],
+);
+
+/** Undefined where nothing is broadcast: in IPv6, and on a link of two. */
+function broadcastOf({ address, length }: Prefix): IpAddress | undefined {
+  if (familyOf(address) === 6 || length > 30) return undefined;
+  return addressFromBytes(
+    addressBytes(address).map((byte, index) => {
+      const hostBits = Math.min(8, Math.max(0, 8 * (index + 1) - length));
+      return byte | (0xff >> (8 - hostBits));
+    }),
+  );
 }
 
 /** Where the kernel sends what is addressed so: a socket takes an IPv4 address mapped into IPv6 for the address itself. */

@@ -154,9 +154,10 @@ export class SandboxLayer {
     const route = sandbox === undefined ? undefined : this.#sandboxes?.routeTo(sandbox, destination);
     if (sandbox === undefined || route === undefined) return { kind: "unknown" };
     if (route.kind !== "device") return route;
-    const { source, link } = route;
+    const { source, link, toAll } = route;
     const port = this.#standings.portsOf(sandbox).find(({ peer }) => peer === link.index);
-    if (port?.bridge !== undefined) return { kind: "bridge", source, bridge: port.bridge };
+    if (port?.bridge !== undefined)
+      return { kind: "bridge", source, bridge: port.bridge, ...(toAll === true ? { toAll } : {}) };
     return { kind: "device", source, name: link.name, device: link.kind ?? "" };
   }
 

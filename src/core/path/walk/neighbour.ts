@@ -2,9 +2,9 @@
 
 import { familyOf } from "../../model/address.ts";
 import type { Container } from "../../model/topology.ts";
-import { containerAt, type Surroundings } from "../surroundings.ts";
+import { containerAt, isOn, type Surroundings } from "../surroundings.ts";
 import type { PathEnd } from "../verdict.ts";
-import { isSentTo, judged, type Leaving } from "./leaving.ts";
+import { isCaptured, isSentTo, judged, type Leaving } from "./leaving.ts";
 
 /** At layer 2, where nothing of a network is judged by its list. */
 export function walkToNeighbour(surroundings: Surroundings, leaving: Leaving): PathEnd {
@@ -17,6 +17,19 @@ export function walkToNeighbour(surroundings: Surroundings, leaving: Leaving): P
   return isLinked(surroundings, leaving, neighbour)
     ? judged("passes", "linked")
     : judged("dropped", "kept-apart");
+}
+
+/**
+ * To all on a network at once: neighbours get it, and nothing routes it. Who is in quarantine does not get it.
+ * @param fromLink from a link-local address
+ */
+export function walkToAll(surroundings: Surroundings, leaving: Leaving, fromLink: boolean): PathEnd {
+  const { guarded, bridgesFiltered } = surroundings;
+  const { network, packet } = leaving;
+  if (!bridgesFiltered) return judged("passes", "neighbours");
+  const isNear = fromLink || (guarded.has(network.id) && isOn(network, packet.destination));
+  if (isCaptured(leaving) && !isNear) return judged("captured", "lookup");
+  return network.keepsApart === true ? judged("dropped", "kept-apart") : judged("passes", "neighbours");
 }
 
 /** Docker's own, where links open ports. Nobody can give the name to another network. */

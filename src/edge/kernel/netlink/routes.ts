@@ -29,6 +29,8 @@ const TYPE_AT = 7;
 const attribute = { destination: 1, device: 4, source: 7, protocol: 27, port: 29 } as const;
 const RTN_UNICAST = 1;
 const RTN_LOCAL = 2;
+const RTN_BROADCAST = 3;
+const RTN_MULTICAST = 5;
 
 /** What the kernel says where there is no way, or a route forbids it. */
 const noWay: ReadonlySet<number> = new Set([
@@ -41,7 +43,8 @@ const noWay: ReadonlySet<number> = new Set([
 export type Route =
   | { readonly kind: "inside" }
   | { readonly kind: "none" }
-  | { readonly kind: "device"; readonly source: IpAddress; readonly link: Link };
+  /** `toAll`: broadcast, or multicast. */
+  | { readonly kind: "device"; readonly source: IpAddress; readonly link: Link; readonly toAll?: true };
 
 /** The way from a sandbox to a destination. @throws NetlinkError */
 export function readRoute(namespaceFd: number, destination: Destination): Route {
@@ -69,8 +72,11 @@ function askRoute(socket: NetlinkSocket, destination: Destination): Route {
   if (found === undefined) return { kind: "none" };
   const { type, device, source } = found;
   if (type === RTN_LOCAL) return { kind: "inside" };
-  const link = type === RTN_UNICAST && device !== undefined ? askLink(socket, device) : undefined;
-  return link === undefined || source === undefined ? { kind: "none" } : { kind: "device", source, link };
+  const toAll = type === RTN_BROADCAST || type === RTN_MULTICAST;
+  const isSent = toAll || type === RTN_UNICAST;
+  const link = isSent && device !== undefined ? askLink(socket, device) : undefined;
+  if (link === undefined || source === undefined) return { kind: "none" };
+  return { kind: "device", source, link, ...(toAll ? { toAll } : {}) };
 }
 
 function writeQuestion({ writer }: NetlinkSocket, { address, ipProtocol, port }: Destination): void {

@@ -105,6 +105,9 @@ const by = (name: string, source: string): Way => ({
   bridge: `br-${name}`,
 });
 const app = by("app", "198.19.1.2");
+const toAll = (name: string, source: string): Way => ({
+  ...{ kind: "bridge", source: source as IpAddress, bridge: `br-${name}`, toAll: true },
+});
 const open = by("open", "198.19.2.2");
 
 interface Case {
@@ -279,6 +282,47 @@ describe("the way of a packet", () => {
       "a resolver on an open network that is guarded too",
       { way: open, to: "198.19.2.4", sent: { port: 53 } },
       "passes neighbour",
+    ],
+    ["all on its network", { way: toAll("app", "198.19.1.2"), to: "198.19.1.255" }, "passes neighbours"],
+    [
+      "a multicast group",
+      { way: toAll("app", "198.19.1.2"), to: "239.255.255.250", sent: { ipProtocol: 17, port: 1900 } },
+      "passes neighbours",
+    ],
+    [
+      "a multicast group on the link, from the address of the link that the engine does not tell",
+      { way: toAll("app", "fe80::2"), to: "ff02::fb", ownsSource: false },
+      "passes neighbours",
+    ],
+    [
+      "port 53 of all on its network",
+      { ...{ way: toAll("app", "198.19.1.2"), to: "198.19.1.255" }, sent: { port: 53, ipProtocol: 17 } },
+      "passes neighbours",
+    ],
+    [
+      "port 53 of a multicast group",
+      { ...{ way: toAll("app", "198.19.1.2"), to: "239.255.255.250" }, sent: { port: 53, ipProtocol: 17 } },
+      "captured lookup",
+    ],
+    [
+      "all on its network, under an address of its own making",
+      { way: toAll("app", "198.19.1.99"), to: "198.19.1.255", ownsSource: false },
+      "dropped foreign-source",
+    ],
+    [
+      "all on a network where Docker keeps containers apart",
+      { way: toAll("apart", "198.19.6.2"), to: "198.19.6.255", sender: { homes: ["apart"] } },
+      "dropped kept-apart",
+    ],
+    [
+      "all on its network, in quarantine",
+      { way: toAll("app", "198.19.1.2"), to: "198.19.1.255", sender: { quarantined: true } },
+      "dropped quarantine",
+    ],
+    [
+      "all on an open network",
+      { way: toAll("open", "198.19.2.2"), to: "198.19.2.255", sender: { standing: "open", homes: [] } },
+      "not-ours open-network",
     ],
     ["a link-local address", { to: "fe80::1" }, "unknown link-local"],
     ["nobody there", { to: "198.19.1.99" }, "no-route no-neighbour"],

@@ -35,6 +35,12 @@ describe("the way by the engine's picture", () => {
     ["db", "203.0.113.1", "none"],
     ["swarm", "203.0.113.1", "unknown"],
     ["both", "203.0.113.1", "unknown"],
+    ["web", "198.19.1.255", "bridge br-app from 198.19.1.2 to all"],
+    ["web", "255.255.255.255", "bridge br-app from 198.19.1.2 to all"],
+    ["web", "239.255.255.250", "bridge br-app from 198.19.1.2 to all"],
+    ["web", "ff02::fb", "none"],
+    ["db", "198.19.2.255", "bridge br-inner from 198.19.2.2 to all"],
+    ["db", "239.255.255.250", "none"],
     ["gone", "203.0.113.1", "unknown"],
   ];
   for (const [container, address, expected] of cases) {
@@ -42,7 +48,9 @@ describe("the way by the engine's picture", () => {
       const destination = { address: address as IpAddress, ipProtocol: 6, port: 443 };
       const way = wayByPicture(topology, container, destination);
       assert.equal(
-        way.kind === "bridge" ? `${way.kind} ${way.bridge} from ${way.source}` : way.kind,
+        way.kind === "bridge"
+          ? `${way.kind} ${way.bridge} from ${way.source}${way.toAll === true ? " to all" : ""}`
+          : way.kind,
         expected,
       );
     });
