@@ -1,6 +1,7 @@
 // Services that name resolvers of their own: on a guarded network nobody asks those, as Dockerwall answers in the place of
 // Docker's resolver, which would ask them.
 
+import { tellUnasked } from "../classify/own-dns.ts";
 import type { ComposeService, Project } from "../compose/project.ts";
 import type { Finding } from "../compose/tree.ts";
 import { allowLabel, labelName } from "../labels/table.ts";
@@ -19,11 +20,8 @@ export function tellDns(
     const network = service.networks.find(isSilent);
     if (network === undefined) return [];
     return service.dns.map(({ text, place }) => {
-      const server = JSON.stringify(text);
-      const beginning = `service ${JSON.stringify(service.name)}: dns ${text} is not asked`;
-      const why = `as network ${JSON.stringify(network)} is guarded: Dockerwall answers in its place, and asks its own resolvers`;
-      const remedy = `to have it asked, write the label ${upstream}: ${server} on the network`;
-      return { place, text: `${beginning}, ${why}; ${remedy}${ofService(text, services)}` };
+      const beginning = `service ${JSON.stringify(service.name)}: ${tellUnasked(text, network)}`;
+      return { place, text: `${beginning}${ofService(text, services)}` };
     });
   });
 }

@@ -11,6 +11,7 @@ import type { EntryList } from "../policy/entry-list.ts";
 import { entryToEngine } from "./engine-api.ts";
 import { gatherLists, type OtherPolicies } from "./gather.ts";
 import { hazardSentences } from "./hazards.ts";
+import { tellOwnDns } from "./own-dns.ts";
 
 /** An address of a guarded container on a bridge that is not guarded, so that the address is guarded by itself there. */
 export interface GuardedAddress {
@@ -96,8 +97,8 @@ export function examineContainers(input: ExamineInput): ContainerFindings {
     const outside = container.endpoints.flatMap(({ networkId }) =>
       guarded.has(networkId) ? [] : (networks.get(networkId) ?? []),
     );
-    if (!accepted.has("second-network"))
-      warnings.push(...outside.map((network) => secondNetwork(container, network)));
+    if (!accepted.has("dns")) warnings.push(...tellOwnDns(container, networks, guarded));
+    warnings.push(...secondNetworksTold(container, accepted, outside));
     unguarded.push(...unguardedOf(container, outside, [homes, ownLists]));
     guardedAddresses.push(
       ...outside
@@ -246,6 +247,14 @@ function serviceOf(
 ): ServicePolicy {
   const inside = endpoints.filter((endpoint) => guarded.has(endpoint.networkId));
   return { containerId, name, addresses: inside.flatMap((endpoint) => endpoint.addresses), lists };
+}
+
+function secondNetworksTold(
+  container: Container,
+  accepted: Accepted,
+  outside: readonly Network[],
+): readonly string[] {
+  return accepted.has("second-network") ? [] : outside.map((network) => secondNetwork(container, network));
 }
 
 function secondNetwork(container: Container, network: Network): string {

@@ -2,11 +2,12 @@
 
 import type { Hazard } from "../model/topology.ts";
 
-export type Warned = Hazard | "second-network";
+export type Warned = Hazard | "second-network" | "dns";
 
 /** In the order of the README. Every hazard has its word. */
 const words: Readonly<Record<Warned, true>> = {
   "second-network": true,
+  dns: true,
   "docker-socket": true,
   "engine-api": true,
   privileged: true,

@@ -73,6 +73,8 @@ export interface Container {
   /** The networks that it is on when it runs, each by id, or by name where it never ran. */
   readonly configured: readonly string[];
   readonly hazards: readonly Hazard[];
+  /** The resolvers that it is given (`--dns`). */
+  readonly dns?: readonly IpAddress[];
   /** Its own ports that are published, by IP protocol. */
   readonly publishes?: readonly ContainerPort[];
   /** Names of the containers that it links on Docker's own network (`--link`); on others a link is a name only. */

@@ -81,6 +81,7 @@ export function parseContainer(answer: unknown): Container[] {
       configured: configuredOf(objectOf(settings["Networks"])),
       hazards: hazardsOf(hostSettingsOf(json)),
       ...hostsFileOf(json),
+      ...dnsOf(objectOf(json["HostConfig"])),
       ...publishedOf(settings["Ports"]),
       ...hostPortsOf(settings["Ports"]),
       ...linkedOf(json),
@@ -142,6 +143,11 @@ function hostsFileOf(container: Json): Pick<Container, "hostsFile"> {
     .find((each) => textOf(each["Destination"]) === "/etc/hosts");
   const hostsFile = textOf(mount?.["Source"]) || textOf(container["HostsPath"]);
   return hostsFile === "" ? {} : { hostsFile };
+}
+
+function dnsOf(host: Json): Pick<Container, "dns"> {
+  const dns = listOf(host["Dns"]).flatMap((server) => parseAddress(textOf(server)) ?? []);
+  return dns.length === 0 ? {} : { dns };
 }
 
 /** What opens ports between containers of Docker's own network. On others the engine makes names of links, and no rules. */

@@ -220,6 +220,41 @@ describe("second networks of containers", () => {
   });
 });
 
+describe("resolvers that a container is given (--dns)", () => {
+  const given = (on: Record<string, string>, more: Settings = {}): Container =>
+    container("web", on, { HostConfig: { Dns: ["192.0.2.8", "192.0.2.9"] }, ...more });
+  const told =
+    'container "web": dns 192.0.2.8 192.0.2.9 is not asked, as network "app" is guarded: Dockerwall answers in its place, and asks its own resolvers; to have it asked, write the label dockerwall.upstream: "192.0.2.8 192.0.2.9" on the network';
+  const warned = (it: Container, labels = unlabelled, on = networks): readonly string[] =>
+    examineContainers({
+      topology: { networks: on, containers: [it] },
+      guarded: new Map(["app", "docker0"].map((id) => [id, { labels, lists: [listOf("")] }])),
+      policy: onlyLabels(createListStore(presets), 0),
+      quarantine: new Set(),
+    }).warnings;
+
+  it("are not asked on a guarded network", () => {
+    assert.deepEqual(warned(given({ app: "198.19.1.3" })), [told]);
+  });
+  it("are asked on an open one", () => {
+    assert.deepEqual(warned(given({ plain: "198.19.3.3" })), []);
+  });
+  it("nothing where the network names its own", () => {
+    assert.deepEqual(warned(given({ app: "198.19.1.3" }), { ...unlabelled, upstream: [] }), []);
+  });
+  it("nothing while it does not run", () => {
+    assert.deepEqual(warned(given({ app: "198.19.1.3" }, { Running: false })), []);
+  });
+  it("nothing on Docker's own network, where its /etc/resolv.conf names them", () => {
+    const own = { ...network("docker0"), name: "bridge" };
+    assert.deepEqual(warned(given({ docker0: "198.19.5.3" }), unlabelled, [...networks, own]), []);
+  });
+  it("nothing where its label accepts that", () => {
+    const Labels = { "dockerwall.accept": "dns" };
+    assert.deepEqual(warned(given({ app: "198.19.1.3" }, { Labels })), []);
+  });
+});
+
 describe("labels of containers", () => {
   const label = { Labels: { "dockerwall.allow": "www.example.com" } };
   it("a problem says whose label counts for one that shares a guarded container's network", () => {

@@ -149,6 +149,7 @@ describe("a container", () => {
     HostConfig: {
       NetworkMode: "app",
       CapAdd: ["CAP_NET_ADMIN"],
+      Dns: ["8.8.8.8", "2001:4860:4860:0::8888", "no address"],
       PortBindings: { "53/udp": [{ HostIp: "", HostPort: "5300" }], "443/tcp": [{}], "5000/sctp": null },
     },
     Mounts: [],
@@ -171,6 +172,7 @@ describe("a container", () => {
     ],
     configured: [networkId],
     hazards: ["net-admin"],
+    dns: ["8.8.8.8", "2001:4860:4860::8888"],
     published: [
       { address: "0.0.0.0", port: 5300 },
       { address: "::", port: 5300 },
@@ -206,9 +208,9 @@ describe("a container", () => {
       NetworkSettings: { Networks: { app: endpoint } },
       Health: { Status: "healthy", FailingStreak: 0 },
     };
-    const { published: _published, hostPorts: _hostPorts, publishes: _publishes, ...rest } = container;
+    const { name, labels, running, networkMode, endpoints, configured } = container;
     assert.deepEqual(parseListedContainer(listed)[0]?.container, {
-      ...rest,
+      ...{ id, name, labels, running, networkMode, endpoints, configured },
       sandbox: undefined,
       hazards: [],
     });
