@@ -19,26 +19,17 @@ import {
   raiseWall,
   startPlane,
 } from "../support/sandbox-plane.ts";
+import { watchSenders } from "../support/seen-senders.ts";
 
 enterNamespaces(import.meta.url);
 
 makeBridges();
 const wall = await raiseWall();
-// Reports of groups and solicitations come from the kernel itself, at any time.
-run(
-  "nft",
-  `add table inet seen
-   add chain inet seen in { type filter hook prerouting priority -400; }
-   add rule inet seen in icmpv6 type { 131, 132, 133, 135, 143 } accept
-   add rule inet seen in meta mark & 0x40000000 == 0x40000000 counter`,
-);
+const seen = watchSenders();
 after(async () => {
-  run("nft", "delete", "table", "inet", "seen");
+  seen.close();
   await wall.remove();
 });
-
-const marked = (): number =>
-  Number(/packets (\d+)/.exec(run("nft", "list", "chain", "inet", "seen", "in"))?.[1]);
 
 interface Box extends TestNamespace {
   readonly wire: Wire;
@@ -62,13 +53,13 @@ function onItsWire(t: Pick<TestContext, "after">, box: TestNamespace): Box {
   const wire = new Wire(box, "eth0");
   t.after(() => wire.close());
   const passes = (address: string): boolean => {
-    const before = marked();
+    const before = seen.from(address);
     wire.send(
       address.startsWith("fe80")
         ? icmp6Frame(128, address)
         : udpFrame(address, address.includes(":") ? "ff02::1" : "198.19.1.1", 9),
     );
-    return marked() > before;
+    return seen.from(address) > before;
   };
   return { ...box, wire, lets: (...each) => each.filter(passes) };
 }
@@ -124,11 +115,11 @@ test("what has passed on while no daemon was there, and nothing else, is let in 
   assert.deepEqual(former.lets(...kept, ...passed), kept);
   assert.deepEqual(heir.lets(...kept, ...passed), passed);
   // A neighbour believes any sender that says it has an address.
-  const before = marked();
+  const before = seen.from("2001:db8:1::11");
   former.wire.send(icmp6Frame(136, "2001:db8:1::11", "2001:db8:1::12"));
-  assert.equal(marked(), before);
+  assert.equal(seen.from("2001:db8:1::11"), before);
   former.wire.send(icmp6Frame(136, "2001:db8:1::11", "2001:db8:1::11"));
-  assert.equal(marked(), before + 1);
+  assert.equal(seen.from("2001:db8:1::11"), before + 1);
 });
 
 test("so it is by the port of one that is no sandbox of the engine's any more", async (t) => {
