@@ -123,6 +123,7 @@ xt_set|raw|PREROUTING|-m set --match-set dockerwall-guarded4 src,src -j RETURN
 xt_mark|raw|PREROUTING|-m mark --mark 0x40000000 -j RETURN
 xt_mark|raw|PREROUTING|-j MARK --set-xmark 0x0/0x40000000
 xt_tcpudp|raw|PREROUTING|-p udp -m udp --dport 53 -j RETURN
+xt_tcpudp|raw|PREROUTING|-p tcp -m tcp --dport 53 --tcp-flags FIN,SYN,RST,ACK SYN -j RETURN
 xt_NFQUEUE|raw|PREROUTING|-j NFQUEUE --queue-num 5355 --queue-bypass
 xt_mark|raw|PREROUTING|-j MARK --set-xmark 0x0/0xffffffff
 xt_addrtype|raw|PREROUTING|-m addrtype ! --dst-type LOCAL -j RETURN
@@ -138,7 +139,6 @@ xt_connlimit|mangle|FORWARD|-m connlimit --connlimit-above 8192 --connlimit-mask
 xt_connmark|mangle|FORWARD|-j CONNMARK --set-xmark 0x1000000/0xf000000
 xt_set|mangle|FORWARD|-j SET --add-set dockerwall-denied4 src,dst,dst
 xt_conntrack|mangle|INPUT|-m conntrack --ctstate DNAT --ctorigdstport 53 -j RETURN
-xt_tcpudp|mangle|OUTPUT|-p tcp -m tcp --dport 53 --tcp-flags FIN,SYN,RST,ACK SYN -j RETURN
 xt_owner|mangle|OUTPUT|-m owner --uid-owner 0 -j RETURN
 xt_addrtype|mangle|POSTROUTING|-m addrtype --src-type LOCAL -j RETURN
 xt_REDIRECT|nat|PREROUTING|-p udp -j REDIRECT --to-ports 5053
@@ -161,6 +161,7 @@ xt_CT|raw|PREROUTING|-j CT --notrack
 xt_mark|raw|PREROUTING|-m mark --mark 0x40000000 -j RETURN
 xt_mark|raw|PREROUTING|-j MARK --set-xmark 0x0/0x40000000
 xt_tcpudp|raw|PREROUTING|-p udp -m udp --dport 53 -j RETURN
+xt_tcpudp|raw|PREROUTING|-p tcp -m tcp --dport 53 --tcp-flags FIN,SYN,RST,ACK SYN -j RETURN
 xt_NFQUEUE|raw|PREROUTING|-j NFQUEUE --queue-num 5355 --queue-bypass
 xt_mark|raw|PREROUTING|-j MARK --set-xmark 0x0/0xffffffff
 xt_set|raw|PREROUTING|-m set --match-set dockerwall-resolver6 dst,dst,src -j RETURN
@@ -176,7 +177,6 @@ xt_connmark|mangle|FORWARD|-j CONNMARK --set-xmark 0x1000000/0xf000000
 xt_set|mangle|FORWARD|-j SET --add-set dockerwall-denied6 src,dst,dst
 xt_hl|mangle|INPUT|-m hl --hl-eq 255 -j RETURN
 xt_conntrack|mangle|INPUT|-m conntrack --ctstate DNAT --ctorigdstport 53 -j RETURN
-xt_tcpudp|mangle|OUTPUT|-p tcp -m tcp --dport 53 --tcp-flags FIN,SYN,RST,ACK SYN -j RETURN
 xt_owner|mangle|OUTPUT|-m owner --uid-owner 0 -j RETURN
 xt_addrtype|mangle|POSTROUTING|-m addrtype --src-type LOCAL -j RETURN
 xt_REDIRECT|nat|PREROUTING|-p udp -j REDIRECT --to-ports 5053

@@ -3,7 +3,7 @@
 // written down of it is complete. With the real rules and the real data plane.
 
 import assert from "node:assert/strict";
-import { readdirSync } from "node:fs";
+import { readdirSync, readFileSync } from "node:fs";
 import { after, describe, it } from "node:test";
 import { setNames } from "../../src/core/firewall/names.ts";
 import { openConntrack } from "../../src/edge/kernel/flows/conntrack.ts";
@@ -22,6 +22,15 @@ after(async () => {
 });
 
 const { limited, denials, ownOf, assertUnharmed, assertNoForgedLink } = floodChecks(lab);
+
+/** How often a listener's queue was full: of connections to be accepted, or of those that are not there yet. */
+function overflows(): number {
+  const [names = "", values = ""] = readFileSync("/proc/net/netstat", "utf8").split("\n");
+  const counts = new Map(names.split(" ").map((name, index) => [name, Number(values.split(" ")[index])]));
+  return ["ListenOverflows", "TCPReqQFullDoCookies", "TCPReqQFullDrop"]
+    .map((name) => counts.get(name) ?? assert.fail(name))
+    .reduce((sum, count) => sum + count);
+}
 
 for (const family of [4, 6] as const)
   describe(`IPv${family}`, () => {
@@ -80,6 +89,15 @@ for (const family of [4, 6] as const)
       assertUnharmed(family, report);
       assert.ok(most - before <= attacker.length * 32 + 32, `${most - before} descriptors`);
     });
+
+    for (const mode of ["syns", "connections"] as const)
+      it(`${mode} by TCP: the queue of the host's listener`, async () => {
+        const before = overflows();
+        const report = await lab.meanwhile(family, () => lab.flood(mode, family, 20_000));
+        assertUnharmed(family, report);
+        assert.equal(overflows() - before, 0);
+        assert.deepEqual(new Set(limited("connections", family)), new Set(ownOf(family)));
+      });
 
     // Before each address has all the flows that it may have.
     it("errors: the queue, limits", async () => {

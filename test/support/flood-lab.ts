@@ -237,6 +237,10 @@ export type FloodMode =
   | "denied"
   | "flows"
   | "tcp"
+  /** By TCP, as fast as it can, each closed soon after. */
+  | "connections"
+  /** The first packets of connections that never come about. */
+  | "syns"
   | "forged"
   /** In the name of link-local addresses. */
   | "link"

@@ -1,5 +1,5 @@
 # Floods a table from the addresses of its container, or in the name of others.
-import random, resource, socket, struct, sys, time
+import ctypes, random, resource, socket, struct, sys, time
 
 mode, family, count, gateway, granted, denied, far, *sources = sys.argv[1:]
 family, count = int(family), int(count)
@@ -67,6 +67,32 @@ def headed(source, to, protocol, message):
     return struct.pack("!IHBB", 6 << 28, len(message), protocol, 255) + ends + message
 
 
+def syn(source, port):
+    ends = socket.inet_pton(kind, source) + socket.inet_pton(kind, gateway)
+    pseudo = ends + struct.pack("!HH" if family == 4 else "!II", *((6, 20) if family == 4 else (20, 6)))
+    head = struct.pack("!HHIIBBH", port, 53, random.getrandbits(32), 0, 5 << 4, 2, 8192)
+    return headed(source, gateway, 6, head + struct.pack("!HH", checksum(pseudo + head + bytes(4)), 0))
+
+
+def put_all(messages):
+    # By sendmmsg(2): one call for all of them, so that they go as fast as the kernel takes them.
+    place = (struct.pack("=HH", kind, 0) + socket.inet_pton(kind, gateway)).ljust(16, b"\0")
+    if family == 6:
+        place = struct.pack("=HHI", kind, 0, 0) + socket.inet_pton(kind, gateway) + bytes(4)
+    places = ctypes.create_string_buffer(place, len(place))
+    bodies = [ctypes.create_string_buffer(message, len(message)) for message in messages]
+    pieces = (ctypes.c_size_t * (2 * len(bodies)))()
+    heads = (ctypes.c_size_t * (8 * len(bodies)))()
+    for index, body in enumerate(bodies):
+        pieces[2 * index], pieces[2 * index + 1] = ctypes.addressof(body), len(body)
+        head = ctypes.addressof(places), len(place), ctypes.addressof(pieces) + 16 * index, 1, 0, 0, 0, 0
+        heads[8 * index : 8 * index + 8] = head
+    sent = 0
+    while sent < len(bodies):
+        more = libc.sendmmsg(raw.fileno(), ctypes.byref(heads, 64 * sent), len(bodies) - sent, 0)
+        sent += max(1, more)
+
+
 def icmp(source, to, message):
     ends = socket.inet_pton(kind, source) + socket.inet_pton(kind, to)
     pseudo = b"" if family == 4 else ends + struct.pack("!II", len(message), 58)
@@ -105,6 +131,8 @@ def stranger(index):
 
 
 def part(first, last):
+    if mode == "syns":
+        return put_all(syns[first:last])
     if mode == "forged":
         for index in range(first, last):
             for to, port, message in (
@@ -144,15 +172,17 @@ def part(first, last):
         elif mode == "flows":
             with bound(sources[0], 1024 + index) as fresh:
                 put(fresh, b"flow", (granted, 443))
-        elif mode == "tcp":
+        elif mode in ("tcp", "connections"):
             fresh = bound(sources[index % len(sources)], 0, socket.SOCK_STREAM)
             fresh.setblocking(False)
             fresh.connect_ex((gateway, 53))
             held.append(fresh)
+            if mode == "connections" and len(held) > 800:
+                held.pop(0).close()
 
 
 held = []
-if mode in ("forged", "link", "errors"):
+if mode in ("forged", "link", "errors", "syns"):
     raw = socket.socket(kind, socket.SOCK_RAW, socket.IPPROTO_RAW)
 if mode == "errors":
     # The last three are the neighbour's own, and what the addresses of two networks begin with.
@@ -166,15 +196,20 @@ elif mode == "pool":
 elif mode == "questions":
     own = [bound("", 0)]
     own[0].setsockopt(socket.SOL_SOCKET, 33, 1 << 24)
+elif mode == "syns":
+    libc = ctypes.CDLL(None)
+    syns = [syn(sources[index % len(sources)], 1024 + index % 60000) for index in range(count)]
 elif mode not in ("forged", "link"):
     own = [bound(source) for source in sources]
     if mode in ("first", "flows"):
         for source in sources:
             looks_up(source, "a.flood.example.com")
 print("begins", flush=True)
+begun = time.monotonic()
 for index in range(parts):
     part(count * index // parts, count * (index + 1) // parts)
     time.sleep(rest)
+print(f"{count / (time.monotonic() - begun):.0f} a second", flush=True)
 if mode == "questions":
     # Each is sent back by the far end.
     own[0].settimeout(8)

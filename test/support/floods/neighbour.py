@@ -40,6 +40,10 @@ def tcp(at, message):
             if piece == b"":
                 raise OSError("closed")
             got += piece
+        # tcpi_total_retrans (linux/tcp.h): its kernel sends again what was lost, and the loss must not hide behind that.
+        again = struct.unpack_from("=I", s.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 104), 100)[0]
+        if again > 0:
+            raise OSError(f"{again} of its segments were sent again")
         return got[2:]
 
 

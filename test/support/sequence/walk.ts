@@ -134,6 +134,8 @@ function readRule(body: string): Rule {
     if (word === "-j" || word === "-g") goal = { flag: word, target: value };
     else if (word === "--set-xmark") written = bitsOf(value);
     else if (word === "--add-set") next();
+    // Of a SYN, which the packet is.
+    else if (word === "--tcp-flags") next();
     else if (!silent.test(word)) {
       const test = testOf(word, value, word === "--match-set" ? next().split(",") : []);
       tests.push((walk) => test(walk) !== negated);

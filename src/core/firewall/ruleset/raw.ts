@@ -13,7 +13,7 @@ import { type Chain, type Rule, rule } from "../rules/table.ts";
 import { clearMark, drop, goTo, returnIt, setMark } from "../rules/target.ts";
 import { fromHeldBridge, linkLocalRules, onLinkDestinations, strangerRules } from "./bridges.ts";
 import { namedResolver } from "./capture.ts";
-import { limited, lookupRate } from "./limits.ts";
+import { connectionRate, limited, lookupRate } from "./limits.ts";
 import type { RulesetInput } from "./options.ts";
 
 export function rawChains(input: RulesetInput): Chain[] {
@@ -32,6 +32,9 @@ export function rawChains(input: RulesetInput): Chain[] {
     { name: chain.flood, rules: floodRules(input) },
   ];
 }
+
+/** By TCP, what begins a connection: those that have begun are bounded by their number. */
+const lookups: readonly Match[] = [toPort("udp", 53), { kind: "syn", port: 53 }];
 
 const fromGuarded = ({ sets }: RulesetInput): Match => inSet(sets.guarded, "src,src");
 
@@ -72,7 +75,9 @@ function unseenRules({ sets }: RulesetInput): Rule[] {
 /** Lookups are counted; nothing else of a guarded container is looked at here. */
 function guardedRules(input: RulesetInput): Rule[] {
   return [
-    rule("lookup of a guarded container", [toPort("udp", 53), fromGuarded(input)], goTo(chain.flood)),
+    ...lookups.map((lookup) =>
+      rule("lookup of a guarded container", [lookup, fromGuarded(input)], goTo(chain.flood)),
+    ),
     rule("guarded container", [fromGuarded(input)], returnIt),
   ];
 }
@@ -149,11 +154,14 @@ function seenRules(input: RulesetInput): Rule[] {
   ];
 }
 
-/** Only lookups get here. Floods of them are shed before conntrack and before our socket. */
+/** Only lookups get here. Floods of them are shed before conntrack and before our sockets. */
 function floodRules(input: RulesetInput): Rule[] {
-  const limit = limited(`dockerwall-dns${input.family}`, "above", lookupRate);
+  const { family } = input;
+  const datagrams = limited(`dockerwall-dns${family}`, "above", lookupRate);
+  const connections = limited(`dockerwall-connections${family}`, "above", connectionRate);
   return [
     ...namedResolver(input).map((match) => rule("server that an entry names", [match], returnIt)),
-    rule("flood of lookups", [limit], drop),
+    rule("flood of lookups", [{ kind: "protocol", protocol: "udp" }, datagrams], drop),
+    rule("flood of connections for lookups", [{ kind: "protocol", protocol: "tcp" }, connections], drop),
   ];
 }
