@@ -3,7 +3,7 @@
 
 import type { Hazard } from "../model/topology.ts";
 import { list } from "./parse.ts";
-import { labelName, placeOf } from "./table.ts";
+import { labelName, labels as known, placeOf } from "./table.ts";
 import { type Warned, warnedWords } from "./warned.ts";
 
 /** What is accepted of a container. */
@@ -32,7 +32,7 @@ export function readAccepted({
   const place = placeOf({ kind: "container", name }, labelName("accept"));
   return {
     has: () => false,
-    problems: parsed.problems.map((problem) => `${place}: ${problem}; the warnings stay`),
+    problems: parsed.problems.map((problem) => `${place}: ${problem}; ${known.accept.effect}`),
   };
 }
 
