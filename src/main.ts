@@ -12,6 +12,9 @@ import { DockerwallError, messageOf } from "./errors.ts";
 const usageExitCode = 64;
 const internalExitCode = 70;
 
+/** Known once the arguments are: what is wrong with those needs no stack. */
+let showsStack = false;
+
 /** A link to this file with the name of a command runs that command: the image has `stats` on its PATH. */
 function argumentsOf(argv: readonly string[]): readonly string[] {
   const invokedAs = basename(argv[1] ?? "");
@@ -75,11 +78,17 @@ async function parseAndRun(name: string, command: Command, args: readonly string
     process.stdout.write(renderHelp(name, command));
     return 0;
   }
+  showsStack = name === "daemon" && isDebug(parsed.options["log-level"]);
   const output = {
     write: (text: string) => void process.stdout.write(text),
     styled: process.stdout.isTTY && process.stdout.hasColors(),
   };
   return command.run({ ...parsed, environment: process.env, output });
+}
+
+/** As the daemon reads its settings: a flag overrides the environment. */
+function isDebug(flag: string | undefined): boolean {
+  return (flag ?? process.env["DOCKERWALL_LOG_LEVEL"]) === "debug";
 }
 
 /** One sentence per line, or JSON where the command prints JSON. Only the daemon shows a stack, if its log level says so. */
@@ -91,9 +100,7 @@ function report(error: unknown): number {
   } else {
     for (const line of message.split("\n")) process.stderr.write(`dockerwall: ${printableSentence(line)}\n`);
   }
-  if (args[0] === "daemon" && process.env["DOCKERWALL_LOG_LEVEL"] === "debug" && error instanceof Error) {
-    process.stderr.write(`${error.stack ?? ""}\n`);
-  }
+  if (showsStack && error instanceof Error) process.stderr.write(`${error.stack ?? ""}\n`);
   return known ? error.exitCode : internalExitCode;
 }
 

@@ -181,6 +181,23 @@ const cases: readonly Case[] = [
     stderr: /^dockerwall: --dns-port is "0", but .*\ndockerwall: --hold is "maybe", but .*\n$/,
   },
   {
+    args: ["daemon", "--dns-port", "0", "--log-level", "debug"],
+    code: 78,
+    stderr: /^dockerwall: --dns-port is "0", but .*\nDockerwallError: .*\n( {4}at .*\n)+$/,
+  },
+  {
+    args: ["daemon", "--dns-port", "0"],
+    environment: { DOCKERWALL_LOG_LEVEL: "debug" },
+    code: 78,
+    stderr: /^dockerwall: --dns-port is "0", but .*\nDockerwallError: .*\n( {4}at .*\n)+$/,
+  },
+  {
+    args: ["daemon", "--dns-port", "0", "--log-level=info"],
+    environment: { DOCKERWALL_LOG_LEVEL: "debug" },
+    code: 78,
+    stderr: /^dockerwall: --dns-port is "0", but .*\n$/,
+  },
+  {
     args: ["stats"],
     environment: missing,
     code: 69,
