@@ -6,7 +6,10 @@ import { createSocket } from "node:dgram";
 import { closeSync } from "node:fs";
 import { test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
-import { anyAddress } from "../../src/core/model/address.ts";
+import { readCounters } from "../../src/core/counters/registry.ts";
+import { addressBytes, anyAddress } from "../../src/core/model/address.ts";
+import * as libc from "../../src/edge/kernel/libc.ts";
+import { socketAddress } from "../../src/edge/kernel/socket-address.ts";
 import { listenOnHost } from "../../src/edge/listener/host.ts";
 import { listenLasting } from "../../src/edge/listener/lasting-listener.ts";
 import { listenTcp } from "../../src/edge/listener/tcp.ts";
@@ -121,6 +124,20 @@ for (const each of families)
     assert.ok(beside < 40 && away < 40, `${beside} and ${away} of 40`);
     forgetNeighbours();
   });
+
+test("replies that find no room in their socket are counted", { timeout: 60_000 }, async () => {
+  const [each] = families;
+  await prepare(each);
+  const unsent = (): number => readCounters().find(({ name }) => name === "answers_unsent")?.value ?? 0;
+  const before = unsent();
+  const fd = libc.socket(libc.AF_INET, libc.SOCK_DGRAM, 0, "a socket");
+  libc.bind(fd, socketAddress(addressBytes(anyAddress(4)), port), "a socket");
+  const listener = await listenUdp({ fd, family: 4 }, echo);
+  const [beside = 0] = await answeredDuringFlood(each).finally(listener.close);
+  assert.ok(beside < 40, `${beside} of 40`);
+  assert.ok(unsent() - before >= 40 - beside, `${unsent() - before} counted, ${beside} of 40 answered`);
+  forgetNeighbours();
+});
 
 test("the first socket finds out whose the port is, and nobody takes it afterwards", async () => {
   const address = anyAddress(4);

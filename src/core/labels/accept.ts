@@ -3,7 +3,7 @@
 
 import type { Hazard } from "../model/topology.ts";
 import { list } from "./parse.ts";
-import { labelName, labels as known, placeOf } from "./table.ts";
+import { labels as known, labelName, placeOf } from "./table.ts";
 import { type Warned, warnedWords } from "./warned.ts";
 
 /** What is accepted of a container. */

@@ -1,6 +1,7 @@
 // Datagrams in batches: one system call reads what has come to a socket, one sends what a turn of the event loop has put
 // into it.
 
+import { contained, type OnFailure } from "../../core/contain.ts";
 import * as libc from "./libc.ts";
 import { MessageVector } from "./message-vector.ts";
 import { createReadiness } from "./readiness.ts";
@@ -61,25 +62,34 @@ export function receiveBatch(
 /** For a connected socket. */
 const nobody = new Uint8Array(0);
 
+/** What becomes of what could not be sent. */
+export interface SendQueueEvents {
+  /** So many were not sent: without room for them, or without a way. They are lost, as datagrams are. */
+  readonly onLoss: (count: number) => void;
+  /** Told of what fails on our side, when a turn's end sends. */
+  readonly onFailure: OnFailure;
+}
+
 /** What a socket has to send; what is put in in one turn of the event loop goes together. */
 export class SendQueue {
   readonly #fd: number;
-  readonly #onLoss: () => void;
+  readonly #events: SendQueueEvents;
+  readonly #flushLater: () => void;
   #waiting: { readonly datagram: Uint8Array; readonly to: Uint8Array }[] = [];
   #flushing: NodeJS.Immediate | undefined;
   #open = true;
 
-  /** @param onLoss called when something could not be sent; it is lost, as datagrams are */
-  constructor(fd: number, onLoss: () => void = () => undefined) {
+  constructor(fd: number, events: SendQueueEvents) {
     this.#fd = fd;
-    this.#onLoss = onLoss;
+    this.#events = events;
+    this.#flushLater = contained(() => this.flush(), events.onFailure);
   }
 
   /** @param to the bytes of a `sockaddr`; left out for a connected socket */
   put(datagram: Uint8Array, to = nobody): void {
     if (!this.#open || datagram.length > datagramBytes) return;
     this.#waiting.push({ datagram, to });
-    this.#flushing ??= setImmediate(() => this.flush());
+    this.#flushing ??= setImmediate(this.#flushLater);
     if (this.#waiting.length >= batch) this.flush();
   }
 
@@ -92,7 +102,8 @@ export class SendQueue {
     this.#waiting = [];
     sending ??= new MessageVector(batch, datagramBytes);
     for (const [slot, { datagram, to }] of waiting.entries()) sending.put(slot, datagram, to);
-    if (sending.send(this.#fd, waiting.length) < waiting.length) this.#onLoss();
+    const lost = waiting.length - sending.send(this.#fd, waiting.length);
+    if (lost > 0) this.#events.onLoss(lost);
   }
 
   /** The descriptor may be another's by now: nothing more is sent. */

@@ -2,7 +2,8 @@
 // guarded bridge and one for all others; and one in each captured sandbox, opened there by other code and adopted by
 // its file descriptor.
 
-import { tellFailure } from "../../core/contain.ts";
+import { type OnFailure, tellFailure } from "../../core/contain.ts";
+import { declareCounter } from "../../core/counters/registry.ts";
 import { type Family, type IpAddress, parseAddress } from "../../core/model/address.ts";
 import { DockerwallError, messageOf } from "../../errors.ts";
 import { receiveBatch, SendQueue, watchSocket } from "../kernel/datagrams.ts";
@@ -11,6 +12,12 @@ import { clientOf, portOf } from "../kernel/socket-address.ts";
 import { type HostUdp, openHostUdp } from "./host-udp.ts";
 import { findPortHolder } from "./port-holder.ts";
 import { Shares } from "./shares.ts";
+
+const unsent = declareCounter({
+  name: "answers_unsent",
+  help: "Answers by UDP that the kernel did not take: its socket had no room, or there was no way to the asker.",
+  words: { one: "answer that could not be sent", many: "answers that could not be sent" },
+});
 
 /** Who sent a question, as the socket saw it. */
 export interface DnsClient {
@@ -53,8 +60,9 @@ export async function listenUdp(
   { onProblem, onLost }: ListenerEvents = {},
 ): Promise<DnsListener> {
   const fd = "fd" in at ? at.fd : openUdp(at);
+  const told = tellingUnanswered(onProblem);
   const contained = containHandler(handler, onProblem);
-  const replies = new SendQueue(fd);
+  const replies = new SendQueue(fd, { onLoss: (count) => unsent.add(count), onFailure: told });
   let open = true;
   const close = (): void => {
     if (!open) return;
@@ -99,7 +107,7 @@ export function containHandler(
   handler: DnsHandler,
   onProblem: ((problem: string) => void) | undefined,
 ): DnsHandler {
-  const told = (error: unknown): void => onProblem?.(`a lookup was not answered: ${messageOf(error)}`);
+  const told = tellingUnanswered(onProblem);
   return (message, client, reply) => {
     let replied = false;
     const once: typeof reply = (answer) => {
@@ -118,6 +126,10 @@ export function containHandler(
       once(undefined);
     }
   };
+}
+
+function tellingUnanswered(onProblem: ListenerEvents["onProblem"]): OnFailure {
+  return (error) => onProblem?.(`a lookup was not answered: ${messageOf(error)}`);
 }
 
 /** The address without its zone, and an IPv4 one in IPv4 form. */

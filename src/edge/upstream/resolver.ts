@@ -70,6 +70,7 @@ export class Resolver {
       ask: (wanted) => race(wanted, this.#servers, racing),
       leastLeftMs: hedgeMs,
       nowMs,
+      told: this.#told,
     });
     this.#queueing = { queue: this.#queue, shared, nowMs, told: this.#told };
     this.setUpstreams(settings.upstreams);
@@ -103,10 +104,11 @@ export class Resolver {
   /** Replaces the servers. Attempts under way still end with the old ones; what waits for its turn asks the new ones. */
   setUpstreams(upstreams: readonly Upstream[]): void {
     const { nowMs, deadlineMs } = this.#settings;
+    const means = { random: this.#random, nowMs, told: this.#told };
     const before = this.#servers;
     this.#servers = upstreams.map((upstream, rank) => {
       const known = before.find((server) => sameUpstream(server.upstream, upstream));
-      return known ?? createUpstreamServer(upstream, rank, this.#random, nowMs);
+      return known ?? createUpstreamServer(upstream, rank, means);
     });
     for (const server of before) {
       if (this.#servers.includes(server)) continue;
@@ -183,15 +185,21 @@ class QueuedQuery implements Turn, Taker, Wanted {
   }
 
   begin(): void {
-    const { queue, nowMs } = this.#queueing;
+    const { queue, nowMs, told } = this.#queueing;
     const { asker, deadlineAtMs } = this.#options;
     const entered = queue.enter(asker, this);
     if (entered === "refused") this.refuse();
     if (entered !== "waiting") return;
-    this.#expiring = setTimeout(() => {
-      queue.withdraw(asker, this);
-      this.#options.reject(new NoTurnError("late"));
-    }, deadlineAtMs - nowMs());
+    this.#expiring = setTimeout(
+      contained(() => this.#expire(), told),
+      deadlineAtMs - nowMs(),
+    );
+  }
+
+  #expire(): void {
+    // Whatever becomes of its place: its asker hears of it.
+    this.#options.reject(new NoTurnError("late"));
+    this.#queueing.queue.withdraw(this.#options.asker, this);
   }
 
   refuse(): void {

@@ -9,6 +9,7 @@ import type { EncryptedChannel } from "./encrypted/channel.ts";
 import { createHttpsChannel } from "./encrypted/https.ts";
 import { createTlsChannel } from "./encrypted/tls.ts";
 import type { RandomBits } from "./random.ts";
+import type { ServerMeans } from "./server-means.ts";
 import { TcpConnections } from "./tcp.ts";
 import { UdpPool } from "./udp.ts";
 
@@ -30,13 +31,9 @@ export interface UpstreamServer {
 const nothingToGiveUp: Revocable = { giveUp: () => undefined };
 
 /** Makes a server; `rank` is its place in the configuration. */
-export function createUpstreamServer(
-  upstream: Upstream,
-  rank: number,
-  random: RandomBits,
-  nowMs: () => number,
-): UpstreamServer {
-  const udp = new UdpPool(upstream, random, nowMs);
+export function createUpstreamServer(upstream: Upstream, rank: number, means: ServerMeans): UpstreamServer {
+  const { random, nowMs } = means;
+  const udp = new UdpPool(upstream, means);
   const tcp = new TcpConnections(upstream, random);
   const encrypted = upstream.tls && openChannel(upstream, upstream.tls, random);
   const health = new ServerHealth(rank);

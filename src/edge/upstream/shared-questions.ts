@@ -1,5 +1,6 @@
 // Equal questions under way share one answer, which also keeps a forger from betting on many at once.
 
+import { contained, type OnFailure } from "../../core/contain.ts";
 import { NoTurnError } from "../../core/dns/fair-queue.ts";
 import type { Question } from "../../core/dns/wire/question.ts";
 import type { Taker } from "./taker.ts";
@@ -16,6 +17,7 @@ export interface SharedQuestionsOptions {
   /** An asker who has no more time left than this does not ask anew, ms. */
   readonly leastLeftMs: number;
   readonly nowMs: () => number;
+  readonly told: OnFailure;
 }
 
 export class SharedQuestions {
@@ -54,7 +56,8 @@ export class SharedQuestions {
       outcome();
     };
     const leftMs = deadlineAtMs - this.#options.nowMs();
-    const timer = setTimeout(() => once(() => fail(new NoTurnError("late"))), leftMs);
+    const late = (): void => once(() => fail(new NoTurnError("late")));
+    const timer = setTimeout(contained(late, this.#options.told), leftMs);
     return {
       take: (message) => once(() => taker.take(message)),
       fail: (error) => once(() => fail(error)),

@@ -2,6 +2,7 @@
 // datagram and for servers whose answers are being forged.
 
 import { createConnection } from "node:net";
+import { contain, contained, type OnFailure } from "../../core/contain.ts";
 import { createFrameReader, renderFrame } from "../../core/dns/wire/framing.ts";
 import { readWord, writeWord } from "../../core/dns/wire/words.ts";
 import type { Upstream } from "../../core/model/upstream.ts";
@@ -36,16 +37,24 @@ export class TcpConnections {
     const fail = (): void => finish(asker.fail);
     const finish = (outcome: (() => void) | undefined): void => {
       if (!this.#open.delete(fail)) return;
-      socket.destroy();
-      outcome?.();
+      contain(() => {
+        socket.destroy();
+        outcome?.();
+      }, asker.fail);
     };
+    const failWith: OnFailure = (error) => finish(() => asker.fail(error));
     this.#open.add(fail);
-    socket.on("connect", () => socket.write(renderFrame(query)));
-    socket.on("data", (piece) => {
-      const [message] = frames.push(piece);
-      if (message === undefined) return;
-      finish(readWord(message, 0) === id ? () => asker.receive(message) : asker.fail);
-    });
+    socket.on(
+      "connect",
+      contained(() => socket.write(renderFrame(query)), failWith),
+    );
+    socket.on("data", (piece) =>
+      contain(() => {
+        const [message] = frames.push(piece);
+        if (message === undefined) return;
+        finish(readWord(message, 0) === id ? () => asker.receive(message) : asker.fail);
+      }, failWith),
+    );
     socket.on("error", fail);
     socket.on("close", fail);
     return () => finish(undefined);

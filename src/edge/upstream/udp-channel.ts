@@ -1,6 +1,7 @@
 // One connected UDP socket to an upstream server. The kernel drops packets from elsewhere; the queries on it differ by
 // random ids. One that receives wrong answers is under attack: it is closed, and its queries go by TCP.
 
+import { contain, type OnFailure, tellFailure } from "../../core/contain.ts";
 import { declareCounter } from "../../core/counters/registry.ts";
 import { noteTruncated } from "../../core/dns/wire/upstream-query.ts";
 import { readWord, writeWord } from "../../core/dns/wire/words.ts";
@@ -35,6 +36,8 @@ export interface UdpChannelOptions {
   readonly upstream: Upstream;
   readonly random: RandomBits;
   readonly openedAtMs: number;
+  /** Told of what fails on our side; the queries of the socket fail then. */
+  readonly told: OnFailure;
   /** It is no more; called once. */
   readonly onClose: (channel: UdpChannel) => void;
 }
@@ -56,7 +59,10 @@ export class UdpChannel {
   constructor(options: UdpChannelOptions) {
     this.#options = options;
     this.#fd = openConnected(options.upstream);
-    this.#sending = new SendQueue(this.#fd, () => this.close("failed"));
+    this.#sending = new SendQueue(this.#fd, {
+      onLoss: () => this.close("failed"),
+      onFailure: (error) => this.#fail(error),
+    });
     // Who waits for an answer has a timer; a socket that nobody waits at must not keep a process from ending.
     this.#closeSocket = watchSocket(this.#fd, () => this.#read(), false);
   }
@@ -99,7 +105,7 @@ export class UdpChannel {
     this.#closeSocket();
     const left = [...this.#pending.values()];
     this.#pending.clear();
-    for (const asker of left) asker.fail(reason);
+    for (const asker of left) contain(() => asker.fail(reason), this.#options.told);
   }
 
   #closeIfDone(): void {
@@ -114,9 +120,14 @@ export class UdpChannel {
         if (this.#isOpen) this.#receive(message);
       });
     } catch (error) {
-      if (!(error instanceof libc.SystemCallError)) throw error;
-      this.close("failed");
+      if (error instanceof libc.SystemCallError) this.close("failed");
+      else tellFailure(error, (cause) => this.#fail(cause));
     }
+  }
+
+  #fail(error: unknown): void {
+    this.close("failed");
+    this.#options.told(error);
   }
 
   #receive(message: Uint8Array): void {

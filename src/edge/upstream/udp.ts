@@ -2,22 +2,20 @@
 
 import type { Upstream } from "../../core/model/upstream.ts";
 import * as libc from "../kernel/libc.ts";
-import type { RandomBits } from "./random.ts";
+import type { ServerMeans } from "./server-means.ts";
 import { type UdpAsker, UdpChannel } from "./udp-channel.ts";
 
 /** Opens no socket before the first query. */
 export class UdpPool {
   readonly #upstream: Upstream;
-  readonly #random: RandomBits;
-  readonly #nowMs: () => number;
+  readonly #means: ServerMeans;
   readonly #channels = new Set<UdpChannel>();
   /** Takes new queries. */
   #current: UdpChannel | undefined;
 
-  constructor(upstream: Upstream, random: RandomBits, nowMs: () => number) {
+  constructor(upstream: Upstream, means: ServerMeans) {
     this.#upstream = upstream;
-    this.#random = random;
-    this.#nowMs = nowMs;
+    this.#means = means;
   }
 
   /** Sends a query (its id is overwritten). @returns where it can be given up; undefined where it has failed at once */
@@ -40,12 +38,14 @@ export class UdpPool {
   }
 
   #usable(): UdpChannel {
+    const { random, nowMs, told } = this.#means;
     const before = this.#current;
-    if (before?.isFresh(this.#nowMs()) === true) return before;
+    if (before?.isFresh(nowMs()) === true) return before;
     const opened = new UdpChannel({
       upstream: this.#upstream,
-      random: this.#random,
-      openedAtMs: this.#nowMs(),
+      random,
+      openedAtMs: nowMs(),
+      told,
       onClose: (channel) => this.#channels.delete(channel),
     });
     this.#channels.add(opened);

@@ -1,6 +1,13 @@
 // One HTTP/2 connection to a server of DNS over HTTPS, and the requests on it.
 
-import { type ClientHttp2Session, type ClientHttp2Stream, constants } from "node:http2";
+import {
+  type ClientHttp2Session,
+  type ClientHttp2Stream,
+  constants,
+  type IncomingHttpHeaders,
+  type IncomingHttpStatusHeader,
+} from "node:http2";
+import { contain, contained, type OnFailure } from "../../../core/contain.ts";
 import type { TcpAsker } from "../tcp.ts";
 import { idleMs } from "./channel.ts";
 import { createMuteWatch, type MuteWatch } from "./mute-watch.ts";
@@ -27,20 +34,31 @@ export class HttpsConnection {
   constructor(session: ClientHttp2Session, endpoint: Endpoint, onLeave: () => void) {
     this.#session = session;
     this.#endpoint = endpoint;
+    const end = (): void => session.destroy();
+    const handler = (work: () => void): (() => void) => contained(work, end);
     this.#muteWatch = createMuteWatch(() => {
       // Its streams end before it says that it is closed, and what they carried is to be sent by another.
       onLeave();
-      session.destroy();
-    });
-    session.on("connect", () => this.#muteWatch.heard(this.#waiting > 0));
-    session.setTimeout(idleMs, () => session.close());
-    session.on("goaway", onLeave);
-    session.on("close", () => {
-      this.#muteWatch.end();
-      onLeave();
-    });
+      end();
+    }, end);
+    session.on(
+      "connect",
+      handler(() => this.#muteWatch.heard(this.#waiting > 0)),
+    );
+    session.setTimeout(
+      idleMs,
+      handler(() => session.close()),
+    );
+    session.on("goaway", handler(onLeave));
+    session.on(
+      "close",
+      handler(() => {
+        this.#muteWatch.end();
+        onLeave();
+      }),
+    );
     // What went wrong is for the server's record of failures; each stream hears of it.
-    session.on("error", onLeave);
+    session.on("error", handler(onLeave));
   }
 
   /** True once the server has answered on it: that it then ends means that it has tired of waiting. */
@@ -58,11 +76,14 @@ export class HttpsConnection {
     if (stream === undefined) return undefined;
     this.#waiting++;
     this.#muteWatch.asked();
-    stream.once("close", () => this.#waiting--);
-    for (const sign of ["response", "data"] as const) {
-      // Counted without this one: it is answered, and its end comes at once.
-      stream.on(sign, () => this.#muteWatch.heard(this.#waiting > 1));
-    }
+    const destroy = (): void => this.destroy();
+    stream.once(
+      "close",
+      contained(() => this.#waiting--, destroy),
+    );
+    // Counted without this one: it is answered, and its end comes at once.
+    const hear = contained(() => this.#muteWatch.heard(this.#waiting > 1), destroy);
+    for (const sign of ["response", "data"] as const) stream.on(sign, hear);
     const giveUp = receive(stream, {
       receive: (message) => {
         this.#proven = true;
@@ -103,23 +124,38 @@ function receive(stream: ClientHttp2Stream, asker: TcpAsker): () => void {
   const finish = (outcome: (() => void) | undefined): void => {
     if (over) return;
     over = true;
-    if (!stream.closed) stream.close(constants.NGHTTP2_CANCEL);
-    outcome?.();
+    contain(() => {
+      if (!stream.closed) stream.close(constants.NGHTTP2_CANCEL);
+      outcome?.();
+    }, asker.fail);
   };
-  stream.on("response", (headers) => {
-    const [type = ""] = String(headers["content-type"] ?? "").split(";");
-    good = headers[":status"] === 200 && type.trim().toLowerCase() === mediaType;
-    if (!good) finish(asker.fail);
-  });
-  stream.on("data", (piece: Buffer) => {
-    pieces.push(piece);
-    length += piece.length;
-    if (length > maxMessageBytes) finish(asker.fail);
-  });
-  stream.on("end", () => {
-    if (good) finish(() => asker.receive(Buffer.concat(pieces)));
-  });
-  stream.on("error", () => finish(asker.fail));
-  stream.on("close", () => finish(asker.fail));
+  const failWith: OnFailure = (error) => finish(() => asker.fail(error));
+  const fail = (): void => finish(asker.fail);
+  stream.on("response", (headers) =>
+    contain(() => {
+      good = isMessage(headers);
+      if (!good) fail();
+    }, failWith),
+  );
+  stream.on("data", (piece: Buffer) =>
+    contain(() => {
+      pieces.push(piece);
+      length += piece.length;
+      if (length > maxMessageBytes) fail();
+    }, failWith),
+  );
+  stream.on(
+    "end",
+    contained(() => {
+      if (good) finish(() => asker.receive(Buffer.concat(pieces)));
+    }, failWith),
+  );
+  stream.on("error", fail);
+  stream.on("close", fail);
   return () => finish(undefined);
+}
+
+function isMessage(headers: IncomingHttpHeaders & IncomingHttpStatusHeader): boolean {
+  const [type = ""] = String(headers["content-type"] ?? "").split(";");
+  return headers[":status"] === 200 && type.trim().toLowerCase() === mediaType;
 }

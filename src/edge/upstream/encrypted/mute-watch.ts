@@ -1,6 +1,8 @@
 // Notices a server that has gone silent while its connection stays open: no packet says so, and a socket's timeouts do
 // not either, because our own writes postpone them.
 
+import { contained, type OnFailure } from "../../../core/contain.ts";
+
 export interface MuteWatch {
   /** Something was asked; the server has its time from here on, or from what was asked before. */
   asked(): void;
@@ -16,11 +18,11 @@ export interface MuteWatch {
  */
 const muteMs = 1_500;
 
-/** `onMute` is called when nothing came for `muteMs` although something was asked. */
-export function createMuteWatch(onMute: () => void): MuteWatch {
+/** `onMute` is called when nothing came for `muteMs` although something was asked; `onFailure`, when that fails. */
+export function createMuteWatch(onMute: () => void, onFailure: OnFailure): MuteWatch {
   let timer: NodeJS.Timeout | undefined;
   const asked = (): void => {
-    timer ??= setTimeout(onMute, muteMs);
+    timer ??= setTimeout(contained(onMute, onFailure), muteMs);
   };
   const end = (): void => {
     clearTimeout(timer);

@@ -1,7 +1,7 @@
 // One connection of DNS over TLS, with many queries on it at once (RFC 7766 6.2.1.1).
 
 import type { Socket } from "node:net";
-import { contain } from "../../../core/contain.ts";
+import { contain, contained } from "../../../core/contain.ts";
 import { createFrameReader, renderFrame } from "../../../core/dns/wire/framing.ts";
 import { readWord, writeWord } from "../../../core/dns/wire/words.ts";
 import type { RandomBits } from "../random.ts";
@@ -32,25 +32,23 @@ export class TlsConnection {
   constructor(socket: Socket, random: RandomBits, onEnd: (left: readonly TlsQuery[]) => void) {
     this.#socket = socket;
     this.#random = random;
-    this.#muteWatch = createMuteWatch(() => socket.destroy());
+    const end = (): void => void socket.destroy();
+    this.#muteWatch = createMuteWatch(end, end);
     socket.setNoDelay(true);
-    socket.setTimeout(idleMs, () => socket.destroy());
-    for (const step of ["connect", "secureConnect"]) socket.on(step, () => this.#hear());
-    socket.on("data", (piece) =>
-      contain(
-        () => this.#take(piece),
-        () => socket.destroy(),
-      ),
-    );
-    socket.on("end", () => socket.destroy());
+    socket.setTimeout(idleMs, end);
+    const hear = contained(() => this.#hear(), end);
+    for (const step of ["connect", "secureConnect"]) socket.on(step, hear);
+    socket.on("data", (piece) => contain(() => this.#take(piece), end));
+    socket.on("end", end);
     // What went wrong is for the server's record of failures, which "close" leads to.
-    socket.on("error", () => socket.destroy());
-    socket.on("close", () => {
+    socket.on("error", end);
+    const close = (): void => {
       this.#muteWatch.end();
       const left = [...this.#pending.values()];
       this.#pending.clear();
       onEnd(left);
-    });
+    };
+    socket.on("close", contained(close, end));
   }
 
   /** True once the server has answered on it: that it then ends means that it has tired of waiting. */

@@ -63,6 +63,12 @@ const steps: readonly Step[] = [
   ["is silent", 1_000, 2_590, 500],
 ];
 
+const meansBy = (clock: Clock) => ({
+  random: createRandomBits(),
+  nowMs: () => clock.ms,
+  told: (error: unknown) => assert.fail(String(error)),
+});
+
 test("what answers and silences make of a server", async () => {
   const clock: Clock = { ms: 1_000 };
   let tookMs = 0;
@@ -72,7 +78,7 @@ test("what answers and silences make of a server", async () => {
       reply(answerTo(message, ["203.0.113.1"]));
     },
   });
-  const server = createUpstreamServer(upstream, 0, createRandomBits(), () => clock.ms);
+  const server = createUpstreamServer(upstream, 0, meansBy(clock));
   try {
     for (const [index, [event, ms, rttMs, restMs]] of steps.entries()) {
       tookMs = ms;
@@ -93,7 +99,7 @@ test("a server that cannot be reached rests; its slowness is forgotten a little 
   const clock: Clock = { ms: 1_000 };
   const gone = await startFakeUpstream({ onUdp: () => undefined });
   await gone.close();
-  const server = createUpstreamServer(gone, 3, createRandomBits(), () => clock.ms);
+  const server = createUpstreamServer(gone, 3, meansBy(clock));
   try {
     assert.equal(server.rttMs, 3, "its rank is what stands for time before the first answer");
     for (const restMs of [500, 1_000, 2_000]) {
