@@ -91,12 +91,41 @@ export function createClassification(options: ClassificationOptions): Classifica
   }
 
   function finish(all: readonly Judged[]): void {
-    options.commit();
-    for (const judged of all)
-      contain(
-        () => actOn(judged, options),
-        (error) => fail(judged.sandbox, error),
-      );
+    const work = (): void => {
+      options.commit();
+      for (const judged of all)
+        contain(
+          () => actOn(judged, options),
+          (error) => fail(judged.sandbox, error),
+        );
+    };
+    contain(work, (error) => finishEach(all, error));
+  }
+
+  /** Not known to be in force is what any of them demands: each demands it anew, and alone. */
+  function finishEach(all: readonly Judged[], error: unknown): void {
+    const [only, ...others] = all;
+    if (only !== undefined && others.length === 0) {
+      keepShut(only, error);
+      return;
+    }
+    for (const { sandbox } of all) {
+      const again = judge(sandbox);
+      if (again !== undefined) finish([again]);
+    }
+  }
+
+  /** It opens nothing by what it demands, and is captured where that does not leave it open as it was. */
+  function keepShut({ sandbox, standing }: Judged, error: unknown): void {
+    const isOpenStill = standing.kind === "open" && sandbox.standing.kind === "open";
+    if (!isOpenStill) {
+      sandbox.standing = { kind: "unknown" };
+      const captureIt = (): void => {
+        if (!sandbox.captured) capture.install(sandbox);
+      };
+      contain(captureIt, (cause) => fail(sandbox, cause));
+    }
+    fail(sandbox, error);
   }
 
   return { read, settle };

@@ -28,13 +28,19 @@ function sandboxOf(name: string): Sandbox {
   return made as Sandbox;
 }
 
+const nothing = (): void => undefined;
+
 /** @param judge what follows from judging one, the nth time */
-function start(judge: (name: string, times: number, classification: Classification) => Standing) {
+function start(
+  judge: (name: string, times: number, classification: Classification) => Standing,
+  commit: () => void = nothing,
+) {
   const order: string[] = [];
   const problems: string[] = [];
-  const nothing = (): void => undefined;
   const unused = {
-    install: nothing,
+    install: (sandbox: Sandbox) => {
+      sandbox.captured = true;
+    },
     releaseSoon: nothing,
     hold: nothing,
     settle: ({ name }: Sandbox) => order.push(`settles ${name}`),
@@ -47,7 +53,10 @@ function start(judge: (name: string, times: number, classification: Classificati
       order.push(`ends ${name}`);
       return standing;
     },
-    commit: () => order.push("commits"),
+    commit() {
+      order.push("commits");
+      commit();
+    },
     isTold: () => false,
     register: {
       isLive: ({ name }: Sandbox) => name !== "gone",
@@ -123,3 +132,53 @@ test("where judging one fails, the others are judged all the same", () => {
   classification.settle([box]);
   assert.equal(box.standing.kind, "open");
 });
+
+const guarded: Standing = { kind: "guarded", memberships: [], settled: true, mayLose: false };
+
+test("where what all demand does not get into the kernel, each demands it alone, and acts on it alone", () => {
+  const all = ["box", "other", "third"].map(sandboxOf);
+  let commits = 0;
+  const { classification, order, problems } = start(
+    () => guarded,
+    () => {
+      commits++;
+      // That of all, and that of "other".
+      if (commits === 1 || commits === 3) throw new Error("refused");
+    },
+  );
+  classification.settle(all);
+  assert.deepEqual(order, [
+    ...[...judged("box", "other", "third"), "commits"],
+    ...[...judged("box"), ...finished("box"), ...judged("other"), "commits"],
+    ...[...judged("third"), ...finished("third")],
+  ]);
+  assert.deepEqual(
+    all.map(({ standing }) => standing.kind),
+    ["guarded", "unknown", "guarded"],
+  );
+  assert.deepEqual(problems, ["sandbox other: refused"]);
+});
+
+for (const [before, demanded, after] of [
+  ["open", guarded, "unknown and captured"],
+  ["open", { kind: "unknown" }, "unknown and captured"],
+  ["open", { kind: "open" }, "open"],
+  ["unknown", { kind: "open" }, "unknown and captured"],
+] as const satisfies readonly (readonly ["open" | "unknown", Standing, string])[])
+  test(`one that was ${before} and is judged ${demanded.kind} is ${after} where that does not get into the kernel`, () => {
+    const box = sandboxOf("box");
+    box.standing = { kind: before };
+    box.captured = before !== "open";
+    const { classification, order, problems } = start(
+      () => demanded,
+      () => {
+        throw new Error("refused");
+      },
+    );
+    classification.settle([box]);
+    assert.equal(`${box.standing.kind}${box.captured ? " and captured" : ""}`, after);
+    assert.deepEqual(
+      [order.filter((each) => each.startsWith("settles")), problems],
+      [[], ["sandbox box: refused"]],
+    );
+  });
