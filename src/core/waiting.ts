@@ -27,8 +27,8 @@ export interface WaitingOptions {
   readonly look?: () => void;
   /** Milliseconds that only go forward. */
   readonly nowMs: () => number;
-  /** Calls back once, after so many milliseconds. @returns how to call that off */
-  readonly after: (ms: number, work: () => void) => () => void;
+  /** Does the work once, after so many milliseconds. @returns how to call that off */
+  readonly after: (ms: number, work: () => void, onFailure: OnFailure) => () => void;
   /** Told of what fails: it keeps no other from being judged. */
   readonly onFailure: OnFailure;
 }
@@ -122,16 +122,17 @@ export class Waiting<Kind extends Waiter = Waiter> {
   }
 
   #time(deadlineAtMs: number): void {
-    const { againEveryMs = Number.POSITIVE_INFINITY, nowMs, after } = this.#options;
+    const { againEveryMs = Number.POSITIVE_INFINITY, nowMs, after, onFailure } = this.#options;
     const now = nowMs();
     const atMs = Math.min(deadlineAtMs, now + againEveryMs);
     if (this.#timer !== undefined && this.#timer.atMs <= atMs) return;
     this.#timer?.cancel();
-    const cancel = after(Math.max(0, atMs - now), () => {
+    const work = (): void => {
       this.#timer = undefined;
       if (Number.isFinite(againEveryMs)) this.judge();
       else this.#judgeOverdue();
-    });
+    };
+    const cancel = after(Math.max(0, atMs - now), work, onFailure);
     this.#timer = { atMs, cancel };
   }
 }

@@ -146,15 +146,16 @@ class KernelUnsettledQueue implements UnsettledQueue {
     this.#queue.verdict(id, "drop");
     dropped.add();
     if (this.#states.get(port) !== "unknown") return;
-    if (this.#late === 0) setImmediate(() => this.#tellLate());
+    if (this.#late === 0) setImmediate(contained(() => this.#tellLate(), this.#tell));
     this.#late++;
   }
 
   #tellLate(): void {
-    this.#options.onProblem(
-      `${this.#late} packets of a new container were dropped: the engine did not say in time whether it is on a guarded network`,
-    );
+    const late = this.#late;
     this.#late = 0;
+    this.#options.onProblem(
+      `${late} packets of a new container were dropped: the engine did not say in time whether it is on a guarded network`,
+    );
   }
 
   readonly #tell = (error: unknown): void =>

@@ -1,7 +1,7 @@
 // The open flows that one who had an address before has left there: stamped as they are, packets of its heir would pass
 // by them. They are cleared before anything may be sent from there, and until that succeeds nothing may.
 
-import { contain } from "../../core/contain.ts";
+import { contain, type OnFailure } from "../../core/contain.ts";
 import type { IpAddress } from "../../core/model/address.ts";
 import { messageOf } from "../../errors.ts";
 
@@ -16,7 +16,7 @@ export interface FormerFlowsOptions {
   readonly isHeld: (address: IpAddress) => boolean;
   /** What could not be cleared at once has been cleared, of an address of this sandbox. */
   readonly onCleared: (sandbox: string) => void;
-  readonly after: (ms: number, work: () => void) => void;
+  readonly after: (ms: number, work: () => void, onFailure: OnFailure) => void;
   readonly onProblem: (problem: string) => void;
 }
 
@@ -88,29 +88,32 @@ export class FormerFlows {
   #retryLater(cause: string): void {
     if (this.#retries) return;
     this.#retries = true;
-    const { after, onProblem } = this.#options;
+    const { onProblem } = this.#options;
     const places = [...this.#waiting.keys()].join(", ");
     onProblem(
       `open flows of an earlier container at ${places} could not be cleared (${cause}): nothing may leave from there by a guarded port until they are; this is tried again every second`,
     );
-    after(retryMs, () => this.#retry());
+    this.#time();
+  }
+
+  #time(): void {
+    const { after } = this.#options;
+    after(retryMs, () => this.#retry(), this.#tell);
   }
 
   #retry(): void {
-    const { onCleared, after, onProblem } = this.#options;
+    const { onCleared } = this.#options;
     const waiting = new Map(this.#waiting);
     try {
       this.#clear([...waiting.keys()]);
     } catch {
       // It has been told.
-      after(retryMs, () => this.#retry());
+      this.#time();
       return;
     }
     this.#retries = false;
-    for (const sandbox of new Set(waiting.values()))
-      contain(
-        () => onCleared(sandbox),
-        (error) => onProblem(messageOf(error)),
-      );
+    for (const sandbox of new Set(waiting.values())) contain(() => onCleared(sandbox), this.#tell);
   }
+
+  readonly #tell = (error: unknown): void => this.#options.onProblem(messageOf(error));
 }

@@ -16,7 +16,7 @@ export interface EngineReadings {
 export interface NameReadingsOptions {
   readonly engine: EngineReadings;
   readonly nowMs: () => number;
-  readonly after: (ms: number, work: () => void) => () => void;
+  readonly after: (ms: number, work: () => void, onFailure: OnFailure) => () => void;
   /** Told of a reading that could not be asked for. */
   readonly onFailure: OnFailure;
 }
@@ -63,13 +63,13 @@ export class NameReadings {
   }
 
   #plan(): Reading {
-    const { nowMs, after } = this.#options;
+    const { nowMs, after, onFailure } = this.#options;
     const reading: Reading = { names: new Set(), number: undefined };
     const leftMs = this.#askedAtMs + betweenMs - nowMs();
     if (leftMs <= 0) this.#begin(reading);
     else {
       this.#next = reading;
-      after(leftMs, () => this.#begin(reading));
+      after(leftMs, () => this.#begin(reading), onFailure);
     }
     return reading;
   }

@@ -1,16 +1,16 @@
 // Work that is asked for again and again, and done now and then.
 
-import { contain, type OnFailure } from "../../core/contain.ts";
+import { contained, type OnFailure } from "../../core/contain.ts";
 
 /** Runs at once, and then for all calls within `everyMs` together once more: what is asked for is always begun later. */
 export function createThrottle(everyMs: number, work: () => void, onFailure: OnFailure): () => void {
   let ranAtMs = Number.NEGATIVE_INFINITY;
   let timer: NodeJS.Timeout | undefined;
-  const run = (): void => {
+  const run = contained(() => {
     timer = undefined;
     ranAtMs = performance.now();
-    contain(work, onFailure);
-  };
+    return work();
+  }, onFailure);
   return () => {
     if (timer !== undefined) return;
     const leftMs = ranAtMs + everyMs - performance.now();

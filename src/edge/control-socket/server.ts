@@ -4,6 +4,7 @@
 
 import type { IncomingMessage, Server, ServerResponse } from "node:http";
 import { createRequire } from "node:module";
+import { contained, type OnFailure } from "../../core/contain.ts";
 import type { ControlApi } from "../../core/model/control-api.ts";
 import { answerRequest, type ControlAnswer } from "./answer.ts";
 import { bindPrivately } from "./bind.ts";
@@ -46,21 +47,25 @@ export async function createControlServer(options: {
   server.maxConnections = maxConnections;
   try {
     const remove = await bindPrivately(server, path);
-    server.on("error", (error) => options.onFailure?.(error));
-    return { close: () => close(server, remove) };
+    const onFailure: OnFailure = (error) => options.onFailure?.(error);
+    server.on("error", onFailure);
+    return { close: () => close(server, remove, onFailure) };
   } catch (error) {
     server.close();
     throw error;
   }
 }
 
-async function close(server: Server, remove: () => Promise<void>): Promise<void> {
+async function close(server: Server, remove: () => Promise<void>, onFailure: OnFailure): Promise<void> {
   await remove();
   const closed = new Promise<void>((resolve) => {
     server.close(() => resolve());
   });
   server.closeIdleConnections();
-  const timer = setTimeout(() => server.closeAllConnections(), closeGraceMs);
+  const timer = setTimeout(
+    contained(() => server.closeAllConnections(), onFailure),
+    closeGraceMs,
+  );
   await closed;
   clearTimeout(timer);
 }

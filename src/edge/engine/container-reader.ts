@@ -2,6 +2,7 @@
 // hangs. Such a reading does not hold up others. It goes on until it is answered, because asking again would only leave
 // one more reader waiting in the engine.
 
+import { contained, type OnFailure } from "../../core/contain.ts";
 import type { Container } from "../../core/model/topology.ts";
 import { messageOf } from "../../errors.ts";
 import { ReadingPlaces } from "./reading-places.ts";
@@ -22,6 +23,7 @@ export interface ContainerReaderOptions {
   readonly onRead: (reading: ContainerReading) => void;
   /** Called when one more cannot be read, or one less. */
   readonly onUnread: () => void;
+  readonly onFailure: OnFailure;
   /** How long a reading may take until its container counts as one that cannot be read, milliseconds. */
   readonly slowAfterMs: number;
 }
@@ -110,12 +112,13 @@ class SingleReader implements ContainerReader {
   }
 
   async #readNow(id: string, abort: AbortController): Promise<void> {
-    const { slowAfterMs, nowMs, stampOf, inspect, onRead, onUnread } = this.#options;
+    const { slowAfterMs, nowMs, stampOf, inspect, onRead, onUnread, onFailure } = this.#options;
     const give = await this.#places.take();
-    const slow = setTimeout(() => {
+    const noteSlow = (): void => {
       give();
       this.#fail(id, `the engine has not answered within ${slowAfterMs / 1000} s`);
-    }, slowAfterMs);
+    };
+    const slow = setTimeout(contained(noteSlow, onFailure), slowAfterMs);
     const begunAtMs = nowMs();
     const stamp = stampOf(id);
     try {

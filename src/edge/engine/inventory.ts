@@ -110,6 +110,7 @@ class EngineInventory implements Inventory {
         if (reading.container !== undefined) this.#events?.onRead();
       },
       onUnread: () => contain(() => this.#events?.onUnread(this.#unread()), this.#report),
+      onFailure: this.#report,
       slowAfterMs: options.slowAfterMs,
     });
   }

@@ -1,7 +1,7 @@
-// Work that is repeated, in either plane. A failed round is reported, and the next one comes all the same: an error
-// thrown in a timer would end the daemon.
+// Work by timers, in either plane. What fails is reported, and the next round of repeated work comes all the same: an
+// error thrown in a timer would end the daemon.
 
-import { contain, type OnFailure } from "../../core/contain.ts";
+import { contain, contained, type OnFailure } from "../../core/contain.ts";
 
 export interface RepeatedWork {
   readonly everyMs: number;
@@ -25,8 +25,8 @@ export function every({ everyMs, work, onFailure, onSuccess, keepsAlive = true }
   return { [Symbol.dispose]: () => clearInterval(timer) };
 }
 
-/** Calls `work` once, after so many milliseconds; what it throws is the process's. @returns how to call it off */
-export function after(ms: number, work: () => void): () => void {
-  const timer = setTimeout(work, ms);
+/** Does the work once, after so many milliseconds. @returns how to call it off */
+export function after(ms: number, work: () => unknown, onFailure: OnFailure): () => void {
+  const timer = setTimeout(contained(work, onFailure), ms);
   return () => clearTimeout(timer);
 }

@@ -2,6 +2,7 @@
 
 import { type FSWatcher, statSync, watch } from "node:fs";
 import { dirname } from "node:path";
+import { contained, type OnFailure } from "../../core/contain.ts";
 import { messageOf } from "../../errors.ts";
 
 /**
@@ -14,6 +15,7 @@ const quietMs = 60;
 export class FileWatch implements Disposable {
   readonly #path: string;
   readonly #onChange: () => void;
+  readonly #onFailure: OnFailure;
   readonly #watchers: FSWatcher[] = [];
   /** The identity at the last look(). */
   #seen: string;
@@ -21,10 +23,11 @@ export class FileWatch implements Disposable {
   #waitsFor: string | undefined;
   #quietTimer: NodeJS.Timeout | undefined;
 
-  /** `onChange` must not throw. */
-  constructor(path: string, onChange: () => void) {
+  /** @param onFailure called with what `onChange` throws */
+  constructor(path: string, onChange: () => void, onFailure: OnFailure) {
     this.#path = path;
     this.#onChange = onChange;
+    this.#onFailure = onFailure;
     this.#seen = identityOf(path);
   }
 
@@ -49,7 +52,8 @@ export class FileWatch implements Disposable {
 
   #watch(place: string): void {
     try {
-      const watcher = watch(place, { persistent: false }, () => this.#wait());
+      const wait = contained(() => this.#wait(), this.#onFailure);
+      const watcher = watch(place, { persistent: false }, wait);
       watcher.on("error", () => watcher.close());
       this.#watchers.push(watcher);
     } catch {
@@ -63,10 +67,11 @@ export class FileWatch implements Disposable {
     if (now === this.#waitsFor) return;
     this.#waitsFor = now;
     clearTimeout(this.#quietTimer);
-    this.#quietTimer = setTimeout(() => {
+    const tell = (): void => {
       this.#waitsFor = undefined;
       this.#onChange();
-    }, quietMs);
+    };
+    this.#quietTimer = setTimeout(contained(tell, this.#onFailure), quietMs);
   }
 
   /** The file's identity, or the reason why it has none. */

@@ -19,7 +19,7 @@ export interface PolicyFileWatch extends Disposable {
 export interface PolicyFileOptions {
   readonly path: string;
   readonly builtIn: Presets;
-  /** Called when another version comes into force; must not throw. */
+  /** Called when another version comes into force. */
   readonly onChange: () => void;
   /** One sentence, or undefined once all is well again. */
   readonly onProblem: (problem: string | undefined) => void;
@@ -28,14 +28,17 @@ export interface PolicyFileOptions {
 /** Reads the file and follows it. A missing file at the start is not a problem. */
 export function followPolicyFile({ path, builtIn, onChange, onProblem }: PolicyFileOptions): PolicyFileWatch {
   const versions = new PolicyFileVersions(builtIn);
-  const watch = new FileWatch(path, () => {
+  const problem = (what: string): void => onProblem(`policy file ${path}: ${what}`);
+  const look = (): void => {
     if (reread()) onChange();
-  });
+  };
+  const watch = new FileWatch(path, look, (error) => problem(messageOf(error)));
 
   /** Returns whether another version is in force. */
   function reread(): boolean {
     const { changed, news } = takeFrom(path, versions);
-    if (news !== null) onProblem(news === undefined ? undefined : `policy file ${path}: ${news}`);
+    if (news === undefined) onProblem(undefined);
+    else if (news !== null) problem(news);
     return changed;
   }
 

@@ -1,7 +1,9 @@
 // Where redirected lookups arrive on the host: one socket for every address, and one for each guarded bridge, so that
 // whatever a network does to its socket harms no other network. One that is destroyed is opened again.
 
+import { contain } from "../../core/contain.ts";
 import { anyAddress, type Family } from "../../core/model/address.ts";
+import { messageOf } from "../../errors.ts";
 import { interfaceIndex } from "../kernel/libc.ts";
 import { type Lasting, listenLasting } from "./lasting-listener.ts";
 import { type DnsHandler, listenUdp } from "./udp.ts";
@@ -25,6 +27,7 @@ export async function listenOnHost(options: HostListenersOptions): Promise<HostL
   /** By bridge and its index: a bridge that was made anew is another one to a socket. */
   const byBridge = new Map<string, Promise<readonly Lasting[]>>();
   const all: Lasting[] = [];
+  const tell = (error: unknown): void => options.onProblem(messageOf(error));
   for (const family of options.families) all.push(await listenForAll(family, options));
 
   async function close(listeners: Promise<readonly Lasting[]>): Promise<void> {
@@ -42,7 +45,7 @@ export async function listenOnHost(options: HostListenersOptions): Promise<HostL
       for (const [key, listeners] of byBridge) {
         if (wanted.has(key)) continue;
         byBridge.delete(key);
-        void close(listeners);
+        contain(() => close(listeners), tell);
       }
       for (const [key, bridge] of wanted)
         if (!byBridge.has(key)) byBridge.set(key, listenForBridge(bridge, options));

@@ -2,6 +2,7 @@
 // (ss -K), and root those of the host. A destroyed socket is reopened, at growing intervals, so that endless destruction
 // costs us next to nothing.
 
+import { contain, contained, type OnFailure } from "../../core/contain.ts";
 import { messageOf } from "../../errors.ts";
 import type { DnsListener } from "./udp.ts";
 
@@ -32,18 +33,20 @@ export async function listenLasting(options: LastingOptions): Promise<Lasting> {
   let timer: NodeJS.Timeout | undefined;
   let closed = false;
   let listener: DnsListener | undefined;
+  const tell: OnFailure = (error) => onProblem(messageOf(error));
   await (mustStand ? openOnce() : reopen());
 
   function lost(problem: string): void {
     if (closed) return;
-    onProblem(problem);
-    void listener?.close();
     if (performance.now() - openedAtMs > calmAfterMs) delayMs = firstDelayMs;
+    // Before anything that may fail.
     again();
+    contain(() => listener?.close(), tell);
+    onProblem(problem);
   }
 
   function again(): void {
-    timer = setTimeout(() => void reopen(), delayMs);
+    timer = setTimeout(contained(reopen, tell), delayMs);
     delayMs = Math.min(delayMs * 2, longestDelayMs);
   }
 
@@ -60,8 +63,8 @@ export async function listenLasting(options: LastingOptions): Promise<Lasting> {
       await openOnce();
     } catch (error) {
       if (closed) return;
-      onProblem(messageOf(error));
       again();
+      tell(error);
     }
   }
 

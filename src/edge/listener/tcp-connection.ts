@@ -45,7 +45,10 @@ class TcpConnection {
 
   constructor(serving: Serving) {
     this.#serving = serving;
-    this.#idle = setTimeout(() => this.#closeIdle(), serving.limits.idleTimeoutMs);
+    this.#idle = setTimeout(
+      contained(() => this.#closeIdle(), this.#fail),
+      serving.limits.idleTimeoutMs,
+    );
   }
 
   start(): void {
@@ -64,13 +67,12 @@ class TcpConnection {
     socket.on("close", () => clearTimeout(this.#idle));
   }
 
-  readonly #proceed = contained(
-    () => this.#proceedNow(),
-    (error) => {
-      this.#serving.socket.destroy();
-      this.#serving.told(error);
-    },
-  );
+  readonly #fail: OnFailure = (error) => {
+    this.#serving.socket.destroy();
+    this.#serving.told(error);
+  };
+
+  readonly #proceed = contained(() => this.#proceedNow(), this.#fail);
 
   #proceedNow(): void {
     const { socket, turns, owner } = this.#serving;

@@ -2,7 +2,7 @@
 // guarded bridge and one for all others; and one in each captured sandbox, opened there by other code and adopted by
 // its file descriptor.
 
-import { type OnFailure, tellFailure } from "../../core/contain.ts";
+import { contain, type OnFailure, tellFailure } from "../../core/contain.ts";
 import { declareCounter } from "../../core/counters/registry.ts";
 import { type Family, type IpAddress, parseAddress } from "../../core/model/address.ts";
 import { DockerwallError, messageOf } from "../../errors.ts";
@@ -83,7 +83,7 @@ export async function listenUdp(
       receiveBatch(fd, take, shares.next(replies, performance.now()));
       replies.flush();
     } catch (error) {
-      close();
+      contain(close, told);
       onLost?.(`the socket for lookups by UDP was destroyed: ${messageOf(error)}`);
     }
   });

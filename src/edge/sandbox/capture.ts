@@ -3,15 +3,18 @@
 
 import { networkInterfaces } from "node:os";
 import type { LateCapture } from "../../core/askers/late-captures.ts";
+import { contained } from "../../core/contain.ts";
 import type { IpAddress } from "../../core/model/address.ts";
+import { after } from "../host/every.ts";
 import { withNamespace } from "../kernel/netns.ts";
 import { lateCaptureOf } from "./flows/late-capture.ts";
 import type { PastFlows } from "./flows/past-flows.ts";
-import type { Attempt, Sandbox } from "./sandbox.ts";
+import type { Attempt, Sandbox, TellOf } from "./sandbox.ts";
 import { holdInterfaces, installSandboxTable, pinGateways, removeSandboxTables } from "./table.ts";
 
 export interface CaptureOptions {
   readonly attempt: Attempt;
+  readonly tellOf: TellOf;
   readonly pastFlows: PastFlows;
   /** A sandbox was captured when its container may have been asking already. */
   readonly onLate: (sandbox: string, late: LateCapture) => void;
@@ -47,7 +50,7 @@ const releaseAfterMs = 250;
 const refusedWithinMs = 1_000;
 
 export function createCapture(options: CaptureOptions): Capture {
-  const { attempt, pastFlows, onLate, mayEngineAsk, readAnew, onChange } = options;
+  const { attempt, tellOf, pastFlows, onLate, mayEngineAsk, readAnew, onChange } = options;
 
   function install(sandbox: Sandbox): void {
     const { namespaceFd, ports, owner } = sandbox;
@@ -61,7 +64,7 @@ export function createCapture(options: CaptureOptions): Capture {
     if (late) onLate(sandbox.name, lateCaptureOf(sandbox, attempt, mayEngineAsk));
     if (!sandbox.fresh) pastFlows.forgetSoon(sandbox);
     // First the engine's refusal must have found its way back: who is refused asks again by another socket at once.
-    else if (late) setTimeout(() => pastFlows.forgetSoon(sandbox), refusedWithinMs);
+    else if (late) after(refusedWithinMs, () => pastFlows.forgetSoon(sandbox), tellOf(sandbox.name));
     onChange(sandbox);
   }
 
@@ -92,12 +95,16 @@ export function createCapture(options: CaptureOptions): Capture {
   }
 
   function releaseSoon(sandbox: Sandbox): void {
-    sandbox.releaseTimer ??= setTimeout(() => {
-      // On a busy host it may have joined a guarded network, and the event of that not been read.
-      readAnew(sandbox);
-      sandbox.releaseTimer = undefined;
-      if (sandbox.standing.kind === "open" && sandbox.captured) attempt(sandbox.name, () => release(sandbox));
-    }, releaseAfterMs);
+    const releaseNow = (): void => {
+      try {
+        // On a busy host it may have joined a guarded network, and the event of that not been read.
+        readAnew(sandbox);
+      } finally {
+        sandbox.releaseTimer = undefined;
+      }
+      if (sandbox.standing.kind === "open" && sandbox.captured) release(sandbox);
+    };
+    sandbox.releaseTimer ??= setTimeout(contained(releaseNow, tellOf(sandbox.name)), releaseAfterMs);
   }
 
   return { install, lead, hold, pin, release, releaseSoon };

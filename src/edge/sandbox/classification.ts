@@ -48,87 +48,98 @@ interface Judged {
 const mostTogether = 32;
 
 export function createClassification(options: ClassificationOptions): Classification {
-  const { register, holders, capture } = options;
-  // What one loses or leaves is another's, who is judged then, too.
-  const settle = inBatches<Sandbox, Judged>({ begin: judge, finish, most: mostTogether });
+  return new SandboxClassification(options);
+}
 
-  function tell({ name }: Sandbox, error: unknown): void {
-    options.onProblem(`sandbox ${name}: ${messageOf(error)}`);
+class SandboxClassification implements Classification {
+  readonly #options: ClassificationOptions;
+  /** What one loses or leaves is another's, who is judged then, too. */
+  readonly settle: Classification["settle"];
+
+  constructor(options: ClassificationOptions) {
+    this.#options = options;
+    this.settle = inBatches<Sandbox, Judged>({
+      begin: (sandbox) => this.#judge(sandbox),
+      finish: (all) => this.#finish(all),
+      most: mostTogether,
+    });
   }
 
-  function noteUncaptured({ name }: Sandbox, error: unknown): void {
-    register.noteUncaptured(name, messageOf(error));
-  }
-
-  /** One that cannot be classified stays captured, and its questions wait. */
-  function fail(sandbox: Sandbox, error: unknown): void {
-    if (sandbox.captured || sandbox.standing.kind === "open") tell(sandbox, error);
-    else noteUncaptured(sandbox, error);
-  }
-
-  function read(sandbox: Sandbox): void {
+  read(sandbox: Sandbox): void {
     try {
-      if (!sandbox.captured && sandbox.standing.kind !== "open") capture.install(sandbox);
+      if (!sandbox.captured && sandbox.standing.kind !== "open") this.#options.capture.install(sandbox);
       sandbox.found = readAddresses(sandbox.addressFd, sandbox.namespaceFd);
     } catch (error) {
-      if (sandbox.captured) tell(sandbox, error);
-      else noteUncaptured(sandbox, error);
+      if (sandbox.captured) this.#tell(sandbox, error);
+      else this.#noteUncaptured(sandbox, error);
       return;
     }
-    settle([sandbox]);
+    this.settle([sandbox]);
   }
 
-  function judge(sandbox: Sandbox): Judged | undefined {
+  #judge(sandbox: Sandbox): Judged | undefined {
+    const { register, holders, enforce } = this.#options;
     let judged: Judged | undefined;
     if (!register.isLive(sandbox)) return judged;
     const work = (): void => {
       holders.note(sandbox);
       const { found, name } = sandbox;
-      judged = { sandbox, found: found.addresses, standing: options.enforce(found, name) };
+      judged = { sandbox, found: found.addresses, standing: enforce(found, name) };
     };
-    contain(work, (error) => fail(sandbox, error));
+    contain(work, (error) => this.#fail(sandbox, error));
     return judged;
   }
 
-  function finish(all: readonly Judged[]): void {
+  #finish(all: readonly Judged[]): void {
     const work = (): void => {
-      options.commit();
+      this.#options.commit();
       for (const judged of all)
         contain(
-          () => actOn(judged, options),
-          (error) => fail(judged.sandbox, error),
+          () => actOn(judged, this.#options),
+          (error) => this.#fail(judged.sandbox, error),
         );
     };
-    contain(work, (error) => finishEach(all, error));
+    contain(work, (error) => this.#finishEach(all, error));
   }
 
   /** Not known to be in force is what any of them demands: each demands it anew, and alone. */
-  function finishEach(all: readonly Judged[], error: unknown): void {
+  #finishEach(all: readonly Judged[], error: unknown): void {
     const [only, ...others] = all;
     if (only !== undefined && others.length === 0) {
-      keepShut(only, error);
+      this.#keepShut(only, error);
       return;
     }
     for (const { sandbox } of all) {
-      const again = judge(sandbox);
-      if (again !== undefined) finish([again]);
+      const again = this.#judge(sandbox);
+      if (again !== undefined) this.#finish([again]);
     }
   }
 
-  /** It opens nothing by what it demands, and is captured where that does not leave it open as it was. */
-  function keepShut({ sandbox, standing }: Judged, error: unknown): void {
-    const isOpenStill = standing.kind === "open" && sandbox.standing.kind === "open";
-    if (!isOpenStill) {
+  /** It opens nothing by what it demands, and is captured unless it is open still. */
+  #keepShut({ sandbox, standing }: Judged, error: unknown): void {
+    if (standing.kind !== "open" || sandbox.standing.kind !== "open") {
       sandbox.standing = { kind: "unknown" };
       const captureIt = (): void => {
-        if (!sandbox.captured) capture.install(sandbox);
+        if (!sandbox.captured) this.#options.capture.install(sandbox);
       };
-      contain(captureIt, (cause) => fail(sandbox, cause));
+      contain(captureIt, (cause) => this.#fail(sandbox, cause));
     }
-    fail(sandbox, error);
+    this.#fail(sandbox, error);
   }
 
-  return { read, settle };
+  /** One that cannot be classified stays captured, and its questions wait. */
+  #fail(sandbox: Sandbox, error: unknown): void {
+    if (sandbox.captured || sandbox.standing.kind === "open") this.#tell(sandbox, error);
+    else this.#noteUncaptured(sandbox, error);
+  }
+
+  #tell({ name }: Sandbox, error: unknown): void {
+    this.#options.onProblem(`sandbox ${name}: ${messageOf(error)}`);
+  }
+
+  #noteUncaptured({ name }: Sandbox, error: unknown): void {
+    this.#options.register.noteUncaptured(name, messageOf(error));
+  }
 }
 
 function actOn(judged: Judged, { capture, questions, isTold }: ClassificationOptions): void {

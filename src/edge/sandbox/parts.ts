@@ -10,7 +10,7 @@ import { createListening, type Listening } from "./lookups/listening.ts";
 import { createQuestions } from "./lookups/questions.ts";
 import type { SandboxesOptions } from "./options.ts";
 import { SandboxRegister } from "./register.ts";
-import type { Attempt, Sandbox } from "./sandbox.ts";
+import type { Attempt, Sandbox, TellOf } from "./sandbox.ts";
 import { UnopenedSandboxes } from "./unopened.ts";
 
 export interface Parts {
@@ -26,8 +26,8 @@ export interface Parts {
 
 export function createParts(options: SandboxesOptions): Parts {
   const { onProblem } = options;
-  const attempt: Attempt = (name, work) =>
-    contain(work, (error) => onProblem(`sandbox ${name}: ${messageOf(error)}`));
+  const tellOf: TellOf = (name) => (error) => onProblem(`sandbox ${name}: ${messageOf(error)}`);
+  const attempt: Attempt = (name, work) => contain(work, tellOf(name));
   const isLive = (sandbox: Sandbox): boolean => register.isLive(sandbox);
   const unopened = new UnopenedSandboxes();
   const register = new SandboxRegister({
@@ -38,8 +38,9 @@ export function createParts(options: SandboxesOptions): Parts {
   });
   const holders = new AddressHolders(options.onAddressLost, attempt);
   const capture = createCapture({
+    tellOf,
     attempt,
-    pastFlows: createPastFlows({ isLive, attempt }),
+    pastFlows: createPastFlows({ isLive, attempt, tellOf }),
     onLate: options.onLate,
     mayEngineAsk: options.mayEngineAsk,
     readAnew: (sandbox) => classification.read(sandbox),

@@ -2,6 +2,7 @@
 
 import { closeSync } from "node:fs";
 import type { Standing } from "../../core/askers/index-of-askers.ts";
+import type { OnFailure } from "../../core/contain.ts";
 import type { Transport } from "../../core/dns/wire/message.ts";
 import type { IpAddress } from "../../core/model/address.ts";
 import { withNamespace } from "../kernel/netns.ts";
@@ -56,6 +57,9 @@ export interface Sandbox {
 
 /** Does what may fail for one sandbox: a failure is reported with its name, and goes no further. */
 export type Attempt = (name: string, work: () => void) => void;
+
+/** What reports a failure with the name of the sandbox that it was about. */
+export type TellOf = (name: string) => OnFailure;
 
 /**
  * Opens all that a sandbox needs, or nothing.

@@ -143,7 +143,7 @@ function begin(parts: Parts, sandbox: Sandbox, isMet: boolean): void {
     sandbox.listening = listening.listen(sandbox);
     watchAddresses(sandbox, {
       readiness: options.readiness,
-      read: classification.read,
+      read: (sandbox) => classification.read(sandbox),
       onFailure: (error) => options.onProblem(`sandbox ${name}: ${messageOf(error)}`),
     });
   } catch (error) {

@@ -2,7 +2,7 @@
 // tried again until it is open or gone. The kernel can be told whose its ports are all the same.
 
 import { closeSync } from "node:fs";
-import { contain } from "../../core/contain.ts";
+import { contain, contained } from "../../core/contain.ts";
 
 const RETRY_MS = 1_000;
 
@@ -57,7 +57,10 @@ export class UnopenedSandboxes {
       options.open(unopened.isMet);
       this.#sandboxes.delete(options.name);
     } catch (error) {
-      unopened.timer = setTimeout(() => this.#try(options, unopened), RETRY_MS);
+      unopened.timer = setTimeout(
+        contained(() => this.#try(options, unopened), options.onFailure),
+        RETRY_MS,
+      );
       if (!unopened.isMet)
         contain(() => {
           options.meet();

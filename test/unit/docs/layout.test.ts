@@ -79,12 +79,62 @@ test("layout: one function repeats work in both planes", () => {
   assert.deepEqual(filesWith("function every("), ["edge/host/every.ts"]);
 });
 
+/** Whose timers need no boundary of that kind, and why. */
+const boundariesOfTheirOwn: ReadonlyMap<string, string> = new Map([
+  ["edge/control-socket/client.ts", "a command of the CLI ends with it"],
+  ["edge/host/stdout.ts", "it is the log, and catches what writing throws"],
+  ["edge/kernel/netlink/socket.ts", "a close says by its callback what fails"],
+  ["edge/kernel/readiness.ts", "who watches contains what it calls"],
+  ["edge/listener/turns.ts", "who waits for a turn contains what it calls"],
+  ["edge/upstream/race.ts", "without a closure for each race"],
+]);
+
+test("layout: what a timer calls is contained: a throw in it would end the daemon", () => {
+  const bare = files
+    .map(({ folder, name }) => join(folder, name))
+    .filter((file) => /^(edge|data)\//.test(file))
+    .flatMap((file) => bareTimers(readFileSync(join(src, file), "utf8")).map((call) => ({ file, call })));
+  assert.deepEqual(
+    bare.filter(({ file }) => !boundariesOfTheirOwn.has(file)),
+    [],
+  );
+  assert.deepEqual(new Set(bare.map(({ file }) => file)), new Set(boundariesOfTheirOwn.keys()));
+});
+
+test("layout: a timer is found, however its call is written", () => {
+  for (const [text, found] of [
+    ["setTimeout(work, 1)", 1],
+    ["setTimeout(() => work(), 1); setImmediate(work)", 2],
+    ["setInterval(\n  () => work(),\n  1)", 1],
+    ["timer ??= setTimeout(this.#work, 1)", 1],
+    ["setImmediate(() => {", 1],
+    ["setInterval(() => contain(work, tell), 1)", 0],
+    ["setTimeout(contained(work, tell), 1)", 0],
+    ["setInterval(\n  contained(work, tell),\n  1)", 0],
+    ["const work = contained(now, tell); setImmediate(work)", 0],
+    ["this.#work = contained(now, tell); setImmediate(this.#work)", 0],
+    ["setTimeout(resolve, 1); setTimeout(() => reject(late), 1); setTimeout(() => abort.abort(), 1)", 0],
+    ["socket.setTimeout(1, end)", 0],
+  ] as const)
+    assert.equal(bareTimers(text).length, found, text);
+});
+
 test("layout: core draws nothing by chance; the linter sees to its clock", () => {
   assert.deepEqual(
     filesWith("Math.random").filter((file) => file.startsWith("core/")),
     [],
   );
 });
+
+/** Calls of timers with anything but what is contained, or what ends a promise or a request. */
+function bareTimers(text: string): readonly string[] {
+  return [...text.matchAll(/(?<![.\w])set(?:Timeout|Immediate|Interval)\(\s*(\(\) => )?([\w.#]*)/g)].flatMap(
+    ([call, , given = ""]) => {
+      const isContained = /^contain(ed)?$/.test(given) || text.includes(`${given} = contained(`);
+      return isContained || /^(resolve|reject|abort\.abort)$/.test(given) ? [] : [call];
+    },
+  );
+}
 
 /**
  * Functions of more lines than this, with the line of the head of each, unless a comment above gives the reason. The

@@ -1,7 +1,8 @@
 // Flows to Docker's resolver that began before a sandbox was captured, and bypass us for as long as they are tracked.
 
+import { after } from "../../host/every.ts";
 import { withNamespace } from "../../kernel/netns.ts";
-import type { Attempt, Sandbox } from "../sandbox.ts";
+import type { Attempt, Sandbox, TellOf } from "../sandbox.ts";
 import { forgetFlowsPast } from "./resolver-flows.ts";
 
 const betweenForgettingMs = 25;
@@ -18,25 +19,32 @@ export function createPastFlows(options: {
   readonly isLive: (sandbox: Sandbox) => boolean;
   /** Tells of what fails, and goes on. */
   readonly attempt: Attempt;
+  readonly tellOf: TellOf;
 }): PastFlows {
   const due: Sandbox[] = [];
 
   function forgetNext(): void {
     const [first] = due;
-    if (first !== undefined && options.isLive(first)) {
-      options.attempt(first.name, () => {
-        const count = withNamespace(first.namespaceFd, () => forgetFlowsPast(first.ports));
-        first.askedPast ||= count > 0;
-      });
-    }
+    if (first !== undefined) options.attempt(first.name, () => forget(first));
     due.shift();
-    if (due.length > 0) setTimeout(forgetNext, betweenForgettingMs);
+    goOn();
+  }
+
+  function forget(sandbox: Sandbox): void {
+    if (!options.isLive(sandbox)) return;
+    const count = withNamespace(sandbox.namespaceFd, () => forgetFlowsPast(sandbox.ports));
+    sandbox.askedPast ||= count > 0;
+  }
+
+  function goOn(): void {
+    const [next] = due;
+    if (next !== undefined) after(betweenForgettingMs, forgetNext, options.tellOf(next.name));
   }
 
   return {
     forgetSoon(sandbox) {
       due.push(sandbox);
-      if (due.length === 1) setTimeout(forgetNext, betweenForgettingMs);
+      if (due.length === 1) goOn();
     },
   };
 }

@@ -1,6 +1,6 @@
 // What has changed about ports since it was last told: the sandboxes with other ports than before, and that ports are gone.
 
-import { contain, type OnFailure } from "../../../core/contain.ts";
+import { contain, contained, type OnFailure } from "../../../core/contain.ts";
 
 export interface PortChangesOptions {
   readonly onChange: (sandboxes: readonly string[]) => void;
@@ -32,10 +32,11 @@ export class PortChanges {
   tellLater(): void {
     if (this.#isTimed || (this.#touched.size === 0 && !this.#lost)) return;
     this.#isTimed = true;
-    setImmediate(() => {
+    const tell = (): void => {
       this.#isTimed = false;
       this.tellNow();
-    });
+    };
+    setImmediate(contained(tell, this.#options.onFailure));
   }
 
   tellNow(): void {

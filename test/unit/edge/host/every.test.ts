@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { describe, it, mock } from "node:test";
-import { every } from "../../../../src/edge/host/every.ts";
+import { after, every } from "../../../../src/edge/host/every.ts";
 
 describe("work that is done again and again", () => {
   for (const [how, work] of [
@@ -25,4 +25,18 @@ describe("work that is done again and again", () => {
       assert.deepEqual([rounds, failures.mock.callCount(), wells.mock.callCount()], [3, 2, 1]);
     });
   }
+});
+
+describe("work that is done once, later", () => {
+  it("tells what it throws, or rejects with, and can be called off", async (t) => {
+    t.mock.timers.enable({ apis: ["setTimeout"] });
+    const failures: string[] = [];
+    const fail = (error: unknown): void => void failures.push(String(error));
+    after(10, () => assert.fail("thrown"), fail);
+    after(10, () => Promise.reject(new Error("rejected")), fail);
+    after(10, () => assert.fail("called off"), fail)();
+    t.mock.timers.tick(10);
+    await new Promise((resolve) => setImmediate(resolve));
+    assert.deepEqual(failures, ["AssertionError [ERR_ASSERTION]: thrown", "Error: rejected"]);
+  });
 });

@@ -14,10 +14,13 @@ test("a change is reported once the file is left alone, also one that only a loo
   const path = join(folder, "policy.yml");
   let changed = Promise.withResolvers<void>();
   let count = 0;
-  using watch = new FileWatch(path, () => {
+  const failures: unknown[] = [];
+  const onChange = (): void => {
     count += 1;
     changed.resolve();
-  });
+    if (count === 1) throw new Error("broken");
+  };
+  using watch = new FileWatch(path, onChange, (error) => failures.push(error));
   writeFileSync(path, "one");
   watch.look();
   await changed.promise;
@@ -30,4 +33,5 @@ test("a change is reported once the file is left alone, also one that only a loo
   writeFileSync(join(folder, "other"), "x");
   await sleep(150);
   assert.ok(count <= 3, `${count} times`);
+  assert.deepEqual(failures.map(String), ["Error: broken"]);
 });
