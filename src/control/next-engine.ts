@@ -2,8 +2,14 @@
 // them, and starts them again before it answers any request. Its lookups for containers that start before ours would
 // leave past the wall, so we hold them while the engine ends us.
 
-import { engineHoldTables, isEngineHeld, renderEngineHold } from "../core/firewall/engine-hold.ts";
-import { chainNames, setNames } from "../core/firewall/names.ts";
+import {
+  engineHoldTables,
+  engineJump,
+  isEngineHeld,
+  renderEngineHold,
+} from "../core/firewall/engine-hold.ts";
+import { setNames } from "../core/firewall/names.ts";
+import { renderJump } from "../core/firewall/rules/render.ts";
 import { isInForce } from "../core/model/state.ts";
 import { execBesideEngine, readEngineGroup } from "../edge/engine/group.ts";
 import type { Firewall } from "../edge/kernel/firewall.ts";
@@ -48,7 +54,7 @@ export function createNextEngine(options: NextEngineOptions): NextEngine {
   async function holdFamily(pid: number, group: string, family: 4 | 6): Promise<void> {
     const jumps = engineHoldTables(backend).flatMap((table) => [
       `*${table}`,
-      `-I OUTPUT -j ${chainNames.engine}`,
+      `-I ${engineJump.hook} ${renderJump(engineJump, table)}`,
       "COMMIT",
     ]);
     const input = [...renderEngineHold(backend, group, setNames[`held${family}`]), ...jumps, ""].join("\n");

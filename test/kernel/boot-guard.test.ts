@@ -124,6 +124,9 @@ python3 /run/asks`;
         run(`iptables-${backend}`, "-t", table, "-A", "OUTPUT", "-j", "RETURN");
       assert.equal(rules.match(/^-A .* held-since-start -j (DROP|REJECT)/gm)?.length, 2, rules);
       assert.equal(isEngineHeld(rules), true);
+      // As the unit says how to pull an image, and as a restart of the host's own rules leaves it.
+      assert.equal(isEngineHeld(rules.replaceAll(/^-A DOCKERWALL-ENGINE .*\n/gm, "")), false);
+      assert.equal(isEngineHeld(rules.replaceAll(/^-A OUTPUT -j DOCKERWALL-ENGINE\n/gm, "")), false);
     });
   }
 

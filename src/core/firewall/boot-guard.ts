@@ -2,11 +2,12 @@
 // our own chains, so the daemon's first restore replaces them in one transaction, without a gap.
 
 import type { Family } from "../model/address.ts";
-import { engineHoldTables, renderEngineHold } from "./engine-hold.ts";
+import { engineHoldTables, engineJump, renderEngineHold } from "./engine-hold.ts";
 import { chainNames, heldPrefix } from "./names.ts";
 import { renderSet } from "./render-set.ts";
 import { fromInterface, isAnswer } from "./rules/match.ts";
 import { planRules } from "./rules/plan.ts";
+import { renderJump } from "./rules/render.ts";
 import { rule, type Table } from "./rules/table.ts";
 import { drop, returnIt } from "./rules/target.ts";
 import { fromHeldBridge, neighbourDiscovery } from "./ruleset/bridges.ts";
@@ -61,7 +62,7 @@ function holdQuestions(): string {
     [
       `printf "${renderEngineHold(variant, engineGroup).join("\\n")}\\n" | ${tool}-restore -w --noflush`,
       ...engineHoldTables(variant).map((table) => {
-        const jump = `OUTPUT -j ${chainNames.engine}`;
+        const jump = `${engineJump.hook} ${renderJump(engineJump, table)}`;
         // Only that it is not there yet would be said.
         return `{ ${tool} -w -t ${table} -C ${jump} 2>/dev/null || ${tool} -w -t ${table} -I ${jump}; }`;
       }),

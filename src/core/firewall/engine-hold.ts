@@ -8,9 +8,10 @@
 
 import { chainNames } from "./names.ts";
 import { inSet, type Match, toPort } from "./rules/match.ts";
+import { parseSave } from "./rules/observed.ts";
 import type { SetName, TableName } from "./rules/parts.ts";
-import { renderRule } from "./rules/render.ts";
-import { rule } from "./rules/table.ts";
+import { renderJump, renderRule } from "./rules/render.ts";
+import { type Jump, rule } from "./rules/table.ts";
 import { drop, type Target } from "./rules/target.ts";
 
 const sinceStart = "held-since-start";
@@ -49,6 +50,9 @@ export function engineHoldTables(variant: Variant): readonly TableName[] {
   return places[variant].map(({ table }) => table);
 }
 
+/** What leads to it, in each of its tables. */
+export const engineJump: Jump = { hook: "OUTPUT", chain: chainNames.engine };
+
 /**
  * Lines for `iptables-restore --noflush` that make the chains anew, without the jumps to them.
  * @param group of the engine, below the root of cgroup v2
@@ -70,11 +74,16 @@ export function renderEngineHold(variant: Variant, group: string, whileIn?: SetN
   ]);
 }
 
-/** Whether what the engine asks is held, by the output of iptables-save. */
+/** Whether what the engine asks is held, by the output of iptables-save: by rules that are led to. */
 export function isEngineHeld(saved: string): boolean {
-  return saved
-    .split("\n")
-    .some((line) => line.startsWith(`-A ${chainNames.engine} `) && line.includes(`--comment ${sinceStart} `));
+  const observed = parseSave(saved);
+  return [...engineHoldTables("nft"), ...engineHoldTables("legacy")].some((table) => {
+    const chain = observed.get(table)?.own.get(engineJump.chain);
+    const hook = observed.get(table)?.hooks.get(engineJump.hook) ?? [];
+    const jump = renderJump(engineJump, table);
+    const isLedTo = hook.some((rule) => rule.kind === "ours" && rule.body === jump);
+    return isLedTo && chain?.kind === "read" && chain.rules.length > 0;
+  });
 }
 
 /**

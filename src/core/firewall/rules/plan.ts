@@ -11,7 +11,7 @@ import {
   ownPrefix,
 } from "./observed.ts";
 import type { TableName } from "./parts.ts";
-import { renderRule } from "./render.ts";
+import { renderJump, renderRule } from "./render.ts";
 import type { Chain, Jump, Table } from "./table.ts";
 
 const nothing: ObservedTable = { own: new Map(), hooks: new Map() };
@@ -95,8 +95,7 @@ function isRedundant({ unless }: Jump, rules: readonly ObservedRule[]): boolean 
  * only one to a chain that is spared: a queue that is passed by ends the walk through the hook.
  */
 function planJumps({ name: table, jumps, spared = [] }: Table, { hooks }: ObservedTable): string[] {
-  const jumpTo = ({ chain, match = [] }: Pick<Jump, "chain" | "match">): string =>
-    renderRule({ match, target: { kind: "jump", chain } }, table);
+  const jumpTo = (jump: Pick<Jump, "chain" | "match">): string => renderJump(jump, table);
   const lines: string[] = [];
   for (const [hook, rules] of hooks) {
     const bodies = rules.map((rule) => (rule.kind === "ours" ? rule.body : undefined));

@@ -4,7 +4,7 @@
 import { headOf, type Match, textOf } from "./match.ts";
 import { type HeadFlag, headFlags } from "./match-kind.ts";
 import { check, type TableName } from "./parts.ts";
-import type { Rule } from "./table.ts";
+import type { Jump, Rule } from "./table.ts";
 import { targetText } from "./target.ts";
 
 /** A rule's body, without `-A CHAIN`. @throws Error for a rule that cannot be meant */
@@ -16,6 +16,11 @@ export function renderRule({ match, target, comment }: Rule, table: TableName): 
     ...(comment === undefined ? [] : [renderComment(comment)]),
     targetText(target, table, head.get("-p")),
   ].join(" ");
+}
+
+/** The body of a jump. */
+export function renderJump({ chain, match = [] }: Pick<Jump, "chain" | "match">, table: TableName): string {
+  return renderRule({ match, target: { kind: "jump", chain } }, table);
 }
 
 function renderHead(match: readonly Match[]): ReadonlyMap<HeadFlag, string> {
