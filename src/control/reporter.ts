@@ -56,8 +56,11 @@ export interface Reporter {
   isUnwell(): boolean;
   status(): StatusReport;
   /** @param endOf where a packet like a denied one would end now */
-  stats(nowMs: number, endOf: (record: DeniedRecord) => DropEnd | undefined): StatsReport;
+  stats(nowMs: number, endsOf: (denied: readonly DeniedRecord[]) => Promise<EndOf>): Promise<StatsReport>;
 }
+
+/** What a packet like a denied one would meet now; undefined where nothing is to be said of it. */
+export type EndOf = (record: DeniedRecord) => DropEnd | undefined;
 
 export function createReporter(options: ReporterOptions): Reporter {
   const version = readVersion();
@@ -102,12 +105,14 @@ export function createReporter(options: ReporterOptions): Reporter {
       const full = isGone(state) ? [] : tables.look(Date.now());
       return buildStatus({ ...told, ...factsOf(options, told, full), state, problems, version, sinceMs });
     },
-    stats(nowMs, endOf) {
+    async stats(nowMs, endsOf) {
       const { history } = options;
+      const denied = history.denied(nowMs);
+      const endOf = await endsOf(denied);
       return buildReport({
         guarded: told.classification?.guarded ?? [],
         lookups: history.lookups(nowMs),
-        denied: history.denied(nowMs),
+        denied,
         isGone: history.isGone,
         nowMs,
         endOf,

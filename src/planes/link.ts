@@ -16,7 +16,13 @@ import type { ContainerWays } from "../core/path/detours.ts";
 import type { PathReading } from "../core/path/reading.ts";
 import type { OpenQueue } from "../core/queued-packet.ts";
 import { DockerwallError } from "../errors.ts";
-import type { AskedServer, DataPlaneFindings, DataPlaneSettings, PathRequest } from "./messages.ts";
+import type {
+  AskedServer,
+  DataPlaneFindings,
+  DataPlaneSettings,
+  PathRequest,
+  SentPacket,
+} from "./messages.ts";
 import { createPoster, createReadingsPoster } from "./picture.ts";
 import type { Answer } from "./requests.ts";
 import { DataPlaneThread, type Report } from "./thread.ts";
@@ -57,6 +63,8 @@ export interface DataPlaneLink extends AsyncDisposable {
   readWays(): Promise<readonly ContainerWays[]>;
   /** How far a container is cut off at its ports, read from the kernel; `none` for one without. */
   cutOf(containerId: string): Promise<Cut>;
+  /** Whether each of these packets would pass by what lookups have opened, as the data plane remembers it. */
+  areOpen(packets: readonly SentPacket[]): Promise<readonly boolean[]>;
   /**
    * Takes from these addresses what is not allowed of the rights that the kernel was seen to hold, and of open flows.
    * @returns how many there were: none when a change of policy was in force before
@@ -163,6 +171,10 @@ function createLink(thread: DataPlaneThread): DataPlaneLink {
     async cutOf(containerId) {
       const answer = await requests.ask((requestId) => ({ kind: "cut", requestId, containerId }));
       return expected(answer, "cut-read").cut;
+    },
+    async areOpen(packets) {
+      const answer = await requests.ask((requestId) => ({ kind: "open", requestId, packets }));
+      return expected(answer, "open-read").open;
     },
     async takeLeft(addresses, rights) {
       const answer = await requests.ask((requestId) => ({ kind: "take-left", requestId, addresses, rights }));

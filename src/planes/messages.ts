@@ -78,6 +78,8 @@ export type ToDataPlane =
   | { readonly kind: "ways"; readonly requestId: number }
   /** How far this container is cut off at its ports, read from the kernel. */
   | { readonly kind: "cut"; readonly requestId: number; readonly containerId: string }
+  /** Which of these packets would pass by what lookups have opened. */
+  | { readonly kind: "open"; readonly requestId: number; readonly packets: readonly SentPacket[] }
   /** Take from these addresses what is not allowed of the rights that the kernel was seen to hold, and of open flows. */
   | {
       readonly kind: "take-left";
@@ -87,6 +89,14 @@ export type ToDataPlane =
     }
   | { readonly kind: "release-all"; readonly requestId: number }
   | { readonly kind: "end" };
+
+/** From whom to where. */
+export interface SentPacket {
+  readonly asker: IpAddress;
+  readonly destination: IpAddress;
+  readonly ipProtocol: number;
+  readonly port: number | undefined;
+}
 
 /** A container with a sandbox of its own, its addresses, what it would reach, and where its /etc/hosts has a name for that. */
 export interface PathRequest {
@@ -137,6 +147,8 @@ export type FromDataPlane =
   | { readonly kind: "path-read"; readonly requestId: number; readonly reading: PathReading }
   | { readonly kind: "ways-read"; readonly requestId: number; readonly ways: readonly ContainerWays[] }
   | { readonly kind: "cut-read"; readonly requestId: number; readonly cut: Cut }
+  /** Of each packet, in their order. */
+  | { readonly kind: "open-read"; readonly requestId: number; readonly open: readonly boolean[] }
   | { readonly kind: "left-taken"; readonly requestId: number; readonly count: number }
   | { readonly kind: "lookups"; readonly events: readonly LookupEvent[] }
   /** Addresses that have passed on to new containers; lookups that were told of before are not theirs. */

@@ -16,6 +16,7 @@ import { declareCounter } from "../../src/core/counters/registry.ts";
 import { setNames } from "../../src/core/firewall/names.ts";
 import { desiredRules } from "../../src/core/firewall/ruleset.ts";
 import type { LookupEvent } from "../../src/core/journal/lookup-event.ts";
+import type { IpAddress } from "../../src/core/model/address.ts";
 import { parsePrefix } from "../../src/core/model/address.ts";
 import type { Network, Topology } from "../../src/core/model/topology.ts";
 import { holdEngineQuestions } from "../../src/edge/kernel/flows/engine-queue.ts";
@@ -32,7 +33,7 @@ import { quietHost } from "../support/policies.ts";
 
 enterNamespaces(import.meta.url);
 
-const asker = "198.19.1.2";
+const asker = "198.19.1.2" as IpAddress;
 const dnsPort = 5053;
 const queueNumber = 5353;
 const network: Network = {
@@ -71,6 +72,57 @@ test("the port of lookups is kept from others for as long as it is ours", async 
   assert.deepEqual(listed(), [2, 2]);
   await dataPlane[Symbol.asyncDispose]();
   assert.deepEqual(listed(), [0, 0]);
+});
+
+test("which packets would pass by what lookups have opened is told, by every kind of right", async (t) => {
+  const sets = openKernelSets();
+  t.after(() => {
+    for (const set of ["grant4", "pair4"] as const)
+      sets.del(
+        setNames[set],
+        sets.list(setNames[set]).map(({ key }) => key),
+      );
+    sets.close();
+  });
+  createSets(sets);
+  const [listed, every, range, unopened] = [
+    "192.0.2.1" as IpAddress,
+    "192.0.2.2" as IpAddress,
+    "192.0.2.3" as IpAddress,
+    "192.0.2.4" as IpAddress,
+  ] as const;
+  for (const [set, first, port, comment] of [
+    ["grant4", listed, 443, "www.example.com"],
+    ["pair4", every, 0, "any www.example.com"],
+    ["pair4", range, 8_000, "8000-9000/tcp www.example.com"],
+  ] as const) {
+    const key = { kind: "ip-port-ip", first, protocol: 6, port, second: asker } as const;
+    sets.add(setNames[set], [{ key, timeoutSeconds: 300, comment }]);
+  }
+  const limits = { leaseFloorSeconds: 1, leaseGraceSeconds: 1, queueNumber: queueNumber + 40 };
+  await using dataPlane = await startDataPlane({ ...planeSettings, dnsPort: dnsPort + 3, ...limits }, silent);
+  const wanted: readonly [
+    destination: IpAddress,
+    ipProtocol: number,
+    port: number | undefined,
+    open: boolean,
+  ][] = [
+    [listed, 6, 443, true],
+    [listed, 6, 80, false],
+    [listed, 17, 443, false],
+    [every, 17, 9, true],
+    [every, 1, undefined, true],
+    // It is led to us.
+    [every, 17, 53, false],
+    [range, 6, 9_000, true],
+    [range, 6, 9_001, false],
+    [unopened, 6, 443, false],
+  ];
+  const packets = wanted.map(([destination, ipProtocol, port]) => ({ asker, destination, ipProtocol, port }));
+  assert.deepEqual(
+    await dataPlane.areOpen(packets),
+    wanted.map(([, , , open]) => open),
+  );
 });
 
 test("lookups of the host's own pass while the thread starts", async (t) => {

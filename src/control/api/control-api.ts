@@ -34,7 +34,7 @@ import type { InForce } from "./in-force.ts";
 import { prepareNetwork } from "./prepare-network.ts";
 import { type QuarantineContext, quarantineContainer, releaseContainer } from "./quarantine.ts";
 import { replayOn } from "./replay.ts";
-import { endsNow } from "./stats/ends-now.ts";
+import { type EndSources, endsNow } from "./stats/ends-now.ts";
 import { type SuggestionSources, suggestFor } from "./suggest.ts";
 import { createUninstall, type UninstallOptions } from "./uninstall.ts";
 
@@ -59,13 +59,13 @@ const detoursWithinMs = 1_000;
 export function createControlApi(options: ControlApiOptions): ControlApi {
   const { reporter, policies } = options;
   const inForce = (): InForce => inForceOf(options);
-  const { seen, explained, applied, cut } = sourcesOf(options);
+  const { ended, seen, explained, applied, cut } = sourcesOf(options);
   /** The journal has every lookup that was answered before. */
   const flushed = async (): Promise<void> => dataPlaneOf(options).flush();
   const commands: ControlApi = {
     stats: async () => {
       await flushed();
-      return reporter.stats(Date.now(), endsNow(inForce(), seen));
+      return reporter.stats(Date.now(), async (denied) => endsNow(denied, inForce(), ended));
     },
     status: () => statusOf(options),
     doctor: () => examine(options, explained),
@@ -94,8 +94,9 @@ export function createControlApi(options: ControlApiOptions): ControlApi {
   return inTheirStates(commands, options.lifecycle);
 }
 
-/** What the commands work with, by command: `suggest` and `replay`, `explain`, `allow` and `deny`, `quarantine` and `release`. */
+/** What the commands work with, by command: `stats`, `suggest` and `replay`, `explain`, `allow` and `deny`, `quarantine` and `release`. */
 interface Sources {
+  readonly ended: EndSources;
   readonly seen: SuggestionSources;
   readonly explained: ExplanationSources;
   readonly applied: ApplyContext;
@@ -113,6 +114,7 @@ function sourcesOf(options: ControlApiOptions): Sources {
   const topology = options.inventory.current;
   const plane = (): DataPlaneLink => dataPlaneOf(options);
   return {
+    ended: { history, ...host, areOpen: async (packets) => plane().areOpen(packets) },
     seen: { sets, history, ...host },
     explained: {
       sets,

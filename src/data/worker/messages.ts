@@ -60,6 +60,8 @@ function take(
       return tellWays(parts, message);
     case "cut":
       return tellCut(parts, message);
+    case "open":
+      return tellOpen(parts, message);
     case "take-left":
       return takeLeft(parts, message);
     case "release-all":
@@ -154,6 +156,14 @@ function tellCut({ view, sandboxLayer, telling }: Parts, { requestId, containerI
   const sandbox = view.index.sandboxOf(containerId);
   const cut = sandbox === undefined ? undefined : sandboxLayer?.cutOf(sandbox);
   telling.tell({ kind: "cut-read", requestId, cut: cut ?? "none" });
+}
+
+function tellOpen({ admission, telling }: Parts, { requestId, packets }: Message<"open">): void {
+  const open = packets.map(
+    ({ asker: source, destination, ipProtocol: protocol, port }) =>
+      admission.secondsLeft({ source, destination, protocol, port }) !== undefined,
+  );
+  telling.tell({ kind: "open-read", requestId, open });
 }
 
 function takeLeft(

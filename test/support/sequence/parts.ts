@@ -150,6 +150,7 @@ export function createPlane(decideBy: (picture: Picture) => void): DataPlaneLink
     tellReadings: () => undefined,
     holdUnsettled: () => undefined,
     cutOf: async (id) => (quarantined.includes(id) ? "whole" : "none"),
+    areOpen: async (packets) => packets.map(() => false),
     takeLeft: async () => 0,
     flush: async () => undefined,
     examine: async () => ({ resolvers: [], sandboxes: [], asked: [] }),

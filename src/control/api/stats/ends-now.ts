@@ -15,22 +15,28 @@ import { type LabelView, labelView } from "../../../core/suggest/label-view.ts";
 import { listsOf } from "../../../core/suggest/lists.ts";
 import { type NamesOf, neighbourLookup } from "../../../core/suggest/neighbour-lookup.ts";
 import { connectionOf, type SeenConnection } from "../../../core/suggest/observed.ts";
+import type { DataPlaneLink } from "../../../planes/link.ts";
+import type { SentPacket } from "../../../planes/messages.ts";
 import type { History } from "../../history/history.ts";
+import type { EndOf } from "../../reporter.ts";
 import type { InForce } from "../in-force.ts";
-import { openNow } from "../kernel-rights.ts";
-import { type HostSources, insideNow, type SuggestionSources } from "../suggest.ts";
+import { type HostSources, insideNow } from "../suggest.ts";
+import { readOpen } from "./open-now.ts";
 
-export interface EndSources extends Pick<SuggestionSources, "sets" | keyof HostSources> {
+export interface EndSources extends HostSources {
   readonly history: Pick<History, "lookups" | "namesOf">;
+  readonly areOpen: DataPlaneLink["areOpen"];
 }
 
-/** By the lists in force, of the container's own if it is there, and by what is open now. */
-export function endsNow(
+/** By the lists in force, of the container's own if it is there, and by what is open now. @param denied all of them */
+export async function endsNow(
+  denied: readonly DeniedRecord[],
   inForce: InForce,
   sources: EndSources,
-): (record: DeniedRecord) => DropEnd | undefined {
+): Promise<EndOf> {
   const { guarded } = inForce.classification;
-  const ends = new Ends(inForce, sources);
+  const isOpen = await readOpen(denied, inForce.topology, sources.areOpen);
+  const ends = new Ends(inForce, sources, isOpen);
   const networkOf = bookedUnder(guarded);
   const networks = new Map(guarded.map((network) => [network.id, network]));
   return (record) => {
@@ -50,9 +56,9 @@ class Ends {
   /** When each container was last answered for a name; read with the first question. */
   #lookedUp: ReadonlyMap<string, number> | undefined;
 
-  constructor(inForce: InForce, { sets, history, ...host }: EndSources) {
+  constructor(inForce: InForce, { history, ...host }: EndSources, isOpen: (packet: SentPacket) => boolean) {
     const { classification, topology, quarantine, uptimeMs } = inForce;
-    const inside = { ...insideNow({ topology }, host, quarantine), isOpen: openNow(sets) };
+    const inside = { ...insideNow({ topology }, host, quarantine), isOpen };
     const views = new Map<string, LabelView>();
     this.#inForce = inForce;
     this.#history = history;
