@@ -54,6 +54,7 @@ export async function explainTarget(
   const addresses = holder.endpoints.flatMap((endpoint) => endpoint.addresses);
   const surroundings = surroundingsOf(topology, inForce.classification, {
     quarantine,
+    cutOff: cutOffIn(sources),
     hostAddresses: sources.hostAddresses(),
     bridgesFiltered: sources.bridgesFiltered(),
     portProxies: sources.portProxies(),
@@ -97,6 +98,16 @@ export async function explainTarget(
     entries: kernelEntries(scope, sources),
     flows: openFlows(scope, sources),
   };
+}
+
+/** By the kernel's own sets: nobody has put these there under a name. */
+function cutOffIn({ sets }: ExplanationSources): ReadonlySet<IpAddress> {
+  const entries = [setNames.quarantine4, setNames.quarantine6].flatMap((name) => sets.list(name));
+  return new Set(
+    entries.flatMap(({ key, comment }) =>
+      key.kind === "net" && comment === undefined ? key.prefix.address : [],
+    ),
+  );
 }
 
 /** Undefined for what is not looked up, and for a container whose lookups are none of our business. */

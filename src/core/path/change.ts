@@ -38,6 +38,8 @@ export function changeFor(
   switch (decided.step) {
     case "quarantine":
       return { kind: "release", container };
+    case "set-full":
+      return { kind: "fewer-networks", container };
     case "not-known":
     case "no-answer":
       return { kind: "ask-again" };

@@ -13,6 +13,8 @@ const reasons: Readonly<Record<PathStep, string | ((leaves: string) => string)>>
   inside: "it never leaves the container",
   "no-way": "the container has no route there, and sends nothing",
   quarantine: "the container is in quarantine",
+  "set-full":
+    "its address, or the one it is for, found no place in a set of the kernel that is full, and is cut off instead",
   "unfiltered-network":
     "it leaves by an interface that bypasses the host's bridges (macvlan or ipvlan), and so Dockerwall",
   tunnel: "it goes into a tunnel of the container's own; ask for the tunnel's far end",
@@ -81,6 +83,8 @@ export function renderChange(change: Change): string {
       return `look up ${change.name} again; a program that keeps an address for longer than its lookup said loses it`;
     case "release":
       return `dockerwall release ${change.container}`;
+    case "fewer-networks":
+      return `take ${change.container} off networks that it does not need, or others off theirs, and see dockerwall status`;
     case "way-out":
       return `connect the container to a network with ${change.family} that is not internal`;
     case "common-network":

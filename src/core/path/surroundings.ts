@@ -18,6 +18,8 @@ export interface Surroundings {
   readonly containers: readonly Container[];
   /** Ids of containers. */
   readonly quarantine: ReadonlySet<string>;
+  /** Addresses that are cut off because another set of the kernel has no place for them. */
+  readonly cutOff?: ReadonlySet<IpAddress>;
   readonly hostAddresses: readonly IpAddress[];
   readonly hostEntries: readonly HostMember[];
   /** Whether the host's rules see what stays on a bridge (br_netfilter). */
@@ -32,7 +34,7 @@ export interface Surroundings {
 export function surroundingsOf(
   { networks, containers }: Topology,
   classification: Pick<Classification, "guarded" | "containers">,
-  rest: Pick<Surroundings, "quarantine" | "hostAddresses" | "bridgesFiltered" | "portProxies">,
+  rest: Pick<Surroundings, "quarantine" | "cutOff" | "hostAddresses" | "bridgesFiltered" | "portProxies">,
 ): Surroundings {
   const guarded = classification.guarded.map(
     ({ id, labels }) => [id, { audit: labels.mode === "audit", reject: labels.deny === "reject" }] as const,

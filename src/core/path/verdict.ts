@@ -24,6 +24,7 @@ export type PathStep =
   | "no-way"
   | "quarantine"
   // By whom and by which interface it leaves.
+  | "set-full"
   | "unfiltered-network"
   | "tunnel"
   | "open-network"
@@ -78,6 +79,8 @@ export type Change =
     }
   | { readonly kind: "lookup"; readonly name: string }
   | { readonly kind: "release"; readonly container: string }
+  /** A set of the kernel has no place for all addresses. */
+  | { readonly kind: "fewer-networks"; readonly container: string }
   /** It needs a network that is not internal. */
   | { readonly kind: "way-out"; readonly family: "IPv4" | "IPv6" }
   | { readonly kind: "common-network"; readonly network: string }

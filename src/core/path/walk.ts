@@ -47,11 +47,19 @@ export function walk(
       const network = surroundings.networks.find(({ bridge }) => bridge === way.bridge);
       if (network === undefined || sender.standing === "unknown") return judged("unknown", "not-known");
       const leaving = { ...sent, packet, source: way.source, network, sender };
+      if (isCutOff(surroundings, leaving)) return judged("dropped", "set-full");
       return sender.standing === "open"
         ? walkOpen(surroundings, leaving)
         : walkGuarded(surroundings, leaving);
     }
   }
+}
+
+/** By rules, which may not see what stays on the bridge. */
+function isCutOff({ cutOff, bridgesFiltered }: Surroundings, { source, network, packet }: Leaving): boolean {
+  const { destination } = packet;
+  const isHeld = cutOff?.has(source) === true || cutOff?.has(destination) === true;
+  return isHeld && (bridgesFiltered || !isOn(network, destination));
 }
 
 /** Docker's own, in the sandbox of each container. */

@@ -7,7 +7,7 @@ import type { InForce } from "../../../../src/control/api/in-force.ts";
 import type { Classification } from "../../../../src/core/classify/networks.ts";
 import { setNames } from "../../../../src/core/firewall/names.ts";
 import type { LookupTally } from "../../../../src/core/journal/lookups.ts";
-import type { IpAddress } from "../../../../src/core/model/address.ts";
+import { hostPrefix, type IpAddress } from "../../../../src/core/model/address.ts";
 import type { ExplainReport } from "../../../../src/core/model/report.ts";
 import type { Container } from "../../../../src/core/model/topology.ts";
 import { noEntry, type PolicyFinding } from "../../../../src/core/path/policy.ts";
@@ -65,6 +65,8 @@ interface Asking {
   readonly history?: Partial<ExplanationSources["history"]>;
   /** What grants of web there are, with their comments. */
   readonly open?: readonly [destination: string, comment: string][];
+  /** What the set of quarantine holds, with comments. */
+  readonly cutOff?: readonly [address: string, comment: string | undefined][];
   /** Its /etc/resolv.conf. */
   readonly resolvConf?: string;
   /** The only name that has an address, 203.0.113.5, which an entry opens. */
@@ -79,6 +81,7 @@ async function explain(
     target = "203.0.113.1:443",
     history = {},
     open = [],
+    cutOff = [],
     ...file
   }: Asking = {},
 ): Promise<{ report: ExplainReport; asked: readonly string[]; hosts: readonly string[] }> {
@@ -90,6 +93,10 @@ async function explain(
   for (const [first, comment] of open) {
     const key = { kind: "ip-port-ip", first: first as IpAddress, second: webAddress } as const;
     sets.add(setNames.grant4, [{ key: { ...key, protocol: 6, port: 443 }, timeoutSeconds: 300, comment }]);
+  }
+  for (const [address, comment] of cutOff) {
+    const key = { kind: "net", prefix: hostPrefix(address as IpAddress) } as const;
+    sets.add(setNames.quarantine4, [{ key, ...(comment === undefined ? {} : { comment }) }]);
   }
   const report = await explainTarget({ container, target }, within, {
     sets,
@@ -115,6 +122,37 @@ async function explain(
   });
   return { report, asked, hosts: found };
 }
+
+describe("explain where a set of the kernel is full", () => {
+  const within: InForce = { ...inForce, quarantine: new Set() };
+  const way = { kind: "bridge", source: webAddress, bridge: "br-app" } as const;
+  const packet = { destination: publicAddress, way, ownsSource: true };
+  const reading = { packets: [{ ...packet, policy: { ...noEntry, reason: "entry" } as const }] };
+  const told = async (cutOff: Asking["cutOff"]) => {
+    const { report } = await explain("web", {
+      within,
+      reading,
+      target: publicAddress,
+      ...(cutOff && { cutOff }),
+    });
+    return [report.verdict, report.step, report.quarantined, report.advice];
+  };
+
+  it("says that the address is cut off instead", async () => {
+    assert.deepEqual(await told([[webAddress, undefined]]), [
+      "dropped",
+      "set-full",
+      false,
+      "take web off networks that it does not need, or others off theirs, and see dockerwall status",
+    ]);
+  });
+  it("says nothing of another address", async () => {
+    assert.deepEqual((await told([["198.19.1.77", undefined]])).slice(0, 2), ["passes", "entry"]);
+  });
+  it("says nothing of what is cut off under a name", async () => {
+    assert.deepEqual((await told([[webAddress, "web"]])).slice(0, 2), ["passes", "entry"]);
+  });
+});
 
 describe("explain of a name, by the container's own /etc/resolv.conf", () => {
   const { networks, containers } = inForce.topology;

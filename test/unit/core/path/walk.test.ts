@@ -119,6 +119,7 @@ interface Case {
   readonly sender?: Partial<Sender>;
   readonly bridgesFiltered?: boolean;
   readonly portProxies?: boolean;
+  readonly cutOff?: readonly string[];
 }
 
 function walked({
@@ -129,6 +130,7 @@ function walked({
   ownsSource = true,
   sender,
   bridgesFiltered = true,
+  cutOff = [],
   portProxies,
 }: Case): string {
   const packet: ReadPacket = {
@@ -142,7 +144,7 @@ function walked({
     step,
     ports = [],
   } = walk(
-    { ...surroundings, bridgesFiltered, portProxies },
+    { ...surroundings, cutOff: new Set(cutOff as readonly IpAddress[]), bridgesFiltered, portProxies },
     { quarantined: false, standing: "guarded", homes: ["app"], ...sender },
     { ipProtocol: 6, port: 443, ...sent },
     packet,
@@ -263,6 +265,26 @@ describe("the way of a packet", () => {
     ],
     ["a neighbour", { to: "198.19.1.3" }, "passes neighbour"],
     ["a neighbour's port 53", { to: "198.19.1.3", sent: { port: 53 } }, "passes neighbour"],
+    [
+      "from an address for which a set has no place",
+      { policy: allowed, cutOff: ["198.19.1.2"] },
+      "dropped set-full",
+    ],
+    [
+      "a neighbour for which a set has no place",
+      { to: "198.19.1.3", cutOff: ["198.19.1.3"] },
+      "dropped set-full",
+    ],
+    [
+      "the same where no rule sees it",
+      { to: "198.19.1.3", cutOff: ["198.19.1.3"], bridgesFiltered: false },
+      "passes neighbour",
+    ],
+    [
+      "an open container, to one for which a set has no place",
+      { way: open, to: "198.19.2.4", cutOff: ["198.19.2.4"], sender: { standing: "open", homes: [] } },
+      "dropped set-full",
+    ],
     ["a neighbour in quarantine", { to: "198.19.1.4" }, "dropped neighbour-quarantined"],
     [
       "a neighbour from whom Docker keeps it apart",
