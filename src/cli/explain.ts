@@ -100,7 +100,9 @@ function passes({ verdict }: ExplainReport): boolean {
 
 function renderAnswer({ rcode, addresses, refused, ttlSeconds }: ReadAnswer): string {
   const told = [rcode, ...addresses, ...(ttlSeconds === undefined ? [] : [`for ${ttlSeconds}s`])].join(" ");
-  return refused.length === 0 ? told : `${told}, without the private ${refused.join(" ")}`;
+  return refused.length === 0
+    ? told
+    : `${told}, without ${refused.join(" ")} (private, or of this host and its networks)`;
 }
 
 function renderPath({ source, network, destination, verdict }: Path): string {

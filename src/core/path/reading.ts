@@ -9,7 +9,7 @@ export interface ReadAnswer {
   readonly type: "A" | "AAAA";
   readonly rcode: "NOERROR" | "NXDOMAIN" | "SERVFAIL";
   readonly addresses: readonly IpAddress[];
-  /** Addresses that are left out because they are private. */
+  /** Addresses that are left out because they are private, or of this host or its engine's networks. */
   readonly refused: readonly IpAddress[];
   readonly ttlSeconds: number | undefined;
 }

@@ -46,7 +46,7 @@ const reasons: Readonly<Record<PathStep, string | ((leaves: string) => string)>>
   "no-such-name": "its name has no address",
   "no-family": "its name has no address of the only family, IPv4 or IPv6, that the container's networks have",
   "no-address":
-    "its name is allowed, but leads only where the allowlist does not let it lead: to private addresses, or to this host",
+    "its name is allowed, but leads only where the allowlist does not let it lead: to private addresses, or to those of this host and its networks",
   "no-answer": "no resolver answers for its name",
   "other-resolver":
     "the container's own /etc/resolv.conf names a server at which Dockerwall answers nothing: what is looked up there opens nothing, and where it leads is not known; let the container ask Docker's resolver (127.0.0.11), or ask for the address",

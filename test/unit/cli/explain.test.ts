@@ -48,7 +48,7 @@ describe("explain prints", () => {
         "  because       it leaves by a_front, whose entries do not cover it",
         "  to change it  send by b_egress",
         "  way           198.19.1.2 on a_front → 203.0.113.7: dropped",
-        "  DNS A         NOERROR 203.0.113.7 for 60s, without the private 10.0.0.1",
+        "  DNS A         NOERROR 203.0.113.7 for 60s, without 10.0.0.1 (private, or of this host and its networks)",
         "",
       ].join("\n"),
     );
