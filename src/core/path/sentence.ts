@@ -22,7 +22,7 @@ const reasons: Readonly<Record<PathStep, string | ((leaves: string) => string)>>
   "foreign-source": (leaves) => `its source is no address that the container may send from on ${leaves}`,
   neighbour: (leaves) => `it stays on ${leaves}, where containers always reach each other`,
   neighbours: (leaves) =>
-    `it is for all on ${leaves} at once, where containers always reach each other, and goes no further`,
+    `it is for all on ${leaves} at once, where containers always reach each other, and is routed no further`,
   "no-neighbour": (leaves) => `it would stay on ${leaves}, where no running container has this address`,
   "kept-apart": (leaves) =>
     `it stays on ${leaves}, which is made with enable_icc=false: Docker keeps its containers apart`,
