@@ -12,6 +12,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { type EarlyQuestions, passHostQuestions } from "../../src/control/daemon/early-questions.ts";
 import type { Standing } from "../../src/core/askers/index-of-askers.ts";
 import { LateCaptures } from "../../src/core/askers/late-captures.ts";
+import { readCounters } from "../../src/core/counters/registry.ts";
 import { desiredRules } from "../../src/core/firewall/ruleset.ts";
 import { startEngineQuestions } from "../../src/data/packets/engine-questions.ts";
 import { type EngineProcess, watchEngineProcess } from "../../src/edge/engine/process.ts";
@@ -28,6 +29,9 @@ import { until } from "../support/lab/command.ts";
 import { enterNamespaces, run } from "../support/namespace.ts";
 
 enterNamespaces(import.meta.url);
+
+const refusals = (): number =>
+  readCounters().find(({ name }) => name === "engine_questions_refused")?.value ?? assert.fail();
 
 const queueNumber = 70;
 const sets = openKernelSets();
@@ -288,9 +292,11 @@ function questions(backend: "nft" | "legacy"): void {
     });
 
     it(`are refused, and told so at once, when a guarded container was late, ${way}`, async () => {
+      const before = refusals();
       late("guarded");
       assert.match(await ask(transport, address, way), /^(ECONNREFUSED|EHOSTUNREACH|EACCES)$/);
       assert.deepEqual(heard, []);
+      assert.ok(refusals() > before);
       assert.ok(Number(seen[0]) > 0, "the socket of the packet");
       assert.match(problems[0] ?? "", /came late/);
     });

@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import type { StatsReport, StatusReport } from "../../src/core/model/report.ts";
 import type { CommandResult } from "./lab/command.ts";
-import { until } from "./lab/command.ts";
+import { pause, until } from "./lab/command.ts";
 import type { Engine } from "./lab/engine.ts";
 
 const image = "dockerwall:lab";
@@ -142,8 +142,27 @@ export async function status(engine: Engine): Promise<StatusReport> {
 
 /** How often rules had been changed by other software and were put right. */
 export async function countPutRight(engine: Engine): Promise<number> {
+  return countOf(engine, "rules_put_right");
+}
+
+/** How many lookups of the engine were refused since the daemon's start, because a container was captured late. */
+export async function countRefused(engine: Engine): Promise<number> {
+  return countOf(engine, "engine_questions_refused");
+}
+
+/** How many more there are; as many as are `wanted`, or fewer if so many do not come. The count is told a little later. */
+export async function refusedSince(engine: Engine, before: number, wanted: number): Promise<number> {
+  const giveUpAtMs = performance.now() + 5_000;
+  for (;;) {
+    const refused = (await countRefused(engine)) - before;
+    if (refused >= wanted || performance.now() > giveUpAtMs) return refused;
+    await pause(200);
+  }
+}
+
+async function countOf(engine: Engine, counter: string): Promise<number> {
   const { counters } = await status(engine);
-  return counters.filter(({ name }) => name === "rules_put_right").reduce((sum, { value }) => sum + value, 0);
+  return counters.filter(({ name }) => name === counter).reduce((sum, { value }) => sum + value, 0);
 }
 
 /** How often a name was looked up in a network, by verdict. */

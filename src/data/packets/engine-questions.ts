@@ -31,6 +31,12 @@ const overflows = declareCounter({
   words: { one: "overflow of the queue of questions", many: "overflows of the queue of questions" },
 });
 
+const refused = declareCounter({
+  name: "engine_questions_refused",
+  help: "Lookups of the engine that were refused because the capture of a container came late, and a guarded one may have asked.",
+  words: { one: "question of the engine refused", many: "questions of the engine refused" },
+});
+
 export interface EngineQuestionsOptions {
   /** That of first packets. */
   readonly queueNumber: number;
@@ -192,8 +198,10 @@ class EngineQuestions {
   }
 
   #send(packet: QueuedPacket, verdict: "passes" | "refused"): void {
-    if (verdict === "refused")
+    if (verdict === "refused") {
+      refused.add();
       this.#options.onProblem("a lookup of the engine was refused: the capture of a container came late");
+    }
     decideQuestion(this.#queue, packet, verdict);
   }
 

@@ -8,7 +8,7 @@ import assert from "node:assert/strict";
 import { loadavg } from "node:os";
 import { after, before, describe, it } from "node:test";
 import { chosen, long, printRow } from "../../support/chosen.ts";
-import { deploy, network, run, stats } from "../../support/dockerwall.ts";
+import { countRefused, deploy, network, refusedSince, run, stats } from "../../support/dockerwall.ts";
 import { denied } from "../../support/flood.ts";
 import type { Capture } from "../../support/lab/capture.ts";
 import { until } from "../../support/lab/command.ts";
@@ -133,11 +133,13 @@ function busy(name: string): void {
         const part = Math.min(100, starts - done);
         const series = `${kind}${done}`;
         const sent = (await capture.packets()).length;
+        const refusedBefore = await countRefused(engine);
         await startMany(on, series, part);
         done += part;
         const packets = (await capture.packets()).length - sent;
         const past = await asked(series);
         const heard = await askedOfUs(series);
+        const refused = heard < part ? await refusedSince(engine, refusedBefore, part - heard) : 0;
         const mean = loads.reduce((sum, each) => sum + each, 0) / Math.max(1, loads.length);
         printRow(
           name,
@@ -147,10 +149,13 @@ function busy(name: string): void {
           `${packets} datagrams past`,
           `${past} lookups past`,
           `${heard} of ${part} asked us`,
+          `${refused} refused`,
         );
         assert.equal(packets, 0);
         assert.equal(past, 0);
-        // Who is refused asks again after some seconds, and has given up by then on a host that is busy enough.
+        // Who is refused asks again after some seconds, and has given up by then on a host that is busy enough: each
+        // that is not heard has a refusal of its own.
+        assert.ok(heard + refused >= part, `${heard} of ${part} asked us, ${refused} were refused`);
         assert.ok(heard >= part * 0.9, `${heard} of ${part} asked us`);
       }
     } finally {
