@@ -2,8 +2,9 @@
 // (checked after every change and on a timer). Sets come first: a rule never names a set that is not filled.
 
 import type { Classification } from "../core/classify/networks.ts";
+import { findDirectAccess } from "../core/firewall/direct-access.ts";
 import { findForeignMarks, renderForeignMark } from "../core/firewall/foreign-marks.ts";
-import type { Family } from "../core/model/address.ts";
+import type { Family, IpAddress } from "../core/model/address.ts";
 import type { Topology } from "../core/model/topology.ts";
 import { createSets, setsAreFilled, setsExist } from "../edge/kernel/ipset/desired-sets.ts";
 import type { Readiness } from "../edge/kernel/readiness.ts";
@@ -37,6 +38,8 @@ export interface Wall {
   stands(): Promise<boolean>;
   /** Rules of other software, in either variant, that write bits of our marks; one sentence each. */
   foreignMarks(): Promise<readonly string[]>;
+  /** Addresses of containers to which the engine itself lets packets come by one bridge only. */
+  directAccess(): Promise<ReadonlyMap<IpAddress, string>>;
   /** Calls back when rules near ours change, where the kernel reports it; see Firewall.watch(). */
   watchRules(readiness: Readiness, onChange: () => void, onFailure: (error: unknown) => void): void;
   /** Removes what an earlier run, or the boot guard, left in the other iptables variant. */
@@ -79,13 +82,18 @@ export function createWall(options: WallOptions): Wall {
     setsExist: () => setsExist(sets),
     restoreSets: () => filled.restore(),
   });
+  const savedRules = (): Promise<readonly string[]> => Promise.all(([4, 6] as const).flatMap(firewall.saves));
   return {
     quarantine,
     watchRules: firewall.watch,
     stands: () => rules.stands(),
     awaitsReading: () => filled.awaitsReading(),
+    async directAccess() {
+      const saved = await savedRules();
+      return new Map(saved.flatMap((text) => [...findDirectAccess(text)]));
+    },
     async foreignMarks() {
-      const saved = await Promise.all(([4, 6] as const).flatMap(firewall.saves));
+      const saved = await savedRules();
       const marks = saved.flatMap(findForeignMarks);
       return [...new Set(marks.map(renderForeignMark))];
     },

@@ -155,6 +155,40 @@ function predictions(name: string): void {
     await run(engine, "network", "rm", "shops", "within", "beside");
   });
 
+  it("what the engine drops before it gets to us is neither refused nor answered", async () => {
+    await run(engine, "network", "create", "away");
+    const labels = ["--label", "dockerwall.allow=", "--label", "dockerwall.deny=reject"];
+    await run(engine, "network", "create", ...labels, "home");
+    await run(engine, "run", "-d", "--network", "away", ...echoServer("far"));
+    await run(engine, "run", "-d", "--network", "home", ...echoServer("sender"));
+    await enforcing(engine);
+    const format = "{{range .NetworkSettings.Networks}}{{.IPAddress}}{{end}}";
+    const far = await run(engine, "inspect", "-f", format, "far");
+    const client = await clientOf(engine);
+    const endOf = async (target: string): Promise<string> => {
+      const { verdict, step } = await client.explain({ container: "sender", target });
+      return `${verdict} ${step}`;
+    };
+    const dig = await engine.docker(
+      "exec",
+      "sender",
+      "dig",
+      "+time=2",
+      "+tries=1",
+      `@${far}`,
+      "a.example.org",
+    );
+    const curl = await engine.docker("exec", "sender", "curl", "-s", "-m", "2", `http://${far}:9000`);
+    const isDropped = engine.kind === "e28";
+    assert.equal(await endOf(`${far}:53/udp`), isDropped ? "dropped other-network" : "captured lookup");
+    assert.match(dig.stdout, isDropped ? /timed out|no servers could be reached/ : /status: NXDOMAIN/);
+    assert.equal(await endOf(`${far}:9000`), isDropped ? "dropped other-network" : "refused no-entry");
+    // It waited in vain, or could not connect at once.
+    assert.equal(curl.exitCode, isDropped ? 28 : 7);
+    await run(engine, "rm", "-f", "far", "sender");
+    await run(engine, "network", "rm", "away", "home");
+  });
+
   it("published ports are translated for the engine's own networks where it runs no proxies", async () => {
     await engine.restart({ "userland-proxy": false });
     await run(engine, "start", "dockerwall");

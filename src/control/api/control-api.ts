@@ -125,6 +125,7 @@ function sourcesOf(options: ControlApiOptions): Sources {
         const root = engineRoot();
         return root === undefined || hostsFile === undefined ? undefined : readHostsFile(root, hostsFile);
       },
+      directAccess: () => options.wall.directAccess(),
       resolvConf: readResolvConf,
       readPath: async (path) => plane().readPath(path),
     },

@@ -2,9 +2,8 @@
 // kernel holds and which flows there are.
 
 import { networkHolder } from "../../core/classify/containers.ts";
-import { connectionMark, setNames } from "../../core/firewall/names.ts";
-import { renderDenied } from "../../core/journal/drops.ts";
-import { type Family, familyOf, type IpAddress } from "../../core/model/address.ts";
+import { setNames } from "../../core/firewall/names.ts";
+import type { IpAddress } from "../../core/model/address.ts";
 import type { ExplainRequest } from "../../core/model/control-api.ts";
 import type { ExplainReport } from "../../core/model/report.ts";
 import type { Container, Topology } from "../../core/model/topology.ts";
@@ -13,31 +12,25 @@ import { addressesInHosts } from "../../core/path/files/hosts.ts";
 import { explainFromHost } from "../../core/path/from-host.ts";
 import type { PathReading } from "../../core/path/reading.ts";
 import { renderChange, renderEnd } from "../../core/path/sentence.ts";
-import { surroundingsOf } from "../../core/path/surroundings.ts";
+import { isOn, surroundingsOf } from "../../core/path/surroundings.ts";
 import { type ExplainTarget, parseTarget } from "../../core/policy/target.ts";
-import type { Flow } from "../../edge/kernel/flows/flow-message.ts";
 import { DockerwallError } from "../../errors.ts";
 import type { PathRequest } from "../../planes/messages.ts";
+import { type InKernelSources, kernelEntries, openFlows } from "./explain/in-kernel.ts";
 import { type ExplainedTarget, type LookupSources, lookupsInForce } from "./explain/lookups.ts";
 import { lookupAt, type OwnLookup, readOwnLookup, readTarget, tellOwnLookup } from "./explain/own-lookup.ts";
 import { findContainer } from "./find-container.ts";
 import type { InForce } from "./in-force.ts";
 
-export interface ExplanationSources extends LookupSources {
-  /** The tracked flows of a family. */
-  readonly flows: (family: Family) => readonly Flow[];
+export interface ExplanationSources extends LookupSources, InKernelSources {
   /** What the data plane knows. */
   readonly readPath: (path: PathRequest) => Promise<PathReading>;
   /** The text of a container's own /etc/hosts; undefined where it cannot be read. */
   readonly hostsFile: (container: Container) => string | undefined;
+  /** See Surroundings. */
+  readonly directAccess: () => Promise<ReadonlyMap<IpAddress, string>>;
   /** The text of its own /etc/resolv.conf; undefined where it cannot be read. */
   readonly resolvConf: (container: Container, holder: Container) => string | undefined;
-}
-
-/** Entries and flows between these. */
-interface Scope {
-  readonly askers: ReadonlySet<IpAddress>;
-  readonly destinations: ReadonlySet<string>;
 }
 
 /** @throws DockerwallError BAD_ENTRY, NOT_FOUND */
@@ -71,8 +64,11 @@ export async function explainTarget(
       ? await readTarget(asked, own, sources)
       : { target, reading: unread, isAnsweredElsewhere: false };
   const { reading } = read;
+  const around = leadsElsewhere(reading, topology)
+    ? { ...surroundings, directAccess: await sources.directAccess() }
+    : surroundings;
   const quarantined = quarantine.has(holder.id);
-  const explained = outOfReach ?? explainPath(surroundings, { ...read, container: holder.name, quarantined });
+  const explained = outOfReach ?? explainPath(around, { ...read, container: holder.name, quarantined });
   const networks = topology.networks.filter(({ id }) => reading.homes.includes(id)).map((each) => each.name);
   const { change } = explained;
   const problems = labelProblems(holder, inForce);
@@ -106,6 +102,19 @@ function cutOffIn({ sets }: ExplanationSources): ReadonlySet<IpAddress> {
   return new Set(
     entries.flatMap(({ key, comment }) =>
       key.kind === "net" && comment === undefined ? key.prefix.address : [],
+    ),
+  );
+}
+
+/** Whether a packet is for another network than the one that it leaves by. */
+function leadsElsewhere({ packets }: PathReading, { networks }: Topology): boolean {
+  return packets.some(({ destination, way }) =>
+    networks.some(
+      (network) =>
+        way.kind === "bridge" &&
+        network.bridge !== undefined &&
+        network.bridge !== way.bridge &&
+        isOn(network, destination),
     ),
   );
 }
@@ -176,40 +185,4 @@ function withoutNetwork({ endpoints }: Container): Explained | undefined {
 
 function isOnHost({ networkMode, hazards }: Container): boolean {
   return networkMode === "host" || hazards.includes("host-network");
-}
-
-function kernelEntries(
-  { askers, destinations }: Scope,
-  { sets }: ExplanationSources,
-): ExplainReport["entries"] {
-  const names = {
-    grant: [setNames.grant4, setNames.grant6],
-    pair: [setNames.pair4, setNames.pair6],
-  } as const;
-  return (["grant", "pair"] as const).flatMap((set) =>
-    names[set].flatMap((name) =>
-      sets.list(name).flatMap(({ key, comment = "", timeoutSeconds = 0, packets = 0 }) => {
-        if (key.kind !== "ip-port-ip" || !askers.has(key.second) || !destinations.has(key.first)) return [];
-        const service = set === "pair" ? (comment.split(" ")[0] ?? "") : renderDenied(key.protocol, key.port);
-        return [{ set, destination: key.first, service, comment, secondsLeft: timeoutSeconds, packets }];
-      }),
-    ),
-  );
-}
-
-function openFlows({ askers, destinations }: Scope, sources: ExplanationSources): ExplainReport["flows"] {
-  const families = new Set([...askers].map(familyOf));
-  return [...families].flatMap((family) =>
-    sources.flows(family).flatMap(({ original, reply, mark }) => {
-      if (!askers.has(original.source) || !destinations.has(reply.source)) return [];
-      return [
-        {
-          service: renderDenied(reply.ipProtocol, reply.sourcePort),
-          sourcePort: original.sourcePort,
-          destination: reply.source,
-          admitted: (mark & connectionMark.mask) === connectionMark.admitted,
-        },
-      ];
-    }),
-  );
 }

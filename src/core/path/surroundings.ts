@@ -29,6 +29,11 @@ export interface Surroundings {
    * Undefined: it cannot be seen, and is taken for true, as engines have it unless told otherwise.
    */
   readonly portProxies?: boolean | undefined;
+  /**
+   * Addresses of containers to which the engine lets packets come by one bridge only, before anything else looks at them.
+   * Absent where it is not asked for.
+   */
+  readonly directAccess?: ReadonlyMap<IpAddress, string>;
 }
 
 export function surroundingsOf(
@@ -45,6 +50,12 @@ export function surroundingsOf(
 
 export function isOn(network: Network, address: IpAddress): boolean {
   return network.subnets.some((subnet) => subnet.length > 0 && prefixContains(subnet, address));
+}
+
+/** Whether the engine drops what is sent there from a network, before our rules are asked. */
+export function isKeptOff({ directAccess }: Surroundings, { bridge }: Network, address: IpAddress): boolean {
+  const only = directAccess?.get(address);
+  return only !== undefined && only !== bridge;
 }
 
 /** The running container that has an address on a network. */

@@ -5,7 +5,7 @@
 import { familyOf, type IpAddress, prefixContains } from "../model/address.ts";
 import type { Container, Network } from "../model/topology.ts";
 import type { ReadPacket } from "./reading.ts";
-import { containerAt, isOn, type Surroundings } from "./surroundings.ts";
+import { containerAt, isKeptOff, isOn, type Surroundings } from "./surroundings.ts";
 import type { PathEnd, PathStep } from "./verdict.ts";
 import {
   isAudited,
@@ -81,6 +81,7 @@ function walkOpen(surroundings: Surroundings, leaving: Leaving): PathEnd {
   if (receiver !== undefined && surroundings.quarantine.has(receiver.id))
     return judged("dropped", "neighbour-quarantined");
   if (far === undefined && leaving.network.internal) return judged("dropped", "internal");
+  if (isKeptOff(surroundings, leaving.network, destination)) return judged("dropped", "other-network");
   if (far === undefined || far === leaving.network) return judged("not-ours", "open-network");
   return surroundings.guarded.get(far.id)?.audit === false && !isPublished(leaving, far, receiver)
     ? judged("dropped", "unpublished")
@@ -109,6 +110,7 @@ function walkGuarded(surroundings: Surroundings, leaving: Leaving): PathEnd {
   const fromLink = toAll && prefixContains(linkLocal, source);
   if (!fromLink && (!packet.ownsSource || !isFromHere)) return judged("dropped", "foreign-source");
   if (toAll) return walkToAll(surroundings, leaving, fromLink);
+  if (isKeptOff(surroundings, network, destination)) return judged("dropped", "other-network");
   if (isHosts(surroundings, destination)) return walkToHost(surroundings, leaving);
   if (isOn(network, destination) && !isCapturedHere(surroundings, leaving))
     return walkToNeighbour(surroundings, leaving);

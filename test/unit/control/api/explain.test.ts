@@ -107,6 +107,7 @@ async function explain(
     history: { lookups: () => [], namesOf: () => new Map(), ...history },
     hostsFile: ({ name }) => `203.0.113.9 ${name}.example.com`,
     resolvConf: () => resolvConf,
+    directAccess: async () => new Map(),
     readPath: async ({ containerId, hosts, target: { name, address } }: PathRequest) => {
       found = hosts;
       asked.push(containerId);

@@ -120,6 +120,7 @@ interface Case {
   readonly bridgesFiltered?: boolean;
   readonly portProxies?: boolean;
   readonly cutOff?: readonly string[];
+  readonly directAccess?: ReadonlyMap<IpAddress, string>;
 }
 
 function walked({
@@ -132,6 +133,7 @@ function walked({
   bridgesFiltered = true,
   cutOff = [],
   portProxies,
+  directAccess = new Map(),
 }: Case): string {
   const packet: ReadPacket = {
     destination: to as IpAddress,
@@ -144,7 +146,10 @@ function walked({
     step,
     ports = [],
   } = walk(
-    { ...surroundings, cutOff: new Set(cutOff as readonly IpAddress[]), bridgesFiltered, portProxies },
+    {
+      ...{ ...surroundings, bridgesFiltered, portProxies, directAccess },
+      cutOff: new Set(cutOff as readonly IpAddress[]),
+    },
     { quarantined: false, standing: "guarded", homes: ["app"], ...sender },
     { ipProtocol: 6, port: 443, ...sent },
     packet,
@@ -181,6 +186,28 @@ describe("the way to a container of Docker's own network that it keeps apart", (
     const given = { way: by("bridge", "198.19.7.3"), to: "198.19.7.2", sent: { port: 9000 } };
     assert.equal(walked(given), "dropped kept-apart");
   });
+});
+
+describe("the way to a container that the engine lets its own network only reach", () => {
+  const cases: readonly [what: string, given: Case, expected: string][] = [
+    [
+      "with an error to the sender from us alone",
+      { way: by("told", "198.19.4.9"), sender: { homes: ["told"] } },
+      "dropped other-network",
+    ],
+    ["a lookup", { sent: { port: 53 } }, "dropped other-network"],
+    [
+      "from an open network",
+      { way: by("bridge", "198.19.7.2"), sender: { standing: "open", homes: [] } },
+      "dropped other-network",
+    ],
+    ["from its own network", { way: open }, "passes neighbour"],
+  ];
+  for (const [what, given, expected] of cases)
+    it(what, () => {
+      const directAccess = new Map([["198.19.2.8" as IpAddress, "br-open"]]);
+      assert.equal(walked({ to: "198.19.2.8", directAccess, ...given }), expected);
+    });
 });
 
 describe("the way to a published port where the engine runs no proxies", () => {
