@@ -56,6 +56,8 @@ export type ToDataPlane =
       readonly services: readonly Posted<ServicePolicy>[];
       /** Ids of containers that may reach nothing, whatever is allowed. */
       readonly quarantined: readonly string[];
+      /** Bridges where guarded containers pass nothing, as they are part of another device. */
+      readonly enslaved?: readonly string[];
     }
   /** More has been read of the engine, and what was other than before was posted before. Others are as they were told. */
   | {

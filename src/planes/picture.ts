@@ -26,7 +26,7 @@ export function createPoster(): (picture: Picture) => PostedPicture {
 /** The receiver: remembers the lists that the last picture named, and no others. */
 export function createReceiver(): (posted: PostedPicture) => Picture {
   let known: ReadonlyMap<number, EntryList> = new Map();
-  return ({ topology, lists, guarded, services, quarantined }) => {
+  return ({ topology, lists, guarded, services, quarantined, enslaved }) => {
     const all = new Map([...known, ...lists.map((list) => [list.id, list] as const)]);
     const used = new Map<number, EntryList>();
     const receive = <Policy extends { readonly lists: readonly EntryList[] }>({
@@ -42,6 +42,7 @@ export function createReceiver(): (posted: PostedPicture) => Picture {
       guarded: guarded.map((network) => receive<GuardedNetwork>(network)),
       services: services.map((service) => receive<ServicePolicy>(service)),
       quarantined,
+      ...(enslaved === undefined ? {} : { enslaved }),
     };
     known = used;
     return picture;

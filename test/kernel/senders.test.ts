@@ -17,6 +17,7 @@ import {
   makeBridges,
   plain,
   post,
+  postEnslaved,
   raiseWall,
   startPlane,
 } from "../support/sandbox-plane.ts";
@@ -88,6 +89,52 @@ test("only its own addresses, and from its own port", async (t) => {
   assert.equal(hits("guarded container"), before);
   await guarded(other);
   for (const name of ["one", "two"]) run("ip", "netns", "del", name);
+});
+
+test("nothing, by a port of a bridge that is part of another device, as long as it is", async (t) => {
+  const { plane } = await startPlane(t);
+  await post(plane, []);
+  const box = createNamespace("part");
+  join(box, "eth0", "198.19.1.6/24");
+  await guarded(box);
+  // Whatever comes in, as the tables of IP see it.
+  run(
+    "iptables-nft",
+    "-t",
+    "raw",
+    "-I",
+    "PREROUTING",
+    "-s",
+    "198.19.1.6",
+    "-m",
+    "comment",
+    "--comment",
+    "seen of it",
+  );
+  const seen = (): number => {
+    const before = hits("seen of it");
+    sends(box, "198.19.1.1");
+    return hits("seen of it") - before;
+  };
+  assert.equal(seen(), 1);
+  await postEnslaved(plane, "br-app");
+  assert.equal(seen(), 0);
+  await postEnslaved(plane);
+  assert.equal(seen(), 1);
+  run(
+    "iptables-nft",
+    "-t",
+    "raw",
+    "-D",
+    "PREROUTING",
+    "-s",
+    "198.19.1.6",
+    "-m",
+    "comment",
+    "--comment",
+    "seen of it",
+  );
+  run("ip", "netns", "del", "part");
 });
 
 function sendFrom(address: string): string {

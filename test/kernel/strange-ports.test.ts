@@ -82,6 +82,14 @@ describe("what hangs on a bridge", () => {
     run("ip", "netns", "del", "box");
   });
 
+  it("a device that the bridge is a part of, as a port is of its bridge", () => {
+    run("ip", "link", "add", "nic", "type", "veth", "peer", "name", "nic2");
+    assert.equal(lookAtBridges(undefined)("nic").master, undefined);
+    run("ip", "link", "set", "nic", "master", "app0");
+    assert.equal(lookAtBridges(undefined)("nic").master, "app0");
+    run("ip", "link", "del", "nic");
+  });
+
   it("the host's default route", () => {
     run("ip", "route", "add", "default", "via", "192.0.2.2", "dev", "lan0");
     assert.deepEqual(strangersOn("lan0"), ["the host's default route"]);

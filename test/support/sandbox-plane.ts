@@ -6,6 +6,7 @@ import type { TestContext } from "node:test";
 import { createWall } from "../../src/control/wall.ts";
 import type { CounterReading } from "../../src/core/counters/reading.ts";
 import { type IpAddress, parsePrefix } from "../../src/core/model/address.ts";
+import type { Picture } from "../../src/core/model/picture.ts";
 import type { Container, Network } from "../../src/core/model/topology.ts";
 import { type KernelSets, openKernelSets } from "../../src/edge/kernel/ipset/kernel-sets.ts";
 import { createFirewall } from "../../src/edge/kernel/iptables/firewall.ts";
@@ -171,16 +172,25 @@ export async function startPlane(
   return { plane, asked: () => asked, problems, looksFurther: further.promise, counted };
 }
 
+/** Posts a picture of no container, in which these bridges are part of another device. */
+export async function postEnslaved(plane: DataPlaneLink, ...enslaved: readonly string[]): Promise<void> {
+  await plane.post({ ...pictureOf([]), enslaved });
+}
+
 /** Posts what the engine tells: these containers, of which some are in quarantine by name. */
 export async function post(
   plane: DataPlaneLink,
   containers: readonly Container[],
   ...quarantined: readonly string[]
 ): Promise<void> {
-  await plane.post({
+  await plane.post(pictureOf(containers, ...quarantined));
+}
+
+function pictureOf(containers: readonly Container[], ...quarantined: readonly string[]): Picture {
+  return {
     topology: { networks: [app, plain], containers },
     guarded: [{ ...app, lists: [], labels: unlabelled }],
     services: [],
     quarantined: quarantined.map((name) => name.repeat(16)),
-  });
+  };
 }

@@ -46,14 +46,20 @@ export class Posting {
     const plane = dataPlane();
     const beside = besideOf(classification, quarantine);
     if (plane === undefined || (this.isPosted(topology) && this.#postedBeside === beside)) return false;
-    const { guarded, containers } = classification;
+    const { guarded, containers, enslaved } = classification;
     // Set before the answer: a forget() meanwhile has the picture posted once more.
     this.#posted = topology;
     this.#postedBeside = beside;
     try {
       await within(
         limitMs,
-        plane.post({ topology, guarded, services: containers.services, quarantined: [...quarantine] }),
+        plane.post({
+          topology,
+          guarded,
+          services: containers.services,
+          quarantined: [...quarantine],
+          enslaved: [...enslaved],
+        }),
       );
     } catch (error) {
       this.#posted = undefined;
@@ -73,8 +79,8 @@ export class Posting {
  * What decides beside the topology. Which networks are guarded also depends on the ports of bridges, which the engine
  * does not report; and a quarantined container is dropped only when everything has been read without it.
  */
-function besideOf({ guarded }: Classification, quarantine: ReadonlySet<string>): string {
-  return JSON.stringify([guarded.map(({ id }) => id), [...quarantine]]);
+function besideOf({ guarded, enslaved }: Classification, quarantine: ReadonlySet<string>): string {
+  return JSON.stringify([guarded.map(({ id }) => id), [...enslaved], [...quarantine]]);
 }
 
 /** @throws DockerwallError NOT_ENFORCED if the data plane does not answer; the next round reports what it does later */

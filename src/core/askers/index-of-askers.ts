@@ -64,6 +64,14 @@ export interface Given {
   readonly bridge: string | undefined;
 }
 
+/** What the rules of a port must know of the network there. */
+export interface NetworkOnBridge {
+  readonly guarded: boolean;
+  /** Whether the bridge is part of another device, so that nothing may pass. */
+  readonly isEnslaved: boolean;
+  readonly subnets: readonly Prefix[];
+}
+
 export class AskerIndex {
   readonly #bySubnet = new PrefixTable<Known>();
   readonly #byBridge = new Map<string, Known>();
@@ -73,6 +81,7 @@ export class AskerIndex {
   readonly #services: ReadonlyMap<string, readonly EntryList[]>;
   readonly #policies = new Map<string, Policy>();
   readonly #quarantined: ReadonlySet<string>;
+  readonly #enslaved: ReadonlySet<string>;
   /** The containers with lists of their own: a container that is not known may be one of them. */
   readonly #listed: readonly { readonly container: Container; readonly takes: boolean }[];
 
@@ -84,7 +93,8 @@ export class AskerIndex {
     compile: (list: EntryList) => CompiledList = compileList,
     knowledge: Knowledge = new Knowledge(picture),
   ) {
-    const { topology, guarded, services, quarantined } = picture;
+    const { topology, guarded, services, quarantined, enslaved } = picture;
+    this.#enslaved = new Set(enslaved);
     this.#compile = compile;
     this.#knowledge = knowledge;
     this.#quarantined = new Set(quarantined);
@@ -190,9 +200,10 @@ export class AskerIndex {
   }
 
   /** What the rules must know of a port on this bridge; undefined where nobody has heard of the bridge. */
-  networkOn(bridge: string): { readonly guarded: boolean; readonly subnets: readonly Prefix[] } | undefined {
+  networkOn(bridge: string): NetworkOnBridge | undefined {
     const known = this.#byBridge.get(bridge);
-    return known && { guarded: known.guarded !== undefined, subnets: known.network.subnets };
+    const isEnslaved = this.#enslaved.has(bridge);
+    return known && { guarded: known.guarded !== undefined, isEnslaved, subnets: known.network.subnets };
   }
 
   /**

@@ -17,9 +17,11 @@ export interface FoundOnBridge {
   readonly strangers: readonly string[];
   /** Whether it carries the host's default route. */
   readonly isWayOut: boolean;
+  /** The device that it is itself a part of (a VRF, a bond): rules would see that one in its place. */
+  readonly master: string | undefined;
 }
 
-export const nothingFound: FoundOnBridge = { strangers: [], isWayOut: false };
+export const nothingFound: FoundOnBridge = { strangers: [], isWayOut: false, master: undefined };
 
 /** Why a bridge may not be guarded, in words; nothing for one that may. */
 export function hostsOwn({ strangers, isWayOut }: FoundOnBridge): readonly string[] {

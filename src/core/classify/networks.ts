@@ -21,6 +21,11 @@ export interface Classification {
   readonly guarded: readonly ClassifiedNetwork[];
   /** Names of bridges that we leave open. Bridges in neither list are held. */
   readonly openBridges: readonly string[];
+  /**
+   * Bridges with guarded containers that are part of another device. Rules about a bridge match nothing behind it, so
+   * these containers pass nothing there.
+   */
+  readonly enslaved: ReadonlySet<string>;
   /** Bridges that pass nothing until their owner is known. */
   readonly held: readonly HeldBridge[];
   /** Networks that carry the label but cannot be guarded. */
@@ -70,6 +75,7 @@ export function classify(input: ClassifyInput): Classification {
   return {
     guarded,
     openBridges: [...new Set(rulings.flatMap(({ open }) => open ?? [])), ...foreign],
+    enslaved: enslavedOf([...guarded, ...containers.guardedAddresses], input),
     held: input.held.filter(({ bridge }) => bridge.startsWith(heldPrefix)),
     refused: networks.filter((_, index) => rulings[index]?.kind === "refused"),
     problems: problemsById(networks, rulings),
@@ -86,6 +92,13 @@ export function classify(input: ClassifyInput): Classification {
     ],
     containers,
   };
+}
+
+function enslavedOf(
+  places: readonly { readonly bridge: string }[],
+  { foundOn }: Pick<ClassifyInput, "foundOn">,
+): ReadonlySet<string> {
+  return new Set(places.flatMap(({ bridge }) => (foundOn(bridge).master === undefined ? [] : [bridge])));
 }
 
 /** What becomes of one network. */
@@ -132,6 +145,7 @@ function classifyNetwork(
     problems: [
       ...bridgeProblems(network, lost),
       ...wayOutProblems(network, isLateWayOut),
+      ...masterProblems(network, found.master),
       ...problems,
       ...badLabels,
     ],
@@ -163,6 +177,13 @@ function wayOutProblems({ name, bridge = "" }: Network, isLateWayOut: boolean): 
   if (!isLateWayOut) return [];
   return [
     `network ${JSON.stringify(name)}: the host has got a default route over its bridge ${bridge}, by which the host reaches nothing; a container may have offered it (DHCP), so the network stays guarded: remove that route, and keep the host's DHCP client off the engine's bridges`,
+  ];
+}
+
+function masterProblems({ name, bridge = "" }: Network, master: string | undefined): string[] {
+  if (master === undefined) return [];
+  return [
+    `network ${JSON.stringify(name)}: its bridge ${bridge} is part of ${master} (a VRF or the like), where rules cannot tell what comes from it; its containers reach nothing: take the bridge out (ip link set ${bridge} nomaster)`,
   ];
 }
 

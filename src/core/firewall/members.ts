@@ -36,12 +36,16 @@ export interface DesiredSets {
 
 /** What the control plane's sets should hold. */
 export function desiredSets(classification: Classification): DesiredSets {
-  const { guarded, openBridges, containers } = classification;
+  const { openBridges, containers, enslaved } = classification;
+  const isWhole = ({ bridge }: { readonly bridge: string }): boolean => !enslaved.has(bridge);
+  // Of one that is part of another device only the bridge is named: what comes from there is a stranger's.
+  const guarded = classification.guarded.filter(isWhole);
+  const addresses = containers.guardedAddresses.filter(isWhole);
   const audited = guarded.filter(({ labels }) => labels.mode === "audit");
   const rejecting = guarded.filter(({ labels }) => labels.deny === "reject");
-  const auditedAddresses = containers.guardedAddresses.filter(({ audit }) => audit);
+  const auditedAddresses = addresses.filter(({ audit }) => audit);
   const bySet = {
-    guarded: [...subnetMembers(guarded), ...addressMembers(containers.guardedAddresses)],
+    guarded: [...subnetMembers(guarded), ...addressMembers(addresses)],
     audit: [...subnetMembers(audited), ...addressMembers(auditedAddresses)],
     reject: subnetMembers(rejecting),
     static: splitZero(namedPrefixes(classification)).map((prefix) => ({ prefix })),
@@ -60,7 +64,7 @@ export function desiredSets(classification: Classification): DesiredSets {
       comment: containerId,
     })),
   } satisfies Record<string, readonly Member[]>;
-  const bridges = guarded.map((network) => network.bridge);
+  const bridges = classification.guarded.map((network) => network.bridge);
   const withIpv6 = guarded.filter(({ subnets }) => subnets.some((subnet) => isOf(6, subnet)));
   const held = openBridges.filter((name) => name.startsWith(heldPrefix));
   return {

@@ -9,4 +9,6 @@ export interface Picture {
   readonly services: readonly ServicePolicy[];
   /** Ids of containers that may reach nothing. */
   readonly quarantined: readonly string[];
+  /** Bridges where guarded containers pass nothing, as they are part of another device. */
+  readonly enslaved?: readonly string[];
 }

@@ -160,10 +160,11 @@ export class PortGuards {
   #guard(sandbox: string, port: Port, { senders, linkLocal }: SenderAddresses): void {
     if (port.bridge === undefined) return;
     const network = this.#options.networkOn(port.bridge);
+    const mayPass = network?.isEnslaved !== true;
     const guard: PortGuard = {
-      senders,
+      senders: mayPass ? senders : [],
       neighbourhood: network?.subnets ?? [],
-      linkLocal: linkLocal.get(port.bridge) ?? [],
+      linkLocal: mayPass ? (linkLocal.get(port.bridge) ?? []) : [],
       linkLocalMay: network?.guarded === true ? "judged" : "discovery",
     };
     if (this.#letIn.mayShrink(port.index, guard)) this.#put(port, guard);

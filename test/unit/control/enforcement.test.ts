@@ -16,6 +16,7 @@ import { countedSince } from "../../support/counted.ts";
 const classification: Classification = {
   guarded: [],
   openBridges: [],
+  enslaved: new Set(),
   held: [],
   refused: [],
   problems: new Map(),

@@ -25,6 +25,7 @@ function classified(...problems: readonly string[]): Classification {
   return {
     guarded: [app],
     openBridges: [],
+    enslaved: new Set(),
     held: [],
     refused: [],
     problems: new Map(problems.length === 0 ? [] : [["n1", problems]]),

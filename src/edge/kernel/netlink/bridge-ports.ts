@@ -1,6 +1,7 @@
 // The ports of a bridge that are not plainly a container's, and the devices of the host's default routes.
 
-import { closeSync, readdirSync } from "node:fs";
+import { closeSync, readdirSync, readlinkSync } from "node:fs";
+import { basename } from "node:path";
 import {
   type BridgePort,
   defaultRoutes4,
@@ -22,7 +23,8 @@ import { NETLINK_ROUTE, type NetlinkSocket, openNetlink } from "./socket.ts";
  */
 export function lookAtBridges(sandboxFolder: string | undefined): (bridge: string) => FoundOnBridge {
   let routes: readonly string[] | undefined;
-  return (bridge) => {
+  const seen = new Map<string, FoundOnBridge>();
+  const look = (bridge: string): FoundOnBridge => {
     const ports = portsOf(bridge).filter((name) => !isPlainPort(name));
     const strangers =
       ports.length === 0 ? [] : withSocket((socket) => strangersAmong(socket, ports, sandboxFolder));
@@ -31,7 +33,12 @@ export function lookAtBridges(sandboxFolder: string | undefined): (bridge: strin
       // Empty for a kernel without IPv6.
       ...defaultRoutes6(readText("/proc/net/ipv6_route")),
     ];
-    return { strangers, isWayOut: routes.includes(bridge) };
+    return { strangers, isWayOut: routes.includes(bridge), master: masterOf(bridge) };
+  };
+  return (bridge) => {
+    const found = seen.get(bridge) ?? look(bridge);
+    seen.set(bridge, found);
+    return found;
   };
 }
 
@@ -50,6 +57,15 @@ function strangersAmong(
     const inSandbox = sandboxIds === undefined ? undefined : sandboxIds.has(link.peerNamespace ?? -1);
     return strangePort({ name, kind: link.kind, inSandbox } satisfies BridgePort) ?? [];
   });
+}
+
+/** The device that an interface is a part of. */
+function masterOf(name: string): string | undefined {
+  try {
+    return basename(readlinkSync(`/sys/class/net/${name}/master`));
+  } catch {
+    return undefined;
+  }
 }
 
 /** Names of a bridge's ports. */

@@ -38,7 +38,15 @@ const containers = [
 const inForce: InForce = {
   topology: { networks: [app], containers },
   classification: {
-    ...{ guarded: [network], openBridges: [], held: [], refused: [], problems: new Map(), warnings: [] },
+    ...{
+      guarded: [network],
+      openBridges: [],
+      enslaved: new Set(),
+      held: [],
+      refused: [],
+      problems: new Map(),
+      warnings: [],
+    },
     containers: {
       services: [],
       published: [],

@@ -8,7 +8,11 @@ import type { Topology } from "../../../../src/core/model/topology.ts";
 import type { DataPlaneLink } from "../../../../src/planes/link.ts";
 
 const classified = (...ids: readonly string[]): Classification =>
-  ({ guarded: ids.map((id) => ({ id })), containers: { services: [] } }) as unknown as Classification;
+  ({
+    guarded: ids.map((id) => ({ id })),
+    enslaved: new Set(),
+    containers: { services: [] },
+  }) as unknown as Classification;
 const topologyOf = (): Topology => ({ networks: [], containers: [] });
 const readings = { listedAtMs: 1, readAtMs: new Map() };
 
@@ -39,6 +43,8 @@ describe("a picture", () => {
     quarantine.add("web");
     assert.equal(await posting.post(first, classified("n1", "n2")), true);
     assert.equal(await posting.post(topologyOf(), classified("n1", "n2")), true);
+    const enslaved = new Set(["br-app"]);
+    assert.equal(await posting.post(first, { ...classified("n1", "n2"), enslaved }), true);
     posting.forget();
     assert.equal(posting.isPosted(first), false);
   });

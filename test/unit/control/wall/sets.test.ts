@@ -18,18 +18,20 @@ const nothing: Topology = { networks: [], containers: [] };
 
 let bridges: readonly string[];
 let readAtMs: number;
+let master: string | undefined;
 let nowMs: number;
 let sets: FakeSets;
 let filled: WallSets;
 
 beforeEach(() => {
+  master = undefined;
   [bridges, readAtMs, nowMs] = [["br-app"], 0, 0];
   sets = createFakeSets(() => 0);
   createSets(sets);
   filled = new WallSets({
     sets,
     listBridges: () => bridges,
-    lookAtBridges: () => () => nothingFound,
+    lookAtBridges: () => () => ({ ...nothingFound, master }),
     uptimeMs: () => nowMs,
     networksReadAtMs: () => readAtMs,
     ...labelsOnly(),
@@ -51,6 +53,16 @@ describe("the sets of the wall", () => {
     destroySets(sets);
     filled.restore();
     assert.equal(guarded(), 1);
+  });
+
+  it("close a network whose bridge is part of another device, as long as it is", () => {
+    const problems = (): string => [...filled.classify(picture).problems.values()].flat().join();
+    assert.deepEqual([problems(), guarded()], ["", 1]);
+    master = "vrf0";
+    assert.match(problems(), /^network "app": its bridge br-app is part of vrf0 /);
+    assert.deepEqual([guarded(), sets.list("dockerwall-closed4-0").length], [0, 1]);
+    master = undefined;
+    assert.deepEqual([problems(), guarded()], ["", 1]);
   });
 
   it("keep what an earlier run put there until everything has been read", () => {

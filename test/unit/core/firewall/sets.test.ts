@@ -23,6 +23,7 @@ const watched = {
 const classification: Classification = {
   guarded: [app, watched],
   openBridges: ["br-open", "docker0"],
+  enslaved: new Set(),
   held: [],
   refused: [],
   problems: new Map(),
@@ -65,6 +66,14 @@ describe("what the sets should hold", () => {
     for (const name of [...members.keys(), ...lists.keys()]) assert.ok(specified.has(name), name);
     assert.equal(specified.size, setSpecs().length);
     assert.deepEqual([...specified].toSorted(), Object.values(setNames).toSorted());
+  });
+
+  it("names of a bridge that is part of another device nothing but that it is closed", () => {
+    const { members, lists } = desiredSets({ ...classification, enslaved: new Set(["br-app", "br-open"]) });
+    assert.deepEqual(members.get(setNames.guarded4)?.map(memberKey), ["198.19.2.0/24,br-watched"]);
+    assert.deepEqual(members.get(setNames.guarded6), []);
+    assert.deepEqual(lists.get(setNames.closed6)?.bridges, ["br-app", "br-watched"]);
+    assert.deepEqual(lists.get(setNames.link6)?.bridges, []);
   });
 
   it("lists bridges that are open under a name that is held, and those of guarded networks", () => {

@@ -19,6 +19,7 @@ function classified(change: Partial<Classification> = {}): Classification {
   return {
     guarded: [app, web],
     openBridges: [],
+    enslaved: new Set(),
     held: [{ bridge: "br-new", sinceMs: 500 }],
     refused: [bridgeNetwork("far")],
     problems: new Map([["open", ["a slip"]]]),

@@ -49,7 +49,7 @@ function start(inherited: Readonly<Record<number, readonly IpAddress[]>> = {}) {
   };
   const guards = new PortGuards({
     table: table as PortTable,
-    networkOn: () => ({ guarded: true, subnets: [] }),
+    networkOn: () => ({ guarded: true, isEnslaved: false, subnets: [] }),
     bridgeOf,
     cutInside: assert.fail,
     isCutInside: () => false,

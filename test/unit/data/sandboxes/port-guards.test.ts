@@ -24,7 +24,11 @@ function start(table: Partial<PortTable> | undefined, inside = false) {
   const guards = new PortGuards({
     table: table && ({ inherited: () => new Map(), ...table } as PortTable),
     bridgeOf: () => undefined,
-    networkOn: (bridge) => ({ guarded: bridge === "br-guarded", subnets: [] }),
+    networkOn: (bridge) => ({
+      guarded: bridge === "br-guarded",
+      isEnslaved: bridge === "br-enslaved",
+      subnets: [],
+    }),
     cutInside: (sandbox, cut) => seen.push(`inside ${sandbox} ${cut}`),
     isCutInside: () => inside,
     attempt: createAttempt((problem) => seen.push(problem)),
@@ -65,6 +69,14 @@ test("each port on a bridge is guarded by the network there", () => {
     [1, { ...guard, linkLocal: ["fe80::1"], linkLocalMay: "judged" }],
     [2, { ...guard, linkLocal: [], linkLocalMay: "discovery" }],
   ]);
+});
+
+test("nothing comes in by a port of a bridge that is part of another device", () => {
+  const { table, steps } = noting();
+  const { guards } = start(table);
+  guards.put("box", [{ index: 1, name: "veth1", bridge: "br-enslaved" }], may, true);
+  guards.commit();
+  assert.deepEqual(steps, ["1 "]);
 });
 
 test("of what one sandbox demands anew the last counts, and nothing once it is gone or is open", () => {
