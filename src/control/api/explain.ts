@@ -12,7 +12,7 @@ import { addressesInHosts } from "../../core/path/files/hosts.ts";
 import { explainFromHost } from "../../core/path/from-host.ts";
 import type { PathReading } from "../../core/path/reading.ts";
 import { renderChange, renderEnd } from "../../core/path/sentence.ts";
-import { isOn, surroundingsOf } from "../../core/path/surroundings.ts";
+import { isOn, type Surroundings, surroundingsOf } from "../../core/path/surroundings.ts";
 import { type ExplainTarget, parseTarget } from "../../core/policy/target.ts";
 import { DockerwallError } from "../../errors.ts";
 import type { PathRequest } from "../../planes/messages.ts";
@@ -64,9 +64,7 @@ export async function explainTarget(
       ? await readTarget(asked, own, sources)
       : { target, reading: unread, isAnsweredElsewhere: false };
   const { reading } = read;
-  const around = leadsElsewhere(reading, topology)
-    ? { ...surroundings, directAccess: await sources.directAccess() }
-    : surroundings;
+  const around = await beyond(reading, surroundings, sources);
   const quarantined = quarantine.has(holder.id);
   const explained = outOfReach ?? explainPath(around, { ...read, container: holder.name, quarantined });
   const networks = topology.networks.filter(({ id }) => reading.homes.includes(id)).map((each) => each.name);
@@ -106,9 +104,14 @@ function cutOffIn({ sets }: ExplanationSources): ReadonlySet<IpAddress> {
   );
 }
 
-/** Whether a packet is for another network than the one that it leaves by. */
-function leadsElsewhere({ packets }: PathReading, { networks }: Topology): boolean {
-  return packets.some(({ destination, way }) =>
+/** With what the engine drops by itself, where a packet is for another network than the one that it leaves by. */
+async function beyond(
+  { packets }: PathReading,
+  surroundings: Surroundings,
+  { directAccess }: ExplanationSources,
+): Promise<Surroundings> {
+  const { networks } = surroundings;
+  const leadsElsewhere = packets.some(({ destination, way }) =>
     networks.some(
       (network) =>
         way.kind === "bridge" &&
@@ -117,6 +120,7 @@ function leadsElsewhere({ packets }: PathReading, { networks }: Topology): boole
         isOn(network, destination),
     ),
   );
+  return leadsElsewhere ? { ...surroundings, directAccess: await directAccess() } : surroundings;
 }
 
 /** Undefined for what is not looked up, and for a container whose lookups are none of our business. */
