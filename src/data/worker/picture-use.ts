@@ -3,15 +3,17 @@
 
 import type { IpAddress } from "../../core/model/address.ts";
 import type { Picture } from "../../core/model/picture.ts";
+import { messageOf } from "../../errors.ts";
 import { epochOf } from "../../planes/picture.ts";
 import type { Parts } from "./parts.ts";
 
 /**
- * Decides by a picture from now on; what it no longer allows is out of the kernel on return.
- * @throws what the kernel refuses; where that is to cut a flow, all else is done
+ * Decides by a picture from now on; what it no longer allows is out of the kernel on return, but for flows that the kernel
+ * does not let go: those are a problem, and no refusal of the picture, which is in use all the same.
+ * @throws what else the kernel refuses
  */
 export function usePicture(parts: Parts, picture: Picture): void {
-  const { view, pending, ownership, sandboxLayer, listeners, answerer } = parts;
+  const { view, pending, ownership, sandboxLayer, listeners, answerer, telling } = parts;
   view.usePicture(picture);
   pending.forgetTold(view.knowledge);
   // Before any sandbox is settled by it: what has waited for that is answered at once, by the names of this picture.
@@ -21,7 +23,7 @@ export function usePicture(parts: Parts, picture: Picture): void {
   sandboxLayer?.usePicture();
   listeners.follow(guardedBridges(picture));
   answerer.reconsider();
-  if (uncut !== undefined) throw uncut.error;
+  if (uncut !== undefined) telling.tell({ kind: "problem", problem: describeUncut(uncut) });
 }
 
 interface Uncut {
@@ -60,6 +62,10 @@ function rejudge({ view, admission, cutFlows, telling }: Parts, picture: Picture
 function guardedBridges({ topology, guarded }: Picture): string[] {
   const ids = new Set(guarded.map(({ id }) => id));
   return topology.networks.flatMap(({ id, bridge }) => (ids.has(id) && bridge !== undefined ? [bridge] : []));
+}
+
+function describeUncut({ error }: Uncut): string {
+  return `open flows that are no longer allowed were not cut, and are tried again with the next picture: ${messageOf(error)}`;
 }
 
 /** How many containers a sentence names. */

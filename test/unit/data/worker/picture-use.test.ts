@@ -1,8 +1,11 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { IpAddress } from "../../../../src/core/model/address.ts";
+import { createMessageTaker } from "../../../../src/data/worker/messages.ts";
 import type { Parts } from "../../../../src/data/worker/parts.ts";
 import { describeCut, usePicture } from "../../../../src/data/worker/picture-use.ts";
+import type { FromDataPlane } from "../../../../src/planes/messages.ts";
+import { createPoster } from "../../../../src/planes/picture.ts";
 import { runningContainer } from "../../../support/topologies.ts";
 
 const address = (n: number): IpAddress => `198.19.1.${n}` as IpAddress;
@@ -19,8 +22,17 @@ test("flows that are cut are said to be whose they were", () => {
 const empty = { topology: { networks: [], containers: [] }, guarded: [], services: [], quarantined: [] };
 
 for (const [what, isFlow, expected] of [
-  ["flows that cannot be cut hold nothing else up, and are reported", true, ["sandboxes", "lookups"]],
-  ["while rights cannot be taken, no sandbox is settled", false, []],
+  [
+    "flows that cannot be cut hold nothing else up, and are a problem of their own",
+    true,
+    [
+      "sandboxes",
+      "lookups",
+      "problem: open flows that are no longer allowed were not cut, and are tried again with the next picture: refused",
+      "done",
+    ],
+  ],
+  ["while rights cannot be taken, no sandbox is settled, and the picture is refused", false, ["refused"]],
 ] as const)
   test(what, () => {
     const order: string[] = [];
@@ -40,8 +52,12 @@ for (const [what, isFlow, expected] of [
       sandboxLayer: { usePicture: does("sandboxes") },
       listeners: { follow: nothing },
       answerer: { useTopology: nothing, reconsider: does("lookups") },
+      telling: {
+        tell: (message: FromDataPlane) =>
+          order.push(message.kind === "problem" ? `problem: ${message.problem}` : message.kind),
+      },
     } as unknown as Parts;
-    assert.throws(() => usePicture(parts, empty), /refused/);
+    createMessageTaker(parts)({ kind: "topology", requestId: 1, ...createPoster()(empty) });
     assert.deepEqual(order, expected);
   });
 
