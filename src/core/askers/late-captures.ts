@@ -45,9 +45,8 @@ const maxSuspects = 4_096;
 export class LateCaptures {
   #suspects: Suspect[] = [];
 
-  /** A sandbox was captured late, or is not captured yet: then to be called again and again. */
+  /** A sandbox was captured late, or could not be captured when it was first seen. */
   add(sandbox: string, late: LateCapture, nowMs: number): void {
-    this.#suspects = this.#suspects.filter((suspect) => suspect.late !== late);
     this.#push({ sandbox, late, sinceMs: nowMs, asked: undefined, gone: false });
   }
 

@@ -8,22 +8,17 @@ export interface RegisterOptions {
   readonly lacking: () => readonly (readonly [name: string, why: string])[];
   /** Whether one that could not be opened is known by its ports all the same. */
   readonly isMet: (name: string) => boolean;
-  /** One is not captured; once more whenever that has been seen again. */
+  /** One is not captured: once, however long that lasts. */
   readonly onLate: (name: string, late: LateCapture) => void;
   /** How many are captured, and why some are not: one sentence. */
   readonly onChange: (captured: number, problem: string | undefined) => void;
 }
 
-interface Uncaptured {
-  readonly why: string;
-  readonly late: LateCapture;
-}
-
 export class SandboxRegister {
   readonly #options: RegisterOptions;
   readonly #sandboxes = new Map<string, Sandbox>();
-  /** By name; also of those that could not even be opened. */
-  readonly #uncaptured = new Map<string, Uncaptured>();
+  /** Why, by name; also of those that could not even be opened. */
+  readonly #uncaptured = new Map<string, string>();
 
   constructor(options: RegisterOptions) {
     this.#options = options;
@@ -60,13 +55,14 @@ export class SandboxRegister {
   }
 
   /**
-   * A sandbox that cannot be captured is a loud problem: its traffic stays denied, and whatever the engine asks meanwhile
-   * may be its question.
+   * A sandbox that cannot be captured is a loud problem: its traffic stays denied, and whatever the engine asks may be its
+   * question. It is suspected from the first failure on and for as long as any late capture, no matter how many follow:
+   * else one that can never be captured would have the lookups of all others refused without end.
    */
   noteUncaptured(name: string, why: string): void {
-    const late = this.#uncaptured.get(name)?.late ?? this.#mayAskPast(name);
-    this.#uncaptured.set(name, { why, late });
-    this.#options.onLate(name, late);
+    const isFirst = !this.#uncaptured.has(name);
+    this.#uncaptured.set(name, why);
+    if (isFirst) this.#options.onLate(name, this.#mayAskPast(name));
     this.tell();
   }
 
@@ -78,15 +74,16 @@ export class SandboxRegister {
 
   /** Tells how many are captured now. */
   tell(): void {
-    const uncaptured = new Map([
-      ...this.#options.lacking(),
-      ...[...this.#uncaptured].map(([name, { why }]) => [name, why] as const),
-    ]);
+    const uncaptured = new Map([...this.#options.lacking(), ...this.#uncaptured]);
     const [first] = uncaptured;
+    const leaks =
+      this.#uncaptured.size === 0
+        ? ""
+        : `; lookups of ${this.#uncaptured.size} may leave through the engine's resolver, whatever the name`;
     const problem =
       first === undefined
         ? undefined
-        : `the lookups of ${uncaptured.size} container(s) cannot be captured, sandbox ${first[0]}: ${first[1]}`;
+        : `the lookups of ${uncaptured.size} container(s) cannot be captured, sandbox ${first[0]}: ${first[1]}${leaks}`;
     this.#options.onChange(this.values().filter(({ captured }) => captured).length, problem);
   }
 

@@ -133,14 +133,3 @@ test("suspicion of a question that was sent before does not end with it", () => 
   lates.release(60_000, false);
   assert.equal(judge(suspicion), "refused");
 });
-
-test("one that is not captured yet is suspected from when that was last seen", () => {
-  const lates = new LateCaptures();
-  const { late } = sandbox("guarded");
-  for (const nowMs of [0, 10_000, 20_000]) lates.add("a", late, nowMs);
-  assert.equal(lates.suspect(20_000).suspects.length, 1);
-  lates.release(44_000, false);
-  assert.equal(lates.isSuspicious, true);
-  lates.release(46_000, false);
-  assert.equal(lates.isSuspicious, false);
-});
