@@ -51,3 +51,14 @@ for (const areDone of [true, false])
     ports.settle([index]);
     assert.deepEqual([ports.has(index), isSettled()], [true, true]);
   });
+
+it("a port whose settling was not done can be unsettled, and the daemon is awake still", () => {
+  const listAwake = (): string => run("nft", "list", "set", "bridge", "dockerwall", "awake");
+  ports.stayAwake(60_000);
+  assert.match(listAwake(), /elements/);
+  Object.assign(unanswered, { changes: 1, areDone: false });
+  assert.throws(() => ports.settle([index]), /did not answer/);
+  ports.unsettle([index]);
+  assert.deepEqual([ports.has(index), isSettled()], [false, false]);
+  assert.match(listAwake(), /elements/);
+});

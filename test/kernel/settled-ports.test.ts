@@ -192,6 +192,13 @@ for (const [backend, bridged] of [
     });
   });
 
+const awakeInKernel = (): string[] =>
+  run("nft", "list", "set", "bridge", "dockerwall", "awake").match(/\bip6?\b(?= )/g) ?? [];
+const tableHandle = (): string | undefined =>
+  /table bridge dockerwall \{.*# handle (\d+)/.exec(
+    run("nft", "-a", "list", "table", "bridge", "dockerwall"),
+  )?.[1];
+
 test("nobody else takes it away, and it goes with who made it", () => {
   const ports = openSettledPorts();
   ports.settle([one.index]);
@@ -220,6 +227,40 @@ test("where the kernel keeps nothing, it is put back", () => {
   run("nft", "delete", "table", "bridge", "dockerwall");
   ports.settle([two.index]);
   assert.match(run("nft", "list", "set", "bridge", "dockerwall", "settled"), /"veth1", "veth2"/);
+  ports.close();
+});
+
+test("it is put back with the time that is left to be awake", async () => {
+  const ports = openSettledPorts("shared");
+  const remove = (): string => run("nft", "delete", "table", "bridge", "dockerwall");
+  remove();
+  ports.stayAwake(60_000);
+  assert.deepEqual(awakeInKernel(), ["ip", "ip6"]);
+  for (const putBack of [() => ports.heal(), () => ports.settle([one.index])]) {
+    remove();
+    putBack();
+    assert.deepEqual(awakeInKernel(), ["ip", "ip6"]);
+    assert.match(run("nft", "list", "set", "bridge", "dockerwall", "awake"), /expires (1m|59s|5\ds)/);
+  }
+  ports.stayAwake(50);
+  await until("its end", 2_000, () => (awakeInKernel().length === 0 ? true : undefined));
+  remove();
+  ports.heal();
+  assert.deepEqual(awakeInKernel(), []);
+  ports.close();
+});
+
+test("one that is not there counts as unsettled, and the table stays as it is", () => {
+  const ports = openSettledPorts("shared");
+  ports.settle([one.index, two.index]);
+  ports.stayAwake(60_000);
+  const handle = tableHandle();
+  run("nft", "delete", "element", "bridge", "dockerwall", "settled", "{ veth1 }");
+  ports.unsettle([one.index, two.index]);
+  assert.doesNotMatch(run("nft", "list", "set", "bridge", "dockerwall", "settled"), /veth/);
+  assert.deepEqual([ports.has(one.index), ports.has(two.index)], [false, false]);
+  assert.deepEqual(awakeInKernel(), ["ip", "ip6"]);
+  assert.equal(tableHandle(), handle);
   ports.close();
 });
 

@@ -23,6 +23,8 @@ const SETTLED = "settled";
 const AWAKE = "awake";
 const MARK = "mark";
 const protocols = [Uint8Array.of(0x08, 0x00), Uint8Array.of(0x86, 0xdd)];
+/** Less can be no whole tick of the kernel's clock, and then it would take an element for one without an end. */
+const shortestMs = 10;
 /** What a failure is about. */
 export const bridgeTableText = "the table of the host's bridges";
 
@@ -30,6 +32,8 @@ export class BridgeTable {
   readonly #socket = openNetlink(NETLINK_NETFILTER, bridgeTableText);
   readonly #settledNow: () => readonly number[];
   readonly #flags: TableFlags;
+  /** Until when what comes from ports that are not settled is marked. */
+  #awakeUntilMs = 0;
 
   /**
    * Makes the table in the namespace of the calling thread, in place of what an earlier run left there.
@@ -47,14 +51,19 @@ export class BridgeTable {
   }
 
   unsettle(indexes: readonly number[]): void {
-    this.#insist((writer) => writeDeleteElements(writer, elementsOf(indexes)));
+    this.#insist((writer) => {
+      // To delete one that is not there would be refused as if there were no table.
+      writeAddElements(writer, elementsOf(indexes));
+      writeDeleteElements(writer, elementsOf(indexes));
+    });
   }
 
   stayAwake(ms: number): void {
+    this.#awakeUntilMs = performance.now() + ms;
     this.#insist((writer) => {
       // What is there already would keep its time.
       writeFlushSet(writer, bridgeTable, AWAKE);
-      writeAddElements(writer, { table: bridgeTable, set: AWAKE, keys: protocols, timeoutMs: ms });
+      writeAwake(writer, ms);
     });
   }
 
@@ -69,7 +78,7 @@ export class BridgeTable {
     this.#socket.close();
   }
 
-  /** Where other software has taken it away it is made anew, with all that is settled now. */
+  /** Where other software has taken it away it is made anew, with all that is to be in it now. */
   #insist(content: (writer: NetlinkWriter) => void): void {
     try {
       this.#write(content);
@@ -85,6 +94,7 @@ export class BridgeTable {
       this.#write((writer) => {
         writeNewTable(writer, bridgeTable, flags);
         writeContent(writer, this.#settledNow());
+        writeAwake(writer, Math.floor(this.#awakeUntilMs - performance.now()));
       }),
     );
   }
@@ -113,6 +123,11 @@ function writeContent(writer: NetlinkWriter, settled: readonly number[]): void {
     setMarkToInput(unsettledMark),
   ]);
   if (settled.length > 0) writeAddElements(writer, elementsOf(settled));
+}
+
+function writeAwake(writer: NetlinkWriter, timeoutMs: number): void {
+  if (timeoutMs < shortestMs) return;
+  writeAddElements(writer, { table: bridgeTable, set: AWAKE, keys: protocols, timeoutMs });
 }
 
 function elementsOf(indexes: readonly number[]): Parameters<typeof writeAddElements>[1] {
