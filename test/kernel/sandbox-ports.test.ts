@@ -8,7 +8,9 @@ import { once } from "node:events";
 import { type TestContext, test } from "node:test";
 import { promisify } from "node:util";
 import type { Standing } from "../../src/core/askers/index-of-askers.ts";
+import { sandboxTable } from "../../src/core/firewall/names.ts";
 import * as libc from "../../src/edge/kernel/libc.ts";
+import { NetlinkSocket } from "../../src/edge/kernel/netlink/socket.ts";
 import { withNamespace } from "../../src/edge/kernel/netns.ts";
 import { createReadiness } from "../../src/edge/kernel/readiness.ts";
 import { socketAddress } from "../../src/edge/kernel/socket-address.ts";
@@ -134,26 +136,48 @@ test("one that has every port that the kernel would choose is captured, and answ
   assert.equal(asked.length, 1);
 });
 
-test("one that has every port is captured, gets no answer, and is answered when it has let one go", async (t) => {
-  const { box, asked } = createSandbox(t, "every");
-  const taker = await take(t, box, [...others, ...chosen, resolverPort]);
-  assert.equal(await ask(box, "udp"), "engine:q1?");
-  const watched = capture(t);
-  assert.deepEqual(watched.met, ["every"]);
-  assert.equal(watched.sandboxes.isComplete(), true);
-  await until("the problem", 3_000, () =>
-    watched.problem?.startsWith("the lookups of 1 container(s) cannot be captured, sandbox every: ") === true
-      ? true
-      : undefined,
-  );
-  assert.deepEqual([await ask(box, "udp"), await ask(box, "tcp")], ["", ""]);
-  assert.equal(asked.length, 1);
-  taker.kill();
-  assert.equal(await until("an answer", 10_000, async () => (await ask(box, "udp")) || undefined), "q1?");
-  assert.equal(
-    await until("an answer by TCP", 10_000, async () => (await ask(box, "tcp")) || undefined),
-    "q1?",
-  );
-  await until("the end of the problem", 3_000, () => (watched.problem === undefined ? true : undefined));
-  assert.equal(asked.length, 1);
-});
+/** Refuses so many changes of the table that leads to our sockets. @returns how many are left */
+function refuseTable(t: TestContext, count: number): () => number {
+  const { request } = NetlinkSocket.prototype;
+  let left = count;
+  const refusing = function (this: NetlinkSocket, ...given: Parameters<typeof request>): void {
+    if (left > 0 && given[0] === `the table ${sandboxTable.name} in a sandbox`) {
+      left--;
+      throw new Error("refused");
+    }
+    request.apply(this, given);
+  };
+  t.mock.method(NetlinkSocket.prototype, "request", refusing);
+  return () => left;
+}
+
+// Each of the two sockets has the table changed.
+for (const refused of [0, 2])
+  test(`one that has every port is captured, gets no answer, and is answered when it has let one go, ${refused} refused`, async (t) => {
+    const { box, asked } = createSandbox(t, "every");
+    const taker = await take(t, box, [...others, ...chosen, resolverPort]);
+    assert.equal(await ask(box, "udp"), "engine:q1?");
+    const watched = capture(t);
+    assert.deepEqual(watched.met, ["every"]);
+    assert.equal(watched.sandboxes.isComplete(), true);
+    await until("the problem", 3_000, () =>
+      watched.problem?.startsWith("the lookups of 1 container(s) cannot be captured, sandbox every: ") ===
+      true
+        ? true
+        : undefined,
+    );
+    assert.deepEqual([await ask(box, "udp"), await ask(box, "tcp")], ["", ""]);
+    assert.equal(asked.length, 1);
+    const left = refuseTable(t, refused);
+    taker.kill();
+    assert.equal(await until("an answer", 10_000, async () => (await ask(box, "udp")) || undefined), "q1?");
+    assert.equal(
+      await until("an answer by TCP", 10_000, async () => (await ask(box, "tcp")) || undefined),
+      "q1?",
+    );
+    assert.equal(left(), 0);
+    // The engine's resolver and ours: none is left of those that nothing led to.
+    assert.equal(box.run("ss", "-Hlun", "src", "127.0.0.11").trim().split("\n").length, 2);
+    await until("the end of the problem", 3_000, () => (watched.problem === undefined ? true : undefined));
+    assert.equal(asked.length, 1);
+  });

@@ -57,7 +57,7 @@ export function createParts(options: SandboxesOptions): Parts {
   });
   const listening = createListening({
     onQuery: (sandbox, query) => questions.receive(sandbox, query),
-    onMoved: (sandbox) => void attempt(sandbox.name, () => capture.lead(sandbox)),
+    onMoved: (sandbox) => capture.lead(sandbox),
     onChange: () => register.tell(),
     isLive,
     onProblem,

@@ -1,6 +1,7 @@
 // Our listeners inside a sandbox, by UDP and TCP. A socket that the container destroys is reopened.
 
 import type { Transport } from "../../../core/dns/wire/message.ts";
+import { close } from "../../kernel/libc.ts";
 import { ConnectionPool } from "../../listener/connection-pool.ts";
 import { type Lasting, listenLasting } from "../../listener/lasting-listener.ts";
 import { listenTcp } from "../../listener/tcp.ts";
@@ -11,7 +12,7 @@ import type { SandboxQuery } from "./query.ts";
 
 export interface ListeningOptions {
   readonly onQuery: (sandbox: Sandbox, query: SandboxQuery) => void;
-  /** A socket of it is at another port now, or for the first time: nothing leads there yet. */
+  /** A socket of it is at another port now, or for the first time: nothing leads there yet. When it throws, that is tried again. */
   readonly onMoved: (sandbox: Sandbox) => void;
   /** Which sandboxes have no listener, and why, is another answer now. */
   readonly onChange: () => void;
@@ -105,12 +106,25 @@ function opener(
 ): (onLost: (problem: string) => void) => Promise<DnsListener> {
   const key = `${transport}Port` as const;
   let first = sandbox.sockets[transport];
+  let isLed = true;
+
+  /** Until it has succeeded nobody knows where the table leads, so the same port is no reason to leave it out. */
+  function move(port: number): void {
+    if (port === sandbox.ports[key] && isLed) return;
+    isLed = false;
+    sandbox.ports = { ...sandbox.ports, [key]: port };
+    onMoved(sandbox);
+    isLed = true;
+  }
+
   return (onLost) => {
     const { fd, port } = first ?? openDnsSocket(sandbox.namespaceFd, transport, sandbox.ports[key]);
     first = undefined;
-    if (port !== sandbox.ports[key]) {
-      sandbox.ports = { ...sandbox.ports, [key]: port };
-      onMoved(sandbox);
+    try {
+      move(port);
+    } catch (error) {
+      close(fd);
+      throw error;
     }
     return open({ fd, family: 4 }, onLost);
   };
