@@ -173,7 +173,7 @@ describe("limits", () => {
       destroySets(sets);
       assert.deepEqual(tables.sort(), [
         "dockerwall-ask4-2000-1000",
-        "dockerwall-connections4-100-50",
+        "dockerwall-connections4-300-300",
         "dockerwall-denied4-5-256",
         "dockerwall-dns4-300-600",
         "dockerwall-error4-1000-1000",

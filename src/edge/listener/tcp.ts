@@ -28,6 +28,9 @@ const defaultLimits: TcpLimits = {
 /** Connections to one listener that shares its bound with no other. */
 const connectionsAlone = 512;
 
+/** Connections that may wait until we accept them; the host may allow fewer (net.core.somaxconn). */
+const backlog = 4_096;
+
 export interface TcpSharing extends ListenerEvents {
   /** Bounds the connections of all listeners that share it. */
   readonly pool?: ConnectionPool;
@@ -137,7 +140,7 @@ function listen(server: Server, at: ListenAt, told: OnFailure): Promise<void> {
       resolve();
     });
     if ("fd" in at) server.listen({ fd: at.fd });
-    else server.listen({ host: at.address, port: at.port, ipv6Only: familyOf(at.address) === 6 });
+    else server.listen({ host: at.address, port: at.port, ipv6Only: familyOf(at.address) === 6, backlog });
   });
 }
 

@@ -18,6 +18,11 @@ export function namedResolver({ sets }: RulesetInput): readonly Match[] {
   return [inSet(sets.resolver, "dst,dst,src"), inSet(sets.grant, "dst,dst,src")];
 }
 
+/** To a container on the sender's own network. */
+export function toNeighbour({ sets }: RulesetInput): readonly Match[] {
+  return [inSet(sets.guarded, "dst,src"), { kind: "local-destination", not: true }];
+}
+
 /** A DNS server inside the same network stays reachable. */
 export function captureChain(input: RulesetInput): Chain {
   const { dnsPort, sets } = input;
@@ -25,11 +30,7 @@ export function captureChain(input: RulesetInput): Chain {
     name: chain.capture,
     rules: [
       rule("not guarded", [notInSet(sets.guarded, "src,src")], returnIt),
-      rule(
-        "server in the same network",
-        [inSet(sets.guarded, "dst,src"), { kind: "local-destination", not: true }],
-        returnIt,
-      ),
+      rule("server in the same network", toNeighbour(input), returnIt),
       ...transports.flatMap((protocol) =>
         namedResolver(input).map((match) =>
           rule("server that an entry names", [toPort(protocol, 53), match], returnIt),

@@ -12,10 +12,10 @@ interface Rate {
 /** Lookups per second and burst that one address may send before the rest is shed ahead of conntrack. */
 export const lookupRate: Rate = { perSecond: 300, burst: 600 };
 /**
- * Connections for lookups by TCP per second and burst that one address may begin: they wait in one queue for all networks,
- * of 511 places, and the burst of all addresses that a container can have (nine) finds room there.
+ * Connections for lookups by TCP per second and burst that one address may begin; many pods may sit behind a node's. They
+ * wait in one queue for all networks, where the burst of all addresses that a container can have (nine) finds room.
  */
-export const connectionRate: Rate = { perSecond: 100, burst: 50 };
+export const connectionRate: Rate = { perSecond: 300, burst: 300 };
 /** New denied connections per second and burst that one address may have remembered: a scan must not fill the set. */
 export const deniedRate: Rate = { perSecond: 5, burst: 256 };
 /**

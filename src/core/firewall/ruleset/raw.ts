@@ -12,7 +12,7 @@ import { hasMark, inSet, type Match, toPort } from "../rules/match.ts";
 import { type Chain, type Rule, rule } from "../rules/table.ts";
 import { clearMark, drop, goTo, returnIt, setMark } from "../rules/target.ts";
 import { fromHeldBridge, linkLocalRules, onLinkDestinations, strangerRules } from "./bridges.ts";
-import { namedResolver } from "./capture.ts";
+import { namedResolver, toNeighbour } from "./capture.ts";
 import { connectionRate, limited, lookupRate } from "./limits.ts";
 import type { RulesetInput } from "./options.ts";
 
@@ -59,15 +59,11 @@ function unmarkedRules(input: RulesetInput): Rule[] {
 }
 
 /** From an address of a guarded container, by a port that is not known to be its own. */
-function unseenRules({ sets }: RulesetInput): Rule[] {
+function unseenRules(input: RulesetInput): Rule[] {
   return [
     // A container that starts while we are away must find its neighbours, as it does where the kernel shows us no
     // bridged packets.
-    rule(
-      "to a neighbour",
-      [inSet(sets.guarded, "dst,src"), { kind: "local-destination", not: true }],
-      returnIt,
-    ),
+    rule("to a neighbour", toNeighbour(input), returnIt),
     rule("not from whose address it is", [], drop),
   ];
 }
@@ -162,6 +158,8 @@ function floodRules(input: RulesetInput): Rule[] {
   return [
     ...namedResolver(input).map((match) => rule("server that an entry names", [match], returnIt)),
     rule("flood of lookups", [{ kind: "protocol", protocol: "udp" }, datagrams], drop),
+    // It comes by here where iptables sees bridged packets, and waits in no queue of ours.
+    rule("server in the same network", toNeighbour(input), returnIt),
     rule("flood of connections for lookups", [{ kind: "protocol", protocol: "tcp" }, connections], drop),
   ];
 }
