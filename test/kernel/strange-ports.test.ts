@@ -188,6 +188,24 @@ describe("a labelled network on the host's own bridge", () => {
     assert.deepEqual([await stateOf("app"), isGuarded()], ["enforced", true]);
   });
 
+  it("stays refused when the host's default route over it goes for a while", async () => {
+    const saysGone = async (): Promise<true | undefined> => {
+      const network = (await daemon.status()).networks.find(({ name }) => name === "lan");
+      return network?.problems.some((each) => each.includes("gone by now")) ? true : undefined;
+    };
+    run("ip", "route", "add", "default", "via", "192.0.2.2", "dev", "lan0");
+    await restart();
+    pullOut();
+    run("ip", "route", "del", "default");
+    await until("the route to be gone", 3_000, saysGone);
+    assert.deepEqual([await stateOf("lan"), members()], ["refused", false]);
+    plugIn();
+    run("ip", "route", "add", "default", "via", "192.0.2.2", "dev", "lan0");
+    await until("the route to be back", 3_000, async () => ((await saysGone()) ? undefined : true));
+    assert.deepEqual([await stateOf("lan"), members(), reaches()], ["refused", false, true]);
+    run("ip", "route", "del", "default");
+  });
+
   it("is still refused when the daemon starts anew", async () => {
     await restart();
     assert.deepEqual(

@@ -4,6 +4,7 @@ import { BridgeClaims } from "../../core/classify/bridge-claims.ts";
 import { hostsOwn } from "../../core/classify/bridge-ports.ts";
 import { LostBridges } from "../../core/classify/lost-bridges.ts";
 import { type Classification, classify } from "../../core/classify/networks.ts";
+import { WaysOut } from "../../core/classify/ways-out.ts";
 import { desiredSets } from "../../core/firewall/members.ts";
 import { setNames } from "../../core/firewall/names.ts";
 import { tellUnplaced } from "../../core/firewall/unplaced.ts";
@@ -33,6 +34,7 @@ export class WallSets {
   readonly #options: WallSetsOptions;
   readonly #claims: BridgeClaims;
   readonly #losses = new LostBridges();
+  readonly #waysOut = new WaysOut();
   #last: Topology = { networks: [], containers: [] };
   /** The bridges that are guarded now, or were by an earlier run. */
   #guarded: ReadonlySet<string>;
@@ -100,6 +102,12 @@ export class WallSets {
     const nowMs = uptimeMs();
     const foreign = this.#claims.observe(bridges, reading, nowMs);
     const lost = this.#losses.observe(bridges, reading, nowMs);
+    const waysOut = this.#waysOut.observe({
+      networks: topology.networks,
+      bridges,
+      guarded: this.#guarded,
+      isWayOut: (bridge) => foundOn(bridge).isWayOut,
+    });
     const { store, file, overrides } = this.#options.policy();
     return classify({
       topology,
@@ -108,7 +116,7 @@ export class WallSets {
       foreign,
       lost,
       foundOn,
-      guardedBefore: this.#guarded,
+      waysOut,
       held: hold ? this.#claims.held() : [],
       quarantine,
       own: ownContainer,

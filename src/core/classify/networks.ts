@@ -48,8 +48,8 @@ export interface ClassifyInput {
   readonly lost: ReadonlySet<string>;
   /** What the host has on a bridge. */
   readonly foundOn: (bridge: string) => FoundOnBridge;
-  /** Bridges that are guarded already: a route that leads there by now may be a container's doing (DHCP). */
-  readonly guardedBefore?: ReadonlySet<string>;
+  /** Bridges that are the host's way out: a route that leads over another may be a container's doing (DHCP). */
+  readonly waysOut?: ReadonlySet<string>;
   /** Bridges whose owner is not known yet. */
   readonly held: readonly HeldBridge[];
   /** Ids of the containers in quarantine. */
@@ -115,12 +115,7 @@ type Ruling = {
 
 function classifyNetwork(
   network: Network,
-  {
-    lost,
-    foundOn,
-    guardedBefore,
-    policy,
-  }: Pick<ClassifyInput, "lost" | "foundOn" | "guardedBefore" | "policy">,
+  { lost, foundOn, waysOut, policy }: Pick<ClassifyInput, "lost" | "foundOn" | "waysOut" | "policy">,
 ): Ruling {
   const { id, bridge, subnets, gateways } = network;
   const label = network.labels[allowLabel];
@@ -131,12 +126,13 @@ function classifyNetwork(
     return { kind: "refused", problems: [problem] };
   }
   const found = foundOn(bridge);
-  const isLateWayOut = found.isWayOut && guardedBefore?.has(bridge) === true;
-  const strangers = isLateWayOut ? found.strangers : hostsOwn(found);
+  const isWayOut = waysOut?.has(bridge) === true;
+  const strangers = hostsOwn({ ...found, isWayOut });
   if (strangers.length > 0) {
-    const problem = `network ${name} cannot be guarded: its bridge ${bridge} has ${strangers.join(", ")}, and guarding it would cut the host off; its containers are NOT contained: give them a network with a bridge of its own`;
+    const problem = `network ${name} cannot be guarded: its bridge ${bridge} has ${strangers.join(", ")}${isWayOut && !found.isWayOut ? " (gone by now, but it may come back)" : ""}, and guarding it would cut the host off; its containers are NOT contained: give them a network with a bridge of its own`;
     return { kind: "refused", open: bridge, problems: [problem] };
   }
+  const isLateWayOut = found.isWayOut;
   const { lists, problems, warnings } = gatherLists({ kind: "network", ...network }, label, policy);
   const { labels, problems: badLabels } = readLabels(network);
   return {

@@ -22,16 +22,17 @@ let master: string | undefined;
 let nowMs: number;
 let sets: FakeSets;
 let filled: WallSets;
+let wayOut: string | undefined;
 
 beforeEach(() => {
-  master = undefined;
   [bridges, readAtMs, nowMs] = [["br-app"], 0, 0];
+  [master, wayOut] = [undefined, undefined];
   sets = createFakeSets(() => 0);
   createSets(sets);
   filled = new WallSets({
     sets,
     listBridges: () => bridges,
-    lookAtBridges: () => () => ({ ...nothingFound, master }),
+    lookAtBridges: () => (bridge) => ({ ...nothingFound, master, isWayOut: bridge === wayOut }),
     uptimeMs: () => nowMs,
     networksReadAtMs: () => readAtMs,
     ...labelsOnly(),
@@ -98,6 +99,36 @@ describe("the sets of the wall", () => {
     assert.equal(problems(), 0);
     assert.equal(filled.classify(nothing).problems.size, 0);
     assert.equal(filled.awaitsReading(), false);
+  });
+
+  it("leave out the bridge of the host's default route, also while that is gone, until bridge or network is new", () => {
+    const problem = (): string | undefined => filled.classify(picture).problems.get(app.id)?.join();
+    wayOut = "br-app";
+    assert.match(problem() ?? "", /cannot be guarded: its bridge br-app has the host's default route, and/);
+    wayOut = undefined;
+    assert.match(problem() ?? "", /has the host's default route \(gone by now, but it may come back\), and/);
+    assert.equal(guarded(), 0);
+    wayOut = "br-app";
+    assert.match(problem() ?? "", /cannot be guarded/);
+    assert.equal(guarded(), 0);
+    wayOut = undefined;
+    filled.classify({ networks: [{ ...app, id: "another" }], containers: [] });
+    assert.equal(guarded(), 1);
+    destroySets(sets);
+    wayOut = "br-app";
+    assert.match(problem() ?? "", /stays guarded/);
+    assert.equal(guarded(), 1);
+  });
+
+  it("leave it out until the bridge is made anew", () => {
+    wayOut = "br-app";
+    filled.classify(picture);
+    wayOut = undefined;
+    bridges = [];
+    filled.classify(picture);
+    bridges = ["br-app"];
+    filled.classify(picture);
+    assert.equal(guarded(), 1);
   });
 
   it("remember who is in quarantine by the ids of containers, not of sandboxes", () => {
