@@ -14,6 +14,7 @@ import {
 } from "../../src/edge/kernel/nftables/port-table.ts";
 import {
   arpFrame,
+  changed,
   frame,
   hexOf,
   hiddenIcmp6Frame,
@@ -30,6 +31,9 @@ import { createNamespace, enterNamespaces, run } from "../support/namespace.ts";
 
 enterNamespaces(import.meta.url);
 
+// Otherwise the kernel itself keeps what is invalid from the bridge.
+for (const family of ["iptables", "ip6tables"])
+  run("sysctl", "-qew", `net.bridge.bridge-nf-call-${family}=0`);
 run("ip", "link", "add", "br-app", "type", "bridge");
 run("ip", "address", "add", "198.19.1.1/24", "dev", "br-app");
 run("ip", "link", "set", "br-app", "up");
@@ -100,6 +104,9 @@ afterEach(() => assert.equal(hasPortTable(), false));
 describe("what may come in by a guarded port", () => {
   const link = "fe80::1234";
   const others = "fe80::5678";
+  const offer = udpFrame("198.19.1.2", "255.255.255.255", 68, 67);
+  const offer6 = udpFrame("2001:db8:1::2", "ff02::1", 546, 547);
+  const linkOffer6 = udpFrame(link, "ff02::1", 546, 547);
   const cases: readonly [name: string, sent: Uint8Array, judged: string, discovery: string][] = [
     ["its own address", udpFrame("198.19.1.2", "198.19.1.9", 9), "marked", "marked"],
     ["a floating one", udpFrame("198.19.1.77", "198.19.1.9", 9), "marked", "marked"],
@@ -145,6 +152,13 @@ describe("what may come in by a guarded port", () => {
     ["one from its own address", udpFrame("2001:db8:1::2", "2001:db8:1::9", 546), "no", "no"],
     ["one to another port", udpFrame("2001:db8:1::2", "2001:db8:1::9", 9, 547), "no", "no"],
     ["one behind options", hiddenUdp6Frame("2001:db8:1::2", "2001:db8:1::9", 546), "no", "no"],
+    ["an offer with a version of IP that is none", changed(offer, 14, 0x55), "no", "no"],
+    ["an offer whose header is too short", changed(offer, 14, 0x44), "no", "no"],
+    ["an offer that says it is longer than it is", changed(offer, 16, 1), "no", "no"],
+    ["an offer that says it is shorter than its header", changed(offer, 17, 8), "no", "no"],
+    ["an advertisement of DHCPv6 with another version", changed(offer6, 14, 0x50), "no", "no"],
+    ["one that says it is longer than it is", changed(offer6, 18, 1), "no", "no"],
+    ["an invalid one from its link-local address", changed(linkOffer6, 18, 1), "no", "no"],
     ["a question for an address", udpFrame("198.19.1.2", "198.19.1.9", 67, 68), "marked", "marked"],
     ["ARP for a neighbour", arpFrame("198.19.1.2", "198.19.1.9"), "passes", "passes"],
     ["ARP without an address", arpFrame("0.0.0.0", "198.19.1.2"), "passes", "passes"],

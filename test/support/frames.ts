@@ -119,6 +119,11 @@ export function tagged(inner: Uint8Array, tags: number): Uint8Array {
   return Uint8Array.of(...addresses, ...new Array(tags).fill([0x81, 0, 0, 0]).flat(), ...inner.subarray(12));
 }
 
+/** With another byte in one place; checksums stay as they are. */
+export function changed(sent: Uint8Array, at: number, byte: number): Uint8Array {
+  return sent.with(at, byte);
+}
+
 /** As who listens gets it: the kernel takes the outermost tag off. */
 export function untagged(sent: Uint8Array): Uint8Array {
   return sent[12] === 0x81 ? Uint8Array.of(...sent.subarray(0, 12), ...sent.subarray(16)) : sent;

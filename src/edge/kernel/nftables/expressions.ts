@@ -29,6 +29,8 @@ const lookup = { set: 1, source: 2 } as const;
 const nat = { type: 1, family: 2, address: 3, port: 5 } as const;
 /** NFT_CMP_NEQ */
 const COMPARE_NOT_EQUAL = 1;
+/** NFT_CMP_GTE */
+const COMPARE_AT_LEAST = 5;
 /** NFT_PAYLOAD_TRANSPORT_HEADER */
 const PAYLOAD_TRANSPORT = 2;
 /** Where it lies in the message. */
@@ -104,6 +106,11 @@ export function destinationAddress(address: Uint8Array): Expression {
 /** `meta l4proto NUMBER` */
 export function transportProtocol(protocol: number): Expression {
   return metaIs(META_L4PROTO, Uint8Array.of(protocol));
+}
+
+/** `meta l4proto >= 0`: not so for a packet whose headers the kernel finds invalid, of which it knows no protocol. */
+export function anyTransport(): Expression {
+  return metaIs(META_L4PROTO, Uint8Array.of(0), COMPARE_AT_LEAST);
 }
 
 /** `th sport PORT`, after transportProtocol(). */

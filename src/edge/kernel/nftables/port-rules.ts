@@ -7,6 +7,7 @@ import type { PortGuard } from "../../../core/firewall/port-guard.ts";
 import { addressBytes, familyOf, type IpAddress } from "../../../core/model/address.ts";
 import {
   addressIn,
+  anyTransport,
   destinationPort,
   type Expression,
   frameProtocol,
@@ -48,7 +49,8 @@ const hidingHeaders = [43, 44, 60];
 const unspecified6: Expression = addressIn("ip6Source", new Uint8Array(16), 128);
 const drop = verdict("drop");
 const accept = verdict("accept");
-const seen = [setMarkBits(senderMark), accept];
+/** Of an invalid packet no rule for transports applies, and the rules before, which drop by ports, have not judged it. */
+const seen = [anyTransport(), setMarkBits(senderMark), accept];
 const ip6 = frameProtocol(IP6);
 const icmp6 = [ip6, transportProtocol(ICMPV6)];
 
