@@ -129,7 +129,7 @@ function classifyNetwork(
   const isWayOut = waysOut?.has(bridge) === true;
   const strangers = hostsOwn({ ...found, isWayOut });
   if (strangers.length > 0) {
-    const problem = `network ${name} cannot be guarded: its bridge ${bridge} has ${strangers.join(", ")}${isWayOut && !found.isWayOut ? " (gone by now, but it may come back)" : ""}, and guarding it would cut the host off; its containers are NOT contained: give them a network with a bridge of its own`;
+    const problem = `network ${name} cannot be guarded: its bridge ${bridge} has ${strangers.join(", ")}${isWayOut && !found.isWayOut ? " (gone by now, but it may come back: restart the daemon if it will not)" : ""}, and guarding it would cut the host off; its containers are NOT contained: give them a network with a bridge of its own`;
     return { kind: "refused", open: bridge, problems: [problem] };
   }
   const isLateWayOut = found.isWayOut;
