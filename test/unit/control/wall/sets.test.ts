@@ -106,7 +106,10 @@ describe("the sets of the wall", () => {
     wayOut = "br-app";
     assert.match(problem() ?? "", /cannot be guarded: its bridge br-app has the host's default route, and/);
     wayOut = undefined;
-    assert.match(problem() ?? "", /has the host's default route \(gone by now, but it may come back: restart the daemon if it will not\), and/);
+    assert.match(
+      problem() ?? "",
+      /has the host's default route \(gone by now, but it may come back: restart the daemon if it will not\), and/,
+    );
     assert.equal(guarded(), 0);
     wayOut = "br-app";
     assert.match(problem() ?? "", /cannot be guarded/);
