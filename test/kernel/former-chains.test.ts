@@ -6,7 +6,7 @@ import { after, type TestContext, test } from "node:test";
 import { setNames } from "../../src/core/firewall/names.ts";
 import { familyOf, hostPrefix, type IpAddress } from "../../src/core/model/address.ts";
 import { openPortTable } from "../../src/edge/kernel/nftables/port-table.ts";
-import { icmp6Frame, indexOf, udpFrame, Wire } from "../support/frames.ts";
+import { icmp6Frame, indexOf, Wire } from "../support/frames.ts";
 import { until } from "../support/lab/command.ts";
 import { createNamespace, enterNamespaces, run, type TestNamespace } from "../support/namespace.ts";
 import {
@@ -52,16 +52,7 @@ function boxOf(t: Pick<TestContext, "after">, name: string, ...addresses: string
 function onItsWire(t: Pick<TestContext, "after">, box: TestNamespace): Box {
   const wire = new Wire(box, "eth0");
   t.after(() => wire.close());
-  const passes = (address: string): boolean => {
-    const before = seen.from(address);
-    wire.send(
-      address.startsWith("fe80")
-        ? icmp6Frame(128, address)
-        : udpFrame(address, address.includes(":") ? "ff02::1" : "198.19.1.1", 9),
-    );
-    return seen.from(address) > before;
-  };
-  return { ...box, wire, lets: (...each) => each.filter(passes) };
+  return { ...box, wire, lets: (...each) => each.filter((address) => seen.passes(wire, address)) };
 }
 
 const comesToLetIn = (box: Box, ...addresses: string[]): Promise<true> =>

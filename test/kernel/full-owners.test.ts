@@ -10,7 +10,7 @@ import type { IpAddress } from "../../src/core/model/address.ts";
 import { isSetFull } from "../../src/edge/kernel/ipset/error.ts";
 import { askInSandbox } from "../../src/edge/sandbox/lookups/relay.ts";
 import { plainName, rawMessage, rawQuestion } from "../support/dns-bytes.ts";
-import { udpFrame, Wire } from "../support/frames.ts";
+import { Wire } from "../support/frames.ts";
 import { until } from "../support/lab/command.ts";
 import { createNamespace, enterNamespaces, type TestNamespace } from "../support/namespace.ts";
 import {
@@ -38,11 +38,7 @@ after(async () => {
 /** What of these addresses its port lets in, as its own. */
 function lets(box: TestNamespace, ...addresses: string[]): string[] {
   const wire = new Wire(box, "eth0");
-  const passed = addresses.filter((address) => {
-    const before = seen.from(address);
-    wire.send(udpFrame(address, address.includes(":") ? "ff02::1" : "198.19.1.1", 9));
-    return seen.from(address) > before;
-  });
+  const passed = addresses.filter((address) => seen.passes(wire, address));
   wire.close();
   return passed;
 }

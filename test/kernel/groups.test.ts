@@ -4,21 +4,13 @@
 import assert from "node:assert/strict";
 import { after, test } from "node:test";
 import { until } from "../support/lab/command.ts";
-import { createNamespace, enterNamespaces, run } from "../support/namespace.ts";
-import {
-  app,
-  containerOf,
-  join,
-  makeBridges,
-  post,
-  raiseWall,
-  startPlane,
-} from "../support/sandbox-plane.ts";
+import { enterNamespaces, run } from "../support/namespace.ts";
+import { raiseWall } from "../support/sandbox-plane.ts";
+import { makeFilteredBridges, startNeighbours } from "../support/two-neighbours.ts";
 
 enterNamespaces(import.meta.url);
 
-makeBridges();
-for (const family of ["iptables", "ip6tables"]) run("sysctl", "-qw", `net.bridge.bridge-nf-call-${family}=1`);
+makeFilteredBridges();
 const wall = await raiseWall();
 after(() => wall.remove());
 
@@ -48,21 +40,8 @@ for to in sys.argv[1:]:
 `;
 
 test("broadcast and multicast of a guarded container reach its neighbour, and not the host", async (t) => {
-  const { plane } = await startPlane(t);
-  const [web, db] = ["web", "db"].map((name, index) => {
-    const box = createNamespace(name);
-    t.after(() => run("ip", "netns", "del", name));
-    // Its IPv6 addresses can be used at once.
-    box.run("sysctl", "-qw", "net.ipv6.conf.default.accept_dad=0");
-    join(box, "eth0", `198.19.1.${index + 2}/24`, `2001:db8:1::${index + 2}/64`);
-    box.run("ip", "route", "add", "default", "via", "198.19.1.1");
-    return box;
-  });
-  if (web === undefined || db === undefined) return assert.fail();
-  await post(plane, [
-    containerOf("web", "web", [app, "198.19.1.2"], [app, "2001:db8:1::2"]),
-    containerOf("db", "db", [app, "198.19.1.3"], [app, "2001:db8:1::3"]),
-  ]);
+  const { web, db } = await startNeighbours(t);
+  for (const box of [web, db]) box.run("ip", "route", "add", "default", "via", "198.19.1.1");
   run("nft", counting("input"));
   t.after(() => run("nft", "delete", "table", "inet", "seen"));
   db.run("nft", counting("prerouting"));

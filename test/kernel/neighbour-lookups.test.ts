@@ -3,21 +3,13 @@
 
 import assert from "node:assert/strict";
 import { after, it } from "node:test";
-import { createNamespace, enterNamespaces, run } from "../support/namespace.ts";
-import {
-  app,
-  containerOf,
-  join,
-  makeBridges,
-  post,
-  raiseWall,
-  startPlane,
-} from "../support/sandbox-plane.ts";
+import { enterNamespaces } from "../support/namespace.ts";
+import { raiseWall } from "../support/sandbox-plane.ts";
+import { makeFilteredBridges, startNeighbours } from "../support/two-neighbours.ts";
 
 enterNamespaces(import.meta.url);
 
-makeBridges();
-for (const family of ["iptables", "ip6tables"]) run("sysctl", "-qw", `net.bridge.bridge-nf-call-${family}=1`);
+makeFilteredBridges();
 const wall = await raiseWall();
 after(() => wall.remove());
 
@@ -41,18 +33,7 @@ print(refused)
 `;
 
 it("connections for lookups to a neighbour are not counted", async (t) => {
-  const { plane } = await startPlane(t);
-  const [web = assert.fail()] = ["web", "db"].map((name, index) => {
-    const box = createNamespace(name);
-    t.after(() => run("ip", "netns", "del", name));
-    box.run("sysctl", "-qw", "net.ipv6.conf.default.accept_dad=0");
-    join(box, "eth0", `198.19.1.${index + 2}/24`, `2001:db8:1::${index + 2}/64`);
-    return box;
-  });
-  await post(plane, [
-    containerOf("web", "web", [app, "198.19.1.2"], [app, "2001:db8:1::2"]),
-    containerOf("db", "db", [app, "198.19.1.3"], [app, "2001:db8:1::3"]),
-  ]);
+  const { web } = await startNeighbours(t);
   for (const neighbour of ["198.19.1.3", "2001:db8:1::3"])
     assert.equal(web.run("python3", "-c", connects, neighbour).trim(), `${connections}`, neighbour);
   // By the same rules: to the host, more than the burst does not come through at once.
