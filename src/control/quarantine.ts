@@ -1,7 +1,7 @@
 // `quarantine` and `release` report what they find in the kernel afterwards. A container that quarantine cannot cut off
 // is refused, with what to do instead.
 
-import { networkHolder } from "../core/classify/containers.ts";
+import { isOnHostNetwork, networkHolder } from "../core/classify/containers.ts";
 import { hazardSentences } from "../core/classify/hazards.ts";
 import type { Cut } from "../core/cut.ts";
 import { sandboxOf, setNames } from "../core/firewall/names.ts";
@@ -13,7 +13,7 @@ import { DockerwallError } from "../errors.ts";
 export function whyNotCut(container: Container, { networks, containers }: Topology): string | undefined {
   const name = JSON.stringify(container.name);
   const holder = networkHolder(container, containers);
-  if (holder.networkMode === "host" || holder.hazards.includes("host-network"))
+  if (isOnHostNetwork(holder))
     return `container ${name} is on the host's network and cannot be cut off without cutting off the host; stop it: docker stop ${container.name}`;
   if (holder !== container)
     return `container ${name} uses the network of container ${JSON.stringify(holder.name)} and can only be cut off together with it: dockerwall quarantine ${holder.name}`;

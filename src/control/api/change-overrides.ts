@@ -1,7 +1,7 @@
 // Changes to policies at run time: `allow`, `deny`, and taking either back. They are in force, in the kernel and for
 // lookups, when the call resolves.
 
-import { networkHolder } from "../../core/classify/containers.ts";
+import { isOnHostNetwork, networkHolder } from "../../core/classify/containers.ts";
 import type { Classification } from "../../core/classify/networks.ts";
 import type { OverrideRequest } from "../../core/model/control-api.ts";
 import type { Container, Topology } from "../../core/model/topology.ts";
@@ -123,11 +123,11 @@ function guardedContainer(
 }
 
 /** Of the container whose network counts. */
-function whyNoEffect({ name, networkMode, hazards }: Container, isInside: boolean): string {
+function whyNoEffect(holder: Container, isInside: boolean): string {
   if (isInside)
-    return `has the overrides and labels for all that share it; name ${JSON.stringify(name)} in its place`;
+    return `has the overrides and labels for all that share it; name ${JSON.stringify(holder.name)} in its place`;
   const noEffect = "so the override would have no effect";
-  return networkMode === "host" || hazards.includes("host-network")
+  return isOnHostNetwork(holder)
     ? `is on the host's own network, which is not guarded, ${noEffect}; give it a network`
     : `is on no guarded network, ${noEffect}; label its network`;
 }

@@ -177,7 +177,8 @@ async function examine(options: ControlApiOptions, explained: ExplanationSources
     examine: async (asks) => dataPlaneOf(options).examine(asks),
     ownResolvers: () =>
       findOwnResolvers({
-        ...{ topology: options.inventory.current(), guarded },
+        topology: options.inventory.current(),
+        guarded,
         resolvConf: readResolvConf,
         explain: (request) => explainTarget(request, inForceOf(options), explained),
       }),

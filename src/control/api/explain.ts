@@ -1,13 +1,13 @@
 // The control plane's part of `explain`: what the data plane reads, walked through what is on this host, with what the
 // kernel holds and which flows there are.
 
-import { networkHolder } from "../../core/classify/containers.ts";
+import { isOnHostNetwork, networkHolder } from "../../core/classify/containers.ts";
 import { setNames } from "../../core/firewall/names.ts";
 import type { IpAddress } from "../../core/model/address.ts";
 import type { ExplainRequest } from "../../core/model/control-api.ts";
 import type { ExplainReport } from "../../core/model/report.ts";
 import type { Container, Topology } from "../../core/model/topology.ts";
-import { type Explained, explainPath } from "../../core/path/explained.ts";
+import { type Explained, explainPath, unjudged } from "../../core/path/explained.ts";
 import { addressesInHosts } from "../../core/path/files/hosts.ts";
 import { explainFromHost } from "../../core/path/from-host.ts";
 import type { PathReading } from "../../core/path/reading.ts";
@@ -21,6 +21,7 @@ import { type ExplainedTarget, type LookupSources, lookupsInForce } from "./expl
 import { lookupAt, type OwnLookup, readOwnLookup, readTarget, tellOwnLookup } from "./explain/own-lookup.ts";
 import { findContainer } from "./find-container.ts";
 import type { InForce } from "./in-force.ts";
+import { hostNow } from "./suggest.ts";
 
 export interface ExplanationSources extends LookupSources, InKernelSources {
   /** What the data plane knows. */
@@ -48,12 +49,12 @@ export async function explainTarget(
   const surroundings = surroundingsOf(topology, inForce.classification, {
     quarantine,
     cutOff: cutOffIn(sources),
-    hostAddresses: sources.hostAddresses(),
-    bridgesFiltered: sources.bridgesFiltered(),
-    portProxies: sources.portProxies(),
+    ...hostNow(sources),
   });
   const hosts = hostsOf(container, target, sources);
-  const outOfReach = isOnHost(holder) ? explainFromHost(surroundings, target, hosts) : withoutNetwork(holder);
+  const outOfReach = isOnHostNetwork(holder)
+    ? explainFromHost(surroundings, target, hosts)
+    : withoutNetwork(holder);
   const own =
     outOfReach === undefined && hosts.length === 0
       ? await ownLookupOf({ container, holder, target }, inForce, sources)
@@ -181,12 +182,5 @@ const unread: PathReading = {
 /** Nothing is to be read of a container without a network. */
 function withoutNetwork({ endpoints }: Container): Explained | undefined {
   if (endpoints.some(({ addresses }) => addresses.length > 0)) return undefined;
-  return {
-    ...{ verdict: "no-route", step: "no-network", paths: [] },
-    ...{ network: undefined, change: undefined, by: undefined, names: [], secondsLeft: undefined },
-  };
-}
-
-function isOnHost({ networkMode, hazards }: Container): boolean {
-  return networkMode === "host" || hazards.includes("host-network");
+  return { verdict: "no-route", step: "no-network", paths: [], ...unjudged };
 }

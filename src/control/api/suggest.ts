@@ -34,17 +34,22 @@ export interface SuggestionSources extends ObservationSources, HostSources {
   readonly history: ObservationSources["history"] & Pick<History, "isGone" | "sinceMs">;
 }
 
+/** All of it, at one time. */
+export function hostNow({ hostAddresses, bridgesFiltered, portProxies }: HostSources) {
+  return {
+    hostAddresses: hostAddresses(),
+    bridgesFiltered: bridgesFiltered(),
+    portProxies: portProxies(),
+  };
+}
+
 /** What is inside, by the host as it is now. @param quarantine none where what was seen is judged by lists alone */
 export function insideNow(
   { topology }: Pick<InForce, "topology">,
-  { hostAddresses, bridgesFiltered, portProxies }: HostSources,
+  host: HostSources,
   quarantine: ReadonlySet<string> = new Set(),
 ): Inside {
-  const host = {
-    ...{ hostAddresses: hostAddresses(), bridgesFiltered: bridgesFiltered() },
-    portProxies: portProxies(),
-  };
-  return insideOf({ topology, ...host, quarantine });
+  return insideOf({ topology, ...hostNow(host), quarantine });
 }
 
 /** Who has needs of its own: a container, or all containers of one Compose service. */

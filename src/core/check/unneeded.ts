@@ -6,7 +6,7 @@ import { type Prefix, prefixContains } from "../model/address.ts";
 import { isDnsService } from "../model/service.ts";
 import { subtractServices } from "../model/service-set.ts";
 import { serviceOf } from "../policy/decide.ts";
-import { type Entry, type HostEntry, isSingle } from "../policy/entry.ts";
+import { type Entry, type HostEntry, isSingle, namesResolver } from "../policy/entry.ts";
 import { type CompiledList, compileList } from "../policy/entry-list.ts";
 import { literalPart } from "../policy/name-text.ts";
 import { describeEntry } from "../policy/preset.ts";
@@ -110,8 +110,8 @@ function namesAsMuch(wider: Entry, entry: Entry): boolean {
 }
 
 function namesServer(entry: Entry): boolean {
-  if (entry.negated || entry.kind === "host" || !isDnsService(entry.service)) return false;
-  return entry.kind === "domain" || isSingle(entry.prefix);
+  if (entry.kind === "prefix") return namesResolver(entry);
+  return entry.kind === "domain" && !entry.negated && isDnsService(entry.service);
 }
 
 /** Whether nothing passes by an entry for port 53, as no other entry in its lists leads there. */

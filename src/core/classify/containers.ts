@@ -184,6 +184,14 @@ function unguardedOf(
   return [{ name, addresses, policies: homes.map(({ lists }) => [...lists, ...own]) }];
 }
 
+/** Whether a container is on the host's own network, which nothing of ours guards. */
+export function isOnHostNetwork({
+  networkMode,
+  hazards,
+}: Pick<Container, "networkMode" | "hazards">): boolean {
+  return networkMode === "host" || hazards.includes("host-network");
+}
+
 /** The container whose network it uses (`network_mode: container:NAME`, in any number of steps): usually itself. */
 export function networkHolder(container: Container, containers: readonly Container[]): Container {
   const met = new Set<Container>();

@@ -132,7 +132,6 @@ function classifyNetwork(
     const problem = `network ${name} cannot be guarded: its bridge ${bridge} has ${strangers.join(", ")}${isWayOut && !found.isWayOut ? " (gone by now, but it may come back: restart the daemon if it will not)" : ""}, and guarding it would cut the host off; its containers are NOT contained: give them a network with a bridge of its own`;
     return { kind: "refused", open: bridge, problems: [problem] };
   }
-  const isLateWayOut = found.isWayOut;
   const { lists, problems, warnings } = gatherLists({ kind: "network", ...network }, label, policy);
   const { labels, problems: badLabels } = readLabels(network);
   return {
@@ -140,7 +139,7 @@ function classifyNetwork(
     network: { id, name: network.name, bridge, subnets, gateways, lists, labels },
     problems: [
       ...bridgeProblems(network, lost),
-      ...wayOutProblems(network, isLateWayOut),
+      ...wayOutProblems(network, found.isWayOut),
       ...masterProblems(network, found.master),
       ...problems,
       ...badLabels,

@@ -1,6 +1,6 @@
 // How a resolver is written in a setting or a label. Addresses only: a name would itself have to be looked up.
 
-import { parseAddress } from "../model/address.ts";
+import { bracketed, parseAddress } from "../model/address.ts";
 import type { Upstream } from "../model/upstream.ts";
 
 /** Most that one network, or the daemon, asks. */
@@ -40,7 +40,7 @@ function parsePlace(text: string, defaultPort: number): Upstream | undefined {
 /** In the form in which it can be written. */
 export function renderUpstream({ address, port, tls }: Upstream): string {
   if (tls === undefined) return `${address} port ${port}`;
-  const host = address.includes(":") ? `[${address}]` : address;
+  const host = bracketed(address);
   const name = tls.serverName === undefined ? "" : `#${tls.serverName}`;
   return tls.httpPath === undefined
     ? `tls://${host}:${port}${name}`

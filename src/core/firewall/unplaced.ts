@@ -1,6 +1,7 @@
 // What found no place in its set, because the set is full: what is closed for it, and how reports say so.
 
-import { type Family, hostPrefix, type Prefix, prefixContains, renderPrefix } from "../model/address.ts";
+import { type Family, prefixContains, renderPrefix } from "../model/address.ts";
+import { isSingle } from "../policy/entry.ts";
 import { type Member, memberKey } from "./members.ts";
 import { setNames } from "./names.ts";
 
@@ -86,7 +87,3 @@ const protocolNames: Readonly<Record<number, string>> = {
   58: "ICMPv6",
   132: "SCTP",
 };
-
-function isSingle({ address, length }: Prefix): boolean {
-  return length === hostPrefix(address).length;
-}

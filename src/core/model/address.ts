@@ -52,6 +52,17 @@ export function anyAddress(family: Family): IpAddress {
   return (family === 4 ? "0.0.0.0" : "::") as IpAddress;
 }
 
+/** Whether what is bound or published at one address is reached at another: at the unspecified one, at every one of its family. */
+export function answersAt(bound: IpAddress, address: IpAddress): boolean {
+  const family = familyOf(bound);
+  return bound === address || (bound === anyAddress(family) && family === familyOf(address));
+}
+
+/** As the host of a URL, or before a port. */
+export function bracketed(address: IpAddress): string {
+  return familyOf(address) === 6 ? `[${address}]` : address;
+}
+
 /** The prefix of length 0. */
 export function anyPrefix(family: Family): Prefix {
   return { address: anyAddress(family), length: 0 };

@@ -34,6 +34,15 @@ const order: readonly PathVerdict[] = [
   "no-route",
 ];
 
+/** Of what no list has judged: there is no network to name, and nothing to change. */
+export const unjudged = {
+  network: undefined,
+  change: undefined,
+  by: undefined,
+  names: [],
+  secondsLeft: undefined,
+} as const satisfies Partial<Explained>;
+
 export function explainPath(surroundings: Surroundings, question: PathQuestion): Explained {
   const { quarantined, reading } = question;
   const sender: Sender = { quarantined, standing: reading.standing, homes: reading.homes };

@@ -3,7 +3,7 @@
 import type { IpAddress } from "../model/address.ts";
 import type { Container } from "../model/topology.ts";
 import type { ExplainTarget } from "../policy/target.ts";
-import type { Explained } from "./explained.ts";
+import { type Explained, unjudged } from "./explained.ts";
 import { containerAt, type Surroundings } from "./surroundings.ts";
 import type { PathEnd } from "./verdict.ts";
 import type { SentPacket } from "./walk/leaving.ts";
@@ -19,14 +19,13 @@ export function explainFromHost(
 ): Explained {
   const destinations = target.address === undefined ? hosts : [target.address];
   const paths = destinations.map((destination) => ({
-    ...{ destination, source: undefined, network: undefined },
+    destination,
+    source: undefined,
+    network: undefined,
     ...walkFromHost(surroundings, target, destination),
   }));
   const { verdict, step } = paths.find((path) => path.verdict === passes.verdict) ?? paths[0] ?? passes;
-  return {
-    ...{ verdict, step, paths },
-    ...{ network: undefined, change: undefined, by: undefined, names: [], secondsLeft: undefined },
-  };
+  return { verdict, step, paths, ...unjudged };
 }
 
 function walkFromHost(

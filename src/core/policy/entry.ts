@@ -4,7 +4,7 @@
 // labels, and so do programs that may be hostile: everything that is not plainly legal is refused.
 
 import { type Prefix, parsePrefix, renderPrefix } from "../model/address.ts";
-import { type Protocol, renderService, type Service } from "../model/service.ts";
+import { isDnsService, type Protocol, renderService, type Service } from "../model/service.ts";
 import { canonicalDomain, canonicalPattern } from "./entry/domain.ts";
 import { parseService, quote, splitEntry } from "./entry/split.ts";
 
@@ -36,6 +36,11 @@ export interface PrefixEntry extends Negatable {
 /** Whether a prefix is of one address. */
 export function isSingle({ address, length }: Prefix): boolean {
   return length === (address.includes(":") ? 128 : 32);
+}
+
+/** Whether it names a server for lookups: one address, with port 53 by itself. Packets to any other go to Dockerwall. */
+export function namesResolver({ negated, prefix, service }: PrefixEntry): boolean {
+  return !negated && isSingle(prefix) && isDnsService(service);
 }
 
 /** A service of the Docker host itself. */

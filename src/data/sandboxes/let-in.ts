@@ -120,6 +120,7 @@ export class LetIn {
   }
 }
 
-function addressesOf({ senders, linkLocal }: PortGuard): readonly IpAddress[] {
+/** All that a port lets in as its own. */
+export function addressesOf({ senders, linkLocal }: PortGuard): readonly IpAddress[] {
   return [...senders, ...linkLocal];
 }

@@ -7,7 +7,7 @@ import type { IpAddress } from "../../core/model/address.ts";
 import type { PortGuardDemand, PortTable } from "../../edge/kernel/nftables/port-table.ts";
 import type { Port } from "../../edge/sandbox/ports/ports.ts";
 import { type Attempt, portsOf } from "./attempt.ts";
-import { LetIn, type Trespass } from "./let-in.ts";
+import { addressesOf, LetIn, type Trespass } from "./let-in.ts";
 import type { SenderAddresses } from "./senders.ts";
 
 export interface PortGuardsOptions {
@@ -32,7 +32,7 @@ export class PortGuards {
   readonly #options: PortGuardsOptions;
   readonly #letIn: LetIn;
   /** By the index of the port. */
-  #staged = new Map<number, Staged>();
+  readonly #staged = new Map<number, Staged>();
   /** The sandboxes of which the kernel has refused something since the last commit(). */
   #refused = new Set<string>();
   #table: PortTable | undefined;
@@ -81,11 +81,6 @@ export class PortGuards {
     }
   }
 
-  /** What was demanded for a sandbox, and is not in force yet, counts no more. */
-  forget(sandbox: string): void {
-    for (const [index, staged] of this.#staged) if (staged.sandbox === sandbox) this.#staged.delete(index);
-  }
-
   /** The same at the end of a turn of work. @returns the sandboxes of which something was refused since the last */
   commit(): ReadonlySet<string> {
     this.flush();
@@ -94,11 +89,15 @@ export class PortGuards {
     return refused;
   }
 
+  /** What was demanded for a sandbox, and is not in force yet, counts no more. */
+  forget(sandbox: string): void {
+    for (const [index, staged] of this.#staged) if (staged.sandbox === sandbox) this.#staged.delete(index);
+  }
+
   /** What is its own, ports of others let in no more. @returns whether that is in force */
   withhold(sandbox: string, its: readonly Port[], own: SenderAddresses): boolean {
     const isOwn = isAmong(own);
-    if ([...this.#staged.values()].some(({ guard }) => [...guard.senders, ...guard.linkLocal].some(isOwn)))
-      this.flush();
+    if ([...this.#staged.values()].some(({ guard }) => addressesOf(guard).some(isOwn))) this.flush();
     return this.#options.attempt(portsOf(sandbox), () => {
       for (const trespass of this.#letIn.beside(its, own)) this.#withhold(trespass);
     });

@@ -12,11 +12,11 @@ import type { Capture } from "./capture.ts";
 import type { Questions } from "./lookups/questions.ts";
 import type { SandboxesOptions } from "./options.ts";
 import type { SandboxRegister } from "./register.ts";
-import type { Sandbox } from "./sandbox.ts";
+import type { Sandbox, TellOf } from "./sandbox.ts";
 import type { Interfaces } from "./table.ts";
 
-export interface ClassificationOptions
-  extends Pick<SandboxesOptions, "enforce" | "commit" | "isTold" | "onProblem"> {
+export interface ClassificationOptions extends Pick<SandboxesOptions, "enforce" | "commit" | "isTold"> {
+  readonly tellOf: TellOf;
   readonly register: SandboxRegister;
   readonly holders: AddressHolders;
   readonly capture: Capture;
@@ -134,7 +134,7 @@ class SandboxClassification implements Classification {
   }
 
   #tell({ name }: Sandbox, error: unknown): void {
-    this.#options.onProblem(`sandbox ${name}: ${messageOf(error)}`);
+    this.#options.tellOf(name)(error);
   }
 
   #noteUncaptured({ name }: Sandbox, error: unknown): void {

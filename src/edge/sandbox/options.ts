@@ -18,7 +18,7 @@ export interface SandboxesOptions {
    * it opens not before commit().
    */
   readonly enforce: (found: FoundAddresses, sandbox: string) => Standing;
-  /** Everything that was demanded is in the kernel when it returns; what is refused is a problem. Throws nothing. */
+  /** Everything that was demanded is in the kernel when it returns; what is refused is a problem. Not to throw: after it has, nothing that was demanded counts as in force. */
   readonly commit: () => void;
   /** Whether the engine has told whose a sandbox is. */
   readonly isTold: (sandbox: string) => boolean;

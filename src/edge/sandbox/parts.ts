@@ -16,6 +16,7 @@ import { UnopenedSandboxes } from "./unopened.ts";
 export interface Parts {
   readonly options: SandboxesOptions;
   readonly attempt: Attempt;
+  readonly tellOf: TellOf;
   readonly register: SandboxRegister;
   readonly unopened: UnopenedSandboxes;
   readonly holders: AddressHolders;
@@ -67,11 +68,11 @@ export function createParts(options: SandboxesOptions): Parts {
     enforce,
     commit,
     isTold,
-    onProblem,
+    tellOf,
     register,
     holders,
     capture,
     questions,
   });
-  return { options, attempt, register, unopened, holders, listening, capture, classification };
+  return { options, attempt, tellOf, register, unopened, holders, listening, capture, classification };
 }

@@ -132,7 +132,7 @@ function appear(parts: Parts, name: string, namespaceFd: number, fresh: boolean)
 }
 
 function begin(parts: Parts, sandbox: Sandbox, isMet: boolean): void {
-  const { options, register, attempt, capture, classification, listening } = parts;
+  const { options, register, attempt, tellOf, capture, classification, listening } = parts;
   const { name, namespaceFd } = sandbox;
   register.add(sandbox);
   try {
@@ -144,7 +144,7 @@ function begin(parts: Parts, sandbox: Sandbox, isMet: boolean): void {
     watchAddresses(sandbox, {
       readiness: options.readiness,
       read: (sandbox) => classification.read(sandbox),
-      onFailure: (error) => options.onProblem(`sandbox ${name}: ${messageOf(error)}`),
+      onFailure: tellOf(name),
     });
   } catch (error) {
     register.noteUncaptured(name, messageOf(error));

@@ -59,7 +59,9 @@ export function ownResolverChecks(
   return [
     ...named.flatMap((resolver) => checkOf(resolver, asked)),
     ...unread.map((name) => ({
-      ...{ subject: subjectOf(name), ok: true, warning: true },
+      subject: subjectOf(name),
+      ok: true,
+      warning: true,
       finding: `its /etc/resolv.conf cannot be read, so only Docker's resolver (${engineResolver}) was asked inside it`,
     })),
   ];

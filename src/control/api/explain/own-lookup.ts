@@ -1,7 +1,7 @@
 // What a container's own /etc/resolv.conf makes of a lookup: which names it asks for, and whether the server that answers
 // is one whose lookups come to Dockerwall.
 
-import type { IpAddress } from "../../../core/model/address.ts";
+import { bracketed, type IpAddress } from "../../../core/model/address.ts";
 import type { ExplainReport } from "../../../core/model/report.ts";
 import { namesToAsk, serversIn } from "../../../core/path/files/search-list.ts";
 import type { PathReading } from "../../../core/path/reading.ts";
@@ -92,5 +92,5 @@ export function tellOwnLookup(
 
 /** As a target of `explain`. */
 export function lookupAt(server: IpAddress): string {
-  return `${server.includes(":") ? `[${server}]` : server}:53/udp`;
+  return `${bracketed(server)}:53/udp`;
 }

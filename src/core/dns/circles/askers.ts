@@ -1,7 +1,7 @@
 // Who looks names up through us, and at which addresses: the containers of guarded networks, by their own addresses and
 // by the ports that they publish on the host, and guarded networks themselves, for addresses that no container has yet.
 
-import { familyOf, type IpAddress, type Prefix, parsePrefix, prefixContains } from "../../model/address.ts";
+import { answersAt, type IpAddress, type Prefix, parsePrefix, prefixContains } from "../../model/address.ts";
 import { type GuardedNetwork, guardedNetworkAt } from "../../model/guarded-network.ts";
 import type { Container, Topology } from "../../model/topology.ts";
 import type { Upstream } from "../../model/upstream.ts";
@@ -62,10 +62,4 @@ function askerOf(container: Container, guarded: ReadonlyMap<string, GuardedNetwo
   if (first === undefined) return undefined;
   const description = `container ${JSON.stringify(container.name)} on guarded network ${JSON.stringify(first.name)}`;
   return { id: container.id, description, choices: networks.map(({ labels }) => labels.upstream) };
-}
-
-/** A port that is published at the unspecified address answers at every address of its family. */
-function answersAt(published: IpAddress, address: IpAddress): boolean {
-  if (published === address) return true;
-  return (published === "0.0.0.0" || published === "::") && familyOf(published) === familyOf(address);
 }

@@ -3,8 +3,8 @@
 // what its whole network has, it becomes an exception from the network's member.
 
 import { familyOf, type IpAddress, type Prefix, prefixContains } from "../../model/address.ts";
-import { isDnsService, protocolNumbers, serviceCovers } from "../../model/service.ts";
-import { isSingle, type PrefixEntry } from "../../policy/entry.ts";
+import { protocolNumbers, serviceCovers } from "../../model/service.ts";
+import { namesResolver } from "../../policy/entry.ts";
 import type { EntryList } from "../../policy/entry-list.ts";
 import { type EntrySources, membersBySource } from "./by-source.ts";
 
@@ -47,8 +47,4 @@ function openedBy(lists: readonly EntryList[]): ReadonlySet<string> {
       .map((protocol) => `${protocol} ${server}`),
   );
   return new Set(opened);
-}
-
-function namesResolver({ negated, prefix, service }: PrefixEntry): boolean {
-  return !negated && isSingle(prefix) && isDnsService(service);
 }

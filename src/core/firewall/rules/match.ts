@@ -56,6 +56,15 @@ export function toPort(protocol: "tcp" | "udp", port: number): Match {
   return { kind: "port", protocol, port };
 }
 
+/**
+ * What lookups to any server begin with, by UDP and by TCP. By TCP a SYN: a state it may have none, or another's (rules
+ * with CT --notrack, a flow that is still tracked).
+ */
+export const beginningsOfLookups = [
+  toPort("udp", 53),
+  { kind: "syn", port: 53 },
+] as const satisfies readonly Match[];
+
 export function fromInterface(name: string): Match {
   return { kind: "in-interface", name };
 }

@@ -5,15 +5,13 @@
 // stopped responding.
 
 import { askedMark, chainNames as chain, engineQueueNumber, refusedQuestion } from "../names.ts";
-import { inSet, type Match, toPort } from "../rules/match.ts";
+import { beginningsOfLookups, inSet, type Match } from "../rules/match.ts";
 import { packetBits } from "../rules/parts.ts";
 import { type Chain, rule } from "../rules/table.ts";
 import { clearMark, goTo } from "../rules/target.ts";
 import type { RulesetInput } from "./options.ts";
 
 const byRoot: Match = { kind: "owner", uid: 0 };
-// By TCP its SYN: a state it may have none, or another's (rules with CT --notrack, a flow that is still tracked).
-const questions = [toPort("udp", 53), { kind: "syn", port: 53 }] as const satisfies readonly Match[];
 
 /** What the daemon has refused may have, and little of other software's. */
 export const mayBeRefused: Match = {
@@ -26,8 +24,8 @@ export const mayBeRefused: Match = {
  * cannot be told any more when their sockets are closed by then.
  */
 export const refusedQuestions = [
-  [questions[0], mayBeRefused],
-  [questions[1], mayBeRefused],
+  [beginningsOfLookups[0], mayBeRefused],
+  [beginningsOfLookups[1], mayBeRefused],
 ] as const satisfies readonly (readonly Match[])[];
 
 export function questionChains({ queueNumber, sets }: RulesetInput): Chain[] {
@@ -36,7 +34,7 @@ export function questionChains({ queueNumber, sets }: RulesetInput): Chain[] {
   return [
     {
       name: chain.output,
-      rules: questions.map((question) =>
+      rules: beginningsOfLookups.map((question) =>
         rule("question of the engine, maybe", [question], goTo(chain.question)),
       ),
     },

@@ -8,7 +8,7 @@ import {
   unsettledMark,
   unsettledQueueNumber,
 } from "../names.ts";
-import { hasMark, inSet, type Match, toPort } from "../rules/match.ts";
+import { beginningsOfLookups, hasMark, inSet, type Match } from "../rules/match.ts";
 import { type Chain, type Rule, rule } from "../rules/table.ts";
 import { clearMark, drop, goTo, returnIt, setMark } from "../rules/target.ts";
 import { fromHeldBridge, linkLocalRules, onLinkDestinations, strangerRules } from "./bridges.ts";
@@ -32,9 +32,6 @@ export function rawChains(input: RulesetInput): Chain[] {
     { name: chain.flood, rules: floodRules(input) },
   ];
 }
-
-/** By TCP, what begins a connection: those that have begun are bounded by their number. */
-const lookups: readonly Match[] = [toPort("udp", 53), { kind: "syn", port: 53 }];
 
 const fromGuarded = ({ sets }: RulesetInput): Match => inSet(sets.guarded, "src,src");
 
@@ -71,7 +68,8 @@ function unseenRules(input: RulesetInput): Rule[] {
 /** Lookups are counted; nothing else of a guarded container is looked at here. */
 function guardedRules(input: RulesetInput): Rule[] {
   return [
-    ...lookups.map((lookup) =>
+    // By TCP, what begins a connection: those that have begun are bounded by their number.
+    ...beginningsOfLookups.map((lookup) =>
       rule("lookup of a guarded container", [lookup, fromGuarded(input)], goTo(chain.flood)),
     ),
     rule("guarded container", [fromGuarded(input)], returnIt),

@@ -1,18 +1,15 @@
 // Ports of the host behind which a container is: what is sent there ends at the container, by Docker's translation or by
 // its proxy.
 
-import { familyOf, type IpAddress } from "../../model/address.ts";
+import { answersAt, type IpAddress } from "../../model/address.ts";
 import type { Container, HostPorts, Network } from "../../model/topology.ts";
 import type { Surroundings } from "../surroundings.ts";
 import type { PathEnd } from "../verdict.ts";
-import { judged, type Leaving } from "./leaving.ts";
+import { judged, type Leaving, type SentPacket } from "./leaving.ts";
 
 /** What is sent to an address of the host. */
-export interface SentToHost {
+export interface SentToHost extends Pick<SentPacket, "ipProtocol" | "port"> {
   readonly destination: IpAddress;
-  readonly ipProtocol: number;
-  /** Undefined: any port will do. */
-  readonly port: number | undefined;
 }
 
 /** The running container that such a packet ends at; undefined where the port is the host's own. */
@@ -51,7 +48,5 @@ function leadsTo(
   { destination, ipProtocol, port }: SentToHost,
 ): boolean {
   if (port === undefined || port < from || port > to || protocol !== ipProtocol) return false;
-  // A port that is published at the unspecified address is open at every address of its family.
-  const isEvery = address === "0.0.0.0" || address === "::";
-  return isEvery ? familyOf(address) === familyOf(destination) : address === destination;
+  return answersAt(address, destination);
 }

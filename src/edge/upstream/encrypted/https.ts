@@ -5,6 +5,7 @@ import { connect } from "node:http2";
 import { connect as connectTls } from "node:tls";
 import { contain, contained } from "../../../core/contain.ts";
 import { writeWord } from "../../../core/dns/wire/words.ts";
+import { bracketed } from "../../../core/model/address.ts";
 import type { Upstream, UpstreamTls } from "../../../core/model/upstream.ts";
 import type { TcpAsker } from "../tcp.ts";
 import { askRevocably, connectionOptions, type EncryptedChannel } from "./channel.ts";
@@ -12,7 +13,7 @@ import { type Endpoint, HttpsConnection } from "./https-connection.ts";
 
 /** Makes a channel; nothing is connected before the first query. */
 export function createHttpsChannel(upstream: Upstream, tls: UpstreamTls, path: string): EncryptedChannel {
-  const host = upstream.address.includes(":") ? `[${upstream.address}]` : upstream.address;
+  const host = bracketed(upstream.address);
   const endpoint: Endpoint = { authority: tls.serverName ?? host, path };
   let current: HttpsConnection | undefined;
   let closed = false;

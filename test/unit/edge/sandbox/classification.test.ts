@@ -14,6 +14,7 @@ import {
 import type { Questions } from "../../../../src/edge/sandbox/lookups/questions.ts";
 import type { SandboxRegister } from "../../../../src/edge/sandbox/register.ts";
 import type { Sandbox } from "../../../../src/edge/sandbox/sandbox.ts";
+import { messageOf } from "../../../../src/errors.ts";
 
 function sandboxOf(name: string): Sandbox {
   const made: Partial<Sandbox> = {
@@ -65,7 +66,7 @@ function start(
     holders: new AddressHolders(nothing, (_name, work) => work()),
     capture: unused as unknown as Capture,
     questions: unused as unknown as Questions,
-    onProblem: (problem) => problems.push(problem),
+    tellOf: (name) => (error) => problems.push(`sandbox ${name}: ${messageOf(error)}`),
   };
   const made: Classification = createClassification(options);
   return { classification: made, order, problems };
