@@ -34,6 +34,7 @@ test("a sandbox whose classification fails is listened in, and classified later"
     },
     commit: () => undefined,
     isTold: () => false,
+    portsWait: () => false,
     onQuery: ({ message, reply }) => reply(message),
     onGone: (name) => gone.push(name),
     onUnanswerable: ({ reply }) => reply(undefined),

@@ -112,6 +112,7 @@ test("it stays while it is not known any more where the container stands, and go
     enforce: (_found, sandbox) => (sandbox === node.name ? standing : { kind: "open" }),
     commit: () => undefined,
     isTold: () => true,
+    portsWait: () => false,
     onAppear: () => undefined,
     onQuery: () => undefined,
     onGone: () => undefined,

@@ -104,6 +104,7 @@ function capture(t: TestContext): Watched {
     enforce: () => guarded,
     commit: () => undefined,
     isTold: () => false,
+    portsWait: () => false,
     onQuery: ({ message, reply }) => reply(message),
     onGone: () => undefined,
     onUnanswerable: () => undefined,

@@ -29,6 +29,7 @@ test("a sandbox whose handling fails is a problem, and leaves nothing open when 
     },
     commit: () => undefined,
     isTold: () => false,
+    portsWait: () => false,
     onQuery: () => undefined,
     onGone: (sandbox) => {
       gone.push(sandbox);

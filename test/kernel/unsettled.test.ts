@@ -44,6 +44,16 @@ function sends(box: TestNamespace, host: number, text: string): void {
   box.run("bash", "-c", `until ${each.join(" && ")}; do :; done 2>/dev/null`);
 }
 
+/** By an interface without an address: it cannot be known by what is read of addresses. */
+function sendsUnread(box: TestNamespace, host: number, text: string): void {
+  box.run("ip", "address", "add", `198.19.3.${host}/32`, "dev", "lo");
+  run("ip", "link", "add", `${box.name}-eth0`, "type", "veth", "peer", "name", "eth0", "netns", box.name);
+  run("ip", "link", "set", `${box.name}-eth0`, "master", "br-plain", "up");
+  box.run("ip", "link", "set", "eth0", "up");
+  box.run("ip", "route", "add", "198.19.3.1", "dev", "eth0", "src", `198.19.3.${host}`);
+  box.run("bash", "-c", `echo ${text} > /dev/udp/198.19.3.1/9`);
+}
+
 const hears = (text: string, count = 2): Promise<true> =>
   until(text, 3_000, () => (heard.filter((each) => each === text).length >= count ? true : undefined));
 
@@ -140,6 +150,22 @@ function newcomers(bridged: string): void {
     await hears("held");
     box.run("bash", "-c", "for i in {1..50}; do echo more > /dev/udp/198.19.3.1/9; done");
     await hears("more", 50);
+  });
+
+  test("is no error for its sender, whatever is known of its interfaces by then", async () => {
+    const box = newcomer("early");
+    sendsUnread(box, 26, "early");
+    await waits(1);
+    assert.deepEqual(heard, []);
+    await post(plane.link, [containerOf("early", box.name, [plain, "198.19.3.26"])]);
+    await hears("early", 1);
+  });
+
+  test("is kept back inside of a guarded container, which counts while we are dead, too", async () => {
+    const box = newcomer("kept");
+    join(box, "eth1", "198.19.1.27/24");
+    await post(plane.link, [containerOf("kept", box.name, [app, "198.19.1.27"])]);
+    assert.throws(() => sendsUnread(box, 27, "kept"), /Operation not permitted/);
   });
 
   test("passes when a list holds nobody that it could be", async () => {

@@ -32,6 +32,8 @@ export class SandboxLayer {
   #sandboxes: Sandboxes | undefined;
   #unsettled: UnsettledQueue | undefined;
   #knowsPicture = false;
+  /** Whether packets from ports that are not settled wait. */
+  #portsWait = false;
   #endEngineQuestions: (suspicious: "accept" | "drop") => void = () => undefined;
 
   /** Takes over what an earlier run left of ports; nothing is captured before begin(). */
@@ -108,6 +110,7 @@ export class SandboxLayer {
     const stay = (): void => this.#standings.stayAwake(awakeSeconds * 1000);
     every({ everyMs: awakeEveryMs, work: stay, onFailure: telling.failure });
     stay();
+    this.#portsWait = true;
   }
 
   /** How far a sandbox is cut off, read from the kernel. */
@@ -138,6 +141,7 @@ export class SandboxLayer {
 
   /** Gives every sandbox back to the engine's own resolver, and lets everything pass by every port. */
   async releaseAll(): Promise<void> {
+    this.#portsWait = false;
     const releases = [
       () => this.#endEngineQuestions("accept"),
       () => this.#unsettled?.close(),
@@ -207,6 +211,7 @@ export class SandboxLayer {
       enforce: (found, sandbox) => this.#standings.enforce(sandbox, found),
       commit: () => this.#standings.commit(),
       isTold: (sandbox) => view.knowledge.isTold(sandbox),
+      portsWait: () => this.#portsWait,
       onQuery: (question, standing) => answerer.answer({ ...question, standing }),
       onGone: (sandbox) => this.#forget(sandbox),
       mayEngineAsk: this.#engineProcess.mayAsk,

@@ -20,6 +20,8 @@ export interface CaptureOptions {
   readonly onLate: (sandbox: string, late: LateCapture) => void;
   /** Whether the engine may be asking a resolver in the network namespace of the calling thread. */
   readonly mayEngineAsk: () => boolean;
+  /** See SandboxesOptions. */
+  readonly portsWait: () => boolean;
   /** Reads the addresses of a sandbox, and where it stands by them. */
   readonly readAnew: (sandbox: Sandbox) => void;
   /** A sandbox is captured now, or no longer. */
@@ -50,7 +52,7 @@ const releaseAfterMs = 250;
 const refusedWithinMs = 1_000;
 
 export function createCapture(options: CaptureOptions): Capture {
-  const { attempt, tellOf, pastFlows, onLate, mayEngineAsk, readAnew, onChange } = options;
+  const { attempt, tellOf, pastFlows, onLate, mayEngineAsk, portsWait, readAnew, onChange } = options;
 
   function install(sandbox: Sandbox): void {
     const { namespaceFd, ports, owner } = sandbox;
@@ -60,6 +62,7 @@ export function createCapture(options: CaptureOptions): Capture {
     });
     sandbox.inherited ||= replaced && !sandbox.captured && !sandbox.fresh;
     sandbox.captured = true;
+    if (sandbox.interfaces.length === 0 && portsWait()) sandbox.interfaces = "all";
     hold(sandbox);
     if (late) onLate(sandbox.name, lateCaptureOf(sandbox, attempt, mayEngineAsk));
     if (!sandbox.fresh) pastFlows.forgetSoon(sandbox);

@@ -15,7 +15,8 @@ import type { SandboxRegister } from "./register.ts";
 import type { Sandbox, TellOf } from "./sandbox.ts";
 import type { Interfaces } from "./table.ts";
 
-export interface ClassificationOptions extends Pick<SandboxesOptions, "enforce" | "commit" | "isTold"> {
+export interface ClassificationOptions
+  extends Pick<SandboxesOptions, "enforce" | "commit" | "isTold" | "portsWait"> {
   readonly tellOf: TellOf;
   readonly register: SandboxRegister;
   readonly holders: AddressHolders;
@@ -142,10 +143,11 @@ class SandboxClassification implements Classification {
   }
 }
 
-function actOn(judged: Judged, { capture, questions, isTold }: ClassificationOptions): void {
+function actOn(judged: Judged, options: ClassificationOptions): void {
+  const { capture, questions } = options;
   const { sandbox, standing } = judged;
   sandbox.standing = standing;
-  const interfaces = interfacesOf(judged, isTold);
+  const interfaces = interfacesOf(judged, options);
   const changed = interfaces.toString() !== sandbox.interfaces.toString();
   sandbox.interfaces = interfaces;
   const wanted = standing.kind !== "open";
@@ -158,7 +160,11 @@ function actOn(judged: Judged, { capture, questions, isTold }: ClassificationOpt
 }
 
 /** Those whose addresses have been seen to. */
-function interfacesOf({ sandbox, standing, found }: Judged, isTold: (name: string) => boolean): Interfaces {
+function interfacesOf(judged: Judged, { isTold, portsWait }: ClassificationOptions): Interfaces {
+  const { sandbox, standing, found } = judged;
+  // A packet that is kept back inside is an error for its sender; one that waits on the host is only late. A guarded
+  // container's other interfaces are kept back inside all the same, as nothing waits on the host while we are dead.
+  if (standing.kind !== "guarded" && portsWait()) return "all";
   // The engine gives out no addresses on some networks; what it has told of and left without one is nobody's to hold.
   if (standing.kind === "unknown" && isTold(sandbox.name)) return "all";
   return [...new Set(found.map(({ index }) => index))].sort();

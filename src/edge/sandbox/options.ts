@@ -22,6 +22,8 @@ export interface SandboxesOptions {
   readonly commit: () => void;
   /** Whether the engine has told whose a sandbox is. */
   readonly isTold: (sandbox: string) => boolean;
+  /** Whether packets from a new port wait on the host until its sandbox's addresses have been seen to. */
+  readonly portsWait: () => boolean;
   /** A question of a guarded container. */
   readonly onQuery: (query: SandboxQuery, standing: () => Standing) => void;
   readonly onGone: (sandbox: string) => void;

@@ -44,6 +44,7 @@ export function createParts(options: SandboxesOptions): Parts {
     pastFlows: createPastFlows({ isLive, attempt, tellOf }),
     onLate: options.onLate,
     mayEngineAsk: options.mayEngineAsk,
+    portsWait: options.portsWait,
     readAnew: (sandbox) => classification.read(sandbox),
     onChange: (sandbox) => register.noteCapture(sandbox),
   });
@@ -63,11 +64,12 @@ export function createParts(options: SandboxesOptions): Parts {
     isLive,
     onProblem,
   });
-  const { enforce, commit, isTold } = options;
+  const { enforce, commit, isTold, portsWait } = options;
   const classification = createClassification({
     enforce,
     commit,
     isTold,
+    portsWait,
     tellOf,
     register,
     holders,

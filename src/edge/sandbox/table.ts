@@ -13,7 +13,8 @@
 //
 //   hold     An interface that the engine has just put into the sandbox may lead to a network that is not guarded, where
 //            the container must be guarded by its addresses before it sends. The hold is at output, which every packet
-//            of the container passes except those that are put on a wire by hand.
+//            of the container passes except those that are put on a wire by hand. What is dropped there is an error for
+//            its sender: it is for guarded containers only where packets from new ports wait on the host.
 //
 // A third one is for containers that are hosts themselves (kind, k3d). They rewrite Docker's rules so that the gateway's
 // address means Docker's resolver, for themselves and for those inside of them:
@@ -99,6 +100,10 @@ export type Interfaces = readonly number[] | "all";
 
 /** Lets packets leave by these interfaces and loopback only, in place of what was so before, in one step. */
 export function holdInterfaces(interfaces: Interfaces, owner?: TableOwner): void {
+  if (interfaces === "all") {
+    removeOurs([holdTable], owner);
+    return;
+  }
   replaceTable(holdTable, owner, ({ writer }) => {
     const chain = {
       table: holdTable,
@@ -108,7 +113,6 @@ export function holdInterfaces(interfaces: Interfaces, owner?: TableOwner): void
       priority: FIRST,
     } as const;
     writeNewChain(writer, chain);
-    if (interfaces === "all") return;
     for (const index of [LOOPBACK_INDEX, ...interfaces])
       writeNewRule(writer, holdTable, chain.name, [outputInterface(index), verdict("accept")]);
     // Cannot be routed, and an engine announces its containers' addresses so; refused, it does not start them.

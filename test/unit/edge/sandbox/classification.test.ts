@@ -59,6 +59,7 @@ function start(
       commit();
     },
     isTold: () => false,
+    portsWait: () => false,
     register: {
       isLive: ({ name }: Sandbox) => name !== "gone",
       noteUncaptured: (name, why) => problems.push(`uncaptured ${name}: ${why}`),
