@@ -8,6 +8,7 @@ import type { GuardedNetwork } from "../model/guarded-network.ts";
 import type { Network, Topology } from "../model/topology.ts";
 import type { HeldBridge } from "./bridge-claims.ts";
 import { type FoundOnBridge, hostsOwn } from "./bridge-ports.ts";
+import { besideProblems, bridgeProblems, masterProblems, wayOutProblems } from "./bridge-problems.ts";
 import { type ContainerFindings, examineContainers } from "./containers.ts";
 import { gatherLists, type OtherPolicies } from "./gather.ts";
 import { tellOverlaps } from "./overlaps.ts";
@@ -72,26 +73,37 @@ export function classify(input: ClassifyInput): Classification {
     policy: input.policy,
     own: input.own,
   });
+  const besides = networks.map((network, index) =>
+    rulings[index]?.kind === "guarded" ? [] : besideProblems(network, containers, input.foundOn),
+  );
   return {
     guarded,
     openBridges: [...new Set(rulings.flatMap(({ open }) => open ?? [])), ...foreign],
     enslaved: enslavedOf([...guarded, ...containers.guardedAddresses], input),
     held: input.held.filter(({ bridge }) => bridge.startsWith(heldPrefix)),
     refused: networks.filter((_, index) => rulings[index]?.kind === "refused"),
-    problems: problemsById(networks, rulings),
-    warnings: [
-      ...rulings.flatMap(({ warnings = [] }) => warnings),
-      ...strangersInFile(input, guarded),
-      ...strangersInOverrides(input, guarded),
-      ...tellOverlaps(networks, new Set(guarded.map(({ id }) => id))),
-      ...guarded.flatMap(({ name, labels }) =>
-        labels.mode === "audit"
-          ? [`network ${JSON.stringify(name)} is in audit mode: everything passes, and is recorded`]
-          : [],
-      ),
-    ],
+    problems: problemsById(networks, rulings, besides),
+    warnings: warningsOf(rulings, guarded, input),
     containers,
   };
+}
+
+function warningsOf(
+  rulings: readonly Ruling[],
+  guarded: readonly ClassifiedNetwork[],
+  input: ClassifyInput,
+): readonly string[] {
+  return [
+    ...rulings.flatMap(({ warnings = [] }) => warnings),
+    ...strangersInFile(input, guarded),
+    ...strangersInOverrides(input, guarded),
+    ...tellOverlaps(input.topology.networks, new Set(guarded.map(({ id }) => id))),
+    ...guarded.flatMap(({ name, labels }) =>
+      labels.mode === "audit"
+        ? [`network ${JSON.stringify(name)} is in audit mode: everything passes, and is recorded`]
+        : [],
+    ),
+  ];
 }
 
 function enslavedOf(
@@ -160,32 +172,12 @@ function unprotected({ name, gatewayModes = {} }: Network): string[] {
 function problemsById(
   networks: readonly Network[],
   rulings: readonly Ruling[],
+  besides: readonly (readonly string[])[],
 ): ReadonlyMap<string, readonly string[]> {
   const all = networks.map((network, index) => {
     const slips = findSlips({ kind: "network", ...network });
-    return [network.id, [...(rulings[index]?.problems ?? []), ...slips]] as const;
+    const all = [...(rulings[index]?.problems ?? []), ...(besides[index] ?? []), ...slips];
+    return [network.id, all] as const;
   });
   return new Map(all.filter(([, problems]) => problems.length > 0));
-}
-
-function wayOutProblems({ name, bridge = "" }: Network, isLateWayOut: boolean): string[] {
-  if (!isLateWayOut) return [];
-  return [
-    `network ${JSON.stringify(name)}: the host has got a default route over its bridge ${bridge}, by which the host reaches nothing; a container may have offered it (DHCP), so the network stays guarded: remove that route, and keep the host's DHCP client off the engine's bridges`,
-  ];
-}
-
-function masterProblems({ name, bridge = "" }: Network, master: string | undefined): string[] {
-  if (master === undefined) return [];
-  return [
-    `network ${JSON.stringify(name)}: its bridge ${bridge} is part of ${master} (a VRF or the like), where rules cannot tell what comes from it; its containers reach nothing: take the bridge out (ip link set ${bridge} nomaster)`,
-  ];
-}
-
-/** The engine keeps a network even if its bridge has been deleted: nothing passes there, and nothing is enforced. */
-function bridgeProblems({ name, bridge = "" }: Network, lost: ReadonlySet<string>): string[] {
-  if (!lost.has(bridge)) return [];
-  return [
-    `network ${JSON.stringify(name)}: its bridge ${bridge} is gone from this host, and its containers reach nothing; remove the network and create it again`,
-  ];
 }

@@ -6,11 +6,11 @@ import { readQuarantine } from "../../../../src/control/quarantine.ts";
 import { WallSets } from "../../../../src/control/wall/sets.ts";
 import { nothingFound } from "../../../../src/core/classify/bridge-ports.ts";
 import { hostPrefix, type IpAddress } from "../../../../src/core/model/address.ts";
-import type { Topology } from "../../../../src/core/model/topology.ts";
+import type { Network, Topology } from "../../../../src/core/model/topology.ts";
 import { createSets, destroySets } from "../../../../src/edge/kernel/ipset/desired-sets.ts";
 import { createFakeSets, type FakeSets } from "../../../support/fake-sets.ts";
 import { labelsOnly } from "../../../support/policies.ts";
-import { bridgeNetwork } from "../../../support/topologies.ts";
+import { bridgeNetwork, runningContainer } from "../../../support/topologies.ts";
 
 const app = { ...bridgeNetwork("app", "198.19.1.0/24"), labels: { "dockerwall.allow": "" } };
 const picture: Topology = { networks: [app], containers: [] };
@@ -19,6 +19,7 @@ const nothing: Topology = { networks: [], containers: [] };
 let bridges: readonly string[];
 let readAtMs: number;
 let master: string | undefined;
+let enslaved: readonly string[];
 let nowMs: number;
 let sets: FakeSets;
 let filled: WallSets;
@@ -26,13 +27,17 @@ let wayOut: string | undefined;
 
 beforeEach(() => {
   [bridges, readAtMs, nowMs] = [["br-app"], 0, 0];
-  [master, wayOut] = [undefined, undefined];
+  [master, enslaved, wayOut] = [undefined, ["br-app"], undefined];
   sets = createFakeSets(() => 0);
   createSets(sets);
   filled = new WallSets({
     sets,
     listBridges: () => bridges,
-    lookAtBridges: () => (bridge) => ({ ...nothingFound, master, isWayOut: bridge === wayOut }),
+    lookAtBridges: () => (bridge) => ({
+      ...nothingFound,
+      master: enslaved.includes(bridge) ? master : undefined,
+      isWayOut: bridge === wayOut,
+    }),
     uptimeMs: () => nowMs,
     networksReadAtMs: () => readAtMs,
     ...labelsOnly(),
@@ -64,6 +69,26 @@ describe("the sets of the wall", () => {
     assert.deepEqual([guarded(), sets.list("dockerwall-closed4-0").length], [0, 1]);
     master = undefined;
     assert.deepEqual([problems(), guarded()], ["", 1]);
+  });
+
+  it("tell of an open network whose bridge is part of another device, if a guarded container is on it", () => {
+    const plain = bridgeNetwork("plain", "198.19.2.0/24");
+    const on = (...networks: readonly Network[]): Topology => {
+      const all = networks.map(({ id }, index) => runningContainer("web", id, `198.19.9.${index + 1}`));
+      const [web] = all;
+      const endpoints = all.flatMap((each) => each.endpoints);
+      return { networks: [app, plain], containers: web === undefined ? [] : [{ ...web, endpoints }] };
+    };
+    const problems = (topology: Topology): readonly string[] => [
+      ...(filled.classify(topology).problems.get(plain.id) ?? []),
+    ];
+    assert.deepEqual(problems(on(app, plain)), []);
+    [master, enslaved] = ["vrf0", ["br-plain"]];
+    assert.deepEqual([problems(on(plain)), problems(on(app))], [[], []]);
+    assert.match(
+      problems(on(app, plain)).join(),
+      /^network "plain": its bridge br-plain is part of vrf0 .*web/,
+    );
   });
 
   it("keep what an earlier run put there until everything has been read", () => {
