@@ -54,6 +54,9 @@ const refusedWithinMs = 1_000;
 export function createCapture(options: CaptureOptions): Capture {
   const { attempt, tellOf, pastFlows, onLate, mayEngineAsk, portsWait, readAnew, onChange } = options;
 
+  const hold = ({ name, namespaceFd, interfaces, owner }: Sandbox): void =>
+    attempt(name, () => withNamespace(namespaceFd, () => holdInterfaces(interfaces, owner)));
+
   function install(sandbox: Sandbox): void {
     const { namespaceFd, ports, owner } = sandbox;
     const { replaced, late } = withNamespace(namespaceFd, () => {
@@ -78,18 +81,6 @@ export function createCapture(options: CaptureOptions): Capture {
     pastFlows.forgetSoon(sandbox);
   }
 
-  function hold({ name, namespaceFd, interfaces, owner }: Sandbox): void {
-    attempt(name, () => withNamespace(namespaceFd, () => holdInterfaces(interfaces, owner)));
-  }
-
-  function pin(sandbox: Sandbox, gateways: readonly IpAddress[]): void {
-    const { name, namespaceFd, owner } = sandbox;
-    attempt(name, () => {
-      withNamespace(namespaceFd, () => pinGateways(gateways, owner));
-      sandbox.gateways = gateways;
-    });
-  }
-
   function release(sandbox: Sandbox): void {
     withNamespace(sandbox.namespaceFd, () => removeSandboxTables(sandbox.owner));
     sandbox.captured = false;
@@ -110,7 +101,19 @@ export function createCapture(options: CaptureOptions): Capture {
     sandbox.releaseTimer ??= setTimeout(contained(releaseNow, tellOf(sandbox.name)), releaseAfterMs);
   }
 
-  return { install, lead, hold, pin, release, releaseSoon };
+  return {
+    install,
+    lead,
+    hold,
+    pin: (sandbox, gateways) => attempt(sandbox.name, () => pin(sandbox, gateways)),
+    release,
+    releaseSoon,
+  };
+}
+
+function pin(sandbox: Sandbox, gateways: readonly IpAddress[]): void {
+  withNamespace(sandbox.namespaceFd, () => pinGateways(gateways, sandbox.owner));
+  sandbox.gateways = gateways;
 }
 
 /** Whether the namespace of the calling thread has more than its loopback: nothing runs in a new one before. */
