@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { existsSync, readFileSync } from "node:fs";
+import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
 import { parseDocument } from "yaml";
@@ -18,28 +18,39 @@ import {
 
 const repository = join(import.meta.dirname, "../../..");
 const read = (name: string): string => readFileSync(join(repository, name), "utf8");
-const readme = read("README.md");
+let readme = read("README.md");
+
+/** The rows of the README that begin so are these; UPDATE_DOCS=1 writes them anew where there are some already. */
+function assertRows(begin: RegExp, expected: readonly string[]): void {
+  const isRow = (line: string | undefined): boolean => line !== undefined && begin.test(line);
+  if (process.env["UPDATE_DOCS"] === "1") {
+    const lines = readme.split("\n");
+    readme = lines
+      .flatMap((line, index) => (!isRow(line) ? line : isRow(lines[index - 1]) ? [] : expected))
+      .join("\n");
+    writeFileSync(join(repository, "README.md"), readme);
+  }
+  assert.deepEqual(readme.split("\n").filter(isRow), expected);
+}
 
 test("readme: the Compose snippet is compose.example.yml", () => {
   const snippet = /^```yaml\n([\s\S]*?)^```$/m.exec(readme)?.[1];
   assert.equal(snippet, read("compose.example.yml"));
 });
 
-test("readme: the configuration table is the one in the code", () => {
-  const rows = readme.split("\n").filter((line) => line.startsWith("| `DOCKERWALL_"));
+test("readme: the configuration table is the one in the code (UPDATE_DOCS=1 writes it anew)", () => {
   const expected = Object.values(settings).map(({ env, flag, fallback, help }) => {
     return `| \`${env}\` | \`--${flag}\` | ${fallback === undefined ? "" : `\`${fallback}\``} | ${help} |`;
   });
-  assert.deepEqual(rows, expected);
+  assertRows(/^\| `DOCKERWALL_/, expected);
 });
 
-test("readme: the table of labels is the one in the code", () => {
-  const rows = readme.split("\n").filter((line) => /^\|\s*`?dockerwall\./i.test(line));
+test("readme: the table of labels is the one in the code (UPDATE_DOCS=1 writes it anew)", () => {
   const expected = labelKeys.map((key) => {
     const { on, values, help, effect } = labels[key];
     return `| \`${labelName(key)}\` | ${on.join(", ")} | ${values} | ${help} | ${effect} |`;
   });
-  assert.deepEqual(rows, expected);
+  assertRows(/^\|\s*`?dockerwall\./i, expected);
 });
 
 test("readme: every command is explained, and no other", () => {

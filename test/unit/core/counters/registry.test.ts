@@ -35,7 +35,11 @@ describe("every counter that the product declares", async () => {
     const found = modules.flatMap(({ declared }) => declared.map(({ name }) => name));
     assert.deepEqual(found.toSorted(), [...new Set(readings.map(({ name }) => name))].toSorted());
     for (const { file, text, declared } of modules)
-      assert.equal(text.match(/\bdeclareCounters?\(/g)?.length ?? 0, declared.length, file);
+      assert.equal(
+        text.match(/\bdeclareCounters?\(/g)?.length ?? 0,
+        declared.length,
+        `${file}: declare each as \`const NAME = declareCounter({ name: "…", … })\``,
+      );
     assert.ok(found.length >= 9);
   });
 
