@@ -11,11 +11,8 @@ import { hostPrefix, type IpAddress } from "../../src/core/model/address.ts";
 import type { Picture } from "../../src/core/model/picture.ts";
 import { startAdmission } from "../../src/data/admission.ts";
 import { FormerFlows } from "../../src/data/sandboxes/former-flows.ts";
-import {
-  createStandings,
-  type Standings,
-  type StandingsOptions,
-} from "../../src/data/sandboxes/sandbox-standing.ts";
+import { createStandings, type Standings } from "../../src/data/sandboxes/sandbox-standing.ts";
+import type { AddressOwners, StandingsOptions } from "../../src/data/sandboxes/standing-options.ts";
 import { createPresence } from "../../src/data/waiting/presence.ts";
 import { createOwnership } from "../../src/data/worker/ownership.ts";
 import { openConntrack } from "../../src/edge/kernel/flows/conntrack.ts";
@@ -151,7 +148,7 @@ test("one that nobody knows of leaves nothing either, and who has an address aga
 /** Standings of their own, by a picture in which the engine has told of nobody. */
 function standingsOf(
   t: Pick<TestContext, "after">,
-  given: Pick<StandingsOptions, "readiness" | "own">,
+  { readiness, own }: Pick<StandingsOptions, "readiness"> & Pick<AddressOwners, "own">,
 ): Standings {
   const picture: Picture = {
     topology: { networks: [app], containers: [] },
@@ -164,26 +161,29 @@ function standingsOf(
   const nobody: ReadonlySet<string> = new Set();
   const nothing = (): void => undefined;
   const standings = createStandings({
-    ...given,
     sets,
+    readiness,
     guardPorts: true,
-    indexNow: () => index,
-    unknownSandboxesNow: () => unknownSandboxes,
-    meet: (sandbox, addresses) => ({ sandbox, sinceMs: 0, addresses }),
-    hearOf: nothing,
-    markUndecided: nothing,
+    engine: {
+      indexNow: () => index,
+      unknownSandboxesNow: () => unknownSandboxes,
+      meet: (sandbox, addresses) => ({ sandbox, sinceMs: 0, addresses }),
+      hearOf: nothing,
+      isUnheard: () => false,
+      markUndecided: nothing,
+      listedAtMs: monotonicMs,
+    },
+    owners: { own, lost: nothing, ownerOf: () => undefined },
+    found: {
+      isComplete: () => true,
+      mayBeThere: () => false,
+      isRead: () => true,
+      holdersOf: () => nobody,
+      isHosts: () => false,
+      cutInside: nothing,
+      isCutInside: () => false,
+    },
     nowMs: monotonicMs,
-    listedAtMs: monotonicMs,
-    lost: nothing,
-    holdersOf: () => nobody,
-    ownerOf: () => undefined,
-    mayBeThere: () => false,
-    isRead: () => true,
-    isHosts: () => false,
-    cutInside: nothing,
-    isCutInside: () => false,
-    isComplete: () => true,
-    isUnheard: () => false,
     onChange: nothing,
     onSecondPart: nothing,
     onProblem: assert.fail,

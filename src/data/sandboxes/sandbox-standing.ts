@@ -2,17 +2,14 @@
 // what may come in through its ports, and whether it is cut off. All of it is in the kernel before the standing is used
 // anywhere, and before the engine says whose sandbox it is.
 
-import type { AskerIndex, Standing } from "../../core/askers/index-of-askers.ts";
+import type { Standing } from "../../core/askers/index-of-askers.ts";
 import { judgeSandbox } from "../../core/askers/judgement.ts";
 import type { Asker } from "../../core/askers/knowledge.ts";
 import { StrangeBridges } from "../../core/askers/strange-bridges.ts";
-import type { UnknownSandboxes } from "../../core/askers/unknown-sandboxes.ts";
 import type { PortState } from "../../core/askers/unsettled.ts";
 import type { Cut } from "../../core/cut.ts";
 import type { IpAddress } from "../../core/model/address.ts";
-import type { KernelSets } from "../../edge/kernel/ipset/kernel-sets.ts";
 import { openPortTable } from "../../edge/kernel/nftables/port-table.ts";
-import type { Readiness } from "../../edge/kernel/readiness.ts";
 import type { FoundAddresses } from "../../edge/sandbox/addresses.ts";
 import { openPorts, type Port, type Ports } from "../../edge/sandbox/ports/ports.ts";
 import { type Attempt, createAttempt, portsOf } from "./attempt.ts";
@@ -20,54 +17,7 @@ import { PortGuards } from "./port-guards.ts";
 import { createSandboxEntries, type SandboxEntries } from "./sandbox-entries.ts";
 import { Senders } from "./senders.ts";
 import { createSettling, type JudgedPorts, type Settling } from "./settling.ts";
-
-export interface StandingsOptions {
-  readonly sets: KernelSets;
-  readonly readiness: Readiness;
-  /** Whether what comes in by the ports of the host is guarded there. */
-  readonly guardPorts: boolean;
-  readonly indexNow: () => AskerIndex;
-  readonly unknownSandboxesNow: () => UnknownSandboxes;
-  /** What is known of a sandbox that is there. */
-  readonly meet: (sandbox: string, addresses: readonly IpAddress[]) => Asker & { readonly sandbox: string };
-  /** It will be told what the engine has of a guarded one. */
-  readonly hearOf: (asker: Asker) => void;
-  /** Whether it is not certain yet that nothing need be done about it; it is judged again when more is known. */
-  readonly markUndecided: (sandbox: string, isUndecided: boolean) => void;
-  /** By the clock of the readings. */
-  readonly nowMs: () => number;
-  /** When the last list of the engine's networks and containers began. */
-  readonly listedAtMs: () => number;
-  /**
-   * A sandbox has these addresses: grants that an earlier holder of them had must not be inherited.
-   * @returns those from which it may send by now
-   */
-  readonly own: (addresses: readonly IpAddress[], sandbox: string) => readonly IpAddress[];
-  /** It has it no longer: what was granted to it there is taken away. */
-  readonly lost: (address: IpAddress, sandbox: string) => void;
-  /** The sandboxes that have it on now. */
-  readonly holdersOf: (address: IpAddress) => ReadonlySet<string>;
-  /** The sandbox that was last known to have an address, in an earlier run too. */
-  readonly ownerOf: (address: IpAddress) => string | undefined;
-  /** Whether there may be one of that name; undefined: one that is not known yet. */
-  readonly mayBeThere: (sandbox: string | undefined) => boolean;
-  /** Whether all addresses that a sandbox has on were read. */
-  readonly isRead: (sandbox: string) => boolean;
-  /** Whether the host itself has it, as far as that was read. */
-  readonly isHosts: (address: IpAddress) => boolean;
-  /** Cuts a sandbox off inside of it, where that cannot be done at its ports. */
-  readonly cutInside: (sandbox: string, cut: boolean) => void;
-  readonly isCutInside: (sandbox: string) => boolean;
-  /** Whether every sandbox that there is was seen. */
-  readonly isComplete: () => boolean;
-  /** The engine has not told of it, and no list that began since it appeared. */
-  readonly isUnheard: (asker: Asker) => boolean;
-  /** Something has changed by which these may stand elsewhere now; they are to be judged after those that are now. */
-  readonly onChange: (sandboxes: readonly string[]) => void;
-  /** Rules must look through more than the first part of the set of guarded addresses now. */
-  readonly onSecondPart: () => void;
-  readonly onProblem: (problem: string) => void;
-}
+import type { StandingsOptions } from "./standing-options.ts";
 
 export interface Standings {
   /** To be told before it is asked about. @param namespaceFd stays open until gone() */
@@ -130,23 +80,25 @@ class KernelStandings implements Standings {
   #settling: Settling | undefined;
 
   constructor(options: StandingsOptions) {
-    const { sets, readiness, indexNow, onProblem } = options;
+    const { sets, readiness, engine, owners, found, onProblem } = options;
     this.#options = options;
     this.#attempt = createAttempt(onProblem);
     const onGone = (): void => this.#forgetPorts();
     this.#ports = openPorts({ readiness, onChange: options.onChange, onGone, onProblem });
     this.#guards = new PortGuards({
       table: options.guardPorts ? openPortTable() : undefined,
-      networkOn: (bridge) => indexNow().networkOn(bridge),
+      networkOn: (bridge) => engine.indexNow().networkOn(bridge),
       bridgeOf: (index) => this.#ports.bridgeOf(index),
-      cutInside: options.cutInside,
-      isCutInside: options.isCutInside,
+      cutInside: found.cutInside,
+      isCutInside: found.isCutInside,
       attempt: this.#attempt,
     });
     this.#guardedEntries = createSandboxEntries(sets, "guarded", options.onSecondPart);
     this.#cutOff = createSandboxEntries(sets, "quarantine");
     this.#senders = new Senders({
-      ...options,
+      ...found,
+      indexNow: engine.indexNow,
+      ownerOf: owners.ownerOf,
       bridgesOf: (sandbox) => bridgesOf(this.#ports.of(sandbox)),
       linkLocalBefore: (address, bridge) =>
         this.#guards.inheritedAt(address, bridge).map((index) => this.#ports.ownerOf(index)),
@@ -159,16 +111,16 @@ class KernelStandings implements Standings {
 
   /** Who has moved an interface elsewhere is known by what an earlier run let in by its port. */
   takeOverPorts(): void {
-    const { ownerOf, mayBeThere } = this.#options;
+    const { owners, found } = this.#options;
     for (const [index, addresses] of this.#guards.inherited()) {
-      const owners = new Set(addresses.flatMap((address) => ownerOf(address) ?? []));
-      const [owner, another] = owners;
-      if (owner !== undefined && another === undefined && mayBeThere(owner)) this.#ports.adopt(index, owner);
+      const [owner, another] = new Set(addresses.flatMap((address) => owners.ownerOf(address) ?? []));
+      if (owner !== undefined && another === undefined && found.mayBeThere(owner))
+        this.#ports.adopt(index, owner);
     }
   }
 
   enforce(sandbox: string, found: FoundAddresses): Standing {
-    const { indexNow, unknownSandboxesNow, meet, markUndecided, hearOf, own } = this.#options;
+    const { indexNow, unknownSandboxesNow, meet, markUndecided, hearOf } = this.#options.engine;
     this.#forgetDemand(sandbox);
     const addresses = [...new Set(found.addresses.map(({ address }) => address))];
     const index = indexNow();
@@ -192,7 +144,7 @@ class KernelStandings implements Standings {
     if (may.senders.some((address) => this.#isAnothers(address, sandbox))) this.#guards.flush();
     // What was another's until now leaves by that one's ports no more.
     const isAlone = isKnown && this.#guards.withhold(sandbox, its, may);
-    const senders = own(may.senders, sandbox);
+    const senders = this.#options.owners.own(may.senders, sandbox);
     const guarded = isGuarded ? indexNow().guardedAddressesOf(may.senders, bridges) : [];
     if (isKnown) this.#guardedEntries.put(sandbox, guarded);
     const accepted = isAlone && this.#guards.put(sandbox, its, { ...may, senders }, isGuarded);
@@ -232,7 +184,10 @@ class KernelStandings implements Standings {
   }
 
   settlePorts(): void {
-    const { isComplete, nowMs } = this.#options;
+    const {
+      found: { isComplete },
+      nowMs,
+    } = this.#options;
     if (this.#guards.areInForce) this.#settling ??= createSettling({ ports: this.#ports, isComplete, nowMs });
   }
 
@@ -279,9 +234,9 @@ class KernelStandings implements Standings {
 
   /** Addresses that it had are those of others who have them on, such as floating ones. */
   #passOn(released: readonly IpAddress[], sandbox: string): void {
-    const { lost, holdersOf } = this.#options;
-    for (const address of released) this.#attempt(`sandbox ${sandbox}`, () => lost(address, sandbox));
-    const heirs = new Set(released.flatMap((address) => [...holdersOf(address)]));
+    const { owners, found } = this.#options;
+    for (const address of released) this.#attempt(`sandbox ${sandbox}`, () => owners.lost(address, sandbox));
+    const heirs = new Set(released.flatMap((address) => [...found.holdersOf(address)]));
     heirs.delete(sandbox);
     this.#judgeAgain([...heirs]);
   }
@@ -291,7 +246,7 @@ class KernelStandings implements Standings {
   }
 
   #isAnothers(address: IpAddress, sandbox: string): boolean {
-    const holder = this.#options.ownerOf(address);
+    const holder = this.#options.owners.ownerOf(address);
     return holder !== undefined && holder !== sandbox;
   }
 
@@ -308,13 +263,13 @@ class KernelStandings implements Standings {
   }
 
   #awaitsList(sandbox: string, strange: readonly string[]): boolean {
-    const { nowMs, listedAtMs } = this.#options;
-    return this.#strangeBridges.note(sandbox, strange, nowMs(), listedAtMs());
+    const { nowMs, engine } = this.#options;
+    return this.#strangeBridges.note(sandbox, strange, nowMs(), engine.listedAtMs());
   }
 
   /** By its ports alone it is on no guarded network; what the engine has of it may tell of one that it has not joined yet. */
   #mayBeOnBoth({ kind }: Standing, asker: Asker): boolean {
-    return this.#settling !== undefined && kind === "open" && this.#options.isUnheard(asker);
+    return this.#settling !== undefined && kind === "open" && this.#options.engine.isUnheard(asker);
   }
 
   #cut(sandbox: string, its: readonly Port[], senders: readonly IpAddress[], cut: boolean): void {

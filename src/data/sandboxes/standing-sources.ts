@@ -15,36 +15,42 @@ export function startStandings(parts: BaseParts, sandboxes: () => Sandboxes | un
     sets,
     readiness,
     guardPorts: settings.guardPorts,
-    indexNow: () => view.index,
-    unknownSandboxesNow: () => view.unknownSandboxes,
-    meet(sandbox: string, addresses: readonly IpAddress[]) {
-      if (presence.appeared(sandbox)) pending.appeared(sandbox);
-      return { ...view.knowledge.ofSandbox(sandbox, addresses), sandbox };
+    engine: {
+      indexNow: () => view.index,
+      unknownSandboxesNow: () => view.unknownSandboxes,
+      meet(sandbox: string, addresses: readonly IpAddress[]) {
+        if (presence.appeared(sandbox)) pending.appeared(sandbox);
+        return { ...view.knowledge.ofSandbox(sandbox, addresses), sandbox };
+      },
+      // Before it asks anything, it is known then whether it may have a label that nobody has told of.
+      hearOf(asker) {
+        if (view.knowledge.isUnheard(asker)) engine.refresh();
+      },
+      isUnheard: (asker) => view.knowledge.isUnheard(asker),
+      markUndecided(sandbox, isUndecided) {
+        if (pending.mark(sandbox, isUndecided)) engine.refresh();
+      },
+      listedAtMs: () => view.listedAtMs,
     },
-    // Before it asks anything, it is known then whether it may have a label that nobody has told of.
-    hearOf(asker) {
-      if (view.knowledge.isUnheard(asker)) engine.refresh();
+    owners: {
+      own: parts.ownership.own,
+      lost: parts.ownership.lost,
+      ownerOf: (address) => parts.admission.holderOf(address),
     },
-    markUndecided(sandbox, isUndecided) {
-      if (pending.mark(sandbox, isUndecided)) engine.refresh();
+    found: {
+      isComplete: () => sandboxes()?.isComplete() === true,
+      mayBeThere(sandbox) {
+        const there = sandboxes();
+        if (there === undefined) return true;
+        return sandbox !== undefined && there.addressesOf(sandbox) !== undefined;
+      },
+      isRead: (sandbox) => sandboxes()?.isRead(sandbox) === true,
+      holdersOf: (address) => sandboxes()?.holdersOf(address) ?? nobody,
+      isHosts: (address) => parts.hostAddresses.has(address),
+      cutInside: (sandbox, cut) => sandboxes()?.cutInside(sandbox, cut),
+      isCutInside: (sandbox) => sandboxes()?.isCutInside(sandbox) === true,
     },
     nowMs: monotonicMs,
-    listedAtMs: () => view.listedAtMs,
-    own: parts.ownership.own,
-    lost: parts.ownership.lost,
-    ownerOf: (address) => parts.admission.holderOf(address),
-    mayBeThere(sandbox) {
-      const there = sandboxes();
-      if (there === undefined) return true;
-      return sandbox !== undefined && there.addressesOf(sandbox) !== undefined;
-    },
-    isRead: (sandbox) => sandboxes()?.isRead(sandbox) === true,
-    holdersOf: (address) => sandboxes()?.holdersOf(address) ?? nobody,
-    isHosts: (address) => parts.hostAddresses.has(address),
-    cutInside: (sandbox, cut) => sandboxes()?.cutInside(sandbox, cut),
-    isCutInside: (sandbox) => sandboxes()?.isCutInside(sandbox) === true,
-    isComplete: () => sandboxes()?.isComplete() === true,
-    isUnheard: (asker) => view.knowledge.isUnheard(asker),
     onChange: (changed) => sandboxes()?.judge(changed),
     onSecondPart: () => parts.telling.tell({ kind: "second-part" }),
     onProblem: parts.telling.problem,
