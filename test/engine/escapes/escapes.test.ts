@@ -52,6 +52,7 @@ import { started, takesAddresses } from "./started.ts";
 import { inwardStates, states } from "./states.ts";
 import type { Claim, Expected, Round, Row, Section } from "./table.ts";
 import { startTunnelServers, tryTunnels, tunnels } from "./tunnels.ts";
+import { unraw } from "./unraw.ts";
 
 const attempted: readonly Section[] = [
   ...[straightOut, shapes, resolvers, grants, spoofed, toHost, toContainers, fromOutside],
@@ -72,6 +73,7 @@ const attempted: readonly Section[] = [
     quarantined,
     started,
     takesAddresses,
+    unraw,
     kept,
     stated,
   ],

@@ -94,7 +94,7 @@ export async function buildStage(lab: Lab, engine: Engine, index: number): Promi
     }),
     start(engine, "taken", { on: "guarded", options: at(guarded, 15) }),
     start(engine, "tunneller", { on: "guarded", options: tunnel }),
-    attack(engine, networks, "probe", "four", "ula", "six", "two", "free"),
+    attack(engine, networks, "probe", "four", "ula", "six", "two", "free", "unraw", "unrawtwo"),
     attack(engine, networks, "probe-admin", "four-admin", "ula-admin", "six-admin", "two-admin"),
     attack(engine, networks, ...jailed),
     attack(engine, networks, ...adminOnly),
@@ -245,6 +245,8 @@ function special(
     jailedtwo: { options: at(guarded, 14), command: watching },
     gone: { options: [...at(guarded, 240), "--label", `dockerwall.allow=${gone.label}`] },
     heir: { options: at(guarded, 240) },
+    unraw: { options: ["--cap-drop", "NET_RAW"] },
+    unrawtwo: { options: ["--cap-drop", "NET_RAW"] },
     inner: { command: ["sh", "-c", `${inner.join("; ")}; exec sleep infinity`] },
   };
   return all[name] ?? {};
@@ -266,7 +268,7 @@ export async function attack(
     const all = [...scripts, ...(admin ? ["--cap-add", "NET_ADMIN"] : []), ...options];
     await run(engine, "create", "--name", name, "--network", on, ...all, "client:lab", ...command);
     const second = name === "jailedtwo" ? at(networks["plain"], 14) : [];
-    if (kind === "two" || kind === "jailedtwo")
+    if (kind === "two" || kind === "jailedtwo" || kind === "unrawtwo")
       await run(engine, "network", "connect", ...second, "plain", name);
     await run(engine, "start", name);
   }

@@ -14,6 +14,9 @@ export const attackers = {
   six: { network: "six" },
   /** On a guarded network, and on one that is not. */
   two: { network: "guarded" },
+  /** The same two, without NET_RAW. */
+  unraw: { network: "guarded" },
+  unrawtwo: { network: "guarded" },
   /** Three that NET_ADMIN lets spoil their own sandbox, each in its own way. */
   flusher: { network: "guarded" },
   mangler: { network: "guarded" },
