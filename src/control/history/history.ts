@@ -10,7 +10,7 @@ import { createHolders, type FreshAddress, type Holder } from "../../core/journa
 import type { LookupEvent } from "../../core/journal/lookup-event.ts";
 import { createLookupJournal, type LookupTally } from "../../core/journal/lookups.ts";
 import type { IpAddress } from "../../core/model/address.ts";
-import { guardedNetworkAt } from "../../core/model/guarded-network.ts";
+import { networkFinder } from "../../core/model/guarded-network.ts";
 import type { Topology } from "../../core/model/topology.ts";
 import { shortId } from "../../core/model/topology.ts";
 import { isSetMissing } from "../../edge/kernel/ipset/error.ts";
@@ -64,7 +64,7 @@ export function createHistory(options: HistoryOptions): History {
   const holders = createHolders((address) => owners.get(address));
   const journal = createLookupJournal({ ttlSeconds });
   const past = createPastDenied(sets, startMs);
-  let guarded: Classification["guarded"] = [];
+  let guardedAt = networkFinder<Classification["guarded"][number]>([]);
   const denied = createDeniedReading({
     sets,
     holders,
@@ -76,7 +76,7 @@ export function createHistory(options: HistoryOptions): History {
   let isFirst = true;
 
   function networkAt(address: IpAddress): { readonly id: string; readonly sinceMs: number } | undefined {
-    const network = guardedNetworkAt(guarded, address);
+    const network = guardedAt(address);
     return network && { id: network.id, sinceMs: holders.guardedSinceMs(network.id) };
   }
 
@@ -91,7 +91,8 @@ export function createHistory(options: HistoryOptions): History {
     usePicture(topology, classification, nowMs) {
       // By who was there until now: it is theirs.
       if (!isFirst) contain(() => void denied.read(nowMs), onFailure);
-      guarded = classification.guarded;
+      const { guarded } = classification;
+      guardedAt = networkFinder(guarded);
       holders.learn(topology, new Set(guarded.map(({ id }) => id)), nowMs);
       if (isFirst) journal.restore(withWholeIds(kept.found, guarded, topology));
       isFirst = false;

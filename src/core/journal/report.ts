@@ -1,7 +1,7 @@
 // The report of `stats`: the journal's rows and the kernel's drops, by network.
 
 import { addressBytes, type IpAddress, parseAddress, renderPrefix } from "../model/address.ts";
-import { type GuardedNetwork, guardedNetworkAt } from "../model/guarded-network.ts";
+import { type GuardedNetwork, networkFinder } from "../model/guarded-network.ts";
 import type { DropEnd, LookupRow, NetworkStats, StatsReport } from "../model/report.ts";
 import { shortId } from "../model/topology.ts";
 import type { DeniedRecord } from "./denied-record.ts";
@@ -73,10 +73,11 @@ export function bookedUnder(
   guarded: readonly Pick<GuardedNetwork, "id" | "subnets">[],
 ): (record: Pick<DeniedRecord, "asker" | "owner">) => string | undefined {
   const ids = new Map(guarded.map(({ id }) => [shortId(id), id]));
+  const networkAt = networkFinder(guarded);
   const found = new Map<IpAddress, string | undefined>();
   return ({ asker, owner }) => {
     if (owner !== undefined) return ids.get(owner.networkId);
-    if (!found.has(asker)) found.set(asker, guardedNetworkAt(guarded, asker)?.id);
+    if (!found.has(asker)) found.set(asker, networkAt(asker)?.id);
     return found.get(asker);
   };
 }

@@ -2,7 +2,8 @@
 
 import type { NetworkLabels } from "../labels/table.ts";
 import type { EntryList } from "../policy/entry-list.ts";
-import { type IpAddress, type Prefix, prefixContains } from "./address.ts";
+import type { IpAddress, Prefix } from "./address.ts";
+import { PrefixTable } from "./prefix-table.ts";
 
 /** A network whose containers may reach only what the entries grant. */
 export interface GuardedNetwork {
@@ -25,10 +26,11 @@ export interface ServicePolicy {
   readonly lists: readonly EntryList[];
 }
 
-/** The network, of these, that an address is on. */
-export function guardedNetworkAt<Network extends Pick<GuardedNetwork, "subnets">>(
+/** Tells which of these networks an address is on: where ranges overlap, the one of the narrowest. */
+export function networkFinder<Network extends Pick<GuardedNetwork, "subnets">>(
   networks: readonly Network[],
-  address: IpAddress,
-): Network | undefined {
-  return networks.find(({ subnets }) => subnets.some((subnet) => prefixContains(subnet, address)));
+): (address: IpAddress) => Network | undefined {
+  const bySubnet = new PrefixTable<Network>();
+  for (const network of networks) for (const subnet of network.subnets) bySubnet.add(subnet, network);
+  return (address) => bySubnet.longest(address)[0];
 }

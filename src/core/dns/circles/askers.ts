@@ -2,7 +2,7 @@
 // by the ports that they publish on the host, and guarded networks themselves, for addresses that no container has yet.
 
 import { answersAt, type IpAddress, type Prefix, parsePrefix, prefixContains } from "../../model/address.ts";
-import { type GuardedNetwork, guardedNetworkAt } from "../../model/guarded-network.ts";
+import { type GuardedNetwork, networkFinder } from "../../model/guarded-network.ts";
 import type { Container, Topology } from "../../model/topology.ts";
 import type { Upstream } from "../../model/upstream.ts";
 
@@ -30,6 +30,7 @@ export type AskerAt = (address: IpAddress, port: number) => Asker | undefined;
 
 export function findAskers({ topology, guarded, own }: AskersInput): AskerAt {
   const byId = new Map(guarded.map((network) => [network.id, network]));
+  const networkAt = networkFinder(guarded);
   const byAddress = new Map<IpAddress, Asker>();
   const published: { readonly address: IpAddress; readonly port: number; readonly asker: Asker }[] = [];
   for (const container of topology.containers) {
@@ -43,7 +44,7 @@ export function findAskers({ topology, guarded, own }: AskersInput): AskerAt {
   return (address, port) => {
     const known = byAddress.get(address);
     if (known !== undefined) return known;
-    const network = guardedNetworkAt(guarded, address);
+    const network = networkAt(address);
     if (network !== undefined && !network.gateways.includes(address)) {
       const description = `an address of guarded network ${JSON.stringify(network.name)}`;
       return { id: address, description, choices: [network.labels.upstream] };

@@ -3,7 +3,7 @@
 
 import type { Classification } from "../../classify/networks.ts";
 import { hostPrefix, type IpAddress, type Prefix } from "../../model/address.ts";
-import { type GuardedNetwork, guardedNetworkAt } from "../../model/guarded-network.ts";
+import { type GuardedNetwork, networkFinder } from "../../model/guarded-network.ts";
 import type { EntryList } from "../../policy/entry-list.ts";
 
 /** What of a classification has such entries. */
@@ -33,6 +33,7 @@ export function membersBySource(
   { openedBy, concerns }: RightsOfLists,
 ): SourceMember[] {
   const homes = guarded.map((network) => ({ ...network, opened: openedBy(network.lists) }));
+  const homeAt = networkFinder(homes);
   const ofNetworks = homes.flatMap(({ subnets, name, opened }) =>
     subnets.flatMap((prefix) => [...opened].map((right) => ({ prefix, right, comment: name }))),
   );
@@ -40,7 +41,7 @@ export function membersBySource(
     .filter(({ lists }) => concerns(lists))
     .flatMap(({ addresses, lists, name }) =>
       addresses.flatMap((address) => {
-        const { lists: around = [], opened: before = none } = guardedNetworkAt(homes, address) ?? {};
+        const { lists: around = [], opened: before = none } = homeAt(address) ?? {};
         return changed(before, openedBy([...around, ...lists]), { address, name });
       }),
     );
