@@ -155,6 +155,7 @@ const keepsNothing: KernelSets = {
   del: () => undefined,
   has: () => true,
   list: () => [],
+  async *portions() {},
   names: () => [],
   close: () => undefined,
 };

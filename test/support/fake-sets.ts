@@ -1,6 +1,7 @@
 // Kernel sets in memory, as strict as the kernel: a missing set, a key of another type, a full set, a comment or a
 // timeout that does not fit, and the end of a set that is in use are refused. Time is an argument.
 
+import { setImmediate as turn } from "node:timers/promises";
 import type { SetSpec, SetType } from "../../src/core/firewall/sets.ts";
 import { KernelSetError } from "../../src/edge/kernel/ipset/error.ts";
 import type { KernelSets } from "../../src/edge/kernel/ipset/kernel-sets.ts";
@@ -28,6 +29,9 @@ const kinds: Readonly<Record<SetType, SetKey["kind"]>> = {
   "hash:net": "net",
   "list:set": "set",
 };
+
+/** Few, so that a small set has several. */
+const entriesOfPortion = 2;
 
 /** Longest timeout of an entry, seconds. @see IPSET_MAX_TIMEOUT */
 const longestSeconds = 2_147_483;
@@ -166,6 +170,13 @@ export function createFakeSets(
       entries.set(idOf(key), { ...known, packets: (known.packets ?? 0) + 1 });
     },
     list: (name) => listed(name).map((entry) => ({ ...entry, bytes: entry.packets })),
+    async *portions(name) {
+      const entries = listed(name).map((entry) => ({ ...entry, bytes: entry.packets }));
+      for (let from = 0; from < entries.length; from += entriesOfPortion) {
+        yield entries.slice(from, from + entriesOfPortion);
+        await turn();
+      }
+    },
     has: (name, key) => find(name).entries.has(idOf(key)),
     names: () => [...sets.keys()],
     close: () => {},

@@ -19,7 +19,7 @@ export interface ApplyContext {
   readonly policies: Pick<PolicySources, "change">;
   readonly enforcement: Pick<Enforcement, "heal">;
   readonly wall: Pick<Wall, "stands">;
-  readonly sets: Pick<KernelSets, "list">;
+  readonly sets: Pick<KernelSets, "portions">;
   readonly takeLeft: DataPlaneLink["takeLeft"];
 }
 
@@ -46,7 +46,7 @@ async function isInForce(
   { topology, wall, sets, takeLeft }: ApplyContext,
 ): Promise<boolean> {
   const addresses = addressesOf(target, topology());
-  const left = await takeLeft(addresses, listRights(sets, new Set(addresses)));
+  const left = await takeLeft(addresses, await listRights(sets, new Set(addresses)));
   return (await wall.stands()) && left === 0;
 }
 

@@ -86,11 +86,11 @@ export async function explainTarget(
     problems,
     quarantined,
     networks,
-    ...lookupsInForce({ ...read, holder, explained }, inForce, sources),
+    ...(await lookupsInForce({ ...read, holder, explained }, inForce, sources)),
     hosts: reading.hosts,
     ...tellOwnLookup(own, read, target),
     answers: reading.answers,
-    entries: kernelEntries(scope, sources),
+    entries: await kernelEntries(scope, sources),
     flows: openFlows(scope, sources),
   };
 }

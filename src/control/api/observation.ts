@@ -16,17 +16,17 @@ export interface ObservationSources {
 }
 
 /** @param guarded all guarded networks, of which this is one */
-export function readObservation(
+export async function readObservation(
   network: GuardedNetwork,
   guarded: readonly GuardedNetwork[],
   { sets, history }: ObservationSources,
   nowMs: number,
-): Observation {
+): Promise<Observation> {
   const networkOf = bookedUnder(guarded);
   const namesOf = namesReader(history.namesOf);
   /** A grant is taken away when its address passes on, so it is the present holder's. */
   const passed = ({ key, packets = 0, bytes = 0, comment = "" }: ListedEntry): Passed[] => {
-    if (key.kind !== "ip-port-ip") return [];
+    if (key.kind !== "ip-port-ip" || packets === 0) return [];
     const { first: destination, second: asker, protocol, port } = key;
     const holder = history.holderOf(asker);
     if (holder?.networkId !== network.id) return [];
@@ -35,9 +35,10 @@ export function readObservation(
     const counted = { asker, destination, protocol, port, packets, bytes };
     return [{ ...counted, holder, names: known.length > 0 ? known : noted }];
   };
-  return observe(
-    history.lookups(nowMs).filter(({ networkId }) => networkId === network.id),
-    history.denied(nowMs).filter((record) => networkOf(record) === network.id),
-    [setNames.grant4, setNames.grant6].flatMap((name) => sets.list(name)).flatMap(passed),
-  );
+  const lookups = history.lookups(nowMs).filter(({ networkId }) => networkId === network.id);
+  const denied = history.denied(nowMs).filter((record) => networkOf(record) === network.id);
+  const seen: Passed[] = [];
+  for (const name of [setNames.grant4, setNames.grant6])
+    for await (const entries of sets.portions(name)) seen.push(...entries.flatMap(passed));
+  return observe(lookups, denied, seen);
 }

@@ -23,11 +23,11 @@ import { readObservation } from "./observation.ts";
 import { insideNow, type SuggestionSources } from "./suggest.ts";
 
 /** @throws DockerwallError BAD_ENTRY, NOT_FOUND, USAGE */
-export function replayOn(
+export async function replayOn(
   { network: name, allow, own = [] }: ReplayRequest,
   inForce: InForce,
   sources: SuggestionSources,
-): ReplayReport {
+): Promise<ReplayReport> {
   const network = findNetwork(name, inForce);
   const { classification, topology, presets, nowMs, uptimeMs } = inForce;
   const proposed = allow === undefined ? undefined : readProposal("--allow", allow, presets);
@@ -44,7 +44,7 @@ export function replayOn(
     const ids = container?.endpoints.map(({ networkId }) => networkId) ?? [];
     return ids.flatMap((id) => classification.guarded.filter((on) => on.id === id && id !== network.id));
   };
-  const rows = replay(readObservation(network, classification.guarded, sources, nowMs), {
+  const rows = replay(await readObservation(network, classification.guarded, sources, nowMs), {
     inside,
     nowMs: uptimeMs,
     onNetwork: (container) => viewOf(changed, container?.id),

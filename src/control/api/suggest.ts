@@ -61,14 +61,14 @@ interface Group {
 }
 
 /** @throws DockerwallError NOT_FOUND */
-export function suggestFor(
+export async function suggestFor(
   { network: name, wildcards = false, gone = false }: SuggestRequest,
   inForce: InForce,
   sources: SuggestionSources,
-): SuggestReport {
+): Promise<SuggestReport> {
   const network = findNetwork(name, inForce);
   const { topology, classification, nowMs } = inForce;
-  const seen = readObservation(network, classification.guarded, sources, nowMs);
+  const seen = await readObservation(network, classification.guarded, sources, nowMs);
   const inside = insideNow(inForce, sources);
   const groups = groupsOn(network, inForce);
   const { byGroup, leftOut } = divide(seen, groups, gone ? () => false : sources.history.isGone);

@@ -93,6 +93,9 @@ export function createKernel(nowMs: () => number): SequenceKernel {
         del: (name, keys) => doFor(own, undefined, () => sets.del(name, keys)),
         has: (name, key) => doFor(own, true, () => sets.has(name, key)),
         list: (name) => doFor(own, [], () => sets.list(name)),
+        async *portions(name) {
+          yield doFor(own, [], () => sets.list(name));
+        },
         names: () => doFor(own, setSpecs().map(nameOf), () => sets.names()),
         close: () => undefined,
       },

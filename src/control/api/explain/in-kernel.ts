@@ -1,6 +1,7 @@
 // What the kernel holds for a container and the addresses that it asks about: granted entries, and open connections.
 
 import { connectionMark, setNames } from "../../../core/firewall/names.ts";
+import { askerSets, isPairSet } from "../../../core/grants/entry-index.ts";
 import { renderDenied } from "../../../core/journal/drops.ts";
 import { type Family, familyOf, type IpAddress } from "../../../core/model/address.ts";
 import type { ExplainReport } from "../../../core/model/report.ts";
@@ -19,23 +20,21 @@ export interface Scope {
   readonly destinations: ReadonlySet<string>;
 }
 
-export function kernelEntries(
+export async function kernelEntries(
   { askers, destinations }: Scope,
-  { sets }: InKernelSources,
-): ExplainReport["entries"] {
-  const names = {
-    grant: [setNames.grant4, setNames.grant6],
-    pair: [setNames.pair4, setNames.pair6],
-  } as const;
-  return (["grant", "pair"] as const).flatMap((set) =>
-    names[set].flatMap((name) =>
-      sets.list(name).flatMap(({ key, comment = "", timeoutSeconds = 0, packets = 0 }) => {
-        if (key.kind !== "ip-port-ip" || !askers.has(key.second) || !destinations.has(key.first)) return [];
+  { sets }: Pick<InKernelSources, "sets">,
+): Promise<ExplainReport["entries"]> {
+  const found: ExplainReport["entries"][number][] = [];
+  for (const name of askerSets) {
+    const set = isPairSet(name) ? "pair" : "grant";
+    for await (const entries of sets.portions(setNames[name]))
+      for (const { key, comment = "", timeoutSeconds = 0, packets = 0 } of entries) {
+        if (key.kind !== "ip-port-ip" || !askers.has(key.second) || !destinations.has(key.first)) continue;
         const service = set === "pair" ? (comment.split(" ")[0] ?? "") : renderDenied(key.protocol, key.port);
-        return [{ set, destination: key.first, service, comment, secondsLeft: timeoutSeconds, packets }];
-      }),
-    ),
-  );
+        found.push({ set, destination: key.first, service, comment, secondsLeft: timeoutSeconds, packets });
+      }
+  }
+  return found;
 }
 
 export function openFlows({ askers, destinations }: Scope, sources: InKernelSources): ExplainReport["flows"] {

@@ -15,6 +15,7 @@ import { labelView } from "../../../core/suggest/label-view.ts";
 import { listsOf } from "../../../core/suggest/lists.ts";
 import { neighbourLookup } from "../../../core/suggest/neighbour-lookup.ts";
 import type { KernelSets } from "../../../edge/kernel/ipset/kernel-sets.ts";
+import type { ListedEntry } from "../../../edge/kernel/ipset/message.ts";
 import type { History } from "../../history/history.ts";
 import type { InForce } from "../in-force.ts";
 import { type HostSources, insideNow } from "../suggest.ts";
@@ -35,7 +36,11 @@ export interface ExplainedTarget {
 
 type Lookups = Pick<ExplainReport, "lookupDue" | "lookedUpBy">;
 
-export function lookupsInForce(asked: ExplainedTarget, inForce: InForce, sources: LookupSources): Lookups {
+export async function lookupsInForce(
+  asked: ExplainedTarget,
+  inForce: InForce,
+  sources: LookupSources,
+): Promise<Lookups> {
   const { target, explained } = asked;
   if (target.name !== undefined) return lookupDue(asked, target.name, inForce, sources);
   const network = inForce.classification.guarded.find(({ name }) => name === explained.network);
@@ -45,18 +50,18 @@ export function lookupsInForce(asked: ExplainedTarget, inForce: InForce, sources
 }
 
 /** Of a name that passes by an entry for it: a lookup must have opened its addresses first. */
-function lookupDue(
+async function lookupDue(
   { holder, reading, explained }: ExplainedTarget,
   name: string,
   { nowMs, classification }: InForce,
   { sets, history }: LookupSources,
-): Lookups {
+): Promise<Lookups> {
   const { hosts, packets, homes } = reading;
   if (explained.step !== "entry" || hosts.length > 0 || packets.some(({ isOpen }) => isOpen)) return {};
   const its = classification.guarded.filter(({ id }) => homes.includes(id));
   const leaves = its.filter(({ name: network }) => network === explained.network);
   if ((leaves.length > 0 ? leaves : its).every(({ labels }) => labels.mode === "audit")) return {};
-  if (holdsName(holder, name, sets, history)) return {};
+  if (await holdsName(holder, name, sets, history)) return {};
   const times = history
     .lookups(nowMs)
     .filter(({ container, domain, allowed }) => container?.id === holder.id && domain === name && allowed)
@@ -65,21 +70,22 @@ function lookupDue(
 }
 
 /** Whether an address is open to the container by this name, be it one that no lookup would tell any more. */
-function holdsName(
+async function holdsName(
   { id, endpoints }: Container,
   name: string,
   sets: KernelSets,
   history: LookupSources["history"],
-): boolean {
+): Promise<boolean> {
   const askers = new Set(endpoints.flatMap(({ addresses }) => addresses));
   const namesOf = namesReader(history.namesOf);
-  return askerSets.some((set) =>
-    sets.list(setNames[set]).some(({ key, comment = "" }) => {
-      if (key.kind !== "ip-port-ip" || !askers.has(key.second)) return false;
-      const noted = parseComment(comment)?.domain ?? comment;
-      return noted === readableDomain(name) || namesOf(id, key.first).includes(name);
-    }),
-  );
+  const isOfName = ({ key, comment = "" }: ListedEntry): boolean => {
+    if (key.kind !== "ip-port-ip" || !askers.has(key.second)) return false;
+    const noted = parseComment(comment)?.domain ?? comment;
+    return noted === readableDomain(name) || namesOf(id, key.first).includes(name);
+  };
+  for (const set of askerSets)
+    for await (const entries of sets.portions(setNames[set])) if (entries.some(isOfName)) return true;
+  return false;
 }
 
 interface TriedAddress extends Pick<ExplainedTarget, "holder" | "target"> {

@@ -15,6 +15,7 @@ import {
   type SetKey,
   writeSpec,
 } from "./message.ts";
+import { Portions } from "./portions.ts";
 import { negotiateProtocol, SetRevisions, type SetSocket } from "./protocol.ts";
 
 export interface KernelSets {
@@ -45,6 +46,12 @@ export interface KernelSets {
   has(name: string, key: SetKey): boolean;
   /** All entries, or the first ones until there are `atMost` (a message of the kernel's more): the rest is not read. */
   list(name: string, atMost?: number): ListedEntry[];
+  /**
+   * All entries, by portions of some hundred with a turn of the event loop after each. What is in the set all the time is
+   * among them exactly once; what comes or goes meanwhile may be or not.
+   * @throws KernelSetError "missing" when there is no such set, or it is destroyed meanwhile
+   */
+  portions(name: string): AsyncIterable<readonly ListedEntry[]>;
   /** The names of all sets in this network namespace. */
   names(): string[];
   close(): void;
@@ -54,15 +61,20 @@ export interface KernelSets {
 export function openKernelSets(): KernelSets {
   const kernel = openSetSocket();
   const revisions = new SetRevisions(kernel);
+  const portions = new Portions(kernel);
   return {
     create: (spec) => create(kernel, spec, revisions.of(spec)),
-    destroy: (name) => destroy(kernel, name),
+    destroy(name) {
+      portions.end(name);
+      destroy(kernel, name);
+    },
     add: (name, entries) => changeEntries(kernel, "add", [{ name, entries }]),
     addAll: (sets) => changeEntries(kernel, "add", sets),
     del: (name, keys) => changeEntries(kernel, "del", [{ name, entries: keys.map((key) => ({ key })) }]),
     has: (name, key) => hasEntry(kernel, name, key),
     list: (name, atMost) =>
       atMost === undefined ? listEntries(kernel, name) : listFirst(kernel, name, atMost),
+    portions: (name) => portions.of(name),
     names: () => listNames(kernel),
     close: () => kernel.socket.close(),
   };

@@ -2,6 +2,7 @@
 
 import {
   eachAttribute,
+  type NetlinkMessage,
   NLA_F_NET_BYTEORDER,
   NLM_F_DUMP,
   NLM_F_REQUEST,
@@ -33,20 +34,52 @@ export function listEntries(
   const flags = NLM_F_REQUEST | NLM_F_DUMP;
   writeCommand(socket.writer.reset(), { command: commands.list, flags, protocol, name });
   try {
-    socket.request(what, ({ view, start, end }) => {
+    socket.request(what, (message) => {
       if (entries.length >= atMost) throw enough;
-      eachAttribute(view, start + 4, end, (type, first, last) => {
-        if (type !== attributes.entries) return;
-        eachAttribute(view, first, last, (_type, entryFrom, entryTo) => {
-          const entry = readEntry(view, entryFrom, entryTo);
-          if (entry !== undefined) entries.push(entry);
-        });
-      });
+      readEntries(message, entries);
     });
   } catch (error) {
     if (error !== enough) throw explained(error, what);
   }
   return entries;
+}
+
+/**
+ * Asks for all entries. Each call of the result reads the kernel's next message; until it has read them all, the socket
+ * takes nothing else.
+ * @param wanted false for entries that are passed over, which is faster
+ * @returns gives undefined once there are no more
+ */
+export function listInSteps(
+  { socket, protocol }: SetSocket,
+  name: string,
+  wanted: () => boolean,
+): () => readonly ListedEntry[] | undefined {
+  const what = `to list set ${name}`;
+  const flags = NLM_F_REQUEST | NLM_F_DUMP;
+  writeCommand(socket.writer.reset(), { command: commands.list, flags, protocol, name });
+  let entries: ListedEntry[] = [];
+  const readMore = socket.dumpInSteps(what, (message) => {
+    if (wanted()) readEntries(message, entries);
+  });
+  return () => {
+    entries = [];
+    try {
+      return readMore() ? entries : undefined;
+    } catch (error) {
+      throw explained(error, what);
+    }
+  };
+}
+
+function readEntries({ view, start, end }: NetlinkMessage, into: ListedEntry[]): void {
+  eachAttribute(view, start + 4, end, (type, first, last) => {
+    if (type !== attributes.entries) return;
+    eachAttribute(view, first, last, (_type, entryFrom, entryTo) => {
+      const entry = readEntry(view, entryFrom, entryTo);
+      if (entry !== undefined) into.push(entry);
+    });
+  });
 }
 
 export function listNames({ socket, protocol }: SetSocket): string[] {

@@ -111,6 +111,34 @@ export class NetlinkSocket {
   }
 
   /**
+   * A request that only reads, of which each call of the result reads one datagram of the answer; until it is over, the
+   * socket takes no other request. What changed meanwhile may be missing.
+   * @returns gives false once the answer was over before the call
+   * @throws NetlinkError from the result, when the request is refused
+   */
+  dumpInSteps(what: string, onReply: (message: NetlinkMessage) => void): () => boolean {
+    const first = this.#sequence;
+    this.#sequence = (first + numberMessages(this.writer.bytes, first).length) >>> 0;
+    if (libc.send(this.fd, this.writer.bytes, what) === undefined) throw this.#silence(what);
+    let isOver = false;
+    return () => {
+      if (isOver) return false;
+      const length = this.#receiveOne();
+      if (length === undefined) throw this.#silence(what);
+      if (length === "overflow") return true;
+      let refusal: NetlinkError | undefined;
+      eachMessage(scratchView, length, (message) => {
+        if (message.sequence !== first) return;
+        isOver ||= message.type === NLMSG_ERROR || message.type === NLMSG_DONE;
+        if (isOver) refusal ??= refusalIn(message, what, 0);
+        else onReply(message);
+      });
+      if (refusal !== undefined) throw refusal;
+      return true;
+    };
+  }
+
+  /**
    * Reads what the kernel sent by itself until nothing is left; messages are valid only during the call.
    * @returns how often the queue had overflowed (ENOBUFS), so that something was lost.
    */

@@ -73,7 +73,7 @@ describe("a change that the kernel should hold", () => {
         },
       },
       wall: { stands: async () => nextStands.next().value ?? assert.fail() },
-      sets: { list: () => [] },
+      sets: { async *portions() {} },
       takeLeft: async () => nextLeft.next().value ?? assert.fail(),
     };
     const request = { verb: "allow", target: "app", entries: [], forSeconds: undefined } as const;
