@@ -1,11 +1,13 @@
-// The queue of first packets, when something fails: the packet does not pass, which is logged, and the next is judged.
+// The queue of first packets, when something fails: the packet does not pass, which is logged, and the next is judged. And
+// when it is not known yet who sends.
 
 import assert from "node:assert/strict";
 import { createSocket } from "node:dgram";
 import { once } from "node:events";
-import { test } from "node:test";
+import { after, before, beforeEach, test } from "node:test";
+import type { GuardedStanding } from "../../src/core/askers/index-of-askers.ts";
 import { askedMark } from "../../src/core/firewall/names.ts";
-import { startQueue } from "../../src/data/packets/first-packets.ts";
+import { type QueueOptions, startQueue } from "../../src/data/packets/first-packets.ts";
 import { createReadiness } from "../../src/edge/kernel/readiness.ts";
 import { until } from "../support/lab/command.ts";
 import { enterNamespaces, run } from "../support/namespace.ts";
@@ -16,50 +18,76 @@ const number = 88;
 const port = 9_000;
 const mark = `0x${askedMark.toString(16)}`;
 
-test("a first packet whose judgement fails is dropped, and the next one is judged", async () => {
+const problems: string[] = [];
+const received: string[] = [];
+const guarded: GuardedStanding = { kind: "guarded", memberships: [], settled: true, mayLose: false };
+let standingOfSource: () => GuardedStanding;
+let judge: QueueOptions["admission"]["judge"];
+
+const readiness = createReadiness();
+const [sender, receiver] = [createSocket("udp4"), createSocket("udp4")];
+const send = (text: string): void => sender.send(text, port, "127.0.0.1");
+const untilReceived = (text: string): Promise<true> =>
+  until(text, 3_000, () => (received.includes(text) ? true : undefined));
+
+before(async () => {
   const queued = ["!", "--mark", `${mark}/${mark}`, "-j", "NFQUEUE", "--queue-num", `${number}`];
-  run(
-    "iptables-nft",
-    "-t",
-    "mangle",
-    "-A",
-    "OUTPUT",
-    "-p",
-    "udp",
-    "--dport",
-    `${port}`,
-    "-m",
-    "mark",
-    ...queued,
-  );
-  const problems: string[] = [];
-  let judged = 0;
-  const readiness = createReadiness();
+  const packets = ["-p", "udp", "--dport", `${port}`, "-m", "mark", ...queued];
+  run("iptables-nft", "-t", "mangle", "-A", "OUTPUT", ...packets);
   startQueue({
     number,
     readiness,
-    admission: { judge: () => true },
-    indexNow: () => ({
-      standingOfSource() {
-        judged += 1;
-        if (judged === 1) throw new Error("a set is missing");
-        return { kind: "guarded", memberships: [], settled: true, mayLose: false };
-      },
-    }),
+    admission: { judge: (...packet) => judge(...packet) },
+    indexNow: () => ({ standingOfSource: () => standingOfSource() }),
     onProblem: (problem) => problems.push(problem),
   });
-  const [sender, receiver] = [createSocket("udp4"), createSocket("udp4")];
-  const received: string[] = [];
   receiver.on("message", (message) => received.push(message.toString()));
   receiver.bind(port, "127.0.0.1");
   await once(receiver, "listening");
-  sender.send("first", port, "127.0.0.1");
-  await until("the first one", 3_000, () => (problems.length > 0 ? true : undefined));
-  sender.send("second", port, "127.0.0.1");
-  await until("the second one", 3_000, () => (received.length > 0 ? true : undefined));
-  assert.deepEqual(received, ["second"]);
-  assert.deepEqual(problems, ["a first packet was refused: a set is missing"]);
+});
+
+beforeEach(() => {
+  received.length = 0;
+  problems.length = 0;
+  judge = () => true;
+});
+
+after(() => {
   readiness.close();
   sender.close();
   receiver.close();
+});
+
+test("a first packet whose judgement fails is dropped, and the next one is judged", async () => {
+  standingOfSource = () => {
+    standingOfSource = () => guarded;
+    throw new Error("a set is missing");
+  };
+  send("first");
+  await until("the first one", 3_000, () => (problems.length > 0 ? true : undefined));
+  send("second");
+  await untilReceived("second");
+  assert.deepEqual(received, ["second"]);
+  assert.deepEqual(problems, ["a first packet was refused: a set is missing"]);
+});
+
+test("of a container that may lose what its network has, nothing is granted to a first packet: it is dropped, and the next one judged once it is known", async () => {
+  const judged: (number | undefined)[] = [];
+  judge = ({ port: its }) => {
+    judged.push(its);
+    return true;
+  };
+  let asked = 0;
+  standingOfSource = () => {
+    asked += 1;
+    return { ...guarded, settled: false, mayLose: true };
+  };
+  for (const text of ["first", "second"]) send(text);
+  await until("both", 3_000, () => (asked === 2 ? true : undefined));
+  assert.deepEqual(judged, []);
+  standingOfSource = () => guarded;
+  send("third");
+  await untilReceived("third");
+  assert.deepEqual([received, judged, problems], [["third"], [port], []]);
+  assert.equal(asked, 2, "neither comes back by itself");
 });
