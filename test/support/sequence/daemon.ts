@@ -20,6 +20,8 @@ export interface SequenceDaemon extends Parts {
   readonly picture: () => Picture | undefined;
   /** Undefined until it is known. */
   readonly hasStarted: () => boolean | undefined;
+  /** Why its start failed; undefined where it did not. */
+  readonly failure: () => unknown;
   /** Whether it was killed between two writes. */
   readonly isDead: () => boolean;
   /** The engine tells of all that has changed. */
@@ -52,6 +54,7 @@ export function startDaemon({ kernel, host, policyFile, reads }: SequenceDaemonO
   let seen: Topology = { networks: [], containers: [] };
   let readAtMs: number | undefined;
   let started: boolean | undefined;
+  let failure: unknown;
   let dataPlane: DataPlaneLink | undefined;
   let picture: Picture | undefined;
   const { wall, history, reporter, policies, enforcement, api } = createParts({
@@ -142,7 +145,8 @@ export function startDaemon({ kernel, host, policyFile, reads }: SequenceDaemonO
   async function start(): Promise<void> {
     try {
       await goToWork();
-    } catch {
+    } catch (error) {
+      failure = error;
       if (!adopts)
         await takeDown().catch((error) => {
           // One that is killed meanwhile leaves what it has not taken down yet.
@@ -179,6 +183,7 @@ export function startDaemon({ kernel, host, policyFile, reads }: SequenceDaemonO
     enforcement,
     picture: () => picture,
     hasStarted: () => started,
+    failure: () => failure,
     isDead: hand.isCutOff,
     tell() {
       // What was reported before the end may come after it.

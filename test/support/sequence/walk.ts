@@ -114,6 +114,9 @@ const silent =
 /** Options without a value. */
 const flags = /^--(?:connlimit-saddr|queue-bypass|notrack)$/;
 
+/** Options with a second value, a list. */
+const twoValued = /^--(?:match-set|tcp-flags)$/;
+
 /** Options that are not true of it, whatever their value. */
 const untrue = /^--(?:hashlimit-above|connlimit-above|ctstatus|ctdir|icmpv6-type|hl-eq|uid-owner)$/;
 
@@ -134,17 +137,16 @@ function readRule(body: string): Rule {
     if (word === "-j" || word === "-g") goal = { flag: word, target: value };
     else if (word === "--set-xmark") written = bitsOf(value);
     else if (word === "--add-set") next();
-    // Of a SYN, which the packet is.
-    else if (word === "--tcp-flags") next();
     else if (!silent.test(word)) {
-      const test = testOf(word, value, word === "--match-set" ? next().split(",") : []);
+      const test = testOf(word, value, twoValued.test(word) ? next().split(",") : []);
       tests.push((walk) => test(walk) !== negated);
     }
   }
   return { ...goal, tests, written };
 }
 
-function testOf(option: string, value: string, sides: readonly string[]): Test {
+/** @param list the second value of an option that has two */
+function testOf(option: string, value: string, list: readonly string[]): Test {
   switch (option) {
     case "-s":
       return ({ packet }) => prefixContains(prefixOf(value), packet.source);
@@ -158,7 +160,11 @@ function testOf(option: string, value: string, sides: readonly string[]): Test {
     case "--dport":
       return ({ packet }) => packet.port === Number(value);
     case "--match-set":
-      return ({ packet, kernel }) => isIn(kernel.sets, value, packet, sides);
+      return ({ packet, kernel }) => isIn(kernel.sets, value, packet, list);
+    case "--tcp-flags": {
+      const isTrue = isOfSyn(value.split(","), list);
+      return () => isTrue;
+    }
     case "--mark":
       return ({ mark }) => hasBits(mark, value);
     case "--connmark":
@@ -175,6 +181,15 @@ function testOf(option: string, value: string, sides: readonly string[]): Test {
       assert.match(option, untrue);
       return () => false;
   }
+}
+
+const tcpFlags = /^(?:FIN|SYN|RST|PSH|ACK|URG)$/;
+
+/** Whether, of the flags of a mask, a packet with SYN alone has just these. */
+function isOfSyn(mask: readonly string[], wanted: readonly string[]): boolean {
+  const set = wanted.filter((flag) => flag !== "NONE");
+  for (const flag of [...mask, ...set]) assert.match(flag, tcpFlags);
+  return set.join() === (mask.includes("SYN") ? "SYN" : "");
 }
 
 function isIn(

@@ -121,6 +121,13 @@ export function createWorld(policyFile: string): World {
     isUnsure = false;
   }
 
+  /** What the kernel refuses is for the daemon to bear, and for the reader of a failed test to know. */
+  function tellProblems(): void {
+    const failure = daemon?.failure();
+    if (failure !== undefined) story.push(`  the start failed: ${messageOf(failure)}`);
+    for (const problem of daemon?.reporter.status().problems ?? []) story.push(`  problem: ${problem}`);
+  }
+
   async function compare(): Promise<void> {
     if (daemon?.lifecycle.state === "uninstalled") {
       // Until whatever had an end has ended.
@@ -128,6 +135,7 @@ export function createWorld(policyFile: string): World {
       await assertGone(kernel, daemon);
       return;
     }
+    tellProblems();
     assert.equal(daemon?.lifecycle.state.replace("degraded", "enforcing"), "enforcing");
     assert.deepEqual(watch.wrong(), [], "not as it should be");
     await assertAsFresh({ kernel, host, policyFile, memory }, daemon);
@@ -184,6 +192,7 @@ export function createWorld(policyFile: string): World {
     assertWell() {
       if (daemon?.isDead() === true || daemon?.hasStarted() === false) {
         story.push("  the daemon is gone");
+        tellProblems();
         leave();
       }
       assert.deepEqual([...watch.violations], []);
