@@ -16,6 +16,7 @@ import { createListStore } from "../../src/core/policy/list-store.ts";
 import { applySets, createSets, destroySets } from "../../src/edge/kernel/ipset/desired-sets.ts";
 import { openKernelSets } from "../../src/edge/kernel/ipset/kernel-sets.ts";
 import { createIptables } from "../../src/edge/kernel/iptables/iptables.ts";
+import { assertPage } from "../support/assert-page.ts";
 import { enterNamespaces, run } from "../support/namespace.ts";
 import { presets } from "../support/policies.ts";
 
@@ -198,7 +199,8 @@ describe("docs/ruleset.md", () => {
     const text = [head, ...parts].join("\n");
     const path = new URL("../../docs/ruleset.md", import.meta.url);
     if (process.env["UPDATE_DOCS"] === "1") writeFileSync(path, text);
-    assert.equal(readFileSync(path, "utf8"), text);
+    const command = "UPDATE_DOCS=1 npm run test:one -- test/kernel/ruleset.test.ts";
+    assertPage("docs/ruleset.md", { found: readFileSync(path, "utf8"), expected: text, command });
   });
 });
 

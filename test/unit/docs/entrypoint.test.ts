@@ -9,6 +9,7 @@ import { probeRules, probeSets } from "../../../src/core/firewall/rules/probe.ts
 import { renderRule } from "../../../src/core/firewall/rules/render.ts";
 import { desiredRules } from "../../../src/core/firewall/ruleset.ts";
 import { setSpecs } from "../../../src/core/firewall/sets.ts";
+import { assertPage } from "../../support/assert-page.ts";
 
 const path = join(import.meta.dirname, "../../../entrypoint.sh");
 const families = [4, 6] as const;
@@ -38,8 +39,9 @@ describe("the entrypoint", () => {
     const script = readFileSync(path, "utf8");
     const updated = script.replace(/# BEGIN PROBE\n.*# END PROBE/s, () => block);
     if (process.env["UPDATE_PROBE"] === "1") writeFileSync(path, updated);
-    assert.equal(readFileSync(path, "utf8"), updated, `entrypoint.sh should have:\n${block}`);
-    assert.ok(updated.includes(block));
+    const command = "UPDATE_PROBE=1 npm run test:one -- test/unit/docs/entrypoint.test.ts";
+    assertPage("entrypoint.sh", { found: readFileSync(path, "utf8"), expected: updated, command });
+    assert.ok(updated.includes(block), "there is no place for it between BEGIN PROBE and END PROBE");
   });
 
   // By the text alone, so that nothing is passed over that the values fail to name a module for.

@@ -6,6 +6,7 @@ import { join } from "node:path";
 import { test } from "node:test";
 import { commands } from "../../../src/cli/commands.ts";
 import { isErrorCode } from "../../../src/errors.ts";
+import { assertPage } from "../../support/assert-page.ts";
 import { renderJsonDocs } from "../../support/json-docs.ts";
 
 const path = join(import.meta.dirname, "../../../docs/json.md");
@@ -17,7 +18,8 @@ test("json: the shapes are those of the code (UPDATE_DOCS=1 writes them anew)", 
     (_, begin: string, end: string) => `${begin}\n${renderJsonDocs()}\n${end}`,
   );
   if (process.env["UPDATE_DOCS"] === "1") writeFileSync(path, updated);
-  assert.equal(read(), updated);
+  const command = "UPDATE_DOCS=1 npm run test:one -- test/unit/docs/json.test.ts";
+  assertPage("docs/json.md", { found: read(), expected: updated, command });
 });
 
 test("json: every command that prints JSON is on the page", async () => {
