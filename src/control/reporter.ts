@@ -48,6 +48,8 @@ export interface Reporter {
   /** The rules are in place, the sets hold these networks, and the data plane decides by them. */
   onEnforced(ids: readonly string[]): void;
   isEnforced(id: string): boolean;
+  /** @param problem why lookups do not arrive at the usual port, one sentence; undefined where they do */
+  onListening(problem: string | undefined): void;
   onSandboxes(captured: number, problem: string | undefined): void;
   onResolver(report: ResolverReport, counters: readonly CounterReading[]): void;
   onProblem(place: ProblemPlace, problem: string): void;
@@ -88,6 +90,7 @@ export function createReporter(options: ReporterOptions): Reporter {
       told.adopted = new Set(ids);
     },
     isEnforced: (id) => told.adopted.has(id) && !problems.areDecisive,
+    onListening: (problem) => told.learnPort(problem).forEach(options.onStatement),
     onSandboxes(captured, problem) {
       told.sandboxes = captured;
       if (problem === undefined) toldProblems.clear("capture");
@@ -129,7 +132,7 @@ function factsOf(options: ReporterOptions, told: Told, full: readonly string[]) 
     counters: sumReadings([...readCounters(), ...told.counters]),
     overrides: reportsOf(options.overrides()),
     quarantined: namesOf(options.quarantined(), told.containers),
-    warnings: [...options.slowed, ...told.circles, ...full],
+    warnings: [...options.slowed, ...told.listening, ...told.circles, ...full],
     clockStartMs: Date.now() - performance.now(),
   };
 }

@@ -34,6 +34,8 @@ export interface Wall {
    * @returns false if that was already so
    */
   demandSenders(): boolean;
+  /** Redirected lookups go to this port from the next applyRules() on. */
+  leadTo(dnsPort: number): void;
   /** Whether the rules of both families are as they should be; changes nothing. */
   stands(): Promise<boolean>;
   /** Rules of other software, in either variant, that write bits of our marks; one sentence each. */
@@ -105,6 +107,7 @@ export function createWall(options: WallOptions): Wall {
     followParts: () => rules.change("wide", filled.areWide()),
     applyRules: () => rules.apply(),
     demandSenders: () => rules.change("demandSender", true),
+    leadTo: (dnsPort) => rules.leadTo(dnsPort),
     spareQuestions: (spare) => rules.change("spareQuestions", spare),
     async liftHold() {
       rules.change("hold", false);

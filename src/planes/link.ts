@@ -20,6 +20,7 @@ import type {
   AskedServer,
   DataPlaneFindings,
   DataPlaneSettings,
+  HostPort,
   PathRequest,
   SentPacket,
 } from "./messages.ts";
@@ -28,6 +29,8 @@ import type { Answer } from "./requests.ts";
 import { DataPlaneThread, type Report } from "./thread.ts";
 
 export interface DataPlaneEvents {
+  /** It listens on the host, before it is ready: rules are to lead there. */
+  readonly onListening: (place: HostPort) => void;
   readonly onLookups: (events: readonly LookupEvent[]) => void;
   /** New containers have got these addresses. */
   readonly onFreshAddresses: (addresses: readonly FreshAddress[]) => void;
@@ -116,6 +119,9 @@ export async function startDataPlane(
 
 function tell(report: Exclude<Report, { kind: "takes-questions" }>, events: DataPlaneEvents): void {
   switch (report.kind) {
+    case "listens":
+      events.onListening(report);
+      break;
     case "lookups":
       events.onLookups(report.events);
       break;

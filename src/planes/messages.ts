@@ -19,8 +19,8 @@ import type { ErrorCode } from "../errors.ts";
 
 /** Settings of the data plane, fixed for its life. */
 export interface DataPlaneSettings {
-  /** Port of the listener on the host that layer 1 redirects to. */
-  readonly dnsPort: number;
+  /** Port of the listener on the host that layer 1 redirects to; `auto`: the first that is free of several. */
+  readonly dnsPort: number | "auto";
   readonly upstreams: readonly Upstream[];
   /** Least life of a grant, seconds. */
   readonly leaseFloorSeconds: number;
@@ -132,8 +132,17 @@ export interface AskedServer {
   readonly server: IpAddress;
 }
 
+/** Where redirected lookups arrive. */
+export interface HostPort {
+  readonly port: number;
+  /** Why it is not the usual one, one sentence; undefined where it is, or was set. */
+  readonly problem: string | undefined;
+}
+
 export type FromDataPlane =
   | { readonly kind: "ready" }
+  /** It is told before anything else is. */
+  | ({ readonly kind: "listens" } & HostPort)
   /** It serves the questions of the engine from now on: `questions` is to hand them over. */
   | { readonly kind: "takes-questions" }
   /** A request is fulfilled, and there is nothing to tell but that. */

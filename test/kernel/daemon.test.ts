@@ -51,11 +51,21 @@ function kernelState(): string {
   );
 }
 
+/** One that is set is kept to, also where it is taken. */
+const setPort = { DOCKERWALL_DNS_PORT: "5053" };
+
 async function bound(address: string, port: number): Promise<Socket> {
   const socket = createSocket("udp4");
   socket.bind(port, address);
   await once(socket, "listening");
   return socket;
+}
+
+async function listening(address: string): Promise<AsyncDisposable> {
+  const server = createServer();
+  server.listen(5053, address);
+  await once(server, "listening");
+  return server;
 }
 
 describe("a start that fails", () => {
@@ -64,7 +74,7 @@ describe("a start that fails", () => {
     await using holder = await bound("127.0.0.1", 5053);
     await using client = await bound("127.0.0.1", 0);
     const was = kernelState();
-    await using daemon = startDaemon(engine);
+    await using daemon = startDaemon(engine, setPort);
     const { exitCode, stderr } = await daemon.end();
     assert.equal(exitCode, 71);
     assert.match(
@@ -85,7 +95,7 @@ describe("a start that fails", () => {
       const server = createServer();
       server.listen(5053, host);
       await once(server, "listening");
-      await using daemon = startDaemon(engine);
+      await using daemon = startDaemon(engine, setPort);
       const { exitCode, stderr } = await daemon.end();
       server.close();
       assert.equal(exitCode, 71);
@@ -163,7 +173,7 @@ describe("a start that fails", () => {
     const was = kernelState();
     assert.match(was, /held until classified/);
     await using holder = await bound("127.0.0.1", 5053);
-    await using second = startDaemon(engine);
+    await using second = startDaemon(engine, setPort);
     assert.equal((await second.end()).exitCode, 71);
     assert.deepEqual(kernelState().split("\n"), was.split("\n"));
     holder.close();
@@ -173,6 +183,63 @@ describe("a start that fails", () => {
     assert.equal(kernelState(), "");
     await third.end("SIGTERM");
   });
+});
+
+/** Which ports the rules lead lookups to. */
+const redirections = (): ReadonlySet<string> =>
+  new Set(
+    ["iptables-nft-save", "ip6tables-nft-save"].flatMap((tool) =>
+      [...run(tool, "-t", "nat").matchAll(/--to-ports (\d+)/g)].flatMap(([, port]) => port ?? []),
+    ),
+  );
+
+/** The sockets of this process, and of no other, that have this port. */
+const socketsAt = (port: string, pid: number): number =>
+  run("ss", "-Htulnp", "sport", "=", `:${port}`)
+    .split("\n")
+    .filter((line) => line.includes(`pid=${pid},`)).length;
+
+describe("the usual port of lookups, taken by another program", () => {
+  const takers: readonly [what: string, take: () => Promise<AsyncDisposable>][] = [
+    ["by UDP on the loopback", () => bound("127.0.0.1", 5053)],
+    ["by UDP everywhere", () => bound("0.0.0.0", 5053)],
+    ["by TCP on IPv6's loopback", () => listening("::1")],
+    ["by TCP everywhere", () => listening("0.0.0.0")],
+  ];
+  for (const [what, take] of takers)
+    it(`is left to it, and told: ${what}`, async () => {
+      await using engine = await engineWithApp();
+      // Its rules lead to the usual port.
+      await using earlier = startDaemon(engine);
+      await daemonEnforces(earlier);
+      assert.deepEqual([...redirections()], ["5053"]);
+      await earlier.end("SIGKILL");
+      await using holder = await take();
+      await using daemon = startDaemon(engine);
+      await daemonEnforces(daemon);
+      const [port = "", ...others] = redirections();
+      assert.deepEqual(others, []);
+      assert.notEqual(port, "5053");
+      // One for each transport and family, and one more by UDP for the bridge.
+      assert.ok(socketsAt(port, daemon.pid) >= 4);
+      assert.equal(socketsAt("5053", daemon.pid), 0);
+      const { warnings, healthy } = await daemon.status();
+      assert.equal(healthy, true);
+      const told = new RegExp(
+        `^lookups are received at port ${port} instead of 5053: port 5053/(udp|tcp) is taken by \\S+ \\(pid ${process.pid}\\); set DOCKERWALL_DNS_PORT`,
+      );
+      assert.ok(
+        warnings.some((sentence) => told.test(sentence)),
+        warnings.join(),
+      );
+      await holder[Symbol.asyncDispose]();
+      await daemon.end("SIGTERM");
+      await using next = startDaemon(engine);
+      await daemonEnforces(next);
+      assert.deepEqual([...redirections()], ["5053"]);
+      assert.equal((await next.cli("uninstall")).exitCode, 0);
+      await next.end("SIGTERM");
+    });
 });
 
 describe("a data plane that dies while the daemon starts", () => {

@@ -392,6 +392,7 @@ function startPlane(
       onFreshAddresses: () => undefined,
       onSecondPart: () => undefined,
       onRefresh: () => undefined,
+      onListening: () => undefined,
       onSandboxes: () => undefined,
       onResolver: () => undefined,
       // An upstream that is slow on a busy machine is nobody's fault.

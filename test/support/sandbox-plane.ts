@@ -159,6 +159,7 @@ export async function startPlane(
       onFreshAddresses: () => undefined,
       onSecondPart: further.resolve,
       onRefresh: (suspects) => void asked.push(...suspects),
+      onListening: () => undefined,
       onSandboxes: () => undefined,
       onResolver: (_report, readings) => {
         counters = readings;

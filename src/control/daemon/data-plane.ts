@@ -13,6 +13,7 @@ import type { DataPlaneSettings } from "../../planes/messages.ts";
 import type { Enforcement } from "../enforcement.ts";
 import type { History } from "../history/history.ts";
 import type { Reporter } from "../reporter.ts";
+import type { Wall } from "../wall.ts";
 import type { Boundary } from "./boundary.ts";
 import { readEngine } from "./engine-events.ts";
 import type { Host } from "./host.ts";
@@ -63,7 +64,8 @@ export interface DataPlaneListener {
   readonly enforcement: Pick<Enforcement, "usePictureOfNow" | "reconcile">;
   readonly inventory: Inventory;
   readonly history: Pick<History, "record" | "passOn">;
-  readonly reporter: Pick<Reporter, "onProblem" | "onSandboxes" | "onResolver">;
+  readonly reporter: Pick<Reporter, "onProblem" | "onSandboxes" | "onResolver" | "onListening">;
+  readonly wall: Pick<Wall, "leadTo">;
 }
 
 /** What the control plane does when the data plane tells it something. */
@@ -71,9 +73,13 @@ export function createDataPlaneEvents(
   listener: DataPlaneListener,
   onDeath: (error: Error) => void,
 ): DataPlaneEvents {
-  const { log, boundary, enforcement, history, reporter } = listener;
+  const { log, boundary, enforcement, history, reporter, wall } = listener;
   const logDenials = createDenialLog(listener);
   return {
+    onListening: ({ port, problem }) => {
+      wall.leadTo(port);
+      reporter.onListening(problem);
+    },
     onLookups: (events) => {
       history.record(events, Date.now());
       logDenials(events);

@@ -2,7 +2,12 @@
 // started; of the kernel only the sets are touched.
 
 import { findCircles } from "../../core/dns/circles.ts";
-import { engineQueueNumber, setNames, unsettledQueueNumber } from "../../core/firewall/names.ts";
+import {
+  engineQueueNumber,
+  setNames,
+  unsettledQueueNumber,
+  usualDnsPort,
+} from "../../core/firewall/names.ts";
 import { hostPrefix } from "../../core/model/address.ts";
 import { stateSentences } from "../../core/model/state.ts";
 import { findDockerd } from "../../edge/engine/dockerd.ts";
@@ -146,7 +151,8 @@ function makeWall(
   return createWall({
     sets: host.sets,
     firewall: host.firewall,
-    dnsPort: config.dnsPort,
+    // Until the data plane says where it listens; no rule is written before.
+    dnsPort: config.dnsPort === "auto" ? usualDnsPort : config.dnsPort,
     queueNumber: config.queueNumber,
     hold: config.hold,
     // Nothing of a flow that is open is lost: until ports are guarded, nothing is demanded of them.

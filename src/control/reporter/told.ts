@@ -23,6 +23,8 @@ export class Told {
   guardedSince: ReadonlyMap<string, number> = new Map();
   /** Ids of the networks that the data plane decides for. */
   adopted: ReadonlySet<string> = new Set();
+  /** Why lookups do not arrive at the usual port, at most one sentence. */
+  listening: readonly string[] = [];
   /** Sandboxes whose own resolver we stand in for. */
   sandboxes = 0;
   resolver: ResolverReport | undefined;
@@ -48,6 +50,12 @@ export class Told {
     this.circles = circles;
     this.guardedSince = guardedSinceOf(this.guardedSince, classification, nowMs);
     return [...gone.map((sentence) => ({ kind: "solved" as const, sentence })), ...fresh];
+  }
+
+  /** Learns why lookups do not arrive at the usual port, if so. @returns what is to be said of it */
+  learnPort(problem: string | undefined): readonly Statement[] {
+    this.listening = problem === undefined ? [] : [problem];
+    return this.listening.map((sentence) => ({ kind: "warning", sentence }));
   }
 }
 

@@ -27,15 +27,17 @@ const rounds = 5;
 
 export class WallRules {
   readonly #options: WallRulesOptions;
+  #dnsPort: number;
   #switches: RuleSwitches;
-  /** The same object until a switch changes: the firewall knows it again. */
+  /** The same object until a switch or the port changes: the firewall knows it again. */
   #ruleset: Ruleset;
   #tried: boolean;
 
   constructor(options: WallRulesOptions) {
     this.#options = options;
+    this.#dnsPort = options.dnsPort;
     this.#switches = options.switches;
-    this.#ruleset = rulesetOf(options, options.switches);
+    this.#ruleset = this.#desired();
     this.#tried = options.tried;
   }
 
@@ -47,8 +49,15 @@ export class WallRules {
   change(name: keyof RuleSwitches, on: boolean): boolean {
     if (this.#switches[name] === on) return false;
     this.#switches = { ...this.#switches, [name]: on };
-    this.#ruleset = rulesetOf(this.#options, this.#switches);
+    this.#ruleset = this.#desired();
     return true;
+  }
+
+  /** Redirected lookups go to this port with the next apply(). */
+  leadTo(dnsPort: number): void {
+    if (this.#dnsPort === dnsPort) return;
+    this.#dnsPort = dnsPort;
+    this.#ruleset = this.#desired();
   }
 
   /** Resolves to the families that had to change. */
@@ -70,13 +79,10 @@ export class WallRules {
   stands(): Promise<boolean> {
     return this.#options.firewall.stands(this.#ruleset);
   }
-}
 
-function rulesetOf(
-  { dnsPort, queueNumber }: Pick<WallRulesOptions, "dnsPort" | "queueNumber">,
-  switches: RuleSwitches,
-): Ruleset {
-  return new Map(
-    ([4, 6] as const).map((family) => [family, desiredRules({ dnsPort, queueNumber, family, ...switches })]),
-  );
+  #desired(): Ruleset {
+    const { queueNumber } = this.#options;
+    const options = { dnsPort: this.#dnsPort, queueNumber, ...this.#switches };
+    return new Map(([4, 6] as const).map((family) => [family, desiredRules({ family, ...options })]));
+  }
 }

@@ -211,3 +211,6 @@ export const unsettledMark = 0x8000_0000;
 
 /** Every bit of the packet mark that is ours, beside unsettledMark. */
 export const packetMarkMask = refusedMark | rejectedMark | askedMark | senderMark;
+
+/** Where redirected lookups arrive, unless a setting says otherwise or another program has it. */
+export const usualDnsPort = 5053;

@@ -51,6 +51,7 @@ export async function startPlane(
     port: dnsPort,
     answerer,
     sets: parts.sets,
+    onListening: (place) => telling.tell({ kind: "listens", ...place }),
     onProblem: telling.problem,
   });
   if (sandboxLayer !== undefined) sandboxLayer.begin(answerer, await takeQuestions());

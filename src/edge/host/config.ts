@@ -30,8 +30,8 @@ export interface Config {
   readonly leaseFloorSeconds: number;
   /** How much longer a grant lives than the TTL in the client's answer. */
   readonly leaseGraceSeconds: number;
-  /** Port of the DNS listener on the host that layer 1 redirects to. */
-  readonly dnsPort: number;
+  /** Port of the DNS listener on the host that layer 1 redirects to; `auto`: the usual one, or another while it is taken. */
+  readonly dnsPort: number | "auto";
   readonly logLevel: LogLevel;
   readonly controlSocket: string;
   readonly dockerSocket: string;
@@ -97,10 +97,10 @@ export const settings: { readonly [Key in keyof Config]: Setting<Config[Key]> } 
   dnsPort: {
     env: "DOCKERWALL_DNS_PORT",
     flag: "dns-port",
-    placeholder: "PORT",
-    help: "port of the DNS listener on the host; only redirected lookups reach it",
-    fallback: "5053",
-    parse: wholeNumber(1, 65_535),
+    placeholder: "auto|PORT",
+    help: "port of the DNS listener on the host; only redirected lookups reach it. auto: 5053, or another while that is taken",
+    fallback: "auto",
+    parse: (text) => (text === "auto" ? text : wholeNumber(1, 65_535)(text)),
   },
   logLevel: {
     env: "DOCKERWALL_LOG_LEVEL",

@@ -28,7 +28,13 @@ export async function listenOnHost(options: HostListenersOptions): Promise<HostL
   const byBridge = new Map<string, Promise<readonly Lasting[]>>();
   const all: Lasting[] = [];
   const tell = (error: unknown): void => options.onProblem(messageOf(error));
-  for (const family of options.families) all.push(await listenForAll(family, options));
+  await using opened = new AsyncDisposableStack();
+  for (const family of options.families) {
+    const listener = await listenForAll(family, options);
+    opened.defer(listener.close);
+    all.push(listener);
+  }
+  opened.move();
 
   async function close(listeners: Promise<readonly Lasting[]>): Promise<void> {
     await Promise.all((await listeners).map((listener) => listener.close()));

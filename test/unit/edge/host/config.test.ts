@@ -13,7 +13,7 @@ const defaults: Config = {
   statsTtlSeconds: 86_400,
   leaseFloorSeconds: 60,
   leaseGraceSeconds: 300,
-  dnsPort: 5053,
+  dnsPort: "auto",
   logLevel: "info",
   controlSocket: "/run/dockerwall/control.sock",
   dockerSocket: "/var/run/docker.sock",
