@@ -43,6 +43,11 @@ export function waysPastQuarantine(container: Container, { containers }: Topolog
   );
 }
 
+/** What quarantine leaves open where the ports of containers cannot be guarded, in one sentence. */
+export function whatPortsLeave({ name }: Pick<Container, "name">): string {
+  return `container ${JSON.stringify(name)} is cut off by its addresses alone, as ports are not guarded here (see dockerwall status): neighbours may reach it, and it may reach them, or send as one of them; to be sure, stop it: docker stop ${name}`;
+}
+
 /** Ids of the containers that an earlier run put into quarantine; they stay there: the sets remember them. */
 export function readQuarantine(sets: Pick<KernelSets, "list">): Set<string> {
   const entries = [setNames.quarantine4, setNames.quarantine6].flatMap((name) => sets.list(name));

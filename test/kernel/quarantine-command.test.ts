@@ -7,6 +7,7 @@ import { withNamespace } from "../../src/edge/kernel/netns.ts";
 import { cutInside, openTableOwner } from "../../src/edge/sandbox/table.ts";
 import { type DaemonProcess, daemonEnforces, mountSys, startDaemon } from "../support/daemon-process.ts";
 import { bridgeNetwork, container, type FakeEngine, startFakeEngine } from "../support/fake-engine.ts";
+import { until } from "../support/lab/command.ts";
 import { createNamespace, enterNamespaces, run, type TestNamespace } from "../support/namespace.ts";
 
 enterNamespaces(import.meta.url);
@@ -149,6 +150,24 @@ describe("commands about quarantine", () => {
     );
     assert.equal(exitCode, 1);
     assert.equal((await daemon.cli("release", "rooted")).exitCode, 0);
+  });
+});
+
+describe("quarantine where ports cannot be guarded", () => {
+  it("says that neighbours may reach the container all the same", async () => {
+    await using engine = await startFakeEngine();
+    engine.networks.set(app, bridgeNetwork({ id: app, name: "app", allow: "198.51.100.1" }));
+    const lone = idOf("lone");
+    engine.containers.set(lone, container({ id: lone, name: "lone", on: { [app]: "198.19.1.8" } }));
+    await using daemon = startDaemon(engine, { DOCKERWALL_SANDBOX_FOLDER: "off" });
+    await until("a start", 20_000, () => (daemon.log().includes('"enforcing"') ? true : undefined));
+    const { exitCode, stdout } = await daemon.cli("quarantine", "lone");
+    assert.match(
+      stdout,
+      /^Container lone is cut off\nWarning: container "lone" is cut off by its addresses alone,.*neighbours may reach it.*docker stop lone\n$/,
+    );
+    assert.equal(exitCode, 1);
+    assert.equal((await daemon.cli("release", "lone")).exitCode, 0);
   });
 });
 

@@ -12,6 +12,7 @@ import {
   type CutOffSources,
   findHeld,
   waysPastQuarantine,
+  whatPortsLeave,
   whyNotCut,
 } from "../quarantine.ts";
 import type { Wall } from "../wall.ts";
@@ -41,7 +42,10 @@ export async function quarantineContainer(
   // It may have another address by now; if it is gone for good, there is nothing left to cut.
   const now = topology().containers.find(({ id }) => id === container.id);
   if (now !== undefined) await assertCutOff(now, { ...context, rulesStand: wall.stands });
-  const warnings = waysPastQuarantine(now ?? container, topology());
+  const warnings = [
+    ...waysPastQuarantine(now ?? container, topology()),
+    ...(context.guardsPorts ? [] : [whatPortsLeave(container)]),
+  ];
   log.warn("container cut off", { container: container.name });
   for (const problem of warnings) log.warn("quarantine", { problem });
   return { container: container.name, quarantined: true, warnings };
