@@ -59,7 +59,8 @@ export function parseQuery(message: Uint8Array): Query | ReplyNow | Ignore {
   const formErr: ReplyNow = { ...bare, kind: "reply-now", rcode: rcodes.formErr };
   if ((flags & flagBits.truncated) !== 0) return formErr;
   const additionalCount = readWord(message, 10);
-  // One question (RFC 9619), no answer or authority; at most OPT and a transaction signature.
+  // One question (RFC 9619), no answer or authority; at most two additional records, whatever they are: room for OPT and
+  // a transaction signature.
   if (
     readWord(message, 4) !== 1 ||
     readWord(message, 6) !== 0 ||
