@@ -173,7 +173,7 @@ const cases: readonly Case[] = [
   {
     args: ["daemon", "--dns-port"],
     code: 64,
-    stderr: "dockerwall: --dns-port needs a value: --dns-port PORT\n",
+    stderr: "dockerwall: --dns-port needs a value: --dns-port auto|PORT\n",
   },
   {
     args: ["daemon", "--dns-port", "0", "--hold=maybe"],
