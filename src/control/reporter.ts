@@ -50,7 +50,8 @@ export interface Reporter {
   isEnforced(id: string): boolean;
   /** @param problem why lookups do not arrive at the usual port, one sentence; undefined where they do */
   onListening(problem: string | undefined): void;
-  onSandboxes(captured: number, problem: string | undefined): void;
+  /** @param isOurs whether that is ours to correct, and not some containers' own doing */
+  onSandboxes(captured: number, problem: string | undefined, isOurs: boolean): void;
   onResolver(report: ResolverReport, counters: readonly CounterReading[]): void;
   onProblem(place: ProblemPlace, problem: string): void;
   clearProblem(place: ProblemPlace): void;
@@ -91,10 +92,9 @@ export function createReporter(options: ReporterOptions): Reporter {
     },
     isEnforced: (id) => told.adopted.has(id) && !problems.areDecisive,
     onListening: (problem) => told.learnPort(problem).forEach(options.onStatement),
-    onSandboxes(captured, problem) {
+    onSandboxes(captured, problem, isOurs) {
       told.sandboxes = captured;
-      if (problem === undefined) toldProblems.clear("capture");
-      else toldProblems.note("capture", problem);
+      toldProblems.noteAt(isOurs ? "capture" : "sandboxes", ["capture", "sandboxes"], problem);
     },
     onResolver(resolver, counters) {
       told.resolver = resolver;

@@ -38,7 +38,7 @@ export interface DataPlaneEvents {
   readonly onRefresh: (suspects: readonly string[], number: number) => void;
   /** The rules must look through more parts of sets than the first. */
   readonly onSecondPart: () => void;
-  readonly onSandboxes: (captured: number, problem: string | undefined) => void;
+  readonly onSandboxes: (captured: number, problem: string | undefined, isOurs: boolean) => void;
   readonly onResolver: (report: ResolverReport, counters: readonly CounterReading[]) => void;
   readonly onProblem: (problem: string) => void;
   /** The worker is gone; nothing more will come, and every request fails. May be called before the start is over. */
@@ -135,7 +135,7 @@ function tell(report: Exclude<Report, { kind: "takes-questions" }>, events: Data
       events.onSecondPart();
       break;
     case "sandboxes":
-      events.onSandboxes(report.captured, report.problem);
+      events.onSandboxes(report.captured, report.problem, report.isOurs);
       break;
     case "resolver":
       events.onResolver(report.report, report.counters);

@@ -174,7 +174,13 @@ export type FromDataPlane =
     }
   /** Addresses are in a further part of a set, which the rules must look through from now on. */
   | { readonly kind: "second-part" }
-  | { readonly kind: "sandboxes"; readonly captured: number; readonly problem: string | undefined }
+  /** How many are captured, why some are not, and whether that is ours to correct and not some containers' doing. */
+  | {
+      readonly kind: "sandboxes";
+      readonly captured: number;
+      readonly problem: string | undefined;
+      readonly isOurs: boolean;
+    }
   /** Something went wrong that the data plane lives on with: one sentence. */
   | { readonly kind: "problem"; readonly problem: string }
   /** The data plane cannot start or go on. */

@@ -16,6 +16,12 @@ export class ToldProblems {
     if (this.problems.note(place, problem)) this.#tell({ kind: "problem", sentence: problem });
   }
 
+  /** Notes it at one of several places, of which at most one has a problem, or at none. */
+  noteAt(place: ProblemPlace, among: readonly ProblemPlace[], problem: string | undefined): void {
+    for (const each of among) if (each !== place || problem === undefined) this.clear(each);
+    if (problem !== undefined) this.note(place, problem);
+  }
+
   clear(place: ProblemPlace): void {
     const problem = this.problems.at(place);
     if (problem === undefined) return;

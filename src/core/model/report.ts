@@ -132,7 +132,7 @@ export interface ResolverReport {
 
 export interface StatusReport {
   readonly state: DaemonState;
-  /** True if the daemon can do its work, whatever labels and files say: the image's HEALTHCHECK asks for it. */
+  /** True if the daemon can do its work, whatever labels, files and single containers do: the image's HEALTHCHECK asks for it. */
   readonly healthy: boolean;
   readonly version: string;
   readonly sinceMs: number;
@@ -141,7 +141,7 @@ export interface StatusReport {
   readonly capture: {
     /** Sandboxes whose own resolver we stand in for. */
     readonly sandboxes: number;
-    /** Why layer 2 does not work; undefined when it does. */
+    /** Why layer 2 does not work, or not in every sandbox; undefined when it does. */
     readonly problem: string | undefined;
   };
   /** Undefined until the resolver's first report. */

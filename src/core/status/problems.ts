@@ -7,6 +7,7 @@ export type ProblemPlace =
   | "reconcile"
   | "rules"
   | "capture"
+  | "sandboxes"
   | "ports"
   | "bridges"
   | "policy file"
@@ -17,9 +18,10 @@ const decisive: readonly ProblemPlace[] = ["rules", "reconcile"];
 
 /**
  * Problems that do not affect health. A mistake in a policy denies what it concerns, a container that cannot be read is
- * denied what depends on it, and a kernel that lacks something lacks it for a restarted daemon, too.
+ * denied what depends on it, what keeps the lookups of some sandboxes from being captured may be their own doing, and a
+ * kernel that lacks something lacks it for a restarted daemon, too.
  */
-const bearable: readonly ProblemPlace[] = ["policy file", "containers", "ports", "bridges"];
+const bearable: readonly ProblemPlace[] = ["policy file", "containers", "sandboxes", "ports", "bridges"];
 
 export class Problems {
   readonly #byPlace = new Map<ProblemPlace, string>();

@@ -34,7 +34,7 @@ export function buildStatus(facts: StatusFacts): StatusReport {
     sinceMs,
     engine,
     backend,
-    capture: { sandboxes: facts.sandboxes, problem: problems.at("capture") },
+    capture: { sandboxes: facts.sandboxes, problem: problems.at("capture") ?? problems.at("sandboxes") },
     resolver,
     counters,
     networks: listedNetworks(facts),
@@ -99,7 +99,7 @@ function presentOf({ classification, clockStartMs, ...facts }: StatusFacts): Pre
     overrides: facts.overrides,
     quarantined: facts.quarantined,
     problems: [
-      ...facts.problems.except("capture"),
+      ...facts.problems.except("capture", "sandboxes"),
       ...(classification === undefined ? [] : unlistedProblems(classification)),
       ...(classification?.containers.problems ?? []),
     ],

@@ -220,7 +220,7 @@ export class SandboxLayer {
       onUnanswerable: (query, isKnown) => answerer.fail(query, isKnown ? "failure" : "stranger"),
       onUnknown: () => engine.refresh(),
       onAddressLost: ownership.lost,
-      onChange: (captured, problem) => telling.tell({ kind: "sandboxes", captured, problem }),
+      onChange: (captured, problem, isOurs) => telling.tell({ kind: "sandboxes", captured, problem, isOurs }),
       onProblem: telling.problem,
     });
   }

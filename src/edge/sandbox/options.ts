@@ -42,7 +42,10 @@ export interface SandboxesOptions {
   readonly mayEngineAsk: () => boolean;
   /** One may have come and gone uncaptured. */
   readonly onUnseen: (fate: () => Fate) => void;
-  /** How many are captured, and why some are not: one sentence. */
-  readonly onChange: (captured: number, problem: string | undefined) => void;
+  /**
+   * How many are captured, and why some are not: one sentence. @param isOurs false where that may be containers' own
+   * doing
+   */
+  readonly onChange: (captured: number, problem: string | undefined, isOurs: boolean) => void;
   readonly onProblem: (problem: string) => void;
 }

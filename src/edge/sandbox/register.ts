@@ -10,8 +10,11 @@ export interface RegisterOptions {
   readonly isMet: (name: string) => boolean;
   /** One is not captured: once, however long that lasts. */
   readonly onLate: (name: string, late: LateCapture) => void;
-  /** How many are captured, and why some are not: one sentence. */
-  readonly onChange: (captured: number, problem: string | undefined) => void;
+  /**
+   * How many are captured, and why some are not: one sentence. @param isOurs false where that may be containers' own
+   * doing
+   */
+  readonly onChange: (captured: number, problem: string | undefined, isOurs: boolean) => void;
 }
 
 export class SandboxRegister {
@@ -19,6 +22,8 @@ export class SandboxRegister {
   readonly #sandboxes = new Map<string, Sandbox>();
   /** Why, by name; also of those that could not even be opened. */
   readonly #uncaptured = new Map<string, string>();
+  /** Those that could not even be opened, by name. */
+  readonly #unopened = new Set<string>();
 
   constructor(options: RegisterOptions) {
     this.#options = options;
@@ -43,6 +48,7 @@ export class SandboxRegister {
   }
 
   add(sandbox: Sandbox): void {
+    this.#unopened.delete(sandbox.name);
     this.#sandboxes.set(sandbox.name, sandbox);
   }
 
@@ -50,6 +56,7 @@ export class SandboxRegister {
   remove(name: string): Sandbox | undefined {
     const sandbox = this.#sandboxes.get(name);
     this.#sandboxes.delete(name);
+    this.#unopened.delete(name);
     if (this.#uncaptured.delete(name)) this.tell();
     return sandbox;
   }
@@ -64,6 +71,12 @@ export class SandboxRegister {
     this.#uncaptured.set(name, why);
     if (isFirst) this.#options.onLate(name, this.#mayAskPast(name));
     this.tell();
+  }
+
+  /** The same of one that could not be opened, in which no container has a hand. */
+  noteUnopened(name: string, why: string): void {
+    this.#unopened.add(name);
+    this.noteUncaptured(name, why);
   }
 
   /** It is captured, or was given back as it is open. */
@@ -84,7 +97,16 @@ export class SandboxRegister {
       first === undefined
         ? undefined
         : `the lookups of ${uncaptured.size} container(s) cannot be captured, sandbox ${first[0]}: ${first[1]}${leaks}`;
-    this.#options.onChange(this.values().filter(({ captured }) => captured).length, problem);
+    this.#options.onChange(this.values().filter(({ captured }) => captured).length, problem, this.#isOurs());
+  }
+
+  /**
+   * Whether it is not a container's own doing: its sockets are missing where it has taken the ports or destroys them, and
+   * with NET_ADMIN it can have our tables refused. That is told, and keeps nobody else waiting for us.
+   */
+  #isOurs(): boolean {
+    if (this.#unopened.size > 0) return true;
+    return this.#uncaptured.size > 0 && this.values().every(({ name }) => this.#uncaptured.has(name));
   }
 
   #mayAskPast(name: string): LateCapture {

@@ -126,7 +126,7 @@ function appear(parts: Parts, name: string, namespaceFd: number, fresh: boolean)
     },
     onFailure(error) {
       isFirst = false;
-      register.noteUncaptured(name, messageOf(error));
+      register.noteUnopened(name, messageOf(error));
     },
   });
 }

@@ -88,6 +88,7 @@ describe("a network", () => {
     ["capture", "enforced", false],
     ["policy file", "enforced", true],
     ["ports", "enforced", true],
+    ["sandboxes", "enforced", true],
     ["containers", "enforced", true],
   ];
   for (const [place, state, healthy] of places) {
@@ -103,6 +104,21 @@ describe("a network", () => {
       assert.deepEqual([reporter.status().networks[0]?.state, reporter.isEnforced("n1")], ["enforced", true]);
     });
   }
+
+  it("whose containers keep their own lookups from being captured leaves the daemon healthy, and unwell", () => {
+    const { reporter, look, logged } = watch();
+    look(classified());
+    reporter.onEnforced(["n1"]);
+    reporter.onSandboxes(2, "the lookups of 1 container(s) cannot be captured", false);
+    const { healthy, capture } = reporter.status();
+    assert.deepEqual([healthy, reporter.isUnwell()], [true, true]);
+    assert.match(capture.problem ?? "", /1 container/);
+    reporter.onSandboxes(0, "no sandbox can be captured", true);
+    assert.equal(reporter.status().healthy, false);
+    reporter.onSandboxes(3, undefined, false);
+    assert.deepEqual([reporter.status().healthy, reporter.isUnwell()], [true, false]);
+    assert.deepEqual(logged.at(-1), "solved: no sandbox can be captured");
+  });
 
   it("is not enforced until the data plane decides by it", () => {
     const { reporter, look } = watch();

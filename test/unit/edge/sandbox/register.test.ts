@@ -1,0 +1,58 @@
+// Whose doing it is that lookups of sandboxes are not captured: a container's, or ours.
+
+import assert from "node:assert/strict";
+import { describe, it } from "node:test";
+import { SandboxRegister } from "../../../../src/edge/sandbox/register.ts";
+import type { Sandbox } from "../../../../src/edge/sandbox/sandbox.ts";
+
+function setUp(lacking: readonly string[] = []) {
+  const told: { problem: string | undefined; isOurs: boolean }[] = [];
+  const register = new SandboxRegister({
+    lacking: () => lacking.map((name) => [name, "every port is taken"]),
+    isMet: () => true,
+    onLate: () => undefined,
+    onChange: (_captured, problem, isOurs) => told.push({ problem, isOurs }),
+  });
+  return { register, last: () => told.at(-1) ?? assert.fail("nothing was told") };
+}
+
+const sandbox = (name: string, captured: boolean): Sandbox => ({ name, captured }) as Sandbox;
+
+describe("lookups that cannot be captured", () => {
+  it("for want of a socket are the container's own doing, also where it is the only one", () => {
+    const { register, last } = setUp(["box"]);
+    register.add(sandbox("box", true));
+    register.tell();
+    assert.match(last().problem ?? "", /of 1 container\(s\) cannot be captured, sandbox box: every port/);
+    assert.equal(last().isOurs, false);
+  });
+
+  it("of one among others are its own doing", () => {
+    const { register, last } = setUp();
+    register.add(sandbox("good", true));
+    register.add(sandbox("bad", false));
+    register.noteUncaptured("bad", "the kernel refused it");
+    assert.deepEqual([last().problem !== undefined, last().isOurs], [true, false]);
+  });
+
+  it("in no sandbox at all are ours", () => {
+    const { register, last } = setUp();
+    for (const name of ["one", "two"]) {
+      register.add(sandbox(name, false));
+      register.noteUncaptured(name, "the kernel refused it");
+    }
+    assert.equal(last().isOurs, true);
+    register.noteCapture(sandbox("two", true));
+    assert.equal(last().isOurs, false);
+  });
+
+  it("of one that could not be opened are ours: no container has a hand in that", () => {
+    const { register, last } = setUp();
+    register.add(sandbox("good", true));
+    register.noteUnopened("bad", "no descriptors are left");
+    assert.equal(last().isOurs, true);
+    register.add(sandbox("bad", true));
+    register.noteCapture(sandbox("bad", true));
+    assert.deepEqual(last(), { problem: undefined, isOurs: false });
+  });
+});
