@@ -1,6 +1,6 @@
 // Reads the addresses of a sandbox whenever they change, but not as often as its container can change them.
 
-import { contained, type OnFailure } from "../../core/contain.ts";
+import { contained, type OnFailure, tellFailure } from "../../core/contain.ts";
 import type { Readiness } from "../kernel/readiness.ts";
 import type { Sandbox } from "./sandbox.ts";
 
@@ -10,11 +10,23 @@ export interface AddressWatchOptions {
   readonly onFailure: OnFailure;
 }
 
-/** Watches until the sandbox is closed. */
+/** How soon a watch that was refused is tried again, ms; the addresses are read then in any case. */
+const retryMs = 1_000;
+
+/** Watches until the sandbox is closed. What keeps it from that is told once, and tried again. */
 export function watchAddresses(sandbox: Sandbox, options: AddressWatchOptions): void {
   const { readiness, read, onFailure } = options;
+  let isRefused = false;
   const watch = (): void => {
-    sandbox.unwatch = readiness.watch(sandbox.addressFd, contained(readAtPace, onFailure));
+    try {
+      sandbox.unwatch = readiness.watch(sandbox.addressFd, contained(readAtPace, onFailure));
+      isRefused = false;
+    } catch (error) {
+      sandbox.unwatch = () => undefined;
+      sandbox.readTimer = setTimeout(contained(readLater, onFailure), retryMs);
+      if (!isRefused) tellFailure(error, onFailure);
+      isRefused = true;
+    }
   };
   const readAtPace = (): void => {
     const waitMs = sandbox.pace.next(performance.now());
