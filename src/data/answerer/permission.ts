@@ -96,7 +96,7 @@ export class Permission {
       if (grants.length > before || this.#asked.facts.isAudited) continue;
       throw new DockerwallError(
         "NOT_FOUND",
-        "the name is no longer allowed; its override ended during the lookup",
+        "the name is no longer allowed: what allowed it ended, or was changed, during the lookup",
       );
     }
     return grants;

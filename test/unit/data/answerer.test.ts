@@ -386,7 +386,7 @@ test("what ends while the upstream takes its time is not opened, and told as wha
     assert.deepEqual(grants, []);
     assert.match(
       problems.join(),
-      /www\.example\.org failed: the name is no longer allowed; its override ended/,
+      /www\.example\.org failed: the name is no longer allowed: what allowed it ended, or was changed, during/,
     );
   } finally {
     answerer.useUpstreams([]);
