@@ -5,6 +5,7 @@ import { hostsOwn } from "../core/classify/bridge-ports.ts";
 import { bootGuardUnit, bootSetsUnit, type HostBridge } from "../core/firewall/boot-guard.ts";
 import { heldPrefix } from "../core/firewall/names.ts";
 import { listBridges } from "../edge/host/bridges.ts";
+import { DockerwallError } from "../errors.ts";
 import type { Command } from "./command.ts";
 
 export const bootGuardCommand: Command = {
@@ -32,12 +33,20 @@ export const bootGuardCommand: Command = {
   },
 };
 
-/** Bridges with a name that the hold would close, although they are the host's way out. */
+/**
+ * Bridges with a name that the hold would close, although they are the host's way out.
+ * @throws ENGINE_UNREACHABLE elsewhere than beside the engine: another network namespace has not the host's bridges
+ */
 async function findHostBridges(): Promise<readonly HostBridge[]> {
+  const { findDockerd, findSandboxFolder } = await import("../edge/engine/dockerd.ts");
+  if (findDockerd() === undefined)
+    throw new DockerwallError(
+      "ENGINE_UNREACHABLE",
+      "no Docker engine is seen in this network namespace, so this may not be the host, whose bridges the unit must leave open; run: docker exec dockerwall boot-guard",
+    );
   const bridges = listBridges().filter((bridge) => bridge.startsWith(heldPrefix));
   if (bridges.length === 0) return [];
   const { lookAtBridges } = await import("../edge/kernel/netlink/bridge-ports.ts");
-  const { findSandboxFolder } = await import("../edge/engine/dockerd.ts");
   const folder = findSandboxFolder();
   const foundOn = lookAtBridges("path" in folder ? folder.path : undefined);
   return bridges.flatMap((bridge) => {

@@ -1,7 +1,7 @@
 // Which bridges of a host `boot-guard` names in the unit that it prints, and what that unit does there.
 
 import assert from "node:assert/strict";
-import { spawn } from "node:child_process";
+import { type ChildProcess, spawn } from "node:child_process";
 import { after, it } from "node:test";
 import { bootGuardCommand } from "../../src/cli/boot-guard.ts";
 import { findDockerd } from "../../src/edge/engine/dockerd.ts";
@@ -17,6 +17,9 @@ mountSys();
 const open = { out: [true, true], in: [true, true] };
 const held = { out: [true, true], in: [false, false] };
 
+let engine: ChildProcess | undefined;
+after(() => engine?.kill());
+
 const printed = async (): Promise<string> => {
   const pieces: string[] = [];
   const output = { styled: false, write: (piece: string) => void pieces.push(piece) };
@@ -28,6 +31,17 @@ const plugIn = (bridge: string, port: string, ...kind: string[]): void => {
   run("ip", ...kind);
   run("ip", "link", "set", port, "master", bridge);
 };
+
+it("elsewhere than beside an engine nothing is printed: these may not be the host's bridges", async () => {
+  await assert.rejects(printed(), {
+    code: "ENGINE_UNREACHABLE",
+    message: /docker exec dockerwall boot-guard/,
+  });
+  engine = spawn("bash", ["-c", "echo -n dockerd >/proc/$$/comm; read"], {
+    stdio: ["pipe", "ignore", "inherit"],
+  });
+  await until("the engine", 5_000, () => findDockerd());
+});
 
 it("a host without such a bridge has none named, whatever its others have", async () => {
   run("ip", "link", "add", "virbr0", "up", "type", "bridge");
@@ -50,17 +64,12 @@ it("the host's way out, and bridges of others, are named and stay open; Docker's
   plugIn("br-nic", "eth9", "tuntap", "add", "eth9", "mode", "tap");
   run("ip", "route", "add", "default", "via", way.far[0], "dev", "br-way");
 
-  // Without an engine to look into, a link is taken for a container's.
+  // Where the engine's folder cannot be read, a link is taken for a container's.
   assert.deepEqual(named(await printed()), [
     "# Not held: br-nic, which has eth9 (tun).",
     "# Not held: br-way, which has the host's default route.",
   ]);
 
-  const engine = spawn("bash", ["-c", "echo -n dockerd >/proc/$$/comm; read"], {
-    stdio: ["pipe", "ignore", "inherit"],
-  });
-  after(() => engine.kill());
-  await until("the engine", 5_000, () => findDockerd());
   run("mkdir", "-p", "/run/docker/netns");
   for (const { box } of [docker, chosen]) {
     run("touch", `/run/docker/netns/${box.name}`);

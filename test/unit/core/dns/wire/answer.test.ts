@@ -387,12 +387,14 @@ test("thousands of pointers to pointers cost no time", () => {
   const last = 12 + asked.length + 4 + 12 + 7999 * 2;
   const owner = words(0xc000 | last);
   const records = Array.from({ length: 2000 }, () => rawRecord({ owner, type: 5, rdata: owner }));
-  const startedAt = performance.now();
-  assert.deepEqual(walkAnswer(response([padding, ...records]), question()), {
-    kind: "bad",
-    problem: "malformed",
+  const message = response([padding, ...records]);
+  const took = Array.from({ length: 20 }, () => {
+    const startedAt = performance.now();
+    assert.deepEqual(walkAnswer(message, question()), { kind: "bad", problem: "malformed" });
+    return performance.now() - startedAt;
   });
-  assert.ok(performance.now() - startedAt < 50);
+  // The least: others may have the processor meanwhile.
+  assert.ok(Math.min(...took) < 20, `${Math.min(...took)} ms`);
 });
 
 test("a chain of 16 is followed", () => {
