@@ -6,6 +6,10 @@ import { controlSocketOf } from "../edge/control-socket/path.ts";
 import { type Command, jsonOption } from "./command.ts";
 import { renderJson } from "./terminal/print.ts";
 
+/** What no container can take away. */
+const onHost =
+  "If you enabled the boot guard, disable it on the host (systemctl disable --now dockerwall-boot-guard.service), or it holds bridges at the next boot. If you saved the host's rules meanwhile, save them again.\n";
+
 export const uninstallCommand: Command = {
   operands: "",
   leastOperands: 0,
@@ -19,7 +23,7 @@ export const uninstallCommand: Command = {
     output.write(
       "json" in options
         ? renderJson({ uninstalled: true, by })
-        : "Dockerwall is uninstalled: its rules, sets and captures are gone, and guarded networks are open.\n",
+        : `Dockerwall is uninstalled: its rules, sets and captures are gone, and guarded networks are open.\n${onHost}`,
     );
     return 0;
   },

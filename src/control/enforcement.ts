@@ -27,6 +27,7 @@ export interface EnforcementOptions {
   readonly dataPlane: () => DataPlaneLink | undefined;
   /** Whether the data plane guards the ports of sandboxes, once it has its first picture. */
   readonly guardsPorts: boolean;
+  readonly nowMs: () => number;
   /** How long the data plane may take to adopt a picture. */
   readonly takenWithinMs?: number;
 }

@@ -102,6 +102,7 @@ export function makeParts(ground: Ground, cleanup: AsyncDisposableStack): Parts 
     beforePost: () => open.overrides.restore(),
     dataPlane: dataPlane.current,
     guardsPorts: missing.unguardedPorts === undefined,
+    nowMs: monotonicMs,
   });
   const policies = followPolicies(open, { reporter, boundary, enforcement });
   made.move();

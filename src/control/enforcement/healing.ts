@@ -1,6 +1,8 @@
 // The rules, put right whenever they are not as they should be: whose change that was, and what may follow on it.
 
 import { declareCounters } from "../../core/counters/registry.ts";
+import type { Family } from "../../core/model/address.ts";
+import type { ProblemPlace } from "../../core/status/problems.ts";
 import type { Log } from "../../edge/host/log.ts";
 import { messageOf } from "../../errors.ts";
 import type { Reporter } from "../reporter.ts";
@@ -22,7 +24,12 @@ export interface HealingOptions {
   readonly mayWork: () => boolean;
   /** The rules are as they should be. */
   readonly onInstalled: () => void;
+  readonly nowMs: () => number;
 }
+
+/** Other software that changes the rules so often opens what is guarded for a good part of the time. */
+const rival = { times: 6, withinMs: 60_000 } as const;
+const rivalPlace: ProblemPlace = "work: rules of others";
 
 export class Healing {
   readonly #options: HealingOptions;
@@ -32,6 +39,8 @@ export class Healing {
   );
   /** Why the last round failed. */
   #problem: unknown;
+  /** When rules were last put right, as often as makes a rival. */
+  #putRightAtMs: readonly number[] = [];
   /** Whether the rules that we want now have been installed: any difference since then is a change by other software. */
   #isInstalled = false;
 
@@ -65,17 +74,31 @@ export class Healing {
   }
 
   async #round(): Promise<void> {
-    const { wall, reporter, log, mayWork, onInstalled } = this.#options;
+    const { wall, reporter, mayWork, onInstalled } = this.#options;
     if (!mayWork()) return;
     this.#problem = undefined;
     const families = await wall.applyRules();
-    for (const family of this.#isInstalled ? families : []) {
-      log.warn("rules put right", { family });
-      rulesPutRight[`IPv${family}`].add();
-    }
+    this.#notePutRight(this.#isInstalled ? families : []);
     this.#isInstalled = true;
     onInstalled();
     reporter.clearProblem("rules");
+  }
+
+  #notePutRight(families: readonly Family[]): void {
+    const { reporter, log, nowMs } = this.#options;
+    for (const family of families) {
+      log.warn("rules put right", { family });
+      rulesPutRight[`IPv${family}`].add();
+    }
+    const all = families.length === 0 ? this.#putRightAtMs : [...this.#putRightAtMs, nowMs()];
+    this.#putRightAtMs = all.slice(-rival.times);
+    const [first = 0, last = 0] = [this.#putRightAtMs[0], this.#putRightAtMs.at(-1)];
+    if (families.length > 0 && this.#putRightAtMs.length === rival.times && last - first < rival.withinMs)
+      reporter.onProblem(
+        rivalPlace,
+        `other software changes the rules again and again: put right ${rival.times} times within a minute, and what is denied passes in between; find what writes iptables rules on this host (the log says when), and stop it`,
+      );
+    else if (nowMs() - last > rival.withinMs) reporter.clearProblem(rivalPlace);
   }
 
   #fail(error: unknown): void {

@@ -92,6 +92,7 @@ export function createParts(options: PartsOptions): Parts {
       findCircles({ topology, guarded, upstreams: [], own: host.addresses.map(hostPrefix) }).sentences,
   });
   const enforcement = createEnforcement({
+    nowMs: () => 0,
     wall,
     lifecycle,
     reporter,

@@ -88,6 +88,7 @@ function start(guardsPorts = false, { isReading = () => false, onClassify = () =
     beforePost: () => undefined,
     dataPlane: () => dataPlane as DataPlaneLink,
     guardsPorts,
+    nowMs: () => 0,
     takenWithinMs: 20,
   });
   enforcement.usePicture();

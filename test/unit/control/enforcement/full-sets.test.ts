@@ -52,6 +52,7 @@ beforeEach(() => {
     ...quietHost(),
   });
   enforcement = createEnforcement({
+    nowMs: () => 0,
     wall,
     lifecycle: createLifecycle(() => undefined),
     reporter: reporter as Reporter,

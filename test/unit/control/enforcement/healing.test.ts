@@ -9,11 +9,13 @@ let happened: string[];
 let changed: readonly Family[] | Error;
 let mayWork: boolean;
 let healing: Healing;
+let nowMs: number;
 
 beforeEach(() => {
   happened = [];
   changed = [4, 6];
   mayWork = true;
+  nowMs = 0;
   healing = new Healing({
     wall: {
       applyRules: async () => {
@@ -28,6 +30,7 @@ beforeEach(() => {
     log: { warn: (_, { family } = {}) => happened.push(`put right: IPv${family}`) },
     mayWork: () => mayWork,
     onInstalled: () => happened.push("installed"),
+    nowMs: () => nowMs,
   });
 });
 
@@ -61,5 +64,27 @@ describe("rules that differ", () => {
     mayWork = false;
     await healing.install();
     assert.deepEqual(happened, []);
+  });
+
+  it("again and again are a problem until a minute has passed without", async () => {
+    changed = [4];
+    await healing.install();
+    const problems = (): readonly string[] => happened.filter((line) => line.startsWith("work: rules"));
+    for (let round = 0; round < 5; round++) {
+      nowMs += 10_000;
+      await healing.heal();
+    }
+    assert.deepEqual(problems(), []);
+    nowMs += 9_000;
+    await healing.heal();
+    assert.match(problems().join(), /changes the rules again and again: put right 6 times within a minute/);
+    happened.length = 0;
+    changed = [];
+    nowMs += 59_000;
+    await healing.heal();
+    assert.deepEqual(problems(), []);
+    nowMs += 2_000;
+    await healing.heal();
+    assert.deepEqual(problems(), ["work: rules of others are well"]);
   });
 });
