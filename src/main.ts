@@ -1,4 +1,4 @@
-#!/usr/bin/env node
+#!/usr/bin/env -S node --disable-sigusr1
 // From argv to a command and its exit code. The only file that touches the process's arguments, streams and exit. Each
 // command is loaded only once it is known to be the one to run.
 

@@ -4,6 +4,7 @@
 
 import type { Config } from "../edge/host/config.ts";
 import { createLog } from "../edge/host/log.ts";
+import { outlastSignals } from "../edge/host/signals.ts";
 import { createEnd } from "./daemon/end.ts";
 import { acquireHost } from "./daemon/host.ts";
 import { makeParts, type Parts } from "./daemon/parts.ts";
@@ -18,6 +19,7 @@ export async function runDaemon(config: Config): Promise<void> {
   const end = createEnd();
   // They stay for good: while a tool of iptables runs, execa listens too, and ends who has no listener of its own left.
   for (const signal of ["SIGTERM", "SIGINT"] as const) process.on(signal, end.ask);
+  outlastSignals(log);
   const host = await acquireHost(config, log);
   await using cleanup = new AsyncDisposableStack();
   const parts = makeParts({ config, log, host }, cleanup);

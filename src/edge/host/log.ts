@@ -21,6 +21,7 @@ export interface LogFields {
   readonly network?: string;
   /** One sentence. */
   readonly problem?: string;
+  readonly signal?: string;
   readonly state?: string;
   readonly version?: string;
 }

@@ -3,7 +3,7 @@
 
 import assert from "node:assert/strict";
 import { type SpawnSyncReturns, spawnSync } from "node:child_process";
-import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { after, describe, it } from "node:test";
@@ -232,7 +232,16 @@ describe("dockerwall check", () => {
     });
     assert.deepEqual(
       [result.stdout, result.stderr, result.status],
-      ["--max-semi-space-size=4 --heap-growing-percent=50 /app/dist/main.js check compose.yml\n", "", 0],
+      [
+        "--disable-sigusr1 --max-semi-space-size=4 --heap-growing-percent=50 /app/dist/main.js check compose.yml\n",
+        "",
+        0,
+      ],
     );
+  });
+
+  it("is no way to a debugger where it is run by its name, as by docker exec", () => {
+    const [first = ""] = readFileSync(join(repository, "src/main.ts"), "utf8").split("\n");
+    assert.equal(first, "#!/usr/bin/env -S node --disable-sigusr1");
   });
 });
