@@ -22,9 +22,7 @@ COPY package.json LICENSE ./
 COPY entrypoint.sh ./
 RUN chmod 755 entrypoint.sh dist/main.js \
     && ln -s /app/dist/main.js /usr/local/bin/dockerwall \
-    && for command in allow boot-guard check deny doctor explain prepare-network presets quarantine release replay \
-         stats status suggest uninstall; do \
-         ln -s /app/dist/main.js "/usr/local/bin/$command"; done \
+    && node dist/cli/link-commands.js /usr/local/bin \
     && mkdir /etc/dockerwall
 # Healthy means that the daemon can do its work. A mistake in one label must not keep all other containers from starting.
 # Each check starts Node, and comes every five seconds all the same: `docker compose up --wait`, and services that depend

@@ -1,5 +1,15 @@
 import assert from "node:assert/strict";
-import { existsSync, readFileSync, writeFileSync } from "node:fs";
+import { execFileSync } from "node:child_process";
+import {
+  existsSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
 import { parseDocument } from "yaml";
@@ -99,15 +109,19 @@ test("readme: entries that YAML would take for something else are quoted", () =>
   assert.notEqual(parseDocument(`allow: ${value}`).toJS().allow, value, "YAML takes a tag");
 });
 
-test("image: every command but the daemon is on its PATH by its own name", () => {
-  const linked = /^ {4}&& for command in ([a-z \\\n-]+); do/m.exec(read("Dockerfile"))?.[1] ?? "";
-  const names = linked.split(/[\s\\]+/).filter((name) => name !== "");
+test("image: every command but the daemon is on its PATH by its own name", (t) => {
+  assert.match(read("Dockerfile"), /&& node dist\/cli\/link-commands\.js \/usr\/local\/bin \\$/m);
+  const folder = mkdtempSync(join(tmpdir(), "dockerwall-links-"));
+  t.after(() => rmSync(folder, { recursive: true }));
+  execFileSync(process.execPath, [join(repository, "src/cli/link-commands.ts"), folder]);
+  const linked = readdirSync(folder);
   assert.deepEqual(
-    names.toSorted(),
+    linked.toSorted(),
     Object.keys(commands)
       .filter((name) => name !== "daemon")
       .toSorted(),
   );
+  for (const name of linked) assert.equal(readlinkSync(join(folder, name)), join(repository, "src/main.js"));
 });
 
 test("image: what it copies is there, and reaches the build", () => {

@@ -1,0 +1,12 @@
+// Links each command's name to the program: `docker exec dockerwall stats` runs `stats`. The image's build calls it, with
+// the folder where the links are to be. The daemon has no link: nothing but the image's entrypoint starts it.
+
+import { symlinkSync } from "node:fs";
+import { join } from "node:path";
+import { commands } from "./commands.ts";
+
+const program = join(import.meta.dirname, "../main.js");
+const [folder = "."] = process.argv.slice(2);
+for (const name of Object.keys(commands)) {
+  if (name !== "daemon") symlinkSync(program, join(folder, name));
+}
