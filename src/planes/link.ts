@@ -3,29 +3,17 @@
 
 import { Worker } from "node:worker_threads";
 import type { CounterReading } from "../core/counters/reading.ts";
-import type { Cut } from "../core/cut.ts";
-import type { KernelRight } from "../core/grants/entry-index.ts";
 import type { FreshAddress } from "../core/journal/holders.ts";
 import type { LookupEvent } from "../core/journal/lookup-event.ts";
-import type { IpAddress } from "../core/model/address.ts";
 import type { Picture } from "../core/model/picture.ts";
 import type { ResolverReport } from "../core/model/report.ts";
 import type { Readings } from "../core/model/topology.ts";
 import type { Upstream } from "../core/model/upstream.ts";
-import type { ContainerWays } from "../core/path/detours.ts";
-import type { PathReading } from "../core/path/reading.ts";
 import type { OpenQueue } from "../core/queued-packet.ts";
-import { DockerwallError } from "../errors.ts";
-import type {
-  AskedServer,
-  DataPlaneFindings,
-  DataPlaneSettings,
-  HostPort,
-  PathRequest,
-  SentPacket,
-} from "./messages.ts";
+import type { DataPlaneSettings, HostPort } from "./messages.ts";
 import { createPoster, createReadingsPoster } from "./picture.ts";
-import type { Answer } from "./requests.ts";
+import { type ArgumentsOf, type RequestMethods, type RequestName, requestNames } from "./request-table.ts";
+import type { Requests } from "./requests.ts";
 import { DataPlaneThread, type Report } from "./thread.ts";
 
 export interface DataPlaneEvents {
@@ -45,7 +33,8 @@ export interface DataPlaneEvents {
   readonly onDeath: (error: Error) => void;
 }
 
-export interface DataPlaneLink extends AsyncDisposable {
+/** What can be asked of the data plane (request-table.ts), and what it is told. */
+export interface DataPlaneLink extends Omit<RequestMethods, "post">, AsyncDisposable {
   /** Resolves when the data plane decides by this picture. @throws when it cannot */
   post(picture: Picture): Promise<void>;
   /** Tells how far the picture that was posted last is known to be true. */
@@ -56,25 +45,6 @@ export interface DataPlaneLink extends AsyncDisposable {
   useUpstreams(upstreams: readonly Upstream[]): void;
   /** Tells that the engine has been read as `onRefresh` demanded, or that it could not be. */
   refreshed(number: number, wasRead: boolean): void;
-  /** Resolves when `onLookups` has been told of every lookup that was answered before. */
-  flush(): Promise<void>;
-  /** Examines itself by behaviour, and asks these servers. */
-  examine(asks: readonly AskedServer[]): Promise<DataPlaneFindings>;
-  /** What the way of a container's packets to a target is like. */
-  readPath(path: PathRequest): Promise<PathReading>;
-  /** Which way out each container on several networks takes. */
-  readWays(): Promise<readonly ContainerWays[]>;
-  /** How far a container is cut off at its ports, read from the kernel; `none` for one without. */
-  cutOf(containerId: string): Promise<Cut>;
-  /** Whether each of these packets would pass by what lookups have opened, as the data plane remembers it. */
-  areOpen(packets: readonly SentPacket[]): Promise<readonly boolean[]>;
-  /**
-   * Takes from these addresses what is not allowed of the rights that the kernel was seen to hold, and of open flows.
-   * @returns how many there were: none when a change of policy was in force before
-   */
-  takeLeft(addresses: readonly IpAddress[], rights: readonly KernelRight[]): Promise<number>;
-  /** Gives every sandbox back to Docker's own resolver. */
-  releaseAll(): Promise<void>;
   /** Ends the worker thread, which must be gone before the main thread is (src/edge/kernel/readiness.ts). */
   [Symbol.asyncDispose](): Promise<void>;
 }
@@ -148,56 +118,27 @@ function tell(report: Exclude<Report, { kind: "takes-questions" }>, events: Data
 
 /** What can be asked of the thread, as messages. */
 function createLink(thread: DataPlaneThread): DataPlaneLink {
-  const { requests } = thread;
+  const methods = requestMethods(thread.requests);
   const poster = createPoster();
   const readingsPoster = createReadingsPoster();
   return {
+    ...methods,
+    // What cannot be posted is rejected, as what is refused is.
     async post(picture) {
-      await requests.ask((requestId) => ({ kind: "topology", requestId, ...poster(picture) }));
+      await methods.post(poster(picture));
     },
     tellReadings: (readings) => thread.post({ kind: "readings", ...readingsPoster(readings) }),
     holdUnsettled: () => thread.post({ kind: "hold-unsettled" }),
     useUpstreams: (upstreams) => thread.post({ kind: "upstreams", upstreams }),
     refreshed: (number, wasRead) => thread.post({ kind: "refreshed", number, wasRead }),
-    async flush() {
-      await requests.ask((requestId) => ({ kind: "flush", requestId }));
-    },
-    async examine(asks) {
-      const answer = await requests.ask((requestId) => ({ kind: "examine", requestId, asks }));
-      return expected(answer, "examined").findings;
-    },
-    async readPath(path) {
-      const answer = await requests.ask((requestId) => ({ kind: "path", requestId, ...path }));
-      return expected(answer, "path-read").reading;
-    },
-    async readWays() {
-      const answer = await requests.ask((requestId) => ({ kind: "ways", requestId }));
-      return expected(answer, "ways-read").ways;
-    },
-    async cutOf(containerId) {
-      const answer = await requests.ask((requestId) => ({ kind: "cut", requestId, containerId }));
-      return expected(answer, "cut-read").cut;
-    },
-    async areOpen(packets) {
-      const answer = await requests.ask((requestId) => ({ kind: "open", requestId, packets }));
-      return expected(answer, "open-read").open;
-    },
-    async takeLeft(addresses, rights) {
-      const answer = await requests.ask((requestId) => ({ kind: "take-left", requestId, addresses, rights }));
-      return expected(answer, "left-taken").count;
-    },
-    async releaseAll() {
-      await requests.ask((requestId) => ({ kind: "release-all", requestId }));
-    },
     [Symbol.asyncDispose]: () => thread.end(),
   };
 }
 
-/** @throws DockerwallError INTERNAL for an answer to another question */
-function expected<Kind extends Answer["kind"]>(
-  answer: Answer,
-  kind: Kind,
-): Extract<Answer, { readonly kind: Kind }> {
-  if (answer.kind === kind) return answer as Extract<Answer, { readonly kind: Kind }>;
-  throw new DockerwallError("INTERNAL", `the data plane answered ${answer.kind} where ${kind} was asked for`);
+function requestMethods(requests: Requests): RequestMethods {
+  const methods = requestNames.map((name) => [
+    name,
+    (...asked: ArgumentsOf<RequestName>) => requests.ask(name, asked),
+  ]);
+  return Object.fromEntries(methods) as RequestMethods;
 }

@@ -1,21 +1,14 @@
-// What the control plane (main thread) and the data plane (worker thread) exchange: plain data only.
+// What the control plane (main thread) and the data plane (worker thread) exchange: plain data only. What is asked
+// and answered is in request-table.ts.
 
 import type { CounterReading } from "../core/counters/reading.ts";
-import type { Cut } from "../core/cut.ts";
-import type { KernelRight } from "../core/grants/entry-index.ts";
 import type { FreshAddress } from "../core/journal/holders.ts";
 import type { LookupEvent } from "../core/journal/lookup-event.ts";
-import type { IpAddress } from "../core/model/address.ts";
-import type { GuardedNetwork, ServicePolicy } from "../core/model/guarded-network.ts";
 import type { ResolverReport } from "../core/model/report.ts";
-import type { Topology } from "../core/model/topology.ts";
 import type { Upstream } from "../core/model/upstream.ts";
-import type { ContainerWays } from "../core/path/detours.ts";
-import type { PathReading } from "../core/path/reading.ts";
-import type { EntryList } from "../core/policy/entry-list.ts";
-import type { ExplainTarget } from "../core/policy/target.ts";
 import type { OpenQueue } from "../core/queued-packet.ts";
 import type { ErrorCode } from "../errors.ts";
+import type { AnyRequest } from "./request-table.ts";
 
 /** Settings of the data plane, fixed for its life. */
 export interface DataPlaneSettings {
@@ -37,28 +30,9 @@ export interface DataPlaneSettings {
   readonly dockerSocket?: string;
 }
 
-/** A policy as it is sent: its lists by their ids. */
-export type Posted<Policy extends { readonly lists: readonly EntryList[] }> = Omit<Policy, "lists"> & {
-  readonly listIds: readonly number[];
-};
-
 export type ToDataPlane =
   /** The queue in which questions of the engine wait already; undefined where none do. */
   | { readonly kind: "questions"; readonly queue: OpenQueue | undefined }
-  | {
-      readonly kind: "topology";
-      /** Done once the data plane decides by it. */
-      readonly requestId: number;
-      readonly topology: Topology;
-      /** Lists that were in no picture before; each is sent once, and the others refer to it by its id. */
-      readonly lists: readonly EntryList[];
-      readonly guarded: readonly Posted<GuardedNetwork>[];
-      readonly services: readonly Posted<ServicePolicy>[];
-      /** Ids of containers that may reach nothing, whatever is allowed. */
-      readonly quarantined: readonly string[];
-      /** Bridges where guarded containers pass nothing, as they are part of another device. */
-      readonly enslaved?: readonly string[];
-    }
   /** More has been read of the engine, and what was other than before was posted before. Others are as they were told. */
   | {
       readonly kind: "readings";
@@ -71,66 +45,8 @@ export type ToDataPlane =
   | { readonly kind: "refreshed"; readonly number: number; readonly wasRead: boolean }
   /** What comes by ports that are not settled waits from now on. */
   | { readonly kind: "hold-unsettled" }
-  /** Tell of the lookups that are over by now; done when told. */
-  | { readonly kind: "flush"; readonly requestId: number }
-  | { readonly kind: "examine"; readonly requestId: number; readonly asks: readonly AskedServer[] }
-  /** What the way of this container's packets to a target is like. */
-  | ({ readonly kind: "path"; readonly requestId: number } & PathRequest)
-  /** Which way out each container on several networks takes. */
-  | { readonly kind: "ways"; readonly requestId: number }
-  /** How far this container is cut off at its ports, read from the kernel. */
-  | { readonly kind: "cut"; readonly requestId: number; readonly containerId: string }
-  /** Which of these packets would pass by what lookups have opened. */
-  | { readonly kind: "open"; readonly requestId: number; readonly packets: readonly SentPacket[] }
-  /** Take from these addresses what is not allowed of the rights that the kernel was seen to hold, and of open flows. */
-  | {
-      readonly kind: "take-left";
-      readonly requestId: number;
-      readonly addresses: readonly IpAddress[];
-      readonly rights: readonly KernelRight[];
-    }
-  | { readonly kind: "release-all"; readonly requestId: number }
+  | AnyRequest
   | { readonly kind: "end" };
-
-/** From whom to where. */
-export interface SentPacket {
-  readonly asker: IpAddress;
-  readonly destination: IpAddress;
-  readonly ipProtocol: number;
-  readonly port: number | undefined;
-}
-
-/** A container with a sandbox of its own, its addresses, what it would reach, and where its /etc/hosts has a name for that. */
-export interface PathRequest {
-  readonly containerId: string;
-  readonly addresses: readonly IpAddress[];
-  readonly target: ExplainTarget;
-  readonly hosts: readonly IpAddress[];
-}
-
-/** Whether one of several resolvers answers. */
-export interface ResolverFinding {
-  /** Names of the networks whose label names these; undefined for the daemon's own. */
-  readonly networks: readonly string[] | undefined;
-  /** Why none of them answers; undefined when one does. */
-  readonly problem: string | undefined;
-}
-
-/** What the data plane found when it examined itself by behaviour. */
-export interface DataPlaneFindings {
-  /** One for each choice of resolvers that a network asks. */
-  readonly resolvers: readonly ResolverFinding[];
-  readonly sandboxes: readonly { readonly addresses: readonly IpAddress[]; readonly captured: boolean }[];
-  /** Of each server that was to be asked. */
-  readonly asked: readonly (AskedServer & { readonly captured: boolean })[];
-}
-
-/** A server that a container asks beside Docker's own, where its lookups should come to us. */
-export interface AskedServer {
-  /** The one whose network it is. */
-  readonly containerId: string;
-  readonly server: IpAddress;
-}
 
 /** Where redirected lookups arrive. */
 export interface HostPort {
@@ -145,8 +61,8 @@ export type FromDataPlane =
   | ({ readonly kind: "listens" } & HostPort)
   /** It serves the questions of the engine from now on: `questions` is to hand them over. */
   | { readonly kind: "takes-questions" }
-  /** A request is fulfilled, and there is nothing to tell but that. */
-  | { readonly kind: "done"; readonly requestId: number }
+  /** What a request is answered: of the type that the table says. */
+  | { readonly kind: "answered"; readonly requestId: number; readonly answer: unknown }
   /** A request could not be fulfilled. */
   | {
       readonly kind: "refused";
@@ -154,13 +70,6 @@ export type FromDataPlane =
       readonly code: ErrorCode;
       readonly message: string;
     }
-  | { readonly kind: "examined"; readonly requestId: number; readonly findings: DataPlaneFindings }
-  | { readonly kind: "path-read"; readonly requestId: number; readonly reading: PathReading }
-  | { readonly kind: "ways-read"; readonly requestId: number; readonly ways: readonly ContainerWays[] }
-  | { readonly kind: "cut-read"; readonly requestId: number; readonly cut: Cut }
-  /** Of each packet, in their order. */
-  | { readonly kind: "open-read"; readonly requestId: number; readonly open: readonly boolean[] }
-  | { readonly kind: "left-taken"; readonly requestId: number; readonly count: number }
   | { readonly kind: "lookups"; readonly events: readonly LookupEvent[] }
   /** Addresses that have passed on to new containers; lookups that were told of before are not theirs. */
   | { readonly kind: "fresh-addresses"; readonly addresses: readonly FreshAddress[] }

@@ -6,9 +6,8 @@ import type { GuardedNetwork, ServicePolicy } from "../core/model/guarded-networ
 import type { Picture } from "../core/model/picture.ts";
 import type { Readings } from "../core/model/topology.ts";
 import type { EntryList } from "../core/policy/entry-list.ts";
-import type { Posted, ToDataPlane } from "./messages.ts";
-
-type PostedPicture = Omit<Extract<ToDataPlane, { kind: "topology" }>, "kind" | "requestId">;
+import type { ToDataPlane } from "./messages.ts";
+import type { Posted, PostedPicture } from "./request-table.ts";
 
 /** The sender: remembers which lists the other side has. */
 export function createPoster(): (picture: Picture) => PostedPicture {

@@ -2,6 +2,7 @@
 
 import { DockerwallError } from "../errors.ts";
 import type { FromDataPlane, ToDataPlane } from "./messages.ts";
+import type { AnswerOf, AnyRequest, ArgumentsOf, RequestName } from "./request-table.ts";
 
 /** What settles a request. */
 export type Answer = Extract<FromDataPlane, { readonly requestId: number }>;
@@ -18,16 +19,17 @@ export class Requests {
   }
 
   /** Sends a request under a number of its own. @throws what it was refused with, or what ended the data plane */
-  async ask(numbered: (requestId: number) => ToDataPlane): Promise<Answer> {
+  async ask<Name extends RequestName>(name: Name, asked: ArgumentsOf<Name>): Promise<AnswerOf<Name>> {
     if (this.#failure !== undefined) throw this.#failure;
     this.#lastId += 1;
     // What cannot be sent waits for nothing. Answers come in later turns.
-    this.#post(numbered(this.#lastId));
+    this.#post({ kind: "request", requestId: this.#lastId, name, asked } as AnyRequest);
     const waiting = Promise.withResolvers<Answer>();
     this.#waiting.set(this.#lastId, waiting);
     const answer = await waiting.promise;
     if (answer.kind === "refused") throw new DockerwallError(answer.code, answer.message);
-    return answer;
+    // The handler of this request is one of this table, too.
+    return answer.answer as AnswerOf<Name>;
   }
 
   settle(answer: Answer): void {

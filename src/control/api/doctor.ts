@@ -5,7 +5,7 @@ import { type Family, familyOf } from "../../core/model/address.ts";
 import type { Check, DoctorReport, StatusReport } from "../../core/model/report.ts";
 import type { Container, Topology } from "../../core/model/topology.ts";
 import type { Engine } from "../../edge/engine/engine.ts";
-import type { AskedServer, DataPlaneFindings } from "../../planes/messages.ts";
+import type { AskedServer, DataPlaneFindings } from "../../planes/request-table.ts";
 import { type OwnResolvers, ownResolverChecks, serversToAsk } from "./doctor/own-resolvers.ts";
 
 export interface DoctorInput {

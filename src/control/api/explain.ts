@@ -15,7 +15,7 @@ import { renderChange, renderEnd } from "../../core/path/sentence.ts";
 import { isOn, type Surroundings, surroundingsOf } from "../../core/path/surroundings.ts";
 import { type ExplainTarget, parseTarget } from "../../core/policy/target.ts";
 import { DockerwallError } from "../../errors.ts";
-import type { PathRequest } from "../../planes/messages.ts";
+import type { PathRequest } from "../../planes/request-table.ts";
 import { type InKernelSources, kernelEntries, openFlows } from "./explain/in-kernel.ts";
 import { type ExplainedTarget, type LookupSources, lookupsInForce } from "./explain/lookups.ts";
 import { lookupAt, type OwnLookup, readOwnLookup, readTarget, tellOwnLookup } from "./explain/own-lookup.ts";

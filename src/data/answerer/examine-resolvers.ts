@@ -5,7 +5,7 @@ import type { Circles } from "../../core/dns/circles.ts";
 import { rootProblem, rootQuestion } from "../../core/dns/probe.ts";
 import type { GuardedNetwork } from "../../core/model/guarded-network.ts";
 import { messageOf } from "../../errors.ts";
-import type { ResolverFinding } from "../../planes/messages.ts";
+import type { ResolverFinding } from "../../planes/request-table.ts";
 import { keyOf, type NetworkResolvers, type UpstreamChoice } from "../resolvers.ts";
 
 type Choosing = Pick<GuardedNetwork, "name" | "labels">;

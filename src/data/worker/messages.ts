@@ -3,73 +3,93 @@
 
 import { setImmediate as nextTurn } from "node:timers/promises";
 import { contain } from "../../core/contain.ts";
+import type { Cut } from "../../core/cut.ts";
 import { canaryQuery, isOurDenial } from "../../core/dns/probe.ts";
-import type { Family } from "../../core/model/address.ts";
+import type { KernelRight } from "../../core/grants/entry-index.ts";
+import type { Family, IpAddress } from "../../core/model/address.ts";
 import type { ContainerWays } from "../../core/path/detours.ts";
+import type { PathReading } from "../../core/path/reading.ts";
 import { outside, type Way, wayByPicture } from "../../core/path/way.ts";
 import { monotonicMs } from "../../edge/kernel/monotonic.ts";
 import { DockerwallError, messageOf } from "../../errors.ts";
-import type { DataPlaneFindings, ToDataPlane } from "../../planes/messages.ts";
+import type { ToDataPlane } from "../../planes/messages.ts";
 import { createReceiver } from "../../planes/picture.ts";
+import type {
+  AnyRequest,
+  AskedServer,
+  DataPlaneFindings,
+  PathRequest,
+  PlaneRequest,
+  RequestHandlers,
+  RequestName,
+  SentPacket,
+} from "../../planes/request-table.ts";
 import { readPath } from "../rehearse.ts";
 import type { Parts } from "./parts.ts";
 import { usePicture } from "./picture-use.ts";
 
-type Message<Kind extends ToDataPlane["kind"]> = Extract<ToDataPlane, { readonly kind: Kind }>;
-
 /** Takes messages in the order in which they came. */
 export function createMessageTaker(parts: Parts): (message: ToDataPlane) => void {
-  const receive = createReceiver();
+  const handlers = createHandlers(parts);
   return (message) =>
     contain(
-      () => take(parts, message, receive),
+      () => (message.kind === "request" ? answer(parts, message, handlers) : hear(parts, message)),
       (error) => refuse(parts, message, error),
     );
 }
 
-function take(
-  parts: Parts,
-  message: ToDataPlane,
-  receive: ReturnType<typeof createReceiver>,
+/** Of each request: what it is answered. */
+function createHandlers(parts: Parts): RequestHandlers {
+  const receive = createReceiver();
+  return {
+    post: (picture) => usePicture(parts, receive(picture)),
+    flush: () => parts.telling.flush(),
+    examine: (asks) => examine(parts, asks),
+    readPath: (path) => readPathOf(parts, path),
+    readWays: () => readWays(parts),
+    cutOf: (containerId) => cutOf(parts, containerId),
+    areOpen: (packets) => areOpen(parts, packets),
+    takeLeft: (addresses, rights) => takeLeft(parts, addresses, rights),
+    releaseAll: () => parts.sandboxLayer?.releaseAll(),
+  };
+}
+
+/** In the same turn, where the handler has the answer at once. */
+function answer<Name extends RequestName>(
+  { telling }: Parts,
+  { requestId, name, asked }: PlaneRequest<Name>,
+  handlers: RequestHandlers,
 ): void | Promise<void> {
-  const { answerer, engine, pending, sandboxLayer, telling } = parts;
+  const tell = (answered: unknown): void => telling.tell({ kind: "answered", requestId, answer: answered });
+  const answered = handlers[name](...asked);
+  return answered instanceof Promise ? answered.then(tell) : tell(answered);
+}
+
+function hear(
+  { answerer, engine, pending, sandboxLayer, view }: Parts,
+  message: Exclude<ToDataPlane, AnyRequest>,
+): void {
   switch (message.kind) {
-    case "topology":
-      usePicture(parts, receive(message));
-      return done(parts, message);
     case "readings":
-      parts.view.useReadings(message);
+      view.useReadings(message);
       sandboxLayer?.useReadings();
-      return answerer.reconsider();
+      answerer.reconsider();
+      break;
     case "upstreams":
-      return answerer.useUpstreams(message.upstreams);
+      answerer.useUpstreams(message.upstreams);
+      break;
     case "refreshed":
       if (pending.hasUndecided) engine.refreshLater();
       if (message.wasRead) engine.heard(message.number);
-      return answerer.reconsider();
+      answerer.reconsider();
+      break;
     case "hold-unsettled":
-      return sandboxLayer?.holdUnsettled();
-    case "flush":
-      telling.flush();
-      return done(parts, message);
-    case "examine":
-      return examine(parts, message);
-    case "path":
-      return tellPath(parts, message);
-    case "ways":
-      return tellWays(parts, message);
-    case "cut":
-      return tellCut(parts, message);
-    case "open":
-      return tellOpen(parts, message);
-    case "take-left":
-      return takeLeft(parts, message);
-    case "release-all":
-      return releaseAll(parts, message);
+      sandboxLayer?.holdUnsettled();
+      break;
     case "questions":
     case "end":
       // Were taken where the thread begins.
-      return;
+      break;
   }
 }
 
@@ -82,14 +102,10 @@ function refuse({ telling }: Parts, message: ToDataPlane, error: unknown): void 
   telling.tell({ kind: "refused", requestId: message.requestId, code, message: messageOf(error) });
 }
 
-function done({ telling }: Parts, { requestId }: { readonly requestId: number }): void {
-  telling.tell({ kind: "done", requestId });
-}
-
 async function examine(
-  { answerer, sandboxLayer, telling }: Parts,
-  { requestId, asks }: Message<"examine">,
-): Promise<void> {
+  { answerer, sandboxLayer }: Parts,
+  asks: readonly AskedServer[],
+): Promise<DataPlaneFindings> {
   const query = canaryQuery();
   const [resolvers, asked, probed = []] = await Promise.all([
     answerer.examineResolvers(),
@@ -102,16 +118,15 @@ async function examine(
     sandboxLayer?.probe(query),
   ]);
   const sandboxes = probed.map(({ addresses, answer }) => ({ addresses, captured: isOurDenial(answer) }));
-  const findings: DataPlaneFindings = { resolvers, sandboxes, asked };
-  telling.tell({ kind: "examined", requestId, findings });
+  return { resolvers, sandboxes, asked };
 }
 
-async function tellPath(
-  { view, admission, answerer, sandboxLayer, telling }: Parts,
-  { requestId, containerId, addresses, target, hosts }: Message<"path">,
-): Promise<void> {
+function readPathOf(
+  { view, admission, answerer, sandboxLayer }: Parts,
+  { containerId, addresses, target, hosts }: PathRequest,
+): Promise<PathReading> {
   const { index } = view;
-  const reading = await readPath({
+  return readPath({
     admission,
     answerer,
     index,
@@ -128,14 +143,10 @@ async function tellPath(
     },
     nowMs: monotonicMs(),
   });
-  telling.tell({ kind: "path-read", requestId, reading });
 }
 
 /** Of containers on one guarded network there is nothing to tell. Lookups are answered between one and the next. */
-async function tellWays(
-  { view, sandboxLayer, telling }: Parts,
-  { requestId }: Message<"ways">,
-): Promise<void> {
+async function readWays({ view, sandboxLayer }: Parts): Promise<readonly ContainerWays[]> {
   const several = view.topology.containers.filter(({ running, endpoints }) => {
     const homes = endpoints.filter(({ networkId }) => view.subnetsOf(networkId).length > 0);
     return running && homes.length > 1;
@@ -149,32 +160,27 @@ async function tellWays(
     ways.push({ containerId: id, ways: [wayOut(4), wayOut(6)] });
     await nextTurn();
   }
-  telling.tell({ kind: "ways-read", requestId, ways });
+  return ways;
 }
 
-function tellCut({ view, sandboxLayer, telling }: Parts, { requestId, containerId }: Message<"cut">): void {
+function cutOf({ view, sandboxLayer }: Parts, containerId: string): Cut {
   const sandbox = view.index.sandboxOf(containerId);
   const cut = sandbox === undefined ? undefined : sandboxLayer?.cutOf(sandbox);
-  telling.tell({ kind: "cut-read", requestId, cut: cut ?? "none" });
+  return cut ?? "none";
 }
 
-function tellOpen({ admission, telling }: Parts, { requestId, packets }: Message<"open">): void {
-  const open = packets.map(
+function areOpen({ admission }: Parts, packets: readonly SentPacket[]): readonly boolean[] {
+  return packets.map(
     ({ asker: source, destination, ipProtocol: protocol, port }) =>
       admission.secondsLeft({ source, destination, protocol, port }) !== undefined,
   );
-  telling.tell({ kind: "open-read", requestId, open });
 }
 
 function takeLeft(
-  { view, admission, cutFlows, telling }: Parts,
-  { requestId, addresses, rights }: Message<"take-left">,
-): void {
+  { view, admission, cutFlows }: Parts,
+  addresses: readonly IpAddress[],
+  rights: readonly KernelRight[],
+): number {
   const taken = admission.takeLeft(rights, (asker) => view.membershipsAt(asker));
-  telling.tell({ kind: "left-taken", requestId, count: taken + cutFlows(new Set(addresses)).length });
-}
-
-async function releaseAll(parts: Parts, message: Message<"release-all">): Promise<void> {
-  await parts.sandboxLayer?.releaseAll();
-  done(parts, message);
+  return taken + cutFlows(new Set(addresses)).length;
 }

@@ -31,7 +31,7 @@ beforeEach(() => {
   });
 });
 
-const flush = (requestId: number): ToDataPlane => ({ kind: "flush", requestId });
+const flush = (): Promise<void> => thread.requests.ask("flush", []);
 
 describe("a thread that starts", () => {
   it("is ready when it says so", async () => {
@@ -59,11 +59,11 @@ describe("a thread that serves", () => {
   beforeEach(() => void fake.emit("message", { kind: "ready" }));
 
   it("dies once, and fails whatever was asked and is asked from then on", async () => {
-    const asked = assert.rejects(thread.requests.ask(flush), /out of memory/);
+    const asked = assert.rejects(flush(), /out of memory/);
     fake.emit("error", new Error("out of memory"));
     fake.emit("exit", 1);
     await asked;
-    await assert.rejects(thread.requests.ask(flush), /out of memory/);
+    await assert.rejects(flush(), /out of memory/);
     assert.deepEqual(told, ["dead: out of memory"]);
     await thread.end();
   });
@@ -74,7 +74,7 @@ describe("a thread that serves", () => {
   });
 
   it("ends on demand, without a death, and fails what still waits", async () => {
-    const asked = assert.rejects(thread.requests.ask(flush), /late/);
+    const asked = assert.rejects(flush(), /late/);
     const both = [thread.end(), thread.end()];
     assert.deepEqual(fake.posted.slice(1), [{ kind: "end" }]);
     fake.emit("error", new Error("late"));
@@ -84,18 +84,21 @@ describe("a thread that serves", () => {
   });
 
   it("has each request answered by its number", async () => {
-    const [first, second] = [thread.requests.ask(flush), thread.requests.ask(flush)];
+    const [first, second] = [thread.requests.ask("cutOf", ["c"]), flush()];
+    const asked = [
+      { kind: "request", requestId: 1, name: "cutOf", asked: ["c"] },
+      { kind: "request", requestId: 2, name: "flush", asked: [] },
+    ];
+    assert.deepEqual(fake.posted, asked);
     fake.emit("message", { kind: "refused", requestId: 2, code: "INTERNAL", message: "not that" });
-    fake.emit("message", { kind: "done", requestId: 1 });
-    assert.deepEqual(await first, { kind: "done", requestId: 1 });
+    fake.emit("message", { kind: "answered", requestId: 1, answer: "whole" });
+    assert.equal(await first, "whole");
     await assert.rejects(second, /not that/);
   });
 
   it("leaves nothing waiting of a request that cannot be sent", async () => {
-    await assert.rejects(
-      thread.requests.ask(() => assert.fail("no message")),
-      /no message/,
-    );
+    fake.postMessage = () => assert.fail("no message");
+    await assert.rejects(flush(), /no message/);
     // What still waited would be rejected now, with nothing to handle that, and fail this test.
     fake.emit("exit", 1);
     await turn();

@@ -7,7 +7,7 @@ import type { ExplainRequest } from "../../../core/model/control-api.ts";
 import type { Check } from "../../../core/model/report.ts";
 import type { Container, Topology } from "../../../core/model/topology.ts";
 import { serversIn } from "../../../core/path/files/search-list.ts";
-import type { AskedServer, DataPlaneFindings } from "../../../planes/messages.ts";
+import type { AskedServer, DataPlaneFindings } from "../../../planes/request-table.ts";
 import { engineResolver, type LookupFate, lookupAt } from "../explain/own-lookup.ts";
 
 /** A server that a container's file names, beside Docker's own, and what becomes of a lookup that is sent there. */

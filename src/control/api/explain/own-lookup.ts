@@ -6,7 +6,7 @@ import type { ExplainReport } from "../../../core/model/report.ts";
 import { namesToAsk, serversIn } from "../../../core/path/files/search-list.ts";
 import type { PathReading } from "../../../core/path/reading.ts";
 import type { ExplainTarget } from "../../../core/policy/target.ts";
-import type { PathRequest } from "../../../planes/messages.ts";
+import type { PathRequest } from "../../../planes/request-table.ts";
 
 /** Docker's own, in each sandbox. */
 export const engineResolver = "127.0.0.11";

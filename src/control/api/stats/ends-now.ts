@@ -16,7 +16,7 @@ import { listsOf } from "../../../core/suggest/lists.ts";
 import { type NamesOf, neighbourLookup } from "../../../core/suggest/neighbour-lookup.ts";
 import { connectionOf, type SeenConnection } from "../../../core/suggest/observed.ts";
 import type { DataPlaneLink } from "../../../planes/link.ts";
-import type { SentPacket } from "../../../planes/messages.ts";
+import type { SentPacket } from "../../../planes/request-table.ts";
 import type { History } from "../../history/history.ts";
 import type { EndOf } from "../../reporter.ts";
 import type { InForce } from "../in-force.ts";

@@ -6,7 +6,7 @@ import { familyOf } from "../../../core/model/address.ts";
 import { shortId, type Topology } from "../../../core/model/topology.ts";
 import { connectionOf } from "../../../core/suggest/observed.ts";
 import type { DataPlaneLink } from "../../../planes/link.ts";
-import type { SentPacket } from "../../../planes/messages.ts";
+import type { SentPacket } from "../../../planes/request-table.ts";
 
 /** Tells it of each packet as it was sent, and as its container would send it by another of its networks. */
 export async function readOpen(

@@ -13,7 +13,7 @@ import type { Container } from "../../../../src/core/model/topology.ts";
 import { noEntry, type PolicyFinding } from "../../../../src/core/path/policy.ts";
 import type { PathReading } from "../../../../src/core/path/reading.ts";
 import { createSets } from "../../../../src/edge/kernel/ipset/desired-sets.ts";
-import type { PathRequest } from "../../../../src/planes/messages.ts";
+import type { PathRequest } from "../../../../src/planes/request-table.ts";
 import { createFakeSets } from "../../../support/fake-sets.ts";
 import { listOf, presets } from "../../../support/policies.ts";
 import {

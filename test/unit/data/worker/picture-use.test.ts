@@ -29,7 +29,7 @@ for (const [what, isFlow, expected] of [
       "sandboxes",
       "lookups",
       "problem: open flows that are no longer allowed were not cut, and are tried again with the next picture: refused",
-      "done",
+      "answered",
     ],
   ],
   ["while rights cannot be taken, no sandbox is settled, and the picture is refused", false, ["refused"]],
@@ -57,7 +57,12 @@ for (const [what, isFlow, expected] of [
           order.push(message.kind === "problem" ? `problem: ${message.problem}` : message.kind),
       },
     } as unknown as Parts;
-    createMessageTaker(parts)({ kind: "topology", requestId: 1, ...createPoster()(empty) });
+    createMessageTaker(parts)({
+      kind: "request",
+      requestId: 1,
+      name: "post",
+      asked: [createPoster()(empty)],
+    });
     assert.deepEqual(order, expected);
   });
 

@@ -5,7 +5,7 @@ import { test } from "node:test";
 import { readOpen } from "../../../../../src/control/api/stats/open-now.ts";
 import type { DeniedRecord } from "../../../../../src/core/journal/denied-record.ts";
 import type { IpAddress } from "../../../../../src/core/model/address.ts";
-import type { SentPacket } from "../../../../../src/planes/messages.ts";
+import type { SentPacket } from "../../../../../src/planes/request-table.ts";
 import { runningContainer } from "../../../../support/topologies.ts";
 
 const web = runningContainer("web", "home", "198.19.1.2");
