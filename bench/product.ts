@@ -6,7 +6,7 @@ import { once } from "node:events";
 import { cpSync, existsSync, mkdtempSync, readFileSync, symlinkSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
-import type { ControlApi } from "../src/core/model/control-api.ts";
+import type { ControlApi } from "../src/core/api/control-api.ts";
 import { createControlClient } from "../src/edge/control-socket/client.ts";
 import { run } from "../test/support/namespace.ts";
 import { folder } from "./programs.ts";

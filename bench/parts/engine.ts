@@ -3,7 +3,7 @@
 
 import { request } from "node:http";
 import { setTimeout as pause } from "node:timers/promises";
-import type { ControlApi } from "../../src/core/model/control-api.ts";
+import type { ControlApi } from "../../src/core/api/control-api.ts";
 import { createControlClient } from "../../src/edge/control-socket/client.ts";
 import { defaultControlSocket } from "../../src/edge/control-socket/path.ts";
 import { deploy, run } from "../../test/support/dockerwall.ts";

@@ -1,6 +1,6 @@
 // `dockerwall doctor`: what works and what does not, checked by behaviour.
 
-import type { DoctorReport } from "../core/model/report.ts";
+import type { DoctorReport } from "../core/api/control-api.ts";
 import { createControlClient } from "../edge/control-socket/client.ts";
 import { controlSocketOf } from "../edge/control-socket/path.ts";
 import { type Command, jsonOption } from "./command.ts";

@@ -1,6 +1,6 @@
 // `dockerwall quarantine`: cuts a container off at once, whatever its allowlist says.
 
-import type { QuarantineReport } from "../core/model/report.ts";
+import type { QuarantineReport } from "../core/api/control-api.ts";
 import { createControlClient } from "../edge/control-socket/client.ts";
 import { controlSocketOf } from "../edge/control-socket/path.ts";
 import { type Command, jsonOption } from "./command.ts";

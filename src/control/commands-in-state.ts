@@ -1,7 +1,7 @@
-// Whether a command may run is decided here for all of them, by the table of src/core/model/control-api.ts: what a command
+// Whether a command may run is decided here for all of them, by the table of src/core/api/control-api.ts: what a command
 // does is never asked, and one that is not in the table does not compile.
 
-import { type CommandStates, type ControlApi, commandStates } from "../core/model/control-api.ts";
+import { type AnyRoute, type CommandStates, type ControlApi, routes } from "../core/api/control-api.ts";
 import type { Lifecycle } from "./lifecycle.ts";
 
 type Command = (request: unknown) => Promise<unknown>;
@@ -11,7 +11,7 @@ type Command = (request: unknown) => Promise<unknown>;
  * it says does not count any more, this is what is thrown, whatever it met.
  */
 export function inTheirStates(commands: ControlApi, lifecycle: Pick<Lifecycle, "assertAmong">): ControlApi {
-  const checked = Object.entries<CommandStates>(commandStates).map(([name, states]) => {
+  const checked = Object.entries<AnyRoute>(routes).map(([name, { states }]) => {
     const command = commands[name as keyof ControlApi] as Command;
     return [name, (request: unknown) => runIn(states, () => command(request), lifecycle)];
   });

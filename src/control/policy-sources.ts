@@ -1,8 +1,8 @@
 // Everything besides labels that decides, and may change while the daemon runs: presets, the policy file, and overrides
 // with their ends. A change is in force when `useOther` resolves.
 
+import type { OverrideRequest } from "../core/api/control-api.ts";
 import { contain } from "../core/contain.ts";
-import type { OverrideRequest } from "../core/model/control-api.ts";
 import type { OverridesReport } from "../core/model/report.ts";
 import { loadBuiltInPresets } from "../core/policy/built-in-presets.ts";
 import { createListStore, type ListStore } from "../core/policy/list-store.ts";

@@ -1,8 +1,8 @@
 // What the daemon does for the CLI. In which states it does it is decided elsewhere (src/control/commands-in-state.ts).
 
 import { setTimeout as pause } from "node:timers/promises";
-import type { ControlApi } from "../../core/model/control-api.ts";
-import type { DoctorReport, StatusReport } from "../../core/model/report.ts";
+import type { ControlApi, DoctorReport } from "../../core/api/control-api.ts";
+import type { StatusReport } from "../../core/model/report.ts";
 import { isInForce, stateSentences } from "../../core/model/state.ts";
 import { findDetours, renderDetour } from "../../core/path/detours.ts";
 import { runsPortProxies } from "../../edge/engine/dockerd.ts";

@@ -1,8 +1,9 @@
 // `doctor`: checks the host and every guarded container by behaviour. It does not trust lists: it asks a question inside
 // each sandbox, reads the rules from the kernel, and asks the upstreams.
 
+import type { Check, DoctorReport } from "../../core/api/control-api.ts";
 import { type Family, familyOf } from "../../core/model/address.ts";
-import type { Check, DoctorReport, StatusReport } from "../../core/model/report.ts";
+import type { StatusReport } from "../../core/model/report.ts";
 import type { Container, Topology } from "../../core/model/topology.ts";
 import type { Engine } from "../../edge/engine/engine.ts";
 import type { AskedServer, DataPlaneFindings } from "../../planes/request-table.ts";

@@ -1,10 +1,10 @@
 // The control plane's part of `explain`: what the data plane reads, walked through what is on this host, with what the
 // kernel holds and which flows there are.
 
+import type { ExplainRequest } from "../../core/api/control-api.ts";
 import { isOnHostNetwork, networkHolder } from "../../core/classify/containers.ts";
 import { setNames } from "../../core/firewall/names.ts";
 import type { IpAddress } from "../../core/model/address.ts";
-import type { ExplainRequest } from "../../core/model/control-api.ts";
 import type { ExplainReport } from "../../core/model/report.ts";
 import type { Container, Topology } from "../../core/model/topology.ts";
 import { type Explained, explainPath, unjudged } from "../../core/path/explained.ts";

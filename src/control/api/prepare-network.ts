@@ -1,8 +1,8 @@
 // `prepare-network`: has the engine create a labelled bridge network, and returns it only once it is enforced.
 
+import type { PreparedNetwork } from "../../core/api/control-api.ts";
 import { allowLabel } from "../../core/labels/table.ts";
 import { renderPrefix } from "../../core/model/address.ts";
-import type { PreparedNetwork } from "../../core/model/report.ts";
 import { requireEntries } from "../../core/policy/allowlist.ts";
 import type { Presets } from "../../core/policy/preset.ts";
 import type { Engine } from "../../edge/engine/engine.ts";

@@ -1,6 +1,6 @@
 // `quarantine` and `release` as commands: they resolve when the kernel and the lookups are as they say.
 
-import type { QuarantineReport } from "../../core/model/report.ts";
+import type { QuarantineReport } from "../../core/api/control-api.ts";
 import type { Topology } from "../../core/model/topology.ts";
 import type { Log } from "../../edge/host/log.ts";
 import type { KernelSets } from "../../edge/kernel/ipset/kernel-sets.ts";

@@ -1,10 +1,10 @@
 // The control plane's part of `replay`: judges past traffic by labels that are not in force.
 
+import type { ReplayRequest } from "../../core/api/control-api.ts";
 import { networkHolder } from "../../core/classify/containers.ts";
 import { placeOfLabel } from "../../core/classify/gather.ts";
 import type { ClassifiedNetwork } from "../../core/classify/networks.ts";
 import type { LabelPlace } from "../../core/labels/table.ts";
-import type { ReplayRequest } from "../../core/model/control-api.ts";
 import type { ServicePolicy } from "../../core/model/guarded-network.ts";
 import type { ReplayReport } from "../../core/model/report.ts";
 import { type Container, shortId } from "../../core/model/topology.ts";

@@ -1,11 +1,11 @@
 // The control plane's part of `suggest`: who is on the network, what each of them has done, and what their labels lack.
 
+import type { SuggestRequest } from "../../core/api/control-api.ts";
 import { placeOfLabel } from "../../core/classify/gather.ts";
 import type { ClassifiedNetwork } from "../../core/classify/networks.ts";
 import { allowLabel, labelName } from "../../core/labels/table.ts";
 import type { IpAddress } from "../../core/model/address.ts";
 import { composeLabels } from "../../core/model/compose-labels.ts";
-import type { SuggestRequest } from "../../core/model/control-api.ts";
 import type { SuggestReport } from "../../core/model/report.ts";
 import { type Container, shortId } from "../../core/model/topology.ts";
 import { compileList } from "../../core/policy/entry-list.ts";

@@ -1,4 +1,5 @@
-// What the daemon reports over the control socket: plain data, which the CLI prints as text or JSON.
+// What the daemon reports over the control socket: plain data, which the CLI prints as text or JSON. Here are the
+// reports that core makes, or has parts of; the others stand beside their methods (src/core/api/control-api.ts).
 
 import type { ErrorCode } from "../../errors.ts";
 import type { CounterReading } from "../counters/reading.ts";
@@ -163,31 +164,6 @@ export interface StatusReport {
   readonly warnings: readonly string[];
 }
 
-/** One thing that `doctor` checked. */
-export interface Check {
-  /** `engine`, `rules`, `upstream`, `upstream of NETWORK`, `capture of NAME`, … */
-  readonly subject: string;
-  /** False if it needs correcting. */
-  readonly ok: boolean;
-  /** True for what is to be known and breaks nothing: audit mode, a container that no wall can hold, a held bridge. */
-  readonly warning?: boolean;
-  /** One sentence: what was found and, if it is not well, what to do. */
-  readonly finding: string;
-}
-
-export interface DoctorReport {
-  readonly checks: readonly Check[];
-}
-
-/** What `quarantine` and `release` have done. */
-export interface QuarantineReport {
-  /** The container that was meant, by the name that the engine has for it. */
-  readonly container: string;
-  readonly quarantined: boolean;
-  /** By what it may leave all the same; one sentence each. */
-  readonly warnings: readonly string[];
-}
-
 /** What was made by command for one target. */
 export interface OverridesReport {
   readonly kind: "network" | "container";
@@ -297,14 +273,6 @@ export interface ReplayedRow {
   readonly why?: string;
   /** Lookups, or packets. */
   readonly count: number;
-}
-
-/** What `prepare-network` created. */
-export interface PreparedNetwork {
-  readonly id: string;
-  readonly name: string;
-  readonly bridge: string;
-  readonly subnets: readonly string[];
 }
 
 export interface ErrorReport {

@@ -1,11 +1,16 @@
 // From a request to its answer, by the table of routes. Nothing here knows the transport, which decides first who may
 // ask.
 
-import type { ControlApi } from "../../core/model/control-api.ts";
+import {
+  type ControlApi,
+  type RequestOf,
+  type ResponseOf,
+  type RouteName,
+  routes,
+} from "../../core/api/control-api.ts";
+import { BadRequest, parseBody } from "../../core/api/request-checks.ts";
 import type { ErrorReport } from "../../core/model/report.ts";
 import { DockerwallError, type ErrorCode, messageOf } from "../../errors.ts";
-import { BadRequest, parseBody } from "./requests.ts";
-import { type RequestOf, type ResponseOf, type RouteName, routes, routesAt } from "./routes.ts";
 
 export interface ControlRequest {
   readonly method: string;
@@ -24,10 +29,12 @@ export interface ControlAnswer {
   readonly allow?: string;
 }
 
+const names = Object.keys(routes) as readonly RouteName[];
+
 /** Never rejects: a failure becomes an ErrorReport. */
 export async function answerRequest(api: ControlApi, request: ControlRequest): Promise<ControlAnswer> {
   const { method, path } = request;
-  const found = routesAt(path);
+  const found = names.filter((each) => routes[each].path === path);
   if (found.length === 0) return refusal(404, "NOT_FOUND", `there is nothing at ${path}`);
   const name = found.find((each) => routes[each].method === method);
   if (name === undefined) {

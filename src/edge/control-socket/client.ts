@@ -3,10 +3,9 @@
 // time.
 
 import { connect } from "node:net";
-import type { ControlApi } from "../../core/model/control-api.ts";
+import { type AnyRoute, type ControlApi, routes } from "../../core/api/control-api.ts";
 import { DockerwallError, isErrorCode, messageOf } from "../../errors.ts";
 import { systemCode } from "../kernel/system-error.ts";
-import { type AnyRoute, routes } from "./routes.ts";
 
 const maxAnswerBytes = 64 * 1024 * 1024;
 

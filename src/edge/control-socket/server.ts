@@ -4,11 +4,11 @@
 
 import type { IncomingMessage, Server, ServerResponse } from "node:http";
 import { createRequire } from "node:module";
+import type { ControlApi } from "../../core/api/control-api.ts";
+import { BadRequest } from "../../core/api/request-checks.ts";
 import { contained, type OnFailure } from "../../core/contain.ts";
-import type { ControlApi } from "../../core/model/control-api.ts";
 import { answerRequest, type ControlAnswer } from "./answer.ts";
 import { bindPrivately } from "./bind.ts";
-import { BadRequest } from "./requests.ts";
 
 // An ESM import of node:http reads all its lazy exports, WebSocket among them: 30 ms that require() saves.
 const http = createRequire(import.meta.url)("node:http") as typeof import("node:http");

@@ -4,7 +4,7 @@ import { mkdtempSync, rmSync, symlinkSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
-import type { ControlApi } from "../../../src/core/model/control-api.ts";
+import type { ControlApi } from "../../../src/core/api/control-api.ts";
 import type { StatsReport } from "../../../src/core/model/report.ts";
 import { type ControlServer, createControlServer } from "../../../src/edge/control-socket/server.ts";
 import { DockerwallError } from "../../../src/errors.ts";

@@ -1,8 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import type { ControlApi } from "../../../../src/core/model/control-api.ts";
+import { type ControlApi, routes } from "../../../../src/core/api/control-api.ts";
 import { answerRequest } from "../../../../src/edge/control-socket/answer.ts";
-import { routes } from "../../../../src/edge/control-socket/routes.ts";
 import { DockerwallError } from "../../../../src/errors.ts";
 
 /** An api that gives back what it was asked, as every handler takes one request at most. */

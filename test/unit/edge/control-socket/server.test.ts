@@ -19,7 +19,7 @@ import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { after, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
-import type { ControlApi } from "../../../../src/core/model/control-api.ts";
+import type { ControlApi } from "../../../../src/core/api/control-api.ts";
 import type { StatsReport } from "../../../../src/core/model/report.ts";
 import { createControlClient, daemonIsAbsent } from "../../../../src/edge/control-socket/client.ts";
 import { type ControlServer, createControlServer } from "../../../../src/edge/control-socket/server.ts";

@@ -1,9 +1,9 @@
 // Changes to policies at run time: `allow`, `deny`, and taking either back. They are in force, in the kernel and for
 // lookups, when the call resolves.
 
+import type { OverrideRequest } from "../../core/api/control-api.ts";
 import { isOnHostNetwork, networkHolder } from "../../core/classify/containers.ts";
 import type { Classification } from "../../core/classify/networks.ts";
-import type { OverrideRequest } from "../../core/model/control-api.ts";
 import type { Container, Topology } from "../../core/model/topology.ts";
 import { requireEntries } from "../../core/policy/allowlist.ts";
 import { parseEntry, renderEntry } from "../../core/policy/entry.ts";

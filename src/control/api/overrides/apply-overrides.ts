@@ -1,7 +1,7 @@
 // `allow` and `deny` as commands: they resolve when the kernel holds what they say, and no right beyond it.
 
+import type { OverrideRequest } from "../../core/api/control-api.ts";
 import type { IpAddress } from "../../core/model/address.ts";
-import type { OverrideRequest } from "../../core/model/control-api.ts";
 import type { OverridesReport } from "../../core/model/report.ts";
 import type { Topology } from "../../core/model/topology.ts";
 import type { OverrideTarget } from "../../core/policy/override.ts";

@@ -1,8 +1,8 @@
 // What a request's body must be: fields with their checks. The caller gets all mistakes at once, each with the field, the
 // value and what is expected. Unknown fields are refused: they were meant to do something.
 
-import { didYouMean } from "../../core/model/did-you-mean.ts";
 import { DockerwallError, messageOf } from "../../errors.ts";
+import { didYouMean } from "../model/did-you-mean.ts";
 
 /** A request that we do not understand. */
 export class BadRequest extends DockerwallError {
@@ -17,25 +17,25 @@ export class BadRequest extends DockerwallError {
 }
 
 /** What a field may hold. */
-export interface Check<Value> {
+export interface FieldCheck<Value> {
   /** Completes "it must be ". */
   readonly expected: string;
   readonly holds: (value: unknown) => value is Value;
 }
 
-export const text: Check<string> = { expected: "a text", holds: isText };
+export const text: FieldCheck<string> = { expected: "a text", holds: isText };
 
-export const texts: Check<readonly string[]> = {
+export const texts: FieldCheck<readonly string[]> = {
   expected: "a list of texts",
   holds: (value): value is readonly string[] => Array.isArray(value) && value.every(isText),
 };
 
-export const flag: Check<boolean> = {
+export const flag: FieldCheck<boolean> = {
   expected: "true or false",
   holds: (value) => typeof value === "boolean",
 };
 
-export function oneOf<const Choice extends string>(choices: readonly Choice[]): Check<Choice> {
+export function oneOf<const Choice extends string>(choices: readonly Choice[]): FieldCheck<Choice> {
   return {
     expected: `one of ${choices.join(", ")}`,
     holds: (value): value is Choice => choices.some((choice) => choice === value),
@@ -43,7 +43,7 @@ export function oneOf<const Choice extends string>(choices: readonly Choice[]): 
 }
 
 /** A number that JavaScript represents exactly. */
-export function wholeNumber(least: number): Check<number> {
+export function wholeNumber(least: number): FieldCheck<number> {
   return {
     expected: `a whole number from ${least}`,
     holds: (value): value is number => Number.isSafeInteger(value) && Number(value) >= least,
@@ -51,7 +51,7 @@ export function wholeNumber(least: number): Check<number> {
 }
 
 /** The field may be left out, but not be `null`. */
-export function optional<Value>({ expected, holds }: Check<Value>): Check<Value | undefined> {
+export function optional<Value>({ expected, holds }: FieldCheck<Value>): FieldCheck<Value | undefined> {
   return {
     expected,
     holds: (value): value is Value | undefined => value === undefined || holds(value),
@@ -64,10 +64,10 @@ export type Reader<Shape> = (body: unknown) => Shape;
 /** Reads an object with exactly these fields. */
 export function fields<Shape extends object>(
   checks: {
-    readonly [Key in keyof Shape]-?: Check<Shape[Key]>;
+    readonly [Key in keyof Shape]-?: FieldCheck<Shape[Key]>;
   },
 ): Reader<Shape> {
-  const known = Object.entries(checks) as readonly (readonly [string, Check<unknown>])[];
+  const known = Object.entries(checks) as readonly (readonly [string, FieldCheck<unknown>])[];
   const names = known.map(([name]) => name);
   return (body) => {
     if (!isObject(body)) throw new BadRequest(`the request is ${show(body)}, but must be an object`);
@@ -98,7 +98,7 @@ export function parseBody(body: string): unknown {
   }
 }
 
-function problemOf(name: string, value: unknown, { expected, holds }: Check<unknown>): string[] {
+function problemOf(name: string, value: unknown, { expected, holds }: FieldCheck<unknown>): string[] {
   if (holds(value)) return [];
   const field = `field ${JSON.stringify(name)}`;
   return value === undefined
