@@ -11,7 +11,7 @@ import type { Presets } from "../core/policy/preset.ts";
 import type { Log } from "../edge/host/log.ts";
 import { followPolicyFile } from "../edge/host/policy-file.ts";
 import type { KernelSets } from "../edge/kernel/ipset/kernel-sets.ts";
-import { changeOverrides, type OverrideContext } from "./api/change-overrides.ts";
+import { changeOverrides, type OverrideContext } from "./api/overrides/change-overrides.ts";
 import { createOverrides, type Overrides, reportOverrides } from "./overrides.ts";
 
 export interface PolicySourcesOptions {

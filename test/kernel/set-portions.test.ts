@@ -3,8 +3,8 @@
 import assert from "node:assert/strict";
 import { before, test } from "node:test";
 import { kernelEntries } from "../../src/control/api/explain/in-kernel.ts";
-import { listRights } from "../../src/control/api/kernel-rights.ts";
 import { readObservation } from "../../src/control/api/observation.ts";
+import { listRights } from "../../src/control/api/overrides/kernel-rights.ts";
 import { setNames } from "../../src/core/firewall/names.ts";
 import type { SetSpec } from "../../src/core/firewall/sets.ts";
 import type { IpAddress } from "../../src/core/model/address.ts";

@@ -1,17 +1,17 @@
 // `allow` and `deny` as commands: they resolve when the kernel holds what they say, and no right beyond it.
 
-import type { OverrideRequest } from "../../core/api/control-api.ts";
-import type { IpAddress } from "../../core/model/address.ts";
-import type { OverridesReport } from "../../core/model/report.ts";
-import type { Topology } from "../../core/model/topology.ts";
-import type { OverrideTarget } from "../../core/policy/override.ts";
-import type { KernelSets } from "../../edge/kernel/ipset/kernel-sets.ts";
-import { DockerwallError } from "../../errors.ts";
-import type { DataPlaneLink } from "../../planes/link.ts";
-import type { Enforcement } from "../enforcement.ts";
-import type { PolicySources } from "../policy-sources.ts";
-import type { Wall } from "../wall.ts";
-import type { InForce } from "./in-force.ts";
+import type { OverrideRequest } from "../../../core/api/control-api.ts";
+import type { IpAddress } from "../../../core/model/address.ts";
+import type { OverridesReport } from "../../../core/model/report.ts";
+import type { Topology } from "../../../core/model/topology.ts";
+import type { OverrideTarget } from "../../../core/policy/override.ts";
+import type { KernelSets } from "../../../edge/kernel/ipset/kernel-sets.ts";
+import { DockerwallError } from "../../../errors.ts";
+import type { DataPlaneLink } from "../../../planes/link.ts";
+import type { Enforcement } from "../../enforcement.ts";
+import type { PolicySources } from "../../policy-sources.ts";
+import type { Wall } from "../../wall.ts";
+import type { InForce } from "../in-force.ts";
 import { listRights } from "./kernel-rights.ts";
 
 export interface ApplyContext {

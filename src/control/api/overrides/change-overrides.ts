@@ -1,19 +1,19 @@
 // Changes to policies at run time: `allow`, `deny`, and taking either back. They are in force, in the kernel and for
 // lookups, when the call resolves.
 
-import type { OverrideRequest } from "../../core/api/control-api.ts";
-import { isOnHostNetwork, networkHolder } from "../../core/classify/containers.ts";
-import type { Classification } from "../../core/classify/networks.ts";
-import type { Container, Topology } from "../../core/model/topology.ts";
-import { requireEntries } from "../../core/policy/allowlist.ts";
-import { parseEntry, renderEntry } from "../../core/policy/entry.ts";
-import type { Override, OverrideTarget } from "../../core/policy/override.ts";
-import { withNegation } from "../../core/policy/override.ts";
-import type { Presets } from "../../core/policy/preset.ts";
-import { DockerwallError } from "../../errors.ts";
-import type { Overrides } from "../overrides.ts";
-import { findContainer, isService } from "./find-container.ts";
-import { findGuarded, findNetwork } from "./in-force.ts";
+import type { OverrideRequest } from "../../../core/api/control-api.ts";
+import { isOnHostNetwork, networkHolder } from "../../../core/classify/containers.ts";
+import type { Classification } from "../../../core/classify/networks.ts";
+import type { Container, Topology } from "../../../core/model/topology.ts";
+import { requireEntries } from "../../../core/policy/allowlist.ts";
+import { parseEntry, renderEntry } from "../../../core/policy/entry.ts";
+import type { Override, OverrideTarget } from "../../../core/policy/override.ts";
+import { withNegation } from "../../../core/policy/override.ts";
+import type { Presets } from "../../../core/policy/preset.ts";
+import { DockerwallError } from "../../../errors.ts";
+import type { Overrides } from "../../overrides.ts";
+import { findContainer, isService } from "../find-container.ts";
+import { findGuarded, findNetwork } from "../in-force.ts";
 
 /** `network:` or `container:` in front of a name, for names that both have. */
 const targetForm = /^(network|container):(.+)$/;

@@ -1,9 +1,9 @@
 // What the kernel lets containers reach now, from the sets that the rules use.
 
-import { setNames } from "../../core/firewall/names.ts";
-import { askerSets, type KernelRight } from "../../core/grants/entry-index.ts";
-import type { IpAddress } from "../../core/model/address.ts";
-import type { KernelSets } from "../../edge/kernel/ipset/kernel-sets.ts";
+import { setNames } from "../../../core/firewall/names.ts";
+import { askerSets, type KernelRight } from "../../../core/grants/entry-index.ts";
+import type { IpAddress } from "../../../core/model/address.ts";
+import type { KernelSets } from "../../../edge/kernel/ipset/kernel-sets.ts";
 
 /** The rights of these askers. Takes about 8 µs for each entry of any asker, with turns of the event loop between. */
 export async function listRights(

@@ -1,16 +1,19 @@
 import assert from "node:assert/strict";
 import { beforeEach, describe, it } from "node:test";
-import { changeOverrides, type OverrideContext } from "../../../../src/control/api/change-overrides.ts";
-import { createOverrides, reportOverrides } from "../../../../src/control/overrides.ts";
-import type { OverrideRequest } from "../../../../src/core/api/control-api.ts";
-import type { Classification } from "../../../../src/core/classify/networks.ts";
-import type { Container } from "../../../../src/core/model/topology.ts";
-import { parsePresetEntries } from "../../../../src/core/policy/preset.ts";
-import { createSets } from "../../../../src/edge/kernel/ipset/desired-sets.ts";
-import { epochMs } from "../../../../src/edge/kernel/monotonic.ts";
-import { DockerwallError, type ErrorCode } from "../../../../src/errors.ts";
-import { createFakeSets } from "../../../support/fake-sets.ts";
-import { presets } from "../../../support/policies.ts";
+import {
+  changeOverrides,
+  type OverrideContext,
+} from "../../../../../src/control/api/overrides/change-overrides.ts";
+import { createOverrides, reportOverrides } from "../../../../../src/control/overrides.ts";
+import type { OverrideRequest } from "../../../../../src/core/api/control-api.ts";
+import type { Classification } from "../../../../../src/core/classify/networks.ts";
+import type { Container } from "../../../../../src/core/model/topology.ts";
+import { parsePresetEntries } from "../../../../../src/core/policy/preset.ts";
+import { createSets } from "../../../../../src/edge/kernel/ipset/desired-sets.ts";
+import { epochMs } from "../../../../../src/edge/kernel/monotonic.ts";
+import { DockerwallError, type ErrorCode } from "../../../../../src/errors.ts";
+import { createFakeSets } from "../../../../support/fake-sets.ts";
+import { presets } from "../../../../support/policies.ts";
 
 const container = (name: string, id: string, ...networkIds: readonly string[]): Container => ({
   id: id.repeat(64).slice(0, 64),
