@@ -1,7 +1,7 @@
 // `dockerwall boot-guard`: after a reboot Docker starts containers before our own container can run. A systemd unit on
 // the host closes their bridges first; once the daemon runs, it opens what may be open.
 
-import { hostsOwn } from "../core/classify/bridge-ports.ts";
+import { whyHosts } from "../core/classify/bridge-ports.ts";
 import { bootGuardUnit, bootSetsUnit, type HostBridge } from "../core/firewall/boot-guard.ts";
 import { heldPrefix } from "../core/firewall/names.ts";
 import { listBridges } from "../edge/host/bridges.ts";
@@ -22,7 +22,7 @@ export const bootGuardCommand: Command = {
     "  systemctl enable dockerwall-boot-guard.service",
     "Until the daemon runs, no container on a bridge network reaches anything, guarded or not.",
     "From each start of the engine until the daemon runs, the lookups of docker.service fail as well, for containers and for its own pulls by name. This needs cgroup v2; without it, the unit says so. The host's own lookups do not fail.",
-    "Replies to the host's own connections pass, and a bridge that is the host's way out is not held: print the unit on that host.",
+    "Replies to the host's own connections pass. A bridge that is the host's way out is not held, nor is what is no bridge (a VLAN named br-lan.10): print the unit on that host.",
     "Docker does not start if the unit fails. A kernel without IPv6 is no failure.",
     "With --sets, the command prints a unit for hosts whose saved rules include Dockerwall's (doctor says so). As /etc/systemd/system/dockerwall-sets.service, it creates the sets of these rules before the rules are loaded.",
   ].join("\n"),
@@ -34,7 +34,7 @@ export const bootGuardCommand: Command = {
 };
 
 /**
- * Bridges with a name that the hold would close, although they are the host's way out.
+ * What has a name that the hold would close, although it is the host's way out, or no bridge.
  * @throws ENGINE_UNREACHABLE elsewhere than beside the engine: another network namespace has not the host's bridges
  */
 async function findHostBridges(): Promise<readonly HostBridge[]> {
@@ -50,7 +50,7 @@ async function findHostBridges(): Promise<readonly HostBridge[]> {
   const folder = findSandboxFolder();
   const foundOn = lookAtBridges("path" in folder ? folder.path : undefined);
   return bridges.flatMap((bridge) => {
-    const why = hostsOwn(foundOn(bridge));
-    return why.length === 0 ? [] : [{ bridge, why }];
+    const why = whyHosts(foundOn(bridge));
+    return why === undefined ? [] : [{ bridge, why }];
   });
 }

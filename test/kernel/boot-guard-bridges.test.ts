@@ -8,7 +8,7 @@ import { findDockerd } from "../../src/edge/engine/dockerd.ts";
 import { startUnit } from "../support/boot-unit.ts";
 import { mountSys } from "../support/daemon-process.ts";
 import { until } from "../support/lab/command.ts";
-import { createLan, reachability } from "../support/lan.ts";
+import { createLan, createOther, reachability } from "../support/lan.ts";
 import { enterNamespaces, run } from "../support/namespace.ts";
 
 enterNamespaces(import.meta.url);
@@ -77,14 +77,17 @@ it("the host's way out, and bridges of others, are named and stay open; Docker's
   }
   const unit = await printed();
   const stranger = (port: string): string => `${port} (a link that leads to no container)`;
+  const vlan = createOther("br-nic.10");
+  assert.ok(named(await printed()).includes("# Not held: br-nic.10, which is no bridge (veth)."));
+  // That one came after the unit was printed, and is there at boot.
   assert.deepEqual(named(unit).sort(), [
     `# Not held: br-nic, which has eth9 (tun), ${stranger("port3")}.`,
     `# Not held: br-others, which has ${stranger("port5")}.`,
     `# Not held: br-way, which has ${stranger("port4")}, the host's default route.`,
   ]);
 
-  for (const lan of [docker, chosen, nic, way, others]) assert.deepEqual(reachability(lan), open);
+  for (const lan of [docker, chosen, nic, way, others, vlan]) assert.deepEqual(reachability(lan), open);
   startUnit(unit);
   for (const lan of [docker, chosen]) assert.deepEqual(reachability(lan), held);
-  for (const lan of [nic, way, others]) assert.deepEqual(reachability(lan), open);
+  for (const lan of [nic, way, others, vlan]) assert.deepEqual(reachability(lan), open);
 });

@@ -6,7 +6,7 @@ import { after, before, describe, it } from "node:test";
 import { type DaemonProcess, daemonEnforces, mountSys, startDaemon } from "../support/daemon-process.ts";
 import { bridgeNetwork, container, type FakeEngine, startFakeEngine } from "../support/fake-engine.ts";
 import { until } from "../support/lab/command.ts";
-import { createLan, type Lan, reachability } from "../support/lan.ts";
+import { createLan, createOther, type Lan, reachability } from "../support/lan.ts";
 import { enterNamespaces, run } from "../support/namespace.ts";
 
 enterNamespaces(import.meta.url);
@@ -63,6 +63,35 @@ describe("a bridge that is not this engine's", () => {
       /^Held: {4}br-eeeeeeeeeeee for \d+s: no known network of this engine/m,
     );
     await isLetGo("br-eeeeeeeeeeee", place, 30_000);
+  });
+
+  it("that is no bridge at all goes on as before, and is let go at once when it comes, without the engine", async () => {
+    engine.hangs = true;
+    const place = createOther("br-lan.10");
+    await until("it to be let go", 3_000, () => (reachability(place).in.every(Boolean) ? true : undefined));
+    assert.deepEqual(reachability(place), open);
+    engine.hangs = false;
+    await daemon.end("SIGKILL");
+    await daemon[Symbol.asyncDispose]();
+    assert.deepEqual(reachability(place), open);
+    daemon = startDaemon(engine);
+    await daemonEnforces(daemon);
+    assert.deepEqual(reachability(place), open);
+    // A bridge that has taken over the name is held as any other.
+    run("ip", "link", "del", "br-lan.10");
+    const bridge = createLan("br-lan.10");
+    assert.deepEqual(reachability(bridge), answersOnly);
+    await isLetGo("br-lan.10", bridge, 30_000);
+  });
+
+  it("that is no bridge at all is let go when it was there first", async () => {
+    await daemon.end("SIGTERM");
+    await daemon[Symbol.asyncDispose]();
+    const place = createOther("br-ex");
+    daemon = startDaemon(engine);
+    await daemonEnforces(daemon);
+    assert.deepEqual(reachability(place), open);
+    assert.deepEqual((await daemon.status()).held, []);
   });
 
   it("that comes with the host's own way as a port is let go before the engine is read", async () => {

@@ -1,4 +1,4 @@
-// A bridge of the host's with one machine on it, for kernel tests.
+// A bridge or another device of the host's with one machine on it, for kernel tests.
 
 import { spawnSync } from "node:child_process";
 import { createNamespace, run, type TestNamespace } from "./namespace.ts";
@@ -15,6 +15,21 @@ let count = 0;
 
 /** Makes the bridge, and a machine on it by a link whose name is none of the engine's. */
 export function createLan(bridge: string): Lan {
+  return createPlace(bridge, (number, box) => {
+    run("ip", "link", "add", bridge, "type", "bridge");
+    run("ip", "link", "add", `port${number}`, "type", "veth", "peer", "name", "eth0", "netns", box);
+    run("ip", "link", "set", `port${number}`, "master", bridge, "up");
+  });
+}
+
+/** The same with a device of this name that is no bridge; a pair stands in for a VLAN, a tap and others. */
+export function createOther(device: string): Lan {
+  return createPlace(device, (_, box) => {
+    run("ip", "link", "add", device, "type", "veth", "peer", "name", "eth0", "netns", box);
+  });
+}
+
+function createPlace(bridge: string, link: (number: number, box: string) => void): Lan {
   count += 1;
   const number = count;
   const box = createNamespace(`lan${number}`);
@@ -24,9 +39,7 @@ export function createLan(bridge: string): Lan {
   ];
   const lan: Lan = { box, host: addresses(1), far: addresses(2) };
   run("sysctl", "-qw", "net.ipv6.conf.default.accept_dad=0");
-  run("ip", "link", "add", bridge, "type", "bridge");
-  run("ip", "link", "add", `port${number}`, "type", "veth", "peer", "name", "eth0", "netns", box.name);
-  run("ip", "link", "set", `port${number}`, "master", bridge, "up");
+  link(number, box.name);
   for (const [place, device, [v4, v6]] of [
     [run, bridge, lan.host],
     [box.run, "eth0", lan.far],

@@ -19,7 +19,8 @@ const escapes: Readonly<Record<string, string>> = {
 
 /** systemd.syntax(7), "Quoting": words, either quote around a whole word, and C escapes inside and outside of them. */
 function split(command: string): string[] {
-  if (/[%$]/.test(command)) throw new Error(`systemd would expand something in: ${command}`);
+  if (/[%$]/.test(command.replaceAll("$$", "")))
+    throw new Error(`systemd would expand something in: ${command}`);
   const word = /\s*(?:"((?:[^"\\]|\\.)*)"|'((?:[^'\\]|\\.)*)'|([^\s"'][^\s]*))(?=\s|$)/y;
   const words: string[] = [];
   while (word.lastIndex < command.length) {
@@ -31,9 +32,11 @@ function split(command: string): string[] {
 }
 
 function plain(word: string): string {
-  return word.replaceAll(/\\(.)/g, (_, character: string) => {
-    const escaped = escapes[character];
-    if (escaped === undefined) throw new Error(`systemd has no escape \\${character}`);
-    return escaped;
-  });
+  return word
+    .replaceAll("$$", () => "$")
+    .replaceAll(/\\(.)/g, (_, character: string) => {
+      const escaped = escapes[character];
+      if (escaped === undefined) throw new Error(`systemd has no escape \\${character}`);
+      return escaped;
+    });
 }

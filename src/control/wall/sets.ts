@@ -1,7 +1,7 @@
 // The control plane's sets, filled from the last picture and from what the host has.
 
 import { BridgeClaims } from "../../core/classify/bridge-claims.ts";
-import { hostsOwn } from "../../core/classify/bridge-ports.ts";
+import { whyHosts } from "../../core/classify/bridge-ports.ts";
 import { LostBridges } from "../../core/classify/lost-bridges.ts";
 import { type Classification, classify } from "../../core/classify/networks.ts";
 import { WaysOut } from "../../core/classify/ways-out.ts";
@@ -97,7 +97,7 @@ export class WallSets {
     const bridges = listBridges();
     const claimed = new Set(topology.networks.flatMap(({ bridge }) => bridge ?? []));
     const foundOn = lookAtBridges();
-    const isHosts = (bridge: string): boolean => hostsOwn(foundOn(bridge)).length > 0;
+    const isHosts = (bridge: string): boolean => whyHosts(foundOn(bridge)) !== undefined;
     const reading = { claimed, begunAtMs: this.#options.networksReadAtMs(), isHosts };
     const nowMs = uptimeMs();
     const foreign = this.#claims.observe(bridges, reading, nowMs);

@@ -1,7 +1,7 @@
 // Who owns a bridge that no network of the engine claims. The hold is meant for bridges that the engine is just creating.
 // A bridge that a complete reading of its networks does not name, if the reading began late enough, belongs to other
-// software, whatever its name, and is released. A bridge with the host's own way out is released at once. If no reading
-// ever completes, no other bridge is released.
+// software, whatever its name, and is released. A bridge with the host's own way out is released at once, and so is a device
+// that is no bridge. If no reading ever completes, no other bridge is released.
 
 /** What the engine's last reading says. */
 export interface ClaimsReading {
@@ -9,7 +9,7 @@ export interface ClaimsReading {
   readonly claimed: ReadonlySet<string>;
   /** When the last complete reading of the networks began; undefined before the first. */
   readonly begunAtMs: number | undefined;
-  /** Whether a bridge has a port of no container, or the host's default route: the engine creates no such bridge. */
+  /** Whether it has a port of no container, or the host's default route, or is no bridge: the engine creates no such. */
   readonly isHosts: (bridge: string) => boolean;
 }
 

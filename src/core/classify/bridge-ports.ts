@@ -13,6 +13,8 @@ export interface BridgePort {
 
 /** What the host has on a bridge, beside the containers' ports. */
 export interface FoundOnBridge {
+  /** What it is in words, if only its name is a bridge's: the host's own, as the engine makes nothing but bridges. */
+  readonly otherDevice: string | undefined;
   /** Its ports that belong to no container, in words. */
   readonly strangers: readonly string[];
   /** Whether it carries the host's default route. */
@@ -21,10 +23,25 @@ export interface FoundOnBridge {
   readonly master: string | undefined;
 }
 
-export const nothingFound: FoundOnBridge = { strangers: [], isWayOut: false, master: undefined };
+export const nothingFound: FoundOnBridge = {
+  otherDevice: undefined,
+  strangers: [],
+  isWayOut: false,
+  master: undefined,
+};
+
+/** What makes a device with a bridge's name the host's own, in words that follow that name; undefined for any other. */
+export function whyHosts(found: FoundOnBridge): string | undefined {
+  if (found.otherDevice !== undefined) return `is no bridge (${found.otherDevice})`;
+  const own = hostsOwn(found);
+  return own.length === 0 ? undefined : `has ${own.join(", ")}`;
+}
 
 /** Why a bridge may not be guarded, in words; nothing for one that may. */
-export function hostsOwn({ strangers, isWayOut }: FoundOnBridge): readonly string[] {
+export function hostsOwn({
+  strangers,
+  isWayOut,
+}: Pick<FoundOnBridge, "strangers" | "isWayOut">): readonly string[] {
   return [...strangers, ...(isWayOut ? ["the host's default route"] : [])];
 }
 

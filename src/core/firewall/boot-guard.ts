@@ -13,11 +13,11 @@ import { drop, returnIt } from "./rules/target.ts";
 import { fromHeldBridge, neighbourDiscovery } from "./ruleset/bridges.ts";
 import { setSpecs } from "./sets.ts";
 
-/** A bridge with a name like Docker's own that is the host's way out. */
+/** A bridge with a name like Docker's own that is the host's way out, or another device with such a name. */
 export interface HostBridge {
   readonly bridge: string;
-  /** What makes it that, in words. */
-  readonly why: readonly string[];
+  /** What makes it that, in words that follow its name: `has …`. */
+  readonly why: string;
 }
 
 // Comments of one word: systemd and the shell both have their own idea of quotes.
@@ -46,6 +46,17 @@ function holdRules(family: Family, hostBridges: readonly HostBridge[]): string {
     ],
   };
   return planRules([hold], new Map()).trimEnd().replaceAll("\n", "\\n");
+}
+
+/**
+ * A command that lets go of devices that are there and no bridges, for rules that stand already: nothing but the name can
+ * be matched. `$$` is systemd's `$`.
+ */
+function spareOthers(tool: string): string {
+  const spare = [chainNames.forward, chainNames.input].map(
+    (chain) => `${tool} -w -t mangle -I ${chain} -i "$$i" -j RETURN`,
+  );
+  return `{ cd /sys/class/net; for i in ${heldPrefix}*; do test ! -e "$$i" || test -e "$$i/bridge" || { ${spare.join("; ")}; }; done; true; }`;
 }
 
 /** Where systemd runs the engine, below the root of cgroup v2. */
@@ -98,14 +109,14 @@ const rulesOfHost = [
  */
 export function bootGuardUnit(hostBridges: readonly HostBridge[]): string {
   const restore = (tool: string, family: Family, orElse: string): string =>
-    `ExecStart=/bin/sh -c '${tool} -w -t mangle -S ${chainNames.forward} >/dev/null 2>&1 || printf "${holdRules(family, known)}\\n" | ${tool}-restore -w --noflush${orElse}'`;
+    `ExecStart=/bin/sh -c '${tool} -w -t mangle -S ${chainNames.forward} >/dev/null 2>&1 || { printf "${holdRules(family, known)}\\n" | ${tool}-restore -w --noflush && ${spareOthers(tool)}; }${orElse}'`;
   // A name with anything else in it would be another one to systemd, the shell or iptables.
   const known = hostBridges.filter(({ bridge }) => /^[A-Za-z0-9._-]+$/.test(bridge));
   return [
     `# Holds every bridge named ${heldPrefix}*: packets from it are neither forwarded nor reach the host, except answers to the host.`,
     ...(known.length === 0
       ? ["# No such bridge was the host's own way out when this was printed; print it again when one is."]
-      : known.map(({ bridge, why }) => `# Not held: ${bridge}, which has ${why.join(", ")}.`)),
+      : known.map(({ bridge, why }) => `# Not held: ${bridge}, which ${why}.`)),
     `# Holds lookups of ${engineGroup} to port 53, for containers and for itself (pulls by name), until the daemon runs.`,
     `# To pull an image before: for t in iptables ip6tables; do for b in ${[...engineHoldTables("nft"), ...engineHoldTables("legacy")].join(" ")}; do $t -t $b -F ${chainNames.engine}; done; done`,
     "[Unit]",

@@ -1,6 +1,6 @@
 // The ports of a bridge that are not plainly a container's, and the devices of the host's default routes.
 
-import { closeSync, readdirSync, readlinkSync } from "node:fs";
+import { closeSync, existsSync, readdirSync, readlinkSync } from "node:fs";
 import { basename } from "node:path";
 import {
   type BridgePort,
@@ -33,7 +33,12 @@ export function lookAtBridges(sandboxFolder: string | undefined): (bridge: strin
       // Empty for a kernel without IPv6.
       ...defaultRoutes6(readText("/proc/net/ipv6_route")),
     ];
-    return { strangers, isWayOut: routes.includes(bridge), master: masterOf(bridge) };
+    return {
+      otherDevice: otherDevice(bridge),
+      strangers,
+      isWayOut: routes.includes(bridge),
+      master: masterOf(bridge),
+    };
   };
   return (bridge) => {
     const found = seen.get(bridge) ?? look(bridge);
@@ -57,6 +62,14 @@ function strangersAmong(
     const inSandbox = sandboxIds === undefined ? undefined : sandboxIds.has(link.peerNamespace ?? -1);
     return strangePort({ name, kind: link.kind, inSandbox } satisfies BridgePort) ?? [];
   });
+}
+
+/** The kind of a device that is there and no bridge. */
+function otherDevice(name: string): string | undefined {
+  const index = existsSync(`/sys/class/net/${name}/bridge`) ? undefined : interfaceIndex(name);
+  // Only netlink tells for certain: in sysfs a new bridge of the engine's is none for a moment, and would be let go.
+  const link = index === undefined ? undefined : withSocket((socket) => askLink(socket, index));
+  return link === undefined || link.kind === "bridge" ? undefined : (link.kind ?? "a physical device");
 }
 
 /** The device that an interface is a part of. */

@@ -20,7 +20,7 @@ const RTM_GETLINK = 18;
 const RTM_NEWNSID = 88;
 const RTM_DELNSID = 89;
 const RTM_GETNSID = 90;
-const attribute = {
+export const linkAttribute = {
   name: 3,
   peer: 5,
   master: 10,
@@ -66,7 +66,7 @@ export function writeGetLinks(writer: NetlinkWriter): void {
   writer
     .message(RTM_GETLINK, NLM_F_REQUEST | NLM_F_DUMP)
     .raw(linkHeader(0))
-    .value(attribute.filter, hostBytes(WITHOUT_COUNTERS));
+    .value(linkAttribute.filter, hostBytes(WITHOUT_COUNTERS));
 }
 
 /** Asks for one interface. */
@@ -74,7 +74,7 @@ export function writeGetLink(writer: NetlinkWriter, index: number): void {
   writer
     .message(RTM_GETLINK, NLM_F_REQUEST | NLM_F_ACK)
     .raw(linkHeader(index))
-    .value(attribute.filter, hostBytes(WITHOUT_COUNTERS));
+    .value(linkAttribute.filter, hostBytes(WITHOUT_COUNTERS));
 }
 
 /** Asks for the number that the socket's namespace has for another. */
@@ -113,18 +113,18 @@ export function readLinkEvent(message: NetlinkMessage): LinkEvent | undefined {
   let name = "";
   let kind: string | undefined;
   eachAttribute(view, start + LINK_HEADER, end, (of, from, to) => {
-    if (of === attribute.name) name = readText(view, from, to);
-    else if (of === attribute.info) kind = kindIn(view, from, to);
+    if (of === linkAttribute.name) name = readText(view, from, to);
+    else if (of === linkAttribute.info) kind = kindIn(view, from, to);
     else if (to - from === 4) numbers.set(of, readHostInt(view, from));
   });
-  if (type === RTM_DELLINK) return { kind: "gone", index, to: numberOf(numbers, attribute.newNamespace) };
+  if (type === RTM_DELLINK) return { kind: "gone", index, to: numberOf(numbers, linkAttribute.newNamespace) };
   const link = {
     index,
     name,
     kind,
-    master: numberOf(numbers, attribute.master),
-    peer: numberOf(numbers, attribute.peer),
-    peerNamespace: numberOf(numbers, attribute.peerNamespace),
+    master: numberOf(numbers, linkAttribute.master),
+    peer: numberOf(numbers, linkAttribute.peer),
+    peerNamespace: numberOf(numbers, linkAttribute.peerNamespace),
   };
   return { kind: "link", link };
 }
@@ -134,7 +134,8 @@ function numberOf(numbers: ReadonlyMap<number, number>, of: number): number | un
   return value === undefined || value < 0 ? undefined : value;
 }
 
-function kindIn(view: DataView, start: number, end: number): string | undefined {
+/** In the attribute that says what an interface is: `veth`, `bridge`, … */
+export function kindIn(view: DataView, start: number, end: number): string | undefined {
   let kind: string | undefined;
   eachAttribute(view, start, end, (of, from, to) => {
     if (of === INFO_KIND) kind = readText(view, from, to);
