@@ -11,6 +11,7 @@ import type { Family } from "../../src/core/model/address.ts";
 import { openKernelSets } from "../../src/edge/kernel/ipset/kernel-sets.ts";
 import { createFirewall } from "../../src/edge/kernel/iptables/firewall.ts";
 import { readRuleBytes } from "../../src/edge/kernel/nftables/rule-bytes.ts";
+import { areAsleep } from "../../src/edge/kernel/nftables/tables.ts";
 import { createReadiness } from "../../src/edge/kernel/readiness.ts";
 import { printRow } from "../support/chosen.ts";
 import { median } from "../support/figures.ts";
@@ -39,11 +40,13 @@ const healing = createSchedule(
   (error) => problems.push(error),
 );
 
-/** Whether every jump of ours is first and every chain of ours has as many rules as it should. */
+/** Whether every jump of ours is first, every chain of ours has as many rules as it should, and no table is switched off. */
 function looksWhole(family: Family): boolean {
   const desired = desiredRules({ ...options, family });
   const { rules } = readRuleBytes(family, desired, []);
   const overridesOf = (table: string, chain: string) => rules.get(`${table} ${chain}`) ?? [];
+  const tables = desired.map(({ name }) => ({ family: family === 4 ? "ip" : "ip6", name }) as const);
+  if (areAsleep(tables)) return false;
   return desired.every(
     ({ name, jumps, chains }) =>
       jumps.every(
@@ -60,6 +63,7 @@ const changes: readonly [title: string, change: string][] = [
   ["`iptables -F` in mangle", "iptables-nft -t mangle -F"],
   ["`ip6tables -F` in raw", "ip6tables-nft -t raw -F"],
   ["`nft flush ruleset`", "nft flush ruleset"],
+  ["a table switched off", "nft add table ip mangle '{ flags dormant; }'"],
 ];
 
 describe("healing", { concurrency: 1 }, () => {

@@ -7,6 +7,8 @@ import { planRules } from "../../../core/firewall/rules/plan.ts";
 import type { Table } from "../../../core/firewall/rules/table.ts";
 import type { Family } from "../../../core/model/address.ts";
 import { DockerwallError, messageOf } from "../../../errors.ts";
+import type { NftTable } from "../nftables/numbers.ts";
+import { areAsleep, wakeTables } from "../nftables/tables.ts";
 import type { EngineRoot } from "./exec.ts";
 import { type Look, RememberedRules } from "./remembered-rules.ts";
 import { type Backend, type RuleTools, toolName, toolsOf } from "./tools.ts";
@@ -81,17 +83,21 @@ class RestoredRules implements Iptables {
   }
 
   async stands(family: Family, desired: readonly Table[]): Promise<boolean> {
-    return this.#isAsNever(family, desired) || planFor(desired, await this.save(family)) === "";
+    if (this.#isAsNever(family, desired)) return true;
+    if (this.#backend === "nft" && areAsleep(nftTables(family, desired))) return false;
+    return planFor(desired, await this.save(family)) === "";
   }
 
   async apply(family: Family, desired: readonly Table[]): Promise<boolean> {
     if (this.#isAsNever(family, desired)) return false;
+    // First, as all that follows is about rules, which read the same in a table that is switched off.
+    const woken = this.#backend === "nft" && wakeTables(nftTables(family, desired));
     const quickly = await this.#applyByBytes(family, desired);
-    if (quickly === "equal") return false;
+    if (quickly === "equal") return woken;
     let found = await this.#look(family, desired);
     const before = found.text;
     let plan = planFor(desired, before);
-    let changed = quickly === "applied";
+    let changed = woken || quickly === "applied";
     let refused: unknown;
     for (let round = 0; round < rounds && plan !== ""; round++) {
       changed = true;
@@ -149,6 +155,10 @@ class RestoredRules implements Iptables {
       `the IPv${family} rules read back differ from those applied by ${toolName(family, this.#backend)}-restore; another program may be changing them at the same time:\n${left}`,
     );
   }
+}
+
+function nftTables(family: Family, desired: readonly Table[]): readonly NftTable[] {
+  return desired.map(({ name }) => ({ family: family === 4 ? "ip" : "ip6", name }));
 }
 
 function planFor(desired: readonly Table[], text: string): string {

@@ -116,6 +116,15 @@ export function readTableNumber({ view, start, end }: NetlinkMessage): bigint | 
   return number;
 }
 
+/** The flags of a table, as a sum of bits. */
+export function readTableFlags({ view, start, end }: NetlinkMessage): number {
+  let flags = 0;
+  eachAttribute(view, start + GENERIC_HEADER, end, (type, from) => {
+    if (type === table.flags) flags = view.getUint32(from);
+  });
+  return flags;
+}
+
 export interface ReadRule {
   /** Its number in its table, and everything in it but its counter: one that replaces another takes its number over. */
   readonly identity: string;

@@ -13,6 +13,7 @@ const NFNL_SUBSYS_NFTABLES = 10;
 const GENERIC_HEADER = 4;
 /** linux/netfilter/nf_tables.h: message numbers, and where each says its table and its chain. */
 const messages: Readonly<Record<number, { readonly table: number; readonly chain: number | undefined }>> = {
+  0: { table: 1, chain: undefined }, // NEWTABLE, and one whose flags have changed
   2: { table: 1, chain: undefined }, // DELTABLE
   3: { table: 1, chain: 3 }, // NEWCHAIN
   5: { table: 1, chain: 3 }, // DELCHAIN
@@ -22,7 +23,7 @@ const messages: Readonly<Record<number, { readonly table: number; readonly chain
 
 export interface RuleWatchOptions {
   readonly readiness: Readiness;
-  /** Whether a change in this chain is worth a look; `chain` is undefined when a whole table went. */
+  /** Whether a change in this chain is worth a look; `chain` is undefined when it is a whole table. */
   readonly concerns: (table: string, chain: string | undefined) => boolean;
   readonly onChange: () => void;
   /** Called with why what the kernel told could not be read: something may have changed. The watch goes on. */

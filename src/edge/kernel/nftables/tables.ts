@@ -1,9 +1,17 @@
-// Whether nftables tables exist, whose they are, and removing them.
+// Whether nftables tables exist, whose they are, whether they work, and removing them.
 
 import { isMissing, NetlinkError } from "../netlink/refusal.ts";
-import type { NetlinkSocket } from "../netlink/socket.ts";
+import { NETLINK_NETFILTER, type NetlinkSocket, openNetlink } from "../netlink/socket.ts";
 import type { NftTable } from "./numbers.ts";
-import { tableFlags, writeBatch, writeDeleteTable, writeGetTable } from "./write.ts";
+import { readTableFlags } from "./read.ts";
+import {
+  DORMANT,
+  tableFlags,
+  writeBatch,
+  writeDeleteTable,
+  writeGetTable,
+  writeTableFlags,
+} from "./write.ts";
 
 /** Whether a table is in the namespace of the socket. @param what it is, in words, for errors */
 export function isTableThere(socket: NetlinkSocket, table: NftTable, what: string): boolean {
@@ -44,6 +52,50 @@ export class TableFlags {
       this.#current = tableFlags.none;
       send(this.#current);
     }
+  }
+}
+
+/** Whether another program has switched one of the tables off (`flags dormant`); each rule still reads as before. */
+export function areAsleep(tables: readonly NftTable[]): boolean {
+  return withSocket((socket) => tables.some((table) => isDormant(flagsOf(socket, table))));
+}
+
+/** Switches such tables on again. @returns whether there was one @throws NetlinkError when it is another program's own */
+export function wakeTables(tables: readonly NftTable[]): boolean {
+  return withSocket((socket) => {
+    const asleep = tables
+      .map((table) => ({ table, flags: flagsOf(socket, table) }))
+      .filter(({ flags }) => isDormant(flags));
+    for (const { table, flags } of asleep) {
+      writeBatch(socket.writer.reset(), () => writeTableFlags(socket.writer, table, flags & ~DORMANT));
+      socket.request(`to switch table ${table.family} ${table.name} on again, which is dormant`);
+    }
+    return asleep.length > 0;
+  });
+}
+
+const isDormant = (flags: number): boolean => (flags & DORMANT) !== 0;
+
+/** None for a table that is not there. */
+function flagsOf(socket: NetlinkSocket, table: NftTable): number {
+  let flags = 0;
+  writeGetTable(socket.writer.reset(), table);
+  try {
+    socket.request(`table ${table.name}`, (message) => {
+      flags = readTableFlags(message);
+    });
+  } catch (error) {
+    if (!isMissing(error)) throw error;
+  }
+  return flags;
+}
+
+function withSocket<T>(work: (socket: NetlinkSocket) => T): T {
+  const socket = openNetlink(NETLINK_NETFILTER, "tables");
+  try {
+    return work(socket);
+  } finally {
+    socket.closeLater();
   }
 }
 

@@ -50,6 +50,9 @@ export function writeBatch(writer: NetlinkWriter, content: () => void): void {
   writer.message(NFNL_MSG_BATCH_END, NLM_F_REQUEST).netfilterHeader(0, NFNL_SUBSYS_NFTABLES);
 }
 
+/** NFT_TABLE_F_DORMANT: its chains are in no hook of the kernel, and read as ever. */
+export const DORMANT = 1;
+
 /**
  * What a table may be: changed by nobody but the socket that made it, while that is open; and not gone with it.
  * The first is of Linux 5.12, the second of 6.9.
@@ -60,6 +63,11 @@ export const tableFlags = { none: 0, owned: 2, persistent: 4 } as const;
 export function writeNewTable(writer: NetlinkWriter, of: NftTable, flags: number = tableFlags.none): void {
   begin(writer, messages.newTable, NLM_F_CREATE, protocolOf(of)).text(table.name, of.name);
   if (flags !== tableFlags.none) writer.u32be(table.flags, flags);
+}
+
+/** Gives a table that is there other flags. @param flags sum of all that it is to have */
+export function writeTableFlags(writer: NetlinkWriter, of: NftTable, flags: number): void {
+  begin(writer, messages.newTable, 0, protocolOf(of)).text(table.name, of.name).u32be(table.flags, flags);
 }
 
 export function writeDeleteTable(writer: NetlinkWriter, of: NftTable): void {
