@@ -21,7 +21,7 @@ export interface JudgedAnswer {
 
 interface Picked {
   /** What the answer tells. */
-  readonly granted: ReadonlySet<IpAddress>;
+  readonly granted: readonly IpAddress[];
   /** What of it the answer opens. */
   readonly opened: readonly { readonly address: IpAddress; readonly inside: boolean }[];
   readonly refused: readonly IpAddress[];
@@ -63,13 +63,13 @@ function openSeconds(request: ResolveRequest, { opened }: Picked): number {
 export function concludeAnswer(request: ResolveRequest, judged: JudgedAnswer): Resolution {
   const { looked, answer, told, picked } = judged;
   const { query, audit } = request;
-  const kept = audit ? new Set([...picked.granted, ...picked.refused]) : picked.granted;
-  const onlyRefused = picked.granted.size === 0 && picked.refused.length > 0;
+  const kept = audit && picked.refused.length > 0 ? [...picked.granted, ...picked.refused] : picked.granted;
+  const onlyRefused = picked.granted.length === 0 && picked.refused.length > 0;
   const bytes = renderAnswer(answer, {
     head: query,
     limit: request.limit,
     tellTtl: () => told,
-    keep: (address) => kept.has(address),
+    keep: kept.length === answer.addresses.length ? undefined : isOneOf(kept),
     extendedError: audit
       ? undefined
       : (refusalOf(query.question.name, picked.refused) ?? (looked.stale ? staleAnswer : undefined)),
@@ -77,7 +77,7 @@ export function concludeAnswer(request: ResolveRequest, judged: JudgedAnswer): R
   return {
     bytes,
     outcome: onlyRefused && !audit ? "refused-private" : "answered",
-    granted: [...kept],
+    granted: kept,
     refused: picked.refused,
     onlyRefused,
     isNoName: answer.rcode === rcodes.nxDomain,
@@ -89,7 +89,7 @@ export function concludeAnswer(request: ResolveRequest, judged: JudgedAnswer): R
 
 /** A "no" of ours in the place of all that was refused has a TTL of its own; what is too much is not kept. */
 function repeatsOf({ looked: { kept }, answer: { ttlSeconds }, picked }: JudgedAnswer): Repeats | undefined {
-  const isEmptied = picked.refused.length > 0 && picked.granted.size === 0;
+  const isEmptied = picked.refused.length > 0 && picked.granted.length === 0;
   if (kept === undefined || isEmptied || picked.excess > 0) return undefined;
   return { ...kept, ttlSeconds };
 }
@@ -110,19 +110,27 @@ function refusalOf(name: string, refused: readonly IpAddress[]): ExtendedError |
   return { code: extendedErrors.blocked, text };
 }
 
+function isOneOf(addresses: readonly IpAddress[]): (address: IpAddress) => boolean {
+  const all = new Set(addresses);
+  return (address) => all.has(address);
+}
+
 /** Judging takes longest, by every list of the asker: no more addresses are judged than an answer may hold. */
-function pickAddresses({ filter, families }: ResolveRequest, answer: Answer): Picked {
-  const granted = new Set<IpAddress>();
+function pickAddresses({ filter, families }: ResolveRequest, { addresses }: Answer): Picked {
+  const granted: IpAddress[] = [];
   const opened: { address: IpAddress; inside: boolean }[] = [];
   const refused: IpAddress[] = [];
-  const usable = answer.addresses.filter(({ address }) => families.has(familyOf(address)));
-  for (const { address, bytes } of usable.slice(0, addressesPerAnswer)) {
+  let usable = 0;
+  for (const { address, bytes } of addresses) {
+    if (!families.has(familyOf(address))) continue;
+    usable += 1;
+    if (usable > addressesPerAnswer) continue;
     const { verdict, inside } = judgeAddress(filter, address, bytes);
     if (verdict === "refused") refused.push(address);
     else {
-      granted.add(address);
+      granted.push(address);
       if (verdict === "opened") opened.push({ address, inside });
     }
   }
-  return { granted, opened, refused, excess: Math.max(0, usable.length - addressesPerAnswer) };
+  return { granted, opened, refused, excess: Math.max(0, usable - addressesPerAnswer) };
 }

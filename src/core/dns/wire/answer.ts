@@ -2,11 +2,13 @@
 // records at its end. Nothing else in the message deserves trust, so it is left out.
 
 import { addressFromBytes, type IpAddress } from "../../model/address.ts";
-import { classIn, type ExtendedError, flagBits, headerLength, maxTcpPayload, rcodes } from "./codes.ts";
+import { type PlainRecords, readPlain, renderPlain } from "./answer/plain.ts";
+import type { AnsweredAddress, AnswerRendering } from "./answer/rendering.ts";
+import { classIn, flagBits, headerLength, maxTcpPayload, rcodes } from "./codes.ts";
 import { KnownNames, type Located, locate, readSection } from "./located.ts";
 import { type ResourceRecord, renderResponse } from "./message.ts";
 import { isWithin, type Name, nameText, readName } from "./name.ts";
-import type { Head, Question } from "./question.ts";
+import type { Question } from "./question.ts";
 import { readRdata } from "./rdata.ts";
 import { types } from "./record-types.ts";
 import { localSoa } from "./respond.ts";
@@ -23,14 +25,6 @@ export interface AnswerRecord extends ResourceRecord {
   readonly address: IpAddress | undefined;
 }
 
-export interface AnsweredAddress {
-  readonly address: IpAddress;
-  /** The same in 4 or 16 bytes. */
-  readonly bytes: Uint8Array;
-  /** Least TTL of its records, seconds, as upstream gave it. */
-  readonly ttlSeconds: number;
-}
-
 export interface Answer {
   readonly kind: "answer";
   readonly rcode: typeof rcodes.noError | typeof rcodes.nxDomain;
@@ -44,6 +38,8 @@ export interface Answer {
   readonly soa: ResourceRecord | undefined;
   /** How long the answer as a whole may be kept, seconds; 0 for a "no" without SOA. */
   readonly ttlSeconds: number;
+  /** The records where they stand, if they are nothing but the addresses of the question's name. */
+  readonly plain: PlainRecords | undefined;
 }
 
 /** A message that answers nothing; the client gets SERVFAIL. */
@@ -54,6 +50,40 @@ export interface BadAnswer {
 
 /** Walks an upstream's message. Who sent it, and its id, were checked by the transport. */
 export function walkAnswer(message: Uint8Array, question: Question): Answer | BadAnswer {
+  const plain = readPlain(message, question);
+  return plain === undefined ? walkRecords(message, question) : new PlainAnswer(plain, question);
+}
+
+/** Walked only when that is asked for: mostly it is told again as it is. */
+class PlainAnswer implements Answer {
+  readonly kind = "answer";
+  readonly rcode = rcodes.noError;
+  readonly soa = undefined;
+  readonly plain: PlainRecords;
+  readonly addresses: readonly AnsweredAddress[];
+  readonly ttlSeconds: number;
+  readonly #question: Question;
+
+  constructor(plain: PlainRecords, question: Question) {
+    this.plain = plain;
+    this.addresses = plain.addresses;
+    this.ttlSeconds = plain.ttlSeconds;
+    this.#question = question;
+  }
+
+  get chainNames(): readonly string[] {
+    return [this.#question.name];
+  }
+
+  get records(): readonly AnswerRecord[] {
+    const walked = walkRecords(this.plain.message, this.#question);
+    if (walked.kind === "bad") throw new Error("records were plain, and are bad");
+    return walked.records;
+  }
+}
+
+/** The same record by record, which takes longer, for answers of any kind. */
+export function walkRecords(message: Uint8Array, question: Question): Answer | BadAnswer {
   const checked = checkHeader(message, question);
   if ("problem" in checked) return checked;
   const names = new KnownNames(question.qname);
@@ -76,6 +106,7 @@ export function walkAnswer(message: Uint8Array, question: Question): Answer | Ba
     records,
     soa,
     ttlSeconds: negative && soa === undefined ? 0 : leastTtl(records, soa?.ttlSeconds),
+    plain: undefined,
   };
 }
 
@@ -85,19 +116,11 @@ function leastTtl(records: readonly AnswerRecord[], atMost = Number.POSITIVE_INF
   return least;
 }
 
-export interface AnswerRendering {
-  readonly head: Head;
-  readonly limit: number;
-  /** From a record's TTL to the TTL in the client's answer, seconds. */
-  readonly tellTtl: (ttlSeconds: number) => number;
-  /** False for an address that is not granted; its record is left out. */
-  readonly keep: (address: IpAddress) => boolean;
-  readonly extendedError?: ExtendedError | undefined;
-}
-
 /** The client's answer. When all that it had is left out, it has become a "no" of ours, with our SOA. */
 export function renderAnswer(answer: Answer, rendering: AnswerRendering): Uint8Array {
-  const { head, limit, tellTtl, keep, extendedError } = rendering;
+  const told = answer.plain && renderPlain(answer.plain, rendering);
+  if (told !== undefined) return told;
+  const { head, limit, tellTtl, keep = () => true, extendedError } = rendering;
   const shaped = (record: AnswerRecord): ResourceRecord => ({
     ...record,
     ttlSeconds: tellTtl(record.ttlSeconds),
@@ -119,7 +142,9 @@ export function renderAnswer(answer: Answer, rendering: AnswerRendering): Uint8A
 
 /** A message with the same answer, but for what is beyond so many addresses; undefined where nothing is. */
 export function shortenAnswer(answer: Answer, question: Question, atMost: number): Uint8Array | undefined {
-  const { addresses, records } = answer;
+  const { addresses, plain } = answer;
+  if (plain !== undefined && plain.end - plain.start <= atMost * plain.size) return undefined;
+  const { records } = answer;
   if (records.length <= atMost || addresses.length === 0) return undefined;
   const first = new Set(addresses.slice(0, atMost).map(({ address }) => address));
   const kept = records.filter(({ address }) => address === undefined || first.delete(address));

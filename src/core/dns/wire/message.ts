@@ -49,28 +49,20 @@ export function payloadLimit(edns: Edns | undefined, transport: Transport): numb
 /** Renders a response: the client's id, question bytes, RD and CD; RA set; never AA or AD, as we vouch for nothing. */
 export function renderResponse(content: ResponseContent): Uint8Array {
   const { head, rcode } = content;
-  const optLength = head.edns === undefined ? 0 : 11;
   const size = Math.min(content.limit, upperBound(content) + maxOptLength);
   const output: Output = { bytes: new Uint8Array(size), length: 0, suffixes: new Map() };
   output.length = headerLength;
   output.bytes.set(head.questionBytes, headerLength);
   output.length += head.questionBytes.length;
   rememberQuestion(output, head.questionBytes);
-  const room = content.limit - optLength;
+  const room = content.limit - (head.edns === undefined ? 0 : optLength);
   const answered = writeSection(output, content.answer, room);
   const complete = answered === content.answer.length;
   const authorized = complete ? writeSection(output, content.authority, room) : 0;
   const truncated = !complete || authorized < content.authority.length;
-  if (head.edns !== undefined) writeOpt(output, content);
-  const repeated = flagBits.opcode | flagBits.recursionDesired | flagBits.checkingDisabled;
-  const flags =
-    flagBits.response |
-    flagBits.recursionAvailable |
-    (head.flags & repeated) |
-    (truncated ? flagBits.truncated : 0) |
-    (rcode & flagBits.rcode);
+  if (head.edns !== undefined) writeOptWithError(output, content);
   writeWord(output.bytes, 0, head.id);
-  writeWord(output.bytes, 2, flags);
+  writeWord(output.bytes, 2, responseFlags(head, rcode, truncated));
   writeWord(output.bytes, 4, head.questionBytes.length > 0 ? 1 : 0);
   writeWord(output.bytes, 6, answered);
   writeWord(output.bytes, 8, authorized);
@@ -78,7 +70,21 @@ export function renderResponse(content: ResponseContent): Uint8Array {
   return output.bytes.subarray(0, output.length);
 }
 
-const maxOptLength = 11 + 6 + 200;
+/** The second word of the header of a response. */
+export function responseFlags({ flags }: Head, rcode: Rcode, truncated: boolean): number {
+  const repeated = flagBits.opcode | flagBits.recursionDesired | flagBits.checkingDisabled;
+  return (
+    flagBits.response |
+    flagBits.recursionAvailable |
+    (flags & repeated) |
+    (truncated ? flagBits.truncated : 0) |
+    (rcode & flagBits.rcode)
+  );
+}
+
+/** Bytes of our OPT record without options. */
+export const optLength = 11;
+const maxOptLength = optLength + 6 + 200;
 
 interface Output {
   readonly bytes: Uint8Array;
@@ -179,19 +185,24 @@ function rememberQuestion(output: Output, questionBytes: Uint8Array): void {
   }
 }
 
-function writeOpt(output: Output, { rcode, extendedError, limit }: ResponseContent): void {
-  const { bytes, length } = output;
-  const text = extendedError === undefined ? new Uint8Array(0) : encodeText(extendedError.text);
-  const options = extendedError === undefined || length + 17 + text.length > limit ? 0 : 6 + text.length;
-  bytes[length] = 0;
-  writeWord(bytes, length + 1, types.opt);
-  writeWord(bytes, length + 3, maxUdpPayload);
-  bytes[length + 5] = rcode >> 4;
-  bytes[length + 6] = 0;
+/** Writes our OPT record, but for its options. @param options bytes that they take */
+export function writeOpt(bytes: Uint8Array, at: number, rcode: Rcode, options: number): void {
+  bytes[at] = 0;
+  writeWord(bytes, at + 1, types.opt);
+  writeWord(bytes, at + 3, maxUdpPayload);
+  bytes[at + 5] = rcode >> 4;
+  bytes[at + 6] = 0;
   // DO stays clear: no signatures go along, and a client that validates when it can then does without (RFC 3225).
-  writeWord(bytes, length + 7, 0);
-  writeWord(bytes, length + 9, options);
-  output.length = length + 11 + options;
+  writeWord(bytes, at + 7, 0);
+  writeWord(bytes, at + 9, options);
+}
+
+function writeOptWithError(output: Output, { rcode, extendedError, limit }: ResponseContent): void {
+  const { bytes, length } = output;
+  const text = extendedError === undefined ? noText : encodeText(extendedError.text);
+  const options = extendedError === undefined || length + 17 + text.length > limit ? 0 : 6 + text.length;
+  writeOpt(bytes, length, rcode, options);
+  output.length = length + optLength + options;
   if (extendedError === undefined || options === 0) return;
   writeWord(bytes, length + 11, extendedErrorOption);
   writeWord(bytes, length + 13, 2 + text.length);
@@ -199,6 +210,7 @@ function writeOpt(output: Output, { rcode, extendedError, limit }: ResponseConte
   bytes.set(text, length + 17);
 }
 
+const noText = new Uint8Array(0);
 const encoder = new TextEncoder();
 
 /** At most 200 bytes, cut between characters. */
