@@ -6,6 +6,7 @@ import type { KernelRight } from "../core/grants/entry-index.ts";
 import type { Grant } from "../core/grants/grant.ts";
 import type { IpAddress } from "../core/model/address.ts";
 import type { PacketDecision } from "../core/policy/decide.ts";
+import type { Taker } from "../core/taker.ts";
 import { DockerwallError } from "../errors.ts";
 import { admitPacket } from "./admission/first-packet.ts";
 import { GrantBatch, mergeEntries, type NetworkOf, type WantedGrants } from "./admission/grant-batch.ts";
@@ -26,7 +27,7 @@ export interface Admission {
    */
   admit(grants: readonly Grant[], networkOf: NetworkOf, holder?: string): number;
   /** The same together with all others of this turn of the event loop; at once where the kernel has them all. */
-  admitInTurn(grants: readonly Grant[], networkOf: NetworkOf, holder?: string): number | Promise<number>;
+  admitInTurn(wanted: WantedGrants, taker: Taker<number>): void;
   /** The sandbox that has an address. */
   holderOf(asker: IpAddress): string | undefined;
   /** How often rights were taken away; what was concluded from rights before stands while it is the same. */
@@ -93,8 +94,7 @@ class KernelAdmission implements Admission {
     this.#batch = new GrantBatch({
       admitAll: (wanted) => this.#admitAll(wanted),
       endOf: (grants) => this.#rights.ledger.firstEnd(grants),
-      // What a callback admits by itself (hits of the cache), once it has returned; what is admitted from promises (answers
-      // of upstreams), when all that this turn has settled have led to whatever they lead to.
+      // What one callback of the event loop admits, once it has returned: all that a system call has read.
       atEndOfTurn: (work) => process.nextTick(work),
     });
     const onRevoke = (): void => void this.#revocations++;
@@ -110,12 +110,20 @@ class KernelAdmission implements Admission {
     return this.#rights.ledger.firstEnd(grants);
   }
 
-  admitInTurn(grants: readonly Grant[], networkOf: NetworkOf, holder?: string): number | Promise<number> {
+  admitInTurn(wanted: WantedGrants, taker: Taker<number>): void {
     const { ledger, nowMs } = this.#rights;
-    const isInKernel = ledger.due(grants, nowMs()).length === 0;
-    return isInKernel
-      ? this.admit(grants, networkOf, holder)
-      : this.#batch.admit({ grants, networkOf, holder });
+    if (ledger.due(wanted.grants, nowMs()).length > 0) {
+      this.#batch.admit(wanted, taker);
+      return;
+    }
+    let endAtMs: number;
+    try {
+      endAtMs = this.admit(wanted.grants, wanted.networkOf, wanted.holder);
+    } catch (error) {
+      taker.fail(error);
+      return;
+    }
+    taker.take(endAtMs);
   }
 
   isInside(address: IpAddress): boolean {

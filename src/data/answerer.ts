@@ -150,8 +150,14 @@ export class Answerer {
       deadlineAtMs: performance.now() + answerWithinMs,
       isGone: undefined,
     };
-    const { resolution } = await this.#parts.resolving.resolve(asked, () => undefined);
-    return resolution;
+    return new Promise((resolve) =>
+      this.#parts.resolving.resolve(
+        asked,
+        // Nothing is opened.
+        (_grants, taker) => taker.take(),
+        ({ resolution }) => resolve(resolution),
+      ),
+    );
   }
 
   /** Asks nobody from now on, and leaves no socket open. */

@@ -3,12 +3,13 @@
 // it.
 
 import { AnswerCache } from "../core/dns/cache.ts";
-import { type Looked, lookUp } from "../core/dns/cached-lookup.ts";
+import { type AskUpstream, type Looked, lookUp } from "../core/dns/cached-lookup.ts";
 import { FairQueue } from "../core/dns/fair-queue.ts";
 import { renderUpstream } from "../core/dns/upstream-text.ts";
 import type { Question } from "../core/dns/wire/question.ts";
 import type { ResolverReport } from "../core/model/report.ts";
 import type { Upstream } from "../core/model/upstream.ts";
+import type { Taker } from "../core/taker.ts";
 import { defaultResolverSettings, type QueryTerms, Resolver } from "../edge/upstream/resolver.ts";
 
 /** Undefined stands for the daemon's own. */
@@ -49,6 +50,8 @@ const cacheSettings = {
 /** Of all networks. */
 const maxCacheBytes = 32 * 1024 * 1024;
 
+const nowMs = (): number => performance.now();
+
 /** Begins with the daemon's resolver; others come with the first lookup that needs them, as do caches. */
 export class NetworkResolvers {
   /** One for all: who has containers on many networks with resolvers of their own gets no more than others. */
@@ -66,12 +69,12 @@ export class NetworkResolvers {
     this.#own = this.#resolverFor(upstreams);
   }
 
-  /** Throws or rejects when there is no answer, not even an old one. */
-  lookUp(question: Question, asking: Asking): Looked | Promise<Looked> {
+  /** Fails when there is no answer, not even an old one. */
+  lookUp(question: Question, asking: Asking, taker: Taker<Looked>): void {
     const resolver = this.#resolverOf(asking.choice);
     const cache = this.#cacheOf(asking.networkId, asking.choice);
-    const ask = (asked: Question): Promise<Uint8Array> => resolver.query(asked, asking.asker, asking);
-    return lookUp(question, { cache, ask, nowMs: () => performance.now() });
+    const ask: AskUpstream = (asked, its) => resolver.ask(asked, asking.asker, asking, its);
+    lookUp(question, { cache, ask, nowMs }, taker);
   }
 
   /** Asks past the cache. */

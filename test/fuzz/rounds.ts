@@ -2,8 +2,10 @@
 // naive reading. Every round asserts; none returns a verdict.
 
 import assert from "node:assert/strict";
+
 import type { Looked } from "../../src/core/dns/cached-lookup.ts";
-import type { AnswerGrant, LocalAnswer } from "../../src/core/dns/resolve/request.ts";
+import type { AnswerGrant, LocalAnswer, ResolveRequest } from "../../src/core/dns/resolve/request.ts";
+import type { Resolution } from "../../src/core/dns/resolve/resolution.ts";
 import { resolveQuery } from "../../src/core/dns/resolve.ts";
 import { walkAnswer } from "../../src/core/dns/wire/answer.ts";
 import { createFrameReader, renderFrame } from "../../src/core/dns/wire/framing.ts";
@@ -54,7 +56,7 @@ async function pass(query: Query, lookup: () => Looked): Promise<Passage> {
   const grants: AnswerGrant[] = [];
   let lookups = 0;
   const local: LocalAnswer = { kind: "addresses", addresses: [] };
-  const { bytes, outcome, cause } = await resolveQuery({
+  const request: ResolveRequest = {
     query,
     decision: decideName(policy, query.question.name, 0),
     audit: false,
@@ -64,14 +66,18 @@ async function pass(query: Query, lookup: () => Looked): Promise<Passage> {
     filter: filterOf(),
     lease: { floorSeconds: 60, graceSeconds: 300, ceilingSeconds: 3600 },
     findLocal: (question) => (question.name === "db" ? local : undefined),
-    lookup: () => {
+    lookup: (_, taker) => {
       lookups++;
-      return lookup();
+      taker.take(lookup());
     },
-    admit: (wanted) => {
+    admit: (wanted, taker) => {
       grants.push(...wanted);
+      taker.take();
     },
-  });
+  };
+  const { bytes, outcome, cause } = await new Promise<Resolution>((resolve) =>
+    resolveQuery(request, resolve),
+  );
   // The only error that may be caught on the way is the one that says what is wrong with upstream's answer.
   if (outcome === "failed") assert.match(String(cause), /upstream answer refused/);
   return { bytes: Buffer.from(bytes), lookups, grants };

@@ -10,6 +10,7 @@ import { setSpecs } from "../../src/core/firewall/sets.ts";
 import type { IpAddress } from "../../src/core/model/address.ts";
 import { anyService, type Service } from "../../src/core/model/service.ts";
 import { compileList } from "../../src/core/policy/entry-list.ts";
+import { taken } from "../../src/core/taker.ts";
 import { startAdmission } from "../../src/data/admission.ts";
 import { type KernelSets, openKernelSets } from "../../src/edge/kernel/ipset/kernel-sets.ts";
 import { monotonicMs } from "../../src/edge/kernel/monotonic.ts";
@@ -72,7 +73,11 @@ test("of the answers of one turn those fail that the kernel refuses, and the pac
     leaseSeconds: 300,
   }));
   const outcomes = await Promise.allSettled(
-    answers.map((grant) => admission.admitInTurn([grant], () => "n1")),
+    answers.map((grant) =>
+      taken<number>((taker) =>
+        admission.admitInTurn({ grants: [grant], networkOf: () => "n1", holder: undefined }, taker),
+      ),
+    ),
   );
   const admitted = [true, true, false, false, true];
   assert.deepEqual(

@@ -67,7 +67,16 @@ export function startOneNetwork(change: {
     });
   const admission: Admission = {
     admit,
-    admitInTurn: admit,
+    admitInTurn({ grants: wanted, networkOf, holder }, taker) {
+      let endAtMs: number;
+      try {
+        endAtMs = admit(wanted, networkOf, holder);
+      } catch (error) {
+        taker.fail(error);
+        return;
+      }
+      taker.take(endAtMs);
+    },
     revocations: 0,
     takeLeft: () => 0,
     judge: () => false,

@@ -1,6 +1,7 @@
 // What upstream says about a question, from the cache where possible: fresh answers first, failures for a moment
 // (RFC 9520), stale answers if no upstream can be asked (RFC 8767). Hot answers are refreshed before they expire.
 
+import type { Taker } from "../taker.ts";
 import {
   type AnswerCache,
   type CachedMessage,
@@ -26,7 +27,8 @@ export interface Looked {
   readonly kept: Kept | undefined;
 }
 
-export type AskUpstream = (question: Question) => Promise<Uint8Array>;
+/** May throw instead. */
+export type AskUpstream = (question: Question, taker: Taker<Uint8Array>) => void;
 
 export interface LookupSources {
   readonly cache: AnswerCache;
@@ -35,28 +37,66 @@ export interface LookupSources {
   readonly nowMs: () => number;
 }
 
-/** Looks a question up. Throws or rejects, as `ask` does, when there is nothing old to serve either. */
-export function lookUp(question: Question, sources: LookupSources): Looked | Promise<Looked> {
+/** Looks a question up; fails as `ask` does when there is nothing old to serve either. */
+export function lookUp(question: Question, sources: LookupSources, taker: Taker<Looked>): void {
   const { cache, nowMs } = sources;
   const key = keyOf(question);
   const cached = cache.get(key, nowMs());
   if (cached !== undefined && !cached.stale) {
     // This answer does not wait for it, and whether it succeeds shows at the next question.
-    if (cached.prefetch) void askAndKeep(question, sources).catch(() => undefined);
-    return lookedFrom(cached, question);
+    if (cached.prefetch) new Asking(question, sources, nobody).begin();
+    taker.take(lookedFrom(cached, question));
+  } else if (!cache.hasFailed(key, nowMs())) new Asking(question, sources, taker).begin();
+  else if (cached !== undefined) taker.take(lookedFrom(cached, question));
+  else taker.fail(new RecentFailureError());
+}
+
+const nobody: Taker<Looked> = { take: () => undefined, fail: () => undefined };
+
+/** A question that is with an upstream. */
+class Asking implements Taker<Uint8Array> {
+  readonly #question: Question;
+  readonly #sources: LookupSources;
+  readonly #taker: Taker<Looked>;
+
+  constructor(question: Question, sources: LookupSources, taker: Taker<Looked>) {
+    this.#question = question;
+    this.#sources = sources;
+    this.#taker = taker;
   }
-  if (!cache.hasFailed(key, nowMs())) return askAndKeep(question, sources);
-  if (cached !== undefined) return lookedFrom(cached, question);
-  throw new RecentFailureError();
+
+  begin(): void {
+    try {
+      this.#sources.ask(this.#question, this);
+    } catch (error) {
+      this.fail(error);
+    }
+  }
+
+  take(message: Uint8Array): void {
+    let looked: Looked;
+    try {
+      looked = keep(message, this.#question, this.#sources);
+    } catch (error) {
+      this.#taker.fail(error);
+      return;
+    }
+    this.#taker.take(looked);
+  }
+
+  fail(error: unknown): void {
+    let old: Looked;
+    try {
+      old = oldInstead(error, this.#question, this.#sources);
+    } catch (cause) {
+      this.#taker.fail(cause);
+      return;
+    }
+    this.#taker.take(old);
+  }
 }
 
-function askAndKeep(question: Question, sources: LookupSources): Promise<Looked> {
-  return sources.ask(question).then(
-    (message) => keep(message, question, sources),
-    (error) => oldInstead(error, question, sources),
-  );
-}
-
+/** @throws the error where nothing is kept */
 function oldInstead(error: unknown, question: Question, { cache, nowMs }: LookupSources): Looked {
   const key = keyOf(question);
   if (!(error instanceof NoTurnError)) cache.fail(key, nowMs());

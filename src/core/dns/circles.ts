@@ -5,6 +5,7 @@
 import { labelName, placeOf } from "../labels/table.ts";
 import type { IpAddress } from "../model/address.ts";
 import type { Upstream } from "../model/upstream.ts";
+import type { Taker } from "../taker.ts";
 import type { Looked } from "./cached-lookup.ts";
 import { type AskersInput, type Choice, findAskers } from "./circles/askers.ts";
 import { ResolverGraph } from "./circles/resolver-graph.ts";
@@ -90,26 +91,27 @@ export interface WayRequest {
   readonly circles: Circles;
   readonly choice: Choice;
   readonly asker: readonly IpAddress[];
-  readonly ask: (choice: Choice) => Looked | Promise<Looked>;
+  readonly ask: (choice: Choice, taker: Taker<Looked>) => void;
 }
 
-/** Asks the resolvers that the asker may ask. Throws or rejects as `ask` does, or with CircleError for a circle. */
-export function askAlong({ circles, choice, asker, ask }: WayRequest): Looked | Promise<Looked> {
+/** Asks the resolvers that the asker may ask. Fails as `ask` does, or with CircleError for a circle. */
+export function askAlong({ circles, choice, asker, ask }: WayRequest, taker: Taker<Looked>): void {
   const way = circles.allowed(choice, asker);
-  if ("circle" in way) throw new CircleError(way.circle);
+  if ("circle" in way) {
+    taker.fail(new CircleError(way.circle));
+    return;
+  }
   const reason = circles.reasonFor(way.choice);
-  return reason === undefined ? ask(way.choice) : askInto(reason, () => ask(way.choice));
+  ask(way.choice, reason === undefined ? taker : takerInto(reason, taker));
 }
 
 /** Resolvers in a circle may know some names, or have another way out; only their failures become a CircleError. */
-async function askInto(reason: string, ask: () => Looked | Promise<Looked>): Promise<Looked> {
-  let looked: Looked;
-  try {
-    looked = await ask();
-  } catch (cause) {
-    if (cause instanceof NoTurnError) throw cause;
-    throw new CircleError(reason, { cause });
-  }
-  if (looked.answer.kind === "bad") throw new CircleError(reason);
-  return looked;
+function takerInto(reason: string, taker: Taker<Looked>): Taker<Looked> {
+  return {
+    take(looked) {
+      if (looked.answer.kind === "bad") taker.fail(new CircleError(reason));
+      else taker.take(looked);
+    },
+    fail: (cause) => taker.fail(cause instanceof NoTurnError ? cause : new CircleError(reason, { cause })),
+  };
 }

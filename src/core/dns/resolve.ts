@@ -9,6 +9,7 @@
 //
 // Each step goes on to the next in the same turn of the event loop unless it must wait: for an upstream, or the kernel.
 
+import type { Taker } from "../taker.ts";
 import type { Looked } from "./cached-lookup.ts";
 import { CircleError } from "./circles.ts";
 import { answerHere } from "./resolve/here.ts";
@@ -17,47 +18,89 @@ import { isOpenReverse, type ResolveRequest } from "./resolve/request.ts";
 import { failed, type Resolution, reasonOf } from "./resolve/resolution.ts";
 import { extendedErrors } from "./wire/codes.ts";
 
-/** Resolves one query. Never throws and never rejects: every failure is an answer. */
-export function resolveQuery(request: ResolveRequest): Resolution | Promise<Resolution> {
-  return orFailed(request, () => answerHere(request) ?? ask(request));
-}
-
-/** Step 4. */
-function ask(request: ResolveRequest): Resolution | Promise<Resolution> {
-  if (!request.decision.allowed && !request.audit && !isOpenReverse(request))
-    throw new Error("a denied name must not reach an upstream");
-  let looked: Looked | Promise<Looked>;
+/**
+ * Resolves one query. Never throws: every failure is an answer.
+ * @param done called once, before this returns or later; must not throw
+ */
+export function resolveQuery(request: ResolveRequest, done: (resolution: Resolution) => void): void {
+  let here: Resolution | undefined;
   try {
-    looked = request.lookup(request.query.question);
+    here = answerHere(request);
   } catch (error) {
-    return failed(request, reasonOf(error), error);
+    here = failedInside(request, error);
   }
-  if (!(looked instanceof Promise)) return judgeAndAdmit(request, looked);
-  return looked.then(
-    (found) => orFailed(request, () => judgeAndAdmit(request, found)),
-    (error) => failed(request, reasonOf(error), error),
-  );
+  if (here === undefined) new Asked(request, done).begin();
+  else done(here);
 }
 
-/** Steps 5 and 6. */
-function judgeAndAdmit(request: ResolveRequest, looked: Looked): Resolution | Promise<Resolution> {
-  const judged = judgeLooked(request, looked);
-  if ("outcome" in judged) return judged;
-  return judged.grants.length === 0 ? concludeAnswer(request, judged) : admit(request, judged);
-}
+/** A query that goes to an upstream: it takes what that says. */
+class Asked implements Taker<Looked> {
+  readonly #request: ResolveRequest;
+  readonly #done: (resolution: Resolution) => void;
+  #isOver = false;
 
-function admit(request: ResolveRequest, judged: JudgedAnswer): Resolution | Promise<Resolution> {
-  let admitted: void | Promise<void>;
-  try {
-    admitted = request.admit(judged.grants);
-  } catch (error) {
-    return notOpened(request, error);
+  constructor(request: ResolveRequest, done: (resolution: Resolution) => void) {
+    this.#request = request;
+    this.#done = done;
   }
-  if (!(admitted instanceof Promise)) return concludeAnswer(request, judged);
-  return admitted.then(
-    () => orFailed(request, () => concludeAnswer(request, judged)),
-    (error) => notOpened(request, error),
-  );
+
+  /** Step 4. */
+  begin(): void {
+    const { query, decision, audit } = this.#request;
+    try {
+      if (!decision.allowed && !audit && !isOpenReverse(this.#request))
+        this.#end(failedInside(this.#request, new Error("a denied name must not reach an upstream")));
+      else this.#request.lookup(query.question, this);
+    } catch (error) {
+      this.fail(error);
+    }
+  }
+
+  fail(error: unknown): void {
+    this.#end(failed(this.#request, reasonOf(error), error));
+  }
+
+  /** Step 5, and 6 where there is something to grant. */
+  take(looked: Looked): void {
+    let ended: Resolution | undefined;
+    try {
+      const judged = judgeLooked(this.#request, looked);
+      if ("outcome" in judged) ended = judged;
+      else if (judged.grants.length === 0) ended = concludeAnswer(this.#request, judged);
+      else this.#admit(judged);
+    } catch (error) {
+      ended = failedInside(this.#request, error);
+    }
+    if (ended !== undefined) this.#end(ended);
+  }
+
+  #admit(judged: JudgedAnswer): void {
+    const taker: Taker<void> = {
+      take: () => this.#conclude(judged),
+      fail: (error) => this.#end(notOpened(this.#request, error)),
+    };
+    try {
+      this.#request.admit(judged.grants, taker);
+    } catch (error) {
+      taker.fail(error);
+    }
+  }
+
+  #conclude(judged: JudgedAnswer): void {
+    let ended: Resolution;
+    try {
+      ended = concludeAnswer(this.#request, judged);
+    } catch (error) {
+      ended = failedInside(this.#request, error);
+    }
+    this.#end(ended);
+  }
+
+  #end(resolution: Resolution): void {
+    if (this.#isOver) return;
+    this.#isOver = true;
+    this.#done(resolution);
+  }
 }
 
 function notOpened(request: ResolveRequest, error: unknown): Resolution {
@@ -65,11 +108,7 @@ function notOpened(request: ResolveRequest, error: unknown): Resolution {
 }
 
 /** What fails in a step is the end of its query, and of nothing else. */
-function orFailed<Result>(request: ResolveRequest, step: () => Result): Result | Resolution {
-  try {
-    return step();
-  } catch (error) {
-    if (error instanceof CircleError) return failed(request, reasonOf(error), error);
-    return failed(request, { code: extendedErrors.other, text: "internal error" }, error);
-  }
+function failedInside(request: ResolveRequest, error: unknown): Resolution {
+  if (error instanceof CircleError) return failed(request, reasonOf(error), error);
+  return failed(request, { code: extendedErrors.other, text: "internal error" }, error);
 }

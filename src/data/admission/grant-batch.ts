@@ -4,6 +4,7 @@
 
 import type { Grant, GrantEntry } from "../../core/grants/grant.ts";
 import type { IpAddress } from "../../core/model/address.ts";
+import type { Taker } from "../../core/taker.ts";
 
 export type NetworkOf = (asker: IpAddress) => string;
 
@@ -24,9 +25,9 @@ export interface GrantBatchOptions {
   readonly atEndOfTurn: (work: () => void) => void;
 }
 
-interface Waiting extends WantedGrants {
-  readonly admitted: (endAtMs: number) => void;
-  readonly refused: (error: unknown) => void;
+interface Waiting {
+  readonly wanted: WantedGrants;
+  readonly taker: Taker<number>;
 }
 
 export class GrantBatch {
@@ -37,25 +38,26 @@ export class GrantBatch {
     this.#options = options;
   }
 
-  /** Resolves when they are in the kernel, to when the first of them ends. Rejects with what the kernel refuses. */
-  admit({ grants, networkOf, holder }: WantedGrants): Promise<number> {
-    return new Promise((admitted, refused) => {
-      this.#waiting.push({ grants, networkOf, holder, admitted, refused });
-      if (this.#waiting.length === 1) this.#options.atEndOfTurn(() => this.#flush());
-    });
+  /** Tells when they are in the kernel, and when the first of them ends. Fails with what the kernel refuses. */
+  admit(wanted: WantedGrants, taker: Taker<number>): void {
+    this.#waiting.push({ wanted, taker });
+    if (this.#waiting.length === 1) this.#options.atEndOfTurn(() => this.#flush());
   }
 
   #flush(): void {
     const all = this.#waiting;
     this.#waiting = [];
-    const isAdmitted = all.length > 1 && this.#admitAll(all);
-    for (const each of all) {
+    const isAdmitted = all.length > 1 && this.#admitAll(all.map(({ wanted }) => wanted));
+    for (const { wanted, taker } of all) {
+      let endAtMs: number;
       try {
-        if (!isAdmitted) this.#options.admitAll([each]);
-        each.admitted(this.#options.endOf(each.grants));
+        if (!isAdmitted) this.#options.admitAll([wanted]);
+        endAtMs = this.#options.endOf(wanted.grants);
       } catch (error) {
-        each.refused(error);
+        taker.fail(error);
+        continue;
       }
+      taker.take(endAtMs);
     }
   }
 

@@ -3,7 +3,7 @@
 
 import type { AddressFilter } from "../../core/dns/address-filter.ts";
 import type { Looked } from "../../core/dns/cached-lookup.ts";
-import { askAlong } from "../../core/dns/circles.ts";
+import { askAlong, type WayRequest } from "../../core/dns/circles.ts";
 import type { AnswerGrant, LocalAnswer, ResolveRequest } from "../../core/dns/resolve/request.ts";
 import { payloadLimit } from "../../core/dns/wire/message.ts";
 import type { Query, Question } from "../../core/dns/wire/question.ts";
@@ -11,14 +11,15 @@ import type { Grant } from "../../core/grants/grant.ts";
 import type { LeaseSettings } from "../../core/grants/lease.ts";
 import type { Family, IpAddress } from "../../core/model/address.ts";
 import type { Decision, NamedAddress } from "../../core/policy/decide.ts";
+import type { Taker } from "../../core/taker.ts";
 import type { Admission } from "../admission.ts";
 import type { NetworkResolvers, UpstreamChoice } from "../resolvers.ts";
 import type { Asked } from "./arrival.ts";
 import type { NetworkKnowledge } from "./network-knowledge.ts";
 import type { Permission } from "./permission.ts";
 
-/** Returns, or resolves, once these grants are in the kernel; throws or rejects when one of them is not. */
-export type Open = (grants: readonly Grant[]) => void | Promise<void>;
+/** Calls back once these grants are in the kernel; fails when one of them is not. */
+export type Open = (grants: readonly Grant[], taker: Taker<void>) => void;
 
 export interface ResolvingOptions {
   readonly lease: LeaseSettings;
@@ -97,16 +98,18 @@ export class LookupRequest implements ResolveRequest {
     return this.#options.networks.findLocal(question, this.#asked.memberships);
   }
 
-  lookup(question: Question): Looked | Promise<Looked> {
+  lookup(question: Question, taker: Taker<Looked>): void {
     const { networks, resolvers } = this.#options;
     const { asker, deadlineAtMs, isGone, facts } = this.#asked;
     const networkId = this.#permission.speaker?.networkId ?? "";
-    return askAlong({
+    const way: WayRequest = {
       circles: networks.circles,
       choice: this.#choice,
       asker: facts.addresses,
-      ask: (choice) => resolvers.lookUp(question, { asker, networkId, deadlineAtMs, isGone, choice }),
-    });
+      ask: (choice, its) =>
+        resolvers.lookUp(question, { asker, networkId, deadlineAtMs, isGone, choice }, its),
+    };
+    askAlong(way, taker);
   }
 
   isAboveAllowed(): boolean {
@@ -117,8 +120,8 @@ export class LookupRequest implements ResolveRequest {
     return this.#asked.facts.addresses.some((each) => this.#options.admission.isOpen(each, address));
   }
 
-  admit(wanted: readonly AnswerGrant[]): void | Promise<void> {
-    return this.#open(this.#permission.grantsFor(wanted));
+  admit(wanted: readonly AnswerGrant[], taker: Taker<void>): void {
+    this.#open(this.#permission.grantsFor(wanted), taker);
   }
 
   /** The resolvers that the label of the speaking network names. */

@@ -17,6 +17,7 @@ import { tellFailure } from "../../core/contain.ts";
 import type { Query } from "../../core/dns/wire/question.ts";
 import type { Grant } from "../../core/grants/grant.ts";
 import type { IpAddress } from "../../core/model/address.ts";
+import type { Taker } from "../../core/taker.ts";
 import type { Waiter, Waiting } from "../../core/waiting.ts";
 import { monotonicMs } from "../../edge/kernel/monotonic.ts";
 import type { Admission } from "../admission.ts";
@@ -124,12 +125,19 @@ export class Lookup implements Waiter {
   }
 
   /** asked → opened, with all others of this turn of the event loop */
-  #open(grants: readonly Grant[]): void | Promise<void> {
+  #open(grants: readonly Grant[], taker: Taker<void>): void {
     const memberships = this.#memberships;
-    const { admission } = this.#parts;
     const networkAt = (address: IpAddress): string => networkOf(address, memberships);
-    const endAtMs = admission.admitInTurn(grants, networkAt, this.#holder);
-    return endAtMs instanceof Promise ? endAtMs.then((each) => this.#opened(each)) : this.#opened(endAtMs);
+    this.#parts.admission.admitInTurn(
+      { grants, networkOf: networkAt, holder: this.#holder },
+      {
+        take: (endAtMs) => {
+          this.#opened(endAtMs);
+          taker.take();
+        },
+        fail: (error) => taker.fail(error),
+      },
+    );
   }
 
   #opened(endAtMs: number): void {
@@ -186,12 +194,19 @@ export class Lookup implements Waiter {
       deadlineAtMs: this.#arrival.arrivedAtMs + answerWithinMs,
       isGone,
     };
-    const judged = this.#parts.resolving.resolve(asked, (grants) => this.#open(grants));
-    if (judged instanceof Promise) {
-      judged
-        .then((ended) => this.#conclude(asked, standing, ended))
-        .catch((error: unknown) => this.#fail(error));
-    } else this.#conclude(asked, standing, judged);
+    this.#parts.resolving.resolve(
+      asked,
+      (grants, taker) => this.#open(grants, taker),
+      (judged) => this.#end(asked, standing, judged),
+    );
+  }
+
+  #end(asked: Asked, standing: GuardedStanding, judged: Judged): void {
+    try {
+      this.#conclude(asked, standing, judged);
+    } catch (error) {
+      tellFailure(error, (cause) => this.#fail(cause));
+    }
   }
 
   #conclude(asked: Asked, standing: GuardedStanding, judged: Judged): void {

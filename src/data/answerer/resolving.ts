@@ -18,13 +18,15 @@ export class Resolving {
     this.#options = options;
   }
 
-  /** Every failure is an answer. Without a wait it is there at once. */
-  resolve(asked: Asked, open: Open): Judged | Promise<Judged> {
+  /**
+   * Every failure is an answer.
+   * @param done called once, without a wait before this returns; must not throw
+   */
+  resolve(asked: Asked, open: Open, done: (judged: Judged) => void): void {
     const permission = new Permission(asked, this.#options.networks);
     const { decision, speaker } = permission;
-    const resolution = resolveQuery(new LookupRequest(this.#options, asked, permission, open));
-    return resolution instanceof Promise
-      ? resolution.then((ended) => ({ resolution: ended, decision, speaker }))
-      : { resolution, decision, speaker };
+    resolveQuery(new LookupRequest(this.#options, asked, permission, open), (resolution) =>
+      done({ resolution, decision, speaker }),
+    );
   }
 }

@@ -10,12 +10,12 @@ import { contained, type OnFailure, tellFailure } from "../../core/contain.ts";
 import { FairQueue, type FairQueueLimits, NoTurnError, type Turn } from "../../core/dns/fair-queue.ts";
 import type { Question } from "../../core/dns/wire/question.ts";
 import type { Upstream } from "../../core/model/upstream.ts";
+import { type Taker, taken } from "../../core/taker.ts";
 import { messageOf } from "../../errors.ts";
 import { race } from "./race.ts";
 import { createRandomBits } from "./random.ts";
 import { createUpstreamServer, type UpstreamServer } from "./server.ts";
 import { SharedQuestions, type Wanted } from "./shared-questions.ts";
-import type { Taker } from "./taker.ts";
 
 export interface ResolverSettings {
   readonly upstreams: readonly Upstream[];
@@ -76,29 +76,25 @@ export class Resolver {
     this.setUpstreams(settings.upstreams);
   }
 
-  /**
-   * The answer of an upstream, its question checked, its id meaningless. An rcode other than NOERROR and
-   * NXDOMAIN is passed on only when no server had better.
-   * @throws NoTurnError when too much is under way for this asker
-   * @throws DockerwallError when nobody answered in time
-   */
+  /** What ask() gets, as a promise. */
   query(question: Question, asker: string, terms?: QueryTerms): Promise<Uint8Array> {
+    return taken((taker) => this.ask(question, asker, terms, taker));
+  }
+
+  /**
+   * Asks for the answer of an upstream, its question checked, its id meaningless. An rcode other than NOERROR and
+   * NXDOMAIN is passed on only when no server had better. Fails with NoTurnError when too much is under way for this
+   * asker, and with DockerwallError when nobody answered in time.
+   */
+  ask(question: Question, asker: string, terms: QueryTerms | undefined, taker: Taker<Uint8Array>): void {
     const { nowMs, deadlineMs } = this.#settings;
     const latestAtMs = nowMs() + deadlineMs;
     const deadlineAtMs = Math.min(latestAtMs, terms?.deadlineAtMs ?? latestAtMs);
     // Without the time that others have, silence says nothing about the upstreams.
     const lateFromMs = deadlineAtMs - deadlineMs / 2;
-    return new Promise((resolve, reject) =>
-      new QueuedQuery(this.#queueing, {
-        question,
-        asker,
-        deadlineAtMs,
-        lateFromMs,
-        isGone: terms?.isGone,
-        resolve,
-        reject,
-      }).begin(),
-    );
+    const isGone = terms?.isGone;
+    const options = { question, asker, deadlineAtMs, lateFromMs, isGone, taker };
+    new QueuedQuery(this.#queueing, options).begin();
   }
 
   /** Replaces the servers. Attempts under way still end with the old ones; what waits for its turn asks the new ones. */
@@ -155,17 +151,17 @@ interface QueuedQueryOptions {
   /** From when on it is its own asker's load that has taken the time. */
   readonly lateFromMs: number;
   readonly isGone: (() => boolean) | undefined;
-  readonly resolve: (message: Uint8Array) => void;
-  readonly reject: (error: unknown) => void;
+  readonly taker: Taker<Uint8Array>;
 }
 
 /** A query from when it wants a place until it is answered. */
-class QueuedQuery implements Turn, Taker, Wanted {
+class QueuedQuery implements Turn, Taker<Uint8Array>, Wanted {
   readonly #queueing: Queueing;
   readonly #options: QueuedQueryOptions;
   /** While it waits for a place. */
   #expiring: NodeJS.Timeout | undefined;
   #isLate = false;
+  #isOver = false;
 
   constructor(queueing: Queueing, options: QueuedQueryOptions) {
     this.#queueing = queueing;
@@ -180,11 +176,19 @@ class QueuedQuery implements Turn, Taker, Wanted {
     return this.#options.deadlineAtMs;
   }
 
-  get taker(): Taker {
+  get taker(): Taker<Uint8Array> {
     return this;
   }
 
   begin(): void {
+    try {
+      this.#enter();
+    } catch (error) {
+      this.#end(error);
+    }
+  }
+
+  #enter(): void {
     const { queue, nowMs, told } = this.#queueing;
     const { asker, deadlineAtMs } = this.#options;
     const entered = queue.enter(asker, this);
@@ -198,13 +202,13 @@ class QueuedQuery implements Turn, Taker, Wanted {
 
   #expire(): void {
     // Whatever becomes of its place: its asker hears of it.
-    this.#options.reject(new NoTurnError("late"));
+    this.#end(new NoTurnError("late"));
     this.#queueing.queue.withdraw(this.#options.asker, this);
   }
 
   refuse(): void {
     clearTimeout(this.#expiring);
-    this.#options.reject(new NoTurnError("crowded"));
+    this.#end(new NoTurnError("crowded"));
   }
 
   start(): void {
@@ -217,13 +221,23 @@ class QueuedQuery implements Turn, Taker, Wanted {
   }
 
   take(message: Uint8Array): void {
-    this.#options.resolve(message);
+    if (!this.#isOver) {
+      this.#isOver = true;
+      this.#options.taker.take(message);
+    }
     this.#leave();
   }
 
   fail(error: unknown): void {
-    this.#options.reject(this.#isLate ? new NoTurnError("late") : error);
+    this.#end(this.#isLate ? new NoTurnError("late") : error);
     this.#leave();
+  }
+
+  /** Its asker hears of the first failure only. */
+  #end(error: unknown): void {
+    if (this.#isOver) return;
+    this.#isOver = true;
+    this.#options.taker.fail(error);
   }
 
   /** Gives its place back; the next that waits for one begins in here. */

@@ -3,13 +3,13 @@
 import { contained, type OnFailure } from "../../core/contain.ts";
 import { NoTurnError } from "../../core/dns/fair-queue.ts";
 import type { Question } from "../../core/dns/wire/question.ts";
-import type { Taker } from "./taker.ts";
+import type { Taker } from "../../core/taker.ts";
 
 /** A question, and who asks it. */
 export interface Wanted {
   readonly question: Question;
   readonly deadlineAtMs: number;
-  readonly taker: Taker;
+  readonly taker: Taker<Uint8Array>;
 }
 
 export interface SharedQuestionsOptions {
@@ -47,7 +47,7 @@ export class SharedQuestions {
   }
 
   /** What others began may go on for longer than this asker can wait. */
-  #joining({ deadlineAtMs, taker }: Wanted, fail: (error: unknown) => void): Taker {
+  #joining({ deadlineAtMs, taker }: Wanted, fail: (error: unknown) => void): Taker<Uint8Array> {
     let isOver = false;
     const once = (outcome: () => void): void => {
       if (isOver) return;
@@ -76,14 +76,14 @@ export class SharedQuestions {
 }
 
 /** One question under way, as the first of its askers wants it. */
-class UnderWay implements Wanted, Taker {
+class UnderWay implements Wanted, Taker<Uint8Array> {
   readonly question: Question;
   readonly deadlineAtMs: number;
   readonly #key: string;
   readonly #all: Map<string, UnderWay>;
-  readonly #first: Taker;
+  readonly #first: Taker<Uint8Array>;
   /** Made with the second: mostly there is none. */
-  #others: Taker[] | undefined;
+  #others: Taker<Uint8Array>[] | undefined;
 
   constructor(key: string, { question, deadlineAtMs, taker }: Wanted, all: Map<string, UnderWay>) {
     this.question = question;
@@ -93,11 +93,11 @@ class UnderWay implements Wanted, Taker {
     this.#first = taker;
   }
 
-  get taker(): Taker {
+  get taker(): Taker<Uint8Array> {
     return this;
   }
 
-  join(taker: Taker): void {
+  join(taker: Taker<Uint8Array>): void {
     this.#others ??= [];
     this.#others.push(taker);
   }

@@ -4,7 +4,8 @@ import { setNames } from "../../../src/core/firewall/names.ts";
 import type { Grant } from "../../../src/core/grants/grant.ts";
 import type { IpAddress } from "../../../src/core/model/address.ts";
 import { anyService, type Service } from "../../../src/core/model/service.ts";
-import { startAdmission } from "../../../src/data/admission.ts";
+import { taken } from "../../../src/core/taker.ts";
+import { type Admission, startAdmission } from "../../../src/data/admission.ts";
 import { createSets } from "../../../src/edge/kernel/ipset/desired-sets.ts";
 import { createFakeSets, type FakeSets } from "../../support/fake-sets.ts";
 import { flushSet } from "../../support/flush-set.ts";
@@ -102,6 +103,9 @@ test("at an address whose owner finds no place nothing is granted, until it has 
   assert.equal(admission.isOpen(asker, grant(1).destination), true);
 });
 
+const admitInTurn = (admission: Admission, grants: readonly Grant[], holder?: string): Promise<number> =>
+  taken((taker) => admission.admitInTurn({ grants, networkOf: onNetwork, holder }, taker));
+
 test("an answer opens nothing for who has its asker's address by now", async () => {
   const { sets, admission } = start();
   admission.own(asker, "sandbox-1");
@@ -109,13 +113,10 @@ test("an answer opens nothing for who has its asker's address by now", async () 
   const before = sets.dump();
   for (const holder of ["sandbox-1", undefined]) {
     assert.throws(() => admission.admit([grant(1)], onNetwork, holder), /another sandbox's/);
-    await assert.rejects(
-      async () => admission.admitInTurn([grant(1)], onNetwork, holder),
-      /another sandbox's/,
-    );
+    await assert.rejects(admitInTurn(admission, [grant(1)], holder), /another sandbox's/);
   }
   // It changes hands within the turn that admits it.
-  const admitted = admission.admitInTurn([grant(1)], onNetwork, "sandbox-2");
+  const admitted = admitInTurn(admission, [grant(1)], "sandbox-2");
   admission.own(asker, "sandbox-3");
   await assert.rejects(async () => admitted, /another sandbox's/);
   assert.deepEqual(
@@ -268,15 +269,18 @@ test("the answers of one turn go in one request, each entry for as long as any o
   };
   const neighbour = "198.18.0.3" as IpAddress;
   await Promise.all([
-    admission.admitInTurn([grant(1, onePort, { leaseSeconds: 900 })], onNetwork),
-    admission.admitInTurn([grant(1, onePort, { leaseSeconds: 60, domain: "b.example.org" })], onNetwork),
-    admission.admitInTurn([grant(2, anyService, { asker: neighbour })], onNetwork),
+    admitInTurn(admission, [grant(1, onePort, { leaseSeconds: 900 })]),
+    admitInTurn(admission, [grant(1, onePort, { leaseSeconds: 60, domain: "b.example.org" })]),
+    admitInTurn(admission, [grant(2, anyService, { asker: neighbour })]),
   ]);
   assert.deepEqual(requests, [3]);
   const [first] = sets.list(setNames.grant4);
   assert.equal(first?.timeoutSeconds, 900);
   // What the kernel has for nearly as long is admitted at once, and nothing asked of it.
-  assert.equal(typeof admission.admitInTurn([grant(1, onePort, { leaseSeconds: 900 })], onNetwork), "number");
+  const ends: number[] = [];
+  const at = { grants: [grant(1, onePort, { leaseSeconds: 900 })], networkOf: onNetwork, holder: undefined };
+  admission.admitInTurn(at, { take: (endAtMs) => ends.push(endAtMs), fail: assert.fail });
+  assert.equal(ends.length, 1);
   assert.equal(requests.length, 1);
 });
 
@@ -285,7 +289,7 @@ test("what one of the answers of a turn must not have is refused to it alone", a
   sets.limit(setNames.grant4, 3);
   const outcomes = await Promise.allSettled(
     [wide, onePort, onePort, onePort, onePort].map((service, at) =>
-      admission.admitInTurn([grant(at, service)], onNetwork),
+      admitInTurn(admission, [grant(at, service)]),
     ),
   );
   assert.deepEqual(

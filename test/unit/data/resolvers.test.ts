@@ -1,8 +1,10 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
+import type { Looked } from "../../../src/core/dns/cached-lookup.ts";
 import { nameFromPlainText, nameText, rootName } from "../../../src/core/dns/wire/name.ts";
 import type { Question } from "../../../src/core/dns/wire/question.ts";
+import { taken } from "../../../src/core/taker.ts";
 import { NetworkResolvers, type UpstreamChoice } from "../../../src/data/resolvers.ts";
 import { messageOf } from "../../../src/errors.ts";
 import { rawRecord } from "../../support/dns-bytes.ts";
@@ -24,6 +26,12 @@ function longAnswerTo(message: Uint8Array): Buffer {
   return Buffer.concat([answer, ...records]);
 }
 
+const lookUp = (
+  resolvers: NetworkResolvers,
+  question: Question,
+  asking: Parameters<NetworkResolvers["lookUp"]>[1],
+): Promise<Looked> => taken((taker) => resolvers.lookUp(question, asking, taker));
+
 test("each choice of resolvers has its own answers", async () => {
   const servers = await Promise.all(
     ["203.0.113.1", "203.0.113.2", "203.0.113.3"].map((address) =>
@@ -33,7 +41,7 @@ test("each choice of resolvers has its own answers", async () => {
   const [one, two, three] = servers.map(({ address, port }) => [{ address, port }]);
   const resolvers = new NetworkResolvers(one ?? [], assert.fail);
   const ask = async (choice: UpstreamChoice, name = "www.example.org"): Promise<readonly string[]> => {
-    const { answer } = await resolvers.lookUp(questionFor(name), {
+    const { answer } = await lookUp(resolvers, questionFor(name), {
       asker: "a",
       networkId: "n",
       choice,
@@ -73,7 +81,7 @@ test("a part of a network's resolvers, as an asker behind the others may ask, st
   const other = { address: server.address, port: 1 };
   const resolvers = new NetworkResolvers([...part, other], assert.fail);
   const ask = async (choice: UpstreamChoice): Promise<unknown> =>
-    resolvers.lookUp(questionFor("www.example.org"), {
+    lookUp(resolvers, questionFor("www.example.org"), {
       asker: "a",
       networkId: "n",
       choice,
@@ -105,7 +113,7 @@ test("what waits for its turn when its network's resolvers are no one's any more
   const resolvers = new NetworkResolvers([], assert.fail);
   const ask = async (name: string): Promise<string> =>
     (
-      await resolvers.lookUp(questionFor(name), {
+      await lookUp(resolvers, questionFor(name), {
         asker: "a",
         networkId: "n",
         choice,
@@ -135,7 +143,7 @@ test("one asker has one budget, however many choices of resolvers it asks by, an
   const ask = (asker: string, choice: UpstreamChoice): void => {
     const question = questionFor(`n${asked.length}.example.org`);
     const deadlineAtMs = performance.now() + 500;
-    const looked = async () => resolvers.lookUp(question, { asker, networkId: "n", choice, deadlineAtMs });
+    const looked = async () => lookUp(resolvers, question, { asker, networkId: "n", choice, deadlineAtMs });
     asked.push(looked().then(() => "answered", messageOf));
   };
   try {
@@ -169,7 +177,7 @@ test("one network's cache says nothing of another's, and no flood puts another's
   });
   const resolvers = new NetworkResolvers([server], assert.fail);
   const ask = (networkId: string, name: string) =>
-    resolvers.lookUp(questionFor(`${name}.example.org`, 16), {
+    lookUp(resolvers, questionFor(`${name}.example.org`, 16), {
       asker: networkId,
       networkId,
       choice: undefined,
@@ -208,7 +216,7 @@ test("what all networks keep is bounded, and who has most gives many answers at 
   const resolvers = new NetworkResolvers([server], assert.fail);
   const ask = async (networkId: string, number: number): Promise<number> => {
     const before = server.seen.tcp.length;
-    await resolvers.lookUp(questionFor(`f${number}.example.org`, 16), {
+    await lookUp(resolvers, questionFor(`f${number}.example.org`, 16), {
       asker: networkId,
       networkId,
       choice: undefined,

@@ -4,6 +4,7 @@ import type { LeaseSettings } from "../../grants/lease.ts";
 import type { Family, IpAddress } from "../../model/address.ts";
 import type { Service } from "../../model/service.ts";
 import type { Decision, NamedAddress } from "../../policy/decide.ts";
+import type { Taker } from "../../taker.ts";
 import type { AddressFilter } from "../address-filter.ts";
 import type { Looked } from "../cached-lookup.ts";
 import type { Query, Question } from "../wire/question.ts";
@@ -47,12 +48,12 @@ export interface ResolveRequest {
   readonly lease: LeaseSettings;
   /** What Docker answers to it itself. */
   findLocal(question: Question): LocalAnswer | undefined;
-  /** Rejects when no upstream answered in time. */
-  lookup(question: Question): Looked | Promise<Looked>;
+  /** Fails, or throws, when no upstream answered in time. */
+  lookup(question: Question, taker: Taker<Looked>): void;
   /** Why nobody can be asked for this asker, not even about what it may not have: it may be asking for others. */
   readonly circle?: string | undefined;
-  /** Returns, or resolves, once every grant is in the kernel; throws or rejects when one of them is not. */
-  admit(grants: readonly AnswerGrant[]): void | Promise<void>;
+  /** Calls back once every grant is in the kernel; fails, or throws, when one of them is not. */
+  admit(grants: readonly AnswerGrant[], taker: Taker<void>): void;
   /** True when a name below that of the question is allowed: to say that it does not exist would deny those, too. */
   isAboveAllowed?(): boolean;
   /** True for an address that this asker holds a live grant for: its reverse name may be asked for. */

@@ -2,13 +2,15 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
 import { AnswerCache } from "../../../../src/core/dns/cache.ts";
-import { lookUp } from "../../../../src/core/dns/cached-lookup.ts";
+import { type Looked, lookUp } from "../../../../src/core/dns/cached-lookup.ts";
 import { NoTurnError } from "../../../../src/core/dns/fair-queue.ts";
 import { parseResolvConf } from "../../../../src/core/dns/resolv-conf.ts";
 import { createFrameReader, renderFrame } from "../../../../src/core/dns/wire/framing.ts";
 import { nameFromPlainText, rootName } from "../../../../src/core/dns/wire/name.ts";
 import type { Question } from "../../../../src/core/dns/wire/question.ts";
+import { taken } from "../../../../src/core/taker.ts";
 import { plainName, rawQuestion, rawRecord, rawResponse, v4 } from "../../../support/dns-bytes.ts";
+import { give } from "../../../support/takers.ts";
 
 const settings = { maxBytes: 10_000, maxTtlSeconds: 3600, maxStaleSeconds: 100 };
 const key = (name: string) => ({ name, type: 1 });
@@ -76,21 +78,24 @@ const answer = rawResponse(rawQuestion(plainName("www.example.org")), [
 ]);
 const servfail = rawResponse(rawQuestion(plainName("www.example.org")), [], { flags: 0x8182 });
 
+const looked = (cache: AnswerCache, nowMs: () => number, ask: () => Promise<Uint8Array>): Promise<Looked> =>
+  taken((taker) => lookUp(question, { cache, nowMs, ask: (_, its) => give(its, ask) }, taker));
+
 test("lookup: from the cache while fresh, stale only when nobody answers", async () => {
   const cache = new AnswerCache(settings);
   let now = 0;
   let asked = 0;
   const replies: (Uint8Array | Error)[] = [answer, new Error("down"), servfail, answer];
   const look = async () =>
-    lookUp(question, {
+    looked(
       cache,
-      nowMs: () => now,
-      ask: async () => {
+      () => now,
+      async () => {
         const reply = replies[asked++];
         if (reply instanceof Uint8Array) return reply;
         throw reply;
       },
-    });
+    );
   assert.equal((await look()).ageSeconds, 0);
   now = 29_000;
   const hit = await look();
@@ -114,15 +119,15 @@ test("lookup: what upstream has taken back since is not served when nobody answe
     const replies: (Uint8Array | Error)[] = [answer, since, new Error("down")];
     let now = 0;
     const look = async () =>
-      lookUp(question, {
+      looked(
         cache,
-        nowMs: () => now,
-        ask: async () => {
+        () => now,
+        async () => {
           const reply = replies.shift();
           if (reply instanceof Uint8Array) return reply;
           throw reply;
         },
-      });
+      );
     await look();
     now = 31_000;
     assert.equal((await look()).stale, false);
@@ -142,7 +147,12 @@ test("lookup: of an answer with thousands of addresses as many are kept as may b
     ),
   ]);
   const cache = new AnswerCache({ ...settings, maxBytes: 1_000_000 });
-  const look = async () => lookUp(question, { cache, nowMs: () => 0, ask: async () => message });
+  const look = async () =>
+    looked(
+      cache,
+      () => 0,
+      async () => message,
+    );
   const first = (await look()).answer;
   const again = (await look()).answer;
   assert.ok(first.kind === "answer" && again.kind === "answer");
@@ -160,16 +170,16 @@ test("lookup: a failure is remembered for a moment, and stale answers are then s
   let now = 0;
   let asked = 0;
   let up = true;
-  const sources = {
-    cache,
-    nowMs: () => now,
-    ask: async (): Promise<Uint8Array> => {
-      asked++;
-      if (up) return answer;
-      throw new Error("down");
-    },
-  };
-  const look = async () => lookUp(question, sources);
+  const look = () =>
+    looked(
+      cache,
+      () => now,
+      async () => {
+        asked++;
+        if (up) return answer;
+        throw new Error("down");
+      },
+    );
   await look();
   up = false;
   now = 31_000;
@@ -192,7 +202,7 @@ test("lookup: an asker's own crowd is no failure of the name", async () => {
     if (crowded) throw new NoTurnError("crowded");
     return answer;
   };
-  const look = async () => lookUp(question, { cache, nowMs: () => 0, ask });
+  const look = async () => looked(cache, () => 0, ask);
   await assert.rejects(look, /too many lookups under way/);
   crowded = false;
   assert.equal((await look()).answer.kind, "answer");
@@ -206,7 +216,7 @@ test("lookup: what is asked for often is asked for again before it ends, once", 
     asked++;
     return answer;
   };
-  const look = async () => lookUp(question, { cache, nowMs: () => now, ask });
+  const look = async () => looked(cache, () => now, ask);
   for (now = 0; now < 26_000; now += 1000) await look();
   assert.equal(asked, 1);
   now = 27_500;
@@ -221,10 +231,7 @@ test("lookup: without anything to serve the failure is passed on", async () => {
   const ask = async (): Promise<Uint8Array> => {
     throw new Error("down");
   };
-  await assert.rejects(
-    async () => lookUp(question, { cache: new AnswerCache(settings), nowMs: () => 0, ask }),
-    /down/,
-  );
+  await assert.rejects(async () => looked(new AnswerCache(settings), () => 0, ask), /down/);
 });
 
 test("frames: any cut of the stream gives the same messages", () => {

@@ -1,10 +1,9 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import dnsPacket from "dns-packet";
-import type { Looked } from "../../../../src/core/dns/cached-lookup.ts";
 import { NoTurnError } from "../../../../src/core/dns/fair-queue.ts";
 import type { AnswerGrant, LocalAnswer, ResolveRequest } from "../../../../src/core/dns/resolve/request.ts";
-import type { Outcome } from "../../../../src/core/dns/resolve/resolution.ts";
+import type { Outcome, Resolution } from "../../../../src/core/dns/resolve/resolution.ts";
 import { resolveQuery } from "../../../../src/core/dns/resolve.ts";
 import { walkAnswer } from "../../../../src/core/dns/wire/answer.ts";
 import { payloadLimit } from "../../../../src/core/dns/wire/message.ts";
@@ -14,6 +13,7 @@ import type { IpAddress, Prefix } from "../../../../src/core/model/address.ts";
 import { anyService } from "../../../../src/core/model/service.ts";
 import type { Decision } from "../../../../src/core/policy/decide.ts";
 import { filterOf } from "../../../support/policies.ts";
+import { give } from "../../../support/takers.ts";
 
 type Answers = dnsPacket.Answer[];
 
@@ -84,7 +84,7 @@ async function run(world: World) {
   const grants: AnswerGrant[] = [];
   const { query } = world;
   const filter = filterOf(world.own, world.named);
-  const resolution = await resolveQuery({
+  const request: ResolveRequest = {
     query,
     decision: world.decision ?? exact,
     limit: world.limit ?? payloadLimit(query.edns, "udp"),
@@ -103,7 +103,7 @@ async function run(world: World) {
     findLocal: () => world.local,
     isAboveAllowed: () => world.isAboveAllowed ?? false,
     ...(world.mayReverse === undefined ? {} : { mayReverse: world.mayReverse }),
-    lookup: (): Looked => {
+    lookup: (_, taker) => {
       order.push("upstream");
       if (world.upstreamFails === true) throw new Error("no upstream");
       if (world.noTurn !== undefined) throw new NoTurnError(world.noTurn);
@@ -123,19 +123,21 @@ async function run(world: World) {
         answers: world.answers ?? [],
         authorities: world.authorities ?? [],
       });
-      return {
+      taker.take({
         answer: walkAnswer(message, query.question),
         ageSeconds: world.ageSeconds ?? 0,
         stale: world.stale ?? false,
         kept: undefined,
-      };
+      });
     },
-    admit: async (wanted) => {
-      order.push("admit");
-      if (world.admitFails === true) throw new Error("set full");
-      grants.push(...wanted);
-    },
-  });
+    admit: (wanted, taker) =>
+      give(taker, async () => {
+        order.push("admit");
+        if (world.admitFails === true) throw new Error("set full");
+        grants.push(...wanted);
+      }),
+  };
+  const resolution = await new Promise<Resolution>((resolve) => resolveQuery(request, resolve));
   return { resolution, grants, order, decoded: dnsPacket.decode(Buffer.from(resolution.bytes)) };
 }
 

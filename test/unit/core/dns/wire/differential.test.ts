@@ -11,7 +11,8 @@ import { join } from "node:path";
 import { test } from "node:test";
 import dnsPacket from "dns-packet";
 import { AnswerCache } from "../../../../../src/core/dns/cache.ts";
-import { lookUp } from "../../../../../src/core/dns/cached-lookup.ts";
+import { type AskUpstream, lookUp } from "../../../../../src/core/dns/cached-lookup.ts";
+import type { ResolveRequest } from "../../../../../src/core/dns/resolve/request.ts";
 import { resolveQuery } from "../../../../../src/core/dns/resolve.ts";
 import { createFrameReader, renderFrame } from "../../../../../src/core/dns/wire/framing.ts";
 import { payloadLimit, type Transport } from "../../../../../src/core/dns/wire/message.ts";
@@ -39,12 +40,12 @@ async function startOurs(upstreamPort: number) {
   const cache = new AnswerCache({ maxBytes: 1_000_000, maxTtlSeconds: 3600, maxStaleSeconds: 0 });
   const handler =
     (transport: Transport): DnsHandler =>
-    async (message, client, reply) => {
+    (message, client, reply) => {
       const query = parseQuery(message);
       if (query.kind === "ignore") return reply(undefined);
       const limit = payloadLimit(query.edns, transport);
       if (query.kind === "reply-now") return reply(respondNow(query, limit));
-      const resolution = await resolveQuery({
+      const request: ResolveRequest = {
         query,
         decision: {
           allowed: true,
@@ -61,15 +62,13 @@ async function startOurs(upstreamPort: number) {
         filter: filterOf(),
         lease: { floorSeconds: 60, graceSeconds: 300, ceilingSeconds: 3600 },
         findLocal: () => undefined,
-        lookup: (question) =>
-          lookUp(question, {
-            cache,
-            nowMs: () => performance.now(),
-            ask: (asked) => resolver.query(asked, client.address),
-          }),
-        admit: () => undefined,
-      });
-      reply(resolution.bytes);
+        lookup: (question, taker) => {
+          const ask: AskUpstream = (asked, its) => resolver.ask(asked, client.address, undefined, its);
+          lookUp(question, { cache, nowMs: () => performance.now(), ask }, taker);
+        },
+        admit: (_, taker) => taker.take(),
+      };
+      resolveQuery(request, ({ bytes }) => reply(bytes));
     };
   const udp = await listenUdp({ address: loopback, port: 0 }, handler("udp"));
   const tcp = await listenTcp({ address: loopback, port: udp.port }, handler("tcp"));
