@@ -5,7 +5,7 @@ import { isInside } from "../dns/address-filter.ts";
 import { addressBytes, type IpAddress, type Prefix, prefixContains, renderPrefix } from "../model/address.ts";
 import { isDnsService, isLookup, type Service, serviceCovers, serviceGrants } from "../model/service.ts";
 import { intersectServices, subtractServices } from "../model/service-set.ts";
-import { type Entry, isSingle } from "./entry.ts";
+import { type DomainEntry, type Entry, isSingle } from "./entry.ts";
 import { type CompiledList, hasEnded } from "./entry-list.ts";
 
 /** What one asker may reach through one network. */
@@ -50,7 +50,44 @@ export type Decision =
 
 /** Decides on a name, in presentation form made from the wire labels: lower case, no trailing dot, odd bytes escaped. */
 export function decideName(policy: Policy, name: string, nowMs: number): Decision {
-  if (isClosed(policy)) return { allowed: false, network: policy.network, by: [] };
+  const { network, lists } = policy;
+  if (isClosed(policy)) return { allowed: false, network, by: [] };
+  let only: CompiledList | undefined;
+  let entries: readonly DomainEntry[] = [];
+  for (const list of lists) {
+    const its = hasEnded(list, nowMs) ? [] : list.nameEntries(name);
+    if (its.length === 0) continue;
+    if (only !== undefined) return decideByAll(policy, name, nowMs);
+    only = list;
+    entries = its;
+  }
+  if (only === undefined) return { allowed: false, network, by: [] };
+  const [entry] = entries;
+  return entries.length === 1 && entry !== undefined && !entry.negated
+    ? allowedBy(only, entry)
+    : decideByAll(policy, name, nowMs);
+}
+
+/** Of each list, what follows from one of its entries alone: the same for every name that no other is about. */
+const known = new WeakMap<CompiledList, Map<DomainEntry, Decision>>();
+
+/** Nearly always one entry decides, and each lookup decides. */
+function allowedBy(list: CompiledList, entry: DomainEntry): Decision {
+  let decisions = known.get(list);
+  if (decisions === undefined) {
+    decisions = new Map();
+    known.set(list, decisions);
+  }
+  let decision = decisions.get(entry);
+  if (decision === undefined) {
+    const { source, endsAtMs } = list;
+    decision = decisionOf("", [{ entry, source, endsAtMs }], []);
+    decisions.set(entry, decision);
+  }
+  return decision;
+}
+
+function decideByAll(policy: Policy, name: string, nowMs: number): Decision {
   const granting: MatchedEntry[] = [];
   const taking: MatchedEntry[] = [];
   for (const list of policy.lists) {
@@ -59,9 +96,17 @@ export function decideName(policy: Policy, name: string, nowMs: number): Decisio
     for (const entry of list.nameEntries(name))
       (entry.negated ? taking : granting).push({ entry, source, endsAtMs });
   }
+  return decisionOf(policy.network, granting, taking);
+}
+
+function decisionOf(
+  network: string,
+  granting: readonly MatchedEntry[],
+  taking: readonly MatchedEntry[],
+): Decision {
   const terms = termsOf(granting, taking);
   const services = servicesOf(terms);
-  if (services.length === 0) return { allowed: false, network: policy.network, by: taking };
+  if (services.length === 0) return { allowed: false, network, by: taking };
   const exact = granting.some(({ entry }) => entry.kind === "domain" && entry.scope === "exact");
   return { allowed: true, services, exact, endsAtMs: lastEnd(granting), terms, by: granting };
 }
@@ -160,6 +205,8 @@ export function termsAt(
   nowMs: number,
 ): readonly Term[] {
   const { granted, taken } = addressRights(policy, address, nowMs);
+  // Nearly every address is one that no entry is about.
+  if (taken.length === 0 && !inside && terms.every(isAnywhere)) return terms;
   const left: Term[] = [];
   const keep = (term: Term): void => {
     const services =
@@ -173,6 +220,11 @@ export function termsAt(
     else for (const match of granted) keep(commonTerm(term, match));
   }
   return left;
+}
+
+/** Whether it leads to every address that is not inside. */
+function isAnywhere({ within, services }: Term): boolean {
+  return within === undefined && services.length > 0;
 }
 
 /** What the name and an entry for its address both allow, while both do. */

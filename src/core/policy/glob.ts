@@ -62,8 +62,8 @@ export class GlobTable<Value> {
   }
 
   /** The values of all patterns that match the name. */
-  match(name: string): Value[] {
-    if (this.#byRest.size === 0) return [];
+  match(name: string): readonly Value[] {
+    if (this.#byRest.size === 0) return nothing;
     const found: Value[] = [];
     /** Labels left of `rest`, rightmost first. */
     const left: string[] = [];
@@ -80,6 +80,8 @@ export class GlobTable<Value> {
     return found;
   }
 }
+
+const nothing: readonly [] = [];
 
 function labelBetween(ancestors: readonly string[], at: number): string {
   const whole = ancestors[at] ?? "";

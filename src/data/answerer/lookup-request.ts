@@ -60,7 +60,7 @@ export class LookupRequest implements ResolveRequest {
   }
 
   get families(): ReadonlySet<Family> {
-    return this.#permission.families();
+    return this.#permission.families;
   }
 
   get isInside(): boolean {

@@ -32,6 +32,7 @@ export class Permission {
   readonly #decided: readonly Decided[];
   /** The family of the addresses that are asked for; undefined for a question of another type. */
   readonly #family: Family | undefined;
+  #families: ReadonlySet<Family> | undefined;
   /** Of what was decided when it asked, what counts for such addresses. */
   #usableThen: readonly Decided[] | undefined;
 
@@ -52,7 +53,12 @@ export class Permission {
   }
 
   /** The families in which an answer is of use: those of the networks that allow the name, or in audit mode of all. */
-  families(): ReadonlySet<Family> {
+  get families(): ReadonlySet<Family> {
+    this.#families ??= this.#findFamilies();
+    return this.#families;
+  }
+
+  #findFamilies(): ReadonlySet<Family> {
     const ofAll = !this.decision.allowed || this.#asked.facts.isAudited;
     let has4 = false;
     let has6 = false;
