@@ -219,12 +219,16 @@ class KernelAdmission implements Admission {
     const all = due.length === 0 ? due : ledger.withEarlier(due, now);
     for (const { grants, networkOf } of wanted)
       for (const { asker } of grants) index.place(asker, networkOf(asker));
-    if (all.length > 0) admitEntries(entries, mergeEntries(ledger.entriesFor(all, now)));
-    ledger.record(all, now);
+    if (all.length > 0) {
+      const missing = ledger.entriesFor(all, now);
+      admitEntries(entries, hasRepetitions(all) ? mergeEntries(missing) : missing);
+      ledger.record(all, now);
+    }
     const note = ({ asker, destination, domain }: Grant): void =>
       history.note(asker, destination, domain, now);
     for (const { grants } of wanted) grants.forEach(note);
-    all.forEach(note);
+    // The others are among those.
+    for (let at = due.length; at < all.length; at++) note(all[at] as Grant);
   }
 
   /** While an upstream was asked, the asker may have gone, and its address be another's. */
@@ -242,6 +246,12 @@ class KernelAdmission implements Admission {
     this.#revocations++;
     this.#rights.revoke(asker);
   }
+}
+
+/** Whether two of these grants may want the same entry. */
+function hasRepetitions(grants: readonly Grant[]): boolean {
+  if (grants.length < 2) return false;
+  return new Set(grants.map(({ destination }) => destination)).size < grants.length;
 }
 
 /** Of all of them, the grants that the kernel must be told of. */

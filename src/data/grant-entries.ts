@@ -2,21 +2,18 @@
 // right is not recorded yet. The index says whose each entry is, and how many there are.
 
 import { setNames } from "../core/firewall/names.ts";
-import type { AskerKey, EntryIndex } from "../core/grants/entry-index.ts";
+import { type AskerKey, type AskerSet, type EntryIndex, entryId } from "../core/grants/entry-index.ts";
 import type { GrantEntry } from "../core/grants/grant.ts";
-import { hostPrefix, type IpAddress } from "../core/model/address.ts";
+import { type Family, hostPrefix, type IpAddress } from "../core/model/address.ts";
 import type { SetEntries } from "../edge/kernel/ipset/changes.ts";
 import type { KernelSets } from "../edge/kernel/ipset/kernel-sets.ts";
-import type { SetEntry, SetKey } from "../edge/kernel/ipset/message.ts";
+import type { SetEntry } from "../edge/kernel/ipset/message.ts";
 import { DockerwallError } from "../errors.ts";
 
 /** Most kernel entries of one asker; one more opens nothing. */
 const entriesPerAsker = 32_768;
 /** The same for all askers of one network together: a quarter of what a set holds. */
 const entriesPerNetwork = 262_144;
-
-/** What is granted opens last. */
-const order = ["pair", "ask", "grant"] as const;
 
 export interface GrantEntriesOptions {
   readonly sets: KernelSets;
@@ -26,11 +23,14 @@ export interface GrantEntriesOptions {
   readonly nowMs: () => number;
 }
 
-/** An entry on its way into the kernel. */
-interface Wanted {
+/** An entry on its way into the kernel, as the sets take it. */
+interface Wanted extends SetEntry {
   readonly entry: GrantEntry;
   readonly name: string;
-  readonly key: SetKey;
+  readonly timeoutSeconds: number;
+  readonly comment: string;
+  /** In the index; undefined for an entry that is no asker's. */
+  readonly id: string | undefined;
   /** When it runs out, ms. */
   readonly endsAtMs: number;
   /** When what is in the kernel of it runs out, ms; 0 for nothing, and where that is not known. */
@@ -44,22 +44,24 @@ interface Wanted {
  * @throws KernelSetError; DockerwallError when the askers, or a network of theirs, would have more than they may
  */
 export function admitEntries(options: GrantEntriesOptions, entries: readonly GrantEntry[]): void {
-  const wanted = entries.map((entry) => keepLonger(prepare(options, entry), options.nowMs()));
-  const fresh = wanted.flatMap(({ entry, fresh }) => (fresh && entry.set !== "ask" ? [entry] : []));
+  const now = options.nowMs();
+  const wanted = entries.map((entry) => keepLonger(prepare(options, entry, now), now));
+  const fresh = wanted.filter(({ id, fresh }) => fresh && id !== undefined);
   if (fresh.length > 0) assertRoom(options.index, fresh);
   write(options, wanted);
 }
 
 /** Adds one entry of an asker that has room. @throws KernelSetError */
 export function addEntry(options: GrantEntriesOptions, entry: GrantEntry): void {
-  write(options, [prepare(options, entry)]);
+  write(options, [prepare(options, entry, options.nowMs())]);
 }
 
 /** Has entries that are in the kernel end sooner. @throws KernelSetError */
 export function shortenEntries(options: GrantEntriesOptions, entries: readonly GrantEntry[]): void {
+  const now = options.nowMs();
   write(
     options,
-    entries.map((entry) => prepare(options, entry)),
+    entries.map((entry) => prepare(options, entry, now)),
   );
 }
 
@@ -68,18 +70,26 @@ export function isCrowded({ index }: GrantEntriesOptions, asker: IpAddress, netw
   return index.count(asker) >= entriesPerAsker || index.countIn(network) >= entriesPerNetwork;
 }
 
-function prepare({ isAsked, index, nowMs }: GrantEntriesOptions, entry: GrantEntry): Wanted {
-  const { set, family, destination } = entry;
-  const name = setNames[`${set}${family}`];
-  const now = nowMs();
-  const endsAtMs = now + entry.timeoutSeconds * 1000;
+function prepare({ isAsked, index }: GrantEntriesOptions, entry: GrantEntry, nowMs: number): Wanted {
+  const { set, family, destination, asker, protocol, port, timeoutSeconds, comment } = entry;
+  const endsAtMs = nowMs + timeoutSeconds * 1000;
   if (set === "ask") {
+    const name = family === 4 ? setNames.ask4 : setNames.ask6;
     const key = { kind: "net", prefix: hostPrefix(destination) } as const;
-    return { entry, name, key, endsAtMs, knownEndMs: 0, fresh: !isAsked(destination) };
+    const fresh = !isAsked(destination);
+    return { entry, name, key, timeoutSeconds, comment, id: undefined, endsAtMs, knownEndMs: 0, fresh };
   }
-  const key = askerKey(entry);
-  const knownEndMs = index.find(`${set}${family}`, key) ?? 0;
-  return { entry, name, key, endsAtMs, knownEndMs, fresh: knownEndMs <= now };
+  const its = askerSet(set, family);
+  const key: AskerKey = { kind: "ip-port-ip", first: destination, protocol, port, second: asker };
+  const id = entryId(its, key);
+  const knownEndMs = index.find(asker, id) ?? 0;
+  const fresh = knownEndMs <= nowMs;
+  return { entry, name: setNames[its], key, timeoutSeconds, comment, id, endsAtMs, knownEndMs, fresh };
+}
+
+function askerSet(set: "grant" | "pair", family: Family): AskerSet {
+  if (set === "grant") return family === 4 ? "grant4" : "grant6";
+  return family === 4 ? "pair4" : "pair6";
 }
 
 /**
@@ -87,16 +97,16 @@ function prepare({ isAsked, index, nowMs }: GrantEntriesOptions, entry: GrantEnt
  * the millisecond: rounded up each time, it would never end.
  */
 function keepLonger(wanted: Wanted, nowMs: number): Wanted {
-  const { entry, knownEndMs } = wanted;
+  const { knownEndMs } = wanted;
   if (knownEndMs <= wanted.endsAtMs) return wanted;
   const timeoutSeconds = Math.ceil((knownEndMs - nowMs) / 1000);
-  return { ...wanted, entry: { ...entry, timeoutSeconds }, endsAtMs: knownEndMs };
+  return { ...wanted, timeoutSeconds, endsAtMs: knownEndMs };
 }
 
 function write(options: GrantEntriesOptions, wanted: readonly Wanted[]): void {
   const { sets, index, nowMs } = options;
-  const note = ({ entry, endsAtMs }: Wanted): void => {
-    if (entry.set !== "ask") index.note(`${entry.set}${entry.family}`, askerKey(entry), endsAtMs);
+  const note = ({ entry, id, endsAtMs }: Wanted): void => {
+    if (id !== undefined) index.noteId(entry.asker, id, endsAtMs);
   };
   try {
     sets.addAll(inOrder(wanted));
@@ -121,24 +131,36 @@ function write(options: GrantEntriesOptions, wanted: readonly Wanted[]): void {
   wanted.forEach(note);
 }
 
+/** What is granted opens last. */
+const order = [
+  setNames.pair4,
+  setNames.pair6,
+  setNames.ask4,
+  setNames.ask6,
+  setNames.grant4,
+  setNames.grant6,
+] as const;
+
 function inOrder(wanted: readonly Wanted[]): SetEntries[] {
-  return order.flatMap((set) =>
-    ([4, 6] as const).flatMap((family) => {
-      const chosen = wanted.filter(({ entry }) => entry.set === set && entry.family === family);
-      return chosen.length === 0
-        ? []
-        : [{ name: setNames[`${set}${family}`], entries: chosen.map(toSetEntry) }];
-    }),
-  );
+  const bySet = new Map<string, Wanted[]>();
+  for (const each of wanted) {
+    const its = bySet.get(each.name);
+    if (its === undefined) bySet.set(each.name, [each]);
+    else its.push(each);
+  }
+  return order.flatMap((name) => {
+    const entries = bySet.get(name);
+    return entries === undefined ? [] : [{ name, entries }];
+  });
 }
 
-function assertRoom(index: EntryIndex, fresh: readonly GrantEntry[]): void {
-  for (const [asker, own] of Map.groupBy(fresh, (entry) => entry.asker)) {
+function assertRoom(index: EntryIndex, fresh: readonly Wanted[]): void {
+  for (const [asker, own] of Map.groupBy(fresh, ({ entry }) => entry.asker)) {
     if (index.count(asker) + own.length > entriesPerAsker) throw refusal(asker, entriesPerAsker);
   }
-  for (const [network, own] of Map.groupBy(fresh, (entry) => index.networkOf(entry.asker))) {
+  for (const [network, own] of Map.groupBy(fresh, ({ entry }) => index.networkOf(entry.asker))) {
     if (network === undefined || index.countIn(network) + own.length <= entriesPerNetwork) continue;
-    throw refusal(`the network of ${own[0]?.asker}`, entriesPerNetwork);
+    throw refusal(`the network of ${own[0]?.entry.asker}`, entriesPerNetwork);
   }
 }
 
@@ -147,12 +169,4 @@ function refusal(who: string, limit: number): DockerwallError {
     "KERNEL_REFUSED",
     `${who} may have at most ${limit} entries in the kernel, and this lookup would exceed that; its entries run out by themselves`,
   );
-}
-
-function askerKey({ destination, protocol, port, asker }: GrantEntry): AskerKey {
-  return { kind: "ip-port-ip", first: destination, protocol, port, second: asker };
-}
-
-function toSetEntry({ entry, key }: Wanted): SetEntry {
-  return { key, timeoutSeconds: entry.timeoutSeconds, comment: entry.comment };
 }

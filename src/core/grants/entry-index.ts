@@ -39,23 +39,31 @@ export class EntryIndex {
 
   /** Remembers an entry that is in the kernel until `expiresAtMs`, or that it is there until then now. */
   note(set: AskerSet, key: AskerKey, expiresAtMs: number): void {
-    const entries = this.#byAsker.get(key.second) ?? new Map<string, number>();
-    this.#byAsker.set(key.second, entries);
-    const before = entries.size;
-    entries.set(idOf(set, key), expiresAtMs);
-    this.#recount(key.second, entries.size - before);
+    this.noteId(key.second, entryId(set, key), expiresAtMs);
   }
 
-  /** When a remembered entry runs out, ms, also when it has since the last sweep. */
-  find(set: AskerSet, key: AskerKey): number | undefined {
-    return this.#byAsker.get(key.second)?.get(idOf(set, key));
+  /** The same by the entry's id, which is worth making once only. */
+  noteId(asker: IpAddress, id: string, expiresAtMs: number): void {
+    let entries = this.#byAsker.get(asker);
+    if (entries === undefined) {
+      entries = new Map();
+      this.#byAsker.set(asker, entries);
+    }
+    const before = entries.size;
+    entries.set(id, expiresAtMs);
+    this.#recount(asker, entries.size - before);
+  }
+
+  /** When the entry of an asker with this id runs out, ms, also when it has since the last sweep. */
+  find(asker: IpAddress, id: string): number | undefined {
+    return this.#byAsker.get(asker)?.get(id);
   }
 
   /** Forgets entries of a set that are not in the kernel any more. */
   forget(set: AskerSet, keys: readonly AskerKey[]): void {
     for (const key of keys) {
       const entries = this.#byAsker.get(key.second);
-      if (entries?.delete(idOf(set, key)) !== true) continue;
+      if (entries?.delete(entryId(set, key)) !== true) continue;
       if (entries.size === 0) this.#byAsker.delete(key.second);
       this.#recount(key.second, -1);
     }
@@ -122,8 +130,8 @@ export class EntryIndex {
   keepOnly(set: AskerSet, keys: readonly AskerKey[]): void {
     const kept = Map.groupBy(keys, ({ second }) => second);
     for (const asker of this.#byAsker.keys()) {
-      const ids = new Set(kept.get(asker)?.map((key) => idOf(set, key)));
-      const gone = this.bySet(asker, (its, key) => its !== set || ids.has(idOf(its, key)));
+      const ids = new Set(kept.get(asker)?.map((key) => entryId(set, key)));
+      const gone = this.bySet(asker, (its, key) => its !== set || ids.has(entryId(its, key)));
       this.forget(set, gone.get(set) ?? []);
     }
   }
@@ -153,13 +161,29 @@ export class EntryIndex {
   }
 }
 
-function idOf(set: AskerSet, { first, protocol, port }: AskerKey): string {
-  return `${set} ${first} ${protocol} ${port}`;
+/** What an asker's entry is known by here. */
+export function entryId(set: AskerSet, { first, protocol, port }: AskerKey): string {
+  return first + serviceId(set, protocol, port);
+}
+
+/** Few are in use at a time. */
+const serviceIdsAtMost = 4_096;
+const serviceIds = new Map<number, string>();
+
+/** The part of an id that entries of one service share. */
+function serviceId(set: AskerSet, protocol: number, port: number): string {
+  const key = (askerSets.indexOf(set) * 256 + protocol) * 65_536 + port;
+  const known = serviceIds.get(key);
+  if (known !== undefined) return known;
+  if (serviceIds.size >= serviceIdsAtMost) serviceIds.clear();
+  const id = ` ${set} ${protocol} ${port}`;
+  serviceIds.set(key, id);
+  return id;
 }
 
 /** What an id of an asker's stands for. */
 function rightOf(id: string, asker: IpAddress): KernelRight {
-  const [set, first, protocol, port] = id.split(" ") as [AskerSet, IpAddress, string, string];
+  const [first, set, protocol, port] = id.split(" ") as [IpAddress, AskerSet, string, string];
   const key = {
     kind: "ip-port-ip",
     first,

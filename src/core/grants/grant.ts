@@ -44,33 +44,66 @@ export function isAsked(service: Service): boolean {
   return service.ports === "any" || service.ports.to - service.ports.from >= widestListedRange;
 }
 
+/** What of an entry follows from the service alone. */
+interface Shape {
+  readonly set: "grant" | "pair";
+  readonly protocol: number;
+  readonly port: number;
+}
+
+/** Services are those of entries of allowlists: few, and asked for with each grant. */
+const shapes = new WeakMap<Service, readonly Shape[]>();
+
 /** The entries of a grant, but for the one that has the kernel ask. */
 export function entriesOf(grant: Grant, timeoutSeconds: number): GrantEntry[] {
-  const { service } = grant;
-  const entry = (set: "grant" | "pair", protocol: Protocol | "other", port: number): GrantEntry => ({
+  const { service, domain } = grant;
+  const readable = readableDomain(domain);
+  return shapesOf(service).map(({ set, protocol, port }) => ({
     ...placeOf(grant),
+    set,
+    protocol,
+    port,
+    timeoutSeconds,
+    comment: set === "pair" ? renderComment(service, domain) : readable,
+  }));
+}
+
+/** Whether the kernel asks for packets to what a grant of the service opens. */
+export function hasPair(service: Service): boolean {
+  return shapesOf(service).some(({ set }) => set === "pair");
+}
+
+function shapesOf(service: Service): readonly Shape[] {
+  let its = shapes.get(service);
+  if (its === undefined) {
+    its = findShapes(service);
+    shapes.set(service, its);
+  }
+  return its;
+}
+
+function findShapes(service: Service): readonly Shape[] {
+  const shape = (set: "grant" | "pair", protocol: Protocol | "other", port: number): Shape => ({
     set,
     protocol: protocol === "other" ? otherProtocols : protocolNumbers[protocol],
     port,
-    timeoutSeconds,
-    comment: set === "pair" ? renderComment(service, grant.domain) : readableDomain(grant.domain),
   });
-  if (service.protocol === "other") return [entry("pair", "other", 0)];
+  if (service.protocol === "other") return [shape("pair", "other", 0)];
   const protocols: readonly Protocol[] = service.protocol === "any" ? ["tcp", "udp"] : [service.protocol];
   if (service.ports === "any") {
     // tcp:0 is every protocol; protocol:1 is the range from 1 to 65535 of one.
     const pairs =
-      service.protocol === "any" ? [entry("pair", "tcp", 0)] : [entry("pair", service.protocol, 1)];
+      service.protocol === "any" ? [shape("pair", "tcp", 0)] : [shape("pair", service.protocol, 1)];
     const listed = protocols.some((protocol) => protocol === "tcp") ? commonPorts : [];
-    return [...pairs, ...listed.map((port) => entry("grant", "tcp", port))];
+    return [...pairs, ...listed.map((port) => shape("grant", "tcp", port))];
   }
   const { from, to } = service.ports;
-  if (isAsked(service)) return protocols.map((protocol) => entry("pair", protocol, from));
+  if (isAsked(service)) return protocols.map((protocol) => shape("pair", protocol, from));
   const ports = Array.from({ length: to - from + 1 }, (_, index) => from + index);
   return protocols.flatMap((protocol) =>
     ports
       .filter((port) => serviceGrants(service, protocolNumbers[protocol], port))
-      .map((port) => entry("grant", protocol, port)),
+      .map((port) => shape("grant", protocol, port)),
   );
 }
 

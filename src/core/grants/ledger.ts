@@ -4,7 +4,7 @@
 
 import { type Family, familyOf, type IpAddress } from "../model/address.ts";
 import { renderService, serviceGrants } from "../model/service.ts";
-import { askEntry, entriesOf, type Grant, type GrantEntry, isAsked } from "./grant.ts";
+import { askEntry, entriesOf, type Grant, type GrantEntry, hasPair, isAsked } from "./grant.ts";
 import { indexOf, type KeptRight, partsOf, type Right, withRight } from "./right.ts";
 import { Rotation } from "./rotation.ts";
 
@@ -60,8 +60,11 @@ export class GrantLedger {
    * The grants, and what renews those of earlier answers to the same names: while an asker looks a name up, the
    * addresses that it was given before stay open as long as the new ones, until they have stood in no answer for an hour.
    */
-  withEarlier(grants: readonly Grant[], nowMs: number): Grant[] {
-    const byName = Map.groupBy(grants, ({ asker, domain }) => `${asker} ${domain}`);
+  withEarlier(grants: readonly Grant[], nowMs: number): readonly Grant[] {
+    // Most names are new.
+    const known = grants.filter(({ asker, domain }) => this.#rotation.knows(asker, domain));
+    if (known.length === 0) return grants;
+    const byName = Map.groupBy(known, ({ asker, domain }) => `${asker} ${domain}`);
     return [...grants, ...[...byName.values()].flatMap((group) => this.#renewals(group, nowMs))];
   }
 
@@ -87,13 +90,15 @@ export class GrantLedger {
 
   /** The entries that make these grants true in the kernel. Changes nothing: record() does, once they are in. */
   entriesFor(grants: readonly Grant[], nowMs: number): GrantEntry[] {
-    return grants.flatMap((grant) => {
+    const all: GrantEntry[] = [];
+    for (const grant of grants) {
       const seconds = Math.ceil((this.#expiry(grant, nowMs) - nowMs) / 1000);
-      const entries = entriesOf(grant, seconds);
-      if (!entries.some((entry) => entry.set === "pair")) return entries;
+      for (const entry of entriesOf(grant, seconds)) all.push(entry);
+      if (!hasPair(grant.service)) continue;
       const asked = Math.ceil(((this.#asked.get(grant.destination) ?? 0) - nowMs) / 1000);
-      return [...entries, askEntry(grant, Math.max(seconds, asked))];
-    });
+      all.push(askEntry(grant, Math.max(seconds, asked)));
+    }
+    return all;
   }
 
   /** Remembers grants whose entries are in the kernel. */

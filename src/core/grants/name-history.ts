@@ -21,8 +21,8 @@ const rememberedMs = 7 * 86_400_000;
 const leftPart = 15 / 16;
 
 interface Known {
-  /** Least recent first. */
-  readonly names: Set<string>;
+  /** The only one, or all of them, least recent first: most addresses have one, and a Set takes 200 bytes. */
+  names: string | Set<string>;
   seenMs: number;
 }
 
@@ -38,22 +38,24 @@ export class NameHistory {
   note(asker: IpAddress, destination: IpAddress, name: string, nowMs: number): void {
     const its = this.#byAsker.get(asker) ?? { addresses: new Map<IpAddress, Known>(), nameCount: 0 };
     this.#byAsker.set(asker, its);
-    const known = its.addresses.get(destination) ?? { names: new Set<string>(), seenMs: nowMs };
-    known.seenMs = nowMs;
-    const before = known.names.size;
-    known.names.delete(name);
-    known.names.add(name);
-    if (known.names.size > namesPerAddress) dropFirst(known.names);
-    its.nameCount += known.names.size - before;
-    // Taken out and put back, it is the most recent.
-    its.addresses.delete(destination);
-    its.addresses.set(destination, known);
+    const known = its.addresses.get(destination);
+    if (known === undefined) {
+      its.addresses.set(destination, { names: name, seenMs: nowMs });
+      its.nameCount++;
+    } else {
+      its.nameCount += addName(known, name);
+      known.seenMs = nowMs;
+      // Taken out and put back, it is the most recent.
+      its.addresses.delete(destination);
+      its.addresses.set(destination, known);
+    }
     if (its.addresses.size > addressesPerAsker || its.nameCount > namesPerAsker) shrink(its);
   }
 
   /** The names that led this asker there. */
   namesOf(asker: IpAddress, destination: IpAddress): Iterable<string> {
-    return this.#byAsker.get(asker)?.addresses.get(destination)?.names ?? [];
+    const names = this.#byAsker.get(asker)?.addresses.get(destination)?.names ?? [];
+    return typeof names === "string" ? [names] : names;
   }
 
   forget(asker: IpAddress): void {
@@ -83,8 +85,21 @@ function shrink(asker: Asker): void {
 }
 
 function dropAddress(asker: Asker, destination: IpAddress): void {
-  asker.nameCount -= asker.addresses.get(destination)?.names.size ?? 0;
+  const known = asker.addresses.get(destination);
+  if (known !== undefined) asker.nameCount -= typeof known.names === "string" ? 1 : known.names.size;
   asker.addresses.delete(destination);
+}
+
+/** Adds a name as the most recent. @returns by how many there are more */
+function addName(known: Known, name: string): number {
+  if (known.names === name) return 0;
+  const names = typeof known.names === "string" ? new Set([known.names]) : known.names;
+  const before = names.size;
+  names.delete(name);
+  names.add(name);
+  if (names.size > namesPerAddress) dropFirst(names);
+  known.names = names;
+  return names.size - before;
 }
 
 function dropFirst(names: Set<string>): void {

@@ -76,7 +76,12 @@ describe("GrantLedger.withEarlier", () => {
   const pool = Array.from({ length: 16 }, (_, i) => `203.0.113.${i + 1}` as IpAddress);
   const leaseSeconds = 360;
   /** One lookup: what the answer grants, and what is renewed with it. */
-  function lookUp(ledger: GrantLedger, nowMs: number, to: IpAddress, change: Partial<Grant> = {}): Grant[] {
+  function lookUp(
+    ledger: GrantLedger,
+    nowMs: number,
+    to: IpAddress,
+    change: Partial<Grant> = {},
+  ): readonly Grant[] {
     const grants = [{ ...grant(https, leaseSeconds), destination: to, ...change }];
     const all = ledger.withEarlier(grants, nowMs);
     ledger.record(all, nowMs);
