@@ -41,22 +41,35 @@ let receiving: MessageVector | undefined;
 let sending: MessageVector | undefined;
 
 /**
- * Takes what has come to a socket, at most a batch.
+ * Takes what has come to a socket, and so many at most.
  * @param take gets copies, which are its own; the sender is the bytes of a `sockaddr`; of a message that was cut, the
  * end is lost
- * @param atMost of them; a batch when left out
- * @throws SystemCallError when the socket is no more, or its peer cannot be reached
+ * @throws SystemCallError when the socket is no more
  */
 export function receiveBatch(
   fd: number,
-  take: (message: Uint8Array<ArrayBuffer>, sender: Uint8Array<ArrayBuffer>, isCut: boolean) => void,
-  atMost = batch,
+  take: (message: Uint8Array<ArrayBuffer>, sender: Uint8Array<ArrayBuffer>) => void,
+  atMost: number,
 ): void {
   receiving ??= new MessageVector(batch, datagramBytes);
   const vector = receiving;
   const count = vector.receive(fd, "datagrams", atMost);
-  for (let slot = 0; slot < count; slot++)
-    take(Buffer.from(vector.datagram(slot)), vector.sender(slot).slice(), vector.isCut(slot));
+  for (let slot = 0; slot < count; slot++) take(vector.copyDatagram(slot), vector.copySender(slot));
+}
+
+/**
+ * Takes a batch of what has come to a connected socket, whose sender is known.
+ * @param take gets copies, which are its own; of a message that was cut, the end is lost
+ * @throws SystemCallError when the socket is no more, or its peer cannot be reached
+ */
+export function receiveConnected(
+  fd: number,
+  take: (message: Uint8Array<ArrayBuffer>, isCut: boolean) => void,
+): void {
+  receiving ??= new MessageVector(batch, datagramBytes);
+  const vector = receiving;
+  const count = vector.receive(fd, "datagrams", batch);
+  for (let slot = 0; slot < count; slot++) take(vector.copyDatagram(slot), vector.isCut(slot));
 }
 
 /** For a connected socket. */
@@ -101,7 +114,8 @@ export class SendQueue {
     if (waiting.length === 0) return;
     this.#waiting = [];
     sending ??= new MessageVector(batch, datagramBytes);
-    for (const [slot, { datagram, to }] of waiting.entries()) sending.put(slot, datagram, to);
+    let slot = 0;
+    for (const { datagram, to } of waiting) sending.put(slot++, datagram, to);
     const lost = waiting.length - sending.send(this.#fd, waiting.length);
     if (lost > 0) this.#events.onLoss(lost);
   }

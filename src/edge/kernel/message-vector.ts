@@ -24,7 +24,7 @@ export class MessageVector {
   readonly datagramBytes: number;
   readonly #pointer: unknown;
   readonly #base: bigint;
-  readonly #bytes: Uint8Array;
+  readonly #bytes: Buffer;
   readonly #view: DataView;
   /** How many datagrams a call receives at most: as many as that show that there may be more. */
   readonly perCall: number;
@@ -38,7 +38,7 @@ export class MessageVector {
     this.perCall = batches ? capacity : 1;
     const size = capacity * (HEADER_BYTES + IOVEC_BYTES + NAME_BYTES + datagramBytes);
     this.#pointer = koffi.alloc("uint8_t", size);
-    this.#bytes = new Uint8Array(koffi.view(this.#pointer, size)).fill(0);
+    this.#bytes = Buffer.from(koffi.view(this.#pointer, size)).fill(0);
     this.#view = new DataView(this.#bytes.buffer);
     this.#base = koffi.address(this.#pointer);
     for (let slot = 0; slot < capacity; slot++) {
@@ -71,6 +71,17 @@ export class MessageVector {
     const length = this.#view.getUint32(slot * HEADER_BYTES + offsets.length, littleEndian);
     const from = this.#dataAt(slot);
     return this.#bytes.subarray(from, from + length);
+  }
+
+  /** A copy of a received datagram: with a view to copy from, each would be two objects. */
+  copyDatagram(slot: number): Buffer<ArrayBuffer> {
+    const length = this.#view.getUint32(slot * HEADER_BYTES + offsets.length, littleEndian);
+    return this.#copy(this.#dataAt(slot), length);
+  }
+
+  /** A copy of the bytes of the sender's `sockaddr`. */
+  copySender(slot: number): Buffer<ArrayBuffer> {
+    return this.#copy(this.#nameAt(slot), SOCKADDR_BYTES);
   }
 
   /** Whether a received datagram was longer, and its end is lost. */
@@ -116,9 +127,16 @@ export class MessageVector {
     return 1;
   }
 
+  #copy(from: number, length: number): Buffer<ArrayBuffer> {
+    const copy = Buffer.allocUnsafe(length);
+    this.#bytes.copy(copy, 0, from, from + length);
+    return copy;
+  }
+
   #expect(slot: number, nameLength: number, dataLength: number): void {
     this.#view.setUint32(slot * HEADER_BYTES + offsets.nameLength, nameLength, littleEndian);
-    this.#view.setBigUint64(this.#iovecAt(slot) + 8, BigInt(dataLength), littleEndian);
+    // The lower half of 64 bits: the upper one stays nought, as no datagram is that long.
+    this.#view.setUint32(this.#iovecAt(slot) + (littleEndian ? 8 : 12), dataLength, littleEndian);
   }
 
   #iovecAt(slot: number): number {

@@ -7,7 +7,7 @@ import { noteTruncated } from "../../core/dns/wire/upstream-query.ts";
 import { readWord, writeWord } from "../../core/dns/wire/words.ts";
 import { addressBytes, familyOf } from "../../core/model/address.ts";
 import type { Upstream } from "../../core/model/upstream.ts";
-import { receiveBatch, SendQueue, watchSocket } from "../kernel/datagrams.ts";
+import { receiveConnected, SendQueue, watchSocket } from "../kernel/datagrams.ts";
 import * as libc from "../kernel/libc.ts";
 import { socketAddress } from "../kernel/socket-address.ts";
 import type { RandomBits } from "./random.ts";
@@ -115,7 +115,7 @@ export class UdpChannel {
   /** Connected sockets hear of a closed port (ECONNREFUSED) and of a missing route. */
   #read(): void {
     try {
-      receiveBatch(this.#fd, (message, _, isCut) => {
+      receiveConnected(this.#fd, (message, isCut) => {
         if (isCut) noteTruncated(message);
         if (this.#isOpen) this.#receive(message);
       });
