@@ -12,6 +12,7 @@ import { ttlOffsets } from "../core/dns/wire/ttl-offsets.ts";
 import { writeWord } from "../core/dns/wire/words.ts";
 import { type LeaseSettings, toldSeconds } from "../core/grants/lease.ts";
 import type { LookupKind } from "../core/journal/lookup-event.ts";
+import { pooled } from "../core/pooled.ts";
 
 /** An answer, and what it depends on. Times by performance.now(). */
 export interface FinishedAnswer {
@@ -90,7 +91,8 @@ export class AnswerMemo {
     if (found === undefined) return undefined;
     const told = this.#told(found, nowMs);
     if (told === undefined) return undefined;
-    const bytes = found.bytes.slice();
+    const bytes = pooled(found.bytes.length);
+    bytes.set(found.bytes);
     bytes[0] = message[0] ?? 0;
     bytes[1] = message[1] ?? 0;
     for (const offset of found.ttlOffsets) {
@@ -108,7 +110,11 @@ export class AnswerMemo {
     const answers = this.#byStanding.get(standing) ?? { recent: new Map(), earlier: new Map() };
     this.#byStanding.set(standing, answers);
     const offsets = answer.repeats === "unchanged" ? [] : ttlOffsets(answer.bytes);
-    this.#put(answers, keyOf(message), { ...answer, bytes: answer.bytes.slice(), ttlOffsets: offsets });
+    this.#put(answers, keyOf(message), {
+      ...answer,
+      bytes: new Uint8Array(answer.bytes),
+      ttlOffsets: offsets,
+    });
     while (this.#count > answersAtMost) this.#forgetLargest();
   }
 

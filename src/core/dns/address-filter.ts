@@ -67,12 +67,15 @@ export interface JudgedAddress {
 /** What an answer may do with an address; `bytes` are its 4 or 16 bytes. */
 export function judgeAddress(filter: AddressFilter, address: IpAddress, bytes: Uint8Array): JudgedAddress {
   const inside = leadsInside(filter.own, bytes);
-  const isTaken =
-    filter.isTaken(address) || carried(bytes).some((form) => filter.isTaken(addressFromBytes(form)));
-  if (isTaken) return { verdict: "refused", inside };
+  if (filter.isTaken(address) || isCarriedTaken(filter, bytes)) return { verdict: "refused", inside };
   const verdict = filter.judge(address, inside);
   const isData = verdict === "opened" && anyCovers(itself, bytes);
   return { verdict: isData ? "told" : verdict, inside };
+}
+
+function isCarriedTaken(filter: AddressFilter, bytes: Uint8Array): boolean {
+  for (const form of carried(bytes)) if (filter.isTaken(addressFromBytes(form))) return true;
+  return false;
 }
 
 /** The container itself: no packet to it leaves, so there is nothing to open; block lists answer so. */

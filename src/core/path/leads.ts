@@ -21,9 +21,9 @@ export interface DecidedName {
 export interface LeadOptions {
   /** The host's own addresses and the subnets of the engine's networks. */
   readonly own: readonly Prefix[];
-  readonly isHost: (address: NamedAddress["address"]) => boolean;
+  isHost(address: NamedAddress["address"]): boolean;
   /** Of each of the asker's networks; asked anew for each address. */
-  readonly decided: () => readonly DecidedName[];
+  decided(): readonly DecidedName[];
   readonly nowMs: number;
 }
 
@@ -43,8 +43,8 @@ class LeadFilter implements AddressFilter {
   }
 
   judge(address: IpAddress, inside: boolean): ReturnType<AddressFilter["judge"]> {
-    const { decided, isHost, nowMs } = this.#options;
-    const all = decided();
+    const { nowMs } = this.#options;
+    const all = this.#options.decided();
     const at = { address, inside };
     let isAllowed = false;
     for (const { policy, decision } of all) {
@@ -54,13 +54,13 @@ class LeadFilter implements AddressFilter {
     }
     // Only audit mode looks such a name up; it, too, refuses what is inside.
     if (!isAllowed) return inside ? "refused" : "opened";
-    return isHost(address) && leadsToHost(all, nowMs) ? "told" : "refused";
+    return this.#options.isHost(address) && leadsToHost(all, nowMs) ? "told" : "refused";
   }
 
   /** Not so where the name itself opens nothing. */
   isTaken(address: IpAddress): boolean {
-    const { decided, nowMs } = this.#options;
-    for (const { policy, decision } of decided())
+    const { nowMs } = this.#options;
+    for (const { policy, decision } of this.#options.decided())
       if (!decision.allowed || !isTakenAway(policy, decision.terms, address, nowMs)) return false;
     return true;
   }

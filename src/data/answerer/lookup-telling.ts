@@ -49,7 +49,7 @@ export class LookupTelling {
     countLookup(judged.resolution);
     this.#warn(asked, judged.resolution);
     const event = eventOf(asked, judged);
-    if (event !== undefined) this.#options.onLookup({ ...event, atMs: Date.now() });
+    if (event !== undefined) this.#options.onLookup(event);
     return event;
   }
 
@@ -86,7 +86,7 @@ export class LookupTelling {
 function eventOf(
   { query: { question } }: Asked,
   { resolution, decision, speaker }: Judged,
-): LookupKind | undefined {
+): LookupEvent | undefined {
   const { outcome, granted, refused, onlyRefused, isNoName } = resolution;
   const asker = speaker?.addresses[0];
   if (outcome === "local" || question.name === canaryName || speaker === undefined || asker === undefined)
@@ -101,6 +101,7 @@ function eventOf(
     allowed: decision.allowed && outcome !== "denied" && trouble === undefined,
     trouble,
     granted,
+    atMs: Date.now(),
     ...(type === undefined ? {} : { type }),
     ...(onlyRefused ? { refused } : {}),
     // An upstream that was not asked has not said that there is such a name; its other family was asked for, too.

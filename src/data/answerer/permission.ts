@@ -12,14 +12,15 @@ import type { AnswerGrant } from "../../core/dns/resolve/request.ts";
 import { familyOfType } from "../../core/dns/wire/record-types.ts";
 import type { Grant } from "../../core/grants/grant.ts";
 import { type Family, familyOf, type IpAddress } from "../../core/model/address.ts";
-import { leadFilter, secondsLeftAt } from "../../core/path/leads.ts";
+import { type LeadOptions, leadFilter, secondsLeftAt } from "../../core/path/leads.ts";
 import { type Decision, isAboveAllowed, type NamedAddress, termsAt } from "../../core/policy/decide.ts";
+import { withOne } from "../../core/with-one.ts";
 import { monotonicMs } from "../../edge/kernel/monotonic.ts";
 import { DockerwallError } from "../../errors.ts";
 import type { Asked } from "./arrival.ts";
 import type { NetworkKnowledge } from "./network-knowledge.ts";
 
-export class Permission {
+export class Permission implements LeadOptions {
   /** Of all networks of the asker together, when it asked. */
   readonly decision: Decision;
   /** The network on whose behalf the name is looked up: the first that allows it. */
@@ -75,12 +76,23 @@ export class Permission {
 
   /** What becomes of the addresses that the name leads to. */
   filter(): AddressFilter {
-    return leadFilter({
-      own: this.#networks.inside,
-      isHost: (address) => this.#networks.isHosts(address),
-      decided: () => this.#usable(),
-      nowMs: this.decidedAtMs,
-    });
+    return leadFilter(this);
+  }
+
+  get own(): AddressFilter["own"] {
+    return this.#networks.inside;
+  }
+
+  get nowMs(): number {
+    return this.decidedAtMs;
+  }
+
+  isHost(address: IpAddress): boolean {
+    return this.#networks.isHosts(address);
+  }
+
+  decided(): readonly Decided[] {
+    return this.#usable();
   }
 
   /** For how long, from now, an address that the name leads to is open to it; Infinity without an end. */
@@ -94,10 +106,10 @@ export class Permission {
   grantsFor(wanted: readonly AnswerGrant[]): Grant[] {
     const usable = this.#usable();
     const nowMs = monotonicMs();
-    const grants: Grant[] = [];
+    let grants: Grant[] = [];
     for (const grant of wanted) {
       const before = grants.length;
-      addGrants(grants, grant, { usable, nowMs });
+      grants = withGrants(grants, grant, { usable, nowMs });
       // In audit mode the answer keeps it all the same.
       if (grants.length > before || this.#asked.facts.isAudited) continue;
       throw new DockerwallError(
@@ -145,11 +157,12 @@ function hasFamily(addresses: readonly IpAddress[], family: Family): boolean {
 }
 
 /** Each network that allows the name opens it for its own address of the asker, for what it allows, until that ends. */
-function addGrants(
-  grants: Grant[],
+function withGrants(
+  before: Grant[],
   grant: AnswerGrant,
   { usable, nowMs }: { readonly usable: readonly Decided[]; readonly nowMs: number },
-): void {
+): Grant[] {
+  let grants = before;
   const { address: destination, domain } = grant;
   const family = familyOf(destination);
   for (const { membership, policy, decision } of usable) {
@@ -159,8 +172,10 @@ function addGrants(
       if (leaseSeconds < 1) continue;
       for (const service of services) {
         for (const asker of membership.addresses)
-          if (familyOf(asker) === family) grants.push({ asker, destination, domain, service, leaseSeconds });
+          if (familyOf(asker) === family)
+            grants = withOne(grants, { asker, destination, domain, service, leaseSeconds });
       }
     }
   }
+  return grants;
 }

@@ -5,6 +5,7 @@ import { type OnFailure, tellFailure } from "../../core/contain.ts";
 import { renderUpstream } from "../../core/dns/upstream-text.ts";
 import { rcodes } from "../../core/dns/wire/codes.ts";
 import { rcodeOf } from "../../core/dns/wire/upstream-query.ts";
+import { withOne } from "../../core/with-one.ts";
 import { DockerwallError } from "../../errors.ts";
 import type { Attempt, Revocable } from "./attempt.ts";
 import type { UpstreamServer } from "./server.ts";
@@ -32,7 +33,7 @@ class Race {
   readonly #options: RaceOptions;
   readonly #servers: readonly UpstreamServer[];
   readonly #order: readonly UpstreamServer[];
-  readonly #live: RacingAttempt[] = [];
+  #live: RacingAttempt[] = [];
   #attempts = 0;
   /** An answer that another server may better. */
   #worse: Uint8Array | undefined;
@@ -90,7 +91,7 @@ class Race {
     if (this.#isOver || server === undefined || this.#attempts >= maxAttempts) return;
     this.#attempts++;
     const attempt = new RacingAttempt(this, server, this.#options.nowMs());
-    this.#live.push(attempt);
+    this.#live = withOne(this.#live, attempt);
     attempt.start();
   }
 

@@ -2,6 +2,7 @@
 
 import { leaseSeconds, toldSeconds } from "../../grants/lease.ts";
 import { familyOf, type IpAddress } from "../../model/address.ts";
+import { withOne } from "../../with-one.ts";
 import { judgeAddress } from "../address-filter.ts";
 import { addressesPerAnswer, type Looked } from "../cached-lookup.ts";
 import { type Answer, renderAnswer } from "../wire/answer.ts";
@@ -117,19 +118,19 @@ function isOneOf(addresses: readonly IpAddress[]): (address: IpAddress) => boole
 
 /** Judging takes longest, by every list of the asker: no more addresses are judged than an answer may hold. */
 function pickAddresses({ filter, families }: ResolveRequest, { addresses }: Answer): Picked {
-  const granted: IpAddress[] = [];
-  const opened: { address: IpAddress; inside: boolean }[] = [];
-  const refused: IpAddress[] = [];
+  let granted: IpAddress[] = [];
+  let opened: { address: IpAddress; inside: boolean }[] = [];
+  let refused: IpAddress[] = [];
   let usable = 0;
   for (const { address, bytes } of addresses) {
     if (!families.has(familyOf(address))) continue;
     usable += 1;
     if (usable > addressesPerAnswer) continue;
     const { verdict, inside } = judgeAddress(filter, address, bytes);
-    if (verdict === "refused") refused.push(address);
+    if (verdict === "refused") refused = withOne(refused, address);
     else {
-      granted.push(address);
-      if (verdict === "opened") opened.push({ address, inside });
+      granted = withOne(granted, address);
+      if (verdict === "opened") opened = withOne(opened, { address, inside });
     }
   }
   return { granted, opened, refused, excess: Math.max(0, usable - addressesPerAnswer) };

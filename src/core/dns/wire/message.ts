@@ -1,6 +1,7 @@
 // From records to the bytes of a response: owner names and the names in old types are compressed, and records that do
 // not fit are cut by whole rrsets with TC set (RFC 2181 9).
 
+import { pooled } from "../../pooled.ts";
 import {
   classIn,
   type ExtendedError,
@@ -49,8 +50,9 @@ export function payloadLimit(edns: Edns | undefined, transport: Transport): numb
 /** Renders a response: the client's id, question bytes, RD and CD; RA set; never AA or AD, as we vouch for nothing. */
 export function renderResponse(content: ResponseContent): Uint8Array {
   const { head, rcode } = content;
-  const size = Math.min(content.limit, upperBound(content) + maxOptLength);
-  const output: Output = { bytes: new Uint8Array(size), length: 0, suffixes: new Map() };
+  const optAtMost = content.extendedError === undefined ? optLength : maxOptLength;
+  const size = Math.min(content.limit, upperBound(content) + optAtMost);
+  const output: Output = { bytes: pooled(size), length: 0, suffixes: new Map() };
   output.length = headerLength;
   output.bytes.set(head.questionBytes, headerLength);
   output.length += head.questionBytes.length;

@@ -61,6 +61,21 @@ export function readName(
   }
 }
 
+/**
+ * Reads the whole name at `offset`, whose bytes stay those of the message; undefined where readName() is so, and for
+ * one that is compressed.
+ */
+export function nameInPlace(message: Uint8Array, offset: number): Name | undefined {
+  let end = offset;
+  for (;;) {
+    const size = message[end];
+    if (size === undefined || size > 63) return undefined;
+    end += 1 + size;
+    if (end > message.length || end - offset > maxNameLength) return undefined;
+    if (size === 0) return nameOf(message.subarray(offset, end));
+  }
+}
+
 /** The name of bytes known to be one whole, uncompressed name. */
 export function nameOf(wire: Uint8Array): Name {
   return { wire, key: keyOf(wire) };
@@ -86,6 +101,8 @@ export function skipName(message: Uint8Array, offset: number): number | undefine
 export function nameText(name: Name): string {
   const { key } = name;
   if (key.length <= 1) return ".";
+  const plain = plainText(key);
+  if (plain !== undefined) return plain;
   let text = "";
   for (let start = 0; start < key.length - 1; ) {
     const end = start + 1 + key.charCodeAt(start);
@@ -95,6 +112,26 @@ export function nameText(name: Name): string {
     start = end;
   }
   return text;
+}
+
+/** Nearly always nothing is to be escaped: then it is one string, and no piece of it. */
+function plainText(key: string): string | undefined {
+  const end = key.length - 1;
+  let labelEnd = 0;
+  for (let index = 0; index < end; index++) {
+    const code = key.charCodeAt(index);
+    if (index === labelEnd) {
+      labelEnd = index + 1 + code;
+      lowerScratch[index] = 0x2e;
+    } else if (isPlainCode(code)) lowerScratch[index] = code;
+    else return undefined;
+  }
+  return lowerScratch.toString("latin1", 1, end);
+}
+
+/** a to z, 0 to 9, _ and -; a key has no capitals. */
+function isPlainCode(code: number): boolean {
+  return (code >= 0x61 && code <= 0x7a) || (code >= 0x30 && code <= 0x39) || code === 0x5f || code === 0x2d;
 }
 
 /** The name of a text without escapes (our own names, the engine's); undefined when a label or the whole is too long or empty. */

@@ -2,7 +2,7 @@
 // put into a message is handled here, so that later code only sees clean questions.
 
 import { classIn, flagBits, headerLength, type Rcode, rcodes } from "./codes.ts";
-import { type Name, nameText, readName, skipName } from "./name.ts";
+import { type Name, nameInPlace, nameText, skipName } from "./name.ts";
 import { types } from "./record-types.ts";
 import { readWord } from "./words.ts";
 
@@ -52,12 +52,10 @@ export function parseQuery(message: Uint8Array): Query | ReplyNow | Ignore {
   if (message.length < headerLength) return { kind: "ignore" };
   const flags = readWord(message, 2);
   if ((flags & flagBits.response) !== 0) return { kind: "ignore" };
-  const bare: Head = { id: readWord(message, 0), flags, questionBytes: noBytes, edns: undefined };
+  const id = readWord(message, 0);
   // The sections mean something else under another opcode (RFC 2136), so nothing more than the first name is read.
-  if ((flags & flagBits.opcode) !== 0)
-    return { ...bare, kind: "reply-now", rcode: rcodes.notImp, ...zoneOf(message) };
-  const formErr: ReplyNow = { ...bare, kind: "reply-now", rcode: rcodes.formErr };
-  if ((flags & flagBits.truncated) !== 0) return formErr;
+  if ((flags & flagBits.opcode) !== 0) return { ...bareReply(id, flags, rcodes.notImp), ...zoneOf(message) };
+  if ((flags & flagBits.truncated) !== 0) return bareReply(id, flags, rcodes.formErr);
   const additionalCount = readWord(message, 10);
   // One question (RFC 9619), no answer or authority; at most two additional records, whatever they are: room for OPT and
   // a transaction signature.
@@ -67,32 +65,35 @@ export function parseQuery(message: Uint8Array): Query | ReplyNow | Ignore {
     readWord(message, 8) !== 0 ||
     additionalCount > 2
   ) {
-    return formErr;
+    return bareReply(id, flags, rcodes.formErr);
   }
-  const read = readName(message, headerLength, "refused");
-  if (read === undefined || read.end + 4 > message.length) return formErr;
-  const questionEnd = read.end + 4;
-  const { id } = bare;
+  const qname = nameInPlace(message, headerLength);
+  const questionEnd = headerLength + (qname?.wire.length ?? 0) + 4;
+  if (qname === undefined || questionEnd > message.length) return bareReply(id, flags, rcodes.formErr);
   const questionBytes = message.subarray(headerLength, questionEnd);
   const additional = readAdditional(message, questionEnd, additionalCount);
   const edns = additional?.edns;
-  const type = readWord(message, read.end);
+  const type = readWord(message, questionEnd - 4);
   const rcode =
     additional === undefined
       ? rcodes.formErr
       : edns !== undefined && edns.version !== 0
         ? rcodes.badVers
-        : refusalOf(type, readWord(message, read.end + 2));
+        : refusalOf(type, readWord(message, questionEnd - 2));
   if (rcode !== undefined) return { id, flags, questionBytes, edns, kind: "reply-now", rcode };
-  const qname: Name = { wire: questionBytes.subarray(0, read.name.wire.length), key: read.name.key };
   const question = { name: nameText(qname), qname, type };
   return { id, flags, questionBytes, edns, kind: "query", question };
 }
 
+/** Without the question. */
+function bareReply(id: number, flags: number, rcode: Rcode): ReplyNow {
+  return { id, flags, questionBytes: noBytes, edns: undefined, kind: "reply-now", rcode };
+}
+
 /** The name that comes first in a message that is no query. */
 function zoneOf(message: Uint8Array): Pick<ReplyNow, "zone"> {
-  const read = readName(message, headerLength, "refused");
-  return read === undefined ? {} : { zone: nameText(read.name) };
+  const name = nameInPlace(message, headerLength);
+  return name === undefined ? {} : { zone: nameText(name) };
 }
 
 const noBytes = new Uint8Array(0);

@@ -1,6 +1,7 @@
 // Our own questions to an upstream, and the check that an answer belongs to one. Apart from the question, no byte of a
 // client's goes out; the case of the letters is random if the server copes (0x20), and must come back unchanged.
 
+import { pooled } from "../../pooled.ts";
 import { classIn, flagBits, headerLength, maxUdpPayload } from "./codes.ts";
 import type { Question } from "./question.ts";
 import { types } from "./record-types.ts";
@@ -26,7 +27,7 @@ export function renderUpstreamQuery(question: Question, options: UpstreamQueryOp
     options.edns && options.padded
       ? 4 + ((2 * paddedLength - 4 - (unpadded % paddedLength)) % paddedLength)
       : 0;
-  const bytes = new Uint8Array(unpadded + padding);
+  const bytes = pooled(unpadded + padding);
   writeWord(bytes, 2, flagBits.recursionDesired);
   writeWord(bytes, 4, 1);
   writeWord(bytes, 10, options.edns ? 1 : 0);

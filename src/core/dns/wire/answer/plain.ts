@@ -4,6 +4,8 @@
 // is not quite like that is walked record by record (../answer.ts), with the same result.
 
 import { addressFromBytes } from "../../../model/address.ts";
+import { pooled } from "../../../pooled.ts";
+import { withOne } from "../../../with-one.ts";
 import { classIn, flagBits, headerLength, rcodes } from "../codes.ts";
 import { optLength, responseFlags, writeOpt } from "../message.ts";
 import type { Question } from "../question.ts";
@@ -44,7 +46,7 @@ export function readPlain(message: Uint8Array, question: Question): PlainRecords
   const size = fixedLength + length;
   const end = start + count * size;
   if (end > message.length || !isAnswerTo(message, question)) return undefined;
-  const addresses: AnsweredAddress[] = [];
+  let addresses: AnsweredAddress[] = [];
   let ttlSeconds = 0x7fff_ffff;
   for (let at = start; at < end; at += size) {
     const isPlain =
@@ -59,7 +61,7 @@ export function readPlain(message: Uint8Array, question: Question): PlainRecords
     const bytes = message.subarray(at, at + length);
     const address = addressFromBytes(bytes);
     if (!addresses.some((before) => before.address === address))
-      addresses.push({ address, bytes, ttlSeconds });
+      addresses = withOne(addresses, { address, bytes, ttlSeconds });
   }
   return { message, start, end, size, addresses, ttlSeconds };
 }
@@ -99,13 +101,11 @@ export function renderPlain(
     headerLength + head.questionBytes.length === start &&
     (keep === undefined || addresses.every(({ address }) => keep(address)));
   if (!isWhole) return undefined;
-  // Out of Node's pool: an array of its own is one more piece of memory for each answer.
-  const bytes = Buffer.allocUnsafe(length);
+  const bytes = pooled(length);
   writeWord(bytes, 0, head.id);
   writeWord(bytes, 2, responseFlags(head, rcodes.noError, false));
   writeWord(bytes, 4, 1);
   writeWord(bytes, 6, (end - start) / size);
-  writeWord(bytes, 8, 0);
   writeWord(bytes, 10, head.edns === undefined ? 0 : 1);
   bytes.set(head.questionBytes, headerLength);
   const told = tellTtl(ttlSeconds);
