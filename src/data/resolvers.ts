@@ -133,22 +133,22 @@ export class NetworkResolvers {
   }
 
   #cacheOf(networkId: string, choice: UpstreamChoice): AnswerCache {
-    const key = `${networkId} ${choice === undefined ? "-" : keyOf(choice)}`;
-    const known = this.#caches.get(key) ?? {
-      networkId,
-      choice,
-      cache: new AnswerCache(cacheSettings, () => this.#shareSpace()),
-    };
-    this.#caches.set(key, known);
-    return known.cache;
+    // For the daemon's own nothing is put together: each lookup comes by here.
+    const key = choice === undefined ? networkId : `${networkId} ${keyOf(choice)}`;
+    const known = this.#caches.get(key);
+    if (known !== undefined) return known.cache;
+    const cache = new AnswerCache(cacheSettings, () => this.#shareSpace());
+    this.#caches.set(key, { networkId, choice, cache });
+    return cache;
   }
 
   /** Who has most gives way. */
   #shareSpace(): void {
     for (;;) {
-      const all = [...this.#caches.values()].map(({ cache }) => cache);
-      const excess = all.reduce((sum, each) => sum + each.sizeBytes, -maxCacheBytes);
+      let excess = -maxCacheBytes;
+      for (const { cache } of this.#caches.values()) excess += cache.sizeBytes;
       if (excess <= 0) return;
+      const all = [...this.#caches.values()].map(({ cache }) => cache);
       const largest = all.reduce((most, each) => (each.sizeBytes > most.sizeBytes ? each : most));
       largest.shrink(Math.max(0, largest.sizeBytes - excess));
     }

@@ -27,12 +27,6 @@ export interface CachedMessage {
   readonly kept: Kept;
 }
 
-export interface CacheKey {
-  /** Key of the question's name, in lower case. */
-  readonly name: string;
-  readonly type: number;
-}
-
 export interface CacheSettings {
   readonly maxBytes: number;
   /** Longest that an answer counts as fresh, seconds. */
@@ -54,7 +48,7 @@ const prefetchPart = 0.1;
 /** Shorter lives are not prefetched: upstream would be asked all the time. */
 const prefetchMinTtlSeconds = 10;
 
-/** The answers that were used least recently leave first. */
+/** Answers by what stands for a question (questionId()); those that were used least recently leave first. */
 export class AnswerCache {
   readonly #settings: CacheSettings;
   readonly #onGrown: () => void;
@@ -73,8 +67,7 @@ export class AnswerCache {
     return this.#sizeBytes;
   }
 
-  get(key: CacheKey, nowMs: number): CachedMessage | undefined {
-    const id = idOf(key);
+  get(id: string, nowMs: number): CachedMessage | undefined {
     const entry = this.#stored.get(id);
     if (entry === undefined) return undefined;
     const ageSeconds = Math.max(0, Math.floor((nowMs - entry.storedAtMs) / 1000));
@@ -97,16 +90,15 @@ export class AnswerCache {
    * Keeps a copy in the place of what was kept before. An answer with `ttlSeconds` 0 is not kept: it only ends the one
    * before it, which must not come back as a stale one.
    */
-  put(key: CacheKey, message: Uint8Array, ttlSeconds: number, nowMs: number): Kept | undefined {
+  put(id: string, message: Uint8Array, ttlSeconds: number, nowMs: number): Kept | undefined {
     const { maxTtlSeconds, maxBytes } = this.#settings;
-    const id = idOf(key);
     const before = this.#stored.get(id);
     if (before !== undefined) this.#remove(id, before);
     this.#failures.forget(id);
     if (ttlSeconds <= 0) return undefined;
     const life = Math.min(ttlSeconds, maxTtlSeconds);
     const entry: Stored = {
-      message: Buffer.from(message.buffer, message.byteOffset, message.length).toString("latin1"),
+      message: latin1(message),
       storedAtMs: nowMs,
       ttlSeconds: life,
       prefetchAtSeconds: life < prefetchMinTtlSeconds ? Infinity : life * (1 - prefetchPart),
@@ -123,12 +115,12 @@ export class AnswerCache {
   }
 
   /** Remembers that upstream could not say anything, for a moment. */
-  fail(key: CacheKey, nowMs: number): void {
-    this.#failures.note(idOf(key), nowMs);
+  fail(id: string, nowMs: number): void {
+    this.#failures.note(id, nowMs);
   }
 
-  hasFailed(key: CacheKey, nowMs: number): boolean {
-    return this.#failures.has(idOf(key), nowMs);
+  hasFailed(id: string, nowMs: number): boolean {
+    return this.#failures.has(id, nowMs);
   }
 
   /**
@@ -196,6 +188,9 @@ function keptFor({ storedAtMs, ttlSeconds, prefetchAtSeconds, prefetched }: Stor
 /** What V8 spends on one entry besides its bytes (measured with 100,000 entries on Node 24, rounded up). */
 const overheadBytes = 400;
 
-function idOf(key: CacheKey): string {
-  return `${key.type} ${key.name}`;
+function latin1(message: Uint8Array): string {
+  // What has come by UDP is a Buffer.
+  const bytes =
+    message instanceof Buffer ? message : Buffer.from(message.buffer, message.byteOffset, message.length);
+  return bytes.toString("latin1");
 }

@@ -2,16 +2,10 @@
 // (RFC 9520), stale answers if no upstream can be asked (RFC 8767). Hot answers are refreshed before they expire.
 
 import type { Taker } from "../taker.ts";
-import {
-  type AnswerCache,
-  type CachedMessage,
-  type CacheKey,
-  type Kept,
-  RecentFailureError,
-} from "./cache.ts";
+import { type AnswerCache, type CachedMessage, type Kept, RecentFailureError } from "./cache.ts";
 import { NoTurnError } from "./fair-queue.ts";
 import { type Answer, type BadAnswer, shortenAnswer, walkAnswer } from "./wire/answer.ts";
-import type { Question } from "./wire/question.ts";
+import { type Question, questionId } from "./wire/question.ts";
 
 /** Addresses that one answer may open; more are looked at no further. */
 export const addressesPerAnswer = 256;
@@ -40,13 +34,13 @@ export interface LookupSources {
 /** Looks a question up; fails as `ask` does when there is nothing old to serve either. */
 export function lookUp(question: Question, sources: LookupSources, taker: Taker<Looked>): void {
   const { cache, nowMs } = sources;
-  const key = keyOf(question);
-  const cached = cache.get(key, nowMs());
+  const id = questionId(question);
+  const cached = cache.get(id, nowMs());
   if (cached !== undefined && !cached.stale) {
     // This answer does not wait for it, and whether it succeeds shows at the next question.
     if (cached.prefetch) new Asking(question, sources, nobody).begin();
     taker.take(lookedFrom(cached, question));
-  } else if (!cache.hasFailed(key, nowMs())) new Asking(question, sources, taker).begin();
+  } else if (!cache.hasFailed(id, nowMs())) new Asking(question, sources, taker).begin();
   else if (cached !== undefined) taker.take(lookedFrom(cached, question));
   else taker.fail(new RecentFailureError());
 }
@@ -98,34 +92,30 @@ class Asking implements Taker<Uint8Array> {
 
 /** @throws the error where nothing is kept */
 function oldInstead(error: unknown, question: Question, { cache, nowMs }: LookupSources): Looked {
-  const key = keyOf(question);
-  if (!(error instanceof NoTurnError)) cache.fail(key, nowMs());
-  const kept = cache.get(key, nowMs());
+  const id = questionId(question);
+  if (!(error instanceof NoTurnError)) cache.fail(id, nowMs());
+  const kept = cache.get(id, nowMs());
   if (kept === undefined) throw error;
   return lookedFrom(kept, question);
 }
 
 function keep(message: Uint8Array, question: Question, { cache, nowMs }: LookupSources): Looked {
-  const key = keyOf(question);
+  const id = questionId(question);
   const answer = walkAnswer(message, question);
   if (answer.kind === "bad") {
-    cache.fail(key, nowMs());
-    const kept = cache.get(key, nowMs());
+    cache.fail(id, nowMs());
+    const kept = cache.get(id, nowMs());
     return kept === undefined
       ? { answer, ageSeconds: 0, stale: false, kept: undefined }
       : lookedFrom(kept, question);
   }
   // Thousands would be read again with each hit, to be left out again.
   const short = shortenAnswer(answer, question, addressesPerAnswer) ?? message;
-  cache.put(key, short, answer.ttlSeconds, nowMs());
+  cache.put(id, short, answer.ttlSeconds, nowMs());
   // Most names are asked for once: their answer is worth remembering only when the question comes again.
   return { answer, ageSeconds: 0, stale: false, kept: undefined };
 }
 
 function lookedFrom({ message, ageSeconds, stale, kept }: CachedMessage, question: Question): Looked {
   return { answer: walkAnswer(message, question), ageSeconds, stale, kept: stale ? undefined : kept };
-}
-
-function keyOf(question: Question): CacheKey {
-  return { name: question.qname.key, type: question.type };
 }

@@ -2,7 +2,7 @@
 
 import { contained, type OnFailure } from "../../core/contain.ts";
 import { NoTurnError } from "../../core/dns/fair-queue.ts";
-import type { Question } from "../../core/dns/wire/question.ts";
+import { type Question, questionId } from "../../core/dns/wire/question.ts";
 import type { Taker } from "../../core/taker.ts";
 
 /** A question, and who asks it. */
@@ -31,7 +31,7 @@ export class SharedQuestions {
   /** Joins an equal question, or asks. What was joined may fail for having begun earlier: then it is asked anew. */
   ask(wanted: Wanted): void {
     const { question } = wanted;
-    const key = `${question.type} ${question.qname.key}`;
+    const key = questionId(question);
     const joined = this.#underWay.get(key);
     if (joined === undefined) this.#begin(key, wanted);
     else joined.join(this.#joining(wanted, (error) => this.#askAgain(key, wanted, error)));

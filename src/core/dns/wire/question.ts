@@ -13,6 +13,14 @@ export interface Question {
   readonly type: number;
 }
 
+/**
+ * Equal exactly for equal questions. That for an address of version 4, the most common one, is the name's key itself: it
+ * need not be put together, and is hashed once. A key ends with the root's nought, so none is another with something behind.
+ */
+export function questionId({ qname, type }: Pick<Question, "qname" | "type">): string {
+  return type === types.a ? qname.key : qname.key + String.fromCharCode(type);
+}
+
 /** What the client's OPT record says (RFC 6891). Its options are read for their form only: we act on none. */
 export interface Edns {
   /** Bytes that the client takes by UDP, as sent. */

@@ -112,7 +112,10 @@ export class NetlinkWriter {
   }
 
   #attribute(type: number, size: number): number {
-    const at = this.#grow(align(ATTRIBUTE_HEADER_SIZE + size));
+    const length = align(ATTRIBUTE_HEADER_SIZE + size);
+    const at = this.#extend(length);
+    // What an earlier message has left is written over, but for what is behind the value.
+    this.#view.setUint32(at + length - 4, 0);
     this.#view.setUint16(at, ATTRIBUTE_HEADER_SIZE + size, littleEndian);
     this.#view.setUint16(at + 2, type, littleEndian);
     this.#stamp();
@@ -121,6 +124,13 @@ export class NetlinkWriter {
 
   /** Room for `size` bytes of zero, and where they begin. */
   #grow(size: number): number {
+    const at = this.#extend(size);
+    this.#bytes.fill(0, at, this.#length);
+    return at;
+  }
+
+  /** The same for bytes of any content: a call to fill each attribute's took as long as all else of it. */
+  #extend(size: number): number {
     const at = this.#length;
     this.#length += size;
     if (this.#length > this.#bytes.length) {
@@ -128,8 +138,6 @@ export class NetlinkWriter {
       larger.set(this.#bytes.subarray(0, at));
       this.#bytes = larger;
       this.#view = viewOf(larger);
-    } else {
-      this.#bytes.fill(0, at, this.#length);
     }
     return at;
   }

@@ -7,13 +7,14 @@ import { NoTurnError } from "../../../../src/core/dns/fair-queue.ts";
 import { parseResolvConf } from "../../../../src/core/dns/resolv-conf.ts";
 import { createFrameReader, renderFrame } from "../../../../src/core/dns/wire/framing.ts";
 import { nameFromPlainText, rootName } from "../../../../src/core/dns/wire/name.ts";
-import type { Question } from "../../../../src/core/dns/wire/question.ts";
+import { type Question, questionId } from "../../../../src/core/dns/wire/question.ts";
 import { taken } from "../../../../src/core/taker.ts";
 import { plainName, rawQuestion, rawRecord, rawResponse, v4 } from "../../../support/dns-bytes.ts";
 import { give } from "../../../support/takers.ts";
 
 const settings = { maxBytes: 10_000, maxTtlSeconds: 3600, maxStaleSeconds: 100 };
-const key = (name: string) => ({ name, type: 1 });
+const key = (name: string, type = 1): string =>
+  questionId({ qname: { key: name, wire: Buffer.from(name) }, type });
 
 test("cache: an answer ages, is stale, and is gone", () => {
   const cache = new AnswerCache(settings);
@@ -37,7 +38,7 @@ test("cache: nothing with a TTL of 0, nothing older than the cap, types apart", 
   assert.equal(cache.get(key("a"), 0), undefined);
   cache.put(key("a"), Buffer.from("x"), 1e9, 0);
   assert.equal(cache.get(key("a"), 3_600_000)?.stale, true);
-  assert.equal(cache.get({ name: "a", type: 28 }, 0), undefined);
+  assert.equal(cache.get(key("a", 28), 0), undefined);
 });
 
 test("cache: what is not kept replaces what was, and ends what failed", () => {
