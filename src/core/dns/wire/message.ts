@@ -13,7 +13,7 @@ import {
   plainUdpPayload,
   type Rcode,
 } from "./codes.ts";
-import { type Name, nameOf } from "./name.ts";
+import type { Name } from "./name.ts";
 import type { Edns, Head } from "./question.ts";
 import { recordType, types } from "./record-types.ts";
 import { writeWord } from "./words.ts";
@@ -52,11 +52,11 @@ export function renderResponse(content: ResponseContent): Uint8Array {
   const { head, rcode } = content;
   const optAtMost = content.extendedError === undefined ? optLength : maxOptLength;
   const size = Math.min(content.limit, upperBound(content) + optAtMost);
-  const output: Output = { bytes: pooled(size), length: 0, suffixes: new Map() };
+  const { questionBytes } = head;
+  const output: Output = { bytes: pooled(size), length: 0, questionBytes, suffixes: undefined };
   output.length = headerLength;
-  output.bytes.set(head.questionBytes, headerLength);
-  output.length += head.questionBytes.length;
-  rememberQuestion(output, head.questionBytes);
+  output.bytes.set(questionBytes, headerLength);
+  output.length += questionBytes.length;
   const room = content.limit - (head.edns === undefined ? 0 : optLength);
   const answered = writeSection(output, content.answer, room);
   const complete = answered === content.answer.length;
@@ -91,8 +91,10 @@ const maxOptLength = optLength + 6 + 200;
 interface Output {
   readonly bytes: Uint8Array;
   length: number;
-  /** Offset of the name whose key it is; only offsets that a pointer can hold. */
-  readonly suffixes: Map<string, number>;
+  /** Where most names point to. */
+  readonly questionBytes: Uint8Array;
+  /** Offset of the other names, by their keys; only offsets that a pointer can hold. */
+  suffixes: Map<string, number> | undefined;
 }
 
 function upperBound({ head, answer, authority }: ResponseContent): number {
@@ -121,7 +123,8 @@ function writeSection(output: Output, records: readonly ResourceRecord[], room: 
       if (record === undefined || !writeRecord(output, record, room)) {
         output.length = start;
         // Nothing may point to what stands there no more.
-        for (const [suffix, offset] of output.suffixes) if (offset >= start) output.suffixes.delete(suffix);
+        for (const [suffix, offset] of output.suffixes ?? [])
+          if (offset >= start) output.suffixes?.delete(suffix);
         return written;
       }
       next++;
@@ -163,11 +166,10 @@ function writeName(output: Output, name: Name, room: number, compress: boolean):
   let start = 0;
   let pointer: number | undefined;
   while (start < wire.length - 1) {
-    const suffix = start === 0 ? key : key.slice(start);
-    pointer = compress ? output.suffixes.get(suffix) : undefined;
+    const known = placeInQuestion(output.questionBytes, key, start) ?? placeOf(output, key, start);
+    if (compress) pointer = known;
     if (pointer !== undefined) break;
-    const offset = output.length + start;
-    if (offset < 0x4000 && !output.suffixes.has(suffix)) output.suffixes.set(suffix, offset);
+    if (known === undefined) remember(output, key, start);
     start += 1 + (wire[start] ?? 0);
   }
   const length = pointer === undefined ? wire.length : start + 2;
@@ -178,13 +180,30 @@ function writeName(output: Output, name: Name, room: number, compress: boolean):
   return true;
 }
 
-/** The question's name is where most owners point to. */
-function rememberQuestion(output: Output, questionBytes: Uint8Array): void {
-  if (questionBytes.length === 0) return;
-  const { key } = nameOf(questionBytes.subarray(0, questionBytes.length - 4));
-  for (let start = 0; start < key.length - 1; start += 1 + key.charCodeAt(start)) {
-    output.suffixes.set(key.slice(start), headerLength + start);
+/** Where the name that begins at `start` of a key stands in the question; undefined where it does not. */
+function placeInQuestion(question: Uint8Array, key: string, start: number): number | undefined {
+  // Behind the name there are type and class.
+  const at = question.length - 4 - (key.length - start);
+  let label = 0;
+  while (label < at) label += 1 + (question[label] ?? 0);
+  if (label !== at) return undefined;
+  for (let index = start; index < key.length; index++) {
+    const byte = question[at + index - start] ?? 0;
+    const folded = byte >= 0x41 && byte <= 0x5a ? byte | 0x20 : byte;
+    if (folded !== key.charCodeAt(index)) return undefined;
   }
+  return headerLength + at;
+}
+
+function placeOf({ suffixes }: Output, key: string, start: number): number | undefined {
+  return suffixes?.get(key.slice(start));
+}
+
+function remember(output: Output, key: string, start: number): void {
+  const offset = output.length + start;
+  if (offset >= 0x4000) return;
+  output.suffixes ??= new Map();
+  output.suffixes.set(key.slice(start), offset);
 }
 
 /** Writes our OPT record, but for its options. @param options bytes that they take */
