@@ -10,6 +10,7 @@ import {
   type Prefix,
   parsePrefix,
 } from "../model/address.ts";
+import { readWord } from "./wire/words.ts";
 
 /** Not reachable from outside by their meaning (IANA special-purpose registries, and one of a cloud). */
 const refusedPrefixes: readonly Prefix[] = [
@@ -37,14 +38,15 @@ const refusedPrefixes: readonly Prefix[] = [
 
 /** IPv6 forms that carry an IPv4 address to a translator or a tunnel, and where it stands in the 16 bytes. */
 const carriers: readonly {
-  readonly prefix: Prefix;
+  readonly start: Uint8Array;
+  readonly length: number;
   readonly offset: number;
   /** Offset of a second one whose bits are turned. */
   readonly inverted?: number;
 }[] = [
-  { prefix: prefix("64:ff9b::/96"), offset: 12 }, // NAT64 (RFC 6052)
-  { prefix: prefix("2002::/16"), offset: 2 }, // 6to4 (RFC 3056)
-  { prefix: prefix("2001::/32"), offset: 4, inverted: 12 }, // Teredo: server, and client (RFC 4380)
+  { ...carrier("64:ff9b::/96"), offset: 12 }, // NAT64 (RFC 6052)
+  { ...carrier("2002::/16"), offset: 2 }, // 6to4 (RFC 3056)
+  { ...carrier("2001::/32"), offset: 4, inverted: 12 }, // Teredo: server, and client (RFC 4380)
 ];
 
 export interface AddressFilter {
@@ -94,7 +96,7 @@ function isOwnOrPrivate(own: readonly Prefix[], bytes: Uint8Array): boolean {
 
 /** The same by its meaning alone, whatever is this host's own. */
 export function isInside(bytes: Uint8Array): boolean {
-  return leadsInside([], bytes);
+  return leadsInside(none, bytes);
 }
 
 const neverOutside: readonly Prefix[] = [
@@ -123,9 +125,9 @@ export function isPrivatePrefix({ address, length }: Prefix): boolean {
 /** The IPv4 addresses inside an IPv6 address. */
 function carried(bytes: Uint8Array): readonly Uint8Array[] {
   if (bytes.length === 4) return none;
-  const carrier = carriers.find((candidate) => covers(candidate.prefix, bytes));
-  if (carrier === undefined) return none;
-  const { offset, inverted } = carrier;
+  const its = carriers.find(({ start, length }) => startsWith(bytes, start, length));
+  if (its === undefined) return none;
+  const { offset, inverted } = its;
   const plain = bytes.subarray(offset, offset + 4);
   return inverted === undefined
     ? [plain]
@@ -134,34 +136,69 @@ function carried(bytes: Uint8Array): readonly Uint8Array[] {
 
 const none: readonly [] = [];
 
-function anyCovers(candidates: readonly Prefix[], bytes: Uint8Array): boolean {
-  for (const candidate of candidates) if (covers(candidate, bytes)) return true;
+/** Prefixes as they are compared: without texts, as every address of every answer is compared with every prefix. */
+interface Compiled {
+  /** Of version 4: network and mask in turn. */
+  readonly numbers: Uint32Array;
+  /** Of version 6. */
+  readonly others: readonly { readonly start: Uint8Array; readonly length: number }[];
+}
+
+/** Lists of prefixes are few and live long. */
+const compiled = new WeakMap<readonly Prefix[], Compiled>();
+
+function compile(prefixes: readonly Prefix[]): Compiled {
+  const known = compiled.get(prefixes);
+  if (known !== undefined) return known;
+  const all = prefixes.map(({ address, length }) => ({ start: addressBytes(address), length }));
+  const made = {
+    numbers: Uint32Array.from(
+      all
+        .filter(({ start }) => start.length === 4)
+        .flatMap(({ start, length }) => [numberOf(start), length === 0 ? 0 : 0xffff_ffff << (32 - length)]),
+    ),
+    others: all.filter(({ start }) => start.length === 16),
+  };
+  compiled.set(prefixes, made);
+  return made;
+}
+
+function anyCovers(prefixes: readonly Prefix[], bytes: Uint8Array): boolean {
+  const { numbers, others } = compile(prefixes);
+  if (bytes.length === 4) {
+    const number = numberOf(bytes);
+    for (let at = 0; at < numbers.length; at += 2)
+      if ((number & (numbers[at + 1] ?? 0)) >>> 0 === numbers[at]) return true;
+    return false;
+  }
+  for (const { start, length } of others) if (startsWith(bytes, start, length)) return true;
   return false;
 }
 
-/** prefixContains() without texts: every address of every answer is compared with every prefix. */
-function covers(candidate: Prefix, bytes: Uint8Array): boolean {
-  const start = prefixBytes(candidate);
-  if (start.length !== bytes.length) return false;
-  const whole = candidate.length >> 3;
+function numberOf(bytes: Uint8Array): number {
+  return readWord(bytes, 0) * 0x10000 + readWord(bytes, 2);
+}
+
+function covers({ address, length }: Prefix, bytes: Uint8Array): boolean {
+  const start = addressBytes(address);
+  return start.length === bytes.length && startsWith(bytes, start, length);
+}
+
+/** Whether so many bits are the same. */
+function startsWith(bytes: Uint8Array, start: Uint8Array, bits: number): boolean {
+  const whole = bits >> 3;
   for (let index = 0; index < whole; index++) if (start[index] !== bytes[index]) return false;
-  const mask = (0xff00 >> (candidate.length & 7)) & 0xff;
+  const mask = (0xff00 >> (bits & 7)) & 0xff;
   return (((start[whole] ?? 0) ^ (bytes[whole] ?? 0)) & mask) === 0;
 }
-
-function prefixBytes(candidate: Prefix): Uint8Array {
-  const known = knownBytes.get(candidate);
-  if (known !== undefined) return known;
-  const bytes = addressBytes(candidate.address);
-  knownBytes.set(candidate, bytes);
-  return bytes;
-}
-
-/** Prefixes are few and live long. */
-const knownBytes = new WeakMap<Prefix, Uint8Array>();
 
 function prefix(text: string): Prefix {
   const parsed = parsePrefix(text);
   if (parsed === undefined) throw new TypeError(`not a prefix: ${text}`);
   return parsed;
+}
+
+function carrier(text: string): { readonly start: Uint8Array; readonly length: number } {
+  const { address, length } = prefix(text);
+  return { start: addressBytes(address), length };
 }

@@ -80,9 +80,9 @@ export class EntryIndex {
     const found = new Map<AskerSet, AskerKey>();
     for (const [asker, entries] of this.#byAsker)
       for (const [id, expiresAtMs] of entries) {
-        if (expiresAtMs <= untilMs) continue;
+        // All are looked at where a set has none, as those of asked ports mostly have: so no more of each than that.
+        if (expiresAtMs <= untilMs || found.has(setOf(id))) continue;
         const { set, key } = rightOf(id, asker);
-        if (found.has(set)) continue;
         if (found.set(set, key).size === setsOfAskers) return found;
       }
     return found;
@@ -179,6 +179,14 @@ function serviceId(set: AskerSet, protocol: number, port: number): string {
   const id = ` ${set} ${protocol} ${port}`;
   serviceIds.set(key, id);
   return id;
+}
+
+/** The set that an entry is in, by its id. */
+function setOf(id: string): AskerSet {
+  const start = id.indexOf(" ") + 1;
+  const isGrant = id.startsWith("g", start);
+  if (id.startsWith("4", start + (isGrant ? 5 : 4))) return isGrant ? "grant4" : "pair4";
+  return isGrant ? "grant6" : "pair6";
 }
 
 /** What an id of an asker's stands for. */

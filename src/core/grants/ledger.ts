@@ -41,7 +41,7 @@ export class GrantLedger {
    */
   due(grants: readonly Grant[], nowMs: number): Grant[] {
     return grants.filter((grant) => {
-      const gainMs = this.#expiry(grant, nowMs) - (this.#known(grant)?.expiresAtMs ?? 0);
+      const gainMs = this.#expiry(grant, nowMs) - this.#knownEnd(grant);
       if (gainMs > this.#settings.renewalGainSeconds * 1000) return true;
       this.#rotation.note(grant.asker, grant.domain, grant.destination, nowMs);
       return false;
@@ -50,10 +50,7 @@ export class GrantLedger {
 
   /** When the first of these rights ends, ms; Infinity for none. */
   firstEnd(grants: readonly Grant[]): number {
-    return grants.reduce(
-      (first, grant) => Math.min(first, this.#known(grant)?.expiresAtMs ?? 0),
-      Number.POSITIVE_INFINITY,
-    );
+    return grants.reduce((first, grant) => Math.min(first, this.#knownEnd(grant)), Number.POSITIVE_INFINITY);
   }
 
   /**
@@ -239,7 +236,12 @@ export class GrantLedger {
   /** A shorter lease never cuts a longer one short. */
   #expiry(grant: Grant, nowMs: number): number {
     const lease = Math.min(Math.max(1, grant.leaseSeconds), leaseCeilingSeconds);
-    return Math.max(nowMs + lease * 1000, this.#known(grant)?.expiresAtMs ?? 0);
+    return Math.max(nowMs + lease * 1000, this.#knownEnd(grant));
+  }
+
+  /** 0 for a right that is not known. */
+  #knownEnd(grant: Grant): number {
+    return this.#known(grant)?.expiresAtMs ?? 0;
   }
 
   #known({ asker, destination, service }: Grant): Right | undefined {
