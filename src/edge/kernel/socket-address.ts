@@ -19,10 +19,10 @@ export function socketAddress(address: Uint8Array, port: number): Uint8Array {
 const texts = new Map<string, IpAddress>();
 
 /** Who sent a datagram, from the bytes of its `sockaddr`: without a zone, and an IPv4 address in IPv4 form. */
-export function clientOf(sender: Uint8Array): { readonly address: IpAddress; readonly port: number } {
+export function addressOf(sender: Uint8Array): IpAddress {
   const isVersion4 = isFamily(sender, AF_INET);
   const bytes = isVersion4 ? sender.subarray(4, 8) : sender.subarray(8, 24);
-  return { address: textOf(isMapped(bytes) ? bytes.subarray(12) : bytes), port: portOf(sender) };
+  return textOf(isMapped(bytes) ? bytes.subarray(12) : bytes);
 }
 
 /** The port in the bytes of a `sockaddr`. */

@@ -8,7 +8,7 @@ import { type Family, type IpAddress, parseAddress } from "../../core/model/addr
 import { DockerwallError, messageOf } from "../../errors.ts";
 import { receiveBatch, SendQueue, watchSocket } from "../kernel/datagrams.ts";
 import * as libc from "../kernel/libc.ts";
-import { clientOf, portOf } from "../kernel/socket-address.ts";
+import { addressOf, portOf } from "../kernel/socket-address.ts";
 import { type HostUdp, openHostUdp } from "./host-udp.ts";
 import { findPortHolder } from "./port-holder.ts";
 import { Shares } from "./shares.ts";
@@ -71,10 +71,9 @@ export async function listenUdp(
     closeSocket();
   };
   const take = (message: Uint8Array, sender: Uint8Array<ArrayBuffer>): void => {
-    const client = clientOf(sender);
     // A packet can be forged to come from port 0; nothing can be sent there.
-    if (client.port === 0) return;
-    contained(message, client, (answer) => {
+    if (portOf(sender) === 0) return;
+    contained(message, new UdpClient(sender), (answer) => {
       if (answer !== undefined) replies.put(answer, sender);
     });
   };
@@ -88,6 +87,23 @@ export async function listenUdp(
     }
   });
   return { port: portOf(libc.getsockname(fd, "a UDP socket of ours")), close: async () => close() };
+}
+
+/** Its address becomes a text only where it is asked for: in a sandbox all clients are one. */
+class UdpClient implements DnsClient {
+  readonly #sender: Uint8Array;
+
+  constructor(sender: Uint8Array) {
+    this.#sender = sender;
+  }
+
+  get address(): IpAddress {
+    return addressOf(this.#sender);
+  }
+
+  get port(): number {
+    return portOf(this.#sender);
+  }
 }
 
 function openUdp(at: Exclude<ListenAt, { readonly fd: number }>): number {
