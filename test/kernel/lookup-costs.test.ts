@@ -143,7 +143,7 @@ test("a fresh name allocates little, the upstream and the client of this test wi
   }
   // The first have the compiler beside them; a collection makes it less.
   const middle = median(bytes.slice(20).filter((each) => each > 0));
-  assert.ok(middle < 45_000, `${middle} bytes`);
+  assert.ok(middle < 28_000, `${middle} bytes`);
 });
 
 function answered(message: Uint8Array): Promise<void> {

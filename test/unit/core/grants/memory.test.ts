@@ -29,7 +29,7 @@ function bytesOf(note: (asker: IpAddress, destination: IpAddress, index: number)
   return (process.memoryUsage().heapUsed - before) / count;
 }
 
-test("a grant is remembered in 540 bytes, and an entry of the kernel in 320", () => {
+test("a grant is remembered in 420 bytes, and an entry of the kernel in 180", () => {
   const ledger = new GrantLedger({ pairsPerAsker: 8_192, renewalGainSeconds: 150 });
   const index = new EntryIndex();
   const ofLedger = bytesOf((asker, destination, number) =>
@@ -41,7 +41,7 @@ test("a grant is remembered in 540 bytes, and an entry of the kernel in 320", ()
   const ofIndex = bytesOf((second, first) =>
     index.note("grant4", { kind: "ip-port-ip", first, protocol: 6, port: 443, second }, 600_000.5),
   );
-  assert.ok(ofLedger < 540 && ofIndex < 320, `${ofLedger.toFixed(0)} and ${ofIndex.toFixed(0)} bytes`);
+  assert.ok(ofLedger < 420 && ofIndex < 180, `${ofLedger.toFixed(0)} and ${ofIndex.toFixed(0)} bytes`);
   // Both are in use until here.
   assert.equal(ledger.isOpen("198.18.0.2" as IpAddress, "198.19.0.1" as IpAddress, 1), true);
   assert.equal(index.count("198.18.0.2" as IpAddress), 8_192);
