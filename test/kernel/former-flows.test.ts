@@ -12,7 +12,11 @@ import type { Picture } from "../../src/core/model/picture.ts";
 import { startAdmission } from "../../src/data/admission.ts";
 import { FormerFlows } from "../../src/data/sandboxes/former-flows.ts";
 import { createStandings, type Standings } from "../../src/data/sandboxes/sandbox-standing.ts";
-import type { AddressOwners, StandingsOptions } from "../../src/data/sandboxes/standing-options.ts";
+import type {
+  AddressOwners,
+  SandboxView,
+  StandingsOptions,
+} from "../../src/data/sandboxes/standing-options.ts";
 import { createPresence } from "../../src/data/waiting/presence.ts";
 import { createOwnership } from "../../src/data/worker/ownership.ts";
 import { openConntrack } from "../../src/edge/kernel/flows/conntrack.ts";
@@ -148,7 +152,14 @@ test("one that nobody knows of leaves nothing either, and who has an address aga
 /** Standings of their own, by a picture in which the engine has told of nobody. */
 function standingsOf(
   t: Pick<TestContext, "after">,
-  { readiness, own }: Pick<StandingsOptions, "readiness"> & Pick<AddressOwners, "own">,
+  {
+    readiness,
+    own,
+    keepChecksums = () => true,
+    onProblem = assert.fail,
+  }: Pick<StandingsOptions, "readiness"> &
+    Pick<AddressOwners, "own"> &
+    Partial<Pick<StandingsOptions, "onProblem"> & Pick<SandboxView, "keepChecksums">>,
 ): Standings {
   const picture: Picture = {
     topology: { networks: [app], containers: [] },
@@ -169,6 +180,7 @@ function standingsOf(
       unknownSandboxesNow: () => unknownSandboxes,
       meet: (sandbox, addresses) => ({ sandbox, sinceMs: 0, addresses }),
       hearOf: nothing,
+      mayForge: () => true,
       isUnheard: () => false,
       markUndecided: nothing,
       listedAtMs: monotonicMs,
@@ -182,11 +194,13 @@ function standingsOf(
       isHosts: () => false,
       cutInside: nothing,
       isCutInside: () => false,
+      keepChecksums,
+      giveBackChecksums: () => undefined,
     },
     nowMs: monotonicMs,
     onChange: nothing,
     onSecondPart: nothing,
-    onProblem: assert.fail,
+    onProblem,
   });
   t.after(() => standings.close());
   return standings;
@@ -245,4 +259,37 @@ test("while they cannot be cleared, nothing leaves from there, and a problem say
   assert.deepEqual([cleared, stampedFrom(address)], [["heir"], 0]);
   assert.deepEqual(senders(), [true, true]);
   assert.deepEqual([problems.length, retries.length], [1, 0]);
+});
+
+test("nothing is let in from where what is left to be filled in cannot be, and a problem says so", (t) => {
+  const address = "198.19.1.8" as IpAddress;
+  const readiness: Readiness = { watch: () => () => undefined, close: () => undefined };
+  const problems: string[] = [];
+  let isRefused = true;
+  const standings = standingsOf(t, {
+    readiness,
+    own: (addresses) => addresses,
+    keepChecksums(_sandbox, indexes) {
+      assert.equal(indexes.length, 1);
+      if (isRefused) throw new Error("the driver of eth0 goes on");
+      return true;
+    },
+    onProblem: (problem) => problems.push(problem),
+  });
+  const box = createNamespace("refused");
+  t.after(() => run("ip", "netns", "del", box.name));
+  standings.appear("refused", box.fd);
+  join(box, "eth0", `${address}/24`);
+  standings.lookNow();
+  const isLetIn = (): boolean => {
+    standings.enforce("refused", { addresses: [{ address, index: 2 }], linkLocal: [] });
+    standings.commit();
+    return run("nft", "list", "table", "netdev", "dockerwall").includes(address);
+  };
+  assert.equal(isLetIn(), false);
+  assert.deepEqual(problems, ["sandbox refused: the driver of eth0 goes on"]);
+  isRefused = false;
+  assert.equal(isLetIn(), true);
+  isRefused = true;
+  assert.equal(isLetIn(), false);
 });

@@ -175,6 +175,11 @@ export class Station {
     return this.#seen.some((frame) => frame.includes(text));
   }
 
+  /** The packets with this text that have come in so far. */
+  received(text: string): readonly IpPacket[] {
+    return this.#seen.filter((frame) => frame.includes(text)).map((frame) => parseIp(frame.subarray(14)));
+  }
+
   /** The first packet that holds the text, once it is there. @throws when it does not come */
   async next(text: string, withinMs = 10_000): Promise<IpPacket> {
     const late = Promise.withResolvers<never>();

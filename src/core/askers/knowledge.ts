@@ -117,6 +117,16 @@ export class Knowledge {
     return undefined;
   }
 
+  /** Whether anything in its sandbox may put frames on a wire by hand, as far as is known. */
+  mayForge(asker: Asker): boolean {
+    const told = this.whoIs(asker);
+    if (told?.forgesNothing !== true) return true;
+    const shared = [`container:${told.id}`, `container:${told.name}`];
+    return this.#containers.some(
+      ({ networkMode, forgesNothing }) => shared.includes(networkMode) && forgesNothing !== true,
+    );
+  }
+
   isTold(sandbox: string): boolean {
     return this.#bySandbox.has(sandbox);
   }

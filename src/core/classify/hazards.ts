@@ -41,7 +41,7 @@ const hostDevice =
 /** What such a container has that no wall can hold. */
 export function hazardsOf(settings: HostSettings): Hazard[] {
   const { mounts, devices } = settings;
-  const added = settings.capAdd.map((name) => name.toUpperCase().replace(/^CAP_/, ""));
+  const added = settings.capAdd.map(capability);
   const has = (...names: readonly string[]): boolean =>
     [...names, "ALL"].some((name) => added.includes(name));
   const found: Readonly<Record<Hazard, boolean>> = {
@@ -62,3 +62,15 @@ export function hazardsOf(settings: HostSettings): Hazard[] {
   };
   return (Object.keys(found) as Hazard[]).filter((hazard) => found[hazard]);
 }
+
+/**
+ * Whether such a container can put no frame on a wire by hand: the engine gives NET_RAW to all others.
+ * @param capDrop capabilities that are taken from it, in either form and case
+ */
+export function forgesNothing(settings: HostSettings, capDrop: readonly string[]): boolean {
+  const isDropped = capDrop.map(capability).some((name) => name === "NET_RAW" || name === "ALL");
+  const isAdded = settings.capAdd.map(capability).includes("NET_RAW");
+  return isDropped && !isAdded && hazardsOf(settings).length === 0;
+}
+
+const capability = (name: string): string => name.toUpperCase().replace(/^CAP_/, "");

@@ -139,6 +139,9 @@ export const gatewayTable = { family: "ip", name: "dockerwall-gateway" } as cons
 /** The same in one that is in quarantine, where its ports cannot be cut both ways. */
 export const cutTable = { family: "inet", name: "dockerwall-cut" } as const;
 
+/** The same where checksums of its own interfaces were taken from their devices. */
+export const checksumsTable = { family: "inet", name: "dockerwall-checksums" } as const;
+
 /** What the names of bridges begin with that are held until they are classified: so Docker calls its own. */
 export const heldPrefix = "br-";
 

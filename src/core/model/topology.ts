@@ -73,6 +73,8 @@ export interface Container {
   /** The networks that it is on when it runs, each by id, or by name where it never ran. */
   readonly configured: readonly string[];
   readonly hazards: readonly Hazard[];
+  /** It can put no frame on a wire by hand: it has no NET_RAW, and nothing by which it could have it. */
+  readonly forgesNothing?: true;
   /** The resolvers that it is given (`--dns`). */
   readonly dns?: readonly IpAddress[];
   /** Its own ports that are published, by IP protocol. */

@@ -15,7 +15,7 @@ import { openPorts, type Port, type Ports } from "../../edge/sandbox/ports/ports
 import { type Attempt, createAttempt, portsOf } from "./attempt.ts";
 import { PortGuards } from "./port-guards.ts";
 import { createSandboxEntries, type SandboxEntries } from "./sandbox-entries.ts";
-import { Senders } from "./senders.ts";
+import { type SenderAddresses, Senders } from "./senders.ts";
 import { createSettling, type JudgedPorts, type Settling } from "./settling.ts";
 import type { StandingsOptions } from "./standing-options.ts";
 
@@ -58,6 +58,8 @@ export interface Standings {
 export function createStandings(options: StandingsOptions): Standings {
   return new KernelStandings(options);
 }
+
+const nobody: SenderAddresses = { senders: [], linkLocal: new Map() };
 
 /** What a sandbox has demanded, and what is still to be done about its ports. */
 interface Demand extends JudgedPorts {
@@ -147,8 +149,10 @@ class KernelStandings implements Standings {
     const senders = this.#options.owners.own(may.senders, sandbox);
     const guarded = isGuarded ? indexNow().guardedAddressesOf(may.senders, bridges) : [];
     if (isKnown) this.#guardedEntries.put(sandbox, guarded);
-    const accepted = isAlone && this.#guards.put(sandbox, its, { ...may, senders }, isGuarded);
-    const state = accepted && !isUndecided && !unheard ? standing.kind : "unknown";
+    const isFilledIn = standing.kind === "open" && !isGuarded ? true : this.#fillIn(asker, its);
+    const letIn = isFilledIn ? { ...may, senders } : nobody;
+    const accepted = isAlone && this.#guards.put(sandbox, its, letIn, isGuarded);
+    const state = accepted && isFilledIn && !isUndecided && !unheard ? standing.kind : "unknown";
     this.#demand({ sandbox, its, state, uncut: quarantine === "no" ? may.senders : undefined });
     // By its ports first, and only then by what was granted to it.
     if (may.released.length > 0) this.#guards.flush();
@@ -275,6 +279,20 @@ class KernelStandings implements Standings {
   #cut(sandbox: string, its: readonly Port[], senders: readonly IpAddress[], cut: boolean): void {
     this.#cutOff.put(sandbox, cut ? senders.map((address) => ({ address })) : []);
     this.#guards.cut(sandbox, its, cut);
+  }
+
+  /** What comes by its ports has all that was left to be filled in. @returns false where that is not so */
+  #fillIn(asker: Asker & { readonly sandbox: string }, its: readonly Port[]): boolean {
+    const { engine, found } = this.#options;
+    const { sandbox } = asker;
+    // Their other ends.
+    const peers = its.flatMap(({ peer }) => peer ?? []);
+    let isDone = true;
+    const done = this.#attempt(`sandbox ${sandbox}`, () => {
+      if (!engine.mayForge(asker)) found.giveBackChecksums(sandbox);
+      else isDone = peers.length === its.length && found.keepChecksums(sandbox, peers);
+    });
+    return done && isDone;
   }
 
   #settle(all: readonly JudgedPorts[]): void {

@@ -34,6 +34,8 @@ export interface EngineView {
   readonly hearOf: (asker: Asker) => void;
   /** The engine has not told of it, and no list that began since it appeared. */
   readonly isUnheard: (asker: Asker) => boolean;
+  /** Whether anything in its sandbox may put frames on a wire by hand. */
+  readonly mayForge: (asker: Asker) => boolean;
   /** Whether it is not certain yet that nothing need be done about it; it is judged again when more is known. */
   readonly markUndecided: (sandbox: string, isUndecided: boolean) => void;
   /** When the last list of the engine's networks and containers began. */
@@ -68,4 +70,7 @@ export interface SandboxView {
   /** Cuts a sandbox off inside of it, where that cannot be done at its ports. */
   readonly cutInside: (sandbox: string, cut: boolean) => void;
   readonly isCutInside: (sandbox: string) => boolean;
+  /** See Sandboxes. */
+  readonly keepChecksums: (sandbox: string, indexes: readonly number[]) => boolean;
+  readonly giveBackChecksums: (sandbox: string) => void;
 }

@@ -26,6 +26,7 @@ export function startStandings(parts: BaseParts, sandboxes: () => Sandboxes | un
       hearOf(asker) {
         if (view.knowledge.isUnheard(asker)) engine.refresh();
       },
+      mayForge: (asker) => view.knowledge.mayForge(asker),
       isUnheard: (asker) => view.knowledge.isUnheard(asker),
       markUndecided(sandbox, isUndecided) {
         if (pending.mark(sandbox, isUndecided)) engine.refresh();
@@ -49,6 +50,8 @@ export function startStandings(parts: BaseParts, sandboxes: () => Sandboxes | un
       isHosts: (address) => parts.hostAddresses.has(address),
       cutInside: (sandbox, cut) => sandboxes()?.cutInside(sandbox, cut),
       isCutInside: (sandbox) => sandboxes()?.isCutInside(sandbox) === true,
+      keepChecksums: (sandbox, indexes) => sandboxes()?.keepChecksums(sandbox, indexes) === true,
+      giveBackChecksums: (sandbox) => sandboxes()?.giveBackChecksums(sandbox),
     },
     nowMs: monotonicMs,
     onChange: (changed) => sandboxes()?.judge(changed),

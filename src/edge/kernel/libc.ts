@@ -76,6 +76,8 @@ const native = {
   inotifyAddWatch: library.func("int inotify_add_watch(int fd, const char *path, uint32_t mask)"),
   setns: library.func("int setns(int fd, int type)"),
   unshare: library.func("int unshare(int flags)"),
+  ioctl: library.func("int ioctl(int fd, unsigned long request, uint64_t argument)"),
+  indexToName: library.func("void *if_indextoname(unsigned int index, void *name)"),
   nameToIndex: library.func("unsigned int if_nametoindex(const char *name)"),
   abort: library.func("void abort()"),
 };
@@ -135,6 +137,17 @@ export function isListening(fd: number, what: string): boolean {
 /** Index of an interface in the namespace of the calling thread; undefined when there is none of that name. */
 export function interfaceIndex(name: string): number | undefined {
   return native.nameToIndex(name) || undefined;
+}
+
+/** Its name; undefined when there is none of that index. */
+export function interfaceName(index: number): string | undefined {
+  const name = Buffer.alloc(16);
+  return native.indexToName(index, name) === null ? undefined : name.toString("utf8", 0, name.indexOf(0));
+}
+
+/** @param argument address of what the request is about */
+export function ioctl(fd: number, request: number, argument: bigint, what: string): void {
+  checked("ioctl", what, native.ioctl(fd, request, argument));
 }
 
 /** Has the socket send and receive by one interface only. */

@@ -86,6 +86,7 @@ export function createCapture(options: CaptureOptions): Capture {
     sandbox.captured = false;
     sandbox.gateways = [];
     onChange(sandbox);
+    sandbox.checksums.giveBack();
   }
 
   function releaseSoon(sandbox: Sandbox): void {

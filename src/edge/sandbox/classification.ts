@@ -69,6 +69,7 @@ class SandboxClassification implements Classification {
   read(sandbox: Sandbox): void {
     try {
       if (!sandbox.captured && sandbox.standing.kind !== "open") this.#options.capture.install(sandbox);
+      sandbox.checksums.noteChange();
       sandbox.found = readAddresses(sandbox.addressFd, sandbox.namespaceFd);
     } catch (error) {
       if (sandbox.captured) this.#tell(sandbox, error);

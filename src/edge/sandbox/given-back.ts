@@ -4,6 +4,7 @@ import { closeSync, readdirSync } from "node:fs";
 import { DockerwallError, messageOf } from "../../errors.ts";
 import { isOwnNamespace, openNamespace, withNamespace } from "../kernel/netns.ts";
 import { systemCode } from "../kernel/system-error.ts";
+import { giveBackChecksums } from "./ports/own-checksums.ts";
 import { removeAllSandboxTables } from "./table.ts";
 
 /**
@@ -16,7 +17,7 @@ export function assertGivenBack(folder: string): void {
     if (fd === undefined) return [];
     try {
       // A container on the host's network has the host's namespace here.
-      if (!isOwnNamespace(fd)) withNamespace(fd, removeAllSandboxTables);
+      if (!isOwnNamespace(fd)) withNamespace(fd, giveAllBack);
       return [];
     } catch (error) {
       return [`sandbox ${name}: ${messageOf(error)}`];
@@ -25,6 +26,11 @@ export function assertGivenBack(folder: string): void {
     }
   });
   if (problems.length > 0) throw new DockerwallError("KERNEL_REFUSED", problems.join("\n"));
+}
+
+function giveAllBack(): void {
+  giveBackChecksums();
+  removeAllSandboxTables();
 }
 
 function namesIn(folder: string): readonly string[] {

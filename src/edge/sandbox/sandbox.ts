@@ -9,6 +9,7 @@ import { withNamespace } from "../kernel/netns.ts";
 import type { Lasting } from "../listener/lasting-listener.ts";
 import { createPace, type Pace } from "../listener/pace.ts";
 import { type SandboxAddresses, unreadAddresses } from "./addresses.ts";
+import { OwnChecksums } from "./ports/own-checksums.ts";
 import { type DnsSocket, isPortTaken, openAddressSocket, openDnsSocket } from "./sockets.ts";
 import {
   cutInside,
@@ -25,13 +26,14 @@ const reading = { burst: 24, everyMs: 50, mostMs: 1_000, calmMs: 2_000 } as cons
 export interface Sandbox {
   readonly name: string;
   readonly namespaceFd: number;
-  /** Readable when its addresses may have changed. */
+  /** Readable when its addresses or interfaces may have changed. */
   readonly addressFd: number;
   /** As they were first opened, until they are listened at; undefined where every port was taken. */
   readonly sockets: Readonly<Record<Transport, DnsSocket | undefined>>;
   /** Where our sockets are now. */
   ports: SandboxPorts;
   readonly owner: TableOwner;
+  readonly checksums: OwnChecksums;
   /** False for one that was there before us: its container may have open flows to Docker's resolver. */
   readonly fresh: boolean;
   /** As they were last read. */
@@ -84,6 +86,7 @@ export function openSandbox(name: string, namespaceFd: number, fresh: boolean): 
       sockets,
       ports: { udpPort: sockets.udp?.port, tcpPort: sockets.tcp?.port },
       owner,
+      checksums: new OwnChecksums(namespaceFd),
       fresh,
       found: unreadAddresses,
       addresses: [],

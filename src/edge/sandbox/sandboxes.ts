@@ -36,6 +36,14 @@ export interface Sandboxes {
   cutInside(name: string, cut: boolean): void;
   /** Whether it is, read from the kernel. */
   isCutInside(name: string): boolean;
+  /**
+   * Has the kernel fill in the checksums of what these interfaces of a sandbox send, before they send it.
+   * @returns false where one of them, or the sandbox, is not there
+   * @throws DockerwallError where that cannot be
+   */
+  keepChecksums(name: string, indexes: readonly number[]): boolean;
+  /** Gives back what was taken so. */
+  giveBackChecksums(name: string): void;
   /** Which way it would send a packet; undefined when there is none of that name. @throws NetlinkError */
   routeTo(name: string, destination: Destination): Route | undefined;
   /** Asks this question inside every guarded sandbox, as its container would. */
@@ -92,6 +100,8 @@ export function createSandboxes(options: SandboxesOptions): Sandboxes {
     judge: (names) => classification.settle(names.flatMap((name) => register.get(name) ?? [])),
     cutInside: (name, cut) => ifThere(name, (sandbox) => cutSandbox(sandbox, cut)),
     isCutInside: (name) => ifThere(name, isSandboxCut) === true,
+    keepChecksums: (name, indexes) => ifThere(name, ({ checksums }) => checksums.keep(indexes)) === true,
+    giveBackChecksums: (name) => ifThere(name, ({ checksums }) => checksums.giveBack()),
     routeTo: (name, destination) => ifThere(name, ({ namespaceFd }) => readRoute(namespaceFd, destination)),
     probe: (message) => probe(register.values(), message),
     ask: async (name, server, message) =>

@@ -29,6 +29,7 @@ const RTM_NEWLINK = 16;
 const IFF_UP = 1;
 /** The loopback is the first interface of every network namespace. */
 export const LOOPBACK_INDEX = 1;
+const RTMGRP_LINK = 1;
 const RTMGRP_IPV4_IFADDR = 0x10;
 const RTMGRP_IPV6_IFADDR = 0x100;
 /**
@@ -51,15 +52,15 @@ export interface DnsSocket {
 }
 
 /**
- * Opens a netlink socket in the namespace, which is readable when an address of the sandbox came or went, or is about to;
- * for readAddresses(). Raises the loopback, where our other sockets are. @throws SystemCallError, NetlinkError
+ * Opens a netlink socket in the namespace, which is readable when an address of the sandbox came or went, or is about to, or
+ * one of its interfaces has changed; for readAddresses(). Raises the loopback, where our other sockets are. @throws SystemCallError, NetlinkError
  */
 export function openAddressSocket(namespaceFd: number): number {
   return withNamespace(namespaceFd, () => {
     const link = openNetlink(
       NETLINK_ROUTE,
       "addresses of a sandbox",
-      RTMGRP_IPV4_IFADDR | RTMGRP_IPV6_IFADDR | RTMGRP_IPV6_ROUTE,
+      RTMGRP_LINK | RTMGRP_IPV4_IFADDR | RTMGRP_IPV6_IFADDR | RTMGRP_IPV6_ROUTE,
     );
     try {
       libc.setsockopt(link.fd, libc.SO_RCVBUFFORCE, NOTIFICATION_BYTES, "addresses of a sandbox");

@@ -61,6 +61,11 @@ export const shapes: Section = {
       ...wire,
     },
     {
+      name: "large fragments, of a granted address until their destination is filled in on the way out",
+      attempt: "lookup('www.example.com')\nfilled_in('203.0.113.11', '203.0.113.66')",
+      ...wire,
+    },
+    {
       name: "a last fragment without its first",
       attempt: "raw(17, to, token, frag=100)",
       ...wire,

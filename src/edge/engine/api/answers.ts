@@ -1,6 +1,6 @@
 // From answers of the Engine API to our model. Each parser returns a list of none or one, so that callers can flatten.
 
-import { type HostSettings, hazardsOf } from "../../../core/classify/hazards.ts";
+import { forgesNothing, type HostSettings, hazardsOf } from "../../../core/classify/hazards.ts";
 import { type IpAddress, parseAddress, parsePrefix } from "../../../core/model/address.ts";
 import {
   type Container,
@@ -80,6 +80,7 @@ export function parseContainer(answer: unknown): Container[] {
       endpoints: Object.values(objectOf(settings["Networks"])).flatMap(parseEndpoint),
       configured: configuredOf(objectOf(settings["Networks"])),
       hazards: hazardsOf(hostSettingsOf(json)),
+      ...forgesNothingOf(json),
       ...hostsFileOf(json),
       ...dnsOf(objectOf(json["HostConfig"])),
       ...publishedOf(settings["Ports"]),
@@ -172,6 +173,11 @@ function hostSettingsOf(container: Json): HostSettings {
     devices: listOf(host["Devices"]).map((device) => textOf(objectOf(device)["PathOnHost"])),
     environment: listOf(objectOf(container["Config"])["Env"]).map(textOf),
   };
+}
+
+function forgesNothingOf(container: Json): Pick<Container, "forgesNothing"> {
+  const capDrop = listOf(objectOf(container["HostConfig"])["CapDrop"]).map(textOf);
+  return forgesNothing(hostSettingsOf(container), capDrop) ? { forgesNothing: true } : {};
 }
 
 function parseEndpoint(value: unknown): Endpoint[] {

@@ -151,6 +151,13 @@ export function writeNewChain(writer: NetlinkWriter, spec: BaseChain): void {
   writer.u32be(chain.policy, verdicts.accept).text(chain.type, spec.type);
 }
 
+/** Makes a chain that no packet comes to, if it is not there. */
+export function writeEmptyChain(writer: NetlinkWriter, of: NftTable, chainName: string): void {
+  begin(writer, messages.newChain, NLM_F_CREATE, protocolOf(of))
+    .text(chain.table, of.name)
+    .text(chain.name, chainName);
+}
+
 /** Appends a rule to a chain. */
 export function writeNewRule(
   writer: NetlinkWriter,
