@@ -8,7 +8,7 @@ import { after, describe, it } from "node:test";
 import { setNames } from "../../src/core/firewall/names.ts";
 import { openConntrack } from "../../src/edge/kernel/flows/conntrack.ts";
 import { floodChecks, isLinkLocal } from "../support/flood-checks.ts";
-import { places, startFloodLab } from "../support/flood-lab.ts";
+import { type Family, places, startFloodLab } from "../support/flood-lab.ts";
 import { until } from "../support/lab/command.ts";
 import { enterNamespaces, run } from "../support/namespace.ts";
 
@@ -32,6 +32,12 @@ function overflows(): number {
     .reduce((sum, count) => sum + count);
 }
 
+/** Whether what the neighbour sends in fragments, and is answered, passes the host. */
+function passesInFragments(family: Family): boolean {
+  const ping = `ping -q -c 3 -i 0.2 -W 1 -s 3000 ${places[family].far} | grep -o '[0-9]* received'`;
+  return run("ip", "netns", "exec", "neighbour", "sh", "-c", ping).trim() === "3 received";
+}
+
 for (const family of [4, 6] as const)
   describe(`IPv${family}`, () => {
     const { attacker, granted, neighbour } = places[family];
@@ -53,6 +59,15 @@ for (const family of [4, 6] as const)
       const report = await lab.meanwhile(family, () => lab.flood("lookups", family, 3_600));
       assertUnharmed(family, report);
       assert.deepEqual(new Set(limited("dns", family)), new Set(ownOf(family)));
+    });
+
+    it("datagrams in fragments that are offers of DHCP: the memory of the whole host's fragments", async () => {
+      const report = await lab.meanwhile(family, async () => {
+        assert.ok(passesInFragments(family), "before");
+        await lab.flood("fragments", family, 200);
+        assert.ok(passesInFragments(family), "afterwards");
+      });
+      assertUnharmed(family, report);
     });
 
     it("first packets: the queue, grants", async () => {

@@ -15,6 +15,7 @@ import {
 import {
   arpFrame,
   changed,
+  firstUdpFragment,
   frame,
   hexOf,
   hiddenIcmp6Frame,
@@ -186,6 +187,32 @@ describe("what may come in by a guarded port", () => {
         }
         table.open(port.index);
         assert.equal(await passes(sent), true, "opened again");
+      }),
+    );
+});
+
+describe("an offer in fragments", () => {
+  const families = [
+    ["198.19.1.2", "198.19.1.9", 67, 68],
+    ["2001:db8:1::2", "2001:db8:1::9", 547, 546],
+  ] as const;
+  for (const [source, destination, server, client] of families)
+    it(
+      `goes on as something else, from ${source}`,
+      withTable(async (table) => {
+        const first = firstUdpFragment(source, destination, client, server);
+        const disguised = hexOf(firstUdpFragment(source, destination, 9, 9));
+        assert.equal(await passes(first), true, "without us");
+        table.guard(port, guard);
+        neighbour.read();
+        box.send(first);
+        const [arrived] = await until("what becomes of it", 2_000, () => {
+          const frames = neighbour.read();
+          return frames.length > 0 ? frames : undefined;
+        });
+        assert.equal(arrived, disguised);
+        const other = firstUdpFragment(source, destination, 5_000);
+        assert.equal(await passes(other), true, "to another port");
       }),
     );
 });

@@ -233,6 +233,8 @@ export interface FloodLab {
 
 export type FloodMode =
   | "lookups"
+  /** Datagrams of 60 KB from the ports of DHCP's servers, and to those of its clients. */
+  | "fragments"
   | "first"
   | "denied"
   | "flows"

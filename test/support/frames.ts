@@ -89,6 +89,13 @@ export function hiddenUdp6Frame(source: string, destination: string, port: numbe
   return frame(types.ip6, ip6(60, source, destination, [...options, ...udpOf(5000, port)]));
 }
 
+/** The same as the first of several fragments, with nothing before it. */
+export function firstUdpFragment(source: string, destination: string, port: number, from = 5000): Uint8Array {
+  if (!source.includes(":")) return changed(udpFrame(source, destination, port, from), 20, 0x20);
+  const fragment = [17, 0, 0, 1, 0, 0, 0, 7];
+  return frame(types.ip6, ip6(44, source, destination, [...fragment, ...udpOf(from, port)]));
+}
+
 function udpOf(from: number, to: number): number[] {
   return [from >> 8, from & 0xff, to >> 8, to & 0xff, 0, 12, 0, 0, ...Buffer.from("away")];
 }

@@ -13,6 +13,12 @@ def question(name):
     return struct.pack("!6H", 7, 0x100, 1, 0, 0, 0) + body + struct.pack("!2H", 1 if family == 4 else 28, 1)
 
 
+def padded(plain, size):
+    # One more record, EDNS, with the option of padding.
+    left = size - len(plain) - 15
+    return plain[:10] + b"\0\1" + plain[12:] + struct.pack("!BHHIHHH", 0, 41, 1232, 0, 4 + left, 12, left) + bytes(left)
+
+
 def bound(source, port=0, type=socket.SOCK_DGRAM):
     s = socket.socket(kind, type)
     s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -27,12 +33,12 @@ def put(s, message, to):
         pass
 
 
-def looks_up(source, name):
+def looks_up(source, name, size=0):
     with bound(source) as s:
         # What it has flooded before may still lie in the socket of its own network.
         s.settimeout(1)
         for attempt in range(60):
-            s.sendto(question(name), (gateway, 53))
+            s.sendto(padded(question(name), size) if size else question(name), (gateway, 53))
             try:
                 if s.recv(4096)[3] & 15 == 0:
                     return
@@ -163,7 +169,16 @@ def part(first, last):
             put(own[0], question(f"x{index}.example.org"), (far, 53))
             continue
         s = own[index % len(own)]
-        if mode == "lookups":
+        if mode == "padded":
+            looks_up(sources[0], f"p{index}.flood.example.com", 512)
+        elif mode == "fragments":
+            put(s, bytes(60_000), (denied, 68 if family == 4 else 546))
+        elif mode in segments:
+            name, each = segments[mode]
+            first = index * each
+            to = "127.0.0.11" if mode == "inner-segments" else gateway
+            put(own[0], b"".join(question(name % (first + at)) for at in range(each)), (to, 53))
+        elif mode == "lookups":
             put(s, question(f"x{index}.flood.example.com"), (gateway, 53))
         elif mode == "first":
             put(s, b"first", (granted, 1000 + index % 60000))
@@ -180,6 +195,10 @@ def part(first, last):
             if mode == "connections" and len(held) > 800:
                 held.pop(0).close()
 
+
+# Names of one length, and how many of them are in one packet: as many as there may be, and as fit into a small packet.
+many = "q%06d.example.org", 64
+segments = {"segments": many, "inner-segments": many, "small-segments": ("q%05d", 24)}
 
 held = []
 if mode in ("forged", "link", "errors", "syns"):
@@ -201,6 +220,20 @@ elif mode == "syns":
     syns = [syn(sources[index % len(sources)], 1024 + index % 60000) for index in range(count)]
 elif mode not in ("forged", "link"):
     own = [bound(source) for source in sources]
+    if mode == "fragments":
+        # Of DHCP's and DHCPv6's servers.
+        own.append(bound(sources[0], 67 if family == 4 else 547))
+        for s in own:
+            if family == 4:
+                # IP_MTU_DISCOVER, IP_PMTUDISC_DONT
+                s.setsockopt(socket.IPPROTO_IP, 10, 0)
+            s.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 1 << 20)
+    elif mode in segments:
+        if mode == "inner-segments":
+            own = [socket.socket(socket.AF_INET, socket.SOCK_DGRAM)]
+        # UDP_SEGMENT; SO_RCVBUFFORCE
+        own[0].setsockopt(socket.IPPROTO_UDP, 103, len(question(segments[mode][0] % 0)))
+        own[0].setsockopt(socket.SOL_SOCKET, 33, 1 << 26)
     if mode in ("first", "flows"):
         for source in sources:
             looks_up(source, "a.flood.example.com")
@@ -221,5 +254,14 @@ if mode == "questions":
     except TimeoutError:
         pass
     print(f"{back} of {count} came back", flush=True)
+if mode in segments:
+    own[0].settimeout(1)
+    answers = 0
+    try:
+        while own[0].recv(4096):
+            answers += 1
+    except TimeoutError:
+        pass
+    print(f"{answers} answers", flush=True)
 print("done", flush=True)
 sys.stdin.read()

@@ -14,6 +14,7 @@ import {
   LIST_ELEMENT,
   PAYLOAD_NETWORK,
   payload,
+  payloadSet,
   verdictOf,
   verdicts,
 } from "./numbers.ts";
@@ -22,10 +23,11 @@ import {
 const REGISTER_VERDICT = 0;
 const REGISTER_1 = 1;
 const REGISTER_2 = 2;
-/** NFTA_META_…, NFTA_BITWISE_…, NFTA_LOOKUP_…, NFTA_NAT_… */
+/** NFTA_META_…, NFTA_BITWISE_…, NFTA_LOOKUP_…, NFTA_EXTHDR_…, NFTA_NAT_… */
 const meta = { register: 1, key: 2, source: 3 } as const;
 const bitwiseOf = { source: 1, register: 2, length: 3, mask: 4, flip: 5 } as const;
 const lookup = { set: 1, source: 2 } as const;
+const extension = { register: 1, type: 2, offset: 3, length: 4, flags: 5 } as const;
 const nat = { type: 1, family: 2, address: 3, port: 5 } as const;
 /** NFT_CMP_NEQ */
 const COMPARE_NOT_EQUAL = 1;
@@ -45,6 +47,11 @@ const META_NFPROTO = 15;
 const META_L4PROTO = 16;
 /** NFT_NAT_DNAT */
 const NAT_DNAT = 1;
+/** NFT_EXTHDR_F_PRESENT */
+const EXTENSION_PRESENT = 1;
+/** Of the fourth word of an IPv4 header: that more follow, and where this one belongs; both are 0 in a whole packet. */
+const FRAGMENT_AT = 6;
+const FRAGMENT_MASK = Uint8Array.of(0x3f, 0xff);
 
 /** One expression of a rule, written when its rule is. */
 export type Expression = (writer: NetlinkWriter) => void;
@@ -57,6 +64,12 @@ export function frameProtocol(type: number): Expression {
 /** `ip saddr PREFIX` and the like; @param bits its length */
 export function addressIn(at: keyof typeof addressAt, address: Uint8Array, bits: number): Expression {
   return payloadIn({ base: PAYLOAD_NETWORK, offset: addressAt[at] }, address, bits);
+}
+
+/** `ip saddr != PREFIX` and the like; @param bits its length */
+export function addressNotIn(at: keyof typeof addressAt, address: Uint8Array, bits: number): Expression {
+  const place = { base: PAYLOAD_NETWORK, offset: addressAt[at], how: COMPARE_NOT_EQUAL };
+  return payloadIn(place, address, bits);
 }
 
 /** What a message of neighbour discovery is about; after messageType(). */
@@ -78,6 +91,40 @@ export function nextHeader(protocol: number): Expression {
 /** `icmpv6 type TYPE`, after transportProtocol(). */
 export function messageType(type: number): Expression {
   return payloadIs(PAYLOAD_TRANSPORT, 0, Uint8Array.of(type));
+}
+
+/** `ip frag-off & 0x3fff == 0`: an IPv4 packet that is no fragment */
+export function wholePacket(): Expression {
+  return (writer) => {
+    loadPayload(PAYLOAD_NETWORK, FRAGMENT_AT, FRAGMENT_MASK.length)(writer);
+    bitwise(FRAGMENT_MASK, new Uint8Array(FRAGMENT_MASK.length))(writer);
+    registerIs(new Uint8Array(FRAGMENT_MASK.length))(writer);
+  };
+}
+
+/** `exthdr TYPE exists` or `missing`: whether an IPv6 packet has a header of this number, behind others too */
+export function extensionHeader(type: number, is: "there" | "missing"): Expression {
+  return (writer) => {
+    expressionOf("exthdr", (inner) =>
+      inner
+        .u32be(extension.register, REGISTER_1)
+        .value(extension.type, Uint8Array.of(type))
+        .u32be(extension.offset, 0)
+        .u32be(extension.length, 1)
+        .u32be(extension.flags, EXTENSION_PRESENT),
+    )(writer);
+    registerIs(Uint8Array.of(is === "there" ? 1 : 0))(writer);
+  };
+}
+
+/** `th sport set PORT`, after transportProtocol(); the checksum stays as it is. */
+export function setSourcePort(port: number): Expression {
+  return setPort(0, port);
+}
+
+/** `th dport set PORT`, after transportProtocol(); the checksum stays as it is. */
+export function setDestinationPort(port: number): Expression {
+  return setPort(2, port);
 }
 
 /** `meta mark set meta mark or BITS` */
@@ -204,15 +251,33 @@ function payloadIs(base: number, offset: number, value: Uint8Array): Expression 
 function payloadIn({ base, offset, how }: PayloadPlace, value: Uint8Array, bits: number): Expression {
   const mask = value.map((_, index) => (0xff00 >> Math.min(8, Math.max(0, bits - index * 8))) & 0xff);
   return (writer) => {
-    expressionOf("payload", (inner) =>
-      inner
-        .u32be(payload.register, REGISTER_1)
-        .u32be(payload.base, base)
-        .u32be(payload.offset, offset)
-        .u32be(payload.length, value.length),
-    )(writer);
+    loadPayload(base, offset, value.length)(writer);
     if (bits < value.length * 8) bitwise(mask, new Uint8Array(value.length))(writer);
     registerIs(value, how)(writer);
+  };
+}
+
+function loadPayload(base: number, offset: number, length: number): Expression {
+  return expressionOf("payload", (writer) =>
+    writer
+      .u32be(payload.register, REGISTER_1)
+      .u32be(payload.base, base)
+      .u32be(payload.offset, offset)
+      .u32be(payload.length, length),
+  );
+}
+
+function setPort(offset: number, port: number): Expression {
+  const bytes = portBytes(port);
+  return (writer) => {
+    immediate(REGISTER_1, bytes)(writer);
+    expressionOf("payload", (inner) =>
+      inner
+        .u32be(payloadSet.register, REGISTER_1)
+        .u32be(payload.base, PAYLOAD_TRANSPORT)
+        .u32be(payload.offset, offset)
+        .u32be(payload.length, bytes.length),
+    )(writer);
   };
 }
 

@@ -10,17 +10,21 @@ import {
   anyTransport,
   destinationPort,
   type Expression,
+  extensionHeader,
   frameProtocol,
   inputInterface,
   messageType,
   nextHeader,
   otherInputInterface,
+  setDestinationPort,
   setMarkBits,
+  setSourcePort,
   sourcePort,
   targetIs,
   targetIsNot,
   transportProtocol,
   verdict,
+  wholePacket,
 } from "./expressions.ts";
 import type { addressAt } from "./numbers.ts";
 
@@ -29,14 +33,18 @@ const ARP = 0x0806;
 const IP6 = 0x86dd;
 const ICMPV6 = 58;
 const UDP = 17;
+const FRAGMENT = 44;
 /**
- * Of DHCP and DHCPv6, the ports of servers and of clients. A client of the host reads offers before any rule of the
- * host's, some by the client's port alone, and would lead the host's default route to the container.
+ * Of DHCP and DHCPv6, what tells a packet that is no fragment, and the ports of servers and of clients. A client of the
+ * host reads offers before any rule of the host's, some by the client's port alone, and would lead the host's default
+ * route to the container.
  */
 const offerPorts = [
-  [IP, 67, 68],
-  [IP6, 547, 546],
+  [IP, wholePacket(), 67, 68],
+  [IP6, extensionHeader(FRAGMENT, "missing"), 547, 546],
 ] as const;
+/** Whatever is sent there is thrown away (RFC 863). */
+const DISCARD = 9;
 /** Router advertisement and redirect: a container is no router, and its neighbours would believe it. */
 const routerMessages = [134, 137];
 /** Neighbour solicitation and advertisement; reports of groups, as old and as new hosts send them. */
@@ -54,11 +62,18 @@ const seen = [anyTransport(), setMarkBits(senderMark), accept];
 const ip6 = frameProtocol(IP6);
 const icmp6 = [ip6, transportProtocol(ICMPV6)];
 
-const offerRules = offerPorts.flatMap(([protocol, server, client]) => {
+/**
+ * Of a datagram in fragments only the first tells its ports. Were it dropped, the others would wait for it, and fill the
+ * memory in which the whole host's fragments do. As it is, clients take it for an offer: dhclient and dhcpcd rule out
+ * later fragments only, and udhcpc none. So it goes on with other ports, by which the datagram is judged when it is whole.
+ */
+const offerRules = offerPorts.flatMap(([protocol, isWhole, server, client]) => {
   const udp = [frameProtocol(protocol), transportProtocol(UDP)];
   return [
-    [...udp, sourcePort(server), drop],
-    [...udp, destinationPort(client), drop],
+    [...udp, isWhole, sourcePort(server), drop],
+    [...udp, isWhole, destinationPort(client), drop],
+    [...udp, sourcePort(server), setSourcePort(DISCARD)],
+    [...udp, destinationPort(client), setDestinationPort(DISCARD)],
   ];
 });
 
