@@ -14,6 +14,7 @@ import {
 } from "../../src/edge/kernel/nftables/port-table.ts";
 import {
   arpFrame,
+  authenticated6Frame,
   changed,
   firstUdpFragment,
   frame,
@@ -83,7 +84,7 @@ async function passes(sent: Uint8Array, from = box, to = neighbour): Promise<boo
 
 const guard: PortGuard = {
   senders: ["198.19.1.2", "198.19.1.77", "198.19.3.2", "2001:db8:1::2"] as IpAddress[],
-  neighbourhood: [parsePrefix("198.19.1.0/24") ?? assert.fail()],
+  neighbourhood: ["198.19.1.0/24", "2001:db8:1::/64"].map((text) => parsePrefix(text) ?? assert.fail()),
   linkLocal: ["fe80::1234"] as IpAddress[],
   linkLocalMay: "judged",
 };
@@ -161,6 +162,9 @@ describe("what may come in by a guarded port", () => {
     ["one that says it is longer than it is", changed(offer6, 18, 1), "no", "no"],
     ["an invalid one from its link-local address", changed(linkOffer6, 18, 1), "no", "no"],
     ["a question for an address", udpFrame("198.19.1.2", "198.19.1.9", 67, 68), "marked", "marked"],
+    ["an authentication header", authenticated6Frame("2001:db8:1::2", "2001:db8:9::9", 443), "no", "no"],
+    ["one to a neighbour", authenticated6Frame("2001:db8:1::2", "2001:db8:1::9", 443), "marked", "marked"],
+    ["one to a group", authenticated6Frame("2001:db8:1::2", "ff02::5", 443), "marked", "marked"],
     ["ARP for a neighbour", arpFrame("198.19.1.2", "198.19.1.9"), "passes", "passes"],
     ["ARP without an address", arpFrame("0.0.0.0", "198.19.1.2"), "passes", "passes"],
     ["ARP as the gateway", arpFrame("198.19.1.1", "198.19.1.9"), "no", "no"],

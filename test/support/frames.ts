@@ -96,6 +96,12 @@ export function firstUdpFragment(source: string, destination: string, port: numb
   return frame(types.ip6, ip6(44, source, destination, [...fragment, ...udpOf(from, port)]));
 }
 
+/** By IPv6, behind an authentication header. */
+export function authenticated6Frame(source: string, destination: string, port: number): Uint8Array {
+  const header = [17, 4, ...new Array<number>(22).fill(0)];
+  return frame(types.ip6, ip6(51, source, destination, [...header, ...udpOf(5000, port)]));
+}
+
 function udpOf(from: number, to: number): number[] {
   return [from >> 8, from & 0xff, to >> 8, to & 0xff, 0, 12, 0, 0, ...Buffer.from("away")];
 }

@@ -6,7 +6,10 @@ import type { IpAddress, Prefix } from "../model/address.ts";
 export interface PortGuard {
   /** The addresses that its container may send from. */
   readonly senders: readonly IpAddress[];
-  /** What it may ask for by ARP: the other addresses of the host are not told. Empty: everything. */
+  /**
+   * The subnets of its network. It may ask for these by ARP: the other addresses of the host are not told. Empty:
+   * everything.
+   */
   readonly neighbourhood: readonly Prefix[];
   /** The link-local addresses that its container may send from. */
   readonly linkLocal: readonly IpAddress[];

@@ -4,9 +4,10 @@
 
 import { senderMark } from "../../../core/firewall/names.ts";
 import type { PortGuard } from "../../../core/firewall/port-guard.ts";
-import { addressBytes, familyOf, type IpAddress } from "../../../core/model/address.ts";
+import { addressBytes, familyOf, type IpAddress, type Prefix } from "../../../core/model/address.ts";
 import {
   addressIn,
+  addressNotIn,
   anyTransport,
   destinationPort,
   type Expression,
@@ -34,6 +35,7 @@ const IP6 = 0x86dd;
 const ICMPV6 = 58;
 const UDP = 17;
 const FRAGMENT = 44;
+const AUTHENTICATION = 51;
 /**
  * Of DHCP and DHCPv6, what tells a packet that is no fragment, and the ports of servers and of clients. A client of the
  * host reads offers before any rule of the host's, some by the client's port alone, and would lead the host's default
@@ -60,6 +62,11 @@ const accept = verdict("accept");
 /** Of an invalid packet no rule for transports applies, and the rules before, which drop by ports, have not judged it. */
 const seen = [anyTransport(), setMarkBits(senderMark), accept];
 const ip6 = frameProtocol(IP6);
+/** Link-local addresses, and groups. */
+const onLink: readonly Prefix[] = [
+  { address: "fe80::" as IpAddress, length: 10 },
+  { address: "ff00::" as IpAddress, length: 8 },
+];
 const icmp6 = [ip6, transportProtocol(ICMPV6)];
 
 /**
@@ -85,6 +92,7 @@ export function renderPortRules(index: number, guard: PortGuard): readonly (read
   return [
     [otherInputInterface(index), accept],
     ...offerRules,
+    authenticated(guard),
     ...ofFamily(guard, 4).map((sender) => [frameProtocol(IP), from("ipSource", sender), ...seen]),
     ...arpRules(guard),
     ...routerMessages.map((type) => [...icmp6, messageType(type), drop]),
@@ -110,6 +118,18 @@ export function renderShutRules(index: number, address: IpAddress): readonly (re
     [port, ip6, from("ip6Source", address), drop],
     [port, ...icmp6, messageType(ADVERTISEMENT), targetIs(addressBytes(address)), drop],
   ];
+}
+
+/**
+ * Of IPv6, sets and connection tracking look behind an authentication header and take what is there for the whole, so an
+ * entry for a port would let it pass. Of IPv4 they do not. Inside the network, and on the link, nothing is judged by ports.
+ */
+function authenticated({ neighbourhood }: PortGuard): readonly Expression[] {
+  const inside = [...neighbourhood.filter(({ address }) => familyOf(address) === 6), ...onLink];
+  const isOutside = inside.map(({ address, length }) =>
+    addressNotIn("ip6Destination", addressBytes(address), length),
+  );
+  return [ip6, extensionHeader(AUTHENTICATION, "there"), ...isOutside, drop];
 }
 
 /** A neighbour believes any sender that says it has an address: as with ARP, only the container's own may be said. */
