@@ -4,6 +4,7 @@
 import assert from "node:assert/strict";
 import { createSocket } from "node:dgram";
 import { once } from "node:events";
+import { readFileSync } from "node:fs";
 import { after, before, beforeEach, test } from "node:test";
 import type { GuardedStanding } from "../../src/core/askers/index-of-askers.ts";
 import { askedMark } from "../../src/core/firewall/names.ts";
@@ -23,6 +24,12 @@ const received: string[] = [];
 const guarded: GuardedStanding = { kind: "guarded", memberships: [], settled: true, mayLose: false };
 let standingOfSource: () => GuardedStanding;
 let judge: QueueOptions["admission"]["judge"];
+
+/** Packets in the queue. */
+const waiting = (): number => {
+  const row = readFileSync("/proc/net/netfilter/nfnetlink_queue", "utf8").trim().split(/\s+/);
+  return Number(row[2]);
+};
 
 const readiness = createReadiness();
 const [sender, receiver] = [createSocket("udp4"), createSocket("udp4")];
@@ -90,4 +97,26 @@ test("of a container that may lose what its network has, nothing is granted to a
   await untilReceived("third");
   assert.deepEqual([received, judged, problems], [["third"], [port], []]);
   assert.equal(asked, 2, "neither comes back by itself");
+});
+
+test("of what comes while we do not read, so much waits as the kernel has memory for, each 64 KB long", async () => {
+  let asked = 0;
+  standingOfSource = () => {
+    asked += 1;
+    return { ...guarded, settled: false, mayLose: true };
+  };
+  const flood = `
+import socket
+s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+# SO_SNDBUFFORCE: what waits is still its own.
+s.setsockopt(socket.SOL_SOCKET, 32, 1 << 26)
+for _ in range(6000):
+    try:
+        s.sendto(b"first", ("127.0.0.1", ${port}))
+    except PermissionError:
+        pass
+`;
+  run("python3", "-c", flood);
+  await until("all that waited", 5_000, () => (waiting() === 0 ? true : undefined));
+  assert.equal(asked, 4_096);
 });

@@ -31,11 +31,11 @@ export interface QueueOptions {
 }
 
 /**
- * Packets that wait for us at most; more are dropped by the kernel and sent again by their senders. The limits of the
- * rules let each address of a container have a burst of a thousand and as many errors, and it has nine at most: three
- * that send all they can at once leave room for everybody else.
+ * Packets that wait for us at most; more are dropped by the kernel and sent again by their senders. The kernel keeps each
+ * as a whole, up to 64 KB: while we hang, 256 MB. The limits of the rules let each address of a container have a burst of
+ * a thousand and as many errors, so one with an address of each family leaves some room for others.
  */
-const maxLength = 65_536;
+const maxLength = 4_096;
 /** Verdicts of one system call: the first of them waits for the others. */
 const decidedAtOnce = 32;
 /** Enough for both headers with options. */
