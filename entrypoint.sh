@@ -129,6 +129,7 @@ xt_NFQUEUE|raw|PREROUTING|-j NFQUEUE --queue-num 5355 --queue-bypass
 xt_mark|raw|PREROUTING|-j MARK --set-xmark 0x0/0xffffffff
 xt_addrtype|raw|PREROUTING|-m addrtype ! --dst-type LOCAL -j RETURN
 xt_set|raw|PREROUTING|-m set --match-set dockerwall-resolver4 dst,dst,src -j RETURN
+xt_length|raw|PREROUTING|-m length --length 129:65535 -j RETURN
 xt_hashlimit|raw|PREROUTING|-m hashlimit --hashlimit-above 300/sec --hashlimit-burst 600 --hashlimit-mode srcip --hashlimit-name dockerwall-dns4-300-600 --hashlimit-htable-size 16384 --hashlimit-htable-max 65536 --hashlimit-htable-expire 10000 -j RETURN
 xt_set|mangle|FORWARD|-m set --match-set dockerwall-quarantine4 src -j RETURN
 xt_connmark|mangle|FORWARD|-m connmark --mark 0x1000000/0xf000000 -j RETURN
@@ -166,6 +167,7 @@ xt_tcpudp|raw|PREROUTING|-p tcp -m tcp --dport 53 --tcp-flags FIN,SYN,RST,ACK SY
 xt_NFQUEUE|raw|PREROUTING|-j NFQUEUE --queue-num 5355 --queue-bypass
 xt_mark|raw|PREROUTING|-j MARK --set-xmark 0x0/0xffffffff
 xt_set|raw|PREROUTING|-m set --match-set dockerwall-resolver6 dst,dst,src -j RETURN
+xt_length|raw|PREROUTING|-m length --length 129:65535 -j RETURN
 xt_hashlimit|raw|PREROUTING|-m hashlimit --hashlimit-above 300/sec --hashlimit-burst 600 --hashlimit-mode srcip --hashlimit-name dockerwall-dns6-300-600 --hashlimit-htable-size 16384 --hashlimit-htable-max 65536 --hashlimit-htable-expire 10000 -j RETURN
 xt_set|mangle|FORWARD|-m set --match-set dockerwall-quarantine6 src -j RETURN
 xt_connmark|mangle|FORWARD|-m connmark --mark 0x1000000/0xf000000 -j RETURN

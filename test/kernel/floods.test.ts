@@ -70,6 +70,31 @@ for (const family of [4, 6] as const)
       assertUnharmed(family, report);
     });
 
+    // A second and a half, in which an address may ask 1,050 times.
+    for (const [mode, most] of [
+      ["segments", 0],
+      ["small-segments", 6_000],
+    ] as const)
+      it(`${mode}, many lookups in one packet: limits`, async () => {
+        let said: readonly string[] = [];
+        const report = await lab.meanwhile(family, async () => {
+          said = await lab.flood(mode, family, 1_000);
+        });
+        assertUnharmed(family, report);
+        const answers = Number(/(\d+) answers/.exec(said.join())?.[1]);
+        assert.ok(answers <= most, `${answers} answers`);
+      });
+
+    // Past all rules, into a socket of its own, which is read in turn with all others.
+    it("many lookups in one packet, within the sandbox", async () => {
+      const report = await lab.meanwhile(family, () => lab.flood("inner-segments", family, 300));
+      assertUnharmed(family, report);
+    });
+
+    it("long lookups are answered", async () => {
+      await lab.flood("padded", family, 20);
+    });
+
     it("first packets: the queue, grants", async () => {
       const report = await lab.meanwhile(family, () => lab.flood("first", family, 3_600));
       assertUnharmed(family, report);

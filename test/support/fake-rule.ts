@@ -18,6 +18,7 @@ const matches: Readonly<Record<string, readonly [options: RegExp, hooks?: readon
     /^(?:! )?--ctstate [A-Z,]+(?: --ctstatus CONFIRMED)?(?: --ctorigdstport \d+)?(?: --ctdir (?:REPLY|ORIGINAL))?$/,
   ],
   addrtype: [/^(?:(?:! )?--dst-type|--src-type) LOCAL$/],
+  length: [/^--length \d+:\d+$/],
   hashlimit: [
     /^--hashlimit-(?:upto|above) \d+\/sec --hashlimit-burst \d+ --hashlimit-mode srcip --hashlimit-name \S+ --hashlimit-htable-size \d+ --hashlimit-htable-max \d+ --hashlimit-htable-expire \d+$/,
   ],

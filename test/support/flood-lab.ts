@@ -233,6 +233,14 @@ export interface FloodLab {
 
 export type FloodMode =
   | "lookups"
+  /** As many packets of 64 lookups each, which the kernel takes apart behind the limits. */
+  | "segments"
+  /** The same to the resolver within the sandbox. */
+  | "inner-segments"
+  /** The same with as many as fit into a packet that is as long as one lookup may be. */
+  | "small-segments"
+  /** Each of 512 bytes, by one address, and asked again until it is answered. */
+  | "padded"
   /** Datagrams of 60 KB from the ports of DHCP's servers, and to those of its clients. */
   | "fragments"
   | "first"

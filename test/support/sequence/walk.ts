@@ -118,7 +118,7 @@ const flags = /^--(?:connlimit-saddr|queue-bypass|notrack)$/;
 const twoValued = /^--(?:match-set|tcp-flags)$/;
 
 /** Options that are not true of it, whatever their value. */
-const untrue = /^--(?:hashlimit-above|connlimit-above|ctstatus|ctdir|icmpv6-type|hl-eq|uid-owner)$/;
+const untrue = /^--(?:length|hashlimit-above|connlimit-above|ctstatus|ctdir|icmpv6-type|hl-eq|uid-owner)$/;
 
 function readRule(body: string): Rule {
   // The option of either kind of mark is called the same.

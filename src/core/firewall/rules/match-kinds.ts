@@ -113,6 +113,12 @@ export const matchKinds = {
     samples: inBoth({}),
     text: () => "-m addrtype --src-type LOCAL",
   }),
+  /** Bytes with the header of IP, in a packet that the kernel has not taken apart yet of all that it stands for. */
+  length: kind<{ readonly from: number; readonly to: number }>({
+    module: "xt_length",
+    samples: inBoth({ from: 577, to: 65_535 }),
+    text: ({ from, to }) => `-m length --length ${whole(from, 0, 0xffff)}:${whole(to, from, 0xffff)}`,
+  }),
   hashlimit: kind<Hashlimit>({
     module: "xt_hashlimit",
     samples: inBoth(hashlimitSample("upto"), hashlimitSample("above")),

@@ -12,6 +12,11 @@ interface Rate {
 /** Lookups per second and burst that one address may send before the rest is shed ahead of conntrack. */
 export const lookupRate: Rate = { perSecond: 300, burst: 600 };
 /**
+ * Bytes of a lookup by UDP, with the header of IP: of most, and of the longest. A name has 255 at most (RFC 1035), and
+ * clients that hide its length by padding send 468 (RFC 8467).
+ */
+export const lookupBytes = { ordinary: 128, atMost: 576 } as const;
+/**
  * Connections for lookups by TCP per second and burst that one address may begin; many pods may sit behind a node's. They
  * wait in one queue for all networks, where the burst of all addresses that a container can have (nine) finds room.
  */

@@ -13,7 +13,7 @@ import { type Chain, type Rule, rule } from "../rules/table.ts";
 import { clearMark, drop, goTo, returnIt, setMark } from "../rules/target.ts";
 import { fromHeldBridge, linkLocalRules, onLinkDestinations, strangerRules } from "./bridges.ts";
 import { namedResolver, toNeighbour } from "./capture.ts";
-import { connectionRate, limited, lookupRate } from "./limits.ts";
+import { connectionRate, limited, lookupBytes, lookupRate } from "./limits.ts";
 import type { RulesetInput } from "./options.ts";
 
 export function rawChains(input: RulesetInput): Chain[] {
@@ -151,13 +151,33 @@ function seenRules(input: RulesetInput): Rule[] {
 /** Only lookups get here. Floods of them are shed before conntrack and before our sockets. */
 function floodRules(input: RulesetInput): Rule[] {
   const { family } = input;
-  const datagrams = limited(`dockerwall-dns${family}`, "above", lookupRate);
   const connections = limited(`dockerwall-connections${family}`, "above", connectionRate);
   return [
     ...namedResolver(input).map((match) => rule("server that an entry names", [match], returnIt)),
-    rule("flood of lookups", [{ kind: "protocol", protocol: "udp" }, datagrams], drop),
+    ...datagramRules(input),
     // It comes by here where iptables sees bridged packets, and waits in no queue of ours.
     rule("server in the same network", toNeighbour(input), returnIt),
+    rule("no lookup is that long", [byUdp, longerThan(lookupBytes.atMost)], drop),
     rule("flood of connections for lookups", [{ kind: "protocol", protocol: "tcp" }, connections], drop),
   ];
+}
+
+/**
+ * One packet can be many datagrams, which the kernel takes apart behind all rules (UDP_SEGMENT): so one counts as often
+ * as there are ordinary lookups in its length.
+ */
+function datagramRules({ family }: RulesetInput): Rule[] {
+  const { ordinary, atMost } = lookupBytes;
+  const datagrams = limited(`dockerwall-dns${family}`, "above", lookupRate);
+  const longer = Array.from({ length: Math.floor(atMost / ordinary) }, (_, index) => (index + 1) * ordinary);
+  return [
+    ...longer.map((bytes) => rule("counts once more", [byUdp, longerThan(bytes), datagrams], drop)),
+    rule("flood of lookups", [byUdp, datagrams], drop),
+  ];
+}
+
+const byUdp: Match = { kind: "protocol", protocol: "udp" };
+
+function longerThan(bytes: number): Match {
+  return { kind: "length", from: bytes + 1, to: 0xffff };
 }
