@@ -79,7 +79,8 @@ choose_backend() {
   fi
 }
 
-docker_chains() { "iptables-$1-save" 2>/dev/null | grep -c '^:DOCKER' || true; }
+# Ours, which begin alike, may be left in a variant that the engine has since moved out of.
+docker_chains() { "iptables-$1-save" 2>/dev/null | sed '/^:DOCKERWALL-/d' | grep -c '^:DOCKER' || true; }
 
 # --- What the kernel offers, tried in an empty network namespace -------------------------------------------
 # All at once, and one by one only if that is refused: a quick start matters more than a quick failure. The daemon itself

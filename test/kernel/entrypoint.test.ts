@@ -77,3 +77,28 @@ for (const backend of ["nft", "legacy"]) {
       });
   });
 }
+
+describe("the variant that is chosen", () => {
+  const chains = (tool: string, name: string): string => `${tool} -t filter -N ${name}`;
+  const cases: readonly [what: string, before: readonly string[], expected: string][] = [
+    ["is nft where there is nothing", [], "nft"],
+    ["is that of the engine's chains", [chains("iptables-legacy", "DOCKER")], "legacy"],
+    [
+      "is that of the engine's chains, wherever ours were left",
+      [chains("iptables-legacy", "DOCKER"), chains("iptables-nft", "DOCKERWALL-FORWARD")],
+      "legacy",
+    ],
+    [
+      "is nft where both have the engine's",
+      [chains("iptables-legacy", "DOCKER"), chains("iptables-nft", "DOCKER")],
+      "nft",
+    ],
+  ];
+  for (const [what, before, expected] of cases)
+    it(what, () => {
+      writeFileSync("/run/entrypoint.sh", without('main "$@"', "choose_backend")(original));
+      const script = [...before, "sh /run/entrypoint.sh"].join(" && ");
+      const { stdout, stderr } = spawnSync("unshare", ["--net", "sh", "-c", script], { encoding: "utf8" });
+      assert.equal(stdout + stderr, `${expected}\n`);
+    });
+});
