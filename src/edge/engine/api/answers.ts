@@ -22,11 +22,14 @@ export function parseFirewallDriver(answer: unknown): string | undefined {
   return textOf(objectOf(objectOf(answer)["FirewallBackend"])["Driver"]) || undefined;
 }
 
-/** One element of `GET /networks`, or the answer of `GET /networks/ID`. */
+/**
+ * One element of `GET /networks`, or the answer of `GET /networks/ID`. One that is only settings for others
+ * (`--config-only`) is none: no container can be on it.
+ */
 export function parseNetwork(answer: unknown): Network[] {
   const json = objectOf(answer);
   const id = textOf(json["Id"]);
-  if (id === "") return [];
+  if (id === "" || json["ConfigOnly"] === true) return [];
   const driver = textOf(json["Driver"]);
   const configs = listOf(objectOf(json["IPAM"])["Config"]).map(objectOf);
   return [

@@ -322,6 +322,12 @@ describe("containers of one network", () => {
   for (const [Options, keepsApart] of cases)
     it(`with options ${JSON.stringify(Options)}`, () =>
       assert.equal(parseNetwork({ Id: networkId, Options })[0]?.keepsApart, keepsApart));
+
+  it("is none where it is only settings for others", () => {
+    const settings = { Id: networkId, Name: "settings", Driver: "null", Labels: { "dockerwall.allow": "" } };
+    assert.deepEqual(parseNetwork({ ...settings, ConfigOnly: true }), []);
+    assert.equal(parseNetwork({ ...settings, ConfigOnly: false }).length, 1);
+  });
 });
 
 describe("the file that a container has for its /etc/hosts", () => {
