@@ -27,7 +27,7 @@ function lockFor(program: readonly string[], engineRoot: EngineRoot | undefined)
 
 /**
  * Runs a program and returns its standard output.
- * @throws DockerwallError NO_PRIVILEGE, or KERNEL_REFUSED with the first line of what it wrote to standard error.
+ * @throws DockerwallError NO_PRIVILEGE, or KERNEL_REFUSED with what it gave as its reason on standard error.
  */
 export async function exec(
   program: string,
@@ -47,10 +47,16 @@ export async function exec(
     maxBuffer: 256 * 1024 * 1024,
   });
   if (!result.failed) return result.stdout;
-  const said =
-    result.stderr.split("\n").find((line) => line.trim() !== "") ?? result.shortMessage ?? "no reason given";
+  const said = reasonIn(result.stderr) ?? result.shortMessage ?? "no reason given";
   const code = /permission denied|operation not permitted|you must be root/i.test(said)
     ? "NO_PRIVILEGE"
     : "KERNEL_REFUSED";
-  throw new DockerwallError(code, `${program} ${args.join(" ")} failed: ${said.trim()}`, { cause: result });
+  throw new DockerwallError(code, `${program} ${args.join(" ")} failed: ${said}`, { cause: result });
+}
+
+/** The first line; iptables-nft-restore has only its own name and version there, with the reason on the next. */
+function reasonIn(stderr: string): string | undefined {
+  const lines = stderr.split("\n").map((line) => line.trim());
+  const [first, second] = lines.filter((line) => line !== "");
+  return first?.endsWith(":") === true && second !== undefined ? `${first} ${second}` : first;
 }
