@@ -151,13 +151,32 @@ function makeChunk(sets: KernelSets, list: string, index: number, family: Family
   }
 }
 
-/** Removes every set of ours; the rules that name them must be gone. */
+/**
+ * Removes every set of ours; the rules that name them must be gone.
+ * @throws DockerwallError KERNEL_REFUSED naming those that something still refers to; all others are gone
+ */
 export function destroySets(sets: KernelSets): void {
   const own = sets.names().filter((name) => name.startsWith("dockerwall-"));
   const lists = new Set(setSpecs().flatMap((spec) => (spec.type === "list:set" ? [spec.name] : [])));
   // A list holds its chunks, so it goes first.
-  for (const name of own.filter((candidate) => lists.has(candidate))) sets.destroy(name);
-  for (const name of own.filter((candidate) => !lists.has(candidate))) sets.destroy(name);
+  const inOrder = [...own.filter((name) => lists.has(name)), ...own.filter((name) => !lists.has(name))];
+  const inUse = inOrder.filter((name) => !destroyUnused(sets, name));
+  if (inUse.length === 0) return;
+  throw new DockerwallError(
+    "KERNEL_REFUSED",
+    `these sets are in use, by rules that name them or sets that have them as members: ${inUse.join(", ")}; take out what \`iptables-save; ip6tables-save; ipset save\` shows of them`,
+  );
+}
+
+/** @returns false if something refers to it */
+function destroyUnused(sets: KernelSets, name: string): boolean {
+  try {
+    sets.destroy(name);
+    return true;
+  } catch (error) {
+    if (error instanceof KernelSetError && error.reason === "in-use") return false;
+    throw error;
+  }
 }
 
 /** The bridges in a list. */

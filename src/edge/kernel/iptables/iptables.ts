@@ -34,7 +34,7 @@ function unreadableTables(save: string): readonly string[] {
 
 function unreadableSentence(family: Family, tables: readonly string[]): string {
   const remedy = tables.map((table) => `nft delete table ${family === 4 ? "ip" : "ip6"} ${table}`).join("; ");
-  return `iptables cannot read the IPv${family} rules in ${tables.join(", ")}, as another program has put rules there that only nft knows (\`nft -f\` of a saved ruleset does); run \`${remedy}\` on the host and restart the engine, which makes its own rules anew`;
+  return `iptables cannot read the IPv${family} rules in ${tables.join(", ")}, as another program has put rules there that only nft knows (\`nft -f\` of a saved ruleset does); take these rules out, or run \`${remedy}\` on the host and restart the engine, which makes its own rules anew`;
 }
 
 /**
@@ -85,7 +85,8 @@ class RestoredRules implements Iptables {
   async stands(family: Family, desired: readonly Table[]): Promise<boolean> {
     if (this.#isAsNever(family, desired)) return true;
     if (this.#backend === "nft" && areAsleep(nftTables(family, desired))) return false;
-    return planFor(desired, await this.save(family)) === "";
+    const text = await this.save(family);
+    return planFor(desired, text) === "" && !this.#isHidden(family, desired, text);
   }
 
   async apply(family: Family, desired: readonly Table[]): Promise<boolean> {
@@ -108,6 +109,8 @@ class RestoredRules implements Iptables {
       plan = planFor(desired, found.text);
     }
     this.#assertApplied(family, found.text, plan, refused);
+    if (this.#isHidden(family, desired, found.text))
+      throw new DockerwallError("KERNEL_REFUSED", unreadableSentence(family, unreadableTables(found.text)));
     this.#remembered?.learn(family, desired, found);
     if (desired.length === 0 && changed) await this.#remembered?.removeMade(family, before);
     return changed;
@@ -116,6 +119,11 @@ class RestoredRules implements Iptables {
   /** Nothing of ours is to be there, and nothing can be: of the variant that is not used this is asked all the time. */
   #isAsNever(family: Family, desired: readonly Table[]): boolean {
     return desired.length === 0 && !this.#tools.mayHoldOurs(family);
+  }
+
+  /** None of ours is to be there; those that are stand where iptables-save sees nothing. */
+  #isHidden(family: Family, desired: readonly Table[], save: string): boolean {
+    return desired.length === 0 && unreadableTables(save).length > 0 && this.#tools.mayHoldOurs(family);
   }
 
   /** By bytes, and with one process at most: who waits for more is an open door. It is read back afterwards. */
