@@ -18,6 +18,8 @@ export interface ControlRequest {
   readonly path: string;
   /** Called at most once, and only if a body is needed. @throws BadRequest if it cannot be read */
   readonly readBody: () => Promise<string>;
+  /** Whether the client still waits for the answer. Who does not has been told that it failed. */
+  readonly isAwaited: () => boolean | Promise<boolean>;
 }
 
 export interface ControlAnswer {
@@ -31,6 +33,8 @@ export interface ControlAnswer {
 
 const names = Object.keys(routes) as readonly RouteName[];
 
+const tooLate = "the request came too late: nobody waits for its answer any more, and nothing was done";
+
 /** Never rejects: a failure becomes an ErrorReport. */
 export async function answerRequest(api: ControlApi, request: ControlRequest): Promise<ControlAnswer> {
   const { method, path } = request;
@@ -43,6 +47,8 @@ export async function answerRequest(api: ControlApi, request: ControlRequest): P
   }
   try {
     const body = method === "GET" ? {} : parseBody(await request.readBody());
+    // The daemon may have stood still for long since this was sent.
+    if (!(await request.isAwaited())) return refusal(503, "DAEMON_UNREACHABLE", tooLate);
     const value = await call(api, name, body);
     return { status: 200, value: routes[name].answer === "nothing" ? {} : value };
   } catch (error) {

@@ -5,7 +5,9 @@
 import { connect } from "node:net";
 import { type AnyRoute, type ControlApi, routes } from "../../core/api/control-api.ts";
 import { DockerwallError, isErrorCode, messageOf } from "../../errors.ts";
+import { monotonicMs } from "../kernel/monotonic.ts";
 import { systemCode } from "../kernel/system-error.ts";
+import { untilHeader } from "./until.ts";
 
 const maxAnswerBytes = 64 * 1024 * 1024;
 
@@ -67,6 +69,7 @@ function exchange(
         "Host: dockerwall",
         "Connection: close",
         "Content-Type: application/json",
+        `${untilHeader}: ${monotonicMs() + withinMs}`,
         `Content-Length: ${Buffer.byteLength(body)}`,
         "",
         body,

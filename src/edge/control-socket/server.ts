@@ -4,11 +4,14 @@
 
 import type { IncomingMessage, Server, ServerResponse } from "node:http";
 import { createRequire } from "node:module";
+import { setImmediate as nextTurn } from "node:timers/promises";
 import type { ControlApi } from "../../core/api/control-api.ts";
 import { BadRequest } from "../../core/api/request-checks.ts";
 import { contained, type OnFailure } from "../../core/contain.ts";
+import { monotonicMs } from "../kernel/monotonic.ts";
 import { answerRequest, type ControlAnswer } from "./answer.ts";
 import { bindPrivately } from "./bind.ts";
+import { untilHeader } from "./until.ts";
 
 // An ESM import of node:http reads all its lazy exports, WebSocket among them: 30 ms that require() saves.
 const http = createRequire(import.meta.url)("node:http") as typeof import("node:http");
@@ -39,6 +42,7 @@ export async function createControlServer(options: {
       method: request.method ?? "",
       path: (request.url ?? "").split("?", 1)[0] ?? "",
       readBody: () => readBody(request),
+      isAwaited: () => isAwaited(request),
     };
     answerRequest(api, asked)
       .then((answer) => respond(response, answer))
@@ -80,6 +84,16 @@ function respond(response: ServerResponse, { status, value, allow }: ControlAnsw
     Connection: "close",
   });
   response.end(body);
+}
+
+/** Not by a client that has set an end which is past, or that is gone. */
+async function isAwaited({ headers, socket }: IncomingMessage): Promise<boolean> {
+  const until = headers[untilHeader];
+  if (until !== undefined && !(monotonicMs() <= Number(until))) return false;
+  // That the client has closed the connection after its request is heard in the turn after the one that reads the request.
+  await nextTurn();
+  await nextTurn();
+  return socket.writable;
 }
 
 function readBody(request: IncomingMessage): Promise<string> {

@@ -9,8 +9,10 @@ const echo = new Proxy({} as ControlApi, {
   get: (_target, name) => (request: unknown) => Promise.resolve({ name, request }),
 });
 
+const isAwaited = (): boolean => true;
+
 function ask(method: string, path: string, body = "") {
-  return answerRequest(echo, { method, path, readBody: () => Promise.resolve(body) });
+  return answerRequest(echo, { method, path, readBody: () => Promise.resolve(body), isAwaited });
 }
 
 /** What each route accepts, as its handler gets it. */
@@ -124,8 +126,14 @@ for (const { path, body, message } of refused) {
 
 test("control: the body of a question is not read", async () => {
   const readBody = () => Promise.reject(new Error("read"));
-  assert.equal((await answerRequest(echo, { method: "GET", path: "/v1/status", readBody })).status, 200);
-  assert.equal((await answerRequest(echo, { method: "POST", path: "/v1/nothing", readBody })).status, 404);
+  assert.equal(
+    (await answerRequest(echo, { method: "GET", path: "/v1/status", readBody, isAwaited })).status,
+    200,
+  );
+  assert.equal(
+    (await answerRequest(echo, { method: "POST", path: "/v1/nothing", readBody, isAwaited })).status,
+    404,
+  );
 });
 
 test("control: what a handler throws keeps its code, also when it throws at once", async () => {
@@ -137,12 +145,12 @@ test("control: what a handler throws keeps its code, also when it throws at once
     release: () => Promise.reject(new TypeError("x is undefined")),
   } as unknown as ControlApi;
   const readBody = (body: unknown) => () => Promise.resolve(JSON.stringify(body));
-  const suggest = { method: "POST", path: "/v1/suggest", readBody: readBody({ network: "n" }) };
+  const suggest = { method: "POST", path: "/v1/suggest", readBody: readBody({ network: "n" }), isAwaited };
   assert.deepEqual(await answerRequest(api, suggest), {
     status: 404,
     value: { code: "NOT_FOUND", message: "no network n" },
   });
-  const release = { method: "POST", path: "/v1/release", readBody: readBody({ container: "c" }) };
+  const release = { method: "POST", path: "/v1/release", readBody: readBody({ container: "c" }), isAwaited };
   assert.deepEqual(await answerRequest(api, release), {
     status: 500,
     value: { code: "INTERNAL", message: "x is undefined" },

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { spawn } from "node:child_process";
+import { spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
 import {
   chmodSync,
@@ -23,6 +23,7 @@ import type { ControlApi } from "../../../../src/core/api/control-api.ts";
 import type { StatsReport } from "../../../../src/core/model/report.ts";
 import { createControlClient, daemonIsAbsent } from "../../../../src/edge/control-socket/client.ts";
 import { type ControlServer, createControlServer } from "../../../../src/edge/control-socket/server.ts";
+import { monotonicMs } from "../../../../src/edge/kernel/monotonic.ts";
 import { DockerwallError } from "../../../../src/errors.ts";
 import { until } from "../../../support/lab/command.ts";
 import { quietStatus } from "../../../support/quiet-status.ts";
@@ -157,6 +158,57 @@ for (const { name, bytes, status } of requests) {
     assert.match(answer, new RegExp(`^HTTP/1.1 ${status} `));
   });
 }
+
+/** An API that notes which containers it was asked to release. */
+function noting(): { readonly api: ControlApi; readonly begun: string[] } {
+  const begun: string[] = [];
+  const release: ControlApi["release"] = async ({ container }) => {
+    begun.push(container);
+    return { container, quarantined: false, warnings: [] };
+  };
+  return { api: apiOf({ release }), begun };
+}
+
+function release(container: string, header = ""): string {
+  const body = JSON.stringify({ container });
+  return `POST /v1/release HTTP/1.1\r\nHost: d\r\n${header}Content-Length: ${body.length}\r\n\r\n${body}`;
+}
+
+test("control: what comes when nobody waits for it any more is refused", async () => {
+  const { api, begun } = noting();
+  const path = await serve(api);
+  const late = await exchange(path, release("late", `Dockerwall-Until: ${monotonicMs() - 1}\r\n`));
+  assert.match(late, /^HTTP\/1.1 503 [\s\S]*"DAEMON_UNREACHABLE"[\s\S]*too late/);
+  const inTime = await exchange(path, release("in-time", `Dockerwall-Until: ${monotonicMs() + 10_000}\r\n`));
+  assert.match(inTime, /^HTTP\/1.1 200 /);
+  assert.deepEqual(begun, ["in-time"]);
+});
+
+test("control: a client says until when it waits", async () => {
+  const path = freshPath();
+  mkdirSync(dirname(path), { recursive: true });
+  const server = createServer().listen(path);
+  await once(server, "listening");
+  const before = monotonicMs();
+  const asked = createControlClient({ path }).release({ container: "web" });
+  const [socket] = (await once(server, "connection")) as [Socket];
+  const [head] = (await once(socket, "data")) as [Buffer];
+  const until = Number(/^dockerwall-until: (\S+)\r$/m.exec(String(head))?.[1]);
+  assert.ok(until >= before + 60_000 && until <= monotonicMs() + 60_000, String(head));
+  socket.destroy();
+  await assert.rejects(asked, { code: "DAEMON_UNREACHABLE" });
+  server.close();
+});
+
+test("control: what a client has asked that is gone by now is not begun", async () => {
+  const { api, begun } = noting();
+  const path = await serve(api);
+  // Its end is there before this process gets to read what it has asked.
+  const leave = `const s = require("net").connect(${JSON.stringify(path)}, () => s.write(${JSON.stringify(release("gone"))}, () => process.exit()))`;
+  spawnSync(process.execPath, ["-e", leave]);
+  assert.match(await exchange(path, release("here")), /^HTTP\/1.1 200 /);
+  assert.deepEqual(begun, ["here"]);
+});
 
 test("control: clients that hang take nobody's place for long", { timeout: 30_000 }, async () => {
   const path = await serve();
