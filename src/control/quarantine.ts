@@ -97,7 +97,7 @@ export async function assertCutOff(container: Container, sources: CutOffSources)
     ...(held.size === 0 ? ["the set does not name it"] : []),
     ...((await sources.rulesStand()) ? [] : ["the rules are not as they should be"]),
     ...(sources.guardsPorts && running && endpoints.length > 0 && (await sources.cutOf(id)) !== "whole"
-      ? ["it can still reach its neighbours through its ports"]
+      ? ["it is not cut off both at its ports and inside"]
       : []),
   ];
   if (missing.length === 0) return;

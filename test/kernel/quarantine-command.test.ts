@@ -1,7 +1,8 @@
 // What `quarantine`, `release` and `explain` say of containers, beside what their packets do.
 
 import assert from "node:assert/strict";
-import { spawnSync } from "node:child_process";
+import { spawn, spawnSync } from "node:child_process";
+import { once } from "node:events";
 import { after, before, describe, it } from "node:test";
 import { withNamespace } from "../../src/edge/kernel/netns.ts";
 import { cutInside, openTableOwner } from "../../src/edge/sandbox/table.ts";
@@ -95,11 +96,15 @@ describe("commands about quarantine", () => {
   });
 
   it("do not call it released while it is cut off inside", async () => {
+    assert.equal((await daemon.cli("release", "web")).exitCode, 0);
+    assert.equal(reaches("198.19.1.3"), true);
+    // Whose it is from then on, the daemon cannot take it away.
     const owner = withNamespace(web.fd, () => {
       const socket = openTableOwner();
       cutInside(true, socket);
       return socket;
     });
+    assert.equal((await daemon.cli("quarantine", "web")).exitCode, 0);
     for (const time of ["first", "second"]) {
       const { exitCode, stdout, stderr } = await daemon.cli("release", "web");
       assert.match(stderr, /container "web" is NOT released: .*its ports/, time);
@@ -111,6 +116,42 @@ describe("commands about quarantine", () => {
     const { exitCode, stderr } = await daemon.cli("release", "web");
     assert.match(stderr, /container "web" is not in quarantine/);
     assert.equal(exitCode, 66);
+  });
+
+  it("cut off what a hand has moved into the container, too", async () => {
+    // Not below the engine's folder of sandboxes: it is no container.
+    const holder = spawn("unshare", ["-n", "sh", "-c", "echo up; exec sleep 120"], {
+      stdio: ["ignore", "pipe", "inherit"],
+    });
+    await once(holder.stdout, "data");
+    run(
+      "ip",
+      "link",
+      "add",
+      "eth9",
+      "netns",
+      "web",
+      "type",
+      "veth",
+      "peer",
+      "name",
+      "lan9",
+      "netns",
+      `${holder.pid}`,
+    );
+    const lan = ["nsenter", "-t", `${holder.pid}`, "-n", "ip"] as const;
+    run(...lan, "addr", "add", "203.0.113.1/24", "dev", "lan9");
+    run(...lan, "link", "set", "lan9", "up");
+    web.run("ip", "addr", "add", "203.0.113.2/24", "dev", "eth9");
+    web.run("ip", "link", "set", "eth9", "up");
+    await until("the way out", 10_000, () => (reaches("203.0.113.1") ? true : undefined));
+    const cut = await daemon.cli("quarantine", "web");
+    assert.deepEqual([cut.exitCode, cut.stderr, reaches("203.0.113.1")], [0, "", false]);
+    const released = await daemon.cli("release", "web");
+    assert.deepEqual([released.exitCode, released.stderr, reaches("203.0.113.1")], [0, "", true]);
+    web.run("ip", "link", "del", "eth9");
+    holder.kill();
+    await once(holder, "exit");
   });
 
   it("name the container that was meant, in text, JSON and the log", async () => {

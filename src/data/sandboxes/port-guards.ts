@@ -16,7 +16,7 @@ export interface PortGuardsOptions {
   readonly networkOn: AskerIndex["networkOn"];
   /** The bridge that a port is on now. */
   readonly bridgeOf: (index: number) => string | undefined;
-  /** Cuts a sandbox off inside of it, where that cannot be done at its ports. */
+  /** Cuts a sandbox off inside of it: what else leads out of it than its ports, such as a card that a hand has put there. */
   readonly cutInside: (sandbox: string, cut: boolean) => void;
   readonly isCutInside: (sandbox: string) => boolean;
   readonly attempt: Attempt;
@@ -35,6 +35,8 @@ export class PortGuards {
   readonly #staged = new Map<number, Staged>();
   /** The sandboxes of which the kernel has refused something since the last commit(). */
   #refused = new Set<string>();
+  /** The sandboxes that are known not to be cut off inside. */
+  readonly #uncutInside = new Set<string>();
   #table: PortTable | undefined;
 
   /** Takes over what an earlier run lets in by ports. */
@@ -114,19 +116,22 @@ export class PortGuards {
   }
 
   cut(sandbox: string, its: readonly Port[], cut: boolean): void {
-    const { attempt, cutInside } = this.#options;
+    const { attempt } = this.#options;
     attempt(portsOf(sandbox), () => {
-      const table = this.#table;
-      const bothWays = table !== undefined && its.map((port) => table.cut(port, cut)).every((both) => both);
-      if (!bothWays) cutInside(sandbox, cut);
+      for (const port of its) this.#table?.cut(port, cut);
     });
+    attempt(`sandbox ${sandbox}`, () => this.#cutInside(sandbox, cut));
+  }
+
+  gone(sandbox: string): void {
+    this.#uncutInside.delete(sandbox);
   }
 
   /** How far it is cut off by its ports and inside, read from the kernel; without a port it is not known to be wholly. */
   cutOf(sandbox: string, its: readonly Port[]): Cut {
+    if (this.#options.isCutInside(sandbox)) return its.length === 0 ? "partly" : "whole";
     const atPorts = cutOfAll(its.map(({ index }) => this.#table?.cutOf(index) ?? "none"));
-    if (atPorts === "whole" || !this.#options.isCutInside(sandbox)) return atPorts;
-    return its.length === 0 ? "partly" : "whole";
+    return atPorts === "none" ? "none" : "partly";
   }
 
   retain(isPresent: (index: number) => boolean): void {
@@ -154,6 +159,14 @@ export class PortGuards {
   /** The kernel keeps everything, for who comes next. */
   close(): void {
     this.#table?.close();
+  }
+
+  /** It is looked at once only that nothing of an earlier run's cuts it off. */
+  #cutInside(sandbox: string, cut: boolean): void {
+    if (!cut && this.#uncutInside.has(sandbox)) return;
+    this.#uncutInside.delete(sandbox);
+    this.#options.cutInside(sandbox, cut);
+    if (!cut) this.#uncutInside.add(sandbox);
   }
 
   #guard(sandbox: string, port: Port, { senders, linkLocal }: SenderAddresses): void {

@@ -178,6 +178,7 @@ class KernelStandings implements Standings {
     this.#strangeBridges.gone(sandbox);
     this.#settling?.gone(sandbox);
     this.#forgetDemand(sandbox);
+    this.#guards.gone(sandbox);
     const released = this.#senders.gone(sandbox);
     this.#ports.gone(sandbox);
     this.#passOn(released, sandbox);

@@ -144,8 +144,14 @@ describe("what is said of it", () => {
       /NOT cut off: its address 198\.19\.1\.2 is not in the set/,
     ],
     ["the rules are gone", true, false, "whole", /NOT cut off: the rules are not as they should be/],
-    ["its ports are open", true, true, "none", /NOT cut off: it can still reach its neighbours/],
-    ["one of its ports is open", true, true, "partly", /NOT cut off: it can still reach its neighbours/],
+    ["its ports are open", true, true, "none", /NOT cut off: it is not cut off both at its ports and inside/],
+    [
+      "one of its ports is open",
+      true,
+      true,
+      "partly",
+      /NOT cut off: it is not cut off both at its ports and inside/,
+    ],
   ];
   for (const [what, held, rules, ports, expected] of cases) {
     it(what, async () => {
