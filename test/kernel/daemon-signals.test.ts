@@ -18,6 +18,7 @@ it("a signal that asks for nothing neither ends the daemon, nor opens a debugger
   engine.networks.set(id, bridgeNetwork({ id, name: "app", allow: "www.example.com" }));
   await using daemon = startDaemon(engine);
   await daemonEnforces(daemon);
+  assert.doesNotMatch(daemon.log(), /signal ignored/);
   const listening = run("ss", "-ltnH");
   for (const signal of ["SIGUSR1", "SIGHUP", "SIGUSR2", "SIGQUIT", "SIGALRM"] as const) {
     process.kill(daemon.pid, signal);

@@ -5,13 +5,15 @@
 
 import type { Log } from "./log.ts";
 
-/** Whatever ends a process by default and can be listened to, but SIGTERM and SIGINT, and what the kernel says of a fault. */
+/**
+ * Whatever ends a process by default and can be listened to, but SIGTERM and SIGINT, and what the kernel says of a fault.
+ * SIGPIPE comes with every pipe that is closed at its other end, and Node ignores it by itself.
+ */
 const meaningless = [
   "SIGHUP",
   "SIGQUIT",
   "SIGUSR1",
   "SIGUSR2",
-  "SIGPIPE",
   "SIGALRM",
   "SIGVTALRM",
   "SIGPROF",
