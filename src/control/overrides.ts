@@ -13,6 +13,7 @@ import {
 } from "../core/policy/override.ts";
 import { isSetMissing } from "../edge/kernel/ipset/error.ts";
 import type { KernelSets } from "../edge/kernel/ipset/kernel-sets.ts";
+import type { ListedEntry, SetKey } from "../edge/kernel/ipset/message.ts";
 import { numberedKey, numberOfKey } from "../edge/kernel/ipset/numbered-key.ts";
 import { epochMs } from "../edge/kernel/monotonic.ts";
 import { DockerwallError } from "../errors.ts";
@@ -30,8 +31,12 @@ export interface Overrides {
   expire(): readonly Override[];
   /** When the next one ends, milliseconds since the epoch. */
   nextEndMs(): number | undefined;
-  /** Puts back overrides that other software has removed from the kernel. */
-  restore(): void;
+  /**
+   * Puts back overrides that other software has removed from the kernel, or prolonged, and takes out what it has put there:
+   * the next daemon would take it for an override that a command has made.
+   * @returns what was taken out, as the kernel kept it
+   */
+  restore(): readonly string[];
 }
 
 export interface OverridesOptions {
@@ -45,6 +50,9 @@ const maxOverrides = 4000;
 
 /** Longest life of a kernel entry, seconds. The kernel cuts a longer one, and a restart would take the cut for its end. */
 const longestSeconds = 2_147_483;
+
+/** The kernel's clock and ours need not agree to the second on when an entry ends. */
+const endMarginMs = 5_000;
 
 /** Takes over the overrides of an earlier run; the set must exist. */
 export function createOverrides(options: OverridesOptions): Overrides {
@@ -91,11 +99,7 @@ export function createOverrides(options: OverridesOptions): Overrides {
       return ended.map(({ override }) => override);
     },
     nextEndMs: () => book.nextEndMs(),
-    restore() {
-      const kept = new Set(sets.list(setNames.overrides).flatMap(({ comment }) => comment ?? []));
-      for (const { number, override } of book.all())
-        if (!kept.has(renderOverride(override) ?? "")) write(options, number, override);
-    },
+    restore: () => restore(options, book),
   };
 }
 
@@ -126,6 +130,36 @@ function write({ sets, nowMs }: OverridesOptions, number: number, override: Over
   unlessDestroyed(() =>
     sets.add(setNames.overrides, [{ key: numberedKey(number), timeoutSeconds, comment }]),
   );
+}
+
+function textOf(key: SetKey): string {
+  return JSON.stringify(key);
+}
+
+/** @see Overrides.restore */
+function restore(options: OverridesOptions, book: OverrideBook): readonly string[] {
+  const { sets, nowMs } = options;
+  const kept = sets.list(setNames.overrides);
+  const wanted = new Map(book.all().map((each) => [textOf(numberedKey(each.number)), each]));
+  const unknown = kept.filter(({ key }) => !wanted.has(textOf(key)));
+  if (unknown.length > 0)
+    sets.del(
+      setNames.overrides,
+      unknown.map(({ key }) => key),
+    );
+  const found = new Map(kept.map((entry) => [textOf(entry.key), entry]));
+  for (const [text, { number, override }] of wanted)
+    if (!isKept(override, found.get(text), nowMs())) write(options, number, override);
+  return unknown.map(({ comment = "" }) => comment);
+}
+
+/** Whether an entry of the kernel's is of this override, and ends when it does. */
+function isKept(override: Override, entry: ListedEntry | undefined, nowMs: number): boolean {
+  if (entry === undefined || entry.comment !== renderOverride(override)) return false;
+  const { timeoutSeconds = 0 } = entry;
+  if (override.endsAtMs === undefined || timeoutSeconds === 0)
+    return override.endsAtMs === undefined && timeoutSeconds === 0;
+  return timeoutSeconds * 1000 <= override.endsAtMs - nowMs + endMarginMs;
 }
 
 /** @throws DockerwallError USAGE */

@@ -15,6 +15,7 @@ import { Owners } from "./admission/owners.ts";
 import type { Packet, PacketTuple } from "./admission/packet.ts";
 import { type PolicyView, Rejudging } from "./admission/rejudging.ts";
 import { type AdmissionOptions, pairsPerAsker, Rights } from "./admission/rights.ts";
+import { UnknownEntries } from "./admission/unknown-entries.ts";
 import { admitEntries } from "./grant-entries.ts";
 
 export interface Admission {
@@ -70,6 +71,11 @@ export interface Admission {
   disown(asker: IpAddress, sandbox: string): void;
   /** Puts all rights back into the kernel when some of them have gone from there. @returns how many; mostly none */
   heal(): number;
+  /**
+   * Takes out of the kernel what nobody was granted, and another program has put there.
+   * @returns the askers that could use it: what they have opened by it goes on
+   */
+  takeUnknown(): Promise<ReadonlySet<IpAddress>>;
   /** Forgets what has run out. */
   sweep(): void;
 }
@@ -84,6 +90,7 @@ class KernelAdmission implements Admission {
   readonly #owners: Owners;
   readonly #rejudging: Rejudging;
   readonly #healing: Healing;
+  readonly #unknown: UnknownEntries;
   readonly #batch: GrantBatch;
   #revocations = 0;
 
@@ -91,6 +98,7 @@ class KernelAdmission implements Admission {
     this.#rights = new Rights(options);
     this.#owners = new Owners(options.sets);
     this.#healing = new Healing(this.#rights);
+    this.#unknown = new UnknownEntries(this.#rights);
     this.#batch = new GrantBatch({
       admitAll: (wanted) => this.#admitAll(wanted),
       endOf: (grants) => this.#rights.ledger.firstEnd(grants),
@@ -197,6 +205,10 @@ class KernelAdmission implements Admission {
 
   heal(): number {
     return this.#healing.heal();
+  }
+
+  takeUnknown(): Promise<ReadonlySet<IpAddress>> {
+    return this.#unknown.take();
   }
 
   sweep(): void {

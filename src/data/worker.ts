@@ -21,6 +21,8 @@ const housekeepingEveryMs = 30_000;
 const warmWithinMs = 250;
 /** How soon rights that another program took out of the kernel's sets are back. */
 const healEveryMs = 2_000;
+/** How soon what another program has put into them is out again; with some ten thousand entries, later. */
+const takeEveryMs = 5_000;
 
 const port = parentPort;
 if (port === null) throw new DockerwallError("INTERNAL", "data/worker.ts runs as a worker thread only");
@@ -46,6 +48,8 @@ async function takeQuestions(): Promise<OpenQueue | undefined> {
 async function start(): Promise<void> {
   await warmUp({ settings, withinMs: warmWithinMs });
   const parts = await startPlane(settings, telling, takeQuestions);
+  // After all else that this thread does to the sets at its end.
+  process.once("exit", () => parts.sets.close());
   port?.on("message", createMessageTaker(parts));
   // All of it lasts as long as the thread.
   const repeat = (everyMs: number, work: () => unknown): void =>
@@ -54,12 +58,23 @@ async function start(): Promise<void> {
   repeat(housekeepingEveryMs, () => parts.hostAddresses.read());
   repeat(housekeepingEveryMs, () => parts.admission.sweep());
   repeat(healEveryMs, () => healRights(parts, telling));
+  repeat(takeEveryMs, () => takeUnknown(parts));
   telling.tell({ kind: "ready" });
 }
 
 function healRights({ admission }: Parts, { problem }: Telling): void {
   const count = admission.heal();
   if (count > 0) problem(`another program emptied sets of ours; ${count} rights are back in them`);
+}
+
+/** What was opened by it is judged as by a change of policy. */
+async function takeUnknown({ admission, cutFlows, telling }: Parts): Promise<void> {
+  const askers = await admission.takeUnknown();
+  if (askers.size === 0) return;
+  const cut = cutFlows(askers).length;
+  telling.problem(
+    `another program put rights into sets of ours that nobody was granted, of ${askers.size} addresses; they are out again, and ${cut} open flows were cut`,
+  );
 }
 
 /** Tells how things stand where that is another than before, and which lookups are over. */

@@ -54,6 +54,21 @@ it("an entry for a sandbox is the data plane's until its sandbox is done with it
   assert.deepEqual(held(6), []);
 });
 
+it("what another program has put there for a sandbox is taken out again, and nothing else", () => {
+  const entries = createSandboxEntries(sets, "quarantine");
+  const add = (address: string, comment: string): string =>
+    run("ipset", "add", `dockerwall-quarantine${address.includes(":") ? 6 : 4}`, address, "comment", comment);
+  entries.put("s1", [{ address: "198.19.3.2" as IpAddress }]);
+  add("198.19.3.3", "sandbox:s1");
+  add("2001:db8:3::3", "sandbox:s9");
+  add("198.19.3.4", "ab".repeat(32));
+  assert.deepEqual(entries.takeUnknown(), ["198.19.3.3", "2001:db8:3::3"]);
+  assert.deepEqual(entries.takeUnknown(), []);
+  const left = sets.list("dockerwall-quarantine4").map(({ comment }) => comment);
+  assert.deepEqual(left.sort(), ["ab".repeat(32), "sandbox:s1"]);
+  run("ipset", "flush", "dockerwall-quarantine4");
+});
+
 it("an address that went to another sandbox is not taken away with the first", () => {
   const entries = createSandboxEntries(sets, "guarded");
   entries.put("s2", [place("198.19.3.4")]);

@@ -93,6 +93,7 @@ export function startOneNetwork(change: {
     unplacedAt: () => undefined,
     disown: () => undefined,
     heal: () => 0,
+    takeUnknown: () => Promise.resolve(new Set()),
     sweep: () => undefined,
   };
   // One list as long as nothing changes: with another one all that was remembered is judged anew.

@@ -99,7 +99,7 @@ export function makeParts(ground: Ground, cleanup: AsyncDisposableStack): Parts 
     reporter,
     log,
     inventory,
-    beforePost: () => open.overrides.restore(),
+    beforePost: () => restoreOverrides(open, log),
     dataPlane: dataPlane.current,
     guardsPorts: missing.unguardedPorts === undefined,
     nowMs: monotonicMs,
@@ -215,4 +215,10 @@ function followPolicies(
     onFailure: (error) => boundary.tell("policies that change", error),
     useOther: enforcement.decideAnew,
   });
+}
+
+function restoreOverrides({ overrides }: OpenPolicySources, log: Log): void {
+  const [entry, ...others] = overrides.restore();
+  const told = "another program put overrides into the kernel; they are out again";
+  if (entry !== undefined) log.warn(told, { entry, count: others.length + 1 });
 }

@@ -21,6 +21,11 @@ export interface SandboxEntries {
   put(sandbox: string, places: readonly Place[]): void;
   /** Removes the entries of sandboxes that are no more, those of earlier runs among them. */
   retain(isLive: (sandbox: string) => boolean): void;
+  /**
+   * Takes out what names a sandbox, and nobody has put there for it: another program has restored an old save.
+   * @returns the addresses
+   */
+  takeUnknown(): readonly IpAddress[];
 }
 
 /** A container with NET_ADMIN gives itself as many addresses as it likes; the sets are for everybody. */
@@ -95,6 +100,17 @@ class KernelEntries implements SandboxEntries {
 
   retain(isLive: (sandbox: string) => boolean): void {
     for (const sandbox of [...this.#placesOf.keys()]) if (!isLive(sandbox)) this.put(sandbox, []);
+  }
+
+  takeUnknown(): readonly IpAddress[] {
+    return [setNames[`${this.#set}4`], setNames[`${this.#set}6`]].flatMap((name) => {
+      const unknown = this.#sets.list(name).flatMap(({ key, comment }) => {
+        const place = sandboxOf(comment) === undefined ? undefined : placeOf(key);
+        return place === undefined || this.#standing.has(textOf(place)) ? [] : [place];
+      });
+      if (unknown.length > 0) this.#sets.del(name, unknown.map(keyOf));
+      return unknown.map(({ address }) => address);
+    });
   }
 
   /** @returns the part that has taken it @throws KernelSetError when none does */

@@ -220,6 +220,7 @@ class KernelStandings implements Standings {
   heal(): void {
     this.#guards.heal();
     this.#attempt("the host's bridges", () => this.#settling?.heal());
+    this.#attempt("quarantine", () => this.#healCutOff());
   }
 
   release(): void {
@@ -235,6 +236,14 @@ class KernelStandings implements Standings {
   close(): void {
     this.#settling?.close();
     this.#guards.close();
+  }
+
+  #healCutOff(): void {
+    const taken = this.#cutOff.takeUnknown();
+    if (taken.length > 0)
+      this.#options.onProblem(
+        `another program put ${taken.length} addresses into quarantine that are of no container there; they are out again`,
+      );
   }
 
   /** Addresses that it had are those of others who have them on, such as floating ones. */

@@ -186,6 +186,28 @@ describe("createOverrides", () => {
     assert.deepEqual(inKernel(), ["container web c.example.com"]);
   });
 
+  it("takes out what no command has made, as an old save puts it there, and says what", () => {
+    add(app, "a.example.com");
+    add(web, "b.example.com", 600);
+    add(app, "c.example.com");
+    const save = sets.list(setNames.overrides);
+    overrides.remove(app, ["c.example.com"]);
+    overrides.remove(app, ["a.example.com"]);
+    add(app, "!a.example.com");
+    now = 300_000;
+    const before = kept();
+    for (const { key, comment, timeoutSeconds } of save)
+      sets.add(setNames.overrides, [
+        { key, ...(comment && { comment }), ...(timeoutSeconds && { timeoutSeconds }) },
+      ]);
+    assert.deepEqual(overrides.restore(), ["network app c.example.com"]);
+    assert.deepEqual(kept().toSorted(), before.toSorted());
+    assert.deepEqual(overrides.restore(), []);
+    restart();
+    const left = ["app !a.example.com", "web b.example.com until 600000"];
+    assert.deepEqual(texts(overrides.current()).toSorted(), left);
+  });
+
   it("passes over what is no override of ours", () => {
     sets.add(setNames.overrides, [
       { key: { kind: "net", prefix: { address: "0.0.0.9" as never, length: 32 } }, comment: "hello" },

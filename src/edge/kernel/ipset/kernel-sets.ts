@@ -54,6 +54,7 @@ export interface KernelSets {
   portions(name: string): AsyncIterable<readonly ListedEntry[]>;
   /** The names of all sets in this network namespace. */
   names(): string[];
+  /** Ends what is being read, too: nobody could destroy the set of it meanwhile. */
   close(): void;
 }
 
@@ -76,7 +77,10 @@ export function openKernelSets(): KernelSets {
       atMost === undefined ? listEntries(kernel, name) : listFirst(kernel, name, atMost),
     portions: (name) => portions.of(name),
     names: () => listNames(kernel),
-    close: () => kernel.socket.close(),
+    close() {
+      portions.close();
+      kernel.socket.close();
+    },
   };
 }
 

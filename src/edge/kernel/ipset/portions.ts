@@ -50,6 +50,11 @@ export class Portions {
     }
   }
 
+  /** Ends all readings. */
+  close(): void {
+    for (const name of this.#underWay.keys()) this.end(name);
+  }
+
   /** Ends the readings of a set: at once, however much of it is unread. */
   end(name: string): void {
     for (const end of this.#underWay.get(name) ?? []) end();

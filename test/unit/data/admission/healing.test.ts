@@ -108,3 +108,50 @@ describe("healing", () => {
     assert.equal(open().length, 2);
   });
 });
+
+describe("entries that nobody was granted", () => {
+  const keyOf = (last: number, from = asker) =>
+    ({ kind: "ip-port-ip", first: addressOf(last), protocol: 6, port: 443, second: from }) as const;
+
+  it("are taken out again, and who could use them is told", async () => {
+    admit(1);
+    assert.ok(pass(2, "203.0.113.0/24"));
+    admit(3, anyService);
+    const before = sets.dump();
+    const other = "198.18.0.9" as IpAddress;
+    sets.add(
+      setNames.grant4,
+      [4, 5, 6].map((last) => ({ key: keyOf(last), timeoutSeconds: 300, comment: "old.example.com" })),
+    );
+    sets.add(setNames.pair4, [{ key: { ...keyOf(7, other), protocol: 0, port: 0 }, timeoutSeconds: 0 }]);
+    assert.deepEqual([...(await admission.takeUnknown())].sort(), [asker, other]);
+    assert.deepEqual(sets.dump(), before);
+    admit(4);
+    assert.deepEqual([...(await admission.takeUnknown())], []);
+    assert.ok(open().includes(addressOf(4)));
+  });
+
+  it("are adopted from an earlier run", async () => {
+    admit(1);
+    const before = sets.dump();
+    admission = startAdmission({ sets, graceSeconds: 300, nowMs: () => now });
+    assert.deepEqual([...(await admission.takeUnknown())], []);
+    assert.deepEqual(sets.dump(), before);
+  });
+
+  it("are none that are granted while the sets are read", async () => {
+    admit(1);
+    const taking = admission.takeUnknown();
+    admit(2);
+    assert.deepEqual([...(await taking)], []);
+    assert.deepEqual(open(), [addressOf(1), addressOf(2)]);
+  });
+
+  it("are looked for by one reading at a time", async () => {
+    const taking = admission.takeUnknown();
+    sets.add(setNames.grant4, [{ key: keyOf(1), timeoutSeconds: 300 }]);
+    assert.deepEqual([...(await admission.takeUnknown())], []);
+    assert.equal(open().length, 1);
+    await taking;
+  });
+});
