@@ -12,7 +12,7 @@ import { setNames } from "../core/firewall/names.ts";
 import { renderJump } from "../core/firewall/rules/render.ts";
 import { isInForce } from "../core/model/state.ts";
 import { execBesideEngine, readEngineGroup } from "../edge/engine/group.ts";
-import type { Firewall } from "../edge/kernel/firewall.ts";
+import { type Firewall, readableSaves } from "../edge/kernel/firewall.ts";
 import { keepHeld } from "../edge/kernel/flows/engine-queue.ts";
 import type { KernelSets } from "../edge/kernel/ipset/kernel-sets.ts";
 import { type Backend, restoreCommand } from "../edge/kernel/iptables/tools.ts";
@@ -77,7 +77,7 @@ export function createNextEngine(options: NextEngineOptions): NextEngine {
       const next = isLost && isOurs ? find() : undefined;
       if (next === undefined || next === followed) return false;
       // The unit's hold, which may be in either variant, ends when a daemon is back, however late.
-      const saved = await Promise.all(firewall.saves(4));
+      const saved = await readableSaves(firewall, 4);
       if (saved.some(isEngineHeld)) return true;
       const group = await readEngineGroup(next);
       if (group === undefined) return false;

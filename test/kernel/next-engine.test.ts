@@ -63,17 +63,23 @@ for (const backend of ["nft", "legacy"] as const)
       await other.end();
       run("rmdir", group);
       run("umount", groups);
-      for (const family of [4, 6] as const) await createIptables(backend).apply(family, []);
+      await clean();
       destroySets(sets);
       sets.close();
     });
 
+    async function clean(): Promise<void> {
+      for (const family of [4, 6] as const) await createIptables(backend).apply(family, []);
+    }
+    function flush(): void {
+      for (const family of ["4", "6"]) run("ipset", "flush", `dockerwall-held${family}`);
+    }
     const both = async (): Promise<readonly string[]> => [await engine.asks(), await other.asks()];
-    function next(state: DaemonState = "enforcing"): NextEngine {
+    function next(state: DaemonState = "enforcing", firewall = createFirewall(backend)): NextEngine {
       found = 1;
       return createNextEngine({
         backend,
-        firewall: createFirewall(backend),
+        firewall,
         sets,
         find: () => found,
         captures: true,
@@ -117,7 +123,23 @@ for (const backend of ["nft", "legacy"] as const)
       const [entry] = sets.list("dockerwall-held4");
       assert.ok((entry?.timeoutSeconds ?? 0) > 60, JSON.stringify(entry));
       // Its end, without the wait.
-      for (const family of ["4", "6"]) run("ipset", "flush", `dockerwall-held${family}`);
+      flush();
       assert.deepEqual(await both(), ["left", "left"]);
     });
+
+    for (const place of [0, 1])
+      it(`are held, also when ${["the variant that is used", "the other variant"][place]} cannot be read`, async () => {
+        await clean();
+        const firewall = createFirewall(backend);
+        const refused = (): Promise<string> => Promise.reject(new Error("there is no such table"));
+        const lost = next("enforcing", {
+          ...firewall,
+          saves: (family) => firewall.saves(family).with(place, refused()),
+        });
+        found = engine.pid;
+        lost.isAwaited();
+        assert.equal(await lost.hold(), true);
+        assert.deepEqual(await both(), ["held", "left"]);
+        flush();
+      });
   });

@@ -10,7 +10,7 @@ import { engineRoot } from "../../edge/engine/root.ts";
 import { claimHost } from "../../edge/host/claim.ts";
 import type { Config } from "../../edge/host/config.ts";
 import type { Log } from "../../edge/host/log.ts";
-import type { Firewall } from "../../edge/kernel/firewall.ts";
+import { type Firewall, readableSaves } from "../../edge/kernel/firewall.ts";
 import { holdEngineQuestions } from "../../edge/kernel/flows/engine-queue.ts";
 import { setsAreFilled, setsExist } from "../../edge/kernel/ipset/desired-sets.ts";
 import { type KernelSets, openKernelSets } from "../../edge/kernel/ipset/kernel-sets.ts";
@@ -124,7 +124,7 @@ async function takeQuestions({
 }): Promise<EarlyQuestions> {
   const onFailure = (error: unknown): void =>
     log.warn("questions of the host", { problem: messageOf(error) });
-  const saved = await Promise.all(firewall.saves(4).map((text) => text.catch(() => "")));
+  const saved = await readableSaves(firewall, 4);
   if (saved.some(isEngineHeld)) return keepEngineHeld(sets, onFailure);
   const { queueNumber, dockerSocket } = config;
   return passHostQuestions({

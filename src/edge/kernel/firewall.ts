@@ -31,3 +31,8 @@ export interface Firewall {
   /** Removes every rule of ours, in both variants. @throws DockerwallError naming whatever is left; the rest is gone */
   remove(): Promise<void>;
 }
+
+/** The same of each variant that can be read, and empty for another: a host need not have the tables of both. */
+export function readableSaves(firewall: Pick<Firewall, "saves">, family: Family): Promise<readonly string[]> {
+  return Promise.all(firewall.saves(family).map((text) => text.catch(() => "")));
+}
