@@ -2,14 +2,9 @@
 // them, and starts them again before it answers any request. Its lookups for containers that start before ours would
 // leave past the wall, so we hold them while the engine ends us.
 
-import {
-  engineHoldTables,
-  engineJump,
-  isEngineHeld,
-  renderEngineHold,
-} from "../core/firewall/engine-hold.ts";
+import { planEngineHold } from "../core/firewall/engine-hold.ts";
 import { setNames } from "../core/firewall/names.ts";
-import { renderJump } from "../core/firewall/rules/render.ts";
+import type { Family } from "../core/model/address.ts";
 import { isInForce } from "../core/model/state.ts";
 import { execBesideEngine, readEngineGroup } from "../edge/engine/group.ts";
 import { type Firewall, readableSaves } from "../edge/kernel/firewall.ts";
@@ -51,13 +46,9 @@ export function createNextEngine(options: NextEngineOptions): NextEngine {
   let followed = find();
   let isLost = false;
 
-  async function holdFamily(pid: number, group: string, family: 4 | 6): Promise<void> {
-    const jumps = engineHoldTables(backend).flatMap((table) => [
-      `*${table}`,
-      `-I ${engineJump.hook} ${renderJump(engineJump, table)}`,
-      "COMMIT",
-    ]);
-    const input = [...renderEngineHold(backend, group, setNames[`held${family}`]), ...jumps, ""].join("\n");
+  async function holdFamily(pid: number, group: string, family: Family): Promise<void> {
+    const [saved = ""] = await readableSaves(firewall, family);
+    const input = planEngineHold({ variant: backend, group, whileIn: setNames[`held${family}`], saved });
     await execBesideEngine(pid, ...restoreCommand(family, backend), input);
   }
 
@@ -76,9 +67,6 @@ export function createNextEngine(options: NextEngineOptions): NextEngine {
       const isOurs = options.captures && isInForce(options.lifecycle.state);
       const next = isLost && isOurs ? find() : undefined;
       if (next === undefined || next === followed) return false;
-      // The unit's hold, which may be in either variant, ends when a daemon is back, however late.
-      const saved = await readableSaves(firewall, 4);
-      if (saved.some(isEngineHeld)) return true;
       const group = await readEngineGroup(next);
       if (group === undefined) return false;
       keepHeld(sets);

@@ -6,7 +6,7 @@ import { execFileSync, spawnSync } from "node:child_process";
 import { writeFileSync } from "node:fs";
 import { describe, it } from "node:test";
 import { bootGuardUnit, bootSetsUnit } from "../../src/core/firewall/boot-guard.ts";
-import { isEngineHeld } from "../../src/core/firewall/engine-hold.ts";
+import { planEngineHold } from "../../src/core/firewall/engine-hold.ts";
 import { desiredRules } from "../../src/core/firewall/ruleset.ts";
 import { createSets, destroySets, setsExist } from "../../src/edge/kernel/ipset/desired-sets.ts";
 import { openKernelSets } from "../../src/edge/kernel/ipset/kernel-sets.ts";
@@ -100,6 +100,11 @@ python3 /run/asks`;
     )
     .join("; ");
   const groups = "mount -t cgroup2 none /sys/fs/cgroup";
+  const wanted = {
+    variant: backend,
+    group: "system.slice/docker.service",
+    whileIn: "dockerwall-held4",
+  } as const;
   const engine = "mkdir -p /sys/fs/cgroup/system.slice/docker.service";
 
   it("leaves without the unit", () => {
@@ -123,10 +128,15 @@ python3 /run/asks`;
       for (const table of ["mangle", "filter"])
         run(`iptables-${backend}`, "-t", table, "-A", "OUTPUT", "-j", "RETURN");
       assert.equal(rules.match(/^-A .* held-since-start -j (DROP|REJECT)/gm)?.length, 2, rules);
-      assert.equal(isEngineHeld(rules), true);
+      const plan = (saved: string): string => planEngineHold({ ...wanted, saved });
+      assert.doesNotMatch(plan(rules), /dockerwall-held4|-I OUTPUT/, "a daemon leaves it without an end");
       // As the unit says how to pull an image, and as a restart of the host's own rules leaves it.
-      assert.equal(isEngineHeld(rules.replaceAll(/^-A DOCKERWALL-ENGINE .*\n/gm, "")), false);
-      assert.equal(isEngineHeld(rules.replaceAll(/^-A OUTPUT -j DOCKERWALL-ENGINE\n/gm, "")), false);
+      assert.match(plan(rules.replaceAll(/^-A DOCKERWALL-ENGINE .*\n/gm, "")), /dockerwall-held4/);
+      assert.match(
+        plan(rules.replaceAll(/^-A OUTPUT -j DOCKERWALL-ENGINE\n/gm, "")),
+        /dockerwall-held4.*-I OUTPUT/s,
+      );
+      assert.match(planEngineHold({ ...wanted, group: "other.service", saved: rules }), /dockerwall-held4/);
     });
   }
 

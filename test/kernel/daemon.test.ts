@@ -4,7 +4,7 @@
 import assert from "node:assert/strict";
 import { createSocket, type Socket } from "node:dgram";
 import { once } from "node:events";
-import { symlinkSync } from "node:fs";
+import { readFileSync, symlinkSync } from "node:fs";
 import { createServer } from "node:net";
 import { join } from "node:path";
 import { describe, it } from "node:test";
@@ -267,6 +267,30 @@ describe("a start that cannot guard ports", () => {
     assert.doesNotMatch(run("nft", "list", "tables"), /netdev dockerwall/);
     await daemon.cli("uninstall");
     await daemon.end("SIGTERM");
+  });
+});
+
+describe("a start beside an engine that does not answer yet", () => {
+  it("takes the engine's questions, also where rules are to hold them by their sender", async () => {
+    await using engine = await engineWithApp();
+    engine.hangs = true;
+    // They hold nothing: what they are to match is not there.
+    run("iptables-nft", "-t", "mangle", "-N", "DOCKERWALL-ENGINE");
+    run("iptables-nft", "-t", "mangle", "-A", "DOCKERWALL-ENGINE", "-s", "192.0.2.1", "-j", "DROP");
+    run("iptables-nft", "-t", "mangle", "-I", "OUTPUT", "-j", "DOCKERWALL-ENGINE");
+    await using daemon = startDaemon(engine);
+    await until(
+      "its queue",
+      30_000,
+      () => (readFileSync("/proc/net/netfilter/nfnetlink_queue", "utf8") === "" ? undefined : true),
+      daemon.log,
+    );
+    engine.hangs = false;
+    await daemonEnforces(daemon);
+    assert.doesNotMatch(run("iptables-nft-save"), /DOCKERWALL-ENGINE/);
+    await daemon.cli("uninstall");
+    await daemon.end("SIGTERM");
+    run("nft", "delete", "table", "ip", "mangle");
   });
 });
 

@@ -19,6 +19,7 @@ import { type EngineProcess, watchEngineProcess } from "../../src/edge/engine/pr
 import { holdEngineQuestions } from "../../src/edge/kernel/flows/engine-queue.ts";
 import { createSets } from "../../src/edge/kernel/ipset/desired-sets.ts";
 import { openKernelSets } from "../../src/edge/kernel/ipset/kernel-sets.ts";
+import { switchOff, switchOn } from "../../src/edge/kernel/ipset/switch-set.ts";
 import { createIptables } from "../../src/edge/kernel/iptables/iptables.ts";
 import { processesCalled } from "../../src/edge/kernel/proc/socket-holder.ts";
 import { createReadiness, type Readiness } from "../../src/edge/kernel/readiness.ts";
@@ -203,6 +204,10 @@ function questions(backend: "nft" | "legacy"): void {
     beforeEach(() => {
       end("accept");
       mayBeEngines = (packet) => !Buffer.from(packet).includes("host's");
+      begin();
+    });
+
+    function begin(): void {
       early = passHostQuestions({
         queueNumber,
         queue: holdEngineQuestions(queueNumber, sets),
@@ -211,7 +216,7 @@ function questions(backend: "nft" | "legacy"): void {
         mayBeEngines: (packet) => mayBeEngines(packet),
         onFailure: (error) => problems.push(messageOf(error)),
       });
-    });
+    }
 
     for (const [transport, address] of ways)
       it(`pass at once where they are the host's own, ${transport} to ${address}`, async () => {
@@ -221,6 +226,19 @@ function questions(backend: "nft" | "legacy"): void {
         assert.deepEqual([heard, looks, problems], [["early"], 0, []]);
         start(early.handOver());
       });
+
+    it("pass in between where they are the host's own and the daemon is busy", () => {
+      execFileSync("bash", ["-c", "printf %s early >/dev/udp/127.0.0.1/53"]);
+      execFileSync("bash", ["-c", 'printf %s "the host\'s" >/dev/udp/127.0.0.1/53']);
+      assert.equal(waiting(), "2");
+      early.serve();
+      assert.equal(waiting(), "1");
+      const queue = early.handOver();
+      execFileSync("bash", ["-c", 'printf %s "the host\'s" >/dev/udp/127.0.0.1/53']);
+      early.serve();
+      assert.equal(waiting(), "2", "it is another's by now");
+      start(queue);
+    });
 
     for (const [standing, passes] of [
       ["guarded", false],
@@ -248,6 +266,20 @@ function questions(backend: "nft" | "legacy"): void {
       await ask("udp", "127.0.0.1", "early");
       assert.deepEqual(heard, []);
       start(early.handOver());
+    });
+
+    it("are held by their sender for as long as the engine keeps the daemon waiting, where they were", async () => {
+      const heldFor = (): number => sets.list("dockerwall-held4")[0]?.timeoutSeconds ?? 0;
+      assert.equal(heldFor(), 0);
+      start(early.handOver());
+      end("accept");
+      switchOn(sets, "held", 20);
+      begin();
+      assert.ok(heldFor() > 60, `${heldFor()}`);
+      flushSet(sets, "dockerwall-held4");
+      await until("the set to be filled again", 8_000, () => (heldFor() > 60 ? true : undefined));
+      start(early.handOver());
+      switchOff(sets, "held");
     });
 
     it("beyond what can be held are refused when they are the engine's, and pass when they are the host's", async () => {

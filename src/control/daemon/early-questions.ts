@@ -2,7 +2,7 @@
 // when the engine answers, and an engine may start all of its containers first, for as long as that takes; the host's own
 // lookups do not wait for that.
 
-import { contain, contained, type OnFailure, tellFailure } from "../../core/contain.ts";
+import { contain, type OnFailure, tellFailure } from "../../core/contain.ts";
 import { engineQueueNumber } from "../../core/firewall/names.ts";
 import type { OpenQueue, QueuedPacket } from "../../core/queued-packet.ts";
 import { every } from "../../edge/host/every.ts";
@@ -15,11 +15,17 @@ import {
 } from "../../edge/kernel/flows/engine-queue.ts";
 import { adoptQueue, type PacketQueue } from "../../edge/kernel/flows/queue.ts";
 import type { KernelSets } from "../../edge/kernel/ipset/kernel-sets.ts";
+import { isSwitchedOn } from "../../edge/kernel/ipset/switch-set.ts";
 import type { Readiness } from "../../edge/kernel/readiness.ts";
 
 export interface EarlyQuestions {
-  /** Nothing is read, passed or kept up here any more. @returns the queue as it is now, where there is one */
-  handOver(): OpenQueue | undefined;
+  /**
+   * Decides on what waits now. To be called by who keeps this thread busy for long: the host's own lookups wait meanwhile.
+   * Never throws.
+   */
+  serve(): void;
+  /** Nothing is read, passed or kept up here any more. @returns the queue as it is now */
+  handOver(): OpenQueue;
 }
 
 export interface EarlyQuestionsOptions {
@@ -37,21 +43,12 @@ export interface EarlyQuestionsOptions {
 /** As many as the data plane holds; those behind them are refused: who floods opens no way past us. */
 const keptAtMost = engineQueueLength / 2;
 
-/** Lets lookups pass that are certainly not the engine's, for as long as nobody else reads the queue. */
+/**
+ * Lets lookups pass that are certainly not the engine's, for as long as nobody else reads the queue. Where the kernel holds
+ * the engine's by their sender, it goes on for as long as the engine keeps us waiting.
+ */
 export function passHostQuestions(options: EarlyQuestionsOptions): EarlyQuestions {
   return new PassingQuestions(options);
-}
-
-/** The kernel holds the engine's questions by their sender: it goes on for as long as the engine keeps us waiting. */
-export function keepEngineHeld(sets: KernelSets, onFailure: OnFailure): EarlyQuestions {
-  const keeping = repeat(() => keepHeld(sets), onFailure);
-  contain(() => keepHeld(sets), onFailure);
-  return {
-    handOver() {
-      keeping[Symbol.dispose]();
-      return undefined;
-    },
-  };
 }
 
 class PassingQuestions implements EarlyQuestions {
@@ -60,20 +57,28 @@ class PassingQuestions implements EarlyQuestions {
   readonly #kept: QueuedPacket[] = [];
   readonly #unwatch: () => void;
   readonly #staying: Disposable;
+  #isHandedOver = false;
 
   constructor(options: EarlyQuestionsOptions) {
     const { queueNumber, queue, sets, readiness, onFailure } = options;
     this.#options = options;
     this.#queue = adoptQueue(engineQueueNumber(queueNumber), queue);
-    this.#unwatch = readiness.watch(
-      queue.fd,
-      contained(() => this.#serve(), onFailure),
-      false,
-    );
-    this.#staying = repeat(() => stayAwakeIfAdopted(sets), onFailure);
+    this.#unwatch = readiness.watch(queue.fd, () => this.serve(), false);
+    const isHeld = isSwitchedOn(sets, "held");
+    const stay = (): void => {
+      stayAwakeIfAdopted(sets);
+      if (isHeld) keepHeld(sets);
+    };
+    contain(stay, onFailure);
+    this.#staying = every({ everyMs: awakeEveryMs, work: stay, onFailure, keepsAlive: false });
+  }
+
+  serve(): void {
+    if (!this.#isHandedOver) contain(() => this.#serve(), this.#options.onFailure);
   }
 
   handOver(): OpenQueue {
+    this.#isHandedOver = true;
     this.#unwatch();
     this.#staying[Symbol.dispose]();
     return { fd: this.#queue.fd, read: this.#kept, overflows: this.#queue.takeOverflows() };
@@ -100,9 +105,4 @@ class PassingQuestions implements EarlyQuestions {
       return true;
     }
   }
-}
-
-/** While something else keeps the process alive. */
-function repeat(work: () => void, onFailure: OnFailure): Disposable {
-  return every({ everyMs: awakeEveryMs, work, onFailure, keepsAlive: false });
 }

@@ -1,6 +1,5 @@
 // What a daemon finds on its host, and claims of it, before it changes anything there.
 
-import { isEngineHeld } from "../../core/firewall/engine-hold.ts";
 import { awaitEngine } from "../../edge/engine/await-engine.ts";
 import { engineFinder, findDockerd, findSandboxFolder } from "../../edge/engine/dockerd.ts";
 import { connectEngine, type Engine } from "../../edge/engine/engine.ts";
@@ -10,7 +9,7 @@ import { engineRoot } from "../../edge/engine/root.ts";
 import { claimHost } from "../../edge/host/claim.ts";
 import type { Config } from "../../edge/host/config.ts";
 import type { Log } from "../../edge/host/log.ts";
-import { type Firewall, readableSaves } from "../../edge/kernel/firewall.ts";
+import type { Firewall } from "../../edge/kernel/firewall.ts";
 import { holdEngineQuestions } from "../../edge/kernel/flows/engine-queue.ts";
 import { setsAreFilled, setsExist } from "../../edge/kernel/ipset/desired-sets.ts";
 import { type KernelSets, openKernelSets } from "../../edge/kernel/ipset/kernel-sets.ts";
@@ -23,7 +22,7 @@ import { probeSettledPorts } from "../../edge/kernel/nftables/settled-ports.ts";
 import { createReadiness } from "../../edge/kernel/readiness.ts";
 import { probeSandboxTable } from "../../edge/sandbox/table.ts";
 import { messageOf } from "../../errors.ts";
-import { type EarlyQuestions, keepEngineHeld, passHostQuestions } from "./early-questions.ts";
+import { type EarlyQuestions, passHostQuestions } from "./early-questions.ts";
 import { openUpstreams, type Upstreams } from "./upstreams.ts";
 
 export interface Host {
@@ -71,13 +70,13 @@ export async function acquireHost(config: Config, log: Log): Promise<Host> {
   const sets = openKernelSets();
   const folder = sandboxFolderOf(config);
   const firewall = createFirewall(backend, iptablesBeside(engineRoot));
-  const earlyQuestions =
-    folder.path === undefined ? undefined : await takeQuestions({ config, firewall, sets, log });
+  const earlyQuestions = folder.path === undefined ? undefined : takeQuestions(config, sets, log);
   const engineVersion = await awaitEngine(engine, (problem) => log.warn("engine", { problem }));
   const adopts = await findsAnything(sets, firewall);
   const setsStood = setsExist(sets);
   const upstreams = openUpstreams(config.upstreams, log);
   if (folder.path !== undefined) probeSandboxTable();
+  const missing = findMissing(folder, () => earlyQuestions?.serve());
   return {
     backend,
     engine,
@@ -90,7 +89,7 @@ export async function acquireHost(config: Config, log: Log): Promise<Host> {
     adopts,
     setsStood,
     upstreams,
-    missing: findMissing(folder),
+    missing,
   };
 }
 
@@ -110,30 +109,21 @@ function sandboxFolderOf(config: Config): FoundFolder {
 }
 
 /**
- * The engine's questions wait from here on: in our queue, as may the host's own, or where the kernel holds them by their
- * sender, until our first restore.
+ * The engine's questions wait in our queue from here on, and so may the host's own until they are looked at. Rules that
+ * hold the engine's by their sender change nothing in that: they may hold nothing any more, which cannot be seen.
  */
-async function takeQuestions({
-  config,
-  firewall,
-  sets,
-  log,
-}: Pick<Host, "firewall" | "sets"> & {
-  readonly config: Config;
-  readonly log: Log;
-}): Promise<EarlyQuestions> {
-  const onFailure = (error: unknown): void =>
-    log.warn("questions of the host", { problem: messageOf(error) });
-  const saved = await readableSaves(firewall, 4);
-  if (saved.some(isEngineHeld)) return keepEngineHeld(sets, onFailure);
-  const { queueNumber, dockerSocket } = config;
+function takeQuestions(
+  { queueNumber, dockerSocket }: Config,
+  sets: KernelSets,
+  log: Pick<Log, "warn">,
+): EarlyQuestions {
   return passHostQuestions({
     queueNumber,
     queue: holdEngineQuestions(queueNumber, sets),
     sets,
     readiness: createReadiness(),
     mayBeEngines: watchEngineProcess(() => findDockerd(dockerSocket)).maySend,
-    onFailure,
+    onFailure: (error) => log.warn("questions of the host", { problem: messageOf(error) }),
   });
 }
 
@@ -145,12 +135,17 @@ async function findsAnything(
   return setsAreFilled(sets) || !(await firewall.isClean());
 }
 
-function findMissing({ path, problem }: FoundFolder): Missing {
+/** @param serve called before each probe, which takes as long as the kernel is busy */
+function findMissing({ path, problem }: FoundFolder, serve: () => void): Missing {
+  serve();
   const unguardedPorts = path === undefined ? problem : probePortTable();
+  serve();
+  const unheldPorts = unguardedPorts ?? probeSettledPorts();
+  serve();
   return {
     uncaptured: problem,
     unguardedPorts,
-    unheldPorts: unguardedPorts ?? probeSettledPorts(),
+    unheldPorts,
     unbatched: whyNoBatches(),
     ipv6: hasFamily(6) ? undefined : "EAFNOSUPPORT, as with ipv6.disable=1",
   };

@@ -81,12 +81,14 @@ export function makeParts(ground: Ground, cleanup: AsyncDisposableStack): Parts 
   // A version that has more sets than its predecessor finds some of them missing.
   const adopted = setsAreFilled(sets) || (host.adopts && host.setsStood);
   createSets(sets);
+  host.earlyQuestions?.serve();
   const open = acting.use(
     openPolicySources({ sets, policyFile: config.policyFile, nowMs: monotonicMs, log }),
   );
   const inventory = createInventory({ engine: host.engine, nowMs: monotonicMs, ...inventoryTimes });
   acting.defer(inventory.stop);
   const wall = makeWall(ground, { open, inventory, adopted });
+  host.earlyQuestions?.serve();
   const history = makeHistory(ground);
   const reporter = makeReporter(ground, { lifecycle, engineVersion, history, open, wall });
   tellMissing(reporter, missing);
@@ -106,6 +108,7 @@ export function makeParts(ground: Ground, cleanup: AsyncDisposableStack): Parts 
   });
   const policies = followPolicies(open, { reporter, boundary, enforcement });
   made.move();
+  host.earlyQuestions?.serve();
   return {
     ...ground,
     lifecycle,

@@ -48,6 +48,7 @@ async function startInOrder(parts: Parts, { cleanup, takeDown, onDeath }: StartO
   assertHostNetwork(inventory.current());
   // Whatever is on this host now must be in its set before the first rule, or rules would cut it off.
   enforcement.usePicture();
+  host.earlyQuestions?.serve();
   // Its listeners, too, come before the first rule: a port that another process has is the commonest failure of a start.
   dataPlane.fill(
     await startDataPlane(dataPlaneSettings(config, host), createDataPlaneEvents(parts, onDeath), () =>

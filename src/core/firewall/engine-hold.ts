@@ -8,7 +8,7 @@
 
 import { chainNames } from "./names.ts";
 import { inSet, type Match, toPort } from "./rules/match.ts";
-import { parseSave } from "./rules/observed.ts";
+import { type Observed, parseSave } from "./rules/observed.ts";
 import type { SetName, TableName } from "./rules/parts.ts";
 import { renderJump, renderRule } from "./rules/render.ts";
 import { type Jump, rule } from "./rules/table.ts";
@@ -59,31 +59,67 @@ export const engineJump: Jump = { hook: "OUTPUT", chain: chainNames.engine };
  * @param whileIn a set of destinations, for as long as whose entries it holds
  */
 export function renderEngineHold(variant: Variant, group: string, whileIn?: SetName): readonly string[] {
-  const conditions: readonly Match[] = [
-    { kind: "cgroup", path: group },
-    ...(whileIn === undefined ? [] : [inSet(whileIn, "dst")]),
-  ];
-  return places[variant].flatMap(({ table, rules }) => [
-    `*${table}`,
+  return places[variant].flatMap((place) => [
+    `*${place.table}`,
     `:${chainNames.engine} - [0:0]`,
-    ...rules.map(([protocol, target]) => {
-      const held = rule(sinceStart, [toPort(protocol, 53), ...conditions], target);
-      return `-A ${chainNames.engine} ${renderRule(held, table)}`;
-    }),
+    ...rulesOf(place, group, whileIn).map((body) => `-A ${chainNames.engine} ${body}`),
     "COMMIT",
   ]);
 }
 
-/** Whether what the engine asks is held, by the output of iptables-save: by rules that are led to. */
-export function isEngineHeld(saved: string): boolean {
+function rulesOf({ table, rules }: Place, group: string, whileIn?: SetName): readonly string[] {
+  const conditions: readonly Match[] = [
+    { kind: "cgroup", path: group },
+    ...(whileIn === undefined ? [] : [inSet(whileIn, "dst")]),
+  ];
+  return rules.map(([protocol, target]) =>
+    renderRule(rule(sinceStart, [toPort(protocol, 53), ...conditions], target), table),
+  );
+}
+
+/**
+ * @property group of the engine, below the root of cgroup v2
+ * @property whileIn a set of destinations, for as long as whose entries it is held
+ * @property saved what stands in this variant, as iptables-save prints it
+ */
+export interface WantedHold {
+  readonly variant: Variant;
+  readonly group: string;
+  readonly whileIn: SetName;
+  readonly saved: string;
+}
+
+/**
+ * The file for `iptables-restore --noflush` after which the questions of this engine are held. The chains are made anew
+ * even if they look the same: a rule matches the group that was there when the rule was made, and one that was made since
+ * then is another, whatever its name. What the unit holds, it holds until a daemon is back, however late: that stays so.
+ */
+export function planEngineHold({ variant, group, whileIn, saved }: WantedHold): string {
   const observed = parseSave(saved);
-  return [...engineHoldTables("nft"), ...engineHoldTables("legacy")].some((table) => {
-    const chain = observed.get(table)?.own.get(engineJump.chain);
-    const hook = observed.get(table)?.hooks.get(engineJump.hook) ?? [];
-    const jump = renderJump(engineJump, table);
-    const isLedTo = hook.some((rule) => rule.kind === "ours" && rule.body === jump);
-    return isLedTo && chain?.kind === "read" && chain.rules.length > 0;
-  });
+  const isUnits = places[variant].every((place) => holdsForGood(observed, place, group));
+  const jumps = engineHoldTables(variant).filter((table) => !isLedTo(observed, table));
+  return [
+    ...renderEngineHold(variant, group, isUnits ? undefined : whileIn),
+    ...jumps.flatMap((table) => [
+      `*${table}`,
+      `-I ${engineJump.hook} ${renderJump(engineJump, table)}`,
+      "COMMIT",
+    ]),
+    "",
+  ].join("\n");
+}
+
+function holdsForGood(observed: Observed, place: Place, group: string): boolean {
+  const chain = observed.get(place.table)?.own.get(engineJump.chain);
+  if (chain?.kind !== "read" || !isLedTo(observed, place.table)) return false;
+  // iptables-save puts the path in quotes, which the unit, in a shell's quotes, does without.
+  return chain.rules.join("\n").replaceAll('"', "") === rulesOf(place, group).join("\n");
+}
+
+function isLedTo(observed: Observed, table: TableName): boolean {
+  const hook = observed.get(table)?.hooks.get(engineJump.hook) ?? [];
+  const jump = renderJump(engineJump, table);
+  return hook.some((rule) => rule.kind === "ours" && rule.body === jump);
 }
 
 /**

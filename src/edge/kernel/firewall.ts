@@ -24,7 +24,7 @@ export interface Firewall {
   watch(readiness: Readiness, onChange: () => void, onFailure: (error: unknown) => void): void;
   /** Whether no rule of ours stands, in whichever variant. */
   isClean(): Promise<boolean>;
-  /** What stands, rules of other software with ours, as text: one for each variant. */
+  /** What stands, rules of other software with ours, as text: one for each variant, first for the one that is used. */
   saves(family: Family): readonly Promise<string>[];
   /** Removes what an earlier run, or the boot guard, left in the variant that is not used. */
   cleanOther(): Promise<void>;

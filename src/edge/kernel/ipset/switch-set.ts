@@ -10,6 +10,13 @@ export type Switch = "awake" | "held" | "listens";
 
 const families = [4, 6] as const;
 
+/** False also where the sets are not there. */
+export function isSwitchedOn(sets: Pick<KernelSets, "names" | "list">, name: Switch): boolean {
+  const there = sets.names();
+  const own = families.map((family) => setNames[`${name}${family}`]);
+  return own.some((set) => there.includes(set) && sets.list(set, 1).length > 0);
+}
+
 /** On for so long, from now. */
 export function switchOn(sets: Pick<KernelSets, "add">, name: Switch, timeoutSeconds: number): void {
   for (const family of families)
