@@ -3,12 +3,12 @@
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, test } from "node:test";
-import { findDockerd } from "../../src/edge/engine/dockerd.ts";
+import { findDockerd, findDockerds } from "../../src/edge/engine/dockerd.ts";
 import { listenersAt } from "../../src/edge/kernel/unix-diag.ts";
 import { enterNamespaces } from "../support/namespace.ts";
 
@@ -32,6 +32,18 @@ test("of several engines the one that listens at the socket is meant, even if an
   const [first, second] = children.map(({ pid }) => pid);
   assert.equal(findDockerd(paths[0]), first);
   assert.equal(findDockerd(paths[1]), second);
+  for (const [path = "", meant, other] of [
+    [paths[0], first, second],
+    [paths[1], second, first],
+  ] as const) {
+    const found = findDockerds(path);
+    assert.deepEqual(
+      found.map(({ pid }) => pid),
+      [meant, other],
+    );
+    for (const { pid, startedAt } of found)
+      assert.equal(startedAt, readFileSync(`/proc/${pid}/stat`, "utf8").split(" ")[21]);
+  }
   // Behind a proxy nothing tells them apart: one of them all the same, as it was.
   assert.equal(findDockerd(join(folder, "none.sock")), first);
   children[0]?.kill("SIGKILL");

@@ -1,5 +1,5 @@
-// What a daemon leaves when an engine that came after a crash ends it: only that engine's questions are held,
-// and not for ever. The engine is a shell here, in a group of cgroup v2 as systemd makes one for a service.
+// What a daemon does while an engine starts that came after a crash, and leaves when that engine ends it: only that
+// engine's questions are held, and not for ever. The engine is a shell here, in a group of cgroup v2 as systemd makes one for a service.
 
 import assert from "node:assert/strict";
 import { type ChildProcess, execFileSync, spawn } from "node:child_process";
@@ -7,14 +7,19 @@ import { once } from "node:events";
 import { basename } from "node:path";
 import { createInterface } from "node:readline";
 import { after, before, describe, it } from "node:test";
-import { createNextEngine, type NextEngine } from "../../src/control/next-engine.ts";
+import { setTimeout as sleep } from "node:timers/promises";
+import { createNextEngine, type NextEngine, type NextEngineOptions } from "../../src/control/next-engine.ts";
+import { ToldProblems } from "../../src/control/reporter/told-problems.ts";
 import { engineHoldTables, renderEngineHold } from "../../src/core/firewall/engine-hold.ts";
 import type { DaemonState } from "../../src/core/model/state.ts";
+import type { EngineProcessId } from "../../src/edge/engine/dockerd.ts";
+import type { Firewall } from "../../src/edge/kernel/firewall.ts";
 import { stayAwake } from "../../src/edge/kernel/flows/engine-queue.ts";
 import { createSets, destroySets } from "../../src/edge/kernel/ipset/desired-sets.ts";
 import { openKernelSets } from "../../src/edge/kernel/ipset/kernel-sets.ts";
 import { createFirewall } from "../../src/edge/kernel/iptables/firewall.ts";
 import { createIptables } from "../../src/edge/kernel/iptables/iptables.ts";
+import { until } from "../support/lab/command.ts";
 import { enterNamespaces, run } from "../support/namespace.ts";
 
 enterNamespaces(import.meta.url);
@@ -48,13 +53,21 @@ class Asker {
   }
 }
 
+type Given = Partial<NextEngineOptions> & { readonly state?: DaemonState };
+
+const first: EngineProcessId = { pid: 1, startedAt: "0" };
+const idOf = ({ pid = 0 }: Pick<Asker, "pid">): EngineProcessId => ({ pid, startedAt: "1" });
+
 for (const backend of ["nft", "legacy"] as const)
   describe(`the questions of the next engine (${backend})`, () => {
     const sets = openKernelSets();
     const [table = ""] = engineHoldTables(backend);
     let engine: Asker;
     let other: Asker;
-    let found: number | undefined;
+    let found: readonly EngineProcessId[] = [];
+    /** What is told of problems. */
+    const told: string[] = [];
+    let lost: NextEngine | undefined;
     before(() => {
       run("mkdir", "-p", groups);
       run("mount", "-t", "cgroup2", "none", groups);
@@ -64,6 +77,7 @@ for (const backend of ["nft", "legacy"] as const)
       other = new Asker();
     });
     after(async () => {
+      lost?.[Symbol.dispose]();
       await engine.end();
       await other.end();
       run("rmdir", group, `${groups}/${otherGroup}`);
@@ -73,11 +87,12 @@ for (const backend of ["nft", "legacy"] as const)
       sets.close();
     });
 
-    function lostTo(next: Asker): NextEngine {
-      const lost = nextEngine();
-      found = next.pid;
-      lost.isAwaited();
-      return lost;
+    /** Of a daemon that has lost its engine, and finds these. */
+    function lostTo(next: Asker | readonly EngineProcessId[], options: Given = {}): NextEngine {
+      const watch = nextEngine(options);
+      found = next instanceof Asker ? [idOf(next)] : next;
+      watch.isAwaited();
+      return watch;
     }
     /** An engine that systemd has started anew: its group was gone in the meantime. */
     async function startAnew(): Promise<void> {
@@ -108,56 +123,157 @@ for (const backend of ["nft", "legacy"] as const)
     function flush(): void {
       for (const family of ["4", "6"]) run("ipset", "flush", `dockerwall-held${family}`);
     }
+    /** The daemon is gone, and its time is over. */
+    function letGo(): void {
+      lost?.[Symbol.dispose]();
+      flush();
+    }
     const both = async (): Promise<readonly string[]> => [await engine.asks(), await other.asks()];
-    function nextEngine(state: DaemonState = "enforcing", firewall = createFirewall(backend)): NextEngine {
-      found = 1;
-      return createNextEngine({
+    function nextEngine({ state = "enforcing", ...given }: Given = {}): NextEngine {
+      lost?.[Symbol.dispose]();
+      found = [first];
+      told.length = 0;
+      const problems = new ToldProblems(({ kind, sentence }) => told.push(`${kind}: ${sentence}`));
+      lost = createNextEngine({
         backend,
-        firewall,
+        firewall: createFirewall(backend),
         sets,
         find: () => found,
+        keepsContainers: () => false,
         captures: true,
         lifecycle: { state },
+        reporter: {
+          onProblem: (place, problem) => problems.note(place, problem),
+          clearProblem: (place) => problems.clear(place),
+        },
+        nowMs: () => performance.now(),
+        ...given,
       });
+      return lost;
     }
+    const untilHeld = (): Promise<true> =>
+      until("the engine's questions to be held", 10_000, async () =>
+        (await engine.asks()) === "held" ? true : undefined,
+      );
 
     it("leave when nobody has lost an engine, when it is the same, or when the wall is gone", async () => {
       const running = nextEngine();
-      found = engine.pid;
+      found = [idOf(engine)];
       assert.equal(await running.hold(), false);
       const known = nextEngine();
-      found = engine.pid;
+      found = [idOf(engine)];
       known.isAwaited();
       known.isKnown();
       known.isAwaited();
       assert.equal(await known.hold(), false);
-      const gone = nextEngine("uninstalled");
-      found = engine.pid;
-      gone.isAwaited();
-      assert.equal(await gone.hold(), false);
+      assert.equal(await lostTo(engine, { state: "uninstalled" }).hold(), false);
       assert.deepEqual(await both(), ["left", "left"]);
     });
 
     it("leave when the engine is in a group that others may be in", async () => {
-      const lost = nextEngine();
-      found = process.pid;
-      lost.isAwaited();
-      assert.equal(await lost.hold(), false);
+      assert.equal(await lostTo([idOf(process)]).hold(), false);
       assert.deepEqual(await both(), ["left", "left"]);
     });
 
+    it("are held also when such a one is found first, or has been found before", async () => {
+      assert.equal(await lostTo([idOf(process), idOf(engine)]).hold(), false);
+      assert.equal(await lost?.hold(), true);
+      assert.deepEqual(await both(), ["held", "left"]);
+      letGo();
+    });
+
+    it("are held as soon as it is there, and for as long, until it is known", async () => {
+      const watch = lostTo([first]);
+      assert.deepEqual(await both(), ["left", "left"]);
+      found = [first, idOf(engine)];
+      await untilHeld();
+      flush();
+      await untilHeld();
+      assert.deepEqual(await both(), ["held", "left"]);
+      watch.isKnown();
+      assert.deepEqual(await both(), ["left", "left"]);
+      assert.deepEqual(sets.list("dockerwall-held4"), []);
+      assert.equal(await watch.hold(), false);
+      assert.deepEqual(told, []);
+    });
+
+    it("are held where it has the number of the one that was lost", async () => {
+      const watch = nextEngine();
+      found = [{ ...idOf(engine), startedAt: "1" }];
+      watch.isKnown();
+      found = [{ ...idOf(engine), startedAt: "2" }];
+      watch.isAwaited();
+      await untilHeld();
+      watch.isKnown();
+    });
+
+    it("are held when the next one has ended, too, and another one comes", async () => {
+      const watch = lostTo(engine);
+      await untilHeld();
+      const third = new Asker(`echo $$ >${groups}/${otherGroup}/cgroup.procs;`);
+      await third.asks();
+      found = [idOf(third)];
+      assert.equal(await watch.hold(), true);
+      assert.deepEqual([await third.asks(), ...(await both())], ["held", "left", "left"]);
+      await third.end();
+      watch.isKnown();
+    });
+
+    it("leave until we must end, where containers live on without their engine", async () => {
+      const watch = lostTo(engine, { keepsContainers: () => true });
+      await sleep(600);
+      assert.deepEqual(await both(), ["left", "left"]);
+      assert.equal(await watch.hold(), true);
+      assert.deepEqual(await both(), ["held", "left"]);
+      letGo();
+    });
+
+    it("leave when it is known before they are held, and when nobody looks any more", async () => {
+      const watch = lostTo(engine);
+      const holding = watch.hold();
+      watch.isKnown();
+      await holding;
+      assert.deepEqual(await both(), ["left", "left"]);
+      lostTo(engine)[Symbol.dispose]();
+      await sleep(600);
+      assert.deepEqual(await both(), ["left", "left"]);
+    });
+
+    it("are tried to be held again when that has failed: said once, and once that it is solved", async () => {
+      await clean();
+      destroySets(sets);
+      lostTo(engine);
+      await until("a problem", 10_000, () => (told.length > 0 ? true : undefined));
+      await sleep(2_500);
+      createSets(sets);
+      await untilHeld();
+      await until("its end", 1_000, () => (told.length > 1 ? true : undefined));
+      assert.match(told.join("\n"), /^problem: .*held4.*; it is tried again\nsolved: .*$/);
+      lost?.isKnown();
+    });
+
+    it("are not held by one who has failed, and need not any more: no problem is left", async () => {
+      await clean();
+      destroySets(sets);
+      const watch = lostTo(engine);
+      await until("a problem", 10_000, () => (told.length > 0 ? true : undefined));
+      const holding = watch.hold();
+      watch.isKnown();
+      assert.equal(await holding, false);
+      assert.match(told.join("\n"), /^problem: .*\nsolved: .*$/);
+      createSets(sets);
+    });
+
     it("are held, and no other program's, until no daemon comes to read it", async () => {
-      const lost = nextEngine();
-      found = engine.pid;
-      lost.isAwaited();
-      assert.equal(await lost.hold(), true);
+      assert.equal(await lostTo(engine).hold(), true);
+      lost?.[Symbol.dispose]();
       // The data plane says on and on that it is awake, for a shorter time.
       stayAwake(sets);
       assert.deepEqual(await both(), ["held", "left"]);
       const [entry] = sets.list("dockerwall-held4");
       assert.ok((entry?.timeoutSeconds ?? 0) > 60, JSON.stringify(entry));
       // Its end, without the wait.
-      flush();
+      letGo();
       assert.deepEqual(await both(), ["left", "left"]);
     });
 
@@ -166,20 +282,15 @@ for (const backend of ["nft", "legacy"] as const)
         await clean();
         const firewall = createFirewall(backend);
         const refused = (): Promise<string> => Promise.reject(new Error("there is no such table"));
-        const lost = nextEngine("enforcing", {
-          ...firewall,
-          saves: (family) => firewall.saves(family).with(place, refused()),
-        });
-        found = engine.pid;
-        lost.isAwaited();
-        assert.equal(await lost.hold(), true);
+        const saves: Firewall["saves"] = (family) => firewall.saves(family).with(place, refused());
+        assert.equal(await lostTo(engine, { firewall: { saves } }).hold(), true);
         assert.deepEqual(await both(), ["held", "left"]);
-        flush();
+        letGo();
       });
 
     it("are held anew by who finds rules that hold nothing any more", async () => {
       const finds: readonly [what: string, change: () => unknown][] = [
-        ["their time is over", flush],
+        ["their time is over", letGo],
         ["the group of their engine is gone, and another one has its name", startAnew],
         [
           "they are another engine's",
@@ -191,6 +302,7 @@ for (const backend of ["nft", "legacy"] as const)
         await clean();
         assert.equal(await lostTo(engine).hold(), true);
         assert.deepEqual(await both(), ["held", "left"]);
+        lost?.[Symbol.dispose]();
         await change();
         assert.deepEqual(await both(), ["left", "left"], what);
         assert.equal(await lostTo(engine).hold(), true);
@@ -204,7 +316,7 @@ for (const backend of ["nft", "legacy"] as const)
         install(renderEngineHold(backend, basename(group)));
         await change();
         assert.equal(await lostTo(engine).hold(), true);
-        flush();
+        letGo();
         assert.deepEqual(await both(), ["held", "left"]);
       }
     });

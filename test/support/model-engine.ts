@@ -96,6 +96,7 @@ export function createModelEngine(network: Network): ModelEngine {
     engine: {
       version: () => Promise.reject(new Error("not asked")),
       firewallDriver: () => Promise.reject(new Error("not asked")),
+      keepsContainers: () => Promise.reject(new Error("not asked")),
       listNetworks: () => request(() => ({ value: [network] })),
       inspectNetwork: () => request(() => ({ value: network })),
       listContainers: () =>

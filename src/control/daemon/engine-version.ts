@@ -1,4 +1,5 @@
-// Which version of the engine answers. With live-restore one ends and another takes over its containers, and we run on.
+// What the engine that answers says of itself. With live-restore one ends and another takes over its containers, and we run
+// on.
 
 import type { Engine } from "../../edge/engine/engine.ts";
 import type { Log } from "../../edge/host/log.ts";
@@ -8,6 +9,8 @@ export type Version = Awaited<ReturnType<Engine["version"]>>;
 export interface EngineVersion {
   /** As it was last read. */
   current(): Version;
+  /** Whether containers live on when it ends, as it was last read; false until then. */
+  keepsContainers(): boolean;
   /** Another engine may answer from now on. */
   mayDiffer(): void;
   /** Reads it again if it may differ; what cannot be read now is read when this is called the next time. Never rejects. */
@@ -15,31 +18,66 @@ export interface EngineVersion {
 }
 
 export interface EngineVersionOptions {
-  readonly engine: Pick<Engine, "version">;
+  readonly engine: Pick<Engine, "version" | "keepsContainers">;
   readonly log: Pick<Log, "info">;
   readonly first: Version;
 }
 
 export function createEngineVersion({ engine, log, first }: EngineVersionOptions): EngineVersion {
-  let current = first;
-  /** How often another one may have come, and how often it had when the last reading began. */
-  let changes = 0;
-  let read = 0;
-  return {
-    current: () => current,
-    mayDiffer() {
-      changes += 1;
+  const version = new Reading(
+    () => engine.version(),
+    first,
+    (next, before) => {
+      if (next.version !== before.version) log.info("engine has another version", { version: next.version });
     },
-    async follow() {
-      const asked = changes;
-      if (asked === read) return;
-      const version = await engine.version().catch(() => undefined);
-      // What another one has said meanwhile is not known to be younger.
-      if (version === undefined || asked !== changes) return;
-      read = asked;
-      if (version.version !== current.version)
-        log.info("engine has another version", { version: version.version });
-      current = version;
+  );
+  const keeps = new Reading(() => engine.keepsContainers(), false);
+  keeps.mayDiffer();
+  return {
+    current: () => version.current,
+    keepsContainers: () => keeps.current,
+    mayDiffer() {
+      version.mayDiffer();
+      keeps.mayDiffer();
+    },
+    follow: async () => {
+      await Promise.all([version.follow(), keeps.follow()]);
     },
   };
+}
+
+/** Something that an engine says. */
+class Reading<T> {
+  readonly #ask: () => Promise<T>;
+  readonly #onRead: (next: T, before: T) => void;
+  #current: T;
+  /** How often another engine may have come, and how often it had when the last reading began. */
+  #changes = 0;
+  #read = 0;
+
+  constructor(ask: () => Promise<T>, first: T, onRead: (next: T, before: T) => void = () => undefined) {
+    this.#ask = ask;
+    this.#current = first;
+    this.#onRead = onRead;
+  }
+
+  get current(): T {
+    return this.#current;
+  }
+
+  mayDiffer(): void {
+    this.#changes += 1;
+  }
+
+  async follow(): Promise<void> {
+    const asked = this.#changes;
+    if (asked === this.#read) return;
+    const answer = await this.#ask().catch(() => undefined);
+    // What another one has said meanwhile is not known to be younger.
+    if (answer === undefined || asked !== this.#changes) return;
+    this.#read = asked;
+    const before = this.#current;
+    this.#current = answer;
+    this.#onRead(answer, before);
+  }
 }

@@ -10,7 +10,7 @@ import {
 } from "../../core/firewall/names.ts";
 import { hostPrefix } from "../../core/model/address.ts";
 import { stateSentences } from "../../core/model/state.ts";
-import { findDockerd } from "../../edge/engine/dockerd.ts";
+import { findDockerds } from "../../edge/engine/dockerd.ts";
 import { createInventory, type Inventory } from "../../edge/engine/inventory.ts";
 import { listHostAddresses } from "../../edge/host/addresses.ts";
 import { listBridges } from "../../edge/host/bridges.ts";
@@ -74,7 +74,6 @@ export function makeParts(ground: Ground, cleanup: AsyncDisposableStack): Parts 
     }),
   );
   const engineVersion = createEngineVersion({ engine: host.engine, log, first: host.engineVersion });
-  const nextEngine = makeNextEngine(ground, lifecycle);
   const acting = cleanup.use(new DisposableStack());
   using made = new DisposableStack();
   if (!host.adopts && !host.setsStood) made.defer(() => destroySets(sets));
@@ -91,6 +90,7 @@ export function makeParts(ground: Ground, cleanup: AsyncDisposableStack): Parts 
   host.earlyQuestions?.serve();
   const history = makeHistory(ground);
   const reporter = makeReporter(ground, { lifecycle, engineVersion, history, open, wall });
+  const nextEngine = acting.use(makeNextEngine(ground, { lifecycle, engineVersion, reporter }));
   tellMissing(reporter, missing);
   for (const sentence of doneWithout(missing)) logStatement(log, { kind: "warning", sentence });
   const boundary = createBoundary({ log, reporter, nowMs: monotonicMs });
@@ -137,11 +137,21 @@ function makeHistory({ config, log, host }: Ground): History {
   });
 }
 
-function makeNextEngine({ config, host }: Ground, lifecycle: Lifecycle): NextEngine {
+function makeNextEngine(
+  { config, host }: Ground,
+  given: Pick<Parts, "lifecycle" | "engineVersion" | "reporter">,
+): NextEngine {
   const { backend, firewall, sets, sandboxFolder } = host;
-  const find = (): number | undefined => findDockerd(config.dockerSocket);
-  const captures = sandboxFolder !== undefined;
-  return createNextEngine({ backend, firewall, sets, find, captures, lifecycle });
+  return createNextEngine({
+    ...given,
+    backend,
+    firewall,
+    sets,
+    find: () => findDockerds(config.dockerSocket),
+    keepsContainers: given.engineVersion.keepsContainers,
+    captures: sandboxFolder !== undefined,
+    nowMs: monotonicMs,
+  });
 }
 
 function makeWall(

@@ -19,9 +19,7 @@ const removeLeft =
 export async function stop(parts: Parts, takeDown: TakeDown): Promise<void> {
   const { acting, config, enforcement, lifecycle, log, nextEngine } = parts;
   // Who ends us may be an engine that is about to start containers.
-  await nextEngine
-    .hold()
-    .catch((error) => log.warn("lookups of the engine are not held", { problem: messageOf(error) }));
+  await nextEngine.hold();
   const mayLift = config.hold && isInForce(lifecycle.state) && (await isNobodyGuarded(parts));
   // Who is uninstalling is let finish: half of it would be worse than either.
   const left = await takeDown.settled();

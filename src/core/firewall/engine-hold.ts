@@ -4,7 +4,7 @@
 // name, look the same and wait as well.
 //
 // The rules are in a chain of their own that only OUTPUT leads to: the kernel refuses this match in a chain that others
-// lead to as well. The boot guard's unit installs them, or a daemon that a starting engine ends.
+// lead to as well. The boot guard's unit installs them, or a daemon that has lost its engine, and finds a new one.
 
 import { chainNames } from "./names.ts";
 import { inSet, type Match, toPort } from "./rules/match.ts";

@@ -3,6 +3,7 @@
 
 import { existsSync, openSync, readFileSync, readlinkSync } from "node:fs";
 import { findSocketHolder, linkOf, processesCalled } from "../kernel/proc/socket-holder.ts";
+import { startOf } from "../kernel/proc/start-time.ts";
 import { listenersAt } from "../kernel/unix-diag.ts";
 import { O_PATH } from "./files/small-file.ts";
 
@@ -57,20 +58,46 @@ export function engineFinder(socketPath: string): () => string | undefined {
   return socketPath === defaultDockerSocket ? findEngineSocket : () => undefined;
 }
 
+/** A process of an engine, and no other one that has got its number since. */
+export interface EngineProcessId {
+  readonly pid: number;
+  /** In ticks since boot. */
+  readonly startedAt: string;
+}
+
 /**
  * Its process id, when one is in our network namespace and ours to look into. Of several it is the one that listens at
  * this path, or else where an engine listens unless told otherwise.
  */
 export function findDockerd(socketPath = defaultDockerSocket): number | undefined {
-  const own = readlinkSync("/proc/self/ns/net");
-  // One that has ended, or is not ours to look into, is not the one.
-  const pids = processesCalled("dockerd").filter((pid) => linkOf(`/proc/${pid}/ns/net`) === own);
+  return meantAt(socketPath, dockerds());
+}
+
+/** All of which that may be said, first the one that is meant. */
+export function findDockerds(socketPath: string): readonly EngineProcessId[] {
+  const pids = dockerds();
+  const meant = meantAt(socketPath, pids);
+  return pids
+    .toSorted((a, b) => Number(b === meant) - Number(a === meant))
+    .flatMap((pid) => {
+      const startedAt = startOf(pid);
+      return startedAt === undefined ? [] : [{ pid, startedAt }];
+    });
+}
+
+function meantAt(socketPath: string, pids: readonly number[]): number | undefined {
   if (pids.length < 2) return pids[0];
   return (
     listenerAt(socketPath, pids) ??
     pids.find((pid) => listenerAt(`/proc/${pid}/root/run/docker.sock`, [pid]) === pid) ??
     pids[0]
   );
+}
+
+/** One that has ended, or is not ours to look into, is none. */
+function dockerds(): readonly number[] {
+  const own = readlinkSync("/proc/self/ns/net");
+  return processesCalled("dockerd").filter((pid) => linkOf(`/proc/${pid}/ns/net`) === own);
 }
 
 /**

@@ -7,6 +7,7 @@ import {
   parseContainer,
   parseFirewallDriver,
   parseListedContainer,
+  parseLiveRestore,
   parseNetwork,
 } from "./api/answers.ts";
 import { EngineConnection } from "./api/connection.ts";
@@ -17,6 +18,8 @@ export interface Engine {
   version(): Promise<{ readonly version: string; readonly apiVersion: string }>;
   /** What the engine writes its rules by, in its own word; undefined from engines before 28.2. */
   firewallDriver(): Promise<string | undefined>;
+  /** Whether containers live on when it ends (`live-restore`). */
+  keepsContainers(): Promise<boolean>;
   listNetworks(): Promise<Network[]>;
   /** Undefined when there is none of that name or id. */
   inspectNetwork(id: string): Promise<Network | undefined>;
@@ -73,6 +76,12 @@ class ApiEngine implements Engine {
   firewallDriver(): Promise<string | undefined> {
     return this.#connection.call("tell of itself", async (docker, abortSignal) =>
       parseFirewallDriver(await askInfo(docker, abortSignal)),
+    );
+  }
+
+  keepsContainers(): Promise<boolean> {
+    return this.#connection.call("tell of itself", async (docker, abortSignal) =>
+      parseLiveRestore(await askInfo(docker, abortSignal)),
     );
   }
 

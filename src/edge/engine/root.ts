@@ -3,7 +3,7 @@
 
 import { closeSync, openSync, statSync } from "node:fs";
 import type { EngineRoot } from "../kernel/iptables/exec.ts";
-import { readText } from "../kernel/proc/socket-holder.ts";
+import { startOf } from "../kernel/proc/start-time.ts";
 import { findDockerd } from "./dockerd.ts";
 import { O_PATH } from "./files/small-file.ts";
 
@@ -55,15 +55,6 @@ function hold(pid: number | undefined): Held | undefined {
     // It has ended meanwhile, or is not ours to look into.
     return undefined;
   }
-}
-
-/** Undefined for one that has ended, also while nobody has taken notice of that (Z). @see proc_pid_stat(5) */
-function startOf(pid: number): string | undefined {
-  // The name before may hold anything, blanks and parentheses too.
-  const fields = readText(`/proc/${pid}/stat`)
-    .replace(/^.*\) /s, "")
-    .split(" ");
-  return fields[0] === "Z" || fields[0] === "X" ? undefined : fields[19];
 }
 
 function folderAt(path: string): string | undefined {

@@ -183,5 +183,6 @@ export function createEngineWatch(): NextEngine {
       return isLost;
     },
     hold: async () => false,
+    [Symbol.dispose]: () => undefined,
   };
 }

@@ -22,6 +22,11 @@ export function parseFirewallDriver(answer: unknown): string | undefined {
   return textOf(objectOf(objectOf(answer)["FirewallBackend"])["Driver"]) || undefined;
 }
 
+/** What the answer of `GET /info` says of live-restore. */
+export function parseLiveRestore(answer: unknown): boolean {
+  return objectOf(answer)["LiveRestoreEnabled"] === true;
+}
+
 /**
  * One element of `GET /networks`, or the answer of `GET /networks/ID`. One that is only settings for others
  * (`--config-only`) is none: no container can be on it.

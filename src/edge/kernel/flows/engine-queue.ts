@@ -4,7 +4,7 @@
 import { askedMark, engineQueueNumber, refusedQuestion } from "../../../core/firewall/names.ts";
 import type { OpenQueue, QueuedPacket } from "../../../core/queued-packet.ts";
 import type { KernelSets } from "../ipset/kernel-sets.ts";
-import { switchOn, switchOnIfThere } from "../ipset/switch-set.ts";
+import { isSwitchedOn, switchOff, switchOn, switchOnIfThere } from "../ipset/switch-set.ts";
 import { openOwnQueue, type PacketQueue } from "./queue.ts";
 
 /** Questions in the kernel's queue at most; more pass, as a host that asks so much must not be cut off. */
@@ -46,6 +46,11 @@ export function stayAwake(sets: KernelSets): void {
 /** Lets rules go by it that the questions of an engine that starts are to be held; nothing where no run has left the sets. */
 export function keepHeld(sets: KernelSets): void {
   switchOnIfThere(sets, "held", heldSeconds);
+}
+
+/** Ends that at once. */
+export function keepHeldNoMore(sets: KernelSets): void {
+  if (isSwitchedOn(sets, "held")) switchOff(sets, "held");
 }
 
 /**

@@ -1,4 +1,4 @@
-// The version of an engine that was exchanged: read when it may differ, until it could be read.
+// What an engine that was exchanged says of itself: read when it may differ, until it could be read.
 
 import assert from "node:assert/strict";
 import { it } from "node:test";
@@ -10,6 +10,7 @@ const next: Version = { version: "29.1.0", apiVersion: "1.52" };
 function start() {
   const logged: unknown[] = [];
   const asked: PromiseWithResolvers<Version>[] = [];
+  const keeps: (boolean | Error)[] = [];
   const version = createEngineVersion({
     engine: {
       version() {
@@ -17,15 +18,21 @@ function start() {
         asked.push(answer);
         return answer.promise;
       },
+      async keepsContainers() {
+        const answer = keeps.shift() ?? assert.fail("not asked");
+        if (answer instanceof Error) throw answer;
+        return answer;
+      },
     },
     log: { info: (message, fields) => logged.push([message, fields]) },
     first,
   });
-  return { version, asked, logged };
+  return { version, asked, keeps, logged };
 }
 
 it("a version is read again only once it may differ, and again until it could be", async () => {
-  const { version, asked, logged } = start();
+  const { version, asked, keeps, logged } = start();
+  keeps.push(false, false);
   await version.follow();
   assert.equal(asked.length, 0);
   version.mayDiffer();
@@ -43,7 +50,8 @@ it("a version is read again only once it may differ, and again until it could be
 });
 
 it("what was asked of an engine before the last one came does not count", async () => {
-  const { version, asked } = start();
+  const { version, asked, keeps } = start();
+  keeps.push(false, false);
   version.mayDiffer();
   const early = version.follow();
   version.mayDiffer();
@@ -53,4 +61,21 @@ it("what was asked of an engine before the last one came does not count", async 
   asked[0]?.resolve({ version: "27.0.0", apiVersion: "1.46" });
   await early;
   assert.deepEqual(version.current(), next);
+});
+
+it("whether containers live on is read of the first one, and again of each that may have come", async () => {
+  const { version, asked, keeps } = start();
+  assert.equal(version.keepsContainers(), false);
+  keeps.push(new Error("it does not answer"), true);
+  await version.follow();
+  assert.equal(version.keepsContainers(), false);
+  await version.follow();
+  assert.equal(version.keepsContainers(), true);
+  await version.follow();
+  keeps.push(false);
+  version.mayDiffer();
+  const reading = version.follow();
+  asked[0]?.resolve(first);
+  await reading;
+  assert.equal(version.keepsContainers(), false);
 });

@@ -374,3 +374,18 @@ describe("the firewall", () => {
       assert.equal(await connectEngine(fake.socket, () => undefined).firewallDriver(), driver);
     });
 });
+
+describe("live-restore", () => {
+  const answers: readonly [name: string, info: Record<string, unknown>, keeps: boolean][] = [
+    ["that is on", { LiveRestoreEnabled: true }, true],
+    ["that is off", { LiveRestoreEnabled: false }, false],
+    ["of which nothing is said", {}, false],
+    ["of another kind", { LiveRestoreEnabled: "true" }, false],
+  ];
+  for (const [name, info, keeps] of answers)
+    it(name, async () => {
+      await using fake = await startFakeEngine({ least: "1.44", most: "1.52" });
+      fake.info = info;
+      assert.equal(await connectEngine(fake.socket, () => undefined).keepsContainers(), keeps);
+    });
+});

@@ -44,6 +44,7 @@ const requests: Readonly<Record<string, (engine: Engine) => Promise<unknown>>> =
   "a new network": (engine) => engine.createBridgeNetwork("web", {}),
   "the end of a network": (engine) => engine.removeNetwork("web"),
   "its firewall": (engine) => engine.firewallDriver(),
+  "whether it keeps containers": (engine) => engine.keepsContainers(),
   "its events": (engine) =>
     engine.followEvents(
       () => assert.fail("nothing is open"),

@@ -37,6 +37,7 @@ function start(t: TestContext, ...given: readonly Container[]) {
   const engine: Engine = {
     version: refused,
     firewallDriver: refused,
+    keepsContainers: refused,
     createBridgeNetwork: refused,
     removeNetwork: refused,
     listNetworks: async () => [{ ...network }],
