@@ -67,12 +67,7 @@ const inventoryTimes = { retryMs: 500, slowAfterMs: 5_000 } as const;
 export function makeParts(ground: Ground, cleanup: AsyncDisposableStack): Parts {
   const { config, log, host } = ground;
   const { sets, missing } = host;
-  const lifecycle = createLifecycle((from, state) =>
-    log.info(from === "degraded" && state === "enforcing" ? "recovered" : "state", {
-      state,
-      ...(state === "degraded" ? {} : { problem: stateSentences[state] }),
-    }),
-  );
+  const lifecycle = makeLifecycle(log);
   const engineVersion = createEngineVersion({ engine: host.engine, log, first: host.engineVersion });
   const acting = cleanup.use(new DisposableStack());
   using made = new DisposableStack();
@@ -124,6 +119,15 @@ export function makeParts(ground: Ground, cleanup: AsyncDisposableStack): Parts 
     dataPlane,
     enforcement,
   };
+}
+
+function makeLifecycle(log: Log): Lifecycle {
+  return createLifecycle((from, state) =>
+    log.info(from === "degraded" && state === "enforcing" ? "recovered" : "state", {
+      state,
+      ...(state === "degraded" ? {} : { problem: stateSentences[state] }),
+    }),
+  );
 }
 
 function makeHistory({ config, log, host }: Ground): History {
