@@ -70,9 +70,10 @@ for (const family of [4, 6] as const)
       assertUnharmed(family, report);
     });
 
-    // A second and a half, in which an address may ask 1,050 times.
+    // A second and a half, in which an address may ask 1,050 times. What may open raw sockets takes its packets apart
+    // within its sandbox, before they are counted.
     for (const [mode, most] of [
-      ["segments", 0],
+      ["segments", 1_300],
       ["small-segments", 6_000],
     ] as const)
       it(`${mode}, many lookups in one packet: limits`, async () => {
