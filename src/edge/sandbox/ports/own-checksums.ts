@@ -61,7 +61,8 @@ export class OwnChecksums {
 
   #keep(index: number, checksums: TransmitChecksums): boolean {
     const name = interfaceName(index);
-    if (name === undefined) return false;
+    // Who moved it elsewhere has NET_ADMIN, and could switch them on again here as well.
+    if (name === undefined) return true;
     if (checksums.areOffloaded(name)) {
       this.#isGivenBack = false;
       // First, as we may end any moment.
