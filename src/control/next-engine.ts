@@ -184,9 +184,11 @@ class AwaitedEngine implements NextEngine {
     const plans = await Promise.all(families.map(async (family) => [family, await plan(family)] as const));
     if (this.#loss !== loss || !this.#mayHold()) return false;
     keepHeld(sets);
-    await Promise.all(
+    const done = await Promise.allSettled(
       plans.map(([family, input]) => execBesideEngine(next.pid, ...restoreCommand(family, backend), input)),
     );
+    // Of several the same is told each time, whichever failed first.
+    for (const each of done) if (each.status === "rejected") throw each.reason;
     loss.held = nameOf(next);
     return true;
   }
