@@ -38,7 +38,7 @@ export interface Sandboxes {
   isCutInside(name: string): boolean;
   /**
    * Has the kernel fill in the checksums of what these interfaces of a sandbox send, before they send it.
-   * @returns false where one of them, or the sandbox, is not there
+   * @returns false where there is no sandbox of that name
    * @throws DockerwallError where that cannot be
    */
   keepChecksums(name: string, indexes: readonly number[]): boolean;
@@ -100,7 +100,11 @@ export function createSandboxes(options: SandboxesOptions): Sandboxes {
     judge: (names) => classification.settle(names.flatMap((name) => register.get(name) ?? [])),
     cutInside: (name, cut) => ifThere(name, (sandbox) => cutSandbox(sandbox, cut)),
     isCutInside: (name) => ifThere(name, isSandboxCut) === true,
-    keepChecksums: (name, indexes) => ifThere(name, ({ checksums }) => checksums.keep(indexes)) === true,
+    keepChecksums: (name, indexes) =>
+      ifThere(name, ({ checksums }) => {
+        checksums.keep(indexes);
+        return true;
+      }) === true,
     giveBackChecksums: (name) => ifThere(name, ({ checksums }) => checksums.giveBack()),
     routeTo: (name, destination) => ifThere(name, ({ namespaceFd }) => readRoute(namespaceFd, destination)),
     probe: (message) => probe(register.values(), message),

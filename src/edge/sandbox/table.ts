@@ -34,7 +34,7 @@ import { addressBytes, type IpAddress } from "../../core/model/address.ts";
 import { type Protocol, protocolNumbers } from "../../core/model/service.ts";
 import { DockerwallError, messageOf } from "../../errors.ts";
 import { NetlinkError } from "../kernel/netlink/refusal.ts";
-import { NETLINK_NETFILTER, type NetlinkSocket, openNetlink } from "../kernel/netlink/socket.ts";
+import { NETLINK_NETFILTER, type NetlinkSocket, openNetlink, withNetlink } from "../kernel/netlink/socket.ts";
 import { withNewNamespace } from "../kernel/netns.ts";
 import {
   destinationAddress,
@@ -276,11 +276,5 @@ function portsByProtocol({
 }
 
 function withSocket<T>(owner: TableOwner | undefined, work: (socket: NetlinkSocket) => T): T {
-  if (owner !== undefined) return work(owner);
-  const socket = openNetlink(NETLINK_NETFILTER, "the tables of a sandbox");
-  try {
-    return work(socket);
-  } finally {
-    socket.closeLater();
-  }
+  return owner === undefined ? withNetlink(NETLINK_NETFILTER, "the tables of a sandbox", work) : work(owner);
 }

@@ -14,7 +14,7 @@ import { interfaceIndex } from "../libc.ts";
 import { openNamespace } from "../netns.ts";
 import { readText } from "../proc/socket-holder.ts";
 import { askLink, askNamespaceId } from "./link-questions.ts";
-import { NETLINK_ROUTE, type NetlinkSocket, openNetlink } from "./socket.ts";
+import { NETLINK_ROUTE, type NetlinkSocket, withNetlink } from "./socket.ts";
 
 /**
  * A look at bridges: at ports that are no container's, and at the host's default routes. To be taken anew for each
@@ -27,7 +27,11 @@ export function lookAtBridges(sandboxFolder: string | undefined): (bridge: strin
   const look = (bridge: string): FoundOnBridge => {
     const ports = portsOf(bridge).filter((name) => !isPlainPort(name));
     const strangers =
-      ports.length === 0 ? [] : withSocket((socket) => strangersAmong(socket, ports, sandboxFolder));
+      ports.length === 0
+        ? []
+        : withNetlink(NETLINK_ROUTE, "ports of bridges", (socket) =>
+            strangersAmong(socket, ports, sandboxFolder),
+          );
     routes ??= [
       ...defaultRoutes4(readText("/proc/net/route")),
       // Empty for a kernel without IPv6.
@@ -68,7 +72,10 @@ function strangersAmong(
 function otherDevice(name: string): string | undefined {
   const index = existsSync(`/sys/class/net/${name}/bridge`) ? undefined : interfaceIndex(name);
   // Only netlink tells for certain: in sysfs a new bridge of the engine's is none for a moment, and would be let go.
-  const link = index === undefined ? undefined : withSocket((socket) => askLink(socket, index));
+  const link =
+    index === undefined
+      ? undefined
+      : withNetlink(NETLINK_ROUTE, "ports of bridges", (socket) => askLink(socket, index));
   return link === undefined || link.kind === "bridge" ? undefined : (link.kind ?? "a physical device");
 }
 
@@ -109,13 +116,4 @@ function namespaceIds(socket: NetlinkSocket, folder: string): ReadonlySet<number
     }
   }
   return ids;
-}
-
-function withSocket<T>(work: (socket: NetlinkSocket) => T): T {
-  const socket = openNetlink(NETLINK_ROUTE, "ports of bridges");
-  try {
-    return work(socket);
-  } finally {
-    socket.close();
-  }
 }

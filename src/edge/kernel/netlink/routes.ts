@@ -18,7 +18,7 @@ import {
   readHostInt,
 } from "./message.ts";
 import { NetlinkError } from "./refusal.ts";
-import { NETLINK_ROUTE, type NetlinkSocket, openNetlink } from "./socket.ts";
+import { NETLINK_ROUTE, type NetlinkSocket, withNetlink } from "./socket.ts";
 
 const RTM_NEWROUTE = 24;
 const RTM_GETROUTE = 26;
@@ -48,14 +48,9 @@ export type Route =
 
 /** The way from a sandbox to a destination. @throws NetlinkError */
 export function readRoute(namespaceFd: number, destination: Destination): Route {
-  return withNamespace(namespaceFd, () => {
-    const socket = openNetlink(NETLINK_ROUTE, "routes of a sandbox");
-    try {
-      return askRoute(socket, destination);
-    } finally {
-      socket.close();
-    }
-  });
+  return withNamespace(namespaceFd, () =>
+    withNetlink(NETLINK_ROUTE, "routes of a sandbox", (socket) => askRoute(socket, destination)),
+  );
 }
 
 function askRoute(socket: NetlinkSocket, destination: Destination): Route {

@@ -56,6 +56,19 @@ export function openNetlink(protocol: number, what: string, groups = 0): Netlink
   return new NetlinkSocket(fd, what);
 }
 
+/**
+ * Does work by a socket of its own in the namespace of the calling thread, and closes it later: see closeLater().
+ * @throws NO_PRIVILEGE, KERNEL_REFUSED, and what the work throws
+ */
+export function withNetlink<T>(protocol: number, what: string, work: (socket: NetlinkSocket) => T): T {
+  const socket = openNetlink(protocol, what);
+  try {
+    return work(socket);
+  } finally {
+    socket.closeLater();
+  }
+}
+
 /** One socket of one netlink protocol, in the network namespace where it was opened. */
 export class NetlinkSocket {
   readonly fd: number;

@@ -16,7 +16,7 @@ import type { PortGuard } from "../../../core/firewall/port-guard.ts";
 import type { IpAddress } from "../../../core/model/address.ts";
 import { messageOf } from "../../../errors.ts";
 import { NetlinkError } from "../netlink/refusal.ts";
-import { NETLINK_NETFILTER, type NetlinkSocket, openNetlink } from "../netlink/socket.ts";
+import { NETLINK_NETFILTER, openNetlink, withNetlink } from "../netlink/socket.ts";
 import { withNewNamespace } from "../netns.ts";
 import {
   chainName,
@@ -268,12 +268,12 @@ class KernelPortTable implements PortTable {
 
 /** Whether an earlier run has left its table in the namespace of the calling thread. */
 export function hasPortTable(): boolean {
-  return withSocket((socket) => isTableThere(socket, portTable, ours));
+  return withNetlink(NETLINK_NETFILTER, ours, (socket) => isTableThere(socket, portTable, ours));
 }
 
 /** Takes the table away; none there is no error. */
 export function removePortTable(): void {
-  withSocket((socket) => removeTables(socket, [portTable], ours));
+  withNetlink(NETLINK_NETFILTER, ours, (socket) => removeTables(socket, [portTable], ours));
 }
 
 /** Tries such a table in a namespace of its own. @returns why this kernel has none; undefined when it has */
@@ -291,14 +291,5 @@ export function probePortTable(): string | undefined {
     return undefined;
   } catch (error) {
     return messageOf(error);
-  }
-}
-
-function withSocket<T>(work: (socket: NetlinkSocket) => T): T {
-  const socket = openNetlink(NETLINK_NETFILTER, ours);
-  try {
-    return work(socket);
-  } finally {
-    socket.closeLater();
   }
 }

@@ -12,7 +12,7 @@
 
 import { bridgeTable } from "../../../core/firewall/names.ts";
 import { messageOf } from "../../../errors.ts";
-import { NETLINK_NETFILTER, openNetlink } from "../netlink/socket.ts";
+import { NETLINK_NETFILTER, withNetlink } from "../netlink/socket.ts";
 import { withNewNamespace } from "../netns.ts";
 import { BridgeTable, bridgeTableText } from "./bridge-table.ts";
 import { removeTables } from "./tables.ts";
@@ -79,12 +79,9 @@ export function openSettledPorts(keeping: "ours" | "shared" = "ours"): SettledPo
 
 /** Takes the table away; none there is no error. */
 export function removeSettledPorts(): void {
-  const socket = openNetlink(NETLINK_NETFILTER, bridgeTableText);
-  try {
-    removeTables(socket, [bridgeTable], bridgeTableText);
-  } finally {
-    socket.closeLater();
-  }
+  withNetlink(NETLINK_NETFILTER, bridgeTableText, (socket) =>
+    removeTables(socket, [bridgeTable], bridgeTableText),
+  );
 }
 
 /** Tries such a table in a namespace of its own. @returns why this kernel has none; undefined when it has */

@@ -1,7 +1,7 @@
 // Whether nftables tables exist, whose they are, whether they work, and removing them.
 
 import { isMissing, NetlinkError } from "../netlink/refusal.ts";
-import { NETLINK_NETFILTER, type NetlinkSocket, openNetlink } from "../netlink/socket.ts";
+import { NETLINK_NETFILTER, type NetlinkSocket, withNetlink } from "../netlink/socket.ts";
 import type { NftTable } from "./numbers.ts";
 import { readTableFlags } from "./read.ts";
 import {
@@ -57,12 +57,14 @@ export class TableFlags {
 
 /** Whether another program has switched one of the tables off (`flags dormant`); each rule still reads as before. */
 export function areAsleep(tables: readonly NftTable[]): boolean {
-  return withSocket((socket) => tables.some((table) => isDormant(flagsOf(socket, table))));
+  return withNetlink(NETLINK_NETFILTER, "tables", (socket) =>
+    tables.some((table) => isDormant(flagsOf(socket, table))),
+  );
 }
 
 /** Switches such tables on again. @returns whether there was one @throws NetlinkError when it is another program's own */
 export function wakeTables(tables: readonly NftTable[]): boolean {
-  return withSocket((socket) => {
+  return withNetlink(NETLINK_NETFILTER, "tables", (socket) => {
     const asleep = tables
       .map((table) => ({ table, flags: flagsOf(socket, table) }))
       .filter(({ flags }) => isDormant(flags));
@@ -88,15 +90,6 @@ function flagsOf(socket: NetlinkSocket, table: NftTable): number {
     if (!isMissing(error)) throw error;
   }
   return flags;
-}
-
-function withSocket<T>(work: (socket: NetlinkSocket) => T): T {
-  const socket = openNetlink(NETLINK_NETFILTER, "tables");
-  try {
-    return work(socket);
-  } finally {
-    socket.closeLater();
-  }
 }
 
 /** Takes away those of the tables that are there, all in one step. @param what they are, in words, for errors */

@@ -5,12 +5,12 @@ import { type Missing, tableItself, type UnusedChains } from "../../../core/fire
 import type { Table } from "../../../core/firewall/rules/table.ts";
 import type { Family } from "../../../core/model/address.ts";
 import { isInUse, isMissing } from "../netlink/refusal.ts";
-import { NETLINK_NETFILTER, type NetlinkSocket, openNetlink } from "../netlink/socket.ts";
+import { NETLINK_NETFILTER, type NetlinkSocket, withNetlink } from "../netlink/socket.ts";
 import { writeBatch, writeDeleteEmpty, writeGetPart } from "./write.ts";
 
 /** Which tables and built-in chains the rules need and nobody has made yet; iptables-save shows all of a table. */
 export function findMissing(family: Family, desired: readonly Table[]): Missing {
-  return withSocket((socket) => {
+  return withNetlink(NETLINK_NETFILTER, "tables", (socket) => {
     const lacks = (table: string, chain?: string): boolean => !exists(socket, family, table, chain);
     return new Map(
       desired.map(({ name, jumps }) => {
@@ -27,7 +27,7 @@ export function findMissing(family: Family, desired: readonly Table[]): Missing 
  * rule in one of them, so that what others add meanwhile stays.
  */
 export function removeUnusedChains(family: Family, { table, chains, whole }: UnusedChains): void {
-  withSocket((socket) => {
+  withNetlink(NETLINK_NETFILTER, "tables", (socket) => {
     const there = chains.filter((chain) => exists(socket, family, table, chain));
     const remove = (parts: readonly string[], all: boolean): boolean => {
       writeBatch(socket.writer.reset(), () =>
@@ -53,14 +53,5 @@ function passes(socket: NetlinkSocket, what: string): boolean {
   } catch (error) {
     if (isMissing(error) || isInUse(error)) return false;
     throw error;
-  }
-}
-
-function withSocket<T>(work: (socket: NetlinkSocket) => T): T {
-  const socket = openNetlink(NETLINK_NETFILTER, "tables");
-  try {
-    return work(socket);
-  } finally {
-    socket.closeLater();
   }
 }

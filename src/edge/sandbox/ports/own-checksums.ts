@@ -12,7 +12,7 @@ import { checksumsTable } from "../../../core/firewall/names.ts";
 import { DockerwallError } from "../../../errors.ts";
 import { type TransmitChecksums, withChecksums } from "../../kernel/checksums.ts";
 import { interfaceName } from "../../kernel/libc.ts";
-import { NETLINK_NETFILTER, type NetlinkSocket, openNetlink } from "../../kernel/netlink/socket.ts";
+import { NETLINK_NETFILTER, type NetlinkSocket, withNetlink } from "../../kernel/netlink/socket.ts";
 import { withNamespace } from "../../kernel/netns.ts";
 import { readChain } from "../../kernel/nftables/read.ts";
 import { removeTables } from "../../kernel/nftables/tables.ts";
@@ -40,14 +40,15 @@ export class OwnChecksums {
 
   /**
    * Has the kernel fill in the checksums of what these interfaces send, before they send it.
-   * @returns false where one of them is not there
    * @throws DockerwallError KERNEL_REFUSED where that cannot be; SystemCallError, NetlinkError
    */
-  keep(indexes: readonly number[]): boolean {
+  keep(indexes: readonly number[]): void {
     const unseen = indexes.filter((index) => !this.#seen.has(index));
-    if (unseen.length === 0) return true;
-    return withNamespace(this.#namespaceFd, () =>
-      withChecksums((checksums) => unseen.every((index) => this.#keep(index, checksums))),
+    if (unseen.length === 0) return;
+    withNamespace(this.#namespaceFd, () =>
+      withChecksums((checksums) => {
+        for (const index of unseen) this.#keep(index, checksums);
+      }),
     );
   }
 
@@ -59,10 +60,10 @@ export class OwnChecksums {
     this.#seen.clear();
   }
 
-  #keep(index: number, checksums: TransmitChecksums): boolean {
+  #keep(index: number, checksums: TransmitChecksums): void {
     const name = interfaceName(index);
     // Who moved it elsewhere has NET_ADMIN, and could switch them on again here as well.
-    if (name === undefined) return true;
+    if (name === undefined) return;
     if (checksums.areOffloaded(name)) {
       this.#isGivenBack = false;
       // First, as we may end any moment.
@@ -75,7 +76,6 @@ export class OwnChecksums {
         throw new DockerwallError("KERNEL_REFUSED", `the driver of ${name} goes on filling in checksums`);
     }
     this.#seen.add(index);
-    return true;
   }
 }
 
@@ -86,12 +86,13 @@ export function giveBackChecksums(): void {
     withChecksums((checksums) => {
       for (const name of names) checksums.offload(name, true);
     });
-  withSocket((socket) => removeTables(socket, [checksumsTable], what));
+  withNetlink(NETLINK_NETFILTER, what, (socket) => removeTables(socket, [checksumsTable], what));
 }
 
 function takenInterfaces(): readonly number[] {
   const indexes: number[] = [];
-  withSocket((socket) => {
+  // Of its own, as what is not read stays in it.
+  withNetlink(NETLINK_NETFILTER, what, (socket) => {
     writeGetChains(socket.writer.reset(), checksumsTable);
     socket.dumpFirst(what, mostChains, (message) => {
       const { table, name } = readChain(message);
@@ -102,18 +103,8 @@ function takenInterfaces(): readonly number[] {
 }
 
 function withTable(content: (socket: NetlinkSocket) => void): void {
-  withSocket((socket) => {
+  withNetlink(NETLINK_NETFILTER, what, (socket) => {
     writeBatch(socket.writer.reset(), () => content(socket));
     socket.request(what);
   });
-}
-
-/** A socket of its own, as what is not read stays in it. */
-function withSocket(work: (socket: NetlinkSocket) => void): void {
-  const socket = openNetlink(NETLINK_NETFILTER, what);
-  try {
-    work(socket);
-  } finally {
-    socket.close();
-  }
 }
